@@ -1,0 +1,53 @@
+/* cubix-mpi.h -- the parallel half: reading, frames and sums over ranks.  With the programs' mains the only users of MPI. */
+#ifndef CUBIX_MPI_H
+#define CUBIX_MPI_H
+
+#include <stdint.h>
+
+#include "cube.h"
+#include "frame.h"
+#include "params.h"
+#include "slab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** MPI_Init and who we are.  Collective. */
+int cubix_mpi_start(int *argc, char ***argv);
+int cubix_mpi_rank(void);
+int cubix_mpi_size(void);
+/** Which of how many ranks on this node.  Local after start. */
+int cubix_mpi_local_rank(void);
+int cubix_mpi_local_size(void);
+/** The worst status of all ranks, with the message of the lowest rank that failed.  Collective: end every stage with it and nobody hangs. */
+int cubix_mpi_agree(int status);
+/** MPI_Finalize.  Collective.  @return the exit status that belongs to status */
+int cubix_mpi_finish(int status);
+
+/** A text file read by rank 0 and known to all ("-": standard input).  Collective.  @param[out] text owned by the caller */
+int cubix_mpi_text_read(char **text, const char *path);
+/** My contiguous share of the stars of the file(s), in physical units, in the file's frame.  Collective. */
+int cubix_mpi_slab_read(struct cubix_slab **slab, const struct cubix_params *par);
+/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks. */
+int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab);
+/** Add the ranks' cubes, maps and budgets on rank 0.  Collective. */
+int cubix_mpi_cube_sum(struct cubix_cube *cube);
+
+/** Largest of all ranks.  Collective. */
+double cubix_mpi_max(double x);
+/** Smallest of all ranks.  Collective. */
+double cubix_mpi_min(double x);
+/** Sum over ranks, on every rank.  Collective. */
+int64_t cubix_mpi_sum_int(int64_t x);
+/** sum_i x[i*stride + c] over all particles of all ranks for each component c < n_c, rounded once: the result does not depend on the order or the number of ranks.
+ *  Collective.  @param x [n][n_c]  @param[out] sum [n_c] */
+int cubix_mpi_sum_exact(double *sum, const double *x, size_t n, int n_c);
+/** Component-wise median over all ranks (even n: mean of the middle two) of the particles with use[i] != 0 (use NULL: all).  Collective.
+ *  @param x [n][n_c]  @param[out] median [n_c] */
+int cubix_mpi_median(double *median, const double *x, const unsigned char *use, size_t n, int n_c);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,44 @@
+/* cube.h -- the product: flux per spaxel and channel, the truth maps, and the account of where the light went. */
+#ifndef CUBIX_CUBE_H
+#define CUBIX_CUBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "physics/hd.h"
+
+struct cubix_instrument;
+
+/* Sums per spaxel of the field (no margin); weights: M mass formed, L light in the band (doc/math.md section 8). */
+enum cubix_map {
+  CUBIX_MAP_NSTAR, CUBIX_MAP_MASS, CUBIX_MAP_MASS_NOW, CUBIX_MAP_LIGHT,
+  CUBIX_MAP_M_AGE, CUBIX_MAP_L_AGE, CUBIX_MAP_M_Z, CUBIX_MAP_L_Z,
+  CUBIX_MAP_M_V, CUBIX_MAP_L_V, CUBIX_MAP_M_V2, CUBIX_MAP_L_V2,
+  CUBIX_N_MAP
+};
+
+/* Where number, mass formed [Msun] and band light [10^FluxUnit erg/s/cm2] went: all sums over stars, added up over ranks. */
+enum cubix_account {
+  CUBIX_ALL,                      /* every star read and selected       */
+  CUBIX_IN_FIELD,                 /* in the field                       */
+  CUBIX_IN_MARGIN,                /* painted only for the PSF's sake    */
+  CUBIX_OUTSIDE,                  /* neither: not painted               */
+  CUBIX_CLAMPED_Z, CUBIX_CLAMPED_AGE, /* beyond the library's grid (of all) */
+  CUBIX_N_ACCOUNT
+};
+struct cubix_budget { double number, mass, light; };
+
+struct cubix_cube {
+  int n_x, n_y, n_lambda;         /* as painted (with margin); after cubix_psf_apply the field's */
+  int margin;                     /* spaxels on each side that are still to be cropped */
+  cubix_real *flux;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; column 0 is the most eastern */
+  double *map[CUBIX_N_MAP];       /* each [field n_y][field n_x] */
+  struct cubix_budget budget[CUBIX_N_ACCOUNT];
+  double v_max;                   /* largest |v| painted [km/s] */
+};
+
+/** An empty cube with the instrument's field and margin.  Local.  @param[out] cube owned by the caller */
+int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
+void cubix_cube_free(struct cubix_cube *cube);
+
+#endif

@@ -1,0 +1,30 @@
+/* model.h -- everything tabulated once, before the first star: templates on their knots (broadened by the LSF), channels, spaxel grid. */
+#ifndef CUBIX_MODEL_H
+#define CUBIX_MODEL_H
+
+#include "instrument.h"
+#include "params.h"
+#include "physics/view.h"
+#include "scene.h"
+#include "ssp.h"
+
+struct cubix_model {
+  struct cubix_ssp *ssp;          /* what was read; its luminosities are released once they are in `row` */
+  cubix_real *row;                /* see physics/view.h */
+  double *light, *log_z, *log_age;
+  int32_t *first;
+  struct cubix_view view;         /* points into the above and into the instrument */
+  /* per channel, for DQ and the LSF table */
+  unsigned char *covered;         /* [n_lambda] 1: the library covers the channel at every |v| <= v_max */
+  double *fwhm_template;          /* [n_lambda] AA observed, as the library states it, times 1 + z */
+  double *fwhm_cube;              /* [n_lambda] AA observed: what a narrow line has in the cube */
+  int n_uncovered, n_too_broad;   /* channels */
+};
+
+/** Read the library, broaden it, tabulate.  Local.  @param v_max largest |v| of any star of any rank [km/s]
+ *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
+int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
+                      const struct cubix_scene *scene, double v_max);
+void cubix_model_free(struct cubix_model *mod);
+
+#endif

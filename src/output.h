@@ -1,0 +1,35 @@
+/* output.h -- what is written, whatever the file format: the voxels and maps as the user sees them, and where they come from. */
+#ifndef CUBIX_OUTPUT_H
+#define CUBIX_OUTPUT_H
+
+#include "cube.h"
+#include "frame.h"
+#include "instrument.h"
+#include "model.h"
+#include "noise.h"
+#include "params.h"
+#include "scene.h"
+#include "slab.h"
+
+/** Everything an output tells of; all borrowed. */
+struct cubix_result {
+  const struct cubix_params *par;
+  const struct cubix_instrument *ins;
+  const struct cubix_slab *slab;       /* counts and provenance; its particles may be gone */
+  const struct cubix_frame *frame;
+  const struct cubix_scene *scene;
+  const struct cubix_model *mod;
+  const struct cubix_cube *cube;       /* noise-free, cropped */
+  const struct cubix_noise *noise;
+  const char *device;                  /* description of the processor */
+  int n_rank;
+};
+
+/** Check before the work that every OutputFile has a known suffix, may be replaced and can be created.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
+int cubix_output_check(const struct cubix_params *par);
+/** Write all OutputFiles, STEM-usedvalues beside the first, each under a temporary name and renamed when complete.  Local (rank 0). */
+int cubix_output_write(const struct cubix_result *result);
+/** Remove temporary files of an unfinished write; async-signal-safe. */
+void cubix_output_abandon(void);
+
+#endif

@@ -1,0 +1,13 @@
+/* psf.h -- the point spread function: convolution of every channel's image, then the margin is cropped. */
+#ifndef CUBIX_PSF_H
+#define CUBIX_PSF_H
+
+#include "cube.h"
+#include "instrument.h"
+
+/** Margin [spaxels] that the instrument's PSF needs on each side of the field; 0 without a PSF.  Local.  Source: doc/math.md section 9. */
+int cubix_psf_margin(const struct cubix_instrument *ins);
+/** Convolve, crop to the field, zero outside the aperture.  Local (rank 0).  In place; cube->margin is 0 afterwards. */
+int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube);
+
+#endif

@@ -1,0 +1,19 @@
+/* scene.h -- where the galaxy is: the redshift, distance and scales that turn kpc into spaxels and luminosity into flux. */
+#ifndef CUBIX_SCENE_H
+#define CUBIX_SCENE_H
+
+#include "params.h"
+#include "slab.h"
+
+struct cubix_scene {
+  double redshift;
+  double omega_m, omega_l, h;     /* the observer's cosmology */
+  double d_l_mpc;                 /* luminosity distance */
+  double kpc_per_arcsec;
+  double flux_scale;              /* luminosity [erg/s] -> flux [10^FluxUnit erg/s/cm2]: 10^-FluxUnit/(4 pi D_L^2) */
+};
+
+/** Redshift, cosmology and scales.  Local.  Source: doc/math.md section 1. */
+int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot);
+
+#endif

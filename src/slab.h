@@ -1,0 +1,43 @@
+/* slab.h -- a rank's share of the particles, in physical units, and what the simulation file says of itself. */
+#ifndef CUBIX_SLAB_H
+#define CUBIX_SLAB_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct cubix_snapshot {
+  char format[64];                /* name of the format file */
+  char simulation[128];           /* name the file gives itself, or "" */
+  double redshift;                /* of the snapshot */
+  double omega_m, omega_l, h;
+  double box;                     /* side of the periodic box [kpc, physical]; 0: none */
+  int has_centre, has_velocity;
+  double centre[3], velocity[3];  /* stated by the file [kpc], [km/s] */
+  int n_file;
+  char **file;                    /* [n_file] paths */
+  int64_t *file_size;             /* [n_file] bytes */
+};
+
+struct cubix_slab {
+  struct cubix_snapshot snapshot;
+  size_t n;                       /* stars of this rank */
+  int64_t n_total;                /* stars of all ranks that are kept */
+  int64_t n_file_total;           /* star particles in the file(s) */
+  int64_t n_wind;                 /* wind cells dropped, all ranks */
+  int64_t n_outside_radius;       /* dropped by SelectRadius, all ranks */
+  double *position;               /* [n][3] kpc: the file's frame, after cubix_frame_apply x east, y north, z away */
+  double *velocity;               /* [n][3] km/s: likewise, receding positive */
+  double *mass_formed;            /* [n] Msun */
+  double *mass_now;               /* [n] Msun */
+  double *age;                    /* [n] Gyr at the snapshot */
+  double *metallicity;            /* [n] mass fraction */
+  double *potential;              /* [n] only where Centre potential asks for it, else NULL */
+};
+
+/** Room for n stars.  Local.  @param[out] slab owned by the caller */
+int cubix_slab_init(struct cubix_slab **slab, size_t n);
+/** Keep the stars with keep[i] != 0, in order.  Local. */
+void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);
+void cubix_slab_free(struct cubix_slab *slab);
+
+#endif

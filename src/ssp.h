@@ -1,0 +1,23 @@
+/* ssp.h -- a library of simple stellar populations, as the canonical HDF5 file holds it. */
+#ifndef CUBIX_SSP_H
+#define CUBIX_SSP_H
+
+struct cubix_ssp {
+  char file[1024], name[128], imf[64], reference[512], licence[256];
+  int demo;                       /* 1: closed form, not a real library */
+  int n_z, n_age, n_lambda;
+  double *metallicity;            /* [n_z] mass fraction, increasing */
+  double *age;                    /* [n_age] Gyr, increasing */
+  double *lambda;                 /* [n_lambda] vacuum AA, increasing: the part of the library that was asked for */
+  double *lsf_fwhm;               /* [n_lambda] AA, 0: infinitely sharp */
+  double *luminosity;             /* [n_z][n_age][n_lambda] erg/s/AA per Msun formed */
+  double lambda_first, lambda_last; /* range of the whole library [AA] */
+};
+
+/** Read a canonical SSP file; units, shapes, order and finiteness are verified.  Local.
+ *  @param[in] lambda_lo, lambda_hi  rest-frame range that is needed [AA]; points in it and a margin of 64 on each side are read
+ *  @param[out] ssp owned by the caller.  Errors: CUBIX_EINPUT. */
+int cubix_ssp_read(struct cubix_ssp **ssp, const char *file, double lambda_lo, double lambda_hi);
+void cubix_ssp_free(struct cubix_ssp *ssp);
+
+#endif
