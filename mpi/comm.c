@@ -1,0 +1,117 @@
+/* comm.c -- who we are among the ranks, and how an error of one becomes the error of all.
+ *
+ * The idea of cubix_mpi_agree: every stage that may fail ends with it, so that no rank walks into a collective call that another,
+ * failed, rank will never enter.  The lowest failing rank lends its message to all; rank 0's main prints it, once.          */
+#include "cubix-mpi.h"
+
+#include <errno.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+
+static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1;
+
+int cubix_mpi_start(int *argc, char ***argv)
+{
+  int status = CUBIX_OK, have = MPI_THREAD_SINGLE;
+  MPI_Comm node = MPI_COMM_NULL;
+  CUBIX_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &have) == MPI_SUCCESS, CUBIX_EFAIL, "MPI_Init_thread failed");
+  CUBIX_CHECK(have >= MPI_THREAD_FUNNELED, CUBIX_EFAIL, "this MPI offers no MPI_THREAD_FUNNELED, which OpenMP beside MPI needs");
+  MPI_Comm_rank(MPI_COMM_WORLD, &my_rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &n_rank);
+  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, my_rank, MPI_INFO_NULL, &node);
+  MPI_Comm_rank(node, &my_local_rank);
+  MPI_Comm_size(node, &n_local_rank);
+  MPI_Comm_free(&node);
+done:
+  return status;
+}
+
+int cubix_mpi_rank(void) { return my_rank; }
+int cubix_mpi_size(void) { return n_rank; }
+int cubix_mpi_local_rank(void) { return my_local_rank; }
+int cubix_mpi_local_size(void) { return n_local_rank; }
+
+int cubix_mpi_agree(int status)
+{
+  char message[4096];
+  int first = status ? my_rank : n_rank;
+  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  if (first == n_rank) return CUBIX_OK;
+  int code = status;
+  snprintf(message, sizeof message, "%s", cubix_error_message());
+  MPI_Bcast(&code, 1, MPI_INT, first, MPI_COMM_WORLD);
+  MPI_Bcast(message, sizeof message, MPI_CHAR, first, MPI_COMM_WORLD);
+  if (my_rank != first) cubix_error_set(code, __func__, __FILE__, __LINE__, "%s", message);
+  return code;
+}
+
+int cubix_mpi_finish(int status)
+{
+  int running = 0;
+  MPI_Initialized(&running);
+  if (running) MPI_Finalize();
+  return cubix_error_exit_status(status);
+}
+
+/* The whole stream, '\0'-terminated. */
+static int read_all(char **text, const char *path)
+{
+  int status = CUBIX_OK;
+  size_t used = 0, room = 1 << 16, got;
+  FILE *in = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+  char *buffer = NULL;
+  CUBIX_CHECK(in, CUBIX_EUSAGE, "cannot read the parameter file %s: %s", path, strerror(errno));
+  CUBIX_CHECK((buffer = malloc(room)), CUBIX_ENOMEM, "cannot allocate %zu bytes for %s", room, path);
+  while ((got = fread(buffer + used, 1, room - used - 1, in)) > 0) {
+    used += got;
+    if (used + 1 < room) continue;
+    CUBIX_CHECK(room < 1 << 26, CUBIX_EUSAGE, "%s is longer than 64 MiB: this is no parameter file", path);
+    char *more = realloc(buffer, room *= 2);
+    CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate %zu bytes for %s", room, path);
+    buffer = more;
+  }
+  CUBIX_CHECK(!ferror(in), CUBIX_EUSAGE, "cannot read the parameter file %s: %s", path, strerror(errno));
+  buffer[used] = '\0';
+  CUBIX_CHECK(strlen(buffer) == used, CUBIX_EUSAGE, "%s holds a zero byte: this is no parameter file", path);
+  *text = buffer;
+  buffer = NULL;
+done:
+  free(buffer);
+  if (in && in != stdin) fclose(in);
+  return status;
+}
+
+int cubix_mpi_text_read(char **text, const char *path)
+{
+  int status = CUBIX_OK;
+  long length = 0;
+  if (my_rank == 0) {
+    status = read_all(text, path);
+    if (!status) length = (long)strlen(*text);
+  }
+  CUBIX_TRY(cubix_mpi_agree(status));
+  MPI_Bcast(&length, 1, MPI_LONG, 0, MPI_COMM_WORLD);
+  if (my_rank != 0) *text = malloc((size_t)length + 1);
+  CUBIX_TRY(cubix_mpi_agree(*text ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %ld bytes", length)));
+  MPI_Bcast(*text, (int)length + 1, MPI_CHAR, 0, MPI_COMM_WORLD);
+done:
+  return status;
+}
+
+double cubix_mpi_max(double x)
+{
+  MPI_Allreduce(MPI_IN_PLACE, &x, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  return x;
+}
+
+double cubix_mpi_min(double x) { return -cubix_mpi_max(-x); }
+
+int64_t cubix_mpi_sum_int(int64_t x)
+{
+  MPI_Allreduce(MPI_IN_PLACE, &x, 1, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  return x;
+}

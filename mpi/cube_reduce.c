@@ -1,0 +1,32 @@
+/* cube_reduce.c -- the ranks' cubes, maps and budgets added up on rank 0.
+ *
+ * MPI 3 counts are int, and a reduction needs scratch of its own length: the cube goes in pieces of 2^22 values, here and nowhere else. */
+#include <mpi.h>
+
+#include "cubix-mpi.h"
+#include "error.h"
+
+static void sum_to_root(void *values, size_t n, MPI_Datatype type, size_t size)
+{
+  const size_t piece = (size_t)1 << 22;
+  for (size_t first = 0; first < n; first += piece) {
+    char *at = (char *)values + first * size;
+    int count = (int)(n - first < piece ? n - first : piece);
+    if (cubix_mpi_rank() == 0)
+      MPI_Reduce(MPI_IN_PLACE, at, count, type, MPI_SUM, 0, MPI_COMM_WORLD);
+    else
+      MPI_Reduce(at, NULL, count, type, MPI_SUM, 0, MPI_COMM_WORLD);
+  }
+}
+
+int cubix_mpi_cube_sum(struct cubix_cube *cube)
+{
+  MPI_Datatype real = sizeof(cubix_real) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT;
+  size_t n_spaxel = (size_t)cube->n_y * (size_t)cube->n_x;
+  size_t n_field = (size_t)(cube->n_y - 2 * cube->margin) * (size_t)(cube->n_x - 2 * cube->margin);
+  sum_to_root(cube->flux, n_spaxel * (size_t)cube->n_lambda, real, sizeof(cubix_real));
+  for (int m = 0; m < CUBIX_N_MAP; m++) sum_to_root(cube->map[m], n_field, MPI_DOUBLE, sizeof(double));
+  MPI_Allreduce(MPI_IN_PLACE, cube->budget, 3 * CUBIX_N_ACCOUNT, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  cube->v_max = cubix_mpi_max(cube->v_max);
+  return CUBIX_OK;
+}
