@@ -1,0 +1,49 @@
+/* units.c -- from the unit a user wrote to the one CUBIX computes in.
+ *
+ * units.def lists each unit with its dimension and its size in the dimension's base unit; a value in unit a is
+ * value * size(a) / size(b) in unit b.  Lengths in space (pc, kpc, Mpc) and wavelengths (AA, nm, um) count as different
+ * dimensions: nobody means parsecs of wavelength, and a slip between the two should be told.  The factors a^n h^m of
+ * cosmological simulations are no units and live in the format files. */
+#include "units.h"
+
+#include "constants.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct unit { const char *name, *dimension; double size; } table[] = {
+#define CUBIX_UNIT(name, dimension, size) { name, dimension, size },
+#include "units.def"
+#undef CUBIX_UNIT
+};
+static const size_t n_table = sizeof table / sizeof *table;
+
+static const struct unit *find(const char *name)
+{
+  for (size_t i = 0; i < n_table; i++)
+    if (!strcmp(table[i].name, name)) return &table[i];
+  return NULL;
+}
+
+int cubix_unit_convert(const char *from, const char *to, int n, double *x)
+{
+  const struct unit *a = find(from), *b = find(to);
+  if (!a) return -1;
+  if (!b || strcmp(a->dimension, b->dimension)) return -2;
+  if (a->size != b->size)
+    for (int i = 0; i < n; i++) x[i] = x[i] * a->size / b->size;
+  return 0;
+}
+
+void cubix_unit_list(const char *unit, char *text, size_t size)
+{
+  const struct unit *wanted = find(unit);
+  size_t used = (size_t)snprintf(text, size, "%s", unit);
+  const char *between = " (or ";
+  for (size_t i = 0; wanted && i < n_table && used < size; i++) {
+    if (&table[i] == wanted || strcmp(table[i].dimension, wanted->dimension)) continue;
+    used += (size_t)snprintf(text + used, size - used, "%s%s", between, table[i].name);
+    between = ", ";
+  }
+  if (used < size && between[0] == ',') snprintf(text + used, size - used, ")");
+}
