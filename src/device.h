@@ -5,6 +5,7 @@
 #include "cube.h"
 #include "model.h"
 #include "params.h"
+#include "placement.h"
 #include "slab.h"
 
 struct cubix_device;
@@ -14,7 +15,7 @@ struct cubix_device_ops {
   int  (*count)(void);                                       /* how many of them this machine has; 0: none */
   int  (*open)(struct cubix_device *, int ordinal);
   int  (*load)(struct cubix_device *, const struct cubix_model *);
-  int  (*paint)(struct cubix_device *, const struct cubix_slab *, struct cubix_cube *);
+  int  (*paint)(struct cubix_device *, const struct cubix_slab *, const struct cubix_placement *, struct cubix_cube *);   /* adds to the flux */
   void (*close)(struct cubix_device *);
 };
 

@@ -1,0 +1,75 @@
+/* physics/population.h -- which template rows make a star's spectrum, and with which weights.  Source: doc/math.md section 6.
+ *
+ * In age and metallicity beyond the grid the nearest edge counts; the caller learns of it and reports it. */
+#ifndef CUBIX_PHYSICS_POPULATION_H
+#define CUBIX_PHYSICS_POPULATION_H
+
+#include "view.h"
+
+enum { CUBIX_CLAMP_Z = 1, CUBIX_CLAMP_AGE = 2 };
+
+struct cubix_mix {
+  int n;                          /* rows in use: 4, or 8 with pchip */
+  int row[CUBIX_MAX_CORNER];
+  double weight[CUBIX_MAX_CORNER];
+};
+
+/** Interval of x in rising nodes[n], and the fraction inside it; clamped to the ends.  @return 1 if it was clamped */
+CUBIX_HD int cubix_bracket(const double *nodes, int n, double x, int *i, double *f)
+{
+  int lo = 0, hi = n - 1;
+  *i = 0;
+  *f = 0;
+  if (n < 2 || !(x > nodes[0])) return !(x == nodes[0]);
+  if (x >= nodes[n - 1]) {
+    *i = n - 2;
+    *f = 1;
+    return x > nodes[n - 1];
+  }
+  while (hi - lo > 1) {
+    int mid = (lo + hi) / 2;
+    if (nodes[mid] <= x) lo = mid;
+    else hi = mid;
+  }
+  *i = lo;
+  *f = (x - nodes[lo]) / (nodes[lo + 1] - nodes[lo]);
+  return 0;
+}
+
+/** Rows and weights, per Msun formed, of a star.  @return CUBIX_CLAMP_Z | CUBIX_CLAMP_AGE where the grid ended */
+CUBIX_HD int cubix_mix_of(const struct cubix_view *v, double metallicity, double age, struct cubix_mix *mix)
+{
+  int iz, ia, clamped = 0;
+  double fz, fa;
+  if (cubix_bracket(v->log_z, v->n_z, metallicity > 0 ? log10(metallicity) : -1e3, &iz, &fz)) clamped |= CUBIX_CLAMP_Z;
+  if (cubix_bracket(v->log_age, v->n_age, age > 0 ? log10(age) : -1e3, &ia, &fa)) clamped |= CUBIX_CLAMP_AGE;
+  int ja = v->n_age > 1 ? ia + 1 : ia, jz = v->n_z > 1 ? iz + 1 : iz;
+  double wa[2] = { 1 - fa, fa }, slope[2] = { 0, 0 };
+  if (v->pchip) {
+    double h = v->log_age[ja] - v->log_age[ia], f2 = fa * fa, f3 = f2 * fa;
+    wa[1] = 3 * f2 - 2 * f3;
+    wa[0] = 1 - wa[1];
+    slope[0] = h * (f3 - 2 * f2 + fa);
+    slope[1] = h * (f3 - f2);
+  }
+  mix->n = v->pchip ? 8 : 4;
+  for (int k = 0; k < 4; k++) {
+    int row = (k < 2 ? iz : jz) * v->n_age + (k & 1 ? ja : ia);
+    double wz = k < 2 ? 1 - fz : fz;
+    mix->row[k] = row;
+    mix->weight[k] = wz * wa[k & 1];
+    mix->row[k + 4] = row + v->n_z * v->n_age;
+    mix->weight[k + 4] = wz * slope[k & 1];
+  }
+  return clamped;
+}
+
+/** Luminosity in the observed band at rest [1e30 erg/s per Msun formed]. */
+CUBIX_HD double cubix_mix_light(const struct cubix_view *v, const struct cubix_mix *mix)
+{
+  double light = 0;
+  for (int k = 0; k < mix->n; k++) light += mix->weight[k] * v->light[mix->row[k]];
+  return light;
+}
+
+#endif
