@@ -1,0 +1,81 @@
+"""Section 9: kernels and the convolution of every channel, cropped to the field."""
+import math
+
+import numpy as np
+from scipy.signal import fftconvolve
+from scipy.special import erf
+
+from .constants import FWHM
+
+
+def reach(inst, fwhm):
+    """Half side R [spaxels] of the kernel for this FWHM [arcsec]."""
+    if inst.psf == "gaussian":
+        r = 2.5 * fwhm
+    else:
+        a = fwhm / (2.0 * math.sqrt(2.0**(1.0 / inst.psf_beta) - 1.0))
+        r = min(a * math.sqrt(0.001**(1.0 / (1.0 - inst.psf_beta)) - 1.0), 8.0 * fwhm)
+    return math.ceil(r / min(inst.pixel_x, inst.pixel_y))
+
+
+def _gaussian(inst, fwhm, half):
+    sigma = fwhm / FWHM
+    rows = []
+    for pixel in (inst.pixel_y, inst.pixel_x):
+        edge = (np.arange(-half, half + 2) - 0.5) * pixel / (sigma * math.sqrt(2.0))
+        rows.append(0.5 * np.diff(erf(edge)))
+    return np.outer(*rows)
+
+
+def _moffat(inst, fwhm, half):
+    a = fwhm / (2.0 * math.sqrt(2.0**(1.0 / inst.psf_beta) - 1.0))
+    kernel = np.zeros((2 * half + 1, 2 * half + 1))
+    for j in range(-half, half + 1):
+        for i in range(-half, half + 1):
+            x, w = np.polynomial.legendre.leggauss(32 if max(abs(i), abs(j)) <= 1 else 8)
+            r2 = ((i + 0.5 * x[None, :]) * inst.pixel_x)**2 + ((j + 0.5 * x[:, None]) * inst.pixel_y)**2
+            kernel[j + half, i + half] = w @ (1.0 + r2 / a**2)**-inst.psf_beta @ w
+    return kernel
+
+
+def kernel(inst, fwhm, half):
+    k = (_gaussian if inst.psf == "gaussian" else _moffat)(inst, fwhm, half)
+    return k / k.sum()
+
+
+def margin(inst):
+    if inst.psf == "none":
+        return 0
+    if inst.psf == "file":
+        return max(inst.psf_kernel.shape) // 2
+    return reach(inst, float(np.max(inst.psf_fwhm(inst.centres()))))
+
+
+def _kernels(inst):
+    """One kernel per channel."""
+    lam = inst.centres()
+    if inst.psf == "file":
+        return [inst.psf_kernel / inst.psf_kernel.sum()] * len(lam)
+    half, fwhm = margin(inst), inst.psf_fwhm(lam)
+    n_node = 1 + math.ceil(abs(math.log(fwhm.max() / fwhm.min())) / 0.005)
+    if n_node == 1:
+        return [kernel(inst, fwhm[0], half)] * len(lam)
+    node = np.linspace(lam[0], lam[-1], n_node)
+    table = [kernel(inst, float(inst.psf_fwhm(np.array([x]))[0]), half) for x in node]
+    out = []
+    for x in lam:
+        i = min(int((x - node[0]) / (node[1] - node[0])), n_node - 2)
+        f = (x - node[i]) / (node[1] - node[0])
+        out.append((1 - f) * table[i] + f * table[i + 1])
+    return out
+
+
+def apply(inst, painted):
+    """painted: [n_lambda][n_y + 2 R][n_x + 2 R] -> the field, convolved, zero outside the aperture."""
+    if inst.psf == "none":
+        out = painted
+    else:
+        r = margin(inst)
+        out = np.array([fftconvolve(image, k, mode="same") for image, k in zip(painted, _kernels(inst))])
+        out = out[:, r:r + inst.n_y, r:r + inst.n_x]
+    return np.where(inst.inside(), out, 0.0)
