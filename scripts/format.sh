@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# format.sh -- the little that a machine can say about style: blanks, line and file lengths.  `make check` runs it.
+cd "${CUBIX_SOURCE:-$(dirname "$0")/..}" || exit 1
+longest_line=200    # columns; tables (*.def) may be wider
+longest_file=450    # lines: beyond it, a noun is hiding in there
+bad=0 checked=0
+for file in src/*.[ch] src/*.def src/physics/*.h mpi/*.[ch] cuda/*.c cuda/*.h cuda/*.cu tests/*.[ch] tests/*.py tests/*.sh tests/cuda_on_cpu/* \
+            scripts/* m4/*.m4 configure.ac parameterfiles/*/*.cfg; do
+  [ -f "$file" ] || continue
+  checked=$((checked + 1))
+  awk -v file="$file" -v wide="$longest_line" -v tall="$longest_file" '
+    /\r$/                                          { print file ":" FNR ": ends in a carriage return"; bad = 1 }
+    /[ \t]$/                                       { print file ":" FNR ": blank at the end of the line"; bad = 1 }
+    /\t/ && file !~ /Makefile/                     { print file ":" FNR ": a tab; use blanks"; bad = 1 }
+    length($0) > wide && file ~ /\.(c|h|cu|py|sh)$/ { print file ":" FNR ": " length($0) " columns, at most " wide; bad = 1 }
+    END {
+      if (FNR > tall && file ~ /\.(c|h|cu)$/) { print file ": " FNR " lines, at most " tall ": which noun is hiding in it?"; bad = 1 }
+      exit bad
+    }' "$file" || bad=$((bad + 1))
+done
+echo "format.sh: $checked files looked at, $bad to mend"
+[ "$bad" = 0 ] && [ "$checked" -gt 0 ]

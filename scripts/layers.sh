@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# layers.sh -- who may include whom.  `make check` runs it; it needs nothing but grep.
+#
+#   main -> mpi/ -> src/ up to the slab and the cube       mpi.h only in mpi/; mpi/ never sees cuda/ or a processor
+#   cuda/ -> device, model, physics                        cuda_runtime.h only in cuda/; cuda/ never sees mpi/
+#   src/ in levels: a file includes its own level or lower ones
+#   physics/ -> constants.h, <math.h>, <stdint.h>          nothing else: it is compiled for devices as well
+cd "${CUBIX_SOURCE:-$(dirname "$0")/..}" || exit 1
+bad=0 checked=0
+
+complain() { echo "$1: must not include $2: $3"; bad=$((bad + 1)); }
+
+# Level of a noun of src/.  A new noun is a new word here: think about where it stands.
+level()
+{
+  case $1 in
+    constants | error | log | units | version | physics) echo 0 ;;
+    params | params_* | spline | cosmology | datafile | h5read | fitsread) echo 1 ;;
+    slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | lsf) echo 2 ;;
+    scene | frame | frame_* | cube | placement | mock | mock_*) echo 3 ;;
+    model | model_*) echo 4 ;;
+    device | device_* | paint | paint_* | tally | psf | psf_* | noise | maps) echo 5 ;;
+    output | output_* | provenance | result) echo 6 ;;
+    main | *_main | options | story) echo 9 ;;
+    *) echo "?" ;;
+  esac
+}
+
+includes() { sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*\([<"][^>"]*[>"]\).*/\1/p' "$1"; }
+
+for file in src/physics/*.h; do
+  [ -e "$file" ] || continue
+  while read -r inc; do
+    checked=$((checked + 1))
+    case $inc in
+      '<math.h>' | '<stdint.h>' | '"../constants.h"' | '"constants.h"') ;;
+      '"'*) [ -e "src/physics/$(echo "$inc" | tr -d '"' | sed 's,^physics/,,')" ] || complain "$file" "$inc" "physics/ stands alone" ;;
+      *) complain "$file" "$inc" "physics/ includes constants.h, <math.h> and <stdint.h> only" ;;
+    esac
+  done < <(includes "$file")
+done
+
+for file in src/*.c src/*.h src/*.def mpi/*.c mpi/*.h cuda/*.c cuda/*.h cuda/*.cu; do
+  [ -e "$file" ] || continue
+  folder=${file%%/*} noun=$(basename "$file") noun=${noun%.*} own=
+  if [ "$folder" = src ]; then
+    own=$(level "$noun")
+    [ "$own" != '?' ] || { echo "$file: '$noun' has no level yet: give it one in scripts/layers.sh"; bad=$((bad + 1)); continue; }
+  fi
+  while read -r inc; do
+    checked=$((checked + 1))
+    name=$(echo "$inc" | tr -d '<>"')
+    case $name in
+      mpi.h) [ "$folder" = mpi ] || complain "$file" "$inc" "MPI is known in mpi/ only"; continue ;;
+      cuda*.h | cub/* | nvtx*) [ "$folder" = cuda ] || complain "$file" "$inc" "CUDA is known in cuda/ only"; continue ;;
+      cubix-mpi.h) [ "$folder" = mpi ] || [ "$own" = 9 ] || complain "$file" "$inc" "only mpi/ and the mains are parallel"; continue ;;
+    esac
+    case $inc in '<'*) continue ;; esac
+    case $name in physics/* | ../physics/*) continue ;; esac
+    name=${name##*/}
+    [ -e "$folder/$name" ] && [ "$folder" != src ] && continue
+    if [ "$name" = version.h ]; then target=0; elif [ -e "src/$name" ]; then target=$(level "${name%.*}"); else
+      complain "$file" "$inc" "there is no such file in src/ or $folder/"; continue; fi
+    case $folder in
+      src) [ "$target" -le "$own" ] || complain "$file" "$inc" "level $own must not know level $target" ;;
+      mpi) [ "$target" -le 3 ] || complain "$file" "$inc" "mpi/ reads and adds up; it knows src/ up to level 3" ;;
+      cuda) [ "$target" -le 5 ] || complain "$file" "$inc" "cuda/ knows devices, the model and physics" ;;
+    esac
+  done < <(includes "$file")
+done
+echo "layers.sh: $checked includes looked at, $bad in the wrong direction"
+[ "$bad" = 0 ] && [ "$checked" -gt 0 ]

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Every source, header, test and parameter file of the tree is named in a makefile fragment: nothing lies about unbuilt or untested.
+cd "$CUBIX_SOURCE" || exit 1
+bad=0 checked=0
+for file in src/*.[ch] src/*.def src/physics/*.h mpi/*.[ch] cuda/*.c cuda/*.h cuda/*.cu tests/test_*.c parameterfiles/*.param parameterfiles/*/*.cfg; do
+  [ -e "$file" ] || continue
+  [ "$file" = src/version.h ] && continue
+  checked=$((checked + 1))
+  name=$file
+  case $file in tests/*.c) name=${file%.c} ;; esac
+  grep -qE "(^|[[:space:]])${name//./\\.}([[:space:]]|\$)" ./*/Makefile.inc || {
+    echo "$file: not named in ${file%%/*}/Makefile.inc"
+    bad=$((bad + 1))
+  }
+done
+echo "lists.sh: $checked files looked for, $bad not found"
+[ "$bad" = 0 ] && [ "$checked" -gt 0 ]

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The Python tests (tests/test_*.py), one line of `make check`.  Closes with `N passed, N failed, N skipped`; skipped as a whole where
+# there is no Python with pytest (CUBIX_PYTHON names the interpreter; scripts/check.sh makes one that has all of tests/requirements.txt).
+python=${CUBIX_PYTHON:-python3}
+"$python" -c 'import pytest, numpy, scipy, astropy, h5py' || {
+  echo "run_pytest.sh: $python lacks pytest, numpy, scipy, astropy or h5py: pip install -r tests/requirements.txt, or run scripts/check.sh"
+  exit 77
+}
+cd "$CUBIX_BUILD" || exit 1
+report=$CUBIX_BUILD/tests/pytest.xml
+rm -f "$report"
+mkdir -p "$CUBIX_BUILD/tests"
+# the sanitizer's run time comes first where the library is loaded into Python; leaks of Python itself are not ours
+MPLBACKEND=Agg PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider --durations=10 -q -rs --junitxml="$report" \
+  --rootdir "$CUBIX_SOURCE/tests" "$@" "$CUBIX_SOURCE/tests"
+status=$?
+"$python" - "$report" << 'END'
+import sys, xml.etree.ElementTree as xml
+suites = list(xml.parse(sys.argv[1]).getroot().iter("testsuite"))
+total, bad, skipped = (sum(int(s.get(key, 0)) for s in suites for key in keys.split()) for keys in ("tests", "failures errors", "skipped"))
+print(f"{total - bad - skipped} passed, {bad} failed, {skipped} skipped")
+END
+exit $status
