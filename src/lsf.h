@@ -1,0 +1,20 @@
+/* lsf.h -- the line spread function, put on the templates. */
+#ifndef CUBIX_LSF_H
+#define CUBIX_LSF_H
+
+struct cubix_lsf {
+  int n;                          /* knots */
+  int *first;                     /* [n] first knot that contributes to knot i */
+  int *start;                     /* [n + 1] weights of knot i: start[i] .. start[i + 1] - 1 */
+  double *value, *curvature;      /* weights of T_j and T''_j/6, j = first[i] + k */
+};
+
+/** Weights that broaden a template at every knot by a Gaussian of its own width.  Local.
+ *  @param knot [n] rising  @param sigma [n] same unit, 0: leave this knot as it is */
+int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigma, int n);
+/** Broadened values of one template.  Local.  @param f, m [n] values and sixths of the second derivatives (0 for straight lines)
+ *  @param[out] broad [n], may not alias */
+void cubix_lsf_apply(const struct cubix_lsf *lsf, const double *f, const double *m, double *broad);
+void cubix_lsf_free(struct cubix_lsf *lsf);
+
+#endif
