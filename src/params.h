@@ -27,9 +27,9 @@ struct cubix_params {
 
 /** One parameter as documentation and outputs show it. */
 struct cubix_param_info {
-  const char *name, *type, *unit, *help, *dflt, *range, *section;   /* borrowed, static */
-  char value[1024];                                                 /* as it reads in a parameter file */
-  char origin[256];                                                 /* "muse.param:14", "command line" or "default" */
+  const char *name, *type, *unit, *help, *dflt, *range, *section;   /* borrowed, static; unit "-": none; dflt NULL: required */
+  char value[1024];                                                 /* as it reads in a parameter file, without unit */
+  char origin[256];                                                 /* as cubix_params_origin */
 };
 
 /** All parameters at their defaults.  Local.  @param[out] par owned by the caller: cubix_params_free */
@@ -42,16 +42,16 @@ int cubix_params_init(struct cubix_params **par);
 int cubix_params_parse(struct cubix_params *par, const char *name, const char *text, int n_override, char *const *overrides);
 /** Set one parameter by name, as a parameter file would.  Local. */
 int cubix_params_set(struct cubix_params *par, const char *name, const char *value);
-/** Number of parameters, and one of them.  Local. */
+/** Number of parameters, and one of them (par NULL: without value and origin).  Local. */
 int cubix_params_count(void);
 void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param_info *info);
-/** "muse.param:14", "command line" or "default": where a value comes from, for messages.  Local, borrowed. */
+/** "muse.param:14", "command line", "set by the program" or "default": where a value comes from, for messages.  Local, borrowed. */
 const char *cubix_params_origin(const struct cubix_params *par, const char *name);
 /** A complete parameter file with the values in use: runs again to the same cube.  Local. */
 int cubix_params_write_used(const struct cubix_params *par, FILE *out);
 /** Documentation made from the table: form "template", "markdown" or "json".  Local. */
 int cubix_params_write_doc(FILE *out, const char *form);
-/** --help (name NULL) or --help Name.  Local. */
+/** --help (name NULL) or --help Name; CUBIX_EUSAGE names the nearest parameter when there is none of that name.  Local. */
 int cubix_params_write_help(FILE *out, const char *name);
 void cubix_params_free(struct cubix_params *par);
 
