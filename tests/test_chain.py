@@ -1,0 +1,135 @@
+"""The whole chain against the oracle: every voxel, every map, every flag, of galaxies seen through quite different spectrographs.
+
+`cubix` (float32 cube) agrees to 2e-6 of the spectrum's local level; `cubix64`, its float64 twin, to 1e-12 (after the PSF's FFT: 1e-11 of the image's peak)."""
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from harness import assert_close, galaxy, local_level
+from oracle import cube as oracle
+
+N_STAR = 300
+MAPS = ("MASS", "MASS_NOW", "NSTAR", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "SIG_M", "SIG_L")
+
+
+def mixed_lsf(lam):
+    """The library's own FWHM: sharper than the instrument in the blue, broader in the red."""
+    return np.where(lam < 5000, 1.2, 1.2 + 0.05 * (lam - 5000))
+
+
+# what of the instrument and of the library; parameters of the program; the same for the oracle
+CASES = {
+    "plain": (dict(lam=(5000.0, 5239.0, 1.0)), dict(kind="uniform"), dict(SystemicVelocity="none", Centre=(0, 0, 0)),
+              dict(velocity="none", centre=(0, 0, 0))),
+    "linear": (dict(lam=(5000.0, 5299.0, 1.3)), dict(kind="log"), dict(TemplateSemantic="linear", Centre="median"), dict(semantic="linear", centre="median")),
+    "air": (dict(lam=(5000.0, 5350.0, 1.25), medium="air", lsf=(8.0, -1.0e-3), pointing=(0.6, -0.9), roll=33.0), dict(kind="mixed", fwhm=mixed_lsf),
+            dict(Orientation="inclined", Inclination=55.0, PositionAngle=130.0, PointingX=0.6, PointingY=-0.9, Roll=33.0),
+            dict(orientation="inclined", inclination=55.0, position_angle=130.0)),
+    "pchip": (dict(lam=(5000.0, 5299.0, 1.5), lsf=(4.0,), lsf_pixel_included=False), dict(kind="mixed", fwhm=1.5),
+              dict(SspInterpolation="pchip", Orientation="angles", Alpha=20.0, Beta=-40.0, Gamma=75.0), dict(interpolation="pchip", orientation="angles", angles=(20, -40, 75))),
+    "linear-lsf": (dict(lam=(5000.0, 5299.0, 1.5), lsf=(2.0, 4e-4), medium="air"), dict(kind="log", fwhm=1.5), dict(TemplateSemantic="linear"), dict(semantic="linear")),
+    "gaussian": (dict(lam=(5000.0, 5199.0, 1.0), psf="gaussian"), dict(kind="uniform"), dict(Orientation="faceon", AlignWith="angularmomentum"),
+                 dict(orientation="faceon", align_with="angularmomentum")),
+    "moffat": (dict(lam=(5000.0, 5199.0, 1.0), psf="moffat", psf_beta=2.8, aperture="hexagon", lsf=(5.0,)), dict(kind="log", fwhm=1.5),
+               dict(Orientation="edgeon", PositionAngle=-20.0, AlignRadius=4.0, MinStars=2), dict(orientation="edgeon", position_angle=-20.0, align_radius=4.0, min_stars=2)),
+}
+PSF = {"gaussian": (5.0, -8e-4), "moffat": (-0.25, 2.0e-4)}     # arcsec, of the wavelength
+
+
+def prepare(bench, case):
+    ins, lib, par, orc = CASES[case]
+    ins = dict(ins)
+    lsf = ins.pop("lsf", None)
+    bench.instrument(n_x=12, n_y=10, pixel=0.5, lsf_curve=lsf, psf_curve=PSF.get(ins.get("psf")), **ins)
+    bench.ssp(**lib)
+    bench.particles(galaxy(N_STAR, seed=len(case), radius=1.6, centre=(3, -2, 5), velocity=(120, -310, 55)), redshift=0.1)
+    if par.get("Centre") == (0, 0, 0):
+        par, orc = {**par, "Centre": (3.0, -2.0, 5.0)}, {**orc, "centre": (3.0, -2.0, 5.0)}
+    return par, oracle.observe(bench.file, bench.ssp_file, bench.inst, 0.05, **orc)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_cube_and_maps(bench, case):
+    par, want = prepare(bench, case)
+    convolved = bench.inst.psf != "none"
+    peak = np.abs(want.cube).max(axis=(1, 2), keepdims=True)
+    for name, tolerance in (("cubix", 2e-6), ("cubix64", 1e-11 if convolved else 1e-12)):
+        got = bench.cube(name, Redshift=0.05, **par)
+        assert (got["header"]["DATA"]["BITPIX"] == -64) == (name == "cubix64")
+        assert_close(got["DATA"], want.cube, tolerance, peak if convolved else local_level(want.cube), f"{name} {case} DATA")
+        for m in MAPS:
+            sig = m.startswith("SIG")
+            level = np.maximum(np.abs(want.maps[m]), 300.0) if m.startswith(("VEL", "SIG")) else None
+            # a dispersion is the root of a difference: near 0 its error is the root of rounding
+            assert_close(got[m]**2 if sig else got[m], want.maps[m]**2 if sig else want.maps[m], 2e-6, level**2 if sig else level, f"{name} {case} {m}")
+        assert not got["STAT"].any()
+        assert_close(got["DQ"], want.dq, 0, 0, f"{name} {case} DQ")
+
+
+def test_the_cases_are_what_they_say():
+    """Cases that would pass without testing anything are no cases."""
+    from harness import AGES, METALS
+    s = galaxy(N_STAR, radius=0.6)
+    assert (s["z"] < METALS[0]).any() and (s["z"] > METALS[-1]).any() and (s["age"] > AGES[-1]).any() and (s["age"] < 0.05).any()
+    lam = np.linspace(4760, 5095, 50)
+    inst = np.polynomial.Polynomial((8.0, -1.0e-3))
+    broader = 1.05 * mixed_lsf(lam) > inst(1.05 * lam)
+    assert broader.any() and not broader.all()
+    assert (np.abs(galaxy(N_STAR, seed=5, radius=1.6)["pos"]) > 3.5).any()                 # some stars are outside the field
+
+
+def test_psf_from_a_fits_image(bench):
+    """A lopsided kernel: the convolution's sense counts.  Row 0 of the image is the southernmost, column 0 the most eastern."""
+    kernel = np.random.default_rng(5).random((5, 3))
+    fits.writeto(bench.path("kernel.fits"), kernel)
+    inst = bench.instrument(lam=(5000.0, 5049.0, 1.0))
+    inst.psf, inst.psf_kernel = "file", kernel
+    bench.ssp()
+    bench.particles(galaxy(100, seed=3, radius=0.6), redshift=0.1)
+    want = oracle.observe(bench.file, bench.ssp_file, inst, 0.05)
+    got = bench.cube("cubix64", Redshift=0.05, Psf="file", PsfFile=bench.path("kernel.fits"))
+    assert_close(got["DATA"], want.cube, 1e-11, np.abs(want.cube).max(axis=(1, 2), keepdims=True))
+
+
+def test_parameters_lie_over_the_instrument(bench):
+    """PSF, LSF, field and channels given as parameters equal an instrument that has them."""
+    bench.ssp(fwhm=1.0)
+    bench.particles(galaxy(100, seed=8, radius=0.6), redshift=0.1)
+    bench.instrument(n_x=8, n_y=6, pixel=0.6, lam=(5010.0, 5070.0, 1.5), lsf_curve=(4.0,), psf_curve=(1.1,), psf="gaussian")
+    want = bench.cube(Redshift=0.05)
+    bench.instrument(n_x=20, n_y=20, pixel=0.2, lam=(4900.0, 5270.0, 1.0), name="other.cfg")
+    got = bench.cube(Redshift=0.05, FieldOfView=(4.8, 3.6), PixelScale=0.6, LambdaMin=5010, LambdaMax=5070, LambdaStep=1.5, Psf="gaussian", PsfFwhm=1.1,
+                     Lsf="gaussian", LsfFwhm=4.0)
+    assert np.array_equal(got["DATA"], want["DATA"])
+
+
+def test_the_observers_cosmology_and_a_given_distance(bench):
+    bench.instrument(lam=(5000.0, 5049.0, 1.0))
+    bench.ssp()
+    bench.particles(galaxy(60, seed=8, radius=0.6), redshift=0.1)
+    for par, orc in ((dict(OmegaMatter=0.25, OmegaLambda=0.65, HubbleParam=0.72), dict(cosmo=(0.25, 0.65, 0.72))), (dict(Distance=300.0), dict(distance=300.0))):
+        want = oracle.observe(bench.file, bench.ssp_file, bench.inst, 0.05, **orc)
+        got = bench.cube("cubix64", Redshift=0.05, **par)
+        assert_close(got["DATA"], want.cube, 1e-12, local_level(want.cube))
+
+
+@pytest.mark.parametrize("shape", ["hexagon", "circle"])
+def test_aperture(bench, shape):
+    bench.instrument(n_x=13, n_y=13, lam=(5000.0, 5009.0, 1.0), aperture=shape)
+    bench.ssp()
+    bench.particles(galaxy(2000, seed=8, radius=2.0), redshift=0.1)
+    want = oracle.observe(bench.file, bench.ssp_file, bench.inst, 0.05)
+    got = bench.cube(Redshift=0.05)
+    assert 0.5 < bench.inst.inside().mean() < 0.9
+    assert np.array_equal(got["DQ"] & 1, np.broadcast_to(~bench.inst.inside(), got["DQ"].shape))
+    assert_close(got["DATA"], want.cube, 2e-6, local_level(want.cube))
+    assert not got["DATA"][:, ~bench.inst.inside()].any()
+
+
+def test_flux_unit(bench):
+    bench.instrument(lam=(5000.0, 5049.0, 1.0))
+    bench.ssp()
+    bench.particles(galaxy(60, seed=8, radius=0.6), redshift=0.1)
+    usual, other = bench.cube(), bench.cube(FluxUnit=-17)
+    assert "10**(-20)" in usual["header"]["DATA"]["BUNIT"] and "10**(-17)" in other["header"]["DATA"]["BUNIT"]
+    assert_close(other["DATA"] * 1e3, usual["DATA"], 1e-6, local_level(usual["DATA"]))
