@@ -21,8 +21,14 @@ if [ "${1:-}" = --no-install ]; then shift; else (need_packages $build_packages 
 
 say "Python environment in $venv"
 if ! cmp -s tests/requirements.txt "$venv/requirements.txt"; then
-  { [ -x "$venv/bin/python" ] || python3 -m venv "$venv"; } && "$venv/bin/python" -m pip install -q -r tests/requirements.txt &&
-    cp tests/requirements.txt "$venv/requirements.txt" || stop "the Python environment cannot be made"
+  if [ ! -x "$venv/bin/python" ]; then
+    for python in python3 /usr/bin/python3 python3.13 python3.12 python3.11; do
+      "$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null && break
+    done
+    "$python" -m venv "$venv" || stop "no Python 3.11 or newer with venv was found"
+  fi
+  "$venv/bin/python" -m pip install -q -r tests/requirements.txt && cp tests/requirements.txt "$venv/requirements.txt" ||
+    stop "the Python environment cannot be filled"
 fi
 
 say "Building in $build"

@@ -39,8 +39,14 @@ need_packages()
     root=sudo
     command -v sudo > /dev/null || { echo "Neither root nor sudo: let somebody run  apt-get install$missing" >&2; exit 1; }
   fi
-  $root apt-get update -q > /dev/null && $root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing > /dev/null ||
-    { echo "apt-get install$missing failed" >&2; exit 1; }
+  local log
+  log=$(mktemp)
+  if ! { $root apt-get update -q && $root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $missing; } > "$log" 2>&1; then
+    tail -40 "$log" >&2
+    echo "apt-get install$missing failed (all it said: $log)" >&2
+    exit 1
+  fi
+  rm -f "$log"
 }
 
 # Any number of ranks on any machine, as root too: Open MPI 4 and 5.
