@@ -1,0 +1,39 @@
+/* scene.c -- from the galaxy's own kpc and erg/s to arcsec and erg/s/cm2.
+ *
+ * D_L from redshift and cosmology, or given; D_A = D_L/(1+z)^2 in either case (Etherington 1933), so that the angular scale and the flux
+ * belong to the same galaxy.  The observer's cosmology is the simulation's where the parameters do not say otherwise. */
+#include "scene.h"
+
+#include <math.h>
+
+#include "constants.h"
+#include "cosmology.h"
+#include "error.h"
+
+int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot)
+{
+  int status = CUBIX_OK;
+  double z = par->Redshift, d_l_cm;
+
+  scene->redshift = z;
+  scene->omega_m = par->OmegaMatter > 0. ? par->OmegaMatter : snapshot->omega_m;
+  scene->omega_l = par->OmegaLambda > 0. ? par->OmegaLambda : snapshot->omega_l;
+  scene->h = par->HubbleParam > 0. ? par->HubbleParam : snapshot->h;
+  if (par->Distance > 0.) {
+    scene->d_l_mpc = par->Distance;
+  } else {
+    CUBIX_CHECK(z > 0., CUBIX_EUSAGE, "Redshift = %g puts the galaxy at no distance; give Redshift > 0 or a Distance in Mpc", z);
+    CUBIX_CHECK(scene->h > 0. && scene->omega_m > 0., CUBIX_EUSAGE,
+                "OmegaMatter = %g and HubbleParam = %g must be > 0, and the simulation file does not state them; give them, or a Distance in Mpc",
+                scene->omega_m, scene->h);
+    scene->d_l_mpc = cubix_cosmology_luminosity_distance(scene->omega_m, scene->omega_l, scene->h, z);
+    CUBIX_CHECK(scene->d_l_mpc > 0. && isfinite(scene->d_l_mpc), CUBIX_EUSAGE,
+                "Redshift = %g has no luminosity distance with OmegaMatter = %g, OmegaLambda = %g; give a Distance in Mpc",
+                z, scene->omega_m, scene->omega_l);
+  }
+  d_l_cm = scene->d_l_mpc * CUBIX_MPC_CM;
+  scene->kpc_per_arcsec = 1000. * scene->d_l_mpc / ((1. + z) * (1. + z)) * CUBIX_ARCSEC_RAD;
+  scene->flux_scale = pow(10., -par->FluxUnit) / (4. * CUBIX_PI * d_l_cm * d_l_cm);
+done:
+  return status;
+}

@@ -1,0 +1,39 @@
+/* simfile.h -- what a simulation's file(s) hold, before anything is read: members, counts, datasets, conversions. */
+#ifndef CUBIX_SIMFILE_H
+#define CUBIX_SIMFILE_H
+
+#include <stdint.h>
+
+#include "params.h"
+#include "simformat.h"
+#include "slab.h"
+
+struct cubix_simfile {
+  struct cubix_snapshot snapshot; /* with the list of members */
+  int64_t *n_star;                /* [snapshot.n_file] star particles in each member, wind cells included */
+  int64_t n_total;                /* their sum */
+  double a;                       /* scale factor of the snapshot */
+  struct {
+    char path[160];               /* in the file; "": not read */
+    double factor;                /* to internal units */
+  } field[CUBIX_N_FIELD];
+  double reference[3];            /* a periodic box is unwrapped about this point [kpc] */
+};
+
+/** Look into the file(s) that InputFile names: format, header, and the type, shape and unit of every dataset.  Local.
+ *  @param[out] sim owned by the caller
+ *  Errors: CUBIX_EINPUT: anything wrong with the files; CUBIX_EUSAGE: with SimulationFormat or a format file. */
+int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par);
+void cubix_simfile_free(struct cubix_simfile *sim);
+
+/** The files of a snapshot and their sizes.  Local.
+ *  @param path    an existing member
+ *  @param n_file  how many there are by the header; 0: it does not say
+ *  Errors: CUBIX_EINPUT with the name of a missing member. */
+int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, double n_file);
+/** An existing file for InputFile: itself, or the first member where it is a stem.  Local.  @param[out] path [size] */
+int cubix_simfile_first(char *path, size_t size, const char *input);
+/** The format of a file, by name or by looking into it (and, where it holds no stars, into its siblings).  Local. */
+int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, const char *name);
+
+#endif
