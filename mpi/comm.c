@@ -1,3 +1,4 @@
+#define _POSIX_C_SOURCE 200809L
 /* comm.c -- who we are among the ranks, and how an error of one becomes the error of all.
  *
  * The idea of cubix_mpi_agree: every stage that may fail ends with it, so that no rank walks into a collective call that another,
@@ -6,13 +7,24 @@
 
 #include <errno.h>
 #include <mpi.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "error.h"
 
 static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1;
+
+/* Ranks that nobody bound to cores share the node's cores, unless the user says otherwise. */
+static void share_cores(void)
+{
+  long cores = sysconf(_SC_NPROCESSORS_ONLN) / n_local_rank;
+  if (getenv("OMP_NUM_THREADS")) return;
+  omp_set_num_threads(cores < 1 ? 1 : cores < omp_get_num_procs() ? (int)cores : omp_get_num_procs());
+}
 
 int cubix_mpi_start(int *argc, char ***argv)
 {
@@ -26,6 +38,7 @@ int cubix_mpi_start(int *argc, char ***argv)
   MPI_Comm_rank(node, &my_local_rank);
   MPI_Comm_size(node, &n_local_rank);
   MPI_Comm_free(&node);
+  share_cores();
 done:
   return status;
 }
@@ -85,7 +98,7 @@ done:
   return status;
 }
 
-int cubix_mpi_text_read(char **text, const char *path)
+static int text_read(char **text, const char *path)
 {
   int status = CUBIX_OK;
   long length = 0;
@@ -100,6 +113,35 @@ int cubix_mpi_text_read(char **text, const char *path)
   MPI_Bcast(*text, (int)length + 1, MPI_CHAR, 0, MPI_COMM_WORLD);
 done:
   return status;
+}
+
+int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides)
+{
+  int status = CUBIX_OK;
+  char *text = NULL;
+  CUBIX_TRY(text_read(&text, path));
+  CUBIX_TRY(cubix_params_init(par));
+  CUBIX_TRY(cubix_params_parse(*par, path, text, n_override, overrides));
+done:
+  free(text);
+  return status;
+}
+
+void cubix_mpi_wait(void)
+{
+  MPI_Request request;
+  int arrived = 0;
+  MPI_Ibarrier(MPI_COMM_WORLD, &request);
+  for (int tries = 0; !arrived; tries++) {
+    struct timespec nap = { 0, tries < 1000 ? 0 : tries < 2000 ? 20000 : 1000000 };
+    MPI_Test(&request, &arrived, MPI_STATUS_IGNORE);
+    if (!arrived && nap.tv_nsec) nanosleep(&nap, NULL);
+  }
+}
+
+void cubix_mpi_take_cores(void)
+{
+  if (!getenv("OMP_NUM_THREADS")) omp_set_num_threads(my_rank == 0 ? omp_get_num_procs() : 1);
 }
 
 double cubix_mpi_max(double x)

@@ -25,8 +25,13 @@ int cubix_mpi_agree(int status);
 /** MPI_Finalize.  Collective.  @return the exit status that belongs to status */
 int cubix_mpi_finish(int status);
 
-/** A text file read by rank 0 and known to all ("-": standard input).  Collective.  @param[out] text owned by the caller */
-int cubix_mpi_text_read(char **text, const char *path);
+/** Wait for all ranks without burning the cores that others may need.  Collective. */
+void cubix_mpi_wait(void);
+/** Rank 0, about to work alone, takes all cores of the node that it may run on; the others take one.  Local. */
+void cubix_mpi_take_cores(void);
+
+/** Parameters from a file that rank 0 reads ("-": standard input) and from the command line, known to all.  Collective.  @param[out] par owned by the caller */
+int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides);
 /** My contiguous share of the stars of the file(s), in physical units, in the file's frame.  Collective. */
 int cubix_mpi_slab_read(struct cubix_slab **slab, const struct cubix_params *par);
 /** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks. */
@@ -40,9 +45,6 @@ double cubix_mpi_max(double x);
 double cubix_mpi_min(double x);
 /** Sum over ranks, on every rank.  Collective. */
 int64_t cubix_mpi_sum_int(int64_t x);
-/** sum_i x[i*stride + c] over all particles of all ranks for each component c < n_c, rounded once: the result does not depend on the order or the number of ranks.
- *  Collective.  @param x [n][n_c]  @param[out] sum [n_c] */
-int cubix_mpi_sum_exact(double *sum, const double *x, size_t n, int n_c);
 /** Component-wise median over all ranks (even n: mean of the middle two) of the particles with use[i] != 0 (use NULL: all).  Collective.
  *  @param x [n][n_c]  @param[out] median [n_c] */
 int cubix_mpi_median(double *median, const double *x, const unsigned char *use, size_t n, int n_c);

@@ -13,27 +13,30 @@
 #include "error.h"
 #include "reduce_exact.h"
 
-int cubix_mpi_sum_exact(double *sum, const double *x, size_t n, int n_c)
+void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_term *term, const void *host)
 {
-  for (int c = 0; c < n_c; c++) {
-    double largest = 0;
-    int64_t q[2] = { 0, 0 };
-    int exponent;
-    for (size_t i = 0; i < n; i++) largest = fmax(largest, fabs(x[i * (size_t)n_c + (size_t)c]));
-    largest = cubix_mpi_max(largest);
-    sum[c] = 0;
-    if (!(largest > 0)) continue;
-    frexp(largest, &exponent);                            /* largest < 2^exponent */
-    double scale = ldexp(1., 31 - exponent);
-    for (size_t i = 0; i < n; i++) {
-      double y = x[i * (size_t)n_c + (size_t)c] * scale, hi = rint(y);
-      q[0] += (int64_t)hi;
-      q[1] += (int64_t)rint(ldexp(y - hi, 31));
-    }
-    MPI_Allreduce(MPI_IN_PLACE, q, 2, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
-    sum[c] = ((double)q[0] + ldexp((double)q[1], -31)) / scale;
+  double largest[CUBIX_MAX_TERM] = { 0 }, scale[CUBIX_MAX_TERM], t[CUBIX_MAX_TERM];
+  int64_t q[2 * CUBIX_MAX_TERM] = { 0 };
+  for (size_t i = 0; i < n; i++) {
+    term(t, host, i);
+    for (int c = 0; c < n_c; c++) largest[c] = fmax(largest[c], fabs(t[c]));
   }
-  return CUBIX_OK;
+  MPI_Allreduce(MPI_IN_PLACE, largest, n_c, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  for (int c = 0; c < n_c; c++) {
+    int exponent;
+    frexp(largest[c], &exponent);                         /* largest < 2^exponent */
+    scale[c] = ldexp(1., 31 - exponent);
+  }
+  for (size_t i = 0; i < n; i++) {
+    term(t, host, i);
+    for (int c = 0; c < n_c; c++) {
+      double y = t[c] * scale[c], whole = rint(y);
+      q[2 * c] += (int64_t)whole;
+      q[2 * c + 1] += (int64_t)rint(ldexp(y - whole, 31));
+    }
+  }
+  MPI_Allreduce(MPI_IN_PLACE, q, 2 * n_c, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  for (int c = 0; c < n_c; c++) sum[c] = ((double)q[2 * c] + ldexp((double)q[2 * c + 1], -31)) / scale[c];
 }
 
 /* Doubles in rising order as unsigned integers in rising order, and back. */

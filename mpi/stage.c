@@ -1,0 +1,75 @@
+/* stage.c -- what each stage of the program took: mean and slowest rank, peak memory.
+ *
+ * A stage ends with cubix_mpi_agree, so that no rank runs ahead into a collective call after another has failed.                  */
+#include "stage.h"
+
+#include <errno.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "cubix-mpi.h"
+#include "error.h"
+#include "log.h"
+
+enum { MAX_STAGE = 32 };
+
+static struct { const char *name; double mean, slowest; int slowest_rank; double peak_mib; } stage[MAX_STAGE];
+static int n_stage;
+static double started;
+
+void cubix_mpi_stage_begin(const char *name)
+{
+  if (n_stage < MAX_STAGE) stage[n_stage].name = name;
+  started = cubix_log_clock();
+}
+
+static double peak_mib(void)
+{
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return (double)usage.ru_maxrss / 1024;
+}
+
+int cubix_mpi_stage_end(int status)
+{
+  struct { double seconds; int rank; } slowest = { cubix_log_clock() - started, cubix_mpi_rank() };
+  double sum = slowest.seconds;
+  cubix_mpi_wait();
+  status = cubix_mpi_agree(status);
+  if (status || n_stage == MAX_STAGE) return status;
+  MPI_Allreduce(MPI_IN_PLACE, &slowest, 1, MPI_DOUBLE_INT, MPI_MAXLOC, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  stage[n_stage].mean = sum / cubix_mpi_size();
+  stage[n_stage].slowest = slowest.seconds;
+  stage[n_stage].slowest_rank = slowest.rank;
+  stage[n_stage].peak_mib = cubix_mpi_max(peak_mib());
+  cubix_log(CUBIX_LOG_INFO, "%-12s %8.3f s  (rank %d; mean %.3f s; peak memory of a rank %.0f MiB)", stage[n_stage].name, slowest.seconds, slowest.rank,
+            stage[n_stage].mean, stage[n_stage].peak_mib);
+  n_stage++;
+  return CUBIX_OK;
+}
+
+int cubix_mpi_stage_write(const char *path)
+{
+  int status = CUBIX_OK;
+  FILE *out = fopen(path, "w");
+  CUBIX_CHECK(out, CUBIX_EOUTPUT, "cannot write %s: %s", path, strerror(errno));
+  fprintf(out, "# %d rank(s)\n# %-10s %10s %10s %6s %10s\n", cubix_mpi_size(), "stage", "slowest_s", "mean_s", "rank", "peak_MiB");
+  for (int i = 0; i < n_stage; i++)
+    fprintf(out, "%-12s %10.4f %10.4f %6d %10.1f\n", stage[i].name, stage[i].slowest, stage[i].mean, stage[i].slowest_rank, stage[i].peak_mib);
+  int failed = ferror(out);
+  failed |= fclose(out);
+  CUBIX_CHECK(!failed, CUBIX_EOUTPUT, "cannot write %s: %s", path, strerror(errno));
+done:
+  return status;
+}
+
+void cubix_mpi_stage_summary(void)
+{
+  double total = 0;
+  for (int i = 0; i < n_stage; i++) total += stage[i].slowest;
+  double largest = cubix_mpi_max(peak_mib()), smallest = cubix_mpi_min(peak_mib());
+  cubix_log(CUBIX_LOG_INFO, "%-12s %8.3f s  (peak memory per rank %.0f..%.0f MiB)", "total", total, smallest, largest);
+}

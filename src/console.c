@@ -1,0 +1,73 @@
+#define _POSIX_C_SOURCE 200809L
+/* console.c -- the programs' voice.  A terminal gets a live progress line, a file one line per stage. */
+#include "console.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "log.h"
+
+static struct { const char *program; int speaker, quiet, live, pending; } console;
+static struct { char message[128]; size_t length; int speaker; void (*abandon)(void); } interrupted;
+
+static void tell(enum cubix_log_level level, const char *line, void *host)
+{
+  (void)host;
+  if (!console.speaker || level == CUBIX_LOG_DEBUG) return;
+  if (level == CUBIX_LOG_PROGRESS && (!console.live || console.quiet)) return;
+  if (level == CUBIX_LOG_PROGRESS) {
+    printf("\r%s\033[K", line);
+    console.pending = 1;
+  } else {
+    if (console.pending) printf("\r\033[K");
+    console.pending = 0;
+    if (level == CUBIX_LOG_WARNING) {
+      fflush(stdout);
+      fprintf(stderr, "%s: warning: %s\n", console.program, line);
+    } else if (!console.quiet) printf("%s\n", line);
+  }
+  fflush(stdout);
+}
+
+void cubix_console_open(const char *program, int speaker, int quiet)
+{
+  console.program = program;
+  console.speaker = speaker;
+  console.quiet = quiet;
+  console.live = isatty(STDOUT_FILENO);
+  cubix_log_to(tell, NULL);
+}
+
+void cubix_console_error(const char *program, int verbose)
+{
+  if (console.pending) printf("\r\033[K");
+  fflush(stdout);
+  fprintf(stderr, "%s: error: %s\n", program, cubix_error_message());
+  if (verbose) fputs(cubix_error_trace(), stderr);
+}
+
+static void on_signal(int number)
+{
+  (void)number;
+  if (interrupted.abandon) interrupted.abandon();
+  if (interrupted.speaker && write(STDERR_FILENO, interrupted.message, interrupted.length) < 0) {}
+  _exit(130);
+}
+
+void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void))
+{
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_signal;
+  interrupted.speaker = speaker;
+  interrupted.abandon = abandon;
+  interrupted.length = (size_t)snprintf(interrupted.message, sizeof interrupted.message, "%s: error: interrupted\n", program);
+  sigaction(SIGINT, &action, NULL);
+  sigaction(SIGTERM, &action, NULL);
+#ifdef SIGXFSZ
+  signal(SIGXFSZ, SIG_IGN);       /* a file size limit is an error of the write, with a message */
+#endif
+}

@@ -1,0 +1,12 @@
+/* console.h -- where a program's words go: log to standard output, warnings and errors to standard error, from rank 0 only. */
+#ifndef CUBIX_CONSOLE_H
+#define CUBIX_CONSOLE_H
+
+/** Start telling: speaker 0 is silent; quiet: warnings and errors only.  Local. */
+void cubix_console_open(const char *program, int speaker, int quiet);
+/** The error of a failed status, with its trace if verbose.  Local. */
+void cubix_console_error(const char *program, int verbose);
+/** SIGINT and SIGTERM: leave nothing half-written, exit status 130.  Local. */
+void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void));
+
+#endif

@@ -1,0 +1,191 @@
+/* device_cpu.c -- the reference processor: the cores of this rank, by OpenMP.
+ *
+ * A thread takes one spaxel at a time and adds its stars up in a private spectrum: 32 stars in float32, then into float64, so that faint stars
+ * are not lost in bright spaxels; the cube's row is written once.  Spaxels that hold more than their share of the stars (a nucleus) are
+ * painted by all threads together, each with its own float64 spectrum.  The order of the sums depends on the number of threads only
+ * in those.  In the float64 twin the plain kernel is used throughout.                                                             */
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device.h"
+#include "error.h"
+#include "log.h"
+#include "paint_fast.h"
+
+enum { FLUSH = 32 };
+
+struct worker {                   /* one thread's scratch */
+#ifndef CUBIX_DOUBLE
+  struct cubix_fast_scratch fast;
+#endif
+  cubix_real *spectrum;           /* [n_lambda] sum of at most FLUSH stars */
+  double *total;                  /* [n_lambda] */
+};
+
+struct cpu {
+  const struct cubix_view *view;
+  int n_worker;
+  struct worker *worker;
+#ifndef CUBIX_DOUBLE
+  struct cubix_fast fast;
+#endif
+};
+
+static int cpu_count(void) { return 1 << 20; } /* ranks may share a node's cores at will */
+
+static int cpu_open(struct cubix_device *dev, int ordinal)
+{
+  int status = CUBIX_OK;
+  struct cpu *cpu = NULL;
+  (void)ordinal;
+  CUBIX_ALLOC(cpu, 1);
+  cpu->n_worker = omp_get_max_threads();
+  CUBIX_ALLOC(cpu->worker, cpu->n_worker);
+#ifdef CUBIX_DOUBLE
+  snprintf(dev->description, sizeof dev->description, "cpu, %d thread(s), float64", cpu->n_worker);
+#else
+  snprintf(dev->description, sizeof dev->description, "cpu, %d thread(s), %s", cpu->n_worker, cubix_fast_name());
+#endif
+  dev->state = cpu;
+  cpu = NULL;
+done:
+  if (cpu) free(cpu->worker);
+  free(cpu);
+  return status;
+}
+
+static void unload(struct cpu *cpu)
+{
+  for (int t = 0; t < cpu->n_worker; t++) {
+#ifndef CUBIX_DOUBLE
+    cubix_fast_scratch_free(&cpu->worker[t].fast);
+#endif
+    free(cpu->worker[t].spectrum);
+    free(cpu->worker[t].total);
+  }
+#ifndef CUBIX_DOUBLE
+  cubix_fast_free(&cpu->fast);
+  memset(&cpu->fast, 0, sizeof cpu->fast);
+#endif
+  memset(cpu->worker, 0, sizeof *cpu->worker * (size_t)cpu->n_worker);
+}
+
+static int cpu_load(struct cubix_device *dev, const struct cubix_model *mod)
+{
+  int status = CUBIX_OK;
+  struct cpu *cpu = dev->state;
+  unload(cpu);
+  cpu->view = &mod->view;
+#ifndef CUBIX_DOUBLE
+  CUBIX_TRY(cubix_fast_init(&cpu->fast, &mod->view));
+#endif
+  for (int t = 0; t < cpu->n_worker; t++) {
+    CUBIX_ALLOC(cpu->worker[t].spectrum, mod->view.n_lambda);
+    CUBIX_ALLOC(cpu->worker[t].total, mod->view.n_lambda);
+#ifndef CUBIX_DOUBLE
+    CUBIX_TRY(cubix_fast_scratch_init(&cpu->worker[t].fast, &mod->view));
+#endif
+  }
+done:
+  return status;
+}
+
+static void flush(struct worker *w, int n_lambda)
+{
+  for (int k = 0; k < n_lambda; k++) {
+    w->total[k] += (double)w->spectrum[k];
+    w->spectrum[k] = 0;
+  }
+}
+
+/* Add stars order[first .. last - 1] to the worker's total. */
+static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cubix_slab *slab, const uint32_t *order, size_t first, size_t last)
+{
+  const struct cubix_view *v = cpu->view;
+  for (size_t j = first; j < last; j++) {
+    struct cubix_blend blend;
+    size_t i = order[j];
+    double doppler = cubix_doppler(v->one_plus_z, slab->velocity[3 * i + 2]);
+    cubix_blend_of(v, slab->mass_formed[i], slab->metallicity[i], slab->age[i], &blend);
+#ifdef CUBIX_DOUBLE
+    for (int k = 0; k < v->n_lambda; k++) w->spectrum[k] += cubix_star_channel(v, &blend, doppler, k);
+#else
+    cubix_fast_paint(&cpu->fast, &blend, doppler, &w->fast, w->spectrum);
+#endif
+    if ((j - first) % FLUSH == FLUSH - 1) flush(w, v->n_lambda);
+  }
+  flush(w, v->n_lambda);
+}
+
+static void store(struct worker *w, cubix_real *row, int n_lambda)
+{
+  for (int k = 0; k < n_lambda; k++) {
+    row[k] = (cubix_real)((double)row[k] + w->total[k]);
+    w->total[k] = 0;
+  }
+}
+
+static void paint_together(struct cpu *cpu, const struct cubix_slab *slab, const uint32_t *order, size_t first, size_t last, cubix_real *row)
+{
+  int n_lambda = cpu->view->n_lambda;
+  size_t n = last - first;
+#pragma omp parallel for schedule(static, 1) num_threads(cpu->n_worker)
+  for (int t = 0; t < cpu->n_worker; t++)
+    paint_stars(cpu, &cpu->worker[t], slab, order, first + n * (size_t)t / (size_t)cpu->n_worker, first + n * (size_t)(t + 1) / (size_t)cpu->n_worker);
+  for (int t = 1; t < cpu->n_worker; t++)
+    for (int k = 0; k < n_lambda; k++) {
+      cpu->worker[0].total[k] += cpu->worker[t].total[k];
+      cpu->worker[t].total[k] = 0;
+    }
+  store(&cpu->worker[0], row, n_lambda);
+}
+
+static int cpu_paint(struct cubix_device *dev, const struct cubix_slab *slab, const struct cubix_placement *p, struct cubix_cube *cube)
+{
+  struct cpu *cpu = dev->state;
+  int64_t n_spaxel = (int64_t)p->n_spaxel;
+  size_t n_lambda = (size_t)cpu->view->n_lambda, n_star = p->start[n_spaxel], done = 0;
+  size_t share = n_star / (8 * (size_t)cpu->n_worker), heavy = cpu->n_worker == 1 ? SIZE_MAX : share > 1024 ? share : 1024;
+  for (int64_t s = 0; s < n_spaxel; s++)
+    if (p->start[s + 1] - p->start[s] > heavy) {
+      paint_together(cpu, slab, p->order, p->start[s], p->start[s + 1], cube->flux + (size_t)s * n_lambda);
+      done += p->start[s + 1] - p->start[s];
+    }
+#pragma omp parallel num_threads(cpu->n_worker)
+  {
+    struct worker *w = &cpu->worker[omp_get_thread_num()];
+    double last = cubix_log_clock();
+#pragma omp for schedule(dynamic, 4)
+    for (int64_t s = 0; s < n_spaxel; s++) {
+      size_t n = p->start[s + 1] - p->start[s];
+      if (!n || n > heavy) continue;
+      paint_stars(cpu, w, slab, p->order, p->start[s], p->start[s + 1]);
+      store(w, cube->flux + (size_t)s * n_lambda, (int)n_lambda);
+#pragma omp atomic
+      done += n;
+      if (omp_get_thread_num() == 0 && cubix_log_clock() - last > 0.2) {
+        size_t so_far;
+#pragma omp atomic read
+        so_far = done;
+        cubix_log_progress("paint", (double)so_far / (double)n_star);
+        last = cubix_log_clock();
+      }
+    }
+  }
+  return CUBIX_OK;
+}
+
+static void cpu_close(struct cubix_device *dev)
+{
+  struct cpu *cpu = dev->state;
+  if (!cpu) return;
+  unload(cpu);
+  free(cpu->worker);
+  free(cpu);
+}
+
+const struct cubix_device_ops cubix_device_cpu_ops = {
+  .name = "cpu", .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint, .close = cpu_close,
+};

@@ -1,0 +1,81 @@
+/* frame.c -- rotations onto the sky, and their use.  How the galaxy's axes are found is mpi/frame_find.c's business.
+ *
+ * Sky axes: x east, y north, z away from the observer, right-handed.  A disc seen face-on has its spin towards the observer, -z, and so turns
+ * counter-clockwise on a sky with north up and east left.                                                                       */
+#include "frame.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "constants.h"
+
+static void multiply(double c[3][3], double a[3][3], double b[3][3])
+{
+  double r[3][3];
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++) r[i][j] = a[i][0] * b[0][j] + a[i][1] * b[1][j] + a[i][2] * b[2][j];
+  memcpy(c, r, sizeof r);
+}
+
+/* Right-handed rotation about axis 0, 1, 2 by an angle in degrees; multiples of 90 are exact. */
+static void about(double r[3][3], int axis, double degrees)
+{
+  double quarter = degrees / 90, s, c;
+  int a = (axis + 1) % 3, b = (axis + 2) % 3;
+  if (quarter == rint(quarter)) {
+    static const double sine[4] = { 0, 1, 0, -1 };
+    int q = (int)(((long long)quarter % 4 + 4) % 4);
+    s = sine[q];
+    c = sine[(q + 1) % 4];
+  } else {
+    s = sin(degrees * CUBIX_PI / 180);
+    c = cos(degrees * CUBIX_PI / 180);
+  }
+  memset(r, 0, 9 * sizeof(double));
+  r[axis][axis] = 1;
+  r[a][a] = c;
+  r[a][b] = -s;
+  r[b][a] = s;
+  r[b][b] = c;
+}
+
+void cubix_frame_angles(double rotation[3][3], double alpha, double beta, double gamma)
+{
+  double x[3][3], y[3][3], z[3][3];
+  about(x, 0, alpha);
+  about(y, 1, beta);
+  about(z, 2, gamma);
+  multiply(rotation, y, x);
+  multiply(rotation, z, rotation);
+}
+
+void cubix_frame_inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle)
+{
+  /* face-on with e1 to the north: e1 -> y, e3 -> -z, e2 = e3 x e1 -> x; then tip about the line of nodes (y) so that e3 goes from -z
+     to the east, receding half north; then turn north through east, which is clockwise about z */
+  double face_on[3][3] = { { 0, 1, 0 }, { 1, 0, 0 }, { 0, 0, -1 } }, tip[3][3], turn[3][3];
+  about(tip, 1, -inclination);
+  about(turn, 2, -position_angle);
+  multiply(rotation, face_on, body);
+  multiply(rotation, tip, rotation);
+  multiply(rotation, turn, rotation);
+}
+
+double cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab)
+{
+  double fastest = 0;
+  for (size_t i = 0; i < slab->n; i++) {
+    double x[3], v[3];
+    for (int c = 0; c < 3; c++) {
+      x[c] = slab->position[3 * i + (size_t)c] - frame->centre[c];
+      v[c] = slab->velocity[3 * i + (size_t)c] - frame->velocity[c];
+    }
+    for (size_t c = 0; c < 3; c++) {
+      const double *r = frame->rotation[c];
+      slab->position[3 * i + c] = r[0] * x[0] + r[1] * x[1] + r[2] * x[2];
+      slab->velocity[3 * i + c] = r[0] * v[0] + r[1] * v[1] + r[2] * v[2];
+    }
+    fastest = fmax(fastest, fabs(slab->velocity[3 * i + 2]));
+  }
+  return fastest;
+}

@@ -1,0 +1,69 @@
+/* cubix -- what an integral-field spectrograph would record of a simulated galaxy.
+ *
+ * Read my share of the galaxy, find its frame on the sky, paint it, add the ranks up, look at it through the instrument, write. */
+#include <math.h>
+
+#include "console.h"
+#include "cubix-mpi.h"
+#include "cubix.h"
+#include "options.h"
+#include "report.h"
+#include "stage.h"
+
+int main(int argc, char **argv)
+{
+  struct cubix_options     opt;            /* the command line                            */
+  struct cubix_params     *par  = NULL;    /* what the user asked for                     */
+  struct cubix_instrument *ins  = NULL;    /* spaxels, wavelengths, PSF, LSF, noise       */
+  struct cubix_slab       *slab = NULL;    /* this rank's stars                           */
+  struct cubix_frame       frame;          /* centre, systemic velocity, axes on the sky  */
+  struct cubix_scene       scene;          /* redshift, distance, scales                  */
+  struct cubix_model      *mod  = NULL;    /* SSP templates and the cube's grid           */
+  struct cubix_device     *dev  = NULL;    /* this rank's GPU, or its cores               */
+  struct cubix_cube       *cube = NULL;    /* flux [n_y][n_x][n_lambda], and truth maps   */
+  struct cubix_noise       noise = { 0 };  /* variance and noise as functions of a voxel  */
+  int status, answered, root;
+
+  status = cubix_options_read(&opt, &answered, argc, argv);
+  if (answered && !status) return 0;
+  if (!status) status = cubix_mpi_start(&argc, &argv);
+  root = cubix_mpi_rank() == 0;
+  cubix_console_open("cubix", root, opt.quiet);
+  cubix_console_catch_signals("cubix", root, cubix_output_abandon);
+  if (status) goto done;
+
+  CUBIX_STAGE("parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override));
+  CUBIX_STAGE("instrument", cubix_instrument_read(&ins, par));
+  CUBIX_STAGE("check",      root ? cubix_output_check(par) : CUBIX_OK);
+  CUBIX_STAGE("read",       cubix_mpi_slab_read(&slab, par));
+  CUBIX_STAGE("frame",      cubix_mpi_frame_find(&frame, par, slab));
+  CUBIX_STAGE("scene",      cubix_scene_init(&scene, par, &slab->snapshot));
+  CUBIX_STAGE("model",      cubix_model_build(&mod, par, ins, &scene, cubix_mpi_max(cubix_frame_apply(&frame, slab))));
+  CUBIX_STAGE("device",     cubix_device_open(&dev, par, cubix_mpi_local_rank(), cubix_mpi_local_size()));
+
+  struct cubix_result result = { par, ins, slab, &frame, &scene, mod, NULL, &noise, dev->description, cubix_mpi_size() };
+  cubix_report_scene(&result);
+  if (opt.dry_run) goto done;
+
+  CUBIX_STAGE("cube",       cubix_cube_init(&cube, ins));
+  CUBIX_STAGE("paint",      cubix_cube_paint(cube, mod, slab, dev));
+  CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube));
+  cubix_mpi_take_cores();
+  CUBIX_STAGE("psf",        root ? cubix_psf_apply(ins, cube) : CUBIX_OK);
+  CUBIX_STAGE("noise",      root ? cubix_noise_init(&noise, par, ins, cube, pow(10, par->FluxUnit)) : CUBIX_OK);
+  result.cube = cube;
+  if (root) cubix_report_budget(&result);
+  CUBIX_STAGE("write",      root ? cubix_output_write(&result) : CUBIX_OK);
+  CUBIX_STAGE("timings",    root ? cubix_mpi_stage_write(par) : CUBIX_OK);
+  cubix_mpi_stage_summary();
+done:
+  if (status && root) cubix_console_error("cubix", opt.verbose);
+  cubix_noise_free(&noise);
+  cubix_cube_free(cube);
+  cubix_device_close(dev);
+  cubix_model_free(mod);
+  cubix_slab_free(slab);
+  cubix_instrument_free(ins);
+  cubix_params_free(par);
+  return cubix_mpi_finish(status);
+}

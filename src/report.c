@@ -1,0 +1,52 @@
+/* report.c -- the log's lines about the run.  Every number here is also in the output's provenance. */
+#include "report.h"
+
+#include <math.h>
+
+#include "log.h"
+
+void cubix_report_scene(const struct cubix_result *r)
+{
+  const struct cubix_snapshot *snap = &r->slab->snapshot;
+  const struct cubix_frame *f = r->frame;
+  const struct cubix_instrument *ins = r->ins;
+  cubix_log(CUBIX_LOG_INFO, "%s, %s: %lld stars%s at z = %.4f; %lld wind cells dropped, %lld beyond SelectRadius", snap->format,
+            snap->simulation[0] ? snap->simulation : "no name", (long long)r->slab->n_total, snap->n_file > 1 ? " in several files" : "", snap->redshift,
+            (long long)r->slab->n_wind, (long long)r->slab->n_outside_radius);
+  cubix_log(CUBIX_LOG_INFO, "centre (%.6g, %.6g, %.6g) kpc, systemic velocity (%.5g, %.5g, %.5g) km/s", f->centre[0], f->centre[1], f->centre[2],
+            f->velocity[0], f->velocity[1], f->velocity[2]);
+  if (f->align_radius > 0)
+    cubix_log(CUBIX_LOG_INFO, "aligned with the stars within %.4g kpc, axis ratios b/a = %.3f, c/a = %.3f", f->align_radius, f->axis_p, f->axis_q);
+  cubix_log(CUBIX_LOG_INFO, "observed at z = %.5g: luminosity distance %.5g Mpc, %.5g kpc per arcsec", r->scene->redshift, r->scene->d_l_mpc, r->scene->kpc_per_arcsec);
+  cubix_log(CUBIX_LOG_INFO, "%s: %d x %d spaxels of %.3g x %.3g arcsec (+%d margin), %d channels %.2f..%.2f AA %s", ins->name, ins->n_x, ins->n_y, ins->pixel_x,
+            ins->pixel_y, ins->margin, ins->n_lambda, cubix_instrument_lambda(ins, 0), cubix_instrument_lambda(ins, ins->n_lambda - 1),
+            ins->medium == CUBIX_AIR ? "in air" : "in vacuum");
+  cubix_log(CUBIX_LOG_INFO, "%s: %d metallicities x %d ages, %d wavelengths in use; %d rank(s), %s", r->mod->ssp->name, r->mod->ssp->n_z, r->mod->ssp->n_age,
+            r->mod->view.n_knot, r->n_rank, r->device);
+}
+
+static double cube_light(const struct cubix_cube *cube, double step)
+{
+  double sum = 0;
+  size_t n_spaxel = (size_t)cube->n_x * (size_t)cube->n_y;
+#pragma omp parallel for schedule(static) reduction(+ : sum)
+  for (size_t s = 0; s < n_spaxel; s++) {
+    double row = 0;
+    for (int k = 0; k < cube->n_lambda; k++) row += (double)cube->flux[s * (size_t)cube->n_lambda + (size_t)k];
+    sum += row;
+  }
+  return sum * step;
+}
+
+void cubix_report_budget(const struct cubix_result *r)
+{
+  const struct cubix_budget *b = r->cube->budget;
+  static const char *const name[] = { "all stars", "in the field", "in the margin", "outside", "Z clamped", "age clamped" };
+  double unit = pow(10, r->par->FluxUnit);
+  for (int a = 0; a < CUBIX_N_ACCOUNT; a++)
+    cubix_log(CUBIX_LOG_INFO, "%-14s %12.0f stars  %11.5e Msun formed  %11.5e erg/s/cm2 in the band (%.4f of all)", name[a], b[a].number, b[a].mass,
+              b[a].light * unit, b[CUBIX_ALL].light > 0 ? b[a].light / b[CUBIX_ALL].light : 0.);
+  double held = cube_light(r->cube, r->ins->lambda_step);
+  cubix_log(CUBIX_LOG_INFO, "%-14s %12s        %11s              %11.5e erg/s/cm2 (%.4f of the light in the field)", "the cube holds", "", "", held * unit,
+            b[CUBIX_IN_FIELD].light > 0 ? held / b[CUBIX_IN_FIELD].light : 0.);
+}
