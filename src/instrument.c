@@ -18,7 +18,7 @@
 #include "instrument_read.h"
 #include "log.h"
 #include "physics/hd.h"
-#include "psf.h"
+#include "psf_kernel.h"
 
 static const double largest_cube = 1099511627776.;   /* 2^40 voxels */
 

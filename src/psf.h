@@ -4,14 +4,8 @@
 
 #include "cube.h"
 #include "instrument.h"
+#include "psf_kernel.h"
 
-/** Margin [spaxels] that the instrument's PSF needs on each side of the field; 0 without a PSF.  Local.  Source: doc/math.md section 9. */
-int cubix_psf_margin(const struct cubix_instrument *ins);
-/** The kernel at lambda [AA, output medium].  Local.  @param[out] kernel [2 radius + 1][2 radius + 1], sum 1; row 0 is the southernmost */
-int cubix_psf_kernel_build(double *kernel, const struct cubix_instrument *ins, double lambda, int radius);
-/** A kernel from a FITS image, padded to a square and normalised.  Local.
- *  @param[out] kernel [n][n] owned by the caller.  Errors: CUBIX_EINPUT unless it is 2-D with odd sides, finite and of positive sum. */
-int cubix_psf_kernel_read(double **kernel, int *n, const char *file);
 /** Convolve, crop to the field, zero outside the aperture.  Local (rank 0).  In place; cube->margin is 0 afterwards. */
 int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube);
 

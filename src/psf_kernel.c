@@ -4,7 +4,7 @@
  * points for the Moffat I = (1 + r^2/a^2)^-beta, FWHM = 2 a sqrt(2^(1/beta) - 1): 8 x 8 a spaxel, 32 x 32 in the central 3 x 3, which hold the peak
  * (good to 1e-6 for a FWHM above a tenth of a spaxel).  It is cut where 99.9 % of a Moffat's light is inside, at most at 8 FWHM, at 2.5 FWHM
  * for a Gaussian, and normalised to 1: light is neither made nor lost.  Source: Moffat 1969, A&A 3, 455; doc/math.md section 9.           */
-#include "psf.h"
+#include "psf_kernel.h"
 
 #include <fitsio.h>
 #include <gsl/gsl_integration.h>
