@@ -135,11 +135,12 @@ static void write_markdown(FILE *out)
   fprintf(out,
     "# Parameters of `cubix`\n\n"
     "<!-- Made by `cubix --params=markdown` from src/params.def; tests/params_docs.sh compares. -->\n\n"
-    "A parameter file has lines of `Name  value [unit]   %% comment`; `#` also starts a comment, and a value with blanks is put in\n"
-    "\"quotes\" (a quote within is doubled). Names are exact, upper and lower case included. A number without a unit is in the unit listed here; another\n"
-    "unit of the same kind is converted (`PixelScale 200 mas`). `Name=value` on the command line wins over the file. Everything wrong in a file is reported\n"
-    "at once, with its line. `cubix --help Name` tells all about one parameter, `cubix --params=template` writes a file to begin with,\n"
-    "and every result comes with a file of the values in use, which runs again to the same cube.\n\n"
+    "A parameter file has lines of `Name  value [unit]   %% comment`; `#` also starts a comment, and a value with blanks is put\n"
+    "in \"quotes\" (a quote within is doubled). Names are exact, upper and lower case included. A number without a unit is in the\n"
+    "unit listed here; another unit of the same kind is converted (`PixelScale 200 mas`). `Name=value` on the command line wins over\n"
+    "the file. Everything wrong in a file is reported at once, with its line. `cubix --help Name` tells all about one parameter,\n"
+    "`cubix --params=template` writes a file to begin with, and every result comes with a file of the values in use, which runs\n"
+    "again to the same cube.\n\n"
     "Units: ");
   const char *told = "";
   FOR_ROWS(row) {   /* each kind of unit once: in the words of the first parameter that has it */

@@ -150,7 +150,7 @@ static void numbers_judge(const struct cubix_param_row *row, int n, char *const 
     inside &= row->type == CUBIX_PARAM_VECTOR ? isfinite(v->x[k]) : v->x[k] >= row->min && v->x[k] <= row->max;
   if (inside) return;
   for (int k = 0; k < v->n; k++) cubix_param_number(v->x[k], number[k]);
-  if (has_unit && strcmp(word[n - 1], row->unit))
+  if (has_unit && strcmp(word[n - 1], row->unit) && v->n < 3)
     snprintf(in_unit, sizeof in_unit, " and is %s%s%s %s", number[0], v->n > 1 ? " " : "", v->n > 1 ? number[1] : "", row->unit);
   cubix_param_bounds(row, 0, bounds, sizeof bounds);
   blame(row, n, word, wrong, size, "must be %s%s", bounds, in_unit);

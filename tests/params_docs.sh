@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# parameterfiles/cubix.param and doc/parameters.md are what the built cubix writes, and the example files beside them can be read:
+# their names, values and units are right as far as the table knows.
+#   CUBIX  the program; default: cubix in the build folder
+set -u
+source_dir=${CUBIX_SOURCE:-$(cd "$(dirname "$0")/.." && pwd)}
+cubix=${CUBIX:-${CUBIX_BUILD:-$source_dir}/cubix}
+[ -x "$cubix" ] || { echo "params_docs.sh: there is no program $cubix; build it first"; exit 1; }
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+bad=0 checked=0
+
+same() { # form file
+  checked=$((checked + 1))
+  "$cubix" "--params=$1" > "$scratch/new" && [ -s "$scratch/new" ] && diff -u "$source_dir/$2" "$scratch/new" > "$scratch/diff" && return
+  head -n 40 "$scratch/diff"
+  echo "$2 is not what cubix --params=$1 writes; make docs renews it"
+  bad=$((bad + 1))
+}
+same template parameterfiles/cubix.param
+same markdown doc/parameters.md
+
+# The names that a parameter file uses are all in the table (values are the reader's business, and tested with it).
+"$cubix" --params=json > "$scratch/json" || bad=$((bad + 1))
+for file in "$source_dir"/parameterfiles/*.param "$source_dir"/examples/*/*.param; do
+  [ -e "$file" ] || continue
+  for name in $(sed 's/^%\([A-Z][A-Za-z]*  \)/\1/' "$file" | awk '/^[[:space:]]*[^%#[:space:]]/ { sub(/\r$/, ""); print $1 }'); do
+    checked=$((checked + 1))
+    grep -q "{\"name\": \"$name\"," "$scratch/json" && continue
+    echo "${file#"$source_dir"/}: there is no parameter $name"
+    bad=$((bad + 1))
+  done
+done
+
+echo "params_docs.sh: $checked checked, $bad wrong"
+[ "$bad" = 0 ] && [ "$checked" -gt 10 ]
