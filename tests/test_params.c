@@ -168,7 +168,12 @@ static void test_units(void)
   CHECK_CLOSE(par->Roll, 57.29577951308232, 1e-13);
   CHECK(par->Centre.x[0] == 1. && par->Centre.x[2] == 1000.);
   double x = 0.1;
-  CHECK(cubix_unit_convert("kpc", "kpc", 1, &x) == 0 && x == 0.1);
+  int same = 0;
+  for (int i = 1; i <= 1000; i++) {   /* its own unit leaves a number as it is, bit by bit */
+    double y = i / 997.;
+    same += cubix_unit_convert("deg", "deg", 1, &y) == 0 && y == i / 997.;
+  }
+  CHECK(same == 1000);
   CHECK(cubix_unit_convert("parsec", "kpc", 1, &x) == -1 && cubix_unit_convert("nm", "kpc", 1, &x) == -2 && x == 0.1);
   CHECK(cubix_unit_convert("nm", "bananas", 1, &x) == -2 && x == 0.1);
   cubix_unit_list("km/s", list, sizeof list);
@@ -217,6 +222,7 @@ static void test_refused(void)
     { "PsfFile \"a\"b",       "PsfFile: a blank must follow the closing quote (a quote within quotes is written \"\")" },
     { "Pixelscale 1",         "unknown parameter Pixelscale; did you mean PixelScale?" },
     { "Redhsift 1",           "unknown parameter Redhsift; did you mean Redshift?" },
+    { "PIXELSCLE 1",          "unknown parameter PIXELSCLE; did you mean PixelScale?" },
     { "Pixel 1",              "unknown parameter Pixel; did you mean PixelScale?" },
     { "Xyzzy 1",              "unknown parameter Xyzzy; cubix --help lists all" },
     { "Omega0 0.3",           "parameter Omega0 is called OmegaMatter here" },
@@ -323,21 +329,21 @@ static int says(const char *text, const char *name, const char *value, const cha
 
 static void test_used_values(void)
 {
-  const char *const overrides[] = { "Redshift=0.1234567890123456789", "PsfFile=a \"b\" % c", "FieldOfView=61 61.000000000000014" };
-  CHECK(parse_with(REQUIRED "PixelScale 123.456 mas\nCentre 1 2 0.30000000000000004 Mpc\nRoll -0\nSeed 5", 3, overrides) == CUBIX_OK);
+  const char *const overrides[] = { "Redshift=0.1234567890123456789", "PsfFile=a \"b\" % c", "FieldOfView=61 61.000000000000014", "PixelScale=0 -0" };
+  CHECK(parse_with(REQUIRED "SnrAperture 123.456 mas\nCentre 1 2 0.30000000000000004 Mpc\nRoll -0\nSeed 5", 4, overrides) == CUBIX_OK);
   struct cubix_params before = *par, *old = par;
-  par->SnrAperture = 1. / 3.;   /* a host code may set members by hand: they are what is written */
-  before.SnrAperture = par->SnrAperture;
+  par->PsfBeta = 4. / 3.;   /* a host code may set members by hand: they are what is written */
   char *text = written(cubix_params_write_used);
   CHECK(says(text, "Redshift", "0.12345678901234568", "command line") && says(text, "Seed", "5", "t.param:7"));
-  CHECK(says(text, "PixelScale", "0.123456 arcsec", "t.param:4") && says(text, "Centre", "1000 2000 300.00000000000006 kpc", "t.param:5"));
+  CHECK(says(text, "SnrAperture", "0.123456 arcsec", "t.param:4") && says(text, "Centre", "1000 2000 300.00000000000006 kpc", "t.param:5"));
   CHECK(says(text, "MinStars", "0", "default") && says(text, "PsfFile", "\"a \"\"b\"\" % c\"", "command line"));
   CHECK(!strncmp(text, "% CUBIX ", 8));
 
   par = NULL;
   CHECK(parse(text) == CUBIX_OK);
   CHECK(!memcmp(&par->Redshift, &before.Redshift, sizeof(double)) && !memcmp(&par->Roll, &before.Roll, sizeof(double)));
-  CHECK(!memcmp(&par->PixelScale, &before.PixelScale, sizeof before.PixelScale) && par->SnrAperture == 1. / 3.);
+  CHECK(!memcmp(&par->PixelScale, &before.PixelScale, sizeof before.PixelScale) && par->PsfBeta == 4. / 3.);
+  CHECK(par->SnrAperture == before.SnrAperture);
   CHECK(!memcmp(&par->FieldOfView, &before.FieldOfView, sizeof before.FieldOfView) && par->FieldOfView.y > 61.);
   CHECK(!memcmp(par->Centre.x, before.Centre.x, sizeof before.Centre.x) && !par->Centre.word && par->Seed == 5);
   CHECK(!strcmp(par->PsfFile, "a \"b\" % c") && !strcmp(par->InputFile, "in.hdf5"));
