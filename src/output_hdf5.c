@@ -1,0 +1,273 @@
+/* output_hdf5.c -- a result as an HDF5 file (serial HDF5: rank 0 alone holds the cube).
+ *
+ * The same arrays under the same names as in FITS: /DATA, /STAT, /DQ [n_lambda][n_y][n_x], the maps [n_y][n_x], /NOISEFREE on request, and the
+ * group /LSF with a dataset per column.  Every dataset has the attributes `unit` and `description`, images also `axes` ("lambda y x", the last
+ * running fastest) and the world coordinates as attributes with the names of the FITS keywords (pixel numbers start at 1, as there).
+ * /Parameters holds a text dataset per parameter, its value as in a parameter file, with `unit` and `origin`; /Provenance a scalar per fact,
+ * with `unit` and `description`.
+ * Datasets are contiguous, neither chunked nor compressed: a plane can be read or memory-mapped at the speed of the disk.              */
+#include <hdf5.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "h5read.h"
+#include "maps.h"
+#include "output_parts.h"
+#include "provenance.h"
+
+#define REAL_TYPE (sizeof(cubix_real) == 8 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT)
+
+/* One HDF5 call that must give a handle or a status >= 0. */
+#define TRY_H5(call) \
+  do { \
+    if ((call) < 0) { \
+      status = h5_failed(shown, __func__, __LINE__); \
+      goto done; \
+    } \
+  } while (0)
+
+struct sink { hid_t dataset, type; const char *shown; hsize_t n_y, n_x; };
+
+/* The innermost frame of HDF5's error stack holds the system's reason. */
+static herr_t innermost(unsigned n, const H5E_error2_t *frame, void *host)
+{
+  if (n == 0) snprintf(host, 512, "%s", frame->desc ? frame->desc : "");
+  return 0;
+}
+
+static int h5_failed(const char *shown, const char *func, int line)
+{
+  char reason[512] = "";
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, innermost, reason);
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s; is there room on the disk?", shown, reason);
+}
+
+/* ---- attributes and scalars --------------------------------------------------------------------------------------------- */
+/* Type of a text, and of a fact.  The caller closes it. */
+static hid_t text_type(const char *text)
+{
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, strlen(text) + 1);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+static int attribute_write(hid_t object, const char *shown, const char *name, hid_t type, const void *value)
+{
+  int status = CUBIX_OK;
+  hid_t space = H5Screate(H5S_SCALAR), attribute = -1;
+  TRY_H5(attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
+  TRY_H5(H5Awrite(attribute, type, value));
+done:
+  if (attribute >= 0) H5Aclose(attribute);
+  H5Sclose(space);
+  return status;
+}
+
+static int text_attribute(hid_t object, const char *shown, const char *name, const char *value)
+{
+  hid_t type = text_type(value);
+  int status = attribute_write(object, shown, name, type, value);
+  H5Tclose(type);
+  return status;
+}
+
+static hid_t fact_type(const struct cubix_fact *fact)
+{
+  if (fact->type == CUBIX_FACT_TEXT) return text_type(fact->text);
+  return H5Tcopy(fact->type == CUBIX_FACT_REAL ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64);
+}
+
+static const void *fact_value(const struct cubix_fact *fact)
+{
+  return fact->type == CUBIX_FACT_TEXT ? (const void *)fact->text : fact->type == CUBIX_FACT_REAL ? (const void *)&fact->real : &fact->integer;
+}
+
+/* A scalar dataset with its two attributes; note is the name of the second ("description", "origin"). */
+static int scalar_write(hid_t group, const char *shown, const char *name, hid_t type, const void *value, const char *unit,
+                        const char *note, const char *text)
+{
+  int status = CUBIX_OK;
+  hid_t space = H5Screate(H5S_SCALAR), dataset = -1;
+  TRY_H5(dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  TRY_H5(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
+  CUBIX_TRY(text_attribute(dataset, shown, "unit", unit));
+  CUBIX_TRY(text_attribute(dataset, shown, note, text));
+done:
+  if (dataset >= 0) H5Dclose(dataset);
+  H5Sclose(space);
+  return status;
+}
+
+/* ---- arrays ------------------------------------------------------------------------------------------------------------- */
+/* A new dataset [n_lambda][n_y][n_x] or its last axes, with unit, description and, for images, axes and WCS. */
+static int array_begin(hid_t *out, hid_t file, const char *shown, const struct cubix_result *result, hid_t type, int n_axis, const char *name,
+                       const char *unit, const char *description)
+{
+  int status = CUBIX_OK;
+  hsize_t side[3] = { (hsize_t)result->ins->n_lambda, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
+  hid_t space = n_axis == 1 ? H5Screate_simple(1, side, NULL) : H5Screate_simple(n_axis, side + 3 - n_axis, NULL);
+  struct cubix_facts *wcs = NULL;
+  TRY_H5(*out = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  CUBIX_TRY(text_attribute(*out, shown, "unit", unit));
+  CUBIX_TRY(text_attribute(*out, shown, "description", description));
+  CUBIX_TRY(text_attribute(*out, shown, "axes", n_axis == 3 ? "lambda y x" : n_axis == 2 ? "y x" : "lambda"));
+  if (n_axis > 1) {
+    CUBIX_TRY(cubix_wcs_init(&wcs, result->ins, n_axis));
+    for (int i = 0; i < wcs->n; i++) {
+      hid_t fact = fact_type(&wcs->fact[i]);
+      status = attribute_write(*out, shown, wcs->fact[i].name, fact, fact_value(&wcs->fact[i]));
+      H5Tclose(fact);
+      CUBIX_TRY(status);
+    }
+  }
+done:
+  cubix_facts_free(wcs);
+  H5Sclose(space);
+  return status;
+}
+
+static int block_put(void *file, int k0, int n_k, const void *block)
+{
+  int status = CUBIX_OK;
+  struct sink *sink = file;
+  const char *shown = sink->shown;
+  hsize_t start[3] = { (hsize_t)k0, 0, 0 }, count[3] = { (hsize_t)n_k, sink->n_y, sink->n_x };
+  hid_t space = H5Dget_space(sink->dataset), memory = H5Screate_simple(3, count, NULL);
+  TRY_H5(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL));
+  TRY_H5(H5Dwrite(sink->dataset, sink->type, memory, space, H5P_DEFAULT, block));
+done:
+  H5Sclose(memory);
+  H5Sclose(space);
+  return status;
+}
+
+static int plane_write(hid_t file, const char *shown, const struct cubix_result *result, enum cubix_plane plane)
+{
+  int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
+  struct sink sink = { -1, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, shown, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
+  int64_t zero = result->noise->kind == CUBIX_NOISE_NONE;
+  char unit[80];
+  cubix_plane_unit(unit, plane, result);
+  CUBIX_TRY(array_begin(&sink.dataset, file, shown, result, sink.type, 3, cubix_plane_name(plane), is_dq ? "1" : unit, cubix_plane_description(plane)));
+  if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(sink.dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
+  for (int i = 0; is_dq && i < 4; i++)
+    CUBIX_TRY(text_attribute(sink.dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
+  CUBIX_TRY(cubix_plane_stream(result, plane, block_put, &sink));
+done:
+  if (sink.dataset >= 0) H5Dclose(sink.dataset);
+  return status;
+}
+
+/* A map (n_axis 2) or a column of the table LSF (n_axis 1). */
+static int values_write(hid_t place, const char *shown, const struct cubix_result *result, int n_axis, const char *name, const char *unit,
+                        const char *description, const double *value)
+{
+  int status = CUBIX_OK;
+  hid_t dataset = -1;
+  CUBIX_TRY(array_begin(&dataset, place, shown, result, H5T_NATIVE_DOUBLE, n_axis, name, unit, description));
+  TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
+done:
+  if (dataset >= 0) H5Dclose(dataset);
+  return status;
+}
+
+static int maps_write(hid_t file, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
+  double *map = NULL;
+  CUBIX_ALLOC(map, n);
+  for (int t = 0; t < CUBIX_N_TRUTH; t++) {
+    cubix_truth_map(result->cube, t, n, map);
+    CUBIX_TRY(values_write(file, shown, result, 2, cubix_truth_name(t), cubix_truth_unit(t), cubix_truth_description(t), map));
+  }
+done:
+  free(map);
+  return status;
+}
+
+static int lsf_write(hid_t file, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  hid_t group = -1;
+  double *value = NULL;
+  CUBIX_ALLOC(value, result->ins->n_lambda);
+  TRY_H5(group = H5Gcreate2(file, "LSF", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
+    cubix_lsf_values(result, c, value);
+    CUBIX_TRY(values_write(group, shown, result, 1, cubix_lsf_columns[c].name, "Angstrom", cubix_lsf_columns[c].description, value));
+  }
+done:
+  if (group >= 0) H5Gclose(group);
+  free(value);
+  return status;
+}
+
+/* ---- the two groups of texts and numbers ---------------------------------------------------------------------------------- */
+static int parameters_write(hid_t file, const char *shown, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_param_info info;
+  hid_t group = -1;
+  TRY_H5(group = H5Gcreate2(file, "Parameters", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  for (int i = 0; i < cubix_params_count(); i++) {
+    hid_t type;
+    cubix_params_info(par, i, &info);
+    type = text_type(info.value);
+    status = scalar_write(group, shown, info.name, type, info.value, info.unit, "origin", info.origin);
+    H5Tclose(type);
+    CUBIX_TRY(status);
+  }
+done:
+  if (group >= 0) H5Gclose(group);
+  return status;
+}
+
+static int provenance_write(hid_t file, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  struct cubix_facts *facts = NULL;
+  hid_t group = -1;
+  CUBIX_TRY(cubix_provenance_init(&facts, result));
+  TRY_H5(group = H5Gcreate2(file, "Provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  for (int i = 0; i < facts->n; i++) {
+    const struct cubix_fact *fact = &facts->fact[i];
+    hid_t type = fact_type(fact);
+    status = scalar_write(group, shown, fact->name, type, fact_value(fact), fact->unit, "description", fact->comment);
+    H5Tclose(type);
+    CUBIX_TRY(status);
+  }
+done:
+  if (group >= 0) H5Gclose(group);
+  cubix_facts_free(facts);
+  return status;
+}
+
+int cubix_hdf5_write(const struct cubix_result *result, const char *path, const char *shown)
+{
+  int status = CUBIX_OK;
+  struct cubix_h5_quiet quiet;
+  hid_t file = -1, closing;
+  cubix_h5_quiet_begin(&quiet);
+  TRY_H5(file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+  CUBIX_TRY(text_attribute(file, shown, "CubixFile", "cube"));
+  CUBIX_TRY(parameters_write(file, shown, result->par));
+  CUBIX_TRY(provenance_write(file, shown, result));
+  CUBIX_TRY(plane_write(file, shown, result, CUBIX_PLANE_DATA));
+  CUBIX_TRY(plane_write(file, shown, result, CUBIX_PLANE_STAT));
+  CUBIX_TRY(plane_write(file, shown, result, CUBIX_PLANE_DQ));
+  CUBIX_TRY(lsf_write(file, shown, result));
+  if (result->par->TruthMaps) CUBIX_TRY(maps_write(file, shown, result));
+  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_write(file, shown, result, CUBIX_PLANE_NOISEFREE));
+  TRY_H5(H5Fflush(file, H5F_SCOPE_LOCAL));
+  closing = file;
+  file = -1;
+  TRY_H5(H5Fclose(closing));
+done:
+  if (file >= 0) H5Fclose(file);
+  cubix_h5_quiet_end(&quiet);
+  return status;
+}
