@@ -16,7 +16,7 @@ level()
   case $1 in
     constants | error | log | units | version | physics) echo 0 ;;
     params | params_* | spline | cosmology | datafile | h5read) echo 1 ;;
-    slab | curve | psf_kernel | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
+    slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
     scene | frame | frame_* | cube | placement | mock | mock_*) echo 3 ;;
     model | model_*) echo 4 ;;
     device | device_* | paint | paint_* | tally | psf | noise | maps) echo 5 ;;
