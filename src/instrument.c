@@ -15,10 +15,10 @@
 
 #include "constants.h"
 #include "error.h"
+#include "instrument_psf.h"
 #include "instrument_read.h"
 #include "log.h"
 #include "physics/hd.h"
-#include "psf_kernel.h"
 
 static const double largest_cube = 1099511627776.;   /* 2^40 voxels */
 
@@ -149,7 +149,7 @@ done:
 /* FWHM = lambda/R; R runs straight between its points, so that the FWHM needs some points between. */
 static int power_to_fwhm(struct cubix_curve *fwhm, const struct cubix_curve *power, double first, double last)
 {
-  int status = CUBIX_OK, n_sub = 32, n = power->n_table;
+  int status = CUBIX_OK, n_sub = 128, n = power->n_table;
   CUBIX_ALLOC(fwhm->lambda, (n + 1) * n_sub + 2);
   CUBIX_ALLOC(fwhm->value, (n + 1) * n_sub + 2);
   for (int i = -1; i < n; i++) {

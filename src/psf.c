@@ -3,8 +3,8 @@
  * The convolution is a product of Fourier transforms (FFTW, double precision).  The painted image has a margin as wide as the kernel's radius; the
  * transform is at least as large as the painted image, so that what wraps around ends in the margin, which is cropped.  A FWHM that varies with
  * wavelength is tabulated at nodes half a percent of FWHM apart; between them the kernels, and so their transforms, are interpolated linearly.
- * Kernels sum to 1: light is only moved, some of it out of the field.  A transform leaves noise of some 1e-17 of the brightest spaxel everywhere, of
- * both signs.  What is below 1e-15 of the brightest spaxel is set to 0: no spaxel is negative and none where no light can fall shines; a field of
+ * Kernels sum to 1: light is only moved, some of it out of the field.  A transform leaves noise of some 1e-17 of the brightest spaxel everywhere,
+ * of both signs.  What is below 1e-15 of the brightest spaxel is set to 0: no spaxel is negative and none where no light can fall shines; a field of
  * n spaxels loses at most n 1e-15 of its light.  (A kernel with negative values, from a FITS image, may rightly give negative spaxels.)
  * A cube lies with wavelength fastest: 16 channels, a cache line of floats, are gathered, transformed and put back by one thread at a time, so that
  * beside the cube there are only 16 images per thread and the nodes' transforms.  FFTW_ESTIMATE plans give the same bits in every run.              */
@@ -54,8 +54,7 @@ static int count_nodes(const struct cubix_instrument *ins)
     least = fmin(least, fwhm);
     most = fmax(most, fwhm);
   }
-  double n = 1. + ceil(fabs(log(most / least)) / fwhm_step);
-  return n < ins->n_lambda ? (int)n : ins->n_lambda;
+  return 1 + (int)ceil(log(most / least) / fwhm_step);
 }
 
 static int build_nodes(struct convolution *c, const struct cubix_instrument *ins)
@@ -180,7 +179,8 @@ int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube)
   struct convolution c = { 0 };
 
   CUBIX_CHECK(cube->n_x == ins->n_x + 2 * cube->margin && cube->n_y == ins->n_y + 2 * cube->margin && cube->margin == ins->margin
-              && cube->n_lambda == ins->n_lambda, CUBIX_EFAIL, "a cube of %d x %d spaxels with a margin of %d is not one of this instrument (%d x %d, margin %d)",
+              && cube->n_lambda == ins->n_lambda, CUBIX_EFAIL,
+              "a cube of %d x %d spaxels with a margin of %d is not one of this instrument (%d x %d, margin %d)",
               cube->n_x, cube->n_y, cube->margin, ins->n_x, ins->n_y, ins->margin);
   if (ins->psf != CUBIX_PSF_NONE) {
     CUBIX_TRY(convolution_init(&c, ins, cube));

@@ -4,7 +4,7 @@
 
 #include "cube.h"
 #include "instrument.h"
-#include "psf_kernel.h"
+#include "instrument_psf.h"
 
 /** Convolve, crop to the field, zero outside the aperture.  Local (rank 0).  In place; cube->margin is 0 afterwards. */
 int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube);

@@ -1,10 +1,10 @@
-/* psf_kernel.c -- the point spread function on the grid of spaxels.
+/* instrument_psf.c -- the point spread function on the grid of spaxels.
  *
  * A kernel's value is the profile integrated over a spaxel, centred on a spaxel: exactly for the Gaussian (error functions), by Gauss-Legendre
  * points for the Moffat I = (1 + r^2/a^2)^-beta, FWHM = 2 a sqrt(2^(1/beta) - 1): 8 x 8 a spaxel, 32 x 32 in the central 3 x 3, which hold the peak
  * (good to 1e-6 for a FWHM above a tenth of a spaxel).  It is cut where 99.9 % of a Moffat's light is inside, at most at 8 FWHM, at 2.5 FWHM
  * for a Gaussian, and normalised to 1: light is neither made nor lost.  Source: Moffat 1969, A&A 3, 455; doc/math.md section 9.           */
-#include "psf_kernel.h"
+#include "instrument_psf.h"
 
 #include <fitsio.h>
 #include <gsl/gsl_integration.h>
@@ -33,7 +33,7 @@ int cubix_psf_margin(const struct cubix_instrument *ins)
     double a = moffat_width(fwhm, ins->psf_beta);
     r = fmin(a * sqrt(pow(1e3, 1. / (ins->psf_beta - 1.)) - 1.), 8. * fwhm);
   }
-  double radius = ceil(r / fmin(ins->pixel_x, ins->pixel_y) - 1e-9);
+  double radius = ceil(r / fmin(ins->pixel_x, ins->pixel_y));
   return radius < 1e6 ? (int)radius : 1000000;   /* a cube with such a margin is refused */
 }
 
