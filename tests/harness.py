@@ -98,7 +98,7 @@ def galaxy(n=300, seed=1, radius=3.0, centre=(0, 0, 0), velocity=(0, 0, 0), tilt
         q, _ = np.linalg.qr(np.random.default_rng(99).standard_normal((3, 3)))
         q *= np.sign(np.linalg.det(q))
         pos, vel = q @ pos, q @ vel
-    age = 10**rng.uniform(-1.5, 1.13, n)
+    age = 10**rng.uniform(-1.8, 1.17, n)
     mass = 10**rng.uniform(3.5, 5.5, n)
     return {"pos": pos.T + centre, "vel": vel.T + velocity, "mass": mass, "mass_now": mass * (0.5 + 0.4 / (1 + age)), "age": age,
             "z": 10**rng.uniform(-4.2, -1.2, n)}
@@ -225,8 +225,13 @@ def write_ssp(path, lam, luminosity, ages=AGES, metals=METALS, fwhm=0.0, medium=
 
 # ---- instruments and parameter files ---------------------------------------------------------------------------------------------
 
+def _with_unit(unit, *numbers):
+    text = ", ".join(repr(float(x)) for x in numbers)
+    return f'( {text}, "{unit}" )' if unit else f"( {text} )" if len(numbers) > 1 else text
+
+
 def _curve(unit, coef):
-    return f'{{ unit = "{unit}"; polynomial = [ {", ".join(repr(float(c)) for c in coef)} ]; }}'
+    return _with_unit(unit, *coef) if len(coef) == 1 else f"{{ polynomial = {_with_unit(unit, *coef)}; }}"
 
 
 def polynomial(coef):
@@ -235,16 +240,14 @@ def polynomial(coef):
 
 def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3,), sky=(0.0,)):
     """An instrument file that says what `inst` says; lsf_curve, psf_curve: coefficients of FWHM(lambda).  Gives `inst` the same curves."""
-    one = lambda unit, x: f'{{ unit = "{unit}"; value = {float(x)!r}; }}'
-    two = lambda unit, x, y: f'{{ unit = "{unit}"; value = [ {float(x)!r}, {float(y)!r} ]; }}'
     text = [f'instrument = {{ name = "TEST"; reference = "made by a test"; }};',
-            f'field = {{ shape = "{inst.aperture}"; size = {two("arcsec", inst.n_x * inst.pixel_x, inst.n_y * inst.pixel_y)}; '
-            f'pixel = {two("arcsec", inst.pixel_x, inst.pixel_y)}; }};',
-            f'spectrum = {{ medium = "{inst.medium}"; first = {one("AA", inst.lam_min)}; last = {one("AA", inst.lam_max)}; step = {one("AA", inst.step)}; }};']
+            f'field = {{ shape = "{inst.aperture}"; size = {_with_unit("arcsec", inst.n_x * inst.pixel_x, inst.n_y * inst.pixel_y)}; '
+            f'pixel = {_with_unit("arcsec", inst.pixel_x, inst.pixel_y)}; }};',
+            f'spectrum = {{ medium = "{inst.medium}"; first = {_with_unit("AA", inst.lam_min)}; last = {_with_unit("AA", inst.lam_max)}; step = {_with_unit("AA", inst.step)}; }};']
     if psf_curve is None:
         text.append('psf = { profile = "none"; };')
     else:
-        beta = f' beta = {one("-", inst.psf_beta)};' if inst.psf == "moffat" else ""
+        beta = f' beta = {_with_unit("", inst.psf_beta)};' if inst.psf == "moffat" else ""
         text.append(f'psf = {{ profile = "{inst.psf}"; fwhm = {_curve("arcsec", psf_curve)};{beta} }};')
         inst.psf_fwhm = polynomial(psf_curve)
     if lsf_curve is not None:
@@ -252,9 +255,9 @@ def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3
         inst.lsf_fwhm = polynomial(lsf_curve)
     if inst.area > 0:
         inst.throughput, inst.sky = polynomial(throughput), polynomial(sky)
-        text.append(f'noise = {{ area = {one("cm2", inst.area)}; throughput = {_curve("-", throughput)}; sky = {_curve("erg/s/cm2/AA/arcsec2", sky)}; '
-                    f'dark = {one("electron/s", inst.dark)}; read_noise = {one("electron", inst.read_noise)}; pixels = {one("-", inst.n_pixel)}; '
-                    f'exposure = {one("s", inst.exposure)}; sky_spaxels = {one("-", inst.n_sky)}; }};')
+        text.append(f'noise = {{ area = {_with_unit("cm2", inst.area)}; throughput = {_curve("", throughput)}; sky = {_curve("erg/s/cm2/AA/arcsec2", sky)}; '
+                    f'dark = {_with_unit("electron/s", inst.dark)}; read_noise = {_with_unit("electron", inst.read_noise)}; pixels = {_with_unit("", inst.n_pixel)}; '
+                    f'exposure = {_with_unit("s", inst.exposure)}; sky_spaxels = {_with_unit("", inst.n_sky)}; }};')
     path.write_text("\n".join(text) + "\n")
     return path
 
