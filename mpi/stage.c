@@ -51,9 +51,13 @@ int cubix_mpi_stage_end(int status)
   return CUBIX_OK;
 }
 
-int cubix_mpi_stage_write(const char *path)
+int cubix_mpi_stage_write(const struct cubix_params *par)
 {
   int status = CUBIX_OK;
+  size_t n = strcspn(par->OutputFile, ",");
+  char path[4096];
+  while (n > 0 && par->OutputFile[n] != '.') n--;
+  snprintf(path, sizeof path, "%.*s-timings.txt", (int)n, par->OutputFile);
   FILE *out = fopen(path, "w");
   CUBIX_CHECK(out, CUBIX_EOUTPUT, "cannot write %s: %s", path, strerror(errno));
   fprintf(out, "# %d rank(s)\n# %-10s %10s %10s %6s %10s\n", cubix_mpi_size(), "stage", "slowest_s", "mean_s", "rank", "peak_MiB");
