@@ -9,7 +9,6 @@
  * A rank that finds something wrong keeps reading and says so at the end of the member: nobody hangs. */
 #include "cubix-mpi.h"
 
-#include <float.h>
 #include <math.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -34,11 +33,13 @@ struct reader {
   hid_t dataset[CUBIX_N_FIELD];           /* of the open member; -1: none */
 };
 
+#define LARGEST 1e30              /* of any number, in internal units: its cube must be a number, too */
+
 /* Values outside are errors.  Formation scale factors <= 0 are wind cells; round-off below 0 (metallicity, age) counts as 0. */
 static void bounds(double *low, double *high, enum cubix_field field, double a_snapshot)
 {
-  *low = -DBL_MAX;
-  *high = DBL_MAX;
+  *low = -LARGEST;
+  *high = LARGEST;
   if (field == CUBIX_FIELD_MASS_FORMED || field == CUBIX_FIELD_MASS_NOW) *low = 0.;
   if (field == CUBIX_FIELD_METALLICITY || field == CUBIX_FIELD_AGE) *low = -1e-6;
   if (field == CUBIX_FIELD_METALLICITY) *high = 1. + 1e-6;
@@ -55,12 +56,13 @@ static int check_piece(struct reader *r, int member, hsize_t row, size_t n)
 {
   int status = CUBIX_OK;
   double low, high;
-  char must[96] = "finite";
+  char must[96];
 
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     const struct cubix_field_info *info = &cubix_field_table[f];
     const double factor = r->sim->field[f].factor;
     const size_t n_c = (size_t)info->n_c;
+    const int pure = strcmp(info->unit, "1") == 0;
     double *x = r->piece[f];
     if (!x) continue;
     bounds(&low, &high, f, r->sim->a);
@@ -68,11 +70,14 @@ static int check_piece(struct reader *r, int member, hsize_t row, size_t n)
       x[j] *= factor;
       if (x[j] >= low && x[j] <= high) continue;
       if (f != CUBIX_FIELD_FORMATION && is_wind(r, j / n_c)) continue;
-      if (high < DBL_MAX && low > -DBL_MAX) snprintf(must, sizeof must, "from 0 to %.9g", high);
-      else if (high < DBL_MAX) snprintf(must, sizeof must, "at most %.9g, the scale factor of the snapshot (a star is not born later)", r->sim->a);
-      else if (low > -DBL_MAX) snprintf(must, sizeof must, "finite and not negative");
-      CUBIX_CHECK(0, CUBIX_EINPUT, "%s: /%s holds %.9g %s in row %lld (of 0 to %lld); it must be %s. Remove this particle or repair the file",
-                  r->sim->snapshot.file[member], r->sim->field[f].path, x[j], strcmp(info->unit, "1") ? info->unit : "",
+      if (f == CUBIX_FIELD_FORMATION)
+        snprintf(must, sizeof must, "at most %.9g, the scale factor of the snapshot (a star is not born later)", r->sim->a);
+      else if (low > -LARGEST)
+        snprintf(must, sizeof must, "from 0 to %g", high);
+      else
+        snprintf(must, sizeof must, "finite and at most %g in size", LARGEST);
+      CUBIX_CHECK(0, CUBIX_EINPUT, "%s: /%s holds %.9g%s%s in row %lld (of 0 to %lld); it must be %s. Remove this particle or repair the file",
+                  r->sim->snapshot.file[member], r->sim->field[f].path, x[j], pure ? "" : " ", pure ? "" : info->unit,
                   (long long)(row + j / n_c), (long long)r->sim->n_star[member] - 1, must);
     }
   }

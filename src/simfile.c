@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cosmology.h"
 #include "error.h"
 
 /* One number of the header; x keeps its value where the header does not have it. */
@@ -54,10 +55,13 @@ static int read_header(struct cubix_simfile *sim, const struct cubix_simformat *
   CUBIX_CHECK(fabs(sim->a * (1. + s->redshift) - 1.) < 1e-3, CUBIX_EINPUT,
               "%s: the header contradicts itself: %s = %g, but %s = %g (it should be 1/(1+z))", path, z_names, s->redshift, a_names, sim->a);
   if (fabs(s->redshift) < 1e-9) s->redshift = 0.;
-  if (sim->field[CUBIX_FIELD_FORMATION].path[0])
+  if (sim->field[CUBIX_FIELD_FORMATION].path[0]) {
     CUBIX_CHECK(has_m && has_l && has_h && s->omega_m > 0. && s->h > 0., CUBIX_EINPUT,
                 "%s: ages need the cosmology; /%s must state Omega_m > 0 (here %g), Omega_Lambda (%g) and h > 0 (%g)", path, format->header_group,
                 s->omega_m, s->omega_l, s->h);
+    CUBIX_CHECK(isfinite(cubix_cosmology_age(s->omega_m, s->omega_l, s->h, sim->a)), CUBIX_EINPUT,
+                "%s: a universe of Omega_m = %g and Omega_Lambda = %g had no beginning, and its stars have no age", path, s->omega_m, s->omega_l);
+  }
 done:
   return status;
 }
