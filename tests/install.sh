@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# What `make install` puts down is complete: every header compiles alone, and a stranger's program builds with nothing but
+# pkg-config's flags, finds the installed parameter files, and runs.
+unset MAKEFLAGS MAKELEVEL MFLAGS
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+bad=0 checked=0
+check() { checked=$((checked + 1)); "$@" > "$scratch/log" 2>&1 || { bad=$((bad + 1)); echo "failed: $*"; head -20 "$scratch/log"; }; }
+
+make -s -C "$CUBIX_BUILD" install DESTDIR="$scratch/root" > "$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
+include=$(dirname "$(find "$scratch/root" -name cubix-mpi.h)")
+prefix=${include%/include/cubix}
+export PKG_CONFIG_PATH=$(dirname "$(find "$scratch/root" -name cubix-mpi.pc)")
+configured() { sed -n "s/^$1 = //p" "$CUBIX_BUILD/Makefile"; }
+cc=$(configured CC) sanitizers=$(configured SAN_CFLAGS) pkg_config=$(configured PKG_CONFIG)
+
+for program in cubix cubix-mock cubix-ssp cubix-plot; do
+  check test -x "$prefix/bin/$program"
+done
+for file in "$CUBIX_SOURCE"/parameterfiles/*/*.*; do
+  check cmp "$file" "$prefix/share/cubix/${file#"$CUBIX_SOURCE"/parameterfiles/}"
+done
+for header in "$include"/*.h "$include"/physics/*.h; do
+  printf '#include "%s"\nint some_declaration;\n' "${header#"$include"/}" > "$scratch/alone.c"
+  check $cc -std=c17 -Wall -Wextra -pedantic -Werror -I"$include" -c "$scratch/alone.c" -o "$scratch/alone.o"
+done
+
+cat > "$scratch/stranger.c" << 'END'
+#include <cubix-mpi.h>
+#include <cubix.h>
+int main(int argc, char **argv)
+{
+  struct cubix_params *par = NULL;
+  struct cubix_instrument *ins = NULL;
+  int status = cubix_mpi_start(&argc, &argv);
+  if (!status) status = cubix_params_init(&par);
+  if (!status) status = cubix_params_set(par, "Instrument", "MUSE");
+  if (!status) status = cubix_params_set(par, "FieldOfView", "10 arcsec");
+  if (!status) status = cubix_instrument_read(&ins, par);
+  if (status) puts(cubix_error_message());
+  else printf("%d x %d spaxels\n", ins->n_x, ins->n_y);
+  cubix_instrument_free(ins);
+  cubix_params_free(par);
+  return cubix_mpi_finish(status);
+}
+END
+if [ -n "$pkg_config" ]; then
+  flags() { "$pkg_config" --define-variable=prefix="$prefix" "$1" cubix-mpi; }
+  check $cc -std=c17 $sanitizers $(flags --cflags) "$scratch/stranger.c" $(flags --libs) -o "$scratch/stranger"
+  checked=$((checked + 1))
+  said=$(CUBIX_DATA=$prefix/share/cubix "$scratch/stranger" 2>&1)
+  [ "$said" = "50 x 50 spaxels" ] || { bad=$((bad + 1)); echo "the stranger's program says: $said"; }
+fi
+echo "install.sh: $checked things looked at, $bad wrong"
+[ "$bad" = 0 ] && [ "$checked" -gt 30 ]
