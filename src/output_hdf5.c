@@ -14,6 +14,7 @@
 #include "error.h"
 #include "h5read.h"
 #include "maps.h"
+#include "output_h5sink.h"
 #include "output_parts.h"
 #include "provenance.h"
 
@@ -28,28 +29,33 @@
     } \
   } while (0)
 
-struct sink { hid_t dataset, type; const char *shown; hsize_t n_y, n_x; };
+struct place { hid_t dataset, type; const char *shown; const struct cubix_h5sink *h5; hsize_t n_y, n_x; };
 
-/* The innermost frame of HDF5's error stack holds the system's reason. */
+/* The innermost frame of HDF5's error stack holds the reason. */
 static herr_t innermost(unsigned n, const H5E_error2_t *frame, void *host)
 {
   if (n == 0) snprintf(host, 512, "%s", frame->desc ? frame->desc : "");
   return 0;
 }
 
+static int disk_failed(const char *shown, int system, const char *func, int line)
+{
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s", shown, strerror(system));
+}
+
 static int h5_failed(const char *shown, const char *func, int line)
 {
   char reason[512] = "";
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, innermost, reason);
-  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s; is there room on the disk?", shown, reason);
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, reason);
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: HDF5 says: %s", shown, reason);
 }
 
 /* ---- attributes and scalars --------------------------------------------------------------------------------------------- */
-/* Type of a text, and of a fact.  The caller closes it. */
-static hid_t text_type(const char *text)
+/* Type of a text (as a pointer to char in memory), and of a fact.  The caller closes it. */
+static hid_t text_type(void)
 {
   hid_t type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, strlen(text) + 1);
+  H5Tset_size(type, H5T_VARIABLE);
   H5Tset_cset(type, H5T_CSET_UTF8);
   return type;
 }
@@ -68,21 +74,21 @@ done:
 
 static int text_attribute(hid_t object, const char *shown, const char *name, const char *value)
 {
-  hid_t type = text_type(value);
-  int status = attribute_write(object, shown, name, type, value);
+  hid_t type = text_type();
+  int status = attribute_write(object, shown, name, type, &value);
   H5Tclose(type);
   return status;
 }
 
 static hid_t fact_type(const struct cubix_fact *fact)
 {
-  if (fact->type == CUBIX_FACT_TEXT) return text_type(fact->text);
+  if (fact->type == CUBIX_FACT_TEXT) return text_type();
   return H5Tcopy(fact->type == CUBIX_FACT_REAL ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64);
 }
 
 static const void *fact_value(const struct cubix_fact *fact)
 {
-  return fact->type == CUBIX_FACT_TEXT ? (const void *)fact->text : fact->type == CUBIX_FACT_REAL ? (const void *)&fact->real : &fact->integer;
+  return fact->type == CUBIX_FACT_TEXT ? (const void *)&fact->text : fact->type == CUBIX_FACT_REAL ? (const void *)&fact->real : &fact->integer;
 }
 
 /* A scalar dataset with its two attributes; note is the name of the second ("description", "origin"). */
@@ -132,42 +138,43 @@ done:
 static int block_put(void *file, int k0, int n_k, const void *block)
 {
   int status = CUBIX_OK;
-  struct sink *sink = file;
-  const char *shown = sink->shown;
-  hsize_t start[3] = { (hsize_t)k0, 0, 0 }, count[3] = { (hsize_t)n_k, sink->n_y, sink->n_x };
-  hid_t space = H5Dget_space(sink->dataset), memory = H5Screate_simple(3, count, NULL);
+  struct place *place = file;
+  const char *shown = place->shown;
+  hsize_t start[3] = { (hsize_t)k0, 0, 0 }, count[3] = { (hsize_t)n_k, place->n_y, place->n_x };
+  hid_t space = H5Dget_space(place->dataset), memory = H5Screate_simple(3, count, NULL);
   TRY_H5(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL));
-  TRY_H5(H5Dwrite(sink->dataset, sink->type, memory, space, H5P_DEFAULT, block));
+  TRY_H5(H5Dwrite(place->dataset, place->type, memory, space, H5P_DEFAULT, block));
+  if (place->h5->error) status = disk_failed(shown, place->h5->error, __func__, __LINE__);
 done:
   H5Sclose(memory);
   H5Sclose(space);
   return status;
 }
 
-static int plane_write(hid_t file, const char *shown, const struct cubix_result *result, enum cubix_plane plane)
+static int plane_write(hid_t file, const char *shown, const struct cubix_result *result, const struct cubix_h5sink *h5, enum cubix_plane plane)
 {
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
-  struct sink sink = { -1, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, shown, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
+  struct place place = { -1, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, shown, h5, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
   int64_t zero = result->noise->kind == CUBIX_NOISE_NONE;
   char unit[80];
   cubix_plane_unit(unit, plane, result);
-  CUBIX_TRY(array_begin(&sink.dataset, file, shown, result, sink.type, 3, cubix_plane_name(plane), is_dq ? "1" : unit, cubix_plane_description(plane)));
-  if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(sink.dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
+  CUBIX_TRY(array_begin(&place.dataset, file, shown, result, place.type, 3, cubix_plane_name(plane), is_dq ? "1" : unit, cubix_plane_description(plane)));
+  if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(place.dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
   for (int i = 0; is_dq && i < 4; i++)
-    CUBIX_TRY(text_attribute(sink.dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
-  CUBIX_TRY(cubix_plane_stream(result, plane, block_put, &sink));
+    CUBIX_TRY(text_attribute(place.dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
+  CUBIX_TRY(cubix_plane_stream(result, plane, block_put, &place));
 done:
-  if (sink.dataset >= 0) H5Dclose(sink.dataset);
+  if (place.dataset >= 0) H5Dclose(place.dataset);
   return status;
 }
 
 /* A map (n_axis 2) or a column of the table LSF (n_axis 1). */
-static int values_write(hid_t place, const char *shown, const struct cubix_result *result, int n_axis, const char *name, const char *unit,
+static int values_write(hid_t file, const char *shown, const struct cubix_result *result, int n_axis, const char *name, const char *unit,
                         const char *description, const double *value)
 {
   int status = CUBIX_OK;
   hid_t dataset = -1;
-  CUBIX_TRY(array_begin(&dataset, place, shown, result, H5T_NATIVE_DOUBLE, n_axis, name, unit, description));
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, H5T_NATIVE_DOUBLE, n_axis, name, unit, description));
   TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
 done:
   if (dataset >= 0) H5Dclose(dataset);
@@ -214,10 +221,10 @@ static int parameters_write(hid_t file, const char *shown, const struct cubix_pa
   hid_t group = -1;
   TRY_H5(group = H5Gcreate2(file, "Parameters", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   for (int i = 0; i < cubix_params_count(); i++) {
-    hid_t type;
+    hid_t type = text_type();
+    const char *value = info.value;
     cubix_params_info(par, i, &info);
-    type = text_type(info.value);
-    status = scalar_write(group, shown, info.name, type, info.value, info.unit, "origin", info.origin);
+    status = scalar_write(group, shown, info.name, type, &value, info.unit, "origin", info.origin);
     H5Tclose(type);
     CUBIX_TRY(status);
   }
@@ -250,24 +257,24 @@ int cubix_hdf5_write(const struct cubix_result *result, const char *path, const 
 {
   int status = CUBIX_OK;
   struct cubix_h5_quiet quiet;
-  hid_t file = -1, closing;
+  struct cubix_h5sink h5 = { 0 };
+  hid_t file = -1;
   cubix_h5_quiet_begin(&quiet);
-  TRY_H5(file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+  TRY_H5(cubix_h5sink_open(&h5));
+  TRY_H5(file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, h5.access_list));
   CUBIX_TRY(text_attribute(file, shown, "CubixFile", "cube"));
   CUBIX_TRY(parameters_write(file, shown, result->par));
   CUBIX_TRY(provenance_write(file, shown, result));
-  CUBIX_TRY(plane_write(file, shown, result, CUBIX_PLANE_DATA));
-  CUBIX_TRY(plane_write(file, shown, result, CUBIX_PLANE_STAT));
-  CUBIX_TRY(plane_write(file, shown, result, CUBIX_PLANE_DQ));
+  CUBIX_TRY(plane_write(file, shown, result, &h5, CUBIX_PLANE_DATA));
+  CUBIX_TRY(plane_write(file, shown, result, &h5, CUBIX_PLANE_STAT));
+  CUBIX_TRY(plane_write(file, shown, result, &h5, CUBIX_PLANE_DQ));
   CUBIX_TRY(lsf_write(file, shown, result));
   if (result->par->TruthMaps) CUBIX_TRY(maps_write(file, shown, result));
-  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_write(file, shown, result, CUBIX_PLANE_NOISEFREE));
-  TRY_H5(H5Fflush(file, H5F_SCOPE_LOCAL));
-  closing = file;
-  file = -1;
-  TRY_H5(H5Fclose(closing));
+  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_write(file, shown, result, &h5, CUBIX_PLANE_NOISEFREE));
 done:
-  if (file >= 0) H5Fclose(file);
+  if (file >= 0 && H5Fclose(file) < 0 && !status) status = h5_failed(shown, __func__, __LINE__);
+  if (h5.error && (!status || status == CUBIX_EOUTPUT)) status = disk_failed(shown, h5.error, __func__, __LINE__);
+  cubix_h5sink_close(&h5);
   cubix_h5_quiet_end(&quiet);
   return status;
 }

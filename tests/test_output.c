@@ -1,0 +1,327 @@
+/* test_output -- a made-up result written through the library, and what the library does where it cannot be written.
+ *
+ *   test_output                        checks itself in a folder of its own
+ *   test_output Name=value ...         writes the made-up result with these parameters and prints `seconds peak_kB_before peak_kB_after`
+ *
+ * tests/test_output.py reads the files of the second form and knows the same formulas: with i, j, k counted from 0,
+ *   flux = 100 + i + 10 j + k/128,  stars = (i + j) mod 3,  mass = 1e6 (1 + i) stars, light = 2 mass ... (made_maps below). */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "error.h"
+#include "log.h"
+#include "maps.h"
+#include "output_parts.h"
+
+struct made {
+  struct cubix_params *par;
+  struct cubix_instrument *ins;
+  struct cubix_slab slab;
+  struct cubix_frame frame;
+  struct cubix_scene scene;
+  struct cubix_model mod;
+  struct cubix_ssp ssp;
+  struct cubix_cube *cube;
+  struct cubix_noise noise;
+  struct cubix_result result;
+};
+
+static char *file_names[] = { "snap.0.hdf5", "a folder/Vázquez's snap.1.hdf5" };
+static int64_t file_sizes[] = { 123456789012, 42 };
+
+static void made_maps(struct cubix_cube *cube, int n_x, int n_y)
+{
+  for (int j = 0; j < n_y; j++) {
+    for (int i = 0; i < n_x; i++) {
+      size_t s = (size_t)(j * n_x + i);
+      double n = (i + j) % 3, mass = 1e6 * (1 + i) * n, light = 2. * mass, v = 10. * i - 7. * j, *value[CUBIX_N_MAP];
+      for (int m = 0; m < CUBIX_N_MAP; m++) value[m] = &cube->map[m][s];
+      *value[CUBIX_MAP_NSTAR] = n;
+      *value[CUBIX_MAP_MASS] = mass;
+      *value[CUBIX_MAP_MASS_NOW] = 0.6 * mass;
+      *value[CUBIX_MAP_LIGHT] = light;
+      *value[CUBIX_MAP_M_AGE] = 5. * mass;
+      *value[CUBIX_MAP_L_AGE] = 2. * light;
+      *value[CUBIX_MAP_M_Z] = 0.02 * mass;
+      *value[CUBIX_MAP_L_Z] = 0.01 * light;
+      *value[CUBIX_MAP_M_V] = v * mass;
+      *value[CUBIX_MAP_L_V] = (v + 1.) * light;
+      *value[CUBIX_MAP_M_V2] = (v * v + 2500.) * mass;
+      *value[CUBIX_MAP_L_V2] = ((v + 1.) * (v + 1.) + 1600.) * light;
+    }
+  }
+}
+
+static int made_model(struct made *m)
+{
+  int status = CUBIX_OK, n = m->ins->n_lambda;
+  m->ssp = (struct cubix_ssp){ .file = "library.hdf5", .name = "made up", .imf = "Kroupa", .reference = "nobody, nowhere", .licence = "none",
+                               .demo = 1, .n_z = 3, .n_age = 5, .lambda_first = 1000., .lambda_last = 9000. };
+  m->mod.ssp = &m->ssp;
+  CUBIX_ALLOC(m->mod.covered, n);
+  CUBIX_ALLOC(m->mod.fwhm_template, n);
+  CUBIX_ALLOC(m->mod.fwhm_cube, n);
+  for (int k = 0; k < n; k++) {
+    double fwhm = m->ins->lsf_none ? 0. : cubix_curve_at(&m->ins->lsf_fwhm, cubix_instrument_lambda(m->ins, k));
+    m->mod.covered[k] = k != n - 1;              /* the last channel is not covered, in the first the template is too broad */
+    m->mod.fwhm_template[k] = k == 0 ? fwhm + 1. : 0.5 * fwhm;
+    m->mod.fwhm_cube[k] = k == 0 ? fwhm + 1. : fwhm;
+  }
+  m->mod.n_uncovered = 1;
+  m->mod.n_too_broad = !m->ins->lsf_none;
+done:
+  return status;
+}
+
+static int made_init(struct made *m, int n_value, char **value)
+{
+  static const char *const base[][2] = { { "InputFile", "snap" }, { "SspFile", "library.hdf5" }, { "OutputFile", "made.fits" }, { "Instrument", "IFU" },
+    { "FieldOfView", "6 5" }, { "PixelScale", "1" }, { "LambdaMin", "5000" }, { "LambdaMax", "5049" }, { "LambdaStep", "1" } };
+  int status = CUBIX_OK;
+  struct cubix_cube *cube;
+  memset(m, 0, sizeof *m);
+  CUBIX_TRY(cubix_params_init(&m->par));
+  for (size_t i = 0; i < sizeof base / sizeof base[0]; i++) CUBIX_TRY(cubix_params_set(m->par, base[i][0], base[i][1]));
+  for (int i = 0; i < n_value; i++) {
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(value[i], "="), value[i]);
+    CUBIX_TRY(cubix_params_set(m->par, name, value[i] + strlen(name) + 1));
+  }
+  CUBIX_TRY(cubix_instrument_read(&m->ins, m->par));
+  m->ins->margin = 0;
+  CUBIX_TRY(made_model(m));
+  CUBIX_TRY(cubix_cube_init(&m->cube, m->ins));
+  cube = m->cube;
+  for (int j = 0; j < cube->n_y; j++) {
+    for (int i = 0; i < cube->n_x; i++) {
+      cubix_real *row = cube->flux + ((size_t)j * (size_t)cube->n_x + (size_t)i) * (size_t)cube->n_lambda;
+      for (int k = 0; k < cube->n_lambda; k++) row[k] = (cubix_real)(100. + i + 10. * j + k / 128.);
+    }
+  }
+  made_maps(cube, cube->n_x, cube->n_y);
+  for (int a = 0; a < CUBIX_N_ACCOUNT; a++) cube->budget[a] = (struct cubix_budget){ 1000. - a, 1e9 - a, 1e6 - a };
+  cube->v_max = 321.5;
+  m->slab.snapshot = (struct cubix_snapshot){ .format = "illustris-tng", .simulation = "TNG50-1", .redshift = 0.25, .omega_m = 0.3089, .omega_l = 0.6911,
+                                              .h = 0.6774, .box = 51700., .n_file = 2, .file = file_names, .file_size = file_sizes };
+  m->slab.n_total = 1000;
+  m->slab.n_file_total = 1017;
+  m->slab.n_wind = 9;
+  m->slab.n_outside_radius = 8;
+  m->frame = (struct cubix_frame){ { 1, 2, 3 }, { 4, 5, 6 }, { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } }, 7.5, 0.9, 0.25 };
+  m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 1. };
+  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit)));
+  m->result = (struct cubix_result){ m->par, m->ins, &m->slab, &m->frame, &m->scene, &m->mod, cube, &m->noise, "2 threads", 3 };
+done:
+  return status;
+}
+
+static void made_free(struct made *m)
+{
+  cubix_noise_free(&m->noise);
+  cubix_cube_free(m->cube);
+  free(m->mod.covered);
+  free(m->mod.fwhm_template);
+  free(m->mod.fwhm_cube);
+  cubix_instrument_free(m->ins);
+  cubix_params_free(m->par);
+}
+
+/* ---- a program that writes ----------------------------------------------------------------------------------------------- */
+static long peak_kb(void)
+{
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+static int write_made(int n_value, char **value)
+{
+  struct made m;
+  double start;
+  long before;
+  int status = made_init(&m, n_value, value);
+  cubix_log(CUBIX_LOG_WARNING, "the first warning");
+  cubix_log(CUBIX_LOG_WARNING, "the second one, which is rather long: longer than a card of a FITS header has room for, so that it goes on in the next");
+  before = peak_kb();
+  start = cubix_log_clock();
+  if (!status) status = cubix_output_check(m.par);
+  if (!status) status = cubix_output_write(&m.result);
+  if (status) fprintf(stderr, "%s\n", cubix_error_message());
+  else printf("%.3f %ld %ld\n", cubix_log_clock() - start, before, peak_kb());
+  made_free(&m);
+  return cubix_error_exit_status(status);
+}
+
+/* ---- checks -------------------------------------------------------------------------------------------------------------- */
+static int exists(const char *path)
+{
+  struct stat info;
+  return !lstat(path, &info);
+}
+
+static void touch(const char *path, const char *text)
+{
+  FILE *file = fopen(path, "w");
+  CHECK(file && fputs(text, file) >= 0 && !fclose(file));
+}
+
+/* Status of cubix_output_check for a value of OutputFile; its message must hold `word`. */
+static int check_of(const char *output, const char *overwrite, const char *word)
+{
+  struct cubix_params *par = NULL;
+  int status;
+  CHECK(!cubix_params_init(&par) && !cubix_params_set(par, "InputFile", "input.hdf5") && !cubix_params_set(par, "SspFile", "ssp.hdf5"));
+  CHECK(!cubix_params_set(par, "OutputFile", output) && !cubix_params_set(par, "Overwrite", overwrite));
+  cubix_error_clear();
+  status = cubix_output_check(par);
+  CHECK(strstr(cubix_error_message(), word));
+  cubix_params_free(par);
+  return status;
+}
+
+static void test_check(void)
+{
+  char many[64] = "a.fits", longer[1400];
+  touch("old.fits", "old");
+  touch("input.hdf5", "simulation");
+  touch("ssp.hdf5", "library");
+  CHECK(!mkdir("folder.fits", 0777));
+  CHECK(check_of("new.fits", "no", "") == CUBIX_OK);
+  CHECK(check_of("new.fits , new.hdf5,new.h5", "no", "") == CUBIX_OK);
+  CHECK(!exists("new.fits") && !exists("new.hdf5"));
+  CHECK(check_of("old.fits", "yes", "") == CUBIX_OK);
+  CHECK(check_of("old.fits", "no", "Overwrite") == CUBIX_EOUTPUT);
+  CHECK(check_of("new.hdf5,old.fits", "no", "old.fits") == CUBIX_EOUTPUT);
+  CHECK(check_of("new.png", "yes", ".hdf5 or .h5") == CUBIX_EUSAGE);
+  CHECK(check_of("fits", "yes", "suffix") == CUBIX_EUSAGE);
+  CHECK(check_of(".fits", "yes", "suffix") == CUBIX_EUSAGE);
+  CHECK(check_of("new.fits.gz", "yes", "gzip") == CUBIX_EUSAGE);
+  CHECK(check_of("new.fits,,new.hdf5", "yes", "empty name") == CUBIX_EUSAGE);
+  CHECK(check_of("new.fits,", "yes", "empty name") == CUBIX_EUSAGE);
+  CHECK(check_of("new.fits,new.fits", "yes", "twice") == CUBIX_EUSAGE);
+  CHECK(check_of("new.fits,./new.fits", "yes", "twice") == CUBIX_EUSAGE);
+  CHECK(check_of("missing/new.fits", "yes", "no folder missing/") == CUBIX_EOUTPUT);
+  CHECK(check_of("old.fits/new.fits", "yes", "no folder old.fits/") == CUBIX_EOUTPUT);
+  CHECK(check_of("/proc/new.fits", "yes", "cannot create") == CUBIX_EOUTPUT);
+  CHECK(check_of("folder.fits", "yes", "not a file") == CUBIX_EOUTPUT);
+  CHECK(check_of("./input.hdf5", "yes", "InputFile") == CUBIX_EOUTPUT);
+  CHECK(check_of("ssp.hdf5", "yes", "SspFile") == CUBIX_EOUTPUT);
+  for (int i = 0; i < 8; i++) snprintf(many + strlen(many), sizeof many - strlen(many), ",%d.h5", i);
+  CHECK(check_of(many, "yes", "more than 8") == CUBIX_EUSAGE);
+  memset(longer, 'x', sizeof longer);
+  strcpy(longer + 900, ".fits");
+  CHECK(check_of(longer, "yes", "cannot create") == CUBIX_EOUTPUT);       /* no file system has names of 900 characters */
+}
+
+static int count_parts(void)
+{
+  FILE *list = popen("ls -A | grep -c '[.]part'", "r");
+  int n = -1;
+  CHECK(list && fscanf(list, "%d", &n) == 1);
+  pclose(list);
+  return n;
+}
+
+/* A write that runs out of room leaves nothing behind and keeps what was there. */
+static void test_full(const char *output, rlim_t room)
+{
+  struct made m;
+  struct rlimit limit, whole;
+  char name[128], *value[1] = { name };
+  int status;
+  snprintf(name, sizeof name, "OutputFile=%s", output);
+  CHECK(made_init(&m, 1, value) == CUBIX_OK);
+  getrlimit(RLIMIT_FSIZE, &whole);
+  limit = whole;
+  limit.rlim_cur = room;
+  setrlimit(RLIMIT_FSIZE, &limit);
+  status = cubix_output_write(&m.result);
+  setrlimit(RLIMIT_FSIZE, &whole);
+  CHECK(status == CUBIX_EOUTPUT);
+  CHECK(strstr(cubix_error_message(), "cannot write") && strstr(cubix_error_message(), output));
+  printf("room of %ld bytes: %s\n", (long)room, cubix_error_message());
+  CHECK(count_parts() == 0 && !exists(output));
+  made_free(&m);
+}
+
+static void test_write(void)
+{
+  struct made m;
+  char old[8] = "", *value[] = { "OutputFile=old.fits,kept.hdf5" };
+  FILE *file;
+  /* a value that is not finite is refused, and the older file stays */
+  CHECK(made_init(&m, 1, value) == CUBIX_OK);
+  m.cube->flux[17] = (cubix_real)NAN;
+  CHECK(cubix_output_write(&m.result) == CUBIX_EFAIL && strstr(cubix_error_message(), "not finite"));
+  CHECK(count_parts() == 0 && !exists("kept.hdf5") && !exists("old-usedvalues"));
+  CHECK((file = fopen("old.fits", "r")) && fgets(old, sizeof old, file) && !strcmp(old, "old"));
+  if (file) fclose(file);
+  m.cube->flux[17] = 1;
+  CHECK(cubix_output_write(&m.result) == CUBIX_OK);
+  CHECK(count_parts() == 0 && exists("kept.hdf5") && exists("old-usedvalues"));
+  /* a member of the simulation is not replaced */
+  file_names[0] = "kept.hdf5";
+  CHECK(cubix_output_write(&m.result) == CUBIX_EOUTPUT && strstr(cubix_error_message(), "member"));
+  file_names[0] = "snap.0.hdf5";
+  m.cube->margin = 1;
+  CHECK(cubix_output_write(&m.result) == CUBIX_EFAIL && strstr(cubix_error_message(), "PSF"));
+  made_free(&m);
+}
+
+struct copy { const struct cubix_cube *cube; double *value; int n_put; };
+
+static int keep(void *host, int k0, int n_k, const void *block)
+{
+  struct copy *copy = host;
+  size_t n_xy = (size_t)copy->cube->n_x * (size_t)copy->cube->n_y;
+  for (size_t i = 0; i < n_xy * (size_t)n_k; i++) copy->value[(size_t)k0 * n_xy + i] = (double)((const cubix_real *)block)[i];
+  copy->n_put++;
+  return CUBIX_OK;
+}
+
+/* Every voxel arrives once, in its place, in several blocks with a rest. */
+static void test_stream(void)
+{
+  struct made m;
+  struct copy copy = { 0 };
+  char *value[] = { "FieldOfView=190 230", "LambdaMax=5100" };
+  int n_bad = 0;
+  size_t n_xy;
+  CHECK(made_init(&m, 2, value) == CUBIX_OK);
+  n_xy = (size_t)m.cube->n_x * (size_t)m.cube->n_y;
+  copy.cube = m.cube;
+  copy.value = calloc(n_xy * (size_t)m.cube->n_lambda, sizeof *copy.value);
+  CHECK(cubix_plane_stream(&m.result, CUBIX_PLANE_NOISEFREE, keep, &copy) == CUBIX_OK);
+  CHECK(copy.n_put > 1 && m.cube->n_lambda % copy.n_put);
+  for (int k = 0; k < m.cube->n_lambda; k++) {
+    for (size_t s = 0; s < n_xy; s++)
+      n_bad += (cubix_real)copy.value[(size_t)k * n_xy + s] != m.cube->flux[s * (size_t)m.cube->n_lambda + (size_t)k];
+  }
+  CHECK(n_bad == 0);
+  free(copy.value);
+  made_free(&m);
+}
+
+int main(int argc, char **argv)
+{
+  char folder[] = "/tmp/cubix_test_output.XXXXXX", command[64];
+  signal(SIGXFSZ, SIG_IGN);
+  if (argc > 1) return write_made(argc - 1, argv + 1);
+  CHECK(mkdtemp(folder) && !chdir(folder));
+  test_check();
+  test_write();
+  test_stream();
+  for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.fits", room);
+  for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.hdf5", room);
+  snprintf(command, sizeof command, "rm -rf %s", folder);
+  CHECK(!chdir("/") && !system(command));
+  return check_done();
+}
