@@ -42,10 +42,10 @@ def program(name):
 # ---- running ---------------------------------------------------------------------------------------------------------------
 
 def environment(threads=1, extra=None):
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_", "PMIX_"))}
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_COMM_", "PMIX_"))}
     env.update(OMP_NUM_THREADS=str(threads), CUBIX_SOURCE=str(SOURCE), OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-               OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1", OMPI_MCA_btl_base_warn_component_unused="0", LC_ALL="C")
-    env.setdefault("CUBIX_DATA", str(SOURCE / "parameterfiles"))
+               OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1", PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
+               OMPI_MCA_btl_vader_single_copy_mechanism="none", LC_ALL="C")
     env.update(extra or {})
     return env
 
@@ -61,7 +61,7 @@ def _session_kill(sid):
 
 
 def command(name, args, ranks=1):
-    start = ["mpirun", "-np", str(ranks), "--bind-to", "none"] if ranks > 1 else []
+    start = [os.environ.get("CUBIX_MPIRUN") or "mpirun", "-np", str(ranks), "--bind-to", "none"] if ranks > 1 else []
     return start + [str(program(name))] + [str(a) for a in args]
 
 
@@ -239,7 +239,8 @@ def polynomial(coef):
 
 
 def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3,), sky=(0.0,)):
-    """An instrument file that says what `inst` says; lsf_curve, psf_curve: coefficients of FWHM(lambda).  Gives `inst` the same curves."""
+    """An instrument file that says what `inst` says; lsf_curve, psf_curve: coefficients of FWHM(lambda).  Gives `inst` the same curves.
+    Without lsf_curve the file has some LSF, as every file must, and Bench.parameters says `Lsf none`."""
     text = [f'instrument = {{ name = "TEST"; reference = "made by a test"; }};',
             f'field = {{ shape = "{inst.aperture}"; size = {_with_unit("arcsec", inst.n_x * inst.pixel_x, inst.n_y * inst.pixel_y)}; '
             f'pixel = {_with_unit("arcsec", inst.pixel_x, inst.pixel_y)}; }};',
@@ -250,9 +251,8 @@ def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3
         beta = f' beta = {_with_unit("", inst.psf_beta)};' if inst.psf == "moffat" else ""
         text.append(f'psf = {{ profile = "{inst.psf}"; fwhm = {_curve("arcsec", psf_curve)};{beta} }};')
         inst.psf_fwhm = polynomial(psf_curve)
-    if lsf_curve is not None:
-        text.append(f'lsf = {{ fwhm = {_curve("AA", lsf_curve)}; pixel = "{"included" if inst.lsf_pixel_included else "excluded"}"; }};')
-        inst.lsf_fwhm = polynomial(lsf_curve)
+    text.append(f'lsf = {{ fwhm = {_curve("AA", lsf_curve or (1.0,))}; pixel = "{"included" if inst.lsf_pixel_included else "excluded"}"; }};')
+    inst.lsf_fwhm = polynomial(lsf_curve) if lsf_curve else None
     if inst.area > 0:
         inst.throughput, inst.sky = polynomial(throughput), polynomial(sky)
         text.append(f'noise = {{ area = {_with_unit("cm2", inst.area)}; throughput = {_curve("", throughput)}; sky = {_curve("erg/s/cm2/AA/arcsec2", sky)}; '
@@ -294,6 +294,7 @@ class Bench:
     def __init__(self, folder):
         self.folder = Path(folder)
         self.count = 0
+        self.inst = None
 
     def path(self, name):
         return self.folder / name
@@ -318,6 +319,8 @@ class Bench:
         self.count += 1
         self.out = self.path(f"out{self.count}.fits")
         fixed = {"InputFile": self.file, "SspFile": self.ssp_file, "OutputFile": self.out, "Instrument": self.inst_file}
+        if self.inst and self.inst.lsf_fwhm is None:
+            fixed["Lsf"] = "none"
         return write_parameters(self.path(f"p{self.count}.param"), **{**fixed, **extra})
 
     def cube(self, name="cubix", ranks=1, threads=1, **extra):

@@ -117,7 +117,7 @@ def test_the_observers_cosmology_and_a_given_distance(bench):
 def test_aperture(bench, shape):
     bench.instrument(n_x=13, n_y=13, lam=(5000.0, 5009.0, 1.0), aperture=shape)
     bench.ssp()
-    bench.particles(galaxy(2000, seed=8, radius=2.0), redshift=0.1)
+    bench.particles(galaxy(300, seed=8, radius=2.0), redshift=0.1)
     want = oracle.observe(bench.file, bench.ssp_file, bench.inst, 0.05)
     got = bench.cube(Redshift=0.05)
     assert 0.5 < bench.inst.inside().mean() < 0.9

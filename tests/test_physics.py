@@ -345,12 +345,18 @@ def test_P12_variance_and_residuals(bench, sky, read):
 
 def test_P12_few_electrons_are_whole(bench):
     """Without sky and read noise and with little light the detector counts electrons."""
-    noisy(bench, sky=(0.0,), read_noise=0.0, dark=0.0, n_pixel=1.0, area=300.0)
-    got = bench.cube("cubix64", Redshift=0.05, Noise="exposure", ExposureTime=100.0)
+    noisy(bench, sky=(0.0,), read_noise=0.0, dark=0.0, n_pixel=1.0, area=1.2e5)
+    got = bench.cube("cubix64", Redshift=0.05, Noise="exposure", ExposureTime=100.0, KeepNoiseFree=True)
     lam = bench.inst.centres()[:, None, None]
-    electrons = got["DATA"] * bench.inst.area * bench.inst.throughput(lam) * 100.0 * 1.0 * lam / 1.986445857148968e-8 * 1e-20
-    assert 0.05 < electrons.max() < 400 and electrons.min() >= -1e-6
-    assert np.abs(electrons - np.round(electrons)).max() < 1e-4
+    per_unit = bench.inst.area * bench.inst.throughput(lam) * 100.0 * 1.0 * lam / 1.986445857148968e-8 * 1e-20
+    mean, counted = got["NOISEFREE"] * per_unit, got["DATA"] * per_unit
+    assert 10 < mean.max() < 45                                  # the law of few electrons holds below 50
+    assert counted.min() >= -1e-9 and np.abs(counted - np.round(counted)).max() < 1e-6
+    lit = mean > 0
+    assert not counted[~lit].any()
+    assert abs((counted - mean)[lit].sum()) < 5 * math.sqrt(mean.sum())
+    few = (mean > 0.5) & (mean < 1.5)
+    assert abs((counted[few] == 0).mean() - np.exp(-mean[few]).mean()) < 5 * 0.5 / math.sqrt(few.sum())
 
 
 def test_P12_signal_to_noise_is_met(bench):
