@@ -28,18 +28,21 @@ typedef float v8f __attribute__((vector_size(32)));
 typedef float v4f __attribute__((vector_size(16)));
 typedef double v4d __attribute__((vector_size(32)));
 typedef int32_t v4i __attribute__((vector_size(16)));
+typedef int32_t v8i __attribute__((vector_size(32)));
+typedef int64_t v4l __attribute__((vector_size(32)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-#ifdef __clang__
+#if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define JOIN(x, lo, hi) ((x) = __builtin_shufflevector(lo, hi, 0, 1, 2, 3, 4, 5, 6, 7))
 #else
-typedef int32_t v8i __attribute__((vector_size(32)));
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (v8i){ __VA_ARGS__ })
+#define JOIN(x, lo, hi) (memcpy(&(x), &(lo), 16), memcpy((char *)&(x) + 16, &(hi), 16))
 #endif
 
 /* Sweep 1 over knots a .. b. */
-INLINE void mix_rows(const struct cubix_blend *blend, const double *knot, int a, int b, float *restrict pair, float *restrict full)
+INLINE void mix_rows(const struct cubix_blend *blend, const float *restrict simpson, int a, int b, float *restrict pair, float *restrict full)
 {
   for (int k = 0; k < blend->n; k += 4) {
     const float *r0 = blend->row[k], *r1 = blend->row[k + 1], *r2 = blend->row[k + 2], *r3 = blend->row[k + 3];
@@ -49,11 +52,10 @@ INLINE void mix_rows(const struct cubix_blend *blend, const double *knot, int a,
     else
       for (int j = 2 * a; j < 2 * b + 2; j++) pair[j] += w0 * r0[j] + w1 * r1[j] + w2 * r2[j] + w3 * r3[j];
   }
-  for (int i = a; i < b; i++) {
-    float h = (float)(knot[i + 1] - knot[i]), g = 0.25f * h * h;
-    full[i] = h * (0.5f * (pair[2 * i] + pair[2 * i + 2]) - g * (pair[2 * i + 1] + pair[2 * i + 3]));
-  }
+  for (int j = 2 * a; j < 2 * b; j++) full[j] = simpson[j] * (pair[j] + pair[j + 2]);
 }
+
+INLINE float whole_interval(const float *full, int i) { return full[2 * (size_t)i] + full[2 * (size_t)i + 1]; }
 
 /* left and right of eight edges from {f0, m0, f1, m1} and u. */
 INLINE void edges_of(const float *place, const v8f c[4], float h, float *restrict left, float *restrict right)
@@ -68,10 +70,13 @@ INLINE void edges_of(const float *place, const v8f c[4], float h, float *restric
   memcpy(right, &r, sizeof r);
 }
 
+/* {f0, m0, f1, m1} of intervals i and j. */
 INLINE void two(v8f *x, const float *pair, int i, int j)
 {
-  memcpy(x, pair + 2 * (size_t)i, 16);
-  memcpy((char *)x + 16, pair + 2 * (size_t)j, 16);
+  v4f lo, hi;
+  memcpy(&lo, pair + 2 * (size_t)i, sizeof lo);
+  memcpy(&hi, pair + 2 * (size_t)j, sizeof hi);
+  JOIN(*x, lo, hi);
 }
 
 /* Sweep 2, a block of 16 edges on equally spaced knots from i0 on. */
@@ -117,6 +122,42 @@ INLINE void edge_plain(const struct cubix_view *v, double x, const float *pair, 
   *right = cubix_piece(pair + 2 * (size_t)i, (float)h, u, 1);
 }
 
+/* Sweep 3 for eight channels that end in the next interval or the one after; others: set where there are others among them. */
+INLINE void channels_simple(const int *index, const float *full, const float *left, const float *right, float *spectrum, v8i *others)
+{
+  v8i from, to, across;
+  v8f sum, blue, red;
+  memcpy(&from, index, sizeof from);
+  memcpy(&to, index + 1, sizeof to);
+  memcpy(&sum, spectrum, sizeof sum);
+  memcpy(&blue, right, sizeof blue);
+  memcpy(&red, left + 1, sizeof red);
+  across = to - from;
+#define NEXT(q) full[2 * (size_t)index[q] + 2], full[2 * (size_t)index[q] + 3]
+  v8f b0 = { NEXT(0), NEXT(1), NEXT(4), NEXT(5) }, b1 = { NEXT(2), NEXT(3), NEXT(6), NEXT(7) };
+#undef NEXT
+  v8f between = SHUFFLE(b0, b1, 0, 2, 8, 10, 4, 6, 12, 14) + SHUFFLE(b0, b1, 1, 3, 9, 11, 5, 7, 13, 15);
+  v8i here = (v8i)(blue + red) & (across != 0);
+  sum += (v8f)here + (v8f)((v8i)between & (across > 1));
+  memcpy(spectrum, &sum, sizeof sum);
+  *others |= (across > 2) | (across == 0);
+}
+
+/* What channels_simple left out: a channel inside one interval, where a difference of two integrals would cancel, or whole intervals from
+   i0 + skip on. */
+INLINE float channel_rest(const struct cubix_view *v, const struct cubix_fast_scratch *s, double per_doppler, int k, int skip)
+{
+  int i0 = s->index[k], i1 = s->index[k + 1];
+  float sum = 0;
+  for (int i = i0 + skip; i < i1; i++) sum += whole_interval(s->full, i);
+  if (i1 != i0) return sum;
+  double x0 = v->knot[i0], h = v->knot[i0 + 1] - x0;
+  double u0 = (v->edge[k] * per_doppler - x0) / h, u1 = (v->edge[k + 1] * per_doppler - x0) / h;
+  u0 = u0 < 0 ? 0 : u0 > 1 ? 1 : u0;
+  u1 = u1 < 0 ? 0 : u1 > 1 ? 1 : u1;
+  return cubix_piece(s->pair + 2 * (size_t)i0, (float)h, (float)u0, (float)u1);
+}
+
 INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *s, float *restrict spectrum)
 {
   const struct cubix_view *v = fast->view;
@@ -124,12 +165,13 @@ INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *
   double per_doppler = 1 / doppler, lo = v->knot[0], hi = v->knot[last], x0 = v->edge[0] * per_doppler, x1 = v->edge[n] * per_doppler;
   if (x1 <= lo || x0 >= hi) return;
   int a = x0 > lo ? cubix_interval(v, x0) : 0, b = x1 < hi ? cubix_interval(v, x1) + 1 : last;
-  mix_rows(blend, v->knot, a, b, s->pair, s->full);
-  int k = 0;
+  mix_rows(blend, fast->simpson, a, b, s->pair, s->full);
+  int k = 0, i0 = a;
   for (; k + BLOCK <= n + 1; k += BLOCK) {
     double first = v->edge[k] * per_doppler;
-    int i0 = first >= lo && first < hi ? cubix_interval(v, first) : last;
-    if (fast->uniform[i0]) {
+    if (k) i0 = s->index[k - 1];
+    while (i0 < last && v->knot[i0 + 1] <= first) i0++;
+    if (fast->uniform[i0] && first >= lo) {
       double h = (v->knot[i0 + fast->span] - v->knot[i0]) / fast->span;
       block_uniform(v->edge + k, per_doppler, v->knot[i0], h, i0, s->pair, s->left + k, s->right + k, s->index + k);
     } else {
@@ -137,20 +179,13 @@ INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *
     }
   }
   for (; k <= n; k++) edge_plain(v, v->edge[k] * per_doppler, s->pair, s->left + k, s->right + k, s->index + k);
-  for (k = 0; k < n; k++) {
-    int i0 = s->index[k], i1 = s->index[k + 1];
-    float sum = s->right[k] + s->left[k + 1];
-    if (i1 != i0 + 1) {
-      if (i1 == i0) {                                /* a channel inside one interval: the difference of two integrals would cancel */
-        double h = v->knot[i0 + 1] - v->knot[i0];
-        sum = cubix_piece(s->pair + 2 * (size_t)i0, (float)h, (float)((fmax(v->edge[k] * per_doppler, lo) - v->knot[i0]) / h),
-                          (float)((fmin(v->edge[k + 1] * per_doppler, hi) - v->knot[i0]) / h));
-        if (v->edge[k] * per_doppler >= hi || v->edge[k + 1] * per_doppler <= lo) sum = 0;
-      }
-      for (int i = i0 + 1; i < i1; i++) sum += s->full[i];
-    }
-    spectrum[k] += sum;
-  }
+  v8i others = { 0 };
+  for (k = 0; k + HALF <= n; k += HALF) channels_simple(s->index + k, s->full, s->left + k, s->right + k, spectrum + k, &others);
+  int any = 0;
+  for (int q = 0; q < HALF; q++) any |= others[q];
+  for (int q = 0; q < k && any; q++)
+    if (s->index[q + 1] == s->index[q] || s->index[q + 1] > s->index[q] + 2) spectrum[q] += channel_rest(v, s, per_doppler, q, 2);
+  for (; k < n; k++) spectrum[k] += (s->index[k + 1] > s->index[k] ? s->right[k] + s->left[k + 1] : 0) + channel_rest(v, s, per_doppler, k, 1);
 }
 
 typedef void painter(const struct cubix_fast *, const struct cubix_blend *, double, struct cubix_fast_scratch *, float *);
@@ -205,6 +240,12 @@ int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *v)
   int status = CUBIX_OK;
   fast->view = v;
   CUBIX_ALLOC(fast->uniform, v->n_knot);
+  CUBIX_ALLOC(fast->simpson, 2 * (size_t)v->n_knot);
+  for (int i = 0; i + 1 < v->n_knot; i++) {
+    double h = v->knot[i + 1] - v->knot[i];
+    fast->simpson[2 * i] = (float)(0.5 * h);
+    fast->simpson[2 * i + 1] = (float)(-0.25 * h * h * h);
+  }
   /* the span: a block of edges at the reddest and slowest, over the narrowest interval of the neighbourhood */
   double widest = 0, narrowest = v->knot[v->n_knot - 1] - v->knot[0];
   for (int k = 0; k + BLOCK <= v->n_lambda; k++) widest = fmax(widest, (v->edge[k + BLOCK - 1] - v->edge[k]) / v->one_plus_z);
@@ -224,7 +265,7 @@ int cubix_fast_scratch_init(struct cubix_fast_scratch *s, const struct cubix_vie
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(s->pair, 2 * ((size_t)v->n_knot + 1));
-  CUBIX_ALLOC(s->full, v->n_knot);
+  CUBIX_ALLOC(s->full, 2 * ((size_t)v->n_knot + 1));
   CUBIX_ALLOC(s->left, v->n_lambda + 1);
   CUBIX_ALLOC(s->right, v->n_lambda + 1);
   CUBIX_ALLOC(s->index, v->n_lambda + 1);
@@ -241,7 +282,11 @@ void cubix_fast_scratch_free(struct cubix_fast_scratch *s)
   free(s->index);
 }
 
-void cubix_fast_free(struct cubix_fast *fast) { free(fast->uniform); }
+void cubix_fast_free(struct cubix_fast *fast)
+{
+  free(fast->uniform);
+  free(fast->simpson);
+}
 
 #else
 typedef int cubix_paint_fast_is_float_only;

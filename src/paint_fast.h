@@ -7,12 +7,13 @@
 struct cubix_fast {
   const struct cubix_view *view;
   int span;                       /* knots that a block of channels reaches over */
+  float *simpson;                 /* [n_knot][2] weights of f0 + f1 and m0 + m1 in the integral over a whole interval */
   unsigned char *uniform;         /* [n_knot] 1: the next `span` intervals are equal to 1e-6 of their width */
 };
 
 struct cubix_fast_scratch {       /* one per thread */
   float *pair;                    /* [n_knot + 1][2] the star's own template */
-  float *full;                    /* [n_knot] its integrals over whole intervals */
+  float *full;                    /* [n_knot + 1][2] its integrals over whole intervals, in two parts */
   float *left, *right;            /* [n_lambda + 1 + padding] integrals from an edge's interval's ends to the edge */
   int *index;                     /* [n_lambda + 1 + padding] the interval of an edge */
 };
