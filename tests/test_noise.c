@@ -31,7 +31,7 @@ static struct cubix_cube cube_of(const struct cubix_instrument *ins)
   for (int j = 0; j < cube.n_y; j++)
     for (int i = 0; i < cube.n_x; i++)
       for (int k = 0; k < cube.n_lambda; k++)
-        cube.flux[(j * cube.n_x + i) * cube.n_lambda + k] = (cubix_real)(1000. * exp(-0.4 * hypot(i - 5., j - 4.)) * (1. + 0.3 * sin(k * 1.7)));
+        cube.flux[(j * cube.n_x + i) * cube.n_lambda + k] = (cubix_real)(1000. * exp(-0.4 * hypot(i - 5., j - 4.)) * (1. + 0.3 * sin(k * 1.7)) * (1. + 0.04 * i + 0.03 * j));
   return cube;
 }
 
@@ -66,6 +66,10 @@ static void test_variance(void)
     for (double flux = 0.; flux < 1e5; flux = 10. * flux + 1.)
       CHECK_CLOSE(cubix_noise_variance(&noise, k, flux) / slow_variance(&ins, k, flux, 1300., 3), 1., 1e-12);
   cubix_noise_free(&noise);
+  static const char *const seven[][2] = { { "ExposureTime", "2.1" } };
+  ins.exposure = 0.3;          /* 2.1/0.3 is more than 7 in the last bit */
+  CHECK(init(&noise, &ins, &cube, seven, 1) == 0 && noise.n_exposure == 7);
+  cubix_noise_free(&noise);
   ins.noise = CUBIX_NOISE_NONE;
   CHECK(init(&noise, &ins, &cube, set, 1) == 0);
   CHECK(cubix_noise_variance(&noise, 3, 10.) == 0. && cubix_noise_draw(&noise, 3, 10., 5) == 0.);
@@ -91,11 +95,12 @@ static double ks_normal(double *x, int n)
   return worst * sqrt(n);
 }
 
-static void moments(const double *x, int n, double *mean, double *variance)
+static void moments(const double *x, int n, double *mean, double *variance, double *third)
 {
-  *mean = *variance = 0.;
+  *mean = *variance = *third = 0.;
   for (int i = 0; i < n; i++) *mean += x[i] / n;
   for (int i = 0; i < n; i++) *variance += (x[i] - *mean) * (x[i] - *mean) / (n - 1.);
+  for (int i = 0; i < n; i++) *third += pow(x[i] - *mean, 3.) / n;
 }
 
 /* P12: chi = (noisy - clean)/sqrt(variance) is N(0, 1); its mean is 0 (RUBIX B20: a uniform number in 0..1 has the mean +0.5). */
@@ -105,7 +110,7 @@ static void test_P12_chi(void)
   static const struct { const char *t; double flux, n_sky; int normal; } row[] = {
     { "3000", 0., 0., 1 }, { "3000", 500., 20., 1 }, { "3000", 1e5, 3., 1 }, { "5", 0., 20., 0 }, { "5", 100., 3., 0 }, { "40", 300., 1., 0 }, { "600", 20., 0., 0 },
   };
-  double *chi = malloc(N * sizeof *chi), mean, variance;
+  double *chi = malloc(N * sizeof *chi), mean, variance, third;
   for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
     const char *const set[][2] = { { "ExposureTime", row[i].t } };
     struct cubix_instrument ins = small(CUBIX_NOISE_EXPOSURE);
@@ -115,9 +120,10 @@ static void test_P12_chi(void)
     CHECK(init(&noise, &ins, &cube, set, 1) == 0);
     double photons = row[i].flux * noise.electrons[7] + noise.sky[7], all = cubix_noise_variance(&noise, 7, row[i].flux) * pow(noise.electrons[7], 2.);
     for (int v = 0; v < N; v++) chi[v] = cubix_noise_draw(&noise, 7, row[i].flux, (uint64_t)v) / sqrt(cubix_noise_variance(&noise, 7, row[i].flux));
-    moments(chi, N, &mean, &variance);
+    moments(chi, N, &mean, &variance, &third);
     CHECK_CLOSE(mean, 0., 4. / sqrt(N));
     CHECK_CLOSE(variance, 1., 4. * sqrt((2. + photons / (all * all)) / N));   /* the fourth moment of a Poisson number counts too */
+    CHECK_CLOSE(third, row[i].normal ? 0. : photons / pow(all, 1.5), 0.04);   /* a Poisson number's, if the rest is independent of it */
     if (row[i].normal) CHECK(photons > 50. && ks_normal(chi, N) < 1.63);
     else CHECK(photons < 50.);
     cubix_noise_free(&noise);
@@ -179,6 +185,7 @@ static void test_B5_and_seeds(void)
   for (int v = 0; v < N; v++) {
     uint64_t voxel = (uint64_t)v << 20;   /* beyond 32 bits */
     double x = cubix_noise_draw(&a, 3, 0., voxel) / sigma, y = cubix_noise_draw(&c, 3, 0., voxel) / sigma, z = cubix_noise_draw(&a, 3, 0., voxel + 1) / sigma;
+    same -= x == cubix_noise_draw(&a, 3, 0., voxel + ((uint64_t)1 << 32)) / sigma;
     same += x == cubix_noise_draw(&b, 3, 0., ((uint64_t)v) << 20) / sigma;
     dot_seed += x * y;
     dot_next += x * z;
