@@ -152,8 +152,8 @@ static void library_facts(struct cubix_facts *facts, const struct cubix_model *m
   logical(facts, "SSPDEMO", ssp->demo, "T: a closed form for tests, not a real library");
   integer(facts, "SSPNZ", ssp->n_z, "", "its number of metallicities");
   integer(facts, "SSPNAGE", ssp->n_age, "", "its number of ages");
-  real(facts, "SSPLAM1", ssp->lambda_first, "Angstrom", "its first wavelength, rest frame, vacuum");
-  real(facts, "SSPLAM2", ssp->lambda_last, "Angstrom", "its last wavelength, rest frame, vacuum");
+  real(facts, "SSPLAM1", ssp->lambda_first, "Angstrom", "its first wavelength (rest, vacuum)");
+  real(facts, "SSPLAM2", ssp->lambda_last, "Angstrom", "its last wavelength (rest, vacuum)");
   integer(facts, "NUNCOV", mod->n_uncovered, "", "channels it does not cover (DQ bit 2)");
   integer(facts, "NBROAD", mod->n_too_broad, "", "channels where it is too broad (DQ bit 4)");
 }
@@ -173,7 +173,7 @@ static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *sce
     for (int j = 0; j < 3; j++)
       real(facts, numbered(name, "ROT", 10 * (i + 1) + j + 1), frame->rotation[i][j], "", "file's frame to sky (east, north, away)");
   }
-  real(facts, "ALIGNRAD", frame->align_radius, "kpc", "radius that defined the disc; 0: not aligned");
+  real(facts, "ALIGNRAD", frame->align_radius, "kpc", "radius that defined the disc; 0: none");
   real(facts, "AXISP", frame->axis_p, "", "axis ratio b/a of the aligned body");
   real(facts, "AXISQ", frame->axis_q, "", "axis ratio c/a of the aligned body");
 }
@@ -199,11 +199,11 @@ static void instrument_facts(struct cubix_facts *facts, const struct cubix_instr
 static void noise_facts(struct cubix_facts *facts, const struct cubix_noise *noise)
 {
   static const char *const kind[] = { "none", "snr", "exposure" };
-  text(facts, "NOISE", kind[noise->kind], "none, snr (time found) or exposure (time given)");
+  text(facts, "NOISE", kind[noise->kind], "none, snr (finds EXPTIME) or exposure");
   if (noise->kind == CUBIX_NOISE_NONE) return;
   real(facts, "EXPTIME", noise->exposure_time, "s", "time on target, given or found");
   integer(facts, "NEXP", noise->n_exposure, "", "number of exposures");
-  real(facts, "SNR", noise->achieved_snr, "Angstrom**(-1/2)", "median S/N per sqrt(Angstrom), aperture and band");
+  real(facts, "SNR", noise->achieved_snr, "Angstrom**(-1/2)", "median S/N in aperture and band");
   integer(facts, "SEED", noise->seed, "", "of every random number");
 }
 
@@ -224,7 +224,7 @@ static void account_facts(struct cubix_facts *facts, const struct cubix_slab *sl
   for (int i = 0; i < CUBIX_N_ACCOUNT; i++) {
     integer(facts, row[i].number, (int64_t)cube->budget[i].number, "", row[i].comment);
     real(facts, row[i].mass, cube->budget[i].mass, "solMass", "mass formed in them");
-    real(facts, row[i].light, cube->budget[i].light, light_unit, "their light in the band");
+    real(facts, row[i].light, cube->budget[i].light, light_unit, "their light");
   }
   real(facts, "VMAX", cube->v_max, "km/s", "largest line-of-sight speed painted");
 }
