@@ -177,7 +177,7 @@ done:
 static int lsf_write(fitsfile *fits, const char *shown, const struct cubix_result *result)
 {
   int status = CUBIX_OK, n = result->ins->n_lambda;
-  char *name[CUBIX_N_LSF_COLUMN], *form[CUBIX_N_LSF_COLUMN], *unit[CUBIX_N_LSF_COLUMN], key[16], real[] = "1D", angstrom[] = "Angstrom";
+  char *name[CUBIX_N_LSF_COLUMN], *form[CUBIX_N_LSF_COLUMN], *unit[CUBIX_N_LSF_COLUMN], key[24], real[] = "1D", angstrom[] = "Angstrom";
   double *value = NULL;
   for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
     name[c] = (char *)(size_t)cubix_lsf_columns[c].name;
