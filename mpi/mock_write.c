@@ -1,10 +1,11 @@
 /* mock_write.c -- many ranks write one snapshot.
  *
- * Rank 0 lays every file out alone: header, groups, datasets with their space and attributes, no data.  Then all ranks open it together and each fills its own, contiguous,
- * rows of every dataset with independent writes, batch after batch: as many rows as fit in 64 MiB are made (by all threads), and a column at a time goes through one
- * buffer to the file.  The files do not depend on the number of ranks, byte for byte.
+ * Rank 0 lays every file out alone: header, groups, datasets with their space and attributes, no data.  Then all ranks open it together and
+ * each fills its own, contiguous, rows of every dataset with independent writes, batch after batch: as many rows as fit in 64 MiB are made
+ * (by all threads), and a column at a time goes through one buffer to the file.  The files do not depend on the number of ranks, byte for
+ * byte.
  *
- * The files bear the suffix .part until all of them are whole; then rank 0 renames them.  On failure it removes them.                                                    */
+ * The files bear the suffix .part until all of them are whole; then rank 0 renames them.  On failure it removes them. */
 #define _POSIX_C_SOURCE 200809L
 #include "mock_write.h"
 
@@ -24,6 +25,7 @@
 
 #define BATCH_BYTES (64u << 20)   /* of records and one column, per rank */
 #define PATH_ROOM 4096
+#define SAY(code, ...) cubix_error_set(code, __func__, __FILE__, __LINE__, __VA_ARGS__)   /* an error that we cannot leave at once with */
 
 static const int particle_type[2] = { 0, 4 };
 
@@ -64,8 +66,15 @@ static void put(hid_t object, const char *name, hid_t file_type, hid_t type, hsi
   H5Sclose(space);
 }
 
-static void put_double(hid_t object, const char *name, double x, int *failures) { put(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 0, &x, failures); }
-static void put_int(hid_t object, const char *name, int x, int *failures) { put(object, name, H5T_STD_I32LE, H5T_NATIVE_INT, 0, &x, failures); }
+static void put_double(hid_t object, const char *name, double x, int *failures)
+{
+  put(object, name, H5T_IEEE_F64LE, H5T_NATIVE_DOUBLE, 0, &x, failures);
+}
+
+static void put_int(hid_t object, const char *name, int x, int *failures)
+{
+  put(object, name, H5T_STD_I32LE, H5T_NATIVE_INT, 0, &x, failures);
+}
 
 static void put_text(hid_t object, const char *name, const char *text, int *failures)
 {
@@ -171,8 +180,7 @@ static int piece_create(const struct cubix_mock *m, const char *path, int64_t pi
   }
   CUBIX_CHECK(failures == 0, CUBIX_EOUTPUT, "cannot lay out %s (%d objects failed): is the disc full?", path, failures);
 done:
-  if (file >= 0 && H5Fclose(file) < 0 && !status)
-    status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot lay out %s: is the disc full?", path);
+  if (file >= 0 && H5Fclose(file) < 0 && !status) status = SAY(CUBIX_EOUTPUT, "cannot lay out %s: is the disc full?", path);
   return status;
 }
 
@@ -237,7 +245,8 @@ static int type_fill(const struct cubix_mock *m, hid_t file, const char *path, i
       CUBIX_CHECK(!*stop, CUBIX_EFAIL, "interrupted");
       if (set[i] < 0) continue;
       CUBIX_CHECK(write_column(set[i], &field[i], record, record_bytes, row, n, column) == 0, CUBIX_EOUTPUT,
-                  "cannot write rows %lld..%lld of /PartType%d/%s in %s: is the disc full?", (long long)row, (long long)(row + n - 1), particle_type[w], field[i].name, path);
+                  "cannot write rows %lld..%lld of /PartType%d/%s in %s: is the disc full?",
+                  (long long)row, (long long)(row + n - 1), particle_type[w], field[i].name, path);
     }
     if (rank == 0) cubix_log_progress("writing", (double)(row + n - from) / (double)(to - from) * (w ? 1. : 0.1));
   }
@@ -256,10 +265,10 @@ static int piece_fill(const struct cubix_mock *m, const char *path, int64_t piec
   H5Pset_fapl_mpio(access, MPI_COMM_WORLD, MPI_INFO_NULL);
   file = H5Fopen(path, H5F_ACC_RDWR, access);
   H5Pclose(access);
-  status = file >= 0 ? CUBIX_OK : cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot open %s through MPI: does every node see this folder?", path);
+  status = file >= 0 ? CUBIX_OK : SAY(CUBIX_EOUTPUT, "cannot open %s through MPI: does every node see this folder?", path);
   CUBIX_TRY(cubix_mpi_agree(status));
   for (int w = 0; w < 2 && !status; w++) status = type_fill(m, file, path, w, piece, stop);
-  if (H5Fclose(file) < 0 && !status) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot close %s: is the disc full?", path);
+  if (H5Fclose(file) < 0 && !status) status = SAY(CUBIX_EOUTPUT, "cannot close %s: is the disc full?", path);
   CUBIX_TRY(cubix_mpi_agree(status));
 done:
   return status;
@@ -299,7 +308,7 @@ int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const 
   *bytes = 0;
   for (; begun < mock->o.n_file && !status; begun++) {
     piece_name(mock, path, begun, ".part", name);
-    status = name[0] ? CUBIX_OK : cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__, "the path of the output is too long (at most %d characters)", PATH_ROOM - 32);
+    status = name[0] ? CUBIX_OK : SAY(CUBIX_EUSAGE, "the path of the output is too long (at most %d characters)", PATH_ROOM - 32);
     if (!status && rank == 0) status = piece_create(mock, name, begun, text);
     status = cubix_mpi_agree(status);
     if (!status) status = piece_fill(mock, name, begun, stop);

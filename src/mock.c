@@ -1,21 +1,28 @@
 /* mock.c -- a spiral galaxy made up from closed formulae, one star at a time.
  *
  * Star i is a pure function of (seed, i): its random numbers are Philox blocks with counter (i, block, stream), so that any rank or thread
- * can make any star and a file does not depend on who wrote it.  R: cylindrical, r: spherical radius, t: cosmic time, tau: age, R_d: --radius.
+ * can make any star and a file does not depend on who wrote it.  R: cylindrical, r: spherical radius, t: cosmic time, tau: age, R_d:
+ * --radius.
  *
- * Disc.  Born at rate exp(-(t - t_s)/8 Gyr) from t_s = 1 Gyr (at most 0.3 of the age of the universe) to the snapshot; exponential with scale length R_d (0.75 + 0.5 (t - t_s)/(t_now - t_s)):
- *   inside-out growth.  Vertically sech^2(z/z0), z0 = 2 h_z ((tau + 0.3)/10.3)^0.7.  Logarithmic, trailing arms with a pitch of 15 deg modulate the azimuth by 1 + A cos(m (phi - phi_arm(R))),
- *   A = (0.15 + 0.6 exp(-tau/1 Gyr)) R^2/(R^2 + R_d^2/4): strong in the young stars, weak in the old.
- * Rotation.  v_c = V (2/pi) atan(R/R_t), R_t = R_d/4 (Courteau 1997, AJ 114, 2402); V by the baryonic Tully-Fisher relation M = 47 V^4 (McGaugh 2012, AJ 143, 40) unless given.
- *   The curve stands for all matter, taken as spherical: it fixes the potential (out to 300 R_d, Keplerian beyond).
- * Dispersions.  sigma_z^2 = pi G Sigma(R) z0(tau), the self-gravitating isothermal sheet (van der Kruit 1988, A&A 192, 117): falls as exp(-R/2R_d), rises with age; plus (5 km/s)^2 at birth.
- *   sigma_R = sigma_z/0.6; sigma_phi^2 = sigma_R^2 (1 + dln v_c/dln R)/2, the epicycle approximation; asymmetric drift v_phi^2 = v_c^2 - sigma_R^2 (sigma_phi^2/sigma_R^2 - 1 + 2R/R_d)
- *   (Binney & Tremaine 2008, eq. 4.228, with density and dispersion both exponential), not below zero.
- * Bulge.  Hernquist (1990, ApJ 356, 359) with a = R_d/5, cut at 20 a; isotropic Gaussian velocities whose sigma(r) solves the Jeans equation in the potential above; born at rate exp(-(t - t_s)/1 Gyr); no rotation.
+ * Disc.  Born at rate exp(-(t - t_s)/8 Gyr) from t_s = 1 Gyr (at most 0.3 of the age of the universe) to the snapshot; exponential with
+ *   scale length R_d (0.75 + 0.5 (t - t_s)/(t_now - t_s)): inside-out growth.  Vertically sech^2(z/z0), z0 = 2 h_z ((tau + 0.3)/10.3)^0.7.
+ *   Logarithmic, trailing arms with a pitch of 15 deg modulate the azimuth by 1 + A cos(m (phi - phi_arm(R))), A = (0.15 + 0.6 exp(-tau/1
+ *   Gyr)) R^2/(R^2 + R_d^2/4): strong in the young stars, weak in the old.
+ * Rotation.  v_c = V (2/pi) atan(R/R_t), R_t = R_d/4 (Courteau 1997, AJ 114, 2402); V by the baryonic Tully-Fisher relation M = 47 V^4
+ *   (McGaugh 2012, AJ 143, 40) unless given. The curve stands for all matter, taken as spherical: it fixes the potential (out to 300 R_d,
+ *   Keplerian beyond).
+ * Dispersions.  sigma_z^2 = pi G Sigma(R) z0(tau), the self-gravitating isothermal sheet (van der Kruit 1988, A&A 192, 117): falls as
+ *   exp(-R/2R_d), rises with age; plus (5 km/s)^2 at birth. sigma_R = sigma_z/0.6; sigma_phi^2 = sigma_R^2 (1 + dln v_c/dln R)/2, the
+ *   epicycle approximation; asymmetric drift v_phi^2 = v_c^2 - sigma_R^2 (sigma_phi^2/sigma_R^2 - 1 + 2R/R_d) (Binney & Tremaine 2008, eq.
+ *   4.228, with density and dispersion both exponential), not below zero.
+ * Bulge.  Hernquist (1990, ApJ 356, 359) with a = R_d/5, cut at 20 a; isotropic Gaussian velocities whose sigma(r) solves the Jeans
+ *   equation in the potential above; born at rate exp(-(t - t_s)/1 Gyr); no rotation.
  * Metals, masses left, photometry: mock_population.c.  Gas and winds: mock_gas.c.
  *
- * The galaxy's spin is +z (tilted about x by --inclination); its centre lies somewhere in the box and it moves as a whole.  Cosmology: flat, Planck 2015, as IllustrisTNG.
- * Limits: no self-consistent distribution function, so it would not stay in perfect equilibrium if evolved; Gaussian velocities; no stars in the arms beyond the density's modulation (no streaming). */
+ * The galaxy's spin is +z (tilted about x by --inclination); its centre lies somewhere in the box and it moves as a whole.  Cosmology:
+ * flat, Planck 2015, as IllustrisTNG.
+ * Limits: no self-consistent distribution function, so it would not stay in perfect equilibrium if evolved; Gaussian velocities; no stars
+ *   in the arms beyond the density's modulation (no streaming). */
 #include "mock_galaxy.h"
 
 #include <math.h>
@@ -76,14 +83,9 @@ static void fill_tables(struct cubix_mock *m)
   m->dln_r = log(3e6) / (CUBIX_MOCK_N_RADIUS - 1);
   for (int i = CUBIX_MOCK_N_RADIUS - 1; i >= 0; i--) {
     double r = exp(m->ln_r0 + i * m->dln_r), v = cubix_mock_speed(m, r, NULL), v2 = v * v;
-    double density = 1. / (r * (r + a) * (r + a) * (r + a)), p = density * v2;
-    if (i == CUBIX_MOCK_N_RADIUS - 1) {
-      phi = -v2;                                         /* all mass is inside: -G M/r */
-      pressure = 0.25 * p;                               /* the tail falls as r^-4 */
-    } else {
-      phi -= 0.5 * m->dln_r * (v2 + before);
-      pressure += 0.5 * m->dln_r * (p + before_p);
-    }
+    double density = 1. / (r * (r + a) * (r + a) * (r + a)), p = r < BULGE_CUT * a ? density * v2 : 0.;
+    phi -= i == CUBIX_MOCK_N_RADIUS - 1 ? v2 : 0.5 * m->dln_r * (v2 + before);     /* at the end all mass is inside: -G M/r */
+    pressure += 0.5 * m->dln_r * (p + before_p);
     before = v2;
     before_p = p;
     m->phi[i] = phi;
@@ -117,7 +119,8 @@ int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *o
   int64_t rows = options->n_star + options->n_wind, most = rows > options->n_gas ? rows : options->n_gas;
   CUBIX_CHECK(options->n_wind == 0 || rows < INT64_MAX / options->n_wind, CUBIX_EUSAGE, "--winds %lld beside --stars %lld: fewer winds, please",
               (long long)options->n_wind, (long long)options->n_star);
-  CUBIX_CHECK(most / options->n_file < INT32_MAX - 1, CUBIX_EUSAGE, "%lld particles of a type in %lld file(s): the layout counts to %d in a file; use --files %lld or more",
+  CUBIX_CHECK(most / options->n_file < INT32_MAX - 1, CUBIX_EUSAGE,
+              "%lld particles of a type in %lld file(s): the layout counts to %d in a file; use --files %lld or more",
               (long long)most, (long long)options->n_file, INT32_MAX, (long long)(most / (INT32_MAX - 1) + 1));
   CUBIX_ALLOC(m, 1);
   m->o = *options;
@@ -129,8 +132,8 @@ int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *o
   double now = MOCK_STELLAR_NOW * m->o.mass;
   if (m->o.speed <= 0.) m->o.speed = pow(1.1 * now / 47., 0.25);                 /* a tenth of the stars' mass in gas */
   CUBIX_CHECK(m->o.box >= cubix_mock_file_length(m, 200. * m->o.radius), CUBIX_EUSAGE,
-              "--box %g comoving kpc/h is narrow for --radius %g kpc at redshift %g: at least %.0f, or a smaller radius", m->o.box, m->o.radius, m->o.redshift,
-              ceil(cubix_mock_file_length(m, 200. * m->o.radius)));
+              "--box %g comoving kpc/h is narrow for --radius %g kpc at redshift %g: at least %.0f, or a smaller radius",
+              m->o.box, m->o.radius, m->o.redshift, ceil(cubix_mock_file_length(m, 200. * m->o.radius)));
   m->speed = m->o.speed;
   m->r_turn = 0.25 * m->o.radius;
   m->disc_mass = (1. - m->o.bulge) * now;

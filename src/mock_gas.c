@@ -1,16 +1,19 @@
 /* mock_gas.c -- the gas of a mock galaxy, and wind cells.
  *
- * The gas forms stars by the law of IllustrisTNG (Springel & Hernquist 2003, MNRAS 339, 289; values of Vogelsberger et al. 2013, MNRAS 436, 3031): where n_H > n_t = 0.13 cm^-3,
- * SFR = m/t_*, t_* = 2.27 Gyr (n_t/n_H)^0.5; none elsewhere.  Its mass is what this law needs to form stars at the rate at which the stellar model forms them at the snapshot:
- * found by bisection over the first 65536 cells (or fewer), so that gas and young stars agree.  As Sigma_SFR goes as Sigma^1.5 at constant thickness, the gas disc is 1.5 times
- * as long as that of the youngest stars (1.25 R_d); its height z0 is R_d/10, it bears the arms of the young stars, and each cell's density scatters by 0.3 in ln.
+ * The gas forms stars by the law of IllustrisTNG (Springel & Hernquist 2003, MNRAS 339, 289; values of Vogelsberger et al. 2013, MNRAS 436,
+ * 3031): where n_H > n_t = 0.13 cm^-3, SFR = m/t_*, t_* = 2.27 Gyr (n_t/n_H)^0.5; none elsewhere.  Its mass is what this law needs to form
+ * stars at the rate at which the stellar model forms them at the snapshot: found by bisection over the first 65536 cells (or fewer), so
+ * that gas and young stars agree.  As Sigma_SFR goes as Sigma^1.5 at constant thickness, the gas disc is 1.5 times as long as that of the
+ * youngest stars (1.25 R_d); its height z0 is R_d/10, it bears the arms of the young stars, and each cell's density scatters by 0.3 in ln.
  *
- * Cells: temperature 1e4 K (n_H/n_t)^0.3 where stars form (the effective equation of state, roughly), else 1e4 K (n_H/n_t)^-0.1 with 0.1 dex of scatter.  Hydrogen is neutral as
- * 1/(1 + (n_s/n_H)^1.5), n_s = 0.006 cm^-3 (self-shielding, near the value of Rahmati et al. 2013, MNRAS 430, 2427); each helium nucleus follows with one electron.  Energy per mass
- * u = k T/((gamma - 1) mu m_p), mu = 4/(1 + 3 X + 4 X x_e), gamma = 5/3.  Turbulence of 8 km/s.  An azimuthal magnetic field of 6 uG (n/cm^-3)^0.5 of the smooth disc, which has no divergence.
- * Net cooling, shocks and black-hole radiation are zero: the gas is in equilibrium.
+ * Cells: temperature 1e4 K (n_H/n_t)^0.3 where stars form (the effective equation of state, roughly), else 1e4 K (n_H/n_t)^-0.1 with 0.1
+ *   dex of scatter.  Hydrogen is neutral as 1/(1 + (n_s/n_H)^1.5), n_s = 0.006 cm^-3 (self-shielding, near the value of Rahmati et al.
+ *   2013, MNRAS 430, 2427); each helium nucleus follows with one electron.  Energy per mass u = k T/((gamma - 1) mu m_p), mu = 4/(1 + 3 X +
+ *   4 X x_e), gamma = 5/3.  Turbulence of 8 km/s.  An azimuthal magnetic field of 6 uG (n/cm^-3)^0.5 of the smooth disc, which has no
+ *   divergence. Net cooling, shocks and black-hole radiation are zero: the gas is in equilibrium.
  *
- * A wind cell stands where gas would, 1 to 10 kpc off the plane, flies outward at 350 km/s (the least in TNG: Pillepich et al. 2018, MNRAS 473, 4077) and bears a negative formation time. */
+ * A wind cell stands where gas would, 1 to 10 kpc off the plane, flies outward at 350 km/s (the least in TNG: Pillepich et al. 2018, MNRAS
+ * 473, 4077) and bears a negative formation time. */
 #include "mock_galaxy.h"
 
 #include <math.h>
@@ -46,8 +49,8 @@ static double gas_place(const struct cubix_mock *m, const double *u, struct cubi
   p->phi = cubix_mock_arm_phi(m, strength, p->radius, u[2]);
   p->z = 0.5 * m->gas_height * log(u[3] / (1. - u[3]));
   cubix_gauss_pair(g, u[4], u[5]);
-  double c = 1. / cosh(p->z / m->gas_height), length2 = m->gas_radius * m->gas_radius;
-  return exp(-p->radius / m->gas_radius) * c * c / (4. * CUBIX_PI * length2 * m->gas_height) * cubix_mock_arm_density(m, strength, p) * exp(0.3 * g[0] - 0.045);
+  double c = 1. / cosh(p->z / m->gas_height), volume = 4. * CUBIX_PI * m->gas_radius * m->gas_radius * m->gas_height;
+  return exp(-p->radius / m->gas_radius) * c * c / volume * cubix_mock_arm_density(m, strength, p) * exp(0.3 * g[0] - 0.045);
 }
 
 /* Stars formed per gas mass [1/Gyr]. */
@@ -139,14 +142,14 @@ void cubix_mock_gas_at(const struct cubix_mock *mock, int64_t row, struct cubix_
   gas->GFM_WindHostHaloMass[0] = (float)cubix_mock_file_mass(m->halo_mass);
   gas->SubfindDMDensity[0] = (float)cubix_mock_file_density(m, dark_density);
   gas->SubfindDensity[0] = (float)cubix_mock_file_density(m, star_density + density + dark_density);
-  gas->SubfindHsml[0] = cubix_mock_sphere(m, 64., m->o.mass / (double)(m->o.n_star ? m->o.n_star : m->o.n_gas) * (MOCK_OMEGA_M / MOCK_OMEGA_B - 1.), dark_density);
+  gas->SubfindHsml[0] = cubix_mock_sphere(m, 64., m->o.mass / (double)m->o.n_star * (MOCK_OMEGA_M / MOCK_OMEGA_B - 1.), dark_density);
 }
 
 void cubix_mock_wind_at(const struct cubix_mock *mock, int64_t i, struct cubix_mock_star *star)
 {
   const struct cubix_mock *m = mock;
   struct cubix_mock_place p;
-  double u[10], g[4], x[3], v[3], star_density, gas_density, dark_density, n = (double)(m->o.n_star ? m->o.n_star : 1);
+  double u[10], g[4], x[3], v[3], star_density, gas_density, dark_density, n = (double)m->o.n_star;
   memset(star, 0, sizeof *star);
   cubix_mock_draw(m, CUBIX_MOCK_OF_WIND, i, 5, u);
   gas_place(m, u, &p);

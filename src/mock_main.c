@@ -75,7 +75,8 @@ static void help(void)
     if (table[i].kind != FLAG) printf(" [%g%s%s]", table[i].fallback, *table[i].unit ? " " : "", table[i].unit);
     printf("\n");
   }
-  printf("  %-16s %s\n  %-16s %s\n\nThe model is described in doc/mock.md and src/mock.c.\n", "--help", "this text", "--version", "version and commit");
+  printf("  %-16s %s\n  %-16s %s\n\nThe model is described in doc/mock.md and src/mock.c.\n",
+         "--help", "this text", "--version", "version and commit");
 }
 
 /* One more complaint. */
@@ -184,8 +185,8 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_agree(cubix_mock_init(&mock, &options)));
   CUBIX_TRY(cubix_mpi_mock_write(mock, path, text, &stop, &bytes));
   if (cubix_mpi_rank() == 0)
-    printf("%s: %lld stars, %lld gas cells, %lld wind cells in %lld file(s), %.1f MB, %.2f s\n", path, (long long)options.n_star, (long long)options.n_gas,
-           (long long)options.n_wind, (long long)options.n_file, 1e-6 * (double)bytes, cubix_log_clock() - start);
+    printf("%s: %lld stars, %lld gas cells, %lld wind cells in %lld file(s), %.1f MB, %.2f s\n", path, (long long)options.n_star,
+           (long long)options.n_gas, (long long)options.n_wind, (long long)options.n_file, 1e-6 * (double)bytes, cubix_log_clock() - start);
 done:
   if (status && cubix_mpi_rank() == 0) fprintf(stderr, "cubix-mock: error: %s\n", cubix_error_message());
   cubix_mock_free(mock);

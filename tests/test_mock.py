@@ -337,15 +337,17 @@ def test_bulge_is_pressure_supported(tmp_path):
 # ---- the command line -----------------------------------------------------------------------------------------------------------
 
 def test_all_wrong_options_are_reported_together(tmp_path):
-    done = mock(tmp_path / "g.hdf5", "--stars", "1.5", "--mass=heavy", "--colour", "--gas=-1", "--wrap=yes", "second.hdf5", "--redshift", "nan", status=2, ranks=2)
+    done = mock(tmp_path / "g.hdf5", "--stars", "1.5", "--mass=heavy", "--colour", "--gas=-1", "--wrap=yes", "second.hdf5", "--redshift", "nan",
+                status=2, ranks=2)
     for what in ("--stars 1.5", "'heavy'", "'--colour'", "--gas -1", "--wrap takes no value", "second.hdf5", "'nan'"):
         assert done.err.count(what) == 1, (what, done.err)
     assert done.err.count("cubix-mock: error:") == 1 and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("options, what", [((), "no output named"), (("--stars",), "value is missing"), (("--box", 100, "g.hdf5"), "--box 100"), (("--stars", "3e9", "g.hdf5"), "--files"),
-                                           (("--stars=", "g.hdf5"), "not a number"), (("--bulge", "1.2", "g.hdf5"), "from 0 to 1"), (("",), "no output named"),
-                                           (("-s", "g.hdf5"), "no such option")])
+@pytest.mark.parametrize("options, what", [
+    ((), "no output named"), (("--stars",), "value is missing"), (("--box", 100, "g.hdf5"), "--box 100"), (("--stars", "3e9", "g.hdf5"), "--files"),
+    (("--stars=", "g.hdf5"), "not a number"), (("--bulge", "1.2", "g.hdf5"), "from 0 to 1"), (("",), "no output named"),
+    (("-s", "g.hdf5"), "no such option")])
 def test_bad_options(tmp_path, options, what):
     done = run("cubix-mock", options, cwd=tmp_path)
     assert done.status == 2 and what in done.err and not list(tmp_path.iterdir()), done.err
