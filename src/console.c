@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -32,12 +33,23 @@ static void tell(enum cubix_log_level level, const char *line, void *host)
   fflush(stdout);
 }
 
+/* Whether somebody watches.  mpirun gives its ranks a terminal of its own making: there its own output decides, where we can see it. */
+static int is_watched(void)
+{
+  char link[64], target[64];
+  if (!isatty(STDOUT_FILENO)) return 0;
+  if (!getenv("OMPI_COMM_WORLD_SIZE")) return 1;
+  snprintf(link, sizeof link, "/proc/%ld/fd/1", (long)getppid());
+  ssize_t n = readlink(link, target, sizeof target - 1);
+  return n > 4 && (!strncmp(target, "/dev/pts/", 9) || !strncmp(target, "/dev/tty", 8));
+}
+
 void cubix_console_open(const char *program, int speaker, int quiet)
 {
   console.program = program;
   console.speaker = speaker;
   console.quiet = quiet;
-  console.live = isatty(STDOUT_FILENO);
+  console.live = is_watched();
   cubix_log_to(tell, NULL);
 }
 
