@@ -86,13 +86,12 @@ int cubix_mock_gas_init(struct cubix_mock *mock);
 /** Wind cell number i.  Local. */
 void cubix_mock_wind_at(const struct cubix_mock *mock, int64_t i, struct cubix_mock_star *star);
 
-/** Msun, kpc, Msun/kpc3 -> the file's units.  Local. */
-static inline double cubix_mock_file_mass(double mass) { return mass * CUBIX_MSUN_G / TNG_G * MOCK_HUBBLE; }
-static inline double cubix_mock_file_length(const struct cubix_mock *mock, double kpc) { return kpc * CUBIX_KPC_CM / TNG_CM / mock->a * MOCK_HUBBLE; }
+/** Msun, kpc, Msun/kpc3 -> the file's units, in which a solar mass and a kpc are what they are called, whatever the cgs value beside them.  Local. */
+static inline double cubix_mock_file_mass(double mass) { return 1e-10 * mass * MOCK_HUBBLE; }
+static inline double cubix_mock_file_length(const struct cubix_mock *mock, double kpc) { return kpc / mock->a * MOCK_HUBBLE; }
 static inline double cubix_mock_file_density(const struct cubix_mock *mock, double density)
 {
-  double kpc3 = CUBIX_KPC_CM * CUBIX_KPC_CM * CUBIX_KPC_CM;
-  return density * CUBIX_MSUN_G / kpc3 / TNG_DENSITY * mock->a * mock->a * mock->a / (MOCK_HUBBLE * MOCK_HUBBLE);
+  return 1e-10 * density * mock->a * mock->a * mock->a / (MOCK_HUBBLE * MOCK_HUBBLE);
 }
 
 #endif

@@ -79,13 +79,13 @@ class Galaxy:
         self.age_now = cosmology.age(a, *COSMO)
         scale = np.linspace(1e-4, a, 20001)
         self.age = self.age_now - np.interp(form[~self.wind], scale, [cosmology.age(s, *COSMO) for s in scale])
-        self.formed, self.now = (star[k].astype(float) * G / 1.98840987e33 / h for k in ("GFM_InitialMass", "Masses"))
+        self.formed, self.now = (star[k].astype(float) * 1e10 / h for k in ("GFM_InitialMass", "Masses"))
         self.z = star["GFM_Metallicity"].astype(float)
         self.radius = np.hypot(self.x[:, 0], self.x[:, 1])
         self.v_phi = (self.x[:, 0] * self.v[:, 1] - self.x[:, 1] * self.v[:, 0]) / self.radius
         if "PartType0/Coordinates" in data:
             self.gas_x, self.gas_v = place("PartType0")
-            self.gas_mass = data["PartType0/Masses"].astype(float) * G / 1.98840987e33 / h
+            self.gas_mass = data["PartType0/Masses"].astype(float) * 1e10 / h
             self.sfr = data["PartType0/StarFormationRate"].astype(float)
 
 
