@@ -215,7 +215,7 @@ def write_ssp(path, lam, luminosity, ages=AGES, metals=METALS, fwhm=0.0, medium=
     data = (np.asarray(ages, float), np.asarray(metals, float), lam, luminosity, np.broadcast_to(np.asarray(fwhm, float), np.shape(lam)))
     with h5py.File(path, "w") as f:
         for key, value in {"CubixFile": "ssp", "Version": 1, "Name": "test library", "IMF": "none", "SourceMedium": medium, "SolarLuminosity": 3.828e33,
-                           "Reference": "tests", "Licence": "none", "Demo": 1}.items():
+                           "Reference": "tests", "Licence": "none", "Demo": 0}.items():
             f.attrs[key] = value
         for name, x, unit in zip(("Age", "Metallicity", "Wavelength", "Luminosity", "LsfFwhm"), data, units):
             d = f.create_dataset(name, data=x)
