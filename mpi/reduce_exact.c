@@ -15,9 +15,11 @@
 
 void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_term *term, const void *host)
 {
-  double largest[CUBIX_MAX_TERM] = { 0 }, scale[CUBIX_MAX_TERM], t[CUBIX_MAX_TERM];
+  double largest[CUBIX_MAX_TERM] = { 0 }, scale[CUBIX_MAX_TERM];
   int64_t q[2 * CUBIX_MAX_TERM] = { 0 };
+#pragma omp parallel for schedule(static) reduction(max : largest[:CUBIX_MAX_TERM])
   for (size_t i = 0; i < n; i++) {
+    double t[CUBIX_MAX_TERM];
     term(t, host, i);
     for (int c = 0; c < n_c; c++) largest[c] = fmax(largest[c], fabs(t[c]));
   }
@@ -27,12 +29,14 @@ void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_term *term, const
     frexp(largest[c], &exponent);                         /* largest < 2^exponent */
     scale[c] = ldexp(1., 31 - exponent);
   }
+#pragma omp parallel for schedule(static) reduction(+ : q[:2 * CUBIX_MAX_TERM])
   for (size_t i = 0; i < n; i++) {
+    double t[CUBIX_MAX_TERM];
     term(t, host, i);
     for (int c = 0; c < n_c; c++) {
       double y = t[c] * scale[c], whole = rint(y);
       q[2 * c] += (int64_t)whole;
-      q[2 * c + 1] += (int64_t)rint(ldexp(y - whole, 31));
+      q[2 * c + 1] += (int64_t)rint((y - whole) * 2147483648.);
     }
   }
   MPI_Allreduce(MPI_IN_PLACE, q, 2 * n_c, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
