@@ -22,11 +22,12 @@ int main(int argc, char **argv)
   struct cubix_device     *dev  = NULL;    /* this rank's GPU, or its cores               */
   struct cubix_cube       *cube = NULL;    /* flux [n_y][n_x][n_lambda], and truth maps   */
   struct cubix_noise       noise = { 0 };  /* variance and noise as functions of a voxel  */
-  int status, answered, root;
+  int status, started, answered, root;
 
   status = cubix_options_read(&opt, &answered, argc, argv);
   if (answered && !status) return 0;
-  if (!status) status = cubix_mpi_start(&argc, &argv);
+  started = cubix_mpi_start(&argc, &argv);
+  if (!status) status = started;
   root = cubix_mpi_rank() == 0;
   cubix_console_open("cubix", root, opt.quiet);
   cubix_console_catch_signals("cubix", root, cubix_output_abandon);
