@@ -4,8 +4,7 @@
  * rank r of P owns [N r/P, N (r+1)/P).  Each member is opened by all ranks; a share is read in pieces of PIECE rows, all quantities of a
  * piece together, so that wind cells are dropped and units converted on the way and no more than 11 MiB are needed beside the slab.
  * A rank without rows in a piece takes part with an empty selection, for the reads are collective.  Data are read in the file's own
- * precision and widened here: a conversion inside HDF5 would make the read independent.  Compressed data are read independently in any
- * case, for a damaged chunk fails on one rank only and the others would wait for it.
+ * precision and widened here: a conversion inside HDF5 would make the read independent.
  * A rank that finds something wrong keeps reading and says so at the end of the member: nobody hangs. */
 #include "cubix-mpi.h"
 
@@ -114,7 +113,16 @@ static void keep_piece(struct reader *r, size_t n)
   }
 }
 
-/* Rows of one dataset as doubles.  Collective unless the data are compressed or ReadMode says so. */
+/* Collective reads pay for data that lie in the file as rows.  Compressed chunks are read independently, for a damaged one fails on one
+ * rank and the others would wait for it; so are chunks of single columns, which MPI would be told of number by number. */
+static int lies_in_rows(hid_t creation, int n_c)
+{
+  hsize_t chunk[2] = { 1, 1 };
+  if (H5Pget_nfilters(creation) != 0) return 0;
+  return H5Pget_layout(creation) != H5D_CHUNKED || n_c == 1 || (H5Pget_chunk(creation, 2, chunk) == 2 && chunk[1] == (hsize_t)n_c);
+}
+
+/* Rows of one dataset as doubles. */
 static int read_rows(struct reader *r, int member, enum cubix_field field, hsize_t row, hsize_t n)
 {
   int status = CUBIX_OK, read;
@@ -134,7 +142,7 @@ static int read_rows(struct reader *r, int member, enum cubix_field field, hsize
     H5Sselect_none(space);
     H5Sselect_none(memory);
   }
-  H5Pset_dxpl_mpio(transfer, r->collective && H5Pget_nfilters(creation) == 0 ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT);
+  H5Pset_dxpl_mpio(transfer, r->collective && lies_in_rows(creation, (int)n_c) ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT);
   read = H5Dread(dataset, type, memory, space, transfer, r->piece[field]) >= 0;
   CUBIX_CHECK(read && H5Tconvert(type, H5T_NATIVE_DOUBLE, (size_t)(n * n_c), r->piece[field], NULL, H5P_DEFAULT) >= 0, CUBIX_EINPUT,
               "%s: /%s cannot be read in rows %llu to %llu; the file is damaged or not all there", r->sim->snapshot.file[member],
@@ -170,6 +178,7 @@ static int read_pieces(struct reader *r, int member, hsize_t row, hsize_t n, hsi
     }
     if (!failed) failed = check_piece(r, member, row + done_before, (size_t)now);
     if (!failed) keep_piece(r, (size_t)now);
+    if (cubix_mpi_rank() == 0 && now) cubix_log_progress("read", (double)(r->n_kept + (size_t)r->n_wind) / (double)r->slab->n);
   }
   CUBIX_TRY(cubix_mpi_agree(failed));
 done:
@@ -200,7 +209,6 @@ static int read_members(struct reader *r, int64_t begin, int64_t end)
     H5Fclose(file);
     file = -1;
     offset += n;
-    if (cubix_mpi_rank() == 0) cubix_log_progress("read", (double)offset / (double)r->sim->n_total);
   }
 done:
   if (file >= 0) H5Fclose(file);

@@ -35,20 +35,34 @@ void cubix_h5_quiet_end(const struct cubix_h5_quiet *quiet)
   H5Eset_auto2(H5E_DEFAULT, quiet->function, quiet->data);
 }
 
-int cubix_h5_open(hid_t *file, const char *path, hid_t access_list)
+/* The innermost of HDF5's own errors. */
+static herr_t first_error(unsigned n, const H5E_error2_t *error, void *text)
+{
+  if (n == 0) snprintf(text, 256, "%s", error->desc ? error->desc : "");
+  return 0;
+}
+
+int cubix_h5_open(hid_t *file, const char *path)
 {
   int status = CUBIX_OK;
   struct stat s;
+  char why[256] = "";
+  hid_t how = H5Pcreate(H5P_FILE_ACCESS);
 
   *file = -1;
   CUBIX_CHECK(stat(path, &s) == 0, CUBIX_EINPUT, "cannot open %s: %s", path, strerror(errno));
   CUBIX_CHECK(!S_ISDIR(s.st_mode), CUBIX_EINPUT, "%s is a folder; name a file in it", path);
   CUBIX_CHECK(access(path, R_OK) == 0, CUBIX_EINPUT, "cannot open %s: %s", path, strerror(errno));
   CUBIX_CHECK(H5Fis_hdf5(path) > 0, CUBIX_EINPUT, "%s (%lld bytes) is not an HDF5 file", path, (long long)s.st_size);
-  *file = H5Fopen(path, H5F_ACC_RDONLY, access_list);
-  CUBIX_CHECK(*file >= 0, CUBIX_EINPUT, "%s begins as an HDF5 file but cannot be opened: it is truncated (%lld bytes are there) or damaged;"
-              " copy it again", path, (long long)s.st_size);
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(how, 0, 1);   /* many parallel file systems know no locks, and reading needs none */
+#endif
+  *file = H5Fopen(path, H5F_ACC_RDONLY, how);
+  if (*file < 0) H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_error, why);
+  CUBIX_CHECK(*file >= 0, CUBIX_EINPUT, "%s (%lld bytes) begins as an HDF5 file but cannot be opened: it is damaged or not all there (HDF5 says: %s)",
+              path, (long long)s.st_size, why);
 done:
+  H5Pclose(how);
   return status;
 }
 

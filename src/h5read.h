@@ -15,10 +15,9 @@ struct cubix_names {
 /** "a, b or c".  Local.  @return text, borrowed from the caller */
 const char *cubix_names_text(const struct cubix_names *names, char *text, size_t size);
 
-/** Open an existing file for reading.  Local.
- *  @param access_list  a file access property list (H5P_DEFAULT: serial)
+/** Open an existing file for reading, by this process alone.  Local.
  *  Errors: CUBIX_EINPUT: missing, unreadable, not HDF5, truncated. */
-int cubix_h5_open(hid_t *file, const char *path, hid_t access_list);
+int cubix_h5_open(hid_t *file, const char *path);
 /** 1 where the file holds this path ("PartType4/Masses"), every group on the way included.  Local. */
 int cubix_h5_exists(hid_t file, const char *path);
 /** The first of these attributes of an object that exists, as text (trailing blanks cut) or as numbers.  Local.

@@ -212,7 +212,7 @@ static int look_at_members(struct cubix_simfile *sim, const struct cubix_simform
   hid_t file = -1;
 
   for (int i = 0; i < s->n_file; i++) {
-    CUBIX_TRY(cubix_h5_open(&file, s->file[i], H5P_DEFAULT));
+    CUBIX_TRY(cubix_h5_open(&file, s->file[i]));
     if (has_stars(file, format)) {
       int first = !sim->field[CUBIX_FIELD_POSITION].path[0];
       if (first) {
@@ -250,7 +250,7 @@ int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *pa
   CUBIX_ALLOC(*sim, 1);
   CUBIX_ALLOC(format, 1);
   CUBIX_TRY(cubix_simfile_first(path, sizeof path, par->InputFile));
-  CUBIX_TRY(cubix_h5_open(&file, path, H5P_DEFAULT));
+  CUBIX_TRY(cubix_h5_open(&file, path));
   CUBIX_TRY(cubix_simfile_recognise(format, path, par->SimulationFormat));
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_N_FILE, &n_file, &found));
   H5Fclose(file);

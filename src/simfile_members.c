@@ -192,14 +192,14 @@ int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, co
     CUBIX_TRY(cubix_datafile_find(cfg, sizeof cfg, "formats", names[i]));
     CUBIX_TRY(cubix_simformat_read(&known[i], cfg));
   }
-  CUBIX_TRY(cubix_h5_open(&file, path, H5P_DEFAULT));
+  CUBIX_TRY(cubix_h5_open(&file, path));
   CUBIX_TRY(match(&which, path, file, known, n));
   describe(text, sizeof text, file, known, n);
   for (long i = 0; which < 0 && split(path, stem, sizeof stem, &index, &suffix); i++) {
     snprintf(sibling, sizeof sibling, "%s.%ld%s", stem, i, suffix);
     if (!is_file(sibling)) break;
     H5Fclose(file);
-    CUBIX_TRY(cubix_h5_open(&file, sibling, H5P_DEFAULT));
+    CUBIX_TRY(cubix_h5_open(&file, sibling));
     CUBIX_TRY(match(&which, sibling, file, known, n));
   }
   CUBIX_CHECK(which >= 0, CUBIX_EINPUT, "%s is of no known format. Known are:%s\nName one with SimulationFormat, or add a file to parameterfiles/formats",

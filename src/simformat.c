@@ -192,7 +192,7 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
 
   config_init(&config);
   *format = (struct cubix_simformat){ 0 };
-  snprintf(format->path, sizeof format->path, "%s", path);
+  strncat(format->path, path, sizeof format->path - 1);
   snprintf(format->name, sizeof format->name, "%.*s", (int)strcspn(base, "."), base);
   if (config_read_file(&config, path) != CONFIG_TRUE)
     CUBIX_CHECK(config_error_type(&config) == CONFIG_ERR_PARSE, CUBIX_EUSAGE, "cannot read the format file %s", path);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include <hdf5.h>
 #include <mpi.h>
 
 #include "cubix-mpi.h"
@@ -121,6 +122,10 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 3, argv + 3));
   CUBIX_TRY(dump(par, with_frame, argv[2]));
 done:
+  if (H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) > 0) {
+    fprintf(stderr, "dump_slab: the reader left HDF5 objects open\n");
+    abort();
+  }
   if (status && cubix_mpi_rank() == 0) fprintf(stderr, "cubix: error: %s\n", cubix_error_message());
   cubix_params_free(par);
   return cubix_mpi_finish(status);
