@@ -55,6 +55,8 @@ void cubix_console_open(const char *program, int speaker, int quiet)
 
 void cubix_console_error(const char *program, int verbose)
 {
+  signal(SIGTERM, SIG_IGN);       /* the first rank to leave makes mpirun end the others: they are leaving already, and say why */
+  if (!console.speaker) return;
   if (console.pending) printf("\r\033[K");
   fflush(stdout);
   fprintf(stderr, "%s: error: %s\n", program, cubix_error_message());

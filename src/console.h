@@ -4,7 +4,7 @@
 
 /** Start telling: speaker 0 is silent; quiet: warnings and errors only.  Local. */
 void cubix_console_open(const char *program, int speaker, int quiet);
-/** The error of a failed status, with its trace if verbose.  Local. */
+/** The error of a failed status, with its trace if verbose, on the rank that speaks; all ranks that failed call it.  Local. */
 void cubix_console_error(const char *program, int verbose);
 /** SIGINT and SIGTERM: leave nothing half-written, exit status 130.  Local. */
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void));

@@ -58,7 +58,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("timings",    root ? cubix_mpi_stage_write(par) : CUBIX_OK);
   cubix_mpi_stage_summary();
 done:
-  if (status && root) cubix_console_error("cubix", opt.verbose);
+  if (status) cubix_console_error("cubix", opt.verbose);
   cubix_noise_free(&noise);
   cubix_cube_free(cube);
   cubix_device_close(dev);

@@ -1,14 +1,15 @@
 /* paint_fast.c -- the direct method of physics/paint.h, vectorised.
  *
  * A star's spectrum is made in three sweeps:
- *   1. mix the four (or eight) template rows into one, at the library's points, and integrate it over whole intervals;
- *   2. for every channel edge: its interval i and place u in it, the integral `left` from the interval's blue end to the edge and `right`
- *      from the edge to its red end;
- *   3. a channel is right of its blue edge + whole intervals between + left of its red edge.
- * Only numbers of one sign are added, as in the plain kernel.  The search for i is the costly part: where a block of 16 edges meets knots that
- * are equally spaced to 1e-6 of their spacing, i and u are arithmetic, and {f0, m0, f1, m1} of eight edges are fetched by eight
- * 16-byte loads and a transposition instead of slow gathers.  Other blocks (a library whose sampling changes, logarithmic sampling) take
- * the plain search, edge by edge.
+ *   1. mix the four (or eight) template rows into one, at the library's points;
+ *   2. for every channel edge: its interval i, the integral `left` from the interval's blue knot to the edge and `right` from the edge to
+ *      its red knot, the two distances, and what the mixed template is at the two knots;
+ *   3. a channel is right of its blue edge + the whole interval between, if there is one + left of its red edge.
+ * Only numbers of one sign are added, as in the plain kernel.  The search for i is the costly part: where a block of 16 edges meets knots
+ * whose spacing is even to 2 % over the block, i is arithmetic, and what belongs to eight edges is fetched by 16-byte loads and
+ * transpositions instead of slow gathers.  An edge within 2 % of a knot may be given to the neighbouring interval, whose cubic then reaches
+ * over the knot: the two agree there in value, slope and curvature, and the integrals to 0.02^4/24 of the jump in the third derivative.
+ * Other blocks (where a library's sampling changes) take the plain search, edge by edge.
  *
  * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).        */
 #include "paint_fast.h"
@@ -27,6 +28,7 @@ enum { BLOCK = 16, HALF = 8 };
 typedef float v8f __attribute__((vector_size(32)));
 typedef float v4f __attribute__((vector_size(16)));
 typedef double v4d __attribute__((vector_size(32)));
+typedef double v2d __attribute__((vector_size(16)));
 typedef int32_t v4i __attribute__((vector_size(16)));
 typedef int32_t v8i __attribute__((vector_size(32)));
 typedef int64_t v4l __attribute__((vector_size(32)));
@@ -36,13 +38,17 @@ typedef int64_t v4l __attribute__((vector_size(32)));
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #define JOIN(x, lo, hi) ((x) = __builtin_shufflevector(lo, hi, 0, 1, 2, 3, 4, 5, 6, 7))
+#define JOIN_D(x, lo, hi) ((x) = __builtin_shufflevector(lo, hi, 0, 1, 2, 3))
+#define SHUFFLE_D(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (v8i){ __VA_ARGS__ })
 #define JOIN(x, lo, hi) (memcpy(&(x), &(lo), 16), memcpy((char *)&(x) + 16, &(hi), 16))
+#define JOIN_D(x, lo, hi) JOIN(x, lo, hi)
+#define SHUFFLE_D(a, b, ...) __builtin_shuffle(a, b, (v4l){ __VA_ARGS__ })
 #endif
 
 /* Sweep 1 over knots a .. b. */
-INLINE void mix_rows(const struct cubix_blend *blend, const float *restrict simpson, int a, int b, float *restrict pair, float *restrict full)
+INLINE void mix_rows(const struct cubix_blend *blend, int a, int b, float *restrict pair)
 {
   for (int k = 0; k < blend->n; k += 4) {
     const float *r0 = blend->row[k], *r1 = blend->row[k + 1], *r2 = blend->row[k + 2], *r3 = blend->row[k + 3];
@@ -52,22 +58,33 @@ INLINE void mix_rows(const struct cubix_blend *blend, const float *restrict simp
     else
       for (int j = 2 * a; j < 2 * b + 2; j++) pair[j] += w0 * r0[j] + w1 * r1[j] + w2 * r2[j] + w3 * r3[j];
   }
-  for (int j = 2 * a; j < 2 * b; j++) full[j] = simpson[j] * (pair[j] + pair[j + 2]);
 }
 
-INLINE float whole_interval(const float *full, int i) { return full[2 * (size_t)i] + full[2 * (size_t)i + 1]; }
+/* Half of the integral over an interval of width h: what one of its knots gives. */
+INLINE float from_knot(float f, float m, float h) { return 0.5f * h * (f - (0.5f * h * h) * m); }
 
-/* left and right of eight edges from {f0, m0, f1, m1} and u. */
-INLINE void edges_of(const float *place, const v8f c[4], float h, float *restrict left, float *restrict right)
+/* Integral over interval i. */
+INLINE float whole_interval(const struct cubix_view *v, const float *pair, int i)
 {
-  v8f u, f0 = c[0], m0 = c[1], f1 = c[2], m1 = c[3];
-  memcpy(&u, place, sizeof u);
-  v8f w = 1.f - u, u2 = u * u, w2 = w * w, a = 2.f - u, b = 2.f - w;
-  float g = 0.25f * h * h;
-  v8f l = u * (f0 * (1.f - 0.5f * u) + f1 * (0.5f * u) - (g * u) * (m0 * (a * a) + m1 * (2.f - u2))) * h;
-  v8f r = w * (f1 * (1.f - 0.5f * w) + f0 * (0.5f * w) - (g * w) * (m1 * (b * b) + m0 * (2.f - w2))) * h;
-  memcpy(left, &l, sizeof l);
-  memcpy(right, &r, sizeof r);
+  float h = (float)(v->knot[i + 1] - v->knot[i]);
+  return from_knot(pair[2 * i], pair[2 * i + 1], h) + from_knot(pair[2 * i + 2], pair[2 * i + 3], h);
+}
+
+/* What sweep 2 knows of eight edges, from {f0, m0, f1, m1}, the place u in the interval and its width h. */
+INLINE void edges_of(const v8f *place, const v8f *width, const v8f c[4], const struct cubix_fast_scratch *s, int k)
+{
+  v8f u = *place, h = *width, f0 = c[0], m0 = c[1], f1 = c[2], m1 = c[3];
+  v8f w = 1.f - u, g = 0.25f * h * h, a = 2.f - u, b = 2.f - w, to_blue = u * h, to_red = w * h;
+  v8f l = to_blue * (f0 * (1.f - 0.5f * u) + f1 * (0.5f * u) - (g * u) * (m0 * (a * a) + m1 * (2.f - u * u)));
+  v8f r = to_red * (f1 * (1.f - 0.5f * w) + f0 * (0.5f * w) - (g * w) * (m1 * (b * b) + m0 * (2.f - w * w)));
+  memcpy(s->left + k, &l, sizeof l);
+  memcpy(s->right + k, &r, sizeof r);
+  memcpy(s->to_blue + k, &to_blue, sizeof to_blue);
+  memcpy(s->to_red + k, &to_red, sizeof to_red);
+  memcpy(s->f0 + k, &f0, sizeof f0);
+  memcpy(s->m0 + k, &m0, sizeof m0);
+  memcpy(s->f1 + k, &f1, sizeof f1);
+  memcpy(s->m1 + k, &m1, sizeof m1);
 }
 
 /* {f0, m0, f1, m1} of intervals i and j. */
@@ -79,24 +96,47 @@ INLINE void two(v8f *x, const float *pair, int i, int j)
   JOIN(*x, lo, hi);
 }
 
-/* Sweep 2, a block of 16 edges on equally spaced knots from i0 on. */
-INLINE void block_uniform(const double *edge, double per_doppler, double origin, double h, int i0, const float *pair, float *left, float *right, int *index)
+/* Places and widths of four edges whose intervals are known. */
+INLINE void places(const double *edge, double per_doppler, const struct cubix_fast_knot *knot, const int *i, float *place, float *width)
 {
-  float u[BLOCK] __attribute__((aligned(32)));
-  double scale = per_doppler / h, shift = origin / h;
+  v4d e, r0, r1;
+  v2d k0, k1, k2, k3;
+  memcpy(&e, edge, sizeof e);
+  memcpy(&k0, knot + i[0], sizeof k0);
+  memcpy(&k1, knot + i[1], sizeof k1);
+  memcpy(&k2, knot + i[2], sizeof k2);
+  memcpy(&k3, knot + i[3], sizeof k3);
+  JOIN_D(r0, k0, k2);
+  JOIN_D(r1, k1, k3);
+  v4d at = SHUFFLE_D(r0, r1, 0, 4, 2, 6);                   /* the knots, in the order of the edges */
+  v8f rest = (v8f)SHUFFLE_D(r0, r1, 1, 5, 3, 7);            /* {1/h, h} of each */
+  v4f offset = __builtin_convertvector(e * per_doppler - at, v4f);
+  v8f split = SHUFFLE(rest, rest, 0, 2, 4, 6, 1, 3, 5, 7);
+  v4f inverse, h;
+  memcpy(&inverse, &split, sizeof inverse);
+  memcpy(&h, (const char *)&split + 16, sizeof h);
+  offset *= inverse;
+  memcpy(place, &offset, sizeof offset);
+  memcpy(width, &h, sizeof h);
+}
+
+/* Sweep 2, a block of 16 edges on evenly spaced knots from i0 on. */
+INLINE void block_even(const struct cubix_fast *fast, const double *edge, double per_doppler, int i0, const struct cubix_fast_scratch *s, int k)
+{
+  const float *pair = s->pair;
+  int *index = s->index + k;
+  float place[BLOCK] __attribute__((aligned(32))), width[BLOCK] __attribute__((aligned(32)));
+  double per_h = fast->per_spacing[i0], scale = per_doppler * per_h, shift = fast->view->knot[i0] * per_h;
   for (int q = 0; q < BLOCK; q += 4) {
     v4d e;
     memcpy(&e, edge + q, sizeof e);
-    v4d p = e * scale - shift;
-    v4i whole = __builtin_convertvector(p, v4i);
-    v4f part = __builtin_convertvector(p - __builtin_convertvector(whole, v4d), v4f);
-    whole += i0;
+    v4i whole = __builtin_convertvector(e * scale - shift, v4i) + i0;
     memcpy(index + q, &whole, sizeof whole);
-    memcpy(u + q, &part, sizeof part);
+    places(edge + q, per_doppler, fast->knot, index + q, place + q, width + q);
   }
   for (int q = 0; q < BLOCK; q += HALF) {
     const int *i = index + q;
-    v8f r0, r1, r2, r3;
+    v8f r0, r1, r2, r3, u, h;
     two(&r0, pair, i[0], i[4]);
     two(&r1, pair, i[1], i[5]);
     two(&r2, pair, i[2], i[6]);
@@ -105,51 +145,65 @@ INLINE void block_uniform(const double *edge, double per_doppler, double origin,
     v8f t2 = SHUFFLE(r2, r3, 0, 8, 1, 9, 4, 12, 5, 13), t3 = SHUFFLE(r2, r3, 2, 10, 3, 11, 6, 14, 7, 15);
     v8f c[4] = { SHUFFLE(t0, t2, 0, 1, 8, 9, 4, 5, 12, 13), SHUFFLE(t0, t2, 2, 3, 10, 11, 6, 7, 14, 15),
                  SHUFFLE(t1, t3, 0, 1, 8, 9, 4, 5, 12, 13), SHUFFLE(t1, t3, 2, 3, 10, 11, 6, 7, 14, 15) };
-    edges_of(u + q, c, (float)h, left + q, right + q);
+    memcpy(&u, place + q, sizeof u);
+    memcpy(&h, width + q, sizeof h);
+    edges_of(&u, &h, c, s, k + q);
   }
 }
 
 /* Sweep 2, edge by edge: any knots, and edges beyond the library (which then sit on its end). */
-INLINE void edge_plain(const struct cubix_view *v, double x, const float *pair, float *left, float *right, int *index)
+INLINE void edge_plain(const struct cubix_view *v, double x, const struct cubix_fast_scratch *s, int k)
 {
-  double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
+  int last = v->n_knot - 1;
+  double lo = v->knot[0], hi = v->knot[last];
   x = x < lo ? lo : x > hi ? hi : x;
   int i = cubix_interval(v, x);
   double h = v->knot[i + 1] - v->knot[i];
+  const float *c = s->pair + 2 * (size_t)i;
   float u = (float)((x - v->knot[i]) / h);
-  *index = i;
-  *left = cubix_piece(pair + 2 * (size_t)i, (float)h, 0, u);
-  *right = cubix_piece(pair + 2 * (size_t)i, (float)h, u, 1);
+  s->index[k] = i;
+  s->left[k] = cubix_piece(c, (float)h, 0, u);
+  s->right[k] = cubix_piece(c, (float)h, u, 1);
+  s->to_blue[k] = u * (float)h;
+  s->to_red[k] = (1 - u) * (float)h;
+  s->f0[k] = c[0];
+  s->m0[k] = c[1];
+  s->f1[k] = c[2];
+  s->m1[k] = c[3];
 }
 
 /* Sweep 3 for eight channels that end in the next interval or the one after; others: set where there are others among them. */
-INLINE void channels_simple(const int *index, const float *full, const float *left, const float *right, float *spectrum, v8i *others)
+INLINE void channels_simple(const struct cubix_fast *fast, const struct cubix_fast_scratch *s, float per_doppler, int k, float *spectrum, v8i *others)
 {
   v8i from, to, across;
-  v8f sum, blue, red;
-  memcpy(&from, index, sizeof from);
-  memcpy(&to, index + 1, sizeof to);
+  v8f sum, blue, red, to_red, to_blue, f0, m0, f1, m1, h;
+  memcpy(&from, s->index + k, sizeof from);
+  memcpy(&to, s->index + k + 1, sizeof to);
   memcpy(&sum, spectrum, sizeof sum);
-  memcpy(&blue, right, sizeof blue);
-  memcpy(&red, left + 1, sizeof red);
+  memcpy(&blue, s->right + k, sizeof blue);
+  memcpy(&red, s->left + k + 1, sizeof red);
+  memcpy(&to_red, s->to_red + k, sizeof to_red);
+  memcpy(&to_blue, s->to_blue + k + 1, sizeof to_blue);
+  memcpy(&f0, s->f0 + k + 1, sizeof f0);
+  memcpy(&m0, s->m0 + k + 1, sizeof m0);
+  memcpy(&f1, s->f1 + k, sizeof f1);
+  memcpy(&m1, s->m1 + k, sizeof m1);
+  memcpy(&h, fast->channel + k, sizeof h);
+  h = h * per_doppler - to_red - to_blue;                   /* width of the interval between, if there is one */
+  v8f between = (0.5f * h) * ((f0 + f1) - (0.5f * h * h) * (m0 + m1));
   across = to - from;
-#define NEXT(q) full[2 * (size_t)index[q] + 2], full[2 * (size_t)index[q] + 3]
-  v8f b0 = { NEXT(0), NEXT(1), NEXT(4), NEXT(5) }, b1 = { NEXT(2), NEXT(3), NEXT(6), NEXT(7) };
-#undef NEXT
-  v8f between = SHUFFLE(b0, b1, 0, 2, 8, 10, 4, 6, 12, 14) + SHUFFLE(b0, b1, 1, 3, 9, 11, 5, 7, 13, 15);
-  v8i here = (v8i)(blue + red) & (across != 0);
-  sum += (v8f)here + (v8f)((v8i)between & (across > 1));
+  sum += (v8f)((v8i)(blue + red) & (across != 0)) + (v8f)((v8i)between & (across == 2));
   memcpy(spectrum, &sum, sizeof sum);
   *others |= (across > 2) | (across == 0);
 }
 
-/* What channels_simple left out: a channel inside one interval, where a difference of two integrals would cancel, or whole intervals from
-   i0 + skip on. */
-INLINE float channel_rest(const struct cubix_view *v, const struct cubix_fast_scratch *s, double per_doppler, int k, int skip)
+/* What channels_simple left out: a channel inside one interval, where a difference of two integrals would cancel, or the whole intervals
+   between its edges. */
+INLINE float channel_rest(const struct cubix_view *v, const struct cubix_fast_scratch *s, double per_doppler, int k)
 {
   int i0 = s->index[k], i1 = s->index[k + 1];
   float sum = 0;
-  for (int i = i0 + skip; i < i1; i++) sum += whole_interval(s->full, i);
+  for (int i = i0 + 1; i < i1; i++) sum += whole_interval(v, s->pair, i);
   if (i1 != i0) return sum;
   double x0 = v->knot[i0], h = v->knot[i0 + 1] - x0;
   double u0 = (v->edge[k] * per_doppler - x0) / h, u1 = (v->edge[k + 1] * per_doppler - x0) / h;
@@ -165,27 +219,25 @@ INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *
   double per_doppler = 1 / doppler, lo = v->knot[0], hi = v->knot[last], x0 = v->edge[0] * per_doppler, x1 = v->edge[n] * per_doppler;
   if (x1 <= lo || x0 >= hi) return;
   int a = x0 > lo ? cubix_interval(v, x0) : 0, b = x1 < hi ? cubix_interval(v, x1) + 1 : last;
-  mix_rows(blend, fast->simpson, a, b, s->pair, s->full);
+  mix_rows(blend, a, b, s->pair);
   int k = 0, i0 = a;
   for (; k + BLOCK <= n + 1; k += BLOCK) {
     double first = v->edge[k] * per_doppler;
     if (k) i0 = s->index[k - 1];
     while (i0 < last && v->knot[i0 + 1] <= first) i0++;
-    if (fast->uniform[i0] && first >= lo) {
-      double h = (v->knot[i0 + fast->span] - v->knot[i0]) / fast->span;
-      block_uniform(v->edge + k, per_doppler, v->knot[i0], h, i0, s->pair, s->left + k, s->right + k, s->index + k);
-    } else {
-      for (int q = k; q < k + BLOCK; q++) edge_plain(v, v->edge[q] * per_doppler, s->pair, s->left + q, s->right + q, s->index + q);
+    if (fast->per_spacing[i0] > 0 && first >= lo) block_even(fast, v->edge + k, per_doppler, i0, s, k);
+    else {
+      for (int q = k; q < k + BLOCK; q++) edge_plain(v, v->edge[q] * per_doppler, s, q);
     }
   }
-  for (; k <= n; k++) edge_plain(v, v->edge[k] * per_doppler, s->pair, s->left + k, s->right + k, s->index + k);
+  for (; k <= n; k++) edge_plain(v, v->edge[k] * per_doppler, s, k);
   v8i others = { 0 };
-  for (k = 0; k + HALF <= n; k += HALF) channels_simple(s->index + k, s->full, s->left + k, s->right + k, spectrum + k, &others);
+  for (k = 0; k + HALF <= n; k += HALF) channels_simple(fast, s, (float)per_doppler, k, spectrum + k, &others);
   int any = 0;
   for (int q = 0; q < HALF; q++) any |= others[q];
   for (int q = 0; q < k && any; q++)
-    if (s->index[q + 1] == s->index[q] || s->index[q + 1] > s->index[q] + 2) spectrum[q] += channel_rest(v, s, per_doppler, q, 2);
-  for (; k < n; k++) spectrum[k] += (s->index[k + 1] > s->index[k] ? s->right[k] + s->left[k + 1] : 0) + channel_rest(v, s, per_doppler, k, 1);
+    if (s->index[q + 1] == s->index[q] || s->index[q + 1] > s->index[q] + 2) spectrum[q] += channel_rest(v, s, per_doppler, q);
+  for (; k < n; k++) spectrum[k] += (s->index[k + 1] > s->index[k] ? s->right[k] + s->left[k + 1] : 0) + channel_rest(v, s, per_doppler, k);
 }
 
 typedef void painter(const struct cubix_fast *, const struct cubix_blend *, double, struct cubix_fast_scratch *, float *);
@@ -238,24 +290,27 @@ const char *cubix_fast_name(void)
 int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *v)
 {
   int status = CUBIX_OK;
+  double widest = 0, narrowest = v->knot[v->n_knot - 1] - v->knot[0];
   fast->view = v;
-  CUBIX_ALLOC(fast->uniform, v->n_knot);
-  CUBIX_ALLOC(fast->simpson, 2 * (size_t)v->n_knot);
+  CUBIX_ALLOC(fast->knot, v->n_knot);
+  CUBIX_ALLOC(fast->per_spacing, v->n_knot);
+  CUBIX_ALLOC(fast->channel, v->n_lambda);
   for (int i = 0; i + 1 < v->n_knot; i++) {
     double h = v->knot[i + 1] - v->knot[i];
-    fast->simpson[2 * i] = (float)(0.5 * h);
-    fast->simpson[2 * i + 1] = (float)(-0.25 * h * h * h);
+    fast->knot[i].at = v->knot[i];
+    fast->knot[i].per_h = (float)(1 / h);
+    fast->knot[i].h = (float)h;
+    narrowest = fmin(narrowest, h);
   }
-  /* the span: a block of edges at the reddest and slowest, over the narrowest interval of the neighbourhood */
-  double widest = 0, narrowest = v->knot[v->n_knot - 1] - v->knot[0];
+  for (int k = 0; k < v->n_lambda; k++) fast->channel[k] = (float)(v->edge[k + 1] - v->edge[k]);
+  /* how many knots a block of edges reaches over at most: the widest block, in the bluest galaxy there can be, over the narrowest interval */
   for (int k = 0; k + BLOCK <= v->n_lambda; k++) widest = fmax(widest, (v->edge[k + BLOCK - 1] - v->edge[k]) / v->one_plus_z);
-  for (int i = 0; i + 1 < v->n_knot; i++) narrowest = fmin(narrowest, v->knot[i + 1] - v->knot[i]);
-  double span = ceil(1.02 * widest / narrowest) + 2;
-  fast->span = span < v->n_knot ? (int)span : v->n_knot;
-  for (int i = 0; i + fast->span < v->n_knot; i++) {
-    double h = (v->knot[i + fast->span] - v->knot[i]) / fast->span, worst = 0;
-    for (int j = 1; j < fast->span; j++) worst = fmax(worst, fabs(v->knot[i + j] - v->knot[i] - j * h));
-    fast->uniform[i] = worst < 1e-6 * h;
+  double reach = ceil(1.02 * widest / narrowest) + 2;
+  int span = reach < v->n_knot ? (int)reach : v->n_knot;
+  for (int i = 0; i + span < v->n_knot; i++) {
+    double h = (v->knot[i + span] - v->knot[i]) / span, worst = 0;
+    for (int j = 1; j < span; j++) worst = fmax(worst, fabs(v->knot[i + j] - v->knot[i] - j * h));
+    if (worst < 0.02 * h) fast->per_spacing[i] = 1 / h;
   }
 done:
   return status;
@@ -265,9 +320,14 @@ int cubix_fast_scratch_init(struct cubix_fast_scratch *s, const struct cubix_vie
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(s->pair, 2 * ((size_t)v->n_knot + 1));
-  CUBIX_ALLOC(s->full, 2 * ((size_t)v->n_knot + 1));
   CUBIX_ALLOC(s->left, v->n_lambda + 1);
   CUBIX_ALLOC(s->right, v->n_lambda + 1);
+  CUBIX_ALLOC(s->to_blue, v->n_lambda + 1);
+  CUBIX_ALLOC(s->to_red, v->n_lambda + 1);
+  CUBIX_ALLOC(s->f0, v->n_lambda + 1);
+  CUBIX_ALLOC(s->m0, v->n_lambda + 1);
+  CUBIX_ALLOC(s->f1, v->n_lambda + 1);
+  CUBIX_ALLOC(s->m1, v->n_lambda + 1);
   CUBIX_ALLOC(s->index, v->n_lambda + 1);
 done:
   return status;
@@ -276,16 +336,22 @@ done:
 void cubix_fast_scratch_free(struct cubix_fast_scratch *s)
 {
   free(s->pair);
-  free(s->full);
   free(s->left);
   free(s->right);
+  free(s->to_blue);
+  free(s->to_red);
+  free(s->f0);
+  free(s->m0);
+  free(s->f1);
+  free(s->m1);
   free(s->index);
 }
 
 void cubix_fast_free(struct cubix_fast *fast)
 {
-  free(fast->uniform);
-  free(fast->simpson);
+  free(fast->knot);
+  free(fast->per_spacing);
+  free(fast->channel);
 }
 
 #else

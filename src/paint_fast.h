@@ -4,18 +4,21 @@
 
 #include "physics/paint.h"
 
+struct cubix_fast_knot { double at; float per_h, h; };   /* [AA], 1/width and width of the interval that begins here */
+
 struct cubix_fast {
   const struct cubix_view *view;
-  int span;                       /* knots that a block of channels reaches over */
-  float *simpson;                 /* [n_knot][2] weights of f0 + f1 and m0 + m1 in the integral over a whole interval */
-  unsigned char *uniform;         /* [n_knot] 1: the next `span` intervals are equal to 1e-6 of their width */
+  struct cubix_fast_knot *knot;   /* [n_knot] */
+  double *per_spacing;            /* [n_knot] 1/AA where the knots that a block of channels reaches over from here are evenly spaced, else 0 */
+  float *channel;                 /* [n_lambda] widths of the channels, observed vacuum AA */
 };
 
 struct cubix_fast_scratch {       /* one per thread */
-  float *pair;                    /* [n_knot + 1][2] the star's own template */
-  float *full;                    /* [n_knot + 1][2] its integrals over whole intervals, in two parts */
-  float *left, *right;            /* [n_lambda + 1 + padding] integrals from an edge's interval's ends to the edge */
-  int *index;                     /* [n_lambda + 1 + padding] the interval of an edge */
+  float *pair;                    /* [n_knot + 1][2] the star's own template: {T, T''/6} */
+  int *index;                     /* [n_lambda + 1] the interval of an edge */
+  float *left, *right;            /* [n_lambda + 1] integrals from the ends of that interval to the edge */
+  float *to_blue, *to_red;        /* [n_lambda + 1] distances to them [AA] */
+  float *f0, *m0, *f1, *m1;       /* [n_lambda + 1] the template at them */
 };
 
 /** Plan for a model.  Local.  Borrows the view. */
