@@ -200,7 +200,7 @@ def test_library_files(ready, ranks):
 @RANKS
 def test_library_does_not_cover_the_range(ready, ranks):
     """No channel at all has light: an error that names both ranges.  (Some channels without: DQ, see B35.)"""
-    done = refused(ready, PARAMETER, "ssp.hdf5", "Lambda", ranks=ranks, LambdaMin=20000, LambdaMax=20100)
+    done = refused(ready, INPUT, "ssp.hdf5", "Lambda", ranks=ranks, LambdaMin=20000, LambdaMax=20100)
     assert "6098" in done.err or "6099" in done.err              # the library's end
 
 
@@ -243,7 +243,6 @@ def test_no_parameter_file(ready, ranks):
 @RANKS
 @pytest.mark.parametrize("parameters, words", [
     (dict(LambdaMin=5040, LambdaMax=5010), ["LambdaM"]),
-    (dict(LambdaStep=500), ["LambdaStep"]),
     (dict(FieldOfView=0.2, PixelScale=5), ["FieldOfView"]),
     (dict(Instrument="MUSEUM"), ["Instrument", "MUSE"]),
     (dict(SimulationFormat="Eagel"), ["SimulationFormat", "EAGLE"]),
@@ -342,7 +341,9 @@ def test_sigint(ready, ranks):
     before = set(os.listdir(ready.folder))
     done = run("cubix", [file], ranks, cwd=ready.folder, interrupt_after=while_painting)
     assert time.monotonic() - started[0] < 15
-    assert done.status == 130, f"{done.status}\n{done.err}"
+    # mpirun, which gets the signal, has an exit status of its own
+    assert done.status == 130 or ranks > 1 and done.status != 0, f"{done.status}\n{done.err}"
+    assert done.err.count("cubix: error:") <= 1
     assert set(os.listdir(ready.folder)) == before
 
 
