@@ -43,6 +43,7 @@ say "Built after $((SECONDS - started)) s; testing"
 
 # One after the other: tests start their own ranks and threads.  A log that an earlier run left must not be counted.
 find . -name '*.trs' -exec sh -c 'rm -f "$1" "${1%.trs}.log"' _ {} \;
+mpi_environment
 export CUBIX_PYTHON="$venv/bin/python"
 make check 2>&1 | sed -n '/^\(PASS\|FAIL\|SKIP\|XPASS\|ERROR\|XFAIL\):/p; /\*\*\*.*Error/p'
 

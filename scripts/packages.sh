@@ -55,4 +55,6 @@ mpi_environment()
   export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   export OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
   export OMPI_MCA_btl_vader_single_copy_mechanism=none
+  timeout 1 getent hosts "$(uname -n)" > /dev/null ||
+    echo "Note: this machine does not know its own name, so every MPI program waits seconds for DNS; this helps: echo 127.0.1.1 $(uname -n) >> /etc/hosts"
 }
