@@ -63,9 +63,10 @@ AC_DEFUN([CUBIX_NEED_FFTW_THREADS], [
 # All that is missing, by the name that each packager gives it
 AC_DEFUN([CUBIX_REPORT_MISSING], [
   AS_IF([test -n "$cubix_missing"], [
-    cubix_column() { printf '%s\n' "$cubix_missing" | awk -F@ 'NF > 1 { print $[]2 }' | awk -F'|' -v i="$[]1" '{ gsub(/^ +| +$/, "", $i); print $i }' | awk '!seen[[$[]0]]++' | tr '\n' ' '; }
+    cubix_column() { printf '%s\n' "$cubix_missing" | awk -F@ 'NF > 1 { print $[]2 }' | awk -F'|' -v i="$[]1" '{ gsub(/^ +| +$/, "", $i); print $i }' | awk '!seen@<:@$[]0@:>@++' | tr '\n' ' '; }
+    cubix_names=$(printf '%s\n' "$cubix_missing" | sed -n 's/: @.*//p')
     AC_MSG_ERROR([missing or unusable:
-$(printf '%s\n' "$cubix_missing" | sed -n 's/: @.*//p')
+$cubix_names
 
   Debian, Ubuntu    apt-get install $(cubix_column 1)
   Fedora, RHEL      dnf install $(cubix_column 2)
