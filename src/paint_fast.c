@@ -5,10 +5,11 @@
  *   2. for every channel edge: its interval i, the integral `left` from the interval's blue knot to the edge and `right` from the edge to
  *      its red knot, the two distances, and what the mixed template is at the two knots;
  *   3. a channel is right of its blue edge + the whole interval between, if there is one + left of its red edge.
- * Only numbers of one sign are added, as in the plain kernel.  The search for i is the costly part: where a block of 16 edges meets knots
- * whose spacing is even to 2 % over the block, i is arithmetic, and what belongs to eight edges is fetched by 16-byte loads and
+ * The search for i is the costly part: where a block of 16 edges meets knots
+ * whose spacing is even to 2 % over the block (and no coarser than four channels, so that right = whole - left loses nothing), i is arithmetic, and what belongs to eight edges is fetched by 16-byte loads and
  * transpositions instead of slow gathers.  An edge within 2 % of a knot may be given to the neighbouring interval, whose cubic then reaches
  * over the knot: the two agree there in value, slope and curvature, and the integrals to 0.02^4/24 of the jump in the third derivative.
+ * Where the spacing is even to 1e-6, the place in the interval is arithmetic too.
  * Other blocks (where a library's sampling changes) take the plain search, edge by edge.
  *
  * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).        */
@@ -64,9 +65,8 @@ INLINE void mix_rows(const struct cubix_blend *blend, int a, int b, float *restr
 INLINE float from_knot(float f, float m, float h) { return 0.5f * h * (f - (0.5f * h * h) * m); }
 
 /* Integral over interval i. */
-INLINE float whole_interval(const struct cubix_view *v, const float *pair, int i)
+INLINE float whole_interval(float h, const float *pair, int i)
 {
-  float h = (float)(v->knot[i + 1] - v->knot[i]);
   return from_knot(pair[2 * i], pair[2 * i + 1], h) + from_knot(pair[2 * i + 2], pair[2 * i + 3], h);
 }
 
@@ -74,9 +74,9 @@ INLINE float whole_interval(const struct cubix_view *v, const float *pair, int i
 INLINE void edges_of(const v8f *place, const v8f *width, const v8f c[4], const struct cubix_fast_scratch *s, int k)
 {
   v8f u = *place, h = *width, f0 = c[0], m0 = c[1], f1 = c[2], m1 = c[3];
-  v8f w = 1.f - u, g = 0.25f * h * h, a = 2.f - u, b = 2.f - w, to_blue = u * h, to_red = w * h;
-  v8f l = to_blue * (f0 * (1.f - 0.5f * u) + f1 * (0.5f * u) - (g * u) * (m0 * (a * a) + m1 * (2.f - u * u)));
-  v8f r = to_red * (f1 * (1.f - 0.5f * w) + f0 * (0.5f * w) - (g * w) * (m1 * (b * b) + m0 * (2.f - w * w)));
+  v8f g = 0.25f * h * h, a = 2.f - u, to_blue = u * h, to_red = h - to_blue;
+  v8f l = to_blue * (f0 + (0.5f * u) * (f1 - f0) - (g * u) * (m0 * (a * a) + m1 * (2.f - u * u)));
+  v8f r = h * (0.5f * (f0 + f1) - g * (m0 + m1)) - l;
   memcpy(s->left + k, &l, sizeof l);
   memcpy(s->right + k, &r, sizeof r);
   memcpy(s->to_blue + k, &to_blue, sizeof to_blue);
@@ -126,14 +126,20 @@ INLINE void block_even(const struct cubix_fast *fast, const double *edge, double
   const float *pair = s->pair;
   int *index = s->index + k;
   float place[BLOCK] __attribute__((aligned(32))), width[BLOCK] __attribute__((aligned(32)));
-  double per_h = fast->per_spacing[i0], scale = per_doppler * per_h, shift = fast->view->knot[i0] * per_h;
+  double per_h = fast->per_spacing[i0], scale = per_doppler * per_h, shift = fast->view->knot[i0] * per_h - i0;
   for (int q = 0; q < BLOCK; q += 4) {
     v4d e;
     memcpy(&e, edge + q, sizeof e);
-    v4i whole = __builtin_convertvector(e * scale - shift, v4i) + i0;
+    v4d p = e * scale - shift;
+    v4i whole = __builtin_convertvector(p, v4i);
     memcpy(index + q, &whole, sizeof whole);
-    places(edge + q, per_doppler, fast->knot, index + q, place + q, width + q);
+    if (fast->exact[i0]) {
+      v4f part = __builtin_convertvector(p - __builtin_convertvector(whole, v4d), v4f);
+      memcpy(place + q, &part, sizeof part);
+    } else places(edge + q, per_doppler, fast->knot, index + q, place + q, width + q);
   }
+  if (fast->exact[i0])
+    for (int q = 0; q < BLOCK; q++) width[q] = fast->knot[i0].h;
   for (int q = 0; q < BLOCK; q += HALF) {
     const int *i = index + q;
     v8f r0, r1, r2, r3, u, h;
@@ -152,20 +158,21 @@ INLINE void block_even(const struct cubix_fast *fast, const double *edge, double
 }
 
 /* Sweep 2, edge by edge: any knots, and edges beyond the library (which then sit on its end). */
-INLINE void edge_plain(const struct cubix_view *v, double x, const struct cubix_fast_scratch *s, int k)
+INLINE void edge_plain(const struct cubix_fast *fast, double x, int i, const struct cubix_fast_scratch *s, int k)
 {
-  int last = v->n_knot - 1;
-  double lo = v->knot[0], hi = v->knot[last];
-  x = x < lo ? lo : x > hi ? hi : x;
-  int i = cubix_interval(v, x);
-  double h = v->knot[i + 1] - v->knot[i];
+  const struct cubix_fast_knot *knot = fast->knot;
+  int last = fast->view->n_knot - 1;
+  x = x < knot[0].at ? knot[0].at : x > knot[last].at ? knot[last].at : x;
+  i = i < last ? i : last - 1;
+  while (i > 0 && knot[i].at > x) i--;
+  while (i < last - 1 && knot[i + 1].at <= x) i++;
   const float *c = s->pair + 2 * (size_t)i;
-  float u = (float)((x - v->knot[i]) / h);
+  float h = knot[i].h, u = (float)((x - knot[i].at) / (knot[i + 1].at - knot[i].at));
   s->index[k] = i;
-  s->left[k] = cubix_piece(c, (float)h, 0, u);
-  s->right[k] = cubix_piece(c, (float)h, u, 1);
-  s->to_blue[k] = u * (float)h;
-  s->to_red[k] = (1 - u) * (float)h;
+  s->left[k] = cubix_piece(c, h, 0, u);
+  s->right[k] = cubix_piece(c, h, u, 1);
+  s->to_blue[k] = u * h;
+  s->to_red[k] = (1 - u) * h;
   s->f0[k] = c[0];
   s->m0[k] = c[1];
   s->f1[k] = c[2];
@@ -199,17 +206,17 @@ INLINE void channels_simple(const struct cubix_fast *fast, const struct cubix_fa
 
 /* What channels_simple left out: a channel inside one interval, where a difference of two integrals would cancel, or the whole intervals
    between its edges. */
-INLINE float channel_rest(const struct cubix_view *v, const struct cubix_fast_scratch *s, double per_doppler, int k)
+INLINE float channel_rest(const struct cubix_fast *fast, const struct cubix_fast_scratch *s, double per_doppler, int k)
 {
   int i0 = s->index[k], i1 = s->index[k + 1];
   float sum = 0;
-  for (int i = i0 + 1; i < i1; i++) sum += whole_interval(v, s->pair, i);
+  for (int i = i0 + 1; i < i1; i++) sum += whole_interval(fast->knot[i].h, s->pair, i);
   if (i1 != i0) return sum;
-  double x0 = v->knot[i0], h = v->knot[i0 + 1] - x0;
-  double u0 = (v->edge[k] * per_doppler - x0) / h, u1 = (v->edge[k + 1] * per_doppler - x0) / h;
+  const struct cubix_fast_knot *knot = fast->knot + i0;
+  double per_h = 1 / (knot[1].at - knot->at), u0 = (fast->view->edge[k] * per_doppler - knot->at) * per_h, u1 = (fast->view->edge[k + 1] * per_doppler - knot->at) * per_h;
   u0 = u0 < 0 ? 0 : u0 > 1 ? 1 : u0;
   u1 = u1 < 0 ? 0 : u1 > 1 ? 1 : u1;
-  return cubix_piece(s->pair + 2 * (size_t)i0, (float)h, (float)u0, (float)u1);
+  return cubix_piece(s->pair + 2 * (size_t)i0, knot->h, (float)u0, (float)u1);
 }
 
 INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *s, float *restrict spectrum)
@@ -227,17 +234,17 @@ INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *
     while (i0 < last && v->knot[i0 + 1] <= first) i0++;
     if (fast->per_spacing[i0] > 0 && first >= lo) block_even(fast, v->edge + k, per_doppler, i0, s, k);
     else {
-      for (int q = k; q < k + BLOCK; q++) edge_plain(v, v->edge[q] * per_doppler, s, q);
+      for (int q = k; q < k + BLOCK; q++, i0 = s->index[q - 1]) edge_plain(fast, v->edge[q] * per_doppler, i0, s, q);
     }
   }
-  for (; k <= n; k++) edge_plain(v, v->edge[k] * per_doppler, s, k);
+  for (; k <= n; k++) edge_plain(fast, v->edge[k] * per_doppler, k ? s->index[k - 1] : a, s, k);
   v8i others = { 0 };
   for (k = 0; k + HALF <= n; k += HALF) channels_simple(fast, s, (float)per_doppler, k, spectrum + k, &others);
   int any = 0;
   for (int q = 0; q < HALF; q++) any |= others[q];
   for (int q = 0; q < k && any; q++)
-    if (s->index[q + 1] == s->index[q] || s->index[q + 1] > s->index[q] + 2) spectrum[q] += channel_rest(v, s, per_doppler, q);
-  for (; k < n; k++) spectrum[k] += (s->index[k + 1] > s->index[k] ? s->right[k] + s->left[k + 1] : 0) + channel_rest(v, s, per_doppler, k);
+    if (s->index[q + 1] == s->index[q] || s->index[q + 1] > s->index[q] + 2) spectrum[q] += channel_rest(fast, s, per_doppler, q);
+  for (; k < n; k++) spectrum[k] += (s->index[k + 1] > s->index[k] ? s->right[k] + s->left[k + 1] : 0) + channel_rest(fast, s, per_doppler, k);
 }
 
 typedef void painter(const struct cubix_fast *, const struct cubix_blend *, double, struct cubix_fast_scratch *, float *);
@@ -294,9 +301,10 @@ int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *v)
   fast->view = v;
   CUBIX_ALLOC(fast->knot, v->n_knot);
   CUBIX_ALLOC(fast->per_spacing, v->n_knot);
+  CUBIX_ALLOC(fast->exact, v->n_knot);
   CUBIX_ALLOC(fast->channel, v->n_lambda);
-  for (int i = 0; i + 1 < v->n_knot; i++) {
-    double h = v->knot[i + 1] - v->knot[i];
+  for (int i = 0; i < v->n_knot; i++) {
+    double h = i + 1 < v->n_knot ? v->knot[i + 1] - v->knot[i] : fast->knot[i - 1].h;
     fast->knot[i].at = v->knot[i];
     fast->knot[i].per_h = (float)(1 / h);
     fast->knot[i].h = (float)h;
@@ -310,7 +318,8 @@ int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *v)
   for (int i = 0; i + span < v->n_knot; i++) {
     double h = (v->knot[i + span] - v->knot[i]) / span, worst = 0;
     for (int j = 1; j < span; j++) worst = fmax(worst, fabs(v->knot[i + j] - v->knot[i] - j * h));
-    if (worst < 0.02 * h) fast->per_spacing[i] = 1 / h;
+    if (worst < 0.02 * h && 4 * widest > BLOCK * h) fast->per_spacing[i] = 1 / h;
+    fast->exact[i] = worst < 1e-6 * h;
   }
 done:
   return status;
@@ -351,6 +360,7 @@ void cubix_fast_free(struct cubix_fast *fast)
 {
   free(fast->knot);
   free(fast->per_spacing);
+  free(fast->exact);
   free(fast->channel);
 }
 
