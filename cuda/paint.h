@@ -1,0 +1,37 @@
+/* paint.h -- what host and GPU hand to each other, and the launchers of the kernels in paint.cu. */
+#ifndef CUBIX_CUDA_PAINT_H
+#define CUBIX_CUDA_PAINT_H
+
+#include <cuda_runtime.h>
+
+#include "physics/view.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A star as it travels. */
+struct cubix_cuda_star {
+  double velocity;                /* along the line of sight [km/s] */
+  double mass_formed, metallicity, age;
+};
+
+/* Stars first .. last - 1 of a chunk lie in one spaxel; their sum goes to one row of the chunk's result. */
+struct cubix_cuda_run { int32_t first, last, row; };
+
+/* How a block's threads share the work: many channels of a run, or fewer channels and several threads for the stars of each. */
+enum cubix_cuda_shape { CUBIX_CUDA_WIDE, CUBIX_CUDA_DEEP };
+
+/* The most channels that a grid of either shape reaches. */
+enum { CUBIX_CUDA_MAX_CHANNEL = 65535 * 32 };
+
+/** Paint n_run runs: row[run.row][k] is the sum of its stars in channel k.  Local.  Returns as soon as the work is queued.
+ *  @param view      its tables lie on the GPU; the struct itself on the host
+ *  @param star, run, row  on the GPU; row [*][view->n_lambda] */
+cudaError_t cubix_cuda_paint(const struct cubix_view *view, const struct cubix_cuda_star *star, const struct cubix_cuda_run *run, int n_run,
+                             enum cubix_cuda_shape shape, cubix_real *row, cudaStream_t stream);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

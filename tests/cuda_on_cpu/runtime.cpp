@@ -1,0 +1,410 @@
+/* runtime.cpp -- a CUDA runtime without a GPU.
+ *
+ * Blocks run one after another; the threads of a block are fibres (ucontext), which hand over to each other at __syncthreads() and at shuffles, so
+ * that shared memory and barriers behave as written.  Every other block runs its threads in reverse order.  It is stricter than a GPU:
+ *   - memory of the GPU is apart from the host's: filled with NaN, closed to the host (a segmentation fault) except while a copy or a kernel
+ *     runs, with a closed page behind it and a watched rim before it; shared memory is filled with NaN before every block;
+ *   - a pointer among a kernel's arguments, or within a struct among them, that points to memory of the host ends the program;
+ *   - so do copies to, from or beyond what they should not touch, asynchronous copies of memory that is not page-locked, and barriers at
+ *     which the threads of a block, or of a warp, do not all arrive together;
+ *   - with `lazy`, work on a stream is done only when the host waits for it: a buffer read or filled again too early shows in the result.
+ * Any call that can fail can be made to fail by its number (control.h).  Host pointers are told by their address (above 2^45 and mapped),
+ * which holds for position-independent programs on 64-bit Linux.                                                                     */
+#include "cuda_runtime.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "control.h"
+
+struct cuda_on_cpu cuda_on_cpu = { 1, { 9 }, { 0 }, size_t(1) << 30, 0, 0, 0, 0, 0 };
+struct cuda_on_cpu_stream { std::vector<std::function<void()>> queue; };
+cuda_on_cpu_kernel::place cuda_on_cpu_kernel::here;
+
+namespace {
+
+const unsigned char POISON = 0xff, RIM = 0xa5;   /* 0xff..: NaN */
+struct block { char *map; size_t mapped, bytes; };
+std::map<char *, block> gpu_memory;              /* by its first byte */
+std::map<char *, size_t> locked_memory;
+std::vector<cudaStream_t> streams;
+size_t used;
+cudaError_t last_error;
+int opened, current;
+
+[[noreturn]] void misuse(const char *what)
+{
+  fprintf(stderr, "cuda_on_cpu: %s\n", what);
+  abort();
+}
+
+cudaError_t fail(cudaError_t error)
+{
+  if (error != cudaSuccess) last_error = error;
+  return error;
+}
+
+bool fails() { return ++cuda_on_cpu.n_call == cuda_on_cpu.fail_at; }
+
+/* While one of these lives, the GPU's memory is open. */
+struct opening {
+  static void set(int protection) { for (auto &m : gpu_memory) mprotect(m.second.map, m.second.mapped, protection); }
+  opening() { if (!opened++) set(PROT_READ | PROT_WRITE); }
+  ~opening() { if (!--opened) set(PROT_NONE); }
+};
+
+template <class Map, class Size> bool inside(const Map &memory, const void *pointer, size_t bytes, Size size)
+{
+  char *p = (char *)pointer;
+  auto m = memory.upper_bound(p);
+  if (m == memory.begin()) return false;
+  --m;
+  return p >= m->first && p + bytes <= m->first + size(m->second);
+}
+bool on_gpu(const void *p, size_t bytes) { return inside(gpu_memory, p, bytes, [](const block &b) { return b.bytes; }); }
+bool locked(const void *p, size_t bytes) { return inside(locked_memory, p, bytes, [](size_t n) { return n; }); }
+
+bool on_host(uintptr_t address)
+{
+  unsigned char resident;
+  size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  return address >> 45 && !(address >> 48) && mincore((void *)(address / page * page), 1, &resident) == 0;
+}
+
+void check_copy(const void *to, const void *from, size_t bytes, cudaMemcpyKind kind, bool asynchronous)
+{
+  const void *gpu = kind == cudaMemcpyHostToDevice ? to : from, *host = kind == cudaMemcpyHostToDevice ? from : to;
+  if (!on_gpu(gpu, bytes)) misuse("a copy goes beyond an allocation on the GPU");
+  if (on_gpu(host, 0)) misuse("a copy takes memory of the GPU for the host's");
+  if (asynchronous && !locked(host, bytes)) misuse("an asynchronous copy of host memory that is not page-locked");
+}
+
+void enqueue(cudaStream_t stream, std::function<void()> work)
+{
+  if (!stream) misuse("work on the default stream");
+  if (cuda_on_cpu.lazy) stream->queue.push_back(std::move(work));
+  else work();
+}
+
+void finish(cudaStream_t stream)
+{
+  auto queue = std::move(stream->queue);
+  stream->queue.clear();
+  for (auto &work : queue) work();
+}
+
+/* ---- the threads of a block -------------------------------------------------------------------------------------------------- */
+
+enum state { RUNS, AT_BARRIER, AT_SHUFFLE, DONE };
+struct fibre {
+  ucontext_t context;
+  std::unique_ptr<char[]> stack;
+  dim3 index;
+  enum state state;
+  int line;                       /* where it waits */
+  uint64_t given;
+};
+const size_t STACK = 1 << 16, WARP = 32;
+std::vector<fibre> fibres;
+size_t now;
+ucontext_t scheduler;
+std::function<void()> *body;
+
+void entry()
+{
+  (*body)();
+  fibres[now].state = DONE;
+  swapcontext(&fibres[now].context, &scheduler);
+}
+
+void wait(enum state state, int line)
+{
+  fibres[now].state = state;
+  fibres[now].line = line;
+  swapcontext(&fibres[now].context, &scheduler);
+}
+
+void start(size_t i, dim3 size)
+{
+  fibre &f = fibres[i];
+  if (!f.stack) f.stack.reset(new char[STACK]);
+  f.state = RUNS;
+  f.index = dim3((unsigned)(i % size.x), (unsigned)(i / size.x % size.y), (unsigned)(i / size.x / size.y));
+  getcontext(&f.context);
+  f.context.uc_stack.ss_sp = f.stack.get();
+  f.context.uc_stack.ss_size = STACK;
+  f.context.uc_link = nullptr;
+  makecontext(&f.context, entry, 0);
+}
+
+/* Let fibres a .. b - 1 go on if all that still live wait there, together.  @return whether they go on */
+bool release(size_t a, size_t b, enum state where)
+{
+  int line = -1;
+  for (size_t i = a; i < b; i++) {
+    if (fibres[i].state == DONE) continue;
+    if (fibres[i].state != where) return false;
+    if (line >= 0 && fibres[i].line != line) misuse("threads meet at different barriers");
+    line = fibres[i].line;
+  }
+  for (size_t i = a; i < b; i++)
+    if (fibres[i].state == where) fibres[i].state = RUNS;
+  return line >= 0;
+}
+
+void run_block(dim3 size, bool reverse)
+{
+  size_t n = (size_t)size.x * size.y * size.z, n_done = 0;
+  for (size_t i = 0; i < n; i++) start(i, size);
+  while (n_done < n) {
+    bool moved = false;
+    for (size_t i = 0; i < n; i++) {
+      now = reverse ? n - 1 - i : i;
+      fibre &f = fibres[now];
+      if (f.state != RUNS) continue;
+      moved = true;
+      cuda_on_cpu_kernel::here.thread = f.index;
+      cuda_on_cpu_kernel::here.lane = (unsigned)(now % WARP);
+      swapcontext(&scheduler, &f.context);
+      n_done += f.state == DONE;
+    }
+    for (size_t w = 0; w < n; w += WARP) moved |= release(w, w + WARP < n ? w + WARP : n, AT_SHUFFLE);
+    moved |= release(0, n, AT_BARRIER);
+    if (!moved && n_done < n) misuse("threads wait for each other at barriers forever");
+  }
+}
+
+extern "C" char __start_cuda_shared[] __attribute__((weak));   /* the linker's names for the section's ends */
+extern "C" char __stop_cuda_shared[] __attribute__((weak));
+
+void run_grid(dim3 grid, dim3 size, std::function<void()> work)
+{
+  opening open;
+  auto &here = cuda_on_cpu_kernel::here;
+  bool reverse = false;
+  body = &work;
+  fibres.resize(1024);
+  here.grid_dim = grid;
+  here.block_dim = size;
+  for (unsigned z = 0; z < grid.z; z++)
+    for (unsigned y = 0; y < grid.y; y++)
+      for (unsigned x = 0; x < grid.x; x++) {
+        here.block = dim3(x, y, z);
+        memset(__start_cuda_shared, POISON, (size_t)(__stop_cuda_shared - __start_cuda_shared));
+        run_block(size, reverse);
+        reverse = !reverse;
+      }
+}
+
+}
+
+/* ---- the language of kernels ----------------------------------------------------------------------------------------------------- */
+
+void cuda_on_cpu_kernel::wait_for_block(int line) { wait(AT_BARRIER, line); }
+
+uint64_t cuda_on_cpu_kernel::exchange(uint64_t mine, unsigned lane, int line)
+{
+  size_t me = now;
+  fibres[me].given = mine;
+  wait(AT_SHUFFLE, line);
+  uint64_t value = fibres[me / WARP * WARP + lane].given;
+  wait(AT_SHUFFLE, line);         /* nobody gives anew before all have taken */
+  return value;
+}
+
+void cuda_on_cpu_kernel::check_argument(const void *argument, size_t bytes)
+{
+  for (size_t at = 0; at + sizeof(uintptr_t) <= bytes; at += sizeof(uintptr_t)) {
+    uintptr_t word;
+    memcpy(&word, (const char *)argument + at, sizeof word);
+    if (!on_gpu((void *)word, 0) && on_host(word)) misuse("a kernel is given a pointer to memory of the host");
+  }
+}
+
+void cuda_on_cpu_kernel::submit(dim3 grid, dim3 size, cudaStream_t stream, std::function<void()> work)
+{
+  size_t n = (size_t)size.x * size.y * size.z;
+  cuda_on_cpu.n_launch++;
+  if (fails()) last_error = cudaErrorLaunchFailure;
+  else if (n < 1 || n > 1024 || grid.x < 1 || grid.x > 0x7fffffffu || grid.y < 1 || grid.y > 65535 || grid.z < 1 || grid.z > 65535) last_error = cudaErrorInvalidConfiguration;
+  else enqueue(stream, [=] { run_grid(grid, size, work); });
+}
+
+/* ---- the runtime's functions ------------------------------------------------------------------------------------------------------ */
+
+#define CUDA_ON_CPU_CASE(name, number, text) case name: return WANTED(name, text);
+#define WANTED(name, text) #name
+const char *cudaGetErrorName(cudaError_t error)
+{
+  switch (error) { CUDA_ON_CPU_ERRORS(CUDA_ON_CPU_CASE) default: return "cudaErrorUnknown"; }
+}
+#undef WANTED
+#define WANTED(name, text) text
+const char *cudaGetErrorString(cudaError_t error)
+{
+  switch (error) { CUDA_ON_CPU_ERRORS(CUDA_ON_CPU_CASE) default: return "unknown error"; }
+}
+
+cudaError_t cudaGetLastError(void)
+{
+  cudaError_t error = last_error;
+  last_error = cudaSuccess;
+  return error;
+}
+
+cudaError_t cudaGetDeviceCount(int *n)
+{
+  *n = 0;
+  if (fails()) return fail(cudaErrorUnknown);
+  if (!cuda_on_cpu.n_gpu) return fail(cudaErrorInsufficientDriver);
+  *n = cuda_on_cpu.n_gpu;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, int device)
+{
+  if (fails()) return fail(cudaErrorUnknown);
+  if (device < 0 || device >= cuda_on_cpu.n_gpu) return fail(cudaErrorInvalidDevice);
+  if (attribute == cudaDevAttrComputeMode) *value = cuda_on_cpu.prohibited[device] ? cudaComputeModeProhibited : cudaComputeModeDefault;
+  else *value = cuda_on_cpu.capability[device];
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int device)
+{
+  if (fails()) return fail(cudaErrorUnknown);
+  if (device < 0 || device >= cuda_on_cpu.n_gpu) return fail(cudaErrorInvalidDevice);
+  snprintf(properties->name, sizeof properties->name, "stand-in GPU %d", device);
+  properties->totalGlobalMem = cuda_on_cpu.memory;
+  return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device)
+{
+  if (fails()) return fail(cudaErrorDevicesUnavailable);
+  if (device < 0 || device >= cuda_on_cpu.n_gpu) return fail(cudaErrorInvalidDevice);
+  if (device != current && !gpu_memory.empty()) misuse("another GPU is chosen while the first still holds memory");
+  current = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t *available, size_t *total)
+{
+  if (fails()) return fail(cudaErrorUnknown);
+  *available = cuda_on_cpu.memory - used;
+  *total = cuda_on_cpu.memory;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void **pointer, size_t bytes)
+{
+  size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (bytes + 15) / 16 * 16, mapped = (room + page - 1) / page * page;
+  if (fails() || used + bytes > cuda_on_cpu.memory) return fail(cudaErrorMemoryAllocation);
+  char *map = (char *)mmap(nullptr, mapped + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (map == MAP_FAILED) misuse("no memory for the GPU's memory");
+  char *first = map + mapped - room;
+  mprotect(map, mapped, PROT_READ | PROT_WRITE);
+  memset(map, RIM, mapped);
+  memset(first, POISON, bytes);
+  mprotect(map, mapped, PROT_NONE);
+  gpu_memory[first] = { map, mapped, bytes };
+  used += bytes;
+  cuda_on_cpu.n_live++;
+  *pointer = first;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *pointer)
+{
+  if (!pointer) return cudaSuccess;
+  for (auto stream : streams) finish(stream);
+  auto m = gpu_memory.find((char *)pointer);
+  if (m == gpu_memory.end()) misuse("cudaFree of what cudaMalloc did not give");
+  block b = m->second;
+  mprotect(b.map, b.mapped, PROT_READ);
+  for (char *p = b.map; p < b.map + b.mapped; p++)
+    if ((p < m->first || p >= m->first + b.bytes) && (unsigned char)*p != RIM) misuse("something was written beside an allocation on the GPU");
+  munmap(b.map, b.mapped + (size_t)sysconf(_SC_PAGESIZE));
+  used -= b.bytes;
+  gpu_memory.erase(m);
+  cuda_on_cpu.n_live--;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocHost(void **pointer, size_t bytes)
+{
+  if (fails()) return fail(cudaErrorMemoryAllocation);
+  *pointer = malloc(bytes);
+  if (!*pointer) misuse("no memory for page-locked memory");
+  memset(*pointer, POISON, bytes);
+  locked_memory[(char *)*pointer] = bytes;
+  cuda_on_cpu.n_live++;
+  return cudaSuccess;
+}
+
+cudaError_t cudaFreeHost(void *pointer)
+{
+  if (!pointer) return cudaSuccess;
+  for (auto stream : streams) finish(stream);
+  if (!locked_memory.erase((char *)pointer)) misuse("cudaFreeHost of what cudaMallocHost did not give");
+  free(pointer);
+  cuda_on_cpu.n_live--;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind)
+{
+  if (fails()) return fail(cudaErrorUnknown);
+  check_copy(to, from, bytes, kind, false);
+  opening open;
+  memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
+{
+  if (fails()) return fail(cudaErrorUnknown);
+  check_copy(to, from, bytes, kind, true);
+  enqueue(stream, [=] {
+    opening open;
+    memcpy(to, from, bytes);
+  });
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
+{
+  if (fails()) return fail(cudaErrorMemoryAllocation);
+  if (flags != cudaStreamNonBlocking) misuse("a stream that waits for the default stream");
+  *stream = new cuda_on_cpu_stream;
+  streams.push_back(*stream);
+  cuda_on_cpu.n_live++;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream)
+{
+  if (fails()) return fail(cudaErrorIllegalAddress);
+  finish(stream);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream)
+{
+  finish(stream);
+  for (auto s = streams.begin(); s != streams.end(); ++s)
+    if (*s == stream) {
+      streams.erase(s);
+      delete stream;
+      cuda_on_cpu.n_live--;
+      return cudaSuccess;
+    }
+  misuse("cudaStreamDestroy of what is no stream");
+}
