@@ -7,8 +7,8 @@
  *   3. a channel is right of its blue edge + the whole interval between, if there is one + left of its red edge.
  * The search for i is the costly part: where a block of 16 edges meets knots
  * whose spacing is even to 2 % over the block (and no coarser than four channels, so that right = whole - left loses nothing), i is arithmetic, and what belongs to eight edges is fetched by 16-byte loads and
- * transpositions instead of slow gathers.  An edge within 2 % of a knot may be given to the neighbouring interval, whose cubic then reaches
- * over the knot: the two agree there in value, slope and curvature, and the integrals to 0.02^4/24 of the jump in the third derivative.
+ * transpositions instead of slow gathers.  An edge near a knot that arithmetic gave to the wrong
+ * side of it is set right.
  * Where the spacing is even to 1e-6, the place in the interval is arithmetic too.
  * Other blocks (where a library's sampling changes) take the plain search, edge by edge.
  *
@@ -120,6 +120,17 @@ INLINE void places(const double *edge, double per_doppler, const struct cubix_fa
   memcpy(width, &h, sizeof h);
 }
 
+/* An edge that was given to the interval before or after its own. */
+INLINE void next_door(const struct cubix_fast_knot *knot, double x, int *index, float *place, float *width)
+{
+  int i = *index;
+  while (i > 0 && knot[i].at > x) i--;
+  while (knot[i + 1].at <= x) i++;
+  *index = i;
+  *place = (float)((x - knot[i].at) / (knot[i + 1].at - knot[i].at));
+  *width = knot[i].h;
+}
+
 /* Sweep 2, a block of 16 edges on evenly spaced knots from i0 on. */
 INLINE void block_even(const struct cubix_fast *fast, const double *edge, double per_doppler, int i0, const struct cubix_fast_scratch *s, int k)
 {
@@ -136,7 +147,11 @@ INLINE void block_even(const struct cubix_fast *fast, const double *edge, double
     if (fast->exact[i0]) {
       v4f part = __builtin_convertvector(p - __builtin_convertvector(whole, v4d), v4f);
       memcpy(place + q, &part, sizeof part);
-    } else places(edge + q, per_doppler, fast->knot, index + q, place + q, width + q);
+    } else {
+      places(edge + q, per_doppler, fast->knot, index + q, place + q, width + q);
+      for (int r = q; r < q + 4; r++)
+        if (!(place[r] >= 0 && place[r] < 1)) next_door(fast->knot, edge[r] * per_doppler, index + r, place + r, width + r);
+    }
   }
   if (fast->exact[i0])
     for (int q = 0; q < BLOCK; q++) width[q] = fast->knot[i0].h;
@@ -214,7 +229,7 @@ INLINE float channel_rest(const struct cubix_fast *fast, const struct cubix_fast
   if (i1 != i0) return sum;
   const struct cubix_fast_knot *knot = fast->knot + i0;
   double per_h = 1 / (knot[1].at - knot->at), u0 = (fast->view->edge[k] * per_doppler - knot->at) * per_h, u1 = (fast->view->edge[k + 1] * per_doppler - knot->at) * per_h;
-  u0 = u0 < 0 ? 0 : u0 > 1 ? 1 : u0;
+  u0 = u0 < 0 ? 0 : u0 > 1 ? 1 : u0;                       /* beyond the library's ends there is nothing */
   u1 = u1 < 0 ? 0 : u1 > 1 ? 1 : u1;
   return cubix_piece(s->pair + 2 * (size_t)i0, knot->h, (float)u0, (float)u1);
 }
