@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import assert_close, galaxy, local_level
+from harness import COSMO, assert_close, galaxy, local_level, stars
+from oracle import cosmology
 from oracle import cube as oracle
 
 N_STAR = 300
@@ -76,6 +77,21 @@ def test_the_cases_are_what_they_say():
     broader = 1.05 * mixed_lsf(lam) > inst(1.05 * lam)
     assert broader.any() and not broader.all()
     assert (np.abs(galaxy(N_STAR, seed=5, radius=1.6)["pos"]) > 3.5).any()                 # some stars are outside the field
+
+
+@pytest.mark.parametrize("kind", ["uniform", "log", "mixed"])
+@pytest.mark.parametrize("semantic", ["spline", "linear"])
+def test_every_velocity(bench, kind, semantic):
+    """Channel edges fall anywhere between the library's points, and within rounding of one: 400 velocities, a spaxel each, float32 against float64."""
+    bench.instrument(20, 20, 1.0, lam=(5000.0, 5199.0, 1.25))
+    bench.ssp(kind)
+    kpc = cosmology.scene(0.05, *COSMO)[1]
+    rng = np.random.default_rng(6)
+    bench.particles(stars(*[((i - 9.5) * kpc, (j - 9.5) * kpc, 0, 0, 0, v, 1e6, 4.0, 0.02) for (i, j), v in zip(np.ndindex(20, 20), rng.uniform(-900, 900, 400))]))
+    par = dict(Redshift=0.05, TemplateSemantic=semantic, Centre=(0.0, 0.0, 0.0), SystemicVelocity="none")
+    want = bench.cube("cubix64", **par)["DATA"]
+    assert (want.min(axis=0) > 0).all()
+    assert_close(bench.cube("cubix", **par)["DATA"], want, 2e-6, local_level(want))
 
 
 def test_psf_from_a_fits_image(bench):
