@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import galaxy, run, write_parameters, write_particles, write_ssp, write_tng
+from harness import galaxy, run, write_particles, write_tng
 
 RANKS = pytest.mark.parametrize("ranks", [1, 4])
 PARAMETER, INPUT, OUTPUT = 2, 3, 4
