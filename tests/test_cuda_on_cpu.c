@@ -240,7 +240,7 @@ static void test_adds(void)
   cubix_model_free(mod);
 }
 
-/* One opened processor paints again, with the same and with another model. */
+/* One opened processor paints again: with the same model, with another, and after a failure, of which nothing stays behind. */
 static void test_again(void)
 {
   struct cubix_instrument ins = an_instrument(0, 4700, 2, 40);
@@ -258,6 +258,25 @@ static void test_again(void)
     cubix_cube_free(cpu);
     cubix_cube_free(cuda);
   }
+  struct cubix_slab *others = a_slab(400, 0);
+  struct cubix_placement placement = { 0 }, others_placement = { 0 };
+  struct cubix_cube *cpu = NULL, *broken = NULL, *cuda = NULL;
+  CHECK(paint(CPU, &ins, mod[1], slab, 0, &cpu) == CUBIX_OK);
+  CHECK(cubix_placement_build(&placement, &mod[1]->view, slab) == CUBIX_OK && cubix_placement_build(&others_placement, &mod[1]->view, others) == CUBIX_OK);
+  CHECK(cubix_cube_init(&broken, &ins) == CUBIX_OK && cubix_cube_init(&cuda, &ins) == CUBIX_OK);
+  cuda_on_cpu.n_call = 0;
+  cuda_on_cpu.fail_at = 10;                /* the first chunk is on its way, the second half */
+  CHECK(dev->ops->paint(dev, others, &others_placement, broken) == CUBIX_EDEVICE);
+  cuda_on_cpu.fail_at = 0;
+  cubix_error_clear();
+  CHECK(dev->ops->paint(dev, slab, &placement, cuda) == CUBIX_OK);
+  CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
+  cubix_cube_free(cpu);
+  cubix_cube_free(broken);
+  cubix_cube_free(cuda);
+  cubix_placement_free(&placement);
+  cubix_placement_free(&others_placement);
+  cubix_slab_free(others);
   cubix_device_close(dev);
   CHECK(cuda_on_cpu.n_live == 0);
   cubix_slab_free(slab);
