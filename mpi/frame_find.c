@@ -19,6 +19,12 @@
 struct sphere {                   /* what the sums below look at */
   const struct cubix_slab *slab;
   double centre[3], velocity[3], radius;
+};
+
+struct body {                     /* the stars within AlignRadius, and the axes found so far */
+  size_t n;
+  double *place;                  /* [n][4] position relative to the centre [kpc], present mass [Msun] */
+  double radius, heaviest;
   double axis[3][3], p, q;        /* body axes in rows, and their ratios */
 };
 
@@ -56,28 +62,27 @@ static void spin(double *t, const void *host, size_t i)
   for (int c = 0; c < 3; c++) t[c] *= m;
 }
 
-static void reduced_tensor(double *t, const void *host, size_t i)       /* xx yy zz xy xz yz in the file's axes */
+static void reduced_tensor(double *t, const void *host, size_t i)       /* xx yy zz xy xz yz in the file's axes, 1 */
 {
-  const struct sphere *s = host;
-  double r[3];
-  relative(r, s, i);
-  double a = dot(r, s->axis[0]), b = dot(r, s->axis[1]) / s->p, c = dot(r, s->axis[2]) / s->q, r2 = a * a + b * b + c * c;
-  double m = r2 > 0 && r2 <= s->radius * s->radius ? s->slab->mass_now[i] / r2 : 0;
+  const struct body *body = host;
+  const double *r = body->place + 4 * i;
+  double a = dot(r, body->axis[0]), b = dot(r, body->axis[1]) / body->p, c = dot(r, body->axis[2]) / body->q, r2 = a * a + b * b + c * c;
+  int inside = r2 > 0 && r2 <= body->radius * body->radius;
+  double m = inside ? r[3] / r2 : 0;
   t[0] = m * r[0] * r[0];
   t[1] = m * r[1] * r[1];
   t[2] = m * r[2] * r[2];
   t[3] = m * r[0] * r[1];
   t[4] = m * r[0] * r[2];
   t[5] = m * r[1] * r[2];
+  t[6] = inside;
 }
 
 static void skewness(double *t, const void *host, size_t i)
 {
-  const struct sphere *s = host;
-  double r[3];
-  int inside = relative(r, s, i) <= s->radius;
-  double x = dot(r, s->axis[0]);
-  t[0] = inside ? s->slab->mass_now[i] * x * x * x : 0;
+  const struct body *body = host;
+  double x = dot(body->place + 4 * i, body->axis[0]);
+  t[0] = body->place[4 * i + 3] * x * x * x;
 }
 
 /* The periodic image of every star that is nearest to the centre. */
@@ -97,14 +102,14 @@ static int shrinking_sphere(double centre[3], const struct cubix_slab *slab)
     for (size_t i = 0; i < slab->n; i++) least_of_mine = fmin(least_of_mine, slab->position[3 * i + c]);
     s.centre[c] = cubix_mpi_min(least_of_mine);
   }
-  cubix_mpi_sum_exact(t, 5, slab->n, mass_and_moment, &s);
+  cubix_mpi_sum_exact(t, 5, slab->n, mass_and_moment, &s, NULL);
   CUBIX_CHECK(t[0] > 0, CUBIX_EINPUT, "all %lld stars have mass zero: there is no centre of mass; give Centre as three numbers", (long long)slab->n_total);
   for (int c = 0; c < 3; c++) s.centre[c] += t[1 + c] / t[0];
   for (size_t i = 0; i < slab->n; i++) farthest = fmax(farthest, relative(r, &s, i));
   s.radius = cubix_mpi_max(farthest);
   for (;;) {
     s.radius *= 0.9;
-    cubix_mpi_sum_exact(t, 5, slab->n, mass_and_moment, &s);
+    cubix_mpi_sum_exact(t, 5, slab->n, mass_and_moment, &s, NULL);
     if (t[4] < least || !(t[0] > 0) || !(s.radius > 0)) break;
     for (int c = 0; c < 3; c++) s.centre[c] += t[1 + c] / t[0];
   }
@@ -231,69 +236,134 @@ done:
   return status;
 }
 
-static const double FLATTEST = 1e-4;   /* a sheet of stars still has a finite r_e */
-
-static int iterate_inertia(struct sphere *s)
+/* The stars within AlignRadius.  r_e is never below r, so that no other star counts in any round. */
+static int gather_body(struct body *body, const struct sphere *s)
 {
   int status = CUBIX_OK;
+  double r[3], heaviest = 0;
+  size_t n = 0;
+  for (size_t i = 0; i < s->slab->n; i++) n += relative(r, s, i) <= s->radius;
+  body->place = cubix_alloc(n, 4 * sizeof *body->place);
+  CUBIX_TRY(cubix_mpi_agree(body->place ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", 32 * n)));
+  for (size_t i = 0; i < s->slab->n; i++) {
+    if (!(relative(r, s, i) <= s->radius)) continue;
+    double *place = body->place + 4 * body->n++;
+    memcpy(place, r, sizeof r);
+    place[3] = s->slab->mass_now[i];
+    heaviest = fmax(heaviest, place[3]);
+  }
+  body->radius = s->radius;
+  body->heaviest = cubix_mpi_max(heaviest);
+done:
+  return status;
+}
+
+/* One round: the tensor (each term is at most the star's mass, as p and q are at most 1) and the number of stars in it. */
+static void sum_tensor(double t[7], const struct body *body)
+{
+  double largest[7] = { body->heaviest, body->heaviest, body->heaviest, body->heaviest, body->heaviest, body->heaviest, 1 };
+  cubix_mpi_sum_exact(t, 7, body->n, reduced_tensor, body, largest);
+}
+
+/* Iterate the axes; where the body shrinks to nothing (few stars, a sheet), keep those of the first round and say so. */
+static int iterate_inertia(struct body *body)
+{
+  int status = CUBIX_OK;
+  struct body first = *body;
+  double first_count = 0;
   for (int round = 0; round < 200; round++) {
-    double t[6], e[3], p = s->p, q = s->q;
-    cubix_mpi_sum_exact(t, 6, s->slab->n, reduced_tensor, s);
-    CUBIX_CHECK(t[0] + t[1] + t[2] > 0, CUBIX_EUSAGE, "no star with mass within %g kpc of the centre: the disc cannot be found; check Centre and AlignRadius", s->radius);
-    CUBIX_TRY(eigen(s->axis, e, t));
-    s->p = fmax(sqrt(fmax(e[1] / e[0], 0)), FLATTEST);
-    s->q = fmax(sqrt(fmax(e[2] / e[0], 0)), FLATTEST);
-    if (fabs(s->p - p) < 1e-10 && fabs(s->q - q) < 1e-10) break;
+    double t[7], e[3], p = body->p, q = body->q;
+    sum_tensor(t, body);
+    CUBIX_CHECK(round || t[0] + t[1] + t[2] > 0, CUBIX_EUSAGE, "no star with mass within %g kpc of the centre: the disc cannot be found; check Centre and AlignRadius", body->radius);
+    int lost = t[6] < 20 || t[6] < 0.3 * first_count;
+    if (!lost) {
+      CUBIX_TRY(eigen(body->axis, e, t));
+      lost = !(e[2] > 1e-12 * e[0]);
+    }
+    if (lost && round) {
+      *body = first;
+      cubix_log(CUBIX_LOG_WARNING, "AlignWith inertia: the tensor shrinks to nothing after %d rounds (%.0f stars within %g kpc at first): "
+                "the axes are those of the first round; AlignWith angularmomentum may be the better choice", round, first_count, body->radius);
+      break;
+    }
+    if (lost) {
+      CUBIX_TRY(eigen(body->axis, e, t));
+      cubix_log(CUBIX_LOG_WARNING, "AlignWith inertia: %.0f stars within %g kpc are too few or too flat for a shape; AlignWith angularmomentum may be the better choice", t[6], body->radius);
+      break;
+    }
+    body->p = sqrt(e[1] / e[0]);
+    body->q = sqrt(e[2] / e[0]);
+    if (!round) {
+      first = *body;
+      first_count = t[6];
+    }
+    if (fabs(body->p - p) < 1e-10 && fabs(body->q - q) < 1e-10) break;
   }
 done:
   return status;
 }
 
 /* Rows 0 and 2 of axis for a spin direction: e3 along it, e1 the longest axis perpendicular to it. */
-static int axes_from_spin(struct sphere *s, const double l[3])
+static int axes_from_spin(struct body *body, const double l[3])
 {
   int status = CUBIX_OK;
-  double t[6], e[3], length = sqrt(dot(l, l)), m[3][3], e3[3];
-  CUBIX_CHECK(length > 0, CUBIX_EUSAGE, "the stars within %g kpc have no angular momentum: use AlignWith inertia", s->radius);
+  double t[7], e[3], length = sqrt(dot(l, l)), m[3][3], e3[3];
+  CUBIX_CHECK(length > 0, CUBIX_EUSAGE, "the stars within %g kpc have no angular momentum: use AlignWith inertia", body->radius);
   for (int c = 0; c < 3; c++) e3[c] = l[c] / length;
-  cubix_mpi_sum_exact(t, 6, s->slab->n, reduced_tensor, s);
+  sum_tensor(t, body);
   double full[3][3] = { { t[0], t[3], t[4] }, { t[3], t[1], t[5] }, { t[4], t[5], t[2] } }, me[3], eme;
   for (int c = 0; c < 3; c++) me[c] = dot(full[c], e3);
   eme = dot(me, e3);
   for (int i = 0; i < 3; i++)          /* (1 - e3 e3) M (1 - e3 e3) */
     for (int j = 0; j < 3; j++) m[i][j] = full[i][j] - e3[i] * me[j] - me[i] * e3[j] + eme * e3[i] * e3[j];
   double flat[6] = { m[0][0], m[1][1], m[2][2], m[0][1], m[0][2], m[1][2] };
-  CUBIX_TRY(eigen(s->axis, e, flat));
-  memcpy(s->axis[2], e3, sizeof e3);
+  CUBIX_TRY(eigen(body->axis, e, flat));
+  memcpy(body->axis[2], e3, sizeof e3);
 done:
   return status;
 }
 
 /* Rows e1 (long), e2, e3 (spin side of the short axis): a proper rotation from the file's axes to the body's. */
-static int find_body(double body[3][3], struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_slab *slab)
+static int find_body(double axes[3][3], struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   double l[3], skew;
-  struct sphere s = { .slab = slab, .radius = par->AlignRadius, .axis = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }, .p = 1, .q = 1 };
+  struct sphere s = { .slab = slab, .radius = par->AlignRadius };
+  struct body body = { .axis = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }, .p = 1, .q = 1 };
   memcpy(s.centre, frame->centre, sizeof s.centre);
   memcpy(s.velocity, frame->velocity, sizeof s.velocity);
   if (!(s.radius > 0)) CUBIX_TRY(half_mass_radius(&s.radius, &s));
-  cubix_mpi_sum_exact(l, 3, slab->n, spin, &s);
-  if (!strcmp(par->AlignWith, "inertia")) CUBIX_TRY(iterate_inertia(&s));
-  else CUBIX_TRY(axes_from_spin(&s, l));
-  frame->align_radius = s.radius;
-  frame->axis_p = s.p;
-  frame->axis_q = s.q;
-  double up = dot(l, s.axis[2]) < 0 ? -1 : 1;
-  cubix_mpi_sum_exact(&skew, 1, slab->n, skewness, &s);
-  double along = skew < 0 ? -1 : 1;
+  CUBIX_TRY(gather_body(&body, &s));
+  cubix_mpi_sum_exact(l, 3, slab->n, spin, &s, NULL);
+  if (!strcmp(par->AlignWith, "inertia")) CUBIX_TRY(iterate_inertia(&body));
+  else CUBIX_TRY(axes_from_spin(&body, l));
+  frame->align_radius = body.radius;
+  frame->axis_p = body.p;
+  frame->axis_q = body.q;
+  cubix_mpi_sum_exact(&skew, 1, body.n, skewness, &body, NULL);
+  double up = dot(l, body.axis[2]) < 0 ? -1 : 1, along = skew < 0 ? -1 : 1;
   for (int c = 0; c < 3; c++) {
-    body[0][c] = along * s.axis[0][c];
-    body[2][c] = up * s.axis[2][c];
+    axes[0][c] = along * body.axis[0][c];
+    axes[2][c] = up * body.axis[2][c];
   }
-  cross(body[1], body[2], body[0]);
+  cross(axes[1], axes[2], axes[0]);
 done:
+  free(body.place);
   return status;
+}
+
+/* A parameter that was given but has no say in this Orientation is a mistake that nobody would see. */
+static void warn_of_idle(const struct cubix_params *par)
+{
+  static const struct { const char *name, *used_by; } row[] = {
+    { "Alpha", "angles" }, { "Beta", "angles" }, { "Gamma", "angles" }, { "Inclination", "inclined" }, { "PositionAngle", "faceon edgeon inclined" },
+    { "AlignWith", "faceon edgeon inclined" }, { "AlignRadius", "faceon edgeon inclined" },
+  };
+  for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+    const char *origin = cubix_params_origin(par, row[i].name);
+    if (strcmp(origin, "default") && !strstr(row[i].used_by, par->Orientation))
+      cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect with Orientation %s; it belongs to Orientation %s", row[i].name, origin, par->Orientation, row[i].used_by);
+  }
 }
 
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab)
@@ -302,6 +372,7 @@ int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *p
   double body[3][3];
   memset(frame, 0, sizeof *frame);
   frame->axis_p = frame->axis_q = 1;
+  warn_of_idle(par);
   CUBIX_TRY(find_centre(frame->centre, par, slab));
   CUBIX_TRY(select_radius(par, slab, frame->centre));
   CUBIX_TRY(find_velocity(frame->velocity, par, slab, frame->centre));

@@ -13,17 +13,24 @@
 #include "error.h"
 #include "reduce_exact.h"
 
-void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_term *term, const void *host)
+static void find_largest(double *largest, int n_c, size_t n, cubix_term *term, const void *host)
 {
-  double largest[CUBIX_MAX_TERM] = { 0 }, scale[CUBIX_MAX_TERM];
-  int64_t q[2 * CUBIX_MAX_TERM] = { 0 };
-#pragma omp parallel for schedule(static) reduction(max : largest[:CUBIX_MAX_TERM])
+  double of_mine[CUBIX_MAX_TERM] = { 0 };
+#pragma omp parallel for schedule(static) reduction(max : of_mine[:CUBIX_MAX_TERM])
   for (size_t i = 0; i < n; i++) {
     double t[CUBIX_MAX_TERM];
     term(t, host, i);
-    for (int c = 0; c < n_c; c++) largest[c] = fmax(largest[c], fabs(t[c]));
+    for (int c = 0; c < n_c; c++) of_mine[c] = fmax(of_mine[c], fabs(t[c]));
   }
-  MPI_Allreduce(MPI_IN_PLACE, largest, n_c, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Allreduce(of_mine, largest, n_c, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+}
+
+void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_term *term, const void *host, const double *bound)
+{
+  double largest[CUBIX_MAX_TERM] = { 0 }, scale[CUBIX_MAX_TERM];
+  int64_t q[2 * CUBIX_MAX_TERM] = { 0 };
+  if (bound) memcpy(largest, bound, sizeof *bound * (size_t)n_c);
+  else find_largest(largest, n_c, n, term, host);
   for (int c = 0; c < n_c; c++) {
     int exponent;
     frexp(largest[c], &exponent);                         /* largest < 2^exponent */

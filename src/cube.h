@@ -8,6 +8,7 @@
 #include "physics/hd.h"
 
 struct cubix_instrument;
+struct cubix_params;
 
 /* Sums per spaxel of the field (no margin); weights: M mass formed, L light in the band (doc/math.md section 8). */
 enum cubix_map {
@@ -39,6 +40,8 @@ struct cubix_cube {
 
 /** An empty cube with the instrument's field and margin.  Local.  @param[out] cube owned by the caller */
 int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
+/** After the sum: refuse a field without a single star in it.  Local.  Errors: CUBIX_EUSAGE. */
+int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
 void cubix_cube_free(struct cubix_cube *cube);
 
 #endif

@@ -37,6 +37,18 @@ void cubix_error_frame(const char *func, const char *file, int line)
   snprintf(trace + used, sizeof trace - used, "  %s (%s:%d)\n", func, base ? base + 1 : file, line);
 }
 
+void cubix_error_about(const char *fmt, ...)
+{
+  char rest[sizeof message];
+  va_list ap;
+  memcpy(rest, message, sizeof rest);
+  va_start(ap, fmt);
+  vsnprintf(message, sizeof message, fmt, ap);
+  va_end(ap);
+  size_t used = strlen(message);
+  snprintf(message + used, sizeof message - used, ": %s", rest);
+}
+
 const char *cubix_error_message(void) { return message; }
 const char *cubix_error_trace(void) { return trace; }
 void cubix_error_clear(void) { message[0] = trace[0] = '\0'; }

@@ -52,6 +52,8 @@ void cubix_error_frame(const char *func, const char *file, int line);
 /** The message ("" without an error) and the trace, a frame a line.  Local, borrowed until the next error. */
 const char *cubix_error_message(void);
 const char *cubix_error_trace(void);
+/** Put what the error is about (a parameter and its place) before its message.  Local. */
+void cubix_error_about(const char *fmt, ...) CUBIX_PRINTF(1, 2);
 /** Forget the error.  Local. */
 void cubix_error_clear(void);
 /** Exit status of a program that ends with this status: 0 done, 1 computing, 2 parameters, 3 input, 4 output.  Local. */

@@ -241,7 +241,9 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   struct cubix_instrument_file file = { 0 };
 
   *out = NULL;
-  CUBIX_TRY(cubix_instrument_file_read(&file, par->Instrument, noise != CUBIX_NOISE_NONE));
+  status = cubix_instrument_file_read(&file, par->Instrument, noise != CUBIX_NOISE_NONE);
+  if (status == CUBIX_EUSAGE) cubix_error_about("Instrument = %s (%s)", par->Instrument, cubix_params_origin(par, "Instrument"));
+  CUBIX_TRY(status);
   CUBIX_ALLOC(ins, 1);
   CUBIX_TRY(copy_text(ins->name, sizeof ins->name, file.instrument_name, "instrument.name", file.path));
   CUBIX_TRY(copy_text(ins->file, sizeof ins->file, file.path, "the path", file.path));

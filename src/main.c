@@ -49,6 +49,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("cube",       cubix_cube_init(&cube, ins));
   CUBIX_STAGE("paint",      cubix_cube_paint(cube, mod, slab, dev));
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube));
+  CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   cubix_mpi_take_cores();
   CUBIX_STAGE("psf",        root ? cubix_psf_apply(ins, cube) : CUBIX_OK);
   CUBIX_STAGE("noise",      root ? cubix_noise_init(&noise, par, ins, cube, pow(10, par->FluxUnit)) : CUBIX_OK);

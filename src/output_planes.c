@@ -2,7 +2,7 @@
  *
  * In memory a spaxel's channels lie side by side, since that is how stars are painted and spectra are made; files hold an image per channel.
  * The turn is made for blocks of channels of some megabytes, so that no second cube ever exists.  Sixteen floats of a spaxel are one cache
- * line: a tile of 16 channels reads every line once and writes 16 streams.
+ * line: 16 channels of 64 spaxels are read line by line and written in runs of 256 bytes.
  *
  * What the planes hold, F being the noise-free flux of the cube in memory:
  *   DATA       F + noise drawn for this voxel (F itself with Noise none)
@@ -13,14 +13,14 @@
  * threads, block sizes and kinds of file all see the same numbers.  A value that is not finite is an error, never written.           */
 #include "output_parts.h"
 
-#include <math.h>
+#include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "error.h"
 #include "log.h"
 
-enum { TILE = 16, BLOCK_BYTES = 8 << 20 };
+enum { TILE = 16, STRIP = 64, BLOCK_BYTES = 8 << 20 };
 
 const struct cubix_dq_bit cubix_dq_bits[4] = {
   { CUBIX_DQ_OUTSIDE,   "DQBIT1", "1: outside the aperture" },
@@ -77,11 +77,10 @@ static int32_t channel_bits(const struct cubix_result *result, int k)
   return (mod->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) | (broad ? CUBIX_DQ_BROAD : 0);
 }
 
+/* DATA or STAT with noise. */
 static double voxel_value(const struct cubix_noise *noise, enum cubix_plane plane, int k, double flux, uint64_t voxel)
 {
-  if (plane == CUBIX_PLANE_STAT) return noise->kind == CUBIX_NOISE_NONE ? 0. : cubix_noise_variance(noise, k, flux);
-  if (plane == CUBIX_PLANE_DATA && noise->kind != CUBIX_NOISE_NONE) return flux + cubix_noise_draw(noise, k, flux, voxel);
-  return flux;
+  return plane == CUBIX_PLANE_STAT ? cubix_noise_variance(noise, k, flux) : flux + cubix_noise_draw(noise, k, flux, voxel);
 }
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------------ */
@@ -95,20 +94,21 @@ static void block_bits(const struct cubix_result *result, const int32_t *bits, i
   }
 }
 
-/* One row of the field in up to TILE channels.  @return 0 where a value is not finite */
-static int tile_fill(const struct cubix_result *result, enum cubix_plane plane, const int32_t *bits, int k0, int n_k, int j, cubix_real *out)
+/* Up to STRIP spaxels in up to TILE channels: read along the cube's rows, written along the image's.  @return 0 where a value is not finite */
+static int strip_fill(const struct cubix_result *result, enum cubix_plane plane, const int32_t *bits, int k0, int n_k, size_t s0, size_t n_s, cubix_real *out)
 {
   const struct cubix_cube *cube = result->cube;
-  size_t n_x = (size_t)cube->n_x, n_xy = (size_t)cube->n_y * n_x, row = (size_t)j * n_x;
-  int finite = 1;
-  for (size_t s = row; s < row + n_x; s++) {
-    const cubix_real *flux = cube->flux + s * (size_t)cube->n_lambda + (size_t)k0;
-    int outside = bits[s] & CUBIX_DQ_OUTSIDE;
-    for (int k = 0; k < n_k; k++) {
-      uint64_t voxel = (uint64_t)(k0 + k) * n_xy + s;
-      cubix_real value = outside ? 0 : (cubix_real)voxel_value(result->noise, plane, k0 + k, (double)flux[k], voxel);
-      finite &= !!isfinite(value);
-      out[(size_t)k * n_xy + s] = value;
+  const struct cubix_noise *noise = result->noise;
+  size_t n_lambda = (size_t)cube->n_lambda, n_xy = (size_t)cube->n_y * (size_t)cube->n_x;
+  int noisy = noise->kind != CUBIX_NOISE_NONE && plane != CUBIX_PLANE_NOISEFREE, empty = plane == CUBIX_PLANE_STAT && !noisy, finite = 1;
+  cubix_real largest = sizeof(cubix_real) == sizeof(double) ? (cubix_real)DBL_MAX : (cubix_real)FLT_MAX;
+  for (int k = 0; k < n_k; k++) {
+    const cubix_real *flux = cube->flux + s0 * n_lambda + (size_t)(k0 + k);
+    for (size_t s = 0; s < n_s; s++) {
+      cubix_real value = empty || bits[s0 + s] & CUBIX_DQ_OUTSIDE ? 0 : flux[s * n_lambda];
+      if (noisy && !(bits[s0 + s] & CUBIX_DQ_OUTSIDE)) value = (cubix_real)voxel_value(noise, plane, k0 + k, (double)value, (uint64_t)(k0 + k) * n_xy + s0 + s);
+      finite &= value >= -largest && value <= largest;
+      out[(size_t)k * n_xy + s0 + s] = value;
     }
   }
   return finite;
@@ -116,13 +116,14 @@ static int tile_fill(const struct cubix_result *result, enum cubix_plane plane, 
 
 static int block_fill(const struct cubix_result *result, enum cubix_plane plane, const int32_t *bits, int k0, int n_k, cubix_real *block)
 {
-  int n_y = result->cube->n_y, n_tile = (n_k + TILE - 1) / TILE, finite = 1;
-  size_t n_xy = (size_t)n_y * (size_t)result->cube->n_x;
-#pragma omp parallel for collapse(2) schedule(dynamic, 4) reduction(& : finite)
+  int n_tile = (n_k + TILE - 1) / TILE, finite = 1;
+  size_t n_xy = (size_t)result->cube->n_y * (size_t)result->cube->n_x, n_strip = (n_xy + STRIP - 1) / STRIP;
+#pragma omp parallel for collapse(2) schedule(dynamic, 16) reduction(& : finite)
   for (int t = 0; t < n_tile; t++) {
-    for (int j = 0; j < n_y; j++) {
+    for (size_t strip = 0; strip < n_strip; strip++) {
       int n = n_k - t * TILE < TILE ? n_k - t * TILE : TILE;
-      finite &= tile_fill(result, plane, bits, k0 + t * TILE, n, j, block + (size_t)(t * TILE) * n_xy);
+      size_t s0 = strip * STRIP, n_s = n_xy - s0 < STRIP ? n_xy - s0 : STRIP;
+      finite &= strip_fill(result, plane, bits, k0 + t * TILE, n, s0, n_s, block + (size_t)(t * TILE) * n_xy);
     }
   }
   return finite;

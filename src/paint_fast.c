@@ -5,12 +5,11 @@
  *   2. for every channel edge: its interval i, the integral `left` from the interval's blue knot to the edge and `right` from the edge to
  *      its red knot, the two distances, and what the mixed template is at the two knots;
  *   3. a channel is right of its blue edge + the whole interval between, if there is one + left of its red edge.
- * The search for i is the costly part: where a block of 16 edges meets knots
- * whose spacing is even to 2 % over the block (and no coarser than four channels, so that right = whole - left loses nothing), i is arithmetic, and what belongs to eight edges is fetched by 16-byte loads and
- * transpositions instead of slow gathers.  An edge near a knot that arithmetic gave to the wrong
- * side of it is set right.
- * Where the spacing is even to 1e-6, the place in the interval is arithmetic too.
- * Other blocks (where a library's sampling changes) take the plain search, edge by edge.
+ * The search for i is the costly part.  Where a block of 16 edges meets knots whose spacing is even to 2 % over the block (and no coarser than
+ * four channels, so that right = whole - left loses nothing), i is arithmetic, and what belongs to eight edges is fetched by 16-byte loads and
+ * transpositions instead of slow gathers; an edge near a knot that arithmetic gave to the wrong side of it is set right.  Where the spacing
+ * is even to 1e-6, the place in the interval is arithmetic too.  Other blocks (where a library's sampling changes, or is coarse) take the
+ * plain search, edge by edge.
  *
  * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).        */
 #include "paint_fast.h"
@@ -177,6 +176,7 @@ INLINE void edge_plain(const struct cubix_fast *fast, double x, int i, const str
 {
   const struct cubix_fast_knot *knot = fast->knot;
   int last = fast->view->n_knot - 1;
+  double edge = x;
   x = x < knot[0].at ? knot[0].at : x > knot[last].at ? knot[last].at : x;
   i = i < last ? i : last - 1;
   while (i > 0 && knot[i].at > x) i--;
@@ -186,8 +186,8 @@ INLINE void edge_plain(const struct cubix_fast *fast, double x, int i, const str
   s->index[k] = i;
   s->left[k] = cubix_piece(c, h, 0, u);
   s->right[k] = cubix_piece(c, h, u, 1);
-  s->to_blue[k] = u * h;
-  s->to_red[k] = (1 - u) * h;
+  s->to_blue[k] = (float)(edge - knot[i].at);               /* of the edge, not of where the library ends: see channels_simple */
+  s->to_red[k] = (float)(knot[i + 1].at - edge);
   s->f0[k] = c[0];
   s->m0[k] = c[1];
   s->f1[k] = c[2];

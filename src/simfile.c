@@ -251,7 +251,9 @@ int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *pa
   CUBIX_ALLOC(format, 1);
   CUBIX_TRY(cubix_simfile_first(path, sizeof path, par->InputFile));
   CUBIX_TRY(cubix_h5_open(&file, path));
-  CUBIX_TRY(cubix_simfile_recognise(format, path, par->SimulationFormat));
+  status = cubix_simfile_recognise(format, path, par->SimulationFormat);
+  if (status == CUBIX_EUSAGE) cubix_error_about("SimulationFormat = %s (%s)", par->SimulationFormat, cubix_params_origin(par, "SimulationFormat"));
+  CUBIX_TRY(status);
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_N_FILE, &n_file, &found));
   H5Fclose(file);
   file = -1;

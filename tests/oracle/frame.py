@@ -47,10 +47,19 @@ def body_axes(pos, vel, mass, align_with="inertia", radius=0.0):
     p = q = 1.0
     if align_with == "inertia":
         axes = np.eye(3)                                    # columns: body axes in the file's frame
+        first = None                                        # axes, p, q and number of stars of the first round
         for _ in range(200):
-            value, turn = _falling(_reduced_tensor(pos @ axes, mass, p, q, radius))
+            x = pos @ axes
+            re2 = x[:, 0]**2 + (x[:, 1] / p)**2 + (x[:, 2] / q)**2
+            count = ((re2 > 0) & (re2 <= radius**2)).sum()
+            value, turn = _falling(_reduced_tensor(x, mass, p, q, radius))
+            lost = count < 20 or (first and count < 0.3 * first[3]) or not value[2] > 1e-12 * value[0]
+            if lost:
+                axes, p, q, _ = first if first else (axes @ turn, 1.0, 1.0, 0)
+                break
             axes = axes @ turn
             p_new, q_new = np.sqrt(value[1] / value[0]), np.sqrt(value[2] / value[0])
+            first = first or (axes, p_new, q_new, count)
             done = abs(p_new - p) < 1e-10 and abs(q_new - q) < 1e-10
             p, q = p_new, q_new
             if done:
