@@ -86,12 +86,12 @@ INLINE void edges_of(const v8f *place, const v8f *width, const v8f c[4], const s
   memcpy(s->m1 + k, &m1, sizeof m1);
 }
 
-/* {f0, m0, f1, m1} of intervals i and j. */
-INLINE void two(v8f *x, const float *pair, int i, int j)
+/* Two fours; what was stored as fours must be loaded as fours, or the load waits for the stores. */
+INLINE void two(v8f *x, const float *a, const float *b)
 {
   v4f lo, hi;
-  memcpy(&lo, pair + 2 * (size_t)i, sizeof lo);
-  memcpy(&hi, pair + 2 * (size_t)j, sizeof hi);
+  memcpy(&lo, a, sizeof lo);
+  memcpy(&hi, b, sizeof hi);
   JOIN(*x, lo, hi);
 }
 
@@ -157,16 +157,16 @@ INLINE void block_even(const struct cubix_fast *fast, const double *edge, double
   for (int q = 0; q < BLOCK; q += HALF) {
     const int *i = index + q;
     v8f r0, r1, r2, r3, u, h;
-    two(&r0, pair, i[0], i[4]);
-    two(&r1, pair, i[1], i[5]);
-    two(&r2, pair, i[2], i[6]);
-    two(&r3, pair, i[3], i[7]);
+    two(&r0, pair + 2 * (size_t)i[0], pair + 2 * (size_t)i[4]);   /* {f0, m0, f1, m1} of two intervals */
+    two(&r1, pair + 2 * (size_t)i[1], pair + 2 * (size_t)i[5]);
+    two(&r2, pair + 2 * (size_t)i[2], pair + 2 * (size_t)i[6]);
+    two(&r3, pair + 2 * (size_t)i[3], pair + 2 * (size_t)i[7]);
     v8f t0 = SHUFFLE(r0, r1, 0, 8, 1, 9, 4, 12, 5, 13), t1 = SHUFFLE(r0, r1, 2, 10, 3, 11, 6, 14, 7, 15);
     v8f t2 = SHUFFLE(r2, r3, 0, 8, 1, 9, 4, 12, 5, 13), t3 = SHUFFLE(r2, r3, 2, 10, 3, 11, 6, 14, 7, 15);
     v8f c[4] = { SHUFFLE(t0, t2, 0, 1, 8, 9, 4, 5, 12, 13), SHUFFLE(t0, t2, 2, 3, 10, 11, 6, 7, 14, 15),
                  SHUFFLE(t1, t3, 0, 1, 8, 9, 4, 5, 12, 13), SHUFFLE(t1, t3, 2, 3, 10, 11, 6, 7, 14, 15) };
-    memcpy(&u, place + q, sizeof u);
-    memcpy(&h, width + q, sizeof h);
+    two(&u, place + q, place + q + 4);
+    two(&h, width + q, width + q + 4);
     edges_of(&u, &h, c, s, k + q);
   }
 }
