@@ -66,12 +66,12 @@ done:
   return status;
 }
 
-/* Side of the box, centre and its velocity, where stated. */
+/* Side of the box and centre, where stated. */
 static int read_places(struct cubix_simfile *sim, const struct cubix_simformat *format, hid_t file, const char *path)
 {
   int status = CUBIX_OK, found;
   struct cubix_snapshot *s = &sim->snapshot;
-  double length = sim->field[CUBIX_FIELD_POSITION].factor, speed = sim->field[CUBIX_FIELD_VELOCITY].factor, box[3] = { 0., 0., 0. };
+  double length = sim->field[CUBIX_FIELD_POSITION].factor, box[3] = { 0., 0., 0. };
 
   CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_BOX], box, 3, &found));
   CUBIX_CHECK(found <= 1 || (box[1] == box[0] && (found < 3 || box[2] == box[0])), CUBIX_EINPUT,
@@ -80,13 +80,9 @@ static int read_places(struct cubix_simfile *sim, const struct cubix_simformat *
   s->box = box[0] * length;
   CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_CENTRE], s->centre, 3, &found));
   s->has_centre = found == 3;
-  CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_VELOCITY], s->velocity, 3, &found));
-  s->has_velocity = found == 3;
   for (int c = 0; c < 3; c++) {
-    CUBIX_CHECK(isfinite(s->centre[c]) && isfinite(s->velocity[c]), CUBIX_EINPUT, "%s: /%s states the centre %g with the velocity %g", path,
-                format->header_group, s->centre[c], s->velocity[c]);
+    CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: /%s states a centre of %g", path, format->header_group, s->centre[c]);
     s->centre[c] *= length;
-    s->velocity[c] *= speed;
   }
 done:
   return status;

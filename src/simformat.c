@@ -34,7 +34,7 @@ const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD] = {
 static const char *const header_key[CUBIX_N_HEADER] = {
   [CUBIX_HEADER_SIMULATION] = "simulation", [CUBIX_HEADER_REDSHIFT] = "redshift", [CUBIX_HEADER_SCALE_FACTOR] = "scale_factor",
   [CUBIX_HEADER_OMEGA_M] = "omega_m", [CUBIX_HEADER_OMEGA_L] = "omega_l", [CUBIX_HEADER_H] = "h", [CUBIX_HEADER_BOX] = "box",
-  [CUBIX_HEADER_N_FILE] = "n_file", [CUBIX_HEADER_CENTRE] = "centre", [CUBIX_HEADER_VELOCITY] = "velocity",
+  [CUBIX_HEADER_N_FILE] = "n_file", [CUBIX_HEADER_CENTRE] = "centre",
 };
 
 /* A reader's place in a format file. */

@@ -11,8 +11,8 @@ struct cubix_snapshot {
   double redshift;                /* of the snapshot */
   double omega_m, omega_l, h;
   double box;                     /* side of the periodic box [kpc, physical]; 0: none */
-  int has_centre, has_velocity;
-  double centre[3], velocity[3];  /* stated by the file [kpc], [km/s] */
+  int has_centre;
+  double centre[3];               /* stated by the file [kpc] */
   int n_file;
   char **file;                    /* [n_file] paths */
   int64_t *file_size;             /* [n_file] bytes */

@@ -61,15 +61,14 @@ static int write_summary(const char *out, const struct cubix_slab *slab, const s
   CUBIX_CHECK(f, CUBIX_EOUTPUT, "cannot write %s", path);
   fprintf(f, "{\"format\": \"%s\", \"n_total\": %" PRId64 ", \"n_file_total\": %" PRId64 ", \"n_wind\": %" PRId64, s->format, slab->n_total,
           slab->n_file_total, slab->n_wind);
-  fprintf(f, ", \"has_potential\": %d, \"has_centre\": %d, \"has_velocity\": %d, \"seconds\": %.4f, \"rss_mib\": %.1f,\n \"n\": [", slab->potential != NULL,
-          s->has_centre, s->has_velocity, seconds, rss);
+  fprintf(f, ", \"has_potential\": %d, \"has_centre\": %d, \"seconds\": %.4f, \"rss_mib\": %.1f,\n \"n\": [", slab->potential != NULL,
+          s->has_centre, seconds, rss);
   for (int r = 0; r < cubix_mpi_size(); r++) fprintf(f, "%s%" PRId64, r ? ", " : "", n[r]);
   fprintf(f, "],\n \"file\": [");
   for (int i = 0; i < s->n_file; i++) fprintf(f, "%s[\"%s\", %" PRId64 "]", i ? ", " : "", s->file[i], s->file_size[i]);
   fprintf(f, "]");
   write_vector(f, "redshift_omega_m_omega_l_h_box", numbers, 5);
   write_vector(f, "stated_centre", s->centre, 3);
-  write_vector(f, "stated_velocity", s->velocity, 3);
   write_vector(f, "centre", frame->centre, 3);
   write_vector(f, "velocity", frame->velocity, 3);
   write_vector(f, "rotation", &frame->rotation[0][0], 9);

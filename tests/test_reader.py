@@ -269,11 +269,11 @@ def canonical(path, n=11, edit=None, **header):
 
 @pytest.mark.parametrize("ranks", [1, 3])
 def test_canonical(tmp_path, ranks):
-    want = canonical(tmp_path / "g.hdf5", Centre=[1.0, 2.0, 3.0], CentreVelocity=[4.0, 5.0, 6.0])
+    want = canonical(tmp_path / "g.hdf5", Centre=[1.0, 2.0, 3.0])
     got, info = read(tmp_path, ranks, InputFile=tmp_path / "g.hdf5")
     assert_same(got, want, 0)
-    assert info["format"] == "canonical" and (info["has_centre"], info["has_velocity"]) == (1, 1)
-    assert info["stated_centre"] == [1, 2, 3] and info["stated_velocity"] == [4, 5, 6]
+    assert info["format"] == "canonical" and info["has_centre"] == 1
+    assert info["stated_centre"] == [1, 2, 3]
     canonical(tmp_path / "h.hdf5")
     assert read(tmp_path, InputFile=tmp_path / "h.hdf5")[1]["has_centre"] == 0
 
