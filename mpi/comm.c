@@ -6,6 +6,7 @@
 #include "cubix-mpi.h"
 
 #include <errno.h>
+#include <gsl/gsl_errno.h>
 #include <mpi.h>
 #include <omp.h>
 #include <stdio.h>
@@ -39,6 +40,7 @@ int cubix_mpi_start(int *argc, char ***argv)
   MPI_Comm_size(node, &n_local_rank);
   MPI_Comm_free(&node);
   share_cores();
+  gsl_set_error_handler_off();    /* GSL's own would abort the process; its status is looked at instead */
 done:
   return status;
 }

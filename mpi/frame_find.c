@@ -106,11 +106,11 @@ static int shrinking_sphere(double centre[3], const struct cubix_slab *slab)
   CUBIX_CHECK(t[0] > 0, CUBIX_EINPUT, "all %lld stars have mass zero: there is no centre of mass; give Centre as three numbers", (long long)slab->n_total);
   for (int c = 0; c < 3; c++) s.centre[c] += t[1 + c] / t[0];
   for (size_t i = 0; i < slab->n; i++) farthest = fmax(farthest, relative(r, &s, i));
-  s.radius = cubix_mpi_max(farthest);
+  double start = s.radius = cubix_mpi_max(farthest);
   for (;;) {
     s.radius *= 0.9;
     cubix_mpi_sum_exact(t, 5, slab->n, mass_and_moment, &s, NULL);
-    if (t[4] < least || !(t[0] > 0) || !(s.radius > 0)) break;
+    if (t[4] < least || !(t[0] > 0) || !(s.radius > 1e-9 * start)) break;  /* stars in one place would stay inside for ever */
     for (int c = 0; c < 3; c++) s.centre[c] += t[1 + c] / t[0];
   }
   memcpy(centre, s.centre, sizeof s.centre);
@@ -236,6 +236,8 @@ done:
   return status;
 }
 
+static int find_eigen(double axis[3][3], double value[3], const double t[6]) { return cubix_mpi_agree(eigen(axis, value, t)); }
+
 /* The stars within AlignRadius.  r_e is never below r, so that no other star counts in any round. */
 static int gather_body(struct body *body, const struct sphere *s)
 {
@@ -277,7 +279,7 @@ static int iterate_inertia(struct body *body)
     CUBIX_CHECK(round || t[0] + t[1] + t[2] > 0, CUBIX_EUSAGE, "no star with mass within %g kpc of the centre: the disc cannot be found; check Centre and AlignRadius", body->radius);
     int lost = t[6] < 20 || t[6] < 0.3 * first_count;
     if (!lost) {
-      CUBIX_TRY(eigen(body->axis, e, t));
+      CUBIX_TRY(find_eigen(body->axis, e, t));
       lost = !(e[2] > 1e-12 * e[0]);
     }
     if (lost && round) {
@@ -287,7 +289,7 @@ static int iterate_inertia(struct body *body)
       break;
     }
     if (lost) {
-      CUBIX_TRY(eigen(body->axis, e, t));
+      CUBIX_TRY(find_eigen(body->axis, e, t));
       cubix_log(CUBIX_LOG_WARNING, "AlignWith inertia: %.0f stars within %g kpc are too few or too flat for a shape; AlignWith angularmomentum may be the better choice", t[6], body->radius);
       break;
     }
@@ -317,7 +319,7 @@ static int axes_from_spin(struct body *body, const double l[3])
   for (int i = 0; i < 3; i++)          /* (1 - e3 e3) M (1 - e3 e3) */
     for (int j = 0; j < 3; j++) m[i][j] = full[i][j] - e3[i] * me[j] - me[i] * e3[j] + eme * e3[i] * e3[j];
   double flat[6] = { m[0][0], m[1][1], m[2][2], m[0][1], m[0][2], m[1][2] };
-  CUBIX_TRY(eigen(body->axis, e, flat));
+  CUBIX_TRY(find_eigen(body->axis, e, flat));
   memcpy(body->axis[2], e3, sizeof e3);
 done:
   return status;

@@ -61,9 +61,8 @@ void cubix_frame_inclined(double rotation[3][3], double body[3][3], double incli
   multiply(rotation, turn, rotation);
 }
 
-double cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab)
+void cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab)
 {
-  double fastest = 0;
   for (size_t i = 0; i < slab->n; i++) {
     double x[3], v[3];
     for (int c = 0; c < 3; c++) {
@@ -75,7 +74,5 @@ double cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *sla
       slab->position[3 * i + c] = r[0] * x[0] + r[1] * x[1] + r[2] * x[2];
       slab->velocity[3 * i + c] = r[0] * v[0] + r[1] * v[1] + r[2] * v[2];
     }
-    fastest = fmax(fastest, fabs(slab->velocity[3 * i + 2]));
   }
-  return fastest;
 }

@@ -19,12 +19,10 @@
 
 #include "error.h"
 
-static const double REACH = 6;    /* sigmas */
-
 /* Weights of one knot: value[k], curvature[k] of knot first + k.  @return number of knots */
 static int weights_of(const double *x, int n, int i, double sigma, gsl_integration_glfixed_table *rule, int *first, double *value, double *curvature)
 {
-  double lo = fmax(x[i] - REACH * sigma, x[0]), hi = fmin(x[i] + REACH * sigma, x[n - 1]), norm = 0;
+  double lo = fmax(x[i] - CUBIX_LSF_REACH * sigma, x[0]), hi = fmin(x[i] + CUBIX_LSF_REACH * sigma, x[n - 1]), norm = 0;
   int j = i, last;
   while (j > 0 && x[j] > lo) j--;
   *first = j;
@@ -61,10 +59,10 @@ static int widest(const double *x, const double *sigma, int n)
 {
   int most = 2;
   for (int i = 0, lo = 0, hi = 0; i < n; i++) {
-    while (lo > 0 && x[lo] > x[i] - REACH * sigma[i]) lo--;
-    while (lo < i && x[lo + 1] <= x[i] - REACH * sigma[i]) lo++;
-    while (hi > i && x[hi - 1] >= x[i] + REACH * sigma[i]) hi--;
-    while (hi < n - 1 && x[hi] < x[i] + REACH * sigma[i]) hi++;
+    while (lo > 0 && x[lo] > x[i] - CUBIX_LSF_REACH * sigma[i]) lo--;
+    while (lo < i && x[lo + 1] <= x[i] - CUBIX_LSF_REACH * sigma[i]) lo++;
+    while (hi > i && x[hi - 1] >= x[i] + CUBIX_LSF_REACH * sigma[i]) hi--;
+    while (hi < n - 1 && x[hi] < x[i] + CUBIX_LSF_REACH * sigma[i]) hi++;
     if (hi - lo + 1 > most) most = hi - lo + 1;
   }
   return most + 2;

@@ -2,6 +2,8 @@
 #ifndef CUBIX_LSF_H
 #define CUBIX_LSF_H
 
+#define CUBIX_LSF_REACH 6.          /* sigmas that count of a Gaussian */
+
 struct cubix_lsf {
   int n;                          /* knots */
   int *first;                     /* [n] first knot that contributes to knot i */

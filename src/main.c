@@ -38,8 +38,9 @@ int main(int argc, char **argv)
   CUBIX_STAGE("check",      root ? cubix_output_check(par) : CUBIX_OK);
   CUBIX_STAGE("read",       cubix_mpi_slab_read(&slab, par));
   CUBIX_STAGE("frame",      cubix_mpi_frame_find(&frame, par, slab));
+  cubix_frame_apply(&frame, slab);
   CUBIX_STAGE("scene",      cubix_scene_init(&scene, par, &slab->snapshot));
-  CUBIX_STAGE("model",      cubix_model_build(&mod, par, ins, &scene, cubix_mpi_max(cubix_frame_apply(&frame, slab))));
+  CUBIX_STAGE("model",      cubix_model_build(&mod, par, ins, &scene, cubix_mpi_max(cubix_model_fastest(ins, &scene, slab))));
   CUBIX_STAGE("device",     cubix_device_open(&dev, par, cubix_mpi_local_rank(), cubix_mpi_local_size()));
 
   struct cubix_result result = { par, ins, slab, &frame, &scene, mod, NULL, &noise, dev->description, cubix_mpi_size() };

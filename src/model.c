@@ -16,6 +16,7 @@
 #include "lsf.h"
 #include "physics/doppler.h"
 #include "physics/population.h"
+#include "physics/project.h"
 #include "physics/spectrum.h"
 #include "spline.h"
 
@@ -64,7 +65,10 @@ static int describe_channels(struct cubix_model *mod, const struct cubix_instrum
     mod->fwhm_template[k] = one_plus_z * library_fwhm(mod->ssp, centre / one_plus_z);
     double own = mod->fwhm_template[k] / CUBIX_FWHM_SIGMA, missing = ins->lsf_none ? 0 : missing_variance(ins, centre, mod->fwhm_template[k]);
     mod->fwhm_cube[k] = CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
-    if (!ins->lsf_none) mod->n_too_broad += mod->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
+    if (ins->lsf_none) continue;
+    double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
+    mod->n_too_broad += mod->fwhm_template[k] > inst;
+    mod->n_pixel_broad += mod->fwhm_template[k] <= inst && missing <= 0 && mod->fwhm_cube[k] > 1.01 * inst;
   }
 done:
   return status;
@@ -182,6 +186,14 @@ done:
   return status;
 }
 
+/* What the LSF can reach to beyond the channels [observed AA]. */
+static double lsf_reach(const struct cubix_instrument *ins)
+{
+  double widest = 0;
+  for (int k = 0; k < ins->n_lambda && !ins->lsf_none; k++) widest = fmax(widest, cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k)));
+  return CUBIX_LSF_REACH * widest / CUBIX_FWHM_SIGMA;
+}
+
 static void place_grid(struct cubix_view *v, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   v->n_lambda = ins->n_lambda;
@@ -229,6 +241,19 @@ static void report(const struct cubix_model *mod, const struct cubix_instrument 
   if (mod->n_too_broad)
     cubix_log(CUBIX_LOG_WARNING, "%d of %d channels: %s is broader than the line spread function; not broadened further, DQ 4",
               mod->n_too_broad, ins->n_lambda, ssp->name);
+  if (mod->n_pixel_broad)
+    cubix_log(CUBIX_LOG_WARNING, "%d of %d channels: %s and the pixel together are more than 1 %% broader than the line spread function; see FWHM_CUBE in the table LSF",
+              mod->n_pixel_broad, ins->n_lambda, ssp->name);
+}
+
+double cubix_model_fastest(const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab)
+{
+  struct cubix_view view = { 0 };
+  double fastest = 0;
+  place_grid(&view, ins, scene);
+  for (size_t i = 0; i < slab->n; i++)
+    if (cubix_project(&view, slab->position + 3 * i) >= 0) fastest = fmax(fastest, fabs(slab->velocity[3 * i + 2]));
+  return fastest;
 }
 
 int cubix_model_build(struct cubix_model **out, const struct cubix_params *par, const struct cubix_instrument *ins,
@@ -238,7 +263,8 @@ int cubix_model_build(struct cubix_model **out, const struct cubix_params *par, 
   double one_plus_z = 1 + scene->redshift;
   struct cubix_model *mod = NULL;
   CUBIX_ALLOC(mod, 1);
-  CUBIX_TRY(cubix_ssp_read(&mod->ssp, par->SspFile, ins->edge[0] / cubix_doppler(one_plus_z, v_max), ins->edge[ins->n_lambda] / cubix_doppler(one_plus_z, -v_max)));
+  CUBIX_TRY(cubix_ssp_read(&mod->ssp, par->SspFile, (ins->edge[0] - lsf_reach(ins)) / cubix_doppler(one_plus_z, v_max),
+                           (ins->edge[ins->n_lambda] + lsf_reach(ins)) / cubix_doppler(one_plus_z, -v_max)));
   struct cubix_ssp *ssp = mod->ssp;
   struct cubix_view *v = &mod->view;
   CUBIX_ALLOC(mod->log_z, ssp->n_z);

@@ -6,6 +6,7 @@
 #include "params.h"
 #include "physics/view.h"
 #include "scene.h"
+#include "slab.h"
 #include "ssp.h"
 
 struct cubix_model {
@@ -19,9 +20,12 @@ struct cubix_model {
   double *fwhm_template;          /* [n_lambda] AA observed, as the library states it, times 1 + z */
   double *fwhm_cube;              /* [n_lambda] AA observed: what a narrow line has in the cube */
   int n_uncovered, n_too_broad;   /* channels */
+  int n_pixel_broad;              /* channels where only template and pixel together are too broad, by more than 1 % */
 };
 
-/** Read the library, broaden it, tabulate.  Local.  @param v_max largest |v| of any star of any rank [km/s]
+/** Largest |v| along the line of sight of the stars that fall into field and margin [km/s].  Local.  @param slab in the sky frame */
+double cubix_model_fastest(const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab);
+/** Read the library, broaden it, tabulate.  Local.  @param v_max cubix_model_fastest of all ranks
  *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
                       const struct cubix_scene *scene, double v_max);

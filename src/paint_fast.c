@@ -124,7 +124,7 @@ INLINE void next_door(const struct cubix_fast_knot *knot, double x, int *index, 
 {
   int i = *index;
   while (i > 0 && knot[i].at > x) i--;
-  while (knot[i + 1].at <= x) i++;
+  while (knot[i + 1].at <= x) i++;                          /* the block ends inside the library */
   *index = i;
   *place = (float)((x - knot[i].at) / (knot[i + 1].at - knot[i].at));
   *width = knot[i].h;
@@ -247,7 +247,7 @@ INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *
     double first = v->edge[k] * per_doppler;
     if (k) i0 = s->index[k - 1];
     while (i0 < last && v->knot[i0 + 1] <= first) i0++;
-    if (fast->per_spacing[i0] > 0 && first >= lo) block_even(fast, v->edge + k, per_doppler, i0, s, k);
+    if (fast->per_spacing[i0] > 0 && first >= lo && v->edge[k + BLOCK - 1] * per_doppler < v->knot[i0 + fast->span]) block_even(fast, v->edge + k, per_doppler, i0, s, k);
     else {
       for (int q = k; q < k + BLOCK; q++, i0 = s->index[q - 1]) edge_plain(fast, v->edge[q] * per_doppler, i0, s, q);
     }
@@ -326,10 +326,10 @@ int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *v)
     narrowest = fmin(narrowest, h);
   }
   for (int k = 0; k < v->n_lambda; k++) fast->channel[k] = (float)(v->edge[k + 1] - v->edge[k]);
-  /* how many knots a block of edges reaches over at most: the widest block, in the bluest galaxy there can be, over the narrowest interval */
+  /* how many knots a block of edges reaches over: the widest block over the narrowest interval (a block of a star so fast that it reaches farther is painted plainly) */
   for (int k = 0; k + BLOCK <= v->n_lambda; k++) widest = fmax(widest, (v->edge[k + BLOCK - 1] - v->edge[k]) / v->one_plus_z);
   double reach = ceil(1.02 * widest / narrowest) + 2;
-  int span = reach < v->n_knot ? (int)reach : v->n_knot;
+  int span = fast->span = reach < v->n_knot ? (int)reach : v->n_knot;
   for (int i = 0; i + span < v->n_knot; i++) {
     double h = (v->knot[i + span] - v->knot[i]) / span, worst = 0;
     for (int j = 1; j < span; j++) worst = fmax(worst, fabs(v->knot[i + j] - v->knot[i] - j * h));

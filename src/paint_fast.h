@@ -9,6 +9,7 @@ struct cubix_fast_knot { double at; float per_h, h; };   /* [AA], 1/width and wi
 struct cubix_fast {
   const struct cubix_view *view;
   struct cubix_fast_knot *knot;   /* [n_knot] */
+  int span;                       /* knots that a block of channels reaches over */
   double *per_spacing;            /* [n_knot] 1/AA where the knots that a block of channels reaches over from here are evenly spaced to 2 %, else 0 */
   unsigned char *exact;           /* [n_knot] 1 where it is even to 1e-6 */
   float *channel;                 /* [n_lambda] widths of the channels, observed vacuum AA */

@@ -5,12 +5,12 @@ import numpy as np
 def shrinking_sphere(pos, mass):
     inside = np.ones(len(pos), bool)
     centre = np.average(pos, axis=0, weights=mass)
-    radius = np.sqrt(((pos - centre)**2).sum(axis=1)).max()
+    start = radius = np.sqrt(((pos - centre)**2).sum(axis=1)).max()
     stop = max(20.0, len(pos) / 1000.0)
     while True:
         radius *= 0.9
         inside = np.sqrt(((pos - centre)**2).sum(axis=1)) <= radius
-        if inside.sum() < stop:
+        if inside.sum() < stop or not radius > 1e-9 * start:
             return centre
         centre = np.average(pos[inside], axis=0, weights=mass[inside])
 
