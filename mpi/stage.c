@@ -3,10 +3,8 @@
  * A stage ends with cubix_mpi_agree, so that no rank runs ahead into a collective call after another has failed.                  */
 #include "stage.h"
 
-#include <errno.h>
 #include <mpi.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "cubix-mpi.h"
@@ -51,23 +49,11 @@ int cubix_mpi_stage_end(int status)
   return CUBIX_OK;
 }
 
-int cubix_mpi_stage_write(const struct cubix_params *par)
+void cubix_mpi_stage_print(FILE *out)
 {
-  int status = CUBIX_OK;
-  size_t n = strcspn(par->OutputFile, ",");
-  char path[4096];
-  while (n > 0 && par->OutputFile[n] != '.') n--;
-  snprintf(path, sizeof path, "%.*s-timings.txt", (int)n, par->OutputFile);
-  FILE *out = fopen(path, "w");
-  CUBIX_CHECK(out, CUBIX_EOUTPUT, "cannot write %s: %s", path, strerror(errno));
   fprintf(out, "# %d rank(s)\n# %-10s %10s %10s %6s %10s\n", cubix_mpi_size(), "stage", "slowest_s", "mean_s", "rank", "peak_MiB");
   for (int i = 0; i < n_stage; i++)
     fprintf(out, "%-12s %10.4f %10.4f %6d %10.1f\n", stage[i].name, stage[i].slowest, stage[i].mean, stage[i].slowest_rank, stage[i].peak_mib);
-  int failed = ferror(out);
-  failed |= fclose(out);
-  CUBIX_CHECK(!failed, CUBIX_EOUTPUT, "cannot write %s: %s", path, strerror(errno));
-done:
-  return status;
 }
 
 void cubix_mpi_stage_summary(void)

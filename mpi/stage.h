@@ -2,7 +2,7 @@
 #ifndef CUBIX_MPI_STAGE_H
 #define CUBIX_MPI_STAGE_H
 
-#include "params.h"
+#include <stdio.h>
 
 /** Run a call as the stage `name` on all ranks: agree on its status, log seconds of the slowest rank.  For main(). */
 #define CUBIX_STAGE(name, call) \
@@ -18,8 +18,8 @@
 void cubix_mpi_stage_begin(const char *name);
 /** Agree on the status, gather times and peak memory.  Collective. */
 int cubix_mpi_stage_end(int status);
-/** The table of all stages so far into STEM-timings.txt beside the first OutputFile.  Local (rank 0). */
-int cubix_mpi_stage_write(const struct cubix_params *par);
+/** The table of all stages so far, as text.  Local (rank 0). */
+void cubix_mpi_stage_print(FILE *out);
 /** One line with the total and the peak memory per rank.  Collective. */
 void cubix_mpi_stage_summary(void);
 

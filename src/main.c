@@ -57,7 +57,7 @@ int main(int argc, char **argv)
   result.cube = cube;
   if (root) cubix_report_budget(&result);
   CUBIX_STAGE("write",      root ? cubix_output_write(&result) : CUBIX_OK);
-  CUBIX_STAGE("timings",    root ? cubix_mpi_stage_write(par) : CUBIX_OK);
+  CUBIX_STAGE("timings",    root ? cubix_output_timings(par, cubix_mpi_stage_print) : CUBIX_OK);
   cubix_mpi_stage_summary();
 done:
   if (status) cubix_console_error("cubix", opt.verbose);

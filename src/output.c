@@ -3,7 +3,8 @@
  * A run of hours must not fail at its last line for a folder that does not exist: cubix_output_check makes, and removes again, the very
  * files that will be needed.  A result is written under a temporary name (.NAME.partPID, in the same folder), brought to the disk with
  * fsync, and renamed; all outputs are complete before the first is renamed.  So a file under its own name is always whole, and an older one
- * is kept until its successor is.  Whatever goes wrong, the temporary files are removed: by cubix_output_write itself, or by
+ * is kept until its successor is.  The texts beside the first output, STEM-usedvalues and STEM-timings.txt, are checked, protected and
+ * written in the same way; the timings come last, since they tell how long the writing took.  Whatever goes wrong, the temporary files are removed: by cubix_output_write itself, or by
  * cubix_output_abandon, which a signal handler may call.                                                                           */
 #define _POSIX_C_SOURCE 200809L
 #include "output.h"
@@ -20,6 +21,8 @@
 #include "output_parts.h"
 
 enum { MAX_OUTPUT = 8, PATH_LENGTH = 1000 };     /* CFITSIO has room for 1024 characters */
+enum { USED, TIMINGS, N_BESIDE };                /* texts beside the first output: STEM-usedvalues, STEM-timings.txt */
+static const char *const beside_ending[N_BESIDE] = { "-usedvalues", "-timings.txt" };
 
 struct kind {
   const char *suffix;
@@ -33,13 +36,13 @@ static const struct kind kinds[] = {
 };
 
 struct target {
-  const struct kind *kind;                       /* NULL: -usedvalues */
+  const struct kind *kind;                       /* NULL: a text beside the first output */
   char path[PATH_LENGTH], folder[PATH_LENGTH], temporary[PATH_LENGTH];
   const char *base;                              /* in path */
 };
 
 /* The temporary files that exist now.  Written before n_temporary is raised, so that a signal handler sees whole names. */
-static char temporary[MAX_OUTPUT + 1][PATH_LENGTH];
+static char temporary[MAX_OUTPUT + N_BESIDE][PATH_LENGTH];
 static volatile sig_atomic_t n_temporary;
 
 void cubix_output_abandon(void)
@@ -84,12 +87,12 @@ done:
   return status;
 }
 
-/* OutputFile as a list of targets, and STEM-usedvalues after them. */
+/* OutputFile as a list of n targets, and the N_BESIDE texts after them. */
 static int targets_init(struct target *target, int *n_target, const struct cubix_params *par)
 {
   int status = CUBIX_OK, n = 0;
   const char *origin = cubix_params_origin(par, "OutputFile"), *list = par->OutputFile;
-  char used[PATH_LENGTH + 16];
+  char beside[PATH_LENGTH + 16];
   CUBIX_CHECK(list && *list, CUBIX_EUSAGE, "OutputFile (%s) is empty; name at least one file, x.fits or x.hdf5", origin);
   for (;;) {
     int length = (int)strcspn(list, ",");
@@ -103,8 +106,11 @@ static int targets_init(struct target *target, int *n_target, const struct cubix
     if (!*next) break;
     list = next + 1;
   }
-  snprintf(used, sizeof used, "%.*s-usedvalues", (int)(strlen(target[0].path) - strlen(target[0].kind->suffix)), target[0].path);
-  CUBIX_TRY(target_init(&target[n], used, (int)strlen(used), origin));
+  for (int b = 0; b < N_BESIDE; b++) {
+    int stem = (int)(strlen(target[0].path) - strlen(target[0].kind->suffix));
+    snprintf(beside, sizeof beside, "%.*s%s", stem, target[0].path, beside_ending[b]);
+    CUBIX_TRY(target_init(&target[n + b], beside, (int)strlen(beside), origin));
+  }
   *n_target = n;
 done:
   return status;
@@ -122,21 +128,22 @@ static int target_check(const struct target *target, const struct cubix_params *
 {
   int status = CUBIX_OK, file, exists;
   struct stat info;
+  char what[2 * PATH_LENGTH];
   const struct { const char *name, *value; } input[] = {
     { "InputFile", par->InputFile }, { "SspFile", par->SspFile }, { "PsfFile", par->PsfFile }, { "Instrument", par->Instrument },
   };
-  CUBIX_CHECK(!stat(target->folder, &info) && S_ISDIR(info.st_mode), CUBIX_EOUTPUT,
-              "OutputFile = %s (%s): there is no folder %s; make it first", target->path, origin, target->folder);
+  snprintf(what, sizeof what, target->kind ? "OutputFile = %s (%s)" : "%s, written beside the first OutputFile (%s),", target->path, origin);
+  CUBIX_CHECK(!stat(target->folder, &info) && S_ISDIR(info.st_mode), CUBIX_EOUTPUT, "%s: there is no folder %s; make it first", what, target->folder);
   exists = !stat(target->path, &info);
-  CUBIX_CHECK(!exists || S_ISREG(info.st_mode), CUBIX_EOUTPUT, "OutputFile = %s (%s) exists and is not a file; choose another name", target->path, origin);
+  CUBIX_CHECK(!exists || S_ISREG(info.st_mode), CUBIX_EOUTPUT, "%s exists and is not a file; choose another name", what);
   for (size_t i = 0; i < sizeof input / sizeof input[0]; i++)
     CUBIX_CHECK(!same_file(target->path, input[i].value), CUBIX_EOUTPUT,
-                "OutputFile = %s (%s) is the %s as well and would replace it; choose another name", target->path, origin, input[i].name);
-  CUBIX_CHECK(!exists || !target->kind || par->Overwrite, CUBIX_EOUTPUT,
-              "OutputFile = %s (%s) exists and Overwrite = no; remove it, choose another name, or set Overwrite yes", target->path, origin);
+                "%s is the %s as well and would replace it; choose another name", what, input[i].name);
+  CUBIX_CHECK(!exists || par->Overwrite, CUBIX_EOUTPUT, "%s exists and Overwrite = no (%s); remove it, choose another name, or set Overwrite yes", what,
+              cubix_params_origin(par, "Overwrite"));
   unlink(target->temporary);                     /* of a process that was killed and had our number */
   file = open(target->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
-  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "OutputFile = %s (%s): cannot create a file in %s: %s", target->path, origin, target->folder, strerror(errno));
+  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "%s: cannot create a file in %s: %s", what, target->folder, strerror(errno));
   close(file);
   unlink(target->temporary);
 done:
@@ -147,9 +154,9 @@ int cubix_output_check(const struct cubix_params *par)
 {
   int status = CUBIX_OK, n = 0;
   const char *origin = cubix_params_origin(par, "OutputFile");
-  struct target target[MAX_OUTPUT + 1] = { 0 };
+  struct target target[MAX_OUTPUT + N_BESIDE] = { 0 };
   CUBIX_TRY(targets_init(target, &n, par));
-  for (int i = 0; i <= n; i++) {
+  for (int i = 0; i < n + N_BESIDE; i++) {
     CUBIX_TRY(target_check(&target[i], par, origin));
     for (int j = 0; j < i; j++)
       CUBIX_CHECK(strcmp(target[i].base, target[j].base) || !same_file(target[i].folder, target[j].folder), CUBIX_EUSAGE,
@@ -170,12 +177,16 @@ static int path_sync(const char *path)
   return failed;
 }
 
-static int used_write(const struct cubix_params *par, const char *path, const char *shown)
+/* A text under its temporary name; without print: the used values. */
+static int text_write(const struct target *target, const struct cubix_params *par, void (*print)(FILE *))
 {
   int status = CUBIX_OK;
-  FILE *out = fopen(path, "w"), *closing;
+  const char *shown = target->path;
+  FILE *out = fopen(target->temporary, "w"), *closing;
   CUBIX_CHECK(out, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
-  CUBIX_TRY(cubix_params_write_used(par, out));
+  if (print) print(out);
+  else CUBIX_TRY(cubix_params_write_used(par, out));
+  CUBIX_CHECK(!fflush(out) && !ferror(out), CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
   closing = out;
   out = NULL;
   CUBIX_CHECK(!fclose(closing), CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
@@ -192,11 +203,19 @@ static int result_check(const struct cubix_result *result, const struct target *
   CUBIX_CHECK(!cube->margin && cube->n_x == result->ins->n_x && cube->n_y == result->ins->n_y && cube->n_lambda == result->ins->n_lambda,
               CUBIX_EFAIL, "the cube has %d x %d spaxels with a margin of %d, the instrument %d x %d: the PSF has not been applied",
               cube->n_x, cube->n_y, cube->margin, result->ins->n_x, result->ins->n_y);
-  for (int i = 0; i < n; i++) {
+  for (int i = 0; i < n + N_BESIDE; i++) {
     for (int f = 0; f < snap->n_file; f++)
       CUBIX_CHECK(!same_file(target[i].path, snap->file[f]), CUBIX_EOUTPUT,
-                  "OutputFile = %s is a member of the InputFile as well and would replace it; choose another name", target[i].path);
+                  "the output %s is a member of the InputFile as well and would replace it; choose another name", target[i].path);
   }
+done:
+  return status;
+}
+
+static int target_rename(const struct target *target)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(!rename(target->temporary, target->path), CUBIX_EOUTPUT, "cannot rename %s to %s: %s", target->temporary, target->path, strerror(errno));
 done:
   return status;
 }
@@ -204,22 +223,36 @@ done:
 int cubix_output_write(const struct cubix_result *result)
 {
   int status = CUBIX_OK, n = 0;
-  struct target target[MAX_OUTPUT + 1] = { 0 };
+  struct target target[MAX_OUTPUT + N_BESIDE] = { 0 };
   CUBIX_TRY(targets_init(target, &n, result->par));
   CUBIX_TRY(result_check(result, target, n));
-  for (int i = 0; i <= n; i++) {
+  for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
     strcpy(temporary[i], t->temporary);
     n_temporary = i + 1;
     if (t->kind) CUBIX_TRY(t->kind->write(result, t->temporary, t->path));
-    else CUBIX_TRY(used_write(result->par, t->temporary, t->path));
+    else CUBIX_TRY(text_write(t, result->par, NULL));
     CUBIX_CHECK(!path_sync(t->temporary), CUBIX_EOUTPUT, "cannot write %s: %s", t->path, strerror(errno));
   }
-  for (int i = 0; i <= n; i++)
-    CUBIX_CHECK(!rename(target[i].temporary, target[i].path), CUBIX_EOUTPUT, "cannot rename %s to %s: %s", target[i].temporary,
-                target[i].path, strerror(errno));
+  for (int i = 0; i <= n + USED; i++) CUBIX_TRY(target_rename(&target[i]));
   n_temporary = 0;
   for (int i = 0; i < n; i++) path_sync(target[i].folder);     /* some file systems refuse it for folders; the files are safe anyway */
+done:
+  if (status) cubix_output_abandon();
+  return status;
+}
+
+int cubix_output_timings(const struct cubix_params *par, void (*print)(FILE *))
+{
+  int status = CUBIX_OK, n = 0;
+  struct target target[MAX_OUTPUT + N_BESIDE] = { 0 }, *t;
+  CUBIX_TRY(targets_init(target, &n, par));
+  t = &target[n + TIMINGS];
+  strcpy(temporary[0], t->temporary);
+  n_temporary = 1;
+  CUBIX_TRY(text_write(t, par, print));
+  CUBIX_TRY(target_rename(t));
+  n_temporary = 0;
 done:
   if (status) cubix_output_abandon();
   return status;

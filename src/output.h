@@ -2,6 +2,8 @@
 #ifndef CUBIX_OUTPUT_H
 #define CUBIX_OUTPUT_H
 
+#include <stdio.h>
+
 #include "cube.h"
 #include "frame.h"
 #include "instrument.h"
@@ -25,10 +27,13 @@ struct cubix_result {
   int n_rank;
 };
 
-/** Check before the work that every OutputFile has a known suffix, may be replaced and can be created.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
+/** Check before the work that every OutputFile has a known suffix, and that it and the texts beside the first one, STEM-usedvalues and
+ *  STEM-timings.txt, may be replaced and can be created.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
 int cubix_output_check(const struct cubix_params *par);
 /** Write all OutputFiles, STEM-usedvalues beside the first, each under a temporary name and renamed when complete.  Local (rank 0). */
 int cubix_output_write(const struct cubix_result *result);
+/** Write STEM-timings.txt beside the first OutputFile, under a temporary name and renamed; `print` fills it.  Local (rank 0). */
+int cubix_output_timings(const struct cubix_params *par, void (*print)(FILE *));
 /** Remove temporary files of an unfinished write; async-signal-safe. */
 void cubix_output_abandon(void);
 

@@ -200,6 +200,13 @@ static void test_check(void)
   CHECK(check_of("old.fits", "yes", "") == CUBIX_OK);
   CHECK(check_of("old.fits", "no", "Overwrite") == CUBIX_EOUTPUT);
   CHECK(check_of("new.hdf5,old.fits", "no", "old.fits") == CUBIX_EOUTPUT);
+  /* the texts beside the first output are outputs as well */
+  touch("told-usedvalues", "used");
+  touch("timed-timings.txt", "times");
+  CHECK(check_of("told.fits", "no", "told-usedvalues, written beside") == CUBIX_EOUTPUT);
+  CHECK(check_of("timed.hdf5, new.fits", "no", "timed-timings.txt, written beside") == CUBIX_EOUTPUT);
+  CHECK(check_of("told.fits", "yes", "") == CUBIX_OK && check_of("timed.fits", "yes", "") == CUBIX_OK);
+  CHECK(check_of("new.fits, told.fits, timed.fits", "no", "") == CUBIX_OK);
   CHECK(check_of("new.png", "yes", ".hdf5 or .h5") == CUBIX_EUSAGE);
   CHECK(check_of("fits", "yes", "suffix") == CUBIX_EUSAGE);
   CHECK(check_of(".fits", "yes", "suffix") == CUBIX_EUSAGE);
@@ -276,6 +283,32 @@ static void test_write(void)
   made_free(&m);
 }
 
+static void print_times(FILE *out) { fputs("paint 1.5\n", out); }
+
+/* The timings appear whole, replace their predecessor, and a disk without room leaves the predecessor. */
+static void test_timings(void)
+{
+  struct made m;
+  struct rlimit limit, whole;
+  char line[16] = "", *value[] = { "OutputFile= timed.v2.fits, other.hdf5" };
+  FILE *file;
+  CHECK(made_init(&m, 1, value) == CUBIX_OK);
+  touch("timed.v2-timings.txt", "older");
+  getrlimit(RLIMIT_FSIZE, &whole);
+  limit = whole;
+  limit.rlim_cur = 0;
+  setrlimit(RLIMIT_FSIZE, &limit);
+  CHECK(cubix_output_timings(m.par, print_times) == CUBIX_EOUTPUT);
+  setrlimit(RLIMIT_FSIZE, &whole);
+  CHECK(strstr(cubix_error_message(), "cannot write timed.v2-timings.txt") && count_parts() == 0);
+  CHECK((file = fopen("timed.v2-timings.txt", "r")) && fgets(line, sizeof line, file) && !strcmp(line, "older"));
+  if (file) fclose(file);
+  CHECK(cubix_output_timings(m.par, print_times) == CUBIX_OK && count_parts() == 0);
+  CHECK((file = fopen("timed.v2-timings.txt", "r")) && fgets(line, sizeof line, file) && !strcmp(line, "paint 1.5\n"));
+  if (file) fclose(file);
+  made_free(&m);
+}
+
 struct copy { const struct cubix_cube *cube; double *value; int n_put; };
 
 static int keep(void *host, int k0, int n_k, const void *block)
@@ -318,6 +351,7 @@ int main(int argc, char **argv)
   CHECK(mkdtemp(folder) && !chdir(folder));
   test_check();
   test_write();
+  test_timings();
   test_stream();
   for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.fits", room);
   for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.hdf5", room);

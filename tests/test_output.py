@@ -360,6 +360,14 @@ def test_a_full_disk(tmp_path):
         subprocess.run(["umount", str(disk)])
 
 
+@pytest.mark.parametrize("name", ["made-usedvalues", "made-timings.txt"])
+def test_the_texts_beside_a_cube_are_protected(tmp_path, name):
+    (tmp_path / name).write_text("old")
+    err = write(tmp_path, "Overwrite=no", status=4).err
+    assert name in err and "Overwrite = no" in err
+    assert [p.name for p in tmp_path.iterdir()] == [name] and (tmp_path / name).read_text() == "old"
+
+
 def test_an_older_file_is_replaced_as_a_whole(tmp_path):
     (tmp_path / "made.fits").write_text("old")
     with open(tmp_path / "made.fits") as old:
