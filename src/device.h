@@ -21,7 +21,7 @@ struct cubix_device_ops {
 
 struct cubix_device {
   const struct cubix_device_ops *ops;
-  char description[256];          /* "NVIDIA H100, 80 GB" or "2 threads, AVX2" */
+  char description[256];          /* "NVIDIA H100 80GB HBM3, 79 GiB" or "cpu, 2 thread(s), AVX2" */
   void *state;                    /* the processor's own */
 };
 

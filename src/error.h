@@ -56,7 +56,8 @@ const char *cubix_error_trace(void);
 void cubix_error_about(const char *fmt, ...) CUBIX_PRINTF(1, 2);
 /** Forget the error.  Local. */
 void cubix_error_clear(void);
-/** Exit status of a program that ends with this status: 0 done, 1 computing, 2 parameters, 3 input, 4 output.  Local. */
+/** Exit status of a program that ends with this status: 0 done, 1 computing, 2 parameters, 3 input, 4 output.  (130, after an
+ *  interruption by a signal, has no status: console.h.)  Local. */
 int cubix_error_exit_status(int code);
 /** What a status means, in words.  Local. */
 const char *cubix_error_meaning(int code);

@@ -81,7 +81,7 @@ static int read_places(struct cubix_simfile *sim, const struct cubix_simformat *
   CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_CENTRE], s->centre, 3, &found));
   s->has_centre = found == 3;
   for (int c = 0; c < 3; c++) {
-    CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: /%s states a centre of %g", path, format->header_group, s->centre[c]);
+    CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: /%s states the centre %g", path, format->header_group, s->centre[c]);
     s->centre[c] *= length;
   }
 done:
