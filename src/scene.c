@@ -10,6 +10,12 @@
 #include "cosmology.h"
 #include "error.h"
 
+/* Where a parameter got its value; 0 leaves it to the simulation. */
+static const char *place(const struct cubix_params *par, const char *name, double value)
+{
+  return value > 0. ? cubix_params_origin(par, name) : "the simulation's";
+}
+
 int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot)
 {
   int status = CUBIX_OK;
@@ -22,14 +28,16 @@ int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, 
   if (par->Distance > 0.) {
     scene->d_l_mpc = par->Distance;
   } else {
-    CUBIX_CHECK(z > 0., CUBIX_EUSAGE, "Redshift = %g puts the galaxy at no distance; give Redshift > 0 or a Distance in Mpc", z);
+    CUBIX_CHECK(z > 0., CUBIX_EUSAGE, "Redshift = %g (%s) puts the galaxy at no distance; give Redshift > 0 or a Distance in Mpc", z,
+                cubix_params_origin(par, "Redshift"));
     CUBIX_CHECK(scene->h > 0. && scene->omega_m > 0., CUBIX_EUSAGE,
-                "OmegaMatter = %g and HubbleParam = %g must be > 0, and the simulation file does not state them; give them, or a Distance in Mpc",
-                scene->omega_m, scene->h);
+                "OmegaMatter = %g (%s) and HubbleParam = %g (%s) must be > 0, and the simulation file does not state both; give them, or a Distance in Mpc",
+                scene->omega_m, place(par, "OmegaMatter", par->OmegaMatter), scene->h, place(par, "HubbleParam", par->HubbleParam));
     scene->d_l_mpc = cubix_cosmology_luminosity_distance(scene->omega_m, scene->omega_l, scene->h, z);
     CUBIX_CHECK(scene->d_l_mpc > 0. && isfinite(scene->d_l_mpc), CUBIX_EUSAGE,
-                "Redshift = %g has no luminosity distance with OmegaMatter = %g, OmegaLambda = %g; give a Distance in Mpc",
-                z, scene->omega_m, scene->omega_l);
+                "Redshift = %g (%s) has no luminosity distance with OmegaMatter = %g (%s), OmegaLambda = %g (%s); give a Distance in Mpc",
+                z, cubix_params_origin(par, "Redshift"), scene->omega_m, place(par, "OmegaMatter", par->OmegaMatter), scene->omega_l,
+                place(par, "OmegaLambda", par->OmegaLambda));
   }
   d_l_cm = scene->d_l_mpc * CUBIX_MPC_CM;
   scene->kpc_per_arcsec = 1000. * scene->d_l_mpc / ((1. + z) * (1. + z)) * CUBIX_ARCSEC_RAD;
