@@ -27,6 +27,8 @@
 #include "log.h"
 #include "version.h"
 
+enum { MAX_LISTED = 9999 };       /* FILE9999: a keyword has eight characters */
+
 #define RA_DEG  150.
 #define DEC_DEG 2.
 
@@ -120,6 +122,7 @@ static void input_facts(struct cubix_facts *facts, const struct cubix_result *re
   const struct cubix_snapshot *snap = &result->slab->snapshot;
   const char *path = snap->n_file ? snap->file[0] : result->par->InputFile, *base = strrchr(path, '/'), *dot;
   char object[256], name[9];
+  int n_listed = snap->n_file < MAX_LISTED ? snap->n_file : MAX_LISTED;
 
   base = base ? base + 1 : path;
   dot = strrchr(base, '.');
@@ -128,7 +131,8 @@ static void input_facts(struct cubix_facts *facts, const struct cubix_result *re
   text(facts, "SIMFMT", snap->format, "format of the simulation file");
   text(facts, "SIMNAME", snap->simulation, "name the simulation gives itself");
   integer(facts, "NFILE", snap->n_file, "", "number of simulation files: FILEi, SIZEi");
-  for (int i = 0; i < snap->n_file; i++) {
+  if (n_listed < snap->n_file) integer(facts, "NUNLIST", snap->n_file - n_listed, "", "of these, the last ones, not listed");
+  for (int i = 0; i < n_listed; i++) {
     text(facts, numbered(name, "FILE", i + 1), snap->file[i], "simulation file");
     integer(facts, numbered(name, "SIZE", i + 1), snap->file_size[i], "byte", "its size");
   }

@@ -20,6 +20,7 @@
 #include "log.h"
 #include "maps.h"
 #include "output_parts.h"
+#include "provenance.h"
 
 struct made {
   struct cubix_params *par;
@@ -309,6 +310,49 @@ static void test_timings(void)
   made_free(&m);
 }
 
+static const struct cubix_fact *fact_of(const struct cubix_facts *facts, const char *name)
+{
+  const struct cubix_fact *found = NULL;
+  int n = 0;
+  for (int i = 0; i < facts->n; i++) {
+    if (strcmp(facts->fact[i].name, name)) continue;
+    found = &facts->fact[i];
+    n++;
+  }
+  CHECK(n <= 1);
+  return found;
+}
+
+/* Keywords have eight characters: of very many files the first 9999 are listed, and the rest is counted. */
+static void test_many_files(void)
+{
+  enum { N = 10004 };
+  static char *names[N];
+  static int64_t sizes[N];
+  const int count[] = { 9999, N };
+  struct made m;
+  CHECK(made_init(&m, 0, NULL) == CUBIX_OK);
+  for (int i = 0; i < N; i++) {
+    names[i] = file_names[i % 2];
+    sizes[i] = 1000 + i;
+  }
+  for (int c = 0; c < 2; c++) {
+    struct cubix_facts *facts = NULL;
+    const struct cubix_fact *last, *rest;
+    m.slab.snapshot.n_file = count[c];
+    m.slab.snapshot.file = names;
+    m.slab.snapshot.file_size = sizes;
+    CHECK(cubix_provenance_init(&facts, &m.result) == CUBIX_OK);
+    CHECK(fact_of(facts, "NFILE")->integer == count[c] && fact_of(facts, "SIZE1000")->integer == 1999);
+    last = fact_of(facts, "SIZE9999");
+    rest = fact_of(facts, "NUNLIST");
+    CHECK(last && last->integer == 1000 + 9998 && fact_of(facts, "FILE9999"));
+    CHECK(count[c] == 9999 ? !rest : rest && rest->integer == 5);
+    cubix_facts_free(facts);
+  }
+  made_free(&m);
+}
+
 struct copy { const struct cubix_cube *cube; double *value; int n_put; };
 
 static int keep(void *host, int k0, int n_k, const void *block)
@@ -352,6 +396,7 @@ int main(int argc, char **argv)
   test_check();
   test_write();
   test_timings();
+  test_many_files();
   test_stream();
   for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.fits", room);
   for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.hdf5", room);
