@@ -12,7 +12,7 @@ TABLES = (
     ("Age",             "Gyr",            ("age",),            True,  0.0,  "Age of the population; strictly increasing"),
     ("Metallicity",     "mass fraction",  ("z",),              True,  0.0,  "Mass fraction of metals, in the library's own table; strictly increasing"),
     ("Wavelength",      "AA",             ("lambda",),         True,  1e-3, "Wavelength in vacuum; strictly increasing"),
-    ("Luminosity",      "erg/s/AA/Msun",  ("z", "age", "lambda"), True, 0.0, "Luminosity per Angstrom (vacuum) and per solar mass formed"),
+    ("Luminosity",      "erg/s/AA/Msun",  ("z", "age", "lambda"), True, 0.0, "Luminosity per Angstrom of the source's own wavelengths (SourceMedium) and per solar mass formed"),
     ("LsfFwhm",         "AA",             ("lambda",),         True,  0.0,  "Resolution of the library: full width at half maximum of its line spread function"),
     ("SurvivingMass",   "1",              ("z", "age"),        False, 0.0,  "Mass still in stars and remnants, per solar mass formed"),
     ("IonizingPhotons", "1/s/Msun",       ("z", "age"),        False, 0.0,  "Photons below 911.75 AA per second, per solar mass formed"),
