@@ -7,7 +7,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "datafile.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "error.h"
+#include "name.h"
 
 #define SUFFIX ".cfg"
 
@@ -24,7 +24,7 @@ static int is_folder(const char *path)
   return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-static int is_file(const char *path)
+int cubix_datafile_is_file(const char *path)
 {
   struct stat s;
   return stat(path, &s) == 0 && S_ISREG(s.st_mode);
@@ -42,19 +42,6 @@ static size_t stem_length(const char *name)
 {
   size_t n = strlen(name), m = strlen(SUFFIX);
   return n > m && strcmp(name + n - m, SUFFIX) == 0 ? n - m : n;
-}
-
-static int counts(char c) { return c != '-' && c != '_' && c != ' '; }
-
-static int same_name(const char *a, const char *b)
-{
-  const char *a_end = a + stem_length(a), *b_end = b + stem_length(b);
-  for (;;) {
-    while (a < a_end && !counts(*a)) a++;
-    while (b < b_end && !counts(*b)) b++;
-    if (a == a_end || b == b_end) return a == a_end && b == b_end;
-    if (tolower((unsigned char)*a++) != tolower((unsigned char)*b++)) return 0;
-  }
 }
 
 static int compare_names(const void *a, const void *b)
@@ -112,7 +99,7 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
   char known[2048] = "";
 
   if (strchr(name, '/')) {
-    CUBIX_CHECK(is_file(name), CUBIX_EUSAGE, "the file %s does not exist", name);
+    CUBIX_CHECK(cubix_datafile_is_file(name), CUBIX_EUSAGE, "the file %s does not exist", name);
     written = snprintf(path, size, "%s", name);
     found = 1;
   } else {
@@ -120,12 +107,12 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
     for (int i = 0; i < n && !found; i++) {
       size_t used = strlen(known);
       snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", names[i]);
-      if (same_name(names[i], name)) {
+      if (cubix_name_same(names[i], strlen(names[i]), name, stem_length(name))) {
         written = snprintf(path, size, "%s/%s/%s" SUFFIX, root(), folder, names[i]);
         found = 1;
       }
     }
-    if (!found && is_file(name)) {
+    if (!found && cubix_datafile_is_file(name)) {
       written = snprintf(path, size, "%s", name);
       found = 1;
     }

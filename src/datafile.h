@@ -14,5 +14,7 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
  *  @param[out] names [n] owned by the caller: cubix_datafile_list_free */
 int cubix_datafile_list(char ***names, int *n, const char *folder);
 void cubix_datafile_list_free(char **names, int n);
+/** 1 where the path leads to a regular file.  Local. */
+int cubix_datafile_is_file(const char *path);
 
 #endif

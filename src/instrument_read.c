@@ -6,7 +6,6 @@
  * collected and told in one message.  A name that no file bears may be an alias of one; the files of the folder are searched for it. */
 #include "instrument_read.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 
 #include "datafile.h"
 #include "error.h"
+#include "name.h"
 #include "units.h"
 
 enum key_type { STRING, STRINGS, CHOICE, NUMBER, PAIR, CURVE };
@@ -56,33 +56,13 @@ static void complain(struct complaints *bad, const config_setting_t *where, cons
   bad->n++;
 }
 
-/* Levenshtein's distance, for names of up to 63 letters. */
-static int distance(const char *a, const char *b)
-{
-  int row[64], n = (int)strlen(b);
-  if (n > 63) return 64;
-  for (int j = 0; j <= n; j++) row[j] = j;
-  for (int i = 1; *a; a++, i++) {
-    int corner = row[0];
-    row[0] = i;
-    for (int j = 1; j <= n; j++) {
-      int best = corner + (tolower((unsigned char)*a) != tolower((unsigned char)b[j - 1]));
-      if (row[j] + 1 < best) best = row[j] + 1;
-      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-      corner = row[j];
-      row[j] = best;
-    }
-  }
-  return row[n];
-}
-
 static void complain_unknown(struct complaints *bad, const config_setting_t *where, const char *section, const char *name)
 {
   const char *nearest = NULL;
   int least = 1000;
   for (int i = 0; i < CUBIX_N_KEY; i++) {
     const char *known = section ? keys[i].name : keys[i].section;
-    int d = distance(name, known) + (section && strcmp(section, keys[i].section) ? 1 : 0);
+    int d = cubix_name_distance(name, known) + (section && strcmp(section, keys[i].section) ? 1 : 0);
     if (d < least) {
       least = d;
       nearest = section ? keys[i].full : known;
@@ -313,18 +293,6 @@ done:
   return status;
 }
 
-static int same_name(const char *a, const char *b)
-{
-  for (;;) {
-    while (*a && strchr("-_ ", *a)) a++;
-    while (*b && strchr("-_ ", *b)) b++;
-    if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return 0;
-    if (!*a) return 1;
-    a++;
-    b++;
-  }
-}
-
 /* The file of the folder that has `name` among its instrument.aliases; path stays "" where there is none. */
 static int find_alias(char *path, size_t size, const char *name)
 {
@@ -340,7 +308,7 @@ static int find_alias(char *path, size_t size, const char *name)
       config_setting_t *aliases = config_lookup(&config, "instrument.aliases");
       for (int j = 0; aliases && j < config_setting_length(aliases); j++) {
         const char *alias = config_setting_get_string_elem(aliases, j);
-        if (alias && same_name(alias, name)) snprintf(path, size, "%s", candidate);
+        if (alias && cubix_name_same(alias, strlen(alias), name, strlen(name))) snprintf(path, size, "%s", candidate);
       }
     }
     config_destroy(&config);

@@ -6,13 +6,13 @@
  *
  * Words and texts are owned by par->origin[row].text; the members point there.  A member that a host code sets by hand is
  * written out as it stands: members, not texts, are the truth.  Names are compared exactly.  What to suggest for a wrong one
- * is the known name with the smallest edit distance (Levenshtein 1966, letters compared without case), if it is near enough
- * to be a slip, or the first that begins with what was written. */
+ * is the known name with the smallest edit distance (name.h), if it is near enough to be a slip, or the first that begins with
+ * what was written. */
 #include "params_table.h"
 
 #include "error.h"
+#include "name.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,35 +142,6 @@ int cubix_param_find(const char *name)
   return -1;
 }
 
-static int same_letter(char a, char b) { return tolower((unsigned char)a) == tolower((unsigned char)b); }
-
-/* How many letters must be put in, taken out or changed to make b of a; no more than the first 63 letters count. */
-static int edit_distance(const char *a, const char *b)
-{
-  int row[64], n = (int)strlen(b);
-  if (n > 63) n = 63;
-  for (int j = 0; j <= n; j++) row[j] = j;
-  for (int i = 0; i < 63 && a[i]; i++) {
-    int diagonal = row[0];
-    row[0] = i + 1;
-    for (int j = 1; j <= n; j++) {
-      int best = diagonal + !same_letter(a[i], b[j - 1]);
-      if (row[j] + 1 < best) best = row[j] + 1;
-      if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
-      diagonal = row[j];
-      row[j] = best;
-    }
-  }
-  return row[n];
-}
-
-static int begins_with(const char *name, const char *begin)
-{
-  int n = 0;
-  while (begin[n] && name[n] && same_letter(name[n], begin[n])) n++;
-  return n >= 3 && !begin[n];
-}
-
 static const char *nearest(const char *name)
 {
   int best = 2 + (int)strlen(name) / 3;   /* as many slips are no slip any more */
@@ -178,8 +149,8 @@ static const char *nearest(const char *name)
   for (int i = 0; i < cubix_param_n_row; i++) {
     const char *known = cubix_param_table[i].name;
     if (cubix_param_table[i].type == CUBIX_PARAM_SECTION) continue;
-    int distance = edit_distance(name, known);
-    if (distance > 1 && begins_with(known, name)) distance = 1;
+    int distance = cubix_name_distance(name, known);
+    if (distance > 1 && strlen(name) >= 3 && cubix_name_begins(known, name)) distance = 1;
     if (distance < best) {
       best = distance;
       found = known;

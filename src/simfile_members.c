@@ -18,12 +18,6 @@
 
 static const char *const suffixes[] = { ".hdf5", ".h5" };
 
-static int is_file(const char *path)
-{
-  struct stat s;
-  return stat(path, &s) == 0 && !S_ISDIR(s.st_mode);
-}
-
 /* STEM.12.hdf5 -> "STEM", 12, ".hdf5"; 0 where the name is not of this form. */
 static int split(const char *path, char *stem, size_t size, long *index, const char **suffix)
 {
@@ -56,7 +50,7 @@ int cubix_simfile_first(char *path, size_t size, const char *input)
   if (input[n - 1] == '.') n--;
   for (int i = 0; i < 2 && !found; i++) {
     snprintf(path, size, "%.*s.0%s", (int)n, input, suffixes[i]);
-    found = is_file(path);
+    found = cubix_datafile_is_file(path);
   }
   CUBIX_CHECK(found, CUBIX_EINPUT, "InputFile = %s: there is no such file, and no %.*s.0.hdf5 of which it could be the stem", input, (int)n, input);
 done:
@@ -79,7 +73,7 @@ int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, dou
   } else if (numbered && n_file == 0.) {
     for (n = 0;; n++) {
       snprintf(name, sizeof name, "%s.%ld%s", stem, n, suffix);
-      if (!is_file(name)) break;
+      if (!cubix_datafile_is_file(name)) break;
     }
     CUBIX_CHECK(index < n, CUBIX_EINPUT, "%s is missing: %s is there, and all files from number 0 are needed", name, path);
   } else {
@@ -197,7 +191,7 @@ int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, co
   describe(text, sizeof text, file, known, n);
   for (long i = 0; which < 0 && split(path, stem, sizeof stem, &index, &suffix); i++) {
     snprintf(sibling, sizeof sibling, "%s.%ld%s", stem, i, suffix);
-    if (!is_file(sibling)) break;
+    if (!cubix_datafile_is_file(sibling)) break;
     H5Fclose(file);
     CUBIX_TRY(cubix_h5_open(&file, sibling));
     CUBIX_TRY(match(&which, sibling, file, known, n));
