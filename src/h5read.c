@@ -35,18 +35,29 @@ void cubix_h5_quiet_end(const struct cubix_h5_quiet *quiet)
   H5Eset_auto2(H5E_DEFAULT, quiet->function, quiet->data);
 }
 
-/* The innermost of HDF5's own errors. */
-static herr_t first_error(unsigned n, const H5E_error2_t *error, void *text)
+struct reason { char *text; size_t size; };
+
+/* Walking upward, HDF5 shows the innermost frame first. */
+static herr_t innermost(unsigned n, const H5E_error2_t *frame, void *host)
 {
-  if (n == 0) snprintf(text, 256, "%s", error->desc ? error->desc : "");
+  const struct reason *reason = host;
+  if (n == 0) snprintf(reason->text, reason->size, "%s", frame->desc ? frame->desc : "");
   return 0;
+}
+
+const char *cubix_h5_reason(char *text, size_t size)
+{
+  struct reason reason = { text, size };
+  text[0] = '\0';
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, &reason);
+  return text;
 }
 
 int cubix_h5_open(hid_t *file, const char *path)
 {
   int status = CUBIX_OK;
   struct stat s;
-  char why[256] = "";
+  char why[256];
   hid_t how = H5Pcreate(H5P_FILE_ACCESS);
 
   *file = -1;
@@ -58,9 +69,8 @@ int cubix_h5_open(hid_t *file, const char *path)
   H5Pset_file_locking(how, 0, 1);   /* many parallel file systems know no locks, and reading needs none */
 #endif
   *file = H5Fopen(path, H5F_ACC_RDONLY, how);
-  if (*file < 0) H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, first_error, why);
   CUBIX_CHECK(*file >= 0, CUBIX_EINPUT, "%s (%lld bytes) begins as an HDF5 file but cannot be opened: it is damaged or not all there (HDF5 says: %s)",
-              path, (long long)s.st_size, why);
+              path, (long long)s.st_size, cubix_h5_reason(why, sizeof why));
 done:
   H5Pclose(how);
   return status;
@@ -101,7 +111,7 @@ static void file_name(hid_t file, char *name, size_t size)
 int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size, int *n_found)
 {
   int status = CUBIX_OK;
-  const char *name = "";
+  const char *name = "", *shown = object + strspn(object, "/");
   char path[1024], *buffer = NULL, *value;
   hid_t attribute = open_attribute(file, object, names, &name), type = -1, space = -1, memory = -1;
   size_t length;
@@ -113,11 +123,11 @@ int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *name
   type = H5Aget_type(attribute);
   space = H5Aget_space(attribute);
   CUBIX_CHECK(H5Tget_class(type) == H5T_STRING && H5Sget_simple_extent_npoints(space) == 1, CUBIX_EINPUT,
-              "%s: the attribute %s of /%s must be one string", path, name, object);
+              "%s: the attribute %s of /%s must be one string", path, name, shown);
   length = H5Tis_variable_str(type) > 0 ? sizeof(char *) : H5Tget_size(type);
   CUBIX_ALLOC(buffer, length + 1);
   memory = H5Tget_native_type(type, H5T_DIR_DEFAULT);
-  CUBIX_CHECK(memory >= 0 && H5Aread(attribute, memory, buffer) >= 0, CUBIX_EINPUT, "%s: the attribute %s of /%s cannot be read", path, name, object);
+  CUBIX_CHECK(memory >= 0 && H5Aread(attribute, memory, buffer) >= 0, CUBIX_EINPUT, "%s: the attribute %s of /%s cannot be read", path, name, shown);
   value = buffer;
   if (H5Tis_variable_str(type) > 0) memcpy(&value, buffer, sizeof value);
   snprintf(text, size, "%s", value ? value : "");

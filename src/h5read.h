@@ -21,7 +21,7 @@ int cubix_h5_open(hid_t *file, const char *path);
 /** 1 where the file holds this path ("PartType4/Masses"), every group on the way included.  Local. */
 int cubix_h5_exists(hid_t file, const char *path);
 /** The first of these attributes of an object that exists, as text (trailing blanks cut) or as numbers.  Local.
- *  @param object   path in the file
+ *  @param object   path in the file, "/" for the root
  *  @param[out] n_found  how many numbers there are, at most n are stored; text: 1; 0: no such attribute
  *  Errors: CUBIX_EINPUT: an attribute of the wrong type. */
 int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size, int *n_found);
@@ -37,5 +37,7 @@ int cubix_h5_rows(hid_t dataset, const char *file, const char *name, int n_c, hs
 struct cubix_h5_quiet { H5E_auto2_t function; void *data; };
 void cubix_h5_quiet_begin(struct cubix_h5_quiet *quiet);
 void cubix_h5_quiet_end(const struct cubix_h5_quiet *quiet);
+/** Why HDF5's last call failed, in its own words: the innermost of its errors, "" without one.  Local.  @return text, borrowed from the caller */
+const char *cubix_h5_reason(char *text, size_t size);
 
 #endif

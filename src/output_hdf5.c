@@ -31,13 +31,6 @@
 
 struct place { hid_t dataset, type; const char *shown; const struct cubix_h5sink *h5; hsize_t n_y, n_x; };
 
-/* The innermost frame of HDF5's error stack holds the reason. */
-static herr_t innermost(unsigned n, const H5E_error2_t *frame, void *host)
-{
-  if (n == 0) snprintf(host, 512, "%s", frame->desc ? frame->desc : "");
-  return 0;
-}
-
 static int disk_failed(const char *shown, int system, const char *func, int line)
 {
   return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s", shown, strerror(system));
@@ -45,9 +38,8 @@ static int disk_failed(const char *shown, int system, const char *func, int line
 
 static int h5_failed(const char *shown, const char *func, int line)
 {
-  char reason[512] = "";
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, reason);
-  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: HDF5 says: %s", shown, reason);
+  char reason[512];
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: HDF5 says: %s", shown, cubix_h5_reason(reason, sizeof reason));
 }
 
 /* ---- attributes and scalars --------------------------------------------------------------------------------------------- */
