@@ -228,13 +228,6 @@ const char *cubix_simformat_path(const struct cubix_simformat *format, const cha
   return path;
 }
 
-/* A pure number goes by several names. */
-static int same_unit(const char *stated, const char *nominal)
-{
-  if (strcmp(stated, nominal) == 0) return 1;
-  return strcmp(nominal, "1") == 0 && (!*stated || !strcmp(stated, "-") || !strcmp(stated, "mass fraction") || !strcmp(stated, "dimensionless"));
-}
-
 int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_field field, hid_t file, const char *dataset, double a, double hubble,
                            double *factor)
 {
@@ -252,7 +245,7 @@ int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_fiel
     CUBIX_TRY(cubix_h5_text(file, path, &format->unit, stated, sizeof stated, &found));
     CUBIX_CHECK(found, CUBIX_EINPUT, "%s: /%s has no attribute %s; it must say \"%s\"", file_name, path,
                 cubix_names_text(&format->unit, names, sizeof names), map->unit);
-    CUBIX_CHECK(same_unit(stated, map->unit), CUBIX_EINPUT, "%s: /%s is in \"%s\"; it must be in \"%s\"", file_name, path, stated, map->unit);
+    CUBIX_CHECK(cubix_unit_same(stated, map->unit), CUBIX_EINPUT, "%s: /%s is in \"%s\"; it must be in \"%s\"", file_name, path, stated, map->unit);
   }
   if (cgs == 0.) cgs = 1.;
   CUBIX_CHECK(isfinite(p) && isfinite(q) && isfinite(cgs) && cgs > 0., CUBIX_EINPUT, "%s: /%s states the conversion a^%g h^%g %g cgs, which is none",

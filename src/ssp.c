@@ -12,58 +12,32 @@
 #include <string.h>
 
 #include "error.h"
+#include "h5read.h"
+#include "units.h"
 
 enum { MARGIN = 64 };
 
 /* Text of a string attribute, "" without it. */
-static void text_attribute(hid_t object, const char *name, char *text, size_t size)
+static int text_read(hid_t file, const char *object, const char *name, char *text, size_t size, int *found)
 {
-  text[0] = '\0';
-  if (H5Aexists(object, name) <= 0) return;
-  hid_t attribute = H5Aopen(object, name, H5P_DEFAULT), type = H5Aget_type(attribute);
-  if (H5Tget_class(type) == H5T_STRING) {
-    hid_t memory = H5Tcopy(H5T_C_S1);
-    H5Tset_cset(memory, H5Tget_cset(type));
-    if (H5Tis_variable_str(type) > 0) {
-      char *value = NULL;
-      H5Tset_size(memory, H5T_VARIABLE);
-      if (H5Aread(attribute, memory, &value) >= 0 && value) {
-        snprintf(text, size, "%s", value);
-        H5free_memory(value);
-      }
-    } else {
-      char *value = calloc(H5Tget_size(type) + 1, 1);
-      H5Tset_size(memory, H5Tget_size(type) + 1);
-      if (value && H5Aread(attribute, memory, value) >= 0) snprintf(text, size, "%s", value);
-      free(value);
-    }
-    H5Tclose(memory);
-  }
-  H5Tclose(type);
-  H5Aclose(attribute);
+  struct cubix_names names = { .n = 1 };
+  snprintf(names.name[0], sizeof names.name[0], "%s", name);
+  return cubix_h5_text(file, object, &names, text, size, found);
+}
+
+/* What only describes the library is no reason to refuse it: of another type it counts as absent. */
+static void note_read(hid_t file, const char *name, char *text, size_t size)
+{
+  int found;
+  if (text_read(file, "/", name, text, size, &found)) cubix_error_clear();
 }
 
 /* One dataset opened, its unit and rank verified. */
 struct table { hid_t set, space; int n_dim; hsize_t dim[3]; };
 
-static int same_unit(const char *have, const char *want)
-{
-  static const char *const same[][6] = {
-    { "Gyr", "Gyr" },
-    { "mass fraction", "mass fraction", "1", "", "dimensionless" },
-    { "AA", "AA", "Angstrom", "angstrom" },
-    { "erg/s/AA/Msun", "erg/s/AA/Msun", "erg/s/AA per Msun formed", "erg/s/AA per Msun", "erg/s/Angstrom/Msun", "erg/s/AA" },
-  };
-  for (size_t u = 0; u < sizeof same / sizeof same[0]; u++)
-    if (!strcmp(same[u][0], want))
-      for (int k = 1; k < 6 && same[u][k]; k++)
-        if (!strcmp(same[u][k], have)) return 1;
-  return 0;
-}
-
 static int table_open(struct table *t, hid_t file, const char *path, const char *name, int n_dim, const char *unit)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, found;
   char have[128];
 
   CUBIX_CHECK(H5Lexists(file, name, H5P_DEFAULT) > 0, CUBIX_EINPUT, "%s has no dataset %s: not a canonical SSP file; `cubix-ssp convert` or `cubix-ssp demo` makes one", path, name);
@@ -77,9 +51,9 @@ static int table_open(struct table *t, hid_t file, const char *path, const char 
   H5T_class_t class = H5Tget_class(type);
   H5Tclose(type);
   CUBIX_CHECK(class == H5T_FLOAT || class == H5T_INTEGER, CUBIX_EINPUT, "%s: %s holds no numbers", path, name);
-  CUBIX_CHECK(H5Aexists(t->set, "unit") > 0, CUBIX_EINPUT, "%s: %s has no attribute `unit`; must be \"%s\"", path, name, unit);
-  text_attribute(t->set, "unit", have, sizeof have);
-  CUBIX_CHECK(same_unit(have, unit), CUBIX_EINPUT, "%s: %s has unit \"%s\", must be \"%s\": convert the values and the attribute (cubix-ssp does)", path, name, have, unit);
+  CUBIX_TRY(text_read(file, name, "unit", have, sizeof have, &found));
+  CUBIX_CHECK(found, CUBIX_EINPUT, "%s: %s has no attribute `unit`; must be \"%s\"", path, name, unit);
+  CUBIX_CHECK(cubix_unit_same(have, unit), CUBIX_EINPUT, "%s: %s has unit \"%s\", must be \"%s\": convert the values and the attribute (cubix-ssp does)", path, name, have, unit);
 done:
   return status;
 }
@@ -158,24 +132,24 @@ done:
 
 int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, double lambda_hi)
 {
-  int status = CUBIX_OK, n_all = 0, first = 0;
+  int status = CUBIX_OK, n_all = 0, first = 0, found;
+  struct cubix_h5_quiet quiet;
   hid_t file = -1;
   struct cubix_ssp *ssp = NULL;
   char kind[32];
-  H5Eset_auto(H5E_DEFAULT, NULL, NULL);
+  cubix_h5_quiet_begin(&quiet);
   CUBIX_ALLOC(ssp, 1);
   snprintf(ssp->file, sizeof ssp->file, "%s", path);
   FILE *probe = fopen(path, "rb");
   CUBIX_CHECK(probe, CUBIX_EINPUT, "SspFile %s cannot be opened: no such file, or no permission", path);
   fclose(probe);
-  file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-  CUBIX_CHECK(file >= 0, CUBIX_EINPUT, "SspFile %s is not an HDF5 file, or truncated; cubix-ssp makes one", path);
-  text_attribute(file, "CubixFile", kind, sizeof kind);
-  CUBIX_CHECK(!strcmp(kind, "ssp"), CUBIX_EINPUT, "SspFile %s has CubixFile = \"%s\", must be \"ssp\": `cubix-ssp convert` makes a canonical file of other libraries", path, kind);
-  text_attribute(file, "Name", ssp->name, sizeof ssp->name);
-  text_attribute(file, "IMF", ssp->imf, sizeof ssp->imf);
-  text_attribute(file, "Reference", ssp->reference, sizeof ssp->reference);
-  text_attribute(file, "Licence", ssp->licence, sizeof ssp->licence);
+  CUBIX_CHECK(cubix_h5_open(&file, path) == CUBIX_OK, CUBIX_EINPUT, "SspFile %s is not an HDF5 file, or truncated; cubix-ssp makes one", path);
+  CUBIX_CHECK(!text_read(file, "/", "CubixFile", kind, sizeof kind, &found) && !strcmp(kind, "ssp"), CUBIX_EINPUT,
+              "SspFile %s has CubixFile = \"%s\", must be \"ssp\": `cubix-ssp convert` makes a canonical file of other libraries", path, kind);
+  note_read(file, "Name", ssp->name, sizeof ssp->name);
+  note_read(file, "IMF", ssp->imf, sizeof ssp->imf);
+  note_read(file, "Reference", ssp->reference, sizeof ssp->reference);
+  note_read(file, "Licence", ssp->licence, sizeof ssp->licence);
   if (H5Aexists(file, "Demo") > 0) {
     hid_t attribute = H5Aopen(file, "Demo", H5P_DEFAULT);
     if (H5Aread(attribute, H5T_NATIVE_INT, &ssp->demo) < 0) ssp->demo = 0;
@@ -195,6 +169,7 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   ssp = NULL;
 done:
   if (file >= 0) H5Fclose(file);
+  cubix_h5_quiet_end(&quiet);
   cubix_ssp_free(ssp);
   return status;
 }

@@ -3,7 +3,8 @@
  * units.def lists each unit with its dimension and its size in the dimension's base unit; a value in unit a is
  * value * size(a) / size(b) in unit b.  Lengths in space (pc, kpc, Mpc) and wavelengths (AA, nm, um) count as different
  * dimensions: nobody means parsecs of wavelength, and a slip between the two should be told.  The factors a^n h^m of
- * cosmological simulations are no units and live in the format files. */
+ * cosmological simulations are no units and live in the format files.
+ * A file that must be in a certain unit may still spell it in another way: those spellings are in units.def too. */
 #include "units.h"
 
 #include "constants.h"
@@ -13,8 +14,17 @@
 
 static const struct unit { const char *name, *dimension; double size; } table[] = {
 #define CUBIX_UNIT(name, dimension, size) { name, dimension, size },
+#define CUBIX_SPELLING(name, other)
 #include "units.def"
 #undef CUBIX_UNIT
+#undef CUBIX_SPELLING
+};
+static const struct spelling { const char *name, *other; } spellings[] = {
+#define CUBIX_UNIT(name, dimension, size)
+#define CUBIX_SPELLING(name, other) { name, other },
+#include "units.def"
+#undef CUBIX_UNIT
+#undef CUBIX_SPELLING
 };
 static const size_t n_table = sizeof table / sizeof *table;
 
@@ -46,4 +56,12 @@ void cubix_unit_list(const char *unit, char *text, size_t size)
     between = ", ";
   }
   if (used < size && between[0] == ',') snprintf(text + used, size - used, ")");
+}
+
+int cubix_unit_same(const char *have, const char *want)
+{
+  if (!strcmp(have, want)) return 1;
+  for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++)
+    if (!strcmp(spellings[i].name, want) && !strcmp(spellings[i].other, have)) return 1;
+  return 0;
 }

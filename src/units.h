@@ -10,5 +10,8 @@
 int cubix_unit_convert(const char *from, const char *to, int n, double *x);
 /** All units of the dimension of `unit`, that one first: "arcsec (or mas, arcmin, deg, rad)"; an unknown unit alone.  Local. */
 void cubix_unit_list(const char *unit, char *text, size_t size);
+/** 1 where the unit that a file states is `want`, to the letter or in another spelling of units.def.  A unit that could be converted
+ *  is another unit.  Local. */
+int cubix_unit_same(const char *have, const char *want);
 
 #endif
