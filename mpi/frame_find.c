@@ -357,15 +357,10 @@ done:
 /* A parameter that was given but has no say in this Orientation is a mistake that nobody would see. */
 static void warn_of_idle(const struct cubix_params *par)
 {
-  static const struct { const char *name, *used_by; } row[] = {
-    { "Alpha", "angles" }, { "Beta", "angles" }, { "Gamma", "angles" }, { "Inclination", "inclined" }, { "PositionAngle", "faceon edgeon inclined" },
-    { "AlignWith", "faceon edgeon inclined" }, { "AlignRadius", "faceon edgeon inclined" },
-  };
-  for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
-    const char *origin = cubix_params_origin(par, row[i].name);
-    if (strcmp(origin, "default") && !strstr(row[i].used_by, par->Orientation))
-      cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect with Orientation %s; it belongs to Orientation %s", row[i].name, origin, par->Orientation, row[i].used_by);
-  }
+  int angles = !strcmp(par->Orientation, "angles"), disc = !angles && strcmp(par->Orientation, "none") != 0;
+  if (!angles) cubix_params_warn_idle(par, "Alpha Beta Gamma", "it belongs to Orientation angles");
+  if (strcmp(par->Orientation, "inclined") != 0) cubix_params_warn_idle(par, "Inclination", "it belongs to Orientation inclined");
+  if (!disc) cubix_params_warn_idle(par, "PositionAngle AlignWith AlignRadius", "it belongs to Orientation faceon, edgeon or inclined");
 }
 
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab)

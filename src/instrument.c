@@ -40,6 +40,10 @@ static int lay_field(struct cubix_instrument *ins, const struct cubix_instrument
   double n[2];
   const double size[2] = { either(par->FieldOfView.x, file->field_size.x), either(par->FieldOfView.y, file->field_size.y) };
   const double scale[2] = { either(par->PixelScale.x, file->field_pixel.x), either(par->PixelScale.y, file->field_pixel.y) };
+  CUBIX_CHECK(!par->PixelScale.x == !par->PixelScale.y, CUBIX_EUSAGE, "PixelScale = %g %g (%s): give both, or one for both; decimals bear a point, not a comma",
+              par->PixelScale.x, par->PixelScale.y, cubix_params_origin(par, "PixelScale"));
+  CUBIX_CHECK(!par->FieldOfView.x == !par->FieldOfView.y, CUBIX_EUSAGE, "FieldOfView = %g %g (%s): give both, or one for both; decimals bear a point, not a comma",
+              par->FieldOfView.x, par->FieldOfView.y, cubix_params_origin(par, "FieldOfView"));
   for (int i = 0; i < 2; i++) {
     n[i] = floor(size[i] / scale[i] + 0.5 + 1e-9);
     whose(field, par, "FieldOfView", i ? par->FieldOfView.y : par->FieldOfView.x, size[i], file, "field.size");
@@ -241,6 +245,8 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   struct cubix_instrument_file file = { 0 };
 
   *out = NULL;
+  if (noise != CUBIX_NOISE_SNR) cubix_params_warn_idle(par, "SignalToNoise SnrAperture SnrLambdaMin SnrLambdaMax", "it belongs to Noise snr");
+  if (noise != CUBIX_NOISE_EXPOSURE) cubix_params_warn_idle(par, "ExposureTime", "it belongs to Noise exposure");
   status = cubix_instrument_file_read(&file, par->Instrument, noise != CUBIX_NOISE_NONE);
   if (status == CUBIX_EUSAGE) cubix_error_about("Instrument = %s (%s)", par->Instrument, cubix_params_origin(par, "Instrument"));
   CUBIX_TRY(status);

@@ -4,7 +4,7 @@
  * and the last step is taken here:
  *   mean = sum w x / sum w,        SIG = sqrt(sum w v^2 / sum w - mean^2).
  * A spaxel without weight has no mean: NaN, which every reader of FITS knows as blank; its mass and number are an honest 0.
- * Limit: SIG is a difference of squares in float64: where the mean is 1000 km/s it is good to 1e-5 km/s, and so far from 0 for a single star.
+ * Limit: SIG is a difference of squares in float64: below 3e-7 of the mean velocity it is rounding, and 0 is written.
  * Velocities are relative to the systemic one, receding positive; the maps are those of the stars before the PSF.                       */
 #include "maps.h"
 
@@ -44,6 +44,7 @@ void cubix_truth_map(const struct cubix_cube *cube, enum cubix_truth truth, size
       continue;
     }
     mean = weight[i] > 0. ? sum[i] / weight[i] : NAN;
-    map[i] = table[truth].form == MEAN ? mean : isnan(mean) ? NAN : sqrt(fmax(square[i] / weight[i] - mean * mean, 0.));
+    double variance = square[i] / weight[i] - mean * mean;
+    map[i] = table[truth].form == MEAN ? mean : isnan(mean) ? NAN : variance > 1e-13 * mean * mean ? sqrt(variance) : 0;
   }
 }

@@ -5,6 +5,15 @@
 
 #include "log.h"
 
+/* What the run will take: the cube of every rank, and what is written. */
+static void report_size(const struct cubix_result *r)
+{
+  const struct cubix_instrument *ins = r->ins;
+  double spaxels = (double)ins->n_x * ins->n_y, painted = (double)(ins->n_x + 2 * ins->margin) * (ins->n_y + 2 * ins->margin);
+  double cube = painted * ins->n_lambda * sizeof(cubix_real), written = spaxels * ins->n_lambda * ((r->par->KeepNoiseFree ? 3 : 2) * sizeof(cubix_real) + 4.);
+  cubix_log(CUBIX_LOG_INFO, "the cube takes %.3g GB of memory on each of %d rank(s); every output file will have about %.3g GB", 1e-9 * cube, r->n_rank, 1e-9 * written);
+}
+
 void cubix_report_scene(const struct cubix_result *r)
 {
   const struct cubix_snapshot *snap = &r->slab->snapshot;
@@ -23,6 +32,7 @@ void cubix_report_scene(const struct cubix_result *r)
             ins->medium == CUBIX_AIR ? "in air" : "in vacuum");
   cubix_log(CUBIX_LOG_INFO, "%s: %d metallicities x %d ages, %d wavelengths in use; %d rank(s), %s", r->mod->ssp->name, r->mod->ssp->n_z, r->mod->ssp->n_age,
             r->mod->view.n_knot, r->n_rank, r->device);
+  report_size(r);
 }
 
 static double cube_light(const struct cubix_cube *cube, double step)
@@ -38,6 +48,20 @@ static double cube_light(const struct cubix_cube *cube, double step)
   return sum * step;
 }
 
+/* Things that make a cube something else than was meant. */
+static void warn_of_loss(const struct cubix_budget *b)
+{
+  double all = b[CUBIX_ALL].light;
+  if (!(all > 0)) return;
+  if (b[CUBIX_IN_FIELD].light < 0.1 * all)
+    cubix_log(CUBIX_LOG_WARNING, "only %.2f %% of the light (%.0f of %.0f stars) lies in the field: check Centre, PointingX, PointingY, Redshift and FieldOfView",
+              100 * b[CUBIX_IN_FIELD].light / all, b[CUBIX_IN_FIELD].number, b[CUBIX_ALL].number);
+  if (b[CUBIX_CLAMPED_Z].light > 0.05 * all)
+    cubix_log(CUBIX_LOG_WARNING, "%.0f %% of the light comes from stars beyond the library's metallicities, which count as its nearest", 100 * b[CUBIX_CLAMPED_Z].light / all);
+  if (b[CUBIX_CLAMPED_AGE].light > 0.05 * all)
+    cubix_log(CUBIX_LOG_WARNING, "%.0f %% of the light comes from stars beyond the library's ages, which count as its nearest", 100 * b[CUBIX_CLAMPED_AGE].light / all);
+}
+
 void cubix_report_budget(const struct cubix_result *r)
 {
   const struct cubix_budget *b = r->cube->budget;
@@ -46,6 +70,7 @@ void cubix_report_budget(const struct cubix_result *r)
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++)
     cubix_log(CUBIX_LOG_INFO, "%-14s %12.0f stars  %11.5e Msun formed  %11.5e erg/s/cm2 in the band (%.4f of all)", name[a], b[a].number, b[a].mass,
               b[a].light * unit, b[CUBIX_ALL].light > 0 ? b[a].light / b[CUBIX_ALL].light : 0.);
+  warn_of_loss(b);
   double held = cube_light(r->cube, r->ins->lambda_step);
   cubix_log(CUBIX_LOG_INFO, "%-14s %12s        %11s              %11.5e erg/s/cm2 (%.4f of the light in the field)", "the cube holds", "", "", held * unit,
             b[CUBIX_IN_FIELD].light > 0 ? held / b[CUBIX_IN_FIELD].light : 0.);
