@@ -176,7 +176,7 @@ def test_library_units(ready, dataset, unit, ranks):
 @RANKS
 @pytest.mark.parametrize("dataset, change", [
     ("Age", lambda x: x[::-1]), ("Wavelength", lambda x: x[::-1]), ("Metallicity", lambda x: x[[0, 2, 1, 3, 4]]), ("Wavelength", lambda x: np.r_[x[:300], x[299], x[301:]]),
-    ("Luminosity", lambda x: np.where(x == x[2, 2, 400], np.nan, x)), ("Luminosity", lambda x: x[:, :, :-1]), ("Luminosity", lambda x: x[0]), ("LsfFwhm", lambda x: -1 - x),
+    ("Luminosity", lambda x: np.where(x == x[2, 2, 310], np.nan, x)), ("Luminosity", lambda x: x[:, :, :-1]), ("Luminosity", lambda x: x[0]), ("LsfFwhm", lambda x: -1 - x),
     ("Age", lambda x: None), ("Luminosity", lambda x: None), ("Age", lambda x: np.where(x > 1, np.inf, x))])
 def test_library_content(ready, dataset, change, ranks):
     with h5py.File(ready.ssp_file, "r+") as f:
