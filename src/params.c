@@ -11,6 +11,7 @@
 #include "params_table.h"
 
 #include "error.h"
+#include "log.h"
 #include "name.h"
 
 #include <stdio.h>
@@ -194,4 +195,16 @@ int cubix_param_copy(const char *text, char **copy)
   memcpy(*copy, text, strlen(text) + 1);
 done:
   return status;
+}
+
+void cubix_params_warn_idle(const struct cubix_params *par, const char *names, const char *why)
+{
+  while (*names) {
+    char name[64];
+    size_t n = strcspn(names, " ");
+    snprintf(name, sizeof name, "%.*s", (int)n, names);
+    const char *origin = cubix_params_origin(par, name);
+    if (strcmp(origin, "default")) cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect: %s", name, origin, why);
+    names += n + strspn(names + n, " ");
+  }
 }
