@@ -245,7 +245,8 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   struct cubix_instrument_file file = { 0 };
 
   *out = NULL;
-  if (noise != CUBIX_NOISE_SNR) cubix_params_warn_idle(par, "SignalToNoise SnrAperture SnrLambdaMin SnrLambdaMax", "it belongs to Noise snr");
+  if (noise != CUBIX_NOISE_SNR) cubix_params_warn_idle(par, "SignalToNoise", "it belongs to Noise snr");
+  if (noise == CUBIX_NOISE_NONE) cubix_params_warn_idle(par, "SnrAperture SnrLambdaMin SnrLambdaMax", "Noise is none");
   if (noise != CUBIX_NOISE_EXPOSURE) cubix_params_warn_idle(par, "ExposureTime", "it belongs to Noise exposure");
   status = cubix_instrument_file_read(&file, par->Instrument, noise != CUBIX_NOISE_NONE);
   if (status == CUBIX_EUSAGE) cubix_error_about("Instrument = %s (%s)", par->Instrument, cubix_params_origin(par, "Instrument"));
