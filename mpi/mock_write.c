@@ -20,6 +20,7 @@
 
 #include "cubix-mpi.h"
 #include "error.h"
+#include "h5read.h"
 #include "log.h"
 #include "mock_galaxy.h"
 
@@ -301,10 +302,8 @@ int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const 
   int status = CUBIX_OK, rank = cubix_mpi_rank();
   int64_t begun = 0;
   char name[PATH_ROOM];
-  H5E_auto2_t function;
-  void *data;
-  H5Eget_auto2(H5E_DEFAULT, &function, &data);
-  H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+  struct cubix_h5_quiet quiet;
+  cubix_h5_quiet_begin(&quiet);
   *bytes = 0;
   for (; begun < mock->o.n_file && !status; begun++) {
     piece_name(mock, path, begun, ".part", name);
@@ -319,6 +318,6 @@ int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const 
     piece_name(mock, path, k, ".part", name);
     if (name[0]) unlink(name);
   }
-  H5Eset_auto2(H5E_DEFAULT, function, data);
+  cubix_h5_quiet_end(&quiet);
   return status;
 }

@@ -275,6 +275,8 @@ int cubix_model_build(struct cubix_model **out, const struct cubix_params *par, 
   CUBIX_CHECK(ssp->n_age < 2 || mod->log_age[1] > mod->log_age[0], CUBIX_EINPUT, "%s: /Age[1] = %g Gyr must be above 1e-4, which stands for age 0", ssp->file, ssp->age[1]);
   v->n_z = ssp->n_z;
   v->n_age = ssp->n_age;
+  v->zero_z = !(ssp->metallicity[0] > 0);
+  v->zero_age = !(ssp->age[0] > 0);
   v->pchip = pchip;
   v->log_z = mod->log_z;
   v->log_age = mod->log_age;

@@ -41,8 +41,9 @@ CUBIX_HD int cubix_mix_of(const struct cubix_view *v, double metallicity, double
 {
   int iz, ia, clamped = 0;
   double fz, fa;
-  if (cubix_bracket(v->log_z, v->n_z, metallicity > 0 ? log10(metallicity) : -1e3, &iz, &fz)) clamped |= CUBIX_CLAMP_Z;
-  if (cubix_bracket(v->log_age, v->n_age, age > 0 ? log10(age) : -1e3, &ia, &fa)) clamped |= CUBIX_CLAMP_AGE;
+  double log_z = metallicity > 0 ? log10(metallicity) : -1e3, log_age = age > 0 ? log10(age) : -1e3;
+  if (cubix_bracket(v->log_z, v->n_z, log_z, &iz, &fz) && !(v->zero_z && log_z < v->log_z[0])) clamped |= CUBIX_CLAMP_Z;
+  if (cubix_bracket(v->log_age, v->n_age, log_age, &ia, &fa) && !(v->zero_age && log_age < v->log_age[0])) clamped |= CUBIX_CLAMP_AGE;
   int ja = v->n_age > 1 ? ia + 1 : ia, jz = v->n_z > 1 ? iz + 1 : iz;
   double wa[2] = { 1 - fa, fa }, slope[2] = { 0, 0 };
   if (v->pchip) {

@@ -12,6 +12,7 @@ enum { CUBIX_MAX_CORNER = 8 };
 struct cubix_view {
   /* grid of the library */
   int n_z, n_age;
+  int zero_z, zero_age;           /* 1: the first node stands for 0, so that nothing lies below it */
   int pchip;                      /* 0: bilinear, 1: monotone cubic in log age */
   const double *log_z;            /* [n_z] */
   const double *log_age;          /* [n_age] log10 Gyr */
