@@ -168,6 +168,15 @@ def test_B11_clamping_is_reported(bench):
     assert (told["N_CLAMPZ"], told["N_CLAMPA"]) == (0, 1) and abs(told["M_CLAMPA"] / 3e6 - 1) < 1e-9
 
 
+def test_B11_a_node_of_age_zero_is_the_youngest_there_is(bench):
+    """A library whose first age is 0 covers newborn stars: they are not beyond it.  Older than the last they still are."""
+    simple(bench)
+    bench.ssp(ages=np.array([0.0, 1.0, 4.0, 13.0]))
+    bench.particles(stars((0, 0, 0, 0, 0, 0, 1e6, 0, 0.02), (0, 0, 0, 0, 0, 0, 1e6, 5e-5, 0.02), (0, 0, 0, 0, 0, 0, 3e6, 16, 0.02)))
+    told = bench.cube(**AT_REST)["header"]["PRIMARY"]
+    assert told["N_CLAMPA"] == 1 and abs(told["M_CLAMPA"] / 3e6 - 1) < 1e-9
+
+
 def test_B12_B21_the_frame_is_a_proper_rotation(bench):
     """B12: every kind of particle gets its own frame; B21: det(E) < 0 in 14 of 40 orientations, a mirrored galaxy, and the spin's sign is left to chance.
     Ours: whatever way the file lies, the same picture."""
