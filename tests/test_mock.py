@@ -355,7 +355,7 @@ def test_bad_options(tmp_path, options, what):
 
 def test_help_and_version(tmp_path):
     done = run("cubix-mock", ["--help"], ranks=2)
-    assert done.status == 0 and done.out.count("usage:") == 1 and not done.err
+    assert done.status == 0 and done.out.count("usage:") == 1 and "cubix-mock:" not in done.err
     for option in ("stars", "gas", "winds", "seed", "files", "redshift", "h5-chunk", "mass", "radius", "bulge", "box", "wrap", "inclination"):
         assert f"--{option} " in done.out
     done = run("cubix-mock", ["--version"])
