@@ -50,6 +50,11 @@ static double library_fwhm(const struct cubix_ssp *ssp, double lambda)
   return (1 - f) * ssp->lsf_fwhm[i] + f * ssp->lsf_fwhm[ssp->n_lambda > 1 ? i + 1 : i];
 }
 
+int cubix_model_too_broad(const struct cubix_model *mod, const struct cubix_instrument *ins, int k)
+{
+  return !ins->lsf_none && mod->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
+}
+
 /* Coverage and widths per channel, for DQ and the LSF table. */
 static int describe_channels(struct cubix_model *mod, const struct cubix_instrument *ins, double one_plus_z, double v_max)
 {
@@ -67,8 +72,9 @@ static int describe_channels(struct cubix_model *mod, const struct cubix_instrum
     mod->fwhm_cube[k] = CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
     if (ins->lsf_none) continue;
     double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
-    mod->n_too_broad += mod->fwhm_template[k] > inst;
-    mod->n_pixel_broad += mod->fwhm_template[k] <= inst && missing <= 0 && mod->fwhm_cube[k] > 1.01 * inst;
+    int too_broad = cubix_model_too_broad(mod, ins, k);
+    mod->n_too_broad += too_broad;
+    mod->n_pixel_broad += !too_broad && missing <= 0 && mod->fwhm_cube[k] > 1.01 * inst;
   }
 done:
   return status;

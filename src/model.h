@@ -29,6 +29,8 @@ double cubix_model_fastest(const struct cubix_instrument *ins, const struct cubi
  *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
                       const struct cubix_scene *scene, double v_max);
+/** 1 where the library's own resolution, redshifted, is coarser than the instrument's (DQ 4).  Local.  Reads fwhm_template. */
+int cubix_model_too_broad(const struct cubix_model *mod, const struct cubix_instrument *ins, int k);
 void cubix_model_free(struct cubix_model *mod);
 
 #endif

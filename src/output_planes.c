@@ -71,10 +71,7 @@ static int32_t spaxel_bits(const struct cubix_result *result, int i, int j)
 
 static int32_t channel_bits(const struct cubix_result *result, int k)
 {
-  const struct cubix_instrument *ins = result->ins;
-  const struct cubix_model *mod = result->mod;
-  int broad = !ins->lsf_none && mod->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
-  return (mod->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) | (broad ? CUBIX_DQ_BROAD : 0);
+  return (result->mod->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) | (cubix_model_too_broad(result->mod, result->ins, k) ? CUBIX_DQ_BROAD : 0);
 }
 
 /* DATA or STAT with noise. */
