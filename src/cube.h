@@ -30,7 +30,8 @@ enum cubix_account {
 struct cubix_budget { double number, mass, light; };
 
 struct cubix_cube {
-  int n_x, n_y, n_lambda;         /* as painted (with margin); after cubix_psf_apply the field's */
+  int n_x, n_y;                   /* as painted (with margin); after cubix_psf_apply the field's */
+  int lambda_first, n_lambda;     /* the channels that this rank holds: all while a whole cube is painted; n_lambda 0 where it holds none */
   int margin;                     /* spaxels on each side that are still to be cropped */
   cubix_real *flux;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; column 0 is the most eastern */
   double *map[CUBIX_N_MAP];       /* each [field n_y][field n_x] */

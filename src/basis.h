@@ -1,0 +1,36 @@
+/* basis.h -- every template in use as a function of velocity: D[template][node][channel], certified, prepared once.
+ *
+ * The flux density of a star of template row t and velocity v in channel k is, up to its mass and the cube's unit, the integral of the row over the
+ * channel; as a function of v it is sum_j phi_j(v) D[t][j][k] (physics/node.h) within a relative error that is certified in float64. */
+#ifndef CUBIX_BASIS_H
+#define CUBIX_BASIS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model.h"
+#include "physics/node.h"
+
+enum { CUBIX_TILE = 96 };         /* channels of a tile: what the multiply keeps in registers */
+
+struct cubix_basis {
+  struct cubix_nodes nodes;
+  int n_row;                      /* rows of the library (cubix_view.n_row) */
+  int32_t *slot;                  /* [n_row] place of a library row in D, -1 where it is not in use */
+  int n_template;                 /* rows in D */
+  int n_lambda, n_tile;           /* channels; tiles of CUBIX_TILE, the last one padded with zeros */
+  double tolerance;               /* asked for */
+  double certified;               /* largest relative error of the velocity grid, float64, all templates in use and all covered channels */
+  int from_cache;                 /* 1: read, not built */
+  char cache[1024];               /* path of the cache file, "" for none */
+  void *state;                    /* basis.c's own: the tiles kept in memory, or the mapped file */
+};
+
+/** Tile of D for the multiply: [n_template][nodes.n][CUBIX_TILE] float32, 1e30 erg/s per Msun.  Local; any thread, different tiles at once.
+ *  @param buffer  of cubix_basis_tile_size floats, used where the tile is neither mapped nor kept
+ *  @param[out] tile  borrowed: into the mapped file, the memory of the basis, or the buffer */
+int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, const float **tile);
+size_t cubix_basis_tile_size(const struct cubix_basis *basis);
+void cubix_basis_free(struct cubix_basis *basis);
+
+#endif

@@ -1,0 +1,42 @@
+/* histogram.h -- the stars of every spaxel as masses on (template, velocity node): what is left of them once spectra are linear in it.
+ *
+ * Sparse: a block is a template's window of neighbouring nodes in one spaxel.  Masses are 64-bit integers on a scale of the spaxel's own, so that
+ * sums depend on no order: not on threads, ranks or chunks. */
+#ifndef CUBIX_HISTOGRAM_H
+#define CUBIX_HISTOGRAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "physics/node.h"
+#include "physics/view.h"
+#include "placement.h"
+
+struct cubix_block {
+  int32_t row;                    /* library row iz*n_age + ia */
+  int16_t node, n;                /* first node and number of nodes: none of the two ends is empty */
+  size_t at;                      /* of its n values */
+};
+
+struct cubix_histogram {
+  size_t n_spaxel;                /* painted, margin included */
+  struct cubix_nodes nodes;
+  int32_t *exponent;              /* [n_spaxel] value = mass [Msun] * 2^exponent */
+  size_t *start;                  /* [n_spaxel + 1]: the blocks of spaxel s are start[s] .. start[s + 1] - 1, rising in row */
+  struct cubix_block *block;      /* [start[n_spaxel]] */
+  int64_t *value;                 /* [n_value] block after block */
+  size_t n_value;
+};
+
+/** Scale of every spaxel.  Local.  From the number of stars and the largest mass of a star in it, of all ranks and chunks:
+ *  a single mass stays below 2^51, a sum below 2^62.  @param count, heaviest [n_spaxel]  @param[out] exponent [n_spaxel] */
+void cubix_histogram_scale(int32_t *exponent, const uint64_t *count, const double *heaviest, size_t n_spaxel);
+/** Deposit the placed stars within the grid's reach; the others are left out.  Local.
+ *  @param exponent [n_spaxel], copied  @param[out] histogram owned by the caller */
+int cubix_histogram_build(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
+                          const struct cubix_view *view);
+/** Sum of n histograms of the same spaxels, grid and scale (chunks, ranks).  Local.  @param[out] sum owned by the caller */
+int cubix_histogram_merge(struct cubix_histogram **sum, struct cubix_histogram *const *part, int n);
+void cubix_histogram_free(struct cubix_histogram *histogram);
+
+#endif

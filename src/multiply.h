@@ -1,0 +1,16 @@
+/* multiply.h -- histogram times basis: the cube.  Block-sparse, register-blocked, in float32, with the best instructions of the machine. */
+#ifndef CUBIX_MULTIPLY_H
+#define CUBIX_MULTIPLY_H
+
+#include "basis.h"
+#include "cube.h"
+#include "histogram.h"
+
+/** Add to the cube's channels (cube->lambda_first .. + n_lambda - 1, first a multiple of CUBIX_TILE) the spectra of a histogram.  Local.
+ *  A spaxel's channel is summed in the order of rows and nodes whatever the number of threads or ranks: the same bits.
+ *  @param scale  value/2^exponent [Msun] -> weight of D: cubix_view.star_scale */
+int cubix_multiply(struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale);
+/** The instructions in use: "AVX-512", "AVX2", "NEON" or "baseline".  Local. */
+const char *cubix_multiply_name(void);
+
+#endif
