@@ -1,8 +1,7 @@
 /* device_cuda.c -- the GPU as a processor: its memory, and the flow of stars to it and of spectra back.
  *
  * The templates and the other tables of the model are copied to the GPU once.  Stars, in the order of their spaxels (placement.h), travel in
- * chunks of 2^18; a chunk also ends where its spaxels' spectra fill the result's buffer.  Of each star 32 bytes travel (velocity, mass, metallicity,
- * age), the rest is worked out there.  A spaxel's stars within a chunk are a run, which becomes one row [n_lambda] of the result; the rows come back
+ * chunks of 2^18; a chunk also ends where its spaxels' spectra fill the result's buffer.  A spaxel's stars within a chunk are a run, which becomes one row [n_lambda] of the result; the rows come back
  * and are added to the cube on the host.  So the GPU never holds the cube: what it needs depends on the library and the buffers, not on the
  * field, and what travels back is the light of the occupied spaxels only.  A spaxel cut by the end of a chunk gets two rows.
  *
@@ -30,7 +29,7 @@ enum { N_SLOT = 2, N_TABLE = 7, LEAST_CAPABILITY = 8 };
 
 struct slot {
   cudaStream_t stream;
-  struct cubix_cuda_star *star, *gpu_star;  /* [CUBIX_CUDA_CHUNK] */
+  struct cubix_star *star, *gpu_star;  /* [CUBIX_CUDA_CHUNK] */
   struct cubix_cuda_run *run, *gpu_run;     /* [n_row]: wide runs from the front, deep ones from the back */
   cubix_real *row, *gpu_row;                /* [n_row][n_lambda] */
   size_t *spaxel;                           /* [n_row] where a row belongs; host only */
@@ -171,12 +170,11 @@ static void use_tables(struct cubix_view *v, void *const *table)
   v->edge = table[6];
 }
 
-static int cuda_load(struct cubix_device *dev, const struct cubix_model *mod)
+static int cuda_load(struct cubix_device *dev, const struct cubix_view *v)
 {
   int status = CUBIX_OK;
   const double mib = 1 << 20;
   struct cuda *cuda = dev->state;
-  const struct cubix_view *v = &mod->view;
   struct table table[N_TABLE];
   size_t n_lambda = (size_t)v->n_lambda, n_spaxel = (size_t)v->n_x * (size_t)v->n_y, tables = list_tables(v, table), buffers, available, total;
   CUBIX_CUDA(cudaSetDevice(cuda->gpu));
@@ -185,7 +183,7 @@ static int cuda_load(struct cubix_device *dev, const struct cubix_model *mod)
   cuda->n_row = CUBIX_CUDA_RESULT / (sizeof(cubix_real) * n_lambda);
   if (cuda->n_row > n_spaxel) cuda->n_row = n_spaxel;
   if (cuda->n_row < 1) cuda->n_row = 1;
-  buffers = N_SLOT * (CUBIX_CUDA_CHUNK * sizeof(struct cubix_cuda_star) + cuda->n_row * (sizeof(struct cubix_cuda_run) + sizeof(cubix_real) * n_lambda));
+  buffers = N_SLOT * (CUBIX_CUDA_CHUNK * sizeof(struct cubix_star) + cuda->n_row * (sizeof(struct cubix_cuda_run) + sizeof(cubix_real) * n_lambda));
   CUBIX_CUDA(cudaMemGetInfo(&available, &total));
   CUBIX_CHECK(tables + buffers <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed (%.1f for the templates and other tables, %.1f for stars and spectra under way), %.1f of %.1f MiB are free: "
@@ -203,7 +201,7 @@ done:
 }
 
 /* Fill a slot with the next stars, as many as it holds. */
-static void stage(struct slot *slot, size_t n_row, const struct cubix_slab *slab, const struct cubix_placement *p, struct cursor *next)
+static void stage(struct slot *slot, size_t n_row, const struct cubix_placement *p, struct cursor *next)
 {
   size_t first = next->star, n = 0;
   int n_run = 0;
@@ -220,14 +218,7 @@ static void stage(struct slot *slot, size_t n_row, const struct cubix_slab *slab
     next->star += take;
     if (take == left) next->spaxel++;
   }
-#pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < n; i++) {
-    size_t from = p->order[first + i];
-    slot->star[i].velocity = slab->velocity[3 * from + 2];
-    slot->star[i].mass_formed = slab->mass_formed[from];
-    slot->star[i].metallicity = slab->metallicity[from];
-    slot->star[i].age = slab->age[from];
-  }
+  memcpy(slot->star, p->star + first, sizeof *slot->star * n);
   slot->n_star = n;
 }
 
@@ -265,7 +256,7 @@ done:
   return status;
 }
 
-static int cuda_paint(struct cubix_device *dev, const struct cubix_slab *slab, const struct cubix_placement *p, struct cubix_cube *cube)
+static int cuda_paint(struct cubix_device *dev, const struct cubix_placement *p, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
   struct cuda *cuda = dev->state;
@@ -278,7 +269,7 @@ static int cuda_paint(struct cubix_device *dev, const struct cubix_slab *slab, c
     CUBIX_TRY(collect(slot, cube));
     cubix_log_progress("paint", (double)collected / (double)n_star);
     if (next.star == n_star) continue;
-    stage(slot, cuda->n_row, slab, p, &next);
+    stage(slot, cuda->n_row, p, &next);
     CUBIX_TRY(submit(cuda, slot));
   }
 done:

@@ -25,7 +25,7 @@ enum { THREADS = 256, WAYS = 8, BATCH = 64 };
 static_assert(THREADS / WAYS * 65535 == CUBIX_CUDA_MAX_CHANNEL, "the narrower shape sets the bound");
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_paint_runs(struct cubix_view view, const struct cubix_cuda_star *star, const struct cubix_cuda_run *run, cubix_real *row)
+cubix_paint_runs(struct cubix_view view, const struct cubix_star *star, const struct cubix_cuda_run *run, cubix_real *row)
 {
   __shared__ struct cubix_blend blend[BATCH];
   __shared__ double doppler[BATCH];
@@ -37,9 +37,8 @@ cubix_paint_runs(struct cubix_view view, const struct cubix_cuda_star *star, con
     int n = mine.last - first < BATCH ? mine.last - first : BATCH;
     __syncthreads();              /* all are done with the batch before */
     if (me < n) {
-      struct cubix_cuda_star s = star[first + me];
-      cubix_blend_of(&view, s.mass_formed, s.metallicity, s.age, &blend[me]);
-      doppler[me] = cubix_doppler(view.one_plus_z, s.velocity);
+      cubix_blend_of(&view, &star[first + me], &blend[me]);
+      doppler[me] = cubix_doppler(view.one_plus_z, star[first + me].velocity);
     }
     __syncthreads();
     if (k < view.n_lambda)
@@ -53,7 +52,7 @@ cubix_paint_runs(struct cubix_view view, const struct cubix_cuda_star *star, con
   }
 }
 
-extern "C" cudaError_t cubix_cuda_paint(const struct cubix_view *view, const struct cubix_cuda_star *star, const struct cubix_cuda_run *run, int n_run,
+extern "C" cudaError_t cubix_cuda_paint(const struct cubix_view *view, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
                                         enum cubix_cuda_shape shape, cubix_real *row, cudaStream_t stream)
 {
   unsigned ways = shape == CUBIX_CUDA_DEEP ? WAYS : 1, width = THREADS / ways, n_tile = ((unsigned)view->n_lambda + width - 1) / width;

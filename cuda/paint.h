@@ -4,17 +4,11 @@
 
 #include <cuda_runtime.h>
 
-#include "physics/view.h"
+#include "physics/population.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* A star as it travels. */
-struct cubix_cuda_star {
-  double velocity;                /* along the line of sight [km/s] */
-  double mass_formed, metallicity, age;
-};
 
 /* Stars first .. last - 1 of a chunk lie in one spaxel; their sum goes to one row of the chunk's result. */
 struct cubix_cuda_run { int32_t first, last, row; };
@@ -28,7 +22,7 @@ enum { CUBIX_CUDA_MAX_CHANNEL = 65535 * 32 };
 /** Paint n_run runs: row[run.row][k] is the sum of its stars in channel k.  Local.  Returns as soon as the work is queued.
  *  @param view      its tables lie on the GPU; the struct itself on the host
  *  @param star, run, row  on the GPU; row [*][view->n_lambda] */
-cudaError_t cubix_cuda_paint(const struct cubix_view *view, const struct cubix_cuda_star *star, const struct cubix_cuda_run *run, int n_run,
+cudaError_t cubix_cuda_paint(const struct cubix_view *view, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
                              enum cubix_cuda_shape shape, cubix_real *row, cudaStream_t stream);
 
 #ifdef __cplusplus

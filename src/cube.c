@@ -15,13 +15,23 @@ int cubix_cube_init(struct cubix_cube **out, const struct cubix_instrument *ins)
   cube->margin = ins->margin;
   cube->n_x = ins->n_x + 2 * ins->margin;
   cube->n_y = ins->n_y + 2 * ins->margin;
-  cube->n_lambda = ins->n_lambda;
-  CUBIX_ALLOC(cube->flux, (size_t)cube->n_y * (size_t)cube->n_x * (size_t)cube->n_lambda);
   for (int m = 0; m < CUBIX_N_MAP; m++) CUBIX_ALLOC(cube->map[m], (size_t)ins->n_y * (size_t)ins->n_x);
   *out = cube;
   cube = NULL;
 done:
   cubix_cube_free(cube);
+  return status;
+}
+
+int cubix_cube_hold(struct cubix_cube *cube, int first, int n)
+{
+  int status = CUBIX_OK;
+  free(cube->flux);
+  cube->flux = NULL;
+  cube->lambda_first = first;
+  cube->n_lambda = n;
+  CUBIX_ALLOC(cube->flux, (size_t)cube->n_y * (size_t)cube->n_x * (size_t)n);
+done:
   return status;
 }
 

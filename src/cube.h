@@ -39,8 +39,10 @@ struct cubix_cube {
   double v_max;                   /* largest |v| painted [km/s] */
 };
 
-/** An empty cube with the instrument's field and margin.  Local.  @param[out] cube owned by the caller */
+/** Maps and account of the instrument's field, empty, and no channel yet.  Local.  @param[out] cube owned by the caller */
 int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
+/** Hold channels first .. first + n - 1 of field and margin, all zero.  Local.  What was held before is given up. */
+int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
 /** After the sum: refuse a field without a single star in it.  Local.  Errors: CUBIX_EUSAGE. */
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
 void cubix_cube_free(struct cubix_cube *cube);

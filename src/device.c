@@ -1,7 +1,7 @@
 /* device.c -- choosing a processor, and painting with it.
  *
  * The processors are the rows of device.def.  Backend auto takes the first that this machine has; a processor that is asked for by name
- * and missing is an error.  Whatever the processor, where stars fall and what they are (placement, tally) is found on the host.   */
+ * and missing is an error.  Whatever the processor, where stars fall and what they are (placement) is found on the host.   */
 #include "device.h"
 
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 
 #include "error.h"
 #include "log.h"
-#include "tally.h"
 
 static const struct cubix_device_ops *const processors[] = {
 #define CUBIX_DEVICE(name) &cubix_device_##name##_ops,
@@ -40,16 +39,14 @@ done:
   return status;
 }
 
-int cubix_cube_paint(struct cubix_cube *cube, const struct cubix_model *mod, const struct cubix_slab *slab, struct cubix_device *dev)
+int cubix_device_paint(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  struct cubix_placement placement = { 0 };
-  CUBIX_TRY(cubix_placement_build(&placement, &mod->view, slab));
-  cubix_tally(cube, &mod->view, slab);
-  CUBIX_TRY(dev->ops->load(dev, mod));
-  CUBIX_TRY(dev->ops->paint(dev, slab, &placement, cube));
+  struct cubix_view channels = cubix_view_channels(view, cube->lambda_first, cube->n_lambda);
+  if (!cube->n_lambda || !placement->start[placement->n_spaxel]) goto done;
+  CUBIX_TRY(dev->ops->load(dev, &channels));
+  CUBIX_TRY(dev->ops->paint(dev, placement, cube));
 done:
-  cubix_placement_free(&placement);
   return status;
 }
 

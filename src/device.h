@@ -2,11 +2,11 @@
 #ifndef CUBIX_DEVICE_H
 #define CUBIX_DEVICE_H
 
+#include "basis.h"
 #include "cube.h"
-#include "model.h"
+#include "histogram.h"
 #include "params.h"
 #include "placement.h"
-#include "slab.h"
 
 struct cubix_device;
 
@@ -14,8 +14,10 @@ struct cubix_device_ops {
   const char *name;                                          /* the value of the parameter Backend */
   int  (*count)(void);                                       /* how many of them this machine has; 0: none */
   int  (*open)(struct cubix_device *, int ordinal);
-  int  (*load)(struct cubix_device *, const struct cubix_model *);
-  int  (*paint)(struct cubix_device *, const struct cubix_slab *, const struct cubix_placement *, struct cubix_cube *);   /* adds to the flux */
+  int  (*load)(struct cubix_device *, const struct cubix_view *);                                   /* the tables of the direct method */
+  int  (*paint)(struct cubix_device *, const struct cubix_placement *, struct cubix_cube *);        /* directly; adds to the flux; channels: the view's */
+  int  (*deposit)(struct cubix_device *, struct cubix_histogram **, const struct cubix_nodes *, const int32_t *exponent, const struct cubix_placement *, const struct cubix_view *);
+  int  (*multiply)(struct cubix_device *, struct cubix_cube *, const struct cubix_histogram *, const struct cubix_basis *, double scale); /* adds to the flux */
   void (*close)(struct cubix_device *);
 };
 
@@ -33,8 +35,8 @@ struct cubix_device {
  *  @param local_rank, n_local  which of how many ranks of this node we are: rank i takes GPU i
  *  Errors: CUBIX_EDEVICE when a GPU is asked for and missing, or when there are more ranks than GPUs. */
 int cubix_device_open(struct cubix_device **dev, const struct cubix_params *par, int local_rank, int n_local);
-/** Paint a slab (already in the sky frame) into the cube, its maps and its budget.  Local.  Adds to what the cube holds. */
-int cubix_cube_paint(struct cubix_cube *cube, const struct cubix_model *mod, const struct cubix_slab *slab, struct cubix_device *dev);
+/** Paint stars directly into the channels that the cube holds.  Local.  Adds to what they hold. */
+int cubix_device_paint(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube);
 void cubix_device_close(struct cubix_device *dev);
 
 #endif

@@ -25,7 +25,7 @@ struct worker {                   /* one thread's scratch */
 };
 
 struct cpu {
-  const struct cubix_view *view;
+  struct cubix_view view;         /* its tables are borrowed */
   int n_worker;
   struct worker *worker;
 #ifndef CUBIX_DOUBLE
@@ -72,20 +72,20 @@ static void unload(struct cpu *cpu)
   memset(cpu->worker, 0, sizeof *cpu->worker * (size_t)cpu->n_worker);
 }
 
-static int cpu_load(struct cubix_device *dev, const struct cubix_model *mod)
+static int cpu_load(struct cubix_device *dev, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
   struct cpu *cpu = dev->state;
   unload(cpu);
-  cpu->view = &mod->view;
+  cpu->view = *view;
 #ifndef CUBIX_DOUBLE
-  CUBIX_TRY(cubix_fast_init(&cpu->fast, &mod->view));
+  CUBIX_TRY(cubix_fast_init(&cpu->fast, &cpu->view));
 #endif
   for (int t = 0; t < cpu->n_worker; t++) {
-    CUBIX_ALLOC(cpu->worker[t].spectrum, mod->view.n_lambda);
-    CUBIX_ALLOC(cpu->worker[t].total, mod->view.n_lambda);
+    CUBIX_ALLOC(cpu->worker[t].spectrum, view->n_lambda);
+    CUBIX_ALLOC(cpu->worker[t].total, view->n_lambda);
 #ifndef CUBIX_DOUBLE
-    CUBIX_TRY(cubix_fast_scratch_init(&cpu->worker[t].fast, &mod->view));
+    CUBIX_TRY(cubix_fast_scratch_init(&cpu->worker[t].fast, &cpu->view));
 #endif
   }
 done:
@@ -100,15 +100,14 @@ static void flush(struct worker *w, int n_lambda)
   }
 }
 
-/* Add stars order[first .. last - 1] to the worker's total. */
-static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cubix_slab *slab, const uint32_t *order, size_t first, size_t last)
+/* Add stars star[first .. last - 1] to the worker's total. */
+static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cubix_star *star, size_t first, size_t last)
 {
-  const struct cubix_view *v = cpu->view;
+  const struct cubix_view *v = &cpu->view;
   for (size_t j = first; j < last; j++) {
     struct cubix_blend blend;
-    size_t i = order[j];
-    double doppler = cubix_doppler(v->one_plus_z, slab->velocity[3 * i + 2]);
-    cubix_blend_of(v, slab->mass_formed[i], slab->metallicity[i], slab->age[i], &blend);
+    double doppler = cubix_doppler(v->one_plus_z, star[j].velocity);
+    cubix_blend_of(v, &star[j], &blend);
 #ifdef CUBIX_DOUBLE
     for (int k = 0; k < v->n_lambda; k++) w->spectrum[k] += cubix_star_channel(v, &blend, doppler, k);
 #else
@@ -127,13 +126,13 @@ static void store(struct worker *w, cubix_real *row, int n_lambda)
   }
 }
 
-static void paint_together(struct cpu *cpu, const struct cubix_slab *slab, const uint32_t *order, size_t first, size_t last, cubix_real *row)
+static void paint_together(struct cpu *cpu, const struct cubix_star *star, size_t first, size_t last, cubix_real *row)
 {
-  int n_lambda = cpu->view->n_lambda;
+  int n_lambda = cpu->view.n_lambda;
   size_t n = last - first;
 #pragma omp parallel for schedule(static, 1) num_threads(cpu->n_worker)
   for (int t = 0; t < cpu->n_worker; t++)
-    paint_stars(cpu, &cpu->worker[t], slab, order, first + n * (size_t)t / (size_t)cpu->n_worker, first + n * (size_t)(t + 1) / (size_t)cpu->n_worker);
+    paint_stars(cpu, &cpu->worker[t], star, first + n * (size_t)t / (size_t)cpu->n_worker, first + n * (size_t)(t + 1) / (size_t)cpu->n_worker);
   for (int t = 1; t < cpu->n_worker; t++)
     for (int k = 0; k < n_lambda; k++) {
       cpu->worker[0].total[k] += cpu->worker[t].total[k];
@@ -142,15 +141,15 @@ static void paint_together(struct cpu *cpu, const struct cubix_slab *slab, const
   store(&cpu->worker[0], row, n_lambda);
 }
 
-static int cpu_paint(struct cubix_device *dev, const struct cubix_slab *slab, const struct cubix_placement *p, struct cubix_cube *cube)
+static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, struct cubix_cube *cube)
 {
   struct cpu *cpu = dev->state;
   int64_t n_spaxel = (int64_t)p->n_spaxel;
-  size_t n_lambda = (size_t)cpu->view->n_lambda, n_star = p->start[n_spaxel], done = 0;
+  size_t n_lambda = (size_t)cpu->view.n_lambda, n_star = p->start[n_spaxel], done = 0;
   size_t share = n_star / (8 * (size_t)cpu->n_worker), heavy = cpu->n_worker == 1 ? SIZE_MAX : share > 1024 ? share : 1024;
   for (int64_t s = 0; s < n_spaxel; s++)
     if (p->start[s + 1] - p->start[s] > heavy) {
-      paint_together(cpu, slab, p->order, p->start[s], p->start[s + 1], cube->flux + (size_t)s * n_lambda);
+      paint_together(cpu, p->star, p->start[s], p->start[s + 1], cube->flux + (size_t)s * n_lambda);
       done += p->start[s + 1] - p->start[s];
     }
 #pragma omp parallel num_threads(cpu->n_worker)
@@ -161,7 +160,7 @@ static int cpu_paint(struct cubix_device *dev, const struct cubix_slab *slab, co
     for (int64_t s = 0; s < n_spaxel; s++) {
       size_t n = p->start[s + 1] - p->start[s];
       if (!n || n > heavy) continue;
-      paint_stars(cpu, w, slab, p->order, p->start[s], p->start[s + 1]);
+      paint_stars(cpu, w, p->star, p->start[s], p->start[s + 1]);
       store(w, cube->flux + (size_t)s * n_lambda, (int)n_lambda);
 #pragma omp atomic
       done += n;

@@ -20,6 +20,7 @@ int main(int argc, char **argv)
   struct cubix_scene       scene;          /* redshift, distance, scales                  */
   struct cubix_model      *mod  = NULL;    /* SSP templates and the cube's grid           */
   struct cubix_device     *dev  = NULL;    /* this rank's GPU, or its cores               */
+  struct cubix_placement  *placement = NULL; /* the stars by spaxel                       */
   struct cubix_cube       *cube = NULL;    /* flux [n_y][n_x][n_lambda], and truth maps   */
   struct cubix_noise       noise = { 0 };  /* variance and noise as functions of a voxel  */
   int status, started, answered, root;
@@ -47,8 +48,10 @@ int main(int argc, char **argv)
   cubix_report_scene(&result);
   if (opt.dry_run) goto done;
 
-  CUBIX_STAGE("cube",       cubix_cube_init(&cube, ins));
-  CUBIX_STAGE("paint",      cubix_cube_paint(cube, mod, slab, dev));
+  CUBIX_STAGE("maps",       cubix_cube_init(&cube, ins));
+  CUBIX_STAGE("place",      cubix_placement_build(&placement, cube, &mod->view, slab));
+  CUBIX_STAGE("cube",       cubix_cube_hold(cube, 0, ins->n_lambda));
+  CUBIX_STAGE("paint",      cubix_device_paint(dev, &mod->view, placement, cube));
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube));
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   cubix_mpi_take_cores();
@@ -63,6 +66,7 @@ done:
   if (status) cubix_console_error("cubix", opt.verbose);
   cubix_noise_free(&noise);
   cubix_cube_free(cube);
+  cubix_placement_free(placement);
   cubix_device_close(dev);
   cubix_model_free(mod);
   cubix_slab_free(slab);

@@ -1,21 +1,26 @@
-/* placement.h -- which stars fall into which spaxel: the stars of a slab in the order of their spaxels. */
+/* placement.h -- which stars fall into which spaxel: the stars of a slab as they are painted, in the order of their spaxels. */
 #ifndef CUBIX_PLACEMENT_H
 #define CUBIX_PLACEMENT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#include "physics/view.h"
+#include "cube.h"
+#include "physics/population.h"
 #include "slab.h"
 
 struct cubix_placement {
-  size_t n_spaxel;
-  size_t *start;                  /* [n_spaxel + 1]: the stars of spaxel s are order[start[s]] .. order[start[s + 1] - 1] */
-  uint32_t *order;                /* [start[n_spaxel]] indices into the slab, rising within a spaxel */
+  size_t n_spaxel;                /* painted, margin included */
+  size_t *start;                  /* [n_spaxel + 1]: the stars of spaxel s are star[start[s]] .. star[start[s + 1] - 1] */
+  struct cubix_star *star;        /* [start[n_spaxel]] within a spaxel in the slab's order */
 };
 
-/** Stable counting sort of the painted stars by spaxel; stars outside field and margin are left out.  Local. */
-int cubix_placement_build(struct cubix_placement *placement, const struct cubix_view *view, const struct cubix_slab *slab);
+/** Stable sort of the painted stars (slab in the sky frame) by spaxel; stars outside field and margin are left out.  Local.
+ *  Adds all stars to the cube's maps, budget and v_max (doc/math.md section 8); the sums depend on no number of threads.
+ *  @param[out] placement owned by the caller */
+int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab);
+/** An empty placement for n stars in n_spaxel spaxels.  Local. */
+int cubix_placement_init(struct cubix_placement **placement, size_t n_spaxel, size_t n_star);
 void cubix_placement_free(struct cubix_placement *placement);
 
 #endif

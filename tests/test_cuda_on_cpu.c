@@ -12,6 +12,7 @@
 #include "device.h"
 #include "error.h"
 #include "instrument.h"
+#include "model.h"
 #include "physics/random.h"
 
 enum { N_Z = 3, N_AGE = 5, N_WAVE = 700, N_STAR = 800 };
@@ -130,6 +131,18 @@ static struct cubix_model *a_model(const struct cubix_instrument *ins, enum samp
   return mod;
 }
 
+static int paint_with(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_model *mod, const struct cubix_slab *slab)
+{
+  int status = CUBIX_OK;
+  struct cubix_placement *placement = NULL;
+  CUBIX_TRY(cubix_placement_build(&placement, cube, &mod->view, slab));
+  CUBIX_TRY(dev->ops->load(dev, &mod->view));
+  CUBIX_TRY(dev->ops->paint(dev, placement, cube));
+done:
+  cubix_placement_free(placement);
+  return status;
+}
+
 /* A processor's cube; before it there was `before` in every voxel. */
 static int paint(enum backend backend, const struct cubix_instrument *ins, const struct cubix_model *mod, const struct cubix_slab *slab, cubix_real before, struct cubix_cube **out)
 {
@@ -137,9 +150,10 @@ static int paint(enum backend backend, const struct cubix_instrument *ins, const
   struct cubix_device *dev = NULL;
   struct cubix_cube *cube = NULL;
   CUBIX_TRY(cubix_cube_init(&cube, ins));
+  CUBIX_TRY(cubix_cube_hold(cube, 0, ins->n_lambda));
   for (size_t i = 0; i < (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda; i++) cube->flux[i] = before;
   CUBIX_TRY(cubix_device_open(&dev, params[backend], 0, 1));
-  CUBIX_TRY(cubix_cube_paint(cube, mod, slab, dev));
+  CUBIX_TRY(paint_with(dev, cube, mod, slab));
   *out = cube;
   cube = NULL;
 done:
@@ -252,30 +266,31 @@ static void test_again(void)
   for (int turn = 0; turn < 4; turn++) {
     struct cubix_cube *cpu = NULL, *cuda = NULL;
     CHECK(paint(CPU, &ins, mod[turn / 2], slab, 0, &cpu) == CUBIX_OK);
-    CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK);
-    CHECK(cubix_cube_paint(cuda, mod[turn / 2], slab, dev) == CUBIX_OK);
+    CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
+    CHECK(paint_with(dev, cuda, mod[turn / 2], slab) == CUBIX_OK);
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     cubix_cube_free(cpu);
     cubix_cube_free(cuda);
   }
   struct cubix_slab *others = a_slab(400, 0);
-  struct cubix_placement placement = { 0 }, others_placement = { 0 };
+  struct cubix_placement *placement = NULL, *others_placement = NULL;
   struct cubix_cube *cpu = NULL, *broken = NULL, *cuda = NULL;
   CHECK(paint(CPU, &ins, mod[1], slab, 0, &cpu) == CUBIX_OK);
-  CHECK(cubix_placement_build(&placement, &mod[1]->view, slab) == CUBIX_OK && cubix_placement_build(&others_placement, &mod[1]->view, others) == CUBIX_OK);
-  CHECK(cubix_cube_init(&broken, &ins) == CUBIX_OK && cubix_cube_init(&cuda, &ins) == CUBIX_OK);
+  CHECK(cubix_cube_init(&broken, &ins) == CUBIX_OK && cubix_cube_hold(broken, 0, ins.n_lambda) == CUBIX_OK);
+  CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
+  CHECK(cubix_placement_build(&placement, cuda, &mod[1]->view, slab) == CUBIX_OK && cubix_placement_build(&others_placement, broken, &mod[1]->view, others) == CUBIX_OK);
   cuda_on_cpu.n_call = 0;
   cuda_on_cpu.fail_at = 10;                /* the first chunk is on its way, the second half */
-  CHECK(dev->ops->paint(dev, others, &others_placement, broken) == CUBIX_EDEVICE);
+  CHECK(dev->ops->paint(dev, others_placement, broken) == CUBIX_EDEVICE);
   cuda_on_cpu.fail_at = 0;
   cubix_error_clear();
-  CHECK(dev->ops->paint(dev, slab, &placement, cuda) == CUBIX_OK);
+  CHECK(dev->ops->paint(dev, placement, cuda) == CUBIX_OK);
   CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
   cubix_cube_free(cpu);
   cubix_cube_free(broken);
   cubix_cube_free(cuda);
-  cubix_placement_free(&placement);
-  cubix_placement_free(&others_placement);
+  cubix_placement_free(placement);
+  cubix_placement_free(others_placement);
   cubix_slab_free(others);
   cubix_device_close(dev);
   CHECK(cuda_on_cpu.n_live == 0);

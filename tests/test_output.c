@@ -100,6 +100,7 @@ static int made_init(struct made *m, int n_value, char **value)
   m->ins->margin = 0;
   CUBIX_TRY(made_model(m));
   CUBIX_TRY(cubix_cube_init(&m->cube, m->ins));
+  CUBIX_TRY(cubix_cube_hold(m->cube, 0, m->ins->n_lambda));
   cube = m->cube;
   for (int j = 0; j < cube->n_y; j++) {
     for (int i = 0; i < cube->n_x; i++) {

@@ -6,16 +6,15 @@
 #include "population.h"
 #include "spectrum.h"
 
-/** A star's rows and weights in units of the cube: what the kernels below take.
- *  @param mass_formed [Msun], metallicity [mass fraction], age [Gyr] */
-CUBIX_HD void cubix_blend_of(const struct cubix_view *v, double mass_formed, double metallicity, double age, struct cubix_blend *b)
+/** A star's rows and weights in units of the cube: what the kernels below take. */
+CUBIX_HD void cubix_blend_of(const struct cubix_view *v, const struct cubix_star *star, struct cubix_blend *b)
 {
   struct cubix_mix mix;
-  cubix_mix_of(v, metallicity, age, &mix);
+  cubix_mix_of(v, star, &mix);
   b->n = mix.n;
   for (int k = 0; k < mix.n; k++) {
     b->row[k] = v->row + (int64_t)mix.row[k] * v->row_stride;
-    b->weight[k] = (cubix_real)(mix.weight[k] * mass_formed * v->star_scale);
+    b->weight[k] = (cubix_real)(mix.weight[k] * star->mass_formed * v->star_scale);
   }
 }
 

@@ -8,6 +8,14 @@
 
 enum { CUBIX_CLAMP_Z = 1, CUBIX_CLAMP_AGE = 2 };
 
+/* A star as it is painted. */
+struct cubix_star {
+  double mass_formed;             /* Msun */
+  double velocity;                /* along the line of sight [km/s], receding positive */
+  double f_z, f_age;              /* place between grid points iz, iz + 1 and ia, ia + 1: 0 .. 1 */
+  int16_t iz, ia;
+};
+
 struct cubix_mix {
   int n;                          /* rows in use: 4, or 8 with pchip */
   int row[CUBIX_MAX_CORNER];
@@ -36,16 +44,23 @@ CUBIX_HD int cubix_bracket(const double *nodes, int n, double x, int *i, double 
   return 0;
 }
 
-/** Rows and weights, per Msun formed, of a star.  @return CUBIX_CLAMP_Z | CUBIX_CLAMP_AGE where the grid ended */
-CUBIX_HD int cubix_mix_of(const struct cubix_view *v, double metallicity, double age, struct cubix_mix *mix)
+/** Where a star's metallicity and age [Gyr] lie on the library's grid.  @return CUBIX_CLAMP_Z | CUBIX_CLAMP_AGE where the grid ended */
+CUBIX_HD int cubix_locate(const struct cubix_view *v, double metallicity, double age, struct cubix_star *star)
 {
   int iz, ia, clamped = 0;
-  double fz, fa;
   double log_z = metallicity > 0 ? log10(metallicity) : -1e3, log_age = age > 0 ? log10(age) : -1e3;
-  if (cubix_bracket(v->log_z, v->n_z, log_z, &iz, &fz) && !(v->zero_z && log_z < v->log_z[0])) clamped |= CUBIX_CLAMP_Z;
-  if (cubix_bracket(v->log_age, v->n_age, log_age, &ia, &fa) && !(v->zero_age && log_age < v->log_age[0])) clamped |= CUBIX_CLAMP_AGE;
-  int ja = v->n_age > 1 ? ia + 1 : ia, jz = v->n_z > 1 ? iz + 1 : iz;
-  double wa[2] = { 1 - fa, fa }, slope[2] = { 0, 0 };
+  if (cubix_bracket(v->log_z, v->n_z, log_z, &iz, &star->f_z) && !(v->zero_z && log_z < v->log_z[0])) clamped |= CUBIX_CLAMP_Z;
+  if (cubix_bracket(v->log_age, v->n_age, log_age, &ia, &star->f_age) && !(v->zero_age && log_age < v->log_age[0])) clamped |= CUBIX_CLAMP_AGE;
+  star->iz = (int16_t)iz;
+  star->ia = (int16_t)ia;
+  return clamped;
+}
+
+/** Rows and weights, per Msun formed, of a star. */
+CUBIX_HD void cubix_mix_of(const struct cubix_view *v, const struct cubix_star *star, struct cubix_mix *mix)
+{
+  int iz = star->iz, ia = star->ia, ja = v->n_age > 1 ? ia + 1 : ia, jz = v->n_z > 1 ? iz + 1 : iz;
+  double fz = star->f_z, fa = star->f_age, wa[2] = { 1 - fa, fa }, slope[2] = { 0, 0 };
   if (v->pchip) {
     double h = v->log_age[ja] - v->log_age[ia], f2 = fa * fa, f3 = f2 * fa;
     wa[1] = 3 * f2 - 2 * f3;
@@ -62,7 +77,6 @@ CUBIX_HD int cubix_mix_of(const struct cubix_view *v, double metallicity, double
     mix->row[k + 4] = row + v->n_z * v->n_age;
     mix->weight[k + 4] = wz * slope[k & 1];
   }
-  return clamped;
 }
 
 /** Luminosity in the observed band at rest [1e30 erg/s per Msun formed]. */

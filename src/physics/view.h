@@ -37,4 +37,13 @@ struct cubix_view {
   double pointing_x, pointing_y, cos_roll, sin_roll;
 };
 
+/** The same model in channels first .. first + n - 1 only. */
+CUBIX_HD struct cubix_view cubix_view_channels(const struct cubix_view *v, int first, int n)
+{
+  struct cubix_view part = *v;
+  part.edge += first;
+  part.n_lambda = n;
+  return part;
+}
+
 #endif
