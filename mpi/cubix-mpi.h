@@ -4,9 +4,15 @@
 
 #include <stdint.h>
 
+#include "basis.h"
 #include "cube.h"
+#include "device.h"
+#include "engine.h"
 #include "frame.h"
+#include "histogram.h"
+#include "model.h"
 #include "params.h"
+#include "placement.h"
 #include "slab.h"
 
 #ifdef __cplusplus
@@ -36,7 +42,27 @@ int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_ove
 int cubix_mpi_slab_read(struct cubix_slab **slab, const struct cubix_params *par);
 /** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks. */
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab);
-/** Add the ranks' cubes, maps and budgets on rank 0.  Collective. */
+
+/** Method, combination and owners of channels for all ranks' stars.  Collective.  @param rates of the processor  @param[out] engine owned by the caller */
+int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_placement *placement,
+                            const struct cubix_rates *rates);
+/** 1 where the cache (TemplateCache) holds the basis that an engine with this reach and tolerance needs.  Collective. */
+int cubix_mpi_basis_probe(int *prepared, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine);
+/** Prepare the templates on the velocity grid: from the cache, or fitted and certified by all ranks together.  Collective.
+ *  @param[out] basis owned by the caller; NULL where no step of the grid is certified */
+int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine);
+/** Scale of every spaxel from the stars of all ranks.  Collective.  @param[out] exponent [n_spaxel] owned by the caller */
+int cubix_mpi_histogram_scale(int32_t **exponent, const struct cubix_placement *placement);
+/** Replace every rank's histogram by the sum of all.  Collective; the same bits on any number of ranks. */
+int cubix_mpi_histogram_share(struct cubix_histogram **histogram);
+/** The stars with |v| > reach [km/s]: this rank's, or with `all` those of all ranks, on every rank, within a spaxel in the order of the file.
+ *  Collective.  @param[out] far owned by the caller */
+int cubix_mpi_far_gather(struct cubix_placement **far, const struct cubix_placement *mine, double reach, int all);
+/** Paint the placed stars into the channels that this rank shall hold: those that it owns, or all with Combine cube.  Collective.
+ *  @param basis NULL with the direct method */
+int cubix_mpi_cube_paint(struct cubix_cube *cube, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod,
+                         const struct cubix_placement *placement, struct cubix_device *dev);
+/** Add up what is still apart: maps and budgets on rank 0, and with Combine cube the cubes; every rank then holds the channels that it owns.  Collective. */
 int cubix_mpi_cube_sum(struct cubix_cube *cube);
 
 /** Largest of all ranks.  Collective. */

@@ -11,8 +11,6 @@
 #include "model.h"
 #include "physics/node.h"
 
-enum { CUBIX_TILE = 96 };         /* channels of a tile: what the multiply keeps in registers */
-
 struct cubix_basis {
   struct cubix_nodes nodes;
   int n_row;                      /* rows of the library (cubix_view.n_row) */

@@ -1,4 +1,4 @@
-/* engine.h -- how the cube is painted: which method, on which velocity grid, and which rank owns which channels.  The rules and their costs are in engine.c. */
+/* engine.h -- how the cube is painted: which method, on which velocity grid, and which rank owns which channels.  The rules are in engine.c. */
 #ifndef CUBIX_ENGINE_H
 #define CUBIX_ENGINE_H
 
@@ -6,23 +6,57 @@
 #include <stdint.h>
 
 #include "params.h"
-#include "physics/view.h"
 
 enum cubix_method  { CUBIX_DIRECT, CUBIX_HISTOGRAM };
 enum cubix_combine { CUBIX_COMBINE_CUBE, CUBIX_COMBINE_HISTOGRAM };
+enum { CUBIX_N_REACH = 6 };
 
 struct cubix_engine {
   enum cubix_method method;
   enum cubix_combine combine;
-  char why[256];                  /* one line for log and outputs: the rule that chose */
+  char why[256];                  /* one line for the log: the rule that chose */
   double tolerance;               /* largest relative error allowed */
   double reach;                   /* [km/s] of the velocity grid */
   int64_t n_beyond;               /* stars beyond it, painted directly; all ranks */
-  unsigned char *used;            /* [n_row] library rows with weight in any rank's stars */
   int n_row, n_used;
+  unsigned char *used;            /* [n_row] library rows with weight in any rank's stars */
   /* who owns which channels of the summed cube: rank r lambda_first[r] .. lambda_first[r + 1] - 1 */
   int n_rank;
   int *lambda_first;              /* [n_rank + 1] */
 };
+
+/* What a processor takes for a unit of work [ns on one core, or on the GPU]. */
+struct cubix_rates {
+  double direct;                  /* a star in a channel, directly */
+  double deposit;                 /* a star into the histogram */
+  double multiply;                /* a value of the histogram in a channel */
+};
+
+/* What there is to do, all ranks together. */
+struct cubix_workload {
+  int64_t n_star;                 /* painted */
+  int64_t beyond[CUBIX_N_REACH];  /* stars faster than cubix_engine_reach(i) */
+  double values, values_apart;    /* of the histogram: of all ranks' stars together; of the busiest rank's alone */
+  double n_spaxel;                /* painted */
+  int n_lambda, n_row, n_used;
+  int n_rank, n_core;             /* ranks; cores of all ranks */
+  int pchip;                      /* SspInterpolation pchip */
+  int prepared;                   /* the templates lie in the cache */
+  struct cubix_rates rates;
+};
+
+/** The reaches that a velocity grid may have [km/s], i = 0 .. CUBIX_N_REACH - 1.  Local. */
+double cubix_engine_reach(int i);
+/** Values that n stars of a spaxel leave in a histogram, about.  Local. */
+double cubix_engine_values(double n);
+/** An engine for n_rank ranks that paints n_row library rows directly.  Local.  @param[out] engine owned by the caller */
+int cubix_engine_init(struct cubix_engine **engine, const struct cubix_params *par, int n_row, int n_rank, int n_lambda);
+/** The velocity grid's reach for these stars; 0: none serves.  Local. */
+void cubix_engine_set_reach(struct cubix_engine *engine, const struct cubix_workload *work);
+/** Method, combination and owners by the rules of engine.c.  Local: the same on every rank that knows the same. */
+void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params *par, const struct cubix_workload *work);
+/** Paint directly after all; `why` as in printf.  Local. */
+void cubix_engine_go_direct(struct cubix_engine *engine, int n_lambda, const char *why, ...);
+void cubix_engine_free(struct cubix_engine *engine);
 
 #endif

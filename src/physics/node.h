@@ -7,7 +7,10 @@
 
 #include "hd.h"
 
-enum { CUBIX_N_WEIGHT = 6 };
+enum {
+  CUBIX_N_WEIGHT = 6,             /* nodes that a velocity touches */
+  CUBIX_TILE = 96                 /* channels that are multiplied together: what registers hold */
+};
 
 struct cubix_nodes {
   int n;                          /* nodes: ceil(2 reach/step) + 6 */
