@@ -18,7 +18,8 @@ struct cubix_basis {
   int n_template;                 /* rows in D */
   int n_lambda, n_tile;           /* channels; tiles of CUBIX_TILE, the last one padded with zeros */
   double tolerance;               /* asked for */
-  double certified;               /* largest relative error of the velocity grid, float64, all templates in use and all covered channels */
+  double certified;               /* largest relative error of the velocity grid, float64, all templates in D and all channels, where there is a bound */
+  unsigned char *unbounded;       /* [n_lambda] 1: no bound: not covered (model.h), or a row in use has no light of its own near there */
   int from_cache;                 /* 1: read, not built */
   char cache[1024];               /* path of the cache file, "" for none */
   void *state;                    /* basis.c's own: the tiles kept in memory, or the mapped file */
@@ -30,5 +31,7 @@ struct cubix_basis {
 int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, const float **tile);
 size_t cubix_basis_tile_size(const struct cubix_basis *basis);
 void cubix_basis_free(struct cubix_basis *basis);
+/** Remove an unfinished cache file.  Local; a signal handler may call it. */
+void cubix_basis_abandon(void);
 
 #endif

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "basis.h"
 #include "error.h"
 #include "output_parts.h"
 
@@ -50,6 +51,7 @@ void cubix_output_abandon(void)
   int n = n_temporary;
   n_temporary = 0;
   for (int i = 0; i < n; i++) unlink(temporary[i]);
+  cubix_basis_abandon();
 }
 
 /* ---- names --------------------------------------------------------------------------------------------------------------- */

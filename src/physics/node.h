@@ -33,8 +33,8 @@ CUBIX_HD void cubix_node_weights(double f, double w[CUBIX_N_WEIGHT])
   double t = 1 - f, f2 = f * f, f3 = f2 * f, f4 = f2 * f2, f5 = f4 * f, t2 = t * t, t3 = t2 * t, t4 = t2 * t2, t5 = t4 * t;
   w[0] = t5 / 120;
   w[1] = (1 + 5 * (t + t4 - t5) + 10 * (t2 + t3)) / 120;
-  w[2] = (26 + 50 * f + 20 * (f2 - f3 - f4) + 10 * f5) / 120;
-  w[3] = (26 + 50 * t + 20 * (t2 - t3 - t4) + 10 * t5) / 120;
+  w[2] = (26 + 50 * t + 20 * (t2 - t3 - t4) + 10 * t5) / 120;
+  w[3] = (26 + 50 * f + 20 * (f2 - f3 - f4) + 10 * f5) / 120;
   w[4] = (1 + 5 * (f + f4 - f5) + 10 * (f2 + f3)) / 120;
   w[5] = f5 / 120;
 }

@@ -1,0 +1,210 @@
+/* basis.c -- the tiles of D: kept in memory, mapped from the cache, or made again when they are asked for.
+ *
+ * A basis knows how to make any of its tiles (basis_fit.c), whatever happens to the others.  What fits into the memory that may be taken is kept; the
+ * rest is recomputed into the caller's buffer each time, so that memory stays bounded however large the library.  A mapped tile is compared with its
+ * checksum when it is first used: a damaged one is recomputed as well, and its file removed, so that the next run makes a sound one.
+ *
+ * The screen: a step that fails for some rows in some channels fails for all of them.  So thirty-two rows in every eighth channel, and all rows in every
+ * sixty-fourth, tell which steps need not be tried; what passes is certified in full while the tiles are made.                                   */
+#define _POSIX_C_SOURCE 200809L
+#include "basis.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "basis_parts.h"
+#include "error.h"
+#include "log.h"
+
+enum { GROUP_PER_TILE = CUBIX_TILE / CUBIX_FIT_GROUP };
+
+/* What a thread of several has to say; the error of a thread is its own (error.h). */
+struct failure { int status; char message[512]; };
+
+static void fail(struct failure *failure, int status)
+{
+  if (!status) return;
+#pragma omp critical(cubix_basis_failure)
+  if (!failure->status) {
+    failure->status = status;
+    snprintf(failure->message, sizeof failure->message, "%s", cubix_error_message());
+  }
+}
+
+int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n, float *const *tile, double *worst, double limit)
+{
+  int status = CUBIX_OK, n_lambda = fit->view.n_lambda;
+  struct failure failure = { 0 };
+  double most = worst ? *worst : 0;
+#pragma omp parallel for schedule(dynamic, 1) if (!omp_in_parallel())
+  for (int unit = 0; unit < n * GROUP_PER_TILE; unit++) {
+    int which = unit / GROUP_PER_TILE, column = unit % GROUP_PER_TILE * CUBIX_FIT_GROUP, k0 = i[which] * CUBIX_TILE + column;
+    int n_k = n_lambda - k0 < CUBIX_FIT_GROUP ? n_lambda - k0 : CUBIX_FIT_GROUP;
+    float *at = tile && tile[which] ? tile[which] + column : NULL;
+    double mine;
+#pragma omp atomic read
+    mine = most;
+    if (worst && mine > limit) continue;
+    if (at && n_k < CUBIX_FIT_GROUP)
+      for (size_t r = 0; r < (size_t)n_row * (size_t)fit->nodes.n; r++) memset(at + r * CUBIX_TILE, 0, CUBIX_FIT_GROUP * sizeof *at);
+    if (n_k <= 0) continue;
+    fail(&failure, cubix_basis_fit_channels(fit, row, n_row, k0, n_k, at, worst ? &mine : NULL, limit));
+#pragma omp critical(cubix_basis_worst)
+    if (mine > most) {
+#pragma omp atomic write
+      most = mine;
+    }
+  }
+  if (worst) *worst = most;
+  CUBIX_CHECK(!failure.status, failure.status, "%s", failure.message);
+done:
+  return status;
+}
+
+int cubix_basis_init(struct cubix_basis **out, const struct cubix_model *mod, const struct cubix_nodes *nodes, const unsigned char *used, double tolerance)
+{
+  int status = CUBIX_OK;
+  struct cubix_basis *basis = NULL;
+  struct cubix_basis_state *state = NULL;
+  const struct cubix_view *v = &mod->view;
+  CUBIX_ALLOC(basis, 1);
+  CUBIX_ALLOC(state, 1);
+  basis->state = state;
+  basis->nodes = *nodes;
+  basis->tolerance = tolerance;
+  basis->n_row = v->n_row;
+  basis->n_lambda = v->n_lambda;
+  basis->n_tile = (v->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
+  CUBIX_ALLOC(basis->slot, v->n_row);
+  CUBIX_ALLOC(state->row, v->n_row);
+  CUBIX_ALLOC(state->covered, v->n_lambda);
+  CUBIX_ALLOC(state->kept, basis->n_tile);
+  memcpy(state->covered, mod->covered, (size_t)v->n_lambda);
+  for (int r = 0; r < v->n_row; r++) {
+    basis->slot[r] = !used || used[r] ? basis->n_template++ : -1;
+    if (basis->slot[r] >= 0) state->row[basis->slot[r]] = r;
+  }
+  CUBIX_TRY(cubix_basis_fit_init(&state->fit, nodes, v, state->covered));
+  CUBIX_ALLOC(basis->unbounded, v->n_lambda);
+  CUBIX_TRY(cubix_basis_fit_unbounded(&state->fit, state->row, basis->n_template, basis->unbounded));
+  *out = basis;
+  basis = NULL;
+done:
+  cubix_basis_free(basis);
+  return status;
+}
+
+size_t cubix_basis_tile_size(const struct cubix_basis *basis) { return (size_t)basis->n_template * (size_t)basis->nodes.n * CUBIX_TILE; }
+
+int cubix_basis_keep(struct cubix_basis *basis, int i)
+{
+  int status = CUBIX_OK;
+  struct cubix_basis_state *state = basis->state;
+  size_t bytes = cubix_basis_tile_size(basis) * sizeof(float);
+  if (!state->kept[i]) state->kept[i] = aligned_alloc(64, (bytes + 63) / 64 * 64);   /* not zeroed: the threads that fill it touch it first */
+  CUBIX_CHECK(state->kept[i], CUBIX_ENOMEM, "cannot allocate %zu bytes for a tile of prepared templates", bytes);
+done:
+  return status;
+}
+
+int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node)
+{
+  double most = (double)(1ull << 31), free_bytes = 0, kib;
+  char line[128];
+  FILE *in = fopen("/proc/meminfo", "r");
+  while (in && fgets(line, sizeof line, in))
+    if (sscanf(line, "MemAvailable: %lf kB", &kib) == 1) free_bytes = 1024 * kib;
+  if (in) fclose(in);
+  if (!(free_bytes > 0)) free_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 2;
+  free_bytes /= 4 * n_rank_on_node;
+  if (free_bytes < most) most = free_bytes;
+  double n = most / ((double)cubix_basis_tile_size(basis) * sizeof(float) + 1);
+  return n < basis->n_tile ? (int)n : basis->n_tile;
+}
+
+int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst)
+{
+  int status = CUBIX_OK, few[CUBIX_FIT_LANE], n_few = basis->n_template < CUBIX_FIT_LANE ? basis->n_template : CUBIX_FIT_LANE;
+  const struct cubix_basis_state *state = basis->state;
+  struct failure failure = { 0 };
+  double most = 0;
+  for (int i = 0; i < n_few; i++) few[i] = state->row[n_few < 2 ? 0 : (long)i * (basis->n_template - 1) / (n_few - 1)];
+#pragma omp parallel for schedule(dynamic, 4)
+  for (int k = 8 * part + 4; k < basis->n_lambda; k += 8 * n_part) {
+    int all = (k - 4) % 64 == 0;
+    double mine;
+#pragma omp atomic read
+    mine = most;
+    if (!state->covered[k] || mine > limit) continue;
+    fail(&failure, cubix_basis_fit_channels(&state->fit, all ? state->row : few, all ? basis->n_template : n_few, k, 1, NULL, &mine, limit));
+#pragma omp critical(cubix_basis_worst)
+    if (mine > most) {
+#pragma omp atomic write
+      most = mine;
+    }
+  }
+  *worst = most;
+  CUBIX_CHECK(!failure.status, failure.status, "%s", failure.message);
+done:
+  return status;
+}
+
+/* The tile in the file, or NULL where it is damaged. */
+static const float *mapped_tile(const struct cubix_basis *basis, int i)
+{
+  struct cubix_basis_state *state = basis->state;
+  const char *at = state->map + state->first + (size_t)i * state->stride;
+  unsigned char checked;
+#pragma omp atomic read
+  checked = state->checked[i];
+  if (!checked) {
+    uint64_t hash[2], stored[2];
+    cubix_basis_hash(at, cubix_basis_tile_size(basis) * sizeof(float), hash);
+    memcpy(stored, state->map + state->check_at + (size_t)i * sizeof stored, sizeof stored);
+    checked = hash[0] == stored[0] && hash[1] == stored[1] ? 1 : 2;
+#pragma omp critical(cubix_basis_damage)
+    if (checked == 2 && !state->damaged) {
+      state->damaged = 1;
+      unlink(basis->cache);
+      cubix_log(CUBIX_LOG_WARNING, "%s was damaged (tile %d): removed, and made again by the next run; this run computes what it needs", basis->cache, i);
+    }
+#pragma omp atomic write
+    state->checked[i] = checked;
+  }
+  return checked == 1 ? (const float *)(const void *)at : NULL;
+}
+
+int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, const float **tile)
+{
+  int status = CUBIX_OK;
+  const struct cubix_basis_state *state = basis->state;
+  *tile = state->map ? mapped_tile(basis, i) : state->kept[i];
+  if (*tile) goto done;
+  CUBIX_TRY(cubix_basis_fit_tiles(&state->fit, state->row, basis->n_template, &i, 1, &buffer, NULL, 0));
+  *tile = buffer;
+done:
+  return status;
+}
+
+void cubix_basis_free(struct cubix_basis *basis)
+{
+  if (!basis) return;
+  struct cubix_basis_state *state = basis->state;
+  if (state) {
+    cubix_basis_fit_free(&state->fit);
+    for (int i = 0; i < basis->n_tile && state->kept; i++) free(state->kept[i]);
+    if (state->map) munmap(state->map, state->map_size);
+    free(state->kept);
+    free(state->covered);
+    free(state->row);
+    free(state->checked);
+    free(state);
+  }
+  free(basis->slot);
+  free(basis->unbounded);
+  free(basis);
+}

@@ -1,0 +1,430 @@
+/* basis_fit.c -- spectra as functions of velocity: least squares on B-splines, and how good they are.
+ *
+ * The integral B(v) of a template over a channel is a linear form on the values {T_i, T''_i/6} at the few knots that the channel meets at velocity v
+ * (physics/pixel.h), with weights that no template enters.  So is everything that is made of it: the right-hand side sum_u phi_j(v_u) B(v_u) of the normal
+ * equations of node j rests on some dozen knot values, however many velocities v_u are fitted.  Per channel these forms are made once; basis_kernel.c
+ * applies them to 32 rows at a time.  The normal matrix sum_u phi_i(v_u) phi_j(v_u) is the same for all, has five side diagonals and is factored once.
+ *
+ * The fit covers two steps more than the grid on both sides, so that the grid's end nodes are as well determined as the others.  A channel that the library
+ * covers at the velocities there are may leave it in that margin: there the template is continued by point reflection in its last knot, which keeps value
+ * and slope, so that the edge does not ring into velocities that are used.
+ *
+ * Two kinds of channels have no relative error that could be bounded, and take D_j = B(v_j), zero where B is: those that the library does not cover
+ * (`covered`), and for single rows those near which the row itself has no light (libraries whose hot templates end before the others do): below
+ * 1e-6 of the row's mean within END_KNOTS knots of what the channel sees, since a spline's ringing beside a jump falls by 3.7 per knot.
+ *
+ * The certificate compares in float64, at eight velocities per step and the two ends, which are not those that were fitted, |v| <= reach.    */
+#include "basis_parts.h"
+
+#include <float.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "error.h"
+#include "physics/doppler.h"
+#include "physics/pixel.h"
+
+enum { END_KNOTS = 16 };
+static const double DARK = 1e-6;  /* of a row's mean: what counts as no light, in the certificate and in the search for a row's ends */
+
+/* ---- linear forms ------------------------------------------------------------------------------------------------------- */
+static void forms_free(struct cubix_forms *forms)
+{
+  free(forms->first);
+  free(forms->count);
+  free(forms->at);
+  free(forms->weight);
+  memset(forms, 0, sizeof *forms);
+}
+
+static int forms_init(struct cubix_forms *forms, int n)
+{
+  int status = CUBIX_OK;
+  CUBIX_ALLOC(forms->first, n);
+  CUBIX_ALLOC(forms->count, n);
+  CUBIX_ALLOC(forms->at, n);
+  forms->room_n = n;
+done:
+  return status;
+}
+
+/* One more form of zero weights on values first .. first + count - 1.  @param[out] weight  borrowed until the next */
+static int forms_add(struct cubix_forms *forms, int first, int count, double **weight)
+{
+  int status = CUBIX_OK;
+  if (forms->used + (size_t)count > forms->room) {
+    size_t room = 2 * (forms->room + (size_t)count) + 1024;
+    double *more = realloc(forms->weight, room * sizeof *more);
+    CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate %zu bytes for the channels' weights", room * sizeof *more);
+    forms->weight = more;
+    forms->room = room;
+  }
+  forms->first[forms->n] = first;
+  forms->count[forms->n] = count;
+  forms->at[forms->n] = forms->used;
+  *weight = forms->weight + forms->used;
+  memset(*weight, 0, (size_t)count * sizeof **weight);
+  forms->used += (size_t)count;
+  forms->n++;
+done:
+  return status;
+}
+
+static void forms_clear(struct cubix_forms *forms) { forms->n = 0, forms->used = 0; }
+
+/* ---- the grid ----------------------------------------------------------------------------------------------------------- */
+struct cubix_nodes cubix_basis_nodes(double reach, double step)
+{
+  struct cubix_nodes nodes = { (int)ceil(2 * reach / step - 1e-9) + CUBIX_N_WEIGHT, reach, step };
+  return nodes;
+}
+
+static double fit_velocity(const struct cubix_basis_fit *fit, double steps) { return -fit->nodes.reach + (steps - CUBIX_FIT_EXTRA) * fit->nodes.step; }
+
+/* Normal equations of the fitted velocities, and their factors. */
+static int factor_init(struct cubix_basis_fit *fit)
+{
+  int status = CUBIX_OK;
+  struct cubix_fit_factor *f = &fit->factor;
+  double (*m)[6] = NULL;                         /* [n] diagonal and the five before it */
+  f->n = fit->nodes.n + 2 * CUBIX_FIT_EXTRA;
+  CUBIX_ALLOC(f->lower, f->n);
+  CUBIX_ALLOC(f->inverse, f->n);
+  CUBIX_ALLOC(m, f->n);
+  for (int i = 0; i + 5 < f->n; i++)
+    for (int s = 0; s < CUBIX_FIT_SAMPLE; s++)
+      for (int a = 0; a < 6; a++)
+        for (int b = 0; b <= a; b++) m[i + a][a - b] += fit->sample_phi[s][a] * fit->sample_phi[s][b];
+  for (int j = 0; j < f->n; j++) {
+    for (int q = j < 5 ? j : 5; q >= 1; q--) {   /* L[j][j - q] */
+      double sum = m[j][q];
+      for (int p = q + 1; p <= 5 && p <= j; p++) sum -= f->lower[j][p - 1] * f->lower[j - q][p - q - 1] / f->inverse[j - p];
+      f->lower[j][q - 1] = sum * f->inverse[j - q];
+    }
+    double pivot = m[j][0];
+    for (int q = 1; q <= 5 && q <= j; q++) pivot -= f->lower[j][q - 1] * f->lower[j][q - 1] / f->inverse[j - q];
+    f->inverse[j] = 1 / pivot;
+  }
+done:
+  free(m);
+  return status;
+}
+
+static int velocities_init(struct cubix_basis_fit *fit)
+{
+  int status = CUBIX_OK, n_interval = fit->factor.n - 5;
+  const struct cubix_nodes *nodes = &fit->nodes;
+  int n_inner = (int)ceil(2 * nodes->reach / nodes->step * CUBIX_FIT_CHECK);
+  CUBIX_ALLOC(fit->sample_doppler, n_interval * CUBIX_FIT_SAMPLE);
+  CUBIX_ALLOC(fit->node_doppler, nodes->n);
+  CUBIX_ALLOC(fit->check_doppler, n_inner + 2);
+  CUBIX_ALLOC(fit->check_phi, n_inner + 2);
+  CUBIX_ALLOC(fit->check_node, n_inner + 2);
+  for (int i = 0; i < n_interval * CUBIX_FIT_SAMPLE; i++)
+    fit->sample_doppler[i] = cubix_doppler(fit->view.one_plus_z, fit_velocity(fit, (i + 0.5) / CUBIX_FIT_SAMPLE));
+  for (int j = 0; j < nodes->n; j++) fit->node_doppler[j] = cubix_doppler(fit->view.one_plus_z, -nodes->reach + (j - 2) * nodes->step);
+  for (int i = -1; i <= n_inner; i++) {
+    double v = i < 0 ? -nodes->reach : i == n_inner ? nodes->reach : -nodes->reach + (i + 0.5) / CUBIX_FIT_CHECK * nodes->step, f = 0;
+    if (v > nodes->reach) continue;              /* the last step may be partly beyond */
+    int at = fit->n_check++;
+    fit->check_node[at] = cubix_node_of(nodes, v, &f) + CUBIX_FIT_EXTRA;
+    cubix_node_weights(f, fit->check_phi[at]);
+    fit->check_doppler[at] = cubix_doppler(fit->view.one_plus_z, v);
+  }
+done:
+  return status;
+}
+
+static int dark_init(struct cubix_basis_fit *fit)
+{
+  int status = CUBIX_OK;
+  const struct cubix_view *v = &fit->view;
+  CUBIX_ALLOC(fit->dark, v->n_row);
+#pragma omp parallel for schedule(static) if (!omp_in_parallel())
+  for (int r = 0; r < v->n_row; r++) {
+    const cubix_real *p = v->row + (size_t)r * (size_t)v->row_stride;
+    double sum = 0;
+    for (int i = 0; i < v->n_knot; i++) sum += fabs((double)p[2 * i]);
+    fit->dark[r] = DARK * sum / v->n_knot;
+  }
+done:
+  return status;
+}
+
+int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_view *view, const unsigned char *covered)
+{
+  int status = CUBIX_OK;
+  memset(fit, 0, sizeof *fit);
+  fit->nodes = *nodes;
+  fit->view = *view;
+  fit->covered = covered;
+  for (int s = 0; s < CUBIX_FIT_SAMPLE; s++) cubix_node_weights((s + 0.5) / CUBIX_FIT_SAMPLE, fit->sample_phi[s]);
+  CUBIX_TRY(factor_init(fit));
+  CUBIX_TRY(velocities_init(fit));
+  CUBIX_TRY(dark_init(fit));
+done:
+  if (status) cubix_basis_fit_free(fit);
+  return status;
+}
+
+void cubix_basis_fit_free(struct cubix_basis_fit *fit)
+{
+  free(fit->factor.lower);
+  free(fit->factor.inverse);
+  free(fit->sample_doppler);
+  free(fit->node_doppler);
+  free(fit->check_doppler);
+  free(fit->check_phi);
+  free(fit->check_node);
+  free(fit->dark);
+  memset(fit, 0, sizeof *fit);
+}
+
+/* ---- a channel ---------------------------------------------------------------------------------------------------------- */
+/* Knots a .. b that a channel rests on at any fitted velocity, reflections included. */
+static void channel_window(const struct cubix_basis_fit *fit, int k, int *a, int *b)
+{
+  const struct cubix_view *v = &fit->view;
+  double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
+  double x0 = v->edge[k] / cubix_doppler(v->one_plus_z, fit_velocity(fit, fit->factor.n - 5));
+  double x1 = v->edge[k + 1] / cubix_doppler(v->one_plus_z, fit_velocity(fit, 0)), y0 = x0, y1 = x1;
+  if (y0 < lo) x1 = fmax(x1, 2 * lo - y0);
+  if (y1 > hi) x0 = fmin(x0, 2 * hi - y1);
+  *a = cubix_interval(v, fmin(fmax(x0, lo), hi));
+  *b = cubix_interval(v, fmin(fmax(x1, lo), hi)) + 1;
+}
+
+/* What lies near enough for a spline's ringing to arrive. */
+static void widen(const struct cubix_basis_fit *fit, int *a, int *b)
+{
+  *a = *a > END_KNOTS ? *a - END_KNOTS : 0;
+  *b = *b + END_KNOTS < fit->view.n_knot ? *b + END_KNOTS : fit->view.n_knot - 1;
+}
+
+/* 1 where a row has no light in knots a .. b or near them. */
+static int row_dark(const struct cubix_basis_fit *fit, int row, int a, int b)
+{
+  const cubix_real *p = fit->view.row + (size_t)row * (size_t)fit->view.row_stride;
+  double dark = fit->dark[row];
+  int any = 0;
+  widen(fit, &a, &b);
+  for (int i = a; i <= b; i++) any |= !((double)p[2 * i] > dark);
+  return any;
+}
+
+int cubix_basis_fit_unbounded(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *unbounded)
+{
+  int status = CUBIX_OK, n = fit->view.n_knot, *before = NULL;
+  unsigned char *dark = NULL;                    /* [n] 1: some row has no light at the knot */
+  CUBIX_ALLOC(dark, n);
+  CUBIX_ALLOC(before, n + 1);
+#pragma omp parallel for schedule(static)
+  for (int t = 0; t < n_row; t++) {
+    const cubix_real *p = fit->view.row + (size_t)row[t] * (size_t)fit->view.row_stride;
+    for (int i = 0; i < n; i++)
+      if (!((double)p[2 * i] > fit->dark[row[t]])) {
+#pragma omp atomic write
+        dark[i] = 1;
+      }
+  }
+  for (int i = 0; i < n; i++) before[i + 1] = before[i] + dark[i];
+  for (int k = 0; k < fit->view.n_lambda; k++) {
+    int a, b;
+    channel_window(fit, k, &a, &b);
+    widen(fit, &a, &b);
+    unbounded[k] = (unsigned char)(!fit->covered[k] || before[b + 1] > before[a]);
+  }
+done:
+  free(dark);
+  free(before);
+  return status;
+}
+
+/* Form of the integral from x0 to x1; smooth: the template continued beyond the library by reflection in its last knot. */
+static int add_pixel(struct cubix_forms *forms, const struct cubix_view *v, double x0, double x1, int smooth, int base)
+{
+  int status = CUBIX_OK, first, n, last = v->n_knot - 1, other;
+  double lo = v->knot[0], hi = v->knot[last], *w;
+  double below = smooth && x0 < lo ? fmin(x1, lo) : x0, above = smooth && x1 > hi ? fmax(x0, hi) : x1;
+  n = cubix_pixel_knots(v, x0, x1, &first);
+  if (below > x0 || above < x1) {                /* from the library's end to the far end of the reflected stretch */
+    double far0 = below > x0 ? lo : fmin(x0, 2 * hi - x1), far1 = above < x1 ? hi : fmax(x1, 2 * lo - x0);
+    n = cubix_pixel_knots(v, fmax(far0, lo), fmin(far1, hi), &first);
+  }
+  if (!n) first = base;
+  CUBIX_TRY(forms_add(forms, 2 * (first - base), 2 * n, &w));
+  if (n) cubix_pixel_add(v, x0, x1, 1, first, w);
+  if (below > x0) {
+    w[2 * (0 - first)] += 2 * (below - x0);
+    cubix_pixel_add(v, 2 * lo - below, 2 * lo - x0, -1, first, w);
+  }
+  if (above < x1) {
+    other = 2 * (last - first);
+    w[other] += 2 * (x1 - above);
+    cubix_pixel_add(v, 2 * hi - x1, 2 * hi - above, -1, first, w);
+  }
+done:
+  return status;
+}
+
+/* A channel's forms, on the values of knots base and following. */
+struct channel {
+  int k, a, b, first_check;
+  struct cubix_forms rhs, check, exact;
+};
+
+/* Right-hand sides of the normal equations: forms of the samples, added up node by node. */
+static int make_rhs(const struct cubix_basis_fit *fit, struct channel *ch, int base, struct cubix_forms *sample)
+{
+  int status = CUBIX_OK, n = fit->factor.n, n_interval = n - 5;
+  const struct cubix_view *v = &fit->view;
+  forms_clear(sample);
+  for (int i = 0; i < n_interval * CUBIX_FIT_SAMPLE; i++)
+    CUBIX_TRY(add_pixel(sample, v, v->edge[ch->k] / fit->sample_doppler[i], v->edge[ch->k + 1] / fit->sample_doppler[i], 1, base));
+  for (int j = 0; j < n; j++) {
+    int i0 = j < 5 ? 0 : j - 5, i1 = j < n_interval ? j : n_interval - 1, lo = INT32_MAX, hi = 0;
+    double *w;
+    for (int i = i0 * CUBIX_FIT_SAMPLE; i < (i1 + 1) * CUBIX_FIT_SAMPLE; i++) {
+      if (sample->first[i] < lo) lo = sample->first[i];
+      if (sample->first[i] + sample->count[i] > hi) hi = sample->first[i] + sample->count[i];
+    }
+    CUBIX_TRY(forms_add(&ch->rhs, lo, hi - lo, &w));
+    for (int i = i0 * CUBIX_FIT_SAMPLE; i < (i1 + 1) * CUBIX_FIT_SAMPLE; i++) {
+      double phi = fit->sample_phi[i % CUBIX_FIT_SAMPLE][j - i / CUBIX_FIT_SAMPLE];
+      for (int q = 0; q < sample->count[i]; q++) w[sample->first[i] - lo + q] += phi * sample->weight[sample->at[i] + (size_t)q];
+    }
+  }
+done:
+  return status;
+}
+
+/* @param check  also the forms of the certificate: the velocities at which the whole channel is inside the library */
+static int channel_init(const struct cubix_basis_fit *fit, struct channel *ch, int base, int check, struct cubix_forms *sample)
+{
+  int status = CUBIX_OK;
+  const struct cubix_view *v = &fit->view;
+  double e0 = v->edge[ch->k], e1 = v->edge[ch->k + 1], lo = v->knot[0], hi = v->knot[v->n_knot - 1];
+  CUBIX_TRY(forms_init(&ch->exact, fit->nodes.n));
+  for (int j = 0; j < fit->nodes.n; j++) CUBIX_TRY(add_pixel(&ch->exact, v, e0 / fit->node_doppler[j], e1 / fit->node_doppler[j], 0, base));
+  if (!fit->covered[ch->k]) goto done;
+  CUBIX_TRY(forms_init(&ch->rhs, fit->factor.n));
+  CUBIX_TRY(make_rhs(fit, ch, base, sample));
+  if (!check) goto done;
+  CUBIX_TRY(forms_init(&ch->check, fit->n_check));
+  for (int i = 0; i < fit->n_check; i++) {
+    double x0 = e0 / fit->check_doppler[i], x1 = e1 / fit->check_doppler[i];
+    if (x0 < lo || x1 > hi) continue;
+    if (!ch->check.n) ch->first_check = i;
+    CUBIX_TRY(add_pixel(&ch->check, v, x0, x1, 0, base));
+  }
+done:
+  return status;
+}
+
+/* ---- rows and channels -------------------------------------------------------------------------------------------------- */
+/* Up to 32 rows, their values at knots a .. b beside each other; dark[lane]: 1 where one of them has no light near there. */
+static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int a, int b, double *value, unsigned char *dark)
+{
+  int status = CUBIX_OK, any = 0;
+  double sum = 0;
+  for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
+    const cubix_real *p = lane < n ? fit->view.row + (size_t)row[lane] * (size_t)fit->view.row_stride : NULL;
+    for (int i = 2 * a; i < 2 * b + 2; i++) sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
+    any |= dark[lane] = (unsigned char)(p && row_dark(fit, row[lane], a, b));
+  }
+  CUBIX_CHECK(sum == 0, CUBIX_EFAIL, "a template near %.1f AA is not finite", fit->view.knot[a]);
+  dark[CUBIX_FIT_LANE] = (unsigned char)any;
+done:
+  return status;
+}
+
+struct block {
+  int n;
+  double *value, *d, *exact;
+  double floor[CUBIX_FIT_LANE] __attribute__((aligned(64))), limit[CUBIX_FIT_LANE] __attribute__((aligned(64))), worst[CUBIX_FIT_LANE] __attribute__((aligned(64)));
+  unsigned char dark[CUBIX_FIT_LANE + 1], at_end[CUBIX_FIT_LANE];
+};
+
+static void store(const struct cubix_basis_fit *fit, const struct block *block, const double *d, const unsigned char *only, float *tile)
+{
+  size_t n_node = (size_t)fit->nodes.n;
+  for (int lane = 0; lane < block->n; lane++) {
+    if (only && !only[lane]) continue;
+    for (size_t j = 0; j < n_node; j++) tile[((size_t)lane * n_node + j) * CUBIX_TILE] = (float)d[j * CUBIX_FIT_LANE + (size_t)lane];
+  }
+}
+
+/* One block of rows in one channel. */
+static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_fit_kernel *kernel, const struct channel *ch, const int *row,
+                          struct block *block, float *tile, int check)
+{
+  int covered = fit->covered[ch->k], any_end = !covered;
+  memset(block->at_end, !covered, sizeof block->at_end);
+  for (int lane = 0; lane < block->n && covered && block->dark[CUBIX_FIT_LANE]; lane++)
+    any_end |= block->at_end[lane] = (unsigned char)(block->dark[lane] && row_dark(fit, row[lane], ch->a, ch->b));
+  if (covered) {
+    kernel->solve(&ch->rhs, &fit->factor, block->value, block->d);
+    if (tile) store(fit, block, block->d + CUBIX_FIT_EXTRA * CUBIX_FIT_LANE, NULL, tile);
+    for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) block->limit[lane] = block->at_end[lane] ? DBL_MAX : block->floor[lane];
+    if (check) kernel->check(&ch->check, fit->check_node + ch->first_check, (const double (*)[CUBIX_N_WEIGHT])fit->check_phi + ch->first_check, block->value, block->d, block->limit, block->worst);
+  }
+  if (tile && any_end) {
+    kernel->apply(&ch->exact, block->value, block->exact);
+    store(fit, block, block->exact, block->at_end, tile);
+  }
+}
+
+/* All blocks of rows in the channels of a group. */
+static int group_rows(const struct cubix_basis_fit *fit, const struct channel *ch, int n_k, const int *row, int n_row, int a, int b, float *tile, double *worst,
+                      double limit)
+{
+  int status = CUBIX_OK;
+  const struct cubix_fit_kernel *kernel = cubix_fit_kernel_best();
+  struct block block = { 0 };
+  CUBIX_ALLOC(block.value, (size_t)(b - a + 1) * 2 * CUBIX_FIT_LANE);
+  CUBIX_ALLOC(block.d, fit->factor.n * CUBIX_FIT_LANE);
+  CUBIX_ALLOC(block.exact, fit->nodes.n * CUBIX_FIT_LANE);
+  for (int t = 0; t < n_row && !(worst && *worst > limit); t += CUBIX_FIT_LANE) {
+    block.n = n_row - t < CUBIX_FIT_LANE ? n_row - t : CUBIX_FIT_LANE;
+    CUBIX_TRY(gather(fit, row + t, block.n, a, b, block.value, block.dark));
+    for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
+      double mean = lane < block.n ? fit->view.light[row[t + lane]] / fit->view.n_lambda : 1;
+      block.floor[lane] = mean > 0 ? fmax(DARK * mean, DBL_MIN) : DBL_MIN;
+      block.worst[lane] = 0;
+    }
+    for (int k = 0; k < n_k; k++)
+      block_channel(fit, kernel, &ch[k], row + t, &block, tile ? tile + (size_t)t * (size_t)fit->nodes.n * CUBIX_TILE + k : NULL, worst != NULL);
+    for (int lane = 0; lane < CUBIX_FIT_LANE && worst; lane++) *worst = fmax(*worst, block.worst[lane]);
+  }
+done:
+  free(block.value);
+  free(block.d);
+  free(block.exact);
+  return status;
+}
+
+int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile, double *worst, double limit)
+{
+  int status = CUBIX_OK, a = INT32_MAX, b = 0;
+  struct channel ch[CUBIX_FIT_GROUP] = { 0 };
+  struct cubix_forms sample = { 0 };
+  CUBIX_CHECK(n_k <= CUBIX_FIT_GROUP, CUBIX_EFAIL, "%d channels in a group of at most %d", n_k, CUBIX_FIT_GROUP);
+  CUBIX_TRY(forms_init(&sample, (fit->factor.n - 5) * CUBIX_FIT_SAMPLE));
+  for (int k = 0; k < n_k; k++) {
+    ch[k].k = k0 + k;
+    channel_window(fit, ch[k].k, &ch[k].a, &ch[k].b);
+    if (ch[k].a < a) a = ch[k].a;
+    if (ch[k].b > b) b = ch[k].b;
+  }
+  for (int k = 0; k < n_k; k++) CUBIX_TRY(channel_init(fit, &ch[k], a, worst != NULL, &sample));
+  CUBIX_TRY(group_rows(fit, ch, n_k, row, n_row, a, b, tile, worst, limit));
+done:
+  for (int k = 0; k < CUBIX_FIT_GROUP; k++) {
+    forms_free(&ch[k].rhs);
+    forms_free(&ch[k].check);
+    forms_free(&ch[k].exact);
+  }
+  forms_free(&sample);
+  return status;
+}

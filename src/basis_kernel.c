@@ -1,0 +1,131 @@
+/* basis_kernel.c -- the inner loops of the fit: 32 template rows side by side, in float64.
+ *
+ * Everything is a linear form on the values that the rows have at a few knots, with weights that are the same for all rows (basis_fit.c): the
+ * right-hand side of the normal equations, the exact channel integral B(v) that the result is compared with, and the sum of six B-splines.  A weight
+ * is fetched once and serves 32 rows.  The normal equations are banded: five multiplications per node forwards and five backwards.
+ *
+ * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).             */
+#include "basis_parts.h"
+
+#include <string.h>
+
+#pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses a call: everything below is inlined */
+
+typedef double v8d __attribute__((vector_size(64)));
+typedef int64_t v8l __attribute__((vector_size(64)));
+
+enum { WIDTH = 8, N_VECTOR = CUBIX_FIT_LANE / WIDTH };
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void load(v8d x[N_VECTOR], const double *at) { memcpy(x, at, N_VECTOR * sizeof *x); }
+INLINE void store(double *at, const v8d x[N_VECTOR]) { memcpy(at, x, N_VECTOR * sizeof *x); }
+
+INLINE v8d larger(v8d a, v8d b)
+{
+  v8l mask = a > b;
+  return (v8d)(((v8l)a & mask) | ((v8l)b & ~mask));
+}
+
+/* y += a x */
+INLINE void add(v8d y[N_VECTOR], double a, const double *x)
+{
+  v8d u[N_VECTOR];
+  load(u, x);
+  for (int q = 0; q < N_VECTOR; q++) y[q] += a * u[q];
+}
+
+INLINE void form_body(v8d y[N_VECTOR], const struct cubix_forms *forms, int i, const double *value)
+{
+  const double *w = forms->weight + forms->at[i], *x = value + (size_t)forms->first[i] * CUBIX_FIT_LANE;
+  for (int q = 0; q < forms->count[i]; q++) add(y, w[q], x + q * CUBIX_FIT_LANE);
+}
+
+INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d)
+{
+  for (int j = 0; j < factor->n; j++) {
+    v8d y[N_VECTOR] = { { 0 } };
+    form_body(y, rhs, j, value);
+    for (int q = 1; q <= 5 && q <= j; q++) add(y, -factor->lower[j][q - 1], d + (j - q) * CUBIX_FIT_LANE);
+    store(d + j * CUBIX_FIT_LANE, y);
+  }
+  for (int j = factor->n - 1; j >= 0; j--) {
+    v8d y[N_VECTOR];
+    load(y, d + j * CUBIX_FIT_LANE);
+    for (int q = 0; q < N_VECTOR; q++) y[q] *= factor->inverse[j];
+    for (int q = 1; q <= 5 && j + q < factor->n; q++) add(y, -factor->lower[j + q][q - 1], d + (j + q) * CUBIX_FIT_LANE);
+    store(d + j * CUBIX_FIT_LANE, y);
+  }
+}
+
+INLINE void apply_body(const struct cubix_forms *forms, const double *value, double *d)
+{
+  for (int j = 0; j < forms->n; j++) {
+    v8d y[N_VECTOR] = { { 0 } };
+    form_body(y, forms, j, value);
+    store(d + j * CUBIX_FIT_LANE, y);
+  }
+}
+
+/* Half the lanes at a time, so that sum and integral both stay in registers. */
+INLINE void check_body(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value, const double *d,
+                       const double *floor, double *worst)
+{
+  enum { HALF = N_VECTOR / 2 };
+  for (int lane = 0; lane < CUBIX_FIT_LANE; lane += HALF * WIDTH) {
+    v8d least[HALF], most[HALF];
+    memcpy(least, floor + lane, sizeof least);
+    memcpy(most, worst + lane, sizeof most);
+    for (int i = 0; i < forms->n; i++) {
+      const double *w = forms->weight + forms->at[i], *x = value + (size_t)forms->first[i] * CUBIX_FIT_LANE + lane;
+      const double *at = d + (size_t)node[i] * CUBIX_FIT_LANE + lane;
+      v8d b[HALF] = { { 0 } }, e[HALF] = { { 0 } }, u[HALF];
+      for (int q = 0; q < forms->count[i]; q++) {
+        memcpy(u, x + q * CUBIX_FIT_LANE, sizeof u);
+        for (int h = 0; h < HALF; h++) b[h] += w[q] * u[h];
+      }
+      for (int q = 0; q < CUBIX_N_WEIGHT; q++) {
+        memcpy(u, at + q * CUBIX_FIT_LANE, sizeof u);
+        for (int h = 0; h < HALF; h++) e[h] += phi[i][q] * u[h];
+      }
+      for (int h = 0; h < HALF; h++) {
+        v8d base = larger(b[h], least[h]), off = e[h] - b[h];
+        off = (v8d)((v8l)off & 0x7fffffffffffffffll) / base;
+        most[h] = larger(off, most[h]);
+      }
+    }
+    memcpy(worst + lane, most, sizeof most);
+  }
+}
+
+#define KERNEL(name, target)                                                                                                                             \
+  target static void solve_##name(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d)                   \
+  {                                                                                                                                                      \
+    solve_body(rhs, factor, value, d);                                                                                                                   \
+  }                                                                                                                                                      \
+  target static void apply_##name(const struct cubix_forms *forms, const double *value, double *d) { apply_body(forms, value, d); }                       \
+  target static void check_##name(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value,             \
+                                  const double *d, const double *floor, double *worst)                                                                   \
+  {                                                                                                                                                      \
+    check_body(forms, node, phi, value, d, floor, worst);                                                                                                \
+  }
+
+KERNEL(baseline, )
+static const struct cubix_fit_kernel baseline = { "baseline", solve_baseline, apply_baseline, check_baseline };
+
+#if defined(__x86_64__) && defined(__GNUC__)
+KERNEL(avx2, __attribute__((target("avx2,fma"))))
+KERNEL(avx512, __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))))
+static const struct cubix_fit_kernel avx2 = { "AVX2", solve_avx2, apply_avx2, check_avx2 };
+static const struct cubix_fit_kernel avx512 = { "AVX-512", solve_avx512, apply_avx512, check_avx512 };
+
+const struct cubix_fit_kernel *cubix_fit_kernel_best(void)
+{
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) return &avx512;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
+  return &baseline;
+}
+#else
+const struct cubix_fit_kernel *cubix_fit_kernel_best(void) { return &baseline; }
+#endif

@@ -1,0 +1,134 @@
+/* basis_parts.h -- inside the basis: the fit of spectra on a velocity grid (basis_fit.c, basis_kernel.c) and the file that keeps it (basis_cache.c). */
+#ifndef CUBIX_BASIS_PARTS_H
+#define CUBIX_BASIS_PARTS_H
+
+#include "basis.h"
+
+enum {
+  CUBIX_FIT_EXTRA  = 2,           /* nodes beyond each end of the grid that the fit has and the basis has not */
+  CUBIX_FIT_SAMPLE = 6,           /* velocities per step that are fitted */
+  CUBIX_FIT_CHECK  = 8,           /* velocities per step that are certified */
+  CUBIX_FIT_LANE   = 32,          /* rows that are worked on together */
+  CUBIX_FIT_GROUP  = 16           /* channels of a unit of work: a cache line of a tile */
+};
+
+/* Linear forms on the knot values of a window, one after the other: form i = sum over q < count[i] of weight[at[i] + q] value[first[i] + q]. */
+struct cubix_forms {
+  int n, room_n;
+  int *first, *count;
+  size_t *at, used, room;
+  double *weight;
+};
+
+/* Banded factors of the normal equations, the same for every row and channel: L D L^T. */
+struct cubix_fit_factor {
+  int n;                          /* nodes of the fit: nodes.n + 2 CUBIX_FIT_EXTRA */
+  double (*lower)[5];             /* [n] L[j][j - 1 - q] */
+  double *inverse;                /* [n] 1/D */
+};
+
+struct cubix_basis_fit {
+  struct cubix_nodes nodes;
+  struct cubix_view view;         /* borrows the model's tables */
+  const unsigned char *covered;   /* [n_lambda], borrowed */
+  struct cubix_fit_factor factor;
+  double sample_phi[CUBIX_FIT_SAMPLE][CUBIX_N_WEIGHT];
+  double *sample_doppler;         /* [(factor.n - 5) * CUBIX_FIT_SAMPLE] lambda_obs/lambda_rest */
+  double *node_doppler;           /* [nodes.n] */
+  int n_check;
+  double *check_doppler;          /* [n_check] rising */
+  double (*check_phi)[CUBIX_N_WEIGHT];
+  int *check_node;                /* [n_check] first of the six, counted from the fit's first */
+  double *dark;                   /* [n_row] what counts as no light at a knot */
+};
+
+/* What the vector code works on: 32 rows beside each other, value[knot value][lane], d[node of the fit][lane]. */
+struct cubix_fit_kernel {
+  const char *name;
+  /** Least-squares coefficients from the forms of the right-hand side. */
+  void (*solve)(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d);
+  /** Forms themselves, from row `first` of d on. */
+  void (*apply)(const struct cubix_forms *forms, const double *value, double *d);
+  /** Raise worst[lane] to the largest |sum phi d - form|/max(form, floor[lane]). */
+  void (*check)(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value, const double *d,
+                const double *floor, double *worst);
+};
+const struct cubix_fit_kernel *cubix_fit_kernel_best(void);
+
+/** A fit on the grid.  Local.  @param covered [n_lambda]; what view and covered point to must outlive the fit */
+int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_view *view, const unsigned char *covered);
+void cubix_basis_fit_free(struct cubix_basis_fit *fit);
+/** The nodes of a step.  Local. */
+struct cubix_nodes cubix_basis_nodes(double reach, double step);
+/** Fit some rows in some neighbouring channels.  Local; any thread.
+ *  @param[out] tile  NULL, or where row[0], node 0, channel k0 goes: [n_row][nodes.n][CUBIX_TILE]
+ *  @param[in,out] worst  NULL: do not certify; raised to the largest relative error at the checked velocities
+ *  @param limit  the work ends early once worst is above it */
+int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile, double *worst, double limit);
+/** Tiles of the basis; channels beyond the last are zero.  Local; all threads work on them unless it is called by one of many.
+ *  @param i [n] which tiles  @param tile [n] places of cubix_basis_tile_size floats, or NULL  @param worst, limit  as above */
+int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n, float *const *tile, double *worst, double limit);
+/** Channels without a bound: not covered, or one of the rows has no light near there.  Local.  @param[out] unbounded [n_lambda] */
+int cubix_basis_fit_unbounded(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *unbounded);
+
+/* A basis's own. */
+struct cubix_basis_state {
+  struct cubix_basis_fit fit;
+  unsigned char *covered;         /* [n_lambda] */
+  int *row;                       /* [n_template] library row of a place in D */
+  float **kept;                   /* [n_tile] tiles in memory, or NULL */
+  /* the cache file */
+  char *map;                      /* NULL: none */
+  size_t map_size;
+  size_t check_at, first, stride; /* bytes: where the checksums and tile 0 begin, from tile to tile */
+  int damaged;
+  unsigned char *checked;         /* [n_tile] 0 not yet, 1 whole, 2 damaged */
+};
+
+/** A basis on a grid without any tile: they are computed on demand.  Local.  @param used [n_row] rows, or NULL: all
+ *  @param[out] basis owned by the caller; borrows the tables of the model, which must outlive it */
+int cubix_basis_init(struct cubix_basis **basis, const struct cubix_model *mod, const struct cubix_nodes *nodes, const unsigned char *used, double tolerance);
+/** Memory for tile i (kept, not filled).  Local. */
+int cubix_basis_keep(struct cubix_basis *basis, int i);
+/** How many tiles may be kept in memory: the smaller of 2 GiB and a quarter of a rank's share of the node's free memory.  Local. */
+int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node);
+/** Largest relative error in a sample of rows and channels: no larger than that of all, at a hundredth of the cost.  Local.
+ *  @param part, n_part  which share of the sample */
+int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst);
+
+/* ---- the file: basis_cache.c ------------------------------------------------------------------------------------------- */
+enum { CUBIX_CACHE_PATH = 1024 };
+
+/* A hash of everything that a basis of all rows depends on. */
+struct cubix_basis_key { uint64_t word[2]; };
+
+struct cubix_basis_file {
+  char folder[CUBIX_CACHE_PATH], path[CUBIX_CACHE_PATH], temporary[CUBIX_CACHE_PATH];
+  struct cubix_basis_key key;
+  int file;                       /* descriptor of the temporary file, -1: closed */
+};
+
+void cubix_basis_hash(const void *bytes, size_t n, uint64_t hash[2]);
+struct cubix_basis_key cubix_basis_key_of(const struct cubix_model *mod, double reach, double tolerance);
+/** Name of a basis's file in a folder.  Local. */
+int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, const struct cubix_basis_key *key);
+/** 1 where there is a whole file of this key; a damaged one is removed with a warning.  Local.  @param[out] nodes, certified */
+int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_model *mod, struct cubix_nodes *nodes, double *certified);
+/** Take the tiles of a basis of all rows from the file.  Local.  @return 1 where that was possible */
+int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis *basis);
+/** Make the folder and a temporary file of a name of its own in it.  One rank.  @return 1, or 0 with a warning */
+int cubix_basis_file_create(struct cubix_basis_file *file);
+/** Open the temporary file that another rank has made.  @return 1 or 0 */
+int cubix_basis_file_join(struct cubix_basis_file *file);
+/** 1 where the folder has room for the tiles of the basis; 0 with a warning.  One rank. */
+int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubix_basis *basis);
+/** Write tile i.  @param[out] check  its two words, for the header  @return 1 or 0 (errno) */
+int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile, uint64_t check[2]);
+/** All that this rank has written is brought to the disk, the file closed.  @return 1 or 0 (errno) */
+int cubix_basis_file_close(struct cubix_basis_file *file);
+/** Header and name: from now on the file is there.  One rank, after all have closed.  @param check [n_tile][2]  @return 1, or 0 with a warning */
+int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis, const uint64_t *check);
+/** Close and remove the temporary file.  The rank that created it. */
+void cubix_basis_file_discard(struct cubix_basis_file *file);
+
+#endif
