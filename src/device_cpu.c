@@ -176,6 +176,13 @@ static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, 
   return CUBIX_OK;
 }
 
+static int cpu_deposit(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
+                       const struct cubix_placement *placement, const struct cubix_view *view)
+{
+  (void)dev;
+  return cubix_histogram_build(histogram, nodes, exponent, placement, view);
+}
+
 static void cpu_close(struct cubix_device *dev)
 {
   struct cpu *cpu = dev->state;
@@ -186,5 +193,5 @@ static void cpu_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cpu_ops = {
-  .name = "cpu", .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint, .close = cpu_close,
+  .name = "cpu", .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint, .deposit = cpu_deposit, .close = cpu_close,
 };

@@ -35,8 +35,14 @@ void cubix_histogram_scale(int32_t *exponent, const uint64_t *count, const doubl
  *  @param exponent [n_spaxel], copied  @param[out] histogram owned by the caller */
 int cubix_histogram_build(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
                           const struct cubix_view *view);
-/** Sum of n histograms of the same spaxels, grid and scale (chunks, ranks).  Local.  @param[out] sum owned by the caller */
+/** Sum of n histograms of the same spaxels, grid and scale (chunks, ranks); a NULL counts as an empty one.  Local.
+ *  The bits depend neither on how the stars were divided nor on the order of the parts.
+ *  @param[out] sum owned by the caller; NULL if all parts are */
 int cubix_histogram_merge(struct cubix_histogram **sum, struct cubix_histogram *const *part, int n);
+/** Room for n_block blocks and n_value values, which the caller fills, with start.  Local.  @param exponent [n_spaxel], copied */
+int cubix_histogram_init(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, size_t n_spaxel, size_t n_block, size_t n_value);
+/** Index of the first value of spaxel s or, where it has none, of the next that has; of n_spaxel: n_value.  Local. */
+size_t cubix_histogram_value_start(const struct cubix_histogram *histogram, size_t s);
 void cubix_histogram_free(struct cubix_histogram *histogram);
 
 #endif

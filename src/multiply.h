@@ -10,6 +10,8 @@
  *  A spaxel's channel is summed in the order of rows and nodes whatever the number of threads or ranks: the same bits.
  *  @param scale  value/2^exponent [Msun] -> weight of D: cubix_view.star_scale */
 int cubix_multiply(struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale);
+/** The same by the instructions of that name, for comparisons.  Local.  Errors: CUBIX_EDEVICE where this machine lacks them. */
+int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale, const char *instructions);
 /** The instructions in use: "AVX-512", "AVX2", "NEON" or "baseline".  Local. */
 const char *cubix_multiply_name(void);
 
