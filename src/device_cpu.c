@@ -12,6 +12,7 @@
 #include "device.h"
 #include "error.h"
 #include "log.h"
+#include "multiply.h"
 #include "paint_fast.h"
 
 enum { FLUSH = 32 };
@@ -183,6 +184,12 @@ static int cpu_deposit(struct cubix_device *dev, struct cubix_histogram **histog
   return cubix_histogram_build(histogram, nodes, exponent, placement, view);
 }
 
+static int cpu_multiply(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale)
+{
+  (void)dev;
+  return cubix_multiply(cube, histogram, basis, scale);
+}
+
 static void cpu_close(struct cubix_device *dev)
 {
   struct cpu *cpu = dev->state;
@@ -193,5 +200,6 @@ static void cpu_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cpu_ops = {
-  .name = "cpu", .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint, .deposit = cpu_deposit, .close = cpu_close,
+  .name = "cpu", .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint, .deposit = cpu_deposit, .multiply = cpu_multiply,
+  .close = cpu_close,
 };

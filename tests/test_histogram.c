@@ -98,29 +98,30 @@ static int same(const struct cubix_histogram *a, const struct cubix_histogram *b
          !memcmp(a->exponent, b->exponent, sizeof *a->exponent * a->n_spaxel);
 }
 
-/* Every value against the sum over the stars, mass against mass, and the shape of the blocks. */
+/* Every value against the sum over the stars; mass and momentum, which the splines keep; and the shape of the blocks. */
 static void test_deposit(size_t n_star, double decades)
 {
   struct cubix_placement *p = stars(n_star, decades);
   int32_t exponent[N_SPAXEL];
   scale_of(exponent, p);
   struct cubix_histogram *h = build(p, exponent, 2);
-  double *dense = calloc(N_ROW * 26, sizeof *dense), worst = 0, lost = 0;
-  size_t at = 0, ends = 0, shape = 0, missed = 0;
+  double *dense = calloc(N_ROW * 26, sizeof *dense), worst = 0, lost = 0, astray = 0;
+  size_t at = 0, ends = 0, shape = 0, missed = 0, beyond = 0;
   for (size_t s = 0; s < N_SPAXEL; s++) {
-    double mass = 0, sum = 0, unit = ldexp(1., -exponent[s]), n = (double)(p->start[s + 1] - p->start[s]);
+    double mass = 0, sum = 0, speed = 0, unit = ldexp(1., -exponent[s]), n = (double)(p->start[s + 1] - p->start[s]);
     memset(dense, 0, N_ROW * 26 * sizeof *dense);
     for (size_t i = p->start[s]; i < p->start[s + 1]; i++) {
       struct cubix_mix mix;
       double f, w[6];
       int j = cubix_node_of(&nodes, p->star[i].velocity, &f);
-      CHECK((j < 0) == (fabs(p->star[i].velocity) > 200.));
+      beyond += (j < 0) != (fabs(p->star[i].velocity) > 200.);
       if (j < 0) continue;
       cubix_node_weights(f, w);
       cubix_mix_of(&view, &p->star[i], &mix);
       for (int c = 0; c < 4; c++)
         for (int k = 0; k < 6; k++) dense[mix.row[c] * 26 + j + k] += p->star[i].mass_formed * mix.weight[c] * w[k];
       mass += p->star[i].mass_formed;
+      speed += p->star[i].mass_formed * p->star[i].velocity;
     }
     int row = -1;
     for (size_t b = h->start[s]; b < h->start[s + 1]; b++) {
@@ -132,18 +133,21 @@ static void test_deposit(size_t n_star, double decades)
         double value = (double)h->value[at] * unit, *expected = &dense[row * 26 + block->node + k];
         worst = fmax(worst, fabs(value - *expected) / (1e-12 * *expected + 0.5 * n * unit));
         sum += value;
+        speed -= value * (nodes.step * (block->node + k - 2) - nodes.reach);
         *expected = 0;
       }
     }
     for (int k = 0; k < N_ROW * 26; k++) missed += dense[k] > 0.5 * n * unit;
-    if (mass > 0) lost = fmax(lost, fabs(sum - mass) / mass);
+    if (mass > 0) lost = fmax(lost, fabs(sum - mass) / mass), astray = fmax(astray, fabs(speed) / mass);
   }
   CHECK(at == h->n_value && h->n_value > 0);
   CHECK(shape == 0);
   CHECK(ends == 0);
   CHECK(missed == 0);
+  CHECK(beyond == 0);
   CHECK_CLOSE(worst, 0., 1.);
   CHECK_CLOSE(lost, 0., 0x1p-40);
+  CHECK_CLOSE(astray, 0., 1e-9);
   free(dense);
   cubix_histogram_free(h);
   cubix_placement_free(p);
