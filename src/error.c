@@ -2,6 +2,7 @@
  *
  * Nothing here prints or exits: a library that kills its host is no library.  Messages are for the user (value, bound,
  * place, remedy); traces are for whoever debugs (function, file, line), and shown with -v only.                       */
+#define _DEFAULT_SOURCE
 #include "error.h"
 
 #include <stdarg.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static _Thread_local char message[4096];
 static _Thread_local char trace[4096];
@@ -70,5 +72,19 @@ void *cubix_alloc(unsigned long n, unsigned long size)
   if (!bytes) bytes = 64;
   void *p = aligned_alloc(64, bytes);
   if (p) memset(p, 0, bytes);
+  return p;
+}
+
+void *cubix_reserve(unsigned long n, unsigned long size)
+{
+  const size_t large = 1 << 21;
+  if (size && n > (SIZE_MAX - large) / size) return NULL;
+  size_t bytes = n * size, unit = bytes >= 4 * large ? large : 64;
+  if (!bytes) bytes = unit;
+  bytes = (bytes + unit - 1) / unit * unit;
+  void *p = aligned_alloc(unit, bytes);
+#ifdef MADV_HUGEPAGE
+  if (p && unit == large) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
   return p;
 }

@@ -63,6 +63,7 @@ void cubix_frame_inclined(double rotation[3][3], double body[3][3], double incli
 
 void cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab)
 {
+#pragma omp parallel for schedule(static)
   for (size_t i = 0; i < slab->n; i++) {
     double x[3], v[3];
     for (int c = 0; c < 3; c++) {
