@@ -3,6 +3,7 @@
  * The stars within AlignRadius are set aside once, column by column, and the iterated tensor runs over vectors of them: some fifty rounds over half of
  * all stars are what the frame costs.  r_e is never below r, so that no other star counts in any round.  Beside the slab: 36 bytes per star of the body,
  * before it 8 bytes per star for the half-mass radius.                                                                                            */
+#include <float.h>
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_matrix.h>
 #include <gsl/gsl_vector.h>
@@ -42,7 +43,7 @@ static void spin(double t[][CUBIX_BLOCK], const void *host, size_t first, size_t
   }
 }
 
-CUBIX_VECTOR static void reduced_tensor(double t[][CUBIX_BLOCK], const void *host, size_t first, size_t n)       /* xx yy zz xy xz yz in the file's axes, 1 */
+CUBIX_VECTOR static void reduced_tensor(double (*restrict t)[CUBIX_BLOCK], const void *host, size_t first, size_t n)       /* xx yy zz xy xz yz in the file's axes, 1 */
 {
   const struct body *b = host;
   const double *restrict px = b->x + first, *restrict py = b->y + first, *restrict pz = b->z + first, *restrict pm = b->m + first;
@@ -52,7 +53,7 @@ CUBIX_VECTOR static void reduced_tensor(double t[][CUBIX_BLOCK], const void *hos
   for (size_t k = 0; k < n; k++) {
     const double x = px[k], y = py[k], z = pz[k];
     const double e1 = a0 * x + a1 * y + a2 * z, e2 = b0 * x + b1 * y + b2 * z, e3 = c0 * x + c1 * y + c2 * z, r2 = e1 * e1 + e2 * e2 + e3 * e3;
-    const double inside = (r2 > 0 ? 1. : 0.) * (r2 <= limit ? 1. : 0.), m = inside * pm[k] / (r2 > 0 ? r2 : 1.);
+    const double inside = (r2 <= limit ? 1. : 0.) - (r2 <= 0 ? 1. : 0.), m = inside * pm[k] / (r2 > DBL_MIN ? r2 : DBL_MIN);
     t[0][k] = m * x * x;
     t[1][k] = m * y * y;
     t[2][k] = m * z * z;
