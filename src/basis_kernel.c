@@ -7,35 +7,30 @@
  * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).             */
 #include "basis_parts.h"
 
-#include <string.h>
-
 #pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses a call: everything below is inlined */
 
-typedef double v8d __attribute__((vector_size(64)));
-typedef int64_t v8l __attribute__((vector_size(64)));
+/* Four doubles, also with AVX-512: GCC 12 takes wider ones apart where they do not fit the registers, and the loads are the bottleneck. */
+typedef double v4d __attribute__((vector_size(32), may_alias));
+typedef int64_t v4l __attribute__((vector_size(32)));
 
-enum { WIDTH = 8, N_VECTOR = CUBIX_FIT_LANE / WIDTH };
+enum { WIDTH = 4, N_VECTOR = CUBIX_FIT_LANE / WIDTH };
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void load(v8d x[N_VECTOR], const double *at) { memcpy(x, at, N_VECTOR * sizeof *x); }
-INLINE void store(double *at, const v8d x[N_VECTOR]) { memcpy(at, x, N_VECTOR * sizeof *x); }
-
-INLINE v8d larger(v8d a, v8d b)
+INLINE v4d larger(v4d a, v4d b)
 {
-  v8l mask = a > b;
-  return (v8d)(((v8l)a & mask) | ((v8l)b & ~mask));
+  v4l mask = a > b;
+  return (v4d)(((v4l)a & mask) | ((v4l)b & ~mask));
 }
 
 /* y += a x */
-INLINE void add(v8d y[N_VECTOR], double a, const double *x)
+INLINE void add(v4d y[N_VECTOR], double a, const double *x)
 {
-  v8d u[N_VECTOR];
-  load(u, x);
+  const v4d *u = (const v4d *)x;
   for (int q = 0; q < N_VECTOR; q++) y[q] += a * u[q];
 }
 
-INLINE void form_body(v8d y[N_VECTOR], const struct cubix_forms *forms, int i, const double *value)
+INLINE void form_body(v4d y[N_VECTOR], const struct cubix_forms *forms, int i, const double *value)
 {
   const double *w = forms->weight + forms->at[i], *x = value + (size_t)forms->first[i] * CUBIX_FIT_LANE;
   for (int q = 0; q < forms->count[i]; q++) add(y, w[q], x + q * CUBIX_FIT_LANE);
@@ -44,26 +39,25 @@ INLINE void form_body(v8d y[N_VECTOR], const struct cubix_forms *forms, int i, c
 INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d)
 {
   for (int j = 0; j < factor->n; j++) {
-    v8d y[N_VECTOR] = { { 0 } };
+    v4d y[N_VECTOR] = { { 0 } }, *out = (v4d *)(d + j * CUBIX_FIT_LANE);
     form_body(y, rhs, j, value);
     for (int q = 1; q <= 5 && q <= j; q++) add(y, -factor->lower[j][q - 1], d + (j - q) * CUBIX_FIT_LANE);
-    store(d + j * CUBIX_FIT_LANE, y);
+    for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
   }
   for (int j = factor->n - 1; j >= 0; j--) {
-    v8d y[N_VECTOR];
-    load(y, d + j * CUBIX_FIT_LANE);
-    for (int q = 0; q < N_VECTOR; q++) y[q] *= factor->inverse[j];
+    v4d y[N_VECTOR], *out = (v4d *)(d + j * CUBIX_FIT_LANE);
+    for (int q = 0; q < N_VECTOR; q++) y[q] = out[q] * factor->inverse[j];
     for (int q = 1; q <= 5 && j + q < factor->n; q++) add(y, -factor->lower[j + q][q - 1], d + (j + q) * CUBIX_FIT_LANE);
-    store(d + j * CUBIX_FIT_LANE, y);
+    for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
   }
 }
 
 INLINE void apply_body(const struct cubix_forms *forms, const double *value, double *d)
 {
   for (int j = 0; j < forms->n; j++) {
-    v8d y[N_VECTOR] = { { 0 } };
+    v4d y[N_VECTOR] = { { 0 } }, *out = (v4d *)(d + j * CUBIX_FIT_LANE);
     form_body(y, forms, j, value);
-    store(d + j * CUBIX_FIT_LANE, y);
+    for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
   }
 }
 
@@ -73,28 +67,22 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
 {
   enum { HALF = N_VECTOR / 2 };
   for (int lane = 0; lane < CUBIX_FIT_LANE; lane += HALF * WIDTH) {
-    v8d least[HALF], most[HALF];
-    memcpy(least, floor + lane, sizeof least);
-    memcpy(most, worst + lane, sizeof most);
+    const v4d *least = (const v4d *)(floor + lane);
+    v4d *most = (v4d *)(worst + lane);
     for (int i = 0; i < forms->n; i++) {
-      const double *w = forms->weight + forms->at[i], *x = value + (size_t)forms->first[i] * CUBIX_FIT_LANE + lane;
-      const double *at = d + (size_t)node[i] * CUBIX_FIT_LANE + lane;
-      v8d b[HALF] = { { 0 } }, e[HALF] = { { 0 } }, u[HALF];
-      for (int q = 0; q < forms->count[i]; q++) {
-        memcpy(u, x + q * CUBIX_FIT_LANE, sizeof u);
-        for (int h = 0; h < HALF; h++) b[h] += w[q] * u[h];
-      }
-      for (int q = 0; q < CUBIX_N_WEIGHT; q++) {
-        memcpy(u, at + q * CUBIX_FIT_LANE, sizeof u);
-        for (int h = 0; h < HALF; h++) e[h] += phi[i][q] * u[h];
-      }
+      const double *w = forms->weight + forms->at[i];
+      const v4d *x = (const v4d *)(value + (size_t)forms->first[i] * CUBIX_FIT_LANE + lane), *at = (const v4d *)(d + (size_t)node[i] * CUBIX_FIT_LANE + lane);
+      v4d b[HALF] = { { 0 } }, e[HALF];
+      for (int q = 0; q < forms->count[i]; q++, x += N_VECTOR)
+        for (int h = 0; h < HALF; h++) b[h] += w[q] * x[h];
+      for (int h = 0; h < HALF; h++) e[h] = -b[h];
+      for (int q = 0; q < CUBIX_N_WEIGHT; q++, at += N_VECTOR)
+        for (int h = 0; h < HALF; h++) e[h] += phi[i][q] * at[h];
       for (int h = 0; h < HALF; h++) {
-        v8d base = larger(b[h], least[h]), off = e[h] - b[h];
-        off = (v8d)((v8l)off & 0x7fffffffffffffffll) / base;
+        v4d off = (v4d)((v4l)e[h] & 0x7fffffffffffffffll) / larger(b[h], least[h]);
         most[h] = larger(off, most[h]);
       }
     }
-    memcpy(worst + lane, most, sizeof most);
   }
 }
 
