@@ -5,6 +5,7 @@
 
 #include "cubix-mpi.h"
 #include "error.h"
+#include "exchange.h"
 
 static void sum_to_root(void *values, size_t n, MPI_Datatype type, size_t size)
 {
@@ -17,6 +18,7 @@ static void sum_to_root(void *values, size_t n, MPI_Datatype type, size_t size)
     else
       MPI_Reduce(at, NULL, count, type, MPI_SUM, 0, MPI_COMM_WORLD);
   }
+  if (cubix_mpi_rank() != 0) cubix_mpi_volume_add(n * size);
 }
 
 int cubix_mpi_cube_sum(struct cubix_cube *cube)

@@ -1,0 +1,45 @@
+/* audit.h -- a few voxels of the cube against a float64 sum over their stars. */
+#ifndef CUBIX_AUDIT_H
+#define CUBIX_AUDIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cube.h"
+#include "model.h"
+#include "placement.h"
+
+enum { CUBIX_AUDIT_LEAST = 3, CUBIX_AUDIT_MOST = 64 };
+
+/* What an audit found. */
+struct cubix_audit {
+  int n_voxel;                    /* voxels compared; 0: there was nothing to compare */
+  double worst;                   /* largest relative difference */
+};
+
+struct cubix_voxel {
+  size_t spaxel;                  /* painted */
+  int channel;
+  uint64_t n_star;                /* of all ranks */
+};
+
+/* What is known of a voxel: sums over ranks, or one rank's part of them. */
+struct cubix_evidence {
+  double exact;                   /* [unit of the cube] float64 sum over the stars */
+  double level;                   /* [unit of the cube] the same stars' mean over the channels */
+  double held, n_held;            /* the cube's value, and by how many ranks it is held (1) */
+};
+
+/** Voxels to look at: occupied spaxels and covered channels drawn at random, the same for the same seed and counts.  Local.
+ *  @param[out] voxel [CUBIX_AUDIT_MOST]  @param[out] n  0: no spaxel is occupied or no channel covered
+ *  @param count [n_spaxel] stars of all ranks  @param covered [n_lambda] */
+int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel, const unsigned char *covered, int n_lambda, int seed);
+/** This rank's part of the evidence.  Local.  @param[out] evidence [n]  @param placement its stars  @param cube its channels */
+int cubix_audit_examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, int n, const struct cubix_view *view,
+                        const struct cubix_placement *placement, const struct cubix_cube *cube);
+/** Compare, and log the worst.  Local.  Errors: CUBIX_EFAIL where a voxel is off by more than the tolerance.
+ *  @param direct 1: the cube was painted by the direct method */
+int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_voxel *voxel, const struct cubix_evidence *evidence, int n, const struct cubix_model *mod,
+                      double tolerance, int direct);
+
+#endif
