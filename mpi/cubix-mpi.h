@@ -66,9 +66,9 @@ int cubix_mpi_cube_paint(struct cubix_cube *cube, const struct cubix_engine *eng
 /** Add up what is still apart: maps and budgets on rank 0, and with Combine cube the cubes; every rank then holds the channels that it owns.  Collective. */
 int cubix_mpi_cube_sum(struct cubix_cube *cube);
 /** Recompute a few dozen voxels of the summed cube in float64.  Collective.  Errors: CUBIX_EFAIL above engine->tolerance.
- *  @param placement this rank's stars  @param cube the channels that it owns */
-int cubix_mpi_audit(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_engine *engine, const struct cubix_model *mod,
-                    const struct cubix_placement *placement, const struct cubix_cube *cube);
+ *  @param basis NULL with the direct method  @param placement this rank's stars  @param cube the channels that it owns */
+int cubix_mpi_audit(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_engine *engine, const struct cubix_basis *basis,
+                    const struct cubix_model *mod, const struct cubix_placement *placement, const struct cubix_cube *cube);
 
 /** Largest of all ranks.  Collective. */
 double cubix_mpi_max(double x);

@@ -9,7 +9,7 @@
  * Voxels so faint that float32 has no digits for them, exact below 1e-30 units, are passed over.
  *
  * Voxels are drawn with Philox, key (Seed, "AUDI"), counter (number of the draw, 0, 0, 0): the first two words choose among the occupied spaxels,
- * the others among the covered channels.  A voxel drawn twice counts once.  The draws end at CUBIX_AUDIT_MOST, or when the stars of the voxels
+ * the others among the channels that have a bound (covered by the library, and by every row in use: basis.h).  A voxel drawn twice counts once.  The draws end at CUBIX_AUDIT_MOST, or when the stars of the voxels
  * drawn are more than 10^6, but not before CUBIX_AUDIT_LEAST.  The work is then a few tenths of a second, whatever the size of the galaxy,
  * unless three spaxels hold more.                                                                                                    */
 #include "audit.h"
@@ -31,11 +31,11 @@ static const double faint_channel = 1e-6;
 static const double faintest = sizeof(cubix_real) == sizeof(float) ? 1e-30 : 1e-290;
 
 /* Numbers i < n with count(i) != 0. */
-static size_t pick_places(size_t *place, const uint64_t *count, const unsigned char *covered, size_t n)
+static size_t pick_places(size_t *place, const uint64_t *count, const unsigned char *mask, size_t n)
 {
   size_t n_place = 0;
   for (size_t i = 0; i < n; i++)
-    if (count ? count[i] != 0 : covered[i] != 0) place[n_place++] = i;
+    if (count ? count[i] != 0 : mask[i] != 0) place[n_place++] = i;
   return n_place;
 }
 
@@ -46,7 +46,7 @@ static int is_known(const struct cubix_voxel *voxel, int n, const struct cubix_v
   return 0;
 }
 
-int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel, const unsigned char *covered, int n_lambda, int seed)
+int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel, const unsigned char *mask, int n_lambda, int seed)
 {
   int status = CUBIX_OK;
   size_t *spaxel = NULL, *channel = NULL;
@@ -54,13 +54,13 @@ int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, s
   *n = 0;
   CUBIX_ALLOC(spaxel, n_spaxel);
   CUBIX_ALLOC(channel, n_lambda);
-  size_t n_occupied = pick_places(spaxel, count, NULL, n_spaxel), n_covered = pick_places(channel, NULL, covered, (size_t)n_lambda);
-  for (uint32_t draw = 0; draw < CUBIX_AUDIT_MOST && n_occupied && n_covered; draw++) {
+  size_t n_occupied = pick_places(spaxel, count, NULL, n_spaxel), n_channel = pick_places(channel, NULL, mask, (size_t)n_lambda);
+  for (uint32_t draw = 0; draw < CUBIX_AUDIT_MOST && n_occupied && n_channel; draw++) {
     const uint32_t key[2] = { (uint32_t)seed, word_of_its_own }, counter[4] = { draw, 0, 0, 0 };
     uint32_t word[4];
     cubix_philox(word, counter, key);
     struct cubix_voxel v = { spaxel[(size_t)(cubix_uniform(word[0], word[1]) * (double)n_occupied)],
-                             (int)channel[(size_t)(cubix_uniform(word[2], word[3]) * (double)n_covered)], 0 };
+                             (int)channel[(size_t)(cubix_uniform(word[2], word[3]) * (double)n_channel)], 0 };
     v.n_star = count[v.spaxel];
     if (is_known(voxel, *n, &v)) continue;
     n_star += v.n_star;
@@ -146,7 +146,7 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_voxel *voxel
     if (isnan(off)) break;
   }
   if (!audit->n_voxel) {
-    cubix_log(CUBIX_LOG_INFO, "audit: no voxel with light in a channel that the library covers: nothing to compare");
+    cubix_log(CUBIX_LOG_INFO, "audit: no voxel with light in a channel whose error has a bound: nothing to compare");
     goto done;
   }
   const struct cubix_view *view = &mod->view;

@@ -30,10 +30,10 @@ struct cubix_evidence {
   double held, n_held;            /* the cube's value, and by how many ranks it is held (1) */
 };
 
-/** Voxels to look at: occupied spaxels and covered channels drawn at random, the same for the same seed and counts.  Local.
- *  @param[out] voxel [CUBIX_AUDIT_MOST]  @param[out] n  0: no spaxel is occupied or no channel covered
- *  @param count [n_spaxel] stars of all ranks  @param covered [n_lambda] */
-int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel, const unsigned char *covered, int n_lambda, int seed);
+/** Voxels to look at: occupied spaxels and the channels of a mask drawn at random, the same for the same seed and counts.  Local.
+ *  @param[out] voxel [CUBIX_AUDIT_MOST]  @param[out] n  0: no spaxel is occupied or no channel in the mask
+ *  @param count [n_spaxel] stars of all ranks  @param mask [n_lambda] 1: a channel whose error has a bound */
+int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel, const unsigned char *mask, int n_lambda, int seed);
 /** This rank's part of the evidence.  Local.  @param[out] evidence [n]  @param placement its stars  @param cube its channels */
 int cubix_audit_examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, int n, const struct cubix_view *view,
                         const struct cubix_placement *placement, const struct cubix_cube *cube);
