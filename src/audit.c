@@ -9,9 +9,9 @@
  * Voxels so faint that float32 has no digits for them, exact below 1e-30 units, are passed over.
  *
  * Voxels are drawn with Philox, key (Seed, "AUDI"), counter (number of the draw, 0, 0, 0): the first two words choose among the occupied spaxels,
- * the others among the channels that have a bound (covered by the library, and by every row in use: basis.h).  A voxel drawn twice counts once.  The draws end at CUBIX_AUDIT_MOST, or when the stars of the voxels
- * drawn are more than 10^6, but not before CUBIX_AUDIT_LEAST.  The work is then a few tenths of a second, whatever the size of the galaxy,
- * unless three spaxels hold more.                                                                                                    */
+ * the others among the channels that have a bound (covered by the library, and by every row in use: basis.h).  A voxel drawn twice counts once.
+ * The draws end at CUBIX_AUDIT_MOST, or when the stars of the voxels drawn are more than 10^6, but not before CUBIX_AUDIT_LEAST.  The work is then
+ * a few tenths of a second, whatever the size of the galaxy, unless three spaxels hold more.                                         */
 #include "audit.h"
 
 #include <math.h>

@@ -178,7 +178,7 @@ static void test_no_memory(void)
 {
   struct cubix_nodes nodes = grid(20);
   struct cubix_view view = small_view(N_Z, N_AGE);
-  struct cubix_placement *mine = my_part(2000, SHARES, N_SPAXEL, N_Z, N_AGE);
+  struct cubix_placement *mine = my_part(500, SHARES, N_SPAXEL, N_Z, N_AGE);
   int failed = 0, status = CUBIX_ENOMEM, poor = cubix_mpi_size() - 1;
   for (int k = 0; status && k < 1000; k++) {
     struct cubix_histogram *h = NULL;
@@ -282,7 +282,7 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
 
 static void test_audit(struct stage_set *set, int split)
 {
-  struct cubix_placement *mine = my_part(3000, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, 3000, N_SPAXEL, N_Z, N_AGE), *none = my_part(0, split, N_SPAXEL, N_Z, N_AGE);
+  struct cubix_placement *mine = my_part(800, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, 800, N_SPAXEL, N_Z, N_AGE), *none = my_part(0, split, N_SPAXEL, N_Z, N_AGE);
   struct cubix_audit found = { 0, 0 };
   paint(set, whole);
   CHECK(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM) == 0);
