@@ -16,6 +16,7 @@
 #include "reduce_exact.h"
 
 enum { N_SHELL = 512, N_SUM = 9 };          /* two integers for m, m x, m y, m z; and the number of stars */
+enum { FEW = 1 << 14 };                     /* so few are not worth waking the other threads */
 static const double SAFE = 1e-9;            /* far above round-off: a star that might be on either side is asked */
 
 struct shells {
@@ -159,7 +160,7 @@ static int sum_sphere(double t[5], struct shells *s, const double centre[3], dou
   int64_t q[N_SUM];
   crossed(&first, &last, s, centre, radius);
   memcpy(q, s->sum[last], sizeof q);
-#pragma omp parallel for schedule(static) reduction(+ : q[:N_SUM])
+#pragma omp parallel for schedule(static) reduction(+ : q[:N_SUM]) if (s->start[last] - s->start[first] > FEW)
   for (size_t j = s->start[first]; j < s->start[last]; j++) {
     double r[3];
     if (cubix_relative(r, s->slab, centre, s->order[j]) <= radius) add_star(s, s->order[j], q);

@@ -18,6 +18,7 @@
 #include "cubix-mpi.h"
 #include "error.h"
 
+enum { FEW = 1 << 14 };            /* so few are not worth waking the other threads */
 enum { BIN_BITS = 12, N_BIN = 1 << BIN_BITS, MAX_COLUMN = 3 };
 
 static size_t block_size(size_t n, size_t first) { return n - first < CUBIX_BLOCK ? n - first : CUBIX_BLOCK; }
@@ -25,7 +26,7 @@ static size_t block_size(size_t n, size_t first) { return n - first < CUBIX_BLOC
 static void find_largest(double *largest, int n_c, size_t n, cubix_terms *terms, const void *host)
 {
   double of_mine[CUBIX_MAX_TERM] = { 0 };
-#pragma omp parallel for schedule(static) reduction(max : of_mine[:CUBIX_MAX_TERM])
+#pragma omp parallel for schedule(static) reduction(max : of_mine[:CUBIX_MAX_TERM]) if (n > FEW)
   for (size_t first = 0; first < n; first += CUBIX_BLOCK) {
     double t[CUBIX_MAX_TERM][CUBIX_BLOCK];
     size_t count = block_size(n, first);
@@ -60,7 +61,7 @@ void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_terms *terms, con
   if (bound) memcpy(largest, bound, sizeof *bound * (size_t)n_c);
   else find_largest(largest, n_c, n, terms, host);
   for (int c = 0; c < n_c; c++) scale[c] = cubix_exact_scale(largest[c]);
-#pragma omp parallel for schedule(static) reduction(+ : q[:2 * CUBIX_MAX_TERM])
+#pragma omp parallel for schedule(static) reduction(+ : q[:2 * CUBIX_MAX_TERM]) if (n > FEW)
   for (size_t first = 0; first < n; first += CUBIX_BLOCK) {
     double t[CUBIX_MAX_TERM][CUBIX_BLOCK];
     size_t count = block_size(n, first);
@@ -105,7 +106,7 @@ static void find_range(struct search *s, const struct cubix_columns *columns)
   const int n_c = columns->n_c;
   uint64_t least[MAX_COLUMN] = { UINT64_MAX, UINT64_MAX, UINT64_MAX }, most[MAX_COLUMN] = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
   double low[MAX_COLUMN] = { INFINITY, INFINITY, INFINITY }, high[MAX_COLUMN] = { -INFINITY, -INFINITY, -INFINITY };
-#pragma omp parallel for schedule(static) reduction(min : low[:MAX_COLUMN]) reduction(max : high[:MAX_COLUMN])
+#pragma omp parallel for schedule(static) reduction(min : low[:MAX_COLUMN]) reduction(max : high[:MAX_COLUMN]) if (columns->n > FEW)
   for (size_t i = 0; i < columns->n; i++) {
     if (columns->use && !columns->use[i]) continue;
     for (int c = 0; c < n_c; c++) {
@@ -132,7 +133,7 @@ static void count_bins(int64_t *mine, int64_t *all, const struct search *s, int 
   const size_t n_cell = (size_t)(c1 - c0) * N_BIN, n = s[c0].key ? s[c0].n : columns->n;
   memset(mine, 0, n_cell * sizeof *mine);
   memset(all, 0, n_cell * sizeof *all);
-#pragma omp parallel for schedule(static) reduction(+ : mine[:n_cell], all[:n_cell])
+#pragma omp parallel for schedule(static) reduction(+ : mine[:n_cell], all[:n_cell]) if (n > FEW)
   for (size_t i = 0; i < n; i++) {
     if (!s[c0].key && columns->use && !columns->use[i]) continue;
     for (int c = c0; c < c1; c++) {
@@ -178,7 +179,7 @@ static void set_aside(struct search *s, const size_t *room, const struct cubix_c
     there &= s[c].key && (s[c].weight || !columns->weight);
   }
   MPI_Allreduce(MPI_IN_PLACE, &there, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
-#pragma omp parallel for schedule(static) if (there)
+#pragma omp parallel for schedule(static) if (there && columns->n > FEW)
   for (size_t first = 0; first < (there ? columns->n : 0); first += CUBIX_BLOCK)
     for (int c = 0; c < n_c; c++) {
       uint64_t key[CUBIX_BLOCK];

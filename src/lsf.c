@@ -93,13 +93,15 @@ done:
   return status;
 }
 
-void cubix_lsf_apply(const struct cubix_lsf *lsf, const double *f, const double *m, double *broad)
+void cubix_lsf_apply(const struct cubix_lsf *lsf, const double (*restrict f)[CUBIX_LANES], const double (*restrict m)[CUBIX_LANES],
+                     double (*restrict broad)[CUBIX_LANES])
 {
   for (int i = 0; i < lsf->n; i++) {
-    double sum = 0;
+    double sum[CUBIX_LANES] = { 0 };
     int j = lsf->first[i];
-    for (int k = lsf->start[i]; k < lsf->start[i + 1]; k++, j++) sum += lsf->value[k] * f[j] + lsf->curvature[k] * m[j];
-    broad[i] = sum;
+    for (int k = lsf->start[i]; k < lsf->start[i + 1]; k++, j++)
+      for (int l = 0; l < CUBIX_LANES; l++) sum[l] += lsf->value[k] * f[j][l] + lsf->curvature[k] * m[j][l];
+    memcpy(broad[i], sum, sizeof sum);
   }
 }
 

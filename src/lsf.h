@@ -2,6 +2,8 @@
 #ifndef CUBIX_LSF_H
 #define CUBIX_LSF_H
 
+#include "spline.h"
+
 #define CUBIX_LSF_REACH 6.          /* sigmas that count of a Gaussian */
 
 struct cubix_lsf {
@@ -14,9 +16,9 @@ struct cubix_lsf {
 /** Weights that broaden a template at every knot by a Gaussian of its own width.  Local.
  *  @param knot [n] rising  @param sigma [n] same unit, 0: leave this knot as it is */
 int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigma, int n);
-/** Broadened values of one template.  Local.  @param f, m [n] values and sixths of the second derivatives (0 for straight lines)
- *  @param[out] broad [n], may not alias */
-void cubix_lsf_apply(const struct cubix_lsf *lsf, const double *f, const double *m, double *broad);
+/** Broadened values of CUBIX_LANES templates.  Local.  @param f, m [n][CUBIX_LANES] values and sixths of the second derivatives (0 for straight lines)
+ *  @param[out] broad [n][CUBIX_LANES], may not alias */
+void cubix_lsf_apply(const struct cubix_lsf *lsf, const double (*f)[CUBIX_LANES], const double (*m)[CUBIX_LANES], double (*broad)[CUBIX_LANES]);
 void cubix_lsf_free(struct cubix_lsf *lsf);
 
 #endif

@@ -1,6 +1,7 @@
 /* model.c -- from a library and an instrument to the tables that painting needs, made once.
  *
- * The order: which rest wavelengths the channels can see at the velocities there are; the library in that range; the width by which each
+ * The order: which rest wavelengths the channels can see at the velocities of a class that holds those there are (1200 km/s, doubled as often as needed:
+ * the templates of almost all galaxies are the same, bit for bit, and can be kept); the library in that range; the width by which each
  * point must be broadened (doc/math.md section 6); the broadened values and their spline curvatures as template rows; with
  * SspInterpolation pchip also the rows of d/dlog age; the light of every row in the band; and a table from wavelength to interval.
  * Everything is prepared in float64 and stored as cubix_real.                                                                  */
@@ -17,7 +18,6 @@
 #include "physics/doppler.h"
 #include "physics/population.h"
 #include "physics/project.h"
-#include "physics/spectrum.h"
 #include "spline.h"
 
 static const double UNIT = 1e30;  /* erg/s/AA per Msun: keeps float32 in the middle of its range */
@@ -116,58 +116,144 @@ static double pchip_slope(const double *x, const double *y, size_t stride, int n
   return (w0 + w1) / (w0 / d0 + w1 / d1);
 }
 
-static void store_row(cubix_real *row, const struct cubix_spline *spline, const double *f, double *m, int is_spline)
+/* What is the same for all rows. */
+struct maker {
+  struct cubix_model *mod;
+  int is_spline;
+  struct cubix_spline spline;
+  struct cubix_lsf lsf;
+  double *light_value, *light_curvature;    /* [n_knot] the light in the band is their product with values and curvatures */
+  double *broad;                            /* [n_template][n_knot] broadened templates; pchip alone needs them */
+};
+
+struct lanes { double (*f)[CUBIX_LANES], (*m)[CUBIX_LANES], (*broad)[CUBIX_LANES]; };    /* one thread's scratch */
+
+/* The integral from x0 to x1 as weights of values and curvatures: physics/spectrum.h, one interval after the other, in float64. */
+static void weigh_band(struct maker *k, double x0, double x1)
 {
-  int n = spline->n;
-  if (is_spline) cubix_spline_curvature(spline, f, m);
-  else memset(m, 0, sizeof *m * (size_t)n);
-  for (int i = 0; i < n; i++) {
-    row[2 * i] = (cubix_real)f[i];
-    row[2 * i + 1] = (cubix_real)m[i];
+  const struct cubix_view *v = &k->mod->view;
+  for (int i = 0; i + 1 < v->n_knot; i++) {
+    double at = v->knot[i], h = v->knot[i + 1] - at, a = fmax(x0, at), b = fmin(x1, v->knot[i + 1]);
+    if (!(b > a)) continue;
+    double d = b - a, u = (0.5 * (a + b) - at) / h, w = 1 - u, bend = 0.25 * d * d;
+    k->light_value[i] += d * w;
+    k->light_value[i + 1] += d * u;
+    k->light_curvature[i] += d * w * (bend - h * h * (1 - w * w));
+    k->light_curvature[i + 1] += d * u * (bend - h * h * (1 - u * u));
   }
 }
 
-/* Templates in float64 -> broadened, in place -> rows. */
+/* Values of n rows from `first` on -> rows and their light. */
+static void store_rows(const struct maker *k, int first, int n, const double (*f)[CUBIX_LANES], double (*m)[CUBIX_LANES])
+{
+  const struct cubix_view *v = &k->mod->view;
+  double light[CUBIX_LANES] = { 0 };
+  if (k->is_spline) cubix_spline_curvature(&k->spline, f, m);
+  else memset(m, 0, sizeof *m * (size_t)v->n_knot);
+  for (int i = 0; i < v->n_knot; i++)
+    for (int l = 0; l < CUBIX_LANES; l++) light[l] += k->light_value[i] * f[i][l] + k->light_curvature[i] * m[i][l];
+  for (int l = 0; l < n; l++) {
+    cubix_real *row = k->mod->row + (size_t)(first + l) * (size_t)v->row_stride;
+    for (int i = 0; i < v->n_knot; i++) {
+      row[2 * i] = (cubix_real)f[i][l];
+      row[2 * i + 1] = (cubix_real)m[i][l];
+    }
+    row[2 * v->n_knot] = row[2 * v->n_knot + 1] = 0;
+    k->mod->light[first + l] = light[l];
+  }
+}
+
+/* Templates first .. first + n - 1: broadened, stored. */
+static void make_templates(const struct maker *k, int first, int n, const struct lanes *s)
+{
+  const struct cubix_ssp *ssp = k->mod->ssp;
+  size_t n_knot = (size_t)ssp->n_lambda;
+  for (size_t l = 0; l < CUBIX_LANES; l++) {
+    const double *luminosity = ssp->luminosity + ((size_t)first + (l < (size_t)n ? l : 0)) * n_knot;
+    for (size_t i = 0; i < n_knot; i++) s->f[i][l] = luminosity[i] / UNIT;
+  }
+  if (k->is_spline) cubix_spline_curvature(&k->spline, (const double (*)[CUBIX_LANES])s->f, s->m);
+  else memset(s->m, 0, sizeof *s->m * n_knot);
+  cubix_lsf_apply(&k->lsf, (const double (*)[CUBIX_LANES])s->f, (const double (*)[CUBIX_LANES])s->m, s->broad);
+  store_rows(k, first, n, (const double (*)[CUBIX_LANES])s->broad, s->m);
+  for (size_t l = 0; l < (size_t)n && k->broad; l++)
+    for (size_t i = 0; i < n_knot; i++) k->broad[((size_t)first + l) * n_knot + i] = s->broad[i][l];
+}
+
+/* The derivatives d/dlog age of the same templates, which follow all templates. */
+static void make_slopes(const struct maker *k, int first, int n, const struct lanes *s)
+{
+  const struct cubix_ssp *ssp = k->mod->ssp;
+  size_t n_knot = (size_t)ssp->n_lambda;
+  for (int l = 0; l < CUBIX_LANES; l++) {
+    int t = first + (l < n ? l : 0), z = t / ssp->n_age;
+    const double *column = k->broad + (size_t)z * (size_t)ssp->n_age * n_knot;
+    for (size_t i = 0; i < n_knot; i++) s->f[i][l] = pchip_slope(k->mod->log_age, column + i, n_knot, ssp->n_age, t % ssp->n_age);
+  }
+  store_rows(k, ssp->n_z * ssp->n_age + first, n, (const double (*)[CUBIX_LANES])s->f, s->m);
+}
+
+static void lanes_free(struct lanes *s)
+{
+  free(s->f);
+  free(s->m);
+  free(s->broad);
+}
+
+/* All rows, CUBIX_LANES at a time, by all threads. */
+static int fill_rows(const struct maker *k, int n_template, void make(const struct maker *, int, int, const struct lanes *))
+{
+  int status = CUBIX_OK, there = 1;
+  size_t n = (size_t)k->mod->view.n_knot;
+#pragma omp parallel
+  {
+    struct lanes s = { cubix_reserve(n, sizeof *s.f), cubix_reserve(n, sizeof *s.m), cubix_reserve(n, sizeof *s.broad) };
+    int mine = s.f && s.m && s.broad;
+#pragma omp atomic
+    there &= mine;
+#pragma omp barrier
+#pragma omp for schedule(dynamic)
+    for (int first = 0; first < n_template; first += CUBIX_LANES)
+      if (there) make(k, first, n_template - first < CUBIX_LANES ? n_template - first : CUBIX_LANES, &s);
+    lanes_free(&s);
+  }
+  CUBIX_CHECK(there, CUBIX_ENOMEM, "no memory for the templates of %zu wavelengths each thread works on", n);
+done:
+  return status;
+}
+
+/* Templates in float64 -> broadened -> rows, with the light of each in the band. */
 static int make_rows(struct cubix_model *mod, const struct cubix_instrument *ins, double one_plus_z, int is_spline, int pchip)
 {
   int status = CUBIX_OK;
   struct cubix_ssp *ssp = mod->ssp;
   struct cubix_view *v = &mod->view;
-  struct cubix_spline spline = { 0 };
-  struct cubix_lsf lsf = { 0 };
-  double *sigma = NULL, *f = NULL, *m = NULL;
-  size_t n = (size_t)ssp->n_lambda, n_template = (size_t)ssp->n_z * (size_t)ssp->n_age;
-  v->n_row = (int)n_template * (pchip ? 2 : 1);
-  v->n_knot = (int)n;
-  v->row_stride = 2 * ((int)n + 1);
-  CUBIX_ALLOC(mod->row, (size_t)v->n_row * (size_t)v->row_stride);
-  CUBIX_ALLOC(f, n);
-  CUBIX_ALLOC(m, n);
-  CUBIX_TRY(cubix_spline_init(&spline, ssp->lambda, (int)n));
+  struct maker k = { .mod = mod, .is_spline = is_spline };
+  double *sigma = NULL;
+  int n = ssp->n_lambda, n_template = ssp->n_z * ssp->n_age;
+  v->n_row = n_template * (pchip ? 2 : 1);
+  v->n_knot = n;
+  v->row_stride = 2 * (n + 1);
+  CUBIX_CHECK((mod->row = cubix_reserve((size_t)v->n_row * (size_t)v->row_stride, sizeof *mod->row)), CUBIX_ENOMEM, "no memory for %d templates of %d wavelengths", v->n_row, n);
+  CUBIX_ALLOC(mod->light, v->n_row);
+  CUBIX_ALLOC(k.light_value, n);
+  CUBIX_ALLOC(k.light_curvature, n);
+  if (pchip) CUBIX_ALLOC(k.broad, (size_t)n_template * (size_t)n);
+  weigh_band(&k, v->edge[0] / one_plus_z, v->edge[v->n_lambda] / one_plus_z);
+  CUBIX_TRY(cubix_spline_init(&k.spline, ssp->lambda, n));
   CUBIX_TRY(find_widths(&sigma, ssp, ins, one_plus_z));
-  CUBIX_TRY(cubix_lsf_init(&lsf, ssp->lambda, sigma, (int)n));
-  for (size_t t = 0; t < n_template; t++) {
-    double *luminosity = ssp->luminosity + t * n;
-    for (size_t i = 0; i < n; i++) luminosity[i] /= UNIT;
-    if (is_spline) cubix_spline_curvature(&spline, luminosity, m);
-    else memset(m, 0, sizeof *m * n);
-    cubix_lsf_apply(&lsf, luminosity, m, f);
-    memcpy(luminosity, f, sizeof *f * n);
-    store_row(mod->row + t * (size_t)v->row_stride, &spline, f, m, is_spline);
-  }
-  for (size_t t = 0; t < n_template && pchip; t++) {
-    size_t z = t / (size_t)ssp->n_age, a = t % (size_t)ssp->n_age;
-    const double *column = ssp->luminosity + z * (size_t)ssp->n_age * n;
-    for (size_t i = 0; i < n; i++) f[i] = pchip_slope(mod->log_age, column + i, n, ssp->n_age, (int)a);
-    store_row(mod->row + (n_template + t) * (size_t)v->row_stride, &spline, f, m, is_spline);
-  }
+  CUBIX_TRY(cubix_lsf_init(&k.lsf, ssp->lambda, sigma, n));
+  CUBIX_TRY(fill_rows(&k, n_template, make_templates));
+  if (pchip) CUBIX_TRY(fill_rows(&k, n_template, make_slopes));
   v->row = mod->row;
+  v->light = mod->light;
 done:
-  cubix_spline_free(&spline);
-  cubix_lsf_free(&lsf);
+  cubix_spline_free(&k.spline);
+  cubix_lsf_free(&k.lsf);
+  free(k.light_value);
+  free(k.light_curvature);
+  free(k.broad);
   free(sigma);
-  free(f);
-  free(m);
   return status;
 }
 
@@ -219,24 +305,6 @@ static void place_grid(struct cubix_view *v, const struct cubix_instrument *ins,
   v->sin_roll = sin(ins->roll);
 }
 
-/* Band integral of every row, channel by channel as a star at rest would be painted. */
-static int measure_light(struct cubix_model *mod)
-{
-  int status = CUBIX_OK;
-  struct cubix_view *v = &mod->view;
-  CUBIX_ALLOC(mod->light, v->n_row);
-#pragma omp parallel for schedule(static)
-  for (int r = 0; r < v->n_row; r++) {
-    struct cubix_blend blend = { 1, { v->row + (size_t)r * (size_t)v->row_stride }, { 1 } };
-    double light = 0;
-    for (int k = 0; k < v->n_lambda; k++) light += cubix_integral(v, &blend, v->edge[k] / v->one_plus_z, v->edge[k + 1] / v->one_plus_z);
-    mod->light[r] = light;
-  }
-  v->light = mod->light;
-done:
-  return status;
-}
-
 static void report(const struct cubix_model *mod, const struct cubix_instrument *ins)
 {
   const struct cubix_ssp *ssp = mod->ssp;
@@ -252,13 +320,24 @@ static void report(const struct cubix_model *mod, const struct cubix_instrument 
               mod->n_pixel_broad, ins->n_lambda, ssp->name);
 }
 
+/* Up to which velocity the library is read [km/s]: a coarse class, so that galaxies share their templates bit for bit, whatever their fastest star. */
+static double velocity_class(double v_max)
+{
+  double v = 1200;
+  while (v < v_max) v *= 2;
+  return v;
+}
+
 double cubix_model_fastest(const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab)
 {
   struct cubix_view view = { 0 };
   double fastest = 0;
   place_grid(&view, ins, scene);
-  for (size_t i = 0; i < slab->n; i++)
-    if (cubix_project(&view, slab->position + 3 * i) >= 0) fastest = fmax(fastest, fabs(slab->velocity[3 * i + 2]));
+#pragma omp parallel for schedule(static) reduction(max : fastest)
+  for (size_t i = 0; i < slab->n; i++) {
+    double v = fabs(slab->velocity[3 * i + 2]);
+    if (v > fastest && cubix_project(&view, slab->position + 3 * i) >= 0) fastest = v;
+  }
   return fastest;
 }
 
@@ -266,11 +345,11 @@ int cubix_model_build(struct cubix_model **out, const struct cubix_params *par, 
                       const struct cubix_scene *scene, double v_max)
 {
   int status = CUBIX_OK, pchip = !strcmp(par->SspInterpolation, "pchip");
-  double one_plus_z = 1 + scene->redshift;
+  double one_plus_z = 1 + scene->redshift, v_read = velocity_class(v_max);
   struct cubix_model *mod = NULL;
   CUBIX_ALLOC(mod, 1);
-  CUBIX_TRY(cubix_ssp_read(&mod->ssp, par->SspFile, (ins->edge[0] - lsf_reach(ins)) / cubix_doppler(one_plus_z, v_max),
-                           (ins->edge[ins->n_lambda] + lsf_reach(ins)) / cubix_doppler(one_plus_z, -v_max)));
+  CUBIX_TRY(cubix_ssp_read(&mod->ssp, par->SspFile, (ins->edge[0] - lsf_reach(ins)) / cubix_doppler(one_plus_z, v_read),
+                           (ins->edge[ins->n_lambda] + lsf_reach(ins)) / cubix_doppler(one_plus_z, -v_read)));
   struct cubix_ssp *ssp = mod->ssp;
   struct cubix_view *v = &mod->view;
   CUBIX_ALLOC(mod->log_z, ssp->n_z);
@@ -292,7 +371,6 @@ int cubix_model_build(struct cubix_model **out, const struct cubix_params *par, 
   free(ssp->luminosity);
   ssp->luminosity = NULL;
   CUBIX_TRY(index_knots(mod));
-  CUBIX_TRY(measure_light(mod));
   CUBIX_TRY(describe_channels(mod, ins, one_plus_z, v_max));
   report(mod, ins);
   *out = mod;

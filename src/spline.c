@@ -4,11 +4,13 @@
  *   h_{i-1} m_{i-1} + 2 (h_{i-1} + h_i) m_i + h_i m_{i+1} = d_i - d_{i-1},      0 < i < n-1,
  * and not-a-knot (no jump of T''' at the second and the last but one knot) gives
  *   m_0 = m_1 - (h_0/h_1)(m_2 - m_1), and its mirror image.
- * Put into the first and last equations, this leaves a tridiagonal system for m_1 .. m_{n-2}: factored once (Thomas), solved per
- * template.  n = 3 is the parabola, n = 2 the straight line, as the conditions then demand.                               */
+ * Put into the first and last equations, this leaves a tridiagonal system for m_1 .. m_{n-2}: factored once (Thomas), solved for
+ * CUBIX_LANES templates at a time, for each step waits for the one before and a single template would leave the processor idle.
+ * n = 3 is the parabola, n = 2 the straight line, as the conditions then demand.                                          */
 #include "spline.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 
@@ -20,6 +22,8 @@ int cubix_spline_init(struct cubix_spline *spline, const double *knot, int n)
   CUBIX_ALLOC(spline->lower, n);
   CUBIX_ALLOC(spline->inverse, n);
   CUBIX_ALLOC(spline->upper, n);
+  CUBIX_ALLOC(spline->per_h, n);
+  for (int i = 0; i + 1 < n; i++) spline->per_h[i] = 1 / (knot[i + 1] - knot[i]);
   for (int i = 1; i < n - 1 && n > 3; i++) {
     double h0 = knot[i] - knot[i - 1], h1 = knot[i + 1] - knot[i], a = h0, b = 2 * (h0 + h1), c = h1;
     if (i == 1) {                                          /* m_0 = (1 + h0/h1) m_1 - (h0/h1) m_2 */
@@ -40,27 +44,37 @@ done:
   return status;
 }
 
-void cubix_spline_curvature(const struct cubix_spline *spline, const double *f, double *m)
+void cubix_spline_curvature(const struct cubix_spline *spline, const double (*restrict f)[CUBIX_LANES], double (*restrict m)[CUBIX_LANES])
 {
-  const double *x = spline->knot;
+  const double *x = spline->knot, *per_h = spline->per_h;
   int n = spline->n;
   if (n < 3) {
-    for (int i = 0; i < n; i++) m[i] = 0;
+    memset(m, 0, sizeof *m * (size_t)n);
     return;
   }
   if (n == 3) {
-    double second = ((f[2] - f[1]) / (x[2] - x[1]) - (f[1] - f[0]) / (x[1] - x[0])) / (x[2] - x[0]) / 3;
-    m[0] = m[1] = m[2] = second;
+    for (int l = 0; l < CUBIX_LANES; l++)
+      m[0][l] = m[1][l] = m[2][l] = ((f[2][l] - f[1][l]) * per_h[1] - (f[1][l] - f[0][l]) * per_h[0]) / (x[2] - x[0]) / 3;
     return;
   }
-  m[0] = 0;
-  for (int i = 1; i < n - 1; i++) {
-    double r = (f[i + 1] - f[i]) / (x[i + 1] - x[i]) - (f[i] - f[i - 1]) / (x[i] - x[i - 1]);
-    m[i] = (r - spline->lower[i] * m[i - 1]) * spline->inverse[i];
+  double chord[CUBIX_LANES];
+  for (int l = 0; l < CUBIX_LANES; l++) {
+    m[0][l] = 0;
+    chord[l] = (f[1][l] - f[0][l]) * per_h[0];
   }
-  for (int i = n - 3; i > 0; i--) m[i] -= spline->upper[i] * m[i + 1];
-  m[0] = m[1] - (x[1] - x[0]) / (x[2] - x[1]) * (m[2] - m[1]);
-  m[n - 1] = m[n - 2] + (x[n - 1] - x[n - 2]) / (x[n - 2] - x[n - 3]) * (m[n - 2] - m[n - 3]);
+  for (int i = 1; i < n - 1; i++)
+    for (int l = 0; l < CUBIX_LANES; l++) {
+      double next = (f[i + 1][l] - f[i][l]) * per_h[i];
+      m[i][l] = (next - chord[l] - spline->lower[i] * m[i - 1][l]) * spline->inverse[i];
+      chord[l] = next;
+    }
+  for (int i = n - 3; i > 0; i--)
+    for (int l = 0; l < CUBIX_LANES; l++) m[i][l] -= spline->upper[i] * m[i + 1][l];
+  double first = (x[1] - x[0]) * per_h[1], last = (x[n - 1] - x[n - 2]) * per_h[n - 3];
+  for (int l = 0; l < CUBIX_LANES; l++) {
+    m[0][l] = m[1][l] - first * (m[2][l] - m[1][l]);
+    m[n - 1][l] = m[n - 2][l] + last * (m[n - 2][l] - m[n - 3][l]);
+  }
 }
 
 void cubix_spline_free(struct cubix_spline *spline)
@@ -68,4 +82,5 @@ void cubix_spline_free(struct cubix_spline *spline)
   free(spline->lower);
   free(spline->inverse);
   free(spline->upper);
+  free(spline->per_h);
 }

@@ -5,6 +5,7 @@
  * influence of a spline's end has died away (a factor 0.27 per point).                                                           */
 #include "ssp.h"
 
+#include <float.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
@@ -101,7 +102,10 @@ static int range_read(double *out, hid_t file, const char *path, const char *nam
   CUBIX_CHECK(H5Dread(t.set, H5T_NATIVE_DOUBLE, memory, t.space, H5P_DEFAULT, out) >= 0, CUBIX_EINPUT, "%s: %s cannot be read: the file is damaged", path, name);
   size_t total = 1;
   for (int d = 0; d < n_dim; d++) total *= (size_t)count[d];
-  for (size_t i = 0; i < total; i++)
+  size_t n_bad = 0;
+#pragma omp parallel for schedule(static) reduction(+ : n_bad)
+  for (size_t i = 0; i < total; i++) n_bad += !(out[i] >= 0 && out[i] <= DBL_MAX);
+  for (size_t i = 0; i < total && n_bad; i++)
     CUBIX_CHECK(isfinite(out[i]) && out[i] >= 0, CUBIX_EINPUT, "%s: %s holds %g at wavelength point %zu; must be finite and not negative", path, name, out[i], (size_t)first + i % (size_t)n);
 done:
   if (memory >= 0) H5Sclose(memory);
@@ -162,7 +166,8 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   CUBIX_TRY(crop(ssp, lambda_lo, lambda_hi, &first));
   hsize_t cube[3] = { (hsize_t)ssp->n_z, (hsize_t)ssp->n_age, (hsize_t)n_all }, line[3] = { (hsize_t)n_all, 0, 0 };
   CUBIX_ALLOC(ssp->lsf_fwhm, ssp->n_lambda);
-  CUBIX_ALLOC(ssp->luminosity, (size_t)ssp->n_z * (size_t)ssp->n_age * (size_t)ssp->n_lambda);
+  ssp->luminosity = cubix_reserve((size_t)ssp->n_z * (size_t)ssp->n_age * (size_t)ssp->n_lambda, sizeof *ssp->luminosity);
+  CUBIX_CHECK(ssp->luminosity, CUBIX_ENOMEM, "no memory for the %d x %d spectra of %s", ssp->n_z, ssp->n_age, path);
   CUBIX_TRY(range_read(ssp->lsf_fwhm, file, path, "/LsfFwhm", "AA", line, 1, first, ssp->n_lambda));
   CUBIX_TRY(range_read(ssp->luminosity, file, path, "/Luminosity", "erg/s/AA/Msun", cube, 3, first, ssp->n_lambda));
   *out = ssp;
