@@ -16,27 +16,37 @@ FLOOR = 1e-3          # of the spaxel's mean: what is darker is compared with th
 
 
 def compare(a, b):
-    """Differences of two {spaxel: spectrum}, relative to b voxel by voxel (not below FLOOR of the spaxel's mean)."""
-    worst, ratios, sum_d, sum_b = 0.0, [], 0.0, 0.0
+    """Differences of two {spaxel: spectrum}, relative to b voxel by voxel (not below FLOOR of the spaxel's mean).  dark: spaxels that have light in one only."""
+    worst, ratios, sum_d, sum_b, dark = 0.0, [], 0.0, 0.0, 0
     for s, y in b.items():
         x = a[s]
         level = np.abs(y).mean()
-        sum_d, sum_b = sum_d + np.abs(x - y).sum(), sum_b + np.abs(y).sum()
+        sum_d, sum_b = sum_d + float(np.abs(x - y).sum()), sum_b + float(np.abs(y).sum())
         if level == 0:
-            worst = max(worst, np.inf if np.abs(x).max() > 0 else 0.0)
+            dark += bool(np.abs(x).max() > 0)
+            continue
+        if np.abs(x).max() == 0:
+            dark += 1
             continue
         ratio = np.abs(x - y) / np.maximum(np.abs(y), FLOOR * level)
         worst = max(worst, ratio.max())
         ratios.append(np.median(ratio))
-    return {"max": float(worst), "median": float(np.median(ratios)) if ratios else 0.0, "L1": float(sum_d / sum_b) if sum_b else 0.0}
+    return {"max": float(worst), "median": float(np.median(ratios)) if ratios else 0.0, "L1": sum_d / sum_b if sum_b else 0.0,
+            "dark": dark}
 
 
 def safe_stars(stars, setting, scale, v_max=900.0):
     """Stars inside the field and further than a thousandth of a spaxel from any spaxel's edge: all codes agree on their spaxels."""
     x = stars["pos"][:, :2] / scale / setting.pixel + 0.5 * setting.spaxels
-    inside = np.all((x > 0) & (x < setting.spaxels), axis=1)
+    within = np.all((x > 0) & (x < setting.spaxels), axis=1)
     away = np.all(np.abs(x - np.round(x)) > 1e-3, axis=1)
-    return galaxy.subset(stars, inside & away & (np.abs(stars["vel"][:, 2] - galaxy.systemic(stars)[2]) < v_max))
+    return galaxy.subset(stars, within & away & (np.abs(stars["vel"][:, 2] - galaxy.systemic(stars)[2]) < v_max))
+
+
+def inside(stars, setting, scale):
+    """Stars inside the field."""
+    x = stars["pos"][:, :2] / scale / setting.pixel + 0.5 * setting.spaxels
+    return galaxy.subset(stars, np.all((x >= 0) & (x < setting.spaxels), axis=1))
 
 
 def spaxels(stars, setting, scale):
@@ -74,7 +84,7 @@ def explain(work, cubix, rubix, setting, name, template, canonical, n_stars=1000
     galaxy.write_canonical(folder / "stars.hdf5", stars, info["cosmology"])
     v, where, centre = stars["vel"][:, 2] - galaxy.systemic(stars)[2], spaxels(stars, setting, scale), setting.centres()
     wanted = sorted(set(where.tolist()))
-    out = {"stars": len(v), "spaxels": len(wanted), "library": name, "floor": FLOOR, "steps": []}
+    out = {"stars": len(v), "spaxels": len(wanted), "side": setting.spaxels, "library": name, "floor": FLOOR, "steps": []}
 
     with h5py.File(template) as f:                      # as RUBIX holds it: float32
         held = [np.float32(f[key][:]) for key in ("age", "metallicity", "wavelength", "flux")]

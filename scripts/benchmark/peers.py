@@ -5,6 +5,10 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
+
+import galaxy
+import library
 import shell
 
 HERE = Path(__file__).resolve().parent
@@ -59,6 +63,28 @@ class Rubix:
         text, wall, _ = shell.run([self.env.python, HERE / "rubix_worker.py", path], threads=job["devices"], timeout=timeout)
         result = json.loads(text.strip().splitlines()[-1])
         return dict(result, process_s=wall, devices=job["devices"])
+
+
+class Galcraft:
+    def __init__(self, work, package="galcraft==1.6.1"):
+        self.work = Path(work)
+        self.env = Environment(work, "galcraft", package).ready()
+
+    def __call__(self, label, stars, lib, setting, cosmology, processes, cube="", timeout=None):
+        """stars with v, ix, iy; lib: as library.read gives it."""
+        low, high = setting.rest_range()
+        cut = library.band(lib["Wavelength"], low, high)
+        _, d_l = galaxy.angular_scale(setting.redshift, *cosmology)
+        age = np.where(lib["Age"] > 0, lib["Age"], 1e-4)
+        # redshifted templates in Lsun/AA; dimming by (1+z) as elsewhere
+        np.savez(self.work / (label + ".npz"), age=age, z=lib["Metallicity"], wave=lib["Wavelength"][cut] * (1 + setting.redshift), centre=setting.centres(),
+                 flux=np.moveaxis(lib["Luminosity"][:, :, cut], 1, 0) / library.LSUN / (1 + setting.redshift),
+                 **{"star_" + name: stars[name] for name in ("mass", "age", "z", "v", "ix", "iy")})
+        job = self.work / (label + ".json")
+        job.write_text(json.dumps({"input": str(self.work / (label + ".npz")), "spaxels": setting.spaxels, "distance_kpc": 1e3 * d_l, "processes": processes,
+                                   "cube": str(cube)}))
+        text, wall, _ = shell.run([self.env.python, HERE / "galcraft_worker.py", job], threads=1, timeout=timeout)
+        return dict(json.loads(text.strip().splitlines()[-1]), process_s=wall)
 
 
 def cores():

@@ -1,0 +1,166 @@
+"""Results as Markdown with tables and pictures, and as JSON."""
+import json
+
+import plots
+
+
+def _number(value, form="%.3g"):
+    return "" if value is None else form % value
+
+
+def table(head, rows):
+    out = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(out + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows]) + "\n"
+
+
+def _machine(r):
+    m = r["machine"]
+    keys = ("processor", "cores", "vectors", "last_level_cache", "memory_GiB", "hypervisor", "system", "kernel", "compiler", "mpi", "cubix", "commit",
+            "load_before", "load_after")
+    rows = [(key.replace("_", " "), ", ".join("%s" % x for x in m[key]) if isinstance(m[key], list) else m[key]) for key in keys if key in m]
+    return table(("machine", ""), rows)
+
+
+def _explain(r, folder, name):
+    out = ["## What is computed\n",
+           "The same stars (those near a spaxel's edge left out) by both programs, each cube explained by numpy with that program's formulas; the largest "
+           "difference of a voxel, relative to the voxel or to a thousandth of its spaxel's mean, the median, and the sum of differences over the sum of light.\n"]
+    rows = []
+    for one in r["explain"]:
+        for key, text in (("rubix_float64", "RUBIX in float64, its formulas"), ("rubix_float32", "RUBIX as it is (float32), its formulas"),
+                          ("cubix_direct", "CUBIX direct, its formulas"), ("cubix_histogram", "CUBIX histogram, its formulas")):
+            if key in one:
+                c = one[key]
+                rows.append((one["library"], text) + (("missing: " + c["missing"][:80], "", "", "") if "missing" in c else
+                            (_number(c["max"], "%.1e"), _number(c["median"], "%.1e"), _number(c["L1"], "%.1e"), "yes" if c["same_spaxels"] else "NO")))
+    out.append(table(("library", "cube, explained by numpy", "max", "median", "sum", "same spaxels lit"), rows))
+    for one in r["explain"]:
+        for key in ("rubix_float64", "rubix_float32"):
+            if one.get(key, {}).get("n_edge", one["side"] + 1) != one["side"] + 1:
+                out.append("%s, %s: RUBIX made %d spaxel edges for %d spaxels (rounding of its arange) and shears its image; choose another field to compare.\n"
+                           % (one["library"], key, one[key]["n_edge"], one["side"]))
+    out.append("From RUBIX's cube to CUBIX's, one formula after the other (numpy, float64):\n")
+    rows = []
+    for one in r["explain"]:
+        rows += [(one["library"], s["change"], _number(s["max"], "%.1e"), _number(s["median"], "%.1e"), _number(s["L1"], "%.1e"), s["dark"]) for s in one["steps"]]
+        w = one["whole_way"]
+        rows.append((one["library"], "**the whole way**", _number(w["max"], "%.1e"), _number(w["median"], "%.1e"), _number(w["L1"], "%.1e"), w["dark"]))
+    out.append(table(("library", "what changes", "max", "median", "sum", "spaxels lit in one only"), rows))
+    if r["explain"]:
+        out.append("![ladder](%s)\n" % plots.ladder(r["explain"], folder / (name + "-ladder.png")).name)
+    return out
+
+
+def _of(rows, n, key):
+    for row in rows or []:
+        if row["N"] == n and row.get(key) is not None:
+            return row[key], bool(row.get("extrapolated"))
+    return None, False
+
+
+def _cell(value, form="%.3g"):
+    number, guess = value
+    return "" if number is None else (form % number) + ("*" if guess else "")
+
+
+def _ratio(a, b):
+    return "" if a[0] is None or not b[0] else "%.3g%s" % (a[0] / b[0], "*" if a[1] or b[1] else "")
+
+
+def _race(r, folder, name):
+    out = ["## Time and memory against the number of stars\n",
+           "From stars in memory to the cube in memory, seconds, medians: CUBIX's stages from `frame` to the sum and its check (templates included; those of the "
+           "histogram come from the warm cache), RUBIX's second and later calls of `run_sharded` (which compile anew every time), GalCraft's spectral step. "
+           "`*`: extrapolated along the last two measured.\n"]
+    for library, rows in r["race"].items():
+        out.append("### %s\n" % library)
+        direct, histogram, rubix, galcraft = (rows.get(k) for k in ("CUBIX direct", "CUBIX histogram", "RUBIX", "GalCraft"))
+        body = []
+        for n in sorted({row["N"] for group in rows.values() for row in group}):
+            d, h, x, g = _of(direct, n, "paint_s"), _of(histogram, n, "paint_s"), _of(rubix, n, "run_s"), _of(galcraft, n, "run_s")
+            body.append(("%.0e" % n, _cell(d), _cell(h), _cell(x), _cell(g), _ratio(d, h), _ratio(x, d), _ratio(x, h), _ratio(g, h if h[0] else d)))
+        out.append(table(("N", "direct", "histogram", "RUBIX", "GalCraft", "direct/histogram", "RUBIX/direct", "RUBIX/histogram", "GalCraft/CUBIX"), body))
+        body = []
+        for n in sorted({row["N"] for group in rows.values() for row in group}):
+            body.append(("%.0e" % n, _cell(_of(direct, n, "wall_s")), _cell(_of(histogram, n, "wall_s")), _cell(_of(direct, n, "peak_MiB"), "%.0f"),
+                         _cell(_of(histogram, n, "peak_MiB"), "%.0f"), _cell(_of(rubix, n, "peak_MiB"), "%.0f"), _cell(_of(galcraft, n, "peak_MiB"), "%.0f")))
+        out.append("Whole run of CUBIX, file to file [s], and peak memory [MiB]:\n")
+        out.append(table(("N", "direct, file to file", "histogram, file to file", "direct MiB", "histogram MiB", "RUBIX MiB", "GalCraft MiB"), body))
+        per_star = []
+        for label, group, key in (("CUBIX direct", direct, "paint_s"), ("CUBIX histogram", histogram, "paint_s"), ("RUBIX", rubix, "run_s"), ("GalCraft", galcraft, "run_s")):
+            real = sorted((row["N"], row[key]) for row in group or [] if not row.get("extrapolated"))
+            if len(real) > 1:
+                (n1, t1), (n2, t2) = real[-2:]
+                per_star.append((label, "%.0e to %.0e" % (n1, n2), "%.3g" % (1e6 * (t2 - t1) / (n2 - n1))))
+        if per_star:
+            out.append("A further star, between the two largest measured:\n")
+            out.append(table(("program", "N", "microseconds"), per_star))
+        if rubix:
+            out.append("RUBIX: astro-rubix %s, %d wavelengths of the library, on %s host device(s), the faster of one and one per core.\n"
+                       % (rubix[0].get("versions", ""), rubix[0].get("n_ssp", 0), "/".join(str(x) for x in sorted({row["devices"] for row in rubix if "devices" in row}))))
+    out.append("![race](%s)\n" % plots.race(r["race"], folder / (name + "-race.png")).name)
+    return out
+
+
+def _sgemm(r):
+    s = r["sgemm"]
+    out = ["## The multiply beside sgemm\n", table(("threads", "sgemm, best [GF/s]", "median", "BLAS"),
+           [(k, v["best_GFs"], v["median_GFs"], v["blas"]) for k, v in s.items() if k != "multiply"])]
+    if "multiply" in s:
+        out.append("The multiply of the histogram (useful operations only): %.1f GF/s at N = %.0e, %.0f %% of sgemm's best.\n"
+                   % (s["multiply"]["GFs"], s["multiply"]["N"], 100 * s["multiply"]["share"]))
+    else:
+        out.append("The program said nothing of its multiply's rate.\n")
+    return out
+
+
+def _scaling(r, folder, name):
+    s = r["scaling"]
+    out = ["## Scaling (%s)\n" % s["library"], "Painting, median; efficiency T(1)/(n T(n)) for strong, T(1)/T(n) for weak scaling.\n"]
+    for kind in ("strong", "weak"):
+        out.append("### %s\n" % kind.capitalize())
+        out.append(table(("engine", "ranks", "threads", "N", "painting [s]", "efficiency", "file to file [s]", "a rank sends [MB]"), [
+            (row["engine"], row["ranks"], row["threads"], "%.0e" % row["N"], _number(row["paint_s"]), _number(row["efficiency"], "%.2f"), _number(row["wall_s"]),
+             "%.1f (%s)" % (row["bytes"] / 1e6, row["bytes_from"]) if "bytes" in row else "") for row in s[kind]]))
+    out.append("### The model\n")
+    out.append("Not measured: what the measured costs of one core and a network of %.0f GB/s and %.0f microseconds per rank would give (scripts/benchmark/scaling.py "
+               "states the formulas), one core per rank.\n" % (s["bandwidth"] / 1e9, s["latency"] * 1e6))
+    ranks = sorted({row["ranks"] for row in s["model"]})
+    groups = sorted({(row["engine"], row["N"]) for row in s["model"]})
+    find = {(row["engine"], row["N"], row["ranks"]): row["paint_s"] for row in s["model"]}
+    out.append(table(["engine", "N"] + ["%d ranks [s]" % p for p in ranks], [[e, "%.0e" % n] + [_number(find[e, n, p]) for p in ranks] for e, n in groups]))
+    out.append("![scaling](%s)\n" % plots.scaling(s, folder / (name + "-scaling.png")).name)
+    return out
+
+
+def _accuracy(r, folder, name):
+    rows = r["accuracy"]
+    out = ["## Accuracy against time\n", "Every voxel against the float64 direct method; relative to the voxel, or to 1e-6 of its spaxel's mean.\n"]
+    out.append(table(("library", "LSF", "engine", "Tolerance", "certified", "audited", "true, max", "true, r.m.s.", "painting [s]", "cold [s]"), [
+        (row["library"], row["lsf"], row["engine"], _number(row.get("tolerance"), "%.0e"), _number(row.get("certified"), "%.1e"), _number(row.get("audited"), "%.1e"),
+         _number(row.get("true_max"), "%.1e") or "missing: " + row.get("missing", "")[:80], _number(row.get("true_rms"), "%.1e"), _number(row.get("paint_s")),
+         _number(row.get("cold_paint_s"))) for row in rows]))
+    out.append("![accuracy](%s)\n" % plots.accuracy(rows, folder / (name + "-accuracy.png")).name)
+    return out
+
+
+def write(results, folder, name):
+    r, s = results, results["setting"]
+    out = ["# Benchmark %s\n" % name, _machine(r),
+           "%d x %d spaxels of %.2g arcsec, z = %.3g, %d channels of %.4g AA from %.2f AA in vacuum; no PSF, no LSF, no noise unless said; galaxies of cubix-mock, "
+           "inclined by 60 degrees.  How it is done: [benchmarks.md](../benchmarks.md).\n"
+           % (s["spaxels"], s["spaxels"], s["pixel"], s["redshift"], s["channels"], s["step"], s["first"])]
+    if r["missing"]:
+        out.append("Missing:\n\n" + "\n".join("- %s: %s" % (k, " ".join(v.split())[:300]) for k, v in r["missing"].items()) + "\n")
+    for section, make in (("explain", _explain), ("race", _race), ("scaling", _scaling), ("accuracy", _accuracy)):
+        if r.get(section):
+            out += make(r, folder, name)
+    if r.get("sgemm"):
+        out += _sgemm(r)
+    if r.get("image"):
+        out += ["## The example cube\n", "MUSE with PSF, LSF and noise, %s, file to file in %.2f s.\n" % (r["image"]["library"], r["image"]["wall_s"]),
+                "![cube](%s)\n" % r["image"]["picture"]]
+    path = folder / (name + ".md")
+    path.write_text("\n".join(out))
+    (folder / (name + ".json")).write_text(json.dumps(results, indent=1, default=str))
+    return path
