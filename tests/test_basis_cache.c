@@ -1,0 +1,175 @@
+/* test_basis_cache.c -- prepared templates in a file: the same bits, whoever wrote them and whatever has happened to the file since. */
+#define _XOPEN_SOURCE 700
+#include "basis_lab.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static char last_warning[4096];
+static int n_warning;
+
+static void listen(enum cubix_log_level level, const char *line, void *host)
+{
+  (void)host;
+  if (level != CUBIX_LOG_WARNING) return;
+  n_warning++;
+  snprintf(last_warning, sizeof last_warning, "%s", line);
+}
+
+static int same_tiles(const struct cubix_basis *basis, float *const *a, float *const *b)
+{
+  int same = 1;
+  for (int i = 0; i < basis->n_tile; i++) same &= !memcmp(a[i], b[i], cubix_basis_tile_size(basis) * sizeof **a);
+  return same;
+}
+
+static void remove_folder(const char *folder)
+{
+  char command[1200];
+  snprintf(command, sizeof command, "rm -rf '%s'", folder);
+  CHECK(system(command) == 0);
+}
+
+static int file_count(const char *folder)
+{
+  char command[1200];
+  int n = -1;
+  snprintf(command, sizeof command, "ls -A '%s' | wc -l", folder);
+  FILE *in = popen(command, "r");
+  CHECK(in && fscanf(in, "%d", &n) == 1);
+  if (in) pclose(in);
+  return n;
+}
+
+static void damage(const char *path, off_t at, char by)
+{
+  int file = open(path, O_RDWR);
+  char old = 0;
+  CHECK(file >= 0 && pread(file, &old, 1, at) == 1);
+  old = (char)(old ^ by);
+  CHECK(pwrite(file, &old, 1, at) == 1);
+  close(file);
+}
+
+/* Build with the cache and compare with what must come out.  @param expect_cached, expect_warning  1 or 0 */
+static void again(const struct lab *lab, const char *folder, float *const *must, int expect_cached, int expect_warning)
+{
+  int before = n_warning;
+  struct cubix_basis *basis = build(lab, 1e-4, folder, NULL);
+  CHECK(basis != NULL);
+  if (!basis) return;
+  CHECK(basis->from_cache == expect_cached);
+  float **tile = tiles_of(basis);
+  CHECK(same_tiles(basis, tile, must));
+  CHECK((n_warning > before) == expect_warning);
+  tiles_free(basis, tile);
+  cubix_basis_free(basis);
+}
+
+/* @param both  folder of two_builders, inside the other */
+static void cache(const struct lab *lab, const char *folder, const char *both)
+{
+  struct cubix_basis *basis = build(lab, 1e-4, "none", NULL), *kept = NULL;
+  char path[1100], blocked[1100];
+  struct stat info;
+  CHECK(basis != NULL);
+  if (!basis) return;
+  float **must = tiles_of(basis);
+  again(lab, both, must, 1, 0);
+  remove_folder(both);
+  kept = build(lab, 1e-4, folder, NULL);
+  CHECK(kept && *kept->cache && !kept->from_cache);
+  if (!kept) return;
+  snprintf(path, sizeof path, "%s", kept->cache);
+  CHECK(kept->certified == basis->certified && kept->nodes.n == basis->nodes.n && kept->nodes.step == basis->nodes.step);
+  CHECK(file_count(folder) == 1 && !strncmp(path, folder, strlen(folder)) && strlen(path) == strlen(folder) + 1 + 32 + strlen(".cubix-basis"));
+  cubix_basis_free(kept);
+  again(lab, folder, must, 1, 0);
+  again(lab, folder, must, 1, 0);
+  /* damaged: a tile (computed afresh, the file removed), the header, the length */
+  CHECK(!stat(path, &info));
+  damage(path, info.st_size / 2, 1);
+  again(lab, folder, must, 1, 1);
+  CHECK(strstr(last_warning, path) && access(path, F_OK));
+  again(lab, folder, must, 0, 0);
+  damage(path, 50, 16);
+  again(lab, folder, must, 0, 1);
+  CHECK(strstr(last_warning, path));
+  again(lab, folder, must, 1, 0);
+  CHECK(!truncate(path, info.st_size - 4096));
+  again(lab, folder, must, 0, 1);
+  CHECK(!truncate(path, 0));
+  again(lab, folder, must, 0, 1);
+  again(lab, folder, must, 1, 0);
+  CHECK(file_count(folder) == 1);
+  /* a folder that cannot be: below a file */
+  snprintf(blocked, sizeof blocked, "%s/below", path);
+  again(lab, blocked, must, 0, 1);
+  CHECK(strstr(last_warning, blocked) && strstr(last_warning, "none"));
+  tiles_free(basis, must);
+  cubix_basis_free(basis);
+}
+
+/* What the file's name depends on. */
+static void keys(const struct lab *lab)
+{
+  struct lab *other = malloc(sizeof *other);
+  memcpy(other, lab, sizeof *other);
+  struct cubix_view *v = &other->mod.view;
+  v->row = other->row, v->knot = other->knot, v->edge = other->edge, v->light = other->light, v->first = other->first, other->mod.covered = other->covered;
+  struct cubix_basis_key a = cubix_basis_key_of(&lab->mod, 300, 1e-4), b = cubix_basis_key_of(&other->mod, 300, 1e-4);
+#define DIFFERENT(key) ((b = (key)).word[0] != a.word[0] && b.word[1] != a.word[1])
+  CHECK(!memcmp(&a, &b, sizeof a));
+  CHECK(DIFFERENT(cubix_basis_key_of(&lab->mod, 600, 1e-4)) && DIFFERENT(cubix_basis_key_of(&lab->mod, 300, 1e-5)));
+  other->row[777] = nextafterf((float)other->row[777], 10);
+  CHECK(DIFFERENT(cubix_basis_key_of(&other->mod, 300, 1e-4)));
+  other->row[777] = lab->row[777], other->edge[3] += 1e-9;
+  CHECK(DIFFERENT(cubix_basis_key_of(&other->mod, 300, 1e-4)));
+  other->edge[3] = lab->edge[3], other->covered[8] ^= 1;
+  CHECK(DIFFERENT(cubix_basis_key_of(&other->mod, 300, 1e-4)));
+  other->covered[8] ^= 1;
+  CHECK(!DIFFERENT(cubix_basis_key_of(&other->mod, 300, 1e-4)));
+  free(other);
+}
+
+/* Two jobs at once in the same empty folder; each sees a sound basis. */
+static void two_builders(const struct lab *lab, const char *folder)
+{
+  pid_t child[2];
+  int result;
+  fflush(stdout);
+  for (int c = 0; c < 2; c++) {
+    child[c] = fork();
+    if (child[c]) continue;
+    check_passed = check_failed = 0;
+    CHECK(cubix_mpi_start(NULL, NULL) == CUBIX_OK);
+    for (int round = 0; round < 3; round++) cubix_basis_free(build(lab, round ? 1e-4 : 1e-3, folder, NULL));
+    CHECK(cubix_mpi_finish(0) == 0);
+    fflush(stdout);
+    _exit(check_failed > 0);
+  }
+  for (int c = 0; c < 2; c++) CHECK(child[c] > 0 && waitpid(child[c], &result, 0) == child[c] && WIFEXITED(result) && WEXITSTATUS(result) == 0);
+  CHECK(file_count(folder) == 2);
+}
+
+int main(void)
+{
+  struct lab *lab = malloc(sizeof *lab);
+  char folder[] = "test_basis_cache_XXXXXX", both[64];
+  lab_init(lab, 1.2, 1, 5040);
+  cubix_log_to(listen, NULL);
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(both, sizeof both, "%s/both", folder);
+  two_builders(lab, both);                       /* before this process knows MPI */
+  CHECK(cubix_mpi_start(NULL, NULL) == CUBIX_OK);
+  keys(lab);
+  cache(lab, folder, both);
+  remove_folder(folder);
+  cubix_mpi_finish(0);
+  free(lab);
+  return check_done();
+}
