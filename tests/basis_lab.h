@@ -50,7 +50,7 @@ static inline double template_at(int t, double x, double sigma)
 /* @param first_edge  vacuum AA of the first channel */
 static inline void lab_init(struct lab *lab, double sigma, int is_spline, double first_edge)
 {
-  static double f[N_KNOT], m[N_KNOT];
+  static double f[N_KNOT][CUBIX_LANES], m[N_KNOT][CUBIX_LANES];   /* one lane is used */
   struct cubix_spline spline = { 0 };
   struct cubix_view *v = &lab->mod.view;
   memset(lab, 0, sizeof *lab);
@@ -66,11 +66,11 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
   }
   CHECK(cubix_spline_init(&spline, lab->knot, N_KNOT) == CUBIX_OK);
   for (int t = 0; t < N_ROW; t++) {
-    for (int i = 0; i < N_KNOT; i++) f[i] = template_at(t, lab->knot[i], sigma);
-    if (is_spline) cubix_spline_curvature(&spline, f, m);
+    for (int i = 0; i < N_KNOT; i++) f[i][0] = template_at(t, lab->knot[i], sigma);
+    if (is_spline) cubix_spline_curvature(&spline, (const double (*)[CUBIX_LANES])f, m);
     for (int i = 0; i < N_KNOT; i++) {
-      lab->row[t * v->row_stride + 2 * i] = (cubix_real)f[i];
-      lab->row[t * v->row_stride + 2 * i + 1] = is_spline ? (cubix_real)m[i] : 0;
+      lab->row[t * v->row_stride + 2 * i] = (cubix_real)f[i][0];
+      lab->row[t * v->row_stride + 2 * i + 1] = is_spline ? (cubix_real)m[i][0] : 0;
     }
     lab->light[t] = 1.25 * N_LAMBDA;
   }
