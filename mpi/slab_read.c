@@ -4,7 +4,7 @@
  * rank r of P owns [N r/P, N (r+1)/P).  Each member is opened by all ranks; a share is read in pieces of PIECE rows, all quantities of a
  * piece together, so that wind cells are dropped and units converted on the way and no more than 11 MiB are needed beside the slab.
  * A rank without rows in a piece takes part with an empty selection, for the reads are collective.  Data are read in the file's own
- * precision and widened here: a conversion inside HDF5 would make the read independent.
+ * precision and widened here, by all threads: a conversion inside HDF5 would make the read independent.
  * A rank that finds something wrong keeps reading and says so at the end of the member: nobody hangs. */
 #include "cubix-mpi.h"
 
@@ -19,7 +19,9 @@
 #include "log.h"
 #include "simfile.h"
 
-#define PIECE ((hsize_t)1 << 17)
+enum { PIECE = 1 << 17 };
+
+enum { BLOCK = 1024 };            /* rows that a thread converts at a time, in its cache */
 
 struct reader {
   const struct cubix_simfile *sim;
@@ -27,8 +29,10 @@ struct reader {
   size_t n_kept;                          /* stars in the slab so far */
   int64_t n_wind;                         /* wind cells dropped by this rank */
   double age_now;                         /* of the universe at the snapshot [Gyr] */
+  struct cubix_age_table *ages;           /* NULL: the file holds ages */
   int collective;
-  double *piece[CUBIX_N_FIELD];           /* [PIECE][n_c] as in the file; NULL: not read */
+  void *piece[CUBIX_N_FIELD];             /* [PIECE][n_c] as in the file; NULL: not read */
+  int single[CUBIX_N_FIELD];              /* 1: float, 0: double */
   hid_t dataset[CUBIX_N_FIELD];           /* of the open member; -1: none */
 };
 
@@ -45,72 +49,155 @@ static void bounds(double *low, double *high, enum cubix_field field, double a_s
   if (field == CUBIX_FIELD_FORMATION) *high = a_snapshot * (1. + 1e-6);
 }
 
-static int is_wind(const struct reader *r, size_t i)
+/* Numbers first .. first + n - 1 of a piece, in internal units. */
+static void widen(double *restrict x, const struct reader *r, enum cubix_field field, size_t first, size_t n)
 {
-  return r->piece[CUBIX_FIELD_FORMATION] && r->piece[CUBIX_FIELD_FORMATION][i] <= 0.;
+  const double factor = r->sim->field[field].factor;
+  if (r->single[field]) {
+    const float *restrict p = (const float *)r->piece[field] + first;
+    for (size_t j = 0; j < n; j++) x[j] = (double)p[j] * factor;
+  } else {
+    const double *restrict p = (const double *)r->piece[field] + first;
+    for (size_t j = 0; j < n; j++) x[j] = p[j] * factor;
+  }
 }
 
-/* Units, and whether every number makes sense.  @param row of the member, at which the piece begins */
-static int check_piece(struct reader *r, int member, hsize_t row, size_t n)
+/* Those of the rows first .. first + n - 1 of a piece that are stars, relative to first.  @return how many */
+static size_t find_stars(size_t row[BLOCK], const struct reader *r, size_t first, size_t n)
+{
+  double formation[BLOCK];
+  size_t n_star = 0;
+  if (r->piece[CUBIX_FIELD_FORMATION]) widen(formation, r, CUBIX_FIELD_FORMATION, first, n);
+  for (size_t i = 0; i < n; i++) {
+    row[n_star] = i;
+    n_star += !(r->piece[CUBIX_FIELD_FORMATION] && formation[i] <= 0.);
+  }
+  return n_star;
+}
+
+/* From what the file holds to what the slab holds, in place. */
+static void transform(double *x, const struct reader *r, enum cubix_field field, size_t n)
+{
+  const double box = r->sim->snapshot.box;
+  switch (field) {
+    case CUBIX_FIELD_POSITION:
+      for (size_t i = 0; box > 0. && i < n; i++)
+        for (size_t c = 0; c < 3; c++) {
+          double d = x[3 * i + c] - r->sim->reference[c];
+          if (fabs(d) >= 0.5 * box) x[3 * i + c] -= box * round(d / box);
+        }
+      break;
+    case CUBIX_FIELD_FORMATION:
+      for (size_t i = 0; i < n; i++) {
+        double age = r->age_now - cubix_cosmology_look_up(r->ages, x[i]);
+        x[i] = age > 0. ? age : 0.;
+      }
+      break;
+    case CUBIX_FIELD_AGE:
+    case CUBIX_FIELD_METALLICITY:
+      for (size_t i = 0; i < n; i++) x[i] = x[i] > 0. ? x[i] : 0.;
+      break;
+    default:
+      break;
+  }
+}
+
+static double *place_of(const struct cubix_slab *slab, enum cubix_field field)
+{
+  switch (field) {
+    case CUBIX_FIELD_POSITION:    return slab->position;
+    case CUBIX_FIELD_VELOCITY:    return slab->velocity;
+    case CUBIX_FIELD_MASS_FORMED: return slab->mass_formed;
+    case CUBIX_FIELD_MASS_NOW:    return slab->mass_now;
+    case CUBIX_FIELD_METALLICITY: return slab->metallicity;
+    case CUBIX_FIELD_POTENTIAL:   return slab->potential;
+    default:                      return slab->age;
+  }
+}
+
+/* Is one of the numbers of the stars `row` out of bounds?  Formation counts in every row: that is what makes a star of it. */
+static int is_bad(const double *x, size_t n_c, double low, double high, const size_t *row, size_t n_star)
+{
+  for (size_t q = 0; q < n_star; q++)
+    for (size_t c = 0; c < n_c; c++)
+      if (!(x[row[q] * n_c + c] >= low && x[row[q] * n_c + c] <= high)) return 1;
+  return 0;
+}
+
+/* Rows first .. first + n - 1 of a piece into the slab from star `to` on.  @return 1 where a number makes no sense */
+static int convert_block(const struct reader *r, size_t first, size_t n, size_t to)
+{
+  size_t row[BLOCK], n_star = find_stars(row, r, first, n);
+  double x[3 * BLOCK], low, high;
+  for (int f = 0; f < CUBIX_N_FIELD; f++) {
+    const size_t n_c = (size_t)cubix_field_table[f].n_c;
+    if (!r->piece[f]) continue;
+    double *out = place_of(r->slab, f) + to * n_c;
+    size_t n_bad = 0;
+    bounds(&low, &high, f, r->sim->a);
+    widen(x, r, f, first * n_c, n * n_c);
+    for (size_t j = 0; j < n * n_c; j++) n_bad += !(x[j] >= low && x[j] <= high);
+    if (n_bad && is_bad(x, n_c, low, high, row, n_star)) return 1;
+    transform(x, r, f, n);
+    if (n_star == n) memcpy(out, x, n * n_c * sizeof *x);
+    else for (size_t q = 0; q < n_star; q++) memcpy(out + q * n_c, x + row[q] * n_c, n_c * sizeof *x);
+  }
+  return 0;
+}
+
+/* What is wrong with the piece: the first number that makes no sense.  @param member_row of the member, at which the piece begins */
+static int complain(const struct reader *r, int member, hsize_t member_row, size_t n)
 {
   int status = CUBIX_OK;
-  double low, high;
+  double low, high, x[3 * BLOCK];
+  size_t row[BLOCK];
   char must[96];
 
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     const struct cubix_field_info *info = &cubix_field_table[f];
-    const double factor = r->sim->field[f].factor;
     const size_t n_c = (size_t)info->n_c;
     const int pure = strcmp(info->unit, "1") == 0;
-    double *x = r->piece[f];
-    if (!x) continue;
     bounds(&low, &high, f, r->sim->a);
-    for (size_t j = 0; j < n * n_c; j++) {
-      x[j] *= factor;
-      if (x[j] >= low && x[j] <= high) continue;
-      if (f != CUBIX_FIELD_FORMATION && is_wind(r, j / n_c)) continue;
-      if (f == CUBIX_FIELD_FORMATION)
-        snprintf(must, sizeof must, "at most %.9g, the scale factor of the snapshot (a star is not born later)", r->sim->a);
-      else if (low > -LARGEST)
-        snprintf(must, sizeof must, "from 0 to %g", high);
-      else
-        snprintf(must, sizeof must, "finite and at most %g in size", LARGEST);
-      CUBIX_CHECK(0, CUBIX_EINPUT, "%s: /%s holds %.9g%s%s in row %lld (of 0 to %lld); it must be %s. Remove this particle or repair the file",
-                  r->sim->snapshot.file[member], r->sim->field[f].path, x[j], pure ? "" : " ", pure ? "" : info->unit,
-                  (long long)(row + j / n_c), (long long)r->sim->n_star[member] - 1, must);
+    if (f == CUBIX_FIELD_FORMATION)
+      snprintf(must, sizeof must, "at most %.9g, the scale factor of the snapshot (a star is not born later)", r->sim->a);
+    else if (low > -LARGEST)
+      snprintf(must, sizeof must, "from 0 to %g", high);
+    else
+      snprintf(must, sizeof must, "finite and at most %g in size", LARGEST);
+    for (size_t first = 0; r->piece[f] && first < n; first += BLOCK) {
+      size_t now = n - first < BLOCK ? n - first : BLOCK, n_star = find_stars(row, r, first, now);
+      widen(x, r, f, first * n_c, now * n_c);
+      for (size_t j = 0; j < n_star * n_c; j++) {
+        double value = x[row[j / n_c] * n_c + j % n_c];
+        CUBIX_CHECK(value >= low && value <= high, CUBIX_EINPUT,
+                    "%s: /%s holds %.9g%s%s in row %lld (of 0 to %lld); it must be %s. Remove this particle or repair the file",
+                    r->sim->snapshot.file[member], r->sim->field[f].path, value, pure ? "" : " ", pure ? "" : info->unit,
+                    (long long)(member_row + first + row[j / n_c]), (long long)r->sim->n_star[member] - 1, must);
+      }
     }
   }
 done:
   return status;
 }
 
-/* Append the stars of a checked piece to the slab. */
-static void keep_piece(struct reader *r, size_t n)
+/* Append the stars of a piece to the slab, all threads at once: where each block goes is counted first. */
+static int keep_piece(struct reader *r, int member, hsize_t member_row, size_t n)
 {
-  struct cubix_slab *slab = r->slab;
-  const struct cubix_snapshot *s = &r->sim->snapshot;
-  const double *formation = r->piece[CUBIX_FIELD_FORMATION];
-
-  for (size_t i = 0; i < n; i++) {
-    size_t to = r->n_kept;
-    if (is_wind(r, i)) {
-      r->n_wind++;
-      continue;
-    }
-    for (size_t c = 0; c < 3; c++) {
-      double x = r->piece[CUBIX_FIELD_POSITION][3 * i + c];
-      if (s->box > 0.) x -= s->box * round((x - r->sim->reference[c]) / s->box);
-      slab->position[3 * to + c] = x;
-      slab->velocity[3 * to + c] = r->piece[CUBIX_FIELD_VELOCITY][3 * i + c];
-    }
-    slab->mass_formed[to] = r->piece[CUBIX_FIELD_MASS_FORMED][i];
-    slab->mass_now[to] = r->piece[CUBIX_FIELD_MASS_NOW][i];
-    slab->age[to] = formation ? r->age_now - cubix_cosmology_age(s->omega_m, s->omega_l, s->h, formation[i]) : r->piece[CUBIX_FIELD_AGE][i];
-    if (slab->age[to] < 0.) slab->age[to] = 0.;
-    slab->metallicity[to] = fmax(r->piece[CUBIX_FIELD_METALLICITY][i], 0.);
-    if (slab->potential) slab->potential[to] = r->piece[CUBIX_FIELD_POTENTIAL][i];
-    r->n_kept++;
+  const size_t n_block = (n + BLOCK - 1) / BLOCK;
+  size_t at[PIECE / BLOCK + 1] = { r->n_kept };
+  int bad = 0;
+#pragma omp parallel for schedule(static) if (n_block > 1)
+  for (size_t b = 0; b < n_block; b++) {
+    size_t row[BLOCK], now = n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK;
+    at[b + 1] = r->piece[CUBIX_FIELD_FORMATION] ? find_stars(row, r, b * BLOCK, now) : now;
   }
+  for (size_t b = 0; b < n_block; b++) at[b + 1] += at[b];
+#pragma omp parallel for schedule(static) reduction(| : bad) if (n_block > 1)
+  for (size_t b = 0; b < n_block; b++) bad |= convert_block(r, b * BLOCK, n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK, at[b]);
+  if (bad) return complain(r, member, member_row, n);
+  r->n_wind += (int64_t)(n - (at[n_block] - r->n_kept));
+  r->n_kept = at[n_block];
+  return CUBIX_OK;
 }
 
 /* Collective reads pay for data that lie in the file as rows.  Compressed chunks are read independently, for a damaged one fails on one
@@ -122,7 +209,29 @@ static int lies_in_rows(hid_t creation, int n_c)
   return H5Pget_layout(creation) != H5D_CHUNKED || n_c == 1 || (H5Pget_chunk(creation, 2, chunk) == 2 && chunk[1] == (hsize_t)n_c);
 }
 
-/* Rows of one dataset as doubles. */
+/* With room for a whole chunk: pieces that share a compressed one would otherwise each unpack it. */
+static hid_t open_dataset(hid_t file, const char *path)
+{
+  const size_t usual = (size_t)1 << 20, most = (size_t)1 << 28;
+  hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT), creation, type, access;
+  hsize_t chunk[2] = { 0, 1 };
+  if (dataset < 0) return dataset;
+  creation = H5Dget_create_plist(dataset);
+  type = H5Dget_type(dataset);
+  if (H5Pget_layout(creation) == H5D_CHUNKED) H5Pget_chunk(creation, 2, chunk);
+  size_t bytes = (size_t)(chunk[0] * chunk[1]) * H5Tget_size(type);
+  H5Tclose(type);
+  H5Pclose(creation);
+  if (bytes <= usual || bytes > most) return dataset;
+  H5Dclose(dataset);
+  access = H5Pcreate(H5P_DATASET_ACCESS);
+  H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, bytes + usual, H5D_CHUNK_CACHE_W0_DEFAULT);
+  dataset = H5Dopen2(file, path, access);
+  H5Pclose(access);
+  return dataset;
+}
+
+/* Rows of one dataset, as floats where the file has floats, else as doubles. */
 static int read_rows(struct reader *r, int member, enum cubix_field field, hsize_t row, hsize_t n)
 {
   int status = CUBIX_OK, read;
@@ -135,6 +244,7 @@ static int read_rows(struct reader *r, int member, enum cubix_field field, hsize
     H5Tclose(type);
     type = H5Tcopy(H5T_NATIVE_DOUBLE);
   }
+  r->single[field] = H5Tequal(type, H5T_NATIVE_FLOAT) > 0;
   memory = H5Screate_simple(n_dim, n ? count : (hsize_t[]){ 1, n_c }, NULL);
   if (n) {
     H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
@@ -144,7 +254,8 @@ static int read_rows(struct reader *r, int member, enum cubix_field field, hsize
   }
   H5Pset_dxpl_mpio(transfer, r->collective && lies_in_rows(creation, (int)n_c) ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT);
   read = H5Dread(dataset, type, memory, space, transfer, r->piece[field]) >= 0;
-  CUBIX_CHECK(read && H5Tconvert(type, H5T_NATIVE_DOUBLE, (size_t)(n * n_c), r->piece[field], NULL, H5P_DEFAULT) >= 0, CUBIX_EINPUT,
+  if (read && !r->single[field]) read = H5Tconvert(type, H5T_NATIVE_DOUBLE, (size_t)(n * n_c), r->piece[field], NULL, H5P_DEFAULT) >= 0;
+  CUBIX_CHECK(read, CUBIX_EINPUT,
               "%s: /%s cannot be read in rows %llu to %llu; the file is damaged or not all there", r->sim->snapshot.file[member],
               r->sim->field[field].path, (unsigned long long)row, (unsigned long long)(row + n));
 done:
@@ -164,7 +275,7 @@ static int read_pieces(struct reader *r, int member, hsize_t row, hsize_t n, hsi
 
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     if (!r->piece[f]) continue;
-    r->dataset[f] = H5Dopen2(file, r->sim->field[f].path, H5P_DEFAULT);
+    r->dataset[f] = open_dataset(file, r->sim->field[f].path);
     if (r->dataset[f] < 0 && !failed)
       failed = cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__, "%s: /%s cannot be opened; did the file change while it was read?",
                                r->sim->snapshot.file[member], r->sim->field[f].path);
@@ -176,8 +287,7 @@ static int read_pieces(struct reader *r, int member, hsize_t row, hsize_t n, hsi
       int code = r->piece[f] ? read_rows(r, member, f, row + done_before, now) : CUBIX_OK;
       if (!failed) failed = code;
     }
-    if (!failed) failed = check_piece(r, member, row + done_before, (size_t)now);
-    if (!failed) keep_piece(r, (size_t)now);
+    if (!failed) failed = keep_piece(r, member, row + done_before, (size_t)now);
     if (cubix_mpi_rank() == 0 && now) cubix_log_progress("read", (double)(r->n_kept + (size_t)r->n_wind) / (double)r->slab->n);
   }
   CUBIX_TRY(cubix_mpi_agree(failed));
@@ -266,9 +376,17 @@ static int make_room(struct reader *r, size_t n)
   size_t rows = n < (size_t)PIECE ? n + 1 : (size_t)PIECE;
 
   CUBIX_TRY(cubix_slab_init(&r->slab, n));
-  if (r->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) CUBIX_ALLOC(r->slab->potential, n);
+  if (r->sim->field[CUBIX_FIELD_POTENTIAL].path[0])
+    CUBIX_CHECK((r->slab->potential = cubix_reserve(n, sizeof(double))), CUBIX_ENOMEM, "cannot allocate %zu bytes for the potentials", 8 * n);
   for (int f = 0; f < CUBIX_N_FIELD; f++)
-    if (r->sim->field[f].path[0]) CUBIX_ALLOC(r->piece[f], rows * (size_t)cubix_field_table[f].n_c);
+    if (r->sim->field[f].path[0]) CUBIX_CHECK((r->piece[f] = cubix_alloc(rows * (size_t)cubix_field_table[f].n_c, sizeof(double))), CUBIX_ENOMEM,
+                                              "cannot allocate memory for %zu rows of %s", rows, cubix_field_table[f].name);
+  if (r->sim->field[CUBIX_FIELD_FORMATION].path[0]) {
+    const struct cubix_snapshot *s = &r->sim->snapshot;
+    CUBIX_ALLOC(r->ages, 1);
+    cubix_cosmology_tabulate(r->ages, s->omega_m, s->omega_l, s->h, r->sim->a * (1. + 1e-6));
+    r->age_now = cubix_cosmology_age(s->omega_m, s->omega_l, s->h, r->sim->a);
+  }
 done:
   return status;
 }
@@ -290,8 +408,6 @@ int cubix_mpi_slab_read(struct cubix_slab **slab, const struct cubix_params *par
   end = sim->n_total / n_rank * (rank + 1) + sim->n_total % n_rank * (rank + 1) / n_rank;
   r.sim = sim;
   r.collective = strcmp(par->ReadMode, "collective") == 0;
-  if (r.sim->field[CUBIX_FIELD_FORMATION].path[0])
-    r.age_now = cubix_cosmology_age(sim->snapshot.omega_m, sim->snapshot.omega_l, sim->snapshot.h, sim->a);
   CUBIX_TRY(cubix_mpi_agree(make_room(&r, (size_t)(end - begin))));
   CUBIX_TRY(read_members(&r, begin, end));
   r.slab->n = r.n_kept;
@@ -307,6 +423,7 @@ int cubix_mpi_slab_read(struct cubix_slab **slab, const struct cubix_params *par
   r.slab = NULL;
 done:
   for (int f = 0; f < CUBIX_N_FIELD; f++) free(r.piece[f]);
+  free(r.ages);
   cubix_slab_free(r.slab);
   cubix_simfile_free(sim);
   cubix_h5_quiet_end(&quiet);

@@ -4,7 +4,7 @@
  *   t(a)   = 1/H0 int_0^sqrt(a)           2 x^2 / D(x) dx        [Gyr]
  *   D_C(z) = c/H0 int_{1/sqrt(1+z)}^1     2 / D(x)     dx        [Mpc]
  * and 64 Gauss-Legendre points give both to round-off.  The flat age has the closed form of doc/math.md section 1; stars by the
- * million use that one.  A universe without a Big Bang (D^2 < 0 on the way) gives NaN. */
+ * million use a table of either.  A universe without a Big Bang (D^2 < 0 on the way) gives NaN. */
 #include "cosmology.h"
 
 #include <math.h>
@@ -54,6 +54,21 @@ double cubix_cosmology_age(double omega_m, double omega_l, double h, double a)
   if (o.k != 0. || omega_l < 0.) return hubble_time * integral(age_integrand, &o, 0., sqrt(a));
   if (omega_l == 0.) return hubble_time * 2. / 3. * a * sqrt(a);
   return hubble_time * 2. / (3. * sqrt(omega_l)) * asinh(sqrt(omega_l / omega_m) * a * sqrt(a));
+}
+
+void cubix_cosmology_tabulate(struct cubix_age_table *table, double omega_m, double omega_l, double h, double a_last)
+{
+  table->step_per_root = CUBIX_N_AGE_STEP / sqrt(a_last);
+  for (int j = 0; j < CUBIX_N_AGE_NODE; j++) table->node[j] = -cos(CUBIX_PI * (j + 0.5) / CUBIX_N_AGE_NODE);
+  for (int k = 0; k < CUBIX_N_AGE_STEP; k++) {
+    double *d = table->newton[k];
+    for (int j = 0; j < CUBIX_N_AGE_NODE; j++) {
+      double root = (k + 0.5 * (1. + table->node[j])) / table->step_per_root;
+      d[j] = cubix_cosmology_age(omega_m, omega_l, h, root * root);
+    }
+    for (int order = 1; order < CUBIX_N_AGE_NODE; order++)
+      for (int j = CUBIX_N_AGE_NODE - 1; j >= order; j--) d[j] = (d[j] - d[j - 1]) / (table->node[j] - table->node[j - order]);
+  }
 }
 
 double cubix_cosmology_luminosity_distance(double omega_m, double omega_l, double h, double z)

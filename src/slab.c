@@ -7,18 +7,26 @@
 
 #include "error.h"
 
+static int reserve(double **x, size_t n)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK((*x = cubix_reserve(n, sizeof **x)), CUBIX_ENOMEM, "cannot allocate %zu bytes for particles", n * sizeof **x);
+done:
+  return status;
+}
+
 int cubix_slab_init(struct cubix_slab **slab, size_t n)
 {
   int status = CUBIX_OK;
 
   CUBIX_ALLOC(*slab, 1);
   (*slab)->n = n;
-  CUBIX_ALLOC((*slab)->position, 3 * n);
-  CUBIX_ALLOC((*slab)->velocity, 3 * n);
-  CUBIX_ALLOC((*slab)->mass_formed, n);
-  CUBIX_ALLOC((*slab)->mass_now, n);
-  CUBIX_ALLOC((*slab)->age, n);
-  CUBIX_ALLOC((*slab)->metallicity, n);
+  CUBIX_TRY(reserve(&(*slab)->position, 3 * n));
+  CUBIX_TRY(reserve(&(*slab)->velocity, 3 * n));
+  CUBIX_TRY(reserve(&(*slab)->mass_formed, n));
+  CUBIX_TRY(reserve(&(*slab)->mass_now, n));
+  CUBIX_TRY(reserve(&(*slab)->age, n));
+  CUBIX_TRY(reserve(&(*slab)->metallicity, n));
 done:
   if (status) {
     cubix_slab_free(*slab);
@@ -41,13 +49,10 @@ static void keep_rows(double *x, size_t n, int n_c, const unsigned char *keep)
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep)
 {
   size_t n = 0;
-  keep_rows(slab->position, slab->n, 3, keep);
-  keep_rows(slab->velocity, slab->n, 3, keep);
-  keep_rows(slab->mass_formed, slab->n, 1, keep);
-  keep_rows(slab->mass_now, slab->n, 1, keep);
-  keep_rows(slab->age, slab->n, 1, keep);
-  keep_rows(slab->metallicity, slab->n, 1, keep);
-  if (slab->potential) keep_rows(slab->potential, slab->n, 1, keep);
+  double *column[7] = { slab->position, slab->velocity, slab->mass_formed, slab->mass_now, slab->age, slab->metallicity, slab->potential };
+#pragma omp parallel for schedule(dynamic)
+  for (int c = 0; c < 7; c++)
+    if (column[c]) keep_rows(column[c], slab->n, c < 2 ? 3 : 1, keep);
   for (size_t i = 0; i < slab->n; i++) n += keep[i] != 0;
   slab->n = n;
 }

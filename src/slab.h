@@ -34,7 +34,7 @@ struct cubix_slab {
   double *potential;              /* [n] only where Centre potential asks for it, else NULL */
 };
 
-/** Room for n stars.  Local.  @param[out] slab owned by the caller */
+/** Room for n stars, not zeroed.  Local.  @param[out] slab owned by the caller */
 int cubix_slab_init(struct cubix_slab **slab, size_t n);
 /** Keep the stars with keep[i] != 0, in order.  Local. */
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);

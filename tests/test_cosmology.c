@@ -53,6 +53,23 @@ static void closed_forms(void)
   CHECK(isnan(cubix_cosmology_age(.05, 2.5, .7, 1.)));
 }
 
+/* The table against what it is made of, in between and at the ends: flat, curved, without Lambda, with a negative one. */
+static void table(void)
+{
+  static const double universe[4][3] = { { OM, OL, H }, { .2, 0., .7 }, { .3, .8, .7 }, { .3, -.1, .7 } };
+  struct cubix_age_table t;
+  for (int u = 0; u < 4; u++)
+    for (double a_last = 1.; a_last > .05; a_last *= .3) {
+      const double *o = universe[u], last = cubix_cosmology_age(o[0], o[1], o[2], a_last);
+      cubix_cosmology_tabulate(&t, o[0], o[1], o[2], a_last);
+      for (int i = 0; i <= 20000; i++) {
+        double a = a_last * i / 20000;
+        CHECK_CLOSE(cubix_cosmology_look_up(&t, a), cubix_cosmology_age(o[0], o[1], o[2], a), 1e-14 * last);
+      }
+      CHECK(fabs(cubix_cosmology_look_up(&t, -1.)) < 1e-14 * last);
+    }
+}
+
 static void scene(void)
 {
   struct cubix_params *par = NULL;
@@ -92,6 +109,7 @@ int main(void)
 {
   check_values();
   closed_forms();
+  table();
   scene();
   return check_done();
 }
