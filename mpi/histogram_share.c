@@ -39,7 +39,8 @@ static int wire_init(struct wire *wire, size_t n_spaxel, size_t n_block)
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(wire->count, n_spaxel);
-  CUBIX_ALLOC(wire->block, n_block);
+  wire->block = cubix_reserve(n_block, sizeof *wire->block);
+  CUBIX_CHECK(wire->block, CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for the blocks that ranks exchange", n_block, sizeof *wire->block);
 done:
   return status;
 }

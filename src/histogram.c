@@ -320,7 +320,7 @@ int cubix_histogram_init(struct cubix_histogram **out, const struct cubix_nodes 
   int status = CUBIX_OK;
   struct cubix_histogram *h = NULL;
   CUBIX_TRY(create(&h, nodes, exponent, n_spaxel));
-  CUBIX_CHECK((h->block = malloc((n_block + 1) * sizeof *h->block)) && (h->value = malloc((n_value + 1) * sizeof *h->value)), CUBIX_ENOMEM,
+  CUBIX_CHECK((h->block = cubix_reserve(n_block + 1, sizeof *h->block)) && (h->value = cubix_reserve(n_value + 1, sizeof *h->value)), CUBIX_ENOMEM,
               "cannot allocate %zu blocks and %zu values for the histogram: use more ranks", n_block, n_value);
   h->n_value = n_value;
   *out = h;

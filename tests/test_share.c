@@ -23,14 +23,20 @@ static const double reach = 400;
 static int allocations_left = -1; /* until one fails; < 0: none does */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
+void *__real_cubix_reserve(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
+void *__wrap_cubix_reserve(unsigned long n, unsigned long size);
+
+static int fails(void)
 {
   int left;
 #pragma omp atomic capture
   left = allocations_left--;
-  return left == 0 ? NULL : __real_cubix_alloc(n, size);
+  return left == 0;
 }
+
+void *__wrap_cubix_alloc(unsigned long n, unsigned long size) { return fails() ? NULL : __real_cubix_alloc(n, size); }
+void *__wrap_cubix_reserve(unsigned long n, unsigned long size) { return fails() ? NULL : __real_cubix_reserve(n, size); }
 
 /* ---- a galaxy -------------------------------------------------------------------------------------------------------------------- */
 
