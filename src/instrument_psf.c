@@ -74,7 +74,8 @@ int cubix_psf_kernel_build(double *kernel, const struct cubix_instrument *ins, d
   for (int j = 0; j <= radius; j++) {
     for (int i = 0; i <= radius; i++) {
       const double x = i * ins->pixel_x, y = j * ins->pixel_y;
-      if (ins->psf == CUBIX_PSF_MOFFAT) value = moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, a, ins->psf_beta);
+      if (i < j && ins->pixel_x == ins->pixel_y) value = kernel[(radius + i) * side + radius + j];
+      else if (ins->psf == CUBIX_PSF_MOFFAT) value = moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, a, ins->psf_beta);
       else value = gauss_spaxel(x, ins->pixel_x, sigma) * gauss_spaxel(y, ins->pixel_y, sigma);
       for (int q = 0; q < 4; q++) kernel[(radius + (q & 1 ? j : -j)) * side + radius + (q & 2 ? i : -i)] = value;
     }

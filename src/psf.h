@@ -6,7 +6,8 @@
 #include "instrument.h"
 #include "instrument_psf.h"
 
-/** Convolve, crop to the field, zero outside the aperture.  Local (rank 0).  In place; cube->margin is 0 afterwards. */
+/** Convolve the channels that this rank holds (perhaps none), crop to the field, zero outside the aperture.  Local.  In place; cube->margin is 0
+ *  afterwards.  A channel's result does not depend on which others are held. */
 int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube);
 
 #endif

@@ -294,6 +294,37 @@ static void test_threads(void)
   free(cube[1].flux);
 }
 
+/* Whoever holds a channel makes the same bits of it: any cut through the channels, and a rank that holds none. */
+static void test_owners(void)
+{
+  static const int cut[] = { 0, 5, 5, 6, 23, 37, 37 };
+  struct cubix_instrument ins = plain(CUBIX_PSF_MOFFAT, 0.9, -1e-4, 2.5);
+  ins.aperture = CUBIX_CIRCLE;
+  struct cubix_cube whole = empty_cube(&ins), painted = empty_cube(&ins);
+  int wrong = 0, cropped = 1;
+  srand(13);
+  for (size_t i = 0; i < at(&whole, 0, whole.n_y, 0); i++) whole.flux[i] = painted.flux[i] = (cubix_real)(rand() % 100);
+  CHECK(cubix_psf_apply(&ins, &whole) == 0);
+  for (size_t r = 0; r + 1 < sizeof cut / sizeof *cut; r++) {
+    struct cubix_cube part = painted;
+    part.lambda_first = cut[r];
+    part.n_lambda = cut[r + 1] - cut[r];
+    part.flux = part.n_lambda ? calloc((size_t)part.n_x * (size_t)part.n_y * (size_t)part.n_lambda, sizeof *part.flux) : NULL;
+    for (size_t s = 0; part.n_lambda && s < (size_t)part.n_x * (size_t)part.n_y; s++)
+      memcpy(part.flux + s * (size_t)part.n_lambda, painted.flux + s * 37 + cut[r], (size_t)part.n_lambda * sizeof *part.flux);
+    CHECK(cubix_psf_apply(&ins, &part) == 0);
+    cropped &= part.n_x == ins.n_x && part.n_y == ins.n_y && part.margin == 0;
+    for (int s = 0; part.n_lambda && s < ins.n_x * ins.n_y; s++)
+      wrong += memcmp(part.flux + s * part.n_lambda, whole.flux + s * 37 + cut[r], (size_t)part.n_lambda * sizeof *part.flux) != 0;
+    free(part.flux);
+  }
+  CHECK(cropped && wrong == 0);
+  painted.lambda_first = 1;       /* beyond the last channel */
+  CHECK(cubix_psf_apply(&ins, &painted) == CUBIX_EFAIL);
+  free(whole.flux);
+  free(painted.flux);
+}
+
 int main(void)
 {
   CHECK(mkdtemp(folder));
@@ -304,6 +335,7 @@ int main(void)
   test_light();
   test_aperture();
   test_threads();
+  test_owners();
   rmdir(folder);
   return check_done();
 }
