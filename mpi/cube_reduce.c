@@ -1,7 +1,8 @@
-/* cube_reduce.c -- the ranks' cubes, maps and budgets added up on rank 0.
+/* cube_reduce.c -- the ranks' cubes, maps and budgets added up on rank 0, which then holds all channels, the others none.
  *
  * MPI 3 counts are int, and a reduction needs scratch of its own length: the cube goes in pieces of 2^22 values, here and nowhere else. */
 #include <mpi.h>
+#include <stdlib.h>
 
 #include "cubix-mpi.h"
 #include "error.h"
@@ -30,5 +31,11 @@ int cubix_mpi_cube_sum(struct cubix_cube *cube)
   for (int m = 0; m < CUBIX_N_MAP; m++) sum_to_root(cube->map[m], n_field, MPI_DOUBLE, sizeof(double));
   MPI_Allreduce(MPI_IN_PLACE, cube->budget, 3 * CUBIX_N_ACCOUNT, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
   cube->v_max = cubix_mpi_max(cube->v_max);
+  if (cubix_mpi_rank() > 0) {
+    free(cube->flux);
+    cube->flux = NULL;
+    cube->lambda_first = cube->n_lambda;
+    cube->n_lambda = 0;
+  }
   return CUBIX_OK;
 }

@@ -10,6 +10,7 @@
 #include "device.h"
 #include "engine.h"
 #include "frame.h"
+#include "owners.h"
 #include "histogram.h"
 #include "model.h"
 #include "params.h"
@@ -69,6 +70,12 @@ int cubix_mpi_cube_sum(struct cubix_cube *cube);
  *  @param basis NULL with the direct method  @param placement this rank's stars  @param cube the channels that it owns */
 int cubix_mpi_audit(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_engine *engine, const struct cubix_basis *basis,
                     const struct cubix_model *mod, const struct cubix_placement *placement, const struct cubix_cube *cube);
+
+/** Sums and extremes over the ranks, for those parts of libcubix that hold channels of one cube. */
+extern const struct cubix_owners cubix_mpi_owners;
+/** Rank 0 does the work, with blocks of channels that the others make when it asks; they must hold all n_lambda channels in the order of ranks.
+ *  Collective.  @param host of work and make  @return each rank's own status */
+int cubix_mpi_blocks_share(const struct cubix_cube *cube, int n_lambda, cubix_block_work *work, cubix_block_make *make, const void *host);
 
 /** Largest of all ranks.  Collective. */
 double cubix_mpi_max(double x);

@@ -55,11 +55,11 @@ int main(int argc, char **argv)
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube));
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   cubix_mpi_take_cores();
-  CUBIX_STAGE("psf",        root ? cubix_psf_apply(ins, cube) : CUBIX_OK);
-  CUBIX_STAGE("noise",      root ? cubix_noise_init(&noise, par, ins, cube, pow(10, par->FluxUnit)) : CUBIX_OK);
+  CUBIX_STAGE("psf",        cubix_psf_apply(ins, cube));
+  CUBIX_STAGE("noise",      cubix_noise_init(&noise, par, ins, cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
   result.cube = cube;
-  if (root) cubix_report_budget(&result);
-  CUBIX_STAGE("write",      root ? cubix_output_write(&result) : CUBIX_OK);
+  cubix_report_budget(&result, &cubix_mpi_owners);
+  CUBIX_STAGE("write",      cubix_mpi_blocks_share(cube, ins->n_lambda, cubix_output_write, cubix_output_block, &result));
   CUBIX_STAGE("timings",    root ? cubix_output_timings(par, cubix_mpi_stage_print) : CUBIX_OK);
   cubix_mpi_stage_summary();
 done:

@@ -11,8 +11,7 @@
  * n_exp = ceil(t_c/exposure), and with n_exp fixed so the root is the smallest t that has the S/N wanted (it lies in t_c .. n_exp exposure).
  * The k-th smallest of all voxels is found exactly and in little memory: positive doubles are ordered as their bits are, and four histograms of
  * 16 bits, each over the voxels that agree in the bits before, name it.
- *
- * Random numbers are those of Philox (physics/random.h), key (Seed, 0), counter (voxel, draw): nothing depends on order, ranks or threads.       */
+ * Channels may be spread over ranks: counts are added and extremes compared over all of them, and every rank comes to the same time, bit by bit.  */
 #include "noise.h"
 
 #include <math.h>
@@ -21,17 +20,18 @@
 
 #include "constants.h"
 #include "error.h"
-#include "physics/random.h"
 
-static const double poisson_limit = 50.;    /* electrons from which a Gaussian will do */
 static const double longest_time = 1e12;    /* s */
 
 /* The voxels that SignalToNoise speaks of, and what their S/N depends on. */
 struct sample {
   const struct cubix_instrument *ins;
   const struct cubix_cube *cube;
-  size_t n_spaxel, *spaxel;                 /* [n_spaxel] first voxel of each */
-  int k_first, n_k;                         /* channels */
+  const struct cubix_owners *owners;
+  size_t n_spaxel, *spaxel;                 /* [n_spaxel] places in the field */
+  int k_first, n_k;                         /* channels of the band, whoever holds them */
+  int k_from, k_to;                         /* those of them that this rank holds: k_from .. k_to - 1 */
+  uint64_t *count;                          /* [65536] */
   double *rate, *sky_rate;                  /* [n_lambda] electrons/s per unit of flux; electrons/s of the sky */
   double sky_factor, root_width;            /* sqrt(channel's width) */
 };
@@ -58,7 +58,7 @@ static double solve_time(double q, double s, double c, double r)
 static double answer(const struct sample *a, const struct question *ask, size_t spaxel, int k)
 {
   const struct cubix_instrument *ins = a->ins;
-  const double flux = (double)a->cube->flux[spaxel + (size_t)k], s = flux * a->rate[k];
+  const double flux = (double)a->cube->flux[spaxel * (size_t)a->cube->n_lambda + (size_t)(k - a->cube->lambda_first)], s = flux * a->rate[k];
   const double c = s + a->sky_rate[k] * a->sky_factor + ins->n_pixel * ins->dark, r = ins->n_pixel * ins->read_noise * ins->read_noise;
   if (ask->quantity == SNR) {
     const double t = ask->time, variance = fmax(c, 0.) * t + r * real_exposures(ins, t, ask->n_exp);
@@ -79,45 +79,37 @@ static uint64_t bits_of(double x)
 }
 
 /* The answer of the voxel that has `rank` voxels before it. */
-static int select_answer(double *result, const struct sample *a, const struct question *ask, uint64_t rank)
+static double select_answer(const struct sample *a, const struct question *ask, uint64_t rank)
 {
-  int status = CUBIX_OK;
-  uint64_t prefix = 0, mask = 0, *count = NULL;
-  CUBIX_ALLOC(count, 65536);
+  uint64_t prefix = 0, mask = 0, *count = a->count;
+  double result;
   for (int shift = 48; shift >= 0; shift -= 16) {
     uint64_t bucket = 0;
     memset(count, 0, 65536 * sizeof *count);
 #pragma omp parallel for reduction(+ : count[:65536])
     for (size_t i = 0; i < a->n_spaxel; i++) {
-      for (int k = a->k_first; k < a->k_first + a->n_k; k++) {
+      for (int k = a->k_from; k < a->k_to; k++) {
         uint64_t bits = bits_of(answer(a, ask, a->spaxel[i], k));
         if ((bits & mask) == prefix) count[bits >> shift & 0xffff]++;
       }
     }
+    a->owners->add(count, 65536);
     while (rank >= count[bucket]) rank -= count[bucket++];
     prefix |= bucket << shift;
     mask |= (uint64_t)0xffff << shift;
   }
-  memcpy(result, &prefix, sizeof *result);
-done:
-  free(count);
-  return status;
+  memcpy(&result, &prefix, sizeof result);
+  return result;
 }
 
 static uint64_t sample_size(const struct sample *a) { return (uint64_t)a->n_spaxel * (uint64_t)a->n_k; }
 
-static int median_snr(double *snr, const struct sample *a, double t, double n_exp)
+static double median_snr(const struct sample *a, double t, double n_exp)
 {
-  int status = CUBIX_OK;
   const uint64_t n = sample_size(a);
   const struct question ask = { SNR, t, 0., n_exp };
-  double below, above;
-  CUBIX_TRY(select_answer(&above, a, &ask, n / 2));
-  below = above;
-  if (n % 2 == 0) CUBIX_TRY(select_answer(&below, a, &ask, n / 2 - 1));
-  *snr = 0.5 * (below + above);
-done:
-  return status;
+  const double above = select_answer(a, &ask, n / 2), below = n % 2 ? above : select_answer(a, &ask, n / 2 - 1);
+  return 0.5 * (below + above);
 }
 
 /* Mean S/N of the middle two at a time between t_a and t_b, when those that are ready by t_a are the better half. */
@@ -127,25 +119,23 @@ static double middle_snr(const struct sample *a, const struct question *ready, d
   double better = HUGE_VAL, worse = 0.;
 #pragma omp parallel for reduction(min : better) reduction(max : worse)
   for (size_t i = 0; i < a->n_spaxel; i++) {
-    for (int k = a->k_first; k < a->k_first + a->n_k; k++) {
+    for (int k = a->k_from; k < a->k_to; k++) {
       double snr = answer(a, &at, a->spaxel[i], k);
       if (answer(a, ready, a->spaxel[i], k) <= t_a) better = fmin(better, snr);
       else worse = fmax(worse, snr);
     }
   }
+  better = -a->owners->largest(-better);
+  worse = a->owners->largest(worse);
   return 0.5 * (better + worse);
 }
 
 /* The time at which the median S/N is the one wanted; HUGE_VAL: never. */
-static int median_time(double *t, const struct sample *a, double snr, double n_exp)
+static double median_time(const struct sample *a, double snr, double n_exp)
 {
-  int status = CUBIX_OK;
   const uint64_t n = sample_size(a);
   const struct question ready = { TIME, 0., snr, n_exp };
-  double lo, hi;
-  CUBIX_TRY(select_answer(&lo, a, &ready, n % 2 ? n / 2 : n / 2 - 1));
-  hi = lo;
-  if (n % 2 == 0) CUBIX_TRY(select_answer(&hi, a, &ready, n / 2));
+  double lo = select_answer(a, &ready, n % 2 ? n / 2 : n / 2 - 1), hi = n % 2 ? lo : select_answer(a, &ready, n / 2);
   if (hi == HUGE_VAL && lo < HUGE_VAL) {   /* the better half alone must do it */
     const double t_a = lo;
     for (hi = 2. * lo; hi < 2. * longest_time && middle_snr(a, &ready, t_a, hi) < snr; ) hi *= 2.;
@@ -158,9 +148,7 @@ static int median_time(double *t, const struct sample *a, double snr, double n_e
       else hi = middle;
     }
   }
-  *t = hi;
-done:
-  return status;
+  return hi;
 }
 
 /* Spaxels of the aperture, about the galaxy's centre (which Pointing and Roll put somewhere on the detector); the nearest one always. */
@@ -177,11 +165,11 @@ static int choose_spaxels(struct sample *a, double radius)
     for (int ix = 0; ix < ins->n_x; ix++) {
       const double dx = (0.5 * ins->n_x - ix - 0.5) * ins->pixel_x - x, dy = (iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y - y;
       const double r = sqrt(dx * dx + dy * dy);
-      const size_t first = ((size_t)iy * (size_t)ins->n_x + (size_t)ix) * (size_t)ins->n_lambda;
+      const size_t place = (size_t)iy * (size_t)ins->n_x + (size_t)ix;
       if (!cubix_instrument_inside(ins, ix, iy)) continue;
-      if (r < nearest) at = first;
+      if (r < nearest) at = place;
       nearest = fmin(nearest, r);
-      if (r <= radius) a->spaxel[a->n_spaxel++] = first;
+      if (r <= radius) a->spaxel[a->n_spaxel++] = place;
     }
   }
   if (!a->n_spaxel) a->spaxel[a->n_spaxel++] = at;
@@ -197,6 +185,9 @@ static void choose_channels(struct sample *a, double from, double to)
     if ((from > 0. && lambda < from - slack) || (to > 0. && lambda > to + slack)) continue;
     if (!a->n_k++) a->k_first = k;
   }
+  const int held_to = a->cube->lambda_first + a->cube->n_lambda, band_to = a->k_first + a->n_k;
+  a->k_from = a->k_first > a->cube->lambda_first ? a->k_first : a->cube->lambda_first;
+  a->k_to = band_to < held_to ? band_to : held_to;
 }
 
 static int solve(struct cubix_noise *noise, const struct sample *a, const struct cubix_params *par)
@@ -206,24 +197,48 @@ static int solve(struct cubix_noise *noise, const struct sample *a, const struct
   CUBIX_CHECK(a->n_k > 0, CUBIX_EUSAGE, "SnrLambdaMin = %g (%s) .. SnrLambdaMax = %g (%s) holds no channel of the cube: %g .. %g AA",
               par->SnrLambdaMin, cubix_params_origin(par, "SnrLambdaMin"), par->SnrLambdaMax, cubix_params_origin(par, "SnrLambdaMax"),
               a->ins->lambda_min, cubix_instrument_lambda(a->ins, a->ins->n_lambda - 1));
-  CUBIX_TRY(median_time(&t, a, par->SignalToNoise, 0.));
+  t = median_time(a, par->SignalToNoise, 0.);
   CUBIX_CHECK(t <= longest_time, CUBIX_EUSAGE,
               "SignalToNoise = %g (%s) cannot be had: about half of the %zu spaxels x %d channels within SnrAperture = %g arcsec (%s) of the galaxy's "
               "centre hold no light, or too little; make SnrAperture smaller, or SignalToNoise", par->SignalToNoise,
               cubix_params_origin(par, "SignalToNoise"), a->n_spaxel, a->n_k, par->SnrAperture, cubix_params_origin(par, "SnrAperture"));
   n_exp = fmax(1., ceil(t / a->ins->exposure * (1. - 1e-12)));
-  CUBIX_TRY(median_time(&t, a, par->SignalToNoise, n_exp));
-  noise->exposure_time = t;
+  noise->exposure_time = median_time(a, par->SignalToNoise, n_exp);
+done:
+  return status;
+}
+
+/* Rates of all channels, the spaxels and the channels of the sample. */
+static int sample_init(struct sample *a, const struct cubix_params *par, double flux_unit)
+{
+  int status = CUBIX_OK;
+  const struct cubix_instrument *ins = a->ins;
+  const struct cubix_cube *cube = a->cube;
+  CUBIX_CHECK(cube->n_x == ins->n_x && cube->n_y == ins->n_y && !cube->margin && cube->lambda_first >= 0
+              && cube->lambda_first + cube->n_lambda <= ins->n_lambda, CUBIX_EFAIL, "noise needs the cube as the instrument sees it, without margin");
+  a->root_width = sqrt(ins->lambda_step);
+  a->sky_factor = ins->n_sky > 0. ? 1. + 1. / ins->n_sky : 1.;
+  CUBIX_ALLOC(a->count, 65536);
+  CUBIX_ALLOC(a->rate, ins->n_lambda);
+  CUBIX_ALLOC(a->sky_rate, ins->n_lambda);
+  for (int k = 0; k < ins->n_lambda; k++) {
+    const double lambda = cubix_instrument_lambda(ins, k);
+    const double rate = ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * ins->lambda_step * lambda / CUBIX_HC_ERG_AA;
+    a->rate[k] = rate * flux_unit;
+    a->sky_rate[k] = rate * cubix_curve_at(&ins->sky, lambda) * ins->pixel_x * ins->pixel_y;
+  }
+  CUBIX_TRY(choose_spaxels(a, par->SnrAperture));
+  choose_channels(a, par->SnrLambdaMin, par->SnrLambdaMax);
 done:
   return status;
 }
 
 int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_cube *cube,
-                     double flux_unit)
+                     double flux_unit, const struct cubix_owners *owners)
 {
   int status = CUBIX_OK;
   double n_exp;
-  struct sample a = { .ins = ins, .cube = cube, .root_width = sqrt(ins->lambda_step) };
+  struct sample a = { .ins = ins, .cube = cube, .owners = owners };
 
   memset(noise, 0, sizeof *noise);
   noise->kind = ins->noise;
@@ -231,27 +246,17 @@ int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, 
   noise->seed = (unsigned)par->Seed;
   if (noise->kind == CUBIX_NOISE_NONE) goto done;
 
-  CUBIX_CHECK(cube->n_x == ins->n_x && cube->n_y == ins->n_y && !cube->margin && cube->n_lambda == ins->n_lambda, CUBIX_EFAIL,
-              "noise needs the cube as the instrument sees it, without margin");
-  a.sky_factor = ins->n_sky > 0. ? 1. + 1. / ins->n_sky : 1.;
-  CUBIX_ALLOC(a.rate, ins->n_lambda);
-  CUBIX_ALLOC(a.sky_rate, ins->n_lambda);
-  for (int k = 0; k < ins->n_lambda; k++) {
-    const double lambda = cubix_instrument_lambda(ins, k);
-    const double rate = ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * ins->lambda_step * lambda / CUBIX_HC_ERG_AA;
-    a.rate[k] = rate * flux_unit;
-    a.sky_rate[k] = rate * cubix_curve_at(&ins->sky, lambda) * ins->pixel_x * ins->pixel_y;
-  }
-  CUBIX_TRY(choose_spaxels(&a, par->SnrAperture));
-  choose_channels(&a, par->SnrLambdaMin, par->SnrLambdaMax);
-
+  status = sample_init(&a, par, flux_unit);
+  const int failed = owners->largest(status ? 1. : 0.) > 0.;  /* from here on all ranks or none */
+  if (status) goto done;
+  CUBIX_CHECK(!failed, CUBIX_EFAIL, "another rank could not prepare the noise");
   noise->exposure_time = par->ExposureTime;
   if (noise->kind == CUBIX_NOISE_SNR) CUBIX_TRY(solve(noise, &a, par));
   n_exp = fmax(1., ceil(noise->exposure_time / ins->exposure * (1. - 1e-12)));
   CUBIX_CHECK(n_exp <= 2147483647., CUBIX_EUSAGE, "an exposure time of %g s is %g exposures of %g s (%s); at most 2147483647",
               noise->exposure_time, n_exp, ins->exposure, ins->file);
   noise->n_exposure = (int)n_exp;
-  if (a.n_k) CUBIX_TRY(median_snr(&noise->achieved_snr, &a, noise->exposure_time, n_exp));
+  if (a.n_k) noise->achieved_snr = median_snr(&a, noise->exposure_time, n_exp);
 
   noise->sky_factor = a.sky_factor;
   noise->detector = ins->n_pixel * (ins->dark * noise->exposure_time + n_exp * ins->read_noise * ins->read_noise);
@@ -266,57 +271,8 @@ done:
   free(a.rate);
   free(a.sky_rate);
   free(a.spaxel);
+  free(a.count);
   return status;
-}
-
-/* Electrons of the galaxy; a FITS kernel with negative values may make negative flux, which has no photons. */
-static double signal_of(const struct cubix_noise *noise, int k, double flux) { return flux > 0. ? flux * noise->electrons[k] : 0.; }
-
-double cubix_noise_variance(const struct cubix_noise *noise, int k, double flux)
-{
-  if (noise->kind == CUBIX_NOISE_NONE) return 0.;
-  const double e = noise->electrons[k];
-  return (signal_of(noise, k, flux) + noise->sky[k] * noise->sky_factor + noise->detector) / (e * e);
-}
-
-/* The smallest n with P(N <= n) >= u. */
-static double poisson(double mean, double u)
-{
-  double p = exp(-mean), sum = p;
-  int n = 0;
-  while (sum < u && n < 500) {
-    n++;
-    p *= mean / n;
-    sum += p;
-  }
-  return n;
-}
-
-static void uniforms(double u[2], const struct cubix_noise *noise, uint64_t voxel, uint32_t draw)
-{
-  const uint32_t key[2] = { noise->seed, 0 }, counter[4] = { (uint32_t)voxel, (uint32_t)(voxel >> 32), draw, 0 };
-  uint32_t word[4];
-  cubix_philox(word, counter, key);
-  u[0] = cubix_uniform(word[0], word[1]);
-  u[1] = cubix_uniform(word[2], word[3]);
-}
-
-double cubix_noise_draw(const struct cubix_noise *noise, int k, double flux, uint64_t voxel)
-{
-  if (noise->kind == CUBIX_NOISE_NONE) return 0.;
-  const double photons = signal_of(noise, k, flux) + noise->sky[k], rest = noise->sky[k] * (noise->sky_factor - 1.) + noise->detector;
-  double u[2], g[2], electrons;
-  uniforms(u, noise, voxel, 0);
-  if (photons < poisson_limit) {
-    electrons = poisson(photons, u[0]) - photons;
-    uniforms(u, noise, voxel, 1);
-    cubix_gauss_pair(g, u[0], u[1]);
-    electrons += g[0] * sqrt(rest);
-  } else {
-    cubix_gauss_pair(g, u[0], u[1]);
-    electrons = g[0] * sqrt(photons + rest);
-  }
-  return electrons / noise->electrons[k];
 }
 
 void cubix_noise_free(struct cubix_noise *noise)

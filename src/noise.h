@@ -7,6 +7,7 @@
 
 #include "cube.h"
 #include "instrument.h"
+#include "owners.h"
 #include "params.h"
 
 struct cubix_noise {
@@ -22,12 +23,17 @@ struct cubix_noise {
   double detector;                /* electrons^2 per voxel: dark current and read noise */
 };
 
-/** Set up the noise; Noise snr solves for the exposure time.  Local (rank 0), after the PSF.  flux_unit: 10^FluxUnit [erg/s/cm2/AA].
+/** Set up the noise; Noise snr solves for the exposure time.  All ranks, after the PSF, each with the channels that it holds, perhaps none
+ *  (collective as far as `owners` is); every rank gets the same.  flux_unit: 10^FluxUnit [erg/s/cm2/AA].
  *  Errors: CUBIX_EUSAGE when no light falls into the aperture and band, or the S/N cannot be had. */
-int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_cube *cube, double flux_unit);
-/** Variance of a voxel whose noise-free flux is `flux` [unit of the cube]; variance in that unit squared.  Local. */
+int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_cube *cube, double flux_unit,
+                     const struct cubix_owners *owners);
+/** Variance of n voxels of channel k whose noise-free flux is `flux` [unit of the cube]; in that unit squared.  Local.  @param[out] variance [n] */
+void cubix_noise_variances(const struct cubix_noise *noise, int k, size_t n, const double *flux, double *variance);
 double cubix_noise_variance(const struct cubix_noise *noise, int k, double flux);
-/** What the detector recorded minus `flux`.  Local.  voxel: (k n_y + j) n_x + i */
+/** What the detector recorded minus `flux`, for n voxels of channel k, one after the other.  Local.
+ *  @param voxel the first: (k n_y + j) n_x + i  @param[out] draw [n] */
+void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const double *flux, uint64_t voxel, double *draw);
 double cubix_noise_draw(const struct cubix_noise *noise, int k, double flux, uint64_t voxel);
 void cubix_noise_free(struct cubix_noise *noise);
 

@@ -27,7 +27,7 @@ static const char *const beside_ending[N_BESIDE] = { "-usedvalues", "-timings.tx
 
 struct kind {
   const char *suffix;
-  int (*write)(const struct cubix_result *, const char *path, const char *shown);
+  int (*write)(const struct cubix_result *, struct cubix_blocks *, const char *path, const char *shown);
 };
 
 static const struct kind kinds[] = {
@@ -197,12 +197,12 @@ done:
   return status;
 }
 
-static int result_check(const struct cubix_result *result, const struct target *target, int n)
+static int result_check(const struct cubix_result *result, const struct cubix_blocks *blocks, const struct target *target, int n)
 {
   int status = CUBIX_OK;
   const struct cubix_snapshot *snap = &result->slab->snapshot;
   const struct cubix_cube *cube = result->cube;
-  CUBIX_CHECK(!cube->margin && cube->n_x == result->ins->n_x && cube->n_y == result->ins->n_y && cube->n_lambda == result->ins->n_lambda,
+  CUBIX_CHECK(!cube->margin && cube->n_x == result->ins->n_x && cube->n_y == result->ins->n_y && (blocks || cube->n_lambda == result->ins->n_lambda),
               CUBIX_EFAIL, "the cube has %d x %d spaxels with a margin of %d, the instrument %d x %d: the PSF has not been applied",
               cube->n_x, cube->n_y, cube->margin, result->ins->n_x, result->ins->n_y);
   for (int i = 0; i < n + N_BESIDE; i++) {
@@ -222,17 +222,18 @@ done:
   return status;
 }
 
-int cubix_output_write(const struct cubix_result *result)
+int cubix_output_write(const void *host, struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK, n = 0;
+  const struct cubix_result *result = host;
   struct target target[MAX_OUTPUT + N_BESIDE] = { 0 };
   CUBIX_TRY(targets_init(target, &n, result->par));
-  CUBIX_TRY(result_check(result, target, n));
+  CUBIX_TRY(result_check(result, blocks, target, n));
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
     strcpy(temporary[i], t->temporary);
     n_temporary = i + 1;
-    if (t->kind) CUBIX_TRY(t->kind->write(result, t->temporary, t->path));
+    if (t->kind) CUBIX_TRY(t->kind->write(result, blocks, t->temporary, t->path));
     else CUBIX_TRY(text_write(t, result->par, NULL));
     CUBIX_CHECK(!path_sync(t->temporary), CUBIX_EOUTPUT, "cannot write %s: %s", t->path, strerror(errno));
   }

@@ -9,6 +9,7 @@
 #include "instrument.h"
 #include "model.h"
 #include "noise.h"
+#include "owners.h"
 #include "params.h"
 #include "scene.h"
 #include "slab.h"
@@ -30,8 +31,12 @@ struct cubix_result {
 /** Check before the work that every OutputFile has a known suffix, and that it and the texts beside the first one, STEM-usedvalues and
  *  STEM-timings.txt, may be replaced and can be created.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
 int cubix_output_check(const struct cubix_params *par);
-/** Write all OutputFiles, STEM-usedvalues beside the first, each under a temporary name and renamed when complete.  Local (rank 0). */
-int cubix_output_write(const struct cubix_result *result);
+/** Write all OutputFiles, STEM-usedvalues beside the first, each under a temporary name and renamed when complete.  Rank 0, while the others make
+ *  the blocks that it asks for.  @param host the struct cubix_result  @param blocks of channels that other ranks hold; NULL: this one holds all */
+int cubix_output_write(const void *host, struct cubix_blocks *blocks);
+/** Channels k0 .. k0 + n_k - 1 of a plane as the file wants them, from those held here.  Local, in threads.  @param host the struct cubix_result
+ *  @param[out] block [n_k][n_y][n_x] of cubix_real.  Errors: CUBIX_EFAIL for a value that is not finite. */
+int cubix_output_block(const void *host, int what, int k0, int n_k, void *block, size_t n_byte);
 /** Write STEM-timings.txt beside the first OutputFile, under a temporary name and renamed; `print` fills it.  Local (rank 0). */
 int cubix_output_timings(const struct cubix_params *par, void (*print)(FILE *));
 /** Remove temporary files of an unfinished write; async-signal-safe. */

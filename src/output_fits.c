@@ -1,4 +1,7 @@
-/* output_fits.c -- a result as a FITS file, by CFITSIO.
+/* output_fits.c -- a result as a FITS file: headers and tables by CFITSIO, voxels by cubix_planes_write.
+ *
+ * CFITSIO writes the file into memory with cubes of one voxel; then its HDUs are laid into the real file with room for the voxels between them, and
+ * the cubes' headers get their true sides.  So voxels are made and written by all threads at once, in any order.
  *
  * HDUs: PRIMARY (provenance, no data), DATA, STAT, DQ, LSF (table), the truth maps, NOISEFREE on request, PARAMETERS (table).  The order is
  * part of the format: readers of the GIST family take the second and third HDU as flux and variance by position; MPDAF and others look for
@@ -9,11 +12,15 @@
  * Roll makes smaller by its cosine.
  * The pixels are float32 (float64 in a build with 64-bit cubix_real) without BSCALE.  Sizes are LONGLONG throughout: a MUSE cube has more
  * bytes than 2^32.  Texts are reduced to the printable ASCII that the standard allows; long ones go on in CONTINUE cards.              */
+#define _POSIX_C_SOURCE 200809L
 #include <errno.h>
+#include <fcntl.h>
 #include <fitsio.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "maps.h"
@@ -21,7 +28,6 @@
 #include "provenance.h"
 
 #define REAL_IMAGE (sizeof(cubix_real) == 8 ? DOUBLE_IMG : FLOAT_IMG)
-#define REAL_TYPE  (sizeof(cubix_real) == 8 ? TDOUBLE : TFLOAT)
 
 /* One CFITSIO call; its reason and the system's go into the message. */
 #define TRY_FITS(call) \
@@ -35,7 +41,8 @@
     } \
   } while (0)
 
-struct sink { fitsfile *fits; const char *shown; int type; LONGLONG n_xy; };
+/* The HDU that comes now holds this plane, of which the file in memory has one voxel. */
+struct plan { int n; int hdu[CUBIX_N_PLANE]; struct cubix_plane_place place[CUBIX_N_PLANE]; };
 
 static int fits_failed(const char *shown, int code, int system, const char *func, int line)
 {
@@ -44,6 +51,15 @@ static int fits_failed(const char *shown, int code, int system, const char *func
   fits_clear_errmsg();
   return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s%s%s%s; is there room on the disk?", shown, reason,
                          system ? " (" : "", system ? strerror(system) : "", system ? ")" : "");
+}
+
+/* FITS numbers begin with their most significant byte. */
+static int is_little_endian(void)
+{
+  const uint16_t one = 1;
+  unsigned char first;
+  memcpy(&first, &one, 1);
+  return first;
 }
 
 /* The standard allows printable ASCII only. */
@@ -94,7 +110,7 @@ static int image_begin(fitsfile *fits, const char *shown, const struct cubix_res
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = result->ins;
-  LONGLONG side[3] = { ins->n_x, ins->n_y, ins->n_lambda };
+  LONGLONG side[3] = { n_axis == 3 ? 1 : ins->n_x, n_axis == 3 ? 1 : ins->n_y, 1 };       /* of a cube the file in memory holds one voxel */
   struct cubix_facts *wcs = NULL;
   TRY_FITS(fits_create_imgll(fits, bitpix, n_axis, side, &fits_status));
   CUBIX_TRY(text_write(fits, shown, "EXTNAME", name, description));
@@ -107,16 +123,6 @@ done:
 }
 
 /* ---- the planes --------------------------------------------------------------------------------------------------------- */
-static int block_put(void *file, int k0, int n_k, const void *block)
-{
-  int status = CUBIX_OK;
-  struct sink *sink = file;
-  const char *shown = sink->shown;
-  TRY_FITS(fits_write_img(sink->fits, sink->type, k0 * sink->n_xy + 1, n_k * sink->n_xy, (void *)(size_t)block, &fits_status));
-done:
-  return status;
-}
-
 /* How ESO's data interface control document ties flux, variance and quality together. */
 static int class_write(fitsfile *fits, const char *shown, enum cubix_plane plane)
 {
@@ -140,10 +146,9 @@ done:
   return status;
 }
 
-static int plane_write(fitsfile *fits, const char *shown, const struct cubix_result *result, enum cubix_plane plane)
+static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, enum cubix_plane plane, struct plan *plan)
 {
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ, zero = result->noise->kind == CUBIX_NOISE_NONE;
-  struct sink sink = { fits, shown, is_dq ? TINT : REAL_TYPE, (LONGLONG)result->ins->n_x * result->ins->n_y };
   char unit[80];
   cubix_plane_unit(unit, plane, result);
   CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, cubix_plane_name(plane), unit, cubix_plane_description(plane)));
@@ -152,7 +157,8 @@ static int plane_write(fitsfile *fits, const char *shown, const struct cubix_res
     TRY_FITS(fits_write_key(fits, TLOGICAL, "STATZERO", &zero, "T: Noise none, the variance is 0 throughout", &fits_status));
   for (int i = 0; is_dq && i < 4; i++)
     CUBIX_TRY(text_write(fits, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning, ""));
-  CUBIX_TRY(cubix_plane_stream(result, plane, block_put, &sink));
+  plan->place[plan->n] = (struct cubix_plane_place){ plane, 0, is_little_endian() };
+  fits_get_hdu_num(fits, &plan->hdu[plan->n++]);
 done:
   return status;
 }
@@ -231,31 +237,103 @@ done:
   return status;
 }
 
-int cubix_fits_write(const struct cubix_result *result, const char *path, const char *shown)
+/* ---- from memory to the file ------------------------------------------------------------------------------------------------ */
+enum { CARD = 80, FITS_BLOCK = 2880 };
+
+/* The whole file in CFITSIO's memory, but for the planes' voxels. */
+static int draft_write(fitsfile *fits, const char *shown, const struct cubix_result *result, struct plan *plan)
 {
   int status = CUBIX_OK;
-  fitsfile *fits = NULL, *closing;
   struct cubix_facts *facts = NULL;
   CUBIX_TRY(cubix_provenance_init(&facts, result));
-  TRY_FITS(fits_create_diskfile(&fits, path, &fits_status));
   TRY_FITS(fits_create_imgll(fits, BYTE_IMG, 0, NULL, &fits_status));
   CUBIX_TRY(facts_write(fits, shown, facts));
-  CUBIX_TRY(plane_write(fits, shown, result, CUBIX_PLANE_DATA));
-  CUBIX_TRY(plane_write(fits, shown, result, CUBIX_PLANE_STAT));
-  CUBIX_TRY(plane_write(fits, shown, result, CUBIX_PLANE_DQ));
+  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_DATA, plan));
+  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_STAT, plan));
+  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_DQ, plan));
   CUBIX_TRY(lsf_write(fits, shown, result));
   if (result->par->TruthMaps) CUBIX_TRY(maps_write(fits, shown, result));
-  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_write(fits, shown, result, CUBIX_PLANE_NOISEFREE));
+  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_NOISEFREE, plan));
   CUBIX_TRY(parameters_write(fits, shown, result->par));
+done:
+  cubix_facts_free(facts);
+  return status;
+}
+
+/* Give the header of a cube its true sides. */
+static void header_resize(char *header, size_t size, const struct cubix_instrument *ins)
+{
+  const int side[3] = { ins->n_x, ins->n_y, ins->n_lambda };
+  for (char *card = header; card < header + size; card += CARD) {
+    char text[32];
+    if (strncmp(card, "NAXIS", 5) || card[5] < '1' || card[5] > '3' || card[6] != ' ') continue;
+    snprintf(text, sizeof text, "%20d", side[card[5] - '1']);
+    memcpy(card + 10, text, 20);
+  }
+}
+
+/* Lay the HDUs one after another: headers and small data from memory, room for the planes.  @param head [n + 1] where the HDUs begin in memory
+ * @param data [n] where their data do  @param[out] end of the file */
+static int hdus_write(int file, const char *shown, const struct cubix_result *result, struct plan *plan, char *draft, int n, const LONGLONG *head, const LONGLONG *data,
+                      int64_t *end)
+{
+  int status = CUBIX_OK;
+  const int64_t voxels = (int64_t)result->ins->n_x * result->ins->n_y * result->ins->n_lambda;
+  *end = 0;
+  for (int h = 0; h < n; h++) {
+    int p = 0;
+    while (p < plan->n && plan->hdu[p] != h + 1) p++;
+    size_t size = (size_t)((p < plan->n ? data[h] : head[h + 1]) - head[h]);
+    if (p < plan->n) header_resize(draft + head[h], size, result->ins);
+    CUBIX_TRY(cubix_file_write(file, shown, draft + head[h], size, *end));
+    *end += (int64_t)size;
+    if (p == plan->n) continue;
+    plan->place[p].offset = *end;
+    *end += (voxels * (plan->place[p].plane == CUBIX_PLANE_DQ ? 4 : (int64_t)sizeof(cubix_real)) + FITS_BLOCK - 1) / FITS_BLOCK * FITS_BLOCK;
+  }
+done:
+  return status;
+}
+
+int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const char *path, const char *shown)
+{
+  int status = CUBIX_OK, n = 0, file = -1, closed;
+  fitsfile *fits = NULL, *closing;
+  void *draft = NULL;
+  size_t size = FITS_BLOCK;
+  struct plan plan = { 0 };
+  LONGLONG *head = NULL, *data = NULL;
+  int64_t end;
+  CUBIX_CHECK((draft = malloc(size)), CUBIX_ENOMEM, "cannot allocate %zu bytes for a header", size);
+  TRY_FITS(fits_create_memfile(&fits, &draft, &size, 100 * FITS_BLOCK, realloc, &fits_status));
+  CUBIX_TRY(draft_write(fits, shown, result, &plan));
+  TRY_FITS(fits_get_num_hdus(fits, &n, &fits_status));
+  CUBIX_ALLOC(head, n + 1);
+  CUBIX_ALLOC(data, n);
+  for (int h = 0; h < n; h++) {
+    TRY_FITS(fits_movabs_hdu(fits, h + 1, NULL, &fits_status));
+    TRY_FITS(fits_get_hduaddrll(fits, &head[h], &data[h], &head[h + 1], &fits_status));
+  }
   closing = fits;
   fits = NULL;                    /* released by fits_close_file even where that fails */
   TRY_FITS(fits_close_file(closing, &fits_status));
+  file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
+  CUBIX_TRY(hdus_write(file, shown, result, &plan, draft, n, head, data, &end));
+  CUBIX_CHECK(!ftruncate(file, (off_t)end), CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?", shown, strerror(errno));
+  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file, shown));
+  closed = close(file);
+  file = -1;
+  CUBIX_CHECK(!closed, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
 done:
   if (fits) {
     int fits_status = 0;
     fits_close_file(fits, &fits_status);
     fits_clear_errmsg();
   }
-  cubix_facts_free(facts);
+  if (file >= 0) close(file);
+  free(head);
+  free(data);
+  free(draft);
   return status;
 }

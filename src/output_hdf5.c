@@ -1,4 +1,6 @@
-/* output_hdf5.c -- a result as an HDF5 file (serial HDF5: rank 0 alone holds the cube).
+/* output_hdf5.c -- a result as an HDF5 file (serial HDF5: rank 0 alone writes).
+ *
+ * HDF5 makes the file with room for the planes and tells where that is; cubix_planes_write lays the voxels there, from all threads and in any order.
  *
  * The same arrays under the same names as in FITS: /DATA, /STAT, /DQ [n_lambda][n_y][n_x], the maps [n_y][n_x], /NOISEFREE on request, and the
  * group /LSF with a dataset per column.  Every dataset has the attributes `unit` and `description`, images also `axes` ("lambda y x", the last
@@ -6,10 +8,14 @@
  * /Parameters holds a text dataset per parameter, its value as in a parameter file, with `unit` and `origin`; /Provenance a scalar per fact,
  * with `unit` and `description`.
  * Datasets are contiguous, neither chunked nor compressed: a plane can be read or memory-mapped at the speed of the disk.              */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <fcntl.h>
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "h5read.h"
@@ -29,7 +35,7 @@
     } \
   } while (0)
 
-struct place { hid_t dataset, type; const char *shown; const struct cubix_h5sink *h5; hsize_t n_y, n_x; };
+struct plan { int n; struct cubix_plane_place place[CUBIX_N_PLANE]; };
 
 static int disk_failed(const char *shown, int system, const char *func, int line)
 {
@@ -88,13 +94,15 @@ static int scalar_write(hid_t group, const char *shown, const char *name, hid_t 
                         const char *note, const char *text)
 {
   int status = CUBIX_OK;
-  hid_t space = H5Screate(H5S_SCALAR), dataset = -1;
-  TRY_H5(dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  hid_t space = H5Screate(H5S_SCALAR), creation = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
+  TRY_H5(H5Pset_obj_track_times(creation, 0));
+  TRY_H5(dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
   TRY_H5(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
   CUBIX_TRY(text_attribute(dataset, shown, "unit", unit));
   CUBIX_TRY(text_attribute(dataset, shown, note, text));
 done:
   if (dataset >= 0) H5Dclose(dataset);
+  H5Pclose(creation);
   H5Sclose(space);
   return status;
 }
@@ -107,8 +115,12 @@ static int array_begin(hid_t *out, hid_t file, const char *shown, const struct c
   int status = CUBIX_OK;
   hsize_t side[3] = { (hsize_t)result->ins->n_lambda, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
   hid_t space = n_axis == 1 ? H5Screate_simple(1, side, NULL) : H5Screate_simple(n_axis, side + 3 - n_axis, NULL);
+  hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
   struct cubix_facts *wcs = NULL;
-  TRY_H5(*out = H5Dcreate2(file, name, type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  TRY_H5(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY));   /* it has a place in the file from now on */
+  TRY_H5(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER));
+  TRY_H5(H5Pset_obj_track_times(creation, 0));                 /* DATE tells it once; the same run gives the same bytes */
+  TRY_H5(*out = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
   CUBIX_TRY(text_attribute(*out, shown, "unit", unit));
   CUBIX_TRY(text_attribute(*out, shown, "description", description));
   CUBIX_TRY(text_attribute(*out, shown, "axes", n_axis == 3 ? "lambda y x" : n_axis == 2 ? "y x" : "lambda"));
@@ -123,40 +135,29 @@ static int array_begin(hid_t *out, hid_t file, const char *shown, const struct c
   }
 done:
   cubix_facts_free(wcs);
+  H5Pclose(creation);
   H5Sclose(space);
   return status;
 }
 
-static int block_put(void *file, int k0, int n_k, const void *block)
-{
-  int status = CUBIX_OK;
-  struct place *place = file;
-  const char *shown = place->shown;
-  hsize_t start[3] = { (hsize_t)k0, 0, 0 }, count[3] = { (hsize_t)n_k, place->n_y, place->n_x };
-  hid_t space = H5Dget_space(place->dataset), memory = H5Screate_simple(3, count, NULL);
-  TRY_H5(H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL));
-  TRY_H5(H5Dwrite(place->dataset, place->type, memory, space, H5P_DEFAULT, block));
-  if (place->h5->error) status = disk_failed(shown, place->h5->error, __func__, __LINE__);
-done:
-  H5Sclose(memory);
-  H5Sclose(space);
-  return status;
-}
-
-static int plane_write(hid_t file, const char *shown, const struct cubix_result *result, const struct cubix_h5sink *h5, enum cubix_plane plane)
+/* Make room for a plane; where it is, its voxels will be written when HDF5 has closed the file. */
+static int plane_begin(hid_t file, const char *shown, const struct cubix_result *result, enum cubix_plane plane, struct plan *plan)
 {
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
-  struct place place = { -1, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, shown, h5, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
   int64_t zero = result->noise->kind == CUBIX_NOISE_NONE;
+  hid_t dataset = -1;
+  haddr_t address;
   char unit[80];
   cubix_plane_unit(unit, plane, result);
-  CUBIX_TRY(array_begin(&place.dataset, file, shown, result, place.type, 3, cubix_plane_name(plane), is_dq ? "1" : unit, cubix_plane_description(plane)));
-  if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(place.dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, cubix_plane_name(plane), is_dq ? "1" : unit, cubix_plane_description(plane)));
+  if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
   for (int i = 0; is_dq && i < 4; i++)
-    CUBIX_TRY(text_attribute(place.dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
-  CUBIX_TRY(cubix_plane_stream(result, plane, block_put, &place));
+    CUBIX_TRY(text_attribute(dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
+  address = H5Dget_offset(dataset);
+  CUBIX_CHECK(address != HADDR_UNDEF, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown, cubix_plane_name(plane));
+  plan->place[plan->n++] = (struct cubix_plane_place){ plane, (int64_t)address, 0 };
 done:
-  if (place.dataset >= 0) H5Dclose(place.dataset);
+  if (dataset >= 0) H5Dclose(dataset);
   return status;
 }
 
@@ -245,7 +246,8 @@ done:
   return status;
 }
 
-int cubix_hdf5_write(const struct cubix_result *result, const char *path, const char *shown)
+/* All but the planes' voxels. */
+static int draft_write(const struct cubix_result *result, const char *path, const char *shown, struct plan *plan)
 {
   int status = CUBIX_OK;
   struct cubix_h5_quiet quiet;
@@ -257,16 +259,32 @@ int cubix_hdf5_write(const struct cubix_result *result, const char *path, const 
   CUBIX_TRY(text_attribute(file, shown, "CubixFile", "cube"));
   CUBIX_TRY(parameters_write(file, shown, result->par));
   CUBIX_TRY(provenance_write(file, shown, result));
-  CUBIX_TRY(plane_write(file, shown, result, &h5, CUBIX_PLANE_DATA));
-  CUBIX_TRY(plane_write(file, shown, result, &h5, CUBIX_PLANE_STAT));
-  CUBIX_TRY(plane_write(file, shown, result, &h5, CUBIX_PLANE_DQ));
+  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_DATA, plan));
+  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_STAT, plan));
+  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_DQ, plan));
   CUBIX_TRY(lsf_write(file, shown, result));
   if (result->par->TruthMaps) CUBIX_TRY(maps_write(file, shown, result));
-  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_write(file, shown, result, &h5, CUBIX_PLANE_NOISEFREE));
+  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_NOISEFREE, plan));
 done:
   if (file >= 0 && H5Fclose(file) < 0 && !status) status = h5_failed(shown, __func__, __LINE__);
   if (h5.error && (!status || status == CUBIX_EOUTPUT)) status = disk_failed(shown, h5.error, __func__, __LINE__);
   cubix_h5sink_close(&h5);
   cubix_h5_quiet_end(&quiet);
+  return status;
+}
+
+int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const char *path, const char *shown)
+{
+  int status = CUBIX_OK, file = -1, closed;
+  struct plan plan = { 0 };
+  CUBIX_TRY(draft_write(result, path, shown, &plan));
+  file = open(path, O_WRONLY);
+  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
+  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file, shown));
+  closed = close(file);
+  file = -1;
+  CUBIX_CHECK(!closed, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
+done:
+  if (file >= 0) close(file);
   return status;
 }

@@ -1,4 +1,4 @@
-/* output_parts.h -- what the kinds of output file share: the planes of a cube in file order, a block of channels at a time. */
+/* output_parts.h -- what the kinds of output file share: the planes of a cube, made and written a block of channels at a time. */
 #ifndef CUBIX_OUTPUT_PARTS_H
 #define CUBIX_OUTPUT_PARTS_H
 
@@ -23,19 +23,24 @@ const char *cubix_plane_description(enum cubix_plane plane);
 /** Unit in the notation of MUSE and MPDAF, "" for DQ.  Local.  @param[out] unit [80] */
 void cubix_plane_unit(char unit[80], enum cubix_plane plane, const struct cubix_result *result);
 
-/** Takes channels k0 .. k0 + n_k - 1: block [n_k][n_y][n_x] of cubix_real, int32_t for DQ. */
-typedef int cubix_block_put(void *file, int k0, int n_k, const void *block);
-/** Hand a plane over, block by block, in order.  Local; threads make the blocks, one thread calls put.
- *  Errors: CUBIX_ENOMEM; CUBIX_EFAIL for a value that is not finite; those of put. */
-int cubix_plane_stream(const struct cubix_result *result, enum cubix_plane plane, cubix_block_put *put, void *file);
+/** What cubix_output_block makes: a plane, with the bytes of its numbers swapped or not.  Local. */
+int cubix_block_what(enum cubix_plane plane, int swapped);
+
+/** Where a plane's numbers lie in a file: an array [n_lambda][n_y][n_x] of cubix_real, int32_t for DQ. */
+struct cubix_plane_place { enum cubix_plane plane; int64_t offset; int swapped; };
+/** Write planes into an open file that is as long as they need and holds zeros there.  Rank 0; others' channels come through `blocks` (NULL: none are others').
+ *  Errors: CUBIX_ENOMEM; CUBIX_EFAIL for a value that is not finite; CUBIX_EOUTPUT; those of the owners. */
+int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place, int file, const char *shown);
+/** All of n_byte bytes at an offset.  Local.  Errors: CUBIX_EOUTPUT. */
+int cubix_file_write(int file, const char *shown, const void *from, size_t n_byte, int64_t offset);
 
 /** One column of the table LSF.  Local.  @param[out] value [n_lambda] AA */
 void cubix_lsf_values(const struct cubix_result *result, int column, double *value);
 
-/** Write everything into a new file, complete and closed when it returns.  Local.
+/** Write everything into a new file, complete and closed when it returns.  Rank 0.
  *  @param path   where to write: a temporary name  @param shown  how to call the file in messages
  *  Errors: CUBIX_EOUTPUT; the caller removes what is left of the file. */
-int cubix_fits_write(const struct cubix_result *result, const char *path, const char *shown);
-int cubix_hdf5_write(const struct cubix_result *result, const char *path, const char *shown);
+int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const char *path, const char *shown);
+int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const char *path, const char *shown);
 
 #endif

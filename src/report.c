@@ -35,10 +35,11 @@ void cubix_report_scene(const struct cubix_result *r)
   report_size(r);
 }
 
+/* Of the channels held here. */
 static double cube_light(const struct cubix_cube *cube, double step)
 {
   double sum = 0;
-  size_t n_spaxel = (size_t)cube->n_x * (size_t)cube->n_y;
+  size_t n_spaxel = cube->n_lambda ? (size_t)cube->n_x * (size_t)cube->n_y : 0;
 #pragma omp parallel for schedule(static) reduction(+ : sum)
   for (size_t s = 0; s < n_spaxel; s++) {
     double row = 0;
@@ -62,16 +63,15 @@ static void warn_of_loss(const struct cubix_budget *b)
     cubix_log(CUBIX_LOG_WARNING, "%.0f %% of the light comes from stars beyond the library's ages, which count as its nearest", 100 * b[CUBIX_CLAMPED_AGE].light / all);
 }
 
-void cubix_report_budget(const struct cubix_result *r)
+void cubix_report_budget(const struct cubix_result *r, const struct cubix_owners *owners)
 {
   const struct cubix_budget *b = r->cube->budget;
   static const char *const name[] = { "all stars", "in the field", "in the margin", "outside", "Z clamped", "age clamped" };
-  double unit = pow(10, r->par->FluxUnit);
+  double unit = pow(10, r->par->FluxUnit), held = owners->total(cube_light(r->cube, r->ins->lambda_step));
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++)
     cubix_log(CUBIX_LOG_INFO, "%-14s %12.0f stars  %11.5e Msun formed  %11.5e erg/s/cm2 in the band (%.4f of all)", name[a], b[a].number, b[a].mass,
               b[a].light * unit, b[CUBIX_ALL].light > 0 ? b[a].light / b[CUBIX_ALL].light : 0.);
   warn_of_loss(b);
-  double held = cube_light(r->cube, r->ins->lambda_step);
   cubix_log(CUBIX_LOG_INFO, "%-14s %12s        %11s              %11.5e erg/s/cm2 (%.4f of the light in the field)", "the cube holds", "", "", held * unit,
             b[CUBIX_IN_FIELD].light > 0 ? held / b[CUBIX_IN_FIELD].light : 0.);
 }

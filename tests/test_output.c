@@ -119,7 +119,7 @@ static int made_init(struct made *m, int n_value, char **value)
   m->slab.n_outside_radius = 8;
   m->frame = (struct cubix_frame){ { 1, 2, 3 }, { 4, 5, 6 }, { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } }, 7.5, 0.9, 0.25 };
   m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 1. };
-  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit)));
+  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_owners_alone));
   m->result = (struct cubix_result){ m->par, m->ins, &m->slab, &m->frame, &m->scene, &m->mod, cube, &m->noise, "2 threads", 3 };
 done:
   return status;
@@ -155,7 +155,7 @@ static int write_made(int n_value, char **value)
   before = peak_kb();
   start = cubix_log_clock();
   if (!status) status = cubix_output_check(m.par);
-  if (!status) status = cubix_output_write(&m.result);
+  if (!status) status = cubix_output_write(&m.result, NULL);
   if (status) fprintf(stderr, "%s\n", cubix_error_message());
   else printf("%.3f %ld %ld\n", cubix_log_clock() - start, before, peak_kb());
   made_free(&m);
@@ -252,7 +252,7 @@ static void test_full(const char *output, rlim_t room)
   limit = whole;
   limit.rlim_cur = room;
   setrlimit(RLIMIT_FSIZE, &limit);
-  status = cubix_output_write(&m.result);
+  status = cubix_output_write(&m.result, NULL);
   setrlimit(RLIMIT_FSIZE, &whole);
   CHECK(status == CUBIX_EOUTPUT);
   CHECK(strstr(cubix_error_message(), "cannot write") && strstr(cubix_error_message(), output));
@@ -269,19 +269,19 @@ static void test_write(void)
   /* a value that is not finite is refused, and the older file stays */
   CHECK(made_init(&m, 1, value) == CUBIX_OK);
   m.cube->flux[17] = (cubix_real)NAN;
-  CHECK(cubix_output_write(&m.result) == CUBIX_EFAIL && strstr(cubix_error_message(), "not finite"));
+  CHECK(cubix_output_write(&m.result, NULL) == CUBIX_EFAIL && strstr(cubix_error_message(), "not finite"));
   CHECK(count_parts() == 0 && !exists("kept.hdf5") && !exists("old-usedvalues"));
   CHECK((file = fopen("old.fits", "r")) && fgets(old, sizeof old, file) && !strcmp(old, "old"));
   if (file) fclose(file);
   m.cube->flux[17] = 1;
-  CHECK(cubix_output_write(&m.result) == CUBIX_OK);
+  CHECK(cubix_output_write(&m.result, NULL) == CUBIX_OK);
   CHECK(count_parts() == 0 && exists("kept.hdf5") && exists("old-usedvalues"));
   /* a member of the simulation is not replaced */
   file_names[0] = "kept.hdf5";
-  CHECK(cubix_output_write(&m.result) == CUBIX_EOUTPUT && strstr(cubix_error_message(), "member"));
+  CHECK(cubix_output_write(&m.result, NULL) == CUBIX_EOUTPUT && strstr(cubix_error_message(), "member"));
   file_names[0] = "snap.0.hdf5";
   m.cube->margin = 1;
-  CHECK(cubix_output_write(&m.result) == CUBIX_EFAIL && strstr(cubix_error_message(), "PSF"));
+  CHECK(cubix_output_write(&m.result, NULL) == CUBIX_EFAIL && strstr(cubix_error_message(), "PSF"));
   made_free(&m);
 }
 
@@ -354,38 +354,100 @@ static void test_many_files(void)
   made_free(&m);
 }
 
-struct copy { const struct cubix_cube *cube; double *value; int n_put; };
+/* ---- ranks that hold different channels, played by one process ------------------------------------------------------------- */
+/* Other ranks' blocks: made when asked, here when looked for the third time. */
+struct stage { const struct cubix_result *of[8]; int status[CUBIX_MOST_BLOCKS], looks[CUBIX_MOST_BLOCKS], n_asked, fail_at; };
 
-static int keep(void *host, int k0, int n_k, const void *block)
+static int stage_ask(struct cubix_blocks *blocks, int slot, int r, int what, int k0, int n_k, void *block, size_t n_byte)
 {
-  struct copy *copy = host;
-  size_t n_xy = (size_t)copy->cube->n_x * (size_t)copy->cube->n_y;
-  for (size_t i = 0; i < n_xy * (size_t)n_k; i++) copy->value[(size_t)k0 * n_xy + i] = (double)((const cubix_real *)block)[i];
-  copy->n_put++;
+  struct stage *stage = blocks->host;
+  CHECK(r != blocks->me && slot < CUBIX_MOST_BLOCKS && stage->looks[slot] == 0);
+  stage->looks[slot] = 3;
+  stage->status[slot] = stage->n_asked++ == stage->fail_at ? CUBIX_ENOMEM : cubix_output_block(stage->of[r], what, k0, n_k, block, n_byte);
   return CUBIX_OK;
 }
 
-/* Every voxel arrives once, in its place, in several blocks with a rest. */
-static void test_stream(void)
+static int stage_look(struct cubix_blocks *blocks, int slot, int *here)
 {
-  struct made m;
-  struct copy copy = { 0 };
-  char *value[] = { "FieldOfView=190 230", "LambdaMax=5100" };
-  int n_bad = 0;
-  size_t n_xy;
-  CHECK(made_init(&m, 2, value) == CUBIX_OK);
-  n_xy = (size_t)m.cube->n_x * (size_t)m.cube->n_y;
-  copy.cube = m.cube;
-  copy.value = calloc(n_xy * (size_t)m.cube->n_lambda, sizeof *copy.value);
-  CHECK(cubix_plane_stream(&m.result, CUBIX_PLANE_NOISEFREE, keep, &copy) == CUBIX_OK);
-  CHECK(copy.n_put > 1 && m.cube->n_lambda % copy.n_put);
-  for (int k = 0; k < m.cube->n_lambda; k++) {
-    for (size_t s = 0; s < n_xy; s++)
-      n_bad += (cubix_real)copy.value[(size_t)k * n_xy + s] != m.cube->flux[s * (size_t)m.cube->n_lambda + (size_t)k];
+  struct stage *stage = blocks->host;
+  CHECK(stage->looks[slot] > 0);
+  *here = --stage->looks[slot] == 0;
+  return *here && stage->status[slot] ? cubix_error_set(stage->status[slot], __func__, __FILE__, __LINE__, "the owner's words") : CUBIX_OK;
+}
+
+/* A whole file, its dates (2026-01-02T03:04:05) blanked. */
+static char *bytes_of(const char *path, size_t *n)
+{
+  FILE *file = fopen(path, "rb");
+  struct stat info;
+  char *bytes = NULL;
+  *n = 0;
+  if (file && !fstat(fileno(file), &info) && (bytes = calloc((size_t)info.st_size + 20, 1))) *n = fread(bytes, 1, (size_t)info.st_size, file);
+  for (size_t i = 0; i < *n; i++)
+    if (bytes[i] == '2' && bytes[i + 1] == '0' && bytes[i + 4] == '-' && bytes[i + 7] == '-' && bytes[i + 10] == 'T' && bytes[i + 13] == ':') memset(bytes + i, ' ', 19);
+  if (file) fclose(file);
+  return bytes;
+}
+
+/* @return how many bytes two files have, where they have the same; else 0 */
+static size_t same_bytes(const char *a, const char *b)
+{
+  size_t n_a, n_b;
+  char *x = bytes_of(a, &n_a), *y = bytes_of(b, &n_b);
+  size_t n = x && y && n_a == n_b && !memcmp(x, y, n_a) ? n_a : 0;
+  free(x);
+  free(y);
+  return n;
+}
+
+/* Write m's result as ranks with channels cut[r] .. cut[r + 1] - 1 would. */
+static int write_cut(const struct made *m, const int *cut, int n_rank, int fail_at)
+{
+  struct cubix_cube part[8];
+  struct cubix_result result[8];
+  struct stage stage = { .fail_at = fail_at };
+  struct cubix_blocks blocks = { n_rank, 0, cut, &stage, stage_ask, stage_look };
+  size_t n_xy = (size_t)m->cube->n_x * (size_t)m->cube->n_y;
+  for (int r = 0; r < n_rank; r++) {
+    part[r] = *m->cube;
+    part[r].lambda_first = cut[r];
+    part[r].n_lambda = cut[r + 1] - cut[r];
+    part[r].flux = part[r].n_lambda ? malloc(n_xy * (size_t)part[r].n_lambda * sizeof *part[r].flux) : NULL;
+    for (size_t s = 0; part[r].flux && s < n_xy; s++)
+      memcpy(part[r].flux + s * (size_t)part[r].n_lambda, m->cube->flux + s * (size_t)m->cube->n_lambda + cut[r], (size_t)part[r].n_lambda * sizeof *part[r].flux);
+    result[r] = m->result;
+    result[r].cube = &part[r];
+    stage.of[r] = &result[r];
   }
-  CHECK(n_bad == 0);
-  free(copy.value);
-  made_free(&m);
+  int status = cubix_output_write(&result[0], &blocks);
+  for (int i = 0; i < CUBIX_MOST_BLOCKS; i++) CHECK(stage.looks[i] == 0);      /* nothing is left on its way */
+  for (int r = 0; r < n_rank; r++) free(part[r].flux);
+  return status;
+}
+
+/* Whoever holds the channels, the file is the same; whatever fails, nothing is left. */
+static void test_owners(void)
+{
+  static const int cuts[][6] = { { 0, 30, 101, 101, 101, 101 }, { 0, 0, 17, 17, 100, 101 }, { 0, 101, 101, 101, 101, 101 } };
+  char *values[][5] = { { "FieldOfView=190 130", "LambdaMax=5100", "Noise=none", "OutputFile=w.fits,w.h5", "MinStars=1" },
+                        { "FieldOfView=190 130", "LambdaMax=5100", "Noise=exposure", "OutputFile=w.fits,w.h5", "KeepNoiseFree=yes" } };
+  for (int v = 0; v < 2; v++) {
+    struct made m;
+    CHECK(made_init(&m, 5, values[v]) == CUBIX_OK && m.cube->n_lambda == 101);
+    CHECK(cubix_output_write(&m.result, NULL) == CUBIX_OK && !rename("w.fits", "whole.fits") && !rename("w.h5", "whole.h5"));
+    for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
+      CHECK(write_cut(&m, cuts[c], 5, -1) == CUBIX_OK);
+      CHECK(same_bytes("w.fits", "whole.fits") > 190 * 130 * 101 * 12 && same_bytes("w.h5", "whole.h5") > 190 * 130 * 101 * 12);
+      remove("w.fits");
+      remove("w.h5");
+      remove("w-usedvalues");
+    }
+    CHECK(write_cut(&m, cuts[1], 5, 4) == CUBIX_ENOMEM && strstr(cubix_error_message(), "the owner's words"));
+    CHECK(count_parts() == 0 && !exists("w.fits"));
+    m.cube->flux[50] = (cubix_real)INFINITY;
+    CHECK(write_cut(&m, cuts[1], 5, -1) == CUBIX_EFAIL && count_parts() == 0 && !exists("w.fits"));
+    made_free(&m);
+  }
 }
 
 int main(int argc, char **argv)
@@ -398,7 +460,7 @@ int main(int argc, char **argv)
   test_write();
   test_timings();
   test_many_files();
-  test_stream();
+  test_owners();
   for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.fits", room);
   for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.hdf5", room);
   snprintf(command, sizeof command, "rm -rf %s", folder);
