@@ -3,6 +3,8 @@
  * Channels are cut into tiles of CUBIX_TILE, spaxels into panels.  For one tile and panel the templates pass by, in the order of the library's rows, and with
  * each template all blocks of the panel that have it: the template's tile (all nodes, some 25 KB) stays in the first-level cache, the panel's sums (a row
  * of CUBIX_TILE float32 a spaxel) in the second.  To that end the blocks of a panel are sorted by row once, and their values copied as float32 in that order.
+ * Within a template the blocks are sorted by their number of nodes, so that the processor foresees the end of the innermost loop.
+ * Spaxels without stars are in no panel.
  *
  * Sums are float32.  A block's nodes are added in registers from zero, GROUP blocks of a spaxel into a sum, these sums into the spectrum: no sum has many
  * terms, and the error stays below 1e-6.  The order is that of rows and nodes, for each spaxel and channel by itself: neither threads nor ranks, panels or
@@ -26,19 +28,24 @@ struct item {                     /* a block */
   int16_t node, n;
 };
 
+struct place { size_t item, value; };
+struct range { int first, last; };
+
 struct run {                      /* the blocks of one template: up to where the next run's begin */
-  size_t slot, item, value;
+  size_t slot;
+  int first, n_node;              /* nodes in use */
+  struct place at;
 };
 
 struct panel {
-  size_t first;                   /* spaxel */
   size_t n_spaxel, n_run;
+  const size_t *spaxel;           /* [n_spaxel] those that hold something */
   struct run *run;                /* [n_run + 1] */
   struct item *item;              /* [blocks + AHEAD] */
   float *value;
 };
 
-typedef void kernel(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d, float *restrict sum, float *restrict total);
+typedef void kernel(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d, float *restrict sum, float *restrict total, const char *next, size_t n_next);
 
 struct product {
   struct cubix_cube *cube;
@@ -46,14 +53,15 @@ struct product {
   const struct cubix_basis *basis;
   double scale;
   kernel *kernel;
-  size_t n_panel, largest;        /* spaxels of a panel */
+  size_t n_occupied, *occupied;   /* [n_occupied] spaxels that hold something, rising */
+  size_t n_panel;
   struct panel *panel;
   int first_tile, n_tile;
 };
 
 /* What a thread works in. */
 struct bench {
-  float *sum, *total;             /* [largest][CUBIX_TILE] of a group; of the groups that are full */
+  float *sum, *total;             /* [PANEL][CUBIX_TILE] of a group; of the groups that are full */
   float *buffer;                  /* for cubix_basis_tile */
   const float *d;                 /* the tile at hand */
   int tile, failed;               /* its number, -1: none; one that could not be had, -1: none */
@@ -116,78 +124,90 @@ static void panel_free(struct panel *panel)
   memset(panel, 0, sizeof *panel);
 }
 
-/* Places of the blocks and values of every row in the panel.  @param items, values [n_row] of the panel's library rows; out: where each row's begin */
-static int panel_runs(struct panel *panel, const struct product *x, size_t *items, size_t *values)
+/* Places of the panel's blocks and values in the order of rows and, of the same row, numbers of nodes.  @param place [n_row][n_node + 1], zero */
+static int panel_runs(struct panel *panel, const struct product *x, struct place *place)
 {
   int status = CUBIX_OK;
   const struct cubix_histogram *h = x->histogram;
-  size_t n_row = (size_t)x->basis->n_row, n_item = 0, n_value = 0;
-  memset(items, 0, n_row * sizeof *items);
-  memset(values, 0, n_row * sizeof *values);
-  for (size_t b = h->start[panel->first]; b < h->start[panel->first + panel->n_spaxel]; b++) {
-    panel->n_run += !items[h->block[b].row]++;
-    values[h->block[b].row] += (size_t)h->block[b].n;
+  size_t n_row = (size_t)x->basis->n_row, n_key = (size_t)h->nodes.n + 1;
+  struct place at = { 0, 0 };
+  struct range *range = NULL;
+  CUBIX_ALLOC(range, n_row);
+  for (size_t t = 0; t < n_row; t++) range[t].first = h->nodes.n;
+  for (size_t b = h->start[panel->spaxel[0]]; b < h->start[panel->spaxel[panel->n_spaxel - 1] + 1]; b++) {
+    const struct cubix_block *block = &h->block[b];
+    struct range *r = &range[block->row];
+    place[(size_t)block->row * n_key + (size_t)block->n].item++;
+    r->first = block->node < r->first ? block->node : r->first;
+    r->last = block->node + block->n > r->last ? block->node + block->n : r->last;
   }
-  CUBIX_ALLOC(panel->run, panel->n_run + 1);
-  struct run *run = panel->run;
+  CUBIX_ALLOC(panel->run, n_row + 1);
   for (size_t t = 0; t < n_row; t++) {
-    size_t i = items[t], v = values[t];
-    CUBIX_CHECK(!i || x->basis->slot[t] >= 0, CUBIX_EFAIL, "%zu blocks of stars are of library row %zu, which the prepared templates lack", i, t);
-    if (i) *run++ = (struct run){ (size_t)x->basis->slot[t], n_item, n_value };
-    items[t] = n_item;
-    values[t] = n_value;
-    n_item += i;
-    n_value += v;
+    struct place first = at;
+    for (size_t n = 0; n < n_key; n++) {
+      size_t count = place[t * n_key + n].item;
+      place[t * n_key + n] = at;
+      at.item += count;
+      at.value += count * n;
+    }
+    if (at.item == first.item) continue;
+    CUBIX_CHECK(x->basis->slot[t] >= 0, CUBIX_EFAIL, "%zu blocks of stars are of library row %zu, which the prepared templates lack", at.item - first.item, t);
+    panel->run[panel->n_run++] = (struct run){ (size_t)x->basis->slot[t], range[t].first, range[t].last - range[t].first, first };
   }
-  *run = (struct run){ 0, n_item, n_value };
-  CUBIX_ALLOC(panel->item, n_item + AHEAD);
-  CUBIX_ALLOC(panel->value, n_value);
+  panel->run[panel->n_run].at = at;
+  CUBIX_CHECK((panel->item = cubix_reserve(at.item + AHEAD, sizeof *panel->item)) && (panel->value = cubix_reserve(at.value, sizeof *panel->value)), CUBIX_ENOMEM,
+              "cannot allocate %zu blocks and %zu values of a panel", at.item, at.value);
+  memset(panel->item + at.item, 0, AHEAD * sizeof *panel->item);
 done:
+  free(range);
   return status;
 }
 
-static int panel_init(struct panel *panel, const struct product *x, size_t first)
+static int panel_init(struct panel *panel, const struct product *x, size_t p)
 {
   int status = CUBIX_OK;
   const struct cubix_histogram *h = x->histogram;
-  size_t *items = NULL, *values = NULL;
-  panel->first = first;
-  panel->n_spaxel = h->n_spaxel - first < x->largest ? h->n_spaxel - first : x->largest;
-  CUBIX_ALLOC(items, x->basis->n_row);
-  CUBIX_ALLOC(values, x->basis->n_row);
-  CUBIX_TRY(panel_runs(panel, x, items, values));
+  size_t n_key = (size_t)h->nodes.n + 1;
+  struct place *place = NULL;
+  panel->spaxel = x->occupied + p * PANEL;
+  panel->n_spaxel = x->n_occupied - p * PANEL < PANEL ? x->n_occupied - p * PANEL : PANEL;
+  CUBIX_ALLOC(place, (size_t)x->basis->n_row * n_key);
+  CUBIX_TRY(panel_runs(panel, x, place));
   for (size_t s = 0; s < panel->n_spaxel; s++) {
-    double scale = ldexp(x->scale, -h->exponent[first + s]);
+    double scale = ldexp(x->scale, -h->exponent[panel->spaxel[s]]);
     unsigned n = 0;
-    for (size_t b = h->start[first + s]; b < h->start[first + s + 1]; b++, n++) {
+    for (size_t b = h->start[panel->spaxel[s]]; b < h->start[panel->spaxel[s] + 1]; b++, n++) {
       const struct cubix_block *block = &h->block[b];
-      panel->item[items[block->row]++] = (struct item){ (uint32_t)s & INT32_MAX, n % GROUP == GROUP - 1, block->node, block->n };
-      float *value = panel->value + values[block->row];
+      struct place *at = &place[(size_t)block->row * n_key + (size_t)block->n];
+      panel->item[at->item++] = (struct item){ (uint32_t)s & INT32_MAX, n % GROUP == GROUP - 1, block->node, block->n };
+      float *value = panel->value + at->value;
       for (int j = 0; j < block->n; j++) value[j] = (float)((double)h->value[block->at + (size_t)j] * scale);
-      values[block->row] += (size_t)block->n;
+      at->value += (size_t)block->n;
     }
   }
 done:
-  free(items);
-  free(values);
+  free(place);
   return status;
 }
 
 static int product_init(struct product *x)
 {
   int status = CUBIX_OK, failed = CUBIX_OK;
-  x->largest = PANEL;
-  x->n_panel = (x->histogram->n_spaxel + x->largest - 1) / x->largest;
+  const struct cubix_histogram *h = x->histogram;
+  CUBIX_ALLOC(x->occupied, h->n_spaxel);
+  for (size_t s = 0; s < h->n_spaxel; s++)
+    if (h->start[s] < h->start[s + 1]) x->occupied[x->n_occupied++] = s;
+  x->n_panel = (x->n_occupied + PANEL - 1) / PANEL;
   CUBIX_ALLOC(x->panel, x->n_panel);
 #pragma omp parallel for schedule(dynamic, 1)
   for (size_t p = 0; p < x->n_panel; p++)
-    if (panel_init(&x->panel[p], x, p * x->largest)) {
+    if (panel_init(&x->panel[p], x, p)) {
 #pragma omp atomic write
       failed = 1;
     }
   for (size_t p = 0; p < x->n_panel && failed; p++) {  /* an error is known to the thread that met it: meet it again */
     panel_free(&x->panel[p]);
-    CUBIX_TRY(panel_init(&x->panel[p], x, p * x->largest));
+    CUBIX_TRY(panel_init(&x->panel[p], x, p));
   }
 done:
   return status;
@@ -197,9 +217,9 @@ static int bench_init(struct bench *bench, const struct product *x)
 {
   int status = CUBIX_OK;
   bench->tile = bench->failed = -1;
-  CUBIX_ALLOC(bench->sum, x->largest * CUBIX_TILE);
-  CUBIX_ALLOC(bench->total, x->largest * CUBIX_TILE);
-  CUBIX_ALLOC(bench->buffer, cubix_basis_tile_size(x->basis));
+  CUBIX_ALLOC(bench->sum, (size_t)PANEL * CUBIX_TILE);
+  CUBIX_ALLOC(bench->total, (size_t)PANEL * CUBIX_TILE);
+  CUBIX_CHECK((bench->buffer = cubix_reserve(cubix_basis_tile_size(x->basis), sizeof *bench->buffer)), CUBIX_ENOMEM, "cannot allocate a tile of the prepared templates");
 done:
   return status;
 }
@@ -208,7 +228,7 @@ static void multiply_panel(const struct product *x, const struct panel *panel, s
 {
   struct cubix_cube *cube = x->cube;
   size_t n = panel->n_spaxel * CUBIX_TILE, size = (size_t)x->basis->nodes.n * CUBIX_TILE;
-  if (!panel->n_run || bench->failed >= 0) return;
+  if (bench->failed >= 0) return;
   if (bench->tile != tile && cubix_basis_tile(x->basis, tile, bench->buffer, &bench->d)) {
     bench->failed = tile;
     return;
@@ -217,10 +237,11 @@ static void multiply_panel(const struct product *x, const struct panel *panel, s
   memset(bench->sum, 0, n * sizeof *bench->sum);
   memset(bench->total, 0, n * sizeof *bench->total);
   for (const struct run *r = panel->run, *end = r + panel->n_run; r < end; r++)
-    x->kernel(panel->item + r->item, r[1].item - r->item, panel->value + r->value, bench->d + r->slot * size, bench->sum, bench->total);
+    x->kernel(panel->item + r->at.item, r[1].at.item - r->at.item, panel->value + r->at.value, bench->d + r->slot * size, bench->sum, bench->total,
+             (const char *)(bench->d + r[1].slot * size + r[1].first * CUBIX_TILE), r[1].n_node * CUBIX_TILE / 16);
   int first = tile * CUBIX_TILE - cube->lambda_first, n_lambda = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
   for (size_t s = 0; s < panel->n_spaxel; s++) {
-    cubix_real *flux = cube->flux + (panel->first + s) * (size_t)cube->n_lambda + first;
+    cubix_real *flux = cube->flux + panel->spaxel[s] * (size_t)cube->n_lambda + first;
     const float *total = bench->total + s * CUBIX_TILE, *sum = bench->sum + s * CUBIX_TILE;
     for (int k = 0; k < n_lambda; k++) flux[k] += total[k] + sum[k];
   }
@@ -268,6 +289,7 @@ int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, 
   x.first_tile = cube->lambda_first / CUBIX_TILE;
   x.n_tile = (cube->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   CUBIX_TRY(product_init(&x));
+
   CUBIX_ALLOC(bench, n_thread);
   for (int t = 0; t < n_thread; t++) CUBIX_TRY(bench_init(&bench[t], &x));
   multiply_all(&x, bench, n_thread);
@@ -286,6 +308,7 @@ done:
   }
   for (size_t p = 0; p < x.n_panel && x.panel; p++) panel_free(&x.panel[p]);
   free(x.panel);
+  free(x.occupied);
   free(bench);
   return status;
 }

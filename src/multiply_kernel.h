@@ -6,7 +6,8 @@
  *   MULTIPLY_CHAIN   sums of every channel that run side by side, so that a multiply-add need not wait for the one before
  *
  * The CUBIX_TILE channels of a block are kept in registers: a node costs one broadcast of its mass, and for each vector a multiply-add whose operand
- * comes from the first-level cache, where all nodes of a template stay while the panel's blocks of that template pass by.         */
+ * comes from the first-level cache, where all nodes of a template stay while the panel's blocks of that template pass by.
+ * Meanwhile the next template's nodes are called for, a few lines with each block.                                                 */
 #define MULTIPLY_N (CUBIX_TILE / MULTIPLY_WIDTH)
 #define MULTIPLY_JOIN_(a, b) a##b
 #define MULTIPLY_JOIN(a, b) MULTIPLY_JOIN_(a, b)
@@ -15,14 +16,16 @@
 typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 
 /* Blocks of one template. */
-MULTIPLY_TARGET static void MULTIPLY_NAME(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d, float *restrict sum, float *restrict total)
+MULTIPLY_TARGET static void MULTIPLY_NAME(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d, float *restrict sum, float *restrict total, const char *next, size_t n_next)
 {
+  size_t per_item = n_item ? (n_next + n_item - 1) / n_item : 0;
   for (size_t i = 0; i < n_item; i++) {
     const MULTIPLY_VECTOR *p = (const MULTIPLY_VECTOR *)(d + (size_t)item[i].node * CUBIX_TILE);
     MULTIPLY_VECTOR a[MULTIPLY_CHAIN][MULTIPLY_N], *s = (MULTIPLY_VECTOR *)(sum + (size_t)item[i].spaxel * CUBIX_TILE);
     int j = 0, n = item[i].n;
     const char *ahead = (const char *)(sum + (size_t)item[i + AHEAD].spaxel * CUBIX_TILE);
     for (size_t b = 0; b < CUBIX_TILE * sizeof(float); b += 64) __builtin_prefetch(ahead + b, 1, 3);
+    for (size_t b = 0; b < per_item; b++, next += 64) __builtin_prefetch(next, 0, 3);
     for (int c = 0; c < MULTIPLY_CHAIN; c++)
       for (int k = 0; k < MULTIPLY_N; k++) a[c][k] = (MULTIPLY_VECTOR){ 0 };
     for (; j + MULTIPLY_CHAIN <= n; j += MULTIPLY_CHAIN)
