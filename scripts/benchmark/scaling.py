@@ -44,7 +44,7 @@ def measure(program, setting, canonical, engines, cores, number, repeats, weak, 
             mock = program.mock(n)
             _, info = race.head_of(mock)
             parameters = setting.parameters(mock, canonical, instrument, info["centre"], **engine)
-            label = "scale-%s" % name
+            label = "scale-%s" % "-".join(name.replace(",", "").split())
             program.paint(label, parameters, ranks=ranks, threads=threads)                       # warm: file cache and templates
             runs = [program.paint(label, parameters, ranks=ranks, threads=threads) for _ in range(repeats)]
             seconds = statistics.median(shell.painting(r) for r in runs)
