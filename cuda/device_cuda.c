@@ -16,6 +16,7 @@
 
 #include "check.h"
 #include "device.h"
+#include "histogram_cuda.h"
 #include "log.h"
 #include "paint.h"
 
@@ -43,6 +44,8 @@ struct cuda {
   void *table[N_TABLE];
   size_t n_row;                             /* room of a slot */
   struct slot slot[N_SLOT];
+  struct cubix_cuda_ferry ferry;            /* of the histogram engine, and the basis it keeps here */
+  struct cubix_cuda_kept kept;
 };
 
 /* How many stars are staged so far. */
@@ -277,15 +280,50 @@ done:
   return status;
 }
 
+static int cuda_keep(struct cubix_device *dev, const struct cubix_basis *basis)
+{
+  int status = CUBIX_OK;
+  struct cuda *cuda = dev->state;
+  CUBIX_CUDA(cudaSetDevice(cuda->gpu));
+  cubix_cuda_keep_free(&cuda->kept);
+  if (basis) CUBIX_TRY(cubix_cuda_keep(&cuda->ferry, &cuda->kept, basis));
+done:
+  return status;
+}
+
+static int cuda_deposit(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
+                        const struct cubix_placement *placement, const struct cubix_view *view)
+{
+  int status = CUBIX_OK;
+  struct cuda *cuda = dev->state;
+  CUBIX_CUDA(cudaSetDevice(cuda->gpu));
+  CUBIX_TRY(cubix_cuda_deposit(&cuda->ferry, dev->description, histogram, nodes, exponent, placement, view));
+done:
+  return status;
+}
+
+static int cuda_multiply(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale)
+{
+  int status = CUBIX_OK;
+  struct cuda *cuda = dev->state;
+  CUBIX_CUDA(cudaSetDevice(cuda->gpu));
+  CUBIX_TRY(cubix_cuda_multiply(&cuda->ferry, &cuda->kept, dev->description, cube, histogram, basis, scale));
+done:
+  return status;
+}
+
 static void cuda_close(struct cubix_device *dev)
 {
   struct cuda *cuda = dev->state;
   if (!cuda) return;
   (void)cudaSetDevice(cuda->gpu);
   unload(cuda);
+  cubix_cuda_keep_free(&cuda->kept);
+  cubix_cuda_ferry_free(&cuda->ferry);
   free(cuda);
 }
 
 const struct cubix_device_ops cubix_device_cuda_ops = {
-  .name = "cuda", .count = cuda_count, .open = cuda_open, .load = cuda_load, .paint = cuda_paint, .close = cuda_close,
+  .name = "cuda", .count = cuda_count, .open = cuda_open, .load = cuda_load, .paint = cuda_paint,
+  .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply, .close = cuda_close,
 };

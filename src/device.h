@@ -16,6 +16,7 @@ struct cubix_device_ops {
   int  (*open)(struct cubix_device *, int ordinal);
   int  (*load)(struct cubix_device *, const struct cubix_view *);                                   /* the tables of the direct method */
   int  (*paint)(struct cubix_device *, const struct cubix_placement *, struct cubix_cube *);        /* directly; adds to the flux; channels: the view's */
+  int  (*keep)(struct cubix_device *, const struct cubix_basis *);  /* NULL, or: hold a basis ready for multiply where there is memory; it must not change or go until keep(NULL) or close */
   int  (*deposit)(struct cubix_device *, struct cubix_histogram **, const struct cubix_nodes *, const int32_t *exponent, const struct cubix_placement *, const struct cubix_view *);
   int  (*multiply)(struct cubix_device *, struct cubix_cube *, const struct cubix_histogram *, const struct cubix_basis *, double scale); /* adds to the flux */
   void (*close)(struct cubix_device *);

@@ -53,6 +53,7 @@ cudaError_t cudaMallocHost(void **pointer, size_t bytes);
 cudaError_t cudaFreeHost(void *pointer);
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
@@ -69,6 +70,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream);
 #define __launch_bounds__(...)
 #define __shared__ static __attribute__((section("cuda_shared")))   /* found and poisoned by the runtime before every block */
 
+struct alignas(16) float4 { float x, y, z, w; };
 struct dim3 { unsigned x, y, z; dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {} };
 
 namespace cuda_on_cpu_kernel {
@@ -76,6 +78,9 @@ struct place { dim3 thread, block, block_dim, grid_dim; unsigned lane; };
 extern place here;                                  /* of the thread that runs */
 void wait_for_block(int line);
 uint64_t exchange(uint64_t mine, unsigned lane, int line);   /* what the thread of that lane of the warp gave */
+void copy_later(void *to, const void *from, size_t bytes);    /* cuda_pipeline_primitives.h */
+void close_group();
+void wait_for_groups(size_t but);
 void check_argument(const void *argument, size_t bytes);
 void submit(dim3 grid, dim3 block, cudaStream_t stream, std::function<void()> body);
 
@@ -96,6 +101,10 @@ template <class T> T exchange_value(T mine, unsigned lane, int line)
   return value;
 }
 }
+/* Threads never run at the same time. */
+template <class T> T atomicAdd(T *at, T value) { T old = *at; *at += value; return old; }
+template <class T> T atomicMin(T *at, T value) { T old = *at; if (value < old) *at = value; return old; }
+template <class T> T atomicMax(T *at, T value) { T old = *at; if (value > old) *at = value; return old; }
 #define threadIdx (cuda_on_cpu_kernel::here.thread)
 #define blockIdx  (cuda_on_cpu_kernel::here.block)
 #define blockDim  (cuda_on_cpu_kernel::here.block_dim)

@@ -1,17 +1,20 @@
 /* runtime.cpp -- a CUDA runtime without a GPU.
  *
- * Blocks run one after another; the threads of a block are fibres (ucontext), which hand over to each other at __syncthreads() and at shuffles, so
+ * Blocks run one after another; the threads of a block are fibres, which hand over to each other at __syncthreads() and at shuffles, so
  * that shared memory and barriers behave as written.  Every other block runs its threads in reverse order.  It is stricter than a GPU:
  *   - memory of the GPU is apart from the host's: filled with NaN, closed to the host (a segmentation fault) except while a copy or a kernel
  *     runs, with a closed page behind it and a watched rim before it; shared memory is filled with NaN before every block;
  *   - a pointer among a kernel's arguments, or within a struct among them, that points to memory of the host ends the program;
  *   - so do copies to, from or beyond what they should not touch, asynchronous copies of memory that is not page-locked, and barriers at
  *     which the threads of a block, or of a warp, do not all arrive together;
+ *   - a copy to shared memory that a thread has ordered (cp.async) is done when the thread waits for it, and what was there is NaN until then;
  *   - with `lazy`, work on a stream is done only when the host waits for it: a buffer read or filled again too early shows in the result.
  * Any call that can fail can be made to fail by its number (control.h).  Host pointers are told by their address (above 2^45 and mapped),
  * which holds for position-independent programs on 64-bit Linux.                                                                     */
+#undef _FORTIFY_SOURCE           /* it forbids to jump between stacks */
 #include "cuda_runtime.h"
 
+#include <csetjmp>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -104,39 +107,64 @@ void finish(cudaStream_t stream)
 
 enum state { RUNS, AT_BARRIER, AT_SHUFFLE, DONE };
 struct fibre {
-  ucontext_t context;
+  ucontext_t context;             /* only to begin with: it asks the kernel at every switch, a jump does not */
+  jmp_buf jump;
+  bool begun;
   std::unique_ptr<char[]> stack;
   dim3 index;
   enum state state;
   int line;                       /* where it waits */
   uint64_t given;
+  struct copy { void *to; const void *from; size_t bytes, group; };
+  std::vector<copy> copies;       /* ordered and not yet waited for */
+  size_t group;                   /* the open one's number */
 };
 const size_t STACK = 1 << 16, WARP = 32;
 std::vector<fibre> fibres;
 size_t now;
-ucontext_t scheduler;
+jmp_buf scheduler;
 std::function<void()> *body;
 
+void leave()
+{
+  if (!_setjmp(fibres[now].jump)) _longjmp(scheduler, 1);
+}
+
+/* A fibre runs a thread of one block, then one of the next. */
 void entry()
 {
-  (*body)();
-  fibres[now].state = DONE;
-  swapcontext(&fibres[now].context, &scheduler);
+  for (;;) {
+    (*body)();
+    fibres[now].state = DONE;
+    leave();
+  }
 }
 
 void wait(enum state state, int line)
 {
   fibres[now].state = state;
   fibres[now].line = line;
-  swapcontext(&fibres[now].context, &scheduler);
+  leave();
+}
+
+__attribute__((noinline)) void go_on(fibre &f)
+{
+  if (_setjmp(scheduler)) return;
+  if (f.begun) _longjmp(f.jump, 1);
+  f.begun = true;
+  setcontext(&f.context);
 }
 
 void start(size_t i, dim3 size)
 {
   fibre &f = fibres[i];
-  if (!f.stack) f.stack.reset(new char[STACK]);
   f.state = RUNS;
+  f.copies.clear();
+  f.group = 0;
   f.index = dim3((unsigned)(i % size.x), (unsigned)(i / size.x % size.y), (unsigned)(i / size.x / size.y));
+  if (f.stack) return;
+  f.stack.reset(new char[STACK]);
+  f.begun = false;
   getcontext(&f.context);
   f.context.uc_stack.ss_sp = f.stack.get();
   f.context.uc_stack.ss_size = STACK;
@@ -172,7 +200,7 @@ void run_block(dim3 size, bool reverse)
       moved = true;
       cuda_on_cpu_kernel::here.thread = f.index;
       cuda_on_cpu_kernel::here.lane = (unsigned)(now % WARP);
-      swapcontext(&scheduler, &f.context);
+      go_on(f);
       n_done += f.state == DONE;
     }
     for (size_t w = 0; w < n; w += WARP) moved |= release(w, w + WARP < n ? w + WARP : n, AT_SHUFFLE);
@@ -217,6 +245,26 @@ uint64_t cuda_on_cpu_kernel::exchange(uint64_t mine, unsigned lane, int line)
   uint64_t value = fibres[me / WARP * WARP + lane].given;
   wait(AT_SHUFFLE, line);         /* nobody gives anew before all have taken */
   return value;
+}
+
+void cuda_on_cpu_kernel::copy_later(void *to, const void *from, size_t bytes)
+{
+  if (bytes != 4 && bytes != 8 && bytes != 16) misuse("an asynchronous copy to shared memory of other than 4, 8 or 16 bytes");
+  if ((uintptr_t)to % bytes || (uintptr_t)from % bytes) misuse("an asynchronous copy to shared memory that is not aligned");
+  if ((char *)to < __start_cuda_shared || (char *)to + bytes > __stop_cuda_shared) misuse("an asynchronous copy beside shared memory");
+  if (!on_gpu(from, bytes)) misuse("an asynchronous copy to shared memory of what is not on the GPU");
+  memset(to, POISON, bytes);
+  fibres[now].copies.push_back({ to, from, bytes, fibres[now].group });
+}
+
+void cuda_on_cpu_kernel::close_group() { fibres[now].group++; }
+
+void cuda_on_cpu_kernel::wait_for_groups(size_t but)
+{
+  fibre &f = fibres[now];
+  size_t n = 0;
+  for (; n < f.copies.size() && f.copies[n].group + but < f.group; n++) memcpy(f.copies[n].to, f.copies[n].from, f.copies[n].bytes);
+  f.copies.erase(f.copies.begin(), f.copies.begin() + (long)n);
 }
 
 void cuda_on_cpu_kernel::check_argument(const void *argument, size_t bytes)
@@ -375,6 +423,17 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
   enqueue(stream, [=] {
     opening open;
     memcpy(to, from, bytes);
+  });
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream)
+{
+  if (fails()) return fail(cudaErrorUnknown);
+  if (!on_gpu(to, bytes)) misuse("memory is set beyond an allocation on the GPU");
+  enqueue(stream, [=] {
+    opening open;
+    memset(to, value, bytes);
   });
   return cudaSuccess;
 }

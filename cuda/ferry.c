@@ -1,0 +1,57 @@
+/* ferry.c -- the way to the GPU and back, for all of the histogram engine.
+ *
+ * The host's link to a GPU is fast only from page-locked memory, and locking pages takes longer than using them: a few berths are locked once and
+ * everything goes through them, copied in and out by all threads.  Each berth has its stream; cargo of different berths is under way at the same time.
+ */
+#include "ferry.h"
+
+#include <string.h>
+
+#include "check.h"
+
+int cubix_cuda_ferry_ready(struct cubix_cuda_ferry *ferry, size_t bytes)
+{
+  int status = CUBIX_OK;
+  if (bytes <= ferry->bytes) goto done;
+  cubix_cuda_ferry_free(ferry);
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
+    CUBIX_CUDA(cudaStreamCreateWithFlags(&ferry->berth[b].stream, cudaStreamNonBlocking));
+    CUBIX_CUDA(cudaMallocHost(&ferry->berth[b].host, bytes));
+  }
+  ferry->bytes = bytes;
+done:
+  if (status) cubix_cuda_ferry_free(ferry);
+  return status;
+}
+
+int cubix_cuda_ferry_wait(const struct cubix_cuda_ferry *ferry)
+{
+  int status = CUBIX_OK;
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) CUBIX_CUDA(cudaStreamSynchronize(ferry->berth[b].stream));
+done:
+  return status;
+}
+
+void cubix_cuda_ferry_abandon(const struct cubix_cuda_ferry *ferry)
+{
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++)
+    if (ferry->berth[b].stream) (void)cudaStreamSynchronize(ferry->berth[b].stream);
+  (void)cudaGetLastError();
+}
+
+void cubix_cuda_ferry_copy(void *to, const void *from, size_t bytes)
+{
+  const size_t piece = (size_t)1 << 18, n = (bytes + piece - 1) / piece;
+#pragma omp parallel for schedule(static)
+  for (size_t i = 0; i < n; i++) memcpy((char *)to + i * piece, (const char *)from + i * piece, i + 1 < n ? piece : bytes - i * piece);
+}
+
+void cubix_cuda_ferry_free(struct cubix_cuda_ferry *ferry)
+{
+  cubix_cuda_ferry_abandon(ferry);
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
+    if (ferry->berth[b].stream) (void)cudaStreamDestroy(ferry->berth[b].stream);
+    (void)cudaFreeHost(ferry->berth[b].host);
+  }
+  memset(ferry, 0, sizeof *ferry);
+}

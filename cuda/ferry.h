@@ -1,0 +1,29 @@
+/* ferry.h -- page-locked memory and streams, kept as long as the processor is open: what everything of the histogram engine travels in. */
+#ifndef CUBIX_CUDA_FERRY_H
+#define CUBIX_CUDA_FERRY_H
+
+#include <cuda_runtime.h>
+
+#include <stddef.h>
+
+enum { CUBIX_CUDA_N_BERTH = 3 };
+
+/* One cargo under way: up, work, down in the order of its stream. */
+struct cubix_cuda_berth { cudaStream_t stream; void *host; };
+
+struct cubix_cuda_ferry {
+  size_t bytes;                   /* of each berth's page-locked memory */
+  struct cubix_cuda_berth berth[CUBIX_CUDA_N_BERTH];
+};
+
+/** Berths of at least so many bytes.  Local.  What they held is lost if they are too small. */
+int cubix_cuda_ferry_ready(struct cubix_cuda_ferry *ferry, size_t bytes);
+/** Wait for whatever is under way.  Local. */
+int cubix_cuda_ferry_wait(const struct cubix_cuda_ferry *ferry);
+/** The same after a failure: nothing can be said or done about another. */
+void cubix_cuda_ferry_abandon(const struct cubix_cuda_ferry *ferry);
+/** memcpy by all threads.  Local. */
+void cubix_cuda_ferry_copy(void *to, const void *from, size_t bytes);
+void cubix_cuda_ferry_free(struct cubix_cuda_ferry *ferry);
+
+#endif

@@ -1,0 +1,26 @@
+/* histogram_cuda.h -- the two halves of the histogram engine on a GPU. */
+#ifndef CUBIX_CUDA_HISTOGRAM_H
+#define CUBIX_CUDA_HISTOGRAM_H
+
+#include "basis.h"
+#include "cube.h"
+#include "ferry.h"
+#include "histogram.h"
+
+/** cubix_histogram_build on the GPU: the same bits.  Local.  @param gpu  its description, for messages */
+int cubix_cuda_deposit(struct cubix_cuda_ferry *ferry, const char *gpu, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
+                       const struct cubix_placement *placement, const struct cubix_view *view);
+/* A basis that the GPU was told to keep. */
+struct cubix_cuda_kept {
+  const struct cubix_basis *basis;            /* NULL: none */
+  float *tile;                                /* [n_tile][n_template][nodes.n][CUBIX_TILE] */
+};
+/** Copy a basis to the GPU, in place of the one before, if that takes no more than half of the memory that is free.  Local.  The basis stays as it is, and
+ *  where it is, until it is given up. */
+int cubix_cuda_keep(struct cubix_cuda_ferry *ferry, struct cubix_cuda_kept *kept, const struct cubix_basis *basis);
+void cubix_cuda_keep_free(struct cubix_cuda_kept *kept);
+/** cubix_multiply on the GPU.  Local.  @param gpu  its description, for messages */
+int cubix_cuda_multiply(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_kept *kept, const char *gpu, struct cubix_cube *cube, const struct cubix_histogram *histogram,
+                        const struct cubix_basis *basis, double scale);
+
+#endif

@@ -1,0 +1,244 @@
+/* multiply_cuda.c -- histogram times basis on the GPU: weights up once, tiles of the basis up and tiles of the cube down.
+ *
+ * The occupied spaxels are packed into groups (tile.h), as many at a time as there is memory for: usually all.  Then tile after tile goes through the
+ * berths: in each a tile of the basis goes up, is multiplied, and its part of the cube comes down into the same page-locked memory, from where all
+ * threads add it to the cube.  While one tile is multiplied, the next is on its way up and the last is being added; and the kernels of two
+ * tiles run side by side, so that no multiprocessor waits for a tile's last groups.  The GPU never holds the cube, nor more of the basis than the
+ * berths do, unless it was told to keep it (cubix_cuda_keep): then nothing but the weights goes up.
+ * Memory is asked for once; what it needs at the least are the berths and one group.                                                    */
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "histogram_cuda.h"
+#include "log.h"
+#include "pack.h"
+
+#ifndef CUBIX_CUDA_ROWS           /* the tests take few */
+#define CUBIX_CUDA_ROWS 174720    /* spaxels multiplied at a time: 64 MiB of a tile */
+#endif
+
+struct multiply {
+  struct cubix_cuda_ferry *ferry;
+  struct cubix_cube *cube;
+  const struct cubix_basis *basis;
+  const float *kept;              /* all tiles, on the GPU; NULL: not there */
+  size_t *spaxel, n_spaxel;       /* those with blocks */
+  int n_packer;
+  struct cubix_cuda_packer *packer;           /* [n_packer] a thread's */
+  size_t n_group;
+  struct cubix_cuda_group *group; /* [n_group] at: from the first blob of its batch on */
+  size_t *bytes;                  /* [n_group] of its blob */
+  size_t room, blob_room;         /* groups and bytes of blobs at a time */
+  size_t tile_bytes;
+  struct cubix_cuda_group *gpu_group;
+  char *gpu_blob;
+  float *gpu_tile[CUBIX_CUDA_N_BERTH], *gpu_out[CUBIX_CUDA_N_BERTH];
+  int under_way[CUBIX_CUDA_N_BERTH];          /* tile in a berth, -1: none */
+};
+
+static void multiply_free(struct multiply *m)
+{
+  (void)cudaFree(m->gpu_group);
+  (void)cudaFree(m->gpu_blob);
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
+    (void)cudaFree(m->gpu_tile[b]);
+    (void)cudaFree(m->gpu_out[b]);
+  }
+  for (int t = 0; t < m->n_packer && m->packer; t++) cubix_cuda_packer_free(&m->packer[t]);
+  free(m->packer);
+  free(m->spaxel);
+  free(m->group);
+  free(m->bytes);
+}
+
+/* Occupied spaxels, their groups and the groups' sizes. */
+static int plan(struct multiply *m, const struct cubix_histogram *h, double scale)
+{
+  int status = CUBIX_OK;
+  CUBIX_ALLOC(m->spaxel, h->n_spaxel);
+  for (size_t s = 0; s < h->n_spaxel; s++)
+    if (h->start[s] < h->start[s + 1]) m->spaxel[m->n_spaxel++] = s;
+  m->n_group = (m->n_spaxel + CUBIX_CUDA_GROUP - 1) / CUBIX_CUDA_GROUP;
+  CUBIX_ALLOC(m->group, m->n_group);
+  CUBIX_ALLOC(m->bytes, m->n_group);
+  m->n_packer = omp_get_max_threads();
+  CUBIX_ALLOC(m->packer, m->n_packer);
+  for (int t = 0; t < m->n_packer; t++) CUBIX_TRY(cubix_cuda_packer_init(&m->packer[t], h, m->basis, m->spaxel, m->n_spaxel, scale));
+#pragma omp parallel for schedule(dynamic, 1) num_threads(m->n_packer)
+  for (size_t g = 0; g < m->n_group; g++) m->bytes[g] = cubix_cuda_packer_size(&m->packer[omp_get_thread_num()], g, &m->group[g].n_step);
+done:
+  return status;
+}
+
+/* What does not go together would be written somewhere; mass on a row that the basis lacks would be lost. */
+static int check(const struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(cube->lambda_first % CUBIX_TILE == 0, CUBIX_EFAIL, "channels from %d on: not a multiple of %d", cube->lambda_first, CUBIX_TILE);
+  CUBIX_CHECK(cube->lambda_first + cube->n_lambda <= basis->n_lambda, CUBIX_EFAIL, "channels up to %d, but the prepared templates have %d",
+              cube->lambda_first + cube->n_lambda, basis->n_lambda);
+  CUBIX_CHECK(h->nodes.n == basis->nodes.n && h->nodes.step == basis->nodes.step, CUBIX_EFAIL, "a histogram on %d nodes every %g km/s, but templates on %d every %g km/s",
+              h->nodes.n, h->nodes.step, basis->nodes.n, basis->nodes.step);
+  CUBIX_CHECK(h->n_spaxel == (size_t)cube->n_x * (size_t)cube->n_y, CUBIX_EFAIL, "a histogram of %zu spaxels, but a cube of %d x %d", h->n_spaxel, cube->n_x, cube->n_y);
+  for (size_t b = 0; b < h->start[h->n_spaxel]; b++)
+    CUBIX_CHECK(h->block[b].row < basis->n_row && basis->slot[h->block[b].row] >= 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", h->block[b].row);
+done:
+  return status;
+}
+
+/* How much is multiplied at a time, from the memory that is free. */
+static int reserve(struct multiply *m, const char *gpu)
+{
+  int status = CUBIX_OK;
+  const double mib = 1 << 20;
+  size_t largest = 0, all = 0, available, total, spare, tiles = m->kept ? 0 : CUBIX_CUDA_N_BERTH * m->tile_bytes;
+  const size_t row = CUBIX_TILE * sizeof(float), one = CUBIX_CUDA_N_BERTH * CUBIX_CUDA_GROUP * row + sizeof *m->gpu_group;
+  for (size_t g = 0; g < m->n_group; g++) {
+    if (m->bytes[g] > largest) largest = m->bytes[g];
+    all += m->bytes[g];
+  }
+  CUBIX_CUDA(cudaMemGetInfo(&available, &total));
+  spare = available / 16;                      /* what gets lost between allocations */
+  CUBIX_CHECK(tiles + one + largest + spare <= available, CUBIX_EDEVICE,
+              "%s: %.1f MiB needed (%.1f for tiles of the basis, %.1f for the weights of 64 spaxels), %.1f of %.1f MiB are free: "
+              "end other programs on this GPU, take a smaller SspFile or a larger Tolerance, or use Backend cpu",
+              gpu, (double)(tiles + one + largest + spare) / mib, (double)tiles / mib, (double)largest / mib, (double)available / mib, (double)total / mib);
+  m->room = m->n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? m->n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
+  size_t left = available - spare - tiles, most = left / 2 / one;     /* at the most half of it for results */
+  if (m->room > most) m->room = most > 1 ? most : 1;
+  m->blob_room = left - m->room * one;
+  if (m->blob_room > all) m->blob_room = all;
+  size_t result = m->room * CUBIX_CUDA_GROUP * row, berth = result > m->tile_bytes ? result : m->tile_bytes;
+  CUBIX_TRY(cubix_cuda_ferry_ready(m->ferry, berth > largest ? berth : largest));
+  CUBIX_CUDA(cudaMalloc((void **)&m->gpu_group, m->room * sizeof *m->gpu_group));
+  CUBIX_CUDA(cudaMalloc((void **)&m->gpu_blob, m->blob_room));
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
+    if (!m->kept) CUBIX_CUDA(cudaMalloc((void **)&m->gpu_tile[b], m->tile_bytes));
+    CUBIX_CUDA(cudaMalloc((void **)&m->gpu_out[b], result));
+    m->under_way[b] = -1;
+  }
+done:
+  return status;
+}
+
+/* Groups a .. *b - 1 to the GPU, as many as there is room for; a cargo is as many of them as fill a berth. */
+static int upload(struct multiply *m, size_t a, size_t *b)
+{
+  int status = CUBIX_OK, turn = 0;
+  size_t at = 0, end = a;
+  while (end < m->n_group && end - a < m->room && at + m->bytes[end] <= m->blob_room) {
+    m->group[end].at = at;
+    at += m->bytes[end++];
+  }
+  for (size_t first = a, last; first < end; first = last, turn++) {
+    const struct cubix_cuda_berth *berth = &m->ferry->berth[turn % CUBIX_CUDA_N_BERTH];
+    size_t origin = m->group[first].at, bytes = 0;
+    for (last = first; last < end && bytes + m->bytes[last] <= m->ferry->bytes; last++) bytes += m->bytes[last];
+    CUBIX_CUDA(cudaStreamSynchronize(berth->stream));
+#pragma omp parallel for schedule(dynamic, 1) num_threads(m->n_packer)
+    for (size_t g = first; g < last; g++)
+      cubix_cuda_packer_fill(&m->packer[omp_get_thread_num()], g, m->group[g].n_step, m->bytes[g], (char *)berth->host + m->group[g].at - origin);
+    CUBIX_CUDA(cudaMemcpyAsync(m->gpu_blob + origin, berth->host, bytes, cudaMemcpyHostToDevice, berth->stream));
+  }
+  CUBIX_CUDA(cudaMemcpy(m->gpu_group, m->group + a, (end - a) * sizeof *m->group, cudaMemcpyHostToDevice));
+  CUBIX_TRY(cubix_cuda_ferry_wait(m->ferry));
+  *b = end;
+done:
+  return status;
+}
+
+/* Queue tile i of the basis for the first n_group groups that are there. */
+static int submit(struct multiply *m, int t, int i, size_t n_group)
+{
+  int status = CUBIX_OK;
+  const struct cubix_cuda_berth *berth = &m->ferry->berth[t];
+  const float *tile = NULL, *gpu_tile = m->gpu_tile[t];
+  if (m->kept) gpu_tile = m->kept + (size_t)i * (m->tile_bytes / sizeof *tile);
+  else {
+    CUBIX_TRY(cubix_basis_tile(m->basis, i, berth->host, &tile));
+    if (tile != berth->host) cubix_cuda_ferry_copy(berth->host, tile, m->tile_bytes);
+    CUBIX_CUDA(cudaMemcpyAsync(m->gpu_tile[t], berth->host, m->tile_bytes, cudaMemcpyHostToDevice, berth->stream));
+  }
+  CUBIX_CUDA(cubix_cuda_tile(m->gpu_group, (int)n_group, m->gpu_blob, gpu_tile, m->gpu_out[t], berth->stream));
+  CUBIX_CUDA(cudaMemcpyAsync(berth->host, m->gpu_out[t], n_group * CUBIX_CUDA_GROUP * CUBIX_TILE * sizeof(float), cudaMemcpyDeviceToHost, berth->stream));
+  m->under_way[t] = i;
+done:
+  return status;
+}
+
+/* Add what has come down in a berth to the cube; it begins with group a. */
+static int collect(struct multiply *m, int t, size_t a, size_t b)
+{
+  int status = CUBIX_OK, i = m->under_way[t];
+  const float *row = m->ferry->berth[t].host;
+  struct cubix_cube *cube = m->cube;
+  if (i < 0) goto done;
+  int first = i * CUBIX_TILE - cube->lambda_first, n = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
+  size_t n_row = (b * CUBIX_CUDA_GROUP < m->n_spaxel ? b * CUBIX_CUDA_GROUP : m->n_spaxel) - a * CUBIX_CUDA_GROUP;
+  CUBIX_CUDA(cudaStreamSynchronize(m->ferry->berth[t].stream));
+#pragma omp parallel for schedule(static)
+  for (size_t r = 0; r < n_row; r++) {
+    cubix_real *flux = cube->flux + m->spaxel[a * CUBIX_CUDA_GROUP + r] * (size_t)cube->n_lambda + first;
+    for (int k = 0; k < n; k++) flux[k] += row[r * CUBIX_TILE + (size_t)k];
+  }
+  m->under_way[t] = -1;
+done:
+  return status;
+}
+
+int cubix_cuda_multiply(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_kept *kept, const char *gpu, struct cubix_cube *cube, const struct cubix_histogram *h,
+                        const struct cubix_basis *basis, double scale)
+{
+  int status = CUBIX_OK, first = cube->lambda_first / CUBIX_TILE, n = (cube->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
+  struct multiply m = { .ferry = ferry, .cube = cube, .basis = basis, .kept = kept->basis == basis ? kept->tile : NULL, .tile_bytes = cubix_basis_tile_size(basis) * sizeof(float) };
+  if (!n) goto done;
+  CUBIX_TRY(check(cube, h, basis));
+  CUBIX_TRY(plan(&m, h, scale));
+  if (m.n_group) CUBIX_TRY(reserve(&m, gpu));
+  for (size_t a = 0, b = 0; a < m.n_group; a = b) {
+    CUBIX_TRY(upload(&m, a, &b));
+    for (int i = 0; i < n + CUBIX_CUDA_N_BERTH; i++) {
+      int t = i % CUBIX_CUDA_N_BERTH;
+      CUBIX_TRY(collect(&m, t, a, b));
+      if (i < n) CUBIX_TRY(submit(&m, t, first + i, b - a));
+      cubix_log_progress("paint", ((double)a + (double)(b - a) * (i < n ? i : n) / n) / (double)m.n_group);
+    }
+  }
+done:
+  cubix_cuda_ferry_abandon(ferry);             /* nothing is under way when memory goes */
+  multiply_free(&m);
+  return status;
+}
+
+void cubix_cuda_keep_free(struct cubix_cuda_kept *kept)
+{
+  (void)cudaFree(kept->tile);
+  memset(kept, 0, sizeof *kept);
+}
+
+int cubix_cuda_keep(struct cubix_cuda_ferry *ferry, struct cubix_cuda_kept *kept, const struct cubix_basis *basis)
+{
+  int status = CUBIX_OK;
+  size_t tile_size = cubix_basis_tile_size(basis), tile_bytes = tile_size * sizeof(float), available, total;
+  const float *tile;
+  cubix_cuda_keep_free(kept);
+  CUBIX_CUDA(cudaMemGetInfo(&available, &total));
+  if (tile_bytes * (size_t)basis->n_tile > available / 2) goto done;   /* then it goes up tile by tile whenever it is needed */
+  CUBIX_TRY(cubix_cuda_ferry_ready(ferry, tile_bytes));
+  CUBIX_CUDA(cudaMalloc((void **)&kept->tile, tile_bytes * (size_t)basis->n_tile));
+  for (int i = 0; i < basis->n_tile; i++) {
+    const struct cubix_cuda_berth *berth = &ferry->berth[i % CUBIX_CUDA_N_BERTH];
+    CUBIX_CUDA(cudaStreamSynchronize(berth->stream));
+    CUBIX_TRY(cubix_basis_tile(basis, i, berth->host, &tile));
+    if (tile != berth->host) cubix_cuda_ferry_copy(berth->host, tile, tile_bytes);
+    CUBIX_CUDA(cudaMemcpyAsync(kept->tile + (size_t)i * tile_size, berth->host, tile_bytes, cudaMemcpyHostToDevice, berth->stream));
+  }
+  CUBIX_TRY(cubix_cuda_ferry_wait(ferry));
+  kept->basis = basis;
+done:
+  cubix_cuda_ferry_abandon(ferry);
+  if (status) cubix_cuda_keep_free(kept);
+  return status;
+}
