@@ -97,7 +97,7 @@ static int half_mass_radius(double *radius, const struct cubix_slab *slab, const
   for (size_t i = 0; i < slab->n; i++) total += cubix_columns_weight(&columns, i);
   total = cubix_mpi_sum_int(total);
   CUBIX_CHECK(total > 0, CUBIX_EINPUT, "the stars have no mass: AlignRadius 0 needs a half-mass radius; give AlignRadius in kpc");
-  cubix_mpi_select(radius, NULL, &columns, total - total / 2);
+  CUBIX_TRY(cubix_mpi_select(radius, NULL, &columns, total - total / 2));
 done:
   free(r);
   return status;

@@ -6,11 +6,13 @@
  * so that a sum of 2^32 terms is rounded to 2^-62 of the largest.  The terms come in blocks, column by column, so that the loops run over
  * vectors; adding 1.5 2^52 rounds a small number to an integer without a call.
  *
- * Order statistics are found on the sortable bit pattern of a double (its key).  The keys' range is divided into 4096 equal bins and their
- * rows are counted; the bin that holds the answer is the next range, and the keys in it, which are few, are set aside for the rounds to
- * come.  Two passes over all rows do for any number of columns.  Where there is no memory for what is set aside, all rows are looked at again. */
+ * Order statistics: the values' range is divided into 4096 equal bins and their rows are counted; (x - low) * scale, rounded as it may be, never
+ * falls while x rises, so that a bin holds all values between its least and its greatest.  What lies in the bin of the answer is little and is set aside,
+ * as the sortable bit patterns of doubles (keys), whose range is divided in the same way until one is left.  Three passes over all rows do for any
+ * number of columns. */
 #include "reduce_exact.h"
 
+#include <float.h>
 #include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
@@ -19,7 +21,7 @@
 #include "error.h"
 
 enum { FEW = 1 << 14 };            /* so few are not worth waking the other threads */
-enum { BIN_BITS = 12, N_BIN = 1 << BIN_BITS, MAX_COLUMN = 3 };
+enum { N_BIN = 1 << 12, MAX_COLUMN = 3 };
 
 static size_t block_size(size_t n, size_t first) { return n - first < CUBIX_BLOCK ? n - first : CUBIX_BLOCK; }
 
@@ -88,23 +90,29 @@ static double value_of(uint64_t key)
   return x;
 }
 
-/* What is known of one column: the answer's key lies in [lo, hi]. */
+/* What is known of one column. */
 struct search {
-  uint64_t lo, hi;
-  int shift;                      /* key -> bin: (key - lo) >> shift */
-  int64_t target;                 /* rows up to the answer, counted from lo */
-  int64_t inside;                 /* rows with keys in [lo, hi], all ranks */
-  uint64_t *key;                  /* the keys that were set aside, NULL: none yet */
+  double low, high, scale;        /* of all values; value -> bin */
+  int64_t bin;                    /* that holds the answer */
+  int64_t target;                 /* rows up to the answer, counted from the bin's or the range's beginning */
+  int64_t inside;                 /* rows there, all ranks */
+  uint64_t *key;                  /* what was set aside */
   int64_t *weight;
   size_t n;
-  uint64_t from, to;              /* the range they were taken from */
+  uint64_t lo, hi;                /* the answer's key lies between */
+  int shift;                      /* key -> bin: (key - lo) >> shift */
 };
 
-/* Smallest and largest key of each column. */
+static int64_t bin_of(const struct search *s, double x)
+{
+  double at = (x - s->low) * s->scale;
+  return at < N_BIN ? (int64_t)at : N_BIN - 1;
+}
+
+/* Smallest and largest value of each column. */
 static void find_range(struct search *s, const struct cubix_columns *columns)
 {
   const int n_c = columns->n_c;
-  uint64_t least[MAX_COLUMN] = { UINT64_MAX, UINT64_MAX, UINT64_MAX }, most[MAX_COLUMN] = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
   double low[MAX_COLUMN] = { INFINITY, INFINITY, INFINITY }, high[MAX_COLUMN] = { -INFINITY, -INFINITY, -INFINITY };
 #pragma omp parallel for schedule(static) reduction(min : low[:MAX_COLUMN]) reduction(max : high[:MAX_COLUMN]) if (columns->n > FEW)
   for (size_t i = 0; i < columns->n; i++) {
@@ -115,139 +123,144 @@ static void find_range(struct search *s, const struct cubix_columns *columns)
       high[c] = x > high[c] ? x : high[c];
     }
   }
+  MPI_Allreduce(MPI_IN_PLACE, low, n_c, MPI_DOUBLE, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, high, n_c, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
   for (int c = 0; c < n_c; c++) {
-    least[c] = key_of(low[c] == 0 ? -0. : low[c]);          /* both zeros lie in the range */
-    most[c] = ~key_of(high[c] == 0 ? 0. : high[c]);
-  }
-  MPI_Allreduce(MPI_IN_PLACE, least, n_c, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
-  MPI_Allreduce(MPI_IN_PLACE, most, n_c, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
-  for (int c = 0; c < n_c; c++) {
-    s[c].lo = least[c];
-    s[c].hi = ~most[c];
+    s[c].low = low[c];
+    s[c].high = high[c];
+    s[c].scale = N_BIN / (high[c] - low[c]) < DBL_MAX ? N_BIN / (high[c] - low[c]) : DBL_MAX;   /* values next to each other, or all the same */
   }
 }
 
-/* Rows per bin of the columns c0 .. c1 - 1, my own and (weighted) all ranks'. */
-static void count_bins(int64_t *mine, int64_t *all, const struct search *s, int c0, int c1, const struct cubix_columns *columns)
+/* Rows per bin of every column: my own (mine), and weighted, of all ranks (all). */
+static void count_values(int64_t *mine, int64_t *all, const struct search *s, const struct cubix_columns *columns)
 {
-  const size_t n_cell = (size_t)(c1 - c0) * N_BIN, n = s[c0].key ? s[c0].n : columns->n;
+  const size_t n_cell = (size_t)columns->n_c * N_BIN;
   memset(mine, 0, n_cell * sizeof *mine);
   memset(all, 0, n_cell * sizeof *all);
-#pragma omp parallel for schedule(static) reduction(+ : mine[:n_cell], all[:n_cell]) if (n > FEW)
-  for (size_t i = 0; i < n; i++) {
-    if (!s[c0].key && columns->use && !columns->use[i]) continue;
-    for (int c = c0; c < c1; c++) {
-      uint64_t key = s[c].key ? s[c].key[i] : key_of(columns->x[i * (size_t)columns->n_c + (size_t)c]);
-      if (key < s[c].lo || key > s[c].hi) continue;
-      size_t bin = (size_t)(c - c0) * N_BIN + (size_t)((key - s[c].lo) >> s[c].shift);
+#pragma omp parallel for schedule(static) reduction(+ : mine[:n_cell], all[:n_cell]) if (columns->n > FEW)
+  for (size_t i = 0; i < columns->n; i++) {
+    if (columns->use && !columns->use[i]) continue;
+    for (int c = 0; c < columns->n_c; c++) {
+      int64_t bin = c * N_BIN + bin_of(&s[c], columns->x[i * (size_t)columns->n_c + (size_t)c]);
       mine[bin]++;
-      if (columns->weight) all[bin] += s[c].key ? s[c].weight[i] : cubix_columns_weight(columns, i);
+      if (columns->weight) all[bin] += cubix_columns_weight(columns, i);
     }
   }
   if (!columns->weight) memcpy(all, mine, n_cell * sizeof *all);
   MPI_Allreduce(MPI_IN_PLACE, all, (int)n_cell, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
 }
 
-/* The bin that holds the answer becomes the range. */
-static size_t narrow(struct search *s, const int64_t *mine, const int64_t *all)
+/* The same for the keys of one column that were set aside. */
+static void count_keys(int64_t *all, const struct search *s)
 {
-  size_t bin = 0;
-  while (bin < N_BIN - 1 && all[bin] < s->target) s->target -= all[bin++];
-  s->lo += (uint64_t)bin << s->shift;
-  uint64_t end = s->lo + (((uint64_t)1 << s->shift) - 1);
-  if (end < s->hi) s->hi = end;
-  s->inside = all[bin];
-  return (size_t)mine[bin];
+  memset(all, 0, N_BIN * sizeof *all);
+  for (size_t i = 0; i < s->n; i++)
+    if (s->key[i] >= s->lo && s->key[i] <= s->hi) all[(s->key[i] - s->lo) >> s->shift] += s->weight ? s->weight[i] : 1;
+  MPI_Allreduce(MPI_IN_PLACE, all, N_BIN, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
 }
 
-static void set_shift(struct search *s)
+/* The bin that holds the answer. */
+static void find_bin(struct search *s, const int64_t *all)
 {
-  s->shift = 0;
-  while ((s->hi - s->lo) >> s->shift >= N_BIN) s->shift++;
+  s->bin = 0;
+  while (s->bin < N_BIN - 1 && all[s->bin] < s->target) s->target -= all[s->bin++];
+  s->inside = all[s->bin];
 }
 
-/* Put the keys of the columns' ranges aside, room[c] of them. */
-static void set_aside(struct search *s, const size_t *room, const struct cubix_columns *columns)
+/* Set the rows of the columns' bins aside, room[c] of them. */
+static int set_aside(struct search *s, const size_t *room, const struct cubix_columns *columns)
 {
+  int status = CUBIX_OK;
   const int n_c = columns->n_c;
-  int there = 1;
   for (int c = 0; c < n_c; c++) {
-    s[c].key = cubix_alloc(room[c], sizeof *s->key);
-    s[c].weight = columns->weight ? cubix_alloc(room[c], sizeof *s->weight) : NULL;
-    s[c].from = s[c].lo;
-    s[c].to = s[c].hi;
-    there &= s[c].key && (s[c].weight || !columns->weight);
+    CUBIX_ALLOC(s[c].key, room[c]);
+    if (columns->weight) CUBIX_ALLOC(s[c].weight, room[c]);
   }
-  MPI_Allreduce(MPI_IN_PLACE, &there, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
-#pragma omp parallel for schedule(static) if (there && columns->n > FEW)
-  for (size_t first = 0; first < (there ? columns->n : 0); first += CUBIX_BLOCK)
+#pragma omp parallel for schedule(static) if (columns->n > FEW)
+  for (size_t first = 0; first < columns->n; first += CUBIX_BLOCK)
     for (int c = 0; c < n_c; c++) {
-      uint64_t key[CUBIX_BLOCK];
-      int64_t weight[CUBIX_BLOCK];
-      size_t found = 0, count = block_size(columns->n, first), at;
+      size_t row[CUBIX_BLOCK], found = 0, count = block_size(columns->n, first), at;
       for (size_t i = first; i < first + count; i++) {
-        if (columns->use && !columns->use[i]) continue;
-        key[found] = key_of(columns->x[i * (size_t)n_c + (size_t)c]);
-        weight[found] = columns->weight ? cubix_columns_weight(columns, i) : 0;
-        found += key[found] >= s[c].lo && key[found] <= s[c].hi && (weight[found] || !columns->weight);
+        row[found] = i;
+        found += (!columns->use || columns->use[i]) && bin_of(&s[c], columns->x[i * (size_t)n_c + (size_t)c]) == s[c].bin;
       }
 #pragma omp atomic capture
       { at = s[c].n; s[c].n += found; }
-      memcpy(s[c].key + at, key, found * sizeof *key);
-      if (columns->weight) memcpy(s[c].weight + at, weight, found * sizeof *weight);
+      for (size_t q = 0; q < found; q++, at++) {
+        s[c].key[at] = key_of(columns->x[row[q] * (size_t)n_c + (size_t)c]);
+        if (columns->weight) s[c].weight[at] = cubix_columns_weight(columns, row[q]);
+      }
     }
-  for (int c = 0; c < n_c && !there; c++) {
-    free(s[c].key);
-    free(s[c].weight);
-    s[c].key = NULL;
-    s[c].weight = NULL;
-  }
+done:
+  return status;
 }
 
-/* Smallest key above that of the answer; what was set aside is all there is up to `to`. */
-static uint64_t key_above(const struct search *s, int c, const struct cubix_columns *columns)
+/* The answer among the keys that were set aside. */
+static double find_key(struct search *s, int64_t *all)
+{
+  uint64_t range[2] = { UINT64_MAX, UINT64_MAX };          /* least key, and least of the keys' complements */
+  for (size_t i = 0; i < s->n; i++) {
+    range[0] = s->key[i] < range[0] ? s->key[i] : range[0];
+    range[1] = ~s->key[i] < range[1] ? ~s->key[i] : range[1];
+  }
+  MPI_Allreduce(MPI_IN_PLACE, range, 2, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
+  s->lo = range[0];
+  s->hi = ~range[1];
+  while (s->lo < s->hi) {
+    s->shift = 0;
+    while ((s->hi - s->lo) >> s->shift >= N_BIN) s->shift++;
+    count_keys(all, s);
+    find_bin(s, all);
+    s->lo += (uint64_t)s->bin << s->shift;
+    uint64_t end = s->lo + (((uint64_t)1 << s->shift) - 1);
+    s->hi = end < s->hi ? end : s->hi;
+  }
+  return value_of(s->lo);
+}
+
+/* Smallest value above the answer, of rows that count; what was set aside holds all there is up to its own largest. */
+static double find_next(const struct search *s, int c, const struct cubix_columns *columns)
 {
   uint64_t least = UINT64_MAX;
-  for (size_t i = 0; s->key && i < s->n; i++)
-    if (s->key[i] > s->lo && s->key[i] < least) least = s->key[i];
+  double next = INFINITY, answer = value_of(s->lo);
+  for (size_t i = 0; i < s->n; i++)
+    if (s->key[i] > s->lo && s->key[i] < least && !(s->weight && !s->weight[i])) least = s->key[i];
   MPI_Allreduce(MPI_IN_PLACE, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
-  if (least <= s->to) return least;
-#pragma omp parallel for schedule(static) reduction(min : least)
+  if (least < UINT64_MAX) return value_of(least);
+#pragma omp parallel for schedule(static) reduction(min : next) if (columns->n > FEW)
   for (size_t i = 0; i < columns->n; i++) {
-    uint64_t key = key_of(columns->x[i * (size_t)columns->n_c + (size_t)c]);
-    if (columns->use && !columns->use[i]) continue;
-    if (columns->weight && !cubix_columns_weight(columns, i)) continue;
-    if (key > s->lo && key < least) least = key;
+    double x = columns->x[i * (size_t)columns->n_c + (size_t)c];
+    if ((!columns->use || columns->use[i]) && x > answer && x < next && cubix_columns_weight(columns, i)) next = x;
   }
-  MPI_Allreduce(MPI_IN_PLACE, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
-  return least;
+  return cubix_mpi_min(next);
 }
 
-void cubix_mpi_select(double *value, double *next, const struct cubix_columns *columns, int64_t target)
+int cubix_mpi_select(double *value, double *next, const struct cubix_columns *columns, int64_t target)
 {
+  int status = CUBIX_OK;
   struct search s[MAX_COLUMN] = { { 0 } };
   int64_t mine[MAX_COLUMN * N_BIN], all[MAX_COLUMN * N_BIN];
   size_t room[MAX_COLUMN];
   const int n_c = columns->n_c;
   find_range(s, columns);
+  count_values(mine, all, s, columns);
   for (int c = 0; c < n_c; c++) {
     s[c].target = target;
-    set_shift(&s[c]);
+    find_bin(&s[c], all + c * N_BIN);
+    room[c] = (size_t)mine[c * N_BIN + s[c].bin];
   }
-  count_bins(mine, all, s, 0, n_c, columns);
-  for (int c = 0; c < n_c; c++) room[c] = narrow(&s[c], mine + c * N_BIN, all + c * N_BIN);
-  set_aside(s, room, columns);
+  CUBIX_TRY(cubix_mpi_agree(set_aside(s, room, columns)));
   for (int c = 0; c < n_c; c++) {
-    while (s[c].lo < s[c].hi) {
-      set_shift(&s[c]);
-      count_bins(mine, all, s, c, c + 1, columns);
-      narrow(&s[c], mine, all);
-    }
-    value[c] = value_of(s[c].lo);
-    if (next) next[c] = s[c].target < s[c].inside ? value[c] : value_of(key_above(&s[c], c, columns));
+    value[c] = find_key(&s[c], all);
+    if (next) next[c] = s[c].target < s[c].inside ? value[c] : find_next(&s[c], c, columns);
+  }
+done:
+  for (int c = 0; c < n_c; c++) {
     free(s[c].key);
     free(s[c].weight);
   }
+  return status;
 }
 
 int cubix_mpi_median(double *median, const double *x, const unsigned char *use, size_t n, int n_c)
@@ -259,7 +272,7 @@ int cubix_mpi_median(double *median, const double *x, const unsigned char *use, 
   for (size_t i = 0; use && i < n; i++) count += use[i] != 0;
   count = cubix_mpi_sum_int(use ? count : (int64_t)n);
   CUBIX_CHECK(count > 0, CUBIX_EFAIL, "the median of no star at all was asked for");
-  cubix_mpi_select(median, count % 2 ? NULL : upper, &columns, (count + 1) / 2);
+  CUBIX_TRY(cubix_mpi_select(median, count % 2 ? NULL : upper, &columns, (count + 1) / 2));
   for (int c = 0; c < n_c && count % 2 == 0; c++) median[c] = 0.5 * (median[c] + upper[c]);
 done:
   return status;

@@ -60,7 +60,8 @@ static inline int64_t cubix_columns_weight(const struct cubix_columns *columns, 
 }
 
 /** In each column the smallest value at which the rows of all smaller or equal ones add up to at least target.  Collective.
- *  @param[out] value [n_c]  @param[out] next [n_c] or NULL: the same for target + 1 */
-void cubix_mpi_select(double *value, double *next, const struct cubix_columns *columns, int64_t target);
+ *  @param[out] value [n_c]  @param[out] next [n_c] or NULL: the same for target + 1
+ *  Errors: CUBIX_ENOMEM. */
+int cubix_mpi_select(double *value, double *next, const struct cubix_columns *columns, int64_t target);
 
 #endif

@@ -11,13 +11,13 @@
 #include "error.h"
 #include "log.h"
 
-static struct { const char *program; int speaker, quiet, live, pending; } console;
+static struct { const char *program; int speaker, quiet, verbose, live, pending; } console;
 static struct { char message[128]; size_t length; int speaker; void (*abandon)(void); } interrupted;
 
 static void tell(enum cubix_log_level level, const char *line, void *host)
 {
   (void)host;
-  if (!console.speaker || level == CUBIX_LOG_DEBUG) return;
+  if (!console.speaker || (level == CUBIX_LOG_DEBUG && !console.verbose)) return;
   if (level == CUBIX_LOG_PROGRESS && (!console.live || console.quiet)) return;
   if (level == CUBIX_LOG_PROGRESS) {
     printf("\r%s\033[K", line);
@@ -44,11 +44,12 @@ static int is_watched(void)
   return n > 4 && (!strncmp(target, "/dev/pts/", 9) || !strncmp(target, "/dev/tty", 8));
 }
 
-void cubix_console_open(const char *program, int speaker, int quiet)
+void cubix_console_open(const char *program, int speaker, int quiet, int verbose)
 {
   console.program = program;
   console.speaker = speaker;
   console.quiet = quiet;
+  console.verbose = verbose;
   console.live = is_watched();
   cubix_log_to(tell, NULL);
 }

@@ -2,8 +2,8 @@
 #ifndef CUBIX_CONSOLE_H
 #define CUBIX_CONSOLE_H
 
-/** Start telling: speaker 0 is silent; quiet: warnings and errors only.  Local. */
-void cubix_console_open(const char *program, int speaker, int quiet);
+/** Start telling: speaker 0 is silent; quiet: warnings and errors only; verbose: what DEBUG says, too.  Local. */
+void cubix_console_open(const char *program, int speaker, int quiet, int verbose);
 /** The error of a failed status, with its trace if verbose, on the rank that speaks; all ranks that failed call it.  Local. */
 void cubix_console_error(const char *program, int verbose);
 /** SIGINT and SIGTERM: leave nothing half-written, exit status 130.  Local. */

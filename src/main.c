@@ -30,7 +30,7 @@ int main(int argc, char **argv)
   started = cubix_mpi_start(&argc, &argv);
   if (!status) status = started;
   root = cubix_mpi_rank() == 0;
-  cubix_console_open("cubix", root, opt.quiet);
+  cubix_console_open("cubix", root, opt.quiet, opt.verbose);
   cubix_console_catch_signals("cubix", root, cubix_output_abandon);
   if (status) goto done;
 

@@ -93,12 +93,21 @@ def test_model_of_many_ranks():
     found = {row["ranks"]: row["paint_s"] for row in scaling.predict(setting, rows, ranks_list=(1, 4), numbers=(2000,))}
     assert found[1] == pytest.approx(2.1)
     assert found[4] == pytest.approx(0.1 + 0.5 + 2 * scaling.LATENCY, abs=1e-8)
+    # a histogram of 1e-4 s a star and 0.1 sqrt(N) s of multiply
+    rows = [{"engine": "histogram, cubes", "ranks": 1, "threads": 1, "N": n, "paint_s": t + 0.5, "stages": {"place": 0.25 * t, "paint": 0.75 * t}}
+            for n, t in ((10000, 11.0), (2500, 5.25))]
+    serial, per_star, multiply, n = scaling.one_core_costs(rows)["histogram, cubes"]
+    assert (serial, per_star, multiply, n) == (pytest.approx(0.5), pytest.approx(1e-4), pytest.approx(10.0), 10000)
 
 
-def test_timings_and_figures_are_read():
-    stages, rest = shell.timings("# 1 rank(s)\n# stage slowest_s\nread 0.5000 0.4000 0 21.0\npaint 1.5 1.25 1 90.0\nmultiply 44.5 GF/s useful\n")
+def test_timings_and_figures_are_read(tmp_path):
+    stages, rest = shell.timings("# 1 rank(s)\n# stage slowest_s\nread 0.5000 0.4000 0 21.0\npaint 1.5 1.25 1 90.0\n"
+                                 "# sent most_MiB mean_MiB\ncommunication 12.500 3.125\n")
     assert stages == {"read": {"slowest_s": 0.5, "mean_s": 0.4, "peak_MiB": 21.0}, "paint": {"slowest_s": 1.5, "mean_s": 1.25, "peak_MiB": 90.0}}
-    assert shell.figures("\n".join(rest))["multiply_GFs"] == 44.5
+    with h5py.File(tmp_path / "x.hdf5", "w") as f:
+        f["Provenance/CERTIFED"], f["Provenance/COMBINE"] = 2.5e-5, b"cube"
+    assert shell.figures(tmp_path / "x.hdf5", "\n".join(rest) + "\nmultiply  44.5 GF/s useful, 7 rows") == {
+        "certified": 2.5e-5, "combine": "cube", "multiply_GFs": 44.5, "sent_most_MiB": 12.5, "sent_mean_MiB": 3.125}
     assert shell.painting({"stages": {"read": 5.0, "frame": 0.25, "paint": 1.5, "write": 9.0}}) == 1.75
 
 

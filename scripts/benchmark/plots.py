@@ -49,6 +49,8 @@ def scaling(results, path):
         curves = {}
         for row in results.get(kind, []):
             which = "ranks" if row["ranks"] > 1 else "threads"
+            if row["efficiency"] is None:
+                continue
             curves.setdefault((row["engine"], "ranks"), [])
             curves.setdefault((row["engine"], "threads"), [])
             for kind_of in ("ranks", "threads"):

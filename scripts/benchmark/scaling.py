@@ -6,10 +6,10 @@ The model, for P ranks that share the stars (and, with Combine histogram, the ch
   histogram, cube   t(P) = s + h N/P + q r(N/P)             + t_reduce(C, P)
   histogram, slabs  t(P) = s + h N/P + q r(N)/P + t_gather(A(N), P)
 
-s: what every rank repeats (frame's collectives, templates); d: a star's direct painting; h: its deposit; q r(n): the multiply, where r(n) are the
+s: what every rank repeats (templates, audit); d: a star's direct painting; h: its placing and deposit; q r(n): the multiply, where r(n) are the
 rows of the histograms of n stars, taken to grow as n^0.5; C: bytes of the cube; A: bytes of the histograms.  t_reduce = 2 C (P-1)/P / B +
-ceil(log2 P) L and t_gather = A (P-1)/P / B + ceil(log2 P) L, with bandwidth B and latency L of a network.  s, d and h + q r come from the
-measurements of the same run; B and L are stated, not measured.
+ceil(log2 P) L and t_gather = A (P-1)/P / B + ceil(log2 P) L, with bandwidth B and latency L of a network.  s, d, h and q come from the
+measurements of the same run on one core, with N and N/4 stars; B and L are stated, not measured.
 """
 import math
 import statistics
@@ -37,32 +37,35 @@ def measure(program, setting, canonical, engines, cores, number, repeats, weak, 
     instrument = setting.write_instrument(program.work / "instrument.cfg")
     for name, engine in engines.items():
         first = None
-        for ranks, threads in layouts(cores):
-            n = number * ranks * threads if weak else number
+        plan = [(r, t, number * r * t if weak else number) for r, t in layouts(cores)]
+        if not weak and name != "direct":
+            plan.append((1, 1, max(number // 4, 1)))                       # for the model
+        for ranks, threads, n in plan:
             mock = program.mock(n)
             _, info = race.head_of(mock)
             parameters = setting.parameters(mock, canonical, instrument, info["centre"], **engine)
-            label = "scale-%s" % name
+            label = "scale-%s" % "-".join(name.replace(",", "").split())
             program.paint(label, parameters, ranks=ranks, threads=threads)                       # warm: file cache and templates
             runs = [program.paint(label, parameters, ranks=ranks, threads=threads) for _ in range(repeats)]
             seconds = statistics.median(shell.painting(r) for r in runs)
             first = first or seconds
             cores_used = ranks * threads
+            compared = weak or n == number
             rows.append({"engine": name, "ranks": ranks, "threads": threads, "N": n, "paint_s": seconds, "wall_s": statistics.median(r["wall_s"] for r in runs),
-                         "efficiency": first / seconds / (1 if weak else cores_used), "stages": runs[-1]["stages"], "figures": runs[-1]["figures"],
+                         "efficiency": first / seconds / (1 if weak else cores_used) if compared else None, "stages": runs[-1]["stages"], "figures": runs[-1]["figures"],
                          "peak_MiB": max(r["peak_MiB"] for r in runs), "repeats": repeats})
-            say("  %-6s %-18s %d rank(s) x %d thread(s), N = %8d: painting %8.3f s, efficiency %.2f"
-                % ("weak" if weak else "strong", name, ranks, threads, n, seconds, rows[-1]["efficiency"]))
+            say("  %-6s %-18s %d rank(s) x %d thread(s), N = %8d: painting %8.3f s%s"
+                % ("weak" if weak else "strong", name, ranks, threads, n, seconds, ", efficiency %.2f" % rows[-1]["efficiency"] if compared else ""))
     return rows
 
 
 def volume(setting, row):
-    """Bytes that a rank sends in the sum: measured where the program says so, else from the sizes."""
-    if "exchanged_MB" in row["figures"]:
-        return row["figures"]["exchanged_MB"] * 1e6, "the program's own count"
+    """Bytes that the busiest rank sends: as the program counts them, else from the sizes."""
+    if "sent_most_MiB" in row["figures"]:
+        return row["figures"]["sent_most_MiB"] * 2**20, "counted"
     if row["ranks"] == 1:
         return 0.0, "one rank"
-    return 4.0 * setting.spaxels**2 * setting.channels, "one cube per rank"
+    return 4.0 * setting.spaxels**2 * setting.channels, "one cube"
 
 
 def reduce_time(size, ranks):
@@ -73,36 +76,40 @@ def gather_time(size, ranks):
     return size * (ranks - 1) / ranks / BANDWIDTH + math.ceil(math.log2(ranks)) * LATENCY if ranks > 1 else 0.0
 
 
+WORK = ("place", "paint", "sum")         # the stages that share the stars
+
+
 def one_core_costs(rows):
-    """s, and seconds of one core per star (direct) or for deposit and multiply together (histogram), from the strong rows on one core."""
+    """{engine: (s, seconds per star, seconds of the multiply at N, N)} from the rows on one core: with N and, for the histograms, N/4 stars."""
     out = {}
-    for row in rows:
-        if row["ranks"] * row["threads"] == 1:
-            work = sum(row["stages"].get(name, 0.0) for name in ("paint", "deposit", "multiply", "sum"))
-            out[row["engine"]] = {"serial_s": max(row["paint_s"] - work, 0.0), "work_s": work, "N": row["N"], "deposit_s": row["stages"].get("deposit"),
-                                  "multiply_s": row["stages"].get("multiply")}
+    for engine in {row["engine"] for row in rows}:
+        alone = sorted((row["N"], sum(row["stages"].get(name, 0.0) for name in WORK), row["paint_s"]) for row in rows
+                       if row["engine"] == engine and row["ranks"] * row["threads"] == 1)
+        if not alone:
+            continue
+        n, work, total = alone[-1]
+        per_star, multiply = work / n, 0.0
+        if engine != "direct" and len(alone) > 1:                           # work = h n + q sqrt(n) at two n
+            n0, work0, _ = alone[0]
+            shrink = math.sqrt(n0 / n)
+            per_star = min(max((work0 - shrink * work) / (n0 - shrink * n), 0.0), work / n)
+            multiply = work - per_star * n
+        out[engine] = (max(total - work, 0.0), per_star, multiply, n)
     return out
-
-
-DEPOSIT_NS = 100e-9                      # s per star and core, where the program does not time it apart
 
 
 def predict(setting, rows, ranks_list=(1, 2, 8, 64, 512), numbers=(1e6, 1e8)):
     """The model's painting seconds, one core per rank."""
     cube, out = 4.0 * setting.spaxels**2 * setting.channels, []
-    for name, cost in one_core_costs(rows).items():
+    for name, (serial, per_star, multiply, measured) in sorted(one_core_costs(rows).items()):
         for number in numbers:
             for p in ranks_list:
-                if name == "direct":
-                    t = cost["serial_s"] + cost["work_s"] * number / cost["N"] / p + reduce_time(cube, p)
+                t = serial + per_star * number / p
+                rows_of = multiply * math.sqrt(number / measured)
+                if "slabs" in name:
+                    t += rows_of / p + gather_time(histogram_bytes(setting, number), p)
                 else:
-                    deposit = cost["deposit_s"] if cost["deposit_s"] is not None else min(DEPOSIT_NS * cost["N"], 0.5 * cost["work_s"])
-                    multiply = (cost["work_s"] - deposit) * math.sqrt(number / cost["N"])
-                    t = cost["serial_s"] + deposit * number / cost["N"] / p
-                    if "slabs" in name:
-                        t += multiply / p + gather_time(histogram_bytes(setting, number), p)
-                    else:
-                        t += multiply / math.sqrt(p) + reduce_time(cube, p)
+                    t += rows_of / math.sqrt(p) + reduce_time(cube, p)
                 out.append({"engine": name, "N": number, "ranks": p, "paint_s": t})
     return out
 

@@ -5,6 +5,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import h5py
+
 MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "LC_ALL": "C"}
 
@@ -48,14 +50,19 @@ def timings(text):
     return stages, rest
 
 
-def figures(text):
-    """What the program says of its method: the multiply's rate, certified and audited errors, bytes exchanged.  Absent: not said."""
+def figures(output, text):
+    """What the program says of its method: errors certified and audited, velocity grid, choices; the multiply's rate and the bytes sent.  Absent: not said."""
     found = {}
-    for key, pattern in (("multiply_GFs", r"multipl\w*\b.*?([\d.]+(?:e[+-]?\d+)?)\s*GF/s"),
-                         ("certified", r"certified\D*?([\d.]+(?:e[+-]?\d+))"),
-                         ("audited", r"audit\w*\b.*?(?:difference|error|worst)\D*?([\d.]+(?:e[+-]?\d+)?)"),
-                         ("exchanged_MB", r"exchange\w*\b.*?([\d.]+(?:e[+-]?\d+)?)\s*MB")):
-        match = re.search(pattern, text)
+    with h5py.File(output) as f:
+        said = f["Provenance"] if "Provenance" in f else {}
+        for key, name in (("certified", "CERTIFED"), ("audited", "AUDIT"), ("step_kms", "NODESTEP"), ("templates", "NTEMPLAT"), ("engine", "ENGINE"),
+                          ("combine", "COMBINE"), ("why", "ENGINWHY"), ("beyond", "NBEYOND")):
+            if name in said:
+                value = said[name][()]
+                found[key] = value.decode() if isinstance(value, bytes) else value.item() if hasattr(value, "item") else value
+    for key, pattern in (("multiply_GFs", r"multiply\s+([\d.]+(?:e[+-]?\d+)?) GF/s"), ("sent_most_MiB", r"^communication\s+([\d.]+)"),
+                         ("sent_mean_MiB", r"^communication\s+[\d.]+\s+([\d.]+)")):
+        match = re.search(pattern, text, re.M)
         if match:
             found[key] = float(match.group(1))
     return found
@@ -91,15 +98,15 @@ class Cubix:
         stem = self.work / label
         binary = self.build / program
         start = ["mpirun", "-np", str(ranks), "--bind-to", "none"] if ranks > 1 else []
-        text, wall, cpu = run(start + [binary, file], threads, cwd=self.work, timeout=timeout)
+        text, wall, cpu = run(start + [binary, "-v", file], threads, cwd=self.work, timeout=timeout)
         stages, rest = timings(Path("%s-timings.txt" % stem).read_text())
         return {"wall_s": wall, "cpu_s": cpu, "stages": {k: v["slowest_s"] for k, v in stages.items()}, "peak_MiB": max(v["peak_MiB"] for v in stages.values()),
-                "figures": figures("\n".join(rest) + "\n" + text), "output": str(out), "log": text[-20000:]}
+                "figures": figures(out, "\n".join(rest) + "\n" + text), "output": str(out), "log": text[-20000:]}
 
 
 OUTSIDE_PAINTING = ("parameters", "instrument", "check", "read", "psf", "noise", "write", "timings")
 
 
 def painting(result):
-    """Seconds from stars in memory to the cube in memory: frame, model, templates, painting, sum and audit."""
+    """Seconds from stars in memory to the cube in memory: frame, model, templates, painting, sum, audit."""
     return sum(seconds for stage, seconds in result["stages"].items() if stage not in OUTSIDE_PAINTING)
