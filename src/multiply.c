@@ -45,7 +45,8 @@ struct panel {
   float *value;
 };
 
-typedef void kernel(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d, float *restrict sum, float *restrict total, const char *next, size_t n_next);
+typedef void kernel(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d, float *restrict sum, float *restrict total,
+                    const char *next, size_t n_next);
 
 struct product {
   struct cubix_cube *cube;

@@ -15,8 +15,9 @@
 
 typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 
-/* Blocks of one template. */
-MULTIPLY_TARGET static void MULTIPLY_NAME(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d, float *restrict sum, float *restrict total, const char *next, size_t n_next)
+/* Blocks of one template, d [nodes][CUBIX_TILE]; the n_next cache lines from next on will be wanted afterwards. */
+MULTIPLY_TARGET static void MULTIPLY_NAME(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d,
+                                          float *restrict sum, float *restrict total, const char *next, size_t n_next)
 {
   size_t per_item = n_item ? (n_next + n_item - 1) / n_item : 0;
   for (size_t i = 0; i < n_item; i++) {

@@ -1,9 +1,11 @@
 /* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel.
  *
- * First every star's spaxel, then a stable counting sort of their numbers, at last, spaxel by spaxel, the stars themselves: their place on the
- * library's grid, and their share in the truth maps and in the account of number, mass and light.  Stars outside field and margin are sorted
- * too, behind the last spaxel, in shares of SHARE: they count in the account alone.  All sums are made in the slab's order within a spaxel or a share,
- * and those of spaxels and shares in theirs: whatever the threads do, the numbers are the same.                                             */
+ * Two passes through the slab, in its order, in shares of SHARE stars: the first finds every star's spaxel and counts, the second finds the star's place on
+ * the library's grid and writes it where it belongs (a stable counting sort: a thread has a contiguous part of the slab, and knows where its stars of
+ * every spaxel begin).  What the maps want of a star lies beside it, so that the third pass goes through the sorted stars, spaxel by spaxel, without a jump.
+ *
+ * The account of number, mass and light is summed in the slab's order within a share, maps in the slab's order within a spaxel, and shares in theirs:
+ * whatever the threads do, the numbers are the same.                                                                                   */
 #include "placement.h"
 
 #include <math.h>
@@ -14,58 +16,76 @@
 #include "error.h"
 #include "physics/project.h"
 
-enum { SHARE = 4096 };
-
-struct order {
-  size_t n_spaxel;
-  uint32_t *spaxel;               /* [slab.n] n_spaxel: outside */
-  uint32_t *star;                 /* [slab.n] numbers of the stars, by spaxel */
-  size_t *start;                  /* [n_spaxel + 2] */
-};
+enum { SHARE = 4096, AHEAD = 16 };
 
 struct account { struct cubix_budget budget[CUBIX_N_ACCOUNT]; double v_max; };
 
-static void order_free(struct order *order)
+/* What the maps are told of a star, beside what is painted. */
+struct told { double light, mass_now, age, metallicity; };
+
+struct sort {
+  const struct cubix_view *view;
+  const struct cubix_slab *slab;
+  int n_thread;
+  size_t n_spaxel, n_share;       /* spaxel number n_spaxel: outside */
+  uint32_t *spaxel;               /* [slab.n] */
+  size_t *next;                   /* [n_thread][n_spaxel + 1] where a thread's next star of a spaxel goes */
+  struct told *told;              /* like the placement's stars */
+  struct account *account;        /* [n_share] */
+};
+
+static void sort_free(struct sort *sort)
 {
-  free(order->spaxel);
-  free(order->star);
-  free(order->start);
+  free(sort->spaxel);
+  free(sort->next);
+  free(sort->told);
+  free(sort->account);
 }
 
-/* Stable counting sort: thread t counts, and later places, the t-th part of the slab. */
-static int order_init(struct order *order, const struct cubix_view *view, const struct cubix_slab *slab)
+/* First star of a thread's part of the slab. */
+static size_t part(const struct sort *sort, int t)
 {
-  int status = CUBIX_OK, n_thread = omp_get_max_threads();
-  size_t n_bucket = (size_t)view->n_x * (size_t)view->n_y + 1, *count = NULL, before = 0;
-  order->n_spaxel = n_bucket - 1;
+  size_t first = sort->n_share * (size_t)t / (size_t)sort->n_thread * SHARE;
+  return first < sort->slab->n ? first : sort->slab->n;
+}
+
+static int sort_init(struct sort *sort, const struct cubix_view *view, const struct cubix_slab *slab)
+{
+  int status = CUBIX_OK;
+  sort->view = view;
+  sort->slab = slab;
+  sort->n_thread = omp_get_max_threads();
+  sort->n_spaxel = (size_t)view->n_x * (size_t)view->n_y;
+  sort->n_share = (slab->n + SHARE - 1) / SHARE;
   CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n, UINT32_MAX);
-  CUBIX_ALLOC(order->spaxel, slab->n);
-  CUBIX_ALLOC(order->star, slab->n);
-  CUBIX_ALLOC(order->start, n_bucket + 1);
-  CUBIX_ALLOC(count, (size_t)n_thread * n_bucket);
-#pragma omp parallel for schedule(static, 1) num_threads(n_thread)
-  for (int t = 0; t < n_thread; t++)
-    for (size_t i = slab->n * (size_t)t / (size_t)n_thread; i < slab->n * (size_t)(t + 1) / (size_t)n_thread; i++) {
-      int64_t s = cubix_project(view, slab->position + 3 * i);
-      order->spaxel[i] = (uint32_t)(s >= 0 ? (size_t)s : n_bucket - 1);
-      count[(size_t)t * n_bucket + order->spaxel[i]]++;
+  CUBIX_CHECK((sort->spaxel = cubix_reserve(slab->n, sizeof *sort->spaxel)), CUBIX_ENOMEM, "cannot allocate the spaxels of %zu stars: use more ranks", slab->n);
+  CUBIX_ALLOC(sort->next, (size_t)sort->n_thread * (sort->n_spaxel + 1));
+  CUBIX_ALLOC(sort->account, sort->n_share);
+done:
+  return status;
+}
+
+/* First pass.  @param[out] start [n_spaxel + 1] of the placement */
+static void count(struct sort *sort, size_t *start)
+{
+  size_t n_bucket = sort->n_spaxel + 1, before = 0;
+#pragma omp parallel for schedule(static, 1) num_threads(sort->n_thread)
+  for (int t = 0; t < sort->n_thread; t++) {
+    size_t *n = sort->next + (size_t)t * n_bucket;
+    for (size_t i = part(sort, t); i < part(sort, t + 1); i++) {
+      int64_t s = cubix_project(sort->view, sort->slab->position + 3 * i);
+      sort->spaxel[i] = (uint32_t)(s >= 0 ? (size_t)s : sort->n_spaxel);
+      n[sort->spaxel[i]]++;
     }
+  }
   for (size_t b = 0; b < n_bucket; b++) {
-    order->start[b] = before;
-    for (size_t t = 0; t < (size_t)n_thread; t++) {
-      size_t n = count[t * n_bucket + b];
-      count[t * n_bucket + b] = before;
+    start[b] = before;
+    for (size_t t = 0; t < (size_t)sort->n_thread; t++) {
+      size_t n = sort->next[t * n_bucket + b];
+      sort->next[t * n_bucket + b] = before;
       before += n;
     }
   }
-  order->start[n_bucket] = before;
-#pragma omp parallel for schedule(static, 1) num_threads(n_thread)
-  for (int t = 0; t < n_thread; t++)
-    for (size_t i = slab->n * (size_t)t / (size_t)n_thread; i < slab->n * (size_t)(t + 1) / (size_t)n_thread; i++)
-      order->star[count[(size_t)t * n_bucket + order->spaxel[i]]++] = (uint32_t)i;
-done:
-  free(count);
-  return status;
 }
 
 static void add(struct cubix_budget *b, double number, double mass, double light)
@@ -75,7 +95,7 @@ static void add(struct cubix_budget *b, double number, double mass, double light
   b->light += light;
 }
 
-/* Star i of the slab: what it is, and its entry in an account.  @return its light in the band */
+/* Star i of the slab: what it is, and its entry in the account.  @return its light in the band */
 static double take(struct cubix_star *star, struct account *account, const struct cubix_view *v, const struct cubix_slab *slab, size_t i, enum cubix_account where)
 {
   struct cubix_mix mix;
@@ -88,45 +108,54 @@ static double take(struct cubix_star *star, struct account *account, const struc
   add(&account->budget[where], 1, star->mass_formed, light);
   if (clamped & CUBIX_CLAMP_Z) add(&account->budget[CUBIX_CLAMPED_Z], 1, star->mass_formed, light);
   if (clamped & CUBIX_CLAMP_AGE) add(&account->budget[CUBIX_CLAMPED_AGE], 1, star->mass_formed, light);
-  if (where != CUBIX_OUTSIDE) account->v_max = fmax(account->v_max, fabs(star->velocity));
+  if (where != CUBIX_OUTSIDE && fabs(star->velocity) > account->v_max) account->v_max = fabs(star->velocity);
   return light;
 }
 
-static void map_star(double *const *map, size_t f, const struct cubix_slab *slab, size_t i, const struct cubix_star *star, double light)
+/* Second pass. */
+static void place(struct sort *sort, struct cubix_placement *p)
 {
-  double m = star->mass_formed, vel = star->velocity, age = slab->age[i], z = slab->metallicity[i];
-  map[CUBIX_MAP_NSTAR][f] += 1;
-  map[CUBIX_MAP_MASS][f] += m;
-  map[CUBIX_MAP_MASS_NOW][f] += slab->mass_now[i];
-  map[CUBIX_MAP_LIGHT][f] += light;
-  map[CUBIX_MAP_M_AGE][f] += m * age;
-  map[CUBIX_MAP_L_AGE][f] += light * age;
-  map[CUBIX_MAP_M_Z][f] += m * z;
-  map[CUBIX_MAP_L_Z][f] += light * z;
-  map[CUBIX_MAP_M_V][f] += m * vel;
-  map[CUBIX_MAP_L_V][f] += light * vel;
-  map[CUBIX_MAP_M_V2][f] += m * vel * vel;
-  map[CUBIX_MAP_L_V2][f] += light * vel * vel;
-}
-
-/* The stars of a spaxel, or of the share-th share of those outside. */
-static void take_spaxel(struct cubix_placement *p, double *const *map, struct account *account, const struct cubix_view *v, const struct cubix_slab *slab,
-                        const struct order *order, size_t s)
-{
-  int64_t f = 0;
-  int in_field = cubix_in_field(v, (int64_t)s, &f);
-  for (size_t j = order->start[s]; j < order->start[s + 1]; j++) {
-    size_t i = order->star[j];
-    double light = take(&p->star[j], account, v, slab, i, in_field ? CUBIX_IN_FIELD : CUBIX_IN_MARGIN);
-    if (in_field) map_star(map, (size_t)f, slab, i, &p->star[j], light);
+  const struct cubix_slab *slab = sort->slab;
+#pragma omp parallel for schedule(static, 1) num_threads(sort->n_thread)
+  for (int t = 0; t < sort->n_thread; t++) {
+    size_t *next = sort->next + (size_t)t * (sort->n_spaxel + 1);
+    for (size_t i = part(sort, t); i < part(sort, t + 1); i++) {
+      struct account *account = &sort->account[i / SHARE];
+      struct cubix_star star;
+      size_t s = sort->spaxel[i], at = next[s]++, soon = i + AHEAD < slab->n ? next[sort->spaxel[i + AHEAD]] : at;
+      int64_t f;
+      __builtin_prefetch(&p->star[soon], 1);
+      __builtin_prefetch(&sort->told[soon], 1);
+      if (s == sort->n_spaxel) take(&star, account, sort->view, slab, i, CUBIX_OUTSIDE);
+      else {
+        double light = take(&star, account, sort->view, slab, i, cubix_in_field(sort->view, (int64_t)s, &f) ? CUBIX_IN_FIELD : CUBIX_IN_MARGIN);
+        p->star[at] = star;
+        sort->told[at] = (struct told){ light, slab->mass_now[i], slab->age[i], slab->metallicity[i] };
+      }
+    }
   }
 }
 
-static void take_outside(struct account *account, const struct cubix_view *v, const struct cubix_slab *slab, const struct order *order, size_t share)
+/* Third pass: the stars of a spaxel of the field, number f there. */
+static void map_stars(double *const *map, size_t f, const struct cubix_star *star, const struct told *told, size_t n)
 {
-  size_t first = order->start[order->n_spaxel] + share * SHARE, end = order->start[order->n_spaxel + 1], last = end - first < SHARE ? end : first + SHARE;
-  struct cubix_star star;
-  for (size_t j = first; j < last; j++) take(&star, account, v, slab, order->star[j], CUBIX_OUTSIDE);
+  double sum[CUBIX_N_MAP] = { 0 };
+  for (size_t i = 0; i < n; i++) {
+    double m = star[i].mass_formed, vel = star[i].velocity, light = told[i].light, age = told[i].age, z = told[i].metallicity;
+    sum[CUBIX_MAP_NSTAR] += 1;
+    sum[CUBIX_MAP_MASS] += m;
+    sum[CUBIX_MAP_MASS_NOW] += told[i].mass_now;
+    sum[CUBIX_MAP_LIGHT] += light;
+    sum[CUBIX_MAP_M_AGE] += m * age;
+    sum[CUBIX_MAP_L_AGE] += light * age;
+    sum[CUBIX_MAP_M_Z] += m * z;
+    sum[CUBIX_MAP_L_Z] += light * z;
+    sum[CUBIX_MAP_M_V] += m * vel;
+    sum[CUBIX_MAP_L_V] += light * vel;
+    sum[CUBIX_MAP_M_V2] += m * vel * vel;
+    sum[CUBIX_MAP_L_V2] += light * vel * vel;
+  }
+  for (int k = 0; k < CUBIX_N_MAP; k++) map[k][f] += sum[k];
 }
 
 int cubix_placement_init(struct cubix_placement **out, size_t n_spaxel, size_t n_star)
@@ -136,7 +165,7 @@ int cubix_placement_init(struct cubix_placement **out, size_t n_spaxel, size_t n
   CUBIX_ALLOC(p, 1);
   p->n_spaxel = n_spaxel;
   CUBIX_ALLOC(p->start, n_spaxel + 1);
-  CUBIX_ALLOC(p->star, n_star);
+  CUBIX_CHECK((p->star = cubix_reserve(n_star, sizeof *p->star)), CUBIX_ENOMEM, "cannot allocate %zu sorted stars of %zu bytes: use more ranks", n_star, sizeof *p->star);
   *out = p;
   p = NULL;
 done:
@@ -147,28 +176,32 @@ done:
 int cubix_placement_build(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
-  struct order order = { 0 };
-  struct account *account = NULL;
+  struct sort sort = { 0 };
   struct cubix_placement *p = NULL;
-  CUBIX_TRY(order_init(&order, view, slab));
-  size_t n_spaxel = order.n_spaxel, n_outside = order.start[n_spaxel + 1] - order.start[n_spaxel], n_share = n_spaxel + (n_outside + SHARE - 1) / SHARE;
-  CUBIX_ALLOC(account, n_share);
-  CUBIX_TRY(cubix_placement_init(&p, n_spaxel, order.start[n_spaxel]));
-  memcpy(p->start, order.start, sizeof *p->start * (n_spaxel + 1));
-#pragma omp parallel for schedule(dynamic, 16)
-  for (size_t s = 0; s < n_share; s++) {
-    if (s < n_spaxel) take_spaxel(p, cube->map, &account[s], view, slab, &order, s);
-    else take_outside(&account[s], view, slab, &order, s - n_spaxel);
+  size_t *start = NULL;
+  CUBIX_TRY(sort_init(&sort, view, slab));
+  CUBIX_ALLOC(start, sort.n_spaxel + 1);
+  count(&sort, start);
+  size_t n_star = start[sort.n_spaxel];
+  CUBIX_CHECK((sort.told = cubix_reserve(n_star, sizeof *sort.told)), CUBIX_ENOMEM, "cannot allocate the maps' share of %zu stars: use more ranks", n_star);
+  CUBIX_TRY(cubix_placement_init(&p, sort.n_spaxel, n_star));
+  memcpy(p->start, start, sizeof *start * (sort.n_spaxel + 1));
+  place(&sort, p);
+#pragma omp parallel for schedule(dynamic, 64)
+  for (size_t s = 0; s < p->n_spaxel; s++) {
+    int64_t f;
+    if (cubix_in_field(view, (int64_t)s, &f)) map_stars(cube->map, (size_t)f, p->star + start[s], sort.told + start[s], start[s + 1] - start[s]);
   }
-  for (size_t s = 0; s < n_share; s++) {
-    for (int a = 0; a < CUBIX_N_ACCOUNT; a++) add(&cube->budget[a], account[s].budget[a].number, account[s].budget[a].mass, account[s].budget[a].light);
-    cube->v_max = fmax(cube->v_max, account[s].v_max);
+  for (size_t s = 0; s < sort.n_share; s++) {
+    const struct account *account = &sort.account[s];
+    for (int a = 0; a < CUBIX_N_ACCOUNT; a++) add(&cube->budget[a], account->budget[a].number, account->budget[a].mass, account->budget[a].light);
+    cube->v_max = fmax(cube->v_max, account->v_max);
   }
   *out = p;
   p = NULL;
 done:
-  free(account);
-  order_free(&order);
+  free(start);
+  sort_free(&sort);
   cubix_placement_free(p);
   return status;
 }
