@@ -3,7 +3,6 @@
  *
  * Nothing here prints or exits: a library that kills its host is no library.  Messages are for the user (value, bound,
  * place, remedy); traces are for whoever debugs (function, file, line), and shown with -v only.                       */
-#define _DEFAULT_SOURCE
 #include "error.h"
 
 #include <stdarg.h>
@@ -11,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static _Thread_local char message[4096];
 static _Thread_local char trace[4096];
@@ -82,14 +80,7 @@ void *cubix_alloc(unsigned long n, unsigned long size)
 
 void *cubix_reserve(unsigned long n, unsigned long size)
 {
-  const size_t large = 1 << 21;
-  if (size && n > (SIZE_MAX - large) / size) return NULL;
-  size_t bytes = n * size, unit = bytes >= 4 * large ? large : 64;
-  if (!bytes) bytes = unit;
-  bytes = (bytes + unit - 1) / unit * unit;
-  void *p = aligned_alloc(unit, bytes);
-#ifdef MADV_HUGEPAGE
-  if (p && unit == large) madvise(p, bytes, MADV_HUGEPAGE);
-#endif
-  return p;
+  if (size && n > (SIZE_MAX - 64) / size) return NULL;
+  size_t bytes = (n * size + 63) / 64 * 64;
+  return aligned_alloc(64, bytes ? bytes : 64);
 }

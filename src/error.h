@@ -63,8 +63,7 @@ int cubix_error_exit_status(int code);
 const char *cubix_error_meaning(int code);
 /** calloc of at least one byte, aligned to 64 bytes; free() releases it.  Local.  @return NULL when there is no memory */
 void *cubix_alloc(unsigned long n, unsigned long size);
-/** The same for what is written before it is read: not zeroed, so that the threads that fill it also bring in its pages; large pages where the system
- *  has them.  Local. */
+/** The same for what is written before it is read: not zeroed, so that the threads that fill it also bring in its pages.  Local. */
 void *cubix_reserve(unsigned long n, unsigned long size);
 
 #ifdef __cplusplus
