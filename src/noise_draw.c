@@ -70,14 +70,15 @@ INLINE double cos_turns(double u)
 {
   static const double magic = 6755399441055744.;               /* 1.5 2^52: adding it rounds to whole numbers */
   const double shifted = 4. * u + magic, quarter = shifted - magic, x = (u - 0.25 * quarter) * (2. * CUBIX_PI), z = x * x;
-  uint64_t bits, value;
+  uint64_t bits, value, other;
   memcpy(&bits, &shifted, sizeof bits);
   const double c = 1. + z * (-1. / 2 + z * (1. / 24 + z * (-1. / 720 + z * (1. / 40320 + z * (-1. / 3628800 + z * (1. / 479001600 + z * (-1. / 87178291200.
                    + z * (1. / 20922789888000. - z * (1. / 6402373705728000.)))))))));
   const double s = x + x * z * (-1. / 6 + z * (1. / 120 + z * (-1. / 5040 + z * (1. / 362880 + z * (-1. / 39916800 + z * (1. / 6227020800.
                    + z * (-1. / 1307674368000. + z * (1. / 355687428096000.))))))));
-  const double either = bits & 1 ? s : c;                      /* quarters 0 .. 4: c, -s, -c, s, c */
-  memcpy(&value, &either, sizeof value);
+  memcpy(&value, &c, sizeof value);
+  memcpy(&other, &s, sizeof other);
+  value ^= (value ^ other) & (0 - (bits & 1));                 /* quarters 0 .. 4: c, -s, -c, s, c */
   value ^= ((bits + 1) & 2) << 62;
   double result;
   memcpy(&result, &value, sizeof result);
@@ -117,7 +118,7 @@ struct channel { double electrons, sky, rest; uint32_t seed; };
 INLINE void draw_body(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw)
 {
   uint32_t word[4][BLOCK];
-  double uniform[BLOCK], photons[BLOCK] = { 0. };
+  double uniform[BLOCK], turn[BLOCK], g[BLOCK], photons[BLOCK] = { 0. };
   const uint32_t key[2] = { c->seed, 0 };
   int few = 0;
   for (int i = 0; i < BLOCK; i++) {
@@ -131,11 +132,9 @@ INLINE void draw_body(const struct channel *c, size_t n, const double *flux, uin
     word[3][i] = out[3];
   }
   for (size_t i = 0; i < n; i++) photons[i] = signal_of(c->electrons, flux[i]) + c->sky;
-  double g[BLOCK];
-  for (int i = 0; i < BLOCK; i++) {
-    uniform[i] = uniform_of(word[0][i], word[1][i]);
-    g[i] = sqrt(-2. * log_of(uniform[i])) * cos_turns(uniform_of(word[2][i], word[3][i])) * sqrt(photons[i] + c->rest) / c->electrons;
-  }
+  for (int i = 0; i < BLOCK; i++) uniform[i] = uniform_of(word[0][i], word[1][i]);
+  for (int i = 0; i < BLOCK; i++) turn[i] = uniform_of(word[2][i], word[3][i]);
+  for (int i = 0; i < BLOCK; i++) g[i] = sqrt(-2. * log_of(uniform[i]) * (photons[i] + c->rest)) * cos_turns(turn[i]) / c->electrons;
   for (size_t i = 0; i < n; i++) few |= photons[i] < poisson_limit;
   memcpy(draw, g, n * sizeof *draw);
   for (size_t i = 0; few && i < n; i++)

@@ -113,6 +113,7 @@ static int strip_fill(const struct cubix_result *result, enum cubix_plane plane,
   unsigned char inside[STRIP];
   int finite = 1;
   for (size_t s = 0; s < n_s; s++) inside[s] = cubix_instrument_inside(result->ins, (int)((s0 + s) % (size_t)cube->n_x), (int)((s0 + s) / (size_t)cube->n_x)) != 0;
+  for (size_t s = 0; s < n_s; s++) __builtin_prefetch(cube->flux + (s0 + s) * n_lambda + (size_t)(k0 - cube->lambda_first));
   for (int k = 0; k < n_k; k++) {
     const cubix_real *flux = cube->flux + s0 * n_lambda + (size_t)(k0 - cube->lambda_first + k);
     cubix_real value[STRIP], *to = out + (size_t)k * n_xy + s0;
@@ -135,8 +136,8 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *block,
   CUBIX_CHECK(k0 >= cube->lambda_first && k0 + n_k <= cube->lambda_first + cube->n_lambda && n_byte == (size_t)n_k * n_xy * sizeof *out, CUBIX_EFAIL,
               "channels %d to %d were asked of a rank that holds %d to %d", k0, k0 + n_k - 1, cube->lambda_first, cube->lambda_first + cube->n_lambda - 1);
 #pragma omp parallel for collapse(2) schedule(dynamic, 16) reduction(& : finite)
-  for (int t = 0; t < n_tile; t++) {
-    for (size_t strip = 0; strip < n_strip; strip++) {
+  for (size_t strip = 0; strip < n_strip; strip++) {
+    for (int t = 0; t < n_tile; t++) {                       /* neighbouring cache lines, one after another */
       int n = n_k - t * TILE < TILE ? n_k - t * TILE : TILE;
       size_t s0 = strip * STRIP, n_s = n_xy - s0 < STRIP ? n_xy - s0 : STRIP;
       finite &= strip_fill(result, plane, swapped, k0 + t * TILE, n, s0, n_s, out + (size_t)(t * TILE) * n_xy);
