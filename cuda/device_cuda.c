@@ -324,6 +324,6 @@ static void cuda_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cuda_ops = {
-  .name = "cuda", .count = cuda_count, .open = cuda_open, .load = cuda_load, .paint = cuda_paint,
+  .name = "cuda", .rates = { .direct = 5e-3, .deposit = 1, .multiply = 1e-4 }, .count = cuda_count, .open = cuda_open, .load = cuda_load, .paint = cuda_paint,
   .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply, .close = cuda_close,
 };

@@ -1,4 +1,4 @@
-/* cube_reduce.c -- the ranks' cubes, maps and budgets added up on rank 0, which then holds all channels, the others none.
+/* cube_reduce.c -- the ranks' maps and budgets added up on rank 0, and with Combine cube their cubes.
  *
  * MPI 3 counts are int, and a reduction needs scratch of its own length: the cube goes in pieces of 2^22 values, here and nowhere else. */
 #include <mpi.h>
@@ -22,20 +22,17 @@ static void sum_to_root(void *values, size_t n, MPI_Datatype type, size_t size)
   if (cubix_mpi_rank() != 0) cubix_mpi_volume_add(n * size);
 }
 
-int cubix_mpi_cube_sum(struct cubix_cube *cube)
+int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engine)
 {
+  int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   MPI_Datatype real = sizeof(cubix_real) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT;
   size_t n_spaxel = (size_t)cube->n_y * (size_t)cube->n_x;
   size_t n_field = (size_t)(cube->n_y - 2 * cube->margin) * (size_t)(cube->n_x - 2 * cube->margin);
-  sum_to_root(cube->flux, n_spaxel * (size_t)cube->n_lambda, real, sizeof(cubix_real));
+  if (!shared) sum_to_root(cube->flux, n_spaxel * (size_t)cube->n_lambda, real, sizeof(cubix_real));
   for (int m = 0; m < CUBIX_N_MAP; m++) sum_to_root(cube->map[m], n_field, MPI_DOUBLE, sizeof(double));
   MPI_Allreduce(MPI_IN_PLACE, cube->budget, 3 * CUBIX_N_ACCOUNT, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
   cube->v_max = cubix_mpi_max(cube->v_max);
-  if (cubix_mpi_rank() > 0) {
-    free(cube->flux);
-    cube->flux = NULL;
-    cube->lambda_first = cube->n_lambda;
-    cube->n_lambda = 0;
-  }
-  return CUBIX_OK;
+  if (!shared && cubix_mpi_rank() != 0) CUBIX_TRY(cubix_cube_hold(cube, cube->n_lambda, 0));
+done:
+  return status;
 }

@@ -48,6 +48,9 @@ int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *p
 /** Method, combination and owners of channels for all ranks' stars.  Collective.  @param rates of the processor  @param[out] engine owned by the caller */
 int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_placement *placement,
                             const struct cubix_rates *rates);
+/** Prepare the templates that the engine needs: none for the direct method, to which it falls back where no velocity grid is certified.  Collective.
+ *  @param[out] basis owned by the caller; NULL with the direct method */
+int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod);
 /** 1 where the cache (TemplateCache) holds the basis that an engine with this reach and tolerance needs.  Collective. */
 int cubix_mpi_basis_probe(int *prepared, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine);
 /** Prepare the templates on the velocity grid: from the cache, or fitted and certified by all ranks together.  Collective.
@@ -65,7 +68,7 @@ int cubix_mpi_far_gather(struct cubix_placement **far, const struct cubix_placem
 int cubix_mpi_cube_paint(struct cubix_cube *cube, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod,
                          const struct cubix_placement *placement, struct cubix_device *dev);
 /** Add up what is still apart: maps and budgets on rank 0, and with Combine cube the cubes; every rank then holds the channels that it owns.  Collective. */
-int cubix_mpi_cube_sum(struct cubix_cube *cube);
+int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engine);
 /** Recompute a few dozen voxels of the summed cube in float64.  Collective.  Errors: CUBIX_EFAIL above engine->tolerance.
  *  @param basis NULL with the direct method  @param placement this rank's stars  @param cube the channels that it owns */
 int cubix_mpi_audit(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_engine *engine, const struct cubix_basis *basis,

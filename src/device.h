@@ -4,6 +4,7 @@
 
 #include "basis.h"
 #include "cube.h"
+#include "engine.h"
 #include "histogram.h"
 #include "params.h"
 #include "placement.h"
@@ -12,6 +13,7 @@ struct cubix_device;
 
 struct cubix_device_ops {
   const char *name;                                          /* the value of the parameter Backend */
+  struct cubix_rates rates;                                  /* what work takes, for the choice of the engine */
   int  (*count)(void);                                       /* how many of them this machine has; 0: none */
   int  (*open)(struct cubix_device *, int ordinal);
   int  (*load)(struct cubix_device *, const struct cubix_view *);                                   /* the tables of the direct method */

@@ -200,6 +200,6 @@ static void cpu_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cpu_ops = {
-  .name = "cpu", .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint, .deposit = cpu_deposit, .multiply = cpu_multiply,
-  .close = cpu_close,
+  .name = "cpu", .rates = { .direct = 4.5, .deposit = 80, .multiply = 0.05 }, .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint,
+  .deposit = cpu_deposit, .multiply = cpu_multiply, .close = cpu_close,
 };

@@ -21,6 +21,8 @@ int main(int argc, char **argv)
   struct cubix_model      *mod  = NULL;    /* SSP templates and the cube's grid           */
   struct cubix_device     *dev  = NULL;    /* this rank's GPU, or its cores               */
   struct cubix_placement  *placement = NULL; /* the stars by spaxel                       */
+  struct cubix_engine     *engine = NULL;  /* how they are painted, who owns what of it   */
+  struct cubix_basis      *basis = NULL;   /* templates on a grid of velocities           */
   struct cubix_cube       *cube = NULL;    /* flux [n_y][n_x][n_lambda], and truth maps   */
   struct cubix_noise       noise = { 0 };  /* variance and noise as functions of a voxel  */
   int status, started, answered, root;
@@ -50,9 +52,11 @@ int main(int argc, char **argv)
 
   CUBIX_STAGE("maps",       cubix_cube_init(&cube, ins));
   CUBIX_STAGE("place",      cubix_placement_build(&placement, cube, &mod->view, slab));
-  CUBIX_STAGE("cube",       cubix_cube_hold(cube, 0, ins->n_lambda));
-  CUBIX_STAGE("paint",      cubix_device_paint(dev, &mod->view, placement, cube));
-  CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube));
+  cubix_slab_forget_stars(slab);
+  CUBIX_STAGE("engine",     cubix_mpi_engine_choose(&engine, par, mod, placement, &dev->ops->rates));
+  CUBIX_STAGE("basis",      cubix_mpi_engine_prepare(engine, &basis, par, mod));
+  CUBIX_STAGE("paint",      cubix_mpi_cube_paint(cube, engine, basis, mod, placement, dev));
+  CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube, engine));
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   cubix_mpi_take_cores();
   CUBIX_STAGE("psf",        cubix_psf_apply(ins, cube));
@@ -66,6 +70,8 @@ done:
   if (status) cubix_console_error("cubix", opt.verbose);
   cubix_noise_free(&noise);
   cubix_cube_free(cube);
+  cubix_basis_free(basis);
+  cubix_engine_free(engine);
   cubix_placement_free(placement);
   cubix_device_close(dev);
   cubix_model_free(mod);

@@ -4,7 +4,10 @@
 
 #include <stdio.h>
 
+#include "audit.h"
+#include "basis.h"
 #include "cube.h"
+#include "engine.h"
 #include "frame.h"
 #include "instrument.h"
 #include "model.h"
@@ -23,6 +26,9 @@ struct cubix_result {
   const struct cubix_scene *scene;
   const struct cubix_model *mod;
   const struct cubix_cube *cube;       /* noise-free, cropped */
+  const struct cubix_engine *engine;
+  const struct cubix_basis *basis;     /* NULL with the direct method */
+  const struct cubix_audit *audit;
   const struct cubix_noise *noise;
   const char *device;                  /* description of the processor */
   int n_rank;

@@ -200,6 +200,25 @@ static void instrument_facts(struct cubix_facts *facts, const struct cubix_instr
   text(facts, "LSF", ins->lsf_none ? "none" : "gaussian", "line spread function (table LSF)");
 }
 
+static void engine_facts(struct cubix_facts *facts, const struct cubix_result *r)
+{
+  const struct cubix_engine *engine = r->engine;
+  int shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
+  text(facts, "ENGINE", engine->method == CUBIX_HISTOGRAM ? "histogram" : "direct", "how stars were painted");
+  text(facts, "ENGINWHY", engine->why, "the rule that chose it");
+  if (engine->method == CUBIX_HISTOGRAM) {
+    text(facts, "COMBINE", shared ? "histogram" : "cube", "what the ranks added up");
+    real(facts, "TOLERANC", engine->tolerance, "", "largest relative error allowed");
+    real(facts, "CERTIFED", r->basis->certified, "", "largest relative error of the velocity grid");
+    real(facts, "NODESTEP", r->basis->nodes.step, "km/s", "step of the velocity grid");
+    real(facts, "NODEREAC", r->basis->nodes.reach, "km/s", "its reach, to both sides");
+    integer(facts, "NTEMPLAT", r->basis->n_template, "", "templates on it");
+    integer(facts, "NBEYOND", engine->n_beyond, "", "stars beyond it, painted directly");
+  }
+  integer(facts, "NAUDIT", r->audit->n_voxel, "", "voxels recomputed directly in float64");
+  real(facts, "AUDIT", r->audit->worst, "", "largest relative difference among them");
+}
+
 static void noise_facts(struct cubix_facts *facts, const struct cubix_noise *noise)
 {
   static const char *const kind[] = { "none", "snr", "exposure" };
@@ -259,6 +278,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   library_facts(facts, result->mod);
   scene_facts(facts, result->scene, result->frame);
   instrument_facts(facts, result->ins);
+  engine_facts(facts, result);
   noise_facts(facts, result->noise);
   integer(facts, "FLUXUNIT", result->par->FluxUnit, "", "DATA is in 10**FLUXUNIT erg/s/cm**2/Angstrom");
   account_facts(facts, result->slab, result->cube, "10**FLUXUNIT erg/s/cm**2");

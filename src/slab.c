@@ -57,18 +57,22 @@ void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep)
   slab->n = n;
 }
 
+void cubix_slab_forget_stars(struct cubix_slab *slab)
+{
+  double **column[] = { &slab->position, &slab->velocity, &slab->mass_formed, &slab->mass_now, &slab->age, &slab->metallicity, &slab->potential };
+  for (size_t c = 0; c < sizeof column / sizeof column[0]; c++) {
+    free(*column[c]);
+    *column[c] = NULL;
+  }
+  slab->n = 0;
+}
+
 void cubix_slab_free(struct cubix_slab *slab)
 {
   if (!slab) return;
   for (int i = 0; slab->snapshot.file && i < slab->snapshot.n_file; i++) free(slab->snapshot.file[i]);
   free(slab->snapshot.file);
   free(slab->snapshot.file_size);
-  free(slab->position);
-  free(slab->velocity);
-  free(slab->mass_formed);
-  free(slab->mass_now);
-  free(slab->age);
-  free(slab->metallicity);
-  free(slab->potential);
+  cubix_slab_forget_stars(slab);
   free(slab);
 }

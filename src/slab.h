@@ -38,6 +38,8 @@ struct cubix_slab {
 int cubix_slab_init(struct cubix_slab **slab, size_t n);
 /** Keep the stars with keep[i] != 0, in order.  Local. */
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);
+/** Give up the stars; what the file says of itself and the counts stay.  Local. */
+void cubix_slab_forget_stars(struct cubix_slab *slab);
 void cubix_slab_free(struct cubix_slab *slab);
 
 #endif

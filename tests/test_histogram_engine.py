@@ -1,0 +1,229 @@
+"""Engine histogram: within Tolerance of the oracle in every voxel, the same bits whoever computes it, and honest about what it did."""
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from harness import SHARED, assert_close, galaxy, read_cube, run, stars
+from oracle import cube as oracle
+
+Z = 0.05
+WAYS = [(1, 2), (1, 3), (2, 1), (3, 1), (4, 1), (2, 2)]
+
+
+def fast(**more):
+    return {"Redshift": Z, "Engine": "histogram", "Centre": "median", **more}
+
+
+def setup(bench, n=400, lsf=(4.0,), lam=(5000.0, 5299.0, 1.0), step=1.5, fwhm=1.5, radius=1.6, **kw):
+    bench.instrument(12, 10, 0.5, lam=lam, lsf_curve=lsf, **kw)
+    bench.ssp("mixed", step=step, fwhm=fwhm)
+    bench.particles(galaxy(n, seed=17, radius=radius, centre=(3, -2, 5), velocity=(120, -310, 55)))
+
+
+def within(got, want, tolerance, what=""):
+    """Every voxel of channels that the library covers."""
+    good = (got["DQ"] & 3) == 0
+    assert good.any()
+    assert_close(got["DATA"][good], want[good], tolerance, what=what)
+
+
+def bits(path, names=("DATA", "STAT", "DQ", "NOISEFREE")):
+    with fits.open(path) as hdus:
+        return {name: hdus[name].data.tobytes() for name in names if name in hdus}
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("lsf", [None, (4.0,)])
+def test_within_tolerance_of_the_oracle(bench, tolerance, lsf):
+    setup(bench, lsf=lsf)
+    want = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre="median")
+    got = bench.cube(Tolerance=tolerance, **fast())
+    head = got["header"]["PRIMARY"]
+    assert head["ENGINE"] == "histogram" and head["TOLERANC"] == tolerance and 0 < head["CERTIFED"] <= tolerance and head["AUDIT"] <= tolerance and head["NAUDIT"] >= 3
+    within(got, want.cube, tolerance)
+
+
+@pytest.mark.parametrize("lsf", ["none", "gaussian"])
+@pytest.mark.parametrize("tolerance", [1e-4, 1e-5])
+def test_a_real_library(bench, lsf, tolerance):
+    """E-MILES, as it is and broadened."""
+    source = SHARED / "data/ssp/emiles"
+    if not source.exists():
+        pytest.skip(f"no {source}: set CUBIX_SHARED to the folder of the shared data")
+    ssp = bench.path("emiles.hdf5")
+    done = run("cubix-ssp", ["convert", "emiles", source, ssp], timeout=240)
+    assert done.status == 0, done.err
+    bench.instrument(6, 5, 1.0, lam=(4750.0, 5349.0, 1.25), medium="air", lsf_curve=None if lsf == "none" else (3.6,))
+    bench.ssp_file = ssp
+    bench.particles(galaxy(150, seed=5, radius=1.2))
+    want = oracle.observe(bench.file, ssp, bench.inst, Z, centre="median")
+    got = bench.cube(Tolerance=tolerance, **fast())
+    assert got["header"]["PRIMARY"]["ENGINE"] == "histogram"
+    within(got, want.cube, tolerance)
+
+
+def test_the_same_bits_on_any_ranks_and_threads(bench):
+    """With noise, a PSF that changes with wavelength, and a library that ends within the band."""
+    setup(bench, n=703, lam=(5000.0, 5699.0, 1.0), psf="gaussian", psf_curve=(5.0, -8e-4), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
+    bench.ssp("mixed", lo=4500.0, hi=5350.0, fwhm=1.5)
+    for noise in (dict(Noise="exposure"), dict(Noise="snr", SnrLambdaMax=5500.0)):
+        par = fast(KeepNoiseFree=True, Combine="histogram", **noise)
+        bench.cube(**par)
+        want = bits(bench.out)
+        assert len(want) == 4 and any(want["DATA"])
+        for ranks, threads in WAYS:
+            bench.cube(ranks=ranks, threads=threads, **par)
+            assert bits(bench.out) == want, f"{ranks} ranks, {threads} threads, {noise}"
+
+
+def test_combinations_agree(bench):
+    setup(bench, n=500, psf="moffat", psf_beta=2.8, psf_curve=(0.9,))
+    cube = {c: bench.cube(ranks=3, **fast(Combine=c)) for c in ("cube", "histogram", "auto")}
+    assert cube["cube"]["header"]["PRIMARY"]["COMBINE"] == "cube" and cube["histogram"]["header"]["PRIMARY"]["COMBINE"] == "histogram"
+    for c in ("histogram", "auto"):
+        assert_close(cube[c]["DATA"], cube["cube"]["DATA"], 2e-6, np.abs(cube["cube"]["DATA"]).max(axis=(1, 2), keepdims=True), c)
+        assert np.array_equal(cube[c]["NSTAR"], cube["cube"]["NSTAR"])
+
+
+@pytest.mark.parametrize("n", [1, 3, 40])
+def test_empty_ranks_and_a_giant_spaxel(bench, n):
+    setup(bench, n=n)
+    s = galaxy(n, seed=3, radius=0.01)                       # all in a spaxel or two
+    bench.particles(s)
+    want = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre="median", velocity="none")
+    par = fast(SystemicVelocity="none")
+    first = bench.cube(Combine="histogram", **par)
+    within(first, want.cube, 1e-4)
+    one = bits(bench.out)
+    for combine in ("histogram", "cube"):
+        within(bench.cube(ranks=4, Combine=combine, **par), want.cube, 1e-4, combine)
+        assert combine == "cube" or bits(bench.out) == one
+
+
+def test_stars_beyond_the_grid(bench):
+    """A few hundred slow stars and some fast ones, which are painted directly; with too many of them the grid reaches further."""
+    setup(bench, n=600)
+    for n_fast, reach in ((0, None), (5, None), (50, 2400.0)):
+        s = galaxy(600, seed=8, radius=1.6)
+        s["vel"][:n_fast, 2] = np.linspace(-1900, 1900, n_fast)
+        bench.particles(s)
+        want = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre="median", velocity="none")
+        one = None
+        for ranks in (1, 3):
+            got = bench.cube(ranks=ranks, Combine="histogram", **fast(SystemicVelocity="none"))
+            head = got["header"]["PRIMARY"]
+            assert head["ENGINE"] == "histogram" and (head["NODEREAC"] == reach if reach else head["NODEREAC"] <= 600)
+            within(got, want.cube, 1e-4)
+            assert one is None or bits(bench.out) == one
+            one = bits(bench.out)
+        if n_fast == 5:
+            assert 0 < head["NBEYOND"] <= 6
+
+
+@pytest.mark.parametrize("par, word", [(dict(SspInterpolation="pchip"), "pchip"), (dict(Tolerance=1e-6), "float32"),
+                                       (dict(TemplateSemantic="linear", Lsf="none", Tolerance=1e-5), "certif")])
+def test_what_has_no_certificate_is_painted_directly(bench, par, word):
+    setup(bench, lsf=None)
+    got = bench.cube(**{**fast(), **par})
+    direct = bench.cube(**{**fast(), **par, "Engine": "direct"})
+    head = got["header"]["PRIMARY"]
+    assert head["ENGINE"] == "direct" and word in head["ENGINWHY"] and word in got["run"].out + got["run"].err
+    assert np.array_equal(got["DATA"], direct["DATA"])
+
+
+def test_auto_takes_the_direct_method_for_few_stars(bench):
+    setup(bench, n=20)
+    assert bench.cube(Redshift=Z, Centre="median")["header"]["PRIMARY"]["ENGINE"] == "direct"
+
+
+def test_the_library_ends_in_the_band(bench):
+    """Channels beyond it are 0, those at its end flagged and never negative, all others within the tolerance."""
+    setup(bench, lam=(5000.0, 5699.0, 1.0), lsf=None)
+    bench.ssp("mixed", lo=4500.0, hi=5200.0, fwhm=1.5)
+    want = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre="median")
+    got = bench.cube(**fast())
+    assert_close(got["DQ"], want.dq, 0, 0)
+    within(got, want.cube, 1e-4)
+    beyond = want.cube == 0
+    assert beyond[-1].all() and not got["DATA"][beyond].any() and got["DATA"].min() >= 0
+    edge = np.abs(got["DATA"] - want.cube)[(got["DQ"] & 2) > 0].max()
+    assert edge < 0.05 * want.cube.max()
+
+
+def test_masses_of_twelve_decades(bench):
+    setup(bench, n=200)
+    s = galaxy(200, seed=4, radius=1.6)
+    s["mass"] *= 10.0**np.random.default_rng(1).uniform(-6, 6, 200)
+    bench.particles(s)
+    want = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre="median")
+    within(bench.cube(**fast()), want.cube, 1e-4)
+
+
+def test_a_star_on_grid_points(bench):
+    """Ages, metallicities and velocities exactly on nodes: weights of 0 leave nothing behind."""
+    setup(bench)
+    bench.particles(stars((0.1, 0.1, 0, 0, 0, 0, 1e5, 1.0, 0.01), (0.6, 0.1, 0, 0, 0, 300.0, 1e5, 4.0, 0.02), (0.6, 0.7, 0, 0, 0, -300.0, 1e5, 0.0, 0.0001)))
+    par = dict(centre=(0.0, 0.0, 0.0), velocity="none")
+    want = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, **par)
+    got = bench.cube(**{**fast(), "Centre": (0.0, 0.0, 0.0), "SystemicVelocity": "none"})
+    within(got, want.cube, 1e-4)
+
+
+def test_prepared_templates_are_kept(bench):
+    """The second run reads what the first one prepared, to the bit; another galaxy, other ranks too; a broken file is made anew."""
+    setup(bench)
+    cache = bench.path("cache")
+    par = fast(TemplateCache=cache)
+    cold = bench.cube(**par)
+    want = bits(bench.out)
+    files = list(cache.iterdir())
+    assert len(files) == 1 and files[0].stat().st_size > 1000
+    stamp = files[0].stat().st_mtime_ns
+    for ranks in (1, 3):
+        bench.cube(ranks=ranks, Combine="histogram", **par)
+        assert bits(bench.out) == want
+    bench.particles(galaxy(150, seed=77, radius=1.0))
+    other = bench.cube(**par)
+    assert other["header"]["PRIMARY"]["ENGINE"] == "histogram"
+    assert list(cache.iterdir()) == files and files[0].stat().st_mtime_ns == stamp
+    setup(bench)
+    with open(files[0], "r+b") as f:
+        f.truncate(files[0].stat().st_size // 2)
+    again = bench.cube(**par)
+    assert bits(bench.out) == want and "warning" in again["run"].err and list(cache.iterdir()) == files
+    assert cold["header"]["PRIMARY"]["CERTIFED"] == again["header"]["PRIMARY"]["CERTIFED"]
+
+
+def test_a_cache_that_cannot_be_had(bench):
+    setup(bench)
+    file = bench.path("not-a-folder")
+    file.write_text("here")
+    got = bench.cube(**fast(TemplateCache=file))
+    assert "not-a-folder" in got["run"].err and got["header"]["PRIMARY"]["ENGINE"] == "histogram"
+
+
+def test_two_jobs_share_a_cache(bench):
+    from threading import Thread
+    setup(bench)
+    cache, results = bench.path("cache"), []
+    files = [bench.parameters(**fast(TemplateCache=cache)) for _ in range(3)]
+    jobs = [Thread(target=lambda p=p: results.append(run("cubix", [p], cwd=bench.folder))) for p in files]
+    for job in jobs:
+        job.start()
+    for job in jobs:
+        job.join()
+    assert all(r.status == 0 for r in results) and len(results) == 3
+    want = bits(bench.path("out1.fits"))
+    assert bits(bench.path("out2.fits")) == want and bits(bench.path("out3.fits")) == want
+    assert len(list(cache.iterdir())) == 1
+
+
+def test_hdf5_and_fits_hold_the_same(bench):
+    import h5py
+    setup(bench)
+    both = f"{bench.path('a.fits')},{bench.path('a.hdf5')}"
+    done = run("cubix", [bench.parameters(**fast(OutputFile=both, Combine="histogram"))], ranks=3, cwd=bench.folder)
+    assert done.status == 0, done.err
+    cube = read_cube(bench.path("a.fits"))
+    with h5py.File(bench.path("a.hdf5")) as f:
+        assert np.array_equal(f["DATA"][:], cube["DATA"].astype("f4")) and np.array_equal(f["DQ"][:], cube["DQ"])
