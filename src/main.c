@@ -24,6 +24,7 @@ int main(int argc, char **argv)
   struct cubix_engine     *engine = NULL;  /* how they are painted, who owns what of it   */
   struct cubix_basis      *basis = NULL;   /* templates on a grid of velocities           */
   struct cubix_cube       *cube = NULL;    /* flux [n_y][n_x][n_lambda], and truth maps   */
+  struct cubix_audit       audit = { 0 };  /* a few voxels recomputed                     */
   struct cubix_noise       noise = { 0 };  /* variance and noise as functions of a voxel  */
   int status, started, answered, root;
 
@@ -46,7 +47,8 @@ int main(int argc, char **argv)
   CUBIX_STAGE("model",      cubix_model_build(&mod, par, ins, &scene, cubix_mpi_max(cubix_model_fastest(ins, &scene, slab))));
   CUBIX_STAGE("device",     cubix_device_open(&dev, par, cubix_mpi_local_rank(), cubix_mpi_local_size()));
 
-  struct cubix_result result = { par, ins, slab, &frame, &scene, mod, NULL, &noise, dev->description, cubix_mpi_size() };
+  struct cubix_result result = { .par = par, .ins = ins, .slab = slab, .frame = &frame, .scene = &scene, .mod = mod, .audit = &audit, .noise = &noise,
+                                 .device = dev->description, .n_rank = cubix_mpi_size() };
   cubix_report_scene(&result);
   if (opt.dry_run) goto done;
 
@@ -57,10 +59,13 @@ int main(int argc, char **argv)
   CUBIX_STAGE("basis",      cubix_mpi_engine_prepare(engine, &basis, par, mod));
   CUBIX_STAGE("paint",      cubix_mpi_cube_paint(cube, engine, basis, mod, placement, dev));
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube, engine));
+  CUBIX_STAGE("audit",      cubix_mpi_audit(&audit, par, engine, mod, placement, cube));
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   cubix_mpi_take_cores();
   CUBIX_STAGE("psf",        cubix_psf_apply(ins, cube));
   CUBIX_STAGE("noise",      cubix_noise_init(&noise, par, ins, cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
+  result.engine = engine;
+  result.basis = basis;
   result.cube = cube;
   cubix_report_budget(&result, &cubix_mpi_owners);
   CUBIX_STAGE("write",      cubix_mpi_blocks_share(cube, ins->n_lambda, cubix_output_write, cubix_output_block, &result));
