@@ -199,12 +199,6 @@ static void cpu_close(struct cubix_device *dev)
   free(cpu);
 }
 
-static int cpu_multiply(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale)
-{
-  (void)dev;
-  return cubix_multiply(cube, histogram, basis, scale);
-}
-
 const struct cubix_device_ops cubix_device_cpu_ops = {
   .name = "cpu", .rates = { .direct = 4.5, .deposit = 80, .multiply = 0.05 }, .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint,
   .deposit = cpu_deposit, .multiply = cpu_multiply, .close = cpu_close,

@@ -59,7 +59,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("basis",      cubix_mpi_engine_prepare(engine, &basis, par, mod));
   CUBIX_STAGE("paint",      cubix_mpi_cube_paint(cube, engine, basis, mod, placement, dev));
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube, engine));
-  CUBIX_STAGE("audit",      cubix_mpi_audit(&audit, par, engine, mod, placement, cube));
+  CUBIX_STAGE("audit",      cubix_mpi_audit(&audit, par, engine, basis, mod, placement, cube));
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   cubix_mpi_take_cores();
   CUBIX_STAGE("psf",        cubix_psf_apply(ins, cube));
