@@ -61,7 +61,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube, engine));
   CUBIX_STAGE("audit",      cubix_mpi_audit(&audit, par, engine, basis, mod, placement, cube));
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
-  cubix_mpi_take_cores();
+  if (engine->combine == CUBIX_COMBINE_CUBE) cubix_mpi_take_cores();
   CUBIX_STAGE("psf",        cubix_psf_apply(ins, cube));
   CUBIX_STAGE("noise",      cubix_noise_init(&noise, par, ins, cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
   result.engine = engine;

@@ -19,6 +19,9 @@ struct made {
   struct cubix_model mod;
   struct cubix_ssp ssp;
   struct cubix_cube *cube;
+  struct cubix_engine engine;
+  struct cubix_basis basis;
+  struct cubix_audit audit;
   struct cubix_noise noise;
   struct cubix_result result;
 };
@@ -108,7 +111,11 @@ static int made_init(struct made *m, int n_value, char **value)
   m->frame = (struct cubix_frame){ { 1, 2, 3 }, { 4, 5, 6 }, { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } }, 7.5, 0.9, 0.25 };
   m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 1. };
   CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_owners_alone));
-  m->result = (struct cubix_result){ m->par, m->ins, &m->slab, &m->frame, &m->scene, &m->mod, cube, &m->noise, "2 threads", 3 };
+  m->engine = (struct cubix_engine){ .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7 };
+  m->basis = (struct cubix_basis){ .nodes = { 66, 600, 20 }, .n_template = 150, .certified = 3e-5 };
+  m->audit = (struct cubix_audit){ 64, 2e-5 };
+  m->result = (struct cubix_result){ .par = m->par, .ins = m->ins, .slab = &m->slab, .frame = &m->frame, .scene = &m->scene, .mod = &m->mod, .cube = cube,
+                                     .engine = &m->engine, .basis = &m->basis, .audit = &m->audit, .noise = &m->noise, .device = "2 threads", .n_rank = 3 };
 done:
   return status;
 }
