@@ -1,9 +1,12 @@
 """Engine histogram: within Tolerance of the oracle in every voxel, the same bits whoever computes it, and honest about what it did."""
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import SHARED, assert_close, galaxy, read_cube, run, stars
+from harness import SOURCE, assert_close, galaxy, read_cube, run, shared, stars
 from oracle import cube as oracle
 
 Z = 0.05
@@ -43,20 +46,23 @@ def test_within_tolerance_of_the_oracle(bench, tolerance, lsf):
     within(got, want.cube, tolerance)
 
 
+@pytest.fixture(scope="module")
+def emiles(tmp_path_factory):
+    """The E-MILES library in canonical form."""
+    path = tmp_path_factory.mktemp("emiles") / "emiles.hdf5"
+    done = subprocess.run([sys.executable, SOURCE / "scripts/cubix-ssp", "convert", "emiles", shared("data/ssp/emiles"), path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
 @pytest.mark.parametrize("lsf", ["none", "gaussian"])
 @pytest.mark.parametrize("tolerance", [1e-4, 1e-5])
-def test_a_real_library(bench, lsf, tolerance):
+def test_a_real_library(bench, emiles, lsf, tolerance):
     """E-MILES, as it is and broadened."""
-    source = SHARED / "data/ssp/emiles"
-    if not source.exists():
-        pytest.skip(f"no {source}: set CUBIX_SHARED to the folder of the shared data")
-    ssp = bench.path("emiles.hdf5")
-    done = run("cubix-ssp", ["convert", "emiles", source, ssp], timeout=240)
-    assert done.status == 0, done.err
     bench.instrument(6, 5, 1.0, lam=(4750.0, 5349.0, 1.25), medium="air", lsf_curve=None if lsf == "none" else (3.6,))
-    bench.ssp_file = ssp
+    bench.ssp_file = emiles
     bench.particles(galaxy(150, seed=5, radius=1.2))
-    want = oracle.observe(bench.file, ssp, bench.inst, Z, centre="median")
+    want = oracle.observe(bench.file, emiles, bench.inst, Z, centre="median")
     got = bench.cube(Tolerance=tolerance, **fast())
     assert got["header"]["PRIMARY"]["ENGINE"] == "histogram"
     within(got, want.cube, tolerance)
