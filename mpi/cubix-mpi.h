@@ -48,9 +48,10 @@ int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *p
 /** Method, combination and owners of channels for all ranks' stars.  Collective.  @param rates of the processor  @param[out] engine owned by the caller */
 int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_placement *placement,
                             const struct cubix_rates *rates);
-/** Prepare the templates that the engine needs: none for the direct method, to which it falls back where no velocity grid is certified.  Collective.
+/** Prepare the templates that the engine needs, near the processor: none for the direct method, to which it falls back where no velocity grid is
+ *  certified.  Collective.
  *  @param[out] basis owned by the caller; NULL with the direct method */
-int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod);
+int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev, const struct cubix_params *par, const struct cubix_model *mod);
 /** 1 where the cache (TemplateCache) holds the basis that an engine with this reach and tolerance needs.  Collective. */
 int cubix_mpi_basis_probe(int *prepared, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine);
 /** Prepare the templates on the velocity grid: from the cache, or fitted and certified by all ranks together.  Collective.

@@ -76,11 +76,12 @@ done:
   return status;
 }
 
-int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod)
+int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev, const struct cubix_params *par, const struct cubix_model *mod)
 {
   int status = CUBIX_OK;
   if (engine->method == CUBIX_DIRECT) goto done;
   CUBIX_TRY(cubix_mpi_basis_build(basis, par, mod, engine));
+  if (*basis && dev->ops->keep) CUBIX_TRY(cubix_mpi_agree(dev->ops->keep(dev, *basis)));
   if (*basis) goto done;
   cubix_engine_go_direct(engine, mod->view.n_lambda, "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s", engine->tolerance, par->TemplateSemantic);
   cubix_log(!strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);

@@ -56,7 +56,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("place",      cubix_placement_build(&placement, cube, &mod->view, slab));
   cubix_slab_forget_stars(slab);
   CUBIX_STAGE("engine",     cubix_mpi_engine_choose(&engine, par, mod, placement, &dev->ops->rates));
-  CUBIX_STAGE("basis",      cubix_mpi_engine_prepare(engine, &basis, par, mod));
+  CUBIX_STAGE("basis",      cubix_mpi_engine_prepare(engine, &basis, dev, par, mod));
   CUBIX_STAGE("paint",      cubix_mpi_cube_paint(cube, engine, basis, mod, placement, dev));
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube, engine));
   CUBIX_STAGE("audit",      cubix_mpi_audit(&audit, par, engine, basis, mod, placement, cube));
@@ -75,10 +75,10 @@ done:
   if (status) cubix_console_error("cubix", opt.verbose);
   cubix_noise_free(&noise);
   cubix_cube_free(cube);
+  cubix_device_close(dev);
   cubix_basis_free(basis);
   cubix_engine_free(engine);
   cubix_placement_free(placement);
-  cubix_device_close(dev);
   cubix_model_free(mod);
   cubix_slab_free(slab);
   cubix_instrument_free(ins);
