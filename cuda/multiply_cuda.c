@@ -53,13 +53,26 @@ static void multiply_free(struct multiply *m)
   free(m->bytes);
 }
 
+/* Occupied spaxels, square after square of a group and in it panel after panel: neighbours have rows and velocities in common. */
+static void list_occupied(struct multiply *m, const struct cubix_histogram *h)
+{
+  enum { SIDE = 8, ACROSS = 4, DOWN = CUBIX_CUDA_PANEL / ACROSS };
+  for (int y0 = 0; y0 < m->cube->n_y; y0 += SIDE)
+    for (int x0 = 0; x0 < m->cube->n_x; x0 += SIDE)
+      for (int i = 0; i < SIDE * SIDE; i++) {
+        int panel = i / CUBIX_CUDA_PANEL, q = i % CUBIX_CUDA_PANEL;
+        int x = x0 + panel % (SIDE / ACROSS) * ACROSS + q % ACROSS, y = y0 + panel / (SIDE / ACROSS) * DOWN + q / ACROSS;
+        size_t s = (size_t)y * (size_t)m->cube->n_x + (size_t)x;
+        if (x < m->cube->n_x && y < m->cube->n_y && h->start[s] < h->start[s + 1]) m->spaxel[m->n_spaxel++] = s;
+      }
+}
+
 /* Occupied spaxels, their groups and the groups' sizes. */
 static int plan(struct multiply *m, const struct cubix_histogram *h, double scale)
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(m->spaxel, h->n_spaxel);
-  for (size_t s = 0; s < h->n_spaxel; s++)
-    if (h->start[s] < h->start[s + 1]) m->spaxel[m->n_spaxel++] = s;
+  list_occupied(m, h);
   m->n_group = (m->n_spaxel + CUBIX_CUDA_GROUP - 1) / CUBIX_CUDA_GROUP;
   CUBIX_ALLOC(m->group, m->n_group);
   CUBIX_ALLOC(m->bytes, m->n_group);
@@ -68,11 +81,13 @@ static int plan(struct multiply *m, const struct cubix_histogram *h, double scal
   for (int t = 0; t < m->n_packer; t++) CUBIX_TRY(cubix_cuda_packer_init(&m->packer[t], h, m->basis, m->spaxel, m->n_spaxel, scale));
 #pragma omp parallel for schedule(dynamic, 1) num_threads(m->n_packer)
   for (size_t g = 0; g < m->n_group; g++) m->bytes[g] = cubix_cuda_packer_size(&m->packer[omp_get_thread_num()], g, &m->group[g].n_step);
+  for (int t = 0; t < m->n_packer; t++)       /* mass on a row that the basis lacks would be lost */
+    CUBIX_CHECK(m->packer[t].missing < 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", m->packer[t].missing);
 done:
   return status;
 }
 
-/* What does not go together would be written somewhere; mass on a row that the basis lacks would be lost. */
+/* What does not go together would be written somewhere else. */
 static int check(const struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis)
 {
   int status = CUBIX_OK;
@@ -82,8 +97,6 @@ static int check(const struct cubix_cube *cube, const struct cubix_histogram *h,
   CUBIX_CHECK(h->nodes.n == basis->nodes.n && h->nodes.step == basis->nodes.step, CUBIX_EFAIL, "a histogram on %d nodes every %g km/s, but templates on %d every %g km/s",
               h->nodes.n, h->nodes.step, basis->nodes.n, basis->nodes.step);
   CUBIX_CHECK(h->n_spaxel == (size_t)cube->n_x * (size_t)cube->n_y, CUBIX_EFAIL, "a histogram of %zu spaxels, but a cube of %d x %d", h->n_spaxel, cube->n_x, cube->n_y);
-  for (size_t b = 0; b < h->start[h->n_spaxel]; b++)
-    CUBIX_CHECK(h->block[b].row < basis->n_row && basis->slot[h->block[b].row] >= 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", h->block[b].row);
 done:
   return status;
 }

@@ -21,6 +21,7 @@ int cubix_cuda_packer_init(struct cubix_cuda_packer *packer, const struct cubix_
   packer->spaxel = spaxel;
   packer->n_spaxel = n_spaxel;
   packer->scale = scale;
+  packer->missing = -1;
   CUBIX_ALLOC(packer->extent, (size_t)basis->n_row * WARPS);
 done:
   return status;
@@ -41,7 +42,12 @@ static void look(struct cubix_cuda_packer *p, size_t g)
   for (size_t m = 0; m < members(p, g); m++) {
     size_t s = p->spaxel[g * GROUP + m];
     for (size_t b = h->start[s]; b < h->start[s + 1]; b++) {
-      struct cubix_cuda_extent *e = &p->extent[(size_t)h->block[b].row * WARPS + m / PANEL];
+      int row = h->block[b].row;
+      if (row >= p->basis->n_row || p->basis->slot[row] < 0) {
+        p->missing = row;
+        continue;
+      }
+      struct cubix_cuda_extent *e = &p->extent[(size_t)row * WARPS + m / PANEL];
       int lo = h->block[b].node, hi = lo + h->block[b].n;
       if (lo < e->lo) e->lo = (int16_t)lo;
       if (hi > e->hi) e->hi = (int16_t)hi;
