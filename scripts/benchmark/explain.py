@@ -8,6 +8,7 @@ import json
 import h5py
 import numpy as np
 
+import accuracy
 import formulas
 import galaxy
 import library
@@ -114,9 +115,11 @@ def explain(work, cubix, rubix, setting, name, template, canonical, n_stars=1000
         try:
             result = cubix.paint("explain-%s-%s" % (name, engine), setting.parameters(folder / "stars.hdf5", canonical, instrument, (0, 0, 0), **more))
             rows, lit = rows_of_cubix(result["output"], wanted, setting.spaxels)
-            out["cubix_" + engine] = dict(compare(rows, last), same_spaxels=lit == set(wanted))
+            good = accuracy.bounded(setting, lib) if engine == "histogram" else slice(None)
+            out["cubix_" + engine] = dict(compare({s: row[good] for s, row in rows.items()}, {s: row[good] for s, row in last.items()}),
+                                          same_spaxels=lit == set(wanted))
             if engine == "histogram":
-                out["cubix_histogram"]["tolerance"] = float(tolerance)
+                out["cubix_histogram"].update(tolerance=float(tolerance), channels=int(good.sum()))
         except cubix.failed as error:
             out["cubix_" + engine] = {"missing": str(error)}
     if rubix:

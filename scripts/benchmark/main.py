@@ -74,9 +74,20 @@ class Benchmark:
         self.results = {"machine": machine.describe(a.build, SOURCE, self.cubix.version), "setting": vars(self.setting) | {}, "missing": {},
                         "options": {k: v for k, v in vars(a).items() if k not in ("work", "out", "build", "library")}}
         self.results["missing"].update(self.lacking)
+        self.keep_earlier()
         self.libraries = self.find_libraries()
 
     lacking = {}
+
+    def keep_earlier(self):
+        """Sections of an earlier run of the same name and commit stay unless they are run again."""
+        try:
+            earlier = json.loads((self.out / (self.name + ".json")).read_text())
+        except (OSError, ValueError):
+            return
+        same = all(earlier.get("machine", {}).get(key) == self.results["machine"][key] for key in ("commit", "processor", "cores"))
+        if same and earlier.get("setting") == self.results["setting"]:
+            self.results.update({name: earlier[name] for name in SECTIONS if name in earlier and name not in self.a.sections.split(",")})
 
     def say(self, text):
         print(text, flush=True)

@@ -28,7 +28,7 @@ def _explain(r, folder, name):
     rows = []
     for one in r["explain"]:
         for key, text in (("rubix_float64", "RUBIX in float64, its formulas"), ("rubix_float32", "RUBIX as it is (float32), its formulas"),
-                          ("cubix_direct", "CUBIX direct, its formulas"), ("cubix_histogram", "CUBIX histogram, its formulas")):
+                          ("cubix_direct", "CUBIX direct, its formulas"), ("cubix_histogram", "CUBIX histogram (Tolerance 1e-5, channels that every template covers), its formulas")):
             if key in one:
                 c = one[key]
                 rows.append((one["library"], text) + (("missing: " + c["missing"][:80], "", "", "") if "missing" in c else
