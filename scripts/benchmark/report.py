@@ -107,8 +107,8 @@ def _sgemm(r):
     out = ["## The multiply beside sgemm\n", table(("threads", "sgemm, best [GF/s]", "median", "BLAS"),
            [(k, v["best_GFs"], v["median_GFs"], v["blas"]) for k, v in s.items() if k != "multiply"])]
     if "multiply" in s:
-        out.append("The multiply of the histogram (useful operations only): %.1f GF/s at N = %.0e, %.0f %% of sgemm's best.\n"
-                   % (s["multiply"]["GFs"], s["multiply"]["N"], 100 * s["multiply"]["share"]))
+        out.append("The multiply of the histogram (useful operations only, %s): %.1f GF/s at N = %.0e, %.0f %% of sgemm's best.\n"
+                   % (s["multiply"]["library"], s["multiply"]["GFs"], s["multiply"]["N"], 100 * s["multiply"]["share"]))
     else:
         out.append("The program said nothing of its multiply's rate.\n")
     return out
