@@ -20,7 +20,7 @@
 #include "error.h"
 #include "log.h"
 
-static const double steps[] = { 40, 30, 25, 20, 15, 12, 10, 8 };   /* km/s */
+static const double steps[] = { 40, 30, 25, 20, 18, 15, 12, 10, 8, 6 };   /* km/s */
 enum { N_STEP = sizeof steps / sizeof steps[0] };
 
 struct job {
