@@ -31,7 +31,6 @@ struct job {
   struct cubix_basis *basis;
   int caching;                    /* 1: into file */
   struct cubix_basis_file file;
-  uint64_t *check;                /* [n_tile][2] of the file */
   /* tiles of this rank */
   int *mine, n_mine, n_round, per_round, n_keep;
   float **buffer;                 /* [per_round], caching */
@@ -127,9 +126,7 @@ static int file_finish(struct job *job)
   MPI_Allreduce(MPI_IN_PLACE, &error, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
   if (error && job->rank == 0) cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder, strerror(error));
   whole = all_of(whole);
-  if (job->rank == 0) MPI_Reduce(MPI_IN_PLACE, job->check, 2 * job->basis->n_tile, MPI_UINT64_T, MPI_BOR, 0, MPI_COMM_WORLD);
-  else MPI_Reduce(job->check, NULL, 2 * job->basis->n_tile, MPI_UINT64_T, MPI_BOR, 0, MPI_COMM_WORLD);
-  whole = root_says(whole && job->rank == 0 && cubix_basis_file_publish(&job->file, job->basis, job->check));
+  whole = root_says(whole && job->rank == 0 && cubix_basis_file_publish(&job->file, job->basis));
   cubix_basis_free(job->basis);
   job->basis = NULL;
   if (whole) CUBIX_TRY(file_open(job, &nodes));
@@ -152,10 +149,8 @@ static void tiles_free(struct job *job)
   free(job->buffer);
   free(job->place);
   free(job->mine);
-  free(job->check);
   job->buffer = job->place = NULL;
   job->mine = NULL;
-  job->check = NULL;
 }
 
 /* Which tiles are mine, and where they go. */
@@ -168,7 +163,6 @@ static int tiles_begin(struct job *job)
   job->per_round = n_thread < 6 ? 2 : n_thread / 3;
   job->n_keep = job->caching ? 0 : cubix_basis_room(basis, cubix_mpi_local_size());
   CUBIX_ALLOC(job->mine, basis->n_tile);
-  CUBIX_ALLOC(job->check, 2 * basis->n_tile);
   CUBIX_ALLOC(job->buffer, job->per_round);
   CUBIX_ALLOC(job->place, job->per_round);
   for (int i = 0; i < basis->n_tile; i++)
@@ -198,7 +192,7 @@ static int make_round(struct job *job, int round, double *worst, int *error)
 #pragma omp parallel for schedule(dynamic, 1)
   for (int b = 0; b < n; b++) {
     int i = job->mine[first + b];
-    if (cubix_basis_file_write(&job->file, job->basis, i, job->place[b], job->check + 2 * i)) continue;
+    if (cubix_basis_file_write(&job->file, job->basis, i, job->place[b])) continue;
 #pragma omp atomic write
     *error = errno;
   }
@@ -307,7 +301,7 @@ static void report(const struct job *job, double seconds)
 int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
-  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), 0.8 * engine->tolerance / 1.1, NULL, 0, { .file = -1 }, NULL, NULL, 0, 0, 0, 0, NULL, NULL };
+  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), 0.8 * engine->tolerance / 1.1, NULL, 0, { .file = -1 }, NULL, 0, 0, 0, 0, NULL, NULL };
   struct cubix_nodes nodes = { 0 };
   double begin = cubix_log_clock();
   *basis = NULL;

@@ -1,8 +1,7 @@
 /* basis.c -- the tiles of D: kept in memory, mapped from the cache, or made again when they are asked for.
  *
  * A basis knows how to make any of its tiles (basis_fit.c), whatever happens to the others.  What fits into the memory that may be taken is kept; the
- * rest is recomputed into the caller's buffer each time, so that memory stays bounded however large the library.  A mapped tile is compared with its
- * checksum when it is first used: a damaged one is recomputed as well, and its file removed, so that the next run makes a sound one.
+ * rest is recomputed into the caller's buffer each time, so that memory stays bounded however large the library.
  *
  * The screen: a step that fails for some rows in some channels fails for all of them.  So thirty-two rows in every eighth channel, and all rows in every
  * sixty-fourth, tell which steps need not be tried; what passes is certified in full while the tiles are made.                                   */
@@ -153,36 +152,11 @@ done:
   return status;
 }
 
-/* The tile in the file, or NULL where it is damaged. */
-static const float *mapped_tile(const struct cubix_basis *basis, int i)
-{
-  struct cubix_basis_state *state = basis->state;
-  const char *at = state->map + state->first + (size_t)i * state->stride;
-  unsigned char checked;
-#pragma omp atomic read
-  checked = state->checked[i];
-  if (!checked) {
-    uint64_t hash[2], stored[2];
-    cubix_basis_hash(at, cubix_basis_tile_size(basis) * sizeof(float), hash);
-    memcpy(stored, state->map + state->check_at + (size_t)i * sizeof stored, sizeof stored);
-    checked = hash[0] == stored[0] && hash[1] == stored[1] ? 1 : 2;
-#pragma omp critical(cubix_basis_damage)
-    if (checked == 2 && !state->damaged) {
-      state->damaged = 1;
-      unlink(basis->cache);
-      cubix_log(CUBIX_LOG_WARNING, "%s was damaged (tile %d): removed, and made again by the next run; this run computes what it needs", basis->cache, i);
-    }
-#pragma omp atomic write
-    state->checked[i] = checked;
-  }
-  return checked == 1 ? (const float *)(const void *)at : NULL;
-}
-
 int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, const float **tile)
 {
   int status = CUBIX_OK;
   const struct cubix_basis_state *state = basis->state;
-  *tile = state->map ? mapped_tile(basis, i) : state->kept[i];
+  *tile = state->map ? (const float *)(const void *)(state->map + state->first + (size_t)i * state->stride) : state->kept[i];
   if (*tile) goto done;
   CUBIX_TRY(cubix_basis_fit_tiles(&state->fit, state->row, basis->n_template, &i, 1, &buffer, NULL, 0));
   *tile = buffer;
@@ -201,7 +175,6 @@ void cubix_basis_free(struct cubix_basis *basis)
     free(state->kept);
     free(state->covered);
     free(state->row);
-    free(state->checked);
     free(state);
   }
   free(basis->slot);

@@ -4,12 +4,13 @@
  * function), their knots, the channels, the redshift, the reach, the coverage, the tolerance and the format: the same name means the same numbers, so a
  * file is never out of date, and serves every galaxy that is seen in the same way.  All rows of the library are in it.
  *
- * A page of header, two words of checksum per tile, then the tiles, each on a page of its own: the file is mapped, and the ranks of a node share it.
+ * A page of header, then the tiles, each on a page of its own: the file is mapped, and the ranks of a node share it.
  * It is written under a temporary name that no other job has (host, process, clock), by all ranks, each its tiles; brought to the disk; and renamed, which
  * is atomic: two jobs that make the same basis replace equal files by equal files.  An interrupted job leaves no file, at worst a temporary one, which
  * is never read and which a job that writes a day or more later removes.
  *
- * When a file is opened its size, its header and the header's checksum are verified; a tile's checksum when the tile is first used (basis.c).
+ * When a file is opened its size, its header and the header's checksum are verified.  The tiles are not read for that: a file has its name only since it was
+ * complete and on the disk, a small galaxy uses a small part of it, and the audit looks at the cube that it makes.
  * Whatever is wrong with folder or file is a warning: the run goes on without them.                                                         */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
@@ -29,7 +30,7 @@
 #include "error.h"
 #include "log.h"
 
-enum { FORMAT = 1, PAGE = 4096, N_LANE = 8, STALE_SECONDS = 86400 };
+enum { FORMAT = 2, PAGE = 4096, N_LANE = 8, STALE_SECONDS = 86400 };
 static const char magic[16] = "CUBIX basis\r\n\x1a\n";
 static const char suffix[] = ".cubix-basis", part[] = ".cubix-part";
 
@@ -39,8 +40,8 @@ struct header {
   uint64_t key[2];
   double reach, step, tolerance, certified;
   int32_t n_node, n_weight, n_row, n_lambda, n_tile, tile_width;
-  uint64_t check_at, first, stride, size;
-  uint64_t hash[2];               /* of the header with these two words 0, and of the checksums of the tiles */
+  uint64_t first, stride, size;
+  uint64_t hash[2];               /* of the header with these two words 0 */
 };
 
 /* The temporary file that exists now, for a signal handler. */
@@ -127,14 +128,11 @@ static void warn(const struct cubix_basis_file *file, const char *what, const ch
 }
 
 /* ---- reading ------------------------------------------------------------------------------------------------------------ */
-static void header_hash(const struct header *header, const void *check, uint64_t hash[2])
+static void header_hash(const struct header *header, uint64_t hash[2])
 {
   struct header copy = *header;
-  uint64_t part_hash[2][2];
   memset(copy.hash, 0, sizeof copy.hash);
-  cubix_basis_hash(&copy, sizeof copy, part_hash[0]);
-  cubix_basis_hash(check, (size_t)header->n_tile * 16, part_hash[1]);
-  cubix_basis_hash(part_hash, sizeof part_hash, hash);
+  cubix_basis_hash(&copy, sizeof copy, hash);
 }
 
 static void header_make(struct header *h, const struct cubix_basis *basis, const struct cubix_basis_key *key)
@@ -154,8 +152,7 @@ static void header_make(struct header *h, const struct cubix_basis *basis, const
   h->n_lambda = basis->n_lambda;
   h->n_tile = basis->n_tile;
   h->tile_width = CUBIX_TILE;
-  h->check_at = PAGE;
-  h->first = (PAGE + 16 * (uint64_t)basis->n_tile + PAGE - 1) / PAGE * PAGE;
+  h->first = PAGE;
   h->stride = (cubix_basis_tile_size(basis) * sizeof(float) + PAGE - 1) / PAGE * PAGE;
   h->size = h->first + (uint64_t)basis->n_tile * h->stride;
 }
@@ -174,12 +171,12 @@ static char *file_map(const struct cubix_basis_file *file, struct header *h, con
   *why = "its header is not that of a basis of this name";
   if (memcmp(h->magic, magic, sizeof magic) || h->version != FORMAT || h->order_of_bytes != 0x01020304 || memcmp(h->key, file->key.word, sizeof h->key)) goto done;
   *why = "its size is not what its header says";
-  if ((uint64_t)info.st_size != h->size || h->check_at != PAGE || h->n_tile < 1 || h->first < PAGE + 16 * (uint64_t)h->n_tile || h->size < h->first) goto done;
+  if ((uint64_t)info.st_size != h->size || h->n_tile < 1 || h->first != PAGE || h->size < h->first) goto done;
   map = mmap(NULL, (size_t)h->size, PROT_READ, MAP_SHARED, in, 0);
   *why = strerror(errno);
   if (map == MAP_FAILED) map = NULL;
   if (!map) goto done;
-  header_hash(h, map + h->check_at, hash);
+  header_hash(h, hash);
   if (!memcmp(hash, h->hash, sizeof hash)) goto done;
   *why = "its header does not fit its checksum";
   munmap(map, (size_t)h->size);
@@ -221,14 +218,12 @@ int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis
   if (!map) return 0;
   basis->certified = h.certified;
   header_make(&mine, basis, &file->key);
-  state->checked = cubix_alloc((unsigned long)h.n_tile, 1);
-  if (h.first != mine.first || h.stride != mine.stride || h.size != mine.size || !state->checked) {
+  if (h.first != mine.first || h.stride != mine.stride || h.size != mine.size) {
     munmap(map, (size_t)h.size);
     return 0;
   }
   state->map = map;
   state->map_size = (size_t)h.size;
-  state->check_at = (size_t)h.check_at;
   state->first = (size_t)h.first;
   state->stride = (size_t)h.stride;
   snprintf(basis->cache, sizeof basis->cache, "%s", file->path);
@@ -309,12 +304,11 @@ static int write_all(int file, const void *bytes, size_t n, uint64_t at)
   return 1;
 }
 
-int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile, uint64_t check[2])
+int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile)
 {
   struct header h;
   size_t bytes = cubix_basis_tile_size(basis) * sizeof *tile;
   header_make(&h, basis, &file->key);
-  cubix_basis_hash(tile, bytes, check);
   return write_all(file->file, tile, bytes, h.first + (uint64_t)i * h.stride);
 }
 
@@ -326,14 +320,14 @@ int cubix_basis_file_close(struct cubix_basis_file *file)
   return ok;
 }
 
-int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis, const uint64_t *check)
+int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis)
 {
   struct header h;
   int ok, folder;
   header_make(&h, basis, &file->key);
-  header_hash(&h, check, h.hash);
+  header_hash(&h, h.hash);
   file->file = open(file->temporary, O_RDWR | O_CLOEXEC);
-  ok = file->file >= 0 && !ftruncate(file->file, (off_t)h.size) && write_all(file->file, check, 16 * (size_t)h.n_tile, h.check_at) && write_all(file->file, &h, sizeof h, 0);
+  ok = file->file >= 0 && !ftruncate(file->file, (off_t)h.size) && write_all(file->file, &h, sizeof h, 0);
   ok = cubix_basis_file_close(file) && ok && !rename(file->temporary, file->path);
   if (!ok) {
     warn(file, "cannot write the prepared templates", strerror(errno));

@@ -80,9 +80,7 @@ struct cubix_basis_state {
   /* the cache file */
   char *map;                      /* NULL: none */
   size_t map_size;
-  size_t check_at, first, stride; /* bytes: where the checksums and tile 0 begin, from tile to tile */
-  int damaged;
-  unsigned char *checked;         /* [n_tile] 0 not yet, 1 whole, 2 damaged */
+  size_t first, stride;           /* bytes: where tile 0 begins, from tile to tile */
 };
 
 /** A basis on a grid without any tile: they are computed on demand.  Local.  @param used [n_row] rows, or NULL: all
@@ -122,12 +120,12 @@ int cubix_basis_file_create(struct cubix_basis_file *file);
 int cubix_basis_file_join(struct cubix_basis_file *file);
 /** 1 where the folder has room for the tiles of the basis; 0 with a warning.  One rank. */
 int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubix_basis *basis);
-/** Write tile i.  @param[out] check  its two words, for the header  @return 1 or 0 (errno) */
-int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile, uint64_t check[2]);
+/** Write tile i.  @return 1 or 0 (errno) */
+int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile);
 /** All that this rank has written is brought to the disk, the file closed.  @return 1 or 0 (errno) */
 int cubix_basis_file_close(struct cubix_basis_file *file);
-/** Header and name: from now on the file is there.  One rank, after all have closed.  @param check [n_tile][2]  @return 1, or 0 with a warning */
-int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis, const uint64_t *check);
+/** Header and name: from now on the file is there.  One rank, after all have closed.  @return 1, or 0 with a warning */
+int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis);
 /** Close and remove the temporary file.  The rank that created it. */
 void cubix_basis_file_discard(struct cubix_basis_file *file);
 
