@@ -7,6 +7,7 @@
 
 #include "cubix-mpi.h"
 #include "error.h"
+#include "patch.h"
 
 /* My stars, or all ranks', as the combination wants them, on the velocity grid. */
 static int gather(struct cubix_histogram **histogram, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
@@ -22,6 +23,22 @@ done:
   return status;
 }
 
+/* What the histogram leaves out: templates that end within the band, where they do. */
+static int patch(struct cubix_cube *cube, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+                 const struct cubix_placement *placement, struct cubix_device *dev)
+{
+  int status = CUBIX_OK;
+  struct cubix_placement *mine = NULL, *all = NULL;
+  if (!basis->n_patched) goto done;
+  CUBIX_TRY(cubix_mpi_agree(cubix_patch_stars(&mine, basis, view, placement)));
+  CUBIX_TRY(cubix_mpi_far_gather(&all, mine, -1, engine->combine == CUBIX_COMBINE_HISTOGRAM));
+  CUBIX_TRY(cubix_mpi_agree(cubix_patch_paint(cube, basis, view, all, dev)));
+done:
+  cubix_placement_free(mine);
+  cubix_placement_free(all);
+  return status;
+}
+
 static int paint_histogram(struct cubix_cube *cube, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
                            const struct cubix_placement *placement, struct cubix_device *dev)
 {
@@ -30,6 +47,7 @@ static int paint_histogram(struct cubix_cube *cube, const struct cubix_engine *e
   struct cubix_placement *far = NULL;
   CUBIX_TRY(gather(&histogram, engine, basis, view, placement, dev));
   CUBIX_TRY(cubix_mpi_agree(dev->ops->multiply(dev, cube, histogram, basis, view->star_scale)));
+  CUBIX_TRY(patch(cube, engine, basis, view, placement, dev));
   if (engine->n_beyond) {
     CUBIX_TRY(cubix_mpi_far_gather(&far, placement, engine->reach, engine->combine == CUBIX_COMBINE_HISTOGRAM));
     CUBIX_TRY(cubix_mpi_agree(cubix_device_paint(dev, view, far, cube)));

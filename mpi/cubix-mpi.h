@@ -61,7 +61,7 @@ int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params 
 int cubix_mpi_histogram_scale(int32_t **exponent, const struct cubix_placement *placement);
 /** Replace every rank's histogram by the sum of all.  Collective; the same bits on any number of ranks. */
 int cubix_mpi_histogram_share(struct cubix_histogram **histogram);
-/** The stars with |v| > reach [km/s]: this rank's, or with `all` those of all ranks, on every rank, within a spaxel in the order of the file.
+/** The stars with |v| > reach [km/s] (all of them for a negative reach): this rank's, or with `all` those of all ranks, on every rank, within a spaxel in the order of the file.
  *  Collective.  @param[out] far owned by the caller */
 int cubix_mpi_far_gather(struct cubix_placement **far, const struct cubix_placement *mine, double reach, int all);
 /** Paint the placed stars into the channels that this rank shall hold: those that it owns, or all with Combine cube.  Collective.

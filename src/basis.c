@@ -87,9 +87,14 @@ int cubix_basis_init(struct cubix_basis **out, const struct cubix_model *mod, co
     basis->slot[r] = !used || used[r] ? basis->n_template++ : -1;
     if (basis->slot[r] >= 0) state->row[basis->slot[r]] = r;
   }
-  CUBIX_TRY(cubix_basis_fit_init(&state->fit, nodes, v, state->covered));
+  CUBIX_ALLOC(basis->ending, v->n_row);
+  CUBIX_ALLOC(basis->patched, v->n_lambda);
   CUBIX_ALLOC(basis->unbounded, v->n_lambda);
-  CUBIX_TRY(cubix_basis_fit_unbounded(&state->fit, state->row, basis->n_template, basis->unbounded));
+  CUBIX_TRY(cubix_basis_fit_init(&state->fit, nodes, v, state->covered));
+  state->fit.ending = basis->ending;
+  state->fit.patched = basis->patched;
+  CUBIX_TRY(cubix_basis_fit_ends(&state->fit, state->row, basis->n_template, basis->ending, basis->patched, basis->unbounded));
+  for (int k = 0; k < v->n_lambda; k++) basis->n_patched += basis->patched[k];
   *out = basis;
   basis = NULL;
 done:
@@ -178,6 +183,8 @@ void cubix_basis_free(struct cubix_basis *basis)
     free(state);
   }
   free(basis->slot);
+  free(basis->ending);
+  free(basis->patched);
   free(basis->unbounded);
   free(basis);
 }

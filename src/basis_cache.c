@@ -30,7 +30,7 @@
 #include "error.h"
 #include "log.h"
 
-enum { FORMAT = 2, PAGE = 4096, N_LANE = 8, STALE_SECONDS = 86400 };
+enum { FORMAT = 3, PAGE = 4096, N_LANE = 8, STALE_SECONDS = 86400 };
 static const char magic[16] = "CUBIX basis\r\n\x1a\n";
 static const char suffix[] = ".cubix-basis", part[] = ".cubix-part";
 

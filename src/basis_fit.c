@@ -9,9 +9,10 @@
  * covers at the velocities there are may leave it in that margin: there the template is continued by point reflection in its last knot, which keeps value
  * and slope, so that the edge does not ring into velocities that are used.
  *
- * Two kinds of channels have no relative error that could be bounded, and take D_j = B(v_j), zero where B is: those that the library does not cover
- * (`covered`), and for single rows those near which the row itself has no light (libraries whose hot templates end before the others do): below
- * 1e-6 of the row's mean within END_KNOTS knots of what the channel sees, since a spline's ringing beside a jump falls by 3.7 per knot.
+ * No step follows a jump.  Channels that see one, the library's end (they are not `covered`) or that of single rows (libraries whose hot templates end
+ * before the others do), are `patched`: rows that end are left out of D there, and painted star by star.  A row has a jump where among the knots that a
+ * channel sees, and END_KNOTS around them, since a spline's ringing beside a jump falls by 3.7 per knot, some have light and others less than 1e-6
+ * of the row's mean.  Where all have less, D_j = B(v_j), zero where B is: no relative error could be bounded there.
  *
  * The certificate compares in float64, at eight velocities per step and the two ends, which are not those that were fitted, |v| <= reach.    */
 #include "basis_parts.h"
@@ -202,42 +203,55 @@ static void widen(const struct cubix_basis_fit *fit, int *a, int *b)
   *b = *b + END_KNOTS < fit->view.n_knot ? *b + END_KNOTS : fit->view.n_knot - 1;
 }
 
-/* 1 where a row has no light in knots a .. b or near them. */
-static int row_dark(const struct cubix_basis_fit *fit, int row, int a, int b)
+enum light { LIT, ENDS, DIM, EMPTY };             /* everywhere, in places, nowhere to speak of, none at all */
+
+/* What a row has in knots a .. b and near them. */
+static enum light row_light(const struct cubix_basis_fit *fit, int row, int a, int b)
 {
   const cubix_real *p = fit->view.row + (size_t)row * (size_t)fit->view.row_stride;
-  double dark = fit->dark[row];
-  int any = 0;
+  int n_dark = 0, n_zero = 0, n;
   widen(fit, &a, &b);
-  for (int i = a; i <= b; i++) any |= !((double)p[2 * i] > dark);
-  return any;
+  n = b - a + 1;
+  for (int i = a; i <= b; i++) {
+    n_dark += !((double)p[2 * i] > fit->dark[row]);
+    n_zero += p[2 * i] == 0;
+  }
+  return !n_dark ? LIT : n_zero == n ? EMPTY : n_dark == n ? DIM : ENDS;
 }
 
-int cubix_basis_fit_unbounded(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *unbounded)
+/* 1 where a channel that is not covered sees something of the library. */
+static int sees_library(const struct cubix_basis_fit *fit, int k)
 {
-  int status = CUBIX_OK, n = fit->view.n_knot, *before = NULL;
-  unsigned char *dark = NULL;                    /* [n] 1: some row has no light at the knot */
-  CUBIX_ALLOC(dark, n);
-  CUBIX_ALLOC(before, n + 1);
-#pragma omp parallel for schedule(static)
-  for (int t = 0; t < n_row; t++) {
-    const cubix_real *p = fit->view.row + (size_t)row[t] * (size_t)fit->view.row_stride;
-    for (int i = 0; i < n; i++)
-      if (!((double)p[2 * i] > fit->dark[row[t]])) {
-#pragma omp atomic write
-        dark[i] = 1;
-      }
-  }
-  for (int i = 0; i < n; i++) before[i + 1] = before[i] + dark[i];
+  const struct cubix_view *v = &fit->view;
+  return v->edge[k + 1] / cubix_doppler(v->one_plus_z, fit_velocity(fit, 0)) > v->knot[0] &&
+         v->edge[k] / cubix_doppler(v->one_plus_z, fit_velocity(fit, fit->factor.n - 5)) < v->knot[v->n_knot - 1];
+}
+
+/* A row that is somewhere dark, in all channels: where it ends, where it is dim. */
+static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded)
+{
   for (int k = 0; k < fit->view.n_lambda; k++) {
     int a, b;
     channel_window(fit, k, &a, &b);
-    widen(fit, &a, &b);
-    unbounded[k] = (unsigned char)(!fit->covered[k] || before[b + 1] > before[a]);
+    enum light light = fit->covered[k] ? row_light(fit, row, a, b) : LIT;
+    if (light == ENDS) ending[row] = patched[k] = 1;
+    if (light == DIM) unbounded[k] = 1;
   }
-done:
-  free(dark);
-  free(before);
+}
+
+int cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded)
+{
+  int status = CUBIX_OK, n = fit->view.n_knot, n_lambda = fit->view.n_lambda, open = 0;
+#pragma omp parallel for schedule(dynamic, 1) reduction(| : patched[:n_lambda], unbounded[:n_lambda])
+  for (int t = 0; t < n_row; t++) {
+    const cubix_real *p = fit->view.row + (size_t)row[t] * (size_t)fit->view.row_stride;
+    int dark = 0;
+    for (int i = 0; i < n; i++) dark |= !((double)p[2 * i] > fit->dark[row[t]]);
+    if (dark) look_at_row(fit, row[t], ending, patched, unbounded);
+  }
+  for (int k = 0; k < n_lambda; k++)
+    if (!fit->covered[k] && sees_library(fit, k)) open = patched[k] = 1;
+  for (int t = 0; t < n_row && open; t++) ending[row[t]] = 1;
   return status;
 }
 
@@ -323,7 +337,7 @@ done:
 }
 
 /* ---- rows and channels -------------------------------------------------------------------------------------------------- */
-/* Up to 32 rows, their values at knots a .. b beside each other; dark[lane]: 1 where one of them has no light near there. */
+/* Up to 32 rows, their values at knots a .. b beside each other; dark[lane]: 1 where one of them is not lit throughout. */
 static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int a, int b, double *value, unsigned char *dark)
 {
   int status = CUBIX_OK, any = 0;
@@ -331,7 +345,7 @@ static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int 
   for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
     const cubix_real *p = lane < n ? fit->view.row + (size_t)row[lane] * (size_t)fit->view.row_stride : NULL;
     for (int i = 2 * a; i < 2 * b + 2; i++) sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
-    any |= dark[lane] = (unsigned char)(p && row_dark(fit, row[lane], a, b));
+    any |= dark[lane] = (unsigned char)(p && row_light(fit, row[lane], a, b) != LIT);
   }
   CUBIX_CHECK(sum == 0, CUBIX_EFAIL, "a template near %.1f AA is not finite", fit->view.knot[a]);
   dark[CUBIX_FIT_LANE] = (unsigned char)any;
@@ -343,7 +357,7 @@ struct block {
   int n;
   double *value, *d, *exact;
   double floor[CUBIX_FIT_LANE] __attribute__((aligned(64))), limit[CUBIX_FIT_LANE] __attribute__((aligned(64))), worst[CUBIX_FIT_LANE] __attribute__((aligned(64)));
-  unsigned char dark[CUBIX_FIT_LANE + 1], at_end[CUBIX_FIT_LANE];
+  unsigned char dark[CUBIX_FIT_LANE + 1], dim[CUBIX_FIT_LANE], left_out[CUBIX_FIT_LANE];
 };
 
 static void store(const struct cubix_basis_fit *fit, const struct block *block, const double *d, const unsigned char *only, float *tile)
@@ -355,24 +369,35 @@ static void store(const struct cubix_basis_fit *fit, const struct block *block, 
   }
 }
 
+/* Which rows of a block a channel does not fit: those that end are left out, the dim ones are taken as they are. */
+static int set_aside(const struct cubix_basis_fit *fit, const struct channel *ch, const int *row, struct block *block)
+{
+  int any = 0, covered = fit->covered[ch->k], patched = fit->patched[ch->k];
+  for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
+    int here = lane < block->n, dark = here && (!covered || block->dark[lane]);
+    block->left_out[lane] = (unsigned char)(here && patched && fit->ending[row[lane]]);
+    block->dim[lane] = (unsigned char)(dark && !block->left_out[lane] && (!covered || row_light(fit, row[lane], ch->a, ch->b) != LIT));
+    any |= block->left_out[lane] | block->dim[lane];
+  }
+  return any;
+}
+
 /* One block of rows in one channel. */
 static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_fit_kernel *kernel, const struct channel *ch, const int *row,
                           struct block *block, float *tile, int check)
 {
-  int covered = fit->covered[ch->k], any_end = !covered;
-  memset(block->at_end, !covered, sizeof block->at_end);
-  for (int lane = 0; lane < block->n && covered && block->dark[CUBIX_FIT_LANE]; lane++)
-    any_end |= block->at_end[lane] = (unsigned char)(block->dark[lane] && row_dark(fit, row[lane], ch->a, ch->b));
-  if (covered) {
+  int any = set_aside(fit, ch, row, block);
+  if (fit->covered[ch->k]) {
     kernel->solve(&ch->rhs, &fit->factor, block->value, block->d);
     if (tile) store(fit, block, block->d + CUBIX_FIT_EXTRA * CUBIX_FIT_LANE, NULL, tile);
-    for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) block->limit[lane] = block->at_end[lane] ? DBL_MAX : block->floor[lane];
+    for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) block->limit[lane] = block->dim[lane] || block->left_out[lane] ? DBL_MAX : block->floor[lane];
     if (check) kernel->check(&ch->check, fit->check_node + ch->first_check, (const double (*)[CUBIX_N_WEIGHT])fit->check_phi + ch->first_check, block->value, block->d, block->limit, block->worst);
   }
-  if (tile && any_end) {
-    kernel->apply(&ch->exact, block->value, block->exact);
-    store(fit, block, block->exact, block->at_end, tile);
-  }
+  if (!tile || !any) return;
+  kernel->apply(&ch->exact, block->value, block->exact);
+  store(fit, block, block->exact, block->dim, tile);
+  memset(block->exact, 0, sizeof *block->exact * (size_t)fit->nodes.n * CUBIX_FIT_LANE);
+  store(fit, block, block->exact, block->left_out, tile);
 }
 
 /* All blocks of rows in the channels of a group. */

@@ -31,6 +31,7 @@ struct cubix_basis_fit {
   struct cubix_nodes nodes;
   struct cubix_view view;         /* borrows the model's tables */
   const unsigned char *covered;   /* [n_lambda], borrowed */
+  const unsigned char *ending, *patched; /* [n_row], [n_lambda] (basis.h), borrowed */
   struct cubix_fit_factor factor;
   double sample_phi[CUBIX_FIT_SAMPLE][CUBIX_N_WEIGHT];
   double *sample_doppler;         /* [(factor.n - 5) * CUBIX_FIT_SAMPLE] lambda_obs/lambda_rest */
@@ -68,8 +69,9 @@ int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, 
 /** Tiles of the basis; channels beyond the last are zero.  Local; all threads work on them unless it is called by one of many.
  *  @param i [n] which tiles  @param tile [n] places of cubix_basis_tile_size floats, or NULL  @param worst, limit  as above */
 int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n, float *const *tile, double *worst, double limit);
-/** Channels without a bound: not covered, or one of the rows has no light near there.  Local.  @param[out] unbounded [n_lambda] */
-int cubix_basis_fit_unbounded(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *unbounded);
+/** Rows that end in what the channels see, the channels that see it, and those without a bound (basis.h).  Local.
+ *  @param[in,out] ending [view.n_row], patched, unbounded [n_lambda]  set to 1 where that is so */
+int cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded);
 
 /* A basis's own. */
 struct cubix_basis_state {

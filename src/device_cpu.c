@@ -1,9 +1,9 @@
 /* device_cpu.c -- the reference processor: the cores of this rank, by OpenMP.
  *
  * A thread takes one spaxel at a time and adds its stars up in a private spectrum: 32 stars in float32, then into float64, so that faint stars
- * are not lost in bright spaxels; the cube's row is written once.  Spaxels that hold more than their share of the stars (a nucleus) are
- * painted by all threads together, each with its own float64 spectrum.  The order of the sums depends on the number of threads only
- * in those.  In the float64 twin the plain kernel is used throughout.                                                             */
+ * are not lost in bright spaxels; the cube's row is written once.  Spaxels of very many stars (a nucleus) are painted by all threads together, in
+ * shares with a float64 spectrum each that are added in their order.  So the sums depend on no number of threads.  In the float64 twin the plain
+ * kernel is used throughout.                                                                                                       */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "multiply.h"
 #include "paint_fast.h"
 
-enum { FLUSH = 32 };
+enum { FLUSH = 32, SHARE = 1024, HEAVY = 4 * SHARE };
 
 struct worker {                   /* one thread's scratch */
 #ifndef CUBIX_DOUBLE
@@ -29,6 +29,7 @@ struct cpu {
   struct cubix_view view;         /* its tables are borrowed */
   int n_worker;
   struct worker *worker;
+  double *nucleus;                /* [n_lambda] */
 #ifndef CUBIX_DOUBLE
   struct cubix_fast fast;
 #endif
@@ -71,6 +72,8 @@ static void unload(struct cpu *cpu)
   memset(&cpu->fast, 0, sizeof cpu->fast);
 #endif
   memset(cpu->worker, 0, sizeof *cpu->worker * (size_t)cpu->n_worker);
+  free(cpu->nucleus);
+  cpu->nucleus = NULL;
 }
 
 static int cpu_load(struct cubix_device *dev, const struct cubix_view *view)
@@ -82,6 +85,7 @@ static int cpu_load(struct cubix_device *dev, const struct cubix_view *view)
 #ifndef CUBIX_DOUBLE
   CUBIX_TRY(cubix_fast_init(&cpu->fast, &cpu->view));
 #endif
+  CUBIX_ALLOC(cpu->nucleus, view->n_lambda);
   for (int t = 0; t < cpu->n_worker; t++) {
     CUBIX_ALLOC(cpu->worker[t].spectrum, view->n_lambda);
     CUBIX_ALLOC(cpu->worker[t].total, view->n_lambda);
@@ -119,27 +123,32 @@ static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cu
   flush(w, v->n_lambda);
 }
 
-static void store(struct worker *w, cubix_real *row, int n_lambda)
+static void store(double *total, cubix_real *row, int n_lambda)
 {
   for (int k = 0; k < n_lambda; k++) {
-    row[k] = (cubix_real)((double)row[k] + w->total[k]);
-    w->total[k] = 0;
+    row[k] = (cubix_real)((double)row[k] + total[k]);
+    total[k] = 0;
   }
 }
 
+/* A nucleus: shares of its stars by all threads at once, added in their order, whatever the number of threads. */
 static void paint_together(struct cpu *cpu, const struct cubix_star *star, size_t first, size_t last, cubix_real *row)
 {
   int n_lambda = cpu->view.n_lambda;
-  size_t n = last - first;
+  size_t round = SHARE * (size_t)cpu->n_worker;
+  for (size_t from = first; from < last; from += round) {
 #pragma omp parallel for schedule(static, 1) num_threads(cpu->n_worker)
-  for (int t = 0; t < cpu->n_worker; t++)
-    paint_stars(cpu, &cpu->worker[t], star, first + n * (size_t)t / (size_t)cpu->n_worker, first + n * (size_t)(t + 1) / (size_t)cpu->n_worker);
-  for (int t = 1; t < cpu->n_worker; t++)
-    for (int k = 0; k < n_lambda; k++) {
-      cpu->worker[0].total[k] += cpu->worker[t].total[k];
-      cpu->worker[t].total[k] = 0;
+    for (int t = 0; t < cpu->n_worker; t++) {
+      size_t a = from + SHARE * (size_t)t, b = a + SHARE < last ? a + SHARE : last;
+      if (a < last) paint_stars(cpu, &cpu->worker[t], star, a, b);
     }
-  store(&cpu->worker[0], row, n_lambda);
+    for (int t = 0; t < cpu->n_worker; t++)
+      for (int k = 0; k < n_lambda; k++) {
+        cpu->nucleus[k] += cpu->worker[t].total[k];
+        cpu->worker[t].total[k] = 0;
+      }
+  }
+  store(cpu->nucleus, row, n_lambda);
 }
 
 static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, struct cubix_cube *cube)
@@ -147,9 +156,8 @@ static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, 
   struct cpu *cpu = dev->state;
   int64_t n_spaxel = (int64_t)p->n_spaxel;
   size_t n_lambda = (size_t)cpu->view.n_lambda, n_star = p->start[n_spaxel], done = 0;
-  size_t share = n_star / (8 * (size_t)cpu->n_worker), heavy = cpu->n_worker == 1 ? SIZE_MAX : share > 1024 ? share : 1024;
   for (int64_t s = 0; s < n_spaxel; s++)
-    if (p->start[s + 1] - p->start[s] > heavy) {
+    if (p->start[s + 1] - p->start[s] > HEAVY) {
       paint_together(cpu, p->star, p->start[s], p->start[s + 1], cube->flux + (size_t)s * n_lambda);
       done += p->start[s + 1] - p->start[s];
     }
@@ -160,9 +168,9 @@ static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, 
 #pragma omp for schedule(dynamic, 4)
     for (int64_t s = 0; s < n_spaxel; s++) {
       size_t n = p->start[s + 1] - p->start[s];
-      if (!n || n > heavy) continue;
+      if (!n || n > HEAVY) continue;
       paint_stars(cpu, w, p->star, p->start[s], p->start[s + 1]);
-      store(w, cube->flux + (size_t)s * n_lambda, (int)n_lambda);
+      store(w->total, cube->flux + (size_t)s * n_lambda, (int)n_lambda);
 #pragma omp atomic
       done += n;
       if (omp_get_thread_num() == 0 && cubix_log_clock() - last > 0.2) {
