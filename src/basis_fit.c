@@ -9,10 +9,8 @@
  * covers at the velocities there are may leave it in that margin: there the template is continued by point reflection in its last knot, which keeps value
  * and slope, so that the edge does not ring into velocities that are used.
  *
- * No step follows a jump.  Channels that see one, the library's end (they are not `covered`) or that of single rows (libraries whose hot templates end
- * before the others do), are `patched`: rows that end are left out of D there, and painted star by star.  A row has a jump where among the knots that a
- * channel sees, and END_KNOTS around them, since a spline's ringing beside a jump falls by 3.7 per knot, some have light and others less than 1e-6
- * of the row's mean.  Where all have less, D_j = B(v_j), zero where B is: no relative error could be bounded there.
+ * Rows that end within what a channel sees are left out of D (basis_ends.c).  Where a row is dim, with less than 1e-6 of its mean at all knots that a
+ * channel sees, D_j = B(v_j), zero where B is: no relative error could be bounded there.
  *
  * The certificate compares in float64, at eight velocities per step and the two ends, which are not those that were fitted, |v| <= reach.    */
 #include "basis_parts.h"
@@ -26,7 +24,6 @@
 #include "physics/doppler.h"
 #include "physics/pixel.h"
 
-enum { END_KNOTS = 16 };
 static const double DARK = 1e-6;  /* of a row's mean: what counts as no light, in the certificate and in the search for a row's ends */
 
 /* ---- linear forms ------------------------------------------------------------------------------------------------------- */
@@ -81,7 +78,7 @@ struct cubix_nodes cubix_basis_nodes(double reach, double step)
   return nodes;
 }
 
-static double fit_velocity(const struct cubix_basis_fit *fit, double steps) { return -fit->nodes.reach + (steps - CUBIX_FIT_EXTRA) * fit->nodes.step; }
+double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps) { return -fit->nodes.reach + (steps - CUBIX_FIT_EXTRA) * fit->nodes.step; }
 
 /* Normal equations of the fitted velocities, and their factors. */
 static int factor_init(struct cubix_basis_fit *fit)
@@ -123,7 +120,7 @@ static int velocities_init(struct cubix_basis_fit *fit)
   CUBIX_ALLOC(fit->check_phi, n_inner + 2);
   CUBIX_ALLOC(fit->check_node, n_inner + 2);
   for (int i = 0; i < n_interval * CUBIX_FIT_SAMPLE; i++)
-    fit->sample_doppler[i] = cubix_doppler(fit->view.one_plus_z, fit_velocity(fit, (i + 0.5) / CUBIX_FIT_SAMPLE));
+    fit->sample_doppler[i] = cubix_doppler(fit->view.one_plus_z, cubix_basis_fit_velocity(fit, (i + 0.5) / CUBIX_FIT_SAMPLE));
   for (int j = 0; j < nodes->n; j++) fit->node_doppler[j] = cubix_doppler(fit->view.one_plus_z, -nodes->reach + (j - 2) * nodes->step);
   for (int i = -1; i <= n_inner; i++) {
     double v = i < 0 ? -nodes->reach : i == n_inner ? nodes->reach : -nodes->reach + (i + 0.5) / CUBIX_FIT_CHECK * nodes->step, f = 0;
@@ -183,78 +180,6 @@ void cubix_basis_fit_free(struct cubix_basis_fit *fit)
 }
 
 /* ---- a channel ---------------------------------------------------------------------------------------------------------- */
-/* Knots a .. b that a channel rests on at any fitted velocity, reflections included. */
-static void channel_window(const struct cubix_basis_fit *fit, int k, int *a, int *b)
-{
-  const struct cubix_view *v = &fit->view;
-  double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
-  double x0 = v->edge[k] / cubix_doppler(v->one_plus_z, fit_velocity(fit, fit->factor.n - 5));
-  double x1 = v->edge[k + 1] / cubix_doppler(v->one_plus_z, fit_velocity(fit, 0)), y0 = x0, y1 = x1;
-  if (y0 < lo) x1 = fmax(x1, 2 * lo - y0);
-  if (y1 > hi) x0 = fmin(x0, 2 * hi - y1);
-  *a = cubix_interval(v, fmin(fmax(x0, lo), hi));
-  *b = cubix_interval(v, fmin(fmax(x1, lo), hi)) + 1;
-}
-
-/* What lies near enough for a spline's ringing to arrive. */
-static void widen(const struct cubix_basis_fit *fit, int *a, int *b)
-{
-  *a = *a > END_KNOTS ? *a - END_KNOTS : 0;
-  *b = *b + END_KNOTS < fit->view.n_knot ? *b + END_KNOTS : fit->view.n_knot - 1;
-}
-
-enum light { LIT, ENDS, DIM, EMPTY };             /* everywhere, in places, nowhere to speak of, none at all */
-
-/* What a row has in knots a .. b and near them. */
-static enum light row_light(const struct cubix_basis_fit *fit, int row, int a, int b)
-{
-  const cubix_real *p = fit->view.row + (size_t)row * (size_t)fit->view.row_stride;
-  int n_dark = 0, n_zero = 0, n;
-  widen(fit, &a, &b);
-  n = b - a + 1;
-  for (int i = a; i <= b; i++) {
-    n_dark += !((double)p[2 * i] > fit->dark[row]);
-    n_zero += p[2 * i] == 0;
-  }
-  return !n_dark ? LIT : n_zero == n ? EMPTY : n_dark == n ? DIM : ENDS;
-}
-
-/* 1 where a channel that is not covered sees something of the library. */
-static int sees_library(const struct cubix_basis_fit *fit, int k)
-{
-  const struct cubix_view *v = &fit->view;
-  return v->edge[k + 1] / cubix_doppler(v->one_plus_z, fit_velocity(fit, 0)) > v->knot[0] &&
-         v->edge[k] / cubix_doppler(v->one_plus_z, fit_velocity(fit, fit->factor.n - 5)) < v->knot[v->n_knot - 1];
-}
-
-/* A row that is somewhere dark, in all channels: where it ends, where it is dim. */
-static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded)
-{
-  for (int k = 0; k < fit->view.n_lambda; k++) {
-    int a, b;
-    channel_window(fit, k, &a, &b);
-    enum light light = fit->covered[k] ? row_light(fit, row, a, b) : LIT;
-    if (light == ENDS) ending[row] = patched[k] = 1;
-    if (light == DIM) unbounded[k] = 1;
-  }
-}
-
-int cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded)
-{
-  int status = CUBIX_OK, n = fit->view.n_knot, n_lambda = fit->view.n_lambda, open = 0;
-#pragma omp parallel for schedule(dynamic, 1) reduction(| : patched[:n_lambda], unbounded[:n_lambda])
-  for (int t = 0; t < n_row; t++) {
-    const cubix_real *p = fit->view.row + (size_t)row[t] * (size_t)fit->view.row_stride;
-    int dark = 0;
-    for (int i = 0; i < n; i++) dark |= !((double)p[2 * i] > fit->dark[row[t]]);
-    if (dark) look_at_row(fit, row[t], ending, patched, unbounded);
-  }
-  for (int k = 0; k < n_lambda; k++)
-    if (!fit->covered[k] && sees_library(fit, k)) open = patched[k] = 1;
-  for (int t = 0; t < n_row && open; t++) ending[row[t]] = 1;
-  return status;
-}
-
 /* Form of the integral from x0 to x1; smooth: the template continued beyond the library by reflection in its last knot. */
 static int add_pixel(struct cubix_forms *forms, const struct cubix_view *v, double x0, double x1, int smooth, int base)
 {
@@ -345,7 +270,7 @@ static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int 
   for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
     const cubix_real *p = lane < n ? fit->view.row + (size_t)row[lane] * (size_t)fit->view.row_stride : NULL;
     for (int i = 2 * a; i < 2 * b + 2; i++) sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
-    any |= dark[lane] = (unsigned char)(p && row_light(fit, row[lane], a, b) != LIT);
+    any |= dark[lane] = (unsigned char)(p && cubix_basis_row_light(fit, row[lane], a, b) != CUBIX_LIT);
   }
   CUBIX_CHECK(sum == 0, CUBIX_EFAIL, "a template near %.1f AA is not finite", fit->view.knot[a]);
   dark[CUBIX_FIT_LANE] = (unsigned char)any;
@@ -376,7 +301,7 @@ static int set_aside(const struct cubix_basis_fit *fit, const struct channel *ch
   for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
     int here = lane < block->n, dark = here && (!covered || block->dark[lane]);
     block->left_out[lane] = (unsigned char)(here && patched && fit->ending[row[lane]]);
-    block->dim[lane] = (unsigned char)(dark && !block->left_out[lane] && (!covered || row_light(fit, row[lane], ch->a, ch->b) != LIT));
+    block->dim[lane] = (unsigned char)(dark && !block->left_out[lane] && (!covered || cubix_basis_row_light(fit, row[lane], ch->a, ch->b) != CUBIX_LIT));
     any |= block->left_out[lane] | block->dim[lane];
   }
   return any;
@@ -438,7 +363,7 @@ int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, 
   CUBIX_TRY(forms_init(&sample, (fit->factor.n - 5) * CUBIX_FIT_SAMPLE));
   for (int k = 0; k < n_k; k++) {
     ch[k].k = k0 + k;
-    channel_window(fit, ch[k].k, &ch[k].a, &ch[k].b);
+    cubix_basis_window(fit, ch[k].k, &ch[k].a, &ch[k].b);
     if (ch[k].a < a) a = ch[k].a;
     if (ch[k].b > b) b = ch[k].b;
   }

@@ -69,6 +69,14 @@ int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, 
 /** Tiles of the basis; channels beyond the last are zero.  Local; all threads work on them unless it is called by one of many.
  *  @param i [n] which tiles  @param tile [n] places of cubix_basis_tile_size floats, or NULL  @param worst, limit  as above */
 int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n, float *const *tile, double *worst, double limit);
+/** The velocity of a place on the fit's grid [steps from its first interval].  Local. */
+double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps);
+/** Knots a .. b that a channel rests on at any fitted velocity, reflections included.  Local. */
+void cubix_basis_window(const struct cubix_basis_fit *fit, int k, int *a, int *b);
+/* Where a row has light: everywhere, in places, nowhere to speak of, none at all. */
+enum cubix_light { CUBIX_LIT, CUBIX_ENDS, CUBIX_DIM, CUBIX_EMPTY };
+/** What a row has in knots a .. b and near them.  Local. */
+enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int row, int a, int b);
 /** Rows that end in what the channels see, the channels that see it, and those without a bound (basis.h).  Local.
  *  @param[in,out] ending [view.n_row], patched, unbounded [n_lambda]  set to 1 where that is so */
 int cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded);
