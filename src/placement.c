@@ -1,11 +1,12 @@
 /* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel.
  *
- * Two passes through the slab, in its order, in shares of SHARE stars: the first finds every star's spaxel and counts, the second finds the star's place on
- * the library's grid and writes it where it belongs (a stable counting sort: a thread has a contiguous part of the slab, and knows where its stars of
- * every spaxel begin).  What the maps want of a star lies beside it, so that the third pass goes through the sorted stars, spaxel by spaxel, without a jump.
+ * A first pass through the slab finds every star's spaxel and counts.  The second goes through it in chunks that stay in the cache.  Each of a chunk's
+ * stars is placed on the library's grid and written down with all that the maps want of it, in buckets of neighbouring spaxels, by threads that have
+ * contiguous parts of the chunk; then each bucket is emptied by one thread, star by star, into the spaxels' places and sums.  So memory is written line
+ * by line, few of them at a time, and beside the stars themselves a chunk is all that is needed.
  *
- * The account of number, mass and light is summed in the slab's order within a share, maps in the slab's order within a spaxel, and shares in theirs:
- * whatever the threads do, the numbers are the same.                                                                                   */
+ * The order is the slab's throughout: the stars of a spaxel lie in it, and the maps are summed in it.  The account of number, mass and light is summed
+ * in it within a share of SHARE stars, and shares in theirs: whatever the threads do, the numbers are the same.                                      */
 #include "placement.h"
 
 #include <math.h>
@@ -16,37 +17,51 @@
 #include "error.h"
 #include "physics/project.h"
 
-enum { SHARE = 4096, AHEAD = 16 };
+enum { SHARE = 4096, CHUNK = 32 * SHARE, MOST_BUCKET = 256, AHEAD = 8 };
 
 struct account { struct cubix_budget budget[CUBIX_N_ACCOUNT]; double v_max; };
 
-/* What the maps are told of a star, beside what is painted. */
-struct told { double light, mass_now, age, metallicity; };
+/* A star on its way: as it is painted, and what the maps are told of it. */
+struct record {
+  struct cubix_star star;
+  double light, mass_now, age, metallicity;
+  uint32_t spaxel;
+};
 
 struct sort {
   const struct cubix_view *view;
   const struct cubix_slab *slab;
-  int n_thread;
-  size_t n_spaxel, n_share;       /* spaxel number n_spaxel: outside */
+  int n_thread, shift;            /* spaxel >> shift: its bucket */
+  size_t n_spaxel, n_share, n_bucket; /* spaxel number n_spaxel: outside */
   uint32_t *spaxel;               /* [slab.n] */
-  size_t *next;                   /* [n_thread][n_spaxel + 1] where a thread's next star of a spaxel goes */
-  struct told *told;              /* like the placement's stars */
+  size_t *count;                  /* [n_thread][n_spaxel + 1] */
+  size_t *next;                   /* [n_spaxel] where the next star of a spaxel goes */
+  int64_t *field;                 /* [n_spaxel] its number in the field, -1: margin */
+  double (*sum)[CUBIX_N_MAP];     /* [n_spaxel] */
+  struct record *record;          /* [CHUNK] by bucket */
+  size_t *at;                     /* [n_thread][n_bucket] where a thread's next record of a bucket goes; before it, how many there are */
+  size_t *bucket;                 /* [n_bucket + 1] where the buckets begin */
   struct account *account;        /* [n_share] */
 };
 
 static void sort_free(struct sort *sort)
 {
   free(sort->spaxel);
+  free(sort->count);
   free(sort->next);
-  free(sort->told);
+  free(sort->field);
+  free(sort->sum);
+  free(sort->record);
+  free(sort->at);
+  free(sort->bucket);
   free(sort->account);
 }
 
-/* First star of a thread's part of the slab. */
-static size_t part(const struct sort *sort, int t)
+/* First star of a thread's part of the shares first .. first + n - 1. */
+static size_t part(const struct sort *sort, size_t first, size_t n, int t)
 {
-  size_t first = sort->n_share * (size_t)t / (size_t)sort->n_thread * SHARE;
-  return first < sort->slab->n ? first : sort->slab->n;
+  size_t star = (first + n * (size_t)t / (size_t)sort->n_thread) * SHARE;
+  return star < sort->slab->n ? star : sort->slab->n;
 }
 
 static int sort_init(struct sort *sort, const struct cubix_view *view, const struct cubix_slab *slab)
@@ -57,10 +72,19 @@ static int sort_init(struct sort *sort, const struct cubix_view *view, const str
   sort->n_thread = omp_get_max_threads();
   sort->n_spaxel = (size_t)view->n_x * (size_t)view->n_y;
   sort->n_share = (slab->n + SHARE - 1) / SHARE;
+  while ((sort->n_bucket = (sort->n_spaxel >> sort->shift) + 1) > MOST_BUCKET) sort->shift++;
   CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n, UINT32_MAX);
   CUBIX_CHECK((sort->spaxel = cubix_reserve(slab->n, sizeof *sort->spaxel)), CUBIX_ENOMEM, "cannot allocate the spaxels of %zu stars: use more ranks", slab->n);
-  CUBIX_ALLOC(sort->next, (size_t)sort->n_thread * (sort->n_spaxel + 1));
+  CUBIX_CHECK((sort->record = cubix_reserve(CHUNK, sizeof *sort->record)), CUBIX_ENOMEM, "cannot allocate %zu bytes to sort stars in", CHUNK * sizeof *sort->record);
+  CUBIX_ALLOC(sort->count, (size_t)sort->n_thread * (sort->n_spaxel + 1));
+  CUBIX_ALLOC(sort->next, sort->n_spaxel);
+  CUBIX_ALLOC(sort->field, sort->n_spaxel);
+  CUBIX_ALLOC(sort->sum, sort->n_spaxel);
+  CUBIX_ALLOC(sort->at, (size_t)sort->n_thread * sort->n_bucket);
+  CUBIX_ALLOC(sort->bucket, sort->n_bucket + 1);
   CUBIX_ALLOC(sort->account, sort->n_share);
+  for (size_t s = 0; s < sort->n_spaxel; s++)
+    if (!cubix_in_field(view, (int64_t)s, &sort->field[s])) sort->field[s] = -1;
 done:
   return status;
 }
@@ -68,24 +92,21 @@ done:
 /* First pass.  @param[out] start [n_spaxel + 1] of the placement */
 static void count(struct sort *sort, size_t *start)
 {
-  size_t n_bucket = sort->n_spaxel + 1, before = 0;
+  size_t n_count = sort->n_spaxel + 1, before = 0;
 #pragma omp parallel for schedule(static, 1) num_threads(sort->n_thread)
   for (int t = 0; t < sort->n_thread; t++) {
-    size_t *n = sort->next + (size_t)t * n_bucket;
-    for (size_t i = part(sort, t); i < part(sort, t + 1); i++) {
+    size_t *n = sort->count + (size_t)t * n_count;
+    for (size_t i = part(sort, 0, sort->n_share, t); i < part(sort, 0, sort->n_share, t + 1); i++) {
       int64_t s = cubix_project(sort->view, sort->slab->position + 3 * i);
       sort->spaxel[i] = (uint32_t)(s >= 0 ? (size_t)s : sort->n_spaxel);
       n[sort->spaxel[i]]++;
     }
   }
-  for (size_t b = 0; b < n_bucket; b++) {
-    start[b] = before;
-    for (size_t t = 0; t < (size_t)sort->n_thread; t++) {
-      size_t n = sort->next[t * n_bucket + b];
-      sort->next[t * n_bucket + b] = before;
-      before += n;
-    }
+  for (size_t s = 0; s < n_count; s++) {
+    start[s] = before;
+    for (size_t t = 0; t < (size_t)sort->n_thread; t++) before += sort->count[t * n_count + s];
   }
+  memcpy(sort->next, start, sizeof *start * sort->n_spaxel);
 }
 
 static void add(struct cubix_budget *b, double number, double mass, double light)
@@ -112,50 +133,81 @@ static double take(struct cubix_star *star, struct account *account, const struc
   return light;
 }
 
-/* Second pass. */
-static void place(struct sort *sort, struct cubix_placement *p)
+/* How many stars of every bucket each thread has in the shares first .. first + n - 1, and from that where they go. */
+static void plan_chunk(struct sort *sort, size_t first, size_t n)
+{
+  size_t at = 0;
+  memset(sort->at, 0, sizeof *sort->at * (size_t)sort->n_thread * sort->n_bucket);
+#pragma omp parallel for schedule(static, 1) num_threads(sort->n_thread)
+  for (int t = 0; t < sort->n_thread; t++) {
+    size_t *mine = sort->at + (size_t)t * sort->n_bucket, last = part(sort, first, n, t + 1);
+    for (size_t i = part(sort, first, n, t); i < last; i++)
+      if (sort->spaxel[i] < sort->n_spaxel) mine[sort->spaxel[i] >> sort->shift]++;
+  }
+  for (size_t b = 0; b < sort->n_bucket; b++) {
+    sort->bucket[b] = at;
+    for (size_t t = 0; t < (size_t)sort->n_thread; t++) {
+      size_t here = sort->at[t * sort->n_bucket + b];
+      sort->at[t * sort->n_bucket + b] = at;
+      at += here;
+    }
+  }
+  sort->bucket[sort->n_bucket] = at;
+}
+
+/* The stars of the shares first .. first + n - 1 into the buckets. */
+static void fill_buckets(struct sort *sort, size_t first, size_t n)
 {
   const struct cubix_slab *slab = sort->slab;
 #pragma omp parallel for schedule(static, 1) num_threads(sort->n_thread)
   for (int t = 0; t < sort->n_thread; t++) {
-    size_t *next = sort->next + (size_t)t * (sort->n_spaxel + 1);
-    for (size_t i = part(sort, t); i < part(sort, t + 1); i++) {
+    size_t *at = sort->at + (size_t)t * sort->n_bucket, last = part(sort, first, n, t + 1);
+    for (size_t i = part(sort, first, n, t); i < last; i++) {
       struct account *account = &sort->account[i / SHARE];
-      struct cubix_star star;
-      size_t s = sort->spaxel[i], at = next[s]++, soon = i + AHEAD < slab->n ? next[sort->spaxel[i + AHEAD]] : at;
-      int64_t f;
-      __builtin_prefetch(&p->star[soon], 1);
-      __builtin_prefetch(&sort->told[soon], 1);
-      if (s == sort->n_spaxel) take(&star, account, sort->view, slab, i, CUBIX_OUTSIDE);
-      else {
-        double light = take(&star, account, sort->view, slab, i, cubix_in_field(sort->view, (int64_t)s, &f) ? CUBIX_IN_FIELD : CUBIX_IN_MARGIN);
-        p->star[at] = star;
-        sort->told[at] = (struct told){ light, slab->mass_now[i], slab->age[i], slab->metallicity[i] };
+      struct record outside, *r = &outside;
+      size_t s = sort->spaxel[i];
+      enum cubix_account where = CUBIX_OUTSIDE;
+      if (s < sort->n_spaxel) {
+        r = &sort->record[at[s >> sort->shift]++];
+        where = sort->field[s] >= 0 ? CUBIX_IN_FIELD : CUBIX_IN_MARGIN;
       }
+      r->light = take(&r->star, account, sort->view, slab, i, where);
+      r->mass_now = slab->mass_now[i];
+      r->age = slab->age[i];
+      r->metallicity = slab->metallicity[i];
+      r->spaxel = (uint32_t)s;
     }
   }
 }
 
-/* Third pass: the stars of a spaxel of the field, number f there. */
-static void map_stars(double *const *map, size_t f, const struct cubix_star *star, const struct told *told, size_t n)
+static void add_to_maps(double sum[CUBIX_N_MAP], const struct record *r)
 {
-  double sum[CUBIX_N_MAP] = { 0 };
-  for (size_t i = 0; i < n; i++) {
-    double m = star[i].mass_formed, vel = star[i].velocity, light = told[i].light, age = told[i].age, z = told[i].metallicity;
-    sum[CUBIX_MAP_NSTAR] += 1;
-    sum[CUBIX_MAP_MASS] += m;
-    sum[CUBIX_MAP_MASS_NOW] += told[i].mass_now;
-    sum[CUBIX_MAP_LIGHT] += light;
-    sum[CUBIX_MAP_M_AGE] += m * age;
-    sum[CUBIX_MAP_L_AGE] += light * age;
-    sum[CUBIX_MAP_M_Z] += m * z;
-    sum[CUBIX_MAP_L_Z] += light * z;
-    sum[CUBIX_MAP_M_V] += m * vel;
-    sum[CUBIX_MAP_L_V] += light * vel;
-    sum[CUBIX_MAP_M_V2] += m * vel * vel;
-    sum[CUBIX_MAP_L_V2] += light * vel * vel;
-  }
-  for (int k = 0; k < CUBIX_N_MAP; k++) map[k][f] += sum[k];
+  double m = r->star.mass_formed, vel = r->star.velocity;
+  sum[CUBIX_MAP_NSTAR] += 1;
+  sum[CUBIX_MAP_MASS] += m;
+  sum[CUBIX_MAP_MASS_NOW] += r->mass_now;
+  sum[CUBIX_MAP_LIGHT] += r->light;
+  sum[CUBIX_MAP_M_AGE] += m * r->age;
+  sum[CUBIX_MAP_L_AGE] += r->light * r->age;
+  sum[CUBIX_MAP_M_Z] += m * r->metallicity;
+  sum[CUBIX_MAP_L_Z] += r->light * r->metallicity;
+  sum[CUBIX_MAP_M_V] += m * vel;
+  sum[CUBIX_MAP_L_V] += r->light * vel;
+  sum[CUBIX_MAP_M_V2] += m * vel * vel;
+  sum[CUBIX_MAP_L_V2] += r->light * vel * vel;
+}
+
+/* The buckets into the spaxels. */
+static void empty_buckets(struct sort *sort, struct cubix_placement *p)
+{
+#pragma omp parallel for schedule(dynamic) num_threads(sort->n_thread)
+  for (size_t b = 0; b < sort->n_bucket; b++)
+    for (size_t k = sort->bucket[b]; k < sort->bucket[b + 1]; k++) {
+      const struct record *r = &sort->record[k];
+      if (k + AHEAD < sort->bucket[b + 1]) __builtin_prefetch(&p->star[sort->next[r[AHEAD].spaxel]], 1);
+      p->star[sort->next[r->spaxel]++] = r->star;
+      add_to_maps(sort->sum[r->spaxel], r);
+    }
 }
 
 int cubix_placement_init(struct cubix_placement **out, size_t n_spaxel, size_t n_star)
@@ -173,6 +225,18 @@ done:
   return status;
 }
 
+/* What was summed, to the cube. */
+static void hand_over(struct cubix_cube *cube, const struct sort *sort)
+{
+  for (size_t s = 0; s < sort->n_spaxel; s++)
+    for (int k = 0; k < CUBIX_N_MAP && sort->field[s] >= 0; k++) cube->map[k][sort->field[s]] += sort->sum[s][k];
+  for (size_t s = 0; s < sort->n_share; s++) {
+    const struct account *account = &sort->account[s];
+    for (int a = 0; a < CUBIX_N_ACCOUNT; a++) add(&cube->budget[a], account->budget[a].number, account->budget[a].mass, account->budget[a].light);
+    cube->v_max = fmax(cube->v_max, account->v_max);
+  }
+}
+
 int cubix_placement_build(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
@@ -182,21 +246,15 @@ int cubix_placement_build(struct cubix_placement **out, struct cubix_cube *cube,
   CUBIX_TRY(sort_init(&sort, view, slab));
   CUBIX_ALLOC(start, sort.n_spaxel + 1);
   count(&sort, start);
-  size_t n_star = start[sort.n_spaxel];
-  CUBIX_CHECK((sort.told = cubix_reserve(n_star, sizeof *sort.told)), CUBIX_ENOMEM, "cannot allocate the maps' share of %zu stars: use more ranks", n_star);
-  CUBIX_TRY(cubix_placement_init(&p, sort.n_spaxel, n_star));
+  CUBIX_TRY(cubix_placement_init(&p, sort.n_spaxel, start[sort.n_spaxel]));
   memcpy(p->start, start, sizeof *start * (sort.n_spaxel + 1));
-  place(&sort, p);
-#pragma omp parallel for schedule(dynamic, 64)
-  for (size_t s = 0; s < p->n_spaxel; s++) {
-    int64_t f;
-    if (cubix_in_field(view, (int64_t)s, &f)) map_stars(cube->map, (size_t)f, p->star + start[s], sort.told + start[s], start[s + 1] - start[s]);
+  for (size_t first = 0; first < sort.n_share; first += CHUNK / SHARE) {
+    size_t n = sort.n_share - first < CHUNK / SHARE ? sort.n_share - first : CHUNK / SHARE;
+    plan_chunk(&sort, first, n);
+    fill_buckets(&sort, first, n);
+    empty_buckets(&sort, p);
   }
-  for (size_t s = 0; s < sort.n_share; s++) {
-    const struct account *account = &sort.account[s];
-    for (int a = 0; a < CUBIX_N_ACCOUNT; a++) add(&cube->budget[a], account->budget[a].number, account->budget[a].mass, account->budget[a].light);
-    cube->v_max = fmax(cube->v_max, account->v_max);
-  }
+  hand_over(cube, &sort);
   *out = p;
   p = NULL;
 done:

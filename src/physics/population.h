@@ -25,7 +25,7 @@ struct cubix_mix {
 /** Interval of x in rising nodes[n], and the fraction inside it; clamped to the ends.  @return 1 if it was clamped */
 CUBIX_HD int cubix_bracket(const double *nodes, int n, double x, int *i, double *f)
 {
-  int lo = 0, hi = n - 1;
+  int lo = 0, left = n - 1;
   *i = 0;
   *f = 0;
   if (n < 2 || !(x > nodes[0])) return !(x == nodes[0]);
@@ -34,10 +34,9 @@ CUBIX_HD int cubix_bracket(const double *nodes, int n, double x, int *i, double 
     *f = 1;
     return x > nodes[n - 1];
   }
-  while (hi - lo > 1) {
-    int mid = (lo + hi) / 2;
-    if (nodes[mid] <= x) lo = mid;
-    else hi = mid;
+  for (int half; left > 1; left -= half) {         /* without a branch on what is random */
+    half = left / 2;
+    lo += half & -(nodes[lo + half] <= x);
   }
   *i = lo;
   *f = (x - nodes[lo]) / (nodes[lo + 1] - nodes[lo]);
