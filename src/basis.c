@@ -93,7 +93,7 @@ int cubix_basis_init(struct cubix_basis **out, const struct cubix_model *mod, co
   CUBIX_TRY(cubix_basis_fit_init(&state->fit, nodes, v, state->covered));
   state->fit.ending = basis->ending;
   state->fit.patched = basis->patched;
-  CUBIX_TRY(cubix_basis_fit_ends(&state->fit, state->row, basis->n_template, basis->ending, basis->patched, basis->unbounded));
+  cubix_basis_fit_ends(&state->fit, state->row, basis->n_template, basis->ending, basis->patched, basis->unbounded);
   for (int k = 0; k < v->n_lambda; k++) basis->n_patched += basis->patched[k];
   *out = basis;
   basis = NULL;

@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-#include "error.h"
 #include "physics/doppler.h"
 #include "physics/spectrum.h"
 
@@ -66,9 +65,9 @@ static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned cha
   }
 }
 
-int cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded)
+void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded)
 {
-  int status = CUBIX_OK, n = fit->view.n_knot, n_lambda = fit->view.n_lambda, open = 0;
+  int n = fit->view.n_knot, n_lambda = fit->view.n_lambda, open = 0;
 #pragma omp parallel for schedule(dynamic, 1) reduction(| : patched[:n_lambda], unbounded[:n_lambda])
   for (int t = 0; t < n_row; t++) {
     const cubix_real *p = fit->view.row + (size_t)row[t] * (size_t)fit->view.row_stride;
@@ -79,5 +78,4 @@ int cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int 
   for (int k = 0; k < n_lambda; k++)
     if (!fit->covered[k] && sees_library(fit, k)) open = patched[k] = 1;
   for (int t = 0; t < n_row && open; t++) ending[row[t]] = 1;
-  return status;
 }

@@ -79,7 +79,7 @@ enum cubix_light { CUBIX_LIT, CUBIX_ENDS, CUBIX_DIM, CUBIX_EMPTY };
 enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int row, int a, int b);
 /** Rows that end in what the channels see, the channels that see it, and those without a bound (basis.h).  Local.
  *  @param[in,out] ending [view.n_row], patched, unbounded [n_lambda]  set to 1 where that is so */
-int cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded);
+void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded);
 
 /* A basis's own. */
 struct cubix_basis_state {
