@@ -5,6 +5,7 @@
  * place, remedy); traces are for whoever debugs (function, file, line), and shown with -v only.                       */
 #include "error.h"
 
+#include <omp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -64,23 +65,28 @@ const char *cubix_error_meaning(int code)
   return code >= 0 && code < CUBIX_N_STATUS ? table[code].meaning : "unknown status";
 }
 
-void *cubix_alloc(unsigned long n, unsigned long size)
-{
-  if (size && n > (SIZE_MAX - 64) / size) return NULL;
-  size_t bytes = (n * size + 63) / 64 * 64;
-  if (!bytes) bytes = 64;
-  const size_t page = (size_t)1 << 21, many = 4 * page;
-  void *p = aligned_alloc(bytes < many ? 64 : page, bytes < many ? bytes : (bytes + page - 1) / page * page);
-#ifdef MADV_HUGEPAGE
-  if (p && bytes >= many) madvise(p, bytes, MADV_HUGEPAGE);   /* fewer page faults and misses; where it is refused nothing is lost */
-#endif
-  if (p) memset(p, 0, bytes);
-  return p;
-}
+enum { HUGE_PAGE = 1 << 21 };
 
+/* What is large lies in huge pages where the system gives them: fewer page faults and misses; where they are refused nothing is lost. */
 void *cubix_reserve(unsigned long n, unsigned long size)
 {
   if (size && n > (SIZE_MAX - 64) / size) return NULL;
   size_t bytes = (n * size + 63) / 64 * 64;
-  return aligned_alloc(64, bytes ? bytes : 64);
+  void *p = aligned_alloc(bytes < 2 * HUGE_PAGE ? 64 : HUGE_PAGE, bytes ? bytes : 64);
+#ifdef MADV_HUGEPAGE
+  if (p && bytes >= 2 * HUGE_PAGE) madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+  return p;
+}
+
+/* What is large is zeroed, and so brought in, by all threads. */
+void *cubix_alloc(unsigned long n, unsigned long size)
+{
+  char *p = cubix_reserve(n, size);
+  size_t bytes = n * size, n_page = bytes / HUGE_PAGE;
+  if (!p) return NULL;
+#pragma omp parallel for schedule(static) if (n_page >= 8 && !omp_in_parallel())
+  for (size_t i = 0; i < n_page; i++) memset(p + i * HUGE_PAGE, 0, HUGE_PAGE);
+  memset(p + n_page * HUGE_PAGE, 0, (bytes + 63) / 64 * 64 - n_page * HUGE_PAGE);
+  return p;
 }

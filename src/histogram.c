@@ -106,6 +106,17 @@ static void deposit_stars(const struct deposit *d, struct scratch *scratch, size
   }
 }
 
+/* Room for what as many stars usually come to: where it is not used it costs nothing, and what is large comes in huge pages. */
+static void part_init(const struct deposit *d, struct part *part)
+{
+  size_t n_star = d->placement->start[part->last] - d->placement->start[part->first];
+  part->max_block = n_star / 2 + 1024;
+  part->max_value = 6 * n_star + 8192;
+  part->block = cubix_reserve(part->max_block, sizeof *part->block);
+  part->value = cubix_reserve(part->max_value, sizeof *part->value);
+  part->failed = !part->block || !part->value;
+}
+
 static int grow(struct part *part, size_t n_value)
 {
   if (part->n_block == part->max_block) {
@@ -177,6 +188,7 @@ static void deposit_together(const struct deposit *d, struct part *part)
       all[0].cells[w] |= all[t].cells[w];
       all[t].cells[w] = 0;
     }
+  part_init(d, part);
   emit(d, &all[0], part, s);
 }
 
@@ -242,6 +254,7 @@ static void deposit_all(struct deposit *d)
   for (int p = 0; p < d->n_part; p++) {
     struct scratch *scratch = &d->scratch[omp_get_thread_num()];
     const size_t *start = d->placement->start;
+    if (!d->part[p].shared) part_init(d, &d->part[p]);
     for (size_t s = d->part[p].first; s < d->part[p].last && !d->part[p].shared; s++) {
       if (start[s] == start[s + 1]) continue;
       deposit_stars(d, scratch, start[s], start[s + 1], d->histogram->exponent[s]);
@@ -264,7 +277,7 @@ static int assemble(struct deposit *d)
   }
   for (size_t s = 0; s < h->n_spaxel; s++) h->start[s + 1] += h->start[s];
   h->n_value = value_start[d->n_part];
-  CUBIX_CHECK((h->block = malloc((h->start[h->n_spaxel] + 1) * sizeof *h->block)) && (h->value = malloc((h->n_value + 1) * sizeof *h->value)), CUBIX_ENOMEM,
+  CUBIX_CHECK((h->block = cubix_reserve(h->start[h->n_spaxel] + 1, sizeof *h->block)) && (h->value = cubix_reserve(h->n_value + 1, sizeof *h->value)), CUBIX_ENOMEM,
               "cannot allocate %zu blocks and %zu values for the histogram: use more ranks", h->start[h->n_spaxel], h->n_value);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(d->n_thread)
   for (int p = 0; p < d->n_part; p++) {
