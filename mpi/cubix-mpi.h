@@ -6,6 +6,7 @@
 
 #include "audit.h"
 #include "basis.h"
+#include "crowd.h"
 #include "cube.h"
 #include "device.h"
 #include "engine.h"
@@ -16,6 +17,7 @@
 #include "params.h"
 #include "placement.h"
 #include "slab.h"
+#include "survey.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -40,13 +42,12 @@ void cubix_mpi_take_cores(void);
 
 /** Parameters from a file that rank 0 reads ("-": standard input) and from the command line, known to all.  Collective.  @param[out] par owned by the caller */
 int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides);
-/** My contiguous share of the stars of the file(s), in physical units, in the file's frame.  Collective. */
-int cubix_mpi_slab_read(struct cubix_slab **slab, const struct cubix_params *par);
-/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks. */
+/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks.
+ *  @param slab all stars; without any column where nothing is to be found from them */
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab);
 
 /** Method, combination and owners of channels for all ranks' stars.  Collective.  @param rates of the processor  @param[out] engine owned by the caller */
-int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_placement *placement,
+int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_survey *survey,
                             const struct cubix_rates *rates);
 /** Prepare the templates that the engine needs, near the processor: none for the direct method, to which it falls back where no velocity grid is
  *  certified.  Collective.
@@ -57,23 +58,30 @@ int cubix_mpi_basis_probe(int *prepared, const struct cubix_params *par, const s
 /** Prepare the templates on the velocity grid: from the cache, or fitted and certified by all ranks together.  Collective.
  *  @param[out] basis owned by the caller; NULL where no step of the grid is certified */
 int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine);
-/** Scale of every spaxel from the stars of all ranks.  Collective.  @param[out] exponent [n_spaxel] owned by the caller */
-int cubix_mpi_histogram_scale(int32_t **exponent, const struct cubix_placement *placement);
 /** Replace every rank's histogram by the sum of all.  Collective; the same bits on any number of ranks. */
 int cubix_mpi_histogram_share(struct cubix_histogram **histogram);
-/** The stars with |v| > reach [km/s] (all of them for a negative reach): this rank's, or with `all` those of all ranks, on every rank, within a spaxel in the order of the file.
- *  Collective.  @param[out] far owned by the caller */
-int cubix_mpi_far_gather(struct cubix_placement **far, const struct cubix_placement *mine, double reach, int all);
+/* Stars that no histogram serves, to be painted one by one. */
+struct cubix_far {
+  size_t n, room;
+  struct cubix_far_star *star;    /* [room] the first n are there */
+};
+/** Note the stars of a placement with |v| > reach [km/s] (all of them for a negative reach).  Local. */
+int cubix_mpi_far_add(struct cubix_far *far, const struct cubix_placement *placement, double reach);
+/** The stars noted by this rank, or with `all` those of all ranks, on every rank, within a spaxel in the order of the file.
+ *  Collective.  @param[out] placement owned by the caller */
+int cubix_mpi_far_gather(struct cubix_placement **placement, const struct cubix_far *far, size_t n_spaxel, int all);
+void cubix_mpi_far_free(struct cubix_far *far);
 /** Paint the placed stars into the channels that this rank shall hold: those that it owns, or all with Combine cube.  Collective.
- *  @param basis NULL with the direct method */
-int cubix_mpi_cube_paint(struct cubix_cube *cube, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod,
-                         const struct cubix_placement *placement, struct cubix_device *dev);
+ *  @param[in,out] audit the evidence of this rank's stars is added  @param basis NULL with the direct method  @param crowd gives up its stars */
+int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod,
+                         struct cubix_crowd *crowd, struct cubix_device *dev);
 /** Add up what is still apart: maps and budgets on rank 0, and with Combine cube the cubes; every rank then holds the channels that it owns.  Collective. */
 int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engine);
-/** Recompute a few dozen voxels of the summed cube in float64.  Collective.  Errors: CUBIX_EFAIL above engine->tolerance.
- *  @param basis NULL with the direct method  @param placement this rank's stars  @param cube the channels that it owns */
-int cubix_mpi_audit(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_engine *engine, const struct cubix_basis *basis,
-                    const struct cubix_model *mod, const struct cubix_placement *placement, const struct cubix_cube *cube);
+/** Draw a few dozen voxels, for which cubix_audit_examine then collects the evidence of the stars.  Local: the same on every rank.
+ *  @param basis NULL with the direct method  @param survey of all ranks' stars */
+int cubix_mpi_audit_draw(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_basis *basis, const struct cubix_model *mod, const struct cubix_survey *survey);
+/** Compare the summed cube with the evidence of all ranks.  Collective.  Errors: CUBIX_EFAIL above engine->tolerance.  @param cube the channels that this rank owns */
+int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_model *mod, const struct cubix_cube *cube);
 
 /** Sums and extremes over the ranks, for those parts of libcubix that hold channels of one cube. */
 extern const struct cubix_owners cubix_mpi_owners;

@@ -13,18 +13,6 @@
 #include "frame_parts.h"
 #include "log.h"
 
-/* The periodic image of every star that is nearest to the centre. */
-static void wrap_about(struct cubix_slab *slab, const double centre[3])
-{
-  const double box = slab->snapshot.box;
-#pragma omp parallel for schedule(static) if (box > 0)
-  for (size_t i = 0; i < (box > 0 ? slab->n : 0); i++)
-    for (size_t c = 0; c < 3; c++) {
-      double d = slab->position[3 * i + c] - centre[c];
-      if (fabs(d) > 0.5 * box) slab->position[3 * i + c] -= box * rint(d / box);
-    }
-}
-
 /* The star deepest in the potential; the first of equals. */
 static void deepest(double centre[3], const struct cubix_slab *slab)
 {
@@ -40,7 +28,7 @@ static void deepest(double centre[3], const struct cubix_slab *slab)
   MPI_Bcast(centre, 3, MPI_DOUBLE, best.rank, MPI_COMM_WORLD);
 }
 
-static int find_centre(double centre[3], const struct cubix_params *par, struct cubix_slab *slab)
+static int find_centre(double centre[3], const struct cubix_params *par, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   const char *word = par->Centre.word;
@@ -49,31 +37,19 @@ static int find_centre(double centre[3], const struct cubix_params *par, struct 
   else if (!strcmp(word, "potential")) deepest(centre, slab);
   else if (!strcmp(word, "auto") && slab->snapshot.has_centre) memcpy(centre, slab->snapshot.centre, 3 * sizeof *centre);
   else CUBIX_TRY(cubix_mpi_frame_sphere(centre, slab));
-  wrap_about(slab, centre);
 done:
   return status;
 }
 
-static int select_radius(const struct cubix_params *par, struct cubix_slab *slab, const double centre[3])
+int cubix_mpi_frame_count(struct cubix_slab *slab, const struct cubix_params *par, const double centre[3], int64_t kept)
 {
   int status = CUBIX_OK;
-  unsigned char *keep = NULL;
-  if (!(par->SelectRadius > 0)) return CUBIX_OK;
-  keep = cubix_reserve(slab->n, 1);
-  CUBIX_TRY(cubix_mpi_agree(keep ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", slab->n)));
-#pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < slab->n; i++) {
-    double r[3];
-    keep[i] = cubix_relative(r, slab, centre, i) <= par->SelectRadius;
-  }
   int64_t before = slab->n_total;
-  cubix_slab_keep(slab, keep);
-  slab->n_total = cubix_mpi_sum_int((int64_t)slab->n);
+  slab->n_total = cubix_mpi_sum_int(kept);
   slab->n_outside_radius = before - slab->n_total;
   CUBIX_CHECK(slab->n_total > 0, CUBIX_EUSAGE, "SelectRadius = %g kpc (%s) keeps none of %lld stars about (%g, %g, %g) kpc; check Centre",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"), (long long)before, centre[0], centre[1], centre[2]);
 done:
-  free(keep);
   return status;
 }
 
@@ -109,6 +85,14 @@ static void warn_of_idle(const struct cubix_params *par)
   if (!disc) cubix_params_warn_idle(par, "PositionAngle AlignWith AlignRadius", "it belongs to Orientation faceon, edgeon or inclined");
 }
 
+int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cubix_snapshot *snapshot)
+{
+  const char *centre = par->Centre.word, *velocity = par->SystemicVelocity.word;
+  if (centre && !(!strcmp(centre, "auto") && snapshot->has_centre)) return 1;
+  if (velocity && strcmp(velocity, "none") != 0) return 1;
+  return strcmp(par->Orientation, "none") != 0 && strcmp(par->Orientation, "angles") != 0;
+}
+
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
@@ -117,7 +101,10 @@ int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *p
   frame->axis_p = frame->axis_q = 1;
   warn_of_idle(par);
   CUBIX_TRY(find_centre(frame->centre, par, slab));
-  CUBIX_TRY(select_radius(par, slab, frame->centre));
+  if (slab->position) {
+    CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(frame->centre, par->SelectRadius, slab)));
+    CUBIX_TRY(cubix_mpi_frame_count(slab, par, frame->centre, (int64_t)slab->n));
+  }
   CUBIX_TRY(find_velocity(frame->velocity, par, slab, frame->centre));
   if (!strcmp(par->Orientation, "none")) cubix_frame_angles(frame->rotation, 0, 0, 0);
   else if (!strcmp(par->Orientation, "angles")) cubix_frame_angles(frame->rotation, par->Alpha, par->Beta, par->Gamma);

@@ -1,4 +1,4 @@
-/* histogram_share.c -- one scale for the histograms of all ranks, and their sum on every rank.
+/* histogram_share.c -- the sum of all ranks' histograms, which have one scale, on every rank.
  *
  * The sum.  Spaxels are dealt to the ranks in contiguous ranges with about as many values each.  Every rank sends what it has of a range to the
  * range's owner, who merges what it gets; then the merged ranges go round to all.  Values are integers and the merged blocks of a spaxel are
@@ -11,7 +11,6 @@
  * With h bytes on a rank and a sum of H bytes a rank sends about h (1 - 1/n) + H (1 - 1/n).  It holds h + what comes in for its range (about h) while ranges are
  * collected, then its share of the sum while that is merged, then H + H/n.  What was sent is freed before what follows is asked for.  Memory is got before
  * ranks talk, and they agree that all have it: nobody waits for one that gave up. */
-#include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,36 +226,6 @@ int cubix_mpi_histogram_share(struct cubix_histogram **histogram)
 done:
   cubix_histogram_free(mine);
   plan_free(&plan);
-  free(exponent);
-  return status;
-}
-
-int cubix_mpi_histogram_scale(int32_t **out, const struct cubix_placement *placement)
-{
-  int status = CUBIX_OK;
-  size_t n = placement->n_spaxel;
-  uint64_t *count = NULL;
-  double *heaviest = NULL;
-  int32_t *exponent = NULL;
-  CUBIX_ALLOC(count, n);
-  CUBIX_ALLOC(heaviest, n);
-  CUBIX_ALLOC(exponent, n);
-#pragma omp parallel for schedule(dynamic, 64)
-  for (size_t s = 0; s < n; s++) {
-    count[s] = placement->start[s + 1] - placement->start[s];
-    for (size_t i = placement->start[s]; i < placement->start[s + 1]; i++) heaviest[s] = fmax(heaviest[s], placement->star[i].mass_formed);
-  }
-done:
-  status = cubix_mpi_agree(status);
-  if (!status) {
-    cubix_mpi_sum_counts(count, n);
-    cubix_mpi_max_all(heaviest, n);
-    cubix_histogram_scale(exponent, count, heaviest, n);
-    *out = exponent;
-    exponent = NULL;
-  }
-  free(count);
-  free(heaviest);
   free(exponent);
   return status;
 }

@@ -1,12 +1,13 @@
-/* slab_read.c -- every rank reads its share of the stars.
+/* slab_read.c -- every rank reads its share of the stars, at once or chunk by chunk.
  *
  * Rank 0 looks into the files and tells the others (src/simfile.c); then all members are read as if they were one list of N stars, of which
- * rank r of P owns [N r/P, N (r+1)/P).  Each member is opened by all ranks; a share is read in pieces of PIECE rows, all quantities of a
- * piece together, so that wind cells are dropped and units converted on the way and no more than 11 MiB are needed beside the slab.
+ * rank r of P owns [N r/P, N (r+1)/P).  Chunk c is that many rows of every rank's share, from c times as many on: every rank can tell which members a chunk
+ * touches on any rank, opens those with all others, and reads in pieces of CUBIX_READER_PIECE rows, all quantities of a piece together, so that wind cells
+ * are dropped and units converted on the way and no more than 11 MiB are needed beside the slab.
  * A rank without rows in a piece takes part with an empty selection, for the reads are collective.  Data are read in the file's own
  * precision and widened here, by all threads: a conversion inside HDF5 would make the read independent.
- * A rank that finds something wrong keeps reading and says so at the end of the member: nobody hangs. */
-#include "cubix-mpi.h"
+ * One rank alone reads without MPI.  A rank that finds something wrong keeps reading and says so at the end of the member: nobody hangs. */
+#include "reader.h"
 
 #include <math.h>
 #include <mpi.h>
@@ -15,22 +16,21 @@
 #include <string.h>
 
 #include "cosmology.h"
+#include "cubix-mpi.h"
 #include "error.h"
 #include "log.h"
 #include "simfile.h"
 
-enum { PIECE = 1 << 17 };
+enum { PIECE = CUBIX_READER_PIECE };
 
 enum { BLOCK = 1024 };            /* rows that a thread converts at a time, in its cache */
 
-struct reader {
-  const struct cubix_simfile *sim;
-  struct cubix_slab *slab;
-  size_t n_kept;                          /* stars in the slab so far */
-  int64_t n_wind;                         /* wind cells dropped by this rank */
+struct cubix_reader_state {
   double age_now;                         /* of the universe at the snapshot [Gyr] */
   struct cubix_age_table *ages;           /* NULL: the file holds ages */
   int collective;
+  size_t n_kept;                          /* stars in the slab so far */
+  size_t n_read;                          /* rows, since chunk 0 */
   void *piece[CUBIX_N_FIELD];             /* [PIECE][n_c] as in the file; NULL: not read */
   int single[CUBIX_N_FIELD];              /* 1: float, 0: double */
   hid_t dataset[CUBIX_N_FIELD];           /* of the open member; -1: none */
@@ -50,35 +50,35 @@ static void bounds(double *low, double *high, enum cubix_field field, double a_s
 }
 
 /* Numbers first .. first + n - 1 of a piece, in internal units. */
-static void widen(double *restrict x, const struct reader *r, enum cubix_field field, size_t first, size_t n)
+static void widen(double *restrict x, const struct cubix_reader *r, enum cubix_field field, size_t first, size_t n)
 {
   const double factor = r->sim->field[field].factor;
-  if (r->single[field]) {
-    const float *restrict p = (const float *)r->piece[field] + first;
+  if (r->state->single[field]) {
+    const float *restrict p = (const float *)r->state->piece[field] + first;
     for (size_t j = 0; j < n; j++) x[j] = (double)p[j] * factor;
   } else {
-    const double *restrict p = (const double *)r->piece[field] + first;
+    const double *restrict p = (const double *)r->state->piece[field] + first;
     for (size_t j = 0; j < n; j++) x[j] = p[j] * factor;
   }
 }
 
 /* Those of the rows first .. first + n - 1 of a piece that are stars, relative to first.  @return how many */
-static size_t find_stars(size_t row[BLOCK], const struct reader *r, size_t first, size_t n)
+static size_t find_stars(size_t row[BLOCK], const struct cubix_reader *r, size_t first, size_t n)
 {
   double formation[BLOCK];
   size_t n_star = 0;
-  if (r->piece[CUBIX_FIELD_FORMATION]) widen(formation, r, CUBIX_FIELD_FORMATION, first, n);
+  if (r->state->piece[CUBIX_FIELD_FORMATION]) widen(formation, r, CUBIX_FIELD_FORMATION, first, n);
   for (size_t i = 0; i < n; i++) {
     row[n_star] = i;
-    n_star += !(r->piece[CUBIX_FIELD_FORMATION] && formation[i] <= 0.);
+    n_star += !(r->state->piece[CUBIX_FIELD_FORMATION] && formation[i] <= 0.);
   }
   return n_star;
 }
 
 /* From what the file holds to what the slab holds, in place. */
-static void transform(double *x, const struct reader *r, enum cubix_field field, size_t n)
+static void transform(double *x, const struct cubix_reader *r, enum cubix_field field, size_t n)
 {
-  const double box = r->sim->snapshot.box;
+  const double box = r->slab->snapshot.box;
   switch (field) {
     case CUBIX_FIELD_POSITION:
       for (size_t i = 0; box > 0. && i < n; i++)
@@ -89,7 +89,7 @@ static void transform(double *x, const struct reader *r, enum cubix_field field,
       break;
     case CUBIX_FIELD_FORMATION:
       for (size_t i = 0; i < n; i++) {
-        double age = r->age_now - cubix_cosmology_look_up(r->ages, x[i]);
+        double age = r->state->age_now - cubix_cosmology_look_up(r->state->ages, x[i]);
         x[i] = age > 0. ? age : 0.;
       }
       break;
@@ -125,19 +125,20 @@ static int is_bad(const double *x, size_t n_c, double low, double high, const si
 }
 
 /* Rows first .. first + n - 1 of a piece into the slab from star `to` on.  @return 1 where a number makes no sense */
-static int convert_block(const struct reader *r, size_t first, size_t n, size_t to)
+static int convert_block(const struct cubix_reader *r, size_t first, size_t n, size_t to)
 {
   size_t row[BLOCK], n_star = find_stars(row, r, first, n);
   double x[3 * BLOCK], low, high;
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     const size_t n_c = (size_t)cubix_field_table[f].n_c;
-    if (!r->piece[f]) continue;
-    double *out = place_of(r->slab, f) + to * n_c;
+    if (!r->state->piece[f]) continue;
+    double *column = place_of(r->slab, f), *out = column ? column + to * n_c : NULL;
     size_t n_bad = 0;
     bounds(&low, &high, f, r->sim->a);
     widen(x, r, f, first * n_c, n * n_c);
     for (size_t j = 0; j < n * n_c; j++) n_bad += !(x[j] >= low && x[j] <= high);
     if (n_bad && is_bad(x, n_c, low, high, row, n_star)) return 1;
+    if (!out) continue;
     transform(x, r, f, n);
     if (n_star == n) memcpy(out, x, n * n_c * sizeof *x);
     else for (size_t q = 0; q < n_star; q++) memcpy(out + q * n_c, x + row[q] * n_c, n_c * sizeof *x);
@@ -146,7 +147,7 @@ static int convert_block(const struct reader *r, size_t first, size_t n, size_t 
 }
 
 /* What is wrong with the piece: the first number that makes no sense.  @param member_row of the member, at which the piece begins */
-static int complain(const struct reader *r, int member, hsize_t member_row, size_t n)
+static int complain(const struct cubix_reader *r, int member, hsize_t member_row, size_t n)
 {
   int status = CUBIX_OK;
   double low, high, x[3 * BLOCK];
@@ -164,14 +165,14 @@ static int complain(const struct reader *r, int member, hsize_t member_row, size
       snprintf(must, sizeof must, "from 0 to %g", high);
     else
       snprintf(must, sizeof must, "finite and at most %g in size", LARGEST);
-    for (size_t first = 0; r->piece[f] && first < n; first += BLOCK) {
+    for (size_t first = 0; r->state->piece[f] && first < n; first += BLOCK) {
       size_t now = n - first < BLOCK ? n - first : BLOCK, n_star = find_stars(row, r, first, now);
       widen(x, r, f, first * n_c, now * n_c);
       for (size_t j = 0; j < n_star * n_c; j++) {
         double value = x[row[j / n_c] * n_c + j % n_c];
         CUBIX_CHECK(value >= low && value <= high, CUBIX_EINPUT,
                     "%s: /%s holds %.9g%s%s in row %lld (of 0 to %lld); it must be %s. Remove this particle or repair the file",
-                    r->sim->snapshot.file[member], r->sim->field[f].path, value, pure ? "" : " ", pure ? "" : info->unit,
+                    r->slab->snapshot.file[member], r->sim->field[f].path, value, pure ? "" : " ", pure ? "" : info->unit,
                     (long long)(member_row + first + row[j / n_c]), (long long)r->sim->n_star[member] - 1, must);
       }
     }
@@ -181,22 +182,22 @@ done:
 }
 
 /* Append the stars of a piece to the slab, all threads at once: where each block goes is counted first. */
-static int keep_piece(struct reader *r, int member, hsize_t member_row, size_t n)
+static int keep_piece(struct cubix_reader *r, int member, hsize_t member_row, size_t n)
 {
   const size_t n_block = (n + BLOCK - 1) / BLOCK;
-  size_t at[PIECE / BLOCK + 1] = { r->n_kept };
+  size_t at[PIECE / BLOCK + 1] = { r->state->n_kept };
   int bad = 0;
 #pragma omp parallel for schedule(static) if (n_block > 1)
   for (size_t b = 0; b < n_block; b++) {
     size_t row[BLOCK], now = n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK;
-    at[b + 1] = r->piece[CUBIX_FIELD_FORMATION] ? find_stars(row, r, b * BLOCK, now) : now;
+    at[b + 1] = r->state->piece[CUBIX_FIELD_FORMATION] ? find_stars(row, r, b * BLOCK, now) : now;
   }
   for (size_t b = 0; b < n_block; b++) at[b + 1] += at[b];
 #pragma omp parallel for schedule(static) reduction(| : bad) if (n_block > 1)
   for (size_t b = 0; b < n_block; b++) bad |= convert_block(r, b * BLOCK, n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK, at[b]);
   if (bad) return complain(r, member, member_row, n);
-  r->n_wind += (int64_t)(n - (at[n_block] - r->n_kept));
-  r->n_kept = at[n_block];
+  r->n_wind += (int64_t)(n - (at[n_block] - r->state->n_kept));
+  r->state->n_kept = at[n_block];
   return CUBIX_OK;
 }
 
@@ -232,10 +233,10 @@ static hid_t open_dataset(hid_t file, const char *path)
 }
 
 /* Rows of one dataset, as floats where the file has floats, else as doubles. */
-static int read_rows(struct reader *r, int member, enum cubix_field field, hsize_t row, hsize_t n)
+static int read_rows(struct cubix_reader *r, int member, enum cubix_field field, hsize_t row, hsize_t n)
 {
   int status = CUBIX_OK, read;
-  hid_t dataset = r->dataset[field], space = H5Dget_space(dataset), stored = H5Dget_type(dataset), creation = H5Dget_create_plist(dataset);
+  hid_t dataset = r->state->dataset[field], space = H5Dget_space(dataset), stored = H5Dget_type(dataset), creation = H5Dget_create_plist(dataset);
   hid_t type = H5Tget_native_type(stored, H5T_DIR_DEFAULT), transfer = H5Pcreate(H5P_DATASET_XFER), memory;
   const hsize_t n_c = (hsize_t)cubix_field_table[field].n_c, start[2] = { row, 0 }, count[2] = { n, n_c };
   const int n_dim = n_c > 1 ? 2 : 1;
@@ -244,7 +245,7 @@ static int read_rows(struct reader *r, int member, enum cubix_field field, hsize
     H5Tclose(type);
     type = H5Tcopy(H5T_NATIVE_DOUBLE);
   }
-  r->single[field] = H5Tequal(type, H5T_NATIVE_FLOAT) > 0;
+  r->state->single[field] = H5Tequal(type, H5T_NATIVE_FLOAT) > 0;
   memory = H5Screate_simple(n_dim, n ? count : (hsize_t[]){ 1, n_c }, NULL);
   if (n) {
     H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
@@ -252,11 +253,11 @@ static int read_rows(struct reader *r, int member, enum cubix_field field, hsize
     H5Sselect_none(space);
     H5Sselect_none(memory);
   }
-  H5Pset_dxpl_mpio(transfer, r->collective && lies_in_rows(creation, (int)n_c) ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT);
-  read = H5Dread(dataset, type, memory, space, transfer, r->piece[field]) >= 0;
-  if (read && !r->single[field]) read = H5Tconvert(type, H5T_NATIVE_DOUBLE, (size_t)(n * n_c), r->piece[field], NULL, H5P_DEFAULT) >= 0;
+  H5Pset_dxpl_mpio(transfer, r->state->collective && lies_in_rows(creation, (int)n_c) ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT);
+  read = H5Dread(dataset, type, memory, space, transfer, r->state->piece[field]) >= 0;
+  if (read && !r->state->single[field]) read = H5Tconvert(type, H5T_NATIVE_DOUBLE, (size_t)(n * n_c), r->state->piece[field], NULL, H5P_DEFAULT) >= 0;
   CUBIX_CHECK(read, CUBIX_EINPUT,
-              "%s: /%s cannot be read in rows %llu to %llu; the file is damaged or not all there", r->sim->snapshot.file[member],
+              "%s: /%s cannot be read in rows %llu to %llu; the file is damaged or not all there", r->slab->snapshot.file[member],
               r->sim->field[field].path, (unsigned long long)row, (unsigned long long)(row + n));
 done:
   H5Sclose(memory);
@@ -269,56 +270,83 @@ done:
 }
 
 /* My rows [row, row + n) of an open member; n_piece is the same on all ranks. */
-static int read_pieces(struct reader *r, int member, hsize_t row, hsize_t n, hsize_t n_piece, hid_t file)
+static int read_pieces(struct cubix_reader *r, int member, hsize_t row, hsize_t n, hsize_t n_piece, hid_t file)
 {
   int status = CUBIX_OK, failed = CUBIX_OK;
 
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    if (!r->piece[f]) continue;
-    r->dataset[f] = open_dataset(file, r->sim->field[f].path);
-    if (r->dataset[f] < 0 && !failed)
+    if (!r->state->piece[f]) continue;
+    r->state->dataset[f] = open_dataset(file, r->sim->field[f].path);
+    if (r->state->dataset[f] < 0 && !failed)
       failed = cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__, "%s: /%s cannot be opened; did the file change while it was read?",
-                               r->sim->snapshot.file[member], r->sim->field[f].path);
+                               r->slab->snapshot.file[member], r->sim->field[f].path);
   }
   CUBIX_TRY(cubix_mpi_agree(failed));
   for (hsize_t p = 0; p < n_piece; p++) {
     hsize_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
     for (int f = 0; f < CUBIX_N_FIELD; f++) {
-      int code = r->piece[f] ? read_rows(r, member, f, row + done_before, now) : CUBIX_OK;
+      int code = r->state->piece[f] ? read_rows(r, member, f, row + done_before, now) : CUBIX_OK;
       if (!failed) failed = code;
     }
     if (!failed) failed = keep_piece(r, member, row + done_before, (size_t)now);
-    if (cubix_mpi_rank() == 0 && now) cubix_log_progress("read", (double)(r->n_kept + (size_t)r->n_wind) / (double)r->slab->n);
+    if (cubix_mpi_rank() == 0 && now) cubix_log_progress("read", (double)(r->state->n_read += now) / (double)r->n_largest);
   }
   CUBIX_TRY(cubix_mpi_agree(failed));
 done:
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    if (r->dataset[f] >= 0) H5Dclose(r->dataset[f]);
-    r->dataset[f] = -1;
+    if (r->state->dataset[f] >= 0) H5Dclose(r->state->dataset[f]);
+    r->state->dataset[f] = -1;
   }
   return status;
 }
 
-/* All members, one after the other, each with the part of it that lies in my share [begin, end). */
-static int read_members(struct reader *r, int64_t begin, int64_t end)
+/* Rows [from, to) of all. */
+struct span { int64_t from, to; };
+
+static int64_t share_start(const struct cubix_reader *r, int rank)
 {
-  int status = CUBIX_OK, n_rank = cubix_mpi_size();
-  int64_t offset = 0, largest_share = (r->sim->n_total + n_rank - 1) / n_rank;
+  int64_t n = r->sim->n_total, n_rank = cubix_mpi_size();
+  return n / n_rank * rank + n % n_rank * rank / n_rank;
+}
+
+/* Chunk c of a rank's share. */
+static struct span chunk_of(const struct cubix_reader *r, int rank, size_t c)
+{
+  int64_t first = share_start(r, rank), end = share_start(r, rank + 1), before = (int64_t)(c * r->n_chunk_rows);
+  struct span s = { first + before < end ? first + before : end, end };
+  if (s.to - s.from > (int64_t)r->n_chunk_rows) s.to = s.from + (int64_t)r->n_chunk_rows;
+  return s;
+}
+
+/* What of it lies in a member whose n rows begin at `offset`, counted from there. */
+static struct span in_member(struct span s, int64_t offset, int64_t n)
+{
+  struct span in = { s.from > offset ? s.from - offset : 0, s.to < offset + n ? s.to - offset : n };
+  return in.from < in.to ? in : (struct span){ 0, 0 };
+}
+
+/* The members that chunk c touches on any rank, one after the other. */
+static int read_members(struct cubix_reader *r, size_t c)
+{
+  int status = CUBIX_OK;
+  int64_t offset = 0;
   hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
 
-  H5Pset_fapl_mpio(access, MPI_COMM_WORLD, MPI_INFO_NULL);
-  for (int i = 0; i < r->sim->snapshot.n_file; i++) {
-    int64_t n = r->sim->n_star[i], most = n < largest_share ? n : largest_share;
-    int64_t from = begin > offset ? begin : offset, to = end < offset + n ? end : offset + n;
-    if (from > to) from = to = offset;
-    if (n == 0) continue;
-    file = H5Fopen(r->sim->snapshot.file[i], H5F_ACC_RDONLY, access);
+  if (cubix_mpi_size() > 1) H5Pset_fapl_mpio(access, MPI_COMM_WORLD, MPI_INFO_NULL);
+  for (int i = 0; i < r->slab->snapshot.n_file; offset += r->sim->n_star[i++]) {
+    int64_t n = r->sim->n_star[i], most = 0;
+    for (int rank = 0; rank < cubix_mpi_size(); rank++) {
+      struct span in = in_member(chunk_of(r, rank, c), offset, n);
+      most = in.to - in.from > most ? in.to - in.from : most;
+    }
+    if (most == 0) continue;
+    struct span mine = in_member(chunk_of(r, cubix_mpi_rank(), c), offset, n);
+    file = H5Fopen(r->slab->snapshot.file[i], H5F_ACC_RDONLY, access);
     CUBIX_TRY(cubix_mpi_agree(file >= 0 ? CUBIX_OK : cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__,
-                              "rank %d cannot open %s; do all nodes see this file?", cubix_mpi_rank(), r->sim->snapshot.file[i])));
-    CUBIX_TRY(read_pieces(r, i, (hsize_t)(from - offset), (hsize_t)(to - from), ((hsize_t)most + PIECE - 1) / PIECE, file));
+                              "rank %d cannot open %s; do all nodes see this file?", cubix_mpi_rank(), r->slab->snapshot.file[i])));
+    CUBIX_TRY(read_pieces(r, i, (hsize_t)mine.from, (hsize_t)(mine.to - mine.from), ((hsize_t)most + PIECE - 1) / PIECE, file));
     H5Fclose(file);
     file = -1;
-    offset += n;
   }
 done:
   if (file >= 0) H5Fclose(file);
@@ -326,106 +354,96 @@ done:
   return status;
 }
 
-static int memory_there(int there)
-{
-  return there ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate memory for the list of files");
-}
-
-/* What rank 0 found, to all ranks. */
-static int share_simfile(struct cubix_simfile **sim)
-{
-  int status = CUBIX_OK, n = 0, root = cubix_mpi_rank() == 0;
-  size_t room = 0;
-  char *names = NULL, *at;
-  struct cubix_snapshot *s;
-
-  if (!root) *sim = cubix_alloc(1, sizeof **sim);
-  CUBIX_TRY(cubix_mpi_agree(memory_there(*sim != NULL)));
-  s = &(*sim)->snapshot;
-  if (root) for (int i = 0; i < s->n_file; i++) room += strlen(s->file[i]) + 1;
-  struct cubix_simfile mine = **sim;
-  MPI_Bcast(*sim, sizeof **sim, MPI_BYTE, 0, MPI_COMM_WORLD);
-  MPI_Bcast(&room, sizeof room, MPI_BYTE, 0, MPI_COMM_WORLD);
-  n = s->n_file;
-  names = cubix_alloc(room, 1);
-  s->file = root ? mine.snapshot.file : cubix_alloc((size_t)n, sizeof *s->file);
-  s->file_size = root ? mine.snapshot.file_size : cubix_alloc((size_t)n, sizeof *s->file_size);
-  (*sim)->n_star = root ? mine.n_star : cubix_alloc((size_t)n, sizeof *(*sim)->n_star);
-  CUBIX_TRY(cubix_mpi_agree(memory_there(names && s->file && s->file_size && (*sim)->n_star)));
-  at = names;
-  if (root) for (int i = 0; i < n; i++) at = strcpy(at, s->file[i]) + strlen(s->file[i]) + 1;
-  MPI_Bcast(names, (int)room, MPI_CHAR, 0, MPI_COMM_WORLD);
-  MPI_Bcast(s->file_size, n, MPI_INT64_T, 0, MPI_COMM_WORLD);
-  MPI_Bcast((*sim)->n_star, n, MPI_INT64_T, 0, MPI_COMM_WORLD);
-  at = names;
-  for (int i = 0; !root && i < n && !status; i++, at += strlen(at) + 1) {
-    s->file[i] = cubix_alloc(strlen(at) + 1, 1);
-    status = memory_there(s->file[i] != NULL);
-    if (!status) strcpy(s->file[i], at);
-  }
-  CUBIX_TRY(cubix_mpi_agree(status));
-done:
-  free(names);
-  return status;
-}
-
-/* Room for the share and for one piece of every quantity. */
-static int make_room(struct reader *r, size_t n)
+/* Room for one piece of every quantity that is wanted; the time of formation tells stars from wind cells and is wanted always. */
+static int make_room(struct cubix_reader *r, size_t n)
 {
   int status = CUBIX_OK;
   size_t rows = n < (size_t)PIECE ? n + 1 : (size_t)PIECE;
-
-  CUBIX_TRY(cubix_slab_init(&r->slab, n));
-  if (r->sim->field[CUBIX_FIELD_POTENTIAL].path[0])
-    CUBIX_CHECK((r->slab->potential = cubix_reserve(n, sizeof(double))), CUBIX_ENOMEM, "cannot allocate %zu bytes for the potentials", 8 * n);
   for (int f = 0; f < CUBIX_N_FIELD; f++)
-    if (r->sim->field[f].path[0]) CUBIX_CHECK((r->piece[f] = cubix_alloc(rows * (size_t)cubix_field_table[f].n_c, sizeof(double))), CUBIX_ENOMEM,
-                                              "cannot allocate memory for %zu rows of %s", rows, cubix_field_table[f].name);
+    if (r->sim->field[f].path[0] && (f == CUBIX_FIELD_FORMATION || place_of(r->slab, f)))
+      CUBIX_CHECK((r->state->piece[f] = cubix_alloc(rows * (size_t)cubix_field_table[f].n_c, sizeof(double))), CUBIX_ENOMEM,
+                  "cannot allocate memory for %zu rows of %s", rows, cubix_field_table[f].name);
+done:
+  return status;
+}
+
+size_t cubix_mpi_reader_rows(const struct cubix_reader *r, size_t c)
+{
+  struct span mine = chunk_of(r, cubix_mpi_rank(), c);
+  return (size_t)(mine.to - mine.from);
+}
+
+int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
+{
+  int status = CUBIX_OK;
+  struct cubix_h5_quiet quiet;
+  cubix_h5_quiet_begin(&quiet);
+  if (c == 0) {
+    r->n_wind = 0;
+    r->state->n_read = 0;
+  }
+  r->state->n_kept = 0;
+  CUBIX_TRY(cubix_mpi_agree(make_room(r, cubix_mpi_reader_rows(r, c))));
+  CUBIX_TRY(read_members(r, c));
+  r->slab->n = r->state->n_kept;
+done:
+  for (int f = 0; f < CUBIX_N_FIELD; f++) {
+    free(r->state->piece[f]);
+    r->state->piece[f] = NULL;
+  }
+  cubix_h5_quiet_end(&quiet);
+  return status;
+}
+
+/* What this rank needs beside rank 0's findings. */
+static int prepare(struct cubix_reader *r, struct cubix_slab **slab, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  CUBIX_ALLOC(r->state, 1);
+  for (int f = 0; f < CUBIX_N_FIELD; f++) r->state->dataset[f] = -1;
+  r->state->collective = cubix_mpi_size() > 1 && strcmp(par->ReadMode, "collective") == 0;
+  CUBIX_ALLOC(*slab, 1);
   if (r->sim->field[CUBIX_FIELD_FORMATION].path[0]) {
     const struct cubix_snapshot *s = &r->sim->snapshot;
-    CUBIX_ALLOC(r->ages, 1);
-    cubix_cosmology_tabulate(r->ages, s->omega_m, s->omega_l, s->h, r->sim->a * (1. + 1e-6));
-    r->age_now = cubix_cosmology_age(s->omega_m, s->omega_l, s->h, r->sim->a);
+    CUBIX_ALLOC(r->state->ages, 1);
+    cubix_cosmology_tabulate(r->state->ages, s->omega_m, s->omega_l, s->h, r->sim->a * (1. + 1e-6));
+    r->state->age_now = cubix_cosmology_age(s->omega_m, s->omega_l, s->h, r->sim->a);
   }
 done:
   return status;
 }
 
-int cubix_mpi_slab_read(struct cubix_slab **slab, const struct cubix_params *par)
+int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, const struct cubix_params *par)
 {
-  int status = CUBIX_OK, rank = cubix_mpi_rank(), n_rank = cubix_mpi_size();
-  struct cubix_simfile *sim = NULL;
-  struct reader r = { 0 };
+  int status = CUBIX_OK;
+  struct cubix_reader *r = cubix_alloc(1, sizeof *r);
   struct cubix_h5_quiet quiet;
-  int64_t begin, end;
-
   cubix_h5_quiet_begin(&quiet);
-  for (int f = 0; f < CUBIX_N_FIELD; f++) r.dataset[f] = -1;
-  if (rank == 0) status = cubix_simfile_open(&sim, par);
+  CUBIX_TRY(cubix_mpi_agree(r ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate memory for the reader")));
+  if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par);
   CUBIX_TRY(cubix_mpi_agree(status));
-  CUBIX_TRY(share_simfile(&sim));
-  begin = sim->n_total / n_rank * rank + sim->n_total % n_rank * rank / n_rank;
-  end = sim->n_total / n_rank * (rank + 1) + sim->n_total % n_rank * (rank + 1) / n_rank;
-  r.sim = sim;
-  r.collective = strcmp(par->ReadMode, "collective") == 0;
-  CUBIX_TRY(cubix_mpi_agree(make_room(&r, (size_t)(end - begin))));
-  CUBIX_TRY(read_members(&r, begin, end));
-  r.slab->n = r.n_kept;
-  r.slab->n_file_total = sim->n_total;
-  r.slab->n_total = cubix_mpi_sum_int((int64_t)r.n_kept);
-  r.slab->n_wind = cubix_mpi_sum_int(r.n_wind);
-  CUBIX_CHECK(r.slab->n_total > 0, CUBIX_EINPUT, "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
-              sim->snapshot.file[0], (long long)sim->n_total);
-  r.slab->snapshot = sim->snapshot;
-  sim->snapshot.file = NULL;
-  sim->snapshot.file_size = NULL;
-  *slab = r.slab;
-  r.slab = NULL;
+  CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));
+  CUBIX_TRY(cubix_mpi_agree(prepare(r, slab, par)));
+  (*slab)->n_file_total = r->sim->n_total;
+  (*slab)->snapshot = r->sim->snapshot;
+  r->sim->snapshot.file = NULL;
+  r->sim->snapshot.file_size = NULL;
+  r->slab = *slab;
+  r->n_largest = (size_t)((r->sim->n_total + cubix_mpi_size() - 1) / cubix_mpi_size());
+  r->n_chunk_rows = r->n_largest;
+  *out = r;
+  r = NULL;
 done:
-  for (int f = 0; f < CUBIX_N_FIELD; f++) free(r.piece[f]);
-  free(r.ages);
-  cubix_slab_free(r.slab);
-  cubix_simfile_free(sim);
+  cubix_mpi_reader_close(r);
   cubix_h5_quiet_end(&quiet);
   return status;
+}
+
+void cubix_mpi_reader_close(struct cubix_reader *r)
+{
+  if (!r) return;
+  if (r->state) free(r->state->ages);
+  free(r->state);
+  cubix_simfile_free(r->sim);
+  free(r);
 }

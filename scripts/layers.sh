@@ -15,11 +15,11 @@ level()
 {
   case $1 in
     main | *_main | options | console | report) echo 9 ;;
-    constants | error | log | name | units | version | owners | physics) echo 0 ;;
+    constants | error | log | name | units | version | owners | memory | physics) echo 0 ;;
     params | params_* | spline | cosmology | datafile | h5read) echo 1 ;;
     slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
     scene | frame | frame_* | cube | placement | mock | mock_*) echo 3 ;;
-    model | model_* | histogram | histogram_* | engine) echo 4 ;;
+    model | model_* | histogram | histogram_* | engine | survey) echo 4 ;;
     device | device_* | paint | paint_* | psf | noise | noise_* | maps | basis | basis_* | multiply | multiply_* | audit | patch) echo 5 ;;
     output | output_* | provenance | cubix) echo 6 ;;
     *) echo "?" ;;

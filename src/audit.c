@@ -89,6 +89,7 @@ static double star_channel(const struct cubix_view *v, const struct cubix_star *
   return sum * star->mass_formed * v->star_scale;
 }
 
+/* What the stars placed in a voxel's spaxel contribute to it. */
 static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, const struct cubix_view *v, const struct cubix_placement *placement,
                     double *scratch, size_t n_scratch)
 {
@@ -105,35 +106,41 @@ static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *v
       level += star->mass_formed * cubix_mix_light(v, &mix) * v->star_scale / v->n_lambda;
     }
   }
-  evidence->exact = exact;
-  evidence->level = level;
+  evidence->exact += exact;
+  evidence->level += level;
 }
 
-int cubix_audit_examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, int n, const struct cubix_view *view,
-                        const struct cubix_placement *placement, const struct cubix_cube *cube)
+int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_view *view, const struct cubix_placement *placement)
 {
   int status = CUBIX_OK;
   size_t n_scratch = 2 * ((size_t)view->n_knot + 1);
   double *scratch = NULL;
   CUBIX_ALLOC(scratch, n_scratch * (size_t)omp_get_max_threads());
-  for (int i = 0; i < n; i++) {
-    int k = voxel[i].channel - cube->lambda_first, mine = k >= 0 && k < cube->n_lambda;
-    evidence[i].held = mine ? (double)cube->flux[voxel[i].spaxel * (size_t)cube->n_lambda + (size_t)k] : 0;
-    evidence[i].n_held = mine;
-    examine(&evidence[i], &voxel[i], view, placement, scratch, n_scratch);
-  }
+  for (int i = 0; i < audit->n; i++) examine(&audit->evidence[i], &audit->voxel[i], view, placement, scratch, n_scratch);
 done:
   free(scratch);
   return status;
 }
 
-int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_voxel *voxel, const struct cubix_evidence *evidence, int n, const struct cubix_model *mod,
-                      double tolerance, int direct)
+void cubix_audit_look(struct cubix_audit *audit, const struct cubix_cube *cube)
+{
+  for (int i = 0; i < audit->n; i++) {
+    const struct cubix_voxel *v = &audit->voxel[i];
+    int k = v->channel - cube->lambda_first, mine = k >= 0 && k < cube->n_lambda;
+    audit->evidence[i].held = mine ? (double)cube->flux[v->spaxel * (size_t)cube->n_lambda + (size_t)k] : 0;
+    audit->evidence[i].n_held = mine;
+  }
+}
+
+int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_model *mod, double tolerance, int direct)
 {
   int status = CUBIX_OK, worst = 0;
   uint64_t n_star = 0;
-  *audit = (struct cubix_audit){ 0, 0 };
-  for (int i = 0; i < n; i++) {
+  const struct cubix_voxel *voxel = audit->voxel;
+  const struct cubix_evidence *evidence = audit->evidence;
+  audit->n_voxel = 0;
+  audit->worst = 0;
+  for (int i = 0; i < audit->n; i++) {
     const struct cubix_evidence *e = &evidence[i];
     double scale = fmax(fabs(e->exact), faint_channel * e->level), off = fabs(e->held - e->exact) / scale;
     CUBIX_CHECK(e->n_held == 1, CUBIX_EFAIL, "channel %d is held by %g ranks; one should hold it", voxel[i].channel, e->n_held);

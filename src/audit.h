@@ -11,12 +11,6 @@
 
 enum { CUBIX_AUDIT_LEAST = 3, CUBIX_AUDIT_MOST = 64 };
 
-/* What an audit found. */
-struct cubix_audit {
-  int n_voxel;                    /* voxels compared; 0: there was nothing to compare */
-  double worst;                   /* largest relative difference */
-};
-
 struct cubix_voxel {
   size_t spaxel;                  /* painted */
   int channel;
@@ -30,16 +24,25 @@ struct cubix_evidence {
   double held, n_held;            /* the cube's value, and by how many ranks it is held (1) */
 };
 
+struct cubix_audit {
+  int n;                          /* voxels drawn */
+  struct cubix_voxel voxel[CUBIX_AUDIT_MOST];
+  struct cubix_evidence evidence[CUBIX_AUDIT_MOST];
+  /* what was found */
+  int n_voxel;                    /* voxels compared; 0: there was nothing to compare */
+  double worst;                   /* largest relative difference */
+};
+
 /** Voxels to look at: occupied spaxels and the channels of a mask drawn at random, the same for the same seed and counts.  Local.
  *  @param[out] voxel [CUBIX_AUDIT_MOST]  @param[out] n  0: no spaxel is occupied or no channel in the mask
  *  @param count [n_spaxel] stars of all ranks  @param mask [n_lambda] 1: a channel whose error has a bound */
 int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel, const unsigned char *mask, int n_lambda, int seed);
-/** This rank's part of the evidence.  Local.  @param[out] evidence [n]  @param placement its stars  @param cube its channels */
-int cubix_audit_examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, int n, const struct cubix_view *view,
-                        const struct cubix_placement *placement, const struct cubix_cube *cube);
+/** Add what placed stars contribute to the voxels.  Local. */
+int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_view *view, const struct cubix_placement *placement);
+/** Note what the cube holds in the voxels, as far as it holds their channels.  Local. */
+void cubix_audit_look(struct cubix_audit *audit, const struct cubix_cube *cube);
 /** Compare, and log the worst.  Local.  Errors: CUBIX_EFAIL where a voxel is off by more than the tolerance.
  *  @param direct 1: the cube was painted by the direct method */
-int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_voxel *voxel, const struct cubix_evidence *evidence, int n, const struct cubix_model *mod,
-                      double tolerance, int direct);
+int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_model *mod, double tolerance, int direct);
 
 #endif

@@ -9,7 +9,6 @@
 #include "basis.h"
 
 #include <omp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -18,6 +17,7 @@
 #include "basis_parts.h"
 #include "error.h"
 #include "log.h"
+#include "memory.h"
 
 enum { GROUP_PER_TILE = CUBIX_TILE / CUBIX_FIT_GROUP };
 
@@ -117,14 +117,7 @@ done:
 
 int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node)
 {
-  double most = (double)(1ull << 31), free_bytes = 0, kib;
-  char line[128];
-  FILE *in = fopen("/proc/meminfo", "r");
-  while (in && fgets(line, sizeof line, in))
-    if (sscanf(line, "MemAvailable: %lf kB", &kib) == 1) free_bytes = 1024 * kib;
-  if (in) fclose(in);
-  if (!(free_bytes > 0)) free_bytes = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 2;
-  free_bytes /= 4 * n_rank_on_node;
+  double most = (double)(1ull << 31), free_bytes = cubix_memory_free() / (4 * n_rank_on_node);
   if (free_bytes < most) most = free_bytes;
   double n = most / ((double)cubix_basis_tile_size(basis) * sizeof(float) + 1);
   return n < basis->n_tile ? (int)n : basis->n_tile;

@@ -5,9 +5,11 @@
 #include "frame.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "constants.h"
+#include "error.h"
 
 static void multiply(double c[3][3], double a[3][3], double b[3][3])
 {
@@ -59,6 +61,36 @@ void cubix_frame_inclined(double rotation[3][3], double body[3][3], double incli
   multiply(rotation, face_on, body);
   multiply(rotation, tip, rotation);
   multiply(rotation, turn, rotation);
+}
+
+static void wrap_about(struct cubix_slab *slab, const double centre[3])
+{
+  const double box = slab->snapshot.box;
+#pragma omp parallel for schedule(static) if (box > 0)
+  for (size_t i = 0; i < (box > 0 ? slab->n : 0); i++)
+    for (size_t c = 0; c < 3; c++) {
+      double d = slab->position[3 * i + c] - centre[c];
+      if (fabs(d) > 0.5 * box) slab->position[3 * i + c] -= box * rint(d / box);
+    }
+}
+
+int cubix_frame_select(const double centre[3], double radius, struct cubix_slab *slab)
+{
+  int status = CUBIX_OK;
+  unsigned char *keep = NULL;
+  wrap_about(slab, centre);
+  if (!(radius > 0)) goto done;
+  keep = cubix_reserve(slab->n, 1);
+  CUBIX_CHECK(keep, CUBIX_ENOMEM, "cannot allocate %zu bytes", slab->n);
+#pragma omp parallel for schedule(static)
+  for (size_t i = 0; i < slab->n; i++) {
+    const double *x = slab->position + 3 * i, r[3] = { x[0] - centre[0], x[1] - centre[1], x[2] - centre[2] };
+    keep[i] = sqrt(r[0] * r[0] + r[1] * r[1] + r[2] * r[2]) <= radius;
+  }
+  cubix_slab_keep(slab, keep);
+done:
+  free(keep);
+  return status;
 }
 
 void cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab)

@@ -17,6 +17,8 @@ struct cubix_frame {
 void cubix_frame_angles(double rotation[3][3], double alpha, double beta, double gamma);
 /** Rotation that puts body axes (rows e1 major, e2, e3 spin; proper) at inclination and position angle [deg].  Local.  Source: doc/math.md section 3. */
 void cubix_frame_inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle);
+/** Of every star the periodic image that is nearest to the centre; with radius > 0 [kpc] stars beyond it are dropped.  Local.  @param slab in the file's frame */
+int cubix_frame_select(const double centre[3], double radius, struct cubix_slab *slab);
 /** Positions and velocities of the slab into the sky frame, in place.  Local. */
 void cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab);
 

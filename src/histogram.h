@@ -39,6 +39,19 @@ int cubix_histogram_build(struct cubix_histogram **histogram, const struct cubix
  *  The bits depend neither on how the stars were divided nor on the order of the parts.
  *  @param[out] sum owned by the caller; NULL if all parts are */
 int cubix_histogram_merge(struct cubix_histogram **sum, struct cubix_histogram *const *part, int n);
+/* Histograms on the way to their sum: those of chunks, one after the other. */
+enum { CUBIX_PILE = 16 };
+struct cubix_pile {
+  int n;
+  struct cubix_histogram *part[CUBIX_PILE];   /* the first is a sum, the others wait */
+};
+/** Lay a histogram on the pile, which takes it.  Local.  What lies there is merged as soon as the waiting parts are half as large as the sum: together the merges cost
+ *  no more than making the parts did, and there is never more than the sum, half of it, and the next sum. */
+int cubix_pile_add(struct cubix_pile *pile, struct cubix_histogram *histogram);
+/** The sum of all, and the pile is empty.  Local.  @param[out] sum owned by the caller; NULL if there was none */
+int cubix_pile_take(struct cubix_histogram **sum, struct cubix_pile *pile);
+void cubix_pile_free(struct cubix_pile *pile);
+
 /** Room for n_block blocks and n_value values, which the caller fills, with start.  Local.  @param exponent [n_spaxel], copied */
 int cubix_histogram_init(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, size_t n_spaxel, size_t n_block, size_t n_value);
 /** Index of the first value of spaxel s or, where it has none, of the next that has; of n_spaxel: n_value.  Local. */

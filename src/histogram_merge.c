@@ -93,3 +93,46 @@ done:
   cubix_histogram_free(sum);
   return status;
 }
+
+static double size_of(const struct cubix_histogram *h)
+{
+  return (double)h->start[h->n_spaxel] * sizeof *h->block + (double)h->n_value * sizeof *h->value;
+}
+
+static int merge_pile(struct cubix_pile *pile)
+{
+  int status = CUBIX_OK;
+  struct cubix_histogram *sum = NULL;
+  if (pile->n < 2) goto done;
+  CUBIX_TRY(cubix_histogram_merge(&sum, pile->part, pile->n));
+  cubix_pile_free(pile);
+  pile->part[0] = sum;
+  pile->n = 1;
+done:
+  return status;
+}
+
+int cubix_pile_add(struct cubix_pile *pile, struct cubix_histogram *histogram)
+{
+  double waiting = 0;
+  pile->part[pile->n++] = histogram;
+  for (int i = 1; i < pile->n; i++) waiting += size_of(pile->part[i]);
+  return pile->n == CUBIX_PILE || 2 * waiting >= size_of(pile->part[0]) ? merge_pile(pile) : CUBIX_OK;
+}
+
+int cubix_pile_take(struct cubix_histogram **sum, struct cubix_pile *pile)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(merge_pile(pile));
+  *sum = pile->part[0];
+  pile->part[0] = NULL;
+  pile->n = 0;
+done:
+  return status;
+}
+
+void cubix_pile_free(struct cubix_pile *pile)
+{
+  for (int i = 0; i < pile->n; i++) cubix_histogram_free(pile->part[i]);
+  *pile = (struct cubix_pile){ 0 };
+}

@@ -15,17 +15,17 @@ int main(int argc, char **argv)
   struct cubix_options     opt;            /* the command line                            */
   struct cubix_params     *par  = NULL;    /* what the user asked for                     */
   struct cubix_instrument *ins  = NULL;    /* spaxels, wavelengths, PSF, LSF, noise       */
-  struct cubix_slab       *slab = NULL;    /* this rank's stars                           */
+  struct cubix_crowd      *crowd = NULL;   /* the stars, at once or chunk by chunk        */
   struct cubix_frame       frame;          /* centre, systemic velocity, axes on the sky  */
   struct cubix_scene       scene;          /* redshift, distance, scales                  */
   struct cubix_model      *mod  = NULL;    /* SSP templates and the cube's grid           */
   struct cubix_device     *dev  = NULL;    /* this rank's GPU, or its cores               */
-  struct cubix_placement  *placement = NULL; /* the stars by spaxel                       */
   struct cubix_engine     *engine = NULL;  /* how they are painted, who owns what of it   */
   struct cubix_basis      *basis = NULL;   /* templates on a grid of velocities           */
   struct cubix_cube       *cube = NULL;    /* flux [n_y][n_x][n_lambda], and truth maps   */
   struct cubix_audit       audit = { 0 };  /* a few voxels recomputed                     */
   struct cubix_noise       noise = { 0 };  /* variance and noise as functions of a voxel  */
+  double v_max;                            /* of the fastest star in the field [km/s]     */
   int status, started, answered, root;
 
   status = cubix_options_read(&opt, &answered, argc, argv);
@@ -40,26 +40,26 @@ int main(int argc, char **argv)
   CUBIX_STAGE("parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override));
   CUBIX_STAGE("instrument", cubix_instrument_read(&ins, par));
   CUBIX_STAGE("check",      root ? cubix_output_check(par) : CUBIX_OK);
-  CUBIX_STAGE("read",       cubix_mpi_slab_read(&slab, par));
-  CUBIX_STAGE("frame",      cubix_mpi_frame_find(&frame, par, slab));
-  cubix_frame_apply(&frame, slab);
-  CUBIX_STAGE("scene",      cubix_scene_init(&scene, par, &slab->snapshot));
-  CUBIX_STAGE("model",      cubix_model_build(&mod, par, ins, &scene, cubix_mpi_max(cubix_model_fastest(ins, &scene, slab))));
+  CUBIX_STAGE("read",       cubix_mpi_crowd_open(&crowd, par));
+  CUBIX_STAGE("frame",      cubix_mpi_crowd_frame(crowd, &frame));
+  CUBIX_STAGE("scene",      cubix_scene_init(&scene, par, &crowd->slab->snapshot));
+  CUBIX_STAGE("fastest",    cubix_mpi_crowd_fastest(&v_max, crowd, ins, &scene));
+  CUBIX_STAGE("model",      cubix_model_build(&mod, par, ins, &scene, v_max));
   CUBIX_STAGE("device",     cubix_device_open(&dev, par, cubix_mpi_local_rank(), cubix_mpi_local_size()));
 
-  struct cubix_result result = { .par = par, .ins = ins, .slab = slab, .frame = &frame, .scene = &scene, .mod = mod, .audit = &audit, .noise = &noise,
+  struct cubix_result result = { .par = par, .ins = ins, .slab = crowd->slab, .frame = &frame, .scene = &scene, .mod = mod, .audit = &audit, .noise = &noise,
                                  .device = dev->description, .n_rank = cubix_mpi_size() };
   cubix_report_scene(&result);
   if (opt.dry_run) goto done;
 
   CUBIX_STAGE("maps",       cubix_cube_init(&cube, ins));
-  CUBIX_STAGE("place",      cubix_placement_build(&placement, cube, &mod->view, slab));
-  cubix_slab_forget_stars(slab);
-  CUBIX_STAGE("engine",     cubix_mpi_engine_choose(&engine, par, mod, placement, &dev->ops->rates));
+  CUBIX_STAGE("place",      cubix_mpi_crowd_place(crowd, cube, &mod->view));
+  CUBIX_STAGE("engine",     cubix_mpi_engine_choose(&engine, par, mod, crowd->survey, &dev->ops->rates));
   CUBIX_STAGE("basis",      cubix_mpi_engine_prepare(engine, &basis, dev, par, mod));
-  CUBIX_STAGE("paint",      cubix_mpi_cube_paint(cube, engine, basis, mod, placement, dev));
+  CUBIX_STAGE("draw",       cubix_mpi_audit_draw(&audit, par, basis, mod, crowd->survey));
+  CUBIX_STAGE("paint",      cubix_mpi_cube_paint(cube, &audit, engine, basis, mod, crowd, dev));
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube, engine));
-  CUBIX_STAGE("audit",      cubix_mpi_audit(&audit, par, engine, basis, mod, placement, cube));
+  CUBIX_STAGE("audit",      cubix_mpi_audit_judge(&audit, engine, mod, cube));
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   if (engine->combine == CUBIX_COMBINE_CUBE) cubix_mpi_take_cores();
   CUBIX_STAGE("psf",        cubix_psf_apply(ins, cube));
@@ -78,9 +78,8 @@ done:
   cubix_device_close(dev);
   cubix_basis_free(basis);
   cubix_engine_free(engine);
-  cubix_placement_free(placement);
   cubix_model_free(mod);
-  cubix_slab_free(slab);
+  cubix_mpi_crowd_close(crowd);
   cubix_instrument_free(ins);
   cubix_params_free(par);
   return cubix_mpi_finish(status);

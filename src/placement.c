@@ -254,7 +254,7 @@ int cubix_placement_build(struct cubix_placement **out, struct cubix_cube *cube,
     fill_buckets(&sort, first, n);
     empty_buckets(&sort, p);
   }
-  hand_over(cube, &sort);
+  if (cube) hand_over(cube, &sort);
   *out = p;
   p = NULL;
 done:

@@ -17,6 +17,7 @@ struct cubix_placement {
 
 /** Stable sort of the painted stars (slab in the sky frame) by spaxel; stars outside field and margin are left out.  Local.
  *  Adds all stars to the cube's maps, budget and v_max (doc/math.md section 8); the sums depend on no number of threads.
+ *  @param cube NULL: these stars have been added before
  *  @param[out] placement owned by the caller */
 int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab);
 /** An empty placement for n stars in n_spaxel spaxels.  Local. */

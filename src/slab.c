@@ -15,18 +15,31 @@ done:
   return status;
 }
 
+int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts)
+{
+  int status = CUBIX_OK;
+  cubix_slab_forget_stars(slab);
+  if (parts & CUBIX_SLAB_MOTION) {
+    CUBIX_TRY(reserve(&slab->position, 3 * n));
+    CUBIX_TRY(reserve(&slab->velocity, 3 * n));
+    CUBIX_TRY(reserve(&slab->mass_now, n));
+  }
+  if (parts & CUBIX_SLAB_POPULATION) {
+    CUBIX_TRY(reserve(&slab->mass_formed, n));
+    CUBIX_TRY(reserve(&slab->age, n));
+    CUBIX_TRY(reserve(&slab->metallicity, n));
+  }
+  if (parts & CUBIX_SLAB_POTENTIAL) CUBIX_TRY(reserve(&slab->potential, n));
+  slab->n = n;
+done:
+  return status;
+}
+
 int cubix_slab_init(struct cubix_slab **slab, size_t n)
 {
   int status = CUBIX_OK;
-
   CUBIX_ALLOC(*slab, 1);
-  (*slab)->n = n;
-  CUBIX_TRY(reserve(&(*slab)->position, 3 * n));
-  CUBIX_TRY(reserve(&(*slab)->velocity, 3 * n));
-  CUBIX_TRY(reserve(&(*slab)->mass_formed, n));
-  CUBIX_TRY(reserve(&(*slab)->mass_now, n));
-  CUBIX_TRY(reserve(&(*slab)->age, n));
-  CUBIX_TRY(reserve(&(*slab)->metallicity, n));
+  CUBIX_TRY(cubix_slab_reserve(*slab, n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
 done:
   if (status) {
     cubix_slab_free(*slab);

@@ -18,6 +18,13 @@ struct cubix_snapshot {
   int64_t *file_size;             /* [n_file] bytes */
 };
 
+/* Columns that go together. */
+enum {
+  CUBIX_SLAB_MOTION = 1,          /* position, velocity, present mass: what the frame is found from */
+  CUBIX_SLAB_POPULATION = 2,      /* mass formed, age, metallicity: what shines */
+  CUBIX_SLAB_POTENTIAL = 4
+};
+
 struct cubix_slab {
   struct cubix_snapshot snapshot;
   size_t n;                       /* stars of this rank */
@@ -36,6 +43,8 @@ struct cubix_slab {
 
 /** Room for n stars, not zeroed.  Local.  @param[out] slab owned by the caller */
 int cubix_slab_init(struct cubix_slab **slab, size_t n);
+/** Room for n stars, not zeroed, in the columns of `parts` alone; what the slab held is given up.  Local. */
+int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts);
 /** Keep the stars with keep[i] != 0, in order.  Local. */
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);
 /** Give up the stars; what the file says of itself and the counts stay.  Local. */

@@ -113,7 +113,7 @@ static int made_init(struct made *m, int n_value, char **value)
   CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_owners_alone));
   m->engine = (struct cubix_engine){ .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7 };
   m->basis = (struct cubix_basis){ .nodes = { 66, 600, 20 }, .n_template = 150, .certified = 3e-5 };
-  m->audit = (struct cubix_audit){ 64, 2e-5 };
+  m->audit = (struct cubix_audit){ .n_voxel = 64, .worst = 2e-5 };
   m->result = (struct cubix_result){ .par = m->par, .ins = m->ins, .slab = &m->slab, .frame = &m->frame, .scene = &m->scene, .mod = &m->mod, .cube = cube,
                                      .engine = &m->engine, .basis = &m->basis, .audit = &m->audit, .noise = &m->noise, .device = "2 threads", .n_rank = 3 };
 done:

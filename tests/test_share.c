@@ -125,6 +125,20 @@ static struct cubix_view small_view(int n_z, int n_age)
   return v;
 }
 
+/* The scale that all ranks' stars give together: they survey what they have. */
+static int scale(int32_t **exponent, const struct cubix_placement *mine)
+{
+  struct cubix_view view = small_view(N_Z, N_AGE);
+  struct cubix_survey *survey = NULL;
+  if (cubix_survey_init(&survey, mine->n_spaxel, N_ROW)) abort();
+  cubix_survey_add(survey, &view, mine);
+  cubix_mpi_survey_sum(survey);
+  *exponent = calloc(mine->n_spaxel, sizeof **exponent);
+  cubix_histogram_scale(*exponent, survey->count, survey->heaviest, mine->n_spaxel);
+  cubix_survey_free(survey);
+  return 0;
+}
+
 /* The sum of all ranks' histograms is the histogram of all stars. */
 static void test_histograms(uint32_t n, int split)
 {
@@ -140,7 +154,7 @@ static void test_histograms(uint32_t n, int split)
     for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++) heaviest[s] = fmax(heaviest[s], whole->star[i].mass_formed);
   }
   cubix_histogram_scale(of_all, count, heaviest, N_SPAXEL);
-  CHECK(cubix_mpi_histogram_scale(&exponent, mine) == 0);
+  CHECK(scale(&exponent, mine) == 0);
   CHECK(memcmp(exponent, of_all, sizeof of_all) == 0);
   CHECK(cubix_histogram_build(&want, &nodes, of_all, whole, &view) == 0);
   CHECK(cubix_histogram_build(&shared, &nodes, exponent, mine, &view) == 0);
@@ -160,8 +174,11 @@ static void test_histograms(uint32_t n, int split)
 static void test_far(uint32_t n, int split)
 {
   struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, n, N_SPAXEL, N_Z, N_AGE), *far = NULL, *own = NULL;
-  CHECK(cubix_mpi_far_gather(&far, mine, reach, 1) == 0);
-  CHECK(cubix_mpi_far_gather(&own, mine, reach, 0) == 0);
+  struct cubix_far noted = { 0 };
+  CHECK(cubix_mpi_far_add(&noted, mine, reach) == 0);
+  CHECK(cubix_mpi_far_gather(&far, &noted, N_SPAXEL, 1) == 0);
+  CHECK(cubix_mpi_far_gather(&own, &noted, N_SPAXEL, 0) == 0);
+  cubix_mpi_far_free(&noted);
   size_t at = 0, wrong = 0;
   for (size_t s = 0; s < N_SPAXEL; s++) {
     wrong += far->start[s] != at;
@@ -191,18 +208,17 @@ static void test_no_memory(void)
     struct cubix_placement *far = NULL;
     int32_t *exponent = NULL;
     allocations_left = -1;
-    if (cubix_mpi_histogram_scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &view)) abort();
-    free(exponent);
-    exponent = NULL;
+    struct cubix_far noted = { 0 };
+    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &view) || cubix_mpi_far_add(&noted, mine, reach)) abort();
     if (cubix_mpi_rank() == poor) allocations_left = k;
-    status = cubix_mpi_histogram_scale(&exponent, mine);
-    if (!status) status = cubix_mpi_histogram_share(&h);
-    if (!status) status = cubix_mpi_far_gather(&far, mine, reach, 1);
+    status = cubix_mpi_histogram_share(&h);
+    if (!status) status = cubix_mpi_far_gather(&far, &noted, N_SPAXEL, 1);
     allocations_left = -1;
     CHECK(status == CUBIX_OK || (status == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate")));
     failed += status != 0;
     free(exponent);
     cubix_histogram_free(h);
+    cubix_mpi_far_free(&noted);
     cubix_placement_free(far);
     cubix_error_clear();
   }
@@ -278,18 +294,42 @@ static void spoil(struct stage_set *set, size_t spaxel, int step, double factor)
       if ((spaxel == N_SPAXEL || spaxel == s) && (cube->lambda_first + k) % step == 0) cube->flux[s * (size_t)cube->n_lambda + (size_t)k] *= (cubix_real)factor;
 }
 
+/* The stars come in two chunks: every other star, then the rest. */
 static int audit(struct cubix_audit *result, struct stage_set *set, const struct cubix_placement *mine, int seed, double tolerance, enum cubix_method method)
 {
+  int status = CUBIX_OK;
   struct cubix_params par = { .Seed = seed };
   struct cubix_engine engine = { .method = method, .tolerance = tolerance };
   struct cubix_basis basis = { .unbounded = set->unbounded };
-  return cubix_mpi_audit(result, &par, &engine, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->mod, mine, &set->cube);
+  struct cubix_survey *survey = NULL;
+  size_t start[N_SPAXEL + 1];
+  *result = (struct cubix_audit){ 0 };
+  if (cubix_survey_init(&survey, N_SPAXEL, N_ROW)) abort();
+  cubix_survey_add(survey, &set->mod.view, mine);
+  cubix_mpi_survey_sum(survey);
+  CUBIX_TRY(cubix_mpi_audit_draw(result, &par, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->mod, survey));
+  for (size_t half = 0; half < 2; half++) {
+    struct cubix_placement chunk = { N_SPAXEL, start, malloc((mine->start[N_SPAXEL] + 1) * sizeof *chunk.star) };
+    start[0] = 0;
+    for (size_t s = 0; s < N_SPAXEL; s++) {
+      start[s + 1] = start[s];
+      for (size_t i = mine->start[s]; i < mine->start[s + 1]; i++)
+        if (i % 2 == half) chunk.star[start[s + 1]++] = mine->star[i];
+    }
+    status = cubix_audit_examine(result, &set->mod.view, &chunk);
+    free(chunk.star);
+    if (status) goto done;
+  }
+  CUBIX_TRY(cubix_mpi_audit_judge(result, &engine, &set->mod, &set->cube));
+done:
+  cubix_survey_free(survey);
+  return status;
 }
 
 static void test_audit(struct stage_set *set, int split)
 {
   struct cubix_placement *mine = my_part(800, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, 800, N_SPAXEL, N_Z, N_AGE), *none = my_part(0, split, N_SPAXEL, N_Z, N_AGE);
-  struct cubix_audit found = { 0, 0 };
+  struct cubix_audit found = { 0 };
   paint(set, whole);
   CHECK(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM) == 0);
   CHECK(found.n_voxel > 50 && found.n_voxel <= CUBIX_AUDIT_MOST && found.worst > 0 && found.worst < 2e-6);

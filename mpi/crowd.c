@@ -1,0 +1,208 @@
+/* crowd.c -- stars that may not fit into memory.
+ *
+ * Where the stars of every rank fit into what SlabMemory allows, they are read once, and stay: as a slab until they are placed, as a placement until they
+ * are painted.  Otherwise
+ *   1. what the frame is found from is read, whole: position, velocity, present mass, 56 bytes a star (and up to 36 more while the disc is looked for).
+ *      Where centre, systemic velocity and axes are known without the stars, this goes chunk by chunk as well;
+ *   2. chunk by chunk all is read, brought to the sky and placed: maps, account, survey;
+ *   3. once more, to be painted.
+ * A chunk's rows are a contiguous part of the rank's share, so that a spaxel's stars come in the order of the file.  What is added up is integers (survey,
+ * histogram) or goes into the maps and the account, float64 sums of chunks.
+ *
+ * A star of a chunk takes STAR bytes at the peak: 80 in the slab, 4 while it is sorted, 40 in the placement; a row while it is read, or among the
+ * records of the sort, PIECE_ROW more, but never for more than CUBIX_READER_PIECE rows.  A chunk has LEAST rows at least: less than that would be all overhead. */
+#include "crowd.h"
+
+#include <math.h>
+#include <mpi.h>
+#include <stdlib.h>
+
+#include "cubix-mpi.h"
+#include "error.h"
+#include "exchange.h"
+#include "frame_parts.h"
+#include "log.h"
+#include "memory.h"
+#include "reader.h"
+
+enum { STAR = 128, PIECE_ROW = 88, LEAST = 1024 };
+
+/* Rows of a chunk, the same on all ranks. */
+static size_t rows_that_fit(const struct cubix_params *par)
+{
+  double bytes = par->SlabMemory > 0 ? 1e6 * par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
+  double rows = bytes / (STAR + PIECE_ROW), most = CUBIX_READER_PIECE;
+  if (rows > most) rows = (bytes - most * PIECE_ROW) / STAR;
+  return (size_t)cubix_mpi_min(fmax(floor(rows), LEAST));
+}
+
+static void divide(struct cubix_crowd *crowd)
+{
+  struct cubix_reader *reader = crowd->reader;
+  size_t rows = rows_that_fit(crowd->par), n = reader->n_largest;
+  crowd->n_chunk = (n + rows - 1) / rows;
+  reader->n_chunk_rows = (n + crowd->n_chunk - 1) / crowd->n_chunk;
+  if (crowd->n_chunk > 1)
+    cubix_log(CUBIX_LOG_INFO, "stars are read in %zu chunks of up to %zu on a rank: all %zu at once would take %.0f MB (SlabMemory = %g MB)", crowd->n_chunk,
+              reader->n_chunk_rows, n, (double)n * STAR / 1e6, crowd->par->SlabMemory);
+}
+
+/* After a pass: how many stars there are. */
+static int count_stars(struct cubix_crowd *crowd, int64_t read)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = crowd->slab;
+  slab->n_total = cubix_mpi_sum_int(read);
+  slab->n_wind = cubix_mpi_sum_int(crowd->reader->n_wind);
+  CUBIX_CHECK(slab->n_total > 0, CUBIX_EINPUT, "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
+              slab->snapshot.file[0], (long long)slab->n_file_total);
+done:
+  return status;
+}
+
+/* All rows at once, in these columns. */
+static int read_whole(struct cubix_crowd *crowd, unsigned parts)
+{
+  int status = CUBIX_OK;
+  struct cubix_reader *reader = crowd->reader;
+  size_t rows = reader->n_chunk_rows;
+  reader->n_chunk_rows = reader->n_largest;
+  if (reader->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) parts |= CUBIX_SLAB_POTENTIAL;
+  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(crowd->slab, cubix_mpi_reader_rows(reader, 0), parts)));
+  CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
+  reader->n_chunk_rows = rows;
+  CUBIX_TRY(count_stars(crowd, (int64_t)crowd->slab->n));
+done:
+  return status;
+}
+
+int cubix_mpi_crowd_open(struct cubix_crowd **out, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_crowd *crowd = cubix_alloc(1, sizeof *crowd);
+  CUBIX_TRY(cubix_mpi_agree(crowd ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *crowd)));
+  crowd->par = par;
+  CUBIX_TRY(cubix_mpi_reader_open(&crowd->reader, &crowd->slab, par));
+  divide(crowd);
+  if (crowd->n_chunk == 1) CUBIX_TRY(read_whole(crowd, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
+  else if (cubix_mpi_frame_needs_stars(par, &crowd->slab->snapshot)) CUBIX_TRY(read_whole(crowd, CUBIX_SLAB_MOTION));
+  *out = crowd;
+  crowd = NULL;
+done:
+  cubix_mpi_crowd_close(crowd);
+  return status;
+}
+
+int cubix_mpi_crowd_frame(struct cubix_crowd *crowd, struct cubix_frame *frame)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_frame_find(frame, crowd->par, crowd->slab));
+  cubix_frame_apply(frame, crowd->slab);
+  crowd->frame = frame;
+done:
+  return status;
+}
+
+/* Chunk c on the sky, in these columns.  @param n_read stars before SelectRadius */
+static int fetch(struct cubix_crowd *crowd, size_t c, unsigned parts, int64_t *n_read)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = crowd->slab;
+  if (c == 0) CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(slab, crowd->reader->n_chunk_rows, parts)));
+  CUBIX_TRY(cubix_mpi_reader_read(crowd->reader, c));
+  *n_read += (int64_t)slab->n;
+  CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(crowd->frame->centre, crowd->par->SelectRadius, slab)));
+  cubix_frame_apply(crowd->frame, slab);
+done:
+  return status;
+}
+
+int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = crowd->slab;
+  double fastest = 0;
+  int64_t read = 0, kept = 0;
+  if (slab->position) fastest = cubix_model_fastest(ins, scene, slab);
+  else {
+    for (size_t c = 0; c < crowd->n_chunk; c++) {
+      CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION, &read));
+      fastest = fmax(fastest, cubix_model_fastest(ins, scene, slab));
+      kept += (int64_t)slab->n;
+    }
+    CUBIX_TRY(count_stars(crowd, read));
+    CUBIX_TRY(cubix_mpi_frame_count(slab, crowd->par, crowd->frame->centre, kept));
+  }
+  if (crowd->n_chunk > 1) cubix_slab_forget_stars(slab);
+  *v_max = cubix_mpi_max(fastest);
+done:
+  return status;
+}
+
+/* Chunk c as a placement; its stars are told to the cube's maps and account, if there is a cube. */
+static int place_chunk(struct cubix_crowd *crowd, size_t c, struct cubix_cube *cube)
+{
+  int status = CUBIX_OK;
+  int64_t read = 0;
+  cubix_placement_free(crowd->placement);
+  crowd->placement = NULL;
+  if (crowd->n_chunk > 1) CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read));
+  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&crowd->placement, cube, crowd->view, crowd->slab)));
+  if (c + 1 == crowd->n_chunk) cubix_slab_forget_stars(crowd->slab);
+done:
+  return status;
+}
+
+int cubix_mpi_crowd_place(struct cubix_crowd *crowd, struct cubix_cube *cube, const struct cubix_view *view)
+{
+  int status = CUBIX_OK;
+  crowd->view = view;
+  CUBIX_TRY(cubix_mpi_agree(cubix_survey_init(&crowd->survey, (size_t)view->n_x * (size_t)view->n_y, view->n_row)));
+  for (size_t c = 0; c < crowd->n_chunk; c++) {
+    CUBIX_TRY(place_chunk(crowd, c, cube));
+    cubix_survey_add(crowd->survey, view, crowd->placement);
+  }
+  cubix_mpi_survey_sum(crowd->survey);
+done:
+  return status;
+}
+
+int cubix_mpi_crowd_next(const struct cubix_placement **placement, struct cubix_crowd *crowd)
+{
+  int status = CUBIX_OK;
+  *placement = NULL;
+  if (crowd->next == crowd->n_chunk) {
+    cubix_placement_free(crowd->placement);
+    crowd->placement = NULL;
+    return CUBIX_OK;
+  }
+  if (crowd->n_chunk > 1) CUBIX_TRY(place_chunk(crowd, crowd->next, NULL));
+  crowd->next++;
+  *placement = crowd->placement;
+done:
+  return status;
+}
+
+void cubix_mpi_crowd_close(struct cubix_crowd *crowd)
+{
+  if (!crowd) return;
+  cubix_mpi_reader_close(crowd->reader);
+  cubix_placement_free(crowd->placement);
+  cubix_survey_free(crowd->survey);
+  cubix_slab_free(crowd->slab);
+  free(crowd);
+}
+
+void cubix_mpi_survey_sum(struct cubix_survey *s)
+{
+  double apart = 0;
+  for (size_t i = 0; i < s->n_spaxel; i++) apart += cubix_engine_values((double)s->count[i]);
+  s->values_apart = cubix_mpi_max(apart);
+  s->n_star = cubix_mpi_sum_int(s->n_star);
+  MPI_Allreduce(MPI_IN_PLACE, s->used, s->n_row, MPI_UNSIGNED_CHAR, MPI_BOR, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, s->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  cubix_mpi_sum_counts(s->count, s->n_spaxel);
+  cubix_mpi_max_all(s->heaviest, s->n_spaxel);
+  s->values = 0;
+  for (size_t i = 0; i < s->n_spaxel; i++) s->values += cubix_engine_values((double)s->count[i]);
+}

@@ -1,0 +1,55 @@
+/* crowd.h -- the stars of all ranks: in memory where they fit, otherwise read again, chunk by chunk, whenever they are wanted.
+ *
+ * main() uses it in this order: open, frame, fastest, place, then next until there is none. */
+#ifndef CUBIX_MPI_CROWD_H
+#define CUBIX_MPI_CROWD_H
+
+#include "cube.h"
+#include "frame.h"
+#include "instrument.h"
+#include "params.h"
+#include "placement.h"
+#include "scene.h"
+#include "slab.h"
+#include "survey.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cubix_reader;
+
+struct cubix_crowd {
+  struct cubix_slab *slab;        /* what the files say of themselves, and counts; its stars come and go */
+  struct cubix_survey *survey;    /* of all ranks' stars, once they have been placed */
+  size_t n_chunk;                 /* 1: all stars stay in memory */
+  /* the crowd's own */
+  struct cubix_reader *reader;
+  struct cubix_placement *placement;
+  const struct cubix_params *par;
+  const struct cubix_frame *frame;
+  const struct cubix_view *view;
+  size_t next;
+};
+
+/** Look into the file(s), decide on chunks (SlabMemory), read what is needed first.  Collective.  @param[out] crowd owned by the caller; borrows par */
+int cubix_mpi_crowd_open(struct cubix_crowd **crowd, const struct cubix_params *par);
+/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks.
+ *  @param[out] frame must outlive the crowd */
+int cubix_mpi_crowd_frame(struct cubix_crowd *crowd, struct cubix_frame *frame);
+/** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective. */
+int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const struct cubix_instrument *ins, const struct cubix_scene *scene);
+/** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey all.  Collective.  @param view must outlive the crowd */
+int cubix_mpi_crowd_place(struct cubix_crowd *crowd, struct cubix_cube *cube, const struct cubix_view *view);
+/** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.  Collective: all ranks have as many, some perhaps empty.
+ *  @param[out] placement borrowed until the next call */
+int cubix_mpi_crowd_next(const struct cubix_placement **placement, struct cubix_crowd *crowd);
+void cubix_mpi_crowd_close(struct cubix_crowd *crowd);
+
+/** Make a survey of this rank's stars that of all ranks'.  Collective. */
+void cubix_mpi_survey_sum(struct cubix_survey *survey);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
