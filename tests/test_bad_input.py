@@ -330,7 +330,7 @@ def test_sigint(ready, ranks):
     rng = np.random.default_rng(1)
     write_particles(ready.file, {"pos": rng.standard_normal((n, 3)), "vel": 100 * rng.standard_normal((n, 3)), "mass": np.ones(n), "mass_now": np.ones(n),
                                  "age": rng.uniform(0.1, 10, n), "z": rng.uniform(0.001, 0.03, n)})
-    file = ready.parameters(OutputFile=ready.path("cube.fits"), LambdaMin=4800, LambdaMax=5800, LambdaStep=0.1, FieldOfView=6, PixelScale=1)
+    file = ready.parameters(OutputFile=ready.path("cube.fits"), LambdaMin=4800, LambdaMax=5800, LambdaStep=0.1, FieldOfView=6, PixelScale=1, Engine="direct")
     started = []
 
     def while_painting(proc):
