@@ -30,14 +30,14 @@ done:
   return status;
 }
 
-int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_model *mod, const struct cubix_cube *cube)
+int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod, const struct cubix_cube *cube)
 {
   int status = CUBIX_OK, root = cubix_mpi_rank() == 0;
   const int n_number = CUBIX_AUDIT_MOST * (int)(sizeof *audit->evidence / sizeof(double));
   cubix_audit_look(audit, cube);
   MPI_Reduce(root ? MPI_IN_PLACE : audit->evidence, audit->evidence, n_number, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
   MPI_Bcast(audit->evidence, n_number, MPI_DOUBLE, 0, MPI_COMM_WORLD);
-  CUBIX_TRY(cubix_audit_judge(audit, mod, engine->tolerance, engine->method == CUBIX_DIRECT));
+  CUBIX_TRY(cubix_audit_judge(audit, mod, engine->tolerance, engine->method == CUBIX_DIRECT, basis ? basis->cache : NULL));
 done:
   return status;
 }

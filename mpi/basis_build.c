@@ -161,6 +161,7 @@ static int tiles_begin(struct job *job)
   tiles_free(job);
   job->n_mine = 0;
   job->per_round = n_thread < 6 ? 2 : n_thread / 3;
+  MPI_Allreduce(MPI_IN_PLACE, &job->per_round, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);   /* rounds are collective; ranks may have different numbers of cores */
   job->n_keep = job->caching ? 0 : cubix_basis_room(basis, cubix_mpi_local_size());
   CUBIX_ALLOC(job->mine, basis->n_tile);
   CUBIX_ALLOC(job->buffer, job->per_round);
@@ -286,11 +287,11 @@ static void report(const struct job *job, double seconds)
   const struct cubix_basis *basis = job->basis;
   int unbounded = 0;
   if (!basis) {
-    cubix_log(CUBIX_LOG_PROGRESS, "templates: no velocity step down to %g km/s holds Tolerance = %g; stars are painted directly", steps[N_STEP - 1], job->engine->tolerance);
+    cubix_log(CUBIX_LOG_INFO, "templates: no velocity step down to %g km/s holds Tolerance = %g; stars are painted directly", steps[N_STEP - 1], job->engine->tolerance);
     return;
   }
   for (int k = 0; k < basis->n_lambda; k++) unbounded += basis->unbounded[k];
-  cubix_log(CUBIX_LOG_PROGRESS, "templates: %d at %d velocities of %g km/s to +-%g, certified to %.2e, %.0f MB, %s in %.2f s", basis->n_template, basis->nodes.n, basis->nodes.step,
+  cubix_log(CUBIX_LOG_INFO, "templates: %d at %d velocities of %g km/s to +-%g, certified to %.2e, %.0f MB, %s in %.2f s", basis->n_template, basis->nodes.n, basis->nodes.step,
             basis->nodes.reach, basis->certified, (double)basis->n_tile * (double)cubix_basis_tile_size(basis) * sizeof(float) / 1e6,
             basis->from_cache ? "from the cache" : *basis->cache ? "built and cached" : "built", seconds);
   if (*basis->cache) cubix_log(CUBIX_LOG_INFO, "templates: %s", basis->cache);
@@ -308,7 +309,7 @@ int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params 
   double begin = cubix_log_clock();
   *basis = NULL;
   if (mod->view.pchip) {
-    cubix_log(CUBIX_LOG_PROGRESS, "templates: SspInterpolation pchip mixes rows of both signs, whose relative error has no bound; stars are painted directly");
+    cubix_log(CUBIX_LOG_INFO, "templates: SspInterpolation pchip mixes rows of both signs, whose relative error has no bound; stars are painted directly");
     goto done;
   }
   if (wanted(par)) {

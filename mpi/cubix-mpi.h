@@ -81,7 +81,7 @@ int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engin
  *  @param basis NULL with the direct method  @param survey of all ranks' stars */
 int cubix_mpi_audit_draw(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_basis *basis, const struct cubix_model *mod, const struct cubix_survey *survey);
 /** Compare the summed cube with the evidence of all ranks.  Collective.  Errors: CUBIX_EFAIL above engine->tolerance.  @param cube the channels that this rank owns */
-int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_model *mod, const struct cubix_cube *cube);
+int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod, const struct cubix_cube *cube);
 
 /** Sums and extremes over the ranks, for those parts of libcubix that hold channels of one cube. */
 extern const struct cubix_owners cubix_mpi_owners;

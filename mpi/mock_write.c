@@ -263,7 +263,7 @@ static int piece_fill(const struct cubix_mock *m, const char *path, int64_t piec
 {
   int status = CUBIX_OK;
   hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
-  H5Pset_fapl_mpio(access, MPI_COMM_WORLD, MPI_INFO_NULL);
+  if (cubix_mpi_size() > 1) H5Pset_fapl_mpio(access, MPI_COMM_WORLD, MPI_INFO_NULL);
   file = H5Fopen(path, H5F_ACC_RDWR, access);
   H5Pclose(access);
   status = file >= 0 ? CUBIX_OK : SAY(CUBIX_EOUTPUT, "cannot open %s through MPI: does every node see this folder?", path);

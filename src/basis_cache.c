@@ -1,8 +1,8 @@
 /* basis_cache.c -- prepared templates kept for the next run: one file per basis, named by what it depends on.
  *
  * FOLDER/<32 hexadecimal digits>.cubix-basis.  The digits are a hash of the contents of all template rows (which hold library, semantic and line spread
- * function), their knots, the channels, the redshift, the reach, the coverage, the tolerance and the format: the same name means the same numbers, so a
- * file is never out of date, and serves every galaxy that is seen in the same way.  All rows of the library are in it.
+ * function), their knots, the channels, the redshift, the reach, the coverage, the tolerance and the format: the same name means the same numbers (to the
+ * last bits, in which instruction sets differ), so a file is never out of date, and serves every galaxy that is seen in the same way.  All rows of the library are in it.
  *
  * A page of header, then the tiles, each on a page of its own: the file is mapped, and the ranks of a node share it.
  * It is written under a temporary name that no other job has (host, process, clock), by all ranks, each its tiles; brought to the disk; and renamed, which
@@ -199,7 +199,7 @@ int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubi
     why = "it does not belong to these templates and channels";
   }
   if (!map) {
-    cubix_log(CUBIX_LOG_WARNING, "the prepared templates %s cannot be used: %s; they are made again", file->path, why);
+    cubix_log(CUBIX_LOG_WARNING, "the prepared templates %s cannot be used: %s", file->path, why);
     return 0;
   }
   nodes->n = h.n_node;

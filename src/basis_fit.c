@@ -62,7 +62,7 @@ static int forms_add(struct cubix_forms *forms, int first, int count, double **w
   forms->count[forms->n] = count;
   forms->at[forms->n] = forms->used;
   *weight = forms->weight + forms->used;
-  memset(*weight, 0, (size_t)count * sizeof **weight);
+  if (count) memset(*weight, 0, (size_t)count * sizeof **weight);
   forms->used += (size_t)count;
   forms->n++;
 done:

@@ -120,7 +120,7 @@ void cubix_basis_hash(const void *bytes, size_t n, uint64_t hash[2]);
 struct cubix_basis_key cubix_basis_key_of(const struct cubix_model *mod, double reach, double tolerance);
 /** Name of a basis's file in a folder.  Local. */
 int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, const struct cubix_basis_key *key);
-/** 1 where there is a whole file of this key; a damaged one is removed with a warning.  Local.  @param[out] nodes, certified */
+/** 1 where there is a whole file of this key; one that does not fit gives a warning, and is replaced by the next that is made.  Local.  @param[out] nodes, certified */
 int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_model *mod, struct cubix_nodes *nodes, double *certified);
 /** Take the tiles of a basis of all rows from the file.  Local.  @return 1 where that was possible */
 int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis *basis);

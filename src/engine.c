@@ -12,11 +12,11 @@
  * with d, p, m of the processor (cubix_rates), N stars and V values in the histogram.  A spaxel of n stars leaves about 24 n/sqrt(1 + n/8) values
  * (measured on disc galaxies with 6 x 221 templates and steps of 20..30 km/s).
  *
- * Combination of more than one rank.  Combine cube: every rank multiplies its own histogram into a whole cube, and rank 0 adds them, blurs and writes.
- * Combine histogram: histograms are shared (12 bytes per value), then each rank multiplies, blurs and adds noise to its own channels.  Auto takes the
+ * Combination.  A single rank has nothing to add up: histogram.  Combine cube: every rank multiplies its own histogram into a whole cube, and rank 0 adds them, blurs and writes.
+ * Combine histogram: histograms are shared (16 bytes per value, blocks included), then each rank multiplies, blurs and adds noise to its own channels.  Auto takes the
  * shorter by
  *   cube        V_apart n_lambda m / cores of a rank + 8 bytes per voxel over the network + t per voxel
- *   histogram   V n_lambda m / cores + 12 V bytes over the network + t per voxel / ranks,
+ *   histogram   V n_lambda m / cores + 16 V bytes over the network + t per voxel / ranks,
  * t: what blurring and noise take.  The direct method always adds cubes.                                                              */
 #include "engine.h"
 
@@ -115,15 +115,16 @@ static double multiply_seconds(const struct cubix_workload *work, double values,
 static double prepare_seconds(const struct cubix_engine *engine, const struct cubix_workload *work)
 {
   double n_node = 2 * engine->reach / node_step + CUBIX_N_WEIGHT, each = work->prepared ? read_ns : build_ns;
-  return 1e-9 * work->n_used * n_node * work->n_lambda * each / work->n_core;
+  double n_row = work->keeping && !work->prepared ? work->n_row : work->n_used;       /* all of them where they are kept for the next galaxy */
+  return 1e-9 * n_row * n_node * work->n_lambda * each / work->n_core;
 }
 
 static void choose_combination(struct cubix_engine *engine, const struct cubix_params *par, const struct cubix_workload *work)
 {
   double voxels = work->n_spaxel * work->n_lambda, per_rank = (double)work->n_core / work->n_rank;
   double cube = multiply_seconds(work, work->values_apart, per_rank) + 1e-9 * voxels * (8 * byte_ns + observe_ns / per_rank);
-  double histogram = multiply_seconds(work, work->values, work->n_core) + 1e-9 * (12 * work->values * byte_ns + voxels * observe_ns / work->n_core);
-  int share = !strcmp(par->Combine, "histogram") || (!strcmp(par->Combine, "auto") && work->n_rank > 1 && histogram < cube);
+  double histogram = multiply_seconds(work, work->values, work->n_core) + 1e-9 * (16 * work->values * byte_ns + voxels * observe_ns / work->n_core);
+  int share = !strcmp(par->Combine, "histogram") || (!strcmp(par->Combine, "auto") && (work->n_rank == 1 || histogram < cube));
   if (share) own_slabs(engine, work->n_lambda);
   else own_cube(engine, work->n_lambda);
 }
@@ -134,16 +135,16 @@ void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params 
   double n = (double)work->n_star, core = work->n_core;
   double direct = 1e-9 * n * work->n_lambda * work->rates.direct / core;
   double prepare = prepare_seconds(engine, work), histogram = 1e-9 * n * work->rates.deposit / core + multiply_seconds(work, work->values, core) + prepare;
-  const char *no = unfit(engine, work);
+  const char *no = unfit(engine, work), *get = work->prepared ? "read" : "prepare";
   if (!automatic && !asked) cubix_engine_go_direct(engine, work->n_lambda, "direct, as asked for");
   else if (no) cubix_engine_go_direct(engine, work->n_lambda, "direct: %s", no);
   else if (automatic && direct <= histogram)
-    cubix_engine_go_direct(engine, work->n_lambda, "direct: about %.2g s, the histogram about %.2g s (%.2g s of it to prepare %d templates)", direct, histogram, prepare, work->n_used);
+    cubix_engine_go_direct(engine, work->n_lambda, "direct: about %.2g s to paint, the histogram about %.2g s (%.2g s of it to %s templates)", direct, histogram, prepare, get);
   else {
     engine->method = CUBIX_HISTOGRAM;
     choose_combination(engine, par, work);
     if (asked) snprintf(engine->why, sizeof engine->why, "histogram, as asked for");
-    else snprintf(engine->why, sizeof engine->why, "histogram: about %.2g s (%.2g s of it to prepare %d templates), directly about %.2g s", histogram, prepare, work->n_used, direct);
+    else snprintf(engine->why, sizeof engine->why, "histogram: about %.2g s to paint (%.2g s of it to %s templates), directly about %.2g s", histogram, prepare, get, direct);
   }
 }
 

@@ -41,7 +41,7 @@ struct cubix_workload {
   int n_lambda, n_row, n_used;
   int n_rank, n_core;             /* ranks; cores of all ranks */
   int pchip;                      /* SspInterpolation pchip */
-  int prepared;                   /* the templates lie in the cache */
+  int keeping, prepared;          /* templates are kept in a cache; they lie in it */
   struct cubix_rates rates;
 };
 

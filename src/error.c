@@ -1,4 +1,3 @@
-#define _DEFAULT_SOURCE           /* madvise */
 /* error.c -- the last error of a thread: one message, and the trace of the functions it passed on its way up.
  *
  * Nothing here prints or exits: a library that kills its host is no library.  Messages are for the user (value, bound,
@@ -65,28 +64,22 @@ const char *cubix_error_meaning(int code)
   return code >= 0 && code < CUBIX_N_STATUS ? table[code].meaning : "unknown status";
 }
 
-enum { HUGE_PAGE = 1 << 21 };
-
-/* What is large lies in huge pages where the system gives them: fewer page faults and misses; where they are refused nothing is lost. */
 void *cubix_reserve(unsigned long n, unsigned long size)
 {
   if (size && n > (SIZE_MAX - 64) / size) return NULL;
   size_t bytes = (n * size + 63) / 64 * 64;
-  void *p = aligned_alloc(bytes < 2 * HUGE_PAGE ? 64 : HUGE_PAGE, bytes ? bytes : 64);
-#ifdef MADV_HUGEPAGE
-  if (p && bytes >= 2 * HUGE_PAGE) madvise(p, bytes, MADV_HUGEPAGE);
-#endif
-  return p;
+  return aligned_alloc(64, bytes ? bytes : 64);
 }
 
 /* What is large is zeroed, and so brought in, by all threads. */
 void *cubix_alloc(unsigned long n, unsigned long size)
 {
+  const size_t piece = (size_t)1 << 21;
   char *p = cubix_reserve(n, size);
-  size_t bytes = n * size, n_page = bytes / HUGE_PAGE;
+  size_t bytes = n * size, n_piece = bytes / piece;
   if (!p) return NULL;
-#pragma omp parallel for schedule(static) if (n_page >= 8 && !omp_in_parallel())
-  for (size_t i = 0; i < n_page; i++) memset(p + i * HUGE_PAGE, 0, HUGE_PAGE);
-  memset(p + n_page * HUGE_PAGE, 0, (bytes + 63) / 64 * 64 - n_page * HUGE_PAGE);
+#pragma omp parallel for schedule(static) if (n_piece >= 8 && !omp_in_parallel())
+  for (size_t i = 0; i < n_piece; i++) memset(p + i * piece, 0, piece);
+  memset(p + n_piece * piece, 0, bytes - n_piece * piece);
   return p;
 }

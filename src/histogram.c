@@ -106,7 +106,7 @@ static void deposit_stars(const struct deposit *d, struct scratch *scratch, size
   }
 }
 
-/* Room for what as many stars usually come to: where it is not used it costs nothing, and what is large comes in huge pages. */
+/* Room for what as many stars usually come to: where it is not used it costs nothing. */
 static void part_init(const struct deposit *d, struct part *part)
 {
   size_t n_star = d->placement->start[part->last] - d->placement->start[part->first];

@@ -59,7 +59,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("draw",       cubix_mpi_audit_draw(&audit, par, basis, mod, crowd->survey));
   CUBIX_STAGE("paint",      cubix_mpi_cube_paint(cube, &audit, engine, basis, mod, crowd, dev));
   CUBIX_STAGE("sum",        cubix_mpi_cube_sum(cube, engine));
-  CUBIX_STAGE("audit",      cubix_mpi_audit_judge(&audit, engine, mod, cube));
+  CUBIX_STAGE("audit",      cubix_mpi_audit_judge(&audit, engine, basis, mod, cube));
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   if (engine->combine == CUBIX_COMBINE_CUBE) cubix_mpi_take_cores();
   CUBIX_STAGE("psf",        cubix_psf_apply(ins, cube));

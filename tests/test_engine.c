@@ -100,7 +100,7 @@ static void test_combine(void)
   struct cubix_engine *alone = choose(&one, "auto", "auto", "1e-4"), *wide = choose(&large, "auto", "auto", "1e-4"), *small;
   dense.n_lambda = 10;
   small = choose(&dense, "histogram", "auto", "1e-4");
-  CHECK(alone->combine == CUBIX_COMBINE_CUBE && wide->combine == CUBIX_COMBINE_HISTOGRAM && small->combine == CUBIX_COMBINE_CUBE);
+  CHECK(alone->combine == CUBIX_COMBINE_HISTOGRAM && wide->combine == CUBIX_COMBINE_HISTOGRAM && small->combine == CUBIX_COMBINE_CUBE);
   cubix_engine_free(alone);
   cubix_engine_free(wide);
   cubix_engine_free(small);

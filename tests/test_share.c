@@ -320,7 +320,7 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
     free(chunk.star);
     if (status) goto done;
   }
-  CUBIX_TRY(cubix_mpi_audit_judge(result, &engine, &set->mod, &set->cube));
+  CUBIX_TRY(cubix_mpi_audit_judge(result, &engine, NULL, &set->mod, &set->cube));
 done:
   cubix_survey_free(survey);
   return status;
