@@ -12,7 +12,8 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
   int status = CUBIX_OK;
   const struct cubix_view *view = &mod->view;
   struct cubix_engine *engine = NULL;
-  struct cubix_workload work = { .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = cubix_mpi_size(), .pchip = view->pchip, .rates = *rates, .keeping = strcmp(par->TemplateCache, "none") != 0,
+  struct cubix_workload work = { .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = cubix_mpi_size(), .pchip = view->pchip, .rates = *rates,
+                                 .keeping = strcmp(par->TemplateCache, "none") != 0,
                                  .n_spaxel = (double)survey->n_spaxel, .n_star = survey->n_star, .values = survey->values, .values_apart = survey->values_apart };
   if (!strcmp(par->Engine, "direct")) cubix_params_warn_idle(par, "Tolerance Combine TemplateCache", "it belongs to Engine histogram");
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&engine, par, view->n_row, cubix_mpi_size(), view->n_lambda)));
