@@ -27,6 +27,7 @@
 
 static const uint32_t word_of_its_own = 0x41554449;         /* AUDI */
 static const uint64_t most_stars = 1000000;
+static const double float32_at_worst = 1e-3;  /* of a voxel, beside the steepest lines, by the direct method */
 static const double faint_channel = 1e-6;
 static const double faintest = sizeof(cubix_real) == sizeof(float) ? 1e-30 : 1e-290;
 
@@ -161,7 +162,7 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_model *mod, 
   int x = (int)(v->spaxel % (size_t)view->n_x) - view->margin, y = (int)(v->spaxel / (size_t)view->n_x) - view->margin;
   cubix_log(CUBIX_LOG_INFO, "audit: %d voxels recomputed in float64 (%llu stars): largest relative difference %.2e, allowed %.2e", audit->n_voxel,
             (unsigned long long)n_star, audit->worst, tolerance);
-  if (direct && audit->worst > tolerance) {                 /* nothing could be more exact */
+  if (direct && audit->worst > tolerance && audit->worst <= float32_at_worst) {  /* nothing could be more exact */
     cubix_log(CUBIX_LOG_WARNING, "audit: float32 is off by %.2e of a voxel beside a steep line or end of a template (channel %d, spaxel (%d, %d))", audit->worst, v->channel, x, y);
     goto done;
   }
@@ -169,7 +170,8 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_model *mod, 
               "audit: the cube holds %.9g in spaxel (%d, %d), channel %d (%.2f AA vacuum), where the float64 sum over its %llu stars is %.9g: off by %.2e, "
               "Tolerance = %g; %s%s", evidence[worst].held, x, y, v->channel, 0.5 * (view->edge[v->channel] + view->edge[v->channel + 1]),
               (unsigned long long)v->n_star, evidence[worst].exact, audit->worst, tolerance,
-              cache && *cache ? cache : "", cache && *cache ? " may have been damaged: remove it and try again" : "set Engine direct, and please report it: this should not happen");
+              cache && *cache ? cache : "", cache && *cache ? " may have been damaged: remove it and try again"
+              : direct ? "please report it: this should not happen" : "set Engine direct, and please report it: this should not happen");
 done:
   return status;
 }
