@@ -7,6 +7,8 @@
  * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).             */
 #include "basis_parts.h"
 
+#include "cpu.h"
+
 #pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses a call: everything below is inlined */
 
 /* Four doubles, also with AVX-512: GCC 12 takes wider ones apart where they do not fit the registers, and the loads are the bottleneck. */
@@ -101,19 +103,19 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
 KERNEL(baseline, )
 static const struct cubix_fit_kernel baseline = { "baseline", solve_baseline, apply_baseline, check_baseline };
 
-#if defined(__x86_64__) && defined(__GNUC__)
-KERNEL(avx2, __attribute__((target("avx2,fma"))))
-KERNEL(avx512, __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))))
+#ifdef CUBIX_CPU_X86
+KERNEL(avx2, CUBIX_AVX2)
+KERNEL(avx512, CUBIX_AVX512)
 static const struct cubix_fit_kernel avx2 = { "AVX2", solve_avx2, apply_avx2, check_avx2 };
 static const struct cubix_fit_kernel avx512 = { "AVX-512", solve_avx512, apply_avx512, check_avx512 };
+#endif
 
 const struct cubix_fit_kernel *cubix_fit_kernel_best(void)
 {
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) return &avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return &avx2;
+#ifdef CUBIX_CPU_X86
+  enum cubix_cpu cpu = cubix_cpu_best();
+  if (cpu == CUBIX_CPU_AVX512) return &avx512;
+  if (cpu == CUBIX_CPU_AVX2) return &avx2;
+#endif
   return &baseline;
 }
-#else
-const struct cubix_fit_kernel *cubix_fit_kernel_best(void) { return &baseline; }
-#endif

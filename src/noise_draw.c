@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "constants.h"
+#include "cpu.h"
 #include "physics/random.h"
 
 #define INLINE static inline __attribute__((always_inline))
@@ -145,27 +146,27 @@ typedef void drawer(const struct channel *, size_t, const double *, uint64_t, do
 
 static void draw_baseline(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw) { draw_body(c, n, flux, voxel, draw); }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-__attribute__((target("avx2,fma"))) static void draw_avx2(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw)
+#ifdef CUBIX_CPU_X86
+CUBIX_AVX2 static void draw_avx2(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw)
 {
   draw_body(c, n, flux, voxel, draw);
 }
 
-__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) static void draw_avx512(const struct channel *c, size_t n, const double *flux, uint64_t voxel,
-                                                                                              double *draw)
+CUBIX_AVX512 static void draw_avx512(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw)
 {
   draw_body(c, n, flux, voxel, draw);
 }
+#endif
 
 static drawer *best(void)
 {
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) return draw_avx512;
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? draw_avx2 : draw_baseline;
-}
-#else
-static drawer *best(void) { return draw_baseline; }
+#ifdef CUBIX_CPU_X86
+  enum cubix_cpu cpu = cubix_cpu_best();
+  if (cpu == CUBIX_CPU_AVX512) return draw_avx512;
+  if (cpu == CUBIX_CPU_AVX2) return draw_avx2;
 #endif
+  return draw_baseline;
+}
 
 void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const double *flux, uint64_t voxel, double *draw)
 {

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu.h"
 #include "error.h"
 
 #pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses a call: everything below is inlined */
@@ -269,32 +270,27 @@ static void paint_baseline(const struct cubix_fast *f, const struct cubix_blend 
   paint_body(f, b, d, s, spectrum);
 }
 
-#if defined(__x86_64__) && defined(__GNUC__)
-__attribute__((target("avx2,fma"))) static void paint_avx2(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
+#ifdef CUBIX_CPU_X86
+CUBIX_AVX2 static void paint_avx2(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
 {
   paint_body(f, b, d, s, spectrum);
 }
 
-__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) static void paint_avx512(const struct cubix_fast *f, const struct cubix_blend *b, double d,
-                                                                                               struct cubix_fast_scratch *s, float *spectrum)
+CUBIX_AVX512 static void paint_avx512(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
 {
   paint_body(f, b, d, s, spectrum);
-}
-
-static painter *best(const char **name)
-{
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) return *name = "AVX-512", paint_avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return *name = "AVX2", paint_avx2;
-  return *name = "baseline", paint_baseline;
-}
-#else
-static painter *best(const char **name)
-{
-  *name = "baseline";
-  return paint_baseline;
 }
 #endif
+
+static painter *best(const char **name)
+{
+#ifdef CUBIX_CPU_X86
+  enum cubix_cpu cpu = cubix_cpu_best();
+  if (cpu == CUBIX_CPU_AVX512) return *name = "AVX-512", paint_avx512;
+  if (cpu == CUBIX_CPU_AVX2) return *name = "AVX2", paint_avx2;
+#endif
+  return *name = "baseline", paint_baseline;
+}
 
 void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch, float *spectrum)
 {
