@@ -13,6 +13,7 @@
 #include "check.h"
 #include "histogram_cuda.h"
 #include "log.h"
+#include "multiply.h"
 #include "pack.h"
 
 #ifndef CUBIX_CUDA_ROWS           /* the tests take few */
@@ -83,20 +84,6 @@ static int plan(struct multiply *m, const struct cubix_histogram *h, double scal
   for (size_t g = 0; g < m->n_group; g++) m->bytes[g] = cubix_cuda_packer_size(&m->packer[omp_get_thread_num()], g, &m->group[g].n_step);
   for (int t = 0; t < m->n_packer; t++)       /* mass on a row that the basis lacks would be lost */
     CUBIX_CHECK(m->packer[t].missing < 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", m->packer[t].missing);
-done:
-  return status;
-}
-
-/* What does not go together would be written somewhere else. */
-static int check(const struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis)
-{
-  int status = CUBIX_OK;
-  CUBIX_CHECK(cube->lambda_first % CUBIX_TILE == 0, CUBIX_EFAIL, "channels from %d on: not a multiple of %d", cube->lambda_first, CUBIX_TILE);
-  CUBIX_CHECK(cube->lambda_first + cube->n_lambda <= basis->n_lambda, CUBIX_EFAIL, "channels up to %d, but the prepared templates have %d",
-              cube->lambda_first + cube->n_lambda, basis->n_lambda);
-  CUBIX_CHECK(h->nodes.n == basis->nodes.n && h->nodes.step == basis->nodes.step, CUBIX_EFAIL, "a histogram on %d nodes every %g km/s, but templates on %d every %g km/s",
-              h->nodes.n, h->nodes.step, basis->nodes.n, basis->nodes.step);
-  CUBIX_CHECK(h->n_spaxel == (size_t)cube->n_x * (size_t)cube->n_y, CUBIX_EFAIL, "a histogram of %zu spaxels, but a cube of %d x %d", h->n_spaxel, cube->n_x, cube->n_y);
 done:
   return status;
 }
@@ -207,7 +194,7 @@ int cubix_cuda_multiply(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_
   int status = CUBIX_OK, first = cube->lambda_first / CUBIX_TILE, n = (cube->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   struct multiply m = { .ferry = ferry, .cube = cube, .basis = basis, .kept = kept->basis == basis ? kept->tile : NULL, .tile_bytes = cubix_basis_tile_size(basis) * sizeof(float) };
   if (!n) goto done;
-  CUBIX_TRY(check(cube, h, basis));
+  CUBIX_TRY(cubix_multiply_check(cube, h, basis));
   CUBIX_TRY(plan(&m, h, scale));
   if (m.n_group) CUBIX_TRY(reserve(&m, gpu));
   for (size_t a = 0, b = 0; a < m.n_group; a = b) {

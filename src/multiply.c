@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu.h"
 #include "error.h"
 #include "log.h"
 
@@ -68,14 +69,14 @@ struct bench {
   int tile, failed;               /* its number, -1: none; one that could not be had, -1: none */
 };
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#ifdef CUBIX_CPU_X86
 #define MULTIPLY_NAME multiply_avx512
-#define MULTIPLY_TARGET __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")))
+#define MULTIPLY_TARGET CUBIX_AVX512
 #define MULTIPLY_WIDTH 16
 #define MULTIPLY_CHAIN 2
 #include "multiply_kernel.h"
 #define MULTIPLY_NAME multiply_avx2
-#define MULTIPLY_TARGET __attribute__((target("avx2,fma")))
+#define MULTIPLY_TARGET CUBIX_AVX2
 #define MULTIPLY_WIDTH 8
 #define MULTIPLY_CHAIN 1
 #include "multiply_kernel.h"
@@ -87,28 +88,20 @@ struct bench {
 #include "multiply_kernel.h"
 
 /* What this program was compiled for, the best first. */
-static const struct instructions { const char *name; kernel *kernel; } known[] = {
-#if defined(__x86_64__) && defined(__GNUC__)
-  { "AVX-512", multiply_avx512 },
-  { "AVX2", multiply_avx2 },
+static const struct instructions { const char *name; kernel *kernel; enum cubix_cpu needs; } known[] = {
+#ifdef CUBIX_CPU_X86
+  { "AVX-512", multiply_avx512, CUBIX_CPU_AVX512 },
+  { "AVX2", multiply_avx2, CUBIX_CPU_AVX2 },
 #endif
 #ifdef __aarch64__
-  { "NEON", multiply_portable },
+  { "NEON", multiply_portable, CUBIX_CPU_BASELINE },
 #else
-  { "baseline", multiply_portable },
+  { "baseline", multiply_portable, CUBIX_CPU_BASELINE },
 #endif
 };
 enum { N_KNOWN = sizeof known / sizeof *known };
 
-static int supported(const struct instructions *i)
-{
-#if defined(__x86_64__) && defined(__GNUC__)
-  __builtin_cpu_init();
-  if (i->kernel == multiply_avx512) return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-  if (i->kernel == multiply_avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#endif
-  return i->kernel == multiply_portable;
-}
+static int supported(const struct instructions *i) { return cubix_cpu_best() >= i->needs; }
 
 const char *cubix_multiply_name(void)
 {
@@ -271,6 +264,19 @@ static void multiply_all(const struct product *x, struct bench *bench, int n_thr
   }
 }
 
+int cubix_multiply_check(const struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(cube->lambda_first % CUBIX_TILE == 0, CUBIX_EFAIL, "channels from %d on: not a multiple of %d", cube->lambda_first, CUBIX_TILE);
+  CUBIX_CHECK(cube->lambda_first + cube->n_lambda <= basis->n_lambda, CUBIX_EFAIL, "channels up to %d, but the prepared templates have %d",
+              cube->lambda_first + cube->n_lambda, basis->n_lambda);
+  CUBIX_CHECK(h->nodes.n == basis->nodes.n && h->nodes.step == basis->nodes.step, CUBIX_EFAIL, "a histogram on %d nodes every %g km/s, but templates on %d every %g km/s",
+              h->nodes.n, h->nodes.step, basis->nodes.n, basis->nodes.step);
+  CUBIX_CHECK(h->n_spaxel == (size_t)cube->n_x * (size_t)cube->n_y, CUBIX_EFAIL, "a histogram of %zu spaxels, but a cube of %d x %d", h->n_spaxel, cube->n_x, cube->n_y);
+done:
+  return status;
+}
+
 int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis, double scale, const char *instructions)
 {
   int status = CUBIX_OK, n_thread = omp_get_max_threads();
@@ -281,12 +287,7 @@ int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, 
     if (!strcmp(known[i].name, instructions) && supported(&known[i])) x.kernel = known[i].kernel;
   CUBIX_CHECK(x.kernel, CUBIX_EDEVICE, "this machine has no %s instructions; it has %s", instructions, cubix_multiply_name());
   if (!cube->n_lambda || !h->n_value) goto done;
-  CUBIX_CHECK(cube->lambda_first % CUBIX_TILE == 0, CUBIX_EFAIL, "channels from %d on: not a multiple of %d", cube->lambda_first, CUBIX_TILE);
-  CUBIX_CHECK(cube->lambda_first + cube->n_lambda <= basis->n_lambda, CUBIX_EFAIL, "channels up to %d, but the prepared templates have %d",
-              cube->lambda_first + cube->n_lambda, basis->n_lambda);
-  CUBIX_CHECK(h->nodes.n == basis->nodes.n && h->nodes.step == basis->nodes.step, CUBIX_EFAIL, "a histogram on %d nodes every %g km/s, but templates on %d every %g km/s",
-              h->nodes.n, h->nodes.step, basis->nodes.n, basis->nodes.step);
-  CUBIX_CHECK(h->n_spaxel == (size_t)cube->n_x * (size_t)cube->n_y, CUBIX_EFAIL, "a histogram of %zu spaxels, but a cube of %d x %d", h->n_spaxel, cube->n_x, cube->n_y);
+  CUBIX_TRY(cubix_multiply_check(cube, h, basis));
   x.first_tile = cube->lambda_first / CUBIX_TILE;
   x.n_tile = (cube->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   CUBIX_TRY(product_init(&x));

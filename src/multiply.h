@@ -12,6 +12,8 @@
 int cubix_multiply(struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale);
 /** The same by the instructions of that name, for comparisons.  Local.  Errors: CUBIX_EDEVICE where this machine lacks them. */
 int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale, const char *instructions);
+/** Errors: CUBIX_EFAIL where the three do not go together, and would be written somewhere else.  Local. */
+int cubix_multiply_check(const struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis);
 /** The instructions in use: "AVX-512", "AVX2", "NEON" or "baseline".  Local. */
 const char *cubix_multiply_name(void);
 
