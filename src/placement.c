@@ -269,5 +269,6 @@ void cubix_placement_free(struct cubix_placement *placement)
   if (!placement) return;
   free(placement->start);
   free(placement->star);
+  free(placement->source);
   free(placement);
 }

@@ -13,6 +13,7 @@ struct cubix_placement {
   size_t n_spaxel;                /* painted, margin included */
   size_t *start;                  /* [n_spaxel + 1]: the stars of spaxel s are star[start[s]] .. star[start[s + 1] - 1] */
   struct cubix_star *star;        /* [start[n_spaxel]] within a spaxel in the slab's order */
+  uint32_t *source;               /* [start[n_spaxel]] NULL, or which star of the slab it is */
 };
 
 /** Stable sort of the painted stars (slab in the sky frame) by spaxel; stars outside field and margin are left out.  Local.

@@ -16,6 +16,11 @@ struct cubix_star {
   int16_t iz, ia;
 };
 
+/* What a number changes with what a star is painted from: a cotangent; or how fast that changes: a tangent. */
+struct cubix_star_bar {
+  double mass_formed, velocity, f_z, f_age;
+};
+
 struct cubix_mix {
   int n;                          /* rows in use: 4, or 8 with pchip */
   int row[CUBIX_MAX_CORNER];
