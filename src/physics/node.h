@@ -39,4 +39,16 @@ CUBIX_HD void cubix_node_weights(double f, double w[CUBIX_N_WEIGHT])
   w[5] = f5 / 120;
 }
 
+/** Derivatives of the six values with f: with the velocity they are 1/step of it [s/km].  They add up to 0. */
+CUBIX_HD void cubix_node_slopes(double f, double d[CUBIX_N_WEIGHT])
+{
+  double t = 1 - f, f2 = f * f, f3 = f2 * f, f4 = f2 * f2, t2 = t * t, t3 = t2 * t, t4 = t2 * t2;
+  d[0] = -t4 / 24;
+  d[1] = -(1 + 4 * (t + t3) + 6 * t2 - 5 * t4) / 24;
+  d[2] = -(5 + 4 * t - 6 * t2 - 8 * t3 + 5 * t4) / 12;
+  d[3] = (5 + 4 * f - 6 * f2 - 8 * f3 + 5 * f4) / 12;
+  d[4] = (1 + 4 * (f + f3) + 6 * f2 - 5 * f4) / 24;
+  d[5] = f4 / 24;
+}
+
 #endif

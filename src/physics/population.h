@@ -83,6 +83,74 @@ CUBIX_HD void cubix_mix_of(const struct cubix_view *v, const struct cubix_star *
   }
 }
 
+/** Derivative of a place f between grid points with the metallicity or age x itself, log_node [n] rising.  Beyond the grid, and at its two ends, where f no longer changes
+ *  on one side, it is 0; at an inner node, where it jumps, it is that of the interval above, which is the one that holds the node (cubix_bracket). */
+CUBIX_HD double cubix_place_slope(const double *log_node, int n, double x)
+{
+  int i;
+  double f, log_x = x > 0 ? log10(x) : -1e3;
+  if (n < 2 || !(log_x > log_node[0] && log_x < log_node[n - 1])) return 0;
+  cubix_bracket(log_node, n, log_x, &i, &f);
+  return 1 / (2.302585092994045684 * x * (log_node[i + 1] - log_node[i]));   /* ln 10 */
+}
+
+/** Reverse of cubix_locate: from what the places change to what metallicity and age [1/Gyr] do. */
+CUBIX_HD void cubix_locate_vjp(const struct cubix_view *v, double metallicity, double age, const struct cubix_star_bar *star_bar, double *metallicity_bar, double *age_bar)
+{
+  *metallicity_bar += star_bar->f_z * cubix_place_slope(v->log_z, v->n_z, metallicity);
+  *age_bar += star_bar->f_age * cubix_place_slope(v->log_age, v->n_age, age);
+}
+
+/** Tangents of cubix_locate's places. */
+CUBIX_HD void cubix_locate_jvp(const struct cubix_view *v, double metallicity, double age, double metallicity_dot, double age_dot, struct cubix_star_bar *star_dot)
+{
+  star_dot->f_z = metallicity_dot * cubix_place_slope(v->log_z, v->n_z, metallicity);
+  star_dot->f_age = age_dot * cubix_place_slope(v->log_age, v->n_age, age);
+}
+
+/** Derivatives of cubix_mix_of's weights with the places f_z and f_age. */
+CUBIX_HD void cubix_mix_slope(const struct cubix_view *v, const struct cubix_star *star, double by_z[CUBIX_MAX_CORNER], double by_age[CUBIX_MAX_CORNER])
+{
+  int ia = star->ia, ja = v->n_age > 1 ? ia + 1 : ia;
+  double fz = star->f_z, f = star->f_age, f2 = f * f;
+  double w[4] = { 1 - f, f, 0, 0 }, dw[4] = { -1, 1, 0, 0 };       /* of the two ages, and of their derivatives */
+  if (v->pchip) {
+    double h = v->log_age[ja] - v->log_age[ia];
+    w[1] = 3 * f2 - 2 * f2 * f;
+    w[0] = 1 - w[1];
+    w[2] = h * (f2 * f - 2 * f2 + f);
+    w[3] = h * (f2 * f - f2);
+    dw[1] = 6 * (f - f2);
+    dw[0] = -dw[1];
+    dw[2] = h * (3 * f2 - 4 * f + 1);
+    dw[3] = h * (3 * f2 - 2 * f);
+  }
+  for (int k = 0; k < CUBIX_MAX_CORNER; k++) {
+    int a = (k & 1) + (k & 4) / 2, up = k & 2;
+    by_z[k] = up ? w[a] : -w[a];
+    by_age[k] = (up ? fz : 1 - fz) * dw[a];
+  }
+}
+
+/** Reverse of cubix_mix_of.  @param weight_bar [4, or 8 with pchip] */
+CUBIX_HD void cubix_mix_of_vjp(const struct cubix_view *v, const struct cubix_star *star, const double *weight_bar, double *f_z_bar, double *f_age_bar)
+{
+  double by_z[CUBIX_MAX_CORNER], by_age[CUBIX_MAX_CORNER];
+  cubix_mix_slope(v, star, by_z, by_age);
+  for (int k = 0; k < (v->pchip ? 8 : 4); k++) {
+    *f_z_bar += weight_bar[k] * by_z[k];
+    *f_age_bar += weight_bar[k] * by_age[k];
+  }
+}
+
+/** Tangents of cubix_mix_of's weights. */
+CUBIX_HD void cubix_mix_of_jvp(const struct cubix_view *v, const struct cubix_star *star, double f_z_dot, double f_age_dot, double weight_dot[CUBIX_MAX_CORNER])
+{
+  double by_z[CUBIX_MAX_CORNER], by_age[CUBIX_MAX_CORNER];
+  cubix_mix_slope(v, star, by_z, by_age);
+  for (int k = 0; k < CUBIX_MAX_CORNER; k++) weight_dot[k] = by_z[k] * f_z_dot + by_age[k] * f_age_dot;
+}
+
 /** Luminosity in the observed band at rest [1e30 erg/s per Msun formed]. */
 CUBIX_HD double cubix_mix_light(const struct cubix_view *v, const struct cubix_mix *mix)
 {
