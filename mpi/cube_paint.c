@@ -41,17 +41,13 @@ static int bring_in(struct harvest *harvest, struct cubix_audit *audit, const st
 {
   int status = CUBIX_OK;
   struct cubix_histogram *part = NULL;
-  struct cubix_placement *patched = NULL;
+  struct cubix_patch patch = { .basis = basis, .view = view };
   CUBIX_TRY(dev->ops->deposit(dev, &part, &basis->nodes, harvest->exponent, placement, view));
   CUBIX_TRY(cubix_pile_add(&harvest->pile, part));
-  if (engine->n_beyond) CUBIX_TRY(cubix_mpi_far_add(&harvest->far, placement, engine->reach));
-  if (basis->n_patched) {
-    CUBIX_TRY(cubix_patch_stars(&patched, basis, view, placement));
-    CUBIX_TRY(cubix_mpi_far_add(&harvest->patched, patched, -1));
-  }
+  if (engine->n_beyond) CUBIX_TRY(cubix_mpi_far_add(&harvest->far, placement, cubix_placement_beyond, &engine->reach));
+  if (basis->n_patched) CUBIX_TRY(cubix_mpi_far_add(&harvest->patched, placement, cubix_patch_test, &patch));
   CUBIX_TRY(cubix_audit_examine(audit, view, placement));
 done:
-  cubix_placement_free(patched);
   return status;
 }
 

@@ -1,8 +1,7 @@
-/* far_gather.c -- the stars that are too fast for the velocity grid, to be painted one by one.
+/* far_gather.c -- the stars that no histogram serves, or not in all channels: to be painted one by one.
  *
  * They are noted chunk by chunk.  Where a rank paints its channels for the stars of all ranks, it needs all of these: they go round the ranks, 48 bytes each, and are sorted by spaxel.
  * Within a spaxel they stand in the order of the ranks, which is that of the file: sums over them have the same bits on any number of ranks. */
-#include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,24 +21,23 @@ struct plan {
   size_t *offset;                 /* [n_rank + 1] */
 };
 
-static int is_far(const struct cubix_star *star, double reach) { return !(fabs(star->velocity) <= reach); }
-
-int cubix_mpi_far_add(struct cubix_far *far, const struct cubix_placement *placement, double reach)
+int cubix_mpi_far_add(struct cubix_far *far, const struct cubix_placement *placement, cubix_star_test *test, const void *host)
 {
   int status = CUBIX_OK;
-  for (size_t s = 0; s < placement->n_spaxel; s++)
-    for (size_t i = placement->start[s]; i < placement->start[s + 1]; i++) {
-      if (!is_far(&placement->star[i], reach)) continue;
-      if (far->n == far->room) {
-        size_t room = 2 * far->room + 64;
-        struct cubix_far_star *more = realloc(far->star, room * sizeof *more);
-        CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for fast stars", room, sizeof *more);
-        far->star = more;
-        far->room = room;
-      }
-      far->star[far->n++] = (struct cubix_far_star){ placement->star[i], s };
-    }
+  struct cubix_placement *picked = NULL;
+  CUBIX_TRY(cubix_placement_pick(&picked, placement, test, host));
+  size_t n = picked->start[picked->n_spaxel];
+  if (far->n + n > far->room) {
+    size_t room = 2 * far->room + n;
+    struct cubix_far_star *more = realloc(far->star, room * sizeof *more);
+    CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for stars that are painted one by one", room, sizeof *more);
+    far->star = more;
+    far->room = room;
+  }
+  for (size_t s = 0; s < picked->n_spaxel; s++)
+    for (size_t i = picked->start[s]; i < picked->start[s + 1]; i++) far->star[far->n++] = (struct cubix_far_star){ picked->star[i], s };
 done:
+  cubix_placement_free(picked);
   return status;
 }
 

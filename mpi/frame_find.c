@@ -96,8 +96,8 @@ int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cub
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
-  double body[3][3];
   memset(frame, 0, sizeof *frame);
+  for (int i = 0; i < 3; i++) frame->body[i][i] = 1;
   frame->axis_p = frame->axis_q = 1;
   warn_of_idle(par);
   CUBIX_TRY(find_centre(frame->centre, par, slab));
@@ -106,13 +106,8 @@ int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *p
     CUBIX_TRY(cubix_mpi_frame_count(slab, par, frame->centre, (int64_t)slab->n));
   }
   CUBIX_TRY(find_velocity(frame->velocity, par, slab, frame->centre));
-  if (!strcmp(par->Orientation, "none")) cubix_frame_angles(frame->rotation, 0, 0, 0);
-  else if (!strcmp(par->Orientation, "angles")) cubix_frame_angles(frame->rotation, par->Alpha, par->Beta, par->Gamma);
-  else {
-    double inclination = !strcmp(par->Orientation, "faceon") ? 0 : !strcmp(par->Orientation, "edgeon") ? 90 : par->Inclination;
-    CUBIX_TRY(cubix_mpi_frame_body(body, frame, par, slab));
-    cubix_frame_inclined(frame->rotation, body, inclination, par->PositionAngle);
-  }
+  if (strcmp(par->Orientation, "none") != 0 && strcmp(par->Orientation, "angles") != 0) CUBIX_TRY(cubix_mpi_frame_body(frame->body, frame, par, slab));
+  cubix_frame_turn(frame, par);
 done:
   return status;
 }

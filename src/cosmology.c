@@ -71,13 +71,25 @@ void cubix_cosmology_tabulate(struct cubix_age_table *table, double omega_m, dou
   }
 }
 
-double cubix_cosmology_luminosity_distance(double omega_m, double omega_l, double h, double z)
+/* Luminosity distance, or with slope its derivative by z: d D_C/dz = c/H(z). */
+static double luminosity_distance(double omega_m, double omega_l, double h, double z, int slope)
 {
   double hubble_distance = CUBIX_C_KMS / (100. * h);
   struct densities o = { omega_m, curvature(omega_m, omega_l), omega_l };
   double d = integral(distance_integrand, &o, 1. / sqrt(1. + z), 1.);
-  double r = sqrt(fabs(o.k));
+  double r = sqrt(fabs(o.k)), bend = o.k > 0. ? cosh(r * d) : o.k < 0. ? cos(r * d) : 1., a = 1. + z;
   if (o.k > 0.) d = sinh(r * d) / r;
   if (o.k < 0.) d = sin(r * d) / r;
-  return (1. + z) * hubble_distance * d;
+  if (!slope) return a * hubble_distance * d;
+  return hubble_distance * (d + a * bend / sqrt(o.m * a * a * a + o.k * a * a + o.l));
+}
+
+double cubix_cosmology_luminosity_distance(double omega_m, double omega_l, double h, double z)
+{
+  return luminosity_distance(omega_m, omega_l, h, z, 0);
+}
+
+double cubix_cosmology_luminosity_distance_slope(double omega_m, double omega_l, double h, double z)
+{
+  return luminosity_distance(omega_m, omega_l, h, z, 1);
 }

@@ -26,5 +26,7 @@ static inline double cubix_cosmology_look_up(const struct cubix_age_table *table
 
 /** Luminosity distance at redshift z [Mpc].  Local. */
 double cubix_cosmology_luminosity_distance(double omega_m, double omega_l, double h, double z);
+/** Its derivative by z [Mpc].  Local. */
+double cubix_cosmology_luminosity_distance_slope(double omega_m, double omega_l, double h, double z);
 
 #endif

@@ -5,6 +5,7 @@
 #include "frame.h"
 
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,26 +42,100 @@ static void about(double r[3][3], int axis, double degrees)
   r[b][b] = c;
 }
 
+/* Its derivative [per degree]. */
+static void about_slope(double r[3][3], int axis, double degrees)
+{
+  about(r, axis, degrees + 90);
+  r[axis][axis] = 0;
+  for (int i = 0; i < 9; i++) r[i / 3][i % 3] *= CUBIX_PI / 180;
+}
+
+/* The angles one after the other, as factors of the rotation; number `slope` of them replaced by its derivative (-1: none). */
+static void angles(double rotation[3][3], const double angle[3], int slope)
+{
+  double r[3][3];
+  (slope == 0 ? about_slope : about)(rotation, 0, angle[0]);
+  for (int axis = 1; axis < 3; axis++) {
+    (slope == axis ? about_slope : about)(r, axis, angle[axis]);
+    multiply(rotation, r, rotation);
+  }
+}
+
+static void inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle, int slope)
+{
+  /* face-on with e1 to the north: e1 -> y, e3 -> -z, e2 = e3 x e1 -> x; then tip about the line of nodes (y) so that e3 goes from -z
+     to the east, receding half north; then turn north through east, which is clockwise about z */
+  double face_on[3][3] = { { 0, 1, 0 }, { 1, 0, 0 }, { 0, 0, -1 } }, tip[3][3], turn[3][3], sign = slope < 0 ? 1 : -1;
+  (slope == 0 ? about_slope : about)(tip, 1, -inclination);
+  (slope == 1 ? about_slope : about)(turn, 2, -position_angle);
+  multiply(rotation, face_on, body);
+  multiply(rotation, tip, rotation);
+  multiply(rotation, turn, rotation);
+  for (int i = 0; i < 9; i++) rotation[i / 3][i % 3] *= sign;
+}
+
 void cubix_frame_angles(double rotation[3][3], double alpha, double beta, double gamma)
 {
-  double x[3][3], y[3][3], z[3][3];
-  about(x, 0, alpha);
-  about(y, 1, beta);
-  about(z, 2, gamma);
-  multiply(rotation, y, x);
-  multiply(rotation, z, rotation);
+  angles(rotation, (double[3]){ alpha, beta, gamma }, -1);
 }
 
 void cubix_frame_inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle)
 {
-  /* face-on with e1 to the north: e1 -> y, e3 -> -z, e2 = e3 x e1 -> x; then tip about the line of nodes (y) so that e3 goes from -z
-     to the east, receding half north; then turn north through east, which is clockwise about z */
-  double face_on[3][3] = { { 0, 1, 0 }, { 1, 0, 0 }, { 0, 0, -1 } }, tip[3][3], turn[3][3];
-  about(tip, 1, -inclination);
-  about(turn, 2, -position_angle);
-  multiply(rotation, face_on, body);
-  multiply(rotation, tip, rotation);
-  multiply(rotation, turn, rotation);
+  inclined(rotation, body, inclination, position_angle, -1);
+}
+
+/* What the parameters speak of. */
+static int has_angles(const struct cubix_params *par) { return !strcmp(par->Orientation, "angles"); }
+static int has_disc(const struct cubix_params *par) { return !has_angles(par) && strcmp(par->Orientation, "none") != 0; }
+
+static double inclination_of(const struct cubix_params *par)
+{
+  return !strcmp(par->Orientation, "faceon") ? 0 : !strcmp(par->Orientation, "edgeon") ? 90 : par->Inclination;
+}
+
+void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par)
+{
+  if (has_disc(par)) cubix_frame_inclined(frame->rotation, frame->body, inclination_of(par), par->PositionAngle);
+  else if (has_angles(par)) cubix_frame_angles(frame->rotation, par->Alpha, par->Beta, par->Gamma);
+  else cubix_frame_angles(frame->rotation, 0, 0, 0);
+}
+
+/* Derivatives of the rotation by the angles it depends on.  @param[out] which the member of struct cubix_turn_bar that each belongs to  @return their number */
+static int turn_slopes(double slope[3][3][3], size_t which[3], const struct cubix_frame *frame, const struct cubix_params *par)
+{
+  struct cubix_frame f = *frame;
+  const double angle[3] = { par->Alpha, par->Beta, par->Gamma };
+  int n = 0;
+  if (has_angles(par))
+    for (n = 0; n < 3; n++) {
+      angles(slope[n], angle, n);
+      which[n] = offsetof(struct cubix_turn_bar, alpha) / sizeof(double) + (size_t)n;
+    }
+  if (!has_disc(par)) return n;
+  for (int i = strcmp(par->Orientation, "inclined") != 0; i < 2; i++, n++) {
+    inclined(slope[n], f.body, inclination_of(par), par->PositionAngle, i);
+    which[n] = offsetof(struct cubix_turn_bar, inclination) / sizeof(double) + (size_t)i;
+  }
+  return n;
+}
+
+void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_params *par, const double rotation_bar[3][3], struct cubix_turn_bar *bar)
+{
+  double slope[3][3][3];
+  size_t which[3];
+  int n = turn_slopes(slope, which, frame, par);
+  for (int a = 0; a < n; a++)
+    for (int i = 0; i < 9; i++) ((double *)bar)[which[a]] += rotation_bar[i / 3][i % 3] * slope[a][i / 3][i % 3];
+}
+
+void cubix_frame_turn_jvp(double rotation_dot[3][3], const struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_turn_bar *dot)
+{
+  double slope[3][3][3];
+  size_t which[3];
+  int n = turn_slopes(slope, which, frame, par);
+  memset(rotation_dot, 0, 9 * sizeof(double));
+  for (int a = 0; a < n; a++)
+    for (int i = 0; i < 9; i++) rotation_dot[i / 3][i % 3] += slope[a][i / 3][i % 3] * ((const double *)dot)[which[a]];
 }
 
 static void wrap_about(struct cubix_slab *slab, const double centre[3])

@@ -12,39 +12,15 @@
 
 #include "error.h"
 
-static int is_patched(const struct cubix_basis *basis, const struct cubix_view *view, const struct cubix_star *star)
+int cubix_patch_test(const void *host, const struct cubix_star *star)
 {
+  const struct cubix_patch *patch = host;
   struct cubix_mix mix;
   int ends = 0;
-  if (!(fabs(star->velocity) <= basis->nodes.reach)) return 0;     /* painted directly with all its rows */
-  cubix_mix_of(view, star, &mix);
-  for (int c = 0; c < mix.n; c++) ends |= mix.weight[c] != 0 && basis->ending[mix.row[c]];
+  if (!(fabs(star->velocity) <= patch->basis->nodes.reach)) return 0;     /* painted directly with all its rows */
+  cubix_mix_of(patch->view, star, &mix);
+  for (int c = 0; c < mix.n; c++) ends |= (mix.weight[c] != 0 || patch->corners) && patch->basis->ending[mix.row[c]];
   return ends;
-}
-
-int cubix_patch_stars(struct cubix_placement **out, const struct cubix_basis *basis, const struct cubix_view *view, const struct cubix_placement *placement)
-{
-  int status = CUBIX_OK;
-  struct cubix_placement *p = NULL;
-  int64_t n_spaxel = (int64_t)placement->n_spaxel;
-  size_t *count = NULL;
-  CUBIX_ALLOC(count, n_spaxel + 1);
-#pragma omp parallel for schedule(dynamic, 64)
-  for (int64_t s = 0; s < n_spaxel; s++)
-    for (size_t i = placement->start[s]; i < placement->start[s + 1]; i++) count[s + 1] += (size_t)is_patched(basis, view, &placement->star[i]);
-  for (int64_t s = 0; s < n_spaxel; s++) count[s + 1] += count[s];
-  CUBIX_TRY(cubix_placement_init(&p, placement->n_spaxel, count[n_spaxel]));
-  memcpy(p->start, count, sizeof *count * (size_t)(n_spaxel + 1));
-#pragma omp parallel for schedule(dynamic, 64)
-  for (int64_t s = 0; s < n_spaxel; s++) {
-    size_t at = p->start[s];
-    for (size_t i = placement->start[s]; i < placement->start[s + 1] && at < p->start[s + 1]; i++)
-      if (is_patched(basis, view, &placement->star[i])) p->star[at++] = placement->star[i];
-  }
-  *out = p;
-done:
-  free(count);
-  return status;
 }
 
 /* The templates with all rows dark but those that end. */

@@ -7,8 +7,13 @@
 #include "device.h"
 #include "placement.h"
 
-/** Of the stars within the grid's reach those that have weight on a row that ends (basis->ending).  Local.  @param[out] stars owned by the caller */
-int cubix_patch_stars(struct cubix_placement **stars, const struct cubix_basis *basis, const struct cubix_view *view, const struct cubix_placement *placement);
+struct cubix_patch {
+  const struct cubix_basis *basis;
+  const struct cubix_view *view;
+  int corners;                    /* 1: corners of no weight count as well, for derivatives */
+};
+/** Whether a star within the grid's reach has weight on a row that ends (basis->ending): cubix_star_test of a struct cubix_patch.  Local. */
+int cubix_patch_test(const void *host, const struct cubix_star *star);
 /** Paint the ending rows of these stars directly into those of the cube's channels that are patched (basis->patched).  Local. */
 int cubix_patch_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_view *view, const struct cubix_placement *stars, struct cubix_device *dev);
 

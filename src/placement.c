@@ -264,6 +264,39 @@ done:
   return status;
 }
 
+int cubix_placement_beyond(const void *host, const struct cubix_star *star) { return !(fabs(star->velocity) <= *(const double *)host); }
+
+int cubix_placement_pick(struct cubix_placement **out, const struct cubix_placement *placement, cubix_star_test *test, const void *host)
+{
+  int status = CUBIX_OK;
+  struct cubix_placement *p = NULL;
+  int64_t n_spaxel = (int64_t)placement->n_spaxel;
+  size_t *count = NULL;
+  CUBIX_ALLOC(count, n_spaxel + 1);
+#pragma omp parallel for schedule(dynamic, 64)
+  for (int64_t s = 0; s < n_spaxel; s++)
+    for (size_t i = placement->start[s]; i < placement->start[s + 1]; i++) count[s + 1] += test(host, &placement->star[i]) != 0;
+  for (int64_t s = 0; s < n_spaxel; s++) count[s + 1] += count[s];
+  CUBIX_TRY(cubix_placement_init(&p, placement->n_spaxel, count[n_spaxel]));
+  memcpy(p->start, count, sizeof *count * (size_t)(n_spaxel + 1));
+  CUBIX_ALLOC(p->source, count[n_spaxel]);
+#pragma omp parallel for schedule(dynamic, 64)
+  for (int64_t s = 0; s < n_spaxel; s++) {
+    size_t at = p->start[s];
+    for (size_t i = placement->start[s]; i < placement->start[s + 1] && at < p->start[s + 1]; i++) {
+      if (!test(host, &placement->star[i])) continue;
+      p->source[at] = (uint32_t)i;
+      p->star[at++] = placement->star[i];
+    }
+  }
+  *out = p;
+  p = NULL;
+done:
+  free(count);
+  cubix_placement_free(p);
+  return status;
+}
+
 void cubix_placement_free(struct cubix_placement *placement)
 {
   if (!placement) return;

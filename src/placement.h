@@ -21,6 +21,12 @@ struct cubix_placement {
  *  @param cube NULL: these stars have been added before
  *  @param[out] placement owned by the caller */
 int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab);
+/* Whether a star belongs to a choice. */
+typedef int cubix_star_test(const void *host, const struct cubix_star *star);
+/** |v| above *(const double *)host [km/s]: a test. */
+int cubix_placement_beyond(const void *host, const struct cubix_star *star);
+/** Of a placement the stars that pass a test; `source` tells which they are in it.  Local.  @param[out] picked owned by the caller */
+int cubix_placement_pick(struct cubix_placement **picked, const struct cubix_placement *placement, cubix_star_test *test, const void *host);
 /** An empty placement for n stars in n_spaxel spaxels.  Local. */
 int cubix_placement_init(struct cubix_placement **placement, size_t n_spaxel, size_t n_star);
 void cubix_placement_free(struct cubix_placement *placement);

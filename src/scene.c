@@ -45,3 +45,24 @@ int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, 
 done:
   return status;
 }
+
+/* d D_L/d Redshift: none where Distance is given. */
+static double distance_slope(const struct cubix_scene *scene, const struct cubix_params *par)
+{
+  return par->Distance > 0. ? 0. : cubix_cosmology_luminosity_distance_slope(scene->omega_m, scene->omega_l, scene->h, scene->redshift);
+}
+
+void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_scene *scene_bar, double *redshift_bar, double *distance_bar)
+{
+  double d_l_bar = scene_bar->d_l_mpc + (scene_bar->kpc_per_arcsec * scene->kpc_per_arcsec - 2. * scene_bar->flux_scale * scene->flux_scale) / scene->d_l_mpc;
+  *redshift_bar += scene_bar->redshift - 2. * scene_bar->kpc_per_arcsec * scene->kpc_per_arcsec / (1. + scene->redshift) + d_l_bar * distance_slope(scene, par);
+  if (par->Distance > 0.) *distance_bar += d_l_bar;
+}
+
+void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par, double redshift_dot, double distance_dot)
+{
+  double d_l_dot = par->Distance > 0. ? distance_dot : distance_slope(scene, par) * redshift_dot, relative = d_l_dot / scene->d_l_mpc;
+  *scene_dot = (struct cubix_scene){ .redshift = redshift_dot, .d_l_mpc = d_l_dot,
+                                     .kpc_per_arcsec = scene->kpc_per_arcsec * (relative - 2. * redshift_dot / (1. + scene->redshift)),
+                                     .flux_scale = -2. * scene->flux_scale * relative };
+}

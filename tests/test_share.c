@@ -175,7 +175,7 @@ static void test_far(uint32_t n, int split)
 {
   struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, n, N_SPAXEL, N_Z, N_AGE), *far = NULL, *own = NULL;
   struct cubix_far noted = { 0 };
-  CHECK(cubix_mpi_far_add(&noted, mine, reach) == 0);
+  CHECK(cubix_mpi_far_add(&noted, mine, cubix_placement_beyond, &reach) == 0);
   CHECK(cubix_mpi_far_gather(&far, &noted, N_SPAXEL, 1) == 0);
   CHECK(cubix_mpi_far_gather(&own, &noted, N_SPAXEL, 0) == 0);
   cubix_mpi_far_free(&noted);
@@ -209,7 +209,7 @@ static void test_no_memory(void)
     int32_t *exponent = NULL;
     allocations_left = -1;
     struct cubix_far noted = { 0 };
-    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &view) || cubix_mpi_far_add(&noted, mine, reach)) abort();
+    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &view) || cubix_mpi_far_add(&noted, mine, cubix_placement_beyond, &reach)) abort();
     if (cubix_mpi_rank() == poor) allocations_left = k;
     status = cubix_mpi_histogram_share(&h);
     if (!status) status = cubix_mpi_far_gather(&far, &noted, N_SPAXEL, 1);
@@ -309,7 +309,7 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
   cubix_mpi_survey_sum(survey);
   CUBIX_TRY(cubix_mpi_audit_draw(result, &par, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->mod, survey));
   for (size_t half = 0; half < 2; half++) {
-    struct cubix_placement chunk = { N_SPAXEL, start, malloc((mine->start[N_SPAXEL] + 1) * sizeof *chunk.star) };
+    struct cubix_placement chunk = { .n_spaxel = N_SPAXEL, .start = start, .star = malloc((mine->start[N_SPAXEL] + 1) * sizeof *chunk.star) };
     start[0] = 0;
     for (size_t s = 0; s < N_SPAXEL; s++) {
       start[s + 1] = start[s];
