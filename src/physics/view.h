@@ -8,6 +8,8 @@
 #include "hd.h"
 
 enum { CUBIX_MAX_CORNER = 8 };
+/* How a star's light is divided among spaxels: physics/deposit.h. */
+enum cubix_deposit_kind { CUBIX_DEPOSIT_NEAREST, CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC, CUBIX_DEPOSIT_GAUSSIAN };
 
 struct cubix_view {
   /* grid of the library */
@@ -35,6 +37,8 @@ struct cubix_view {
   int n_x, n_y, margin;
   double arcsec_per_kpc, inv_pixel_x, inv_pixel_y;
   double pointing_x, pointing_y, cos_roll, sin_roll;
+  enum cubix_deposit_kind deposit;
+  double deposit_length;          /* CUBIX_DEPOSIT_GAUSSIAN: standard deviation of every star's light [kpc]; 0: each star has its own */
 };
 
 /** The same model in channels first .. first + n - 1 only. */
