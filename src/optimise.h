@@ -1,0 +1,79 @@
+/* optimise.h -- the smallest value of a function of many bounded unknowns, which may be spread over ranks. */
+#ifndef CUBIX_OPTIMISE_H
+#define CUBIX_OPTIMISE_H
+
+#include <stddef.h>
+
+#include "owners.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum cubix_optimiser_method { CUBIX_LBFGS, CUBIX_ADAM };
+enum { CUBIX_OPTIMISER_MOST_PAIRS = 100 };
+
+/* Why it ended. */
+enum cubix_optimiser_end {
+  CUBIX_END_NONE,                 /* it has not */
+  CUBIX_END_GRADIENT,             /* the projected gradient is below its tolerance */
+  CUBIX_END_VALUE,                /* the value hardly falls any more */
+  CUBIX_END_NOISE,                /* no step along the gradient lowers the value: what is left is rounding */
+  CUBIX_END_ITERATIONS            /* as many as were allowed */
+};
+
+/* Numbers of the state, all that must be kept to continue beside the vectors. */
+enum {
+  CUBIX_AT_ITERATION, CUBIX_AT_EVALUATION, CUBIX_AT_VALUE,
+  CUBIX_AT_GRADIENT,              /* largest component of the projected gradient, of all ranks */
+  CUBIX_AT_STEP,                  /* largest change of an unknown in the last step */
+  CUBIX_AT_DECREASE,              /* by which the value fell in the last step */
+  CUBIX_AT_PAIRS, CUBIX_AT_NEWEST,/* pairs (s, y) that are kept, and where the newest of them is */
+  CUBIX_AT_END,                   /* enum cubix_optimiser_end */
+  CUBIX_N_AT
+};
+
+/* Where the search is: copied number by number, another run continues with the same bits. */
+struct cubix_optimiser {
+  enum cubix_optimiser_method method;
+  size_t n;                       /* unknowns of this rank */
+  int memory, n_vector;           /* pairs of L-BFGS; vectors: 2 + 2 memory, Adam: 4 */
+  double at[CUBIX_N_AT];
+  double *vector;                 /* [n_vector][n]: x, gradient, then s and y of each pair, or Adam's two moments */
+};
+
+struct cubix_optimiser_problem {
+  size_t n, n_shared;             /* unknowns of this rank, of which the last n_shared are the same, and count once, on all ranks */
+  const double *lower, *upper;    /* [n]; NULL: no bounds.  Equal ones freeze an unknown */
+  /** Value and gradient [n] at x, the same value on all ranks.  A value or gradient that is not finite says that one cannot go there; an error ends all. */
+  int (*evaluate)(void *host, const double *x, double *value, double *gradient);
+  /** After each iteration; NULL: nobody wants to know.  An error ends all. */
+  int (*iterated)(void *host, const struct cubix_optimiser *state);
+  void *host;
+  const struct cubix_owners *owners;
+};
+
+struct cubix_optimiser_rule {
+  int max_iterations;             /* counted from the very start, over all runs */
+  double gradient_tolerance;      /* of the projected gradient's largest component, relative to max(1, |value|) */
+  double value_tolerance;         /* of an iteration's decrease, relative to max(1, |value|); L-BFGS only */
+  double rate;                    /* Adam: the learning rate; L-BFGS: largest change of an unknown in the very first step */
+};
+
+/** Room for a search that starts at x = 0: put the start into cubix_optimiser_x.  Local.  @param memory pairs that L-BFGS keeps
+ *  @param[out] state owned by the caller */
+int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_optimiser_method method, size_t n, int memory);
+/** Search from where the state is.  Collective where the problem's owners are.
+ *  Errors: CUBIX_EFAIL where the value is not finite at the start, or at every step however small; those of the callbacks. */
+int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule);
+/** Unknowns [n], and the gradient there.  Local, borrowed. */
+double *cubix_optimiser_x(const struct cubix_optimiser *state);
+double *cubix_optimiser_gradient(const struct cubix_optimiser *state);
+/** Why it ended, in words.  Local. */
+const char *cubix_optimiser_end_text(enum cubix_optimiser_end end);
+void cubix_optimiser_free(struct cubix_optimiser *state);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
