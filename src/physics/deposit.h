@@ -22,9 +22,9 @@ struct cubix_foot {
   int first[2], n[2];             /* painted spaxels (margin included) on the axes x, y; n = 0: none */
   double from[2];                 /* from the star to the near edge of spaxel `first` [spaxels] */
   int skipped[2];                 /* cic, tsc: spaxels of the footprint before `first` */
-  /* gaussian */
-  double sigma[2], per_kpc[2];    /* standard deviation [spaxels]; its derivative with the length */
   double left[2], right[2];       /* from the star to the ends of the footprint [spaxels] */
+  /* gaussian, otherwise 1, 0, 1 */
+  double sigma[2], per_kpc[2];    /* standard deviation [spaxels]; its derivative with the length */
   double whole[2];                /* integral over the footprint */
 };
 
@@ -57,6 +57,8 @@ CUBIX_HD double cubix_normal_density(double a)
 CUBIX_HD void cubix_foot_axis(const struct cubix_view *v, double at, double length, int n, double inv_pixel, struct cubix_foot *foot, int axis)
 {
   double left = floor(at), right = left + 1, low, high;
+  foot->sigma[axis] = foot->whole[axis] = 1;
+  foot->per_kpc[axis] = 0;
   if (foot->kind == CUBIX_DEPOSIT_CIC) {
     left = floor(at - 0.5);
     right = left + 2;
@@ -70,10 +72,10 @@ CUBIX_HD void cubix_foot_axis(const struct cubix_view *v, double at, double leng
     foot->per_kpc[axis] = narrow ? 0 : unit;
     left = floor(at - CUBIX_DEPOSIT_REACH * foot->sigma[axis]);
     right = floor(at + CUBIX_DEPOSIT_REACH * foot->sigma[axis]) + 1;
-    foot->left[axis] = left - at;
-    foot->right[axis] = right - at;
-    foot->whole[axis] = cubix_normal_between(foot->left[axis] / foot->sigma[axis], foot->right[axis] / foot->sigma[axis]);
+    foot->whole[axis] = cubix_normal_between((left - at) / foot->sigma[axis], (right - at) / foot->sigma[axis]);
   }
+  foot->left[axis] = left - at;
+  foot->right[axis] = right - at;
   low = left < -v->margin ? -v->margin : left;      /* a place that is no number stays none */
   high = right > n - v->margin ? n - v->margin : right;
   foot->n[axis] = high > low ? (int)(high - low) : 0;
