@@ -50,6 +50,12 @@ struct cubix_device {
 int cubix_device_open(struct cubix_device **dev, const struct cubix_params *par, int local_rank, int n_local);
 /** Paint stars directly into the channels that the cube holds.  Local.  Adds to what they hold. */
 int cubix_device_paint(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube);
+/** Reverse and forward derivatives of cubix_device_paint in the channels that cube_bar or cube_dot holds.  Local.  Add.
+ *  @param bar, dot  [start[n_spaxel]] of the placed stars  @param[in,out] row_bar  of the view's template rows: NULL, or [n_row][n_knot + 1][2] */
+int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
+                           struct cubix_star_bar *bar, double *row_bar);
+int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+                           struct cubix_cube *cube_dot);
 void cubix_device_close(struct cubix_device *dev);
 
 #endif

@@ -14,6 +14,7 @@
 #include "log.h"
 #include "multiply.h"
 #include "paint_fast.h"
+#include "paint_vjp.h"
 
 enum { FLUSH = 32, SHARE = 1024, HEAVY = 4 * SHARE };
 
@@ -23,6 +24,7 @@ struct worker {                   /* one thread's scratch */
 #endif
   cubix_real *spectrum;           /* [n_lambda] sum of at most FLUSH stars */
   double *total;                  /* [n_lambda] */
+  double *slope;                  /* [n_lambda + 1] of tangents */
 };
 
 struct cpu {
@@ -66,6 +68,7 @@ static void unload(struct cpu *cpu)
 #endif
     free(cpu->worker[t].spectrum);
     free(cpu->worker[t].total);
+    free(cpu->worker[t].slope);
   }
 #ifndef CUBIX_DOUBLE
   cubix_fast_free(&cpu->fast);
@@ -89,6 +92,7 @@ static int cpu_load(struct cubix_device *dev, const struct cubix_view *view)
   for (int t = 0; t < cpu->n_worker; t++) {
     CUBIX_ALLOC(cpu->worker[t].spectrum, view->n_lambda);
     CUBIX_ALLOC(cpu->worker[t].total, view->n_lambda);
+    CUBIX_ALLOC(cpu->worker[t].slope, view->n_lambda + 1);
 #ifndef CUBIX_DOUBLE
     CUBIX_TRY(cubix_fast_scratch_init(&cpu->worker[t].fast, &cpu->view));
 #endif
@@ -105,19 +109,29 @@ static void flush(struct worker *w, int n_lambda)
   }
 }
 
-/* Add stars star[first .. last - 1] to the worker's total. */
-static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cubix_star *star, size_t first, size_t last)
+/* Add a spectrum to the worker's. */
+static void paint_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler)
+{
+#ifdef CUBIX_DOUBLE
+  for (int k = 0; k < cpu->view.n_lambda; k++) w->spectrum[k] += cubix_star_channel(&cpu->view, blend, doppler, k);
+#else
+  cubix_fast_paint(&cpu->fast, blend, doppler, &w->fast, w->spectrum);
+#endif
+}
+
+/* Add stars star[first .. last - 1], or with dot their tangents, to the worker's total. */
+static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cubix_star *star, const struct cubix_star_bar *dot, size_t first, size_t last)
 {
   const struct cubix_view *v = &cpu->view;
   for (size_t j = first; j < last; j++) {
     struct cubix_blend blend;
     double doppler = cubix_doppler(v->one_plus_z, star[j].velocity);
     cubix_blend_of(v, &star[j], &blend);
-#ifdef CUBIX_DOUBLE
-    for (int k = 0; k < v->n_lambda; k++) w->spectrum[k] += cubix_star_channel(v, &blend, doppler, k);
-#else
-    cubix_fast_paint(&cpu->fast, &blend, doppler, &w->fast, w->spectrum);
-#endif
+    if (dot) {
+      if (dot[j].velocity != 0) cubix_paint_velocity_jvp(v, &blend, doppler, dot[j].velocity, w->slope, w->total);
+      cubix_blend_of_jvp(v, &star[j], &dot[j], &blend);
+    }
+    paint_blend(cpu, w, &blend, doppler);
     if ((j - first) % FLUSH == FLUSH - 1) flush(w, v->n_lambda);
   }
   flush(w, v->n_lambda);
@@ -132,7 +146,7 @@ static void store(double *total, cubix_real *row, int n_lambda)
 }
 
 /* A nucleus: shares of its stars by all threads at once, added in their order, whatever the number of threads. */
-static void paint_together(struct cpu *cpu, const struct cubix_star *star, size_t first, size_t last, cubix_real *row)
+static void paint_together(struct cpu *cpu, const struct cubix_star *star, const struct cubix_star_bar *dot, size_t first, size_t last, cubix_real *row)
 {
   int n_lambda = cpu->view.n_lambda;
   size_t round = SHARE * (size_t)cpu->n_worker;
@@ -140,7 +154,7 @@ static void paint_together(struct cpu *cpu, const struct cubix_star *star, size_
 #pragma omp parallel for schedule(static, 1) num_threads(cpu->n_worker)
     for (int t = 0; t < cpu->n_worker; t++) {
       size_t a = from + SHARE * (size_t)t, b = a + SHARE < last ? a + SHARE : last;
-      if (a < last) paint_stars(cpu, &cpu->worker[t], star, a, b);
+      if (a < last) paint_stars(cpu, &cpu->worker[t], star, dot, a, b);
     }
     for (int t = 0; t < cpu->n_worker; t++)
       for (int k = 0; k < n_lambda; k++) {
@@ -151,14 +165,14 @@ static void paint_together(struct cpu *cpu, const struct cubix_star *star, size_
   store(cpu->nucleus, row, n_lambda);
 }
 
-static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, struct cubix_cube *cube)
+/* The placed stars, or with dot their tangents, into the cube. */
+static void paint(struct cpu *cpu, const struct cubix_placement *p, const struct cubix_star_bar *dot, struct cubix_cube *cube)
 {
-  struct cpu *cpu = dev->state;
   int64_t n_spaxel = (int64_t)p->n_spaxel;
   size_t n_lambda = (size_t)cpu->view.n_lambda, n_star = p->start[n_spaxel], done = 0;
   for (int64_t s = 0; s < n_spaxel; s++)
     if (p->start[s + 1] - p->start[s] > HEAVY) {
-      paint_together(cpu, p->star, p->start[s], p->start[s + 1], cube->flux + (size_t)s * n_lambda);
+      paint_together(cpu, p->star, dot, p->start[s], p->start[s + 1], cube->flux + (size_t)s * n_lambda);
       done += p->start[s + 1] - p->start[s];
     }
 #pragma omp parallel num_threads(cpu->n_worker)
@@ -169,7 +183,7 @@ static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, 
     for (int64_t s = 0; s < n_spaxel; s++) {
       size_t n = p->start[s + 1] - p->start[s];
       if (!n || n > HEAVY) continue;
-      paint_stars(cpu, w, p->star, p->start[s], p->start[s + 1]);
+      paint_stars(cpu, w, p->star, dot, p->start[s], p->start[s + 1]);
       store(w->total, cube->flux + (size_t)s * n_lambda, (int)n_lambda);
 #pragma omp atomic
       done += n;
@@ -182,7 +196,24 @@ static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, 
       }
     }
   }
+}
+
+static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, struct cubix_cube *cube)
+{
+  paint(dev->state, p, NULL, cube);
   return CUBIX_OK;
+}
+
+static int cpu_paint_jvp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_star_bar *dot, struct cubix_cube *cube_dot)
+{
+  paint(dev->state, p, dot, cube_dot);
+  return CUBIX_OK;
+}
+
+static int cpu_paint_vjp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar)
+{
+  const struct cpu *cpu = dev->state;
+  return cubix_paint_vjp(&cpu->view, p, cube_bar->flux, bar, row_bar);
 }
 
 static int cpu_deposit(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
@@ -209,5 +240,5 @@ static void cpu_close(struct cubix_device *dev)
 
 const struct cubix_device_ops cubix_device_cpu_ops = {
   .name = "cpu", .rates = { .direct = 4.5, .deposit = 80, .multiply = 0.05 }, .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint,
-  .deposit = cpu_deposit, .multiply = cpu_multiply, .close = cpu_close,
+  .deposit = cpu_deposit, .multiply = cpu_multiply, .paint_vjp = cpu_paint_vjp, .paint_jvp = cpu_paint_jvp, .close = cpu_close,
 };
