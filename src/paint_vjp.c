@@ -29,7 +29,7 @@ static void functional(const struct cubix_view *v, const cubix_real *flux_bar, d
 static void star_vjp(const struct cubix_view *v, const struct cubix_star *star, const cubix_real *flux_bar, double *g, struct cubix_star_bar *bar)
 {
   struct cubix_blend blend;
-  double doppler = cubix_doppler(v->one_plus_z, star->velocity), x0 = v->edge[0] / doppler, x1 = v->edge[v->n_lambda] / doppler, weight_bar[CUBIX_MAX_CORNER] = { 0 };
+  double doppler = cubix_doppler(v->one_plus_z, star->velocity), x0 = v->edge[0] / doppler, x1 = v->edge[v->n_lambda] / doppler, weight_bar[CUBIX_MAX_CORNER] = { 0 }, sum = 0;
   int last = v->n_knot - 1;
   if (x1 <= v->knot[0] || x0 >= v->knot[last]) return;
   int a = x0 > v->knot[0] ? cubix_interval(v, x0) : 0, b = x1 < v->knot[last] ? cubix_interval(v, x1) + 1 : last;
@@ -40,8 +40,9 @@ static void star_vjp(const struct cubix_view *v, const struct cubix_star *star, 
   cubix_blend_of_vjp(v, star, weight_bar, bar);
   for (int k = 0; k <= v->n_lambda; k++) {
     double red = k ? (double)flux_bar[k - 1] : 0, blue = k < v->n_lambda ? (double)flux_bar[k] : 0;
-    bar->velocity += (red - blue) * cubix_edge_slope(v, &blend, v->edge[k] / doppler);
+    sum += (red - blue) * cubix_edge_slope(v, &blend, v->edge[k] / doppler);
   }
+  bar->velocity += sum;
 }
 
 /* The spaxel of star j: the last one that begins at or before it. */
