@@ -1,4 +1,4 @@
-/* params_table.h -- the rows of params.def as the files of the parameter system share them; nobody else needs this. */
+/* params_table.h -- the rows of params.def as the files of the parameter system share them; of the others only a fit, which needs the bounds. */
 #ifndef CUBIX_PARAMS_TABLE_H
 #define CUBIX_PARAMS_TABLE_H
 
