@@ -15,7 +15,7 @@
 #include "cubix-mpi.h"
 #include "error.h"
 
-enum { TAG_REQUEST = 7001, TAG_WORDS = 7002, TAG_BLOCK = 7100, MOST_WORDS = 4096 };
+enum { TAG_REQUEST = 7001, TAG_WORDS = 7002, TAG_BLOCK = 7100, MOST_WORDS = 4096, MOST_SUMMED = 1 << 24 };
 enum { WHAT, FIRST, COUNT, BYTES, SLOT, N_REQUEST };          /* WHAT < 0: the end */
 
 /* ---- sums and extremes ---------------------------------------------------------------------------------------------------- */
@@ -27,7 +27,13 @@ static double total(double x)
   return x;
 }
 
-const struct cubix_owners cubix_mpi_owners = { add, cubix_mpi_max, total };
+static void sum(double *x, size_t n)
+{
+  for (size_t i = 0; i < n; i += MOST_SUMMED)
+    MPI_Allreduce(MPI_IN_PLACE, x + i, (int)(n - i < MOST_SUMMED ? n - i : MOST_SUMMED), MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+}
+
+const struct cubix_owners cubix_mpi_owners = { add, cubix_mpi_max, total, sum };
 
 /* ---- rank 0 ------------------------------------------------------------------------------------------------------------------ */
 struct asker { MPI_Request request[CUBIX_MOST_BLOCKS]; int owner[CUBIX_MOST_BLOCKS]; };

@@ -7,8 +7,7 @@
 /* The images of the size of the cube. */
 enum cubix_plane { CUBIX_PLANE_DATA, CUBIX_PLANE_STAT, CUBIX_PLANE_DQ, CUBIX_PLANE_NOISEFREE, CUBIX_N_PLANE };
 
-/* Bits of the plane DQ (doc/math.md section 11). */
-enum { CUBIX_DQ_OUTSIDE = 1, CUBIX_DQ_UNCOVERED = 2, CUBIX_DQ_BROAD = 4, CUBIX_DQ_FEW = 8 };
+/* Of the plane DQ. */
 struct cubix_dq_bit { int bit; const char *name, *meaning; };
 extern const struct cubix_dq_bit cubix_dq_bits[4];
 

@@ -10,6 +10,7 @@ struct cubix_owners {
   void (*add)(uint64_t *count, int n);      /* [n], in place */
   double (*largest)(double x);
   double (*total)(double x);
+  void (*sum)(double *x, size_t n);          /* [n], in place */
 };
 /** One rank holds everything. */
 extern const struct cubix_owners cubix_owners_alone;

@@ -43,6 +43,17 @@ done:
   return status;
 }
 
+/* Sums over ranks, entry by entry. */
+static int sums_add(void)
+{
+  int status = CUBIX_OK;
+  double x[3] = { 1., cubix_mpi_rank(), -0.5 }, n = cubix_mpi_size();
+  cubix_mpi_owners.sum(x, 3);
+  CUBIX_CHECK(x[0] == n && x[1] == 0.5 * n * (n - 1.) && x[2] == -0.5 * n, CUBIX_EFAIL, "%g ranks add up to %g, %g, %g", n, x[0], x[1], x[2]);
+done:
+  return status;
+}
+
 int main(int argc, char **argv)
 {
   int status = cubix_mpi_start(&argc, &argv), cut[16] = { 0 }, n = 0;
@@ -54,6 +65,7 @@ int main(int argc, char **argv)
   const int bad = atoi(argv[2]), me = cubix_mpi_rank();
   CUBIX_TRY(cubix_mpi_agree(keep_slab(m.cube, cut[me], cut[me + 1])));
   CUBIX_TRY(cubix_mpi_agree(noise_again(&m)));
+  CUBIX_TRY(cubix_mpi_agree(sums_add()));
   if (bad >= cut[me] && bad < cut[me + 1]) m.cube->flux[bad - cut[me]] = (cubix_real)NAN;
   getrlimit(RLIMIT_FSIZE, &limit);
   if (atol(argv[3]) >= 0) limit.rlim_cur = (rlim_t)atol(argv[3]);
