@@ -17,7 +17,7 @@
 
 #include "error.h"
 
-static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1;
+static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1, began;   /* began: MPI was started here, not by the host */
 
 /* Ranks that nobody bound to cores share the node's cores, unless the user says otherwise. */
 static void share_cores(void)
@@ -29,10 +29,15 @@ static void share_cores(void)
 
 int cubix_mpi_start(int *argc, char ***argv)
 {
-  int status = CUBIX_OK, have = MPI_THREAD_SINGLE;
+  int status = CUBIX_OK, have = MPI_THREAD_SINGLE, running = 0, over = 0;
   MPI_Comm node = MPI_COMM_NULL;
   setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);        /* alone, without mpirun: Open MPI need not start a daemon, which takes it 0.2 s */
-  CUBIX_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &have) == MPI_SUCCESS, CUBIX_EFAIL, "MPI_Init_thread failed");
+  MPI_Initialized(&running);
+  MPI_Finalized(&over);
+  CUBIX_CHECK(!over, CUBIX_EFAIL, "MPI was already finalized in this process, and can be started only once");
+  if (running) MPI_Query_thread(&have);
+  else CUBIX_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &have) == MPI_SUCCESS, CUBIX_EFAIL, "MPI_Init_thread failed");
+  began = !running;
   CUBIX_CHECK(have >= MPI_THREAD_FUNNELED, CUBIX_EFAIL, "this MPI offers no MPI_THREAD_FUNNELED, which OpenMP beside MPI needs");
   MPI_Comm_rank(MPI_COMM_WORLD, &my_rank);
   MPI_Comm_size(MPI_COMM_WORLD, &n_rank);
@@ -67,9 +72,8 @@ int cubix_mpi_agree(int status)
 
 int cubix_mpi_finish(int status)
 {
-  int running = 0;
-  MPI_Initialized(&running);
-  if (running) MPI_Finalize();
+  if (began) MPI_Finalize();
+  began = 0;
   return cubix_error_exit_status(status);
 }
 
@@ -101,7 +105,7 @@ done:
   return status;
 }
 
-static int text_read(char **text, const char *path)
+int cubix_mpi_text_read(char **text, const char *path)
 {
   int status = CUBIX_OK;
   long length = 0;
@@ -122,7 +126,7 @@ int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_ove
 {
   int status = CUBIX_OK;
   char *text = NULL;
-  CUBIX_TRY(text_read(&text, path));
+  CUBIX_TRY(cubix_mpi_text_read(&text, path));
   CUBIX_TRY(cubix_params_init(par));
   CUBIX_TRY(cubix_params_parse(*par, path, text, n_override, overrides));
 done:

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-/** MPI_Init and who we are.  Collective. */
+/** MPI_Init, unless the host program has done so, and who we are.  Collective.  @param argc, argv may be NULL */
 int cubix_mpi_start(int *argc, char ***argv);
 int cubix_mpi_rank(void);
 int cubix_mpi_size(void);
@@ -32,7 +32,7 @@ int cubix_mpi_local_rank(void);
 int cubix_mpi_local_size(void);
 /** The worst status of all ranks, with the message of the lowest rank that failed.  Collective: end every stage with it and nobody hangs. */
 int cubix_mpi_agree(int status);
-/** MPI_Finalize.  Collective.  @return the exit status that belongs to status */
+/** MPI_Finalize, where cubix_mpi_start began it.  Collective.  @return the exit status that belongs to status */
 int cubix_mpi_finish(int status);
 
 /** Wait for all ranks without burning the cores that others may need.  Collective. */
@@ -40,6 +40,8 @@ void cubix_mpi_wait(void);
 /** Rank 0, about to work alone, takes all cores of the node that it may run on; the others take one.  Local. */
 void cubix_mpi_take_cores(void);
 
+/** A text file that rank 0 reads ("-": standard input), known to all.  Collective.  @param[out] text owned by the caller: free */
+int cubix_mpi_text_read(char **text, const char *path);
 /** Parameters from a file that rank 0 reads ("-": standard input) and from the command line, known to all.  Collective.  @param[out] par owned by the caller */
 int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides);
 /** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks.

@@ -51,5 +51,27 @@ if [ -n "$pkg_config" ]; then
   said=$(ASAN_OPTIONS=detect_leaks=0 CUBIX_DATA=$prefix/share/cubix "$scratch/stranger" 2> "$scratch/complaints")     # MPI may grumble there about the machine
   [ "$said" = "50 x 50 spaxels" ] || { bad=$((bad + 1)); echo "the stranger's program says: $said"; cat "$scratch/complaints"; }
 fi
+# the shared library, where configure could make one: its name, what it needs, and that a stranger finds it and calls both halves
+if [ -e "$CUBIX_BUILD/libcubix.so" ]; then
+  version=$(configured PACKAGE_VERSION) shared=$(find "$scratch/root" -name libcubix.so)
+  check test -n "$shared"
+  check test "$(readlink "$shared")" = "libcubix.so.$version"
+  [ -z "$pkg_config" ] || check test "$("$pkg_config" --define-variable=prefix="$prefix" --variable=sharedlib cubix)" = "$shared"
+  cat > "$scratch/loader.c" << 'END'
+#include <dlfcn.h>
+#include <stdio.h>
+int main(int argc, char **argv)
+{
+  void *library = dlopen(argv[argc - 1], RTLD_NOW | RTLD_LOCAL);
+  int (*start)(int *, char ***) = 0, (*finish)(int) = 0, (*count)(void) = 0;
+  if (library) *(void **)&start = dlsym(library, "cubix_mpi_start"), *(void **)&finish = dlsym(library, "cubix_mpi_finish"), *(void **)&count = dlsym(library, "cubix_params_count");
+  if (!start || !finish || !count) return puts(dlerror()), 1;
+  if (start(0, 0)) return puts("not started"), 1;
+  return count() > 50 ? finish(0) : 1;
+}
+END
+  check $cc $sanitizers "$scratch/loader.c" -ldl -o "$scratch/loader"
+  ASAN_OPTIONS=detect_leaks=0 check "$scratch/loader" "$shared"
+fi
 echo "install.sh: $checked things looked at, $bad wrong"
 [ "$bad" = 0 ] && [ "$checked" -gt 30 ]

@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
 # Every symbol that the libraries export bears cubix_: they are linked into other people's programs.
 bad=0 checked=0
-for library in "$CUBIX_BUILD"/libcubix.a "$CUBIX_BUILD"/libcubix_mpi.a; do
+shared=$CUBIX_BUILD/libcubix.so
+[ -e "$shared" ] || shared=
+for library in "$CUBIX_BUILD"/libcubix.a "$CUBIX_BUILD"/libcubix_mpi.a $shared; do
   while read -r symbol; do
     checked=$((checked + 1))
     case $symbol in
       cubix_* | __odr_asan.cubix_* | .gomp_critical_user_cubix_*) ;;
+      __bss_start | _edata | _end | __bss_start__ | _bss_end__ | __bss_end__ | __end__) ;;                         # what ld makes of any shared object
       _Z*cubix_* | __device_stub__*cubix_* | __fatbinwrap_* | __cudaRegister* | _Z*_GLOBAL__*) ;;   # what nvcc makes of a kernel
       *) echo "$(basename "$library"): exports '$symbol': make it static or call it cubix_..."; bad=$((bad + 1)) ;;
     esac
-  done < <(nm -g --defined-only "$library" 2>/dev/null | awk 'NF == 3 && $2 ~ /[TDBRC]/ { print $3 }')
+  done < <(case $library in *.so) nm -D --defined-only "$library" ;; *) nm -g --defined-only "$library" ;; esac 2>/dev/null | awk 'NF == 3 && $2 ~ /[TDBRC]/ { print $3 }')
 done
 echo "symbols.sh: $checked symbols looked at, $bad with a wrong name"
 [ "$bad" = 0 ] && [ "$checked" -gt 0 ]
