@@ -9,8 +9,7 @@
  * Whatever was touched is copied out and zeroed, nothing else is looked at.  Spaxels go to threads in parts of many stars; a spaxel
  * that holds more than its share of the stars (a nucleus) is one part, which all threads deposit together.
  *
- * Rounding to integers is one addition: in x + 1.5 2^52 the last bit of a float64 is worth 1, and the sum's bits less those of the constant
- * are the integer nearest to x, for |x| < 2^51.                                                                                       */
+ * What stars add is a function that this machinery is given: masses here; in histogram_vjp.c their tangents, or nothing but what they touch. */
 #include "histogram.h"
 
 #include <math.h>
@@ -19,48 +18,11 @@
 #include <string.h>
 
 #include "error.h"
-#include "physics/population.h"
+#include "histogram_parts.h"
 
-enum { N_PAIR = CUBIX_N_WEIGHT / 2, PART = 4096, N_PART = 32 };
+enum { PART = 4096, N_PART = 32 };
 
-typedef double v2d __attribute__((vector_size(16)));
-typedef int64_t v2l __attribute__((vector_size(16)));
-
-struct window { int16_t first, last; };     /* nodes; last < first: none */
-
-struct scratch {                  /* one thread's; all zero or empty between two spaxels */
-  int64_t *sum;                   /* [n_row][stride] */
-  struct window *cell, *row;      /* [n_row] nodes touched; a cell has the number of its lowest row */
-  uint64_t *cells, *rows;         /* [n_word] bit set: not empty */
-};
-
-struct part {                     /* what one thread makes at a time */
-  size_t first, last;             /* spaxels */
-  int shared;                     /* 1: one spaxel, of all threads */
-  int failed;                     /* no memory */
-  struct cubix_block *block;
-  int64_t *value;
-  size_t n_block, max_block, n_value, max_value;
-};
-
-struct deposit {
-  const struct cubix_placement *placement;
-  const struct cubix_view *view;
-  struct cubix_histogram *histogram;
-  int n_thread, n_row, stride, n_word;
-  struct scratch *scratch;        /* [n_thread] */
-  int n_part;
-  struct part *part;
-};
-
-static const struct window nothing = { INT16_MAX, -1 };
-
-static struct window both(struct window a, struct window b)
-{
-  return (struct window){ a.first < b.first ? a.first : b.first, a.last > b.last ? a.last : b.last };
-}
-
-static void mark(uint64_t *bits, int i) { bits[i >> 6] |= (uint64_t)1 << (i & 63); }
+static const struct cubix_window nothing = { INT16_MAX, -1 };
 
 /* Next bit that is set, from i on, which is cleared; -1: none. */
 static int next(uint64_t *bits, int n_word, int i)
@@ -74,16 +36,14 @@ static int next(uint64_t *bits, int n_word, int i)
   return -1;
 }
 
-static void deposit_stars(const struct deposit *d, struct scratch *scratch, size_t first, size_t last, int exponent)
+static void deposit_stars(const struct cubix_deposit *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
 {
-  static const double half = 6755399441055744.;   /* 1.5 2^52 */
-  const v2d magic = { half, half };
   double scale = ldexp(1., exponent);
   for (size_t i = first; i < last; i++) {
     const struct cubix_star *star = &d->placement->star[i];
     struct cubix_mix mix;
     double f, phi[CUBIX_N_WEIGHT];
-    int j = cubix_node_of(&d->histogram->nodes, star->velocity, &f), cell = star->iz * d->view->n_age + star->ia;
+    int j = cubix_node_of(&d->histogram->nodes, star->velocity, &f);
     if (j < 0) continue;
     cubix_node_weights(f, phi);
     cubix_mix_of(d->view, star, &mix);
@@ -92,32 +52,25 @@ static void deposit_stars(const struct deposit *d, struct scratch *scratch, size
       double m = mass * mix.weight[c];
       int64_t *sum = scratch->sum + (size_t)mix.row[c] * (size_t)d->stride + j;
       if (!(m > 0)) continue;
-      for (int p = 0; p < N_PAIR; p++) {
-        v2d x = { phi[2 * p], phi[2 * p + 1] };
-        v2l old;
-        x = m * x + magic;
-        memcpy(&old, sum + 2 * p, sizeof old);
-        old += (v2l)x - (v2l)magic;
-        memcpy(sum + 2 * p, &old, sizeof old);
-      }
+      for (int p = 0; p < CUBIX_N_PAIR; p++) cubix_add_rounded(sum + 2 * p, m * (cubix_pair){ phi[2 * p], phi[2 * p + 1] });
     }
-    scratch->cell[cell] = both(scratch->cell[cell], (struct window){ (int16_t)j, (int16_t)(j + CUBIX_N_WEIGHT - 1) });
-    mark(scratch->cells, cell);
+    cubix_touch(scratch, star->iz * d->view->n_age + star->ia, j);
   }
 }
 
 /* Room for what as many stars usually come to: where it is not used it costs nothing. */
-static void part_init(const struct deposit *d, struct part *part)
+static void part_init(const struct cubix_deposit *d, struct cubix_part *part)
 {
   size_t n_star = d->placement->start[part->last] - d->placement->start[part->first];
   part->max_block = n_star / 2 + 1024;
   part->max_value = 6 * n_star + 8192;
   part->block = cubix_reserve(part->max_block, sizeof *part->block);
-  part->value = cubix_reserve(part->max_value, sizeof *part->value);
-  part->failed = !part->block || !part->value;
+  if (!d->cover) part->value = cubix_reserve(part->max_value, sizeof *part->value);
+  part->failed = !part->block || (!d->cover && !part->value);
 }
 
-static int grow(struct part *part, size_t n_value)
+/* More room.  A cover has no values, only their number. */
+static int grow(struct cubix_part *part, size_t n_value)
 {
   if (part->n_block == part->max_block) {
     part->max_block += part->max_block / 2 + 1024;
@@ -125,7 +78,7 @@ static int grow(struct part *part, size_t n_value)
     if (!block) return 0;
     part->block = block;
   }
-  if (part->n_value + n_value > part->max_value) {
+  if (part->value && part->n_value + n_value > part->max_value) {
     part->max_value += part->max_value / 2 + n_value + 8192;
     int64_t *value = realloc(part->value, part->max_value * sizeof *value);
     if (!value) return 0;
@@ -135,52 +88,52 @@ static int grow(struct part *part, size_t n_value)
 }
 
 /* The spaxel that the scratch holds, appended to the part; the scratch is empty then. */
-static void emit(const struct deposit *d, struct scratch *scratch, struct part *part, size_t s)
+static void emit(const struct cubix_deposit *d, struct cubix_scratch *scratch, struct cubix_part *part, size_t s)
 {
   size_t before = part->n_block;
   int n_age = d->view->n_age, up_age = n_age > 1, up_z = d->view->n_z > 1 ? n_age : 0;
   for (int i = next(scratch->cells, d->n_word, 0); i >= 0; i = next(scratch->cells, d->n_word, i)) {
     int corner[4] = { i, i + up_age, i + up_z, i + up_z + up_age };
     for (int c = 0; c < 4; c++) {
-      scratch->row[corner[c]] = both(scratch->row[corner[c]], scratch->cell[i]);
-      mark(scratch->rows, corner[c]);
+      scratch->row[corner[c]] = cubix_windows(scratch->row[corner[c]], scratch->cell[i]);
+      cubix_mark(scratch->rows, corner[c]);
     }
     scratch->cell[i] = nothing;
   }
   for (int i = next(scratch->rows, d->n_word, 0); i >= 0; i = next(scratch->rows, d->n_word, i)) {
-    int64_t *sum = scratch->sum + (size_t)i * (size_t)d->stride;
+    int64_t *sum = d->cover ? NULL : scratch->sum + (size_t)i * (size_t)d->stride;
     int first = scratch->row[i].first, last = scratch->row[i].last;
     scratch->row[i] = nothing;
-    while (first <= last && !sum[first]) first++;
-    while (first <= last && !sum[last]) last--;
+    while (!d->cover && first <= last && !sum[first]) first++;
+    while (!d->cover && first <= last && !sum[last]) last--;
     if (first > last) continue;
     size_t n = (size_t)(last - first + 1);
     if (part->failed || !grow(part, n)) part->failed = 1;
     else {
-      memcpy(part->value + part->n_value, sum + first, n * sizeof *sum);
+      if (!d->cover) memcpy(part->value + part->n_value, sum + first, n * sizeof *sum);
       part->block[part->n_block++] = (struct cubix_block){ i, (int16_t)first, (int16_t)n, part->n_value };
       part->n_value += n;
     }
-    memset(sum + first, 0, n * sizeof *sum);
+    if (!d->cover) memset(sum + first, 0, n * sizeof *sum);
   }
   d->histogram->start[s + 1] = part->n_block - before;
 }
 
 /* A spaxel of many stars: deposited by all threads, added up row by row. */
-static void deposit_together(const struct deposit *d, struct part *part)
+static void deposit_together(const struct cubix_deposit *d, struct cubix_part *part)
 {
   size_t s = part->first, first = d->placement->start[s], n = d->placement->start[s + 1] - first, n_thread = (size_t)d->n_thread;
 #pragma omp parallel for schedule(static, 1) num_threads(d->n_thread)
   for (size_t t = 0; t < n_thread; t++)
-    deposit_stars(d, &d->scratch[t], first + n * t / n_thread, first + n * (t + 1) / n_thread, d->histogram->exponent[s]);
-  struct scratch *all = d->scratch;
+    d->stars(d, &d->scratch[t], first + n * t / n_thread, first + n * (t + 1) / n_thread, d->histogram->exponent[s]);
+  struct cubix_scratch *all = d->scratch;
 #pragma omp parallel for schedule(static) num_threads(d->n_thread)
   for (int i = 0; i < d->n_row; i++)
     for (size_t t = 1; t < n_thread; t++) {
       size_t at = (size_t)i * (size_t)d->stride;
-      for (size_t j = at; j < at + (size_t)d->stride; j++) all[0].sum[j] += all[t].sum[j];
-      memset(all[t].sum + at, 0, (size_t)d->stride * sizeof *all[t].sum);
-      all[0].cell[i] = both(all[0].cell[i], all[t].cell[i]);
+      for (size_t j = at; j < at + (size_t)d->stride && !d->cover; j++) all[0].sum[j] += all[t].sum[j];
+      if (!d->cover) memset(all[t].sum + at, 0, (size_t)d->stride * sizeof *all[t].sum);
+      all[0].cell[i] = cubix_windows(all[0].cell[i], all[t].cell[i]);
       all[t].cell[i] = nothing;
     }
   for (size_t t = 1; t < n_thread; t++)
@@ -193,14 +146,14 @@ static void deposit_together(const struct deposit *d, struct part *part)
 }
 
 /* Spaxels into parts of about the same number of stars. */
-static int divide(struct deposit *d)
+static int divide(struct cubix_deposit *d)
 {
   int status = CUBIX_OK;
   const size_t *start = d->placement->start;
   size_t n_spaxel = d->placement->n_spaxel, n_star = start[n_spaxel], share = n_star / (N_PART * (size_t)d->n_thread);
   size_t enough = share > PART ? share : PART, heavy = d->n_thread > 1 ? 4 * enough : SIZE_MAX;
   CUBIX_ALLOC(d->part, 2 * (n_star / enough + 1));
-  struct part *part = NULL;
+  struct cubix_part *part = NULL;
   for (size_t s = 0; s < n_spaxel; s++) {
     size_t n = start[s + 1] - start[s];
     if (!n) continue;
@@ -216,10 +169,10 @@ done:
   return status;
 }
 
-static int scratch_init(struct scratch *scratch, const struct deposit *d)
+static int scratch_init(struct cubix_scratch *scratch, const struct cubix_deposit *d)
 {
   int status = CUBIX_OK;
-  CUBIX_ALLOC(scratch->sum, (size_t)d->n_row * (size_t)d->stride);
+  if (!d->cover) CUBIX_ALLOC(scratch->sum, (size_t)d->n_row * (size_t)d->stride);
   CUBIX_ALLOC(scratch->cell, d->n_row);
   CUBIX_ALLOC(scratch->row, d->n_row);
   CUBIX_ALLOC(scratch->cells, d->n_word);
@@ -229,7 +182,7 @@ done:
   return status;
 }
 
-static void deposit_free(struct deposit *d)
+static void deposit_free(struct cubix_deposit *d)
 {
   for (int t = 0; t < d->n_thread && d->scratch; t++) {
     free(d->scratch[t].sum);
@@ -246,25 +199,25 @@ static void deposit_free(struct deposit *d)
   free(d->part);
 }
 
-static void deposit_all(struct deposit *d)
+static void deposit_all(struct cubix_deposit *d)
 {
   for (int p = 0; p < d->n_part; p++)
     if (d->part[p].shared) deposit_together(d, &d->part[p]);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(d->n_thread)
   for (int p = 0; p < d->n_part; p++) {
-    struct scratch *scratch = &d->scratch[omp_get_thread_num()];
+    struct cubix_scratch *scratch = &d->scratch[omp_get_thread_num()];
     const size_t *start = d->placement->start;
     if (!d->part[p].shared) part_init(d, &d->part[p]);
     for (size_t s = d->part[p].first; s < d->part[p].last && !d->part[p].shared; s++) {
       if (start[s] == start[s + 1]) continue;
-      deposit_stars(d, scratch, start[s], start[s + 1], d->histogram->exponent[s]);
+      d->stars(d, scratch, start[s], start[s + 1], d->histogram->exponent[s]);
       emit(d, scratch, &d->part[p], s);
     }
   }
 }
 
 /* Parts one after the other: the histogram. */
-static int assemble(struct deposit *d)
+static int assemble(struct cubix_deposit *d)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *h = d->histogram;
@@ -277,17 +230,18 @@ static int assemble(struct deposit *d)
   }
   for (size_t s = 0; s < h->n_spaxel; s++) h->start[s + 1] += h->start[s];
   h->n_value = value_start[d->n_part];
-  CUBIX_CHECK((h->block = cubix_reserve(h->start[h->n_spaxel] + 1, sizeof *h->block)) && (h->value = cubix_reserve(h->n_value + 1, sizeof *h->value)), CUBIX_ENOMEM,
+  CUBIX_CHECK((h->block = cubix_reserve(h->start[h->n_spaxel] + 1, sizeof *h->block)) &&
+              (d->cover || (h->value = cubix_reserve(h->n_value + 1, sizeof *h->value))), CUBIX_ENOMEM,
               "cannot allocate %zu blocks and %zu values for the histogram: use more ranks", h->start[h->n_spaxel], h->n_value);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(d->n_thread)
   for (int p = 0; p < d->n_part; p++) {
-    struct part *part = &d->part[p];
+    struct cubix_part *part = &d->part[p];
     struct cubix_block *block = h->block + h->start[part->first];
     for (size_t b = 0; b < part->n_block; b++) {
       block[b] = part->block[b];
       block[b].at += value_start[p];
     }
-    if (part->n_value) memcpy(h->value + value_start[p], part->value, part->n_value * sizeof *part->value);
+    if (part->n_value && !d->cover) memcpy(h->value + value_start[p], part->value, part->n_value * sizeof *part->value);
     free(part->block);
     free(part->value);
     part->block = NULL;
@@ -320,7 +274,7 @@ static int create(struct cubix_histogram **out, const struct cubix_nodes *nodes,
   h->nodes = *nodes;
   CUBIX_ALLOC(h->exponent, n_spaxel);
   CUBIX_ALLOC(h->start, n_spaxel + 1);
-  if (n_spaxel) memcpy(h->exponent, exponent, n_spaxel * sizeof *exponent);
+  if (n_spaxel && exponent) memcpy(h->exponent, exponent, n_spaxel * sizeof *exponent);
   *out = h;
   h = NULL;
 done:
@@ -343,24 +297,34 @@ done:
   return status;
 }
 
+int cubix_deposit_run(struct cubix_histogram **out, struct cubix_deposit *d, const struct cubix_nodes *nodes, const int32_t *exponent)
+{
+  int status = CUBIX_OK;
+  const struct cubix_view *view = d->view;
+  CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
+  d->n_thread = omp_get_max_threads();
+  d->n_row = view->n_z * view->n_age;
+  d->stride = nodes->n + nodes->n % 2;
+  d->n_word = d->n_row / 64 + 1;
+  CUBIX_TRY(create(&d->histogram, nodes, exponent, d->placement->n_spaxel));
+  CUBIX_ALLOC(d->scratch, d->n_thread);
+  for (int t = 0; t < d->n_thread; t++) CUBIX_TRY(scratch_init(&d->scratch[t], d));
+  CUBIX_TRY(divide(d));
+  deposit_all(d);
+  CUBIX_TRY(assemble(d));
+  *out = d->histogram;
+  d->histogram = NULL;
+done:
+  deposit_free(d);
+  cubix_histogram_free(d->histogram);
+  return status;
+}
+
 int cubix_histogram_build(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
                           const struct cubix_view *view)
 {
-  int status = CUBIX_OK, n_row = view->n_z * view->n_age;
-  struct deposit d = { .placement = placement, .view = view, .n_thread = omp_get_max_threads(), .n_row = n_row, .stride = nodes->n + nodes->n % 2, .n_word = n_row / 64 + 1 };
-  CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
-  CUBIX_TRY(create(&d.histogram, nodes, exponent, placement->n_spaxel));
-  CUBIX_ALLOC(d.scratch, d.n_thread);
-  for (int t = 0; t < d.n_thread; t++) CUBIX_TRY(scratch_init(&d.scratch[t], &d));
-  CUBIX_TRY(divide(&d));
-  deposit_all(&d);
-  CUBIX_TRY(assemble(&d));
-  *out = d.histogram;
-  d.histogram = NULL;
-done:
-  deposit_free(&d);
-  cubix_histogram_free(d.histogram);
-  return status;
+  struct cubix_deposit d = { .placement = placement, .view = view, .stars = deposit_stars };
+  return cubix_deposit_run(out, &d, nodes, exponent);
 }
 
 size_t cubix_histogram_value_start(const struct cubix_histogram *h, size_t s)

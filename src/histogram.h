@@ -14,7 +14,7 @@
 
 struct cubix_block {
   int32_t row;                    /* library row iz*n_age + ia */
-  int16_t node, n;                /* first node and number of nodes: none of the two ends is empty */
+  int16_t node, n;                /* first node and number of nodes: none of the two ends is empty, but in a cover */
   size_t at;                      /* of its n values */
 };
 
@@ -24,7 +24,7 @@ struct cubix_histogram {
   int32_t *exponent;              /* [n_spaxel] value = mass [Msun] * 2^exponent */
   size_t *start;                  /* [n_spaxel + 1]: the blocks of spaxel s are start[s] .. start[s + 1] - 1, rising in row */
   struct cubix_block *block;      /* [start[n_spaxel]] */
-  int64_t *value;                 /* [n_value] block after block */
+  int64_t *value;                 /* [n_value] block after block; NULL in a cover */
   size_t n_value;
 };
 
@@ -35,6 +35,17 @@ void cubix_histogram_scale(int32_t *exponent, const uint64_t *count, const doubl
  *  @param exponent [n_spaxel], copied  @param[out] histogram owned by the caller */
 int cubix_histogram_build(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
                           const struct cubix_view *view);
+/** Blocks of all that the stars within reach touch, the four rows of their cells with all six nodes, also where there is no mass: what derivatives are asked on.
+ *  Local.  @param[out] cover owned by the caller; value NULL, n_value counts, exponents 0 */
+int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_view *view);
+/** Reverse of cubix_histogram_build: derivatives by a cover's values [1/Msun] to those by the stars.  Local.  Stars beyond reach get nothing.
+ *  @param cover  of these stars, or more  @param value_bar [cover->n_value]  @param[in,out] bar [stars placed] */
+int cubix_histogram_deposit_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_view *view,
+                                struct cubix_star_bar *bar);
+/** Tangents of the values, of either sign; on a scale of their own, so that those of several placements cannot be merged.  Local.
+ *  @param dot [stars placed]  @param[out] histogram_dot owned by the caller */
+int cubix_histogram_deposit_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+                                const struct cubix_star_bar *dot, const struct cubix_view *view);
 /** Sum of n histograms of the same spaxels, grid and scale (chunks, ranks); a NULL counts as an empty one.  Local.
  *  The bits depend neither on how the stars were divided nor on the order of the parts.
  *  @param[out] sum owned by the caller; NULL if all parts are */

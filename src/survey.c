@@ -30,12 +30,12 @@ void cubix_survey_add(struct cubix_survey *survey, const struct cubix_view *view
   size_t n = p->start[p->n_spaxel];
   unsigned char *used = survey->used;
   int64_t *beyond = survey->beyond;
-  int n_row = survey->n_row;
+  int n_row = survey->n_row, all = survey->derivatives;
 #pragma omp parallel for schedule(static) reduction(| : used[:n_row]) reduction(+ : beyond[:CUBIX_N_REACH])
   for (size_t i = 0; i < n; i++) {
     struct cubix_mix mix;
     cubix_mix_of(view, &p->star[i], &mix);
-    for (int c = 0; c < mix.n; c++) used[mix.row[c]] |= mix.weight[c] != 0;
+    for (int c = 0; c < mix.n; c++) used[mix.row[c]] |= all || mix.weight[c] != 0;
     for (int r = 0; r < CUBIX_N_REACH && fabs(p->star[i].velocity) > cubix_engine_reach(r); r++) beyond[r]++;
   }
 #pragma omp parallel for schedule(dynamic, 64)

@@ -46,7 +46,7 @@ static void test_mix(int n_z, int n_age, int pchip)
   v.pchip = pchip;
   for (int i = 0; i < 200; i++) {
     struct cubix_star star = { .iz = (int16_t)(uniform() * (n_z - 1)), .ia = (int16_t)(uniform() * (n_age - 1)) }, less, more;
-    double h = 1e-5, z_dot = uniform() - 0.5, age_dot = uniform() - 0.5, dot[CUBIX_MAX_CORNER], bar[CUBIX_MAX_CORNER], z_bar = 0.25, age_bar = -1, forward = 0;
+    double h = 1e-5, z_dot = n_z == 1 ? 0 : uniform() - 0.5, age_dot = n_age == 1 ? 0 : uniform() - 0.5, dot[CUBIX_MAX_CORNER], bar[CUBIX_MAX_CORNER], z_bar = 0.25, age_bar = -1, forward = 0;
     struct cubix_mix a, b;
     star.f_z = n_z == 1 ? 0 : i % 7 ? uniform() : i % 2;
     star.f_age = n_age == 1 ? 0 : i % 11 ? uniform() : i % 2;
@@ -61,6 +61,8 @@ static void test_mix(int n_z, int n_age, int pchip)
       forward += dot[k] * (bar[k] = uniform() - 0.5);
     }
     cubix_mix_of_vjp(&v, &star, bar, &z_bar, &age_bar);
+    if (n_z == 1) CHECK(z_bar == 0.25);
+    if (n_age == 1) CHECK(age_bar == -1);
     CHECK_CLOSE((z_bar - 0.25) * z_dot + (age_bar + 1) * age_dot, forward, 1e-14);
   }
 }

@@ -108,7 +108,7 @@ CUBIX_HD void cubix_locate_jvp(const struct cubix_view *v, double metallicity, d
   star_dot->f_age = age_dot * cubix_place_slope(v->log_age, v->n_age, age);
 }
 
-/** Derivatives of cubix_mix_of's weights with the places f_z and f_age. */
+/** Derivatives of cubix_mix_of's weights with the places f_z and f_age; 0 where there is one node only, and so no place. */
 CUBIX_HD void cubix_mix_slope(const struct cubix_view *v, const struct cubix_star *star, double by_z[CUBIX_MAX_CORNER], double by_age[CUBIX_MAX_CORNER])
 {
   int ia = star->ia, ja = v->n_age > 1 ? ia + 1 : ia;
@@ -127,8 +127,8 @@ CUBIX_HD void cubix_mix_slope(const struct cubix_view *v, const struct cubix_sta
   }
   for (int k = 0; k < CUBIX_MAX_CORNER; k++) {
     int a = (k & 1) + (k & 4) / 2, up = k & 2;
-    by_z[k] = up ? w[a] : -w[a];
-    by_age[k] = (up ? fz : 1 - fz) * dw[a];
+    by_z[k] = v->n_z < 2 ? 0 : up ? w[a] : -w[a];
+    by_age[k] = v->n_age < 2 ? 0 : (up ? fz : 1 - fz) * dw[a];
   }
 }
 
