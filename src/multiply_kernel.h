@@ -16,7 +16,7 @@
 typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 
 /* Blocks of one template, d [nodes][CUBIX_TILE]; the n_next cache lines from next on will be wanted afterwards. */
-MULTIPLY_TARGET static void MULTIPLY_NAME(const struct item *restrict item, size_t n_item, const float *restrict value, const float *restrict d,
+MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_item *restrict item, size_t n_item, const float *restrict value, const float *restrict d,
                                           float *restrict sum, float *restrict total, const char *next, size_t n_next)
 {
   size_t per_item = n_item ? (n_next + n_item - 1) / n_item : 0;
@@ -24,7 +24,7 @@ MULTIPLY_TARGET static void MULTIPLY_NAME(const struct item *restrict item, size
     const MULTIPLY_VECTOR *p = (const MULTIPLY_VECTOR *)(d + (size_t)item[i].node * CUBIX_TILE);
     MULTIPLY_VECTOR a[MULTIPLY_CHAIN][MULTIPLY_N], *s = (MULTIPLY_VECTOR *)(sum + (size_t)item[i].spaxel * CUBIX_TILE);
     int j = 0, n = item[i].n;
-    const char *ahead = (const char *)(sum + (size_t)item[i + AHEAD].spaxel * CUBIX_TILE);
+    const char *ahead = (const char *)(sum + (size_t)item[i + CUBIX_AHEAD].spaxel * CUBIX_TILE);
     for (size_t b = 0; b < CUBIX_TILE * sizeof(float); b += 64) __builtin_prefetch(ahead + b, 1, 3);
     for (size_t b = 0; b < per_item; b++, next += 64) __builtin_prefetch(next, 0, 3);
     for (int c = 0; c < MULTIPLY_CHAIN; c++)
