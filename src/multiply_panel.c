@@ -34,13 +34,14 @@ static int panel_runs(struct cubix_panel *panel, const struct cubix_panels *x, s
   struct range *range = NULL;
   CUBIX_ALLOC(range, n_row);
   for (size_t t = 0; t < n_row; t++) range[t].first = h->nodes.n;
-  for (size_t b = h->start[panel->spaxel[0]]; b < h->start[panel->spaxel[panel->n_spaxel - 1] + 1]; b++) {
-    const struct cubix_block *block = &h->block[b];
-    struct range *r = &range[block->row];
-    place[(size_t)block->row * n_key + (size_t)block->n].item++;
-    r->first = block->node < r->first ? block->node : r->first;
-    r->last = block->node + block->n > r->last ? block->node + block->n : r->last;
-  }
+  for (size_t s = 0; s < panel->n_spaxel; s++)
+    for (size_t b = h->start[panel->spaxel[s]]; b < h->start[panel->spaxel[s] + 1]; b++) {
+      const struct cubix_block *block = &h->block[b];
+      struct range *r = &range[block->row];
+      place[(size_t)block->row * n_key + (size_t)block->n].item++;
+      r->first = block->node < r->first ? block->node : r->first;
+      r->last = block->node + block->n > r->last ? block->node + block->n : r->last;
+    }
   CUBIX_ALLOC(panel->run, n_row + 1);
   for (size_t t = 0; t < n_row; t++) {
     struct cubix_place first = at;
