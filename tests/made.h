@@ -108,7 +108,8 @@ static int made_init(struct made *m, int n_value, char **value)
   m->slab.n_file_total = 1017;
   m->slab.n_wind = 9;
   m->slab.n_outside_radius = 8;
-  m->frame = (struct cubix_frame){ { 1, 2, 3 }, { 4, 5, 6 }, { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } }, 7.5, 0.9, 0.25 };
+  m->frame = (struct cubix_frame){ .centre = { 1, 2, 3 }, .velocity = { 4, 5, 6 }, .rotation = { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } },
+                                     .align_radius = 7.5, .axis_p = 0.9, .axis_q = 0.25 };
   m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 1. };
   CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_owners_alone));
   m->engine = (struct cubix_engine){ .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7 };
