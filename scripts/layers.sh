@@ -20,7 +20,7 @@ level()
     slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
     scene | frame | frame_* | cube | placement | mock | mock_*) echo 3 ;;
     model | model_* | histogram | histogram_* | engine | survey) echo 4 ;;
-    device | device_* | paint | paint_* | psf | noise | noise_* | maps | basis | basis_* | multiply | multiply_* | audit | patch | observed | observed_* | objective) echo 5 ;;
+    device | device_* | paint | paint_* | psf | psf_* | noise | noise_* | maps | basis | basis_* | multiply | multiply_* | audit | patch | observed | observed_* | objective) echo 5 ;;
     output | output_* | provenance | cubix) echo 6 ;;
     *) echo "?" ;;
   esac

@@ -3,7 +3,11 @@
  * A kernel's value is the profile integrated over a spaxel, centred on a spaxel: exactly for the Gaussian (error functions), by Gauss-Legendre
  * points for the Moffat I = (1 + r^2/a^2)^-beta, FWHM = 2 a sqrt(2^(1/beta) - 1): 8 x 8 a spaxel, 32 x 32 in the central 3 x 3, which hold the peak
  * (good to 1e-6 for a FWHM above a tenth of a spaxel).  It is cut where 99.9 % of a Moffat's light is inside, at most at 8 FWHM, at 2.5 FWHM
- * for a Gaussian, and normalised to 1: light is neither made nor lost.  Source: Moffat 1969, A&A 3, 455; doc/math.md section 9.           */
+ * for a Gaussian, and normalised to 1: light is neither made nor lost.  Source: Moffat 1969, A&A 3, 455; doc/math.md section 9.
+ * Derivatives with FWHM and beta are those of these very sums, at frozen radius and points: with q = r^2/a^2,
+ *   dI = I (2 beta q/(1 + q) da/a - ln(1 + q) dbeta),   da/a = dFWHM/FWHM + ln 2 2^(1/beta)/(2 beta^2 (2^(1/beta) - 1)) dbeta,
+ * and of the Gaussian's side, t = (x -+ w/2)/(sqrt 2 sigma):  d = (t- exp(-t-^2) - t+ exp(-t+^2))/sqrt pi dsigma/sigma.  A fit may change FWHM and
+ * beta under a margin that stays, as long as the margin holds 99 % of the light or is no narrower than a new one would be.                          */
 #include "instrument_psf.h"
 
 #include <fitsio.h>
@@ -14,6 +18,10 @@
 
 #include "constants.h"
 #include "error.h"
+
+static const double moffat_most = 8.;       /* radius of a Moffat, in FWHM */
+static const double light_outside = 0.01;   /* of a frozen margin, at most */
+static const double least_fwhm = 1e-6, most_fwhm = 1e4, least_beta = 1.01, most_beta = 100.;   /* as params.def and instrument.def have them */
 
 static double largest_fwhm(const struct cubix_instrument *ins)
 {
@@ -31,60 +39,140 @@ int cubix_psf_margin(const struct cubix_instrument *ins)
   double fwhm = largest_fwhm(ins), r = 2.5 * fwhm;
   if (ins->psf == CUBIX_PSF_MOFFAT) {
     double a = moffat_width(fwhm, ins->psf_beta);
-    r = fmin(a * sqrt(pow(1e3, 1. / (ins->psf_beta - 1.)) - 1.), 8. * fwhm);
+    r = fmin(a * sqrt(pow(1e3, 1. / (ins->psf_beta - 1.)) - 1.), moffat_most * fwhm);
   }
   double radius = ceil(r / fmin(ins->pixel_x, ins->pixel_y));
   return radius < 1e6 ? (int)radius : 1000000;   /* a cube with such a margin is refused */
 }
 
-/* Profile times area over the rectangle of sides w_x, w_y about (x, y). */
-static double moffat_spaxel(const gsl_integration_glfixed_table *points, double x, double y, double w_x, double w_y, double a, double beta)
+/* A profile's width and exponent, and their change. */
+struct shape { double width, width_dot, beta, beta_dot; };   /* width: sigma of a Gaussian, a of a Moffat [arcsec] */
+struct dual { double value, dot; };
+
+static struct shape shape_at(const struct cubix_instrument *ins, double lambda, const struct cubix_psf_bar *dot)
 {
-  double sum = 0.;
+  const double fwhm = cubix_curve_at(&ins->psf_fwhm, lambda), fwhm_dot = dot->fwhm + dot->scale * fwhm;
+  if (ins->psf == CUBIX_PSF_GAUSSIAN) return (struct shape){ fwhm / CUBIX_FWHM_SIGMA, fwhm_dot / CUBIX_FWHM_SIGMA, 0., 0. };
+  const double beta = ins->psf_beta, a = moffat_width(fwhm, beta), power = pow(2., 1. / beta);
+  return (struct shape){ a, a * (fwhm_dot / fwhm + dot->beta * log(2.) * power / (2. * beta * beta * (power - 1.))), beta, dot->beta };
+}
+
+/* Profile times area over the rectangle of sides w_x, w_y about (x, y). */
+static struct dual moffat_spaxel(const gsl_integration_glfixed_table *points, double x, double y, double w_x, double w_y, const struct shape *s)
+{
+  const double a = s->width, beta = s->beta, by_a = 2. * beta * s->width_dot / a;
+  struct dual sum = { 0., 0. };
   for (size_t j = 0; j < points->n; j++) {
     double v, weight_y;
     gsl_integration_glfixed_point(y - 0.5 * w_y, y + 0.5 * w_y, j, &v, &weight_y, points);
     for (size_t i = 0; i < points->n; i++) {
       double u, weight_x;
       gsl_integration_glfixed_point(x - 0.5 * w_x, x + 0.5 * w_x, i, &u, &weight_x, points);
-      sum += weight_x * weight_y * exp(-beta * log1p((u * u + v * v) / (a * a)));
+      const double q = (u * u + v * v) / (a * a), log_1q = log1p(q), part = weight_x * weight_y * exp(-beta * log_1q);
+      sum.value += part;
+      sum.dot += part * (by_a * q / (1. + q) - s->beta_dot * log_1q);
     }
   }
   return sum;
 }
 
-static double gauss_spaxel(double x, double w, double sigma)
+/* Of one coordinate: between x - w/2 and x + w/2. */
+static struct dual gauss_side(double x, double w, const struct shape *shape)
 {
-  const double s = 1. / (sqrt(2.) * sigma);
-  return x > 0. ? 0.5 * (erfc((x - 0.5 * w) * s) - erfc((x + 0.5 * w) * s)) : 0.5 * (erf((x + 0.5 * w) * s) - erf((x - 0.5 * w) * s));
+  const double s = 1. / (sqrt(2.) * shape->width), lo = (x - 0.5 * w) * s, hi = (x + 0.5 * w) * s;
+  return (struct dual){ x > 0. ? 0.5 * (erfc(lo) - erfc(hi)) : 0.5 * (erf(hi) - erf(lo)),
+                        shape->width_dot / shape->width * (lo * exp(-lo * lo) - hi * exp(-hi * hi)) / sqrt(CUBIX_PI) };
+}
+
+static struct dual gauss_spaxel(double x, double y, double w_x, double w_y, const struct shape *s)
+{
+  const struct dual along_x = gauss_side(x, w_x, s), along_y = gauss_side(y, w_y, s);
+  return (struct dual){ along_x.value * along_y.value, along_x.dot * along_y.value + along_x.value * along_y.dot };
+}
+
+/* Kernel and derivative: K = k/S, S the sum of k, and dK = (dk - K dS)/S.  @param[out] kernel_dot may be NULL */
+static int build(double *kernel, double *kernel_dot, const struct cubix_instrument *ins, const struct shape *shape, int radius)
+{
+  int status = CUBIX_OK, side = 2 * radius + 1;
+  double sum = 0., sum_dot = 0.;
+  gsl_integration_glfixed_table *coarse = gsl_integration_glfixed_table_alloc(8), *fine = gsl_integration_glfixed_table_alloc(32);
+  CUBIX_CHECK(coarse && fine, CUBIX_ENOMEM, "cannot allocate the points of the quadrature");
+  for (int j = 0; j <= radius; j++) {
+    for (int i = 0; i <= radius; i++) {
+      const double x = i * ins->pixel_x, y = j * ins->pixel_y;
+      const int mirror = (radius + i) * side + radius + j;
+      struct dual value;
+      if (i < j && ins->pixel_x == ins->pixel_y) value = (struct dual){ kernel[mirror], kernel_dot ? kernel_dot[mirror] : 0. };
+      else if (ins->psf == CUBIX_PSF_MOFFAT) value = moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, shape);
+      else value = gauss_spaxel(x, y, ins->pixel_x, ins->pixel_y, shape);
+      for (int q = 0; q < 4; q++) {
+        const int at = (radius + (q & 1 ? j : -j)) * side + radius + (q & 2 ? i : -i);
+        kernel[at] = value.value;
+        if (kernel_dot) kernel_dot[at] = value.dot;
+      }
+    }
+  }
+  for (int i = 0; i < side * side; i++) {
+    sum += kernel[i];
+    sum_dot += kernel_dot ? kernel_dot[i] : 0.;
+  }
+  for (int i = 0; i < side * side; i++) {
+    kernel[i] /= sum;
+    if (kernel_dot) kernel_dot[i] = (kernel_dot[i] - kernel[i] * sum_dot) / sum;
+  }
+done:
+  gsl_integration_glfixed_table_free(coarse);
+  gsl_integration_glfixed_table_free(fine);
+  return status;
 }
 
 int cubix_psf_kernel_build(double *kernel, const struct cubix_instrument *ins, double lambda, int radius)
 {
-  int status = CUBIX_OK, side = 2 * radius + 1;
-  const double fwhm = ins->psf == CUBIX_PSF_FILE ? 0. : cubix_curve_at(&ins->psf_fwhm, lambda), sigma = fwhm / CUBIX_FWHM_SIGMA;
-  const double a = ins->psf == CUBIX_PSF_MOFFAT ? moffat_width(fwhm, ins->psf_beta) : 0.;
-  double sum = 0., value;
-  gsl_integration_glfixed_table *coarse = gsl_integration_glfixed_table_alloc(8), *fine = gsl_integration_glfixed_table_alloc(32);
-  CUBIX_CHECK(coarse && fine, CUBIX_ENOMEM, "cannot allocate the points of the quadrature");
+  const struct cubix_psf_bar still = { 0., 0., 0. };
   if (ins->psf == CUBIX_PSF_FILE) {
-    memcpy(kernel, ins->psf_kernel, (size_t)side * (size_t)side * sizeof *kernel);
-    goto done;
+    memcpy(kernel, ins->psf_kernel, (size_t)(2 * radius + 1) * (size_t)(2 * radius + 1) * sizeof *kernel);
+    return CUBIX_OK;
   }
-  for (int j = 0; j <= radius; j++) {
-    for (int i = 0; i <= radius; i++) {
-      const double x = i * ins->pixel_x, y = j * ins->pixel_y;
-      if (i < j && ins->pixel_x == ins->pixel_y) value = kernel[(radius + i) * side + radius + j];
-      else if (ins->psf == CUBIX_PSF_MOFFAT) value = moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, a, ins->psf_beta);
-      else value = gauss_spaxel(x, ins->pixel_x, sigma) * gauss_spaxel(y, ins->pixel_y, sigma);
-      for (int q = 0; q < 4; q++) kernel[(radius + (q & 1 ? j : -j)) * side + radius + (q & 2 ? i : -i)] = value;
-    }
-  }
-  for (int i = 0; i < side * side; i++) sum += kernel[i];
-  for (int i = 0; i < side * side; i++) kernel[i] /= sum;
+  const struct shape shape = shape_at(ins, lambda, &still);
+  return build(kernel, NULL, ins, &shape, radius);
+}
+
+int cubix_psf_kernel_build_jvp(double *kernel_dot, const struct cubix_instrument *ins, double lambda, int radius, const struct cubix_psf_bar *psf_dot)
+{
+  int status = CUBIX_OK;
+  const size_t n = (size_t)(2 * radius + 1) * (size_t)(2 * radius + 1);
+  double *kernel = NULL;
+  memset(kernel_dot, 0, n * sizeof *kernel_dot);
+  if (ins->psf == CUBIX_PSF_FILE) goto done;
+  CUBIX_ALLOC(kernel, n);
+  const struct shape shape = shape_at(ins, lambda, psf_dot);
+  CUBIX_TRY(build(kernel, kernel_dot, ins, &shape, radius));
 done:
-  gsl_integration_glfixed_table_free(coarse);
-  gsl_integration_glfixed_table_free(fine);
+  free(kernel);
+  return status;
+}
+
+double cubix_psf_fwhm_most(const struct cubix_instrument *ins, double beta)
+{
+  const double r = ins->margin * fmin(ins->pixel_x, ins->pixel_y);
+  if (ins->psf == CUBIX_PSF_GAUSSIAN) return CUBIX_FWHM_SIGMA * r / sqrt(-2. * log(light_outside));
+  const double a = r / sqrt(pow(light_outside, -1. / (beta - 1.)) - 1.);
+  return fmax(a / moffat_width(1., beta), r / moffat_most);
+}
+
+int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double beta)
+{
+  int status = CUBIX_OK;
+  const int moffat = ins->psf == CUBIX_PSF_MOFFAT;
+  CUBIX_CHECK((moffat || ins->psf == CUBIX_PSF_GAUSSIAN) && ins->psf_fwhm.n_table == 0 && ins->psf_fwhm.n_coef == 1, CUBIX_EUSAGE,
+              "the PSF has no single FWHM that could be changed: say Psf gaussian or moffat, with PsfFwhm");
+  CUBIX_CHECK(fwhm >= least_fwhm && fwhm <= most_fwhm, CUBIX_EUSAGE, "PsfFwhm = %g arcsec; it must be in %g .. %g", fwhm, least_fwhm, most_fwhm);
+  CUBIX_CHECK(!moffat || (beta >= least_beta && beta <= most_beta), CUBIX_EUSAGE, "PsfBeta = %g; it must be in %g .. %g", beta, least_beta, most_beta);
+  CUBIX_CHECK(fwhm <= cubix_psf_fwhm_most(ins, beta), CUBIX_EUSAGE, "PsfFwhm = %g arcsec%s is too wide for the margin of %d spaxels that the PSF had at first, "
+              "which has room for %g: begin with a PSF at least that wide", fwhm, moffat ? ", with this PsfBeta," : "", ins->margin, cubix_psf_fwhm_most(ins, beta));
+  ins->psf_fwhm.coef[0] = fwhm;
+  if (moffat) ins->psf_beta = beta;
+done:
   return status;
 }
 
