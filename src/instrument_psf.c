@@ -18,10 +18,10 @@
 
 #include "constants.h"
 #include "error.h"
+#include "instrument_read.h"
 
 static const double moffat_most = 8.;       /* radius of a Moffat, in FWHM */
 static const double light_outside = 0.01;   /* of a frozen margin, at most */
-static const double least_fwhm = 1e-6, most_fwhm = 1e4, least_beta = 1.01, most_beta = 100.;   /* as params.def and instrument.def have them */
 
 static double largest_fwhm(const struct cubix_instrument *ins)
 {
@@ -163,11 +163,15 @@ double cubix_psf_fwhm_most(const struct cubix_instrument *ins, double beta)
 int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double beta)
 {
   int status = CUBIX_OK;
+  double min, max;
+  const char *unit, *help;
   const int moffat = ins->psf == CUBIX_PSF_MOFFAT;
   CUBIX_CHECK((moffat || ins->psf == CUBIX_PSF_GAUSSIAN) && ins->psf_fwhm.n_table == 0 && ins->psf_fwhm.n_coef == 1, CUBIX_EUSAGE,
               "the PSF has no single FWHM that could be changed: say Psf gaussian or moffat, with PsfFwhm");
-  CUBIX_CHECK(fwhm >= least_fwhm && fwhm <= most_fwhm, CUBIX_EUSAGE, "PsfFwhm = %g arcsec; it must be in %g .. %g", fwhm, least_fwhm, most_fwhm);
-  CUBIX_CHECK(!moffat || (beta >= least_beta && beta <= most_beta), CUBIX_EUSAGE, "PsfBeta = %g; it must be in %g .. %g", beta, least_beta, most_beta);
+  cubix_instrument_key(CUBIX_KEY_psf_fwhm, &min, &max, &unit, &help);
+  CUBIX_CHECK(fwhm >= min && fwhm <= max, CUBIX_EUSAGE, "PsfFwhm = %g %s; it must be in %g .. %g", fwhm, unit, min, max);
+  cubix_instrument_key(CUBIX_KEY_psf_beta, &min, &max, &unit, &help);
+  CUBIX_CHECK(!moffat || (beta >= min && beta <= max), CUBIX_EUSAGE, "PsfBeta = %g; it must be in %g .. %g", beta, min, max);
   CUBIX_CHECK(fwhm <= cubix_psf_fwhm_most(ins, beta), CUBIX_EUSAGE, "PsfFwhm = %g arcsec%s is too wide for the margin of %d spaxels that the PSF had at first, "
               "which has room for %g: begin with a PSF at least that wide", fwhm, moffat ? ", with this PsfBeta," : "", ins->margin, cubix_psf_fwhm_most(ins, beta));
   ins->psf_fwhm.coef[0] = fwhm;
