@@ -21,7 +21,7 @@ level()
     scene | frame | frame_* | cube | placement | mock | mock_*) echo 3 ;;
     model | model_* | histogram | histogram_* | engine | survey) echo 4 ;;
     device | device_* | paint | paint_* | psf | psf_* | noise | noise_* | maps | basis | basis_* | multiply | multiply_* | audit | patch | observed | observed_* | objective) echo 5 ;;
-    output | output_* | provenance | cubix) echo 6 ;;
+    beside | output | output_* | provenance | cubix) echo 6 ;;
     *) echo "?" ;;
   esac
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "basis.h"
+#include "beside.h"
 #include "error.h"
 #include "output_parts.h"
 
@@ -52,6 +53,7 @@ void cubix_output_abandon(void)
   n_temporary = 0;
   for (int i = 0; i < n; i++) unlink(temporary[i]);
   cubix_basis_abandon();
+  cubix_beside_abandon();
 }
 
 /* ---- names --------------------------------------------------------------------------------------------------------------- */

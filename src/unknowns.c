@@ -28,7 +28,7 @@
 
 static const double hair = 1e-9;
 
-/* Scale and form of the unknowns of a leaf; limits as factors of the start where `factor`. */
+/* Form and scale of a leaf's unknowns, and how far they go from the start: as a factor (LN) or in the leaf's unit; 0: to the bounds alone. */
 static const struct rule { enum cubix_unknown_form form; double scale, range; } rules[CUBIX_N_LEAF] = {
   [CUBIX_LEAF_Mass] = { CUBIX_FORM_LN, 1, 1e4 }, [CUBIX_LEAF_Age] = { CUBIX_FORM_LN, 1, 0 }, [CUBIX_LEAF_Metallicity] = { CUBIX_FORM_LN, 1, 0 },
   [CUBIX_LEAF_Velocity] = { CUBIX_FORM_LINEAR, 100, 1000 }, [CUBIX_LEAF_Position] = { CUBIX_FORM_LINEAR, 1, 0 },
@@ -109,7 +109,8 @@ void cubix_unknowns_apply_vjp(const struct cubix_unknowns *u, const double *x, c
         if (k->of == CUBIX_OF_BIN) sum[k->bin[i]] += slope * bar[i * n_c + c];
         else x_bar[at] += slope * bar[i * n_c + c];
       }
-    for (int s = 0; k->of == CUBIX_OF_BIN && s < k->n; s++) x_bar[u->n - u->n_shared + k->first + (size_t)s] += u->map->owners->total(sum[s]);
+    if (k->of == CUBIX_OF_BIN) u->map->owners->sum(sum, (size_t)k->n);
+    for (int s = 0; k->of == CUBIX_OF_BIN && s < k->n; s++) x_bar[u->n - u->n_shared + k->first + (size_t)s] += sum[s];
   }
 }
 
@@ -248,11 +249,12 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
   struct cubix_unknowns_map *map = u->map;
   struct cubix_unknown_block *k = &map->block[map->n_block++];
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
+  const struct rule *rule = &rules[leaf];
   const int shells = leaf == CUBIX_LEAF_Velocity;
   CUBIX_CHECK(info->of != CUBIX_OF_LIBRARY, CUBIX_EUSAGE, "Parameters = %s (%s): a fit does not vary %s; Mode gradient tells its gradient", par->Parameters,
               cubix_params_origin(par, "Parameters"), info->name);
-  *k = (struct cubix_unknown_block) { leaf, info->of == CUBIX_OF_GLOBAL ? CUBIX_OF_ALL : in_bins(par) ? CUBIX_OF_BIN : CUBIX_OF_EACH, rules[leaf].form,
-                                      rules[leaf].scale, 0, 0, info->n, info->n, 0, NULL, NULL, NULL };
+  *k = (struct cubix_unknown_block) { leaf, info->of == CUBIX_OF_GLOBAL ? CUBIX_OF_ALL : in_bins(par) ? CUBIX_OF_BIN : CUBIX_OF_EACH, rule->form,
+                                      rule->scale, 0, 0, info->n, info->n, 0, NULL, NULL, NULL };
   if (k->of == CUBIX_OF_BIN) {
     CUBIX_CHECK(shells || leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Metallicity, CUBIX_EUSAGE,
                 "Parameters = %s (%s): FitModel bins varies Mass, Metallicity and Velocity of stars, not %s; choose FitModel stars", par->Parameters,

@@ -293,7 +293,8 @@ static void test_noise_end(void)
 static double twice(double x) { return 2 * x; }
 static double same(double x) { return x; }
 static void add(uint64_t *count, int n) { for (int i = 0; i < n; i++) count[i] *= 2; }
-static const struct cubix_owners twin = { add, same, twice };
+static void sum(double *x, size_t n) { for (size_t i = 0; i < n; i++) x[i] *= 2; }
+static const struct cubix_owners twin = { add, same, twice, sum };
 
 static int split_quadratic(void *host, const double *x, double *value, double *gradient)
 {
