@@ -194,6 +194,20 @@ done:
   return status;
 }
 
+int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm)
+{
+  int status = CUBIX_OK;
+  double min, max;
+  const char *unit, *help;
+  cubix_instrument_key(CUBIX_KEY_lsf_fwhm, &min, &max, &unit, &help);
+  CUBIX_CHECK(!ins->lsf_none && !ins->lsf_fwhm.n_table && ins->lsf_fwhm.n_coef == 1, CUBIX_EUSAGE,
+              "LsfFwhm = %g needs a line spread function that is the same at all wavelengths, and %s has %s here: say Lsf gaussian", fwhm, ins->name, ins->lsf_none ? "none" : "another");
+  CUBIX_CHECK(fwhm > 0 && fwhm >= min && fwhm <= max, CUBIX_EUSAGE, "LsfFwhm = %g AA must be above 0 and in %g .. %g AA", fwhm, min, max);
+  constant_curve(&ins->lsf_fwhm, fwhm);
+done:
+  return status;
+}
+
 static int lay_noise(struct cubix_instrument *ins, struct cubix_instrument_file *file)
 {
   int status = CUBIX_OK;

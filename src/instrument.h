@@ -55,6 +55,11 @@ struct cubix_instrument {
 int cubix_instrument_read(struct cubix_instrument **ins, const struct cubix_params *par);
 /** Value of a curve at lambda [AA, output medium].  Local. */
 double cubix_curve_at(const struct cubix_curve *curve, double lambda);
+/** Its derivative with lambda; at a table's point that of the interval to the red, 0 beyond the table.  Local. */
+double cubix_curve_slope(const struct cubix_curve *curve, double lambda);
+/** Another FWHM [AA] for a line spread function that is the same at all wavelengths (Lsf gaussian).  Local.
+ *  Errors: CUBIX_EUSAGE where there is none of that kind, or the width is out of bounds: nothing is changed. */
+int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm);
 /** Centre of channel k in the output's medium [AA].  Local. */
 double cubix_instrument_lambda(const struct cubix_instrument *ins, int k);
 /** 1 where the spaxel (ix, iy) of the field lies in the aperture.  Local. */
@@ -62,6 +67,8 @@ int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy);
 /** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.  Source: VALD3 (N. Piskunov); Morton 2000, ApJS 130, 403, eq. 8. */
 double cubix_air_to_vacuum(double lambda_air);
 double cubix_vacuum_to_air(double lambda_vac);
+/** Derivative of the latter.  Local. */
+double cubix_vacuum_to_air_slope(double lambda_vac);
 void cubix_instrument_free(struct cubix_instrument *ins);
 
 #endif

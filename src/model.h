@@ -10,7 +10,7 @@
 #include "ssp.h"
 
 struct cubix_model {
-  struct cubix_ssp *ssp;          /* what was read; its luminosities are released once they are in `row` */
+  struct cubix_ssp *ssp;          /* what was read; its luminosities are released once they are in `row`, unless they are kept */
   cubix_real *row;                /* see physics/view.h */
   double *light, *log_z, *log_age;
   int32_t *first;
@@ -21,6 +21,9 @@ struct cubix_model {
   double *fwhm_cube;              /* [n_lambda] AA observed: what a narrow line has in the cube */
   int n_uncovered, n_too_broad;   /* channels */
   int n_pixel_broad;              /* channels where only template and pixel together are too broad, by more than 1 % */
+  int is_spline;                  /* TemplateSemantic */
+  double v_max;                   /* km/s, for `covered` */
+  double read_first, read_last;   /* rest AA: the range that was read of the library */
 };
 
 /** Largest |v| along the line of sight of the stars that fall into field and margin [km/s].  Local.  @param slab in the sky frame */
@@ -29,6 +32,23 @@ double cubix_model_fastest(const struct cubix_instrument *ins, const struct cubi
  *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
                       const struct cubix_scene *scene, double v_max);
+/** The same, and the library's luminosities are kept, for cubix_model_remake, _vjp and _jvp; the range that is read allows the redshift to grow or shrink
+ *  by 0.002 (1 + z) at least.  Local. */
+int cubix_model_build_kept(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
+                           const struct cubix_scene *scene, double v_max);
+/** Make a kept model again, in place and without reading: for ins and scene as they are now and |v| <= mod->v_max, which the caller may change before.  Local.
+ *  All sizes and pointers stay; copies of mod->view, bases, and what a device has loaded are out of date afterwards.
+ *  @param ins  as many channels as before  @param luminosity  new ones [n_z][n_age][n_knot] erg/s/AA per Msun, or NULL: those in use
+ *  Errors: CUBIX_EUSAGE where the channels leave the range that was read; the model is then as it was. */
+int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, const double *luminosity);
+/** Derivatives of the rows of a kept model, added.  Local; all threads.  @param row_bar [n_row][n_knot + 1][2]
+ *  @param luminosity_bar  NULL, or [n_z][n_age][n_knot] per erg/s/AA per Msun  @param lsf_fwhm_bar  NULL, or Lsf gaussian's LsfFwhm [per AA]
+ *  @param one_plus_z_bar  NULL, or 1 + z where the widths depend on it.  Errors: CUBIX_EUSAGE for lsf_fwhm_bar of an LSF that is not the same everywhere. */
+int cubix_model_vjp(const struct cubix_model *mod, const struct cubix_instrument *ins, const double *row_bar,
+                    double *luminosity_bar, double *lsf_fwhm_bar, double *one_plus_z_bar);
+/** Tangents of the rows.  Local; all threads.  @param luminosity_dot  or NULL: 0  @param[out] row_dot [n_row][row_stride] */
+int cubix_model_jvp(const struct cubix_model *mod, const struct cubix_instrument *ins, const double *luminosity_dot,
+                    double lsf_fwhm_dot, double one_plus_z_dot, cubix_real *row_dot);
 /** 1 where the library's own resolution, redshifted, is coarser than the instrument's (DQ 4).  Local.  Reads fwhm_template. */
 int cubix_model_too_broad(const struct cubix_model *mod, const struct cubix_instrument *ins, int k);
 void cubix_model_free(struct cubix_model *mod);
