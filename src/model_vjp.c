@@ -165,10 +165,10 @@ int cubix_model_vjp(const struct cubix_model *mod, const struct cubix_instrument
   CUBIX_ALLOC(job.width_bar, n_group);
   if (mod->view.pchip) CUBIX_TRY(ages_reverse(&job));
   CUBIX_TRY(cubix_maker_run(&job, mod->view.n_knot, n_template, 1, templates_reverse));
-  for (int g = 0; g < n_group; g++) {
-    if (lsf_fwhm_bar) *lsf_fwhm_bar += job.width_bar[g][0];
-    if (one_plus_z_bar) *one_plus_z_bar += job.width_bar[g][1];
-  }
+  for (int g = 1; g < n_group; g++)
+    for (int a = 0; a < 2; a++) job.width_bar[0][a] += job.width_bar[g][a];
+  if (lsf_fwhm_bar) *lsf_fwhm_bar += job.width_bar[0][0];
+  if (one_plus_z_bar) *one_plus_z_bar += job.width_bar[0][1];
 done:
   job_free(&job);
   return status;
