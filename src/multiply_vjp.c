@@ -23,6 +23,13 @@
 enum { MOST = 12 };               /* nodes at a time: registers but those for what is multiplied */
 
 typedef float four __attribute__((vector_size(16)));
+typedef double four_wide __attribute__((vector_size(32)));
+
+#if defined(__clang__) || __GNUC__ >= 12
+#define SHUFFLE(mask, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(mask, a, b, ...) __builtin_shuffle(a, b, (mask){ __VA_ARGS__ })
+#endif
 
 #ifdef CUBIX_CPU_X86
 #define MULTIPLY_NAME dot_avx512

@@ -12,8 +12,35 @@
 #define MULTIPLY_VECTOR MULTIPLY_JOIN(MULTIPLY_NAME, _vector)
 #define MULTIPLY_DOTS MULTIPLY_JOIN(MULTIPLY_NAME, _dots)
 #define MULTIPLY_BASIS MULTIPLY_JOIN(MULTIPLY_NAME, _basis)
+#define MULTIPLY_ACROSS MULTIPLY_JOIN(MULTIPLY_NAME, _across)
+#define MULTIPLY_MASK MULTIPLY_JOIN(MULTIPLY_NAME, _mask)
+
+#if MULTIPLY_WIDTH == 4           /* a mask, in each quarter of a register */
+#define MULTIPLY_LANES(a, b, c, d) a, b, c, d
+#elif MULTIPLY_WIDTH == 8
+#define MULTIPLY_LANES(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
+#else
+#define MULTIPLY_LANES(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
+#endif
 
 typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
+typedef int MULTIPLY_MASK __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
+
+/* Sums of four registers, each over its floats, in the order of (0 + 2) + (1 + 3) in each quarter, then over quarters. */
+MULTIPLY_TARGET static inline __attribute__((always_inline)) four MULTIPLY_ACROSS(const MULTIPLY_VECTOR *a)
+{
+  enum { W = MULTIPLY_WIDTH };
+  MULTIPLY_VECTOR t = SHUFFLE(MULTIPLY_MASK, a[0], a[1], MULTIPLY_LANES(0, W, 1, W + 1)) + SHUFFLE(MULTIPLY_MASK, a[0], a[1], MULTIPLY_LANES(2, W + 2, 3, W + 3));
+  MULTIPLY_VECTOR u = SHUFFLE(MULTIPLY_MASK, a[2], a[3], MULTIPLY_LANES(0, W, 1, W + 1)) + SHUFFLE(MULTIPLY_MASK, a[2], a[3], MULTIPLY_LANES(2, W + 2, 3, W + 3));
+  t = SHUFFLE(MULTIPLY_MASK, t, u, MULTIPLY_LANES(0, 1, W, W + 1)) + SHUFFLE(MULTIPLY_MASK, t, u, MULTIPLY_LANES(2, 3, W + 2, W + 3));
+  four sum, part;
+  memcpy(&sum, &t, sizeof sum);
+  for (int l = 4; l < W; l += 4) {
+    memcpy(&part, (const char *)&t + 4 * l, sizeof part);
+    sum += part;
+  }
+  return sum;
+}
 
 /* bar[q] += scale * (channels s) . (node q of p), for n nodes: n is known where this is inlined. */
 MULTIPLY_TARGET static inline __attribute__((always_inline)) void MULTIPLY_DOTS(double *restrict bar, const MULTIPLY_VECTOR *restrict p, const MULTIPLY_VECTOR *restrict s,
@@ -23,14 +50,14 @@ MULTIPLY_TARGET static inline __attribute__((always_inline)) void MULTIPLY_DOTS(
   for (int k = 0; k < MULTIPLY_N; k++)
     for (int q = 0; q < n; q++) a[q] += s[k] * p[q * MULTIPLY_N + k];
   for (int q = 0; q < n; q += 4) {
-    four sum = { 0, 0, 0, 0 }, part;
-    for (int e = 0; e < 4; e++)
-      if (q + e < n)
-        for (int l = 0; l < MULTIPLY_WIDTH; l += 4) {
-          memcpy(&part, (const char *)&a[q + e] + 4 * l, sizeof part);
-          sum[e] += (part[0] + part[1]) + (part[2] + part[3]);
-        }
-    for (int e = 0; e < 4 && q + e < n; e++) bar[q + e] += scale * (double)sum[e];
+    four sum = MULTIPLY_ACROSS(a + q);
+    if (n - q >= 4) {
+      four_wide old;
+      memcpy(&old, bar + q, sizeof old);
+      old += scale * __builtin_convertvector(sum, four_wide);
+      memcpy(bar + q, &old, sizeof old);
+    } else
+      for (int e = 0; q + e < n; e++) bar[q + e] += scale * (double)sum[e];
   }
 }
 
@@ -81,6 +108,9 @@ MULTIPLY_TARGET static void MULTIPLY_BASIS(const struct cubix_item *restrict ite
   }
 }
 
+#undef MULTIPLY_MASK
+#undef MULTIPLY_LANES
+#undef MULTIPLY_ACROSS
 #undef MULTIPLY_BASIS
 #undef MULTIPLY_DOTS
 #undef MULTIPLY_VECTOR
