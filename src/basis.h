@@ -32,6 +32,13 @@ struct cubix_basis {
  *  @param buffer  of cubix_basis_tile_size floats, used where the tile is neither mapped nor kept
  *  @param[out] tile  borrowed: into the mapped file, the memory of the basis, or the buffer */
 int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, const float **tile);
+/** Derivatives with tile i -> with the template rows, added.  Local; all threads work on it; several calls at once need a row_bar each.  The same bits with any
+ *  number of threads.  @param tile_bar [n_template][nodes.n][CUBIX_TILE]  @param row_bar [n_row][n_knot + 1][2] (cubix_view.row, but float64) */
+int cubix_basis_vjp(const struct cubix_basis *basis, int i, const float *tile_bar, double *row_bar);
+/** The basis of tangents: tiles that are the derivatives of the basis's along row_dot, on the same nodes, rows, slots, with the same rows left out; nothing is
+ *  certified.  Kept in memory are the tiles that the basis keeps (or, where it is mapped, those that there is room for), the others are made when they are asked for.
+ *  Local; all threads.  @param row_dot [n_row][row_stride], any sign  @param[out] basis_dot owned by the caller; borrows mod, which the basis was made of, and row_dot */
+int cubix_basis_jvp(struct cubix_basis **basis_dot, const struct cubix_basis *basis, const struct cubix_model *mod, const cubix_real *row_dot);
 size_t cubix_basis_tile_size(const struct cubix_basis *basis);
 void cubix_basis_free(struct cubix_basis *basis);
 /** Remove an unfinished cache file.  Local; a signal handler may call it. */

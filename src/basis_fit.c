@@ -22,54 +22,8 @@
 
 #include "error.h"
 #include "physics/doppler.h"
-#include "physics/pixel.h"
 
 static const double DARK = 1e-6;  /* of a row's mean: what counts as no light, in the certificate and in the search for a row's ends */
-
-/* ---- linear forms ------------------------------------------------------------------------------------------------------- */
-static void forms_free(struct cubix_forms *forms)
-{
-  free(forms->first);
-  free(forms->count);
-  free(forms->at);
-  free(forms->weight);
-  memset(forms, 0, sizeof *forms);
-}
-
-static int forms_init(struct cubix_forms *forms, int n)
-{
-  int status = CUBIX_OK;
-  CUBIX_ALLOC(forms->first, n);
-  CUBIX_ALLOC(forms->count, n);
-  CUBIX_ALLOC(forms->at, n);
-  forms->room_n = n;
-done:
-  return status;
-}
-
-/* One more form of zero weights on values first .. first + count - 1.  @param[out] weight  borrowed until the next */
-static int forms_add(struct cubix_forms *forms, int first, int count, double **weight)
-{
-  int status = CUBIX_OK;
-  if (forms->used + (size_t)count > forms->room) {
-    size_t room = 2 * (forms->room + (size_t)count) + 1024;
-    double *more = realloc(forms->weight, room * sizeof *more);
-    CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate %zu bytes for the channels' weights", room * sizeof *more);
-    forms->weight = more;
-    forms->room = room;
-  }
-  forms->first[forms->n] = first;
-  forms->count[forms->n] = count;
-  forms->at[forms->n] = forms->used;
-  *weight = forms->weight + forms->used;
-  if (count) memset(*weight, 0, (size_t)count * sizeof **weight);
-  forms->used += (size_t)count;
-  forms->n++;
-done:
-  return status;
-}
-
-static void forms_clear(struct cubix_forms *forms) { forms->n = 0, forms->used = 0; }
 
 /* ---- the grid ----------------------------------------------------------------------------------------------------------- */
 struct cubix_nodes cubix_basis_nodes(double reach, double step)
@@ -179,88 +133,6 @@ void cubix_basis_fit_free(struct cubix_basis_fit *fit)
   memset(fit, 0, sizeof *fit);
 }
 
-/* ---- a channel ---------------------------------------------------------------------------------------------------------- */
-/* Form of the integral from x0 to x1; smooth: the template continued beyond the library by reflection in its last knot. */
-static int add_pixel(struct cubix_forms *forms, const struct cubix_view *v, double x0, double x1, int smooth, int base)
-{
-  int status = CUBIX_OK, first, n, last = v->n_knot - 1, other;
-  double lo = v->knot[0], hi = v->knot[last], *w;
-  double below = smooth && x0 < lo ? fmin(x1, lo) : x0, above = smooth && x1 > hi ? fmax(x0, hi) : x1;
-  n = cubix_pixel_knots(v, x0, x1, &first);
-  if (below > x0 || above < x1) {                /* from the library's end to the far end of the reflected stretch */
-    double far0 = below > x0 ? lo : fmin(x0, 2 * hi - x1), far1 = above < x1 ? hi : fmax(x1, 2 * lo - x0);
-    n = cubix_pixel_knots(v, fmax(far0, lo), fmin(far1, hi), &first);
-  }
-  if (!n) first = base;
-  CUBIX_TRY(forms_add(forms, 2 * (first - base), 2 * n, &w));
-  if (n) cubix_pixel_add(v, x0, x1, 1, first, w);
-  if (below > x0) {
-    w[2 * (0 - first)] += 2 * (below - x0);
-    cubix_pixel_add(v, 2 * lo - below, 2 * lo - x0, -1, first, w);
-  }
-  if (above < x1) {
-    other = 2 * (last - first);
-    w[other] += 2 * (x1 - above);
-    cubix_pixel_add(v, 2 * hi - x1, 2 * hi - above, -1, first, w);
-  }
-done:
-  return status;
-}
-
-/* A channel's forms, on the values of knots base and following. */
-struct channel {
-  int k, a, b, first_check;
-  struct cubix_forms rhs, check, exact;
-};
-
-/* Right-hand sides of the normal equations: forms of the samples, added up node by node. */
-static int make_rhs(const struct cubix_basis_fit *fit, struct channel *ch, int base, struct cubix_forms *sample)
-{
-  int status = CUBIX_OK, n = fit->factor.n, n_interval = n - 5;
-  const struct cubix_view *v = &fit->view;
-  forms_clear(sample);
-  for (int i = 0; i < n_interval * CUBIX_FIT_SAMPLE; i++)
-    CUBIX_TRY(add_pixel(sample, v, v->edge[ch->k] / fit->sample_doppler[i], v->edge[ch->k + 1] / fit->sample_doppler[i], 1, base));
-  for (int j = 0; j < n; j++) {
-    int i0 = j < 5 ? 0 : j - 5, i1 = j < n_interval ? j : n_interval - 1, lo = INT32_MAX, hi = 0;
-    double *w;
-    for (int i = i0 * CUBIX_FIT_SAMPLE; i < (i1 + 1) * CUBIX_FIT_SAMPLE; i++) {
-      if (sample->first[i] < lo) lo = sample->first[i];
-      if (sample->first[i] + sample->count[i] > hi) hi = sample->first[i] + sample->count[i];
-    }
-    CUBIX_TRY(forms_add(&ch->rhs, lo, hi - lo, &w));
-    for (int i = i0 * CUBIX_FIT_SAMPLE; i < (i1 + 1) * CUBIX_FIT_SAMPLE; i++) {
-      double phi = fit->sample_phi[i % CUBIX_FIT_SAMPLE][j - i / CUBIX_FIT_SAMPLE];
-      for (int q = 0; q < sample->count[i]; q++) w[sample->first[i] - lo + q] += phi * sample->weight[sample->at[i] + (size_t)q];
-    }
-  }
-done:
-  return status;
-}
-
-/* @param check  also the forms of the certificate: the velocities at which the whole channel is inside the library */
-static int channel_init(const struct cubix_basis_fit *fit, struct channel *ch, int base, int check, struct cubix_forms *sample)
-{
-  int status = CUBIX_OK;
-  const struct cubix_view *v = &fit->view;
-  double e0 = v->edge[ch->k], e1 = v->edge[ch->k + 1], lo = v->knot[0], hi = v->knot[v->n_knot - 1];
-  CUBIX_TRY(forms_init(&ch->exact, fit->nodes.n));
-  for (int j = 0; j < fit->nodes.n; j++) CUBIX_TRY(add_pixel(&ch->exact, v, e0 / fit->node_doppler[j], e1 / fit->node_doppler[j], 0, base));
-  if (!fit->covered[ch->k]) goto done;
-  CUBIX_TRY(forms_init(&ch->rhs, fit->factor.n));
-  CUBIX_TRY(make_rhs(fit, ch, base, sample));
-  if (!check) goto done;
-  CUBIX_TRY(forms_init(&ch->check, fit->n_check));
-  for (int i = 0; i < fit->n_check; i++) {
-    double x0 = e0 / fit->check_doppler[i], x1 = e1 / fit->check_doppler[i];
-    if (x0 < lo || x1 > hi) continue;
-    if (!ch->check.n) ch->first_check = i;
-    CUBIX_TRY(add_pixel(&ch->check, v, x0, x1, 0, base));
-  }
-done:
-  return status;
-}
-
 /* ---- rows and channels -------------------------------------------------------------------------------------------------- */
 /* Up to 32 rows, their values at knots a .. b beside each other; dark[lane]: 1 where one of them is not lit throughout. */
 static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int a, int b, double *value, unsigned char *dark)
@@ -268,7 +140,7 @@ static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int 
   int status = CUBIX_OK, any = 0;
   double sum = 0;
   for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
-    const cubix_real *p = lane < n ? fit->view.row + (size_t)row[lane] * (size_t)fit->view.row_stride : NULL;
+    const cubix_real *p = lane < n ? (fit->instead ? fit->instead : fit->view.row) + (size_t)row[lane] * (size_t)fit->view.row_stride : NULL;
     for (int i = 2 * a; i < 2 * b + 2; i++) sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
     any |= dark[lane] = (unsigned char)(p && cubix_basis_row_light(fit, row[lane], a, b) != CUBIX_LIT);
   }
@@ -294,21 +166,28 @@ static void store(const struct cubix_basis_fit *fit, const struct block *block, 
   }
 }
 
-/* Which rows of a block a channel does not fit: those that end are left out, the dim ones are taken as they are. */
-static int set_aside(const struct cubix_basis_fit *fit, const struct channel *ch, const int *row, struct block *block)
+enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int row, int dark)
 {
-  int any = 0, covered = fit->covered[ch->k], patched = fit->patched[ch->k];
+  int covered = fit->covered[ch->k];
+  if (fit->patched[ch->k] && fit->ending[row]) return CUBIX_LEFT_OUT;
+  return !covered || (dark && cubix_basis_row_light(fit, row, ch->a, ch->b) != CUBIX_LIT) ? CUBIX_EXACT : CUBIX_FITTED;
+}
+
+/* Which rows of a block a channel does not fit: those that end are left out, the dim ones are taken as they are. */
+static int set_aside(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, const int *row, struct block *block)
+{
+  int any = 0;
   for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
-    int here = lane < block->n, dark = here && (!covered || block->dark[lane]);
-    block->left_out[lane] = (unsigned char)(here && patched && fit->ending[row[lane]]);
-    block->dim[lane] = (unsigned char)(dark && !block->left_out[lane] && (!covered || cubix_basis_row_light(fit, row[lane], ch->a, ch->b) != CUBIX_LIT));
-    any |= block->left_out[lane] | block->dim[lane];
+    enum cubix_basis_way way = lane < block->n ? cubix_basis_way_of(fit, ch, row[lane], block->dark[lane]) : CUBIX_FITTED;
+    block->left_out[lane] = way == CUBIX_LEFT_OUT;
+    block->dim[lane] = way == CUBIX_EXACT;
+    any |= way != CUBIX_FITTED;
   }
   return any;
 }
 
 /* One block of rows in one channel. */
-static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_fit_kernel *kernel, const struct channel *ch, const int *row,
+static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_fit_kernel *kernel, const struct cubix_basis_channel *ch, const int *row,
                           struct block *block, float *tile, int check)
 {
   int any = set_aside(fit, ch, row, block);
@@ -326,7 +205,7 @@ static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_
 }
 
 /* All blocks of rows in the channels of a group. */
-static int group_rows(const struct cubix_basis_fit *fit, const struct channel *ch, int n_k, const int *row, int n_row, int a, int b, float *tile, double *worst,
+static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int n_k, const int *row, int n_row, int a, int b, float *tile, double *worst,
                       double limit)
 {
   int status = CUBIX_OK;
@@ -357,24 +236,18 @@ done:
 int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile, double *worst, double limit)
 {
   int status = CUBIX_OK, a = INT32_MAX, b = 0;
-  struct channel ch[CUBIX_FIT_GROUP] = { 0 };
+  struct cubix_basis_channel ch[CUBIX_FIT_GROUP] = { 0 };
   struct cubix_forms sample = { 0 };
   CUBIX_CHECK(n_k <= CUBIX_FIT_GROUP, CUBIX_EFAIL, "%d channels in a group of at most %d", n_k, CUBIX_FIT_GROUP);
-  CUBIX_TRY(forms_init(&sample, (fit->factor.n - 5) * CUBIX_FIT_SAMPLE));
   for (int k = 0; k < n_k; k++) {
-    ch[k].k = k0 + k;
-    cubix_basis_window(fit, ch[k].k, &ch[k].a, &ch[k].b);
+    cubix_basis_window(fit, k0 + k, &ch[k].a, &ch[k].b);
     if (ch[k].a < a) a = ch[k].a;
     if (ch[k].b > b) b = ch[k].b;
   }
-  for (int k = 0; k < n_k; k++) CUBIX_TRY(channel_init(fit, &ch[k], a, worst != NULL, &sample));
+  for (int k = 0; k < n_k; k++) CUBIX_TRY(cubix_basis_channel_init(fit, &ch[k], k0 + k, a, worst != NULL, &sample));
   CUBIX_TRY(group_rows(fit, ch, n_k, row, n_row, a, b, tile, worst, limit));
 done:
-  for (int k = 0; k < CUBIX_FIT_GROUP; k++) {
-    forms_free(&ch[k].rhs);
-    forms_free(&ch[k].check);
-    forms_free(&ch[k].exact);
-  }
-  forms_free(&sample);
+  for (int k = 0; k < CUBIX_FIT_GROUP; k++) cubix_basis_channel_free(&ch[k]);
+  cubix_basis_forms_free(&sample);
   return status;
 }

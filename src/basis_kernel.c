@@ -4,8 +4,13 @@
  * right-hand side of the normal equations, the exact channel integral B(v) that the result is compared with, and the sum of six B-splines.  A weight
  * is fetched once and serves 32 rows.  The normal equations are banded: five multiplications per node forwards and five backwards.
  *
+ * The adjoints take the same steps from the other end: derivatives with the coefficients through the same (symmetric) equations, and then spread by the
+ * same weights over the knot values.
+ *
  * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).             */
 #include "basis_parts.h"
+
+#include <string.h>
 
 #include "cpu.h"
 
@@ -38,19 +43,65 @@ INLINE void form_body(v4d y[N_VECTOR], const struct cubix_forms *forms, int i, c
   for (int q = 0; q < forms->count[i]; q++) add(y, w[q], x + q * CUBIX_FIT_LANE);
 }
 
-INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d)
+/* Transposed: w d added to the values that the form rests on. */
+INLINE void spread_body(const v4d y[N_VECTOR], const struct cubix_forms *forms, int i, double *value_bar)
 {
-  for (int j = 0; j < factor->n; j++) {
-    v4d y[N_VECTOR] = { { 0 } }, *out = (v4d *)(d + j * CUBIX_FIT_LANE);
-    form_body(y, rhs, j, value);
-    for (int q = 1; q <= 5 && q <= j; q++) add(y, -factor->lower[j][q - 1], d + (j - q) * CUBIX_FIT_LANE);
-    for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
-  }
+  const double *w = forms->weight + forms->at[i];
+  v4d *x = (v4d *)(value_bar + (size_t)forms->first[i] * CUBIX_FIT_LANE);
+  for (int k = 0; k < forms->count[i]; k++, x += N_VECTOR)
+    for (int q = 0; q < N_VECTOR; q++) x[q] += w[k] * y[q];
+}
+
+/* L^-1, then D^-1 and L^-T: each on d in place. */
+INLINE void down_body(const struct cubix_fit_factor *factor, int j, v4d y[N_VECTOR], double *d)
+{
+  v4d *out = (v4d *)(d + j * CUBIX_FIT_LANE);
+  for (int q = 1; q <= 5 && q <= j; q++) add(y, -factor->lower[j][q - 1], d + (j - q) * CUBIX_FIT_LANE);
+  for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
+}
+
+INLINE void up_body(const struct cubix_fit_factor *factor, double *d)
+{
   for (int j = factor->n - 1; j >= 0; j--) {
     v4d y[N_VECTOR], *out = (v4d *)(d + j * CUBIX_FIT_LANE);
     for (int q = 0; q < N_VECTOR; q++) y[q] = out[q] * factor->inverse[j];
     for (int q = 1; q <= 5 && j + q < factor->n; q++) add(y, -factor->lower[j + q][q - 1], d + (j + q) * CUBIX_FIT_LANE);
     for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
+  }
+}
+
+INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d)
+{
+  for (int j = 0; j < factor->n; j++) {
+    v4d y[N_VECTOR] = { { 0 } };
+    form_body(y, rhs, j, value);
+    down_body(factor, j, y, d);
+  }
+  up_body(factor, d);
+}
+
+/* The normal matrix is symmetric: the same solution, the forms transposed. */
+INLINE void solve_vjp_body(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, double *value_bar, double *d)
+{
+  for (int j = 0; j < factor->n; j++) {
+    v4d y[N_VECTOR];
+    memcpy(y, d + j * CUBIX_FIT_LANE, sizeof y);
+    down_body(factor, j, y, d);
+  }
+  up_body(factor, d);
+  for (int j = 0; j < factor->n; j++) {
+    v4d y[N_VECTOR];
+    memcpy(y, d + j * CUBIX_FIT_LANE, sizeof y);
+    spread_body(y, rhs, j, value_bar);
+  }
+}
+
+INLINE void apply_vjp_body(const struct cubix_forms *forms, double *value_bar, const double *d)
+{
+  for (int j = 0; j < forms->n; j++) {
+    v4d y[N_VECTOR];
+    memcpy(y, d + j * CUBIX_FIT_LANE, sizeof y);
+    spread_body(y, forms, j, value_bar);
   }
 }
 
@@ -94,6 +145,11 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
     solve_body(rhs, factor, value, d);                                                                                                                   \
   }                                                                                                                                                      \
   target static void apply_##name(const struct cubix_forms *forms, const double *value, double *d) { apply_body(forms, value, d); }                       \
+  target static void solve_vjp_##name(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, double *value_bar, double *d)                  \
+  {                                                                                                                                                      \
+    solve_vjp_body(rhs, factor, value_bar, d);                                                                                                           \
+  }                                                                                                                                                      \
+  target static void apply_vjp_##name(const struct cubix_forms *forms, double *value_bar, const double *d) { apply_vjp_body(forms, value_bar, d); }        \
   target static void check_##name(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value,             \
                                   const double *d, const double *floor, double *worst)                                                                   \
   {                                                                                                                                                      \
@@ -101,13 +157,13 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
   }
 
 KERNEL(baseline, )
-static const struct cubix_fit_kernel baseline = { "baseline", solve_baseline, apply_baseline, check_baseline };
+static const struct cubix_fit_kernel baseline = { "baseline", solve_baseline, apply_baseline, solve_vjp_baseline, apply_vjp_baseline, check_baseline };
 
 #ifdef CUBIX_CPU_X86
 KERNEL(avx2, CUBIX_AVX2)
 KERNEL(avx512, CUBIX_AVX512)
-static const struct cubix_fit_kernel avx2 = { "AVX2", solve_avx2, apply_avx2, check_avx2 };
-static const struct cubix_fit_kernel avx512 = { "AVX-512", solve_avx512, apply_avx512, check_avx512 };
+static const struct cubix_fit_kernel avx2 = { "AVX2", solve_avx2, apply_avx2, solve_vjp_avx2, apply_vjp_avx2, check_avx2 };
+static const struct cubix_fit_kernel avx512 = { "AVX-512", solve_avx512, apply_avx512, solve_vjp_avx512, apply_vjp_avx512, check_avx512 };
 #endif
 
 const struct cubix_fit_kernel *cubix_fit_kernel_best(void)

@@ -41,7 +41,17 @@ struct cubix_basis_fit {
   double (*check_phi)[CUBIX_N_WEIGHT];
   int *check_node;                /* [n_check] first of the six, counted from the fit's first */
   double *dark;                   /* [n_row] what counts as no light at a knot */
+  const cubix_real *instead;      /* NULL, or [n_row][row_stride] tangents, borrowed: they are fitted in the rows' place, each in the way that its row is */
 };
+
+/* A channel's forms, on the values of knots base and following: right-hand sides, B at the nodes, B at the velocities of the certificate. */
+struct cubix_basis_channel {
+  int k, a, b, first_check;       /* a .. b: knots it rests on (cubix_basis_window) */
+  struct cubix_forms rhs, exact, check;
+};
+
+/* What becomes of a row in a channel: D is the fit; D_j = B(v_j); D = 0, the row ends there. */
+enum cubix_basis_way { CUBIX_FITTED, CUBIX_EXACT, CUBIX_LEFT_OUT };
 
 /* What the vector code works on: 32 rows beside each other, value[knot value][lane], d[node of the fit][lane]. */
 struct cubix_fit_kernel {
@@ -50,6 +60,9 @@ struct cubix_fit_kernel {
   void (*solve)(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d);
   /** Forms themselves, from row `first` of d on. */
   void (*apply)(const struct cubix_forms *forms, const double *value, double *d);
+  /** Adjoints: bars of the coefficients to those of the values, added; solve_vjp uses its d up.  As many rows of d as solve and apply make. */
+  void (*solve_vjp)(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, double *value_bar, double *d);
+  void (*apply_vjp)(const struct cubix_forms *forms, double *value_bar, const double *d);
   /** Raise worst[lane] to the largest |sum phi d - form|/max(form, floor[lane]). */
   void (*check)(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value, const double *d,
                 const double *floor, double *worst);
@@ -61,6 +74,13 @@ int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *
 void cubix_basis_fit_free(struct cubix_basis_fit *fit);
 /** The nodes of a step.  Local. */
 struct cubix_nodes cubix_basis_nodes(double reach, double step);
+/** Forms of channel k; ch->a, b are there.  Local.  @param check  also those of the certificate: the velocities at which the whole channel is inside the library
+ *  @param sample  scratch, zeroed before the first and freed after the last channel */
+int cubix_basis_channel_init(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int k, int base, int check, struct cubix_forms *sample);
+void cubix_basis_channel_free(struct cubix_basis_channel *ch);
+void cubix_basis_forms_free(struct cubix_forms *forms);
+/** Local.  @param dark  1: the row is not lit throughout near the channel's neighbours */
+enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int row, int dark);
 /** Fit some rows in some neighbouring channels.  Local; any thread.
  *  @param[out] tile  NULL, or where row[0], node 0, channel k0 goes: [n_row][nodes.n][CUBIX_TILE]
  *  @param[in,out] worst  NULL: do not certify; raised to the largest relative error at the checked velocities
