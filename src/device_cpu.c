@@ -13,18 +13,19 @@
 #include "error.h"
 #include "log.h"
 #include "multiply.h"
-#include "paint_fast.h"
+#include "paint_fast_vjp.h"
 #include "paint_vjp.h"
 
 enum { FLUSH = 32, SHARE = 1024, HEAVY = 4 * SHARE };
 
 struct worker {                   /* one thread's scratch */
 #ifndef CUBIX_DOUBLE
-  struct cubix_fast_scratch fast;
+  struct cubix_fast_vjp fast;
+#else
+  double *slope;                  /* [n_lambda + 1] of tangents */
 #endif
   cubix_real *spectrum;           /* [n_lambda] sum of at most FLUSH stars */
   double *total;                  /* [n_lambda] */
-  double *slope;                  /* [n_lambda + 1] of tangents */
 };
 
 struct cpu {
@@ -32,9 +33,7 @@ struct cpu {
   int n_worker;
   struct worker *worker;
   double *nucleus;                /* [n_lambda] */
-#ifndef CUBIX_DOUBLE
-  struct cubix_fast fast;
-#endif
+  struct cubix_fast fast;         /* in the float64 twin: the view alone */
 };
 
 static int cpu_count(void) { return 1 << 20; } /* ranks may share a node's cores at will */
@@ -64,11 +63,12 @@ static void unload(struct cpu *cpu)
 {
   for (int t = 0; t < cpu->n_worker; t++) {
 #ifndef CUBIX_DOUBLE
-    cubix_fast_scratch_free(&cpu->worker[t].fast);
+    cubix_fast_vjp_free(&cpu->worker[t].fast);
+#else
+    free(cpu->worker[t].slope);
 #endif
     free(cpu->worker[t].spectrum);
     free(cpu->worker[t].total);
-    free(cpu->worker[t].slope);
   }
 #ifndef CUBIX_DOUBLE
   cubix_fast_free(&cpu->fast);
@@ -87,14 +87,17 @@ static int cpu_load(struct cubix_device *dev, const struct cubix_view *view)
   cpu->view = *view;
 #ifndef CUBIX_DOUBLE
   CUBIX_TRY(cubix_fast_init(&cpu->fast, &cpu->view));
+#else
+  cpu->fast.view = &cpu->view;
 #endif
   CUBIX_ALLOC(cpu->nucleus, view->n_lambda);
   for (int t = 0; t < cpu->n_worker; t++) {
     CUBIX_ALLOC(cpu->worker[t].spectrum, view->n_lambda);
     CUBIX_ALLOC(cpu->worker[t].total, view->n_lambda);
-    CUBIX_ALLOC(cpu->worker[t].slope, view->n_lambda + 1);
 #ifndef CUBIX_DOUBLE
-    CUBIX_TRY(cubix_fast_scratch_init(&cpu->worker[t].fast, &cpu->view));
+    CUBIX_TRY(cubix_fast_vjp_init(&cpu->worker[t].fast, &cpu->view));
+#else
+    CUBIX_ALLOC(cpu->worker[t].slope, view->n_lambda + 1);
 #endif
   }
 done:
@@ -115,7 +118,17 @@ static void paint_blend(const struct cpu *cpu, struct worker *w, const struct cu
 #ifdef CUBIX_DOUBLE
   for (int k = 0; k < cpu->view.n_lambda; k++) w->spectrum[k] += cubix_star_channel(&cpu->view, blend, doppler, k);
 #else
-  cubix_fast_paint(&cpu->fast, blend, doppler, &w->fast, w->spectrum);
+  cubix_fast_paint(&cpu->fast, blend, doppler, &w->fast.edges, w->spectrum);
+#endif
+}
+
+/* Add what a spectrum's velocity changes to the worker's total. */
+static void move_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler, double velocity_dot)
+{
+#ifdef CUBIX_DOUBLE
+  cubix_paint_velocity_jvp(&cpu->view, blend, doppler, velocity_dot, w->slope, w->total);
+#else
+  cubix_fast_velocity_jvp(&cpu->fast, blend, doppler, &w->fast, velocity_dot, w->total);
 #endif
 }
 
@@ -128,7 +141,7 @@ static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cu
     double doppler = cubix_doppler(v->one_plus_z, star[j].velocity);
     cubix_blend_of(v, &star[j], &blend);
     if (dot) {
-      if (dot[j].velocity != 0) cubix_paint_velocity_jvp(v, &blend, doppler, dot[j].velocity, w->slope, w->total);
+      if (dot[j].velocity != 0) move_blend(cpu, w, &blend, doppler, dot[j].velocity);
       cubix_blend_of_jvp(v, &star[j], &dot[j], &blend);
     }
     paint_blend(cpu, w, &blend, doppler);
@@ -213,7 +226,7 @@ static int cpu_paint_jvp(struct cubix_device *dev, const struct cubix_placement 
 static int cpu_paint_vjp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar)
 {
   const struct cpu *cpu = dev->state;
-  return cubix_paint_vjp(&cpu->view, p, cube_bar->flux, bar, row_bar);
+  return cubix_paint_vjp(&cpu->fast, p, cube_bar->flux, bar, row_bar);
 }
 
 static int cpu_deposit(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,

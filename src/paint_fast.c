@@ -19,34 +19,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cpu.h"
 #include "error.h"
-
-#pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses a call: everything below is inlined */
+#include "paint_vector.h"
 
 enum { BLOCK = 16, HALF = 8 };
-
-typedef float v8f __attribute__((vector_size(32)));
-typedef float v4f __attribute__((vector_size(16)));
-typedef double v4d __attribute__((vector_size(32)));
-typedef double v2d __attribute__((vector_size(16)));
-typedef int32_t v4i __attribute__((vector_size(16)));
-typedef int32_t v8i __attribute__((vector_size(32)));
-typedef int64_t v4l __attribute__((vector_size(32)));
-
-#define INLINE static inline __attribute__((always_inline))
-
-#if defined(__clang__) || __GNUC__ >= 12
-#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#define JOIN(x, lo, hi) ((x) = __builtin_shufflevector(lo, hi, 0, 1, 2, 3, 4, 5, 6, 7))
-#define JOIN_D(x, lo, hi) ((x) = __builtin_shufflevector(lo, hi, 0, 1, 2, 3))
-#define SHUFFLE_D(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (v8i){ __VA_ARGS__ })
-#define JOIN(x, lo, hi) (memcpy(&(x), &(lo), 16), memcpy((char *)&(x) + 16, &(hi), 16))
-#define JOIN_D(x, lo, hi) JOIN(x, lo, hi)
-#define SHUFFLE_D(a, b, ...) __builtin_shuffle(a, b, (v4l){ __VA_ARGS__ })
-#endif
 
 /* Sweep 1 over knots a .. b. */
 INLINE void mix_rows(const struct cubix_blend *blend, int a, int b, float *restrict pair)
@@ -235,12 +211,12 @@ INLINE float channel_rest(const struct cubix_fast *fast, const struct cubix_fast
   return cubix_piece(s->pair + 2 * (size_t)i0, knot->h, (float)u0, (float)u1);
 }
 
-INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *s, float *restrict spectrum)
+INLINE int paint_body(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *s, float *restrict spectrum)
 {
   const struct cubix_view *v = fast->view;
   int n = v->n_lambda, last = v->n_knot - 1;
   double per_doppler = 1 / doppler, lo = v->knot[0], hi = v->knot[last], x0 = v->edge[0] * per_doppler, x1 = v->edge[n] * per_doppler;
-  if (x1 <= lo || x0 >= hi) return;
+  if (x1 <= lo || x0 >= hi) return 0;
   int a = x0 > lo ? cubix_interval(v, x0) : 0, b = x1 < hi ? cubix_interval(v, x1) + 1 : last;
   mix_rows(blend, a, b, s->pair);
   int k = 0, i0 = a;
@@ -254,6 +230,7 @@ INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *
     }
   }
   for (; k <= n; k++) edge_plain(fast, v->edge[k] * per_doppler, k ? s->index[k - 1] : a, s, k);
+  if (!spectrum) return 1;
   v8i others = { 0 };
   for (k = 0; k + HALF <= n; k += HALF) channels_simple(fast, s, (float)per_doppler, k, spectrum + k, &others);
   int any = 0;
@@ -261,24 +238,25 @@ INLINE void paint_body(const struct cubix_fast *fast, const struct cubix_blend *
   for (int q = 0; q < k && any; q++)
     if (s->index[q + 1] == s->index[q] || s->index[q + 1] > s->index[q] + 2) spectrum[q] += channel_rest(fast, s, per_doppler, q);
   for (; k < n; k++) spectrum[k] += (s->index[k + 1] > s->index[k] ? s->right[k] + s->left[k + 1] : 0) + channel_rest(fast, s, per_doppler, k);
+  return 1;
 }
 
-typedef void painter(const struct cubix_fast *, const struct cubix_blend *, double, struct cubix_fast_scratch *, float *);
+typedef int painter(const struct cubix_fast *, const struct cubix_blend *, double, struct cubix_fast_scratch *, float *);
 
-static void paint_baseline(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
+static int paint_baseline(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
 {
-  paint_body(f, b, d, s, spectrum);
+  return paint_body(f, b, d, s, spectrum);
 }
 
 #ifdef CUBIX_CPU_X86
-CUBIX_AVX2 static void paint_avx2(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
+CUBIX_AVX2 static int paint_avx2(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
 {
-  paint_body(f, b, d, s, spectrum);
+  return paint_body(f, b, d, s, spectrum);
 }
 
-CUBIX_AVX512 static void paint_avx512(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
+CUBIX_AVX512 static int paint_avx512(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
 {
-  paint_body(f, b, d, s, spectrum);
+  return paint_body(f, b, d, s, spectrum);
 }
 #endif
 
@@ -298,6 +276,12 @@ void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *b
   best(&name)(fast, blend, doppler, scratch, spectrum);
 }
 
+int cubix_fast_edges(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch)
+{
+  const char *name;
+  return best(&name)(fast, blend, doppler, scratch, NULL);
+}
+
 const char *cubix_fast_name(void)
 {
   const char *name;
@@ -313,12 +297,15 @@ int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *v)
   CUBIX_ALLOC(fast->knot, v->n_knot);
   CUBIX_ALLOC(fast->per_spacing, v->n_knot);
   CUBIX_ALLOC(fast->exact, v->n_knot);
+  CUBIX_ALLOC(fast->whole, v->n_knot);
   CUBIX_ALLOC(fast->channel, v->n_lambda);
   for (int i = 0; i < v->n_knot; i++) {
     double h = i + 1 < v->n_knot ? v->knot[i + 1] - v->knot[i] : fast->knot[i - 1].h;
     fast->knot[i].at = v->knot[i];
     fast->knot[i].per_h = (float)(1 / h);
     fast->knot[i].h = (float)h;
+    fast->whole[i][0] = fast->whole[i][2] = (float)(0.5 * h);
+    fast->whole[i][1] = fast->whole[i][3] = (float)(-0.25 * h * h * h);
     narrowest = fmin(narrowest, h);
   }
   for (int k = 0; k < v->n_lambda; k++) fast->channel[k] = (float)(v->edge[k + 1] - v->edge[k]);
@@ -372,6 +359,7 @@ void cubix_fast_free(struct cubix_fast *fast)
   free(fast->knot);
   free(fast->per_spacing);
   free(fast->exact);
+  free(fast->whole);
   free(fast->channel);
 }
 

@@ -12,6 +12,7 @@ struct cubix_fast {
   int span;                       /* knots that a block of channels reaches over */
   double *per_spacing;            /* [n_knot] 1/AA where the knots that a block of channels reaches over from here are evenly spaced to 2 %, else 0 */
   unsigned char *exact;           /* [n_knot] 1 where it is even to 1e-6 */
+  float (*whole)[4];              /* [n_knot] what the interval's integral takes of {T, T''/6} at its two knots */
   float *channel;                 /* [n_lambda] widths of the channels, observed vacuum AA */
 };
 
@@ -28,6 +29,8 @@ int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *view);
 int cubix_fast_scratch_init(struct cubix_fast_scratch *scratch, const struct cubix_view *view);
 /** Add a star to spectrum [n_lambda].  Local.  Equals cubix_star_channel to float32 rounding. */
 void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch, float *spectrum);
+/** The same without the spectrum: what the scratch holds of the edges.  Local.  @return 0, and nothing, where no channel sees the library */
+int cubix_fast_edges(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch);
 /** The instructions in use: "AVX-512", "AVX2" or "baseline".  Local. */
 const char *cubix_fast_name(void);
 void cubix_fast_scratch_free(struct cubix_fast_scratch *scratch);

