@@ -10,12 +10,15 @@
  * histogram) or goes into the maps and the account, float64 sums of chunks.
  *
  * A star of a chunk takes STAR bytes at the peak: 80 in the slab, 4 while it is sorted, 40 in the placement; a row while it is read, or among the
- * records of the sort, PIECE_ROW more, but never for more than CUBIX_READER_PIECE rows.  A chunk has LEAST rows at least: less than that would be all overhead. */
+ * records of the sort, PIECE_ROW more, but never for more than CUBIX_READER_PIECE rows.  A chunk has LEAST rows at least: less than that would be all overhead.
+ * With a smooth Deposit a star stands in several spaxels, and takes RECORD bytes more for each; with gaussian their number is found on the sky, by
+ * cubix_mpi_crowd_fastest, and the stars are divided anew. */
 #include "crowd.h"
 
 #include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cubix-mpi.h"
 #include "error.h"
@@ -25,26 +28,38 @@
 #include "memory.h"
 #include "reader.h"
 
-enum { STAR = 128, PIECE_ROW = 88, LEAST = 1024 };
+enum { STAR = 128, PIECE_ROW = 88, RECORD = 40, LENGTH = 8, LEAST = 1024 };
+
+/* Records of a star at least; with Deposit gaussian those of the narrowest. */
+static double records_of(const struct cubix_params *par)
+{
+  return !strcmp(par->Deposit, "nearest") ? 1 : !strcmp(par->Deposit, "cic") ? 4 : !strcmp(par->Deposit, "tsc") ? 9 : 21;
+}
+
+/* Bytes of a star of a chunk at the peak. */
+static double star_bytes(const struct cubix_crowd *crowd)
+{
+  return STAR + (crowd->n_record - 1) * RECORD + (strcmp(crowd->par->Deposit, "gaussian") ? 0 : LENGTH);
+}
 
 /* Rows of a chunk, the same on all ranks. */
-static size_t rows_that_fit(const struct cubix_params *par)
+static size_t rows_that_fit(const struct cubix_crowd *crowd)
 {
-  double bytes = par->SlabMemory > 0 ? 1e6 * par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
-  double rows = bytes / (STAR + PIECE_ROW), most = CUBIX_READER_PIECE;
-  if (rows > most) rows = (bytes - most * PIECE_ROW) / STAR;
+  double star = star_bytes(crowd), bytes = crowd->par->SlabMemory > 0 ? 1e6 * crowd->par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
+  double rows = bytes / (star + PIECE_ROW), most = CUBIX_READER_PIECE;
+  if (rows > most) rows = (bytes - most * PIECE_ROW) / star;
   return (size_t)cubix_mpi_min(fmax(floor(rows), LEAST));
 }
 
 static void divide(struct cubix_crowd *crowd)
 {
   struct cubix_reader *reader = crowd->reader;
-  size_t rows = rows_that_fit(crowd->par), n = reader->n_largest;
+  size_t rows = rows_that_fit(crowd), n = reader->n_largest;
   crowd->n_chunk = (n + rows - 1) / rows;
   reader->n_chunk_rows = (n + crowd->n_chunk - 1) / crowd->n_chunk;
   if (crowd->n_chunk > 1)
     cubix_log(CUBIX_LOG_INFO, "stars are read in %zu chunks of up to %zu on a rank: all %zu at once would take %.0f MB (SlabMemory = %g MB)", crowd->n_chunk,
-              reader->n_chunk_rows, n, (double)n * STAR / 1e6, crowd->par->SlabMemory);
+              reader->n_chunk_rows, n, (double)n * star_bytes(crowd) / 1e6, crowd->par->SlabMemory);
 }
 
 /* After a pass: how many stars there are. */
@@ -60,6 +75,12 @@ done:
   return status;
 }
 
+/* The column of smoothing lengths, where they are read. */
+static unsigned length_part(const struct cubix_crowd *crowd)
+{
+  return crowd->reader->sim->field[CUBIX_FIELD_LENGTH].path[0] ? CUBIX_SLAB_LENGTH : 0;
+}
+
 /* All rows at once, in these columns. */
 static int read_whole(struct cubix_crowd *crowd, unsigned parts)
 {
@@ -68,6 +89,7 @@ static int read_whole(struct cubix_crowd *crowd, unsigned parts)
   size_t rows = reader->n_chunk_rows;
   reader->n_chunk_rows = reader->n_largest;
   if (reader->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) parts |= CUBIX_SLAB_POTENTIAL;
+  parts |= length_part(crowd);
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(crowd->slab, cubix_mpi_reader_rows(reader, 0), parts)));
   CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
   reader->n_chunk_rows = rows;
@@ -82,6 +104,7 @@ int cubix_mpi_crowd_open(struct cubix_crowd **out, const struct cubix_params *pa
   struct cubix_crowd *crowd = cubix_alloc(1, sizeof *crowd);
   CUBIX_TRY(cubix_mpi_agree(crowd ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *crowd)));
   crowd->par = par;
+  crowd->n_record = records_of(par);
   CUBIX_TRY(cubix_mpi_reader_open(&crowd->reader, &crowd->slab, par));
   divide(crowd);
   if (crowd->n_chunk == 1) CUBIX_TRY(read_whole(crowd, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
@@ -108,7 +131,7 @@ static int fetch(struct cubix_crowd *crowd, size_t c, unsigned parts, int64_t *n
 {
   int status = CUBIX_OK;
   struct cubix_slab *slab = crowd->slab;
-  if (c == 0) CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(slab, crowd->reader->n_chunk_rows, parts)));
+  if (c == 0) CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(slab, crowd->reader->n_chunk_rows, parts | length_part(crowd))));
   CUBIX_TRY(cubix_mpi_reader_read(crowd->reader, c));
   *n_read += (int64_t)slab->n;
   CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(crowd->frame->centre, crowd->par->SelectRadius, slab)));
@@ -117,22 +140,36 @@ done:
   return status;
 }
 
+/* Stars of more records than was thought need more chunks. */
+static void divide_anew(struct cubix_crowd *crowd, double n_record)
+{
+  size_t n_chunk = crowd->n_chunk, rows = crowd->reader->n_chunk_rows;
+  if (!(n_record > crowd->n_record)) return;
+  crowd->n_record = n_record;
+  divide(crowd);
+  if (crowd->n_chunk >= n_chunk) return;              /* memory was set free: the stars lie as they lie */
+  crowd->n_chunk = n_chunk;
+  crowd->reader->n_chunk_rows = rows;
+}
+
 int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   int status = CUBIX_OK;
   struct cubix_slab *slab = crowd->slab;
   double fastest = 0;
   int64_t read = 0, kept = 0;
-  if (slab->position) fastest = cubix_model_fastest(ins, scene, slab);
+  size_t n_star = 0, n_record = 0, *stars = strcmp(crowd->par->Deposit, "gaussian") ? NULL : &n_star, *records = stars ? &n_record : NULL;
+  if (slab->position) fastest = cubix_model_fastest(crowd->par, ins, scene, slab, stars, records);
   else {
     for (size_t c = 0; c < crowd->n_chunk; c++) {
       CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION, &read));
-      fastest = fmax(fastest, cubix_model_fastest(ins, scene, slab));
+      fastest = fmax(fastest, cubix_model_fastest(crowd->par, ins, scene, slab, stars, records));
       kept += (int64_t)slab->n;
     }
     CUBIX_TRY(count_stars(crowd, read));
     CUBIX_TRY(cubix_mpi_frame_count(slab, crowd->par, crowd->frame->centre, kept));
   }
+  divide_anew(crowd, cubix_mpi_max(n_star ? (double)n_record / (double)n_star : 0));
   if (crowd->n_chunk > 1) cubix_slab_forget_stars(slab);
   *v_max = cubix_mpi_max(fastest);
 done:
@@ -147,7 +184,7 @@ static int place_chunk(struct cubix_crowd *crowd, size_t c, struct cubix_cube *c
   cubix_placement_free(crowd->placement);
   crowd->placement = NULL;
   if (crowd->n_chunk > 1) CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read));
-  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&crowd->placement, cube, crowd->view, crowd->slab)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&crowd->placement, cube, crowd->view, crowd->slab, 0)));
   if (c + 1 == crowd->n_chunk) cubix_slab_forget_stars(crowd->slab);
 done:
   return status;

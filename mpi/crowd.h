@@ -30,6 +30,7 @@ struct cubix_crowd {
   const struct cubix_frame *frame;
   const struct cubix_view *view;
   size_t next;
+  double n_record;                /* spaxels of a star in a placement, about */
 };
 
 /** Look into the file(s), decide on chunks (SlabMemory), read what is needed first.  Collective.  @param[out] crowd owned by the caller; borrows par */

@@ -43,7 +43,7 @@ static void bounds(double *low, double *high, enum cubix_field field, double a_s
 {
   *low = -LARGEST;
   *high = LARGEST;
-  if (field == CUBIX_FIELD_MASS_FORMED || field == CUBIX_FIELD_MASS_NOW) *low = 0.;
+  if (field == CUBIX_FIELD_MASS_FORMED || field == CUBIX_FIELD_MASS_NOW || field == CUBIX_FIELD_LENGTH) *low = 0.;
   if (field == CUBIX_FIELD_METALLICITY || field == CUBIX_FIELD_AGE) *low = -1e-6;
   if (field == CUBIX_FIELD_METALLICITY) *high = 1. + 1e-6;
   if (field == CUBIX_FIELD_FORMATION) *high = a_snapshot * (1. + 1e-6);
@@ -111,6 +111,7 @@ static double *place_of(const struct cubix_slab *slab, enum cubix_field field)
     case CUBIX_FIELD_MASS_NOW:    return slab->mass_now;
     case CUBIX_FIELD_METALLICITY: return slab->metallicity;
     case CUBIX_FIELD_POTENTIAL:   return slab->potential;
+    case CUBIX_FIELD_LENGTH:      return slab->smoothing_length;
     default:                      return slab->age;
   }
 }

@@ -17,9 +17,9 @@
 #include "error.h"
 #include "log.h"
 #include "model_parts.h"
+#include "physics/deposit.h"
 #include "physics/doppler.h"
 #include "physics/population.h"
-#include "physics/project.h"
 
 /* Observed vacuum wavelength -> the instrument's medium. */
 static double in_medium(const struct cubix_instrument *ins, double lambda_vac)
@@ -131,6 +131,13 @@ static void place_grid(struct cubix_view *v, const struct cubix_instrument *ins,
   v->sin_roll = sin(ins->roll);
 }
 
+static void choose_deposit(struct cubix_view *v, const struct cubix_params *par)
+{
+  v->deposit = !strcmp(par->Deposit, "cic") ? CUBIX_DEPOSIT_CIC : !strcmp(par->Deposit, "tsc") ? CUBIX_DEPOSIT_TSC
+             : !strcmp(par->Deposit, "gaussian") ? CUBIX_DEPOSIT_GAUSSIAN : CUBIX_DEPOSIT_NEAREST;
+  v->deposit_length = par->DepositLength;
+}
+
 static void report(const struct cubix_model *mod, const struct cubix_instrument *ins)
 {
   const struct cubix_ssp *ssp = mod->ssp;
@@ -156,16 +163,33 @@ static double velocity_class(double v_max)
   return v;
 }
 
-double cubix_model_fastest(const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab)
+/* Spaxels of a star. */
+static size_t spaxels_of(const struct cubix_view *view, const struct cubix_slab *slab, size_t i)
+{
+  struct cubix_foot foot;
+  if (!cubix_foot_of(view, slab->position + 3 * i, cubix_deposit_length(view, slab->smoothing_length, (int64_t)i), &foot)) return 0;
+  return (size_t)foot.n[0] * (size_t)foot.n[1];
+}
+
+double cubix_model_fastest(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab,
+                           size_t *n_star, size_t *n_record)
 {
   struct cubix_view view = { 0 };
   double fastest = 0;
+  size_t stars = 0, records = 0;
   place_grid(&view, ins, scene);
-#pragma omp parallel for schedule(static) reduction(max : fastest)
+  choose_deposit(&view, par);
+#pragma omp parallel for schedule(static) reduction(max : fastest) reduction(+ : stars, records)
   for (size_t i = 0; i < slab->n; i++) {
     double v = fabs(slab->velocity[3 * i + 2]);
-    if (v > fastest && cubix_project(&view, slab->position + 3 * i) >= 0) fastest = v;
+    if (!n_star && !(v > fastest)) continue;
+    size_t n = spaxels_of(&view, slab, i);
+    if (n && v > fastest) fastest = v;
+    stars += n > 0;
+    records += n;
   }
+  if (n_star) *n_star += stars;
+  if (n_record) *n_record += records;
   return fastest;
 }
 
@@ -234,12 +258,14 @@ static int build(struct cubix_model **out, const struct cubix_params *par, const
   CUBIX_TRY(lay_axes(mod));
   CUBIX_TRY(lay_rows(mod, ins));
   place_grid(&mod->view, ins, scene);
+  choose_deposit(&mod->view, par);
   CUBIX_TRY(cubix_model_fill(mod, ins));
   if (!keep) free(mod->ssp->luminosity);
   if (!keep) mod->ssp->luminosity = NULL;
   CUBIX_TRY(index_knots(mod));
   describe_channels(mod, ins);
   report(mod, ins);
+  if (mod->view.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
   *out = mod;
   mod = NULL;
 done:

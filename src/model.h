@@ -26,8 +26,10 @@ struct cubix_model {
   double read_first, read_last;   /* rest AA: the range that was read of the library */
 };
 
-/** Largest |v| along the line of sight of the stars that fall into field and margin [km/s].  Local.  @param slab in the sky frame */
-double cubix_model_fastest(const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab);
+/** Largest |v| along the line of sight of the stars that shed light into field and margin [km/s].  Local.
+ *  @param slab in the sky frame  @param[in,out] n_star, n_record  these stars, and spaxels of theirs, are added; or both NULL */
+double cubix_model_fastest(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab,
+                           size_t *n_star, size_t *n_record);
 /** Read the library, broaden it, tabulate.  Local.  @param v_max cubix_model_fastest of all ranks
  *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,

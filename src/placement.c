@@ -1,4 +1,4 @@
-/* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel.
+/* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel: Deposit nearest (the others: placement_spread.c).
  *
  * A first pass through the slab finds every star's spaxel and counts.  The second goes through it in chunks that stay in the cache.  Each of a chunk's
  * stars is placed on the library's grid and written down with all that the maps want of it, in buckets of neighbouring spaxels, by threads that have
@@ -15,17 +15,16 @@
 #include <string.h>
 
 #include "error.h"
-#include "physics/project.h"
+#include "physics/deposit.h"
+#include "placement_parts.h"
 
-enum { SHARE = 4096, CHUNK = 32 * SHARE, MOST_BUCKET = 256, AHEAD = 8 };
-
-struct account { struct cubix_budget budget[CUBIX_N_ACCOUNT]; double v_max; };
+enum { SHARE = CUBIX_PLACEMENT_SHARE, CHUNK = 32 * SHARE, MOST_BUCKET = 256, AHEAD = 8 };
 
 /* A star on its way: as it is painted, and what the maps are told of it. */
 struct record {
   struct cubix_star star;
   double light, mass_now, age, metallicity;
-  uint32_t spaxel;
+  uint32_t spaxel, source;
 };
 
 struct sort {
@@ -41,7 +40,7 @@ struct sort {
   struct record *record;          /* [CHUNK] by bucket */
   size_t *at;                     /* [n_thread][n_bucket] where a thread's next record of a bucket goes; before it, how many there are */
   size_t *bucket;                 /* [n_bucket + 1] where the buckets begin */
-  struct account *account;        /* [n_share] */
+  struct cubix_share_account *account;        /* [n_share] */
 };
 
 static void sort_free(struct sort *sort)
@@ -109,30 +108,6 @@ static void count(struct sort *sort, size_t *start)
   memcpy(sort->next, start, sizeof *start * sort->n_spaxel);
 }
 
-static void add(struct cubix_budget *b, double number, double mass, double light)
-{
-  b->number += number;
-  b->mass += mass;
-  b->light += light;
-}
-
-/* Star i of the slab: what it is, and its entry in the account.  @return its light in the band */
-static double take(struct cubix_star *star, struct account *account, const struct cubix_view *v, const struct cubix_slab *slab, size_t i, enum cubix_account where)
-{
-  struct cubix_mix mix;
-  int clamped = cubix_locate(v, slab->metallicity[i], slab->age[i], star);
-  star->mass_formed = slab->mass_formed[i];
-  star->velocity = slab->velocity[3 * i + 2];
-  cubix_mix_of(v, star, &mix);
-  double light = star->mass_formed * cubix_mix_light(v, &mix) * v->light_scale;
-  add(&account->budget[CUBIX_ALL], 1, star->mass_formed, light);
-  add(&account->budget[where], 1, star->mass_formed, light);
-  if (clamped & CUBIX_CLAMP_Z) add(&account->budget[CUBIX_CLAMPED_Z], 1, star->mass_formed, light);
-  if (clamped & CUBIX_CLAMP_AGE) add(&account->budget[CUBIX_CLAMPED_AGE], 1, star->mass_formed, light);
-  if (where != CUBIX_OUTSIDE && fabs(star->velocity) > account->v_max) account->v_max = fabs(star->velocity);
-  return light;
-}
-
 /* How many stars of every bucket each thread has in the shares first .. first + n - 1, and from that where they go. */
 static void plan_chunk(struct sort *sort, size_t first, size_t n)
 {
@@ -163,7 +138,7 @@ static void fill_buckets(struct sort *sort, size_t first, size_t n)
   for (int t = 0; t < sort->n_thread; t++) {
     size_t *at = sort->at + (size_t)t * sort->n_bucket, last = part(sort, first, n, t + 1);
     for (size_t i = part(sort, first, n, t); i < last; i++) {
-      struct account *account = &sort->account[i / SHARE];
+      struct cubix_share_account *account = &sort->account[i / SHARE];
       struct record outside, *r = &outside;
       size_t s = sort->spaxel[i];
       enum cubix_account where = CUBIX_OUTSIDE;
@@ -171,30 +146,14 @@ static void fill_buckets(struct sort *sort, size_t first, size_t n)
         r = &sort->record[at[s >> sort->shift]++];
         where = sort->field[s] >= 0 ? CUBIX_IN_FIELD : CUBIX_IN_MARGIN;
       }
-      r->light = take(&r->star, account, sort->view, slab, i, where);
+      r->light = cubix_placement_take(&r->star, account, sort->view, slab, i, where, where != CUBIX_OUTSIDE);
       r->mass_now = slab->mass_now[i];
       r->age = slab->age[i];
       r->metallicity = slab->metallicity[i];
       r->spaxel = (uint32_t)s;
+      r->source = (uint32_t)i;
     }
   }
-}
-
-static void add_to_maps(double sum[CUBIX_N_MAP], const struct record *r)
-{
-  double m = r->star.mass_formed, vel = r->star.velocity;
-  sum[CUBIX_MAP_NSTAR] += 1;
-  sum[CUBIX_MAP_MASS] += m;
-  sum[CUBIX_MAP_MASS_NOW] += r->mass_now;
-  sum[CUBIX_MAP_LIGHT] += r->light;
-  sum[CUBIX_MAP_M_AGE] += m * r->age;
-  sum[CUBIX_MAP_L_AGE] += r->light * r->age;
-  sum[CUBIX_MAP_M_Z] += m * r->metallicity;
-  sum[CUBIX_MAP_L_Z] += r->light * r->metallicity;
-  sum[CUBIX_MAP_M_V] += m * vel;
-  sum[CUBIX_MAP_L_V] += r->light * vel;
-  sum[CUBIX_MAP_M_V2] += m * vel * vel;
-  sum[CUBIX_MAP_L_V2] += r->light * vel * vel;
 }
 
 /* The buckets into the spaxels. */
@@ -205,8 +164,10 @@ static void empty_buckets(struct sort *sort, struct cubix_placement *p)
     for (size_t k = sort->bucket[b]; k < sort->bucket[b + 1]; k++) {
       const struct record *r = &sort->record[k];
       if (k + AHEAD < sort->bucket[b + 1]) __builtin_prefetch(&p->star[sort->next[r[AHEAD].spaxel]], 1);
-      p->star[sort->next[r->spaxel]++] = r->star;
-      add_to_maps(sort->sum[r->spaxel], r);
+      size_t to = sort->next[r->spaxel]++;
+      p->star[to] = r->star;
+      if (p->source) p->source[to] = r->source;
+      cubix_placement_map(sort->sum[r->spaxel], 1, r->star.mass_formed, r->mass_now, r->light, r->star.velocity, r->age, r->metallicity);
     }
 }
 
@@ -225,19 +186,8 @@ done:
   return status;
 }
 
-/* What was summed, to the cube. */
-static void hand_over(struct cubix_cube *cube, const struct sort *sort)
-{
-  for (size_t s = 0; s < sort->n_spaxel; s++)
-    for (int k = 0; k < CUBIX_N_MAP && sort->field[s] >= 0; k++) cube->map[k][sort->field[s]] += sort->sum[s][k];
-  for (size_t s = 0; s < sort->n_share; s++) {
-    const struct account *account = &sort->account[s];
-    for (int a = 0; a < CUBIX_N_ACCOUNT; a++) add(&cube->budget[a], account->budget[a].number, account->budget[a].mass, account->budget[a].light);
-    cube->v_max = fmax(cube->v_max, account->v_max);
-  }
-}
-
-int cubix_placement_build(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab)
+/* All in one spaxel. */
+static int build_nearest(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab, int with_source)
 {
   int status = CUBIX_OK;
   struct sort sort = { 0 };
@@ -247,6 +197,7 @@ int cubix_placement_build(struct cubix_placement **out, struct cubix_cube *cube,
   CUBIX_ALLOC(start, sort.n_spaxel + 1);
   count(&sort, start);
   CUBIX_TRY(cubix_placement_init(&p, sort.n_spaxel, start[sort.n_spaxel]));
+  if (with_source) CUBIX_TRY(cubix_placement_trace(p, start[sort.n_spaxel]));
   memcpy(p->start, start, sizeof *start * (sort.n_spaxel + 1));
   for (size_t first = 0; first < sort.n_share; first += CHUNK / SHARE) {
     size_t n = sort.n_share - first < CHUNK / SHARE ? sort.n_share - first : CHUNK / SHARE;
@@ -254,13 +205,26 @@ int cubix_placement_build(struct cubix_placement **out, struct cubix_cube *cube,
     fill_buckets(&sort, first, n);
     empty_buckets(&sort, p);
   }
-  if (cube) hand_over(cube, &sort);
+  if (cube) cubix_placement_tell(cube, sort.n_spaxel, sort.field, (const double (*)[CUBIX_N_MAP])sort.sum, sort.n_share, sort.account);
   *out = p;
   p = NULL;
 done:
   free(start);
   sort_free(&sort);
   cubix_placement_free(p);
+  return status;
+}
+
+int cubix_placement_build(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab, int with_source)
+{
+  return (view->deposit == CUBIX_DEPOSIT_NEAREST ? build_nearest : cubix_placement_spread)(out, cube, view, slab, with_source);
+}
+
+int cubix_placement_trace(struct cubix_placement *p, size_t n)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK((p->source = cubix_reserve(n, sizeof *p->source)), CUBIX_ENOMEM, "cannot allocate the sources of %zu sorted stars: use more ranks", n);
+done:
   return status;
 }
 

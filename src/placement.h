@@ -1,4 +1,7 @@
-/* placement.h -- which stars fall into which spaxel: the stars of a slab as they are painted, in the order of their spaxels. */
+/* placement.h -- which stars fall into which spaxel: the stars of a slab as they are painted, in the order of their spaxels.
+ *
+ * With a smooth deposit (physics/deposit.h) a star stands in every painted spaxel of its footprint, with that part of its mass which its weight there
+ * gives it; also where the weight is 0, for its derivative need not be. */
 #ifndef CUBIX_PLACEMENT_H
 #define CUBIX_PLACEMENT_H
 
@@ -11,16 +14,16 @@
 
 struct cubix_placement {
   size_t n_spaxel;                /* painted, margin included */
-  size_t *start;                  /* [n_spaxel + 1]: the stars of spaxel s are star[start[s]] .. star[start[s + 1] - 1] */
+  size_t *start;                  /* [n_spaxel + 1]: the records of spaxel s are star[start[s]] .. star[start[s + 1] - 1] */
   struct cubix_star *star;        /* [start[n_spaxel]] within a spaxel in the slab's order */
   uint32_t *source;               /* [start[n_spaxel]] NULL, or which star of the slab it is */
 };
 
-/** Stable sort of the painted stars (slab in the sky frame) by spaxel; stars outside field and margin are left out.  Local.
+/** Stable sort of the painted stars (slab in the sky frame) by spaxel; stars that shed no light into field and margin are left out.  Local.
  *  Adds all stars to the cube's maps, budget and v_max (doc/math.md section 8); the sums depend on no number of threads.
- *  @param cube NULL: these stars have been added before
+ *  @param cube NULL: these stars have been added before  @param with_source fill `source`
  *  @param[out] placement owned by the caller */
-int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab);
+int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab, int with_source);
 /* Whether a star belongs to a choice. */
 typedef int cubix_star_test(const void *host, const struct cubix_star *star);
 /** |v| above *(const double *)host [km/s]: a test. */
@@ -29,6 +32,8 @@ int cubix_placement_beyond(const void *host, const struct cubix_star *star);
 int cubix_placement_pick(struct cubix_placement **picked, const struct cubix_placement *placement, cubix_star_test *test, const void *host);
 /** An empty placement for n stars in n_spaxel spaxels.  Local. */
 int cubix_placement_init(struct cubix_placement **placement, size_t n_spaxel, size_t n_star);
+/** Room for the sources of its n stars, not filled.  Local. */
+int cubix_placement_trace(struct cubix_placement *placement, size_t n);
 void cubix_placement_free(struct cubix_placement *placement);
 
 #endif

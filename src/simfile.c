@@ -123,14 +123,26 @@ done:
   return status;
 }
 
+/* Quantities that only some parameters ask for. */
+static int is_wanted(enum cubix_field field, const struct cubix_params *par)
+{
+  if (field == CUBIX_FIELD_POTENTIAL) return par->Centre.word && strcmp(par->Centre.word, "potential") == 0;
+  if (field == CUBIX_FIELD_LENGTH) return strcmp(par->Deposit, "gaussian") == 0 && !(par->DepositLength > 0);
+  return field != CUBIX_FIELD_FORMATION;
+}
+
 /* Choose the datasets, once, in the first file with stars. */
-static int find_fields(struct cubix_simfile *sim, const struct cubix_simformat *format, hid_t file, const char *path, int want_potential)
+static int find_fields(struct cubix_simfile *sim, const struct cubix_simformat *format, hid_t file, const char *path, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
+  char looked_for[512];
 
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    if (f == CUBIX_FIELD_FORMATION || (f == CUBIX_FIELD_POTENTIAL && !want_potential)) continue;
-    CUBIX_TRY(find_field(sim->field[f].path, sizeof sim->field[f].path, format, f, file, path, f == CUBIX_FIELD_AGE));
+    if (!is_wanted(f, par)) continue;
+    CUBIX_TRY(find_field(sim->field[f].path, sizeof sim->field[f].path, format, f, file, path, f == CUBIX_FIELD_AGE || f == CUBIX_FIELD_LENGTH));
+    CUBIX_CHECK(sim->field[f].path[0] || f != CUBIX_FIELD_LENGTH, CUBIX_EINPUT,
+                "%s: stars have no SmoothingLength (looked in /%s for %s), which Deposit gaussian takes where DepositLength is 0: give a DepositLength in kpc, or another Deposit",
+                path, format->star_group, format->field[f].dataset.n ? cubix_names_text(&format->field[f].dataset, looked_for, sizeof looked_for) : "none: the format knows no name for it");
   }
   if (!sim->field[CUBIX_FIELD_AGE].path[0]) {
     enum cubix_field f = format->field[CUBIX_FIELD_FORMATION].dataset.n ? CUBIX_FIELD_FORMATION : CUBIX_FIELD_AGE;
@@ -203,7 +215,6 @@ done:
 static int look_at_members(struct cubix_simfile *sim, const struct cubix_simformat *format, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  int want_potential = par->Centre.word && strcmp(par->Centre.word, "potential") == 0;
   struct cubix_snapshot *s = &sim->snapshot;
   hid_t file = -1;
 
@@ -212,7 +223,7 @@ static int look_at_members(struct cubix_simfile *sim, const struct cubix_simform
     if (has_stars(file, format)) {
       int first = !sim->field[CUBIX_FIELD_POSITION].path[0];
       if (first) {
-        CUBIX_TRY(find_fields(sim, format, file, s->file[i], want_potential));
+        CUBIX_TRY(find_fields(sim, format, file, s->file[i], par));
         CUBIX_TRY(read_header(sim, format, file, s->file[i]));
       }
       CUBIX_TRY(look_at_member(sim, format, file, i));

@@ -29,6 +29,7 @@ const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD] = {
   [CUBIX_FIELD_AGE]         = { "Age",                  "Gyr",      CUBIX_GYR_S,   1 },
   [CUBIX_FIELD_METALLICITY] = { "Metallicity",          "1",        1.,            1 },
   [CUBIX_FIELD_POTENTIAL]   = { "Potential",            "(km/s)^2", 1e10,          1 },
+  [CUBIX_FIELD_LENGTH]      = { "SmoothingLength",      "kpc",      CUBIX_KPC_CM,  1 },
 };
 
 static const char *const header_key[CUBIX_N_HEADER] = {
@@ -154,7 +155,7 @@ static int read_stars(struct source s, struct cubix_simformat *format)
     CUBIX_TRY(read_number(entry, "h", &map->h));
   }
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    int optional = f == CUBIX_FIELD_AGE || f == CUBIX_FIELD_FORMATION || f == CUBIX_FIELD_POTENTIAL;
+    int optional = f == CUBIX_FIELD_AGE || f == CUBIX_FIELD_FORMATION || f == CUBIX_FIELD_POTENTIAL || f == CUBIX_FIELD_LENGTH;
     CUBIX_CHECK(optional || format->field[f].dataset.n > 0, CUBIX_EUSAGE, "%s:%d: the key '%s' is missing", s.path, line_of(&s),
                 cubix_field_table[f].name);
   }

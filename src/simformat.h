@@ -16,6 +16,7 @@ enum cubix_field {
   CUBIX_FIELD_AGE,                /* Age                   Gyr, at the snapshot: instead of the former */
   CUBIX_FIELD_METALLICITY,        /* Metallicity           1            */
   CUBIX_FIELD_POTENTIAL,          /* Potential             (km/s)^2, optional */
+  CUBIX_FIELD_LENGTH,             /* SmoothingLength       kpc, optional */
   CUBIX_N_FIELD
 };
 struct cubix_field_info { const char *name, *unit; double cgs; int n_c; };   /* internal unit, its size in cgs, components */

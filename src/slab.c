@@ -30,6 +30,7 @@ int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts)
     CUBIX_TRY(reserve(&slab->metallicity, n));
   }
   if (parts & CUBIX_SLAB_POTENTIAL) CUBIX_TRY(reserve(&slab->potential, n));
+  if (parts & CUBIX_SLAB_LENGTH) CUBIX_TRY(reserve(&slab->smoothing_length, n));
   slab->n = n;
 done:
   return status;
@@ -62,9 +63,9 @@ static void keep_rows(double *x, size_t n, int n_c, const unsigned char *keep)
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep)
 {
   size_t n = 0;
-  double *column[7] = { slab->position, slab->velocity, slab->mass_formed, slab->mass_now, slab->age, slab->metallicity, slab->potential };
+  double *column[8] = { slab->position, slab->velocity, slab->mass_formed, slab->mass_now, slab->age, slab->metallicity, slab->potential, slab->smoothing_length };
 #pragma omp parallel for schedule(dynamic)
-  for (int c = 0; c < 7; c++)
+  for (int c = 0; c < 8; c++)
     if (column[c]) keep_rows(column[c], slab->n, c < 2 ? 3 : 1, keep);
   for (size_t i = 0; i < slab->n; i++) n += keep[i] != 0;
   slab->n = n;
@@ -72,7 +73,8 @@ void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep)
 
 void cubix_slab_forget_stars(struct cubix_slab *slab)
 {
-  double **column[] = { &slab->position, &slab->velocity, &slab->mass_formed, &slab->mass_now, &slab->age, &slab->metallicity, &slab->potential };
+  double **column[] = { &slab->position, &slab->velocity, &slab->mass_formed, &slab->mass_now, &slab->age, &slab->metallicity, &slab->potential,
+                        &slab->smoothing_length };
   for (size_t c = 0; c < sizeof column / sizeof column[0]; c++) {
     free(*column[c]);
     *column[c] = NULL;

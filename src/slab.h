@@ -22,7 +22,8 @@ struct cubix_snapshot {
 enum {
   CUBIX_SLAB_MOTION = 1,          /* position, velocity, present mass: what the frame is found from */
   CUBIX_SLAB_POPULATION = 2,      /* mass formed, age, metallicity: what shines */
-  CUBIX_SLAB_POTENTIAL = 4
+  CUBIX_SLAB_POTENTIAL = 4,
+  CUBIX_SLAB_LENGTH = 8
 };
 
 struct cubix_slab {
@@ -39,6 +40,7 @@ struct cubix_slab {
   double *age;                    /* [n] Gyr at the snapshot */
   double *metallicity;            /* [n] mass fraction */
   double *potential;              /* [n] only where Centre potential asks for it, else NULL */
+  double *smoothing_length;       /* [n] kpc; only where Deposit gaussian asks for it, else NULL */
 };
 
 /** Room for n stars, not zeroed.  Local.  @param[out] slab owned by the caller */

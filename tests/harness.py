@@ -128,7 +128,7 @@ def write_particles(path, s, redshift=0.0, dtype="f8", extra=None, **header):
         d = group.create_dataset("Id", data=np.arange(len(s["mass"]), dtype="u8"))
         d.attrs["unit"], d.attrs["description"] = "1", "Id"
         for name, value in (extra or {}).items():
-            group.create_dataset(name, data=value).attrs["unit"] = "1"
+            group.create_dataset(name, data=value).attrs["unit"] = "kpc" if name == "SmoothingLength" else "1"
     return path
 
 

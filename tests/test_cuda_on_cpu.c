@@ -135,7 +135,7 @@ static int paint_with(struct cubix_device *dev, struct cubix_cube *cube, const s
 {
   int status = CUBIX_OK;
   struct cubix_placement *placement = NULL;
-  CUBIX_TRY(cubix_placement_build(&placement, cube, &mod->view, slab));
+  CUBIX_TRY(cubix_placement_build(&placement, cube, &mod->view, slab, 0));
   CUBIX_TRY(dev->ops->load(dev, &mod->view));
   CUBIX_TRY(dev->ops->paint(dev, placement, cube));
 done:
@@ -278,7 +278,7 @@ static void test_again(void)
   CHECK(paint(CPU, &ins, mod[1], slab, 0, &cpu) == CUBIX_OK);
   CHECK(cubix_cube_init(&broken, &ins) == CUBIX_OK && cubix_cube_hold(broken, 0, ins.n_lambda) == CUBIX_OK);
   CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
-  CHECK(cubix_placement_build(&placement, cuda, &mod[1]->view, slab) == CUBIX_OK && cubix_placement_build(&others_placement, broken, &mod[1]->view, others) == CUBIX_OK);
+  CHECK(cubix_placement_build(&placement, cuda, &mod[1]->view, slab, 0) == CUBIX_OK && cubix_placement_build(&others_placement, broken, &mod[1]->view, others, 0) == CUBIX_OK);
   cuda_on_cpu.n_call = 0;
   cuda_on_cpu.fail_at = 10;                /* the first chunk is on its way, the second half */
   CHECK(dev->ops->paint(dev, others_placement, broken) == CUBIX_EDEVICE);

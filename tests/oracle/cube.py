@@ -14,6 +14,8 @@ def read_particles(path):
         s, head = f["Stars"], dict(f["Header"].attrs)
         stars = {"pos": s["Position"][:].astype(float), "vel": s["Velocity"][:].astype(float), "mass": s["InitialMass"][:].astype(float),
                  "mass_now": s["Mass"][:].astype(float), "age": s["Age"][:].astype(float), "z": s["Metallicity"][:].astype(float)}
+        if "SmoothingLength" in s:
+            stars["length"] = s["SmoothingLength"][:].astype(float)
     return stars, head
 
 
@@ -69,7 +71,8 @@ def quality(lib, inst, z, v_max, nstar=None, min_stars=0):
     return dq
 
 
-def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpolation="linear", unit=1e-20, cosmo=None, distance=0.0, min_stars=0, **geometry):
+def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpolation="linear", unit=1e-20, cosmo=None, distance=0.0, min_stars=0, deposit="nearest",
+            length=0.0, **geometry):
     """Everything the program makes without noise."""
     stars, head = read_particles(particle_file)
     lib = Library.read(ssp_file)
@@ -77,7 +80,7 @@ def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpol
     om, ol, h = cosmo or (float(np.ravel(head[k])[0]) for k in ("OmegaMatter", "OmegaLambda", "HubbleParam"))
     d_l, scale = cosmology.scene(redshift, om, ol, h, distance)
     painter = paint.Painter(lib, inst, redshift, d_l, semantic, interpolation, unit)
-    painted, v_max = paint.paint(painter, stars, scale, psf.margin(inst))
-    truth = maps.truth(painter, stars, scale)
+    painted, v_max = paint.paint(painter, stars, scale, psf.margin(inst), deposit, length)
+    truth = maps.truth(painter, stars, scale, deposit, length)
     return SimpleNamespace(cube=psf.apply(inst, painted), painted=painted, maps=truth, dq=quality(lib, inst, redshift, v_max, truth["NSTAR"], min_stars),
                            frame=fr, stars=stars, painter=painter, d_l=d_l, kpc_per_arcsec=scale, v_max=v_max)

@@ -2,17 +2,53 @@
 import math
 
 import numpy as np
+from scipy.special import ndtr
 
 from . import lsf, ssp
 from .constants import C, MPC_CM
 
 
-def sky_to_spaxel(inst, x, y):
-    """x east, y north [arcsec] of the galaxy -> column, row of the field (may lie outside it)."""
+def sky_to_place(inst, x, y):
+    """x east, y north [arcsec] of the galaxy -> place in the field, in spaxels from its first corner."""
     rho = math.radians(inst.roll)
     x, y = x - inst.pointing[0], y - inst.pointing[1]
     x_d, y_d = x * math.cos(rho) - y * math.sin(rho), x * math.sin(rho) + y * math.cos(rho)
-    return np.floor(0.5 * inst.n_x - x_d / inst.pixel_x).astype(int), np.floor(0.5 * inst.n_y + y_d / inst.pixel_y).astype(int)
+    return 0.5 * inst.n_x - x_d / inst.pixel_x, 0.5 * inst.n_y + y_d / inst.pixel_y
+
+
+def sky_to_spaxel(inst, x, y):
+    """The same -> column, row of the field (may lie outside it)."""
+    return tuple(np.floor(p).astype(int) for p in sky_to_place(inst, x, y))
+
+
+def axis_weights(deposit, p, sigma):
+    """First spaxel and weights of a star at p on one axis."""
+    if deposit == "nearest":
+        return math.floor(p), np.ones(1)
+    if deposit == "cic":
+        i = math.floor(p - 0.5) + np.arange(2)
+        return i[0], 1 - np.abs(i + 0.5 - p)
+    if deposit == "tsc":
+        i = math.floor(p) + np.arange(-1, 2)
+        u = np.abs(i + 0.5 - p)
+        return i[0], np.where(u <= 0.5, 0.75 - u**2, 0.5 * (1.5 - u)**2)
+    s = max(0.3, sigma)
+    edge = np.arange(math.floor(p - 6 * s), math.floor(p + 6 * s) + 2)
+    w = np.diff(ndtr((edge - p) / s))
+    return edge[0], w / w.sum()
+
+
+def parts(inst, stars, kpc_per_arcsec, margin, deposit="nearest", length=0.0):
+    """Of every star: (rows, columns, weights [row][column]) in a field with this margin; empty where it sheds nothing."""
+    p_x, p_y = sky_to_place(inst, stars["pos"][:, 0] / kpc_per_arcsec, stars["pos"][:, 1] / kpc_per_arcsec)
+    lengths = np.full(len(p_x), length) if length > 0 else stars.get("length", np.zeros(len(p_x)))
+    out = []
+    for x, y, size in zip(p_x, p_y, lengths / kpc_per_arcsec):
+        (ix, w_x), (iy, w_y) = axis_weights(deposit, x, size / inst.pixel_x), axis_weights(deposit, y, size / inst.pixel_y)
+        columns, rows = ix + margin + np.arange(len(w_x)), iy + margin + np.arange(len(w_y))
+        on_x, on_y = (columns >= 0) & (columns < inst.n_x + 2 * margin), (rows >= 0) & (rows < inst.n_y + 2 * margin)
+        out.append((rows[on_y], columns[on_x], np.outer(w_y[on_y], w_x[on_x])))
+    return out
 
 
 class Painter:
@@ -38,13 +74,14 @@ class Painter:
         return mass * ssp.integrate(self.template(age, metallicity), self.lib.lam, band)[0]
 
 
-def paint(painter, stars, kpc_per_arcsec, margin):
+def paint(painter, stars, kpc_per_arcsec, margin, deposit="nearest", length=0.0):
     """[n_lambda][n_y + 2 margin][n_x + 2 margin] before the PSF.  stars: dict in the sky frame."""
     inst = painter.inst
     cube = np.zeros((len(inst.centres()), inst.n_y + 2 * margin, inst.n_x + 2 * margin))
-    ix, iy = sky_to_spaxel(inst, stars["pos"][:, 0] / kpc_per_arcsec, stars["pos"][:, 1] / kpc_per_arcsec)
-    ix, iy = ix + margin, iy + margin
-    on = (ix >= 0) & (ix < cube.shape[2]) & (iy >= 0) & (iy < cube.shape[1])
+    share = parts(inst, stars, kpc_per_arcsec, margin, deposit, length)
+    on = np.array([w.size > 0 for _, _, w in share])
     for k in np.flatnonzero(on):
-        cube[:, iy[k], ix[k]] += painter.spectrum(stars["mass"][k], stars["age"][k], stars["z"][k], stars["vel"][k, 2])
+        rows, columns, w = share[k]
+        cube[:, rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1] += painter.spectrum(
+            stars["mass"][k], stars["age"][k], stars["z"][k], stars["vel"][k, 2])[:, None, None] * w
     return cube, np.abs(stars["vel"][on, 2]).max() if on.any() else 0.0
