@@ -42,6 +42,8 @@ static const struct rule { enum cubix_unknown_form form; double scale, range; } 
   [CUBIX_LEAF_FluxScale] = { CUBIX_FORM_LN, 1, 1e6 },
 };
 
+static const struct rule factor = { CUBIX_FORM_LN, 1, 1e6 };      /* of a leaf that has none: a positive number */
+
 static int in_bins(const struct cubix_params *par) { return !strcmp(par->FitModel, "bins"); }
 
 void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF])
@@ -201,7 +203,7 @@ static void limit(struct cubix_unknown_block *k, const struct cubix_unknowns_sta
 /* Bounds of an unknown whose value starts at b. */
 static void bound(const struct cubix_unknown_block *k, double b, double *lower, double *upper)
 {
-  const double range = rules[k->leaf].range;
+  const double range = k->range;
   *lower = -INFINITY;
   *upper = INFINITY;
   if (k->form == CUBIX_FORM_LN) {
@@ -249,12 +251,12 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
   struct cubix_unknowns_map *map = u->map;
   struct cubix_unknown_block *k = &map->block[map->n_block++];
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
-  const struct rule *rule = &rules[leaf];
+  const struct rule *rule = rules[leaf].scale > 0 ? &rules[leaf] : &factor;
   const int shells = leaf == CUBIX_LEAF_Velocity;
   CUBIX_CHECK(info->of != CUBIX_OF_LIBRARY, CUBIX_EUSAGE, "Parameters = %s (%s): a fit does not vary %s; Mode gradient tells its gradient", par->Parameters,
               cubix_params_origin(par, "Parameters"), info->name);
   *k = (struct cubix_unknown_block) { leaf, info->of == CUBIX_OF_GLOBAL ? CUBIX_OF_ALL : in_bins(par) ? CUBIX_OF_BIN : CUBIX_OF_EACH, rule->form,
-                                      rule->scale, 0, 0, info->n, info->n, 0, NULL, NULL, NULL };
+                                      rule->scale, 0, 0, info->n, info->n, 0, NULL, NULL, NULL, rule->range };
   if (k->of == CUBIX_OF_BIN) {
     CUBIX_CHECK(shells || leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Metallicity, CUBIX_EUSAGE,
                 "Parameters = %s (%s): FitModel bins varies Mass, Metallicity and Velocity of stars, not %s; choose FitModel stars", par->Parameters,

@@ -26,6 +26,7 @@ struct cubix_unknown_block {
   const unsigned char *bin;       /* BIN: [n_star] */
   const double *edge;             /* BIN: [n + 1] */
   double *base;                   /* [n_star][n_c] or [n_c] the start */
+  double range;                   /* how far from it: a factor (LN), in the leaf's unit; 0: to the bounds alone */
 };
 
 struct cubix_unknowns_map {

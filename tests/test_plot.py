@@ -238,6 +238,22 @@ def test_aperture_is_left_out(tmp_path):
     assert outside[:, :1000].sum() > 10000
 
 
+def convergence(path, rows):
+    path.write_text("# CUBIX, Mode fit: Likelihood chi2\n# voxels  768\n# unknowns 168\n#iteration evaluations value gradient step\n" + "".join("%d %d %.17g %g %g\n" % row for row in rows))
+
+
+def test_convergence(tmp_path):
+    convergence(tmp_path / "x-convergence.txt", [(i, i + 1, 6e5 * 0.5 ** i + 600, 1e3 * 0.5 ** i, 0.1 * (i > 0)) for i in range(20)])
+    assert run(tmp_path / "x-convergence.txt", "--convergence")[0] == 0
+    assert picture(tmp_path / "x-convergence.png").shape[0] > 800
+    figure = PLOT.draw_convergence(str(tmp_path / "x-convergence.txt"))
+    x, y = figure.axes[0].lines[0].get_data()
+    assert np.allclose(y[0], 1001) and len(x) == 20 and len(figure.axes[2].lines[0].get_data()[0]) == 19     # the start has no step
+    assert figure.axes[0].get_yscale() == "log"
+    convergence(tmp_path / "y.txt", [(0, 1, 0.0, 0.0, 0.0)])
+    assert run(tmp_path / "y.txt", "--convergence", "-o", tmp_path / "y.pdf")[0] == 0
+
+
 def test_chosen_spaxels_recede_from_the_centre(tmp_path):
     flux, variance, wave, maps = galaxy(n_x=37, n_y=31)
     write_fits(tmp_path / "disc.fits", flux, variance, wave, maps)
@@ -264,6 +280,9 @@ def test_chosen_spaxels_recede_from_the_centre(tmp_path):
     (["good.fits", "--spaxel", "99,2"], 2, "outside"),
     (["good.fits", "--spaxel", "a,b"], 2, "not x,y"),
     (["good.fits", "--spaxel", "1,1", "--maps"], 2, "exclude"),
+    (["good.fits", "--maps", "--convergence"], 2, "exclude"),
+    (["text.fits", "--convergence"], 3, "no convergence table"),
+    (["nowhere.txt", "--convergence"], 3, "no convergence table"),
     (["good.fits", "-o", "x.gif"], 2, ".png or .pdf"),
     (["good.fits", "--frobnicate"], 2, "--frobnicate"),
     ([], 2, "CUBE"),

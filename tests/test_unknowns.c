@@ -250,6 +250,8 @@ int main(void)
   test_derivatives("bins", "mass,metallicity,velocity", N_STAR);
   test_derivatives("bins", "mass,inclination,psffwhm,velocity", N_STAR);
   test_derivatives("bins", "redshift", 3);
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)          /* every leaf by itself, those included that come later */
+    if (cubix_leaf_info((enum cubix_leaf)leaf)->of != CUBIX_OF_LIBRARY) test_derivatives("stars", cubix_leaf_info((enum cubix_leaf)leaf)->name, 7);
   test_stars();
   test_bins();
   test_edges();
