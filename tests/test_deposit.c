@@ -1,10 +1,15 @@
-/* test_deposit.c -- how a star's light is divided among spaxels: weights, their derivatives, and those of the place on the sky. */
+/* test_deposit.c -- how a star's light is divided among spaxels: weights, their derivatives, and those of the place on the sky; and placements. */
 #include "check.h"
 
+#include <omp.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
+#include "instrument.h"
 #include "physics/deposit.h"
 #include "physics/random.h"
+#include "placement.h"
 
 enum { N_X = 31, N_Y = 26, MARGIN = 3, N_STAR = 200 };
 
@@ -245,6 +250,113 @@ static void check_derivatives(enum cubix_deposit_kind kind, double length)
   CHECK(straight > 5 * bent && straight > 20);
 }
 
+static void fill_slab(struct cubix_slab *slab)
+{
+  for (size_t i = 0; i < slab->n; i++) {
+    for (size_t c = 0; c < 3; c++) {
+      slab->position[3 * i + c] = draw(-5, 5);
+      slab->velocity[3 * i + c] = draw(-200, 200);
+    }
+    slab->mass_formed[i] = i % 7 ? draw(1e4, 1e6) : 0;
+    slab->mass_now[i] = 0.5 * slab->mass_formed[i];
+    slab->age[i] = draw(0.1, 10);
+    slab->metallicity[i] = draw(0.001, 0.04);
+    if (slab->smoothing_length) slab->smoothing_length[i] = draw(0.01, 0.5);
+  }
+}
+
+/* Every record of a placement is what its star and its spaxel say, in the slab's order, and none is missing. */
+static void compare_records(const struct cubix_placement *p, const struct cubix_view *v, const struct cubix_slab *slab)
+{
+  size_t expected = 0, wrong = 0;
+  struct cubix_foot foot;
+  for (size_t i = 0; i < slab->n; i++)
+    if (cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot)) expected += (size_t)foot.n[0] * (size_t)foot.n[1];
+  CHECK(p->start[p->n_spaxel] == expected && expected > slab->n / 2);
+  for (size_t s = 0; s < p->n_spaxel; s++)
+    for (size_t k = p->start[s]; k < p->start[s + 1]; k++) {
+      size_t i = p->source[k];
+      cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot);
+      int x = (int)(s % N_X) - foot.first[0], y = (int)(s / N_X) - foot.first[1];
+      wrong += x < 0 || x >= foot.n[0] || y < 0 || y >= foot.n[1] || (k > p->start[s] && p->source[k - 1] >= p->source[k]);
+      wrong += fabs(p->star[k].mass_formed - slab->mass_formed[i] * cubix_deposit_weight(&foot, x, y, NULL)) > 1e-15 * slab->mass_formed[i];
+      wrong += p->star[k].velocity != slab->velocity[3 * i + 2];
+    }
+  CHECK(wrong == 0);
+}
+
+/* The maps hold what the records of the field hold; every star is counted once. */
+static void compare_maps(const struct cubix_cube *cube, const struct cubix_placement *p, const struct cubix_view *v)
+{
+  double number = 0;
+  for (size_t s = 0; s < p->n_spaxel; s++) {
+    int64_t field;
+    double mass = 0, momentum = 0;
+    if (!cubix_in_field(v, (int64_t)s, &field)) continue;
+    for (size_t k = p->start[s]; k < p->start[s + 1]; k++) {
+      mass += p->star[k].mass_formed;
+      momentum += p->star[k].mass_formed * p->star[k].velocity;
+    }
+    CHECK_CLOSE(cube->map[CUBIX_MAP_MASS][field], mass, 1e-12 * mass);
+    CHECK_CLOSE(cube->map[CUBIX_MAP_MASS_NOW][field], 0.5 * mass, 1e-12 * mass);
+    CHECK_CLOSE(cube->map[CUBIX_MAP_M_V][field], momentum, 1e-9 * mass);
+    CHECK_CLOSE(cube->map[CUBIX_MAP_LIGHT][field], 3e-5 * mass, 1e-12 * mass);
+    number += cube->map[CUBIX_MAP_NSTAR][field];
+  }
+  CHECK(number > 0 && number == cube->budget[CUBIX_IN_FIELD].number);
+}
+
+/* @param n of stars; more than one share of them */
+static void check_placement(enum cubix_deposit_kind kind, double length, size_t n)
+{
+  struct cubix_view v = make_view(kind, 0.7);
+  const double node = 0, light = 3;
+  struct cubix_instrument ins = { .n_x = N_X - 2 * MARGIN, .n_y = N_Y - 2 * MARGIN, .margin = MARGIN };
+  struct cubix_slab slab = { 0 };
+  struct cubix_placement *p[2] = { NULL }, *bare = NULL;
+  struct cubix_cube *cube[2] = { NULL };
+  v.deposit_length = length;
+  v.n_z = v.n_age = v.n_row = 1;
+  v.log_z = v.log_age = &node;
+  v.light = &light;
+  v.light_scale = 1e-5;
+  CHECK(cubix_slab_reserve(&slab, n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (length > 0 ? 0 : CUBIX_SLAB_LENGTH)) == CUBIX_OK);
+  fill_slab(&slab);
+  for (int t = 0; t < 2; t++) {
+    omp_set_num_threads(t + 1);
+    CHECK(cubix_cube_init(&cube[t], &ins) == CUBIX_OK);
+    CHECK(cubix_placement_build(&p[t], cube[t], &v, &slab, 1) == CUBIX_OK);
+  }
+  compare_records(p[0], &v, &slab);
+  compare_maps(cube[0], p[0], &v);
+  CHECK(!memcmp(p[0]->start, p[1]->start, sizeof *p[0]->start * (p[0]->n_spaxel + 1)));
+  CHECK(!memcmp(p[0]->source, p[1]->source, sizeof *p[0]->source * p[0]->start[p[0]->n_spaxel]));
+  for (int k = 0; k < CUBIX_N_MAP; k++) CHECK(!memcmp(cube[0]->map[k], cube[1]->map[k], sizeof(double) * (size_t)ins.n_x * (size_t)ins.n_y));
+  CHECK(!memcmp(cube[0]->budget, cube[1]->budget, sizeof cube[0]->budget) && cube[0]->v_max == cube[1]->v_max && cube[0]->v_max > 0);
+  CHECK(cubix_placement_build(&bare, NULL, &v, &slab, 0) == CUBIX_OK && !bare->source);
+  for (size_t k = 0; k < bare->start[bare->n_spaxel]; k++) CHECK(bare->star[k].mass_formed == p[0]->star[k].mass_formed);
+  for (int t = 0; t < 2; t++) {
+    cubix_placement_free(p[t]);
+    cubix_cube_free(cube[t]);
+  }
+  cubix_placement_free(bare);
+  cubix_slab_forget_stars(&slab);
+}
+
+/* None at all; one; and stars without the lengths that are asked for. */
+static void check_few(void)
+{
+  struct cubix_view v = make_view(CUBIX_DEPOSIT_TSC, 0);
+  struct cubix_slab slab = { 0 };
+  struct cubix_placement *p = NULL;
+  CHECK(cubix_placement_build(&p, NULL, &v, &slab, 1) == CUBIX_OK && p->start[p->n_spaxel] == 0);
+  cubix_placement_free(p);
+  p = NULL;
+  v.deposit = CUBIX_DEPOSIT_GAUSSIAN;
+  slab.n = 1;
+  CHECK(cubix_placement_build(&p, NULL, &v, &slab, 0) == CUBIX_EUSAGE && !p && strstr(cubix_error_message(), "give a DepositLength"));
+}
+
 int main(void)
 {
   const double lengths[] = { 0.03, 0.2, 0.4 };       /* below the least, and above */
@@ -261,5 +373,11 @@ int main(void)
       check_derivatives(smooth[k], lengths[l]);
     }
   }
+  check_placement(CUBIX_DEPOSIT_NEAREST, 0, 9001);
+  check_placement(CUBIX_DEPOSIT_CIC, 0, 40000);
+  check_placement(CUBIX_DEPOSIT_TSC, 0, 9001);
+  check_placement(CUBIX_DEPOSIT_GAUSSIAN, 0.2, 5000);
+  check_placement(CUBIX_DEPOSIT_GAUSSIAN, 0, 5000);
+  check_few();
   return check_done();
 }
