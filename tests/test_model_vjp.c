@@ -49,9 +49,11 @@ static void spline_adjoint(void)
     f_bar = calloc((size_t)n, sizeof *f_bar);
     CHECK(cubix_spline_init(&spline, x, n) == CUBIX_OK);
     cubix_spline_curvature(&spline, (const double (*)[CUBIX_LANES])f, m);
-    for (int i = 0; i < n * CUBIX_LANES; i++) one += m[0][i] * m_bar[0][i], norm += fabs(m[0][i] * m_bar[0][i]);
+    for (int i = 0; i < n; i++)
+      for (int l = 0; l < CUBIX_LANES; l++) one += m[i][l] * m_bar[i][l], norm += fabs(m[i][l] * m_bar[i][l]);
     cubix_spline_curvature_vjp(&spline, m_bar, f_bar);
-    for (int i = 0; i < n * CUBIX_LANES; i++) other += f[0][i] * f_bar[0][i];
+    for (int i = 0; i < n; i++)
+      for (int l = 0; l < CUBIX_LANES; l++) other += f[i][l] * f_bar[i][l];
     CHECK(n < 3 ? one == 0 && other == 0 : norm > 0);
     check_same(one, other, norm > 0 ? norm : 1, 1e-13);
     cubix_spline_free(&spline);
