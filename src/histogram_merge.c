@@ -54,6 +54,7 @@ static int gather(struct cubix_histogram **there, int *n_there, struct cubix_his
     const struct cubix_histogram *a = part[p], *b = *n_there ? there[0] : a;
     CUBIX_CHECK(a->n_spaxel == b->n_spaxel && a->nodes.n == b->nodes.n && a->nodes.reach == b->nodes.reach && a->nodes.step == b->nodes.step, CUBIX_EFAIL,
                 "histograms of %zu spaxels, %d nodes and of %zu spaxels, %d nodes cannot be added", b->n_spaxel, b->nodes.n, a->n_spaxel, a->nodes.n);
+    CUBIX_CHECK(a->value || !a->n_value, CUBIX_EFAIL, "a cover has no values that could be added: a cover of all stars is made from a placement of all");
     CUBIX_CHECK(!memcmp(a->exponent, b->exponent, a->n_spaxel * sizeof *a->exponent), CUBIX_EFAIL, "histograms of different scales cannot be added");
     there[(*n_there)++] = part[p];
   }

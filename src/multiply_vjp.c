@@ -23,7 +23,8 @@
 enum { MOST = 12 };               /* nodes at a time: registers but those for what is multiplied */
 
 typedef float four __attribute__((vector_size(16)));
-typedef double four_wide __attribute__((vector_size(32)));
+typedef float two __attribute__((vector_size(8)));
+typedef double two_wide __attribute__((vector_size(16)));
 
 #if defined(__clang__) || __GNUC__ >= 12
 #define SHUFFLE(mask, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
@@ -152,7 +153,7 @@ int cubix_multiply_vjp_by(const struct cubix_cube *cube_bar, const struct cubix_
   for (int t = 0; t < n_thread; t++) CUBIX_ALLOC(x.channels[t], (size_t)CUBIX_PANEL * CUBIX_TILE);
   CUBIX_CHECK((buffer = cubix_reserve(cubix_basis_tile_size(basis), sizeof *buffer)), CUBIX_ENOMEM, "cannot allocate a tile of the prepared templates");
 
-  size_t n_panel = x.panels.n_panel, n_share = n_panel ? (4 * (size_t)n_thread + n_panel - 1) / n_panel : 0;
+  size_t n_panel = x.panels.n_panel, n_share = n_panel && n_thread > 1 ? (12 * (size_t)n_thread + n_panel - 1) / n_panel : 1;
   move_bars(&x, value_bar, 0);
   for (int first = 0; first < cube_bar->n_lambda && n_panel; first += CUBIX_TILE) {
     const float *d;

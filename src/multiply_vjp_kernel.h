@@ -51,13 +51,15 @@ MULTIPLY_TARGET static inline __attribute__((always_inline)) void MULTIPLY_DOTS(
     for (int q = 0; q < n; q++) a[q] += s[k] * p[q * MULTIPLY_N + k];
   for (int q = 0; q < n; q += 4) {
     four sum = MULTIPLY_ACROSS(a + q);
-    if (n - q >= 4) {
-      four_wide old;
-      memcpy(&old, bar + q, sizeof old);
-      old += scale * __builtin_convertvector(sum, four_wide);
-      memcpy(bar + q, &old, sizeof old);
-    } else
-      for (int e = 0; q + e < n; e++) bar[q + e] += scale * (double)sum[e];
+    for (int e = 0; e < 4 && q + e < n; e += 2) {
+      two half = { sum[e], sum[e + 1] };
+      two_wide old, add = scale * __builtin_convertvector(half, two_wide);
+      if (n - q - e > 1) {
+        memcpy(&old, bar + q + e, sizeof old);
+        add += old;
+        memcpy(bar + q + e, &add, sizeof add);
+      } else bar[q + e] += add[0];
+    }
   }
 }
 

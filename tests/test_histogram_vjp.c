@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include "histogram_lab.h"
+#include "survey.h"
 
 /* Splines against differences of their values; the slopes keep the light. */
 static void test_slopes(void)
@@ -163,6 +164,32 @@ static void test_cover(void)
     cubix_histogram_free(h);
   }
   cubix_histogram_free(one);
+  cubix_placement_free(p);
+}
+
+/* A survey for derivatives counts all rows of a cover as in use, one for the cube alone those with weight; covers cannot be merged. */
+static void test_survey(void)
+{
+  struct cubix_placement *p = stars(20, 2.);
+  for (size_t i = 0; i < 20; i++) p->star[i].f_z = 0, p->star[i].f_age = 1, p->star[i].velocity = 0;
+  struct cubix_histogram *cover = cover_of(p, 1), *sum = NULL;
+  struct cubix_survey *survey[2] = { NULL, NULL };
+  int n_cover = 0, n_used[2] = { 0, 0 };
+  unsigned char touched[N_ROW] = { 0 };
+  for (size_t b = 0; b < cover->start[N_SPAXEL]; b++) touched[cover->block[b].row] = 1;
+  for (int d = 0; d < 2; d++) {
+    CHECK(cubix_survey_init(&survey[d], N_SPAXEL, N_ROW) == 0);
+    survey[d]->derivatives = d;
+    cubix_survey_add(survey[d], &view, p);
+    for (int r = 0; r < N_ROW; r++) n_used[d] += survey[d]->used[r];
+  }
+  for (int r = 0; r < N_ROW; r++) n_cover += touched[r];
+  CHECK(n_used[0] > 0 && n_used[0] < n_used[1]);
+  CHECK(!memcmp(touched, survey[1]->used, N_ROW) && n_cover == n_used[1]);
+  CHECK(cubix_histogram_merge(&sum, (struct cubix_histogram *[]){ cover, NULL, cover }, 3) == CUBIX_EFAIL && !sum);
+  cubix_survey_free(survey[0]);
+  cubix_survey_free(survey[1]);
+  cubix_histogram_free(cover);
   cubix_placement_free(p);
 }
 
@@ -416,6 +443,7 @@ int main(void)
   }
   test_locate();
   test_cover();
+  test_survey();
   test_deposit(1);
   test_deposit(N_STAR);
   test_deposit(60000);                /* half of them in one spaxel: shared by all threads */
