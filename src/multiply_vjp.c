@@ -153,7 +153,7 @@ int cubix_multiply_vjp_by(const struct cubix_cube *cube_bar, const struct cubix_
   for (int t = 0; t < n_thread; t++) CUBIX_ALLOC(x.channels[t], (size_t)CUBIX_PANEL * CUBIX_TILE);
   CUBIX_CHECK((buffer = cubix_reserve(cubix_basis_tile_size(basis), sizeof *buffer)), CUBIX_ENOMEM, "cannot allocate a tile of the prepared templates");
 
-  size_t n_panel = x.panels.n_panel, n_share = n_panel && n_thread > 1 ? (12 * (size_t)n_thread + n_panel - 1) / n_panel : 1;
+  size_t n_panel = x.panels.n_panel, n_share = n_panel && n_thread > 1 ? (4 * (size_t)n_thread + n_panel - 1) / n_panel : 1;
   move_bars(&x, value_bar, 0);
   for (int first = 0; first < cube_bar->n_lambda && n_panel; first += CUBIX_TILE) {
     const float *d;
