@@ -312,6 +312,28 @@ done:
   return status;
 }
 
+static int cuda_deposit_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
+                            const struct cubix_view *view, struct cubix_star_bar *bar)
+{
+  int status = CUBIX_OK;
+  struct cuda *cuda = dev->state;
+  CUBIX_CUDA(cudaSetDevice(cuda->gpu));
+  CUBIX_TRY(cubix_cuda_deposit_vjp(&cuda->ferry, dev->description, cover, value_bar, placement, view, bar));
+done:
+  return status;
+}
+
+static int cuda_multiply_vjp(struct cubix_device *dev, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *basis,
+                             double scale, double *value_bar)
+{
+  int status = CUBIX_OK;
+  struct cuda *cuda = dev->state;
+  CUBIX_CUDA(cudaSetDevice(cuda->gpu));
+  CUBIX_TRY(cubix_cuda_multiply_vjp(&cuda->ferry, &cuda->kept, dev->description, cube_bar, cover, basis, scale, value_bar));
+done:
+  return status;
+}
+
 static void cuda_close(struct cubix_device *dev)
 {
   struct cuda *cuda = dev->state;
@@ -325,5 +347,6 @@ static void cuda_close(struct cubix_device *dev)
 
 const struct cubix_device_ops cubix_device_cuda_ops = {
   .name = "cuda", .rates = { .direct = 5e-3, .deposit = 1, .multiply = 1e-4 }, .count = cuda_count, .open = cuda_open, .load = cuda_load, .paint = cuda_paint,
-  .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply, .close = cuda_close,
+  .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply,
+  .deposit_vjp = cuda_deposit_vjp, .multiply_vjp = cuda_multiply_vjp, .close = cuda_close,
 };

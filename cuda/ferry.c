@@ -24,6 +24,20 @@ done:
   return status;
 }
 
+int cubix_cuda_ferry_up(const struct cubix_cuda_ferry *ferry, void *gpu, const void *host, size_t bytes)
+{
+  int status = CUBIX_OK, turn = 0;
+  for (size_t at = 0; at < bytes; at += ferry->bytes, turn++) {
+    const struct cubix_cuda_berth *berth = &ferry->berth[turn % CUBIX_CUDA_N_BERTH];
+    size_t n = bytes - at < ferry->bytes ? bytes - at : ferry->bytes;
+    CUBIX_CUDA(cudaStreamSynchronize(berth->stream));
+    cubix_cuda_ferry_copy(berth->host, (const char *)host + at, n);
+    CUBIX_CUDA(cudaMemcpyAsync((char *)gpu + at, berth->host, n, cudaMemcpyHostToDevice, berth->stream));
+  }
+done:
+  return status;
+}
+
 int cubix_cuda_ferry_wait(const struct cubix_cuda_ferry *ferry)
 {
   int status = CUBIX_OK;

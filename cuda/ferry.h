@@ -18,6 +18,8 @@ struct cubix_cuda_ferry {
 
 /** Berths of at least so many bytes.  Local.  What they held is lost if they are too small. */
 int cubix_cuda_ferry_ready(struct cubix_cuda_ferry *ferry, size_t bytes);
+/** Queue bytes of the host's, through all berths by turns; the memory they come from is free at once.  Local. */
+int cubix_cuda_ferry_up(const struct cubix_cuda_ferry *ferry, void *gpu, const void *host, size_t bytes);
 /** Wait for whatever is under way.  Local. */
 int cubix_cuda_ferry_wait(const struct cubix_cuda_ferry *ferry);
 /** The same after a failure: nothing can be said or done about another. */

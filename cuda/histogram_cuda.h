@@ -1,4 +1,4 @@
-/* histogram_cuda.h -- the two halves of the histogram engine on a GPU. */
+/* histogram_cuda.h -- the two halves of the histogram engine on a GPU, and their derivatives. */
 #ifndef CUBIX_CUDA_HISTOGRAM_H
 #define CUBIX_CUDA_HISTOGRAM_H
 
@@ -10,6 +10,9 @@
 /** cubix_histogram_build on the GPU: the same bits.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_deposit(struct cubix_cuda_ferry *ferry, const char *gpu, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
                        const struct cubix_placement *placement, const struct cubix_view *view);
+/** cubix_histogram_deposit_vjp on the GPU.  Local.  @param gpu  its description, for messages */
+int cubix_cuda_deposit_vjp(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_histogram *cover, const double *value_bar,
+                           const struct cubix_placement *placement, const struct cubix_view *view, struct cubix_star_bar *bar);
 /* A basis that the GPU was told to keep. */
 struct cubix_cuda_kept {
   const struct cubix_basis *basis;            /* NULL: none */
@@ -22,5 +25,8 @@ void cubix_cuda_keep_free(struct cubix_cuda_kept *kept);
 /** cubix_multiply on the GPU.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_multiply(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_kept *kept, const char *gpu, struct cubix_cube *cube, const struct cubix_histogram *histogram,
                         const struct cubix_basis *basis, double scale);
+/** cubix_multiply_vjp on the GPU.  Local.  @param gpu  its description, for messages */
+int cubix_cuda_multiply_vjp(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_kept *kept, const char *gpu, const struct cubix_cube *cube_bar,
+                            const struct cubix_histogram *cover, const struct cubix_basis *basis, double scale, double *value_bar);
 
 #endif

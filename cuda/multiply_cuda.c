@@ -25,12 +25,8 @@ struct multiply {
   struct cubix_cube *cube;
   const struct cubix_basis *basis;
   const float *kept;              /* all tiles, on the GPU; NULL: not there */
-  size_t *spaxel, n_spaxel;       /* those with blocks */
-  int n_packer;
-  struct cubix_cuda_packer *packer;           /* [n_packer] a thread's */
-  size_t n_group;
-  struct cubix_cuda_group *group; /* [n_group] at: from the first blob of its batch on */
-  size_t *bytes;                  /* [n_group] of its blob */
+  struct cubix_cuda_crew crew;
+  struct cubix_cuda_group *group; /* [crew.n_group] at: from the first blob of its batch on */
   size_t room, blob_room;         /* groups and bytes of blobs at a time */
   size_t tile_bytes;
   struct cubix_cuda_group *gpu_group;
@@ -47,43 +43,17 @@ static void multiply_free(struct multiply *m)
     (void)cudaFree(m->gpu_tile[b]);
     (void)cudaFree(m->gpu_out[b]);
   }
-  for (int t = 0; t < m->n_packer && m->packer; t++) cubix_cuda_packer_free(&m->packer[t]);
-  free(m->packer);
-  free(m->spaxel);
+  cubix_cuda_crew_free(&m->crew);
   free(m->group);
-  free(m->bytes);
-}
-
-/* Occupied spaxels, square after square of a group and in it panel after panel: neighbours have rows and velocities in common. */
-static void list_occupied(struct multiply *m, const struct cubix_histogram *h)
-{
-  enum { SIDE = 8, ACROSS = 4, DOWN = CUBIX_CUDA_PANEL / ACROSS };
-  for (int y0 = 0; y0 < m->cube->n_y; y0 += SIDE)
-    for (int x0 = 0; x0 < m->cube->n_x; x0 += SIDE)
-      for (int i = 0; i < SIDE * SIDE; i++) {
-        int panel = i / CUBIX_CUDA_PANEL, q = i % CUBIX_CUDA_PANEL;
-        int x = x0 + panel % (SIDE / ACROSS) * ACROSS + q % ACROSS, y = y0 + panel / (SIDE / ACROSS) * DOWN + q / ACROSS;
-        size_t s = (size_t)y * (size_t)m->cube->n_x + (size_t)x;
-        if (x < m->cube->n_x && y < m->cube->n_y && h->start[s] < h->start[s + 1]) m->spaxel[m->n_spaxel++] = s;
-      }
 }
 
 /* Occupied spaxels, their groups and the groups' sizes. */
 static int plan(struct multiply *m, const struct cubix_histogram *h, double scale)
 {
   int status = CUBIX_OK;
-  CUBIX_ALLOC(m->spaxel, h->n_spaxel);
-  list_occupied(m, h);
-  m->n_group = (m->n_spaxel + CUBIX_CUDA_GROUP - 1) / CUBIX_CUDA_GROUP;
-  CUBIX_ALLOC(m->group, m->n_group);
-  CUBIX_ALLOC(m->bytes, m->n_group);
-  m->n_packer = omp_get_max_threads();
-  CUBIX_ALLOC(m->packer, m->n_packer);
-  for (int t = 0; t < m->n_packer; t++) CUBIX_TRY(cubix_cuda_packer_init(&m->packer[t], h, m->basis, m->spaxel, m->n_spaxel, scale));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(m->n_packer)
-  for (size_t g = 0; g < m->n_group; g++) m->bytes[g] = cubix_cuda_packer_size(&m->packer[omp_get_thread_num()], g, &m->group[g].n_step);
-  for (int t = 0; t < m->n_packer; t++)       /* mass on a row that the basis lacks would be lost */
-    CUBIX_CHECK(m->packer[t].missing < 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", m->packer[t].missing);
+  CUBIX_TRY(cubix_cuda_crew_init(&m->crew, h, m->basis, m->cube->n_x, m->cube->n_y, NULL, scale));
+  CUBIX_ALLOC(m->group, m->crew.n_group);
+  for (size_t g = 0; g < m->crew.n_group; g++) m->group[g].n_step = m->crew.n_step[g];
 done:
   return status;
 }
@@ -95,9 +65,9 @@ static int reserve(struct multiply *m, const char *gpu)
   const double mib = 1 << 20;
   size_t largest = 0, all = 0, available, total, spare, tiles = m->kept ? 0 : CUBIX_CUDA_N_BERTH * m->tile_bytes;
   const size_t row = CUBIX_TILE * sizeof(float), one = CUBIX_CUDA_N_BERTH * CUBIX_CUDA_GROUP * row + sizeof *m->gpu_group;
-  for (size_t g = 0; g < m->n_group; g++) {
-    if (m->bytes[g] > largest) largest = m->bytes[g];
-    all += m->bytes[g];
+  for (size_t g = 0; g < m->crew.n_group; g++) {
+    if (m->crew.bytes[g] > largest) largest = m->crew.bytes[g];
+    all += m->crew.bytes[g];
   }
   CUBIX_CUDA(cudaMemGetInfo(&available, &total));
   spare = available / 16;                      /* what gets lost between allocations */
@@ -105,7 +75,7 @@ static int reserve(struct multiply *m, const char *gpu)
               "%s: %.1f MiB needed (%.1f for tiles of the basis, %.1f for the weights of 64 spaxels), %.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or a larger Tolerance, or use Backend cpu",
               gpu, (double)(tiles + one + largest + spare) / mib, (double)tiles / mib, (double)largest / mib, (double)available / mib, (double)total / mib);
-  m->room = m->n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? m->n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
+  m->room = m->crew.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? m->crew.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
   size_t left = available - spare - tiles, most = left / 2 / one;     /* at the most half of it for results */
   if (m->room > most) m->room = most > 1 ? most : 1;
   m->blob_room = left - m->room * one;
@@ -128,18 +98,18 @@ static int upload(struct multiply *m, size_t a, size_t *b)
 {
   int status = CUBIX_OK, turn = 0;
   size_t at = 0, end = a;
-  while (end < m->n_group && end - a < m->room && at + m->bytes[end] <= m->blob_room) {
+  while (end < m->crew.n_group && end - a < m->room && at + m->crew.bytes[end] <= m->blob_room) {
     m->group[end].at = at;
-    at += m->bytes[end++];
+    at += m->crew.bytes[end++];
   }
   for (size_t first = a, last; first < end; first = last, turn++) {
     const struct cubix_cuda_berth *berth = &m->ferry->berth[turn % CUBIX_CUDA_N_BERTH];
     size_t origin = m->group[first].at, bytes = 0;
-    for (last = first; last < end && bytes + m->bytes[last] <= m->ferry->bytes; last++) bytes += m->bytes[last];
+    for (last = first; last < end && bytes + m->crew.bytes[last] <= m->ferry->bytes; last++) bytes += m->crew.bytes[last];
     CUBIX_CUDA(cudaStreamSynchronize(berth->stream));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(m->n_packer)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(m->crew.n)
     for (size_t g = first; g < last; g++)
-      cubix_cuda_packer_fill(&m->packer[omp_get_thread_num()], g, m->group[g].n_step, m->bytes[g], (char *)berth->host + m->group[g].at - origin);
+      cubix_cuda_packer_fill(&m->crew.packer[omp_get_thread_num()], g, m->group[g].n_step, m->crew.bytes[g], (char *)berth->host + m->group[g].at - origin);
     CUBIX_CUDA(cudaMemcpyAsync(m->gpu_blob + origin, berth->host, bytes, cudaMemcpyHostToDevice, berth->stream));
   }
   CUBIX_CUDA(cudaMemcpy(m->gpu_group, m->group + a, (end - a) * sizeof *m->group, cudaMemcpyHostToDevice));
@@ -176,11 +146,11 @@ static int collect(struct multiply *m, int t, size_t a, size_t b)
   struct cubix_cube *cube = m->cube;
   if (i < 0) goto done;
   int first = i * CUBIX_TILE - cube->lambda_first, n = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
-  size_t n_row = (b * CUBIX_CUDA_GROUP < m->n_spaxel ? b * CUBIX_CUDA_GROUP : m->n_spaxel) - a * CUBIX_CUDA_GROUP;
+  size_t n_row = (b * CUBIX_CUDA_GROUP < m->crew.n_spaxel ? b * CUBIX_CUDA_GROUP : m->crew.n_spaxel) - a * CUBIX_CUDA_GROUP;
   CUBIX_CUDA(cudaStreamSynchronize(m->ferry->berth[t].stream));
 #pragma omp parallel for schedule(static)
   for (size_t r = 0; r < n_row; r++) {
-    cubix_real *flux = cube->flux + m->spaxel[a * CUBIX_CUDA_GROUP + r] * (size_t)cube->n_lambda + first;
+    cubix_real *flux = cube->flux + m->crew.spaxel[a * CUBIX_CUDA_GROUP + r] * (size_t)cube->n_lambda + first;
     for (int k = 0; k < n; k++) flux[k] += row[r * CUBIX_TILE + (size_t)k];
   }
   m->under_way[t] = -1;
@@ -196,14 +166,14 @@ int cubix_cuda_multiply(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_
   if (!n) goto done;
   CUBIX_TRY(cubix_multiply_check(cube, h, basis));
   CUBIX_TRY(plan(&m, h, scale));
-  if (m.n_group) CUBIX_TRY(reserve(&m, gpu));
-  for (size_t a = 0, b = 0; a < m.n_group; a = b) {
+  if (m.crew.n_group) CUBIX_TRY(reserve(&m, gpu));
+  for (size_t a = 0, b = 0; a < m.crew.n_group; a = b) {
     CUBIX_TRY(upload(&m, a, &b));
     for (int i = 0; i < n + CUBIX_CUDA_N_BERTH; i++) {
       int t = i % CUBIX_CUDA_N_BERTH;
       CUBIX_TRY(collect(&m, t, a, b));
       if (i < n) CUBIX_TRY(submit(&m, t, first + i, b - a));
-      cubix_log_progress("paint", ((double)a + (double)(b - a) * (i < n ? i : n) / n) / (double)m.n_group);
+      cubix_log_progress("paint", ((double)a + (double)(b - a) * (i < n ? i : n) / n) / (double)m.crew.n_group);
     }
   }
 done:

@@ -1,31 +1,17 @@
-/* pack.c -- the blobs of tile.h.
+/* pack.c -- the blobs of tile.h, and for derivatives the way back.
  *
  * Spaxels' blocks rise in row, but each spaxel has rows of its own: a table [row][panel] takes the union of the windows of a panel's spaxels, and is walked
  * row by row.  The group's windows are unions of its panels', cut into steps.  Weights are value/2^exponent times scale, in float32.     */
 #include "pack.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
 
 enum { PANEL = CUBIX_CUDA_PANEL, WARPS = CUBIX_CUDA_WARPS, GROUP = CUBIX_CUDA_GROUP, WINDOW = CUBIX_CUDA_WINDOW };
-
-int cubix_cuda_packer_init(struct cubix_cuda_packer *packer, const struct cubix_histogram *histogram, const struct cubix_basis *basis, const size_t *spaxel, size_t n_spaxel, double scale)
-{
-  int status = CUBIX_OK;
-  memset(packer, 0, sizeof *packer);
-  packer->histogram = histogram;
-  packer->basis = basis;
-  packer->spaxel = spaxel;
-  packer->n_spaxel = n_spaxel;
-  packer->scale = scale;
-  packer->missing = -1;
-  CUBIX_ALLOC(packer->extent, (size_t)basis->n_row * WARPS);
-done:
-  return status;
-}
 
 /* Number of spaxels in group g. */
 static size_t members(const struct cubix_cuda_packer *p, size_t g)
@@ -84,7 +70,8 @@ static int walk(struct cubix_cuda_packer *p, struct cubix_cuda_step *step, size_
   return n_step;
 }
 
-size_t cubix_cuda_packer_size(struct cubix_cuda_packer *p, size_t g, int *n_step)
+/* Look at group g, and for rows that the basis lacks: those have no part in it.  @return bytes of its blob */
+static size_t size_of(struct cubix_cuda_packer *p, size_t g, int *n_step)
 {
   size_t n_weight;
   look(p, g);
@@ -112,8 +99,76 @@ void cubix_cuda_packer_fill(struct cubix_cuda_packer *p, size_t g, int n_step, s
   }
 }
 
-void cubix_cuda_packer_free(struct cubix_cuda_packer *packer)
+size_t cubix_cuda_packer_steps(struct cubix_cuda_packer *p, size_t g, struct cubix_cuda_step *step)
 {
-  free(packer->extent);
-  packer->extent = NULL;
+  size_t n_weight;
+  look(p, g);
+  walk(p, step, &n_weight);
+  return n_weight;
+}
+
+void cubix_cuda_packer_take(struct cubix_cuda_packer *p, size_t g, const double *bar, double *value_bar)
+{
+  const struct cubix_histogram *h = p->histogram;
+  size_t n_weight;
+  look(p, g);
+  walk(p, NULL, &n_weight);
+  for (size_t m = 0; m < members(p, g); m++) {
+    size_t s = p->spaxel[g * GROUP + m];
+    for (size_t b = h->start[s]; b < h->start[s + 1]; b++) {
+      const struct cubix_block *block = &h->block[b];
+      const struct cubix_cuda_extent *e = &p->extent[(size_t)block->row * WARPS + m / PANEL];
+      const double *from = bar + (e->base + (size_t)(block->node - e->lo)) * PANEL + m % PANEL;
+      for (int j = 0; j < block->n; j++) value_bar[block->at + (size_t)j] += p->scale * from[(size_t)j * PANEL];
+    }
+  }
+}
+
+/* ---- all threads together ------------------------------------------------------------------------------------------------ */
+
+/* Spaxels with blocks, square after square of a group and in it panel after panel: neighbours have rows and velocities in common. */
+static void list_spaxels(struct cubix_cuda_crew *crew, const struct cubix_histogram *h, int n_x, int n_y, const unsigned char *wanted)
+{
+  enum { SIDE = 8, ACROSS = 4, DOWN = PANEL / ACROSS };
+  for (int y0 = 0; y0 < n_y; y0 += SIDE)
+    for (int x0 = 0; x0 < n_x; x0 += SIDE)
+      for (int i = 0; i < SIDE * SIDE; i++) {
+        int panel = i / PANEL, q = i % PANEL;
+        int x = x0 + panel % (SIDE / ACROSS) * ACROSS + q % ACROSS, y = y0 + panel / (SIDE / ACROSS) * DOWN + q / ACROSS;
+        size_t s = (size_t)y * (size_t)n_x + (size_t)x;
+        if (x < n_x && y < n_y && h->start[s] < h->start[s + 1] && (!wanted || wanted[s])) crew->spaxel[crew->n_spaxel++] = s;
+      }
+}
+
+int cubix_cuda_crew_init(struct cubix_cuda_crew *crew, const struct cubix_histogram *h, const struct cubix_basis *basis, int n_x, int n_y, const unsigned char *wanted,
+                         double scale)
+{
+  int status = CUBIX_OK;
+  CUBIX_ALLOC(crew->spaxel, h->n_spaxel);
+  list_spaxels(crew, h, n_x, n_y, wanted);
+  crew->n_group = (crew->n_spaxel + GROUP - 1) / GROUP;
+  CUBIX_ALLOC(crew->bytes, crew->n_group);
+  CUBIX_ALLOC(crew->n_step, crew->n_group);
+  crew->n = omp_get_max_threads();
+  CUBIX_ALLOC(crew->packer, crew->n);
+  for (int t = 0; t < crew->n; t++) {
+    struct cubix_cuda_packer *p = &crew->packer[t];
+    *p = (struct cubix_cuda_packer){ .histogram = h, .basis = basis, .spaxel = crew->spaxel, .n_spaxel = crew->n_spaxel, .scale = scale, .missing = -1 };
+    CUBIX_ALLOC(p->extent, (size_t)basis->n_row * WARPS);
+  }
+#pragma omp parallel for schedule(dynamic, 1) num_threads(crew->n)
+  for (size_t g = 0; g < crew->n_group; g++) crew->bytes[g] = size_of(&crew->packer[omp_get_thread_num()], g, &crew->n_step[g]);
+  for (int t = 0; t < crew->n; t++)            /* mass on a row that the basis lacks would be lost */
+    CUBIX_CHECK(crew->packer[t].missing < 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", crew->packer[t].missing);
+done:
+  return status;
+}
+
+void cubix_cuda_crew_free(struct cubix_cuda_crew *crew)
+{
+  for (int t = 0; t < crew->n && crew->packer; t++) free(crew->packer[t].extent);
+  free(crew->packer);
+  free(crew->spaxel);
+  free(crew->bytes);
+  free(crew->n_step);
 }

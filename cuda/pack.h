@@ -17,12 +17,26 @@ struct cubix_cuda_packer {
   struct cubix_cuda_extent { int16_t lo, hi; uint32_t base; } *extent;   /* [n_row][WARPS] nodes lo .. hi - 1; where its weights begin */
 };
 
-/** The packer of a thread.  Local.  @param spaxel  borrowed */
-int cubix_cuda_packer_init(struct cubix_cuda_packer *packer, const struct cubix_histogram *histogram, const struct cubix_basis *basis, const size_t *spaxel, size_t n_spaxel, double scale);
-/** Look at group g, and for rows that the basis lacks: those have no part in it.  Local.  @return bytes of its blob, a multiple of 16  @param[out] n_step */
-size_t cubix_cuda_packer_size(struct cubix_cuda_packer *packer, size_t g, int *n_step);
-/** Write the blob of group g.  Local.  @param n_step, bytes  as cubix_cuda_packer_size has said */
+/* All threads' packers, and what they have to pack. */
+struct cubix_cuda_crew {
+  int n;
+  struct cubix_cuda_packer *packer;           /* [n] a thread's */
+  size_t *spaxel, n_spaxel;                   /* those with blocks */
+  size_t n_group;
+  size_t *bytes;                              /* [n_group] of its blob, a multiple of 16 */
+  int *n_step;                                /* [n_group] */
+};
+
+/** Spaxels, groups and their sizes, by all threads.  Local.  @param n_x, n_y  spaxels of the cube  @param wanted [n_spaxel] 0: leave the spaxel out; NULL: none
+ *  @param scale  value/2^exponent [Msun] -> weight  Errors: CUBIX_EFAIL where a block's row is not in the basis */
+int cubix_cuda_crew_init(struct cubix_cuda_crew *crew, const struct cubix_histogram *histogram, const struct cubix_basis *basis, int n_x, int n_y,
+                         const unsigned char *wanted, double scale);
+void cubix_cuda_crew_free(struct cubix_cuda_crew *crew);
+/** Write the blob of group g.  Local.  @param n_step, bytes  as the crew has found */
 void cubix_cuda_packer_fill(struct cubix_cuda_packer *packer, size_t g, int n_step, size_t bytes, void *blob);
-void cubix_cuda_packer_free(struct cubix_cuda_packer *packer);
+/** The same group without weights, for the reverse product: `step` as many as the crew has found.  Local.  @return nodes of all panels */
+size_t cubix_cuda_packer_steps(struct cubix_cuda_packer *packer, size_t g, struct cubix_cuda_step *step);
+/** Add scale times the sums of group g, bar [nodes of all panels][PANEL], to where the histogram has its values.  Local.  @param[in,out] value_bar [n_value] */
+void cubix_cuda_packer_take(struct cubix_cuda_packer *packer, size_t g, const double *bar, double *value_bar);
 
 #endif

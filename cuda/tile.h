@@ -1,4 +1,4 @@
-/* tile.h -- a histogram as the GPU multiplies it, and the launchers of the kernels in tile.cu.
+/* tile.h -- a histogram as the GPU multiplies it, and the launchers of the kernels in tile.cu and tile_vjp.cu.
  *
  * GROUP spaxels that have light and follow each other are multiplied together: WARP panels of PANEL.  Its blob begins with its steps: a window of
  * at most WINDOW nodes of a library row, of which each panel takes a part, a piece.  Behind them, at the next multiple of 16 bytes, lie the panels' weights
@@ -46,6 +46,15 @@ struct cubix_cuda_plain {
 };
 /** out [n_spaxel][CUBIX_TILE] += histogram times tile.  Local. */
 cudaError_t cubix_cuda_tile_plain(const struct cubix_cuda_plain *histogram, const float *tile, float *out, cudaStream_t stream);
+
+/* A group of the reverse product: of all groups' steps and sums where its own begin; how many steps. */
+struct cubix_cuda_dots { uint64_t step, bar; int32_t n_step, unused; };
+
+/** Reverse of cubix_cuda_tile by the values: sums over a tile's channels, at the places of the weights.  Local.  Returns as soon as the work is queued; the launches of
+ *  all tiles must follow one another.  All pointers are the GPU's.
+ *  @param channels [n_group*GROUP][CUBIX_TILE] cotangents  @param[in,out] bar [nodes of all panels][PANEL]  @param begin 1: bar holds nothing yet */
+cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group, const struct cubix_cuda_step *step, const float *tile, const float *channels,
+                                double *bar, int begin, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

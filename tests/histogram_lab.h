@@ -12,7 +12,12 @@
 #include "multiply.h"
 #include "physics/population.h"
 
-enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_X = 9, N_Y = 5, N_SPAXEL = N_X * N_Y };
+#ifndef LAB_N_X                   /* spaxels, where a test needs another number of them */
+#define LAB_N_X 9
+#define LAB_N_Y 5
+#endif
+
+enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_X = LAB_N_X, N_Y = LAB_N_Y, N_SPAXEL = N_X * N_Y };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
 static const struct cubix_view view = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y };
@@ -57,7 +62,7 @@ static struct cubix_placement *stars(size_t n, double decades)
   for (size_t s = 0, i = 0; s <= N_SPAXEL; s++) {
     p->start[s] = i;
     if (s == N_SPAXEL - 1) i = n;
-    else if (s % 3 != 1) i += s == 20 ? n / 2 : n / 100;
+    else if (s % 3 != 1) i += s == 20 ? n / 2 : 9 * n / (20 * N_SPAXEL);
   }
   for (size_t i = 0; i < n; i++) {
     static const double edge[] = { -200., 200., -200.0000001, 200.0000001, 1e9, -1e9, 0., 180., -180. };
@@ -72,7 +77,7 @@ static struct cubix_placement *stars(size_t n, double decades)
   return p;
 }
 
-static void scale_of(int32_t *exponent, const struct cubix_placement *p)
+static inline void scale_of(int32_t *exponent, const struct cubix_placement *p)
 {
   uint64_t count[N_SPAXEL] = { 0 };
   double heaviest[N_SPAXEL] = { 0 };
