@@ -10,6 +10,7 @@
 
 #include "cube.h"
 #include "leaves.h"
+#include "output.h"
 #include "params.h"
 #include "slab.h"
 
@@ -30,6 +31,8 @@ size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf lea
 /** Values in use, and new ones, for the next forward run.  Collective.  @param value [cubix_mpi_chain_size]; GLOBAL and LIBRARY the same on every rank */
 int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, double *value);
 int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value);
+/** Sets, all zero, for the leaves that are active.  Local.  @param[out] leaves owned by the caller: cubix_leaves_free */
+int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_chain *chain);
 /** Make the cube of the values in use, noise-free, after the PSF.  Collective.  @param[out] cube borrowed until the next call: the channels that this rank owns */
 int cubix_mpi_chain_forward(struct cubix_chain *chain, const struct cubix_cube **cube);
 /** Cotangents: J^T cube_bar, added to all sets of bar that are there (which must be active).  Collective, after forward.
@@ -39,6 +42,8 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
 int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_cube **cube_dot);
 /** Gauss-Newton product J^T W J dot, added to bar.  Collective, after forward.  @param weight  W's diagonal: a cube like forward's */
 int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot, struct cubix_leaves *bar);
+/** What an output tells of the forward run, its noise left out; all borrowed.  Local. */
+void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain);
 void cubix_mpi_chain_close(struct cubix_chain *chain);
 
 #ifdef __cplusplus

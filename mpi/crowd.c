@@ -116,6 +116,26 @@ done:
   return status;
 }
 
+int cubix_mpi_crowd_hold(struct cubix_crowd **out, const struct cubix_params *par, const struct cubix_slab *stars)
+{
+  int status = CUBIX_OK;
+  struct cubix_crowd *crowd = NULL;
+  CUBIX_ALLOC(crowd, 1);
+  crowd->par = par;
+  crowd->n_chunk = 1;
+  crowd->keep = 1;
+  CUBIX_TRY(cubix_slab_copy(&crowd->slab, stars));
+done:
+  status = cubix_mpi_agree(status);
+  if (!status) {
+    crowd->slab->n_total = crowd->slab->n_file_total = cubix_mpi_sum_int((int64_t)stars->n);
+    *out = crowd;
+    crowd = NULL;
+  }
+  cubix_mpi_crowd_close(crowd);
+  return status;
+}
+
 int cubix_mpi_crowd_frame(struct cubix_crowd *crowd, struct cubix_frame *frame)
 {
   int status = CUBIX_OK;
@@ -143,8 +163,8 @@ done:
 /* Stars of more records than was thought need more chunks. */
 static void divide_anew(struct cubix_crowd *crowd, double n_record)
 {
+  if (crowd->keep || !(n_record > crowd->n_record)) return;
   size_t n_chunk = crowd->n_chunk, rows = crowd->reader->n_chunk_rows;
-  if (!(n_record > crowd->n_record)) return;
   crowd->n_record = n_record;
   divide(crowd);
   if (crowd->n_chunk >= n_chunk) return;              /* memory was set free: the stars lie as they lie */
@@ -184,8 +204,8 @@ static int place_chunk(struct cubix_crowd *crowd, size_t c, struct cubix_cube *c
   cubix_placement_free(crowd->placement);
   crowd->placement = NULL;
   if (crowd->n_chunk > 1) CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read));
-  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&crowd->placement, cube, crowd->view, crowd->slab, 0)));
-  if (c + 1 == crowd->n_chunk) cubix_slab_forget_stars(crowd->slab);
+  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&crowd->placement, cube, crowd->view, crowd->slab, crowd->keep)));
+  if (c + 1 == crowd->n_chunk && !crowd->keep) cubix_slab_forget_stars(crowd->slab);
 done:
   return status;
 }
@@ -194,7 +214,10 @@ int cubix_mpi_crowd_place(struct cubix_crowd *crowd, struct cubix_cube *cube, co
 {
   int status = CUBIX_OK;
   crowd->view = view;
+  cubix_survey_free(crowd->survey);
+  crowd->survey = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_survey_init(&crowd->survey, (size_t)view->n_x * (size_t)view->n_y, view->n_row)));
+  crowd->survey->derivatives = crowd->keep;
   for (size_t c = 0; c < crowd->n_chunk; c++) {
     CUBIX_TRY(place_chunk(crowd, c, cube));
     cubix_survey_add(crowd->survey, view, crowd->placement);
@@ -209,6 +232,8 @@ int cubix_mpi_crowd_next(const struct cubix_placement **placement, struct cubix_
   int status = CUBIX_OK;
   *placement = NULL;
   if (crowd->next == crowd->n_chunk) {
+    crowd->next = 0;
+    if (crowd->keep) return CUBIX_OK;
     cubix_placement_free(crowd->placement);
     crowd->placement = NULL;
     return CUBIX_OK;

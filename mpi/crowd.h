@@ -23,6 +23,7 @@ struct cubix_crowd {
   struct cubix_slab *slab;        /* what the files say of themselves, and counts; its stars come and go */
   struct cubix_survey *survey;    /* of all ranks' stars, once they have been placed */
   size_t n_chunk;                 /* 1: all stars stay in memory */
+  int keep;                       /* 1: slab and placement (with source) stay until close, and may be placed and painted again */
   /* the crowd's own */
   struct cubix_reader *reader;
   struct cubix_placement *placement;
@@ -35,6 +36,9 @@ struct cubix_crowd {
 
 /** Look into the file(s), decide on chunks (SlabMemory), read what is needed first.  Collective.  @param[out] crowd owned by the caller; borrows par */
 int cubix_mpi_crowd_open(struct cubix_crowd **crowd, const struct cubix_params *par);
+/** A crowd of stars that the caller has, all of them in memory; they are copied.  Collective.  @param stars this rank's, in the order of ranks; in the file's frame
+ *  @param[out] crowd owned by the caller; borrows par */
+int cubix_mpi_crowd_hold(struct cubix_crowd **crowd, const struct cubix_params *par, const struct cubix_slab *stars);
 /** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks.
  *  @param[out] frame must outlive the crowd */
 int cubix_mpi_crowd_frame(struct cubix_crowd *crowd, struct cubix_frame *frame);

@@ -14,7 +14,7 @@ complain() { echo "$1: must not include $2: $3"; bad=$((bad + 1)); }
 level()
 {
   case $1 in
-    main | *_main | options | console | report) echo 9 ;;
+    main | *_main | derive | options | console | report) echo 9 ;;
     constants | cpu | error | log | name | units | version | owners | memory | physics) echo 0 ;;
     leaves | unknowns | unknowns_* | optimise | optimise_* | lbfgs | adam | params | params_* | pchip | spline | cosmology | datafile | h5read) echo 1 ;;
     slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
@@ -53,7 +53,7 @@ for file in src/*.c src/*.h src/*.def mpi/*.c mpi/*.h cuda/*.c cuda/*.h cuda/*.c
     case $name in
       mpi.h) [ "$folder" = mpi ] || complain "$file" "$inc" "MPI is known in mpi/ only"; continue ;;
       cuda*.h | cub/* | nvtx*) [ "$folder" = cuda ] || complain "$file" "$inc" "CUDA is known in cuda/ only"; continue ;;
-      cubix-mpi.h | stage.h | mock_write.h) [ "$folder" = mpi ] || [ "$own" = 9 ] || complain "$file" "$inc" "only mpi/ and the mains are parallel"; continue ;;
+      cubix-mpi.h | chain.h | fit.h | gradient_write.h | stage.h | mock_write.h) [ "$folder" = mpi ] || [ "$own" = 9 ] || complain "$file" "$inc" "only mpi/ and the mains are parallel"; continue ;;
     esac
     case $inc in '<'*) continue ;; esac
     case $name in physics/* | ../physics/*) continue ;; esac

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -43,4 +44,12 @@ int cubix_leaves_parse(unsigned char wanted[CUBIX_N_LEAF], const char *list, con
   }
 done:
   return status;
+}
+
+void cubix_leaves_free(struct cubix_leaves *leaves)
+{
+  for (int i = 0; i < CUBIX_N_LEAF; i++) {
+    free(leaves->value[i]);
+    leaves->value[i] = NULL;
+  }
 }

@@ -156,7 +156,7 @@ static void report(const struct cubix_model *mod, const struct cubix_instrument 
 static const double SPARE = 600;  /* km/s, a redshift of 0.002: what a model that is made again may move by */
 
 /* Up to which velocity the library is read [km/s]: a coarse class, so that galaxies share their templates bit for bit, whatever their fastest star. */
-static double velocity_class(double v_max)
+double cubix_model_velocity_class(double v_max)
 {
   double v = 1200;
   while (v < v_max) v *= 2;
@@ -275,12 +275,12 @@ done:
 
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
-  return build(mod, par, ins, scene, v_max, velocity_class(v_max), 0);
+  return build(mod, par, ins, scene, v_max, cubix_model_velocity_class(v_max), 0);
 }
 
 int cubix_model_build_kept(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
-  return build(mod, par, ins, scene, v_max, velocity_class(v_max + SPARE), 1);
+  return build(mod, par, ins, scene, v_max, cubix_model_velocity_class(v_max + SPARE), 1);
 }
 
 int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, const double *luminosity)
@@ -303,6 +303,12 @@ int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *i
   describe_channels(mod, ins);
 done:
   return status;
+}
+
+void cubix_model_place(struct cubix_model *mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+{
+  place_grid(&mod->view, ins, scene);
+  choose_deposit(&mod->view, par);
 }
 
 void cubix_model_free(struct cubix_model *mod)

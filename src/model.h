@@ -30,6 +30,8 @@ struct cubix_model {
  *  @param slab in the sky frame  @param[in,out] n_star, n_record  these stars, and spaxels of theirs, are added; or both NULL */
 double cubix_model_fastest(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab,
                            size_t *n_star, size_t *n_record);
+/** Up to which velocity the library is read for stars of up to v_max [km/s].  Local. */
+double cubix_model_velocity_class(double v_max);
 /** Read the library, broaden it, tabulate.  Local.  @param v_max cubix_model_fastest of all ranks
  *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
@@ -53,6 +55,8 @@ int cubix_model_jvp(const struct cubix_model *mod, const struct cubix_instrument
                     double lsf_fwhm_dot, double one_plus_z_dot, cubix_real *row_dot);
 /** 1 where the library's own resolution, redshifted, is coarser than the instrument's (DQ 4).  Local.  Reads fwhm_template. */
 int cubix_model_too_broad(const struct cubix_model *mod, const struct cubix_instrument *ins, int k);
+/** Only where on the sky things are, anew: scales, pointing, roll, deposit, for rows that stay as they are.  Local. */
+void cubix_model_place(struct cubix_model *mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene);
 void cubix_model_free(struct cubix_model *mod);
 
 #endif

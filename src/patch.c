@@ -23,8 +23,7 @@ int cubix_patch_test(const void *host, const struct cubix_star *star)
   return ends;
 }
 
-/* The templates with all rows dark but those that end. */
-static int ending_rows(cubix_real **out, const struct cubix_basis *basis, const struct cubix_view *view)
+int cubix_patch_rows(cubix_real **out, const struct cubix_basis *basis, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
   size_t stride = (size_t)view->row_stride;
@@ -35,6 +34,14 @@ static int ending_rows(cubix_real **out, const struct cubix_basis *basis, const 
   *out = row;
 done:
   return status;
+}
+
+int cubix_patch_run(const struct cubix_basis *basis, int *first, int last)
+{
+  int n = 0;
+  while (*first < last && !basis->patched[*first]) ++*first;
+  while (*first + n < last && basis->patched[*first + n]) n++;
+  return n;
 }
 
 /* Channels first .. first + n - 1, all patched. */
@@ -60,12 +67,9 @@ int cubix_patch_paint(struct cubix_cube *cube, const struct cubix_basis *basis, 
   struct cubix_view ending = *view;
   cubix_real *row = NULL;
   if (!stars->start[stars->n_spaxel]) goto done;
-  CUBIX_TRY(ending_rows(&row, basis, view));
+  CUBIX_TRY(cubix_patch_rows(&row, basis, view));
   ending.row = row;
-  for (int k = cube->lambda_first, n; k < last; k += n) {
-    for (n = 1; k + n < last && basis->patched[k + n] == basis->patched[k]; n++) {}
-    if (basis->patched[k]) CUBIX_TRY(paint_run(cube, k, n, &ending, stars, dev));
-  }
+  for (int k = cube->lambda_first, n; (n = cubix_patch_run(basis, &k, last)); k += n) CUBIX_TRY(paint_run(cube, k, n, &ending, stars, dev));
 done:
   free(row);
   return status;

@@ -4,6 +4,7 @@
 #include "slab.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "error.h"
 
@@ -46,6 +47,29 @@ done:
     cubix_slab_free(*slab);
     *slab = NULL;
   }
+  return status;
+}
+
+int cubix_slab_copy(struct cubix_slab **out, const struct cubix_slab *slab)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *copy = NULL;
+  unsigned parts = (slab->position ? CUBIX_SLAB_MOTION : 0) | (slab->mass_formed ? CUBIX_SLAB_POPULATION : 0) | (slab->potential ? CUBIX_SLAB_POTENTIAL : 0)
+                   | (slab->smoothing_length ? CUBIX_SLAB_LENGTH : 0);
+  CUBIX_ALLOC(copy, 1);
+  copy->snapshot = slab->snapshot;
+  copy->snapshot.file = NULL;
+  copy->snapshot.file_size = NULL;
+  copy->snapshot.n_file = 0;
+  CUBIX_TRY(cubix_slab_reserve(copy, slab->n, parts));
+  double *const *from[] = { &slab->position, &slab->velocity, &slab->mass_formed, &slab->mass_now, &slab->age, &slab->metallicity, &slab->potential, &slab->smoothing_length };
+  double *const *to[] = { &copy->position, &copy->velocity, &copy->mass_formed, &copy->mass_now, &copy->age, &copy->metallicity, &copy->potential, &copy->smoothing_length };
+  for (size_t c = 0; c < sizeof to / sizeof *to; c++)
+    if (*to[c]) memcpy(*to[c], *from[c], (c < 2 ? 3 : 1) * slab->n * sizeof(double));
+  *out = copy;
+  copy = NULL;
+done:
+  cubix_slab_free(copy);
   return status;
 }
 

@@ -1,0 +1,171 @@
+/* chain_stars.c -- between the leaves of stars and the stars as they are painted.
+ *
+ * A star at x (file) is at x' = R (x - c) on the sky; its velocity along the line of sight is v' = [R (v - v0)]_z.  It is painted as one record per spaxel
+ * of its footprint: mass k m with the weight k of the spaxel, velocity v' (1 + z enters as a velocity c ln(1 + z) that all stars have in common: the
+ * Doppler factor is exp of their sum over c), and its places on the library's grid.  So from the bars of a record
+ *   m_bar += k mass_bar,   k_bar = m mass_bar,   Z, age: cubix_locate_vjp,   v'_bar,
+ * from k_bar through the deposit (physics/deposit.h) x'_bar, length_bar and the sky's, and from both x_bar = R^T x'_bar, c_bar = -sum x_bar,
+ * R_bar = sum x'_bar (x - c)^T.  Everything is linear in the bars, so that records need not wait for each other.
+ *
+ * Sums over stars are taken in shares of SHARE records, and shares in their order: the numbers depend on no number of threads.  With Deposit nearest a star
+ * has one record at most, and so its bars have the same bits as well; with others they are added atomically, in any order.                             */
+#include <math.h>
+#include <stdlib.h>
+
+#include "chain_parts.h"
+#include "error.h"
+#include "physics/deposit.h"
+
+enum { SHARE = 4096 };
+
+/* Where in the footprint the spaxel of a record is. */
+static double weight_in(const struct cubix_view *v, const struct cubix_foot *foot, size_t spaxel, struct cubix_deposit_slope *slope)
+{
+  int ix = (int)(spaxel % (size_t)v->n_x), iy = (int)(spaxel / (size_t)v->n_x);
+  return cubix_deposit_weight(foot, ix - foot->first[0], iy - foot->first[1], slope);
+}
+
+/* Add to a leaf of stars.  @param shared  another thread may add to the same star */
+static void add(struct cubix_leaves *bar, enum cubix_leaf leaf, size_t at, double x, int shared)
+{
+  if (!bar->value[leaf]) return;
+  if (!shared) {
+    bar->value[leaf][at] += x;
+    return;
+  }
+#pragma omp atomic
+  bar->value[leaf][at] += x;
+}
+
+/* One record. */
+static void take(const struct cubix_chain *chain, size_t r, size_t spaxel, const struct cubix_star_bar *b, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+{
+  const struct cubix_view *v = &chain->mod->view;
+  const struct cubix_slab *slab = chain->crowd->slab;
+  const struct cubix_placement *p = chain->crowd->placement;
+  int shared = v->deposit != CUBIX_DEPOSIT_NEAREST;
+  size_t i = p->source[r];
+  const double *x = slab->position + 3 * i, *vel = slab->velocity + 3 * i;
+  double k = 1, z_bar = 0, age_bar = 0, length_bar = 0, x_bar[3] = { 0 }, v_bar[3] = { 0, 0, b->velocity }, file[3], from[3];
+  if (shared) {
+    struct cubix_foot foot;
+    struct cubix_deposit_slope slope;
+    double length = cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), k_bar = slab->mass_formed[i] * b->mass_formed;
+    cubix_foot_of(v, x, length, &foot);
+    k = weight_in(v, &foot, spaxel, &slope);
+    slope.at[0] *= k_bar;
+    slope.at[1] *= k_bar;
+    slope.length *= k_bar;
+    cubix_deposit_vjp(v, x, length, &slope, x_bar, &length_bar, &sums->sky);
+  }
+  add(bar, CUBIX_LEAF_Mass, i, k * b->mass_formed * chain->mass_scale, shared);
+  sums->mass_scale += k * b->mass_formed * slab->mass_formed[i];
+  cubix_locate_vjp(v, slab->metallicity[i], slab->age[i], b, &z_bar, &age_bar);
+  add(bar, CUBIX_LEAF_Metallicity, i, z_bar, shared);
+  add(bar, CUBIX_LEAF_Age, i, age_bar, shared);
+  add(bar, CUBIX_LEAF_SmoothingLength, i, length_bar, shared);
+  sums->length += length_bar;
+  sums->receding += b->velocity;
+  cubix_rotate_back(file, chain->frame.rotation, v_bar);
+  for (size_t c = 0; c < 3; c++) {
+    add(bar, CUBIX_LEAF_Velocity, 3 * i + c, file[c], shared);
+    sums->velocity[c] -= file[c];
+  }
+  cubix_rotate_back(from, chain->frame.rotation, vel);
+  for (int c = 0; c < 3; c++) sums->rotation[2][c] += v_bar[2] * from[c];
+  if (!shared) return;
+  cubix_rotate_back(file, chain->frame.rotation, x_bar);
+  for (size_t c = 0; c < 3; c++) {
+    add(bar, CUBIX_LEAF_Position, 3 * i + c, file[c], shared);
+    sums->centre[c] -= file[c];
+  }
+  cubix_rotate_back(from, chain->frame.rotation, x);
+  for (int a = 0; a < 2; a++)
+    for (int c = 0; c < 3; c++) sums->rotation[a][c] += x_bar[a] * from[c];
+}
+
+/* Spaxel of record r, from that of a record before it. */
+static size_t spaxel_of(const struct cubix_placement *p, size_t r, size_t s)
+{
+  while (p->start[s + 1] <= r) s++;
+  return s;
+}
+
+/* Spaxel of the first record of a share. */
+static size_t first_spaxel(const struct cubix_placement *p, size_t r)
+{
+  size_t lo = 0, hi = p->n_spaxel;
+  while (hi - lo > 1) {
+    size_t half = (lo + hi) / 2;
+    if (p->start[half] <= r) lo = half;
+    else hi = half;
+  }
+  return lo;
+}
+
+int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_star_bar *star_bar, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+{
+  int status = CUBIX_OK;
+  const struct cubix_placement *p = chain->crowd->placement;
+  size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE, n_number = sizeof *sums / sizeof(double);
+  struct cubix_chain_sums *share = NULL;
+  CUBIX_ALLOC(share, n_share);
+#pragma omp parallel for schedule(dynamic, 4)
+  for (size_t h = 0; h < n_share; h++) {
+    size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = first_spaxel(p, h * SHARE);
+    for (size_t r = h * SHARE; r < last; r++) take(chain, r, s = spaxel_of(p, r, s), &star_bar[r], bar, &share[h]);
+  }
+  *sums = (struct cubix_chain_sums){ .receding = 0 };
+  for (size_t h = 0; h < n_share; h++)
+    for (size_t q = 0; q < n_number; q++) ((double *)sums)[q] += ((const double *)&share[h])[q];
+done:
+  free(share);
+  return status;
+}
+
+/* x_dot' = R (x_dot - c_dot) + R_dot (x - c), from x' = R (x - c). */
+static void move(double to[3], const struct cubix_chain *chain, const double *x_dot, const double c_dot[3], const double r_dot[3][3], const double x[3])
+{
+  double from[3], turned[3], moved[3];
+  for (int c = 0; c < 3; c++) moved[c] = (x_dot ? x_dot[c] : 0) - c_dot[c];
+  cubix_rotate(to, chain->frame.rotation, moved);
+  cubix_rotate_back(from, chain->frame.rotation, x);
+  cubix_rotate(turned, r_dot, from);
+  for (int c = 0; c < 3; c++) to[c] += turned[c];
+}
+
+static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size_t r, size_t spaxel, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
+{
+  const struct cubix_view *v = &chain->mod->view;
+  const struct cubix_slab *slab = chain->crowd->slab;
+  size_t i = chain->crowd->placement->source[r];
+  double *const *leaf = dot->value;
+  double k = 1, k_dot = 0, x_dot[3], v_dot[3], mass = slab->mass_formed[i];
+  double mass_dot = (leaf[CUBIX_LEAF_Mass] ? leaf[CUBIX_LEAF_Mass][i] * chain->mass_scale : 0) + mass * dots->mass_scale;
+  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], leaf[CUBIX_LEAF_Metallicity] ? leaf[CUBIX_LEAF_Metallicity][i] : 0, leaf[CUBIX_LEAF_Age] ? leaf[CUBIX_LEAF_Age][i] : 0, d);
+  move(v_dot, chain, leaf[CUBIX_LEAF_Velocity] ? leaf[CUBIX_LEAF_Velocity] + 3 * i : NULL, dots->velocity, dots->rotation, slab->velocity + 3 * i);
+  d->velocity = v_dot[2] + dots->receding;
+  if (v->deposit != CUBIX_DEPOSIT_NEAREST) {
+    struct cubix_foot foot;
+    struct cubix_deposit_slope slope, rate = { { 0, 0 }, 0 };
+    const double *x = slab->position + 3 * i;
+    double length = cubix_deposit_length(v, slab->smoothing_length, (int64_t)i);
+    move(x_dot, chain, leaf[CUBIX_LEAF_Position] ? leaf[CUBIX_LEAF_Position] + 3 * i : NULL, dots->centre, dots->rotation, x);
+    cubix_foot_of(v, x, length, &foot);
+    k = weight_in(v, &foot, spaxel, &slope);
+    cubix_deposit_jvp(v, x, length, x_dot, (leaf[CUBIX_LEAF_SmoothingLength] ? leaf[CUBIX_LEAF_SmoothingLength][i] : 0) + dots->length, &dots->sky, &rate);
+    k_dot = slope.at[0] * rate.at[0] + slope.at[1] * rate.at[1] + slope.length * rate.length;
+  }
+  d->mass_formed = k * mass_dot + k_dot * mass;
+}
+
+void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
+{
+  const struct cubix_placement *p = chain->crowd->placement;
+  size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
+#pragma omp parallel for schedule(dynamic, 4)
+  for (size_t h = 0; h < n_share; h++) {
+    size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = first_spaxel(p, h * SHARE);
+    for (size_t r = h * SHARE; r < last; r++) give(&star_dot[r], chain, r, s = spaxel_of(p, r, s), dot, dots);
+  }
+}

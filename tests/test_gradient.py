@@ -1,0 +1,153 @@
+"""The whole chain's derivatives: products with the Jacobian and its transpose against each other, against steps of the forward run, and on any number of ranks."""
+import numpy as np
+import pytest
+
+from harness import galaxy, run, stars
+
+STARS = "Mass,Age,Metallicity,Velocity"
+PLACE = STARS + ",Position,Centre,SystemicVelocity,PointingX,PointingY,Roll,MassScale,FluxScale"
+
+
+def setup(bench, n=60, **kw):
+    bench.instrument(7, 6, 0.5, lam=(5000.0, 5119.0, 1.0), **kw)
+    bench.ssp("mixed", step=1.5, fwhm=1.5)
+    bench.particles(galaxy(n, seed=17, radius=1.2, centre=(3, -2, 5), velocity=(120, -310, 55)))
+
+
+def prove(bench, leaves, program="prove_chain64", ranks=1, threads=1, taylor=False, **parameters):
+    """{what: {leaf: numbers}} as prove_chain tells them."""
+    file = bench.parameters(**{"Redshift": 0.05, "Centre": "median", "Engine": "direct", **parameters})
+    done = run(program, ["--taylor"] * taylor + [file, leaves], ranks, threads, cwd=bench.folder, timeout=300)
+    assert done.status == 0, done.err
+    out = {}
+    for line in done.out.splitlines():
+        word = line.split()
+        if word and word[0] in ("dot", "gn", "taylor", "central", "bar", "light", "remainder", "sum"):
+            if word[0] == "light":
+                out["light"] = float(word[1])
+            else:
+                out.setdefault(word[0], {}).setdefault(word[1], []).append([float(x) for x in word[2:]])
+    return out
+
+
+def check_products(told, tolerance):
+    for what in ("dot", "gn"):
+        assert told[what]
+        for leaf, rows in told[what].items():
+            assert rows[0][2] <= tolerance, f"{what} {leaf}: {rows[0]}"
+    for leaf, rows in told["bar"].items():
+        assert rows[0][2] == 1 and rows[0][1] > 0, f"{leaf}: {rows[0]}"
+
+
+def check_steps(told):
+    for leaf, rows in told["taylor"].items():
+        n, slope = rows[0]
+        remainders = np.array(told["remainder"][leaf])
+        exact = np.all(remainders[:, 1] <= 1e-9 * remainders[:, 2].max())         # linear in it: nothing is left but rounding
+        assert exact or (n >= 4 and abs(slope - 2) <= 0.1), f"{leaf}: slope {slope} over {n} steps\n{remainders}"
+        got, want = told["central"][leaf][0]
+        assert abs(got - want) <= 2e-6 * max(abs(want), abs(got)), f"{leaf}: {got} by differences, {want}"
+
+
+MOFFAT = dict(Psf="moffat", PsfFwhm=0.9, PsfBeta=2.8)
+CASES = {
+    "populations": (STARS + ",MassScale,FluxScale,SystemicVelocity", dict()),
+    "pchip": (STARS, dict(SspInterpolation="pchip")),
+    "tsc": (PLACE, dict(Deposit="tsc", Roll=20.0, PointingX=0.1)),
+    "gaussian": (PLACE + ",DepositLength", dict(Deposit="gaussian", DepositLength=0.8, **MOFFAT)),
+    "angles": ("Velocity,Position,Alpha,Beta,Gamma", dict(Deposit="tsc", Orientation="angles", Alpha=20.0, Beta=40.0, Gamma=-65.0)),
+    "inclined": ("Velocity,Position,Inclination,PositionAngle", dict(Deposit="tsc", Orientation="inclined", Inclination=50.0, PositionAngle=25.0, AlignWith="angularmomentum")),
+    "redshift": ("Mass,Redshift", dict(Deposit="tsc", Lsf="gaussian", LsfFwhm=4.0)),
+    "distance": ("Mass,Redshift,Distance", dict(Deposit="tsc", Distance=230.0)),
+    "psf": ("Mass,PsfFwhm,PsfBeta", dict(Deposit="tsc", **MOFFAT)),
+    "lsf": ("Mass,LsfFwhm,Luminosity", dict(Lsf="gaussian", LsfFwhm=4.0)),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_direct_in_float64(bench, case):
+    leaves, parameters = CASES[case]
+    setup(bench)
+    told = prove(bench, leaves, taylor=True, **parameters)
+    check_products(told, 1e-12)
+    check_steps(told)
+
+
+def test_cic_is_exact_between_its_kinks(bench):
+    setup(bench)
+    check_products(prove(bench, PLACE, Deposit="cic"), 1e-12)
+
+
+@pytest.mark.parametrize("engine", ["direct", "histogram"])
+@pytest.mark.parametrize("case", ["populations", "tsc", "inclined", "redshift", "psf", "lsf"])
+def test_float32(bench, engine, case):
+    leaves, parameters = CASES[case]
+    setup(bench)
+    told = prove(bench, leaves, "prove_chain", threads=2, Engine=engine, **parameters)
+    check_products(told, 1e-5)
+
+
+def sides(told, leaf="bar"):
+    return np.array([rows[0][:2] for rows in told[leaf].values()])
+
+
+@pytest.mark.parametrize("engine", ["direct", "histogram"])
+def test_any_number_of_ranks(bench, engine):
+    setup(bench, n=200)
+    more = dict(Engine=engine, Deposit="tsc", Orientation="inclined", Inclination=50.0, **MOFFAT)
+    leaves = PLACE + ",Inclination,PsfFwhm,Redshift"
+    one = prove(bench, leaves, "prove_chain64" if engine == "direct" else "prove_chain", **more)
+    for ranks in (2, 3, 4):
+        told = prove(bench, leaves, "prove_chain64" if engine == "direct" else "prove_chain", ranks=ranks, **more)
+        a, b = sides(one), sides(told)
+        assert np.all(np.abs(a - b) <= (1e-12 if engine == "direct" else 2e-6) * np.abs(one["bar"]["Mass"][0][1] * 0 + a[:, 1:])), (ranks, a, b)
+
+
+def test_a_velocity_grid_with_fast_stars_and_templates_that_end(bench):
+    """Stars beyond the velocity grid and, with a library that ends within the band, those painted star by star there."""
+    bench.instrument(7, 6, 0.5, lam=(5000.0, 5191.0, 1.0))
+    bench.ssp("mixed", lo=4500.0, hi=4915.0, step=1.5, fwhm=1.5)
+    s = galaxy(300, seed=3, radius=1.2)
+    s["vel"][::100] += 2000.0
+    bench.particles(s)
+    told = prove(bench, STARS, "prove_chain", Engine="histogram", SystemicVelocity="none")
+    check_products(told, 1e-5)
+
+
+def test_stars_that_give_nothing_have_derivatives_of_nothing(bench):
+    """A massless star, one outside the field, ages and metallicities beyond the library: finite, and 0 where that is the truth."""
+    setup(bench)
+    bench.particles(stars((0, 0, 0, 10, 20, 30, 1e6, 1.0, 0.01), (0.3, 0.2, 0, 10, 20, 30, 0.0, 1.0, 0.01), (500, 0, 0, 0, 0, 10, 1e6, 1.0, 0.01),
+                          (0.1, 0, 0, 0, 0, 10, 1e6, 30.0, 0.5), (0.2, 0, 0, 0, 0, 10, 1e6, 0.0, 0.0)))
+    for engine in ("direct", "histogram"):
+        told = prove(bench, STARS + ",Position", "prove_chain", Engine=engine, Deposit="tsc", SystemicVelocity="none")
+        for leaf, rows in told["bar"].items():
+            assert rows[0][2] == 1, leaf
+
+
+def test_invariances(bench):
+    """Physics, from reverse runs: light is linear in mass; d ln F/d ln D_L = -2 at fixed angular size; a common velocity is a redshift; a galaxy that moves with
+    the pointing, or against its centre, stays where it is."""
+    setup(bench)
+    told = prove(bench, PLACE + ",Distance", Deposit="tsc", Distance=230.0)
+    bar, sums = {leaf: rows[0][0] for leaf, rows in told["bar"].items()}, {leaf: np.array(rows[0]) for leaf, rows in told["sum"].items()}
+    assert bar["MassScale"] == pytest.approx(told["light"], rel=1e-12)       # sum m dF/dm = F
+    assert bar["FluxScale"] == pytest.approx(told["light"], rel=1e-12)
+    size = told["bar"]["Position"][0][1]
+    np.testing.assert_allclose(sums["Position"], -sums["Centre"], atol=1e-12 * size)
+    np.testing.assert_allclose(sums["Velocity"], -sums["SystemicVelocity"], atol=1e-12 * told["bar"]["Velocity"][0][1])
+    arcsec_per_kpc = 1.05**2 / (230e3 * np.pi / 648000)
+    assert sums["Position"][0] == pytest.approx(-bar["PointingX"] * arcsec_per_kpc, abs=1e-12 * size)
+    assert sums["Position"][1] == pytest.approx(-bar["PointingY"] * arcsec_per_kpc, abs=1e-12 * size)
+    told = prove(bench, "Velocity,Redshift,Distance", Distance=230.0)
+    assert told["bar"]["Distance"][0][0] * 230 == pytest.approx(-2 * told["light"], rel=1e-12)
+    assert told["bar"]["Redshift"][0][0] * 1.05 / 299792.458 == pytest.approx(told["sum"]["Velocity"][0][2], rel=1e-10)
+
+
+def test_a_whole_turn(bench):
+    """An angle of 360 degrees more: the same derivatives."""
+    setup(bench)
+    more = dict(Deposit="tsc", Orientation="angles", Beta=40.0)
+    a, b = (prove(bench, "Position,Velocity,Alpha,Beta,Gamma", Alpha=alpha, Gamma=gamma, **more) for alpha, gamma in ((-340.0, 65.0), (20.0, -295.0)))
+    for leaf in a["bar"]:
+        assert a["bar"][leaf][0][:2] == pytest.approx(b["bar"][leaf][0][:2], rel=1e-9), leaf
