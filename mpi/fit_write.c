@@ -1,0 +1,137 @@
+/* fit_write.c -- what a fit found: its way there, the parameters of the whole with their errors, and the stars as a particle file that cubix reads. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cubix-mpi.h"
+#include "error.h"
+#include "fit_parts.h"
+#include "star_file.h"
+
+/* A text file of rank 0's. */
+static int text_write(const struct cubix_fit *fit, const char *ending, void (*print)(FILE *, const struct cubix_fit *))
+{
+  int status = CUBIX_OK, bad;
+  struct cubix_beside beside;
+  FILE *out = NULL;
+  CUBIX_TRY(cubix_beside_init(&beside, fit->par, ending, ""));
+  if (cubix_mpi_rank() == 0) {
+    out = fopen(beside.temporary, "w");
+    if (!out) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s", beside.path, strerror(errno));
+    else {
+      cubix_beside_begin(&beside);
+      print(out, fit);
+      bad = fflush(out) || ferror(out);
+      if (fclose(out)) bad = 1;
+      if (bad) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s", beside.path, strerror(errno));
+      status = cubix_beside_end(&beside, status);
+    }
+  }
+  CUBIX_TRY(cubix_mpi_agree(status));
+done:
+  return status;
+}
+
+static void print_convergence(FILE *out, const struct cubix_fit *fit)
+{
+  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, Optimiser %s, Parameters %s\n# voxels  %.0f\n# unknowns %.0f\n", fit->par->Likelihood, fit->par->Optimiser, fit->par->Parameters,
+          fit->voxels, fit->free);
+  fprintf(out, "# gradient: largest component of the projected gradient; step: largest change of an unknown; both in the unknowns of doc/math.md section 13\n");
+  fprintf(out, "#%9s %11s %24s %14s %14s\n", "iteration", "evaluations", "value", "gradient", "step");
+  for (size_t i = 0; i < fit->n_row; i++) {
+    const double *row = fit->row + CUBIX_N_ROW * i;
+    fprintf(out, "%10.0f %11.0f %24.17g %14.6e %14.6e\n", row[CUBIX_ROW_ITERATION], row[CUBIX_ROW_EVALUATION], row[CUBIX_ROW_VALUE], row[CUBIX_ROW_GRADIENT], row[CUBIX_ROW_STEP]);
+  }
+}
+
+int cubix_fit_write_convergence(const struct cubix_fit *fit) { return text_write(fit, "-convergence.txt", print_convergence); }
+
+static void print_fit(FILE *out, const struct cubix_fit *fit)
+{
+  const struct cubix_unknowns *u = fit->unknowns;
+  const double *at = fit->state->at, *x = cubix_optimiser_x(fit->state);
+  double freedom = fmax(fit->voxels - fit->free, 1);
+  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s\n", fit->par->Likelihood, fit->par->ObservedFile, fit->par->Parameters,
+          cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]));
+  fprintf(out, "# objective  %.17g\n# voxels     %.0f\n# unknowns   %.0f\n# per_degree %.8g\n# iterations %.0f\n", at[CUBIX_AT_VALUE], fit->voxels, fit->free,
+          at[CUBIX_AT_VALUE] / freedom, at[CUBIX_AT_ITERATION]);
+  fprintf(out, "# error: one standard deviation, %s; 0: none was found; inf: the cube says nothing\n",
+          fit->joint ? "with all unknowns free" : u->n_star_unknown ? "those of the stars held" : "the others held");
+  fprintf(out, "#%-23s %20s %12s %-8s %12s %12s %-4s %s\n", " name", "value", "error", "unit", "from", "to", "of", "at_bound");
+  for (size_t i = 0; i < u->n_shared; i++) {
+    struct cubix_unknown_info info;
+    const size_t k = u->n - u->n_shared + i;
+    cubix_unknowns_info(u, x, i, &info);
+    fprintf(out, "%-24s %20.14g %12.5g %-8s %12.5g %12.5g %-4s %s\n", info.name, info.value, fit->error ? fit->error[k] * fabs(info.slope) : 0, info.unit, info.from, info.to,
+            info.range_unit ? info.range_unit : "-", info.frozen ? "frozen" : x[k] <= u->lower[k] ? "lower" : x[k] >= u->upper[k] ? "upper" : "no");
+  }
+}
+
+/* ---- stars ------------------------------------------------------------------------------------------------------------------------ */
+static const struct { enum cubix_leaf leaf; const char *name, *unit, *error; } datasets[] = {
+  { CUBIX_LEAF_Position, "Position", "kpc", "PositionError" },         { CUBIX_LEAF_Velocity, "Velocity", "km/s", "VelocityError" },
+  { CUBIX_LEAF_Mass, "InitialMass", "Msun", "InitialMassError" },      { CUBIX_LEAF_Age, "Age", "Gyr", "AgeError" },
+  { CUBIX_LEAF_Metallicity, "Metallicity", "1", "MetallicityError" },
+};
+enum { N_DATASET = sizeof datasets / sizeof datasets[0] };
+
+/* Errors of the stars' values, those of their unknowns times the slopes; fit->bar serves as room. */
+static void star_errors(const struct cubix_fit *fit)
+{
+  cubix_unknowns_apply_jvp(fit->unknowns, cubix_optimiser_x(fit->state), fit->error, (struct cubix_leaves *)&fit->bar);
+  for (int i = 0; i < N_DATASET; i++) {
+    const size_t n = fit->varied[datasets[i].leaf] ? cubix_mpi_chain_size(fit->chain, datasets[i].leaf) : 0;
+    double *error = fit->bar.value[datasets[i].leaf];
+    for (size_t k = 0; k < n; k++) error[k] = isnan(error[k]) ? INFINITY : fabs(error[k]);     /* 0 times infinity: a star without mass */
+  }
+}
+
+static int stars_write(const struct cubix_fit *fit)
+{
+  int status = CUBIX_OK;
+  const size_t n = fit->unknowns->n_star;
+  double version = 1, *value[N_DATASET] = { NULL };
+  struct cubix_beside beside;
+  struct cubix_result result;
+  cubix_mpi_chain_result(&result, fit->chain);
+  struct cubix_snapshot snap = result.slab->snapshot;
+  double centre[3];
+  memcpy(centre, result.frame->centre, sizeof centre);
+  struct cubix_star_fact fact[] = { { "CubixFile", "particles of a fit", NULL, 0 }, { "Source", snap.simulation, NULL, 0 }, { "Version", NULL, &version, 1 },
+                                    { "Redshift", NULL, &snap.redshift, 1 }, { "OmegaMatter", NULL, &snap.omega_m, 1 }, { "OmegaLambda", NULL, &snap.omega_l, 1 },
+                                    { "HubbleParam", NULL, &snap.h, 1 }, { "BoxSize", NULL, &snap.box, 1 }, { "Centre", NULL, centre, 3 } };
+  struct cubix_star_column column[2 * N_DATASET + 1];
+  struct cubix_star_file file = { .n_star = n, .fact = fact, .n_fact = sizeof fact / sizeof fact[0], .column = column };
+  for (int i = 0; i < N_DATASET && !status; i++)
+    if (!(value[i] = cubix_alloc(cubix_mpi_chain_size(fit->chain, datasets[i].leaf), sizeof(double))))
+      status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the fitted stars");
+  CUBIX_TRY(cubix_mpi_agree(status));
+  if (fit->error && fit->unknowns->n_star_unknown) star_errors(fit);
+  for (int i = 0; i < N_DATASET; i++) {
+    const int n_c = cubix_leaf_info(datasets[i].leaf)->n, varied = fit->varied[datasets[i].leaf];
+    CUBIX_TRY(cubix_mpi_chain_get(fit->chain, datasets[i].leaf, value[i]));
+    column[file.n_column++] = (struct cubix_star_column) { datasets[i].name, datasets[i].unit, varied ? "fitted" : "as in the input", n_c, value[i] };
+    if (varied && fit->error && fit->unknowns->n_star_unknown)
+      column[file.n_column++] = (struct cubix_star_column) { datasets[i].error, datasets[i].unit, fit->joint ? "standard deviation, all unknowns free" :
+                                                             "standard deviation, the other unknowns held", n_c, fit->bar.value[datasets[i].leaf] };
+  }
+  column[file.n_column++] = (struct cubix_star_column) { "Mass", "Msun", result.slab->mass_now ? "present mass, as in the input" : "mass formed: the present one is not known", 1,
+                                                         result.slab->mass_now ? result.slab->mass_now : value[2] };
+  CUBIX_TRY(cubix_beside_init(&beside, fit->par, "-stars.hdf5", ""));
+  CUBIX_TRY(cubix_mpi_star_file_write(&file, &beside));
+done:
+  for (int i = 0; i < N_DATASET; i++) free(value[i]);
+  return status;
+}
+
+int cubix_fit_write(const struct cubix_fit *fit)
+{
+  int status = CUBIX_OK, stars = 0;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) stars |= fit->varied[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR;
+  CUBIX_TRY(text_write(fit, "-fit.txt", print_fit));
+  if (stars) CUBIX_TRY(stars_write(fit));
+done:
+  return status;
+}
