@@ -165,7 +165,7 @@ static int find_unknowns(struct cubix_fit *fit)
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) if (need[leaf]) CUBIX_TRY(cubix_mpi_chain_get(fit->chain, (enum cubix_leaf)leaf, first.value[leaf]));
   CUBIX_TRY(cubix_mpi_agree(cubix_unknowns_init(&fit->unknowns, fit->par, fit->varied, &start, &cubix_mpi_owners)));
 done:
-  cubix_unknowns_leaves_free(&first);
+  cubix_leaves_free(&first);
   return status;
 }
 
@@ -229,8 +229,8 @@ done:
   free(fit.row);
   free(fit.cube_bar.flux);
   cubix_optimiser_free(fit.state);
-  cubix_unknowns_leaves_free(&fit.bar);
-  cubix_unknowns_leaves_free(&fit.value);
+  cubix_leaves_free(&fit.bar);
+  cubix_leaves_free(&fit.value);
   cubix_unknowns_free(fit.unknowns);
   return status;
 }

@@ -135,7 +135,7 @@ done:
   free(error);
   free(column);
   free(unit);
-  cubix_unknowns_leaves_free(&dot);
+  cubix_leaves_free(&dot);
   joint_free(&joint);
   return status;
 }

@@ -2,10 +2,12 @@
  *
  * Read my share of the galaxy, find its frame on the sky, paint it, add the ranks up, look at it through the instrument, write. */
 #include <math.h>
+#include <string.h>
 
 #include "console.h"
 #include "cubix-mpi.h"
 #include "cubix.h"
+#include "derive.h"
 #include "options.h"
 #include "report.h"
 #include "stage.h"
@@ -38,6 +40,11 @@ int main(int argc, char **argv)
   if (status) goto done;
 
   CUBIX_STAGE("parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override));
+  cubix_derive_idle(par);
+  if (strcmp(par->Mode, "cube") != 0) {
+    status = cubix_derive(par, opt.dry_run);
+    goto done;
+  }
   CUBIX_STAGE("instrument", cubix_instrument_read(&ins, par));
   CUBIX_STAGE("check",      root ? cubix_output_check(par) : CUBIX_OK);
   CUBIX_STAGE("read",       cubix_mpi_crowd_open(&crowd, par));

@@ -203,8 +203,10 @@ void cubix_params_warn_idle(const struct cubix_params *par, const char *names, c
     char name[64];
     size_t n = strcspn(names, " ");
     snprintf(name, sizeof name, "%.*s", (int)n, names);
-    const char *origin = cubix_params_origin(par, name);
-    if (strcmp(origin, "default")) cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect: %s", name, origin, why);
+    const char *origin = cubix_params_origin(par, name), *dflt = cubix_param_table[cubix_param_find(name)].dflt;
+    char value[1024];
+    cubix_param_text(par, cubix_param_find(name), value, sizeof value);
+    if (strcmp(origin, "default") && (!dflt || strcmp(value, dflt))) cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect: %s", name, origin, why);
     names += n + strspn(names + n, " ");
   }
 }

@@ -47,7 +47,7 @@ int cubix_params_count(void);
 void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param_info *info);
 /** "muse.param:14", "command line", "set by the program" or "default": where a value comes from, for messages.  Local, borrowed. */
 const char *cubix_params_origin(const struct cubix_params *par, const char *name);
-/** Warn of parameters that were given although nothing looks at them.  Local.
+/** Warn of parameters that were given another value than the default although nothing looks at them.  Local.
  *  @param names  separated by blanks  @param why  as "it belongs to Noise snr" */
 void cubix_params_warn_idle(const struct cubix_params *par, const char *names, const char *why);
 /** A complete parameter file with the values in use: runs again to the same cube.  Local. */

@@ -49,9 +49,8 @@ void cubix_unknowns_apply(const struct cubix_unknowns *unknowns, const double *x
 void cubix_unknowns_apply_vjp(const struct cubix_unknowns *unknowns, const double *x, const struct cubix_leaves *value_bar, double *x_bar);
 /** Tangents of the varied leaves, overwritten.  Local. */
 void cubix_unknowns_apply_jvp(const struct cubix_unknowns *unknowns, const double *x, const double *x_dot, struct cubix_leaves *value_dot);
-/** Room for all varied leaves, zeroed.  Local.  @param[out] leaves owned by the caller: cubix_unknowns_leaves_free */
+/** Room for all varied leaves, zeroed.  Local.  @param[out] leaves owned by the caller: cubix_leaves_free */
 int cubix_unknowns_leaves(const struct cubix_unknowns *unknowns, struct cubix_leaves *leaves);
-void cubix_unknowns_leaves_free(struct cubix_leaves *leaves);
 /** Shared unknown i of n_shared.  Local. */
 void cubix_unknowns_info(const struct cubix_unknowns *unknowns, const double *x, size_t i, struct cubix_unknown_info *info);
 /** A number that tells starts from each other: the sum of all values that the fit started from.  Collective. */

@@ -15,16 +15,8 @@ int cubix_unknowns_leaves(const struct cubix_unknowns *u, struct cubix_leaves *l
     CUBIX_ALLOC(leaves->value[k->leaf], (k->of == CUBIX_OF_ALL ? 1 : u->n_star) * (size_t)k->n_c);
   }
 done:
-  if (status) cubix_unknowns_leaves_free(leaves);
+  if (status) cubix_leaves_free(leaves);
   return status;
-}
-
-void cubix_unknowns_leaves_free(struct cubix_leaves *leaves)
-{
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
-    free(leaves->value[leaf]);
-    leaves->value[leaf] = NULL;
-  }
 }
 
 static void bin_info(const struct cubix_unknown_block *k, double x, size_t j, struct cubix_unknown_info *info)

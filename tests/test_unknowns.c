@@ -101,11 +101,11 @@ static void test_derivatives(const char *model, const char *list, size_t n_star)
   CHECK_CLOSE(left, right, 1e-13 * size);
   CHECK(worst < 1e-6);
   printf("%s %s: %zu unknowns, %zu shared: <J x, y> %.15g, apart by %.1e; differences %.1e\n", model, list, u->n, u->n_shared, left, fabs(left - right) / size, worst);
-  cubix_unknowns_leaves_free(&dot);
-  cubix_unknowns_leaves_free(&bar);
-  cubix_unknowns_leaves_free(&here);
-  cubix_unknowns_leaves_free(&plus);
-  cubix_unknowns_leaves_free(&minus);
+  cubix_leaves_free(&dot);
+  cubix_leaves_free(&bar);
+  cubix_leaves_free(&here);
+  cubix_leaves_free(&plus);
+  cubix_leaves_free(&minus);
   cubix_unknowns_free(u);
   free(moved);
   free(x_bar);
@@ -156,7 +156,7 @@ static void test_stars(void)
   CHECK_CLOSE(info.slope, info.value, 0);
   double mark = cubix_unknowns_mark(u);
   CHECK(isfinite(mark));
-  cubix_unknowns_leaves_free(&value);
+  cubix_leaves_free(&value);
   cubix_unknowns_free(u);
   free(x);
 }
@@ -204,7 +204,7 @@ static void test_bins(void)
   }
   CHECK(wrong == 0);
   CHECK(inside_shell > N_STAR / 4 - 25 && inside_shell < N_STAR / 4 + 25);
-  cubix_unknowns_leaves_free(&value);
+  cubix_leaves_free(&value);
   cubix_unknowns_free(u);
 }
 

@@ -1,0 +1,93 @@
+/* derive.c -- Mode gradient and Mode fit: a cube beside an observed one, how their difference changes with the parameters, and where it is smallest.
+ *
+ * Both end with the model cube, written as any other: that of the parameters given, or of those that fit best. */
+#include "derive.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "chain.h"
+#include "cubix-mpi.h"
+#include "cubix.h"
+#include "fit.h"
+#include "gradient_write.h"
+#include "objective.h"
+#include "observed.h"
+#include "report.h"
+#include "stage.h"
+
+/* The objective's derivatives by the leaves. */
+static int gradient(struct cubix_leaves *bar, double *value, struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *cube)
+{
+  int status = CUBIX_OK;
+  struct cubix_cube cube_bar = *cube;
+  cube_bar.flux = NULL;
+  CUBIX_TRY(cubix_mpi_agree(cubix_cube_hold(&cube_bar, cube->lambda_first, cube->n_lambda)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_objective(value, par, obs, cube, &cube_bar, &cubix_mpi_owners)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_chain_leaves_init(bar, chain)));
+  CUBIX_TRY(cubix_mpi_chain_vjp(chain, &cube_bar, bar));
+done:
+  free(cube_bar.flux);
+  return status;
+}
+
+/* What Parameters names. */
+static int names(unsigned char active[CUBIX_N_LEAF], const struct cubix_params *par)
+{
+  int status = CUBIX_OK, any = 0;
+  CUBIX_TRY(cubix_leaves_parse(active, par->Parameters, cubix_params_origin(par, "Parameters")));
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) any |= active[leaf];
+  CUBIX_CHECK(any, CUBIX_EUSAGE, "Parameters is empty: Mode %s needs the names of what varies, as in Parameters Mass,Age,Inclination", par->Mode);
+done:
+  return status;
+}
+
+void cubix_derive_idle(const struct cubix_params *par)
+{
+  static const char fits[] = "FitModel FitAgeBins FitRadiusBins Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes FitRestart FitRestartFile FitResume";
+  if (!strcmp(par->Mode, "cube")) cubix_params_warn_idle(par, "ObservedFile Likelihood Parameters", "it belongs to Mode gradient and Mode fit");
+  if (strcmp(par->Mode, "fit") != 0) cubix_params_warn_idle(par, fits, "it belongs to Mode fit");
+}
+
+int cubix_derive(const struct cubix_params *par, int dry_run)
+{
+  int status = CUBIX_OK, root = cubix_mpi_rank() == 0, fit = !strcmp(par->Mode, "fit");
+  unsigned char active[CUBIX_N_LEAF];      /* what Parameters names                      */
+  struct cubix_chain    *chain = NULL;     /* the pipeline, held open                    */
+  struct cubix_observed *obs   = NULL;     /* the observed cube                          */
+  struct cubix_leaves    bar   = { { NULL } }; /* derivatives of the objective           */
+  struct cubix_noise     noise = { 0 };
+  struct cubix_result    result;
+  const struct cubix_cube *cube;           /* the model's                                */
+  double value;                            /* of the objective                           */
+
+  CUBIX_STAGE("names",    names(active, par));
+  CUBIX_STAGE("check",    root ? cubix_output_check(par) : CUBIX_OK);
+  CUBIX_STAGE("files",    root && fit ? cubix_mpi_fit_check(par) : CUBIX_OK);
+  CUBIX_STAGE("open",     cubix_mpi_chain_open(&chain, par, NULL, active));
+  CUBIX_STAGE("forward",  cubix_mpi_chain_forward(chain, &cube));
+  cubix_mpi_chain_result(&result, chain);
+  cubix_report_scene(&result);
+  if (dry_run) goto done;
+  CUBIX_STAGE("observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
+  cubix_observed_mask_channels(obs, result.mod->covered);
+  if (fit) {
+    CUBIX_STAGE("fit",      cubix_mpi_fit(chain, par, obs, active));
+    cubix_mpi_chain_result(&result, chain);
+  } else {
+    CUBIX_STAGE("gradient", gradient(&bar, &value, chain, par, obs, cube));
+    CUBIX_STAGE("tell",     cubix_mpi_gradient_write(chain, par, obs, value, &bar));
+  }
+  CUBIX_STAGE("noise",    cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
+  result.noise = &noise;
+  cubix_report_budget(&result, &cubix_mpi_owners);
+  CUBIX_STAGE("write",    cubix_mpi_blocks_share(result.cube, result.ins->n_lambda, cubix_output_write, cubix_output_block, &result));
+  CUBIX_STAGE("timings",  root ? cubix_output_timings(par, cubix_mpi_stage_print) : CUBIX_OK);
+done:
+  cubix_noise_free(&noise);
+  cubix_leaves_free(&bar);
+  cubix_observed_free(obs);
+  cubix_mpi_chain_close(chain);
+  return status;
+}
