@@ -1,0 +1,191 @@
+"""libcubix.so: where it is, its functions, its errors, and MPI's life."""
+import atexit
+import ctypes
+import logging
+import os
+import subprocess
+import sys
+import threading
+import weakref
+from pathlib import Path
+
+_INT, _SIZE, _POINTER, _TEXT = ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p
+_TEXTS, _INTS, _POINTERS = ctypes.POINTER(_TEXT), ctypes.POINTER(_INT), ctypes.POINTER(_POINTER)
+_LOG = ctypes.CFUNCTYPE(None, _INT, _TEXT, _POINTER)
+# name: result, arguments -- as in mpi/door.h, mpi/cubix-mpi.h, src/error.h, src/log.h
+_FUNCTIONS = {
+    "cubix_mpi_start": (_INT, _POINTER, _POINTER),
+    "cubix_mpi_finish": (_INT, _INT),
+    "cubix_mpi_rank": (_INT,),
+    "cubix_mpi_size": (_INT,),
+    "cubix_mpi_max": (ctypes.c_double, ctypes.c_double),
+    "cubix_error_message": (_TEXT,),
+    "cubix_error_meaning": (_TEXT, _INT),
+    "cubix_log_to": (None, _LOG, _POINTER),
+    "cubix_mpi_door_real": (_INT,),
+    "cubix_mpi_door_leaf": (_INT, _INT, _TEXTS, _INTS),
+    "cubix_mpi_door_open": (_INT, _POINTERS, _TEXT, _TEXT, _INT, _TEXTS, _TEXT, _SIZE, _POINTERS, _POINTER),
+    "cubix_mpi_door_grid": (_INT, _POINTER, _INTS, _POINTER),
+    "cubix_mpi_door_size": (_SIZE, _POINTER, _INT),
+    "cubix_mpi_door_get": (_INT, _POINTER, _INT, _POINTER),
+    "cubix_mpi_door_put": (_INT, _POINTER, _INT, _POINTER),
+    "cubix_mpi_door_forward": (_INT, _POINTER, _POINTERS, _INTS),
+    "cubix_mpi_door_vjp": (_INT, _POINTER, _POINTER, _POINTERS),
+    "cubix_mpi_door_jvp": (_INT, _POINTER, _POINTERS, _POINTERS),
+    "cubix_mpi_door_gnvp": (_INT, _POINTER, _POINTER, _POINTERS, _POINTERS),
+    "cubix_mpi_door_close": (None, _POINTER),
+}
+_LEVELS = (logging.DEBUG, logging.INFO, logging.DEBUG, logging.WARNING)   # enum cubix_log_level
+
+log = logging.getLogger("cubix")
+lock = threading.RLock()         # the library is called by one thread at a time
+doors = weakref.WeakSet()        # what must be closed before MPI ends
+_library = None
+_failed = False
+
+
+class Error(Exception):
+    """What the library says when it cannot: its message.  `meaning` tells the kind, `code` is the library's status."""
+
+    def __init__(self, message, code=0, meaning=""):
+        super().__init__(message)
+        self.code, self.meaning = code, meaning
+
+
+# ---- finding it ----------------------------------------------------------------------------------------------------------
+
+def _candidates():
+    """(where it was looked for, path) in the order in which the first that exists wins."""
+    if os.environ.get("CUBIX_LIBRARY"):
+        yield "CUBIX_LIBRARY", os.environ["CUBIX_LIBRARY"]
+        return
+    try:
+        told = subprocess.run(["pkg-config", "--variable=sharedlib", "cubix"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+        yield "pkg-config cubix", told
+    except OSError:
+        yield "pkg-config cubix", ""
+    yield "this Python's lib folder", str(Path(sys.prefix, "lib", "libcubix.so"))
+    yield "the system's libraries (ldconfig, LD_LIBRARY_PATH)", "libcubix.so"
+    tree = Path(__file__).resolve().parents[2]
+    for folder in (tree, *sorted(tree.glob("build/*"))):
+        if (folder / "libcubix.so").exists() and (tree / "src" / "params.def").exists():
+            yield "the source tree's build folder", str(folder / "libcubix.so")
+
+
+def _open():
+    looked = []
+    for where, path in _candidates():
+        looked.append(where)
+        if not path or ("/" in path and not os.path.exists(path)):
+            continue
+        try:
+            return ctypes.CDLL(path)
+        except OSError as why:
+            if "/" in path or os.path.basename(path) not in str(why):
+                raise Error(f"{path} ({where}) cannot be loaded: {why}") from None
+    raise Error(f"libcubix.so was not found; looked at: {', '.join(looked)}. Build and install CUBIX (configure && make && make install), "
+                "or set CUBIX_LIBRARY to the file, which a build leaves in its folder")
+
+
+class _Where(ctypes.Structure):
+    _fields_ = [("file", _TEXT), ("base", _POINTER), ("symbol", _TEXT), ("address", _POINTER)]   # Dl_info of <dlfcn.h>
+
+
+def _show_mpi(library):
+    """MPI's plug-ins look for MPI's own symbols among those that are global in this process.  Make libmpi global, and nothing else: a second HDF5
+    (h5py brings its own) must not meet ours."""
+    where, dladdr = _Where(), ctypes.CDLL(None).dladdr
+    dladdr.argtypes = _POINTER, ctypes.POINTER(_Where)
+    if dladdr(ctypes.cast(library.MPI_Init_thread, _POINTER), ctypes.byref(where)) and where.file:
+        ctypes.CDLL(os.fsdecode(where.file), mode=os.RTLD_NOLOAD | os.RTLD_GLOBAL)
+
+
+# ---- its life ------------------------------------------------------------------------------------------------------------
+
+@_LOG
+def _log_line(level, line, _):
+    log.log(_LEVELS[level], "%s", line.decode("utf-8", "replace"))
+
+
+def _note_exception(kind, value, trace, was=sys.excepthook):
+    global _failed
+    _failed = True
+    was(kind, value, trace)
+
+
+def _finish():
+    for door in list(doors):
+        door.close()
+    _library.cubix_log_to(_LOG(), None)
+    # A rank that dies of an exception must not wait in MPI_Finalize for others, which wait for it: mpirun then ends them.
+    if not (_failed and _library.cubix_mpi_size() > 1):
+        _library.cubix_mpi_finish(0)
+
+
+def library():
+    """The library, loaded and with MPI started at the first call.  Collective then: under mpirun all ranks come here."""
+    global _library
+    with lock:
+        if _library is None:
+            found = _open()
+            for name, (result, *arguments) in _FUNCTIONS.items():
+                try:
+                    function = getattr(found, name)
+                except AttributeError:
+                    raise Error(f"{found._name} has no {name}: it is not the CUBIX that this package belongs to") from None
+                function.restype, function.argtypes = result, arguments
+            _show_mpi(found)
+            if found.cubix_mpi_start(None, None):
+                raise Error(found.cubix_error_message().decode("utf-8", "replace"))
+            _library = found
+            found.cubix_log_to(_log_line, None)
+            sys.excepthook = _note_exception
+            atexit.register(_finish)
+    return _library
+
+
+def call(name, *arguments):
+    """Call a function that returns a status; a failure becomes Error."""
+    with lock:
+        status = getattr(library(), name)(*arguments)
+        if status:
+            message, meaning = (f.decode("utf-8", "replace") for f in (_library.cubix_error_message(), _library.cubix_error_meaning(status)))
+            raise Error(message or meaning, status, meaning)
+
+
+def anywhere(flag):
+    """True where it is true on any rank.  Collective."""
+    with lock:
+        return bool(flag) if library().cubix_mpi_size() == 1 else _library.cubix_mpi_max(float(flag)) > 0
+
+
+class Door:
+    """A struct cubix_door, closed when nobody needs it any more."""
+
+    def __init__(self, path, text, overrides, active, n_star, star, snapshot):
+        self.pointer = _POINTER()
+        column = None if star is None else (_POINTER * 7)(*(None if x is None else x.ctypes.data for x in star))
+        call("cubix_mpi_door_open", ctypes.byref(self.pointer), path, text, len(overrides), (_TEXT * len(overrides))(*overrides), active, n_star, column,
+             snapshot.ctypes.data)
+        doors.add(self)
+
+    def call(self, name, *arguments):
+        if not self.pointer:
+            raise Error("this chain is closed")
+        call(f"cubix_mpi_door_{name}", self.pointer, *arguments)
+
+    def size(self, leaf):
+        if not self.pointer:
+            raise Error("this chain is closed")
+        with lock:
+            return library().cubix_mpi_door_size(self.pointer, leaf)
+
+    def close(self):
+        with lock:
+            if self.pointer:
+                _library.cubix_mpi_door_close(self.pointer)
+                self.pointer = _POINTER()
+
+    def __del__(self):
+        if getattr(self, "pointer", None):
+            self.close()

@@ -1,0 +1,59 @@
+"""A chain as a function that jax differentiates.
+
+    cube = cubix.jax.forward(chain)
+    gradient = jax.grad(lambda values: ((cube(values) - observed)**2).sum())({"age": age, "inclination": 60.0})
+
+The library is called back from the host (jax.pure_callback): it works under jit and grad, without a handler of XLA's to be compiled, at the cost of a copy of
+the cube each way; vmap runs one after the other.  Reverse mode only, once: jax.custom_vjp rules out jax.jvp, for which there is `Chain.jvp`.
+
+jax computes in float32 unless `jax.config.update("jax_enable_x64", True)`; ages and masses then reach the library rounded to seven digits.
+"""
+import jax
+import numpy as np
+
+from . import Chain, Error
+
+__all__ = ["forward"]
+
+
+def forward(chain: Chain):
+    """A function of a dict {name: array of `chain.leaf_shape(name)`}, names as in `chain.active`, that returns the cube, float32 [n_y][n_x][n_lambda]
+    (`Chain.forward`).
+
+    What is not in the dict stays as it is in the chain, as seen when the function runs.  `Chain.forward` runs once here, unless it has, to see the shape.
+    With several ranks all of them must run the same program, so that the callbacks meet.
+    Errors: cubix.Error, or what jax makes of it in compiled code, where it quotes the library's message.
+    """
+    if chain.shape is None:
+        chain.forward(copy=False)
+    shape = jax.ShapeDtypeStruct(chain.shape, jax.dtypes.canonicalize_dtype(chain.dtype))
+
+    def run(values):
+        return np.asarray(chain.forward(**{name: np.asarray(x) for name, x in values.items()}), shape.dtype)
+
+    def run_back(values, cube_bar):
+        chain._at({name: np.asarray(x) for name, x in values.items()})
+        bars = chain.vjp(np.asarray(cube_bar))
+        return {name: np.asarray(bars[name], x.dtype).reshape(x.shape) for name, x in values.items()}
+
+    @jax.custom_vjp
+    def cube(values):
+        unknown = [name for name in values if name not in chain.active]
+        if unknown:
+            raise Error(f"{', '.join(unknown)}: not active in this chain; active are {', '.join(chain.active) or 'none'}")
+        values = {name: jax.numpy.asarray(x) for name, x in values.items()}
+        for name, x in values.items():
+            if x.size != np.prod(chain.leaf_shape(name), dtype=int):
+                raise Error(f"{name} has shape {x.shape}; it must be {chain.leaf_shape(name)}")
+        return jax.pure_callback(run, shape, values, vmap_method="sequential")
+
+    def cube_fwd(values):
+        values = {name: jax.numpy.asarray(x) for name, x in values.items()}
+        return cube(values), values
+
+    def cube_bwd(values, cube_bar):
+        like = {name: jax.ShapeDtypeStruct(x.shape, x.dtype) for name, x in values.items()}
+        return (jax.pure_callback(run_back, like, values, cube_bar, vmap_method="sequential"),)
+
+    cube.defvjp(cube_fwd, cube_bwd)
+    return cube

@@ -1,0 +1,338 @@
+"""The Python package: cubes as the program makes them, derivatives that fit each other, errors, ranks; torch and jax where they are installed.
+
+Every test is a script that a fresh interpreter runs on the library of the build folder: a process can start MPI only once."""
+import importlib.metadata
+import importlib.util
+import json
+import re
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import harness
+from harness import BUILD, SOURCE, assert_close
+
+LIBRARY, TWIN = BUILD / "libcubix.so", BUILD / "tests" / "libcubix64.so"
+if not LIBRARY.exists():
+    pytest.skip(f"no {LIBRARY}: built with --disable-shared", allow_module_level=True)
+if b"__asan_init" in LIBRARY.read_bytes():
+    pytest.skip("a library with sanitizers cannot be loaded by Python", allow_module_level=True)
+
+PRELUDE = """
+import json, os, sys
+import numpy as np
+import cubix
+case = json.load(open("case.json"))
+stars = {k: v for k, v in np.load("stars.npz").items()}
+simulation = case["simulation"]
+def chain(active=(), part=slice(None), **more):
+    return cubix.Chain({**case["parameters"], **more}, {k: v[part] for k, v in stars.items()}, active=active, simulation=simulation)
+def raises(words, function, *args, **kw):
+    try:
+        function(*args, **kw)
+    except cubix.Error as error:
+        assert words in str(error), (words, str(error))
+        return error
+    raise AssertionError(f"no error that says {words}")
+def near(got, want, tolerance):
+    got, want = np.asarray(got, float), np.asarray(want, float)
+    assert got.shape == want.shape, (got.shape, want.shape)
+    assert abs(got - want).max() <= tolerance * abs(want).max(), (abs(got - want).max(), abs(want).max())
+"""
+SMOOTH = {"Orientation": "angles", "Alpha": 20.0, "Beta": 30.0, "Deposit": "tsc", "Psf": "gaussian", "PsfFwhm": 1.0}
+
+
+@pytest.fixture
+def case(bench):
+    """A folder with a galaxy, a library, an instrument, and the same stars as arrays."""
+    bench.instrument(n_x=6, n_y=5, pixel=1.0, lam=(5000.0, 5059.0, 1.0))
+    bench.ssp(lo=4600.0, hi=5500.0)
+    s = harness.galaxy(60)
+    bench.particles(s, redshift=0.1)
+    bench.fixed = {"SspFile": str(bench.ssp_file), "Instrument": str(bench.inst_file), "Redshift": 0.05, "Engine": "direct", "Lsf": "none", "Centre": [0.1, 0, 0]}
+    np.savez(bench.path("stars.npz"), position=s["pos"], velocity=s["vel"], mass=s["mass"], mass_now=s["mass_now"], age=s["age"], metallicity=s["z"])
+    simulation = {"Redshift": 0.1, **harness.COSMOLOGY}
+    bench.path("case.json").write_text(json.dumps({"parameters": bench.fixed, "simulation": simulation}))
+    return bench
+
+
+def python(bench, body, ranks=1, library=LIBRARY, status=0, env=None, timeout=harness.TIMEOUT):
+    script = bench.path("script.py")
+    script.write_text(PRELUDE + body)
+    world = {"CUBIX_LIBRARY": str(library), "PYTHONPATH": str(SOURCE / "python"), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+    done = harness.run(sys.executable, [script], ranks=ranks, cwd=bench.folder, env=world, timeout=timeout)
+    assert (done.status == 0) == (status == 0), f"{done.status}\n{done.out[-2000:]}\n{done.err[-4000:]}"
+    return done
+
+
+def need(module):
+    if importlib.util.find_spec(module) is None:
+        pytest.skip(f"{sys.executable} has no {module}")
+
+
+def version_of(module):
+    """(major, minor), (0, 0) where it is not installed."""
+    try:
+        return tuple(int(n) for n in importlib.metadata.version(module).split(".")[:2])
+    except importlib.metadata.PackageNotFoundError:
+        return 0, 0
+
+
+# ---- cubes -----------------------------------------------------------------------------------------------------------------
+
+def test_cube_of_arrays_and_of_a_file_is_the_programs(case):
+    want = case.cube(**case.fixed, Psf="gaussian", PsfFwhm=1.5)
+    python(case, f"""
+with chain(Psf="gaussian", PsfFwhm=1.5) as c:
+    np.save("arrays.npy", c.forward())
+    assert c.shape == c.field == (5, 6, 60) and c.dtype == np.float32 and c.n_star == 60
+    assert c.channels == slice(0, 60)
+    assert np.array_equal(c.wavelength, 5000. + np.arange(60))
+import h5py                                    # brings another HDF5: the two must not meet
+with cubix.Chain({{**case["parameters"], "InputFile": {str(case.file)!r}}}, Psf="gaussian", PsfFwhm="1.5 arcsec") as c:
+    np.save("file.npy", c.forward())
+with h5py.File({str(case.file)!r}) as f:
+    assert f["Stars/Age"].shape == (60,)
+with cubix.Chain({str(case.path('p1.param'))!r}) as c:
+    np.save("text.npy", c.forward())
+""")
+    for name in ("arrays", "file", "text"):
+        assert_close(np.moveaxis(np.load(case.path(name + ".npy")), -1, 0), want["DATA"], 1e-6, level=np.abs(want["DATA"]).max(), what=name)
+
+
+def test_views_and_copies(case):
+    python(case, """
+c = chain(active="Mass")
+first = c.forward()
+view = c.forward(copy=False, mass=2 * stars["mass"])
+assert first.flags.owndata and first.flags.writeable and not view.flags.owndata and not view.flags.writeable
+near(view, 2 * first, 1e-6)
+assert np.array_equal(c.get("mass"), 2 * stars["mass"]) and set(c.values) == {"Mass"}
+near(c.forward(mass=stars["mass"]), first, 1e-7)
+""")
+
+
+def test_errors(case):
+    python(case, """
+error = raises("unknown parameter Redshfit; did you mean Redshift?", chain, Redshfit=1)
+assert error.code > 0 and error.meaning == "wrong command line or parameter"
+raises("cannot read the parameter file nowhere.param", cubix.Chain, "nowhere.param")
+raises("there are Mass, Age", chain, active="mass,colour")
+raises("names something twice", chain, active=["mass", "Mass"])
+raises("Inclination", chain, active="Inclination")                       # has no say without Orientation inclined
+raises("stars have no velocity", cubix.Chain, case["parameters"], {k: v for k, v in stars.items() if k != "velocity"})
+raises("stars have colour", cubix.Chain, case["parameters"], {**stars, "colour": stars["age"]})
+raises("stars' age has shape (59,); it must be (60,)", cubix.Chain, case["parameters"], {**stars, "age": stars["age"][1:]})
+stars["mass"][7] *= -1
+raises("mass of star 7 (of 0 to 59)", chain)
+stars["mass"][7] = np.nan
+raises("mass of star 7 (of 0 to 59) is nan Msun; it must be finite and not negative", chain)
+stars["mass"][7] = 1e4
+c = chain(active="mass,age")
+raises("derivatives are taken where forward was", c.vjp, 0)
+cube = c.forward()
+raises("cube_bar has shape (3,)", c.vjp, np.zeros(3))
+raises("Velocity is not active", c.jvp, {"Velocity": np.zeros((60, 3))})
+c.put(age=stars["age"] * 1.1)
+raises("values were put after the last forward", c.vjp, cube)
+raises("age has shape (3,); it must be (60,)", c.forward, age=np.ones(3))
+c.close()
+raises("this chain is closed", c.forward)
+""")
+
+
+def test_a_missing_library_is_told_once_and_clearly(tmp_path):
+    world = harness.environment(extra={"PYTHONPATH": str(SOURCE / "python"), "CUBIX_LIBRARY": "/nowhere/libcubix.so"})
+    done = subprocess.run([sys.executable, "-c", "import cubix; cubix.leaves()"], env=world, cwd=tmp_path, text=True, capture_output=True)
+    assert done.returncode == 1 and re.search(r"cubix.*Error: libcubix.so was not found; looked at: CUBIX_LIBRARY\. Build and install", done.stderr), done.stderr
+
+
+# ---- derivatives -------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("library, tolerance", [(LIBRARY, 1e-5), (TWIN, 1e-11)], ids=["float32", "float64"])
+def test_products_fit_each_other(case, library, tolerance):
+    case.path("smooth.json").write_text(json.dumps(SMOOTH))
+    python(case, f"""
+names = ["mass", "age", "Metallicity", "velocity", "Position", "alpha", "psf_fwhm", "FluxScale"]
+c = chain(names, **json.load(open("smooth.json")))
+cube, rng = c.forward(), np.random.default_rng(3)
+assert {{n: v.shape for n, v in c.values.items()}} == {{"mass": (60,), "age": (60,), "Metallicity": (60,), "velocity": (60, 3), "Position": (60, 3), "alpha": (), "psf_fwhm": (), "FluxScale": ()}}
+w = rng.standard_normal(cube.shape).astype(c.dtype)
+bars = c.vjp(w)
+assert list(bars) == names and all(b.shape == c.leaf_shape(n) and b.dtype == np.float64 and np.isfinite(b).all() for n, b in bars.items())
+near((bars["mass"] * stars["mass"]).sum(), np.vdot(w.astype(float), cube), 1e-4 if {tolerance} > 1e-6 else 1e-10)       # the cube is linear in mass
+near(bars["FluxScale"], np.vdot(w.astype(float), cube), 1e-4 if {tolerance} > 1e-6 else 1e-10)
+size = {{"mass": 1e3, "age": 1e-2, "Metallicity": 1e-4, "velocity": 1., "Position": 1e-2, "alpha": .1, "psf_fwhm": .01, "FluxScale": .01}}
+dots = {{n: size[n] * rng.standard_normal(c.leaf_shape(n)) for n in names}}
+cube_dot = c.jvp(dots).astype(float)
+level = np.linalg.norm(cube_dot) * np.linalg.norm(w)
+assert abs(np.vdot(cube_dot, w) - sum((bars[n] * dots[n]).sum() for n in names)) <= {tolerance} * level
+for n in names:                                                   # one by one they add up to all
+    cube_dot = cube_dot - c.jvp({{n: dots[n]}})
+assert abs(cube_dot).max() <= 10 * {tolerance} * level / np.linalg.norm(w)
+weight = rng.uniform(1, 2, cube.shape).astype(c.dtype)
+product, again = c.gnvp(weight, dots), c.vjp(weight * c.jvp(dots))
+for n in names:
+    near(product[n], again[n], 100 * {tolerance})
+""", library=library)
+
+
+def test_central_differences(case):
+    case.path("smooth.json").write_text(json.dumps(SMOOTH))
+    python(case, """
+c = chain(["age", "velocity", "beta"], **json.load(open("smooth.json")))
+start = c.values
+w = np.random.default_rng(3).standard_normal(c.forward().shape)
+bars = c.vjp(w)
+for name, h in (("age", 1e-5), ("velocity", 0.1), ("beta", 1e-3)):
+    dot = np.random.default_rng(4).uniform(.5, 1.5, c.leaf_shape(name))
+    plus, minus = (np.vdot(w, c.forward(**{**start, name: start[name] + s * h * dot})) for s in (1, -1))
+    near((plus - minus) / (2 * h), (bars[name] * dot).sum(), 1e-6)
+""", library=TWIN)
+
+
+# ---- ranks ---------------------------------------------------------------------------------------------------------------------
+
+def test_two_ranks_are_one_galaxy(case):
+    case.path("smooth.json").write_text(json.dumps(SMOOTH))
+    body = """
+part = slice(cubix.rank() * 60 // cubix.size(), (cubix.rank() + 1) * 60 // cubix.size())
+c = chain(["mass", "velocity", "alpha"], part, **json.load(open("smooth.json")))
+cube = c.forward(alpha=25.)
+cube = c.forward(velocity=stars["velocity"][part])              # put by each rank, agreed by all
+assert c.wavelength[c.channels].size == c.shape[2]
+bars = c.vjp(np.sin(np.arange(np.prod(c.field))).reshape(c.field)[:, :, c.channels])
+np.savez(f"{cubix.size()}-{cubix.rank()}.npz", cube=cube, **bars)
+"""
+    python(case, body)
+    python(case, body, ranks=2)
+    one = np.load(case.path("1-0.npz"))
+    two = [np.load(case.path(f"2-{rank}.npz")) for rank in (0, 1)]
+    assert_close(np.concatenate([t["cube"] for t in two], 2), one["cube"], 1e-6, level=one["cube"].max(), what="cube")
+    for name in ("mass", "velocity"):
+        assert_close(np.concatenate([t[name] for t in two]), one[name], 1e-5, level=np.abs(one[name]).max(), what=name)
+    for t in two:
+        assert_close(t["alpha"], one["alpha"], 1e-5, what="alpha")
+
+
+def test_an_exception_on_one_rank_ends_the_job(case):
+    done = python(case, """
+c = chain()
+if cubix.rank() == 1:
+    raise ValueError("this rank has had enough")
+c.forward()
+""", ranks=2, status=1, timeout=30)
+    assert "this rank has had enough" in done.err
+
+
+def test_mpi_of_the_host_program_is_left_to_it(case):
+    python(case, """
+import ctypes
+from cubix import _library
+host, flag = ctypes.CDLL(os.environ["CUBIX_LIBRARY"]), ctypes.c_int()
+assert host.MPI_Init_thread(None, None, 2, ctypes.byref(flag)) == 0
+chain().forward()
+_library._finish()
+host.MPI_Finalized(ctypes.byref(flag))
+assert flag.value == 0
+host.MPI_Finalize()
+os._exit(0)                                        # what _finish would do again
+""")
+
+
+# ---- torch, jax, sbi ----------------------------------------------------------------------------------------------------------
+
+def test_torch(case):
+    need("torch")
+    case.path("smooth.json").write_text(json.dumps(SMOOTH))
+    python(case, """
+import torch, cubix.torch
+c = chain(["age", "velocity", "alpha", "psf_fwhm"], slice(0, 4), **json.load(open("smooth.json")))
+start = {n: torch.tensor(v, requires_grad=True) for n, v in c.values.items()}
+unit = {"age": .1, "velocity": 10., "alpha": 1., "psf_fwhm": .1}       # of a size that a step of 1e-6 serves
+scale = float(c.forward().max())
+def function(*x):
+    return cubix.torch.forward(c, **{n: unit[n] * v for n, v in zip(start, x)}) / scale
+x = tuple((v.detach() / unit[n]).requires_grad_() for n, v in start.items())
+assert torch.autograd.gradcheck(function, x, atol=1e-6, rtol=1e-5, check_forward_ad=True)
+w = torch.randn(c.shape, dtype=torch.float64)
+cube = cubix.torch.forward(c, **start)
+elsewhere = cubix.torch.forward(c, age=start["age"].detach() * 2)
+(cube * w).sum().backward()                                             # goes back to where the cube was made
+c.forward(**{n: v.detach().numpy() for n, v in start.items()})
+for n, bar in c.vjp(w.numpy()).items():
+    near(start[n].grad.numpy(), bar, 1e-12)
+cube = cubix.torch.forward(c, age=start["age"])
+c.put(alpha=3.)
+raises("were put between forward and its derivative", cube.sum().backward)
+raises("mass requires a gradient, but is not active", cubix.torch.forward, c, mass=start["age"])
+""", library=TWIN, timeout=180)
+
+
+def test_torch_in_single_precision(case):
+    need("torch")
+    python(case, """
+import torch, cubix.torch
+c = chain("mass")
+mass = torch.tensor(stars["mass"], dtype=torch.float32, requires_grad=True)
+cube = cubix.torch.forward(c, mass=mass)
+assert cube.dtype == torch.float32 and tuple(cube.shape) == c.shape
+cube.sum().backward()
+assert mass.grad.dtype == torch.float32
+near((mass.grad * mass.detach()).sum(), cube.detach().sum(), 1e-4)
+""", timeout=180)
+
+
+def test_jax(case):
+    need("jax")
+    case.path("smooth.json").write_text(json.dumps(SMOOTH))
+    python(case, """
+import jax, cubix.jax
+jax.config.update("jax_enable_x64", True)
+c = chain(["age", "velocity", "alpha"], **json.load(open("smooth.json")))
+cube, values = cubix.jax.forward(c), c.values
+w = np.random.default_rng(3).standard_normal(c.shape)
+near(cube(values), c.forward(**values), 1e-12)
+gradient = jax.grad(lambda v: (cube(v) * w).sum())
+for function in (gradient, jax.jit(gradient)):
+    got = function(values)
+    c.forward(**values)
+    for n, bar in c.vjp(w).items():
+        near(got[n], bar, 1e-12)
+many = jax.vmap(jax.grad(lambda a: (cube({**values, "alpha": a}) * w).sum()))(np.array([10., 20.]))
+c.forward(**{**values, "alpha": 10.})
+near(many[0], c.vjp(w)["alpha"], 1e-12)
+raises("metallicity: not active", cube, {"metallicity": 1.})
+raises("age has shape (3,)", cube, {"age": np.ones(3)})
+""", library=TWIN, timeout=180)
+
+
+def test_example_of_inference(tmp_path):
+    need("sbi")
+    need("matplotlib")
+    world = harness.environment(extra={"CUBIX_LIBRARY": str(LIBRARY), "PYTHONPATH": str(SOURCE / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
+    done = subprocess.run([sys.executable, SOURCE / "examples/inference/inference.py", "--simulations", "250", "--stars", "1000", "--output", "x.png"], env=world, cwd=tmp_path,
+                          text=True, capture_output=True, timeout=600)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = re.findall(r"truth +(\S+) +posterior +(\S+) \+- (\S+) +Fisher \+- (\S+)", done.stdout)
+    for truth, mean, spread, least in (map(float, row) for row in found):
+        assert abs(mean - truth) < 4 * spread and 0.8 * least < spread, done.stdout
+    assert len(found) == 2 and (tmp_path / "x.png").stat().st_size > 5000
+
+
+# ---- installing ------------------------------------------------------------------------------------------------------------------
+
+def test_pip_installs_it(tmp_path):
+    need("pip")
+    if version_of("setuptools") < (70, 1):
+        pytest.skip(f"{sys.executable} has no setuptools that makes wheels by itself (70.1 or newer)")
+    shutil.copytree(SOURCE / "python", tmp_path / "python", ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "--target", tmp_path / "there", tmp_path / "python"],
+                          text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert {p.name for p in (tmp_path / "there" / "cubix").glob("*.py")} == {p.name for p in (SOURCE / "python" / "cubix").glob("*.py")}
+    version = re.search(r"AC_INIT\(\[CUBIX\], \[(.*?)\]", (SOURCE / "configure.ac").read_text()).group(1)
+    assert (tmp_path / "there" / f"cubix-{version}.dist-info").is_dir()
