@@ -19,6 +19,7 @@
 #include "histogram_cuda.h"
 #include "log.h"
 #include "paint.h"
+#include "paint_vjp.h"
 
 #ifndef CUBIX_CUDA_CHUNK          /* the tests take small ones */
 #define CUBIX_CUDA_CHUNK 262144   /* stars */
@@ -280,6 +281,26 @@ done:
   return status;
 }
 
+static int cuda_paint_vjp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar)
+{
+  int status = CUBIX_OK;
+  struct cuda *cuda = dev->state;
+  CUBIX_CUDA(cudaSetDevice(cuda->gpu));
+  CUBIX_TRY(cubix_cuda_paint_vjp(&cuda->ferry, dev->description, &cuda->view, p, cube_bar, bar, row_bar));
+done:
+  return status;
+}
+
+static int cuda_paint_jvp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_star_bar *dot, struct cubix_cube *cube_dot)
+{
+  int status = CUBIX_OK;
+  struct cuda *cuda = dev->state;
+  CUBIX_CUDA(cudaSetDevice(cuda->gpu));
+  CUBIX_TRY(cubix_cuda_paint_jvp(&cuda->ferry, dev->description, &cuda->view, p, dot, cube_dot));
+done:
+  return status;
+}
+
 static int cuda_keep(struct cubix_device *dev, const struct cubix_basis *basis)
 {
   int status = CUBIX_OK;
@@ -348,5 +369,5 @@ static void cuda_close(struct cubix_device *dev)
 const struct cubix_device_ops cubix_device_cuda_ops = {
   .name = "cuda", .rates = { .direct = 5e-3, .deposit = 1, .multiply = 1e-4 }, .count = cuda_count, .open = cuda_open, .load = cuda_load, .paint = cuda_paint,
   .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply,
-  .deposit_vjp = cuda_deposit_vjp, .multiply_vjp = cuda_multiply_vjp, .close = cuda_close,
+  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .deposit_vjp = cuda_deposit_vjp, .multiply_vjp = cuda_multiply_vjp, .close = cuda_close,
 };
