@@ -13,6 +13,7 @@ import cubix
 AGE_OF_DISC = 12.0                    # Gyr
 LOW, HIGH = (15.0, 0.0), (75.0, 1.0)  # prior: inclination [deg], log10 of tau [Gyr]
 TRUTH = (50.0, 0.5)
+PLACES = (25.0, 0.2), (45.0, 0.5), (65.0, 0.8)   # where the cube's slopes are taken, to look at other cubes with
 SIGNAL_TO_NOISE = 0.5                 # of a voxel of mean brightness
 
 
@@ -33,13 +34,6 @@ def masses(age, log_tau):
     return 1e10 * m, 1e10 * m * (t - (m * t).sum()) / tau * np.log(10)
 
 
-def summary(cube):
-    """What the network sees: per quarter of the field a spectrum in steps of 15 channels, in units of the mean, and the brightness of each spaxel.  Linear."""
-    n_y, n_x, n_lambda = cube.shape
-    spectra = cube.reshape(2, n_y // 2, 2, n_x // 2, n_lambda // 15, 15).mean((1, 3, 5))
-    return np.concatenate([spectra.ravel(), cube.mean(2).ravel()])
-
-
 def open_chain(ssp, stars):
     return cubix.Chain({"SspFile": ssp, "Instrument": "MUSE", "FieldOfView": 10, "PixelScale": 1.0, "LambdaMin": 4800, "LambdaMax": 5547.5, "LambdaStep": 2.5, "Redshift": 0.05,
                         "OmegaMatter": 0.31, "OmegaLambda": 0.69, "HubbleParam": 0.68, "Psf": "gaussian", "PsfFwhm": 1.5, "Deposit": "tsc", "Engine": "direct",
@@ -47,13 +41,12 @@ def open_chain(ssp, stars):
                        stars, active=["inclination", "mass"])
 
 
-def fisher(chain, age, theta, sigma):
-    """Covariance of theta that the cube's noise leaves at best: (J^T J / sigma^2)^-1, a product with the chain's Jacobian for each column."""
+def slopes(chain, age, theta):
+    """The cube's derivatives with theta, there: [n_voxel][2]; a product with the chain's Jacobian for each."""
     mass, mass_dot = masses(age, theta[1])
     chain.forward(inclination=theta[0], mass=mass, copy=False)
-    columns = [chain.jvp({"inclination": 1.0}), chain.jvp({"mass": mass_dot})]
-    j = np.stack([c.astype(float).ravel() for c in columns], 1)
-    return np.linalg.inv(j.T @ j / sigma**2)
+    columns = chain.jvp({"inclination": 1.0}), chain.jvp({"mass": mass_dot})
+    return np.stack([c.astype(float).ravel() for c in columns], 1)
 
 
 def infer(theta, x, observed, n_sample, seed):
@@ -103,11 +96,18 @@ def main():
                 return chain.forward(inclination=theta[0], mass=masses(stars["age"], theta[1])[0])
             clean = cube_of(TRUTH)
             sigma = clean.mean() / SIGNAL_TO_NOISE
-            observed = summary(clean + sigma * rng.standard_normal(clean.shape))
+            # What the network sees of a cube: its scalar products with slopes, in units of their noise.  Near the places that is all a cube knows of theta.
+            filters = np.concatenate([slopes(chain, stars["age"], place) for place in PLACES], 1)
+            filters /= sigma * np.linalg.norm(filters, axis=0)
+
+            def look_at(cube):
+                return (cube + sigma * rng.standard_normal(cube.shape)).ravel() @ filters
+            observed = look_at(clean)
             theta = rng.uniform(LOW, HIGH, (opt.simulations, 2))
-            x = np.array([summary(cube_of(t) + sigma * rng.standard_normal(clean.shape)) for t in theta])
-            covariance = fisher(chain, stars["age"], TRUTH, sigma)
-    samples = infer(theta, x / clean.mean(), observed / clean.mean(), 2000, opt.seed)
+            x = np.array([look_at(cube_of(t)) for t in theta])
+            j = slopes(chain, stars["age"], TRUTH)
+    covariance = np.linalg.inv(j.T @ j / sigma**2)
+    samples = infer(theta, x, observed, 2000, opt.seed)
     for i, name in enumerate(("inclination [deg]", "log10 tau [Gyr]")):
         print(f"\n{name:18s} truth {TRUTH[i]:7.4f}   posterior {samples[:, i].mean():7.4f} +- {samples[:, i].std():.4f}   Fisher +- {covariance[i, i]**0.5:.4f}", end="")
     print()

@@ -129,7 +129,7 @@ CUBIX_HD double cubix_deposit_factor(const struct cubix_foot *foot, int axis, in
 /** Weight of a star in painted spaxel (first[0] + kx, first[1] + ky).  @param[out] slope or NULL */
 CUBIX_HD double cubix_deposit_weight(const struct cubix_foot *foot, int kx, int ky, struct cubix_deposit_slope *slope)
 {
-  double sx[2], sy[2], wx = cubix_deposit_factor(foot, 0, kx, slope ? sx : NULL), wy = cubix_deposit_factor(foot, 1, ky, slope ? sy : NULL);
+  double sx[2], sy[2], wx = cubix_deposit_factor(foot, 0, kx, slope ? sx : 0), wy = cubix_deposit_factor(foot, 1, ky, slope ? sy : 0);
   if (slope) {
     slope->at[0] = sx[0] * wy;
     slope->at[1] = wx * sy[0];
