@@ -2,7 +2,7 @@
  *
  * Sums are dense for a batch of spaxels and live in global memory: what a batch's stars touch of them is little and stays in the level-2 cache,
  * which does the additions.  They are additions of 64-bit integers, the same in whatever order they are done; the formulas are those of
- * src/histogram.c operation for operation, and this file is compiled without fused multiply-adds: the integers are the CPU's.
+ * src/histogram.c operation for operation, and this file is compiled without fused multiply-adds: the integers are the CPU's; those of tangents are to a rounding for each star.
  *
  * A line (one row of the library in one spaxel) remembers which nodes were touched.  Afterwards lines are trimmed, counted, numbered by a prefix sum, and
  * their blocks and values written out tight, in order of spaxel, row and node, window by window of whatever size the host's buffers have.
@@ -22,7 +22,7 @@ enum { THREADS = 256, LANES = 8, UNTOUCHED = INT16_MAX };
 
 static unsigned blocks_of(uint64_t n) { return (unsigned)((n + THREADS - 1) / THREADS); }
 
-/* x >= 0, below 2^51, to the nearest integer, by the last bit of x + 1.5 2^52. */
+/* x, below 2^51 on either side, to the nearest integer, by the last bit of x + 1.5 2^52; of a negative one the two's complement. */
 static __device__ unsigned long long nearest(double x)
 {
   const double magic = 6755399441055744.;
@@ -69,6 +69,31 @@ cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_view view, const str
     if (!(m > 0)) continue;
     touch(&batch, line, j, j + CUBIX_N_WEIGHT - 1);
     for (int p = 0; p < CUBIX_N_WEIGHT; p++) atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(m * phi[p]));
+  }
+}
+
+/* The same for tangents, of either sign: (m' w + m w') phi + m w phi' v'/step. */
+static __global__ void __launch_bounds__(THREADS)
+cubix_add_dots(struct cubix_cuda_batch batch, struct cubix_view view, const struct cubix_star *star, const struct cubix_star_bar *dot, uint64_t first, int n)
+{
+  int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
+  double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], weight_dot[CUBIX_MAX_CORNER];
+  struct cubix_mix mix;
+  if (i >= n) return;
+  struct cubix_star mine = star[i];
+  int s = spaxel_of(&batch, first + (uint64_t)i), j = cubix_node_of(&batch.nodes, mine.velocity, &f);
+  if (j < 0) return;
+  cubix_node_weights(f, phi);
+  cubix_node_slopes(f, slope);
+  cubix_mix_of(&view, &mine, &mix);
+  cubix_mix_of_jvp(&view, &mine, dot[i].f_z, dot[i].f_age, weight_dot);
+  double scale = batch.spaxel[s].scale, rate = mine.mass_formed * dot[i].velocity / batch.nodes.step;
+  for (int c = 0; c < 4; c++) {
+    double a = (dot[i].mass_formed * mix.weight[c] + mine.mass_formed * weight_dot[c]) * scale, b = mix.weight[c] * rate * scale;
+    size_t line = (size_t)s * (size_t)batch.n_row + (size_t)mix.row[c];
+    if (a == 0 && b == 0) continue;
+    touch(&batch, line, j, j + CUBIX_N_WEIGHT - 1);
+    for (int p = 0; p < CUBIX_N_WEIGHT; p++) atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(a * phi[p] + b * slope[p]));
   }
 }
 
@@ -148,6 +173,13 @@ static uint64_t n_line(const struct cubix_cuda_batch *batch) { return (uint64_t)
 extern "C" cudaError_t cubix_cuda_cell_add(const struct cubix_cuda_batch *batch, const struct cubix_view *view, const struct cubix_star *star, uint64_t first, int n, cudaStream_t stream)
 {
   CUBIX_LAUNCH(cubix_add_stars, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *view, star, first, n);
+  return cudaGetLastError();
+}
+
+extern "C" cudaError_t cubix_cuda_cell_add_dots(const struct cubix_cuda_batch *batch, const struct cubix_view *view, const struct cubix_star *star, const struct cubix_star_bar *dot,
+                                                uint64_t first, int n, cudaStream_t stream)
+{
+  CUBIX_LAUNCH(cubix_add_dots, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *view, star, dot, first, n);
   return cudaGetLastError();
 }
 

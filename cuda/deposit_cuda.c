@@ -3,6 +3,7 @@
  * A batch is as many occupied spaxels as there is memory for their dense sums (cell.cu).  Its stars, which lie one behind the other, go up in cargoes, one
  * of them being copied, one under way and one deposited at any time; then its lines are trimmed and counted, the host learns how many blocks and
  * values there are, makes room, and they come down in cargoes again.  The batches' blocks lie behind each other in the histogram.
+ * Tangents of stars, where they are given, travel behind the stars of each cargo, and are deposited in their place; their scale is found on the host, by all threads.
  * Memory is asked for once, before the first batch.                                                                                      */
 #include <math.h>
 #include <stddef.h>
@@ -27,6 +28,7 @@ struct arrival { void *to; size_t bytes; };    /* what comes down in a berth, an
 struct deposit {
   struct cubix_cuda_ferry *ferry;
   const struct cubix_placement *placement;
+  const struct cubix_star_bar *dot;            /* NULL: masses, not tangents */
   struct cubix_histogram *histogram;
   size_t n_block;                              /* so far */
   struct cubix_view view;                      /* no tables: bilinear weights need none */
@@ -110,7 +112,7 @@ static int add_stars(struct deposit *d, size_t a, size_t b)
 {
   int status = CUBIX_OK;
   const struct cubix_cuda_berth *berth = d->ferry->berth;
-  const size_t *start = d->placement->start, most = CUBIX_CUDA_CARGO / sizeof(struct cubix_star);
+  const size_t *start = d->placement->start, star = sizeof(struct cubix_star), dot = d->dot ? sizeof *d->dot : 0, most = CUBIX_CUDA_CARGO / (star + dot);
   size_t first = start[d->occupied[a]], n_star = start[d->occupied[b - 1] + 1] - first, bytes = (b - a + 1) * sizeof *d->gpu_spaxel;
   struct cubix_cuda_spaxel *spaxel = berth[0].host;
   for (size_t s = a; s < b; s++) {
@@ -126,9 +128,12 @@ static int add_stars(struct deposit *d, size_t a, size_t b)
     int t = d->turn % CUBIX_CUDA_N_BERTH;
     size_t n = n_star - at < most ? n_star - at : most;
     CUBIX_CUDA(cudaStreamSynchronize(berth[t].stream));
-    cubix_cuda_ferry_copy(berth[t].host, d->placement->star + first + at, n * sizeof(struct cubix_star));
-    CUBIX_CUDA(cudaMemcpyAsync(d->gpu_cargo[t], berth[t].host, n * sizeof(struct cubix_star), cudaMemcpyHostToDevice, berth[t].stream));
-    CUBIX_CUDA(cubix_cuda_cell_add(&d->batch, &d->view, d->gpu_cargo[t], at, (int)n, berth[t].stream));
+    cubix_cuda_ferry_copy(berth[t].host, d->placement->star + first + at, n * star);
+    if (dot) cubix_cuda_ferry_copy((char *)berth[t].host + n * star, d->dot + first + at, n * dot);
+    CUBIX_CUDA(cudaMemcpyAsync(d->gpu_cargo[t], berth[t].host, n * (star + dot), cudaMemcpyHostToDevice, berth[t].stream));
+    const struct cubix_star_bar *gpu_dot = (const void *)((const char *)d->gpu_cargo[t] + n * star);
+    if (dot) CUBIX_CUDA(cubix_cuda_cell_add_dots(&d->batch, &d->view, d->gpu_cargo[t], gpu_dot, at, (int)n, berth[t].stream));
+    else CUBIX_CUDA(cubix_cuda_cell_add(&d->batch, &d->view, d->gpu_cargo[t], at, (int)n, berth[t].stream));
   }
   CUBIX_TRY(cubix_cuda_ferry_wait(d->ferry));
 done:
@@ -235,10 +240,10 @@ done:
 }
 
 int cubix_cuda_deposit(struct cubix_cuda_ferry *ferry, const char *gpu, struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
-                       const struct cubix_placement *placement, const struct cubix_view *view)
+                       const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
-  struct deposit d = { .ferry = ferry, .placement = placement, .view = *view, .batch = { .n_row = view->n_z * view->n_age, .nodes = *nodes } };
+  struct deposit d = { .ferry = ferry, .placement = placement, .dot = dot, .view = *view, .batch = { .n_row = view->n_z * view->n_age, .nodes = *nodes } };
   size_t n_block = 0, n_value = 0;
   CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
   d.view.row = NULL;

@@ -318,7 +318,7 @@ static int cuda_deposit(struct cubix_device *dev, struct cubix_histogram **histo
   int status = CUBIX_OK;
   struct cuda *cuda = dev->state;
   CUBIX_CUDA(cudaSetDevice(cuda->gpu));
-  CUBIX_TRY(cubix_cuda_deposit(&cuda->ferry, dev->description, histogram, nodes, exponent, placement, view));
+  CUBIX_TRY(cubix_cuda_deposit(&cuda->ferry, dev->description, histogram, nodes, exponent, placement, NULL, view));
 done:
   return status;
 }
@@ -341,6 +341,21 @@ static int cuda_deposit_vjp(struct cubix_device *dev, const struct cubix_histogr
   CUBIX_CUDA(cudaSetDevice(cuda->gpu));
   CUBIX_TRY(cubix_cuda_deposit_vjp(&cuda->ferry, dev->description, cover, value_bar, placement, view, bar));
 done:
+  return status;
+}
+
+static int cuda_deposit_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+                            const struct cubix_star_bar *dot, const struct cubix_view *view)
+{
+  int status = CUBIX_OK;
+  struct cuda *cuda = dev->state;
+  int32_t *exponent = NULL;
+  CUBIX_CUDA(cudaSetDevice(cuda->gpu));
+  CUBIX_ALLOC(exponent, placement->n_spaxel);
+  CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, view));
+  CUBIX_TRY(cubix_cuda_deposit(&cuda->ferry, dev->description, histogram_dot, nodes, exponent, placement, dot, view));
+done:
+  free(exponent);
   return status;
 }
 
@@ -369,5 +384,5 @@ static void cuda_close(struct cubix_device *dev)
 const struct cubix_device_ops cubix_device_cuda_ops = {
   .name = "cuda", .rates = { .direct = 5e-3, .deposit = 1, .multiply = 1e-4 }, .count = cuda_count, .open = cuda_open, .load = cuda_load, .paint = cuda_paint,
   .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply,
-  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .deposit_vjp = cuda_deposit_vjp, .multiply_vjp = cuda_multiply_vjp, .close = cuda_close,
+  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .deposit_vjp = cuda_deposit_vjp, .deposit_jvp = cuda_deposit_jvp, .multiply_vjp = cuda_multiply_vjp, .close = cuda_close,
 };

@@ -46,6 +46,9 @@ int cubix_histogram_deposit_vjp(const struct cubix_histogram *cover, const doubl
  *  @param dot [stars placed]  @param[out] histogram_dot owned by the caller */
 int cubix_histogram_deposit_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
                                 const struct cubix_star_bar *dot, const struct cubix_view *view);
+/** The scale that the tangents of these stars take.  Local.  @param[out] exponent [n_spaxel]  Errors: CUBIX_EFAIL where tangents are not finite */
+int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+                              const struct cubix_view *view);
 /** Sum of n histograms of the same spaxels, grid and scale (chunks, ranks); a NULL counts as an empty one.  Local.
  *  The bits depend neither on how the stars were divided nor on the order of the parts.
  *  @param[out] sum owned by the caller; NULL if all parts are */

@@ -204,24 +204,32 @@ static int largest_dots(double *largest, uint64_t *count, const struct cubix_nod
   return finite;
 }
 
+int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+                              const struct cubix_view *view)
+{
+  int status = CUBIX_OK;
+  double *largest = NULL;
+  uint64_t *count = NULL;
+  CUBIX_ALLOC(largest, placement->n_spaxel);
+  CUBIX_ALLOC(count, placement->n_spaxel);
+  CUBIX_CHECK(largest_dots(largest, count, nodes, placement, dot, view), CUBIX_EFAIL, "the tangents of the stars are not finite numbers, or above 1e300");
+  cubix_histogram_scale(exponent, count, largest, placement->n_spaxel);
+done:
+  free(largest);
+  free(count);
+  return status;
+}
+
 int cubix_histogram_deposit_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
                                 const struct cubix_star_bar *dot, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
   struct cubix_deposit d = { .placement = placement, .view = view, .stars = deposit_dots, .dot = dot };
-  size_t n = placement->n_spaxel;
-  double *largest = NULL;
-  uint64_t *count = NULL;
   int32_t *exponent = NULL;
-  CUBIX_ALLOC(largest, n);
-  CUBIX_ALLOC(count, n);
-  CUBIX_ALLOC(exponent, n);
-  CUBIX_CHECK(largest_dots(largest, count, nodes, placement, dot, view), CUBIX_EFAIL, "the tangents of the stars are not finite numbers, or above 1e300");
-  cubix_histogram_scale(exponent, count, largest, n);
+  CUBIX_ALLOC(exponent, placement->n_spaxel);
+  CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, view));
   CUBIX_TRY(cubix_deposit_run(histogram_dot, &d, nodes, exponent));
 done:
-  free(largest);
-  free(count);
   free(exponent);
   return status;
 }
