@@ -38,13 +38,11 @@ static void add(struct cubix_leaves *bar, enum cubix_leaf leaf, size_t at, doubl
 }
 
 /* One record. */
-static void take(const struct cubix_chain *chain, size_t r, size_t spaxel, const struct cubix_star_bar *b, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+static void take(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star_bar *b, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   const struct cubix_view *v = &chain->mod->view;
   const struct cubix_slab *slab = chain->crowd->slab;
-  const struct cubix_placement *p = chain->crowd->placement;
   int shared = v->deposit != CUBIX_DEPOSIT_NEAREST;
-  size_t i = p->source[r];
   const double *x = slab->position + 3 * i, *vel = slab->velocity + 3 * i;
   double k = 1, z_bar = 0, age_bar = 0, length_bar = 0, x_bar[3] = { 0 }, v_bar[3] = { 0, 0, b->velocity }, file[3], from[3];
   if (shared) {
@@ -92,7 +90,7 @@ static size_t spaxel_of(const struct cubix_placement *p, size_t r, size_t s)
 }
 
 /* Spaxel of the first record of a share. */
-static size_t first_spaxel(const struct cubix_placement *p, size_t r)
+static size_t spaxel_at(const struct cubix_placement *p, size_t r)
 {
   size_t lo = 0, hi = p->n_spaxel;
   while (hi - lo > 1) {
@@ -103,19 +101,18 @@ static size_t first_spaxel(const struct cubix_placement *p, size_t r)
   return lo;
 }
 
-int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_star_bar *star_bar, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *p, size_t first_spaxel, const struct cubix_star_bar *star_bar, struct cubix_leaves *bar,
+                          struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
-  const struct cubix_placement *p = chain->crowd->placement;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE, n_number = sizeof *sums / sizeof(double);
   struct cubix_chain_sums *share = NULL;
   CUBIX_ALLOC(share, n_share);
 #pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++) {
-    size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = first_spaxel(p, h * SHARE);
-    for (size_t r = h * SHARE; r < last; r++) take(chain, r, s = spaxel_of(p, r, s), &star_bar[r], bar, &share[h]);
+    size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = spaxel_at(p, h * SHARE);
+    for (size_t r = h * SHARE; r < last; r++) take(chain, p->source[r], first_spaxel + (s = spaxel_of(p, r, s)), &star_bar[r], bar, &share[h]);
   }
-  *sums = (struct cubix_chain_sums){ .receding = 0 };
   for (size_t h = 0; h < n_share; h++)
     for (size_t q = 0; q < n_number; q++) ((double *)sums)[q] += ((const double *)&share[h])[q];
 done:
@@ -165,7 +162,7 @@ void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_c
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
 #pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++) {
-    size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = first_spaxel(p, h * SHARE);
+    size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = spaxel_at(p, h * SHARE);
     for (size_t r = h * SHARE; r < last; r++) give(&star_dot[r], chain, r, s = spaxel_of(p, r, s), dot, dots);
   }
 }

@@ -5,7 +5,7 @@
  *   histogram  G = R D^T on the blocks that its stars touch (cubix_multiply_vjp), in the end once star by star (deposit_vjp);
  *   direct     star by star (paint_vjp); so also those that the histogram leaves out.
  * Forward values are recomputed from the stars, never kept: what is held beside the forward run's memory is G (8 bytes for a value of the histogram), a piece
- * of R, and 32 bytes a star.  Only where the PSF's own parameters are asked for, the painted cube is kept from the forward run.
+ * of R, and the bars of some stars at a time.  Only where the PSF's own parameters are asked for, the painted cube is kept from the forward run.
  * Where templates change (Luminosity, LsfFwhm, Redshift through the LSF), their bars are collected on the rows' knots, added up over ranks, and led back
  * through the LSF and the splines (cubix_model_vjp).
  *
@@ -24,8 +24,10 @@
 #include "patch.h"
 #include "psf.h"
 
+enum { PART = 1 << 18 };                    /* stars that are led back together */
+
 struct back {
-  struct cubix_star_bar *star;              /* [records] */
+  struct cubix_star_bar *star;              /* [records] directly; [PART, or a spaxel of more] by histogram */
   struct cubix_star_bar *far, *patched;     /* [records of rest.far, rest.patched] */
   double *value;                            /* [cover.n_value] */
   double *row, *row_rest;                   /* [n_row][n_knot + 1][2]; of patched stars alone */
@@ -61,12 +63,25 @@ int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_l
   return leaves->value[CUBIX_LEAF_Luminosity] || leaves->value[CUBIX_LEAF_LsfFwhm] || (leaves->value[CUBIX_LEAF_Redshift] && !chain->ins->lsf_none);
 }
 
+/* One after the last spaxel of a part that begins with `first`. */
+static size_t part_end(const struct cubix_placement *p, size_t first)
+{
+  size_t last = first + 1;
+  while (last < p->n_spaxel && p->start[last + 1] - p->start[first] <= PART) last++;
+  return last;
+}
+
 static int back_init(struct back *b, struct cubix_chain *chain, const struct cubix_leaves *bar)
 {
   int status = CUBIX_OK;
   const struct cubix_placement *p = chain->crowd->placement;
   memset(b, 0, sizeof *b);
-  CUBIX_ALLOC(b->star, n_record(p));
+  size_t most = chain->basis ? 0 : n_record(p);
+  for (size_t first = 0, last; chain->basis && first < p->n_spaxel; first = last) {
+    last = part_end(p, first);
+    most = p->start[last] - p->start[first] > most ? p->start[last] - p->start[first] : most;
+  }
+  CUBIX_ALLOC(b->star, most);
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain));
   CUBIX_ALLOC(b->far, n_record(b->rest.far));
   CUBIX_ALLOC(b->patched, n_record(b->rest.patched));
@@ -143,29 +158,59 @@ done:
   return status;
 }
 
-static void add_picked(struct cubix_star_bar *to, const struct cubix_star_bar *from, const struct cubix_placement *picked)
+/* Bars of picked stars, from number *next on, to those of the records first .. last - 1. */
+static void add_picked(struct cubix_star_bar *to, size_t first, size_t last, const struct cubix_star_bar *from, const struct cubix_placement *picked, size_t *next)
 {
-  for (size_t i = 0; i < n_record(picked); i++) {
-    struct cubix_star_bar *t = &to[picked->source[i]];
-    t->mass_formed += from[i].mass_formed;
-    t->velocity += from[i].velocity;
-    t->f_z += from[i].f_z;
-    t->f_age += from[i].f_age;
+  for (; *next < n_record(picked) && picked->source[*next] < last; ++*next) {
+    struct cubix_star_bar *t = &to[picked->source[*next] - first];
+    t->mass_formed += from[*next].mass_formed;
+    t->velocity += from[*next].velocity;
+    t->f_z += from[*next].f_z;
+    t->f_age += from[*next].f_age;
   }
 }
 
-/* What has been collected, star by star. */
-static int collect(struct back *b, const struct cubix_chain *chain)
+/* Spaxels first .. last - 1 of a placement, with the stars in them.  @param start [last - first + 1] room  */
+static struct cubix_placement part_of(const struct cubix_placement *p, size_t first, size_t last, size_t *start)
+{
+  for (size_t s = first; s <= last; s++) start[s - first] = p->start[s] - p->start[first];
+  return (struct cubix_placement){ .n_spaxel = last - first, .start = start, .star = p->star + p->start[first], .source = p->source + p->start[first] };
+}
+
+/* What has been collected on the histogram's blocks, to the stars, part by part. */
+static int deposits_back(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+{
+  int status = CUBIX_OK;
+  const struct cubix_placement *p = chain->crowd->placement;
+  size_t *start = NULL, next_far = 0, next_patched = 0;
+  CUBIX_ALLOC(start, p->n_spaxel + 1);
+  for (size_t first = 0, last; first < p->n_spaxel; first = last) {
+    last = part_end(p, first);
+    struct cubix_placement part = part_of(p, first, last, start);
+    struct cubix_histogram cover = *chain->cover;
+    cover.n_spaxel = last - first;
+    cover.start += first;
+    cover.exponent += first;
+    memset(b->star, 0, n_record(&part) * sizeof *b->star);
+    CUBIX_TRY(chain->dev->ops->deposit_vjp(chain->dev, &cover, b->value, &part, &chain->mod->view, b->star));
+    add_picked(b->star, p->start[first], p->start[last], b->far, b->rest.far, &next_far);
+    add_picked(b->star, p->start[first], p->start[last], b->patched, b->rest.patched, &next_patched);
+    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, bar, sums));
+  }
+done:
+  free(start);
+  return status;
+}
+
+static int collect(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
   size_t n_row = (size_t)chain->mod->view.n_row, stride = n_row_bar(chain) / n_row;
-  if (!chain->basis) goto done;
-  CUBIX_TRY(chain->dev->ops->deposit_vjp(chain->dev, chain->cover, b->value, chain->crowd->placement, &chain->mod->view, b->star));
-  add_picked(b->star, b->far, b->rest.far);
-  add_picked(b->star, b->patched, b->rest.patched);
   for (size_t r = 0; r < n_row && b->row_rest; r++)
     if (chain->basis->ending[r])
       for (size_t i = r * stride; i < (r + 1) * stride; i++) b->row[i] += b->row_rest[i];
+  if (chain->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
+  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->crowd->placement, 0, b->star, bar, sums));
 done:
   return status;
 }
@@ -236,7 +281,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
 {
   int status = CUBIX_OK, psf = bar->value[CUBIX_LEAF_PsfFwhm] || bar->value[CUBIX_LEAF_PsfBeta];
   struct cubix_chain_piece piece = { 0, 0, 0 };
-  struct cubix_chain_sums sums;
+  struct cubix_chain_sums sums = { .receding = 0 };
   struct back b = { 0 };
   double one_plus_z_bar = 0;
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, cube_bar)));
@@ -248,9 +293,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
     cubix_chain_spread(&b.painted_bar, piece.owner);
     CUBIX_TRY(cubix_mpi_agree(stars_back(&b, chain)));
   }
-  status = collect(&b, chain);
-  if (!status) status = cubix_chain_stars_vjp(chain, b.star, bar, &sums);
-  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
   b.flux = inner(chain->cube, cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
   sum_all(total, sizeof total / sizeof *total);

@@ -56,10 +56,10 @@ static void list(struct cubix_star_file *file, char (*unit)[48], const struct cu
   }
 }
 
-int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, double value, const struct cubix_leaves *bar)
+int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix_params *par, double voxels, double value, const struct cubix_leaves *bar)
 {
   int status = CUBIX_OK;
-  double numbers[CUBIX_N_LEAF][8] = { { 0 } }, *at[CUBIX_N_LEAF], voxels = cubix_observed_used(obs, &cubix_mpi_owners);
+  double numbers[CUBIX_N_LEAF][8] = { { 0 } }, *at[CUBIX_N_LEAF];
   char unit[CUBIX_N_LEAF][48];
   struct cubix_star_column column[CUBIX_N_LEAF];
   struct cubix_star_table table[CUBIX_N_LEAF];

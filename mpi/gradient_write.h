@@ -3,11 +3,10 @@
 #define CUBIX_MPI_GRADIENT_WRITE_H
 
 #include "chain.h"
-#include "observed.h"
 
 /** STEM-gradient.txt: the objective and its derivatives by GLOBAL leaves; STEM-gradient.hdf5, where there are others: /Stars/<Leaf>, in the order of the
- *  simulation file, and /Luminosity.  Collective.  @param value of the objective  @param bar  its derivatives by the leaves that are there
+ *  simulation file, and /Luminosity.  Collective.  @param voxels  compared  @param value of the objective  @param bar  its derivatives by the leaves that are there
  *  Errors: CUBIX_EOUTPUT, and nothing is left of the file. */
-int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, double value, const struct cubix_leaves *bar);
+int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix_params *par, double voxels, double value, const struct cubix_leaves *bar);
 
 #endif

@@ -17,14 +17,18 @@
 #include "report.h"
 #include "stage.h"
 
-/* The objective's derivatives by the leaves. */
-static int gradient(struct cubix_leaves *bar, double *value, struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *cube)
+/* The objective's derivatives by the leaves; the observed cube is given up before they are taken.  @param[out] n_used voxels compared */
+static int gradient(struct cubix_leaves *bar, double *value, double *n_used, struct cubix_chain *chain, const struct cubix_params *par, struct cubix_observed **obs,
+                    const struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
   struct cubix_cube cube_bar = *cube;
   cube_bar.flux = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_hold(&cube_bar, cube->lambda_first, cube->n_lambda)));
-  CUBIX_TRY(cubix_mpi_agree(cubix_objective(value, par, obs, cube, &cube_bar, &cubix_mpi_owners)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_objective(value, par, *obs, cube, &cube_bar, &cubix_mpi_owners)));
+  *n_used = cubix_observed_used(*obs, &cubix_mpi_owners);
+  cubix_observed_free(*obs);
+  *obs = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_chain_leaves_init(bar, chain)));
   CUBIX_TRY(cubix_mpi_chain_vjp(chain, &cube_bar, bar));
 done:
@@ -60,7 +64,7 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   struct cubix_noise     noise = { 0 };
   struct cubix_result    result;
   const struct cubix_cube *cube;           /* the model's                                */
-  double value;                            /* of the objective                           */
+  double value = 0, n_used = 0;            /* of the objective; voxels compared          */
 
   CUBIX_STAGE("names",    names(active, par));
   CUBIX_STAGE("check",    root ? cubix_output_check(par) : CUBIX_OK);
@@ -76,8 +80,8 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
     CUBIX_STAGE("fit",      cubix_mpi_fit(chain, par, obs, active));
     cubix_mpi_chain_result(&result, chain);
   } else {
-    CUBIX_STAGE("gradient", gradient(&bar, &value, chain, par, obs, cube));
-    CUBIX_STAGE("tell",     cubix_mpi_gradient_write(chain, par, obs, value, &bar));
+    CUBIX_STAGE("gradient", gradient(&bar, &value, &n_used, chain, par, &obs, cube));
+    CUBIX_STAGE("tell",     cubix_mpi_gradient_write(chain, par, n_used, value, &bar));
   }
   CUBIX_STAGE("noise",    cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
   result.noise = &noise;
