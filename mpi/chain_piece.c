@@ -14,7 +14,7 @@
 #include "exchange.h"
 #include "patch.h"
 
-static const size_t piece_bytes = (size_t)1 << 26;
+static const size_t piece_bytes = (size_t)1 << 27;
 
 static size_t n_painted(const struct cubix_chain *chain) { return (size_t)chain->mod->view.n_x * (size_t)chain->mod->view.n_y; }
 

@@ -16,7 +16,7 @@
 #include "error.h"
 #include "physics/deposit.h"
 
-enum { SHARE = 4096 };
+enum { SHARE = 4096, AHEAD = 16 };
 
 /* Where in the footprint the spaxel of a record is. */
 static double weight_in(const struct cubix_view *v, const struct cubix_foot *foot, size_t spaxel, struct cubix_deposit_slope *slope)
@@ -37,13 +37,27 @@ static void add(struct cubix_leaves *bar, enum cubix_leaf leaf, size_t at, doubl
   bar->value[leaf][at] += x;
 }
 
-/* One record. */
-static void take(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star_bar *b, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+/* What star i will be asked for: stars lie in the order of the file, records in that of the spaxels. */
+static void fetch(const struct cubix_chain *chain, size_t i, const struct cubix_leaves *bar, int turns)
+{
+  const struct cubix_slab *slab = chain->crowd->slab;
+  __builtin_prefetch(slab->mass_formed + i);
+  __builtin_prefetch(slab->metallicity + i);
+  __builtin_prefetch(slab->age + i);
+  if (chain->mod->view.deposit != CUBIX_DEPOSIT_NEAREST) __builtin_prefetch(slab->position + 3 * i);
+  if (turns) __builtin_prefetch(slab->velocity + 3 * i);
+  for (int leaf = 0; leaf < CUBIX_N_LEAF && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR; leaf++)
+    if (bar->value[leaf]) __builtin_prefetch(bar->value[leaf] + (size_t)cubix_leaf_info((enum cubix_leaf)leaf)->n * i, 1);
+}
+
+/* One record.  @param turns  1: the sums for the rotation are wanted */
+static void take(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star *star, const struct cubix_star_bar *b, struct cubix_leaves *bar, int turns,
+                 struct cubix_chain_sums *sums)
 {
   const struct cubix_view *v = &chain->mod->view;
   const struct cubix_slab *slab = chain->crowd->slab;
   int shared = v->deposit != CUBIX_DEPOSIT_NEAREST;
-  const double *x = slab->position + 3 * i, *vel = slab->velocity + 3 * i;
+  const double *x = slab->position + 3 * i;
   double k = 1, z_bar = 0, age_bar = 0, length_bar = 0, x_bar[3] = { 0 }, v_bar[3] = { 0, 0, b->velocity }, file[3], from[3];
   if (shared) {
     struct cubix_foot foot;
@@ -58,7 +72,7 @@ static void take(const struct cubix_chain *chain, size_t i, size_t spaxel, const
   }
   add(bar, CUBIX_LEAF_Mass, i, k * b->mass_formed * chain->mass_scale, shared);
   sums->mass_scale += k * b->mass_formed * slab->mass_formed[i];
-  cubix_locate_vjp(v, slab->metallicity[i], slab->age[i], b, &z_bar, &age_bar);
+  cubix_locate_vjp(v, slab->metallicity[i], slab->age[i], star, b, &z_bar, &age_bar);
   add(bar, CUBIX_LEAF_Metallicity, i, z_bar, shared);
   add(bar, CUBIX_LEAF_Age, i, age_bar, shared);
   add(bar, CUBIX_LEAF_SmoothingLength, i, length_bar, shared);
@@ -69,8 +83,8 @@ static void take(const struct cubix_chain *chain, size_t i, size_t spaxel, const
     add(bar, CUBIX_LEAF_Velocity, 3 * i + c, file[c], shared);
     sums->velocity[c] -= file[c];
   }
-  cubix_rotate_back(from, chain->frame.rotation, vel);
-  for (int c = 0; c < 3; c++) sums->rotation[2][c] += v_bar[2] * from[c];
+  if (turns) cubix_rotate_back(from, chain->frame.rotation, slab->velocity + 3 * i);
+  for (int c = 0; c < 3 && turns; c++) sums->rotation[2][c] += v_bar[2] * from[c];
   if (!shared) return;
   cubix_rotate_back(file, chain->frame.rotation, x_bar);
   for (size_t c = 0; c < 3; c++) {
@@ -107,11 +121,16 @@ int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_pl
   int status = CUBIX_OK;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE, n_number = sizeof *sums / sizeof(double);
   struct cubix_chain_sums *share = NULL;
+  int turns = bar->value[CUBIX_LEAF_Alpha] || bar->value[CUBIX_LEAF_Beta] || bar->value[CUBIX_LEAF_Gamma] || bar->value[CUBIX_LEAF_Inclination]
+              || bar->value[CUBIX_LEAF_PositionAngle];
   CUBIX_ALLOC(share, n_share);
 #pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++) {
     size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = spaxel_at(p, h * SHARE);
-    for (size_t r = h * SHARE; r < last; r++) take(chain, p->source[r], first_spaxel + (s = spaxel_of(p, r, s)), &star_bar[r], bar, &share[h]);
+    for (size_t r = h * SHARE; r < last; r++) {
+      if (r + AHEAD < n) fetch(chain, p->source[r + AHEAD], bar, turns);
+      take(chain, p->source[r], first_spaxel + (s = spaxel_of(p, r, s)), &p->star[r], &star_bar[r], bar, turns, &share[h]);
+    }
   }
   for (size_t h = 0; h < n_share; h++)
     for (size_t q = 0; q < n_number; q++) ((double *)sums)[q] += ((const double *)&share[h])[q];
@@ -139,7 +158,7 @@ static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size
   double *const *leaf = dot->value;
   double k = 1, k_dot = 0, x_dot[3], v_dot[3], mass = slab->mass_formed[i];
   double mass_dot = (leaf[CUBIX_LEAF_Mass] ? leaf[CUBIX_LEAF_Mass][i] * chain->mass_scale : 0) + mass * dots->mass_scale;
-  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], leaf[CUBIX_LEAF_Metallicity] ? leaf[CUBIX_LEAF_Metallicity][i] : 0, leaf[CUBIX_LEAF_Age] ? leaf[CUBIX_LEAF_Age][i] : 0, d);
+  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->crowd->placement->star[r], leaf[CUBIX_LEAF_Metallicity] ? leaf[CUBIX_LEAF_Metallicity][i] : 0, leaf[CUBIX_LEAF_Age] ? leaf[CUBIX_LEAF_Age][i] : 0, d);
   move(v_dot, chain, leaf[CUBIX_LEAF_Velocity] ? leaf[CUBIX_LEAF_Velocity] + 3 * i : NULL, dots->velocity, dots->rotation, slab->velocity + 3 * i);
   d->velocity = v_dot[2] + dots->receding;
   if (v->deposit != CUBIX_DEPOSIT_NEAREST) {

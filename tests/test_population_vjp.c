@@ -65,6 +65,14 @@ static void test_mix(int n_z, int n_age, int pchip)
 }
 
 /* Places with metallicity and age: differences inside, one-sided at the nodes, 0 beyond and where there is one node only. */
+static double slope_at(const double *log_node, int n, double x)
+{
+  int i;
+  double f;
+  cubix_bracket(log_node, n, x > 0 ? log10(x) : -1e3, &i, &f);
+  return cubix_place_slope(log_node, n, i, f, x);
+}
+
 static void test_locate(void)
 {
   struct cubix_view v = view;
@@ -75,8 +83,8 @@ static void test_locate(void)
     struct cubix_star_bar bar = { .f_z = uniform() + 0.1, .f_age = uniform() + 0.1 }, dot = { 0 };
     int clamped = cubix_locate(&v, x, age, &low);
     cubix_locate(&v, x * (1 + h), age * (1 + h), &high);
-    cubix_locate_vjp(&v, x, age, &bar, &z_bar, &age_bar);
-    cubix_locate_jvp(&v, x, age, 0.7 * x, 1.3 * age, &dot);
+    cubix_locate_vjp(&v, x, age, &low, &bar, &z_bar, &age_bar);
+    cubix_locate_jvp(&v, x, age, &low, 0.7 * x, 1.3 * age, &dot);
     CHECK_CLOSE((z_bar - 3) * 0.7 * x + (age_bar + 2) * 1.3 * age, bar.f_z * dot.f_z + bar.f_age * dot.f_age, 1e-12);
     if (clamped & CUBIX_CLAMP_Z) CHECK(dot.f_z == 0 && z_bar == 3);
     else if (i % 3 && low.iz == high.iz) CHECK_CLOSE(dot.f_z, 0.7 * (high.f_z - low.f_z) / h, 1e-5);
@@ -84,10 +92,10 @@ static void test_locate(void)
     else if (i % 5 && low.ia == high.ia) CHECK_CLOSE(dot.f_age, 1.3 * (high.f_age - low.f_age) / h, 1e-5);
   }
   static const double end[] = { 0., -1., 1e-3, 1e-4, 1e300, HUGE_VAL, -HUGE_VAL, NAN };
-  for (int i = 0; i < 8; i++) CHECK(cubix_place_slope(log_z, N_Z, end[i]) == 0);
-  CHECK(cubix_place_slope(log_z, 1, 1e-2) == 0);
-  CHECK_CLOSE(cubix_place_slope(log_age, N_AGE, 1.) * log(10.), 1 / 0.5, 1e-12);   /* at log age 0: of 0 .. 0.5 */
-  CHECK_CLOSE(cubix_place_slope(log_z, N_Z, 1e-2) * 1e-2 * log(10.), 1 / 0.5, 1e-12);
+  for (int i = 0; i < 8; i++) CHECK(slope_at(log_z, N_Z, end[i]) == 0);
+  CHECK(slope_at(log_z, 1, 1e-2) == 0);
+  CHECK_CLOSE(slope_at(log_age, N_AGE, 1.) * log(10.), 1 / 0.5, 1e-12);   /* at log age 0: of 0 .. 0.5 */
+  CHECK_CLOSE(slope_at(log_z, N_Z, 1e-2) * 1e-2 * log(10.), 1 / 0.5, 1e-12);
 }
 
 int main(void)

@@ -83,29 +83,28 @@ CUBIX_HD void cubix_mix_of(const struct cubix_view *v, const struct cubix_star *
   }
 }
 
-/** Derivative of a place f between grid points with the metallicity or age x itself, log_node [n] rising.  Beyond the grid, and at its two ends, where f no longer changes
- *  on one side, it is 0; at an inner node, where it jumps, it is that of the interval above, which is the one that holds the node (cubix_bracket). */
-CUBIX_HD double cubix_place_slope(const double *log_node, int n, double x)
+/** Derivative of a place f in interval i between grid points with the metallicity or age x itself, log_node [n] rising.  Beyond the grid, and at its two ends, where f no
+ *  longer changes on one side, it is 0; at an inner node, where it jumps, it is that of the interval above, which is the one that holds the node (cubix_bracket). */
+CUBIX_HD double cubix_place_slope(const double *log_node, int n, int i, double f, double x)
 {
-  int i;
-  double f, log_x = x > 0 ? log10(x) : -1e3;
-  if (n < 2 || !(log_x > log_node[0] && log_x < log_node[n - 1])) return 0;
-  cubix_bracket(log_node, n, log_x, &i, &f);
+  if (n < 2 || (i == 0 && !(f > 0)) || (i == n - 2 && !(f < 1))) return 0;
   return 1 / (2.302585092994045684 * x * (log_node[i + 1] - log_node[i]));   /* ln 10 */
 }
 
-/** Reverse of cubix_locate: from what the places change to what metallicity and age [1/Gyr] do. */
-CUBIX_HD void cubix_locate_vjp(const struct cubix_view *v, double metallicity, double age, const struct cubix_star_bar *star_bar, double *metallicity_bar, double *age_bar)
+/** Reverse of cubix_locate, which has put the star into its place: from what the places change to what metallicity and age [1/Gyr] do. */
+CUBIX_HD void cubix_locate_vjp(const struct cubix_view *v, double metallicity, double age, const struct cubix_star *star, const struct cubix_star_bar *star_bar,
+                               double *metallicity_bar, double *age_bar)
 {
-  *metallicity_bar += star_bar->f_z * cubix_place_slope(v->log_z, v->n_z, metallicity);
-  *age_bar += star_bar->f_age * cubix_place_slope(v->log_age, v->n_age, age);
+  *metallicity_bar += star_bar->f_z * cubix_place_slope(v->log_z, v->n_z, star->iz, star->f_z, metallicity);
+  *age_bar += star_bar->f_age * cubix_place_slope(v->log_age, v->n_age, star->ia, star->f_age, age);
 }
 
 /** Tangents of cubix_locate's places. */
-CUBIX_HD void cubix_locate_jvp(const struct cubix_view *v, double metallicity, double age, double metallicity_dot, double age_dot, struct cubix_star_bar *star_dot)
+CUBIX_HD void cubix_locate_jvp(const struct cubix_view *v, double metallicity, double age, const struct cubix_star *star, double metallicity_dot, double age_dot,
+                               struct cubix_star_bar *star_dot)
 {
-  star_dot->f_z = metallicity_dot * cubix_place_slope(v->log_z, v->n_z, metallicity);
-  star_dot->f_age = age_dot * cubix_place_slope(v->log_age, v->n_age, age);
+  star_dot->f_z = metallicity_dot * cubix_place_slope(v->log_z, v->n_z, star->iz, star->f_z, metallicity);
+  star_dot->f_age = age_dot * cubix_place_slope(v->log_age, v->n_age, star->ia, star->f_age, age);
 }
 
 /** Derivatives of cubix_mix_of's weights with the places f_z and f_age; 0 where there is one node only, and so no place. */
