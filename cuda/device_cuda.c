@@ -9,6 +9,8 @@
  * adds the rows of the other to the cube and fills it with the next stars; slots share nothing but the tables, so a stream's own order is all the
  * order there need be.  Rows are added in the order of chunks: the same bits every time.
  *
+ * The histogram engine and all derivatives travel by the ferry (ferry.h) instead; the direct method's derivatives use the tables that are loaded here.
+ *
  * Limits: at most 65535 x 32 channels; GPUs of compute capability 8.0 or newer, as the code is compiled for.                              */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* ferry.c -- the way to the GPU and back, for all of the histogram engine.
+/* ferry.c -- the way to the GPU and back, for all of the histogram engine and for derivatives.
  *
  * The host's link to a GPU is fast only from page-locked memory, and locking pages takes longer than using them: a few berths are locked once and
  * everything goes through them, copied in and out by all threads.  Each berth has its stream; cargo of different berths is under way at the same time.

@@ -1,4 +1,4 @@
-/* ferry.h -- page-locked memory and streams, kept as long as the processor is open: what everything of the histogram engine travels in. */
+/* ferry.h -- page-locked memory and streams, kept as long as the processor is open: what everything of the histogram engine, and of derivatives, travels in. */
 #ifndef CUBIX_CUDA_FERRY_H
 #define CUBIX_CUDA_FERRY_H
 
