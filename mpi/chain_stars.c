@@ -150,26 +150,29 @@ static void move(double to[3], const struct cubix_chain *chain, const double *x_
   for (int c = 0; c < 3; c++) to[c] += turned[c];
 }
 
+/* Tangents of star i in a leaf of one number, of three; none where the set is absent. */
+static double number_of(const struct cubix_leaves *dot, enum cubix_leaf leaf, size_t i) { return dot->value[leaf] ? dot->value[leaf][i] : 0; }
+static const double *vector_of(const struct cubix_leaves *dot, enum cubix_leaf leaf, size_t i) { return dot->value[leaf] ? dot->value[leaf] + 3 * i : NULL; }
+
 static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size_t r, size_t spaxel, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
   const struct cubix_view *v = &chain->mod->view;
   const struct cubix_slab *slab = chain->crowd->slab;
   size_t i = chain->crowd->placement->source[r];
-  double *const *leaf = dot->value;
   double k = 1, k_dot = 0, x_dot[3], v_dot[3], mass = slab->mass_formed[i];
-  double mass_dot = (leaf[CUBIX_LEAF_Mass] ? leaf[CUBIX_LEAF_Mass][i] * chain->mass_scale : 0) + mass * dots->mass_scale;
-  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->crowd->placement->star[r], leaf[CUBIX_LEAF_Metallicity] ? leaf[CUBIX_LEAF_Metallicity][i] : 0, leaf[CUBIX_LEAF_Age] ? leaf[CUBIX_LEAF_Age][i] : 0, d);
-  move(v_dot, chain, leaf[CUBIX_LEAF_Velocity] ? leaf[CUBIX_LEAF_Velocity] + 3 * i : NULL, dots->velocity, dots->rotation, slab->velocity + 3 * i);
+  double mass_dot = number_of(dot, CUBIX_LEAF_Mass, i) * chain->mass_scale + mass * dots->mass_scale;
+  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->crowd->placement->star[r], number_of(dot, CUBIX_LEAF_Metallicity, i), number_of(dot, CUBIX_LEAF_Age, i), d);
+  move(v_dot, chain, vector_of(dot, CUBIX_LEAF_Velocity, i), dots->velocity, dots->rotation, slab->velocity + 3 * i);
   d->velocity = v_dot[2] + dots->receding;
   if (v->deposit != CUBIX_DEPOSIT_NEAREST) {
     struct cubix_foot foot;
     struct cubix_deposit_slope slope, rate = { { 0, 0 }, 0 };
     const double *x = slab->position + 3 * i;
     double length = cubix_deposit_length(v, slab->smoothing_length, (int64_t)i);
-    move(x_dot, chain, leaf[CUBIX_LEAF_Position] ? leaf[CUBIX_LEAF_Position] + 3 * i : NULL, dots->centre, dots->rotation, x);
+    move(x_dot, chain, vector_of(dot, CUBIX_LEAF_Position, i), dots->centre, dots->rotation, x);
     cubix_foot_of(v, x, length, &foot);
     k = weight_in(v, &foot, spaxel, &slope);
-    cubix_deposit_jvp(v, x, length, x_dot, (leaf[CUBIX_LEAF_SmoothingLength] ? leaf[CUBIX_LEAF_SmoothingLength][i] : 0) + dots->length, &dots->sky, &rate);
+    cubix_deposit_jvp(v, x, length, x_dot, number_of(dot, CUBIX_LEAF_SmoothingLength, i) + dots->length, &dots->sky, &rate);
     k_dot = slope.at[0] * rate.at[0] + slope.at[1] * rate.at[1] + slope.length * rate.length;
   }
   d->mass_formed = k * mass_dot + k_dot * mass;
