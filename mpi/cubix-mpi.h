@@ -6,6 +6,7 @@
 
 #include "audit.h"
 #include "basis.h"
+#include "chain.h"
 #include "crowd.h"
 #include "cube.h"
 #include "device.h"

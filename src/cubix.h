@@ -15,5 +15,8 @@
 #include "psf.h"
 #include "noise.h"
 #include "output.h"
+#include "leaves.h"
+#include "observed.h"
+#include "objective.h"
 
 #endif
