@@ -13,6 +13,11 @@ while read -r name test through rest; do
   [ -z "${seen[$name]}" ] || complain "tests/vjp_rows.txt: $name: two rows"
   seen[$name]=$test
   grep -qxF "$name" <<< "$declared" || complain "tests/vjp_rows.txt: $name: no header declares it"
+  if [ ! -e "$test.c" ] && [ -e "$test.py" ]; then
+    grep -qE "\b${through:-$name}[[:space:]]*\(" "$test.py" || complain "tests/vjp_rows.txt: $name: $test.py does not call ${through:-$name}"
+    grep -qE "\b$name\b" python/cubix/*.py || complain "tests/vjp_rows.txt: $name: the package does not call it"
+    continue
+  fi
   [ -e "$test.c" ] || { complain "tests/vjp_rows.txt: $name: there is no $test.c"; continue; }
   grep -qE "^[[:space:]]*$test( |\$)" tests/Makefile.inc || complain "tests/vjp_rows.txt: $name: $test is not in tests/Makefile.inc"
   grep -qE "\b${through:-$name}[[:space:]]*\(" "$test.c" || complain "tests/vjp_rows.txt: $name: $test.c does not call ${through:-$name}"
