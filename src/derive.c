@@ -3,7 +3,9 @@
  * Both end with the model cube, written as any other: that of the parameters given, or of those that fit best. */
 #include "derive.h"
 
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +49,19 @@ done:
   return status;
 }
 
+/* Before the work: that there is something to compare with.  What is in it is looked at once the field is known. */
+static int check_observed(const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  FILE *file = NULL;
+  CUBIX_CHECK(par->ObservedFile[0], CUBIX_EUSAGE, "ObservedFile is not given: Mode %s needs the cube that it compares with", par->Mode);
+  file = fopen(par->ObservedFile, "rb");
+  CUBIX_CHECK(file, CUBIX_EINPUT, "ObservedFile (%s): cannot open %s: %s", cubix_params_origin(par, "ObservedFile"), par->ObservedFile, strerror(errno));
+done:
+  if (file) fclose(file);
+  return status;
+}
+
 void cubix_derive_idle(const struct cubix_params *par)
 {
   static const char fits[] = "FitModel FitAgeBins FitRadiusBins Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes FitRestart FitRestartFile FitResume";
@@ -68,6 +83,7 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
 
   CUBIX_STAGE("names",    names(active, par));
   CUBIX_STAGE("check",    root ? cubix_output_check(par) : CUBIX_OK);
+  CUBIX_STAGE("compare",  root ? check_observed(par) : CUBIX_OK);
   CUBIX_STAGE("files",    root && fit ? cubix_mpi_fit_check(par) : CUBIX_OK);
   CUBIX_STAGE("open",     cubix_mpi_chain_open(&chain, par, NULL, active));
   CUBIX_STAGE("forward",  cubix_mpi_chain_forward(chain, &cube));

@@ -151,3 +151,13 @@ def test_a_whole_turn(bench):
     a, b = (prove(bench, "Position,Velocity,Alpha,Beta,Gamma", Alpha=alpha, Gamma=gamma, **more) for alpha, gamma in ((-340.0, 65.0), (20.0, -295.0)))
     for leaf in a["bar"]:
         assert a["bar"][leaf][0][:2] == pytest.approx(b["bar"][leaf][0][:2], rel=1e-9), leaf
+
+
+def test_what_is_missing_is_told_before_the_work(bench):
+    setup(bench)
+    for more, words, status in ((dict(), "Parameters is empty", 2), (dict(Parameters="mas"), "nothing is called mas", 2), (dict(Parameters="mass"), "ObservedFile is not given", 2),
+                                (dict(Parameters="mass", ObservedFile="nowhere.fits"), "cannot open nowhere.fits", 3),
+                                (dict(Parameters="Alpha", ObservedFile=bench.ssp_file), "nothing changes with Alpha", 2)):
+        done = run("cubix", [bench.parameters(Redshift=0.05, Mode="gradient", **more)], cwd=bench.folder)
+        assert done.status == status and words in done.err, done.err
+        assert not list(bench.folder.glob("out*"))
