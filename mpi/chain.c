@@ -2,7 +2,8 @@
  *
  * What a new value touches is brought up to date when it is put: stars are kept in the sky frame, so that a new centre or angle moves them; a new redshift or
  * LSF makes the templates' rows anew, from the library in memory.  What depends on where the stars are (placement, survey, blocks of the histogram) is made
- * by the next forward run; prepared templates only when rows, reach or library change.  Nothing is read again.
+ * by the next forward run; prepared templates only when rows, reach or library change.  Nothing is read again, but for the library where a new
+ * redshift, LSF or velocity asks for wavelengths of it that were not read.
  *
  * Frozen: the centre and systemic velocity that were found from the stars, the disc's axes, the PSF's margin, SelectRadius.                             */
 #include "chain.h"
@@ -16,14 +17,11 @@
 #include "error.h"
 #include "psf.h"
 
-/* Why a leaf has no say, NULL where it has. */
-static const char *idle(const struct cubix_params *par, enum cubix_leaf leaf)
+const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf)
 {
   int angles = !strcmp(par->Orientation, "angles"), disc = !angles && strcmp(par->Orientation, "none") != 0;
   int gaussian = !strcmp(par->Deposit, "gaussian"), moffat = !strcmp(par->Psf, "moffat");
   switch (leaf) {
-    case CUBIX_LEAF_Position: case CUBIX_LEAF_Centre: case CUBIX_LEAF_PointingX: case CUBIX_LEAF_PointingY: case CUBIX_LEAF_Roll:
-      return strcmp(par->Deposit, "nearest") != 0 ? NULL : "with Deposit nearest light does not change with the place; choose cic, tsc or gaussian";
     case CUBIX_LEAF_SmoothingLength: return gaussian && !(par->DepositLength > 0) ? NULL : "it belongs to Deposit gaussian with DepositLength 0";
     case CUBIX_LEAF_DepositLength: return gaussian && par->DepositLength > 0 ? NULL : "it belongs to Deposit gaussian with DepositLength > 0";
     case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: return angles ? NULL : "it belongs to Orientation angles";
@@ -37,15 +35,30 @@ static const char *idle(const struct cubix_params *par, enum cubix_leaf leaf)
   }
 }
 
+/* Why nothing has a derivative with a leaf, NULL where something has. */
+static const char *flat(const struct cubix_params *par, enum cubix_leaf leaf)
+{
+  switch (leaf) {
+    case CUBIX_LEAF_Position: case CUBIX_LEAF_Centre: case CUBIX_LEAF_PointingX: case CUBIX_LEAF_PointingY: case CUBIX_LEAF_Roll:
+      return strcmp(par->Deposit, "nearest") != 0 ? NULL : "with Deposit nearest light does not change with the place; choose cic, tsc or gaussian";
+    default: return cubix_chain_idle(par, leaf);
+  }
+}
+
 static int check_active(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF], const struct cubix_slab *stars)
 {
   int status = CUBIX_OK;
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
-    const char *why = active[leaf] ? idle(par, (enum cubix_leaf)leaf) : NULL;
+    const char *why = active[leaf] ? flat(par, (enum cubix_leaf)leaf) : NULL;
     CUBIX_CHECK(!why, CUBIX_EUSAGE, "nothing changes with %s: %s", cubix_leaf_info((enum cubix_leaf)leaf)->name, why);
   }
   CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE, "SelectRadius = %g (%s) is for files; of the caller's own stars all count: give those that shall, and SelectRadius 0",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
+  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_chain_idle(par, CUBIX_LEAF_SmoothingLength), CUBIX_EUSAGE,
+              "the stars have no smoothing lengths, which Deposit gaussian (%s) takes where DepositLength is 0: give them, or a DepositLength in kpc, or another Deposit",
+              cubix_params_origin(par, "Deposit"));
+  CUBIX_CHECK(!stars || !stars->n || stars->potential || !par->Centre.word || strcmp(par->Centre.word, "potential"), CUBIX_EUSAGE,
+              "the stars have no potential, in which Centre potential (%s) looks for the centre: give Centre three numbers, or median or auto", cubix_params_origin(par, "Centre"));
 done:
   return status;
 }
@@ -62,15 +75,21 @@ done:
   return status;
 }
 
+/* A new one, from the library's file; where that fails the old one stays. */
 static int make_model(struct cubix_chain *chain)
 {
+  struct cubix_model *mod = NULL;
+  double v_max;
   int status = CUBIX_OK, keep = chain->active[CUBIX_LEAF_Luminosity] || chain->active[CUBIX_LEAF_LsfFwhm] || chain->active[CUBIX_LEAF_Redshift];
-  CUBIX_TRY(cubix_mpi_crowd_fastest(&chain->v_read, chain->crowd, chain->ins, &chain->scene));
+  CUBIX_TRY(cubix_mpi_crowd_fastest(&v_max, chain->crowd, chain->ins, &chain->scene));
+  CUBIX_TRY(cubix_mpi_agree((keep ? cubix_model_build_kept : cubix_model_build)(&mod, &chain->par, chain->ins, &chain->scene, v_max)));
   cubix_model_free(chain->mod);
-  chain->mod = NULL;
-  CUBIX_TRY(cubix_mpi_agree((keep ? cubix_model_build_kept : cubix_model_build)(&chain->mod, &chain->par, chain->ins, &chain->scene, chain->v_read)));
+  chain->mod = mod;
+  mod = NULL;
   chain->rows_changed = 1;
+  chain->unread = 0;
 done:
+  cubix_model_free(mod);
   return status;
 }
 
@@ -98,14 +117,15 @@ done:
 }
 
 /* ---- forward -------------------------------------------------------------------------------------------------------------- */
-/* What the engine knows of the stars, where it was chosen before.  @return 0: it has to be chosen again */
+/* What the engine knows of the stars, where it was chosen before.  @return 0: it has to be made again */
 static int engine_serves(struct cubix_chain *chain)
 {
   struct cubix_engine *engine = chain->engine;
   const struct cubix_survey *survey = chain->crowd->survey;
   int reach = 0;
-  if (!engine || chain->rows_changed) return 0;
+  if (!engine) return 0;
   if (engine->method == CUBIX_DIRECT) return 1;
+  if (chain->rows_changed) return 0;
   for (int r = 0; r < engine->n_row; r++)
     if (survey->used[r] && !engine->used[r]) return 0;
   while (reach < CUBIX_N_REACH - 1 && cubix_engine_reach(reach) < engine->reach) reach++;
@@ -124,16 +144,22 @@ static void drop_engine(struct cubix_chain *chain)
   chain->cover = NULL;
 }
 
+/* The engine for the stars as they are.  One that was chosen before is kept to, and who owns which channels with it: callers hold cubes of that shape. */
 static int prepare(struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
+  struct cubix_params par = chain->par;
   struct cubix_survey *survey = chain->crowd->survey;
   cubix_histogram_free(chain->cover);
   chain->cover = NULL;
   if (engine_serves(chain)) return CUBIX_OK;
   for (int r = 0; chain->engine && r < chain->engine->n_row; r++) survey->used[r] |= chain->engine->used[r];   /* stars come back to where they were */
+  if (chain->engine) {
+    par.Engine = "histogram";
+    par.Combine = chain->engine->combine == CUBIX_COMBINE_CUBE ? "cube" : "histogram";
+  }
   drop_engine(chain);
-  CUBIX_TRY(cubix_mpi_engine_choose(&chain->engine, &chain->par, chain->mod, survey, &chain->dev->ops->rates));
+  CUBIX_TRY(cubix_mpi_engine_choose(&chain->engine, &par, chain->mod, survey, &chain->dev->ops->rates));
   CUBIX_TRY(cubix_mpi_engine_prepare(chain->engine, &chain->basis, chain->dev, &chain->par, chain->mod));
   chain->rows_changed = 0;
 done:
@@ -174,8 +200,13 @@ int cubix_mpi_chain_forward(struct cubix_chain *chain, const struct cubix_cube *
   struct cubix_cube *c = chain->cube;
   size_t n_field = (size_t)chain->ins->n_x * (size_t)chain->ins->n_y;
   double v_max;
+  chain->fresh = 0;
   CUBIX_TRY(cubix_mpi_crowd_fastest(&v_max, chain->crowd, chain->ins, &chain->scene));
-  if (v_max > cubix_model_velocity_class(chain->v_read)) CUBIX_TRY(make_model(chain));
+  if (chain->unread || !cubix_model_reaches(chain->mod, chain->ins, &chain->scene, v_max)) {
+    CUBIX_CHECK(!chain->active[CUBIX_LEAF_Luminosity], CUBIX_EUSAGE, "stars of up to %g km/s need more wavelengths of %s than were read, and with Luminosity active the library stays "
+                "as it is: open again with these velocities", v_max, chain->par.SspFile);
+    CUBIX_TRY(make_model(chain));
+  }
   struct cubix_view *view = &chain->mod->view;
   view->star_scale = chain->flux_scale * view->light_scale / chain->ins->lambda_step;
   c->margin = chain->ins->margin;
@@ -190,6 +221,7 @@ int cubix_mpi_chain_forward(struct cubix_chain *chain, const struct cubix_cube *
   CUBIX_TRY(cubix_mpi_cube_sum(c, chain->engine));
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_check(c, &chain->par)));
   CUBIX_TRY(cubix_mpi_agree(observe(chain)));
+  chain->fresh = 1;
   *cube = c;
 done:
   return status;

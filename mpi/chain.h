@@ -28,14 +28,17 @@ struct cubix_chain;
 int cubix_mpi_chain_open(struct cubix_chain **chain, const struct cubix_params *par, const struct cubix_slab *stars, const unsigned char active[CUBIX_N_LEAF]);
 /** Numbers in a leaf on this rank.  Local. */
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf);
-/** Values in use, and new ones, for the next forward run.  Collective.  @param value [cubix_mpi_chain_size]; GLOBAL and LIBRARY the same on every rank */
+/** Values in use, and new ones, for the next forward run.  Collective.  @param value [cubix_mpi_chain_size]; GLOBAL and LIBRARY the same on every rank;
+ *  positions in a periodic box count as those of the image that is nearest to the centre
+ *  Errors: CUBIX_EUSAGE for a value that is none, a leaf that has no say in this configuration, and for Redshift, LsfFwhm or Luminosity where none of the three
+ *  is active; the values in use then stay. */
 int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, double *value);
 int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value);
 /** Sets, all zero, for the leaves that are active.  Local.  @param[out] leaves owned by the caller: cubix_leaves_free */
 int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_chain *chain);
 /** Make the cube of the values in use, noise-free, after the PSF.  Collective.  @param[out] cube borrowed until the next call: the channels that this rank owns */
 int cubix_mpi_chain_forward(struct cubix_chain *chain, const struct cubix_cube **cube);
-/** Cotangents: J^T cube_bar, added to all sets of bar that are there (which must be active).  Collective, after forward.
+/** Cotangents: J^T cube_bar, added to all sets of bar that are there (which must be active).  Collective, after a forward run with the values in use.
  *  @param cube_bar  shape as forward's cube (only flux, sizes and lambda_first are looked at)  @param[in,out] bar  GLOBAL and LIBRARY: complete, and the same, on every rank */
 int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube_bar, struct cubix_leaves *bar);
 /** Tangents: J dot.  Collective, after forward.  @param dot  absent sets count as zero  @param[out] cube_dot borrowed until the next jvp or gnvp */

@@ -16,7 +16,6 @@ struct cubix_chain {
   struct cubix_frame frame;
   struct cubix_scene scene;
   struct cubix_model *mod;
-  double v_read;                            /* fastest star that the model was made for [km/s] */
   struct cubix_device *dev;
   struct cubix_engine *engine;
   struct cubix_basis *basis;                /* NULL: direct method, or to be made */
@@ -25,6 +24,8 @@ struct cubix_chain {
   struct cubix_cube *cube, *cube_dot;       /* the channels that this rank owns */
   struct cubix_audit audit;                 /* of no voxel */
   int rows_changed;                         /* the templates are others than those that the basis was made from */
+  int unread;                               /* the values in use need more of the library than is in memory */
+  int fresh;                                /* the last forward run was with the values in use */
 };
 
 /* Sums over stars that the globals depend on: all ranks' after cubix_mpi_chain_total. */
@@ -40,9 +41,11 @@ struct cubix_chain_sums {
 /* Channels that are worked on together: first .. first + n - 1, all of one owner. */
 struct cubix_chain_piece { int owner, first, n; };
 
+/** Why the cube does not change with a leaf, whatever its value; NULL where it does.  Local. */
+const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf);
 /** 1 where a derivative of the templates' rows is wanted.  Local. */
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
-/** Errors: CUBIX_EFAIL before the first forward run or for a cube of another shape, CUBIX_EUSAGE for leaves that are not active.  Local.  @param cube or NULL */
+/** Errors: CUBIX_EFAIL where values were put after the last forward run, or for a cube of another shape, CUBIX_EUSAGE for leaves that are not active.  Local.  @param cube or NULL */
 int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves *leaves, const struct cubix_cube *cube);
 /** A cube of the field for the channels that this rank owns, all zero.  Local.  @param cube NULL the first time, then reused */
 int cubix_chain_hold_owned(const struct cubix_chain *chain, struct cubix_cube **cube);

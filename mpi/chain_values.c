@@ -12,6 +12,8 @@
 #include "error.h"
 #include "instrument_psf.h"
 
+static const double least_scale = 1e-100;   /* of masses or flux: what is scaled must not vanish for good */
+
 /* The parameter that a leaf is, NULL where it is none. */
 static double *parameter(struct cubix_params *par, enum cubix_leaf leaf)
 {
@@ -67,7 +69,7 @@ int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves
 {
   int status = CUBIX_OK;
   const struct cubix_cube *own = chain->cube;
-  CUBIX_CHECK(chain->engine && own->flux, CUBIX_EFAIL, "derivatives are taken at the values of a forward run: run forward first");
+  CUBIX_CHECK(chain->fresh, CUBIX_EFAIL, "derivatives are taken at the values of the last forward run, and none was made with those in use: run forward first");
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
     CUBIX_CHECK(!leaves->value[leaf] || chain->active[leaf], CUBIX_EUSAGE, "the chain was opened without %s: name it among the active leaves", cubix_leaf_info((enum cubix_leaf)leaf)->name);
   CUBIX_CHECK(!cube || (cube->n_x == own->n_x && cube->n_y == own->n_y && cube->lambda_first == own->lambda_first && cube->n_lambda == own->n_lambda), CUBIX_EFAIL,
@@ -87,12 +89,16 @@ static void from_sky(double *to, const struct cubix_chain *chain, const double *
   }
 }
 
-static void to_sky(double *sky, const struct cubix_chain *chain, const double *from, const double offset[3])
+/* @param box  side of a periodic box in which the nearest image counts; 0: none */
+static void to_sky(double *sky, const struct cubix_chain *chain, const double *from, const double offset[3], double box)
 {
 #pragma omp parallel for schedule(static)
   for (size_t i = 0; i < chain->crowd->slab->n; i++) {
     double x[3];
-    for (size_t c = 0; c < 3; c++) x[c] = from[3 * i + c] - offset[c];
+    for (size_t c = 0; c < 3; c++) {
+      x[c] = from[3 * i + c] - offset[c];
+      if (box > 0 && fabs(x[c]) > 0.5 * box) x[c] -= box * rint(x[c] / box);
+    }
     cubix_rotate(sky + 3 * i, chain->frame.rotation, x);
   }
 }
@@ -119,8 +125,8 @@ static void turn(struct cubix_chain *chain)
   from_sky(slab->position, chain, slab->position, nowhere);
   from_sky(slab->velocity, chain, slab->velocity, nowhere);
   cubix_frame_turn(&chain->frame, &chain->par);
-  to_sky(slab->position, chain, slab->position, nowhere);
-  to_sky(slab->velocity, chain, slab->velocity, nowhere);
+  to_sky(slab->position, chain, slab->position, nowhere, 0);
+  to_sky(slab->velocity, chain, slab->velocity, nowhere, 0);
 }
 
 static void scale_masses(struct cubix_chain *chain, double scale)
@@ -151,32 +157,42 @@ done:
   return cubix_mpi_agree(status);
 }
 
-/* Values that no cube can be made from. */
+/* Leaves that have no say, and values that no cube can be made from. */
 static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
-  int status = CUBIX_OK, positive = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale || leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
+  const char *why = cubix_chain_idle(&chain->par, leaf), *name = cubix_leaf_info(leaf)->name;
+  int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift, positive = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale || leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   int not_negative = leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity || leaf == CUBIX_LEAF_SmoothingLength;
+  int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale;
+  CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
+  CUBIX_CHECK(!rows || chain->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
   for (size_t i = 0; i < cubix_mpi_chain_size(chain, leaf); i++) {
-    CUBIX_CHECK(isfinite(value[i]), CUBIX_EUSAGE, "%s: value %zu is %g: it must be finite", cubix_leaf_info(leaf)->name, i, value[i]);
-    CUBIX_CHECK((!not_negative || value[i] >= 0) && (!positive || value[i] > 0), CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be %s 0", cubix_leaf_info(leaf)->name, i, value[i],
+    CUBIX_CHECK(isfinite(value[i]), CUBIX_EUSAGE, "%s: value %zu is %g: it must be finite", name, i, value[i]);
+    CUBIX_CHECK((!not_negative || value[i] >= 0) && (!positive || value[i] > 0), CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be %s 0", name, i, value[i],
                 cubix_leaf_info(leaf)->unit, positive ? ">" : ">=");
+    CUBIX_CHECK(!scale || (value[i] >= least_scale && value[i] <= 1 / least_scale), CUBIX_EUSAGE, "%s is %g: it must be in %g .. %g", name, value[i], least_scale, 1 / least_scale);
+    CUBIX_CHECK(leaf != CUBIX_LEAF_Redshift || value[i] >= 0, CUBIX_EUSAGE, "Redshift is %g: it must be >= 0", value[i]);
   }
 done:
   return status;
 }
 
-/* Scene, sky and, where the LSF or the library changed, the rows of the templates. */
+/* Scene, sky and, where the LSF or the library changed, the rows of the templates; where these need more of the library, the next forward run reads it. */
 static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
 {
   int status = CUBIX_OK;
   struct cubix_instrument *ins = chain->ins;
+  struct cubix_scene scene;
+  CUBIX_TRY(cubix_scene_init(&scene, &chain->par, &chain->crowd->slab->snapshot));
   ins->pointing_x = chain->par.PointingX;
   ins->pointing_y = chain->par.PointingY;
   ins->roll = chain->par.Roll * CUBIX_PI / 180;
-  CUBIX_TRY(cubix_scene_init(&chain->scene, &chain->par, &chain->crowd->slab->snapshot));
-  if (rows) CUBIX_TRY(cubix_model_remake(chain->mod, ins, &chain->scene, luminosity));
-  else cubix_model_place(chain->mod, &chain->par, ins, &chain->scene);
+  int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] && !cubix_model_reaches(chain->mod, ins, &scene, chain->mod->v_max);
+  if (!rows) cubix_model_place(chain->mod, &chain->par, ins, &scene);
+  else if (!unread) CUBIX_TRY(cubix_model_remake(chain->mod, ins, &scene, luminosity));
+  chain->scene = scene;
   chain->rows_changed |= rows;
+  if (rows) chain->unread = unread;
 done:
   return status;
 }
@@ -184,7 +200,7 @@ done:
 static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int status = CUBIX_OK;
-  double *at = parameter(&chain->par, leaf);
+  double *at = parameter(&chain->par, leaf), was = at ? *at : 0;
   if (at) *at = *value;
   switch (leaf) {
     case CUBIX_LEAF_Centre: shift(chain->crowd->slab->position, chain, chain->frame.centre, value); break;
@@ -201,6 +217,8 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
     default: CUBIX_TRY(remake(chain, NULL, 0)); break;
   }
 done:
+  if (status && at) *at = was;
+  if (status && leaf == CUBIX_LEAF_LsfFwhm) (void)cubix_instrument_set_lsf(chain->ins, was);
   return status;
 }
 
@@ -210,13 +228,14 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   struct cubix_slab *slab = chain->crowd->slab;
   double *here = column(slab, leaf);
   CUBIX_TRY(cubix_mpi_agree(check_values(chain, leaf, value)));
+  chain->fresh = 0;
   if (cubix_leaf_info(leaf)->of == CUBIX_OF_GLOBAL) CUBIX_TRY(cubix_mpi_agree(put_global(chain, leaf, value)));
   else if (leaf == CUBIX_LEAF_Luminosity) CUBIX_TRY(cubix_mpi_agree(remake(chain, value, 1)));
   else if (here) memcpy(here, value, slab->n * sizeof *here);
   else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) slab->mass_formed[i] = value[i] * chain->mass_scale;
-  else if (leaf == CUBIX_LEAF_Position) to_sky(slab->position, chain, value, chain->frame.centre);
-  else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, chain->frame.velocity);
+  else if (leaf == CUBIX_LEAF_Position) to_sky(slab->position, chain, value, chain->frame.centre, slab->snapshot.box);
+  else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, chain->frame.velocity, 0);
 done:
   return status;
 }

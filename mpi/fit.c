@@ -6,11 +6,14 @@
  *
  * and an optimiser (src/optimise.c) follows it.  Every rank holds the unknowns of its own stars; those of the whole are on all.  An evaluation is one forward and
  * one backward run.  Where the objective is not finite the optimiser takes a shorter step.  The chain is left at the best values. */
+#define _POSIX_C_SOURCE 200809L
 #include "fit_parts.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "beside.h"
 #include "cubix-mpi.h"
@@ -23,12 +26,14 @@ int cubix_mpi_fit_check(const struct cubix_params *par)
   static const char *const ending[] = { "-convergence.txt", "-fit.txt", "-stars.hdf5" };
   int status = CUBIX_OK;
   struct cubix_beside beside;
-  for (int i = 0; i < 3; i++) {
+  for (int i = par->FitResume != 0; i < 3; i++) {             /* the convergence so far is in the restart file, and goes on */
     CUBIX_TRY(cubix_beside_init(&beside, par, ending[i], ""));
     CUBIX_TRY(cubix_beside_check(&beside, par));
   }
   CUBIX_TRY(cubix_beside_init(&beside, par, "-restart.hdf5", par->FitRestartFile));
   if (!par->FitResume && par->FitRestart) CUBIX_TRY(cubix_beside_check(&beside, par));
+  CUBIX_CHECK(!par->FitResume || access(beside.path, R_OK) == 0, CUBIX_EINPUT, "FitResume yes (%s): cannot read the restart file %s: %s; name it by FitRestartFile, or set FitResume no",
+              cubix_params_origin(par, "FitResume"), beside.path, strerror(errno));
 done:
   return status;
 }
@@ -85,7 +90,7 @@ static int evaluate(void *host, const double *x, double *value, double *gradient
   status = cubix_fit_forward(fit, x, &cube);
   if (!status) CUBIX_TRY(cubix_mpi_agree(cubix_fit_hold(fit, cube)));
   if (!status) status = cubix_mpi_agree(cubix_objective(value, fit->par, fit->obs, cube, &fit->cube_bar, &cubix_mpi_owners));
-  if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE) && fit->n_row > 0) {   /* not finite, or a value that is refused: too far */
+  if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE || status == CUBIX_EINPUT) && fit->n_row > 0) {   /* not finite, refused, beyond the library: too far */
     cubix_log(CUBIX_LOG_DEBUG, "fit: a shorter step, since %s", cubix_error_message());
     cubix_error_clear();
     *value = NAN;

@@ -73,7 +73,7 @@ static void print_fit(FILE *out, const struct cubix_fit *fit)
 static const struct { enum cubix_leaf leaf; const char *name, *unit, *error; } datasets[] = {
   { CUBIX_LEAF_Position, "Position", "kpc", "PositionError" },         { CUBIX_LEAF_Velocity, "Velocity", "km/s", "VelocityError" },
   { CUBIX_LEAF_Mass, "InitialMass", "Msun", "InitialMassError" },      { CUBIX_LEAF_Age, "Age", "Gyr", "AgeError" },
-  { CUBIX_LEAF_Metallicity, "Metallicity", "1", "MetallicityError" },
+  { CUBIX_LEAF_Metallicity, "Metallicity", "1", "MetallicityError" },  { CUBIX_LEAF_SmoothingLength, "SmoothingLength", "kpc", "SmoothingLengthError" },
 };
 enum { N_DATASET = sizeof datasets / sizeof datasets[0] };
 
@@ -111,6 +111,7 @@ static int stars_write(const struct cubix_fit *fit)
   if (fit->error && fit->unknowns->n_star_unknown) star_errors(fit);
   for (int i = 0; i < N_DATASET; i++) {
     const int n_c = cubix_leaf_info(datasets[i].leaf)->n, varied = fit->varied[datasets[i].leaf];
+    if (datasets[i].leaf == CUBIX_LEAF_SmoothingLength && !result.slab->smoothing_length) continue;
     CUBIX_TRY(cubix_mpi_chain_get(fit->chain, datasets[i].leaf, value[i]));
     column[file.n_column++] = (struct cubix_star_column) { datasets[i].name, datasets[i].unit, varied ? "fitted" : "as in the input", n_c, value[i] };
     if (varied && fit->error && fit->unknowns->n_star_unknown)

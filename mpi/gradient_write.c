@@ -13,6 +13,19 @@
 #include "error.h"
 #include "star_file.h"
 
+int cubix_mpi_gradient_check(const struct cubix_params *par)
+{
+  static const char *const ending[] = { "-gradient.hdf5", "-gradient.txt" };
+  int status = CUBIX_OK;
+  struct cubix_beside beside;
+  for (int i = 0; i < 2; i++) {
+    CUBIX_TRY(cubix_beside_init(&beside, par, ending[i], ""));
+    CUBIX_TRY(cubix_beside_check(&beside, par));
+  }
+done:
+  return status;
+}
+
 static int text_write(const struct cubix_beside *beside, const struct cubix_params *par, double value, double voxels, const struct cubix_leaves *bar, double *const *at)
 {
   int status = CUBIX_OK, bad;

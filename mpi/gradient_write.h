@@ -4,6 +4,8 @@
 
 #include "chain.h"
 
+/** Before any work: that the files beside the first OutputFile may be written.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
+int cubix_mpi_gradient_check(const struct cubix_params *par);
 /** STEM-gradient.txt: the objective and its derivatives by GLOBAL leaves; STEM-gradient.hdf5, where there are others: /Stars/<Leaf>, in the order of the
  *  simulation file, and /Luminosity.  Collective.  @param voxels  compared  @param value of the objective  @param bar  its derivatives by the leaves that are there
  *  Errors: CUBIX_EOUTPUT, and nothing is left of the file. */

@@ -62,6 +62,15 @@ done:
   return status;
 }
 
+/* And whether it fits the field. */
+static int header(const struct cubix_params *par, const struct cubix_instrument *ins)
+{
+  struct cubix_observed *obs = NULL;
+  int status = cubix_observed_read(&obs, par->ObservedFile, ins, par, 0, 0);
+  cubix_observed_free(obs);
+  return status;
+}
+
 void cubix_derive_idle(const struct cubix_params *par)
 {
   static const char fits[] = "FitModel FitAgeBins FitRadiusBins Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes FitRestart FitRestartFile FitResume";
@@ -85,11 +94,15 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   CUBIX_STAGE("check",    root ? cubix_output_check(par) : CUBIX_OK);
   CUBIX_STAGE("compare",  root ? check_observed(par) : CUBIX_OK);
   CUBIX_STAGE("files",    root && fit ? cubix_mpi_fit_check(par) : CUBIX_OK);
+  CUBIX_STAGE("compare",  root ? check_observed(par) : CUBIX_OK);
+  CUBIX_STAGE("files",    !root ? CUBIX_OK : fit ? cubix_mpi_fit_check(par) : cubix_mpi_gradient_check(par));
   CUBIX_STAGE("open",     cubix_mpi_chain_open(&chain, par, NULL, active));
-  CUBIX_STAGE("forward",  cubix_mpi_chain_forward(chain, &cube));
   cubix_mpi_chain_result(&result, chain);
+  CUBIX_STAGE("header",   header(par, result.ins));
   cubix_report_scene(&result);
   if (dry_run) goto done;
+  CUBIX_STAGE("forward",  cubix_mpi_chain_forward(chain, &cube));
+  cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE("observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
   cubix_observed_mask_channels(obs, result.mod->covered);
   if (fit) {
@@ -104,6 +117,7 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   cubix_report_budget(&result, &cubix_mpi_owners);
   CUBIX_STAGE("write",    cubix_mpi_blocks_share(result.cube, result.ins->n_lambda, cubix_output_write, cubix_output_block, &result));
   CUBIX_STAGE("timings",  root ? cubix_output_timings(par, cubix_mpi_stage_print) : CUBIX_OK);
+  cubix_mpi_stage_summary();
 done:
   cubix_noise_free(&noise);
   cubix_leaves_free(&bar);

@@ -156,7 +156,7 @@ static void report(const struct cubix_model *mod, const struct cubix_instrument 
 static const double SPARE = 600;  /* km/s, a redshift of 0.002: what a model that is made again may move by */
 
 /* Up to which velocity the library is read [km/s]: a coarse class, so that galaxies share their templates bit for bit, whatever their fastest star. */
-double cubix_model_velocity_class(double v_max)
+static double velocity_class(double v_max)
 {
   double v = 1200;
   while (v < v_max) v *= 2;
@@ -275,12 +275,20 @@ done:
 
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
-  return build(mod, par, ins, scene, v_max, cubix_model_velocity_class(v_max), 0);
+  return build(mod, par, ins, scene, v_max, velocity_class(v_max), 0);
 }
 
 int cubix_model_build_kept(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
-  return build(mod, par, ins, scene, v_max, cubix_model_velocity_class(v_max + SPARE), 1);
+  return build(mod, par, ins, scene, v_max, velocity_class(v_max + SPARE), 1);
+}
+
+int cubix_model_reaches(const struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+{
+  const struct cubix_ssp *ssp = mod->ssp;
+  double lo, hi;
+  needed_range(ins, 1 + scene->redshift, v_max, &lo, &hi);
+  return (lo >= mod->read_first || ssp->lambda[0] <= ssp->lambda_first) && (hi <= mod->read_last || ssp->lambda[ssp->n_lambda - 1] >= ssp->lambda_last);
 }
 
 int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, const double *luminosity)
@@ -292,7 +300,7 @@ int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *i
   CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL, "the templates of %s were released once the model was made: make it with cubix_model_build_kept", ssp->file);
   CUBIX_CHECK(ins->n_lambda == mod->view.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d", ins->n_lambda, mod->view.n_lambda);
   needed_range(ins, 1 + scene->redshift, mod->v_max, &lo, &hi);
-  CUBIX_CHECK((lo >= mod->read_first || ssp->lambda[0] <= ssp->lambda_first) && (hi <= mod->read_last || ssp->lambda[ssp->n_lambda - 1] >= ssp->lambda_last), CUBIX_EUSAGE,
+  CUBIX_CHECK(cubix_model_reaches(mod, ins, scene, mod->v_max), CUBIX_EUSAGE,
               "at Redshift = %g with stars of up to %g km/s the channels need %.1f..%.1f AA (rest) of %s, of which %.1f..%.1f AA were read: open again with this redshift and line spread function",
               scene->redshift, mod->v_max, lo, hi, ssp->name, mod->read_first, mod->read_last);
   for (size_t i = 0; i < n && luminosity; i++) sum += 0 * luminosity[i];

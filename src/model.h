@@ -30,8 +30,6 @@ struct cubix_model {
  *  @param slab in the sky frame  @param[in,out] n_star, n_record  these stars, and spaxels of theirs, are added; or both NULL */
 double cubix_model_fastest(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab,
                            size_t *n_star, size_t *n_record);
-/** Up to which velocity the library is read for stars of up to v_max [km/s].  Local. */
-double cubix_model_velocity_class(double v_max);
 /** Read the library, broaden it, tabulate.  Local.  @param v_max cubix_model_fastest of all ranks
  *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
@@ -40,6 +38,8 @@ int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, 
  *  by 0.002 (1 + z) at least.  Local. */
 int cubix_model_build_kept(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
                            const struct cubix_scene *scene, double v_max);
+/** 1 where the wavelengths of the library that were read serve these channels at |v| <= v_max.  Local. */
+int cubix_model_reaches(const struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max);
 /** Make a kept model again, in place and without reading: for ins and scene as they are now and |v| <= mod->v_max, which the caller may change before.  Local.
  *  All sizes and pointers stay; copies of mod->view, bases, and what a device has loaded are out of date afterwards.
  *  @param ins  as many channels as before  @param luminosity  new ones [n_z][n_age][n_knot] erg/s/AA per Msun, or NULL: those in use
