@@ -40,12 +40,20 @@ done:
   return status;
 }
 
+int cubix_beside_same(const char *a, const char *b)
+{
+  struct stat info_a, info_b;
+  return a && b && *a && *b && !stat(a, &info_a) && !stat(b, &info_b) && info_a.st_dev == info_b.st_dev && info_a.st_ino == info_b.st_ino;
+}
+
 int cubix_beside_check(const struct cubix_beside *beside, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   struct stat info;
   int exists = !stat(beside->path, &info);
   CUBIX_CHECK(!exists || S_ISREG(info.st_mode), CUBIX_EOUTPUT, "%s exists and is not a file; choose another name", beside->path);
+  CUBIX_CHECK(!cubix_beside_same(beside->path, par->InputFile) && !cubix_beside_same(beside->path, par->ObservedFile), CUBIX_EOUTPUT,
+              "%s, written beside the first OutputFile, is the InputFile or the ObservedFile as well and would replace it; choose another OutputFile", beside->path);
   CUBIX_CHECK(!exists || par->Overwrite, CUBIX_EOUTPUT, "%s exists and Overwrite = no (%s); remove it, choose another name, or set Overwrite yes", beside->path,
               cubix_params_origin(par, "Overwrite"));
 done:

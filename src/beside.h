@@ -13,7 +13,9 @@ struct cubix_beside {
 /** Name a file STEM + ending, STEM being the first OutputFile without its suffix; with `path` not empty that one instead.  Local.
  *  Errors: CUBIX_EUSAGE for a name that is too long. */
 int cubix_beside_init(struct cubix_beside *beside, const struct cubix_params *par, const char *ending, const char *path);
-/** Whether it may be replaced.  Local.  Errors: CUBIX_EOUTPUT where it exists and Overwrite is no. */
+/** 1 where both paths are the same existing file.  Local. */
+int cubix_beside_same(const char *a, const char *b);
+/** Whether it may be replaced.  Local.  Errors: CUBIX_EOUTPUT where it exists and Overwrite is no, or is read as well. */
 int cubix_beside_check(const struct cubix_beside *beside, const struct cubix_params *par);
 /** From now on the temporary file is removed by cubix_beside_abandon.  Local. */
 void cubix_beside_begin(const struct cubix_beside *beside);

@@ -121,27 +121,20 @@ done:
 }
 
 /* ---- checks -------------------------------------------------------------------------------------------------------------- */
-/* 1 where both paths are the same existing file. */
-static int same_file(const char *a, const char *b)
-{
-  struct stat info_a, info_b;
-  return a && b && *a && *b && !stat(a, &info_a) && !stat(b, &info_b) && info_a.st_dev == info_b.st_dev && info_a.st_ino == info_b.st_ino;
-}
-
 static int target_check(const struct target *target, const struct cubix_params *par, const char *origin)
 {
   int status = CUBIX_OK, file, exists;
   struct stat info;
   char what[2 * PATH_LENGTH];
   const struct { const char *name, *value; } input[] = {
-    { "InputFile", par->InputFile }, { "SspFile", par->SspFile }, { "PsfFile", par->PsfFile }, { "Instrument", par->Instrument },
+    { "InputFile", par->InputFile }, { "SspFile", par->SspFile }, { "PsfFile", par->PsfFile }, { "Instrument", par->Instrument }, { "ObservedFile", par->ObservedFile },
   };
   snprintf(what, sizeof what, target->kind ? "OutputFile = %s (%s)" : "%s, written beside the first OutputFile (%s),", target->path, origin);
   CUBIX_CHECK(!stat(target->folder, &info) && S_ISDIR(info.st_mode), CUBIX_EOUTPUT, "%s: there is no folder %s; make it first", what, target->folder);
   exists = !stat(target->path, &info);
   CUBIX_CHECK(!exists || S_ISREG(info.st_mode), CUBIX_EOUTPUT, "%s exists and is not a file; choose another name", what);
   for (size_t i = 0; i < sizeof input / sizeof input[0]; i++)
-    CUBIX_CHECK(!same_file(target->path, input[i].value), CUBIX_EOUTPUT,
+    CUBIX_CHECK(!cubix_beside_same(target->path, input[i].value), CUBIX_EOUTPUT,
                 "%s is the %s as well and would replace it; choose another name", what, input[i].name);
   CUBIX_CHECK(!exists || par->Overwrite, CUBIX_EOUTPUT, "%s exists and Overwrite = no (%s); remove it, choose another name, or set Overwrite yes", what,
               cubix_params_origin(par, "Overwrite"));
@@ -163,7 +156,7 @@ int cubix_output_check(const struct cubix_params *par)
   for (int i = 0; i < n + N_BESIDE; i++) {
     CUBIX_TRY(target_check(&target[i], par, origin));
     for (int j = 0; j < i; j++)
-      CUBIX_CHECK(strcmp(target[i].base, target[j].base) || !same_file(target[i].folder, target[j].folder), CUBIX_EUSAGE,
+      CUBIX_CHECK(strcmp(target[i].base, target[j].base) || !cubix_beside_same(target[i].folder, target[j].folder), CUBIX_EUSAGE,
                   "OutputFile (%s) names the same file twice: %s, %s", origin, target[j].path, target[i].path);
   }
 done:
@@ -209,7 +202,7 @@ static int result_check(const struct cubix_result *result, const struct cubix_bl
               cube->n_x, cube->n_y, cube->margin, result->ins->n_x, result->ins->n_y);
   for (int i = 0; i < n + N_BESIDE; i++) {
     for (int f = 0; f < snap->n_file; f++)
-      CUBIX_CHECK(!same_file(target[i].path, snap->file[f]), CUBIX_EOUTPUT,
+      CUBIX_CHECK(!cubix_beside_same(target[i].path, snap->file[f]), CUBIX_EOUTPUT,
                   "the output %s is a member of the InputFile as well and would replace it; choose another name", target[i].path);
   }
 done:

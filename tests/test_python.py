@@ -144,6 +144,43 @@ raises("this chain is closed", c.forward)
 """)
 
 
+def test_values_that_are_refused_change_nothing(case):
+    python(case, """
+more = dict(Orientation="angles", Deposit="tsc", Psf="moffat", PsfFwhm=1.0, PsfBeta=3.0, Lsf="gaussian", LsfFwhm=4.0, Engine="direct", SystemicVelocity=[0, 0, 0])
+c = chain("position,redshift,psf_fwhm,psf_beta,lsf_fwhm", **more)
+cube = c.forward()
+for name, bad, words in (("psf_fwhm", 50., "too wide for the margin"), ("lsf_fwhm", 1e9, "must be above 0 and in"), ("redshift", -1., "it must be >= 0"), ("mass_scale", 1e-320, "it must be in 1e-100"),
+                         ("distance", 9., "Distance is 0"), ("smoothing_length", np.ones(60), "changes nothing"), ("inclination", 5., "it belongs to Orientation inclined")):
+    raises(words, c.put, **{name: bad})
+    if name not in ("smoothing_length", "distance", "inclination"):
+        assert c.get(name) == {"psf_fwhm": 1, "lsf_fwhm": 4, "redshift": 0.05, "mass_scale": 1}[name]
+c.put(psf_beta=3.1)                                                       # with the old width, not the refused one
+c.put(psf_beta=3.0)
+assert np.array_equal(c.forward(), cube)
+# the library itself, which does not look at Python's memory of puts: no derivative between a put and a forward
+c.put(position=0.5 * stars["position"])
+c._fresh = True
+raises("run forward first", c.vjp, cube)
+raises("run forward first", c.jvp, {"position": stars["position"]})
+# templates beyond what was read are read; not where they are the caller's
+far = c.forward(redshift=0.06, velocity=20 * stars["velocity"], position=stars["position"])
+stars["velocity"] *= 20
+fresh = chain("position,redshift,psf_fwhm,psf_beta,lsf_fwhm", **{**more, "Redshift": 0.06}).forward()
+assert np.array_equal(far, fresh)
+raises("needs the library's templates", chain("mass", **more).put, redshift=0.0501)
+own = chain("luminosity", **more)
+raises("open again with these velocities", own.forward, velocity=10 * stars["velocity"])
+# stars without what the parameters ask for; images in a periodic box
+raises("have no smoothing lengths", chain, **{**more, "Deposit": "gaussian"})
+raises("have no potential", chain, **{**more, "Centre": "potential"})
+simulation["BoxSize"] = 100.0
+box = chain("position", **more)
+cube = box.forward()
+stars["position"][::2] += 100.0
+near(box.forward(position=stars["position"]), cube, 1e-6)
+""")
+
+
 def test_a_missing_library_is_told_once_and_clearly(tmp_path):
     world = harness.environment(extra={"PYTHONPATH": str(SOURCE / "python"), "CUBIX_LIBRARY": "/nowhere/libcubix.so"})
     done = subprocess.run([sys.executable, "-c", "import cubix; cubix.leaves()"], env=world, cwd=tmp_path, text=True, capture_output=True)

@@ -1,0 +1,110 @@
+"""Mode gradient and Mode fit as the program runs them: their files, any number of ranks, what is refused before any work, and what an interrupted fit leaves."""
+import os
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from harness import galaxy, run
+
+VARIED = "Mass,Age,Velocity,Inclination,PsfFwhm"
+VIEW = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Orientation="inclined", Inclination=50.0, AlignWith="angularmomentum", Psf="gaussian", PsfFwhm=0.9)
+
+
+@pytest.fixture
+def seen(bench):
+    """A bench with an observed cube of its galaxy."""
+    bench.instrument(5, 4, 0.7, lam=(5000.0, 5079.0, 1.0), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
+    bench.ssp("mixed", step=1.5)
+    bench.particles(galaxy(12, seed=5, radius=1.2))
+    bench.cube(**VIEW, OutputFile=bench.path("seen.fits"), Noise="snr", SignalToNoise=20.0)
+    return bench
+
+
+def derive(seen, *options, mode="gradient", ranks=1, status=0, interrupt_after=None, **parameters):
+    file = seen.parameters(**{**VIEW, "Mode": mode, "ObservedFile": seen.path("seen.fits"), "Parameters": VARIED, "Engine": "direct", "OutputFile": seen.path("out.fits"),
+                              **parameters})
+    done = run("cubix", list(options) + [file], ranks, cwd=seen.folder, interrupt_after=interrupt_after)
+    assert done.status == status, done.out[-2000:] + done.err[-3000:]
+    assert not [name for name in os.listdir(seen.folder) if ".part" in name]
+    return done
+
+
+def gradient(seen):
+    with h5py.File(seen.path("out-gradient.hdf5"), "r") as file:
+        told = {name: item[()] for name, item in file["Stars"].items()}
+    for line in seen.path("out-gradient.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            told[line.split()[0]] = np.array([float(line.split()[2])])
+    return told
+
+
+@pytest.mark.parametrize("how", [dict(Engine="direct"), dict(Engine="histogram", Combine="histogram"), dict(Engine="histogram", Combine="cube")], ids=["direct", "slabs", "cube"])
+def test_gradient_of_engines_and_ranks(seen, how):
+    derive(seen, Inclination=47.0, PsfFwhm=0.8, Engine="direct")
+    want = gradient(seen)
+    assert sorted(want) == ["Age", "Inclination", "Mass", "PsfFwhm", "Velocity"]
+    for ranks in (1, 3):
+        derive(seen, ranks=ranks, Inclination=47.0, PsfFwhm=0.8, **how)
+        got = gradient(seen)
+        for name in want:
+            assert np.any(want[name] != 0) and np.allclose(got[name], want[name], rtol=2e-3, atol=2e-3 * abs(want[name]).max()), name
+
+
+def test_fit_of_two_stars_on_three_ranks(seen):
+    two = {name: value[:2] for name, value in galaxy(12, seed=5, radius=1.2).items()}
+    seen.particles(two)
+    told = VIEW | dict(Orientation="none")
+    seen.cube(**told, OutputFile=seen.path("seen.fits"), Noise="snr", SignalToNoise=50.0)
+    for how in (dict(), dict(Engine="histogram", Combine="cube"), dict(Engine="histogram", Combine="histogram")):
+        derive(seen, mode="fit", ranks=3, MaxIterations=3, FitRestart=1, **{**told, "Parameters": "Mass,Age,FluxScale", **how})
+        with h5py.File(seen.path("out-stars.hdf5"), "r") as file:
+            assert np.allclose(file["Stars/InitialMass"][()] / two["mass"], 1, atol=0.3)
+
+
+def test_fit_of_redshift_and_lsf_on_two_ranks(seen):
+    """Templates change with every step of this fit."""
+    more = dict(Lsf="gaussian", LsfFwhm=3.0)
+    seen.cube(**VIEW, **more, OutputFile=seen.path("seen.fits"), Noise="snr", SignalToNoise=50.0)
+    derive(seen, mode="fit", ranks=2, MaxIterations=6, Engine="auto", Parameters="Redshift,LsfFwhm", **{**VIEW, **more, "Redshift": 0.0503, "LsfFwhm": 3.2})
+    rows = {line.split()[0]: [float(word) for word in line.split()[1:3]] for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")}
+    assert len(rows) == 2
+    for name, true in (("Redshift", 0.05), ("LsfFwhm", 3.0)):
+        value, error = rows[name]
+        assert 0 < error < (1e-4 if name == "Redshift" else 1) and abs(value - true) < 4 * error, rows
+
+
+@pytest.mark.parametrize("mode, mine", [("gradient", "out-gradient.txt"), ("gradient", "out-gradient.hdf5"), ("fit", "out-stars.hdf5")])
+def test_overwrite_no(seen, mode, mine):
+    seen.path(mine).write_text("mine")
+    done = derive(seen, mode=mode, ranks=2, status=4, Overwrite="no")
+    assert f"{mine} exists and Overwrite = no" in done.err and seen.path(mine).read_text() == "mine" and not seen.path("out.fits").exists()
+
+
+def test_refusals_come_before_the_work(seen):
+    assert "is the ObservedFile as well" in derive(seen, OutputFile=seen.path("seen.fits"), status=4).err
+    os.rename(seen.file, seen.path("out-stars.hdf5"))
+    assert "is the InputFile or the ObservedFile as well" in derive(seen, mode="fit", InputFile=seen.path("out-stars.hdf5"), status=4).err
+    os.rename(seen.path("out-stars.hdf5"), seen.file)
+    done = derive(seen, "--dry-run", status=3, FieldOfView="9 9", ranks=2)
+    assert "the field of" in done.err and "seen.fits" in done.err
+    assert "cannot read the restart file" in derive(seen, mode="fit", FitResume="yes", status=3).err
+    derive(seen, "--dry-run")
+    assert sorted(name for name in os.listdir(seen.folder) if name.startswith("out")) == []
+
+
+def test_an_interrupted_fit_continues(seen):
+    rule = dict(mode="fit", MaxIterations=100000, ValueTolerance=0, GradientTolerance=0, FitRestart=1, Optimiser="adam", LearningRate=1e-4, Parameters="Mass,Age")
+
+    def started(proc):
+        for _ in range(600):
+            if seen.path("out-restart.hdf5").exists() or proc.poll() is not None:
+                return
+            time.sleep(0.1)
+    derive(seen, status=130, interrupt_after=started, **rule)
+    with h5py.File(seen.path("out-restart.hdf5"), "r") as file:
+        reached = file["Header"].attrs["State"][0]
+    assert reached >= 1
+    derive(seen, **{**rule, "MaxIterations": int(reached) + 2, "FitResume": "yes", "Overwrite": "no", "FitProbes": 0})
+    assert np.loadtxt(seen.path("out-convergence.txt"))[-1, 0] == reached + 2
