@@ -161,9 +161,9 @@ done:
 static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   const char *why = cubix_chain_idle(&chain->par, leaf), *name = cubix_leaf_info(leaf)->name;
-  int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift, positive = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale || leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
-  int not_negative = leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity || leaf == CUBIX_LEAF_SmoothingLength;
-  int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale;
+  int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
+  int not_negative = leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity || leaf == CUBIX_LEAF_SmoothingLength || leaf == CUBIX_LEAF_Redshift;
+  int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale, positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
   CUBIX_CHECK(!rows || chain->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
   for (size_t i = 0; i < cubix_mpi_chain_size(chain, leaf); i++) {
@@ -171,7 +171,6 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
     CUBIX_CHECK((!not_negative || value[i] >= 0) && (!positive || value[i] > 0), CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be %s 0", name, i, value[i],
                 cubix_leaf_info(leaf)->unit, positive ? ">" : ">=");
     CUBIX_CHECK(!scale || (value[i] >= least_scale && value[i] <= 1 / least_scale), CUBIX_EUSAGE, "%s is %g: it must be in %g .. %g", name, value[i], least_scale, 1 / least_scale);
-    CUBIX_CHECK(leaf != CUBIX_LEAF_Redshift || value[i] >= 0, CUBIX_EUSAGE, "Redshift is %g: it must be >= 0", value[i]);
   }
 done:
   return status;
