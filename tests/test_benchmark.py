@@ -17,6 +17,7 @@ sys.path.insert(0, str(hs.SOURCE / "scripts" / "benchmark"))
 import explain  # noqa: E402
 import formulas  # noqa: E402
 import galaxy  # noqa: E402
+import gradient  # noqa: E402
 import library  # noqa: E402
 import race  # noqa: E402
 import scaling  # noqa: E402
@@ -178,12 +179,31 @@ def test_numpy_explains_the_cubes(program):
         assert out["rubix_float32"]["L1"] < 1e-5
 
 
+def test_gradients_explained_by_numpy(program):
+    """CUBIX's gradient always; jax.grad of RUBIX where the benchmark has installed it."""
+    rubix = None
+    if work_of_rubix():
+        import peers
+        rubix = peers.Rubix(work_of_rubix())
+    out = gradient.agree(program.work, program, rubix, SETTING, "test", program.work / "ssp.hdf5", hs.COSMO, n_stars=6)
+    for key in ("cubix_linear", "cubix_spline") + (("rubix",) if rubix else ()):
+        assert out[key]["mass"] < 1e-10 and max(out[key][name] for name in ("age", "z")) < 1e-6 and out[key]["v"] < 1e-5, (key, out[key])
+    assert out["whole_way"]["age"] > 1e-3                                                   # the two programs do differ
+
+
+def test_largest_number_of_stars():
+    rows = [{"N": 100, "peak_MiB": 10.0}, {"N": 1100, "peak_MiB": 1010.0}]
+    most = gradient.largest(rows, 2010 * 2**20)
+    assert most["N"] == pytest.approx(2100) and most["bytes_a_star"] == pytest.approx(2**20)
+    assert gradient.largest(rows[:1]) is None
+
+
 def test_the_script_from_end_to_end(tmp_path):
     pytest.importorskip("matplotlib")
     hs.program("cubix")
     command = ["bash", str(hs.SOURCE / "scripts" / "benchmark.sh"), "--build", str(hs.BUILD), "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"), "--name",
                "tiny", "--quick", "--skip-peers", "--numbers", "200,400", "--spaxels", "6", "--channels", "40", "--threads", "1", "--sections",
-               "explain,race,sgemm,scaling,accuracy"]
+               "explain,race,sgemm,scaling,accuracy,gradient"]
     done = subprocess.run(command, env=hs.environment(extra={"CUBIX_PYTHON": sys.executable}), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads((tmp_path / "out" / "tiny.json").read_text())
@@ -191,6 +211,11 @@ def test_the_script_from_end_to_end(tmp_path):
     assert [row["N"] for row in result["race"]["demo"]["CUBIX direct"]] == [200, 400]
     assert result["explain"][0]["cubix_direct"]["max"] < 1e-5
     text = (tmp_path / "out" / "tiny.md").read_text()
-    for picture in ("tiny-ladder.png", "tiny-race.png", "tiny-scaling.png"):
+    for picture in ("tiny-ladder.png", "tiny-race.png", "tiny-scaling.png", "tiny-gradient.png"):
         assert picture in text and (tmp_path / "out" / picture).stat().st_size > 5000
+    cost, exact = result["gradient"]["cost"], result["gradient"]["exact"]
+    assert [row["deposit"] for row in cost] == ["nearest", "tsc"] and all(row["ratio"] > 1 and row["memory_ratio"] >= 1 for row in cost) and cost[1]["ratio_nearest"] > 1
+    assert [row["N"] for row in result["gradient"]["race"]["CUBIX histogram"]] == [200] and len(exact) == 2
+    for row in exact:
+        assert all(row["error"][leaf]["max"] < 1e-4 for leaf in ("Mass", "Age", "Metallicity")) and row["error"]["Velocity"]["max"] < 1e-3
     assert str(tmp_path) not in text

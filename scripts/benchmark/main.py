@@ -1,5 +1,6 @@
 """The benchmark: see doc/benchmarks.md.  benchmark.sh finds a Python for it and runs it."""
 import argparse
+import dataclasses
 import datetime
 import json
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import accuracy
 import explain
+import gradient
 import library
 import machine
 import peers
@@ -21,7 +23,7 @@ import shell
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
-SECTIONS = ("explain", "race", "sgemm", "scaling", "accuracy", "image")
+SECTIONS = ("explain", "race", "sgemm", "scaling", "accuracy", "gradient", "image")
 
 
 def options():
@@ -44,6 +46,7 @@ def options():
     p.add_argument("--rubix-seconds", type=float, help="for all runs of RUBIX in the race [600; quick 60]; beyond, its line is extrapolated")
     p.add_argument("--cubix-seconds", type=float, help="for each library and method of CUBIX in the race [300; quick 30]")
     p.add_argument("--galcraft-seconds", type=float, help="for GalCraft [240; quick 0]")
+    p.add_argument("--gradient-seconds", type=float, help="for RUBIX's gradients, and for those of CUBIX at each N [240; quick 30]")
     p.add_argument("--skip-peers", action="store_true", help="CUBIX alone: nothing is downloaded")
     a = p.parse_args()
     quick = a.quick and not a.full
@@ -51,7 +54,7 @@ def options():
     a.numbers = [int(float(n)) for n in (a.numbers or ("1e3,1e4" if quick else "1e3,1e4,3e4,1e5,1e6,6e6")).split(",")]
     a.spaxels = a.spaxels or (50 if quick else 100)
     a.repeat = a.repeat or (1 if quick else 5)
-    for name, full, small in (("rubix_seconds", 600, 60), ("cubix_seconds", 300, 30), ("galcraft_seconds", 240, 0)):
+    for name, full, small in (("rubix_seconds", 600, 60), ("cubix_seconds", 300, 30), ("galcraft_seconds", 240, 0), ("gradient_seconds", 240, 30)):
         if getattr(a, name) is None:
             setattr(a, name, small if quick else full)
     unknown = set(a.sections.split(",")) - set(SECTIONS)
@@ -242,6 +245,29 @@ class Benchmark:
             rows += accuracy.measure(self.cubix, self.setting, canonical, name, min(number, max(self.a.numbers)), (1e-3, 1e-4, 1e-5, 1e-6), self.a.threads,
                                      min(self.a.repeat, 3), self.cache, self.say)
         return rows
+
+    def gradient(self):
+        name, (canonical, template) = next(iter(self.libraries.items()))
+        engine, number, a = self.engines().get("histogram", {"Engine": "direct"}), max(self.a.numbers), self.a
+        small = dataclasses.replace(self.setting, spaxels=25 if not a.quick else min(25, self.setting.spaxels))
+        numbers = sorted({n for n in (200, 1000, 100000, 6000000) if n <= number} | {min(a.numbers)})
+        out = {"library": name, "spaxels": small.spaxels, "cost": gradient.cost(self.cubix, self.setting, canonical, number, engine, a.threads, a.repeat,
+                                                                                 a.gradient_seconds, self.say)}
+        out["race"] = {"CUBIX histogram" if "Tolerance" in engine else "CUBIX direct": gradient.ours(
+            self.cubix, small, canonical, numbers, engine, a.threads, min(a.repeat, 3), a.gradient_seconds, self.say)}
+        if self.rubix:
+            out["race"]["RUBIX"] = gradient.rubix(self.rubix, self.cubix, small, (200, 1000, 3000, 6000), template, a.threads, a.gradient_seconds, 8192, self.say)
+        out["largest"] = {who: gradient.largest(rows) for who, rows in out["race"].items()}
+        out["exact"] = gradient.exact(self.cubix, self.setting, canonical, min(number, 1000000), list(self.engines().values())[::-1], a.threads,
+                                      100 if a.quick else 2000, self.say)
+        if (self.cubix.build / "tests" / "cubix64").is_file():
+            field = dataclasses.replace(self.setting, spaxels=11, pixel=1.0)        # for which RUBIX makes as many edges as it should
+            cosmology = race.head_of(self.cubix.mock(min(a.numbers)))[1]["cosmology"]
+            out["agree"] = []
+            for one, (file, _) in [item for item in self.libraries.items() if item[0] != "bc03-miles"]:
+                self.say("gradient beside jax.grad: %s" % one)
+                out["agree"].append(gradient.agree(self.work, self.cubix, self.rubix, field, one, file, cosmology))
+        return out
 
     def image(self):
         """The example: MUSE with all its effects."""

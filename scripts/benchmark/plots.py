@@ -43,6 +43,18 @@ def race(results, path):
     return _save(figure, path)
 
 
+def gradient(results, path):
+    """Cube and gradient: time and memory against the number of stars."""
+    figure, axes = plt.subplots(1, 2, figsize=(9.2, 3.8))
+    for name, rows in results.items():
+        _curve(axes[0], name, rows, "gradient_s")
+        _curve(axes[1], name, rows, "peak_MiB")
+    axes[0].set(xscale="log", yscale="log", xlabel="stars", ylabel="cube and gradient [s]")
+    axes[1].set(xscale="log", yscale="log", xlabel="stars", ylabel="peak memory [MiB]")
+    axes[0].legend(fontsize=8)
+    return _save(figure, path)
+
+
 def scaling(results, path):
     figure, axes = plt.subplots(1, 3, figsize=(13, 3.9))
     for axis, kind in ((axes[0], "strong"), (axes[1], "weak")):

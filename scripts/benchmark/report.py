@@ -148,6 +148,49 @@ def _accuracy(r, folder, name):
     return out
 
 
+def _gradient(r, folder, name):
+    g = r["gradient"]
+    out = ["## Gradients\n",
+           "chi2 beside a cube of another galaxy, and its derivatives by every star's mass, metallicity, age and velocity (all three components), in float64, %s; stages `forward` "
+           "and `gradient` of Mode gradient, the least of the repeats.\n" % g["library"]]
+    out.append(table(("N", "Deposit", "by", "forward [s]", "backward [s]", "both/forward", "both/forward of nearest", "MiB after forward", "peak MiB", "peak/forward",
+                      "MiB of Mode cube", "runs"), [
+        ("%.0e" % row["N"], row["deposit"], row["names"].replace(",", ", "), _number(row["forward_s"]), _number(row["backward_s"]), _number(row["ratio"], "%.2f"),
+         _number(row.get("ratio_nearest"), "%.2f"), _number(row["forward_MiB"], "%.0f"), _number(row["peak_MiB"], "%.0f"), _number(row["memory_ratio"], "%.2f"),
+         _number(row.get("cube_MiB"), "%.0f"), row["repeats"]) for row in g["cost"]]))
+    side = g["spaxels"]
+    out.append("### Beside RUBIX: %d x %d spaxels\n" % (side, side))
+    out.append("Cube and gradient: CUBIX's two stages; RUBIX's second call of `RubixPipeline.gradient` (every call compiles).\n")
+    who = list(g["race"])
+    out.append(table(["N"] + ["%s [s]" % w for w in who] + ["%s MiB" % w for w in who], [
+        ["%.0e" % n] + [_cell(_of(g["race"][w], n, "gradient_s")) for w in who] + [_cell(_of(g["race"][w], n, "peak_MiB"), "%.0f") for w in who]
+        for n in sorted({row["N"] for rows in g["race"].values() for row in rows})]))
+    for w, most in g["largest"].items():
+        if most:
+            out.append("%s: %.3g kB a star; in 24 GB, by the line through the two largest measured, %.2g stars.\n" % (w, most["bytes_a_star"] / 1e3, most["N"]))
+    out.append("![gradient](%s)\n" % plots.gradient(g["race"], folder / (name + "-gradient.png")).name)
+    if g.get("exact"):
+        out.append("### What it is worth\n")
+        out.append("Of %d stars, %d recomputed one by one in float64 by the oracle (tests/oracle) from the run's own cotangents: the largest difference over the largest derivative, "
+                   "and r.m.s. over r.m.s., of d/d ln mass, ln age, ln Z and velocity.\n" % (g["exact"][0]["N"], g["exact"][0]["sample"]))
+        leaves = list(g["exact"][0]["error"])
+        out.append(table(["engine", "Tolerance"] + ["%s, %s" % (leaf, what) for leaf in leaves for what in ("max", "r.m.s.")], [
+            [row["engine"], row["tolerance"] or ""] + ["%.1e" % row["error"][leaf][what] for leaf in leaves for what in ("max", "rms")] for row in g["exact"]]))
+    if g.get("agree"):
+        out.append("### Beside jax.grad\n")
+        out.append("%d stars in the middle of spaxels, the same cotangents for all: differences of d/d ln mass, ln age, ln Z and velocity, r.m.s. over r.m.s.; ages in Gyr and vacuum "
+                   "wavelengths for both.\n" % g["agree"][0]["stars"])
+        rows = []
+        for one in g["agree"]:
+            for key, text in (("rubix", "jax.grad of RUBIX (float64), its formulas by differences in numpy"), ("cubix_linear", "CUBIX (float64), straight lines, its formulas by differences"),
+                              ("cubix_spline", "CUBIX (float64), splines, its formulas by differences")):
+                if key in one:
+                    rows.append((one["library"], text, one[key]))
+            rows += [(one["library"], "RUBIX to CUBIX: " + step["change"], step) for step in one["steps"]] + [(one["library"], "**the whole way**", one["whole_way"])]
+        out.append(table(("library", "compared", "ln mass", "ln age", "ln Z", "velocity"), [(a, b) + tuple("%.1e" % c[key] for key in ("mass", "age", "z", "v")) for a, b, c in rows]))
+    return out
+
+
 def write(results, folder, name):
     r, s = results, results["setting"]
     out = ["# Benchmark %s\n" % name, _machine(r),
@@ -156,7 +199,7 @@ def write(results, folder, name):
            % (s["spaxels"], s["spaxels"], s["pixel"], s["redshift"], s["channels"], s["step"], s["first"])]
     if r["missing"]:
         out.append("Missing:\n\n" + "\n".join("- %s: %s" % (k, " ".join(v.split())[:300]) for k, v in r["missing"].items()) + "\n")
-    for section, make in (("explain", _explain), ("race", _race), ("scaling", _scaling), ("accuracy", _accuracy)):
+    for section, make in (("explain", _explain), ("race", _race), ("scaling", _scaling), ("accuracy", _accuracy), ("gradient", _gradient)):
         if r.get(section):
             out += make(r, folder, name)
     if r.get("sgemm"):

@@ -6,6 +6,8 @@ Job: galaxy (folder with rubix_galaxy.h5), template (a template file, or "" for 
 wave (first, end, step), method, repeat, devices, double, cube (file to save the cube in, or "").  RUBIX is called by its documented interface:
 RubixPipeline(config), prepare_data() once, run_sharded() once to warm up and `repeat` times timed.  The chain of steps is a list in RUBIX's
 configuration; here it ends after the painting (rotate, filter, spaxels, cube): no PSF, LSF, noise.
+With `gradient` RubixPipeline.gradient is timed instead, against a target of zeros.  With `cotangent` (a file with the array `bar`) jax.grad of sum(bar cube) is saved in
+the file `bars`.
 """
 import json
 import logging
@@ -75,10 +77,18 @@ def main():
     start = time.perf_counter()
     data = pipe.prepare_data()
     out = {"prepare_s": time.perf_counter() - start, "base_MiB": peak_mib(), "times_s": [], "cpu_s": []}
+    call_it = pipe.run_sharded
+    if job.get("gradient"):
+        target = jax.numpy.zeros((job["spaxels"], job["spaxels"], len(pipe.telescope.wave_seq)))
+        call_it = lambda data: pipe.gradient(data, target)          # noqa: E731
+    if job.get("cotangent"):
+        with np.load(job["cotangent"]) as f:
+            bar = jax.numpy.asarray(f["bar"])
+        stars = jax.grad(lambda data: jax.numpy.sum(pipe.run_sharded(data) * bar))(data).stars
+        np.savez(job["bars"], **{name: np.asarray(getattr(stars, name)) for name in ("mass", "age", "metallicity", "velocity")})
     for call in range(job["repeat"] + 1):
         start, cpu = time.perf_counter(), time.process_time()
-        cube = pipe.run_sharded(data)
-        cube.block_until_ready()
+        cube = jax.block_until_ready(call_it(data))
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu
         if call == 0:
             out["first_s"] = wall
@@ -89,8 +99,8 @@ def main():
             break
     from rubix.core.telescope import get_spatial_bin_edges
     edges = np.asarray(get_spatial_bin_edges(pipe.user_config))
-    out.update(peak_MiB=peak_mib(), n_edge=len(edges), n_lambda=int(cube.shape[-1]), n_ssp=int(pipe.ssp.wavelength.shape[0]), jax=jax.__version__,
-               rubix=rubix.__version__, dtype=str(cube.dtype))
+    out.update(peak_MiB=peak_mib(), n_edge=len(edges), n_lambda=len(pipe.telescope.wave_seq), n_ssp=int(pipe.ssp.wavelength.shape[0]), jax=jax.__version__,
+               rubix=rubix.__version__)
     if job["cube"]:
         np.savez(job["cube"], cube=np.asarray(cube), edges=edges, wave=np.asarray(pipe.telescope.wave_seq), pixel=job["pixel"])
     print(json.dumps(out))

@@ -31,6 +31,8 @@ spectrum = {{ medium = "vacuum"; first = ( {self.first!r}, "AA" ); last = ( {sel
              step = ( {self.step!r}, "AA" ); }};
 psf = {{ profile = "none"; }};
 lsf = {{ fwhm = ( 2.51, "AA" ); pixel = "included"; }};
+noise = {{ area = ( 4.8e5, "cm2" ); throughput = ( 0.3 ); sky = ( 2e-17, "erg/s/cm2/AA/arcsec2" ); dark = ( 1e-3, "electron/s" ); read_noise = ( 3.0, "electron" );
+          pixels = ( 4.0 ); exposure = ( 900.0, "s" ); sky_spaxels = ( 100.0 ); }};
 """)
         return path
 

@@ -101,6 +101,7 @@ class Cubix:
         text, wall, cpu = run(start + [binary, "-v", file], threads, cwd=self.work, timeout=timeout)
         stages, rest = timings(Path("%s-timings.txt" % stem).read_text())
         return {"wall_s": wall, "cpu_s": cpu, "stages": {k: v["slowest_s"] for k, v in stages.items()}, "peak_MiB": max(v["peak_MiB"] for v in stages.values()),
+                "peaks": {k: v["peak_MiB"] for k, v in stages.items()},
                 "figures": figures(out, "\n".join(rest) + "\n" + text), "output": str(out), "log": text[-20000:]}
 
 
