@@ -59,7 +59,10 @@ int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_
   int status = CUBIX_OK;
   *leaves = (struct cubix_leaves){ { NULL } };
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-    if (chain->active[leaf]) CUBIX_ALLOC(leaves->value[leaf], cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf));
+    if (chain->active[leaf]) {                      /* zeros that take no memory until they are changed, when the pieces of cubes are gone */
+      size_t n = cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf);
+      CUBIX_CHECK((leaves->value[leaf] = calloc(n + 1, sizeof **leaves->value)), CUBIX_ENOMEM, "cannot allocate %zu derivatives", n);
+    }
 done:
   if (status) cubix_leaves_free(leaves);
   return status;

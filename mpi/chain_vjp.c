@@ -39,8 +39,19 @@ struct back {
   double flux;                              /* <cube, cube_bar> of the owned channels */
 };
 
+/* Pieces of cubes are done with before stars get their bars. */
+static void pieces_free(struct back *b)
+{
+  struct cubix_cube *piece[] = { &b->bar, &b->painted_bar, &b->painted };
+  for (int i = 0; i < 3; i++) {
+    free(piece[i]->flux);
+    piece[i]->flux = NULL;
+  }
+}
+
 static void back_free(struct back *b)
 {
+  pieces_free(b);
   free(b->star);
   free(b->far);
   free(b->patched);
@@ -48,9 +59,6 @@ static void back_free(struct back *b)
   free(b->row);
   free(b->row_rest);
   free(b->tile);
-  free(b->bar.flux);
-  free(b->painted_bar.flux);
-  free(b->painted.flux);
   cubix_histogram_free(b->histogram);
   cubix_chain_rest_free(&b->rest);
 }
@@ -293,6 +301,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
     cubix_chain_spread(&b.painted_bar, piece.owner);
     CUBIX_TRY(cubix_mpi_agree(stars_back(&b, chain)));
   }
+  pieces_free(&b);
   CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
   b.flux = inner(chain->cube, cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
