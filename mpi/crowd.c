@@ -11,8 +11,9 @@
  *
  * A star of a chunk takes STAR bytes at the peak: 80 in the slab, 4 while it is sorted, 40 in the placement; a row while it is read, or among the
  * records of the sort, PIECE_ROW more, but never for more than CUBIX_READER_PIECE rows.  A chunk has LEAST rows at least: less than that would be all overhead.
- * With a smooth Deposit a star stands in several spaxels, and takes RECORD bytes more for each; with gaussian their number is found on the sky, by
- * cubix_mpi_crowd_fastest, and the stars are divided anew. */
+ * With a smooth Deposit a star stands in several spaxels, and takes RECORD bytes more for each, and CRUMB more while it is sorted, but never for more
+ * than CRUMBS of them or those of SHARE stars (placement_spread.c); with gaussian their number is found on the sky, by cubix_mpi_crowd_fastest, and the
+ * stars are divided anew.  Where stars are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
 #include "crowd.h"
 
 #include <math.h>
@@ -28,7 +29,7 @@
 #include "memory.h"
 #include "reader.h"
 
-enum { STAR = 128, PIECE_ROW = 88, RECORD = 40, LENGTH = 8, LEAST = 1024 };
+enum { STAR = 128, PIECE_ROW = 88, RECORD = 40, CRUMB = 16, LENGTH = 8, LEAST = 1024, LEAST_RECORDS = 1 << 16, CRUMBS = 10 * 32768, SHARE = 4096 };
 
 /* Records of a star at least; with Deposit gaussian those of the narrowest. */
 static double records_of(const struct cubix_params *par)
@@ -46,9 +47,11 @@ static double star_bytes(const struct cubix_crowd *crowd)
 static size_t rows_that_fit(const struct cubix_crowd *crowd)
 {
   double star = star_bytes(crowd), bytes = crowd->par->SlabMemory > 0 ? 1e6 * crowd->par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
-  double rows = bytes / (star + PIECE_ROW), most = CUBIX_READER_PIECE;
-  if (rows > most) rows = (bytes - most * PIECE_ROW) / star;
-  return (size_t)cubix_mpi_min(fmax(floor(rows), LEAST));
+  double n = crowd->n_record, crumb = n > 1 ? CRUMB : 0, crumbs = fmax(CRUMBS, SHARE * n), most = CUBIX_READER_PIECE;
+  double rows = bytes / (star + PIECE_ROW + crumb * n);
+  if (rows * n > crumbs) rows = (bytes - crumb * crumbs) / (star + PIECE_ROW);
+  if (rows > most) rows = (bytes - crumb * crumbs - most * PIECE_ROW) / star;
+  return (size_t)cubix_mpi_min(fmax(floor(rows), fmin(LEAST, ceil(LEAST_RECORDS / n))));
 }
 
 static void divide(struct cubix_crowd *crowd)

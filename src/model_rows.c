@@ -11,6 +11,7 @@
 
 #include "error.h"
 #include "pchip.h"
+#include "physics/spectrum.h"
 
 struct job {
   struct cubix_maker k;
@@ -102,11 +103,12 @@ static void weigh_band(struct job *job, double x0, double x1)
   for (int i = 0; i + 1 < v->n_knot; i++) {
     double at = v->knot[i], h = v->knot[i + 1] - at, a = fmax(x0, at), b = fmin(x1, v->knot[i + 1]);
     if (!(b > a)) continue;
-    double d = b - a, u = (0.5 * (a + b) - at) / h, w = 1 - u, bend = 0.25 * d * d;
-    job->light_value[i] += d * w;
-    job->light_value[i + 1] += d * u;
-    job->light_curvature[i] += d * w * (bend - h * h * (1 - w * w));
-    job->light_curvature[i + 1] += d * u * (bend - h * h * (1 - u * u));
+    double part[4] = { 0 };
+    cubix_piece_vjp(h, (a - at) / h, (b - at) / h, 1, part);
+    for (int end = 0; end < 2; end++) {
+      job->light_value[i + end] += part[2 * end];
+      job->light_curvature[i + end] += part[2 * end + 1];
+    }
   }
 }
 

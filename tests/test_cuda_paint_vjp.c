@@ -11,6 +11,7 @@
 #include "device.h"
 #include "error.h"
 #include "physics/paint_vjp.h"
+#include "physics/pixel.h"
 #include "spline.h"
 
 enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 7, N_STAR = 90, N_MOST = 700 };
@@ -157,7 +158,7 @@ static void derive_plainly(const struct cubix_view *v, const size_t *from, const
       struct cubix_blend blend;
       cubix_blend_of(v, &star[j], &blend);
       memset(g, 0, (size_t)v->row_stride * sizeof *g);
-      for (int k = 0; k < v->n_lambda; k++) cubix_integral_vjp(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, (double)r[k], g);
+      for (int k = 0; k < v->n_lambda; k++) cubix_pixel_add(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, (double)r[k], 0, g);
       for (int c = 0; c < blend.n; c++)
         for (int i = 0; i < 2 * v->n_knot; i++) weight_bar[c] += g[i] * (double)blend.row[c][i];
       cubix_blend_of_vjp(v, &star[j], weight_bar, &bar[j]);

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "error.h"
 #include "physics/paint_vjp.h"
+#include "physics/pixel.h"
 #include "spline.h"
 
 enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 5, N_STAR = 70, N_MOST = 4096 };
@@ -159,7 +160,7 @@ static void plain_vjp(const struct cubix_view *v, const cubix_real *flux_bar, st
       cubix_blend_of(v, &star[j], &blend);
       memset(g, 0, (size_t)v->row_stride * sizeof *g);
       for (int k = 0; k < v->n_lambda; k++) {
-        cubix_integral_vjp(v, edge[k] / doppler, edge[k + 1] / doppler, (double)r[k], g);
+        cubix_pixel_add(v, edge[k] / doppler, edge[k + 1] / doppler, (double)r[k], 0, g);
         bar[j].velocity += (double)r[k] * (cubix_edge_slope(v, &blend, edge[k + 1] / doppler) - cubix_edge_slope(v, &blend, edge[k] / doppler));
       }
       for (int c = 0; c < blend.n; c++)

@@ -8,30 +8,6 @@
 
 #include "paint.h"
 
-/** Reverse of cubix_piece.  @param c_bar {f0, m0, f1, m1} */
-CUBIX_HD void cubix_piece_vjp(double h, double u0, double u1, double bar, double c_bar[4])
-{
-  double d = (u1 - u0) * h, u = 0.5 * (u0 + u1), w = 1 - u, h2 = h * h, bend = 0.25 * d * d;
-  c_bar[0] += bar * d * w;
-  c_bar[1] += bar * d * w * (bend - h2 * (1 - w * w));
-  c_bar[2] += bar * d * u;
-  c_bar[3] += bar * d * u * (bend - h2 * (1 - u * u));
-}
-
-/** Reverse of cubix_integral in the spectrum's values and curvatures.  @param row_bar [n_knot][2] */
-CUBIX_HD void cubix_integral_vjp(const struct cubix_view *v, double x0, double x1, double bar, double *row_bar)
-{
-  double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
-  x0 = x0 > lo ? x0 : lo;
-  x1 = x1 < hi ? x1 : hi;
-  if (!(x1 > x0)) return;
-  int i0 = cubix_interval(v, x0), i1 = cubix_interval(v, x1);
-  for (int i = i0; i <= i1; i++) {
-    double k = v->knot[i], h = v->knot[i + 1] - k;
-    cubix_piece_vjp(h, i == i0 ? (x0 - k) / h : 0, i == i1 ? (x1 - k) / h : 1, bar, row_bar + 2 * (int64_t)i);
-  }
-}
-
 /** How fast the integral from the blue up to a channel edge, now at x [rest AA], changes with velocity [1/(km/s)].  Beyond the library 0; on
  *  its very ends, the value towards larger velocities. */
 CUBIX_HD double cubix_edge_slope(const struct cubix_view *v, const struct cubix_blend *b, double x)

@@ -1,6 +1,6 @@
 /* physics/pixel.h -- a channel's integral as weights on a template's knot values, in float64.  Source: doc/math.md sections 6 and 7.
  *
- * The same formula as cubix_piece of spectrum.h, read as a linear form in {T_i, m_i}: made once per channel and velocity, it serves every row. */
+ * cubix_integral of spectrum.h read as a linear form in {T_i, m_i}, and so its reverse derivative, too: made once per channel and velocity, it serves every row. */
 #ifndef CUBIX_PHYSICS_PIXEL_H
 #define CUBIX_PHYSICS_PIXEL_H
 
@@ -29,12 +29,7 @@ CUBIX_HD void cubix_pixel_add(const struct cubix_view *v, double x0, double x1, 
   int i1 = cubix_interval(v, x1);
   for (int i = cubix_interval(v, x0); i <= i1; i++) {
     double k = v->knot[i], h = v->knot[i + 1] - k;
-    double u0 = x0 > k ? (x0 - k) / h : 0, u1 = i == i1 ? (x1 - k) / h : 1, u = 0.5 * (u0 + u1), t = 1 - u, d = (u1 - u0) * h, g = 0.25 * d * d;
-    double *at = w + 2 * (i - first), s = d * scale;
-    at[0] += s * t;
-    at[1] += s * t * (g - h * h * (1 - t * t));
-    at[2] += s * u;
-    at[3] += s * u * (g - h * h * (1 - u * u));
+    cubix_piece_vjp(h, x0 > k ? (x0 - k) / h : 0, i == i1 ? (x1 - k) / h : 1, scale, w + 2 * (i - first));
   }
 }
 

@@ -25,6 +25,16 @@ CUBIX_HD cubix_real cubix_piece(const cubix_real *c, cubix_real h, cubix_real u0
   return d * (value + (w * c[1] + u * c[3]) * (d * d * (cubix_real)0.25));
 }
 
+/** Reverse of cubix_piece, in float64: the weights of {f0, m0, f1, m1}, times bar.  Adds to c_bar. */
+CUBIX_HD void cubix_piece_vjp(double h, double u0, double u1, double bar, double c_bar[4])
+{
+  double d = (u1 - u0) * h, u = 0.5 * (u0 + u1), w = 1 - u, h2 = h * h, bend = 0.25 * d * d;
+  c_bar[0] += bar * d * w;
+  c_bar[1] += bar * d * w * (bend - h2 * (1 - w * w));
+  c_bar[2] += bar * d * u;
+  c_bar[3] += bar * d * u * (bend - h2 * (1 - u * u));
+}
+
 /** {f, m} at both ends of interval i, mixed. */
 CUBIX_HD void cubix_blend_at(const struct cubix_blend *b, int i, cubix_real c[4])
 {
