@@ -5,7 +5,8 @@
  *   dF/dx = U^T J^T dF/dcube        U: unknowns to leaves, J: leaves to the cube,
  *
  * and an optimiser (src/optimise.c) follows it.  Every rank holds the unknowns of its own stars; those of the whole are on all.  An evaluation is one forward and
- * one backward run.  Where the objective is not finite the optimiser takes a shorter step.  The chain is left at the best values. */
+ * one backward run.  Where the objective is not finite, or the values are refused, the optimiser takes a shorter step.  The chain is left where the optimiser ended: L-BFGS at the
+ * lowest value that it found, Adam at its last. */
 #define _POSIX_C_SOURCE 200809L
 #include "fit_parts.h"
 

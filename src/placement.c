@@ -241,6 +241,8 @@ int cubix_placement_pick(struct cubix_placement **out, const struct cubix_placem
   for (int64_t s = 0; s < n_spaxel; s++)
     for (size_t i = placement->start[s]; i < placement->start[s + 1]; i++) count[s + 1] += test(host, &placement->star[i]) != 0;
   for (int64_t s = 0; s < n_spaxel; s++) count[s + 1] += count[s];
+  CUBIX_CHECK(!count[n_spaxel] || placement->start[n_spaxel] <= UINT32_MAX, CUBIX_EFAIL, "%zu parts of stars on one rank; of at most %u some can be picked: use more ranks",
+              placement->start[n_spaxel], UINT32_MAX);
   CUBIX_TRY(cubix_placement_init(&p, placement->n_spaxel, count[n_spaxel]));
   memcpy(p->start, count, sizeof *count * (size_t)(n_spaxel + 1));
   CUBIX_ALLOC(p->source, count[n_spaxel]);
