@@ -15,6 +15,7 @@
 #include "chain_parts.h"
 #include "constants.h"
 #include "error.h"
+#include "log.h"
 #include "psf.h"
 
 const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf)
@@ -45,6 +46,16 @@ static const char *flat(const struct cubix_params *par, enum cubix_leaf leaf)
   }
 }
 
+/* With Deposit nearest what turns or scales the sky has part of its derivative only. */
+static void warn_nearest(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF])
+{
+  static const enum cubix_leaf moves[] = { CUBIX_LEAF_Alpha, CUBIX_LEAF_Beta, CUBIX_LEAF_Gamma, CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Redshift, CUBIX_LEAF_Distance };
+  for (size_t i = 0; i < sizeof moves / sizeof moves[0] && !strcmp(par->Deposit, "nearest"); i++)
+    if (active[moves[i]])
+      cubix_log(CUBIX_LOG_WARNING, "with Deposit nearest the derivative by %s knows of velocities and fluxes alone, not of stars that move across the field; choose Deposit tsc",
+                cubix_leaf_info(moves[i])->name);
+}
+
 static int check_active(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF], const struct cubix_slab *stars)
 {
   int status = CUBIX_OK;
@@ -52,6 +63,7 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
     const char *why = active[leaf] ? flat(par, (enum cubix_leaf)leaf) : NULL;
     CUBIX_CHECK(!why, CUBIX_EUSAGE, "nothing changes with %s: %s", cubix_leaf_info((enum cubix_leaf)leaf)->name, why);
   }
+  warn_nearest(par, active);
   CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE, "SelectRadius = %g (%s) is for files; of the caller's own stars all count: give those that shall, and SelectRadius 0",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
   CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_chain_idle(par, CUBIX_LEAF_SmoothingLength), CUBIX_EUSAGE,

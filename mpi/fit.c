@@ -62,7 +62,7 @@ done:
   return status;
 }
 
-static void clear_bars(struct cubix_fit *fit)
+void cubix_fit_clear_bars(struct cubix_fit *fit)
 {
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
     if (fit->varied[leaf]) memset(fit->bar.value[leaf], 0, cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf) * sizeof(double));
@@ -98,7 +98,7 @@ static int evaluate(void *host, const double *x, double *value, double *gradient
     return CUBIX_OK;
   }
   CUBIX_TRY(status);
-  clear_bars(fit);
+  cubix_fit_clear_bars(fit);
   CUBIX_TRY(cubix_mpi_chain_vjp(fit->chain, &fit->cube_bar, &fit->bar));
   cubix_unknowns_apply_vjp(fit->unknowns, x, &fit->bar, gradient);
   if (fit->n_row == 0) note_start(fit, x, *value, gradient);

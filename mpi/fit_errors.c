@@ -4,11 +4,8 @@
  * cubix_objective_curvature; J: from unknowns to the cube).  For cosine, which is no likelihood, there are no errors.
  *
  * Up to 300 free unknowns: H column by column, by Gauss-Newton products with unit vectors; scaled to a diagonal of 1; Cholesky; errors are the roots of C's diagonal.
- * Where H is singular (unknowns that the cube cannot tell apart), and where there are more unknowns, errors are those of each unknown with all others held,
- * sqrt(2/H_ii).  With many the diagonal is estimated by probes: for random signs s on the voxels the mean of (J^T W^(1/2) s)_i^2 is H_ii, whatever the
- * others are; after n probes H_ii is right to about sqrt(2/n), the error to 1/sqrt(2 n) of itself, and none is negative.  (Hutchinson 1990, Commun. Stat. Simul.
- * 19, 433, puts the signs on the unknowns instead, z_i (H z)_i: that drowns a star's entry in those of all stars that look like it.)  The unknowns of the whole then
- * get their errors from their own part of H, the stars held. */
+ * Where H is singular (unknowns that the cube cannot tell apart) errors are those of each unknown with all others held, sqrt(2/H_ii).  With more unknowns the errors of a star
+ * are those of its own unknowns together, the other stars and the whole held, from probes (fit_blocks.c), and those of the whole from their own part of H, the stars held. */
 #include <gsl/gsl_linalg.h>
 #include <math.h>
 #include <mpi.h>
@@ -20,7 +17,6 @@
 #include "fit_parts.h"
 #include "log.h"
 #include "objective.h"
-#include "physics/random.h"
 
 enum { MOST_JOINT = 300 };
 
@@ -74,8 +70,7 @@ static int joint_fill(struct joint *joint, struct cubix_fit *fit, const struct c
     memset(column, 0, u->n * sizeof *column);
     if (mine >= 0) unit[mine] = 1;
     cubix_unknowns_apply_jvp(u, x, unit, dot);
-    for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-      if (fit->varied[leaf]) memset(fit->bar.value[leaf], 0, cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf) * sizeof(double));
+    cubix_fit_clear_bars(fit);
     CUBIX_TRY(cubix_mpi_chain_gnvp(fit->chain, weight, dot, &fit->bar));
     cubix_unknowns_apply_vjp(u, x, &fit->bar, column);
     for (size_t i = 0; i < n; i++) {
@@ -140,44 +135,14 @@ done:
   return status;
 }
 
-/* W^(1/2) s for one probe, into cube_bar.  The signs belong to voxels, whoever holds them. */
-static void probe_voxels(struct cubix_cube *to, const struct cubix_cube *weight, int probe, int seed)
-{
-  const uint32_t key[2] = { (uint32_t)seed, 0x50524f42u };
-  const size_t n_spaxel = (size_t)to->n_x * (size_t)to->n_y;
-#pragma omp parallel for schedule(static)
-  for (size_t s = 0; s < n_spaxel; s++)
-    for (int k = 0; k < to->n_lambda; k++) {
-      const int channel = to->lambda_first + k;
-      const uint32_t counter[4] = { (uint32_t)s, (uint32_t)channel / 32, (uint32_t)probe, 0 };
-      uint32_t word[4];
-      cubix_philox(word, counter, key);
-      const size_t at = s * (size_t)to->n_lambda + (size_t)k;
-      to->flux[at] = (cubix_real)((word[0] >> (channel % 32) & 1 ? 1 : -1) * sqrt((double)weight->flux[at]));
-    }
-}
-
-static int find_diagonal(struct cubix_fit *fit, const struct cubix_cube *weight)
+static int find_blocks(struct cubix_fit *fit, const struct cubix_cube *weight)
 {
   int status = CUBIX_OK;
-  const struct cubix_unknowns *u = fit->unknowns;
-  const int n_probe = fit->par->FitProbes;
-  double *answer = NULL;
-  CUBIX_TRY(cubix_mpi_agree((answer = cubix_alloc(u->n, sizeof *answer)) ? CUBIX_OK :
-                            cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu numbers for errors", u->n)));
-  for (int p = 0; p < n_probe; p++) {
-    probe_voxels(&fit->cube_bar, weight, p, fit->par->Seed);
-    memset(answer, 0, u->n * sizeof *answer);
-    for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-      if (fit->varied[leaf]) memset(fit->bar.value[leaf], 0, cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf) * sizeof(double));
-    CUBIX_TRY(cubix_mpi_chain_vjp(fit->chain, &fit->cube_bar, &fit->bar));
-    cubix_unknowns_apply_vjp(u, cubix_optimiser_x(fit->state), &fit->bar, answer);
-    for (size_t i = 0; i < u->n; i++) fit->error[i] += answer[i] * answer[i];
-    cubix_log_progress("errors", (double)(p + 1) / n_probe);
-  }
-  for (size_t i = 0; i < u->n; i++) fit->error[i] = fit->error[i] > 0 && !undetermined(u, i) ? sqrt(2 * n_probe / fit->error[i]) : INFINITY;
+  struct cubix_fit_blocks blocks = { 0 };
+  CUBIX_TRY(cubix_fit_blocks_find(&blocks, fit, weight, cubix_optimiser_x(fit->state), fit->par->FitProbes));
+  cubix_fit_blocks_errors(fit->error, &blocks);
 done:
-  free(answer);
+  cubix_fit_blocks_free(&blocks);
   return status;
 }
 
@@ -197,7 +162,7 @@ int cubix_fit_errors(struct cubix_fit *fit, const struct cubix_cube *cube)
   CUBIX_TRY(cubix_mpi_agree((fit->error = cubix_alloc(u->n, sizeof *fit->error)) ? CUBIX_OK :
                             cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu errors", u->n)));
   if (few) for (size_t i = 0; i < u->n; i++) fit->error[i] = INFINITY;
-  else CUBIX_TRY(find_diagonal(fit, &weight));
+  else CUBIX_TRY(find_blocks(fit, &weight));
   if (few || u->n_shared <= MOST_JOINT) CUBIX_TRY(find_joint(fit, &weight, few, &joined));
   fit->joint = few && joined;
   if (!joined) cubix_log(CUBIX_LOG_WARNING, "the cube cannot tell the fitted parameters apart: the errors are those of each one with the others held");

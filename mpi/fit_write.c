@@ -116,7 +116,7 @@ static int stars_write(const struct cubix_fit *fit)
     column[file.n_column++] = (struct cubix_star_column) { datasets[i].name, datasets[i].unit, varied ? "fitted" : "as in the input", n_c, value[i] };
     if (varied && fit->error && fit->unknowns->n_star_unknown)
       column[file.n_column++] = (struct cubix_star_column) { datasets[i].error, datasets[i].unit, fit->joint ? "standard deviation, all unknowns free" :
-                                                             "standard deviation, the other unknowns held", n_c, fit->bar.value[datasets[i].leaf] };
+                                                             "standard deviation, the other stars held", n_c, fit->bar.value[datasets[i].leaf] };
   }
   column[file.n_column++] = (struct cubix_star_column) { "Mass", "Msun", result.slab->mass_now ? "present mass, as in the input" : "mass formed: the present one is not known", 1,
                                                          result.slab->mass_now ? result.slab->mass_now : value[2] };

@@ -47,6 +47,7 @@ END
 if [ -n "$pkg_config" ]; then
   flags() { "$pkg_config" --define-variable=prefix="$prefix" "$1" cubix-mpi; }
   check $cc -std=c17 $sanitizers $(flags --cflags) "$scratch/stranger.c" $(flags --libs) -o "$scratch/stranger"
+  check $cc -std=c17 -Wall -Wextra -pedantic -Werror $sanitizers $(flags --cflags) "$CUBIX_SOURCE/examples/gradient/chi2.c" $(flags --libs) -o "$scratch/chi2"
   checked=$((checked + 1))
   said=$(ASAN_OPTIONS=detect_leaks=0 CUBIX_DATA=$prefix/share/cubix "$scratch/stranger" 2> "$scratch/complaints")     # MPI may grumble there about the machine
   [ "$said" = "50 x 50 spaxels" ] || { bad=$((bad + 1)); echo "the stranger's program says: $said"; cat "$scratch/complaints"; }

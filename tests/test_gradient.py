@@ -203,3 +203,13 @@ def test_what_is_missing_is_told_before_the_work(bench):
         done = run("cubix", [bench.parameters(Redshift=0.05, Mode="gradient", **more)], cwd=bench.folder)
         assert done.status == status and words in done.err, done.err
         assert not list(bench.folder.glob("out*"))
+
+
+def test_nearest_warns_of_what_moves_stars(bench):
+    """Deposit nearest has no derivative with a star's place: what moves stars and more says that part of it is missing."""
+    setup(bench)
+    more = dict(OutputFile=bench.path("x.fits"), Mode="gradient", ObservedFile=bench.path("there.fits"), Engine="direct", Orientation="inclined", Inclination=50.0)
+    bench.path("there.fits").touch()
+    for deposit, warned in (("nearest", 2), ("tsc", 0)):
+        done = run("cubix", ["-n", bench.parameters(**more, Parameters="Mass,Inclination,Redshift", Deposit=deposit)], 2, cwd=bench.folder)
+        assert done.status == 0 and done.err.count("not of stars that move across the field") == warned, done.err
