@@ -18,16 +18,16 @@ static int text_write(const struct cubix_fit *fit, const char *ending, void (*pr
   FILE *out = NULL;
   CUBIX_TRY(cubix_beside_init(&beside, fit->par, ending, ""));
   if (cubix_mpi_rank() == 0) {
+    cubix_beside_begin(&beside);
     out = fopen(beside.temporary, "w");
     if (!out) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s", beside.path, strerror(errno));
     else {
-      cubix_beside_begin(&beside);
       print(out, fit);
       bad = fflush(out) || ferror(out);
       if (fclose(out)) bad = 1;
       if (bad) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s", beside.path, strerror(errno));
-      status = cubix_beside_end(&beside, status);
     }
+    status = cubix_beside_end(&beside, status);
   }
   CUBIX_TRY(cubix_mpi_agree(status));
 done:

@@ -29,9 +29,10 @@ done:
 static int text_write(const struct cubix_beside *beside, const struct cubix_params *par, double value, double voxels, const struct cubix_leaves *bar, double *const *at)
 {
   int status = CUBIX_OK, bad;
-  FILE *out = fopen(beside->temporary, "w");
-  CUBIX_CHECK(out, CUBIX_EOUTPUT, "cannot write %s: %s", beside->path, strerror(errno));
+  FILE *out;
   cubix_beside_begin(beside);
+  out = fopen(beside->temporary, "w");
+  CUBIX_CHECK(out, CUBIX_EOUTPUT, "cannot write %s: %s", beside->path, strerror(errno));
   fprintf(out, "# CUBIX, Mode gradient: Likelihood %s, ObservedFile %s\n# objective %.17g\n# voxels    %.0f\n", par->Likelihood, par->ObservedFile, value, voxels);
   fprintf(out, "# gradient: change of the objective per unit of the parameter\n#%-25s %24s %24s %s\n", " name", "value", "gradient", "unit");
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {

@@ -105,10 +105,11 @@ static int lay_out(const struct cubix_star_file *f, const struct cubix_beside *b
   int status = CUBIX_OK;
   const char *shown = beside->path;
   hid_t file = -1, group = -1;
-  FILE *probe = fopen(beside->temporary, "wb");              /* errno tells more than HDF5 does */
+  FILE *probe;
+  cubix_beside_begin(beside);
+  probe = fopen(beside->temporary, "wb");                    /* errno tells more than HDF5 does */
   CUBIX_CHECK(probe, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
   fclose(probe);
-  cubix_beside_begin(beside);
   TRY_H5(file = H5Fcreate(beside->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), "the file");
   CUBIX_TRY(lay_header(file, shown, f));
   TRY_H5(group = H5Gcreate2(file, "Stars", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "Stars");

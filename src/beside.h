@@ -17,7 +17,7 @@ int cubix_beside_init(struct cubix_beside *beside, const struct cubix_params *pa
 int cubix_beside_same(const char *a, const char *b);
 /** Whether it may be replaced.  Local.  Errors: CUBIX_EOUTPUT where it exists and Overwrite is no, or is read as well. */
 int cubix_beside_check(const struct cubix_beside *beside, const struct cubix_params *par);
-/** From now on the temporary file is removed by cubix_beside_abandon.  Local. */
+/** From now on the temporary file, which need not be there yet, is removed by cubix_beside_abandon.  Local. */
 void cubix_beside_begin(const struct cubix_beside *beside);
 /** The temporary file is whole and closed: bring it to the disk and give it its name; with a failed status remove it.  Local.
  *  @return status, or CUBIX_EOUTPUT */
