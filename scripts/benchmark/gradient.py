@@ -95,17 +95,20 @@ def rubix(peer, program, setting, numbers, template, cores, seconds, memory_MiB,
     for n in numbers:
         if len(rows) > 1:
             (n1, t1, m1), (n2, t2, m2) = [(r["N"], r["first_s"] + r["gradient_s"], r["peak_MiB"]) for r in rows[-2:]]
-            if t2 + (t2 - t1) / (n2 - n1) * (n - n2) > left or m2 + (m2 - m1) / (n2 - n1) * (n - n2) > memory_MiB:
+            if 2 * (t2 + (t2 - t1) / (n2 - n1) * (n - n2)) > left or m2 + (m2 - m1) / (n2 - n1) * (n - n2) > memory_MiB:
                 break
         folder = program.work / ("rubix-%d" % n)
         folder.mkdir(exist_ok=True)
         stars, info = galaxy.read_mock(program.mock(n))
         galaxy.write_rubix(folder / "rubix_galaxy.h5", stars)
-        got = peer({"galaxy": str(folder), "template": str(template), "devices": cores, "repeat": 1, "gradient": True}, setting, info["cosmology"],
-                   timeout=max(left, 60) + 300)
-        left -= got["first_s"] + sum(got["times_s"])
-        rows.append({"N": n, "gradient_s": min(got["times_s"]), "first_s": got["first_s"], "peak_MiB": got["peak_MiB"], "base_MiB": got["base_MiB"],
-                     "versions": "%s, jax %s" % (got["rubix"], got["jax"])})
+        each = []
+        for devices in sorted({1, cores}):                     # the faster of one host device and one per core, the lesser of their memories
+            each.append(peer({"galaxy": str(folder), "template": str(template), "devices": devices, "repeat": 1, "gradient": True}, setting, info["cosmology"],
+                             timeout=max(left, 60) + 300))
+            left -= each[-1]["first_s"] + sum(each[-1]["times_s"])
+        best = min(each, key=lambda got: min(got["times_s"]))
+        rows.append({"N": n, "gradient_s": min(best["times_s"]), "first_s": best["first_s"], "peak_MiB": min(got["peak_MiB"] for got in each), "devices": best["devices"],
+                     "versions": "%s, jax %s" % (best["rubix"], best["jax"])})
         say("  RUBIX           N = %8d: gradient %8.3f s (first call %.3f s), %5.0f MiB" % (n, rows[-1]["gradient_s"], rows[-1]["first_s"], rows[-1]["peak_MiB"]))
     return rows
 
