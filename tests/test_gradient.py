@@ -208,8 +208,9 @@ def test_what_is_missing_is_told_before_the_work(bench):
 def test_nearest_warns_of_what_moves_stars(bench):
     """Deposit nearest has no derivative with a star's place: what moves stars and more says that part of it is missing."""
     setup(bench)
-    more = dict(OutputFile=bench.path("x.fits"), Mode="gradient", ObservedFile=bench.path("there.fits"), Engine="direct", Orientation="inclined", Inclination=50.0)
-    bench.path("there.fits").touch()
+    fixed = dict(Redshift=0.05, Engine="direct", Orientation="inclined", Inclination=50.0)
+    bench.cube(OutputFile=bench.path("there.fits"), **fixed)
+    more = dict(fixed, OutputFile=bench.path("x.fits"), Mode="gradient", ObservedFile=bench.path("there.fits"), Likelihood="cosine")
     for deposit, warned in (("nearest", 2), ("tsc", 0)):
         done = run("cubix", ["-n", bench.parameters(**more, Parameters="Mass,Inclination,Redshift", Deposit=deposit)], 2, cwd=bench.folder)
         assert done.status == 0 and done.err.count("not of stars that move across the field") == warned, done.err
