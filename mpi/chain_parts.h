@@ -5,7 +5,7 @@
 #include "chain.h"
 #include "cubix-mpi.h"
 #include "instrument.h"
-#include "physics/project.h"
+#include "physics/deposit.h"
 
 struct cubix_chain {
   struct cubix_params par;                  /* the user's with the values in use; texts are borrowed */
@@ -72,10 +72,18 @@ void cubix_chain_rest_free(struct cubix_chain_rest *rest);
 /** The forward histogram of this rank's stars.  Local.  @param[out] histogram owned by the caller */
 int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain);
 
-/** Bars of placed stars to those of the leaves of stars, and to sums.  Local.
- *  @param placement  some or all spaxels of the chain's, from first_spaxel on  @param star_bar [records in it]  @param[in,out] bar, sums  added to */
+/* A star's records, where it has several, added up: their bars with the weights of the spaxels, and the bar of its place. */
+struct cubix_chain_total {
+  struct cubix_star_bar bar;
+  struct cubix_deposit_slope slope;
+};
+/** Bars of placed stars to those of the leaves of stars, and to sums; with total only to that.  Local.
+ *  @param placement  some or all spaxels of the chain's, from first_spaxel on  @param star_bar [records in it]
+ *  @param[in,out] total [stars of this rank] with a smooth deposit, NULL with nearest  @param[in,out] bar, sums  added to */
 int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *placement, size_t first_spaxel, const struct cubix_star_bar *star_bar,
-                          struct cubix_leaves *bar, struct cubix_chain_sums *sums);
+                          struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums);
+/** Totals, complete, to the leaves of stars and to sums.  Local. */
+int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums);
 /** Tangents of the placed stars from those of the leaves.  Local.  @param[out] star_dot [records]  @param sky_dot, rotation_dot, receding_dot  of the globals */
 void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots);
 

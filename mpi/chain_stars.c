@@ -7,8 +7,9 @@
  * from k_bar through the deposit (physics/deposit.h) x'_bar, length_bar and the sky's, and from both x_bar = R^T x'_bar, c_bar = -sum x_bar,
  * R_bar = sum x'_bar (x - c)^T.  Everything is linear in the bars, so that records need not wait for each other.
  *
- * Sums over stars are taken in shares of SHARE records, and shares in their order: the numbers depend on no number of threads.  With Deposit nearest a star
- * has one record at most, and so its bars have the same bits as well; with others they are added atomically, in any order.                             */
+ * So with a smooth deposit the records of a star are first added up in the sky frame (struct cubix_chain_total), and the star is led back once.
+ * Sums over stars are taken in shares of SHARE, and shares in their order: the numbers depend on no number of threads.  With Deposit nearest a star has one
+ * record at most, and so its bars have the same bits as well; with others they are added atomically, in any order.                                          */
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,75 +26,96 @@ static double weight_in(const struct cubix_view *v, const struct cubix_foot *foo
   return cubix_deposit_weight(foot, ix - foot->first[0], iy - foot->first[1], slope);
 }
 
-/* Add to a leaf of stars.  @param shared  another thread may add to the same star */
-static void add(struct cubix_leaves *bar, enum cubix_leaf leaf, size_t at, double x, int shared)
+static void add(struct cubix_leaves *bar, enum cubix_leaf leaf, size_t at, double x)
 {
-  if (!bar->value[leaf]) return;
-  if (!shared) {
-    bar->value[leaf][at] += x;
-    return;
-  }
-#pragma omp atomic
-  bar->value[leaf][at] += x;
+  if (bar->value[leaf]) bar->value[leaf][at] += x;
 }
 
 /* What star i will be asked for: stars lie in the order of the file, records in that of the spaxels. */
-static void fetch(const struct cubix_chain *chain, size_t i, const struct cubix_leaves *bar, int turns)
+static void fetch(const struct cubix_chain *chain, size_t i, const struct cubix_leaves *bar)
 {
   const struct cubix_slab *slab = chain->crowd->slab;
   __builtin_prefetch(slab->mass_formed + i);
   __builtin_prefetch(slab->metallicity + i);
   __builtin_prefetch(slab->age + i);
-  if (chain->mod->view.deposit != CUBIX_DEPOSIT_NEAREST) __builtin_prefetch(slab->position + 3 * i);
-  if (turns) __builtin_prefetch(slab->velocity + 3 * i);
   for (int leaf = 0; leaf < CUBIX_N_LEAF && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR; leaf++)
     if (bar->value[leaf]) __builtin_prefetch(bar->value[leaf] + (size_t)cubix_leaf_info((enum cubix_leaf)leaf)->n * i, 1);
 }
 
-/* One record.  @param turns  1: the sums for the rotation are wanted */
-static void take(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star *star, const struct cubix_star_bar *b, struct cubix_leaves *bar, int turns,
-                 struct cubix_chain_sums *sums)
+/* 1 where the sums for the rotation are wanted. */
+static int turns(const struct cubix_leaves *bar)
+{
+  return bar->value[CUBIX_LEAF_Alpha] || bar->value[CUBIX_LEAF_Beta] || bar->value[CUBIX_LEAF_Gamma] || bar->value[CUBIX_LEAF_Inclination]
+         || bar->value[CUBIX_LEAF_PositionAngle];
+}
+
+/* A star's place: to its own leaves and the sums. */
+static void place_back(const struct cubix_chain *chain, size_t i, const struct cubix_chain_total *t, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   const struct cubix_view *v = &chain->mod->view;
   const struct cubix_slab *slab = chain->crowd->slab;
-  int shared = v->deposit != CUBIX_DEPOSIT_NEAREST;
   const double *x = slab->position + 3 * i;
-  double k = 1, z_bar = 0, age_bar = 0, length_bar = 0, x_bar[3] = { 0 }, v_bar[3] = { 0, 0, b->velocity }, file[3], from[3];
-  if (shared) {
-    struct cubix_foot foot;
-    struct cubix_deposit_slope slope;
-    double length = cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), k_bar = slab->mass_formed[i] * b->mass_formed;
-    cubix_foot_of(v, x, length, &foot);
-    k = weight_in(v, &foot, spaxel, &slope);
-    slope.at[0] *= k_bar;
-    slope.at[1] *= k_bar;
-    slope.length *= k_bar;
-    cubix_deposit_vjp(v, x, length, &slope, x_bar, &length_bar, &sums->sky);
-  }
-  add(bar, CUBIX_LEAF_Mass, i, k * b->mass_formed * chain->mass_scale, shared);
-  sums->mass_scale += k * b->mass_formed * slab->mass_formed[i];
-  cubix_locate_vjp(v, slab->metallicity[i], slab->age[i], star, b, &z_bar, &age_bar);
-  add(bar, CUBIX_LEAF_Metallicity, i, z_bar, shared);
-  add(bar, CUBIX_LEAF_Age, i, age_bar, shared);
-  add(bar, CUBIX_LEAF_SmoothingLength, i, length_bar, shared);
+  double length_bar = 0, x_bar[3] = { 0 }, file[3], from[3];
+  cubix_deposit_vjp(v, x, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &t->slope, x_bar, &length_bar, &sums->sky);
+  add(bar, CUBIX_LEAF_SmoothingLength, i, length_bar);
   sums->length += length_bar;
-  sums->receding += b->velocity;
+  cubix_rotate_back(file, chain->frame.rotation, x_bar);
+  cubix_rotate_back(from, chain->frame.rotation, x);
+  for (size_t c = 0; c < 3; c++) {
+    add(bar, CUBIX_LEAF_Position, 3 * i + c, file[c]);
+    sums->centre[c] -= file[c];
+    sums->rotation[0][c] += x_bar[0] * from[c];
+    sums->rotation[1][c] += x_bar[1] * from[c];
+  }
+}
+
+/* A star with all its records, to its own leaves and the sums. */
+static void star_back(const struct cubix_chain *chain, size_t i, const struct cubix_star *place, const struct cubix_chain_total *t, int turning, struct cubix_leaves *bar,
+                      struct cubix_chain_sums *sums)
+{
+  const struct cubix_view *v = &chain->mod->view;
+  const struct cubix_slab *slab = chain->crowd->slab;
+  double z_bar = 0, age_bar = 0, v_bar[3] = { 0, 0, t->bar.velocity }, file[3], from[3];
+  add(bar, CUBIX_LEAF_Mass, i, t->bar.mass_formed * chain->mass_scale);
+  sums->mass_scale += t->bar.mass_formed * slab->mass_formed[i];
+  cubix_locate_vjp(v, slab->metallicity[i], slab->age[i], place, &t->bar, &z_bar, &age_bar);
+  add(bar, CUBIX_LEAF_Metallicity, i, z_bar);
+  add(bar, CUBIX_LEAF_Age, i, age_bar);
+  sums->receding += t->bar.velocity;
   cubix_rotate_back(file, chain->frame.rotation, v_bar);
   for (size_t c = 0; c < 3; c++) {
-    add(bar, CUBIX_LEAF_Velocity, 3 * i + c, file[c], shared);
+    add(bar, CUBIX_LEAF_Velocity, 3 * i + c, file[c]);
     sums->velocity[c] -= file[c];
   }
-  if (turns) cubix_rotate_back(from, chain->frame.rotation, slab->velocity + 3 * i);
-  for (int c = 0; c < 3 && turns; c++) sums->rotation[2][c] += v_bar[2] * from[c];
-  if (!shared) return;
-  cubix_rotate_back(file, chain->frame.rotation, x_bar);
-  for (size_t c = 0; c < 3; c++) {
-    add(bar, CUBIX_LEAF_Position, 3 * i + c, file[c], shared);
-    sums->centre[c] -= file[c];
-  }
-  cubix_rotate_back(from, chain->frame.rotation, x);
-  for (int a = 0; a < 2; a++)
-    for (int c = 0; c < 3; c++) sums->rotation[a][c] += x_bar[a] * from[c];
+  if (turning) cubix_rotate_back(from, chain->frame.rotation, slab->velocity + 3 * i);
+  for (int c = 0; c < 3 && turning; c++) sums->rotation[2][c] += v_bar[2] * from[c];
+  if (v->deposit != CUBIX_DEPOSIT_NEAREST) place_back(chain, i, t, bar, sums);
+}
+
+/* One of several records of a star, to its total; another thread may be at the same star. */
+static void record_back(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star_bar *b, struct cubix_chain_total *t)
+{
+  const struct cubix_view *v = &chain->mod->view;
+  const struct cubix_slab *slab = chain->crowd->slab;
+  struct cubix_foot foot;
+  struct cubix_deposit_slope slope;
+  cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot);
+  double k = weight_in(v, &foot, spaxel, &slope), k_bar = slab->mass_formed[i] * b->mass_formed;
+#pragma omp atomic
+  t->bar.mass_formed += k * b->mass_formed;
+#pragma omp atomic
+  t->bar.velocity += b->velocity;
+#pragma omp atomic
+  t->bar.f_z += b->f_z;
+#pragma omp atomic
+  t->bar.f_age += b->f_age;
+#pragma omp atomic
+  t->slope.at[0] += k_bar * slope.at[0];
+#pragma omp atomic
+  t->slope.at[1] += k_bar * slope.at[1];
+  if (v->deposit != CUBIX_DEPOSIT_GAUSSIAN) return;
+#pragma omp atomic
+  t->slope.length += k_bar * slope.length;
 }
 
 /* Spaxel of record r, from that of a record before it. */
@@ -115,25 +137,69 @@ static size_t spaxel_at(const struct cubix_placement *p, size_t r)
   return lo;
 }
 
-int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *p, size_t first_spaxel, const struct cubix_star_bar *star_bar, struct cubix_leaves *bar,
-                          struct cubix_chain_sums *sums)
+/* Shares of a sum in their order. */
+static void add_shares(struct cubix_chain_sums *sums, const struct cubix_chain_sums *share, size_t n_share)
 {
-  int status = CUBIX_OK;
-  size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE, n_number = sizeof *sums / sizeof(double);
+  for (size_t h = 0; h < n_share; h++)
+    for (size_t q = 0; q < sizeof *sums / sizeof(double); q++) ((double *)sums)[q] += ((const double *)&share[h])[q];
+}
+
+/* Records with one star each. */
+static int stars_back(const struct cubix_chain *chain, const struct cubix_placement *p, const struct cubix_star_bar *star_bar, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+{
+  int status = CUBIX_OK, turning = turns(bar);
+  size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
   struct cubix_chain_sums *share = NULL;
-  int turns = bar->value[CUBIX_LEAF_Alpha] || bar->value[CUBIX_LEAF_Beta] || bar->value[CUBIX_LEAF_Gamma] || bar->value[CUBIX_LEAF_Inclination]
-              || bar->value[CUBIX_LEAF_PositionAngle];
   CUBIX_ALLOC(share, n_share);
+#pragma omp parallel for schedule(dynamic, 4)
+  for (size_t h = 0; h < n_share; h++)
+    for (size_t r = h * SHARE; r < n && r < (h + 1) * SHARE; r++) {
+      if (r + AHEAD < n) fetch(chain, p->source[r + AHEAD], bar);
+      star_back(chain, p->source[r], &p->star[r], &(struct cubix_chain_total){ .bar = star_bar[r] }, turning, bar, &share[h]);
+    }
+  add_shares(sums, share, n_share);
+done:
+  free(share);
+  return status;
+}
+
+int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *p, size_t first_spaxel, const struct cubix_star_bar *star_bar,
+                          struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+{
+  const struct cubix_slab *slab = chain->crowd->slab;
+  size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
+  if (!total) return stars_back(chain, p, star_bar, bar, sums);
 #pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++) {
     size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = spaxel_at(p, h * SHARE);
     for (size_t r = h * SHARE; r < last; r++) {
-      if (r + AHEAD < n) fetch(chain, p->source[r + AHEAD], bar, turns);
-      take(chain, p->source[r], first_spaxel + (s = spaxel_of(p, r, s)), &p->star[r], &star_bar[r], bar, turns, &share[h]);
+      if (r + AHEAD < n) {
+        size_t i = p->source[r + AHEAD];
+        __builtin_prefetch(&total[i], 1);
+        __builtin_prefetch(slab->position + 3 * i);
+        __builtin_prefetch(slab->mass_formed + i);
+      }
+      record_back(chain, p->source[r], first_spaxel + (s = spaxel_of(p, r, s)), &star_bar[r], &total[p->source[r]]);
     }
   }
+  return CUBIX_OK;
+}
+
+int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+{
+  int status = CUBIX_OK, turning = turns(bar);
+  const struct cubix_slab *slab = chain->crowd->slab;
+  size_t n = slab->n, n_share = (n + SHARE - 1) / SHARE;
+  struct cubix_chain_sums *share = NULL;
+  CUBIX_ALLOC(share, n_share);
+#pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++)
-    for (size_t q = 0; q < n_number; q++) ((double *)sums)[q] += ((const double *)&share[h])[q];
+    for (size_t i = h * SHARE; i < n && i < (h + 1) * SHARE; i++) {
+      struct cubix_star place = { .iz = 0 };
+      cubix_locate(&chain->mod->view, slab->metallicity[i], slab->age[i], &place);
+      star_back(chain, i, &place, &total[i], turning, bar, &share[h]);
+    }
+  add_shares(sums, share, n_share);
 done:
   free(share);
   return status;

@@ -29,6 +29,7 @@ enum { PART = 1 << 18 };                    /* stars that are led back together 
 struct back {
   struct cubix_star_bar *star;              /* [records] directly; [PART, or a spaxel of more] by histogram */
   struct cubix_star_bar *far, *patched;     /* [records of rest.far, rest.patched] */
+  struct cubix_chain_total *total;          /* [stars] with a smooth deposit */
   double *value;                            /* [cover.n_value] */
   double *row, *row_rest;                   /* [n_row][n_knot + 1][2]; of patched stars alone */
   float *tile;
@@ -54,6 +55,7 @@ static void back_free(struct back *b)
   pieces_free(b);
   free(b->star);
   free(b->far);
+  free(b->total);
   free(b->patched);
   free(b->value);
   free(b->row);
@@ -203,7 +205,7 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
     CUBIX_TRY(chain->dev->ops->deposit_vjp(chain->dev, &cover, b->value, &part, &chain->mod->view, b->star));
     add_picked(b->star, p->start[first], p->start[last], b->far, b->rest.far, &next_far);
     add_picked(b->star, p->start[first], p->start[last], b->patched, b->rest.patched, &next_patched);
-    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, bar, sums));
+    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));
   }
 done:
   free(start);
@@ -217,8 +219,10 @@ static int collect(struct back *b, const struct cubix_chain *chain, struct cubix
   for (size_t r = 0; r < n_row && b->row_rest; r++)
     if (chain->basis->ending[r])
       for (size_t i = r * stride; i < (r + 1) * stride; i++) b->row[i] += b->row_rest[i];
+  if (chain->mod->view.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->crowd->slab->n);
   if (chain->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
-  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->crowd->placement, 0, b->star, bar, sums));
+  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->crowd->placement, 0, b->star, b->total, bar, sums));
+  if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, bar, sums));
 done:
   return status;
 }
