@@ -52,7 +52,7 @@ static void warn_nearest(const struct cubix_params *par, const unsigned char act
   static const enum cubix_leaf moves[] = { CUBIX_LEAF_Alpha, CUBIX_LEAF_Beta, CUBIX_LEAF_Gamma, CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Redshift, CUBIX_LEAF_Distance };
   for (size_t i = 0; i < sizeof moves / sizeof moves[0] && !strcmp(par->Deposit, "nearest"); i++)
     if (active[moves[i]])
-      cubix_log(CUBIX_LOG_WARNING, "with Deposit nearest the derivative by %s knows of velocities and fluxes alone, not of stars that move across the field; choose Deposit tsc",
+      cubix_log(CUBIX_LOG_WARNING, "with Deposit nearest the derivative by %s knows of velocities and fluxes alone, not of stars that move across the field: no fit will find it; choose Deposit tsc",
                 cubix_leaf_info(moves[i])->name);
 }
 

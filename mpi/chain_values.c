@@ -11,6 +11,7 @@
 #include "constants.h"
 #include "error.h"
 #include "instrument_psf.h"
+#include "params_table.h"
 
 static const double least_scale = 1e-100;   /* of masses or flux: what is scaled must not vanish for good */
 
@@ -163,6 +164,7 @@ done:
 /* Leaves that have no say, and values that no cube can be made from. */
 static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
+  int row = cubix_param_find(cubix_leaf_info(leaf)->name), bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
   const char *why = cubix_chain_idle(&chain->par, leaf), *name = cubix_leaf_info(leaf)->name;
   int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
   int not_negative = leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity || leaf == CUBIX_LEAF_SmoothingLength || leaf == CUBIX_LEAF_Redshift;
@@ -173,6 +175,8 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
     CUBIX_CHECK(isfinite(value[i]), CUBIX_EUSAGE, "%s: value %zu is %g: it must be finite", name, i, value[i]);
     CUBIX_CHECK((!not_negative || value[i] >= 0) && (!positive || value[i] > 0), CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be %s 0", name, i, value[i],
                 cubix_leaf_info(leaf)->unit, positive ? ">" : ">=");
+    CUBIX_CHECK(!bounded || (value[i] >= cubix_param_table[row].min && value[i] <= cubix_param_table[row].max), CUBIX_EUSAGE, "%s is %g %s: it must be %s", name, value[i],
+                cubix_leaf_info(leaf)->unit, cubix_param_table[row].range);
     CUBIX_CHECK(!scale || (value[i] >= least_scale && value[i] <= 1 / least_scale), CUBIX_EUSAGE, "%s is %g: it must be in %g .. %g", name, value[i], least_scale, 1 / least_scale);
   }
 done:

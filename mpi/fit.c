@@ -212,6 +212,9 @@ static int search(struct cubix_fit *fit)
   const double *at = fit->state->at;
   cubix_log(at[CUBIX_AT_END] == CUBIX_END_ITERATIONS ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "fit: %s; %.0f iterations, %.0f evaluations, %s %.10g",
             cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]), at[CUBIX_AT_ITERATION], at[CUBIX_AT_EVALUATION], par->Likelihood, at[CUBIX_AT_VALUE]);
+  if (!strcmp(par->Likelihood, "chi2") && at[CUBIX_AT_VALUE] > 2 * (fit->voxels - fit->free))
+    cubix_log(CUBIX_LOG_WARNING, "fit: chi2 is %.3g per degree of freedom: the model does not describe the cube, and the errors mean little; other starts, or other Parameters?",
+              at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1));
   if (par->FitRestart) CUBIX_TRY(cubix_fit_save(fit, fit->state));
   CUBIX_TRY(cubix_fit_write_convergence(fit));
 done:
