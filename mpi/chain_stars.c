@@ -31,15 +31,36 @@ static void add(struct cubix_leaves *bar, enum cubix_leaf leaf, size_t at, doubl
   if (bar->value[leaf]) bar->value[leaf][at] += x;
 }
 
-/* What star i will be asked for: stars lie in the order of the file, records in that of the spaxels. */
-static void fetch(const struct cubix_chain *chain, size_t i, const struct cubix_leaves *bar)
+/* The columns that a star is asked for. */
+struct columns {
+  int n;
+  struct { const double *at; size_t stride; } column[CUBIX_N_LEAF + 3];
+};
+
+static void add_column(struct columns *c, const double *at, size_t stride)
 {
+  c->column[c->n].at = at;
+  c->column[c->n++].stride = stride;
+}
+
+static struct columns columns_of(const struct cubix_chain *chain, const struct cubix_leaves *bar)
+{
+  struct columns c = { .n = 0 };
   const struct cubix_slab *slab = chain->crowd->slab;
-  __builtin_prefetch(slab->mass_formed + i);
-  __builtin_prefetch(slab->metallicity + i);
-  __builtin_prefetch(slab->age + i);
-  for (int leaf = 0; leaf < CUBIX_N_LEAF && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR; leaf++)
-    if (bar->value[leaf]) __builtin_prefetch(bar->value[leaf] + (size_t)cubix_leaf_info((enum cubix_leaf)leaf)->n * i, 1);
+  if (bar->value[CUBIX_LEAF_MassScale]) add_column(&c, slab->mass_formed, 1);
+  add_column(&c, slab->metallicity, 1);
+  add_column(&c, slab->age, 1);
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
+    const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
+    if (bar->value[leaf] && info->of == CUBIX_OF_STAR) add_column(&c, bar->value[leaf], (size_t)info->n);
+  }
+  return c;
+}
+
+/* Stars lie in the order of the file, records in that of the spaxels: what star i will be asked for is called for ahead. */
+static void fetch(const struct columns *c, size_t i)
+{
+  for (int k = 0; k < c->n; k++) __builtin_prefetch(c->column[k].at + c->column[k].stride * i, 1);
 }
 
 /* 1 where the sums for the rotation are wanted. */
@@ -77,7 +98,7 @@ static void star_back(const struct cubix_chain *chain, size_t i, const struct cu
   const struct cubix_slab *slab = chain->crowd->slab;
   double z_bar = 0, age_bar = 0, v_bar[3] = { 0, 0, t->bar.velocity }, file[3], from[3];
   add(bar, CUBIX_LEAF_Mass, i, t->bar.mass_formed * chain->mass_scale);
-  sums->mass_scale += t->bar.mass_formed * slab->mass_formed[i];
+  if (bar->value[CUBIX_LEAF_MassScale]) sums->mass_scale += t->bar.mass_formed * slab->mass_formed[i];
   cubix_locate_vjp(v, slab->metallicity[i], slab->age[i], place, &t->bar, &z_bar, &age_bar);
   add(bar, CUBIX_LEAF_Metallicity, i, z_bar);
   add(bar, CUBIX_LEAF_Age, i, age_bar);
@@ -150,11 +171,12 @@ static int stars_back(const struct cubix_chain *chain, const struct cubix_placem
   int status = CUBIX_OK, turning = turns(bar);
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
   struct cubix_chain_sums *share = NULL;
+  struct columns columns = columns_of(chain, bar);
   CUBIX_ALLOC(share, n_share);
 #pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++)
     for (size_t r = h * SHARE; r < n && r < (h + 1) * SHARE; r++) {
-      if (r + AHEAD < n) fetch(chain, p->source[r + AHEAD], bar);
+      if (r + AHEAD < n) fetch(&columns, p->source[r + AHEAD]);
       star_back(chain, p->source[r], &p->star[r], &(struct cubix_chain_total){ .bar = star_bar[r] }, turning, bar, &share[h]);
     }
   add_shares(sums, share, n_share);
