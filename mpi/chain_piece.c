@@ -57,7 +57,7 @@ void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part)
 
 static MPI_Datatype real(void) { return sizeof(cubix_real) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT; }
 
-/* MPI's counts are int, and its reductions take scratch. */
+/* MPI's counts are int. */
 enum { CHUNK = 1 << 22 };
 
 void cubix_chain_spread(struct cubix_cube *part, int owner)
@@ -70,13 +70,7 @@ void cubix_chain_spread(struct cubix_cube *part, int owner)
 
 void cubix_chain_gather(struct cubix_cube *part, int owner)
 {
-  int mine = cubix_mpi_rank() == owner;
-  if (cubix_mpi_size() == 1) return;
-  for (size_t first = 0, n = n_value(part); first < n; first += CHUNK) {
-    int count = (int)(n - first < CHUNK ? n - first : CHUNK);
-    MPI_Reduce(mine ? MPI_IN_PLACE : part->flux + first, mine ? part->flux + first : NULL, count, real(), MPI_SUM, owner, MPI_COMM_WORLD);
-  }
-  if (!mine) cubix_mpi_volume_add(n_value(part) * sizeof *part->flux);
+  if (cubix_mpi_size() > 1) cubix_mpi_sum_to(owner, part->flux, n_value(part));
 }
 
 int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain)

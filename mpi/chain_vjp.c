@@ -12,7 +12,6 @@
  * Globals.  FluxScale and the distance: F = <cube, cube_bar>.  Redshift: by the scales, by D_L, by the LSF, and by the Doppler factor, in which ln(1 + z) is
  * a velocity over c.  Angles: by the frame's rotation.  The disc's axes, the centre and the systemic velocity found from the stars are frozen.            */
 #include <math.h>
-#include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,17 +243,11 @@ static void add_global(struct cubix_leaves *bar, enum cubix_leaf leaf, double x)
   if (bar->value[leaf]) bar->value[leaf][0] += x;
 }
 
-static void sum_all(double *x, size_t n)
-{
-  for (size_t first = 0; first < n; first += 1 << 22)
-    MPI_Allreduce(MPI_IN_PLACE, x + first, (int)(n - first < 1 << 22 ? n - first : 1 << 22), MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
-}
-
 /* Rows of templates to library, LSF and redshift. */
 static int rows_back(const struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, double *one_plus_z_bar)
 {
   if (!b->row) return CUBIX_OK;
-  sum_all(b->row, n_row_bar(chain));
+  cubix_mpi_owners.sum(b->row, n_row_bar(chain));
   return cubix_model_vjp(chain->mod, chain->ins, b->row, bar->value[CUBIX_LEAF_Luminosity], bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
 }
 
@@ -309,11 +302,11 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
   b.flux = inner(chain->cube, cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
-  sum_all(total, sizeof total / sizeof *total);
+  cubix_mpi_owners.sum(total, sizeof total / sizeof *total);
   b.flux = total[0];
   b.psf.fwhm = total[1];
   b.psf.beta = total[2];
-  sum_all((double *)&sums, sizeof sums / sizeof(double));
+  cubix_mpi_owners.sum((double *)&sums, sizeof sums / sizeof(double));
   CUBIX_TRY(cubix_mpi_agree(rows_back(&b, chain, bar, &one_plus_z_bar)));
   globals_back(&b, chain, &sums, one_plus_z_bar, bar);
 done:
