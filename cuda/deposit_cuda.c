@@ -14,8 +14,7 @@
 #include "check.h"
 #include "histogram_cuda.h"
 
-#ifndef CUBIX_CUDA_CARGO          /* the tests take small ones */
-#define CUBIX_CUDA_CARGO ((size_t)16 << 20)    /* bytes */
+#ifndef CUBIX_CUDA_SUMS           /* the tests take few */
 #define CUBIX_CUDA_SUMS ((size_t)2 << 30)      /* bytes of dense sums at the most: more makes nothing faster */
 #endif
 

@@ -10,10 +10,6 @@
 #include "check.h"
 #include "histogram_cuda.h"
 
-#ifndef CUBIX_CUDA_CARGO          /* the tests take small ones */
-#define CUBIX_CUDA_CARGO ((size_t)16 << 20)    /* bytes */
-#endif
-
 struct arrival { size_t first, n; };           /* stars whose derivatives come down in a berth */
 
 struct gather {
@@ -164,7 +160,7 @@ int cubix_cuda_deposit_vjp(struct cubix_cuda_ferry *ferry, const char *gpu, cons
     CUBIX_TRY(upload(&x, a, &b));
     CUBIX_TRY(take_stars(&x, start[a], start[b]));
   }
-  CUBIX_CUDA(cudaMemcpy(&lacking, x.gpu_lacking, sizeof lacking, cudaMemcpyDeviceToHost));
+  CUBIX_TRY(cubix_cuda_ferry_down(ferry, &lacking, x.gpu_lacking, sizeof lacking));
   CUBIX_CHECK(lacking < 0, CUBIX_EFAIL, "the cover lacks rows or nodes that stars of spaxel %d touch: it was made of other stars", lacking);
 done:
   cubix_cuda_ferry_abandon(ferry);             /* nothing is under way when memory goes */

@@ -195,10 +195,12 @@ static int cuda_load(struct cubix_device *dev, const struct cubix_view *v)
               "%s: %.1f MiB needed (%.1f for the templates and other tables, %.1f for stars and spectra under way), %.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
               dev->description, (double)(tables + buffers) / mib, (double)tables / mib, (double)buffers / mib, (double)available / mib, (double)total / mib);
+  CUBIX_TRY(cubix_cuda_ferry_ready(&cuda->ferry, CUBIX_CUDA_CARGO));
   for (int t = 0; t < N_TABLE; t++) {
     CUBIX_CUDA(cudaMalloc(&cuda->table[t], table[t].bytes));
-    CUBIX_CUDA(cudaMemcpy(cuda->table[t], table[t].host, table[t].bytes, cudaMemcpyHostToDevice));
+    CUBIX_TRY(cubix_cuda_ferry_up(&cuda->ferry, cuda->table[t], table[t].host, table[t].bytes));
   }
+  CUBIX_TRY(cubix_cuda_ferry_wait(&cuda->ferry));
   cuda->view = *v;
   use_tables(&cuda->view, cuda->table);
   for (int s = 0; s < N_SLOT; s++) CUBIX_TRY(slot_init(&cuda->slot[s], cuda->n_row, n_lambda));

@@ -2,6 +2,9 @@
  *
  * The host's link to a GPU is fast only from page-locked memory, and locking pages takes longer than using them: a few berths are locked once and
  * everything goes through them, copied in and out by all threads.  Each berth has its stream; cargo of different berths is under way at the same time.
+ *
+ * Nothing is copied in another way.  cudaMemcpy from memory that is not page-locked may return while the bytes still lie in CUDA's own buffer, and its stream,
+ * the default one, is not waited for by ours: a kernel would read what was there before.  tests/cuda_calls.sh refuses it.
  */
 #include "ferry.h"
 
@@ -33,6 +36,21 @@ int cubix_cuda_ferry_up(const struct cubix_cuda_ferry *ferry, void *gpu, const v
     CUBIX_CUDA(cudaStreamSynchronize(berth->stream));
     cubix_cuda_ferry_copy(berth->host, (const char *)host + at, n);
     CUBIX_CUDA(cudaMemcpyAsync((char *)gpu + at, berth->host, n, cudaMemcpyHostToDevice, berth->stream));
+  }
+done:
+  return status;
+}
+
+int cubix_cuda_ferry_down(const struct cubix_cuda_ferry *ferry, void *host, const void *gpu, size_t bytes)
+{
+  int status = CUBIX_OK;
+  const struct cubix_cuda_berth *berth = &ferry->berth[0];
+  CUBIX_TRY(cubix_cuda_ferry_wait(ferry));
+  for (size_t at = 0; at < bytes; at += ferry->bytes) {
+    size_t n = bytes - at < ferry->bytes ? bytes - at : ferry->bytes;
+    CUBIX_CUDA(cudaMemcpyAsync(berth->host, (const char *)gpu + at, n, cudaMemcpyDeviceToHost, berth->stream));
+    CUBIX_CUDA(cudaStreamSynchronize(berth->stream));
+    cubix_cuda_ferry_copy((char *)host + at, berth->host, n);
   }
 done:
   return status;

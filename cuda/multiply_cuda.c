@@ -112,7 +112,7 @@ static int upload(struct multiply *m, size_t a, size_t *b)
       cubix_cuda_packer_fill(&m->crew.packer[omp_get_thread_num()], g, m->group[g].n_step, m->crew.bytes[g], (char *)berth->host + m->group[g].at - origin);
     CUBIX_CUDA(cudaMemcpyAsync(m->gpu_blob + origin, berth->host, bytes, cudaMemcpyHostToDevice, berth->stream));
   }
-  CUBIX_CUDA(cudaMemcpy(m->gpu_group, m->group + a, (end - a) * sizeof *m->group, cudaMemcpyHostToDevice));
+  CUBIX_TRY(cubix_cuda_ferry_up(m->ferry, m->gpu_group, m->group + a, (end - a) * sizeof *m->group));
   CUBIX_TRY(cubix_cuda_ferry_wait(m->ferry));
   *b = end;
 done:

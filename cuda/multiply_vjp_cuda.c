@@ -128,7 +128,7 @@ static int upload(struct reverse *x, size_t a, size_t *b)
     for (size_t g = first; g < last; g++) cubix_cuda_packer_steps(&x->crew.packer[omp_get_thread_num()], g, step + (x->group[g].step - origin));
     CUBIX_CUDA(cudaMemcpyAsync(x->step + origin, step, n * sizeof *step, cudaMemcpyHostToDevice, berth->stream));
   }
-  CUBIX_CUDA(cudaMemcpy(x->gpu_group, x->group + a, (end - a) * sizeof *x->group, cudaMemcpyHostToDevice));
+  CUBIX_TRY(cubix_cuda_ferry_up(x->ferry, x->gpu_group, x->group + a, (end - a) * sizeof *x->group));
   CUBIX_TRY(cubix_cuda_ferry_wait(x->ferry));
   *b = end;
 done:

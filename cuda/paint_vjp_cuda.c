@@ -13,10 +13,6 @@
 #include "cube.h"
 #include "placement.h"
 
-#ifndef CUBIX_CUDA_CARGO          /* the tests take small ones */
-#define CUBIX_CUDA_CARGO ((size_t)16 << 20)    /* bytes */
-#endif
-
 /* A cargo's parts, in a berth and, in the same places, on the GPU. */
 struct parts {
   struct cubix_star *star;        /* [max_star] */
