@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <mpi.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,18 +103,17 @@ done:
 /* A temporary file that all ranks can write to; without it job->caching is 0. */
 static void file_begin(struct job *job)
 {
+  struct { char temporary[2 * CUBIX_CACHE_PATH]; uint64_t inode; } told = { .inode = 0 };
   job->caching = root_says(job->rank == 0 && cubix_basis_file_create(&job->file));
   if (!job->caching) return;
-  MPI_Bcast(job->file.temporary, CUBIX_CACHE_PATH, MPI_CHAR, 0, MPI_COMM_WORLD);
-  job->caching = all_of(cubix_basis_file_join(&job->file));
+  if (job->rank == 0) {
+    snprintf(told.temporary, sizeof told.temporary, "%s", job->file.grows.temporary);
+    told.inode = job->file.grows.inode;
+  }
+  MPI_Bcast(&told, (int)sizeof told, MPI_BYTE, 0, MPI_COMM_WORLD);
+  job->caching = all_of(job->rank == 0 || cubix_basis_file_join(&job->file, told.temporary, told.inode));
   if (!job->caching && job->rank == 0)
     cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: not every rank can write there (a folder of one node only?); the run goes on without it", job->file.folder);
-}
-
-static void file_end(struct job *job)
-{
-  if (job->rank == 0) cubix_basis_file_discard(&job->file);
-  else cubix_basis_file_close(&job->file);
 }
 
 /* Everything is written: give the file its name and map it. */
@@ -271,7 +271,7 @@ static int search(struct job *job)
     /* the cache has failed: the same step without it */
     if (error && error != ENOSPC && job->rank == 0)
       cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder, strerror(error));
-    file_end(job);
+    cubix_basis_file_discard(&job->file);
     cubix_basis_free(job->basis);
     job->basis = NULL;
     job->caching = done = error = 0;
@@ -304,7 +304,7 @@ static void report(const struct job *job, double seconds)
 int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
-  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), 0.8 * engine->tolerance / 1.1, NULL, 0, { .file = -1 }, NULL, 0, 0, 0, 0, NULL, NULL };
+  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), 0.8 * engine->tolerance / 1.1, NULL, 0, { .folder = "" }, NULL, 0, 0, 0, 0, NULL, NULL };
   struct cubix_nodes nodes = { 0 };
   double begin = cubix_log_clock();
   *basis = NULL;
@@ -325,7 +325,7 @@ int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params 
   *basis = job.basis;
   job.basis = NULL;
 done:
-  file_end(&job);
+  cubix_basis_file_discard(&job.file);
   cubix_basis_free(job.basis);
   return status;
 }

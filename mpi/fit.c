@@ -16,25 +16,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "beside.h"
 #include "cubix-mpi.h"
 #include "error.h"
 #include "log.h"
 #include "objective.h"
+#include "output.h"
 
 int cubix_mpi_fit_check(const struct cubix_params *par)
 {
   static const char *const ending[] = { "-convergence.txt", "-fit.txt", "-stars.hdf5" };
   int status = CUBIX_OK;
-  struct cubix_beside beside;
-  for (int i = par->FitResume != 0; i < 3; i++) {             /* the convergence so far is in the restart file, and goes on */
-    CUBIX_TRY(cubix_beside_init(&beside, par, ending[i], ""));
-    CUBIX_TRY(cubix_beside_check(&beside, par));
-  }
-  CUBIX_TRY(cubix_beside_init(&beside, par, "-restart.hdf5", par->FitRestartFile));
-  if (!par->FitResume && par->FitRestart) CUBIX_TRY(cubix_beside_check(&beside, par));
-  CUBIX_CHECK(!par->FitResume || access(beside.path, R_OK) == 0, CUBIX_EINPUT, "FitResume yes (%s): cannot read the restart file %s: %s; name it by FitRestartFile, or set FitResume no",
-              cubix_params_origin(par, "FitResume"), beside.path, strerror(errno));
+  char path[CUBIX_OUTPUT_PATH];
+  for (int i = par->FitResume != 0; i < 3; i++)               /* the convergence so far is in the restart file, and goes on */
+    CUBIX_TRY(cubix_output_check_beside(par, ending[i], ""));
+  CUBIX_TRY(cubix_output_beside(path, par, "-restart.hdf5", par->FitRestartFile));
+  if (!par->FitResume && par->FitRestart) CUBIX_TRY(cubix_output_check_beside(par, "-restart.hdf5", par->FitRestartFile));
+  CUBIX_CHECK(!par->FitResume || access(path, R_OK) == 0, CUBIX_EINPUT, "FitResume yes (%s): cannot read the restart file %s: %s; name it by FitRestartFile, or set FitResume no",
+              cubix_params_origin(par, "FitResume"), path, strerror(errno));
 done:
   return status;
 }

@@ -12,6 +12,7 @@
 #include "fit_parts.h"
 #include "log.h"
 #include "objective.h"
+#include "output.h"
 #include "star_file.h"
 
 enum { N_SAME = 6 };
@@ -71,11 +72,11 @@ int cubix_fit_save(struct cubix_fit *fit, const struct cubix_optimiser *state)
 {
   int status = CUBIX_OK;
   struct image image = { .shared = NULL };
-  struct cubix_beside beside;
-  CUBIX_TRY(cubix_beside_init(&beside, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
+  char path[CUBIX_OUTPUT_PATH];
+  CUBIX_TRY(cubix_output_beside(path, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
   CUBIX_TRY(cubix_mpi_agree(image_init(&image, fit, state)));
   image.mark = cubix_unknowns_mark(fit->unknowns);
-  CUBIX_TRY(cubix_mpi_star_file_write(&image.file, &beside));
+  CUBIX_TRY(cubix_mpi_star_file_write(&image.file, path));
 done:
   image_free(&image);
   return status;
@@ -116,23 +117,23 @@ int cubix_fit_resume(struct cubix_fit *fit)
   const size_t n_shared = fit->unknowns->n_shared;
   struct cubix_optimiser *state = fit->state;
   struct image image = { .shared = NULL };
-  struct cubix_beside beside;
+  char path[CUBIX_OUTPUT_PATH];
   double same[N_SAME], mark = cubix_unknowns_mark(fit->unknowns);
-  CUBIX_TRY(cubix_beside_init(&beside, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
+  CUBIX_TRY(cubix_output_beside(path, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
   CUBIX_TRY(cubix_mpi_agree(image_init(&image, fit, state)));
   memcpy(same, image.same, sizeof same);
   n_column = image.file.n_column;
   image.file.n_column = image.file.n_table = 0;              /* what it is, before what is in it */
-  CUBIX_TRY(cubix_mpi_star_file_read(&image.file, beside.path));
-  CUBIX_TRY(cubix_mpi_agree(compare(&image, same, mark, beside.path)));
-  CUBIX_TRY(cubix_mpi_agree(rows_reserve(fit, &image, beside.path)));
+  CUBIX_TRY(cubix_mpi_star_file_read(&image.file, path));
+  CUBIX_TRY(cubix_mpi_agree(compare(&image, same, mark, path)));
+  CUBIX_TRY(cubix_mpi_agree(rows_reserve(fit, &image, path)));
   image.file.n_column = n_column;
   image.file.n_table = 2;
-  CUBIX_TRY(cubix_mpi_star_file_read(&image.file, beside.path));
+  CUBIX_TRY(cubix_mpi_star_file_read(&image.file, path));
   memcpy(state->at, image.at, sizeof state->at);
   for (int k = 0; k < state->n_vector; k++)
     memcpy(state->vector + (size_t)(k + 1) * state->n - n_shared, image.shared + (size_t)k * n_shared, n_shared * sizeof(double));
-  cubix_log(CUBIX_LOG_INFO, "fit: continues after iteration %.0f of %s", state->at[CUBIX_AT_ITERATION], beside.path);
+  cubix_log(CUBIX_LOG_INFO, "fit: continues after iteration %.0f of %s", state->at[CUBIX_AT_ITERATION], path);
 done:
   image_free(&image);
   return status;

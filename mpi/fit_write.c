@@ -1,41 +1,30 @@
 /* fit_write.c -- what a fit found: its way there, the parameters of the whole with their errors, and the stars as a particle file that cubix reads. */
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "atomic_file.h"
 #include "cubix-mpi.h"
 #include "error.h"
 #include "fit_parts.h"
+#include "output.h"
 #include "star_file.h"
 
 /* A text file of rank 0's. */
-static int text_write(const struct cubix_fit *fit, const char *ending, void (*print)(FILE *, const struct cubix_fit *))
+static int text_write(const struct cubix_fit *fit, const char *ending, int (*print)(FILE *, const void *fit))
 {
-  int status = CUBIX_OK, bad;
-  struct cubix_beside beside;
-  FILE *out = NULL;
-  CUBIX_TRY(cubix_beside_init(&beside, fit->par, ending, ""));
-  if (cubix_mpi_rank() == 0) {
-    cubix_beside_begin(&beside);
-    out = fopen(beside.temporary, "w");
-    if (!out) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s", beside.path, strerror(errno));
-    else {
-      print(out, fit);
-      bad = fflush(out) || ferror(out);
-      if (fclose(out)) bad = 1;
-      if (bad) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s", beside.path, strerror(errno));
-    }
-    status = cubix_beside_end(&beside, status);
-  }
-  CUBIX_TRY(cubix_mpi_agree(status));
+  int status = CUBIX_OK;
+  char path[CUBIX_OUTPUT_PATH];
+  CUBIX_TRY(cubix_output_beside(path, fit->par, ending, ""));
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_atomic_file_text(path, print, fit) : CUBIX_OK));
 done:
   return status;
 }
 
-static void print_convergence(FILE *out, const struct cubix_fit *fit)
+static int print_convergence(FILE *out, const void *host)
 {
+  const struct cubix_fit *fit = host;
   fprintf(out, "# CUBIX, Mode fit: Likelihood %s, Optimiser %s, Parameters %s\n# voxels  %.0f\n# unknowns %.0f\n", fit->par->Likelihood, fit->par->Optimiser, fit->par->Parameters,
           fit->voxels, fit->free);
   fprintf(out, "# gradient: largest component of the projected gradient; step: largest change of an unknown; both in the unknowns of doc/math.md section 13\n");
@@ -44,12 +33,14 @@ static void print_convergence(FILE *out, const struct cubix_fit *fit)
     const double *row = fit->row + CUBIX_N_ROW * i;
     fprintf(out, "%10.0f %11.0f %24.17g %14.6e %14.6e\n", row[CUBIX_ROW_ITERATION], row[CUBIX_ROW_EVALUATION], row[CUBIX_ROW_VALUE], row[CUBIX_ROW_GRADIENT], row[CUBIX_ROW_STEP]);
   }
+  return CUBIX_OK;
 }
 
 int cubix_fit_write_convergence(const struct cubix_fit *fit) { return text_write(fit, "-convergence.txt", print_convergence); }
 
-static void print_fit(FILE *out, const struct cubix_fit *fit)
+static int print_fit(FILE *out, const void *host)
 {
+  const struct cubix_fit *fit = host;
   const struct cubix_unknowns *u = fit->unknowns;
   const double *at = fit->state->at, *x = cubix_optimiser_x(fit->state);
   double freedom = fmax(fit->voxels - fit->free, 1);
@@ -67,6 +58,7 @@ static void print_fit(FILE *out, const struct cubix_fit *fit)
     fprintf(out, "%-24s %20.14g %12.5g %-8s %12.5g %12.5g %-4s %s\n", info.name, info.value, fit->error ? fit->error[k] * fabs(info.slope) : 0, info.unit, info.from, info.to,
             info.range_unit ? info.range_unit : "-", info.frozen ? "frozen" : x[k] <= u->lower[k] ? "lower" : x[k] >= u->upper[k] ? "upper" : "no");
   }
+  return CUBIX_OK;
 }
 
 /* ---- stars ------------------------------------------------------------------------------------------------------------------------ */
@@ -93,7 +85,7 @@ static int stars_write(const struct cubix_fit *fit)
   int status = CUBIX_OK;
   const size_t n = fit->unknowns->n_star;
   double version = 1, *value[N_DATASET] = { NULL };
-  struct cubix_beside beside;
+  char path[CUBIX_OUTPUT_PATH];
   struct cubix_result result;
   cubix_mpi_chain_result(&result, fit->chain);
   struct cubix_snapshot snap = result.slab->snapshot;
@@ -120,8 +112,8 @@ static int stars_write(const struct cubix_fit *fit)
   }
   column[file.n_column++] = (struct cubix_star_column) { "Mass", "Msun", result.slab->mass_now ? "present mass, as in the input" : "mass formed: the present one is not known", 1,
                                                          result.slab->mass_now ? result.slab->mass_now : value[2] };
-  CUBIX_TRY(cubix_beside_init(&beside, fit->par, "-stars.hdf5", ""));
-  CUBIX_TRY(cubix_mpi_star_file_write(&file, &beside));
+  CUBIX_TRY(cubix_output_beside(path, fit->par, "-stars.hdf5", ""));
+  CUBIX_TRY(cubix_mpi_star_file_write(&file, path));
 done:
   for (int i = 0; i < N_DATASET; i++) free(value[i]);
   return status;
@@ -133,6 +125,7 @@ int cubix_fit_write(const struct cubix_fit *fit)
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) stars |= fit->varied[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR;
   CUBIX_TRY(text_write(fit, "-fit.txt", print_fit));
   if (stars) CUBIX_TRY(stars_write(fit));
+  else CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_output_remove(fit->par, "-stars.hdf5") : CUBIX_OK));
 done:
   return status;
 }

@@ -1,32 +1,31 @@
 /* mock_write.c -- many ranks write one snapshot.
  *
- * Rank 0 lays every file out alone: header, groups, datasets with their space and attributes, no data.  Then all ranks open it together and
- * each fills its own, contiguous, rows of every dataset with independent writes, batch after batch: as many rows as fit in 64 MiB are made
- * (by all threads), and a column at a time goes through one buffer to the file.  The files do not depend on the number of ranks, byte for
- * byte.
+ * Rank 0 lays every file out alone: header, groups, datasets with their space and attributes, no data; HDF5 tells where each dataset (or each of its chunks)
+ * lies, and when it has closed the file all ranks write their own, contiguous, rows there (shared_file.c): as many rows as fit in 64 MiB are made (by all
+ * threads), and a column at a time goes through one buffer to the file.  So HDF5 never holds what a full disk refuses, which it would try to write again when
+ * the process exits, and crash (output_h5sink.c).  The files do not depend on the number of ranks, byte for byte.
  *
- * The files bear the suffix .part until all of them are whole; then rank 0 renames them.  On failure it removes them. */
+ * No file gets its name before all of them are whole.                                                                             */
 #define _POSIX_C_SOURCE 200809L
 #include "mock_write.h"
 
-#include <errno.h>
 #include <hdf5.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cubix-mpi.h"
 #include "error.h"
 #include "h5read.h"
 #include "log.h"
 #include "mock_galaxy.h"
+#include "output_h5sink.h"
+#include "shared_file.h"
 
 #define BATCH_BYTES (64u << 20)   /* of records and one column, per rank */
 #define PATH_ROOM 4096
-#define SAY(code, ...) cubix_error_set(code, __func__, __FILE__, __LINE__, __VA_ARGS__)   /* an error that we cannot leave at once with */
 
 static const int particle_type[2] = { 0, 4 };
 
@@ -37,22 +36,20 @@ static int64_t row_before(const struct cubix_mock *mock, int which, int64_t k, i
   return all / n * k + all % n * k / n;
 }
 
-/* Name of piece k: as the user says for a single file, else STEM.k.hdf5.  Empty if it is too long. */
-static void piece_name(const struct cubix_mock *mock, const char *path, int64_t k, const char *suffix, char *name)
+/* Name of piece k: as the user says for a single file, else STEM.k.hdf5. */
+static int piece_name(const struct cubix_mock *mock, const char *path, int64_t k, char name[PATH_ROOM])
 {
+  int status = CUBIX_OK;
   const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
   int stem = (int)(dot && (!slash || dot > slash + 1) && dot != path ? dot - path : (long)strlen(path));
-  int n = mock->o.n_file == 1 ? snprintf(name, PATH_ROOM, "%s%s", path, suffix)
-                              : snprintf(name, PATH_ROOM, "%.*s.%lld%s%s", stem, path, (long long)k, path[stem] ? path + stem : ".hdf5", suffix);
-  if (n >= PATH_ROOM) name[0] = '\0';
+  int n = mock->o.n_file == 1 ? snprintf(name, PATH_ROOM, "%s", path) : snprintf(name, PATH_ROOM, "%.*s.%lld%s", stem, path, (long long)k, path[stem] ? path + stem : ".hdf5");
+  CUBIX_CHECK(n < PATH_ROOM, CUBIX_EUSAGE, "the path of the output is too long (at most %d characters)", PATH_ROOM - 1);
+done:
+  return status;
 }
 
+/* In the file as in memory: rows are copied from one to the other. */
 static hid_t h5_type(enum cubix_mock_type type)
-{
-  return type == CUBIX_MOCK_double ? H5T_IEEE_F64LE : type == CUBIX_MOCK_float ? H5T_IEEE_F32LE : H5T_STD_U64LE;
-}
-
-static hid_t memory_type(enum cubix_mock_type type)
 {
   return type == CUBIX_MOCK_double ? H5T_NATIVE_DOUBLE : type == CUBIX_MOCK_float ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT64;
 }
@@ -131,10 +128,32 @@ static void write_header(const struct cubix_mock *m, hid_t file, int64_t piece, 
   if (g < 0 || H5Gclose(g) < 0) ++*failures;
 }
 
-/* An empty dataset with its space on disc and its attributes. */
-static void lay_out(const struct cubix_mock *m, hid_t group, const struct cubix_mock_field *f, hsize_t rows, int *failures)
+/* Where the rows of a particle type lie in a file: chunk k of its field i (among those that are written) begins at at[i * n_chunk + k]. */
+struct place { int64_t rows, chunk, n_chunk, *at; };
+
+static int field_count(const struct cubix_mock *m, int w)
 {
-  hsize_t shape[2] = { rows, (hsize_t)f->n }, chunk[2] = { (hsize_t)m->o.chunk < rows ? (hsize_t)m->o.chunk : rows, (hsize_t)f->n };
+  int n_field = 0, n = 0;
+  const struct cubix_mock_field *field = cubix_mock_fields(particle_type[w], &n_field);
+  for (int i = 0; i < n_field; i++) n += field[i].minimal || !m->o.minimal;
+  return n;
+}
+
+static int place_init(struct place *p, const struct cubix_mock *m, int w, int64_t piece)
+{
+  int status = CUBIX_OK;
+  p->rows = row_before(m, w, piece + 1, m->o.n_file) - row_before(m, w, piece, m->o.n_file);
+  p->chunk = m->o.chunk && m->o.chunk < p->rows ? m->o.chunk : p->rows;
+  p->n_chunk = p->rows ? (p->rows + p->chunk - 1) / p->chunk : 0;
+  CUBIX_ALLOC(p->at, p->n_chunk * field_count(m, w));
+done:
+  return status;
+}
+
+/* An empty dataset with its space on disc and its attributes.  @param[out] at  [p->n_chunk] */
+static void lay_out(const struct cubix_mock *m, hid_t group, const struct cubix_mock_field *f, const struct place *p, int64_t *at, int *failures)
+{
+  hsize_t shape[2] = { (hsize_t)p->rows, (hsize_t)f->n }, chunk[2] = { (hsize_t)p->chunk, (hsize_t)f->n };
   int rank = f->n > 1 ? 2 : 1;
   hid_t space = H5Screate_simple(rank, shape, NULL), create = H5Pcreate(H5P_DATASET_CREATE);
   H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY);
@@ -151,6 +170,15 @@ static void lay_out(const struct cubix_mock *m, hid_t group, const struct cubix_
     put_double(set, "mass_scaling", f->mass, failures);
     put_double(set, "velocity_scaling", f->velocity, failures);
     put_double(set, "to_cgs", f->cgs, failures);
+    for (int64_t k = 0; k < p->n_chunk; k++) {
+      hsize_t corner[2] = { (hsize_t)(k * p->chunk), 0 }, size;
+      haddr_t address = HADDR_UNDEF;
+      unsigned mask;
+      if (!m->o.chunk) address = H5Dget_offset(set);
+      else if (H5Dget_chunk_info_by_coord(set, corner, &mask, &address, &size) < 0) address = HADDR_UNDEF;
+      *failures += address == HADDR_UNDEF;
+      at[k] = (int64_t)address;
+    }
     if (H5Dclose(set) < 0) ++*failures;
   }
   H5Pclose(create);
@@ -158,30 +186,34 @@ static void lay_out(const struct cubix_mock *m, hid_t group, const struct cubix_
 }
 
 /* Piece `piece`, all but its data.  Rank 0. */
-static int piece_create(const struct cubix_mock *m, const char *path, int64_t piece, const char *text)
+static int piece_lay_out(const struct cubix_mock *m, const struct cubix_atomic_file *out, int64_t piece, const char *text, struct place place[2])
 {
   int status = CUBIX_OK, failures = 0;
+  struct cubix_h5sink sink = { 0 };
   hid_t file = -1, group = -1;
-  FILE *probe = fopen(path, "wb");                           /* errno tells more than HDF5 does */
-  CUBIX_CHECK(probe, CUBIX_EOUTPUT, "cannot write %s: %s", path, strerror(errno));
-  fclose(probe);
-  file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "cannot create %s: HDF5 refuses", path);
+  CUBIX_CHECK(cubix_h5sink_open(&sink, out->file) >= 0, CUBIX_EOUTPUT, "cannot create %s: HDF5 refuses", out->path);
+  file = H5Fcreate(out->path, H5F_ACC_TRUNC, H5P_DEFAULT, sink.access_list);
+  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "cannot create %s: HDF5 refuses", out->path);
   write_header(m, file, piece, text, &failures);
   for (int w = 0; w < 2; w++) {
     int n_field = 0;
     const struct cubix_mock_field *field = cubix_mock_fields(particle_type[w], &n_field);
-    int64_t rows = row_before(m, w, piece + 1, m->o.n_file) - row_before(m, w, piece, m->o.n_file);
-    if (rows == 0) continue;                                 /* a type without members has no group */
+    int64_t *at = place[w].at;
+    if (place[w].rows == 0) continue;                        /* a type without members has no group */
     group = H5Gcreate2(file, w ? "PartType4" : "PartType0", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-    CUBIX_CHECK(group >= 0, CUBIX_EOUTPUT, "cannot create a group in %s", path);
-    for (int i = 0; i < n_field; i++)
-      if (field[i].minimal || !m->o.minimal) lay_out(m, group, &field[i], (hsize_t)rows, &failures);
+    CUBIX_CHECK(group >= 0, CUBIX_EOUTPUT, "cannot create a group in %s", out->path);
+    for (int i = 0; i < n_field; i++) {
+      if (!field[i].minimal && m->o.minimal) continue;
+      lay_out(m, group, &field[i], &place[w], at, &failures);
+      at += place[w].n_chunk;
+    }
     H5Gclose(group);
   }
-  CUBIX_CHECK(failures == 0, CUBIX_EOUTPUT, "cannot lay out %s (%d objects failed): is the disc full?", path, failures);
+  CUBIX_CHECK(failures == 0, CUBIX_EOUTPUT, "cannot lay out %s: %d objects failed", out->path, failures);
 done:
-  if (file >= 0 && H5Fclose(file) < 0 && !status) status = SAY(CUBIX_EOUTPUT, "cannot lay out %s: is the disc full?", path);
+  if (file >= 0 && H5Fclose(file) < 0 && !status) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot lay out %s: HDF5 refuses", out->path);
+  if (sink.error) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s; is there room on the disk?", out->path, strerror(sink.error));
+  cubix_h5sink_close(&sink);
   return status;
 }
 
@@ -199,125 +231,124 @@ static void make_records(const struct cubix_mock *m, int w, int64_t first, int64
   }
 }
 
-/* One column of a batch into rows [row, row + n) of its dataset. */
-static int write_column(hid_t set, const struct cubix_mock_field *f, const char *record, size_t record_bytes, int64_t row, int64_t n, char *column)
+/* One column of a batch into rows [row, row + n) of its dataset.  @param at  [p->n_chunk] of the field */
+static int write_column(const struct cubix_atomic_file *out, const struct cubix_mock_field *f, const struct place *p, const int64_t *at, const char *record,
+                        size_t record_bytes, int64_t row, int64_t n, char *column)
 {
-  hsize_t start[2] = { (hsize_t)row, 0 }, count[2] = { (hsize_t)n, (hsize_t)f->n };
-  hid_t memory = H5Screate_simple(f->n > 1 ? 2 : 1, count, NULL), space = H5Dget_space(set);
+  int status = CUBIX_OK;
 #pragma omp parallel for schedule(static)
   for (int64_t i = 0; i < n; i++) memcpy(column + (size_t)i * f->bytes, record + (size_t)i * record_bytes + f->offset, f->bytes);
-  H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
-  int bad = H5Dwrite(set, memory_type(f->type), memory, space, H5P_DEFAULT, column) < 0;
-  H5Sclose(space);
-  H5Sclose(memory);
-  return bad;
+  for (int64_t end = row + n, begin = row, take; row < end; row += take) {
+    const int64_t k = row / p->chunk, within = row - k * p->chunk, bytes = (int64_t)f->bytes;
+    take = p->chunk - within < end - row ? p->chunk - within : end - row;
+    CUBIX_TRY(cubix_atomic_file_write(out, column + (row - begin) * bytes, (size_t)(take * bytes), at[k] + within * bytes));
+  }
+done:
+  return status;
 }
 
 /* My share of one particle type of an open piece. */
-static int type_fill(const struct cubix_mock *m, hid_t file, const char *path, int w, int64_t piece, const volatile sig_atomic_t *stop)
+static int type_fill(const struct cubix_mock *m, const struct cubix_atomic_file *out, int w, int64_t piece, const struct place *p)
 {
   int status = CUBIX_OK, n_field = 0;
   const struct cubix_mock_field *field = cubix_mock_fields(particle_type[w], &n_field);
-  int64_t first = row_before(m, w, piece, m->o.n_file), rows = row_before(m, w, piece + 1, m->o.n_file) - first;
-  int64_t size = cubix_mpi_size(), rank = cubix_mpi_rank();
+  int64_t first = row_before(m, w, piece, m->o.n_file), rows = p->rows, size = cubix_mpi_size(), rank = cubix_mpi_rank();
   int64_t from = rows / size * rank + rows % size * rank / size, to = rows / size * (rank + 1) + rows % size * (rank + 1) / size;
   size_t record_bytes = w ? sizeof(struct cubix_mock_star) : sizeof(struct cubix_mock_gas), widest = 0;
-  hid_t set[64];
   char *record = NULL, *column = NULL;
-  int n_set = 0;
   for (int i = 0; i < n_field; i++) if (field[i].bytes > widest) widest = field[i].bytes;
   int64_t batch = (int64_t)(BATCH_BYTES / (record_bytes + widest));
   if (batch > to - from) batch = to - from;
   if (rows == 0) goto done;
   CUBIX_ALLOC(record, (size_t)batch * record_bytes);
   CUBIX_ALLOC(column, (size_t)batch * widest);
-  for (; n_set < n_field; n_set++) {
-    char name[128];
-    snprintf(name, sizeof name, "PartType%d/%s", particle_type[w], field[n_set].name);
-    set[n_set] = -1;
-    if (!field[n_set].minimal && m->o.minimal) continue;
-    set[n_set] = H5Dopen2(file, name, H5P_DEFAULT);
-    CUBIX_CHECK(set[n_set] >= 0, CUBIX_EOUTPUT, "cannot open /%s in %s", name, path);
-  }
   for (int64_t row = from; row < to; row += batch) {
     int64_t n = to - row < batch ? to - row : batch;
+    const int64_t *at = p->at;
     make_records(m, w, first + row, n, record);
     for (int i = 0; i < n_field; i++) {
-      CUBIX_CHECK(!*stop, CUBIX_EFAIL, "interrupted");
-      if (set[i] < 0) continue;
-      CUBIX_CHECK(write_column(set[i], &field[i], record, record_bytes, row, n, column) == 0, CUBIX_EOUTPUT,
-                  "cannot write rows %lld..%lld of /PartType%d/%s in %s: is the disc full?",
-                  (long long)row, (long long)(row + n - 1), particle_type[w], field[i].name, path);
+      if (!field[i].minimal && m->o.minimal) continue;
+      CUBIX_TRY(write_column(out, &field[i], p, at, record, record_bytes, row, n, column));
+      at += p->n_chunk;
     }
     if (rank == 0) cubix_log_progress("writing", (double)(row + n - from) / (double)(to - from) * (w ? 1. : 0.1));
   }
 done:
-  for (int i = 0; i < n_set; i++) if (set[i] >= 0) H5Dclose(set[i]);
   free(column);
   free(record);
   return status;
 }
 
-/* All ranks fill piece `piece`. */
-static int piece_fill(const struct cubix_mock *m, const char *path, int64_t piece, const volatile sig_atomic_t *stop)
+/* Piece `piece`, whole, under its temporary name. */
+static int piece_write(const struct cubix_mock *m, struct cubix_atomic_file *out, const char *path, int64_t piece, const char *text)
 {
-  int status = CUBIX_OK;
-  hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
-  if (cubix_mpi_size() > 1) H5Pset_fapl_mpio(access, MPI_COMM_WORLD, MPI_INFO_NULL);
-  file = H5Fopen(path, H5F_ACC_RDWR, access);
-  H5Pclose(access);
-  status = file >= 0 ? CUBIX_OK : SAY(CUBIX_EOUTPUT, "cannot open %s through MPI: does every node see this folder?", path);
+  int status = CUBIX_OK, filled = CUBIX_OK;
+  struct place place[2] = { { 0 } };
+  for (int w = 0; w < 2 && !status; w++) status = place_init(&place[w], m, w, piece);
   CUBIX_TRY(cubix_mpi_agree(status));
-  for (int w = 0; w < 2 && !status; w++) status = type_fill(m, file, path, w, piece, stop);
-  if (H5Fclose(file) < 0 && !status) status = SAY(CUBIX_EOUTPUT, "cannot close %s: is the disc full?", path);
-  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_TRY(cubix_mpi_file_begin(out, path));
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? piece_lay_out(m, out, piece, text, place) : CUBIX_OK));
+  for (int w = 0; w < 2; w++) {
+    const int64_t n_at = place[w].n_chunk * field_count(m, w), most = 1 << 20;
+    for (int64_t i = 0; i < n_at; i += most) MPI_Bcast(place[w].at + i, (int)(n_at - i < most ? n_at - i : most), MPI_INT64_T, 0, MPI_COMM_WORLD);
+  }
+  for (int w = 0; w < 2 && !filled; w++) filled = type_fill(m, out, w, piece, &place[w]);
+  CUBIX_TRY(cubix_mpi_file_seal(out, filled));
 done:
+  for (int w = 0; w < 2; w++) free(place[w].at);
   return status;
 }
 
-/* From the temporary names to the true ones: all or none; rank 0. */
-static int publish(const struct cubix_mock *m, const char *path, int64_t *bytes)
+/* From the temporary names to the true ones: all or none. */
+static int publish(const struct cubix_mock *m, struct cubix_atomic_file *out, const char *path, int64_t *bytes)
 {
   int status = CUBIX_OK;
-  char from[PATH_ROOM], to[PATH_ROOM];
-  struct stat s;
   int64_t renamed = 0;
-  for (int64_t k = 0; k < m->o.n_file; k++) {
-    piece_name(m, path, k, ".part", from);
-    piece_name(m, path, k, "", to);
-    CUBIX_CHECK(stat(from, &s) == 0 && rename(from, to) == 0, CUBIX_EOUTPUT, "cannot rename %s to %s: %s", from, to, strerror(errno));
-    *bytes += (int64_t)s.st_size;
-    renamed++;
+  char name[PATH_ROOM];
+  struct stat s;
+  for (; renamed < m->o.n_file; renamed++) {
+    CUBIX_TRY(cubix_mpi_file_publish(&out[renamed]));
+    CUBIX_TRY(piece_name(m, path, renamed, name));
+    if (!stat(name, &s)) *bytes += (int64_t)s.st_size;
   }
 done:
-  for (int64_t k = 0; status && k < renamed; k++) {
-    piece_name(m, path, k, "", to);
-    unlink(to);
-  }
+  for (int64_t k = 0; status && k < renamed && cubix_mpi_rank() == 0; k++)
+    if (!piece_name(m, path, k, name)) remove(name);
   return status;
 }
 
-int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const char *text, const volatile sig_atomic_t *stop, int64_t *bytes)
+/* Before any work, that all pieces may be written.  Rank 0. */
+static int check(const struct cubix_mock *m, const char *path)
 {
-  int status = CUBIX_OK, rank = cubix_mpi_rank();
-  int64_t begun = 0;
+  int status = CUBIX_OK;
+  char name[PATH_ROOM];
+  for (int64_t k = 0; k < m->o.n_file; k++) {
+    CUBIX_TRY(piece_name(m, path, k, name));
+    CUBIX_TRY(cubix_atomic_file_check(name, name));
+  }
+done:
+  return status;
+}
+
+int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const char *text, int64_t *bytes)
+{
+  int status = CUBIX_OK;
+  struct cubix_atomic_file *out = NULL;
   char name[PATH_ROOM];
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
   *bytes = 0;
-  for (; begun < mock->o.n_file && !status; begun++) {
-    piece_name(mock, path, begun, ".part", name);
-    status = name[0] ? CUBIX_OK : SAY(CUBIX_EUSAGE, "the path of the output is too long (at most %d characters)", PATH_ROOM - 32);
-    if (!status && rank == 0) status = piece_create(mock, name, begun, text);
-    status = cubix_mpi_agree(status);
-    if (!status) status = piece_fill(mock, name, begun, stop);
-    if (status) cubix_error_frame(__func__, __FILE__, __LINE__);
+  out = cubix_alloc((unsigned long)mock->o.n_file, sizeof *out);
+  CUBIX_TRY(cubix_mpi_agree(out ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %lld files", (long long)mock->o.n_file)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? check(mock, path) : CUBIX_OK));
+  for (int64_t k = 0; k < mock->o.n_file; k++) {
+    CUBIX_TRY(piece_name(mock, path, k, name));
+    CUBIX_TRY(piece_write(mock, &out[k], name, k, text));
   }
-  if (!status) status = cubix_mpi_agree(rank == 0 ? publish(mock, path, bytes) : CUBIX_OK);
-  for (int64_t k = 0; status && rank == 0 && k < begun; k++) {
-    piece_name(mock, path, k, ".part", name);
-    if (name[0]) unlink(name);
-  }
+  CUBIX_TRY(publish(mock, out, path, bytes));
+done:
+  for (int64_t k = 0; out && k < mock->o.n_file; k++) cubix_atomic_file_discard(&out[k]);
+  free(out);
   cubix_h5_quiet_end(&quiet);
   return status;
 }

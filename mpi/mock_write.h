@@ -2,14 +2,12 @@
 #ifndef CUBIX_MOCK_WRITE_H
 #define CUBIX_MOCK_WRITE_H
 
-#include <signal.h>
-
 #include "mock.h"
 
 /** Write the snapshot: `path`, or its stem's pieces STEM.0.hdf5 ...  Collective.  Nothing is left behind on failure.
- *  @param path the file as the user named it   @param text the options, for the header   @param stop non-zero: leave off (may be set by a signal)
+ *  @param path the file as the user named it   @param text the options, for the header
  *  @param[out] bytes written, all files
- *  Errors: CUBIX_EOUTPUT with file and dataset; CUBIX_EFAIL when stopped. */
-int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const char *text, const volatile sig_atomic_t *stop, int64_t *bytes);
+ *  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
+int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const char *text, int64_t *bytes);
 
 #endif

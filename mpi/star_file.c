@@ -1,18 +1,21 @@
 /* star_file.c -- columns of stars that are spread over ranks, written to and read from one HDF5 file.
  *
- * Rank 0 lays the file out alone: header, tables, and datasets with their space and attributes; then all ranks open it together and each fills its own,
- * contiguous, rows with independent writes of a few million rows.  To read, every rank opens the file by itself and takes its rows. */
+ * Rank 0 lays the file out alone: header, tables, and datasets with their space and attributes; HDF5 tells where each lies, and when it has closed the
+ * file all ranks write their own, contiguous, rows there (shared_file.c).  So HDF5 never holds what a full disk refuses, which it would try to write again
+ * when the process exits, and crash (output_h5sink.c).  To read, every rank opens the file by itself and takes its rows. */
 #include "star_file.h"
 
-#include <errno.h>
 #include <hdf5.h>
 #include <mpi.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cubix-mpi.h"
 #include "error.h"
 #include "h5read.h"
+#include "output_h5sink.h"
+#include "shared_file.h"
 
 enum { BATCH = 1 << 21 };         /* rows */
 
@@ -83,7 +86,8 @@ done:
   return status;
 }
 
-static int lay_column(hid_t group, const char *shown, const struct cubix_star_column *column, hsize_t rows)
+/* @param[out] at  where in the file its rows begin */
+static int lay_column(hid_t group, const char *shown, const struct cubix_star_column *column, hsize_t rows, int64_t *at)
 {
   int status = CUBIX_OK;
   hsize_t shape[2] = { rows, (hsize_t)column->n };
@@ -93,6 +97,8 @@ static int lay_column(hid_t group, const char *shown, const struct cubix_star_co
   TRY_H5(set = H5Dcreate2(group, column->name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, create, H5P_DEFAULT), column->name);
   CUBIX_TRY(put_text(set, shown, "unit", column->unit));
   CUBIX_TRY(put_text(set, shown, "description", column->description));
+  *at = (int64_t)H5Dget_offset(set);
+  CUBIX_CHECK(*at >= 0 || rows == 0, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown, column->name);
 done:
   if (set >= 0) H5Dclose(set);
   H5Pclose(create);
@@ -100,29 +106,30 @@ done:
   return status;
 }
 
-static int lay_out(const struct cubix_star_file *f, const struct cubix_beside *beside, hsize_t rows)
+/* @param[out] at  [f->n_column] where the columns' rows begin */
+static int lay_out(const struct cubix_star_file *f, const struct cubix_atomic_file *out, hsize_t rows, int64_t *at)
 {
   int status = CUBIX_OK;
-  const char *shown = beside->path;
+  const char *shown = out->path;
+  struct cubix_h5sink sink = { 0 };
   hid_t file = -1, group = -1;
-  FILE *probe;
-  cubix_beside_begin(beside);
-  probe = fopen(beside->temporary, "wb");                    /* errno tells more than HDF5 does */
-  CUBIX_CHECK(probe, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
-  fclose(probe);
-  TRY_H5(file = H5Fcreate(beside->temporary, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT), "the file");
+  TRY_H5(cubix_h5sink_open(&sink, out->file), "the file");
+  TRY_H5(file = H5Fcreate(shown, H5F_ACC_TRUNC, H5P_DEFAULT, sink.access_list), "the file");
   CUBIX_TRY(lay_header(file, shown, f));
   TRY_H5(group = H5Gcreate2(file, "Stars", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "Stars");
-  for (int i = 0; i < f->n_column; i++) CUBIX_TRY(lay_column(group, shown, &f->column[i], rows));
+  for (int i = 0; i < f->n_column; i++) CUBIX_TRY(lay_column(group, shown, &f->column[i], rows, &at[i]));
 done:
   if (group >= 0) H5Gclose(group);
   if (file >= 0 && H5Fclose(file) < 0 && !status) status = failed(shown, "closing", __LINE__);
+  if (sink.error && (!status || status == CUBIX_EOUTPUT))
+    status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s; is there room on the disk?", shown, strerror(sink.error));
+  cubix_h5sink_close(&sink);
   return status;
 }
 
 /* ---- rows ------------------------------------------------------------------------------------------------------------------------ */
-/* Rows of this rank of one column, in or out. */
-static int move_rows(hid_t set, const struct cubix_star_column *column, hsize_t first, hsize_t n_row, int writing)
+/* Rows of this rank of one column. */
+static int read_rows(hid_t set, const struct cubix_star_column *column, hsize_t first, hsize_t n_row)
 {
   int bad = 0, rank = column->n > 1 ? 2 : 1;
   hid_t space = H5Dget_space(set);
@@ -131,24 +138,19 @@ static int move_rows(hid_t set, const struct cubix_star_column *column, hsize_t 
     hid_t memory = H5Screate_simple(rank, count, NULL);
     double *value = column->value + row * (hsize_t)column->n;
     H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
-    bad = (writing ? H5Dwrite(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, value) : H5Dread(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, value)) < 0;
+    bad = H5Dread(set, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, value) < 0;
     H5Sclose(memory);
   }
   H5Sclose(space);
   return bad;
 }
 
-static int fill(const struct cubix_star_file *f, hid_t file, const char *shown, hsize_t first)
+static int fill(const struct cubix_star_file *f, const struct cubix_atomic_file *out, const int64_t *at, int64_t first)
 {
   int status = CUBIX_OK;
-  hid_t set = -1;
   for (int i = 0; i < f->n_column; i++) {
-    char name[160];
-    snprintf(name, sizeof name, "/Stars/%s", f->column[i].name);
-    TRY_H5(set = H5Dopen2(file, name, H5P_DEFAULT), name);
-    if (move_rows(set, &f->column[i], first, f->n_star, 1)) status = failed(shown, name, __LINE__);
-    if (H5Dclose(set) < 0 && !status) status = failed(shown, name, __LINE__);
-    if (status) goto done;
+    const int64_t row = (int64_t)sizeof(double) * f->column[i].n;
+    CUBIX_TRY(cubix_atomic_file_write(out, f->column[i].value, (size_t)row * f->n_star, at[i] + row * first));
   }
 done:
   return status;
@@ -162,28 +164,25 @@ static int64_t stars_before(int64_t n)
   return cubix_mpi_rank() == 0 ? 0 : before;
 }
 
-int cubix_mpi_star_file_write(const struct cubix_star_file *f, const struct cubix_beside *mine)
+int cubix_mpi_star_file_write(const struct cubix_star_file *f, const char *path)
 {
   int status = CUBIX_OK, root = cubix_mpi_rank() == 0;
-  int64_t all = cubix_mpi_sum_int((int64_t)f->n_star), first = stars_before((int64_t)f->n_star);
-  struct cubix_beside beside = *mine;
+  int64_t all = cubix_mpi_sum_int((int64_t)f->n_star), first = stars_before((int64_t)f->n_star), *at = NULL;
+  struct cubix_atomic_file out = { 0 };
   struct cubix_h5_quiet quiet;
-  hid_t access = -1, file = -1;
   cubix_h5_quiet_begin(&quiet);
-  MPI_Bcast(&beside, sizeof beside, MPI_BYTE, 0, MPI_COMM_WORLD);      /* the temporary name is rank 0's */
-  CUBIX_TRY(cubix_mpi_agree(root ? lay_out(f, &beside, (hsize_t)all) : CUBIX_OK));
-  access = H5Pcreate(H5P_FILE_ACCESS);
-  if (cubix_mpi_size() > 1) H5Pset_fapl_mpio(access, MPI_COMM_WORLD, MPI_INFO_NULL);
-  file = H5Fopen(beside.temporary, H5F_ACC_RDWR, access);
-  CUBIX_TRY(cubix_mpi_agree(file >= 0 ? CUBIX_OK : failed(beside.path, "does every node see this folder?", __LINE__)));
-  CUBIX_TRY(cubix_mpi_agree(fill(f, file, beside.path, (hsize_t)first)));
+  at = cubix_alloc((unsigned long)f->n_column, sizeof *at);
+  CUBIX_TRY(cubix_mpi_agree(at ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the places of %d columns", f->n_column)));
+  CUBIX_TRY(cubix_mpi_file_begin(&out, path));
+  CUBIX_TRY(cubix_mpi_agree(root ? lay_out(f, &out, (hsize_t)all, at) : CUBIX_OK));
+  MPI_Bcast(at, f->n_column, MPI_INT64_T, 0, MPI_COMM_WORLD);
+  CUBIX_TRY(cubix_mpi_file_seal(&out, fill(f, &out, at, first)));
+  CUBIX_TRY(cubix_mpi_file_publish(&out));
 done:
-  if (access >= 0) H5Pclose(access);
-  if (file >= 0 && H5Fclose(file) < 0 && !status) status = failed(beside.path, "closing: is the disc full?", __LINE__);
-  status = cubix_mpi_agree(status);
-  if (root) status = cubix_beside_end(&beside, status);
+  cubix_atomic_file_discard(&out);
+  free(at);
   cubix_h5_quiet_end(&quiet);
-  return cubix_mpi_agree(status);
+  return status;
 }
 
 /* ---- reading --------------------------------------------------------------------------------------------------------------------- */
@@ -198,7 +197,7 @@ static int read_column(const struct cubix_star_column *column, hid_t file, const
   CUBIX_CHECK(cubix_h5_exists(file, name) && (set = H5Dopen2(file, name, H5P_DEFAULT)) >= 0, CUBIX_EINPUT, "%s has no dataset %s", path, name);
   CUBIX_TRY(cubix_h5_rows(set, path, shown, column->n, &rows));
   CUBIX_CHECK((int64_t)rows == all, CUBIX_EINPUT, "%s: %s has %llu rows for %lld stars", path, name, (unsigned long long)rows, (long long)all);
-  CUBIX_CHECK(!move_rows(set, column, (hsize_t)first, n_star, 0), CUBIX_EINPUT, "%s: %s cannot be read", path, name);
+  CUBIX_CHECK(!read_rows(set, column, (hsize_t)first, n_star), CUBIX_EINPUT, "%s: %s cannot be read", path, name);
 done:
   if (set >= 0) H5Dclose(set);
   return status;

@@ -4,8 +4,6 @@
 
 #include <stddef.h>
 
-#include "beside.h"
-
 /* /Stars/name [all stars] or [all stars][n], in the order of ranks, which is that of the simulation file. */
 struct cubix_star_column { const char *name, *unit, *description; int n; double *value; };   /* value: [n_star][n] of this rank */
 /* Attribute of /Header: a text, or n numbers. */
@@ -21,8 +19,9 @@ struct cubix_star_file {
   struct cubix_star_table *table;
 };
 
-/** Write under a temporary name and rename.  Collective.  Errors: CUBIX_EOUTPUT, and nothing is left. */
-int cubix_mpi_star_file_write(const struct cubix_star_file *file, const struct cubix_beside *beside);
+/** Write the file, whole or not at all: after a failure an older one of that name is untouched, and another may be written.  Collective.
+ *  Errors: CUBIX_EOUTPUT, the same on all ranks. */
+int cubix_mpi_star_file_write(const struct cubix_star_file *file, const char *path);
 /** Columns, numbers of facts (into number, which is written to) and tables back.  Collective: as many stars as then, on any number of ranks.
  *  Errors: CUBIX_EINPUT for a file that is not there or holds something else; it names what. */
 int cubix_mpi_star_file_read(struct cubix_star_file *file, const char *path);

@@ -15,13 +15,13 @@ level()
 {
   case $1 in
     main | *_main | derive | options | console | report) echo 9 ;;
-    constants | cpu | error | log | name | units | version | owners | memory | physics) echo 0 ;;
+    atomic_file | constants | cpu | error | log | name | units | version | owners | memory | physics) echo 0 ;;
     leaves | unknowns | unknowns_* | optimise | optimise_* | lbfgs | adam | params | params_* | pchip | spline | cosmology | datafile | h5read) echo 1 ;;
     slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
     scene | frame | frame_* | cube | placement | placement_* | mock | mock_*) echo 3 ;;
     model | model_* | histogram | histogram_* | engine | survey) echo 4 ;;
     device | device_* | paint | paint_* | psf | psf_* | noise | noise_* | maps | basis | basis_* | multiply | multiply_* | audit | patch | observed | observed_* | objective) echo 5 ;;
-    beside | output | output_* | provenance | cubix) echo 6 ;;
+    output | output_* | provenance | cubix) echo 6 ;;
     *) echo "?" ;;
   esac
 }

@@ -41,7 +41,5 @@ int cubix_basis_vjp(const struct cubix_basis *basis, int i, const float *tile_ba
 int cubix_basis_jvp(struct cubix_basis **basis_dot, const struct cubix_basis *basis, const struct cubix_model *mod, const cubix_real *row_dot);
 size_t cubix_basis_tile_size(const struct cubix_basis *basis);
 void cubix_basis_free(struct cubix_basis *basis);
-/** Remove an unfinished cache file.  Local; a signal handler may call it. */
-void cubix_basis_abandon(void);
 
 #endif

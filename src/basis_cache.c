@@ -5,34 +5,30 @@
  * last bits, in which instruction sets differ), so a file is never out of date, and serves every galaxy that is seen in the same way.  All rows of the library are in it.
  *
  * A page of header, then the tiles, each on a page of its own: the file is mapped, and the ranks of a node share it.
- * It is written under a temporary name that no other job has (host, process, clock), by all ranks, each its tiles; brought to the disk; and renamed, which
- * is atomic: two jobs that make the same basis replace equal files by equal files.  An interrupted job leaves no file, at worst a temporary one, which
- * is never read and which a job that writes a day or more later removes.
+ * It grows under a temporary name that no other job has (atomic_file.c), written by all ranks, each its tiles; two jobs that make the same basis replace
+ * equal files by equal files.  What killed jobs have left, the next job that writes into the folder removes.
  *
  * When a file is opened its size, its header and the header's checksum are verified.  The tiles are not read for that: a file has its name only since it was
  * complete and on the disk, a small galaxy uses a small part of it, and the audit looks at the cube that it makes.
  * Whatever is wrong with folder or file is a warning: the run goes on without them.                                                         */
 #define _POSIX_C_SOURCE 200809L
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "basis_parts.h"
 #include "error.h"
 #include "log.h"
 
-enum { FORMAT = 3, PAGE = 4096, N_LANE = 8, STALE_SECONDS = 86400 };
+enum { FORMAT = 3, PAGE = 4096, N_LANE = 8 };
 static const char magic[16] = "CUBIX basis\r\n\x1a\n";
-static const char suffix[] = ".cubix-basis", part[] = ".cubix-part";
+static const char suffix[] = ".cubix-basis";
 
 struct header {
   char magic[16];
@@ -43,16 +39,6 @@ struct header {
   uint64_t first, stride, size;
   uint64_t hash[2];               /* of the header with these two words 0 */
 };
-
-/* The temporary file that exists now, for a signal handler. */
-static char temporary[CUBIX_CACHE_PATH];
-static volatile sig_atomic_t has_temporary;
-
-void cubix_basis_abandon(void)
-{
-  if (has_temporary) unlink(temporary);
-  has_temporary = 0;
-}
 
 /* ---- hash --------------------------------------------------------------------------------------------------------------- */
 static uint64_t turn(uint64_t x, int by) { return x << by | x >> (64 - by); }
@@ -110,7 +96,6 @@ int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, con
 {
   int status = CUBIX_OK, n;
   memset(file, 0, sizeof *file);
-  file->file = -1;
   file->key = *key;
   n = snprintf(file->folder, sizeof file->folder, "%s", folder);
   CUBIX_CHECK(n > 0 && n < CUBIX_CACHE_PATH - 160, CUBIX_EUSAGE, "TemplateCache: a folder's name of %d characters, 1 to %d are possible; choose another, or none",
@@ -231,49 +216,25 @@ int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------ */
-/* What killed jobs have left behind. */
-static void sweep(const char *folder)
-{
-  char path[2 * CUBIX_CACHE_PATH];
-  struct stat info;
-  DIR *dir = opendir(folder);
-  for (struct dirent *entry; dir && (entry = readdir(dir)); ) {
-    if (entry->d_name[0] != '.' || !strstr(entry->d_name, part)) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    if (!lstat(path, &info) && S_ISREG(info.st_mode) && time(NULL) - info.st_mtime > STALE_SECONDS) unlink(path);
-  }
-  if (dir) closedir(dir);
-}
-
 int cubix_basis_file_create(struct cubix_basis_file *file)
 {
-  struct timespec now;
-  char host[64] = "";
   struct stat info;
   if (mkdir(file->folder, 0777) && (errno != EEXIST || stat(file->folder, &info) || !S_ISDIR(info.st_mode))) {
     warn(file, "cannot make the folder", strerror(errno));
     return 0;
   }
-  sweep(file->folder);
-  gethostname(host, sizeof host - 1);
-  for (char *c = host; *c; c++)
-    if (*c == '/') *c = '-';
-  clock_gettime(CLOCK_REALTIME, &now);
-  snprintf(file->temporary, sizeof file->temporary, "%.*s/.%016llx-%s-%ld-%lld%09ld%s", CUBIX_CACHE_PATH - 160, file->folder, (unsigned long long)file->key.word[0], host,
-           (long)getpid(), (long long)now.tv_sec, now.tv_nsec, part);
-  strcpy(temporary, file->temporary);
-  has_temporary = 1;
-  file->file = open(file->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (file->file >= 0) return 1;
-  warn(file, "cannot create a file in it", strerror(errno));
-  has_temporary = 0;
+  cubix_atomic_file_sweep(file->folder, NULL);
+  if (!cubix_atomic_file_begin(&file->grows, file->path)) return 1;
+  warn(file, "cannot create a file in it", cubix_error_message());
+  cubix_error_clear();
   return 0;
 }
 
-int cubix_basis_file_join(struct cubix_basis_file *file)
+int cubix_basis_file_join(struct cubix_basis_file *file, const char *temporary, uint64_t inode)
 {
-  if (file->file < 0) file->file = open(file->temporary, O_RDWR | O_CLOEXEC);
-  return file->file >= 0;
+  if (!cubix_atomic_file_join(&file->grows, file->path, temporary, inode)) return 1;
+  cubix_error_clear();
+  return 0;
 }
 
 int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubix_basis *basis)
@@ -282,7 +243,7 @@ int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubi
   struct header h;
   char what[96];
   header_make(&h, basis, &file->key);
-  if (fstatvfs(file->file, &info)) return 1;
+  if (fstatvfs(file->grows.file, &info)) return 1;
   double room = (double)info.f_bavail * (double)info.f_frsize;
   if (room >= (double)h.size) return 1;
   snprintf(what, sizeof what, "the prepared templates take %.0f MB, and there are %.0f", (double)h.size / 1e6, room / 1e6);
@@ -290,61 +251,34 @@ int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubi
   return 0;
 }
 
-static int write_all(int file, const void *bytes, size_t n, uint64_t at)
-{
-  const char *from = bytes;
-  while (n) {
-    ssize_t done = pwrite(file, from, n < (1 << 30) ? n : 1 << 30, (off_t)at);
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return 0;
-    from += done;
-    n -= (size_t)done;
-    at += (uint64_t)done;
-  }
-  return 1;
-}
-
 int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile)
 {
   struct header h;
   size_t bytes = cubix_basis_tile_size(basis) * sizeof *tile;
   header_make(&h, basis, &file->key);
-  return write_all(file->file, tile, bytes, h.first + (uint64_t)i * h.stride);
+  return !cubix_atomic_file_write(&file->grows, tile, bytes, (int64_t)(h.first + (uint64_t)i * h.stride));
 }
 
 int cubix_basis_file_close(struct cubix_basis_file *file)
 {
-  int ok = file->file < 0 || !fsync(file->file);
-  if (file->file >= 0 && close(file->file)) ok = 0;
-  file->file = -1;
-  return ok;
+  if (!file->grows.temporary) return 1;
+  return !(file->grows.target ? fsync(file->grows.file) : cubix_atomic_file_seal(&file->grows));
 }
 
 int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis)
 {
+  int status = CUBIX_OK;
   struct header h;
-  int ok, folder;
   header_make(&h, basis, &file->key);
   header_hash(&h, h.hash);
-  file->file = open(file->temporary, O_RDWR | O_CLOEXEC);
-  ok = file->file >= 0 && !ftruncate(file->file, (off_t)h.size) && write_all(file->file, &h, sizeof h, 0);
-  ok = cubix_basis_file_close(file) && ok && !rename(file->temporary, file->path);
-  if (!ok) {
-    warn(file, "cannot write the prepared templates", strerror(errno));
-    cubix_basis_abandon();
-    return 0;
-  }
-  has_temporary = 0;
-  folder = open(file->folder, O_RDONLY | O_CLOEXEC);
-  if (folder >= 0) fsync(folder), close(folder);  /* some file systems refuse it for folders; the file is safe anyway */
-  return 1;
+  CUBIX_CHECK(!ftruncate(file->grows.file, (off_t)h.size), CUBIX_EOUTPUT, "cannot write %s: %s", file->path, strerror(errno));
+  CUBIX_TRY(cubix_atomic_file_write(&file->grows, &h, sizeof h, 0));
+done:
+  status = cubix_atomic_file_end(&file->grows, status);
+  if (!status) return 1;
+  warn(file, "cannot write the prepared templates", cubix_error_message());
+  cubix_error_clear();
+  return 0;
 }
 
-void cubix_basis_file_discard(struct cubix_basis_file *file)
-{
-  if (file->file >= 0) close(file->file);
-  file->file = -1;
-  if (file->temporary[0]) unlink(file->temporary);
-  file->temporary[0] = '\0';
-  has_temporary = 0;
-}
+void cubix_basis_file_discard(struct cubix_basis_file *file) { cubix_atomic_file_discard(&file->grows); }

@@ -2,6 +2,7 @@
 #ifndef CUBIX_BASIS_PARTS_H
 #define CUBIX_BASIS_PARTS_H
 
+#include "atomic_file.h"
 #include "basis.h"
 
 enum {
@@ -131,9 +132,9 @@ enum { CUBIX_CACHE_PATH = 1024 };
 struct cubix_basis_key { uint64_t word[2]; };
 
 struct cubix_basis_file {
-  char folder[CUBIX_CACHE_PATH], path[CUBIX_CACHE_PATH], temporary[CUBIX_CACHE_PATH];
+  char folder[CUBIX_CACHE_PATH], path[CUBIX_CACHE_PATH];
   struct cubix_basis_key key;
-  int file;                       /* descriptor of the temporary file, -1: closed */
+  struct cubix_atomic_file grows; /* while it is written */
 };
 
 void cubix_basis_hash(const void *bytes, size_t n, uint64_t hash[2]);
@@ -144,19 +145,19 @@ int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, con
 int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_model *mod, struct cubix_nodes *nodes, double *certified);
 /** Take the tiles of a basis of all rows from the file.  Local.  @return 1 where that was possible */
 int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis *basis);
-/** Make the folder and a temporary file of a name of its own in it.  One rank.  @return 1, or 0 with a warning */
+/** Make the folder, remove from it what killed jobs have left, and begin the file.  One rank.  @return 1, or 0 with a warning */
 int cubix_basis_file_create(struct cubix_basis_file *file);
-/** Open the temporary file that another rank has made.  @return 1 or 0 */
-int cubix_basis_file_join(struct cubix_basis_file *file);
+/** Open the file that another rank has begun under a temporary name.  @return 1 or 0 */
+int cubix_basis_file_join(struct cubix_basis_file *file, const char *temporary, uint64_t inode);
 /** 1 where the folder has room for the tiles of the basis; 0 with a warning.  One rank. */
 int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubix_basis *basis);
 /** Write tile i.  @return 1 or 0 (errno) */
 int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile);
-/** All that this rank has written is brought to the disk, the file closed.  @return 1 or 0 (errno) */
+/** All that this rank has written is brought to the disk, the file closed where this rank has not begun it.  @return 1 or 0 (errno) */
 int cubix_basis_file_close(struct cubix_basis_file *file);
 /** Header and name: from now on the file is there.  One rank, after all have closed.  @return 1, or 0 with a warning */
 int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis);
-/** Close and remove the temporary file.  The rank that created it. */
+/** Close and remove what is unfinished.  All ranks, once none of them goes on with it. */
 void cubix_basis_file_discard(struct cubix_basis_file *file);
 
 #endif

@@ -1,4 +1,4 @@
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700           /* SIGXCPU */
 /* console.c -- the programs' voice.  A terminal gets a live progress line, a file one line per stage. */
 #include "console.h"
 
@@ -12,7 +12,12 @@
 #include "log.h"
 
 static struct { const char *program; int speaker, quiet, verbose, live, pending; } console;
-static struct { char message[128]; size_t length; int speaker; void (*abandon)(void); } interrupted;
+static const struct { int number; const char *name; } ends[] = {
+  { SIGINT, "" },          { SIGTERM, " (SIGTERM)" }, { SIGHUP, " (SIGHUP)" },   { SIGQUIT, " (SIGQUIT)" },
+  { SIGUSR1, " (SIGUSR1)" }, { SIGUSR2, " (SIGUSR2)" }, { SIGXCPU, " (SIGXCPU: the limit on processor time)" },
+};
+enum { N_END = sizeof ends / sizeof ends[0] };
+static struct { char message[N_END][128]; size_t length[N_END]; int speaker; void (*abandon)(void); } interrupted;
 
 static void tell(enum cubix_log_level level, const char *line, void *host)
 {
@@ -66,23 +71,25 @@ void cubix_console_error(const char *program, int verbose)
 
 static void on_signal(int number)
 {
-  (void)number;
+  int i = 0;
+  while (i + 1 < N_END && ends[i].number != number) i++;
   if (interrupted.abandon) interrupted.abandon();
-  if (interrupted.speaker && write(STDERR_FILENO, interrupted.message, interrupted.length) < 0) {}
+  if (interrupted.speaker && write(STDERR_FILENO, interrupted.message[i], interrupted.length[i]) < 0) {}
   _exit(130);
 }
 
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void))
 {
-  struct sigaction action;
+  struct sigaction action, old;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
+  sigfillset(&action.sa_mask);    /* the first signal ends the program, whatever comes after it */
   interrupted.speaker = speaker;
   interrupted.abandon = abandon;
-  interrupted.length = (size_t)snprintf(interrupted.message, sizeof interrupted.message, "%s: error: interrupted\n", program);
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-#ifdef SIGXFSZ
+  for (int i = 0; i < N_END; i++) {
+    interrupted.length[i] = (size_t)snprintf(interrupted.message[i], sizeof interrupted.message[i], "%s: error: interrupted%s\n", program, ends[i].name);
+    if (i < 2 || (!sigaction(ends[i].number, NULL, &old) && old.sa_handler == SIG_DFL))   /* nohup ignores SIGHUP, and so do we; MPI may want some for itself */
+      sigaction(ends[i].number, &action, NULL);
+  }
   signal(SIGXFSZ, SIG_IGN);       /* a file size limit is an error of the write, with a message */
-#endif
 }

@@ -93,8 +93,6 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   CUBIX_STAGE("names",    names(active, par));
   CUBIX_STAGE("check",    root ? cubix_output_check(par) : CUBIX_OK);
   CUBIX_STAGE("compare",  root ? check_observed(par) : CUBIX_OK);
-  CUBIX_STAGE("files",    root && fit ? cubix_mpi_fit_check(par) : CUBIX_OK);
-  CUBIX_STAGE("compare",  root ? check_observed(par) : CUBIX_OK);
   CUBIX_STAGE("files",    !root ? CUBIX_OK : fit ? cubix_mpi_fit_check(par) : cubix_mpi_gradient_check(par));
   CUBIX_STAGE("open",     cubix_mpi_chain_open(&chain, par, NULL, active));
   cubix_mpi_chain_result(&result, chain);

@@ -187,6 +187,20 @@ static const char *fits_words(int fits, char text[FLEN_STATUS])
   return text;
 }
 
+/* Open a file by its plain name (CFITSIO would read instructions from one with brackets, plus signs or "://") at its first image. */
+static void image_open(fitsfile **f, const char *file, int *fits)
+{
+  int n = 0, type = 0, n_dim = 0;
+  fits_open_diskfile(f, file, READONLY, fits);
+  fits_get_num_hdus(*f, &n, fits);
+  for (int hdu = 1; hdu <= n && !*fits; hdu++) {
+    fits_movabs_hdu(*f, hdu, &type, fits);
+    if (type != IMAGE_HDU) continue;
+    fits_get_img_dim(*f, &n_dim, fits);
+    if (n_dim > 0) return;
+  }
+}
+
 int cubix_psf_kernel_read(double **out, int *n, const char *file)
 {
   int status = CUBIX_OK, fits = 0, n_dim = 0, is_null = 0, side;
@@ -196,7 +210,7 @@ int cubix_psf_kernel_read(double **out, int *n, const char *file)
   const double no_value = NAN;
   fitsfile *f = NULL;
 
-  fits_open_image(&f, file, READONLY, &fits);
+  image_open(&f, file, &fits);
   CUBIX_CHECK(!fits, CUBIX_EINPUT, "the PSF image %s cannot be read: %s", file, fits_words(fits, words));
   fits_get_img_dim(f, &n_dim, &fits);
   fits_get_img_size(f, 2, size, &fits);

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "atomic_file.h"
 #include "console.h"
 #include "cubix-mpi.h"
 #include "cubix.h"
@@ -36,7 +37,7 @@ int main(int argc, char **argv)
   if (!status) status = started;
   root = cubix_mpi_rank() == 0;
   cubix_console_open("cubix", root, opt.quiet, opt.verbose);
-  cubix_console_catch_signals("cubix", root, cubix_output_abandon);
+  cubix_console_catch_signals("cubix", root, cubix_atomic_file_abandon);
   if (status) goto done;
 
   CUBIX_STAGE("parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override));

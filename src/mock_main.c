@@ -4,12 +4,13 @@
  * Rank 0 prints; standard error bears messages, standard output the one line that says what was written.                       */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "atomic_file.h"
+#include "console.h"
 #include "cubix-mpi.h"
 #include "error.h"
 #include "log.h"
@@ -46,15 +47,6 @@ static const struct option {
   { "minimal",     FLAG,   AT(minimal),     0,    0, 1,     "",     "only the fields that readers need (a third of the size)" },
 };
 enum { N_OPTION = sizeof table / sizeof *table };
-
-static volatile sig_atomic_t stop;
-static void on_signal(int number) { stop = number; }
-
-static void show(enum cubix_log_level level, const char *line, void *host)
-{
-  (void)host;
-  if (level == CUBIX_LOG_WARNING) fprintf(stderr, "cubix-mock: warning: %s\n", line);
-}
 
 static void set(struct cubix_mock_options *o, const struct option *row, double x)
 {
@@ -152,44 +144,33 @@ static void options_text(const struct cubix_mock_options *o, char *text, size_t 
   text[strlen(text) - 1] = '\0';
 }
 
-static void catch_signals(void)
-{
-  struct sigaction action;
-  memset(&action, 0, sizeof action);
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, NULL);
-  sigaction(SIGTERM, &action, NULL);
-  action.sa_handler = SIG_IGN;                               /* a limit on file sizes is an error of the write, to be told as such */
-  sigaction(SIGXFSZ, &action, NULL);
-}
-
 int main(int argc, char **argv)
 {
   struct cubix_mock_options options;
   struct cubix_mock *mock = NULL;
   const char *path = NULL;
   char text[1024];
-  int status = CUBIX_OK, word = 0;
+  int status = CUBIX_OK, word = 0, root;
   int64_t bytes = 0;
   double start = cubix_log_clock();
 
   CUBIX_TRY(cubix_mpi_start(&argc, &argv));
-  cubix_log_to(cubix_mpi_rank() == 0 ? show : NULL, NULL);
+  root = cubix_mpi_rank() == 0;
+  cubix_console_open("cubix-mock", root, 1, 0);
+  cubix_console_catch_signals("cubix-mock", root, cubix_atomic_file_abandon);
   CUBIX_TRY(read_options(&options, argc, argv, &path, &word));
-  if (word && cubix_mpi_rank() == 0) {
+  if (word && root) {
     if (word == 'h') help(); else printf("cubix-mock %s (%s)\n", CUBIX_VERSION, CUBIX_COMMIT);
   }
   if (word) goto done;
-  catch_signals();
   options_text(&options, text, sizeof text);
   CUBIX_TRY(cubix_mpi_agree(cubix_mock_init(&mock, &options)));
-  CUBIX_TRY(cubix_mpi_mock_write(mock, path, text, &stop, &bytes));
-  if (cubix_mpi_rank() == 0)
+  CUBIX_TRY(cubix_mpi_mock_write(mock, path, text, &bytes));
+  if (root)
     printf("%s: %lld stars, %lld gas cells, %lld wind cells in %lld file(s), %.1f MB, %.2f s\n", path, (long long)options.n_star,
            (long long)options.n_gas, (long long)options.n_wind, (long long)options.n_file, 1e-6 * (double)bytes, cubix_log_clock() - start);
 done:
-  if (status && cubix_mpi_rank() == 0) fprintf(stderr, "cubix-mock: error: %s\n", cubix_error_message());
+  if (status) cubix_console_error("cubix-mock", 0);
   cubix_mock_free(mock);
-  int exit_status = cubix_mpi_finish(status);
-  return stop ? 128 + (int)stop : exit_status;
+  return cubix_mpi_finish(status);
 }

@@ -1,34 +1,35 @@
-/* output.c -- what happens to files: names, checks before the work, temporary names, and the moment in which a result appears.
+/* output.c -- what happens to files: their names, the checks before the work, and the moment in which a result appears.
  *
  * A run of hours must not fail at its last line for a folder that does not exist: cubix_output_check makes, and removes again, the very
- * files that will be needed.  A result is written under a temporary name (.NAME.partPID, in the same folder), brought to the disk with
- * fsync, and renamed; all outputs are complete before the first is renamed.  So a file under its own name is always whole, and an older one
- * is kept until its successor is.  The texts beside the first output, STEM-usedvalues and STEM-timings.txt, are checked, protected and
- * written in the same way; the timings come last, since they tell how long the writing took.  Whatever goes wrong, the temporary files are removed: by cubix_output_write itself, or by
- * cubix_output_abandon, which a signal handler may call.                                                                           */
+ * files that will be needed.  All outputs of a run, and STEM-usedvalues beside the first, grow under temporary names (atomic_file.c) and are complete
+ * before the first gets its own; the timings come last, since they tell how long the writing took.
+ *
+ * STEM, the first OutputFile without its suffix, names the files beside it.  Those that belong to another Mode and are there from an earlier run stay as they
+ * are, with a warning: they do not describe this cube.                                                                             */
 #define _POSIX_C_SOURCE 200809L
 #include "output.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "basis.h"
-#include "beside.h"
+#include "atomic_file.h"
 #include "error.h"
+#include "log.h"
 #include "output_parts.h"
 
-enum { MAX_OUTPUT = 8, PATH_LENGTH = 1000 };     /* CFITSIO has room for 1024 characters */
-enum { USED, TIMINGS, N_BESIDE };                /* texts beside the first output: STEM-usedvalues, STEM-timings.txt */
-static const char *const beside_ending[N_BESIDE] = { "-usedvalues", "-timings.txt" };
+enum { MAX_OUTPUT = 8 };
+enum { USED, TIMINGS, N_TEXT };                  /* texts beside the first output, in every Mode */
+static const char *const text_ending[N_TEXT] = { "-usedvalues", "-timings.txt" };
+static const struct { const char *mode, *ending; } of_mode[] = {
+  { "gradient", "-gradient.txt" }, { "gradient", "-gradient.hdf5" }, { "fit", "-convergence.txt" }, { "fit", "-fit.txt" }, { "fit", "-stars.hdf5" }, { "fit", "-restart.hdf5" },
+};
 
 struct kind {
   const char *suffix;
-  int (*write)(const struct cubix_result *, struct cubix_blocks *, const char *path, const char *shown);
+  int (*write)(const struct cubix_result *, struct cubix_blocks *, const struct cubix_atomic_file *file);
 };
 
 static const struct kind kinds[] = {
@@ -39,38 +40,21 @@ static const struct kind kinds[] = {
 
 struct target {
   const struct kind *kind;                       /* NULL: a text beside the first output */
-  char path[PATH_LENGTH], folder[PATH_LENGTH], temporary[PATH_LENGTH];
+  char path[CUBIX_OUTPUT_PATH];
   const char *base;                              /* in path */
+  struct cubix_atomic_file file;
 };
 
-/* The temporary files that exist now.  Written before n_temporary is raised, so that a signal handler sees whole names. */
-static char temporary[MAX_OUTPUT + N_BESIDE][PATH_LENGTH];
-static volatile sig_atomic_t n_temporary;
-
-void cubix_output_abandon(void)
-{
-  int n = n_temporary;
-  n_temporary = 0;
-  for (int i = 0; i < n; i++) unlink(temporary[i]);
-  cubix_basis_abandon();
-  cubix_beside_abandon();
-}
-
 /* ---- names --------------------------------------------------------------------------------------------------------------- */
-/* Folder, base and temporary name of a path. */
 static int target_init(struct target *target, const char *path, int length, const char *origin)
 {
   int status = CUBIX_OK, n;
-  char *slash;
+  const char *slash;
   CUBIX_CHECK(length > 0, CUBIX_EUSAGE, "OutputFile (%s) has an empty name in its list; separate the names by single commas", origin);
   n = snprintf(target->path, sizeof target->path, "%.*s", length, path);
-  CUBIX_CHECK(n < PATH_LENGTH - 32, CUBIX_EUSAGE, "OutputFile (%s) has a name of %d characters, at most %d: %.60s...", origin, n, PATH_LENGTH - 33, target->path);
+  CUBIX_CHECK(n < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE, "OutputFile (%s) has a name of %d characters, at most %d: %.60s...", origin, n, CUBIX_OUTPUT_PATH - 1, target->path);
   slash = strrchr(target->path, '/');
   target->base = slash ? slash + 1 : target->path;
-  snprintf(target->folder, sizeof target->folder, "%.*s", (int)(target->base - target->path), target->path);
-  n = snprintf(target->temporary, sizeof target->temporary, "%s.%s.part%ld", target->folder, target->base, (long)getpid());
-  CUBIX_CHECK(n < PATH_LENGTH, CUBIX_EUSAGE, "OutputFile (%s) has too long a name: %.60s...", origin, target->path);
-  if (!slash) strcpy(target->folder, ".");
 done:
   return status;
 }
@@ -91,12 +75,12 @@ done:
   return status;
 }
 
-/* OutputFile as a list of n targets, and the N_BESIDE texts after them. */
+/* OutputFile as a list of n targets, and the N_TEXT texts after them. */
 static int targets_init(struct target *target, int *n_target, const struct cubix_params *par)
 {
   int status = CUBIX_OK, n = 0;
   const char *origin = cubix_params_origin(par, "OutputFile"), *list = par->OutputFile;
-  char beside[PATH_LENGTH + 16];
+  char path[CUBIX_OUTPUT_PATH];
   CUBIX_CHECK(list && *list, CUBIX_EUSAGE, "OutputFile (%s) is empty; name at least one file, x.fits or x.hdf5", origin);
   for (;;) {
     int length = (int)strcspn(list, ",");
@@ -110,88 +94,107 @@ static int targets_init(struct target *target, int *n_target, const struct cubix
     if (!*next) break;
     list = next + 1;
   }
-  for (int b = 0; b < N_BESIDE; b++) {
-    int stem = (int)(strlen(target[0].path) - strlen(target[0].kind->suffix));
-    snprintf(beside, sizeof beside, "%.*s%s", stem, target[0].path, beside_ending[b]);
-    CUBIX_TRY(target_init(&target[n + b], beside, (int)strlen(beside), origin));
+  for (int t = 0; t < N_TEXT; t++) {
+    CUBIX_TRY(cubix_output_beside(path, par, text_ending[t], ""));
+    CUBIX_TRY(target_init(&target[n + t], path, (int)strlen(path), origin));
   }
   *n_target = n;
 done:
   return status;
 }
 
-/* ---- checks -------------------------------------------------------------------------------------------------------------- */
-static int target_check(const struct target *target, const struct cubix_params *par, const char *origin)
+int cubix_output_beside(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given)
 {
-  int status = CUBIX_OK, file, exists;
+  int status = CUBIX_OK, n;
+  const char *first = par->OutputFile + strspn(par->OutputFile, " \t");
+  int length = (int)strcspn(first, ",");
+  while (length && (first[length - 1] == ' ' || first[length - 1] == '\t')) length--;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+    int suffix = (int)strlen(kinds[i].suffix);
+    if (length <= suffix || strncmp(first + length - suffix, kinds[i].suffix, (size_t)suffix)) continue;
+    length -= suffix;
+    break;
+  }
+  n = *given ? snprintf(path, CUBIX_OUTPUT_PATH, "%s", given) : snprintf(path, CUBIX_OUTPUT_PATH, "%.*s%s", length, first, ending);
+  CUBIX_CHECK(n < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE, "a name of %d characters is too long for a file, at most %d: %.60s...", n, CUBIX_OUTPUT_PATH - 1, path);
+done:
+  return status;
+}
+
+/* ---- checks -------------------------------------------------------------------------------------------------------------- */
+/* @param what  begins the messages */
+static int path_check(const char *path, const char *what, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
   struct stat info;
-  char what[2 * PATH_LENGTH];
   const struct { const char *name, *value; } input[] = {
     { "InputFile", par->InputFile }, { "SspFile", par->SspFile }, { "PsfFile", par->PsfFile }, { "Instrument", par->Instrument }, { "ObservedFile", par->ObservedFile },
   };
-  snprintf(what, sizeof what, target->kind ? "OutputFile = %s (%s)" : "%s, written beside the first OutputFile (%s),", target->path, origin);
-  CUBIX_CHECK(!stat(target->folder, &info) && S_ISDIR(info.st_mode), CUBIX_EOUTPUT, "%s: there is no folder %s; make it first", what, target->folder);
-  exists = !stat(target->path, &info);
-  CUBIX_CHECK(!exists || S_ISREG(info.st_mode), CUBIX_EOUTPUT, "%s exists and is not a file; choose another name", what);
   for (size_t i = 0; i < sizeof input / sizeof input[0]; i++)
-    CUBIX_CHECK(!cubix_beside_same(target->path, input[i].value), CUBIX_EOUTPUT,
+    CUBIX_CHECK(!cubix_atomic_file_same(path, input[i].value), CUBIX_EOUTPUT,
                 "%s is the %s as well and would replace it; choose another name", what, input[i].name);
-  CUBIX_CHECK(!exists || par->Overwrite, CUBIX_EOUTPUT, "%s exists and Overwrite = no (%s); remove it, choose another name, or set Overwrite yes", what,
-              cubix_params_origin(par, "Overwrite"));
-  unlink(target->temporary);                     /* of a process that was killed and had our number */
-  file = open(target->temporary, O_WRONLY | O_CREAT | O_EXCL, 0666);
-  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "%s: cannot create a file in %s: %s", what, target->folder, strerror(errno));
-  close(file);
-  unlink(target->temporary);
+  CUBIX_CHECK(par->Overwrite || stat(path, &info) || !S_ISREG(info.st_mode), CUBIX_EOUTPUT,
+              "%s exists and Overwrite = no (%s); remove it, choose another name, or set Overwrite yes", what, cubix_params_origin(par, "Overwrite"));
+  CUBIX_TRY(cubix_atomic_file_check(path, what));
 done:
   return status;
+}
+
+int cubix_output_check_beside(const struct cubix_params *par, const char *ending, const char *given)
+{
+  int status = CUBIX_OK;
+  char path[CUBIX_OUTPUT_PATH], what[2 * CUBIX_OUTPUT_PATH];
+  CUBIX_TRY(cubix_output_beside(path, par, ending, given));
+  snprintf(what, sizeof what, *given ? "%s" : "%s, written beside the first OutputFile (%s),", path, cubix_params_origin(par, "OutputFile"));
+  CUBIX_TRY(path_check(path, what, par));
+done:
+  return status;
+}
+
+/* What other Modes have left beside the output. */
+static int tell_of_others(const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
+    char path[CUBIX_OUTPUT_PATH];
+    if (!strcmp(of_mode[i].mode, par->Mode)) continue;
+    CUBIX_TRY(cubix_output_beside(path, par, of_mode[i].ending, ""));
+    if (access(path, F_OK) || cubix_atomic_file_same(path, par->InputFile)) continue;
+    cubix_log(CUBIX_LOG_WARNING, "%s is of an earlier run in Mode %s and stays as it is: it does not belong to the new cube", path, of_mode[i].mode);
+  }
+done:
+  return status;
+}
+
+/* Whether two targets, both there or not, are the same file: their folders are there. */
+static int targets_same(const struct target *a, const struct target *b)
+{
+  char folder[2][CUBIX_OUTPUT_PATH + 1];
+  if (cubix_atomic_file_same(a->path, b->path)) return 1;
+  snprintf(folder[0], sizeof folder[0], "%.*s.", (int)(a->base - a->path), a->path);
+  snprintf(folder[1], sizeof folder[1], "%.*s.", (int)(b->base - b->path), b->path);
+  return !strcmp(a->base, b->base) && cubix_atomic_file_same(folder[0], folder[1]);
 }
 
 int cubix_output_check(const struct cubix_params *par)
 {
   int status = CUBIX_OK, n = 0;
   const char *origin = cubix_params_origin(par, "OutputFile");
-  struct target target[MAX_OUTPUT + N_BESIDE] = { 0 };
+  struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
   CUBIX_TRY(targets_init(target, &n, par));
-  for (int i = 0; i < n + N_BESIDE; i++) {
-    CUBIX_TRY(target_check(&target[i], par, origin));
+  for (int i = 0; i < n + N_TEXT; i++) {
+    char what[2 * CUBIX_OUTPUT_PATH];
+    snprintf(what, sizeof what, target[i].kind ? "OutputFile = %s (%s)" : "%s, written beside the first OutputFile (%s),", target[i].path, origin);
+    CUBIX_TRY(path_check(target[i].path, what, par));
     for (int j = 0; j < i; j++)
-      CUBIX_CHECK(strcmp(target[i].base, target[j].base) || !cubix_beside_same(target[i].folder, target[j].folder), CUBIX_EUSAGE,
-                  "OutputFile (%s) names the same file twice: %s, %s", origin, target[j].path, target[i].path);
+      CUBIX_CHECK(!targets_same(&target[i], &target[j]), CUBIX_EUSAGE, "OutputFile (%s) names the same file twice: %s, %s", origin, target[j].path, target[i].path);
   }
+  CUBIX_TRY(tell_of_others(par));
 done:
   return status;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------- */
-/* Bring a closed file, or a folder's list of names, to the disk. */
-static int path_sync(const char *path)
-{
-  int file = open(path, O_RDONLY), failed;
-  if (file < 0) return -1;
-  failed = fsync(file);
-  close(file);
-  return failed;
-}
-
-/* A text under its temporary name; without print: the used values. */
-static int text_write(const struct target *target, const struct cubix_params *par, void (*print)(FILE *))
-{
-  int status = CUBIX_OK;
-  const char *shown = target->path;
-  FILE *out = fopen(target->temporary, "w"), *closing;
-  CUBIX_CHECK(out, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
-  if (print) print(out);
-  else CUBIX_TRY(cubix_params_write_used(par, out));
-  CUBIX_CHECK(!fflush(out) && !ferror(out), CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
-  closing = out;
-  out = NULL;
-  CUBIX_CHECK(!fclose(closing), CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
-done:
-  if (out) fclose(out);
-  return status;
-}
-
 static int result_check(const struct cubix_result *result, const struct cubix_blocks *blocks, const struct target *target, int n)
 {
   int status = CUBIX_OK;
@@ -200,58 +203,60 @@ static int result_check(const struct cubix_result *result, const struct cubix_bl
   CUBIX_CHECK(!cube->margin && cube->n_x == result->ins->n_x && cube->n_y == result->ins->n_y && (blocks || cube->n_lambda == result->ins->n_lambda),
               CUBIX_EFAIL, "the cube has %d x %d spaxels with a margin of %d, the instrument %d x %d: the PSF has not been applied",
               cube->n_x, cube->n_y, cube->margin, result->ins->n_x, result->ins->n_y);
-  for (int i = 0; i < n + N_BESIDE; i++) {
+  for (int i = 0; i < n + N_TEXT; i++) {
     for (int f = 0; f < snap->n_file; f++)
-      CUBIX_CHECK(!cubix_beside_same(target[i].path, snap->file[f]), CUBIX_EOUTPUT,
+      CUBIX_CHECK(!cubix_atomic_file_same(target[i].path, snap->file[f]), CUBIX_EOUTPUT,
                   "the output %s is a member of the InputFile as well and would replace it; choose another name", target[i].path);
   }
 done:
   return status;
 }
 
-static int target_rename(const struct target *target)
-{
-  int status = CUBIX_OK;
-  CUBIX_CHECK(!rename(target->temporary, target->path), CUBIX_EOUTPUT, "cannot rename %s to %s: %s", target->temporary, target->path, strerror(errno));
-done:
-  return status;
-}
+static int print_used(FILE *out, const void *host) { return cubix_params_write_used(host, out); }
 
 int cubix_output_write(const void *host, struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK, n = 0;
   const struct cubix_result *result = host;
-  struct target target[MAX_OUTPUT + N_BESIDE] = { 0 };
+  struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
   CUBIX_TRY(targets_init(target, &n, result->par));
   CUBIX_TRY(result_check(result, blocks, target, n));
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
-    strcpy(temporary[i], t->temporary);
-    n_temporary = i + 1;
-    if (t->kind) CUBIX_TRY(t->kind->write(result, blocks, t->temporary, t->path));
-    else CUBIX_TRY(text_write(t, result->par, NULL));
-    CUBIX_CHECK(!path_sync(t->temporary), CUBIX_EOUTPUT, "cannot write %s: %s", t->path, strerror(errno));
+    CUBIX_TRY(cubix_atomic_file_begin(&t->file, t->path));
+    if (t->kind) CUBIX_TRY(t->kind->write(result, blocks, &t->file));
+    else CUBIX_TRY(cubix_atomic_file_print(&t->file, print_used, result->par));
+    CUBIX_TRY(cubix_atomic_file_seal(&t->file));
   }
-  for (int i = 0; i <= n + USED; i++) CUBIX_TRY(target_rename(&target[i]));
-  n_temporary = 0;
-  for (int i = 0; i < n; i++) path_sync(target[i].folder);     /* some file systems refuse it for folders; the files are safe anyway */
+  for (int i = 0; i <= n + USED; i++) CUBIX_TRY(cubix_atomic_file_publish(&target[i].file));
 done:
-  if (status) cubix_output_abandon();
+  for (int i = 0; i <= n + USED; i++) cubix_atomic_file_discard(&target[i].file);
   return status;
+}
+
+static int print_timings(FILE *out, const void *host)
+{
+  void (*const *print)(FILE *) = host;
+  (*print)(out);
+  return CUBIX_OK;
 }
 
 int cubix_output_timings(const struct cubix_params *par, void (*print)(FILE *))
 {
-  int status = CUBIX_OK, n = 0;
-  struct target target[MAX_OUTPUT + N_BESIDE] = { 0 }, *t;
-  CUBIX_TRY(targets_init(target, &n, par));
-  t = &target[n + TIMINGS];
-  strcpy(temporary[0], t->temporary);
-  n_temporary = 1;
-  CUBIX_TRY(text_write(t, par, print));
-  CUBIX_TRY(target_rename(t));
-  n_temporary = 0;
+  int status = CUBIX_OK;
+  char path[CUBIX_OUTPUT_PATH];
+  CUBIX_TRY(cubix_output_beside(path, par, text_ending[TIMINGS], ""));
+  CUBIX_TRY(cubix_atomic_file_text(path, print_timings, &print));
 done:
-  if (status) cubix_output_abandon();
+  return status;
+}
+
+int cubix_output_remove(const struct cubix_params *par, const char *ending)
+{
+  int status = CUBIX_OK;
+  char path[CUBIX_OUTPUT_PATH];
+  CUBIX_TRY(cubix_output_beside(path, par, ending, ""));
+  CUBIX_CHECK(!unlink(path) || errno == ENOENT, CUBIX_EOUTPUT, "cannot remove %s of an earlier run, which would not belong to the new cube: %s", path, strerror(errno));
+done:
   return status;
 }

@@ -35,17 +35,25 @@ struct cubix_result {
 };
 
 /** Check before the work that every OutputFile has a known suffix, and that it and the texts beside the first one, STEM-usedvalues and
- *  STEM-timings.txt, may be replaced and can be created.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
+ *  STEM-timings.txt, may be replaced and can be created; warn of what other Modes have left beside it.  Local (rank 0).  Errors: CUBIX_EUSAGE,
+ *  CUBIX_EOUTPUT. */
 int cubix_output_check(const struct cubix_params *par);
-/** Write all OutputFiles, STEM-usedvalues beside the first, each under a temporary name and renamed when complete.  Rank 0, while the others make
+/** Write all OutputFiles, STEM-usedvalues beside the first: whole, or none of them.  Rank 0, while the others make
  *  the blocks that it asks for.  @param host the struct cubix_result  @param blocks of channels that other ranks hold; NULL: this one holds all */
 int cubix_output_write(const void *host, struct cubix_blocks *blocks);
 /** Channels k0 .. k0 + n_k - 1 of a plane as the file wants them, from those held here.  Local, in threads.  @param host the struct cubix_result
  *  @param[out] block [n_k][n_y][n_x] of cubix_real.  Errors: CUBIX_EFAIL for a value that is not finite. */
 int cubix_output_block(const void *host, int what, int k0, int n_k, void *block, size_t n_byte);
-/** Write STEM-timings.txt beside the first OutputFile, under a temporary name and renamed; `print` fills it.  Local (rank 0). */
+/** Write STEM-timings.txt beside the first OutputFile; `print` fills it.  Local (rank 0). */
 int cubix_output_timings(const struct cubix_params *par, void (*print)(FILE *));
-/** Remove temporary files of an unfinished write; async-signal-safe. */
-void cubix_output_abandon(void);
+
+enum { CUBIX_OUTPUT_PATH = 1000 };
+/** Name a file STEM + ending, STEM being the first OutputFile without its suffix; with `given` not empty that one instead.  Local.
+ *  Errors: CUBIX_EUSAGE for a name that is too long. */
+int cubix_output_beside(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given);
+/** Check before the work, as cubix_output_check does, a file of that name.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
+int cubix_output_check_beside(const struct cubix_params *par, const char *ending, const char *given);
+/** Remove STEM + ending of an earlier run, which was checked and which this one does not write.  Local (rank 0).  Errors: CUBIX_EOUTPUT. */
+int cubix_output_remove(const struct cubix_params *par, const char *ending);
 
 #endif

@@ -14,7 +14,6 @@
  * bytes than 2^32.  Texts are reduced to the printable ASCII that the standard allows; long ones go on in CONTINUE cards.              */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
-#include <fcntl.h>
 #include <fitsio.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -274,7 +273,7 @@ static void header_resize(char *header, size_t size, const struct cubix_instrume
 
 /* Lay the HDUs one after another: headers and small data from memory, room for the planes.  @param head [n + 1] where the HDUs begin in memory
  * @param data [n] where their data do  @param[out] end of the file */
-static int hdus_write(int file, const char *shown, const struct cubix_result *result, struct plan *plan, char *draft, int n, const LONGLONG *head, const LONGLONG *data,
+static int hdus_write(const struct cubix_atomic_file *file, const struct cubix_result *result, struct plan *plan, char *draft, int n, const LONGLONG *head, const LONGLONG *data,
                       int64_t *end)
 {
   int status = CUBIX_OK;
@@ -285,7 +284,7 @@ static int hdus_write(int file, const char *shown, const struct cubix_result *re
     while (p < plan->n && plan->hdu[p] != h + 1) p++;
     size_t size = (size_t)((p < plan->n ? data[h] : head[h + 1]) - head[h]);
     if (p < plan->n) header_resize(draft + head[h], size, result->ins);
-    CUBIX_TRY(cubix_file_write(file, shown, draft + head[h], size, *end));
+    CUBIX_TRY(cubix_atomic_file_write(file, draft + head[h], size, *end));
     *end += (int64_t)size;
     if (p == plan->n) continue;
     plan->place[p].offset = *end;
@@ -295,9 +294,10 @@ done:
   return status;
 }
 
-int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const char *path, const char *shown)
+int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file)
 {
-  int status = CUBIX_OK, n = 0, file = -1, closed;
+  int status = CUBIX_OK, n = 0;
+  const char *shown = file->path;
   fitsfile *fits = NULL, *closing;
   void *draft = NULL;
   size_t size = FITS_BLOCK;
@@ -317,21 +317,15 @@ int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blo
   closing = fits;
   fits = NULL;                    /* released by fits_close_file even where that fails */
   TRY_FITS(fits_close_file(closing, &fits_status));
-  file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
-  CUBIX_TRY(hdus_write(file, shown, result, &plan, draft, n, head, data, &end));
-  CUBIX_CHECK(!ftruncate(file, (off_t)end), CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?", shown, strerror(errno));
-  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file, shown));
-  closed = close(file);
-  file = -1;
-  CUBIX_CHECK(!closed, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
+  CUBIX_TRY(hdus_write(file, result, &plan, draft, n, head, data, &end));
+  CUBIX_CHECK(!ftruncate(file->file, (off_t)end), CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?", shown, strerror(errno));
+  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file));
 done:
   if (fits) {
     int fits_status = 0;
     fits_close_file(fits, &fits_status);
     fits_clear_errmsg();
   }
-  if (file >= 0) close(file);
   free(head);
   free(data);
   free(draft);

@@ -4,12 +4,12 @@
  * crashes in its exit handlers (seen with 1.10.8), so that the user gets a segmentation fault instead of an exit status and a message, and a
  * program that holds the library loses all its work.  So this driver, otherwise the plain one of POSIX files, keeps the first failure for its
  * owner, who looks at it and ends the job, and from then on drops what HDF5 writes: the file is lost anyway.
- * For new files only: it is no driver for reading.                                                                                */
+ * It writes to a descriptor, whatever the name that HDF5 is given: nothing is opened by name a second time.  For new files only: it is no driver for
+ * reading.                                                                                */
 #define _POSIX_C_SOURCE 200809L
 #include "output_h5sink.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -34,11 +34,12 @@ static H5FD_t *sink_open(const char *name, unsigned flags, hid_t access_list, ha
 {
   struct cubix_h5sink *const *sink = H5Pget_driver_info(access_list);
   struct sink_file *f = calloc(1, sizeof *f);
+  (void)name;
   (void)max_address;
   if (!sink || !f) goto failed;
   f->sink = *sink;
-  f->file = open(name, O_RDWR | (flags & H5F_ACC_CREAT ? O_CREAT : 0) | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0), 0666);
-  if (f->file >= 0) return &f->pub;
+  f->file = f->sink->file;
+  if (!(flags & H5F_ACC_TRUNC) || !ftruncate(f->file, 0)) return &f->pub;
 failed:
   free(f);
   return NULL;
@@ -46,9 +47,7 @@ failed:
 
 static herr_t sink_close(H5FD_t *file)
 {
-  struct sink_file *f = (struct sink_file *)file;
-  if (close(f->file)) failed(f);
-  free(f);
+  free(file);
   return 0;
 }
 
@@ -150,8 +149,9 @@ static const H5FD_class_t sink_class = {
   .fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
-int cubix_h5sink_open(struct cubix_h5sink *sink)
+int cubix_h5sink_open(struct cubix_h5sink *sink, int file)
 {
+  sink->file = file;
   sink->error = 0;
   sink->access_list = H5Pcreate(H5P_FILE_ACCESS);
   sink->driver = H5FDregister(&sink_class);

@@ -6,11 +6,12 @@
 
 struct cubix_h5sink {
   hid_t driver, access_list;      /* access_list: for H5Fcreate */
+  int file;                       /* descriptor, the caller's */
   int error;                      /* 0, or errno of the first write that failed; what came after it went nowhere */
 };
 
-/** Get ready.  Local.  sink must stay in its place until the file is closed and cubix_h5sink_close was called.  @return < 0: HDF5 refuses */
-int cubix_h5sink_open(struct cubix_h5sink *sink);
+/** Get ready to write to a descriptor, which stays open.  Local.  sink must stay in its place until the file is closed and cubix_h5sink_close was called.  @return < 0: HDF5 refuses */
+int cubix_h5sink_open(struct cubix_h5sink *sink, int file);
 /** Release the driver, after H5Fclose.  Local.  Accepts a sink that is all 0. */
 void cubix_h5sink_close(struct cubix_h5sink *sink);
 

@@ -9,13 +9,10 @@
  * with `unit` and `description`.
  * Datasets are contiguous, neither chunked nor compressed: a plane can be read or memory-mapped at the speed of the disk.              */
 #define _POSIX_C_SOURCE 200809L
-#include <errno.h>
-#include <fcntl.h>
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "error.h"
 #include "h5read.h"
@@ -247,15 +244,16 @@ done:
 }
 
 /* All but the planes' voxels. */
-static int draft_write(const struct cubix_result *result, const char *path, const char *shown, struct plan *plan)
+static int draft_write(const struct cubix_result *result, const struct cubix_atomic_file *out, struct plan *plan)
 {
   int status = CUBIX_OK;
+  const char *shown = out->path;
   struct cubix_h5_quiet quiet;
   struct cubix_h5sink h5 = { 0 };
   hid_t file = -1;
   cubix_h5_quiet_begin(&quiet);
-  TRY_H5(cubix_h5sink_open(&h5));
-  TRY_H5(file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, h5.access_list));
+  TRY_H5(cubix_h5sink_open(&h5, out->file));
+  TRY_H5(file = H5Fcreate(shown, H5F_ACC_TRUNC, H5P_DEFAULT, h5.access_list));
   CUBIX_TRY(text_attribute(file, shown, "CubixFile", "cube"));
   CUBIX_TRY(parameters_write(file, shown, result->par));
   CUBIX_TRY(provenance_write(file, shown, result));
@@ -273,18 +271,12 @@ done:
   return status;
 }
 
-int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const char *path, const char *shown)
+int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file)
 {
-  int status = CUBIX_OK, file = -1, closed;
+  int status = CUBIX_OK;
   struct plan plan = { 0 };
-  CUBIX_TRY(draft_write(result, path, shown, &plan));
-  file = open(path, O_WRONLY);
-  CUBIX_CHECK(file >= 0, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
-  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file, shown));
-  closed = close(file);
-  file = -1;
-  CUBIX_CHECK(!closed, CUBIX_EOUTPUT, "cannot write %s: %s", shown, strerror(errno));
+  CUBIX_TRY(draft_write(result, file, &plan));
+  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file));
 done:
-  if (file >= 0) close(file);
   return status;
 }

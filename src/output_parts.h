@@ -2,6 +2,7 @@
 #ifndef CUBIX_OUTPUT_PARTS_H
 #define CUBIX_OUTPUT_PARTS_H
 
+#include "atomic_file.h"
 #include "output.h"
 
 /* The images of the size of the cube. */
@@ -29,17 +30,14 @@ int cubix_block_what(enum cubix_plane plane, int swapped);
 struct cubix_plane_place { enum cubix_plane plane; int64_t offset; int swapped; };
 /** Write planes into an open file that is as long as they need and holds zeros there.  Rank 0; others' channels come through `blocks` (NULL: none are others').
  *  Errors: CUBIX_ENOMEM; CUBIX_EFAIL for a value that is not finite; CUBIX_EOUTPUT; those of the owners. */
-int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place, int file, const char *shown);
-/** All of n_byte bytes at an offset.  Local.  Errors: CUBIX_EOUTPUT. */
-int cubix_file_write(int file, const char *shown, const void *from, size_t n_byte, int64_t offset);
+int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place,
+                       const struct cubix_atomic_file *file);
 
 /** One column of the table LSF.  Local.  @param[out] value [n_lambda] AA */
 void cubix_lsf_values(const struct cubix_result *result, int column, double *value);
 
-/** Write everything into a new file, complete and closed when it returns.  Rank 0.
- *  @param path   where to write: a temporary name  @param shown  how to call the file in messages
- *  Errors: CUBIX_EOUTPUT; the caller removes what is left of the file. */
-int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const char *path, const char *shown);
-int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const char *path, const char *shown);
+/** Write everything into a file that has been begun and is empty.  Rank 0.  Errors: CUBIX_EOUTPUT; those of cubix_planes_write. */
+int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file);
+int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file);
 
 #endif

@@ -19,7 +19,6 @@
 #define _GNU_SOURCE                 /* sync_file_range, where there is one */
 #include "output_parts.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <float.h>
 #include <omp.h>
@@ -179,22 +178,6 @@ static int dq_fill(const struct cubix_result *result, const int32_t *bits, int s
 }
 
 /* ---- into the file --------------------------------------------------------------------------------------------------------- */
-int cubix_file_write(int file, const char *shown, const void *from, size_t n_byte, int64_t offset)
-{
-  int status = CUBIX_OK;
-  const char *at = from;
-  while (n_byte > 0) {
-    ssize_t n = pwrite(file, at, n_byte, (off_t)offset);
-    if (n < 0 && errno == EINTR) continue;
-    CUBIX_CHECK(n > 0, CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?", shown, strerror(n < 0 ? errno : ENOSPC));
-    at += n;
-    offset += n;
-    n_byte -= (size_t)n;
-  }
-done:
-  return status;
-}
-
 /* A block of one plane's channels, held by rank r. */
 struct piece { int place, k0, n_k, r; };
 
@@ -202,8 +185,7 @@ struct job {
   const struct cubix_result *result;
   struct cubix_blocks *blocks;
   const struct cubix_plane_place *place;
-  int file;
-  const char *shown;
+  const struct cubix_atomic_file *file;
   size_t n_xy, most;                        /* spaxels; bytes of the largest block */
   int32_t *bits;                            /* [n_xy] DQ of the spaxels */
   int n_mine, n_other, next_mine, next_other, n_done;
@@ -243,9 +225,9 @@ static int put(struct job *job, const struct piece *p, const void *block)
   const struct cubix_plane_place *place = &job->place[p->place];
   const size_t n_byte = bytes_of(job, p);
   const int64_t offset = place->offset + (int64_t)(n_byte / (size_t)p->n_k) * p->k0;
-  CUBIX_TRY(cubix_file_write(job->file, job->shown, block, n_byte, offset));
+  CUBIX_TRY(cubix_atomic_file_write(job->file, block, n_byte, offset));
 #ifdef SYNC_FILE_RANGE_WRITE
-  sync_file_range(job->file, offset, (off_t)n_byte, SYNC_FILE_RANGE_WRITE);
+  sync_file_range(job->file->file, offset, (off_t)n_byte, SYNC_FILE_RANGE_WRITE);
 #endif
 #pragma omp atomic capture
   so_far = ++job->n_done;
@@ -360,10 +342,11 @@ done:
   return status;
 }
 
-int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place, int file, const char *shown)
+int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place,
+                       const struct cubix_atomic_file *file)
 {
   int status = CUBIX_OK, n_x = result->ins->n_x, n_y = result->ins->n_y;
-  struct job job = { .result = result, .blocks = blocks, .place = place, .file = file, .shown = shown, .n_xy = (size_t)n_x * (size_t)n_y };
+  struct job job = { .result = result, .blocks = blocks, .place = place, .file = file, .n_xy = (size_t)n_x * (size_t)n_y };
   CUBIX_ALLOC(job.bits, job.n_xy);
   for (int j = 0; j < n_y; j++)
     for (int i = 0; i < n_x; i++) job.bits[(size_t)j * (size_t)n_x + (size_t)i] = spaxel_bits(result, i, j);

@@ -79,13 +79,13 @@ def test_fit_of_redshift_and_lsf_on_two_ranks(seen):
 def test_overwrite_no(seen, mode, mine):
     seen.path(mine).write_text("mine")
     done = derive(seen, mode=mode, ranks=2, status=4, Overwrite="no")
-    assert f"{mine} exists and Overwrite = no" in done.err and seen.path(mine).read_text() == "mine" and not seen.path("out.fits").exists()
+    assert f"{mine}, written beside" in done.err and "exists and Overwrite = no" in done.err and seen.path(mine).read_text() == "mine" and not seen.path("out.fits").exists()
 
 
 def test_refusals_come_before_the_work(seen):
     assert "is the ObservedFile as well" in derive(seen, OutputFile=seen.path("seen.fits"), status=4).err
     os.rename(seen.file, seen.path("out-stars.hdf5"))
-    assert "is the InputFile or the ObservedFile as well" in derive(seen, mode="fit", InputFile=seen.path("out-stars.hdf5"), status=4).err
+    assert "is the InputFile as well" in derive(seen, mode="fit", InputFile=seen.path("out-stars.hdf5"), status=4).err
     os.rename(seen.path("out-stars.hdf5"), seen.file)
     done = derive(seen, "--dry-run", status=3, FieldOfView="9 9", ranks=2)
     assert "the field of" in done.err and "seen.fits" in done.err

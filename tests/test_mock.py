@@ -377,7 +377,7 @@ def test_failure_leaves_nothing(tmp_path):
 def test_interrupt_leaves_nothing(tmp_path):
     def wait(proc):
         for _ in range(2000):
-            if proc.poll() is not None or any(p.stat().st_size for p in tmp_path.glob("*.part")):
+            if proc.poll() is not None or any(p.stat().st_size for p in tmp_path.glob(".*.part-*")):
                 break
             time.sleep(0.01)
 
