@@ -72,6 +72,8 @@ static int write_summary(const char *out, const struct cubix_slab *slab, const s
   write_vector(f, "centre", frame->centre, 3);
   write_vector(f, "velocity", frame->velocity, 3);
   write_vector(f, "rotation", &frame->rotation[0][0], 9);
+  const double body[] = { frame->align_radius, frame->axis_p, frame->axis_q };
+  write_vector(f, "radius_p_q", body, 3);
   CUBIX_CHECK(fprintf(f, "}\n") > 0, CUBIX_EOUTPUT, "cannot write %s", path);
 done:
   if (f) fclose(f);

@@ -26,16 +26,38 @@ def half_mass_radius(r, mass):
     return r[order][np.searchsorted(total, 0.5 * total[-1])]
 
 
-def _reduced_tensor(x, mass, p, q, radius):
-    """sum m x_i x_j / r_e^2 over 0 < r_e <= R, x in body axes."""
-    re2 = x[:, 0]**2 + (x[:, 1] / p)**2 + (x[:, 2] / q)**2
-    use = (re2 > 0) & (np.sqrt(re2) <= radius)
-    return np.einsum("k,ki,kj->ij", mass[use] / re2[use], x[use], x[use])
+EDGE = 1 + 1e-12                                            # a star at the radius itself is inside
+FEW, ROUNDS = 20, 500
+
+
+def _reduced_tensor(x, mass, shape, radius):
+    """sum m x_i x_j / r_e^2 and number of stars with mass over 0 < r_e <= R, r_e^2 = x.W.x with W the shape."""
+    re2 = np.einsum("ki,ij,kj->k", x, shape, x)
+    use = (re2 > 0) & (re2 <= radius**2 * EDGE)
+    return np.einsum("k,ki,kj->ij", mass[use] / re2[use], x[use], x[use]), (use & (mass > 0)).sum()
 
 
 def _falling(tensor):
     value, vector = np.linalg.eigh(tensor)
     return value[::-1], vector[:, ::-1]
+
+
+def inertia_axes(pos, mass, radius):
+    """Rows e1, e2, e3 without their signs, p and q: the ellipsoid of the sphere's volume, r_e^2 = x.W.x with W = M^-1 det(M)^(1/3) of the round before."""
+    shape, first = np.eye(3), None
+    for _ in range(ROUNDS):
+        tensor, count = _reduced_tensor(pos, mass, shape, radius)
+        value, vector = _falling(tensor)
+        if count < FEW or not value[2] > 1e-12 * value[0]:
+            return first or (vector.T, 1.0, 1.0)
+        found = vector.T, np.sqrt(value[1] / value[0]), np.sqrt(value[2] / value[0])
+        first = first or found
+        new = np.linalg.inv(tensor) * np.linalg.det(tensor)**(1 / 3)
+        moved = np.abs(new - shape).max() / np.abs(new).max()
+        shape = new
+        if moved <= 1e-10:
+            break
+    return found
 
 
 def body_axes(pos, vel, mass, align_with="inertia", radius=0.0):
@@ -46,31 +68,14 @@ def body_axes(pos, vel, mass, align_with="inertia", radius=0.0):
     spin = (mass[near, None] * np.cross(pos[near], vel[near])).sum(axis=0)
     p = q = 1.0
     if align_with == "inertia":
-        axes = np.eye(3)                                    # columns: body axes in the file's frame
-        first = None                                        # axes, p, q and number of stars of the first round
-        for _ in range(200):
-            x = pos @ axes
-            re2 = x[:, 0]**2 + (x[:, 1] / p)**2 + (x[:, 2] / q)**2
-            count = ((re2 > 0) & (re2 <= radius**2)).sum()
-            value, turn = _falling(_reduced_tensor(x, mass, p, q, radius))
-            lost = count < 20 or (first and count < 0.3 * first[3]) or not value[2] > 1e-12 * value[0]
-            if lost:
-                axes, p, q, _ = first if first else (axes @ turn, 1.0, 1.0, 0)
-                break
-            axes = axes @ turn
-            p_new, q_new = np.sqrt(value[1] / value[0]), np.sqrt(value[2] / value[0])
-            first = first or (axes, p_new, q_new, count)
-            done = abs(p_new - p) < 1e-10 and abs(q_new - q) < 1e-10
-            p, q = p_new, q_new
-            if done:
-                break
-        e1, e3 = axes[:, 0], axes[:, 2]
+        axes, p, q = inertia_axes(pos, mass, radius)
+        e1, e3 = axes[0], axes[2]
         if spin @ e3 < 0:
             e3 = -e3
     else:
         e3 = spin / np.sqrt(spin @ spin)
         flat = np.eye(3) - np.outer(e3, e3)
-        tensor = flat @ _reduced_tensor(pos, mass, 1.0, 1.0, radius) @ flat
+        tensor = flat @ _reduced_tensor(pos, mass, np.eye(3), radius)[0] @ flat
         e1 = _falling(tensor)[1][:, 0]
     if (mass[near] * (pos[near] @ e1)**3).sum() < 0:
         e1 = -e1
