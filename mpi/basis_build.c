@@ -189,7 +189,7 @@ static int make_round(struct job *job, int round, double *worst, int *error)
   if (n <= 0) goto done;
   for (int b = 0; b < n; b++) job->place[b] = job->caching ? job->buffer[b] : state->kept[job->mine[first + b]];
   CUBIX_TRY(cubix_basis_fit_tiles(&state->fit, state->row, job->basis->n_template, job->mine + first, n, job->place, worst, job->limit));
-  if (!job->caching || *worst > job->limit) goto done;
+  if (!job->caching || !(*worst <= job->limit)) goto done;
 #pragma omp parallel for schedule(dynamic, 1)
   for (int b = 0; b < n; b++) {
     int i = job->mine[first + b];
@@ -218,7 +218,7 @@ static int make_tiles(struct job *job, double *worst, int *error)
   *error = 0;
   CUBIX_TRY(tiles_begin(job));
   *worst = 0;
-  for (int round = 0; round < job->n_round && !(*worst > job->limit) && !*error; round++) {
+  for (int round = 0; round < job->n_round && *worst <= job->limit && !*error; round++) {
     int made = make_round(job, round, worst, error);
     CUBIX_TRY(cubix_mpi_agree(made));
     *worst = cubix_mpi_max(*worst);
@@ -243,13 +243,13 @@ static int try_step(struct job *job, double step, int *done, int *error)
   status = cubix_basis_screen(job->basis, job->rank, job->n_rank, job->limit, &worst);
   CUBIX_TRY(cubix_mpi_agree(status));
   worst = cubix_mpi_max(worst);
-  if (!(worst > job->limit)) {
+  if (worst <= job->limit) {
     how = "at least";
     if (job->caching && !root_says(job->rank != 0 || cubix_basis_file_fits(&job->file, job->basis))) *error = ENOSPC;
     else CUBIX_TRY(make_tiles(job, &worst, error));
   }
   if (*error) goto done;
-  if (worst > job->limit) {
+  if (!(worst <= job->limit)) {
     cubix_log(CUBIX_LOG_DEBUG, "velocity step %g km/s: relative error %.2e %s, above %.2e", step, worst, how, job->limit);
     cubix_basis_free(job->basis);
     job->basis = NULL;

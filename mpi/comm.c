@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <gsl/gsl_errno.h>
+#include <math.h>
 #include <mpi.h>
 #include <omp.h>
 #include <stdio.h>
@@ -153,8 +154,9 @@ void cubix_mpi_take_cores(void)
 
 double cubix_mpi_max(double x)
 {
-  MPI_Allreduce(MPI_IN_PLACE, &x, 1, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
-  return x;
+  double both[2] = { isnan(x) ? -INFINITY : x, isnan(x) };         /* MPI_MAX passes NaN over, or not, as ranks are many */
+  MPI_Allreduce(MPI_IN_PLACE, both, 2, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  return both[1] > 0 ? NAN : both[0];
 }
 
 double cubix_mpi_min(double x) { return -cubix_mpi_max(-x); }

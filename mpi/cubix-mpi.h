@@ -92,9 +92,9 @@ extern const struct cubix_owners cubix_mpi_owners;
  *  Collective.  @param host of work and make  @return each rank's own status */
 int cubix_mpi_blocks_share(const struct cubix_cube *cube, int n_lambda, cubix_block_work *work, cubix_block_make *make, const void *host);
 
-/** Largest of all ranks.  Collective. */
+/** Largest of all ranks; NaN where a rank has NaN.  Collective. */
 double cubix_mpi_max(double x);
-/** Smallest of all ranks.  Collective. */
+/** Smallest of all ranks, likewise.  Collective. */
 double cubix_mpi_min(double x);
 /** Sum over ranks, on every rank.  Collective. */
 int64_t cubix_mpi_sum_int(int64_t x);

@@ -21,6 +21,7 @@
 #include "log.h"
 #include "objective.h"
 #include "output.h"
+#include "worst.h"
 
 int cubix_mpi_fit_check(const struct cubix_params *par)
 {
@@ -72,7 +73,7 @@ static void note_start(struct cubix_fit *fit, const double *x, double value, con
   double largest = 0;
   for (size_t i = 0; i < fit->unknowns->n; i++) {
     int held = gradient[i] > 0 ? x[i] <= fit->unknowns->lower[i] : x[i] >= fit->unknowns->upper[i];
-    largest = fmax(largest, held ? 0 : fabs(gradient[i]));
+    largest = cubix_worst(largest, held ? 0 : fabs(gradient[i]));
   }
   fit->row[CUBIX_ROW_EVALUATION] = 1;
   fit->row[CUBIX_ROW_VALUE] = value;

@@ -18,6 +18,7 @@
 #include "error.h"
 #include "log.h"
 #include "memory.h"
+#include "worst.h"
 
 enum { GROUP_PER_TILE = CUBIX_TILE / CUBIX_FIT_GROUP };
 
@@ -47,13 +48,14 @@ int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int
     double mine;
 #pragma omp atomic read
     mine = most;
-    if (worst && mine > limit) continue;
+    if (worst && !(mine <= limit)) continue;
     if (at && n_k < CUBIX_FIT_GROUP)
       for (size_t r = 0; r < (size_t)n_row * (size_t)fit->nodes.n; r++) memset(at + r * CUBIX_TILE, 0, CUBIX_FIT_GROUP * sizeof *at);
     if (n_k <= 0) continue;
     fail(&failure, cubix_basis_fit_channels(fit, row, n_row, k0, n_k, at, worst ? &mine : NULL, limit));
 #pragma omp critical(cubix_basis_worst)
-    if (mine > most) {
+    {
+      mine = cubix_worst(most, mine);
 #pragma omp atomic write
       most = mine;
     }
@@ -136,10 +138,11 @@ int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, do
     double mine;
 #pragma omp atomic read
     mine = most;
-    if (!state->covered[k] || mine > limit) continue;
+    if (!state->covered[k] || !(mine <= limit)) continue;
     fail(&failure, cubix_basis_fit_channels(&state->fit, all ? state->row : few, all ? basis->n_template : n_few, k, 1, NULL, &mine, limit));
 #pragma omp critical(cubix_basis_worst)
-    if (mine > most) {
+    {
+      mine = cubix_worst(most, mine);
 #pragma omp atomic write
       most = mine;
     }

@@ -22,6 +22,7 @@
 
 #include "error.h"
 #include "physics/doppler.h"
+#include "worst.h"
 
 static const double DARK = 1e-6;  /* of a row's mean: what counts as no light, in the certificate and in the search for a row's ends */
 
@@ -214,7 +215,7 @@ static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basi
   CUBIX_ALLOC(block.value, (size_t)(b - a + 1) * 2 * CUBIX_FIT_LANE);
   CUBIX_ALLOC(block.d, fit->factor.n * CUBIX_FIT_LANE);
   CUBIX_ALLOC(block.exact, fit->nodes.n * CUBIX_FIT_LANE);
-  for (int t = 0; t < n_row && !(worst && *worst > limit); t += CUBIX_FIT_LANE) {
+  for (int t = 0; t < n_row && !(worst && !(*worst <= limit)); t += CUBIX_FIT_LANE) {
     block.n = n_row - t < CUBIX_FIT_LANE ? n_row - t : CUBIX_FIT_LANE;
     CUBIX_TRY(gather(fit, row + t, block.n, a, b, block.value, block.dark));
     for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
@@ -224,7 +225,7 @@ static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basi
     }
     for (int k = 0; k < n_k; k++)
       block_channel(fit, kernel, &ch[k], row + t, &block, tile ? tile + (size_t)t * (size_t)fit->nodes.n * CUBIX_TILE + k : NULL, worst != NULL);
-    for (int lane = 0; lane < CUBIX_FIT_LANE && worst; lane++) *worst = fmax(*worst, block.worst[lane]);
+    for (int lane = 0; lane < CUBIX_FIT_LANE && worst; lane++) *worst = cubix_worst(*worst, block.worst[lane]);
   }
 done:
   free(block.value);

@@ -30,6 +30,13 @@ INLINE v4d larger(v4d a, v4d b)
   return (v4d)(((v4l)a & mask) | ((v4l)b & ~mask));
 }
 
+/* The larger of two numbers that are not below zero; NaN is the largest: its bits are. */
+INLINE v4d worse(v4d a, v4d b)
+{
+  v4l mask = (v4l)a > (v4l)b;
+  return (v4d)(((v4l)a & mask) | ((v4l)b & ~mask));
+}
+
 /* y += a x */
 INLINE void add(v4d y[N_VECTOR], double a, const double *x)
 {
@@ -132,8 +139,8 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
       for (int q = 0; q < CUBIX_N_WEIGHT; q++, at += N_VECTOR)
         for (int h = 0; h < HALF; h++) e[h] += phi[i][q] * at[h];
       for (int h = 0; h < HALF; h++) {
-        v4d off = (v4d)((v4l)e[h] & 0x7fffffffffffffffll) / larger(b[h], least[h]);
-        most[h] = larger(off, most[h]);
+        v4d off = e[h] / larger(b[h], least[h]);
+        most[h] = worse((v4d)((v4l)off & 0x7fffffffffffffffll), most[h]);
       }
     }
   }

@@ -200,7 +200,7 @@ static int wavelengths_check(struct header *h, const struct cubix_instrument *in
   enum cubix_medium medium = !strcmp(type, "AWAV") ? CUBIX_AIR : CUBIX_VACUUM;
   for (int k = 0; k < ins->n_lambda; k++) {
     const double lambda = to_medium(angstrom * (first + (k + 1. - pixel) * step), medium, ins->medium), off = fabs(lambda - cubix_instrument_lambda(ins, k));
-    if (off <= worst) continue;
+    if (isnan(worst) || off <= worst) continue;
     worst = off;
     k_worst = k;
     lambda_worst = lambda;

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "worst.h"
 
 enum { BLOCK = 4096, GROUP = 512 };   /* terms that are summed in one go; blocks whose sums wait for each other */
 
@@ -47,10 +48,13 @@ double cubix_optimiser_dot(const struct cubix_optimiser_problem *problem, const 
 double cubix_optimiser_largest(const struct cubix_optimiser_problem *problem, const double *a, const double *b, const unsigned char *held)
 {
   double largest = 0;
-#pragma omp parallel for schedule(static) reduction(max : largest)
-  for (size_t i = 0; i < problem->n; i++) {
-    double x = held && held[i] ? 0 : fabs(b ? a[i] - b[i] : a[i]);
-    if (x > largest) largest = x;
+#pragma omp parallel
+  {
+    double mine = 0;
+#pragma omp for schedule(static)
+    for (size_t i = 0; i < problem->n; i++) mine = cubix_worst(mine, held && held[i] ? 0 : fabs(b ? a[i] - b[i] : a[i]));
+#pragma omp critical(cubix_optimiser_largest)
+    largest = cubix_worst(largest, mine);
   }
   return problem->owners->largest(largest);
 }

@@ -330,13 +330,29 @@ class Bench:
         return {**read_cube(extra.get("OutputFile", self.out)), "run": done}
 
 
-def assert_close(got, want, tolerance, level=None, what=""):
-    """max |got - want| <= tolerance * level; level: an array or None for |want|.  NaN must meet NaN."""
+def finite(*arrays):
+    """Whether there is nothing in them but numbers; no comparison may hold where there is not."""
+    return all(np.isfinite(np.asarray(a, float)).all() for a in arrays)
+
+
+def within(got, want, rtol, atol=0.0):
+    """True where |got - want| <= atol + rtol |want| everywhere, all of it finite; otherwise it raises and shows what is apart."""
+    assert finite(got, want, atol), "not finite"
+    np.testing.assert_allclose(got, want, rtol=rtol, atol=atol, equal_nan=False)
+    return True
+
+
+def assert_close(got, want, tolerance, level=None, what="", gaps=False):
+    """max |got - want| <= tolerance * level, all of it finite; level: an array or None for |want|.
+    gaps: a map, NaN where it has no star; there both must have it."""
     got, want = np.asarray(got, float), np.asarray(want, float)
     assert got.shape == want.shape, f"{what}: shape {got.shape}, not {want.shape}"
-    assert np.array_equal(np.isnan(got), np.isnan(want)), f"{what}: NaN in other places"
     level = np.broadcast_to(np.abs(want) if level is None else level, want.shape)
-    excess = np.nan_to_num(np.abs(got - want)) - tolerance * np.nan_to_num(level)
+    if gaps:
+        assert np.array_equal(np.isnan(got), np.isnan(want)), f"{what}: NaN in other places"
+        got, want, level = (np.where(np.isnan(want), 0, x) for x in (got, want, level))
+    assert finite(got, want, level), f"{what}: not finite"
+    excess = np.abs(got - want) - tolerance * level
     worst = np.unravel_index(np.argmax(excess), excess.shape) if excess.size else ()
     assert excess.size == 0 or excess[worst] <= 0, (f"{what}: at {tuple(int(i) for i in worst)} {got[worst]!r}, not {want[worst]!r}; off by "
                                                     f"{abs(got[worst] - want[worst]) / max(level[worst], 1e-300):.3g} of the level, {tolerance:.3g} allowed")

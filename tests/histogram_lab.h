@@ -84,7 +84,7 @@ static inline void scale_of(int32_t *exponent, const struct cubix_placement *p)
   for (size_t s = 0; s < N_SPAXEL; s++)
     for (size_t i = p->start[s]; i < p->start[s + 1]; i++) {
       count[s]++;
-      heaviest[s] = fmax(heaviest[s], p->star[i].mass_formed);
+      heaviest[s] = check_worst(heaviest[s], p->star[i].mass_formed);
     }
   cubix_histogram_scale(exponent, count, heaviest, N_SPAXEL);
 }

@@ -132,7 +132,7 @@ static int prove_steps(struct cubix_chain *chain, enum cubix_leaf leaf, const do
     CUBIX_TRY(step(&f, chain, leaf, x, d, e, w));
     double r = fabs(f - f0 - e * slope);
     if (root) printf("remainder %s %.3e %.6e %.6e\n", name, e, r, fabs(f - f0));
-    if (r > 3e-12 * fabs(f0)) {
+    if (!(r <= 3e-12 * fabs(f0))) {
       ln_e[n_used] = log(e);
       ln_r[n_used++] = log(r);
     }

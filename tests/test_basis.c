@@ -2,6 +2,7 @@
 #include "basis_lab.h"
 
 #include "physics/pixel.h"
+#include "worst.h"
 
 /* ---- B-splines and weights ---------------------------------------------------------------------------------------------- */
 /* The recursion of Cox and de Boor on the integers, order n, support [0, n]. */
@@ -80,7 +81,7 @@ static void accuracy(const struct lab *lab)
       int t = (int)(N_ROW * uniform(&state)), k = (int)(N_LAMBDA * uniform(&state));
       double v = REACH * (2 * uniform(&state) - 1), b = channel_at(lab, t, k, v);
       if (basis->ending[t] && (basis->patched[k] || lab->edge[k] / lab->mod.view.one_plus_z > 5150)) continue;   /* beyond the end nothing to be relative to */
-      worst = fmax(worst, fabs(from_basis(basis, tile, t, k, v) - b) / b);
+      worst = check_worst(worst, fabs(from_basis(basis, tile, t, k, v) - b) / b);
     }
     CHECK(worst > 0.2 * basis->certified);       /* the certificate is no idle bound */
     CHECK_CLOSE(worst, 0, 1.1 * basis->certified + 2e-7);
@@ -123,6 +124,37 @@ static void subset(const struct lab *lab)
   tiles_free(few, b);
   cubix_basis_free(all);
   cubix_basis_free(few);
+}
+
+/* No error is small that is not a number: a template with a hole is refused, and a coefficient that is NaN stays the worst of its row. */
+static void not_a_number(void)
+{
+  CHECK(isnan(check_worst(check_worst(1, NAN), 2)) && isnan(check_worst(NAN, 0)) && check_worst(1, 2) == 2 && check_worst(2, 1) == 2);
+  CHECK(isnan(cubix_worst(cubix_worst(1, (double)NAN), 2)) && cubix_worst(1, 2) == 2 && cubix_worst(2, 1) == 2);
+  struct lab *lab = malloc(sizeof *lab);
+  struct cubix_basis *basis = NULL;
+  struct cubix_nodes nodes = cubix_basis_nodes(REACH, 15);
+  double worst[CUBIX_FIT_LANE] __attribute__((aligned(64))) = { 0 }, least[CUBIX_FIT_LANE] __attribute__((aligned(64))), value[CUBIX_FIT_LANE] __attribute__((aligned(64)));
+  double d[CUBIX_N_WEIGHT][CUBIX_FIT_LANE] __attribute__((aligned(64))), weight = 1;
+  double phi[3][CUBIX_N_WEIGHT] = { { 0.5, 0.25, 0.25, 0, 0, 0 }, { 1, 0, 0, 0, 0, 0 }, { 0, 0.75, 0.25, 0, 0, 0 } };
+  int i = 1, first[3] = { 0 }, count[3] = { 1, 1, 1 }, node[3] = { 0 };
+  size_t at[3] = { 0 };
+  struct cubix_forms forms = { .n = 3, .first = first, .count = count, .at = at, .weight = &weight };
+  lab_init(lab, 1.02, 1, 5075);
+  lab->row[20 * lab->mod.view.row_stride + 2 * (N_KNOT / 2)] = (cubix_real)NAN;
+  CHECK(cubix_basis_init(&basis, &lab->mod, &nodes, NULL, 1e-4) == CUBIX_OK && cubix_basis_keep(basis, 1) == CUBIX_OK);
+  struct cubix_basis_state *state = basis->state;
+  CHECK(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], worst, 1) == CUBIX_EFAIL);
+  CHECK(strstr(cubix_error_message(), "not finite") != NULL);
+  cubix_basis_free(basis);
+  free(lab);
+  for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
+    worst[lane] = 0, value[lane] = 2, least[lane] = 1e-3;
+    for (int q = 0; q < CUBIX_N_WEIGHT; q++) d[q][lane] = lane == 7 && q == 2 ? NAN : 2.5;
+    if (lane == 9) d[0][lane] = INFINITY;
+  }
+  cubix_fit_kernel_best()->check(&forms, node, (const double (*)[CUBIX_N_WEIGHT])phi, value, &d[0][0], least, worst);
+  for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) CHECK(lane == 7 || lane == 9 ? !isfinite(worst[lane]) : worst[lane] == 0.25);
 }
 
 /* Channels that the library does not cover: left out where it is seen, nothing where it is not. */
@@ -185,6 +217,7 @@ int main(void)
   accuracy(lab);
   refusal();
   subset(lab);
+  not_a_number();
   edges();
   ending(lab);
   cubix_mpi_finish(0);

@@ -44,7 +44,7 @@ static void dot_product(const struct cubix_basis *basis, const struct lab *lab)
     CHECK_CLOSE(one / size, other / size, 1e-8);
     for (size_t k = 0; k < N_VALUE; k++) bar[0][k] += 0.25;
     double worst = 0;
-    for (size_t k = 0; k < N_VALUE; k++) worst = fmax(worst, fabs(bar[0][k] - bar[1][k]));
+    for (size_t k = 0; k < N_VALUE; k++) worst = check_worst(worst, fabs(bar[0][k] - bar[1][k]));
     CHECK(worst < 1e-14);
     for (int r = 0; r < N_ROW; r++) CHECK(bar[1][(size_t)(r + 1) * 2 * (N_KNOT + 1) - 1] == 0.25 && (basis->slot[r] >= 0 || bar[1][(size_t)r * 2 * (N_KNOT + 1) + 400] == 0.25));
   }

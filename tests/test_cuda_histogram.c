@@ -112,7 +112,7 @@ static int32_t *scale_of(const struct cubix_placement *p)
   for (size_t s = 0; s < N_SPAXEL; s++)
     for (size_t i = p->start[s]; i < p->start[s + 1]; i++) {
       count[s]++;
-      heaviest[s] = fmax(heaviest[s], p->star[i].mass_formed);
+      heaviest[s] = check_worst(heaviest[s], p->star[i].mass_formed);
     }
   cubix_histogram_scale(exponent, count, heaviest, N_SPAXEL);
   return exponent;
@@ -154,7 +154,7 @@ static double apart(const struct cubix_cube *a, const struct cubix_cube *b)
 {
   double worst = 0;
   for (size_t i = 0; i < N_SPAXEL * (size_t)a->n_lambda; i++)
-    if (a->flux[i] != b->flux[i]) worst = fmax(worst, fabs((double)a->flux[i] - (double)b->flux[i]) / (double)b->flux[i]);
+    if (a->flux[i] != b->flux[i] || !isfinite(a->flux[i])) worst = check_worst(worst, fabs((double)a->flux[i] - (double)b->flux[i]) / (double)b->flux[i]);
   return worst;
 }
 
@@ -324,8 +324,8 @@ static void test_plain(void)
   CHECK(dev->ops->multiply(dev, tiled, h, &basis, 1e-3) == CUBIX_OK);
   for (size_t i = 0; i < SIZE; i++) {
     double there = exact[i] + 7;
-    worst = fmax(worst, fabs((double)tiled->flux[i] - there) / there);
-    plain = fmax(plain, fabs((double)out[i] - there) / there);
+    worst = check_worst(worst, fabs((double)tiled->flux[i] - there) / there);
+    plain = check_worst(plain, fabs((double)out[i] - there) / there);
   }
   CHECK_CLOSE(worst, 0, 6e-7);
   CHECK_CLOSE(plain, 0, 3e-6);                 /* sums of many terms, one by one */

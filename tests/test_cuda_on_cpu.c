@@ -171,9 +171,8 @@ static double apart(const struct cubix_cube *a, const struct cubix_cube *b)
     const cubix_real *x = a->flux + (size_t)s * (size_t)n, *y = b->flux + (size_t)s * (size_t)n;
     for (int k = 0; k < n; k++) {
       double level = 0;
-      for (int q = k > 8 ? k - 8 : 0; q < n && q <= k + 8; q++) level = fmax(level, fabs((double)y[q]));
-      if (!isfinite(x[k])) return INFINITY;
-      if (x[k] != y[k]) worst = fmax(worst, fabs((double)x[k] - (double)y[k]) / level);
+      for (int q = k > 8 ? k - 8 : 0; q < n && q <= k + 8; q++) level = check_worst(level, fabs((double)y[q]));
+      if (x[k] != y[k] || !isfinite(x[k])) worst = check_worst(worst, fabs((double)x[k] - (double)y[k]) / level);
     }
   }
   return worst;

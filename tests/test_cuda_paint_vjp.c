@@ -168,8 +168,6 @@ static void derive_plainly(const struct cubix_view *v, const size_t *from, const
   free(g);
 }
 
-static double larger(double most, double x) { return isfinite(x) ? fmax(most, fabs(x)) : INFINITY; }
-
 /* Largest difference of bars, in units of the largest of each kind. */
 static double bars_apart(const struct cubix_star_bar *a, const struct cubix_star_bar *b)
 {
@@ -177,11 +175,11 @@ static double bars_apart(const struct cubix_star_bar *a, const struct cubix_star
   for (int j = 0; j < N_STAR; j++) {
     const double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age }, y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
     for (int c = 0; c < 4; c++) {
-      most[c] = larger(most[c], y[c]);
-      off[c] = larger(off[c], x[c] - y[c]);
+      most[c] = check_worst(most[c], fabs(y[c]));
+      off[c] = check_worst(off[c], fabs(x[c] - y[c]));
     }
   }
-  for (int c = 0; c < 4; c++) worst = fmax(worst, off[c] / most[c]);
+  for (int c = 0; c < 4; c++) worst = check_worst(worst, off[c] / most[c]);
   return worst;
 }
 
@@ -189,8 +187,8 @@ static double rows_apart(const double *a, const double *b, size_t n)
 {
   double most = 0, off = 0;
   for (size_t i = 0; i < n; i++) {
-    most = larger(most, b[i]);
-    off = larger(off, a[i] - b[i]);
+    most = check_worst(most, fabs(b[i]));
+    off = check_worst(off, fabs(a[i] - b[i]));
   }
   return off / most;
 }
@@ -199,8 +197,8 @@ static double flux_apart(const cubix_real *a, const cubix_real *b, size_t n)
 {
   double most = 0, off = 0;
   for (size_t i = 0; i < n; i++) {
-    most = larger(most, (double)b[i]);
-    off = larger(off, (double)a[i] - (double)b[i]);
+    most = check_worst(most, fabs((double)b[i]));
+    off = check_worst(off, fabs((double)a[i] - (double)b[i]));
   }
   return off / most;
 }

@@ -71,9 +71,10 @@ static double bars_apart(const struct cubix_placement *p, const struct cubix_sta
   double worst = 0;
   for (size_t i = 0; i < p->start[N_SPAXEL]; i++) {
     double m = p->star[i].mass_formed + 1e-3 * (double)(i + 1);      /* and the last bits of what was there */
-    worst = fmax(worst, fabs(a[i].mass_formed - b[i].mass_formed));
-    worst = fmax(worst, fabs(a[i].velocity - b[i].velocity) / m);
-    worst = fmax(worst, fmax(fabs(a[i].f_z - b[i].f_z), fabs(a[i].f_age - b[i].f_age)) / m);
+    worst = check_worst(worst, fabs(a[i].mass_formed - b[i].mass_formed));
+    worst = check_worst(worst, fabs(a[i].velocity - b[i].velocity) / m);
+    worst = check_worst(worst, fabs(a[i].f_z - b[i].f_z) / m);
+    worst = check_worst(worst, fabs(a[i].f_age - b[i].f_age) / m);
   }
   return worst;
 }
@@ -171,7 +172,7 @@ static void test_deposit_jvp(void)
       CHECK(gpu && !memcmp(gpu->exponent, cpu->exponent, N_SPAXEL * sizeof *gpu->exponent));
       double *got = dense_of(gpu);
       for (size_t i = 0; i < (size_t)N_SPAXEL * N_ROW * (size_t)nodes.n; i++) {
-        worst = fmax(worst, fabs(got[i] - want[i]));
+        worst = check_worst(worst, fabs(got[i] - want[i]));
         n_less += got[i] < -1e6;
         n_more += got[i] > 1e6;
       }

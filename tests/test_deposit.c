@@ -237,7 +237,7 @@ static void check_derivatives(enum cubix_deposit_kind kind, double length)
     double there = position_bar[0] * m.position[0] + position_bar[1] * m.position[1] + position_bar[2] * m.position[2] + length_bar * m.length
                    + sky_bar.arcsec_per_kpc * m.sky.arcsec_per_kpc + sky_bar.pointing_x * m.sky.pointing_x + sky_bar.pointing_y * m.sky.pointing_y + sky_bar.roll * m.sky.roll;
     double size = fabs(sum.at[0]) + fabs(sum.at[1]) + fabs(sum.length) + 1e-300;
-    worst = fmax(worst, fabs(there - tangent) / (30 * size));
+    worst = check_worst(worst, fabs(there - tangent) / (30 * size));
     double here = added_up(&v, position, length, bar), rest[5];
     for (int d = 0; d < 5; d++) rest[d] = fabs(moved(v, position, length, roll, &m, pow(10, -2.5 - d), bar) - here - tangent * pow(10, -2.5 - d));
     if (!(rest[0] > 1e-8)) continue;                  /* outside, or as good as straight */
@@ -279,7 +279,7 @@ static void compare_records(const struct cubix_placement *p, const struct cubix_
       cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot);
       int x = (int)(s % N_X) - foot.first[0], y = (int)(s / N_X) - foot.first[1];
       wrong += x < 0 || x >= foot.n[0] || y < 0 || y >= foot.n[1] || (k > p->start[s] && p->source[k - 1] >= p->source[k]);
-      wrong += fabs(p->star[k].mass_formed - slab->mass_formed[i] * cubix_deposit_weight(&foot, x, y, NULL)) > 1e-15 * slab->mass_formed[i];
+      wrong += !(fabs(p->star[k].mass_formed - slab->mass_formed[i] * cubix_deposit_weight(&foot, x, y, NULL)) <= 1e-15 * slab->mass_formed[i]);
       wrong += p->star[k].velocity != slab->velocity[3 * i + 2];
     }
   CHECK(wrong == 0);

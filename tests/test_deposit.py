@@ -30,8 +30,8 @@ def compare(got, want, tolerance, what):
     assert_close(got["DATA"], want.cube, tolerance, peak, what)
     inside = want.maps["MASS"] > 1e-6 * want.maps["MASS"].max()     # a mean in a Gaussian's tail is one of rounding
     for name in MAPS:
-        floor = 1e-6 * np.nanmax(np.abs(want.maps[name])) + (300 if name.startswith("VEL") else 0)
-        assert_close(np.where(inside, got[name], 0), np.where(inside, want.maps[name], 0), 1e-6, np.abs(np.nan_to_num(want.maps[name])) + floor, f"{what} {name}")
+        floor = 1e-6 * np.abs(want.maps[name][inside]).max() + (300 if name.startswith("VEL") else 0)
+        assert_close(got[name][inside], want.maps[name][inside], 1e-6, np.abs(want.maps[name][inside]) + floor, f"{what} {name}")
     assert np.array_equal(got["NSTAR"], want.maps["NSTAR"])
 
 
@@ -169,4 +169,4 @@ def test_any_ranks_threads_and_chunks(bench, deposit):
             else:
                 assert_close(got["DATA"], want["DATA"], 2e-6, local_level(want["DATA"]))
             for name in MAPS:
-                assert_close(got[name], want[name], 1e-6, 300.0 if name.startswith("VEL") else None, name)
+                assert_close(got[name], want[name], 1e-6, 300.0 if name.startswith("VEL") else None, name, gaps=True)

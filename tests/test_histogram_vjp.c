@@ -230,7 +230,7 @@ static void test_multiply(const struct cubix_histogram *cover)
               sum += term;
               size += fabs(term);
             }
-            worst = fmax(worst, fabs(bar[cover->block[b].at + (size_t)j] - 5 - sum) / (size + 1e-8));
+            worst = check_worst(worst, fabs(bar[cover->block[b].at + (size_t)j] - 5 - sum) / (size + 1e-8));
           }
       CHECK_CLOSE(worst, 0., 1e-6);
       if (!status) n_run++;
@@ -289,7 +289,7 @@ static void test_basis(const struct cubix_histogram *h)
     CHECK(cubix_multiply_basis_vjp(&cube, h, &basis, scale, tile, bar) == 0);
     omp_set_num_threads(3);
     CHECK(cubix_multiply_basis_vjp(tile == 1 ? &slab : &cube, h, &basis, scale, tile, again) == 0);
-    for (size_t i = 0; i < n; i++) worst = fmax(worst, fabs((double)bar[i] - (i % 3 ? 0 : 1) - sum[i]) / (size[i] + 1));
+    for (size_t i = 0; i < n; i++) worst = check_worst(worst, fabs((double)bar[i] - (i % 3 ? 0 : 1) - sum[i]) / (size[i] + 1));
     CHECK_CLOSE(worst, 0., 1e-6);
     CHECK(!memcmp(bar, again, n * sizeof *bar));
     free(sum), free(size);

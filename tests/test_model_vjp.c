@@ -92,7 +92,7 @@ static void lsf_slope(int is_spline)
   for (int i = 0; i < N; i++) {
     CHECK_CLOSE(slope[i][3], (more[i][3] - less[i][3]) / (2 * h), 5e-7);
     if (!(sigma[i] > 0)) CHECK(slope[i][3] == 0);
-    most = fmax(most, fabs(slope[i][3]));
+    most = check_worst(most, fabs(slope[i][3]));
   }
   CHECK(most > 0.1);
   for (int i = 0; i < N; i++) sigma[i] = 1e-7;                /* a spline's limit: half the second derivative, inside */
@@ -304,7 +304,7 @@ static void linear(struct lab *lab)
   memcpy(before, lab->mod->row, lab->n_row * sizeof *before);
   CHECK(cubix_model_jvp(lab->mod, lab->ins, dot, 0, 0, row_dot) == CUBIX_OK);
   move(lab, LUMINOSITY, dot, 1);
-  for (size_t i = 0; i < lab->n_row; i++) most = fmax(most, fabs((double)(lab->mod->row[i] - before[i] - row_dot[i])));
+  for (size_t i = 0; i < lab->n_row; i++) most = check_worst(most, fabs((double)(lab->mod->row[i] - before[i] - row_dot[i])));
   CHECK(most < 1e-14);
   move(lab, LUMINOSITY, dot, 0);
   CHECK(!memcmp(before, lab->mod->row, lab->n_row * sizeof *before));

@@ -90,7 +90,7 @@ static double ks_normal(double *x, int n)
   qsort(x, (size_t)n, sizeof *x, rising);
   for (int i = 0; i < n; i++) {
     double p = 0.5 * erfc(-x[i] / sqrt(2.));
-    worst = fmax(worst, fmax(fabs(p - (double)i / n), fabs(p - (i + 1.) / n)));
+    worst = check_worst(check_worst(worst, fabs(p - (double)i / n)), fabs(p - (i + 1.) / n));
   }
   return worst * sqrt(n);
 }
@@ -148,7 +148,7 @@ static void test_P12_poisson(void)
     int count[200] = { 0 }, n_bin = 0, beyond = 0;
     for (int v = 0; v < N; v++) {
       double n = cubix_noise_draw(&noise, 7, flux, (uint64_t)v * 977) * noise.electrons[7] + mean;
-      off = fmax(off, fabs(n - floor(n + 0.5)));
+      off = check_worst(off, fabs(n - floor(n + 0.5)));
       if (n > -0.5 && n < 199.) count[(int)floor(n + 0.5)]++;
       else beyond++;
     }

@@ -151,7 +151,7 @@ static void test_quadratic(double decades, const double *lower, const double *up
     double at = h.centre[i], x = cubix_optimiser_x(s)[i];
     if (lower && at < lower[i]) wrong += x != lower[i];
     else if (upper && at > upper[i]) wrong += x != upper[i];
-    else slope = fmax(slope, fabs(h.curvature[i] * (x - at)));
+    else slope = check_worst(slope, fabs(h.curvature[i] * (x - at)));
   }
   CHECK(wrong == 0);
   CHECK(slope <= 1e-9 * fmax(1, s->at[CUBIX_AT_VALUE]));

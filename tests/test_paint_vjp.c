@@ -179,8 +179,8 @@ static void check_same(const struct cubix_star_bar *a, const struct cubix_star_b
     double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age }, y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
     for (int q = 0; q < 4; q++) {
       CHECK(isfinite(x[q]));
-      most[q] = fmax(most[q], fabs(y[q]));
-      worst[q] = fmax(worst[q], fabs(x[q] - y[q]));
+      most[q] = check_worst(most[q], fabs(y[q]));
+      worst[q] = check_worst(worst[q], fabs(x[q] - y[q]));
     }
   }
   for (int q = 0; q < 4; q++) CHECK_CLOSE(worst[q] / most[q], 0, q == 1 ? 50 * tol : tol);

@@ -250,7 +250,7 @@ def test_face_on_disc_turns_counter_clockwise(bench):
         north, east = first[0] - 10, 10 - first[1]
         assert abs(north) > 5 > abs(east)                        # the major axis; which half is the one with more stars far out
         assert np.sign(10 - ahead[1]) == np.sign(north) and abs(10 - ahead[1]) > 5
-        assert np.nanmax(np.abs(got["VEL_M"])) < 250
+        assert np.abs(got["VEL_M"][got["NSTAR"] > 0]).max() < 250
 
 
 # ---- invariances --------------------------------------------------------------------------------------------------------------------------
@@ -277,7 +277,7 @@ def test_turning_the_galaxy_back_and_forth(bench):
     bench.particles({**s, "pos": s["pos"] @ back.T, "vel": s["vel"] @ back.T})
     got = bench.cube(Redshift=0.05, Orientation="angles", Alpha=30, Beta=-50, Gamma=70, **AT_REST)
     assert_close(got["DATA"], want["DATA"], 2e-6, local_level(want["DATA"]))
-    assert_close(got["VEL_M"], want["VEL_M"], 1e-6, 100.0)
+    assert_close(got["VEL_M"], want["VEL_M"], 1e-6, 100.0, gaps=True)
 
 
 # ---- P11: line width ----------------------------------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ def raises(words, function, *args, **kw):
 def near(got, want, tolerance):
     got, want = np.asarray(got, float), np.asarray(want, float)
     assert got.shape == want.shape, (got.shape, want.shape)
-    assert abs(got - want).max() <= tolerance * abs(want).max(), (abs(got - want).max(), abs(want).max())
+    assert np.isfinite(want).all() and abs(got - want).max() <= tolerance * abs(want).max(), (abs(got - want).max(), abs(want).max())
 """
 SMOOTH = {"Orientation": "angles", "Alpha": 20.0, "Beta": 30.0, "Deposit": "tsc", "Psf": "gaussian", "PsfFwhm": 1.0}
 

@@ -92,7 +92,7 @@ static void plain_sphere(double centre[3], const struct cubix_slab *slab)
     }
     if (round && (inside < least || !(radius > 1e-9 * start))) break;
     for (int q = 0; q < 3; q++) c[q] = sum[1 + q] / sum[0];
-    for (size_t i = 0; i < slab->n && !round; i++) start = fmax(start, cubix_relative(r, slab, c, i));
+    for (size_t i = 0; i < slab->n && !round; i++) start = check_worst(start, cubix_relative(r, slab, c, i));
     radius = round ? 0.9 * radius : 0.9 * start;
   }
   memcpy(centre, c, sizeof c);

@@ -195,8 +195,8 @@ def test_B12_B21_the_frame_is_a_proper_rotation(bench):
         want = want or got
         moved = np.abs(got["NSTAR"] - want["NSTAR"]).sum()
         assert moved <= 4                                        # a star on a spaxel's edge may fall on either side
-        same = got["NSTAR"] == want["NSTAR"]
-        assert np.nanmax(np.abs(got["VEL_M"] - want["VEL_M"])[same]) < 0.05
+        same = (got["NSTAR"] == want["NSTAR"]) & (want["NSTAR"] > 0)
+        assert np.abs(got["VEL_M"] - want["VEL_M"])[same].max() < 0.05
         inertia = np.einsum("k,ki,kj->ij", s["mass_now"], pos, pos)
         mirrored += np.linalg.det(np.linalg.eigh(inertia)[1]) < 0
     assert mirrored > 0                                          # what eigenvectors as they come would have mirrored

@@ -151,7 +151,7 @@ static void test_histograms(uint32_t n, int split)
   double heaviest[N_SPAXEL] = { 0 };
   for (size_t s = 0; s < N_SPAXEL; s++) {
     count[s] = whole->start[s + 1] - whole->start[s];
-    for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++) heaviest[s] = fmax(heaviest[s], whole->star[i].mass_formed);
+    for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++) heaviest[s] = check_worst(heaviest[s], whole->star[i].mass_formed);
   }
   cubix_histogram_scale(of_all, count, heaviest, N_SPAXEL);
   CHECK(scale(&exponent, mine) == 0);

@@ -95,7 +95,7 @@ static void test_derivatives(const char *model, const char *list, size_t n_star)
       double term = dot.value[leaf][i] * bar.value[leaf][i], difference = (plus.value[leaf][i] - minus.value[leaf][i]) / (2 * step);
       left += term;
       size += fabs(term);
-      worst = fmax(worst, fabs(difference - dot.value[leaf][i]) / (fabs(dot.value[leaf][i]) + 1e-4 * fabs(here.value[leaf][i]) + 1e-12));
+      worst = check_worst(worst, fabs(difference - dot.value[leaf][i]) / (fabs(dot.value[leaf][i]) + 1e-4 * fabs(here.value[leaf][i]) + 1e-12));
     }
   CHECK(size > 0);
   CHECK_CLOSE(left, right, 1e-13 * size);
