@@ -146,7 +146,7 @@ def show_pair(small):
     axes[0].contour(GRID, GRID, surface, levels, colors="w", linewidths=0.4)
     figure.colorbar(shown, ax=axes[0], label="log10 chi2, metallicities as they are")
     for k, what in enumerate(("Age", "Age-Metallicity")):
-        steps = sorted((int(re.search(r"-(\d+)\.hdf5", name).group(1)), name) for name in glob.glob(what + "-[0-9]*.hdf5"))
+        steps = sorted((int(re.search(r"-(\d+)\.hdf5", name).group(1)), name) for name in glob.glob(glob.escape(what) + "-[0-9]*.hdf5"))
         path = [read(name) for _, name in steps] + [read(what + "-stars.hdf5")]
         end = path[-1]
         print(what)

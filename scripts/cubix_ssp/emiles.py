@@ -14,7 +14,7 @@ from astropy.io import fits
 
 from . import light
 from .canonical import Library
-from .fault import INPUT, Fault
+from .fault import INPUT, Fault, reading
 
 NAME = re.compile(r"^(?P<kind>[EM])(?P<imf>un|bi|ku|kb|ch)(?P<slope>\d\.\d+)Z(?P<sign>[pm])(?P<mh>\d\.\d+)T(?P<age>\d+\.\d+)"
                   r"_i(?P<iso>[TP])(?P<alpha>[pm]\d\.\d+)_(?P<base>base[A-Za-z]+|Ep\d\.\d+)?")
@@ -66,7 +66,7 @@ def _files(inputs):
     found = []
     for item in inputs:
         if os.path.isdir(item):
-            found += sorted(glob.glob(os.path.join(item, "[EM]*.fits*")))
+            found += sorted(glob.glob(os.path.join(glob.escape(item), "[EM]*.fits*")))
         elif os.path.exists(item):
             found.append(item)
         else:
@@ -122,11 +122,8 @@ def _spectrum(path, air):
 
 
 def _open(path):
-    try:
-        with fits.open(path, memmap=False) as hdus:
-            header, data = hdus[0].header, hdus[0].data
-    except (OSError, ValueError, TypeError) as error:
-        raise Fault(INPUT, "%s cannot be read as FITS: %s" % (path, error))
+    with reading(path, "FITS"), fits.open(path, memmap=False) as hdus:
+        header, data = hdus[0].header, hdus[0].data
     if data is None or data.ndim != 1:
         raise Fault(INPUT, "%s holds no one-dimensional spectrum" % path)
     return header, data
@@ -140,7 +137,7 @@ def _notice(path):
 def _surviving(files, row, zs, ages):
     """[n_Z][n_age], stars and remnants, from a mass table of the same IMF and isochrones beside the spectra; None without one."""
     for folder in dict.fromkeys(os.path.dirname(os.path.abspath(path)) for path in files):
-        for path in sorted(glob.glob(os.path.join(folder, "*ssp_mass_%s_%s_*" % (ISOCHRONES[row["iso"]], row["imf"].upper())))):
+        for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*ssp_mass_%s_%s_*" % (ISOCHRONES[row["iso"]], row["imf"].upper())))):
             known = _mass_table(path, row)
             table = [[_nearest(known, z, age) for age in ages] for z in zs]
             if all(value is not None for line in table for value in line):
@@ -150,7 +147,7 @@ def _surviving(files, row, zs, ages):
 
 def _mass_table(path, row):
     known = {}
-    with open(path, encoding="latin-1") as lines:
+    with reading(path, "a table of surviving masses"), open(path, encoding="latin-1") as lines:
         for line in lines:
             word = line.split()
             if len(word) > 5 and word[0] == row["imf"].upper() and abs(float(word[1]) - float(row["slope"])) < 0.006:

@@ -1,4 +1,5 @@
 """The one error of these tools: a message for the user and the exit status it ends with."""
+import contextlib
 
 COMMAND, INPUT, OUTPUT = 2, 3, 4
 
@@ -7,3 +8,19 @@ class Fault(Exception):
     def __init__(self, status, message):
         super().__init__(message)
         self.status = status
+
+
+def first_line(error):
+    """What went wrong in one line; the error's name where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@contextlib.contextmanager
+def reading(path, kind):
+    """Whatever a library raises over a damaged file is an INPUT fault that names the file."""
+    try:
+        yield
+    except (Fault, MemoryError, ImportError):
+        raise
+    except Exception as error:
+        raise Fault(INPUT, "%s cannot be read as %s: %s" % (path, kind, first_line(error)))

@@ -9,7 +9,9 @@ import numpy as np
 
 from . import light
 from .canonical import Library
-from .fault import INPUT, Fault
+from .fault import INPUT, Fault, reading
+
+DATASETS = ("age", "metallicity", "wavelength", "flux")
 
 
 def ages_in_gyr(axis, path):
@@ -26,18 +28,17 @@ def convert(inputs):
     if len(inputs) != 1:
         raise Fault(INPUT, "rubix: one file is converted at a time, %d were given" % len(inputs))
     path = inputs[0]
-    try:
-        with h5py.File(path, "r") as file:
-            age, z, wave, flux = (file[name][()] for name in ("age", "metallicity", "wavelength", "flux"))
-    except OSError as error:
-        raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, error))
-    except KeyError:
-        raise Fault(INPUT, "%s lacks one of the datasets age, metallicity, wavelength, flux: not a library of RUBIX" % path)
+    with reading(path, "HDF5"), h5py.File(path, "r") as file:
+        if not all(isinstance(file.get(name), h5py.Dataset) for name in DATASETS):
+            raise Fault(INPUT, "%s lacks one of the datasets %s: not a library of RUBIX" % (path, ", ".join(DATASETS)))
+        age, z, wave, flux = (np.asarray(file[name][()], float) for name in DATASETS)
+    if flux.shape != (z.size, age.size, wave.size) or z.ndim != 1 or age.ndim != 1 or wave.ndim != 1:
+        raise Fault(INPUT, "%s: flux is %s, but the axes metallicity, age, wavelength are %s, %s, %s" % (path, flux.shape, z.shape, age.shape, wave.shape))
     vacuum = light.air_to_vacuum(wave)
-    luminosity = np.asarray(flux, float) * light.LSUN
-    tables = {"Age": ages_in_gyr(age, path), "Metallicity": np.asarray(z, float), "Wavelength": vacuum, "Luminosity": luminosity,
+    luminosity = flux * light.LSUN
+    tables = {"Age": ages_in_gyr(age, path), "Metallicity": z, "Wavelength": vacuum, "Luminosity": luminosity,
               "LsfFwhm": light.step_of(vacuum)}
-    if luminosity.shape == (len(z), len(age), len(wave)) and vacuum[0] < light.LYMAN:
+    if vacuum[0] < light.LYMAN:
         tables["IonizingPhotons"] = light.ionizing_photons(vacuum, luminosity)
     texts = {"Name": "BC03 low resolution (RUBIX)", "IMF": "Chabrier 2003 by its M/L; the file does not say", "SourceMedium": "air",
              "Program": "cubix-ssp convert rubix",
