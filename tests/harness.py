@@ -50,7 +50,7 @@ def environment(threads=1, extra=None):
     return env
 
 
-def _session_kill(sid):
+def session_kill(sid):
     """Kill all that still lives in the session of a program we started (mpirun gives its ranks groups of their own)."""
     for entry in Path("/proc").glob("[0-9]*"):
         try:
@@ -60,9 +60,10 @@ def _session_kill(sid):
             pass
 
 
-def command(name, args, ranks=1):
+def command(name, args, ranks=1, before=()):
+    """before: words between mpirun and the program."""
     start = [os.environ.get("CUBIX_MPIRUN") or "mpirun", "-np", str(ranks), "--bind-to", "none"] if ranks > 1 else []
-    return start + [str(program(name))] + [str(a) for a in args]
+    return start + list(before) + [str(program(name))] + [str(a) for a in args]
 
 
 def run(name, args, ranks=1, threads=1, cwd=None, env=None, stdin=None, timeout=TIMEOUT, file_limit=None, interrupt_after=None):
@@ -77,11 +78,11 @@ def run(name, args, ranks=1, threads=1, cwd=None, env=None, stdin=None, timeout=
             proc.send_signal(signal.SIGINT)
         out, err = proc.communicate(stdin, timeout=timeout)
     except subprocess.TimeoutExpired:
-        _session_kill(proc.pid)
+        session_kill(proc.pid)
         out, err = proc.communicate()
         pytest.fail(f"no end after {timeout} s: {' '.join(map(str, proc.args))}\n{out[-3000:]}\n{err[-3000:]}")
     finally:
-        _session_kill(proc.pid)
+        session_kill(proc.pid)
     return SimpleNamespace(status=proc.returncode, out=out, err=err, args=proc.args)
 
 
