@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "log.h"
 
 static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1, began;   /* began: MPI was started here, not by the host */
 
@@ -26,6 +27,16 @@ static void share_cores(void)
   long cores = sysconf(_SC_NPROCESSORS_ONLN) / n_local_rank;
   if (getenv("OMP_NUM_THREADS")) return;
   omp_set_num_threads(cores < 1 ? 1 : cores < omp_get_num_procs() ? (int)cores : omp_get_num_procs());
+}
+
+void cubix_mpi_cores_warn(void)
+{
+  const int threads = omp_get_max_threads(), cores = omp_get_num_procs(), there = (int)sysconf(_SC_NPROCESSORS_ONLN);
+  const double worst = cubix_mpi_max(cores < there ? (double)threads / cores : 0);
+  if (!(worst > 1)) return;
+  if (my_rank == 0)
+    cubix_log(CUBIX_LOG_WARNING, "ranks have up to %.3g times as many threads (OMP_NUM_THREADS) as cores that they may run on, and their threads "
+              "take turns: let mpirun not bind them, --bind-to none, or give each rank its cores, --map-by slot:pe=%d", worst, threads);
 }
 
 int cubix_mpi_start(int *argc, char ***argv)

@@ -39,6 +39,7 @@ int main(int argc, char **argv)
   cubix_console_open("cubix", root, opt.quiet, opt.verbose);
   cubix_console_catch_signals("cubix", root, cubix_atomic_file_abandon);
   if (status) goto done;
+  cubix_mpi_cores_warn();
 
   CUBIX_STAGE("parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override));
   cubix_derive_idle(par);

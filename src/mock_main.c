@@ -163,6 +163,7 @@ int main(int argc, char **argv)
     if (word == 'h') help(); else printf("cubix-mock %s (%s)\n", CUBIX_VERSION, CUBIX_COMMIT);
   }
   if (word) goto done;
+  cubix_mpi_cores_warn();
   options_text(&options, text, sizeof text);
   CUBIX_TRY(cubix_mpi_agree(cubix_mock_init(&mock, &options)));
   CUBIX_TRY(cubix_mpi_mock_write(mock, path, text, &bytes));

@@ -1,4 +1,6 @@
 """The same cube on any number of ranks and threads, from one file or several."""
+import os
+
 import numpy as np
 import pytest
 
@@ -106,3 +108,21 @@ def test_the_used_values_run_again(bench):
     assert done.status == 0, done.err
     from harness import read_cube
     assert np.array_equal(read_cube(again)["DATA"], want["DATA"])
+
+
+def test_threads_that_share_a_core_are_told(bench):
+    """As mpirun -np 1 binds by default: one core for all threads."""
+    if os.cpu_count() < 2:
+        pytest.skip("one core only: nothing to be bound to")
+    bench.instrument(4, 4, 1.0, lam=(5000.0, 5049.0, 1.0))
+    bench.ssp()
+    bench.particles(galaxy(20))
+    may = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(may)})
+        done = run("cubix", ["-n", bench.parameters()], threads=2)
+    finally:
+        os.sched_setaffinity(0, may)
+    assert done.status == 0 and done.err.count("--bind-to none") == 1 and "2 times as many threads" in done.err, done.err
+    done = run("cubix", ["-n", bench.parameters()], threads=1)
+    assert done.status == 0 and "--bind-to none" not in done.err, done.err
