@@ -1,0 +1,282 @@
+"""What the programs write, in bad weather: links, FIFOs, devices and protected files in the place of the output, names with brackets, signals, what killed runs
+leave, full disks.  Whatever happens: one clear message, the right exit status, an older file untouched, nothing half-written."""
+import os
+import signal
+import stat
+import subprocess
+import time
+
+import h5py
+import numpy as np
+import pytest
+from astropy.io import fits
+
+import harness
+from harness import galaxy, run
+
+VIEW = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Orientation="none", Psf="gaussian", PsfFwhm=0.9, Engine="direct")
+
+
+@pytest.fixture
+def ready(bench):
+    """A bench with a galaxy of 3000 stars and an observed cube of it: star files are larger than the cube."""
+    bench.instrument(5, 4, 0.7, lam=(5000.0, 5029.0, 1.0), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
+    bench.ssp("uniform", step=3.0)
+    bench.particles(galaxy(3000, seed=5, radius=1.2))
+    bench.cube(**VIEW, OutputFile=bench.path("seen.fits"), Noise="snr", SignalToNoise=20.0)
+    bench.path("out").mkdir()
+    return bench
+
+
+def look(ready, status=0, ranks=1, options=(), **parameters):
+    file = ready.parameters(**{**VIEW, "OutputFile": ready.path("out") / "o.fits", **parameters})
+    done = run("cubix", [*options, file], ranks, cwd=ready.folder)
+    assert done.status == status, f"{done.args}\n{done.out[-1500:]}\n{done.err[-3000:]}"
+    return done
+
+
+def names(folder):
+    return sorted(p.name for p in folder.iterdir())
+
+
+def derived(ready, mode, **more):
+    return dict(Mode=mode, ObservedFile=ready.path("seen.fits"), Parameters="Mass", Deposit="tsc", **(dict(MaxIterations=2, FitRestart=1) if mode == "fit" else {}), **more)
+
+
+# ---- what is in the place of the output ------------------------------------------------------------------------------------------
+
+def test_a_linked_output_is_written_where_it_leads(ready):
+    elsewhere, out = ready.path("elsewhere"), ready.path("out")
+    elsewhere.mkdir()
+    (elsewhere / "real.fits").write_text("old")
+    (out / "o.fits").symlink_to(elsewhere / "real.fits")
+    (out / "o-usedvalues").symlink_to("../elsewhere/used")          # not there yet
+    look(ready)
+    assert fits.getdata(elsewhere / "real.fits", "DATA").shape == (30, 4, 5) and "InputFile" in (elsewhere / "used").read_text()
+    assert (out / "o.fits").is_symlink() and (out / "o-usedvalues").is_symlink()
+    assert names(elsewhere) == ["real.fits", "used"]
+
+
+@pytest.mark.parametrize("name", ["o.fits", "o-usedvalues", "o-timings.txt", "o-gradient.txt", "o-gradient.hdf5"])
+def test_a_protected_file_is_kept(ready, name):
+    path = ready.path("out") / name
+    path.write_text("mine")
+    path.chmod(0o444)
+    err = look(ready, status=4, **derived(ready, "gradient")).err
+    assert name in err and "write-protected (mode 444)" in err and "chmod u+w" in err
+    assert path.read_text() == "mine" and names(ready.path("out")) == [name]
+
+
+def test_permissions(ready):
+    out = ready.path("out")
+    look(ready)
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE((out / "o.fits").stat().st_mode) == 0o666 & ~mask
+    (out / "o.fits").chmod(0o600)
+    look(ready)
+    assert stat.S_IMODE((out / "o.fits").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_mock_replaces_files_only(tmp_path, ranks):
+    os.mkfifo(tmp_path / "f.hdf5")
+    (tmp_path / "to.hdf5").symlink_to("f.hdf5")
+    (tmp_path / "d.hdf5").mkdir()
+    (tmp_path / "p.hdf5").write_text("mine")
+    (tmp_path / "p.hdf5").chmod(0o444)
+    before = names(tmp_path)
+    for name, word in (("f.hdf5", "not a file"), ("to.hdf5", "not a file"), ("d.hdf5", "not a file"), ("p.hdf5", "write-protected")):
+        done = run("cubix-mock", ["--stars", 10, tmp_path / name], ranks)
+        assert done.status == 4 and name in done.err and word in done.err, done.err
+    assert stat.S_ISFIFO((tmp_path / "f.hdf5").stat().st_mode) and (tmp_path / "to.hdf5").is_symlink() and names(tmp_path) == before
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "l.hdf5").symlink_to("real")
+    assert run("cubix-mock", ["--stars", 10, tmp_path / "l.hdf5"], ranks).status == 0
+    assert (tmp_path / "l.hdf5").is_symlink() and h5py.is_hdf5(tmp_path / "real")
+
+
+def test_a_device_is_no_output(tmp_path):
+    """A device of the test's own: the machine's would be lost to a program at fault."""
+    null = tmp_path / "null.hdf5"
+    try:
+        os.mknod(null, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except OSError:
+        pytest.skip("a device needs the right to make one")
+    (tmp_path / "stream.hdf5").symlink_to("/proc/self/fd/1")
+    for name in ("null.hdf5", "stream.hdf5"):
+        done = run("cubix-mock", ["--stars", 10, tmp_path / name])
+        assert done.status == 4 and name in done.err and "not a file" in done.err
+    assert stat.S_ISCHR(null.stat().st_mode) and names(tmp_path) == ["null.hdf5", "stream.hdf5"]
+
+
+# ---- names -----------------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("folder", ["run[1]", "a(b)+c", "x!y"])
+def test_every_name_is_taken_as_it_stands(ready, folder):
+    """CFITSIO reads instructions from names like these unless it is told not to."""
+    odd = ready.path(folder)
+    odd.mkdir()
+    y, x = np.mgrid[-2:3, -2:3]
+    images = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("a", "D", array=[1.0])]), fits.ImageHDU(np.exp(-0.5 * (x * x + y * y)))]
+    fits.HDUList(images).writeto(odd / "psf[1][2:3].fits")          # the kernel is the first image of the file
+    os.rename(ready.file, odd / "galaxy+1.hdf5")
+    os.rename(ready.ssp_file, odd / "ssp(2).hdf5")
+    os.rename(ready.path("seen.fits"), odd / "!seen[DATA].fits")
+    inputs = dict(InputFile=odd / "galaxy+1.hdf5", SspFile=odd / "ssp(2).hdf5")
+    used = {**derived(ready, "gradient"), "ObservedFile": odd / "!seen[DATA].fits"}
+    look(ready, OutputFile=odd / "o[1].fits", **inputs, **used)
+    with fits.open(odd / "o[1].fits") as hdus:
+        assert hdus["DATA"].data.max() > 0
+    assert "o[1]-gradient.hdf5" in names(odd)
+    before = names(odd)
+    look(ready, OutputFile=odd / "p.fits", **inputs, Psf="file", PsfFile=odd / "psf[1][2:3].fits", PsfFwhm=0)
+    assert names(odd) == sorted([*before, "p.fits", "p-timings.txt", "p-usedvalues"]) and names(ready.path("out")) == []
+
+
+def test_no_kernel_from_elsewhere(ready):
+    """A name that CFITSIO would make a copy of, or ask the network for, is a file that is not there."""
+    y, x = np.mgrid[-2:3, -2:3]
+    fits.PrimaryHDU(np.exp(-0.5 * (x * x + y * y))).writeto(ready.path("psf.fits"))
+    for name in (f"{ready.path('psf.fits')}({ready.path('out')}/copy.fits)", f"{ready.path('psf.fits')}[1:3,1:3]", "http://127.0.0.1:9/psf.fits"):
+        err = look(ready, status=3, Psf="file", PsfFile=name, PsfFwhm=0).err
+        assert "PSF image" in err and names(ready.path("out")) == []
+
+
+# ---- signals and what is left ------------------------------------------------------------------------------------------------------
+
+def growing(folder):
+    """Waits until a temporary file has something in it."""
+    def wait(proc):
+        for _ in range(3000):
+            if proc.poll() is not None or any(p.stat().st_size for p in folder.glob(".*.part-*")):
+                return
+            time.sleep(0.01)
+    return wait
+
+
+def signalled(args, folder, number, ranks=1, **kw):
+    proc = subprocess.Popen(harness.command("cubix-mock", args, ranks), env=harness.environment(), text=True, start_new_session=True, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
+    try:
+        growing(folder)(proc)
+        assert proc.poll() is None, "it was done before the signal"
+        proc.send_signal(number)
+        out, err = proc.communicate(timeout=harness.TIMEOUT)
+    finally:
+        harness._session_kill(proc.pid)
+    return proc.returncode, err
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
+def test_every_signal_that_ends_a_program_cleans_up(tmp_path, name):
+    status, err = signalled(["--stars", 20000000, "--minimal", tmp_path / "g.hdf5"], tmp_path, getattr(signal, name))
+    assert status == 130 and "cubix-mock: error: interrupted" in err and (name == "SIGINT" or name in err) and names(tmp_path) == []
+
+
+def test_nohup_is_respected(tmp_path):
+    status, err = signalled(["--stars", 1000000, "--gas", 0, "--minimal", tmp_path / "g.hdf5"], tmp_path, signal.SIGHUP,
+                            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert status == 0 and names(tmp_path) == ["g.hdf5"]
+
+
+def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path):
+    assert signalled(["--stars", 20000000, "--minimal", tmp_path / "g.hdf5"], tmp_path, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert len(names(tmp_path)) == 1 and names(tmp_path)[0].startswith(".g.hdf5.part-")
+    assert run("cubix-mock", ["--stars", 10, tmp_path / "other.hdf5"]).status == 0
+    assert len(names(tmp_path)) == 2                              # another output is none of its business
+    assert run("cubix-mock", ["--stars", 10, tmp_path / "g.hdf5"]).status == 0
+    assert names(tmp_path) == ["g.hdf5", "other.hdf5"]
+
+
+def test_two_runs_of_one_output_do_not_meet(ready):
+    """Both are whole; the last to end is what is there."""
+    file = ready.parameters(**VIEW, OutputFile=ready.path("out") / "o.hdf5")
+    both = [subprocess.Popen(harness.command("cubix", [file]), cwd=ready.folder, env=harness.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    for proc in both:
+        err = proc.communicate(timeout=harness.TIMEOUT)[1]
+        assert proc.returncode == 0, err
+    with h5py.File(ready.path("out") / "o.hdf5") as f:
+        assert f["DATA"].shape == (30, 4, 5)
+    assert names(ready.path("out")) == ["o-timings.txt", "o-usedvalues", "o.hdf5"]
+
+
+# ---- what other runs have left -------------------------------------------------------------------------------------------------------
+
+def test_files_of_an_earlier_run_are_replaced_removed_or_named(ready):
+    out = ready.path("out")
+    look(ready, **derived(ready, "gradient"))
+    look(ready, **derived(ready, "fit"))
+    assert {"o-gradient.hdf5", "o-gradient.txt", "o-stars.hdf5", "o-fit.txt", "o-convergence.txt", "o-restart.hdf5"} <= set(names(out))
+    # no star varies: neither star file would be of this run
+    err = look(ready, **{**derived(ready, "gradient"), "Parameters": "FluxScale"}).err
+    assert "o-gradient.hdf5" not in names(out) and "o-stars.hdf5 is of an earlier run in Mode fit" in err and "o-gradient" not in err
+    err = look(ready, **{**derived(ready, "fit"), "Parameters": "FluxScale"}).err
+    assert "o-stars.hdf5" not in names(out) and "o-gradient.txt is of an earlier run in Mode gradient" in err
+    err = look(ready).err
+    assert "o-fit.txt is of" in err and "o-gradient.txt is of" in err and {"o-fit.txt", "o-gradient.txt"} <= set(names(out))
+
+
+# ---- full disks -----------------------------------------------------------------------------------------------------------------------
+
+def no_crash(done):
+    assert not any(word in done.err for word in ("Segmentation", "signal 11", "SIGSEGV", "Assertion", "HDF5-DIAG")), done.err
+
+
+@pytest.mark.parametrize("mode, name, limit", [("gradient", "o-gradient.hdf5", 4000), ("gradient", "o-gradient.hdf5", 20000), ("fit", "o-restart.hdf5", 4000),
+                                               ("fit", "o-restart.hdf5", 30000), ("cube", "o.fits", 20000), ("cube", "o.hdf5", 1000), ("cube", "o.hdf5", 20000)])
+def test_no_room_for_a_file(ready, mode, name, limit):
+    """A limit on the size of files: the write fails where a full disk would let it fail."""
+    out = ready.path("out")
+    (out / name).write_text("older")
+    file = ready.parameters(**{**VIEW, "OutputFile": out / ("o.hdf5" if name == "o.hdf5" else "o.fits"), **(derived(ready, mode) if mode != "cube" else {}), "TemplateCache": "none"})
+    done = run("cubix", [file], cwd=ready.folder, file_limit=limit)
+    no_crash(done)
+    assert done.status == 4 and "cannot write" in done.err and os.strerror(27) in done.err, done.err
+    assert (out / name).read_text() == "older" and names(out) == [name]
+
+
+@pytest.mark.parametrize("limit", [500, 3000, 20000, 100000])
+@pytest.mark.parametrize("chunk", [0, 100])
+def test_no_room_for_a_mock(tmp_path, limit, chunk):
+    (tmp_path / "g.hdf5").write_text("older")
+    done = run("cubix-mock", ["--stars", 3000, "--h5-chunk", chunk, tmp_path / "g.hdf5"], file_limit=limit)
+    no_crash(done)
+    assert done.status == 4 and "cannot write" in done.err and os.strerror(27) in done.err, done.err
+    assert (tmp_path / "g.hdf5").read_text() == "older" and names(tmp_path) == ["g.hdf5"]
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """Makes small file systems: the folder of one of `size` bytes."""
+    made = []
+
+    def make(size):
+        folder = tmp_path / f"disk{len(made)}"
+        folder.mkdir()
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True).returncode:
+            pytest.skip("a small file system needs the right to mount one")
+        made.append(folder)
+        return folder
+    yield make
+    for folder in made:
+        subprocess.run(["umount", str(folder)])
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("mode", ["gradient", "fit", "mock"])
+def test_a_full_disk_under_star_files(ready, disk, mode, ranks):
+    for size in (4096, 16384, 40960):
+        folder = disk(size)
+        filler = folder / "filler"
+        with open(filler, "wb") as f:
+            f.write(bytes(max(0, size - 8192)))                       # the room is there and is taken, so that statistics of the disk do not give it away
+        before = names(folder)
+        if mode == "mock":
+            done = run("cubix-mock", ["--stars", 3000, folder / "g.hdf5"], ranks)
+        else:
+            file = ready.parameters(**{**VIEW, "OutputFile": folder / "o.fits", **derived(ready, mode), "TemplateCache": "none"})
+            done = run("cubix", [file], ranks, cwd=ready.folder)
+        no_crash(done)
+        assert done.status == 4 and os.strerror(28) in done.err, done.err
+        assert names(folder) == before
