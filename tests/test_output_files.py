@@ -1,9 +1,11 @@
 """What the programs write, in bad weather: links, FIFOs, devices and protected files in the place of the output, names with brackets, signals, what killed runs
 leave, full disks.  Whatever happens: one clear message, the right exit status, an older file untouched, nothing half-written."""
 import os
+import resource
 import signal
 import stat
 import subprocess
+import sys
 import time
 
 import h5py
@@ -108,6 +110,42 @@ def test_a_device_is_no_output(tmp_path):
         done = run("cubix-mock", ["--stars", 10, tmp_path / name])
         assert done.status == 4 and name in done.err and "not a file" in done.err
     assert stat.S_ISCHR(null.stat().st_mode) and names(tmp_path) == ["null.hdf5", "stream.hdf5"]
+
+
+TOOLS = harness.SOURCE / "scripts"
+
+
+def tool(name, *args, **kw):
+    return subprocess.run([sys.executable, str(TOOLS / name), *map(str, args)], capture_output=True, text=True, timeout=harness.TIMEOUT, stdin=subprocess.DEVNULL, **kw)
+
+
+@pytest.mark.parametrize("name", ["cubix-ssp", "cubix-plot"])
+def test_the_tools_follow_the_same_rules(tmp_path, name):
+    (tmp_path / "c.txt").write_text("# a fit\n0 1 100.0 3.0 0\n1 2 90.0 2.0 0.1\n2 3 85.0 1.0 0.05\n")
+    suffix = ".hdf5" if name == "cubix-ssp" else ".png"
+
+    def write(to, **kw):
+        return tool(name, *(["demo", to] if name == "cubix-ssp" else [tmp_path / "c.txt", "--convergence", "-o", to]), **kw)
+    plain, fifo, link, kept = (tmp_path / (stem + suffix) for stem in ("plain[1]", "fifo", "link", "kept"))
+    mask = os.umask(0)
+    os.umask(mask)
+    done = write(plain)
+    assert done.returncode == 0 and stat.S_IMODE(plain.stat().st_mode) == 0o666 & ~mask, done.stderr
+    plain.chmod(0o600)
+    link.symlink_to(plain.name)
+    before = plain.stat().st_ino
+    assert write(link).returncode == 0 and link.is_symlink() and plain.stat().st_ino != before and stat.S_IMODE(plain.stat().st_mode) == 0o600
+    os.mkfifo(fifo)
+    kept.write_text("mine")
+    kept.chmod(0o444)
+    for path, word in ((fifo, "is not a file"), (kept, "write-protected (mode 444)")):
+        done = write(path)
+        assert done.returncode == 4 and str(path) in done.stderr and word in done.stderr and len(done.stderr.splitlines()) == 1
+    assert stat.S_ISFIFO(fifo.stat().st_mode) and kept.read_text() == "mine"
+    whole = plain.read_bytes()
+    done = write(plain, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)))
+    assert done.returncode == 4 and os.strerror(27) in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr
+    assert plain.read_bytes() == whole and not list(tmp_path.glob(".*"))
 
 
 # ---- names -----------------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,11 @@
 """The canonical SSP file (doc/formats.md): written in one way, and checked as the C reader checks it, value by value."""
 import os
-import tempfile
 
 import h5py
 import numpy as np
 
-from .fault import INPUT, OUTPUT, Fault, first_line, reading
+from .atomic_file import atomic_file
+from .fault import INPUT, Fault, first_line, reading
 
 #        dataset            unit              dimensions       required  floor  description
 TABLES = (
@@ -117,7 +117,7 @@ def _read_open(file, path):
 
 
 def write(path, library):
-    """The file, whole or not at all: it is written beside its place and moved there."""
+    """The file, whole or not at all."""
     for name, _, _, required, _, _ in TABLES:
         if name in library.tables:
             fault = judge(name, library[name], library.tables)
@@ -125,29 +125,12 @@ def write(path, library):
                 raise Fault(INPUT, "the source is no library that CUBIX can use: " + fault)
         elif required:
             raise ValueError(name)
-    folder = os.path.dirname(os.path.abspath(path))
-    handle = None
-    try:
-        handle, part = tempfile.mkstemp(prefix=".cubix-ssp-", suffix=".part", dir=folder)
-        os.close(handle)
-        with h5py.File(part, "w") as file:
-            _fill(file, library)
-        os.chmod(part, 0o666 & ~_umask())
-        os.replace(part, path)
-    except OSError as error:
-        if handle is not None and os.path.exists(part):
-            os.unlink(part)
-        raise Fault(OUTPUT, "%s cannot be written: %s" % (path, error.strerror or error))
-    except BaseException:
-        if handle is not None and os.path.exists(part):
-            os.unlink(part)
-        raise
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with h5py.File("library", "w", driver="core", backing_store=False) as file:      # HDF5 knows no way out of a full disk: it never sees one
+        _fill(file, library)
+        file.flush()
+        image = file.id.get_file_image()
+    with atomic_file(path) as stream:
+        stream.write(image)
 
 
 def _fill(file, library):
