@@ -36,6 +36,7 @@ struct job {
   int *mine, n_mine, n_round, per_round, n_keep;
   float **buffer;                 /* [per_round], caching */
   float **place;                  /* [per_round] where the tiles of a round go */
+  struct cubix_basis_sum *sum;    /* [n_tile] of the tiles that this rank has written, caching */
 };
 
 static int all_of(int yes)
@@ -86,15 +87,38 @@ done:
   return status;
 }
 
-/* The file's basis on every rank.  @return in job->basis, NULL where not all can have it */
+static int maker(const struct job *job, int tile)
+{
+  if (job->engine->combine == CUBIX_COMBINE_CUBE) return tile % job->n_rank;
+  for (int r = 0; r < job->n_rank; r++)
+    if (tile * CUBIX_TILE >= job->engine->lambda_first[r] && tile * CUBIX_TILE < job->engine->lambda_first[r + 1]) return r;
+  return tile % job->n_rank;
+}
+
+/* The first tile that some rank finds damaged, of those that it will multiply; n_tile: there is none. */
+static int first_damaged(const struct job *job)
+{
+  int n = job->basis->n_tile, first = n, everywhere = job->engine->combine == CUBIX_COMBINE_CUBE;
+#pragma omp parallel for schedule(dynamic, 1) reduction(min : first)
+  for (int i = 0; i < n; i++)
+    if ((everywhere || maker(job, i) == job->rank) && !cubix_basis_file_sound(job->basis, i) && i < first) first = i;
+  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  return first;
+}
+
+/* The file's basis on every rank, its tiles compared with their checksums.  @return in job->basis, NULL where not all can have it, or it is damaged */
 static int file_open(struct job *job, const struct cubix_nodes *nodes)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, all, damaged = 0;
   CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&job->basis, job->mod, nodes, NULL, job->engine->tolerance)));
-  if (all_of(cubix_basis_file_map(&job->file, job->basis))) goto done;
+  all = all_of(cubix_basis_file_map(&job->file, job->basis));
+  if (all && (damaged = first_damaged(job)) == job->basis->n_tile) goto done;
   cubix_basis_free(job->basis);
   job->basis = NULL;
-  if (job->rank == 0)
+  if (all)
+    cubix_log(CUBIX_LOG_WARNING, "the prepared templates %s cannot be used: tile %d is not what was written (a failing disk or memory?); they are made anew",
+              job->file.path, damaged);
+  else
     cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: not every rank can read %s (a folder of one node only?); the run goes on without it", job->file.folder, job->file.path);
 done:
   return status;
@@ -126,7 +150,8 @@ static int file_finish(struct job *job)
   MPI_Allreduce(MPI_IN_PLACE, &error, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
   if (error && job->rank == 0) cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder, strerror(error));
   whole = all_of(whole);
-  whole = root_says(whole && job->rank == 0 && cubix_basis_file_publish(&job->file, job->basis));
+  MPI_Allreduce(MPI_IN_PLACE, job->sum, 2 * job->basis->n_tile, MPI_UINT64_T, MPI_BOR, MPI_COMM_WORLD);   /* a tile's is 0 on all ranks but one */
+  whole = root_says(whole && job->rank == 0 && cubix_basis_file_publish(&job->file, job->basis, job->sum));
   cubix_basis_free(job->basis);
   job->basis = NULL;
   if (whole) CUBIX_TRY(file_open(job, &nodes));
@@ -135,21 +160,15 @@ done:
 }
 
 /* ---- the tiles ---------------------------------------------------------------------------------------------------------- */
-static int maker(const struct job *job, int tile)
-{
-  if (job->engine->combine == CUBIX_COMBINE_CUBE) return tile % job->n_rank;
-  for (int r = 0; r < job->n_rank; r++)
-    if (tile * CUBIX_TILE >= job->engine->lambda_first[r] && tile * CUBIX_TILE < job->engine->lambda_first[r + 1]) return r;
-  return tile % job->n_rank;
-}
-
 static void tiles_free(struct job *job)
 {
   for (int b = 0; b < job->per_round && job->buffer; b++) free(job->buffer[b]);
   free(job->buffer);
   free(job->place);
   free(job->mine);
+  free(job->sum);
   job->buffer = job->place = NULL;
+  job->sum = NULL;
   job->mine = NULL;
 }
 
@@ -166,6 +185,7 @@ static int tiles_begin(struct job *job)
   CUBIX_ALLOC(job->mine, basis->n_tile);
   CUBIX_ALLOC(job->buffer, job->per_round);
   CUBIX_ALLOC(job->place, job->per_round);
+  CUBIX_ALLOC(job->sum, basis->n_tile);
   for (int i = 0; i < basis->n_tile; i++)
     if (maker(job, i) == job->rank) job->mine[job->n_mine++] = i;
   for (int b = 0; b < job->per_round && job->caching; b++) CUBIX_ALLOC(job->buffer[b], cubix_basis_tile_size(basis));
@@ -193,7 +213,7 @@ static int make_round(struct job *job, int round, double *worst, int *error)
 #pragma omp parallel for schedule(dynamic, 1)
   for (int b = 0; b < n; b++) {
     int i = job->mine[first + b];
-    if (cubix_basis_file_write(&job->file, job->basis, i, job->place[b])) continue;
+    if (cubix_basis_file_write(&job->file, job->basis, i, job->place[b], &job->sum[i])) continue;
 #pragma omp atomic write
     *error = errno;
   }
@@ -304,7 +324,7 @@ static void report(const struct job *job, double seconds)
 int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
-  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), 0.8 * engine->tolerance / 1.1, NULL, 0, { .folder = "" }, NULL, 0, 0, 0, 0, NULL, NULL };
+  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), 0.8 * engine->tolerance / 1.1, NULL, 0, { .folder = "" }, NULL, 0, 0, 0, 0, NULL, NULL, NULL };
   struct cubix_nodes nodes = { 0 };
   double begin = cubix_log_clock();
   *basis = NULL;

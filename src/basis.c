@@ -11,8 +11,6 @@
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "basis_parts.h"
 #include "error.h"
@@ -157,6 +155,9 @@ int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, cons
 {
   int status = CUBIX_OK;
   const struct cubix_basis_state *state = basis->state;
+  if (state->map)
+    CUBIX_CHECK(cubix_basis_file_sound(basis, i), CUBIX_EINPUT, "%s: tile %d of the prepared templates is not what was written: remove the file and run again",
+                basis->cache, i);
   *tile = state->map ? (const float *)(const void *)(state->map + state->first + (size_t)i * state->stride) : state->kept[i];
   if (*tile) goto done;
   CUBIX_TRY(cubix_basis_fit_tiles(&state->fit, state->row, basis->n_template, &i, 1, &buffer, NULL, 0));
@@ -172,7 +173,7 @@ void cubix_basis_free(struct cubix_basis *basis)
   if (state) {
     cubix_basis_fit_free(&state->fit);
     for (int i = 0; i < basis->n_tile && state->kept; i++) free(state->kept[i]);
-    if (state->map) munmap(state->map, state->map_size);
+    cubix_basis_file_unmap(state);
     free(state->kept);
     free(state->covered);
     free(state->row);

@@ -29,6 +29,7 @@ struct cubix_basis {
 };
 
 /** Tile of D for the multiply: [n_template][nodes.n][CUBIX_TILE] float32, 1e30 erg/s per Msun.  Local; any thread, different tiles at once.
+ *  A tile of a cache file is compared with its checksum before it is first given out.  Errors: CUBIX_EINPUT when they differ.
  *  @param buffer  of cubix_basis_tile_size floats, used where the tile is neither mapped nor kept
  *  @param[out] tile  borrowed: into the mapped file, the memory of the basis, or the buffer */
 int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, const float **tile);
@@ -41,5 +42,9 @@ int cubix_basis_vjp(const struct cubix_basis *basis, int i, const float *tile_ba
 int cubix_basis_jvp(struct cubix_basis **basis_dot, const struct cubix_basis *basis, const struct cubix_model *mod, const cubix_real *row_dot);
 size_t cubix_basis_tile_size(const struct cubix_basis *basis);
 void cubix_basis_free(struct cubix_basis *basis);
+/** The cache file that is mapped at an address, NULL: none.  A file that is cut short, or whose disk fails, while it is in use raises SIGBUS there: programs
+ *  that catch it can tell the name.  Libraries must not install handlers: a host that keeps a cache on a doubtful disk brings its own, or takes TemplateCache
+ *  none.  Local; a signal handler may call it. */
+const char *cubix_basis_lost(const void *address);
 
 #endif

@@ -4,14 +4,16 @@
  * function), their knots, the channels, the redshift, the reach, the coverage, the tolerance and the format: the same name means the same numbers (to the
  * last bits, in which instruction sets differ), so a file is never out of date, and serves every galaxy that is seen in the same way.  All rows of the library are in it.
  *
- * A page of header, then the tiles, each on a page of its own: the file is mapped, and the ranks of a node share it.
+ * A header, a table of the tiles' checksums, then the tiles, each on a page of its own: the file is mapped, and the ranks of a node share it.
  * It grows under a temporary name that no other job has (atomic_file.c), written by all ranks, each its tiles; two jobs that make the same basis replace
  * equal files by equal files.  What killed jobs have left, the next job that writes into the folder removes.
  *
- * When a file is opened its size, its header and the header's checksum are verified.  The tiles are not read for that: a file has its name only since it was
- * complete and on the disk, a small galaxy uses a small part of it, and the audit looks at the cube that it makes.
+ * When a file is opened its size, its header and the table are compared with their checksums, and then, before anything is made of them, the tiles that a
+ * rank will multiply (mpi/basis_build.c), and any other when it is first asked for.  A file that fails is made anew.  The pages of a tile are asked for first
+ * (MADV_POPULATE_READ): a file that was cut short, or a disk that fails, is then an error of that call and no signal.  What is cut off while it is in use
+ * is a SIGBUS: programs that catch it ask cubix_basis_lost for the file's name.
  * Whatever is wrong with folder or file is a warning: the run goes on without them.                                                         */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE              /* madvise */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,9 +26,10 @@
 
 #include "basis_parts.h"
 #include "error.h"
+#include "hash.h"
 #include "log.h"
 
-enum { FORMAT = 3, PAGE = 4096, N_LANE = 8 };
+enum { FORMAT = 4, PAGE = 4096 };
 static const char magic[16] = "CUBIX basis\r\n\x1a\n";
 static const char suffix[] = ".cubix-basis";
 
@@ -36,42 +39,21 @@ struct header {
   uint64_t key[2];
   double reach, step, tolerance, certified;
   int32_t n_node, n_weight, n_row, n_lambda, n_tile, tile_width;
-  uint64_t first, stride, size;
+  uint64_t table, first, stride, size;
+  uint64_t table_hash[2];
   uint64_t hash[2];               /* of the header with these two words 0 */
 };
 
-/* ---- hash --------------------------------------------------------------------------------------------------------------- */
-static uint64_t turn(uint64_t x, int by) { return x << by | x >> (64 - by); }
+/* For signal handlers: the file that is mapped. */
+static struct { const char *volatile map; volatile size_t size; char path[CUBIX_CACHE_PATH]; } mapped;
 
-static uint64_t finish(uint64_t x)                /* the finaliser of MurmurHash3 (A. Appleby, public domain) */
+const char *cubix_basis_lost(const void *address)
 {
-  x = (x ^ x >> 33) * 0xff51afd7ed558ccdull;
-  x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53ull;
-  return x ^ x >> 33;
+  const char *at = address, *map = mapped.map;
+  return map && at >= map && at < map + mapped.size ? mapped.path : NULL;
 }
 
-/* Eight lanes, each multiplied and turned word by word (no word changes a lane in more than one way: every step is invertible), then two mixes of the eight. */
-void cubix_basis_hash(const void *bytes, size_t n, uint64_t hash[2])
-{
-  const unsigned char *at = bytes;
-  uint64_t lane[N_LANE], word[N_LANE];
-  for (int l = 0; l < N_LANE; l++) lane[l] = 0x9e3779b97f4a7c15ull * (uint64_t)(l + 1);
-  for (size_t left = n; left; ) {
-    size_t take = left < sizeof word ? left : sizeof word;
-    if (take < sizeof word) memset(word, 0, sizeof word);
-    memcpy(word, at, take);
-    for (int l = 0; l < N_LANE; l++) lane[l] = turn((lane[l] ^ word[l]) * 0xd6e8feb86659fd93ull, 29);
-    at += take;
-    left -= take;
-  }
-  hash[0] = n ^ 0x243f6a8885a308d3ull;
-  hash[1] = ~n;
-  for (int l = 0; l < N_LANE; l++) {
-    hash[0] = finish(hash[0] ^ lane[l]) + (uint64_t)l;
-    hash[1] = finish(turn(hash[1], 23) + finish(lane[l] + 0x13198a2e03707344ull));
-  }
-}
-
+/* ---- names -------------------------------------------------------------------------------------------------------------- */
 struct cubix_basis_key cubix_basis_key_of(const struct cubix_model *mod, double reach, double tolerance)
 {
   const struct cubix_view *v = &mod->view;
@@ -80,18 +62,17 @@ struct cubix_basis_key cubix_basis_key_of(const struct cubix_model *mod, double 
   memset(&all, 0, sizeof all);
   const uint64_t count[8] = { FORMAT, CUBIX_N_WEIGHT, CUBIX_TILE, sizeof(cubix_real), (uint64_t)v->n_row, (uint64_t)v->n_knot, (uint64_t)v->n_lambda, (uint64_t)v->row_stride };
   memcpy(all.count, count, sizeof count);
-  cubix_basis_hash(v->row, (size_t)v->n_row * (size_t)v->row_stride * sizeof *v->row, all.part[0]);
-  cubix_basis_hash(v->knot, (size_t)v->n_knot * sizeof *v->knot, all.part[1]);
-  cubix_basis_hash(v->edge, ((size_t)v->n_lambda + 1) * sizeof *v->edge, all.part[2]);
-  cubix_basis_hash(mod->covered, (size_t)v->n_lambda, all.part[3]);
+  cubix_hash(v->row, (size_t)v->n_row * (size_t)v->row_stride * sizeof *v->row, all.part[0]);
+  cubix_hash(v->knot, (size_t)v->n_knot * sizeof *v->knot, all.part[1]);
+  cubix_hash(v->edge, ((size_t)v->n_lambda + 1) * sizeof *v->edge, all.part[2]);
+  cubix_hash(mod->covered, (size_t)v->n_lambda, all.part[3]);
   all.value[0] = v->one_plus_z;
   all.value[1] = reach;
   all.value[2] = tolerance;
-  cubix_basis_hash(&all, sizeof all, key.word);
+  cubix_hash(&all, sizeof all, key.word);
   return key;
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------------------- */
 int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, const struct cubix_basis_key *key)
 {
   int status = CUBIX_OK, n;
@@ -117,7 +98,7 @@ static void header_hash(const struct header *header, uint64_t hash[2])
 {
   struct header copy = *header;
   memset(copy.hash, 0, sizeof copy.hash);
-  cubix_basis_hash(&copy, sizeof copy, hash);
+  cubix_hash(&copy, sizeof copy, hash);
 }
 
 static void header_make(struct header *h, const struct cubix_basis *basis, const struct cubix_basis_key *key)
@@ -137,53 +118,60 @@ static void header_make(struct header *h, const struct cubix_basis *basis, const
   h->n_lambda = basis->n_lambda;
   h->n_tile = basis->n_tile;
   h->tile_width = CUBIX_TILE;
-  h->first = PAGE;
+  h->table = sizeof *h;
+  h->first = (h->table + (uint64_t)basis->n_tile * sizeof(struct cubix_basis_sum) + PAGE - 1) / PAGE * PAGE;
   h->stride = (cubix_basis_tile_size(basis) * sizeof(float) + PAGE - 1) / PAGE * PAGE;
   h->size = h->first + (uint64_t)basis->n_tile * h->stride;
 }
 
-/* The mapped file, or NULL and why not (NULL: there is none). */
-static char *file_map(const struct cubix_basis_file *file, struct header *h, const char **why)
+/* Header and table, compared with their checksums.  @return what is wrong, or NULL */
+static const char *contents_read(const struct cubix_basis_file *file, int in, struct header *h, struct cubix_basis_sum **sum)
 {
   struct stat info;
-  char *map = NULL;
   uint64_t hash[2];
-  int in = open(file->path, O_RDONLY | O_CLOEXEC);
-  *why = in < 0 && errno != ENOENT ? strerror(errno) : NULL;
-  if (in < 0) return NULL;
-  *why = "it is shorter than its header";
-  if (fstat(in, &info) || !S_ISREG(info.st_mode) || info.st_size < PAGE || pread(in, h, sizeof *h, 0) != (ssize_t)sizeof *h) goto done;
-  *why = "its header is not that of a basis of this name";
-  if (memcmp(h->magic, magic, sizeof magic) || h->version != FORMAT || h->order_of_bytes != 0x01020304 || memcmp(h->key, file->key.word, sizeof h->key)) goto done;
-  *why = "its size is not what its header says";
-  if ((uint64_t)info.st_size != h->size || h->n_tile < 1 || h->first != PAGE || h->size < h->first) goto done;
-  map = mmap(NULL, (size_t)h->size, PROT_READ, MAP_SHARED, in, 0);
-  *why = strerror(errno);
-  if (map == MAP_FAILED) map = NULL;
-  if (!map) goto done;
+  if (fstat(in, &info) || !S_ISREG(info.st_mode) || pread(in, h, sizeof *h, 0) != (ssize_t)sizeof *h) return "it is shorter than its header";
+  if (memcmp(h->magic, magic, sizeof magic) || h->version != FORMAT || h->order_of_bytes != 0x01020304) return "its header is not that of a basis";
   header_hash(h, hash);
-  if (!memcmp(hash, h->hash, sizeof hash)) goto done;
-  *why = "its header does not fit its checksum";
-  munmap(map, (size_t)h->size);
-  map = NULL;
-done:
+  if (memcmp(hash, h->hash, sizeof hash)) return "its header does not fit its checksum";
+  if (memcmp(h->key, file->key.word, sizeof h->key)) return "its header is that of another basis";
+  if ((uint64_t)info.st_size != h->size) return "its size is not what its header says";
+  size_t bytes = (size_t)h->n_tile * sizeof **sum;
+  *sum = cubix_alloc((size_t)h->n_tile, sizeof **sum);
+  if (!*sum) return "no memory for its table";
+  if (pread(in, *sum, bytes, (off_t)h->table) != (ssize_t)bytes) return "its table cannot be read";
+  cubix_hash(*sum, bytes, hash);
+  return memcmp(hash, h->table_hash, sizeof hash) ? "its table does not fit its checksum" : NULL;
+}
+
+/* The file, open, with its header and table; -1 and why not (NULL: there is none). */
+static int file_open(const struct cubix_basis_file *file, struct header *h, struct cubix_basis_sum **sum, const char **why)
+{
+  int in = open(file->path, O_RDONLY | O_CLOEXEC);
+  *sum = NULL;
+  *why = in < 0 && errno != ENOENT ? strerror(errno) : NULL;
+  if (in < 0) return -1;
+  *why = contents_read(file, in, h, sum);
+  if (!*why) return in;
+  free(*sum);
+  *sum = NULL;
   close(in);
-  return map;
+  return -1;
 }
 
 int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_model *mod, struct cubix_nodes *nodes, double *certified)
 {
   struct header h;
+  struct cubix_basis_sum *sum = NULL;
   const char *why = NULL;
-  char *map = file_map(file, &h, &why);
-  if (map) munmap(map, (size_t)h.size);
-  if (!map && !why) return 0;
-  if (map && (h.n_row != mod->view.n_row || h.n_lambda != mod->view.n_lambda || h.tile_width != CUBIX_TILE || h.n_weight != CUBIX_N_WEIGHT ||
+  int in = file_open(file, &h, &sum, &why);
+  free(sum);
+  if (in < 0 && !why) return 0;
+  if (in >= 0) close(in);
+  if (in >= 0 && (h.n_row != mod->view.n_row || h.n_lambda != mod->view.n_lambda || h.tile_width != CUBIX_TILE || h.n_weight != CUBIX_N_WEIGHT ||
               h.n_tile != (h.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE || !(h.step > 0) || h.n_node != cubix_basis_nodes(h.reach, h.step).n)) {
-    map = NULL;
     why = "it does not belong to these templates and channels";
   }
-  if (!map) {
+  if (why) {
     cubix_log(CUBIX_LOG_WARNING, "the prepared templates %s cannot be used: %s", file->path, why);
     return 0;
   }
@@ -198,21 +186,76 @@ int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis
 {
   struct cubix_basis_state *state = basis->state;
   struct header h, mine;
+  struct cubix_basis_sum *sum = NULL;
   const char *why = NULL;
-  char *map = file_map(file, &h, &why);
-  if (!map) return 0;
+  char *map = MAP_FAILED;
+  int in = file_open(file, &h, &sum, &why);
+  if (in < 0) return 0;
   basis->certified = h.certified;
   header_make(&mine, basis, &file->key);
-  if (h.first != mine.first || h.stride != mine.stride || h.size != mine.size) {
-    munmap(map, (size_t)h.size);
+  if (h.table == mine.table && h.first == mine.first && h.stride == mine.stride && h.size == mine.size)
+    map = mmap(NULL, (size_t)h.size, PROT_READ, MAP_SHARED, in, 0);
+  if (map == MAP_FAILED || !(state->seen = cubix_alloc((size_t)basis->n_tile, sizeof *state->seen))) {
+    if (map != MAP_FAILED) munmap(map, (size_t)h.size);
+    free(sum);
+    close(in);
     return 0;
   }
   state->map = map;
   state->map_size = (size_t)h.size;
   state->first = (size_t)h.first;
   state->stride = (size_t)h.stride;
+  state->sum = sum;
+  state->file = in;
   snprintf(basis->cache, sizeof basis->cache, "%s", file->path);
+  snprintf(mapped.path, sizeof mapped.path, "%s", file->path);
+  mapped.size = state->map_size;
+  mapped.map = map;
   return 1;
+}
+
+void cubix_basis_file_unmap(struct cubix_basis_state *state)
+{
+  if (!state->map) return;
+  if (mapped.map == state->map) mapped.map = NULL;
+  munmap(state->map, state->map_size);
+  close(state->file);
+  free(state->sum);
+  free(state->seen);
+  state->map = NULL;
+}
+
+/* Have the file's pages come, so that no access to them fails; where the system cannot be asked for that, the file has at least its size. */
+static int pages_come(const struct cubix_basis_state *state, const char *from, size_t bytes)
+{
+  struct stat info;
+#ifdef MADV_POPULATE_READ
+  size_t ahead = (size_t)(from - state->map) % (size_t)sysconf(_SC_PAGESIZE);
+  if (!madvise((char *)(uintptr_t)from - ahead, bytes + ahead, MADV_POPULATE_READ)) return 1;
+  if (errno != EINVAL) return 0;
+#endif
+  return !fstat(state->file, &info) && (uint64_t)info.st_size >= (uint64_t)(from - state->map) + bytes;
+}
+
+int cubix_basis_file_sound(const struct cubix_basis *basis, int i)
+{
+  enum { NO = 1, YES };
+  struct cubix_basis_state *state = basis->state;
+  struct cubix_basis_sum sum;
+  const char *tile = state->map + state->first + (size_t)i * state->stride;
+  size_t bytes = cubix_basis_tile_size(basis) * sizeof(float);
+  unsigned char seen;
+#pragma omp atomic read
+  seen = state->seen[i];
+  if (seen) return seen == YES;
+  seen = NO;
+  if (pages_come(state, tile, bytes)) {
+    cubix_hash(tile, bytes, sum.word);
+    if (!memcmp(&sum, &state->sum[i], sizeof sum)) seen = YES;
+  }
+#pragma omp atomic write
+  state->seen[i] = seen;
+  return seen == YES;
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------ */
@@ -251,11 +294,12 @@ int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubi
   return 0;
 }
 
-int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile)
+int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile, struct cubix_basis_sum *sum)
 {
   struct header h;
   size_t bytes = cubix_basis_tile_size(basis) * sizeof *tile;
   header_make(&h, basis, &file->key);
+  cubix_hash(tile, bytes, sum->word);
   return !cubix_atomic_file_write(&file->grows, tile, bytes, (int64_t)(h.first + (uint64_t)i * h.stride));
 }
 
@@ -265,14 +309,17 @@ int cubix_basis_file_close(struct cubix_basis_file *file)
   return !(file->grows.target ? fsync(file->grows.file) : cubix_atomic_file_seal(&file->grows));
 }
 
-int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis)
+int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis, const struct cubix_basis_sum *sum)
 {
   int status = CUBIX_OK;
   struct header h;
+  size_t table = (size_t)basis->n_tile * sizeof *sum;
   header_make(&h, basis, &file->key);
+  cubix_hash(sum, table, h.table_hash);
   header_hash(&h, h.hash);
   CUBIX_CHECK(!ftruncate(file->grows.file, (off_t)h.size), CUBIX_EOUTPUT, "cannot write %s: %s", file->path, strerror(errno));
   CUBIX_TRY(cubix_atomic_file_write(&file->grows, &h, sizeof h, 0));
+  CUBIX_TRY(cubix_atomic_file_write(&file->grows, sum, table, (int64_t)h.table));
 done:
   status = cubix_atomic_file_end(&file->grows, status);
   if (!status) return 1;

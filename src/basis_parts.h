@@ -102,6 +102,9 @@ enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int ro
  *  @param[in,out] ending [view.n_row], patched, unbounded [n_lambda]  set to 1 where that is so */
 void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded);
 
+/* The checksum of a tile (src/hash.h). */
+struct cubix_basis_sum { uint64_t word[2]; };
+
 /* A basis's own. */
 struct cubix_basis_state {
   struct cubix_basis_fit fit;
@@ -111,7 +114,10 @@ struct cubix_basis_state {
   /* the cache file */
   char *map;                      /* NULL: none */
   size_t map_size;
+  int file;                       /* its descriptor, where there is a map */
   size_t first, stride;           /* bytes: where tile 0 begins, from tile to tile */
+  struct cubix_basis_sum *sum;    /* [n_tile] */
+  unsigned char *seen;            /* [n_tile] 0: not yet compared with sum; otherwise what came out */
 };
 
 /** A basis on a grid without any tile: they are computed on demand.  Local.  @param used [n_row] rows, or NULL: all
@@ -137,7 +143,6 @@ struct cubix_basis_file {
   struct cubix_atomic_file grows; /* while it is written */
 };
 
-void cubix_basis_hash(const void *bytes, size_t n, uint64_t hash[2]);
 struct cubix_basis_key cubix_basis_key_of(const struct cubix_model *mod, double reach, double tolerance);
 /** Name of a basis's file in a folder.  Local. */
 int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, const struct cubix_basis_key *key);
@@ -145,18 +150,21 @@ int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, con
 int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_model *mod, struct cubix_nodes *nodes, double *certified);
 /** Take the tiles of a basis of all rows from the file.  Local.  @return 1 where that was possible */
 int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis *basis);
+/** Whether tile i of a mapped basis is what was written; it is read once to tell.  Local; any thread. */
+int cubix_basis_file_sound(const struct cubix_basis *basis, int i);
+void cubix_basis_file_unmap(struct cubix_basis_state *state);
 /** Make the folder, remove from it what killed jobs have left, and begin the file.  One rank.  @return 1, or 0 with a warning */
 int cubix_basis_file_create(struct cubix_basis_file *file);
 /** Open the file that another rank has begun under a temporary name.  @return 1 or 0 */
 int cubix_basis_file_join(struct cubix_basis_file *file, const char *temporary, uint64_t inode);
 /** 1 where the folder has room for the tiles of the basis; 0 with a warning.  One rank. */
 int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubix_basis *basis);
-/** Write tile i.  @return 1 or 0 (errno) */
-int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile);
+/** Write tile i.  @param[out] sum  its checksum  @return 1 or 0 (errno) */
+int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile, struct cubix_basis_sum *sum);
 /** All that this rank has written is brought to the disk, the file closed where this rank has not begun it.  @return 1 or 0 (errno) */
 int cubix_basis_file_close(struct cubix_basis_file *file);
-/** Header and name: from now on the file is there.  One rank, after all have closed.  @return 1, or 0 with a warning */
-int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis);
+/** Header, table and name: from now on the file is there.  One rank, after all have closed.  @param sum [n_tile] of all ranks  @return 1, or 0 with a warning */
+int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis, const struct cubix_basis_sum *sum);
 /** Close and remove what is unfinished.  All ranks, once none of them goes on with it. */
 void cubix_basis_file_discard(struct cubix_basis_file *file);
 

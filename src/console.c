@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "basis.h"
 #include "error.h"
 #include "log.h"
 
@@ -17,7 +18,7 @@ static const struct { int number; const char *name; } ends[] = {
   { SIGUSR1, " (SIGUSR1)" }, { SIGUSR2, " (SIGUSR2)" }, { SIGXCPU, " (SIGXCPU: the limit on processor time)" },
 };
 enum { N_END = sizeof ends / sizeof ends[0] };
-static struct { char message[N_END][128]; size_t length[N_END]; int speaker; void (*abandon)(void); } interrupted;
+static struct { const char *program; char message[N_END][128]; size_t length[N_END]; int speaker; void (*abandon)(void); } interrupted;
 
 static void tell(enum cubix_log_level level, const char *line, void *host)
 {
@@ -78,12 +79,35 @@ static void on_signal(int number)
   _exit(130);
 }
 
+static void say(const char *text)
+{
+  if (write(STDERR_FILENO, text, strlen(text)) < 0) {}
+}
+
+/* A mapped file has lost what is asked for; only the rank that asks for it knows. */
+static void on_lost_page(int number, siginfo_t *info, void *context)
+{
+  const char *file = cubix_basis_lost(info->si_addr);
+  (void)context;
+  if (interrupted.abandon) interrupted.abandon();
+  if (!file) {                    /* not ours to explain: as without a handler */
+    signal(number, SIG_DFL);
+    return;
+  }
+  say(interrupted.program);
+  say(": error: ");
+  say(file);
+  say(": cut short, or its disk failed, while its prepared templates were in use: remove it and run again\n");
+  _exit(cubix_error_exit_status(CUBIX_EINPUT));
+}
+
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void))
 {
   struct sigaction action, old;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
   sigfillset(&action.sa_mask);    /* the first signal ends the program, whatever comes after it */
+  interrupted.program = program;
   interrupted.speaker = speaker;
   interrupted.abandon = abandon;
   for (int i = 0; i < N_END; i++) {
@@ -91,5 +115,8 @@ void cubix_console_catch_signals(const char *program, int speaker, void (*abando
     if (i < 2 || (!sigaction(ends[i].number, NULL, &old) && old.sa_handler == SIG_DFL))   /* nohup ignores SIGHUP, and so do we; MPI may want some for itself */
       sigaction(ends[i].number, &action, NULL);
   }
+  action.sa_sigaction = on_lost_page;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGBUS, &action, NULL);
   signal(SIGXFSZ, SIG_IGN);       /* a file size limit is an error of the write, with a message */
 }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "console.h"
 #include "log.h"
 
 static char last_warning[4096];
@@ -70,6 +71,90 @@ static void again(const struct lab *lab, const char *folder, float *const *must,
   cubix_basis_free(basis);
 }
 
+enum { N_FLIP = 60, PAGE = 4096 };
+
+static off_t first_tile(const struct cubix_basis *basis, off_t *stride, off_t size)
+{
+  *stride = (off_t)((cubix_basis_tile_size(basis) * sizeof(float) + PAGE - 1) / PAGE * PAGE);
+  return size - *stride * basis->n_tile;
+}
+
+/* A bit flipped anywhere, one at a time: in the header, the table, the tiles.  What is used is always right, and whatever counts is noticed. */
+static void flips(const struct lab *lab, const char *folder, float *const *must)
+{
+  struct cubix_basis *basis = build(lab, 1e-4, folder, NULL);
+  struct stat info;
+  unsigned state = 5;
+  off_t stride, bytes = basis ? (off_t)(cubix_basis_tile_size(basis) * sizeof(float)) : 0;
+  char path[1100];
+  CHECK(basis && basis->from_cache && !stat(basis->cache, &info));
+  if (!basis) return;
+  snprintf(path, sizeof path, "%s", basis->cache);
+  off_t first = first_tile(basis, &stride, info.st_size);
+  int n_tile = basis->n_tile;
+  cubix_basis_free(basis);
+  for (int i = 0; i < N_FLIP; i++) {
+    off_t at = i < N_FLIP / 3 ? (off_t)(uniform(&state) * (double)(128 + 16 * n_tile)) : first + stride * (i % n_tile) + (off_t)(uniform(&state) * (double)bytes);
+    damage(path, at, (char)(1 << (int)(8 * uniform(&state))));
+    again(lab, folder, must, 0, 1);
+    CHECK(strstr(last_warning, path) && (at < first || strstr(last_warning, "tile")));
+    again(lab, folder, must, 1, 0);
+  }
+}
+
+/* A tile that goes bad, or a file that is cut, after the file was mapped and before the tile is used. */
+static void late(const struct lab *lab, const char *folder, float *const *must)
+{
+  struct cubix_basis *known = build(lab, 1e-4, folder, NULL), *basis = NULL;
+  struct cubix_basis_file file;
+  struct cubix_basis_key key = cubix_basis_key_of(&lab->mod, REACH, 1e-4);
+  const float *tile;
+  off_t stride;
+  struct stat info;
+  CHECK(known && *known->cache && !stat(known->cache, &info));
+  CHECK(cubix_basis_file_init(&file, folder, &key) == CUBIX_OK && !strcmp(file.path, known->cache));
+  CHECK(cubix_basis_init(&basis, &lab->mod, &known->nodes, NULL, 1e-4) == CUBIX_OK && cubix_basis_file_map(&file, basis));
+  off_t first = first_tile(known, &stride, info.st_size);
+  CHECK(basis->n_tile >= 3);
+  CHECK(!strcmp(cubix_basis_lost(((struct cubix_basis_state *)basis->state)->map + first), file.path) && !cubix_basis_lost(&info));
+  CHECK(cubix_basis_tile(basis, 0, NULL, &tile) == CUBIX_OK && !memcmp(tile, must[0], (size_t)cubix_basis_tile_size(basis) * sizeof *tile));
+  damage(file.path, first + stride + 100, 1);
+  CHECK(cubix_basis_tile(basis, 1, NULL, &tile) == CUBIX_EINPUT && strstr(cubix_error_message(), file.path) && strstr(cubix_error_message(), "tile 1"));
+  CHECK(!truncate(file.path, first + 2 * stride));
+  CHECK(cubix_basis_tile(basis, 2, NULL, &tile) == CUBIX_EINPUT && strstr(cubix_error_message(), "tile 2"));
+  cubix_basis_free(basis);
+  cubix_basis_free(known);
+  CHECK(!cubix_basis_lost(tile));
+  again(lab, folder, must, 0, 1);
+}
+
+/* A file that is cut while it is in use ends a program with its name and status 3. */
+static void cut_in_use(const struct lab *lab, const char *folder)
+{
+  int result, message[2];
+  char text[2048] = "";
+  pid_t child;
+  fflush(stdout);
+  CHECK(!pipe(message));
+  child = fork();
+  if (!child) {
+    dup2(message[1], STDERR_FILENO);
+    cubix_console_catch_signals("cubix", 0, NULL);
+    if (cubix_mpi_start(NULL, NULL)) _exit(100);
+    struct cubix_basis *basis = build(lab, 1e-4, folder, NULL);
+    const float *tile;
+    volatile float sum = 0;
+    if (!basis || cubix_basis_tile(basis, basis->n_tile - 1, NULL, &tile) || truncate(basis->cache, 8192)) _exit(101);
+    for (size_t i = 0; i < cubix_basis_tile_size(basis); i++) sum += tile[i];
+    _exit(102);
+  }
+  close(message[1]);
+  CHECK(child > 0 && waitpid(child, &result, 0) == child && WIFEXITED(result) && WEXITSTATUS(result) == 3);
+  CHECK(read(message[0], text, sizeof text - 1) > 0 && strstr(text, folder) && strstr(text, ".cubix-basis: cut short"));
+  close(message[0]);
+  remove_folder(folder);
+}
+
 /* @param both  folder of two_builders, inside the other */
 static void cache(const struct lab *lab, const char *folder, const char *both)
 {
@@ -101,6 +186,9 @@ static void cache(const struct lab *lab, const char *folder, const char *both)
   CHECK(!truncate(path, 0));
   again(lab, folder, must, 0, 1);
   again(lab, folder, must, 1, 0);
+  CHECK(file_count(folder) == 1);
+  flips(lab, folder, must);
+  late(lab, folder, must);
   CHECK(file_count(folder) == 1);
   /* a folder that cannot be: below a file */
   snprintf(blocked, sizeof blocked, "%s/below", path);
@@ -160,6 +248,7 @@ int main(void)
   cubix_log_to(listen, NULL);
   CHECK(mkdtemp(folder) != NULL);
   snprintf(both, sizeof both, "%s/both", folder);
+  cut_in_use(lab, both);
   two_builders(lab, both);                       /* before this process knows MPI */
   CHECK(cubix_mpi_start(NULL, NULL) == CUBIX_OK);
   keys(lab);
