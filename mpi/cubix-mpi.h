@@ -51,7 +51,8 @@ int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_ove
  *  @param slab all stars; without any column where nothing is to be found from them */
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab);
 
-/** Method, combination and owners of channels for all ranks' stars.  Collective.  @param rates of the processor  @param[out] engine owned by the caller */
+/** Method, combination and owners of channels for all ranks' stars: the same on all ranks.  Collective.  @param rates of this rank's processor
+ *  @param[out] engine owned by the caller */
 int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_survey *survey,
                             const struct cubix_rates *rates);
 /** Prepare the templates that the engine needs, near the processor: none for the direct method, to which it falls back where no velocity grid is

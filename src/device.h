@@ -13,7 +13,7 @@ struct cubix_device;
 
 struct cubix_device_ops {
   const char *name;                                          /* the value of the parameter Backend */
-  struct cubix_rates rates;                                  /* what work takes, for the choice of the engine */
+  struct cubix_rates rates;                                  /* what work takes, for the choice of the engine: on a core, or on the whole of a GPU */
   int  (*count)(void);                                       /* how many of them this machine has; 0: none */
   int  (*open)(struct cubix_device *, int ordinal);
   int  (*load)(struct cubix_device *, const struct cubix_view *);                                   /* the tables of the direct method */

@@ -7,16 +7,17 @@
  *   SspInterpolation pchip (its weights have both signs), Tolerance below 3e-6 (float32), no reach that holds the stars; and, found later,
  *   templates that no step of the grid serves.
  * Engine histogram: histogram.  Engine auto: whichever takes less time by the estimates
- *   direct      N n_lambda d
- *   histogram   N p + V n_lambda m + preparing the templates: n_used n_node n_lambda b, b from the cache or built, on all cores alike,
- * with d, p, m of the processor (cubix_rates), N stars and V values in the histogram.  A spaxel of n stars leaves about 24 n/sqrt(1 + n/8) values
+ *   direct      N n_lambda d / ranks
+ *   histogram   (N p + V n_lambda m) / ranks + preparing the templates: n_used n_node n_lambda b / cores, b from the cache or built, on all cores alike,
+ * with d, p, m of the slowest rank: of its GPU, whatever cores stand beside it, or of all of its cores together (cubix_rates_of_rank); N stars and V values in
+ * the histogram.  A spaxel of n stars leaves about 24 n/sqrt(1 + n/8) values
  * (measured on disc galaxies with 6 x 221 templates and steps of 20..30 km/s).
  *
  * Combination.  A single rank has nothing to add up: histogram.  Combine cube: every rank multiplies its own histogram into a whole cube, and rank 0 adds them, blurs and writes.
  * Combine histogram: histograms are shared (16 bytes per value, blocks included), then each rank multiplies, blurs and adds noise to its own channels.  Auto takes the
  * shorter by
- *   cube        V_apart n_lambda m / cores of a rank + 8 bytes per voxel over the network + t per voxel
- *   histogram   V n_lambda m / cores + 16 V bytes over the network + t per voxel / ranks,
+ *   cube        V_apart n_lambda m + 8 bytes per voxel over the network + t per voxel / cores of a rank
+ *   histogram   V n_lambda m / ranks + 16 V bytes over the network + t per voxel / cores,
  * t: what blurring and noise take.  The direct method always adds cubes.                                                              */
 #include "engine.h"
 
@@ -36,6 +37,12 @@ static const double byte_ns = 0.5, observe_ns = 15;       /* a byte over the net
 enum { MOST_BEYOND = 1000, ONE_BEYOND_IN = 100 };
 
 double cubix_engine_reach(int i) { return ldexp(300, i); }
+
+struct cubix_rates cubix_rates_of_rank(const struct cubix_rates *rates, int n_core)
+{
+  double n = rates->per_core ? n_core : 1;
+  return (struct cubix_rates){ .direct = rates->direct / n, .deposit = rates->deposit / n, .multiply = rates->multiply / n };
+}
 
 double cubix_engine_values(double n) { return 24 * n / sqrt(1 + n / 8); }
 
@@ -107,10 +114,8 @@ static const char *unfit(const struct cubix_engine *engine, const struct cubix_w
   return NULL;
 }
 
-static double multiply_seconds(const struct cubix_workload *work, double values, double cores)
-{
-  return 1e-9 * values * work->n_lambda * work->rates.multiply / cores;
-}
+/* Of a rank. */
+static double multiply_seconds(const struct cubix_workload *work, double values) { return 1e-9 * values * work->n_lambda * work->rates.multiply; }
 
 static double prepare_seconds(const struct cubix_engine *engine, const struct cubix_workload *work)
 {
@@ -122,8 +127,8 @@ static double prepare_seconds(const struct cubix_engine *engine, const struct cu
 static void choose_combination(struct cubix_engine *engine, const struct cubix_params *par, const struct cubix_workload *work)
 {
   double voxels = work->n_spaxel * work->n_lambda, per_rank = (double)work->n_core / work->n_rank;
-  double cube = multiply_seconds(work, work->values_apart, per_rank) + 1e-9 * voxels * (8 * byte_ns + observe_ns / per_rank);
-  double histogram = multiply_seconds(work, work->values, work->n_core) + 1e-9 * (16 * work->values * byte_ns + voxels * observe_ns / work->n_core);
+  double cube = multiply_seconds(work, work->values_apart) + 1e-9 * voxels * (8 * byte_ns + observe_ns / per_rank);
+  double histogram = multiply_seconds(work, work->values / work->n_rank) + 1e-9 * (16 * work->values * byte_ns + voxels * observe_ns / work->n_core);
   int share = !strcmp(par->Combine, "histogram") || (!strcmp(par->Combine, "auto") && (work->n_rank == 1 || histogram < cube));
   if (share) own_slabs(engine, work->n_lambda);
   else own_cube(engine, work->n_lambda);
@@ -132,9 +137,8 @@ static void choose_combination(struct cubix_engine *engine, const struct cubix_p
 void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params *par, const struct cubix_workload *work)
 {
   int automatic = !strcmp(par->Engine, "auto"), asked = !strcmp(par->Engine, "histogram");
-  double n = (double)work->n_star, core = work->n_core;
-  double direct = 1e-9 * n * work->n_lambda * work->rates.direct / core;
-  double prepare = prepare_seconds(engine, work), histogram = 1e-9 * n * work->rates.deposit / core + multiply_seconds(work, work->values, core) + prepare;
+  double n = (double)work->n_star / work->n_rank, direct = 1e-9 * n * work->n_lambda * work->rates.direct;
+  double prepare = prepare_seconds(engine, work), histogram = 1e-9 * n * work->rates.deposit + multiply_seconds(work, work->values / work->n_rank) + prepare;
   const char *no = unfit(engine, work), *get = work->prepared ? "read" : "prepare";
   if (!automatic && !asked) cubix_engine_go_direct(engine, work->n_lambda, "direct, as asked for");
   else if (no) cubix_engine_go_direct(engine, work->n_lambda, "direct: %s", no);

@@ -25,11 +25,12 @@ struct cubix_engine {
   int *lambda_first;              /* [n_rank + 1] */
 };
 
-/* What a processor takes for a unit of work [ns on one core, or on the GPU]. */
+/* What a processor takes for a unit of work [ns]. */
 struct cubix_rates {
   double direct;                  /* a star in a channel, directly */
   double deposit;                 /* a star into the histogram */
   double multiply;                /* a value of the histogram in a channel */
+  int per_core;                   /* 1: a single core takes that, and a rank has several; 0: the processor as a whole, as a GPU does */
 };
 
 /* What there is to do, all ranks together. */
@@ -39,12 +40,14 @@ struct cubix_workload {
   double values, values_apart;    /* of the histogram: of all ranks' stars together; of the busiest rank's alone */
   double n_spaxel;                /* painted */
   int n_lambda, n_row, n_used;
-  int n_rank, n_core;             /* ranks; cores of all ranks */
+  int n_rank, n_core;             /* ranks; cores of all ranks: they prepare templates, blur and write whatever paints */
   int pchip;                      /* SspInterpolation pchip */
   int keeping, prepared;          /* templates are kept in a cache; they lie in it */
-  struct cubix_rates rates;
+  struct cubix_rates rates;       /* of the slowest rank as a whole: ranks have equal shares, and wait for each other */
 };
 
+/** What a rank takes that has n_core cores, or one GPU: per_core is 0.  Local. */
+struct cubix_rates cubix_rates_of_rank(const struct cubix_rates *rates, int n_core);
 /** The reaches that a velocity grid may have [km/s], i = 0 .. CUBIX_N_REACH - 1.  Local. */
 double cubix_engine_reach(int i);
 /** Values that n stars of a spaxel leave in a histogram, about.  Local. */

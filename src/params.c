@@ -199,14 +199,17 @@ done:
 
 void cubix_params_warn_idle(const struct cubix_params *par, const char *names, const char *why)
 {
+  struct cubix_params *defaults = NULL;
+  if (cubix_params_init(&defaults)) return;
   while (*names) {
-    char name[64];
+    char name[64], value[1024], untouched[1024];
     size_t n = strcspn(names, " ");
     snprintf(name, sizeof name, "%.*s", (int)n, names);
-    const char *origin = cubix_params_origin(par, name), *dflt = cubix_param_table[cubix_param_find(name)].dflt;
-    char value[1024];
-    cubix_param_text(par, cubix_param_find(name), value, sizeof value);
-    if (strcmp(origin, "default") && (!dflt || strcmp(value, dflt))) cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect: %s", name, origin, why);
+    int i = cubix_param_find(name);
+    cubix_param_text(par, i, value, sizeof value);
+    cubix_param_text(defaults, i, untouched, sizeof untouched);
+    if (strcmp(value, untouched)) cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect: %s", name, cubix_params_origin(par, name), why);
     names += n + strspn(names + n, " ");
   }
+  cubix_params_free(defaults);
 }

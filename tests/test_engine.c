@@ -8,11 +8,11 @@
 
 static struct cubix_params *par;
 
-/* A galaxy of n stars on n_spaxel spaxels, as on CPU cores. */
+/* A galaxy of n stars on n_spaxel spaxels, for ranks of two CPU cores. */
 static struct cubix_workload a_galaxy(double n, double n_spaxel, int n_used, int n_rank)
 {
   struct cubix_workload work = { .n_star = (int64_t)n, .values = n_spaxel * cubix_engine_values(n / n_spaxel), .n_spaxel = n_spaxel, .n_lambda = 3681,
-                                 .n_row = n_used, .n_used = n_used, .n_rank = n_rank, .n_core = 2 * n_rank, .rates = { 4.5, 80, 0.05 } };
+                                 .n_row = n_used, .n_used = n_used, .n_rank = n_rank, .n_core = 2 * n_rank, .rates = { 2.25, 40, 0.025, 0 } };
   work.values_apart = n_spaxel * cubix_engine_values(n / n_spaxel / n_rank);
   return work;
 }
@@ -52,6 +52,32 @@ static void test_method(void)
   many.pchip = 0;
   for (int i = 0; i < CUBIX_N_REACH; i++) many.beyond[i] = 1001;
   CHECK(method(&many, "histogram", "1e-4", "9600 km/s") == CUBIX_DIRECT);
+}
+
+/* One GPU is as fast beside one core as beside sixteen; cores add up.  The GPU's rates are those of cuda/device_cuda.c. */
+static void test_processors(void)
+{
+  static const struct cubix_rates cpu = { 4.5, 80, 0.05, 1 }, gpu = { 5e-3, 1, 1e-4, 0 };
+  struct cubix_workload work = a_galaxy(6e6, 1e4, 1326, 1);
+  work.prepared = 1;
+  for (int n_core = 1; n_core <= 64; n_core *= 4) {
+    struct cubix_rates rank = cubix_rates_of_rank(&gpu, n_core);
+    CHECK(rank.direct == 5e-3 && rank.deposit == 1 && rank.multiply == 1e-4);
+    work.rates = rank;
+    work.n_core = n_core;
+    double direct = 0;
+    struct cubix_engine *chosen = choose(&work, "auto", "auto", "1e-4");
+    const char *at = strstr(chosen->why, "directly about ");
+    CHECK(n_core < 4 || chosen->method == CUBIX_HISTOGRAM);
+    if (chosen->method == CUBIX_DIRECT) at = strstr(chosen->why, "direct: about ");
+    CHECK(at && sscanf(strpbrk(at, "0123456789"), "%lf", &direct) == 1);
+    CHECK_CLOSE(direct, 6e6 * 3681 * 5e-12, 0.05);                           /* 0.11 s, two digits of it */
+    cubix_engine_free(chosen);
+    rank = cubix_rates_of_rank(&cpu, n_core);
+    CHECK_CLOSE(rank.direct, 4.5 / n_core, 1e-15);
+    CHECK_CLOSE(rank.multiply, 0.05 / n_core, 1e-17);
+    CHECK(!rank.per_core);
+  }
 }
 
 /* The smallest reach with at most 1000 stars, and one in a hundred, beyond. */
@@ -110,6 +136,7 @@ int main(void)
 {
   CHECK(cubix_params_init(&par) == CUBIX_OK);
   test_method();
+  test_processors();
   test_reach();
   test_owners();
   test_combine();

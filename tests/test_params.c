@@ -3,6 +3,7 @@
 #include "check.h"
 
 #include "error.h"
+#include "log.h"
 #include "params_table.h"
 #include "units.h"
 
@@ -404,6 +405,38 @@ static void test_docs(void)
   }
 }
 
+static int n_warning;
+
+static void listen(enum cubix_log_level level, const char *line, void *host)
+{
+  (void)host;
+  n_warning += level == CUBIX_LOG_WARNING && strstr(line, " has no effect: it is idle") != NULL;
+}
+
+/* A template of which nothing was changed, or to another spelling of the same value, is no request that could be without effect. */
+static void test_idle(void)
+{
+  char names[8192] = "";
+  int n = 0;
+  for (int i = 0; i < cubix_param_n_row; i++) {
+    const struct cubix_param_row *row = &cubix_param_table[i];
+    if (row->type == CUBIX_PARAM_SECTION || !row->dflt) continue;
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", n++ ? " " : "", row->name);
+  }
+  char *template = doc_of("template"), *text = malloc(strlen(template) + sizeof REQUIRED);
+  sprintf(text, REQUIRED "%s", template);
+  CHECK(n > 50 && parse(text) == CUBIX_OK);
+  cubix_log_to(listen, NULL);
+  cubix_params_warn_idle(par, names, "it is idle");
+  CHECK(n_warning == 0);
+  CHECK(takes("CentreRadius 1e1 kpc\nAlpha 0.0\nRedshift 0.5\nFitRestartFile x.hdf5\nSnrAperture 1.5\n"));
+  cubix_params_warn_idle(par, "CentreRadius Alpha Redshift FitRestartFile", "it is idle");
+  CHECK(n_warning == 2);
+  cubix_log_to(NULL, NULL);
+  free(text);
+  free(template);
+}
+
 int main(void)
 {
   test_defaults();
@@ -417,6 +450,7 @@ int main(void)
   test_numbers();
   test_used_values();
   test_docs();
+  test_idle();
   cubix_params_free(par);
   return check_done();
 }
