@@ -20,3 +20,9 @@ def alone():
 @pytest.mark.parametrize("ranks, threads", [(2, 1), (3, 1), (4, 1), (1, 3), (2, 2)])
 def test_ranks_agree(alone, ranks, threads):
     assert same(ranks, threads) == alone
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_ranks_with_different_processors(ranks):
+    done = run("test_processors", [], ranks=ranks)
+    assert done.status == 0 and done.out.count(" 0 failed") == ranks, done.out[-3000:] + done.err[-3000:]
