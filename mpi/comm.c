@@ -19,7 +19,7 @@
 #include "error.h"
 #include "log.h"
 
-static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1, began;   /* began: MPI was started here, not by the host */
+static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1, local_root, began;   /* began: MPI was started here, not by the host */
 
 /* Ranks that nobody bound to cores share the node's cores, unless the user says otherwise. */
 static void share_cores(void)
@@ -56,6 +56,8 @@ int cubix_mpi_start(int *argc, char ***argv)
   MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, my_rank, MPI_INFO_NULL, &node);
   MPI_Comm_rank(node, &my_local_rank);
   MPI_Comm_size(node, &n_local_rank);
+  local_root = my_rank;
+  MPI_Bcast(&local_root, 1, MPI_INT, 0, node);
   MPI_Comm_free(&node);
   share_cores();
   gsl_set_error_handler_off();    /* GSL's own would abort the process; its status is looked at instead */
@@ -67,6 +69,7 @@ int cubix_mpi_rank(void) { return my_rank; }
 int cubix_mpi_size(void) { return n_rank; }
 int cubix_mpi_local_rank(void) { return my_local_rank; }
 int cubix_mpi_local_size(void) { return n_local_rank; }
+int cubix_mpi_local_root(void) { return local_root; }
 
 int cubix_mpi_agree(int status)
 {

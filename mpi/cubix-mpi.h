@@ -31,6 +31,8 @@ int cubix_mpi_size(void);
 /** Which of how many ranks on this node.  Local after start. */
 int cubix_mpi_local_rank(void);
 int cubix_mpi_local_size(void);
+/** The first rank of this node.  Local after start. */
+int cubix_mpi_local_root(void);
 /** Warn where ranks are bound to fewer cores than they have threads; on rank 0.  Collective. */
 void cubix_mpi_cores_warn(void);
 /** The worst status of all ranks, with the message of the lowest rank that failed.  Collective: end every stage with it and nobody hangs. */

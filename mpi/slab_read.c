@@ -2,15 +2,13 @@
  *
  * Rank 0 looks into the files and tells the others (src/simfile.c); then all members are read as if they were one list of N stars, of which
  * rank r of P owns [N r/P, N (r+1)/P).  Chunk c is that many rows of every rank's share, from c times as many on: every rank can tell which members a chunk
- * touches on any rank, opens those with all others, and reads in pieces of CUBIX_READER_PIECE rows, all quantities of a piece together, so that wind cells
- * are dropped and units converted on the way and no more than 11 MiB are needed beside the slab.
- * A rank without rows in a piece takes part with an empty selection, for the reads are collective.  Data are read in the file's own
- * precision and widened here, by all threads: a conversion inside HDF5 would make the read independent.
- * One rank alone reads without MPI.  A rank that finds something wrong keeps reading and says so at the end of the member: nobody hangs. */
-#include "reader.h"
+ * touches on any rank, opens those, and reads in pieces of CUBIX_READER_PIECE rows (reader_rows.c), all quantities of a piece together, so that wind cells
+ * are dropped and units converted on the way and no more than 14 MiB are needed beside the slab.  Data are widened here, by all threads.
+ * A rank that finds something wrong keeps to the order of pieces, for others may read for it or wait for what it reads, and says so at the end of the
+ * member: nobody hangs. */
+#include "reader_parts.h"
 
 #include <math.h>
-#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,20 +19,7 @@
 #include "log.h"
 #include "simfile.h"
 
-enum { PIECE = CUBIX_READER_PIECE };
-
 enum { BLOCK = 1024 };            /* rows that a thread converts at a time, in its cache */
-
-struct cubix_reader_state {
-  double age_now;                         /* of the universe at the snapshot [Gyr] */
-  struct cubix_age_table *ages;           /* NULL: the file holds ages */
-  int collective;
-  size_t n_kept;                          /* stars in the slab so far */
-  size_t n_read;                          /* rows, since chunk 0 */
-  void *piece[CUBIX_N_FIELD];             /* [PIECE][n_c] as in the file; NULL: not read */
-  int single[CUBIX_N_FIELD];              /* 1: float, 0: double */
-  hid_t dataset[CUBIX_N_FIELD];           /* of the open member; -1: none */
-};
 
 #define LARGEST 1e30              /* of any number, in internal units: its cube must be a number, too */
 
@@ -202,107 +187,27 @@ static int keep_piece(struct cubix_reader *r, int member, hsize_t member_row, si
   return CUBIX_OK;
 }
 
-/* Collective reads pay for data that lie in the file as rows.  Compressed chunks are read independently, for a damaged one fails on one
- * rank and the others would wait for it; so are chunks of single columns, which MPI would be told of number by number. */
-static int lies_in_rows(hid_t creation, int n_c)
+/* My rows of member i, piece by piece; n_piece is the same on all ranks. */
+static int read_pieces(struct cubix_reader *r, int i, hsize_t n_piece, hid_t file)
 {
-  hsize_t chunk[2] = { 1, 1 };
-  if (H5Pget_nfilters(creation) != 0) return 0;
-  return H5Pget_layout(creation) != H5D_CHUNKED || n_c == 1 || (H5Pget_chunk(creation, 2, chunk) == 2 && chunk[1] == (hsize_t)n_c);
-}
-
-/* With room for a whole chunk: pieces that share a compressed one would otherwise each unpack it. */
-static hid_t open_dataset(hid_t file, const char *path)
-{
-  const size_t usual = (size_t)1 << 20, most = (size_t)1 << 28;
-  hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT), creation, type, access;
-  hsize_t chunk[2] = { 0, 1 };
-  if (dataset < 0) return dataset;
-  creation = H5Dget_create_plist(dataset);
-  type = H5Dget_type(dataset);
-  if (H5Pget_layout(creation) == H5D_CHUNKED) H5Pget_chunk(creation, 2, chunk);
-  size_t bytes = (size_t)(chunk[0] * chunk[1]) * H5Tget_size(type);
-  H5Tclose(type);
-  H5Pclose(creation);
-  if (bytes <= usual || bytes > most) return dataset;
-  H5Dclose(dataset);
-  access = H5Pcreate(H5P_DATASET_ACCESS);
-  H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, bytes + usual, H5D_CHUNK_CACHE_W0_DEFAULT);
-  dataset = H5Dopen2(file, path, access);
-  H5Pclose(access);
-  return dataset;
-}
-
-/* Rows of one dataset, as floats where the file has floats, else as doubles. */
-static int read_rows(struct cubix_reader *r, int member, enum cubix_field field, hsize_t row, hsize_t n)
-{
-  int status = CUBIX_OK, read;
-  hid_t dataset = r->state->dataset[field], space = H5Dget_space(dataset), stored = H5Dget_type(dataset), creation = H5Dget_create_plist(dataset);
-  hid_t type = H5Tget_native_type(stored, H5T_DIR_DEFAULT), transfer = H5Pcreate(H5P_DATASET_XFER), memory;
-  const hsize_t n_c = (hsize_t)cubix_field_table[field].n_c, start[2] = { row, 0 }, count[2] = { n, n_c };
-  const int n_dim = n_c > 1 ? 2 : 1;
-
-  if (H5Tget_size(type) > sizeof(double)) {
-    H5Tclose(type);
-    type = H5Tcopy(H5T_NATIVE_DOUBLE);
-  }
-  r->state->single[field] = H5Tequal(type, H5T_NATIVE_FLOAT) > 0;
-  memory = H5Screate_simple(n_dim, n ? count : (hsize_t[]){ 1, n_c }, NULL);
-  if (n) {
-    H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
-  } else {
-    H5Sselect_none(space);
-    H5Sselect_none(memory);
-  }
-  H5Pset_dxpl_mpio(transfer, r->state->collective && lies_in_rows(creation, (int)n_c) ? H5FD_MPIO_COLLECTIVE : H5FD_MPIO_INDEPENDENT);
-  read = H5Dread(dataset, type, memory, space, transfer, r->state->piece[field]) >= 0;
-  if (read && !r->state->single[field]) read = H5Tconvert(type, H5T_NATIVE_DOUBLE, (size_t)(n * n_c), r->state->piece[field], NULL, H5P_DEFAULT) >= 0;
-  CUBIX_CHECK(read, CUBIX_EINPUT,
-              "%s: /%s cannot be read in rows %llu to %llu; the file is damaged or not all there", r->slab->snapshot.file[member],
-              r->sim->field[field].path, (unsigned long long)row, (unsigned long long)(row + n));
-done:
-  H5Sclose(memory);
-  H5Pclose(transfer);
-  H5Tclose(type);
-  H5Pclose(creation);
-  H5Tclose(stored);
-  H5Sclose(space);
-  return status;
-}
-
-/* My rows [row, row + n) of an open member; n_piece is the same on all ranks. */
-static int read_pieces(struct cubix_reader *r, int member, hsize_t row, hsize_t n, hsize_t n_piece, hid_t file)
-{
-  int status = CUBIX_OK, failed = CUBIX_OK;
-
-  for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    if (!r->state->piece[f]) continue;
-    r->state->dataset[f] = open_dataset(file, r->sim->field[f].path);
-    if (r->state->dataset[f] < 0 && !failed)
-      failed = cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__, "%s: /%s cannot be opened; did the file change while it was read?",
-                               r->slab->snapshot.file[member], r->sim->field[f].path);
-  }
-  CUBIX_TRY(cubix_mpi_agree(failed));
+  int status = CUBIX_OK, failed;
+  const struct cubix_span mine = r->state->share[cubix_mpi_rank()];
+  const hsize_t n = (hsize_t)(mine.to - mine.from);
+  CUBIX_TRY(cubix_mpi_agree(failed = cubix_mpi_reader_go(r, i, file)));
   for (hsize_t p = 0; p < n_piece; p++) {
     hsize_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
     for (int f = 0; f < CUBIX_N_FIELD; f++) {
-      int code = r->state->piece[f] ? read_rows(r, member, f, row + done_before, now) : CUBIX_OK;
+      int code = r->state->piece[f] ? cubix_mpi_reader_fetch(r, i, (enum cubix_field)f, p) : CUBIX_OK;
       if (!failed) failed = code;
     }
-    if (!failed) failed = keep_piece(r, member, row + done_before, (size_t)now);
+    if (!failed) failed = keep_piece(r, i, (hsize_t)mine.from + done_before, (size_t)now);
     if (cubix_mpi_rank() == 0 && now) cubix_log_progress("read", (double)(r->state->n_read += now) / (double)r->n_largest);
   }
   CUBIX_TRY(cubix_mpi_agree(failed));
 done:
-  for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    if (r->state->dataset[f] >= 0) H5Dclose(r->state->dataset[f]);
-    r->state->dataset[f] = -1;
-  }
+  cubix_mpi_reader_leave(r);
   return status;
 }
-
-/* Rows [from, to) of all. */
-struct span { int64_t from, to; };
 
 static int64_t share_start(const struct cubix_reader *r, int rank)
 {
@@ -311,47 +216,44 @@ static int64_t share_start(const struct cubix_reader *r, int rank)
 }
 
 /* Chunk c of a rank's share. */
-static struct span chunk_of(const struct cubix_reader *r, int rank, size_t c)
+static struct cubix_span chunk_of(const struct cubix_reader *r, int rank, size_t c)
 {
   int64_t first = share_start(r, rank), end = share_start(r, rank + 1), before = (int64_t)(c * r->n_chunk_rows);
-  struct span s = { first + before < end ? first + before : end, end };
+  struct cubix_span s = { first + before < end ? first + before : end, end };
   if (s.to - s.from > (int64_t)r->n_chunk_rows) s.to = s.from + (int64_t)r->n_chunk_rows;
   return s;
 }
 
 /* What of it lies in a member whose n rows begin at `offset`, counted from there. */
-static struct span in_member(struct span s, int64_t offset, int64_t n)
+static struct cubix_span in_member(struct cubix_span s, int64_t offset, int64_t n)
 {
-  struct span in = { s.from > offset ? s.from - offset : 0, s.to < offset + n ? s.to - offset : n };
-  return in.from < in.to ? in : (struct span){ 0, 0 };
+  struct cubix_span in = { s.from > offset ? s.from - offset : 0, s.to < offset + n ? s.to - offset : n };
+  return in.from < in.to ? in : (struct cubix_span){ 0, 0 };
 }
 
-/* The members that chunk c touches on any rank, one after the other. */
+/* The members that chunk c touches on any rank, one after the other.  Every rank opens a member by itself; nobody reads before all could. */
 static int read_members(struct cubix_reader *r, size_t c)
 {
   int status = CUBIX_OK;
   int64_t offset = 0;
-  hid_t access = H5Pcreate(H5P_FILE_ACCESS), file = -1;
+  hid_t file = -1;
 
-  if (cubix_mpi_size() > 1) H5Pset_fapl_mpio(access, MPI_COMM_WORLD, MPI_INFO_NULL);
   for (int i = 0; i < r->slab->snapshot.n_file; offset += r->sim->n_star[i++]) {
     int64_t n = r->sim->n_star[i], most = 0;
     for (int rank = 0; rank < cubix_mpi_size(); rank++) {
-      struct span in = in_member(chunk_of(r, rank, c), offset, n);
+      struct cubix_span in = r->state->share[rank] = in_member(chunk_of(r, rank, c), offset, n);
       most = in.to - in.from > most ? in.to - in.from : most;
     }
     if (most == 0) continue;
-    struct span mine = in_member(chunk_of(r, cubix_mpi_rank(), c), offset, n);
-    file = H5Fopen(r->slab->snapshot.file[i], H5F_ACC_RDONLY, access);
-    CUBIX_TRY(cubix_mpi_agree(file >= 0 ? CUBIX_OK : cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__,
-                              "rank %d cannot open %s; do all nodes see this file?", cubix_mpi_rank(), r->slab->snapshot.file[i])));
-    CUBIX_TRY(read_pieces(r, i, (hsize_t)mine.from, (hsize_t)(mine.to - mine.from), ((hsize_t)most + PIECE - 1) / PIECE, file));
+    status = cubix_h5_open(&file, r->slab->snapshot.file[i]);
+    if (status && cubix_mpi_rank() > 0) cubix_error_about("rank %d (does its node see this file?)", cubix_mpi_rank());
+    CUBIX_TRY(cubix_mpi_agree(status));
+    CUBIX_TRY(read_pieces(r, i, ((hsize_t)most + PIECE - 1) / PIECE, file));
     H5Fclose(file);
     file = -1;
   }
 done:
   if (file >= 0) H5Fclose(file);
-  H5Pclose(access);
   return status;
 }
 
@@ -364,13 +266,14 @@ static int make_room(struct cubix_reader *r, size_t n)
     if (r->sim->field[f].path[0] && (f == CUBIX_FIELD_FORMATION || place_of(r->slab, f)))
       CUBIX_CHECK((r->state->piece[f] = cubix_alloc(rows * (size_t)cubix_field_table[f].n_c, sizeof(double))), CUBIX_ENOMEM,
                   "cannot allocate memory for %zu rows of %s", rows, cubix_field_table[f].name);
+  if (r->state->reads_for_others) CUBIX_ALLOC(r->state->relay, 3 * (r->n_chunk_rows < (size_t)PIECE ? r->n_chunk_rows : (size_t)PIECE));
 done:
   return status;
 }
 
 size_t cubix_mpi_reader_rows(const struct cubix_reader *r, size_t c)
 {
-  struct span mine = chunk_of(r, cubix_mpi_rank(), c);
+  struct cubix_span mine = chunk_of(r, cubix_mpi_rank(), c);
   return (size_t)(mine.to - mine.from);
 }
 
@@ -392,6 +295,8 @@ done:
     free(r->state->piece[f]);
     r->state->piece[f] = NULL;
   }
+  free(r->state->relay);
+  r->state->relay = NULL;
   cubix_h5_quiet_end(&quiet);
   return status;
 }
@@ -402,7 +307,9 @@ static int prepare(struct cubix_reader *r, struct cubix_slab **slab, const struc
   int status = CUBIX_OK;
   CUBIX_ALLOC(r->state, 1);
   for (int f = 0; f < CUBIX_N_FIELD; f++) r->state->dataset[f] = -1;
-  r->state->collective = cubix_mpi_size() > 1 && strcmp(par->ReadMode, "collective") == 0;
+  r->state->collective = strcmp(par->ReadMode, "collective") == 0;
+  CUBIX_ALLOC(r->state->share, cubix_mpi_size());
+  CUBIX_ALLOC(r->state->reads_for, cubix_mpi_size());
   CUBIX_ALLOC(*slab, 1);
   if (r->sim->field[CUBIX_FIELD_FORMATION].path[0]) {
     const struct cubix_snapshot *s = &r->sim->snapshot;
@@ -425,6 +332,7 @@ int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, c
   CUBIX_TRY(cubix_mpi_agree(status));
   CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));
   CUBIX_TRY(cubix_mpi_agree(prepare(r, slab, par)));
+  cubix_mpi_reader_divide(r);
   (*slab)->n_file_total = r->sim->n_total;
   (*slab)->snapshot = r->sim->snapshot;
   r->sim->snapshot.file = NULL;
@@ -443,7 +351,11 @@ done:
 void cubix_mpi_reader_close(struct cubix_reader *r)
 {
   if (!r) return;
-  if (r->state) free(r->state->ages);
+  if (r->state) {
+    free(r->state->ages);
+    free(r->state->share);
+    free(r->state->reads_for);
+  }
   free(r->state);
   cubix_simfile_free(r->sim);
   free(r);

@@ -105,7 +105,7 @@ static int is_due(const char *about)
 {
   long n = __atomic_add_fetch(&n_call, 1, __ATOMIC_SEQ_CST);
   if (!fault.nth || n < fault.nth || (fault.times && n >= fault.nth + fault.times)) return 0;
-  note("fails", about);
+  if (n < fault.nth + 5) note("fails", about);
   if (fault.signal) raise(fault.signal);
   return !fault.signal;
 }
@@ -131,9 +131,24 @@ static int of_file(const char *call, int file)
   return of_path(call, path);
 }
 
+/* A path that counts from a folder's descriptor. */
+static int of_path_at(const char *call, int folder, const char *path)
+{
+  char link[64], whole[4096];
+  ssize_t n = -1;
+  if (!fault.ready) prepare();
+  if (!fault.armed || strcmp(call, fault.call)) return -1;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", folder);
+  if (folder != AT_FDCWD && path[0] != '/') n = readlink(link, whole, sizeof whole / 2);
+  if (n <= 0) return of_path(call, path);
+  snprintf(whole + n, sizeof whole - (size_t)n, "/%s", path);
+  return of_path(call, whole);
+}
+
 #define REAL(name) static __typeof__(name) *real; if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name)
-#define FAIL_PATH(call, path, value) do { int e = of_path(call, path); if (e >= 0) { errno = e; return value; } } while (0)
-#define FAIL_FILE(call, file, value) do { int e = of_file(call, file); if (e >= 0) { errno = e; return value; } } while (0)
+#define FAIL_PATH(call, path, value) do { int e = of_path(call, path); if (e > 0) { errno = e; return value; } } while (0)
+#define FAIL_AT(call, folder, path, value) do { int e = of_path_at(call, folder, path); if (e > 0) { errno = e; return value; } } while (0)
+#define FAIL_FILE(call, file, value) do { int e = of_file(call, file); if (e > 0) { errno = e; return value; } } while (0)
 /* Of n bytes that are to be moved, half or none. */
 #define MOVE(call, file, n, value) \
   do { \
@@ -160,7 +175,7 @@ OPEN(open64)
   { \
     mode_t mode = 0; \
     REAL(name); \
-    FAIL_PATH("open", path, -1); \
+    FAIL_AT("open", folder, path, -1); \
     if (how & (O_CREAT | O_TMPFILE)) { va_list ap; va_start(ap, how); mode = va_arg(ap, mode_t); va_end(ap); } \
     return real(folder, path, how, mode); \
   }
@@ -205,7 +220,7 @@ int close(int f)
 {
   REAL(close);
   int e = of_file("close", f), done = real(f);
-  if (e < 0) return done;
+  if (e <= 0) return done;
   errno = e;
   return -1;
 }
@@ -214,7 +229,7 @@ int fclose(FILE *f)
 {
   REAL(fclose);
   int e = of_file("close", fileno(f)), done = real(f);
-  if (e < 0) return done;
+  if (e <= 0) return done;
   errno = e;
   return EOF;
 }
@@ -223,11 +238,13 @@ int fsync(int f) { REAL(fsync); FAIL_FILE("sync", f, -1); return real(f); }
 int fdatasync(int f) { REAL(fdatasync); FAIL_FILE("sync", f, -1); return real(f); }
 int ftruncate(int f, off_t n) { REAL(ftruncate); FAIL_FILE("truncate", f, -1); return real(f, n); }
 int ftruncate64(int f, off64_t n) { REAL(ftruncate64); FAIL_FILE("truncate", f, -1); return real(f, n); }
-int posix_fallocate(int f, off_t at, off_t n) { REAL(posix_fallocate); int e = of_file("truncate", f); return e >= 0 ? e : real(f, at, n); }
+int posix_fallocate(int f, off_t at, off_t n) { REAL(posix_fallocate); int e = of_file("truncate", f); return e > 0 ? e : real(f, at, n); }
 int rename(const char *from, const char *to) { REAL(rename); FAIL_PATH("rename", to, -1); return real(from, to); }
-int renameat(int a, const char *from, int b, const char *to) { REAL(renameat); FAIL_PATH("rename", to, -1); return real(a, from, b, to); }
+int renameat(int a, const char *from, int b, const char *to) { REAL(renameat); FAIL_AT("rename", b, to, -1); return real(a, from, b, to); }
 int link(const char *from, const char *to) { REAL(link); FAIL_PATH("link", to, -1); return real(from, to); }
-int linkat(int a, const char *from, int b, const char *to, int how) { REAL(linkat); FAIL_PATH("link", to, -1); return real(a, from, b, to, how); }
+int linkat(int a, const char *from, int b, const char *to, int how) { REAL(linkat); FAIL_AT("link", b, to, -1); return real(a, from, b, to, how); }
+int unlinkat(int a, const char *path, int how) { REAL(unlinkat); FAIL_AT("unlink", a, path, -1); return real(a, path, how); }
+int fstatat(int a, const char *path, struct stat *s, int how) { REAL(fstatat); FAIL_AT("stat", a, path, -1); return real(a, path, s, how); }
 int unlink(const char *path) { REAL(unlink); FAIL_PATH("unlink", path, -1); return real(path); }
 int stat(const char *path, struct stat *s) { REAL(stat); FAIL_PATH("stat", path, -1); return real(path, s); }
 int lstat(const char *path, struct stat *s) { REAL(lstat); FAIL_PATH("stat", path, -1); return real(path, s); }

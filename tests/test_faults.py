@@ -1,0 +1,88 @@
+"""One call of one rank fails: a file that the others can open, read or write, memory that they get.  Every run ends in time, with the right status and one
+message, leaves nothing half-written, or goes on and writes what it would have written.  The random ones are in tests/campaign."""
+import pytest
+
+from campaign.lab import JOBS, Lab, injector, judge
+
+EIO, ENOMEM, EACCES, ENOSPC = 5, 12, 13, 28
+COMPUTING, PARAMETER, INPUT, OUTPUT = 1, 2, 3, 4
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    if not injector().exists():
+        pytest.skip("no tests/faults/inject.so: shared objects cannot be made here")
+    return Lab(tmp_path_factory.mktemp("faults"), timeout=60.0)
+
+
+def hit(lab, name, ranks, fault, status=None, says="", reached=True):
+    done = lab.run(JOBS[name], ranks, fault=fault)
+    told = f"{fault}\nstatus {done.status}\n{done.log[-1500:]}\n{done.out[-1500:]}\n{done.err[-3000:]}"
+    assert done.fired or not reached, f"this call is never made: {told}"
+    same = None if name in ("fit", "resume") else lab.reference(name) if done.status == 0 else None
+    assert judge(done, same) == [], told
+    assert status is None or done.status == status, told
+    assert says in done.err, told
+
+
+@pytest.mark.parametrize("name, ranks, path, call", [
+    ("cube", 2, "gal.hdf5", "open"), ("independent", 2, "gal.hdf5", "open"), ("cube", 3, "gal.hdf5", "read"), ("independent", 2, "gal.hdf5", "read"),
+    ("members", 2, "tng.1.hdf5", "open"), ("members", 2, "tng.1.hdf5", "read"), ("packed", 2, "packed.hdf5", "read"), ("chunks", 2, "many.hdf5", "read"),
+    ("shared", 3, "many.hdf5", "read"), ("gradient", 2, "gal.hdf5", "open"), ("fit", 2, "gal.hdf5", "read")])
+def test_the_last_rank_cannot_read_the_galaxy(lab, name, ranks, path, call):
+    """Rank 0 looks into the file, the others only read it: whatever the last one meets, all stop."""
+    hit(lab, name, ranks, f"call={call} path=/{path} rank={ranks - 1} times=0 errno={EACCES if call == 'open' else EIO}", INPUT, path)
+
+
+@pytest.mark.parametrize("name, path, status", [("cube", "ssp.hdf5", INPUT), ("gradient", "obs.fits", INPUT), ("gradient_hdf5", "obs.hdf5", INPUT), ("resume", "r.hdf5", INPUT),
+                                                ("members", "psf.fits", None), ("eagle", "test.cfg", None)])
+@pytest.mark.parametrize("call", ["open", "read"])
+def test_the_other_inputs(lab, name, path, status, call):
+    if path == "test.cfg" and call == "read":
+        pytest.skip("libconfig reads inside the C library, where the injector does not see")
+    for rank in (0, 1):
+        hit(lab, name, 2, f"call={call} path=/{path} rank={rank} times=0 errno={EIO}", status, path, reached=False)
+
+
+@pytest.mark.parametrize("nth", [2, 5, 9, 14])
+@pytest.mark.parametrize("name, path", [("cube", "gal.hdf5"), ("gradient_hdf5", "obs.hdf5"), ("resume", "r.hdf5")])
+def test_reads_in_the_midst(lab, name, path, nth):
+    """Metadata and data, one read in a row of good ones."""
+    hit(lab, name, 2, f"call=read path=/{path} rank=1 nth={nth} errno={EIO}", reached=False)
+
+
+@pytest.mark.parametrize("name, path, call", [("cube", "gal.hdf5", "close"), ("gradient", "obs.fits", "close"), ("resume", "r.hdf5", "close"), ("members", "tng.0.hdf5", "stat")])
+def test_what_may_go_wrong_beside(lab, name, path, call):
+    hit(lab, name, 2, f"call={call} path=/{path} rank=1 times=0 errno={EIO}")
+
+
+@pytest.mark.parametrize("call", ["open", "map"])
+def test_templates_that_one_rank_cannot_have(lab, call):
+    """A cache is a help, no need: the cube is made without it."""
+    hit(lab, "cached", 2, f"call={call} path=/kept/ rank=1 times=0 errno={EACCES}", 0)
+
+
+@pytest.mark.parametrize("name, rank, path, call", [
+    ("cube", 0, "o.fits", "write"), ("cube", 0, "o.fits", "sync"), ("cube", 0, "o.fits", "rename"), ("members", 0, "o.hdf5", "close"), ("gradient", 1, "o-gradient.hdf5", "write"),
+    ("gradient", 0, "o-gradient.txt", "rename"), ("mock", 1, "m.hdf5", "write"), ("mock_pieces", 1, "m.1.hdf5", "sync"), ("mock_pieces", 0, "m.1.hdf5", "rename")])
+def test_outputs(lab, name, rank, path, call):
+    hit(lab, name, 2, f"call={call} path={path} rank={rank} times=0 errno={ENOSPC}", OUTPUT, "No space left")
+
+
+def test_a_fit_goes_on_without_its_restart_file(lab):
+    hit(lab, "fit", 2, f"call=write path=restart rank=1 times=0 errno={ENOSPC}", reached=False)
+
+
+@pytest.mark.parametrize("name, ranks", [("cube", 2), ("shared", 3), ("gradient", 2), ("fit", 2), ("mock", 2)])
+def test_memory(lab, name, ranks):
+    """An allocation of the last rank fails, at four moments of its life."""
+    n = lab.count(name, ranks, ranks - 1, "call=alloc")
+    assert n > 4
+    for part in (0.15, 0.4, 0.65, 0.9):
+        hit(lab, name, ranks, f"call=alloc rank={ranks - 1} nth={max(1, int(part * n))}", COMPUTING, "cannot allocate", reached=False)
+
+
+def test_moving_half_is_no_fault(lab):
+    """read() and write() may move less than they were asked for."""
+    for call in ("read", "write"):
+        hit(lab, "members", 2, f"call={call} path={lab.folder} nth=3 times=0 errno=0", 0)
