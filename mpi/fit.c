@@ -41,6 +41,7 @@ done:
 int cubix_fit_forward(struct cubix_fit *fit, const double *x, const struct cubix_cube **cube)
 {
   int status = CUBIX_OK;
+  fit->curve.left = 1;
   cubix_unknowns_apply(fit->unknowns, x, &fit->value);
   for (int leaf = CUBIX_N_LEAF; leaf--;)                   /* the whole first: positions of stars are put into the frame in use */
     if (fit->varied[leaf]) CUBIX_TRY(cubix_mpi_chain_put(fit->chain, (enum cubix_leaf)leaf, fit->value.value[leaf]));
@@ -126,6 +127,17 @@ done:
   return status;
 }
 
+/* What a fit can be continued from.  Where the disk is full or gone it goes on without: the file of before stays, and the next one may succeed. */
+static void keep(struct cubix_fit *fit, const struct cubix_optimiser *state)
+{
+  int status = cubix_fit_save(fit, state);
+  if (!status) status = cubix_fit_write_convergence(fit);
+  if (status && !fit->unsaved++)
+    cubix_log(CUBIX_LOG_WARNING, "fit: after iteration %.0f the restart file is not written, and the fit goes on without; it is tried again every %d iterations, and at the end: %s",
+              state->at[CUBIX_AT_ITERATION], fit->par->FitRestart, cubix_error_message());
+  if (status) cubix_error_clear();
+}
+
 static int iterated(void *host, const struct cubix_optimiser *state)
 {
   int status = CUBIX_OK;
@@ -135,10 +147,7 @@ static int iterated(void *host, const struct cubix_optimiser *state)
             state->at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1), state->at[CUBIX_AT_GRADIENT], state->at[CUBIX_AT_STEP]);
   cubix_log_progress("fit", (double)iteration / fmax(fit->par->MaxIterations, 1));
   CUBIX_TRY(cubix_mpi_agree(cubix_fit_note(fit, state)));
-  if (fit->par->FitRestart && iteration % fit->par->FitRestart == 0) {
-    CUBIX_TRY(cubix_fit_save(fit, state));
-    CUBIX_TRY(cubix_fit_write_convergence(fit));
-  }
+  if (fit->par->FitRestart && iteration % fit->par->FitRestart == 0) keep(fit, state);
 done:
   return status;
 }
@@ -198,41 +207,52 @@ static void count_free(struct cubix_fit *fit)
   fit->free = (double)(cubix_mpi_sum_int(n) + shared);
 }
 
+static void tell_end(const struct cubix_fit *fit)
+{
+  const double *at = fit->state->at;
+  const enum cubix_optimiser_end end = (enum cubix_optimiser_end)at[CUBIX_AT_END];
+  char verdict[CUBIX_FIT_VERDICT];
+  cubix_log(cubix_optimiser_converged(end) ? CUBIX_LOG_INFO : CUBIX_LOG_WARNING, "fit: %s%s; %.0f iterations, %.0f evaluations, %s %.10g", cubix_optimiser_end_text(end),
+            cubix_fit_promise(fit, verdict), at[CUBIX_AT_ITERATION], at[CUBIX_AT_EVALUATION], fit->par->Likelihood, at[CUBIX_AT_VALUE]);
+  if (!cubix_fit_describes(fit, verdict))
+    cubix_log(CUBIX_LOG_WARNING, "fit: chi2 is %.3g per degree of freedom: the model does not describe the cube, and the errors mean little; other starts, or other Parameters?",
+              at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1));
+  else if (verdict[0]) cubix_log(CUBIX_LOG_INFO, "fit: %s", verdict);
+}
+
 static int search(struct cubix_fit *fit)
 {
   int status = CUBIX_OK;
   const struct cubix_params *par = fit->par;
   const struct cubix_optimiser_rule rule = { par->MaxIterations, par->GradientTolerance, par->ValueTolerance, par->LearningRate };
-  const struct cubix_optimiser_problem problem = { fit->unknowns->n, fit->unknowns->n_shared, fit->unknowns->lower, fit->unknowns->upper, evaluate, iterated, fit, &cubix_mpi_owners };
-  if (par->FitResume) CUBIX_TRY(cubix_fit_resume(fit));
+  const struct cubix_optimiser_problem problem = { fit->unknowns->n, fit->unknowns->n_shared, fit->unknowns->lower, fit->unknowns->upper, evaluate, iterated, fit, &cubix_mpi_owners,
+                                                   &fit->curve.told };
+  if (par->FitResume) CUBIX_TRY(cubix_fit_resume(fit, &problem));
   cubix_log(CUBIX_LOG_INFO, "fit: %.0f unknowns, %zu of them of the whole, and %.0f voxels; %s%s", fit->free, fit->unknowns->n_shared, fit->voxels, par->Optimiser,
             par->FitResume ? ", continued" : "");
   CUBIX_TRY(cubix_optimise(fit->state, &problem, &rule));
-  const double *at = fit->state->at;
-  cubix_log(at[CUBIX_AT_END] == CUBIX_END_ITERATIONS ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "fit: %s; %.0f iterations, %.0f evaluations, %s %.10g",
-            cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]), at[CUBIX_AT_ITERATION], at[CUBIX_AT_EVALUATION], par->Likelihood, at[CUBIX_AT_VALUE]);
-  if (!strcmp(par->Likelihood, "chi2") && at[CUBIX_AT_VALUE] > 2 * (fit->voxels - fit->free))
-    cubix_log(CUBIX_LOG_WARNING, "fit: chi2 is %.3g per degree of freedom: the model does not describe the cube, and the errors mean little; other starts, or other Parameters?",
-              at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1));
-  if (par->FitRestart) CUBIX_TRY(cubix_fit_save(fit, fit->state));
-  CUBIX_TRY(cubix_fit_write_convergence(fit));
+  tell_end(fit);
+  if (par->FitRestart) keep(fit, fit->state);
 done:
   return status;
 }
 
-int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const unsigned char varied[CUBIX_N_LEAF])
+int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const unsigned char varied[CUBIX_N_LEAF],
+                  const char **end)
 {
   int status = CUBIX_OK;
   struct cubix_fit fit = { .chain = chain, .par = par, .obs = obs, .varied = varied, .voxels = cubix_observed_used(obs, &cubix_mpi_owners) };
-  const struct cubix_cube *cube;
   CUBIX_TRY(find_unknowns(&fit));
   CUBIX_TRY(cubix_mpi_agree(make_room(&fit)));
   count_free(&fit);
+  CUBIX_TRY(cubix_mpi_agree(cubix_fit_curve_init(&fit)));
   CUBIX_TRY(search(&fit));
-  CUBIX_TRY(cubix_fit_forward(&fit, cubix_optimiser_x(fit.state), &cube));
-  CUBIX_TRY(cubix_fit_errors(&fit, cube));
+  *end = cubix_optimiser_end_text((enum cubix_optimiser_end)fit.state->at[CUBIX_AT_END]);
+  CUBIX_TRY(cubix_fit_curve_at(&fit, cubix_optimiser_x(fit.state)));
+  CUBIX_TRY(cubix_fit_errors(&fit));
   CUBIX_TRY(cubix_fit_write(&fit));
 done:
+  cubix_fit_curve_free(&fit.curve);
   free(fit.error);
   free(fit.row);
   free(fit.cube_bar.flux);

@@ -9,7 +9,9 @@
 int cubix_mpi_fit_check(const struct cubix_params *par);
 /** Fit, from the values in use, and leave the chain at those where the optimiser ended, after a forward run there.  Collective.
  *  Writes STEM-convergence.txt, STEM-fit.txt, with stars among the varied STEM-stars.hdf5, and restart files.
- *  @param varied [CUBIX_N_LEAF] the active leaves that are to vary */
-int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const unsigned char varied[CUBIX_N_LEAF]);
+ *  @param varied [CUBIX_N_LEAF] the active leaves that are to vary
+ *  @param[out] end  "converged: ...", or "not converged: ..."; borrowed for good */
+int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const unsigned char varied[CUBIX_N_LEAF],
+                  const char **end);
 
 #endif

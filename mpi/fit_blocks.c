@@ -83,6 +83,7 @@ int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit
     cubix_log_progress("curvature", (double)(probe + 1) / n_probe);
   }
 done:
+  if (status) cubix_fit_blocks_free(blocks);
   free(a);
   return status;
 }
@@ -138,4 +139,12 @@ void cubix_fit_blocks_errors(double *error, const struct cubix_fit_blocks *block
     }
   }
   for (size_t i = 0; i < blocks->n_shared; i++) error[blocks->n_star * (size_t)p + i] = blocks->shared[i] > 0 ? sqrt(2 / blocks->shared[i]) : INFINITY;
+}
+
+void cubix_fit_blocks_diagonal(double *d, const struct cubix_fit_blocks *blocks)
+{
+  const int p = blocks->p;
+  for (size_t s = 0; s < blocks->n_star; s++)
+    for (int i = 0; i < p; i++) d[s * (size_t)p + (size_t)i] = blocks->star[s * packed(p) + at(i, i)];
+  for (size_t i = 0; i < blocks->n_shared; i++) d[blocks->n_star * (size_t)p + i] = blocks->shared[i];
 }

@@ -8,6 +8,7 @@
 #include "cubix-mpi.h"
 #include "error.h"
 #include "fit_parts.h"
+#include "objective.h"
 #include "output.h"
 #include "star_file.h"
 
@@ -38,14 +39,37 @@ static int print_convergence(FILE *out, const void *host)
 
 int cubix_fit_write_convergence(const struct cubix_fit *fit) { return text_write(fit, "-convergence.txt", print_convergence); }
 
+const char *cubix_fit_promise(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT])
+{
+  const double promise = fit->state->at[CUBIX_AT_PROMISE];
+  text[0] = '\0';
+  if (promise < 0) return text;
+  if (cubix_likelihood_of(fit->par) == CUBIX_COSINE) snprintf(text, CUBIX_FIT_VERDICT, "; %.2g may still be gained", promise);
+  else snprintf(text, CUBIX_FIT_VERDICT, "; %.2g may still be gained, %.2g standard deviations%s", promise, sqrt(promise), fit->curve.told.n ? "" : " of an unknown at most");
+  return text;
+}
+
+int cubix_fit_describes(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT])
+{
+  const double freedom = fit->voxels - fit->free, chi2 = fit->state->at[CUBIX_AT_VALUE], sigma = (chi2 - freedom) / sqrt(2 * freedom);
+  text[0] = '\0';
+  if (cubix_likelihood_of(fit->par) != CUBIX_CHI2 || !(freedom >= 1)) return 1;
+  snprintf(text, CUBIX_FIT_VERDICT, "chi2 is %s (%+.1f standard deviations of chi2)", fabs(sigma) < 5 ? "what the noise makes it" : sigma < 0 ?
+           "less than the noise makes it: the variances are too large, or the cube has no noise" : "more than the noise makes it: the model misses something", sigma);
+  return chi2 <= 2 * freedom;
+}
+
 static int print_fit(FILE *out, const void *host)
 {
   const struct cubix_fit *fit = host;
   const struct cubix_unknowns *u = fit->unknowns;
   const double *at = fit->state->at, *x = cubix_optimiser_x(fit->state);
   double freedom = fmax(fit->voxels - fit->free, 1);
-  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s\n", fit->par->Likelihood, fit->par->ObservedFile, fit->par->Parameters,
-          cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]));
+  char text[CUBIX_FIT_VERDICT];
+  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s%s\n", fit->par->Likelihood, fit->par->ObservedFile, fit->par->Parameters,
+          cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]), cubix_fit_promise(fit, text));
+  (void)cubix_fit_describes(fit, text);
+  if (text[0]) fprintf(out, "# %s\n", text);
   fprintf(out, "# objective  %.17g\n# voxels     %.0f\n# unknowns   %.0f\n# per_degree %.8g\n# iterations %.0f\n", at[CUBIX_AT_VALUE], fit->voxels, fit->free,
           at[CUBIX_AT_VALUE] / freedom, at[CUBIX_AT_ITERATION]);
   fprintf(out, "# error: one standard deviation, %s; 0: none was found; inf: the cube says nothing\n",
@@ -92,6 +116,7 @@ static int stars_write(const struct cubix_fit *fit)
   double centre[3];
   memcpy(centre, result.frame->centre, sizeof centre);
   struct cubix_star_fact fact[] = { { "CubixFile", "particles of a fit", NULL, 0 }, { "Source", snap.simulation, NULL, 0 }, { "Version", NULL, &version, 1 },
+                                    { "Fit", cubix_optimiser_end_text((enum cubix_optimiser_end)fit->state->at[CUBIX_AT_END]), NULL, 0 },
                                     { "Redshift", NULL, &snap.redshift, 1 }, { "OmegaMatter", NULL, &snap.omega_m, 1 }, { "OmegaLambda", NULL, &snap.omega_l, 1 },
                                     { "HubbleParam", NULL, &snap.h, 1 }, { "BoxSize", NULL, &snap.box, 1 }, { "Centre", NULL, centre, 3 } };
   struct cubix_star_column column[2 * N_DATASET + 1];
@@ -123,6 +148,7 @@ int cubix_fit_write(const struct cubix_fit *fit)
 {
   int status = CUBIX_OK, stars = 0;
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) stars |= fit->varied[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR;
+  CUBIX_TRY(cubix_fit_write_convergence(fit));
   CUBIX_TRY(text_write(fit, "-fit.txt", print_fit));
   if (stars) CUBIX_TRY(stars_write(fit));
   else CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_output_remove(fit->par, "-stars.hdf5") : CUBIX_OK));

@@ -19,6 +19,20 @@
 #include "report.h"
 #include "stage.h"
 
+/* A derivative that is none is no result. */
+static int check_finite(const struct cubix_chain *chain, const struct cubix_leaves *bar)
+{
+  int status = CUBIX_OK;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
+    const size_t n = bar->value[leaf] ? cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf) : 0;
+    for (size_t i = 0; i < n; i++)
+      CUBIX_CHECK(isfinite(bar->value[leaf][i]), CUBIX_EFAIL, "the objective's derivative by %s (number %zu on this rank) is %g: values there are beyond what float32 holds",
+                  cubix_leaf_info((enum cubix_leaf)leaf)->name, i, bar->value[leaf][i]);
+  }
+done:
+  return status;
+}
+
 /* The objective's derivatives by the leaves; the observed cube is given up before they are taken.  @param[out] n_used voxels compared */
 static int gradient(struct cubix_leaves *bar, double *value, double *n_used, struct cubix_chain *chain, const struct cubix_params *par, struct cubix_observed **obs,
                     const struct cubix_cube *cube)
@@ -33,6 +47,7 @@ static int gradient(struct cubix_leaves *bar, double *value, double *n_used, str
   *obs = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_chain_leaves_init(bar, chain)));
   CUBIX_TRY(cubix_mpi_chain_vjp(chain, &cube_bar, bar));
+  CUBIX_TRY(cubix_mpi_agree(check_finite(chain, bar)));
 done:
   free(cube_bar.flux);
   return status;
@@ -89,6 +104,7 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   struct cubix_result    result;
   const struct cubix_cube *cube;           /* the model's                                */
   double value = 0, n_used = 0;            /* of the objective; voxels compared          */
+  const char *end = NULL;                  /* how the fit ended                          */
 
   CUBIX_STAGE("names",    names(active, par));
   CUBIX_STAGE("check",    root ? cubix_output_check(par) : CUBIX_OK);
@@ -104,8 +120,9 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   CUBIX_STAGE("observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
   cubix_observed_mask_channels(obs, result.mod->covered);
   if (fit) {
-    CUBIX_STAGE("fit",      cubix_mpi_fit(chain, par, obs, active));
+    CUBIX_STAGE("fit",      cubix_mpi_fit(chain, par, obs, active, &end));
     cubix_mpi_chain_result(&result, chain);
+    result.fit = end;
   } else {
     CUBIX_STAGE("gradient", gradient(&bar, &value, &n_used, chain, par, &obs, cube));
     CUBIX_STAGE("tell",     cubix_mpi_gradient_write(chain, par, n_used, value, &bar));

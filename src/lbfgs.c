@@ -9,7 +9,8 @@
  * Step: t = 1 first, then a bracket [lo, hi] is narrowed, or widened, until the value falls enough and the slope along the path, which is
  * sum over components that are not clipped of g_i(t) d_i, has risen enough (weak Wolfe; Lewis & Overton 2013, Math. Prog. 141, 135, whose bracket
  * also copes with the kinks of a clipped path).  Where the value is not finite the step was too long.  Where no step helps, the pairs are forgotten and the
- * gradient itself is tried; where that does not help either, the value's own noise is reached. */
+ * gradient itself is tried; where that does not help either, the value's own noise is reached.  A step that lowers the value but finds no such slope is taken,
+ * and the pairs are forgotten as well. */
 #include <math.h>
 #include <string.h>
 
@@ -95,7 +96,7 @@ static double narrow(double lo, double hi, double value_0, double slope_0, doubl
   return fmin(fmax(t, lo + 0.1 * (hi - lo)), lo + 0.5 * (hi - lo));
 }
 
-/* The trial that is to be taken, in work.  *found 0: there is none; *bad: the value was not finite at every trial. */
+/* The trial that is to be taken, in work.  *found 0: there is none, 2: one that rose too little in slope; *bad: the value was not finite at every trial. */
 static int search_line(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, struct cubix_optimiser_work *work, double *value, int *found, int *bad)
 {
   int status = CUBIX_OK, finite = 0, trial;
@@ -117,12 +118,13 @@ static int search_line(struct cubix_optimiser *state, const struct cubix_optimis
     } else if (slope_at(state, problem, work, t, work->held) < wolfe * slope_0) {
       lo = t;
     } else {
-      break;
+      goto done;
     }
     t = isfinite(hi) ? narrow(lo, hi, value_0, slope_0, at_hi) : 2.5 * t;
     if (lo > 0 && hi - lo < 1e-3 * hi) break;              /* a kink: it will not get better */
   }
   if (!*found && lo > 0) CUBIX_TRY(try_step(state, problem, work, lo, value, &finite, found));
+  *found *= 2;
 done:
   return status;
 }
@@ -166,6 +168,7 @@ int cubix_lbfgs_step(struct cubix_optimiser *state, const struct cubix_optimiser
   }
   remember(state, problem, work);
   cubix_optimiser_accept(state, problem, work, value);
+  if (found == 2) state->at[CUBIX_AT_PAIRS] = 0;           /* what the pairs know led nowhere */
 done:
   return status;
 }

@@ -8,7 +8,10 @@
  * A state that was written and read back continues with the same bits, where evaluate does.
  *
  * The projected gradient of x in [lower, upper] is the gradient, but 0 in components that lie at a bound and would leave by it: it vanishes at a minimum
- * (Karush-Kuhn-Tucker).                                                                                                                              */
+ * (Karush-Kuhn-Tucker).
+ *
+ * Ends: one small gain may be a poor line search's, so a method ends after three in a row; and since gradients and gains say little of how far the minimum is
+ * where unknowns differ in what they do, the curvature has the last word where it is known: newton.c judges, and goes on where more is to be gained.     */
 #include "optimise_parts.h"
 
 #include <math.h>
@@ -19,6 +22,8 @@
 #include "worst.h"
 
 enum { BLOCK = 4096, GROUP = 512 };   /* terms that are summed in one go; blocks whose sums wait for each other */
+enum { FEW_GAINS = 3 };               /* small ones in a row: one alone may be a poor line search's */
+static const double first_damping = 1e-3;
 
 /* ---- vectors over ranks ----------------------------------------------------------------------------------------------------- */
 static double dot_part(const double *a, const double *b, const unsigned char *held, size_t n)
@@ -125,13 +130,36 @@ done:
   return status;
 }
 
-/* Whether to go on from here. */
+/* Whether the method goes on from here. */
 static enum cubix_optimiser_end judge(const struct cubix_optimiser *state, const struct cubix_optimiser_rule *rule)
 {
   double size = fmax(1, fabs(state->at[CUBIX_AT_VALUE]));
   if (state->at[CUBIX_AT_GRADIENT] <= rule->gradient_tolerance * size) return CUBIX_END_GRADIENT;
-  if (state->method == CUBIX_LBFGS && state->at[CUBIX_AT_ITERATION] > 0 && state->at[CUBIX_AT_DECREASE] <= rule->value_tolerance * size) return CUBIX_END_VALUE;
+  if (state->method == CUBIX_LBFGS && state->at[CUBIX_AT_SMALL] >= FEW_GAINS) return CUBIX_END_VALUE;
   return state->at[CUBIX_AT_ITERATION] >= rule->max_iterations ? CUBIX_END_ITERATIONS : CUBIX_END_NONE;
+}
+
+/* One iteration of the method, or why there is none. */
+static int step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
+                enum cubix_optimiser_end *end)
+{
+  int status = CUBIX_OK;
+  *end = judge(state, rule);
+  if (*end != CUBIX_END_NONE) goto done;
+  CUBIX_TRY((state->method == CUBIX_LBFGS ? cubix_lbfgs_step : cubix_adam_step)(state, problem, rule, work, end));
+  if (*end != CUBIX_END_NONE) goto done;
+  const int small = state->at[CUBIX_AT_DECREASE] <= rule->value_tolerance * fmax(1, fabs(state->at[CUBIX_AT_VALUE]));
+  state->at[CUBIX_AT_SMALL] = small ? state->at[CUBIX_AT_SMALL] + 1 : 0;
+done:
+  return status;
+}
+
+/* From here on by Gauss-Newton steps. */
+static void finish(struct cubix_optimiser *state)
+{
+  state->at[CUBIX_AT_NEWTON] = 1;
+  state->at[CUBIX_AT_SMALL] = 0;
+  state->at[CUBIX_AT_DAMPING] = first_damping;
 }
 
 int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule)
@@ -139,15 +167,17 @@ int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_p
   int status = CUBIX_OK;
   enum cubix_optimiser_end end;
   struct cubix_optimiser_work work = { 0 };
-  int (*step)(struct cubix_optimiser *, const struct cubix_optimiser_problem *, const struct cubix_optimiser_rule *, struct cubix_optimiser_work *, enum cubix_optimiser_end *) =
-    state->method == CUBIX_LBFGS ? cubix_lbfgs_step : cubix_adam_step;
   status = work_init(&work, state->n);
   if (problem->owners->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the search");
   if (status) goto done;
   if (state->at[CUBIX_AT_EVALUATION] == 0) CUBIX_TRY(start(state, problem, &work));
   cubix_optimiser_hold(state, problem, work.held, 0);
-  while ((end = judge(state, rule)) == CUBIX_END_NONE) {
-    CUBIX_TRY(step(state, problem, rule, &work, &end));
+  for (;;) {
+    CUBIX_TRY((state->at[CUBIX_AT_NEWTON] != 0 ? cubix_newton_step : step)(state, problem, rule, &work, &end));
+    if (end != CUBIX_END_NONE && end != CUBIX_END_ITERATIONS && problem->curve && state->at[CUBIX_AT_NEWTON] == 0) {
+      finish(state);
+      continue;
+    }
     if (end != CUBIX_END_NONE) break;
     cubix_optimiser_hold(state, problem, work.held, 0);
     if (problem->iterated) CUBIX_TRY(problem->iterated(problem->host, state));
@@ -173,6 +203,7 @@ int cubix_optimiser_init(struct cubix_optimiser **out, enum cubix_optimiser_meth
   state->n = n;
   state->memory = method == CUBIX_LBFGS ? memory : 0;
   state->n_vector = method == CUBIX_LBFGS ? 2 + 2 * memory : 4;
+  state->at[CUBIX_AT_PROMISE] = -1;
   CUBIX_ALLOC(state->vector, (size_t)state->n_vector * n);
   *out = state;
   state = NULL;
@@ -187,9 +218,12 @@ double *cubix_optimiser_gradient(const struct cubix_optimiser *state) { return s
 const char *cubix_optimiser_end_text(enum cubix_optimiser_end end)
 {
   static const char *const text[] = { "not ended", "converged: the projected gradient is below GradientTolerance", "converged: the value hardly falls any more",
-                                      "converged to rounding: no step lowers the value any more", "stopped after MaxIterations" };
+                                      "converged to rounding: no step lowers the value any more", "not converged: stopped after MaxIterations",
+                                      "converged: the curvature promises no gain that matters", "not converged: no step finds the gain that gradient and curvature promise" };
   return text[end];
 }
+
+int cubix_optimiser_converged(enum cubix_optimiser_end end) { return end != CUBIX_END_NONE && end != CUBIX_END_ITERATIONS && end != CUBIX_END_STALLED; }
 
 void cubix_optimiser_free(struct cubix_optimiser *state)
 {

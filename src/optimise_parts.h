@@ -29,5 +29,8 @@ int cubix_lbfgs_step(struct cubix_optimiser *state, const struct cubix_optimiser
                      struct cubix_optimiser_work *work, enum cubix_optimiser_end *end);
 int cubix_adam_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
                     struct cubix_optimiser_work *work, enum cubix_optimiser_end *end);
+/** By the problem's curve; *end is set where it promises no gain, or where none is found.  Leaves held as cubix_optimiser_hold(0). */
+int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
+                      struct cubix_optimiser_work *work, enum cubix_optimiser_end *end);
 
 #endif

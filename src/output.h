@@ -31,6 +31,7 @@ struct cubix_result {
   const struct cubix_audit *audit;
   const struct cubix_noise *noise;
   const char *device;                  /* description of the processor */
+  const char *fit;                     /* how the fit ended that found these parameters; NULL: none */
   int n_rank;
 };
 

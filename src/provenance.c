@@ -115,6 +115,7 @@ static void program_facts(struct cubix_facts *facts, const struct cubix_result *
   text(facts, "DATE", date, "UTC at which this file was written");
   integer(facts, "NRANK", result->n_rank, "", "number of MPI ranks");
   text(facts, "DEVICE", result->device ? result->device : "", "processor that painted");
+  if (result->fit) text(facts, "FIT", result->fit, "how the fit ended that found the parameters");
 }
 
 static void input_facts(struct cubix_facts *facts, const struct cubix_result *result)

@@ -5,6 +5,7 @@ import time
 import h5py
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from harness import galaxy, run, within
 
@@ -73,6 +74,41 @@ def test_fit_of_redshift_and_lsf_on_two_ranks(seen):
     for name, true in (("Redshift", 0.05), ("LsfFwhm", 3.0)):
         value, error = rows[name]
         assert 0 < error < (1e-4 if name == "Redshift" else 1) and abs(value - true) < 4 * error, rows
+
+
+def test_the_verdict_is_told_everywhere(seen):
+    """Of 1 iteration it is not converged: log, text, cube and stars; of enough it is, and says what may still be gained."""
+    told = dict(mode="fit", Parameters="Mass,FluxScale", FitModel="bins", FitAgeBins=1, FitRestart=0, Orientation="none")
+    for options, word in ((dict(MaxIterations=1), "not converged: stopped after MaxIterations"), (dict(MaxIterations=50), "converged: the curvature promises no gain that matters")):
+        done = derive(seen, **{**VIEW, **told, **options})
+        text = seen.path("out-fit.txt").read_text().splitlines()
+        assert text[1].startswith("# " + word), text
+        assert ("warning: fit: " + word in done.err) == word.startswith("not")
+        assert fits.getheader(seen.path("out.fits"))["FIT"].startswith(word[:40])
+        with h5py.File(seen.path("out-stars.hdf5"), "r") as file:
+            assert file["Header"].attrs["Fit"].decode().startswith(word)
+        if not word.startswith("not"):
+            assert float(text[1].split(";")[1].split()[0]) <= 0.02
+            assert text[2].startswith("# chi2 is ")
+
+
+def test_a_restart_of_another_problem(seen):
+    """As many stars of the same masses, but elsewhere; another library; another cube of the same field: refused, and the file stays."""
+    rule = dict(mode="fit", Parameters="Mass,FluxScale", FitProbes=0, MaxIterations=3, FitRestart=1)
+    derive(seen, **rule)
+    before = seen.path("out-restart.hdf5").read_bytes()
+    moved = galaxy(12, seed=5, radius=1.2)
+    moved["pos"] = moved["pos"][:, [1, 0, 2]] * 1.1
+    ours = seen.file
+    seen.particles(moved, name="moved.hdf5")
+    again = {**rule, "FitResume": "yes", "MaxIterations": 5}
+    done = derive(seen, status=3, ranks=2, **{**again, "InputFile": seen.path("moved.hdf5")})
+    assert "out-restart.hdf5 is of another fit, or damaged: it says that chi2 is" in done.err
+    seen.cube(**VIEW, InputFile=ours, OutputFile=seen.path("other.fits"), Noise="snr", SignalToNoise=20.0, Seed=5)
+    done = derive(seen, status=3, **{**again, "InputFile": ours, "ObservedFile": seen.path("other.fits")})
+    assert "the weighted light of its observed cube" in done.err
+    assert seen.path("out-restart.hdf5").read_bytes() == before
+    derive(seen, **{**again, "InputFile": ours})
 
 
 @pytest.mark.parametrize("mode, mine", [("gradient", "out-gradient.txt"), ("gradient", "out-gradient.hdf5"), ("fit", "out-stars.hdf5")])

@@ -259,6 +259,7 @@ static int work(int argc, char **argv)
   struct cubix_params *par = NULL;
   struct cubix_observed *obs = NULL;
   struct cubix_chain chain = { 0 };
+  const char *end;
   CUBIX_CHECK(argc >= 4, CUBIX_EUSAGE, "test_fit fit|gradient|check OUT N_STAR [Name=value ...]");
   CUBIX_TRY(cubix_params_init(&par));
   CUBIX_TRY(cubix_params_set(par, "OutputFile", argv[2]));
@@ -279,7 +280,7 @@ static int work(int argc, char **argv)
       const size_t n = (size_t)cubix_leaf_info((enum cubix_leaf)leaf)->n;
       chain.value.value[leaf][i] = number((enum cubix_leaf)leaf, cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR ? chain.first + i / n : 0, i % n, 0);
     }
-  if (!strcmp(argv[1], "fit")) CUBIX_TRY(cubix_mpi_fit(&chain, par, obs, varied));
+  if (!strcmp(argv[1], "fit")) CUBIX_TRY(cubix_mpi_fit(&chain, par, obs, varied, &end));
   if (!strcmp(argv[1], "gradient")) CUBIX_TRY(gradient(&chain, par, obs, varied));
 done:
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) free(chain.value.value[leaf]);
