@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from harness import run
+from harness import galaxy, program, run
 
 ITERATION, EVALUATION, VALUE, GRADIENT, STEP, DECREASE, PAIRS, NEWEST, END, SMALL, NEWTON, DAMPING, PROMISE = range(13)
 OPTIONS = ["Parameters=Mass,Age,FluxScale", "GradientTolerance=0", "ValueTolerance=0", "FitProbes=0", "FitRestart=2"]
@@ -109,8 +109,28 @@ def test_what_is_sound_continues(kept, tmp_path):
     assert np.loadtxt(str(tmp_path / "out-convergence.txt"))[-1, 0] == 8
 
 
-def test_a_restart_that_cannot_be_written(kept, tmp_path):
-    """A folder that is gone: the fit goes on, and its results are whole."""
-    fit(tmp_path, "MaxIterations=9", "FitRestartFile=%s" % (tmp_path / "nowhere" / "r.hdf5"), ranks=2)
-    assert sorted(os.listdir(str(tmp_path))) == ["out-convergence.txt", "out-fit.txt", "out-stars.hdf5"]
-    assert len(np.loadtxt(str(tmp_path / "out-convergence.txt"))) == 10
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("fault", ["call=write errno=28 times=0", "call=rename errno=28 times=1"], ids=["full", "once"])
+def test_a_restart_that_cannot_be_written(bench, fault, ranks):
+    """Where the disk of the restart file is full the fit warns once, goes on, and its results are whole; the file of before stays, until there is room."""
+    bench.instrument(5, 4, 0.7, lam=(5000.0, 5039.0, 1.0), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
+    bench.ssp("mixed", step=1.5)
+    bench.particles(galaxy(12, seed=5, radius=1.2))
+    view = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Orientation="none")
+    bench.cube(**view, OutputFile=bench.path("seen.fits"), Noise="snr", SignalToNoise=20.0)
+    bench.path("full").mkdir()
+    restart = bench.path("full") / "r.hdf5"
+    rule = dict(**view, Mode="fit", ObservedFile=bench.path("seen.fits"), Parameters="Mass,Velocity", FitProbes=0, GradientTolerance=0, ValueTolerance=0, FitRestart=1,
+                FitRestartFile=restart, OutputFile=bench.path("out.fits"), Engine="direct")
+    assert run("cubix", [bench.parameters(**rule, MaxIterations=3)], ranks, cwd=bench.folder).status == 0
+    before = restart.read_bytes()
+    env = {"LD_PRELOAD": str(program("tests/faults/inject.so")), "CUBIX_FAULT": fault + " path=/full/"}
+    done = run("cubix", [bench.parameters(**rule, MaxIterations=7, FitResume="yes")], ranks, cwd=bench.folder, env=env)
+    assert done.status == 0 and done.err.count("the restart file is not written") == 1 and "after iteration 4 " in done.err and "r.hdf5" in done.err, done.err
+    assert os.listdir(str(bench.path("full"))) == ["r.hdf5"]
+    assert len(np.loadtxt(bench.path("out-convergence.txt"))) == 8 and bench.path("out.fits").exists() and bench.path("out-stars.hdf5").exists()
+    if "times=0" in fault:
+        assert restart.read_bytes() == before
+    else:
+        with h5py.File(restart, "r") as file:
+            assert file["Header"].attrs["State"][ITERATION] == 7
