@@ -146,7 +146,7 @@ static void test_linear(int by_matrix, double decades, size_t n)
   double worst = 0;
   CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NEWTON && cubix_optimiser_converged(CUBIX_END_NEWTON));
   CHECK(s->at[CUBIX_AT_PROMISE] <= gain && s->at[CUBIX_AT_PROMISE] >= 0);
-  for (size_t i = 0; i < n; i++) worst = fmax(worst, fabs(slope_of(&h, cubix_optimiser_x(s), i)));
+  for (size_t i = 0; i < n; i++) worst = check_worst(worst, fabs(slope_of(&h, cubix_optimiser_x(s), i)));
   CHECK(worst <= 2 * sqrt(gain));                          /* in errors: half of it */
   printf("linear in %zu, %g decades, %s: %g steps, %d matrices, %d products; off by %.1e errors\n", n, decades, by_matrix ? "matrix" : "products", s->at[CUBIX_AT_ITERATION],
          h.matrices, h.products, 0.5 * worst);
