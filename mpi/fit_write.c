@@ -7,6 +7,7 @@
 #include "atomic_file.h"
 #include "cubix-mpi.h"
 #include "error.h"
+#include "fit.h"
 #include "fit_parts.h"
 #include "objective.h"
 #include "output.h"
@@ -141,6 +142,31 @@ static int stars_write(const struct cubix_fit *fit)
   CUBIX_TRY(cubix_mpi_star_file_write(&file, path));
 done:
   for (int i = 0; i < N_DATASET; i++) free(value[i]);
+  return status;
+}
+
+int cubix_mpi_fit_room(const struct cubix_chain *chain, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF])
+{
+  int status = CUBIX_OK, own = 0, columns = 1, n = 1;         /* numbers of a star: unknowns, in the particle file */
+  const int vectors = strcmp(par->Optimiser, "adam") ? 2 + 2 * par->FitPairs : 4, each = !strcmp(par->FitModel, "stars");
+  const double n_star = (double)cubix_mpi_sum_int((int64_t)cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass));
+  struct cubix_disk_need need[2] = { { .bytes = 1 << 16 }, { .bytes = 1 << 17 } };
+  struct cubix_result result;
+  cubix_mpi_chain_result(&result, chain);
+  for (int i = 0; i < N_DATASET; i++) {
+    const int n_c = cubix_leaf_info(datasets[i].leaf)->n;
+    if (datasets[i].leaf == CUBIX_LEAF_SmoothingLength && !result.slab->smoothing_length) continue;
+    columns += n_c * (varied[datasets[i].leaf] && each ? 2 : 1);
+    own += varied[datasets[i].leaf] ? n_c : 0;
+  }
+  if (own) need[0].bytes += sizeof(double) * columns * n_star;
+  CUBIX_TRY(cubix_output_beside(need[0].path, par, "-stars.hdf5", ""));
+  if (par->FitRestart) {
+    if (each) need[1].bytes += 2. * sizeof(double) * vectors * own * n_star;
+    CUBIX_TRY(cubix_output_beside(need[n++].path, par, "-restart.hdf5", par->FitRestartFile));
+  }
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_output_room(par, result.ins, need, n) : CUBIX_OK));
+done:
   return status;
 }
 

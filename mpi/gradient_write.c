@@ -23,6 +23,23 @@ done:
   return status;
 }
 
+int cubix_mpi_gradient_room(const struct cubix_chain *chain, const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF])
+{
+  int status = CUBIX_OK;
+  struct cubix_disk_need need = { .bytes = 1 << 16 };
+  struct cubix_result result;
+  cubix_mpi_chain_result(&result, chain);
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
+    const enum cubix_leaf_of of = cubix_leaf_info((enum cubix_leaf)leaf)->of;
+    const double n = (double)cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf);
+    if (active[leaf] && of != CUBIX_OF_GLOBAL) need.bytes += sizeof(double) * (of == CUBIX_OF_STAR ? (double)cubix_mpi_sum_int((int64_t)n) : n);
+  }
+  CUBIX_TRY(cubix_output_beside(need.path, par, "-gradient.hdf5", ""));
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_output_room(par, result.ins, &need, 1) : CUBIX_OK));
+done:
+  return status;
+}
+
 struct text { const struct cubix_params *par; double value, voxels; const struct cubix_leaves *bar; double *const *at; };
 
 static int print(FILE *out, const void *host)

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include "cubix-mpi.h"
+#include "disk.h"
 #include "error.h"
 #include "h5read.h"
 #include "log.h"
@@ -25,7 +26,7 @@
 #include "shared_file.h"
 
 #define BATCH_BYTES (64u << 20)   /* of records and one column, per rank */
-#define PATH_ROOM 4096
+#define PATH_ROOM 1000
 
 static const int particle_type[2] = { 0, 4 };
 
@@ -317,15 +318,25 @@ done:
   return status;
 }
 
-/* Before any work, that all pieces may be written.  Rank 0. */
+/* Before any work, that all pieces may be written, and that the disk has room for them.  Rank 0. */
 static int check(const struct cubix_mock *m, const char *path)
 {
   int status = CUBIX_OK;
   char name[PATH_ROOM];
+  struct cubix_disk_need need = { .bytes = (double)(1 << 13) * (double)m->o.n_file };
+  for (int w = 0; w < 2; w++) {
+    int n_field = 0;
+    const struct cubix_mock_field *field = cubix_mock_fields(particle_type[w], &n_field);
+    for (int i = 0; i < n_field; i++)
+      if (field[i].minimal || !m->o.minimal) need.bytes += (double)field[i].bytes * (double)row_before(m, w, 1, 1);
+  }
   for (int64_t k = 0; k < m->o.n_file; k++) {
     CUBIX_TRY(piece_name(m, path, k, name));
     CUBIX_TRY(cubix_atomic_file_check(name, name));
   }
+  CUBIX_CHECK((size_t)snprintf(need.path, sizeof need.path, "%s", name) < sizeof need.path, CUBIX_EUSAGE, "the path of the output is too long (at most %zu characters)",
+              sizeof need.path - 1);
+  CUBIX_TRY(cubix_disk_check(&need, 1));
 done:
   return status;
 }

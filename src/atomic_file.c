@@ -148,8 +148,7 @@ static int link_is_trusted(const char *folder, const struct stat *link)
   return !((info.st_mode & STICKY) && (info.st_mode & S_IWOTH)) || link->st_uid == geteuid() || link->st_uid == info.st_uid;
 }
 
-/* Where a path leads in the end.  The caller frees it. */
-static int resolve(char **target, const char *path, const char *what)
+int cubix_atomic_file_resolve(char **target, const char *path, const char *what)
 {
   int status = CUBIX_OK;
   struct stat info;
@@ -249,7 +248,7 @@ int cubix_atomic_file_check(const char *path, const char *what)
   char *folder = NULL;
   probe.file = -1;
   CUBIX_CHECK((probe.path = format("%s", path)), CUBIX_ENOMEM, "cannot allocate a file's name");
-  CUBIX_TRY(resolve(&probe.target, path, what));
+  CUBIX_TRY(cubix_atomic_file_resolve(&probe.target, path, what));
   CUBIX_TRY(create(&probe, what));
   CUBIX_CHECK((folder = folder_of(probe.target)), CUBIX_ENOMEM, "cannot allocate a file's name");
   cubix_atomic_file_sweep(folder, probe.target + folder_length(probe.target));
@@ -265,7 +264,7 @@ int cubix_atomic_file_begin(struct cubix_atomic_file *f, const char *path)
   int status = CUBIX_OK;
   *f = (struct cubix_atomic_file) { .file = -1 };
   CUBIX_CHECK((f->path = format("%s", path)), CUBIX_ENOMEM, "cannot allocate a file's name");
-  CUBIX_TRY(resolve(&f->target, path, path));
+  CUBIX_TRY(cubix_atomic_file_resolve(&f->target, path, path));
   CUBIX_TRY(create(f, path));
 done:
   if (status) cubix_atomic_file_discard(f);

@@ -19,6 +19,9 @@ struct cubix_atomic_file {
  *  @param what  begins the messages: "OutputFile = x.fits (a.param:3)"
  *  Errors: CUBIX_EOUTPUT: no folder, no right to write there, something else than a file, or a write-protected one. */
 int cubix_atomic_file_check(const char *path, const char *what);
+/** Where a path leads behind all symbolic links, whether or not anything is there.  Local.  @param[out] target  the caller frees it
+ *  Errors: CUBIX_EOUTPUT: a link that must not be followed, or leads nowhere. */
+int cubix_atomic_file_resolve(char **target, const char *path, const char *what);
 /** 1 where both paths are the same existing file.  Local. */
 int cubix_atomic_file_same(const char *a, const char *b);
 

@@ -113,6 +113,7 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   CUBIX_STAGE("open",     cubix_mpi_chain_open(&chain, par, NULL, active));
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE("header",   header(par, result.ins));
+  CUBIX_STAGE("room",     fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));
   cubix_report_scene(&result);
   if (dry_run) goto done;
   CUBIX_STAGE("forward",  cubix_mpi_chain_forward(chain, &cube));

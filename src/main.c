@@ -49,6 +49,7 @@ int main(int argc, char **argv)
   }
   CUBIX_STAGE("instrument", cubix_instrument_read(&ins, par));
   CUBIX_STAGE("check",      root ? cubix_output_check(par) : CUBIX_OK);
+  CUBIX_STAGE("room",       root ? cubix_output_room(par, ins, NULL, 0) : CUBIX_OK);
   CUBIX_STAGE("read",       cubix_mpi_crowd_open(&crowd, par));
   CUBIX_STAGE("frame",      cubix_mpi_crowd_frame(crowd, &frame));
   CUBIX_STAGE("scene",      cubix_scene_init(&scene, par, &crowd->slab->snapshot));

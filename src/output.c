@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +19,7 @@
 #include "atomic_file.h"
 #include "error.h"
 #include "log.h"
+#include "maps.h"
 #include "output_parts.h"
 
 enum { MAX_OUTPUT = 8 };
@@ -191,6 +193,33 @@ int cubix_output_check(const struct cubix_params *par)
   }
   CUBIX_TRY(tell_of_others(par));
 done:
+  return status;
+}
+
+/* Bytes of an output of whatever kind: planes, maps, the table LSF, and what goes into headers.  A variance that is zero throughout is a hole in the file. */
+static double result_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
+{
+  const double image = (double)ins->n_x * ins->n_y, headers = 1 << 18;
+  const int n_real = 1 + (strcmp(par->Noise, "none") != 0) + (par->KeepNoiseFree != 0);
+  return image * ins->n_lambda * (n_real * (double)sizeof(cubix_real) + sizeof(int32_t)) + (par->TruthMaps ? CUBIX_N_TRUTH * image * sizeof(double) : 0) +
+         CUBIX_N_LSF_COLUMN * (double)ins->n_lambda * sizeof(double) + headers;
+}
+
+int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_disk_need *other, int n_other)
+{
+  int status = CUBIX_OK, n = 0;
+  struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
+  struct cubix_disk_need *need = NULL;
+  CUBIX_TRY(targets_init(target, &n, par));
+  CUBIX_ALLOC(need, n + n_other);
+  for (int i = 0; i < n; i++) {
+    snprintf(need[i].path, sizeof need[i].path, "%s", target[i].path);
+    need[i].bytes = result_bytes(par, ins);
+  }
+  for (int i = 0; i < n_other; i++) need[n + i] = other[i];
+  CUBIX_TRY(cubix_disk_check(need, n + n_other));
+done:
+  free(need);
   return status;
 }
 

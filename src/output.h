@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "basis.h"
 #include "cube.h"
+#include "disk.h"
 #include "engine.h"
 #include "frame.h"
 #include "instrument.h"
@@ -48,12 +49,14 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *block,
 /** Write STEM-timings.txt beside the first OutputFile; `print` fills it.  Local (rank 0). */
 int cubix_output_timings(const struct cubix_params *par, void (*print)(FILE *));
 
-enum { CUBIX_OUTPUT_PATH = 1000 };
+enum { CUBIX_OUTPUT_PATH = CUBIX_DISK_PATH };
 /** Name a file STEM + ending, STEM being the first OutputFile without its suffix; with `given` not empty that one instead.  Local.
  *  Errors: CUBIX_EUSAGE for a name that is too long. */
 int cubix_output_beside(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given);
 /** Check before the work, as cubix_output_check does, a file of that name.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
 int cubix_output_check_beside(const struct cubix_params *par, const char *ending, const char *given);
+/** Check before the work that the disks have room for all OutputFiles, and for other files.  Local (rank 0).  @param other [n_other]  Errors: CUBIX_EOUTPUT. */
+int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_disk_need *other, int n_other);
 /** Remove STEM + ending of an earlier run, which was checked and which this one does not write.  Local (rank 0).  Errors: CUBIX_EOUTPUT. */
 int cubix_output_remove(const struct cubix_params *par, const char *ending);
 

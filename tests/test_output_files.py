@@ -301,20 +301,56 @@ def disk(tmp_path):
         subprocess.run(["umount", str(folder)])
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
-@pytest.mark.parametrize("mode", ["gradient", "fit", "mock"])
-def test_a_full_disk_under_star_files(ready, disk, mode, ranks):
-    for size in (4096, 16384, 40960):
-        folder = disk(size)
-        filler = folder / "filler"
-        with open(filler, "wb") as f:
-            f.write(bytes(max(0, size - 8192)))                       # the room is there and is taken, so that statistics of the disk do not give it away
-        before = names(folder)
-        if mode == "mock":
-            done = run("cubix-mock", ["--stars", 3000, folder / "g.hdf5"], ranks)
-        else:
-            file = ready.parameters(**{**VIEW, "OutputFile": folder / "o.fits", **derived(ready, mode), "TemplateCache": "none"})
-            done = run("cubix", [file], ranks, cwd=ready.folder)
-        no_crash(done)
-        assert done.status == 4 and os.strerror(28) in done.err, done.err
-        assert names(folder) == before
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_room_is_asked_for_before_the_work(ready, disk, ranks):
+    folder = disk(300000)
+    y_x_lambda, headers = 5 * 4 * 30, 2**18
+    look(ready, ranks=ranks, OutputFile=folder / "o.fits")            # this fits
+    before = names(folder)
+    many = dict(OutputFile=f"{folder / 'o.fits'},{folder / 'p.hdf5'}", Overwrite="yes")
+    for options in ([], ["-n"]):
+        done = look(ready, 4, ranks, options, **many)
+        assert f"the outputs need {(2 * (headers + y_x_lambda * 8 + 11 * 20 * 8 + 4 * 30 * 8)) / 1e3:.3g} kB on the disk of {folder}/" in done.err and "are free" in done.err
+        assert "paint" not in done.out and names(folder) == before
+    out = look(ready, 0, ranks, ["-n"]).out                            # elsewhere
+    assert f"disk of {ready.path('out')}/: the outputs take 27" in out and "are free" in out
+    # the star files of other Modes, and the mock, count too
+    small = disk(40000)
+    need = dict(gradient=3000 * 8 * 5, fit=3000 * 8 * 20)
+    for mode in need:
+        err = look(ready, 4, ranks, **{**derived(ready, mode), "OutputFile": small / "o.fits", "TruthMaps": "no", "Parameters": "Mass,Age,Velocity"}).err
+        assert "the outputs need" in err and float(err.split("the outputs need ")[1].split(" kB")[0]) * 1e3 > headers + need[mode], err
+    done = run("cubix-mock", ["--stars", 3000, small / "g.hdf5"], ranks)
+    assert done.status == 4 and "the outputs need" in done.err and names(small) == []
+
+
+def injected(fault):
+    """The environment in which one call fails."""
+    injector = harness.BUILD / "tests" / "faults" / "inject.so"
+    if not injector.exists():
+        pytest.skip(f"no {injector}: this build has no shared libraries")
+    return {"LD_PRELOAD": str(injector), "CUBIX_FAULT": fault}
+
+
+@pytest.mark.parametrize("nth", [1, 2, 5])
+@pytest.mark.parametrize("rank", [0, 2])
+@pytest.mark.parametrize("name", ["gradient.hdf5", "stars.hdf5", "g.hdf5", "g.1.hdf5"])
+def test_a_disk_that_is_full_for_one_rank(ready, name, rank, nth):
+    """Three ranks write one file, and one of them finds no room any more."""
+    folder = ready.path("out")
+    (folder / name).write_text("older")
+    env = injected(f"call=write path=/.{'o-' if name in ('gradient.hdf5', 'stars.hdf5') else ''}{name}.part- rank={rank} nth={nth} times=0 errno=28")
+    if name.startswith("g."):
+        args = ["--stars", 3000, "--files", 3 if name == "g.1.hdf5" else 1, "--h5-chunk", 100, folder / "g.hdf5"]
+        done = run("cubix-mock", args, 3, env=env)
+    else:
+        mode = "gradient" if name == "gradient.hdf5" else "fit"
+        rename = folder / f"o-{name}"
+        os.rename(folder / name, rename)
+        file = ready.parameters(**{**VIEW, "OutputFile": folder / "o.fits", **derived(ready, mode), "Parameters": "Mass,Age,Velocity,Metallicity,Position", "MaxIterations": 1,
+                                   "FitRestart": 0, "FitProbes": 0, "TemplateCache": "none"})
+        done = run("cubix", [file], 3, cwd=ready.folder, env=env)
+        name = rename.name
+    no_crash(done)
+    assert done.status == 4 and "cannot write" in done.err and name in done.err and os.strerror(28) in done.err, done.err
+    assert (folder / name).read_text() == "older" and not [n for n in names(folder) if ".part" in n]
