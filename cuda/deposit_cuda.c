@@ -45,14 +45,14 @@ struct deposit {
 static void deposit_free(struct deposit *d)
 {
   free(d->occupied);
-  (void)cudaFree(d->gpu_spaxel);
-  (void)cudaFree(d->batch.sum);
-  (void)cudaFree(d->batch.lo);
-  (void)cudaFree(d->batch.hi);
-  (void)cudaFree(d->batch.count);
-  (void)cudaFree(d->batch.before);
-  (void)cudaFree(d->gpu_work);
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) (void)cudaFree(d->gpu_cargo[b]);
+  cubix_cuda_workspace_give(&d->ferry->workspace, d->gpu_spaxel);
+  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.sum);
+  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.lo);
+  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.hi);
+  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.count);
+  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.before);
+  cubix_cuda_workspace_give(&d->ferry->workspace, d->gpu_work);
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) cubix_cuda_workspace_give(&d->ferry->workspace, d->gpu_cargo[b]);
   cubix_histogram_free(d->histogram);
 }
 
@@ -64,7 +64,7 @@ static int divide(struct deposit *d, const char *gpu)
   size_t n_row = (size_t)d->batch.n_row, n_node = (size_t)d->batch.nodes.n, available, total, most;
   size_t sums = n_row * n_node * sizeof *d->batch.sum, line = sizeof *d->batch.lo + sizeof *d->batch.hi + sizeof *d->batch.count + sizeof *d->batch.before;
   size_t one = sums + n_row * line + sizeof *d->gpu_spaxel, cargo = CUBIX_CUDA_N_BERTH * CUBIX_CUDA_CARGO, spare;
-  CUBIX_CUDA(cudaMemGetInfo(&available, &total));
+  CUBIX_TRY(cubix_cuda_workspace_room(&d->ferry->workspace, &available, &total));
   spare = available / 16;                      /* for the prefix sum, and what gets lost between allocations */
   CUBIX_CHECK(one + cargo + spare <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed (%.1f for the sums of a single spaxel, %.1f for stars and histogram under way), %.1f of %.1f MiB are free: "
@@ -91,14 +91,14 @@ static int reserve(struct deposit *d)
   size_t n_line = d->room * (size_t)batch->n_row, sums = n_line * (size_t)batch->nodes.n * sizeof *batch->sum;
   batch->n_spaxel = (int)d->room;
   CUBIX_CUDA(cubix_cuda_cell_scan(batch, NULL, &d->work_bytes, stream));
-  CUBIX_CUDA(cudaMalloc((void **)&d->gpu_spaxel, (d->room + 1) * sizeof *d->gpu_spaxel));
-  CUBIX_CUDA(cudaMalloc((void **)&batch->sum, sums));
-  CUBIX_CUDA(cudaMalloc((void **)&batch->lo, n_line * sizeof *batch->lo));
-  CUBIX_CUDA(cudaMalloc((void **)&batch->hi, n_line * sizeof *batch->hi));
-  CUBIX_CUDA(cudaMalloc((void **)&batch->count, (n_line + 1) * sizeof *batch->count));
-  CUBIX_CUDA(cudaMalloc((void **)&batch->before, (n_line + 1) * sizeof *batch->before));
-  CUBIX_CUDA(cudaMalloc(&d->gpu_work, d->work_bytes));
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) CUBIX_CUDA(cudaMalloc(&d->gpu_cargo[b], CUBIX_CUDA_CARGO));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&d->gpu_spaxel, (d->room + 1) * sizeof *d->gpu_spaxel));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->sum, sums));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->lo, n_line * sizeof *batch->lo));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->hi, n_line * sizeof *batch->hi));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->count, (n_line + 1) * sizeof *batch->count));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->before, (n_line + 1) * sizeof *batch->before));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, &d->gpu_work, d->work_bytes));
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, &d->gpu_cargo[b], CUBIX_CUDA_CARGO));
   batch->spaxel = d->gpu_spaxel;
   CUBIX_CUDA(cudaMemsetAsync(batch->sum, 0, sums, stream));
   CUBIX_CUDA(cubix_cuda_cell_forget(batch, stream));

@@ -34,11 +34,11 @@ enum { STAR = sizeof(struct cubix_star), STARS = CUBIX_CUDA_CARGO / STAR };    /
 static void gather_free(struct gather *x)
 {
   free(x->origin);
-  (void)cudaFree(x->gpu_batch);
-  (void)cudaFree(x->gpu_lacking);
+  cubix_cuda_workspace_give(&x->ferry->workspace, x->gpu_batch);
+  cubix_cuda_workspace_give(&x->ferry->workspace, x->gpu_lacking);
   for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
-    (void)cudaFree(x->gpu_star[b]);
-    (void)cudaFree(x->gpu_bar[b]);
+    cubix_cuda_workspace_give(&x->ferry->workspace, x->gpu_star[b]);
+    cubix_cuda_workspace_give(&x->ferry->workspace, x->gpu_bar[b]);
   }
 }
 
@@ -55,7 +55,7 @@ static int reserve(struct gather *x, const char *gpu)
   const double mib = 1 << 20;
   size_t n = x->h->n_spaxel, all = size_of(x, 0, n), largest = 0, cargo = CUBIX_CUDA_N_BERTH * (STARS * (STAR + sizeof **x->gpu_bar)), available, total, spare;
   for (size_t s = 0; s < n; s++) largest = size_of(x, s, s + 1) > largest ? size_of(x, s, s + 1) : largest;
-  CUBIX_CUDA(cudaMemGetInfo(&available, &total));
+  CUBIX_TRY(cubix_cuda_workspace_room(&x->ferry->workspace, &available, &total));
   spare = available / 16;                      /* what gets lost between allocations */
   CUBIX_CHECK(largest + cargo + spare <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed (%.1f for the derivatives of a single spaxel, %.1f for stars under way), %.1f of %.1f MiB are free: "
@@ -63,11 +63,11 @@ static int reserve(struct gather *x, const char *gpu)
               gpu, (double)(largest + cargo + spare) / mib, (double)largest / mib, (double)cargo / mib, (double)available / mib, (double)total / mib);
   x->room = available - cargo - spare < all ? available - cargo - spare : all;
   CUBIX_TRY(cubix_cuda_ferry_ready(x->ferry, CUBIX_CUDA_CARGO));
-  CUBIX_CUDA(cudaMalloc((void **)&x->gpu_batch, x->room));
-  CUBIX_CUDA(cudaMalloc((void **)&x->gpu_lacking, sizeof *x->gpu_lacking));
+  CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, (void **)&x->gpu_batch, x->room));
+  CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, (void **)&x->gpu_lacking, sizeof *x->gpu_lacking));
   for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
-    CUBIX_CUDA(cudaMalloc((void **)&x->gpu_star[b], STARS * sizeof **x->gpu_star));
-    CUBIX_CUDA(cudaMalloc((void **)&x->gpu_bar[b], STARS * sizeof **x->gpu_bar));
+    CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, (void **)&x->gpu_star[b], STARS * sizeof **x->gpu_star));
+    CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, (void **)&x->gpu_bar[b], STARS * sizeof **x->gpu_bar));
   }
   CUBIX_CUDA(cudaMemsetAsync(x->gpu_lacking, 0xff, sizeof *x->gpu_lacking, x->ferry->berth[0].stream));    /* -1 */
   x->cover.lacking = x->gpu_lacking;

@@ -1,4 +1,4 @@
-/* ferry.c -- the way to the GPU and back, for all of the histogram engine and for derivatives.
+/* ferry.c -- the way to the GPU and back.
  *
  * The host's link to a GPU is fast only from page-locked memory, and locking pages takes longer than using them: a few berths are locked once and
  * everything goes through them, copied in and out by all threads.  Each berth has its stream; cargo of different berths is under way at the same time.
@@ -12,18 +12,31 @@
 
 #include "check.h"
 
+static void berths_free(struct cubix_cuda_ferry *ferry)
+{
+  cubix_cuda_ferry_abandon(ferry);
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
+    if (ferry->berth[b].stream) (void)cudaStreamDestroy(ferry->berth[b].stream);
+    if (ferry->berth[b].done) (void)cudaEventDestroy(ferry->berth[b].done);
+    (void)cudaFreeHost(ferry->berth[b].host);
+    ferry->berth[b] = (struct cubix_cuda_berth){ 0 };
+  }
+  ferry->bytes = 0;
+}
+
 int cubix_cuda_ferry_ready(struct cubix_cuda_ferry *ferry, size_t bytes)
 {
   int status = CUBIX_OK;
   if (bytes <= ferry->bytes) goto done;
-  cubix_cuda_ferry_free(ferry);
+  berths_free(ferry);
   for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
     CUBIX_CUDA(cudaStreamCreateWithFlags(&ferry->berth[b].stream, cudaStreamNonBlocking));
+    CUBIX_CUDA(cudaEventCreateWithFlags(&ferry->berth[b].done, cudaEventDisableTiming));
     CUBIX_CUDA(cudaMallocHost(&ferry->berth[b].host, bytes));
   }
   ferry->bytes = bytes;
 done:
-  if (status) cubix_cuda_ferry_free(ferry);
+  if (status) berths_free(ferry);
   return status;
 }
 
@@ -80,10 +93,6 @@ void cubix_cuda_ferry_copy(void *to, const void *from, size_t bytes)
 
 void cubix_cuda_ferry_free(struct cubix_cuda_ferry *ferry)
 {
-  cubix_cuda_ferry_abandon(ferry);
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
-    if (ferry->berth[b].stream) (void)cudaStreamDestroy(ferry->berth[b].stream);
-    (void)cudaFreeHost(ferry->berth[b].host);
-  }
-  memset(ferry, 0, sizeof *ferry);
+  berths_free(ferry);
+  cubix_cuda_workspace_free(&ferry->workspace);
 }

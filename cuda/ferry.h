@@ -1,10 +1,12 @@
-/* ferry.h -- page-locked memory and streams, kept as long as the processor is open: what everything of the histogram engine, and of derivatives, travels in. */
+/* ferry.h -- page-locked memory and streams, kept as long as the processor is open: what everything travels in to the GPU and back; and the memory there. */
 #ifndef CUBIX_CUDA_FERRY_H
 #define CUBIX_CUDA_FERRY_H
 
 #include <cuda_runtime.h>
 
 #include <stddef.h>
+
+#include "workspace.h"
 
 #ifndef CUBIX_CUDA_CARGO          /* the tests take small ones */
 #define CUBIX_CUDA_CARGO ((size_t)16 << 20)    /* bytes of a cargo where nothing asks for another size */
@@ -13,11 +15,16 @@
 enum { CUBIX_CUDA_N_BERTH = 3 };
 
 /* One cargo under way: up, work, down in the order of its stream. */
-struct cubix_cuda_berth { cudaStream_t stream; void *host; };
+struct cubix_cuda_berth {
+  cudaStream_t stream;
+  cudaEvent_t done;               /* for other berths' streams to wait for */
+  void *host;                     /* page-locked */
+};
 
 struct cubix_cuda_ferry {
   size_t bytes;                   /* of each berth's page-locked memory */
   struct cubix_cuda_berth berth[CUBIX_CUDA_N_BERTH];
+  struct cubix_cuda_workspace workspace;
 };
 
 /** Berths of at least so many bytes.  Local.  What they held is lost if they are too small. */

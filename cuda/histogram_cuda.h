@@ -20,9 +20,8 @@ struct cubix_cuda_kept {
   float *tile;                                /* [n_tile][n_template][nodes.n][CUBIX_TILE] */
 };
 /** Copy a basis to the GPU, in place of the one before, if that takes no more than half of the memory that is free.  Local.  The basis stays as it is, and
- *  where it is, until it is given up. */
+ *  where it is, until it is given up.  @param basis  NULL: give up the one before */
 int cubix_cuda_keep(struct cubix_cuda_ferry *ferry, struct cubix_cuda_kept *kept, const struct cubix_basis *basis);
-void cubix_cuda_keep_free(struct cubix_cuda_kept *kept);
 /** cubix_multiply on the GPU.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_multiply(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_kept *kept, const char *gpu, struct cubix_cube *cube, const struct cubix_histogram *histogram,
                         const struct cubix_basis *basis, double scale);

@@ -37,11 +37,11 @@ struct multiply {
 
 static void multiply_free(struct multiply *m)
 {
-  (void)cudaFree(m->gpu_group);
-  (void)cudaFree(m->gpu_blob);
+  cubix_cuda_workspace_give(&m->ferry->workspace, m->gpu_group);
+  cubix_cuda_workspace_give(&m->ferry->workspace, m->gpu_blob);
   for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
-    (void)cudaFree(m->gpu_tile[b]);
-    (void)cudaFree(m->gpu_out[b]);
+    cubix_cuda_workspace_give(&m->ferry->workspace, m->gpu_tile[b]);
+    cubix_cuda_workspace_give(&m->ferry->workspace, m->gpu_out[b]);
   }
   cubix_cuda_crew_free(&m->crew);
   free(m->group);
@@ -69,7 +69,7 @@ static int reserve(struct multiply *m, const char *gpu)
     if (m->crew.bytes[g] > largest) largest = m->crew.bytes[g];
     all += m->crew.bytes[g];
   }
-  CUBIX_CUDA(cudaMemGetInfo(&available, &total));
+  CUBIX_TRY(cubix_cuda_workspace_room(&m->ferry->workspace, &available, &total));
   spare = available / 16;                      /* what gets lost between allocations */
   CUBIX_CHECK(tiles + one + largest + spare <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed (%.1f for tiles of the basis, %.1f for the weights of 64 spaxels), %.1f of %.1f MiB are free: "
@@ -82,11 +82,11 @@ static int reserve(struct multiply *m, const char *gpu)
   if (m->blob_room > all) m->blob_room = all;
   size_t result = m->room * CUBIX_CUDA_GROUP * row, berth = result > m->tile_bytes ? result : m->tile_bytes;
   CUBIX_TRY(cubix_cuda_ferry_ready(m->ferry, berth > largest ? berth : largest));
-  CUBIX_CUDA(cudaMalloc((void **)&m->gpu_group, m->room * sizeof *m->gpu_group));
-  CUBIX_CUDA(cudaMalloc((void **)&m->gpu_blob, m->blob_room));
+  CUBIX_TRY(cubix_cuda_workspace_take(&m->ferry->workspace, (void **)&m->gpu_group, m->room * sizeof *m->gpu_group));
+  CUBIX_TRY(cubix_cuda_workspace_take(&m->ferry->workspace, (void **)&m->gpu_blob, m->blob_room));
   for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
-    if (!m->kept) CUBIX_CUDA(cudaMalloc((void **)&m->gpu_tile[b], m->tile_bytes));
-    CUBIX_CUDA(cudaMalloc((void **)&m->gpu_out[b], result));
+    if (!m->kept) CUBIX_TRY(cubix_cuda_workspace_take(&m->ferry->workspace, (void **)&m->gpu_tile[b], m->tile_bytes));
+    CUBIX_TRY(cubix_cuda_workspace_take(&m->ferry->workspace, (void **)&m->gpu_out[b], result));
     m->under_way[b] = -1;
   }
 done:
@@ -182,22 +182,25 @@ done:
   return status;
 }
 
-void cubix_cuda_keep_free(struct cubix_cuda_kept *kept)
+static void forget(struct cubix_cuda_ferry *ferry, struct cubix_cuda_kept *kept)
 {
-  (void)cudaFree(kept->tile);
+  cubix_cuda_workspace_release(&ferry->workspace, kept->tile);
   memset(kept, 0, sizeof *kept);
 }
 
 int cubix_cuda_keep(struct cubix_cuda_ferry *ferry, struct cubix_cuda_kept *kept, const struct cubix_basis *basis)
 {
   int status = CUBIX_OK;
-  size_t tile_size = cubix_basis_tile_size(basis), tile_bytes = tile_size * sizeof(float), available, total;
+  size_t tile_size, tile_bytes, available, total;
   const float *tile;
-  cubix_cuda_keep_free(kept);
-  CUBIX_CUDA(cudaMemGetInfo(&available, &total));
+  forget(ferry, kept);
+  if (!basis) goto done;
+  tile_size = cubix_basis_tile_size(basis);
+  tile_bytes = tile_size * sizeof(float);
+  CUBIX_TRY(cubix_cuda_workspace_room(&ferry->workspace, &available, &total));
   if (tile_bytes * (size_t)basis->n_tile > available / 2) goto done;   /* then it goes up tile by tile whenever it is needed */
   CUBIX_TRY(cubix_cuda_ferry_ready(ferry, tile_bytes));
-  CUBIX_CUDA(cudaMalloc((void **)&kept->tile, tile_bytes * (size_t)basis->n_tile));
+  CUBIX_TRY(cubix_cuda_workspace_take(&ferry->workspace, (void **)&kept->tile, tile_bytes * (size_t)basis->n_tile));
   for (int i = 0; i < basis->n_tile; i++) {
     const struct cubix_cuda_berth *berth = &ferry->berth[i % CUBIX_CUDA_N_BERTH];
     CUBIX_CUDA(cudaStreamSynchronize(berth->stream));
@@ -209,6 +212,6 @@ int cubix_cuda_keep(struct cubix_cuda_ferry *ferry, struct cubix_cuda_kept *kept
   kept->basis = basis;
 done:
   cubix_cuda_ferry_abandon(ferry);
-  if (status) cubix_cuda_keep_free(kept);
+  if (status) forget(ferry, kept);
   return status;
 }

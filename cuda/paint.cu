@@ -52,6 +52,12 @@ cubix_paint_runs(struct cubix_view view, const struct cubix_star *star, const st
   }
 }
 
+extern "C" cudaError_t cubix_cuda_paint_probe(void)
+{
+  struct cudaFuncAttributes attributes;
+  return cudaFuncGetAttributes(&attributes, (const void *)cubix_paint_runs);
+}
+
 extern "C" cudaError_t cubix_cuda_paint(const struct cubix_view *view, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
                                         enum cubix_cuda_shape shape, cubix_real *row, cudaStream_t stream)
 {

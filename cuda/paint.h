@@ -19,6 +19,8 @@ enum cubix_cuda_shape { CUBIX_CUDA_WIDE, CUBIX_CUDA_DEEP };
 /* The most channels that a grid of either shape reaches. */
 enum { CUBIX_CUDA_MAX_CHANNEL = 65535 * 32 };
 
+/** Whether the GPU that is current, with its driver, can run what is compiled in here.  Local. */
+cudaError_t cubix_cuda_paint_probe(void);
 /** Paint n_run runs: row[run.row][k] is the sum of its stars in channel k.  Local.  Returns as soon as the work is queued.
  *  @param view      its tables lie on the GPU; the struct itself on the host
  *  @param star, run, row  on the GPU; row [*][view->n_lambda] */

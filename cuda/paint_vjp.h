@@ -1,4 +1,4 @@
-/* paint_vjp.h -- derivatives of the direct method on a GPU: the host's side, and the launchers of the kernels in paint_vjp.cu. */
+/* paint_vjp.h -- the host's side of the direct method and its derivatives on a GPU, and the launchers of the kernels in paint_vjp.cu. */
 #ifndef CUBIX_CUDA_PAINT_VJP_H
 #define CUBIX_CUDA_PAINT_VJP_H
 
@@ -12,6 +12,8 @@ extern "C" {
 struct cubix_cube;
 struct cubix_placement;
 
+/** Painting itself: adds to the flux.  Local.  @param gpu  its description, for messages  @param view  its tables lie on the GPU */
+int cubix_cuda_paint_stars(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube);
 /** Reverse and forward derivatives of painting, as cubix_device_ops has them.  Local.
  *  @param gpu  its description, for messages  @param view  its tables lie on the GPU */
 int cubix_cuda_paint_vjp(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,

@@ -57,8 +57,8 @@ static struct parts parts_of(const struct travel *x, void *cargo)
 
 static void travel_free(struct travel *x)
 {
-  (void)cudaFree(x->gpu_row_bar);
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) (void)cudaFree(x->gpu_cargo[b]);
+  cubix_cuda_workspace_give(&x->ferry->workspace, x->gpu_row_bar);
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) cubix_cuda_workspace_give(&x->ferry->workspace, x->gpu_cargo[b]);
 }
 
 /* Room for three cargoes, and for the templates' derivatives [bytes]. */
@@ -73,16 +73,16 @@ static int reserve(struct travel *x, const char *gpu, size_t templates)
   x->max_row = CUBIX_CUDA_CARGO / 2 / row;
   if (x->max_row < 1) x->max_row = 1;
   bytes = x->max_star * star + x->max_row * row;
-  CUBIX_CUDA(cudaMemGetInfo(&available, &total));
+  CUBIX_TRY(cubix_cuda_workspace_room(&x->ferry->workspace, &available, &total));
   CUBIX_CHECK(CUBIX_CUDA_N_BERTH * bytes + templates <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed (%.1f for stars and spectra under way, %.1f for derivatives by the templates), %.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
               gpu, (double)(CUBIX_CUDA_N_BERTH * bytes + templates) / mib, (double)(CUBIX_CUDA_N_BERTH * bytes) / mib, (double)templates / mib,
               (double)available / mib, (double)total / mib);
   CUBIX_TRY(cubix_cuda_ferry_ready(x->ferry, bytes));
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) CUBIX_CUDA(cudaMalloc(&x->gpu_cargo[b], bytes));
+  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, &x->gpu_cargo[b], bytes));
   if (templates) {
-    CUBIX_CUDA(cudaMalloc((void **)&x->gpu_row_bar, templates));
+    CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, (void **)&x->gpu_row_bar, templates));
     CUBIX_CUDA(cudaMemsetAsync(x->gpu_row_bar, 0, templates, x->ferry->berth[0].stream));
     CUBIX_CUDA(cudaStreamSynchronize(x->ferry->berth[0].stream));
   }

@@ -6,7 +6,7 @@
  * of 16 bytes), makes 24 multiply-adds, and the 8 lanes add their sums up in three exchanges, the first of which also leaves each spaxel to half
  * of the lanes.  Every four nodes each of the 32 lanes holds one of 32 sums, and adds it to what the tiles before have left in global memory.
  *
- * Sums within a tile are float32, of 12 terms and then 8 sums; over tiles they are float64.  A sum belongs to one lane of one block, and the host lets one tile be
+ * Sums within a tile are float32, of 12 terms and then 8 sums; over tiles they are float64.  A sum belongs to one lane of one block, and the streams let one tile be
  * done before the next begins: no atomics, and the same bits in every run.                                                              */
 #include "tile.h"
 

@@ -119,7 +119,7 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
   CUBIX_TRY(cubix_mpi_crowd_frame(chain->crowd, &chain->frame));
   CUBIX_TRY(cubix_mpi_agree(cubix_scene_init(&chain->scene, &chain->par, &chain->crowd->slab->snapshot)));
   CUBIX_TRY(make_model(chain));
-  CUBIX_TRY(cubix_mpi_agree(cubix_device_open(&chain->dev, &chain->par, cubix_mpi_local_rank(), cubix_mpi_local_size())));
+  CUBIX_TRY(cubix_mpi_device_open(&chain->dev, &chain->par));
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_init(&chain->cube, chain->ins)));
   *out = chain;
   chain = NULL;
@@ -171,7 +171,7 @@ static int prepare(struct cubix_chain *chain)
     par.Combine = chain->engine->combine == CUBIX_COMBINE_CUBE ? "cube" : "histogram";
   }
   drop_engine(chain);
-  CUBIX_TRY(cubix_mpi_engine_choose(&chain->engine, &par, chain->mod, survey, &chain->dev->ops->rates));
+  CUBIX_TRY(cubix_mpi_engine_choose(&chain->engine, &par, chain->mod, survey, &chain->dev->rates));
   CUBIX_TRY(cubix_mpi_engine_prepare(chain->engine, &chain->basis, chain->dev, &chain->par, chain->mod));
   chain->rows_changed = 0;
 done:

@@ -123,10 +123,9 @@ static int paint(struct cubix_cube *cube_dot, const struct cubix_chain *chain, c
                  const struct cubix_view *view, const cubix_real *row)
 {
   int status = CUBIX_OK;
-  struct cubix_view changed = *view;
+  struct cubix_view changed = cubix_view_rows(view, row, 0);
   CUBIX_TRY(cubix_device_paint_jvp(chain->dev, view, p, dot, cube_dot));
   if (!row) goto done;
-  changed.row = row;
   CUBIX_TRY(cubix_device_paint(chain->dev, &changed, p, cube_dot));
 done:
   return status;

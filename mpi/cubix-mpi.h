@@ -53,6 +53,8 @@ int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_ove
  *  @param slab all stars; without any column where nothing is to be found from them */
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab);
 
+/** The processor that Backend asks for; the ranks of a node divide its GPUs.  Collective.  @param[out] dev owned by the caller */
+int cubix_mpi_device_open(struct cubix_device **dev, const struct cubix_params *par);
 /** Method, combination and owners of channels for all ranks' stars: the same on all ranks.  Collective.  @param rates of this rank's processor
  *  @param[out] engine owned by the caller */
 int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_survey *survey,

@@ -1,9 +1,10 @@
 /* device.c -- choosing a processor, and painting with it.
  *
- * The processors are the rows of device.def.  Backend auto takes the first that this machine has; a processor that is asked for by name
- * and missing is an error.  Whatever the processor, where stars fall and what they are (placement) is found on the host.   */
+ * The processors are the rows of device.def.  Backend auto takes the first that can be opened, and remembers why it passed others over; a processor that is
+ * asked for by name and cannot be used is an error.  Whatever the processor, where stars fall and what they are (placement) is found on the host.   */
 #include "device.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,21 +18,63 @@ static const struct cubix_device_ops *const processors[] = {
 };
 enum { N_PROCESSOR = sizeof processors / sizeof processors[0] };
 
-int cubix_device_open(struct cubix_device **out, const struct cubix_params *par, int local_rank, int n_local)
+/* Whether Backend lets a processor be taken. */
+static int allowed(const struct cubix_device_ops *ops, const struct cubix_params *par)
 {
-  int status = CUBIX_OK, automatic = !strcmp(par->Backend, "auto");
-  const struct cubix_device_ops *ops = NULL;
-  struct cubix_device *dev = NULL;
-  for (int i = 0; i < N_PROCESSOR && !ops; i++)
-    if (automatic ? processors[i]->count() > 0 : !strcmp(processors[i]->name, par->Backend)) ops = processors[i];
-  CUBIX_CHECK(ops, CUBIX_EDEVICE, "Backend = %s (%s): this cubix was built without it; configure --with-cuda, or use Backend cpu", par->Backend, cubix_params_origin(par, "Backend"));
-  int count = ops->count();
-  CUBIX_CHECK(count > 0, CUBIX_EDEVICE, "Backend = %s (%s): no such processor is usable on this node; use Backend cpu", par->Backend, cubix_params_origin(par, "Backend"));
-  CUBIX_CHECK(n_local <= count, CUBIX_EDEVICE, "%d ranks on this node, but %d %s device(s): start one rank per GPU (mpirun --map-by ppr:%d:node), or use Backend cpu",
-              n_local, count, ops->name, count);
-  CUBIX_ALLOC(dev, 1);
+  return !strcmp(par->Backend, "auto") || !strcmp(par->Backend, ops->name);
+}
+
+void cubix_device_look(struct cubix_sight *sight, const struct cubix_params *par)
+{
+  *sight = (struct cubix_sight){ 0 };
+  for (int i = 0; i < N_PROCESSOR && !sight->n; i++)
+    if (allowed(processors[i], par) && processors[i]->look) processors[i]->look(sight);
+}
+
+/* A processor of one kind.  @param[out] amiss  1: there is one, but it cannot be used */
+static int open_one(struct cubix_device *dev, const struct cubix_device_ops *ops, int ordinal, int *amiss)
+{
+  int status = CUBIX_OK;
+  struct cubix_sight *sight = NULL;
+  *amiss = 0;
+  if (ops->look) {
+    CUBIX_ALLOC(sight, 1);
+    ops->look(sight);
+    *amiss = sight->amiss;
+    CUBIX_CHECK(sight->n > 0, CUBIX_EDEVICE, "%s; or use Backend cpu", sight->why);
+    *amiss = 1;
+    CUBIX_CHECK(ordinal >= 0 && ordinal < sight->n, CUBIX_EDEVICE, "%s %d is wanted, but this rank sees %d of them; use Backend cpu", ops->name, ordinal, sight->n);
+  }
   dev->ops = ops;
-  CUBIX_TRY(ops->open(dev, local_rank));
+  CUBIX_TRY(ops->open(dev, ordinal));
+done:
+  free(sight);
+  return status;
+}
+
+int cubix_device_open(struct cubix_device **out, const struct cubix_params *par, int ordinal, int n_share)
+{
+  int status = CUBIX_OK, automatic = !strcmp(par->Backend, "auto"), amiss;
+  struct cubix_device *dev = NULL;
+  CUBIX_ALLOC(dev, 1);
+  dev->n_share = n_share;
+  for (int i = 0; i < N_PROCESSOR; i++) {
+    if (!allowed(processors[i], par)) continue;
+    status = open_one(dev, processors[i], ordinal, &amiss);
+    if (status != CUBIX_EDEVICE || !automatic || i + 1 == N_PROCESSOR) break;
+    snprintf(dev->passed_over, sizeof dev->passed_over, "%s", cubix_error_message());
+    dev->amiss = amiss;
+    cubix_error_clear();
+  }
+  if (status == CUBIX_EDEVICE) cubix_error_about("Backend = %s (%s)", par->Backend, cubix_params_origin(par, "Backend"));
+  CUBIX_TRY(status);
+  CUBIX_CHECK(dev->ops, CUBIX_EDEVICE, "Backend = %s (%s): this cubix was built without it; configure --with-cuda, or use Backend cpu", par->Backend, cubix_params_origin(par, "Backend"));
+  dev->rates = dev->ops->rates;
+  if (!dev->rates.per_core) {
+    dev->rates.direct *= n_share;
+    dev->rates.deposit *= n_share;
+    dev->rates.multiply *= n_share;
+  }
   *out = dev;
   dev = NULL;
 done:

@@ -11,11 +11,28 @@
 
 struct cubix_device;
 
+enum { CUBIX_MAX_UNIT = 64 };
+/* What a rank sees of processors that its node has a few of, such as GPUs. */
+struct cubix_sight {
+  int n;                          /* usable, in the processor's own order */
+  int amiss;                      /* 1: there are some, but none can be used */
+  char why[512];                  /* why none, or not all, can be used */
+  struct cubix_unit {
+    char uuid[16], bus[24];       /* its name, and its place on the node: the same for every rank that sees it */
+  } unit[CUBIX_MAX_UNIT];
+};
+/* Which of those that it sees a rank takes. */
+struct cubix_seat {
+  int ordinal;                    /* -1: none */
+  int n_share;                    /* ranks that take the same, itself included */
+};
+
 struct cubix_device_ops {
   const char *name;                                          /* the value of the parameter Backend */
   struct cubix_rates rates;                                  /* what work takes, for the choice of the engine: on a core, or on the whole of a GPU */
-  int  (*count)(void);                                       /* how many of them this machine has; 0: none */
-  int  (*open)(struct cubix_device *, int ordinal);
+  void (*look)(struct cubix_sight *);                        /* which of them this rank sees; NULL: every rank has its own */
+  int  (*open)(struct cubix_device *, int ordinal);          /* one of those; CUBIX_EDEVICE: it cannot be used after all */
+  int  (*divide)(struct cubix_device *, int n_share);        /* NULL, or: all n_share ranks that share it have opened it: fix this rank's part of its memory */
   int  (*load)(struct cubix_device *, const struct cubix_view *);                                   /* the tables of the direct method */
   int  (*paint)(struct cubix_device *, const struct cubix_placement *, struct cubix_cube *);        /* directly; adds to the flux; channels: the view's */
   int  (*keep)(struct cubix_device *, const struct cubix_basis *);  /* NULL, or: hold a basis ready for multiply where there is memory; it must not change or go until keep(NULL) or close */
@@ -37,6 +54,10 @@ struct cubix_device_ops {
 struct cubix_device {
   const struct cubix_device_ops *ops;
   char description[256];          /* "NVIDIA H100 80GB HBM3, 79 GiB" or "cpu, 2 thread(s), AVX2" */
+  int n_share;                    /* ranks that share it */
+  struct cubix_rates rates;       /* what work takes this rank, which has its share of it */
+  char passed_over[512];          /* why Backend auto did not take one that comes before it; "": there was none to take */
+  int amiss;                      /* 1: it is there, but cannot be used */
   void *state;                    /* the processor's own */
 };
 
@@ -44,10 +65,14 @@ struct cubix_device {
 #include "device.def"
 #undef CUBIX_DEVICE
 
-/** The processor that Backend asks for.  Local.
- *  @param local_rank, n_local  which of how many ranks of this node we are: rank i takes GPU i
- *  Errors: CUBIX_EDEVICE when a GPU is asked for and missing, or when there are more ranks than GPUs. */
-int cubix_device_open(struct cubix_device **dev, const struct cubix_params *par, int local_rank, int n_local);
+/** What this rank sees of the processors that Backend allows.  Local. */
+void cubix_device_look(struct cubix_sight *sight, const struct cubix_params *par);
+/** Who takes which, for the ranks of a node: as few ranks to a unit as can be, else rank i the i-th that it sees.  Local: the same on all that know the same.
+ *  @param sight [n_rank] what each of them sees  @param[out] seat [n_rank] */
+int cubix_device_assign(struct cubix_seat *seat, const struct cubix_sight *sight, int n_rank);
+/** The processor that Backend asks for; with auto the first that can be opened.  Local; where there are several ranks, cubix_mpi_device_open.
+ *  @param ordinal, n_share  this rank's seat  Errors: CUBIX_EDEVICE when a GPU is asked for by name and cannot be used. */
+int cubix_device_open(struct cubix_device **dev, const struct cubix_params *par, int ordinal, int n_share);
 /** Paint stars directly into the channels that the cube holds.  Local.  Adds to what they hold. */
 int cubix_device_paint(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube);
 /** Reverse and forward derivatives of cubix_device_paint in the channels that cube_bar or cube_dot holds.  Local.  Add.

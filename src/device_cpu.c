@@ -36,8 +36,6 @@ struct cpu {
   struct cubix_fast fast;         /* in the float64 twin: the view alone */
 };
 
-static int cpu_count(void) { return 1 << 20; } /* ranks may share a node's cores at will */
-
 static int cpu_open(struct cubix_device *dev, int ordinal)
 {
   int status = CUBIX_OK;
@@ -273,7 +271,7 @@ static void cpu_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cpu_ops = {
-  .name = "cpu", .rates = { .direct = 4.5, .deposit = 80, .multiply = 0.05, .per_core = 1 }, .count = cpu_count, .open = cpu_open, .load = cpu_load, .paint = cpu_paint,
+  .name = "cpu", .rates = { .direct = 4.5, .deposit = 80, .multiply = 0.05, .per_core = 1 }, .open = cpu_open, .load = cpu_load, .paint = cpu_paint,
   .deposit = cpu_deposit, .multiply = cpu_multiply, .paint_vjp = cpu_paint_vjp, .paint_jvp = cpu_paint_jvp,
   .deposit_vjp = cpu_deposit_vjp, .deposit_jvp = cpu_deposit_jvp, .multiply_vjp = cpu_multiply_vjp, .close = cpu_close,
 };

@@ -55,7 +55,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("scene",      cubix_scene_init(&scene, par, &crowd->slab->snapshot));
   CUBIX_STAGE("fastest",    cubix_mpi_crowd_fastest(&v_max, crowd, ins, &scene));
   CUBIX_STAGE("model",      cubix_model_build(&mod, par, ins, &scene, v_max));
-  CUBIX_STAGE("device",     cubix_device_open(&dev, par, cubix_mpi_local_rank(), cubix_mpi_local_size()));
+  CUBIX_STAGE("device",     cubix_mpi_device_open(&dev, par));
 
   struct cubix_result result = { .par = par, .ins = ins, .slab = crowd->slab, .frame = &frame, .scene = &scene, .mod = mod, .audit = &audit, .noise = &noise,
                                  .device = dev->description, .n_rank = cubix_mpi_size() };
@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 
   CUBIX_STAGE("maps",       cubix_cube_init(&cube, ins));
   CUBIX_STAGE("place",      cubix_mpi_crowd_place(crowd, cube, &mod->view));
-  CUBIX_STAGE("engine",     cubix_mpi_engine_choose(&engine, par, mod, crowd->survey, &dev->ops->rates));
+  CUBIX_STAGE("engine",     cubix_mpi_engine_choose(&engine, par, mod, crowd->survey, &dev->rates));
   CUBIX_STAGE("basis",      cubix_mpi_engine_prepare(engine, &basis, dev, par, mod));
   CUBIX_STAGE("draw",       cubix_mpi_audit_draw(&audit, par, basis, mod, crowd->survey));
   CUBIX_STAGE("paint",      cubix_mpi_cube_paint(cube, &audit, engine, basis, mod, crowd, dev));

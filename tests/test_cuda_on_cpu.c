@@ -298,35 +298,40 @@ static void test_again(void)
   cubix_model_free(mod[1]);
 }
 
-static int opens(enum backend backend, int rank, int n_rank, char *description)
-{
-  struct cubix_device *dev = NULL;
-  int status = cubix_device_open(&dev, params[backend], rank, n_rank);
-  if (!status) strcpy(description, dev->description);
-  cubix_device_close(dev);
-  return status;
-}
-
-/* Which GPUs count, and who gets which. */
-static void test_choice(void)
+/* The host's own GPU is current again after whatever we do, well or not; memory that a paint has taken serves the next, and tables go up once. */
+static void test_host(void)
 {
   struct cuda_on_cpu before = cuda_on_cpu;
-  char text[256] = "";
-  cuda_on_cpu.n_gpu = 0;
-  CHECK(cubix_device_cuda_ops.count() == 0);
-  CHECK(opens(AUTO, 0, 1, text) == CUBIX_OK && !strncmp(text, "cpu", 3));
-  CHECK(!strcmp(cubix_error_message(), ""));
-  CHECK(opens(CUDA, 0, 1, text) == CUBIX_EDEVICE && strstr(cubix_error_message(), "use Backend cpu"));
-  cubix_error_clear();
-  cuda_on_cpu.n_gpu = 4;
-  for (int i = 0; i < 4; i++) cuda_on_cpu.capability[i] = i == 0 ? 7 : 8 + i;
-  cuda_on_cpu.prohibited[2] = 1;
-  CHECK(cubix_device_cuda_ops.count() == 2);
-  CHECK(opens(AUTO, 0, 2, text) == CUBIX_OK && !strncmp(text, "stand-in GPU 1,", 15));
-  CHECK(opens(CUDA, 1, 2, text) == CUBIX_OK && !strncmp(text, "stand-in GPU 3,", 15));
-  CHECK(opens(CUDA, 2, 3, text) == CUBIX_EDEVICE && strstr(cubix_error_message(), "one rank per GPU"));
-  CHECK(opens(CUDA, 2, 2, text) == CUBIX_EDEVICE && strstr(cubix_error_message(), "GPU 2"));
-  cubix_error_clear();
+  struct cubix_instrument ins = an_instrument(0, 4700, 2, 40);
+  struct cubix_model *mod = a_model(&ins, UNIFORM, "spline", "linear");
+  struct cubix_slab *slab = a_slab(300, 0);
+  struct cubix_cube *cpu = NULL;
+  struct cubix_device *dev = NULL;
+  cuda_on_cpu.n_gpu = 2;
+  cuda_on_cpu.capability[1] = 9;
+  cuda_on_cpu.current = 0;
+  CHECK(paint(CPU, &ins, mod, slab, 0, &cpu) == CUBIX_OK);
+  CHECK(cubix_device_open(&dev, params[CUDA], 1, 1) == CUBIX_OK && cuda_on_cpu.current == 0);
+  CHECK(dev->ops->divide(dev, 2) == CUBIX_OK && cuda_on_cpu.current == 0);
+  for (int turn = 0; turn < 5; turn++) {
+    struct cubix_cube *cuda = NULL;
+    CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
+    cuda_on_cpu.n_malloc = cuda_on_cpu.n_call = 0;
+    cuda_on_cpu.n_up = 0;
+    cuda_on_cpu.fail_at = turn == 1 ? 12 : turn == 2 ? 1 : 0;
+    int status = paint_with(dev, cuda, mod, slab);
+    cuda_on_cpu.fail_at = 0;
+    CHECK((status == CUBIX_OK) == (turn != 1 && turn != 2) && cuda_on_cpu.current == 0);
+    if (!status) CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
+    CHECK((cuda_on_cpu.n_malloc > 0) == (turn == 0));
+    cubix_error_clear();
+    cubix_cube_free(cuda);
+  }
+  cubix_device_close(dev);
+  CHECK(cuda_on_cpu.current == 0 && cuda_on_cpu.n_live == 0);
+  cubix_cube_free(cpu);
+  cubix_slab_free(slab);
+  cubix_model_free(mod);
   cuda_on_cpu = before;
 }
 
@@ -355,7 +360,7 @@ static void test_failing_calls(void)
       cube = NULL;
     }
     cuda_on_cpu.fail_at = 0;
-    CHECK(n_error > 40 && n_ignored == 6);   /* close: which GPU, and waiting for its five streams */
+    CHECK(n_error > 40 && n_ignored == 10);   /* the three streams when all is done, before larger berths and on closing; the context, there */
     cubix_cube_free(want);
   }
   cubix_slab_free(slab);
@@ -392,11 +397,23 @@ static void test_limits(void)
   struct cubix_model *mod = a_model(&ins, UNIFORM, "spline", "pchip");
   struct cubix_slab *slab = a_slab(250, 0);
   struct cubix_cube *cube = NULL;
+  struct cubix_device *dev = NULL;
   size_t memory = cuda_on_cpu.memory;
   cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = 150000;
   CHECK(paint(CUDA, &ins, mod, slab, 0, &cube) == CUBIX_EDEVICE);
   CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "0.2 MiB needed") && strstr(cubix_error_message(), "0.1 of 0.1 MiB are free"));
+  cuda_on_cpu.memory = 340000;                 /* enough for one rank, and not for two that share it */
+  CHECK(cubix_cube_init(&cube, &ins) == CUBIX_OK && cubix_cube_hold(cube, 0, ins.n_lambda) == CUBIX_OK);
+  for (int n_share = 1; n_share < 3; n_share++) {
+    CHECK(cubix_device_open(&dev, params[CUDA], 0, n_share) == CUBIX_OK && dev->ops->divide(dev, n_share) == CUBIX_OK);
+    CHECK(paint_with(dev, cube, mod, slab) == (n_share == 1 ? CUBIX_OK : CUBIX_EDEVICE));
+    cubix_device_close(dev);
+  }
+  CHECK(strstr(cubix_error_message(), "0.1 MiB needed for stars and spectra") && strstr(cubix_error_message(), "0.0 of 0.3 MiB are free"));
+  cubix_cube_free(cube);
+  cube = NULL;
+  cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = memory;
   mod->view.n_lambda = 65535 * 32 + 1;
   CHECK(paint(CUDA, &ins, mod, slab, 0, &cube) == CUBIX_EDEVICE && strstr(cubix_error_message(), "at most 2097120 on a GPU"));
@@ -417,7 +434,7 @@ int main(void)
   test_parity();
   test_adds();
   test_again();
-  test_choice();
+  test_host();
   test_failing_calls();
   test_failing_allocations();
   test_limits();

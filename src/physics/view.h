@@ -12,6 +12,7 @@ enum { CUBIX_MAX_CORNER = 8 };
 enum cubix_deposit_kind { CUBIX_DEPOSIT_NEAREST, CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC, CUBIX_DEPOSIT_GAUSSIAN };
 
 struct cubix_view {
+  uint64_t edition;               /* views of the same are equal in all tables but the edges; 0: nobody knows */
   /* grid of the library */
   int n_z, n_age;
   int zero_z, zero_age;           /* 1: the first node stands for 0, so that nothing lies below it */
@@ -48,6 +49,15 @@ CUBIX_HD struct cubix_view cubix_view_channels(const struct cubix_view *v, int f
   part.edge += first;
   part.n_lambda = n;
   return part;
+}
+
+/** The same model with other template rows, as many of as many knots.  @param edition  of the rows, or 0 */
+CUBIX_HD struct cubix_view cubix_view_rows(const struct cubix_view *v, const cubix_real *row, uint64_t edition)
+{
+  struct cubix_view other = *v;
+  other.row = row;
+  other.edition = edition;
+  return other;
 }
 
 #endif

@@ -27,20 +27,22 @@
 
 #include "control.h"
 
-struct cuda_on_cpu cuda_on_cpu = { 1, { 9 }, { 0 }, size_t(1) << 30, 0, 0, 0, 0, 0 };
+struct cuda_on_cpu cuda_on_cpu = { 1, { 9 }, { 0 }, { 0 }, { 0 }, size_t(1) << 30, 13000, -1, 0, 0, 0, 0, 0, 0, 0 };
 struct cuda_on_cpu_stream { std::vector<std::function<void()>> queue; };
+struct cuda_on_cpu_event { cudaStream_t stream; long recorded, reached; };
 cuda_on_cpu_kernel::place cuda_on_cpu_kernel::here;
 
 namespace {
 
 const unsigned char POISON = 0xff, RIM = 0xa5;   /* 0xff..: NaN */
+const int RUNTIME = 13000;                       /* the version of CUDA that this stands for */
 struct block { char *map; size_t mapped, bytes; };
 std::map<char *, block> gpu_memory;              /* by its first byte */
 std::map<char *, size_t> locked_memory;
 std::vector<cudaStream_t> streams;
 size_t used;
 cudaError_t last_error;
-int opened, current;
+int opened, owner;                               /* the GPU that memory and streams belong to */
 
 [[noreturn]] void misuse(const char *what)
 {
@@ -55,6 +57,15 @@ cudaError_t fail(cudaError_t error)
 }
 
 bool fails() { return ++cuda_on_cpu.n_call == cuda_on_cpu.fail_at; }
+
+/* Work, and what belongs to it, on the GPU that is current. */
+bool work_fails()
+{
+  if (cuda_on_cpu.current < 0) misuse("work while no GPU is current");
+  if (!(gpu_memory.empty() && locked_memory.empty() && streams.empty()) && cuda_on_cpu.current != owner) misuse("work on one GPU while another is current");
+  owner = cuda_on_cpu.current;
+  return fails();
+}
 
 /* While one of these lives, the GPU's memory is open. */
 struct opening {
@@ -280,7 +291,7 @@ void cuda_on_cpu_kernel::submit(dim3 grid, dim3 size, cudaStream_t stream, std::
 {
   size_t n = (size_t)size.x * size.y * size.z;
   cuda_on_cpu.n_launch++;
-  if (fails()) last_error = cudaErrorLaunchFailure;
+  if (work_fails()) last_error = cudaErrorLaunchFailure;
   else if (n < 1 || n > 1024 || grid.x < 1 || grid.x > 0x7fffffffu || grid.y < 1 || grid.y > 65535 || grid.z < 1 || grid.z > 65535) last_error = cudaErrorInvalidConfiguration;
   else enqueue(stream, [=] { run_grid(grid, size, work); });
 }
@@ -311,8 +322,21 @@ cudaError_t cudaGetDeviceCount(int *n)
 {
   *n = 0;
   if (fails()) return fail(cudaErrorUnknown);
-  if (!cuda_on_cpu.n_gpu) return fail(cudaErrorInsufficientDriver);
+  if (cuda_on_cpu.driver < RUNTIME) return fail(cudaErrorInsufficientDriver);
+  if (!cuda_on_cpu.n_gpu) return fail(cudaErrorNoDevice);
   *n = cuda_on_cpu.n_gpu;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int *version)
+{
+  *version = cuda_on_cpu.driver;
+  return cudaSuccess;
+}
+
+cudaError_t cudaRuntimeGetVersion(int *version)
+{
+  *version = RUNTIME;
   return cudaSuccess;
 }
 
@@ -321,7 +345,7 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, in
   if (fails()) return fail(cudaErrorUnknown);
   if (device < 0 || device >= cuda_on_cpu.n_gpu) return fail(cudaErrorInvalidDevice);
   if (attribute == cudaDevAttrComputeMode) *value = cuda_on_cpu.prohibited[device] ? cudaComputeModeProhibited : cudaComputeModeDefault;
-  else *value = cuda_on_cpu.capability[device];
+  else *value = attribute == cudaDevAttrComputeCapabilityMajor ? cuda_on_cpu.capability[device] : 0;
   return cudaSuccess;
 }
 
@@ -330,22 +354,99 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
   if (fails()) return fail(cudaErrorUnknown);
   if (device < 0 || device >= cuda_on_cpu.n_gpu) return fail(cudaErrorInvalidDevice);
   snprintf(properties->name, sizeof properties->name, "stand-in GPU %d", device);
+  memset(&properties->uuid, 'a' + device, sizeof properties->uuid);
+  properties->uuid.bytes[15] = (char)cuda_on_cpu.slice[device];
   properties->totalGlobalMem = cuda_on_cpu.memory;
   return cudaSuccess;
 }
 
-cudaError_t cudaSetDevice(int device)
+cudaError_t cudaDeviceGetPCIBusId(char *bus, int room, int device)
 {
-  if (fails()) return fail(cudaErrorDevicesUnavailable);
+  if (fails()) return fail(cudaErrorUnknown);
   if (device < 0 || device >= cuda_on_cpu.n_gpu) return fail(cudaErrorInvalidDevice);
-  if (device != current && !gpu_memory.empty()) misuse("another GPU is chosen while the first still holds memory");
-  current = device;
+  snprintf(bus, (size_t)room, "0000:%02x:00.0", 16 + device);
   return cudaSuccess;
 }
 
+cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *attributes, const void *kernel)
+{
+  if (work_fails()) return fail(cudaErrorNoKernelImageForDevice);
+  if (!kernel) misuse("attributes of no kernel");
+  attributes->binaryVersion = 80;
+  return cudaSuccess;
+}
+
+/* ---- the driver's functions, which cuda/ finds by name: as the linker's option --wrap has it, dlopen and dlsym come here ------------- */
+
+namespace {
+
+std::vector<int> before;                         /* what was current before each context that was pushed */
+
+int retain_context(void **context, int device)
+{
+  if (fails()) return cudaErrorMemoryAllocation;
+  if (device < 0 || device >= cuda_on_cpu.n_gpu) return cudaErrorInvalidDevice;
+  if (cuda_on_cpu.taken[device]) return cudaErrorDevicesUnavailable;
+  *context = (void *)(uintptr_t)(device + 1);
+  cuda_on_cpu.n_live++;
+  return cudaSuccess;
+}
+
+int release_context(int)
+{
+  cuda_on_cpu.n_live--;
+  return cudaSuccess;
+}
+
+int push_context(void *context)
+{
+  if (fails()) return cudaErrorUnknown;
+  before.push_back(cuda_on_cpu.current);
+  cuda_on_cpu.current = (int)(uintptr_t)context - 1;
+  return cudaSuccess;
+}
+
+int pop_context(void **context)
+{
+  if (before.empty()) misuse("a context is popped that was not pushed");
+  *context = (void *)(uintptr_t)(cuda_on_cpu.current + 1);
+  cuda_on_cpu.current = before.back();
+  before.pop_back();
+  return cudaSuccess;
+}
+
+int driver;                                      /* its address stands for the library */
+
+}
+
+extern "C" {
+void *__real_dlopen(const char *name, int flags);
+void *__real_dlsym(void *library, const char *name);
+int __real_dlclose(void *library);
+void *__wrap_dlopen(const char *name, int flags);
+void *__wrap_dlsym(void *library, const char *name);
+int __wrap_dlclose(void *library);
+
+void *__wrap_dlopen(const char *name, int flags) { return name && !strcmp(name, "libcuda.so.1") ? &driver : __real_dlopen(name, flags); }
+
+void *__wrap_dlsym(void *library, const char *name)
+{
+  if (library != &driver) return __real_dlsym(library, name);
+  if (!strcmp(name, "cuDevicePrimaryCtxRetain")) return (void *)retain_context;
+  if (!strcmp(name, "cuDevicePrimaryCtxRelease_v2")) return (void *)release_context;
+  if (!strcmp(name, "cuCtxPushCurrent_v2")) return (void *)push_context;
+  if (!strcmp(name, "cuCtxPopCurrent_v2")) return (void *)pop_context;
+  return nullptr;
+}
+
+int __wrap_dlclose(void *library) { return library == &driver ? 0 : __real_dlclose(library); }
+}
+
+/* ---- memory, streams, events --------------------------------------------------------------------------------------------------------- */
+
 cudaError_t cudaMemGetInfo(size_t *available, size_t *total)
 {
-  if (fails()) return fail(cudaErrorUnknown);
+  if (work_fails()) return fail(cudaErrorUnknown);
   *available = cuda_on_cpu.memory - used;
   *total = cuda_on_cpu.memory;
   return cudaSuccess;
@@ -354,7 +455,7 @@ cudaError_t cudaMemGetInfo(size_t *available, size_t *total)
 cudaError_t cudaMalloc(void **pointer, size_t bytes)
 {
   size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (bytes + 15) / 16 * 16, mapped = (room + page - 1) / page * page;
-  if (fails() || used + bytes > cuda_on_cpu.memory) return fail(cudaErrorMemoryAllocation);
+  if (work_fails() || used + bytes > cuda_on_cpu.memory) return fail(cudaErrorMemoryAllocation);
   char *map = (char *)mmap(nullptr, mapped + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (map == MAP_FAILED) misuse("no memory for the GPU's memory");
   char *first = map + mapped - room;
@@ -365,6 +466,7 @@ cudaError_t cudaMalloc(void **pointer, size_t bytes)
   gpu_memory[first] = { map, mapped, bytes };
   used += bytes;
   cuda_on_cpu.n_live++;
+  cuda_on_cpu.n_malloc++;
   *pointer = first;
   return cudaSuccess;
 }
@@ -388,12 +490,13 @@ cudaError_t cudaFree(void *pointer)
 
 cudaError_t cudaMallocHost(void **pointer, size_t bytes)
 {
-  if (fails()) return fail(cudaErrorMemoryAllocation);
+  if (work_fails()) return fail(cudaErrorMemoryAllocation);
   *pointer = malloc(bytes);
   if (!*pointer) misuse("no memory for page-locked memory");
   memset(*pointer, POISON, bytes);
   locked_memory[(char *)*pointer] = bytes;
   cuda_on_cpu.n_live++;
+  cuda_on_cpu.n_malloc++;
   return cudaSuccess;
 }
 
@@ -409,7 +512,7 @@ cudaError_t cudaFreeHost(void *pointer)
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind)
 {
-  if (fails()) return fail(cudaErrorUnknown);
+  if (work_fails()) return fail(cudaErrorUnknown);
   check_copy(to, from, bytes, kind, false);
   opening open;
   memcpy(to, from, bytes);
@@ -418,8 +521,9 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpy
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream)
 {
-  if (fails()) return fail(cudaErrorUnknown);
+  if (work_fails()) return fail(cudaErrorUnknown);
   check_copy(to, from, bytes, kind, true);
+  if (kind == cudaMemcpyHostToDevice) cuda_on_cpu.n_up += bytes;
   enqueue(stream, [=] {
     opening open;
     memcpy(to, from, bytes);
@@ -429,7 +533,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaM
 
 cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stream)
 {
-  if (fails()) return fail(cudaErrorUnknown);
+  if (work_fails()) return fail(cudaErrorUnknown);
   if (!on_gpu(to, bytes)) misuse("memory is set beyond an allocation on the GPU");
   enqueue(stream, [=] {
     opening open;
@@ -440,7 +544,7 @@ cudaError_t cudaMemsetAsync(void *to, int value, size_t bytes, cudaStream_t stre
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t *stream, unsigned flags)
 {
-  if (fails()) return fail(cudaErrorMemoryAllocation);
+  if (work_fails()) return fail(cudaErrorMemoryAllocation);
   if (flags != cudaStreamNonBlocking) misuse("a stream that waits for the default stream");
   *stream = new cuda_on_cpu_stream;
   streams.push_back(*stream);
@@ -466,4 +570,44 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream)
       return cudaSuccess;
     }
   misuse("cudaStreamDestroy of what is no stream");
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags)
+{
+  if (work_fails()) return fail(cudaErrorMemoryAllocation);
+  if (flags != cudaEventDisableTiming) misuse("an event that takes the time, which costs some");
+  *event = new cuda_on_cpu_event{ nullptr, 0, 0 };
+  cuda_on_cpu.n_live++;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream)
+{
+  if (work_fails()) return fail(cudaErrorIllegalAddress);
+  long mine = ++event->recorded;
+  event->stream = stream;
+  enqueue(stream, [=] { event->reached = mine; });
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags)
+{
+  if (work_fails()) return fail(cudaErrorIllegalAddress);
+  if (flags) misuse("a wait for an event with flags");
+  if (!event->recorded) misuse("a wait for an event that was never recorded");
+  long wanted = event->recorded;
+  cudaStream_t other = event->stream;
+  enqueue(stream, [=] {
+    if (event->reached < wanted) finish(other);
+    if (event->reached < wanted) misuse("streams wait for each other forever");
+  });
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event)
+{
+  for (auto stream : streams) finish(stream);
+  delete event;
+  cuda_on_cpu.n_live--;
+  return cudaSuccess;
 }
