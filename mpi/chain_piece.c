@@ -97,9 +97,7 @@ int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chai
   if (chain->engine->n_beyond) CUBIX_TRY(cubix_placement_pick(&rest->far, placement, cubix_placement_beyond, &basis->nodes.reach));
   if (!basis->n_patched) goto done;
   CUBIX_TRY(cubix_placement_pick(&rest->patched, placement, cubix_patch_test, &patch));
-  rest->ending = chain->mod->view;
-  CUBIX_TRY(cubix_patch_rows(&rest->ending_row, basis, &chain->mod->view));
-  rest->ending.row = rest->ending_row;
+  CUBIX_TRY(cubix_patch_rows(&rest->ending_row, &rest->ending, basis, &chain->mod->view));
 done:
   return status;
 }

@@ -15,6 +15,7 @@
 
 #include "constants.h"
 #include "error.h"
+#include "hash.h"
 #include "log.h"
 #include "model_parts.h"
 #include "physics/deposit.h"
@@ -244,6 +245,21 @@ done:
   return status;
 }
 
+/* A hash of what the tables hold.  They change nowhere but here. */
+static void mark(struct cubix_view *v)
+{
+  const struct { const void *table; size_t bytes; } all[] = {
+    { v->row, sizeof *v->row * (size_t)v->n_row * (size_t)v->row_stride }, { v->light, sizeof *v->light * (size_t)v->n_row },
+    { v->log_z, sizeof *v->log_z * (size_t)v->n_z }, { v->log_age, sizeof *v->log_age * (size_t)v->n_age },
+    { v->knot, sizeof *v->knot * (size_t)v->n_knot }, { v->first, sizeof *v->first * (size_t)v->n_cell },
+  };
+  enum { N = sizeof all / sizeof all[0] };
+  uint64_t hash[N][2], hash_all[2];
+  for (int t = 0; t < N; t++) cubix_hash(all[t].table, all[t].bytes, hash[t]);
+  cubix_hash(hash, sizeof hash, hash_all);
+  v->edition = hash_all[0] ? hash_all[0] : 1;
+}
+
 static int build(struct cubix_model **out, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max, double v_read,
                  int keep)
 {
@@ -263,6 +279,7 @@ static int build(struct cubix_model **out, const struct cubix_params *par, const
   if (!keep) free(mod->ssp->luminosity);
   if (!keep) mod->ssp->luminosity = NULL;
   CUBIX_TRY(index_knots(mod));
+  mark(&mod->view);
   describe_channels(mod, ins);
   report(mod, ins);
   if (mod->view.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
@@ -307,7 +324,9 @@ int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *i
   CUBIX_CHECK(sum == 0, CUBIX_EINPUT, "a new value for a template of %s is not finite", ssp->name);
   if (luminosity) memcpy(ssp->luminosity, luminosity, n * sizeof *luminosity);
   place_grid(&mod->view, ins, scene);
+  mod->view.edition = 0;
   CUBIX_TRY(cubix_model_fill(mod, ins));
+  mark(&mod->view);
   describe_channels(mod, ins);
 done:
   return status;

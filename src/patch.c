@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "hash.h"
 
 int cubix_patch_test(const void *host, const struct cubix_star *star)
 {
@@ -23,14 +24,17 @@ int cubix_patch_test(const void *host, const struct cubix_star *star)
   return ends;
 }
 
-int cubix_patch_rows(cubix_real **out, const struct cubix_basis *basis, const struct cubix_view *view)
+int cubix_patch_rows(cubix_real **out, struct cubix_view *ending, const struct cubix_basis *basis, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
   size_t stride = (size_t)view->row_stride;
+  uint64_t hash[2];
   cubix_real *row = NULL;
   CUBIX_ALLOC(row, (size_t)view->n_row * stride);
   for (int r = 0; r < view->n_row; r++)
     if (basis->ending[r]) memcpy(row + (size_t)r * stride, view->row + (size_t)r * stride, stride * sizeof *row);
+  cubix_hash(basis->ending, (size_t)view->n_row, hash);
+  *ending = cubix_view_rows(view, row, view->edition ? view->edition ^ hash[0] : 0);
   *out = row;
 done:
   return status;
@@ -64,11 +68,10 @@ done:
 int cubix_patch_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_view *view, const struct cubix_placement *stars, struct cubix_device *dev)
 {
   int status = CUBIX_OK, last = cube->lambda_first + cube->n_lambda;
-  struct cubix_view ending = *view;
+  struct cubix_view ending;
   cubix_real *row = NULL;
   if (!stars->start[stars->n_spaxel]) goto done;
-  CUBIX_TRY(cubix_patch_rows(&row, basis, view));
-  ending.row = row;
+  CUBIX_TRY(cubix_patch_rows(&row, &ending, basis, view));
   for (int k = cube->lambda_first, n; (n = cubix_patch_run(basis, &k, last)); k += n) CUBIX_TRY(paint_run(cube, k, n, &ending, stars, dev));
 done:
   free(row);

@@ -14,8 +14,9 @@ struct cubix_patch {
 };
 /** Whether a star within the grid's reach has weight on a row that ends (basis->ending): cubix_star_test of a struct cubix_patch.  Local. */
 int cubix_patch_test(const void *host, const struct cubix_star *star);
-/** The templates of a view with all rows dark but those that end: [n_row][row_stride], owned by the caller.  Local. */
-int cubix_patch_rows(cubix_real **row, const struct cubix_basis *basis, const struct cubix_view *view);
+/** The templates of a view with all rows dark but those that end: [n_row][row_stride], owned by the caller.  Local.
+ *  @param[out] ending  the view with these rows, which it borrows */
+int cubix_patch_rows(cubix_real **row, struct cubix_view *ending, const struct cubix_basis *basis, const struct cubix_view *view);
 /** Next run of channels that are patched, from *first on and before last.  Local.  @return their number, 0: none */
 int cubix_patch_run(const struct cubix_basis *basis, int *first, int last);
 /** Paint the ending rows of these stars directly into those of the cube's channels that are patched (basis->patched).  Local. */

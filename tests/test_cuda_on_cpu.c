@@ -324,6 +324,7 @@ static void test_host(void)
     CHECK((status == CUBIX_OK) == (turn != 1 && turn != 2) && cuda_on_cpu.current == 0);
     if (!status) CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     CHECK((cuda_on_cpu.n_malloc > 0) == (turn == 0));
+    if (turn == 4) CHECK(cuda_on_cpu.n_up < 400 * sizeof(struct cubix_star));
     cubix_error_clear();
     cubix_cube_free(cuda);
   }
