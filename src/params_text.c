@@ -1,8 +1,7 @@
 /* params_text.c -- the parameter file: lines of `Name value [unit]   % comment`.
  *
  * A line is cut into words at blanks (tabs count, CR and LF end it, in any mixture).  % or # at the beginning of a word starts a
- * comment, so that names of files may hold either.  "..." holds blanks together, and "" within it is one ".  Numbers may be
- * parted by commas.  A byte-order mark, empty lines, lines of any length and a last line without an end are fine.
+ * comment, so that names of files may hold either.  "..." holds blanks together, and "" within it is one ".  A byte-order mark, empty lines, lines of any length and a last line without an end are fine.
  *
  * Nothing stops at the first mistake: the whole file and all overrides are read, every wrong thing becomes a line of one
  * message, "muse.param:14: PixelScale = -0.2 must be 0..1000 arcsec", and what does not fit into the message is counted. */
@@ -60,12 +59,12 @@ static char *unquote(char *s)
 }
 
 /* Cut a line into words, in place; no more than N_WORD are told.  *flaw: what is wrong with the line, NULL if nothing. */
-static int words_cut(char *s, int at_commas, char *word[N_WORD], const char **flaw)
+static int words_cut(char *s, char *word[N_WORD], const char **flaw)
 {
   int n = 0;
   *flaw = NULL;
   while (n < N_WORD) {
-    while (is_blank(*s) || (at_commas && n > 0 && *s == ',')) s++;
+    while (is_blank(*s)) s++;
     if (!*s || *s == '%' || *s == '#') break;
     word[n++] = s;
     if (*s == '"') {
@@ -74,7 +73,7 @@ static int words_cut(char *s, int at_commas, char *word[N_WORD], const char **fl
       else if (*s && !is_blank(*s)) *flaw = "a blank must follow the closing quote (a quote within quotes is written \"\")";
       if (*flaw) break;
     } else {
-      while (*s && !is_blank(*s) && !(at_commas && *s == ',')) s++;
+      while (*s && !is_blank(*s)) s++;
       if (*s) *s++ = '\0';
     }
   }
@@ -92,7 +91,7 @@ int cubix_param_put_text(struct cubix_params *par, int i, const char *value, con
   CUBIX_TRY(cubix_param_copy(value, &copy));
   for (size_t end = strlen(copy); end > 0 && is_blank(copy[end - 1]); end--) copy[end - 1] = '\0';
   word[0] = copy;
-  if (!whole || copy[0] == '"') n = words_cut(copy, !whole, word, &flaw);
+  if (!whole || copy[0] == '"') n = words_cut(copy, word, &flaw);
   if (flaw) snprintf(wrong, size, "%s: %s", cubix_param_table[i].name, flaw);
   else CUBIX_TRY(cubix_param_put(par, i, n, word, place, wrong, size));
 done:
@@ -127,7 +126,7 @@ static int line_read(struct reader *r, char *s, int number)
     blame(r, "%s:%d: %s is given twice, first in line %d", r->name, number, name, r->line[i]);
   } else {
     r->line[i] = number;
-    int n = words_cut(s, cubix_param_table[i].type != CUBIX_PARAM_STRING, word, &flaw);
+    int n = words_cut(s, word, &flaw);
     if (flaw) {
       blame(r, "%s:%d: %s: %s", r->name, number, name, flaw);
       goto done;

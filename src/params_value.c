@@ -2,8 +2,9 @@
  *
  * A value is judged first (into struct value) and stored only when it is right: a wrong one leaves the old in place and a
  * sentence that names value, bounds and unit.  Numbers are decimal: strtod and strtol must use up the whole word, and NaN,
- * infinity and hexadecimal are no numbers here.  A last word that begins with a letter is a unit and is converted before
- * the bounds are asked.  On the way back the number with the fewest digits (15 to 17) that reads to the same bits is
+ * infinity and hexadecimal are no numbers here.  Quotes and commas only hold numbers together or apart: "1 2 3" kpc, 1, 2, 3 kpc and
+ * 1,2,3 kpc are 1 2 3 kpc; a single comma between digits is refused, as 12,5 may mean 12.5 or two numbers.  A last word that begins
+ * with a letter is a unit and is converted before the bounds are asked.  On the way back the number with the fewest digits (15 to 17) that reads to the same bits is
  * written, in the table's own unit, in which reading multiplies by nothing: what is written reads back bit by bit.
  * Limit: strtod follows the host's LC_NUMERIC; CUBIX's own programs never leave the C locale. */
 #include "params_table.h"
@@ -23,6 +24,15 @@ struct value {
   const char *text;   /* word or text; NULL: numbers */
   double x[3];
   int n;              /* numbers given */
+};
+
+enum { N_TOKEN = 8 };   /* more than any value has, so that too many are seen and told */
+
+struct given {
+  char *text;             /* owned: the words with blanks between, as messages show them */
+  char *cut;              /* owned: the same in pieces */
+  char *token[N_TOKEN];   /* the pieces, in `cut` */
+  int n;
 };
 
 /* ---- what a value may be, in words ------------------------------------------------------------------------------------ */
@@ -64,21 +74,101 @@ void cubix_param_bounds(const struct cubix_param_row *row, int form, char *text,
 
 /* ---- judging ---------------------------------------------------------------------------------------------------------------- */
 
-/* A sentence about a wrong value: "PixelScale = -0.2 must be ..." */
-static void blame(const struct cubix_param_row *row, int n, char *const *word, char *wrong, size_t size, const char *fmt, ...)
-  CUBIX_PRINTF(6, 7);
-static void blame(const struct cubix_param_row *row, int n, char *const *word, char *wrong, size_t size, const char *fmt, ...)
+/* A sentence about a wrong value: "PixelScale = -0.2 must be ..."; one that begins with a colon follows the value at once. */
+static void blame(const struct cubix_param_row *row, const struct given *given, char *wrong, size_t size, const char *fmt, ...) CUBIX_PRINTF(5, 6);
+static void blame(const struct cubix_param_row *row, const struct given *given, char *wrong, size_t size, const char *fmt, ...)
 {
-  char all[100], show[80];
-  size_t used = 0;
-  all[0] = '\0';
-  for (int k = 0; k < n && used < sizeof all; k++) used += (size_t)snprintf(all + used, sizeof all - used, "%s%.90s", k ? " " : "", word[k]);
-  used = (size_t)snprintf(wrong, size, "%s = %s ", row->name, n == 1 && !*all ? "\"\"" : cubix_param_show(all, show, sizeof show));
+  char show[80];
+  size_t used = (size_t)snprintf(wrong, size, "%s = %s%s", row->name, *given->text ? cubix_param_show(given->text, show, sizeof show) : "\"\"",
+                                 fmt[0] == ':' ? "" : " ");
   if (used >= size) return;
   va_list ap;
   va_start(ap, fmt);
   vsnprintf(wrong + used, size - used, fmt, ap);
   va_end(ap);
+}
+
+/* ---- pieces ----------------------------------------------------------------------------------------------------------------- */
+
+static int is_blank(char c) { return c == ' ' || c == '\t'; }
+
+/* Part the piece at s, of n letters without a blank, at its commas.  Returns 0 where a single one may be a decimal comma. */
+static int commas_part(struct given *given, char *s, size_t n)
+{
+  int n_comma = 0;
+  char *end = s + n;
+  while (s < end && *s == ',') s++;
+  while (s < end && end[-1] == ',') end--;
+  for (char *c = s; c < end; c++) n_comma += *c == ',';
+  char *comma = n_comma == 1 ? memchr(s, ',', (size_t)(end - s)) : NULL;
+  if (comma && isdigit((unsigned char)comma[1]) && (comma == s || isdigit((unsigned char)comma[-1]))) return 0;
+  while (s < end && given->n < N_TOKEN) {
+    given->token[given->n++] = s;
+    while (s < end && *s != ',') s++;
+    if (s < end) *s++ = '\0';
+  }
+  *end = '\0';
+  return 1;
+}
+
+/* Whether a comma stands where nothing is on one side of it. */
+static int comma_loose(const char *text)
+{
+  int last = ',';                          /* of what is not blank */
+  for (const char *c = text; *c; c++) {
+    if (is_blank(*c)) continue;
+    if (*c == ',' && last == ',') return 1;
+    last = *c;
+  }
+  return last == ',' && *text;
+}
+
+static void comma_blame(const struct cubix_param_row *row, const struct given *given, const char *piece, size_t n, char *wrong, size_t size)
+{
+  char point[64];
+  while (*piece == ',') piece++, n--;
+  snprintf(point, sizeof point, "%.*s", (int)n, piece);
+  while (*point && point[strlen(point) - 1] == ',') point[strlen(point) - 1] = '\0';
+  if (row->type == CUBIX_PARAM_INT) {
+    blame(row, given, wrong, size, ": write a whole number without a comma");
+    return;
+  }
+  char two[sizeof point];
+  int has_point = strchr(point, '.') != NULL;
+  memcpy(two, point, sizeof two);
+  *strchr(point, ',') = '.';
+  *strchr(two, ',') = ' ';
+  if (row->type == CUBIX_PARAM_DOUBLE && has_point) blame(row, given, wrong, size, ": write one number without a comma");
+  else if (has_point) blame(row, given, wrong, size, ": two numbers? write %s", two);
+  else if (row->type == CUBIX_PARAM_DOUBLE) blame(row, given, wrong, size, ": a decimal comma? write %s", point);
+  else blame(row, given, wrong, size, ": a decimal comma? write %s; two numbers? write %s", point, two);
+}
+
+/* Take the words apart into numbers, units and words of their own.  wrong: what is amiss with the commas. */
+static int given_cut(struct given *given, const struct cubix_param_row *row, int n, char *const *word, char *wrong, size_t size)
+{
+  int status = CUBIX_OK;
+  size_t length = 1;
+  for (int k = 0; k < n; k++) length += strlen(word[k]) + 1;
+  CUBIX_ALLOC(given->text, length);
+  for (int k = 0; k < n; k++) {
+    if (k) strcat(given->text, " ");
+    strcat(given->text, word[k]);
+  }
+  if (row->type == CUBIX_PARAM_STRING) goto done;
+  CUBIX_TRY(cubix_param_copy(given->text, &given->cut));
+  for (char *s = given->cut; *s; ) {
+    size_t piece = strcspn(s, " \t");
+    char *next = s + piece + (s[piece] != '\0');
+    if (piece && !commas_part(given, s, piece)) {
+      comma_blame(row, given, s, piece, wrong, size);
+      goto done;
+    }
+    s = next;
+  }
+  if (comma_loose(given->text)) blame(row, given, wrong, size, "must have something on both sides of a comma");
+done:
+  return status;
 }
 
 /* Which of "a|b|c" a word is, without regard to case where asked; -1: none. */
@@ -113,74 +203,87 @@ static int whole_read(const char *word, double *x)
 }
 
 /* Convert what was given with a unit; returns whether that is possible. */
-static int unit_judge(const struct cubix_param_row *row, int n, char *const *word, struct value *v, char *wrong, size_t size)
+static int unit_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong, size_t size)
 {
   char list[160];
-  const char *unit = word[n - 1];
+  const char *unit = given->token[given->n - 1];
   if (!strcmp(row->unit, "-")) {
-    blame(row, n, word, wrong, size, "must be a number without unit");
+    blame(row, given, wrong, size, "must be a number without unit");
     return 0;
   }
   int bad = cubix_unit_convert(unit, row->unit, v->n, v->x);
   if (!bad) return 1;
   cubix_unit_list(row->unit, list, sizeof list);
-  blame(row, n, word, wrong, size, "must be in %s%s", list, bad == -1 ? "; the unit is unknown" : "");
+  blame(row, given, wrong, size, "must be in %s%s", list, bad == -1 ? "; the unit is unknown" : "");
   return 0;
 }
 
-static void numbers_judge(const struct cubix_param_row *row, int n, char *const *word, struct value *v, char *wrong, size_t size)
+/* Why a word that looks like a number is none, where the eye may miss it; "" otherwise. */
+static const char *number_hint(const struct given *given)
+{
+  for (const char *c = given->text; *c; c++) {
+    if ((unsigned char)*c >= 0x80) return "; a letter in it is not ASCII: a minus sign, blank or quote of a word processor?";
+    if (*c == '%' || *c == '#') return "; a blank must come before a comment";
+    if (isdigit((unsigned char)c[0]) && isalpha((unsigned char)c[1]) && !strchr("eExX", c[1])) return "; a blank must come before a unit";
+  }
+  return "";
+}
+
+static void numbers_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong, size_t size)
 {
   int (*read)(const char *, double *) = row->type == CUBIX_PARAM_INT ? whole_read : number_read;
   int most = row->type == CUBIX_PARAM_VECTOR ? 3 : row->type == CUBIX_PARAM_PAIR ? 2 : 1;
   int least = row->type == CUBIX_PARAM_VECTOR ? 3 : 1;
-  int has_unit = n > 1 && isalpha((unsigned char)word[n - 1][0]);
+  const int n = given->n;
+  char *const *token = given->token;
+  int has_unit = n > 1 && (isalpha((unsigned char)token[n - 1][0]) || (unsigned char)token[n - 1][0] >= 0x80);
   char bounds[256], number[3][32], in_unit[160] = "";
 
   v->n = n - has_unit;
   int ok = v->n >= least && v->n <= most;
-  for (int k = 0; ok && k < v->n; k++) ok = read(word[k], &v->x[k]);
+  for (int k = 0; ok && k < v->n; k++) ok = read(token[k], &v->x[k]);
   if (!ok) {
     cubix_param_bounds(row, 1, bounds, sizeof bounds);
-    blame(row, n, word, wrong, size, "must be %s", bounds);
+    blame(row, given, wrong, size, "must be %s%s", bounds, number_hint(given));
     return;
   }
-  if (has_unit && !unit_judge(row, n, word, v, wrong, size)) return;
+  if (has_unit && !unit_judge(row, given, v, wrong, size)) return;
   int inside = 1;
   for (int k = 0; k < v->n; k++)
     inside &= row->type == CUBIX_PARAM_VECTOR ? isfinite(v->x[k]) : v->x[k] >= row->min && v->x[k] <= row->max;
   if (inside) return;
   for (int k = 0; k < v->n; k++) cubix_param_number(v->x[k], number[k]);
-  if (has_unit && strcmp(word[n - 1], row->unit) && v->n < 3)
+  if (has_unit && strcmp(token[n - 1], row->unit) && v->n < 3)
     snprintf(in_unit, sizeof in_unit, " and is %s%s%s %s", number[0], v->n > 1 ? " " : "", v->n > 1 ? number[1] : "", row->unit);
   cubix_param_bounds(row, 0, bounds, sizeof bounds);
-  blame(row, n, word, wrong, size, "must be %s%s", bounds, in_unit);
+  blame(row, given, wrong, size, "must be %s%s", bounds, in_unit);
 }
 
-static void words_judge(const struct cubix_param_row *row, int n, char *const *word, struct value *v, char *wrong, size_t size)
+static void words_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong, size_t size)
 {
   char bounds[256];
-  int i = n == 1 ? word_index(row->words, word[0], 0) : -1;
-  if (row->type == CUBIX_PARAM_BOOL && n == 1) {
-    i = word_index("no|yes|0|1|false|true|off|on", word[0], 1);
+  int i = given->n == 1 ? word_index(row->words, given->token[0], 0) : -1;
+  if (row->type == CUBIX_PARAM_BOOL && given->n == 1) {
+    i = word_index("no|yes|0|1|false|true|off|on", given->token[0], 1);
     v->x[0] = i & 1;
   }
-  v->text = word[0];
+  v->text = given->token[0];
   if (i >= 0) return;
   cubix_param_bounds(row, 1, bounds, sizeof bounds);
-  blame(row, n, word, wrong, size, "must be %s", bounds);
+  blame(row, given, wrong, size, "must be %s", bounds);
 }
 
-static void string_judge(const struct cubix_param_row *row, int n, char *const *word, struct value *v, char *wrong, size_t size)
+static void string_judge(const struct cubix_param_row *row, const struct given *given, int n_word, struct value *v, char *wrong, size_t size)
 {
-  v->text = word[0];
-  if (n > 1) {
-    blame(row, n, word, wrong, size, "must be one text; put \"quotes\" about a value with blanks");
+  v->text = given->text;
+  if (n_word > 1) {
+    blame(row, given, wrong, size, "must be one text; put \"quotes\" about a value with blanks");
     return;
   }
-  if (!row->dflt && !*v->text) blame(row, n, word, wrong, size, "must not be empty");
+  if (!row->dflt && !*v->text) blame(row, given, wrong, size, "must not be empty");
   for (const char *c = v->text; *c; c++)
     if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-      blame(row, n, word, wrong, size, "must not hold tabs, line ends or other control characters");
+      blame(row, given, wrong, size, "must not hold tabs, line ends or other control characters");
       return;
     }
 }
@@ -208,15 +311,18 @@ int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, c
   const struct cubix_param_row *row = &cubix_param_table[i];
   struct cubix_params_origin *origin = &par->origin[i];
   struct value v = { 0 };
+  struct given given = { 0 };
   char *text = NULL, *where = NULL;
   int status = CUBIX_OK;
 
   wrong[0] = '\0';
-  if (n == 0) snprintf(wrong, size, "%s has no value", row->name);
-  else if (row->type == CUBIX_PARAM_STRING) string_judge(row, n, word, &v, wrong, size);
-  else if (row->type == CUBIX_PARAM_CHOICE || row->type == CUBIX_PARAM_BOOL) words_judge(row, n, word, &v, wrong, size);
-  else if (row->type == CUBIX_PARAM_VECTOR && n == 1) words_judge(row, n, word, &v, wrong, size);
-  else numbers_judge(row, n, word, &v, wrong, size);
+  CUBIX_TRY(given_cut(&given, row, n, word, wrong, size));
+  if (wrong[0]) goto done;
+  if (n == 0 || (!given.n && row->type != CUBIX_PARAM_STRING)) snprintf(wrong, size, "%s has no value", row->name);
+  else if (row->type == CUBIX_PARAM_STRING) string_judge(row, &given, n, &v, wrong, size);
+  else if (row->type == CUBIX_PARAM_CHOICE || row->type == CUBIX_PARAM_BOOL) words_judge(row, &given, &v, wrong, size);
+  else if (row->type == CUBIX_PARAM_VECTOR && given.n == 1) words_judge(row, &given, &v, wrong, size);
+  else numbers_judge(row, &given, &v, wrong, size);
   if (wrong[0]) goto done;
 
   if (v.text && row->type != CUBIX_PARAM_BOOL) CUBIX_TRY(cubix_param_copy(v.text, &text));
@@ -230,6 +336,8 @@ int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, c
 done:
   free(text);
   free(where);
+  free(given.text);
+  free(given.cut);
   return status;
 }
 

@@ -18,7 +18,7 @@ static struct cubix_params *par;
 
 static int parse_with(const char *text, int n, const char *const *overrides)
 {
-  char *copy[16];
+  char *copy[16] = { NULL };
   cubix_params_free(par);
   par = NULL;
   if (cubix_params_init(&par)) return -1;
@@ -124,7 +124,7 @@ static void test_values(void)
   CHECK(!par->Centre.word && par->Centre.x[0] == 1. && par->Centre.x[1] == -2. && par->Centre.x[2] == 0.5);
   CHECK(!strcmp(par->Psf, "moffat") && par->TruthMaps == 0 && !strcmp(par->PsfFile, "a%b#c.fits"));
   CHECK(!strcmp(cubix_params_origin(par, "Redshift"), "t.param:5"));
-  CHECK(takes("Centre 1,2 , 3 kpc\nFieldOfView 60,30") && par->Centre.x[2] == 3. && par->FieldOfView.y == 30.);
+  CHECK(takes("Centre 1, 2 , 3 kpc\nFieldOfView 60, 30") && par->Centre.x[2] == 3. && par->FieldOfView.y == 30.);
   const char *const yes[] = { "yes", "1", "true", "on", "Yes", "TRUE" }, *const no[] = { "no", "0", "false", "off", "No", "OFF" };
   for (int i = 0; i < N_OF(yes); i++) {
     char line[64];
@@ -134,6 +134,51 @@ static void test_values(void)
     CHECK(takes(line) && par->Overwrite == 0);
   }
   CHECK(takes("Seed 2147483647\nFluxUnit -40\nInclination 180\nCentreRadius 1e-6"));   /* bounds belong to the range */
+}
+
+static void test_quotes_and_commas(void)
+{
+  static const char *const vectors[] = { "\"1 -2 3\"", "\"1 -2 3\" kpc", "\"1 -2 3 kpc\"", "\" 1, -2,\t3 \"", "1, -2, 3", "1,-2,3", "1,-2,3 kpc", "\"1,-2,3\" kpc",
+                                         "\"1\" \"-2\" \"3\"", "1 , -2 ,3", "\"1000 -2000 3000\" pc   % why" };
+  for (int i = 0; i < N_OF(vectors); i++) {
+    char line[200];
+    snprintf(line, sizeof line, "Centre %s", vectors[i]);
+    CHECK(takes(line) && !par->Centre.word && par->Centre.x[0] == 1. && par->Centre.x[1] == -2. && par->Centre.x[2] == 3.);
+    snprintf(line, sizeof line, "Centre=%.*s", (int)strcspn(vectors[i], "%"), vectors[i]);
+    const char *const one[] = { line };
+    CHECK(parse_with(REQUIRED, 1, one) == CUBIX_OK && par->Centre.x[1] == -2. && par->Centre.x[2] == 3.);
+  }
+  CHECK(takes("Centre \"median\"\nFieldOfView \"60 30\" arcsec\nPixelScale \"200 mas\"\nSeed \"7\"\nPsf \"moffat\"\nTruthMaps \"no\""));
+  CHECK(!strcmp(par->Centre.word, "median") && par->FieldOfView.y == 30. && par->PixelScale.x == 0.2 && par->Seed == 7 && !strcmp(par->Psf, "moffat") && !par->TruthMaps);
+  CHECK(takes("FieldOfView 60,-0\nPointingX -5.") && par->FieldOfView.y == 0.);
+  CHECK(cubix_params_set(par, "Centre", "\"0 0 0\"") == CUBIX_OK && !par->Centre.word);
+
+  static const struct { const char *line, *message; } table[] = {
+    { "FieldOfView 12,5",        "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
+    { "FieldOfView 12,5 arcmin", "FieldOfView = 12,5 arcmin: a decimal comma? write 12.5; two numbers? write 12 5" },
+    { "FieldOfView \"12,5\"",    "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
+    { "FieldOfView 12.5,5",      "FieldOfView = 12.5,5: two numbers? write 12.5 5" },
+    { "Redshift 0,01",           "Redshift = 0,01: a decimal comma? write 0.01" },
+    { "Redshift ,01",            "Redshift = ,01 must have something on both sides of a comma" },
+    { "Distance 1.234,5",        "Distance = 1.234,5: write one number without a comma" },
+    { "Seed 1,000",              "Seed = 1,000: write a whole number without a comma" },
+    { "Centre 0,5 1 2",          "Centre = 0,5 1 2: a decimal comma? write 0.5; two numbers? write 0 5" },
+    { "Centre 1, 2,5, 3",        "Centre = 1, 2,5, 3: a decimal comma? write 2.5; two numbers? write 2 5" },
+    { "Centre 1,2,3,4",          "Centre = 1,2,3,4 must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
+    { "Centre 1,,2,3",           "Centre = 1,,2,3 must have something on both sides of a comma" },
+    { "Centre 1, 2, 3,",         "Centre = 1, 2, 3, must have something on both sides of a comma" },
+    { "Centre \"\"",             "Centre has no value" },
+    { "Centre \"1 2 3\"kpc",     "Centre: a blank must follow the closing quote (a quote within quotes is written \"\")" },
+    { "Redshift 1,234,567",      "Redshift = 1,234,567 must be a number, 0..20" },
+    { "CentreRadius 5kpc",       "CentreRadius = 5kpc must be a number, 1e-6..1e6 kpc; a blank must come before a unit" },
+    { "PointingX \u22125",       "PointingX = \u22125 must be a number, -1e5..1e5 arcsec; a letter in it is not ASCII: a minus sign, blank or quote of a word processor?" },
+    { "LambdaMin 4750 \u00c5",   "LambdaMin = 4750 \u00c5 must be in AA (or Angstrom, nm, um); the unit is unknown" },
+  };
+  for (int i = 0; i < N_OF(table); i++) {
+    char message[512];
+    snprintf(message, sizeof message, "t.param:4: %s", table[i].message);
+    CHECK(refuses(table[i].line, message));
+  }
 }
 
 static void test_text(void)
@@ -200,7 +245,7 @@ static void test_refused(void)
     { "Redshift 1e999",       "Redshift = 1e999 must be a number, 0..20" },
     { "Redshift 0x1",         "Redshift = 0x1 must be a number, 0..20" },
     { "Redshift 1.5.2",       "Redshift = 1.5.2 must be a number, 0..20" },
-    { "Redshift 0.1%",        "Redshift = 0.1% must be a number, 0..20" },
+    { "Redshift 0.1%",        "Redshift = 0.1% must be a number, 0..20; a blank must come before a comment" },
     { "Redshift",             "Redshift has no value" },
     { "Redshift % 0.1",       "Redshift has no value" },
     { "Roll 1 2",             "Roll = 1 2 must be a number, -360..360 deg" },
@@ -434,6 +479,7 @@ int main(void)
 {
   test_defaults();
   test_values();
+  test_quotes_and_commas();
   test_text();
   test_units();
   test_refused();
