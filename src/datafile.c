@@ -1,13 +1,20 @@
 /* datafile.c -- where the shipped instrument and format files are.
  *
- * The root is the first of: the environment variable CUBIX_DATA; parameterfiles/ of the source tree, if it is still there (so that a
- * program runs from its build folder); the installed folder.  The last two are known from the build (CUBIX_SOURCEDIR, CUBIX_DATADIR).
+ * The root follows from where this code lies, a program or the shared library within a host's (/proc/self/maps tells), so that what was installed reads
+ * its own data though a source tree is near, also after it was moved as a whole.  It is the first of these folders that is there:
+ *   the environment variable CUBIX_DATA;
+ *   the source tree's parameterfiles, for what lies in its build folder;
+ *   share/cubix beside the bin or lib folder of the program or library;
+ *   the folder that configure was told (CUBIX_DATADIR);
+ *   the source tree's parameterfiles once more, for programs that were linked before anything was installed.
  * A name is compared letter by letter, without regard to case, '-', '_' and spaces: "illustris-tng" is IllustrisTNG.cfg.
  * What holds a '/' is a path and taken as it is; a name that is not in the folder may also be a file of the working directory. */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700           /* realpath */
 #include "datafile.h"
 
 #include <dirent.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +24,8 @@
 #include "name.h"
 
 #define SUFFIX ".cfg"
+
+enum { ROOT_SIZE = PATH_MAX };
 
 static int is_folder(const char *path)
 {
@@ -30,11 +39,54 @@ int cubix_datafile_is_file(const char *path)
   return stat(path, &s) == 0 && S_ISREG(s.st_mode);
 }
 
-static const char *root(void)
+/* Path of the file that this code was loaded from; "" where the system does not tell. */
+static void own_file(char *path, size_t size)
 {
+  FILE *maps = fopen("/proc/self/maps", "r");
+  char line[ROOT_SIZE + 256];
+  const uintptr_t here = (uintptr_t)&own_file;
+  path[0] = '\0';
+  while (maps && !path[0] && fgets(line, sizeof line, maps)) {
+    uintmax_t first, last;
+    const char *file = strchr(line, '/');
+    if (sscanf(line, "%" SCNxMAX "-%" SCNxMAX, &first, &last) != 2 || here < first || here >= last || !file) continue;
+    snprintf(path, size, "%.*s", (int)strcspn(file, "\n"), file);
+  }
+  if (maps) fclose(maps);
+}
+
+/* Take the last part off a path.  Returns 0 where there is no more. */
+static int go_up(char *path)
+{
+  char *slash = strrchr(path, '/');
+  if (!slash || slash == path) return 0;
+  *slash = '\0';
+  return 1;
+}
+
+static int in_build(const char *folder)
+{
+  char build[ROOT_SIZE];                                    /* the build may have been reached through a link */
+  static const char *const place[] = { CUBIX_BUILDDIR, CUBIX_BUILDDIR "/tests" };
+  for (size_t i = 0; i < sizeof place / sizeof *place; i++)
+    if (realpath(place[i], build) && !strcmp(folder, build)) return 1;
+  return 0;
+}
+
+static const char *root(char path[ROOT_SIZE])
+{
+  static const char source[] = CUBIX_SOURCEDIR "/parameterfiles", share[] = "/share/cubix";
   const char *data = getenv("CUBIX_DATA");
+  char folder[ROOT_SIZE - sizeof share];
   if (data && *data) return data;
-  return is_folder(CUBIX_SOURCEDIR "/parameterfiles") ? CUBIX_SOURCEDIR "/parameterfiles" : CUBIX_DATADIR;
+  own_file(folder, sizeof folder);
+  int found = go_up(folder);
+  if (found && in_build(folder) && is_folder(source)) return source;
+  for (int level = 0; level < 3 && found && go_up(folder); level++) {   /* bin, lib, lib64, lib/x86_64-linux-gnu */
+    snprintf(path, ROOT_SIZE, "%s%s", folder, share);
+    if (is_folder(path)) return path;
+  }
+  return is_folder(CUBIX_DATADIR) || !is_folder(source) ? CUBIX_DATADIR : source;
 }
 
 /* Length of a name without its suffix. */
@@ -52,14 +104,14 @@ static int compare_names(const void *a, const void *b)
 int cubix_datafile_list(char ***names, int *n, const char *folder)
 {
   int status = CUBIX_OK, room = 0;
-  char path[4096];
+  char path[ROOT_SIZE + 64], base[ROOT_SIZE];
   char **more;
   struct dirent *entry;
   DIR *dir = NULL;
 
   *names = NULL;
   *n = 0;
-  snprintf(path, sizeof path, "%s/%s", root(), folder);
+  snprintf(path, sizeof path, "%s/%s", root(base), folder);
   dir = opendir(path);
   CUBIX_CHECK(dir, CUBIX_EUSAGE, "the folder %s cannot be read; set the environment variable CUBIX_DATA to the parameterfiles folder of CUBIX", path);
   while ((entry = readdir(dir))) {
@@ -96,7 +148,7 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
 {
   int status = CUBIX_OK, n = 0, found = 0, written;
   char **names = NULL;
-  char known[2048] = "";
+  char known[2048] = "", base[ROOT_SIZE];
 
   if (strchr(name, '/')) {
     CUBIX_CHECK(cubix_datafile_is_file(name), CUBIX_EUSAGE, "the file %s does not exist", name);
@@ -108,7 +160,7 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
       size_t used = strlen(known);
       snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", names[i]);
       if (cubix_name_same(names[i], strlen(names[i]), name, stem_length(name))) {
-        written = snprintf(path, size, "%s/%s/%s" SUFFIX, root(), folder, names[i]);
+        written = snprintf(path, size, "%s/%s/%s" SUFFIX, root(base), folder, names[i]);
         found = 1;
       }
     }
@@ -117,7 +169,7 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
       found = 1;
     }
   }
-  CUBIX_CHECK(found, CUBIX_EUSAGE, "'%s' is not in %s/%s and not a file; there are: %s", name, root(), folder, n ? known : "none");
+  CUBIX_CHECK(found, CUBIX_EUSAGE, "'%s' is not in %s/%s and not a file; there are: %s", name, root(base), folder, n ? known : "none");
   CUBIX_CHECK(written >= 0 && (size_t)written < size, CUBIX_EUSAGE, "the path of '%s' is longer than %zu characters", name, size - 1);
 done:
   cubix_datafile_list_free(names, n);

@@ -20,6 +20,19 @@ done
 for file in "$CUBIX_SOURCE"/parameterfiles/*/*.*; do
   check cmp "$file" "$prefix/share/cubix/${file#"$CUBIX_SOURCE"/parameterfiles/}"
 done
+# Whose parameter files a program reads: what was built those of its source tree, what was installed its own, also after a move; CUBIX_DATA wins.
+: > "$scratch/empty.param"
+data_of() { ASAN_OPTIONS=detect_leaks=0 "$1" "$scratch/empty.param" InputFile=a SspFile=b OutputFile=c.fits Instrument=nosuch 2>&1 | sed -n "s/.*'nosuch' is not in \(.*\)\/instruments and not.*/\1/p"; }
+source_data=$(realpath "$CUBIX_SOURCE/parameterfiles")
+check test "$(realpath "$(unset CUBIX_DATA; data_of "$CUBIX_BUILD/cubix")")" = "$source_data"
+check test "$(unset CUBIX_DATA; data_of "$prefix/bin/cubix")" = "$prefix/share/cubix"
+mv "$scratch/root" "$scratch/moved"
+check test "$(unset CUBIX_DATA; data_of "$scratch/moved${prefix#"$scratch/root"}/bin/cubix")" = "$scratch/moved${prefix#"$scratch/root"}/share/cubix"
+mv "$scratch/moved" "$scratch/root"
+mkdir -p "$scratch/own/instruments"
+for program in "$CUBIX_BUILD/cubix" "$prefix/bin/cubix"; do
+  check test "$(export CUBIX_DATA=$scratch/own; data_of "$program")" = "$scratch/own"
+done
 for header in "$include"/*.h "$include"/physics/*.h; do
   printf '#include "%s"\nint some_declaration;\n' "${header#"$include"/}" > "$scratch/alone.c"
   check $cc -std=c17 -Wall -Wextra -pedantic -Werror -I"$include" -c "$scratch/alone.c" -o "$scratch/alone.o"
@@ -61,18 +74,23 @@ if [ -e "$CUBIX_BUILD/libcubix.so" ]; then
   cat > "$scratch/loader.c" << 'END'
 #include <dlfcn.h>
 #include <stdio.h>
+#include <string.h>
 int main(int argc, char **argv)
 {
-  void *library = dlopen(argv[argc - 1], RTLD_NOW | RTLD_LOCAL);
-  int (*start)(int *, char ***) = 0, (*finish)(int) = 0, (*count)(void) = 0;
-  if (library) *(void **)&start = dlsym(library, "cubix_mpi_start"), *(void **)&finish = dlsym(library, "cubix_mpi_finish"), *(void **)&count = dlsym(library, "cubix_params_count");
-  if (!start || !finish || !count) return puts(dlerror()), 1;
+  if (argc != 3) return 1;
+  void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+  int (*start)(int *, char ***) = 0, (*finish)(int) = 0, (*count)(void) = 0, (*find)(char *, size_t, const char *, const char *) = 0;
+  char path[4096];
+  if (library) *(void **)&start = dlsym(library, "cubix_mpi_start"), *(void **)&finish = dlsym(library, "cubix_mpi_finish"), *(void **)&count = dlsym(library, "cubix_params_count"),
+    *(void **)&find = dlsym(library, "cubix_datafile_find");
+  if (!start || !finish || !count || !find) return puts(dlerror()), 1;
   if (start(0, 0)) return puts("not started"), 1;
+  if (find(path, sizeof path, "instruments", "MUSE") || strcmp(path, argv[2])) return puts(path), 1;
   return count() > 50 ? finish(0) : 1;
 }
 END
   check $cc $sanitizers "$scratch/loader.c" -ldl -o "$scratch/loader"
-  ASAN_OPTIONS=detect_leaks=0 check "$scratch/loader" "$shared"
+  ASAN_OPTIONS=detect_leaks=0 check env -u CUBIX_DATA "$scratch/loader" "$shared" "$prefix/share/cubix/instruments/MUSE.cfg"
 fi
 echo "install.sh: $checked things looked at, $bad wrong"
 [ "$bad" = 0 ] && [ "$checked" -gt 30 ]
