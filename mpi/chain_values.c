@@ -167,7 +167,7 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
   int row = cubix_param_find(cubix_leaf_info(leaf)->name), bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
   const char *why = cubix_chain_idle(&chain->par, leaf), *name = cubix_leaf_info(leaf)->name;
   int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
-  int not_negative = leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity || leaf == CUBIX_LEAF_SmoothingLength || leaf == CUBIX_LEAF_Redshift;
+  int not_negative = leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity || leaf == CUBIX_LEAF_SmoothingLength;
   int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale, positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
   CUBIX_CHECK(!rows || chain->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);

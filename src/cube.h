@@ -24,7 +24,9 @@ enum cubix_account {
   CUBIX_IN_FIELD,                 /* in the field                       */
   CUBIX_IN_MARGIN,                /* painted only for the PSF's sake    */
   CUBIX_OUTSIDE,                  /* neither: not painted               */
+  CUBIX_SHED,                     /* outside, but so wide that some of their light falls into field or margin */
   CUBIX_CLAMPED_Z, CUBIX_CLAMPED_AGE, /* beyond the library's grid (of all) */
+  CUBIX_TOO_OLD,                  /* older than the universe at Redshift (of all) */
   CUBIX_N_ACCOUNT
 };
 struct cubix_budget { double number, mass, light; };
@@ -46,7 +48,7 @@ struct cubix_cube {
 int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
 /** Hold channels first .. first + n - 1 of field and margin, all zero.  Local.  What was held before is given up. */
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
-/** After the sum: refuse a field without a single star in it.  Local.  Errors: CUBIX_EUSAGE. */
+/** After the sum: refuse a field that no star sheds light into, itself or through the PSF.  Local.  Errors: CUBIX_EUSAGE. */
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
 void cubix_cube_free(struct cubix_cube *cube);
 

@@ -118,6 +118,7 @@ static void place_grid(struct cubix_view *v, const struct cubix_instrument *ins,
   v->n_lambda = ins->n_lambda;
   v->edge = ins->edge;
   v->one_plus_z = 1 + scene->redshift;
+  v->oldest = scene->age > 0 ? 1.001 * scene->age : INFINITY;
   v->light_scale = CUBIX_TEMPLATE_UNIT * scene->flux_scale;
   v->star_scale = v->light_scale / ins->lambda_step;
   v->margin = ins->margin;

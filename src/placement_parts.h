@@ -28,6 +28,8 @@ static inline double cubix_placement_take(struct cubix_star *star, struct cubix_
   double light = star->mass_formed * cubix_mix_light(v, &mix) * v->light_scale;
   cubix_placement_count(&account->budget[CUBIX_ALL], 1, star->mass_formed, light);
   cubix_placement_count(&account->budget[where], 1, star->mass_formed, light);
+  if (painted && where == CUBIX_OUTSIDE) cubix_placement_count(&account->budget[CUBIX_SHED], 1, star->mass_formed, light);
+  if (slab->age[i] > v->oldest) cubix_placement_count(&account->budget[CUBIX_TOO_OLD], 1, star->mass_formed, light);
   if (clamped & CUBIX_CLAMP_Z) cubix_placement_count(&account->budget[CUBIX_CLAMPED_Z], 1, star->mass_formed, light);
   if (clamped & CUBIX_CLAMP_AGE) cubix_placement_count(&account->budget[CUBIX_CLAMPED_AGE], 1, star->mass_formed, light);
   if (painted && fabs(star->velocity) > account->v_max) account->v_max = fabs(star->velocity);

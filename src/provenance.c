@@ -24,6 +24,7 @@
 
 #include "constants.h"
 #include "error.h"
+#include "imf.h"
 #include "log.h"
 #include "version.h"
 
@@ -131,27 +132,31 @@ static void input_facts(struct cubix_facts *facts, const struct cubix_result *re
   text(facts, "OBJECT", object, "name of the (first) simulation file");
   text(facts, "SIMFMT", snap->format, "format of the simulation file");
   text(facts, "SIMNAME", snap->simulation, "name the simulation gives itself");
+  text(facts, "SIMIMF", snap->imf, "initial mass function of its stars");
   integer(facts, "NFILE", snap->n_file, "", "number of simulation files: FILEi, SIZEi");
   if (n_listed < snap->n_file) integer(facts, "NUNLIST", snap->n_file - n_listed, "", "of these, the last ones, not listed");
   for (int i = 0; i < n_listed; i++) {
     text(facts, numbered(name, "FILE", i + 1), snap->file[i], "simulation file");
     integer(facts, numbered(name, "SIZE", i + 1), snap->file_size[i], "byte", "its size");
   }
-  real(facts, "SNAPZ", snap->redshift, "", "redshift of the snapshot");
+  real(facts, "SNAPZ", snap->redshift, "", "redshift of the snapshot: its ages are the stars'");
+  logical(facts, "SNAPMOVE", cubix_scene_moved(result->scene, snap), "T: REDSHIFT, where it is seen, is another");
   real(facts, "BOXSIZE", snap->box, "kpc", "side of the periodic box; 0: none");
   real(facts, "SIMOMEGM", snap->omega_m, "", "the simulation's matter density");
   real(facts, "SIMOMEGL", snap->omega_l, "", "the simulation's dark energy density");
   real(facts, "SIMH", snap->h, "", "the simulation's H0/(100 km/s/Mpc)");
 }
 
-static void library_facts(struct cubix_facts *facts, const struct cubix_model *mod)
+static void library_facts(struct cubix_facts *facts, const struct cubix_result *result)
 {
+  const struct cubix_model *mod = result->mod;
   const struct cubix_ssp *ssp = mod->ssp;
   struct stat info;
   text(facts, "SSPNAME", ssp->name, "library of stellar populations");
   text(facts, "SSPFILE", ssp->file, "its file");
   if (!stat(ssp->file, &info)) integer(facts, "SSPSIZE", (int64_t)info.st_size, "byte", "its size");
   text(facts, "SSPIMF", ssp->imf, "its initial mass function");
+  logical(facts, "IMFDIFF", cubix_imf_factor(ssp->imf, result->slab->snapshot.imf) != 1, "T: SSPIMF and SIMIMF differ by a factor of ~1.6");
   text(facts, "SSPREF", ssp->reference, "its reference");
   text(facts, "SSPLIC", ssp->licence, "its licence");
   logical(facts, "SSPDEMO", ssp->demo, "T: a closed form for tests, not a real library");
@@ -238,8 +243,10 @@ static void account_facts(struct cubix_facts *facts, const struct cubix_slab *sl
     { "N_FIELD",  "M_FIELD",  "L_FIELD",  "stars in the field" },
     { "N_MARGIN", "M_MARGIN", "L_MARGIN", "stars in the margin, painted for the PSF" },
     { "N_OUT",    "M_OUT",    "L_OUT",    "stars outside both, not painted" },
+    { "N_SHED",   "M_SHED",   "L_SHED",   "of these, stars wide enough to shed some in" },
     { "N_CLAMPZ", "M_CLAMPZ", "L_CLAMPZ", "stars with Z clamped to the library" },
     { "N_CLAMPA", "M_CLAMPA", "L_CLAMPA", "stars with age clamped to the library" },
+    { "N_OLD",    "M_OLD",    "L_OLD",    "stars older than the universe at REDSHIFT" },
   };
   integer(facts, "NSTARFIL", slab->n_file_total, "", "star particles in the simulation file(s)");
   integer(facts, "NWIND", slab->n_wind, "", "of these, wind cells, dropped");
@@ -276,7 +283,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   CUBIX_ALLOC(facts, 1);
   program_facts(facts, result);
   input_facts(facts, result);
-  library_facts(facts, result->mod);
+  library_facts(facts, result);
   scene_facts(facts, result->scene, result->frame);
   instrument_facts(facts, result->ins);
   engine_facts(facts, result);

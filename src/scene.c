@@ -39,11 +39,18 @@ int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, 
                 z, cubix_params_origin(par, "Redshift"), scene->omega_m, place(par, "OmegaMatter", par->OmegaMatter), scene->omega_l,
                 place(par, "OmegaLambda", par->OmegaLambda));
   }
+  scene->age = scene->h > 0. && scene->omega_m > 0. ? cubix_cosmology_age(scene->omega_m, scene->omega_l, scene->h, 1. / (1. + z)) : 0.;
+  if (!isfinite(scene->age)) scene->age = 0.;
   d_l_cm = scene->d_l_mpc * CUBIX_MPC_CM;
   scene->kpc_per_arcsec = 1000. * scene->d_l_mpc / ((1. + z) * (1. + z)) * CUBIX_ARCSEC_RAD;
   scene->flux_scale = pow(10., -par->FluxUnit) / (4. * CUBIX_PI * d_l_cm * d_l_cm);
 done:
   return status;
+}
+
+int cubix_scene_moved(const struct cubix_scene *scene, const struct cubix_snapshot *snapshot)
+{
+  return fabs(scene->redshift - snapshot->redshift) > 1e-6 * (1. + fabs(snapshot->redshift));
 }
 
 /* d D_L/d Redshift: none where Distance is given. */

@@ -10,9 +10,12 @@ struct cubix_scene {
   double omega_m, omega_l, h;     /* the observer's cosmology */
   double d_l_mpc;                 /* luminosity distance */
   double kpc_per_arcsec;
+  double age;                     /* of the universe at the redshift [Gyr]; 0: unknown */
   double flux_scale;              /* luminosity [erg/s] -> flux [10^FluxUnit erg/s/cm2]: 10^-FluxUnit/(4 pi D_L^2) */
 };
 
+/** 1 where the galaxy is observed at another redshift than its snapshot's.  Local. */
+int cubix_scene_moved(const struct cubix_scene *scene, const struct cubix_snapshot *snapshot);
 /** Redshift, cosmology and scales.  Local.  Source: doc/math.md section 1. */
 int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot);
 

@@ -39,6 +39,7 @@ static int read_header(struct cubix_simfile *sim, const struct cubix_simformat *
   char z_names[256], a_names[256];
 
   snprintf(s->format, sizeof s->format, "%s", format->name);
+  snprintf(s->imf, sizeof s->imf, "%s", format->imf);
   CUBIX_TRY(cubix_h5_text(file, format->header_group, &format->header[CUBIX_HEADER_SIMULATION], s->simulation, sizeof s->simulation, &found));
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_REDSHIFT, &s->redshift, &has_z));
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_SCALE_FACTOR, &sim->a, &has_a));

@@ -183,7 +183,7 @@ done:
 
 int cubix_simformat_read(struct cubix_simformat *format, const char *path)
 {
-  static const char *const top_key[] = { "description", "source", "recognise", "header", "attributes", "stars" };
+  static const char *const top_key[] = { "description", "source", "imf", "recognise", "header", "attributes", "stars" };
   static const char *const recognise_key[] = { "attribute", "contains", "dataset" }, *const attribute_key[] = { "a", "h", "cgs", "unit" };
   int status = CUBIX_OK;
   const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
@@ -199,9 +199,10 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
     CUBIX_CHECK(config_error_type(&config) == CONFIG_ERR_PARSE, CUBIX_EUSAGE, "cannot read the format file %s", path);
   CUBIX_CHECK(config_error_type(&config) == CONFIG_ERR_NONE, CUBIX_EUSAGE, "%s:%d: %s", path, config_error_line(&config), config_error_text(&config));
   s.at = root = config_root_setting(&config);
-  CUBIX_TRY(check_keys(s, top_key, 6));
-  for (int i = 2; i < 6; i++)
-    CUBIX_CHECK(config_setting_get_member(root, top_key[i]) || i == 4, CUBIX_EUSAGE, "%s: the group '%s' is missing", path, top_key[i]);
+  CUBIX_TRY(check_keys(s, top_key, 7));
+  if (config_setting_get_member(root, "imf")) CUBIX_TRY(read_text(s, "imf", format->imf, sizeof format->imf));
+  for (int i = 3; i < 7; i++)
+    CUBIX_CHECK(config_setting_get_member(root, top_key[i]) || i == 5, CUBIX_EUSAGE, "%s: the group '%s' is missing", path, top_key[i]);
   s.at = config_setting_get_member(root, "recognise");
   CUBIX_TRY(check_keys(s, recognise_key, 3));
   CUBIX_TRY(read_names(s, "attribute", &format->recognise.attribute));

@@ -38,6 +38,7 @@ struct cubix_field_map {
 
 struct cubix_simformat {
   char name[64], path[1024];
+  char imf[64];                   /* of the simulation's stars, or "" */
   struct {                        /* how a file is recognised: */
     struct cubix_names attribute, contains;    /* one of these header attributes contains one of these words (any case), */
     struct cubix_names dataset;   /* or all of these datasets are there */

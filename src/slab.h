@@ -8,6 +8,7 @@
 struct cubix_snapshot {
   char format[64];                /* name of the format file */
   char simulation[128];           /* name the file gives itself, or "" */
+  char imf[64];                   /* initial mass function that its stars formed with, or "": unknown */
   double redshift;                /* of the snapshot */
   double omega_m, omega_l, h;
   double box;                     /* side of the periodic box [kpc, physical]; 0: none */

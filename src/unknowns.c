@@ -182,8 +182,10 @@ static void find_shells(struct cubix_unknowns *u, const struct cubix_unknowns_st
 }
 
 /* ---- bounds ---------------------------------------------------------------------------------------------------------------------- */
+static const double least_redshift = 1e-6;       /* where it is all that tells the distance */
+
 /* What the values of a leaf may be. */
-static void limit(struct cubix_unknown_block *k, const struct cubix_unknowns_start *start)
+static void limit(struct cubix_unknown_block *k, const struct cubix_params *par, const struct cubix_unknowns_start *start)
 {
   const int row = cubix_param_find(cubix_leaf_info(k->leaf)->name);
   k->low = k->form == CUBIX_FORM_LN ? 0 : -INFINITY;
@@ -192,6 +194,7 @@ static void limit(struct cubix_unknown_block *k, const struct cubix_unknowns_sta
     k->low = cubix_param_table[row].min;
     k->high = cubix_param_table[row].max;
   }
+  if (k->leaf == CUBIX_LEAF_Redshift && !(par->Distance > 0)) k->low = least_redshift;
   if (k->of != CUBIX_OF_EACH) return;
   const double *range = k->leaf == CUBIX_LEAF_Age ? start->age : k->leaf == CUBIX_LEAF_Metallicity ? start->metallicity : NULL;
   if (range) {
@@ -269,7 +272,7 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
     if (leaf == CUBIX_LEAF_Metallicity) k->scale = log(10);
     if (shells) memcpy(map->systemic, start->value->value[CUBIX_LEAF_SystemicVelocity], sizeof map->systemic);
   }
-  limit(k, start);
+  limit(k, par, start);
   const size_t n = rows_of(u, k) * (size_t)k->n_c;
   CUBIX_ALLOC(k->base, n);
   for (size_t i = 0; i < n; i++) {

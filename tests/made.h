@@ -102,7 +102,7 @@ static int made_init(struct made *m, int n_value, char **value)
   made_maps(cube, cube->n_x, cube->n_y);
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++) cube->budget[a] = (struct cubix_budget){ 1000. - a, 1e9 - a, 1e6 - a };
   cube->v_max = 321.5;
-  m->slab.snapshot = (struct cubix_snapshot){ .format = "illustris-tng", .simulation = "TNG50-1", .redshift = 0.25, .omega_m = 0.3089, .omega_l = 0.6911,
+  m->slab.snapshot = (struct cubix_snapshot){ .format = "illustris-tng", .simulation = "TNG50-1", .imf = "Salpeter 1955", .redshift = 0.25, .omega_m = 0.3089, .omega_l = 0.6911,
                                               .h = 0.6774, .box = 51700., .n_file = 2, .file = file_names, .file_size = file_sizes };
   m->slab.n_total = 1000;
   m->slab.n_file_total = 1017;
@@ -110,7 +110,7 @@ static int made_init(struct made *m, int n_value, char **value)
   m->slab.n_outside_radius = 8;
   m->frame = (struct cubix_frame){ .centre = { 1, 2, 3 }, .velocity = { 4, 5, 6 }, .rotation = { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } },
                                      .align_radius = 7.5, .axis_p = 0.9, .axis_q = 0.25 };
-  m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 1. };
+  m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 13.6, 1. };
   CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_owners_alone));
   m->engine = (struct cubix_engine){ .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7 };
   m->basis = (struct cubix_basis){ .nodes = { 66, 600, 20 }, .n_template = 150, .certified = 3e-5 };

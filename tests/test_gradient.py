@@ -59,6 +59,7 @@ CASES = {
     "inclined": ("Velocity,Position,Inclination,PositionAngle", dict(Deposit="tsc", Orientation="inclined", Inclination=50.0, PositionAngle=25.0, AlignWith="angularmomentum")),
     "redshift": ("Mass,Redshift", dict(Deposit="tsc", Lsf="gaussian", LsfFwhm=4.0)),
     "distance": ("Mass,Redshift,Distance", dict(Deposit="tsc", Distance=230.0)),
+    "approaching": ("Mass,Redshift,Distance", dict(Deposit="tsc", Distance=230.0, Redshift=-0.004)),
     "psf": ("Mass,PsfFwhm,PsfBeta", dict(Deposit="tsc", **MOFFAT)),
     "lsf": ("Mass,LsfFwhm,Luminosity", dict(Lsf="gaussian", LsfFwhm=4.0)),
 }

@@ -32,6 +32,7 @@ struct cubix_view {
   int n_lambda;
   const double *edge;             /* [n_lambda + 1] vacuum observed AA */
   double one_plus_z;
+  double oldest;                  /* age that no star can have at the redshift [Gyr] */
   double star_scale;              /* Msun -> weight: 1e30 erg/s -> 10^FluxUnit erg/s/cm2, over the channel's width */
   double light_scale;             /* the same without the width */
   /* spaxels, painted field with margin */
