@@ -40,7 +40,8 @@ int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *p
   int status = CUBIX_OK;
   const struct cubix_budget *b = cube->budget;
   CUBIX_CHECK(b[CUBIX_IN_FIELD].number + b[CUBIX_IN_MARGIN].number + b[CUBIX_SHED].number > 0, CUBIX_EUSAGE,
-              "none of the %.0f stars falls into the field, or so near it that the PSF scatters its light in: PointingX = %g (%s), PointingY = %g (%s), FieldOfView = %g x %g arcsec (%s; 0: the instrument's), Redshift = %g (%s); "
+              "none of the %.0f stars falls into the field, or so near it that the PSF scatters its light in: PointingX = %g (%s), PointingY = %g (%s), "
+              "FieldOfView = %g x %g arcsec (%s; 0: the instrument's), Redshift = %g (%s); "
               "point at the galaxy, widen the field, or check Centre", cube->budget[CUBIX_ALL].number, par->PointingX, cubix_params_origin(par, "PointingX"),
               par->PointingY, cubix_params_origin(par, "PointingY"), par->FieldOfView.x, par->FieldOfView.y, cubix_params_origin(par, "FieldOfView"),
               par->Redshift, cubix_params_origin(par, "Redshift"));

@@ -1,7 +1,8 @@
 /* params_text.c -- the parameter file: lines of `Name value [unit]   % comment`.
  *
  * A line is cut into words at blanks (tabs count, CR and LF end it, in any mixture).  % or # at the beginning of a word starts a
- * comment, so that names of files may hold either.  "..." holds blanks together, and "" within it is one ".  A byte-order mark, empty lines, lines of any length and a last line without an end are fine.
+ * comment, so that names of files may hold either.  "..." holds blanks together, and "" within it is one ".
+ * A byte-order mark, empty lines, lines of any length and a last line without an end are fine.
  *
  * Nothing stops at the first mistake: the whole file and all overrides are read, every wrong thing becomes a line of one
  * message, "muse.param:14: PixelScale = -0.2 must be 0..1000 arcsec", and what does not fit into the message is counted. */

@@ -22,7 +22,11 @@ for file in "$CUBIX_SOURCE"/parameterfiles/*/*.*; do
 done
 # Whose parameter files a program reads: what was built those of its source tree, what was installed its own, also after a move; CUBIX_DATA wins.
 : > "$scratch/empty.param"
-data_of() { ASAN_OPTIONS=detect_leaks=0 "$1" "$scratch/empty.param" InputFile=a SspFile=b OutputFile=c.fits Instrument=nosuch 2>&1 | sed -n "s/.*'nosuch' is not in \(.*\)\/instruments and not.*/\1/p"; }
+data_of()
+{
+  ASAN_OPTIONS=detect_leaks=0 "$1" "$scratch/empty.param" InputFile=a SspFile=b OutputFile=c.fits Instrument=nosuch 2>&1 |
+    sed -n "s/.*'nosuch' is not in \(.*\)\/instruments and not.*/\1/p"
+}
 source_data=$(realpath "$CUBIX_SOURCE/parameterfiles")
 check test "$(realpath "$(unset CUBIX_DATA; data_of "$CUBIX_BUILD/cubix")")" = "$source_data"
 check test "$(unset CUBIX_DATA; data_of "$prefix/bin/cubix")" = "$prefix/share/cubix"

