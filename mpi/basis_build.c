@@ -51,6 +51,8 @@ static int root_says(int yes)
   return yes;
 }
 
+static double limit_of(const struct cubix_engine *engine) { return 0.8 * engine->tolerance / 1.1; }
+
 static int wanted(const struct cubix_params *par) { return strcmp(par->TemplateCache, "none") != 0; }
 
 /* ---- the cache ---------------------------------------------------------------------------------------------------------- */
@@ -74,7 +76,7 @@ static int file_look(const struct cubix_basis_file *file, const struct cubix_mod
   return found;
 }
 
-int cubix_mpi_basis_probe(int *prepared, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
+int cubix_mpi_basis_probe(int *prepared, double *step, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
   struct cubix_basis_file file;
@@ -83,6 +85,7 @@ int cubix_mpi_basis_probe(int *prepared, const struct cubix_params *par, const s
   if (!wanted(par)) goto done;
   CUBIX_TRY(file_find(&file, par, mod, engine));
   *prepared = file_look(&file, mod, &nodes);
+  *step = nodes.step;
 done:
   return status;
 }
@@ -302,6 +305,25 @@ done:
   return status;
 }
 
+int cubix_mpi_basis_step(double *step, const struct cubix_model *mod, const struct cubix_engine *engine)
+{
+  int status = CUBIX_OK;
+  struct cubix_basis *basis = NULL;
+  double worst = 1, limit = limit_of(engine);
+  *step = 0;
+  for (int s = 0; s < N_STEP && !*step; s++) {
+    struct cubix_nodes nodes = cubix_basis_nodes(engine->reach, steps[s]);
+    CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&basis, mod, &nodes, engine->used, engine->tolerance)));
+    CUBIX_TRY(cubix_mpi_agree(cubix_basis_screen(basis, cubix_mpi_rank(), cubix_mpi_size(), limit, &worst)));
+    if (cubix_mpi_max(worst) <= limit) *step = steps[s];
+    cubix_basis_free(basis);
+    basis = NULL;
+  }
+done:
+  cubix_basis_free(basis);
+  return status;
+}
+
 static void report(const struct job *job, double seconds)
 {
   const struct cubix_basis *basis = job->basis;
@@ -324,7 +346,7 @@ static void report(const struct job *job, double seconds)
 int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
-  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), 0.8 * engine->tolerance / 1.1, NULL, 0, { .folder = "" }, NULL, 0, 0, 0, 0, NULL, NULL, NULL };
+  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), limit_of(engine), NULL, 0, { .folder = "" }, NULL, 0, 0, 0, 0, NULL, NULL, NULL };
   struct cubix_nodes nodes = { 0 };
   double begin = cubix_log_clock();
   *basis = NULL;

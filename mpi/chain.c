@@ -105,6 +105,11 @@ done:
   return status;
 }
 
+int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say)
+{
+  return cubix_mpi_memory_check(&chain->par, chain->ins, &chain->scene, chain->mod, chain->crowd, chain->active, &chain->dev->ops->rates, say);
+}
+
 int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *par, const struct cubix_slab *stars, const unsigned char active[CUBIX_N_LEAF])
 {
   int status = CUBIX_OK;
@@ -115,11 +120,13 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
   memcpy(chain->active, active, CUBIX_N_LEAF);
   CUBIX_TRY(cubix_mpi_agree(check_active(par, active, stars)));
   CUBIX_TRY(cubix_mpi_agree(cubix_instrument_read(&chain->ins, &chain->par)));
+  CUBIX_TRY(cubix_mpi_memory_check(&chain->par, chain->ins, NULL, NULL, NULL, NULL, NULL, 0));
   CUBIX_TRY(get_stars(chain, stars));
   CUBIX_TRY(cubix_mpi_crowd_frame(chain->crowd, &chain->frame));
   CUBIX_TRY(cubix_mpi_agree(cubix_scene_init(&chain->scene, &chain->par, &chain->crowd->slab->snapshot)));
   CUBIX_TRY(make_model(chain));
   CUBIX_TRY(cubix_mpi_device_open(&chain->dev, &chain->par));
+  CUBIX_TRY(cubix_mpi_chain_memory(chain, 0));
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_init(&chain->cube, chain->ins)));
   *out = chain;
   chain = NULL;

@@ -26,6 +26,8 @@ struct cubix_chain;
  *  @param[out] chain owned by the caller; borrows par
  *  Errors: CUBIX_EUSAGE for a leaf that has no say in this configuration (Inclination without Orientation inclined, PsfFwhm without Psf gaussian or moffat, ...). */
 int cubix_mpi_chain_open(struct cubix_chain **chain, const struct cubix_params *par, const struct cubix_slab *stars, const unsigned char active[CUBIX_N_LEAF]);
+/** cubix_mpi_memory_check for a chain with the derivatives that it was opened for; it was looked at when it was opened.  Collective. */
+int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say);
 /** Numbers in a leaf on this rank.  Local. */
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf);
 /** Values in use, and new ones, for the next forward run.  Collective.  @param value [cubix_mpi_chain_size]; GLOBAL and LIBRARY the same on every rank;

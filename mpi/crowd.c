@@ -9,11 +9,10 @@
  * A chunk's rows are a contiguous part of the rank's share, so that a spaxel's stars come in the order of the file.  What is added up is integers (survey,
  * histogram) or goes into the maps and the account, float64 sums of chunks.
  *
- * A star of a chunk takes STAR bytes at the peak: 80 in the slab, 4 while it is sorted, 40 in the placement; a row while it is read, or among the
- * records of the sort, PIECE_ROW more, but never for more than CUBIX_READER_PIECE rows.  A chunk has LEAST rows at least: less than that would be all overhead.
- * With a smooth Deposit a star stands in several spaxels, and takes RECORD bytes more for each, and CRUMB more while it is sorted, but never for more
- * than CRUMBS of them or those of SHARE stars (placement_spread.c); with gaussian their number is found on the sky, by cubix_mpi_crowd_fastest, and the
- * stars are divided anew.  Where stars are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
+ * What the stars of a chunk take at the peak their owners say: the slab, the placement and its sorting (placement.c), and the reader, which holds no more
+ * than CUBIX_READER_PIECE rows beside the slab.  A chunk has LEAST rows at least: less than that would be all overhead.  With a smooth Deposit a star
+ * stands in several spaxels, and takes more for each; with gaussian their number is found on the sky, by cubix_mpi_crowd_fastest, and the stars are
+ * divided anew.  Where stars are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
 #include "crowd.h"
 
 #include <math.h>
@@ -29,7 +28,7 @@
 #include "memory.h"
 #include "reader.h"
 
-enum { STAR = 128, PIECE_ROW = 88, RECORD = 40, CRUMB = 16, LENGTH = 8, LEAST = 1024, LEAST_RECORDS = 1 << 16, CRUMBS = 10 * 32768, SHARE = 4096 };
+enum { LEAST = 1024, LEAST_RECORDS = 1 << 16 };
 
 /* Records of a star at least; with Deposit gaussian those of the narrowest. */
 static double records_of(const struct cubix_params *par)
@@ -37,21 +36,26 @@ static double records_of(const struct cubix_params *par)
   return !strcmp(par->Deposit, "nearest") ? 1 : !strcmp(par->Deposit, "cic") ? 4 : !strcmp(par->Deposit, "tsc") ? 9 : 21;
 }
 
-/* Bytes of a star of a chunk at the peak. */
-static double star_bytes(const struct cubix_crowd *crowd)
+/* Bytes of so many stars of a chunk at the peak: reading and sorting are not at the same time. */
+static double chunk_bytes(const struct cubix_crowd *crowd, double rows)
 {
-  return STAR + (crowd->n_record - 1) * RECORD + (strcmp(crowd->par->Deposit, "gaussian") ? 0 : LENGTH);
+  int smooth = crowd->n_record > 1;
+  unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (strcmp(crowd->par->Deposit, "gaussian") ? 0 : CUBIX_SLAB_LENGTH);
+  double sorting = cubix_placement_bytes(rows * crowd->n_record, 0, 0) + cubix_placement_work_bytes(rows, rows * crowd->n_record, 0, smooth, 0);
+  return cubix_slab_bytes(rows, parts) + fmax(sorting, cubix_mpi_reader_bytes(rows));
 }
 
 /* Rows of a chunk, the same on all ranks. */
 static size_t rows_that_fit(const struct cubix_crowd *crowd)
 {
-  double star = star_bytes(crowd), bytes = crowd->par->SlabMemory > 0 ? 1e6 * crowd->par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
-  double n = crowd->n_record, crumb = n > 1 ? CRUMB : 0, crumbs = fmax(CRUMBS, SHARE * n), most = CUBIX_READER_PIECE;
-  double rows = bytes / (star + PIECE_ROW + crumb * n);
-  if (rows * n > crumbs) rows = (bytes - crumb * crumbs) / (star + PIECE_ROW);
-  if (rows > most) rows = (bytes - crumb * crumbs - most * PIECE_ROW) / star;
-  return (size_t)cubix_mpi_min(fmax(floor(rows), fmin(LEAST, ceil(LEAST_RECORDS / n))));
+  double bytes = crowd->par->SlabMemory > 0 ? 1e6 * crowd->par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
+  double rows = 0, most = (double)crowd->reader->n_largest + 1;
+  while (most - rows > 1) {                                 /* rows fit, most do not */
+    double middle = floor((rows + most) / 2);
+    if (chunk_bytes(crowd, middle) <= bytes) rows = middle;
+    else most = middle;
+  }
+  return (size_t)cubix_mpi_min(fmax(rows, fmin(LEAST, ceil(LEAST_RECORDS / crowd->n_record))));
 }
 
 static void divide(struct cubix_crowd *crowd)
@@ -62,7 +66,7 @@ static void divide(struct cubix_crowd *crowd)
   reader->n_chunk_rows = (n + crowd->n_chunk - 1) / crowd->n_chunk;
   if (crowd->n_chunk > 1)
     cubix_log(CUBIX_LOG_INFO, "stars are read in %zu chunks of up to %zu on a rank: all %zu at once would take %.0f MB (SlabMemory = %g MB)", crowd->n_chunk,
-              reader->n_chunk_rows, n, (double)n * star_bytes(crowd) / 1e6, crowd->par->SlabMemory);
+              reader->n_chunk_rows, n, chunk_bytes(crowd, (double)n) / 1e6, crowd->par->SlabMemory);
 }
 
 /* After a pass: how many stars there are. */
@@ -93,6 +97,9 @@ static int read_whole(struct cubix_crowd *crowd, unsigned parts)
   reader->n_chunk_rows = reader->n_largest;
   if (reader->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) parts |= CUBIX_SLAB_POTENTIAL;
   parts |= length_part(crowd);
+  double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(), there = cubix_mpi_min(cubix_memory_free());
+  CUBIX_CHECK(need <= there, CUBIX_EUSAGE, "centre, velocity and axes are found from all stars at once, which takes %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, "
+              "or give numbers for Centre and SystemicVelocity and Orientation none or angles, for which stars are read in chunks", 1e-9 * need, cubix_mpi_local_size(), 1e-9 * there);
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(crowd->slab, cubix_mpi_reader_rows(reader, 0), parts)));
   CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
   reader->n_chunk_rows = rows;
@@ -175,6 +182,21 @@ static void divide_anew(struct cubix_crowd *crowd, double n_record)
   crowd->reader->n_chunk_rows = rows;
 }
 
+static void forget_count(struct cubix_crowd *crowd)
+{
+  free(crowd->count);
+  crowd->count = NULL;
+  memset(crowd->beyond, 0, sizeof crowd->beyond);
+}
+
+size_t cubix_mpi_crowd_rows(const struct cubix_crowd *crowd, size_t *all)
+{
+  *all = 0;
+  for (size_t c = 0; crowd->reader && c < crowd->n_chunk; c++) *all += cubix_mpi_reader_rows(crowd->reader, c);
+  if (crowd->n_chunk == 1) *all = crowd->slab->n;
+  return crowd->n_chunk == 1 ? crowd->slab->n : crowd->reader->n_chunk_rows;
+}
+
 int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   int status = CUBIX_OK;
@@ -182,10 +204,15 @@ int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const stru
   double fastest = 0;
   int64_t read = 0, kept = 0;
   size_t n_star = 0, n_record = 0, *stars = strcmp(crowd->par->Deposit, "gaussian") ? NULL : &n_star, *records = stars ? &n_record : NULL;
-  if (slab->position) fastest = cubix_model_fastest(crowd->par, ins, scene, slab, stars, records);
-  else {
+  forget_count(crowd);
+  if (crowd->n_chunk > 1) crowd->count = cubix_alloc((size_t)(ins->n_x + 2 * ins->margin) * (size_t)(ins->n_y + 2 * ins->margin), sizeof *crowd->count);
+  if (slab->position) {
+    fastest = cubix_model_fastest(crowd->par, ins, scene, slab, stars, records);
+    if (crowd->count) cubix_model_occupancy(crowd->count, crowd->beyond, crowd->par, ins, scene, slab);
+  } else {
     for (size_t c = 0; c < crowd->n_chunk; c++) {
       CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION, &read));
+      if (crowd->count) cubix_model_occupancy(crowd->count, crowd->beyond, crowd->par, ins, scene, slab);
       fastest = fmax(fastest, cubix_model_fastest(crowd->par, ins, scene, slab, stars, records));
       kept += (int64_t)slab->n;
     }
@@ -217,6 +244,7 @@ int cubix_mpi_crowd_place(struct cubix_crowd *crowd, struct cubix_cube *cube, co
 {
   int status = CUBIX_OK;
   crowd->view = view;
+  forget_count(crowd);
   cubix_survey_free(crowd->survey);
   crowd->survey = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_survey_init(&crowd->survey, (size_t)view->n_x * (size_t)view->n_y, view->n_row)));
@@ -255,6 +283,7 @@ void cubix_mpi_crowd_close(struct cubix_crowd *crowd)
   cubix_placement_free(crowd->placement);
   cubix_survey_free(crowd->survey);
   cubix_slab_free(crowd->slab);
+  forget_count(crowd);
   free(crowd);
 }
 

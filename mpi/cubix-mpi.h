@@ -63,8 +63,10 @@ int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_par
  *  certified.  Collective.
  *  @param[out] basis owned by the caller; NULL with the direct method */
 int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev, const struct cubix_params *par, const struct cubix_model *mod);
-/** 1 where the cache (TemplateCache) holds the basis that an engine with this reach and tolerance needs.  Collective. */
-int cubix_mpi_basis_probe(int *prepared, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine);
+/** 1 where the cache (TemplateCache) holds the basis that an engine with this reach and tolerance needs.  Collective.  @param[out] step of its nodes [km/s] */
+int cubix_mpi_basis_probe(int *prepared, double *step, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine);
+/** The step that a basis will most likely have, from a sample of rows and channels [km/s]; 0: none serves.  Collective.  @param engine  its reach, tolerance and rows in use */
+int cubix_mpi_basis_step(double *step, const struct cubix_model *mod, const struct cubix_engine *engine);
 /** Prepare the templates on the velocity grid: from the cache, or fitted and certified by all ranks together.  Collective.
  *  @param[out] basis owned by the caller; NULL where no step of the grid is certified */
 int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine);
@@ -92,6 +94,13 @@ int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engin
 int cubix_mpi_audit_draw(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_basis *basis, const struct cubix_model *mod, const struct cubix_survey *survey);
 /** Compare the summed cube with the evidence of all ranks.  Collective.  Errors: CUBIX_EFAIL above engine->tolerance.  @param cube the channels that this rank owns */
 int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod, const struct cubix_cube *cube);
+
+/** What this run will take of the node's memory, from sizes alone, against what is free.  Collective.  What is told of it: DEBUG, or INFO where `say` is set.
+ *  Errors: CUBIX_EUSAGE where it cannot fit, with the largest items and the remedy.
+ *  @param scene, mod, crowd  NULL: not known yet, and taken for nothing  @param active NULL, or the derivatives that will be asked for
+ *  @param rates of this rank's processor, where mod is given */
+int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_model *mod,
+                           const struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_rates *rates, int say);
 
 /** Sums and extremes over the ranks, for those parts of libcubix that hold channels of one cube. */
 extern const struct cubix_owners cubix_mpi_owners;

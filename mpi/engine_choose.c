@@ -28,6 +28,7 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
   struct cubix_workload work = { .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = cubix_mpi_size(), .pchip = view->pchip,
                                  .keeping = strcmp(par->TemplateCache, "none") != 0,
                                  .n_spaxel = (double)survey->n_spaxel, .n_star = survey->n_star, .values = survey->values, .values_apart = survey->values_apart };
+  double step;
   if (!strcmp(par->Engine, "direct")) cubix_params_warn_idle(par, "Tolerance Combine TemplateCache", "it belongs to Engine histogram");
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&engine, par, view->n_row, cubix_mpi_size(), view->n_lambda)));
   memcpy(work.beyond, survey->beyond, sizeof work.beyond);
@@ -36,7 +37,7 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
   work.n_used = engine->n_used;
   share_workload(&work, rates);
   cubix_engine_set_reach(engine, &work);
-  if (engine->reach > 0 && !view->pchip) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, par, mod, engine));
+  if (engine->reach > 0 && !view->pchip) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, mod, engine));
   cubix_engine_choose(engine, par, &work);
   cubix_log(engine->method == CUBIX_DIRECT && !strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
   *out = engine;

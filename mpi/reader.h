@@ -27,6 +27,8 @@ size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
 /** Chunk c into those columns of the slab that there is room for; it then holds the chunk's stars, in physical units, in the file's frame.  Collective.
  *  Errors: CUBIX_EINPUT: a number that makes no sense, or data that are not there. */
 int cubix_mpi_reader_read(struct cubix_reader *reader, size_t c);
+/** What reading takes beside the slab.  Local. */
+double cubix_mpi_reader_bytes(double n_row);
 void cubix_mpi_reader_close(struct cubix_reader *reader);
 
 /** What rank 0 found in the files, to all ranks.  Collective.  @param[in,out] sim rank 0's; on the others owned by the caller */

@@ -23,6 +23,9 @@ enum { BLOCK = 1024 };            /* rows that a thread converts at a time, in i
 
 #define LARGEST 1e30              /* of any number, in internal units: its cube must be a number, too */
 
+/* Eleven columns at most: position, velocity, two masses, formation or age, metallicity, potential or length. */
+double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 11 * sizeof(double); }
+
 /* Values outside are errors.  Formation scale factors <= 0 are wind cells; round-off below 0 (metallicity, age) counts as 0. */
 static void bounds(double *low, double *high, enum cubix_field field, double a_snapshot)
 {

@@ -5,12 +5,12 @@
 
 #include <mpi.h>
 #include <stdio.h>
-#include <sys/resource.h>
 
 #include "cubix-mpi.h"
 #include "error.h"
 #include "exchange.h"
 #include "log.h"
+#include "memory.h"
 
 enum { MAX_STAGE = 32 };
 
@@ -25,12 +25,7 @@ void cubix_mpi_stage_begin(const char *name)
   started = cubix_log_clock();
 }
 
-static double peak_mib(void)
-{
-  struct rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return (double)usage.ru_maxrss / 1024;
-}
+static double peak_mib(void) { return cubix_memory_most() / 1048576; }
 
 int cubix_mpi_stage_end(int status)
 {

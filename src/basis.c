@@ -8,6 +8,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "basis.h"
 
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,12 +116,16 @@ done:
   return status;
 }
 
-int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node)
+double cubix_basis_room_for(double tile_bytes, int n, int n_rank_on_node)
 {
   double most = (double)(1ull << 31), free_bytes = cubix_memory_free() / (4 * n_rank_on_node);
   if (free_bytes < most) most = free_bytes;
-  double n = most / ((double)cubix_basis_tile_size(basis) * sizeof(float) + 1);
-  return n < basis->n_tile ? (int)n : basis->n_tile;
+  return most / (tile_bytes + 1) < n ? floor(most / (tile_bytes + 1)) : n;
+}
+
+int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node)
+{
+  return (int)cubix_basis_room_for((double)cubix_basis_tile_size(basis) * sizeof(float), basis->n_tile, n_rank_on_node);
 }
 
 int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst)

@@ -127,6 +127,8 @@ int cubix_basis_init(struct cubix_basis **basis, const struct cubix_model *mod, 
 int cubix_basis_keep(struct cubix_basis *basis, int i);
 /** How many tiles may be kept in memory: the smaller of 2 GiB and a quarter of a rank's share of the node's free memory.  Local. */
 int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node);
+/** The same for tiles of a known size, all of n.  Local. */
+double cubix_basis_room_for(double tile_bytes, int n, int n_rank_on_node);
 /** Largest relative error in a sample of rows and channels: no larger than that of all, at a hundredth of the cost.  Local.
  *  @param part, n_part  which share of the sample */
 int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst);

@@ -23,6 +23,8 @@ done:
   return status;
 }
 
+double cubix_cube_maps_bytes(const struct cubix_instrument *ins) { return (double)CUBIX_N_MAP * ins->n_x * ins->n_y * sizeof(double); }
+
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n)
 {
   int status = CUBIX_OK;

@@ -50,6 +50,8 @@ int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
 /** After the sum: refuse a field that no star sheds light into, itself or through the PSF.  Local.  Errors: CUBIX_EUSAGE. */
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
+/** What the maps take.  Local. */
+double cubix_cube_maps_bytes(const struct cubix_instrument *ins);
 void cubix_cube_free(struct cubix_cube *cube);
 
 #endif

@@ -115,7 +115,10 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   CUBIX_STAGE("header",   header(par, result.ins));
   CUBIX_STAGE("room",     fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));
   cubix_report_scene(&result);
-  if (dry_run) goto done;
+  if (dry_run) {
+    CUBIX_STAGE("memory", cubix_mpi_chain_memory(chain, 1));
+    goto done;
+  }
   CUBIX_STAGE("forward",  cubix_mpi_chain_forward(chain, &cube));
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE("observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));

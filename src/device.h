@@ -81,6 +81,8 @@ int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_view *vi
                            struct cubix_star_bar *bar, double *row_bar);
 int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                            struct cubix_cube *cube_dot);
+/** What painting directly takes beside stars and cube on the cores of a rank.  Local. */
+double cubix_device_paint_bytes(double n_lambda, double n_knot, int n_thread);
 void cubix_device_close(struct cubix_device *dev);
 
 #endif

@@ -102,6 +102,13 @@ done:
   return status;
 }
 
+double cubix_device_paint_bytes(double n_lambda, double n_knot, int n_thread)
+{
+  const double shared = n_lambda * (sizeof(double) + sizeof(float)) + 48 * n_knot;                            /* nucleus, cubix_fast */
+  const double worker = n_lambda * (sizeof(cubix_real) + sizeof(double)) + n_lambda * (9 * sizeof(float) + sizeof(double)) + 24 * n_knot;    /* cubix_fast_vjp */
+  return shared + n_thread * worker;
+}
+
 static void flush(struct worker *w, int n_lambda)
 {
   for (int k = 0; k < n_lambda; k++) {

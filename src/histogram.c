@@ -327,6 +327,16 @@ int cubix_histogram_build(struct cubix_histogram **out, const struct cubix_nodes
   return cubix_deposit_run(out, &d, nodes, exponent);
 }
 
+double cubix_histogram_bytes(double n_value, double n_spaxel)
+{
+  return n_value * (sizeof(int64_t) + sizeof(struct cubix_block) / 7.) + n_spaxel * (double)(sizeof(int32_t) + sizeof(size_t));
+}
+
+double cubix_histogram_work_bytes(double n_value, int n_row, int n_node, int n_thread)
+{
+  return cubix_histogram_bytes(n_value, 0) + (double)n_thread * n_row * (n_node * (double)sizeof(int64_t) + 2 * sizeof(struct cubix_window));
+}
+
 size_t cubix_histogram_value_start(const struct cubix_histogram *h, size_t s)
 {
   return h->start[s] < h->start[h->n_spaxel] ? h->block[h->start[s]].at : h->n_value;

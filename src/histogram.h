@@ -70,6 +70,10 @@ void cubix_pile_free(struct cubix_pile *pile);
 int cubix_histogram_init(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, size_t n_spaxel, size_t n_block, size_t n_value);
 /** Index of the first value of spaxel s or, where it has none, of the next that has; of n_spaxel: n_value.  Local. */
 size_t cubix_histogram_value_start(const struct cubix_histogram *histogram, size_t s);
+/** What a histogram of n_value values takes, about: a block has seven of them on the average.  Local. */
+double cubix_histogram_bytes(double n_value, double n_spaxel);
+/** What depositing takes beside the histogram.  Local. */
+double cubix_histogram_work_bytes(double n_value, int n_row, int n_node, int n_thread);
 void cubix_histogram_free(struct cubix_histogram *histogram);
 
 #endif

@@ -4,14 +4,12 @@
  * spaxel's place is an index.  (Counting the edges of a floating-point range gives n + 2 of them for one field in five, and a sheared image.)
  * Channels are given by their centres in the output's medium; their edges, half a step either side, are kept in vacuum, where the physics is.
  * The margin is the PSF's: light from outside the field that the seeing brings in is painted, and cropped after the convolution.             */
-#define _POSIX_C_SOURCE 200809L
 #include "instrument.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "constants.h"
 #include "error.h"
@@ -230,13 +228,11 @@ static int check_size(const struct cubix_instrument *ins)
 {
   int status = CUBIX_OK;
   const double x = ins->n_x + 2. * ins->margin, y = ins->n_y + 2. * ins->margin, voxels = x * y * ins->n_lambda;
-  const double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE), bytes = voxels * sizeof(cubix_real);
   CUBIX_CHECK(voxels <= largest_cube, CUBIX_EUSAGE,
               "a cube of %.0f x %.0f spaxels (%d on each side are the PSF's margin) and %d channels has %.3g voxels, more than %.3g; "
               "make FieldOfView smaller, or PixelScale or LambdaStep larger", x, y, ins->margin, ins->n_lambda, voxels, largest_cube);
-  CUBIX_CHECK(memory <= 0. || bytes <= memory, CUBIX_EUSAGE,
-              "a cube of %.0f x %.0f spaxels (%d on each side are the PSF's margin) and %d channels needs %.1f GB, and this machine has %.1f GB; "
-              "make FieldOfView smaller, or PixelScale or LambdaStep larger", x, y, ins->margin, ins->n_lambda, 1e-9 * bytes, 1e-9 * memory);
+  CUBIX_CHECK(x * y < UINT32_MAX, CUBIX_EUSAGE, "%.0f x %.0f spaxels (%d on each side are the PSF's margin) are %.3g, and %u can be numbered; make FieldOfView smaller or PixelScale larger",
+              x, y, ins->margin, x * y, UINT32_MAX);
 done:
   return status;
 }

@@ -49,6 +49,7 @@ int main(int argc, char **argv)
   }
   CUBIX_STAGE("instrument", cubix_instrument_read(&ins, par));
   CUBIX_STAGE("check",      root ? cubix_output_check(par) : CUBIX_OK);
+  CUBIX_STAGE("size",       cubix_mpi_memory_check(par, ins, NULL, NULL, NULL, NULL, NULL, 0));
   CUBIX_STAGE("room",       root ? cubix_output_room(par, ins, NULL, 0) : CUBIX_OK);
   CUBIX_STAGE("read",       cubix_mpi_crowd_open(&crowd, par));
   CUBIX_STAGE("frame",      cubix_mpi_crowd_frame(crowd, &frame));
@@ -60,6 +61,7 @@ int main(int argc, char **argv)
   struct cubix_result result = { .par = par, .ins = ins, .slab = crowd->slab, .frame = &frame, .scene = &scene, .mod = mod, .audit = &audit, .noise = &noise,
                                  .device = dev->description, .n_rank = cubix_mpi_size() };
   cubix_report_scene(&result);
+  CUBIX_STAGE("memory",     cubix_mpi_memory_check(par, ins, &scene, mod, crowd, NULL, &dev->ops->rates, opt.dry_run));
   if (opt.dry_run) goto done;
 
   CUBIX_STAGE("maps",       cubix_cube_init(&cube, ins));

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "constants.h"
+#include "engine.h"
 #include "error.h"
 #include "hash.h"
 #include "log.h"
@@ -193,6 +194,26 @@ double cubix_model_fastest(const struct cubix_params *par, const struct cubix_in
   if (n_star) *n_star += stars;
   if (n_record) *n_record += records;
   return fastest;
+}
+
+void cubix_model_occupancy(uint32_t *count, int64_t *beyond, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene,
+                           const struct cubix_slab *slab)
+{
+  struct cubix_view view = { 0 };
+  place_grid(&view, ins, scene);
+  choose_deposit(&view, par);
+#pragma omp parallel for schedule(static) reduction(+ : beyond[:CUBIX_N_REACH])
+  for (size_t i = 0; i < slab->n; i++) {
+    struct cubix_foot foot;
+    if (!cubix_foot_of(&view, slab->position + 3 * i, cubix_deposit_length(&view, slab->smoothing_length, (int64_t)i), &foot)) continue;
+    for (int r = 0; r < CUBIX_N_REACH && fabs(slab->velocity[3 * i + 2]) > cubix_engine_reach(r); r++) beyond[r]++;
+    for (int ky = 0; ky < foot.n[1]; ky++)
+      for (int kx = 0; kx < foot.n[0]; kx++) {
+        uint32_t *at = count + (size_t)(foot.first[1] + ky) * (size_t)view.n_x + (size_t)(foot.first[0] + kx);
+#pragma omp atomic update
+        ++*at;
+      }
+  }
 }
 
 /* The rest wavelengths that the channels see at |v| <= v, LSF included. */

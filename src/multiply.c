@@ -92,6 +92,11 @@ done:
   return status;
 }
 
+double cubix_multiply_bytes(double n_value, double tile_bytes, int n_thread)
+{
+  return cubix_panels_bytes(n_value) + n_thread * (2. * CUBIX_PANEL * CUBIX_TILE * sizeof(float) + tile_bytes);
+}
+
 static void multiply_panel(const struct product *x, const struct cubix_panel *panel, struct bench *bench, int tile)
 {
   struct cubix_cube *cube = x->cube;

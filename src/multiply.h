@@ -25,6 +25,9 @@ int cubix_multiply_basis_vjp(const struct cubix_cube *cube_bar, const struct cub
                              float *tile_bar);
 /** Errors: CUBIX_EFAIL where the three do not go together, and would be written somewhere else.  Local. */
 int cubix_multiply_check(const struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis);
+/** What multiplying n_value values takes beside histogram, basis and cube, tiles that are made anew included.  Local.
+ *  @param tile_bytes  0 where the basis holds its tiles */
+double cubix_multiply_bytes(double n_value, double tile_bytes, int n_thread);
 /** The instructions in use: "AVX-512", "AVX2", "NEON" or "baseline".  Local. */
 const char *cubix_multiply_name(void);
 

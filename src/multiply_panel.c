@@ -115,6 +115,11 @@ done:
   return status;
 }
 
+double cubix_panels_bytes(double n_value)
+{
+  return n_value * (sizeof(float) + (sizeof(struct cubix_item) + sizeof(size_t)) / 7.);
+}
+
 void cubix_panels_free(struct cubix_panels *x)
 {
   for (size_t p = 0; p < x->n_panel && x->panel; p++) panel_free(&x->panel[p]);

@@ -16,7 +16,8 @@ static const char usage[] =
   "  cubix --params=template|markdown|json                      a complete parameter file, or its documentation\n"
   "  cubix --version\n"
   "\n"
-  "  -n  read and check everything, paint and write nothing     -q  only warnings and errors     -v  details, and where an error came from\n"
+  "  -n  read and check everything, say what memory it will take; paint and write nothing\n"
+  "  -q  only warnings and errors     -v  details, and where an error came from\n"
   "\n";
 
 static int answer_help(const char *name)

@@ -59,5 +59,7 @@ int cubix_output_check_beside(const struct cubix_params *par, const char *ending
 int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_disk_need *other, int n_other);
 /** Remove STEM + ending of an earlier run, which was checked and which this one does not write.  Local (rank 0).  Errors: CUBIX_EOUTPUT. */
 int cubix_output_remove(const struct cubix_params *par, const char *ending);
+/** What writing takes beside the cube on a rank, the others' blocks included.  Local. */
+double cubix_output_bytes(const struct cubix_instrument *ins, int n_thread, int n_rank, int rank);
 
 #endif

@@ -23,6 +23,7 @@
 #include <float.h>
 #include <omp.h>
 #include <stdio.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -307,12 +308,25 @@ static void labour(struct job *job, int speaks)
   free(block);
 }
 
+/* Channels of a block. */
+static int block_channels(size_t image)
+{
+  const size_t fit = (size_t)BLOCK_BYTES / image;
+  return fit >= TILE ? (int)(fit / TILE * TILE) : fit > 1 ? TILE : 1;
+}
+
+double cubix_output_bytes(const struct cubix_instrument *ins, int n_thread, int n_rank, int rank)
+{
+  const size_t image = (size_t)ins->n_x * (size_t)ins->n_y * sizeof(cubix_real);
+  const double block = (double)image * fmin(block_channels(image), ins->n_lambda), slots = fmin(2. * (n_rank - 1), CUBIX_MOST_BLOCKS);
+  return block * (rank ? 2 : n_thread + slots) + (double)image * sizeof(int32_t) / sizeof(cubix_real) + 2. * ins->n_lambda * sizeof(double);
+}
+
 /* Cut the planes into blocks: ours, and the others' in turn, so that all owners are busy. */
 static int pieces_init(struct job *job, int n_place)
 {
   int status = CUBIX_OK, n_lambda = job->result->ins->n_lambda, alone = !job->blocks;
-  const size_t image = job->n_xy * sizeof(cubix_real), fit = (size_t)BLOCK_BYTES / image;
-  const int n_k = fit >= TILE ? (int)(fit / TILE * TILE) : fit > 1 ? TILE : 1;
+  const int n_k = block_channels(job->n_xy * sizeof(cubix_real));
   const int whole[2] = { 0, n_lambda }, *first = alone ? whole : job->blocks->lambda_first, n_rank = alone ? 1 : job->blocks->n_rank, me = alone ? 0 : job->blocks->me;
   const size_t room = (size_t)n_place * ((size_t)n_lambda / (size_t)n_k + (size_t)n_rank + 1);
   job->most = (size_t)n_k * job->n_xy * (sizeof(cubix_real) > sizeof(int32_t) ? sizeof(cubix_real) : sizeof(int32_t));

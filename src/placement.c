@@ -56,6 +56,18 @@ static void sort_free(struct sort *sort)
   free(sort->account);
 }
 
+double cubix_placement_bytes(double n_record, double n_spaxel, int with_source)
+{
+  return (n_spaxel + 1) * sizeof(size_t) + n_record * (double)(sizeof(struct cubix_star) + (with_source ? sizeof(uint32_t) : 0));
+}
+
+double cubix_placement_work_bytes(double n_star, double n_record, double n_spaxel, int smooth, int n_thread)
+{
+  const double spaxel = (n_thread + 2.) * sizeof(size_t) + sizeof(int64_t) + CUBIX_N_MAP * sizeof(double);
+  if (smooth) return cubix_placement_spread_bytes(n_star, n_record, n_spaxel, n_thread);
+  return n_star * (sizeof(uint32_t) + (double)sizeof(struct cubix_share_account) / SHARE) + fmin(n_star, CHUNK) * sizeof(struct record) + n_spaxel * spaxel;
+}
+
 /* First star of a thread's part of the shares first .. first + n - 1. */
 static size_t part(const struct sort *sort, size_t first, size_t n, int t)
 {

@@ -24,6 +24,10 @@ struct cubix_placement {
  *  @param cube NULL: these stars have been added before  @param with_source fill `source`
  *  @param[out] placement owned by the caller */
 int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab, int with_source);
+/** What a placement of so many records in so many spaxels takes, and what the sorting of n_star stars takes beside it.  Local.
+ *  @param smooth 0: Deposit nearest */
+double cubix_placement_bytes(double n_record, double n_spaxel, int with_source);
+double cubix_placement_work_bytes(double n_star, double n_record, double n_spaxel, int smooth, int n_thread);
 /* Whether a star belongs to a choice. */
 typedef int cubix_star_test(const void *host, const struct cubix_star *star);
 /** |v| above *(const double *)host [km/s]: a test. */

@@ -89,6 +89,13 @@ done:
   return status;
 }
 
+double cubix_placement_spread_bytes(double n_star, double n_record, double n_spaxel, int n_thread)
+{
+  const double spaxel = (n_thread + 1.) * sizeof(size_t) + sizeof(int64_t) + CUBIX_N_MAP * sizeof(double), each = n_record / fmax(n_star, 1);
+  const double share = sizeof(struct cubix_share_account) + sizeof(size_t) * (1. + fmin(n_spaxel, MOST_BUCKET));
+  return n_star / SHARE * share + fmin(n_star, CHUNK) * sizeof(struct grain) + fmin(n_record, fmax(CRUMBS, SHARE * each)) * sizeof(struct crumb) + n_spaxel * spaxel;
+}
+
 /* First star behind a share. */
 static size_t share_end(const struct spread *s, size_t share)
 {

@@ -21,5 +21,8 @@ int cubix_psf_apply_vjp(const struct cubix_instrument *ins, const struct cubix_c
 /** Tangent.  Local.  @param painted NULL where psf_dot is  @param painted_dot, psf_dot NULL: 0  @param[in,out] field_dot added to */
 int cubix_psf_apply_jvp(const struct cubix_instrument *ins, const struct cubix_cube *painted, const struct cubix_cube *painted_dot,
                         const struct cubix_psf_bar *psf_dot, struct cubix_cube *field_dot);
+/** What the convolution of n_lambda channels takes beside the cubes: n_spectrum images at a time in every thread, n_set sets of kernels; 1 and 1 where nothing
+ *  but the cube is wanted.  Local. */
+double cubix_psf_bytes(const struct cubix_instrument *ins, int n_lambda, int n_spectrum, int n_set, int n_thread);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "psf.h"
 #include "psf_parts.h"
 
 enum { LANE = CUBIX_PSF_LANE };
@@ -38,6 +39,14 @@ static int count_nodes(const struct cubix_instrument *ins)
     most = fmax(most, fwhm);
   }
   return 1 + (int)ceil(log(most / least) / fwhm_step);
+}
+
+double cubix_psf_bytes(const struct cubix_instrument *ins, int n_lambda, int n_spectrum, int n_set, int n_thread)
+{
+  if (ins->psf == CUBIX_PSF_NONE || ins->n_lambda < 1 || n_lambda < 1) return 0;
+  const double n_x = good_size(ins->n_x + 2 * ins->margin), n_y = good_size(ins->n_y + 2 * ins->margin), half = floor(n_x / 2) + 1;
+  const double pair = sizeof(cubix_psf_pair), line = LANE * fmax(n_x, n_y), node = fmin(1 + ceil((double)count_nodes(ins) * n_lambda / ins->n_lambda), count_nodes(ins));
+  return pair * (n_thread * (n_spectrum * (half * n_y * LANE + line) + line) + n_set * node * half * n_y);
 }
 
 /* Nodes on either side of channel k.  @return the weight of the upper one */

@@ -6,13 +6,12 @@
 #include "imf.h"
 #include "log.h"
 
-/* What the run will take: the cube of every rank, and what is written. */
+/* What is written; the memory is told by cubix_mpi_memory_check. */
 static void report_size(const struct cubix_result *r)
 {
   const struct cubix_instrument *ins = r->ins;
-  double spaxels = (double)ins->n_x * ins->n_y, painted = (double)(ins->n_x + 2 * ins->margin) * (ins->n_y + 2 * ins->margin);
-  double cube = painted * ins->n_lambda * sizeof(cubix_real), written = spaxels * ins->n_lambda * ((r->par->KeepNoiseFree ? 3 : 2) * sizeof(cubix_real) + 4.);
-  cubix_log(CUBIX_LOG_INFO, "the cube takes %.3g GB of memory on each of %d rank(s); every output file will have about %.3g GB", 1e-9 * cube, r->n_rank, 1e-9 * written);
+  double written = (double)ins->n_x * ins->n_y * ins->n_lambda * ((r->par->KeepNoiseFree ? 3 : 2) * sizeof(cubix_real) + 4.);
+  cubix_log(CUBIX_LOG_INFO, "every output file will have about %.3g GB", 1e-9 * written);
 }
 
 static void warn_of_imf(const char *library, const struct cubix_snapshot *snap)

@@ -37,6 +37,12 @@ done:
   return status;
 }
 
+double cubix_slab_bytes(double n, unsigned parts)
+{
+  int columns = (parts & CUBIX_SLAB_MOTION ? 7 : 0) + (parts & CUBIX_SLAB_POPULATION ? 3 : 0) + (parts & CUBIX_SLAB_POTENTIAL ? 1 : 0) + (parts & CUBIX_SLAB_LENGTH ? 1 : 0);
+  return n * columns * (double)sizeof(double);
+}
+
 int cubix_slab_init(struct cubix_slab **slab, size_t n)
 {
   int status = CUBIX_OK;

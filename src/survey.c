@@ -25,6 +25,8 @@ done:
   return status;
 }
 
+double cubix_survey_bytes(double n_spaxel) { return n_spaxel * (sizeof(uint64_t) + sizeof(double)); }
+
 void cubix_survey_add(struct cubix_survey *survey, const struct cubix_view *view, const struct cubix_placement *p)
 {
   size_t n = p->start[p->n_spaxel];

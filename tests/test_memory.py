@@ -1,0 +1,82 @@
+"""Memory: what `cubix -n` says a run will take is what it takes, and what cannot fit is refused before any work."""
+import re
+import subprocess
+
+import pytest
+
+from harness import command, environment, galaxy, run
+
+Z = 0.05
+
+
+def setup(bench, n=4000, side=120, channels=800, **kw):
+    bench.instrument(side, side, 0.2, lam=(5000.0, 5000.0 + channels - 1, 1.0), lsf_curve=(4.0,), **kw)
+    bench.ssp("mixed", fwhm=1.5)
+    bench.particles(galaxy(n, seed=17, radius=1.6))
+
+
+def said(bench, ranks, par):
+    """What is predicted [MiB]."""
+    done = run("cubix", ["-n", bench.parameters(**par)], ranks=ranks, cwd=bench.folder)
+    assert done.status == 0, done.err
+    return float(re.search(r"memory: a rank takes up to (\d+) MiB", done.out).group(1))
+
+
+def taken(done):
+    return float(re.search(r"peak memory per rank \d+\.\.(\d+) MiB", done.out).group(1))
+
+
+PAR = {"Redshift": Z, "Centre": (0.0, 0.0, 0.0)}
+NOISE = {"area": 5e5, "sky": (2e-17,), "read_noise": 3.0, "exposure": 900.0}
+WAYS = [(1, {"Engine": "direct", "Noise": "snr"}), (1, {"Engine": "histogram"}), (1, {"Engine": "histogram", "SlabMemory": 0.3}),
+        (1, {"Engine": "histogram", "TemplateCache": "cache"}), (2, {"Engine": "direct"}), (2, {"Engine": "histogram", "Combine": "histogram"}),
+        (2, {"Engine": "histogram", "Combine": "cube"})]
+
+
+@pytest.mark.parametrize("ranks, par", WAYS)
+def test_what_is_predicted_is_taken(bench, ranks, par):
+    """A cube of 46 MB with another half as margin: what MPI itself takes is within the tolerance."""
+    setup(bench, psf="gaussian", psf_curve=(2.0,), **NOISE)
+    par = {**PAR, **par}
+    if "TemplateCache" in par:
+        par["TemplateCache"] = bench.path("cache")
+        bench.cube(**par)
+    predicted = said(bench, ranks, par)
+    measured = taken(bench.cube(ranks=ranks, **par)["run"])
+    assert abs(predicted - measured) < 0.1 * measured + 8, f"predicted {predicted}, taken {measured}"
+    assert measured > 70
+
+
+def test_derivatives(bench):
+    setup(bench, **NOISE)
+    par = {**PAR, "Engine": "histogram", "Combine": "histogram"}
+    bench.cube(Noise="snr", SignalToNoise=30, **par)
+    bench.out.rename(bench.path("observed.fits"))
+    par.update(Mode="gradient", ObservedFile=bench.path("observed.fits"), Parameters="mass,age,velocity")
+    predicted = said(bench, 1, par)
+    done = run("cubix", [bench.parameters(**par)], cwd=bench.folder)
+    assert done.status == 0, done.err
+    assert abs(predicted - taken(done)) < 0.1 * taken(done) + 8, f"predicted {predicted}, taken {taken(done)}"
+
+
+def test_more_than_any_machine_has(bench):
+    """Refused before the stars are read, with the largest items and the remedy; the field and the channels may be as large as a machine can count."""
+    setup(bench, n=100)
+    done = run("cubix", [bench.parameters(FieldOfView="2000 arcsec", LambdaStep=1e-3, **PAR)], cwd=bench.folder)
+    assert done.status == 2 and "voxels, more than" in done.err and "read " not in done.out
+    done = run("cubix", [bench.parameters(FieldOfView="200 arcsec", LambdaStep=1e-3, **PAR)], ranks=2, cwd=bench.folder)
+    assert done.status == 2 and done.err.count("error:") == 1 and "read " not in done.out, done.err
+    for word in ("GB more memory on a node of 2 rank(s)", "are free there", "the cube 1.6e+03 GB", "make FieldOfView smaller", "fewer ranks"):
+        assert word in done.err, done.err
+    done = run("cubix", [bench.parameters(FieldOfView="20000 arcsec", LambdaMin=5000, LambdaMax=5001, **PAR)], cwd=bench.folder)
+    assert done.status == 2 and "can be numbered" in done.err, done.err
+
+
+@pytest.mark.parametrize("dry", [True, False])
+def test_a_limit_of_the_process(bench, dry):
+    """ulimit -v: told before the work, and not by an allocation that fails."""
+    setup(bench, side=400)
+    line = command("cubix", (["-n"] if dry else []) + [bench.parameters(**PAR)], 1)
+    done = subprocess.run(["bash", "-c", "ulimit -v 600000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder, env=environment(1), capture_output=True, text=True)
+    assert done.returncode == 2 and "ulimit" in done.stderr and "the cube 0.512 GB" in done.stderr, done.stderr
+    assert not bench.path("out.fits").exists()
