@@ -6,6 +6,7 @@
 #include "cubix-mpi.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <gsl/gsl_errno.h>
 #include <math.h>
 #include <mpi.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,6 +46,7 @@ int cubix_mpi_start(int *argc, char ***argv)
   int status = CUBIX_OK, have = MPI_THREAD_SINGLE, running = 0, over = 0;
   MPI_Comm node = MPI_COMM_NULL;
   setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);        /* alone, without mpirun: Open MPI need not start a daemon, which takes it 0.2 s */
+  setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);             /* cubix_h5_access does not reach files behind links and sources of virtual datasets */
   MPI_Initialized(&running);
   MPI_Finalized(&over);
   CUBIX_CHECK(!over, CUBIX_EFAIL, "MPI was already finalized in this process, and can be started only once");
@@ -92,31 +95,54 @@ int cubix_mpi_finish(int status)
   return cubix_error_exit_status(status);
 }
 
+/* A parameter file, "-" for standard input, opened.  A FIFO is as good as a file once somebody writes to it, as in `cubix <(program)`; a writer that
+ * does not come is waited for, but not for ever: opened without blocking, read() finds 0 bytes before a writer comes and EAGAIN once it is there.
+ * @param[in,out] used bytes that this took out of a FIFO already */
+static int open_parameters(int *in, const char *path, char *buffer, size_t room, size_t *used)
+{
+  enum { TRIES = 200 };                                       /* of 50 ms */
+  const struct timespec nap = { 0, 50000000 };
+  int status = CUBIX_OK;
+  struct stat s;
+  ssize_t got = 0;
+  *in = strcmp(path, "-") ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : STDIN_FILENO;
+  CUBIX_CHECK(*in >= 0, CUBIX_EUSAGE, "cannot read the parameter file %s: %s", path, strerror(errno));
+  if (*in == STDIN_FILENO) goto done;
+  for (int tries = 0; fstat(*in, &s) == 0 && S_ISFIFO(s.st_mode) && (got = read(*in, buffer, room)) == 0; tries++) {
+    CUBIX_CHECK(tries < TRIES, CUBIX_EUSAGE, "the parameter file %s is a FIFO, and within %d s nobody wrote to it", path, TRIES / 20);
+    nanosleep(&nap, NULL);
+  }
+  if (got > 0) *used = (size_t)got;
+  fcntl(*in, F_SETFL, fcntl(*in, F_GETFL) & ~O_NONBLOCK);
+done:
+  return status;
+}
+
 /* The whole stream, '\0'-terminated. */
 static int read_all(char **text, const char *path)
 {
-  int status = CUBIX_OK;
-  size_t used = 0, room = 1 << 16, got;
-  FILE *in = strcmp(path, "-") ? fopen(path, "rb") : stdin;
+  int status = CUBIX_OK, in = -1;
+  size_t used = 0, room = 1 << 16;
+  ssize_t got = 0;
   char *buffer = NULL;
-  CUBIX_CHECK(in, CUBIX_EUSAGE, "cannot read the parameter file %s: %s", path, strerror(errno));
   CUBIX_CHECK((buffer = malloc(room)), CUBIX_ENOMEM, "cannot allocate %zu bytes for %s", room, path);
-  while ((got = fread(buffer + used, 1, room - used - 1, in)) > 0) {
-    used += got;
+  CUBIX_TRY(open_parameters(&in, path, buffer, room - 1, &used));
+  while (used + 1 == room || (got = read(in, buffer + used, room - used - 1)) > 0 || (got < 0 && errno == EINTR)) {
+    if (used + 1 < room && got > 0) used += (size_t)got;
     if (used + 1 < room) continue;
     CUBIX_CHECK(room < 1 << 26, CUBIX_EUSAGE, "%s is longer than 64 MiB: this is no parameter file", path);
     char *more = realloc(buffer, room *= 2);
     CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate %zu bytes for %s", room, path);
     buffer = more;
   }
-  CUBIX_CHECK(!ferror(in), CUBIX_EUSAGE, "cannot read the parameter file %s: %s", path, strerror(errno));
+  CUBIX_CHECK(got == 0, CUBIX_EUSAGE, "cannot read the parameter file %s: %s", path, strerror(errno));
   buffer[used] = '\0';
   CUBIX_CHECK(strlen(buffer) == used, CUBIX_EUSAGE, "%s holds a zero byte: this is no parameter file", path);
   *text = buffer;
   buffer = NULL;
 done:
   free(buffer);
-  if (in && in != stdin) fclose(in);
+  if (in > STDIN_FILENO) close(in);
   return status;
 }
 

@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "constants.h"
 #include "cubix-mpi.h"
 #include "error.h"
 #include "exchange.h"
@@ -197,6 +198,19 @@ size_t cubix_mpi_crowd_rows(const struct cubix_crowd *crowd, size_t *all)
   return crowd->n_chunk == 1 ? crowd->slab->n : crowd->reader->n_chunk_rows;
 }
 
+/* No galaxy's stars move like this; the wrong unit does. */
+static int judge_speed(struct cubix_crowd *crowd, double v)
+{
+  static const char cause[] = "are the velocities in cm/s or m/s, or relative to something else?";
+  const double fast = 1e4;
+  int status = CUBIX_OK;
+  CUBIX_CHECK(v < CUBIX_C_KMS, CUBIX_EINPUT, "a star in the field moves at %.6g km/s along the line of sight, beyond the speed of light: %s", v, cause);
+  if (v > fast && !crowd->told) cubix_log(CUBIX_LOG_WARNING, "the fastest star in the field moves at %.6g km/s along the line of sight: %s", v, cause);
+  crowd->told = v > fast;
+done:
+  return status;
+}
+
 int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   int status = CUBIX_OK;
@@ -222,6 +236,7 @@ int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const stru
   divide_anew(crowd, cubix_mpi_max(n_star ? (double)n_record / (double)n_star : 0));
   if (crowd->n_chunk > 1) cubix_slab_forget_stars(slab);
   *v_max = cubix_mpi_max(fastest);
+  CUBIX_TRY(judge_speed(crowd, *v_max));
 done:
   return status;
 }

@@ -34,6 +34,7 @@ struct cubix_crowd {
   double n_record;                /* spaxels of a star in a placement, about */
   uint32_t *count;                /* [painted spaxels] where stars come in chunks: parts of this rank's stars, NULL: not counted */
   int64_t beyond[CUBIX_N_REACH];  /* counted with them: this rank's stars faster than cubix_engine_reach(i) */
+  int told;                       /* 1: that its stars are fast */
 };
 
 /** Look into the file(s), decide on chunks (SlabMemory), read what is needed first.  Collective.  @param[out] crowd owned by the caller; borrows par */
@@ -44,7 +45,7 @@ int cubix_mpi_crowd_hold(struct cubix_crowd **crowd, const struct cubix_params *
 /** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks.
  *  @param[out] frame must outlive the crowd */
 int cubix_mpi_crowd_frame(struct cubix_crowd *crowd, struct cubix_frame *frame);
-/** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective. */
+/** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective.  Errors: CUBIX_EINPUT: beyond that of light. */
 int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const struct cubix_instrument *ins, const struct cubix_scene *scene);
 /** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey all.  Collective.  @param view must outlive the crowd */
 int cubix_mpi_crowd_place(struct cubix_crowd *crowd, struct cubix_cube *cube, const struct cubix_view *view);

@@ -7,17 +7,15 @@
  * and an optimiser (src/optimise.c) follows it.  Every rank holds the unknowns of its own stars; those of the whole are on all.  An evaluation is one forward and
  * one backward run.  Where the objective is not finite, or the values are refused, the optimiser takes a shorter step.  The chain is left where the optimiser ended: L-BFGS at the
  * lowest value that it found, Adam at its last. */
-#define _POSIX_C_SOURCE 200809L
 #include "fit_parts.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cubix-mpi.h"
 #include "error.h"
+#include "infile.h"
 #include "log.h"
 #include "objective.h"
 #include "output.h"
@@ -32,8 +30,8 @@ int cubix_mpi_fit_check(const struct cubix_params *par)
     CUBIX_TRY(cubix_output_check_beside(par, ending[i], ""));
   CUBIX_TRY(cubix_output_beside(path, par, "-restart.hdf5", par->FitRestartFile));
   if (!par->FitResume && par->FitRestart) CUBIX_TRY(cubix_output_check_beside(par, "-restart.hdf5", par->FitRestartFile));
-  CUBIX_CHECK(!par->FitResume || access(path, R_OK) == 0, CUBIX_EINPUT, "FitResume yes (%s): cannot read the restart file %s: %s; name it by FitRestartFile, or set FitResume no",
-              cubix_params_origin(par, "FitResume"), path, strerror(errno));
+  if (par->FitResume) status = cubix_infile_check(path, CUBIX_EINPUT);
+  if (status) cubix_error_about("FitResume yes (%s) needs the restart file that FitRestartFile names", cubix_params_origin(par, "FitResume"));
 done:
   return status;
 }

@@ -16,6 +16,7 @@
 #include "cubix-mpi.h"
 #include "error.h"
 #include "exchange.h"
+#include "h5data.h"
 
 enum { TAG = 0x726f };
 
@@ -71,12 +72,22 @@ int cubix_mpi_reader_go(struct cubix_reader *r, int member, hid_t file)
 {
   int status = CUBIX_OK;
   struct cubix_reader_state *state = r->state;
+  const char *name = r->slab->snapshot.file[member];
+  hid_t seen = -1;
+  hsize_t n_row = 0;
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
+    const char *path = r->sim->field[f].path;
     int in_rows = 0;
     if (!state->piece[f]) continue;
-    state->dataset[f] = open_dataset(file, r->sim->field[f].path, cubix_field_table[f].n_c, &in_rows, &state->single[f]);
-    CUBIX_CHECK(state->dataset[f] >= 0, CUBIX_EINPUT, "%s: /%s cannot be opened; did the file change while it was read?", r->slab->snapshot.file[member],
-                r->sim->field[f].path);
+    if (r->sim->abroad[member] && state->examine) {
+      CUBIX_TRY(cubix_h5_dataset(&seen, NULL, file, path));
+      if (seen >= 0) H5Dclose(seen);
+    }
+    state->dataset[f] = open_dataset(file, path, cubix_field_table[f].n_c, &in_rows, &state->single[f]);
+    CUBIX_CHECK(state->dataset[f] >= 0, CUBIX_EINPUT, "%s: /%s cannot be opened; did the file change while it was read?", name, path);
+    CUBIX_TRY(cubix_h5_rows(state->dataset[f], name, path, cubix_field_table[f].n_c, &n_row));
+    CUBIX_CHECK((int64_t)n_row == r->sim->n_star[member], CUBIX_EINPUT, "%s: /%s has %llu rows and had %lld: did the file change while it was read?", name, path,
+                (unsigned long long)n_row, (long long)r->sim->n_star[member]);
     state->relayed[f] = state->collective && in_rows;
   }
 done:

@@ -31,12 +31,14 @@ int cubix_mpi_simfile_share(struct cubix_simfile **sim)
   s->file = root ? mine.snapshot.file : cubix_alloc((size_t)n, sizeof *s->file);
   s->file_size = root ? mine.snapshot.file_size : cubix_alloc((size_t)n, sizeof *s->file_size);
   (*sim)->n_star = root ? mine.n_star : cubix_alloc((size_t)n, sizeof *(*sim)->n_star);
-  CUBIX_TRY(cubix_mpi_agree(memory_there(names && s->file && s->file_size && (*sim)->n_star)));
+  (*sim)->abroad = root ? mine.abroad : cubix_alloc((size_t)n, sizeof *(*sim)->abroad);
+  CUBIX_TRY(cubix_mpi_agree(memory_there(names && s->file && s->file_size && (*sim)->n_star && (*sim)->abroad)));
   at = names;
   if (root) for (int i = 0; i < n; i++) at = strcpy(at, s->file[i]) + strlen(s->file[i]) + 1;
   MPI_Bcast(names, (int)room, MPI_CHAR, 0, MPI_COMM_WORLD);
   MPI_Bcast(s->file_size, n, MPI_INT64_T, 0, MPI_COMM_WORLD);
   MPI_Bcast((*sim)->n_star, n, MPI_INT64_T, 0, MPI_COMM_WORLD);
+  MPI_Bcast((*sim)->abroad, n, MPI_BYTE, 0, MPI_COMM_WORLD);
   at = names;
   for (int i = 0; !root && i < n && !status; i++, at += strlen(at) + 1) {
     s->file[i] = cubix_alloc(strlen(at) + 1, 1);

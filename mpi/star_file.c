@@ -13,6 +13,7 @@
 
 #include "cubix-mpi.h"
 #include "error.h"
+#include "h5data.h"
 #include "h5read.h"
 #include "output_h5sink.h"
 #include "shared_file.h"
@@ -194,7 +195,8 @@ static int read_column(const struct cubix_star_column *column, hid_t file, const
   char name[160], shown[200];
   snprintf(name, sizeof name, "/Stars/%s", column->name);
   snprintf(shown, sizeof shown, "%s", name);
-  CUBIX_CHECK(cubix_h5_exists(file, name) && (set = H5Dopen2(file, name, H5P_DEFAULT)) >= 0, CUBIX_EINPUT, "%s has no dataset %s", path, name);
+  CUBIX_TRY(cubix_h5_dataset(&set, NULL, file, name + 1));
+  CUBIX_CHECK(set >= 0, CUBIX_EINPUT, "%s has no dataset %s", path, name);
   CUBIX_TRY(cubix_h5_rows(set, path, shown, column->n, &rows));
   CUBIX_CHECK((int64_t)rows == all, CUBIX_EINPUT, "%s: %s has %llu rows for %lld stars", path, name, (unsigned long long)rows, (long long)all);
   CUBIX_CHECK(!read_rows(set, column, (hsize_t)first, n_star), CUBIX_EINPUT, "%s: %s cannot be read", path, name);
@@ -217,8 +219,8 @@ static int read_rest(struct cubix_star_file *f, hid_t file, const char *path)
   }
   for (int i = 0; i < f->n_table; i++) {
     hsize_t rows = 0;
-    CUBIX_CHECK(cubix_h5_exists(file, f->table[i].name) && (set = H5Dopen2(file, f->table[i].name, H5P_DEFAULT)) >= 0, CUBIX_EINPUT, "%s has no dataset %s", path,
-                f->table[i].name);
+    CUBIX_TRY(cubix_h5_dataset(&set, NULL, file, f->table[i].name));
+    CUBIX_CHECK(set >= 0, CUBIX_EINPUT, "%s has no dataset %s", path, f->table[i].name);
     CUBIX_TRY(cubix_h5_rows(set, path, f->table[i].name, 1, &rows));
     CUBIX_CHECK(rows == f->table[i].shape[0], CUBIX_EINPUT, "%s: %s has %llu numbers, not %zu", path, f->table[i].name, (unsigned long long)rows, f->table[i].shape[0]);
     CUBIX_CHECK(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, f->table[i].value) >= 0, CUBIX_EINPUT, "%s: %s cannot be read", path, f->table[i].name);

@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "instrument.h"
+#include "owners.h"
 #include "params.h"
 
 int cubix_cube_init(struct cubix_cube **out, const struct cubix_instrument *ins)
@@ -47,6 +48,26 @@ int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *p
               "point at the galaxy, widen the field, or check Centre", cube->budget[CUBIX_ALL].number, par->PointingX, cubix_params_origin(par, "PointingX"),
               par->PointingY, cubix_params_origin(par, "PointingY"), par->FieldOfView.x, par->FieldOfView.y, cubix_params_origin(par, "FieldOfView"),
               par->Redshift, cubix_params_origin(par, "Redshift"));
+done:
+  return status;
+}
+
+/* Looked for until it is found: in the first spaxels, as a rule. */
+static int has_light(const struct cubix_cube *cube)
+{
+  const size_t n = (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda;
+  for (size_t i = 0; i < n; i++)
+    if (cube->flux[i] > 0) return 1;
+  return 0;
+}
+
+int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_owners *owners)
+{
+  int status = CUBIX_OK;
+  const struct cubix_budget *b = &cube->budget[CUBIX_IN_FIELD];
+  CUBIX_CHECK(owners->largest(has_light(cube)) > 0, CUBIX_EINPUT,
+              "no light falls into the cube: the %.0f stars in the field formed with %g Msun and shine with %g; check InitialMass in %s, whether the stars lie outside the instrument's "
+              "aperture, and whether %s is dark in these channels", b->number, b->mass, b->light, par->InputFile, par->SspFile);
 done:
   return status;
 }

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 
 #include "error.h"
+#include "infile.h"
 #include "name.h"
 
 #define SUFFIX ".cfg"
@@ -151,7 +152,6 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
   char known[2048] = "", base[ROOT_SIZE];
 
   if (strchr(name, '/')) {
-    CUBIX_CHECK(cubix_datafile_is_file(name), CUBIX_EUSAGE, "the file %s does not exist", name);
     written = snprintf(path, size, "%s", name);
     found = 1;
   } else {
@@ -171,6 +171,7 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
   }
   CUBIX_CHECK(found, CUBIX_EUSAGE, "'%s' is not in %s/%s and not a file; there are: %s", name, root(base), folder, n ? known : "none");
   CUBIX_CHECK(written >= 0 && (size_t)written < size, CUBIX_EUSAGE, "the path of '%s' is longer than %zu characters", name, size - 1);
+  CUBIX_TRY(cubix_infile_check(path, CUBIX_EUSAGE));
 done:
   cubix_datafile_list_free(names, n);
   return status;

@@ -3,7 +3,6 @@
  * Both end with the model cube, written as any other: that of the parameters given, or of those that fit best. */
 #include "derive.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "cubix.h"
 #include "fit.h"
 #include "gradient_write.h"
+#include "infile.h"
 #include "objective.h"
 #include "observed.h"
 #include "report.h"
@@ -68,12 +68,10 @@ done:
 static int check_observed(const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  FILE *file = NULL;
   CUBIX_CHECK(par->ObservedFile[0], CUBIX_EUSAGE, "ObservedFile is not given: Mode %s needs the cube that it compares with", par->Mode);
-  file = fopen(par->ObservedFile, "rb");
-  CUBIX_CHECK(file, CUBIX_EINPUT, "ObservedFile (%s): cannot open %s: %s", cubix_params_origin(par, "ObservedFile"), par->ObservedFile, strerror(errno));
+  status = cubix_infile_check(par->ObservedFile, CUBIX_EINPUT);
+  if (status) cubix_error_about("ObservedFile (%s)", cubix_params_origin(par, "ObservedFile"));
 done:
-  if (file) fclose(file);
   return status;
 }
 

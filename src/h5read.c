@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "error.h"
+#include "infile.h"
 
 const char *cubix_names_text(const struct cubix_names *names, char *text, size_t size)
 {
@@ -35,71 +35,75 @@ void cubix_h5_quiet_end(const struct cubix_h5_quiet *quiet)
   H5Eset_auto2(H5E_DEFAULT, quiet->function, quiet->data);
 }
 
-struct reason { char *text; size_t size; };
+struct reason { char *text; size_t size; hid_t minor; };
 
 /* Walking upward, HDF5 shows the innermost frame first. */
 static herr_t innermost(unsigned n, const H5E_error2_t *frame, void *host)
 {
-  const struct reason *reason = host;
-  if (n == 0) snprintf(reason->text, reason->size, "%s", frame->desc ? frame->desc : "");
+  struct reason *reason = host;
+  if (n > 0) return 0;
+  snprintf(reason->text, reason->size, "%s", frame->desc ? frame->desc : "");
+  reason->minor = frame->min_num;
   return 0;
+}
+
+/* @return its minor number */
+static hid_t find_reason(char *text, size_t size)
+{
+  struct reason reason = { text, size, -1 };
+  text[0] = '\0';
+  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, &reason);
+  return reason.minor;
 }
 
 const char *cubix_h5_reason(char *text, size_t size)
 {
-  struct reason reason = { text, size };
-  text[0] = '\0';
-  H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, innermost, &reason);
+  find_reason(text, size);
   return text;
+}
+
+hid_t cubix_h5_access(void)
+{
+  hid_t access = H5Pcreate(H5P_FILE_ACCESS);
+#if H5_VERSION_GE(1, 10, 7)
+  H5Pset_file_locking(access, 0, 1);
+#endif
+  return access;
+}
+
+int cubix_h5_is(const char *path)
+{
+  static const unsigned char signature[8] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n' };
+  unsigned char head[sizeof signature];
+  struct stat s;
+  int is = 0;
+  FILE *in = stat(path, &s) == 0 && S_ISREG(s.st_mode) ? fopen(path, "rb") : NULL;
+  for (off_t at = 0; in && !is && at + (off_t)sizeof head <= s.st_size; at = at ? 2 * at : 512)
+    is = fseeko(in, at, SEEK_SET) == 0 && fread(head, sizeof head, 1, in) == 1 && memcmp(head, signature, sizeof head) == 0;
+  if (in) fclose(in);
+  return is;
 }
 
 int cubix_h5_open(hid_t *file, const char *path)
 {
   int status = CUBIX_OK;
   struct stat s;
-  char why[256];
-  hid_t how = H5Pcreate(H5P_FILE_ACCESS);
+  char why[512];
+  hid_t access = cubix_h5_access(), minor;
 
   *file = -1;
+  CUBIX_TRY(cubix_infile_check(path, CUBIX_EINPUT));
   CUBIX_CHECK(stat(path, &s) == 0, CUBIX_EINPUT, "cannot open %s: %s", path, strerror(errno));
-  CUBIX_CHECK(!S_ISDIR(s.st_mode), CUBIX_EINPUT, "%s is a folder; name a file in it", path);
-  CUBIX_CHECK(access(path, R_OK) == 0, CUBIX_EINPUT, "cannot open %s: %s", path, strerror(errno));
-  CUBIX_CHECK(H5Fis_hdf5(path) > 0, CUBIX_EINPUT, "%s (%lld bytes) is not an HDF5 file", path, (long long)s.st_size);
-#if H5_VERSION_GE(1, 10, 7)
-  H5Pset_file_locking(how, 0, 1);   /* many parallel file systems know no locks, and reading needs none */
-#endif
-  *file = H5Fopen(path, H5F_ACC_RDONLY, how);
-  CUBIX_CHECK(*file >= 0, CUBIX_EINPUT, "%s (%lld bytes) begins as an HDF5 file but cannot be opened: it is damaged or not all there (HDF5 says: %s)",
-              path, (long long)s.st_size, cubix_h5_reason(why, sizeof why));
+  *file = H5Fopen(path, H5F_ACC_RDONLY, access);
+  if (*file >= 0) goto done;
+  minor = find_reason(why, sizeof why);
+  CUBIX_CHECK(minor != H5E_NOTHDF5, CUBIX_EINPUT, "%s (%lld bytes) is not an HDF5 file", path, (long long)s.st_size);
+  CUBIX_CHECK(cubix_h5_is(path), CUBIX_EINPUT, "cannot open %s (%lld bytes): HDF5 says: %s", path, (long long)s.st_size, why);
+  CUBIX_CHECK(0, CUBIX_EINPUT, "%s (%lld bytes) begins as an HDF5 file but cannot be opened: it is damaged or not all there (HDF5 says: %s)", path,
+              (long long)s.st_size, why);
 done:
-  H5Pclose(how);
+  H5Pclose(access);
   return status;
-}
-
-int cubix_h5_exists(hid_t file, const char *path)
-{
-  char part[1024];
-  size_t n = strlen(path);
-  if (n >= sizeof part) return 0;
-  for (size_t i = 1; i <= n; i++) {
-    if (path[i] != '/' && path[i] != '\0') continue;
-    memcpy(part, path, i);
-    part[i] = '\0';
-    if (H5Lexists(file, part, H5P_DEFAULT) <= 0) return 0;
-  }
-  return H5Oexists_by_name(file, path, H5P_DEFAULT) > 0;
-}
-
-/* The first of these attributes, or -1; the name it goes by. */
-static hid_t open_attribute(hid_t file, const char *object, const struct cubix_names *names, const char **name)
-{
-  if (!cubix_h5_exists(file, object)) return -1;
-  for (int i = 0; i < names->n; i++) {
-    if (H5Aexists_by_name(file, object, names->name[i], H5P_DEFAULT) <= 0) continue;
-    *name = names->name[i];
-    return H5Aopen_by_name(file, object, *name, H5P_DEFAULT, H5P_DEFAULT);
-  }
-  return -1;
 }
 
 static void file_name(hid_t file, char *name, size_t size)
@@ -108,16 +112,84 @@ static void file_name(hid_t file, char *name, size_t size)
   H5Fget_name(file, name, size);
 }
 
+/* The link `part` is there, but leads nowhere. */
+static int say_broken(hid_t file, const char *part)
+{
+  int status = CUBIX_OK;
+  char path[1024], why[512], value[2048] = "";
+  const char *shown = part + strspn(part, "/"), *target = "", *object = "";
+  H5L_info_t info = { 0 };
+  unsigned flags;
+  H5Oopen(file, part, H5P_DEFAULT);                       /* for its reason: asked whether it exists, HDF5 says no and nothing else */
+  cubix_h5_reason(why, sizeof why);
+  file_name(file, path, sizeof path);
+  if (H5Lget_info(file, part, &info, H5P_DEFAULT) >= 0 && info.type != H5L_TYPE_HARD) H5Lget_val(file, part, value, sizeof value - 1, H5P_DEFAULT);
+  CUBIX_CHECK(info.type != H5L_TYPE_SOFT, CUBIX_EINPUT, "%s: /%s is a link to %s, which does not exist", path, shown, value);
+  CUBIX_CHECK(info.type != H5L_TYPE_EXTERNAL || H5Lunpack_elink_val(value, sizeof value, &flags, &target, &object) < 0, CUBIX_EINPUT,
+              "%s: /%s is a link to %s of the file %s, which is not there (HDF5 says: %s); put that file back, or set HDF5_EXT_PREFIX to its folder", path, shown, object,
+              target, why);
+  CUBIX_CHECK(0, CUBIX_EINPUT, "%s: /%s cannot be opened; the file is damaged (HDF5 says: %s)", path, shown, why);
+done:
+  return status;
+}
+
+int cubix_h5_look(int *there, hid_t file, const char *path)
+{
+  int status = CUBIX_OK;
+  char part[1024];
+  const size_t n = strlen(path);
+  *there = 0;
+  if (n >= sizeof part) goto done;
+  for (size_t i = 1; i <= n; i++) {
+    if (path[i] != '/' && path[i] != '\0') continue;
+    memcpy(part, path, i);
+    part[i] = '\0';
+    if (H5Lexists(file, part, H5P_DEFAULT) <= 0) goto done;
+    if (H5Oexists_by_name(file, part, H5P_DEFAULT) <= 0) CUBIX_TRY(say_broken(file, part));
+  }
+  *there = H5Oexists_by_name(file, path, H5P_DEFAULT) > 0;
+done:
+  return status;
+}
+
+int cubix_h5_exists(hid_t file, const char *path)
+{
+  int there, status = cubix_h5_look(&there, file, path);
+  if (status) cubix_error_clear();
+  return !status && there;
+}
+
+/* The first of these attributes, or -1; the name it goes by.  The object is opened first: by name alone, HDF5 looks for the texts of an object behind
+ * an external link in the file that the link is in. */
+static int open_attribute(hid_t *attribute, hid_t file, const char *object, const struct cubix_names *names, const char **name)
+{
+  int status = CUBIX_OK, there;
+  hid_t owner = -1;
+  *attribute = -1;
+  CUBIX_TRY(cubix_h5_look(&there, file, object));
+  if (!there) goto done;
+  owner = H5Oopen(file, object, H5P_DEFAULT);
+  for (int i = 0; i < names->n && *attribute < 0; i++) {
+    if (H5Aexists(owner, names->name[i]) <= 0) continue;
+    *name = names->name[i];
+    *attribute = H5Aopen(owner, *name, H5P_DEFAULT);
+  }
+done:
+  if (owner >= 0) H5Oclose(owner);
+  return status;
+}
+
 int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size, int *n_found)
 {
   int status = CUBIX_OK;
   const char *name = "", *shown = object + strspn(object, "/");
   char path[1024], *buffer = NULL, *value;
-  hid_t attribute = open_attribute(file, object, names, &name), type = -1, space = -1, memory = -1;
+  hid_t attribute = -1, type = -1, space = -1, memory = -1;
   size_t length;
 
   text[0] = '\0';
   *n_found = 0;
+  CUBIX_TRY(open_attribute(&attribute, file, object, names, &name));
   if (attribute < 0) goto done;
   file_name(file, path, sizeof path);
   type = H5Aget_type(attribute);
@@ -148,11 +220,12 @@ int cubix_h5_numbers(hid_t file, const char *object, const struct cubix_names *n
   int status = CUBIX_OK;
   const char *name = "";
   char path[1024];
-  hid_t attribute = open_attribute(file, object, names, &name), type = -1, space = -1;
+  hid_t attribute = -1, type = -1, space = -1;
   hssize_t n_value;
   double *value = NULL;
 
   *n_found = 0;
+  CUBIX_TRY(open_attribute(&attribute, file, object, names, &name));
   if (attribute < 0) goto done;
   file_name(file, path, sizeof path);
   type = H5Aget_type(attribute);

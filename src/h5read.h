@@ -15,10 +15,17 @@ struct cubix_names {
 /** "a, b or c".  Local.  @return text, borrowed from the caller */
 const char *cubix_names_text(const struct cubix_names *names, char *text, size_t size);
 
-/** Open an existing file for reading, by this process alone.  Local.
- *  Errors: CUBIX_EINPUT: missing, unreadable, not HDF5, truncated. */
+/** Open an existing file for reading, by this process alone; every HDF5 file that is read is opened here first.  Local.
+ *  Errors: CUBIX_EINPUT: missing, no regular file, unreadable, not HDF5, truncated. */
 int cubix_h5_open(hid_t *file, const char *path);
-/** 1 where the file holds this path ("PartType4/Masses"), every group on the way included.  Local. */
+/** Access without file locks: many parallel file systems know none, and what is read needs none.  The environment
+ *  variable HDF5_USE_FILE_LOCKING is HDF5's and wins.  Local.  @return property list, owned by the caller */
+hid_t cubix_h5_access(void);
+/** 1 where a regular file begins as HDF5 files do (a user block may precede).  Local. */
+int cubix_h5_is(const char *path);
+/** Whether the file holds this path, links followed.  Local.  Errors: CUBIX_EINPUT: a link on the way leads nowhere. */
+int cubix_h5_look(int *there, hid_t file, const char *path);
+/** The same where a broken link is as good as none: 1 where the file holds this path ("PartType4/Masses"), every group on the way included.  Local. */
 int cubix_h5_exists(hid_t file, const char *path);
 /** The first of these attributes of an object that exists, as text (trailing blanks cut) or as numbers.  Local.
  *  @param object   path in the file, "/" for the root

@@ -18,6 +18,7 @@
 
 #include "constants.h"
 #include "error.h"
+#include "infile.h"
 #include "instrument_read.h"
 
 static const double moffat_most = 8.;       /* radius of a Moffat, in FWHM */
@@ -210,6 +211,7 @@ int cubix_psf_kernel_read(double **out, int *n, const char *file)
   const double no_value = NAN;
   fitsfile *f = NULL;
 
+  CUBIX_TRY(cubix_infile_check(file, CUBIX_EINPUT));
   image_open(&f, file, &fits);
   CUBIX_CHECK(!fits, CUBIX_EINPUT, "the PSF image %s cannot be read: %s", file, fits_words(fits, words));
   fits_get_img_dim(f, &n_dim, &fits);

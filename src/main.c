@@ -75,6 +75,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("inspect",    cubix_cube_check(cube, par));
   if (engine->combine == CUBIX_COMBINE_CUBE) cubix_mpi_take_cores();
   CUBIX_STAGE("psf",        cubix_psf_apply(ins, cube));
+  CUBIX_STAGE("light",      cubix_cube_shine(cube, par, &cubix_mpi_owners));
   CUBIX_STAGE("noise",      cubix_noise_init(&noise, par, ins, cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
   result.engine = engine;
   result.basis = basis;

@@ -3,17 +3,17 @@
  * FITS planes are image extensions (compressed ones too), found by EXTNAME; keywords are header cards.  In HDF5 they are datasets of the root and attributes of
  * these, under the same names (src/output_hdf5.c).  Numbers come as float64 whatever they are stored as.  Each process opens the file by itself.               */
 #define _POSIX_C_SOURCE 200809L
-#include <errno.h>
 #include <fitsio.h>
 #include <hdf5.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "error.h"
+#include "h5data.h"
 #include "h5read.h"
+#include "infile.h"
 #include "observed_parts.h"
 
 struct cubix_observed_file {
@@ -46,16 +46,16 @@ int cubix_observed_file_open(struct cubix_observed_file **out, const char *path)
 {
   int status = CUBIX_OK;
   struct cubix_observed_file *file = NULL;
-  struct stat s;
   CUBIX_ALLOC(file, 1);
   file->h5 = -1;
   cubix_h5_quiet_begin(&file->quiet);
   CUBIX_CHECK(strlen(path) < sizeof file->path, CUBIX_EINPUT, "ObservedFile: a path of %zu characters is too long", strlen(path));
   strcpy(file->path, path);
-  CUBIX_CHECK(stat(path, &s) == 0, CUBIX_EINPUT, "ObservedFile: cannot open %s: %s", path, strerror(errno));
-  CUBIX_CHECK(S_ISREG(s.st_mode), CUBIX_EINPUT, "ObservedFile: %s is not a file", path);
-  if (H5Fis_hdf5(path) > 0) CUBIX_TRY(cubix_h5_open(&file->h5, path));
-  else TRY_FITS(NULL, fits_open_diskfile(&file->fits, path, READONLY, &fits_status));
+  status = cubix_infile_check(path, CUBIX_EINPUT);
+  if (!status && cubix_h5_is(path)) status = cubix_h5_open(&file->h5, path);
+  if (status) cubix_error_about("ObservedFile");
+  CUBIX_TRY(status);
+  if (file->h5 < 0) TRY_FITS(NULL, fits_open_diskfile(&file->fits, path, READONLY, &fits_status));
   *out = file;
   file = NULL;
 done:
@@ -101,9 +101,10 @@ static int h5_shape(struct cubix_observed_file *file, const char *plane, int *n_
   int status = CUBIX_OK;
   hsize_t shape[H5S_MAX_RANK];
   hid_t dataset = -1, type = -1, space = -1;
-  if (!cubix_h5_exists(file->h5, plane)) goto done;
-  dataset = H5Dopen2(file->h5, plane, H5P_DEFAULT);
-  CUBIX_CHECK(dataset >= 0, CUBIX_EINPUT, "ObservedFile %s: /%s is not a dataset", file->path, plane);
+  status = cubix_h5_dataset(&dataset, NULL, file->h5, plane);
+  if (status) cubix_error_about("ObservedFile");
+  CUBIX_TRY(status);
+  if (dataset < 0) goto done;
   type = H5Dget_type(dataset);
   space = H5Dget_space(dataset);
   CUBIX_CHECK(H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER, CUBIX_EINPUT, "ObservedFile %s: /%s must hold numbers", file->path, plane);

@@ -13,6 +13,7 @@
 
 #include "cosmology.h"
 #include "error.h"
+#include "h5data.h"
 
 /* One number of the header; x keeps its value where the header does not have it. */
 static int header_number(const struct cubix_simformat *format, hid_t file, enum cubix_header key, double *x, int *found)
@@ -34,13 +35,12 @@ done:
 /* Redshift, scale factor, cosmology. */
 static int read_header(struct cubix_simfile *sim, const struct cubix_simformat *format, hid_t file, const char *path)
 {
-  int status = CUBIX_OK, has_z, has_a, has_m, has_l, has_h, found;
+  int status = CUBIX_OK, has_z, has_a, has_m, has_l, has_h;
   struct cubix_snapshot *s = &sim->snapshot;
   char z_names[256], a_names[256];
 
   snprintf(s->format, sizeof s->format, "%s", format->name);
   snprintf(s->imf, sizeof s->imf, "%s", format->imf);
-  CUBIX_TRY(cubix_h5_text(file, format->header_group, &format->header[CUBIX_HEADER_SIMULATION], s->simulation, sizeof s->simulation, &found));
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_REDSHIFT, &s->redshift, &has_z));
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_SCALE_FACTOR, &sim->a, &has_a));
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_OMEGA_M, &s->omega_m, &has_m));
@@ -107,12 +107,14 @@ static void list_group(char *text, size_t size, hid_t file, const char *group)
 /* Where a field is in this file; missing is an error unless optional. */
 static int find_field(char *path, size_t size, const struct cubix_simformat *format, enum cubix_field field, hid_t file, const char *file_name, int optional)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, is_there;
   const struct cubix_names *names = &format->field[field].dataset;
   char looked_for[512], there[1024];
 
-  for (int i = 0; i < names->n; i++)
-    if (cubix_h5_exists(file, cubix_simformat_path(format, names->name[i], path, size))) goto done;
+  for (int i = 0; i < names->n; i++) {
+    CUBIX_TRY(cubix_h5_look(&is_there, file, cubix_simformat_path(format, names->name[i], path, size)));
+    if (is_there) goto done;
+  }
   path[0] = '\0';
   if (optional) goto done;
   list_group(there, sizeof there, file, format->star_group);
@@ -156,7 +158,7 @@ done:
 /* Type, shape and conversion of every dataset of one member. */
 static int look_at_member(struct cubix_simfile *sim, const struct cubix_simformat *format, hid_t file, int member)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, abroad = 0;
   const char *path = sim->snapshot.file[member];
   hid_t dataset = -1;
   hsize_t n_row = 0, n_first = 0;
@@ -165,9 +167,9 @@ static int look_at_member(struct cubix_simfile *sim, const struct cubix_simforma
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     const char *name = sim->field[f].path;
     if (!name[0]) continue;
-    CUBIX_CHECK(cubix_h5_exists(file, name), CUBIX_EINPUT, "%s: /%s is missing, but other files of this snapshot have it", path, name);
-    dataset = H5Dopen2(file, name, H5P_DEFAULT);
-    CUBIX_CHECK(dataset >= 0, CUBIX_EINPUT, "%s: /%s is not a dataset", path, name);
+    CUBIX_TRY(cubix_h5_dataset(&dataset, &abroad, file, name));
+    CUBIX_CHECK(dataset >= 0, CUBIX_EINPUT, "%s: /%s is missing, but other files of this snapshot have it", path, name);
+    sim->abroad[member] |= (unsigned char)abroad;
     CUBIX_TRY(cubix_h5_rows(dataset, path, name, cubix_field_table[f].n_c, &n_row));
     if (f == CUBIX_FIELD_POSITION) n_first = n_row;
     CUBIX_CHECK(n_row == n_first, CUBIX_EINPUT, "%s: /%s has %llu rows, but /%s has %llu; they must be as many", path, name, (unsigned long long)n_row,
@@ -186,10 +188,14 @@ done:
 }
 
 /* A member without stars has no group for them, or an empty one. */
-static int has_stars(hid_t file, const struct cubix_simformat *format)
+static int look_for_stars(int *there, hid_t file, const struct cubix_simformat *format)
 {
+  int status = CUBIX_OK;
   H5G_info_t info;
-  return cubix_h5_exists(file, format->star_group) && H5Gget_info_by_name(file, format->star_group, &info, H5P_DEFAULT) >= 0 && info.nlinks > 0;
+  CUBIX_TRY(cubix_h5_look(there, file, format->star_group));
+  *there = *there && H5Gget_info_by_name(file, format->star_group, &info, H5P_DEFAULT) >= 0 && info.nlinks > 0;
+done:
+  return status;
 }
 
 /* The position in row 0 of a member. */
@@ -215,13 +221,19 @@ done:
 /* Every member in turn; the header is that of the first member with stars. */
 static int look_at_members(struct cubix_simfile *sim, const struct cubix_simformat *format, const struct cubix_params *par)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, there = 0;
   struct cubix_snapshot *s = &sim->snapshot;
+  struct cubix_stated first_stated = { .label = "" };
   hid_t file = -1;
 
   for (int i = 0; i < s->n_file; i++) {
+    struct cubix_stated stated = { .label = "" };
     CUBIX_TRY(cubix_h5_open(&file, s->file[i]));
-    if (has_stars(file, format)) {
+    CUBIX_TRY(cubix_simfile_stated(&stated, file, format));
+    if (i == 0) first_stated = stated;
+    else CUBIX_TRY(cubix_simfile_agree(&first_stated, s->file[0], &stated, s->file[i], format));
+    CUBIX_TRY(look_for_stars(&there, file, format));
+    if (there) {
       int first = !sim->field[CUBIX_FIELD_POSITION].path[0];
       if (first) {
         CUBIX_TRY(find_fields(sim, format, file, s->file[i], par));
@@ -236,6 +248,7 @@ static int look_at_members(struct cubix_simfile *sim, const struct cubix_simform
     H5Fclose(file);
     file = -1;
   }
+  snprintf(s->simulation, sizeof s->simulation, "%s", first_stated.label);
   CUBIX_CHECK(sim->n_total > 0, CUBIX_EINPUT, "%s%s holds no stars: the group /%s is missing or empty", s->file[0],
               s->n_file > 1 ? " and the other files of its snapshot" : "", format->star_group);
   if (s->has_centre) memcpy(sim->reference, s->centre, sizeof s->centre);
@@ -265,8 +278,9 @@ int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *pa
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_N_FILE, &n_file, &found));
   H5Fclose(file);
   file = -1;
-  CUBIX_TRY(cubix_simfile_members(&(*sim)->snapshot, path, n_file));
+  CUBIX_TRY(cubix_simfile_members(&(*sim)->snapshot, path, n_file, strcmp(path, par->InputFile) != 0));
   CUBIX_ALLOC((*sim)->n_star, (*sim)->snapshot.n_file);
+  CUBIX_ALLOC((*sim)->abroad, (*sim)->snapshot.n_file);
   CUBIX_TRY(look_at_members(*sim, format, par));
 done:
   if (file >= 0) H5Fclose(file);
@@ -286,5 +300,6 @@ void cubix_simfile_free(struct cubix_simfile *sim)
   free(sim->snapshot.file);
   free(sim->snapshot.file_size);
   free(sim->n_star);
+  free(sim->abroad);
   free(sim);
 }

@@ -1,12 +1,15 @@
 /* simfile_members.c -- which files belong together, and which simulation wrote them.
  *
  * A snapshot in many files is called STEM.0.hdf5, STEM.1.hdf5, ...; InputFile may be any of them, or STEM.  How many there are is said by
- * the header, else by what exists.  A file whose name bears no number stands alone, whatever header it has inherited from the snapshot
- * it was cut out of.  Recognition tries names first (header attributes), then the presence of telling datasets; it must be unambiguous. */
+ * the header.  Where it is not said, a file that is named in full is read alone, for gal_z0.1.hdf5 may be anything; a stem stands for the files that
+ * exist, without a gap.  A file whose name bears no number stands alone, whatever header it has inherited from the snapshot it was cut out of.
+ * What the header says of the whole snapshot must be the same in all of its files.
+ * Recognition tries names first (header attributes), then the presence of telling datasets; it must be unambiguous. */
 #define _POSIX_C_SOURCE 200809L
 #include "simfile.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +17,7 @@
 
 #include "datafile.h"
 #include "error.h"
+#include "infile.h"
 #include "log.h"
 
 static const char *const suffixes[] = { ".hdf5", ".h5" };
@@ -52,12 +56,31 @@ int cubix_simfile_first(char *path, size_t size, const char *input)
     snprintf(path, size, "%.*s.0%s", (int)n, input, suffixes[i]);
     found = cubix_datafile_is_file(path);
   }
+  if (!found && lstat(input, &s) == 0) CUBIX_TRY(cubix_infile_check(input, CUBIX_EINPUT));
   CUBIX_CHECK(found, CUBIX_EINPUT, "InputFile = %s: there is no such file, and no %.*s.0.hdf5 of which it could be the stem", input, (int)n, input);
 done:
   return status;
 }
 
-int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, double n_file)
+/* How many files a stem has, where no header counts them. */
+static int count_members(long *n, const char *stem, const char *suffix)
+{
+  enum { AHEAD = 32 };
+  int status = CUBIX_OK;
+  char name[4200], later[4200];
+  for (*n = 0;; ++*n) {
+    snprintf(name, sizeof name, "%s.%ld%s", stem, *n, suffix);
+    if (!cubix_datafile_is_file(name)) break;
+  }
+  for (long i = 1; i < AHEAD; i++) {
+    snprintf(later, sizeof later, "%s.%ld%s", stem, *n + i, suffix);
+    CUBIX_CHECK(!cubix_datafile_is_file(later), CUBIX_EINPUT, "%s is missing: %s is there, and all files from number 0 are needed", name, later);
+  }
+done:
+  return status;
+}
+
+int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, double n_file, int by_stem)
 {
   int status = CUBIX_OK, numbered;
   char stem[4096], name[4200];
@@ -70,13 +93,10 @@ int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, dou
   if (numbered && n_file > 1.) {
     n = (long)n_file;
     CUBIX_CHECK(index < n, CUBIX_EINPUT, "%s: its header counts %ld files, so its number must be below that", path, n);
-  } else if (numbered && n_file == 0.) {
-    for (n = 0;; n++) {
-      snprintf(name, sizeof name, "%s.%ld%s", stem, n, suffix);
-      if (!cubix_datafile_is_file(name)) break;
-    }
-    CUBIX_CHECK(index < n, CUBIX_EINPUT, "%s is missing: %s is there, and all files from number 0 are needed", name, path);
+  } else if (numbered && n_file == 0. && by_stem) {
+    CUBIX_TRY(count_members(&n, stem, suffix));
   } else {
+    if (numbered && n_file == 0.) cubix_log(CUBIX_LOG_INFO, "%s is read alone: its header does not count files; InputFile = %s means all that bear a number", path, stem);
     if (n_file > 1.) cubix_log(CUBIX_LOG_WARNING, "%s: its header counts %.0f files, but its name bears no number; it is read alone", path, n_file);
     numbered = 0;
   }
@@ -86,12 +106,52 @@ int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, dou
   for (long i = 0; i < n; i++) {
     if (numbered) snprintf(name, sizeof name, "%s.%ld%s", stem, i, suffix);
     else snprintf(name, sizeof name, "%s", path);
-    CUBIX_CHECK(stat(name, &s) == 0, CUBIX_EINPUT, "%s is missing: it is one of the %ld files of this snapshot, and all are needed"
-                " (a file that stands alone must not bear a number)", name, n);
+    if (stat(name, &s) != 0) {
+      status = cubix_infile_check(name, CUBIX_EINPUT);
+      if (status) cubix_error_about("%s is missing: it is one of the %ld files of this snapshot, and all are needed (a file that stands alone must not bear a number)", name, n);
+      CUBIX_TRY(status);
+    }
     snapshot->file[i] = strdup(name);
     CUBIX_CHECK(snapshot->file[i], CUBIX_ENOMEM, "cannot allocate a file name");
     snapshot->file_size[i] = (int64_t)s.st_size;
   }
+done:
+  return status;
+}
+
+/* The first of these attributes as text; "" where it is no text, for a label of any kind is only a label. */
+static void read_label(char *text, size_t size, hid_t file, const struct cubix_simformat *format)
+{
+  int found;
+  if (cubix_h5_text(file, format->header_group, &format->header[CUBIX_HEADER_SIMULATION], text, size, &found)) cubix_error_clear();
+}
+
+int cubix_simfile_stated(struct cubix_stated *stated, hid_t file, const struct cubix_simformat *format)
+{
+  int status = CUBIX_OK;
+  for (int key = 0; key < CUBIX_N_HEADER; key++)
+    if (key != CUBIX_HEADER_SIMULATION && key != CUBIX_HEADER_CENTRE)
+      CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[key], &stated->number[key], 1, &stated->n[key]));
+  read_label(stated->label, sizeof stated->label, file, format);
+done:
+  return status;
+}
+
+int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, const struct cubix_stated *two, const char *two_path, const struct cubix_simformat *format)
+{
+  int status = CUBIX_OK;
+  char names[256], here[64], there[64];
+  static const char remedy[] = "they are not of one snapshot; name a single galaxy in full, by a name without a number before its suffix";
+  for (int key = 0; key < CUBIX_N_HEADER; key++) {
+    const double x = one->number[key], y = two->number[key], scale = key == CUBIX_HEADER_REDSHIFT ? 1. + fabs(x) : fabs(x);
+    if (one->n[key] ? two->n[key] && fabs(x - y) <= 1e-6 * scale : !two->n[key]) continue;
+    snprintf(here, sizeof here, one->n[key] ? "%.9g" : "not there", x);
+    snprintf(there, sizeof there, two->n[key] ? "%.9g" : "not there", y);
+    CUBIX_CHECK(0, CUBIX_EINPUT, "%s and %s do not agree: %s of /%s is %s and %s: %s", one_path, two_path,
+                cubix_names_text(&format->header[key], names, sizeof names), format->header_group, here, there, remedy);
+  }
+  CUBIX_CHECK(strcmp(one->label, two->label) == 0, CUBIX_EINPUT, "%s and %s do not agree: %s of /%s is \"%s\" and \"%s\": %s", one_path, two_path,
+              cubix_names_text(&format->header[CUBIX_HEADER_SIMULATION], names, sizeof names), format->header_group, one->label, two->label, remedy);
 done:
   return status;
 }
@@ -133,9 +193,10 @@ static int has_datasets(hid_t file, const struct cubix_simformat *format)
 /* Which formats take this file: -1 none; an error where several do. */
 static int match(int *which, const char *path, hid_t file, const struct cubix_simformat *format, int n)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, there;
 
   *which = -1;
+  for (int i = 0; i < n; i++) CUBIX_TRY(cubix_h5_look(&there, file, format[i].header_group));   /* a broken link is not just another format */
   for (int pass = 0; pass < 2 && *which < 0; pass++) {
     for (int i = 0; i < n; i++) {
       if (!(pass == 0 ? has_name(file, &format[i]) : has_datasets(file, &format[i]))) continue;

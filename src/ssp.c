@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "h5data.h"
 #include "h5read.h"
 #include "units.h"
 
@@ -33,6 +34,16 @@ static void note_read(hid_t file, const char *name, char *text, size_t size)
   if (text_read(file, "/", name, text, size, &found)) cubix_error_clear();
 }
 
+/* Likewise: 1 where the library says of itself that it is for trying out. */
+static int is_demo(hid_t file)
+{
+  const struct cubix_names name = { 1, { "Demo" } };
+  double demo = 0.;
+  int found;
+  if (cubix_h5_numbers(file, "/", &name, &demo, 1, &found)) cubix_error_clear();
+  return demo != 0.;
+}
+
 /* One dataset opened, its unit and rank verified. */
 struct table { hid_t set, space; int n_dim; hsize_t dim[3]; };
 
@@ -41,9 +52,8 @@ static int table_open(struct table *t, hid_t file, const char *path, const char 
   int status = CUBIX_OK, found;
   char have[128];
 
-  CUBIX_CHECK(H5Lexists(file, name, H5P_DEFAULT) > 0, CUBIX_EINPUT, "%s has no dataset %s: not a canonical SSP file; `cubix-ssp convert` or `cubix-ssp demo` makes one", path, name);
-  t->set = H5Dopen(file, name, H5P_DEFAULT);
-  CUBIX_CHECK(t->set >= 0, CUBIX_EINPUT, "%s: %s cannot be opened as a dataset", path, name);
+  CUBIX_TRY(cubix_h5_dataset(&t->set, NULL, file, name + 1));
+  CUBIX_CHECK(t->set >= 0, CUBIX_EINPUT, "%s has no dataset %s: not a canonical SSP file; `cubix-ssp convert` or `cubix-ssp demo` makes one", path, name);
   t->space = H5Dget_space(t->set);
   t->n_dim = H5Sget_simple_extent_ndims(t->space);
   CUBIX_CHECK(t->n_dim == n_dim, CUBIX_EINPUT, "%s: %s has %d dimensions, must have %d", path, name, t->n_dim, n_dim);
@@ -144,21 +154,16 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   cubix_h5_quiet_begin(&quiet);
   CUBIX_ALLOC(ssp, 1);
   snprintf(ssp->file, sizeof ssp->file, "%s", path);
-  FILE *probe = fopen(path, "rb");
-  CUBIX_CHECK(probe, CUBIX_EINPUT, "SspFile %s cannot be opened: no such file, or no permission", path);
-  fclose(probe);
-  CUBIX_CHECK(cubix_h5_open(&file, path) == CUBIX_OK, CUBIX_EINPUT, "SspFile %s is not an HDF5 file, or truncated; cubix-ssp makes one", path);
+  status = cubix_h5_open(&file, path);
+  if (status) cubix_error_about("SspFile (cubix-ssp makes one)");
+  CUBIX_TRY(status);
   CUBIX_CHECK(!text_read(file, "/", "CubixFile", kind, sizeof kind, &found) && !strcmp(kind, "ssp"), CUBIX_EINPUT,
               "SspFile %s has CubixFile = \"%s\", must be \"ssp\": `cubix-ssp convert` makes a canonical file of other libraries", path, kind);
   note_read(file, "Name", ssp->name, sizeof ssp->name);
   note_read(file, "IMF", ssp->imf, sizeof ssp->imf);
   note_read(file, "Reference", ssp->reference, sizeof ssp->reference);
   note_read(file, "Licence", ssp->licence, sizeof ssp->licence);
-  if (H5Aexists(file, "Demo") > 0) {
-    hid_t attribute = H5Aopen(file, "Demo", H5P_DEFAULT);
-    if (H5Aread(attribute, H5T_NATIVE_INT, &ssp->demo) < 0) ssp->demo = 0;
-    H5Aclose(attribute);
-  }
+  ssp->demo = is_demo(file);
   CUBIX_TRY(axis_read(&ssp->age, &ssp->n_age, file, path, "/Age", "Gyr", 0));
   CUBIX_TRY(axis_read(&ssp->metallicity, &ssp->n_z, file, path, "/Metallicity", "mass fraction", 0));
   CUBIX_TRY(axis_read(&ssp->lambda, &ssp->n_lambda, file, path, "/Wavelength", "AA", 1e-3));

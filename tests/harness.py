@@ -331,6 +331,22 @@ class Bench:
         return {**read_cube(extra.get("OutputFile", self.out)), "run": done}
 
 
+def refused(bench, status, *words, ranks=1, file=None, args=(), **parameters):
+    """The program ends with this status, one error that holds all these words, and no new file."""
+    parameters.setdefault("OutputFile", bench.path("cube.fits"))
+    file = bench.parameters(**parameters) if file is None else file
+    before = {p: p.lstat().st_mtime_ns for p in bench.folder.rglob("*")}
+    done = run("cubix", [file, *args], ranks, cwd=bench.folder)
+    told = f"{done.args}: status {done.status}\n{done.out[-1500:]}\n{done.err[-3000:]}"
+    assert done.status == status, told
+    assert done.err.count("cubix: error:") == 1 and "cubix: error:" not in done.out, told
+    for word in words:
+        assert str(word) in done.err, f"no {word!r} in\n{told}"
+    changed = {p.name for p in bench.folder.rglob("*") if before.get(p) != p.lstat().st_mtime_ns and not p.is_dir()}
+    assert not changed, f"left behind: {changed}\n{told}"
+    return done
+
+
 def finite(*arrays):
     """Whether there is nothing in them but numbers; no comparison may hold where there is not."""
     return all(np.isfinite(np.asarray(a, float)).all() for a in arrays)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import galaxy, run, write_particles, write_tng
+from harness import galaxy, refused, run, write_particles, write_tng
 
 RANKS = pytest.mark.parametrize("ranks", [1, 4])
 PARAMETER, INPUT, OUTPUT = 2, 3, 4
@@ -21,22 +21,6 @@ def ready(bench):
     bench.ssp()
     bench.particles(galaxy(40, seed=2, radius=0.5))
     return bench
-
-
-def refused(bench, status, *words, ranks=1, file=None, args=(), **parameters):
-    """The program ends with this status, one error that holds all these words, and no new file."""
-    parameters.setdefault("OutputFile", bench.path("cube.fits"))
-    file = bench.parameters(**parameters) if file is None else file
-    before = {p: p.stat().st_mtime_ns for p in bench.folder.rglob("*")}
-    done = run("cubix", [file, *args], ranks, cwd=bench.folder)
-    told = f"{done.args}: status {done.status}\n{done.out[-1500:]}\n{done.err[-3000:]}"
-    assert done.status == status, told
-    assert done.err.count("cubix: error:") == 1 and "cubix: error:" not in done.out, told
-    for word in words:
-        assert str(word) in done.err, f"no {word!r} in\n{told}"
-    changed = {p.name for p in bench.folder.rglob("*") if before.get(p) != p.stat().st_mtime_ns and not p.is_dir()}
-    assert not changed, f"left behind: {changed}\n{told}"
-    return done
 
 
 # ---- particle files --------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,80 @@
+"""Which files belong together: by a count in their headers, or because the user names their stem; and all of them must say the same of their snapshot."""
+import h5py
+import numpy as np
+import pytest
+
+from harness import galaxy, refused, write_particles, write_tng
+
+RANKS = pytest.mark.parametrize("ranks", [1, 2])
+INPUT = 3
+
+
+@pytest.fixture
+def ready(bench):
+    bench.instrument(4, 4, 1.0, lam=(5000.0, 5049.0, 1.0))
+    bench.ssp()
+    return bench
+
+
+def edit(path, change):
+    with h5py.File(path, "r+") as f:
+        change(f["Header"].attrs)
+
+
+@RANKS
+def test_dots_in_names(ready, ranks):
+    """gal_z0.0, gal_z0.1 and gal_z0.2 are three galaxies, each in a file of its own."""
+    s = galaxy(40, seed=2, radius=0.5)
+    for z in (0.0, 0.1, 0.2):
+        write_particles(ready.path(f"gal_z{z}.hdf5"), s, redshift=z)
+    ready.file = ready.path("gal_z0.1.hdf5")
+    cube = ready.cube(ranks=ranks)
+    header = cube["header"]["PRIMARY"]
+    assert header["SNAPZ"] == pytest.approx(0.1) and header["NFILE"] == 1
+    assert cube["NSTAR"].sum() <= 40 and cube["MASS"].sum() <= s["mass"].sum() * (1 + 1e-6)
+    refused(ready, INPUT, "gal_z0.0.hdf5", "gal_z0.1.hdf5", "Redshift", "0 and 0.1", ranks=ranks, InputFile=ready.path("gal_z0"))
+
+
+CHANGES = {"redshift": ("Redshift", 0.01), "scale factor": ("Time", 0.9), "matter": ("Omega0", 0.25), "dark energy": ("OmegaLambda", 0.7), "hubble": ("HubbleParam", 0.7),
+           "box": ("BoxSize", 500), "count": ("NumFilesPerSnapshot", 4), "code": ("SimulationName", "L25n512TNG"), "missing": ("BoxSize", None)}
+
+
+@RANKS
+@pytest.mark.parametrize("what", CHANGES)
+def test_members_disagree(ready, what, ranks):
+    """The message names both files, the attribute and both values."""
+    key, value = CHANGES[what]
+    ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    other = ready.path("snap.2.hdf5")
+    with h5py.File(other) as f:
+        before = f["Header"].attrs[key]
+    edit(other, lambda head: head.pop(key) if value is None else head.__setitem__(key, value))
+    before = before if isinstance(before, str) else f"{before:.9g}"
+    refused(ready, INPUT, "snap.0.hdf5", "snap.2.hdf5", key, before, "not there" if value is None else value, ranks=ranks)
+
+
+def test_members_agree(ready):
+    """A count as another type, and the last digits of a redshift, are no difference; the centre is the first file's."""
+    ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    want = ready.cube()
+    edit(ready.path("snap.1.hdf5"), lambda head: head.__setitem__("NumFilesPerSnapshot", np.array([3.0])))
+    edit(ready.path("snap.1.hdf5"), lambda head: head.__setitem__("Redshift", 1e-9))
+    for name in ("snap.0.hdf5", "snap.2.hdf5", "snap"):
+        got = ready.cube(InputFile=ready.path(name))
+        assert np.array_equal(got["DATA"], want["DATA"], equal_nan=True)
+
+
+def test_a_label_of_any_type_is_only_a_label(ready):
+    """A name of the simulation that is no text is passed over; a number that is no number is not."""
+    ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5))
+    edit(ready.file, lambda head: head.__setitem__("SimulationName", 7))
+    assert ready.cube(SimulationFormat="IllustrisTNG")["NSTAR"].sum() > 0
+    edit(ready.file, lambda head: head.__setitem__("HubbleParam", "seven tenths"))
+    refused(ready, INPUT, "HubbleParam", "must be a number", SimulationFormat="IllustrisTNG")
+
+
+def test_dangling_member(ready):
+    ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2), files=3)
+    ready.path("snap.1.hdf5").unlink()
+    ready.path("snap.1.hdf5").symlink_to("archive.hdf5")
+    refused(ready, INPUT, "snap.1.hdf5 is missing", "symbolic link to archive.hdf5")
