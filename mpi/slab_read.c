@@ -146,7 +146,7 @@ int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
       r->state->range.high[k] = -INFINITY;
     }
   }
-  r->state->examine = c == 0;
+  r->state->examine = c == 0 && cubix_mpi_rank() > 0;       /* rank 0 has seen them */
   r->state->n_kept = 0;
   CUBIX_TRY(cubix_mpi_agree(make_room(r, cubix_mpi_reader_rows(r, c))));
   CUBIX_TRY(read_members(r, c));
