@@ -13,6 +13,7 @@
 #include "datafile.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
@@ -38,6 +39,30 @@ int cubix_datafile_is_file(const char *path)
 {
   struct stat s;
   return stat(path, &s) == 0 && S_ISREG(s.st_mode);
+}
+
+int cubix_datafile_text(char **text, const char *path, int code)
+{
+  int status = CUBIX_OK;
+  size_t used = 0, room = 1 << 14, got;
+  char *buffer = NULL, *more;
+  FILE *in = fopen(path, "rb");
+  CUBIX_CHECK(in, code, "cannot read %s: %s", path, strerror(errno));
+  do {
+    CUBIX_CHECK(room < 1 << 24 && (more = realloc(buffer, room *= 2)), room < 1 << 24 ? CUBIX_ENOMEM : code, "cannot read %s: it takes more than %zu bytes", path, room / 2);
+    buffer = more;
+    got = fread(buffer + used, 1, room - used - 1, in);
+    used += got;
+  } while (used + 1 == room);
+  CUBIX_CHECK(!ferror(in), code, "cannot read %s: %s", path, strerror(errno));
+  buffer[used] = '\0';
+  CUBIX_CHECK(strlen(buffer) == used, code, "%s holds a zero byte: this is no text", path);
+  *text = buffer;
+  buffer = NULL;
+done:
+  free(buffer);
+  if (in) fclose(in);
+  return status;
 }
 
 /* Path of the file that this code was loaded from; "" where the system does not tell. */

@@ -280,16 +280,17 @@ static void check_whole(struct cubix_instrument_file *file, struct complaints *b
 static int parse(config_t *config, const char *path)
 {
   int status = CUBIX_OK;
-  char folder[1024];
+  char folder[1024], *text = NULL;
   const char *slash = strrchr(path, '/'), *file;
   snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
   config_set_include_dir(config, folder);
-  if (!config_read_file(config, path)) {
+  CUBIX_TRY(cubix_datafile_text(&text, path, CUBIX_EINPUT));
+  if (!config_read_string(config, text)) {
     file = config_error_file(config);
-    CUBIX_CHECK(config_error_type(config) == CONFIG_ERR_PARSE, CUBIX_EINPUT, "the instrument file %s cannot be read", path);
     CUBIX_CHECK(0, CUBIX_EINPUT, "%s:%d: %s", file ? file : path, config_error_line(config), config_error_text(config));
   }
 done:
+  free(text);
   return status;
 }
 

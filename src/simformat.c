@@ -17,6 +17,7 @@
 #include <libconfig.h>
 
 #include "constants.h"
+#include "datafile.h"
 #include "error.h"
 #include "units.h"
 
@@ -190,14 +191,14 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
   config_t config;
   struct source s = { path, NULL };
   config_setting_t *root;
+  char *text = NULL;
 
   config_init(&config);
   *format = (struct cubix_simformat){ 0 };
   strncat(format->path, path, sizeof format->path - 1);
   snprintf(format->name, sizeof format->name, "%.*s", (int)strcspn(base, "."), base);
-  if (config_read_file(&config, path) != CONFIG_TRUE)
-    CUBIX_CHECK(config_error_type(&config) == CONFIG_ERR_PARSE, CUBIX_EUSAGE, "cannot read the format file %s", path);
-  CUBIX_CHECK(config_error_type(&config) == CONFIG_ERR_NONE, CUBIX_EUSAGE, "%s:%d: %s", path, config_error_line(&config), config_error_text(&config));
+  CUBIX_TRY(cubix_datafile_text(&text, path, CUBIX_EUSAGE));
+  CUBIX_CHECK(config_read_string(&config, text) == CONFIG_TRUE, CUBIX_EUSAGE, "%s:%d: %s", path, config_error_line(&config), config_error_text(&config));
   s.at = root = config_root_setting(&config);
   CUBIX_TRY(check_keys(s, top_key, 7));
   if (config_setting_get_member(root, "imf")) CUBIX_TRY(read_text(s, "imf", format->imf, sizeof format->imf));
@@ -221,6 +222,7 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
   CUBIX_TRY(read_stars(s, format));
 done:
   config_destroy(&config);
+  free(text);
   return status;
 }
 

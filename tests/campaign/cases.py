@@ -63,7 +63,7 @@ def full_disk(bench, rng):
     name, ranks = rng.choice(sorted(JOBS)), _ranks(rng)
     folder = bench.fresh()
     if rng.random() < 0.4:
-        limit = int(2**rng.uniform(0, 18))
+        limit, ranks = int(2**rng.uniform(0, 18)), 1              # mpirun and its ranks have files of their own
         done = bench.run(JOBS[name], ranks, folder, file_limit=limit)
         about = f"files of at most {limit} bytes"
     else:
@@ -132,8 +132,8 @@ def _fuzz(bench, rng, name, path, how):
         target = folder / path
     try:
         how(rng, target)
-    except (OSError, ValueError, TypeError, KeyError, RuntimeError, IndexError, OverflowError):
-        pass                                                      # damaged already, beyond what the damager understands
+    except Exception:                                             # damaged already, beyond what the damager understands
+        pass
     ranks = rng.choice([1, 1, 1, 2, 3])
     done = bench.run(JOBS[name], ranks, folder)
     return f"{name}, {ranks} ranks, {how.__name__} of {path}", _compare(bench, name, done, inputs_changed=True), [done.status], done
