@@ -7,6 +7,7 @@ import os
 import random
 import shlex
 import shutil
+import signal
 import sys
 import time
 from collections import Counter
@@ -39,27 +40,44 @@ def main():
     shutil.rmtree(asked.folder, ignore_errors=True)
     bench = lab.Lab(Path(asked.folder), asked.timeout)
     table, failed, start = Counter(), [], time.time()
-    for number in numbers(asked.cases):
-        rng = random.Random(f"{asked.seed}/{number}")
-        kind, about, told, statuses = cases.run(bench, rng, number, asked.kinds.split(",") if asked.kinds else None)
-        if kind is None:
-            continue
-        for status in statuses:
-            table[kind, status] += 1
-        table[kind, "cases"] += 1
-        if told:
-            table[kind, "failed"] += 1
-            failed.append((number, kind, about, told))
-            print(f"FAILED {number} {kind} {about}: {'; '.join(told)}", flush=True)
+    for code in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(code, stop)
+    try:
+        for number in numbers(asked.cases):
+            rng = random.Random(f"{asked.seed}/{number}")
+            kind, about, told, statuses = cases.run(bench, rng, number, asked.kinds.split(",") if asked.kinds else None)
+            if kind is None:
+                continue
+            for status in statuses:
+                table[kind, status] += 1
+            table[kind, "cases"] += 1
+            if told:
+                table[kind, "failed"] += 1
+                failed.append((number, kind, about, told))
+                print(f"FAILED {number} {kind} {about}: {'; '.join(told)}", flush=True)
+    except Stop:
+        print(f"stopped before case {number}")
+    report(asked, table, failed, time.time() - start)
+    return 1 if failed else 0
+
+
+class Stop(Exception):
+    pass
+
+
+def stop(code, frame):
+    raise Stop
+
+
+def report(asked, table, failed, seconds):
     columns = ["cases", "failed"] + sorted({column for _, column in table if column not in ("cases", "failed")}, key=lambda s: (not isinstance(s, int), str(s)))
-    print(f"\nseed {asked.seed}, {time.time() - start:.0f} s; runs that ended with each status:")
+    print(f"\nseed {asked.seed}, {seconds:.0f} s; runs that ended with each status:")
     print(f"{'kind':<12}" + "".join(f"{str(c):>9}" for c in columns))
     for kind in sorted({kind for kind, _ in table}):
         print(f"{kind:<12}" + "".join(f"{table[kind, c] or '':>9}" for c in columns))
     for number, kind, about, told in failed:
         print(f"\n{kind} {number}: {about}\n  {'; '.join(told)}\n  again: make campaign CAMPAIGN_SEED={shlex.quote(asked.seed)} CAMPAIGN_CASES={number},")
     print(f"\n{len(failed)} of {sum(n for (_, c), n in table.items() if c == 'cases')} cases failed")
-    return 1 if failed else 0
 
 
 sys.exit(main())

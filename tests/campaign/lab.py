@@ -23,6 +23,7 @@ INTERRUPTED = 130
 DAMAGE = re.compile(r"AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer|Segmentation fault|signal [46] |signal 11|signal 7 |Assertion .* failed|"
                     r"\*\*\* Process received signal|stack smashing|corrupted|double free|free\(\): invalid|malloc\(\)")
 MPI_START = re.compile(r"An error occurred in MPI_Init|MPI_INIT has failed|orte_init failed|ORTE_ERROR_LOG|unable to start the daemon")
+NO_START = "MPI did not start"
 TRANSIENT = re.compile(r"^\.|\.part")
 CUBE = {"Backend": "cpu", "Redshift": 0.03, "Noise": "exposure", "ExposureTime": 3600.0}
 STARS = 60
@@ -260,7 +261,7 @@ def judge(done, reference=None, killed=None):
     told, job = [], done.job
     speak = "cubix-mock: error:" if job.program == "cubix-mock" else "cubix: error:"
     if MPI_START.search(done.err):
-        return ["(MPI did not start)"]
+        return [NO_START]
     if done.hung:
         told.append("hangs")
     if DAMAGE.search(done.err) or done.status == 99:
