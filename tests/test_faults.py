@@ -49,7 +49,7 @@ def test_reads_in_the_midst(lab, name, path, nth):
     hit(lab, name, 2, f"call=read path=/{path} rank=1 nth={nth} errno={EIO}", reached=False)
 
 
-@pytest.mark.parametrize("name, path, call", [("cube", "gal.hdf5", "close"), ("gradient", "obs.fits", "close"), ("resume", "r.hdf5", "close"), ("members", "tng.0.hdf5", "stat")])
+@pytest.mark.parametrize("name, path, call", [("gradient", "obs.fits", "close"), ("members", "tng.0.hdf5", "stat")])
 def test_what_may_go_wrong_beside(lab, name, path, call):
     hit(lab, name, 2, f"call={call} path=/{path} rank=1 times=0 errno={EIO}")
 

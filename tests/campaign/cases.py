@@ -92,6 +92,8 @@ def file_call(bench, rng):
     path = rng.choice(list(JOBS[name].inputs) + ["p.param"])
     call, error = rng.choice(CALLS_IN), rng.choice(["EIO", "EACCES", "ENOENT", "ENOMEM", "ESTALE", "EMFILE"])
     rank = rng.randrange(ranks)
+    if call == "close" and path.endswith("hdf5"):                 # no file system refuses that to a reader, and HDF5 1.10 crashes at its end over it
+        call = "read"
     n = bench.count(name, ranks, rank, f"call={call} path=/{path}")
     nth, times = 1 + rng.randrange(max(n, 1)), rng.choice([1, 1, 0])
     everybody = rng.random() < 0.15

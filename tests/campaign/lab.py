@@ -135,7 +135,7 @@ class Lab:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         # Open MPI's own folders are this run's alone; sanitizers report with a status that is none of ours
-        env = {"TMPDIR": str(scratch), "OMPI_MCA_orte_tmpdir_base": str(scratch),
+        env = {"CUBIX_DATA": str(harness.SOURCE / "parameterfiles"), "TMPDIR": str(scratch), "OMPI_MCA_orte_tmpdir_base": str(scratch),
                "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:exitcode=99:verify_asan_link_order=0", "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99"}
         before = []
         if fault:
@@ -260,7 +260,7 @@ def judge(done, reference=None, killed=None):
     reference: what an undisturbed run writes, where this one must write the same; killed: the signal it was sent."""
     told, job = [], done.job
     speak = "cubix-mock: error:" if job.program == "cubix-mock" else "cubix: error:"
-    if MPI_START.search(done.err):
+    if MPI_START.search(done.err) or (done.status == -11 and "mpirun(" in done.err):      # mpirun itself may crash where a signal meets it
         return [NO_START]
     if done.hung:
         told.append("hangs")
