@@ -246,6 +246,19 @@ done:
   return status;
 }
 
+void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
+{
+  const struct cubix_placement *p = chain->crowd->placement;
+  const struct cubix_view *view = &chain->mod->view;
+  const size_t n = p ? p->start[p->n_spaxel] : 0;
+  memset(light, 0, chain->crowd->slab->n * sizeof *light);
+  for (size_t i = 0; i < n; i++) {
+    struct cubix_mix mix;
+    cubix_mix_of(view, &p->star[i], &mix);
+    light[p->source[i]] += p->star[i].mass_formed * cubix_mix_light(view, &mix) * view->light_scale;
+  }
+}
+
 void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain)
 {
   *result = (struct cubix_result){ .par = &chain->par, .ins = chain->ins, .slab = chain->crowd->slab, .frame = &chain->frame, .scene = &chain->scene, .mod = chain->mod,

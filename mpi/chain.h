@@ -47,6 +47,9 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
 int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_cube **cube_dot);
 /** Gauss-Newton product J^T W J dot, added to bar.  Collective, after forward.  @param weight  W's diagonal: a cube like forward's */
 int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot, struct cubix_leaves *bar);
+/** Light of each star of this rank in the band [10^FluxUnit erg/s/cm2], as far as it was painted by the last forward run: 0 of what lies outside.  Local.
+ *  @param[out] light [stars] */
+void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light);
 /** What an output tells of the forward run, its noise left out; all borrowed.  Local. */
 void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain);
 void cubix_mpi_chain_close(struct cubix_chain *chain);

@@ -24,8 +24,10 @@
 int cubix_mpi_fit_check(const struct cubix_params *par)
 {
   static const char *const ending[] = { "-convergence.txt", "-fit.txt", "-stars.hdf5" };
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, n_age;
   char path[CUBIX_OUTPUT_PATH];
+  double edge[CUBIX_UNKNOWN_MOST_BINS + 1];
+  CUBIX_TRY(cubix_unknowns_edges(edge, &n_age, par));
   for (int i = par->FitResume != 0; i < 3; i++)               /* the convergence so far is in the restart file, and goes on */
     CUBIX_TRY(cubix_output_check_beside(par, ending[i], ""));
   CUBIX_TRY(cubix_output_beside(path, par, "-restart.hdf5", par->FitRestartFile));
@@ -167,16 +169,22 @@ static int find_unknowns(struct cubix_fit *fit)
   int status = CUBIX_OK;
   unsigned char need[CUBIX_N_LEAF];
   struct cubix_leaves first = { { NULL } };
+  double *light = NULL;
   struct cubix_unknowns_start start = { .n_star = cubix_mpi_chain_size(fit->chain, CUBIX_LEAF_Mass), .value = &first };
   library_range(&start, fit->chain);
   cubix_unknowns_need(need, fit->par, fit->varied);
   for (int leaf = 0; leaf < CUBIX_N_LEAF && !status; leaf++)
     if (need[leaf] && !(first.value[leaf] = cubix_alloc(cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf), sizeof(double))))
       status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the start of a fit");
+  if (!status && !(light = cubix_alloc(start.n_star, sizeof *light)))
+    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the light of %zu stars", start.n_star);
   CUBIX_TRY(cubix_mpi_agree(status));
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) if (need[leaf]) CUBIX_TRY(cubix_mpi_chain_get(fit->chain, (enum cubix_leaf)leaf, first.value[leaf]));
+  cubix_mpi_chain_light(fit->chain, light);
+  start.light = light;
   CUBIX_TRY(cubix_mpi_agree(cubix_unknowns_init(&fit->unknowns, fit->par, fit->varied, &start, &cubix_mpi_owners)));
 done:
+  free(light);
   cubix_leaves_free(&first);
   return status;
 }

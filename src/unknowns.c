@@ -133,54 +133,6 @@ void cubix_unknowns_apply_jvp(const struct cubix_unknowns *u, const double *x, c
   }
 }
 
-/* ---- bins ------------------------------------------------------------------------------------------------------------------------ */
-/* Even in ln age from end to end of the library; younger and older stars belong to the first and the last. */
-static void find_ages(struct cubix_unknowns *u, const struct cubix_unknowns_start *start, int n)
-{
-  struct cubix_unknowns_map *map = u->map;
-  const double lo = log(start->age[0]), hi = log(start->age[1]);
-  for (int j = 0; j <= n; j++) map->age_edge[j] = exp(lo + (hi - lo) * j / n);
-  for (size_t i = 0; i < u->n_star; i++) {
-    const double age = start->value->value[CUBIX_LEAF_Age][i];
-    int j = 0;
-    while (j + 1 < n && age >= map->age_edge[j + 1]) j++;
-    map->age_bin[i] = (unsigned char)j;
-  }
-}
-
-static double radius(const struct cubix_unknowns_start *start, size_t i)
-{
-  const double *p = start->value->value[CUBIX_LEAF_Position] + 3 * i, *centre = start->value->value[CUBIX_LEAF_Centre];
-  return sqrt(pow(p[0] - centre[0], 2) + pow(p[1] - centre[1], 2) + pow(p[2] - centre[2], 2));
-}
-
-/* Shells with equal numbers of stars, to a cell in ln r: 100 a decade over the six below the largest r. */
-static void find_shells(struct cubix_unknowns *u, const struct cubix_unknowns_start *start, int n)
-{
-  enum { N_CELL = 600 };
-  struct cubix_unknowns_map *map = u->map;
-  double far = 0;
-  uint64_t count[N_CELL] = { 0 }, all = 0, inside = 0;
-  for (size_t i = 0; i < u->n_star; i++) far = fmax(far, radius(start, i));
-  far = map->owners->largest(far);
-  for (size_t i = 0; i < u->n_star; i++) {
-    double r = radius(start, i);
-    count[r > 0 ? (int)fmin(fmax(ceil(N_CELL + 100 * log10(r / far)) - 1, 0), N_CELL - 1) : 0]++;
-  }
-  map->owners->add(count, N_CELL);
-  for (int c = 0; c < N_CELL; c++) all += count[c];
-  for (int j = 0, c = 0; j <= n; j++) {
-    map->shell_edge[j] = j == 0 ? 0 : j == n ? far : far * pow(10, 0.01 * (c - N_CELL));
-    for (; c < N_CELL && (double)inside < (double)all * (j + 1) / n; c++) inside += count[c];
-  }
-  for (size_t i = 0; i < u->n_star; i++) {
-    const double r = radius(start, i);
-    int j = 0;
-    while (j + 1 < n && r > map->shell_edge[j + 1]) j++;
-    map->shell[i] = (unsigned char)j;
-  }
-}
-
 /* ---- bounds ---------------------------------------------------------------------------------------------------------------------- */
 static const double least_redshift = 1e-6;       /* where it is all that tells the distance */
 
@@ -223,11 +175,12 @@ static void bound(const struct cubix_unknown_block *k, double b, double *lower, 
   *upper = fmax(*upper, 0);
 }
 
-static void bound_bins(struct cubix_unknowns *u, const struct cubix_unknown_block *k)
+/* A bin without stars that shed light is no unknown.  @param light [n_star], NULL: all do */
+static void bound_bins(struct cubix_unknowns *u, const struct cubix_unknown_block *k, const double *light)
 {
   double *lower = u->lower + (u->n - u->n_shared) + k->first, *upper = u->upper + (u->n - u->n_shared) + k->first;
   uint64_t count[CUBIX_UNKNOWN_MOST_BINS] = { 0 };
-  for (size_t i = 0; i < u->n_star; i++) count[k->bin[i]]++;
+  for (size_t i = 0; i < u->n_star; i++) count[k->bin[i]] += !light || light[i] > 0;
   u->map->owners->add(count, k->n);
   for (int j = 0; j < k->n; j++) {
     double most = k->leaf == CUBIX_LEAF_Mass ? log(1e4) : 3;
@@ -236,11 +189,11 @@ static void bound_bins(struct cubix_unknowns *u, const struct cubix_unknown_bloc
   }
 }
 
-static void find_bounds(struct cubix_unknowns *u)
+static void find_bounds(struct cubix_unknowns *u, const double *light)
 {
   for (int b = 0; b < u->map->n_block; b++) {
     const struct cubix_unknown_block *k = &u->map->block[b];
-    if (k->of == CUBIX_OF_BIN) bound_bins(u, k);
+    if (k->of == CUBIX_OF_BIN) bound_bins(u, k, light);
     else
       for (size_t i = 0; i < rows_of(u, k); i++)
         for (size_t c = 0; c < (size_t)k->n_c; c++) bound(k, k->base[i * (size_t)k->n_c + c], &u->lower[index_of(u, k, i, c)], &u->upper[index_of(u, k, i, c)]);
@@ -264,9 +217,7 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
     CUBIX_CHECK(shells || leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Metallicity, CUBIX_EUSAGE,
                 "Parameters = %s (%s): FitModel bins varies Mass, Metallicity and Velocity of stars, not %s; choose FitModel stars", par->Parameters,
                 cubix_params_origin(par, "Parameters"), info->name);
-    k->n = shells ? par->FitRadiusBins : par->FitAgeBins;
-    if (shells) CUBIX_ALLOC(map->shell, u->n_star);
-    else if (!map->age_bin) CUBIX_ALLOC(map->age_bin, u->n_star);
+    k->n = shells ? par->FitRadiusBins : map->n_age;
     k->bin = shells ? map->shell : map->age_bin;
     k->edge = shells ? map->shell_edge : map->age_edge;
     if (leaf == CUBIX_LEAF_Metallicity) k->scale = log(10);
@@ -290,8 +241,9 @@ done:
   return status;
 }
 
-/* All that can fail, on this rank alone. */
-static int init_alone(struct cubix_unknowns **out, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], const struct cubix_unknowns_start *start)
+/* Room for the bins, and the edges that the user gives; on this rank alone. */
+static int init_bins(struct cubix_unknowns **out, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
+                     const struct cubix_unknowns_start *start)
 {
   int status = CUBIX_OK;
   struct cubix_unknowns *u = NULL;
@@ -299,6 +251,19 @@ static int init_alone(struct cubix_unknowns **out, const struct cubix_params *pa
   *out = u;
   CUBIX_ALLOC(u->map, 1);
   u->n_star = start->n_star;
+  if (!in_bins(par)) goto done;
+  if (varied[CUBIX_LEAF_Mass] || varied[CUBIX_LEAF_Metallicity]) CUBIX_ALLOC(u->map->age_bin, u->n_star);
+  if (varied[CUBIX_LEAF_Velocity]) CUBIX_ALLOC(u->map->shell, u->n_star);
+  CUBIX_TRY(cubix_unknowns_edges(u->map->age_edge, &u->map->n_age, par));
+done:
+  return status;
+}
+
+/* The unknowns themselves, on this rank alone. */
+static int init_blocks(struct cubix_unknowns *u, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
+                       const struct cubix_unknowns_start *start)
+{
+  int status = CUBIX_OK;
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) if (varied[leaf]) CUBIX_TRY(block_add(u, par, (enum cubix_leaf)leaf, start));
   CUBIX_CHECK(u->map->n_block, CUBIX_EUSAGE, "Parameters (%s) is empty: name what Mode fit shall vary, such as Parameters Mass,Age", cubix_params_origin(par, "Parameters"));
   u->n = u->n_star * (size_t)u->n_star_unknown + u->n_shared;
@@ -308,18 +273,24 @@ done:
   return status;
 }
 
+/* A failure of one rank is everybody's. */
+static int together(int status, const struct cubix_owners *owners)
+{
+  if (owners->largest(status) > 0 && !status)
+    status = cubix_error_set(CUBIX_EFAIL, __func__, __FILE__, __LINE__, "another rank cannot set up its unknowns");
+  return status;
+}
+
 int cubix_unknowns_init(struct cubix_unknowns **out, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
                         const struct cubix_unknowns_start *start, const struct cubix_owners *owners)
 {
   int status = CUBIX_OK;
   struct cubix_unknowns *u = NULL;
-  status = init_alone(&u, par, varied, start);
-  if (owners->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_EFAIL, __func__, __FILE__, __LINE__, "another rank cannot set up its unknowns");
-  if (status) goto done;
+  CUBIX_TRY(together(init_bins(&u, par, varied, start), owners));
   u->map->owners = owners;
-  if (u->map->age_bin) find_ages(u, start, par->FitAgeBins);
-  if (u->map->shell) find_shells(u, start, par->FitRadiusBins);
-  find_bounds(u);
+  cubix_unknowns_find_bins(u, par, start);
+  CUBIX_TRY(together(init_blocks(u, par, varied, start), owners));
+  find_bounds(u, start->light);
   *out = u;
   u = NULL;
 done:

@@ -19,6 +19,7 @@ struct cubix_unknowns_start {
   size_t n_star;                  /* of this rank */
   const struct cubix_leaves *value; /* all that cubix_unknowns_need names; copied */
   double age[2], metallicity[2];  /* range of the library [Gyr, mass fraction], above 0 */
+  const double *light;            /* [n_star] each star's in the band, 0 where none reaches the field; NULL: all shine alike */
 };
 
 struct cubix_unknowns {
@@ -37,6 +38,9 @@ struct cubix_unknown_info {
   int frozen;                     /* 1: the bounds leave it no choice (a bin without stars) */
 };
 
+enum { CUBIX_UNKNOWN_MOST_BINS = 64 };
+/** The edges that FitAgeEdges gives [Gyr].  Local.  Errors: CUBIX_EUSAGE.  @param[out] n bins between them; 0: it is empty */
+int cubix_unknowns_edges(double edge[CUBIX_UNKNOWN_MOST_BINS + 1], int *n, const struct cubix_params *par);
 /** Leaves whose values a fit of `varied` starts from.  Local.  @param[out] need [CUBIX_N_LEAF] */
 void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF]);
 /** Collective as far as `owners` is.  All unknowns are 0 at the start.

@@ -59,5 +59,6 @@ double cubix_unknowns_mark(const struct cubix_unknowns *u)
     double *sum = k->of == CUBIX_OF_ALL ? &shared : &own;
     for (size_t i = 0; i < n; i++) *sum += k->base[i] * (1 + b);
   }
+  for (int j = 0; u->map->age_bin && j <= u->map->n_age; j++) shared += (j + 1) * u->map->age_edge[j];
   return u->map->owners->total(own) + shared;
 }

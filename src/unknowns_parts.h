@@ -4,8 +4,6 @@
 
 #include "unknowns.h"
 
-enum { CUBIX_UNKNOWN_MOST_BINS = 64 };
-
 /* How a number follows from its unknown x, b being its start. */
 enum cubix_unknown_form {
   CUBIX_FORM_LINEAR,              /* b + scale x */
@@ -34,8 +32,12 @@ struct cubix_unknowns_map {
   int n_block;
   struct cubix_unknown_block block[CUBIX_N_LEAF];
   unsigned char *age_bin, *shell; /* [n_star], or NULL */
+  int n_age;                      /* bins of age */
   double age_edge[CUBIX_UNKNOWN_MOST_BINS + 1], shell_edge[CUBIX_UNKNOWN_MOST_BINS + 1];   /* Gyr, kpc */
   double systemic[3];             /* km/s */
 };
+
+/** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as far as the owners are. */
+void cubix_unknowns_find_bins(struct cubix_unknowns *unknowns, const struct cubix_params *par, const struct cubix_unknowns_start *start);
 
 #endif

@@ -92,6 +92,23 @@ def test_the_verdict_is_told_everywhere(seen):
             assert text[2].startswith("# chi2 is ")
 
 
+def test_bins_of_age_follow_the_light(seen):
+    """Edges between equal shares, the same on any number of ranks; the user's own; what is wrong in them is told before any work."""
+    rule = dict(mode="fit", Parameters="Mass", FitModel="bins", FitAgeBins=3, FitRestart=0, FitProbes=0, MaxIterations=0, Orientation="none")
+    found = []
+    for ranks in (1, 3):
+        derive(seen, ranks=ranks, **{**VIEW, **rule})
+        found.append([line.split()[4:6] for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")])
+    edges = np.array(found[0], float)
+    age = galaxy(12, seed=5, radius=1.2)["age"]
+    assert found[0] == found[1] and len(edges) == 3 and np.all(edges[1:, 0] == edges[:-1, 1]) and np.all(edges[:, 1] > edges[:, 0])
+    assert edges[0, 0] >= age.min() * 0.999 and edges[-1, 1] <= age.max() * 1.001
+    derive(seen, **{**VIEW, **rule, "FitAgeEdges": '"1e-6,1e-5,0.3,20"'})
+    rows = [line.split() for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")]
+    assert [row[7] for row in rows] == ["frozen", "no", "no"] and [float(row[4]) for row in rows] == [1e-6, 1e-5, 0.3]
+    assert "FitAgeEdges" in derive(seen, status=2, **{**VIEW, **rule, "FitAgeEdges": '"3,1"'}).err
+
+
 def test_a_restart_of_another_problem(seen):
     """As many stars of the same masses, but elsewhere; another library; another cube of the same field: refused, and the file stays."""
     rule = dict(mode="fit", Parameters="Mass,FluxScale", FitProbes=0, MaxIterations=3, FitRestart=1)

@@ -86,6 +86,11 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   return CUBIX_OK;
 }
 
+void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
+{
+  for (size_t i = 0; i < chain->n; i++) light[i] = chain->value.value[CUBIX_LEAF_Mass][i];
+}
+
 void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain)
 {
   *result = (struct cubix_result) { .slab = &chain->slab, .frame = &chain->frame, .mod = &chain->mod, .cube = &chain->cube };

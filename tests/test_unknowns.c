@@ -161,6 +161,13 @@ static void test_stars(void)
   free(x);
 }
 
+static double youngest(void)
+{
+  double age = INFINITY;
+  for (size_t i = 0; i < N_STAR; i++) age = fmin(age, fmax(start_value.value[CUBIX_LEAF_Age][i], age_range[0]));
+  return age;
+}
+
 static void test_bins(void)
 {
   CHECK(!cubix_params_set(par, "FitAgeBins", "5") && !cubix_params_set(par, "FitRadiusBins", "4"));
@@ -180,9 +187,9 @@ static void test_bins(void)
     else if (i < 10) CHECK(!strncmp(info.name, "MetallicityShift[", 17) && info.value == 0 && !strcmp(info.unit, "dex"));
     else if (i < 14) CHECK(!strncmp(info.name, "VelocityFactor[", 15) && info.value == 1 && !strcmp(info.range_unit, "kpc"));
     else CHECK(!info.range_unit);
-    if (i == 0) CHECK_CLOSE(info.from, age_range[0], 1e-15);
+    if (i == 0) CHECK(info.from == youngest());
     if (i > 0 && i < 5) CHECK(info.from == edge);
-    if (i == 4) CHECK_CLOSE(info.to, age_range[1], 1e-12);
+    if (i == 4) CHECK(info.to == age_range[1]);            /* older stars count as the library's oldest */
     edge = info.to;
   }
   cubix_unknowns_info(u, x, 2, &info);
@@ -220,15 +227,78 @@ static void refused(const char *model, const char *list, const char *words)
   cubix_error_clear();
 }
 
-/* Old stars alone: bins without stars are frozen.  No stars: nothing but the whole. */
+/* Shares of light are equal to a cell of ln age and the last star; what is dark has no say, and a bin of nothing else is no unknown. */
+static void test_light(void)
+{
+  unsigned char varied[CUBIX_N_LEAF];
+  struct cubix_unknowns *u = NULL;
+  struct cubix_unknowns_start start = start_of(N_STAR);
+  double light[N_STAR], x[70] = { 0 }, all = 0, worst = 0;
+  for (size_t i = 0; i < N_STAR; i++) all += light[i] = i % 3 ? 1 + 5 * uniform((uint32_t)i, 77) : 0;
+  start.light = light;
+  CHECK(!cubix_params_set(par, "FitAgeBins", "4") && !cubix_params_set(par, "FitModel", "bins") && !cubix_leaves_parse(varied, "mass", "test"));
+  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_owners_alone) && u->n == 4);
+  for (size_t j = 0; j < u->n; j++) {
+    struct cubix_unknown_info info;
+    double share = 0;
+    cubix_unknowns_info(u, x, j, &info);
+    CHECK(!info.frozen);
+    for (size_t i = 0; i < N_STAR; i++) {
+      const double age = start_value.value[CUBIX_LEAF_Age][i];
+      share += (j == 0 || age >= info.from) && (j == u->n - 1 || age < info.to) ? light[i] : 0;
+    }
+    worst = check_worst(worst, fabs(share / all - 0.25));
+  }
+  CHECK(worst < 0.01);
+  cubix_unknowns_free(u);
+
+  CHECK(!cubix_params_set(par, "FitAgeEdges", " 0.5,2 5  9, 13"));
+  for (size_t i = 0; i < N_STAR; i++) light[i] *= start_value.value[CUBIX_LEAF_Age][i] < 5 || start_value.value[CUBIX_LEAF_Age][i] >= 9;
+  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_owners_alone) && u->n == 4);
+  for (size_t j = 0; j < 4; j++) {
+    static const double edge[5] = { 0.5, 2, 5, 9, 13 };
+    struct cubix_unknown_info info;
+    cubix_unknowns_info(u, x, j, &info);
+    CHECK(info.from == edge[j] && info.to == edge[j + 1] && info.frozen == (j == 2));
+  }
+  x[0] = log(2);
+  struct cubix_leaves value;
+  CHECK(!cubix_unknowns_leaves(u, &value));
+  cubix_unknowns_apply(u, x, &value);
+  int wrong = 0;
+  for (size_t i = 0; i < N_STAR; i++)                      /* younger ones belong to the first bin */
+    wrong += fabs(value.value[CUBIX_LEAF_Mass][i] - (start_value.value[CUBIX_LEAF_Age][i] < 2 ? 2 : 1) * start_value.value[CUBIX_LEAF_Mass][i]) > 1e-9;
+  CHECK(wrong == 0);
+  cubix_leaves_free(&value);
+  cubix_unknowns_free(u);
+  CHECK(!cubix_params_set(par, "FitAgeEdges", ""));
+}
+
+static void refused_edges(const char *edges, const char *words)
+{
+  double edge[CUBIX_UNKNOWN_MOST_BINS + 1];
+  int n;
+  CHECK(!cubix_params_set(par, "FitAgeEdges", edges));
+  CHECK(cubix_unknowns_edges(edge, &n, par) == CUBIX_EUSAGE && strstr(cubix_error_message(), words) && strstr(cubix_error_message(), "FitAgeEdges"));
+  CHECK(!cubix_params_set(par, "FitAgeEdges", ""));
+  cubix_error_clear();
+}
+
+/* One old star: one bin, whatever was asked for.  The user's bins without stars are frozen.  No stars: nothing but the whole. */
 static void test_edges(void)
 {
   struct cubix_unknown_info info;
   double x[20] = { 0 };
   CHECK(!cubix_params_set(par, "FitAgeBins", "20"));
   struct cubix_unknowns *u = unknowns_of("bins", "mass", 1);
+  CHECK(u->n == 1);
+  cubix_unknowns_free(u);
+  CHECK(!cubix_params_set(par, "FitAgeEdges", "0,1e-3,2e-3,0.01,0.03,0.1,0.3,0.5,1,2,3,4,5,6,7,8,9,10,11,12,14"));
+  u = unknowns_of("bins", "mass", 1);
+  CHECK(!cubix_params_set(par, "FitAgeEdges", ""));
+  CHECK(u->n == 20);
   int frozen = 0;
-  for (size_t i = 0; i < 20; i++) {
+  for (size_t i = 0; i < u->n; i++) {
     cubix_unknowns_info(u, x, i, &info);
     frozen += info.frozen;
   }
@@ -254,7 +324,16 @@ int main(void)
     if (cubix_leaf_info((enum cubix_leaf)leaf)->of != CUBIX_OF_LIBRARY) test_derivatives("stars", cubix_leaf_info((enum cubix_leaf)leaf)->name, 7);
   test_stars();
   test_bins();
+  test_light();
   test_edges();
+  refused_edges("1", "one edge");
+  refused_edges("1,x", "no number");
+  refused_edges("1,1", "larger than the one before");
+  refused_edges("-1,2", "larger than the one before");
+  refused_edges("1,nan", "larger than the one before");
+  refused_edges("1 Gyr", "no number");
+  refused_edges("0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31,32,33,34,35,36,37,38,39,40,41,42,43,44,45,46,47,48,49,50,51,52,53,54,55,56,57,58,59,60,61,62,63,64,65",
+                "65 edges");
   refused("bins", "mass,age", "not Age");
   refused("stars", "mass,luminosity", "does not vary Luminosity");
   refused("stars", "", "is empty");
