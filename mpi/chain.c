@@ -5,7 +5,7 @@
  * by the next forward run; prepared templates only when rows, reach or library change.  Nothing is read again, but for the library where a new
  * redshift, LSF or velocity asks for wavelengths of it that were not read.
  *
- * Frozen: the centre and systemic velocity that were found from the stars, the disc's axes, the PSF's margin, SelectRadius.                             */
+ * Frozen: the centre and systemic velocity that were found from the stars, the disc's axes, SelectRadius.                                               */
 #include "chain.h"
 
 #include <math.h>

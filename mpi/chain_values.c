@@ -214,7 +214,10 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
     case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: case CUBIX_LEAF_Inclination: case CUBIX_LEAF_PositionAngle: turn(chain); break;
     case CUBIX_LEAF_MassScale: scale_masses(chain, *value); break;
     case CUBIX_LEAF_FluxScale: chain->flux_scale = *value; break;
-    case CUBIX_LEAF_PsfFwhm: case CUBIX_LEAF_PsfBeta: CUBIX_TRY(cubix_instrument_set_psf(chain->ins, chain->par.PsfFwhm, chain->par.PsfBeta)); break;
+    case CUBIX_LEAF_PsfFwhm: case CUBIX_LEAF_PsfBeta:
+      CUBIX_TRY(cubix_instrument_set_psf(chain->ins, chain->par.PsfFwhm, chain->par.PsfBeta));
+      CUBIX_TRY(remake(chain, NULL, 0));                     /* the margin follows */
+      break;
     case CUBIX_LEAF_LsfFwhm:
       CUBIX_TRY(cubix_instrument_set_lsf(chain->ins, *value));
       CUBIX_TRY(remake(chain, NULL, 1));

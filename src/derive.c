@@ -86,7 +86,8 @@ static int header(const struct cubix_params *par, const struct cubix_instrument 
 
 void cubix_derive_idle(const struct cubix_params *par)
 {
-  static const char fits[] = "FitModel FitAgeBins FitAgeEdges FitRadiusBins Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes FitRestart FitRestartFile FitResume";
+  static const char fits[] = "FitModel FitAgeBins FitAgeEdges FitRadiusBins "
+    "Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes FitRestart FitRestartFile FitResume";
   if (!strcmp(par->Mode, "cube")) cubix_params_warn_idle(par, "ObservedFile Likelihood Parameters", "it belongs to Mode gradient and Mode fit");
   if (strcmp(par->Mode, "fit") != 0) cubix_params_warn_idle(par, fits, "it belongs to Mode fit");
 }

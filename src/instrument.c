@@ -224,7 +224,7 @@ done:
   return status;
 }
 
-static int check_size(const struct cubix_instrument *ins)
+int cubix_instrument_check_size(const struct cubix_instrument *ins)
 {
   int status = CUBIX_OK;
   const double x = ins->n_x + 2. * ins->margin, y = ins->n_y + 2. * ins->margin, voxels = x * y * ins->n_lambda;
@@ -271,7 +271,7 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   CUBIX_TRY(lay_psf(ins, &file, par));
   CUBIX_TRY(lay_lsf(ins, &file, par));
   CUBIX_TRY(lay_noise(ins, &file));
-  CUBIX_TRY(check_size(ins));
+  CUBIX_TRY(cubix_instrument_check_size(ins));
   *out = ins;
   ins = NULL;
 done:

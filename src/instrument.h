@@ -62,6 +62,8 @@ double cubix_curve_slope(const struct cubix_curve *curve, double lambda);
 int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm);
 /** Centre of channel k in the output's medium [AA].  Local. */
 double cubix_instrument_lambda(const struct cubix_instrument *ins, int k);
+/** Whether a cube of this field and margin is one that this machine can hold.  Local.  Errors: CUBIX_EUSAGE. */
+int cubix_instrument_check_size(const struct cubix_instrument *ins);
 /** 1 where the spaxel (ix, iy) of the field lies in the aperture.  Local. */
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy);
 /** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.  Source: VALD3 (N. Piskunov); Morton 2000, ApJS 130, 403, eq. 8. */

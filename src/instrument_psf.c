@@ -4,10 +4,12 @@
  * points for the Moffat I = (1 + r^2/a^2)^-beta, FWHM = 2 a sqrt(2^(1/beta) - 1): 8 x 8 a spaxel, 32 x 32 in the central 3 x 3, which hold the peak
  * (good to 1e-6 for a FWHM above a tenth of a spaxel).  It is cut where 99.9 % of a Moffat's light is inside, at most at 8 FWHM, at 2.5 FWHM
  * for a Gaussian, and normalised to 1: light is neither made nor lost.  Source: Moffat 1969, A&A 3, 455; doc/math.md section 9.
- * Derivatives with FWHM and beta are those of these very sums, at frozen radius and points: with q = r^2/a^2,
+ * The cut is a real number c of spaxels: row i of a kernel counts whole up to i = c, and by t^3 (10 - 15 t + 6 t^2), t = c + 1 - i, between c and c + 1.  So the cube is a
+ * smooth function of FWHM and beta, where a cut at whole spaxels jumps; the margin follows, ceil(c).
+ * Derivatives with FWHM and beta are those of these very sums, at frozen points: with q = r^2/a^2,
  *   dI = I (2 beta q/(1 + q) da/a - ln(1 + q) dbeta),   da/a = dFWHM/FWHM + ln 2 2^(1/beta)/(2 beta^2 (2^(1/beta) - 1)) dbeta,
- * and of the Gaussian's side, t = (x -+ w/2)/(sqrt 2 sigma):  d = (t- exp(-t-^2) - t+ exp(-t+^2))/sqrt pi dsigma/sigma.  A fit may change FWHM and
- * beta under a margin that stays, as long as the margin holds 99 % of the light or is no narrower than a new one would be.                          */
+ * and of the Gaussian's side, t = (x -+ w/2)/(sqrt 2 sigma):  d = (t- exp(-t-^2) - t+ exp(-t+^2))/sqrt pi dsigma/sigma; and that of the rim, c being proportional
+ * to the FWHM.                                                                                                                                       */
 #include "instrument_psf.h"
 
 #include <fitsio.h>
@@ -22,7 +24,6 @@
 #include "instrument_read.h"
 
 static const double moffat_most = 8.;       /* radius of a Moffat, in FWHM */
-static const double light_outside = 0.01;   /* of a frozen margin, at most */
 
 static double largest_fwhm(const struct cubix_instrument *ins)
 {
@@ -31,31 +32,57 @@ static double largest_fwhm(const struct cubix_instrument *ins)
   return fwhm;
 }
 
+struct dual { double value, dot; };
+static const struct cubix_psf_bar still = { 0., 0., 0. };
+
 static double moffat_width(double fwhm, double beta) { return 0.5 * fwhm / sqrt(pow(2., 1. / beta) - 1.); }
+
+/* d ln a of a Moffat of the same FWHM, per change of beta. */
+static double width_by_beta(double beta)
+{
+  const double power = pow(2., 1. / beta);
+  return log(2.) * power / (2. * beta * beta * (power - 1.));
+}
+
+/* Where kernels are cut [spaxels], a real number, and its change with the PSF at lambda: a number that is added to a FWHM which varies
+ * counts there as the factor that it is at lambda. */
+static struct dual cut(const struct cubix_instrument *ins, double lambda, const struct cubix_psf_bar *dot)
+{
+  const double fwhm = largest_fwhm(ins), pixel = fmin(ins->pixel_x, ins->pixel_y);
+  const double by_fwhm = dot->fwhm / cubix_curve_at(&ins->psf_fwhm, lambda) + dot->scale;
+  if (ins->psf == CUBIX_PSF_GAUSSIAN) return (struct dual){ 2.5 * fwhm / pixel, 2.5 * fwhm / pixel * by_fwhm };
+  const double beta = ins->psf_beta, power = pow(1e3, 1. / (beta - 1.)), r = moffat_width(fwhm, beta) * sqrt(power - 1.);
+  if (!(r < moffat_most * fwhm)) return (struct dual){ moffat_most * fwhm / pixel, moffat_most * fwhm / pixel * by_fwhm };
+  const double by_beta = width_by_beta(beta) - power * log(1e3) / (2. * (power - 1.) * (beta - 1.) * (beta - 1.));
+  return (struct dual){ r / pixel, r / pixel * (by_fwhm + by_beta * dot->beta) };
+}
 
 int cubix_psf_margin(const struct cubix_instrument *ins)
 {
   if (ins->psf == CUBIX_PSF_NONE) return 0;
   if (ins->psf == CUBIX_PSF_FILE) return ins->psf_n / 2;
-  double fwhm = largest_fwhm(ins), r = 2.5 * fwhm;
-  if (ins->psf == CUBIX_PSF_MOFFAT) {
-    double a = moffat_width(fwhm, ins->psf_beta);
-    r = fmin(a * sqrt(pow(1e3, 1. / (ins->psf_beta - 1.)) - 1.), moffat_most * fwhm);
-  }
-  double radius = ceil(r / fmin(ins->pixel_x, ins->pixel_y));
+  const double radius = ceil(cut(ins, ins->lambda_min, &still).value);
   return radius < 1e6 ? (int)radius : 1000000;   /* a cube with such a margin is refused */
+}
+
+/* Share of a kernel's value that counts in row i from its middle: all within the cut, none from one spaxel beyond, smoothly between. */
+static struct dual rim(int i, const struct dual *end)
+{
+  const double t = end->value + 1. - i;
+  if (t >= 1.) return (struct dual){ 1., 0. };
+  if (t <= 0.) return (struct dual){ 0., 0. };
+  return (struct dual){ t * t * t * (10. - 15. * t + 6. * t * t), 30. * t * t * (1. - t) * (1. - t) * end->dot };
 }
 
 /* A profile's width and exponent, and their change. */
 struct shape { double width, width_dot, beta, beta_dot; };   /* width: sigma of a Gaussian, a of a Moffat [arcsec] */
-struct dual { double value, dot; };
 
 static struct shape shape_at(const struct cubix_instrument *ins, double lambda, const struct cubix_psf_bar *dot)
 {
   const double fwhm = cubix_curve_at(&ins->psf_fwhm, lambda), fwhm_dot = dot->fwhm + dot->scale * fwhm;
   if (ins->psf == CUBIX_PSF_GAUSSIAN) return (struct shape){ fwhm / CUBIX_FWHM_SIGMA, fwhm_dot / CUBIX_FWHM_SIGMA, 0., 0. };
-  const double beta = ins->psf_beta, a = moffat_width(fwhm, beta), power = pow(2., 1. / beta);
-  return (struct shape){ a, a * (fwhm_dot / fwhm + dot->beta * log(2.) * power / (2. * beta * beta * (power - 1.))), beta, dot->beta };
+  const double beta = ins->psf_beta, a = moffat_width(fwhm, beta);
+  return (struct shape){ a, a * (fwhm_dot / fwhm + dot->beta * width_by_beta(beta)), beta, dot->beta };
 }
 
 /* Profile times area over the rectangle of sides w_x, w_y about (x, y). */
@@ -91,8 +118,13 @@ static struct dual gauss_spaxel(double x, double y, double w_x, double w_y, cons
   return (struct dual){ along_x.value * along_y.value, along_x.dot * along_y.value + along_x.value * along_y.dot };
 }
 
+static struct dual rimmed(struct dual value, struct dual share)
+{
+  return (struct dual){ value.value * share.value, value.dot * share.value + value.value * share.dot };
+}
+
 /* Kernel and derivative: K = k/S, S the sum of k, and dK = (dk - K dS)/S.  @param[out] kernel_dot may be NULL */
-static int build(double *kernel, double *kernel_dot, const struct cubix_instrument *ins, const struct shape *shape, int radius)
+static int build(double *kernel, double *kernel_dot, const struct cubix_instrument *ins, const struct shape *shape, const struct dual *end, int radius)
 {
   int status = CUBIX_OK, side = 2 * radius + 1;
   double sum = 0., sum_dot = 0.;
@@ -104,8 +136,11 @@ static int build(double *kernel, double *kernel_dot, const struct cubix_instrume
       const int mirror = (radius + i) * side + radius + j;
       struct dual value;
       if (i < j && ins->pixel_x == ins->pixel_y) value = (struct dual){ kernel[mirror], kernel_dot ? kernel_dot[mirror] : 0. };
-      else if (ins->psf == CUBIX_PSF_MOFFAT) value = moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, shape);
-      else value = gauss_spaxel(x, y, ins->pixel_x, ins->pixel_y, shape);
+      else {
+        value = ins->psf == CUBIX_PSF_MOFFAT ? moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, shape)
+                                             : gauss_spaxel(x, y, ins->pixel_x, ins->pixel_y, shape);
+        value = rimmed(rimmed(value, rim(i, end)), rim(j, end));
+      }
       for (int q = 0; q < 4; q++) {
         const int at = (radius + (q & 1 ? j : -j)) * side + radius + (q & 2 ? i : -i);
         kernel[at] = value.value;
@@ -129,13 +164,13 @@ done:
 
 int cubix_psf_kernel_build(double *kernel, const struct cubix_instrument *ins, double lambda, int radius)
 {
-  const struct cubix_psf_bar still = { 0., 0., 0. };
   if (ins->psf == CUBIX_PSF_FILE) {
     memcpy(kernel, ins->psf_kernel, (size_t)(2 * radius + 1) * (size_t)(2 * radius + 1) * sizeof *kernel);
     return CUBIX_OK;
   }
   const struct shape shape = shape_at(ins, lambda, &still);
-  return build(kernel, NULL, ins, &shape, radius);
+  const struct dual end = cut(ins, lambda, &still);
+  return build(kernel, NULL, ins, &shape, &end, radius);
 }
 
 int cubix_psf_kernel_build_jvp(double *kernel_dot, const struct cubix_instrument *ins, double lambda, int radius, const struct cubix_psf_bar *psf_dot)
@@ -147,18 +182,11 @@ int cubix_psf_kernel_build_jvp(double *kernel_dot, const struct cubix_instrument
   if (ins->psf == CUBIX_PSF_FILE) goto done;
   CUBIX_ALLOC(kernel, n);
   const struct shape shape = shape_at(ins, lambda, psf_dot);
-  CUBIX_TRY(build(kernel, kernel_dot, ins, &shape, radius));
+  const struct dual end = cut(ins, lambda, psf_dot);
+  CUBIX_TRY(build(kernel, kernel_dot, ins, &shape, &end, radius));
 done:
   free(kernel);
   return status;
-}
-
-double cubix_psf_fwhm_most(const struct cubix_instrument *ins, double beta)
-{
-  const double r = ins->margin * fmin(ins->pixel_x, ins->pixel_y);
-  if (ins->psf == CUBIX_PSF_GAUSSIAN) return CUBIX_FWHM_SIGMA * r / sqrt(-2. * log(light_outside));
-  const double a = r / sqrt(pow(light_outside, -1. / (beta - 1.)) - 1.);
-  return fmax(a / moffat_width(1., beta), r / moffat_most);
 }
 
 int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double beta)
@@ -173,10 +201,12 @@ int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double b
   CUBIX_CHECK(fwhm >= min && fwhm <= max, CUBIX_EUSAGE, "PsfFwhm = %g %s; it must be in %g .. %g", fwhm, unit, min, max);
   cubix_instrument_key(CUBIX_KEY_psf_beta, &min, &max, &unit, &help);
   CUBIX_CHECK(!moffat || (beta >= min && beta <= max), CUBIX_EUSAGE, "PsfBeta = %g; it must be in %g .. %g", beta, min, max);
-  CUBIX_CHECK(fwhm <= cubix_psf_fwhm_most(ins, beta), CUBIX_EUSAGE, "PsfFwhm = %g arcsec%s is too wide for the margin of %d spaxels that the PSF had at first, "
-              "which has room for %g: begin with a PSF at least that wide", fwhm, moffat ? ", with this PsfBeta," : "", ins->margin, cubix_psf_fwhm_most(ins, beta));
+  const struct cubix_instrument was = *ins;
   ins->psf_fwhm.coef[0] = fwhm;
   if (moffat) ins->psf_beta = beta;
+  ins->margin = cubix_psf_margin(ins);
+  status = cubix_instrument_check_size(ins);
+  if (status) *ins = was;
 done:
   return status;
 }

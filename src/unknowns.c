@@ -13,7 +13,7 @@
  *   either way, what is one for the whole
  *     angles                 b + 10 deg x      Centre  b + 1 kpc x      SystemicVelocity  b + 100 km/s x     pointing  b + 1 arcsec x
  *     Redshift               b + 0.001 x       Distance, PsfFwhm, PsfBeta, LsfFwhm, MassScale, FluxScale     b exp(x)
- *     within the bounds of the parameter of that name; scales within 1e-6 .. 1e6 of b
+ *     within the bounds of the parameter of that name; scales within 1e-6 .. 1e6 of b, PsfFwhm, on which the painted field's size depends, within 1/5 .. 5
  *
  * A value that starts at 0 and follows from a factor cannot move: its unknown is frozen, and so is that of a bin without stars.  An unknown of age or metallicity
  * ends a hair (1e-9) inside the library, since at its very end no light changes with them outwards, and derivatives there are those of the outside. */
@@ -37,7 +37,7 @@ static const struct rule { enum cubix_unknown_form form; double scale, range; } 
   [CUBIX_LEAF_Beta] = { CUBIX_FORM_LINEAR, 10, 0 }, [CUBIX_LEAF_Gamma] = { CUBIX_FORM_LINEAR, 10, 0 },
   [CUBIX_LEAF_Inclination] = { CUBIX_FORM_LINEAR, 10, 0 }, [CUBIX_LEAF_PositionAngle] = { CUBIX_FORM_LINEAR, 10, 0 },
   [CUBIX_LEAF_PointingX] = { CUBIX_FORM_LINEAR, 1, 0 }, [CUBIX_LEAF_PointingY] = { CUBIX_FORM_LINEAR, 1, 0 }, [CUBIX_LEAF_Roll] = { CUBIX_FORM_LINEAR, 10, 0 },
-  [CUBIX_LEAF_Redshift] = { CUBIX_FORM_LINEAR, 1e-3, 0 }, [CUBIX_LEAF_Distance] = { CUBIX_FORM_LN, 1, 1e6 }, [CUBIX_LEAF_PsfFwhm] = { CUBIX_FORM_LN, 1, 1e6 },
+  [CUBIX_LEAF_Redshift] = { CUBIX_FORM_LINEAR, 1e-3, 0 }, [CUBIX_LEAF_Distance] = { CUBIX_FORM_LN, 1, 1e6 }, [CUBIX_LEAF_PsfFwhm] = { CUBIX_FORM_LN, 1, 5 },
   [CUBIX_LEAF_PsfBeta] = { CUBIX_FORM_LN, 1, 1e6 }, [CUBIX_LEAF_LsfFwhm] = { CUBIX_FORM_LN, 1, 1e6 }, [CUBIX_LEAF_MassScale] = { CUBIX_FORM_LN, 1, 1e6 },
   [CUBIX_LEAF_FluxScale] = { CUBIX_FORM_LN, 1, 1e6 },
 };

@@ -92,6 +92,28 @@ def test_the_verdict_is_told_everywhere(seen):
             assert text[2].startswith("# chi2 is ")
 
 
+SMOOTH = dict(Deposit="gaussian", DepositLength=0.5, Lsf="gaussian", LsfFwhm=3.0, Psf="moffat", PsfFwhm=0.9, PsfBeta=2.6)
+
+
+@pytest.mark.parametrize("name, starts, engine", [("PsfFwhm", (0.55, 1.4), "direct"), ("PsfFwhm", (0.55, 1.4), "histogram"), ("PsfBeta", (2.0, 4.0), "direct"),
+                                                  ("LsfFwhm", (2.4, 4.0), "direct"), ("LsfFwhm", (2.4, 4.0), "histogram"), ("DepositLength", (0.35, 0.9), "direct"),
+                                                  ("Redshift", (0.0495, 0.0505), "direct"), ("Redshift", (0.0495, 0.0505), "histogram"),
+                                                  ("SystemicVelocity", ((0, 0, 90), (0, 0, -90)), "histogram")])
+def test_the_objective_does_not_know_the_start(seen, name, starts, engine):
+    """Where a fit ends its objective is that of a fresh run with the values found there, wherever it started: to what float32 and, with the histogram, Tolerance leave."""
+    view = {**VIEW, **SMOOTH, "Orientation": "none"}
+    seen.cube(**view, OutputFile=seen.path("seen.fits"), Noise="snr", SignalToNoise=20.0)
+    for start in starts:
+        derive(seen, mode="fit", FitRestart=0, FitProbes=0, MaxIterations=2, **{**view, "Engine": engine, "Parameters": name, name: start})
+        told = dict(line[2:].split(None, 1) for line in seen.path("out-fit.txt").read_text().splitlines() if line.startswith("# objective"))
+        rows = [line.split() for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")]
+        here = [float(row[1]) for row in rows]
+        assert here != list(np.atleast_1d(start))
+        derive(seen, **{**view, "Engine": engine, "Parameters": "FluxScale", name: here if len(here) > 1 else here[0]})
+        fresh = [float(line.split()[2]) for line in seen.path("out-gradient.txt").read_text().splitlines() if line.startswith("# objective ")][0]
+        assert abs(float(told["objective"]) / fresh - 1) < (2e-7 if engine == "direct" else 2e-5), (start, here, told, fresh)
+
+
 def test_bins_of_age_follow_the_light(seen):
     """Edges between equal shares, the same on any number of ranks; the user's own; what is wrong in them is told before any work."""
     rule = dict(mode="fit", Parameters="Mass", FitModel="bins", FitAgeBins=3, FitRestart=0, FitProbes=0, MaxIterations=0, Orientation="none")

@@ -41,6 +41,14 @@ static double profile(const struct cubix_instrument *ins, double fwhm, double r2
   return ins->psf == CUBIX_PSF_MOFFAT ? pow(1. + r2 / a2, -ins->psf_beta) : exp(-4. * log(2.) * r2 / (fwhm * fwhm));
 }
 
+/* What counts of row i from the middle: all up to the cut, none from a spaxel beyond it. */
+static double share(const struct cubix_instrument *ins, double fwhm, int i)
+{
+  double a = 0.5 * fwhm / sqrt(pow(2., 1. / ins->psf_beta) - 1.), r = ins->psf == CUBIX_PSF_MOFFAT ? fmin(a * sqrt(pow(1000., 1. / (ins->psf_beta - 1.)) - 1.), 8. * fwhm) : 2.5 * fwhm;
+  double t = fmin(fmax(r / fmin(ins->pixel_x, ins->pixel_y) + 1. - abs(i), 0.), 1.);
+  return t * t * t * (10. - 15. * t + 6. * t * t);
+}
+
 /* Kernels by the midpoint rule, 200 x 200 points a spaxel (error some 1e-6). */
 static void test_kernels(void)
 {
@@ -65,7 +73,7 @@ static void test_kernels(void)
             s += profile(&ins, row[t].fwhm, x * x + y * y);
           }
         }
-        sum += slow[j * side + i] = s;
+        sum += slow[j * side + i] = s * share(&ins, row[t].fwhm, i - r) * share(&ins, row[t].fwhm, j - r);
       }
     }
     for (int i = 0; i < 49; i++) {

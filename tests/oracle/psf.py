@@ -8,14 +8,20 @@ from scipy.special import erf
 from .constants import FWHM
 
 
-def reach(inst, fwhm):
-    """Half side R [spaxels] of the kernel for this FWHM [arcsec]."""
+def cut(inst, fwhm):
+    """Where a kernel is cut [spaxels], for this largest FWHM [arcsec]: a real number."""
     if inst.psf == "gaussian":
         r = 2.5 * fwhm
     else:
         a = fwhm / (2.0 * math.sqrt(2.0**(1.0 / inst.psf_beta) - 1.0))
         r = min(a * math.sqrt(0.001**(1.0 / (1.0 - inst.psf_beta)) - 1.0), 8.0 * fwhm)
-    return math.ceil(r / min(inst.pixel_x, inst.pixel_y))
+    return r / min(inst.pixel_x, inst.pixel_y)
+
+
+def _rim(half, end):
+    """Share of a kernel's rows -half .. half that counts."""
+    t = np.clip(end + 1.0 - np.abs(np.arange(-half, half + 1)), 0.0, 1.0)
+    return t**3 * (10.0 - 15.0 * t + 6.0 * t * t)
 
 
 def _gaussian(inst, fwhm, half):
@@ -38,8 +44,8 @@ def _moffat(inst, fwhm, half):
     return kernel
 
 
-def kernel(inst, fwhm, half):
-    k = (_gaussian if inst.psf == "gaussian" else _moffat)(inst, fwhm, half)
+def kernel(inst, fwhm, half, end):
+    k = (_gaussian if inst.psf == "gaussian" else _moffat)(inst, fwhm, half) * np.outer(_rim(half, end), _rim(half, end))
     return k / k.sum()
 
 
@@ -48,7 +54,7 @@ def margin(inst):
         return 0
     if inst.psf == "file":
         return max(inst.psf_kernel.shape) // 2
-    return reach(inst, float(np.max(inst.psf_fwhm(inst.centres()))))
+    return math.ceil(cut(inst, float(np.max(inst.psf_fwhm(inst.centres())))))
 
 
 def _kernels(inst):
@@ -57,11 +63,12 @@ def _kernels(inst):
     if inst.psf == "file":
         return [inst.psf_kernel / inst.psf_kernel.sum()] * len(lam)
     half, fwhm = margin(inst), inst.psf_fwhm(lam)
+    end = cut(inst, float(np.max(fwhm)))
     n_node = 1 + math.ceil(abs(math.log(fwhm.max() / fwhm.min())) / 0.005)
     if n_node == 1:
-        return [kernel(inst, fwhm[0], half)] * len(lam)
+        return [kernel(inst, fwhm[0], half, end)] * len(lam)
     node = np.linspace(lam[0], lam[-1], n_node)
-    table = [kernel(inst, float(inst.psf_fwhm(np.array([x]))[0]), half) for x in node]
+    table = [kernel(inst, float(inst.psf_fwhm(np.array([x]))[0]), half, end) for x in node]
     out = []
     for x in lam:
         i = min(int((x - node[0]) / (node[1] - node[0])), n_node - 2)
