@@ -48,14 +48,29 @@ struct target {
 };
 
 /* ---- names --------------------------------------------------------------------------------------------------------------- */
-static int target_init(struct target *target, const char *path, int length, const char *origin)
+/* The next name of OutputFile's list, without the blanks around it; "\," is a comma that belongs to the name.
+ * @param[out] length  of the name, more than fits where it is too long  @return the list after it; NULL: it was the last */
+static const char *name_take(const char *list, char name[CUBIX_OUTPUT_PATH], int *length)
 {
-  int status = CUBIX_OK, n;
-  const char *slash;
+  int n = 0;
+  for (list += strspn(list, " \t"); *list && *list != ','; list++) {
+    if (list[0] == '\\' && list[1] == ',') list++;
+    if (n < CUBIX_OUTPUT_PATH - 1) name[n] = *list;
+    n++;
+  }
+  while (n && n < CUBIX_OUTPUT_PATH && (name[n - 1] == ' ' || name[n - 1] == '\t')) n--;
+  name[n < CUBIX_OUTPUT_PATH ? n : CUBIX_OUTPUT_PATH - 1] = '\0';
+  *length = n;
+  return *list ? list + 1 : NULL;
+}
+
+/* @param length  of the name that is in target->path already, or more where it does not fit */
+static int target_init(struct target *target, int length, const char *origin)
+{
+  int status = CUBIX_OK;
+  const char *slash = strrchr(target->path, '/');
   CUBIX_CHECK(length > 0, CUBIX_EUSAGE, "OutputFile (%s) has an empty name in its list; separate the names by single commas", origin);
-  n = snprintf(target->path, sizeof target->path, "%.*s", length, path);
-  CUBIX_CHECK(n < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE, "OutputFile (%s) has a name of %d characters, at most %d: %.60s...", origin, n, CUBIX_OUTPUT_PATH - 1, target->path);
-  slash = strrchr(target->path, '/');
+  CUBIX_CHECK(length < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE, "OutputFile (%s) has a name of %d characters, at most %d: %.60s...", origin, length, CUBIX_OUTPUT_PATH - 1, target->path);
   target->base = slash ? slash + 1 : target->path;
 done:
   return status;
@@ -72,7 +87,7 @@ static int kind_find(struct target *target, const char *origin)
   CUBIX_CHECK(length <= 3 || strcmp(target->base + length - 3, ".gz"), CUBIX_EUSAGE,
               "OutputFile = %s (%s): compressed files are not written, since that takes a second cube in memory; ask for .fits and run gzip on it",
               target->path, origin);
-  CUBIX_CHECK(target->kind, CUBIX_EUSAGE, "OutputFile = %s (%s): its suffix must be .fits, .hdf5 or .h5", target->path, origin);
+  CUBIX_CHECK(target->kind, CUBIX_EUSAGE, "OutputFile = %s (%s): its suffix must be .fits, .hdf5 or .h5 (a comma within a name is written \\,)", target->path, origin);
 done:
   return status;
 }
@@ -82,23 +97,16 @@ static int targets_init(struct target *target, int *n_target, const struct cubix
 {
   int status = CUBIX_OK, n = 0;
   const char *origin = cubix_params_origin(par, "OutputFile"), *list = par->OutputFile;
-  char path[CUBIX_OUTPUT_PATH];
   CUBIX_CHECK(list && *list, CUBIX_EUSAGE, "OutputFile (%s) is empty; name at least one file, x.fits or x.hdf5", origin);
-  for (;;) {
-    int length = (int)strcspn(list, ",");
-    const char *next = list + length;
-    while (length && (*list == ' ' || *list == '\t')) list++, length--;
-    while (length && (list[length - 1] == ' ' || list[length - 1] == '\t')) length--;
+  for (int length; list; n++) {
     CUBIX_CHECK(n < MAX_OUTPUT, CUBIX_EUSAGE, "OutputFile (%s) has more than %d names", origin, MAX_OUTPUT);
-    CUBIX_TRY(target_init(&target[n], list, length, origin));
+    list = name_take(list, target[n].path, &length);
+    CUBIX_TRY(target_init(&target[n], length, origin));
     CUBIX_TRY(kind_find(&target[n], origin));
-    n++;
-    if (!*next) break;
-    list = next + 1;
   }
   for (int t = 0; t < N_TEXT; t++) {
-    CUBIX_TRY(cubix_output_beside(path, par, text_ending[t], ""));
-    CUBIX_TRY(target_init(&target[n + t], path, (int)strlen(path), origin));
+    CUBIX_TRY(cubix_output_beside(target[n + t].path, par, text_ending[t], ""));
+    CUBIX_TRY(target_init(&target[n + t], (int)strlen(target[n + t].path), origin));
   }
   *n_target = n;
 done:
@@ -107,13 +115,12 @@ done:
 
 int cubix_output_beside(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given)
 {
-  int status = CUBIX_OK, n;
-  const char *first = par->OutputFile + strspn(par->OutputFile, " \t");
-  int length = (int)strcspn(first, ",");
-  while (length && (first[length - 1] == ' ' || first[length - 1] == '\t')) length--;
+  int status = CUBIX_OK, length, n;
+  char first[CUBIX_OUTPUT_PATH];
+  name_take(par->OutputFile, first, &length);
   for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
     int suffix = (int)strlen(kinds[i].suffix);
-    if (length <= suffix || strncmp(first + length - suffix, kinds[i].suffix, (size_t)suffix)) continue;
+    if (length <= suffix || length >= CUBIX_OUTPUT_PATH || strcmp(first + length - suffix, kinds[i].suffix)) continue;
     length -= suffix;
     break;
   }

@@ -101,6 +101,10 @@ static void test_check(void)
   CHECK(check_of(".fits", "yes", "suffix") == CUBIX_EUSAGE);
   CHECK(check_of("new.fits.gz", "yes", "gzip") == CUBIX_EUSAGE);
   CHECK(check_of("new.fits,,new.hdf5", "yes", "empty name") == CUBIX_EUSAGE);
+  CHECK(check_of("of,fits", "yes", "OutputFile = of (") == CUBIX_EUSAGE);
+  CHECK(check_of("of\\,fits", "yes", "OutputFile = of,fits (") == CUBIX_EUSAGE);
+  touch("a,b-usedvalues", "used");
+  CHECK(check_of("a\\,b.fits , c.fits", "no", "a,b-usedvalues, written beside") == CUBIX_EOUTPUT && check_of("a\\,b.fits,c.fits", "yes", "") == CUBIX_OK);
   CHECK(check_of("new.fits,", "yes", "empty name") == CUBIX_EUSAGE);
   CHECK(check_of("new.fits,new.fits", "yes", "twice") == CUBIX_EUSAGE);
   CHECK(check_of("new.fits,./new.fits", "yes", "twice") == CUBIX_EUSAGE);

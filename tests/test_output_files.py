@@ -30,8 +30,8 @@ def ready(bench):
     return bench
 
 
-def look(ready, status=0, ranks=1, options=(), **parameters):
-    file = ready.parameters(**{**VIEW, "OutputFile": ready.path("out") / "o.fits", **parameters})
+def look(ready, status=0, ranks=1, options=(), file=None, **parameters):
+    file = file or ready.parameters(**{**VIEW, "OutputFile": ready.path("out") / "o.fits", **parameters})
     done = run("cubix", [*options, file], ranks, cwd=ready.folder)
     assert done.status == status, f"{done.args}\n{done.out[-1500:]}\n{done.err[-3000:]}"
     return done
@@ -150,7 +150,7 @@ def test_the_tools_follow_the_same_rules(tmp_path, name):
 
 # ---- names -----------------------------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("folder", ["run[1]", "a(b)+c", "x!y"])
+@pytest.mark.parametrize("folder", ["run[1]", "a(b)+c", "x!y,z"])
 def test_every_name_is_taken_as_it_stands(ready, folder):
     """CFITSIO reads instructions from names like these unless it is told not to."""
     odd = ready.path(folder)
@@ -158,17 +158,19 @@ def test_every_name_is_taken_as_it_stands(ready, folder):
     y, x = np.mgrid[-2:3, -2:3]
     images = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("a", "D", array=[1.0])]), fits.ImageHDU(np.exp(-0.5 * (x * x + y * y)))]
     fits.HDUList(images).writeto(odd / "psf[1][2:3].fits")          # the kernel is the first image of the file
-    os.rename(ready.file, odd / "galaxy+1.hdf5")
-    os.rename(ready.ssp_file, odd / "ssp(2).hdf5")
+    os.rename(ready.file, odd / "galaxy+1,2.hdf5")
+    os.rename(ready.ssp_file, odd / "ssp(2),3.hdf5")
     os.rename(ready.path("seen.fits"), odd / "!seen[DATA].fits")
-    inputs = dict(InputFile=odd / "galaxy+1.hdf5", SspFile=odd / "ssp(2).hdf5")
+    inputs = dict(InputFile=odd / "galaxy+1,2.hdf5", SspFile=odd / "ssp(2),3.hdf5")
     used = {**derived(ready, "gradient"), "ObservedFile": odd / "!seen[DATA].fits"}
-    look(ready, OutputFile=odd / "o[1].fits", **inputs, **used)
-    with fits.open(odd / "o[1].fits") as hdus:
+    escaped = str(odd).replace(",", "\\,")
+    look(ready, OutputFile=f"{escaped}/o[1]\\,2.fits", **inputs, **used)
+    with fits.open(odd / "o[1],2.fits") as hdus:
         assert hdus["DATA"].data.max() > 0
-    assert "o[1]-gradient.hdf5" in names(odd)
+    assert "o[1],2-gradient.hdf5" in names(odd)
+    look(ready, file=odd / "o[1],2-usedvalues")                      # which makes the same again
     before = names(odd)
-    look(ready, OutputFile=odd / "p.fits", **inputs, Psf="file", PsfFile=odd / "psf[1][2:3].fits", PsfFwhm=0)
+    look(ready, OutputFile=f"{escaped}/p.fits", **inputs, Psf="file", PsfFile=odd / "psf[1][2:3].fits", PsfFwhm=0)
     assert names(odd) == sorted([*before, "p.fits", "p-timings.txt", "p-usedvalues"]) and names(ready.path("out")) == []
 
 
