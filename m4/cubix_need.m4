@@ -106,5 +106,15 @@ AC_DEFUN([CUBIX_CXX], [
   have_cxx=no
   AC_LANG_PUSH([C++])
   AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <vector>]], [[std::vector<int> v(3); return v.size() != 3;]])], [have_cxx=yes])
+  # how the compiler is made to tell of every access to memory, volatile ones apart, to functions of our own
+  have_cxx_accesses=no
+  for cubix_try in "--param=tsan-distinguish-volatile=1" "-mllvm -tsan-distinguish-volatile=1"; do
+    AS_IF([test $have_cxx = yes && test $have_cxx_accesses = no], [
+      cubix_save_CXXFLAGS=$CXXFLAGS
+      CXXFLAGS="$CXXFLAGS -fsanitize=thread $cubix_try"
+      AC_COMPILE_IFELSE([AC_LANG_PROGRAM([], [])], [have_cxx_accesses=yes; CXX_ACCESSES="-fsanitize=thread $cubix_try"])
+      CXXFLAGS=$cubix_save_CXXFLAGS])
+  done
+  AC_SUBST([CXX_ACCESSES])
   AC_LANG_POP([C++])
   AS_IF([test $have_cxx = yes], [CXX_FOUND=$CXX], [CXX_FOUND="none: the CUDA kernels are not tested on the CPU"])])

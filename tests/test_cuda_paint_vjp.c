@@ -352,10 +352,14 @@ int main(void)
     if (cubix_params_init(&params[b]) || cubix_params_set(params[b], "Backend", backend[b])) abort();
   omp_set_num_threads(1);
   make_stars();
-  test_parity();
-  test_adjoint();
-  test_failures();
-  test_memory();
+  for (int i = 0; cuda_on_cpu_pass(i); i++) {
+    test_parity();
+    test_adjoint();
+  }
+  if (!cuda_on_cpu_brief()) {
+    test_failures();
+    test_memory();
+  }
   for (int b = 0; b < N_BACKEND; b++) cubix_params_free(params[b]);
   return check_done();
 }

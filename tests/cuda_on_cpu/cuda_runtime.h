@@ -1,6 +1,6 @@
 /* cuda_runtime.h -- a stand-in for the CUDA runtime, for tests on machines without a GPU: as much of it as cuda/ uses, no more.
  *
- * C sees the runtime's functions, C++ the language of kernels as well.  How it works, and what it catches, is told in runtime.cpp;
+ * C sees the runtime's functions, C++ the language of kernels as well.  How it works, and what it catches, is told in machine.h;
  * the tests' own switches are in control.h.  What differs from nvcc is the launch, which is why cuda/ launches through CUBIX_LAUNCH. */
 #ifndef CUDA_ON_CPU_RUNTIME_H
 #define CUDA_ON_CPU_RUNTIME_H
@@ -69,6 +69,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaDeviceSynchronize(void);
 
 #ifdef __cplusplus
 }
@@ -94,13 +95,24 @@ void copy_later(void *to, const void *from, size_t bytes);    /* cuda_pipeline_p
 void close_group();
 void wait_for_groups(size_t but);
 void check_argument(const void *argument, size_t bytes);
-void submit(dim3 grid, dim3 block, cudaStream_t stream, std::function<void()> body);
+void note_atomic(const void *at, size_t bytes);
+std::function<void()> threads(dim3 grid, dim3 block, std::function<void()> thread);      /* the work that runs them */
+bool of_nvcc(const char *name, dim3 grid, dim3 block, const void *const *argument, const size_t *bytes, size_t n, std::function<void()> *work);
+void submit(dim3 grid, dim3 block, cudaStream_t stream, std::function<void()> work);
 
+/* nvcc's code of that kernel where there is some, or the C++ compiler's. */
 template <class... Parameter, class... Argument>
-void launch(dim3 grid, dim3 block, cudaStream_t stream, void (*kernel)(Parameter...), Argument... argument)
+void launch(const char *name, dim3 grid, dim3 block, cudaStream_t stream, void (*kernel)(Parameter...), Argument... argument)
 {
+  std::function<void()> work;
   (check_argument(&argument, sizeof argument), ...);
-  submit(grid, block, stream, [=] { kernel(argument...); });
+  auto find = [&](Parameter... given) {
+    const void *const at[] = { &given... };
+    const size_t bytes[] = { sizeof given... };
+    return of_nvcc(name, grid, block, at, bytes, sizeof...(Parameter), &work);
+  };
+  if (!find(argument...)) work = threads(grid, block, [=] { kernel(argument...); });
+  submit(grid, block, stream, work);
 }
 template <class T> T exchange_value(T mine, unsigned lane, int line)
 {
@@ -113,10 +125,11 @@ template <class T> T exchange_value(T mine, unsigned lane, int line)
   return value;
 }
 }
-/* Threads never run at the same time. */
-template <class T> T atomicAdd(T *at, T value) { T old = *at; *at += value; return old; }
-template <class T> T atomicMin(T *at, T value) { T old = *at; if (value < old) *at = value; return old; }
-template <class T> T atomicMax(T *at, T value) { T old = *at; if (value > old) *at = value; return old; }
+/* Threads never run at the same time; that these are atomic is told to the search for races. */
+#define CUDA_ON_CPU_ATOMIC template <class T> __attribute__((no_sanitize("thread"), noinline)) T
+CUDA_ON_CPU_ATOMIC atomicAdd(T *at, T value) { cuda_on_cpu_kernel::note_atomic(at, sizeof *at); T old = *at; *at += value; return old; }
+CUDA_ON_CPU_ATOMIC atomicMin(T *at, T value) { cuda_on_cpu_kernel::note_atomic(at, sizeof *at); T old = *at; if (value < old) *at = value; return old; }
+CUDA_ON_CPU_ATOMIC atomicMax(T *at, T value) { cuda_on_cpu_kernel::note_atomic(at, sizeof *at); T old = *at; if (value > old) *at = value; return old; }
 #define threadIdx (cuda_on_cpu_kernel::here.thread)
 #define blockIdx  (cuda_on_cpu_kernel::here.block)
 #define blockDim  (cuda_on_cpu_kernel::here.block_dim)
@@ -124,6 +137,6 @@ template <class T> T atomicMax(T *at, T value) { T old = *at; if (value > old) *
 #define __syncthreads() cuda_on_cpu_kernel::wait_for_block(__LINE__)
 #define __shfl_sync(mask, value, lane_) cuda_on_cpu_kernel::exchange_value(value, lane_, __LINE__)
 #define __shfl_xor_sync(mask, value, bits) cuda_on_cpu_kernel::exchange_value(value, cuda_on_cpu_kernel::here.lane ^ (bits), __LINE__)
-#define CUBIX_LAUNCH(kernel, grid, block, stream, ...) cuda_on_cpu_kernel::launch(grid, block, stream, kernel, __VA_ARGS__)
+#define CUBIX_LAUNCH(kernel, grid, block, stream, ...) cuda_on_cpu_kernel::launch(#kernel, grid, block, stream, kernel, __VA_ARGS__)
 #endif
 #endif
