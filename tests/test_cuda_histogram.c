@@ -438,16 +438,10 @@ int main(void)
   if (cubix_params_init(&params) || cubix_params_set(params, "Backend", "cuda")) abort();
   make_basis();
   for (int i = 0; cuda_on_cpu_pass(i); i++) {
-    test_deposit();
-    test_deposit_memory();
-    test_multiply();
-    test_keep();
-    test_plain();
+    static void (*const test[])(void) = { test_deposit, test_deposit_memory, test_multiply, test_keep, test_plain };
+    for (size_t t = 0; t < sizeof test / sizeof *test; t++) test[t]();
   }
-  if (!cuda_on_cpu_brief()) {
-    test_failures();
-    test_limits();
-  }
+  if (!cuda_on_cpu_brief()) test_failures(), test_limits();
   free(mapped[1]);
   cubix_params_free(params);
   return check_done();

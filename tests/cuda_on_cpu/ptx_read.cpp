@@ -146,7 +146,7 @@ void decode_copy(reader *r, instruction *i, const strings &word, const strings &
     take_address(r, &i->s[0], &from_offset, operand.at(1));
     i->s[1] = slot_of(r, std::to_string(from_offset));
     i->number = atoi(operand.at(2).c_str());
-    if (operand.size() > 3) unknown(r, "a copy that fills up");
+    if (operand.size() > 3 && operand[3] != operand[2]) unknown(r, "a copy that fills up");
   }
 }
 

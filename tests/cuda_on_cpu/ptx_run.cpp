@@ -40,6 +40,7 @@ kernel *find(const char *name)
 }
 
 struct at_the_end {
+  at_the_end() { kernels(); }      /* which are gone after it, then */
   ~at_the_end()
   {
     if (from_environment("CUDA_ON_CPU_TELL"))
