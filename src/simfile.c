@@ -80,6 +80,7 @@ static int read_places(struct cubix_simfile *sim, const struct cubix_simformat *
   CUBIX_CHECK(isfinite(box[0]) && box[0] >= 0., CUBIX_EINPUT, "%s: the side of the box is %g; it must be >= 0", path, box[0]);
   s->box = box[0] * length;
   CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_CENTRE], s->centre, 3, &found));
+  CUBIX_CHECK(found == 0 || found == 3, CUBIX_EINPUT, "%s: the centre that /%s states has %d numbers; it must have 3", path, format->header_group, found);
   s->has_centre = found == 3;
   for (int c = 0; c < 3; c++) {
     CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: /%s states the centre %g", path, format->header_group, s->centre[c]);

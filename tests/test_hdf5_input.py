@@ -368,3 +368,34 @@ def test_library_and_observed_cube(ready, ranks):
             Likelihood="cosine")
     empty(ready.ssp_file, "Luminosity")
     refused(ready, INPUT, "ssp.hdf5", "Luminosity", "never written", ranks=ranks)
+
+
+# ---- sizes -----------------------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("value", [np.arange(1, 8001, dtype="i4"), np.arange(8000, dtype="f8"), np.float64(1.0), "yes", np.array([], "i4"), h5py.Empty("i4")])
+def test_an_attribute_larger_than_its_place(ready, value):
+    """Of 8000 numbers where one is wanted the first is taken; what is no number is passed over, for Demo is only a note."""
+    edit(ready.ssp_file, lambda f: f.attrs.__setitem__("Demo", value))
+    assert ready.cube()["NSTAR"].sum() > 0
+
+
+def test_a_header_larger_than_its_place(ready):
+    """The first of 4000 redshifts, and 128 of 60000 letters; but a centre has three numbers."""
+    want = ready.cube()
+    edit(ready.file, lambda f: f["Header"].attrs.update({"Redshift": np.zeros(4000), "Source": "x" * 60000}))
+    assert np.array_equal(ready.cube()["DATA"], want["DATA"])
+    edit(ready.file, lambda f: f["Header"].attrs.update({"Centre": np.zeros(100)}))
+    refused(ready, INPUT, "galaxy.hdf5", "centre", "100 numbers", "must have 3")
+
+
+def test_shapes_that_are_not_what_they_were(ready):
+    """Tables of a library that are larger or smaller than its axes say."""
+    for key, change in (("Luminosity", lambda x: x[:, :, :-1]), ("Luminosity", lambda x: np.concatenate([x, x])), ("LsfFwhm", lambda x: x[:-1])):
+        ready.ssp()
+
+        def resize(f):
+            data, attributes = f[key][:], dict(f[key].attrs)
+            del f[key]
+            f.create_dataset(key, data=change(data)).attrs.update(attributes)
+        edit(ready.ssp_file, resize)
+        refused(ready, INPUT, "ssp.hdf5", key, "as the axes say")
