@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "console.h"
+#include "hash.h"
 #include "log.h"
 
 static char last_warning[4096];
@@ -198,6 +199,32 @@ static void cache(const struct lab *lab, const char *folder, const char *both)
   cubix_basis_free(basis);
 }
 
+/* A checksum tells every single flipped bit, and lengths of zeros. */
+static void hashes(void)
+{
+  unsigned char bytes[333];
+  uint64_t whole[2], other[2];
+  int same = 0;
+  unsigned state = 3;
+  for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (unsigned char)(256 * uniform(&state));
+  cubix_hash(bytes, sizeof bytes, whole);
+  for (size_t bit = 0; bit < 8 * sizeof bytes; bit++) {
+    bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+    cubix_hash(bytes, sizeof bytes, other);
+    same += whole[0] == other[0] || whole[1] == other[1];
+    bytes[bit / 8] ^= (unsigned char)(1 << bit % 8);
+  }
+  cubix_hash(bytes, sizeof bytes, other);
+  CHECK(same == 0 && !memcmp(whole, other, sizeof whole));
+  memset(bytes, 0, sizeof bytes);
+  for (size_t n = 1; n < 200; n++) {
+    cubix_hash(bytes, n - 1, whole);
+    cubix_hash(bytes, n, other);
+    same += whole[0] == other[0] || whole[1] == other[1];
+  }
+  CHECK(same == 0);
+}
+
 /* What the file's name depends on. */
 static void keys(const struct lab *lab)
 {
@@ -251,6 +278,7 @@ int main(void)
   cut_in_use(lab, both);
   two_builders(lab, both);                       /* before this process knows MPI */
   CHECK(cubix_mpi_start(NULL, NULL) == CUBIX_OK);
+  hashes();
   keys(lab);
   cache(lab, folder, both);
   remove_folder(folder);

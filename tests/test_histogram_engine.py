@@ -221,6 +221,26 @@ def test_prepared_templates_are_kept(bench):
     assert cold["header"]["PRIMARY"]["CERTIFED"] == again["header"]["PRIMARY"]["CERTIFED"]
 
 
+def test_a_flipped_bit_of_prepared_templates(bench):
+    """Anywhere in the file, on any number of ranks, whoever multiplies the tile: told with the file's name, made anew, and the cube is the same to the bit."""
+    setup(bench)
+    cache = bench.path("cache")
+    par = fast(TemplateCache=cache, Combine="histogram")
+    bench.cube(**par)
+    want, file = bits(bench.out), next(cache.iterdir())
+    size, rng = file.stat().st_size, np.random.default_rng(3)
+    for ranks, at in ((1, 30), (2, 200), (3, size - 4096), (1, size // 8192 * 4096), (2, size // 12288 * 4096)):   # a page begins with numbers, and may end with padding
+        with open(file, "r+b") as f:
+            f.seek(at)
+            old = f.read(1)
+            f.seek(at)
+            f.write(bytes([old[0] ^ 1 << int(rng.integers(8))]))
+        got = bench.cube(ranks=ranks, **par)
+        assert bits(bench.out) == want, f"byte {at} of {size}"
+        assert str(file) in got["run"].err and "cannot be used" in got["run"].err and list(cache.iterdir()) == [file], got["run"].err
+        assert "cannot be used" not in bench.cube(ranks=ranks, **par)["run"].err
+
+
 def test_a_cache_that_cannot_be_had(bench):
     setup(bench)
     file = bench.path("not-a-folder")
