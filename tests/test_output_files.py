@@ -180,7 +180,7 @@ def test_no_kernel_from_elsewhere(ready):
     fits.PrimaryHDU(np.exp(-0.5 * (x * x + y * y))).writeto(ready.path("psf.fits"))
     for name in (f"{ready.path('psf.fits')}({ready.path('out')}/copy.fits)", f"{ready.path('psf.fits')}[1:3,1:3]", "http://127.0.0.1:9/psf.fits"):
         err = look(ready, status=3, Psf="file", PsfFile=name, PsfFwhm=0).err
-        assert "PSF image" in err and names(ready.path("out")) == []
+        assert "psf.fits" in err and ("cannot open" in err or "cannot be read" in err) and names(ready.path("out")) == []
 
 
 # ---- signals and what is left ------------------------------------------------------------------------------------------------------
