@@ -133,9 +133,20 @@ done:
   return status;
 }
 
+/* HDF5 could not find out whether something is there: no answer is not the answer "no". */
+static int say_unknown(hid_t file, const char *object, const char *what)
+{
+  char path[1024], why[512];
+  cubix_h5_reason(why, sizeof why);
+  file_name(file, path, sizeof path);
+  return cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__, "%s: %s%s cannot be read; the file is damaged or not all there (HDF5 says: %s)", path, what,
+                         object + strspn(object, "/"), why);
+}
+
 int cubix_h5_look(int *there, hid_t file, const char *path)
 {
   int status = CUBIX_OK;
+  htri_t linked;
   char part[1024];
   const size_t n = strlen(path);
   *there = 0;
@@ -144,10 +155,12 @@ int cubix_h5_look(int *there, hid_t file, const char *path)
     if (path[i] != '/' && path[i] != '\0') continue;
     memcpy(part, path, i);
     part[i] = '\0';
-    if (H5Lexists(file, part, H5P_DEFAULT) <= 0) goto done;
+    linked = H5Lexists(file, part, H5P_DEFAULT);
+    if (linked < 0) CUBIX_TRY(say_unknown(file, part, "/"));
+    if (linked == 0) goto done;
     if (H5Oexists_by_name(file, part, H5P_DEFAULT) <= 0) CUBIX_TRY(say_broken(file, part));
   }
-  *there = H5Oexists_by_name(file, path, H5P_DEFAULT) > 0;
+  *there = 1;
 done:
   return status;
 }
@@ -169,10 +182,12 @@ static int open_attribute(hid_t *attribute, hid_t file, const char *object, cons
   CUBIX_TRY(cubix_h5_look(&there, file, object));
   if (!there) goto done;
   owner = H5Oopen(file, object, H5P_DEFAULT);
+  if (owner < 0) CUBIX_TRY(say_unknown(file, object, "/"));
   for (int i = 0; i < names->n && *attribute < 0; i++) {
-    if (H5Aexists(owner, names->name[i]) <= 0) continue;
+    htri_t has = H5Aexists(owner, names->name[i]);
+    if (has > 0) *attribute = H5Aopen(owner, names->name[i], H5P_DEFAULT);
+    if (has < 0 || (has > 0 && *attribute < 0)) CUBIX_TRY(say_unknown(file, object, "the attributes of /"));
     *name = names->name[i];
-    *attribute = H5Aopen(owner, *name, H5P_DEFAULT);
   }
 done:
   if (owner >= 0) H5Oclose(owner);

@@ -189,12 +189,15 @@ done:
 }
 
 /* A member without stars has no group for them, or an empty one. */
-static int look_for_stars(int *there, hid_t file, const struct cubix_simformat *format)
+static int look_for_stars(int *there, hid_t file, const char *path, const struct cubix_simformat *format)
 {
   int status = CUBIX_OK;
   H5G_info_t info;
   CUBIX_TRY(cubix_h5_look(there, file, format->star_group));
-  *there = *there && H5Gget_info_by_name(file, format->star_group, &info, H5P_DEFAULT) >= 0 && info.nlinks > 0;
+  if (!*there) goto done;
+  CUBIX_CHECK(H5Gget_info_by_name(file, format->star_group, &info, H5P_DEFAULT) >= 0, CUBIX_EINPUT, "%s: /%s is no group that can be read; the file is damaged",
+              path, format->star_group);
+  *there = info.nlinks > 0;
 done:
   return status;
 }
@@ -233,7 +236,7 @@ static int look_at_members(struct cubix_simfile *sim, const struct cubix_simform
     CUBIX_TRY(cubix_simfile_stated(&stated, file, format));
     if (i == 0) first_stated = stated;
     else CUBIX_TRY(cubix_simfile_agree(&first_stated, s->file[0], &stated, s->file[i], format));
-    CUBIX_TRY(look_for_stars(&there, file, format));
+    CUBIX_TRY(look_for_stars(&there, file, s->file[i], format));
     if (there) {
       int first = !sim->field[CUBIX_FIELD_POSITION].path[0];
       if (first) {

@@ -49,6 +49,15 @@ def test_reads_in_the_midst(lab, name, path, nth):
     hit(lab, name, 2, f"call=read path=/{path} rank=1 nth={nth} errno={EIO}", reached=False)
 
 
+@pytest.mark.parametrize("name, path", [("members", "tng.1.hdf5"), ("eagle", "eagle.hdf5"), ("cube", "ssp.hdf5"), ("gradient_hdf5", "obs.hdf5")])
+def test_no_answer_is_not_no(lab, name, path):
+    """HDF5 that cannot find out whether a group or an attribute is there does not mean that it is not: no member without stars, no default in its place."""
+    n = lab.count(name, 1, 0, f"call=read path=/{path}")
+    assert n > 8
+    for nth in range(2, n + 1, max(1, n // 12)):
+        hit(lab, name, 1, f"call=read path=/{path} nth={nth} errno={ENOMEM}", INPUT, path)
+
+
 @pytest.mark.parametrize("name, path, call", [("gradient", "obs.fits", "close"), ("members", "tng.0.hdf5", "stat")])
 def test_what_may_go_wrong_beside(lab, name, path, call):
     hit(lab, name, 2, f"call={call} path=/{path} rank=1 times=0 errno={EIO}")
