@@ -1,7 +1,8 @@
 # cubix_cuda.m4 -- nvcc, the architectures it knows of those we want, and the CUDA run-time library.
 #
 # --with-cuda=auto takes a toolkit that works and says so if one is there but does not; a DIR that does not work is an error.
-# Code for sm_80 and sm_90 is compiled in, and PTX of the newest of them for every later GPU.
+# Code is compiled in for each generation that nvcc knows of those from sm_80 on (a GPU runs code of its own generation, 8.6 that of 8.0), and PTX of the first
+# and the last of them, which the driver compiles for GPUs in between and later ones.
 AC_DEFUN([CUBIX_CUDA], [
   have_cuda=no
   CUDA_FOUND="not wanted"
@@ -23,15 +24,20 @@ AC_DEFUN([CUBIX_CUDA], [
 AC_DEFUN([CUBIX_CUDA_TRY], [
   AC_MSG_CHECKING([what $NVCC compiles for])
   cubix_known=$($NVCC --list-gpu-arch 2>/dev/null | tr '\n' ' ')
-  NVCC_FLAGS=; cubix_newest=; cubix_archs=
-  for cubix_arch in 80 90; do
+  NVCC_FLAGS=; cubix_oldest=; cubix_newest=; cubix_archs=
+  for cubix_arch in 80 89 90 100 120; do
     AS_CASE([" $cubix_known "], [*" compute_$cubix_arch "*], [
       NVCC_FLAGS="$NVCC_FLAGS -gencode arch=compute_$cubix_arch,code=sm_$cubix_arch"
-      cubix_archs="$cubix_archs sm_$cubix_arch"; cubix_newest=$cubix_arch])
+      cubix_archs="$cubix_archs sm_$cubix_arch"; cubix_newest=$cubix_arch
+      : ${cubix_oldest:=$cubix_arch}])
   done
-  AS_IF([test -z "$cubix_newest"], [cubix_why="$NVCC knows neither compute_80 nor compute_90 (CUDA 11 or newer is needed)"; AC_MSG_RESULT([nothing we want])], [
-    NVCC_FLAGS="$NVCC_FLAGS -gencode arch=compute_$cubix_newest,code=compute_$cubix_newest"
-    AC_MSG_RESULT([$cubix_archs, PTX compute_$cubix_newest])
+  AS_IF([test -z "$cubix_newest"], [cubix_why="$NVCC knows none of compute_80, 89, 90, 100, 120 (CUDA 11 or newer is needed)"; AC_MSG_RESULT([nothing we want])], [
+    cubix_ptx=$cubix_oldest
+    AS_IF([test "$cubix_newest" != "$cubix_oldest"], [cubix_ptx="$cubix_oldest $cubix_newest"])
+    for cubix_arch in $cubix_ptx; do
+      NVCC_FLAGS="$NVCC_FLAGS -gencode arch=compute_$cubix_arch,code=compute_$cubix_arch"
+    done
+    AC_MSG_RESULT([$cubix_archs, PTX $cubix_ptx])
     # nvcc itself knows its toolkit's folders: ask it
     cubix_dry=$(echo > conftest.cu; $NVCC --dryrun conftest.cu 2>&1; rm -f conftest.cu)
     cubix_top=$(printf '%s\n' "$cubix_dry" | sed -n 's/^#\$ TOP=//p' | tail -1)
@@ -53,7 +59,7 @@ int launch(int *);]], [[int n; return cudaGetDeviceCount(&n) || launch(0);]])])
       done
       AS_IF([test -n "$cubix_ok"],
         [CUDA_LIBS="$cubix_dirs $CUDART_FOUND $cubix_rest"
-         CUDA_FOUND="$CUDA_VERSION_TEXT ($NVCC):$cubix_archs, PTX compute_$cubix_newest, $CUDART_FOUND"],
+         CUDA_FOUND="$CUDA_VERSION_TEXT ($NVCC):$cubix_archs, PTX $cubix_ptx, $CUDART_FOUND"],
         [cubix_why="nvcc compiles but the program does not link with libcudart (config.log tells more)"])],
       [cubix_why="nvcc does not compile a small program (config.log tells more; its host compiler may be too new: NVCC_PREPEND_FLAGS=-ccbin=g++-12)"])
     rm -f conftest.cu conftest_cu.o
