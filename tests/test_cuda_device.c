@@ -1,11 +1,14 @@
-/* test_cuda_device.c -- which GPUs count and why none does: cuda/device_cuda.c and src/device.c on the stand-in runtime of tests/cuda_on_cpu. */
+/* test_cuda_device.c -- which GPUs count and why none does: cuda/device_cuda.c and src/device.c on the stand-in runtime of tests/cuda_on_cpu.
+ * With a word, under mpirun (tests/test_device.py), what the ranks of a node do that see GPUs in one way or another: mpi/device_open.c. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
+#include "cubix-mpi.h"
 #include "cuda_on_cpu/control.h"
 #include "device.h"
 #include "error.h"
+#include "log.h"
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -75,12 +78,71 @@ static void test_choice(void)
   cuda_on_cpu = before;
 }
 
-int main(void)
+/* ---- several ranks --------------------------------------------------------------------------------------------------------- */
+static char warnings[4096];
+
+static void note(enum cubix_log_level level, const char *line, void *host)
+{
+  (void)host;
+  if (level == CUBIX_LOG_WARNING) snprintf(warnings + strlen(warnings), sizeof warnings - strlen(warnings), "%s\n", line);
+}
+
+/* All ranks open a processor.  @return the status, the same on all; *n_gpu: how many of them have a GPU */
+static int all_open(enum backend backend, char *description, int *n_share, int *n_gpu)
+{
+  struct cubix_device *dev = NULL;
+  warnings[0] = '\0';
+  cubix_error_clear();
+  int status = cubix_mpi_device_open(&dev, params[backend]);
+  strcpy(description, status ? "" : dev->description);
+  *n_share = status ? 0 : dev->n_share;
+  *n_gpu = (int)cubix_mpi_sum_int(!strncmp(description, "stand-in", 8));
+  if (!status && backend == CUDA) CHECK(dev->rates.direct == *n_share * cubix_device_cuda_ops.rates.direct);
+  cubix_device_close(dev);
+  CHECK(cuda_on_cpu.n_live == 0 && cuda_on_cpu.current == -1);
+  return status;
+}
+
+static void test_ranks(void)
+{
+  int rank = cubix_mpi_rank(), n_rank = cubix_mpi_size(), n_share, n_gpu;
+  char text[256], want[32];
+  cubix_log_to(note, NULL);
+  cuda_on_cpu.n_gpu = 4;                       /* every rank sees all */
+  for (int i = 0; i < 4; i++) cuda_on_cpu.capability[i] = 9;
+  snprintf(want, sizeof want, "stand-in GPU %d,", rank % 4);
+  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && !strncmp(text, want, strlen(want)) && n_share == 1 && !warnings[0]);
+  cuda_on_cpu.n_gpu = 1;                       /* a slice of its own */
+  cuda_on_cpu.slice[0] = rank;
+  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && n_share == 1 && !warnings[0]);
+  cuda_on_cpu.slice[0] = 0;                    /* the same one for all */
+  for (int backend = AUTO; backend <= CUDA; backend += CUDA - AUTO) {
+    CHECK(all_open(backend, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && n_share == n_rank);
+    snprintf(want, sizeof want, "up to %d ranks share a GPU", n_rank);
+    CHECK(n_rank > 1 ? strstr(warnings, want) != NULL : !warnings[0]);
+  }
+  cuda_on_cpu.n_gpu = rank > 0;                /* none for the first */
+  CHECK(all_open(AUTO, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank - 1);
+  snprintf(want, sizeof want, "1 of %d rank(s) paint on the CPU", n_rank);
+  CHECK(n_rank > 1 ? strstr(warnings, want) && strstr(warnings, "no GPU is to be seen") : !warnings[0]);
+  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_EDEVICE && strstr(cubix_error_message(), "no GPU is to be seen"));
+  cuda_on_cpu.n_gpu = 1;                       /* too old a driver for the last */
+  cuda_on_cpu.driver = rank == n_rank - 1 ? 11080 : 13000;
+  CHECK(all_open(AUTO, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank - 1);
+  CHECK(strstr(warnings, want) && strstr(warnings, "CUDA up to 11.8"));
+  CHECK(all_open(CPU, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == 0 && !warnings[0]);
+}
+
+int main(int argc, char **argv)
 {
   static const char *const backend[] = { "auto", "cpu", "cuda" };
+  int ranks = argc > 1;
+  if (ranks && cubix_mpi_start(&argc, &argv)) abort();
   for (int b = 0; b < N_BACKEND; b++)
     if (cubix_params_init(&params[b]) || cubix_params_set(params[b], "Backend", backend[b])) abort();
-  test_choice();
+  if (ranks) test_ranks();
+  else test_choice();
   for (int b = 0; b < N_BACKEND; b++) cubix_params_free(params[b]);
+  if (ranks) (void)cubix_mpi_finish(CUBIX_OK);
   return check_done();
 }

@@ -255,6 +255,42 @@ static void test_multiply_vjp(void)
   CHECK(cuda_on_cpu.n_live == 0);
 }
 
+/* One processor, asked for the same again and again: from the second time on no memory is allocated, on the GPU or page-locked, and the tiles that it keeps do not go up. */
+static void test_again(void)
+{
+  struct cubix_placement *p = galaxy(400);
+  struct cubix_histogram *cover = cover_of(p);
+  struct cubix_basis basis = basis_of(slot, N_LAMBDA);
+  struct cubix_cube cube_bar = random_cube(0, N_LAMBDA, 0), cube = cube_of(0, N_LAMBDA);
+  struct cubix_star_bar *bar = bars(400);
+  struct cubix_device *dev = open_gpu();
+  double *value_bar = calloc(cover->n_value, sizeof *value_bar);
+  size_t tiles = (size_t)basis.n_tile * cubix_basis_tile_size(&basis) * sizeof(float);
+  CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);
+  for (int turn = 0; turn < 3; turn++) {
+    struct cubix_histogram *h = NULL, *tangents = NULL;
+    cuda_on_cpu.n_malloc = 0;
+    cuda_on_cpu.n_up = 0;
+    CHECK(dev->ops->deposit(dev, &h, &nodes, cover->exponent, p, &view) == CUBIX_OK);
+    CHECK(dev->ops->multiply(dev, &cube, h, &basis, scale) == CUBIX_OK);
+    CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, scale, value_bar) == CUBIX_OK);
+    CHECK(dev->ops->deposit_vjp(dev, cover, value_bar, p, &view, bar) == CUBIX_OK);
+    CHECK(dev->ops->deposit_jvp(dev, &tangents, &nodes, p, bar, &view) == CUBIX_OK);
+    CHECK((cuda_on_cpu.n_malloc > 0) == (turn == 0));
+    CHECK(cuda_on_cpu.n_up > 0 && cuda_on_cpu.n_up < tiles);
+    cubix_histogram_free(h);
+    cubix_histogram_free(tangents);
+  }
+  cubix_device_close(dev);
+  CHECK(cuda_on_cpu.n_live == 0);
+  free(value_bar);
+  free(bar);
+  free(cube.flux);
+  free(cube_bar.flux);
+  cubix_histogram_free(cover);
+  cubix_placement_free(p);
+}
+
 /* The whole way back, and its first step forward. */
 static int back(const struct cubix_placement *p, const struct cubix_histogram *cover, const struct cubix_cube *cube_bar, const struct cubix_basis *basis, double *value_bar,
                 struct cubix_star_bar *bar)
@@ -377,6 +413,7 @@ int main(void)
     test_multiply_vjp();
   }
   if (!cuda_on_cpu_brief()) {
+    test_again();
     test_failures();
     test_limits();
   }
