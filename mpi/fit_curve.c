@@ -71,7 +71,8 @@ int cubix_fit_joint_fill(struct cubix_fit_joint *joint, struct cubix_fit *fit)
     CUBIX_TRY(multiply(fit, unit, column));
     for (size_t i = 0; i < n; i++) joint->h[i * n + j] = 0;
     for (size_t i = 0; i < u->n; i++)                        /* what is shared is told by rank 0 */
-      if (joint->place[i] >= 0 && (i < u->n - u->n_shared || cubix_mpi_rank() == 0)) joint->h[(size_t)joint->place[i] * n + j] = column[i];
+      if (joint->place[i] >= 0 && (i < u->n - u->n_shared ||
+          cubix_mpi_rank() == 0)) joint->h[(size_t)joint->place[i] * n + j] = column[i];
     cubix_log_progress("curvature", (double)(j + 1) / (double)n);
   }
   if (n) MPI_Allreduce(MPI_IN_PLACE, joint->h, (int)(n * n), MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
@@ -123,7 +124,8 @@ int cubix_fit_curve_blocks(struct cubix_fit *fit, const double *x)
   struct cubix_fit_curve *curve = &fit->curve;
   CUBIX_TRY(cubix_fit_curve_at(fit, x));
   if (curve->blocks.n_probe) goto done;
-  CUBIX_TRY(cubix_fit_blocks_find(&curve->blocks, fit, &curve->weight, curve->x, fit->par->FitProbes > LEAST_PROBES ? fit->par->FitProbes : LEAST_PROBES));
+  CUBIX_TRY(cubix_fit_blocks_find(&curve->blocks, fit, &curve->weight, curve->x, fit->par->FitProbes > LEAST_PROBES ?
+      fit->par->FitProbes : LEAST_PROBES));
 done:
   return status;
 }
@@ -167,8 +169,10 @@ int cubix_fit_curve_init(struct cubix_fit *fit)
   const int cosine = cubix_likelihood_of(fit->par) == CUBIX_COSINE, few = fit->free <= CUBIX_FIT_MOST_JOINT;
   struct cubix_fit_curve *curve = &fit->curve;
   if (few) CUBIX_TRY(cubix_fit_joint_init(&curve->joint, fit->unknowns, 1));
-  curve->told = (struct cubix_optimiser_curve) { .n = curve->joint.n, .place = curve->joint.place, .gain = cosine ? no_gain_cosine * fit->obs->n_x * fit->obs->n_y : no_gain,
-                                                 .relative = cosine ? 1e-4 : 1e-8, .matrix = cubix_fit_curve_matrix, .diagonal = diagonal, .product = product };
+  curve->told = (struct cubix_optimiser_curve) { .n = curve->joint.n, .place = curve->joint.place, .gain = cosine ?
+      no_gain_cosine * fit->obs->n_x * fit->obs->n_y : no_gain,
+                                                 .relative = cosine ? 1e-4 : 1e-8, .matrix = cubix_fit_curve_matrix,
+                                                     .diagonal = diagonal, .product = product };
   curve->left = 1;
 done:
   return status;

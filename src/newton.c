@@ -12,6 +12,7 @@
  *
  * Steps: (H + lambda D) p = -g with D the diagonal of H (Levenberg 1944; Marquardt 1963, SIAM J. Appl. Math. 11, 431), by Cholesky's factors, or by conjugate gradients
  * with D as preconditioner (Hestenes & Stiefel 1952); lambda falls where the model told the truth and rises where it did not.  A step is taken if F falls.
+ * Where none does an unknown may stand at a kink of F: the one whose component of the gradient promises most is left where it is, up to three of them.
  * A floor of lambda keeps combinations of unknowns that the value does not know of (to the rounding of H) from moving. */
 #include <math.h>
 #include <stdlib.h>
@@ -21,10 +22,10 @@
 #include "optimise_parts.h"
 #include "worst.h"
 
-static const double least_damping = 1e-7, most_damping = 1e9;
+static const double least_damping = 1e-7, most_damping = 1e6;
 static const double least_share = 1e-4;              /* of the promised gain that must come */
 static const double residual = 0.03;                 /* of conjugate gradients, relative to the start's */
-enum { MOST_PRODUCTS = 60, MOST_SMALL = 5 };
+enum { MOST_PRODUCTS = 60, MOST_SMALL = 5, MOST_KINKS = 3 };
 
 /* The model on the unknowns that it knows of: those of H on every rank alike, or this rank's. */
 struct quadratic {
@@ -34,7 +35,7 @@ struct quadratic {
   double *x, *g, *lower, *upper, *d;   /* [n] */
   double *p, *hp, *r, *z, *q;     /* [n] step, H p; room */
   double *factor;                 /* [n][n] */
-  unsigned char *fixed;           /* [n] 1: not to be solved for */
+  unsigned char *fixed, *kink;    /* [n] 1: not to be solved for; left where it is */
 };
 
 static int quadratic_init(struct quadratic *m, const struct cubix_optimiser_problem *problem)
@@ -47,6 +48,7 @@ static int quadratic_init(struct quadratic *m, const struct cubix_optimiser_prob
   for (size_t k = 0; k < sizeof room / sizeof room[0]; k++) CUBIX_ALLOC(*room[k], m->n);
   if (curve->n) CUBIX_ALLOC(m->factor, m->n * m->n);
   CUBIX_ALLOC(m->fixed, m->n);
+  CUBIX_ALLOC(m->kink, m->n);
 done:
   return status;
 }
@@ -56,6 +58,13 @@ static void quadratic_free(struct quadratic *m)
   double *const room[] = { m->x, m->g, m->lower, m->upper, m->d, m->p, m->hp, m->r, m->z, m->q, m->factor };
   for (size_t k = 0; k < sizeof room / sizeof room[0]; k++) free(room[k]);
   free(m->fixed);
+  free(m->kink);
+}
+
+/* Unknowns from .. to - 1 of this rank to their places in H; mine NULL: `missing` for each. */
+static void put(double *all, const int *place, const double *mine, double missing, size_t from, size_t to)
+{
+  for (size_t i = from; i < to; i++) if (place[i] >= 0) all[place[i]] = mine ? mine[i] : missing;
 }
 
 /* A vector of the ranks' unknowns in the order of H, on every rank. */
@@ -70,9 +79,9 @@ static void gather(const struct quadratic *m, double *all, const double *mine, d
   }
   memset(all, 0, m->n * sizeof *all);
   for (size_t i = own; i < problem->n; i++) shared += problem->curve->place[i] >= 0;
-  for (size_t i = 0; i < own; i++) if (problem->curve->place[i] >= 0) all[problem->curve->place[i]] = mine ? mine[i] : missing;
+  put(all, problem->curve->place, mine, missing, 0, own);
   problem->owners->sum(all, m->n - shared);
-  for (size_t i = own; i < problem->n; i++) if (problem->curve->place[i] >= 0) all[problem->curve->place[i]] = mine ? mine[i] : missing;
+  put(all, problem->curve->place, mine, missing, own, problem->n);
 }
 
 static double dot(const struct quadratic *m, const double *a, const double *b, const unsigned char *without)
@@ -101,7 +110,8 @@ static int quadratic_fill(struct quadratic *m, const struct cubix_optimiser *sta
   for (size_t i = 0; m->h && i < m->n; i++) m->d[i] = m->h[i * m->n + i];
   for (size_t i = 0; m->h && i < m->n * m->n; i++) finite &= isfinite(m->h[i]) != 0;
   for (size_t i = 0; i < m->n; i++) finite &= isfinite(m->d[i]) != 0;
-  CUBIX_CHECK(!any(m, !finite), CUBIX_EFAIL, "the curvature of the objective (there %.10g) is not finite", state->at[CUBIX_AT_VALUE]);
+  CUBIX_CHECK(!any(m, !finite), CUBIX_EFAIL, "the curvature of the objective (there %.10g) is not finite",
+              state->at[CUBIX_AT_VALUE]);
 done:
   return status;
 }
@@ -117,7 +127,7 @@ static int multiply(const struct quadratic *m, const double *p, double *hp)
   return CUBIX_OK;
 }
 
-/* Cholesky's factor of (H + lambda D) scaled to a diagonal of 1 + lambda, what is fixed left out.  @return 0: it has none */
+/* Cholesky's factor of (H + lambda D) scaled to a diagonal of 1 + lambda, what is fixed left out.  @return 0: none */
 static int factorise(const struct quadratic *m, double lambda)
 {
   const size_t n = m->n;
@@ -188,16 +198,23 @@ static int clip(struct quadratic *m)
 {
   int left = 0;
   for (size_t i = 0; i < m->n; i++) {
-    const double to = m->x[i] + m->p[i] < m->lower[i] ? m->lower[i] : m->x[i] + m->p[i] > m->upper[i] ? m->upper[i] : NAN;
-    if (m->fixed[i] || isnan(to)) continue;
-    m->p[i] = to - m->x[i];
+    const double to = m->x[i] + m->p[i], within = fmin(fmax(to, m->lower[i]), m->upper[i]);
+    if (m->fixed[i] || within == to) continue;
+    m->p[i] = within - m->x[i];
     m->fixed[i] = 1;
     left = 1;
   }
   return any(m, left);
 }
 
-/* The smallest value of the damped model within the bounds: p, and the gain that the model without damping promises.  *solved 0: none. */
+/* Whether an unknown has no choice: frozen, or at a bound and pushed against it. */
+static int pushed(const struct quadratic *m, size_t i)
+{
+  return (m->x[i] <= m->lower[i] && m->g[i] > 0) || (m->x[i] >= m->upper[i] && m->g[i] < 0) || !(m->lower[i] < m->upper[i]);
+}
+
+/* The smallest value of the damped model within the bounds: p, and the gain that the model without damping promises.
+ * *solved 0: none. */
 static int minimise(struct quadratic *m, double lambda, double *gain, int *solved)
 {
   int status = CUBIX_OK, left = 1;
@@ -205,8 +222,7 @@ static int minimise(struct quadratic *m, double lambda, double *gain, int *solve
   *solved = 1;
   memset(m->p, 0, n * sizeof *m->p);
   memset(m->hp, 0, n * sizeof *m->hp);
-  for (size_t i = 0; i < n; i++)
-    m->fixed[i] = !(m->d[i] > 0) || (m->x[i] <= m->lower[i] && m->g[i] > 0) || (m->x[i] >= m->upper[i] && m->g[i] < 0) || !(m->lower[i] < m->upper[i]);
+  for (size_t i = 0; i < n; i++) m->fixed[i] = m->kink[i] || !(m->d[i] > 0) || pushed(m, i);
   for (int pass = 0; left && *solved && pass < (m->h ? 30 : 3); pass++) {
     for (size_t i = 0; i < n; i++) if (!m->fixed[i]) m->p[i] = 0;
     if (pass) CUBIX_TRY(multiply(m, m->p, m->hp));
@@ -227,17 +243,16 @@ static int promise(struct quadratic *m, double enough, double *gain)
   int status = CUBIX_OK, solved = 0;
   double largest = 0, all = 0;
   if (m->h) {
-    for (double lambda = least_damping; !solved && lambda <= 1; lambda *= 10) CUBIX_TRY(minimise(m, lambda, gain, &solved));
+    for (double lambda = least_damping; !solved && lambda <= 1; lambda *= 10)
+      CUBIX_TRY(minimise(m, lambda, gain, &solved));
     goto done;
   }
-  for (size_t i = 0; i < m->n; i++) {
-    const int held = (m->x[i] <= m->lower[i] && m->g[i] > 0) || (m->x[i] >= m->upper[i] && m->g[i] < 0) || !(m->lower[i] < m->upper[i]);
-    if (!held && m->d[i] > 0) largest = cubix_worst(largest, m->g[i] * m->g[i] / (2 * m->d[i]));
-  }
+  for (size_t i = 0; i < m->n; i++)
+    if (!pushed(m, i) && m->d[i] > 0) largest = cubix_worst(largest, m->g[i] * m->g[i] / (2 * m->d[i]));
   *gain = m->problem->owners->largest(largest);
   if (*gain > enough) goto done;
-  const double own = (double)(m->n - m->problem->n_shared), n = m->problem->owners->total(own) + (double)m->problem->n_shared;
-  CUBIX_TRY(minimise(m, least_damping, &all, &solved));      /* each by itself is content; and all of them, on average? */
+  const double shared = (double)m->problem->n_shared, n = m->problem->owners->total((double)m->n - shared) + shared;
+  CUBIX_TRY(minimise(m, least_damping, &all, &solved));      /* each by itself is content; and all, on average? */
   *gain = fmax(*gain, all / n);
 done:
   return status;
@@ -247,7 +262,22 @@ done:
 static void scatter(const struct quadratic *m, double *mine)
 {
   const struct cubix_optimiser_problem *problem = m->problem;
-  for (size_t i = 0; i < problem->n; i++) mine[i] = !m->h ? m->p[i] : problem->curve->place[i] >= 0 ? m->p[problem->curve->place[i]] : 0;
+  const int *place = problem->curve->place;
+  for (size_t i = 0; i < problem->n; i++) mine[i] = !m->h ? m->p[i] : place[i] >= 0 ? m->p[place[i]] : 0;
+}
+
+/* Leave the unknown of which the gradient promises most where it is: it may stand at a kink, and hinder the others. */
+static void leave_one(struct quadratic *m)
+{
+  double largest = 0;
+  for (int pass = 0; pass < 2; pass++) {
+    for (size_t i = 0; i < m->n; i++) {
+      const double gain = m->d[i] > 0 && !m->kink[i] && !pushed(m, i) ? m->g[i] * m->g[i] / (2 * m->d[i]) : 0;
+      if (pass == 0) largest = fmax(largest, gain);
+      else m->kink[i] |= gain > 0 && gain >= largest;
+    }
+    if (pass == 0) largest = m->problem->owners->largest(largest);
+  }
 }
 
 /* A step that lowers the value; *found 0: none, however much damped. */
@@ -272,21 +302,29 @@ done:
   return status;
 }
 
-int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
+int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                      const struct cubix_optimiser_rule *rule,
                       struct cubix_optimiser_work *work, enum cubix_optimiser_end *end)
 {
   int status = CUBIX_OK, found = 0;
   struct quadratic m = { NULL };
   const double enough = fmax(problem->curve->gain, problem->curve->relative * fabs(state->at[CUBIX_AT_VALUE]));
   status = quadratic_init(&m, problem);
-  if (problem->owners->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the curvature");
+  if (problem->owners->largest(status) > 0 && !status)
+    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the curvature");
   if (status) goto done;
   CUBIX_TRY(quadratic_fill(&m, state));
   CUBIX_TRY(promise(&m, enough, &state->at[CUBIX_AT_PROMISE]));
-  *end = state->at[CUBIX_AT_PROMISE] <= enough ? CUBIX_END_NEWTON : state->at[CUBIX_AT_SMALL] >= MOST_SMALL ? CUBIX_END_STALLED :
+  *end = state->at[CUBIX_AT_PROMISE] <= enough ? CUBIX_END_NEWTON :
+         state->at[CUBIX_AT_SMALL] >= MOST_SMALL ? CUBIX_END_STALLED :
          state->at[CUBIX_AT_ITERATION] >= rule->max_iterations ? CUBIX_END_ITERATIONS : CUBIX_END_NONE;
   if (*end != CUBIX_END_NONE) goto done;
-  CUBIX_TRY(descend(&m, state, work, &found));
+  const double damping = state->at[CUBIX_AT_DAMPING];
+  for (int kink = 0; !found && kink <= MOST_KINKS; kink++) {
+    if (kink) leave_one(&m);
+    state->at[CUBIX_AT_DAMPING] = damping;
+    CUBIX_TRY(descend(&m, state, work, &found));
+  }
   if (!found) *end = CUBIX_END_STALLED;
   else state->at[CUBIX_AT_SMALL] = state->at[CUBIX_AT_DECREASE] <= enough ? state->at[CUBIX_AT_SMALL] + 1 : 0;
 done:
