@@ -46,11 +46,14 @@ def test_gradient_of_engines_and_ranks(seen, how):
     derive(seen, Inclination=47.0, PsfFwhm=0.8, Engine="direct")
     want = gradient(seen)
     assert sorted(want) == ["Age", "Inclination", "Mass", "PsfFwhm", "Velocity"]
+    level = {name: np.abs(x).max() for name, x in want.items()}
+    turned = np.linalg.norm(want["Velocity"], axis=1) @ np.linalg.norm(galaxy(12, seed=5, radius=1.2)["vel"], axis=1) * np.pi / 180
+    level["Inclination"] = turned                              # with Deposit nearest it acts by velocities alone, and stars cancel each other
     for ranks in (1, 3):
         derive(seen, ranks=ranks, Inclination=47.0, PsfFwhm=0.8, **how)
         got = gradient(seen)
         for name in want:
-            assert np.any(want[name] != 0) and within(got[name], want[name], rtol=2e-3, atol=2e-3 * abs(want[name]).max()), name
+            assert np.any(want[name] != 0) and within(got[name], want[name], rtol=2e-3, atol=2e-3 * level[name]), name
 
 
 def test_fit_of_two_stars_on_three_ranks(seen):
@@ -164,7 +167,8 @@ def test_refusals_come_before_the_work(seen):
     os.rename(seen.path("out-stars.hdf5"), seen.file)
     done = derive(seen, "--dry-run", status=3, FieldOfView="9 9", ranks=2)
     assert "the field of" in done.err and "seen.fits" in done.err
-    assert "cannot read the restart file" in derive(seen, mode="fit", FitResume="yes", status=3).err
+    done = derive(seen, mode="fit", FitResume="yes", status=3)
+    assert "FitResume yes" in done.err and "cannot open" in done.err and "out-restart.hdf5" in done.err
     derive(seen, "--dry-run")
     assert sorted(name for name in os.listdir(seen.folder) if name.startswith("out")) == []
 
