@@ -22,6 +22,7 @@
 #include "log.h"
 
 static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1, local_root, began;   /* began: MPI was started here, not by the host */
+static MPI_Comm meeting = MPI_COMM_NULL;                                  /* cubix_mpi_meet's own: a host's collective calls cannot be taken for it */
 
 /* Ranks that nobody bound to cores share the node's cores, unless the user says otherwise. */
 static void share_cores(void)
@@ -62,6 +63,7 @@ int cubix_mpi_start(int *argc, char ***argv)
   local_root = my_rank;
   MPI_Bcast(&local_root, 1, MPI_INT, 0, node);
   MPI_Comm_free(&node);
+  if (meeting == MPI_COMM_NULL) MPI_Comm_dup(MPI_COMM_WORLD, &meeting);
   share_cores();
   gsl_set_error_handler_off();    /* GSL's own would abort the process; its status is looked at instead */
 done:
@@ -88,8 +90,23 @@ int cubix_mpi_agree(int status)
   return code;
 }
 
+int cubix_mpi_meet(int call, int *flag, int other[2])
+{
+  struct { int least, rank; } met[3] = { { call, my_rank }, { -call, my_rank }, { -!!*flag, my_rank } };
+  if (n_rank == 1) return 1;
+  MPI_Allreduce(MPI_IN_PLACE, met, 3, MPI_2INT, MPI_MINLOC, meeting);
+  int lowest = met[0].least, highest = -met[1].least;
+  *flag = -met[2].least;
+  other[0] = lowest != call ? met[0].rank : met[1].rank;
+  other[1] = lowest != call ? lowest : highest;
+  return lowest == highest;
+}
+
 int cubix_mpi_finish(int status)
 {
+  int over = 0;
+  MPI_Finalized(&over);
+  if (!over && meeting != MPI_COMM_NULL) MPI_Comm_free(&meeting);
   if (began) MPI_Finalize();
   began = 0;
   return cubix_error_exit_status(status);

@@ -211,7 +211,9 @@ class Chain:
     def get(self, name):
         """A leaf's value in use: a new array of `leaf_shape`."""
         value = np.zeros(self.leaf_shape(name))
-        self._door.call("get", _leaf(name).index, value.ctypes.data)
+        with _library.lock:
+            self._door.meet("get", _leaf(name).index)
+            self._door.call("get", _leaf(name).index, value.ctypes.data)
         return value
 
     def put(self, **values):
@@ -221,13 +223,14 @@ class Chain:
             leaf = _leaf(name)
             value = _doubles(name, value, self.leaf_shape(name))
             digest = hashlib.blake2b(value.reshape(-1).view(np.uint8), digest_size=16).digest()
-            if not _library.anywhere(self._digest.get(leaf.index) != digest):
-                continue                                              # what did not change need not be prepared again
-            self._fresh = False
-            self._digest.pop(leaf.index, None)                        # should put fail
-            self._door.call("put", leaf.index, value.ctypes.data)
-            self._digest[leaf.index] = digest
-            self._puts[leaf.index] = self._puts.get(leaf.index, 0) + 1
+            with _library.lock:
+                if not self._door.meet("put", leaf.index, self._digest.get(leaf.index) != digest):
+                    continue                                          # what did not change need not be prepared again
+                self._fresh = False
+                self._digest.pop(leaf.index, None)                    # should put fail
+                self._door.call("put", leaf.index, value.ctypes.data)
+                self._digest[leaf.index] = digest
+                self._puts[leaf.index] = self._puts.get(leaf.index, 0) + 1
 
     @property
     def values(self):
@@ -246,13 +249,15 @@ class Chain:
         Returns float32 [n_y][n_x][n_lambda] in 10^FluxUnit (-20) erg/s/cm2/AA; row 0 is the most southern, column 0 the most eastern, the last index
         runs along `wavelength[channels]`.
         """
-        self.put(**values)
-        self._fresh = False
         pointer, shape = ctypes.c_void_p(), (ctypes.c_int * 4)()
-        self._door.call("forward", ctypes.byref(pointer), shape)
-        self._shape, self._channels = (shape[0], shape[1], shape[3]), slice(shape[2], shape[2] + shape[3])
-        self._fresh = True
-        return self._view(pointer, copy)
+        with _library.lock:
+            self.put(**values)
+            self._fresh = False
+            self._door.meet("forward")
+            self._door.call("forward", ctypes.byref(pointer), shape)
+            self._shape, self._channels = (shape[0], shape[1], shape[3]), slice(shape[2], shape[2] + shape[3])
+            self._fresh = True
+            return self._view(pointer, copy)
 
     def vjp(self, cube_bar):
         """Reverse derivative: J^T cube_bar, what a change of each active value does to sum(cube_bar * cube).
@@ -261,29 +266,35 @@ class Chain:
         Returns {name: float64 array of `leaf_shape`} for the active leaves, in 1/(unit of the leaf), with all ranks' channels taken into account;
         exactly 0 for a star without light, outside the field or beyond the library's grid.
         """
-        bars, pointers = self._bars()
-        cube_bar = self._cube("cube_bar", cube_bar)
-        self._door.call("vjp", cube_bar.ctypes.data, pointers)
+        with _library.lock:
+            bars, pointers = self._bars()
+            cube_bar = self._cube("cube_bar", cube_bar)
+            self._door.meet("vjp")
+            self._door.call("vjp", cube_bar.ctypes.data, pointers)
         return bars
 
     def jvp(self, dots, *, copy=True):
         """Forward derivative: J dot, the change of the cube along dots, {name of an active leaf: array of its `leaf_shape`}.  Absent ones count as 0.
 
         Returns an array like `forward`'s; `copy` as there, a view being good until the next `jvp` or `gnvp`."""
-        held, pointers = self._dots(dots)
         pointer = ctypes.c_void_p()
-        self._door.call("jvp", pointers, ctypes.byref(pointer))
-        del held
-        return self._view(pointer, copy)
+        with _library.lock:
+            held, pointers = self._dots(dots)
+            self._door.meet("jvp")
+            self._door.call("jvp", pointers, ctypes.byref(pointer))
+            del held
+            return self._view(pointer, copy)
 
     def gnvp(self, weight, dots):
         """Gauss-Newton product J^T W J dot: weight (`shape`; with 1/variance, and dots a unit vector, a column of the Fisher matrix) is W's diagonal, dots
         as in `jvp`, the result as of `vjp`."""
-        held, pointers = self._dots(dots)
-        bars, bar_pointers = self._bars()
-        weight = self._cube("weight", weight)
-        self._door.call("gnvp", weight.ctypes.data, pointers, bar_pointers)
-        del held
+        with _library.lock:
+            held, pointers = self._dots(dots)
+            bars, bar_pointers = self._bars()
+            weight = self._cube("weight", weight)
+            self._door.meet("gnvp")
+            self._door.call("gnvp", weight.ctypes.data, pointers, bar_pointers)
+            del held
         return bars
 
     def close(self):
@@ -348,7 +359,8 @@ class Chain:
         return tuple(sorted(item for item in self._puts.items() if item[0] not in skip))
 
     def _at(self, values):
-        """Stand where these values are: put what differs, and run forward where the last run was elsewhere."""
+        """Stand where these values are: put what differs, and run forward where the last run was elsewhere.  With the library's lock, which the caller keeps
+        until the derivative is there: another thread may want to stand elsewhere."""
         self.put(**values)
         if not self._fresh:
             self.forward(copy=False)

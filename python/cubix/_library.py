@@ -1,5 +1,6 @@
 """libcubix.so: where it is, its functions, its errors, and MPI's life."""
 import atexit
+import contextlib
 import ctypes
 import logging
 import os
@@ -18,7 +19,7 @@ _FUNCTIONS = {
     "cubix_mpi_finish": (_INT, _INT),
     "cubix_mpi_rank": (_INT,),
     "cubix_mpi_size": (_INT,),
-    "cubix_mpi_max": (ctypes.c_double, ctypes.c_double),
+    "cubix_mpi_meet": (_INT, _INT, _INTS, _INTS),
     "cubix_error_message": (_TEXT,),
     "cubix_error_meaning": (_TEXT, _INT),
     "cubix_log_to": (None, _LOG, _POINTER),
@@ -41,7 +42,13 @@ log = logging.getLogger("cubix")
 lock = threading.RLock()         # the library is called by one thread at a time
 doors = weakref.WeakSet()        # what must be closed before MPI ends
 _library = None
+_process = None                  # that started MPI: a fork of it must not use it
 _failed = False
+_inside = False                  # the library is in a call, and has called back
+_raised = None                   # what a log handler raised meanwhile, Ctrl-C among it
+_unwanted = []                   # doors that were given up meanwhile
+_parted = None                   # why the ranks can make no call together any more
+_CALLS = "end", "open", "get", "put", "forward", "vjp", "jvp", "gnvp"   # what ranks meet for
 
 
 class Error(Exception):
@@ -104,7 +111,11 @@ def _show_mpi(library):
 
 @_LOG
 def _log_line(level, line, _):
-    log.log(_LEVELS[level], "%s", line.decode("utf-8", "replace"))
+    global _raised
+    try:
+        log.log(_LEVELS[level], "%s", line.decode("utf-8", "replace"))
+    except BaseException as raised:      # ctypes would drop it: it is raised when the library has returned
+        _raised = _raised or raised
 
 
 def _note_exception(kind, value, trace, was=sys.excepthook):
@@ -114,18 +125,25 @@ def _note_exception(kind, value, trace, was=sys.excepthook):
 
 
 def _finish():
+    if os.getpid() != _process:
+        return
     for door in list(doors):
         door.close()
     _library.cubix_log_to(_LOG(), None)
     # A rank that dies of an exception must not wait in MPI_Finalize for others, which wait for it: mpirun then ends them.
-    if not (_failed and _library.cubix_mpi_size() > 1):
-        _library.cubix_mpi_finish(0)
+    if _failed and _library.cubix_mpi_size() > 1:
+        return
+    with contextlib.suppress(Error):
+        meet("end")
+    _library.cubix_mpi_finish(0)
 
 
 def library():
     """The library, loaded and with MPI started at the first call.  Collective then: under mpirun all ranks come here."""
-    global _library
+    global _library, _process
     with lock:
+        if _process not in (None, os.getpid()):
+            raise Error("this process was forked from one that had started MPI, and cannot use it: start such workers by spawning")
         if _library is None:
             found = _open()
             for name, (result, *arguments) in _FUNCTIONS.items():
@@ -137,54 +155,106 @@ def library():
             _show_mpi(found)
             if found.cubix_mpi_start(None, None):
                 raise Error(found.cubix_error_message().decode("utf-8", "replace"))
-            _library = found
+            _library, _process = found, os.getpid()
             found.cubix_log_to(_log_line, None)
             sys.excepthook = _note_exception
             atexit.register(_finish)
     return _library
 
 
+def _need_outside():
+    if _inside:
+        raise Error("the library is in a call, and called back: a handler of its log must not use it")
+
+
 def call(name, *arguments):
-    """Call a function that returns a status; a failure becomes Error."""
+    """Call a function of the library that returns a status; a failure becomes Error.  What a log handler raised meanwhile is raised afterwards."""
+    global _inside, _raised
     with lock:
-        status = getattr(library(), name)(*arguments)
+        function = getattr(library(), name)
+        _need_outside()
+        _inside = True
+        try:
+            status = function(*arguments)
+        finally:
+            _inside = False
+            raised, _raised = _raised, None
         if status:
             message, meaning = (f.decode("utf-8", "replace") for f in (_library.cubix_error_message(), _library.cubix_error_meaning(status)))
+        while _unwanted:
+            _unwanted.pop().close()
+        if raised:
+            raise raised
+        if status:
             raise Error(message or meaning, status, meaning)
 
 
-def anywhere(flag):
-    """True where it is true on any rank.  Collective."""
+def meet(what, which=0, flag=False):
+    """All ranks come to the same call, or Error on each of them; True where flag is true on any rank.  Collective: goes before every collective call.
+    which: tells calls of one name apart, below 2^24."""
+    global _parted
     with lock:
-        return bool(flag) if library().cubix_mpi_size() == 1 else _library.cubix_mpi_max(float(flag)) > 0
+        size = library().cubix_mpi_size()
+        _need_outside()
+        if size == 1:
+            return bool(flag)
+        if _parted:
+            raise Error(_parted)
+        any_flag, other = _INT(bool(flag)), (_INT * 2)()
+        if _library.cubix_mpi_meet(_CALLS.index(what) + len(_CALLS) * which, ctypes.byref(any_flag), other):
+            return bool(any_flag.value)
+        theirs = _CALLS[other[1] % len(_CALLS)]
+        me = f"rank {_library.cubix_mpi_rank()}"
+        if theirs == "end" or what == "end":
+            _parted = (f"rank {other[0]} has ended, and {me} goes on" if theirs == "end" else f"{me} ends") + ": all ranks must make the same calls"
+            raise Error(_parted)
+        detail = f"{theirs} of another chain or leaf" if theirs == what else theirs
+        raise Error(f"{me} calls {what}, and rank {other[0]} calls {detail}: all ranks must make the same calls in the same order")
 
 
 class Door:
     """A struct cubix_door, closed when nobody needs it any more."""
+    opened = 0       # by this process, and so by every rank
 
     def __init__(self, path, text, overrides, active, n_star, star, snapshot):
         self.pointer = _POINTER()
         column = None if star is None else (_POINTER * 7)(*(None if x is None else x.ctypes.data for x in star))
-        call("cubix_mpi_door_open", ctypes.byref(self.pointer), path, text, len(overrides), (_TEXT * len(overrides))(*overrides), active, n_star, column,
-             snapshot.ctypes.data)
+        with lock:
+            meet("open", Door.opened)
+            Door.opened += 1
+            self.number = Door.opened
+            call("cubix_mpi_door_open", ctypes.byref(self.pointer), path, text, len(overrides), (_TEXT * len(overrides))(*overrides), active, n_star, column,
+                 snapshot.ctypes.data)
         doors.add(self)
 
+    def meet(self, what, leaf=0, flag=False):
+        """As `meet`, for a call on this door."""
+        self._need_open()
+        return meet(what, self.number % (1 << 16) * 64 + leaf, flag)
+
     def call(self, name, *arguments):
-        if not self.pointer:
-            raise Error("this chain is closed")
-        call(f"cubix_mpi_door_{name}", self.pointer, *arguments)
+        with lock:
+            self._need_open()
+            call(f"cubix_mpi_door_{name}", self.pointer, *arguments)
 
     def size(self, leaf):
+        with lock:
+            self._need_open()
+            return library().cubix_mpi_door_size(self.pointer, leaf)
+
+    def _need_open(self):
         if not self.pointer:
             raise Error("this chain is closed")
-        with lock:
-            return library().cubix_mpi_door_size(self.pointer, leaf)
 
     def close(self):
         with lock:
-            if self.pointer:
-                _library.cubix_mpi_door_close(self.pointer)
-                self.pointer = _POINTER()
+            if not self.pointer or os.getpid() != _process:
+                return
+            if _inside:
+                _unwanted.append(self)         # when the call that called back has ended
+                return
+            _library.cubix_mpi_door_close(self.pointer)
+            self.pointer = _POINTER()
 
     def __del__(self):
         if getattr(self, "pointer", None):

@@ -11,7 +11,7 @@ jax computes in float32 unless `jax.config.update("jax_enable_x64", True)`; ages
 import jax
 import numpy as np
 
-from . import Chain, Error
+from . import Chain, Error, _library
 
 __all__ = ["forward"]
 
@@ -32,8 +32,9 @@ def forward(chain: Chain):
         return np.asarray(chain.forward(**{name: np.asarray(x) for name, x in values.items()}), shape.dtype)
 
     def run_back(values, cube_bar):
-        chain._at({name: np.asarray(x) for name, x in values.items()})
-        bars = chain.vjp(np.asarray(cube_bar))
+        with _library.lock:
+            chain._at({name: np.asarray(x) for name, x in values.items()})
+            bars = chain.vjp(np.asarray(cube_bar))
         return {name: np.asarray(bars[name], x.dtype).reshape(x.shape) for name, x in values.items()}
 
     @jax.custom_vjp

@@ -11,7 +11,7 @@ Reverse mode (backward, torch.autograd.grad) and forward mode (torch.autograd.fo
 import torch
 from torch.autograd.function import once_differentiable
 
-from . import Chain, Error
+from . import Chain, Error, _library
 
 __all__ = ["forward"]
 
@@ -23,8 +23,9 @@ def _numbers(tensor):
 class _Forward(torch.autograd.Function):
     @staticmethod
     def forward(ctx, chain, names, *tensors):
-        cube = torch.from_numpy(chain.forward(**{name: _numbers(t) for name, t in zip(names, tensors)}))
-        ctx.chain, ctx.names, ctx.stamp = chain, names, chain._stamp(names)
+        with _library.lock:
+            cube = torch.from_numpy(chain.forward(**{name: _numbers(t) for name, t in zip(names, tensors)}))
+            ctx.chain, ctx.names, ctx.stamp = chain, names, chain._stamp(names)
         ctx.save_for_backward(*tensors)
         ctx.save_for_forward(*tensors)
         return cube.to(tensors[0].device) if tensors else cube
@@ -39,15 +40,17 @@ class _Forward(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx, cube_bar):
-        _Forward._stand(ctx)
-        bars = ctx.chain.vjp(cube_bar.detach().to("cpu").numpy())
+        with _library.lock:
+            _Forward._stand(ctx)
+            bars = ctx.chain.vjp(cube_bar.detach().to("cpu").numpy())
         need = zip(ctx.names, ctx.saved_tensors, ctx.needs_input_grad[2:])
         return (None, None, *(torch.from_numpy(bars[name]).reshape(t.shape).to(t.device, t.dtype) if needed else None for name, t, needed in need))
 
     @staticmethod
     def jvp(ctx, _chain, _names, *dots):
-        _Forward._stand(ctx)
-        cube_dot = ctx.chain.jvp({name: _numbers(dot) for name, dot in zip(ctx.names, dots) if dot is not None})
+        with _library.lock:
+            _Forward._stand(ctx)
+            cube_dot = ctx.chain.jvp({name: _numbers(dot) for name, dot in zip(ctx.names, dots) if dot is not None})
         return torch.from_numpy(cube_dot).to(ctx.saved_tensors[0].device)
 
 

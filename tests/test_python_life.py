@@ -1,0 +1,148 @@
+"""The Python package where things end or meet badly: ranks that leave or are out of step, Ctrl-C, threads, log handlers, forks, arrays that are no stars."""
+import pytest
+
+from test_python import case, python  # noqa: F401  (case is a fixture)
+
+
+@pytest.mark.parametrize("end", ["sys.exit(0)", "sys.exit(3)", "raise KeyboardInterrupt", "pass"])
+@pytest.mark.parametrize("call", ["c.forward()", "c.get('mass')", "c.vjp(np.zeros(c.shape))", "chain()"])
+def test_a_rank_that_ends_keeps_nobody_waiting(case, end, call):  # noqa: F811
+    done = python(case, f"""
+c = chain("mass")
+c.forward()
+if cubix.rank() == 1:
+    {end}
+else:
+    {call}
+""", ranks=2, status=1, timeout=30)
+    assert "KeyboardInterrupt" in done.err or "rank 1 has ended, and rank 0 goes on: all ranks must make the same calls" in done.err
+
+
+def test_ranks_that_are_out_of_step_are_told_and_go_on(case):  # noqa: F811
+    python(case, """
+a, b = chain("mass"), chain("mass,age")
+cube, me = a.forward(), cubix.rank()
+b.forward()
+raises("calls vjp, and rank 1 calls forward" if me == 0 else "calls forward, and rank 0 calls vjp", *((a.vjp, cube) if me == 0 else (a.forward,)))
+raises("forward of another chain or leaf", (a if me == 0 else b).forward)
+raises("put of another chain or leaf", a.put, **{"mass" if me == 0 else "age": stars["age"]})
+raises("all ranks must make the same calls", a.forward, **({} if me else {"mass": 2 * stars["mass"]}))
+assert np.array_equal(a.forward(), cube)
+""", ranks=2)
+
+
+def test_one_may_catch_that_others_ended(case):  # noqa: F811
+    """Whoever goes on alone is told at every call, and the job ends well."""
+    python(case, """
+c = chain("mass")
+c.forward()
+if cubix.rank() != 1:
+    for call in (c.forward, chain):
+        raises("rank 1 has ended", call)
+    c.close()
+""", ranks=3)
+
+
+def test_ctrl_c_while_the_log_calls_back(case):  # noqa: F811
+    """The interruption that arrives inside the callback is raised when the call has ended, and the chain is as good as before."""
+    python(case, """
+import logging, signal
+class Handler(logging.Handler):
+    n = 0
+    def emit(self, record):
+        Handler.n += 1
+        signal.raise_signal(signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+log, handler = logging.getLogger("cubix"), Handler()
+log.setLevel(logging.DEBUG)
+log.addHandler(handler)
+try:
+    chain("mass", Engine="histogram", Tolerance=1e-6).forward()      # warns: every star will be painted directly
+    raise AssertionError(f"{Handler.n} lines of the log, and no interruption")
+except KeyboardInterrupt:
+    assert Handler.n
+log.removeHandler(handler)
+c = chain("mass")
+assert c.forward().max() > 0
+""")
+
+
+def test_a_log_handler_must_not_use_the_library(case):  # noqa: F811
+    python(case, """
+import logging
+c, said = chain("mass"), []
+cube = c.forward()
+class Handler(logging.Handler):
+    def emit(self, record):
+        for use in (c.forward, c.close, lambda: c.get("mass")):
+            try:
+                use()
+            except cubix.Error as error:
+                said.append(str(error))
+handler = Handler()
+logging.getLogger("cubix").addHandler(handler)
+d = chain("mass", Engine="histogram", Tolerance=1e-6)
+d.forward()
+logging.getLogger("cubix").removeHandler(handler)
+assert said and all("a handler of its log must not use it" in text for text in said), said
+raises("this chain is closed", c.forward)                        # closing waited for the end of the call
+assert np.array_equal(d.forward(), cube)
+""")
+
+
+def test_threads_share_a_chain(case):  # noqa: F811
+    """Each gets the cube of the values that it put; one that closes it leaves the others an error, no torn cube."""
+    python(case, """
+import threading
+c = chain("mass")
+cube, wrong, closed = c.forward(), [], []
+def work(k, n):
+    for _ in range(n):
+        try:
+            got = c.forward(mass=k * stars["mass"])
+        except cubix.Error as error:
+            closed.append(str(error))
+            return
+        if abs(got - k * cube).max() > 1e-5 * k * cube.max():
+            wrong.append(k)
+threads = [threading.Thread(target=work, args=(k, 25)) for k in (1., 2., 4.)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert not wrong and not closed, (wrong, closed)
+threads = [threading.Thread(target=work, args=(k, 100000)) for k in (1., 2., 4.)]
+for t in threads: t.start()
+import time
+time.sleep(0.3)
+c.close()
+for t in threads: t.join()
+assert not wrong and closed == ["this chain is closed"] * 3, (wrong, closed)
+""")
+
+
+def test_a_fork_is_refused(case):  # noqa: F811
+    python(case, """
+c = chain("mass")
+cube = c.forward()
+child = os.fork()
+if child == 0:
+    raises("was forked", c.forward)
+    raises("was forked", chain)
+    c.close()
+    sys.exit(7)                                                    # must not end the parent's MPI
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert np.array_equal(c.forward(), cube)
+""")
+
+
+def test_arrays_are_checked_as_files_are(case):  # noqa: F811
+    python(case, """
+for name, bad in (("mass", 1e300), ("mass", -1.), ("age", np.inf), ("position", 1e300), ("velocity", 1e300), ("velocity", 3e5), ("metallicity", 7.), ("age", 1e9)):
+    wrong = {k: v.copy() for k, v in stars.items()}
+    wrong[name].flat[5] = bad
+    error = raises(name + " of star ", cubix.Chain, case["parameters"], wrong, simulation=simulation)
+    assert error.meaning == "wrong input file", error.meaning
+    c = chain()
+    cube = c.forward()
+    raises(name + " of star ", c.put, **{name: wrong[name]})
+    assert np.array_equal(c.forward(), cube)
+""")
