@@ -12,6 +12,7 @@
 #include "error.h"
 #include "instrument_psf.h"
 #include "params_table.h"
+#include "simformat.h"
 
 static const double least_scale = 1e-100;   /* of masses or flux: what is scaled must not vanish for good */
 
@@ -161,20 +162,35 @@ done:
   return cubix_mpi_agree(status);
 }
 
+/* What a leaf of the stars is in a file; CUBIX_N_FIELD for others. */
+static enum cubix_field field_of(enum cubix_leaf leaf)
+{
+  switch (leaf) {
+    case CUBIX_LEAF_Mass: return CUBIX_FIELD_MASS_FORMED;
+    case CUBIX_LEAF_Age: return CUBIX_FIELD_AGE;
+    case CUBIX_LEAF_Metallicity: return CUBIX_FIELD_METALLICITY;
+    case CUBIX_LEAF_Velocity: return CUBIX_FIELD_VELOCITY;
+    case CUBIX_LEAF_Position: return CUBIX_FIELD_POSITION;
+    case CUBIX_LEAF_SmoothingLength: return CUBIX_FIELD_LENGTH;
+    default: return CUBIX_N_FIELD;
+  }
+}
+
 /* Leaves that have no say, and values that no cube can be made from. */
 static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int row = cubix_param_find(cubix_leaf_info(leaf)->name), bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
   const char *why = cubix_chain_idle(&chain->par, leaf), *name = cubix_leaf_info(leaf)->name;
   int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
-  int not_negative = leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity || leaf == CUBIX_LEAF_SmoothingLength;
+  const struct cubix_field_info *info = field_of(leaf) < CUBIX_N_FIELD ? &cubix_field_table[field_of(leaf)] : NULL;
   int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale, positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
   CUBIX_CHECK(!rows || chain->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
   for (size_t i = 0; i < cubix_mpi_chain_size(chain, leaf); i++) {
     CUBIX_CHECK(isfinite(value[i]), CUBIX_EUSAGE, "%s: value %zu is %g: it must be finite", name, i, value[i]);
-    CUBIX_CHECK((!not_negative || value[i] >= 0) && (!positive || value[i] > 0), CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be %s 0", name, i, value[i],
-                cubix_leaf_info(leaf)->unit, positive ? ">" : ">=");
+    CUBIX_CHECK(!info || (value[i] >= info->low && value[i] <= info->high), CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be in %g..%g", name, i, value[i],
+                cubix_leaf_info(leaf)->unit, info->low, info->high);
+    CUBIX_CHECK(!positive || value[i] > 0, CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be > 0", name, i, value[i], cubix_leaf_info(leaf)->unit);
     CUBIX_CHECK(!bounded || (value[i] >= cubix_param_table[row].min && value[i] <= cubix_param_table[row].max), CUBIX_EUSAGE, "%s is %g %s: it must be %s", name, value[i],
                 cubix_leaf_info(leaf)->unit, cubix_param_table[row].range);
     CUBIX_CHECK(!scale || (value[i] >= least_scale && value[i] <= 1 / least_scale), CUBIX_EUSAGE, "%s is %g: it must be in %g .. %g", name, value[i], least_scale, 1 / least_scale);

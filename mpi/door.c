@@ -9,7 +9,6 @@
  * Limits.  Calls into MPI are made by the thread that calls: one at a time.                                                                              */
 #include "door.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +16,7 @@
 #include "cubix-mpi.h"
 #include "error.h"
 #include "instrument.h"
+#include "simformat.h"
 
 struct cubix_door {
   struct cubix_params *par;
@@ -25,9 +25,9 @@ struct cubix_door {
   struct cubix_cube shape;        /* of the last forward run: sizes only; n_x 0 before it */
 };
 
-static const struct { const char *name, *unit; int n, optional; double least; } column[CUBIX_N_DOOR_STAR] = {
-  { "position", "kpc", 3, 0, -HUGE_VAL }, { "velocity", "km/s", 3, 0, -HUGE_VAL }, { "mass", "Msun", 1, 0, 0. }, { "mass_now", "Msun", 1, 1, 0. },
-  { "age", "Gyr", 1, 0, 0. }, { "metallicity", "(mass fraction)", 1, 0, 0. }, { "smoothing_length", "kpc", 1, 1, 0. }
+static const struct { const char *name; enum cubix_field field; int optional; } column[CUBIX_N_DOOR_STAR] = {
+  { "position", CUBIX_FIELD_POSITION, 0 }, { "velocity", CUBIX_FIELD_VELOCITY, 0 }, { "mass", CUBIX_FIELD_MASS_FORMED, 0 }, { "mass_now", CUBIX_FIELD_MASS_NOW, 1 },
+  { "age", CUBIX_FIELD_AGE, 0 }, { "metallicity", CUBIX_FIELD_METALLICITY, 0 }, { "smoothing_length", CUBIX_FIELD_LENGTH, 1 }
 };
 
 int cubix_mpi_door_real(void) { return (int)sizeof(cubix_real); }
@@ -62,14 +62,16 @@ done:
   return status;
 }
 
+/* As the numbers of a file are. */
 static int stars_check(const double *const star[CUBIX_N_DOOR_STAR], size_t n_star)
 {
   int status = CUBIX_OK;
   for (int c = 0; c < CUBIX_N_DOOR_STAR; c++) {
+    const struct cubix_field_info *info = &cubix_field_table[column[c].field];
     CUBIX_CHECK(star[c] || column[c].optional, CUBIX_EINPUT, "stars have no %s; give position, velocity, mass, age and metallicity", column[c].name);
-    for (size_t i = 0; star[c] && i < n_star * (size_t)column[c].n; i++)
-      CUBIX_CHECK(isfinite(star[c][i]) && star[c][i] >= column[c].least, CUBIX_EINPUT, "%s of star %zu (of 0 to %zu) is %g %s; it must be finite%s", column[c].name,
-                  i / (size_t)column[c].n, n_star - 1, star[c][i], column[c].unit, column[c].least < 0. ? "" : " and not negative");
+    for (size_t i = 0; star[c] && i < n_star * (size_t)info->n_c; i++)
+      CUBIX_CHECK(star[c][i] >= info->low && star[c][i] <= info->high, CUBIX_EINPUT, "%s of star %zu (of 0 to %zu) is %g %s; it must be finite and in %g..%g", column[c].name,
+                  i / (size_t)info->n_c, n_star - 1, star[c][i], info->unit, info->low, info->high);
   }
 done:
   return status;

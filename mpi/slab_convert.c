@@ -15,17 +15,13 @@
 
 enum { BLOCK = 1024 };            /* rows that a thread converts at a time, in its cache */
 
-#define LARGEST 1e30              /* of any number, in internal units: its cube must be a number, too */
-
 /* Values outside are errors.  Formation scale factors <= 0 are wind cells; round-off below 0 (metallicity, age) counts as 0. */
 static void bounds(double *low, double *high, enum cubix_field field, double a_snapshot)
 {
-  *low = -LARGEST;
-  *high = LARGEST;
-  if (field == CUBIX_FIELD_MASS_FORMED || field == CUBIX_FIELD_MASS_NOW || field == CUBIX_FIELD_LENGTH) *low = 0.;
-  if (field == CUBIX_FIELD_METALLICITY || field == CUBIX_FIELD_AGE) *low = -1e-6;
-  if (field == CUBIX_FIELD_METALLICITY) *high = 1. + 1e-6;
-  if (field == CUBIX_FIELD_FORMATION) *high = a_snapshot * (1. + 1e-6);
+  const double rounding = 1e-6;
+  const int rounded = field == CUBIX_FIELD_METALLICITY || field == CUBIX_FIELD_AGE;
+  *low = cubix_field_table[field].low - (rounded ? rounding : 0.);
+  *high = field == CUBIX_FIELD_FORMATION ? a_snapshot * (1. + rounding) : cubix_field_table[field].high + (rounded ? rounding : 0.);
 }
 
 /* Numbers first .. first + n - 1 of a piece, in internal units. */
@@ -168,10 +164,10 @@ static int complain(const struct cubix_reader *r, int member, hsize_t member_row
     bounds(&low, &high, f, r->sim->a);
     if (f == CUBIX_FIELD_FORMATION)
       snprintf(must, sizeof must, "at most %.9g, the scale factor of the snapshot (a star is not born later)", r->sim->a);
-    else if (low > -LARGEST)
+    else if (low > -CUBIX_LARGEST)
       snprintf(must, sizeof must, "from 0 to %g", high);
     else
-      snprintf(must, sizeof must, "finite and at most %g in size", LARGEST);
+      snprintf(must, sizeof must, "finite and at most %g in size", CUBIX_LARGEST);
     for (size_t first = 0; r->state->piece[f] && first < n; first += BLOCK) {
       size_t now = n - first < BLOCK ? n - first : BLOCK, n_star = find_stars(row, r, first, now);
       widen(x, r, f, first * n_c, now * n_c);

@@ -22,15 +22,15 @@
 #include "units.h"
 
 const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD] = {
-  [CUBIX_FIELD_POSITION]    = { "Position",             "kpc",      CUBIX_KPC_CM,  3 },
-  [CUBIX_FIELD_VELOCITY]    = { "Velocity",             "km/s",     1e5,           3 },
-  [CUBIX_FIELD_MASS_FORMED] = { "InitialMass",          "Msun",     CUBIX_MSUN_G,  1 },
-  [CUBIX_FIELD_MASS_NOW]    = { "Mass",                 "Msun",     CUBIX_MSUN_G,  1 },
-  [CUBIX_FIELD_FORMATION]   = { "FormationScaleFactor", "1",        1.,            1 },
-  [CUBIX_FIELD_AGE]         = { "Age",                  "Gyr",      CUBIX_GYR_S,   1 },
-  [CUBIX_FIELD_METALLICITY] = { "Metallicity",          "1",        1.,            1 },
-  [CUBIX_FIELD_POTENTIAL]   = { "Potential",            "(km/s)^2", 1e10,          1 },
-  [CUBIX_FIELD_LENGTH]      = { "SmoothingLength",      "kpc",      CUBIX_KPC_CM,  1 },
+  [CUBIX_FIELD_POSITION]    = { "Position",             "kpc",      CUBIX_KPC_CM,  3, -CUBIX_LARGEST, CUBIX_LARGEST },
+  [CUBIX_FIELD_VELOCITY]    = { "Velocity",             "km/s",     1e5,           3, -CUBIX_LARGEST, CUBIX_LARGEST },
+  [CUBIX_FIELD_MASS_FORMED] = { "InitialMass",          "Msun",     CUBIX_MSUN_G,  1, 0.,             CUBIX_LARGEST },
+  [CUBIX_FIELD_MASS_NOW]    = { "Mass",                 "Msun",     CUBIX_MSUN_G,  1, 0.,             CUBIX_LARGEST },
+  [CUBIX_FIELD_FORMATION]   = { "FormationScaleFactor", "1",        1.,            1, -CUBIX_LARGEST, CUBIX_LARGEST },
+  [CUBIX_FIELD_AGE]         = { "Age",                  "Gyr",      CUBIX_GYR_S,   1, 0.,             CUBIX_LARGEST },
+  [CUBIX_FIELD_METALLICITY] = { "Metallicity",          "1",        1.,            1, 0.,             1. },
+  [CUBIX_FIELD_POTENTIAL]   = { "Potential",            "(km/s)^2", 1e10,          1, -CUBIX_LARGEST, CUBIX_LARGEST },
+  [CUBIX_FIELD_LENGTH]      = { "SmoothingLength",      "kpc",      CUBIX_KPC_CM,  1, 0.,             CUBIX_LARGEST },
 };
 
 static const char *const header_key[CUBIX_N_HEADER] = {

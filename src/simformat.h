@@ -19,7 +19,13 @@ enum cubix_field {
   CUBIX_FIELD_LENGTH,             /* SmoothingLength       kpc, optional */
   CUBIX_N_FIELD
 };
-struct cubix_field_info { const char *name, *unit; double cgs; int n_c; };   /* internal unit, its size in cgs, components */
+struct cubix_field_info {
+  const char *name, *unit;        /* key, internal unit */
+  double cgs;                     /* its size in cgs */
+  int n_c;                        /* components */
+  double low, high;               /* numbers beyond make no sense */
+};
+#define CUBIX_LARGEST 1e30        /* of any number, in internal units: its cube must be a number, too */
 extern const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD];
 
 /* What is read of the header: all alternatives of attribute names. */
