@@ -17,7 +17,7 @@
 enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 7, N_STAR = 90, N_MOST = 700 };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., 0.5, 1. };
-static size_t start[N_SPAXEL + 1] = { 0, 0, 1, 1, 9, 60, N_STAR, N_STAR }, none[N_SPAXEL + 1], one[N_SPAXEL + 1] = { 0, 0, 0, 1, 1, 1, 1, 1 };
+static size_t start[N_SPAXEL + 1] = { 0, 0, 1, 1, 7, 76, N_STAR, N_STAR }, none[N_SPAXEL + 1], one[N_SPAXEL + 1] = { 0, 0, 0, 1, 1, 1, 1, 1 };
 static double knot[N_MOST], edge[N_MOST], light[N_ROW];
 static int32_t first[1] = { 0 };
 static struct cubix_star star[N_STAR];
