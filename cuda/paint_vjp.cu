@@ -14,7 +14,11 @@
 #define CUBIX_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
 #endif
 
-enum { THREADS = 256, LANES = 32, WARPS = THREADS / LANES, WAYS = 8, BATCH = 64 };
+#ifndef CUBIX_CUDA_STARS          /* the tests take few */
+#define CUBIX_CUDA_STARS 64       /* whose blends are held at a time */
+#endif
+
+enum { THREADS = 256, LANES = 32, WARPS = THREADS / LANES, WAYS = 8, BATCH = CUBIX_CUDA_STARS };
 
 static_assert(THREADS / WAYS * 65535 == CUBIX_CUDA_MAX_CHANNEL, "the bound of the grid");
 
