@@ -56,7 +56,7 @@ static double room_of(const char *folder)
 int cubix_disk_check(const struct cubix_disk_need *need, int n)
 {
   int status = CUBIX_OK;
-  struct place { char folder[CUBIX_DISK_PATH + 8]; dev_t device; double bytes; } *place = NULL;
+  struct place { char folder[CUBIX_DISK_PATH + 8]; dev_t device; double bytes; const struct cubix_disk_need *largest; } *place = NULL;
   int n_place = 0;
   char needed[32], there[32];
   CUBIX_ALLOC(place, n + 1);
@@ -66,14 +66,15 @@ int cubix_disk_check(const struct cubix_disk_need *need, int n)
     if (!place_of(need[i].path, p->folder, &p->device)) continue;
     while (at < n_place && place[at].device != p->device) at++;
     place[at].bytes += need[i].bytes;
+    if (!place[at].largest || need[i].bytes > place[at].largest->bytes) place[at].largest = &need[i];
     n_place += at == n_place;
   }
   for (int i = 0; i < n_place; i++) {
     const double room = room_of(place[i].folder);
     if (room < 0) continue;
     cubix_log(CUBIX_LOG_INFO, "disk of %s: the outputs take %s, %s are free", place[i].folder, size_text(needed, place[i].bytes), size_text(there, room));
-    CUBIX_CHECK(room >= place[i].bytes, CUBIX_EOUTPUT, "the outputs need %s on the disk of %s, where %s are free; make room, choose another folder, or "
-                "ask for less", size_text(needed, place[i].bytes), place[i].folder, size_text(there, room));
+    CUBIX_CHECK(room >= place[i].bytes, CUBIX_EOUTPUT, "%s and what belongs to it need %s on the disk of %s, where %s are free; make room, choose another folder, or "
+                "ask for less", place[i].largest->path, size_text(needed, place[i].bytes), place[i].folder, size_text(there, room));
   }
 done:
   free(place);

@@ -292,7 +292,6 @@ static void test_parameters(void)
     { { "PixelScale" }, { "200" }, CUBIX_EUSAGE, { "PixelScale = 200", "0 spaxels", "field.size = 60" } },
     { { "PixelScale" }, { "1e-5" }, CUBIX_EUSAGE, { "spaxels" } },
     { { "PixelScale", "Psf" }, { "1e-4", "none" }, CUBIX_EUSAGE, { "600000 x 600000", "3681 channels", "FieldOfView" } },
-    { { "PixelScale", "Psf" }, { "0.004", "none" }, CUBIX_EUSAGE, { "15000 x 15000", "GB" } },
     { { "LambdaStep" }, { "1e-7" }, CUBIX_EUSAGE, { "LambdaStep = 1e-07", "channels" } },
     { { "Psf" }, { "gaussian" }, CUBIX_EUSAGE, { "PsfFwhm > 0" } },
     { { "Psf" }, { "file" }, CUBIX_EUSAGE, { "PsfFile" } },
