@@ -313,7 +313,7 @@ def test_room_is_asked_for_before_the_work(ready, disk, ranks):
     many = dict(OutputFile=f"{folder / 'o.fits'},{folder / 'p.hdf5'}", Overwrite="yes")
     for options in ([], ["-n"]):
         done = look(ready, 4, ranks, options, **many)
-        assert f"the outputs need {(2 * (headers + y_x_lambda * 8 + 11 * 20 * 8 + 4 * 30 * 8)) / 1e3:.3g} kB on the disk of {folder}/" in done.err and "are free" in done.err
+        assert f"and what belongs to it need {(2 * (headers + y_x_lambda * 8 + 11 * 20 * 8 + 4 * 30 * 8)) / 1e3:.3g} kB on the disk of {folder}/" in done.err and "are free" in done.err
         assert "paint" not in done.out and names(folder) == before
     out = look(ready, 0, ranks, ["-n"]).out                            # elsewhere
     assert f"disk of {ready.path('out')}/: the outputs take 27" in out and "are free" in out
@@ -325,10 +325,10 @@ def test_room_is_asked_for_before_the_work(ready, disk, ranks):
     for mode in need:
         varied = {**derived(ready, mode), "Parameters": "Mass,Age,Velocity", **(dict(FitPairs=5) if mode == "fit" else {})}
         err = look(ready, 4, ranks, **{**varied, "OutputFile": small / "o.fits", "TruthMaps": "no"}).err
-        told, unit = err.split("the outputs need ")[1].split()[:2]
+        told, unit = err.split("and what belongs to it need ")[1].split()[:2]
         assert abs(float(told) * dict(kB=1e3, MB=1e6)[unit] / need[mode] - 1) < 0.01, err
     done = run("cubix-mock", ["--stars", 3000, small / "g.hdf5"], ranks)
-    assert done.status == 4 and "the outputs need" in done.err and names(small) == []
+    assert done.status == 4 and "and what belongs to it need" in done.err and names(small) == []
 
 
 def injected(fault):
