@@ -60,7 +60,7 @@ static int has_idle(const struct cubix_cuda_workspace *w)
 static struct cubix_cuda_part *find(struct cubix_cuda_workspace *w, size_t bytes)
 {
   struct cubix_cuda_part *best = NULL;
-  size_t waste = bytes / 4 < most_waste ? bytes / 4 : most_waste;
+  size_t waste = bytes / 16 < most_waste ? bytes / 16 : most_waste;     /* callers leave 1/16 of what is free */
   for (int p = 0; p < CUBIX_CUDA_N_PART; p++) {
     struct cubix_cuda_part *part = &w->part[p];
     if (!part->gpu || part->busy || part->bytes < bytes || part->bytes - bytes > waste) continue;

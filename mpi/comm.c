@@ -93,7 +93,9 @@ int cubix_mpi_agree(int status)
 int cubix_mpi_meet(int call, int *flag, int other[2])
 {
   struct { int least, rank; } met[3] = { { call, my_rank }, { -call, my_rank }, { -!!*flag, my_rank } };
-  if (n_rank == 1) return 1;
+  int over = 0;
+  MPI_Finalized(&over);
+  if (n_rank == 1 || over) return 1;            /* a host that ended MPI has met the others there */
   MPI_Allreduce(MPI_IN_PLACE, met, 3, MPI_2INT, MPI_MINLOC, meeting);
   int lowest = met[0].least, highest = -met[1].least;
   *flag = -met[2].least;

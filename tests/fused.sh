@@ -2,7 +2,9 @@
 # The histogram is integers, the same on every processor: its code must hold no fused multiply-add even where the machine has them, as on aarch64
 # or with -march=native.  Files are compiled as the build compiles them, for a newer x86-64, and the assembler is looked at.
 [ "$(uname -m)" = x86_64 ] || { echo "fused.sh: not an x86-64 machine"; exit 77; }
+unset MAKEFLAGS MAKELEVEL MFLAGS
 cd "$CUBIX_BUILD" || exit 1
+srcdir=$(sed -n 's/^srcdir = //p' Makefile)
 folder=$(mktemp -d "${TMPDIR:-/tmp}/cubix-fused.XXXXXX") || exit 1
 trap 'rm -rf "$folder"' EXIT
 bad=0 checked=0
@@ -11,7 +13,7 @@ bad=0 checked=0
 fused()
 {
   local line
-  line=$(make -n -B V=1 CFLAGS="-O3 -march=x86-64-v3" "$1" 2>/dev/null | grep -e "-o $1 " | tail -1)
+  line=$(make -n -W "$srcdir/${1%.o}.c" V=1 CFLAGS="-O3 -march=x86-64-v3" "$1" 2>/dev/null | grep -e "-o $1 " | tail -1)
   line=$(printf '%s' "$line" | sed -e 's/^.*;\s*\(.*\) -MT /\1 -MT /; s/ -MT [^ ]* -MD -MP -MF [^ ]*//; s/&&.*//; s/\\$//' -e "s| -c -o $1 | -S -o $folder/code.s |")
   bash -c "$line" >&2 || { echo broken; return; }
   grep -cE '\bvf(n?madd|n?msub|maddsub|msubadd)' "$folder/code.s"

@@ -31,7 +31,7 @@ stars()
   [ -z "$small" ] || field=FieldOfView=6
   make_cube "$here/stars.param" $field
   make_cube "$here/stars.param" $field Noise=none InputFile=start.hdf5 OutputFile=fit.fits Mode=fit ObservedFile=observed.fits Parameters=Mass,Age,Metallicity,Velocity \
-    MaxIterations=600 FitPairs=30 ValueTolerance=1e-6
+    MaxIterations=1000 FitPairs=30 ValueTolerance=1e-6
   "$python" "$source/scripts/cubix-plot" --convergence fit-convergence.txt -o convergence.png
 }
 

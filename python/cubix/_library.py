@@ -107,6 +107,15 @@ def _show_mpi(library):
         ctypes.CDLL(os.fsdecode(where.file), mode=os.RTLD_NOLOAD | os.RTLD_GLOBAL)
 
 
+def _forked():
+    """In the child of a fork: what another thread held there, nobody will give back."""
+    global lock, _inside
+    lock, _inside = threading.RLock(), False
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
 # ---- its life ------------------------------------------------------------------------------------------------------------
 
 @_LOG
