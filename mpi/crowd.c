@@ -98,9 +98,12 @@ static int read_whole(struct cubix_crowd *crowd, unsigned parts)
   reader->n_chunk_rows = reader->n_largest;
   if (reader->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) parts |= CUBIX_SLAB_POTENTIAL;
   parts |= length_part(crowd);
-  double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(), there = cubix_mpi_min(cubix_memory_free());
-  CUBIX_CHECK(need <= there, CUBIX_EUSAGE, "centre, velocity and axes are found from all stars at once, which takes %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, "
-              "or give numbers for Centre and SystemicVelocity and Orientation none or angles, for which stars are read in chunks", 1e-9 * need, cubix_mpi_local_size(), 1e-9 * there);
+  const double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(), there = cubix_memory_free();
+  CUBIX_TRY(cubix_mpi_agree(need <= there ? CUBIX_OK : cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__, crowd->n_chunk == 1 ?
+            "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or SlabMemory to read them in chunks" :
+            "centre, velocity and axes are found from all stars at once, which takes %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, "
+            "or give numbers for Centre and SystemicVelocity and Orientation none or angles, for which stars are read in chunks",
+            1e-9 * need, cubix_mpi_local_size(), 1e-9 * there)));
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(crowd->slab, cubix_mpi_reader_rows(reader, 0), parts)));
   CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
   reader->n_chunk_rows = rows;

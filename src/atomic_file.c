@@ -188,8 +188,9 @@ static int inspect(const char *target, const char *what, int *exists, struct sta
   CUBIX_CHECK(!stat(folder, &folder_info) && S_ISDIR(folder_info.st_mode), CUBIX_EOUTPUT, "%s: there is no folder %s; make it first", what, folder);
   *exists = !lstat(target, info);
   CUBIX_CHECK(!*exists || S_ISREG(info->st_mode), CUBIX_EOUTPUT, "%s exists and is not a file; choose another name", what);
-  CUBIX_CHECK(!*exists || ((info->st_mode & 0222) && !access(target, W_OK)), CUBIX_EOUTPUT,
+  CUBIX_CHECK(!*exists || (info->st_mode & 0222), CUBIX_EOUTPUT,
               "%s exists and is write-protected (mode %03o); make it writable (chmod u+w), remove it, or choose another name", what, (unsigned)info->st_mode & 0777);
+  CUBIX_CHECK(!*exists || !access(target, W_OK), CUBIX_EOUTPUT, "%s exists and may not be replaced: %s; choose another name", what, strerror(errno));
 done:
   free(folder);
   return status;

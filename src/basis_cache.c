@@ -146,7 +146,7 @@ static const char *contents_read(const struct cubix_basis_file *file, int in, st
 /* The file, open, with its header and table; -1 and why not (NULL: there is none). */
 static int file_open(const struct cubix_basis_file *file, struct header *h, struct cubix_basis_sum **sum, const char **why)
 {
-  int in = open(file->path, O_RDONLY | O_CLOEXEC);
+  int in = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a FIFO of that name is not waited for */
   *sum = NULL;
   *why = in < 0 && errno != ENOENT ? strerror(errno) : NULL;
   if (in < 0) return -1;

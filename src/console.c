@@ -92,6 +92,7 @@ static void on_lost_page(int number, siginfo_t *info, void *context)
   if (interrupted.abandon) interrupted.abandon();
   if (!file) {                    /* not ours to explain: as without a handler */
     signal(number, SIG_DFL);
+    raise(number);                /* when this handler returns */
     return;
   }
   say(interrupted.program);

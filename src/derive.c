@@ -119,6 +119,7 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
     goto done;
   }
   CUBIX_STAGE("forward",  cubix_mpi_chain_forward(chain, &cube));
+  CUBIX_STAGE("light",    cubix_cube_shine(cube, par, &cubix_mpi_owners));
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE("observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
   cubix_observed_mask_channels(obs, result.mod->covered);

@@ -178,11 +178,21 @@ done:
 /* Whether two targets, both there or not, are the same file: their folders are there. */
 static int targets_same(const struct target *a, const struct target *b)
 {
-  char folder[2][CUBIX_OUTPUT_PATH + 1];
-  if (cubix_atomic_file_same(a->path, b->path)) return 1;
-  snprintf(folder[0], sizeof folder[0], "%.*s.", (int)(a->base - a->path), a->path);
-  snprintf(folder[1], sizeof folder[1], "%.*s.", (int)(b->base - b->path), b->path);
-  return !strcmp(a->base, b->base) && cubix_atomic_file_same(folder[0], folder[1]);
+  char *end[2] = { NULL, NULL }, folder[2][CUBIX_OUTPUT_PATH + 1];
+  const char *base[2];
+  int same = cubix_atomic_file_same(a->path, b->path);
+  if (same || cubix_atomic_file_resolve(&end[0], a->path, a->path) || cubix_atomic_file_resolve(&end[1], b->path, b->path)) goto done;     /* what cannot be is told later */
+  for (int i = 0; i < 2; i++) {
+    const char *slash = strrchr(end[i], '/');
+    base[i] = slash ? slash + 1 : end[i];
+    snprintf(folder[i], sizeof folder[i], "%.*s.", (int)(base[i] - end[i]), end[i]);
+  }
+  same = !strcmp(base[0], base[1]) && cubix_atomic_file_same(folder[0], folder[1]);
+done:
+  cubix_error_clear();
+  free(end[0]);
+  free(end[1]);
+  return same;
 }
 
 int cubix_output_check(const struct cubix_params *par)

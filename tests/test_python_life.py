@@ -181,6 +181,13 @@ for name, bad in (("mass", 1e300), ("mass", -1.), ("age", np.inf), ("position", 
     cube = c.forward()
     raises(f"{name.capitalize()}: value 5 is ", c.put, **{name: wrong[name]})
     assert np.array_equal(c.forward(), cube)
-stars["velocity"][5, 2] = 3e5
-raises("beyond the speed of light", chain)
+simulation["BoxSize"] = 3.
+raises("would fold them", chain)
+simulation["BoxSize"] = np.inf
+raises("the simulation's BoxSize is inf", chain)
+simulation.update(BoxSize=0, Redshift=np.nan)
+raises("the simulation's Redshift is nan", chain)
+simulation["Redshift"] = 0.1
+stars["velocity"][5, 0] = 3e5
+raises("star 5 (of 0 to 59) moves at 300000 km/s, beyond the speed of light", chain)
 """)

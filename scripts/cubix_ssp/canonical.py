@@ -72,8 +72,8 @@ def text_of(value):
 
 def read(path):
     """A canonical file, checked; every fault is an INPUT fault that says what, where and what it must be."""
-    if not os.path.exists(path):
-        raise Fault(INPUT, "%s: no such file" % path)
+    if not os.path.isfile(path):
+        raise Fault(INPUT, "%s is not a file" % path if os.path.exists(path) else "%s: no such file" % path)
     try:
         file = h5py.File(path, "r")
     except OSError as error:

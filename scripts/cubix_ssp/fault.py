@@ -1,5 +1,6 @@
 """The one error of these tools: a message for the user and the exit status it ends with."""
 import contextlib
+import os
 
 COMMAND, INPUT, OUTPUT = 2, 3, 4
 
@@ -18,6 +19,8 @@ def first_line(error):
 @contextlib.contextmanager
 def reading(path, kind):
     """Whatever a library raises over a damaged file is an INPUT fault that names the file."""
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise Fault(INPUT, "%s is not a file" % path)        # a FIFO would be waited for
     try:
         yield
     except (Fault, MemoryError, ImportError):
