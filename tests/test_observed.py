@@ -202,7 +202,7 @@ def test_refusals(ready, make, says):
 def test_no_file_and_no_cube(ready):
     assert "ObservedFile is not given" in read(ready, "", status=2)
     assert "cannot open no.fits" in read(ready, "no.fits", status=3)
-    assert "is not a file" in read(ready, ready.folder, status=3)
+    assert "is a folder" in read(ready, ready.folder, status=3)
     ready.path("text.fits").write_text("not a cube\n" * 500)
     assert "text.fits cannot be read" in read(ready, "text.fits", status=3)
     muse(ready.path("m.fits"))

@@ -115,15 +115,16 @@ def test_gaussian_psf_against_closed_form():
     inst = Instrument(9, 9, 0.4, 0.4, 5000, 5001, 1, psf="gaussian", psf_fwhm=lambda l: 1.3 + 0 * l)
     r = psf.margin(inst)
     assert r == math.ceil(2.5 * 1.3 / 0.4)
-    k = psf.kernel(inst, 1.3, r)
+    k = psf.kernel(inst, 1.3, r, psf.cut(inst, 1.3))
     s = 1.3 / FWHM * math.sqrt(2)
     axis = np.array([0.5 * (erf((i + 0.5) * 0.4 / s) - erf((i - 0.5) * 0.4 / s)) for i in range(-r, r + 1)])
+    axis[[0, -1]] *= 0.125**3 * (10 - 15 * 0.125 + 6 * 0.125**2)            # the cut lies at 8.125 spaxels, between rows 8 and 9
     assert abs(k.sum() - 1) < 1e-14 and np.abs(k - np.outer(axis, axis) / axis.sum()**2).max() < 1e-15
 
 
 def test_moffat_holds_its_light_and_its_width():
     inst = Instrument(9, 9, 0.05, 0.05, 5000, 5001, 1, psf="moffat", psf_fwhm=lambda l: 0.5 + 0 * l, psf_beta=4.0)
-    k = psf.kernel(inst, 0.5, psf.reach(inst, 0.5))
+    k = psf.kernel(inst, 0.5, psf.margin(inst), psf.cut(inst, 0.5))
     row = k[len(k) // 2]
     x = np.arange(len(row)) - len(row) // 2
     half = np.interp(-0.5 * row.max(), -row[len(row) // 2:], x[len(row) // 2:]) * 0.05

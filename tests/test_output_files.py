@@ -204,7 +204,7 @@ def signalled(args, folder, number, ranks=1, **kw):
         proc.send_signal(number)
         out, err = proc.communicate(timeout=harness.TIMEOUT)
     finally:
-        harness._session_kill(proc.pid)
+        harness.session_kill(proc.pid)
     return proc.returncode, err
 
 
