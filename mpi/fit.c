@@ -189,6 +189,22 @@ done:
   return status;
 }
 
+/* Along what other minima are looked for; on this rank. */
+static int find_ranges(struct cubix_fit *fit)
+{
+  int status = CUBIX_OK;
+  double range[2];
+  for (int end = 0; end < 2; end++) CUBIX_ALLOC(fit->scan_range[end], fit->unknowns->n);
+  for (size_t i = 0; i < fit->unknowns->n; i++) {
+    cubix_unknowns_scan(fit->unknowns, i, range);
+    for (int end = 0; end < 2; end++) fit->scan_range[end][i] = range[end];
+  }
+  fit->scan.low = fit->scan_range[0];
+  fit->scan.high = fit->scan_range[1];
+done:
+  return status;
+}
+
 /* Room, on this rank. */
 static int make_room(struct cubix_fit *fit)
 {
@@ -197,6 +213,7 @@ static int make_room(struct cubix_fit *fit)
   CUBIX_TRY(cubix_unknowns_leaves(fit->unknowns, &fit->value));
   CUBIX_TRY(cubix_unknowns_leaves(fit->unknowns, &fit->bar));
   CUBIX_TRY(cubix_optimiser_init(&fit->state, strcmp(par->Optimiser, "adam") ? CUBIX_LBFGS : CUBIX_ADAM, fit->unknowns->n, par->FitPairs));
+  if (par->FitScan && fit->free <= CUBIX_FIT_MOST_JOINT) CUBIX_TRY(find_ranges(fit));
   fit->room = 256;
   CUBIX_ALLOC(fit->row, fit->room * CUBIX_N_ROW);
 done:
@@ -220,6 +237,7 @@ static void tell_end(const struct cubix_fit *fit)
   char verdict[CUBIX_FIT_VERDICT];
   cubix_log(cubix_optimiser_converged(end) ? CUBIX_LOG_INFO : CUBIX_LOG_WARNING, "fit: %s%s; %.0f iterations, %.0f evaluations, %s %.10g", cubix_optimiser_end_text(end),
             cubix_fit_promise(fit, verdict), at[CUBIX_AT_ITERATION], at[CUBIX_AT_EVALUATION], fit->par->Likelihood, at[CUBIX_AT_VALUE]);
+  cubix_log(CUBIX_LOG_INFO, "fit: %s", cubix_fit_scanned(fit, verdict));
   if (!cubix_fit_describes(fit, verdict))
     cubix_log(CUBIX_LOG_WARNING, "fit: chi2 is %.3g per degree of freedom: the model does not describe the cube, and the errors mean little; other starts, or other Parameters?",
               at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1));
@@ -232,7 +250,7 @@ static int search(struct cubix_fit *fit)
   const struct cubix_params *par = fit->par;
   const struct cubix_optimiser_rule rule = { par->MaxIterations, par->GradientTolerance, par->ValueTolerance, par->LearningRate };
   const struct cubix_optimiser_problem problem = { fit->unknowns->n, fit->unknowns->n_shared, fit->unknowns->lower, fit->unknowns->upper, evaluate, iterated, fit, &cubix_mpi_owners,
-                                                   &fit->curve.told };
+                                                   &fit->curve.told, fit->scan.low ? &fit->scan : NULL };
   if (par->FitResume) CUBIX_TRY(cubix_fit_resume(fit, &problem));
   cubix_log(CUBIX_LOG_INFO, "fit: %.0f unknowns, %zu of them of the whole, and %.0f voxels; %s%s", fit->free, fit->unknowns->n_shared, fit->voxels, par->Optimiser,
             par->FitResume ? ", continued" : "");
@@ -249,8 +267,8 @@ int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, con
   int status = CUBIX_OK;
   struct cubix_fit fit = { .chain = chain, .par = par, .obs = obs, .varied = varied, .voxels = cubix_observed_used(obs, &cubix_mpi_owners) };
   CUBIX_TRY(find_unknowns(&fit));
-  CUBIX_TRY(cubix_mpi_agree(make_room(&fit)));
   count_free(&fit);
+  CUBIX_TRY(cubix_mpi_agree(make_room(&fit)));
   CUBIX_TRY(cubix_mpi_agree(cubix_fit_curve_init(&fit)));
   CUBIX_TRY(search(&fit));
   *end = cubix_optimiser_end_text((enum cubix_optimiser_end)fit.state->at[CUBIX_AT_END]);
@@ -261,6 +279,8 @@ done:
   cubix_fit_curve_free(&fit.curve);
   free(fit.error);
   free(fit.row);
+  free(fit.scan_range[0]);
+  free(fit.scan_range[1]);
   free(fit.cube_bar.flux);
   cubix_optimiser_free(fit.state);
   cubix_leaves_free(&fit.bar);

@@ -46,6 +46,8 @@ struct cubix_fit {
   double *row;                              /* [n_row][CUBIX_N_ROW] */
   size_t n_row, room;
   struct cubix_fit_curve curve;
+  double *scan_range[2];                    /* [unknowns->n]; NULL: other minima are not looked for */
+  struct cubix_optimiser_scan scan;
   double *error;                            /* [unknowns->n] standard deviations of the unknowns; infinite where the cube says nothing; NULL: not found */
   int unsaved;                              /* restart files that could not be written */
   int joint;                                /* 1: errors of all unknowns together; 0: of each one with the others held */
@@ -96,6 +98,9 @@ enum { CUBIX_FIT_VERDICT = 160 };
 const char *cubix_fit_promise(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT]);
 /** Whether chi2 and its degrees of freedom fit together, in words; "" for other objectives.  Local.  @return 0: the model misses the cube by far */
 int cubix_fit_describes(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT]);
+
+/** Whether other minima were looked for, and what was found, in words.  Local. */
+const char *cubix_fit_scanned(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT]);
 
 /** STEM-convergence.txt.  Collective. */
 int cubix_fit_write_convergence(const struct cubix_fit *fit);

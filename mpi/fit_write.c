@@ -50,6 +50,19 @@ const char *cubix_fit_promise(const struct cubix_fit *fit, char text[CUBIX_FIT_V
   return text;
 }
 
+const char *cubix_fit_scanned(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT])
+{
+  const struct cubix_optimiser_scan *scan = &fit->scan;
+  char lower[CUBIX_FIT_VERDICT / 2] = "";
+  if (scan->lower > 0) snprintf(lower, sizeof lower, "a scan found a lower minimum, by %.4g; ", scan->lower);
+  if (scan->ended && scan->unknowns) snprintf(text, CUBIX_FIT_VERDICT, "%sa scan of %d values along %d unknowns found no %s minimum", lower, scan->values, scan->unknowns,
+                                              lower[0] ? "other lower" : "lower");
+  else if (scan->ended) snprintf(text, CUBIX_FIT_VERDICT, "no unknown is an age or a metallicity, along which there may be other minima");
+  else snprintf(text, CUBIX_FIT_VERDICT, "%sother minima were not looked for%s%s", lower, lower[0] ? " from there" : "",
+                !scan->low && fit->par->FitScan ? ": there are too many unknowns" : "");
+  return text;
+}
+
 int cubix_fit_describes(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT])
 {
   const double freedom = fit->voxels - fit->free, chi2 = fit->state->at[CUBIX_AT_VALUE], sigma = (chi2 - freedom) / sqrt(2 * freedom);
@@ -69,6 +82,7 @@ static int print_fit(FILE *out, const void *host)
   char text[CUBIX_FIT_VERDICT];
   fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s%s\n", fit->par->Likelihood, fit->par->ObservedFile, fit->par->Parameters,
           cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]), cubix_fit_promise(fit, text));
+  fprintf(out, "# %s\n", cubix_fit_scanned(fit, text));
   (void)cubix_fit_describes(fit, text);
   if (text[0]) fprintf(out, "# %s\n", text);
   fprintf(out, "# objective  %.17g\n# voxels     %.0f\n# unknowns   %.0f\n# per_degree %.8g\n# iterations %.0f\n", at[CUBIX_AT_VALUE], fit->voxels, fit->free,

@@ -16,7 +16,7 @@ level()
   case $1 in
     main | *_main | derive | options | console | report) echo 9 ;;
     atomic_file | constants | cpu | disk | error | hash | log | name | units | version | worst | owners | memory | physics) echo 0 ;;
-    leaves | unknowns | unknowns_* | optimise | optimise_* | lbfgs | adam | newton | params | params_* | pchip | spline | cosmology | imf | datafile | h5read) echo 1 ;;
+    leaves | unknowns | unknowns_* | optimise | optimise_* | lbfgs | adam | newton | quadratic | params | params_* | pchip | spline | cosmology | imf | datafile | h5read) echo 1 ;;
     slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
     scene | frame | frame_* | cube | placement | placement_* | mock | mock_*) echo 3 ;;
     model | model_* | histogram | histogram_* | engine | survey) echo 4 ;;

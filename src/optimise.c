@@ -11,7 +11,8 @@
  * (Karush-Kuhn-Tucker).
  *
  * Ends: one small gain may be a poor line search's, so a method ends after three in a row; and since gradients and gains say little of how far the minimum is
- * where unknowns differ in what they do, the curvature has the last word where it is known: newton.c judges, and goes on where more is to be gained.     */
+ * where unknowns differ in what they do, the curvature has the last word where it is known: newton.c judges, and goes on where more is to be gained.
+ * A minimum it is then, but not always the lowest: optimise_scan.c looks beyond. */
 #include "optimise_parts.h"
 
 #include <math.h>
@@ -22,6 +23,7 @@
 #include "worst.h"
 
 enum { BLOCK = 4096, GROUP = 512 };   /* terms that are summed in one go; blocks whose sums wait for each other */
+enum { MOST_SCANS = 5 };
 enum { FEW_GAINS = 3 };               /* small ones in a row: one alone may be a poor line search's */
 static const double first_damping = 1e-3;
 
@@ -162,9 +164,24 @@ static void finish(struct cubix_optimiser *state)
   state->at[CUBIX_AT_DAMPING] = first_damping;
 }
 
+/* Whether a search that has ended goes on from a lower place. */
+static int look_beyond(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
+                       enum cubix_optimiser_end *end, int *rounds)
+{
+  int status = CUBIX_OK, lower;
+  if (*end == CUBIX_END_NONE || *end == CUBIX_END_ITERATIONS || !problem->scan || !problem->curve || !problem->curve->n || *rounds == MOST_SCANS) goto done;
+  ++*rounds;
+  CUBIX_TRY(cubix_optimiser_scan(state, problem, rule, work, &lower));
+  problem->scan->ended = !lower;
+  if (lower) *end = CUBIX_END_NONE;
+done:
+  return status;
+}
+
 int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule)
 {
   int status = CUBIX_OK;
+  int rounds = 0;
   enum cubix_optimiser_end end;
   struct cubix_optimiser_work work = { 0 };
   status = work_init(&work, state->n);
@@ -178,6 +195,7 @@ int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_p
       finish(state);
       continue;
     }
+    CUBIX_TRY(look_beyond(state, problem, rule, &work, &end, &rounds));
     if (end != CUBIX_END_NONE) break;
     cubix_optimiser_hold(state, problem, work.held, 0);
     if (problem->iterated) CUBIX_TRY(problem->iterated(problem->host, state));

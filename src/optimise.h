@@ -60,6 +60,14 @@ struct cubix_optimiser_curve {
   int (*product)(void *host, const double *p, double *hp);
 };
 
+/* Along which unknowns other minima are looked for once the search has ended, and what came of it. */
+struct cubix_optimiser_scan {
+  const double *low, *high;       /* [problem->n] range of values; low < high: the value is far from quadratic along it */
+  int values, unknowns;           /* that the last scan went through */
+  int ended;                      /* 1: the last scan was complete, and found nothing lower */
+  double lower;                   /* by how much the value fell because of scans */
+};
+
 struct cubix_optimiser_problem {
   size_t n, n_shared;             /* unknowns of this rank, of which the last n_shared are the same, and count once, on all ranks */
   const double *lower, *upper;    /* [n]; NULL: no bounds.  Equal ones freeze an unknown */
@@ -70,6 +78,7 @@ struct cubix_optimiser_problem {
   void *host;
   const struct cubix_owners *owners;
   const struct cubix_optimiser_curve *curve;   /* NULL: unknown, and the method's own end counts */
+  struct cubix_optimiser_scan *scan;           /* NULL: other minima are not looked for; needs the curve's matrix */
 };
 
 struct cubix_optimiser_rule {
@@ -82,7 +91,8 @@ struct cubix_optimiser_rule {
 /** Room for a search that starts at x = 0: put the start into cubix_optimiser_x.  Local.  @param memory pairs that L-BFGS keeps
  *  @param[out] state owned by the caller */
 int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_optimiser_method method, size_t n, int memory);
-/** Search from where the state is.  Where the curvature is known the method's end is not believed: Gauss-Newton steps go on until H promises no more gain.
+/** Search from where the state is.  Where the curvature is known the method's end is not believed: Gauss-Newton steps go on until H promises no more gain,
+ *  and then other minima are looked for (problem->scan).
  *  Collective where the problem's owners are.
  *  Errors: CUBIX_EFAIL where the value is not finite at the start, or at every step however small; those of the callbacks. */
 int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule);

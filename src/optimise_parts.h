@@ -32,5 +32,8 @@ int cubix_adam_step(struct cubix_optimiser *state, const struct cubix_optimiser_
 /** By the problem's curve; *end is set where it promises no gain, or where none is found.  Leaves held as cubix_optimiser_hold(0). */
 int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
                       struct cubix_optimiser_work *work, enum cubix_optimiser_end *end);
+/** Look for a lower minimum than the one where the state is; *lower 1: the state is near it, and the search goes on from there.  What was done is noted in problem->scan. */
+int cubix_optimiser_scan(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
+                         struct cubix_optimiser_work *work, int *lower);
 
 #endif

@@ -28,21 +28,22 @@
 
 static const double hair = 1e-9;
 
-/* Form and scale of a leaf's unknowns, and how far they go from the start: as a factor (LN) or in the leaf's unit; 0: to the bounds alone. */
-static const struct rule { enum cubix_unknown_form form; double scale, range; } rules[CUBIX_N_LEAF] = {
-  [CUBIX_LEAF_Mass] = { CUBIX_FORM_LN, 1, 1e4 }, [CUBIX_LEAF_Age] = { CUBIX_FORM_LN, 1, 0 }, [CUBIX_LEAF_Metallicity] = { CUBIX_FORM_LN, 1, 0 },
-  [CUBIX_LEAF_Velocity] = { CUBIX_FORM_LINEAR, 100, 1000 }, [CUBIX_LEAF_Position] = { CUBIX_FORM_LINEAR, 1, 0 },
-  [CUBIX_LEAF_SmoothingLength] = { CUBIX_FORM_LN, 1, 1e4 }, [CUBIX_LEAF_Centre] = { CUBIX_FORM_LINEAR, 1, 0 },
-  [CUBIX_LEAF_SystemicVelocity] = { CUBIX_FORM_LINEAR, 100, 0 }, [CUBIX_LEAF_Alpha] = { CUBIX_FORM_LINEAR, 10, 0 },
-  [CUBIX_LEAF_Beta] = { CUBIX_FORM_LINEAR, 10, 0 }, [CUBIX_LEAF_Gamma] = { CUBIX_FORM_LINEAR, 10, 0 },
-  [CUBIX_LEAF_Inclination] = { CUBIX_FORM_LINEAR, 10, 0 }, [CUBIX_LEAF_PositionAngle] = { CUBIX_FORM_LINEAR, 10, 0 },
-  [CUBIX_LEAF_PointingX] = { CUBIX_FORM_LINEAR, 1, 0 }, [CUBIX_LEAF_PointingY] = { CUBIX_FORM_LINEAR, 1, 0 }, [CUBIX_LEAF_Roll] = { CUBIX_FORM_LINEAR, 10, 0 },
-  [CUBIX_LEAF_Redshift] = { CUBIX_FORM_LINEAR, 1e-3, 0 }, [CUBIX_LEAF_Distance] = { CUBIX_FORM_LN, 1, 1e6 }, [CUBIX_LEAF_PsfFwhm] = { CUBIX_FORM_LN, 1, 5 },
-  [CUBIX_LEAF_PsfBeta] = { CUBIX_FORM_LN, 1, 1e6 }, [CUBIX_LEAF_LsfFwhm] = { CUBIX_FORM_LN, 1, 1e6 }, [CUBIX_LEAF_MassScale] = { CUBIX_FORM_LN, 1, 1e6 },
-  [CUBIX_LEAF_FluxScale] = { CUBIX_FORM_LN, 1, 1e6 },
+/* Form and scale of a leaf's unknowns, how far they go from the start (as a factor (LN) or in the leaf's unit; 0: to the bounds alone), and whether the objective may have
+ * several minima along them. */
+static const struct rule { enum cubix_unknown_form form; double scale, range; int several; } rules[CUBIX_N_LEAF] = {
+  [CUBIX_LEAF_Mass] = { CUBIX_FORM_LN, 1, 1e4, 0 }, [CUBIX_LEAF_Age] = { CUBIX_FORM_LN, 1, 0, 1 }, [CUBIX_LEAF_Metallicity] = { CUBIX_FORM_LN, 1, 0, 1 },
+  [CUBIX_LEAF_Velocity] = { CUBIX_FORM_LINEAR, 100, 1000, 0 }, [CUBIX_LEAF_Position] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_SmoothingLength] = { CUBIX_FORM_LN, 1, 1e4, 0 }, [CUBIX_LEAF_Centre] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_SystemicVelocity] = { CUBIX_FORM_LINEAR, 100, 0, 0 }, [CUBIX_LEAF_Alpha] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_Beta] = { CUBIX_FORM_LINEAR, 10, 0, 0 }, [CUBIX_LEAF_Gamma] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_Inclination] = { CUBIX_FORM_LINEAR, 10, 0, 0 }, [CUBIX_LEAF_PositionAngle] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_PointingX] = { CUBIX_FORM_LINEAR, 1, 0, 0 }, [CUBIX_LEAF_PointingY] = { CUBIX_FORM_LINEAR, 1, 0, 0 }, [CUBIX_LEAF_Roll] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_Redshift] = { CUBIX_FORM_LINEAR, 1e-3, 0, 0 }, [CUBIX_LEAF_Distance] = { CUBIX_FORM_LN, 1, 1e6, 0 }, [CUBIX_LEAF_PsfFwhm] = { CUBIX_FORM_LN, 1, 5, 0 },
+  [CUBIX_LEAF_PsfBeta] = { CUBIX_FORM_LN, 1, 1e6, 0 }, [CUBIX_LEAF_LsfFwhm] = { CUBIX_FORM_LN, 1, 1e6, 0 }, [CUBIX_LEAF_MassScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
+  [CUBIX_LEAF_FluxScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
 };
 
-static const struct rule factor = { CUBIX_FORM_LN, 1, 1e6 };      /* of a leaf that has none: a positive number */
+static const struct rule factor = { CUBIX_FORM_LN, 1, 1e6, 0 };      /* of a leaf that has none: a positive number */
 
 static int in_bins(const struct cubix_params *par) { return !strcmp(par->FitModel, "bins"); }
 
@@ -189,6 +190,33 @@ static void bound_bins(struct cubix_unknowns *u, const struct cubix_unknown_bloc
   }
 }
 
+/* By how many dex each bin's stars, on average of their light, get to the library's ends. */
+static void find_shifts(struct cubix_unknowns *u, const struct cubix_unknown_block *k, const struct cubix_unknowns_start *start)
+{
+  double sum[2 * CUBIX_UNKNOWN_MOST_BINS] = { 0 };
+  for (size_t i = 0; i < u->n_star; i++) {
+    const double light = k->base[i] > 0 ? start->light ? start->light[i] : 1 : 0;
+    if (!(light > 0)) continue;
+    sum[2 * k->bin[i]] += light * log10(fmin(fmax(k->base[i], start->metallicity[0]), start->metallicity[1]));
+    sum[2 * k->bin[i] + 1] += light;
+  }
+  u->map->owners->sum(sum, 2 * (size_t)k->n);
+  for (int j = 0; j < k->n; j++)
+    for (int end = 0; end < 2; end++)
+      u->map->shift[j][end] = sum[2 * j + 1] > 0 ? log10(start->metallicity[end]) - sum[2 * j] / sum[2 * j + 1] : 0;
+}
+
+void cubix_unknowns_scan(const struct cubix_unknowns *u, size_t i, double range[2])
+{
+  const size_t own = u->n - u->n_shared, at = i < own ? i % (size_t)u->n_star_unknown : i - own;
+  const struct cubix_unknown_block *k = u->map->block;
+  while ((k->of == CUBIX_OF_EACH) != (i < own) || at < k->first || at >= k->first + (size_t)k->n) k++;
+  range[0] = range[1] = 0;
+  if (!k->several || !(u->lower[i] < u->upper[i])) return;
+  range[0] = k->of == CUBIX_OF_BIN ? fmax(u->map->shift[at - k->first][0], u->lower[i]) : u->lower[i];
+  range[1] = k->of == CUBIX_OF_BIN ? fmin(u->map->shift[at - k->first][1], u->upper[i]) : u->upper[i];
+}
+
 static void find_bounds(struct cubix_unknowns *u, const double *light)
 {
   for (int b = 0; b < u->map->n_block; b++) {
@@ -212,7 +240,7 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
   CUBIX_CHECK(info->of != CUBIX_OF_LIBRARY, CUBIX_EUSAGE, "Parameters = %s (%s): a fit does not vary %s; Mode gradient tells its gradient", par->Parameters,
               cubix_params_origin(par, "Parameters"), info->name);
   *k = (struct cubix_unknown_block) { leaf, info->of == CUBIX_OF_GLOBAL ? CUBIX_OF_ALL : in_bins(par) ? CUBIX_OF_BIN : CUBIX_OF_EACH, rule->form,
-                                      rule->scale, 0, 0, info->n, info->n, 0, NULL, NULL, NULL, rule->range };
+                                      rule->scale, 0, 0, info->n, info->n, 0, NULL, NULL, NULL, rule->several, rule->range };
   if (k->of == CUBIX_OF_BIN) {
     CUBIX_CHECK(shells || leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Metallicity, CUBIX_EUSAGE,
                 "Parameters = %s (%s): FitModel bins varies Mass, Metallicity and Velocity of stars, not %s; choose FitModel stars", par->Parameters,
@@ -291,6 +319,8 @@ int cubix_unknowns_init(struct cubix_unknowns **out, const struct cubix_params *
   cubix_unknowns_find_bins(u, par, start);
   CUBIX_TRY(together(init_blocks(u, par, varied, start), owners));
   find_bounds(u, start->light);
+  for (int b = 0; b < u->map->n_block; b++)
+    if (u->map->block[b].of == CUBIX_OF_BIN && u->map->block[b].several) find_shifts(u, &u->map->block[b], start);
   *out = u;
   u = NULL;
 done:

@@ -57,6 +57,9 @@ void cubix_unknowns_apply_jvp(const struct cubix_unknowns *unknowns, const doubl
 int cubix_unknowns_leaves(const struct cubix_unknowns *unknowns, struct cubix_leaves *leaves);
 /** Shared unknown i of n_shared.  Local. */
 void cubix_unknowns_info(const struct cubix_unknowns *unknowns, const double *x, size_t i, struct cubix_unknown_info *info);
+/** The values of an unknown of n among which there may be several minima, the objective being far from quadratic along it (ages and metallicities, over the library).
+ *  Local.  @param[out] range low and high, equal ones where there is one minimum, or no choice */
+void cubix_unknowns_scan(const struct cubix_unknowns *unknowns, size_t i, double range[2]);
 /** A number that tells starts from each other: the sum of all values that the fit started from.  Collective. */
 double cubix_unknowns_mark(const struct cubix_unknowns *unknowns);
 void cubix_unknowns_free(struct cubix_unknowns *unknowns);

@@ -24,6 +24,7 @@ struct cubix_unknown_block {
   const unsigned char *bin;       /* BIN: [n_star] */
   const double *edge;             /* BIN: [n + 1] */
   double *base;                   /* [n_star][n_c] or [n_c] the start */
+  int several;                    /* 1: the objective is far from quadratic along them, and may have several minima */
   double range;                   /* how far from it: a factor (LN), in the leaf's unit; 0: to the bounds alone */
 };
 
@@ -35,6 +36,7 @@ struct cubix_unknowns_map {
   int n_age;                      /* bins of age */
   double age_edge[CUBIX_UNKNOWN_MOST_BINS + 1], shell_edge[CUBIX_UNKNOWN_MOST_BINS + 1];   /* Gyr, kpc */
   double systemic[3];             /* km/s */
+  double shift[CUBIX_UNKNOWN_MOST_BINS][2];   /* dex by which a bin's stars, on average, get to the library's ends in metallicity */
 };
 
 /** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as far as the owners are. */

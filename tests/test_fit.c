@@ -3,7 +3,8 @@
  *   test_fit fit|gradient|check OUT N_STAR [Name=value ...]
  *
  * This program is the chain itself: star i lies in spaxel i mod 12 and gives channel k
- *   f = 1e-4 m (g (1 + 0.3 ln(age) cos(0.4 k)) + 0.2) S,  g = exp(-(k - c)^2/72),  c = 20 + 0.05 v_z,  S = FluxScale (1 + 0.3 sin(Inclination)).
+ *   f = 1e-4 m (g (1 + 0.3 ln(age) cos(0.4 k)) + 0.2 + T) S,  g = exp(-(k - c)^2/72),  c = 20 + 0.05 v_z,  S = FluxScale (1 + 0.3 sin(Inclination)),
+ * and T, 0 at the true metallicity of 0.02, is linear in log Z between nodes, up and down, so that a fit of metallicity has a minimum in each interval.
  * The observed cube is that of the truth, without noise, with a variance of 0.01^2; the search starts beside the truth. */
 #include <math.h>
 #include <mpi.h>
@@ -48,7 +49,7 @@ static double number(enum cubix_leaf leaf, size_t i, size_t c, int at)
   switch (leaf) {
   case CUBIX_LEAF_Mass: return i % 13 == 5 ? 0 : 1e4 * (1 + r) * (1 + 0.4 * off);
   case CUBIX_LEAF_Age: return 1 + 9 * r + off;
-  case CUBIX_LEAF_Metallicity: return 0.02;
+  case CUBIX_LEAF_Metallicity: return at ? 0.02 * pow(10, -1.5) : 0.02;
   case CUBIX_LEAF_Velocity: return c == 2 ? 200 * (r - 0.5) + 30 * off : 10 * r;
   case CUBIX_LEAF_Position: return r - 0.5;
   case CUBIX_LEAF_Inclination: return at ? 40 : 50;
@@ -96,17 +97,31 @@ void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chai
   *result = (struct cubix_result) { .slab = &chain->slab, .frame = &chain->frame, .mod = &chain->mod, .cube = &chain->cube };
 }
 
-enum { BY_MASS, BY_AGE, BY_VELOCITY, BY_SCALE, BY_INCLINATION, N_BY };
+enum { BY_MASS, BY_AGE, BY_VELOCITY, BY_METALLICITY, BY_SCALE, BY_INCLINATION, N_BY };
+
+/* What metallicity adds, and its derivative by log10 Z. */
+static double metals(double z, int k, double *slope)
+{
+  static const double node[] = { 0, 1, 0.1, 0.8 };           /* at log Z -4, -3, -2, -1 */
+  const double truth = log10(0.02), zigzag = 0.2 * cos(0.7 * k), even = 0.02 * cos(1.1 * k);
+  const int j = z < -3 ? 0 : z < -2 ? 1 : 2;
+  const double rise = node[j + 1] - node[j], there = node[2] + (node[3] - node[2]) * (truth + 2);
+  *slope = zigzag * rise + even;
+  return zigzag * (node[j] + rise * (z + 4 - j) - there) + even * (z - truth);
+}
 
 /* Flux of a star in a channel and its derivatives. */
 static double flux(const struct cubix_chain *chain, size_t i, int k, double by[N_BY])
 {
   const double m = chain->value.value[CUBIX_LEAF_Mass][i], age = chain->value.value[CUBIX_LEAF_Age][i], v = chain->value.value[CUBIX_LEAF_Velocity][3 * i + 2];
   const double angle = chain->value.value[CUBIX_LEAF_Inclination][0] * acos(-1) / 180, scale = chain->value.value[CUBIX_LEAF_FluxScale][0], tilt = 1 + 0.3 * sin(angle);
-  const double d = k - 20 - 0.05 * v, g = exp(-d * d / 72), shape = 1 + 0.3 * log(age) * cos(0.4 * k), unit = 1e-4 * (g * shape + 0.2);
+  const double d = k - 20 - 0.05 * v, g = exp(-d * d / 72), shape = 1 + 0.3 * log(age) * cos(0.4 * k), z = chain->value.value[CUBIX_LEAF_Metallicity][i];
+  double slope;
+  const double unit = 1e-4 * (g * shape + 0.2 + metals(log10(z), k, &slope));
   by[BY_MASS] = unit * scale * tilt;
   by[BY_AGE] = 1e-4 * m * scale * tilt * g * 0.3 * cos(0.4 * k) / age;
   by[BY_VELOCITY] = 1e-4 * m * scale * tilt * shape * g * d / 36 * 0.05;
+  by[BY_METALLICITY] = 1e-4 * m * scale * tilt * slope / (z * log(10));
   by[BY_SCALE] = m * unit * tilt;
   by[BY_INCLINATION] = m * unit * scale * 0.3 * cos(angle) * acos(-1) / 180;
   return m * unit * scale * tilt;
@@ -146,6 +161,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
       if (bar->value[CUBIX_LEAF_Mass]) bar->value[CUBIX_LEAF_Mass][i] += w * by[BY_MASS];
       if (bar->value[CUBIX_LEAF_Age]) bar->value[CUBIX_LEAF_Age][i] += w * by[BY_AGE];
       if (bar->value[CUBIX_LEAF_Velocity]) bar->value[CUBIX_LEAF_Velocity][3 * i + 2] += w * by[BY_VELOCITY];
+      if (bar->value[CUBIX_LEAF_Metallicity]) bar->value[CUBIX_LEAF_Metallicity][i] += w * by[BY_METALLICITY];
       global[0] += w * by[BY_SCALE];
       global[1] += w * by[BY_INCLINATION];
     }
@@ -166,6 +182,7 @@ int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *wei
       if (dot->value[CUBIX_LEAF_Mass]) change += dot->value[CUBIX_LEAF_Mass][i] * by[BY_MASS];
       if (dot->value[CUBIX_LEAF_Age]) change += dot->value[CUBIX_LEAF_Age][i] * by[BY_AGE];
       if (dot->value[CUBIX_LEAF_Velocity]) change += dot->value[CUBIX_LEAF_Velocity][3 * i + 2] * by[BY_VELOCITY];
+      if (dot->value[CUBIX_LEAF_Metallicity]) change += dot->value[CUBIX_LEAF_Metallicity][i] * by[BY_METALLICITY];
       whole[spaxel_of(chain, i) * N_LAMBDA + (size_t)k] += change;
     }
   add_up(&chain->cube_dot, whole);

@@ -159,6 +159,27 @@ def test_bins(tmp_path):
     assert set(stars(tmp_path)) == {"Position", "Velocity", "InitialMass", "Age", "Metallicity", "Mass"}
 
 
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_comes_home_over_hills(tmp_path, ranks):
+    """Metallicities of two bins start 1.5 dex off, with a minimum in each interval of the library: the descent ends in the wrong ones, and the scan finds the right ones."""
+    options = ["Parameters=Metallicity,FluxScale", "FitModel=bins", "FitAgeBins=2"]
+    shifts = []
+    for scan in ("no", "yes"):
+        (tmp_path / scan).mkdir()
+        done = fit(tmp_path / scan, *options, "FitScan=" + scan, n=30, ranks=ranks)
+        shifts.append([found(tmp_path / scan)["MetallicityShift[%d]" % i][:2] for i in range(2)])
+        text = (tmp_path / scan / "out-fit.txt").read_text()
+        assert "# converged" in text and table(tmp_path / scan, "convergence")[-1, 2] == float(text.split("# objective")[1].split()[0])
+        assert ("# other minima were not looked for\n" in text) == (scan == "no")
+        assert np.all(np.diff(table(tmp_path / scan, "convergence")[:, 2]) <= 0)
+    assert all(value < 0 for value, error in shifts[0])
+    assert all(abs(value - 1.5) < 3 * error < 0.1 for value, error in shifts[1]), shifts
+    assert "# a scan found a lower minimum, by " in text and "along 2 unknowns found no other lower minimum\n" in text
+    done = fit(tmp_path / "yes", *options, "FitResume=yes", n=30, ranks=ranks)                    # what has ended is looked over once more
+    assert "along 2 unknowns found no lower minimum\n" in (tmp_path / "yes" / "out-fit.txt").read_text()
+    assert found(tmp_path / "yes")["FluxScale"][0] == pytest.approx(1, abs=1e-3)
+
+
 def test_gradient_files(tmp_path):
     whole = tmp_path / "one"
     whole.mkdir()

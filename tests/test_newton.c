@@ -17,6 +17,8 @@ struct host {
   int rosenbrock, calls, matrices, products;
   double lie;                     /* added to each gradient */
   double kink;                    /* times |x[0] - 0.3| */
+  int wells;                      /* the rows see a zigzag of x[0], and one more row only draws it to 3.35 */
+  double slope;                   /* of the zigzag */
 };
 
 static double uniform(uint32_t i, uint32_t what)
@@ -48,18 +50,35 @@ static void residuals(struct host *h, const double *x, double *r)
   }
 }
 
+/* Up and down between 0 and 1. */
+static double zigzag(double x, double *slope)
+{
+  const double off = x + 0.25 - 2 * floor((x + 1.25) / 2);
+  *slope = off < 0 ? -1 : 1;
+  return fabs(off);
+}
+
+static double column(const struct host *h, size_t k, size_t i) { return h->a[k][i] * (h->wells && i == 0 ? h->slope : 1); }
+
+static const double draw = 0.25, home = 3.35;
+
 static int evaluate(void *host, const double *x, double *value, double *gradient)
 {
   struct host *h = host;
   double r[ROWS];
+  double y[MOST];
   h->calls++;
-  residuals(h, x, r);
+  memcpy(y, x, h->n * sizeof *x);
+  if (h->wells) y[0] = zigzag(x[0], &h->slope);
+  residuals(h, y, r);
   *value = 0;
   for (size_t i = 0; i < h->n; i++) gradient[i] = h->lie;
   for (size_t k = 0; k < h->n_row; k++) {
     *value += r[k] * r[k];
-    for (size_t i = 0; i < h->n; i++) gradient[i] += 2 * h->a[k][i] * r[k];
+    for (size_t i = 0; i < h->n; i++) gradient[i] += 2 * column(h, k, i) * r[k];
   }
+  *value += h->wells * draw * pow(x[0] - home, 2);
+  gradient[0] += 2 * h->wells * draw * (x[0] - home);
   *value += h->kink * fabs(x[0] - 0.3);
   gradient[0] += x[0] > 0.3 ? h->kink : -h->kink;
   return CUBIX_OK;
@@ -70,11 +89,13 @@ static int matrix(void *host, const double *x, const double **out)
   struct host *h = host;
   double r[ROWS];
   residuals(h, x, r);
+  (void)zigzag(x[0], &h->slope);
   for (size_t i = 0; i < h->n; i++)
     for (size_t j = 0; j < h->n; j++) {
       h->h[i * h->n + j] = 0;
-      for (size_t k = 0; k < h->n_row; k++) h->h[i * h->n + j] += 2 * h->a[k][i] * h->a[k][j];
+      for (size_t k = 0; k < h->n_row; k++) h->h[i * h->n + j] += 2 * column(h, k, i) * column(h, k, j);
     }
+  h->h[0] += 2 * h->wells * draw;
   *out = h->h;
   h->matrices++;
   return CUBIX_OK;
@@ -116,10 +137,12 @@ static void fill(struct host *h, size_t n, double decades)
   }
 }
 
+static struct cubix_optimiser_scan *scan;     /* NULL: none */
+
 static struct cubix_optimiser *search(struct host *h, int by_matrix, const double *lower, const double *upper, const struct cubix_optimiser_rule *rule, int want)
 {
   struct cubix_optimiser_curve curve = { by_matrix ? (int)h->n : 0, place, gain, 1e-13, matrix, diagonal, product };
-  struct cubix_optimiser_problem problem = { .n = h->n, .lower = lower, .upper = upper, .evaluate = evaluate, .host = h, .owners = &cubix_owners_alone, .curve = &curve };
+  struct cubix_optimiser_problem problem = { .n = h->n, .lower = lower, .upper = upper, .evaluate = evaluate, .host = h, .owners = &cubix_owners_alone, .curve = &curve, .scan = scan };
   struct cubix_optimiser *s = NULL;
   for (int i = 0; i < MOST; i++) place[i] = i;
   CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, h->n, 5));
@@ -272,6 +295,49 @@ static void test_kink(int by_matrix)
   cubix_optimiser_free(s);
 }
 
+/* Wells along one unknown: the descent ends in the nearest, the scan finds the lowest, though there are hills between and the others move with it.  In one well it finds
+ * nothing, and asks for no more matrices than its own. */
+static void test_scan(void)
+{
+  struct host h;
+  double lower[8], upper[8], low[8] = { -1 }, high[8] = { 5 };
+  struct cubix_optimiser_scan told = { .low = low, .high = high };
+  for (size_t i = 0; i < 8; i++) {
+    lower[i] = i ? -100 : -1;
+    upper[i] = i ? 100 : 5;
+  }
+  for (int look = 0; look < 2; look++) {
+    fill(&h, 8, 0);
+    h.wells = 1;
+    for (size_t k = 0; k < h.n_row; k++) {                   /* the zigzag at 0.4, the others at 1 */
+      h.b[k] = 0.4 * h.a[k][0];
+      for (size_t i = 1; i < 8; i++) h.b[k] += h.a[k][i];
+    }
+    scan = look ? &told : NULL;
+    struct cubix_optimiser *s = search(&h, 1, lower, upper, &hasty, CUBIX_OK);
+    CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NEWTON);
+    if (look) CHECK_CLOSE(cubix_optimiser_x(s)[0], home, 0.1);
+    else CHECK(cubix_optimiser_x(s)[0] < home - 0.5 && s->at[CUBIX_AT_VALUE] > 0.2);
+    for (size_t i = 1; i < 8 && look; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, 0.1);
+    CHECK(s->at[CUBIX_AT_EVALUATION] == h.calls);
+    printf("wells, %s: %g steps, %d evaluations, %d matrices, value %.2e\n", look ? "scanned" : "not scanned", s->at[CUBIX_AT_ITERATION], h.calls, h.matrices, s->at[CUBIX_AT_VALUE]);
+    cubix_optimiser_free(s);
+  }
+  CHECK(told.ended && told.unknowns == 1 && told.values >= 8);
+  CHECK(told.lower > 0.2);
+  for (size_t i = 0; i < 8; i++) {
+    low[i] = -3;
+    high[i] = 3;
+  }
+  told = (struct cubix_optimiser_scan) { .low = low, .high = high };
+  fill(&h, 8, 0);
+  struct cubix_optimiser *s = search(&h, 1, NULL, NULL, &hasty, CUBIX_OK);
+  CHECK(told.ended && told.unknowns == 8 && told.lower == 0);
+  CHECK(h.matrices <= 4);
+  cubix_optimiser_free(s);
+  scan = NULL;
+}
+
 /* One small gain is no end, nor are two. */
 static double decreases[600];
 
@@ -314,6 +380,7 @@ int main(void)
   }
   test_linear(1, 8, 30);
   test_promise();
+  test_scan();
   test_small_gains();
   return check_done();
 }
