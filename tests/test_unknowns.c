@@ -227,6 +227,32 @@ static void refused(const char *model, const char *list, const char *words)
   cubix_error_clear();
 }
 
+/* Ages and metallicities may have several minima, over the library; nothing else has, and what is frozen has no choice. */
+static void test_several(void)
+{
+  struct cubix_unknowns *u = unknowns_of("stars", "mass,age,metallicity,velocity,psf_fwhm", 40);
+  double range[2];
+  int wrong = 0;
+  for (size_t i = 0; i < u->n; i++) {
+    const int several = i < u->n - u->n_shared && (i % 6 == 1 || i % 6 == 2);          /* mass, age, metallicity, three of velocity */
+    cubix_unknowns_scan(u, i, range);
+    wrong += several ? range[0] != u->lower[i] || range[1] != u->upper[i] || !(range[0] < range[1]) : range[0] != range[1];
+  }
+  CHECK(wrong == 0);
+  cubix_unknowns_free(u);
+  CHECK(!cubix_params_set(par, "FitAgeBins", "5"));
+  u = unknowns_of("bins", "mass,metallicity,velocity,redshift", N_STAR);
+  for (size_t i = 0; i < u->n; i++) {
+    cubix_unknowns_scan(u, i, range);
+    if (i < 5 || i >= 10) CHECK(range[0] == range[1]);
+    else CHECK(fabs(range[1] - range[0] - log10(z_range[1] / z_range[0])) < 1e-12 && range[0] < 0 && range[1] > 0);
+  }
+  u->lower[7] = u->upper[7] = 0;
+  cubix_unknowns_scan(u, 7, range);
+  CHECK(range[0] == range[1]);
+  cubix_unknowns_free(u);
+}
+
 /* Shares of light are equal to a cell of ln age and the last star; what is dark has no say, and a bin of nothing else is no unknown. */
 static void test_light(void)
 {
@@ -324,6 +350,7 @@ int main(void)
     if (cubix_leaf_info((enum cubix_leaf)leaf)->of != CUBIX_OF_LIBRARY) test_derivatives("stars", cubix_leaf_info((enum cubix_leaf)leaf)->name, 7);
   test_stars();
   test_bins();
+  test_several();
   test_light();
   test_edges();
   refused_edges("1", "one edge");
