@@ -82,9 +82,9 @@ static int print_fit(FILE *out, const void *host)
   char text[CUBIX_FIT_VERDICT];
   fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s%s\n", fit->par->Likelihood, fit->par->ObservedFile, fit->par->Parameters,
           cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]), cubix_fit_promise(fit, text));
-  fprintf(out, "# %s\n", cubix_fit_scanned(fit, text));
   (void)cubix_fit_describes(fit, text);
   if (text[0]) fprintf(out, "# %s\n", text);
+  fprintf(out, "# %s\n", cubix_fit_scanned(fit, text));
   fprintf(out, "# objective  %.17g\n# voxels     %.0f\n# unknowns   %.0f\n# per_degree %.8g\n# iterations %.0f\n", at[CUBIX_AT_VALUE], fit->voxels, fit->free,
           at[CUBIX_AT_VALUE] / freedom, at[CUBIX_AT_ITERATION]);
   fprintf(out, "# error: one standard deviation, %s; 0: none was found; inf: the cube says nothing\n",

@@ -92,7 +92,7 @@ def test_the_verdict_is_told_everywhere(seen):
             assert file["Header"].attrs["Fit"].decode().startswith(word)
         if not word.startswith("not"):
             assert float(text[1].split(";")[1].split()[0]) <= 0.02
-            assert text[2].startswith("# chi2 is ")
+            assert text[2].startswith("# chi2 is ") and text[3].startswith("# no unknown is an age or a metallicity")
 
 
 SMOOTH = dict(Deposit="gaussian", DepositLength=0.5, Lsf="gaussian", LsfFwhm=3.0, Psf="moffat", PsfFwhm=0.9, PsfBeta=2.6)

@@ -199,7 +199,7 @@ def test_gradient_files(tmp_path):
 def test_refusals(tmp_path):
     (tmp_path / "out-fit.txt").write_text("mine")
     done = fit(tmp_path, ALL, "Overwrite=no", mode="check", status=4)
-    assert "out-fit.txt, written beside" in done.err and "exists and Overwrite = no" in done.err and (tmp_path / "out-fit.txt").read_text() == "mine"
+    assert "out-fit.txt, written beside the first OutputFile" in done.err and "exists and Overwrite = no" in done.err and (tmp_path / "out-fit.txt").read_text() == "mine"
     (tmp_path / "out-stars.hdf5").mkdir()
     done = fit(tmp_path, ALL, "MaxIterations=1", "FitProbes=0", mode="fit", status=4, ranks=2)
     assert "out-stars.hdf5" in done.err
