@@ -21,6 +21,7 @@
 #include "quadratic.h"
 #include "worst.h"
 
+static const double unknown_gain = 1e300;            /* where H has no factors: nothing is promised, and nothing excluded */
 static const double most_damping = 1e6;
 static const double least_share = 1e-4;              /* of the promised gain that must come */
 enum { MOST_SMALL = 5, MOST_KINKS = 3 };
@@ -31,7 +32,8 @@ static int promise(struct cubix_quadratic *m, double enough, double *gain)
   int status = CUBIX_OK, solved = 0;
   double largest = 0, all = 0;
   if (m->h) {
-    CUBIX_TRY(cubix_quadratic_solve(m, gain));
+    CUBIX_TRY(cubix_quadratic_solve(m, gain, &solved));
+    if (!solved) *gain = unknown_gain;
     goto done;
   }
   for (size_t i = 0; i < m->n; i++)

@@ -118,7 +118,7 @@ done:
 /* From `before` to x_k = v, and the others towards their minimum there.  *finite 0: one cannot go there */
 static int visit(struct scan *s, size_t k, double v, int *finite)
 {
-  int status = CUBIX_OK, lower = 1;
+  int status = CUBIX_OK, lower = 1, solved;
   struct cubix_quadratic *m = &s->m;
   const size_t n = m->n;
   double gain;
@@ -127,14 +127,14 @@ static int visit(struct scan *s, size_t k, double v, int *finite)
   for (size_t i = 0; i < n; i++) m->g[i] += 0.5 * (m->h[i * n + k] + m->h[k * n + i]) * step;
   m->x[k] = v;
   m->kink[k] = 1;
-  CUBIX_TRY(cubix_quadratic_solve(m, &gain));
+  CUBIX_TRY(cubix_quadratic_solve(m, &gain, &solved));
   m->p[k] = step;
   CUBIX_TRY(go(s, k, finite));
   for (int chord = 0; *finite && lower && chord < MOST_CHORDS; chord++) {
     const double above = s->here.value - s->state->at[CUBIX_AT_VALUE];
     place_set(&s->before, s->here.x, s->here.g, s->here.value, s->problem->n);
     model_at(s, &s->here);
-    CUBIX_TRY(cubix_quadratic_solve(m, &gain));
+    CUBIX_TRY(cubix_quadratic_solve(m, &gain, &solved));
     if (gain <= s->enough || gain < matters * above) break;
     CUBIX_TRY(go(s, k, &lower));
     lower = lower && s->here.value < s->before.value;
@@ -181,7 +181,7 @@ static int between(const struct stop *a, const struct stop *b) { return b->slope
 /* Towards it; `here` ends near it, and is kept where the model, with doubt, sees it below the best. */
 static int narrow(struct scan *s, size_t k, double outwards, struct stop a, struct stop b)
 {
-  int status = CUBIX_OK, finite = 1;
+  int status = CUBIX_OK, finite = 1, solved;
   const double best = s->state->at[CUBIX_AT_VALUE];
   double others = 0, along = 0;
   struct stop mid = b;
@@ -193,7 +193,7 @@ static int narrow(struct scan *s, size_t k, double outwards, struct stop a, stru
     else a = mid;
   }
   s->m.kink[k] = 1;
-  CUBIX_TRY(cubix_quadratic_solve(&s->m, &others));
+  CUBIX_TRY(cubix_quadratic_solve(&s->m, &others, &solved));
   if (a.slope < 0) along = 0.5 * mid.slope * mid.slope * fabs(b.v - a.v) / (b.slope - a.slope);
   s->here.promise = s->here.value - (1 + doubt) * (others + along);
   if (s->here.promise < best - s->enough) keep(s);

@@ -208,12 +208,12 @@ done:
   return status;
 }
 
-int cubix_quadratic_solve(struct cubix_quadratic *m, double *gain)
+int cubix_quadratic_solve(struct cubix_quadratic *m, double *gain, int *solved)
 {
-  int status = CUBIX_OK, solved = 0;
-  *gain = 0;
-  for (double lambda = CUBIX_LEAST_DAMPING; !solved && lambda <= 1; lambda *= 10)
-    CUBIX_TRY(cubix_quadratic_minimise(m, lambda, gain, &solved));
+  int status = CUBIX_OK;
+  *gain = *solved = 0;
+  for (double lambda = CUBIX_LEAST_DAMPING; !*solved && lambda <= 1; lambda *= 10)
+    CUBIX_TRY(cubix_quadratic_minimise(m, lambda, gain, solved));
 done:
   return status;
 }

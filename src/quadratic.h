@@ -31,8 +31,8 @@ int cubix_quadratic_pushed(const struct cubix_quadratic *m, size_t i);
 /** The smallest value of the damped model within the bounds: p, and the gain that the model without damping promises.
  *  Collective.  @param[out] solved 0: none */
 int cubix_quadratic_minimise(struct cubix_quadratic *m, double lambda, double *gain, int *solved);
-/** The same with as little damping as the rounding of H allows; needs H.  Gain 0 where nothing helps. */
-int cubix_quadratic_solve(struct cubix_quadratic *m, double *gain);
+/** The same with as little damping as the rounding of H allows; needs H.  @param[out] solved 0: no damping up to 1 gives factors; gain and p are 0 */
+int cubix_quadratic_solve(struct cubix_quadratic *m, double *gain, int *solved);
 /** p, for the unknowns of this rank.  Local. */
 void cubix_quadratic_scatter(const struct cubix_quadratic *m, double *mine);
 
