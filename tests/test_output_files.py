@@ -196,6 +196,8 @@ def growing(folder):
 
 
 def signalled(args, folder, number, ranks=1, **kw):
+    if number != signal.SIGKILL:                       # the tests may run where it is ignored, as under nohup
+        kw.setdefault("preexec_fn", lambda: signal.signal(number, signal.SIG_DFL))
     proc = subprocess.Popen(harness.command("cubix-mock", args, ranks), env=harness.environment(), text=True, start_new_session=True, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
     try:
