@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "name.h"
 
 enum { HOST = 96, LONGEST_BASE = 100, N_TRY = 16, N_LINK = 40, WEEK = 7 * 86400, STICKY = 01000 };
 static const char mark[] = ".part-";
@@ -83,16 +84,9 @@ static char *format(const char *fmt, ...)
   return text;
 }
 
-/* Length of the folder's part of a path, the last '/' included; 0: there is none. */
-static int folder_length(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  return slash ? (int)(slash + 1 - path) : 0;
-}
-
 static char *folder_of(const char *path)
 {
-  int n = folder_length(path);
+  int n = cubix_name_folder(path);
   return n ? format("%.*s", n, path) : format(".");
 }
 
@@ -210,7 +204,7 @@ static void permit(int file, const struct stat *old)
 /* An empty file under a name that nobody else has. */
 static int create(struct cubix_atomic_file *f, const char *what)
 {
-  int status = CUBIX_OK, exists = 0, n = folder_length(f->target), reason = ENAMETOOLONG;
+  int status = CUBIX_OK, exists = 0, n = cubix_name_folder(f->target), reason = ENAMETOOLONG;
   struct stat old, info;
   char host[HOST];
   f->file = -1;
@@ -252,7 +246,7 @@ int cubix_atomic_file_check(const char *path, const char *what)
   CUBIX_TRY(cubix_atomic_file_resolve(&probe.target, path, what));
   CUBIX_TRY(create(&probe, what));
   CUBIX_CHECK((folder = folder_of(probe.target)), CUBIX_ENOMEM, "cannot allocate a file's name");
-  cubix_atomic_file_sweep(folder, probe.target + folder_length(probe.target));
+  cubix_atomic_file_sweep(folder, probe.target + cubix_name_folder(probe.target));
 done:
   free(folder);
   cubix_atomic_file_discard(&probe);
