@@ -14,10 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libconfig.h>
-
+#include "configfile.h"
 #include "constants.h"
-#include "datafile.h"
 #include "error.h"
 #include "units.h"
 
@@ -191,14 +189,12 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
   config_t config;
   struct source s = { path, NULL };
   config_setting_t *root;
-  char *text = NULL;
 
   config_init(&config);
   *format = (struct cubix_simformat){ 0 };
   strncat(format->path, path, sizeof format->path - 1);
   snprintf(format->name, sizeof format->name, "%.*s", (int)strcspn(base, "."), base);
-  CUBIX_TRY(cubix_datafile_text(&text, path, CUBIX_EUSAGE));
-  CUBIX_CHECK(config_read_string(&config, text) == CONFIG_TRUE, CUBIX_EUSAGE, "%s:%d: %s", path, config_error_line(&config), config_error_text(&config));
+  CUBIX_TRY(cubix_configfile_read(&config, path, CUBIX_EUSAGE));
   s.at = root = config_root_setting(&config);
   CUBIX_TRY(check_keys(s, top_key, 7));
   if (config_setting_get_member(root, "imf")) CUBIX_TRY(read_text(s, "imf", format->imf, sizeof format->imf));
@@ -222,7 +218,6 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
   CUBIX_TRY(read_stars(s, format));
 done:
   config_destroy(&config);
-  free(text);
   return status;
 }
 
