@@ -47,7 +47,7 @@ const uint32_t WANT[N_PIECE] = { 0x95141110, 0x13921716, 0xffff0000, 0x95141110,
 const char *const KNOWN[] = {
   "prmt.b32 %r1, %r2, %r3, 0x5410U;", "bar.sync 0;", "@%p1 bra.uni here; here:", "setp.eq.s32 %p1, %r1, %r2;",
   "cvt.rzi.s32.f64 %r1, %fd1;", "{ .reg .b32 inner; mov.u32 %r1, inner; }", ".pragma \"nounroll\";",
-  "ld.volatile.global.u32 %r1, [%rd1+-8];", "mov.u32 %r1, tile;" };
+  "ld.volatile.global.u32 %r1, [%rd1+-8];", "mov.u32 %r1, tile;", "cvta.local.u64 %rd1, %rd2;" };
 const char *const UNKNOWN[] = {
   "prmt.b32.f4e %r1, %r2, %r3, 0;", "prmt.b32.b4e %r1, %r2, %r3, 0;", "prmt.b32.rc8 %r1, %r2, %r3, 0;",
   "prmt.b32.ecl %r1, %r2, %r3, 0;", "prmt.b32.ecr %r1, %r2, %r3, 0;", "prmt.b32.rc16 %r1, %r2, %r3, 0;",

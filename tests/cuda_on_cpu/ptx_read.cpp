@@ -179,7 +179,7 @@ void decode_value(reader *r, instruction *i, const strings &word, const strings 
   auto has = [&](const char *x) { return std::find(word.begin(), word.end(), x) != word.end(); };
   auto o = simple.find(word[0]);
   if (o == simple.end()) unknown(r, word[0]);
-  only(r, word, { "rn", "rzi", "lo", "wide", "to", "global", "sync", "bfly" });
+  only(r, word, { "rn", "rzi", "lo", "wide", "to", "global", "local", "sync", "bfly" });
   i->op = o->second;
   if (i->op == MUL && has("wide")) i->op = MULWIDE;
   if (i->op == MAD && !has("lo")) unknown(r, "mad");
