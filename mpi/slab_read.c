@@ -30,6 +30,7 @@ static int read_pieces(struct cubix_reader *r, int i, hsize_t n_piece, hid_t fil
   const struct cubix_span mine = r->state->share[cubix_mpi_rank()];
   const hsize_t n = (hsize_t)(mine.to - mine.from);
   CUBIX_TRY(cubix_mpi_agree(failed = cubix_mpi_reader_go(r, i, file)));
+  cubix_mpi_reader_agree(r);
   for (hsize_t p = 0; p < n_piece; p++) {
     hsize_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
     for (int f = 0; f < CUBIX_N_FIELD; f++) {

@@ -499,6 +499,48 @@ def test_library_and_observed_cube(ready, ranks):
     refused(ready, INPUT, "ssp.hdf5", "Luminosity", "never written", ranks=ranks)
 
 
+# ---- ranks that see a file differently ---------------------------------------------------------------------------------------------
+
+ODD = """#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+static int odd(const char *what)
+{
+  const char *rank = getenv("OMPI_COMM_WORLD_RANK"), *which = getenv("ODD_RANK"), *odd = getenv("ODD_ANSWER");
+  return rank && which && odd && !strcmp(rank, which) && !strcmp(odd, what);
+}
+int H5Pget_nfilters(long long list)
+{
+  int (*real)(long long) = (int (*)(long long))dlsym(RTLD_NEXT, "H5Pget_nfilters");
+  return odd("filters") ? 1 : real(list);
+}
+int H5Tequal(long long a, long long b)
+{
+  int (*real)(long long, long long) = (int (*)(long long, long long))dlsym(RTLD_NEXT, "H5Tequal");
+  return odd("type") ? 0 : real(a, b);
+}
+"""
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("answer", ["filters", "type"])
+def test_ranks_that_see_a_file_differently(ready, tmp_path_factory, answer, rank):
+    """One finds data compressed, or in double precision, where the other does not: who sends what to whom is agreed upon all the same."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if not compiler:
+        pytest.skip("no C compiler: ranks that differ cannot be played")
+    folder = tmp_path_factory.mktemp("odd")
+    (folder / "odd.c").write_text(ODD)
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", folder / "odd.so", folder / "odd.c", "-ldl"], check=True)
+    ready.particles(galaxy(40000, seed=2, radius=0.5), dtype="f4")
+    want = ready.cube(ranks=2, ReadMode="collective")
+    done = run("cubix", [ready.parameters(ReadMode="collective")], 2, cwd=ready.folder,
+               env={"LD_PRELOAD": str(folder / "odd.so"), "ODD_RANK": str(rank), "ODD_ANSWER": answer})
+    assert done.status == 0, done.err
+    assert np.array_equal(read_cube(ready.out)["DATA"], want["DATA"], equal_nan=True)
+
+
 # ---- sizes -----------------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("value", [np.arange(1, 8001, dtype="i4"), np.arange(8000, dtype="f8"), np.float64(1.0), "yes", np.array([], "i4"), h5py.Empty("i4")])
