@@ -31,6 +31,23 @@ const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD] = {
   [CUBIX_FIELD_LENGTH]      = { "SmoothingLength",      "kpc",      CUBIX_KPC_CM,  1, 0.,             CUBIX_LARGEST },
 };
 
+static double rounding(enum cubix_field field)
+{
+  return field == CUBIX_FIELD_METALLICITY || field == CUBIX_FIELD_AGE ? 1e-6 : 0.;
+}
+
+void cubix_field_bounds(double *low, double *high, enum cubix_field field)
+{
+  *low = cubix_field_table[field].low - rounding(field);
+  *high = cubix_field_table[field].high + rounding(field);
+}
+
+void cubix_field_settle(double *x, enum cubix_field field, size_t n)
+{
+  const double least = -rounding(field);
+  for (size_t i = 0; least < 0. && i < n; i++) x[i] = x[i] <= 0. && x[i] >= least ? 0. : x[i];
+}
+
 static const char *const header_key[CUBIX_N_HEADER] = {
   [CUBIX_HEADER_SIMULATION] = "simulation", [CUBIX_HEADER_REDSHIFT] = "redshift", [CUBIX_HEADER_SCALE_FACTOR] = "scale_factor",
   [CUBIX_HEADER_OMEGA_M] = "omega_m", [CUBIX_HEADER_OMEGA_L] = "omega_l", [CUBIX_HEADER_H] = "h", [CUBIX_HEADER_BOX] = "box",
