@@ -22,7 +22,7 @@ level()
     model | model_* | histogram | histogram_* | engine | survey | occupancy) echo 4 ;;
     device | device_* | paint | paint_* | psf | psf_* | noise | noise_* | maps | basis | basis_* | multiply | multiply_* | audit | patch | observed | observed_* | objective) echo 5 ;;
     output | output_* | provenance | cubix) echo 6 ;;
-    configfile | h5data | h5search | infile) echo 1 ;;
+    configfile | h5data | h5search | h5source | infile) echo 1 ;;
     *) echo "?" ;;
   esac
 }

@@ -14,6 +14,7 @@
 
 #include "error.h"
 #include "h5search.h"
+#include "h5source.h"
 #include "infile.h"
 #include "name.h"
 
@@ -71,6 +72,7 @@ hid_t cubix_h5_access(void)
 #if H5_VERSION_GE(1, 10, 7)
   H5Pset_file_locking(access, 0, 1);
 #endif
+  cubix_h5source_use(access);
   return access;
 }
 
