@@ -1,11 +1,11 @@
 /* memory_check.c -- whether a run fits into memory, told before it takes any.
  *
  * What a rank has now is measured; what it will take beside that is known from sizes: spaxels, channels, stars,
- * templates (memory_plan.c).  How many values a histogram will have follows from how many stars each spaxel has: they are
- * counted where they lie in memory anyway and the answer matters, or while chunks are read (occupancy.h); otherwise they
- * count as spread evenly, which is the most that there can be.  A spaxel has no more values than library rows in use, each
- * with the nodes between its slowest and its fastest star.  The method and the channels of a rank follow from the rules
- * of engine.c.
+ * templates (memory_plan.c).  How many values a histogram will have follows from how many stars each spaxel has, and how
+ * alike they are.  Where the answer matters (cubix -n, or a run that seems not to fit) the stars are looked at (sounding.h),
+ * for which those that come in chunks are read once more.  Else they are counted while the fastest of the chunks is looked
+ * for (occupancy.h), or count as spread evenly: both are too many rather than too few.  The method and the channels of a
+ * rank follow from the rules of engine.c.
  *
  * Ranks of a node share its memory: what they will take beyond what they have must not exceed what is free there.  Tiles of a cache file are the system's
  * to keep or give up, and the same pages for all ranks: they count in a rank's peak, not in the node's sum.                                        */
@@ -61,49 +61,77 @@ done:
   return status;
 }
 
-/* The rows between which the stars in memory lie, whether they are painted or not, and their velocities. */
-static int rows_in_use(struct cubix_memory_job *j)
+/* The rows between which these stars lie, whether they are painted or not. */
+static void rows_in_use(struct cubix_memory_job *j)
 {
-  int status = CUBIX_OK, n_row = j->mod->view.n_row;
   const struct cubix_slab *slab = j->crowd->slab;
   const struct cubix_view *view = &j->mod->view;
-  if (!j->slowest) CUBIX_ALLOC(j->slowest, n_row);
-  if (!j->fastest) CUBIX_ALLOC(j->fastest, n_row);
-  double *low = j->slowest, *high = j->fastest;
-  for (int r = 0; r < n_row; r++) {
-    low[r] = HUGE_VAL;
-    high[r] = -HUGE_VAL;
-  }
-#pragma omp parallel for schedule(static) reduction(min : low[:n_row]) reduction(max : high[:n_row])
+  const int n_row = view->n_row;
+  unsigned char *used = j->used;
+#pragma omp parallel for schedule(static) reduction(| : used[:n_row])
   for (size_t i = 0; i < slab->n; i++) {
     struct cubix_star star = { 0 };
     struct cubix_mix mix;
-    const double v = slab->velocity[3 * i + 2];
     cubix_locate(view, slab->metallicity[i], slab->age[i], &star);
     cubix_mix_of(view, &star, &mix);
-    for (int c = 0; c < mix.n; c++) {
-      if (mix.weight[c] == 0) continue;
-      low[mix.row[c]] = fmin(low[mix.row[c]], v);
-      high[mix.row[c]] = fmax(high[mix.row[c]], v);
-    }
+    for (int c = 0; c < mix.n; c++) used[mix.row[c]] |= mix.weight[c] != 0;
   }
+}
+
+/* Room to look at the stars themselves.  Local. */
+static int begin_look(struct cubix_memory_job *j, struct cubix_occupancy **o)
+{
+  int status = CUBIX_OK;
+  const int n_row = j->mod->view.n_row;
+  CUBIX_ALLOC(j->used, n_row);
+  if (j->crowd->n_chunk == 1) CUBIX_TRY(cubix_occupancy_init(o, j->ins, (double)j->crowd->slab->n));
 done:
-  status = cubix_mpi_agree(status);
-  if (status) return status;
-  MPI_Allreduce(MPI_IN_PLACE, j->slowest, n_row, MPI_DOUBLE, MPI_MIN, MPI_COMM_WORLD);
-  MPI_Allreduce(MPI_IN_PLACE, j->fastest, n_row, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
   return status;
 }
 
-/* Count the stars that lie in memory. */
-static int count_stars(struct cubix_memory_job *j)
+static int begin_soundings(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
+  const int n_x = j->ins->n_x + 2 * j->ins->margin, n_y = j->ins->n_y + 2 * j->ins->margin, n_row = j->mod->view.n_row;
+  struct cubix_workload work = { .n_star = (int64_t)j->n_star };
+  struct cubix_engine engine = { .reach = 0 };
+  memcpy(work.beyond, j->beyond, sizeof work.beyond);
+  cubix_engine_set_reach(&engine, &work);
+  CUBIX_TRY(cubix_sounding_init(&j->mine, j->count_all, n_x, n_y, n_row, engine.reach));
+  if (j->n_rank > 1) CUBIX_TRY(cubix_sounding_init(&j->all, j->count_all, n_x, n_y, n_row, engine.reach));
+  if (j->crowd->n_chunk > 1) CUBIX_TRY(cubix_sounding_init(&j->chunk, j->count_all, n_x, n_y, n_row, engine.reach));
+done:
+  return status;
+}
+
+/* What all ranks have found. */
+static void share_look(struct cubix_memory_job *j)
+{
+  MPI_Allreduce(MPI_IN_PLACE, j->used, j->mod->view.n_row, MPI_UNSIGNED_CHAR, MPI_BOR, MPI_COMM_WORLD);
+  if (!j->all) return;
+  const int n = j->mine->n * j->mine->n_row;
+  MPI_Allreduce(j->mine->slowest, j->all->slowest, n, MPI_FLOAT, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(j->mine->fastest, j->all->fastest, n, MPI_FLOAT, MPI_MAX, MPI_COMM_WORLD);
+}
+
+/* Look at the stars themselves; where they come in chunks they are read once more. */
+static int look(struct cubix_memory_job *j)
+{
+  int status = CUBIX_OK;
+  struct cubix_crowd *crowd = j->crowd;
   struct cubix_occupancy *o = NULL;
-  CUBIX_TRY(cubix_mpi_agree(cubix_occupancy_init(&o, j->ins, (double)j->crowd->slab->n)));
-  cubix_occupancy_add(o, j->par, j->ins, j->scene, j->crowd->slab);
-  CUBIX_TRY(rows_in_use(j));
-  CUBIX_TRY(occupancy(j, o));
+  CUBIX_TRY(cubix_mpi_agree(begin_look(j, &o)));
+  if (o) cubix_occupancy_add(o, j->par, j->ins, j->scene, crowd->slab);
+  CUBIX_TRY(occupancy(j, o ? o : crowd->occupancy));
+  CUBIX_TRY(cubix_mpi_agree(begin_soundings(j)));
+  for (size_t c = 0; c < crowd->n_chunk; c++) {
+    CUBIX_TRY(cubix_mpi_crowd_fetch(crowd, c));
+    rows_in_use(j);
+    cubix_sounding_add(j->mine, &j->mod->view, crowd->slab);
+    if (j->chunk && c == crowd->n_chunk / 2) cubix_sounding_add(j->chunk, &j->mod->view, crowd->slab);
+  }
+  if (crowd->n_chunk > 1) cubix_slab_forget_stars(crowd->slab);
+  share_look(j);
 done:
   cubix_occupancy_free(o);
   return status;
@@ -126,25 +154,27 @@ static double nodes_of(const struct cubix_memory_job *j, double slowest, double 
   return high < low ? 0 : fmin(nodes.n, ceil((high - low) / nodes.step) + CUBIX_N_WEIGHT);
 }
 
-/* Once rows and nodes are known: no spaxel has more values than these. */
+/* Once rows and nodes are known: from soundings; without them no spaxel has more than these. */
 static void limit_values(struct cubix_memory_job *j)
 {
+  const struct cubix_nodes nodes = cubix_basis_nodes(j->engine->reach, j->step);
   const struct cubix_occupancy *o = j->crowd->occupancy;
-  const int seen = j->counted && o && o->every, n_row = j->mod->view.n_row;
-  const double n_chunk = (double)j->crowd->n_chunk;
-  const double slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
-  const double fastest = cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL);
-  double most = n_row * nodes_of(j, slowest, fastest);
-  if (j->slowest) most = 0;
-  for (int r = 0; r < n_row && j->slowest; r++) most += nodes_of(j, j->slowest[r], j->fastest[r]);
-  if (j->counted) {
+  const int seen = j->counted && o && o->every;
+  const double n_chunk = (double)j->crowd->n_chunk, slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
+  const double most = j->mod->view.n_row * nodes_of(j, slowest, cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL));
+  if (j->mine) {
+    j->values = cubix_sounding_values(j->mine, &nodes);
+    j->values_all = j->all ? cubix_sounding_values(j->all, &nodes) : j->values;
+    j->values_chunk = j->chunk ? cubix_sounding_values(j->chunk, &nodes) : j->values;
+  } else if (j->counted) {
     j->values = values_of(j, j->count, 1, most);
     j->values_all = values_of(j, j->count_all, 1, most);
     j->values_chunk = values_of(j, j->count, 1 / n_chunk, most);
   } else {
+    const double each = j->n_star / j->n_rank / j->painted / n_chunk;
     j->values = fmin(j->values, j->painted * most);
     j->values_all = fmin(j->values_all, j->painted * most);
-    j->values_chunk = fmin(j->painted * cubix_engine_values(j->n_star / j->n_rank / j->painted / n_chunk), j->values);
+    j->values_chunk = fmin(j->painted * cubix_engine_values(each), j->values);
   }
 }
 
@@ -164,7 +194,7 @@ static int guess_engine(struct cubix_memory_job *j)
   j->engine = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&j->engine, j->par, view->n_row, j->n_rank, view->n_lambda)));
   for (int r = 0; r < view->n_row; r++)
-    j->engine->n_used += j->engine->used[r] = !j->slowest || j->slowest[r] <= j->fastest[r];
+    j->engine->n_used += j->engine->used[r] = j->used ? j->used[r] : 1;
   work.n_used = j->engine->n_used;
   MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, MPI_COMM_WORLD);
   cubix_engine_set_reach(j->engine, &work);
@@ -266,7 +296,7 @@ done:
 }
 
 int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_model *mod,
-                           const struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_device *dev, int say)
+                           struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_device *dev, int say)
 {
   int status = CUBIX_OK, fits;
   struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .mod = mod, .crowd = crowd, .dev = dev, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
@@ -278,14 +308,14 @@ int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_in
   if (crowd) j.rows = (double)cubix_mpi_crowd_rows(crowd, &all);
   j.all_rows = (double)all;
   assume_everywhere(&j);
-  if (crowd && mod && say && crowd->n_chunk == 1) CUBIX_TRY(count_stars(&j));
+  if (crowd && mod && say) CUBIX_TRY(look(&j));
   if (crowd && mod && !j.counted && cubix_mpi_min(crowd->occupancy && crowd->occupancy->every) > 0)
     CUBIX_TRY(occupancy(&j, crowd->occupancy));
   if (mod) CUBIX_TRY(guess_engine(&j));
   cubix_mpi_memory_plan(&plan, &j);
   fits = judge(&v, &plan, &j);
-  if (!fits && mod && crowd && crowd->n_chunk == 1 && !j.counted) {    /* not so, perhaps, once it is known where the stars are */
-    CUBIX_TRY(count_stars(&j));
+  if (!fits && mod && crowd && !j.mine) {      /* not so, perhaps, once the stars are known */
+    CUBIX_TRY(look(&j));
     CUBIX_TRY(guess_engine(&j));
     cubix_mpi_memory_plan(&plan, &j);
     fits = judge(&v, &plan, &j);
@@ -294,8 +324,10 @@ int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_in
   if (mod) tell_widest(&j, say);
 done:
   cubix_engine_free(j.engine);
-  free(j.slowest);
-  free(j.fastest);
+  free(j.used);
+  cubix_sounding_free(j.mine);
+  cubix_sounding_free(j.all);
+  cubix_sounding_free(j.chunk);
   free(j.count);
   free(j.count_all);
   return status;

@@ -112,7 +112,7 @@ static void plan_cube(plan *p, job *j)
   const int n_thread = apart && !getenv("OMP_NUM_THREADS") ? omp_get_num_procs() : j->n_thread;
   const double painted = j->painted * channel_bytes(j);
   cubix_memory_add(p, "maps", cubix_cube_maps_bytes(j->ins), CUBIX_PHASE_PLACE, last);
-  cubix_memory_add(p, "the cube", painted, CUBIX_PHASE_PAINT, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
+  cubix_memory_add(p, "the cube", painted, CUBIX_PHASE_DEPOSIT, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
   if (apart) add_in(p, CUBIX_PHASE_PAINT, "messages", fmin(message_bytes, painted));
   add_in(p, CUBIX_PHASE_WRITE, "writing", cubix_output_bytes(j->ins, n_thread, j->n_rank, j->rank));
   if (ends) return;
@@ -172,7 +172,7 @@ static void plan_fit(plan *p, job *j)
   const struct cubix_view *view = &j->mod->view;
   const double field = j->field * channel_bytes(j);
   const enum cubix_phase tangent = CUBIX_PHASE_TANGENT;
-  cubix_memory_add(p, "the cube", field, first, CUBIX_PHASE_SHARE);
+  cubix_memory_add(p, "the cube", field, first, CUBIX_PHASE_TEMPLATES);
   cubix_memory_add(p, "the fit's vectors", cubix_mpi_fit_bytes(j->par, j->active, j->rows), first, last);
   cubix_memory_add(p, "weights and tangents of the cube", 2 * field, first, last);
   plan_pieces(p, j, tangent);
