@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "chain.h"
+#include "cosmology.h"
 #include "cubix-mpi.h"
 #include "error.h"
 #include "instrument.h"
@@ -72,6 +73,7 @@ static int snapshot_check(const double snapshot[5])
   for (int i = 0; i < 5; i++)
     CUBIX_CHECK(isfinite(snapshot[i]) && (snapshot[i] >= 0 || (i == 0 && snapshot[i] > -1)), CUBIX_EINPUT, "the simulation's %s is %g; it must be finite and %s", name[i], snapshot[i],
                 i == 0 ? "above -1" : "not negative");
+  CUBIX_CHECK(snapshot[3] <= CUBIX_LARGEST_H, CUBIX_EINPUT, "the simulation's HubbleParam is %g; it is H0/(100 km/s/Mpc) and must be at most %g", snapshot[3], CUBIX_LARGEST_H);
 done:
   return status;
 }

@@ -42,7 +42,7 @@ static int gradient(struct cubix_leaves *bar, double *value, double *n_used, str
   cube_bar.flux = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_hold(&cube_bar, cube->lambda_first, cube->n_lambda)));
   CUBIX_TRY(cubix_mpi_agree(cubix_objective(value, par, *obs, cube, &cube_bar, &cubix_mpi_owners)));
-  *n_used = cubix_observed_used(*obs, &cubix_mpi_owners);
+  *n_used = cubix_objective_voxels(par, *obs, &cubix_mpi_owners);
   cubix_observed_free(*obs);
   *obs = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_chain_leaves_init(bar, chain)));

@@ -195,6 +195,35 @@ done:
   return same;
 }
 
+/* A file that the parameter `name` gives a name of its own is not one of the others. */
+static int check_apart(const char *written, const struct target *own, const struct cubix_params *par, const char *name)
+{
+  int status = CUBIX_OK;
+  struct target other = { 0 };
+  memcpy(other.path, written, strlen(written) + 1);
+  CUBIX_CHECK(!targets_same(own, &other), CUBIX_EUSAGE, "%s = %s (%s) is %s as well, which this run writes; choose another name", name, own->path, cubix_params_origin(par, name),
+              written);
+done:
+  return status;
+}
+
+int cubix_output_check_other(const struct cubix_params *par, const char *name, const char *ending, const char *given)
+{
+  int status = CUBIX_OK, n = 0;
+  struct target target[MAX_OUTPUT + N_TEXT] = { 0 }, own = { 0 };
+  char path[CUBIX_OUTPUT_PATH];
+  CUBIX_TRY(cubix_output_beside(own.path, par, "", given));
+  CUBIX_TRY(targets_init(target, &n, par));
+  for (int i = 0; i < n + N_TEXT; i++) CUBIX_TRY(check_apart(target[i].path, &own, par, name));
+  for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
+    if (strcmp(of_mode[i].mode, par->Mode) || !strcmp(of_mode[i].ending, ending)) continue;
+    CUBIX_TRY(cubix_output_beside(path, par, of_mode[i].ending, ""));
+    CUBIX_TRY(check_apart(path, &own, par, name));
+  }
+done:
+  return status;
+}
+
 int cubix_output_check(const struct cubix_params *par)
 {
   int status = CUBIX_OK, n = 0;

@@ -55,6 +55,8 @@ enum { CUBIX_OUTPUT_PATH = CUBIX_DISK_PATH };
 int cubix_output_beside(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given);
 /** Check before the work, as cubix_output_check does, a file of that name.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
 int cubix_output_check_beside(const struct cubix_params *par, const char *ending, const char *given);
+/** A file that the parameter `name` calls `given`, instead of STEM + ending, is none of the run's other files.  Local (rank 0).  Errors: CUBIX_EUSAGE. */
+int cubix_output_check_other(const struct cubix_params *par, const char *name, const char *ending, const char *given);
 /** Bytes of an OutputFile of whatever kind, on disk.  Local. */
 double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins);
 /** Check before the work that the disks have room for all OutputFiles, and for other files.  Local (rank 0).  @param other [n_other]  Errors: CUBIX_EOUTPUT. */

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import galaxy, read_cube, refused, run, write_particles
+from harness import galaxy, read_cube, refused, run, write_particles, write_tng
 
 RANKS = pytest.mark.parametrize("ranks", [1, 2])
 PARAMETER, INPUT = 2, 3
@@ -556,12 +556,32 @@ def test_an_attribute_larger_than_its_place(ready, value):
 
 
 def test_a_header_larger_than_its_place(ready):
-    """The first of 4000 redshifts, and 128 of 60000 letters; but a centre has three numbers."""
+    """4000 redshifts that are the same, and 128 of 60000 letters; but a centre has three numbers."""
     want = ready.cube()
     edit(ready.file, lambda f: f["Header"].attrs.update({"Redshift": np.zeros(4000), "Source": "x" * 60000}))
     assert np.array_equal(ready.cube()["DATA"], want["DATA"])
     edit(ready.file, lambda f: f["Header"].attrs.update({"Centre": np.zeros(100)}))
     refused(ready, INPUT, "galaxy.hdf5", "centre", "100 numbers", "must have 3")
+
+
+@pytest.mark.parametrize("name, value, words", [("Redshift", [0.0, 0.5], ["2 numbers", "it must be one"]), ("HubbleParam", [0.7, 0.7, 0.8], ["3 numbers"]),
+                                                ("BoxSize", [100.0, 100.0], ["2 sides", "three equal ones"]), ("BoxSize", [100.0] * 4, ["4 sides"])])
+def test_several_numbers_where_one_is_wanted(ready, name, value, words):
+    edit(ready.file, lambda f: f["Header"].attrs.__setitem__(name, np.array(value)))
+    refused(ready, INPUT, "galaxy.hdf5", name if name != "BoxSize" else "box", *words)
+
+
+def test_several_powers_of_a_dataset(ready):
+    ready.file = write_tng(ready.path("tng.hdf5"), galaxy(40, seed=2, radius=0.5))
+    edit(ready.file, lambda f: f["PartType4/Masses"].attrs.__setitem__("h_scaling", np.array([-1.0, 0.0])))
+    refused(ready, INPUT, "tng.hdf5", "h_scaling", "PartType4/Masses", "it must be one")
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_a_hubble_constant_in_km_s_mpc(ready, ranks):
+    """70 where 0.7 is meant puts the galaxy a hundred times nearer."""
+    edit(ready.file, lambda f: f["Header"].attrs.__setitem__("HubbleParam", 70.0))
+    refused(ready, INPUT, "galaxy.hdf5", "HubbleParam", "is 70", "H0/(100 km/s/Mpc)", "at most 2", ranks=ranks)
 
 
 def test_shapes_that_are_not_what_they_were(ready):

@@ -243,6 +243,22 @@ def test_two_runs_of_one_output_do_not_meet(ready):
     assert names(ready.path("out")) == ["o-timings.txt", "o-usedvalues", "o.hdf5"]
 
 
+@pytest.mark.parametrize("name, is_link", [("o.fits", False), ("o-fit.txt", False), ("o-stars.hdf5", False), ("o-usedvalues", False), ("../out/o.fits", False), ("mine.hdf5", True)])
+def test_a_restart_file_is_no_other_file_of_the_run(ready, name, is_link):
+    """What is written last would replace it, and the run would end well."""
+    out = ready.path("out")
+    if is_link:
+        (out / name).symlink_to("o.fits")
+    before = names(out)
+    err = look(ready, 2, **derived(ready, "fit", FitRestartFile=f"{out}/{name}")).err
+    assert "FitRestartFile" in err and f"{out}/{name}" in err and "which this run writes" in err and names(out) == before
+
+
+def test_a_restart_file_may_bear_its_usual_name(ready):
+    look(ready, **derived(ready, "fit", FitRestartFile=ready.path("out") / "o-restart.hdf5"))
+    assert "o-restart.hdf5" in names(ready.path("out"))
+
+
 # ---- what other runs have left -------------------------------------------------------------------------------------------------------
 
 def test_files_of_an_earlier_run_are_replaced_removed_or_named(ready):
