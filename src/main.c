@@ -31,6 +31,7 @@ int main(int argc, char **argv)
   double v_max;                            /* of the fastest star in the field [km/s]     */
   int status, started, answered, root;
 
+  cubix_console_note_signals();
   status = cubix_options_read(&opt, &answered, argc, argv);
   if (answered && !status) return 0;
   started = cubix_mpi_start(&argc, &argv);

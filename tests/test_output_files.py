@@ -189,10 +189,18 @@ def growing(folder):
     """Waits until a temporary file has something in it."""
     def wait(proc):
         for _ in range(3000):
-            if proc.poll() is not None or any(p.stat().st_size for p in folder.glob(".*.part-*")):
+            if proc.poll() is not None or any(size(p) for p in folder.glob(".*.part-*")):
                 return
             time.sleep(0.01)
     return wait
+
+
+def size(path):
+    """0 where it has gone meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def signalled(args, folder, number, ranks=1, **kw):
@@ -210,7 +218,7 @@ def signalled(args, folder, number, ranks=1, **kw):
     return proc.returncode, err
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPIPE"])
 def test_every_signal_that_ends_a_program_cleans_up(tmp_path, name):
     status, err = signalled(["--stars", 20000000, "--minimal", tmp_path / "g.hdf5"], tmp_path, getattr(signal, name))
     assert status == 130 and "cubix-mock: error: interrupted" in err and (name == "SIGINT" or name in err) and names(tmp_path) == []
