@@ -110,6 +110,7 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   CUBIX_STAGE("compare",  root ? check_observed(par) : CUBIX_OK);
   CUBIX_STAGE("files",    !root ? CUBIX_OK : fit ? cubix_mpi_fit_check(par) : cubix_mpi_gradient_check(par));
   CUBIX_STAGE("open",     cubix_mpi_chain_open(&chain, par, NULL, active));
+  CUBIX_STAGE("apart",    root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE("header",   header(par, result.ins));
   CUBIX_STAGE("room",     fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));

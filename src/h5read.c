@@ -320,6 +320,7 @@ int cubix_h5_number(hid_t file, const char *object, const struct cubix_names *na
                 object + strspn(object, "/"), *n_found, value[0], value[i]);
   if (*n_found) *x = value[0];
 done:
+  if (status) *n_found = 0;
   return status;
 }
 

@@ -57,6 +57,7 @@ int main(int argc, char **argv)
   CUBIX_STAGE("scene",      cubix_scene_init(&scene, par, &crowd->slab->snapshot));
   CUBIX_STAGE("fastest",    cubix_mpi_crowd_fastest(&v_max, crowd, ins, &scene));
   CUBIX_STAGE("model",      cubix_model_build(&mod, par, ins, &scene, v_max));
+  CUBIX_STAGE("apart",      root ? cubix_output_check_apart(par) : CUBIX_OK);
   CUBIX_STAGE("device",     cubix_mpi_device_open(&dev, par));
 
   struct cubix_result result = { .par = par, .ins = ins, .slab = crowd->slab, .frame = &frame, .scene = &scene, .mod = mod, .audit = &audit, .noise = &noise,

@@ -241,6 +241,9 @@ done:
 }
 
 /* ---- voxels ---------------------------------------------------------------------------------------------------------------- */
+/* A DQ of nothing but bits that are spared; what is no whole number has none. */
+static int is_unmasked(double dq, int spared) { return dq == 0. || (dq > 0. && dq <= spared && dq == floor(dq) && !((int)dq & ~spared)); }
+
 /* Up to BLOCK images, turned into spectra.  @return voxels whose numbers do not fit */
 static double block_turn(struct cubix_observed *obs, const struct header *h, const unsigned char *inside, int k0, int n_k, const double *data, const double *stat, const double *dq)
 {
@@ -252,7 +255,7 @@ static double block_turn(struct cubix_observed *obs, const struct header *h, con
     for (int k = 0; k < n_k && inside[s]; k++) {
       const size_t from = (size_t)k * n_xy + s, to = s * (size_t)obs->n_lambda + (size_t)(k0 - obs->lambda_first + k);
       const double flux = data[from] * h->flux, variance = stat ? stat[from] * h->variance : 1., weight = 1. / variance;
-      const int good = isfinite(data[from]) && variance > 0. && isfinite(variance) && (!dq || (isfinite(dq[from]) && !((long long)dq[from] & ~(long long)h->spared)));
+      const int good = isfinite(data[from]) && variance > 0. && isfinite(variance) && (!dq || is_unmasked(dq[from], h->spared));
       if (!good) continue;
       if (!(fabs(flux) <= largest && weight <= largest && (cubix_real)weight > 0)) n_unfit += 1.;
       obs->data[to] = (cubix_real)flux;

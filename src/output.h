@@ -40,6 +40,9 @@ struct cubix_result {
  *  STEM-timings.txt, may be replaced and can be created; warn of what other Modes have left beside it.  Local (rank 0).  Errors: CUBIX_EUSAGE,
  *  CUBIX_EOUTPUT. */
 int cubix_output_check(const struct cubix_params *par);
+/** Check, once the input was opened, that no file of the run is one that was read, as a member of a set or by way of a link.  Local (rank 0).  Errors: CUBIX_EUSAGE,
+ *  CUBIX_EOUTPUT. */
+int cubix_output_check_apart(const struct cubix_params *par);
 /** Write all OutputFiles, STEM-usedvalues beside the first: whole, or none of them.  Rank 0, while the others make
  *  the blocks that it asks for.  @param host the struct cubix_result  @param blocks of channels that other ranks hold; NULL: this one holds all */
 int cubix_output_write(const void *host, struct cubix_blocks *blocks);
