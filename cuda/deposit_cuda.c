@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cell.h"
-#include "check.h"
-#include "histogram_cuda.h"
+#include "cuda/check.h"
+#include "cuda/deposit.h"
+#include "cuda/histogram_cuda.h"
 
 #ifndef CUBIX_CUDA_SUMS           /* the tests take few */
 #define CUBIX_CUDA_SUMS ((size_t)2 << 30)      /* bytes of dense sums at the most: more makes nothing faster */

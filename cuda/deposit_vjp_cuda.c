@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cell_vjp.h"
-#include "check.h"
-#include "histogram_cuda.h"
+#include "cuda/check.h"
+#include "cuda/deposit_vjp.h"
+#include "cuda/histogram_cuda.h"
 
 struct arrival { size_t first, n; };           /* stars whose derivatives come down in a berth */
 

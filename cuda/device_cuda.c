@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "context.h"
-#include "device.h"
-#include "histogram_cuda.h"
-#include "paint.h"
-#include "paint_vjp.h"
-#include "tables.h"
+#include "cuda/check.h"
+#include "cuda/context.h"
+#include "cuda/histogram_cuda.h"
+#include "cuda/paint.h"
+#include "cuda/paint_vjp.h"
+#include "cuda/tables.h"
+#include "engine/device.h"
 
 enum { LEAST_CAPABILITY = 8 };
 

@@ -2,10 +2,10 @@
 #ifndef CUBIX_CUDA_HISTOGRAM_H
 #define CUBIX_CUDA_HISTOGRAM_H
 
-#include "basis.h"
-#include "cube.h"
-#include "ferry.h"
-#include "histogram.h"
+#include "cube/cube.h"
+#include "cuda/transfer.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
 
 /** cubix_histogram_build on the GPU: the same bits; or with dot, and the scale of cubix_histogram_dot_scale, the values' tangents.  Local.
  *  @param gpu  its description, for messages  @param dot [stars placed], or NULL */

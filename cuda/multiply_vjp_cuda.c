@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "histogram_cuda.h"
-#include "multiply.h"
-#include "pack.h"
+#include "cuda/check.h"
+#include "cuda/histogram_cuda.h"
+#include "cuda/pack.h"
+#include "histogram/multiply.h"
 
 #ifndef CUBIX_CUDA_ROWS           /* the tests take few */
 #define CUBIX_CUDA_ROWS 174720    /* spaxels at a time: 64 MiB of a tile */

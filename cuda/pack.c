@@ -2,14 +2,14 @@
  *
  * Spaxels' blocks rise in row, but each spaxel has rows of its own: a table [row][panel] takes the union of the windows of a panel's spaxels, and is walked
  * row by row.  The group's windows are unions of its panels', cut into steps.  Weights are value/2^exponent times scale, in float32.     */
-#include "pack.h"
+#include "cuda/pack.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 enum { PANEL = CUBIX_CUDA_PANEL, WARPS = CUBIX_CUDA_WARPS, GROUP = CUBIX_CUDA_GROUP, WINDOW = CUBIX_CUDA_WINDOW };
 

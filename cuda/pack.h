@@ -2,9 +2,9 @@
 #ifndef CUBIX_CUDA_PACK_H
 #define CUBIX_CUDA_PACK_H
 
-#include "basis.h"
-#include "histogram.h"
-#include "tile.h"
+#include "cuda/multiply.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
 
 /* One thread's view of a group: what its panels have of each library row. */
 struct cubix_cuda_packer {

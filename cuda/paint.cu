@@ -12,7 +12,7 @@
  * Blocks of one tile are neighbours in the grid: what they need of the templates is some megabytes, and stays in the cache.
  * The physics is the very code of the CPU; only the compiler's fused multiply-adds and its log10 and exp make a difference, in the last bits.
  * Kernels and launchers only: buffers, streams and errors are the host's, device_cuda.c.                                                */
-#include "paint.h"
+#include "cuda/paint.h"
 
 #include "physics/paint.h"
 

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "cube.h"
-#include "log.h"
-#include "paint.h"
-#include "paint_vjp.h"
-#include "placement.h"
+#include "base/log.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "cuda/check.h"
+#include "cuda/paint.h"
+#include "cuda/paint_vjp.h"
 
 #ifndef CUBIX_CUDA_CHUNK          /* the tests take small ones */
 #define CUBIX_CUDA_CHUNK 262144   /* stars */

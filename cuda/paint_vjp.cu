@@ -6,7 +6,7 @@
  * order, and with it the last bits, differ from run to run.
  *
  * Forward: as in paint.cu, with two blends for each star, its own and that of its tangents; blocks of its DEEP shape, as these are few stars mostly.    */
-#include "paint_vjp.h"
+#include "cuda/paint_vjp.h"
 
 #include "physics/paint_vjp.h"
 

@@ -2,8 +2,8 @@
 #ifndef CUBIX_CUDA_PAINT_VJP_H
 #define CUBIX_CUDA_PAINT_VJP_H
 
-#include "ferry.h"
-#include "paint.h"
+#include "cuda/paint.h"
+#include "cuda/transfer.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -5,13 +5,13 @@
  * and a row [n_lambda] for each run.  A cargo ends where either stars or rows are full; a spaxel cut there has a row in both.  Both ways stars and runs go up; reverse,
  * rows go up and bars come down; forward, dots go up and rows come down.  The model's tables are there already (device_cuda.c).
  * Memory: three cargoes of 16 MiB, or what a row takes, there and page-locked here; the templates' derivatives in float64, where they are asked for.     */
-#include "paint_vjp.h"
+#include "cuda/paint_vjp.h"
 
 #include <string.h>
 
-#include "check.h"
-#include "cube.h"
-#include "placement.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "cuda/check.h"
 
 /* A cargo's parts, in a berth and, in the same places, on the GPU. */
 struct parts {

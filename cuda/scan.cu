@@ -4,7 +4,7 @@
 
 #include <cub/device/device_scan.cuh>
 
-#include "cell.h"
+#include "cuda/deposit.h"
 
 extern "C" cudaError_t cubix_cuda_cell_scan(const struct cubix_cuda_batch *batch, void *work, size_t *bytes, cudaStream_t stream)
 {

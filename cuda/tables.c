@@ -2,12 +2,12 @@
  *
  * The templates are tens to hundreds of MiB, and are painted from again and again: in pieces of the channels, in one galaxy after the other, in every step of a fit.
  * A view's edition (physics/view.h) tells whether its tables are those that lie here.  The channels' edges are few, differ from piece to piece, and always go up. */
-#include "tables.h"
+#include "cuda/tables.h"
 
 #include <string.h>
 
-#include "check.h"
-#include "paint.h"
+#include "cuda/check.h"
+#include "cuda/paint.h"
 
 struct table { const void *host; size_t bytes; };
 

@@ -2,7 +2,7 @@
 #ifndef CUBIX_CUDA_TABLES_H
 #define CUBIX_CUDA_TABLES_H
 
-#include "ferry.h"
+#include "cuda/transfer.h"
 #include "physics/view.h"
 
 enum { CUBIX_CUDA_N_TABLE = 7 };

@@ -4,21 +4,21 @@
 
 #include <stdint.h>
 
-#include "audit.h"
-#include "basis.h"
-#include "chain.h"
-#include "crowd.h"
-#include "cube.h"
-#include "device.h"
-#include "engine.h"
-#include "frame.h"
-#include "owners.h"
-#include "histogram.h"
-#include "model.h"
-#include "params.h"
-#include "placement.h"
-#include "slab.h"
-#include "survey.h"
+#include "base/collective.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "engine/audit.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "engine/survey.h"
+#include "geometry/frame.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
+#include "mpi/particles/particles.h"
+#include "mpi/pipeline/chain.h"
+#include "params/params.h"
+#include "simulation/slab.h"
+#include "spectra/templates.h"
 
 #ifdef __cplusplus
 extern "C" {

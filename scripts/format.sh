@@ -18,7 +18,7 @@ for file in src/*.[ch] src/*.def src/physics/*.h mpi/*.[ch] cuda/*.c cuda/*.h cu
       exit bad
     }' "$file" || bad=$((bad + 1))
 done
-# A comparison that passes over NaN hides what it should show: check_worst (tests/check.h), within and assert_close (tests/harness.py), cubix_worst (src/worst.h).
+# A comparison that passes over NaN hides what it should show: check_worst (tests/check.h), within and assert_close (tests/harness.py), cubix_worst (src/base/worst.h).
 if grep -nE '\b([a-zA-Z_]+(\[[a-z]+\])?) = fmax\(\1, |np\.(nanmax|nanmin|allclose|isclose)\(|np\.testing\.assert_(allclose|almost)' tests/*.[ch] tests/test_*.py tests/oracle/*.py; then
   echo "these comparisons pass over NaN"
   bad=$((bad + 1))

@@ -4,14 +4,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "atomic_file.h"
-#include "console.h"
-#include "cubix-mpi.h"
+#include "base/atomic_file.h"
 #include "cubix.h"
-#include "derive.h"
-#include "options.h"
-#include "report.h"
-#include "stage.h"
+#include "mpi/comm/stage.h"
+#include "mpi/cubix-mpi.h"
+#include "program/console.h"
+#include "program/mode_fit.h"
+#include "program/options.h"
+#include "program/report.h"
 
 int main(int argc, char **argv)
 {

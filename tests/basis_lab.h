@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "basis_parts.h"
+#include "base/error.h"
 #include "check.h"
-#include "cubix-mpi.h"
-#include "error.h"
+#include "histogram/basis_parts.h"
+#include "math/spline.h"
+#include "mpi/cubix-mpi.h"
 #include "physics/doppler.h"
-#include "spline.h"
 
 enum { N_ROW = 37, N_KNOT = 420, N_LAMBDA = 200, ENDING = 35 };
 static const double REACH = 300;

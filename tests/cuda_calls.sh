@@ -13,7 +13,7 @@ complain() { echo "$1:$2   <- $3"; bad=$((bad + 1)); }
 
 for file in cuda/*.c cuda/*.cu cuda/*.h; do
   checked=$((checked + 1))
-  while read -r hit; do complain "$file" "$hit" "use the ferry (cuda/ferry.h)"; done < <(grep -nE "\bcuda($banned) *\(" "$file")
+  while read -r hit; do complain "$file" "$hit" "use the ferry (cuda/transfer.h)"; done < <(grep -nE "\bcuda($banned) *\(" "$file")
   while read -r hit; do complain "$file" "$hit" "launch by CUBIX_LAUNCH, on a stream"; done < <(grep -n '<<<' "$file" | grep -vE "$launch")
 done
 echo "cuda_calls.sh: $checked files looked at, $bad calls to mend"

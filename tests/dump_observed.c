@@ -7,8 +7,8 @@
 
 #include <hdf5.h>
 
-#include "error.h"
-#include "observed.h"
+#include "base/error.h"
+#include "fit/observed.h"
 
 static int reals_write(FILE *f, const cubix_real *x, size_t n)
 {

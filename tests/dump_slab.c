@@ -13,9 +13,9 @@
 #include <hdf5.h>
 #include <mpi.h>
 
-#include "cubix-mpi.h"
-#include "error.h"
-#include "log.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "mpi/cubix-mpi.h"
 
 static void tell(enum cubix_log_level level, const char *line, void *host)
 {

@@ -24,7 +24,7 @@ for file in histogram histogram_merge histogram_vjp placement placement_spread s
   n=$(fused "src/$file.o") checked=$((checked + 1))
   [ "$n" = 0 ] || { echo "src/$file.c: $n fused multiply-adds: its bits would depend on the processor"; bad=$((bad + 1)); }
 done
-n=$(fused src/multiply.o)
-[ "$n" -gt 0 ] 2>/dev/null || { echo "src/multiply.c: $n fused multiply-adds: this test sees none, or the kernels are slow"; bad=$((bad + 1)); }
+n=$(fused src/histogram/multiply.o)
+[ "$n" -gt 0 ] 2>/dev/null || { echo "src/histogram/multiply.c: $n fused multiply-adds: this test sees none, or the kernels are slow"; bad=$((bad + 1)); }
 echo "fused.sh: $checked files compiled, $bad to mend"
 [ "$bad" = 0 ] && [ "$checked" -gt 3 ]

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "check.h"
-#include "error.h"
-#include "histogram.h"
-#include "multiply.h"
+#include "histogram/histogram.h"
+#include "histogram/multiply.h"
 #include "physics/population.h"
 
 #ifndef LAB_N_X                   /* spaxels, where a test needs another number of them */

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "output_parts.h"
+#include "base/error.h"
+#include "output/output_parts.h"
 
 struct made {
   struct cubix_params *par;

@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "chain.h"
-#include "cubix-mpi.h"
-#include "error.h"
+#include "base/error.h"
+#include "mpi/cubix-mpi.h"
+#include "mpi/pipeline/chain.h"
 #include "physics/random.h"
 
 static size_t first_star;                        /* of this rank */

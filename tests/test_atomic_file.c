@@ -1,6 +1,6 @@
 /* test_atomic_file.c -- files that are whole or not there at all: what is planted under a temporary name, what dead processes leave, what may be replaced. */
 #define _XOPEN_SOURCE 700
-#include "atomic_file.h"
+#include "base/atomic_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "check.h"
-#include "error.h"
 
 static void touch(const char *path, const char *text)
 {

@@ -1,8 +1,8 @@
 /* test_basis.c -- templates on a velocity grid: the B-splines, the channels' weights, the fit and its certificate (library: basis_lab.h). */
 #include "basis_lab.h"
 
+#include "base/worst.h"
 #include "physics/pixel.h"
-#include "worst.h"
 
 /* ---- B-splines and weights ---------------------------------------------------------------------------------------------- */
 /* The recursion of Cox and de Boor on the integers, order n, support [0, n]. */

@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "console.h"
-#include "hash.h"
-#include "log.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "program/console.h"
 
 static char last_warning[4096];
 static int n_warning;

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "cubix-mpi.h"
-#include "error.h"
+#include "base/error.h"
 #include "made.h"
+#include "mpi/cubix-mpi.h"
 
 static int keep_slab(struct cubix_cube *cube, int from, int to)
 {

@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "constants.h"
-#include "cosmology.h"
-#include "error.h"
-#include "scene.h"
+#include "base/error.h"
+#include "geometry/scene.h"
+#include "math/cosmology.h"
+#include "physics/constants.h"
 
 #define OM 0.3089
 #define OL 0.6911

@@ -1,14 +1,14 @@
-/* test_cuda_device.c -- which GPUs count and why none does: cuda/device_cuda.c and src/device.c on the stand-in runtime of tests/cuda_on_cpu.
- * With a word, under mpirun (tests/test_device.py), what the ranks of a node do that see GPUs in one way or another: mpi/device_open.c. */
+/* test_cuda_device.c -- which GPUs count and why none does: cuda/device_cuda.c and src/engine/device.c on the stand-in runtime of tests/cuda_on_cpu.
+ * With a word, under mpirun (tests/test_device.py), what the ranks of a node do that see GPUs in one way or another: mpi/engine/device_open.c. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/log.h"
 #include "check.h"
-#include "cubix-mpi.h"
 #include "cuda_on_cpu/control.h"
-#include "device.h"
-#include "error.h"
-#include "log.h"
+#include "engine/device.h"
+#include "mpi/cubix-mpi.h"
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../cuda/tile.h"
+#include "base/error.h"
 #include "check.h"
+#include "cuda/multiply.h"
 #include "cuda_on_cpu/control.h"
-#include "device.h"
-#include "error.h"
-#include "multiply.h"
+#include "engine/device.h"
+#include "histogram/multiply.h"
 
 enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_NODE = 26, N_X = 12, N_Y = 20, N_SPAXEL = N_X * N_Y, N_LAMBDA = 250 };
 

@@ -2,18 +2,18 @@
  * tests/cuda_on_cpu, against the CPU's processor: every kind of table, chunks that end everywhere, every failure that CUDA can report.
  *
  * Chunks are small here (100 stars, 20 spectra, 40 stars that make a run deep: tests/Makefile.inc), so that a few hundred stars show what
- * millions do on a GPU.  src/device.c is compiled anew as well, as in a build with CUDA.                                               */
+ * millions do on a GPU.  src/engine/device.c is compiled anew as well, as in a build with CUDA.                                               */
 #include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "check.h"
 #include "cuda_on_cpu/control.h"
-#include "device.h"
-#include "error.h"
-#include "instrument.h"
-#include "model.h"
+#include "engine/device.h"
+#include "instrument/instrument.h"
 #include "physics/random.h"
+#include "spectra/templates.h"
 
 enum { N_Z = 3, N_AGE = 5, N_WAVE = 700, N_STAR = 800 };
 

@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "check.h"
 #include "cuda_on_cpu/control.h"
-#include "device.h"
-#include "error.h"
+#include "engine/device.h"
+#include "math/spline.h"
 #include "physics/paint_vjp.h"
 #include "physics/pixel.h"
-#include "spline.h"
 
 enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 7, N_STAR = 90, N_MOST = 700 };
 

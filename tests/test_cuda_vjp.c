@@ -7,7 +7,7 @@
 #include "histogram_lab.h"
 
 #include "cuda_on_cpu/control.h"
-#include "device.h"
+#include "engine/device.h"
 
 enum { N_LAMBDA = 250 };
 

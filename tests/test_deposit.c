@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "instrument.h"
+#include "base/error.h"
+#include "cube/placement.h"
+#include "instrument/instrument.h"
 #include "physics/deposit.h"
 #include "physics/random.h"
-#include "placement.h"
 
 enum { N_X = 31, N_Y = 26, MARGIN = 3, N_STAR = 200 };
 

@@ -1,9 +1,9 @@
-/* test_engine.c -- the rules by which a run is painted (src/engine.c): who is faster, who has no certificate, who owns which channels. */
+/* test_engine.c -- the rules by which a run is painted (src/engine/engine.c): who is faster, who has no certificate, who owns which channels. */
 #include <string.h>
 
+#include "base/error.h"
 #include "check.h"
-#include "engine.h"
-#include "error.h"
+#include "engine/engine.h"
 #include "physics/node.h"
 
 static struct cubix_params *par;

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cubix-mpi.h"
-#include "error.h"
-#include "fit.h"
-#include "gradient_write.h"
-#include "objective.h"
+#include "base/error.h"
+#include "fit/objective.h"
+#include "mpi/cubix-mpi.h"
+#include "mpi/fit/fit.h"
+#include "mpi/fit/gradient_write.h"
 #include "physics/random.h"
 
 enum { N_X = 4, N_Y = 3, N_SPAXEL = N_X * N_Y, N_LAMBDA = 64 };

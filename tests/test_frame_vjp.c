@@ -2,11 +2,11 @@
  * against reverse. */
 #include <string.h>
 
+#include "base/error.h"
 #include "check.h"
-#include "error.h"
-#include "frame.h"
-#include "params.h"
-#include "scene.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "params/params.h"
 
 static struct cubix_params *par;
 

@@ -1,8 +1,8 @@
 /* test_histogram_vjp.c -- derivatives of the histogram engine's parts: deposit and multiply. */
 #include "check.h"
 
+#include "engine/survey.h"
 #include "histogram_lab.h"
-#include "survey.h"
 
 enum { N_STAR = 6000, LEFT = 26 };
 

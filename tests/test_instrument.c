@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "datafile.h"
-#include "error.h"
-#include "instrument.h"
-#include "instrument_read.h"
-#include "log.h"
+#include "base/datafile.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "instrument/instrument.h"
+#include "instrument/instrument_file.h"
 
 static char folder[] = "/tmp/cubix-test-XXXXXX";
 static char last_warning[2048];

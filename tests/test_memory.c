@@ -1,6 +1,6 @@
 /* test_memory.c -- what control groups and limits leave, read from made-up files; and sums of what is in memory at the same time. */
 #define _XOPEN_SOURCE 700
-#include "memory.h"
+#include "base/memory.h"
 
 #include <math.h>
 #include <stdlib.h>

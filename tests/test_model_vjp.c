@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "model_parts.h"
-#include "pchip.h"
+#include "base/error.h"
+#include "math/pchip.h"
+#include "spectra/templates_parts.h"
 
 enum { N_Z = 2, N_WAVE = 320 };
 static const char *const library = "test_model_vjp.hdf5";

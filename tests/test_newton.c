@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "optimise.h"
+#include "base/error.h"
+#include "fit/optimise.h"
 #include "physics/random.h"
 
 enum { MOST = 40, ROWS = 120 };

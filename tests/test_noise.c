@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "constants.h"
-#include "error.h"
-#include "noise.h"
+#include "base/error.h"
+#include "observation/noise.h"
+#include "physics/constants.h"
 
 static const double unit = 1e-20;
 

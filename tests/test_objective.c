@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "objective.h"
+#include "base/error.h"
+#include "fit/objective.h"
 
 enum { N_X = 3, N_Y = 4, N_LAMBDA = 37, N_SPAXEL = N_X * N_Y, N = N_SPAXEL * N_LAMBDA };
 static const char *const likelihoods[] = { "chi2", "poisson", "cosine" };

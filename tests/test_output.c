@@ -15,13 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/error.h"
+#include "base/log.h"
 #include "check.h"
-#include "error.h"
-#include "log.h"
+#include "cube/truth_maps.h"
 #include "made.h"
-#include "maps.h"
-#include "output_parts.h"
-#include "provenance.h"
+#include "output/output_parts.h"
+#include "output/provenance.h"
 
 /* ---- a program that writes ----------------------------------------------------------------------------------------------- */
 static long peak_kb(void)

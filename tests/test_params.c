@@ -2,11 +2,11 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
-#include "error.h"
-#include "log.h"
-#include "params_table.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "params/params_table.h"
 #include "params_lab.h"
-#include "units.h"
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "check.h"
 
-#include "error.h"
-#include "params.h"
+#include "base/error.h"
+#include "params/params.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "error.h"
-#include "psf.h"
+#include "base/error.h"
+#include "observation/psf.h"
 
 static char folder[] = "/tmp/cubix-test-XXXXXX";
 static const double eps = sizeof(cubix_real) == 4 ? 1.2e-7 : 2.3e-16;

@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "psf.h"
+#include "base/error.h"
+#include "observation/psf.h"
 
 enum { N_LAMBDA = 19 };
 static const double dot_tolerance = sizeof(cubix_real) == 8 ? 1e-12 : 1e-6;   /* float32: of a sum of rounded numbers */

@@ -4,10 +4,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "cubix-mpi.h"
-#include "error.h"
-#include "frame_parts.h"
-#include "reduce_exact.h"
+#include "base/error.h"
+#include "mpi/comm/reduce_exact.h"
+#include "mpi/cubix-mpi.h"
+#include "mpi/particles/frame_parts.h"
 
 enum { N = 30011, MOST = 40000 };           /* enough for several threads, and for several blocks */
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cubix-mpi.h"
-#include "error.h"
-#include "log.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "mpi/cubix-mpi.h"
 #include "physics/paint.h"
 #include "physics/random.h"
 

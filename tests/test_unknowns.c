@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
+#include "fit/unknowns.h"
 #include "physics/random.h"
-#include "unknowns.h"
 
 enum { N_STAR = 500 };
 

@@ -13,7 +13,7 @@ from pathlib import Path
 _INT, _SIZE, _POINTER, _TEXT = ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p
 _TEXTS, _INTS, _POINTERS = ctypes.POINTER(_TEXT), ctypes.POINTER(_INT), ctypes.POINTER(_POINTER)
 _LOG = ctypes.CFUNCTYPE(None, _INT, _TEXT, _POINTER)
-# name: result, arguments -- as in mpi/door.h, mpi/cubix-mpi.h, src/error.h, src/log.h
+# name: result, arguments -- as in mpi/binding/binding.h, mpi/cubix-mpi.h, src/base/error.h, src/base/log.h
 _FUNCTIONS = {
     "cubix_mpi_start": (_INT, _POINTER, _POINTER),
     "cubix_mpi_finish": (_INT, _INT),

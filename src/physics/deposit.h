@@ -11,7 +11,7 @@
 #ifndef CUBIX_PHYSICS_DEPOSIT_H
 #define CUBIX_PHYSICS_DEPOSIT_H
 
-#include "project.h"
+#include "physics/project.h"
 
 #define CUBIX_DEPOSIT_LEAST 0.3   /* spaxels: least standard deviation */
 #define CUBIX_DEPOSIT_REACH 6     /* standard deviations */

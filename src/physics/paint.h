@@ -2,9 +2,9 @@
 #ifndef CUBIX_PHYSICS_PAINT_H
 #define CUBIX_PHYSICS_PAINT_H
 
-#include "doppler.h"
-#include "population.h"
-#include "spectrum.h"
+#include "physics/doppler.h"
+#include "physics/population.h"
+#include "physics/spectrum.h"
 
 /** A star's rows and weights in units of the cube: what the kernels below take. */
 CUBIX_HD void cubix_blend_of(const struct cubix_view *v, const struct cubix_star *star, struct cubix_blend *b)

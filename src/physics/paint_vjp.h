@@ -6,7 +6,7 @@
 #ifndef CUBIX_PHYSICS_PAINT_VJP_H
 #define CUBIX_PHYSICS_PAINT_VJP_H
 
-#include "paint.h"
+#include "physics/paint.h"
 
 /** How fast the integral from the blue up to a channel edge, now at x [rest AA], changes with velocity [1/(km/s)].  Beyond the library 0; on
  *  its very ends, the value towards larger velocities. */

@@ -4,7 +4,7 @@
 #ifndef CUBIX_PHYSICS_PIXEL_H
 #define CUBIX_PHYSICS_PIXEL_H
 
-#include "spectrum.h"
+#include "physics/spectrum.h"
 
 /** Knots that the integral from x0 to x1 [rest AA] rests on: the first one, and how many (0: beyond the library). */
 CUBIX_HD int cubix_pixel_knots(const struct cubix_view *v, double x0, double x1, int *first)

@@ -4,7 +4,7 @@
 #ifndef CUBIX_PHYSICS_POPULATION_H
 #define CUBIX_PHYSICS_POPULATION_H
 
-#include "view.h"
+#include "physics/view.h"
 
 enum { CUBIX_CLAMP_Z = 1, CUBIX_CLAMP_AGE = 2 };
 

@@ -2,7 +2,7 @@
 #ifndef CUBIX_PHYSICS_PROJECT_H
 #define CUBIX_PHYSICS_PROJECT_H
 
-#include "view.h"
+#include "physics/view.h"
 
 /* What a number changes with the scalars of a view that say where on the sky a place lies; roll in rad.  Or how fast these change: a tangent. */
 struct cubix_sky_bar {

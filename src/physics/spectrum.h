@@ -7,7 +7,7 @@
 #ifndef CUBIX_PHYSICS_SPECTRUM_H
 #define CUBIX_PHYSICS_SPECTRUM_H
 
-#include "view.h"
+#include "physics/view.h"
 
 /* A spectrum as a weighted sum of template rows. */
 struct cubix_blend {

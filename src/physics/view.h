@@ -5,7 +5,7 @@
 #ifndef CUBIX_PHYSICS_VIEW_H
 #define CUBIX_PHYSICS_VIEW_H
 
-#include "hd.h"
+#include "physics/hd.h"
 
 enum { CUBIX_MAX_CORNER = 8 };
 /* How a star's light is divided among spaxels: physics/deposit.h. */

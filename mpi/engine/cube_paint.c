@@ -1,0 +1,122 @@
+/* cube_paint.c -- the cube painted by all ranks, by the engine that was chosen.
+ *
+ * Directly, every rank paints its own stars into a whole cube, chunk by chunk (where there are several, the cube's float32 is rounded once for each).
+ * By histogram every rank gathers its stars on templates and velocities, the histograms of its chunks are added up, and the stars that no histogram serves noted; with
+ * Combine cube it multiplies what it has into a whole cube, with Combine histogram the histograms of all are added up first, and it multiplies the sum into
+ * the channels that it owns.  The noted stars follow directly.  Sums of histograms are sums of integers: neither ranks nor chunks change a bit.
+ * On the way the stars tell the audit what they contribute to its voxels. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "engine/template_ends.h"
+#include "mpi/cubix-mpi.h"
+
+/* What there is of it while the stars come in. */
+struct harvest {
+  int32_t *exponent;              /* [n_spaxel] scale of the histogram */
+  struct cubix_pile pile;
+  struct cubix_far far, patched;  /* stars beyond the grid; stars some of whose templates end within the band */
+};
+
+static void harvest_free(struct harvest *harvest)
+{
+  free(harvest->exponent);
+  cubix_pile_free(&harvest->pile);
+  cubix_mpi_far_free(&harvest->far);
+  cubix_mpi_far_free(&harvest->patched);
+}
+
+static int harvest_init(struct harvest *harvest, const struct cubix_survey *survey)
+{
+  int status = CUBIX_OK;
+  CUBIX_ALLOC(harvest->exponent, survey->n_spaxel);
+  cubix_histogram_scale(harvest->exponent, survey->count, survey->heaviest, survey->n_spaxel);
+done:
+  return status;
+}
+
+/* A chunk of stars. */
+static int bring_in(struct harvest *harvest, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+                    const struct cubix_placement *placement, struct cubix_device *dev)
+{
+  int status = CUBIX_OK;
+  struct cubix_histogram *part = NULL;
+  struct cubix_patch patch = { .basis = basis, .view = view };
+  CUBIX_TRY(dev->ops->deposit(dev, &part, &basis->nodes, harvest->exponent, placement, view));
+  CUBIX_TRY(cubix_pile_add(&harvest->pile, part));
+  if (engine->n_beyond) CUBIX_TRY(cubix_mpi_far_add(&harvest->far, placement, cubix_placement_beyond, &engine->reach));
+  if (basis->n_patched) CUBIX_TRY(cubix_mpi_far_add(&harvest->patched, placement, cubix_patch_test, &patch));
+  CUBIX_TRY(cubix_audit_examine(audit, view, placement));
+done:
+  return status;
+}
+
+/* What the histogram leaves out: templates that end within the band, where they do; and stars beyond the grid. */
+static int paint_rest(struct cubix_cube *cube, const struct harvest *harvest, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+                      size_t n_spaxel, struct cubix_device *dev)
+{
+  int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
+  struct cubix_placement *patched = NULL, *far = NULL;
+  if (basis->n_patched) {
+    CUBIX_TRY(cubix_mpi_far_gather(&patched, &harvest->patched, n_spaxel, shared));
+    CUBIX_TRY(cubix_mpi_agree(cubix_patch_paint(cube, basis, view, patched, dev)));
+  }
+  if (engine->n_beyond) {
+    CUBIX_TRY(cubix_mpi_far_gather(&far, &harvest->far, n_spaxel, shared));
+    CUBIX_TRY(cubix_mpi_agree(cubix_device_paint(dev, view, far, cube)));
+  }
+done:
+  cubix_placement_free(patched);
+  cubix_placement_free(far);
+  return status;
+}
+
+static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+                           struct cubix_crowd *crowd, struct cubix_device *dev)
+{
+  int status = CUBIX_OK;
+  struct harvest harvest = { 0 };
+  struct cubix_histogram *histogram = NULL;
+  const struct cubix_placement *placement;
+  CUBIX_TRY(cubix_mpi_agree(harvest_init(&harvest, crowd->survey)));
+  for (;;) {
+    CUBIX_TRY(cubix_mpi_crowd_next(&placement, crowd));
+    if (!placement) break;
+    CUBIX_TRY(cubix_mpi_agree(bring_in(&harvest, audit, engine, basis, view, placement, dev)));
+  }
+  CUBIX_TRY(cubix_mpi_agree(cubix_pile_take(&histogram, &harvest.pile)));
+  if (engine->combine == CUBIX_COMBINE_HISTOGRAM) CUBIX_TRY(cubix_mpi_histogram_share(&histogram));
+  CUBIX_TRY(cubix_mpi_agree(dev->ops->multiply(dev, cube, histogram, basis, view->star_scale)));
+  CUBIX_TRY(paint_rest(cube, &harvest, engine, basis, view, crowd->survey->n_spaxel, dev));
+done:
+  cubix_histogram_free(histogram);
+  harvest_free(&harvest);
+  return status;
+}
+
+static int paint_directly(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_view *view, struct cubix_crowd *crowd, struct cubix_device *dev)
+{
+  int status = CUBIX_OK;
+  const struct cubix_placement *placement;
+  for (;;) {
+    CUBIX_TRY(cubix_mpi_crowd_next(&placement, crowd));
+    if (!placement) break;
+    status = cubix_device_paint(dev, view, placement, cube);
+    if (!status) status = cubix_audit_examine(audit, view, placement);
+    CUBIX_TRY(cubix_mpi_agree(status));
+  }
+done:
+  return status;
+}
+
+int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod,
+                         struct cubix_crowd *crowd, struct cubix_device *dev)
+{
+  int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
+  const int *owned = engine->lambda_first + cubix_mpi_rank();
+  CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0]) : cubix_cube_hold(cube, 0, mod->view.n_lambda)));
+  if (engine->method == CUBIX_HISTOGRAM) CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &mod->view, crowd, dev));
+  else CUBIX_TRY(paint_directly(cube, audit, &mod->view, crowd, dev));
+done:
+  return status;
+}

@@ -1,0 +1,320 @@
+/* particles.c -- stars that may not fit into memory.
+ *
+ * Where the stars of every rank fit into what SlabMemory allows, they are read once, and stay: as a slab until they are placed, as a placement until they
+ * are painted.  Otherwise
+ *   1. what the frame is found from is read, whole: position, velocity, present mass, 56 bytes a star (and up to 36 more while the disc is looked for).
+ *      Where centre, systemic velocity and axes are known without the stars, this goes chunk by chunk as well;
+ *   2. chunk by chunk all is read, brought to the sky and placed: maps, account, survey;
+ *   3. once more, to be painted.
+ * A chunk's rows are a contiguous part of the rank's share, so that a spaxel's stars come in the order of the file.  What is added up is integers (survey,
+ * histogram) or goes into the maps and the account, float64 sums of chunks.
+ *
+ * What the stars of a chunk take at the peak their owners say: the slab, the placement and its sorting (placement.c), and the reader, which holds no more
+ * than CUBIX_READER_PIECE rows beside the slab.  A chunk has LEAST rows at least: less than that would be all overhead.  With a smooth Deposit a star
+ * stands in several spaxels, and takes more for each; with gaussian their number is found on the sky, by cubix_mpi_crowd_fastest, and the stars are
+ * divided anew.  Where stars are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
+#include "mpi/particles/particles.h"
+
+#include <math.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "mpi/comm/exchange.h"
+#include "mpi/cubix-mpi.h"
+#include "mpi/particles/frame_parts.h"
+#include "mpi/particles/reader.h"
+#include "physics/constants.h"
+
+enum { LEAST = 1024, LEAST_RECORDS = 1 << 16 };
+
+/* Records of a star at least; with Deposit gaussian those of the narrowest. */
+static double records_of(const struct cubix_params *par)
+{
+  return !strcmp(par->Deposit, "nearest") ? 1 : !strcmp(par->Deposit, "cic") ? 4 : !strcmp(par->Deposit, "tsc") ? 9 : 21;
+}
+
+/* Bytes of so many stars of a chunk at the peak: reading and sorting are not at the same time. */
+static double chunk_bytes(const struct cubix_crowd *crowd, double rows)
+{
+  int smooth = crowd->n_record > 1;
+  unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (strcmp(crowd->par->Deposit, "gaussian") ? 0 : CUBIX_SLAB_LENGTH);
+  double sorting = cubix_placement_bytes(rows * crowd->n_record, 0, 0) + cubix_placement_work_bytes(rows, rows * crowd->n_record, 0, smooth, 0);
+  return cubix_slab_bytes(rows, parts) + fmax(sorting, cubix_mpi_reader_bytes(rows));
+}
+
+/* Rows of a chunk, the same on all ranks. */
+static size_t rows_that_fit(const struct cubix_crowd *crowd)
+{
+  double bytes = crowd->par->SlabMemory > 0 ? 1e6 * crowd->par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
+  double rows = 0, most = (double)crowd->reader->n_largest + 1;
+  while (most - rows > 1) {                                 /* rows fit, most do not */
+    double middle = floor((rows + most) / 2);
+    if (chunk_bytes(crowd, middle) <= bytes) rows = middle;
+    else most = middle;
+  }
+  return (size_t)cubix_mpi_min(fmax(rows, fmin(LEAST, ceil(LEAST_RECORDS / crowd->n_record))));
+}
+
+static void divide(struct cubix_crowd *crowd)
+{
+  struct cubix_reader *reader = crowd->reader;
+  size_t rows = rows_that_fit(crowd), n = reader->n_largest;
+  crowd->n_chunk = (n + rows - 1) / rows;
+  reader->n_chunk_rows = (n + crowd->n_chunk - 1) / crowd->n_chunk;
+  if (crowd->n_chunk > 1)
+    cubix_log(CUBIX_LOG_INFO, "stars are read in %zu chunks of up to %zu on a rank: all %zu at once would take %.0f MB (SlabMemory = %g MB)", crowd->n_chunk,
+              reader->n_chunk_rows, n, chunk_bytes(crowd, (double)n) / 1e6, crowd->par->SlabMemory);
+}
+
+/* After a pass: how many stars there are. */
+static int count_stars(struct cubix_crowd *crowd, int64_t read)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = crowd->slab;
+  slab->n_total = cubix_mpi_sum_int(read);
+  slab->n_wind = cubix_mpi_sum_int(crowd->reader->n_wind);
+  CUBIX_CHECK(slab->n_total > 0, CUBIX_EINPUT, "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
+              slab->snapshot.file[0], (long long)slab->n_file_total);
+done:
+  return status;
+}
+
+/* The column of smoothing lengths, where they are read. */
+static unsigned length_part(const struct cubix_crowd *crowd)
+{
+  return crowd->reader->sim->field[CUBIX_FIELD_LENGTH].path[0] ? CUBIX_SLAB_LENGTH : 0;
+}
+
+/* All rows at once, in these columns. */
+static int read_whole(struct cubix_crowd *crowd, unsigned parts)
+{
+  int status = CUBIX_OK;
+  struct cubix_reader *reader = crowd->reader;
+  size_t rows = reader->n_chunk_rows;
+  reader->n_chunk_rows = reader->n_largest;
+  if (reader->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) parts |= CUBIX_SLAB_POTENTIAL;
+  parts |= length_part(crowd);
+  const double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(), there = cubix_memory_free();
+  CUBIX_TRY(cubix_mpi_agree(need <= there ? CUBIX_OK : cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__, crowd->n_chunk == 1 ?
+            "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or SlabMemory to read them in chunks" :
+            "centre, velocity and axes are found from all stars at once, which takes %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, "
+            "or give numbers for Centre and SystemicVelocity and Orientation none or angles, for which stars are read in chunks",
+            1e-9 * need, cubix_mpi_local_size(), 1e-9 * there)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(crowd->slab, cubix_mpi_reader_rows(reader, 0), parts)));
+  CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
+  reader->n_chunk_rows = rows;
+  CUBIX_TRY(count_stars(crowd, (int64_t)crowd->slab->n));
+done:
+  return status;
+}
+
+int cubix_mpi_crowd_open(struct cubix_crowd **out, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_crowd *crowd = cubix_alloc(1, sizeof *crowd);
+  CUBIX_TRY(cubix_mpi_agree(crowd ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *crowd)));
+  crowd->par = par;
+  crowd->n_record = records_of(par);
+  CUBIX_TRY(cubix_mpi_reader_open(&crowd->reader, &crowd->slab, par));
+  divide(crowd);
+  if (crowd->n_chunk == 1) CUBIX_TRY(read_whole(crowd, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
+  else if (cubix_mpi_frame_needs_stars(par, &crowd->slab->snapshot)) CUBIX_TRY(read_whole(crowd, CUBIX_SLAB_MOTION));
+  *out = crowd;
+  crowd = NULL;
+done:
+  cubix_mpi_crowd_close(crowd);
+  return status;
+}
+
+int cubix_mpi_crowd_hold(struct cubix_crowd **out, const struct cubix_params *par, const struct cubix_slab *stars)
+{
+  int status = CUBIX_OK;
+  struct cubix_crowd *crowd = NULL;
+  CUBIX_ALLOC(crowd, 1);
+  crowd->par = par;
+  crowd->n_chunk = 1;
+  crowd->keep = 1;
+  CUBIX_TRY(cubix_slab_copy(&crowd->slab, stars));
+done:
+  status = cubix_mpi_agree(status);
+  if (!status) {
+    crowd->slab->n_total = crowd->slab->n_file_total = cubix_mpi_sum_int((int64_t)stars->n);
+    *out = crowd;
+    crowd = NULL;
+  }
+  cubix_mpi_crowd_close(crowd);
+  return status;
+}
+
+int cubix_mpi_crowd_frame(struct cubix_crowd *crowd, struct cubix_frame *frame)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_frame_find(frame, crowd->par, crowd->slab));
+  cubix_frame_apply(frame, crowd->slab);
+  crowd->frame = frame;
+done:
+  return status;
+}
+
+/* Chunk c on the sky, in these columns.  @param n_read stars before SelectRadius */
+static int fetch(struct cubix_crowd *crowd, size_t c, unsigned parts, int64_t *n_read)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = crowd->slab;
+  if (c == 0) CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(slab, crowd->reader->n_chunk_rows, parts | length_part(crowd))));
+  CUBIX_TRY(cubix_mpi_reader_read(crowd->reader, c));
+  *n_read += (int64_t)slab->n;
+  CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(crowd->frame->centre, crowd->par->SelectRadius, slab)));
+  cubix_frame_apply(crowd->frame, slab);
+done:
+  return status;
+}
+
+/* Stars of more records than was thought need more chunks. */
+static void divide_anew(struct cubix_crowd *crowd, double n_record)
+{
+  if (crowd->keep || !(n_record > crowd->n_record)) return;
+  size_t n_chunk = crowd->n_chunk, rows = crowd->reader->n_chunk_rows;
+  crowd->n_record = n_record;
+  divide(crowd);
+  if (crowd->n_chunk >= n_chunk) return;              /* memory was set free: the stars lie as they lie */
+  crowd->n_chunk = n_chunk;
+  crowd->reader->n_chunk_rows = rows;
+}
+
+static void forget_count(struct cubix_crowd *crowd)
+{
+  free(crowd->count);
+  crowd->count = NULL;
+  memset(crowd->beyond, 0, sizeof crowd->beyond);
+}
+
+size_t cubix_mpi_crowd_rows(const struct cubix_crowd *crowd, size_t *all)
+{
+  *all = 0;
+  for (size_t c = 0; crowd->reader && c < crowd->n_chunk; c++) *all += cubix_mpi_reader_rows(crowd->reader, c);
+  if (crowd->n_chunk == 1) *all = crowd->slab->n;
+  return crowd->n_chunk == 1 ? crowd->slab->n : crowd->reader->n_chunk_rows;
+}
+
+/* No galaxy's stars move like this; the wrong unit does. */
+static int judge_speed(struct cubix_crowd *crowd, double v)
+{
+  static const char cause[] = "are the velocities in cm/s or m/s, or relative to something else?";
+  const double fast = 1e4;
+  int status = CUBIX_OK;
+  CUBIX_CHECK(v < CUBIX_C_KMS, CUBIX_EINPUT, "a star in the field moves at %.6g km/s along the line of sight, beyond the speed of light: %s", v, cause);
+  if (v > fast && !crowd->told) cubix_log(CUBIX_LOG_WARNING, "the fastest star in the field moves at %.6g km/s along the line of sight: %s", v, cause);
+  crowd->told = v > fast;
+done:
+  return status;
+}
+
+int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = crowd->slab;
+  double fastest = 0;
+  int64_t read = 0, kept = 0;
+  size_t n_star = 0, n_record = 0, *stars = strcmp(crowd->par->Deposit, "gaussian") ? NULL : &n_star, *records = stars ? &n_record : NULL;
+  forget_count(crowd);
+  if (crowd->n_chunk > 1) crowd->count = cubix_alloc((size_t)(ins->n_x + 2 * ins->margin) * (size_t)(ins->n_y + 2 * ins->margin), sizeof *crowd->count);
+  if (slab->position) {
+    fastest = cubix_model_fastest(crowd->par, ins, scene, slab, stars, records);
+    if (crowd->count) cubix_model_occupancy(crowd->count, crowd->beyond, crowd->par, ins, scene, slab);
+  } else {
+    for (size_t c = 0; c < crowd->n_chunk; c++) {
+      CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION, &read));
+      if (crowd->count) cubix_model_occupancy(crowd->count, crowd->beyond, crowd->par, ins, scene, slab);
+      fastest = fmax(fastest, cubix_model_fastest(crowd->par, ins, scene, slab, stars, records));
+      kept += (int64_t)slab->n;
+    }
+    CUBIX_TRY(count_stars(crowd, read));
+    CUBIX_TRY(cubix_mpi_frame_count(slab, crowd->par, crowd->frame->centre, kept));
+  }
+  divide_anew(crowd, cubix_mpi_max(n_star ? (double)n_record / (double)n_star : 0));
+  if (crowd->n_chunk > 1) cubix_slab_forget_stars(slab);
+  *v_max = cubix_mpi_max(fastest);
+  CUBIX_TRY(judge_speed(crowd, *v_max));
+done:
+  return status;
+}
+
+/* Chunk c as a placement; its stars are told to the cube's maps and account, if there is a cube. */
+static int place_chunk(struct cubix_crowd *crowd, size_t c, struct cubix_cube *cube)
+{
+  int status = CUBIX_OK;
+  int64_t read = 0;
+  cubix_placement_free(crowd->placement);
+  crowd->placement = NULL;
+  if (crowd->n_chunk > 1) CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read));
+  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&crowd->placement, cube, crowd->view, crowd->slab, crowd->keep)));
+  if (c + 1 == crowd->n_chunk && !crowd->keep) cubix_slab_forget_stars(crowd->slab);
+done:
+  return status;
+}
+
+int cubix_mpi_crowd_place(struct cubix_crowd *crowd, struct cubix_cube *cube, const struct cubix_view *view)
+{
+  int status = CUBIX_OK;
+  crowd->view = view;
+  forget_count(crowd);
+  cubix_survey_free(crowd->survey);
+  crowd->survey = NULL;
+  CUBIX_TRY(cubix_mpi_agree(cubix_survey_init(&crowd->survey, (size_t)view->n_x * (size_t)view->n_y, view->n_row)));
+  crowd->survey->derivatives = crowd->keep;
+  for (size_t c = 0; c < crowd->n_chunk; c++) {
+    CUBIX_TRY(place_chunk(crowd, c, cube));
+    cubix_survey_add(crowd->survey, view, crowd->placement);
+  }
+  cubix_mpi_survey_sum(crowd->survey);
+done:
+  return status;
+}
+
+int cubix_mpi_crowd_next(const struct cubix_placement **placement, struct cubix_crowd *crowd)
+{
+  int status = CUBIX_OK;
+  *placement = NULL;
+  if (crowd->next == crowd->n_chunk) {
+    crowd->next = 0;
+    if (crowd->keep) return CUBIX_OK;
+    cubix_placement_free(crowd->placement);
+    crowd->placement = NULL;
+    return CUBIX_OK;
+  }
+  if (crowd->n_chunk > 1) CUBIX_TRY(place_chunk(crowd, crowd->next, NULL));
+  crowd->next++;
+  *placement = crowd->placement;
+done:
+  return status;
+}
+
+void cubix_mpi_crowd_close(struct cubix_crowd *crowd)
+{
+  if (!crowd) return;
+  cubix_mpi_reader_close(crowd->reader);
+  cubix_placement_free(crowd->placement);
+  cubix_survey_free(crowd->survey);
+  cubix_slab_free(crowd->slab);
+  forget_count(crowd);
+  free(crowd);
+}
+
+void cubix_mpi_survey_sum(struct cubix_survey *s)
+{
+  double apart = 0;
+  for (size_t i = 0; i < s->n_spaxel; i++) apart += cubix_engine_values((double)s->count[i]);
+  s->values_apart = cubix_mpi_max(apart);
+  s->n_star = cubix_mpi_sum_int(s->n_star);
+  MPI_Allreduce(MPI_IN_PLACE, s->used, s->n_row, MPI_UNSIGNED_CHAR, MPI_BOR, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, s->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  cubix_mpi_sum_counts(s->count, s->n_spaxel);
+  cubix_mpi_max_all(s->heaviest, s->n_spaxel);
+  s->values = 0;
+  for (size_t i = 0; i < s->n_spaxel; i++) s->values += cubix_engine_values((double)s->count[i]);
+}

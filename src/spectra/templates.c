@@ -1,0 +1,376 @@
+/* templates.c -- from a library and an instrument to the tables that painting needs, made once.
+ *
+ * The order: which rest wavelengths the channels can see at the velocities of a class that holds those there are (1200 km/s, doubled as often as needed:
+ * the templates of almost all galaxies are the same, bit for bit, and can be kept); the library in that range; the width by which each
+ * point must be broadened (doc/math.md section 6); the broadened values and their spline curvatures as template rows; with
+ * SspInterpolation pchip also the rows of d/dlog age; the light of every row in the band; and a table from wavelength to interval.
+ * Everything is prepared in float64 and stored as cubix_real (model_rows.c).
+ *
+ * A model whose library is kept can be made again for another redshift, LSF or library without reading: the same points, the same arrays.       */
+#include "spectra/templates.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "engine/engine.h"
+#include "physics/constants.h"
+#include "physics/deposit.h"
+#include "physics/doppler.h"
+#include "physics/population.h"
+#include "spectra/templates_parts.h"
+
+/* Observed vacuum wavelength -> the instrument's medium. */
+static double in_medium(const struct cubix_instrument *ins, double lambda_vac)
+{
+  return ins->medium == CUBIX_AIR ? cubix_vacuum_to_air(lambda_vac) : lambda_vac;
+}
+
+static double pixel_variance(const struct cubix_instrument *ins)
+{
+  return ins->lsf_pixel_included ? ins->lambda_step * ins->lambda_step / 12 : 0;
+}
+
+double cubix_model_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template)
+{
+  double inst = cubix_curve_at(&ins->lsf_fwhm, in_medium(ins, lambda_vac)) / CUBIX_FWHM_SIGMA;
+  double own = fwhm_template / CUBIX_FWHM_SIGMA;
+  return inst * inst - pixel_variance(ins) - own * own;
+}
+
+void cubix_model_width_slopes(const struct cubix_model *mod, const struct cubix_instrument *ins, int i, double *lsf_fwhm, double *one_plus_z)
+{
+  double x = mod->view.knot[i], per_z = 1 / mod->view.one_plus_z, lambda = mod->view.one_plus_z * x, at = in_medium(ins, lambda);
+  double fwhm = cubix_curve_at(&ins->lsf_fwhm, at), unit = CUBIX_FWHM_SIGMA * CUBIX_FWHM_SIGMA, own = fwhm * fwhm / unit - pixel_variance(ins);
+  double medium = ins->medium == CUBIX_AIR ? cubix_vacuum_to_air_slope(lambda) : 1;
+  *lsf_fwhm = 2 * fwhm / unit * per_z * per_z;
+  *one_plus_z = *lsf_fwhm * cubix_curve_slope(&ins->lsf_fwhm, at) * medium * x - 2 * own * per_z * per_z * per_z;
+}
+
+/* The library's FWHM at a rest wavelength. */
+static double library_fwhm(const struct cubix_ssp *ssp, double lambda)
+{
+  int i;
+  double f;
+  cubix_bracket(ssp->lambda, ssp->n_lambda, lambda, &i, &f);
+  return (1 - f) * ssp->lsf_fwhm[i] + f * ssp->lsf_fwhm[ssp->n_lambda > 1 ? i + 1 : i];
+}
+
+int cubix_model_too_broad(const struct cubix_model *mod, const struct cubix_instrument *ins, int k)
+{
+  return !ins->lsf_none && mod->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
+}
+
+/* Coverage and widths per channel, for DQ and the LSF table. */
+static void describe_channels(struct cubix_model *mod, const struct cubix_instrument *ins)
+{
+  int n = ins->n_lambda;
+  double one_plus_z = mod->view.one_plus_z, blue = cubix_doppler(one_plus_z, mod->v_max), red = cubix_doppler(one_plus_z, -mod->v_max);
+  mod->n_uncovered = mod->n_too_broad = mod->n_pixel_broad = 0;
+  for (int k = 0; k < n; k++) {
+    double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), box = ins->lambda_step * ins->lambda_step / 12;
+    mod->covered[k] = ins->edge[k] / blue >= mod->ssp->lambda_first && ins->edge[k + 1] / red <= mod->ssp->lambda_last;
+    mod->n_uncovered += !mod->covered[k];
+    mod->fwhm_template[k] = one_plus_z * library_fwhm(mod->ssp, centre / one_plus_z);
+    double own = mod->fwhm_template[k] / CUBIX_FWHM_SIGMA, missing = ins->lsf_none ? 0 : cubix_model_missing_variance(ins, centre, mod->fwhm_template[k]);
+    mod->fwhm_cube[k] = CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
+    if (ins->lsf_none) continue;
+    double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
+    int too_broad = cubix_model_too_broad(mod, ins, k);
+    mod->n_too_broad += too_broad;
+    mod->n_pixel_broad += !too_broad && missing <= 0 && mod->fwhm_cube[k] > 1.01 * inst;
+  }
+}
+
+/* knot[first[cell]] <= the cell's blue end: cells as wide as the narrowest interval. */
+static int index_knots(struct cubix_model *mod)
+{
+  int status = CUBIX_OK;
+  struct cubix_view *v = &mod->view;
+  double range = v->knot[v->n_knot - 1] - v->knot[0], narrowest = range;
+  for (int i = 0; i + 1 < v->n_knot; i++) narrowest = fmin(narrowest, v->knot[i + 1] - v->knot[i]);
+  narrowest = fmax(narrowest, range / (1 << 20));
+  v->cell_origin = v->knot[0];
+  v->cell_per_AA = 1 / narrowest;
+  v->n_cell = (int)(range / narrowest) + 1;
+  CUBIX_ALLOC(mod->first, v->n_cell);
+  for (int cell = 0, i = 0; cell < v->n_cell; cell++) {
+    while (i < v->n_knot - 2 && v->knot[i + 1] <= v->cell_origin + cell * narrowest) i++;
+    mod->first[cell] = i;
+  }
+  v->first = mod->first;
+done:
+  return status;
+}
+
+/* What the LSF can reach to beyond the channels [observed AA]. */
+static double lsf_reach(const struct cubix_instrument *ins)
+{
+  double widest = 0;
+  for (int k = 0; k < ins->n_lambda && !ins->lsf_none; k++) widest = fmax(widest, cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k)));
+  return CUBIX_LSF_REACH * widest / CUBIX_FWHM_SIGMA;
+}
+
+static void place_grid(struct cubix_view *v, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+{
+  v->n_lambda = ins->n_lambda;
+  v->edge = ins->edge;
+  v->one_plus_z = 1 + scene->redshift;
+  v->oldest = scene->age > 0 ? 1.001 * scene->age : INFINITY;
+  v->light_scale = CUBIX_TEMPLATE_UNIT * scene->flux_scale;
+  v->star_scale = v->light_scale / ins->lambda_step;
+  v->margin = ins->margin;
+  v->n_x = ins->n_x + 2 * ins->margin;
+  v->n_y = ins->n_y + 2 * ins->margin;
+  v->arcsec_per_kpc = 1 / scene->kpc_per_arcsec;
+  v->inv_pixel_x = 1 / ins->pixel_x;
+  v->inv_pixel_y = 1 / ins->pixel_y;
+  v->pointing_x = ins->pointing_x;
+  v->pointing_y = ins->pointing_y;
+  v->cos_roll = cos(ins->roll);
+  v->sin_roll = sin(ins->roll);
+}
+
+static void choose_deposit(struct cubix_view *v, const struct cubix_params *par)
+{
+  v->deposit = !strcmp(par->Deposit, "cic") ? CUBIX_DEPOSIT_CIC : !strcmp(par->Deposit, "tsc") ? CUBIX_DEPOSIT_TSC
+             : !strcmp(par->Deposit, "gaussian") ? CUBIX_DEPOSIT_GAUSSIAN : CUBIX_DEPOSIT_NEAREST;
+  v->deposit_length = par->DepositLength;
+}
+
+static void report(const struct cubix_model *mod, const struct cubix_instrument *ins)
+{
+  const struct cubix_ssp *ssp = mod->ssp;
+  if (ssp->demo) cubix_log(CUBIX_LOG_WARNING, "%s is a closed-form demonstration, not a real library: fluxes are for show (cubix-ssp get bc03-miles gets a real one)", ssp->file);
+  if (mod->n_uncovered)
+    cubix_log(CUBIX_LOG_WARNING, "%d of %d channels are not covered by %s (%.1f..%.1f AA rest): flux there is incomplete or zero, DQ 2",
+              mod->n_uncovered, ins->n_lambda, ssp->name, ssp->lambda_first, ssp->lambda_last);
+  if (mod->n_too_broad)
+    cubix_log(CUBIX_LOG_WARNING, "%d of %d channels: %s is broader than the line spread function; not broadened further, DQ 4",
+              mod->n_too_broad, ins->n_lambda, ssp->name);
+  if (mod->n_pixel_broad)
+    cubix_log(CUBIX_LOG_WARNING, "%d of %d channels: %s and the pixel together are more than 1 %% broader than the line spread function; see FWHM_CUBE in the table LSF",
+              mod->n_pixel_broad, ins->n_lambda, ssp->name);
+}
+
+static const double SPARE = 600;  /* km/s, a redshift of 0.002: what a model that is made again may move by */
+
+/* Up to which velocity the library is read [km/s]: a coarse class, so that galaxies share their templates bit for bit, whatever their fastest star. */
+static double velocity_class(double v_max)
+{
+  double v = 1200;
+  while (v < v_max) v *= 2;
+  return v;
+}
+
+/* Spaxels of a star. */
+static size_t spaxels_of(const struct cubix_view *view, const struct cubix_slab *slab, size_t i)
+{
+  struct cubix_foot foot;
+  if (!cubix_foot_of(view, slab->position + 3 * i, cubix_deposit_length(view, slab->smoothing_length, (int64_t)i), &foot)) return 0;
+  return (size_t)foot.n[0] * (size_t)foot.n[1];
+}
+
+double cubix_model_fastest(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab,
+                           size_t *n_star, size_t *n_record)
+{
+  struct cubix_view view = { 0 };
+  double fastest = 0;
+  size_t stars = 0, records = 0;
+  place_grid(&view, ins, scene);
+  choose_deposit(&view, par);
+#pragma omp parallel for schedule(static) reduction(max : fastest) reduction(+ : stars, records)
+  for (size_t i = 0; i < slab->n; i++) {
+    double v = fabs(slab->velocity[3 * i + 2]);
+    if (!n_star && !(v > fastest)) continue;
+    size_t n = spaxels_of(&view, slab, i);
+    if (n && v > fastest) fastest = v;
+    stars += n > 0;
+    records += n;
+  }
+  if (n_star) *n_star += stars;
+  if (n_record) *n_record += records;
+  return fastest;
+}
+
+void cubix_model_occupancy(uint32_t *count, int64_t *beyond, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene,
+                           const struct cubix_slab *slab)
+{
+  struct cubix_view view = { 0 };
+  place_grid(&view, ins, scene);
+  choose_deposit(&view, par);
+#pragma omp parallel for schedule(static) reduction(+ : beyond[:CUBIX_N_REACH])
+  for (size_t i = 0; i < slab->n; i++) {
+    struct cubix_foot foot;
+    if (!cubix_foot_of(&view, slab->position + 3 * i, cubix_deposit_length(&view, slab->smoothing_length, (int64_t)i), &foot)) continue;
+    for (int r = 0; r < CUBIX_N_REACH && fabs(slab->velocity[3 * i + 2]) > cubix_engine_reach(r); r++) beyond[r]++;
+    for (int ky = 0; ky < foot.n[1]; ky++)
+      for (int kx = 0; kx < foot.n[0]; kx++) {
+        uint32_t *at = count + (size_t)(foot.first[1] + ky) * (size_t)view.n_x + (size_t)(foot.first[0] + kx);
+#pragma omp atomic update
+        ++*at;
+      }
+  }
+}
+
+/* The rest wavelengths that the channels see at |v| <= v, LSF included. */
+static void needed_range(const struct cubix_instrument *ins, double one_plus_z, double v, double *lo, double *hi)
+{
+  double reach = lsf_reach(ins);
+  *lo = (ins->edge[0] - reach) / cubix_doppler(one_plus_z, v);
+  *hi = (ins->edge[ins->n_lambda] + reach) / cubix_doppler(one_plus_z, -v);
+}
+
+/* The library's axes, as the logarithms that stars are looked up with. */
+static int lay_axes(struct cubix_model *mod)
+{
+  int status = CUBIX_OK;
+  const struct cubix_ssp *ssp = mod->ssp;
+  struct cubix_view *v = &mod->view;
+  CUBIX_ALLOC(mod->log_z, ssp->n_z);
+  CUBIX_ALLOC(mod->log_age, ssp->n_age);
+  for (int i = 0; i < ssp->n_z; i++) mod->log_z[i] = log10(ssp->metallicity[i] > 0 ? ssp->metallicity[i] : 1e-10);
+  for (int i = 0; i < ssp->n_age; i++) mod->log_age[i] = log10(ssp->age[i] > 0 ? ssp->age[i] : 1e-4);
+  CUBIX_CHECK(ssp->n_z < 2 || mod->log_z[1] > mod->log_z[0], CUBIX_EINPUT, "%s: /Metallicity[1] = %g must be above 1e-10, which stands for 0", ssp->file, ssp->metallicity[1]);
+  CUBIX_CHECK(ssp->n_age < 2 || mod->log_age[1] > mod->log_age[0], CUBIX_EINPUT, "%s: /Age[1] = %g Gyr must be above 1e-4, which stands for age 0", ssp->file, ssp->age[1]);
+  v->n_z = ssp->n_z;
+  v->n_age = ssp->n_age;
+  v->zero_z = !(ssp->metallicity[0] > 0);
+  v->zero_age = !(ssp->age[0] > 0);
+  v->log_z = mod->log_z;
+  v->log_age = mod->log_age;
+done:
+  return status;
+}
+
+/* Room for the rows and for what is known of the channels. */
+static int lay_rows(struct cubix_model *mod, const struct cubix_instrument *ins)
+{
+  int status = CUBIX_OK;
+  const struct cubix_ssp *ssp = mod->ssp;
+  struct cubix_view *v = &mod->view;
+  v->knot = ssp->lambda;
+  v->n_knot = ssp->n_lambda;
+  v->n_row = ssp->n_z * ssp->n_age * (v->pchip ? 2 : 1);
+  v->row_stride = 2 * (v->n_knot + 1);
+  CUBIX_CHECK((mod->row = cubix_reserve((size_t)v->n_row * (size_t)v->row_stride, sizeof *mod->row)), CUBIX_ENOMEM, "no memory for %d templates of %d wavelengths", v->n_row, v->n_knot);
+  CUBIX_ALLOC(mod->light, v->n_row);
+  CUBIX_ALLOC(mod->covered, ins->n_lambda);
+  CUBIX_ALLOC(mod->fwhm_template, ins->n_lambda);
+  CUBIX_ALLOC(mod->fwhm_cube, ins->n_lambda);
+  v->row = mod->row;
+  v->light = mod->light;
+done:
+  return status;
+}
+
+/* A hash of what the tables hold.  They change nowhere but here. */
+static void mark(struct cubix_view *v)
+{
+  const struct { const void *table; size_t bytes; } all[] = {
+    { v->row, sizeof *v->row * (size_t)v->n_row * (size_t)v->row_stride }, { v->light, sizeof *v->light * (size_t)v->n_row },
+    { v->log_z, sizeof *v->log_z * (size_t)v->n_z }, { v->log_age, sizeof *v->log_age * (size_t)v->n_age },
+    { v->knot, sizeof *v->knot * (size_t)v->n_knot }, { v->first, sizeof *v->first * (size_t)v->n_cell },
+  };
+  enum { N = sizeof all / sizeof all[0] };
+  uint64_t hash[N][2], hash_all[2];
+  for (int t = 0; t < N; t++) cubix_hash(all[t].table, all[t].bytes, hash[t]);
+  cubix_hash(hash, sizeof hash, hash_all);
+  v->edition = hash_all[0] ? hash_all[0] : 1;
+}
+
+static int build(struct cubix_model **out, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max, double v_read,
+                 int keep)
+{
+  int status = CUBIX_OK;
+  struct cubix_model *mod = NULL;
+  CUBIX_ALLOC(mod, 1);
+  mod->v_max = v_max;
+  mod->is_spline = !strcmp(par->TemplateSemantic, "spline");
+  mod->view.pchip = !strcmp(par->SspInterpolation, "pchip");
+  needed_range(ins, 1 + scene->redshift, v_read, &mod->read_first, &mod->read_last);
+  CUBIX_TRY(cubix_ssp_read(&mod->ssp, par->SspFile, mod->read_first, mod->read_last));
+  CUBIX_TRY(lay_axes(mod));
+  CUBIX_TRY(lay_rows(mod, ins));
+  place_grid(&mod->view, ins, scene);
+  choose_deposit(&mod->view, par);
+  CUBIX_TRY(cubix_model_fill(mod, ins));
+  if (!keep) free(mod->ssp->luminosity);
+  if (!keep) mod->ssp->luminosity = NULL;
+  CUBIX_TRY(index_knots(mod));
+  mark(&mod->view);
+  describe_channels(mod, ins);
+  report(mod, ins);
+  if (mod->view.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
+  *out = mod;
+  mod = NULL;
+done:
+  cubix_model_free(mod);
+  return status;
+}
+
+int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+{
+  return build(mod, par, ins, scene, v_max, velocity_class(v_max), 0);
+}
+
+int cubix_model_build_kept(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+{
+  return build(mod, par, ins, scene, v_max, velocity_class(v_max + SPARE), 1);
+}
+
+int cubix_model_reaches(const struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+{
+  const struct cubix_ssp *ssp = mod->ssp;
+  double lo, hi;
+  needed_range(ins, 1 + scene->redshift, v_max, &lo, &hi);
+  return (lo >= mod->read_first || ssp->lambda[0] <= ssp->lambda_first) && (hi <= mod->read_last || ssp->lambda[ssp->n_lambda - 1] >= ssp->lambda_last);
+}
+
+int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, const double *luminosity)
+{
+  int status = CUBIX_OK;
+  struct cubix_ssp *ssp = mod->ssp;
+  double lo, hi, sum = 0;
+  size_t n = (size_t)mod->view.n_z * (size_t)mod->view.n_age * (size_t)mod->view.n_knot;
+  CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL, "the templates of %s were released once the model was made: make it with cubix_model_build_kept", ssp->file);
+  CUBIX_CHECK(ins->n_lambda == mod->view.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d", ins->n_lambda, mod->view.n_lambda);
+  needed_range(ins, 1 + scene->redshift, mod->v_max, &lo, &hi);
+  CUBIX_CHECK(cubix_model_reaches(mod, ins, scene, mod->v_max), CUBIX_EUSAGE,
+              "at Redshift = %g with stars of up to %g km/s the channels need %.1f..%.1f AA (rest) of %s, of which %.1f..%.1f AA were read: open again with this redshift and line spread function",
+              scene->redshift, mod->v_max, lo, hi, ssp->name, mod->read_first, mod->read_last);
+  for (size_t i = 0; i < n && luminosity; i++) sum += 0 * luminosity[i];
+  CUBIX_CHECK(sum == 0, CUBIX_EINPUT, "a new value for a template of %s is not finite", ssp->name);
+  if (luminosity) memcpy(ssp->luminosity, luminosity, n * sizeof *luminosity);
+  place_grid(&mod->view, ins, scene);
+  mod->view.edition = 0;
+  CUBIX_TRY(cubix_model_fill(mod, ins));
+  mark(&mod->view);
+  describe_channels(mod, ins);
+done:
+  return status;
+}
+
+void cubix_model_place(struct cubix_model *mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+{
+  place_grid(&mod->view, ins, scene);
+  choose_deposit(&mod->view, par);
+}
+
+void cubix_model_free(struct cubix_model *mod)
+{
+  if (!mod) return;
+  cubix_ssp_free(mod->ssp);
+  free(mod->row);
+  free(mod->light);
+  free(mod->log_z);
+  free(mod->log_age);
+  free(mod->first);
+  free(mod->covered);
+  free(mod->fwhm_template);
+  free(mod->fwhm_cube);
+  free(mod);
+}
