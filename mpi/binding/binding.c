@@ -7,6 +7,7 @@
  * What a parameter file must name but a chain does not use is filled in: OutputFile always, InputFile where the stars are the caller's.
  *
  * Limits.  Calls into MPI are made by the thread that calls: one at a time.                                                                              */
+
 #include "mpi/binding/binding.h"
 
 #include <math.h>
@@ -14,11 +15,16 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cube/cube.h"
+#include "fit/leaves.h"
 #include "instrument/instrument.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/comm/comm.h"
 #include "mpi/pipeline/chain.h"
+#include "mpi/pipeline/chain_parts.h"
+#include "params/params.h"
 #include "physics/constants.h"
 #include "simulation/simformat.h"
+#include "simulation/slab.h"
 
 struct cubix_door {
   struct cubix_params *par;

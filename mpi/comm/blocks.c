@@ -6,14 +6,18 @@
  * nothing ends the service: rank 0 sends it whatever came of its work, so that no rank waits for ever.  Who waits sleeps now and then, since ranks
  * may share cores.                                                                                                                            */
 #define _POSIX_C_SOURCE 200809L
+#include "mpi/comm/blocks.h"
+
 #include <limits.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/collective.h"
 #include "base/error.h"
-#include "mpi/cubix-mpi.h"
+#include "cube/cube.h"
+#include "mpi/comm/comm.h"
 
 enum { TAG_REQUEST = 7001, TAG_WORDS = 7002, TAG_BLOCK = 7100, MOST_WORDS = 4096, MOST_SUMMED = 1 << 24 };
 enum { WHAT, FIRST, COUNT, BYTES, SLOT, N_REQUEST };          /* WHAT < 0: the end */

@@ -3,7 +3,7 @@
  *
  * The idea of cubix_mpi_agree: every stage that may fail ends with it, so that no rank walks into a collective call that another,
  * failed, rank will never enter.  The lowest failing rank lends its message to all; rank 0's main prints it, once.          */
-#include "mpi/cubix-mpi.h"
+#include "mpi/comm/comm.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "params/params.h"
 
 static int my_rank, n_rank = 1, my_local_rank, n_local_rank = 1, local_root, began;   /* began: MPI was started here, not by the host */
 static MPI_Comm meeting = MPI_COMM_NULL;                                  /* cubix_mpi_meet's own: a host's collective calls cannot be taken for it */

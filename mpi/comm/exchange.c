@@ -6,12 +6,13 @@
  *
  * The ring: in step k everybody passes to the rank above what it got in the step before.  Each rank sends all parts but one, the least
  * that is possible, with no memory beside the result. */
+
 #include "mpi/comm/exchange.h"
 
 #include <mpi.h>
 #include <string.h>
 
-#include "mpi/cubix-mpi.h"
+#include "mpi/comm/comm.h"
 
 #ifndef CUBIX_MPI_PIECE           /* the tests take small ones */
 #define CUBIX_MPI_PIECE ((size_t)1 << 30)

@@ -10,6 +10,7 @@
  * falls while x rises, so that a bin holds all values between its least and its greatest.  What lies in the bin of the answer is little and is set aside,
  * as the sortable bit patterns of doubles (keys), whose range is divided in the same way until one is left.  Three passes over all rows do for any
  * number of columns. */
+
 #include "mpi/comm/reduce_exact.h"
 
 #include <float.h>
@@ -18,7 +19,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/comm/comm.h"
 
 enum { FEW = 1 << 14 };            /* so few are not worth waking the other threads */
 enum { N_BIN = 1 << 12, MAX_COLUMN = 3 };

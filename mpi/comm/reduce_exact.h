@@ -63,5 +63,8 @@ static inline int64_t cubix_columns_weight(const struct cubix_columns *columns, 
  *  @param[out] value [n_c]  @param[out] next [n_c] or NULL: the same for target + 1
  *  Errors: CUBIX_ENOMEM. */
 int cubix_mpi_select(double *value, double *next, const struct cubix_columns *columns, int64_t target);
+/** Component-wise median over all ranks (even n: mean of the middle two) of the particles with use[i] != 0 (use NULL: all).  Collective.
+ *  @param x [n][n_c]  @param[out] median [n_c] */
+int cubix_mpi_median(double *median, const double *x, const unsigned char *use, size_t n, int n_c);
 
 #endif

@@ -1,6 +1,7 @@
 /* stage.c -- what each stage of the program took: mean and slowest rank, peak memory; and what the ranks sent each other (exchange.h).
  *
  * A stage ends with cubix_mpi_agree, so that no rank runs ahead into a collective call after another has failed.                  */
+
 #include "mpi/comm/stage.h"
 
 #include <mpi.h>
@@ -9,8 +10,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
-#include "mpi/cubix-mpi.h"
 
 enum { MAX_STAGE = 32 };
 

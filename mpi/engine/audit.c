@@ -2,12 +2,20 @@
  *
  * Every rank draws the same voxels from the counts of all, adds up its own stars while it paints them, chunk by chunk, and says what its channels hold;
  * rank 0's sum goes to all, so that all judge alike. */
+#include "mpi/engine/audit.h"
+
 #include <mpi.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "cube/cube.h"
 #include "engine/audit.h"
-#include "mpi/cubix-mpi.h"
+#include "engine/engine.h"
+#include "engine/survey.h"
+#include "histogram/basis.h"
+#include "mpi/comm/comm.h"
+#include "params/params.h"
+#include "spectra/templates.h"
 
 /* Channels whose error has a bound. */
 static int find_channels(unsigned char **channel, const struct cubix_model *mod, const struct cubix_basis *basis)

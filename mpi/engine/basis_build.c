@@ -9,6 +9,8 @@
  * With TemplateCache all rows of the library are made, every rank writes its tiles into one temporary file, and the finished file is mapped by all:
  * nothing is kept in memory of its own.  Whatever the cache refuses (no room, no right to write, a folder that other nodes do not see) costs a warning,
  * and the basis is made without it.                                                                                                          */
+#include "mpi/engine/basis_build.h"
+
 #include <errno.h>
 #include <mpi.h>
 #include <omp.h>
@@ -18,8 +20,13 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "engine/engine.h"
+#include "histogram/basis.h"
 #include "histogram/basis_parts.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/comm/comm.h"
+#include "params/params.h"
+#include "physics/node.h"
+#include "spectra/templates.h"
 
 static const double steps[] = { 40, 30, 25, 20, 18, 15, 12, 10, 8, 6 };   /* km/s */
 enum { N_STEP = sizeof steps / sizeof steps[0] };

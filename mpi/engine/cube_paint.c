@@ -5,11 +5,26 @@
  * Combine cube it multiplies what it has into a whole cube, with Combine histogram the histograms of all are added up first, and it multiplies the sum into
  * the channels that it owns.  The noted stars follow directly.  Sums of histograms are sums of integers: neither ranks nor chunks change a bit.
  * On the way the stars tell the audit what they contribute to its voxels. */
+#include "mpi/engine/cube_paint.h"
+
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "engine/audit.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "engine/survey.h"
 #include "engine/template_ends.h"
-#include "mpi/cubix-mpi.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
+#include "mpi/comm/comm.h"
+#include "mpi/engine/histogram_sum.h"
+#include "mpi/engine/leftover.h"
+#include "mpi/particles/particles.h"
+#include "physics/view.h"
+#include "spectra/templates.h"
 
 /* What there is of it while the stars come in. */
 struct harvest {

@@ -1,12 +1,16 @@
 /* cube_reduce.c -- the ranks' maps and budgets added up on rank 0, and with Combine cube their cubes.
  *
  * MPI 3 counts are int, and a reduction needs scratch of its own length: the cube goes in pieces of 2^22 values, here and nowhere else. */
+#include "mpi/engine/cube_reduce.h"
+
 #include <mpi.h>
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "cube/cube.h"
+#include "engine/engine.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
-#include "mpi/cubix-mpi.h"
 
 static void sum_to(int root, void *values, size_t n, MPI_Datatype type, size_t size)
 {

@@ -2,13 +2,17 @@
  *
  * A rank sees GPUs by numbers of its own: number 0 may be another GPU on every rank, as under Slurm's --gpus-per-task, or the same on all.  So the ranks of a
  * node tell each other what they see, and decide alike (device_assign.c).  Ranks that share a GPU divide its memory, once all of them are there.       */
+#include "mpi/engine/device_open.h"
+
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "mpi/cubix-mpi.h"
+#include "engine/device.h"
+#include "mpi/comm/comm.h"
+#include "params/params.h"
 
 /* This rank's seat.  Collective. */
 static int find_seat(struct cubix_seat *mine, const struct cubix_params *par)

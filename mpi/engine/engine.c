@@ -1,11 +1,21 @@
 /* engine.c -- the engine, chosen by all ranks alike from the survey of all ranks' stars, and the templates for it. */
+#include "mpi/engine/engine.h"
+
 #include <mpi.h>
 #include <omp.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
-#include "mpi/cubix-mpi.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "engine/survey.h"
+#include "histogram/basis.h"
+#include "mpi/comm/comm.h"
+#include "mpi/engine/basis_build.h"
+#include "params/params.h"
+#include "physics/view.h"
+#include "spectra/templates.h"
 
 /* Everything that the choice looks at, the same on every rank, whatever processors and cores they have. */
 static void share_workload(struct cubix_workload *work, const struct cubix_rates *rates)

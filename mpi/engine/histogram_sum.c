@@ -11,13 +11,16 @@
  * With h bytes on a rank and a sum of H bytes a rank sends about h (1 - 1/n) + H (1 - 1/n).  It holds h + what comes in for its range (about h) while ranges are
  * collected, then its share of the sum while that is merged, then H + H/n.  What was sent is freed before what follows is asked for.  Memory is got before
  * ranks talk, and they agree that all have it: nobody waits for one that gave up. */
+#include "mpi/engine/histogram_sum.h"
+
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "histogram/histogram.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
-#include "mpi/cubix-mpi.h"
 
 struct wire_block { int32_t row; int16_t node, n; };
 struct size { uint64_t n_block, n_value; };

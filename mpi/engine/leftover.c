@@ -2,13 +2,17 @@
  *
  * They are noted chunk by chunk.  Where a rank paints its channels for the stars of all ranks, it needs all of these: they go round the ranks, 48 bytes each, and are sorted by spaxel.
  * Within a spaxel they stand in the order of the ranks, which is that of the file: sums over them have the same bits on any number of ranks. */
+#include "mpi/engine/leftover.h"
+
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
+#include "cube/placement.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
-#include "mpi/cubix-mpi.h"
+#include "physics/population.h"
 
 struct cubix_far_star {
   struct cubix_star star;

@@ -7,7 +7,7 @@
  * and an optimiser (src/fit/optimise.c) follows it.  Every rank holds the unknowns of its own stars; those of the whole are on all.  An evaluation is one forward and
  * one backward run.  Where the objective is not finite, or the values are refused, the optimiser takes a shorter step.  The chain is left where the optimiser ended: L-BFGS at the
  * lowest value that it found, Adam at its last. */
-#include "mpi/fit/fit_parts.h"
+#include "mpi/fit/fit.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -17,9 +17,19 @@
 #include "base/infile.h"
 #include "base/log.h"
 #include "base/worst.h"
+#include "cube/cube.h"
+#include "fit/leaves.h"
 #include "fit/objective.h"
-#include "mpi/cubix-mpi.h"
+#include "fit/observed.h"
+#include "fit/optimise.h"
+#include "fit/unknowns.h"
+#include "mpi/comm/comm.h"
+#include "mpi/fit/fit_parts.h"
+#include "mpi/pipeline/chain.h"
+#include "mpi/pipeline/chain_parts.h"
 #include "output/output.h"
+#include "params/params.h"
+#include "spectra/templates.h"
 
 int cubix_mpi_fit_check(const struct cubix_params *par)
 {

@@ -13,8 +13,11 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "mpi/cubix-mpi.h"
+#include "cube/cube.h"
+#include "fit/unknowns.h"
+#include "mpi/comm/comm.h"
 #include "mpi/fit/fit_parts.h"
+#include "mpi/pipeline/chain.h"
 #include "physics/random.h"
 
 enum { MOST = 12 };                             /* numbers of a star, at least all STAR leaves' */

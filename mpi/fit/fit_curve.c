@@ -9,9 +9,14 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "cube/cube.h"
+#include "fit/leaves.h"
 #include "fit/objective.h"
-#include "mpi/cubix-mpi.h"
+#include "fit/optimise.h"
+#include "fit/unknowns.h"
+#include "mpi/comm/comm.h"
 #include "mpi/fit/fit_parts.h"
+#include "mpi/pipeline/chain.h"
 
 static const double no_gain = 0.01;             /* of -2 ln L: a tenth of a standard deviation */
 static const double no_gain_cosine = 1e-9;      /* of 1 - cosine, for each spaxel */

@@ -13,7 +13,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "fit/objective.h"
-#include "mpi/cubix-mpi.h"
+#include "fit/optimise.h"
+#include "fit/unknowns.h"
+#include "mpi/comm/comm.h"
 #include "mpi/fit/fit_parts.h"
 
 /* Errors from H.  *joined 0: it is singular, each error is that with the others held. */

@@ -5,13 +5,22 @@
 #include <string.h>
 
 #include "base/atomic_file.h"
+#include "base/disk.h"
 #include "base/error.h"
+#include "fit/leaves.h"
 #include "fit/objective.h"
-#include "mpi/cubix-mpi.h"
+#include "fit/optimise.h"
+#include "fit/optimise_parts.h"
+#include "fit/unknowns.h"
+#include "mpi/comm/comm.h"
 #include "mpi/fit/fit.h"
 #include "mpi/fit/fit_parts.h"
 #include "mpi/fit/star_file.h"
+#include "mpi/pipeline/chain.h"
+#include "mpi/pipeline/chain_parts.h"
 #include "output/output.h"
+#include "params/params.h"
+#include "simulation/slab.h"
 
 /* A text file of rank 0's. */
 static int text_write(const struct cubix_fit *fit, const char *ending, int (*print)(FILE *, const void *fit))

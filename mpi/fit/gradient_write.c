@@ -2,6 +2,7 @@
  *
  * A derivative is per unit of the leaf (leaves.def): chi2 per Msun, per Gyr, per km/s ...  Stars are those that are kept (no wind, within SelectRadius), in
  * the order of the simulation file. */
+
 #include "mpi/fit/gradient_write.h"
 
 #include <stdio.h>
@@ -9,10 +10,16 @@
 #include <string.h>
 
 #include "base/atomic_file.h"
+#include "base/disk.h"
 #include "base/error.h"
-#include "mpi/cubix-mpi.h"
+#include "fit/leaves.h"
+#include "mpi/comm/comm.h"
 #include "mpi/fit/star_file.h"
+#include "mpi/pipeline/chain.h"
+#include "mpi/pipeline/chain_parts.h"
 #include "output/output.h"
+#include "params/params.h"
+#include "spectra/ssp.h"
 
 int cubix_mpi_gradient_check(const struct cubix_params *par)
 {

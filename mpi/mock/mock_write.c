@@ -7,6 +7,7 @@
  *
  * No file gets its name before all of them are whole.                                                                             */
 #define _POSIX_C_SOURCE 200809L
+
 #include "mpi/mock/mock_write.h"
 
 #include <hdf5.h>
@@ -16,13 +17,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/atomic_file.h"
 #include "base/disk.h"
 #include "base/error.h"
 #include "base/h5read.h"
 #include "base/log.h"
+#include "mock/mock.h"
 #include "mock/mock_galaxy.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/shared_file.h"
-#include "mpi/cubix-mpi.h"
 #include "output/hdf5_sink.h"
 
 #define BATCH_BYTES (64u << 20)   /* of records and one column, per rank */

@@ -3,6 +3,8 @@
  * Every sum goes through cubix_mpi_sum_exact and every median through integer counts, so that the frame is bit for bit the same on any
  * number of ranks: a star at a spaxel's edge stays where it is.  The rotation is proper by construction, e2 = e3 x e1, and the spin
  * decides which way is up: no mirrored galaxies, no discs that turn the wrong way.                                           */
+#include "mpi/particles/frame.h"
+
 #include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
@@ -10,8 +12,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "mpi/cubix-mpi.h"
+#include "geometry/frame.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/reduce_exact.h"
 #include "mpi/particles/frame_parts.h"
+#include "params/params.h"
+#include "simulation/slab.h"
 
 /* The star deepest in the potential; the first of equals. */
 static void deepest(double centre[3], const struct cubix_slab *slab)

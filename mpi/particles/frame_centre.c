@@ -11,9 +11,10 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/reduce_exact.h"
-#include "mpi/cubix-mpi.h"
 #include "mpi/particles/frame_parts.h"
+#include "simulation/slab.h"
 
 enum { N_SHELL = 512, N_SUM = 9 };          /* two integers for m, m x, m y, m z; and the number of stars */
 enum { FEW = 1 << 14 };                     /* so few are not worth waking the other threads */

@@ -17,9 +17,12 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "geometry/frame.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/reduce_exact.h"
-#include "mpi/cubix-mpi.h"
 #include "mpi/particles/frame_parts.h"
+#include "params/params.h"
+#include "simulation/slab.h"
 
 /* A star at AlignRadius itself, as the one at the half-mass radius is, is inside on any machine: radii compare to this, relative and squared. */
 static const double edge = 1 + 1e-12;

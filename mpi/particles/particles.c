@@ -13,6 +13,7 @@
  * than CUBIX_READER_PIECE rows beside the slab.  A chunk has LEAST rows at least: less than that would be all overhead.  With a smooth Deposit a star
  * stands in several spaxels, and takes more for each; with gaussian their number is found on the sky, by cubix_mpi_crowd_fastest, and the stars are
  * divided anew.  Where stars are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
+
 #include "mpi/particles/particles.h"
 
 #include <math.h>
@@ -23,11 +24,24 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "engine/engine.h"
+#include "engine/survey.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "instrument/instrument.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/particles/frame.h"
 #include "mpi/particles/frame_parts.h"
 #include "mpi/particles/reader.h"
+#include "params/params.h"
 #include "physics/constants.h"
+#include "physics/view.h"
+#include "simulation/simformat.h"
+#include "simulation/slab.h"
+#include "spectra/templates.h"
 
 enum { LEAST = 1024, LEAST_RECORDS = 1 << 16 };
 

@@ -6,7 +6,7 @@
  * are dropped and units converted on the way and no more than 14 MiB are needed beside the slab (slab_convert.c).
  * A rank that finds something wrong keeps to the order of pieces, for others may read for it or wait for what it reads, and says so at the end of the
  * member: nobody hangs. */
-#include "mpi/particles/reader_parts.h"
+#include "mpi/particles/reader.h"
 
 #include <math.h>
 #include <mpi.h>
@@ -15,10 +15,15 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/h5read.h"
 #include "base/log.h"
 #include "math/cosmology.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/comm/comm.h"
+#include "mpi/particles/reader_parts.h"
+#include "params/params.h"
 #include "simulation/simfile.h"
+#include "simulation/simformat.h"
+#include "simulation/slab.h"
 
 /* Eleven columns at most: position, velocity, two masses, formation or age, metallicity, potential or length. */
 double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 11 * sizeof(double); }

@@ -3,15 +3,15 @@
  * A piece of up to CUBIX_READER_PIECE rows is worked on by all threads, block by block, each in its cache: where a block's stars go is counted first, so that wind
  * cells are dropped and the order of the file is kept.  A number that makes no sense is found on the way; only then is the piece searched again for
  * the words to say it with. */
-#include "mpi/particles/reader_parts.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "math/cosmology.h"
+#include "mpi/particles/reader_parts.h"
 #include "physics/constants.h"
+#include "simulation/simformat.h"
 
 enum { BLOCK = 1024 };            /* rows that a thread converts at a time, in its cache */
 

@@ -8,15 +8,17 @@
  *
  * Compressed data and chunks of single columns are always read independently: the one who reads would unpack for all, or seek number by number.
  * Data come in the file's own precision; other types than float and double become doubles here.                                                       */
-#include "mpi/particles/reader_parts.h"
-
 #include <mpi.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/h5data.h"
+#include "base/h5read.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/particles/reader.h"
+#include "mpi/particles/reader_parts.h"
+#include "simulation/simformat.h"
 
 enum { TAG = 0x726f };
 

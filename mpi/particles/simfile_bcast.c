@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/comm/comm.h"
 #include "mpi/particles/reader.h"
+#include "simulation/simfile.h"
+#include "simulation/slab.h"
 
 static int memory_there(int there)
 {

@@ -14,9 +14,27 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "cube/cube.h"
+#include "cube/placement_parts.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "fit/leaves.h"
+#include "geometry/scene.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
+#include "instrument/instrument.h"
+#include "mpi/comm/comm.h"
+#include "mpi/engine/cube_paint.h"
+#include "mpi/engine/cube_reduce.h"
+#include "mpi/engine/device_open.h"
+#include "mpi/engine/engine.h"
+#include "mpi/particles/particles.h"
 #include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/memory_plan.h"
 #include "observation/psf.h"
+#include "params/params.h"
 #include "physics/constants.h"
+#include "spectra/templates.h"
 
 const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf)
 {

@@ -8,12 +8,22 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cube/cube.h"
+#include "engine/device.h"
 #include "engine/template_ends.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
 #include "histogram/multiply.h"
 #include "instrument/psf_kernel.h"
+#include "mpi/comm/comm.h"
+#include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "observation/psf.h"
 #include "physics/constants.h"
+#include "physics/view.h"
+#include "spectra/templates.h"
 
 struct forth {
   struct cubix_star_bar *star, *far, *patched;   /* tangents of placed stars, and of those that the histogram leaves out */

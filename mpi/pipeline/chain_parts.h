@@ -2,10 +2,25 @@
 #ifndef CUBIX_MPI_CHAIN_PARTS_H
 #define CUBIX_MPI_CHAIN_PARTS_H
 
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "engine/audit.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "fit/leaves.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
 #include "instrument/instrument.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/particles/particles.h"
 #include "mpi/pipeline/chain.h"
+#include "params/params.h"
 #include "physics/deposit.h"
+#include "physics/population.h"
+#include "physics/project.h"
+#include "physics/view.h"
+#include "spectra/templates.h"
 
 struct cubix_chain {
   struct cubix_params par;                  /* the user's with the values in use; texts are borrowed */

@@ -10,7 +10,11 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
 #include "engine/template_ends.h"
+#include "histogram/histogram.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
 #include "mpi/pipeline/chain_parts.h"
 

@@ -14,8 +14,11 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "cube/placement_parts.h"
+#include "fit/leaves.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "physics/deposit.h"
+#include "physics/population.h"
 
 enum { SHARE = 4096, AHEAD = 16 };
 

@@ -8,11 +8,18 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "fit/leaves.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "instrument/instrument.h"
 #include "instrument/psf_kernel.h"
+#include "mpi/comm/comm.h"
+#include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "params/params_table.h"
 #include "physics/constants.h"
 #include "simulation/simformat.h"
+#include "spectra/templates.h"
 
 static const double least_scale = 1e-100;   /* of masses or flux: what is scaled must not vanish for good */
 

@@ -7,6 +7,8 @@
  *
  * Ranks of a node share its memory: what they will take beyond what they have must not exceed what is free there.  Tiles of a cache file are the system's
  * to keep or give up, and the same pages for all ranks: they count in a rank's peak, not in the node's sum.                                        */
+#include "mpi/pipeline/memory_plan.h"
+
 #include <math.h>
 #include <mpi.h>
 #include <omp.h>
@@ -16,13 +18,30 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "cube/placement_parts.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "engine/survey.h"
+#include "fit/leaves.h"
+#include "geometry/scene.h"
 #include "histogram/basis_parts.h"
+#include "histogram/histogram.h"
 #include "histogram/multiply.h"
+#include "instrument/instrument.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
-#include "mpi/cubix-mpi.h"
+#include "mpi/engine/basis_build.h"
+#include "mpi/particles/particles.h"
 #include "observation/psf.h"
 #include "output/output.h"
+#include "params/params.h"
+#include "physics/node.h"
 #include "physics/population.h"
+#include "physics/view.h"
+#include "simulation/slab.h"
+#include "spectra/templates.h"
 
 static const double node_step = 20, piece_bytes = 1 << 27, message_bytes = 1 << 24;   /* km/s: a usual step; chain_piece.c; MPI's copy of what is added up */
 

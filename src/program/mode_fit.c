@@ -1,6 +1,7 @@
 /* mode_fit.c -- Mode gradient and Mode fit: a cube beside an observed one, how their difference changes with the parameters, and where it is smallest.
  *
  * Both end with the model cube, written as any other: that of the parameters given, or of those that fit best. */
+
 #include "program/mode_fit.h"
 
 #include <math.h>
@@ -8,15 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/infile.h"
-#include "cubix.h"
+#include "cube/cube.h"
+#include "fit/leaves.h"
 #include "fit/objective.h"
 #include "fit/observed.h"
+#include "instrument/instrument.h"
+#include "mpi/comm/blocks.h"
+#include "mpi/comm/comm.h"
 #include "mpi/comm/stage.h"
-#include "mpi/cubix-mpi.h"
 #include "mpi/fit/fit.h"
 #include "mpi/fit/gradient_write.h"
 #include "mpi/pipeline/chain.h"
+#include "mpi/pipeline/chain_parts.h"
+#include "observation/noise.h"
+#include "output/output.h"
+#include "params/params.h"
 #include "program/report.h"
 
 /* A derivative that is none is no result. */

@@ -4,6 +4,8 @@
 #include <math.h>
 
 #include "base/log.h"
+#include "geometry/scene.h"
+#include "instrument/instrument.h"
 #include "spectra/imf.h"
 
 /* What is written; the memory is told by cubix_mpi_memory_check. */
