@@ -37,7 +37,7 @@ mkdir -p "$scratch/own/instruments"
 for program in "$CUBIX_BUILD/cubix" "$prefix/bin/cubix"; do
   check test "$(export CUBIX_DATA=$scratch/own; data_of "$program")" = "$scratch/own"
 done
-for header in "$include"/*.h "$include"/physics/*.h; do
+for header in $(find "$include" -name '*.h'); do
   printf '#include "%s"\nint some_declaration;\n' "${header#"$include"/}" > "$scratch/alone.c"
   check $cc -std=c17 -Wall -Wextra -pedantic -Werror -I"$include" -c "$scratch/alone.c" -o "$scratch/alone.o"
 done

@@ -2,7 +2,7 @@
 # Every source, header, test and parameter file of the tree is named in a makefile fragment: nothing lies about unbuilt or untested.
 cd "$CUBIX_SOURCE" || exit 1
 bad=0 checked=0
-for file in src/*.[ch] src/*.def src/physics/*.h mpi/*.[ch] cuda/*.c cuda/*.h cuda/*.cu tests/*.c parameterfiles/*.param parameterfiles/*/*.* scripts/cubix-* scripts/cubix_*/*.py; do
+for file in $(find src mpi cuda -name '*.[ch]' -o -name '*.def' -o -name '*.cu') tests/*.c parameterfiles/*.param parameterfiles/*/*.* scripts/cubix-* scripts/cubix_*/*.py; do
   [ -e "$file" ] || continue
   [ "$file" = src/version.h ] && continue
   checked=$((checked + 1))

@@ -5,7 +5,7 @@ cd "${CUBIX_SOURCE:-$(dirname "$0")/..}" || exit 1
 bad=0 checked=0
 complain() { echo "$*"; bad=$((bad + 1)); }
 
-declared=$(sed 's,/\*.*\*/,,; s,//.*,,; /^[[:space:]]*\*/d; /^\/\*/d' src/*.h src/physics/*.h mpi/*.h cuda/*.h | grep -oE '\bcubix_[a-z0-9_]+_vjp[[:space:]]*\(' | tr -d ' (' | sort -u)
+declared=$(sed 's,/\*.*\*/,,; s,//.*,,; /^[[:space:]]*\*/d; /^\/\*/d' $(find src mpi cuda -name '*.h') | grep -oE '\bcubix_[a-z0-9_]+_vjp[[:space:]]*\(' | tr -d ' (' | sort -u)
 declare -A seen
 while read -r name test through rest; do
   case $name in '' | '#'*) continue ;; esac
@@ -21,7 +21,7 @@ while read -r name test through rest; do
   [ -e "$test.c" ] || { complain "tests/vjp_rows.txt: $name: there is no $test.c"; continue; }
   grep -qE "^[[:space:]]*$test( |\$)" tests/Makefile.inc || complain "tests/vjp_rows.txt: $name: $test is not in tests/Makefile.inc"
   grep -qE "\b${through:-$name}[[:space:]]*\(" "$test.c" || complain "tests/vjp_rows.txt: $name: $test.c does not call ${through:-$name}"
-  [ -z "$through" ] || grep -qE "\b$name\(" src/*.c src/physics/*.h mpi/*.c cuda/*.c || complain "tests/vjp_rows.txt: $name: nothing calls it"
+  [ -z "$through" ] || grep -qE "\b$name\(" -r --include='*.c' --include='*.h' src mpi cuda || complain "tests/vjp_rows.txt: $name: nothing calls it"
 done < tests/vjp_rows.txt
 for name in $declared; do
   checked=$((checked + 1))

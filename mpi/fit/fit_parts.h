@@ -57,6 +57,8 @@ struct cubix_fit {
 int cubix_fit_forward(struct cubix_fit *fit, const double *x, const struct cubix_cube **cube);
 /** Room for cube_bar like a cube.  Collective. */
 int cubix_fit_hold(struct cubix_fit *fit, const struct cubix_cube *cube);
+/** The objective at x and its gradient, for the optimiser; NaN where the values are refused.  Collective.  @param host the fit */
+int cubix_fit_evaluate(void *host, const double *x, double *value, double *gradient);
 /** Set the bars of the varied leaves to 0.  Local. */
 void cubix_fit_clear_bars(struct cubix_fit *fit);
 /** Note the state in the table.  Local. */

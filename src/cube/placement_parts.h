@@ -66,6 +66,9 @@ static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel
   }
 }
 
+/** What sorting takes beside the placement, and cubix_placement_build for Deposit nearest.  Local. */
+double cubix_placement_nearest_bytes(double n_star, double n_spaxel, int n_thread);
+int cubix_placement_nearest(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab, int with_source);
 /** What sorting takes for every spaxel, for every star and while records wait, in cubix_placement_build for a smooth deposit.  Local. */
 double cubix_placement_spread_bytes(double n_star, double n_record, double n_spaxel, int n_thread);
 /** cubix_placement_build for a smooth deposit.  Local. */

@@ -7,8 +7,6 @@
  * places and sums.  As in placement.c the order is the slab's throughout, whatever the threads do.
  *
  * The maps are given the same parts of a star as the cube.  Its number is counted in the spaxel nearest to it, and there its budget belongs, too. */
-#include "cube/placement_parts.h"
-
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -16,7 +14,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "cube/placement.h"
+#include "cube/placement_parts.h"
 #include "physics/deposit.h"
+#include "physics/project.h"
 
 enum { SHARE = CUBIX_PLACEMENT_SHARE, CHUNK = 8 * SHARE, CRUMBS = 10 * CHUNK, MOST_BUCKET = 256, AHEAD = 8 };
 

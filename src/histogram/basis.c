@@ -103,8 +103,6 @@ done:
   return status;
 }
 
-size_t cubix_basis_tile_size(const struct cubix_basis *basis) { return (size_t)basis->n_template * (size_t)basis->nodes.n * CUBIX_TILE; }
-
 int cubix_basis_keep(struct cubix_basis *basis, int i)
 {
   int status = CUBIX_OK;

@@ -13,18 +13,6 @@
 
 enum { END_KNOTS = 16 };
 
-void cubix_basis_window(const struct cubix_basis_fit *fit, int k, int *a, int *b)
-{
-  const struct cubix_view *v = &fit->view;
-  double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
-  double x0 = v->edge[k] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, fit->factor.n - 5));
-  double x1 = v->edge[k + 1] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, 0)), y0 = x0, y1 = x1;
-  if (y0 < lo) x1 = fmax(x1, 2 * lo - y0);
-  if (y1 > hi) x0 = fmin(x0, 2 * hi - y1);
-  *a = cubix_interval(v, fmin(fmax(x0, lo), hi));
-  *b = cubix_interval(v, fmin(fmax(x1, lo), hi)) + 1;
-}
-
 /* What lies near enough for a spline's ringing to arrive. */
 static void widen(const struct cubix_basis_fit *fit, int *a, int *b)
 {

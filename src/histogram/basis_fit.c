@@ -26,15 +26,6 @@
 
 static const double DARK = 1e-6;  /* of a row's mean: what counts as no light, in the certificate and in the search for a row's ends */
 
-/* ---- the grid ----------------------------------------------------------------------------------------------------------- */
-struct cubix_nodes cubix_basis_nodes(double reach, double step)
-{
-  struct cubix_nodes nodes = { (int)ceil(2 * reach / step - 1e-9) + CUBIX_N_WEIGHT, reach, step };
-  return nodes;
-}
-
-double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps) { return -fit->nodes.reach + (steps - CUBIX_FIT_EXTRA) * fit->nodes.step; }
-
 /* Normal equations of the fitted velocities, and their factors. */
 static int factor_init(struct cubix_basis_fit *fit)
 {

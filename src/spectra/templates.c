@@ -17,73 +17,15 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "engine/engine.h"
+#include "instrument/instrument.h"
+#include "params/params.h"
 #include "physics/constants.h"
 #include "physics/deposit.h"
 #include "physics/doppler.h"
 #include "physics/population.h"
+#include "spectra/lsf.h"
+#include "spectra/ssp.h"
 #include "spectra/templates_parts.h"
-
-/* Observed vacuum wavelength -> the instrument's medium. */
-static double in_medium(const struct cubix_instrument *ins, double lambda_vac)
-{
-  return ins->medium == CUBIX_AIR ? cubix_vacuum_to_air(lambda_vac) : lambda_vac;
-}
-
-static double pixel_variance(const struct cubix_instrument *ins)
-{
-  return ins->lsf_pixel_included ? ins->lambda_step * ins->lambda_step / 12 : 0;
-}
-
-double cubix_model_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template)
-{
-  double inst = cubix_curve_at(&ins->lsf_fwhm, in_medium(ins, lambda_vac)) / CUBIX_FWHM_SIGMA;
-  double own = fwhm_template / CUBIX_FWHM_SIGMA;
-  return inst * inst - pixel_variance(ins) - own * own;
-}
-
-void cubix_model_width_slopes(const struct cubix_model *mod, const struct cubix_instrument *ins, int i, double *lsf_fwhm, double *one_plus_z)
-{
-  double x = mod->view.knot[i], per_z = 1 / mod->view.one_plus_z, lambda = mod->view.one_plus_z * x, at = in_medium(ins, lambda);
-  double fwhm = cubix_curve_at(&ins->lsf_fwhm, at), unit = CUBIX_FWHM_SIGMA * CUBIX_FWHM_SIGMA, own = fwhm * fwhm / unit - pixel_variance(ins);
-  double medium = ins->medium == CUBIX_AIR ? cubix_vacuum_to_air_slope(lambda) : 1;
-  *lsf_fwhm = 2 * fwhm / unit * per_z * per_z;
-  *one_plus_z = *lsf_fwhm * cubix_curve_slope(&ins->lsf_fwhm, at) * medium * x - 2 * own * per_z * per_z * per_z;
-}
-
-/* The library's FWHM at a rest wavelength. */
-static double library_fwhm(const struct cubix_ssp *ssp, double lambda)
-{
-  int i;
-  double f;
-  cubix_bracket(ssp->lambda, ssp->n_lambda, lambda, &i, &f);
-  return (1 - f) * ssp->lsf_fwhm[i] + f * ssp->lsf_fwhm[ssp->n_lambda > 1 ? i + 1 : i];
-}
-
-int cubix_model_too_broad(const struct cubix_model *mod, const struct cubix_instrument *ins, int k)
-{
-  return !ins->lsf_none && mod->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
-}
-
-/* Coverage and widths per channel, for DQ and the LSF table. */
-static void describe_channels(struct cubix_model *mod, const struct cubix_instrument *ins)
-{
-  int n = ins->n_lambda;
-  double one_plus_z = mod->view.one_plus_z, blue = cubix_doppler(one_plus_z, mod->v_max), red = cubix_doppler(one_plus_z, -mod->v_max);
-  mod->n_uncovered = mod->n_too_broad = mod->n_pixel_broad = 0;
-  for (int k = 0; k < n; k++) {
-    double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), box = ins->lambda_step * ins->lambda_step / 12;
-    mod->covered[k] = ins->edge[k] / blue >= mod->ssp->lambda_first && ins->edge[k + 1] / red <= mod->ssp->lambda_last;
-    mod->n_uncovered += !mod->covered[k];
-    mod->fwhm_template[k] = one_plus_z * library_fwhm(mod->ssp, centre / one_plus_z);
-    double own = mod->fwhm_template[k] / CUBIX_FWHM_SIGMA, missing = ins->lsf_none ? 0 : cubix_model_missing_variance(ins, centre, mod->fwhm_template[k]);
-    mod->fwhm_cube[k] = CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
-    if (ins->lsf_none) continue;
-    double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
-    int too_broad = cubix_model_too_broad(mod, ins, k);
-    mod->n_too_broad += too_broad;
-    mod->n_pixel_broad += !too_broad && missing <= 0 && mod->fwhm_cube[k] > 1.01 * inst;
-  }
-}
 
 /* knot[first[cell]] <= the cell's blue end: cells as wide as the narrowest interval. */
 static int index_knots(struct cubix_model *mod)
@@ -302,7 +244,7 @@ static int build(struct cubix_model **out, const struct cubix_params *par, const
   if (!keep) mod->ssp->luminosity = NULL;
   CUBIX_TRY(index_knots(mod));
   mark(&mod->view);
-  describe_channels(mod, ins);
+  cubix_model_channels(mod, ins);
   report(mod, ins);
   if (mod->view.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
   *out = mod;
@@ -349,7 +291,7 @@ int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *i
   mod->view.edition = 0;
   CUBIX_TRY(cubix_model_fill(mod, ins));
   mark(&mod->view);
-  describe_channels(mod, ins);
+  cubix_model_channels(mod, ins);
 done:
   return status;
 }

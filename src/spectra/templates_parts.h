@@ -30,6 +30,8 @@ void cubix_maker_broaden(const struct cubix_maker *maker, const struct cubix_lan
 int cubix_maker_run(void *job, int n_knot, int n_template, int bars, void make(void *job, int first, int n, const struct cubix_lanes *s));
 /** sigma_inst^2 - pixel^2 - ((1+z) sigma_template)^2 at an observed vacuum wavelength [AA^2].  Local.  @param fwhm_template  (1+z) times the library's */
 double cubix_model_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template);
+/** Coverage and widths per channel, for DQ and the LSF table: mod->covered, fwhm_template, fwhm_cube and their counts.  Local. */
+void cubix_model_channels(struct cubix_model *mod, const struct cubix_instrument *ins);
 /** Derivatives of the width squared [rest AA^2] at library point i: with the LSF's FWHM, the same at all wavelengths, and with 1 + z.  Local. */
 void cubix_model_width_slopes(const struct cubix_model *mod, const struct cubix_instrument *ins, int i, double *lsf_fwhm, double *one_plus_z);
 /** All rows and their light, from ssp->luminosity into mod->row and mod->light, which are there.  Local. */
