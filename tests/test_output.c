@@ -176,7 +176,7 @@ static void test_write(void)
   made_free(&m);
 }
 
-static void print_times(FILE *out) { fputs("paint 1.5\n", out); }
+static int print_times(FILE *out, const void *host) { return fputs(host, out) < 0; }
 
 /* The timings appear whole, replace their predecessor, and a disk without room leaves the predecessor. */
 static void test_timings(void)
@@ -191,12 +191,12 @@ static void test_timings(void)
   limit = whole;
   limit.rlim_cur = 0;
   setrlimit(RLIMIT_FSIZE, &limit);
-  CHECK(cubix_output_timings(m.par, print_times) == CUBIX_EOUTPUT);
+  CHECK(cubix_output_timings(m.par, print_times, "paint 1.5\n") == CUBIX_EOUTPUT);
   setrlimit(RLIMIT_FSIZE, &whole);
   CHECK(strstr(cubix_error_message(), "cannot write timed.v2-timings.txt") && count_parts() == 0);
   CHECK((file = fopen("timed.v2-timings.txt", "r")) && fgets(line, sizeof line, file) && !strcmp(line, "older"));
   if (file) fclose(file);
-  CHECK(cubix_output_timings(m.par, print_times) == CUBIX_OK && count_parts() == 0);
+  CHECK(cubix_output_timings(m.par, print_times, "paint 1.5\n") == CUBIX_OK && count_parts() == 0);
   CHECK((file = fopen("timed.v2-timings.txt", "r")) && fgets(line, sizeof line, file) && !strcmp(line, "paint 1.5\n"));
   if (file) fclose(file);
   made_free(&m);

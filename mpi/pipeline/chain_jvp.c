@@ -20,6 +20,7 @@
 #include "mpi/comm/comm.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/pipeline.h"
 #include "observation/psf.h"
 #include "physics/constants.h"
 #include "physics/view.h"
@@ -61,13 +62,13 @@ static void vector_of(double to[3], const struct cubix_leaves *dot, enum cubix_l
 /* Tangents of what all stars have in common. */
 static void globals_forth(struct cubix_chain_sums *dots, struct forth *f, const struct cubix_chain *chain, const struct cubix_leaves *dot)
 {
-  const struct cubix_scene *scene = &chain->scene;
+  const struct cubix_scene *scene = &chain->pipe->scene;
   struct cubix_scene scene_dot;
   struct cubix_turn_bar turn = { cubix_leaf_of(dot, CUBIX_LEAF_Alpha), cubix_leaf_of(dot, CUBIX_LEAF_Beta), cubix_leaf_of(dot, CUBIX_LEAF_Gamma),
                                  cubix_leaf_of(dot, CUBIX_LEAF_Inclination), cubix_leaf_of(dot, CUBIX_LEAF_PositionAngle) };
   *dots = (struct cubix_chain_sums){ .receding = 0 };
-  cubix_frame_turn_jvp(dots->rotation, &chain->frame, &chain->par, &turn);
-  cubix_scene_jvp(&scene_dot, scene, &chain->par, cubix_leaf_of(dot, CUBIX_LEAF_Redshift), cubix_leaf_of(dot, CUBIX_LEAF_Distance));
+  cubix_frame_turn_jvp(dots->rotation, &chain->pipe->frame, &chain->pipe->par, &turn);
+  cubix_scene_jvp(&scene_dot, scene, &chain->pipe->par, cubix_leaf_of(dot, CUBIX_LEAF_Redshift), cubix_leaf_of(dot, CUBIX_LEAF_Distance));
   vector_of(dots->centre, dot, CUBIX_LEAF_Centre);
   vector_of(dots->velocity, dot, CUBIX_LEAF_SystemicVelocity);
   dots->sky = (struct cubix_sky_bar){ -scene_dot.kpc_per_arcsec / (scene->kpc_per_arcsec * scene->kpc_per_arcsec), cubix_leaf_of(dot, CUBIX_LEAF_PointingX),
@@ -75,7 +76,7 @@ static void globals_forth(struct cubix_chain_sums *dots, struct forth *f, const 
   dots->receding = CUBIX_C_KMS * scene_dot.redshift / (1 + scene->redshift);
   dots->mass_scale = cubix_leaf_of(dot, CUBIX_LEAF_MassScale) / chain->mass_scale;
   dots->length = cubix_leaf_of(dot, CUBIX_LEAF_DepositLength);
-  f->relative = scene_dot.flux_scale / scene->flux_scale + cubix_leaf_of(dot, CUBIX_LEAF_FluxScale) / chain->flux_scale;
+  f->relative = scene_dot.flux_scale / scene->flux_scale + cubix_leaf_of(dot, CUBIX_LEAF_FluxScale) / chain->pipe->flux_scale;
   f->psf.fwhm = cubix_leaf_of(dot, CUBIX_LEAF_PsfFwhm);
   f->psf.beta = cubix_leaf_of(dot, CUBIX_LEAF_PsfBeta);
 }
@@ -95,18 +96,18 @@ done:
 static int rows_forth(struct forth *f, const struct cubix_chain *chain, const struct cubix_leaves *dot)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *v = &chain->mod->view;
+  const struct cubix_view *v = &chain->pipe->mod->view;
   size_t stride = (size_t)v->row_stride;
   if (!cubix_chain_needs_rows(chain, dot)) goto done;
   CUBIX_ALLOC(f->row, (size_t)v->n_row * stride);
-  CUBIX_TRY(cubix_model_jvp(chain->mod, chain->ins, dot->value[CUBIX_LEAF_Luminosity], cubix_leaf_of(dot, CUBIX_LEAF_LsfFwhm), cubix_leaf_of(dot, CUBIX_LEAF_Redshift), f->row));
-  if (!chain->basis) goto done;
-  CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->basis, chain->mod, f->row));
+  CUBIX_TRY(cubix_model_jvp(chain->pipe->mod, chain->pipe->ins, dot->value[CUBIX_LEAF_Luminosity], cubix_leaf_of(dot, CUBIX_LEAF_LsfFwhm), cubix_leaf_of(dot, CUBIX_LEAF_Redshift), f->row));
+  if (!chain->pipe->basis) goto done;
+  CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->mod, f->row));
   CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain));
   if (!f->rest.patched) goto done;
   CUBIX_ALLOC(f->ending_row, (size_t)v->n_row * stride);
   for (size_t r = 0; r < (size_t)v->n_row; r++)
-    if (chain->basis->ending[r]) memcpy(f->ending_row + r * stride, f->row + r * stride, stride * sizeof *f->row);
+    if (chain->pipe->basis->ending[r]) memcpy(f->ending_row + r * stride, f->row + r * stride, stride * sizeof *f->row);
 done:
   return status;
 }
@@ -115,14 +116,14 @@ static int forth_init(struct forth *f, struct cubix_chain *chain, const struct c
 {
   int status = CUBIX_OK;
   struct cubix_chain_sums dots;
-  const struct cubix_placement *p = chain->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->crowd->placement;
   globals_forth(&dots, f, chain, dot);
   CUBIX_TRY(cubix_chain_rest_init(&f->rest, chain));
   CUBIX_ALLOC(f->star, n_record(p));
   cubix_chain_stars_jvp(f->star, chain, dot, &dots);
   CUBIX_TRY(pick(&f->far, f->star, f->rest.far));
   CUBIX_TRY(pick(&f->patched, f->star, f->rest.patched));
-  if (chain->basis) CUBIX_TRY(chain->dev->ops->deposit_jvp(chain->dev, &f->dot, &chain->basis->nodes, p, f->star, &chain->mod->view));
+  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->deposit_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->mod->view));
   CUBIX_TRY(rows_forth(f, chain, dot));
 done:
   return status;
@@ -134,9 +135,9 @@ static int paint(struct cubix_cube *cube_dot, const struct cubix_chain *chain, c
 {
   int status = CUBIX_OK;
   struct cubix_view changed = cubix_view_rows(view, row, 0);
-  CUBIX_TRY(cubix_device_paint_jvp(chain->dev, view, p, dot, cube_dot));
+  CUBIX_TRY(cubix_device_paint_jvp(chain->pipe->dev, view, p, dot, cube_dot));
   if (!row) goto done;
-  CUBIX_TRY(cubix_device_paint(chain->dev, &changed, p, cube_dot));
+  CUBIX_TRY(cubix_device_paint(chain->pipe->dev, &changed, p, cube_dot));
 done:
   return status;
 }
@@ -145,7 +146,7 @@ static int paint_patched(struct forth *f, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK, last = f->painted_dot.lambda_first + f->painted_dot.n_lambda;
   struct cubix_cube run = { .n_x = f->painted_dot.n_x, .n_y = f->painted_dot.n_y, .margin = f->painted_dot.margin };
-  for (int k = f->painted_dot.lambda_first, n; (n = cubix_patch_run(chain->basis, &k, last)); k += n) {
+  for (int k = f->painted_dot.lambda_first, n; (n = cubix_patch_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, &f->painted_dot);
     CUBIX_TRY(paint(&run, chain, f->rest.patched, f->patched, &f->rest.ending, f->ending_row));
@@ -160,13 +161,13 @@ done:
 static int stars_forth(struct forth *f, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &chain->mod->view;
-  struct cubix_device *dev = chain->dev;
-  if (!chain->basis) {
-    CUBIX_TRY(paint(&f->painted_dot, chain, chain->crowd->placement, f->star, view, f->row));
+  const struct cubix_view *view = &chain->pipe->mod->view;
+  struct cubix_device *dev = chain->pipe->dev;
+  if (!chain->pipe->basis) {
+    CUBIX_TRY(paint(&f->painted_dot, chain, chain->pipe->crowd->placement, f->star, view, f->row));
     goto done;
   }
-  CUBIX_TRY(dev->ops->multiply(dev, &f->painted_dot, f->dot, chain->basis, view->star_scale));
+  CUBIX_TRY(dev->ops->multiply(dev, &f->painted_dot, f->dot, chain->pipe->basis, view->star_scale));
   if (f->basis) CUBIX_TRY(cubix_multiply(&f->painted_dot, f->histogram, f->basis, view->star_scale));
   if (f->rest.far) CUBIX_TRY(paint(&f->painted_dot, chain, f->rest.far, f->far, view, f->row));
   if (f->rest.patched) CUBIX_TRY(paint_patched(f, chain));
@@ -178,15 +179,15 @@ done:
 static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
-  size_t n_lambda = (size_t)chain->cube->n_lambda, at = (size_t)(piece->first - chain->cube->lambda_first), n = (size_t)piece->n;
+  size_t n_lambda = (size_t)chain->pipe->cube->n_lambda, at = (size_t)(piece->first - chain->pipe->cube->lambda_first), n = (size_t)piece->n;
   CUBIX_TRY(cubix_chain_hold(chain, &f->field, piece, 0));
   if (psf) {
-    CUBIX_TRY(cubix_chain_hold(chain, &f->painted, piece, chain->ins->margin));
-    cubix_chain_cut(&f->painted, chain->painted);
+    CUBIX_TRY(cubix_chain_hold(chain, &f->painted, piece, chain->pipe->ins->margin));
+    cubix_chain_cut(&f->painted, chain->pipe->painted);
   }
-  CUBIX_TRY(cubix_psf_apply_jvp(chain->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL, &f->field));
+  CUBIX_TRY(cubix_psf_apply_jvp(chain->pipe->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL, &f->field));
   for (size_t s = 0; s < (size_t)f->field.n_x * (size_t)f->field.n_y; s++)
-    for (size_t k = 0; k < n; k++) f->field.flux[s * n + k] += (cubix_real)(f->relative * (double)chain->cube->flux[s * n_lambda + at + k]);
+    for (size_t k = 0; k < n; k++) f->field.flux[s * n + k] += (cubix_real)(f->relative * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
   cubix_chain_join(chain->cube_dot, &f->field);
 done:
   return status;
@@ -198,11 +199,11 @@ int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *do
   struct cubix_chain_piece piece = { 0, 0, 0 };
   struct forth f = { .relative = 0 };
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, dot, NULL)));
-  status = cubix_chain_hold_owned(chain, &chain->cube_dot);
+  status = cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot);
   if (!status) status = forth_init(&f, chain, dot);
   CUBIX_TRY(cubix_mpi_agree(status));
   while (cubix_chain_next(chain, &piece)) {
-    status = cubix_chain_hold(chain, &f.painted_dot, &piece, chain->ins->margin);
+    status = cubix_chain_hold(chain, &f.painted_dot, &piece, chain->pipe->ins->margin);
     if (!status) status = stars_forth(&f, chain);
     CUBIX_TRY(cubix_mpi_agree(status));
     cubix_chain_gather(&f.painted_dot, piece.owner);

@@ -15,6 +15,7 @@
 #include "instrument/instrument.h"
 #include "mpi/particles/particles.h"
 #include "mpi/pipeline/chain.h"
+#include "mpi/pipeline/pipeline.h"
 #include "params/params.h"
 #include "physics/deposit.h"
 #include "physics/population.h"
@@ -23,23 +24,11 @@
 #include "spectra/templates.h"
 
 struct cubix_chain {
-  struct cubix_params par;                  /* the user's with the values in use; texts are borrowed */
+  struct cubix_pipeline *pipe;
   unsigned char active[CUBIX_N_LEAF];
-  double mass_scale, flux_scale;
-  struct cubix_instrument *ins;
-  struct cubix_crowd *crowd;                /* its slab is in the sky frame; it keeps slab and placement */
-  struct cubix_frame frame;
-  struct cubix_scene scene;
-  struct cubix_model *mod;
-  struct cubix_device *dev;
-  struct cubix_engine *engine;
-  struct cubix_basis *basis;                /* NULL: direct method, or to be made */
+  double mass_scale;
   struct cubix_histogram *cover;            /* of the placement; NULL: to be made */
-  struct cubix_cube *painted;               /* where the PSF has derivatives: before the PSF, the channels that this rank owns */
-  struct cubix_cube *cube, *cube_dot;       /* the channels that this rank owns */
-  struct cubix_audit audit;                 /* of no voxel */
-  int rows_changed;                         /* the templates are others than those that the basis was made from */
-  int unread;                               /* the values in use need more of the library than is in memory */
+  struct cubix_cube *cube_dot;              /* the channels that this rank owns */
   int fresh;                                /* the last forward run was with the values in use */
 };
 
@@ -62,8 +51,6 @@ const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf lea
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
 /** Errors: CUBIX_EFAIL where values were put after the last forward run, or for a cube of another shape, CUBIX_EUSAGE for leaves that are not active.  Local.  @param cube or NULL */
 int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves *leaves, const struct cubix_cube *cube);
-/** A cube of the field for the channels that this rank owns, all zero.  Local.  @param cube NULL the first time, then reused */
-int cubix_chain_hold_owned(const struct cubix_chain *chain, struct cubix_cube **cube);
 /** The pieces one after the other.  Local: the same on all ranks.  @param[in,out] piece  n = 0: the first  @return 0 after the last */
 int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece);
 /** A cube of field and margin for the channels of a piece, all zero.  Local.  @param cube reused */
@@ -104,16 +91,16 @@ void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_c
 
 /** A number of a leaf, 0 where the set is absent.  Local. */
 static inline double cubix_leaf_of(const struct cubix_leaves *leaves, enum cubix_leaf leaf) { return leaves->value[leaf] ? leaves->value[leaf][0] : 0; }
-/** R x, and R^T x; to may be x.  Local. */
-static inline void cubix_rotate(double to[3], const double r[3][3], const double x[3])
+/** R x, and R^T x, with a frame's rotation; to may be x.  Local. */
+static inline void cubix_rotate(double to[3], const struct cubix_frame *frame, const double x[3])
 {
   double y[3] = { x[0], x[1], x[2] };
-  for (int c = 0; c < 3; c++) to[c] = r[c][0] * y[0] + r[c][1] * y[1] + r[c][2] * y[2];
+  for (int c = 0; c < 3; c++) to[c] = frame->rotation[c][0] * y[0] + frame->rotation[c][1] * y[1] + frame->rotation[c][2] * y[2];
 }
-static inline void cubix_rotate_back(double to[3], const double r[3][3], const double x[3])
+static inline void cubix_rotate_back(double to[3], const struct cubix_frame *frame, const double x[3])
 {
   double y[3] = { x[0], x[1], x[2] };
-  for (int c = 0; c < 3; c++) to[c] = r[0][c] * y[0] + r[1][c] * y[1] + r[2][c] * y[2];
+  for (int c = 0; c < 3; c++) to[c] = frame->rotation[0][c] * y[0] + frame->rotation[1][c] * y[1] + frame->rotation[2][c] * y[2];
 }
 
 #endif

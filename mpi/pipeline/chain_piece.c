@@ -20,17 +20,17 @@
 
 static const size_t piece_bytes = (size_t)1 << 27;
 
-static size_t n_painted(const struct cubix_chain *chain) { return (size_t)chain->mod->view.n_x * (size_t)chain->mod->view.n_y; }
+static size_t n_painted(const struct cubix_chain *chain) { return (size_t)chain->pipe->mod->view.n_x * (size_t)chain->pipe->mod->view.n_y; }
 
 int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece)
 {
-  const int *lambda_first = chain->engine->lambda_first;
+  const int *lambda_first = chain->pipe->engine->lambda_first;
   size_t tiles = piece_bytes / (n_painted(chain) * CUBIX_TILE * sizeof(cubix_real));
   int most = CUBIX_TILE * (int)(tiles < 1 ? 1 : tiles > 1024 ? 1024 : tiles);
   if (!piece->n) *piece = (struct cubix_chain_piece){ 0, lambda_first[0], 0 };
   piece->first += piece->n;
-  while (piece->owner < chain->engine->n_rank && piece->first >= lambda_first[piece->owner + 1]) piece->owner++;
-  if (piece->owner == chain->engine->n_rank) return 0;
+  while (piece->owner < chain->pipe->engine->n_rank && piece->first >= lambda_first[piece->owner + 1]) piece->owner++;
+  if (piece->owner == chain->pipe->engine->n_rank) return 0;
   piece->n = lambda_first[piece->owner + 1] - piece->first < most ? lambda_first[piece->owner + 1] - piece->first : most;
   return 1;
 }
@@ -38,8 +38,8 @@ int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *
 int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece, int margin)
 {
   cube->margin = margin;
-  cube->n_x = chain->ins->n_x + 2 * margin;
-  cube->n_y = chain->ins->n_y + 2 * margin;
+  cube->n_x = chain->pipe->ins->n_x + 2 * margin;
+  cube->n_y = chain->pipe->ins->n_y + 2 * margin;
   return cubix_cube_hold(cube, piece->first, piece->n);
 }
 
@@ -80,11 +80,11 @@ void cubix_chain_gather(struct cubix_cube *part, int owner)
 int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_survey *survey = chain->crowd->survey;
+  const struct cubix_survey *survey = chain->pipe->crowd->survey;
   int32_t *exponent = NULL;
   CUBIX_ALLOC(exponent, survey->n_spaxel);
   cubix_histogram_scale(exponent, survey->count, survey->heaviest, survey->n_spaxel);
-  CUBIX_TRY(chain->dev->ops->deposit(chain->dev, histogram, &chain->basis->nodes, exponent, chain->crowd->placement, &chain->mod->view));
+  CUBIX_TRY(chain->pipe->dev->ops->deposit(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->crowd->placement, &chain->pipe->mod->view));
 done:
   free(exponent);
   return status;
@@ -93,15 +93,15 @@ done:
 int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_basis *basis = chain->basis;
-  const struct cubix_placement *placement = chain->crowd->placement;
-  struct cubix_patch patch = { .basis = basis, .view = &chain->mod->view, .corners = 1 };
+  const struct cubix_basis *basis = chain->pipe->basis;
+  const struct cubix_placement *placement = chain->pipe->crowd->placement;
+  struct cubix_patch patch = { .basis = basis, .view = &chain->pipe->mod->view, .corners = 1 };
   memset(rest, 0, sizeof *rest);
   if (!basis) goto done;
-  if (chain->engine->n_beyond) CUBIX_TRY(cubix_placement_pick(&rest->far, placement, cubix_placement_beyond, &basis->nodes.reach));
+  if (chain->pipe->engine->n_beyond) CUBIX_TRY(cubix_placement_pick(&rest->far, placement, cubix_placement_beyond, &basis->nodes.reach));
   if (!basis->n_patched) goto done;
   CUBIX_TRY(cubix_placement_pick(&rest->patched, placement, cubix_patch_test, &patch));
-  CUBIX_TRY(cubix_patch_rows(&rest->ending_row, &rest->ending, basis, &chain->mod->view));
+  CUBIX_TRY(cubix_patch_rows(&rest->ending_row, &rest->ending, basis, &chain->pipe->mod->view));
 done:
   return status;
 }

@@ -49,7 +49,7 @@ static void add_column(struct columns *c, const double *at, size_t stride)
 static struct columns columns_of(const struct cubix_chain *chain, const struct cubix_leaves *bar)
 {
   struct columns c = { .n = 0 };
-  const struct cubix_slab *slab = chain->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->crowd->slab;
   if (bar->value[CUBIX_LEAF_MassScale]) add_column(&c, slab->mass_formed, 1);
   add_column(&c, slab->metallicity, 1);
   add_column(&c, slab->age, 1);
@@ -76,15 +76,15 @@ static int turns(const struct cubix_leaves *bar)
 /* A star's place: to its own leaves and the sums. */
 static void place_back(const struct cubix_chain *chain, size_t i, const struct cubix_chain_total *t, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
-  const struct cubix_view *v = &chain->mod->view;
-  const struct cubix_slab *slab = chain->crowd->slab;
+  const struct cubix_view *v = &chain->pipe->mod->view;
+  const struct cubix_slab *slab = chain->pipe->crowd->slab;
   const double *x = slab->position + 3 * i;
   double length_bar = 0, x_bar[3] = { 0 }, file[3], from[3];
   cubix_deposit_vjp(v, x, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &t->slope, x_bar, &length_bar, &sums->sky);
   add(bar, CUBIX_LEAF_SmoothingLength, i, length_bar);
   sums->length += length_bar;
-  cubix_rotate_back(file, chain->frame.rotation, x_bar);
-  cubix_rotate_back(from, chain->frame.rotation, x);
+  cubix_rotate_back(file, &chain->pipe->frame, x_bar);
+  cubix_rotate_back(from, &chain->pipe->frame, x);
   for (size_t c = 0; c < 3; c++) {
     add(bar, CUBIX_LEAF_Position, 3 * i + c, file[c]);
     sums->centre[c] -= file[c];
@@ -97,8 +97,8 @@ static void place_back(const struct cubix_chain *chain, size_t i, const struct c
 static void star_back(const struct cubix_chain *chain, size_t i, const struct cubix_star *place, const struct cubix_chain_total *t, int turning, struct cubix_leaves *bar,
                       struct cubix_chain_sums *sums)
 {
-  const struct cubix_view *v = &chain->mod->view;
-  const struct cubix_slab *slab = chain->crowd->slab;
+  const struct cubix_view *v = &chain->pipe->mod->view;
+  const struct cubix_slab *slab = chain->pipe->crowd->slab;
   double z_bar = 0, age_bar = 0, v_bar[3] = { 0, 0, t->bar.velocity }, file[3], from[3];
   add(bar, CUBIX_LEAF_Mass, i, t->bar.mass_formed * chain->mass_scale);
   if (bar->value[CUBIX_LEAF_MassScale]) sums->mass_scale += t->bar.mass_formed * slab->mass_formed[i];
@@ -106,12 +106,12 @@ static void star_back(const struct cubix_chain *chain, size_t i, const struct cu
   add(bar, CUBIX_LEAF_Metallicity, i, z_bar);
   add(bar, CUBIX_LEAF_Age, i, age_bar);
   sums->receding += t->bar.velocity;
-  cubix_rotate_back(file, chain->frame.rotation, v_bar);
+  cubix_rotate_back(file, &chain->pipe->frame, v_bar);
   for (size_t c = 0; c < 3; c++) {
     add(bar, CUBIX_LEAF_Velocity, 3 * i + c, file[c]);
     sums->velocity[c] -= file[c];
   }
-  if (turning) cubix_rotate_back(from, chain->frame.rotation, slab->velocity + 3 * i);
+  if (turning) cubix_rotate_back(from, &chain->pipe->frame, slab->velocity + 3 * i);
   for (int c = 0; c < 3 && turning; c++) sums->rotation[2][c] += v_bar[2] * from[c];
   if (v->deposit != CUBIX_DEPOSIT_NEAREST) place_back(chain, i, t, bar, sums);
 }
@@ -119,8 +119,8 @@ static void star_back(const struct cubix_chain *chain, size_t i, const struct cu
 /* One of several records of a star, to its total; another thread may be at the same star. */
 static void record_back(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star_bar *b, struct cubix_chain_total *t)
 {
-  const struct cubix_view *v = &chain->mod->view;
-  const struct cubix_slab *slab = chain->crowd->slab;
+  const struct cubix_view *v = &chain->pipe->mod->view;
+  const struct cubix_slab *slab = chain->pipe->crowd->slab;
   struct cubix_foot foot;
   struct cubix_deposit_slope slope;
   cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot);
@@ -191,7 +191,7 @@ done:
 int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *p, size_t first_spaxel, const struct cubix_star_bar *star_bar,
                           struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
-  const struct cubix_slab *slab = chain->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->crowd->slab;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
   if (!total) return stars_back(chain, p, star_bar, bar, sums);
 #pragma omp parallel for schedule(dynamic, 4)
@@ -213,7 +213,7 @@ int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_pl
 int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK, turning = turns(bar);
-  const struct cubix_slab *slab = chain->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->crowd->slab;
   size_t n = slab->n, n_share = (n + SHARE - 1) / SHARE;
   struct cubix_chain_sums *share = NULL;
   CUBIX_ALLOC(share, n_share);
@@ -221,7 +221,7 @@ int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_c
   for (size_t h = 0; h < n_share; h++)
     for (size_t i = h * SHARE; i < n && i < (h + 1) * SHARE; i++) {
       struct cubix_star place = { .iz = 0 };
-      cubix_locate(&chain->mod->view, slab->metallicity[i], slab->age[i], &place);
+      cubix_locate(&chain->pipe->mod->view, slab->metallicity[i], slab->age[i], &place);
       star_back(chain, i, &place, &total[i], turning, bar, &share[h]);
     }
   add_shares(sums, share, n_share);
@@ -233,12 +233,11 @@ done:
 /* x_dot' = R (x_dot - c_dot) + R_dot (x - c), from x' = R (x - c). */
 static void move(double to[3], const struct cubix_chain *chain, const double *x_dot, const double c_dot[3], const double r_dot[3][3], const double x[3])
 {
-  double from[3], turned[3], moved[3];
+  double from[3], moved[3];
   for (int c = 0; c < 3; c++) moved[c] = (x_dot ? x_dot[c] : 0) - c_dot[c];
-  cubix_rotate(to, chain->frame.rotation, moved);
-  cubix_rotate_back(from, chain->frame.rotation, x);
-  cubix_rotate(turned, r_dot, from);
-  for (int c = 0; c < 3; c++) to[c] += turned[c];
+  cubix_rotate(to, &chain->pipe->frame, moved);
+  cubix_rotate_back(from, &chain->pipe->frame, x);
+  for (int c = 0; c < 3; c++) to[c] += r_dot[c][0] * from[0] + r_dot[c][1] * from[1] + r_dot[c][2] * from[2];
 }
 
 /* Tangents of star i in a leaf of one number, of three; none where the set is absent. */
@@ -247,12 +246,12 @@ static const double *vector_of(const struct cubix_leaves *dot, enum cubix_leaf l
 
 static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size_t r, size_t spaxel, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
-  const struct cubix_view *v = &chain->mod->view;
-  const struct cubix_slab *slab = chain->crowd->slab;
-  size_t i = chain->crowd->placement->source[r];
+  const struct cubix_view *v = &chain->pipe->mod->view;
+  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  size_t i = chain->pipe->crowd->placement->source[r];
   double k = 1, k_dot = 0, x_dot[3], v_dot[3], mass = slab->mass_formed[i];
   double mass_dot = number_of(dot, CUBIX_LEAF_Mass, i) * chain->mass_scale + mass * dots->mass_scale;
-  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->crowd->placement->star[r], number_of(dot, CUBIX_LEAF_Metallicity, i), number_of(dot, CUBIX_LEAF_Age, i), d);
+  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->pipe->crowd->placement->star[r], number_of(dot, CUBIX_LEAF_Metallicity, i), number_of(dot, CUBIX_LEAF_Age, i), d);
   move(v_dot, chain, vector_of(dot, CUBIX_LEAF_Velocity, i), dots->velocity, dots->rotation, slab->velocity + 3 * i);
   d->velocity = v_dot[2] + dots->receding;
   if (v->deposit != CUBIX_DEPOSIT_NEAREST) {
@@ -271,7 +270,7 @@ static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size
 
 void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
-  const struct cubix_placement *p = chain->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->crowd->placement;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
 #pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++) {

@@ -53,14 +53,14 @@ static double *column(const struct cubix_slab *slab, enum cubix_leaf leaf)
 
 static size_t n_library(const struct cubix_chain *chain)
 {
-  const struct cubix_ssp *ssp = chain->mod->ssp;
+  const struct cubix_ssp *ssp = chain->pipe->mod->ssp;
   return (size_t)ssp->n_z * (size_t)ssp->n_age * (size_t)ssp->n_lambda;
 }
 
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf)
 {
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
-  return info->of == CUBIX_OF_STAR ? (size_t)info->n * chain->crowd->slab->n : info->of == CUBIX_OF_GLOBAL ? (size_t)info->n : n_library(chain);
+  return info->of == CUBIX_OF_STAR ? (size_t)info->n * chain->pipe->crowd->slab->n : info->of == CUBIX_OF_GLOBAL ? (size_t)info->n : n_library(chain);
 }
 
 int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_chain *chain)
@@ -80,7 +80,7 @@ done:
 int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves *leaves, const struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  const struct cubix_cube *own = chain->cube;
+  const struct cubix_cube *own = chain->pipe->cube;
   CUBIX_CHECK(chain->fresh, CUBIX_EFAIL, "derivatives are taken at the values of the last forward run, and none was made with those in use: run forward first");
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
     CUBIX_CHECK(!leaves->value[leaf] || chain->active[leaf], CUBIX_EUSAGE, "the chain was opened without %s: name it among the active leaves", cubix_leaf_info((enum cubix_leaf)leaf)->name);
@@ -95,8 +95,8 @@ done:
 static void from_sky(double *to, const struct cubix_chain *chain, const double *sky, const double offset[3])
 {
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->crowd->slab->n; i++) {
-    cubix_rotate_back(to + 3 * i, chain->frame.rotation, sky + 3 * i);
+  for (size_t i = 0; i < chain->pipe->crowd->slab->n; i++) {
+    cubix_rotate_back(to + 3 * i, &chain->pipe->frame, sky + 3 * i);
     for (size_t c = 0; c < 3; c++) to[3 * i + c] += offset[c];
   }
 }
@@ -105,13 +105,13 @@ static void from_sky(double *to, const struct cubix_chain *chain, const double *
 static void to_sky(double *sky, const struct cubix_chain *chain, const double *from, const double offset[3], double box)
 {
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->crowd->slab->n; i++) {
+  for (size_t i = 0; i < chain->pipe->crowd->slab->n; i++) {
     double x[3];
     for (size_t c = 0; c < 3; c++) {
       x[c] = from[3 * i + c] - offset[c];
       if (box > 0 && fabs(x[c]) > 0.5 * box) x[c] -= box * rint(x[c] / box);
     }
-    cubix_rotate(sky + 3 * i, chain->frame.rotation, x);
+    cubix_rotate(sky + 3 * i, &chain->pipe->frame, x);
   }
 }
 
@@ -123,9 +123,9 @@ static void shift(double *sky, const struct cubix_chain *chain, double offset[3]
     by[c] = offset[c] - now[c];
     offset[c] = now[c];
   }
-  cubix_rotate(turned, chain->frame.rotation, by);
+  cubix_rotate(turned, &chain->pipe->frame, by);
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->crowd->slab->n; i++)
+  for (size_t i = 0; i < chain->pipe->crowd->slab->n; i++)
     for (size_t c = 0; c < 3; c++) sky[3 * i + c] += turned[c];
 }
 
@@ -133,38 +133,38 @@ static void shift(double *sky, const struct cubix_chain *chain, double offset[3]
 static void turn(struct cubix_chain *chain)
 {
   static const double nowhere[3];
-  struct cubix_slab *slab = chain->crowd->slab;
+  struct cubix_slab *slab = chain->pipe->crowd->slab;
   from_sky(slab->position, chain, slab->position, nowhere);
   from_sky(slab->velocity, chain, slab->velocity, nowhere);
-  cubix_frame_turn(&chain->frame, &chain->par);
+  cubix_frame_turn(&chain->pipe->frame, &chain->pipe->par);
   to_sky(slab->position, chain, slab->position, nowhere, 0);
   to_sky(slab->velocity, chain, slab->velocity, nowhere, 0);
 }
 
 static void scale_masses(struct cubix_chain *chain, double scale)
 {
-  for (size_t i = 0; i < chain->crowd->slab->n; i++) chain->crowd->slab->mass_formed[i] *= scale / chain->mass_scale;
+  for (size_t i = 0; i < chain->pipe->crowd->slab->n; i++) chain->pipe->crowd->slab->mass_formed[i] *= scale / chain->mass_scale;
   chain->mass_scale = scale;
 }
 
 int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, double *value)
 {
-  const struct cubix_slab *slab = chain->crowd->slab;
-  struct cubix_params par = chain->par;
+  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  struct cubix_params par = chain->pipe->par;
   const double *here = parameter(&par, leaf) ? parameter(&par, leaf) : column(slab, leaf);
   int status = CUBIX_OK;
   CUBIX_CHECK(leaf != CUBIX_LEAF_SmoothingLength || here, CUBIX_EUSAGE, "the stars have no SmoothingLength: it belongs to Deposit gaussian with DepositLength 0");
-  CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->mod->ssp->luminosity, CUBIX_EUSAGE, "the chain was opened without Luminosity: name it among the active leaves");
-  if (leaf == CUBIX_LEAF_Luminosity) here = chain->mod->ssp->luminosity;
+  CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->pipe->mod->ssp->luminosity, CUBIX_EUSAGE, "the chain was opened without Luminosity: name it among the active leaves");
+  if (leaf == CUBIX_LEAF_Luminosity) here = chain->pipe->mod->ssp->luminosity;
   if (here) memcpy(value, here, cubix_mpi_chain_size(chain, leaf) * sizeof *value);
   else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) value[i] = slab->mass_formed[i] / chain->mass_scale;
-  else if (leaf == CUBIX_LEAF_Position) from_sky(value, chain, slab->position, chain->frame.centre);
-  else if (leaf == CUBIX_LEAF_Velocity) from_sky(value, chain, slab->velocity, chain->frame.velocity);
-  else if (leaf == CUBIX_LEAF_Centre) memcpy(value, chain->frame.centre, 3 * sizeof *value);
-  else if (leaf == CUBIX_LEAF_SystemicVelocity) memcpy(value, chain->frame.velocity, 3 * sizeof *value);
+  else if (leaf == CUBIX_LEAF_Position) from_sky(value, chain, slab->position, chain->pipe->frame.centre);
+  else if (leaf == CUBIX_LEAF_Velocity) from_sky(value, chain, slab->velocity, chain->pipe->frame.velocity);
+  else if (leaf == CUBIX_LEAF_Centre) memcpy(value, chain->pipe->frame.centre, 3 * sizeof *value);
+  else if (leaf == CUBIX_LEAF_SystemicVelocity) memcpy(value, chain->pipe->frame.velocity, 3 * sizeof *value);
   else if (leaf == CUBIX_LEAF_MassScale) *value = chain->mass_scale;
-  else if (leaf == CUBIX_LEAF_FluxScale) *value = chain->flux_scale;
+  else if (leaf == CUBIX_LEAF_FluxScale) *value = chain->pipe->flux_scale;
 done:
   return cubix_mpi_agree(status);
 }
@@ -187,12 +187,12 @@ static enum cubix_field field_of(enum cubix_leaf leaf)
 static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int row = cubix_param_find(cubix_leaf_info(leaf)->name), bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
-  const char *why = cubix_chain_idle(&chain->par, leaf), *name = cubix_leaf_info(leaf)->name;
+  const char *why = cubix_chain_idle(&chain->pipe->par, leaf), *name = cubix_leaf_info(leaf)->name;
   int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
   const struct cubix_field_info *info = field_of(leaf) < CUBIX_N_FIELD ? &cubix_field_table[field_of(leaf)] : NULL;
   int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale, positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
-  CUBIX_CHECK(!rows || chain->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
+  CUBIX_CHECK(!rows || chain->pipe->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
   for (size_t i = 0; i < cubix_mpi_chain_size(chain, leaf); i++) {
     CUBIX_CHECK(isfinite(value[i]), CUBIX_EUSAGE, "%s: value %zu is %g: it must be finite", name, i, value[i]);
     CUBIX_CHECK(!info || (value[i] >= info->low && value[i] <= info->high), CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be in %g..%g", name, i, value[i],
@@ -210,18 +210,18 @@ done:
 static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
 {
   int status = CUBIX_OK;
-  struct cubix_instrument *ins = chain->ins;
+  struct cubix_instrument *ins = chain->pipe->ins;
   struct cubix_scene scene;
-  CUBIX_TRY(cubix_scene_init(&scene, &chain->par, &chain->crowd->slab->snapshot));
-  ins->pointing_x = chain->par.PointingX;
-  ins->pointing_y = chain->par.PointingY;
-  ins->roll = chain->par.Roll * CUBIX_PI / 180;
-  int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] && !cubix_model_reaches(chain->mod, ins, &scene, chain->mod->v_max);
-  if (!rows) cubix_model_place(chain->mod, &chain->par, ins, &scene);
-  else if (!unread) CUBIX_TRY(cubix_model_remake(chain->mod, ins, &scene, luminosity));
-  chain->scene = scene;
-  chain->rows_changed |= rows;
-  if (rows) chain->unread = unread;
+  CUBIX_TRY(cubix_scene_init(&scene, &chain->pipe->par, &chain->pipe->crowd->slab->snapshot));
+  ins->pointing_x = chain->pipe->par.PointingX;
+  ins->pointing_y = chain->pipe->par.PointingY;
+  ins->roll = chain->pipe->par.Roll * CUBIX_PI / 180;
+  int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] && !cubix_model_reaches(chain->pipe->mod, ins, &scene, chain->pipe->mod->v_max);
+  if (!rows) cubix_model_place(chain->pipe->mod, &chain->pipe->par, ins, &scene);
+  else if (!unread) CUBIX_TRY(cubix_model_remake(chain->pipe->mod, ins, &scene, luminosity));
+  chain->pipe->scene = scene;
+  chain->pipe->rows_changed |= rows;
+  if (rows) chain->pipe->unread = unread;
 done:
   return status;
 }
@@ -229,20 +229,20 @@ done:
 static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int status = CUBIX_OK;
-  double *at = parameter(&chain->par, leaf), was = at ? *at : 0;
+  double *at = parameter(&chain->pipe->par, leaf), was = at ? *at : 0;
   if (at) *at = *value;
   switch (leaf) {
-    case CUBIX_LEAF_Centre: shift(chain->crowd->slab->position, chain, chain->frame.centre, value); break;
-    case CUBIX_LEAF_SystemicVelocity: shift(chain->crowd->slab->velocity, chain, chain->frame.velocity, value); break;
+    case CUBIX_LEAF_Centre: shift(chain->pipe->crowd->slab->position, chain, chain->pipe->frame.centre, value); break;
+    case CUBIX_LEAF_SystemicVelocity: shift(chain->pipe->crowd->slab->velocity, chain, chain->pipe->frame.velocity, value); break;
     case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: case CUBIX_LEAF_Inclination: case CUBIX_LEAF_PositionAngle: turn(chain); break;
     case CUBIX_LEAF_MassScale: scale_masses(chain, *value); break;
-    case CUBIX_LEAF_FluxScale: chain->flux_scale = *value; break;
+    case CUBIX_LEAF_FluxScale: chain->pipe->flux_scale = *value; break;
     case CUBIX_LEAF_PsfFwhm: case CUBIX_LEAF_PsfBeta:
-      CUBIX_TRY(cubix_instrument_set_psf(chain->ins, chain->par.PsfFwhm, chain->par.PsfBeta));
+      CUBIX_TRY(cubix_instrument_set_psf(chain->pipe->ins, chain->pipe->par.PsfFwhm, chain->pipe->par.PsfBeta));
       CUBIX_TRY(remake(chain, NULL, 0));                     /* the margin follows */
       break;
     case CUBIX_LEAF_LsfFwhm:
-      CUBIX_TRY(cubix_instrument_set_lsf(chain->ins, *value));
+      CUBIX_TRY(cubix_instrument_set_lsf(chain->pipe->ins, *value));
       CUBIX_TRY(remake(chain, NULL, 1));
       break;
     case CUBIX_LEAF_Redshift: CUBIX_TRY(remake(chain, NULL, 1)); break;
@@ -250,24 +250,25 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
   }
 done:
   if (status && at) *at = was;
-  if (status && leaf == CUBIX_LEAF_LsfFwhm) (void)cubix_instrument_set_lsf(chain->ins, was);
+  if (status && leaf == CUBIX_LEAF_LsfFwhm) (void)cubix_instrument_set_lsf(chain->pipe->ins, was);
   return status;
 }
 
 int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int status = CUBIX_OK;
-  struct cubix_slab *slab = chain->crowd->slab;
+  struct cubix_slab *slab = chain->pipe->crowd->slab;
   double *here = column(slab, leaf);
   CUBIX_TRY(cubix_mpi_agree(check_values(chain, leaf, value)));
   chain->fresh = 0;
+  chain->pipe->moved = 1;
   if (cubix_leaf_info(leaf)->of == CUBIX_OF_GLOBAL) CUBIX_TRY(cubix_mpi_agree(put_global(chain, leaf, value)));
   else if (leaf == CUBIX_LEAF_Luminosity) CUBIX_TRY(cubix_mpi_agree(remake(chain, value, 1)));
   else if (here) memcpy(here, value, slab->n * sizeof *here);
   else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) slab->mass_formed[i] = value[i] * chain->mass_scale;
-  else if (leaf == CUBIX_LEAF_Position) to_sky(slab->position, chain, value, chain->frame.centre, slab->snapshot.box);
-  else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, chain->frame.velocity, 0);
+  else if (leaf == CUBIX_LEAF_Position) to_sky(slab->position, chain, value, chain->pipe->frame.centre, slab->snapshot.box);
+  else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, chain->pipe->frame.velocity, 0);
 done:
   return status;
 }

@@ -74,11 +74,11 @@ static void back_free(struct back *b)
 }
 
 static size_t n_record(const struct cubix_placement *p) { return p ? p->start[p->n_spaxel] : 0; }
-static size_t n_row_bar(const struct cubix_chain *chain) { return (size_t)chain->mod->view.n_row * ((size_t)chain->mod->view.n_knot + 1) * 2; }
+static size_t n_row_bar(const struct cubix_chain *chain) { return (size_t)chain->pipe->mod->view.n_row * ((size_t)chain->pipe->mod->view.n_knot + 1) * 2; }
 
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves)
 {
-  return leaves->value[CUBIX_LEAF_Luminosity] || leaves->value[CUBIX_LEAF_LsfFwhm] || (leaves->value[CUBIX_LEAF_Redshift] && !chain->ins->lsf_none);
+  return leaves->value[CUBIX_LEAF_Luminosity] || leaves->value[CUBIX_LEAF_LsfFwhm] || (leaves->value[CUBIX_LEAF_Redshift] && !chain->pipe->ins->lsf_none);
 }
 
 /* One after the last spaxel of a part that begins with `first`. */
@@ -92,10 +92,10 @@ static size_t part_end(const struct cubix_placement *p, size_t first)
 static int back_init(struct back *b, struct cubix_chain *chain, const struct cubix_leaves *bar)
 {
   int status = CUBIX_OK;
-  const struct cubix_placement *p = chain->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->crowd->placement;
   memset(b, 0, sizeof *b);
-  size_t most = chain->basis ? 0 : n_record(p);
-  for (size_t first = 0, last; chain->basis && first < p->n_spaxel; first = last) {
+  size_t most = chain->pipe->basis ? 0 : n_record(p);
+  for (size_t first = 0, last; chain->pipe->basis && first < p->n_spaxel; first = last) {
     last = part_end(p, first);
     most = p->start[last] - p->start[first] > most ? p->start[last] - p->start[first] : most;
   }
@@ -103,13 +103,13 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain));
   CUBIX_ALLOC(b->far, n_record(b->rest.far));
   CUBIX_ALLOC(b->patched, n_record(b->rest.patched));
-  if (chain->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->basis->nodes, p, &chain->mod->view));
-  if (chain->basis) CUBIX_ALLOC(b->value, chain->cover->n_value);
+  if (chain->pipe->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->mod->view));
+  if (chain->pipe->basis) CUBIX_ALLOC(b->value, chain->cover->n_value);
   if (!cubix_chain_needs_rows(chain, bar)) goto done;
   CUBIX_ALLOC(b->row, n_row_bar(chain));
   if (b->rest.patched) CUBIX_ALLOC(b->row_rest, n_row_bar(chain));
-  if (!chain->basis) goto done;
-  CUBIX_ALLOC(b->tile, cubix_basis_tile_size(chain->basis));
+  if (!chain->pipe->basis) goto done;
+  CUBIX_ALLOC(b->tile, cubix_basis_tile_size(chain->pipe->basis));
   CUBIX_TRY(cubix_chain_histogram(&b->histogram, chain));
 done:
   return status;
@@ -122,10 +122,10 @@ static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_
   CUBIX_TRY(cubix_chain_hold(chain, &b->bar, piece, 0));
   cubix_chain_cut(&b->bar, cube_bar);
   if (psf) {
-    CUBIX_TRY(cubix_chain_hold(chain, &b->painted, piece, chain->ins->margin));
-    cubix_chain_cut(&b->painted, chain->painted);
+    CUBIX_TRY(cubix_chain_hold(chain, &b->painted, piece, chain->pipe->ins->margin));
+    cubix_chain_cut(&b->painted, chain->pipe->painted);
   }
-  CUBIX_TRY(cubix_psf_apply_vjp(chain->ins, psf ? &b->painted : NULL, &b->bar, &b->painted_bar, psf ? &b->psf : NULL));
+  CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, psf ? &b->painted : NULL, &b->bar, &b->painted_bar, psf ? &b->psf : NULL));
 done:
   return status;
 }
@@ -135,10 +135,10 @@ static int patched_back(struct back *b, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK, last = b->painted_bar.lambda_first + b->painted_bar.n_lambda;
   struct cubix_cube run = { .n_x = b->painted_bar.n_x, .n_y = b->painted_bar.n_y, .margin = b->painted_bar.margin };
-  for (int k = b->painted_bar.lambda_first, n; (n = cubix_patch_run(chain->basis, &k, last)); k += n) {
+  for (int k = b->painted_bar.lambda_first, n; (n = cubix_patch_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, &b->painted_bar);
-    CUBIX_TRY(cubix_device_paint_vjp(chain->dev, &b->rest.ending, b->rest.patched, &run, b->patched, b->row_rest));
+    CUBIX_TRY(cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, b->rest.patched, &run, b->patched, b->row_rest));
   }
 done:
   free(run.flux);
@@ -150,9 +150,9 @@ static int tiles_back(struct back *b, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK, first = b->painted_bar.lambda_first / CUBIX_TILE, last = (b->painted_bar.lambda_first + b->painted_bar.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   for (int i = first; i < last; i++) {
-    memset(b->tile, 0, cubix_basis_tile_size(chain->basis) * sizeof *b->tile);
-    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->basis, chain->mod->view.star_scale, i, b->tile));
-    CUBIX_TRY(cubix_basis_vjp(chain->basis, i, b->tile, b->row));
+    memset(b->tile, 0, cubix_basis_tile_size(chain->pipe->basis) * sizeof *b->tile);
+    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis, chain->pipe->mod->view.star_scale, i, b->tile));
+    CUBIX_TRY(cubix_basis_vjp(chain->pipe->basis, i, b->tile, b->row));
   }
 done:
   return status;
@@ -162,13 +162,13 @@ done:
 static int stars_back(struct back *b, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &chain->mod->view;
-  struct cubix_device *dev = chain->dev;
-  if (!chain->basis) {
-    CUBIX_TRY(cubix_device_paint_vjp(dev, view, chain->crowd->placement, &b->painted_bar, b->star, b->row));
+  const struct cubix_view *view = &chain->pipe->mod->view;
+  struct cubix_device *dev = chain->pipe->dev;
+  if (!chain->pipe->basis) {
+    CUBIX_TRY(cubix_device_paint_vjp(dev, view, chain->pipe->crowd->placement, &b->painted_bar, b->star, b->row));
     goto done;
   }
-  CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->basis, view->star_scale, b->value));
+  CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, view->star_scale, b->value));
   if (b->row) CUBIX_TRY(tiles_back(b, chain));
   if (b->rest.far) CUBIX_TRY(cubix_device_paint_vjp(dev, view, b->rest.far, &b->painted_bar, b->far, b->row));
   if (b->rest.patched) CUBIX_TRY(patched_back(b, chain));
@@ -199,7 +199,7 @@ static struct cubix_placement part_of(const struct cubix_placement *p, size_t fi
 static int deposits_back(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
-  const struct cubix_placement *p = chain->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->crowd->placement;
   size_t *start = NULL, next_far = 0, next_patched = 0;
   CUBIX_ALLOC(start, p->n_spaxel + 1);
   for (size_t first = 0, last; first < p->n_spaxel; first = last) {
@@ -210,7 +210,7 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
     cover.start += first;
     cover.exponent += first;
     memset(b->star, 0, n_record(&part) * sizeof *b->star);
-    CUBIX_TRY(chain->dev->ops->deposit_vjp(chain->dev, &cover, b->value, &part, &chain->mod->view, b->star));
+    CUBIX_TRY(chain->pipe->dev->ops->deposit_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->mod->view, b->star));
     add_picked(b->star, p->start[first], p->start[last], b->far, b->rest.far, &next_far);
     add_picked(b->star, p->start[first], p->start[last], b->patched, b->rest.patched, &next_patched);
     CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));
@@ -223,13 +223,13 @@ done:
 static int collect(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
-  size_t n_row = (size_t)chain->mod->view.n_row, stride = n_row_bar(chain) / n_row;
+  size_t n_row = (size_t)chain->pipe->mod->view.n_row, stride = n_row_bar(chain) / n_row;
   for (size_t r = 0; r < n_row && b->row_rest; r++)
-    if (chain->basis->ending[r])
+    if (chain->pipe->basis->ending[r])
       for (size_t i = r * stride; i < (r + 1) * stride; i++) b->row[i] += b->row_rest[i];
-  if (chain->mod->view.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->crowd->slab->n);
-  if (chain->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
-  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->crowd->placement, 0, b->star, b->total, bar, sums));
+  if (chain->pipe->mod->view.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->crowd->slab->n);
+  if (chain->pipe->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
+  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->crowd->placement, 0, b->star, b->total, bar, sums));
   if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, bar, sums));
 done:
   return status;
@@ -257,19 +257,19 @@ static int rows_back(const struct back *b, const struct cubix_chain *chain, stru
 {
   if (!b->row) return CUBIX_OK;
   cubix_mpi_owners.sum(b->row, n_row_bar(chain));
-  return cubix_model_vjp(chain->mod, chain->ins, b->row, bar->value[CUBIX_LEAF_Luminosity], bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
+  return cubix_model_vjp(chain->pipe->mod, chain->pipe->ins, b->row, bar->value[CUBIX_LEAF_Luminosity], bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
 }
 
 /* Sums over all ranks to the globals. */
 static void globals_back(const struct back *b, const struct cubix_chain *chain, const struct cubix_chain_sums *sums, double one_plus_z_bar, struct cubix_leaves *bar)
 {
-  const struct cubix_scene *scene = &chain->scene;
+  const struct cubix_scene *scene = &chain->pipe->scene;
   struct cubix_turn_bar turn = { .alpha = 0 };
   double redshift_bar = 0, distance_bar = 0, z1 = 1 + scene->redshift;
   struct cubix_scene scene_bar = { .redshift = sums->receding * CUBIX_C_KMS / z1 + one_plus_z_bar, .flux_scale = b->flux / scene->flux_scale,
                                    .kpc_per_arcsec = -sums->sky.arcsec_per_kpc / (scene->kpc_per_arcsec * scene->kpc_per_arcsec) };
-  cubix_scene_vjp(scene, &chain->par, &scene_bar, &redshift_bar, &distance_bar);
-  cubix_frame_turn_vjp(&chain->frame, &chain->par, sums->rotation, &turn);
+  cubix_scene_vjp(scene, &chain->pipe->par, &scene_bar, &redshift_bar, &distance_bar);
+  cubix_frame_turn_vjp(&chain->pipe->frame, &chain->pipe->par, sums->rotation, &turn);
   add_global(bar, CUBIX_LEAF_Alpha, turn.alpha);
   add_global(bar, CUBIX_LEAF_Beta, turn.beta);
   add_global(bar, CUBIX_LEAF_Gamma, turn.gamma);
@@ -284,7 +284,7 @@ static void globals_back(const struct back *b, const struct cubix_chain *chain, 
   add_global(bar, CUBIX_LEAF_PsfFwhm, b->psf.fwhm);
   add_global(bar, CUBIX_LEAF_PsfBeta, b->psf.beta);
   add_global(bar, CUBIX_LEAF_MassScale, sums->mass_scale / chain->mass_scale);
-  add_global(bar, CUBIX_LEAF_FluxScale, b->flux / chain->flux_scale);
+  add_global(bar, CUBIX_LEAF_FluxScale, b->flux / chain->pipe->flux_scale);
   for (int c = 0; c < 3; c++) {
     if (bar->value[CUBIX_LEAF_Centre]) bar->value[CUBIX_LEAF_Centre][c] += sums->centre[c];
     if (bar->value[CUBIX_LEAF_SystemicVelocity]) bar->value[CUBIX_LEAF_SystemicVelocity][c] += sums->velocity[c];
@@ -301,7 +301,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, cube_bar)));
   CUBIX_TRY(cubix_mpi_agree(back_init(&b, chain, bar)));
   while (cubix_chain_next(chain, &piece)) {
-    status = cubix_chain_hold(chain, &b.painted_bar, &piece, chain->ins->margin);
+    status = cubix_chain_hold(chain, &b.painted_bar, &piece, chain->pipe->ins->margin);
     if (!status && piece.owner == cubix_mpi_rank()) status = unblur(&b, chain, cube_bar, &piece, psf);
     CUBIX_TRY(cubix_mpi_agree(status));
     cubix_chain_spread(&b.painted_bar, piece.owner);
@@ -309,7 +309,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   }
   pieces_free(&b);
   CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
-  b.flux = inner(chain->cube, cube_bar);
+  b.flux = inner(chain->pipe->cube, cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
   cubix_mpi_owners.sum(total, sizeof total / sizeof *total);
   b.flux = total[0];

@@ -280,19 +280,12 @@ done:
   return status;
 }
 
-static int print_timings(FILE *out, const void *host)
-{
-  void (*const *print)(FILE *) = host;
-  (*print)(out);
-  return CUBIX_OK;
-}
-
-int cubix_output_timings(const struct cubix_params *par, void (*print)(FILE *))
+int cubix_output_timings(const struct cubix_params *par, int (*print)(FILE *out, const void *host), const void *host)
 {
   int status = CUBIX_OK;
   char path[CUBIX_OUTPUT_PATH];
   CUBIX_TRY(cubix_output_beside(path, par, text_ending[TIMINGS], ""));
-  CUBIX_TRY(cubix_atomic_file_text(path, print_timings, &print));
+  CUBIX_TRY(cubix_atomic_file_text(path, print, host));
 done:
   return status;
 }

@@ -46,8 +46,8 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks);
 /** Channels k0 .. k0 + n_k - 1 of a plane as the file wants them, from those held here.  Local, in threads.  @param host the struct cubix_result
  *  @param[out] block [n_k][n_y][n_x] of cubix_real.  Errors: CUBIX_EFAIL for a value that is not finite. */
 int cubix_output_block(const void *host, int what, int k0, int n_k, void *block, size_t n_byte);
-/** Write STEM-timings.txt beside the first OutputFile; `print` fills it.  Local (rank 0). */
-int cubix_output_timings(const struct cubix_params *par, void (*print)(FILE *));
+/** Write STEM-timings.txt beside the first OutputFile; `print` fills it, and is given `host`.  Local (rank 0). */
+int cubix_output_timings(const struct cubix_params *par, int (*print)(FILE *out, const void *host), const void *host);
 
 enum { CUBIX_OUTPUT_PATH = CUBIX_DISK_PATH };
 /** Name a file STEM + ending, STEM being the first OutputFile without its suffix; with `given` not empty that one instead.  Local.

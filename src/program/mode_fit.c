@@ -93,7 +93,7 @@ static int header(const struct cubix_params *par, const struct cubix_instrument 
   return status;
 }
 
-void cubix_derive_idle(const struct cubix_params *par)
+void cubix_mode_idle(const struct cubix_params *par)
 {
   static const char fits[] = "FitModel FitAgeBins FitAgeEdges FitRadiusBins "
     "Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes FitRestart FitRestartFile FitResume";
@@ -101,7 +101,7 @@ void cubix_derive_idle(const struct cubix_params *par)
   if (strcmp(par->Mode, "fit") != 0) cubix_params_warn_idle(par, fits, "it belongs to Mode fit");
 }
 
-int cubix_derive(const struct cubix_params *par, int dry_run)
+int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_stages *stages)
 {
   int status = CUBIX_OK, root = cubix_mpi_rank() == 0, fit = !strcmp(par->Mode, "fit");
   unsigned char active[CUBIX_N_LEAF];      /* what Parameters names                      */
@@ -114,38 +114,38 @@ int cubix_derive(const struct cubix_params *par, int dry_run)
   double value = 0, n_used = 0;            /* of the objective; voxels compared          */
   const char *end = NULL;                  /* how the fit ended                          */
 
-  CUBIX_STAGE("names",    names(active, par));
-  CUBIX_STAGE("check",    root ? cubix_output_check(par) : CUBIX_OK);
-  CUBIX_STAGE("compare",  root ? check_observed(par) : CUBIX_OK);
-  CUBIX_STAGE("files",    !root ? CUBIX_OK : fit ? cubix_mpi_fit_check(par) : cubix_mpi_gradient_check(par));
-  CUBIX_STAGE("open",     cubix_mpi_chain_open(&chain, par, NULL, active));
+  CUBIX_STAGE(stages, "names",    names(active, par));
+  CUBIX_STAGE(stages, "check",    root ? cubix_output_check(par) : CUBIX_OK);
+  CUBIX_STAGE(stages, "compare",  root ? check_observed(par) : CUBIX_OK);
+  CUBIX_STAGE(stages, "files",    !root ? CUBIX_OK : fit ? cubix_mpi_fit_check(par) : cubix_mpi_gradient_check(par));
+  CUBIX_STAGE(stages, "open",     cubix_mpi_chain_open(&chain, par, NULL, active));
   cubix_mpi_chain_result(&result, chain);
-  CUBIX_STAGE("header",   header(par, result.ins));
-  CUBIX_STAGE("room",     fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));
+  CUBIX_STAGE(stages, "header",   header(par, result.ins));
+  CUBIX_STAGE(stages, "room",     fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));
   cubix_report_scene(&result);
   if (dry_run) {
-    CUBIX_STAGE("memory", cubix_mpi_chain_memory(chain, 1));
+    CUBIX_STAGE(stages, "memory", cubix_mpi_chain_memory(chain, 1));
     goto done;
   }
-  CUBIX_STAGE("forward",  cubix_mpi_chain_forward(chain, &cube));
-  CUBIX_STAGE("light",    cubix_cube_shine(cube, par, &cubix_mpi_owners));
+  CUBIX_STAGE(stages, "forward",  cubix_mpi_chain_forward(chain, &cube));
+  CUBIX_STAGE(stages, "light",    cubix_cube_shine(cube, par, &cubix_mpi_owners));
   cubix_mpi_chain_result(&result, chain);
-  CUBIX_STAGE("observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
+  CUBIX_STAGE(stages, "observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
   cubix_observed_mask_channels(obs, result.mod->covered);
   if (fit) {
-    CUBIX_STAGE("fit",      cubix_mpi_fit(chain, par, obs, active, &end));
+    CUBIX_STAGE(stages, "fit",      cubix_mpi_fit(chain, par, obs, active, &end));
     cubix_mpi_chain_result(&result, chain);
     result.fit = end;
   } else {
-    CUBIX_STAGE("gradient", gradient(&bar, &value, &n_used, chain, par, &obs, cube));
-    CUBIX_STAGE("tell",     cubix_mpi_gradient_write(chain, par, n_used, value, &bar));
+    CUBIX_STAGE(stages, "gradient", gradient(&bar, &value, &n_used, chain, par, &obs, cube));
+    CUBIX_STAGE(stages, "tell",     cubix_mpi_gradient_write(chain, par, n_used, value, &bar));
   }
-  CUBIX_STAGE("noise",    cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
+  CUBIX_STAGE(stages, "noise",    cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
   result.noise = &noise;
   cubix_report_budget(&result, &cubix_mpi_owners);
-  CUBIX_STAGE("write",    cubix_mpi_blocks_share(result.cube, result.ins->n_lambda, cubix_output_write, cubix_output_block, &result));
-  CUBIX_STAGE("timings",  root ? cubix_output_timings(par, cubix_mpi_stage_print) : CUBIX_OK);
-  cubix_mpi_stage_summary();
+  CUBIX_STAGE(stages, "write",    cubix_mpi_blocks_share(result.cube, result.ins->n_lambda, cubix_output_write, cubix_output_block, &result));
+  CUBIX_STAGE(stages, "timings",  root ? cubix_output_timings(par, cubix_mpi_stages_print, stages) : CUBIX_OK);
+  cubix_mpi_stages_summary(stages);
 done:
   cubix_noise_free(&noise);
   cubix_leaves_free(&bar);
