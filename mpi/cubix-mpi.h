@@ -4,6 +4,8 @@
 
 #include "mpi/comm/blocks.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
+#include "mpi/comm/text.h"
 #include "mpi/engine/audit.h"
 #include "mpi/engine/basis_build.h"
 #include "mpi/engine/cube_paint.h"
@@ -14,6 +16,7 @@
 #include "mpi/engine/leftover.h"
 #include "mpi/particles/frame.h"
 #include "mpi/pipeline/memory_plan.h"
+#include "mpi/pipeline/pipeline.h"
 #include "mpi/particles/particles.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/comm/reduce_exact.h"

@@ -19,6 +19,7 @@
 #include "fit/leaves.h"
 #include "instrument/instrument.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/text.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "params/params.h"

@@ -18,23 +18,24 @@
 #include "base/error.h"
 #include "cube/cube.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 
 enum { TAG_REQUEST = 7001, TAG_WORDS = 7002, TAG_BLOCK = 7100, MOST_WORDS = 4096, MOST_SUMMED = 1 << 24 };
 enum { WHAT, FIRST, COUNT, BYTES, SLOT, N_REQUEST };          /* WHAT < 0: the end */
 
 /* ---- sums and extremes ---------------------------------------------------------------------------------------------------- */
-static void add(uint64_t *count, int n) { MPI_Allreduce(MPI_IN_PLACE, count, n, MPI_UINT64_T, MPI_SUM, MPI_COMM_WORLD); }
+static void add(uint64_t *count, int n) { MPI_Allreduce(MPI_IN_PLACE, count, n, MPI_UINT64_T, MPI_SUM, cubix_mpi_group()->comm); }
 
 static double total(double x)
 {
-  MPI_Allreduce(MPI_IN_PLACE, &x, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &x, 1, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   return x;
 }
 
 static void sum(double *x, size_t n)
 {
   for (size_t i = 0; i < n; i += MOST_SUMMED)
-    MPI_Allreduce(MPI_IN_PLACE, x + i, (int)(n - i < MOST_SUMMED ? n - i : MOST_SUMMED), MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+    MPI_Allreduce(MPI_IN_PLACE, x + i, (int)(n - i < MOST_SUMMED ? n - i : MOST_SUMMED), MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
 }
 
 const struct cubix_owners cubix_mpi_owners = { add, cubix_mpi_max, total, sum };
@@ -48,8 +49,8 @@ static int ask(struct cubix_blocks *blocks, int slot, int r, int what, int k0, i
   struct asker *asker = blocks->host;
   int64_t request[N_REQUEST] = { what, k0, n_k, (int64_t)n_byte, slot };
   CUBIX_CHECK(n_byte <= INT_MAX, CUBIX_EFAIL, "an image of %zu bytes is more than a message holds", n_byte);
-  MPI_Irecv(block, (int)n_byte, MPI_BYTE, r, TAG_BLOCK + slot, MPI_COMM_WORLD, &asker->request[slot]);
-  MPI_Send(request, N_REQUEST, MPI_INT64_T, r, TAG_REQUEST, MPI_COMM_WORLD);
+  MPI_Irecv(block, (int)n_byte, MPI_BYTE, r, TAG_BLOCK + slot, cubix_mpi_group()->comm, &asker->request[slot]);
+  MPI_Send(request, N_REQUEST, MPI_INT64_T, r, TAG_REQUEST, cubix_mpi_group()->comm);
   asker->owner[slot] = r;
 done:
   return status;
@@ -65,7 +66,7 @@ static int look(struct cubix_blocks *blocks, int slot, int *here)
   if (!*here) return CUBIX_OK;
   MPI_Get_count(&arrival, MPI_BYTE, &n_byte);
   if (n_byte > 0) return CUBIX_OK;
-  MPI_Recv(words, MOST_WORDS, MPI_CHAR, asker->owner[slot], TAG_WORDS, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+  MPI_Recv(words, MOST_WORDS, MPI_CHAR, asker->owner[slot], TAG_WORDS, cubix_mpi_group()->comm, MPI_STATUS_IGNORE);
   CUBIX_CHECK(0, words[0], "%s", words + 1);
 done:
   return status;
@@ -77,7 +78,7 @@ static int direct(const int *lambda_first, cubix_block_work *work, const void *h
   struct cubix_blocks blocks = { cubix_mpi_size(), 0, lambda_first, &asker, ask, look };
   const int64_t end[N_REQUEST] = { -1 };
   int status = work(host, &blocks);
-  for (int r = 1; r < blocks.n_rank; r++) MPI_Send(end, N_REQUEST, MPI_INT64_T, r, TAG_REQUEST, MPI_COMM_WORLD);
+  for (int r = 1; r < blocks.n_rank; r++) MPI_Send(end, N_REQUEST, MPI_INT64_T, r, TAG_REQUEST, cubix_mpi_group()->comm);
   return status;
 }
 
@@ -101,10 +102,10 @@ static void next_request(int64_t request[N_REQUEST])
 {
   int here = 0;
   for (int tries = 0; !here; tries++) {
-    MPI_Iprobe(0, TAG_REQUEST, MPI_COMM_WORLD, &here, MPI_STATUS_IGNORE);
+    MPI_Iprobe(0, TAG_REQUEST, cubix_mpi_group()->comm, &here, MPI_STATUS_IGNORE);
     if (!here) nap(tries);
   }
-  MPI_Recv(request, N_REQUEST, MPI_INT64_T, 0, TAG_REQUEST, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+  MPI_Recv(request, N_REQUEST, MPI_INT64_T, 0, TAG_REQUEST, cubix_mpi_group()->comm, MPI_STATUS_IGNORE);
 }
 
 /* Memory of two blocks in turn: one is made while the other leaves. */
@@ -134,12 +135,12 @@ static int serve(cubix_block_make *make, const void *host)
     const size_t n_byte = (size_t)request[BYTES];
     int failed = shelf_prepare(s, n_byte);
     if (!failed) failed = make(host, (int)request[WHAT], (int)request[FIRST], (int)request[COUNT], s->block, n_byte);
-    MPI_Isend(s->block, failed ? 0 : (int)n_byte, MPI_BYTE, 0, TAG_BLOCK + (int)request[SLOT], MPI_COMM_WORLD, &s->leaving);
+    MPI_Isend(s->block, failed ? 0 : (int)n_byte, MPI_BYTE, 0, TAG_BLOCK + (int)request[SLOT], cubix_mpi_group()->comm, &s->leaving);
     if (!failed) continue;
     char words[MOST_WORDS];
     words[0] = (char)failed;
     snprintf(words + 1, sizeof words - 1, "%s", cubix_error_message());
-    MPI_Send(words, MOST_WORDS, MPI_CHAR, 0, TAG_WORDS, MPI_COMM_WORLD);
+    MPI_Send(words, MOST_WORDS, MPI_CHAR, 0, TAG_WORDS, cubix_mpi_group()->comm);
     status = failed;
   }
   for (int i = 0; i < 2; i++) {
@@ -155,7 +156,7 @@ int cubix_mpi_blocks_share(const struct cubix_cube *cube, int n_lambda, cubix_bl
   const int n_rank = cubix_mpi_size(), me = cubix_mpi_rank();
   lambda_first = malloc(((size_t)n_rank + 1) * sizeof *lambda_first);
   CUBIX_TRY(cubix_mpi_agree(lambda_first ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate a table of %d ranks", n_rank)));
-  MPI_Allgather(&mine, 1, MPI_INT, lambda_first, 1, MPI_INT, MPI_COMM_WORLD);
+  MPI_Allgather(&mine, 1, MPI_INT, lambda_first, 1, MPI_INT, cubix_mpi_group()->comm);
   lambda_first[n_rank] = n_lambda;
   for (int r = n_rank - 1; r >= 0; r--) wrong |= lambda_first[r] > lambda_first[r + 1];
   wrong |= lambda_first[0] != 0 || mine + cube->n_lambda != lambda_first[me + 1];

@@ -20,6 +20,7 @@
 
 #include "base/error.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 
 enum { FEW = 1 << 14 };            /* so few are not worth waking the other threads */
 enum { N_BIN = 1 << 12, MAX_COLUMN = 3 };
@@ -37,7 +38,7 @@ static void find_largest(double *largest, int n_c, size_t n, cubix_terms *terms,
     for (int c = 0; c < n_c; c++)
       for (size_t i = 0; i < count; i++) of_mine[c] = fabs(t[c][i]) > of_mine[c] ? fabs(t[c][i]) : of_mine[c];
   }
-  MPI_Allreduce(of_mine, largest, n_c, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Allreduce(of_mine, largest, n_c, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
 }
 
 double cubix_exact_scale(double bound)
@@ -71,7 +72,7 @@ void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_terms *terms, con
     terms(t, host, first, count);
     for (int c = 0; c < n_c; c++) add_column(q + 2 * c, t[c], count, scale[c]);
   }
-  MPI_Allreduce(MPI_IN_PLACE, q, 2 * n_c, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, q, 2 * n_c, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
   for (int c = 0; c < n_c; c++) sum[c] = cubix_exact_value(q + 2 * c, scale[c]);
 }
 
@@ -124,8 +125,8 @@ static void find_range(struct search *s, const struct cubix_columns *columns)
       high[c] = x > high[c] ? x : high[c];
     }
   }
-  MPI_Allreduce(MPI_IN_PLACE, low, n_c, MPI_DOUBLE, MPI_MIN, MPI_COMM_WORLD);
-  MPI_Allreduce(MPI_IN_PLACE, high, n_c, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, low, n_c, MPI_DOUBLE, MPI_MIN, cubix_mpi_group()->comm);
+  MPI_Allreduce(MPI_IN_PLACE, high, n_c, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
   for (int c = 0; c < n_c; c++) {
     s[c].low = low[c];
     s[c].high = high[c];
@@ -149,7 +150,7 @@ static void count_values(int64_t *mine, int64_t *all, const struct search *s, co
     }
   }
   if (!columns->weight) memcpy(all, mine, n_cell * sizeof *all);
-  MPI_Allreduce(MPI_IN_PLACE, all, (int)n_cell, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, all, (int)n_cell, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
 }
 
 /* The same for the keys of one column that were set aside. */
@@ -158,7 +159,7 @@ static void count_keys(int64_t *all, const struct search *s)
   memset(all, 0, N_BIN * sizeof *all);
   for (size_t i = 0; i < s->n; i++)
     if (s->key[i] >= s->lo && s->key[i] <= s->hi) all[(s->key[i] - s->lo) >> s->shift] += s->weight ? s->weight[i] : 1;
-  MPI_Allreduce(MPI_IN_PLACE, all, N_BIN, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, all, N_BIN, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
 }
 
 /* The bin that holds the answer. */
@@ -205,7 +206,7 @@ static double find_key(struct search *s, int64_t *all)
     range[0] = s->key[i] < range[0] ? s->key[i] : range[0];
     range[1] = ~s->key[i] < range[1] ? ~s->key[i] : range[1];
   }
-  MPI_Allreduce(MPI_IN_PLACE, range, 2, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, range, 2, MPI_UINT64_T, MPI_MIN, cubix_mpi_group()->comm);
   s->lo = range[0];
   s->hi = ~range[1];
   while (s->lo < s->hi) {
@@ -227,7 +228,7 @@ static double find_next(const struct search *s, int c, const struct cubix_column
   double next = INFINITY, answer = value_of(s->lo);
   for (size_t i = 0; i < s->n; i++)
     if (s->key[i] > s->lo && s->key[i] < least && !(s->weight && !s->weight[i])) least = s->key[i];
-  MPI_Allreduce(MPI_IN_PLACE, &least, 1, MPI_UINT64_T, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &least, 1, MPI_UINT64_T, MPI_MIN, cubix_mpi_group()->comm);
   if (least < UINT64_MAX) return value_of(least);
 #pragma omp parallel for schedule(static) reduction(min : next) if (columns->n > FEW)
   for (size_t i = 0; i < columns->n; i++) {

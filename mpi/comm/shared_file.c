@@ -13,6 +13,7 @@
 #include "base/atomic_file.h"
 #include "base/error.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 
 int cubix_mpi_file_begin(struct cubix_atomic_file *f, const char *path)
 {
@@ -25,12 +26,12 @@ int cubix_mpi_file_begin(struct cubix_atomic_file *f, const char *path)
     told[0] = strlen(f->temporary) + 1;
     told[1] = f->inode;
   }
-  MPI_Bcast(told, 2, MPI_UINT64_T, 0, MPI_COMM_WORLD);
+  MPI_Bcast(told, 2, MPI_UINT64_T, 0, cubix_mpi_group()->comm);
   name = calloc(told[0], 1);
   if (!name) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate a file's name");
   CUBIX_TRY(cubix_mpi_agree(status));
   if (root) strcpy(name, f->temporary);
-  MPI_Bcast(name, (int)told[0], MPI_CHAR, 0, MPI_COMM_WORLD);
+  MPI_Bcast(name, (int)told[0], MPI_CHAR, 0, cubix_mpi_group()->comm);
   CUBIX_TRY(cubix_mpi_agree(root ? CUBIX_OK : cubix_atomic_file_join(f, path, name, told[1])));
 done:
   if (status) cubix_atomic_file_discard(f);

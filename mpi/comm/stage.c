@@ -5,10 +5,12 @@
 
 #include <mpi.h>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
 
 static double peak_mib(void) { return cubix_memory_most() / 1048576; }
 
@@ -28,8 +30,8 @@ int cubix_mpi_stage_end(struct cubix_stages *stages, int status)
   cubix_mpi_wait();
   status = cubix_mpi_agree(status);
   if (status || stages->n == CUBIX_MAX_STAGE) return status;
-  MPI_Allreduce(MPI_IN_PLACE, &slowest, 1, MPI_DOUBLE_INT, MPI_MAXLOC, MPI_COMM_WORLD);
-  MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &slowest, 1, MPI_DOUBLE_INT, MPI_MAXLOC, cubix_mpi_group()->comm);
+  MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   const int i = stages->n++;
   stages->stage[i].mean = sum / cubix_mpi_size();
   stages->stage[i].slowest = slowest.seconds;
@@ -37,7 +39,7 @@ int cubix_mpi_stage_end(struct cubix_stages *stages, int status)
   stages->stage[i].peak_mib = cubix_mpi_max(peak_mib());
   sum = cubix_mpi_volume() / 1048576.;
   stages->sent_largest = cubix_mpi_max(sum);
-  MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   stages->sent_mean = sum / cubix_mpi_size();
   cubix_log(CUBIX_LOG_INFO, "%-12s %8.3f s  (rank %d; mean %.3f s; peak memory of a rank %.0f MiB)", stages->stage[i].name, slowest.seconds, slowest.rank,
             stages->stage[i].mean, stages->stage[i].peak_mib);

@@ -14,6 +14,7 @@
 #include "engine/survey.h"
 #include "histogram/basis.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "params/params.h"
 #include "spectra/templates.h"
 
@@ -43,8 +44,8 @@ int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *
   int status = CUBIX_OK, root = cubix_mpi_rank() == 0;
   const int n_number = CUBIX_AUDIT_MOST * (int)(sizeof *audit->evidence / sizeof(double));
   cubix_audit_look(audit, cube);
-  MPI_Reduce(root ? MPI_IN_PLACE : audit->evidence, audit->evidence, n_number, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
-  MPI_Bcast(audit->evidence, n_number, MPI_DOUBLE, 0, MPI_COMM_WORLD);
+  MPI_Reduce(root ? MPI_IN_PLACE : audit->evidence, audit->evidence, n_number, MPI_DOUBLE, MPI_SUM, 0, cubix_mpi_group()->comm);
+  MPI_Bcast(audit->evidence, n_number, MPI_DOUBLE, 0, cubix_mpi_group()->comm);
   CUBIX_TRY(cubix_audit_judge(audit, mod, engine->tolerance, engine->method == CUBIX_DIRECT, basis ? basis->cache : NULL));
 done:
   return status;

@@ -24,6 +24,7 @@
 #include "histogram/basis.h"
 #include "histogram/basis_parts.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "params/params.h"
 #include "physics/node.h"
 #include "spectra/templates.h"
@@ -48,13 +49,13 @@ struct job {
 
 static int all_of(int yes)
 {
-  MPI_Allreduce(MPI_IN_PLACE, &yes, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &yes, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
   return yes;
 }
 
 static int root_says(int yes)
 {
-  MPI_Bcast(&yes, 1, MPI_INT, 0, MPI_COMM_WORLD);
+  MPI_Bcast(&yes, 1, MPI_INT, 0, cubix_mpi_group()->comm);
   return yes;
 }
 
@@ -68,7 +69,7 @@ static int file_find(struct cubix_basis_file *file, const struct cubix_params *p
   int status = CUBIX_OK;
   struct cubix_basis_key key = { { 0 } };
   if (cubix_mpi_rank() == 0) key = cubix_basis_key_of(mod, engine->reach, engine->tolerance);
-  MPI_Bcast(&key, (int)sizeof key, MPI_BYTE, 0, MPI_COMM_WORLD);
+  MPI_Bcast(&key, (int)sizeof key, MPI_BYTE, 0, cubix_mpi_group()->comm);
   CUBIX_TRY(cubix_mpi_agree(cubix_basis_file_init(file, par->TemplateCache, &key)));
 done:
   return status;
@@ -79,7 +80,7 @@ static int file_look(const struct cubix_basis_file *file, const struct cubix_mod
 {
   double certified;
   int found = root_says(cubix_mpi_rank() == 0 && cubix_basis_file_look(file, mod, nodes, &certified));
-  MPI_Bcast(nodes, (int)sizeof *nodes, MPI_BYTE, 0, MPI_COMM_WORLD);
+  MPI_Bcast(nodes, (int)sizeof *nodes, MPI_BYTE, 0, cubix_mpi_group()->comm);
   return found;
 }
 
@@ -112,7 +113,7 @@ static int first_damaged(const struct job *job)
 #pragma omp parallel for schedule(dynamic, 1) reduction(min : first)
   for (int i = 0; i < n; i++)
     if ((everywhere || maker(job, i) == job->rank) && !cubix_basis_file_sound(job->basis, i) && i < first) first = i;
-  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
   return first;
 }
 
@@ -144,7 +145,7 @@ static void file_begin(struct job *job)
     snprintf(told.temporary, sizeof told.temporary, "%s", job->file.grows.temporary);
     told.inode = job->file.grows.inode;
   }
-  MPI_Bcast(&told, (int)sizeof told, MPI_BYTE, 0, MPI_COMM_WORLD);
+  MPI_Bcast(&told, (int)sizeof told, MPI_BYTE, 0, cubix_mpi_group()->comm);
   job->caching = all_of(job->rank == 0 || cubix_basis_file_join(&job->file, told.temporary, told.inode));
   if (!job->caching && job->rank == 0)
     cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: not every rank can write there (a folder of one node only?); the run goes on without it", job->file.folder);
@@ -157,10 +158,10 @@ static int file_finish(struct job *job)
   struct cubix_nodes nodes = job->basis->nodes;
   whole = cubix_basis_file_close(&job->file);
   error = whole ? 0 : errno;
-  MPI_Allreduce(MPI_IN_PLACE, &error, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &error, 1, MPI_INT, MPI_MAX, cubix_mpi_group()->comm);
   if (error && job->rank == 0) cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder, strerror(error));
   whole = all_of(whole);
-  MPI_Allreduce(MPI_IN_PLACE, job->sum, 2 * job->basis->n_tile, MPI_UINT64_T, MPI_BOR, MPI_COMM_WORLD);   /* a tile's is 0 on all ranks but one */
+  MPI_Allreduce(MPI_IN_PLACE, job->sum, 2 * job->basis->n_tile, MPI_UINT64_T, MPI_BOR, cubix_mpi_group()->comm);   /* a tile's is 0 on all ranks but one */
   whole = root_says(whole && job->rank == 0 && cubix_basis_file_publish(&job->file, job->basis, job->sum));
   cubix_basis_free(job->basis);
   job->basis = NULL;
@@ -190,7 +191,7 @@ static int tiles_begin(struct job *job)
   tiles_free(job);
   job->n_mine = 0;
   job->per_round = n_thread < 6 ? 2 : n_thread / 3;
-  MPI_Allreduce(MPI_IN_PLACE, &job->per_round, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);   /* rounds are collective; ranks may have different numbers of cores */
+  MPI_Allreduce(MPI_IN_PLACE, &job->per_round, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);   /* rounds are collective; ranks may have different numbers of cores */
   job->n_keep = job->caching ? 0 : cubix_basis_room(basis, cubix_mpi_local_size());
   CUBIX_ALLOC(job->mine, basis->n_tile);
   CUBIX_ALLOC(job->buffer, job->per_round);
@@ -201,12 +202,12 @@ static int tiles_begin(struct job *job)
   for (int b = 0; b < job->per_round && job->caching; b++) CUBIX_ALLOC(job->buffer[b], cubix_basis_tile_size(basis));
 done:
   /* with cubes combined, the same tiles on all ranks: what one has no room for none keeps */
-  if (everywhere) MPI_Allreduce(MPI_IN_PLACE, &job->n_keep, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  if (everywhere) MPI_Allreduce(MPI_IN_PLACE, &job->n_keep, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
   for (int i = 0; i < job->n_keep && !status; i++)
     if (everywhere) status = cubix_basis_keep(basis, i);
     else if (i < job->n_mine) status = cubix_basis_keep(basis, job->mine[i]);
   job->n_round = (job->n_mine + job->per_round - 1) / job->per_round;
-  MPI_Allreduce(MPI_IN_PLACE, &job->n_round, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &job->n_round, 1, MPI_INT, MPI_MAX, cubix_mpi_group()->comm);
   return cubix_mpi_agree(status);
 }
 
@@ -238,7 +239,7 @@ static void share_round(const struct job *job, int round)
   const size_t piece = (size_t)1 << 28, size = cubix_basis_tile_size(job->basis);
   for (int i = round * job->per_round * job->n_rank; i < (round + 1) * job->per_round * job->n_rank && i < job->n_keep; i++)
     for (size_t at = 0; at < size; at += piece)
-      MPI_Bcast(state->kept[i] + at, (int)(size - at < piece ? size - at : piece), MPI_FLOAT, i % job->n_rank, MPI_COMM_WORLD);
+      MPI_Bcast(state->kept[i] + at, (int)(size - at < piece ? size - at : piece), MPI_FLOAT, i % job->n_rank, cubix_mpi_group()->comm);
 }
 
 /* All tiles, certified.  @param[out] worst  largest error of all ranks  @param[out] error  of the file */
@@ -252,7 +253,7 @@ static int make_tiles(struct job *job, double *worst, int *error)
     int made = make_round(job, round, worst, error);
     CUBIX_TRY(cubix_mpi_agree(made));
     *worst = cubix_mpi_max(*worst);
-    MPI_Allreduce(MPI_IN_PLACE, error, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
+    MPI_Allreduce(MPI_IN_PLACE, error, 1, MPI_INT, MPI_MAX, cubix_mpi_group()->comm);
     if (job->engine->combine == CUBIX_COMBINE_CUBE && job->n_rank > 1) share_round(job, round);
     cubix_log_progress("basis", (round + 1.0) / job->n_round);
   }

@@ -20,6 +20,7 @@
 #include "histogram/basis.h"
 #include "histogram/histogram.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/engine/histogram_sum.h"
 #include "mpi/engine/leftover.h"
 #include "mpi/particles/particles.h"

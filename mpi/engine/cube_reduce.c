@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
 
 static void sum_to(int root, void *values, size_t n, MPI_Datatype type, size_t size)
 {
@@ -19,7 +20,7 @@ static void sum_to(int root, void *values, size_t n, MPI_Datatype type, size_t s
   for (size_t first = 0; first < n; first += piece) {
     char *at = (char *)values + first * size;
     int count = (int)(n - first < piece ? n - first : piece);
-    MPI_Reduce(mine ? MPI_IN_PLACE : at, mine ? at : NULL, count, type, MPI_SUM, root, MPI_COMM_WORLD);
+    MPI_Reduce(mine ? MPI_IN_PLACE : at, mine ? at : NULL, count, type, MPI_SUM, root, cubix_mpi_group()->comm);
   }
   if (!mine) cubix_mpi_volume_add(n * size);
 }
@@ -36,7 +37,7 @@ int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engin
   size_t n_field = (size_t)(cube->n_y - 2 * cube->margin) * (size_t)(cube->n_x - 2 * cube->margin);
   if (!shared) cubix_mpi_sum_to(0, cube->flux, n_spaxel * (size_t)cube->n_lambda);
   for (int m = 0; m < CUBIX_N_MAP; m++) sum_to(0, cube->map[m], n_field, MPI_DOUBLE, sizeof(double));
-  MPI_Allreduce(MPI_IN_PLACE, cube->budget, 3 * CUBIX_N_ACCOUNT, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, cube->budget, 3 * CUBIX_N_ACCOUNT, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   cube->v_max = cubix_mpi_max(cube->v_max);
   if (!shared && cubix_mpi_rank() != 0) CUBIX_TRY(cubix_cube_hold(cube, cube->n_lambda, 0));
 done:

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "engine/device.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "params/params.h"
 
 /* This rank's seat.  Collective. */
@@ -21,7 +22,7 @@ static int find_seat(struct cubix_seat *mine, const struct cubix_params *par)
   MPI_Comm node = MPI_COMM_NULL;
   struct cubix_sight *sight = NULL, *all = NULL;
   struct cubix_seat *seat = NULL;
-  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, cubix_mpi_rank(), MPI_INFO_NULL, &node);
+  MPI_Comm_split_type(cubix_mpi_group()->comm, MPI_COMM_TYPE_SHARED, cubix_mpi_rank(), MPI_INFO_NULL, &node);
   MPI_Comm_rank(node, &rank);
   MPI_Comm_size(node, &n_rank);
   sight = cubix_alloc(1, sizeof *sight);
@@ -48,11 +49,11 @@ static void report(const struct cubix_device *dev)
   int n_share = without || !dev->ops->look ? 1 : dev->n_share, n[2] = { without, dev->amiss }, amiss;
   char why[sizeof dev->passed_over];
   memcpy(why, dev->passed_over, sizeof why);
-  MPI_Allreduce(MPI_IN_PLACE, n, 2, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
-  MPI_Allreduce(MPI_IN_PLACE, &n_share, 1, MPI_INT, MPI_MAX, MPI_COMM_WORLD);
-  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, n, 2, MPI_INT, MPI_SUM, cubix_mpi_group()->comm);
+  MPI_Allreduce(MPI_IN_PLACE, &n_share, 1, MPI_INT, MPI_MAX, cubix_mpi_group()->comm);
+  MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
   amiss = n[1] > 0 || (n[0] > 0 && n[0] < n_rank);
-  if (first < 2 * n_rank) MPI_Bcast(why, (int)sizeof why, MPI_CHAR, first % n_rank, MPI_COMM_WORLD);
+  if (first < 2 * n_rank) MPI_Bcast(why, (int)sizeof why, MPI_CHAR, first % n_rank, cubix_mpi_group()->comm);
   if (amiss) cubix_log(CUBIX_LOG_WARNING, "%d of %d rank(s) paint on the CPU, with Backend auto: %s", n[0], n_rank, why);
   else if (n[0]) cubix_log(CUBIX_LOG_DEBUG, "painting on the CPU: %s", why);
   if (n_share > 1)

@@ -12,6 +12,7 @@
 #include "engine/survey.h"
 #include "histogram/basis.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/engine/basis_build.h"
 #include "params/params.h"
 #include "physics/view.h"
@@ -23,10 +24,10 @@ static void share_workload(struct cubix_workload *work, const struct cubix_rates
   int n_core = omp_get_max_threads();
   struct cubix_rates mine = cubix_rates_of_rank(rates, n_core);
   double slowest[3] = { mine.direct, mine.deposit, mine.multiply };
-  MPI_Allreduce(MPI_IN_PLACE, slowest, 3, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, slowest, 3, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
   work->rates = (struct cubix_rates){ .direct = slowest[0], .deposit = slowest[1], .multiply = slowest[2] };
   work->n_core = (int)cubix_mpi_sum_int(n_core);
-  MPI_Bcast(work, (int)sizeof *work, MPI_BYTE, 0, MPI_COMM_WORLD);
+  MPI_Bcast(work, (int)sizeof *work, MPI_BYTE, 0, cubix_mpi_group()->comm);
 }
 
 int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_survey *survey,

@@ -21,6 +21,7 @@
 #include "histogram/histogram.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
 
 struct wire_block { int32_t row; int16_t node, n; };
 struct size { uint64_t n_block, n_value; };
@@ -116,7 +117,7 @@ done:
     cubix_mpi_sum_counts(weight, h->n_spaxel);
     cut(plan, weight, h->n_spaxel);
     for (int r = 0; r < n_rank; r++) plan->out[r] = size_of(h, plan->first[r], plan->first[r + 1]);
-    MPI_Alltoall(plan->out, sizeof *plan->out, MPI_BYTE, plan->in, sizeof *plan->in, MPI_BYTE, MPI_COMM_WORLD);
+    MPI_Alltoall(plan->out, sizeof *plan->out, MPI_BYTE, plan->in, sizeof *plan->in, MPI_BYTE, cubix_mpi_group()->comm);
   }
   free(weight);
   return status;
@@ -184,7 +185,7 @@ static int spread(struct cubix_histogram **histogram, struct cubix_histogram **m
   struct cubix_histogram *h = *mine, *all = NULL;
   struct wire wire = { 0 };
   struct size own = { h->start[h->n_spaxel], h->n_value }, before = { 0 }, sum = { 0 };
-  MPI_Allgather(&own, sizeof own, MPI_BYTE, plan->in, sizeof own, MPI_BYTE, MPI_COMM_WORLD);
+  MPI_Allgather(&own, sizeof own, MPI_BYTE, plan->in, sizeof own, MPI_BYTE, cubix_mpi_group()->comm);
   for (int r = 0; r < n_rank; r++) {
     if (r == me) before = sum;
     sum.n_block += plan->in[r].n_block;

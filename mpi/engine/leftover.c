@@ -12,6 +12,7 @@
 #include "cube/placement.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
 #include "physics/population.h"
 
 struct cubix_far_star {
@@ -61,7 +62,7 @@ static int plan_init(struct plan *plan, const struct cubix_far *mine, int all)
 done:
   status = cubix_mpi_agree(status);
   if (status) return status;
-  if (all) MPI_Allgather(&n, 1, MPI_UINT64_T, plan->count, 1, MPI_UINT64_T, MPI_COMM_WORLD);
+  if (all) MPI_Allgather(&n, 1, MPI_UINT64_T, plan->count, 1, MPI_UINT64_T, cubix_mpi_group()->comm);
   for (int r = 0; r < n_rank; r++) plan->offset[r + 1] = plan->offset[r] + sizeof *mine->star * plan->count[r];
   return CUBIX_OK;
 }

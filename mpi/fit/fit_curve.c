@@ -15,6 +15,7 @@
 #include "fit/optimise.h"
 #include "fit/unknowns.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/fit/fit_parts.h"
 #include "mpi/pipeline/chain.h"
 
@@ -30,8 +31,8 @@ int cubix_fit_joint_init(struct cubix_fit_joint *joint, const struct cubix_unkno
   const size_t own = u->n - u->n_shared;
   int here = 0, before = 0, all = 0, k;
   for (size_t i = 0; stars && i < own; i++) here += !undetermined(u, i);
-  MPI_Exscan(&here, &before, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
-  MPI_Allreduce(&here, &all, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Exscan(&here, &before, 1, MPI_INT, MPI_SUM, cubix_mpi_group()->comm);
+  MPI_Allreduce(&here, &all, 1, MPI_INT, MPI_SUM, cubix_mpi_group()->comm);
   joint->n = all;
   for (size_t i = own; i < u->n; i++) joint->n += !undetermined(u, i);
   CUBIX_ALLOC(joint->place, u->n);
@@ -80,7 +81,7 @@ int cubix_fit_joint_fill(struct cubix_fit_joint *joint, struct cubix_fit *fit)
           cubix_mpi_rank() == 0)) joint->h[(size_t)joint->place[i] * n + j] = column[i];
     cubix_log_progress("curvature", (double)(j + 1) / (double)n);
   }
-  if (n) MPI_Allreduce(MPI_IN_PLACE, joint->h, (int)(n * n), MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
+  if (n) MPI_Allreduce(MPI_IN_PLACE, joint->h, (int)(n * n), MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
 done:
   return status;
 }

@@ -13,6 +13,7 @@
 #include "fit/optimise_parts.h"
 #include "fit/unknowns.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/fit/fit.h"
 #include "mpi/fit/fit_parts.h"
 #include "mpi/fit/star_file.h"

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "fit/leaves.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/fit/star_file.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"

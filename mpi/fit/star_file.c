@@ -17,6 +17,7 @@
 #include "base/h5data.h"
 #include "base/h5read.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/comm/shared_file.h"
 #include "output/hdf5_sink.h"
 
@@ -163,7 +164,7 @@ done:
 static int64_t stars_before(int64_t n)
 {
   int64_t before = 0;
-  MPI_Exscan(&n, &before, 1, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Exscan(&n, &before, 1, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
   return cubix_mpi_rank() == 0 ? 0 : before;
 }
 
@@ -178,7 +179,7 @@ int cubix_mpi_star_file_write(const struct cubix_star_file *f, const char *path)
   CUBIX_TRY(cubix_mpi_agree(at ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the places of %d columns", f->n_column)));
   CUBIX_TRY(cubix_mpi_file_begin(&out, path));
   CUBIX_TRY(cubix_mpi_agree(root ? lay_out(f, &out, (hsize_t)all, at) : CUBIX_OK));
-  MPI_Bcast(at, f->n_column, MPI_INT64_T, 0, MPI_COMM_WORLD);
+  MPI_Bcast(at, f->n_column, MPI_INT64_T, 0, cubix_mpi_group()->comm);
   CUBIX_TRY(cubix_mpi_file_seal(&out, fill(f, &out, at, first)));
   CUBIX_TRY(cubix_mpi_file_publish(&out));
 done:

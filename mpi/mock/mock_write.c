@@ -25,6 +25,7 @@
 #include "mock/mock.h"
 #include "mock/mock_galaxy.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/comm/shared_file.h"
 #include "output/hdf5_sink.h"
 
@@ -294,7 +295,7 @@ static int piece_write(const struct cubix_mock *m, struct cubix_atomic_file *out
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? piece_lay_out(m, out, piece, text, place) : CUBIX_OK));
   for (int w = 0; w < 2; w++) {
     const int64_t n_at = place[w].n_chunk * field_count(m, w), most = 1 << 20;
-    for (int64_t i = 0; i < n_at; i += most) MPI_Bcast(place[w].at + i, (int)(n_at - i < most ? n_at - i : most), MPI_INT64_T, 0, MPI_COMM_WORLD);
+    for (int64_t i = 0; i < n_at; i += most) MPI_Bcast(place[w].at + i, (int)(n_at - i < most ? n_at - i : most), MPI_INT64_T, 0, cubix_mpi_group()->comm);
   }
   for (int w = 0; w < 2 && !filled; w++) filled = type_fill(m, out, w, piece, &place[w]);
   CUBIX_TRY(cubix_mpi_file_seal(out, filled));

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "geometry/frame.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/comm/reduce_exact.h"
 #include "mpi/particles/frame_parts.h"
 #include "params/params.h"
@@ -30,8 +31,8 @@ static void deepest(double centre[3], const struct cubix_slab *slab)
       at = i;
     }
   if (slab->n) memcpy(centre, slab->position + 3 * at, 3 * sizeof *centre);
-  MPI_Allreduce(MPI_IN_PLACE, &best, 1, MPI_DOUBLE_INT, MPI_MINLOC, MPI_COMM_WORLD);
-  MPI_Bcast(centre, 3, MPI_DOUBLE, best.rank, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &best, 1, MPI_DOUBLE_INT, MPI_MINLOC, cubix_mpi_group()->comm);
+  MPI_Bcast(centre, 3, MPI_DOUBLE, best.rank, cubix_mpi_group()->comm);
 }
 
 static int find_centre(double centre[3], const struct cubix_params *par, const struct cubix_slab *slab)

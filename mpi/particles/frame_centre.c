@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/comm/reduce_exact.h"
 #include "mpi/particles/frame_parts.h"
 #include "simulation/slab.h"
@@ -166,7 +167,7 @@ static int sum_sphere(double t[5], struct shells *s, const double centre[3], dou
     double r[3];
     if (cubix_relative(r, s->slab, centre, s->order[j]) <= radius) add_star(s, s->order[j], q);
   }
-  MPI_Allreduce(MPI_IN_PLACE, q, N_SUM, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, q, N_SUM, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
   t[0] = cubix_exact_value(q, s->scale_m);
   for (int c = 0; c < 3; c++) t[1 + c] = cubix_exact_value(q + 2 + 2 * c, s->scale_mx);
   t[4] = (double)q[8];

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "math/cosmology.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/particles/reader_parts.h"
 #include "params/params.h"
 #include "simulation/simfile.h"
@@ -129,7 +130,7 @@ static int check_box(const struct cubix_reader *r)
     end[c] = -r->state->range.low[c];
     end[3 + c] = r->state->range.high[c];
   }
-  MPI_Allreduce(MPI_IN_PLACE, end, 6, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, end, 6, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
   for (int c = 0; c < 3; c++)
     CUBIX_CHECK(end[3 + c] + end[c] <= slack * box, CUBIX_EINPUT, "%s: the stars are %.6g kpc apart along %c, but the box (BoxSize) has a side of %.6g kpc, and would fold them: "
                 "is BoxSize in another unit than the positions, kpc against Mpc, or with another power of h or a?  Where there is no periodic box, it must be 0",

@@ -16,6 +16,7 @@
 #include "base/h5read.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
 #include "mpi/particles/reader.h"
 #include "mpi/particles/reader_parts.h"
 #include "simulation/simformat.h"
@@ -26,7 +27,7 @@ void cubix_mpi_reader_divide(struct cubix_reader *r)
 {
   struct cubix_reader_state *state = r->state;
   const int n_rank = cubix_mpi_size(), me = cubix_mpi_rank(), mine = state->collective ? cubix_mpi_local_root() : me;
-  MPI_Allgather(&mine, 1, MPI_INT, state->reads_for, 1, MPI_INT, MPI_COMM_WORLD);
+  MPI_Allgather(&mine, 1, MPI_INT, state->reads_for, 1, MPI_INT, cubix_mpi_group()->comm);
   for (int q = 0; q < n_rank; q++) state->reads_for_others |= q != me && state->reads_for[q] == me;
 }
 
@@ -154,7 +155,7 @@ static void serve(const struct cubix_reader *r, int member, enum cubix_field fie
     const struct cubix_span rows = piece_of(state->share[q], p);
     if (q == cubix_mpi_rank() || state->reads_for[q] != cubix_mpi_rank() || rows.from == rows.to) continue;
     int read = !read_rows(r, member, field, rows, state->relay), n = read ? bytes_of(r, field, rows) : 0;
-    MPI_Send(state->relay, n, MPI_BYTE, q, TAG, MPI_COMM_WORLD);
+    MPI_Send(state->relay, n, MPI_BYTE, q, TAG, cubix_mpi_group()->comm);
     cubix_mpi_volume_add((size_t)n);
   }
 }
@@ -171,7 +172,7 @@ int cubix_mpi_reader_fetch(struct cubix_reader *r, int member, enum cubix_field 
   if (from == cubix_mpi_rank()) {
     CUBIX_TRY(read_rows(r, member, field, rows, state->piece[field]));
   } else {
-    MPI_Recv(state->piece[field], bytes_of(r, field, rows), MPI_BYTE, from, TAG, MPI_COMM_WORLD, &arrival);
+    MPI_Recv(state->piece[field], bytes_of(r, field, rows), MPI_BYTE, from, TAG, cubix_mpi_group()->comm, &arrival);
     MPI_Get_count(&arrival, MPI_BYTE, &got);
     CUBIX_CHECK(got == bytes_of(r, field, rows), CUBIX_EINPUT, "%s: /%s cannot be read by rank %d in rows %lld to %lld; the file is damaged or not all there",
                 r->slab->snapshot.file[member], r->sim->field[field].path, from, (long long)rows.from, (long long)rows.to);

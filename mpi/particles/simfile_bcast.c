@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/particles/reader.h"
 #include "simulation/simfile.h"
 #include "simulation/slab.h"
@@ -26,8 +27,8 @@ int cubix_mpi_simfile_share(struct cubix_simfile **sim)
   s = &(*sim)->snapshot;
   if (root) for (int i = 0; i < s->n_file; i++) room += strlen(s->file[i]) + 1;
   struct cubix_simfile mine = **sim;
-  MPI_Bcast(*sim, sizeof **sim, MPI_BYTE, 0, MPI_COMM_WORLD);
-  MPI_Bcast(&room, sizeof room, MPI_BYTE, 0, MPI_COMM_WORLD);
+  MPI_Bcast(*sim, sizeof **sim, MPI_BYTE, 0, cubix_mpi_group()->comm);
+  MPI_Bcast(&room, sizeof room, MPI_BYTE, 0, cubix_mpi_group()->comm);
   n = s->n_file;
   names = cubix_alloc(room, 1);
   s->file = root ? mine.snapshot.file : cubix_alloc((size_t)n, sizeof *s->file);
@@ -37,10 +38,10 @@ int cubix_mpi_simfile_share(struct cubix_simfile **sim)
   CUBIX_TRY(cubix_mpi_agree(memory_there(names && s->file && s->file_size && (*sim)->n_star && (*sim)->abroad)));
   at = names;
   if (root) for (int i = 0; i < n; i++) at = strcpy(at, s->file[i]) + strlen(s->file[i]) + 1;
-  MPI_Bcast(names, (int)room, MPI_CHAR, 0, MPI_COMM_WORLD);
-  MPI_Bcast(s->file_size, n, MPI_INT64_T, 0, MPI_COMM_WORLD);
-  MPI_Bcast((*sim)->n_star, n, MPI_INT64_T, 0, MPI_COMM_WORLD);
-  MPI_Bcast((*sim)->abroad, n, MPI_BYTE, 0, MPI_COMM_WORLD);
+  MPI_Bcast(names, (int)room, MPI_CHAR, 0, cubix_mpi_group()->comm);
+  MPI_Bcast(s->file_size, n, MPI_INT64_T, 0, cubix_mpi_group()->comm);
+  MPI_Bcast((*sim)->n_star, n, MPI_INT64_T, 0, cubix_mpi_group()->comm);
+  MPI_Bcast((*sim)->abroad, n, MPI_BYTE, 0, cubix_mpi_group()->comm);
   at = names;
   for (int i = 0; !root && i < n && !status; i++, at += strlen(at) + 1) {
     s->file[i] = cubix_alloc(strlen(at) + 1, 1);

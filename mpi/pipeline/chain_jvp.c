@@ -18,6 +18,7 @@
 #include "histogram/multiply.h"
 #include "instrument/psf_kernel.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/pipeline.h"
@@ -198,6 +199,7 @@ int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *do
   int status = CUBIX_OK, psf = dot->value[CUBIX_LEAF_PsfFwhm] || dot->value[CUBIX_LEAF_PsfBeta];
   struct cubix_chain_piece piece = { 0, 0, 0 };
   struct forth f = { .relative = 0 };
+  cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, dot, NULL)));
   status = cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot);
   if (!status) status = forth_init(&f, chain, dot);
@@ -219,6 +221,7 @@ int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *wei
 {
   int status = CUBIX_OK;
   const struct cubix_cube *cube_dot;
+  cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, weight)));
   CUBIX_TRY(cubix_mpi_chain_jvp(chain, dot, &cube_dot));
   size_t n = (size_t)cube_dot->n_x * (size_t)cube_dot->n_y * (size_t)cube_dot->n_lambda;

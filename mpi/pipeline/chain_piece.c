@@ -16,6 +16,7 @@
 #include "histogram/histogram.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
 #include "mpi/pipeline/chain_parts.h"
 
 static const size_t piece_bytes = (size_t)1 << 27;
@@ -68,7 +69,7 @@ void cubix_chain_spread(struct cubix_cube *part, int owner)
 {
   if (cubix_mpi_size() == 1) return;
   for (size_t first = 0, n = n_value(part); first < n; first += CHUNK)
-    MPI_Bcast(part->flux + first, (int)(n - first < CHUNK ? n - first : CHUNK), real(), owner, MPI_COMM_WORLD);
+    MPI_Bcast(part->flux + first, (int)(n - first < CHUNK ? n - first : CHUNK), real(), owner, cubix_mpi_group()->comm);
   if (cubix_mpi_rank() == owner) cubix_mpi_volume_add(n_value(part) * sizeof *part->flux);
 }
 

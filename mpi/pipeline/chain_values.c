@@ -16,6 +16,7 @@
 #include "mpi/comm/comm.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/pipeline.h"
 #include "params/params_table.h"
 #include "physics/constants.h"
 #include "simulation/simformat.h"
@@ -153,6 +154,7 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
   struct cubix_params par = chain->pipe->par;
   const double *here = parameter(&par, leaf) ? parameter(&par, leaf) : column(slab, leaf);
   int status = CUBIX_OK;
+  cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_CHECK(leaf != CUBIX_LEAF_SmoothingLength || here, CUBIX_EUSAGE, "the stars have no SmoothingLength: it belongs to Deposit gaussian with DepositLength 0");
   CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->pipe->mod->ssp->luminosity, CUBIX_EUSAGE, "the chain was opened without Luminosity: name it among the active leaves");
   if (leaf == CUBIX_LEAF_Luminosity) here = chain->pipe->mod->ssp->luminosity;
@@ -259,6 +261,7 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   int status = CUBIX_OK;
   struct cubix_slab *slab = chain->pipe->crowd->slab;
   double *here = column(slab, leaf);
+  cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(check_values(chain, leaf, value)));
   chain->fresh = 0;
   chain->pipe->moved = 1;

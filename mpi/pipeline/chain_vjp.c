@@ -26,8 +26,10 @@
 #include "histogram/multiply.h"
 #include "instrument/psf_kernel.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/pipeline.h"
 #include "observation/psf.h"
 #include "physics/constants.h"
 #include "spectra/templates.h"
@@ -297,6 +299,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   struct cubix_chain_piece piece = { 0, 0, 0 };
   struct cubix_chain_sums sums = { .receding = 0 };
   struct back b = { 0 };
+  cubix_mpi_pipeline_enter(chain->pipe);
   double one_plus_z_bar = 0;
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, cube_bar)));
   CUBIX_TRY(cubix_mpi_agree(back_init(&b, chain, bar)));

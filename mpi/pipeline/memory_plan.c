@@ -32,6 +32,7 @@
 #include "instrument/instrument.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
 #include "mpi/engine/basis_build.h"
 #include "mpi/particles/particles.h"
 #include "observation/psf.h"
@@ -84,7 +85,7 @@ static int occupancy(struct job *j, const uint32_t *count, const int64_t *beyond
   j->n_star = (double)cubix_mpi_sum_int((int64_t)records);
   j->records = j->all_rows > 0 ? records * j->rows / j->all_rows : 0;
   memcpy(j->beyond, beyond, sizeof j->beyond);
-  MPI_Allreduce(MPI_IN_PLACE, j->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, j->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
   j->counted = 1;
 done:
   free(all);
@@ -107,7 +108,7 @@ static int rows_in_use(struct job *j)
   }
 done:
   status = cubix_mpi_agree(status);
-  if (!status) MPI_Allreduce(MPI_IN_PLACE, j->used, view->n_row, MPI_UNSIGNED_CHAR, MPI_BOR, MPI_COMM_WORLD);
+  if (!status) MPI_Allreduce(MPI_IN_PLACE, j->used, view->n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
   return status;
 }
 
@@ -152,7 +153,7 @@ static int guess_engine(struct job *j, const struct cubix_rates *rates)
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&j->engine, j->par, view->n_row, j->n_rank, view->n_lambda)));
   for (int r = 0; r < view->n_row; r++) j->engine->n_used += j->engine->used[r] = j->used ? j->used[r] : 1;
   work.n_used = j->engine->n_used;
-  MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, MPI_COMM_WORLD);
+  MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, cubix_mpi_group()->comm);
   cubix_engine_set_reach(j->engine, &work);
   if (j->say && j->engine->reach > 0 && !view->pchip && strcmp(j->par->Engine, "direct") != 0) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->mod, j->engine));
   j->prepared = work.prepared;
@@ -274,12 +275,12 @@ static int judge(struct verdict *v, const struct cubix_memory_plan *p, const str
   v->free = cubix_memory_free();
   v->own = cubix_memory_own();
   fits = v->more <= v->own;
-  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, j->rank, MPI_INFO_NULL, &node);
+  MPI_Comm_split_type(cubix_mpi_group()->comm, MPI_COMM_TYPE_SHARED, j->rank, MPI_INFO_NULL, &node);
   MPI_Allreduce(MPI_IN_PLACE, &v->more, 1, MPI_DOUBLE, MPI_SUM, node);
   MPI_Allreduce(MPI_IN_PLACE, &v->free, 1, MPI_DOUBLE, MPI_MIN, node);
   MPI_Comm_free(&node);
   fits = fits && v->more <= v->free;
-  MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
   return fits;
 }
 

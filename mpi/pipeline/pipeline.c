@@ -13,14 +13,16 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "fit/leaves.h"
+#include "base/log.h"
 #include "cube/cube.h"
 #include "engine/device.h"
 #include "engine/engine.h"
+#include "fit/leaves.h"
 #include "geometry/scene.h"
 #include "histogram/basis.h"
 #include "instrument/instrument.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/comm/stage.h"
 #include "mpi/engine/audit.h"
 #include "mpi/engine/cube_paint.h"
@@ -33,8 +35,15 @@
 #include "params/params.h"
 #include "spectra/templates.h"
 
-int cubix_mpi_pipeline_memory(const struct cubix_pipeline *pipe, int say)
+void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 {
+  cubix_mpi_group_use(pipe->group);
+  cubix_log_collect(&pipe->warnings);
+}
+
+int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say)
+{
+  cubix_mpi_pipeline_enter(pipe);
   return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->mod, pipe->crowd, pipe->use.active, &pipe->dev->rates, say);
 }
 
@@ -43,6 +52,9 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   int status = CUBIX_OK;
   struct cubix_pipeline *pipe = cubix_alloc(1, sizeof *pipe);
   CUBIX_TRY(cubix_mpi_agree(pipe ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *pipe)));
+  pipe->group = cubix_mpi_group();
+  pipe->warnings = *cubix_log_warnings();
+  cubix_mpi_pipeline_enter(pipe);
   pipe->par = *par;
   pipe->use = *use;
   pipe->stages = stages;
@@ -98,6 +110,7 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
 {
   int status = CUBIX_OK;
   struct cubix_stages *stages = pipe->stages;
+  cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "read",      take_stars(pipe, stars));
   CUBIX_STAGE(stages, "frame",     cubix_mpi_crowd_frame(pipe->crowd, &pipe->frame));
   CUBIX_STAGE(stages, "scene",     cubix_scene_init(&pipe->scene, &pipe->par, &pipe->crowd->slab->snapshot));
@@ -230,6 +243,7 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK, check = !pipe->use.keep_stars;   /* evidence is collected where stars pass once */
   struct cubix_stages *stages = pipe->stages;
+  cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "speeds",  follow_speed(pipe));
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
@@ -254,6 +268,7 @@ void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_p
 void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
 {
   if (!pipe) return;
+  if (cubix_log_warnings() == &pipe->warnings) cubix_log_collect(NULL);
   drop_engine(pipe);
   cubix_cube_free(pipe->painted);
   cubix_cube_free(pipe->cube);

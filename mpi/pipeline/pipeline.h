@@ -6,6 +6,7 @@
 #ifndef CUBIX_MPI_PIPELINE_H
 #define CUBIX_MPI_PIPELINE_H
 
+#include "base/log.h"
 #include "cube/cube.h"
 #include "engine/audit.h"
 #include "engine/device.h"
@@ -14,6 +15,7 @@
 #include "geometry/scene.h"
 #include "histogram/basis.h"
 #include "instrument/instrument.h"
+#include "mpi/comm/group.h"
 #include "mpi/comm/stage.h"
 #include "mpi/particles/particles.h"
 #include "output/output.h"
@@ -34,6 +36,8 @@ struct cubix_pipeline_use {
 };
 
 struct cubix_pipeline {
+  const struct cubix_group *group; /* the ranks that it was opened for */
+  struct cubix_warnings warnings; /* of this run */
   struct cubix_params par;        /* the user's with the values in use; texts are borrowed */
   struct cubix_pipeline_use use;
   struct cubix_stages *stages;    /* where times are told; NULL: nowhere */
@@ -64,8 +68,10 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **pipe, const struct cubix_par
 int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars);
 /** Make the cube of the values in use, noise-free, after the PSF: pipe->cube.  Collective; again only with keep_stars. */
 int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe);
+/** From now on collective means its ranks, and warnings are its own: what every call does that is given a pipeline or a chain.  Local. */
+void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe);
 /** What a run takes of memory, with all that is known of it.  Collective.  @param say  1: tell it at INFO  Errors: CUBIX_EUSAGE where it does not fit. */
-int cubix_mpi_pipeline_memory(const struct cubix_pipeline *pipe, int say);
+int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say);
 /** A cube of the field for the channels that this rank owns, all zero.  Local.  @param cube NULL the first time, then reused */
 int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube);
 /** What an output tells of the forward run, its noise left out; all borrowed.  Local. */

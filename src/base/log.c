@@ -8,7 +8,7 @@
 
 static cubix_log_function *sink;
 static void *sink_host;
-static char warnings[8192];
+static struct cubix_warnings all, *warnings = &all;
 
 void cubix_log_to(cubix_log_function *function, void *host)
 {
@@ -24,8 +24,8 @@ void cubix_log(enum cubix_log_level level, const char *fmt, ...)
   vsnprintf(line, sizeof line, fmt, ap);
   va_end(ap);
   if (level == CUBIX_LOG_WARNING) {
-    size_t used = strlen(warnings);
-    snprintf(warnings + used, sizeof warnings - used, "%s\n", line);
+    size_t used = strlen(warnings->text);
+    snprintf(warnings->text + used, sizeof warnings->text - used, "%s\n", line);
   }
   if (sink) sink(level, line, sink_host);
 }
@@ -42,4 +42,5 @@ double cubix_log_clock(void)
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-const char *cubix_log_warnings(void) { return warnings; }
+void cubix_log_collect(struct cubix_warnings *collector) { warnings = collector ? collector : &all; }
+const struct cubix_warnings *cubix_log_warnings(void) { return warnings; }

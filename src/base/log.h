@@ -12,6 +12,9 @@ extern "C" {
 
 enum cubix_log_level { CUBIX_LOG_DEBUG, CUBIX_LOG_INFO, CUBIX_LOG_PROGRESS, CUBIX_LOG_WARNING };
 
+/* Warnings, a line each. */
+struct cubix_warnings { char text[8192]; };
+
 typedef void cubix_log_function(enum cubix_log_level level, const char *line, void *host);
 
 /** Where lines go from now on; NULL: nowhere.  Local. */
@@ -22,8 +25,10 @@ void cubix_log(enum cubix_log_level level, const char *fmt, ...) CUBIX_PRINTF(2,
 void cubix_log_progress(const char *stage, double done);
 /** Seconds of a steady clock.  Local. */
 double cubix_log_clock(void);
-/** All warnings so far, a line each, for the outputs' provenance.  Local, borrowed. */
-const char *cubix_log_warnings(void);
+/** Whose warnings they are from now on: those of a run, begun with all that there were so far.  Local.  @param warnings borrowed while it is in use; NULL: the program's */
+void cubix_log_collect(struct cubix_warnings *warnings);
+/** Where warnings are collected now, a line each, for the outputs' provenance.  Local, borrowed. */
+const struct cubix_warnings *cubix_log_warnings(void);
 
 #ifdef __cplusplus
 }

@@ -262,7 +262,7 @@ static void account_facts(struct cubix_facts *facts, const struct cubix_slab *sl
 
 static void warning_facts(struct cubix_facts *facts)
 {
-  const char *line = cubix_log_warnings();
+  const char *line = cubix_log_warnings()->text;
   int n = 0, slot = facts->n;
   integer(facts, "NWARN", 0, "", "number of warnings: WARNi");
   while (*line) {

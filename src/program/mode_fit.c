@@ -18,6 +18,7 @@
 #include "instrument/instrument.h"
 #include "mpi/comm/blocks.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/comm/stage.h"
 #include "mpi/fit/fit.h"
 #include "mpi/fit/gradient_write.h"
