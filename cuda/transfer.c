@@ -4,7 +4,7 @@
  * everything goes through them, copied in and out by all threads.  Each berth has its stream; cargo of different berths is under way at the same time.
  *
  * Nothing is copied in another way.  cudaMemcpy from memory that is not page-locked may return while the bytes still lie in CUDA's own buffer, and its stream,
- * the default one, is not waited for by ours: a kernel would read what was there before.  tests/cuda_calls.sh refuses it.
+ * the default one, is not waited for by ours: a kernel would read what was there before.  tests/cuda/cuda_calls.sh refuses it.
  */
 #include "cuda/transfer.h"
 

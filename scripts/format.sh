@@ -4,7 +4,7 @@ cd "${CUBIX_SOURCE:-$(dirname "$0")/..}" || exit 1
 longest_line=200    # columns; tables (*.def) may be wider
 longest_file=450    # lines: beyond it, a noun is hiding in there
 bad=0 checked=0
-for file in $(find src mpi cuda -name '*.[ch]' -o -name '*.def' -o -name '*.cu') tests/*.[ch] tests/*.py python/cubix/*.py examples/*/*.py tests/*.sh tests/cuda_on_cpu/* \
+for file in $(find src mpi cuda -name '*.[ch]' -o -name '*.def' -o -name '*.cu') tests/*.[ch] tests/*.py python/cubix/*.py examples/*/*.py tests/*.sh tests/cuda/on_cpu/* \
             scripts/* m4/*.m4 configure.ac parameterfiles/*/*.cfg; do
   [ -f "$file" ] || continue
   checked=$((checked + 1))

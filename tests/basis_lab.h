@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "check.h"
+#include "tests/check.h"
 #include "histogram/basis_parts.h"
 #include "math/spline.h"
 #include "mpi/cubix-mpi.h"

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "check.h"
+#include "tests/check.h"
 #include "histogram/histogram.h"
 #include "histogram/multiply.h"
 #include "physics/population.h"

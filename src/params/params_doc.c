@@ -1,7 +1,7 @@
 /* params_doc.c -- everything that is written from the table: the file of used values, help, template and documentation.
  *
  * None of it is kept by hand: parameterfiles/cubix.param and doc/parameters.md are what cubix_params_write_doc writes, and
- * tests/params_docs.sh compares them.  The file of used values holds each parameter with its value in the table's unit and the
+ * tests/tree/params_docs.sh compares them.  The file of used values holds each parameter with its value in the table's unit and the
  * place it came from; it is itself a parameter file, and reading it gives the same values bit by bit (params_value.c).     */
 #include "params/params_table.h"
 
@@ -134,7 +134,7 @@ static void write_markdown(FILE *out)
   char bounds[256], unit[160];
   fprintf(out,
     "# Parameters of `cubix`\n\n"
-    "<!-- Made by `cubix --params=markdown` from src/params/params.def; tests/params_docs.sh compares. -->\n\n"
+    "<!-- Made by `cubix --params=markdown` from src/params/params.def; tests/tree/params_docs.sh compares. -->\n\n"
     "A parameter file has lines of `Name  value [unit]   %% comment`; `#` also starts a comment, and a value with blanks is put\n"
     "in \"quotes\" (a quote within is doubled). Names are exact, upper and lower case included. A number without a unit is in the\n"
     "unit listed here; another unit of the same kind is converted (`PixelScale 200 mas`). Several numbers stand apart (`1 2 3 kpc`,\n"
