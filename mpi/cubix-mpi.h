@@ -4,6 +4,7 @@
 
 #include "mpi/comm/blocks.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/cores.h"
 #include "mpi/comm/group.h"
 #include "mpi/comm/text.h"
 #include "mpi/engine/audit.h"

@@ -9,6 +9,7 @@
 #include "cube/cube.h"
 #include "mpi/comm/blocks.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/cores.h"
 #include "mpi/comm/group.h"
 #include "mpi/comm/stage.h"
 #include "mpi/comm/text.h"

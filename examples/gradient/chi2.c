@@ -6,9 +6,6 @@
  * The chain is opened once; each turn of the loop puts an inclination, makes the cube, compares it, and leads the cotangents back. */
 #include <cubix.h>
 #include <cubix-mpi.h>
-#include <chain.h>
-#include <objective.h>
-#include <observed.h>
 #include <stdio.h>
 #include <stdlib.h>
 

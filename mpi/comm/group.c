@@ -12,7 +12,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "mpi/comm/comm.h"
 
 static struct cubix_group all = { .comm = MPI_COMM_NULL, .meeting = MPI_COMM_NULL, .size = 1, .local_size = 1 };
 static const struct cubix_group *group = &all;
@@ -90,18 +89,3 @@ int cubix_mpi_size(void) { return group->size; }
 int cubix_mpi_local_rank(void) { return group->local_rank; }
 int cubix_mpi_local_size(void) { return group->local_size; }
 int cubix_mpi_local_root(void) { return group->local_root; }
-
-void cubix_mpi_cores_warn(void)
-{
-  const int threads = omp_get_max_threads(), cores = omp_get_num_procs(), there = (int)sysconf(_SC_NPROCESSORS_ONLN);
-  const double worst = cubix_mpi_max(cores < there ? (double)threads / cores : 0);
-  if (!(worst > 1)) return;
-  if (group->rank == 0)
-    cubix_log(CUBIX_LOG_WARNING, "ranks have up to %.3g times as many threads (OMP_NUM_THREADS) as cores that they may run on, and their threads "
-              "take turns: let mpirun not bind them, --bind-to none, or give each rank its cores, --map-by slot:pe=%d", worst, threads);
-}
-
-void cubix_mpi_take_cores(void)
-{
-  if (!getenv("OMP_NUM_THREADS")) omp_set_num_threads(group->rank == 0 ? omp_get_num_procs() : 1);
-}

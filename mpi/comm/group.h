@@ -1,4 +1,4 @@
-/* group.h -- the ranks that work together on a cube: start and finish, who they are, the cores they have. */
+/* group.h -- the ranks that work together on a cube: start and finish, who they are. */
 #ifndef CUBIX_MPI_COMM_GROUP_H
 #define CUBIX_MPI_COMM_GROUP_H
 
@@ -35,10 +35,6 @@ int cubix_mpi_local_rank(void);
 int cubix_mpi_local_size(void);
 /** The first rank of this node.  Local after start. */
 int cubix_mpi_local_root(void);
-/** Warn where ranks are bound to fewer cores than they have threads; on rank 0.  Collective. */
-void cubix_mpi_cores_warn(void);
-/** Rank 0, about to work alone, takes all cores of the node that it may run on; the others take one.  Local. */
-void cubix_mpi_take_cores(void);
 
 #ifdef __cplusplus
 }

@@ -22,6 +22,7 @@
 #include "histogram/basis.h"
 #include "instrument/instrument.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/cores.h"
 #include "mpi/comm/group.h"
 #include "mpi/comm/stage.h"
 #include "mpi/engine/audit.h"

@@ -15,6 +15,7 @@
 #include "mock/mock.h"
 #include "mock/mock_galaxy.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/cores.h"
 #include "mpi/comm/group.h"
 #include "mpi/mock/mock_write.h"
 #include "program/console.h"

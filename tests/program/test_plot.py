@@ -18,7 +18,7 @@ from matplotlib.image import imread  # noqa: E402
 
 from harness import within  # noqa: E402
 
-TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scripts", "cubix-plot")
+TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "cubix-plot")
 TRUTH = {"MASS": "solMass", "MASS_NOW": "solMass", "AGE_M": "Gyr", "AGE_L": "Gyr", "Z_M": "", "Z_L": "", "VEL_M": "km/s", "VEL_L": "km/s",
          "SIG_M": "km/s", "SIG_L": "km/s", "NSTAR": ""}
 

@@ -15,7 +15,7 @@ import pytest
 from astropy.io import fits
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCRIPTS = os.path.join(HERE, "..", "scripts")
+SCRIPTS = os.path.join(HERE, "..", "..", "scripts")
 TOOL = os.path.join(SCRIPTS, "cubix-ssp")
 SHARED = os.environ.get("CUBIX_SHARED", os.path.join(HERE, "..", "..", "shared"))
 EMILES = os.path.join(SHARED, "data", "ssp", "emiles")
