@@ -8,7 +8,7 @@ for file in $(find src mpi cuda -name '*.[ch]' -o -name '*.def' -o -name '*.cu')
   checked=$((checked + 1))
   name=$file
   case $file in tests/faults/*) ;; tests/*.c) name=${file%.c} ;; esac
-  grep -qE "(^|[[:space:]])${name//./\\.}([[:space:]]|\$)" ./*/Makefile.inc || {
+  grep -qE "(^|[[:space:]/])${name//./\\.}([[:space:]]|\$)" ./*/Makefile.inc || {
     echo "$file: not named in ${file%%/*}/Makefile.inc"
     bad=$((bad + 1))
   }
