@@ -20,6 +20,7 @@
 #include "instrument/instrument.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/text.h"
+#include "mpi/particles/star_check.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "params/params.h"
@@ -83,40 +84,12 @@ done:
   return status;
 }
 
-/* Stars of all ranks in a periodic box are no further apart than its side.  Collective. */
-static int box_check(const double *position, size_t n_star, double box)
-{
-  int status = CUBIX_OK;
-  double low[3] = { HUGE_VAL, HUGE_VAL, HUGE_VAL }, high[3] = { -HUGE_VAL, -HUGE_VAL, -HUGE_VAL };
-  for (size_t i = 0; i < 3 * n_star; i++) {
-    low[i % 3] = fmin(low[i % 3], position[i]);
-    high[i % 3] = fmax(high[i % 3], position[i]);
-  }
-  for (int c = 0; c < 3; c++) {
-    low[c] = cubix_mpi_min(low[c]);
-    high[c] = cubix_mpi_max(high[c]);
-  }
-  for (int c = 0; c < 3; c++)
-    CUBIX_CHECK(!(box > 0) || high[c] - low[c] <= 1.01 * box, CUBIX_EINPUT, "the stars are %.6g kpc apart along %c, but the box (BoxSize) has a side of %.6g kpc, and would fold them; "
-                "where there is no periodic box, it must be 0", high[c] - low[c], 'x' + c, box);
-done:
-  return status;
-}
-
-/* As the numbers of a file are. */
 static int stars_check(const double *const star[CUBIX_N_DOOR_STAR], size_t n_star)
 {
   int status = CUBIX_OK;
   for (int c = 0; c < CUBIX_N_DOOR_STAR; c++) {
-    const struct cubix_field_info *info = &cubix_field_table[column[c].field];
     CUBIX_CHECK(star[c] || column[c].optional, CUBIX_EINPUT, "stars have no %s; give position, velocity, mass, age and metallicity", column[c].name);
-    for (size_t i = 0; star[c] && i < n_star * (size_t)info->n_c; i++)
-      CUBIX_CHECK(star[c][i] >= info->low && star[c][i] <= info->high, CUBIX_EINPUT, "%s of star %zu (of 0 to %zu) is %g %s; it must be finite and in %g..%g", column[c].name,
-                  i / (size_t)info->n_c, n_star - 1, star[c][i], info->unit, info->low, info->high);
-  }
-  for (size_t i = 0; i < n_star; i++) {
-    const double *v = star[1] + 3 * i, speed = sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]);
-    CUBIX_CHECK(speed < CUBIX_C_KMS, CUBIX_EINPUT, "star %zu (of 0 to %zu) moves at %.6g km/s, beyond the speed of light: are the velocities in cm/s or m/s?", i, n_star - 1, speed);
+    if (star[c]) CUBIX_TRY(cubix_star_check(column[c].name, column[c].field, star[c], n_star, CUBIX_EINPUT));
   }
 done:
   return status;
@@ -159,7 +132,7 @@ int cubix_mpi_door_open(struct cubix_door **out, const char *path, const char *t
   if (star) {
     CUBIX_TRY(cubix_mpi_agree(snapshot_check(snapshot)));
     CUBIX_TRY(cubix_mpi_agree(stars_check(star, n_star)));
-    CUBIX_TRY(box_check(star[0], n_star, snapshot[4]));
+    CUBIX_TRY(cubix_mpi_star_box_check(star[0], n_star, snapshot[4], CUBIX_EINPUT));
     slab = slab_of(star, n_star, snapshot);
     CUBIX_CHECK(slab.n_total > 0, CUBIX_EINPUT, "there are no stars: the arrays of all ranks are empty");
   }

@@ -93,6 +93,20 @@ done:
   return status;
 }
 
+/* The state as a file, with what all ranks together know, and where that file is.  Collective. */
+static int image_open(struct image *image, char path[CUBIX_OUTPUT_PATH], const struct cubix_fit *fit, const struct cubix_optimiser *state)
+{
+  int status = CUBIX_OK;
+  double mark, observed, stars;
+  marks(&mark, &observed, &stars, fit);
+  CUBIX_TRY(cubix_output_beside(path, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
+  CUBIX_TRY(cubix_mpi_agree(image_init(image, fit, state, stars)));
+  image->mark = mark;
+  image->observed = observed;
+done:
+  return status;
+}
+
 static void image_free(struct image *image)
 {
   free(image->shared);
@@ -105,12 +119,7 @@ int cubix_fit_save(struct cubix_fit *fit, const struct cubix_optimiser *state)
   int status = CUBIX_OK;
   struct image image = { .shared = NULL };
   char path[CUBIX_OUTPUT_PATH];
-  double mark, observed, stars;
-  marks(&mark, &observed, &stars, fit);
-  CUBIX_TRY(cubix_output_beside(path, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
-  CUBIX_TRY(cubix_mpi_agree(image_init(&image, fit, state, stars)));
-  image.mark = mark;
-  image.observed = observed;
+  CUBIX_TRY(image_open(&image, path, fit, state));
   CUBIX_TRY(cubix_mpi_star_file_write(&image.file, path));
 done:
   image_free(&image);
@@ -218,12 +227,7 @@ int cubix_fit_resume(struct cubix_fit *fit, const struct cubix_optimiser_problem
   struct cubix_optimiser *state = fit->state;
   struct image image = { .shared = NULL }, here;
   char path[CUBIX_OUTPUT_PATH];
-  double mark, observed, stars;
-  marks(&mark, &observed, &stars, fit);
-  CUBIX_TRY(cubix_output_beside(path, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
-  CUBIX_TRY(cubix_mpi_agree(image_init(&image, fit, state, stars)));
-  image.mark = mark;
-  image.observed = observed;
+  CUBIX_TRY(image_open(&image, path, fit, state));
   here = image;
   n_column = image.file.n_column;
   image.file.n_column = image.file.n_table = 0;              /* what it is, before what is in it */

@@ -304,21 +304,34 @@ done:
   return status;
 }
 
-/* From the temporary names to the true ones: all or none. */
-static int publish(const struct cubix_mock *m, struct cubix_atomic_file *out, const char *path, int64_t *bytes)
+/* Where the pieces will be, behind all links.  @param[out] where [n_file] on rank 0 */
+static int places(char **where, const struct cubix_atomic_file *out, int64_t n_file)
+{
+  int status = CUBIX_OK;
+  for (int64_t k = 0; k < n_file && cubix_mpi_rank() == 0; k++)
+    CUBIX_CHECK((where[k] = strdup(out[k].target)), CUBIX_ENOMEM, "cannot allocate a file's name");
+done:
+  return status;
+}
+
+/* From the temporary names to the true ones: all or none.  What is undone goes from where it was written; a link that leads there is the user's. */
+static int publish(const struct cubix_mock *m, struct cubix_atomic_file *out, int64_t *bytes)
 {
   int status = CUBIX_OK;
   int64_t renamed = 0;
-  char name[PATH_ROOM];
   struct stat s;
+  char **where = cubix_alloc((unsigned long)m->o.n_file, sizeof *where);
+  CUBIX_TRY(cubix_mpi_agree(where ? places(where, out, m->o.n_file) : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate files' names")));
   for (; renamed < m->o.n_file; renamed++) {
     CUBIX_TRY(cubix_mpi_file_publish(&out[renamed]));
-    CUBIX_TRY(piece_name(m, path, renamed, name));
-    if (!stat(name, &s)) *bytes += (int64_t)s.st_size;
+    if (where[renamed] && !stat(where[renamed], &s)) *bytes += (int64_t)s.st_size;
   }
 done:
-  for (int64_t k = 0; status && k < renamed && cubix_mpi_rank() == 0; k++)
-    if (!piece_name(m, path, k, name)) remove(name);
+  for (int64_t k = 0; where && k < m->o.n_file; k++) {
+    if (status && k < renamed && where[k]) remove(where[k]);
+    free(where[k]);
+  }
+  free(where);
   return status;
 }
 
@@ -360,7 +373,7 @@ int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const 
     CUBIX_TRY(piece_name(mock, path, k, name));
     CUBIX_TRY(piece_write(mock, &out[k], name, k, text));
   }
-  CUBIX_TRY(publish(mock, out, path, bytes));
+  CUBIX_TRY(publish(mock, out, bytes));
 done:
   for (int64_t k = 0; out && k < mock->o.n_file; k++) cubix_atomic_file_discard(&out[k]);
   free(out);

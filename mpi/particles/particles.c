@@ -154,6 +154,8 @@ int cubix_mpi_crowd_hold(struct cubix_crowd **out, const struct cubix_params *pa
   crowd->n_chunk = 1;
   crowd->keep = 1;
   CUBIX_TRY(cubix_slab_copy(&crowd->slab, stars));
+  cubix_field_settle(crowd->slab->age, CUBIX_FIELD_AGE, stars->n);
+  cubix_field_settle(crowd->slab->metallicity, CUBIX_FIELD_METALLICITY, stars->n);
 done:
   status = cubix_mpi_agree(status);
   if (!status) {

@@ -21,6 +21,7 @@
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/particles/reader_parts.h"
+#include "mpi/particles/star_check.h"
 #include "params/params.h"
 #include "simulation/simfile.h"
 #include "simulation/simformat.h"
@@ -36,6 +37,7 @@ static int read_pieces(struct cubix_reader *r, int i, hsize_t n_piece, hid_t fil
   const struct cubix_span mine = r->state->share[cubix_mpi_rank()];
   const hsize_t n = (hsize_t)(mine.to - mine.from);
   CUBIX_TRY(cubix_mpi_agree(failed = cubix_mpi_reader_go(r, i, file)));
+  cubix_mpi_reader_agree(r);
   for (hsize_t p = 0; p < n_piece; p++) {
     hsize_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
     for (int f = 0; f < CUBIX_N_FIELD; f++) {
@@ -119,26 +121,6 @@ size_t cubix_mpi_reader_rows(const struct cubix_reader *r, size_t c)
   return (size_t)(mine.to - mine.from);
 }
 
-/* Stars of all ranks within a box, wherever they lie in it, cannot be further apart than its side: with a smaller one a galaxy would be folded. */
-static int check_box(const struct cubix_reader *r)
-{
-  int status = CUBIX_OK;
-  const double box = r->slab->snapshot.box, slack = 1.01;    /* some move out of it during a step */
-  double end[6];
-  if (box == 0.) goto done;
-  for (int c = 0; c < 3; c++) {
-    end[c] = -r->state->range.low[c];
-    end[3 + c] = r->state->range.high[c];
-  }
-  MPI_Allreduce(MPI_IN_PLACE, end, 6, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
-  for (int c = 0; c < 3; c++)
-    CUBIX_CHECK(end[3 + c] + end[c] <= slack * box, CUBIX_EINPUT, "%s: the stars are %.6g kpc apart along %c, but the box (BoxSize) has a side of %.6g kpc, and would fold them: "
-                "is BoxSize in another unit than the positions, kpc against Mpc, or with another power of h or a?  Where there is no periodic box, it must be 0",
-                r->slab->snapshot.file[0], end[3 + c] + end[c], 'x' + c, box);
-done:
-  return status;
-}
-
 int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
 {
   int status = CUBIX_OK;
@@ -156,7 +138,9 @@ int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
   r->state->n_kept = 0;
   CUBIX_TRY(cubix_mpi_agree(make_room(r, cubix_mpi_reader_rows(r, c))));
   CUBIX_TRY(read_members(r, c));
-  CUBIX_TRY(check_box(r));
+  status = cubix_mpi_star_extent_check(r->state->range.low, r->state->range.high, r->slab->snapshot.box, CUBIX_EINPUT);
+  if (status) cubix_error_about("%s", r->slab->snapshot.file[0]);
+  CUBIX_TRY(status);
   r->slab->n = r->state->n_kept;
 done:
   for (int f = 0; f < CUBIX_N_FIELD; f++) {

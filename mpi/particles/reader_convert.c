@@ -10,18 +10,17 @@
 #include "base/error.h"
 #include "math/cosmology.h"
 #include "mpi/particles/reader_parts.h"
+#include "mpi/particles/star_check.h"
 #include "physics/constants.h"
 #include "simulation/simformat.h"
 
 enum { BLOCK = 1024 };            /* rows that a thread converts at a time, in its cache */
 
-/* Values outside are errors.  Formation scale factors <= 0 are wind cells; round-off below 0 (metallicity, age) counts as 0. */
+/* Values outside are errors.  Formation scale factors <= 0 are wind cells. */
 static void bounds(double *low, double *high, enum cubix_field field, double a_snapshot)
 {
-  const double rounding = 1e-6;
-  const int rounded = field == CUBIX_FIELD_METALLICITY || field == CUBIX_FIELD_AGE;
-  *low = cubix_field_table[field].low - (rounded ? rounding : 0.);
-  *high = field == CUBIX_FIELD_FORMATION ? a_snapshot * (1. + rounding) : cubix_field_table[field].high + (rounded ? rounding : 0.);
+  cubix_field_bounds(low, high, field);
+  if (field == CUBIX_FIELD_FORMATION) *high = a_snapshot * (1. + 1e-6);
 }
 
 /* Numbers first .. first + n - 1 of a piece, in internal units. */
@@ -68,11 +67,8 @@ static void transform(double *x, const struct cubix_reader *r, enum cubix_field 
         x[i] = age > 0. ? age : 0.;
       }
       break;
-    case CUBIX_FIELD_AGE:
-    case CUBIX_FIELD_METALLICITY:
-      for (size_t i = 0; i < n; i++) x[i] = x[i] > 0. ? x[i] : 0.;
-      break;
     default:
+      cubix_field_settle(x, field, n * (size_t)cubix_field_table[field].n_c);
       break;
   }
 }
@@ -91,8 +87,6 @@ double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field
   }
 }
 
-static double speed_of(const double v[3]) { return sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]); }
-
 /* Is one of the numbers of the stars `row` out of bounds?  Formation counts in every row: that is what makes a star of it. */
 static int is_bad(const double *x, enum cubix_field field, double low, double high, const size_t *row, size_t n_star)
 {
@@ -100,7 +94,7 @@ static int is_bad(const double *x, enum cubix_field field, double low, double hi
   for (size_t q = 0; q < n_star; q++) {
     for (size_t c = 0; c < n_c; c++)
       if (!(x[row[q] * n_c + c] >= low && x[row[q] * n_c + c] <= high)) return 1;
-    if (field == CUBIX_FIELD_VELOCITY && !(speed_of(x + row[q] * n_c) < CUBIX_C_KMS)) return 1;
+    if (field == CUBIX_FIELD_VELOCITY && !(cubix_star_speed(x + row[q] * n_c) < CUBIX_C_KMS)) return 1;
   }
   return 0;
 }
@@ -172,7 +166,7 @@ static int complain(const struct cubix_reader *r, int member, hsize_t member_row
       size_t now = n - first < BLOCK ? n - first : BLOCK, n_star = find_stars(row, r, first, now);
       widen(x, r, f, first * n_c, now * n_c);
       for (size_t j = 0; j < n_star * n_c; j++) {
-        double value = x[row[j / n_c] * n_c + j % n_c], speed = f == CUBIX_FIELD_VELOCITY && j % n_c == 0 ? speed_of(x + row[j / n_c] * n_c) : 0.;
+        double value = x[row[j / n_c] * n_c + j % n_c], speed = f == CUBIX_FIELD_VELOCITY && j % n_c == 0 ? cubix_star_speed(x + row[j / n_c] * n_c) : 0.;
         CUBIX_CHECK(!(speed >= CUBIX_C_KMS) || !isfinite(speed), CUBIX_EINPUT,
                     "%s: /%s holds a speed of %.6g km/s in row %lld (of 0 to %lld), beyond that of light: are the velocities in cm/s or m/s, or do their attributes state another unit?",
                     r->slab->snapshot.file[member], r->sim->field[f].path, speed, (long long)(member_row + first + row[j / n_c]), (long long)r->sim->n_star[member] - 1);

@@ -37,6 +37,9 @@ struct cubix_reader_state {
 void cubix_mpi_reader_divide(struct cubix_reader *reader);
 /** Open the datasets of a member that are wanted.  Local.  @param file open  Errors: CUBIX_EINPUT. */
 int cubix_mpi_reader_go(struct cubix_reader *reader, int member, hid_t file);
+/** What ranks send to each other, in which precision: only what all have found alike, else each reads by itself, in double precision.  Collective, when all
+ *  have opened a member: nodes may see different files, and who is waited for must know. */
+void cubix_mpi_reader_agree(struct cubix_reader *reader);
 /** Rows of this rank's piece p of the open member, into state->piece.  To be called by all ranks with the same fields and pieces in the same order,
  *  whatever has failed before: some may read for others.  Errors: CUBIX_EINPUT, on the rank that wants the rows. */
 int cubix_mpi_reader_fetch(struct cubix_reader *reader, int member, enum cubix_field field, hsize_t p);

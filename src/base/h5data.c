@@ -10,9 +10,8 @@
  *   contiguous  storage must be there, and
  *   chunked     so must every chunk, unless the writer chose a fill value of its own: then it means what it says.
  *
- * A relative source is looked for in the folders of HDF5_VDS_PREFIX, beside the virtual file, in the working directory, and beside the file that the virtual
- * file is a symbolic link to; an absolute one under its name, then by its last component likewise.  `%b` in the name of a source counts blocks along the dataset's unlimited axis:
- * such a dataset ends before the first that is missing, so that the next names are looked for, too.  "." is the virtual file. */
+ * `%b` in the name of a source counts blocks along the dataset's unlimited axis: such a dataset ends before the first that is missing, so that the next names
+ * are looked for, too; asked how long it is, HDF5 opens one source after the other, which are therefore examined before.  "." is the virtual file. */
 #define _XOPEN_SOURCE 700
 #include "base/h5data.h"
 
@@ -25,6 +24,7 @@
 
 #include "base/error.h"
 #include "base/h5read.h"
+#include "base/h5search.h"
 #include "base/infile.h"
 
 enum { DEPTH = 16, AHEAD = 32, NAME = 4096 };
@@ -41,55 +41,7 @@ struct subject {
 
 static int open_whole(hid_t *set, int *abroad, hid_t file, const char *path, int depth);
 
-/* ---- where HDF5 looks for a source ----------------------------------------------------------------------------------------------- */
-static int is_file(const char *path)
-{
-  struct stat s;
-  return stat(path, &s) == 0 && S_ISREG(s.st_mode);
-}
-
-/* Folder of a path, with its last slash; "" for the working directory. */
-static int folder_length(const char *path)
-{
-  const char *slash = strrchr(path, '/');
-  return slash ? (int)(slash + 1 - path) : 0;
-}
-
-/* In one of the folders of a list like that of PATH; ${ORIGIN} is the folder of the virtual file. */
-static int find_in_list(char *path, size_t size, const char *list, const char *beside, const char *name)
-{
-  static const char origin[] = "${ORIGIN}";
-  for (const char *at = list; at && *at; at += strcspn(at, ":"), at += *at == ':') {
-    int n = (int)strcspn(at, ":"), skip = n >= (int)sizeof origin - 1 && !strncmp(at, origin, sizeof origin - 1) ? (int)sizeof origin - 1 : 0;
-    snprintf(path, size, "%.*s%.*s/%s", skip ? folder_length(beside) : 0, beside, n - skip, at + skip, name);
-    if (n > 0 && is_file(path)) return 1;
-  }
-  return 0;
-}
-
-/* @param[out] path  where the source is; where it ought to be, if it is nowhere */
-static void find_source(char *path, size_t size, const char *beside, const char *name)
-{
-  const char *bare = name[0] == '/' ? name + folder_length(name) : name;
-  char *target;
-  int found;
-  snprintf(path, size, "%s", name);
-  if (name[0] == '/' && is_file(path)) return;
-  if (find_in_list(path, size, getenv("HDF5_VDS_PREFIX"), beside, bare)) return;
-  snprintf(path, size, "%.*s%s", folder_length(beside), beside, bare);
-  if (is_file(path)) return;
-  snprintf(path, size, "%s", bare);
-  if (is_file(path)) return;
-  target = realpath(beside, NULL);
-  found = 0;
-  if (target) {
-    snprintf(path, size, "%.*s%s", folder_length(target), target, bare);
-    found = is_file(path);
-  }
-  free(target);
-  if (!found) snprintf(path, size, "%.*s%s", name[0] == '/' ? 0 : folder_length(beside), beside, name);
-}
-
+/* ---- virtual datasets ------------------------------------------------------------------------------------------------------------ */
 /* "part%b.hdf5" of block 3 -> "part3.hdf5"; "%%" -> "%".  @return 1 where blocks are counted in it */
 static int of_block(char *name, size_t size, const char *pattern, hsize_t block)
 {
@@ -109,7 +61,6 @@ static int of_block(char *name, size_t size, const char *pattern, hsize_t block)
   return counts;
 }
 
-/* ---- virtual datasets ------------------------------------------------------------------------------------------------------------ */
 struct mapping {
   hid_t here, there;              /* what is selected of the virtual dataset and of the source */
   char file[NAME], path[NAME];    /* patterns, where the mapping is unlimited */
@@ -176,8 +127,8 @@ static int check_source(const struct subject *s, const struct mapping *m, const 
   hid_t file = -1, source = -1;
   path += strspn(path, "/");
   if (strcmp(name, ".") == 0) snprintf(where, sizeof where, "%s", s->file);
-  else find_source(where, sizeof where, s->file, name);
-  status = cubix_h5_open(&file, where);
+  else status = cubix_h5_find(where, sizeof where, CUBIX_H5_SOURCE, s->file, name);
+  if (!status) status = cubix_h5_open(&file, where);
   if (status) cubix_error_about("%s: /%s is a virtual dataset, and not all of its sources are there (put them back, or set HDF5_VDS_PREFIX to their folder)", s->file, s->path);
   CUBIX_TRY(status);
   CUBIX_TRY(open_whole(&source, NULL, file, path, s->depth + 1));
@@ -209,13 +160,60 @@ static int check_mapping(const struct subject *s, const struct mapping *m)
   }
   for (hsize_t b = n_block + 1; by_file && b < n_block + AHEAD; b++) {
     of_block(name, sizeof name, m->file, b);
-    find_source(where, sizeof where, s->file, name);
-    if (!is_file(where)) continue;
+    if (cubix_h5_find(where, sizeof where, CUBIX_H5_SOURCE, s->file, name)) cubix_error_clear();
+    if (!cubix_infile_is(where)) continue;
     of_block(name, sizeof name, m->file, n_block);
     of_block(path, sizeof path, m->path, n_block);
     CUBIX_TRY(check_source(s, m, name, path));
   }
 done:
+  return status;
+}
+
+/* The sources that HDF5 opens when it is asked how long the dataset is: those of an unlimited mapping, up to the first that is missing. */
+static int look_ahead(const struct subject *s, const struct mapping *m)
+{
+  int status = CUBIX_OK, counts = 1;
+  char name[NAME], path[NAME], where[NAME];
+  hid_t file = -1, source = -1;
+  for (hsize_t b = 0; counts; b++) {
+    counts = of_block(name, sizeof name, m->file, b) | of_block(path, sizeof path, m->path, b);
+    if (strcmp(name, ".") == 0) snprintf(where, sizeof where, "%s", s->file);
+    else status = cubix_h5_find(where, sizeof where, CUBIX_H5_SOURCE, s->file, name);
+    if (status || !cubix_h5_is(where)) break;
+    CUBIX_TRY(cubix_h5_open(&file, where));
+    CUBIX_TRY(open_whole(&source, NULL, file, path + strspn(path, "/"), s->depth + 1));
+    if (source < 0) break;
+    H5Dclose(source);
+    H5Fclose(file);
+    source = file = -1;
+  }
+done:
+  if (status) cubix_error_about("%s: /%s is a virtual dataset, of which a source cannot be read", s->file, s->path);
+  if (source >= 0) H5Dclose(source);
+  if (file >= 0) H5Fclose(file);
+  return status;
+}
+
+static int is_unlimited(hid_t selected)
+{
+  return H5Sget_select_npoints(selected) == (hssize_t)H5S_UNLIMITED;
+}
+
+/* Before HDF5 is asked how long a virtual dataset is. */
+static int check_unlimited(const struct subject *s)
+{
+  int status = CUBIX_OK;
+  size_t n = 0;
+  struct mapping m = { -1, -1, "", "" };
+  CUBIX_CHECK(s->depth < DEPTH, CUBIX_EINPUT, "%s: /%s is a virtual dataset of virtual datasets, more than %d deep: does it take from itself?", s->file, s->path, DEPTH);
+  H5Pget_virtual_count(s->creation, &n);
+  for (size_t i = 0; i < n; i++) {
+    if (mapping_get(&m, s->creation, i) && is_unlimited(m.here)) CUBIX_TRY(look_ahead(s, &m));
+    mapping_put(&m);
+  }
+done:
+  mapping_put(&m);
   return status;
 }
 
@@ -253,7 +251,6 @@ static int check_virtual(const struct subject *s)
   hssize_t n_covered;
   hid_t covered = H5Screate_simple(s->rank, s->shape, NULL);
   struct mapping m = { -1, -1, "", "" };
-  CUBIX_CHECK(s->depth < DEPTH, CUBIX_EINPUT, "%s: /%s is a virtual dataset of virtual datasets, more than %d deep: does it take from itself?", s->file, s->path, DEPTH);
   CUBIX_CHECK(s->rank > 0 && H5Sselect_none(covered) >= 0 && H5Pget_virtual_count(s->creation, &n) >= 0, CUBIX_EINPUT, "%s: /%s is a virtual dataset that HDF5 cannot describe",
               s->file, s->path);
   for (size_t i = 0; i < n; i++) {
@@ -271,11 +268,9 @@ done:
 }
 
 /* ---- other storage --------------------------------------------------------------------------------------------------------------- */
-/* HDF5 looks for external files in HDF5_EXTFILE_PREFIX, else in the working directory. */
 static int check_external(const struct subject *s, int n_file)
 {
   int status = CUBIX_OK;
-  const char *prefix = getenv("HDF5_EXTFILE_PREFIX");
   char name[NAME], where[2 * NAME + 2];
   hid_t type = H5Dget_type(s->set);
   hsize_t left = s->n * (hsize_t)H5Tget_size(type), size;
@@ -286,8 +281,7 @@ static int check_external(const struct subject *s, int n_file)
     CUBIX_CHECK(H5Pget_external(s->creation, (unsigned)i, sizeof name, name, &offset, &size) >= 0, CUBIX_EINPUT, "%s: external file %d of /%s cannot be described", s->file, i,
                 s->path);
     name[sizeof name - 1] = '\0';
-    if (name[0] == '/' || !prefix || !*prefix || !strcmp(prefix, ".")) snprintf(where, sizeof where, "%s", name);
-    else if (!find_in_list(where, sizeof where, prefix, s->file, name)) snprintf(where, sizeof where, "%s/%s", prefix, name);
+    cubix_h5_find_raw(where, sizeof where, s->file, name);
     if (size > left) size = left;
     status = cubix_infile_check(where, CUBIX_EINPUT);
     if (status) cubix_error_about("%s: the data of /%s are in another file (put it back, or set HDF5_EXTFILE_PREFIX to its folder)", s->file, s->path);
@@ -336,10 +330,11 @@ static int open_whole(hid_t *set, int *abroad, hid_t file, const char *path, int
   owner = H5Iget_file_id(s.set);
   H5Fget_name(owner, s.file, sizeof s.file);
   s.creation = H5Dget_create_plist(s.set);
+  is_virtual = H5Pget_layout(s.creation) == H5D_VIRTUAL;
+  if (is_virtual) CUBIX_TRY(check_unlimited(&s));
   space = H5Dget_space(s.set);
   s.rank = H5Sget_simple_extent_dims(space, s.shape, NULL);
   for (int d = 0; d < s.rank; d++) s.n *= s.shape[d];
-  is_virtual = H5Pget_layout(s.creation) == H5D_VIRTUAL;
   n_external = H5Pget_external_count(s.creation);
   if (abroad) *abroad = is_virtual || n_external > 0 || strcmp(home, s.file) != 0;
   if (is_virtual) CUBIX_TRY(check_virtual(&s));

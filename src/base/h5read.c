@@ -10,9 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/error.h"
+#include "base/h5search.h"
 #include "base/infile.h"
+#include "base/spelling.h"
 
 const char *cubix_names_text(const struct cubix_names *names, char *text, size_t size)
 {
@@ -143,26 +146,67 @@ static int say_unknown(hid_t file, const char *object, const char *what)
                          object + strspn(object, "/"), why);
 }
 
-int cubix_h5_look(int *there, hid_t file, const char *path)
+static int look_along(int *there, hid_t at, const char *path, int *left);
+
+/* What a link leads to is looked at before HDF5 comes to open it: there is no FIFO on the way, which it would wait for. */
+static int look_behind(hid_t at, const char *part, int *left)
+{
+  int status = CUBIX_OK, there;
+  const int n = cubix_name_folder(part);
+  const char *target = "", *object = "";
+  char *group = NULL, *value = NULL, home[1024], where[4096];
+  unsigned flags;
+  hid_t parent = -1, file = -1;
+  H5L_info_t info;
+  if (H5Lget_info(at, part, &info, H5P_DEFAULT) < 0 || info.type == H5L_TYPE_HARD || --*left < 0) goto done;
+  CUBIX_ALLOC(value, info.u.val_size + 1);
+  CUBIX_ALLOC(group, n + 2);
+  memcpy(group, n ? part : ".", (size_t)(n ? n : 1));
+  parent = H5Oopen(at, group, H5P_DEFAULT);
+  if (parent < 0 || H5Lget_val(at, part, value, info.u.val_size, H5P_DEFAULT) < 0) goto done;
+  if (info.type == H5L_TYPE_SOFT) CUBIX_TRY(look_along(&there, parent, value, left));
+  if (info.type != H5L_TYPE_EXTERNAL || H5Lunpack_elink_val(value, info.u.val_size, &flags, &target, &object) < 0) goto done;
+  file_name(parent, home, sizeof home);
+  status = cubix_h5_find(where, sizeof where, CUBIX_H5_LINK, home, target);
+  if (!status && access(where, F_OK) == 0) status = cubix_h5_open(&file, where);
+  if (!status && file >= 0) status = look_along(&there, file, object, left);
+  if (status) cubix_error_about("%s: /%s is a link to %s of the file %s", home, part + strspn(part, "/"), object, target);
+done:
+  if (file >= 0) H5Fclose(file);
+  if (parent >= 0) H5Oclose(parent);
+  free(group);
+  free(value);
+  return status;
+}
+
+/* @param left  how many links may yet be followed; HDF5 itself gives up after 16 */
+static int look_along(int *there, hid_t at, const char *path, int *left)
 {
   int status = CUBIX_OK;
   htri_t linked;
-  char part[1024];
+  char *part = NULL;
   const size_t n = strlen(path);
   *there = 0;
-  if (n >= sizeof part) goto done;
+  CUBIX_ALLOC(part, n + 1);
   for (size_t i = 1; i <= n; i++) {
     if (path[i] != '/' && path[i] != '\0') continue;
     memcpy(part, path, i);
-    part[i] = '\0';
-    linked = H5Lexists(file, part, H5P_DEFAULT);
-    if (linked < 0) CUBIX_TRY(say_unknown(file, part, "/"));
+    linked = H5Lexists(at, part, H5P_DEFAULT);
+    if (linked < 0) CUBIX_TRY(say_unknown(at, part, "/"));
     if (linked == 0) goto done;
-    if (H5Oexists_by_name(file, part, H5P_DEFAULT) <= 0) CUBIX_TRY(say_broken(file, part));
+    CUBIX_TRY(look_behind(at, part, left));
+    if (H5Oexists_by_name(at, part, H5P_DEFAULT) <= 0) CUBIX_TRY(say_broken(at, part));
   }
   *there = 1;
 done:
+  free(part);
   return status;
+}
+
+int cubix_h5_look(int *there, hid_t file, const char *path)
+{
+  int left = 64;
+  return look_along(there, file, path, &left);
 }
 
 int cubix_h5_exists(hid_t file, const char *path)

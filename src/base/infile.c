@@ -45,3 +45,9 @@ int cubix_infile_check(const char *path, int code)
 done:
   return status;
 }
+
+int cubix_infile_is(const char *path)
+{
+  struct stat s;
+  return stat(path, &s) == 0 && S_ISREG(s.st_mode);
+}

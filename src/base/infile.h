@@ -10,6 +10,8 @@ extern "C" {
  *  @param code the status of a refusal: CUBIX_EINPUT, or CUBIX_EUSAGE where a parameter names what ought to be shipped
  *  Errors: code, with the reason; a symbolic link that leads nowhere is named with its target. */
 int cubix_infile_check(const char *path, int code);
+/** 1 where the path leads to a regular file.  Local. */
+int cubix_infile_is(const char *path);
 
 #ifdef __cplusplus
 }

@@ -49,3 +49,9 @@ int cubix_name_begins(const char *name, const char *begin)
   for (; *begin && *name && same_letter(*name, *begin); begin++) name++;
   return !*begin;
 }
+
+int cubix_name_folder(const char *path)
+{
+  const char *slash = strrchr(path, '/');
+  return slash ? (int)(slash + 1 - path) : 0;
+}

@@ -1,4 +1,4 @@
-/* spelling.h -- names as people write them: the same name in another spelling, a slip of the pen. */
+/* spelling.h -- names as people write them: the same name in another spelling, a slip of the pen; paths. */
 #ifndef CUBIX_NAME_H
 #define CUBIX_NAME_H
 
@@ -11,5 +11,7 @@ int cubix_name_same(const char *a, size_t n_a, const char *b, size_t n_b);
 int cubix_name_distance(const char *a, const char *b);
 /** 1 where a name begins with these letters, whatever their case.  Local. */
 int cubix_name_begins(const char *name, const char *begin);
+/** How many letters of a path are its folder, the last '/' included; 0: there is none.  Local. */
+int cubix_name_folder(const char *path);
 
 #endif

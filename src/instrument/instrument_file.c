@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/configfile.h"
 #include "base/datafile.h"
 #include "base/error.h"
 #include "base/spelling.h"
@@ -276,24 +277,6 @@ static void check_whole(struct cubix_instrument_file *file, struct complaints *b
     complain(bad, NULL, "exactly one of 'lsf.fwhm' and 'lsf.resolving_power' must be there");
 }
 
-/* Included files are looked for beside the file. */
-static int parse(config_t *config, const char *path)
-{
-  int status = CUBIX_OK;
-  char folder[1024], *text = NULL;
-  const char *slash = strrchr(path, '/'), *file;
-  snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-  config_set_include_dir(config, folder);
-  CUBIX_TRY(cubix_datafile_text(&text, path, CUBIX_EINPUT));
-  if (!config_read_string(config, text)) {
-    file = config_error_file(config);
-    CUBIX_CHECK(0, CUBIX_EINPUT, "%s:%d: %s", file ? file : path, config_error_line(config), config_error_text(config));
-  }
-done:
-  free(text);
-  return status;
-}
-
 /* The file of the folder that has `name` among its instrument.aliases; path stays "" where there is none. */
 static int find_alias(char *path, size_t size, const char *name)
 {
@@ -305,7 +288,7 @@ static int find_alias(char *path, size_t size, const char *name)
   for (int i = 0; i < n && !path[0]; i++) {
     CUBIX_TRY(cubix_datafile_find(candidate, sizeof candidate, "instruments", names[i]));
     config_init(&config);
-    if (!parse(&config, candidate)) {
+    if (!cubix_configfile_read(&config, candidate, CUBIX_EINPUT)) {
       config_setting_t *aliases = config_lookup(&config, "instrument.aliases");
       for (int j = 0; aliases && j < config_setting_length(aliases); j++) {
         const char *alias = config_setting_get_string_elem(aliases, j);
@@ -342,7 +325,7 @@ int cubix_instrument_file_read(struct cubix_instrument_file *file, const char *n
   CUBIX_TRY(find_file(file->path, sizeof file->path, name));
   CUBIX_ALLOC(file->config, 1);
   config_init(file->config);
-  CUBIX_TRY(parse(file->config, file->path));
+  CUBIX_TRY(cubix_configfile_read(file->config, file->path, CUBIX_EINPUT));
   root = config_root_setting(file->config);
   for (int i = 0; i < config_setting_length(root); i++) CUBIX_TRY(read_section(file, &bad, config_setting_get_elem(root, (unsigned)i)));
   check_whole(file, &bad, need_noise);

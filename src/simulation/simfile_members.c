@@ -54,7 +54,7 @@ int cubix_simfile_first(char *path, size_t size, const char *input)
   if (input[n - 1] == '.') n--;
   for (int i = 0; i < 2 && !found; i++) {
     snprintf(path, size, "%.*s.0%s", (int)n, input, suffixes[i]);
-    found = cubix_datafile_is_file(path);
+    found = cubix_infile_is(path);
   }
   if (!found && lstat(input, &s) == 0) CUBIX_TRY(cubix_infile_check(input, CUBIX_EINPUT));
   CUBIX_CHECK(found, CUBIX_EINPUT, "InputFile = %s: there is no such file, and no %.*s.0.hdf5 of which it could be the stem", input, (int)n, input);
@@ -70,11 +70,11 @@ static int count_members(long *n, const char *stem, const char *suffix)
   char name[4200], later[4200];
   for (*n = 0;; ++*n) {
     snprintf(name, sizeof name, "%s.%ld%s", stem, *n, suffix);
-    if (!cubix_datafile_is_file(name)) break;
+    if (!cubix_infile_is(name)) break;
   }
   for (long i = 1; i < AHEAD; i++) {
     snprintf(later, sizeof later, "%s.%ld%s", stem, *n + i, suffix);
-    CUBIX_CHECK(!cubix_datafile_is_file(later), CUBIX_EINPUT, "%s is missing: %s is there, and all files from number 0 are needed", name, later);
+    CUBIX_CHECK(!cubix_infile_is(later), CUBIX_EINPUT, "%s is missing: %s is there, and all files from number 0 are needed", name, later);
   }
 done:
   return status;
@@ -252,7 +252,7 @@ int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, co
   describe(text, sizeof text, file, known, n);
   for (long i = 0; which < 0 && split(path, stem, sizeof stem, &index, &suffix); i++) {
     snprintf(sibling, sizeof sibling, "%s.%ld%s", stem, i, suffix);
-    if (!cubix_datafile_is_file(sibling)) break;
+    if (!cubix_infile_is(sibling)) break;
     H5Fclose(file);
     CUBIX_TRY(cubix_h5_open(&file, sibling));
     CUBIX_TRY(match(&which, sibling, file, known, n));

@@ -14,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libconfig.h>
-
-#include "base/datafile.h"
+#include "base/configfile.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "physics/constants.h"
@@ -32,6 +30,23 @@ const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD] = {
   [CUBIX_FIELD_POTENTIAL]   = { "Potential",            "(km/s)^2", 1e10,          1, -CUBIX_LARGEST, CUBIX_LARGEST },
   [CUBIX_FIELD_LENGTH]      = { "SmoothingLength",      "kpc",      CUBIX_KPC_CM,  1, 0.,             CUBIX_LARGEST },
 };
+
+static double rounding(enum cubix_field field)
+{
+  return field == CUBIX_FIELD_METALLICITY || field == CUBIX_FIELD_AGE ? 1e-6 : 0.;
+}
+
+void cubix_field_bounds(double *low, double *high, enum cubix_field field)
+{
+  *low = cubix_field_table[field].low - rounding(field);
+  *high = cubix_field_table[field].high + rounding(field);
+}
+
+void cubix_field_settle(double *x, enum cubix_field field, size_t n)
+{
+  const double least = -rounding(field);
+  for (size_t i = 0; least < 0. && i < n; i++) x[i] = x[i] <= 0. && x[i] >= least ? 0. : x[i];
+}
 
 static const char *const header_key[CUBIX_N_HEADER] = {
   [CUBIX_HEADER_SIMULATION] = "simulation", [CUBIX_HEADER_REDSHIFT] = "redshift", [CUBIX_HEADER_SCALE_FACTOR] = "scale_factor",
@@ -191,14 +206,12 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
   config_t config;
   struct source s = { path, NULL };
   config_setting_t *root;
-  char *text = NULL;
 
   config_init(&config);
   *format = (struct cubix_simformat){ 0 };
   strncat(format->path, path, sizeof format->path - 1);
   snprintf(format->name, sizeof format->name, "%.*s", (int)strcspn(base, "."), base);
-  CUBIX_TRY(cubix_datafile_text(&text, path, CUBIX_EUSAGE));
-  CUBIX_CHECK(config_read_string(&config, text) == CONFIG_TRUE, CUBIX_EUSAGE, "%s:%d: %s", path, config_error_line(&config), config_error_text(&config));
+  CUBIX_TRY(cubix_configfile_read(&config, path, CUBIX_EUSAGE));
   s.at = root = config_root_setting(&config);
   CUBIX_TRY(check_keys(s, top_key, 7));
   if (config_setting_get_member(root, "imf")) CUBIX_TRY(read_text(s, "imf", format->imf, sizeof format->imf));
@@ -222,7 +235,6 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
   CUBIX_TRY(read_stars(s, format));
 done:
   config_destroy(&config);
-  free(text);
   return status;
 }
 

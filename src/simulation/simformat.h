@@ -28,6 +28,12 @@ struct cubix_field_info {
 #define CUBIX_LARGEST 1e30        /* of any number, in internal units: its cube must be a number, too */
 extern const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD];
 
+/** What the numbers of a quantity may be: the table's bounds, and round-off beyond them where they end at 0 and files hold values near it (ages,
+ *  metallicities).  Local. */
+void cubix_field_bounds(double *low, double *high, enum cubix_field field);
+/** Round-off below 0 counts as 0, in n numbers of a quantity.  Local. */
+void cubix_field_settle(double *x, enum cubix_field field, size_t n);
+
 /* What is read of the header: all alternatives of attribute names. */
 enum cubix_header {
   CUBIX_HEADER_SIMULATION, CUBIX_HEADER_REDSHIFT, CUBIX_HEADER_SCALE_FACTOR, CUBIX_HEADER_OMEGA_M, CUBIX_HEADER_OMEGA_L, CUBIX_HEADER_H,

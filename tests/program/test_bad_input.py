@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import galaxy, refused, run, write_particles, write_tng
+from harness import SOURCE, galaxy, read_cube, refused, run, write_particles, write_tng
 
 RANKS = pytest.mark.parametrize("ranks", [1, 4])
 PARAMETER, INPUT, OUTPUT = 2, 3, 4
@@ -253,6 +253,56 @@ def test_instrument_file(ready, text, ranks):
     done = refused(ready, INPUT, "broken.cfg", ranks=ranks, Instrument=path)
     if "water" in text:
         assert "water" in done.err and "vacuum" in done.err and "field" in done.err      # all that is wrong
+
+
+def format_file(ready, text):
+    """The canonical format, and this text behind it."""
+    path = ready.path("made.cfg")
+    path.write_text((SOURCE / "parameterfiles/formats/canonical.cfg").read_text() + text)
+    return {"SimulationFormat": path}
+
+
+def instrument_file(ready, text):
+    path = ready.path("made.cfg")
+    path.write_text(ready.inst_file.read_text() + text)
+    return {"Instrument": path}
+
+
+CFG = pytest.mark.parametrize("make", [instrument_file, format_file])
+
+
+@RANKS
+@CFG
+@pytest.mark.parametrize("kind, words", [("fifo", "a FIFO"), ("folder", "is a folder"), ("absent", "No such file"), ("dangling", "a symbolic link to gone"), ("binary", "zero byte"),
+                                         ("itself", "does one include itself?"), ("inner", "a FIFO"), ("/dev/zero", "/dev/zero")])
+def test_included_file_that_is_none(ready, make, kind, words, ranks):
+    """libconfig would wait for ever, or end the program, or not say which file it means."""
+    os.mkfifo(ready.path("fifo"))
+    ready.path("folder").mkdir()
+    ready.path("dangling").symlink_to("gone")
+    ready.path("binary").write_bytes(b"a = 1;\0")
+    ready.path("itself").write_text("# once more\n@include \"itself\"\n")
+    ready.path("inner").write_text("\n\n  @include\t\"fifo\"\n")
+    parameters = make(ready, f"\n@include \"{kind}\"\n")
+    status = INPUT if "Instrument" in parameters else PARAMETER
+    place = {"inner": "inner:3: @include \"fifo\"", "itself": "itself:2: @include \"itself\""}
+    refused(ready, status, place.get(kind, "made.cfg:"), place.get(kind, f"@include \"{kind}\""), words, ranks=ranks, **parameters)
+
+
+@CFG
+def test_included_files(ready, make):
+    """Beside the file that includes them, wherever the program runs; what stands in a comment or in quotes is not included."""
+    want = ready.cube()
+    ready.path("elsewhere").mkdir()
+    parameters = make(ready, "\n# @include \"a\"\n/* \n@include \"b\"\n*/\n// \"\n @include \"empty\"\n")
+    ready.path("empty").write_text("@include \"quo\\\"te\" # \"\n")
+    ready.path("quo\"te").write_text("# nothing\n")
+    done = run("cubix", [ready.parameters(**parameters)], cwd=ready.path("elsewhere"))
+    assert done.status == 0, done.err
+    assert np.array_equal(read_cube(ready.out)["DATA"], want["DATA"], equal_nan=True)
+    name, path = next(iter(parameters.items()))
+    path.write_text(path.read_text() + "text = \"\n@include \\\"fifo\\\" \n@include \";\n")      # read as what it is: an unknown key
+    refused(ready, INPUT if name == "Instrument" else PARAMETER, "unknown", "'text'", **parameters)
 
 
 @RANKS

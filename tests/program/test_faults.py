@@ -79,6 +79,16 @@ def test_outputs(lab, name, rank, path, call):
     hit(lab, name, 2, f"call={call} path={path} rank={rank} times=0 errno={ENOSPC}", OUTPUT, "No space left")
 
 
+def test_undone_pieces_leave_links(lab):
+    """Of two pieces the second does not get its name: what was written of the first goes, where its name leads; the link stays."""
+    folder = lab.fresh("links")
+    (folder / "disk").mkdir()
+    (folder / "m.0.hdf5").symlink_to("disk/real.hdf5")
+    done = lab.run(JOBS["mock_pieces"], 2, folder=folder, fault=f"call=rename path=m.1.hdf5 rank=0 times=0 errno={ENOSPC}")
+    assert done.fired and done.status == OUTPUT, done.err
+    assert (folder / "m.0.hdf5").is_symlink() and not list((folder / "disk").iterdir()) and not (folder / "m.1.hdf5").exists()
+
+
 def test_a_fit_goes_on_without_its_restart_file(lab):
     hit(lab, "fit", 2, f"call=write path=restart rank=1 times=0 errno={ENOSPC}", reached=False, without=("o-restart.hdf5",))
 

@@ -179,7 +179,7 @@ for name, bad in (("mass", 1e300), ("mass", -1.), ("age", np.inf), ("position", 
     assert error.meaning == "wrong or unreadable input file", error.meaning
     c = chain()
     cube = c.forward()
-    raises(f"{name.capitalize()}: value 5 is ", c.put, **{name: wrong[name]})
+    raises(f"{name.capitalize()} of star {5 // (wrong[name].size // 60)} (of 0 to 59) is ", c.put, **{name: wrong[name]})
     assert np.array_equal(c.forward(), cube)
 simulation["BoxSize"] = 3.
 raises("would fold them", chain)
@@ -190,4 +190,61 @@ raises("the simulation's Redshift is nan", chain)
 simulation["Redshift"] = 0.1
 stars["velocity"][5, 0] = 3e5
 raises("star 5 (of 0 to 59) moves at 300000 km/s, beyond the speed of light", chain)
+""")
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_put_is_checked_as_open_is(case, ranks):  # noqa: F811
+    """Stars that a box would fold, and speeds that are none, on one rank only: all are told, and the values in use stay."""
+    python(case, """
+import logging
+told = []
+class Teller(logging.Handler):
+    def emit(self, record):
+        told.append(record.getMessage())
+logging.getLogger("cubix").addHandler(Teller())
+simulation["BoxSize"] = 100.
+c, last = chain(), cubix.rank() == cubix.size() - 1
+cube = c.forward()
+far, fast, quick = stars["position"].copy(), stars["velocity"].copy(), stars["velocity"].copy()
+if last:
+    far[5, 1] += 200
+    fast[5] = 2e5
+    quick[5, 2] = 2e4
+raises("kpc apart along y, but the box (BoxSize) has a side of 100 kpc, and would fold them", c.put, position=far)
+assert np.array_equal(c.forward(), cube)
+raises("star 5 (of 0 to", c.put, velocity=fast)
+raises("moves at 346410 km/s, beyond the speed of light", c.put, velocity=fast)
+assert np.array_equal(c.forward(), cube)
+assert not [line for line in told if "fastest" in line], told
+c.forward(velocity=quick)
+assert cubix.rank() or [line for line in told if "the fastest star in the field moves at" in line], told
+""", ranks=ranks)
+
+
+def test_rounding_below_zero(case):  # noqa: F811
+    """Ages and metallicities just below 0 are 0, in files and in arrays, when a chain is opened and when they are put; what is further below is refused."""
+    python(case, """
+import shutil
+import h5py
+zero = {k: v.copy() for k, v in stars.items()}
+zero["age"][5] = zero["metallicity"][6] = 0
+want = cubix.Chain(case["parameters"], zero, simulation=simulation).forward()
+near = {k: v.copy() for k, v in zero.items()}
+near["age"][5] = near["metallicity"][6] = -1e-6
+opened = cubix.Chain(case["parameters"], near, simulation=simulation)
+assert np.array_equal(opened.forward(), want)
+put = cubix.Chain(case["parameters"], stars, simulation=simulation)
+assert np.array_equal(put.forward(age=near["age"], metallicity=near["metallicity"]), want)
+for c in (opened, put):
+    assert c.get("age")[5] == 0 and c.get("metallicity")[6] == 0
+assert near["age"][5] == -1e-6                                       # the caller's own
+for name, i in (("age", 5), ("metallicity", 6)):
+    below = {k: v.copy() for k, v in zero.items()}
+    below[name][i] = -2e-6
+    raises(f"{name} of star {i} (of 0 to 59) is -2e-06", cubix.Chain, case["parameters"], below, simulation=simulation)
+    raises(f"{name.capitalize()} of star {i} (of 0 to 59) is -2e-06", put.put, **{name: below[name]})
+over = {k: v.copy() for k, v in zero.items()}
+over["metallicity"][6] = 1 + 5e-7
+cubix.Chain(case["parameters"], over, simulation=simulation)
 """)

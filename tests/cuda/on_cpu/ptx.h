@@ -11,8 +11,8 @@ namespace cuda_on_cpu_ptx {
 enum type : uint8_t { NONE, U8, S8, U16, S16, U32, S32, U64, S64, F32, F64, PRED, N_TYPE };
 enum space : uint8_t { GENERIC, GLOBAL, SHARED, LOCAL, PARAM };
 enum op : uint8_t {
-  ADD, SUB, MUL, MULWIDE, MAD, FMA, DIV, REM, NEG, ABS, MIN, MAX, AND, OR, XOR, NOT, SHL, SHR, MOV, PACK, UNPACK, CVT, SETP, SELP,
-  LOAD, STORE, ATOM_ADD, ATOM_MIN, ATOM_MAX, COPY, COMMIT, WAIT, BAR, SHFL, BRA, RET
+  ADD, SUB, MUL, MULWIDE, MAD, FMA, DIV, REM, NEG, ABS, MIN, MAX, AND, OR, XOR, NOT, SHL, SHR, MOV, PACK,
+  UNPACK, PRMT, CVT, SETP, SELP, LOAD, STORE, ATOM_ADD, ATOM_MIN, ATOM_MAX, COPY, COMMIT, WAIT, BAR, SHFL, BRA, RET
 };
 enum compare : uint8_t { EQ, NE, LT, LE, GT, GE, UNORDERED = 8 };
 
@@ -44,8 +44,12 @@ struct kernel {
   long n_run;
 };
 
-/** Read a file's kernels. */
-void read(std::vector<kernel> *kernels, const char *path);
+/** Read the kernels of a text.  Whatever in it is not understood ends the program. */
+void read(std::vector<kernel> *kernels, const std::string &file, std::string text);
+/** ... which are run from then on, instead of the C++ compiler's. */
+void add(const std::string &file, const std::string &text);
+/** Are instructions understood as they should be (ptx_check.cpp)?  @return how many are not; each is printed */
+int selfcheck();
 
 /* A thread and what it sees. */
 struct copy { uint64_t to, from; int bytes; unsigned group; };

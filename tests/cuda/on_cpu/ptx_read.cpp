@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <sstream>
 
 #include "ptx.h"
@@ -15,7 +14,8 @@ using strings = std::vector<std::string>;
 
 struct reader {
   struct kernel *kernel;
-  std::map<std::string, int> slot, label;        /* of what has a name */
+  std::vector<std::map<std::string, int>> slot;  /* of what has a name, by the braces that it stands in */
+  std::map<std::string, int> label;
   std::map<std::string, size_t> shared;
   std::vector<std::string> goal;                 /* of every branch, by instruction */
   int line;
@@ -55,16 +55,15 @@ strings split(const std::string &s, char mark)
 int new_slot(reader *r, const std::string &name, uint64_t value)
 {
   r->kernel->slot.push_back(value);
-  return r->slot[name] = (int)r->kernel->slot.size() - 1;
+  return r->slot.back()[name] = (int)r->kernel->slot.size() - 1;
 }
 
 /* The slot of a register, a constant, or something that has an address. */
 int slot_of(reader *r, const std::string &name)
 {
   static const char *const special[] = { "%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z", "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z" };
-  const uint64_t nonsense = 0xa5a5a5a5a5a5a5a5u;
-  auto known = r->slot.find(name);
-  if (known != r->slot.end()) return known->second;
+  for (auto inner = r->slot.rbegin(); inner != r->slot.rend(); inner++)
+    if (inner->count(name)) return inner->at(name);
   if (name.empty()) unknown(r, "an operand that is missing");
   for (int i = 0; i < 12; i++)
     if (name == special[i]) {
@@ -72,7 +71,7 @@ int slot_of(reader *r, const std::string &name)
       r->kernel->given.push_back({ slot, (enum special)i, 0 });
       return slot;
     }
-  if (name[0] == '%') return new_slot(r, name, nonsense);
+  if (name[0] == '%') unknown(r, name);
   if (name.compare(0, 2, "0d") == 0 || name.compare(0, 2, "0f") == 0 || name.compare(0, 2, "0D") == 0 || name.compare(0, 2, "0F") == 0)
     return new_slot(r, name, strtoull(name.c_str() + 2, nullptr, 16));
   if (isdigit(name[0])) return new_slot(r, name, strtoull(name.c_str(), nullptr, 0));
@@ -112,11 +111,20 @@ enum type type_of(const std::string &word)
   return t == type.end() ? NONE : t->second;
 }
 
+/* A modifier is one of these, or unknown. */
+void only(const reader *r, const strings &word, const strings &modifiers)
+{
+  for (size_t j = 1; j < word.size(); j++)
+    if (!type_of(word[j]) && std::find(modifiers.begin(), modifiers.end(), word[j]) == modifiers.end())
+      unknown(r, word[0] + "." + word[j]);
+}
+
 bool is_memory(const std::string &op) { return op == "ld" || op == "st" || op == "atom"; }
 
 void decode_memory(reader *r, instruction *i, const strings &word, const strings &operand)
 {
   auto has = [&](const char *x) { return std::find(word.begin(), word.end(), x) != word.end(); };
+  only(r, word, { "global", "shared", "local", "param", "volatile", "v2", "v4", "add", "min", "max" });
   i->space = has("global") ? GLOBAL : has("shared") ? SHARED : has("local") ? LOCAL : has("param") ? PARAM : GENERIC;
   i->is_volatile = has("volatile");
   if (word[0] == "st") {
@@ -126,7 +134,6 @@ void decode_memory(reader *r, instruction *i, const strings &word, const strings
     return;
   }
   i->op = word[0] == "ld" ? LOAD : has("add") ? ATOM_ADD : has("min") ? ATOM_MIN : ATOM_MAX;
-  if (word[0] == "atom" && !has("add") && !has("min") && !has("max")) unknown(r, "an atomic operation");
   i->n = (uint8_t)take_slots(r, i->d, operand.at(0));
   take_address(r, &i->base, &i->offset, operand.at(1));
   if (i->op != LOAD) take_slots(r, i->s, operand.at(2));
@@ -135,6 +142,7 @@ void decode_memory(reader *r, instruction *i, const strings &word, const strings
 void decode_copy(reader *r, instruction *i, const strings &word, const strings &operand)
 {
   auto has = [&](const char *x) { return std::find(word.begin(), word.end(), x) != word.end(); };
+  only(r, word, { "async", "commit_group", "wait_all", "wait_group", "cg", "ca", "shared", "global" });
   if (has("commit_group")) i->op = COMMIT;
   else if (has("wait_all") || has("wait_group")) {
     i->op = WAIT;
@@ -167,23 +175,22 @@ void decode_value(reader *r, instruction *i, const strings &word, const strings 
   static const std::map<std::string, enum op> simple = {
     { "add", ADD }, { "sub", SUB }, { "mul", MUL }, { "mad", MAD }, { "fma", FMA }, { "div", DIV }, { "rem", REM }, { "neg", NEG }, { "abs", ABS }, { "min", MIN },
     { "max", MAX }, { "and", AND }, { "or", OR }, { "xor", XOR }, { "not", NOT }, { "shl", SHL }, { "shr", SHR }, { "selp", SELP }, { "mov", MOV }, { "cvta", MOV },
-    { "cvt", CVT }, { "shfl", SHFL } };
+    { "cvt", CVT }, { "prmt", PRMT }, { "shfl", SHFL } };
   auto has = [&](const char *x) { return std::find(word.begin(), word.end(), x) != word.end(); };
   auto o = simple.find(word[0]);
   if (o == simple.end()) unknown(r, word[0]);
-  for (const char *x : { "sat", "ftz", "approx", "cc", "hi", "full", "rni", "rmi", "rpi", "rz", "rm", "rp", "up", "down", "idx" })
-    if (has(x)) unknown(r, word[0] + "." + x);
+  only(r, word, { "rn", "rzi", "lo", "wide", "to", "global", "local", "sync", "bfly" });
   i->op = o->second;
   if (i->op == MUL && has("wide")) i->op = MULWIDE;
   if (i->op == MAD && !has("lo")) unknown(r, "mad");
   if (i->op == MOV && operand.at(0)[0] == '{') i->op = UNPACK;
   if (i->op == MOV && operand.at(1)[0] == '{') i->op = PACK;
   i->truncates = has("rzi");
+  if (i->truncates && (i->type == F32 || i->type == F64)) unknown(r, "a real number made whole");
   std::string to = operand.at(0);
   if (i->op == SHFL) {
-    if (!has("bfly")) unknown(r, "a shuffle of another kind");
     i->number = slot_of(r, operand.at(4));       /* the lanes that take part */
-    to = to.substr(0, to.find('|'));
+    to = to.substr(0, to.find('|'));             /* whether there was a lane to take from: no lane looks */
   }
   i->n = (uint8_t)take_slots(r, i->d, to);
   if (i->op == PACK) i->n = (uint8_t)take_slots(r, i->s, operand.at(1));
@@ -207,9 +214,13 @@ void decode(reader *r, std::string text)
   const strings word = split(text.substr(0, end), '.'), operand = split(end == std::string::npos ? "" : text.substr(end), ',');
   for (size_t j = 1; j < word.size(); j++)
     if (enum type t = type_of(word[j])) (i.type ? i.from : i.type) = t;
-  if (word[0] == "ret") i.op = RET;
-  else if (word[0] == "bar") i.op = BAR;
-  else if (word[0] == "bra") {
+  if (text == "ret") i.op = RET;
+  else if (word[0] == "bar") {
+    only(r, word, { "sync" });
+    if (operand != strings { "0" }) unknown(r, "a barrier of some threads");
+    i.op = BAR;
+  } else if (word[0] == "bra") {
+    only(r, word, { "uni" });
     i.op = BRA;
     goal = operand.at(0);
   } else if (word[0] == "setp") {
@@ -223,8 +234,20 @@ void decode(reader *r, std::string text)
   r->goal.push_back(goal);
 }
 
+/* .reg .b32 %r<100>, or .reg .b16 some, names: there until the brace closes */
+void declare_registers(reader *r, const std::string &text)
+{
+  const uint64_t nonsense = 0xa5a5a5a5a5a5a5a5u;
+  for (auto &name : split(text.substr(text.find_first_of(" \t", text.find('.', 4))), ',')) {
+    size_t bracket = name.find('<');
+    const int n = bracket == std::string::npos ? 0 : atoi(name.c_str() + bracket + 1);
+    if (!n) new_slot(r, name, nonsense);
+    for (int i = 0; i < n; i++) new_slot(r, name.substr(0, bracket) + std::to_string(i), nonsense);
+  }
+}
+
 /* .shared .align 16 .b8 name[1024], and the like of .local */
-void declare(reader *r, const std::string &text)
+void declare_memory(reader *r, const std::string &text)
 {
   size_t bracket = text.rfind('['), before = text.find_last_of(" \t", bracket), align = text.find(".align");
   if (bracket == std::string::npos || align == std::string::npos) unknown(r, text);
@@ -260,19 +283,23 @@ void take_parameters(reader *r, const std::string &list)
 size_t read_body(reader *r, const std::string &text, size_t at)
 {
   std::string now;
-  for (int depth = 1; depth; at++) {
+  for (r->slot.resize(1); !r->slot.empty(); at++) {
     char c = text.at(at);
     bool begins = trim(now).empty();
     r->line += c == '\n';
-    if (begins && (c == '{' || c == '}')) depth += c == '{' ? 1 : -1;
+    if (begins && c == '{') r->slot.emplace_back();
+    else if (begins && c == '}') r->slot.pop_back();
     else if (c == ':') {
       r->label[trim(now)] = (int)r->kernel->code.size();
       now.clear();
     } else if (c == ';') {
       std::string statement = trim(now);
       now.clear();
-      if (statement.compare(0, 7, ".shared") == 0 || statement.compare(0, 6, ".local") == 0) declare(r, statement);
-      else if (statement[0] != '.') decode(r, statement);
+      std::string directive = statement[0] == '.' ? statement.substr(0, statement.find_first_of(" \t")) : "";
+      if (directive.empty()) decode(r, statement);
+      else if (directive == ".reg") declare_registers(r, statement);
+      else if (directive == ".shared" || directive == ".local") declare_memory(r, statement);
+      else if (directive != ".pragma") unknown(r, statement);
     } else {
       now += c;
     }
@@ -282,14 +309,10 @@ size_t read_body(reader *r, const std::string &text, size_t at)
 
 }
 
-void read(std::vector<kernel> *kernels, const char *path)
+void read(std::vector<kernel> *kernels, const std::string &file, std::string text)
 {
-  std::ifstream in(path);
-  std::stringstream all;
-  all << in.rdbuf();
-  std::string text = all.str();
   if (text.empty()) {
-    fprintf(stderr, "cuda_on_cpu: %s: no PTX\n", path);
+    fprintf(stderr, "cuda_on_cpu: %s: no PTX\n", file.c_str());
     abort();
   }
   for (size_t at = 0; (at = text.find("//", at)) != std::string::npos; )
@@ -298,7 +321,7 @@ void read(std::vector<kernel> *kernels, const char *path)
     kernel k = {};
     reader r = {};
     size_t open = text.find('(', at), close = text.find(')', open), body = text.find('{', close);
-    k.file = path;
+    k.file = file;
     k.name = trim(text.substr(at + 6, open - at - 6));
     r.kernel = &k;
     r.line = 1 + (int)std::count(text.begin(), text.begin() + (long)body, '\n');

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include "ptx.h"
 
@@ -24,7 +26,9 @@ std::vector<kernel> &kernels()
   begun = true;
   for (std::string rest = files; !rest.empty(); ) {
     size_t end = std::min(rest.find(':'), rest.size());
-    read(&all, rest.substr(0, end).c_str());
+    std::stringstream text;
+    text << std::ifstream(rest.substr(0, end)).rdbuf();
+    read(&all, rest.substr(0, end), text.str());
     rest.erase(0, std::min(end + 1, rest.size()));
   }
   return all;
@@ -156,6 +160,8 @@ void run(kernel *kernel, dim3 grid, dim3 size, const std::vector<char> &param)
 }
 
 }
+
+void cuda_on_cpu_ptx::add(const std::string &file, const std::string &text) { read(&kernels(), file, text); }
 
 bool cuda_on_cpu_kernel::of_nvcc(const char *name, dim3 grid, dim3 size, const void *const *argument, const size_t *bytes, size_t n, std::function<void()> *work)
 {

@@ -248,6 +248,18 @@ void repack(const instruction *i, uint64_t *r)
   if (i->op == PACK) r[i->d[0]] = x;
 }
 
+/* Four of the eight bytes of two numbers, or a byte's sign all along. */
+uint64_t permuted(const instruction *i, const uint64_t *r)
+{
+  const uint64_t bytes = (uint64_t)get<uint32_t>(r[i->s[0]]) | r[i->s[1]] << 32, selector = r[i->s[2]];
+  uint64_t x = 0;
+  for (unsigned j = 0; j < 4; j++) {
+    const unsigned which = selector >> 4 * j & 15, byte = bytes >> 8 * (which & 7) & 0xff;
+    x |= (uint64_t)(which < 8 ? byte : byte & 0x80 ? 0xff : 0) << 8 * j;
+  }
+  return x;
+}
+
 uint64_t value(const struct launch *l, const instruction *i, const uint64_t *r)
 {
   switch (i->op) {
@@ -255,6 +267,7 @@ uint64_t value(const struct launch *l, const instruction *i, const uint64_t *r)
     case SELP: return r[i->s[r[i->s[2]] & 1 ? 0 : 1]];
     case CVT: return convert(l, i, r[i->s[0]]);
     case MULWIDE: return wide(l, i, r);
+    case PRMT: return permuted(i, r);
     default: break;
   }
   switch (i->type) {
