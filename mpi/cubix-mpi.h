@@ -16,7 +16,7 @@
 #include "mpi/engine/histogram_sum.h"
 #include "mpi/engine/leftover.h"
 #include "mpi/particles/frame.h"
-#include "mpi/pipeline/memory_plan.h"
+#include "mpi/pipeline/memory_check.h"
 #include "mpi/pipeline/pipeline.h"
 #include "mpi/particles/particles.h"
 #include "mpi/pipeline/chain.h"

@@ -26,7 +26,7 @@
 #include "mpi/engine/engine.h"
 #include "mpi/particles/particles.h"
 #include "mpi/pipeline/chain_parts.h"
-#include "mpi/pipeline/memory_plan.h"
+#include "mpi/pipeline/memory_check.h"
 #include "mpi/pipeline/pipeline.h"
 #include "observation/psf.h"
 #include "params/params.h"

@@ -31,7 +31,7 @@
 #include "mpi/engine/device_open.h"
 #include "mpi/engine/engine.h"
 #include "mpi/particles/particles.h"
-#include "mpi/pipeline/memory_plan.h"
+#include "mpi/pipeline/memory_check.h"
 #include "observation/psf.h"
 #include "params/params.h"
 #include "spectra/templates.h"

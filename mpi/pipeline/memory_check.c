@@ -1,4 +1,4 @@
-/* memory_plan.c -- whether a run fits into memory, told before it takes any.
+/* memory_check.c -- whether a run fits into memory, told before it takes any.
  *
  * What a rank has now is measured; what it will take beside that is known from sizes: spaxels, channels, stars, templates.  Who allocates says how much
  * (..._bytes), here it is put into the phases of the run (memory.h).  How many values a histogram will have follows from how many stars each spaxel has: they
@@ -7,7 +7,7 @@
  *
  * Ranks of a node share its memory: what they will take beyond what they have must not exceed what is free there.  Tiles of a cache file are the system's
  * to keep or give up, and the same pages for all ranks: they count in a rank's peak, not in the node's sum.                                        */
-#include "mpi/pipeline/memory_plan.h"
+#include "mpi/pipeline/memory_check.h"
 
 #include <math.h>
 #include <mpi.h>

@@ -1,6 +1,6 @@
-/* memory_plan.h -- what a run will take of the nodes' memory, before it takes it. */
-#ifndef CUBIX_MPI_PIPELINE_MEMORY_PLAN_H
-#define CUBIX_MPI_PIPELINE_MEMORY_PLAN_H
+/* memory_check.h -- what a run will take of the nodes' memory, before it takes it. */
+#ifndef CUBIX_MPI_PIPELINE_MEMORY_CHECK_H
+#define CUBIX_MPI_PIPELINE_MEMORY_CHECK_H
 
 #include "engine/device.h"
 #include "geometry/scene.h"
