@@ -61,7 +61,7 @@ int main(int argc, char **argv)
   struct cubix_result result = { .par = par, .ins = ins, .slab = crowd->slab, .frame = &frame, .scene = &scene, .mod = mod, .audit = &audit, .noise = &noise,
                                  .device = dev->description, .n_rank = cubix_mpi_size() };
   cubix_report_scene(&result);
-  CUBIX_STAGE("memory",     cubix_mpi_memory_check(par, ins, &scene, mod, crowd, NULL, &dev->rates, opt.dry_run));
+  CUBIX_STAGE("memory",     cubix_mpi_memory_check(par, ins, &scene, mod, crowd, NULL, dev, opt.dry_run));
   if (opt.dry_run) goto done;
 
   CUBIX_STAGE("maps",       cubix_cube_init(&cube, ins));

@@ -10,6 +10,7 @@
 #include "geometry/frame.h"
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
+#include "occupancy.h"
 #include "params/params.h"
 #include "simulation/slab.h"
 
@@ -32,8 +33,7 @@ struct cubix_crowd {
   const struct cubix_view *view;
   size_t next;
   double n_record;                /* spaxels of a star in a placement, about */
-  uint32_t *count;                /* [painted spaxels] where stars come in chunks: parts of this rank's stars, NULL: not counted */
-  int64_t beyond[CUBIX_N_REACH];  /* counted with them: this rank's stars faster than cubix_engine_reach(i) */
+  struct cubix_occupancy *occupancy; /* of this rank's stars, from when the fastest is found until they are placed */
   int told;                       /* 1: that its stars are fast */
 };
 

@@ -107,7 +107,7 @@ done:
 
 int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say)
 {
-  return cubix_mpi_memory_check(&chain->par, chain->ins, &chain->scene, chain->mod, chain->crowd, chain->active, &chain->dev->rates, say);
+  return cubix_mpi_memory_check(&chain->par, chain->ins, &chain->scene, chain->mod, chain->crowd, chain->active, chain->dev, say);
 }
 
 int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *par, const struct cubix_slab *stars, const unsigned char active[CUBIX_N_LEAF])

@@ -23,10 +23,8 @@
 #include "observation/psf.h"
 #include "physics/constants.h"
 
-enum { PART = 1 << 18 };                    /* stars that are led back together */
-
 struct back {
-  struct cubix_star_bar *star;              /* [records] directly; [PART, or a spaxel of more] by histogram */
+  struct cubix_star_bar *star;              /* [records] directly; [CUBIX_CHAIN_PART, or a spaxel of more] by histogram */
   struct cubix_star_bar *far, *patched;     /* [records of rest.far, rest.patched] */
   struct cubix_chain_total *total;          /* [stars] with a smooth deposit */
   double *value;                            /* [cover.n_value] */
@@ -76,7 +74,7 @@ int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_l
 static size_t part_end(const struct cubix_placement *p, size_t first)
 {
   size_t last = first + 1;
-  while (last < p->n_spaxel && p->start[last + 1] - p->start[first] <= PART) last++;
+  while (last < p->n_spaxel && p->start[last + 1] - p->start[first] <= CUBIX_CHAIN_PART) last++;
   return last;
 }
 
