@@ -106,7 +106,7 @@ int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *
  *  @param scene, mod, crowd  NULL: not known yet, and taken for nothing  @param active NULL, or the derivatives that will be asked for
  *  @param dev of this rank, where mod is given */
 int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_model *mod,
-                           const struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_device *dev, int say);
+                           struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_device *dev, int say);
 
 /** Sums and extremes over the ranks, for those parts of libcubix that hold channels of one cube. */
 extern const struct cubix_owners cubix_mpi_owners;

@@ -19,7 +19,7 @@ level()
     leaves | unknowns | unknowns_* | optimise | optimise_* | lbfgs | adam | newton | quadratic | params | params_* | pchip | spline | cosmology | imf | datafile | h5read) echo 1 ;;
     slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
     scene | frame | frame_* | cube | placement | placement_* | mock | mock_*) echo 3 ;;
-    model | model_* | histogram | histogram_* | engine | survey | occupancy) echo 4 ;;
+    model | model_* | histogram | histogram_* | engine | survey | occupancy | sounding) echo 4 ;;
     device | device_* | paint | paint_* | psf | psf_* | noise | noise_* | maps | basis | basis_* | multiply | multiply_* | audit | patch | observed | observed_* | objective) echo 5 ;;
     output | output_* | provenance | cubix) echo 6 ;;
     configfile | h5data | h5search | h5source | infile) echo 1 ;;

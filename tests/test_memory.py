@@ -1,10 +1,11 @@
 """Memory: what `cubix -n` says a run will take is what it takes, and what cannot fit is refused before any work."""
 import re
 import subprocess
+import sys
 
 import pytest
 
-from harness import command, environment, galaxy, run
+from harness import SOURCE, command, environment, galaxy, run
 
 Z = 0.05
 
@@ -72,6 +73,19 @@ def test_light_that_is_divided(bench, ranks, par, deposit):
     par = {**PAR, **par, **deposit}
     predicted = said(bench, ranks, par)
     measured = taken(bench.cube(ranks=ranks, **par)["run"])
+    assert abs(predicted - measured) < 0.15 * measured, f"predicted {predicted}, taken {measured}"
+
+
+@pytest.mark.parametrize("slab", [0, 20])
+def test_stars_that_are_alike(bench, slab):
+    """Wide stars of a cold disc, on a library of 240 templates: a spaxel has thousands of them, and not many more values than one has of a hundred."""
+    setup(bench)
+    assert run("cubix-mock", ["--stars", 20000, bench.path("mock.hdf5")], cwd=bench.folder).status == 0
+    subprocess.run([sys.executable, SOURCE / "scripts/cubix-ssp", "demo", bench.path("demo.hdf5")], check=True, capture_output=True)
+    par = {"InputFile": bench.path("mock.hdf5"), "SspFile": bench.path("demo.hdf5"), "Redshift": 0.03, "FieldOfView": "8 arcsec", "LambdaStep": 20, "Deposit": "gaussian",
+           "DepositLength": 0.3, "Engine": "histogram", "SlabMemory": slab}
+    predicted = said(bench, 1, par)
+    measured = taken(bench.cube(**par)["run"])
     assert abs(predicted - measured) < 0.15 * measured, f"predicted {predicted}, taken {measured}"
 
 

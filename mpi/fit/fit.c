@@ -18,8 +18,8 @@
 #include "base/log.h"
 #include "base/worst.h"
 #include "fit/objective.h"
-#include "memory_parts.h"
 #include "mpi/cubix-mpi.h"
+#include "mpi/pipeline/memory_parts.h"
 #include "output/output.h"
 
 int cubix_mpi_fit_check(const struct cubix_params *par)

@@ -176,6 +176,12 @@ done:
   return status;
 }
 
+int cubix_mpi_crowd_fetch(struct cubix_crowd *crowd, size_t c)
+{
+  int64_t read = 0;
+  return crowd->n_chunk > 1 ? fetch(crowd, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read) : CUBIX_OK;
+}
+
 /* Stars of more records than was thought need more chunks. */
 static void divide_anew(struct cubix_crowd *crowd, double n_record)
 {
@@ -256,10 +262,9 @@ done:
 static int place_chunk(struct cubix_crowd *crowd, size_t c, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  int64_t read = 0;
   cubix_placement_free(crowd->placement);
   crowd->placement = NULL;
-  if (crowd->n_chunk > 1) CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read));
+  CUBIX_TRY(cubix_mpi_crowd_fetch(crowd, c));
   CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&crowd->placement, cube, crowd->view, crowd->slab, crowd->keep)));
   if (c + 1 == crowd->n_chunk && !crowd->keep) cubix_slab_forget_stars(crowd->slab);
 done:

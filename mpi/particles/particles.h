@@ -6,11 +6,11 @@
 
 #include "cube/cube.h"
 #include "cube/placement.h"
+#include "engine/occupancy.h"
 #include "engine/survey.h"
 #include "geometry/frame.h"
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
-#include "occupancy.h"
 #include "params/params.h"
 #include "simulation/slab.h"
 
@@ -52,6 +52,8 @@ int cubix_mpi_crowd_place(struct cubix_crowd *crowd, struct cubix_cube *cube, co
 /** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.  Collective: all ranks have as many, some perhaps empty.
  *  @param[out] placement borrowed until the next call */
 int cubix_mpi_crowd_next(const struct cubix_placement **placement, struct cubix_crowd *crowd);
+/** Bring chunk c's stars, with all columns, into the slab and to the sky; where all stay they are there.  Collective. */
+int cubix_mpi_crowd_fetch(struct cubix_crowd *crowd, size_t c);
 /** Rows of this rank that are in memory at a time, and of all chunks.  Local. */
 size_t cubix_mpi_crowd_rows(const struct cubix_crowd *crowd, size_t *all);
 void cubix_mpi_crowd_close(struct cubix_crowd *crowd);

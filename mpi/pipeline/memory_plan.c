@@ -1,302 +1,204 @@
-/* memory_plan.c -- whether a run fits into memory, told before it takes any.
+/* memory_plan.c -- what a rank will take of the memory, item by item, from sizes.
  *
- * What a rank has now is measured; what it will take beside that is known from sizes: spaxels, channels, stars,
- * templates (memory_plan.c).  How many values a histogram will have follows from how many stars each spaxel has: they are
- * counted where they lie in memory anyway and the answer matters, or while chunks are read (occupancy.h); otherwise they
- * count as spread evenly, which is the most that there can be.  A spaxel has no more values than library rows in use, each
- * with the nodes between its slowest and its fastest star.  The method and the channels of a rank follow from the rules
- * of engine.c.
- *
- * Ranks of a node share its memory: what they will take beyond what they have must not exceed what is free there.  Tiles of a cache file are the system's
- * to keep or give up, and the same pages for all ranks: they count in a rank's peak, not in the node's sum.                                        */
+ * Who allocates says how much (..._bytes); here it is put into the phases of the run (memory.h).  A fit goes through all
+ * of them again and again: what its derivatives and its optimiser hold is there in every one. */
 #include <math.h>
-#include <mpi.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/error.h"
-#include "base/log.h"
-#include "fit/unknowns.h"
 #include "histogram/basis_parts.h"
-#include "instrument/instrument_file.h"
-#include "instrument/psf_kernel.h"
-#include "memory_parts.h"
-#include "mpi/cubix-mpi.h"
-#include "physics/population.h"
+#include "histogram/multiply.h"
+#include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/memory_parts.h"
+#include "observation/psf.h"
+#include "output/output.h"
 
-static const double node_step = 20;       /* km/s: a usual one */
+typedef struct cubix_memory_plan plan;
+typedef const struct cubix_memory_job job;
 
-/* ---- stars ---------------------------------------------------------------------------------------------------------------- */
-/* Values of the histogram of a share of the stars that were counted, with at most so many in a spaxel. */
-static double values_of(const struct cubix_memory_job *j, const double *count, double share, double most)
+static const double message_bytes = 1 << 24;   /* MPI's copy of what is added up, at the most */
+static const enum cubix_phase first = (enum cubix_phase)0, last = CUBIX_N_PHASE - 1;
+
+static int is_fit(job *j) { return j->active && !strcmp(j->par->Mode, "fit"); }
+static int is_histogram(job *j) { return j->engine && j->engine->method == CUBIX_HISTOGRAM; }
+static int is_caching(job *j) { return strcmp(j->par->TemplateCache, "none") != 0; }
+static int moves(job *j, enum cubix_leaf leaf) { return j->active && j->active[leaf]; }
+static int moves_psf(job *j) { return moves(j, CUBIX_LEAF_PsfFwhm) || moves(j, CUBIX_LEAF_PsfBeta); }
+
+static int moves_rows(job *j)
 {
-  double sum = 0;
-  for (size_t s = 0; s < (size_t)j->painted; s++) sum += fmin(cubix_engine_values(count[s] * share), most);
-  return sum;
+  return moves(j, CUBIX_LEAF_Luminosity) || moves(j, CUBIX_LEAF_LsfFwhm) || moves(j, CUBIX_LEAF_Redshift);
 }
 
-/* From what was counted. */
-static int occupancy(struct cubix_memory_job *j, const struct cubix_occupancy *o)
+/* In one phase alone. */
+static void add_in(plan *p, enum cubix_phase phase, const char *what, double bytes)
 {
-  int status = CUBIX_OK;
-  const size_t n = (size_t)j->painted;
-  double records = 0;
-  if (!j->count) CUBIX_ALLOC(j->count, n);
-  if (!j->count_all) CUBIX_ALLOC(j->count_all, n);
-  cubix_occupancy_counts(j->count, o);
-  for (size_t s = 0; s < n; s++) records += j->count[s];
-  memcpy(j->count_all, j->count, n * sizeof *j->count);
-  j->records = j->all_rows > 0 ? records * j->rows / j->all_rows : 0;
-  memcpy(j->beyond, o->beyond, sizeof j->beyond);
-  j->counted = 1;
-done:
-  status = cubix_mpi_agree(status);
-  if (status) return status;
-  if (j->n_rank > 1) cubix_mpi_owners.sum(j->count_all, n);
-  MPI_Allreduce(MPI_IN_PLACE, j->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, MPI_COMM_WORLD);
-  j->n_star = (double)cubix_mpi_sum_int((int64_t)records);
-  j->values = values_of(j, j->count, 1, HUGE_VAL);
-  j->values_all = values_of(j, j->count_all, 1, HUGE_VAL);
-  return status;
+  cubix_memory_add(p, what, bytes, phase, phase);
 }
 
-/* The rows between which the stars in memory lie, whether they are painted or not, and their velocities. */
-static int rows_in_use(struct cubix_memory_job *j)
+static int n_node(job *j) { return cubix_basis_nodes(j->engine->reach, j->step).n; }
+static double channel_bytes(job *j) { return j->channels * sizeof(cubix_real); }
+static double histogram_bytes(job *j) { return cubix_histogram_bytes(j->values, j->painted); }
+
+static double tile_bytes(job *j)
 {
-  int status = CUBIX_OK, n_row = j->mod->view.n_row;
-  const struct cubix_slab *slab = j->crowd->slab;
+  const int n_template = is_caching(j) ? j->engine->n_row : j->engine->n_used;
+  return (double)n_template * n_node(j) * CUBIX_TILE * sizeof(float);
+}
+
+static void plan_stars(plan *p, job *j)
+{
+  const int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL, chunks = j->crowd->n_chunk > 1;
+  const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_DEPOSIT : CUBIX_PHASE_PAINT;
+  unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
+  if (j->crowd->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
+  cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
+  cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), place,
+                   keep ? last : used_up);
+  cubix_memory_add(p, "sorting of stars",
+                   cubix_placement_work_bytes(j->rows, j->records, j->painted, smooth, j->n_thread), place,
+                   chunks ? used_up : place);
+  cubix_memory_add(p, "counts of stars", cubix_survey_bytes(j->painted), place, last);
+}
+
+static void plan_templates(plan *p, struct cubix_memory_job *j)
+{
+  const int everywhere = j->engine->combine == CUBIX_COMBINE_CUBE, per_round = j->n_thread < 6 ? 2 : j->n_thread / 3;
+  const double tile = tile_bytes(j), n_tile = ceil((double)j->ins->n_lambda / CUBIX_TILE);
+  const double mine = everywhere ? n_tile : ceil(j->channels / CUBIX_TILE);
+  const double kept = fmin(cubix_basis_room_for(tile, (int)n_tile, cubix_mpi_local_size()), mine);
+  const double made = is_caching(j) || kept >= mine ? 0 : tile, values = everywhere ? j->values : j->values_all;
+  if (is_caching(j)) {
+    j->mapped = mine * tile;
+    cubix_memory_add(p, "cached templates", j->mapped, CUBIX_PHASE_TEMPLATES, last);
+    if (!j->prepared) add_in(p, CUBIX_PHASE_TEMPLATES, "templates that are made", fmin(per_round, mine) * tile);
+  } else cubix_memory_add(p, "templates", kept * tile, CUBIX_PHASE_TEMPLATES, last);
+  if (!j->dev->ops->locked_bytes)
+    add_in(p, CUBIX_PHASE_PAINT, "multiplication", cubix_multiply_bytes(values, made, j->n_thread));
+}
+
+static void plan_histogram(plan *p, struct cubix_memory_job *j)
+{
+  const int share = j->n_rank > 1 && j->engine->combine == CUBIX_COMBINE_HISTOGRAM;
+  const double mine = histogram_bytes(j), all = cubix_histogram_bytes(j->values_all, j->painted);
+  const double chunk = cubix_histogram_bytes(j->values_chunk, j->painted);
+  const double work = cubix_histogram_work_bytes(j->values_chunk, j->mod->view.n_row, n_node(j), j->n_thread);
+  const double pile = cubix_pile_bytes(chunk, mine, j->crowd->n_chunk, chunk + work);
+  add_in(p, CUBIX_PHASE_DEPOSIT, "histogram", pile);
+  if (share) add_in(p, CUBIX_PHASE_SHARE, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)));
+  add_in(p, CUBIX_PHASE_PAINT, "histogram", share ? all : mine);
+  plan_templates(p, j);
+}
+
+/* What a GPU's buffers take of this host. */
+static void plan_processor(plan *p, job *j)
+{
+  const int direct = !is_histogram(j);
+  if (j->dev->ops->locked_bytes) {
+    const double tile = direct ? 0 : tile_bytes(j);
+    const double bytes = j->dev->ops->locked_bytes(j->painted, j->channels, tile, j->active != NULL);
+    cubix_memory_add(p, "page-locked buffers", bytes, direct ? CUBIX_PHASE_PAINT : CUBIX_PHASE_TEMPLATES, last);
+  } else if (direct) {
+    const double bytes = cubix_device_paint_bytes(j->ins->n_lambda, j->mod->view.n_knot, j->n_thread);
+    add_in(p, CUBIX_PHASE_PAINT, "painting", bytes);
+  }
+}
+
+static void plan_cube(plan *p, job *j)
+{
+  const int apart = j->n_rank > 1 && (!j->engine || j->engine->combine == CUBIX_COMBINE_CUBE);
+  const int ends = apart && j->rank != 0;      /* rank 0 adds up, and goes on alone */
+  const int n_thread = apart && !getenv("OMP_NUM_THREADS") ? omp_get_num_procs() : j->n_thread;
+  const double painted = j->painted * channel_bytes(j);
+  cubix_memory_add(p, "maps", cubix_cube_maps_bytes(j->ins), CUBIX_PHASE_PLACE, last);
+  cubix_memory_add(p, "the cube", painted, CUBIX_PHASE_DEPOSIT, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
+  if (apart) add_in(p, CUBIX_PHASE_PAINT, "messages", fmin(message_bytes, painted));
+  add_in(p, CUBIX_PHASE_WRITE, "writing", cubix_output_bytes(j->ins, n_thread, j->n_rank, j->rank));
+  if (ends) return;
+  cubix_memory_add(p, "the cube", j->field * channel_bytes(j), CUBIX_PHASE_WRITE, last);
+  add_in(p, CUBIX_PHASE_PSF, "the PSF's transforms", cubix_psf_bytes(j->ins, (int)j->channels, 1, 1, n_thread));
+}
+
+/* Numbers of a star among the active leaves. */
+static double numbers(job *j)
+{
+  double n = 0;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
+    const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
+    if (j->active[leaf] && info->of == CUBIX_OF_STAR) n += info->n;
+  }
+  return n;
+}
+
+/* Pieces of the cube that are worked on at a time, and their way through the PSF. */
+static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
+{
+  const int psf = moves_psf(j);
+  const double whole = j->painted * channel_bytes(j), tile = j->painted * CUBIX_TILE * sizeof(cubix_real);
+  const double piece = fmin(fmax(CUBIX_CHAIN_PIECE, tile), whole);
+  const double blur = cubix_psf_bytes(j->ins, (int)j->channels, psf ? 2 : 1, psf ? 3 : 1, j->n_thread);
+  add_in(p, phase, "pieces of the cube", piece * (1 + j->field / j->painted + psf));
+  if (j->n_rank > 1) add_in(p, phase, "messages", fmin(message_bytes, piece));
+  add_in(p, phase, "the PSF's transforms", blur);
+}
+
+/* Backwards, and what is compared with: mpi/pipeline/chain_vjp.c. */
+static void plan_derivatives(plan *p, job *j)
+{
   const struct cubix_view *view = &j->mod->view;
-  if (!j->slowest) CUBIX_ALLOC(j->slowest, n_row);
-  if (!j->fastest) CUBIX_ALLOC(j->fastest, n_row);
-  double *low = j->slowest, *high = j->fastest;
-  for (int r = 0; r < n_row; r++) {
-    low[r] = HUGE_VAL;
-    high[r] = -HUGE_VAL;
-  }
-#pragma omp parallel for schedule(static) reduction(min : low[:n_row]) reduction(max : high[:n_row])
-  for (size_t i = 0; i < slab->n; i++) {
-    struct cubix_star star = { 0 };
-    struct cubix_mix mix;
-    const double v = slab->velocity[3 * i + 2];
-    cubix_locate(view, slab->metallicity[i], slab->age[i], &star);
-    cubix_mix_of(view, &star, &mix);
-    for (int c = 0; c < mix.n; c++) {
-      if (mix.weight[c] == 0) continue;
-      low[mix.row[c]] = fmin(low[mix.row[c]], v);
-      high[mix.row[c]] = fmax(high[mix.row[c]], v);
-    }
-  }
-done:
-  status = cubix_mpi_agree(status);
-  if (status) return status;
-  MPI_Allreduce(MPI_IN_PLACE, j->slowest, n_row, MPI_DOUBLE, MPI_MIN, MPI_COMM_WORLD);
-  MPI_Allreduce(MPI_IN_PLACE, j->fastest, n_row, MPI_DOUBLE, MPI_MAX, MPI_COMM_WORLD);
-  return status;
+  const int fit = is_fit(j), direct = !is_histogram(j), smooth = strcmp(j->par->Deposit, "nearest") != 0;
+  const double field = j->field * channel_bytes(j), painted = j->painted * channel_bytes(j);
+  const double placed = direct ? j->records : fmin(j->records, CUBIX_CHAIN_PART);
+  const double of_star = numbers(j) * sizeof(double) + (smooth ? sizeof(struct cubix_chain_total) : 0);
+  const enum cubix_phase from = fit ? first : CUBIX_PHASE_COMPARE, until = fit ? last : CUBIX_PHASE_COMPARE;
+  const enum cubix_phase reverse = CUBIX_PHASE_REVERSE;
+  if (moves_psf(j)) cubix_memory_add(p, "the cube before the PSF", painted, fit ? first : CUBIX_PHASE_PSF, last);
+  cubix_memory_add(p, "derivatives by the cube", field, from, last);
+  cubix_memory_add(p, "the observed cube", 2 * field + 3 * j->field * sizeof(double), from, until);
+  plan_pieces(p, j, reverse);
+  add_in(p, reverse, "derivatives by stars", j->rows * of_star + placed * sizeof(struct cubix_star_bar));
+  if (moves_rows(j))
+    add_in(p, reverse, "derivatives by templates", 2. * view->n_row * (view->n_knot + 1.) * sizeof(double));
+  if (direct) return;
+  const double of_values = histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, 0);
+  add_in(p, reverse, "derivatives by the histogram", 1.2 * of_values);
+  if (moves_rows(j)) add_in(p, reverse, "histogram", histogram_bytes(j));
 }
 
-/* Count the stars that lie in memory. */
-static int count_stars(struct cubix_memory_job *j)
+/* What Mode fit adds: the cube between two forward runs, vectors, weights of the curvature and tangents. */
+static void plan_fit(plan *p, job *j)
 {
-  int status = CUBIX_OK;
-  struct cubix_occupancy *o = NULL;
-  CUBIX_TRY(cubix_mpi_agree(cubix_occupancy_init(&o, j->ins, (double)j->crowd->slab->n)));
-  cubix_occupancy_add(o, j->par, j->ins, j->scene, j->crowd->slab);
-  CUBIX_TRY(rows_in_use(j));
-  CUBIX_TRY(occupancy(j, o));
-done:
-  cubix_occupancy_free(o);
-  return status;
-}
-
-/* Nothing known of where they are. */
-static void assume_everywhere(struct cubix_memory_job *j)
-{
-  j->records = j->rows * (j->crowd ? j->crowd->n_record : 1);
-  j->n_star = (double)cubix_mpi_sum_int((int64_t)(j->all_rows * (j->crowd ? j->crowd->n_record : 1)));
-  j->values = j->painted * cubix_engine_values(j->n_star / j->n_rank / j->painted);
-  j->values_all = j->painted * cubix_engine_values(j->n_star / j->painted);
-}
-
-/* Nodes that velocities from one to another touch. */
-static double nodes_of(const struct cubix_memory_job *j, double slowest, double fastest)
-{
-  const struct cubix_nodes nodes = cubix_basis_nodes(j->engine->reach, j->step);
-  const double low = fmax(slowest, -nodes.reach), high = fmin(fastest, nodes.reach);
-  return high < low ? 0 : fmin(nodes.n, ceil((high - low) / nodes.step) + CUBIX_N_WEIGHT);
-}
-
-/* Once rows and nodes are known: no spaxel has more values than these. */
-static void limit_values(struct cubix_memory_job *j)
-{
-  const struct cubix_occupancy *o = j->crowd->occupancy;
-  const int seen = j->counted && o && o->every, n_row = j->mod->view.n_row;
-  const double n_chunk = (double)j->crowd->n_chunk;
-  const double slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
-  const double fastest = cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL);
-  double most = n_row * nodes_of(j, slowest, fastest);
-  if (j->slowest) most = 0;
-  for (int r = 0; r < n_row && j->slowest; r++) most += nodes_of(j, j->slowest[r], j->fastest[r]);
-  if (j->counted) {
-    j->values = values_of(j, j->count, 1, most);
-    j->values_all = values_of(j, j->count_all, 1, most);
-    j->values_chunk = values_of(j, j->count, 1 / n_chunk, most);
-  } else {
-    j->values = fmin(j->values, j->painted * most);
-    j->values_all = fmin(j->values_all, j->painted * most);
-    j->values_chunk = fmin(j->painted * cubix_engine_values(j->n_star / j->n_rank / j->painted / n_chunk), j->values);
-  }
-}
-
-/* ---- the engine ------------------------------------------------------------------------------------------------------------- */
-static int guess_engine(struct cubix_memory_job *j)
-{
-  int status = CUBIX_OK;
   const struct cubix_view *view = &j->mod->view;
-  struct cubix_rates rank = cubix_rates_of_rank(&j->dev->rates, j->n_thread);
-  struct cubix_workload work = { .n_star = (int64_t)j->n_star, .values = j->values_all, .values_apart = cubix_mpi_max(j->values), .n_spaxel = j->painted,
-                                 .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = j->n_rank, .pchip = view->pchip,
-                                 .keeping = strcmp(j->par->TemplateCache, "none") != 0,
-                                 .rates = { cubix_mpi_max(rank.direct), cubix_mpi_max(rank.deposit), cubix_mpi_max(rank.multiply), 0 } };
-  work.n_core = (int)cubix_mpi_sum_int(j->n_thread);
-  memcpy(work.beyond, j->beyond, sizeof work.beyond);
-  cubix_engine_free(j->engine);
-  j->engine = NULL;
-  CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&j->engine, j->par, view->n_row, j->n_rank, view->n_lambda)));
-  for (int r = 0; r < view->n_row; r++)
-    j->engine->n_used += j->engine->used[r] = !j->slowest || j->slowest[r] <= j->fastest[r];
-  work.n_used = j->engine->n_used;
-  MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, MPI_COMM_WORLD);
-  cubix_engine_set_reach(j->engine, &work);
-  if (j->say && j->engine->reach > 0 && !view->pchip && strcmp(j->par->Engine, "direct") != 0) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->mod, j->engine));
-  j->prepared = work.prepared;
-  cubix_engine_choose(j->engine, j->par, &work);
-  if (j->engine->method == CUBIX_HISTOGRAM && !j->prepared && j->say) CUBIX_TRY(cubix_mpi_basis_step(&j->step, j->mod, j->engine));
-  if (!(j->step > 0)) j->step = node_step;
-  j->channels = j->engine->lambda_first[j->rank + 1] - j->engine->lambda_first[j->rank];
-  if (j->engine->method == CUBIX_DIRECT || j->engine->combine == CUBIX_COMBINE_CUBE) j->channels = j->ins->n_lambda;
-  if (j->engine->method == CUBIX_HISTOGRAM && j->crowd) limit_values(j);
-done:
-  return status;
+  const double field = j->field * channel_bytes(j);
+  const enum cubix_phase tangent = CUBIX_PHASE_TANGENT;
+  cubix_memory_add(p, "the cube", field, first, CUBIX_PHASE_TEMPLATES);
+  cubix_memory_add(p, "the fit's vectors", cubix_mpi_fit_bytes(j->par, j->active, j->rows), first, last);
+  cubix_memory_add(p, "weights and tangents of the cube", 2 * field, first, last);
+  plan_pieces(p, j, tangent);
+  add_in(p, tangent, "tangents of stars", j->records * sizeof(struct cubix_star_bar));
+  if (moves_rows(j))
+    add_in(p, tangent, "tangents of templates", (double)view->n_row * view->row_stride * sizeof(cubix_real));
+  if (!is_histogram(j)) return;
+  add_in(p, tangent, "tangents of the histogram", histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, j->n_thread));
+  if (!moves_rows(j)) return;
+  add_in(p, tangent, "histogram", histogram_bytes(j));
+  add_in(p, tangent, "tangents of templates", tile_bytes(j) * ceil(j->channels / CUBIX_TILE));
 }
 
-/* ---- the judgement ---------------------------------------------------------------------------------------------------------- */
-struct verdict { double peak, now, more, free, own; enum cubix_phase phase; };
-
-/* Sums and extremes over the ranks of this node.  @return 1 on every rank of all nodes where all fits */
-static int judge(struct verdict *v, const struct cubix_memory_plan *p, const struct cubix_memory_job *j)
+void cubix_mpi_memory_plan(plan *p, struct cubix_memory_job *j)
 {
-  MPI_Comm node = MPI_COMM_NULL;
-  int fits;
-  v->now = cubix_memory_used();
-  v->peak = fmax(cubix_memory_peak(p, &v->phase), cubix_memory_most());
-  v->more = fmax(cubix_memory_peak(p, NULL) - v->now - j->mapped, 0);
-  v->free = cubix_memory_free();
-  v->own = cubix_memory_own();
-  fits = v->more <= v->own;
-  MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, j->rank, MPI_INFO_NULL, &node);
-  MPI_Allreduce(MPI_IN_PLACE, &v->more, 1, MPI_DOUBLE, MPI_SUM, node);
-  MPI_Allreduce(MPI_IN_PLACE, &v->free, 1, MPI_DOUBLE, MPI_MIN, node);
-  MPI_Comm_free(&node);
-  fits = fits && v->more <= v->free;
-  MPI_Allreduce(MPI_IN_PLACE, &fits, 1, MPI_INT, MPI_MIN, MPI_COMM_WORLD);
-  return fits;
-}
-
-/* The largest PSF that a fit may come to: an instrument with it.  @return 0: it stays */
-static int widen(struct cubix_instrument *wide, const struct cubix_memory_job *j)
-{
-  const int fit = j->active && !strcmp(j->par->Mode, "fit");
-  const int by_fwhm = fit && j->active[CUBIX_LEAF_PsfFwhm], by_beta = fit && j->active[CUBIX_LEAF_PsfBeta];
-  const double fwhm = cubix_curve_at(&j->ins->psf_fwhm, j->ins->lambda_min);
-  double beta, most, factor = by_fwhm ? cubix_unknowns_range(CUBIX_LEAF_PsfFwhm) : 1;
-  const char *unit, *help;
-  if (!by_fwhm && !by_beta) return 0;
-  *wide = *j->ins;
-  cubix_instrument_key(CUBIX_KEY_psf_beta, &beta, &most, &unit, &help);
-  if (!by_beta) beta = j->ins->psf_beta;
-  for (; factor >= 1 && cubix_instrument_set_psf(wide, factor * fwhm, beta); factor *= 0.9)
-    cubix_error_clear();                       /* what is refused is no place for a fit to go */
-  return wide->margin > j->ins->margin;
-}
-
-/* How much that takes.  A fit may stay near its start, and where there is no memory for a step it takes a shorter one:
- * nothing is refused here. */
-static void tell_widest(const struct cubix_memory_job *job, int say)
-{
-  struct cubix_memory_job j = *job;
-  struct cubix_instrument wide;
-  struct cubix_memory_plan plan;
-  struct verdict v;
-  int fits;
-  if (!widen(&wide, job)) return;
-  j.ins = &wide;
-  j.painted = (wide.n_x + 2. * wide.margin) * (wide.n_y + 2. * wide.margin);
-  cubix_mpi_memory_plan(&plan, &j);
-  fits = judge(&v, &plan, &j);
-  v.peak = cubix_mpi_max(v.peak);
-  cubix_log(!fits ? CUBIX_LOG_WARNING : say ? CUBIX_LOG_INFO : CUBIX_LOG_DEBUG,
-            "memory: the painted field follows the PSF; where the fit takes that to its bounds (a margin of %d spaxels "
-            "instead of %d), a rank takes up to %.0f MiB%s", wide.margin, job->ins->margin, v.peak / 1048576,
-            fits ? "" : ", more than there is: the fit then takes shorter steps");
-}
-
-/* What else the user can do. */
-static const char *less_stars(const struct cubix_memory_job *j)
-{
-  if (!j->crowd || j->active || j->crowd->n_chunk > 1) return "";
-  return j->par->SlabMemory > 0 ? ", or lower SlabMemory" : ", or set a SlabMemory";
-}
-
-static int tell(const struct verdict *v, const struct cubix_memory_plan *p, const struct cubix_memory_job *j, int fits, int say)
-{
-  int status = CUBIX_OK, alone = v->more <= v->free;
-  char largest[512];
-  double peak = cubix_mpi_max(v->peak);
-  cubix_memory_describe(p, v->phase, largest, sizeof largest);
-  cubix_log(say ? CUBIX_LOG_INFO : CUBIX_LOG_DEBUG, "memory: a rank takes up to %.0f MiB, rank 0 most %s: %s; this node's %d rank(s) take %.3g GB beyond what they have, and %.3g GB are free",
-            peak / 1048576, cubix_phase_name(v->phase), largest, cubix_mpi_local_size(), 1e-9 * v->more, 1e-9 * v->free);
-  CUBIX_CHECK(fits || (alone && v->peak - v->now <= v->own), CUBIX_EUSAGE,
-              "this run needs %.3g GB more memory on a node of %d rank(s), and %.3g GB are free there%s: %s a rank has %s; make FieldOfView smaller, PixelScale or LambdaStep larger%s%s",
-              1e-9 * (alone ? v->peak - v->now : v->more), cubix_mpi_local_size(), 1e-9 * fmin(v->free, v->own),
-              v->own < v->free ? " by this process's own limit (ulimit)" : "", cubix_phase_name(v->phase), largest,
-              cubix_mpi_local_size() > 1 ? ", start fewer ranks on a node" : "", less_stars(j));
-done:
-  return status;
-}
-
-int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_model *mod,
-                           const struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_device *dev, int say)
-{
-  int status = CUBIX_OK, fits;
-  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .mod = mod, .crowd = crowd, .dev = dev, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
-                   .rank = cubix_mpi_rank(), .say = say, .field = (double)ins->n_x * ins->n_y, .painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin) };
-  struct cubix_memory_plan plan;
-  struct verdict v;
-  size_t all = 0;
-  j.channels = strcmp(par->Combine, "cube") || j.n_rank == 1 ? ceil((double)ins->n_lambda / j.n_rank) : ins->n_lambda;
-  if (crowd) j.rows = (double)cubix_mpi_crowd_rows(crowd, &all);
-  j.all_rows = (double)all;
-  assume_everywhere(&j);
-  if (crowd && mod && say && crowd->n_chunk == 1) CUBIX_TRY(count_stars(&j));
-  if (crowd && mod && !j.counted && cubix_mpi_min(crowd->occupancy && crowd->occupancy->every) > 0)
-    CUBIX_TRY(occupancy(&j, crowd->occupancy));
-  if (mod) CUBIX_TRY(guess_engine(&j));
-  cubix_mpi_memory_plan(&plan, &j);
-  fits = judge(&v, &plan, &j);
-  if (!fits && mod && crowd && crowd->n_chunk == 1 && !j.counted) {    /* not so, perhaps, once it is known where the stars are */
-    CUBIX_TRY(count_stars(&j));
-    CUBIX_TRY(guess_engine(&j));
-    cubix_mpi_memory_plan(&plan, &j);
-    fits = judge(&v, &plan, &j);
-  }
-  CUBIX_TRY(cubix_mpi_agree(tell(&v, &plan, &j, fits, say)));
-  if (mod) tell_widest(&j, say);
-done:
-  cubix_engine_free(j.engine);
-  free(j.slowest);
-  free(j.fastest);
-  free(j.count);
-  free(j.count_all);
-  return status;
+  const struct cubix_slab *stars = j->crowd ? j->crowd->slab : NULL;
+  const unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
+  const double slab = stars && stars->position ? cubix_slab_bytes((double)stars->n, parts) : 0;
+  *p = (plan){ 0 };
+  j->mapped = 0;
+  cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab, 0), first, last);
+  if (!j->mod) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
+  if (j->crowd && j->mod) plan_stars(p, j);
+  if (j->mod && is_histogram(j)) plan_histogram(p, j);
+  if (j->mod) plan_processor(p, j);
+  plan_cube(p, j);
+  if (j->mod && j->active) plan_derivatives(p, j);
+  if (j->mod && is_fit(j)) plan_fit(p, j);
 }

@@ -14,9 +14,9 @@
 
 #include "base/error.h"
 #include "base/h5search.h"
+#include "base/h5source.h"
 #include "base/infile.h"
 #include "base/spelling.h"
-#include "h5source.h"
 
 const char *cubix_names_text(const struct cubix_names *names, char *text, size_t size)
 {

@@ -5,7 +5,7 @@
  * root is the container's own.
  *
  * A plan is a list of items with the phases of the run in which they are there.  Who owns memory says how much it is (functions ..._bytes beside the
- * allocation); mpi/pipeline/memory_plan.c puts them together. */
+ * allocation); mpi/pipeline/memory_check.c puts them together. */
 #define _GNU_SOURCE
 #include "base/memory.h"
 

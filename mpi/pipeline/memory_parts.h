@@ -3,6 +3,7 @@
 #define CUBIX_MPI_MEMORY_PARTS_H
 
 #include "base/memory.h"
+#include "engine/sounding.h"
 #include "mpi/cubix-mpi.h"
 
 struct cubix_memory_job {
@@ -10,7 +11,7 @@ struct cubix_memory_job {
   const struct cubix_instrument *ins;
   const struct cubix_scene *scene;
   const struct cubix_model *mod;
-  const struct cubix_crowd *crowd;
+  struct cubix_crowd *crowd;
   const struct cubix_device *dev;
   const unsigned char *active;
   int n_thread, n_rank, rank, counted, say;
@@ -20,7 +21,8 @@ struct cubix_memory_job {
   double values, values_all, n_star;        /* of the histogram, this rank's and all ranks'; records of all ranks */
   double values_chunk;                      /* of a chunk of this rank */
   int64_t beyond[CUBIX_N_REACH];
-  double *slowest, *fastest;                /* [n_row] velocities of a row's stars [km/s]; NULL: unknown, all in use */
+  unsigned char *used;                      /* [n_row] library rows in use; NULL: unknown, and all of them */
+  struct cubix_sounding *mine, *all, *chunk; /* of this rank's stars, all ranks', one chunk's; NULL: unknown */
   double step;                              /* of the templates' nodes [km/s] */
   struct cubix_engine *engine;
   int prepared;                             /* templates lie in the cache */

@@ -4,7 +4,7 @@
  * keeps half a file, which it closes once more when the process exits, and crashes there (seen with 1.10.8).  The files behind external links and the sources
  * of virtual datasets are opened by the driver of the file that names them: by this one. */
 #define _POSIX_C_SOURCE 200809L
-#include "h5source.h"
+#include "base/h5source.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  *
  * A footprint is a rectangle of spaxels, noted by its four corners: the sums along rows and columns are the counts, so
  * that a wide star takes no longer than a narrow one. */
-#include "occupancy.h"
+#include "engine/occupancy.h"
 
 #include <math.h>
 #include <stdlib.h>
