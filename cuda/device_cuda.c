@@ -252,6 +252,14 @@ done:
   return status;
 }
 
+/* The berths, each as large as the largest cargo; blobs of weights are smaller than the results that they lead to. */
+static double cuda_locked_bytes(double n_spaxel, double n_lambda, double tile_bytes, int derivatives)
+{
+  const size_t spaxels = (size_t)n_spaxel, multiply = cubix_cuda_multiply_berth(spaxels, (size_t)tile_bytes, derivatives);
+  const size_t berth = tile_bytes > 0 ? multiply : cubix_cuda_paint_berth(spaxels, (size_t)n_lambda);
+  return CUBIX_CUDA_N_BERTH * (double)(berth > CUBIX_CUDA_CARGO ? berth : CUBIX_CUDA_CARGO);
+}
+
 static void cuda_close(struct cubix_device *dev)
 {
   struct cuda *cuda = dev->state;
@@ -266,5 +274,7 @@ static void cuda_close(struct cubix_device *dev)
 const struct cubix_device_ops cubix_device_cuda_ops = {
   .name = "cuda", .rates = { .direct = 5e-3, .deposit = 1, .multiply = 1e-4 }, .look = cuda_look, .open = cuda_open, .divide = cuda_divide, .load = cuda_load, .paint = cuda_paint,
   .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply,
-  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .deposit_vjp = cuda_deposit_vjp, .deposit_jvp = cuda_deposit_jvp, .multiply_vjp = cuda_multiply_vjp, .close = cuda_close,
+  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .deposit_vjp = cuda_deposit_vjp,
+  .deposit_jvp = cuda_deposit_jvp, .multiply_vjp = cuda_multiply_vjp,
+  .locked_bytes = cuda_locked_bytes, .close = cuda_close,
 };

@@ -25,6 +25,9 @@ int cubix_cuda_keep(struct cubix_cuda_ferry *ferry, struct cubix_cuda_kept *kept
 /** cubix_multiply on the GPU.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_multiply(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_kept *kept, const char *gpu, struct cubix_cube *cube, const struct cubix_histogram *histogram,
                         const struct cubix_basis *basis, double scale);
+/** Bytes of a berth that these two ask for, with light in all of n_spaxel.  Local.
+ *  @param derivatives  1: both, 0: cubix_cuda_multiply alone */
+size_t cubix_cuda_multiply_berth(size_t n_spaxel, size_t tile_bytes, int derivatives);
 /** cubix_multiply_vjp on the GPU.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_multiply_vjp(struct cubix_cuda_ferry *ferry, const struct cubix_cuda_kept *kept, const char *gpu, const struct cubix_cube *cube_bar,
                             const struct cubix_histogram *cover, const struct cubix_basis *basis, double scale, double *value_bar);

@@ -58,6 +58,13 @@ done:
   return status;
 }
 
+size_t cubix_cuda_multiply_berth(size_t n_spaxel, size_t tile_bytes, int derivatives)
+{
+  const size_t all = (n_spaxel + CUBIX_CUDA_GROUP - 1) / CUBIX_CUDA_GROUP, room = CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
+  const size_t result = (all < room ? all : room) * CUBIX_CUDA_GROUP * CUBIX_TILE * sizeof(float);
+  return derivatives ? tile_bytes + result : result > tile_bytes ? result : tile_bytes;
+}
+
 /* How much is multiplied at a time, from the memory that is free. */
 static int reserve(struct multiply *m, const char *gpu)
 {

@@ -65,15 +65,31 @@ static void flow_free(struct flow *x)
   }
 }
 
+/* Spectra for which a chunk has room: a full buffer, and not more than there are spaxels, but one. */
+static size_t room_for(size_t n_spaxel, size_t n_lambda)
+{
+  const size_t full = CUBIX_CUDA_RESULT / (sizeof(cubix_real) * n_lambda), most = full < n_spaxel ? full : n_spaxel;
+  return most > 1 ? most : 1;
+}
+
+static size_t chunk_bytes(size_t n_row, size_t n_lambda)
+{
+  const size_t row = sizeof(struct cubix_cuda_run) + sizeof(cubix_real) * n_lambda;
+  return CUBIX_CUDA_CHUNK * sizeof(struct cubix_star) + n_row * row;
+}
+
+size_t cubix_cuda_paint_berth(size_t n_spaxel, size_t n_lambda)
+{
+  return chunk_bytes(room_for(n_spaxel, n_lambda), n_lambda);
+}
+
 static int reserve(struct flow *x, const char *gpu)
 {
   int status = CUBIX_OK;
   const double mib = 1 << 20;
-  size_t row = sizeof(cubix_real) * (size_t)x->view->n_lambda, bytes, available, total;
-  x->n_row = CUBIX_CUDA_RESULT / row;
-  if (x->n_row > x->placement->n_spaxel) x->n_row = x->placement->n_spaxel;
-  if (x->n_row < 1) x->n_row = 1;
-  bytes = CUBIX_CUDA_CHUNK * sizeof(struct cubix_star) + x->n_row * (sizeof(struct cubix_cuda_run) + row);
+  size_t n_lambda = (size_t)x->view->n_lambda, bytes, available, total;
+  x->n_row = room_for(x->placement->n_spaxel, n_lambda);
+  bytes = chunk_bytes(x->n_row, n_lambda);
   CUBIX_TRY(cubix_cuda_workspace_room(&x->ferry->workspace, &available, &total));
   CUBIX_CHECK(CUBIX_CUDA_N_BERTH * bytes <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed for stars and spectra under way, %.1f of %.1f MiB are free: "

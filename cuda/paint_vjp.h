@@ -14,6 +14,8 @@ struct cubix_placement;
 
 /** Painting itself: adds to the flux.  Local.  @param gpu  its description, for messages  @param view  its tables lie on the GPU */
 int cubix_cuda_paint_stars(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube);
+/** Bytes of a berth that painting asks for.  Local. */
+size_t cubix_cuda_paint_berth(size_t n_spaxel, size_t n_lambda);
 /** Reverse and forward derivatives of painting, as cubix_device_ops has them.  Local.
  *  @param gpu  its description, for messages  @param view  its tables lie on the GPU */
 int cubix_cuda_paint_vjp(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,

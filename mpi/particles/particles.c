@@ -27,6 +27,7 @@
 #include "cube/cube.h"
 #include "cube/placement.h"
 #include "engine/engine.h"
+#include "engine/occupancy.h"
 #include "engine/survey.h"
 #include "geometry/frame.h"
 #include "geometry/scene.h"
@@ -191,6 +192,12 @@ done:
   return status;
 }
 
+int cubix_mpi_crowd_fetch(struct cubix_crowd *crowd, size_t c)
+{
+  int64_t read = 0;
+  return crowd->n_chunk > 1 ? fetch(crowd, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read) : CUBIX_OK;
+}
+
 /* Stars of more records than was thought need more chunks. */
 static void divide_anew(struct cubix_crowd *crowd, double n_record)
 {
@@ -205,9 +212,8 @@ static void divide_anew(struct cubix_crowd *crowd, double n_record)
 
 static void forget_count(struct cubix_crowd *crowd)
 {
-  free(crowd->count);
-  crowd->count = NULL;
-  memset(crowd->beyond, 0, sizeof crowd->beyond);
+  cubix_occupancy_free(crowd->occupancy);
+  crowd->occupancy = NULL;
 }
 
 size_t cubix_mpi_crowd_rows(const struct cubix_crowd *crowd, size_t *all)
@@ -231,31 +237,38 @@ done:
   return status;
 }
 
+/* Spaxels are counted where the number of chunks depends on them, or where the stars do not stay and the plan of memory
+ * cannot count them later. */
+static int begin_count(struct cubix_crowd *crowd, const struct cubix_instrument *ins)
+{
+  const int wanted = crowd->n_chunk > 1 || (!crowd->keep && !strcmp(crowd->par->Deposit, "gaussian"));
+  size_t all;
+  forget_count(crowd);
+  cubix_mpi_crowd_rows(crowd, &all);
+  return cubix_mpi_agree(cubix_occupancy_init(&crowd->occupancy, ins, wanted ? (double)all : -1));
+}
+
 int cubix_mpi_crowd_fastest(double *v_max, struct cubix_crowd *crowd, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   int status = CUBIX_OK;
   struct cubix_slab *slab = crowd->slab;
-  double fastest = 0;
   int64_t read = 0, kept = 0;
-  size_t n_star = 0, n_record = 0, *stars = strcmp(crowd->par->Deposit, "gaussian") ? NULL : &n_star, *records = stars ? &n_record : NULL;
-  forget_count(crowd);
-  if (crowd->n_chunk > 1) crowd->count = cubix_alloc((size_t)(ins->n_x + 2 * ins->margin) * (size_t)(ins->n_y + 2 * ins->margin), sizeof *crowd->count);
-  if (slab->position) {
-    fastest = cubix_model_fastest(crowd->par, ins, scene, slab, stars, records);
-    if (crowd->count) cubix_model_occupancy(crowd->count, crowd->beyond, crowd->par, ins, scene, slab);
-  } else {
+  CUBIX_TRY(begin_count(crowd, ins));
+  const struct cubix_occupancy *o = crowd->occupancy;
+  if (slab->position) cubix_occupancy_add(crowd->occupancy, crowd->par, ins, scene, slab);
+  else {
     for (size_t c = 0; c < crowd->n_chunk; c++) {
       CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION, &read));
-      if (crowd->count) cubix_model_occupancy(crowd->count, crowd->beyond, crowd->par, ins, scene, slab);
-      fastest = fmax(fastest, cubix_model_fastest(crowd->par, ins, scene, slab, stars, records));
+      cubix_occupancy_add(crowd->occupancy, crowd->par, ins, scene, slab);
       kept += (int64_t)slab->n;
     }
     CUBIX_TRY(count_stars(crowd, read));
     CUBIX_TRY(cubix_mpi_frame_count(slab, crowd->par, crowd->frame->centre, kept));
   }
-  divide_anew(crowd, cubix_mpi_max(n_star ? (double)n_record / (double)n_star : 0));
+  const double n_record = cubix_mpi_max(o->n_star > 0 ? o->n_record / o->n_star : 0);
+  if (!strcmp(crowd->par->Deposit, "gaussian")) divide_anew(crowd, n_record);
   if (crowd->n_chunk > 1) cubix_slab_forget_stars(slab);
-  *v_max = cubix_mpi_max(fastest);
+  *v_max = cubix_mpi_max(o->fastest);
   CUBIX_TRY(judge_speed(crowd, *v_max));
 done:
   return status;
@@ -265,10 +278,9 @@ done:
 static int place_chunk(struct cubix_crowd *crowd, size_t c, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  int64_t read = 0;
   cubix_placement_free(crowd->placement);
   crowd->placement = NULL;
-  if (crowd->n_chunk > 1) CUBIX_TRY(fetch(crowd, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read));
+  CUBIX_TRY(cubix_mpi_crowd_fetch(crowd, c));
   CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&crowd->placement, cube, crowd->view, crowd->slab, crowd->keep)));
   if (c + 1 == crowd->n_chunk && !crowd->keep) cubix_slab_forget_stars(crowd->slab);
 done:

@@ -6,6 +6,7 @@
 
 #include "cube/cube.h"
 #include "cube/placement.h"
+#include "engine/occupancy.h"
 #include "engine/survey.h"
 #include "geometry/frame.h"
 #include "geometry/scene.h"
@@ -32,8 +33,7 @@ struct cubix_crowd {
   const struct cubix_view *view;
   size_t next;
   double n_record;                /* spaxels of a star in a placement, about */
-  uint32_t *count;                /* [painted spaxels] where stars come in chunks: parts of this rank's stars, NULL: not counted */
-  int64_t beyond[CUBIX_N_REACH];  /* counted with them: this rank's stars faster than cubix_engine_reach(i) */
+  struct cubix_occupancy *occupancy; /* of this rank's stars, from when the fastest is found until they are placed */
   int told;                       /* 1: that its stars are fast */
 };
 
@@ -52,6 +52,8 @@ int cubix_mpi_crowd_place(struct cubix_crowd *crowd, struct cubix_cube *cube, co
 /** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.  Collective: all ranks have as many, some perhaps empty.
  *  @param[out] placement borrowed until the next call */
 int cubix_mpi_crowd_next(const struct cubix_placement **placement, struct cubix_crowd *crowd);
+/** Bring chunk c's stars, with all columns, into the slab and to the sky; where all stay they are there.  Collective. */
+int cubix_mpi_crowd_fetch(struct cubix_crowd *crowd, size_t c);
 /** Rows of this rank that are in memory at a time, and of all chunks.  Local. */
 size_t cubix_mpi_crowd_rows(const struct cubix_crowd *crowd, size_t *all);
 void cubix_mpi_crowd_close(struct cubix_crowd *crowd);

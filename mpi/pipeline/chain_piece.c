@@ -1,7 +1,7 @@
 /* chain_piece.c -- derivatives of the cube are worked on piece by piece: some channels of one owner, known to all ranks.
  *
  * The adjoint of the sum over ranks is a broadcast: the owner of some channels has their cotangent, and every rank needs it for its own stars.  Piece by
- * piece this takes PIECE bytes of memory on a rank and not another cube.  The other way, tangents of a piece are added up on its owner.
+ * piece this takes CUBIX_CHAIN_PIECE bytes of memory on a rank and not another cube.  The other way, tangents of a piece are added up on its owner.
  *
  * Beside the histogram stand stars beyond its velocities, and, in some channels, stars with templates that end within the band (src/engine/template_ends.c).  Of these also
  * corners of no weight count here: their derivative is another than 0.                                                                                    */
@@ -19,14 +19,12 @@
 #include "mpi/comm/group.h"
 #include "mpi/pipeline/chain_parts.h"
 
-static const size_t piece_bytes = (size_t)1 << 27;
-
 static size_t n_painted(const struct cubix_chain *chain) { return (size_t)chain->pipe->mod->view.n_x * (size_t)chain->pipe->mod->view.n_y; }
 
 int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece)
 {
   const int *lambda_first = chain->pipe->engine->lambda_first;
-  size_t tiles = piece_bytes / (n_painted(chain) * CUBIX_TILE * sizeof(cubix_real));
+  size_t tiles = CUBIX_CHAIN_PIECE / (n_painted(chain) * CUBIX_TILE * sizeof(cubix_real));
   int most = CUBIX_TILE * (int)(tiles < 1 ? 1 : tiles > 1024 ? 1024 : tiles);
   if (!piece->n) *piece = (struct cubix_chain_piece){ 0, lambda_first[0], 0 };
   piece->first += piece->n;

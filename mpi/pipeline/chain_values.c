@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "fit/leaves.h"
 #include "geometry/frame.h"
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
 #include "instrument/psf_kernel.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
 #include "mpi/particles/star_check.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
@@ -231,10 +233,30 @@ done:
   return status;
 }
 
+/* Whether there is memory for the margin of another PSF: the cube as it is painted, and the one that is kept of the
+ * last run.  A fit takes a shorter step. */
+static int check_margin(const struct cubix_chain *chain, int was)
+{
+  int status = CUBIX_OK;
+  const struct cubix_instrument *ins = chain->pipe->ins;
+  const int own = chain->pipe->engine && chain->pipe->engine->combine == CUBIX_COMBINE_HISTOGRAM;
+  const double n_lambda = own ? chain->pipe->cube->n_lambda : ins->n_lambda;
+  const double painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin);
+  const double more = painted - (ins->n_x + 2. * was) * (ins->n_y + 2. * was);
+  const double need = 2 * more * n_lambda * sizeof(cubix_real);
+  const double there = fmin(cubix_memory_free() / cubix_mpi_local_size(), cubix_memory_own());
+  CUBIX_CHECK(!(need > 0) || need <= there, CUBIX_ENOMEM,
+              "a margin of %d spaxels for a PSF of %g arcsec takes %.3g GB more than one of %d, and %.3g GB are free for a "
+              "rank", ins->margin, chain->pipe->par.PsfFwhm, 1e-9 * need, was, 1e-9 * there);
+done:
+  return status;
+}
+
 static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int status = CUBIX_OK;
   double *at = parameter(&chain->pipe->par, leaf), was = at ? *at : 0;
+  const int margin = chain->pipe->ins->margin;
   if (at) *at = *value;
   switch (leaf) {
     case CUBIX_LEAF_Centre: shift(chain->pipe->crowd->slab->position, chain, chain->pipe->frame.centre, value); break;
@@ -244,6 +266,7 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
     case CUBIX_LEAF_FluxScale: chain->pipe->flux_scale = *value; break;
     case CUBIX_LEAF_PsfFwhm: case CUBIX_LEAF_PsfBeta:
       CUBIX_TRY(cubix_instrument_set_psf(chain->pipe->ins, chain->pipe->par.PsfFwhm, chain->pipe->par.PsfBeta));
+      CUBIX_TRY(check_margin(chain, margin));
       CUBIX_TRY(remake(chain, NULL, 0));                     /* the margin follows */
       break;
     case CUBIX_LEAF_LsfFwhm:
@@ -255,6 +278,8 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
   }
 done:
   if (status && at) *at = was;
+  if (status && (leaf == CUBIX_LEAF_PsfFwhm || leaf == CUBIX_LEAF_PsfBeta))
+    (void)cubix_instrument_set_psf(chain->pipe->ins, chain->pipe->par.PsfFwhm, chain->pipe->par.PsfBeta);
   if (status && leaf == CUBIX_LEAF_LsfFwhm) (void)cubix_instrument_set_lsf(chain->pipe->ins, was);
   return status;
 }

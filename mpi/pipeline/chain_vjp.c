@@ -34,10 +34,8 @@
 #include "physics/constants.h"
 #include "spectra/templates.h"
 
-enum { PART = 1 << 18 };                    /* stars that are led back together */
-
 struct back {
-  struct cubix_star_bar *star;              /* [records] directly; [PART, or a spaxel of more] by histogram */
+  struct cubix_star_bar *star;              /* [records] directly; [CUBIX_CHAIN_PART, or a spaxel of more] by histogram */
   struct cubix_star_bar *far, *patched;     /* [records of rest.far, rest.patched] */
   struct cubix_chain_total *total;          /* [stars] with a smooth deposit */
   double *value;                            /* [cover.n_value] */
@@ -87,7 +85,7 @@ int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_l
 static size_t part_end(const struct cubix_placement *p, size_t first)
 {
   size_t last = first + 1;
-  while (last < p->n_spaxel && p->start[last + 1] - p->start[first] <= PART) last++;
+  while (last < p->n_spaxel && p->start[last + 1] - p->start[first] <= CUBIX_CHAIN_PART) last++;
   return last;
 }
 

@@ -1,14 +1,14 @@
 /* memory_check.c -- whether a run fits into memory, told before it takes any.
  *
- * What a rank has now is measured; what it will take beside that is known from sizes: spaxels, channels, stars, templates.  Who allocates says how much
- * (..._bytes), here it is put into the phases of the run (memory.h).  How many values a histogram will have follows from how many stars each spaxel has: they
- * are counted where they lie in memory anyway and the answer matters, or while chunks are read; otherwise they count as spread evenly, which is the most that
- * there can be.  The method and the channels of a rank follow from the rules of engine.c.
+ * What a rank has now is measured; what it will take beside that is known from sizes: spaxels, channels, stars,
+ * templates (memory_plan.c).  How many values a histogram will have follows from how many stars each spaxel has, and how
+ * alike they are.  Where the answer matters (cubix -n, or a run that seems not to fit) the stars are looked at (sounding.h),
+ * for which those that come in chunks are read once more.  Else they are counted while the fastest of the chunks is looked
+ * for (occupancy.h), or count as spread evenly: both are too many rather than too few.  The method and the channels of a
+ * rank follow from the rules of engine.c.
  *
  * Ranks of a node share its memory: what they will take beyond what they have must not exceed what is free there.  Tiles of a cache file are the system's
  * to keep or give up, and the same pages for all ranks: they count in a rank's peak, not in the node's sum.                                        */
-#include "mpi/pipeline/memory_check.h"
-
 #include <math.h>
 #include <mpi.h>
 #include <omp.h>
@@ -18,117 +18,137 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cube/cube.h"
-#include "cube/placement.h"
 #include "cube/placement_parts.h"
-#include "engine/device.h"
 #include "engine/engine.h"
-#include "engine/survey.h"
-#include "fit/leaves.h"
-#include "geometry/scene.h"
+#include "engine/occupancy.h"
+#include "engine/sounding.h"
+#include "fit/unknowns.h"
 #include "histogram/basis_parts.h"
-#include "histogram/histogram.h"
-#include "histogram/multiply.h"
 #include "instrument/instrument.h"
+#include "instrument/instrument_file.h"
+#include "instrument/psf_kernel.h"
 #include "mpi/comm/comm.h"
-#include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 #include "mpi/engine/basis_build.h"
 #include "mpi/particles/particles.h"
-#include "observation/psf.h"
-#include "output/output.h"
-#include "params/params.h"
-#include "physics/node.h"
+#include "mpi/pipeline/memory_parts.h"
 #include "physics/population.h"
-#include "physics/view.h"
 #include "simulation/slab.h"
-#include "spectra/templates.h"
 
-static const double node_step = 20, piece_bytes = 1 << 27, message_bytes = 1 << 24;   /* km/s: a usual step; chain_piece.c; MPI's copy of what is added up */
-
-struct job {
-  const struct cubix_params *par;
-  const struct cubix_instrument *ins;
-  const struct cubix_scene *scene;
-  const struct cubix_model *mod;
-  const struct cubix_crowd *crowd;
-  const unsigned char *active;
-  int n_thread, n_rank, rank, counted, say;
-  double painted, field, channels;          /* spaxels; channels of this rank */
-  double rows, all_rows, records;           /* stars in memory at a time, of all chunks; records of those in memory */
-  double values, values_all, n_star;        /* of the histogram, this rank's and all ranks'; records of all ranks */
-  int64_t beyond[CUBIX_N_REACH];
-  unsigned char *used;                      /* [n_row] library rows in use; NULL: not known, and all of them */
-  double step;                              /* of the templates' nodes [km/s] */
-  struct cubix_engine *engine;
-  int prepared;                             /* templates lie in the cache */
-  double mapped;                            /* bytes of cached tiles */
-};
+static const double node_step = 20;       /* km/s: a usual one */
 
 /* ---- stars ---------------------------------------------------------------------------------------------------------------- */
-/* From parts of stars in every painted spaxel. */
-static int occupancy(struct job *j, const uint32_t *count, const int64_t *beyond)
+/* Values of the histogram of a share of the stars that were counted, with at most so many in a spaxel. */
+static double values_of(const struct cubix_memory_job *j, const double *count, double share, double most)
+{
+  double sum = 0;
+  for (size_t s = 0; s < (size_t)j->painted; s++) sum += fmin(cubix_engine_values(count[s] * share), most);
+  return sum;
+}
+
+/* From what was counted. */
+static int occupancy(struct cubix_memory_job *j, const struct cubix_occupancy *o)
 {
   int status = CUBIX_OK;
-  size_t n = (size_t)j->painted;
+  const size_t n = (size_t)j->painted;
   double records = 0;
-  uint64_t *all = NULL;
-  CUBIX_TRY(cubix_mpi_agree((all = cubix_alloc(n, sizeof *all)) ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot count in %zu spaxels", n)));
-  j->values = j->values_all = 0;
-  for (size_t s = 0; s < n; s++) {
-    all[s] = count[s];
-    records += count[s];
-    j->values += cubix_engine_values(count[s]);
-  }
-  if (j->n_rank > 1) cubix_mpi_sum_counts(all, n);
-  for (size_t s = 0; s < n; s++) j->values_all += cubix_engine_values((double)all[s]);
-  j->n_star = (double)cubix_mpi_sum_int((int64_t)records);
+  if (!j->count) CUBIX_ALLOC(j->count, n);
+  if (!j->count_all) CUBIX_ALLOC(j->count_all, n);
+  cubix_occupancy_counts(j->count, o);
+  for (size_t s = 0; s < n; s++) records += j->count[s];
+  memcpy(j->count_all, j->count, n * sizeof *j->count);
   j->records = j->all_rows > 0 ? records * j->rows / j->all_rows : 0;
-  memcpy(j->beyond, beyond, sizeof j->beyond);
-  MPI_Allreduce(MPI_IN_PLACE, j->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
+  memcpy(j->beyond, o->beyond, sizeof j->beyond);
   j->counted = 1;
 done:
-  free(all);
+  status = cubix_mpi_agree(status);
+  if (status) return status;
+  if (j->n_rank > 1) cubix_mpi_owners.sum(j->count_all, n);
+  MPI_Allreduce(MPI_IN_PLACE, j->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
+  j->n_star = (double)cubix_mpi_sum_int((int64_t)records);
+  j->values = values_of(j, j->count, 1, HUGE_VAL);
+  j->values_all = values_of(j, j->count_all, 1, HUGE_VAL);
   return status;
 }
 
-/* The rows between which the stars in memory lie, whether they are painted or not. */
-static int rows_in_use(struct job *j)
+/* The rows between which these stars lie, whether they are painted or not. */
+static void rows_in_use(struct cubix_memory_job *j)
 {
-  int status = CUBIX_OK;
   const struct cubix_slab *slab = j->crowd->slab;
   const struct cubix_view *view = &j->mod->view;
-  if (!j->used) CUBIX_ALLOC(j->used, view->n_row);
+  const int n_row = view->n_row;
+  unsigned char *used = j->used;
+#pragma omp parallel for schedule(static) reduction(| : used[:n_row])
   for (size_t i = 0; i < slab->n; i++) {
     struct cubix_star star = { 0 };
     struct cubix_mix mix;
     cubix_locate(view, slab->metallicity[i], slab->age[i], &star);
     cubix_mix_of(view, &star, &mix);
-    for (int c = 0; c < mix.n; c++) j->used[mix.row[c]] |= mix.weight[c] != 0;
+    for (int c = 0; c < mix.n; c++) used[mix.row[c]] |= mix.weight[c] != 0;
   }
+}
+
+/* Room to look at the stars themselves.  Local. */
+static int begin_look(struct cubix_memory_job *j, struct cubix_occupancy **o)
+{
+  int status = CUBIX_OK;
+  const int n_row = j->mod->view.n_row;
+  CUBIX_ALLOC(j->used, n_row);
+  if (j->crowd->n_chunk == 1) CUBIX_TRY(cubix_occupancy_init(o, j->ins, (double)j->crowd->slab->n));
 done:
-  status = cubix_mpi_agree(status);
-  if (!status) MPI_Allreduce(MPI_IN_PLACE, j->used, view->n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
   return status;
 }
 
-/* Count the stars that lie in memory. */
-static int count_stars(struct job *j)
+static int begin_soundings(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
-  int64_t beyond[CUBIX_N_REACH] = { 0 };
-  uint32_t *count = cubix_alloc((size_t)j->painted, sizeof *count);
-  CUBIX_TRY(cubix_mpi_agree(count ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot count in %.0f spaxels", j->painted)));
-  cubix_model_occupancy(count, beyond, j->par, j->ins, j->scene, j->crowd->slab);
-  CUBIX_TRY(rows_in_use(j));
-  CUBIX_TRY(occupancy(j, count, beyond));
+  const int n_x = j->ins->n_x + 2 * j->ins->margin, n_y = j->ins->n_y + 2 * j->ins->margin, n_row = j->mod->view.n_row;
+  struct cubix_workload work = { .n_star = (int64_t)j->n_star };
+  struct cubix_engine engine = { .reach = 0 };
+  memcpy(work.beyond, j->beyond, sizeof work.beyond);
+  cubix_engine_set_reach(&engine, &work);
+  CUBIX_TRY(cubix_sounding_init(&j->mine, j->count_all, n_x, n_y, n_row, engine.reach));
+  if (j->n_rank > 1) CUBIX_TRY(cubix_sounding_init(&j->all, j->count_all, n_x, n_y, n_row, engine.reach));
+  if (j->crowd->n_chunk > 1) CUBIX_TRY(cubix_sounding_init(&j->chunk, j->count_all, n_x, n_y, n_row, engine.reach));
 done:
-  free(count);
+  return status;
+}
+
+/* What all ranks have found. */
+static void share_look(struct cubix_memory_job *j)
+{
+  MPI_Allreduce(MPI_IN_PLACE, j->used, j->mod->view.n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
+  if (!j->all) return;
+  const int n = j->mine->n * j->mine->n_row;
+  MPI_Allreduce(j->mine->slowest, j->all->slowest, n, MPI_FLOAT, MPI_MIN, cubix_mpi_group()->comm);
+  MPI_Allreduce(j->mine->fastest, j->all->fastest, n, MPI_FLOAT, MPI_MAX, cubix_mpi_group()->comm);
+}
+
+/* Look at the stars themselves; where they come in chunks they are read once more. */
+static int look(struct cubix_memory_job *j)
+{
+  int status = CUBIX_OK;
+  struct cubix_crowd *crowd = j->crowd;
+  struct cubix_occupancy *o = NULL;
+  CUBIX_TRY(cubix_mpi_agree(begin_look(j, &o)));
+  if (o) cubix_occupancy_add(o, j->par, j->ins, j->scene, crowd->slab);
+  CUBIX_TRY(occupancy(j, o ? o : crowd->occupancy));
+  CUBIX_TRY(cubix_mpi_agree(begin_soundings(j)));
+  for (size_t c = 0; c < crowd->n_chunk; c++) {
+    CUBIX_TRY(cubix_mpi_crowd_fetch(crowd, c));
+    rows_in_use(j);
+    cubix_sounding_add(j->mine, &j->mod->view, crowd->slab);
+    if (j->chunk && c == crowd->n_chunk / 2) cubix_sounding_add(j->chunk, &j->mod->view, crowd->slab);
+  }
+  if (crowd->n_chunk > 1) cubix_slab_forget_stars(crowd->slab);
+  share_look(j);
+done:
+  cubix_occupancy_free(o);
   return status;
 }
 
 /* Nothing known of where they are. */
-static void assume_everywhere(struct job *j)
+static void assume_everywhere(struct cubix_memory_job *j)
 {
   j->records = j->rows * (j->crowd ? j->crowd->n_record : 1);
   j->n_star = (double)cubix_mpi_sum_int((int64_t)(j->all_rows * (j->crowd ? j->crowd->n_record : 1)));
@@ -136,12 +156,44 @@ static void assume_everywhere(struct job *j)
   j->values_all = j->painted * cubix_engine_values(j->n_star / j->painted);
 }
 
+/* Nodes that velocities from one to another touch. */
+static double nodes_of(const struct cubix_memory_job *j, double slowest, double fastest)
+{
+  const struct cubix_nodes nodes = cubix_basis_nodes(j->engine->reach, j->step);
+  const double low = fmax(slowest, -nodes.reach), high = fmin(fastest, nodes.reach);
+  return high < low ? 0 : fmin(nodes.n, ceil((high - low) / nodes.step) + CUBIX_N_WEIGHT);
+}
+
+/* Once rows and nodes are known: from soundings; without them no spaxel has more than these. */
+static void limit_values(struct cubix_memory_job *j)
+{
+  const struct cubix_nodes nodes = cubix_basis_nodes(j->engine->reach, j->step);
+  const struct cubix_occupancy *o = j->crowd->occupancy;
+  const int seen = j->counted && o && o->every;
+  const double n_chunk = (double)j->crowd->n_chunk, slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
+  const double most = j->mod->view.n_row * nodes_of(j, slowest, cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL));
+  if (j->mine) {
+    j->values = cubix_sounding_values(j->mine, &nodes);
+    j->values_all = j->all ? cubix_sounding_values(j->all, &nodes) : j->values;
+    j->values_chunk = j->chunk ? cubix_sounding_values(j->chunk, &nodes) : j->values;
+  } else if (j->counted) {
+    j->values = values_of(j, j->count, 1, most);
+    j->values_all = values_of(j, j->count_all, 1, most);
+    j->values_chunk = values_of(j, j->count, 1 / n_chunk, most);
+  } else {
+    const double each = j->n_star / j->n_rank / j->painted / n_chunk;
+    j->values = fmin(j->values, j->painted * most);
+    j->values_all = fmin(j->values_all, j->painted * most);
+    j->values_chunk = fmin(j->painted * cubix_engine_values(each), j->values);
+  }
+}
+
 /* ---- the engine ------------------------------------------------------------------------------------------------------------- */
-static int guess_engine(struct job *j, const struct cubix_rates *rates)
+static int guess_engine(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
   const struct cubix_view *view = &j->mod->view;
-  struct cubix_rates rank = cubix_rates_of_rank(rates, j->n_thread);
+  struct cubix_rates rank = cubix_rates_of_rank(&j->dev->rates, j->n_thread);
   struct cubix_workload work = { .n_star = (int64_t)j->n_star, .values = j->values_all, .values_apart = cubix_mpi_max(j->values), .n_spaxel = j->painted,
                                  .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = j->n_rank, .pchip = view->pchip,
                                  .keeping = strcmp(j->par->TemplateCache, "none") != 0,
@@ -151,7 +203,8 @@ static int guess_engine(struct job *j, const struct cubix_rates *rates)
   cubix_engine_free(j->engine);
   j->engine = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&j->engine, j->par, view->n_row, j->n_rank, view->n_lambda)));
-  for (int r = 0; r < view->n_row; r++) j->engine->n_used += j->engine->used[r] = j->used ? j->used[r] : 1;
+  for (int r = 0; r < view->n_row; r++)
+    j->engine->n_used += j->engine->used[r] = j->used ? j->used[r] : 1;
   work.n_used = j->engine->n_used;
   MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, cubix_mpi_group()->comm);
   cubix_engine_set_reach(j->engine, &work);
@@ -162,110 +215,16 @@ static int guess_engine(struct job *j, const struct cubix_rates *rates)
   if (!(j->step > 0)) j->step = node_step;
   j->channels = j->engine->lambda_first[j->rank + 1] - j->engine->lambda_first[j->rank];
   if (j->engine->method == CUBIX_DIRECT || j->engine->combine == CUBIX_COMBINE_CUBE) j->channels = j->ins->n_lambda;
+  if (j->engine->method == CUBIX_HISTOGRAM && j->crowd) limit_values(j);
 done:
   return status;
-}
-
-/* ---- the plan ----------------------------------------------------------------------------------------------------------------- */
-static void plan_stars(struct cubix_memory_plan *p, const struct job *j)
-{
-  int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL, chunks = j->crowd->n_chunk > 1;
-  enum cubix_phase last = j->engine && j->engine->method == CUBIX_HISTOGRAM ? CUBIX_PHASE_DEPOSIT : CUBIX_PHASE_PAINT, end = CUBIX_N_PHASE - 1;
-  unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (j->crowd->slab->smoothing_length ? CUBIX_SLAB_LENGTH : 0);
-  cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), CUBIX_PHASE_PLACE, keep ? end : chunks ? last : CUBIX_PHASE_PLACE);
-  cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), CUBIX_PHASE_PLACE, keep ? end : last);
-  cubix_memory_add(p, "sorting of stars", cubix_placement_work_bytes(j->rows, j->records, j->painted, smooth, j->n_thread), CUBIX_PHASE_PLACE,
-                   chunks ? last : CUBIX_PHASE_PLACE);
-  cubix_memory_add(p, "counts of stars", cubix_survey_bytes(j->painted), CUBIX_PHASE_PLACE, end);
-}
-
-static void plan_templates(struct cubix_memory_plan *p, struct job *j)
-{
-  const struct cubix_engine *e = j->engine;
-  const int everywhere = e->combine == CUBIX_COMBINE_CUBE, caching = strcmp(j->par->TemplateCache, "none") != 0;
-  const double n_node = cubix_basis_nodes(e->reach, j->step).n, tile = (double)(caching ? e->n_row : e->n_used) * n_node * CUBIX_TILE * sizeof(float);
-  const double n_tile = ceil((double)j->ins->n_lambda / CUBIX_TILE), mine = everywhere ? n_tile : ceil(j->channels / CUBIX_TILE);
-  const int per_round = j->n_thread < 6 ? 2 : j->n_thread / 3;
-  double kept = fmin(cubix_basis_room_for(tile, (int)n_tile, cubix_mpi_local_size()), mine), made = caching || kept >= mine ? 0 : tile;
-  if (caching) {
-    j->mapped = mine * tile;
-    cubix_memory_add(p, "cached templates", j->mapped, CUBIX_PHASE_TEMPLATES, CUBIX_N_PHASE - 1);
-    if (!j->prepared) cubix_memory_add(p, "templates that are made", fmin(per_round, mine) * tile, CUBIX_PHASE_TEMPLATES, CUBIX_PHASE_TEMPLATES);
-  } else cubix_memory_add(p, "templates", kept * tile, CUBIX_PHASE_TEMPLATES, CUBIX_N_PHASE - 1);
-  cubix_memory_add(p, "multiplication", cubix_multiply_bytes(everywhere ? j->values : j->values_all, made, j->n_thread), CUBIX_PHASE_PAINT, CUBIX_PHASE_PAINT);
-}
-
-static void plan_histogram(struct cubix_memory_plan *p, struct job *j)
-{
-  const int share = j->n_rank > 1 && j->engine->combine == CUBIX_COMBINE_HISTOGRAM, chunks = j->crowd->n_chunk > 1;
-  const double mine = cubix_histogram_bytes(j->values, j->painted), all = cubix_histogram_bytes(j->values_all, j->painted);
-  cubix_memory_add(p, "histogram", mine, CUBIX_PHASE_DEPOSIT, CUBIX_PHASE_DEPOSIT);
-  cubix_memory_add(p, "depositing", cubix_histogram_work_bytes(chunks ? j->values / (double)j->crowd->n_chunk : j->values, j->mod->view.n_row,
-                   cubix_basis_nodes(j->engine->reach, j->step).n, j->n_thread), CUBIX_PHASE_DEPOSIT, CUBIX_PHASE_DEPOSIT);
-  if (chunks) cubix_memory_add(p, "histograms of chunks", 1.5 * mine, CUBIX_PHASE_DEPOSIT, CUBIX_PHASE_DEPOSIT);
-  if (share) cubix_memory_add(p, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)), CUBIX_PHASE_SHARE, CUBIX_PHASE_SHARE);
-  cubix_memory_add(p, "histogram", share ? all : mine, CUBIX_PHASE_PAINT, CUBIX_PHASE_PAINT);
-  plan_templates(p, j);
-}
-
-static void plan_cube(struct cubix_memory_plan *p, const struct job *j)
-{
-  const int apart = j->n_rank > 1 && (!j->engine || j->engine->combine == CUBIX_COMBINE_CUBE), ends = apart && j->rank != 0;   /* rank 0 adds up, and goes on alone */
-  const double spaxel = j->channels * sizeof(cubix_real);
-  const int n_thread = apart && !getenv("OMP_NUM_THREADS") ? omp_get_num_procs() : j->n_thread;
-  cubix_memory_add(p, "maps", cubix_cube_maps_bytes(j->ins), CUBIX_PHASE_PLACE, CUBIX_N_PHASE - 1);
-  cubix_memory_add(p, "the cube", spaxel * j->painted, CUBIX_PHASE_PAINT, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
-  if (apart) cubix_memory_add(p, "messages", message_bytes, CUBIX_PHASE_PAINT, CUBIX_PHASE_PAINT);
-  cubix_memory_add(p, "writing", cubix_output_bytes(j->ins, n_thread, j->n_rank, j->rank), CUBIX_PHASE_WRITE, CUBIX_PHASE_WRITE);
-  if (ends) return;
-  cubix_memory_add(p, "the cube", spaxel * j->field, CUBIX_PHASE_WRITE, CUBIX_N_PHASE - 1);
-  cubix_memory_add(p, "the PSF's transforms", cubix_psf_bytes(j->ins, (int)j->channels, 1, 1, n_thread), CUBIX_PHASE_PSF, CUBIX_PHASE_PSF);
-}
-
-/* Derivatives: mpi/pipeline/chain_vjp.c, and what is compared with. */
-static void plan_derivatives(struct cubix_memory_plan *p, const struct job *j)
-{
-  const struct cubix_view *view = &j->mod->view;
-  const int psf = j->active[CUBIX_LEAF_PsfFwhm] || j->active[CUBIX_LEAF_PsfBeta], fit = !strcmp(j->par->Mode, "fit"), direct = j->engine->method == CUBIX_DIRECT;
-  const int rows = j->active[CUBIX_LEAF_Luminosity] || j->active[CUBIX_LEAF_LsfFwhm] || j->active[CUBIX_LEAF_Redshift];
-  const double cube = j->channels * sizeof(cubix_real), row = 2. * view->n_row * (view->n_knot + 1.) * sizeof(double);
-  double piece = fmin(fmax(piece_bytes, j->painted * CUBIX_TILE * sizeof(cubix_real)), j->painted * cube), numbers = 0;
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-    if (j->active[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR) numbers += cubix_leaf_info((enum cubix_leaf)leaf)->n;
-  if (psf) cubix_memory_add(p, "the cube before the PSF", j->painted * cube, CUBIX_PHASE_PSF, CUBIX_PHASE_REVERSE);
-  cubix_memory_add(p, "derivatives by the cube", j->field * cube, CUBIX_PHASE_COMPARE, CUBIX_PHASE_REVERSE);
-  cubix_memory_add(p, "the observed cube", 2 * j->field * cube + 3 * j->field * sizeof(double), CUBIX_PHASE_COMPARE, fit ? CUBIX_PHASE_REVERSE : CUBIX_PHASE_COMPARE);
-  cubix_memory_add(p, "pieces of the cube", piece * (1 + j->field / j->painted + psf), CUBIX_PHASE_REVERSE, CUBIX_PHASE_REVERSE);
-  cubix_memory_add(p, "the PSF's transforms", cubix_psf_bytes(j->ins, (int)j->channels, psf ? 2 : 1, psf ? 3 : 1, j->n_thread), CUBIX_PHASE_REVERSE, CUBIX_PHASE_REVERSE);
-  cubix_memory_add(p, "derivatives by stars", j->rows * numbers * sizeof(double) + (direct ? j->records : fmin(j->records, 1 << 16)) * sizeof(struct cubix_star_bar),
-                   CUBIX_PHASE_REVERSE, CUBIX_PHASE_REVERSE);
-  if (rows) cubix_memory_add(p, "derivatives by templates", row, CUBIX_PHASE_REVERSE, CUBIX_PHASE_REVERSE);
-  if (direct) return;
-  cubix_memory_add(p, "derivatives by the histogram", 1.2 * (cubix_histogram_bytes(j->values, j->painted) + cubix_multiply_bytes(j->values, 0, 0)),
-                   CUBIX_PHASE_REVERSE, CUBIX_PHASE_REVERSE);
-  if (rows) cubix_memory_add(p, "histogram", cubix_histogram_bytes(j->values, j->painted), CUBIX_PHASE_REVERSE, CUBIX_PHASE_REVERSE);
-}
-
-static void make_plan(struct cubix_memory_plan *p, struct job *j)
-{
-  double slab = j->crowd && j->crowd->slab->position ? cubix_slab_bytes((double)j->crowd->slab->n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION) : 0;
-  *p = (struct cubix_memory_plan){ 0 };
-  j->mapped = 0;
-  cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab, 0), (enum cubix_phase)0, CUBIX_N_PHASE - 1);
-  if (!j->mod) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, (enum cubix_phase)0, CUBIX_N_PHASE - 1);
-  if (j->crowd && j->mod) plan_stars(p, j);
-  if (j->mod && j->engine->method == CUBIX_HISTOGRAM) plan_histogram(p, j);
-  if (j->mod && j->engine->method == CUBIX_DIRECT)
-    cubix_memory_add(p, "painting", cubix_device_paint_bytes(j->ins->n_lambda, j->mod->view.n_knot, j->n_thread), CUBIX_PHASE_PAINT, CUBIX_PHASE_PAINT);
-  plan_cube(p, j);
-  if (j->mod && j->active) plan_derivatives(p, j);
 }
 
 /* ---- the judgement ---------------------------------------------------------------------------------------------------------- */
 struct verdict { double peak, now, more, free, own; enum cubix_phase phase; };
 
 /* Sums and extremes over the ranks of this node.  @return 1 on every rank of all nodes where all fits */
-static int judge(struct verdict *v, const struct cubix_memory_plan *p, const struct job *j)
+static int judge(struct verdict *v, const struct cubix_memory_plan *p, const struct cubix_memory_job *j)
 {
   MPI_Comm node = MPI_COMM_NULL;
   int fits;
@@ -284,7 +243,52 @@ static int judge(struct verdict *v, const struct cubix_memory_plan *p, const str
   return fits;
 }
 
-static int tell(const struct verdict *v, const struct cubix_memory_plan *p, const struct job *j, int fits, int say)
+/* The largest PSF that a fit may come to: an instrument with it.  @return 0: it stays */
+static int widen(struct cubix_instrument *wide, const struct cubix_memory_job *j)
+{
+  const int fit = j->active && !strcmp(j->par->Mode, "fit");
+  const int by_fwhm = fit && j->active[CUBIX_LEAF_PsfFwhm], by_beta = fit && j->active[CUBIX_LEAF_PsfBeta];
+  const double fwhm = cubix_curve_at(&j->ins->psf_fwhm, j->ins->lambda_min);
+  double beta, most, factor = by_fwhm ? cubix_unknowns_range(CUBIX_LEAF_PsfFwhm) : 1;
+  const char *unit, *help;
+  if (!by_fwhm && !by_beta) return 0;
+  *wide = *j->ins;
+  cubix_instrument_key(CUBIX_KEY_psf_beta, &beta, &most, &unit, &help);
+  if (!by_beta) beta = j->ins->psf_beta;
+  for (; factor >= 1 && cubix_instrument_set_psf(wide, factor * fwhm, beta); factor *= 0.9)
+    cubix_error_clear();                       /* what is refused is no place for a fit to go */
+  return wide->margin > j->ins->margin;
+}
+
+/* How much that takes.  A fit may stay near its start, and where there is no memory for a step it takes a shorter one:
+ * nothing is refused here. */
+static void tell_widest(const struct cubix_memory_job *job, int say)
+{
+  struct cubix_memory_job j = *job;
+  struct cubix_instrument wide;
+  struct cubix_memory_plan plan;
+  struct verdict v;
+  int fits;
+  if (!widen(&wide, job)) return;
+  j.ins = &wide;
+  j.painted = (wide.n_x + 2. * wide.margin) * (wide.n_y + 2. * wide.margin);
+  cubix_mpi_memory_plan(&plan, &j);
+  fits = judge(&v, &plan, &j);
+  v.peak = cubix_mpi_max(v.peak);
+  cubix_log(!fits ? CUBIX_LOG_WARNING : say ? CUBIX_LOG_INFO : CUBIX_LOG_DEBUG,
+            "memory: the painted field follows the PSF; where the fit takes that to its bounds (a margin of %d spaxels "
+            "instead of %d), a rank takes up to %.0f MiB%s", wide.margin, job->ins->margin, v.peak / 1048576,
+            fits ? "" : ", more than there is: the fit then takes shorter steps");
+}
+
+/* What else the user can do. */
+static const char *less_stars(const struct cubix_memory_job *j)
+{
+  if (!j->crowd || j->active || j->crowd->n_chunk > 1) return "";
+  return j->par->SlabMemory > 0 ? ", or lower SlabMemory" : ", or set a SlabMemory";
+}
+
+static int tell(const struct verdict *v, const struct cubix_memory_plan *p, const struct cubix_memory_job *j, int fits, int say)
 {
   int status = CUBIX_OK, alone = v->more <= v->free;
   char largest[512];
@@ -296,16 +300,16 @@ static int tell(const struct verdict *v, const struct cubix_memory_plan *p, cons
               "this run needs %.3g GB more memory on a node of %d rank(s), and %.3g GB are free there%s: %s a rank has %s; make FieldOfView smaller, PixelScale or LambdaStep larger%s%s",
               1e-9 * (alone ? v->peak - v->now : v->more), cubix_mpi_local_size(), 1e-9 * fmin(v->free, v->own),
               v->own < v->free ? " by this process's own limit (ulimit)" : "", cubix_phase_name(v->phase), largest,
-              cubix_mpi_local_size() > 1 ? ", start fewer ranks on a node" : "", j->crowd && j->active == NULL ? ", or set a SlabMemory" : "");
+              cubix_mpi_local_size() > 1 ? ", start fewer ranks on a node" : "", less_stars(j));
 done:
   return status;
 }
 
 int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_model *mod,
-                           const struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_rates *rates, int say)
+                           struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_device *dev, int say)
 {
   int status = CUBIX_OK, fits;
-  struct job j = { .par = par, .ins = ins, .scene = scene, .mod = mod, .crowd = crowd, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
+  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .mod = mod, .crowd = crowd, .dev = dev, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
                    .rank = cubix_mpi_rank(), .say = say, .field = (double)ins->n_x * ins->n_y, .painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin) };
   struct cubix_memory_plan plan;
   struct verdict v;
@@ -314,20 +318,27 @@ int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_in
   if (crowd) j.rows = (double)cubix_mpi_crowd_rows(crowd, &all);
   j.all_rows = (double)all;
   assume_everywhere(&j);
-  if (crowd && mod && say && crowd->n_chunk == 1) CUBIX_TRY(count_stars(&j));
-  if (crowd && mod && crowd->n_chunk > 1 && cubix_mpi_min(crowd->count != NULL) > 0) CUBIX_TRY(occupancy(&j, crowd->count, crowd->beyond));
-  if (mod) CUBIX_TRY(guess_engine(&j, rates));
-  make_plan(&plan, &j);
+  if (crowd && mod && say) CUBIX_TRY(look(&j));
+  if (crowd && mod && !j.counted && cubix_mpi_min(crowd->occupancy && crowd->occupancy->every) > 0)
+    CUBIX_TRY(occupancy(&j, crowd->occupancy));
+  if (mod) CUBIX_TRY(guess_engine(&j));
+  cubix_mpi_memory_plan(&plan, &j);
   fits = judge(&v, &plan, &j);
-  if (!fits && mod && crowd && crowd->n_chunk == 1 && !j.counted) {    /* not so, perhaps, once it is known where the stars are */
-    CUBIX_TRY(count_stars(&j));
-    CUBIX_TRY(guess_engine(&j, rates));
-    make_plan(&plan, &j);
+  if (!fits && mod && crowd && !j.mine) {      /* not so, perhaps, once the stars are known */
+    CUBIX_TRY(look(&j));
+    CUBIX_TRY(guess_engine(&j));
+    cubix_mpi_memory_plan(&plan, &j);
     fits = judge(&v, &plan, &j);
   }
   CUBIX_TRY(cubix_mpi_agree(tell(&v, &plan, &j, fits, say)));
+  if (mod) tell_widest(&j, say);
 done:
   cubix_engine_free(j.engine);
   free(j.used);
+  cubix_sounding_free(j.mine);
+  cubix_sounding_free(j.all);
+  cubix_sounding_free(j.chunk);
+  free(j.count);
+  free(j.count_all);
   return status;
 }

@@ -45,7 +45,7 @@ void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say)
 {
   cubix_mpi_pipeline_enter(pipe);
-  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->mod, pipe->crowd, pipe->use.active, &pipe->dev->rates, say);
+  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->mod, pipe->crowd, pipe->use.active, pipe->dev, say);
 }
 
 int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par, const struct cubix_pipeline_use *use, struct cubix_stages *stages)

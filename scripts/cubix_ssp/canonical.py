@@ -4,6 +4,7 @@ import os
 import h5py
 import numpy as np
 
+from . import hdf5
 from .atomic_file import atomic_file
 from .fault import INPUT, Fault, first_line, reading
 
@@ -74,12 +75,13 @@ def read(path):
     """A canonical file, checked; every fault is an INPUT fault that says what, where and what it must be."""
     if not os.path.isfile(path):
         raise Fault(INPUT, "%s is not a file" % path if os.path.exists(path) else "%s: no such file" % path)
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, first_line(error)))
-    with reading(path, "cannot be read as a canonical SSP file"), file:
-        return _read_open(file, path)
+    with reading(path, "cannot be read as a canonical SSP file"):
+        try:
+            file = hdf5.open_file(path)
+        except OSError as error:
+            raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, first_line(error)))
+        with file:
+            return _read_open(file, path)
 
 
 def _read_open(file, path):

@@ -7,7 +7,7 @@ per solar mass formed, Lsun = 3.826e33 erg/s.  One point per 20 AA: the medium m
 import h5py
 import numpy as np
 
-from . import light
+from . import hdf5, light
 from .canonical import Library
 from .fault import INPUT, Fault, reading
 
@@ -28,7 +28,7 @@ def convert(inputs):
     if len(inputs) != 1:
         raise Fault(INPUT, "rubix: one file is converted at a time, %d were given" % len(inputs))
     path = inputs[0]
-    with reading(path, "cannot be read as HDF5"), h5py.File(path, "r") as file:
+    with reading(path, "cannot be read as HDF5"), hdf5.open_file(path) as file:
         if not all(isinstance(file.get(name), h5py.Dataset) for name in DATASETS):
             raise Fault(INPUT, "%s lacks one of the datasets %s: not a library of RUBIX" % (path, ", ".join(DATASETS)))
         age, z, wave, flux = (np.asarray(file[name][()], float) for name in DATASETS)

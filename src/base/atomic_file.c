@@ -404,6 +404,18 @@ done:
 }
 
 /* ---- leftovers -------------------------------------------------------------------------------------------------------------------- */
+/* Whether a process of this host is no more.  One that was killed, but whose parent has not yet asked how it ended, still answers to its number: Linux tells its state. */
+static int has_ended(long process)
+{
+  char path[64], line[512] = "";
+  if (kill((pid_t)process, 0)) return errno == ESRCH;
+  snprintf(path, sizeof path, "/proc/%ld/stat", process);
+  FILE *file = fopen(path, "r");
+  const char *state = file && fgets(line, sizeof line, file) ? strrchr(line, ')') : NULL;    /* PID (NAME) STATE */
+  if (file) fclose(file);
+  return state && state[1] == ' ' && strchr("ZX", state[2]);
+}
+
 /* Whether a temporary file belongs to nobody any more.  @param name  what follows the mark: HOST-PID-RANDOM */
 static int is_left(const char *name, const char *host, const struct stat *info)
 {
@@ -414,7 +426,7 @@ static int is_left(const char *name, const char *host, const struct stat *info)
   if (*pid != '-') return 0;
   long process = strtol(pid + 1, &end, 10);
   if (end != random || process <= 0) return 0;
-  if ((size_t)(pid - name) == strlen(host) && !strncmp(name, host, strlen(host))) return kill((pid_t)process, 0) && errno == ESRCH;
+  if ((size_t)(pid - name) == strlen(host) && !strncmp(name, host, strlen(host))) return has_ended(process);
   return difftime(time(NULL), info->st_mtime) > WEEK;
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/h5search.h"
+#include "base/h5source.h"
 #include "base/infile.h"
 #include "base/spelling.h"
 
@@ -71,6 +72,7 @@ hid_t cubix_h5_access(void)
 #if H5_VERSION_GE(1, 10, 7)
   H5Pset_file_locking(access, 0, 1);
 #endif
+  cubix_h5source_use(access);
   return access;
 }
 
@@ -184,13 +186,15 @@ static int look_along(int *there, hid_t at, const char *path, int *left)
 {
   int status = CUBIX_OK;
   htri_t linked;
-  char *part = NULL;
+  char part[1024], name[1024];
   const size_t n = strlen(path);
   *there = 0;
-  CUBIX_ALLOC(part, n + 1);
+  file_name(at, name, sizeof name);
+  CUBIX_CHECK(n < sizeof part, CUBIX_EINPUT, "%s: a path in it, /%.40s..., has %zu letters; at most %zu can be followed", name, path + strspn(path, "/"), n, sizeof part - 1);
   for (size_t i = 1; i <= n; i++) {
     if (path[i] != '/' && path[i] != '\0') continue;
     memcpy(part, path, i);
+    part[i] = '\0';
     linked = H5Lexists(at, part, H5P_DEFAULT);
     if (linked < 0) CUBIX_TRY(say_unknown(at, part, "/"));
     if (linked == 0) goto done;
@@ -199,7 +203,6 @@ static int look_along(int *there, hid_t at, const char *path, int *left)
   }
   *there = 1;
 done:
-  free(part);
   return status;
 }
 

@@ -27,11 +27,12 @@ enum cubix_phase {
   CUBIX_PHASE_WRITE,
   CUBIX_PHASE_COMPARE,            /* with an observed cube */
   CUBIX_PHASE_REVERSE,            /* derivatives */
+  CUBIX_PHASE_TANGENT,            /* along the unknowns of a fit */
   CUBIX_N_PHASE
 };
 
 /* What one rank takes, item by item. */
-enum { CUBIX_MEMORY_ITEMS = 32 };
+enum { CUBIX_MEMORY_ITEMS = 48 };
 struct cubix_memory_plan {
   int n;
   struct { const char *what; double bytes; enum cubix_phase first, last; } item[CUBIX_MEMORY_ITEMS];

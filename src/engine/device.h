@@ -48,6 +48,8 @@ struct cubix_device_ops {
                       const struct cubix_star_bar *dot, const struct cubix_view *);
   int  (*multiply_vjp)(struct cubix_device *, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *,
                        double scale, double *value_bar);                              /* [cover->n_value] */
+  /* NULL, or: what its page-locked buffers take of the host, for cubes of so many spaxels and channels.  tile_bytes: of a basis, 0 with the direct method */
+  double (*locked_bytes)(double n_spaxel, double n_lambda, double tile_bytes, int derivatives);
   void (*close)(struct cubix_device *);
 };
 

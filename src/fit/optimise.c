@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/worst.h"
+#include "fit/quadratic.h"
 
 enum { MOST_SCANS = 5 };
 enum { FEW_GAINS = 3 };               /* small ones in a row: one alone may be a poor line search's */
@@ -145,6 +146,13 @@ int cubix_optimiser_init(struct cubix_optimiser **out, enum cubix_optimiser_meth
 done:
   cubix_optimiser_free(state);
   return status;
+}
+
+double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int memory, int n_matrix)
+{
+  const double vector = n * sizeof(double);
+  if (method == CUBIX_ADAM) return vector * (4 + 4) + n;      /* it seldom comes to Gauss-Newton steps */
+  return vector * (2 + 2. * memory + 4) + n + cubix_quadratic_bytes(n_matrix ? n_matrix : n, n_matrix > 0);
 }
 
 const char *cubix_optimiser_end_text(enum cubix_optimiser_end end)

@@ -91,6 +91,9 @@ struct cubix_optimiser_rule {
 /** Room for a search that starts at x = 0: put the start into cubix_optimiser_x.  Local.  @param memory pairs that L-BFGS keeps
  *  @param[out] state owned by the caller */
 int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_optimiser_method method, size_t n, int memory);
+/** What a search takes, n being the unknowns of this rank: its state, and what its steps hold beside that.  Local.
+ *  @param n_matrix  as in cubix_optimiser_curve.n */
+double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int memory, int n_matrix);
 /** Search from where the state is.  Where the curvature is known the method's end is not believed: Gauss-Newton steps go on until H promises no more gain,
  *  and then other minima are looked for (problem->scan).
  *  Collective where the problem's owners are.

@@ -29,6 +29,8 @@ done:
   return status;
 }
 
+double cubix_quadratic_bytes(double n, int complete) { return n * (10 * sizeof(double) + 2) + (complete ? n * n * sizeof(double) : 0); }
+
 void cubix_quadratic_free(struct cubix_quadratic *m)
 {
   double *const room[] = { m->x, m->g, m->lower, m->upper, m->d, m->p, m->hp, m->r, m->z, m->q, m->factor };

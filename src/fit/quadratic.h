@@ -19,6 +19,8 @@ struct cubix_quadratic {
 
 /** Room.  Local.  @param[out] m cubix_quadratic_free, also after a failure */
 int cubix_quadratic_init(struct cubix_quadratic *m, const struct cubix_optimiser_problem *problem);
+/** What it takes for n unknowns.  Local.  @param complete  1: H is, and has factors */
+double cubix_quadratic_bytes(double n, int complete);
 void cubix_quadratic_free(struct cubix_quadratic *m);
 /** H or its diagonal, gradient and bounds where the state is.  Collective.  Errors: CUBIX_EFAIL where H is not finite. */
 int cubix_quadratic_fill(struct cubix_quadratic *m, const struct cubix_optimiser *state);

@@ -45,6 +45,8 @@ static const struct rule { enum cubix_unknown_form form; double scale, range; in
 
 static const struct rule factor = { CUBIX_FORM_LN, 1, 1e6, 0 };      /* of a leaf that has none: a positive number */
 
+double cubix_unknowns_range(enum cubix_leaf leaf) { return rules[leaf].range; }
+
 static int in_bins(const struct cubix_params *par) { return !strcmp(par->FitModel, "bins"); }
 
 void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF])

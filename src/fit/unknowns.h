@@ -60,6 +60,8 @@ void cubix_unknowns_info(const struct cubix_unknowns *unknowns, const double *x,
 /** The values of an unknown of n among which there may be several minima, the objective being far from quadratic along it (ages and metallicities, over the library).
  *  Local.  @param[out] range low and high, equal ones where there is one minimum, or no choice */
 void cubix_unknowns_scan(const struct cubix_unknowns *unknowns, size_t i, double range[2]);
+/** How far the unknowns of a leaf go from the start, as a factor or in the leaf's unit; 0: to the bounds alone.  Local. */
+double cubix_unknowns_range(enum cubix_leaf leaf);
 /** A number that tells starts from each other: the sum of all values that the fit started from.  Collective. */
 double cubix_unknowns_mark(const struct cubix_unknowns *unknowns);
 void cubix_unknowns_free(struct cubix_unknowns *unknowns);

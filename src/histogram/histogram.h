@@ -64,6 +64,9 @@ struct cubix_pile {
 int cubix_pile_add(struct cubix_pile *pile, struct cubix_histogram *histogram);
 /** The sum of all, and the pile is empty.  Local.  @param[out] sum owned by the caller; NULL if there was none */
 int cubix_pile_take(struct cubix_histogram **sum, struct cubix_pile *pile);
+/** The most that a pile and what lays a histogram on it take at a time.  Local.  @param one  a histogram's bytes, all the sum's of n of them
+ *  @param work  of making one, itself included */
+double cubix_pile_bytes(double one, double all, size_t n, double work);
 void cubix_pile_free(struct cubix_pile *pile);
 
 /** Room for n_block blocks and n_value values, which the caller fills, with start.  Local.  @param exponent [n_spaxel], copied */

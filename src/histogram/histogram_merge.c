@@ -4,6 +4,7 @@
  * so that its two ends stay occupied, and the sum has the very blocks that one deposit of all stars makes.  The walk is made twice:
  * first to count what there will be, then to fill it.                                                                                  */
 #include <limits.h>
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,6 +101,28 @@ static double size_of(const struct cubix_histogram *h)
   return (double)h->start[h->n_spaxel] * sizeof *h->block + (double)h->n_value * sizeof *h->value;
 }
 
+/* How long the parts wait. */
+static int is_due(int n, double waiting, double first) { return n == CUBIX_PILE || 2 * waiting >= first; }
+
+/* The sum of k of n parts grows like a power of k.  While they are merged, parts and sum are there. */
+double cubix_pile_bytes(double one, double all, size_t n, double work)
+{
+  const double power = n > 1 && one > 0 ? log(all / one) / log((double)n) : 0;
+  double first = one, waiting = 0, most = fmax(one, work);
+  int n_part = 1;
+  for (size_t k = 2; k <= n; k++) {
+    most = fmax(most, first + waiting + work);
+    waiting += one;
+    if (!is_due(++n_part, waiting, first) && k < n) continue;
+    const double sum = one * pow((double)k, power);
+    most = fmax(most, first + waiting + sum);
+    first = sum;
+    waiting = 0;
+    n_part = 1;
+  }
+  return most;
+}
+
 static int merge_pile(struct cubix_pile *pile)
 {
   int status = CUBIX_OK;
@@ -118,7 +141,7 @@ int cubix_pile_add(struct cubix_pile *pile, struct cubix_histogram *histogram)
   double waiting = 0;
   pile->part[pile->n++] = histogram;
   for (int i = 1; i < pile->n; i++) waiting += size_of(pile->part[i]);
-  return pile->n == CUBIX_PILE || 2 * waiting >= size_of(pile->part[0]) ? merge_pile(pile) : CUBIX_OK;
+  return is_due(pile->n, waiting, size_of(pile->part[0])) ? merge_pile(pile) : CUBIX_OK;
 }
 
 int cubix_pile_take(struct cubix_histogram **sum, struct cubix_pile *pile)

@@ -213,8 +213,8 @@ done:
   return status;
 }
 
-/* Bytes of an output of whatever kind: planes, maps, the table LSF, and what goes into headers.  A variance that is zero throughout is a hole in the file. */
-static double result_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
+/* Planes, maps, the table LSF, and what goes into headers.  A variance that is zero throughout is a hole in the file. */
+double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
 {
   const double image = (double)ins->n_x * ins->n_y, headers = 1 << 18;
   const int n_real = 1 + (strcmp(par->Noise, "none") != 0) + (par->KeepNoiseFree != 0);
@@ -231,7 +231,7 @@ int cubix_output_room(const struct cubix_params *par, const struct cubix_instrum
   CUBIX_ALLOC(need, n + n_other);
   for (int i = 0; i < n; i++) {
     snprintf(need[i].path, sizeof need[i].path, "%s", target[i].path);
-    need[i].bytes = result_bytes(par, ins);
+    need[i].bytes = cubix_output_file_bytes(par, ins);
   }
   for (int i = 0; i < n_other; i++) need[n + i] = other[i];
   CUBIX_TRY(cubix_disk_check(need, n + n_other));

@@ -55,6 +55,8 @@ enum { CUBIX_OUTPUT_PATH = CUBIX_DISK_PATH };
 int cubix_output_beside(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given);
 /** Check before the work, as cubix_output_check does, a file of that name.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
 int cubix_output_check_beside(const struct cubix_params *par, const char *ending, const char *given);
+/** Bytes of an OutputFile of whatever kind, on disk.  Local. */
+double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins);
 /** Check before the work that the disks have room for all OutputFiles, and for other files.  Local (rank 0).  @param other [n_other]  Errors: CUBIX_EOUTPUT. */
 int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_disk_need *other, int n_other);
 /** Remove STEM + ending of an earlier run, which was checked and which this one does not write.  Local (rank 0).  Errors: CUBIX_EOUTPUT. */

@@ -6,15 +6,8 @@
 #include "base/log.h"
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
+#include "output/output.h"
 #include "spectra/imf.h"
-
-/* What is written; the memory is told by cubix_mpi_memory_check. */
-static void report_size(const struct cubix_result *r)
-{
-  const struct cubix_instrument *ins = r->ins;
-  double written = (double)ins->n_x * ins->n_y * ins->n_lambda * ((r->par->KeepNoiseFree ? 3 : 2) * sizeof(cubix_real) + 4.);
-  cubix_log(CUBIX_LOG_INFO, "every output file will have about %.3g GB", 1e-9 * written);
-}
 
 static void warn_of_imf(const char *library, const struct cubix_snapshot *snap)
 {
@@ -46,7 +39,7 @@ void cubix_report_scene(const struct cubix_result *r)
   cubix_log(CUBIX_LOG_INFO, "%s: %d metallicities x %d ages, %d wavelengths in use; %d rank(s), %s", r->mod->ssp->name, r->mod->ssp->n_z, r->mod->ssp->n_age,
             r->mod->view.n_knot, r->n_rank, r->device);
   warn_of_imf(r->mod->ssp->imf, snap);
-  report_size(r);
+  cubix_log(CUBIX_LOG_INFO, "every output file will have about %.3g GB", 1e-9 * cubix_output_file_bytes(r->par, ins));   /* the memory is told by cubix_mpi_memory_check */
 }
 
 /* Of the channels held here. */

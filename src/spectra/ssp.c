@@ -157,7 +157,9 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   status = cubix_h5_open(&file, path);
   if (status) cubix_error_about("SspFile (cubix-ssp makes one)");
   CUBIX_TRY(status);
-  CUBIX_CHECK(!text_read(file, "/", "CubixFile", kind, sizeof kind, &found) && !strcmp(kind, "ssp"), CUBIX_EINPUT,
+  status = text_read(file, "/", "CubixFile", kind, sizeof kind, &found);
+  if (status == CUBIX_ENOMEM) CUBIX_TRY(status);
+  CUBIX_CHECK(!status && !strcmp(kind, "ssp"), CUBIX_EINPUT,
               "SspFile %s has CubixFile = \"%s\", must be \"ssp\": `cubix-ssp convert` makes a canonical file of other libraries", path, kind);
   note_read(file, "Name", ssp->name, sizeof ssp->name);
   note_read(file, "IMF", ssp->imf, sizeof ssp->imf);

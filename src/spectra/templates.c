@@ -83,6 +83,12 @@ static void choose_deposit(struct cubix_view *v, const struct cubix_params *par)
   v->deposit_length = par->DepositLength;
 }
 
+void cubix_model_sky(struct cubix_view *view, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+{
+  place_grid(view, ins, scene);
+  choose_deposit(view, par);
+}
+
 static void report(const struct cubix_model *mod, const struct cubix_instrument *ins)
 {
   const struct cubix_ssp *ssp = mod->ssp;
@@ -106,56 +112,6 @@ static double velocity_class(double v_max)
   double v = 1200;
   while (v < v_max) v *= 2;
   return v;
-}
-
-/* Spaxels of a star. */
-static size_t spaxels_of(const struct cubix_view *view, const struct cubix_slab *slab, size_t i)
-{
-  struct cubix_foot foot;
-  if (!cubix_foot_of(view, slab->position + 3 * i, cubix_deposit_length(view, slab->smoothing_length, (int64_t)i), &foot)) return 0;
-  return (size_t)foot.n[0] * (size_t)foot.n[1];
-}
-
-double cubix_model_fastest(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab,
-                           size_t *n_star, size_t *n_record)
-{
-  struct cubix_view view = { 0 };
-  double fastest = 0;
-  size_t stars = 0, records = 0;
-  place_grid(&view, ins, scene);
-  choose_deposit(&view, par);
-#pragma omp parallel for schedule(static) reduction(max : fastest) reduction(+ : stars, records)
-  for (size_t i = 0; i < slab->n; i++) {
-    double v = fabs(slab->velocity[3 * i + 2]);
-    if (!n_star && !(v > fastest)) continue;
-    size_t n = spaxels_of(&view, slab, i);
-    if (n && v > fastest) fastest = v;
-    stars += n > 0;
-    records += n;
-  }
-  if (n_star) *n_star += stars;
-  if (n_record) *n_record += records;
-  return fastest;
-}
-
-void cubix_model_occupancy(uint32_t *count, int64_t *beyond, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene,
-                           const struct cubix_slab *slab)
-{
-  struct cubix_view view = { 0 };
-  place_grid(&view, ins, scene);
-  choose_deposit(&view, par);
-#pragma omp parallel for schedule(static) reduction(+ : beyond[:CUBIX_N_REACH])
-  for (size_t i = 0; i < slab->n; i++) {
-    struct cubix_foot foot;
-    if (!cubix_foot_of(&view, slab->position + 3 * i, cubix_deposit_length(&view, slab->smoothing_length, (int64_t)i), &foot)) continue;
-    for (int r = 0; r < CUBIX_N_REACH && fabs(slab->velocity[3 * i + 2]) > cubix_engine_reach(r); r++) beyond[r]++;
-    for (int ky = 0; ky < foot.n[1]; ky++)
-      for (int kx = 0; kx < foot.n[0]; kx++) {
-        uint32_t *at = count + (size_t)(foot.first[1] + ky) * (size_t)view.n_x + (size_t)(foot.first[0] + kx);
-#pragma omp atomic update
-        ++*at;
-      }
-  }
 }
 
 /* The rest wavelengths that the channels see at |v| <= v, LSF included. */

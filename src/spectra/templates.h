@@ -26,15 +26,9 @@ struct cubix_model {
   double read_first, read_last;   /* rest AA: the range that was read of the library */
 };
 
-/** Largest |v| along the line of sight of the stars that shed light into field and margin [km/s].  Local.
- *  @param slab in the sky frame  @param[in,out] n_star, n_record  these stars, and spaxels of theirs, are added; or both NULL */
-double cubix_model_fastest(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_slab *slab,
-                           size_t *n_star, size_t *n_record);
-/** Who falls where, before there is a model or a placement.  Local.  @param[in,out] count [painted spaxels] parts of stars, added
- *  @param[in,out] beyond [CUBIX_N_REACH] stars faster than cubix_engine_reach(i), added */
-void cubix_model_occupancy(uint32_t *count, int64_t *beyond, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene,
-                           const struct cubix_slab *slab);
-/** Read the library, broaden it, tabulate.  Local.  @param v_max cubix_model_fastest of all ranks
+/** Of a view what says where a star's light falls on the sky.  Local. */
+void cubix_model_sky(struct cubix_view *view, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene);
+/** Read the library, broaden it, tabulate.  Local.  @param v_max the fastest star's of all ranks (occupancy.h)
  *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
 int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins,
                       const struct cubix_scene *scene, double v_max);

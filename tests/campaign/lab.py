@@ -30,7 +30,7 @@ STARS = 60
 
 
 class Job:
-    """The program, its parameters (a name of Lab.made stands for its path), what it writes."""
+    """The program, its parameters (a name of Lab.made stands for its path), what it writes, more words of the command line."""
 
     def __init__(self, program, parameters, writes, inputs, args=()):
         self.program, self.parameters, self.writes, self.inputs, self.args = program, parameters, writes, inputs, args
@@ -120,7 +120,7 @@ class Lab:
                     value = folder / value if (folder / value).exists() or not (self.made / value).exists() else self.made / value
                 lines.append(f"{name}  {value}\n")
             path.write_text("".join(lines))
-        return [path]
+        return [path, *job.args]
 
     def run(self, job, ranks=1, folder=None, over=None, fault=None, file_limit=None, interrupt=None, changed=()):
         """interrupt: (seconds, signal, rank or None for all of them); changed: copies of inputs in folder that differ."""

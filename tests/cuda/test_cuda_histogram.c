@@ -229,10 +229,12 @@ static void test_multiply(void)
       struct cubix_device *dev = open_gpu();
       cuda_on_cpu.lazy = way % 2;
       cuda_on_cpu.memory = row[r].memory ? row[r].memory : memory;
-      cuda_on_cpu.n_launch = 0;
+      cuda_on_cpu.n_launch = 0, cuda_on_cpu.largest_locked = 0;
       if (way / 2) CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);
       gpu[way] = cube_of(row[r].first, row[r].n);
       CHECK(dev->ops->multiply(dev, gpu[way], h, &basis, 1e-3) == CUBIX_OK);
+      double locked = 3. * (double)cuda_on_cpu.largest_locked, planned = dev->ops->locked_bytes(N_SPAXEL, row[r].n, 4. * (double)cubix_basis_tile_size(&basis), 0);
+      CHECK(!row[r].n || row[r].memory || (planned >= locked && planned <= 1.1 * locked));
       CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0) && (cuda_on_cpu.n_launch > 6) == (row[r].memory > 0));
       CHECK_CLOSE(apart(gpu[way], cpu), 0, 1e-6);
       CHECK(same_cube(gpu[way], gpu[0]));

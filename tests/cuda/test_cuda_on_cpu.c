@@ -213,11 +213,11 @@ static void test_parity(void)
     struct cubix_slab *slab = a_slab(N_STAR, 0);
     struct cubix_cube *cpu = NULL, *cuda = NULL, *lazy = NULL;
     cuda_on_cpu.lazy = 0;
-    cuda_on_cpu.n_launch = 0;
+    cuda_on_cpu.n_launch = 0, cuda_on_cpu.largest_locked = 0;
     CHECK(paint(CPU, &ins, mod, slab, 0, &cpu) == CUBIX_OK);
     CHECK(paint(CUDA, &ins, mod, slab, 0, &cuda) == CUBIX_OK);
-    CHECK(cuda_on_cpu.n_launch > 6); /* several chunks, of both shapes */
-    CHECK(total(cpu) > 0);
+    CHECK_CLOSE(3. * (double)cuda_on_cpu.largest_locked, cubix_device_cuda_ops.locked_bytes(cuda->n_x * cuda->n_y, row[r].n_lambda, 0, 0), 0.02);
+    CHECK(cuda_on_cpu.n_launch > 6 && total(cpu) > 0); /* several chunks, of both shapes */
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     cuda_on_cpu.lazy = 1;
     CHECK(paint(CUDA, &ins, mod, slab, 0, &lazy) == CUBIX_OK);

@@ -1,6 +1,7 @@
 """cubix-plot and cubix-ssp on damaged files: random bytes, cards, attributes and shapes.  Whatever happens, one line says it."""
 import contextlib
 import io
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 from astropy.io import fits
 
 import test_plot
+from harness import SOURCE
 from test_ssp_tool import canonical, demo, run as run_ssp
 
 CASES = range(9)
@@ -81,6 +83,34 @@ def test_info_of_a_damaged_library(tmp_path, case):
     (damage_bytes if case % 4 == 0 else damage_hdf5)(path, rng)
     code, out, err = run_ssp("info", path)
     assert (code == 0 and out and not err) or not judge(code, err, (3,))
+
+
+@pytest.mark.parametrize("lead", ["link", "way", "source", "counted", "raw"])
+@pytest.mark.parametrize("tool, words", [("cubix-ssp", ("info",)), ("cubix-ssp", ("convert", "rubix")), ("cubix-plot", ())])
+def test_data_in_a_fifo(tmp_path, lead, tool, words):
+    """Links, also by way of another file, sources and raw data: one line instead of waiting for somebody to write."""
+    path, fifo = tmp_path / "data.hdf5", tmp_path / "fifo"
+    os.mkfifo(fifo)
+    with h5py.File(path, "w") as file, h5py.File(tmp_path / "other.hdf5", "w") as other:
+        file.attrs["CubixFile"], file.attrs["Version"] = "ssp", 1
+        other["there"] = h5py.ExternalLink("fifo", "/x")
+        for name in ("Age", "metallicity", "DATA"):
+            if lead == "link":
+                file[name] = h5py.ExternalLink("fifo", "/x")
+            elif lead == "way":
+                file[name] = h5py.ExternalLink("other.hdf5", "/there")
+            elif lead == "raw":
+                file.create_dataset(name, (2, 2, 2), "f8", external=[(str(fifo), 0, 64)])
+            else:
+                layout = h5py.VirtualLayout((2, 2, 2), "f8", maxshape=(None, 2, 2) if lead == "counted" else None)
+                if lead == "counted":
+                    layout[:h5py.h5s.UNLIMITED] = h5py.VirtualSource("fifo", "x", (2, 2, 2), "f8", maxshape=(None, 2, 2))[:h5py.h5s.UNLIMITED]
+                else:
+                    layout[:] = h5py.VirtualSource("fifo", "x", (2, 2, 2), "f8")
+                file.create_virtual_dataset(name, layout)
+    words = [tool, *words, path, *([tmp_path / "out.hdf5"] if "convert" in words else [])]
+    done = subprocess.run([sys.executable, f"{SOURCE}/scripts/{tool}", *map(str, words[1:])], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1 and (lead == "way" or "data.hdf5" in done.stderr) and "fifo, which is not a file" in done.stderr, done.stderr
 
 
 def test_a_library_whose_folder_looks_like_a_pattern(tmp_path):

@@ -61,6 +61,14 @@ def test_no_answer_is_not_no(lab, name, path):
         hit(lab, name, 1, f"call=read path=/{path} nth={nth} errno={ENOMEM}", INPUT, path)
 
 
+@pytest.mark.parametrize("name, path", [("cube", "gal.hdf5"), ("members", "tng.1.hdf5"), ("packed", "packed.hdf5"), ("cube", "ssp.hdf5"),
+                                        ("gradient_hdf5", "obs.hdf5"), ("resume", "r.hdf5")])
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_close_that_fails_after_reading(lab, name, path, rank):
+    """What was read is there.  HDF5's own driver would close the file once more when the process exits, and crash."""
+    hit(lab, name, 2, f"call=close path=/{path} rank={rank} times=0 errno={EIO}", 0, reached=rank == 0)
+
+
 @pytest.mark.parametrize("name, path, call", [("gradient", "obs.fits", "close"), ("members", "tng.0.hdf5", "stat")])
 def test_what_may_go_wrong_beside(lab, name, path, call):
     hit(lab, name, 2, f"call={call} path=/{path} rank=1 times=0 errno={EIO}")

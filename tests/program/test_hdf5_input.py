@@ -216,6 +216,11 @@ def test_links_that_go_round(ready):
         refused(ready, INPUT, "galaxy.hdf5", "/Stars/Age")
 
 
+def test_a_link_with_a_long_path(ready):
+    relink(ready.file, "Stars/Age", h5py.SoftLink("/" + 1100 * "x"))
+    refused(ready, INPUT, "galaxy.hdf5", "1101 letters; at most 1023")
+
+
 @RANKS
 @pytest.mark.parametrize("prefix, make", [("HDF5_EXT_PREFIX", lambda ready: (external_link(ready), ready.file)[1]), ("HDF5_VDS_PREFIX", lambda ready: make_virtual(ready))])
 def test_fifo_in_a_folder_that_comes_first(ready, ranks, prefix, make):

@@ -1,10 +1,11 @@
 """Memory: what `cubix -n` says a run will take is what it takes, and what cannot fit is refused before any work."""
 import re
 import subprocess
+import sys
 
 import pytest
 
-from harness import command, environment, galaxy, run
+from harness import SOURCE, command, environment, galaxy, run
 
 Z = 0.05
 
@@ -59,6 +60,81 @@ def test_derivatives(bench):
     assert abs(predicted - taken(done)) < 0.1 * taken(done) + 8, f"predicted {predicted}, taken {taken(done)}"
 
 
+DEPOSITS = [{"Deposit": "nearest"}, {"Deposit": "cic"}, {"Deposit": "tsc"}, {"Deposit": "gaussian", "DepositLength": 0.3}]
+RUNS = [(1, {"Engine": "direct"}), (1, {"Engine": "histogram", "SlabMemory": 3}), (2, {"Engine": "histogram", "Combine": "histogram"}),
+        (2, {"Engine": "histogram", "Combine": "histogram", "SlabMemory": 3})]
+
+
+@pytest.mark.parametrize("deposit", DEPOSITS, ids=lambda d: d["Deposit"])
+@pytest.mark.parametrize("ranks, par", RUNS)
+def test_light_that_is_divided(bench, ranks, par, deposit):
+    """Stars in many spaxels: no spaxel has more values than rows and nodes, and histograms of chunks are of few stars each."""
+    setup(bench, n=20000, side=60)
+    par = {**PAR, **par, **deposit}
+    predicted = said(bench, ranks, par)
+    measured = taken(bench.cube(ranks=ranks, **par)["run"])
+    assert abs(predicted - measured) < 0.15 * measured, f"predicted {predicted}, taken {measured}"
+
+
+@pytest.mark.parametrize("slab", [0, 20])
+def test_stars_that_are_alike(bench, slab):
+    """Wide stars of a cold disc, on a library of 240 templates: a spaxel has thousands of them, and not many more values than one has of a hundred."""
+    setup(bench)
+    assert run("cubix-mock", ["--stars", 20000, bench.path("mock.hdf5")], cwd=bench.folder).status == 0
+    subprocess.run([sys.executable, SOURCE / "scripts/cubix-ssp", "demo", bench.path("demo.hdf5")], check=True, capture_output=True)
+    par = {"InputFile": bench.path("mock.hdf5"), "SspFile": bench.path("demo.hdf5"), "Redshift": 0.03, "FieldOfView": "8 arcsec", "LambdaStep": 20, "Deposit": "gaussian",
+           "DepositLength": 0.3, "Engine": "histogram", "SlabMemory": slab}
+    predicted = said(bench, 1, par)
+    measured = taken(bench.cube(**par)["run"])
+    assert abs(predicted - measured) < 0.15 * measured, f"predicted {predicted}, taken {measured}"
+
+
+FITS = [(1, {"Engine": "direct", "Parameters": "psffwhm,pointingx", "Deposit": "tsc"}), (1, {"Engine": "histogram", "Parameters": "psffwhm,fluxscale"}),
+        (2, {"Engine": "histogram", "Combine": "cube", "Parameters": "psffwhm,fluxscale"}),
+        (2, {"Engine": "histogram", "Combine": "histogram", "Parameters": "psffwhm,fluxscale"})]
+
+
+def fit(bench, ranks, fwhm, iterations=6, **par):
+    """Of a cube that was seen through a PSF of 1 arcsec, begun at another.  @return what was predicted, the run, the log of `cubix -n`."""
+    fixed = {**PAR, "Psf": "gaussian", "PsfFwhm": 1.0, **{k: v for k, v in par.items() if k in ("Engine", "Deposit")}}
+    bench.cube(Noise="snr", SignalToNoise=30, **fixed)
+    bench.out.rename(bench.path("observed.fits"))
+    par = {**PAR, "Psf": "gaussian", "Mode": "fit", "ObservedFile": bench.path("observed.fits"), "MaxIterations": iterations, "PsfFwhm": fwhm, **par}
+    dry = run("cubix", ["-n", bench.parameters(**par)], ranks=ranks, cwd=bench.folder)
+    assert dry.status == 0, dry.err
+    done = run("cubix", [bench.parameters(**par)], ranks=ranks, cwd=bench.folder)
+    assert done.status == 0, done.err
+    return float(re.search(r"memory: a rank takes up to (\d+) MiB", dry.out).group(1)), done, dry.out
+
+
+@pytest.mark.parametrize("ranks, par", FITS)
+def test_a_fit(bench, ranks, par):
+    """The weights of the curvature, its tangents, and a PSF whose margin grows by a sixth."""
+    setup(bench, side=100, channels=500, **NOISE)
+    predicted, done, said_of_it = fit(bench, ranks, 0.85, **par)
+    assert abs(predicted - taken(done)) < 0.15 * taken(done), f"predicted {predicted}, taken {taken(done)}"
+    widest = re.search(r"a margin of (\d+) spaxels instead of (\d+)\), a rank takes up to (\d+) MiB", said_of_it)
+    assert int(widest[1]) == 54 and int(widest[2]) == 11 and float(widest[3]) > 1.5 * predicted     # ceil(2.5 x 5 x 0.85/0.2); ceil(2.5 x 0.85/0.2)
+
+
+@pytest.mark.parametrize("optimiser", [{"Optimiser": "lbfgs", "GradientTolerance": 1}, {"Optimiser": "adam"}], ids=lambda o: o["Optimiser"])
+def test_a_fit_of_stars(bench, optimiser):
+    """300000 unknowns in channels that take little: the vectors of the optimiser, those of its Gauss-Newton steps included."""
+    setup(bench, n=60000, side=40, channels=100, **NOISE)
+    predicted, done, _ = fit(bench, 1, 1.0, iterations=2, Engine="histogram", Parameters="mass,age,velocity", **optimiser)
+    assert abs(predicted - taken(done)) < 0.15 * taken(done), f"predicted {predicted}, taken {taken(done)}"
+    assert taken(done) > 70
+
+
+def test_a_file_is_as_large_as_the_log_says(bench):
+    setup(bench, side=60, channels=400, **NOISE)
+    for noise in "none", "snr":
+        done = bench.cube(Engine="direct", Noise=noise, **PAR)["run"]
+        told, variance = 1e9 * float(re.search(r"every output file will have about ([0-9.e+-]+) GB", done.out).group(1)), 60 * 60 * 400 * 4
+        hole = variance if noise == "none" else 0      # a variance that is zero throughout takes nothing
+        assert abs(told + hole - bench.out.stat().st_size) < 0.03 * told, f"{noise}: told {told}, {bench.out.stat()}"
+
+
 def test_more_than_any_machine_has(bench):
     """Refused before the stars are read, with the largest items and the remedy; the field and the channels may be as large as a machine can count."""
     setup(bench, n=100)
@@ -80,3 +156,13 @@ def test_a_limit_of_the_process(bench, dry):
     done = subprocess.run(["bash", "-c", "ulimit -v 600000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder, env=environment(1), capture_output=True, text=True)
     assert done.returncode == 2 and "ulimit" in done.stderr and "the cube 0.512 GB" in done.stderr, done.stderr
     assert not bench.path("out.fits").exists()
+
+
+@pytest.mark.parametrize("slab, remedy", [(0, ", or set a SlabMemory"), (1000, ", or lower SlabMemory"), (20, None)])
+def test_what_is_done_already_is_no_remedy(bench, slab, remedy):
+    """Stars that do not fit: SlabMemory is to be set, or lowered, and then they do."""
+    setup(bench, n=200000, side=20, channels=50)
+    line = command("cubix", ["-n", bench.parameters(Deposit="tsc", Engine="direct", SlabMemory=slab, **PAR)], 1)
+    done = subprocess.run(["bash", "-c", "ulimit -d 90000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder, env=environment(1), capture_output=True, text=True)
+    assert done.returncode == (2 if remedy else 0), done.stderr
+    assert not remedy or ("placed stars" in done.stderr and remedy in done.stderr), done.stderr

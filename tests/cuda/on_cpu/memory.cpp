@@ -229,6 +229,7 @@ cudaError_t cudaMallocHost(void **pointer, size_t bytes)
 {
   if (work_fails()) return fail(cudaErrorMemoryAllocation);
   *pointer = take(locked_memory, bytes, PROT_READ | PROT_WRITE);
+  if (bytes > cuda_on_cpu.largest_locked) cuda_on_cpu.largest_locked = bytes;
   return cudaSuccess;
 }
 
