@@ -3,6 +3,8 @@
 #define CUBIX_MPI_MEMORY_PARTS_H
 
 #include "base/memory.h"
+#include "engine/device.h"
+#include "engine/engine.h"
 #include "engine/sounding.h"
 #include "mpi/particles/particles.h"
 

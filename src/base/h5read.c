@@ -76,19 +76,6 @@ hid_t cubix_h5_access(void)
   return access;
 }
 
-int cubix_h5_is(const char *path)
-{
-  static const unsigned char signature[8] = { 0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n' };
-  unsigned char head[sizeof signature];
-  struct stat s;
-  int is = 0;
-  FILE *in = stat(path, &s) == 0 && S_ISREG(s.st_mode) ? fopen(path, "rb") : NULL;
-  for (off_t at = 0; in && !is && at + (off_t)sizeof head <= s.st_size; at = at ? 2 * at : 512)
-    is = fseeko(in, at, SEEK_SET) == 0 && fread(head, sizeof head, 1, in) == 1 && memcmp(head, signature, sizeof head) == 0;
-  if (in) fclose(in);
-  return is;
-}
-
 int cubix_h5_open(hid_t *file, const char *path)
 {
   int status = CUBIX_OK;

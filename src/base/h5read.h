@@ -21,8 +21,6 @@ int cubix_h5_open(hid_t *file, const char *path);
 /** Access without file locks: many parallel file systems know none, and what is read needs none.  The environment
  *  variable HDF5_USE_FILE_LOCKING is HDF5's and wins.  Local.  @return property list, owned by the caller */
 hid_t cubix_h5_access(void);
-/** 1 where a regular file begins as HDF5 files do (a user block may precede).  Local. */
-int cubix_h5_is(const char *path);
 /** Whether the file holds this path, links followed.  Local.  Errors: CUBIX_EINPUT: a link on the way leads nowhere. */
 int cubix_h5_look(int *there, hid_t file, const char *path);
 /** The same where a broken link is as good as none: 1 where the file holds this path ("PartType4/Masses"), every group on the way included.  Local. */

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/h5data.h"
 #include "base/h5read.h"
+#include "base/h5search.h"
 #include "base/infile.h"
 #include "fit/observed_parts.h"
 

@@ -16,7 +16,6 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "engine/engine.h"
 #include "instrument/instrument.h"
 #include "params/params.h"
 #include "physics/constants.h"

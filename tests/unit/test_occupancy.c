@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "check.h"
+#include "tests/check.h"
 #include "engine/sounding.h"
 #include "params/params.h"
 #include "physics/random.h"
