@@ -3,6 +3,7 @@
  * Stars lie in the sky frame, x' = R (x - c), v' = R (v - v0): values go there and come back by the rotation in use.  GLOBAL values that are parameters lie in
  * the chain's own struct cubix_params. */
 #include <math.h>
+#include <omp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/pipeline.h"
+#include "observation/psf.h"
 #include "params/params_table.h"
 #include "physics/constants.h"
 #include "simulation/simformat.h"
@@ -233,21 +235,24 @@ done:
   return status;
 }
 
-/* Whether there is memory for the margin of another PSF: the cube as it is painted, and the one that is kept of the
- * last run.  A fit takes a shorter step. */
+/* Whether there is memory for the margin of another PSF: the cube as it is painted, the pieces of it that the way back
+ * through the PSF works on, and, before the first, a tangent and the weights that it is for.  A fit takes a shorter step. */
 static int check_margin(const struct cubix_chain *chain, int was)
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = chain->pipe->ins;
   const int own = chain->pipe->engine && chain->pipe->engine->combine == CUBIX_COMBINE_HISTOGRAM;
-  const double n_lambda = own ? chain->pipe->cube->n_lambda : ins->n_lambda;
+  const int n_lambda = own ? chain->pipe->cube->n_lambda : ins->n_lambda;
+  const double spaxel = n_lambda * (double)sizeof(cubix_real), field = (double)ins->n_x * ins->n_y;
   const double painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin);
-  const double more = painted - (ins->n_x + 2. * was) * (ins->n_y + 2. * was);
-  const double need = 2 * more * n_lambda * sizeof(cubix_real);
+  const double before = (ins->n_x + 2. * was) * (ins->n_y + 2. * was), piece = fmin(CUBIX_CHAIN_PIECE, painted * spaxel);
+  const double later = chain->cube_dot ? 0 : 2 * field * spaxel;
+  const double need = (painted - before) * spaxel + piece * (2 + field / painted) + later +
+                      cubix_psf_bytes(ins, n_lambda, 2, 3, omp_get_max_threads());
   const double there = fmin(cubix_memory_free() / cubix_mpi_local_size(), cubix_memory_own());
-  CUBIX_CHECK(!(need > 0) || need <= there, CUBIX_ENOMEM,
-              "a margin of %d spaxels for a PSF of %g arcsec takes %.3g GB more than one of %d, and %.3g GB are free for a "
-              "rank", ins->margin, chain->pipe->par.PsfFwhm, 1e-9 * need, was, 1e-9 * there);
+  CUBIX_CHECK(ins->margin <= was || need <= there, CUBIX_ENOMEM,
+              "a margin of %d spaxels for a PSF of %g arcsec, instead of %d, takes %.3g GB, and %.3g GB are free for a rank",
+              ins->margin, chain->pipe->par.PsfFwhm, was, 1e-9 * need, 1e-9 * there);
 done:
   return status;
 }

@@ -117,6 +117,20 @@ def test_a_fit(bench, ranks, par):
     assert int(widest[1]) == 54 and int(widest[2]) == 11 and float(widest[3]) > 1.5 * predicted     # ceil(2.5 x 5 x 0.85/0.2); ceil(2.5 x 0.85/0.2)
 
 
+def test_a_fit_whose_psf_grows_too_large(bench):
+    """From 0.6 to 2 arcsec, under a limit that the start fits, the end does not: told beforehand, and the fit goes as far as there is memory."""
+    setup(bench, side=100, channels=500, **NOISE)
+    par = {**PAR, "Engine": "direct", "Psf": "gaussian"}
+    bench.cube(Noise="snr", SignalToNoise=30, PsfFwhm=2.0, **par)
+    bench.out.rename(bench.path("observed.fits"))
+    line = command("cubix", [bench.parameters(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.6, Parameters="psffwhm", LearningRate=1, MaxIterations=2, **par)], 1)
+    done = subprocess.run(["bash", "-c", "ulimit -d 280000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder, env=environment(1), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "a margin of 38 spaxels instead of 8" in done.stderr and "the fit then takes shorter steps" in done.stderr, done.stderr
+    fwhm = float(re.search(r"PsfFwhm\s+(\S+)", (bench.folder / (bench.out.stem + "-fit.txt")).read_text())[1])
+    assert 0.6 < fwhm < 2
+
+
 @pytest.mark.parametrize("optimiser", [{"Optimiser": "lbfgs", "GradientTolerance": 1}, {"Optimiser": "adam"}], ids=lambda o: o["Optimiser"])
 def test_a_fit_of_stars(bench, optimiser):
     """300000 unknowns in channels that take little: the vectors of the optimiser, those of its Gauss-Newton steps included."""
