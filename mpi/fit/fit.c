@@ -27,7 +27,6 @@
 #include "mpi/fit/fit_parts.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
-#include "mpi/pipeline/memory_parts.h"
 #include "output/output.h"
 #include "params/params.h"
 #include "spectra/templates.h"
@@ -202,24 +201,6 @@ static int search(struct cubix_fit *fit)
   if (par->FitRestart) keep(fit, fit->state);
 done:
   return status;
-}
-
-double cubix_mpi_fit_bytes(const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], double n_star)
-{
-  const int each = !strcmp(par->FitModel, "stars");
-  double of_star = 0, of_all = 0, all;
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
-    const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
-    if (varied[leaf] && info->of == CUBIX_OF_STAR) of_star += info->n;
-    if (varied[leaf] && info->of == CUBIX_OF_GLOBAL) of_all += info->n;
-  }
-  all = n_star * (each ? of_star : 0) + of_all;
-  const int few = cubix_mpi_sum_int((int64_t)all) <= CUBIX_FIT_MOST_JOINT;
-  const double leaves = 4 * n_star * of_star;  /* value, bar, dot and start */
-  const double vectors = 6 * all;              /* bounds, room of the curve, errors */
-  const double blocks = few ? 0 : n_star * (each ? of_star * (of_star + 1) / 2 : 0) + all;
-  const enum cubix_optimiser_method method = strcmp(par->Optimiser, "adam") ? CUBIX_LBFGS : CUBIX_ADAM;
-  return sizeof(double) * (leaves + vectors + blocks) + cubix_optimiser_bytes(method, all, par->FitPairs, few ? (int)all : 0);
 }
 
 int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const unsigned char varied[CUBIX_N_LEAF],

@@ -2,6 +2,7 @@
 #ifndef CUBIX_MPI_FIT_PARTS_H
 #define CUBIX_MPI_FIT_PARTS_H
 
+#include "fit/fit_bytes.h"
 #include "fit/optimise.h"
 #include "fit/unknowns.h"
 #include "mpi/fit/fit.h"
@@ -16,7 +17,6 @@ struct cubix_fit_blocks {
   double *star, *shared;                    /* [n_star][p (p + 1)/2] lower triangles; [n_shared] */
 };
 
-enum { CUBIX_FIT_MOST_JOINT = 300 };        /* unknowns whose curvature is worked out together */
 struct cubix_fit_joint {
   int n, *place;                            /* unknowns, on every rank; [unknowns->n] row of each one that is here, -1: held */
   double *h;                                /* [n][n] the same on every rank */

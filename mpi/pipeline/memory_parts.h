@@ -33,7 +33,5 @@ struct cubix_memory_job {
 
 /** The plan of this rank, and job->mapped.  Collective. */
 void cubix_mpi_memory_plan(struct cubix_memory_plan *plan, struct cubix_memory_job *job);
-/** What the optimiser and the curvature of Mode fit hold beside cubes.  Collective.  @param n_star of this rank */
-double cubix_mpi_fit_bytes(const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], double n_star);
 
 #endif
