@@ -2,7 +2,7 @@
  *
  * The idea.  Who loads a library while he runs (ctypes, cffi, Julia's ccall, R) knows its functions by name but not the layout of its structs: a member
  * more, and he would read nonsense without a word.  So nothing here takes or gives a struct but by an opaque pointer; what a struct would say is said
- * by small arrays of int, double and char * whose meaning is in door.h.  Nothing is computed here.
+ * by small arrays of int, double and char * whose meaning is in binding.h.  Nothing is computed here.
  *
  * What a parameter file must name but a chain does not use is filled in: OutputFile always, InputFile where the stars are the caller's.
  *
@@ -28,21 +28,21 @@
 #include "simulation/simformat.h"
 #include "simulation/slab.h"
 
-struct cubix_door {
+struct cubix_binding {
   struct cubix_params *par;
   struct cubix_instrument *ins;
   struct cubix_chain *chain;
   struct cubix_cube shape;        /* of the last forward run: sizes only; n_x 0 before it */
 };
 
-static const struct { const char *name; enum cubix_field field; int optional; } column[CUBIX_N_DOOR_STAR] = {
+static const struct { const char *name; enum cubix_field field; int optional; } column[CUBIX_N_BINDING_STAR] = {
   { "position", CUBIX_FIELD_POSITION, 0 }, { "velocity", CUBIX_FIELD_VELOCITY, 0 }, { "mass", CUBIX_FIELD_MASS_FORMED, 0 }, { "mass_now", CUBIX_FIELD_MASS_NOW, 1 },
   { "age", CUBIX_FIELD_AGE, 0 }, { "metallicity", CUBIX_FIELD_METALLICITY, 0 }, { "smoothing_length", CUBIX_FIELD_LENGTH, 1 }
 };
 
-int cubix_mpi_door_real(void) { return (int)sizeof(cubix_real); }
+int cubix_mpi_binding_real(void) { return (int)sizeof(cubix_real); }
 
-int cubix_mpi_door_leaf(int leaf, const char *text[3], int number[2])
+int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2])
 {
   if (leaf < 0 || leaf >= CUBIX_N_LEAF) return 1;
   const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
@@ -57,16 +57,16 @@ int cubix_mpi_door_leaf(int leaf, const char *text[3], int number[2])
 /* ---- opening ---------------------------------------------------------------------------------------------------------- */
 
 /* Collective where there is a file. */
-static int parameters_read(struct cubix_door *door, const char *path, const char *text, int n_override, char *const *override, int stars)
+static int parameters_read(struct cubix_binding *binding, const char *path, const char *text, int n_override, char *const *override, int stars)
 {
   int status = CUBIX_OK;
   char *from_file = NULL;
   if (path) CUBIX_TRY(cubix_mpi_text_read(&from_file, path));
-  CUBIX_TRY(cubix_params_init(&door->par));
-  CUBIX_TRY(cubix_params_set(door->par, "OutputFile", "none.fits"));
-  if (stars) CUBIX_TRY(cubix_params_set(door->par, "InputFile", "(arrays)"));
-  CUBIX_TRY(cubix_params_parse(door->par, path ? path : "parameters", path ? from_file : text, n_override, override));
-  CUBIX_TRY(cubix_instrument_read(&door->ins, door->par));
+  CUBIX_TRY(cubix_params_init(&binding->par));
+  CUBIX_TRY(cubix_params_set(binding->par, "OutputFile", "none.fits"));
+  if (stars) CUBIX_TRY(cubix_params_set(binding->par, "InputFile", "(arrays)"));
+  CUBIX_TRY(cubix_params_parse(binding->par, path ? path : "parameters", path ? from_file : text, n_override, override));
+  CUBIX_TRY(cubix_instrument_read(&binding->ins, binding->par));
 done:
   free(from_file);
   return status;
@@ -84,10 +84,10 @@ done:
   return status;
 }
 
-static int stars_check(const double *const star[CUBIX_N_DOOR_STAR], size_t n_star)
+static int stars_check(const double *const star[CUBIX_N_BINDING_STAR], size_t n_star)
 {
   int status = CUBIX_OK;
-  for (int c = 0; c < CUBIX_N_DOOR_STAR; c++) {
+  for (int c = 0; c < CUBIX_N_BINDING_STAR; c++) {
     CUBIX_CHECK(star[c] || column[c].optional, CUBIX_EINPUT, "stars have no %s; give position, velocity, mass, age and metallicity", column[c].name);
     if (star[c]) CUBIX_TRY(cubix_star_check(column[c].name, column[c].field, star[c], n_star, CUBIX_EINPUT));
   }
@@ -96,10 +96,10 @@ done:
 }
 
 /* The caller's arrays as a slab that borrows them: chain_open copies. */
-static struct cubix_slab slab_of(const double *const star[CUBIX_N_DOOR_STAR], size_t n_star, const double snapshot[5])
+static struct cubix_slab slab_of(const double *const star[CUBIX_N_BINDING_STAR], size_t n_star, const double snapshot[5])
 {
   struct cubix_slab slab = { .n = n_star, .n_total = cubix_mpi_sum_int((int64_t)n_star) };
-  double *own[CUBIX_N_DOOR_STAR];
+  double *own[CUBIX_N_BINDING_STAR];
   memcpy(own, star, sizeof own);
   slab.n_file_total = slab.n_total;
   slab.position = own[0];
@@ -118,16 +118,16 @@ static struct cubix_slab slab_of(const double *const star[CUBIX_N_DOOR_STAR], si
   return slab;
 }
 
-int cubix_mpi_door_open(struct cubix_door **out, const char *path, const char *text, int n_override, char *const *override, const char *active, size_t n_star,
-                        const double *const star[CUBIX_N_DOOR_STAR], const double snapshot[5])
+int cubix_mpi_binding_open(struct cubix_binding **out, const char *path, const char *text, int n_override, char *const *override, const char *active, size_t n_star,
+                        const double *const star[CUBIX_N_BINDING_STAR], const double snapshot[5])
 {
   int status = CUBIX_OK;
   unsigned char wanted[CUBIX_N_LEAF];
-  struct cubix_door *door = cubix_alloc(1, sizeof *door);
+  struct cubix_binding *binding = cubix_alloc(1, sizeof *binding);
   struct cubix_slab slab = { 0 };
   *out = NULL;
-  CUBIX_TRY(cubix_mpi_agree(door ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *door)));
-  CUBIX_TRY(cubix_mpi_agree(parameters_read(door, path, text, n_override, override, star != NULL)));
+  CUBIX_TRY(cubix_mpi_agree(binding ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *binding)));
+  CUBIX_TRY(cubix_mpi_agree(parameters_read(binding, path, text, n_override, override, star != NULL)));
   CUBIX_TRY(cubix_mpi_agree(cubix_leaves_parse(wanted, active, "active")));
   if (star) {
     CUBIX_TRY(cubix_mpi_agree(snapshot_check(snapshot)));
@@ -136,44 +136,44 @@ int cubix_mpi_door_open(struct cubix_door **out, const char *path, const char *t
     slab = slab_of(star, n_star, snapshot);
     CUBIX_CHECK(slab.n_total > 0, CUBIX_EINPUT, "there are no stars: the arrays of all ranks are empty");
   }
-  CUBIX_TRY(cubix_mpi_chain_open(&door->chain, door->par, star ? &slab : NULL, wanted));
-  *out = door;
-  door = NULL;
+  CUBIX_TRY(cubix_mpi_chain_open(&binding->chain, binding->par, star ? &slab : NULL, wanted));
+  *out = binding;
+  binding = NULL;
 done:
-  cubix_mpi_door_close(door);
+  cubix_mpi_binding_close(binding);
   return status;
 }
 
-void cubix_mpi_door_close(struct cubix_door *door)
+void cubix_mpi_binding_close(struct cubix_binding *binding)
 {
-  if (!door) return;
-  cubix_mpi_chain_close(door->chain);
-  cubix_instrument_free(door->ins);
-  cubix_params_free(door->par);
-  free(door);
+  if (!binding) return;
+  cubix_mpi_chain_close(binding->chain);
+  cubix_instrument_free(binding->ins);
+  cubix_params_free(binding->par);
+  free(binding);
 }
 
-int cubix_mpi_door_grid(const struct cubix_door *door, int shape[3], double *lambda)
+int cubix_mpi_binding_grid(const struct cubix_binding *binding, int shape[3], double *lambda)
 {
-  shape[0] = door->ins->n_y;
-  shape[1] = door->ins->n_x;
-  shape[2] = door->ins->n_lambda;
-  for (int k = 0; lambda && k < door->ins->n_lambda; k++) lambda[k] = cubix_instrument_lambda(door->ins, k);
+  shape[0] = binding->ins->n_y;
+  shape[1] = binding->ins->n_x;
+  shape[2] = binding->ins->n_lambda;
+  for (int k = 0; lambda && k < binding->ins->n_lambda; k++) lambda[k] = cubix_instrument_lambda(binding->ins, k);
   return CUBIX_OK;
 }
 
 /* ---- values and products ------------------------------------------------------------------------------------------------ */
 
-size_t cubix_mpi_door_size(const struct cubix_door *door, int leaf) { return cubix_mpi_chain_size(door->chain, (enum cubix_leaf)leaf); }
-int cubix_mpi_door_get(const struct cubix_door *door, int leaf, double *value) { return cubix_mpi_chain_get(door->chain, (enum cubix_leaf)leaf, value); }
-int cubix_mpi_door_put(struct cubix_door *door, int leaf, const double *value) { return cubix_mpi_chain_put(door->chain, (enum cubix_leaf)leaf, value); }
+size_t cubix_mpi_binding_size(const struct cubix_binding *binding, int leaf) { return cubix_mpi_chain_size(binding->chain, (enum cubix_leaf)leaf); }
+int cubix_mpi_binding_get(const struct cubix_binding *binding, int leaf, double *value) { return cubix_mpi_chain_get(binding->chain, (enum cubix_leaf)leaf, value); }
+int cubix_mpi_binding_put(struct cubix_binding *binding, int leaf, const double *value) { return cubix_mpi_chain_put(binding->chain, (enum cubix_leaf)leaf, value); }
 
-int cubix_mpi_door_forward(struct cubix_door *door, const void **flux, int shape[4])
+int cubix_mpi_binding_forward(struct cubix_binding *binding, const void **flux, int shape[4])
 {
   int status = CUBIX_OK;
   const struct cubix_cube *cube = NULL;
-  CUBIX_TRY(cubix_mpi_chain_forward(door->chain, &cube));
-  door->shape = (struct cubix_cube){ .n_x = cube->n_x, .n_y = cube->n_y, .lambda_first = cube->lambda_first, .n_lambda = cube->n_lambda };
+  CUBIX_TRY(cubix_mpi_chain_forward(binding->chain, &cube));
+  binding->shape = (struct cubix_cube){ .n_x = cube->n_x, .n_y = cube->n_y, .lambda_first = cube->lambda_first, .n_lambda = cube->n_lambda };
   *flux = cube->flux;
   shape[0] = cube->n_y;
   shape[1] = cube->n_x;
@@ -184,9 +184,9 @@ done:
 }
 
 /* A cube like forward's around the caller's numbers, which are only read. */
-static struct cubix_cube cube_of(const struct cubix_door *door, const void *flux)
+static struct cubix_cube cube_of(const struct cubix_binding *binding, const void *flux)
 {
-  struct cubix_cube cube = door->shape;
+  struct cubix_cube cube = binding->shape;
   memcpy(&cube.flux, &flux, sizeof flux);
   return cube;
 }
@@ -198,28 +198,28 @@ static struct cubix_leaves leaves_of(double *const *set)
   return leaves;
 }
 
-int cubix_mpi_door_vjp(struct cubix_door *door, const void *flux_bar, double *const *bar)
+int cubix_mpi_binding_vjp(struct cubix_binding *binding, const void *flux_bar, double *const *bar)
 {
-  struct cubix_cube cube = cube_of(door, flux_bar);
+  struct cubix_cube cube = cube_of(binding, flux_bar);
   struct cubix_leaves leaves = leaves_of(bar);
-  return cubix_mpi_chain_vjp(door->chain, &cube, &leaves);
+  return cubix_mpi_chain_vjp(binding->chain, &cube, &leaves);
 }
 
-int cubix_mpi_door_jvp(struct cubix_door *door, double *const *dot, const void **flux_dot)
+int cubix_mpi_binding_jvp(struct cubix_binding *binding, double *const *dot, const void **flux_dot)
 {
   int status = CUBIX_OK;
   const struct cubix_leaves leaves = leaves_of(dot);
   const struct cubix_cube *cube = NULL;
-  CUBIX_TRY(cubix_mpi_chain_jvp(door->chain, &leaves, &cube));
+  CUBIX_TRY(cubix_mpi_chain_jvp(binding->chain, &leaves, &cube));
   *flux_dot = cube->flux;
 done:
   return status;
 }
 
-int cubix_mpi_door_gnvp(struct cubix_door *door, const void *weight, double *const *dot, double *const *bar)
+int cubix_mpi_binding_gnvp(struct cubix_binding *binding, const void *weight, double *const *dot, double *const *bar)
 {
-  struct cubix_cube cube = cube_of(door, weight);
+  struct cubix_cube cube = cube_of(binding, weight);
   const struct cubix_leaves tangents = leaves_of(dot);
   struct cubix_leaves leaves = leaves_of(bar);
-  return cubix_mpi_chain_gnvp(door->chain, &cube, &tangents, &leaves);
+  return cubix_mpi_chain_gnvp(binding->chain, &cube, &tangents, &leaves);
 }

@@ -88,34 +88,34 @@ done:
 }
 
 static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
-                           struct cubix_crowd *crowd, struct cubix_device *dev)
+                           struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
   struct harvest harvest = { 0 };
   struct cubix_histogram *histogram = NULL;
   const struct cubix_placement *placement;
-  CUBIX_TRY(cubix_mpi_agree(harvest_init(&harvest, crowd->survey)));
+  CUBIX_TRY(cubix_mpi_agree(harvest_init(&harvest, particles->survey)));
   for (;;) {
-    CUBIX_TRY(cubix_mpi_crowd_next(&placement, crowd));
+    CUBIX_TRY(cubix_mpi_particles_next(&placement, particles));
     if (!placement) break;
     CUBIX_TRY(cubix_mpi_agree(bring_in(&harvest, audit, engine, basis, view, placement, dev)));
   }
   CUBIX_TRY(cubix_mpi_agree(cubix_pile_take(&histogram, &harvest.pile)));
   if (engine->combine == CUBIX_COMBINE_HISTOGRAM) CUBIX_TRY(cubix_mpi_histogram_share(&histogram));
   CUBIX_TRY(cubix_mpi_agree(dev->ops->multiply(dev, cube, histogram, basis, view->star_scale)));
-  CUBIX_TRY(paint_rest(cube, &harvest, engine, basis, view, crowd->survey->n_spaxel, dev));
+  CUBIX_TRY(paint_rest(cube, &harvest, engine, basis, view, particles->survey->n_spaxel, dev));
 done:
   cubix_histogram_free(histogram);
   harvest_free(&harvest);
   return status;
 }
 
-static int paint_directly(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_view *view, struct cubix_crowd *crowd, struct cubix_device *dev)
+static int paint_directly(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_view *view, struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
   const struct cubix_placement *placement;
   for (;;) {
-    CUBIX_TRY(cubix_mpi_crowd_next(&placement, crowd));
+    CUBIX_TRY(cubix_mpi_particles_next(&placement, particles));
     if (!placement) break;
     status = cubix_device_paint(dev, view, placement, cube);
     if (!status) status = cubix_audit_examine(audit, view, placement);
@@ -126,13 +126,13 @@ done:
 }
 
 int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod,
-                         struct cubix_crowd *crowd, struct cubix_device *dev)
+                         struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   const int *owned = engine->lambda_first + cubix_mpi_rank();
   CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0]) : cubix_cube_hold(cube, 0, mod->view.n_lambda)));
-  if (engine->method == CUBIX_HISTOGRAM) CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &mod->view, crowd, dev));
-  else CUBIX_TRY(paint_directly(cube, audit, &mod->view, crowd, dev));
+  if (engine->method == CUBIX_HISTOGRAM) CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &mod->view, particles, dev));
+  else CUBIX_TRY(paint_directly(cube, audit, &mod->view, particles, dev));
 done:
   return status;
 }

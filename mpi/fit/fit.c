@@ -39,9 +39,9 @@ int cubix_mpi_fit_check(const struct cubix_params *par)
   double edge[CUBIX_UNKNOWN_MOST_BINS + 1];
   CUBIX_TRY(cubix_unknowns_edges(edge, &n_age, par));
   for (int i = par->FitResume != 0; i < 3; i++)               /* the convergence so far is in the restart file, and goes on */
-    CUBIX_TRY(cubix_output_check_beside(par, ending[i], ""));
-  CUBIX_TRY(cubix_output_beside(path, par, "-restart.hdf5", par->FitRestartFile));
-  if (!par->FitResume && par->FitRestart) CUBIX_TRY(cubix_output_check_beside(par, "-restart.hdf5", par->FitRestartFile));
+    CUBIX_TRY(cubix_output_side_check(par, ending[i], ""));
+  CUBIX_TRY(cubix_output_side_name(path, par, "-restart.hdf5", par->FitRestartFile));
+  if (!par->FitResume && par->FitRestart) CUBIX_TRY(cubix_output_side_check(par, "-restart.hdf5", par->FitRestartFile));
   if (par->FitResume) status = cubix_infile_check(path, CUBIX_EINPUT);
   if (status) cubix_error_about("FitResume yes (%s) needs the restart file that FitRestartFile names", cubix_params_origin(par, "FitResume"));
 done:

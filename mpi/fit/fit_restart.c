@@ -99,7 +99,7 @@ static int image_open(struct image *image, char path[CUBIX_OUTPUT_PATH], const s
   int status = CUBIX_OK;
   double mark, observed, stars;
   marks(&mark, &observed, &stars, fit);
-  CUBIX_TRY(cubix_output_beside(path, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
+  CUBIX_TRY(cubix_output_side_name(path, fit->par, "-restart.hdf5", fit->par->FitRestartFile));
   CUBIX_TRY(cubix_mpi_agree(image_init(image, fit, state, stars)));
   image->mark = mark;
   image->observed = observed;

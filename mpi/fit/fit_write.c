@@ -28,7 +28,7 @@ static int text_write(const struct cubix_fit *fit, const char *ending, int (*pri
 {
   int status = CUBIX_OK;
   char path[CUBIX_OUTPUT_PATH];
-  CUBIX_TRY(cubix_output_beside(path, fit->par, ending, ""));
+  CUBIX_TRY(cubix_output_side_name(path, fit->par, ending, ""));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_atomic_file_text(path, print, fit) : CUBIX_OK));
 done:
   return status;
@@ -162,7 +162,7 @@ static int stars_write(const struct cubix_fit *fit)
   }
   column[file.n_column++] = (struct cubix_star_column) { "Mass", "Msun", result.slab->mass_now ? "present mass, as in the input" : "mass formed: the present one is not known", 1,
                                                          result.slab->mass_now ? result.slab->mass_now : value[2] };
-  CUBIX_TRY(cubix_output_beside(path, fit->par, "-stars.hdf5", ""));
+  CUBIX_TRY(cubix_output_side_name(path, fit->par, "-stars.hdf5", ""));
   CUBIX_TRY(cubix_mpi_star_file_write(&file, path));
 done:
   for (int i = 0; i < N_DATASET; i++) free(value[i]);
@@ -184,10 +184,10 @@ int cubix_mpi_fit_room(const struct cubix_chain *chain, const struct cubix_param
     own += varied[datasets[i].leaf] ? n_c : 0;
   }
   if (own) need[0].bytes += sizeof(double) * columns * n_star;
-  CUBIX_TRY(cubix_output_beside(need[0].path, par, "-stars.hdf5", ""));
+  CUBIX_TRY(cubix_output_side_name(need[0].path, par, "-stars.hdf5", ""));
   if (par->FitRestart) {
     if (each) need[1].bytes += 2. * sizeof(double) * vectors * own * n_star;
-    CUBIX_TRY(cubix_output_beside(need[n++].path, par, "-restart.hdf5", par->FitRestartFile));
+    CUBIX_TRY(cubix_output_side_name(need[n++].path, par, "-restart.hdf5", par->FitRestartFile));
   }
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_output_room(par, result.ins, need, n) : CUBIX_OK));
 done:

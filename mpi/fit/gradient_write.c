@@ -25,8 +25,8 @@
 int cubix_mpi_gradient_check(const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_output_check_beside(par, "-gradient.hdf5", ""));
-  CUBIX_TRY(cubix_output_check_beside(par, "-gradient.txt", ""));
+  CUBIX_TRY(cubix_output_side_check(par, "-gradient.hdf5", ""));
+  CUBIX_TRY(cubix_output_side_check(par, "-gradient.txt", ""));
 done:
   return status;
 }
@@ -42,7 +42,7 @@ int cubix_mpi_gradient_room(const struct cubix_chain *chain, const struct cubix_
     const double n = (double)cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf);
     if (active[leaf] && of != CUBIX_OF_GLOBAL) need.bytes += sizeof(double) * (of == CUBIX_OF_STAR ? (double)cubix_mpi_sum_int((int64_t)n) : n);
   }
-  CUBIX_TRY(cubix_output_beside(need.path, par, "-gradient.hdf5", ""));
+  CUBIX_TRY(cubix_output_side_name(need.path, par, "-gradient.hdf5", ""));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_output_room(par, result.ins, &need, 1) : CUBIX_OK));
 done:
   return status;
@@ -103,10 +103,10 @@ int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix
     if (bar->value[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_GLOBAL) CUBIX_TRY(cubix_mpi_chain_get(chain, (enum cubix_leaf)leaf, at[leaf]));
   }
   list(&file, unit, chain, bar);
-  CUBIX_TRY(cubix_output_beside(path, par, "-gradient.hdf5", ""));
+  CUBIX_TRY(cubix_output_side_name(path, par, "-gradient.hdf5", ""));
   if (file.n_column + file.n_table) CUBIX_TRY(cubix_mpi_star_file_write(&file, path));
   else CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_output_remove(par, "-gradient.hdf5") : CUBIX_OK));
-  CUBIX_TRY(cubix_output_beside(path, par, "-gradient.txt", ""));
+  CUBIX_TRY(cubix_output_side_name(path, par, "-gradient.txt", ""));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_atomic_file_text(path, print, &text) : CUBIX_OK));
 done:
   return status;

@@ -134,10 +134,10 @@ done:
 
 void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
 {
-  const struct cubix_placement *p = chain->pipe->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->particles->placement;
   const struct cubix_view *view = &chain->pipe->mod->view;
   const size_t n = p ? p->start[p->n_spaxel] : 0;
-  memset(light, 0, chain->pipe->crowd->slab->n * sizeof *light);
+  memset(light, 0, chain->pipe->particles->slab->n * sizeof *light);
   for (size_t i = 0; i < n; i++) {
     struct cubix_mix mix;
     cubix_mix_of(view, &p->star[i], &mix);

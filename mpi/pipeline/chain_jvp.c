@@ -117,7 +117,7 @@ static int forth_init(struct forth *f, struct cubix_chain *chain, const struct c
 {
   int status = CUBIX_OK;
   struct cubix_chain_sums dots;
-  const struct cubix_placement *p = chain->pipe->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->particles->placement;
   globals_forth(&dots, f, chain, dot);
   CUBIX_TRY(cubix_chain_rest_init(&f->rest, chain));
   CUBIX_ALLOC(f->star, n_record(p));
@@ -165,7 +165,7 @@ static int stars_forth(struct forth *f, const struct cubix_chain *chain)
   const struct cubix_view *view = &chain->pipe->mod->view;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
-    CUBIX_TRY(paint(&f->painted_dot, chain, chain->pipe->crowd->placement, f->star, view, f->row));
+    CUBIX_TRY(paint(&f->painted_dot, chain, chain->pipe->particles->placement, f->star, view, f->row));
     goto done;
   }
   CUBIX_TRY(dev->ops->multiply(dev, &f->painted_dot, f->dot, chain->pipe->basis, view->star_scale));

@@ -79,11 +79,11 @@ void cubix_chain_gather(struct cubix_cube *part, int owner)
 int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_survey *survey = chain->pipe->crowd->survey;
+  const struct cubix_survey *survey = chain->pipe->particles->survey;
   int32_t *exponent = NULL;
   CUBIX_ALLOC(exponent, survey->n_spaxel);
   cubix_histogram_scale(exponent, survey->count, survey->heaviest, survey->n_spaxel);
-  CUBIX_TRY(chain->pipe->dev->ops->deposit(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->crowd->placement, &chain->pipe->mod->view));
+  CUBIX_TRY(chain->pipe->dev->ops->deposit(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->particles->placement, &chain->pipe->mod->view));
 done:
   free(exponent);
   return status;
@@ -93,7 +93,7 @@ int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chai
 {
   int status = CUBIX_OK;
   const struct cubix_basis *basis = chain->pipe->basis;
-  const struct cubix_placement *placement = chain->pipe->crowd->placement;
+  const struct cubix_placement *placement = chain->pipe->particles->placement;
   struct cubix_patch patch = { .basis = basis, .view = &chain->pipe->mod->view, .corners = 1 };
   memset(rest, 0, sizeof *rest);
   if (!basis) goto done;

@@ -49,7 +49,7 @@ static void add_column(struct columns *c, const double *at, size_t stride)
 static struct columns columns_of(const struct cubix_chain *chain, const struct cubix_leaves *bar)
 {
   struct columns c = { .n = 0 };
-  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->particles->slab;
   if (bar->value[CUBIX_LEAF_MassScale]) add_column(&c, slab->mass_formed, 1);
   add_column(&c, slab->metallicity, 1);
   add_column(&c, slab->age, 1);
@@ -77,7 +77,7 @@ static int turns(const struct cubix_leaves *bar)
 static void place_back(const struct cubix_chain *chain, size_t i, const struct cubix_chain_total *t, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   const struct cubix_view *v = &chain->pipe->mod->view;
-  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->particles->slab;
   const double *x = slab->position + 3 * i;
   double length_bar = 0, x_bar[3] = { 0 }, file[3], from[3];
   cubix_deposit_vjp(v, x, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &t->slope, x_bar, &length_bar, &sums->sky);
@@ -98,7 +98,7 @@ static void star_back(const struct cubix_chain *chain, size_t i, const struct cu
                       struct cubix_chain_sums *sums)
 {
   const struct cubix_view *v = &chain->pipe->mod->view;
-  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->particles->slab;
   double z_bar = 0, age_bar = 0, v_bar[3] = { 0, 0, t->bar.velocity }, file[3], from[3];
   add(bar, CUBIX_LEAF_Mass, i, t->bar.mass_formed * chain->mass_scale);
   if (bar->value[CUBIX_LEAF_MassScale]) sums->mass_scale += t->bar.mass_formed * slab->mass_formed[i];
@@ -120,7 +120,7 @@ static void star_back(const struct cubix_chain *chain, size_t i, const struct cu
 static void record_back(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star_bar *b, struct cubix_chain_total *t)
 {
   const struct cubix_view *v = &chain->pipe->mod->view;
-  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->particles->slab;
   struct cubix_foot foot;
   struct cubix_deposit_slope slope;
   cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot);
@@ -191,7 +191,7 @@ done:
 int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *p, size_t first_spaxel, const struct cubix_star_bar *star_bar,
                           struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
-  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->particles->slab;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
   if (!total) return stars_back(chain, p, star_bar, bar, sums);
 #pragma omp parallel for schedule(dynamic, 4)
@@ -213,7 +213,7 @@ int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_pl
 int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK, turning = turns(bar);
-  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->particles->slab;
   size_t n = slab->n, n_share = (n + SHARE - 1) / SHARE;
   struct cubix_chain_sums *share = NULL;
   CUBIX_ALLOC(share, n_share);
@@ -247,11 +247,11 @@ static const double *vector_of(const struct cubix_leaves *dot, enum cubix_leaf l
 static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size_t r, size_t spaxel, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
   const struct cubix_view *v = &chain->pipe->mod->view;
-  const struct cubix_slab *slab = chain->pipe->crowd->slab;
-  size_t i = chain->pipe->crowd->placement->source[r];
+  const struct cubix_slab *slab = chain->pipe->particles->slab;
+  size_t i = chain->pipe->particles->placement->source[r];
   double k = 1, k_dot = 0, x_dot[3], v_dot[3], mass = slab->mass_formed[i];
   double mass_dot = number_of(dot, CUBIX_LEAF_Mass, i) * chain->mass_scale + mass * dots->mass_scale;
-  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->pipe->crowd->placement->star[r], number_of(dot, CUBIX_LEAF_Metallicity, i), number_of(dot, CUBIX_LEAF_Age, i), d);
+  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->pipe->particles->placement->star[r], number_of(dot, CUBIX_LEAF_Metallicity, i), number_of(dot, CUBIX_LEAF_Age, i), d);
   move(v_dot, chain, vector_of(dot, CUBIX_LEAF_Velocity, i), dots->velocity, dots->rotation, slab->velocity + 3 * i);
   d->velocity = v_dot[2] + dots->receding;
   if (v->deposit != CUBIX_DEPOSIT_NEAREST) {
@@ -270,7 +270,7 @@ static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size
 
 void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
-  const struct cubix_placement *p = chain->pipe->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->particles->placement;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
 #pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++) {

@@ -66,7 +66,7 @@ static size_t n_library(const struct cubix_chain *chain)
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf)
 {
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
-  return info->of == CUBIX_OF_STAR ? (size_t)info->n * chain->pipe->crowd->slab->n : info->of == CUBIX_OF_GLOBAL ? (size_t)info->n : n_library(chain);
+  return info->of == CUBIX_OF_STAR ? (size_t)info->n * chain->pipe->particles->slab->n : info->of == CUBIX_OF_GLOBAL ? (size_t)info->n : n_library(chain);
 }
 
 int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_chain *chain)
@@ -101,7 +101,7 @@ done:
 static void from_sky(double *to, const struct cubix_chain *chain, const double *sky, const double offset[3])
 {
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->pipe->crowd->slab->n; i++) {
+  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++) {
     cubix_rotate_back(to + 3 * i, &chain->pipe->frame, sky + 3 * i);
     for (size_t c = 0; c < 3; c++) to[3 * i + c] += offset[c];
   }
@@ -111,7 +111,7 @@ static void from_sky(double *to, const struct cubix_chain *chain, const double *
 static void to_sky(double *sky, const struct cubix_chain *chain, const double *from, const double offset[3], double box)
 {
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->pipe->crowd->slab->n; i++) {
+  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++) {
     double x[3];
     for (size_t c = 0; c < 3; c++) {
       x[c] = from[3 * i + c] - offset[c];
@@ -131,7 +131,7 @@ static void shift(double *sky, const struct cubix_chain *chain, double offset[3]
   }
   cubix_rotate(turned, &chain->pipe->frame, by);
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->pipe->crowd->slab->n; i++)
+  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++)
     for (size_t c = 0; c < 3; c++) sky[3 * i + c] += turned[c];
 }
 
@@ -139,7 +139,7 @@ static void shift(double *sky, const struct cubix_chain *chain, double offset[3]
 static void turn(struct cubix_chain *chain)
 {
   static const double nowhere[3];
-  struct cubix_slab *slab = chain->pipe->crowd->slab;
+  struct cubix_slab *slab = chain->pipe->particles->slab;
   from_sky(slab->position, chain, slab->position, nowhere);
   from_sky(slab->velocity, chain, slab->velocity, nowhere);
   cubix_frame_turn(&chain->pipe->frame, &chain->pipe->par);
@@ -149,13 +149,13 @@ static void turn(struct cubix_chain *chain)
 
 static void scale_masses(struct cubix_chain *chain, double scale)
 {
-  for (size_t i = 0; i < chain->pipe->crowd->slab->n; i++) chain->pipe->crowd->slab->mass_formed[i] *= scale / chain->mass_scale;
+  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++) chain->pipe->particles->slab->mass_formed[i] *= scale / chain->mass_scale;
   chain->mass_scale = scale;
 }
 
 int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, double *value)
 {
-  const struct cubix_slab *slab = chain->pipe->crowd->slab;
+  const struct cubix_slab *slab = chain->pipe->particles->slab;
   struct cubix_params par = chain->pipe->par;
   const double *here = parameter(&par, leaf) ? parameter(&par, leaf) : column(slab, leaf);
   int status = CUBIX_OK;
@@ -201,7 +201,7 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
   CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
   CUBIX_CHECK(!rows || chain->pipe->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
   if (field < CUBIX_N_FIELD) {
-    CUBIX_TRY(cubix_star_check(name, field, value, chain->pipe->crowd->slab->n, CUBIX_EUSAGE));
+    CUBIX_TRY(cubix_star_check(name, field, value, chain->pipe->particles->slab->n, CUBIX_EUSAGE));
     goto done;
   }
   for (size_t i = 0; i < cubix_mpi_chain_size(chain, leaf); i++) {
@@ -221,7 +221,7 @@ static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
   int status = CUBIX_OK;
   struct cubix_instrument *ins = chain->pipe->ins;
   struct cubix_scene scene;
-  CUBIX_TRY(cubix_scene_init(&scene, &chain->pipe->par, &chain->pipe->crowd->slab->snapshot));
+  CUBIX_TRY(cubix_scene_init(&scene, &chain->pipe->par, &chain->pipe->particles->slab->snapshot));
   ins->pointing_x = chain->pipe->par.PointingX;
   ins->pointing_y = chain->pipe->par.PointingY;
   ins->roll = chain->pipe->par.Roll * CUBIX_PI / 180;
@@ -264,8 +264,8 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
   const int margin = chain->pipe->ins->margin;
   if (at) *at = *value;
   switch (leaf) {
-    case CUBIX_LEAF_Centre: shift(chain->pipe->crowd->slab->position, chain, chain->pipe->frame.centre, value); break;
-    case CUBIX_LEAF_SystemicVelocity: shift(chain->pipe->crowd->slab->velocity, chain, chain->pipe->frame.velocity, value); break;
+    case CUBIX_LEAF_Centre: shift(chain->pipe->particles->slab->position, chain, chain->pipe->frame.centre, value); break;
+    case CUBIX_LEAF_SystemicVelocity: shift(chain->pipe->particles->slab->velocity, chain, chain->pipe->frame.velocity, value); break;
     case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: case CUBIX_LEAF_Inclination: case CUBIX_LEAF_PositionAngle: turn(chain); break;
     case CUBIX_LEAF_MassScale: scale_masses(chain, *value); break;
     case CUBIX_LEAF_FluxScale: chain->pipe->flux_scale = *value; break;
@@ -292,7 +292,7 @@ done:
 int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
   int status = CUBIX_OK;
-  struct cubix_slab *slab = chain->pipe->crowd->slab;
+  struct cubix_slab *slab = chain->pipe->particles->slab;
   double *here = column(slab, leaf);
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(check_values(chain, leaf, value)));

@@ -92,7 +92,7 @@ static size_t part_end(const struct cubix_placement *p, size_t first)
 static int back_init(struct back *b, struct cubix_chain *chain, const struct cubix_leaves *bar)
 {
   int status = CUBIX_OK;
-  const struct cubix_placement *p = chain->pipe->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->particles->placement;
   memset(b, 0, sizeof *b);
   size_t most = chain->pipe->basis ? 0 : n_record(p);
   for (size_t first = 0, last; chain->pipe->basis && first < p->n_spaxel; first = last) {
@@ -165,7 +165,7 @@ static int stars_back(struct back *b, const struct cubix_chain *chain)
   const struct cubix_view *view = &chain->pipe->mod->view;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
-    CUBIX_TRY(cubix_device_paint_vjp(dev, view, chain->pipe->crowd->placement, &b->painted_bar, b->star, b->row));
+    CUBIX_TRY(cubix_device_paint_vjp(dev, view, chain->pipe->particles->placement, &b->painted_bar, b->star, b->row));
     goto done;
   }
   CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, view->star_scale, b->value));
@@ -199,7 +199,7 @@ static struct cubix_placement part_of(const struct cubix_placement *p, size_t fi
 static int deposits_back(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
-  const struct cubix_placement *p = chain->pipe->crowd->placement;
+  const struct cubix_placement *p = chain->pipe->particles->placement;
   size_t *start = NULL, next_far = 0, next_patched = 0;
   CUBIX_ALLOC(start, p->n_spaxel + 1);
   for (size_t first = 0, last; first < p->n_spaxel; first = last) {
@@ -227,9 +227,9 @@ static int collect(struct back *b, const struct cubix_chain *chain, struct cubix
   for (size_t r = 0; r < n_row && b->row_rest; r++)
     if (chain->pipe->basis->ending[r])
       for (size_t i = r * stride; i < (r + 1) * stride; i++) b->row[i] += b->row_rest[i];
-  if (chain->pipe->mod->view.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->crowd->slab->n);
+  if (chain->pipe->mod->view.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
   if (chain->pipe->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
-  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->crowd->placement, 0, b->star, b->total, bar, sums));
+  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->particles->placement, 0, b->star, b->total, bar, sums));
   if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, bar, sums));
 done:
   return status;

@@ -74,7 +74,7 @@ done:
 /* The rows between which these stars lie, whether they are painted or not. */
 static void rows_in_use(struct cubix_memory_job *j)
 {
-  const struct cubix_slab *slab = j->crowd->slab;
+  const struct cubix_slab *slab = j->particles->slab;
   const struct cubix_view *view = &j->mod->view;
   const int n_row = view->n_row;
   unsigned char *used = j->used;
@@ -94,7 +94,7 @@ static int begin_look(struct cubix_memory_job *j, struct cubix_occupancy **o)
   int status = CUBIX_OK;
   const int n_row = j->mod->view.n_row;
   CUBIX_ALLOC(j->used, n_row);
-  if (j->crowd->n_chunk == 1) CUBIX_TRY(cubix_occupancy_init(o, j->ins, (double)j->crowd->slab->n));
+  if (j->particles->n_chunk == 1) CUBIX_TRY(cubix_occupancy_init(o, j->ins, (double)j->particles->slab->n));
 done:
   return status;
 }
@@ -109,7 +109,7 @@ static int begin_soundings(struct cubix_memory_job *j)
   cubix_engine_set_reach(&engine, &work);
   CUBIX_TRY(cubix_sounding_init(&j->mine, j->count_all, n_x, n_y, n_row, engine.reach));
   if (j->n_rank > 1) CUBIX_TRY(cubix_sounding_init(&j->all, j->count_all, n_x, n_y, n_row, engine.reach));
-  if (j->crowd->n_chunk > 1) CUBIX_TRY(cubix_sounding_init(&j->chunk, j->count_all, n_x, n_y, n_row, engine.reach));
+  if (j->particles->n_chunk > 1) CUBIX_TRY(cubix_sounding_init(&j->chunk, j->count_all, n_x, n_y, n_row, engine.reach));
 done:
   return status;
 }
@@ -128,19 +128,19 @@ static void share_look(struct cubix_memory_job *j)
 static int look(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
-  struct cubix_crowd *crowd = j->crowd;
+  struct cubix_particles *particles = j->particles;
   struct cubix_occupancy *o = NULL;
   CUBIX_TRY(cubix_mpi_agree(begin_look(j, &o)));
-  if (o) cubix_occupancy_add(o, j->par, j->ins, j->scene, crowd->slab);
-  CUBIX_TRY(occupancy(j, o ? o : crowd->occupancy));
+  if (o) cubix_occupancy_add(o, j->par, j->ins, j->scene, particles->slab);
+  CUBIX_TRY(occupancy(j, o ? o : particles->occupancy));
   CUBIX_TRY(cubix_mpi_agree(begin_soundings(j)));
-  for (size_t c = 0; c < crowd->n_chunk; c++) {
-    CUBIX_TRY(cubix_mpi_crowd_fetch(crowd, c));
+  for (size_t c = 0; c < particles->n_chunk; c++) {
+    CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
     rows_in_use(j);
-    cubix_sounding_add(j->mine, &j->mod->view, crowd->slab);
-    if (j->chunk && c == crowd->n_chunk / 2) cubix_sounding_add(j->chunk, &j->mod->view, crowd->slab);
+    cubix_sounding_add(j->mine, &j->mod->view, particles->slab);
+    if (j->chunk && c == particles->n_chunk / 2) cubix_sounding_add(j->chunk, &j->mod->view, particles->slab);
   }
-  if (crowd->n_chunk > 1) cubix_slab_forget_stars(crowd->slab);
+  if (particles->n_chunk > 1) cubix_slab_forget_stars(particles->slab);
   share_look(j);
 done:
   cubix_occupancy_free(o);
@@ -150,8 +150,8 @@ done:
 /* Nothing known of where they are. */
 static void assume_everywhere(struct cubix_memory_job *j)
 {
-  j->records = j->rows * (j->crowd ? j->crowd->n_record : 1);
-  j->n_star = (double)cubix_mpi_sum_int((int64_t)(j->all_rows * (j->crowd ? j->crowd->n_record : 1)));
+  j->records = j->rows * (j->particles ? j->particles->n_record : 1);
+  j->n_star = (double)cubix_mpi_sum_int((int64_t)(j->all_rows * (j->particles ? j->particles->n_record : 1)));
   j->values = j->painted * cubix_engine_values(j->n_star / j->n_rank / j->painted);
   j->values_all = j->painted * cubix_engine_values(j->n_star / j->painted);
 }
@@ -168,9 +168,9 @@ static double nodes_of(const struct cubix_memory_job *j, double slowest, double 
 static void limit_values(struct cubix_memory_job *j)
 {
   const struct cubix_nodes nodes = cubix_basis_nodes(j->engine->reach, j->step);
-  const struct cubix_occupancy *o = j->crowd->occupancy;
+  const struct cubix_occupancy *o = j->particles->occupancy;
   const int seen = j->counted && o && o->every;
-  const double n_chunk = (double)j->crowd->n_chunk, slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
+  const double n_chunk = (double)j->particles->n_chunk, slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
   const double most = j->mod->view.n_row * nodes_of(j, slowest, cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL));
   if (j->mine) {
     j->values = cubix_sounding_values(j->mine, &nodes);
@@ -215,7 +215,7 @@ static int guess_engine(struct cubix_memory_job *j)
   if (!(j->step > 0)) j->step = node_step;
   j->channels = j->engine->lambda_first[j->rank + 1] - j->engine->lambda_first[j->rank];
   if (j->engine->method == CUBIX_DIRECT || j->engine->combine == CUBIX_COMBINE_CUBE) j->channels = j->ins->n_lambda;
-  if (j->engine->method == CUBIX_HISTOGRAM && j->crowd) limit_values(j);
+  if (j->engine->method == CUBIX_HISTOGRAM && j->particles) limit_values(j);
 done:
   return status;
 }
@@ -284,7 +284,7 @@ static void tell_widest(const struct cubix_memory_job *job, int say)
 /* What else the user can do. */
 static const char *less_stars(const struct cubix_memory_job *j)
 {
-  if (!j->crowd || j->active || j->crowd->n_chunk > 1) return "";
+  if (!j->particles || j->active || j->particles->n_chunk > 1) return "";
   return j->par->SlabMemory > 0 ? ", or lower SlabMemory" : ", or set a SlabMemory";
 }
 
@@ -306,25 +306,25 @@ done:
 }
 
 int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_model *mod,
-                           struct cubix_crowd *crowd, const unsigned char *active, const struct cubix_device *dev, int say)
+                           struct cubix_particles *particles, const unsigned char *active, const struct cubix_device *dev, int say)
 {
   int status = CUBIX_OK, fits;
-  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .mod = mod, .crowd = crowd, .dev = dev, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
+  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .mod = mod, .particles = particles, .dev = dev, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
                    .rank = cubix_mpi_rank(), .say = say, .field = (double)ins->n_x * ins->n_y, .painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin) };
   struct cubix_memory_plan plan;
   struct verdict v;
   size_t all = 0;
   j.channels = strcmp(par->Combine, "cube") || j.n_rank == 1 ? ceil((double)ins->n_lambda / j.n_rank) : ins->n_lambda;
-  if (crowd) j.rows = (double)cubix_mpi_crowd_rows(crowd, &all);
+  if (particles) j.rows = (double)cubix_mpi_particles_rows(particles, &all);
   j.all_rows = (double)all;
   assume_everywhere(&j);
-  if (crowd && mod && say) CUBIX_TRY(look(&j));
-  if (crowd && mod && !j.counted && cubix_mpi_min(crowd->occupancy && crowd->occupancy->every) > 0)
-    CUBIX_TRY(occupancy(&j, crowd->occupancy));
+  if (particles && mod && say) CUBIX_TRY(look(&j));
+  if (particles && mod && !j.counted && cubix_mpi_min(particles->occupancy && particles->occupancy->every) > 0)
+    CUBIX_TRY(occupancy(&j, particles->occupancy));
   if (mod) CUBIX_TRY(guess_engine(&j));
   cubix_mpi_memory_plan(&plan, &j);
   fits = judge(&v, &plan, &j);
-  if (!fits && mod && crowd && !j.mine) {      /* not so, perhaps, once the stars are known */
+  if (!fits && mod && particles && !j.mine) {      /* not so, perhaps, once the stars are known */
     CUBIX_TRY(look(&j));
     CUBIX_TRY(guess_engine(&j));
     cubix_mpi_memory_plan(&plan, &j);

@@ -13,7 +13,7 @@ struct cubix_memory_job {
   const struct cubix_instrument *ins;
   const struct cubix_scene *scene;
   const struct cubix_model *mod;
-  struct cubix_crowd *crowd;
+  struct cubix_particles *particles;
   const struct cubix_device *dev;
   const unsigned char *active;
   int n_thread, n_rank, rank, counted, say;

@@ -60,10 +60,10 @@ static double tile_bytes(job *j)
 
 static void plan_stars(plan *p, job *j)
 {
-  const int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL, chunks = j->crowd->n_chunk > 1;
+  const int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL, chunks = j->particles->n_chunk > 1;
   const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_DEPOSIT : CUBIX_PHASE_PAINT;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
-  if (j->crowd->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
+  if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
   cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
   cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), place,
                    keep ? last : used_up);
@@ -95,7 +95,7 @@ static void plan_histogram(plan *p, struct cubix_memory_job *j)
   const double mine = histogram_bytes(j), all = cubix_histogram_bytes(j->values_all, j->painted);
   const double chunk = cubix_histogram_bytes(j->values_chunk, j->painted);
   const double work = cubix_histogram_work_bytes(j->values_chunk, j->mod->view.n_row, n_node(j), j->n_thread);
-  const double pile = cubix_pile_bytes(chunk, mine, j->crowd->n_chunk, chunk + work);
+  const double pile = cubix_pile_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
   add_in(p, CUBIX_PHASE_DEPOSIT, "histogram", pile);
   if (share) add_in(p, CUBIX_PHASE_SHARE, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)));
   add_in(p, CUBIX_PHASE_PAINT, "histogram", share ? all : mine);
@@ -199,14 +199,14 @@ static void plan_fit(plan *p, job *j)
 
 void cubix_mpi_memory_plan(plan *p, struct cubix_memory_job *j)
 {
-  const struct cubix_slab *stars = j->crowd ? j->crowd->slab : NULL;
+  const struct cubix_slab *stars = j->particles ? j->particles->slab : NULL;
   const unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   const double slab = stars && stars->position ? cubix_slab_bytes((double)stars->n, parts) : 0;
   *p = (plan){ 0 };
   j->mapped = 0;
   cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab, 0), first, last);
   if (!j->mod) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
-  if (j->crowd && j->mod) plan_stars(p, j);
+  if (j->particles && j->mod) plan_stars(p, j);
   if (j->mod && is_histogram(j)) plan_histogram(p, j);
   if (j->mod) plan_processor(p, j);
   plan_cube(p, j);

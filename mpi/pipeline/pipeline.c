@@ -45,7 +45,7 @@ void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say)
 {
   cubix_mpi_pipeline_enter(pipe);
-  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->mod, pipe->crowd, pipe->use.active, pipe->dev, say);
+  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->mod, pipe->particles, pipe->use.active, pipe->dev, say);
 }
 
 int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par, const struct cubix_pipeline_use *use, struct cubix_stages *stages)
@@ -74,12 +74,12 @@ done:
 static int take_stars(struct cubix_pipeline *pipe, const struct cubix_slab *stars)
 {
   int status = CUBIX_OK;
-  if (stars) CUBIX_TRY(cubix_mpi_crowd_hold(&pipe->crowd, &pipe->par, stars));
-  else CUBIX_TRY(cubix_mpi_crowd_open(&pipe->crowd, &pipe->par));
+  if (stars) CUBIX_TRY(cubix_mpi_particles_hold(&pipe->particles, &pipe->par, stars));
+  else CUBIX_TRY(cubix_mpi_particles_open(&pipe->particles, &pipe->par));
   if (!pipe->use.keep_stars) goto done;
-  CUBIX_CHECK(pipe->crowd->n_chunk == 1, CUBIX_EUSAGE, "derivatives need all stars in memory, and they take %zu chunks: raise SlabMemory (%g MB, %s) or use more ranks",
-              pipe->crowd->n_chunk, pipe->par.SlabMemory, cubix_params_origin(&pipe->par, "SlabMemory"));
-  pipe->crowd->keep = 1;
+  CUBIX_CHECK(pipe->particles->n_chunk == 1, CUBIX_EUSAGE, "derivatives need all stars in memory, and they take %zu chunks: raise SlabMemory (%g MB, %s) or use more ranks",
+              pipe->particles->n_chunk, pipe->par.SlabMemory, cubix_params_origin(&pipe->par, "SlabMemory"));
+  pipe->particles->keep = 1;
 done:
   return status;
 }
@@ -87,7 +87,7 @@ done:
 static int find_speed(struct cubix_pipeline *pipe)
 {
   pipe->moved = 0;
-  return cubix_mpi_crowd_fastest(&pipe->v_max, pipe->crowd, pipe->ins, &pipe->scene);
+  return cubix_mpi_particles_fastest(&pipe->v_max, pipe->particles, pipe->ins, &pipe->scene);
 }
 
 /* From the library's file; where that fails the templates in use stay. */
@@ -113,8 +113,8 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
   struct cubix_stages *stages = pipe->stages;
   cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "read",      take_stars(pipe, stars));
-  CUBIX_STAGE(stages, "frame",     cubix_mpi_crowd_frame(pipe->crowd, &pipe->frame));
-  CUBIX_STAGE(stages, "scene",     cubix_scene_init(&pipe->scene, &pipe->par, &pipe->crowd->slab->snapshot));
+  CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
+  CUBIX_STAGE(stages, "scene",     cubix_scene_init(&pipe->scene, &pipe->par, &pipe->particles->slab->snapshot));
   CUBIX_STAGE(stages, "speeds",    find_speed(pipe));
   CUBIX_STAGE(stages, "templates", make_templates(pipe));
   CUBIX_STAGE(stages, "device",    cubix_mpi_device_open(&pipe->dev, &pipe->par));
@@ -152,14 +152,14 @@ static int place(struct cubix_pipeline *pipe)
   cube->v_max = 0;
   memset(cube->budget, 0, sizeof cube->budget);
   for (int m = 0; m < CUBIX_N_MAP; m++) memset(cube->map[m], 0, n_field * sizeof *cube->map[m]);
-  return cubix_mpi_crowd_place(pipe->crowd, cube, view);
+  return cubix_mpi_particles_place(pipe->particles, cube, view);
 }
 
 /* What the engine knows of the stars, where it was chosen before.  @return 0: it has to be made again */
 static int engine_serves(struct cubix_pipeline *pipe)
 {
   struct cubix_engine *engine = pipe->engine;
-  const struct cubix_survey *survey = pipe->crowd->survey;
+  const struct cubix_survey *survey = pipe->particles->survey;
   int reach = 0;
   if (!engine) return 0;
   if (engine->method == CUBIX_DIRECT) return 1;
@@ -185,7 +185,7 @@ static int choose_engine(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
   struct cubix_params par = pipe->par;
-  struct cubix_survey *survey = pipe->crowd->survey;
+  struct cubix_survey *survey = pipe->particles->survey;
   if (engine_serves(pipe)) return CUBIX_OK;
   for (int r = 0; pipe->engine && r < pipe->engine->n_row; r++) survey->used[r] |= pipe->engine->used[r];   /* stars come back to where they were */
   if (pipe->engine) {
@@ -249,8 +249,8 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
   CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
-  if (check) CUBIX_STAGE(stages, "draw", cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->mod, pipe->crowd->survey));
-  CUBIX_STAGE(stages, "paint",   cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->mod, pipe->crowd, pipe->dev));
+  if (check) CUBIX_STAGE(stages, "draw", cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->mod, pipe->particles->survey));
+  CUBIX_STAGE(stages, "paint",   cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->mod, pipe->particles, pipe->dev));
   CUBIX_STAGE(stages, "sum",     cubix_mpi_cube_sum(pipe->cube, pipe->engine));
   if (check) CUBIX_STAGE(stages, "audit", cubix_mpi_audit_judge(&pipe->audit, pipe->engine, pipe->basis, pipe->mod, pipe->cube));
   CUBIX_STAGE(stages, "check",   cubix_cube_check(pipe->cube, &pipe->par));
@@ -261,7 +261,7 @@ done:
 
 void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe)
 {
-  *result = (struct cubix_result){ .par = &pipe->par, .ins = pipe->ins, .slab = pipe->crowd->slab, .frame = &pipe->frame, .scene = &pipe->scene, .mod = pipe->mod,
+  *result = (struct cubix_result){ .par = &pipe->par, .ins = pipe->ins, .slab = pipe->particles->slab, .frame = &pipe->frame, .scene = &pipe->scene, .mod = pipe->mod,
                                    .cube = pipe->cube, .engine = pipe->engine, .basis = pipe->basis, .audit = &pipe->audit, .device = pipe->dev->description,
                                    .n_rank = cubix_mpi_size() };
 }
@@ -275,7 +275,7 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   cubix_cube_free(pipe->cube);
   cubix_device_close(pipe->dev);
   cubix_model_free(pipe->mod);
-  cubix_mpi_crowd_close(pipe->crowd);
+  cubix_mpi_particles_close(pipe->particles);
   cubix_instrument_free(pipe->ins);
   free(pipe);
 }

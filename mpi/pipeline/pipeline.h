@@ -43,7 +43,7 @@ struct cubix_pipeline {
   struct cubix_stages *stages;    /* where times are told; NULL: nowhere */
   double flux_scale;              /* a factor on all flux */
   struct cubix_instrument *ins;   /* spaxels, wavelengths, PSF, LSF, noise */
-  struct cubix_crowd *crowd;      /* the stars, at once or chunk by chunk */
+  struct cubix_particles *particles;      /* the stars, at once or chunk by chunk */
   struct cubix_frame frame;       /* centre, systemic velocity, axes on the sky */
   struct cubix_scene scene;       /* redshift, distance, scales */
   struct cubix_model *mod;        /* SSP templates and the cube's grid */

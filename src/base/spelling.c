@@ -26,7 +26,7 @@ int cubix_name_same(const char *a, size_t n_a, const char *b, size_t n_b)
   }
 }
 
-int cubix_name_distance(const char *a, const char *b)
+int cubix_spelling_distance(const char *a, const char *b)
 {
   int row[LONGEST + 1], n = (int)strnlen(b, LONGEST);
   for (int j = 0; j <= n; j++) row[j] = j;
@@ -44,7 +44,7 @@ int cubix_name_distance(const char *a, const char *b)
   return row[n];
 }
 
-int cubix_name_begins(const char *name, const char *begin)
+int cubix_spelling_begins(const char *name, const char *begin)
 {
   for (; *begin && *name && same_letter(*name, *begin); begin++) name++;
   return !*begin;

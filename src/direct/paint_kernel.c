@@ -364,5 +364,5 @@ void cubix_fast_free(struct cubix_fast *fast)
 }
 
 #else
-typedef int cubix_paint_fast_is_float_only;
+typedef int cubix_paint_kernel_is_float_only;
 #endif

@@ -1,6 +1,6 @@
 /* paint_kernel.h -- the vectorised direct method of the CPU. */
-#ifndef CUBIX_PAINT_FAST_H
-#define CUBIX_PAINT_FAST_H
+#ifndef CUBIX_PAINT_KERNEL_H
+#define CUBIX_PAINT_KERNEL_H
 
 #include "physics/paint.h"
 

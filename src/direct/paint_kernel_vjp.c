@@ -272,5 +272,5 @@ void cubix_fast_vjp_free(struct cubix_fast_vjp *s)
 }
 
 #else
-typedef int cubix_paint_fast_vjp_is_float_only;
+typedef int cubix_paint_kernel_vjp_is_float_only;
 #endif

@@ -1,6 +1,6 @@
 /* paint_kernel_vjp.h -- derivatives of the vectorised direct method of the CPU. */
-#ifndef CUBIX_PAINT_FAST_VJP_H
-#define CUBIX_PAINT_FAST_VJP_H
+#ifndef CUBIX_PAINT_KERNEL_VJP_H
+#define CUBIX_PAINT_KERNEL_VJP_H
 
 #include "direct/paint_kernel.h"
 

@@ -19,7 +19,7 @@
 #include "base/worst.h"
 #include "histogram/basis_parts.h"
 
-enum { GROUP_PER_TILE = CUBIX_TILE / CUBIX_FIT_GROUP };
+enum { GROUP_PER_TILE = CUBIX_TILE / CUBIX_BASIS_FIT_GROUP };
 
 /* What a thread of several has to say; the error of a thread is its own (error.h). */
 struct failure { int status; char message[512]; };
@@ -41,15 +41,15 @@ int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int
   double most = worst ? *worst : 0;
 #pragma omp parallel for schedule(dynamic, 1) if (!omp_in_parallel())
   for (int unit = 0; unit < n * GROUP_PER_TILE; unit++) {
-    int which = unit / GROUP_PER_TILE, column = unit % GROUP_PER_TILE * CUBIX_FIT_GROUP, k0 = i[which] * CUBIX_TILE + column;
-    int n_k = n_lambda - k0 < CUBIX_FIT_GROUP ? n_lambda - k0 : CUBIX_FIT_GROUP;
+    int which = unit / GROUP_PER_TILE, column = unit % GROUP_PER_TILE * CUBIX_BASIS_FIT_GROUP, k0 = i[which] * CUBIX_TILE + column;
+    int n_k = n_lambda - k0 < CUBIX_BASIS_FIT_GROUP ? n_lambda - k0 : CUBIX_BASIS_FIT_GROUP;
     float *at = tile && tile[which] ? tile[which] + column : NULL;
     double mine;
 #pragma omp atomic read
     mine = most;
     if (worst && !(mine <= limit)) continue;
-    if (at && n_k < CUBIX_FIT_GROUP)
-      for (size_t r = 0; r < (size_t)n_row * (size_t)fit->nodes.n; r++) memset(at + r * CUBIX_TILE, 0, CUBIX_FIT_GROUP * sizeof *at);
+    if (at && n_k < CUBIX_BASIS_FIT_GROUP)
+      for (size_t r = 0; r < (size_t)n_row * (size_t)fit->nodes.n; r++) memset(at + r * CUBIX_TILE, 0, CUBIX_BASIS_FIT_GROUP * sizeof *at);
     if (n_k <= 0) continue;
     fail(&failure, cubix_basis_fit_channels(fit, row, n_row, k0, n_k, at, worst ? &mine : NULL, limit));
 #pragma omp critical(cubix_basis_worst)
@@ -128,7 +128,7 @@ int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node)
 
 int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst)
 {
-  int status = CUBIX_OK, few[CUBIX_FIT_LANE], n_few = basis->n_template < CUBIX_FIT_LANE ? basis->n_template : CUBIX_FIT_LANE;
+  int status = CUBIX_OK, few[CUBIX_BASIS_FIT_LANE], n_few = basis->n_template < CUBIX_BASIS_FIT_LANE ? basis->n_template : CUBIX_BASIS_FIT_LANE;
   const struct cubix_basis_state *state = basis->state;
   struct failure failure = { 0 };
   double most = 0;

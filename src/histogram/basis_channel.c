@@ -88,20 +88,20 @@ static int make_rhs(const struct cubix_basis_fit *fit, struct cubix_basis_channe
 {
   int status = CUBIX_OK, n = fit->factor.n, n_interval = n - 5;
   const struct cubix_view *v = &fit->view;
-  if (!sample->room_n) CUBIX_TRY(forms_init(sample, n_interval * CUBIX_FIT_SAMPLE));
+  if (!sample->room_n) CUBIX_TRY(forms_init(sample, n_interval * CUBIX_BASIS_FIT_SAMPLE));
   forms_clear(sample);
-  for (int i = 0; i < n_interval * CUBIX_FIT_SAMPLE; i++)
+  for (int i = 0; i < n_interval * CUBIX_BASIS_FIT_SAMPLE; i++)
     CUBIX_TRY(add_pixel(sample, v, v->edge[ch->k] / fit->sample_doppler[i], v->edge[ch->k + 1] / fit->sample_doppler[i], 1, base));
   for (int j = 0; j < n; j++) {
     int i0 = j < 5 ? 0 : j - 5, i1 = j < n_interval ? j : n_interval - 1, lo = INT32_MAX, hi = 0;
     double *w;
-    for (int i = i0 * CUBIX_FIT_SAMPLE; i < (i1 + 1) * CUBIX_FIT_SAMPLE; i++) {
+    for (int i = i0 * CUBIX_BASIS_FIT_SAMPLE; i < (i1 + 1) * CUBIX_BASIS_FIT_SAMPLE; i++) {
       if (sample->first[i] < lo) lo = sample->first[i];
       if (sample->first[i] + sample->count[i] > hi) hi = sample->first[i] + sample->count[i];
     }
     CUBIX_TRY(forms_add(&ch->rhs, lo, hi - lo, &w));
-    for (int i = i0 * CUBIX_FIT_SAMPLE; i < (i1 + 1) * CUBIX_FIT_SAMPLE; i++) {
-      double phi = fit->sample_phi[i % CUBIX_FIT_SAMPLE][j - i / CUBIX_FIT_SAMPLE];
+    for (int i = i0 * CUBIX_BASIS_FIT_SAMPLE; i < (i1 + 1) * CUBIX_BASIS_FIT_SAMPLE; i++) {
+      double phi = fit->sample_phi[i % CUBIX_BASIS_FIT_SAMPLE][j - i / CUBIX_BASIS_FIT_SAMPLE];
       for (int q = 0; q < sample->count[i]; q++) w[sample->first[i] - lo + q] += phi * sample->weight[sample->at[i] + (size_t)q];
     }
   }

@@ -30,14 +30,14 @@ static const double DARK = 1e-6;  /* of a row's mean: what counts as no light, i
 static int factor_init(struct cubix_basis_fit *fit)
 {
   int status = CUBIX_OK;
-  struct cubix_fit_factor *f = &fit->factor;
+  struct cubix_basis_fit_factor *f = &fit->factor;
   double (*m)[6] = NULL;                         /* [n] diagonal and the five before it */
-  f->n = fit->nodes.n + 2 * CUBIX_FIT_EXTRA;
+  f->n = fit->nodes.n + 2 * CUBIX_BASIS_FIT_EXTRA;
   CUBIX_ALLOC(f->lower, f->n);
   CUBIX_ALLOC(f->inverse, f->n);
   CUBIX_ALLOC(m, f->n);
   for (int i = 0; i + 5 < f->n; i++)
-    for (int s = 0; s < CUBIX_FIT_SAMPLE; s++)
+    for (int s = 0; s < CUBIX_BASIS_FIT_SAMPLE; s++)
       for (int a = 0; a < 6; a++)
         for (int b = 0; b <= a; b++) m[i + a][a - b] += fit->sample_phi[s][a] * fit->sample_phi[s][b];
   for (int j = 0; j < f->n; j++) {
@@ -59,20 +59,20 @@ static int velocities_init(struct cubix_basis_fit *fit)
 {
   int status = CUBIX_OK, n_interval = fit->factor.n - 5;
   const struct cubix_nodes *nodes = &fit->nodes;
-  int n_inner = (int)ceil(2 * nodes->reach / nodes->step * CUBIX_FIT_CHECK);
-  CUBIX_ALLOC(fit->sample_doppler, n_interval * CUBIX_FIT_SAMPLE);
+  int n_inner = (int)ceil(2 * nodes->reach / nodes->step * CUBIX_BASIS_FIT_CHECK);
+  CUBIX_ALLOC(fit->sample_doppler, n_interval * CUBIX_BASIS_FIT_SAMPLE);
   CUBIX_ALLOC(fit->node_doppler, nodes->n);
   CUBIX_ALLOC(fit->check_doppler, n_inner + 2);
   CUBIX_ALLOC(fit->check_phi, n_inner + 2);
   CUBIX_ALLOC(fit->check_node, n_inner + 2);
-  for (int i = 0; i < n_interval * CUBIX_FIT_SAMPLE; i++)
-    fit->sample_doppler[i] = cubix_doppler(fit->view.one_plus_z, cubix_basis_fit_velocity(fit, (i + 0.5) / CUBIX_FIT_SAMPLE));
+  for (int i = 0; i < n_interval * CUBIX_BASIS_FIT_SAMPLE; i++)
+    fit->sample_doppler[i] = cubix_doppler(fit->view.one_plus_z, cubix_basis_fit_velocity(fit, (i + 0.5) / CUBIX_BASIS_FIT_SAMPLE));
   for (int j = 0; j < nodes->n; j++) fit->node_doppler[j] = cubix_doppler(fit->view.one_plus_z, -nodes->reach + (j - 2) * nodes->step);
   for (int i = -1; i <= n_inner; i++) {
-    double v = i < 0 ? -nodes->reach : i == n_inner ? nodes->reach : -nodes->reach + (i + 0.5) / CUBIX_FIT_CHECK * nodes->step, f = 0;
+    double v = i < 0 ? -nodes->reach : i == n_inner ? nodes->reach : -nodes->reach + (i + 0.5) / CUBIX_BASIS_FIT_CHECK * nodes->step, f = 0;
     if (v > nodes->reach) continue;              /* the last step may be partly beyond */
     int at = fit->n_check++;
-    fit->check_node[at] = cubix_node_of(nodes, v, &f) + CUBIX_FIT_EXTRA;
+    fit->check_node[at] = cubix_node_of(nodes, v, &f) + CUBIX_BASIS_FIT_EXTRA;
     cubix_node_weights(f, fit->check_phi[at]);
     fit->check_doppler[at] = cubix_doppler(fit->view.one_plus_z, v);
   }
@@ -103,7 +103,7 @@ int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *
   fit->nodes = *nodes;
   fit->view = *view;
   fit->covered = covered;
-  for (int s = 0; s < CUBIX_FIT_SAMPLE; s++) cubix_node_weights((s + 0.5) / CUBIX_FIT_SAMPLE, fit->sample_phi[s]);
+  for (int s = 0; s < CUBIX_BASIS_FIT_SAMPLE; s++) cubix_node_weights((s + 0.5) / CUBIX_BASIS_FIT_SAMPLE, fit->sample_phi[s]);
   CUBIX_TRY(factor_init(fit));
   CUBIX_TRY(velocities_init(fit));
   CUBIX_TRY(dark_init(fit));
@@ -131,13 +131,13 @@ static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int 
 {
   int status = CUBIX_OK, any = 0;
   double sum = 0;
-  for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
+  for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
     const cubix_real *p = lane < n ? (fit->instead ? fit->instead : fit->view.row) + (size_t)row[lane] * (size_t)fit->view.row_stride : NULL;
-    for (int i = 2 * a; i < 2 * b + 2; i++) sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
+    for (int i = 2 * a; i < 2 * b + 2; i++) sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_BASIS_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
     any |= dark[lane] = (unsigned char)(p && cubix_basis_row_light(fit, row[lane], a, b) != CUBIX_LIT);
   }
   CUBIX_CHECK(sum == 0, CUBIX_EFAIL, "a template near %.1f AA is not finite", fit->view.knot[a]);
-  dark[CUBIX_FIT_LANE] = (unsigned char)any;
+  dark[CUBIX_BASIS_FIT_LANE] = (unsigned char)any;
 done:
   return status;
 }
@@ -145,8 +145,8 @@ done:
 struct block {
   int n;
   double *value, *d, *exact;
-  double floor[CUBIX_FIT_LANE] __attribute__((aligned(64))), limit[CUBIX_FIT_LANE] __attribute__((aligned(64))), worst[CUBIX_FIT_LANE] __attribute__((aligned(64)));
-  unsigned char dark[CUBIX_FIT_LANE + 1], dim[CUBIX_FIT_LANE], left_out[CUBIX_FIT_LANE];
+  double floor[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))), limit[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))), worst[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64)));
+  unsigned char dark[CUBIX_BASIS_FIT_LANE + 1], dim[CUBIX_BASIS_FIT_LANE], left_out[CUBIX_BASIS_FIT_LANE];
 };
 
 static void store(const struct cubix_basis_fit *fit, const struct block *block, const double *d, const unsigned char *only, float *tile)
@@ -154,7 +154,7 @@ static void store(const struct cubix_basis_fit *fit, const struct block *block, 
   size_t n_node = (size_t)fit->nodes.n;
   for (int lane = 0; lane < block->n; lane++) {
     if (only && !only[lane]) continue;
-    for (size_t j = 0; j < n_node; j++) tile[((size_t)lane * n_node + j) * CUBIX_TILE] = (float)d[j * CUBIX_FIT_LANE + (size_t)lane];
+    for (size_t j = 0; j < n_node; j++) tile[((size_t)lane * n_node + j) * CUBIX_TILE] = (float)d[j * CUBIX_BASIS_FIT_LANE + (size_t)lane];
   }
 }
 
@@ -169,7 +169,7 @@ enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const
 static int set_aside(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, const int *row, struct block *block)
 {
   int any = 0;
-  for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
+  for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
     enum cubix_basis_way way = lane < block->n ? cubix_basis_way_of(fit, ch, row[lane], block->dark[lane]) : CUBIX_FITTED;
     block->left_out[lane] = way == CUBIX_LEFT_OUT;
     block->dim[lane] = way == CUBIX_EXACT;
@@ -179,20 +179,20 @@ static int set_aside(const struct cubix_basis_fit *fit, const struct cubix_basis
 }
 
 /* One block of rows in one channel. */
-static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_fit_kernel *kernel, const struct cubix_basis_channel *ch, const int *row,
+static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_basis_fit_kernel *kernel, const struct cubix_basis_channel *ch, const int *row,
                           struct block *block, float *tile, int check)
 {
   int any = set_aside(fit, ch, row, block);
   if (fit->covered[ch->k]) {
     kernel->solve(&ch->rhs, &fit->factor, block->value, block->d);
-    if (tile) store(fit, block, block->d + CUBIX_FIT_EXTRA * CUBIX_FIT_LANE, NULL, tile);
-    for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) block->limit[lane] = block->dim[lane] || block->left_out[lane] ? DBL_MAX : block->floor[lane];
+    if (tile) store(fit, block, block->d + CUBIX_BASIS_FIT_EXTRA * CUBIX_BASIS_FIT_LANE, NULL, tile);
+    for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) block->limit[lane] = block->dim[lane] || block->left_out[lane] ? DBL_MAX : block->floor[lane];
     if (check) kernel->check(&ch->check, fit->check_node + ch->first_check, (const double (*)[CUBIX_N_WEIGHT])fit->check_phi + ch->first_check, block->value, block->d, block->limit, block->worst);
   }
   if (!tile || !any) return;
   kernel->apply(&ch->exact, block->value, block->exact);
   store(fit, block, block->exact, block->dim, tile);
-  memset(block->exact, 0, sizeof *block->exact * (size_t)fit->nodes.n * CUBIX_FIT_LANE);
+  memset(block->exact, 0, sizeof *block->exact * (size_t)fit->nodes.n * CUBIX_BASIS_FIT_LANE);
   store(fit, block, block->exact, block->left_out, tile);
 }
 
@@ -201,22 +201,22 @@ static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basi
                       double limit)
 {
   int status = CUBIX_OK;
-  const struct cubix_fit_kernel *kernel = cubix_fit_kernel_best();
+  const struct cubix_basis_fit_kernel *kernel = cubix_basis_fit_kernel_best();
   struct block block = { 0 };
-  CUBIX_ALLOC(block.value, (size_t)(b - a + 1) * 2 * CUBIX_FIT_LANE);
-  CUBIX_ALLOC(block.d, fit->factor.n * CUBIX_FIT_LANE);
-  CUBIX_ALLOC(block.exact, fit->nodes.n * CUBIX_FIT_LANE);
-  for (int t = 0; t < n_row && !(worst && !(*worst <= limit)); t += CUBIX_FIT_LANE) {
-    block.n = n_row - t < CUBIX_FIT_LANE ? n_row - t : CUBIX_FIT_LANE;
+  CUBIX_ALLOC(block.value, (size_t)(b - a + 1) * 2 * CUBIX_BASIS_FIT_LANE);
+  CUBIX_ALLOC(block.d, fit->factor.n * CUBIX_BASIS_FIT_LANE);
+  CUBIX_ALLOC(block.exact, fit->nodes.n * CUBIX_BASIS_FIT_LANE);
+  for (int t = 0; t < n_row && !(worst && !(*worst <= limit)); t += CUBIX_BASIS_FIT_LANE) {
+    block.n = n_row - t < CUBIX_BASIS_FIT_LANE ? n_row - t : CUBIX_BASIS_FIT_LANE;
     CUBIX_TRY(gather(fit, row + t, block.n, a, b, block.value, block.dark));
-    for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
+    for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
       double mean = lane < block.n ? fit->view.light[row[t + lane]] / fit->view.n_lambda : 1;
       block.floor[lane] = mean > 0 ? fmax(DARK * mean, DBL_MIN) : DBL_MIN;
       block.worst[lane] = 0;
     }
     for (int k = 0; k < n_k; k++)
       block_channel(fit, kernel, &ch[k], row + t, &block, tile ? tile + (size_t)t * (size_t)fit->nodes.n * CUBIX_TILE + k : NULL, worst != NULL);
-    for (int lane = 0; lane < CUBIX_FIT_LANE && worst; lane++) *worst = cubix_worst(*worst, block.worst[lane]);
+    for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE && worst; lane++) *worst = cubix_worst(*worst, block.worst[lane]);
   }
 done:
   free(block.value);
@@ -228,9 +228,9 @@ done:
 int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile, double *worst, double limit)
 {
   int status = CUBIX_OK, a = INT32_MAX, b = 0;
-  struct cubix_basis_channel ch[CUBIX_FIT_GROUP] = { 0 };
+  struct cubix_basis_channel ch[CUBIX_BASIS_FIT_GROUP] = { 0 };
   struct cubix_forms sample = { 0 };
-  CUBIX_CHECK(n_k <= CUBIX_FIT_GROUP, CUBIX_EFAIL, "%d channels in a group of at most %d", n_k, CUBIX_FIT_GROUP);
+  CUBIX_CHECK(n_k <= CUBIX_BASIS_FIT_GROUP, CUBIX_EFAIL, "%d channels in a group of at most %d", n_k, CUBIX_BASIS_FIT_GROUP);
   for (int k = 0; k < n_k; k++) {
     cubix_basis_window(fit, k0 + k, &ch[k].a, &ch[k].b);
     if (ch[k].a < a) a = ch[k].a;
@@ -239,7 +239,7 @@ int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, 
   for (int k = 0; k < n_k; k++) CUBIX_TRY(cubix_basis_channel_init(fit, &ch[k], k0 + k, a, worst != NULL, &sample));
   CUBIX_TRY(group_rows(fit, ch, n_k, row, n_row, a, b, tile, worst, limit));
 done:
-  for (int k = 0; k < CUBIX_FIT_GROUP; k++) cubix_basis_channel_free(&ch[k]);
+  for (int k = 0; k < CUBIX_BASIS_FIT_GROUP; k++) cubix_basis_channel_free(&ch[k]);
   cubix_basis_forms_free(&sample);
   return status;
 }

@@ -16,7 +16,7 @@ struct cubix_nodes cubix_basis_nodes(double reach, double step)
   return nodes;
 }
 
-double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps) { return -fit->nodes.reach + (steps - CUBIX_FIT_EXTRA) * fit->nodes.step; }
+double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps) { return -fit->nodes.reach + (steps - CUBIX_BASIS_FIT_EXTRA) * fit->nodes.step; }
 
 void cubix_basis_window(const struct cubix_basis_fit *fit, int k, int *a, int *b)
 {

@@ -20,7 +20,7 @@
 typedef double v4d __attribute__((vector_size(32), may_alias));
 typedef int64_t v4l __attribute__((vector_size(32)));
 
-enum { WIDTH = 4, N_VECTOR = CUBIX_FIT_LANE / WIDTH };
+enum { WIDTH = 4, N_VECTOR = CUBIX_BASIS_FIT_LANE / WIDTH };
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -46,38 +46,38 @@ INLINE void add(v4d y[N_VECTOR], double a, const double *x)
 
 INLINE void form_body(v4d y[N_VECTOR], const struct cubix_forms *forms, int i, const double *value)
 {
-  const double *w = forms->weight + forms->at[i], *x = value + (size_t)forms->first[i] * CUBIX_FIT_LANE;
-  for (int q = 0; q < forms->count[i]; q++) add(y, w[q], x + q * CUBIX_FIT_LANE);
+  const double *w = forms->weight + forms->at[i], *x = value + (size_t)forms->first[i] * CUBIX_BASIS_FIT_LANE;
+  for (int q = 0; q < forms->count[i]; q++) add(y, w[q], x + q * CUBIX_BASIS_FIT_LANE);
 }
 
 /* Transposed: w d added to the values that the form rests on. */
 INLINE void spread_body(const v4d y[N_VECTOR], const struct cubix_forms *forms, int i, double *value_bar)
 {
   const double *w = forms->weight + forms->at[i];
-  v4d *x = (v4d *)(value_bar + (size_t)forms->first[i] * CUBIX_FIT_LANE);
+  v4d *x = (v4d *)(value_bar + (size_t)forms->first[i] * CUBIX_BASIS_FIT_LANE);
   for (int k = 0; k < forms->count[i]; k++, x += N_VECTOR)
     for (int q = 0; q < N_VECTOR; q++) x[q] += w[k] * y[q];
 }
 
 /* L^-1, then D^-1 and L^-T: each on d in place. */
-INLINE void down_body(const struct cubix_fit_factor *factor, int j, v4d y[N_VECTOR], double *d)
+INLINE void down_body(const struct cubix_basis_fit_factor *factor, int j, v4d y[N_VECTOR], double *d)
 {
-  v4d *out = (v4d *)(d + j * CUBIX_FIT_LANE);
-  for (int q = 1; q <= 5 && q <= j; q++) add(y, -factor->lower[j][q - 1], d + (j - q) * CUBIX_FIT_LANE);
+  v4d *out = (v4d *)(d + j * CUBIX_BASIS_FIT_LANE);
+  for (int q = 1; q <= 5 && q <= j; q++) add(y, -factor->lower[j][q - 1], d + (j - q) * CUBIX_BASIS_FIT_LANE);
   for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
 }
 
-INLINE void up_body(const struct cubix_fit_factor *factor, double *d)
+INLINE void up_body(const struct cubix_basis_fit_factor *factor, double *d)
 {
   for (int j = factor->n - 1; j >= 0; j--) {
-    v4d y[N_VECTOR], *out = (v4d *)(d + j * CUBIX_FIT_LANE);
+    v4d y[N_VECTOR], *out = (v4d *)(d + j * CUBIX_BASIS_FIT_LANE);
     for (int q = 0; q < N_VECTOR; q++) y[q] = out[q] * factor->inverse[j];
-    for (int q = 1; q <= 5 && j + q < factor->n; q++) add(y, -factor->lower[j + q][q - 1], d + (j + q) * CUBIX_FIT_LANE);
+    for (int q = 1; q <= 5 && j + q < factor->n; q++) add(y, -factor->lower[j + q][q - 1], d + (j + q) * CUBIX_BASIS_FIT_LANE);
     for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
   }
 }
 
-INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d)
+INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value, double *d)
 {
   for (int j = 0; j < factor->n; j++) {
     v4d y[N_VECTOR] = { { 0 } };
@@ -88,17 +88,17 @@ INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_fit_fac
 }
 
 /* The normal matrix is symmetric: the same solution, the forms transposed. */
-INLINE void solve_vjp_body(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, double *value_bar, double *d)
+INLINE void solve_vjp_body(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, double *value_bar, double *d)
 {
   for (int j = 0; j < factor->n; j++) {
     v4d y[N_VECTOR];
-    memcpy(y, d + j * CUBIX_FIT_LANE, sizeof y);
+    memcpy(y, d + j * CUBIX_BASIS_FIT_LANE, sizeof y);
     down_body(factor, j, y, d);
   }
   up_body(factor, d);
   for (int j = 0; j < factor->n; j++) {
     v4d y[N_VECTOR];
-    memcpy(y, d + j * CUBIX_FIT_LANE, sizeof y);
+    memcpy(y, d + j * CUBIX_BASIS_FIT_LANE, sizeof y);
     spread_body(y, rhs, j, value_bar);
   }
 }
@@ -107,7 +107,7 @@ INLINE void apply_vjp_body(const struct cubix_forms *forms, double *value_bar, c
 {
   for (int j = 0; j < forms->n; j++) {
     v4d y[N_VECTOR];
-    memcpy(y, d + j * CUBIX_FIT_LANE, sizeof y);
+    memcpy(y, d + j * CUBIX_BASIS_FIT_LANE, sizeof y);
     spread_body(y, forms, j, value_bar);
   }
 }
@@ -115,7 +115,7 @@ INLINE void apply_vjp_body(const struct cubix_forms *forms, double *value_bar, c
 INLINE void apply_body(const struct cubix_forms *forms, const double *value, double *d)
 {
   for (int j = 0; j < forms->n; j++) {
-    v4d y[N_VECTOR] = { { 0 } }, *out = (v4d *)(d + j * CUBIX_FIT_LANE);
+    v4d y[N_VECTOR] = { { 0 } }, *out = (v4d *)(d + j * CUBIX_BASIS_FIT_LANE);
     form_body(y, forms, j, value);
     for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
   }
@@ -126,12 +126,12 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
                        const double *floor, double *worst)
 {
   enum { HALF = N_VECTOR / 2 };
-  for (int lane = 0; lane < CUBIX_FIT_LANE; lane += HALF * WIDTH) {
+  for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane += HALF * WIDTH) {
     const v4d *least = (const v4d *)(floor + lane);
     v4d *most = (v4d *)(worst + lane);
     for (int i = 0; i < forms->n; i++) {
       const double *w = forms->weight + forms->at[i];
-      const v4d *x = (const v4d *)(value + (size_t)forms->first[i] * CUBIX_FIT_LANE + lane), *at = (const v4d *)(d + (size_t)node[i] * CUBIX_FIT_LANE + lane);
+      const v4d *x = (const v4d *)(value + (size_t)forms->first[i] * CUBIX_BASIS_FIT_LANE + lane), *at = (const v4d *)(d + (size_t)node[i] * CUBIX_BASIS_FIT_LANE + lane);
       v4d b[HALF] = { { 0 } }, e[HALF];
       for (int q = 0; q < forms->count[i]; q++, x += N_VECTOR)
         for (int h = 0; h < HALF; h++) b[h] += w[q] * x[h];
@@ -147,12 +147,12 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
 }
 
 #define KERNEL(name, target)                                                                                                                             \
-  target static void solve_##name(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d)                   \
+  target static void solve_##name(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value, double *d)                   \
   {                                                                                                                                                      \
     solve_body(rhs, factor, value, d);                                                                                                                   \
   }                                                                                                                                                      \
   target static void apply_##name(const struct cubix_forms *forms, const double *value, double *d) { apply_body(forms, value, d); }                       \
-  target static void solve_vjp_##name(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, double *value_bar, double *d)                  \
+  target static void solve_vjp_##name(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, double *value_bar, double *d)                  \
   {                                                                                                                                                      \
     solve_vjp_body(rhs, factor, value_bar, d);                                                                                                           \
   }                                                                                                                                                      \
@@ -164,16 +164,16 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
   }
 
 KERNEL(baseline, )
-static const struct cubix_fit_kernel baseline = { "baseline", solve_baseline, apply_baseline, solve_vjp_baseline, apply_vjp_baseline, check_baseline };
+static const struct cubix_basis_fit_kernel baseline = { "baseline", solve_baseline, apply_baseline, solve_vjp_baseline, apply_vjp_baseline, check_baseline };
 
 #ifdef CUBIX_CPU_X86
 KERNEL(avx2, CUBIX_AVX2)
 KERNEL(avx512, CUBIX_AVX512)
-static const struct cubix_fit_kernel avx2 = { "AVX2", solve_avx2, apply_avx2, solve_vjp_avx2, apply_vjp_avx2, check_avx2 };
-static const struct cubix_fit_kernel avx512 = { "AVX-512", solve_avx512, apply_avx512, solve_vjp_avx512, apply_vjp_avx512, check_avx512 };
+static const struct cubix_basis_fit_kernel avx2 = { "AVX2", solve_avx2, apply_avx2, solve_vjp_avx2, apply_vjp_avx2, check_avx2 };
+static const struct cubix_basis_fit_kernel avx512 = { "AVX-512", solve_avx512, apply_avx512, solve_vjp_avx512, apply_vjp_avx512, check_avx512 };
 #endif
 
-const struct cubix_fit_kernel *cubix_fit_kernel_best(void)
+const struct cubix_basis_fit_kernel *cubix_basis_fit_kernel_best(void)
 {
 #ifdef CUBIX_CPU_X86
   enum cubix_cpu cpu = cubix_cpu_best();

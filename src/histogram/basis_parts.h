@@ -6,11 +6,11 @@
 #include "histogram/basis.h"
 
 enum {
-  CUBIX_FIT_EXTRA  = 2,           /* nodes beyond each end of the grid that the fit has and the basis has not */
-  CUBIX_FIT_SAMPLE = 6,           /* velocities per step that are fitted */
-  CUBIX_FIT_CHECK  = 8,           /* velocities per step that are certified */
-  CUBIX_FIT_LANE   = 32,          /* rows that are worked on together */
-  CUBIX_FIT_GROUP  = 16           /* channels of a unit of work: a cache line of a tile */
+  CUBIX_BASIS_FIT_EXTRA  = 2,           /* nodes beyond each end of the grid that the fit has and the basis has not */
+  CUBIX_BASIS_FIT_SAMPLE = 6,           /* velocities per step that are fitted */
+  CUBIX_BASIS_FIT_CHECK  = 8,           /* velocities per step that are certified */
+  CUBIX_BASIS_FIT_LANE   = 32,          /* rows that are worked on together */
+  CUBIX_BASIS_FIT_GROUP  = 16           /* channels of a unit of work: a cache line of a tile */
 };
 
 /* Linear forms on the knot values of a window, one after the other: form i = sum over q < count[i] of weight[at[i] + q] value[first[i] + q]. */
@@ -22,8 +22,8 @@ struct cubix_forms {
 };
 
 /* Banded factors of the normal equations, the same for every row and channel: L D L^T. */
-struct cubix_fit_factor {
-  int n;                          /* nodes of the fit: nodes.n + 2 CUBIX_FIT_EXTRA */
+struct cubix_basis_fit_factor {
+  int n;                          /* nodes of the fit: nodes.n + 2 CUBIX_BASIS_FIT_EXTRA */
   double (*lower)[5];             /* [n] L[j][j - 1 - q] */
   double *inverse;                /* [n] 1/D */
 };
@@ -33,9 +33,9 @@ struct cubix_basis_fit {
   struct cubix_view view;         /* borrows the model's tables */
   const unsigned char *covered;   /* [n_lambda], borrowed */
   const unsigned char *ending, *patched; /* [n_row], [n_lambda] (basis.h), borrowed */
-  struct cubix_fit_factor factor;
-  double sample_phi[CUBIX_FIT_SAMPLE][CUBIX_N_WEIGHT];
-  double *sample_doppler;         /* [(factor.n - 5) * CUBIX_FIT_SAMPLE] lambda_obs/lambda_rest */
+  struct cubix_basis_fit_factor factor;
+  double sample_phi[CUBIX_BASIS_FIT_SAMPLE][CUBIX_N_WEIGHT];
+  double *sample_doppler;         /* [(factor.n - 5) * CUBIX_BASIS_FIT_SAMPLE] lambda_obs/lambda_rest */
   double *node_doppler;           /* [nodes.n] */
   int n_check;
   double *check_doppler;          /* [n_check] rising */
@@ -55,20 +55,20 @@ struct cubix_basis_channel {
 enum cubix_basis_way { CUBIX_FITTED, CUBIX_EXACT, CUBIX_LEFT_OUT };
 
 /* What the vector code works on: 32 rows beside each other, value[knot value][lane], d[node of the fit][lane]. */
-struct cubix_fit_kernel {
+struct cubix_basis_fit_kernel {
   const char *name;
   /** Least-squares coefficients from the forms of the right-hand side. */
-  void (*solve)(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, const double *value, double *d);
+  void (*solve)(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value, double *d);
   /** Forms themselves, from row `first` of d on. */
   void (*apply)(const struct cubix_forms *forms, const double *value, double *d);
   /** Adjoints: bars of the coefficients to those of the values, added; solve_vjp uses its d up.  As many rows of d as solve and apply make. */
-  void (*solve_vjp)(const struct cubix_forms *rhs, const struct cubix_fit_factor *factor, double *value_bar, double *d);
+  void (*solve_vjp)(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, double *value_bar, double *d);
   void (*apply_vjp)(const struct cubix_forms *forms, double *value_bar, const double *d);
   /** Raise worst[lane] to the largest |sum phi d - form|/max(form, floor[lane]). */
   void (*check)(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value, const double *d,
                 const double *floor, double *worst);
 };
-const struct cubix_fit_kernel *cubix_fit_kernel_best(void);
+const struct cubix_basis_fit_kernel *cubix_basis_fit_kernel_best(void);
 
 /** A fit on the grid.  Local.  @param covered [n_lambda]; what view and covered point to must outlive the fit */
 int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_view *view, const unsigned char *covered);

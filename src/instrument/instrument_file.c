@@ -63,7 +63,7 @@ static void complain_unknown(struct complaints *bad, const config_setting_t *whe
   int least = 1000;
   for (int i = 0; i < CUBIX_N_KEY; i++) {
     const char *known = section ? keys[i].name : keys[i].section;
-    int d = cubix_name_distance(name, known) + (section && strcmp(section, keys[i].section) ? 1 : 0);
+    int d = cubix_spelling_distance(name, known) + (section && strcmp(section, keys[i].section) ? 1 : 0);
     if (d < least) {
       least = d;
       nearest = section ? keys[i].full : known;

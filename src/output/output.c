@@ -105,7 +105,7 @@ static int targets_init(struct target *target, int *n_target, const struct cubix
     CUBIX_TRY(kind_find(&target[n], origin));
   }
   for (int t = 0; t < N_TEXT; t++) {
-    CUBIX_TRY(cubix_output_beside(target[n + t].path, par, text_ending[t], ""));
+    CUBIX_TRY(cubix_output_side_name(target[n + t].path, par, text_ending[t], ""));
     CUBIX_TRY(target_init(&target[n + t], (int)strlen(target[n + t].path), origin));
   }
   *n_target = n;
@@ -113,7 +113,7 @@ done:
   return status;
 }
 
-int cubix_output_beside(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given)
+int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given)
 {
   int status = CUBIX_OK, length, n;
   char first[CUBIX_OUTPUT_PATH];
@@ -149,11 +149,11 @@ done:
   return status;
 }
 
-int cubix_output_check_beside(const struct cubix_params *par, const char *ending, const char *given)
+int cubix_output_side_check(const struct cubix_params *par, const char *ending, const char *given)
 {
   int status = CUBIX_OK;
   char path[CUBIX_OUTPUT_PATH], what[2 * CUBIX_OUTPUT_PATH];
-  CUBIX_TRY(cubix_output_beside(path, par, ending, given));
+  CUBIX_TRY(cubix_output_side_name(path, par, ending, given));
   snprintf(what, sizeof what, *given ? "%s" : "%s, written beside the first OutputFile (%s),", path, cubix_params_origin(par, "OutputFile"));
   CUBIX_TRY(path_check(path, what, par));
 done:
@@ -167,7 +167,7 @@ static int tell_of_others(const struct cubix_params *par)
   for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
     char path[CUBIX_OUTPUT_PATH];
     if (!strcmp(of_mode[i].mode, par->Mode)) continue;
-    CUBIX_TRY(cubix_output_beside(path, par, of_mode[i].ending, ""));
+    CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending, ""));
     if (access(path, F_OK) || cubix_atomic_file_same(path, par->InputFile)) continue;
     cubix_log(CUBIX_LOG_WARNING, "%s is of an earlier run in Mode %s and stays as it is: it does not belong to the new cube", path, of_mode[i].mode);
   }
@@ -284,7 +284,7 @@ int cubix_output_timings(const struct cubix_params *par, int (*print)(FILE *out,
 {
   int status = CUBIX_OK;
   char path[CUBIX_OUTPUT_PATH];
-  CUBIX_TRY(cubix_output_beside(path, par, text_ending[TIMINGS], ""));
+  CUBIX_TRY(cubix_output_side_name(path, par, text_ending[TIMINGS], ""));
   CUBIX_TRY(cubix_atomic_file_text(path, print, host));
 done:
   return status;
@@ -294,7 +294,7 @@ int cubix_output_remove(const struct cubix_params *par, const char *ending)
 {
   int status = CUBIX_OK;
   char path[CUBIX_OUTPUT_PATH];
-  CUBIX_TRY(cubix_output_beside(path, par, ending, ""));
+  CUBIX_TRY(cubix_output_side_name(path, par, ending, ""));
   CUBIX_CHECK(!unlink(path) || errno == ENOENT, CUBIX_EOUTPUT, "cannot remove %s of an earlier run, which would not belong to the new cube: %s", path, strerror(errno));
 done:
   return status;

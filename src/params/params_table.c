@@ -54,8 +54,8 @@ static const char *nearest(const char *name)
   for (int i = 0; i < cubix_param_n_row; i++) {
     const char *known = cubix_param_table[i].name;
     if (cubix_param_table[i].type == CUBIX_PARAM_SECTION) continue;
-    int distance = cubix_name_distance(name, known);
-    if (distance > 1 && strlen(name) >= 3 && cubix_name_begins(known, name)) distance = 1;
+    int distance = cubix_spelling_distance(name, known);
+    if (distance > 1 && strlen(name) >= 3 && cubix_spelling_begins(known, name)) distance = 1;
     if (distance < best) {
       best = distance;
       found = known;

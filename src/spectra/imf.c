@@ -16,7 +16,7 @@ static int class_of(const char *text)
   static const struct { const char *name; int class; } known[] = { { "Salpeter", HEAVY }, { "Chabrier", LIGHT }, { "Kroupa", LIGHT } };
   for (; *text; text++)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-      if (cubix_name_begins(text, known[i].name)) return known[i].class;
+      if (cubix_spelling_begins(text, known[i].name)) return known[i].class;
   return UNKNOWN;
 }
 

@@ -83,18 +83,18 @@ done:
 static int dump(struct cubix_params *par, int with_frame, const char *out)
 {
   int status = CUBIX_OK, n_rank = cubix_mpi_size();
-  struct cubix_crowd *crowd = NULL;
+  struct cubix_particles *particles = NULL;
   struct cubix_frame frame = { 0 };
   struct rusage usage;
   int64_t *n = NULL, mine;
   double seconds = cubix_log_clock(), rss;
 
-  CUBIX_TRY(cubix_mpi_crowd_open(&crowd, par));
-  const struct cubix_slab *slab = crowd->slab;
+  CUBIX_TRY(cubix_mpi_particles_open(&particles, par));
+  const struct cubix_slab *slab = particles->slab;
   seconds = cubix_mpi_max(cubix_log_clock() - seconds);
   getrusage(RUSAGE_SELF, &usage);
   rss = cubix_mpi_max((double)usage.ru_maxrss / 1024.);
-  if (with_frame) CUBIX_TRY(cubix_mpi_crowd_frame(crowd, &frame));
+  if (with_frame) CUBIX_TRY(cubix_mpi_particles_frame(particles, &frame));
   n = cubix_alloc((size_t)n_rank, sizeof *n);
   if (!n) abort();
   mine = (int64_t)slab->n;
@@ -104,7 +104,7 @@ static int dump(struct cubix_params *par, int with_frame, const char *out)
   CUBIX_TRY(cubix_mpi_agree(status));
 done:
   free(n);
-  cubix_mpi_crowd_close(crowd);
+  cubix_mpi_particles_close(particles);
   return status;
 }
 

@@ -134,8 +134,8 @@ static void not_a_number(void)
   struct lab *lab = malloc(sizeof *lab);
   struct cubix_basis *basis = NULL;
   struct cubix_nodes nodes = cubix_basis_nodes(REACH, 15);
-  double worst[CUBIX_FIT_LANE] __attribute__((aligned(64))) = { 0 }, least[CUBIX_FIT_LANE] __attribute__((aligned(64))), value[CUBIX_FIT_LANE] __attribute__((aligned(64)));
-  double d[CUBIX_N_WEIGHT][CUBIX_FIT_LANE] __attribute__((aligned(64))), weight = 1;
+  double worst[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))) = { 0 }, least[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))), value[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64)));
+  double d[CUBIX_N_WEIGHT][CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))), weight = 1;
   double phi[3][CUBIX_N_WEIGHT] = { { 0.5, 0.25, 0.25, 0, 0, 0 }, { 1, 0, 0, 0, 0, 0 }, { 0, 0.75, 0.25, 0, 0, 0 } };
   int i = 1, first[3] = { 0 }, count[3] = { 1, 1, 1 }, node[3] = { 0 };
   size_t at[3] = { 0 };
@@ -148,13 +148,13 @@ static void not_a_number(void)
   CHECK(strstr(cubix_error_message(), "not finite") != NULL);
   cubix_basis_free(basis);
   free(lab);
-  for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) {
+  for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
     worst[lane] = 0, value[lane] = 2, least[lane] = 1e-3;
     for (int q = 0; q < CUBIX_N_WEIGHT; q++) d[q][lane] = lane == 7 && q == 2 ? NAN : 2.5;
     if (lane == 9) d[0][lane] = INFINITY;
   }
-  cubix_fit_kernel_best()->check(&forms, node, (const double (*)[CUBIX_N_WEIGHT])phi, value, &d[0][0], least, worst);
-  for (int lane = 0; lane < CUBIX_FIT_LANE; lane++) CHECK(lane == 7 || lane == 9 ? !isfinite(worst[lane]) : worst[lane] == 0.25);
+  cubix_basis_fit_kernel_best()->check(&forms, node, (const double (*)[CUBIX_N_WEIGHT])phi, value, &d[0][0], least, worst);
+  for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) CHECK(lane == 7 || lane == 9 ? !isfinite(worst[lane]) : worst[lane] == 0.25);
 }
 
 /* Channels that the library does not cover: left out where it is seen, nothing where it is not. */
