@@ -50,7 +50,7 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));                        /* once, to know which channels this rank owns */
   cubix_mpi_chain_result(&result, chain);
   CUBIX_TRY(cubix_mpi_agree(cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda)));
-  cubix_observed_mask_channels(obs, result.mod->covered);
+  cubix_observed_mask_channels(obs, result.templates->covered);
   for (int step = -1; step <= 1; step++) {
     double inclination = start + 0.1 * step, by_mass = 0;
     CUBIX_TRY(compare(&chi2, &bar, chain, par, obs, inclination));

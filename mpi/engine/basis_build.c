@@ -33,7 +33,7 @@ static const double steps[] = { 40, 30, 25, 20, 18, 15, 12, 10, 8, 6 };   /* km/
 enum { N_STEP = sizeof steps / sizeof steps[0] };
 
 struct job {
-  const struct cubix_model *mod;
+  const struct cubix_templates *templates;
   const struct cubix_engine *engine;
   int rank, n_rank;
   double limit;                   /* of eps */
@@ -64,11 +64,11 @@ static double limit_of(const struct cubix_engine *engine) { return 0.8 * engine-
 static int wanted(const struct cubix_params *par) { return strcmp(par->TemplateCache, "none") != 0; }
 
 /* ---- the cache ---------------------------------------------------------------------------------------------------------- */
-static int file_find(struct cubix_basis_file *file, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
+static int file_find(struct cubix_basis_file *file, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
   struct cubix_basis_key key = { { 0 } };
-  if (cubix_mpi_rank() == 0) key = cubix_basis_key_of(mod, engine->reach, engine->tolerance);
+  if (cubix_mpi_rank() == 0) key = cubix_basis_key_of(templates, engine->reach, engine->tolerance);
   MPI_Bcast(&key, (int)sizeof key, MPI_BYTE, 0, cubix_mpi_group()->comm);
   CUBIX_TRY(cubix_mpi_agree(cubix_basis_file_init(file, par->TemplateCache, &key)));
 done:
@@ -76,23 +76,23 @@ done:
 }
 
 /* What the file holds, as rank 0 sees it. */
-static int file_look(const struct cubix_basis_file *file, const struct cubix_model *mod, struct cubix_nodes *nodes)
+static int file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates, struct cubix_nodes *nodes)
 {
   double certified;
-  int found = root_says(cubix_mpi_rank() == 0 && cubix_basis_file_look(file, mod, nodes, &certified));
+  int found = root_says(cubix_mpi_rank() == 0 && cubix_basis_file_look(file, templates, nodes, &certified));
   MPI_Bcast(nodes, (int)sizeof *nodes, MPI_BYTE, 0, cubix_mpi_group()->comm);
   return found;
 }
 
-int cubix_mpi_basis_probe(int *prepared, double *step, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
+int cubix_mpi_basis_probe(int *prepared, double *step, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
   struct cubix_basis_file file;
   struct cubix_nodes nodes = { 0 };
   *prepared = 0;
   if (!wanted(par)) goto done;
-  CUBIX_TRY(file_find(&file, par, mod, engine));
-  *prepared = file_look(&file, mod, &nodes);
+  CUBIX_TRY(file_find(&file, par, templates, engine));
+  *prepared = file_look(&file, templates, &nodes);
   *step = nodes.step;
 done:
   return status;
@@ -121,7 +121,7 @@ static int first_damaged(const struct job *job)
 static int file_open(struct job *job, const struct cubix_nodes *nodes)
 {
   int status = CUBIX_OK, all, damaged = 0;
-  CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&job->basis, job->mod, nodes, NULL, job->engine->tolerance)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&job->basis, job->templates, nodes, NULL, job->engine->tolerance)));
   all = all_of(cubix_basis_file_map(&job->file, job->basis));
   if (all && (damaged = first_damaged(job)) == job->basis->n_tile) goto done;
   cubix_basis_free(job->basis);
@@ -270,7 +270,7 @@ static int try_step(struct job *job, double step, int *done, int *error)
   double worst = 0;
   const char *how = "in a sample of rows and channels";
   *done = 0;
-  CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&job->basis, job->mod, &nodes, job->caching ? NULL : job->engine->used, job->engine->tolerance)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&job->basis, job->templates, &nodes, job->caching ? NULL : job->engine->used, job->engine->tolerance)));
   status = cubix_basis_screen(job->basis, job->rank, job->n_rank, job->limit, &worst);
   CUBIX_TRY(cubix_mpi_agree(status));
   worst = cubix_mpi_max(worst);
@@ -313,7 +313,7 @@ done:
   return status;
 }
 
-int cubix_mpi_basis_step(double *step, const struct cubix_model *mod, const struct cubix_engine *engine)
+int cubix_mpi_basis_step(double *step, const struct cubix_templates *templates, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
   struct cubix_basis *basis = NULL;
@@ -321,7 +321,7 @@ int cubix_mpi_basis_step(double *step, const struct cubix_model *mod, const stru
   *step = 0;
   for (int s = 0; s < N_STEP && !*step; s++) {
     struct cubix_nodes nodes = cubix_basis_nodes(engine->reach, steps[s]);
-    CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&basis, mod, &nodes, engine->used, engine->tolerance)));
+    CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&basis, templates, &nodes, engine->used, engine->tolerance)));
     CUBIX_TRY(cubix_mpi_agree(cubix_basis_screen(basis, cubix_mpi_rank(), cubix_mpi_size(), limit, &worst)));
     if (cubix_mpi_max(worst) <= limit) *step = steps[s];
     cubix_basis_free(basis);
@@ -351,20 +351,20 @@ static void report(const struct job *job, double seconds)
     cubix_log(CUBIX_LOG_INFO, "templates: in %d of %d channels some have next to no light: no bound on the relative error there", unbounded, basis->n_lambda);
 }
 
-int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_engine *engine)
+int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
-  struct job job = { mod, engine, cubix_mpi_rank(), cubix_mpi_size(), limit_of(engine), NULL, 0, { .folder = "" }, NULL, 0, 0, 0, 0, NULL, NULL, NULL };
+  struct job job = { templates, engine, cubix_mpi_rank(), cubix_mpi_size(), limit_of(engine), NULL, 0, { .folder = "" }, NULL, 0, 0, 0, 0, NULL, NULL, NULL };
   struct cubix_nodes nodes = { 0 };
   double begin = cubix_log_clock();
   *basis = NULL;
-  if (mod->view.pchip) {
+  if (templates->view.pchip) {
     cubix_log(CUBIX_LOG_INFO, "templates: SspInterpolation pchip mixes rows of both signs, whose relative error has no bound; stars are painted directly");
     goto done;
   }
   if (wanted(par)) {
-    CUBIX_TRY(file_find(&job.file, par, mod, engine));
-    if (file_look(&job.file, mod, &nodes)) {
+    CUBIX_TRY(file_find(&job.file, par, templates, engine));
+    if (file_look(&job.file, templates, &nodes)) {
       CUBIX_TRY(file_open(&job, &nodes));
       if (job.basis) job.basis->from_cache = 1;
     }

@@ -125,14 +125,14 @@ done:
   return status;
 }
 
-int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_model *mod,
+int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_templates *templates,
                          struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   const int *owned = engine->lambda_first + cubix_mpi_rank();
-  CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0]) : cubix_cube_hold(cube, 0, mod->view.n_lambda)));
-  if (engine->method == CUBIX_HISTOGRAM) CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &mod->view, particles, dev));
-  else CUBIX_TRY(paint_directly(cube, audit, &mod->view, particles, dev));
+  CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0]) : cubix_cube_hold(cube, 0, templates->view.n_lambda)));
+  if (engine->method == CUBIX_HISTOGRAM) CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &templates->view, particles, dev));
+  else CUBIX_TRY(paint_directly(cube, audit, &templates->view, particles, dev));
 done:
   return status;
 }

@@ -30,11 +30,11 @@ static void share_workload(struct cubix_workload *work, const struct cubix_rates
   MPI_Bcast(work, (int)sizeof *work, MPI_BYTE, 0, cubix_mpi_group()->comm);
 }
 
-int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params *par, const struct cubix_model *mod, const struct cubix_survey *survey,
+int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_survey *survey,
                             const struct cubix_rates *rates)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &mod->view;
+  const struct cubix_view *view = &templates->view;
   struct cubix_engine *engine = NULL;
   struct cubix_workload work = { .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = cubix_mpi_size(), .pchip = view->pchip,
                                  .keeping = strcmp(par->TemplateCache, "none") != 0,
@@ -48,7 +48,7 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
   work.n_used = engine->n_used;
   share_workload(&work, rates);
   cubix_engine_set_reach(engine, &work);
-  if (engine->reach > 0 && !view->pchip) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, mod, engine));
+  if (engine->reach > 0 && !view->pchip) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, templates, engine));
   cubix_engine_choose(engine, par, &work);
   cubix_log(engine->method == CUBIX_DIRECT && !strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
   *out = engine;
@@ -58,14 +58,14 @@ done:
   return status;
 }
 
-int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev, const struct cubix_params *par, const struct cubix_model *mod)
+int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev, const struct cubix_params *par, const struct cubix_templates *templates)
 {
   int status = CUBIX_OK;
   if (engine->method == CUBIX_DIRECT) goto done;
-  CUBIX_TRY(cubix_mpi_basis_build(basis, par, mod, engine));
+  CUBIX_TRY(cubix_mpi_basis_build(basis, par, templates, engine));
   if (*basis) CUBIX_TRY(cubix_mpi_agree(dev->ops->keep ? dev->ops->keep(dev, *basis) : CUBIX_OK));   /* ranks may have different processors */
   if (*basis) goto done;
-  cubix_engine_go_direct(engine, mod->view.n_lambda, "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s", engine->tolerance, par->TemplateSemantic);
+  cubix_engine_go_direct(engine, templates->view.n_lambda, "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s", engine->tolerance, par->TemplateSemantic);
   cubix_log(!strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
 done:
   return status;

@@ -99,10 +99,10 @@ static void library_range(struct cubix_unknowns_start *start, const struct cubix
 {
   struct cubix_result result;
   cubix_mpi_chain_result(&result, chain);
-  const struct cubix_model *mod = result.mod;
+  const struct cubix_templates *templates = result.templates;
   for (int end = 0; end < 2; end++) {
-    start->age[end] = pow(10, mod->log_age[end ? mod->ssp->n_age - 1 : 0]);
-    start->metallicity[end] = pow(10, mod->log_z[end ? mod->ssp->n_z - 1 : 0]);
+    start->age[end] = pow(10, templates->log_age[end ? templates->ssp->n_age - 1 : 0]);
+    start->metallicity[end] = pow(10, templates->log_z[end ? templates->ssp->n_z - 1 : 0]);
   }
 }
 

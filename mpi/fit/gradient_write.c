@@ -79,7 +79,7 @@ static void list(struct cubix_star_file *file, char (*unit)[48], const struct cu
       file->column[file->n_column++] = (struct cubix_star_column) { info->name, unit[leaf], "derivative of the objective with this number of each star", info->n, bar->value[leaf] };
       file->n_star = cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf) / (size_t)info->n;
     } else {
-      const struct cubix_ssp *ssp = result.mod->ssp;
+      const struct cubix_ssp *ssp = result.templates->ssp;
       file->table[file->n_table++] = (struct cubix_star_table) { info->name, unit[leaf], "derivative of the objective with the library's values, [metallicity][age][wavelength]",
                                                                  { (size_t)ssp->n_z, (size_t)ssp->n_age, (size_t)ssp->n_lambda }, bar->value[leaf] };
     }

@@ -135,7 +135,7 @@ done:
 void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
 {
   const struct cubix_placement *p = chain->pipe->particles->placement;
-  const struct cubix_view *view = &chain->pipe->mod->view;
+  const struct cubix_view *view = &chain->pipe->templates->view;
   const size_t n = p ? p->start[p->n_spaxel] : 0;
   memset(light, 0, chain->pipe->particles->slab->n * sizeof *light);
   for (size_t i = 0; i < n; i++) {

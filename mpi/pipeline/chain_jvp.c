@@ -97,13 +97,13 @@ done:
 static int rows_forth(struct forth *f, const struct cubix_chain *chain, const struct cubix_leaves *dot)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *v = &chain->pipe->mod->view;
+  const struct cubix_view *v = &chain->pipe->templates->view;
   size_t stride = (size_t)v->row_stride;
   if (!cubix_chain_needs_rows(chain, dot)) goto done;
   CUBIX_ALLOC(f->row, (size_t)v->n_row * stride);
-  CUBIX_TRY(cubix_model_jvp(chain->pipe->mod, chain->pipe->ins, dot->value[CUBIX_LEAF_Luminosity], cubix_leaf_of(dot, CUBIX_LEAF_LsfFwhm), cubix_leaf_of(dot, CUBIX_LEAF_Redshift), f->row));
+  CUBIX_TRY(cubix_templates_jvp(chain->pipe->templates, chain->pipe->ins, dot->value[CUBIX_LEAF_Luminosity], cubix_leaf_of(dot, CUBIX_LEAF_LsfFwhm), cubix_leaf_of(dot, CUBIX_LEAF_Redshift), f->row));
   if (!chain->pipe->basis) goto done;
-  CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->mod, f->row));
+  CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->templates, f->row));
   CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain));
   if (!f->rest.patched) goto done;
   CUBIX_ALLOC(f->ending_row, (size_t)v->n_row * stride);
@@ -124,7 +124,7 @@ static int forth_init(struct forth *f, struct cubix_chain *chain, const struct c
   cubix_chain_stars_jvp(f->star, chain, dot, &dots);
   CUBIX_TRY(pick(&f->far, f->star, f->rest.far));
   CUBIX_TRY(pick(&f->patched, f->star, f->rest.patched));
-  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->deposit_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->mod->view));
+  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->deposit_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->templates->view));
   CUBIX_TRY(rows_forth(f, chain, dot));
 done:
   return status;
@@ -162,7 +162,7 @@ done:
 static int stars_forth(struct forth *f, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &chain->pipe->mod->view;
+  const struct cubix_view *view = &chain->pipe->templates->view;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
     CUBIX_TRY(paint(&f->painted_dot, chain, chain->pipe->particles->placement, f->star, view, f->row));

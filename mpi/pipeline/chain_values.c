@@ -59,7 +59,7 @@ static double *column(const struct cubix_slab *slab, enum cubix_leaf leaf)
 
 static size_t n_library(const struct cubix_chain *chain)
 {
-  const struct cubix_ssp *ssp = chain->pipe->mod->ssp;
+  const struct cubix_ssp *ssp = chain->pipe->templates->ssp;
   return (size_t)ssp->n_z * (size_t)ssp->n_age * (size_t)ssp->n_lambda;
 }
 
@@ -161,8 +161,8 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
   int status = CUBIX_OK;
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_CHECK(leaf != CUBIX_LEAF_SmoothingLength || here, CUBIX_EUSAGE, "the stars have no SmoothingLength: it belongs to Deposit gaussian with DepositLength 0");
-  CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->pipe->mod->ssp->luminosity, CUBIX_EUSAGE, "the chain was opened without Luminosity: name it among the active leaves");
-  if (leaf == CUBIX_LEAF_Luminosity) here = chain->pipe->mod->ssp->luminosity;
+  CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE, "the chain was opened without Luminosity: name it among the active leaves");
+  if (leaf == CUBIX_LEAF_Luminosity) here = chain->pipe->templates->ssp->luminosity;
   if (here) memcpy(value, here, cubix_mpi_chain_size(chain, leaf) * sizeof *value);
   else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) value[i] = slab->mass_formed[i] / chain->mass_scale;
@@ -199,7 +199,7 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
   const enum cubix_field field = field_of(leaf);
   int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale, positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
-  CUBIX_CHECK(!rows || chain->pipe->mod->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
+  CUBIX_CHECK(!rows || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
   if (field < CUBIX_N_FIELD) {
     CUBIX_TRY(cubix_star_check(name, field, value, chain->pipe->particles->slab->n, CUBIX_EUSAGE));
     goto done;
@@ -225,9 +225,9 @@ static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
   ins->pointing_x = chain->pipe->par.PointingX;
   ins->pointing_y = chain->pipe->par.PointingY;
   ins->roll = chain->pipe->par.Roll * CUBIX_PI / 180;
-  int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] && !cubix_model_reaches(chain->pipe->mod, ins, &scene, chain->pipe->mod->v_max);
-  if (!rows) cubix_model_place(chain->pipe->mod, &chain->pipe->par, ins, &scene);
-  else if (!unread) CUBIX_TRY(cubix_model_remake(chain->pipe->mod, ins, &scene, luminosity));
+  int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] && !cubix_templates_reaches(chain->pipe->templates, ins, &scene, chain->pipe->templates->v_max);
+  if (!rows) cubix_templates_place(chain->pipe->templates, &chain->pipe->par, ins, &scene);
+  else if (!unread) CUBIX_TRY(cubix_templates_remake(chain->pipe->templates, ins, &scene, luminosity));
   chain->pipe->scene = scene;
   chain->pipe->rows_changed |= rows;
   if (rows) chain->pipe->unread = unread;

@@ -7,7 +7,7 @@
  * Forward values are recomputed from the stars, never kept: what is held beside the forward run's memory is G (8 bytes for a value of the histogram), a piece
  * of R, and the bars of some stars at a time.  Only where the PSF's own parameters are asked for, the painted cube is kept from the forward run.
  * Where templates change (Luminosity, LsfFwhm, Redshift through the LSF), their bars are collected on the rows' knots, added up over ranks, and led back
- * through the LSF and the splines (cubix_model_vjp).
+ * through the LSF and the splines (cubix_templates_vjp).
  *
  * Globals.  FluxScale and the distance: F = <cube, cube_bar>.  Redshift: by the scales, by D_L, by the LSF, and by the Doppler factor, in which ln(1 + z) is
  * a velocity over c.  Angles: by the frame's rotation.  The disc's axes, the centre and the systemic velocity found from the stars are frozen.            */
@@ -74,7 +74,7 @@ static void back_free(struct back *b)
 }
 
 static size_t n_record(const struct cubix_placement *p) { return p ? p->start[p->n_spaxel] : 0; }
-static size_t n_row_bar(const struct cubix_chain *chain) { return (size_t)chain->pipe->mod->view.n_row * ((size_t)chain->pipe->mod->view.n_knot + 1) * 2; }
+static size_t n_row_bar(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->view.n_row * ((size_t)chain->pipe->templates->view.n_knot + 1) * 2; }
 
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves)
 {
@@ -103,7 +103,7 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain));
   CUBIX_ALLOC(b->far, n_record(b->rest.far));
   CUBIX_ALLOC(b->patched, n_record(b->rest.patched));
-  if (chain->pipe->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->mod->view));
+  if (chain->pipe->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->templates->view));
   if (chain->pipe->basis) CUBIX_ALLOC(b->value, chain->cover->n_value);
   if (!cubix_chain_needs_rows(chain, bar)) goto done;
   CUBIX_ALLOC(b->row, n_row_bar(chain));
@@ -151,7 +151,7 @@ static int tiles_back(struct back *b, const struct cubix_chain *chain)
   int status = CUBIX_OK, first = b->painted_bar.lambda_first / CUBIX_TILE, last = (b->painted_bar.lambda_first + b->painted_bar.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   for (int i = first; i < last; i++) {
     memset(b->tile, 0, cubix_basis_tile_size(chain->pipe->basis) * sizeof *b->tile);
-    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis, chain->pipe->mod->view.star_scale, i, b->tile));
+    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis, chain->pipe->templates->view.star_scale, i, b->tile));
     CUBIX_TRY(cubix_basis_vjp(chain->pipe->basis, i, b->tile, b->row));
   }
 done:
@@ -162,7 +162,7 @@ done:
 static int stars_back(struct back *b, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &chain->pipe->mod->view;
+  const struct cubix_view *view = &chain->pipe->templates->view;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
     CUBIX_TRY(cubix_device_paint_vjp(dev, view, chain->pipe->particles->placement, &b->painted_bar, b->star, b->row));
@@ -210,7 +210,7 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
     cover.start += first;
     cover.exponent += first;
     memset(b->star, 0, n_record(&part) * sizeof *b->star);
-    CUBIX_TRY(chain->pipe->dev->ops->deposit_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->mod->view, b->star));
+    CUBIX_TRY(chain->pipe->dev->ops->deposit_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->templates->view, b->star));
     add_picked(b->star, p->start[first], p->start[last], b->far, b->rest.far, &next_far);
     add_picked(b->star, p->start[first], p->start[last], b->patched, b->rest.patched, &next_patched);
     CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));
@@ -223,11 +223,11 @@ done:
 static int collect(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
-  size_t n_row = (size_t)chain->pipe->mod->view.n_row, stride = n_row_bar(chain) / n_row;
+  size_t n_row = (size_t)chain->pipe->templates->view.n_row, stride = n_row_bar(chain) / n_row;
   for (size_t r = 0; r < n_row && b->row_rest; r++)
     if (chain->pipe->basis->ending[r])
       for (size_t i = r * stride; i < (r + 1) * stride; i++) b->row[i] += b->row_rest[i];
-  if (chain->pipe->mod->view.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
+  if (chain->pipe->templates->view.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
   if (chain->pipe->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
   else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->particles->placement, 0, b->star, b->total, bar, sums));
   if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, bar, sums));
@@ -257,7 +257,7 @@ static int rows_back(const struct back *b, const struct cubix_chain *chain, stru
 {
   if (!b->row) return CUBIX_OK;
   cubix_mpi_owners.sum(b->row, n_row_bar(chain));
-  return cubix_model_vjp(chain->pipe->mod, chain->pipe->ins, b->row, bar->value[CUBIX_LEAF_Luminosity], bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
+  return cubix_templates_vjp(chain->pipe->templates, chain->pipe->ins, b->row, bar->value[CUBIX_LEAF_Luminosity], bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
 }
 
 /* Sums over all ranks to the globals. */

@@ -75,7 +75,7 @@ done:
 static void rows_in_use(struct cubix_memory_job *j)
 {
   const struct cubix_slab *slab = j->particles->slab;
-  const struct cubix_view *view = &j->mod->view;
+  const struct cubix_view *view = &j->templates->view;
   const int n_row = view->n_row;
   unsigned char *used = j->used;
 #pragma omp parallel for schedule(static) reduction(| : used[:n_row])
@@ -92,7 +92,7 @@ static void rows_in_use(struct cubix_memory_job *j)
 static int begin_look(struct cubix_memory_job *j, struct cubix_occupancy **o)
 {
   int status = CUBIX_OK;
-  const int n_row = j->mod->view.n_row;
+  const int n_row = j->templates->view.n_row;
   CUBIX_ALLOC(j->used, n_row);
   if (j->particles->n_chunk == 1) CUBIX_TRY(cubix_occupancy_init(o, j->ins, (double)j->particles->slab->n));
 done:
@@ -102,7 +102,7 @@ done:
 static int begin_soundings(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
-  const int n_x = j->ins->n_x + 2 * j->ins->margin, n_y = j->ins->n_y + 2 * j->ins->margin, n_row = j->mod->view.n_row;
+  const int n_x = j->ins->n_x + 2 * j->ins->margin, n_y = j->ins->n_y + 2 * j->ins->margin, n_row = j->templates->view.n_row;
   struct cubix_workload work = { .n_star = (int64_t)j->n_star };
   struct cubix_engine engine = { .reach = 0 };
   memcpy(work.beyond, j->beyond, sizeof work.beyond);
@@ -117,7 +117,7 @@ done:
 /* What all ranks have found. */
 static void share_look(struct cubix_memory_job *j)
 {
-  MPI_Allreduce(MPI_IN_PLACE, j->used, j->mod->view.n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
+  MPI_Allreduce(MPI_IN_PLACE, j->used, j->templates->view.n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
   if (!j->all) return;
   const int n = j->mine->n * j->mine->n_row;
   MPI_Allreduce(j->mine->slowest, j->all->slowest, n, MPI_FLOAT, MPI_MIN, cubix_mpi_group()->comm);
@@ -137,8 +137,8 @@ static int look(struct cubix_memory_job *j)
   for (size_t c = 0; c < particles->n_chunk; c++) {
     CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
     rows_in_use(j);
-    cubix_sounding_add(j->mine, &j->mod->view, particles->slab);
-    if (j->chunk && c == particles->n_chunk / 2) cubix_sounding_add(j->chunk, &j->mod->view, particles->slab);
+    cubix_sounding_add(j->mine, &j->templates->view, particles->slab);
+    if (j->chunk && c == particles->n_chunk / 2) cubix_sounding_add(j->chunk, &j->templates->view, particles->slab);
   }
   if (particles->n_chunk > 1) cubix_slab_forget_stars(particles->slab);
   share_look(j);
@@ -171,7 +171,7 @@ static void limit_values(struct cubix_memory_job *j)
   const struct cubix_occupancy *o = j->particles->occupancy;
   const int seen = j->counted && o && o->every;
   const double n_chunk = (double)j->particles->n_chunk, slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
-  const double most = j->mod->view.n_row * nodes_of(j, slowest, cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL));
+  const double most = j->templates->view.n_row * nodes_of(j, slowest, cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL));
   if (j->mine) {
     j->values = cubix_sounding_values(j->mine, &nodes);
     j->values_all = j->all ? cubix_sounding_values(j->all, &nodes) : j->values;
@@ -192,7 +192,7 @@ static void limit_values(struct cubix_memory_job *j)
 static int guess_engine(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &j->mod->view;
+  const struct cubix_view *view = &j->templates->view;
   struct cubix_rates rank = cubix_rates_of_rank(&j->dev->rates, j->n_thread);
   struct cubix_workload work = { .n_star = (int64_t)j->n_star, .values = j->values_all, .values_apart = cubix_mpi_max(j->values), .n_spaxel = j->painted,
                                  .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = j->n_rank, .pchip = view->pchip,
@@ -208,10 +208,10 @@ static int guess_engine(struct cubix_memory_job *j)
   work.n_used = j->engine->n_used;
   MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, cubix_mpi_group()->comm);
   cubix_engine_set_reach(j->engine, &work);
-  if (j->say && j->engine->reach > 0 && !view->pchip && strcmp(j->par->Engine, "direct") != 0) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->mod, j->engine));
+  if (j->say && j->engine->reach > 0 && !view->pchip && strcmp(j->par->Engine, "direct") != 0) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->templates, j->engine));
   j->prepared = work.prepared;
   cubix_engine_choose(j->engine, j->par, &work);
-  if (j->engine->method == CUBIX_HISTOGRAM && !j->prepared && j->say) CUBIX_TRY(cubix_mpi_basis_step(&j->step, j->mod, j->engine));
+  if (j->engine->method == CUBIX_HISTOGRAM && !j->prepared && j->say) CUBIX_TRY(cubix_mpi_basis_step(&j->step, j->templates, j->engine));
   if (!(j->step > 0)) j->step = node_step;
   j->channels = j->engine->lambda_first[j->rank + 1] - j->engine->lambda_first[j->rank];
   if (j->engine->method == CUBIX_DIRECT || j->engine->combine == CUBIX_COMBINE_CUBE) j->channels = j->ins->n_lambda;
@@ -305,11 +305,11 @@ done:
   return status;
 }
 
-int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_model *mod,
+int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_templates *templates,
                            struct cubix_particles *particles, const unsigned char *active, const struct cubix_device *dev, int say)
 {
   int status = CUBIX_OK, fits;
-  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .mod = mod, .particles = particles, .dev = dev, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
+  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .templates = templates, .particles = particles, .dev = dev, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
                    .rank = cubix_mpi_rank(), .say = say, .field = (double)ins->n_x * ins->n_y, .painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin) };
   struct cubix_memory_plan plan;
   struct verdict v;
@@ -318,20 +318,20 @@ int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_in
   if (particles) j.rows = (double)cubix_mpi_particles_rows(particles, &all);
   j.all_rows = (double)all;
   assume_everywhere(&j);
-  if (particles && mod && say) CUBIX_TRY(look(&j));
-  if (particles && mod && !j.counted && cubix_mpi_min(particles->occupancy && particles->occupancy->every) > 0)
+  if (particles && templates && say) CUBIX_TRY(look(&j));
+  if (particles && templates && !j.counted && cubix_mpi_min(particles->occupancy && particles->occupancy->every) > 0)
     CUBIX_TRY(occupancy(&j, particles->occupancy));
-  if (mod) CUBIX_TRY(guess_engine(&j));
+  if (templates) CUBIX_TRY(guess_engine(&j));
   cubix_mpi_memory_plan(&plan, &j);
   fits = judge(&v, &plan, &j);
-  if (!fits && mod && particles && !j.mine) {      /* not so, perhaps, once the stars are known */
+  if (!fits && templates && particles && !j.mine) {      /* not so, perhaps, once the stars are known */
     CUBIX_TRY(look(&j));
     CUBIX_TRY(guess_engine(&j));
     cubix_mpi_memory_plan(&plan, &j);
     fits = judge(&v, &plan, &j);
   }
   CUBIX_TRY(cubix_mpi_agree(tell(&v, &plan, &j, fits, say)));
-  if (mod) tell_widest(&j, say);
+  if (templates) tell_widest(&j, say);
 done:
   cubix_engine_free(j.engine);
   free(j.used);

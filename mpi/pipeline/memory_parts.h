@@ -12,7 +12,7 @@ struct cubix_memory_job {
   const struct cubix_params *par;
   const struct cubix_instrument *ins;
   const struct cubix_scene *scene;
-  const struct cubix_model *mod;
+  const struct cubix_templates *templates;
   struct cubix_particles *particles;
   const struct cubix_device *dev;
   const unsigned char *active;

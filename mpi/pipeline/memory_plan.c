@@ -94,7 +94,7 @@ static void plan_histogram(plan *p, struct cubix_memory_job *j)
   const int share = j->n_rank > 1 && j->engine->combine == CUBIX_COMBINE_HISTOGRAM;
   const double mine = histogram_bytes(j), all = cubix_histogram_bytes(j->values_all, j->painted);
   const double chunk = cubix_histogram_bytes(j->values_chunk, j->painted);
-  const double work = cubix_histogram_work_bytes(j->values_chunk, j->mod->view.n_row, n_node(j), j->n_thread);
+  const double work = cubix_histogram_work_bytes(j->values_chunk, j->templates->view.n_row, n_node(j), j->n_thread);
   const double pile = cubix_pile_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
   add_in(p, CUBIX_PHASE_DEPOSIT, "histogram", pile);
   if (share) add_in(p, CUBIX_PHASE_SHARE, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)));
@@ -111,7 +111,7 @@ static void plan_processor(plan *p, job *j)
     const double bytes = j->dev->ops->locked_bytes(j->painted, j->channels, tile, j->active != NULL);
     cubix_memory_add(p, "page-locked buffers", bytes, direct ? CUBIX_PHASE_PAINT : CUBIX_PHASE_TEMPLATES, last);
   } else if (direct) {
-    const double bytes = cubix_device_paint_bytes(j->ins->n_lambda, j->mod->view.n_knot, j->n_thread);
+    const double bytes = cubix_device_paint_bytes(j->ins->n_lambda, j->templates->view.n_knot, j->n_thread);
     add_in(p, CUBIX_PHASE_PAINT, "painting", bytes);
   }
 }
@@ -157,7 +157,7 @@ static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
 /* Backwards, and what is compared with: mpi/pipeline/chain_vjp.c. */
 static void plan_derivatives(plan *p, job *j)
 {
-  const struct cubix_view *view = &j->mod->view;
+  const struct cubix_view *view = &j->templates->view;
   const int fit = is_fit(j), direct = !is_histogram(j), smooth = strcmp(j->par->Deposit, "nearest") != 0;
   const double field = j->field * channel_bytes(j), painted = j->painted * channel_bytes(j);
   const double placed = direct ? j->records : fmin(j->records, CUBIX_CHAIN_PART);
@@ -180,7 +180,7 @@ static void plan_derivatives(plan *p, job *j)
 /* What Mode fit adds: the cube between two forward runs, vectors, weights of the curvature and tangents. */
 static void plan_fit(plan *p, job *j)
 {
-  const struct cubix_view *view = &j->mod->view;
+  const struct cubix_view *view = &j->templates->view;
   const double field = j->field * channel_bytes(j);
   const enum cubix_phase tangent = CUBIX_PHASE_TANGENT;
   cubix_memory_add(p, "the cube", field, first, CUBIX_PHASE_TEMPLATES);
@@ -205,11 +205,11 @@ void cubix_mpi_memory_plan(plan *p, struct cubix_memory_job *j)
   *p = (plan){ 0 };
   j->mapped = 0;
   cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab, 0), first, last);
-  if (!j->mod) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
-  if (j->particles && j->mod) plan_stars(p, j);
-  if (j->mod && is_histogram(j)) plan_histogram(p, j);
-  if (j->mod) plan_processor(p, j);
+  if (!j->templates) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
+  if (j->particles && j->templates) plan_stars(p, j);
+  if (j->templates && is_histogram(j)) plan_histogram(p, j);
+  if (j->templates) plan_processor(p, j);
   plan_cube(p, j);
-  if (j->mod && j->active) plan_derivatives(p, j);
-  if (j->mod && is_fit(j)) plan_fit(p, j);
+  if (j->templates && j->active) plan_derivatives(p, j);
+  if (j->templates && is_fit(j)) plan_fit(p, j);
 }

@@ -45,7 +45,7 @@ void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say)
 {
   cubix_mpi_pipeline_enter(pipe);
-  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->mod, pipe->particles, pipe->use.active, pipe->dev, say);
+  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->templates, pipe->particles, pipe->use.active, pipe->dev, say);
 }
 
 int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par, const struct cubix_pipeline_use *use, struct cubix_stages *stages)
@@ -93,15 +93,15 @@ static int find_speed(struct cubix_pipeline *pipe)
 /* From the library's file; where that fails the templates in use stay. */
 static int make_templates(struct cubix_pipeline *pipe)
 {
-  struct cubix_model *mod = NULL;
-  int status = (pipe->use.keep_library ? cubix_model_build_kept : cubix_model_build)(&mod, &pipe->par, pipe->ins, &pipe->scene, pipe->v_max);
+  struct cubix_templates *templates = NULL;
+  int status = (pipe->use.keep_library ? cubix_templates_build_kept : cubix_templates_build)(&templates, &pipe->par, pipe->ins, &pipe->scene, pipe->v_max);
   status = cubix_mpi_agree(status);
   if (status) {
-    cubix_model_free(mod);
+    cubix_templates_free(templates);
     return status;
   }
-  cubix_model_free(pipe->mod);
-  pipe->mod = mod;
+  cubix_templates_free(pipe->templates);
+  pipe->templates = templates;
   pipe->rows_changed = 1;
   pipe->unread = 0;
   return CUBIX_OK;
@@ -131,7 +131,7 @@ static int follow_speed(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
   if (pipe->moved) CUBIX_TRY(find_speed(pipe));
-  if (!pipe->unread && cubix_model_reaches(pipe->mod, pipe->ins, &pipe->scene, pipe->v_max)) goto done;
+  if (!pipe->unread && cubix_templates_reaches(pipe->templates, pipe->ins, &pipe->scene, pipe->v_max)) goto done;
   CUBIX_CHECK(!pipe->use.active || !pipe->use.active[CUBIX_LEAF_Luminosity], CUBIX_EUSAGE, "stars of up to %g km/s need more wavelengths of %s than were read, and with "
               "Luminosity active the library stays as it is: open again with these velocities", pipe->v_max, pipe->par.SspFile);
   CUBIX_TRY(make_templates(pipe));
@@ -143,7 +143,7 @@ done:
 static int place(struct cubix_pipeline *pipe)
 {
   struct cubix_cube *cube = pipe->cube;
-  struct cubix_view *view = &pipe->mod->view;
+  struct cubix_view *view = &pipe->templates->view;
   const size_t n_field = (size_t)pipe->ins->n_x * (size_t)pipe->ins->n_y;
   view->star_scale = pipe->flux_scale * view->light_scale / pipe->ins->lambda_step;
   cube->margin = pipe->ins->margin;
@@ -193,7 +193,7 @@ static int choose_engine(struct cubix_pipeline *pipe)
     par.Combine = pipe->engine->combine == CUBIX_COMBINE_CUBE ? "cube" : "histogram";
   }
   drop_engine(pipe);
-  CUBIX_TRY(cubix_mpi_engine_choose(&pipe->engine, &par, pipe->mod, survey, &pipe->dev->rates));
+  CUBIX_TRY(cubix_mpi_engine_choose(&pipe->engine, &par, pipe->templates, survey, &pipe->dev->rates));
   pipe->unprepared = 1;
 done:
   return status;
@@ -204,7 +204,7 @@ static int prepare_basis(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
   if (!pipe->unprepared) goto done;
-  CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->mod));
+  CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
   pipe->unprepared = pipe->rows_changed = 0;
 done:
   return status;
@@ -249,10 +249,10 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
   CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
-  if (check) CUBIX_STAGE(stages, "draw", cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->mod, pipe->particles->survey));
-  CUBIX_STAGE(stages, "paint",   cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->mod, pipe->particles, pipe->dev));
+  if (check) CUBIX_STAGE(stages, "draw", cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->templates, pipe->particles->survey));
+  CUBIX_STAGE(stages, "paint",   cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->particles, pipe->dev));
   CUBIX_STAGE(stages, "sum",     cubix_mpi_cube_sum(pipe->cube, pipe->engine));
-  if (check) CUBIX_STAGE(stages, "audit", cubix_mpi_audit_judge(&pipe->audit, pipe->engine, pipe->basis, pipe->mod, pipe->cube));
+  if (check) CUBIX_STAGE(stages, "audit", cubix_mpi_audit_judge(&pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->cube));
   CUBIX_STAGE(stages, "check",   cubix_cube_check(pipe->cube, &pipe->par));
   CUBIX_STAGE(stages, "psf",     convolve(pipe));
 done:
@@ -261,7 +261,7 @@ done:
 
 void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe)
 {
-  *result = (struct cubix_result){ .par = &pipe->par, .ins = pipe->ins, .slab = pipe->particles->slab, .frame = &pipe->frame, .scene = &pipe->scene, .mod = pipe->mod,
+  *result = (struct cubix_result){ .par = &pipe->par, .ins = pipe->ins, .slab = pipe->particles->slab, .frame = &pipe->frame, .scene = &pipe->scene, .templates = pipe->templates,
                                    .cube = pipe->cube, .engine = pipe->engine, .basis = pipe->basis, .audit = &pipe->audit, .device = pipe->dev->description,
                                    .n_rank = cubix_mpi_size() };
 }
@@ -274,7 +274,7 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   cubix_cube_free(pipe->painted);
   cubix_cube_free(pipe->cube);
   cubix_device_close(pipe->dev);
-  cubix_model_free(pipe->mod);
+  cubix_templates_free(pipe->templates);
   cubix_mpi_particles_close(pipe->particles);
   cubix_instrument_free(pipe->ins);
   free(pipe);

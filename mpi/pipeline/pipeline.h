@@ -46,7 +46,7 @@ struct cubix_pipeline {
   struct cubix_particles *particles;      /* the stars, at once or chunk by chunk */
   struct cubix_frame frame;       /* centre, systemic velocity, axes on the sky */
   struct cubix_scene scene;       /* redshift, distance, scales */
-  struct cubix_model *mod;        /* SSP templates and the cube's grid */
+  struct cubix_templates *templates;        /* SSP templates and the cube's grid */
   struct cubix_device *dev;       /* this rank's GPU, or its cores */
   struct cubix_engine *engine;    /* how stars are painted, who owns which channels */
   struct cubix_basis *basis;      /* templates on a grid of velocities; NULL: direct method, or to be made */

@@ -133,7 +133,7 @@ void cubix_audit_look(struct cubix_audit *audit, const struct cubix_cube *cube)
   }
 }
 
-int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_model *mod, double tolerance, int direct, const char *cache)
+int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *templates, double tolerance, int direct, const char *cache)
 {
   int status = CUBIX_OK, worst = 0;
   uint64_t n_star = 0;
@@ -157,7 +157,7 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_model *mod, 
     cubix_log(CUBIX_LOG_INFO, "audit: no voxel with light in a channel whose error has a bound: nothing to compare");
     goto done;
   }
-  const struct cubix_view *view = &mod->view;
+  const struct cubix_view *view = &templates->view;
   const struct cubix_voxel *v = &voxel[worst];
   int x = (int)(v->spaxel % (size_t)view->n_x) - view->margin, y = (int)(v->spaxel / (size_t)view->n_x) - view->margin;
   cubix_log(CUBIX_LOG_INFO, "audit: %d voxels recomputed in float64 (%llu stars): largest relative difference %.2e, allowed %.2e", audit->n_voxel,

@@ -43,6 +43,6 @@ int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_view *view
 void cubix_audit_look(struct cubix_audit *audit, const struct cubix_cube *cube);
 /** Compare, and log the worst.  Local.  Errors: CUBIX_EFAIL where a voxel is off by more than the tolerance.
  *  @param direct 1: the cube was painted by the direct method */
-int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_model *mod, double tolerance, int direct, const char *cache);
+int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *templates, double tolerance, int direct, const char *cache);
 
 #endif

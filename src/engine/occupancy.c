@@ -64,7 +64,7 @@ void cubix_occupancy_add(struct cubix_occupancy *o, const struct cubix_params *p
   double fastest = o->fastest, low = o->slowest_in, high = o->fastest_in, stars = 0, records = 0;
   int64_t *beyond = o->beyond;
   const double fast = o->every ? cubix_engine_reach(0) : HUGE_VAL;
-  cubix_model_sky(&view, par, ins, scene);
+  cubix_templates_sky(&view, par, ins, scene);
 #pragma omp parallel for schedule(static) reduction(max : fastest, high) reduction(min : low) \
   reduction(+ : stars, records, beyond[:CUBIX_N_REACH])
   for (size_t i = 0; i < slab->n; i++) {

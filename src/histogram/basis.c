@@ -65,12 +65,12 @@ done:
   return status;
 }
 
-int cubix_basis_init(struct cubix_basis **out, const struct cubix_model *mod, const struct cubix_nodes *nodes, const unsigned char *used, double tolerance)
+int cubix_basis_init(struct cubix_basis **out, const struct cubix_templates *templates, const struct cubix_nodes *nodes, const unsigned char *used, double tolerance)
 {
   int status = CUBIX_OK;
   struct cubix_basis *basis = NULL;
   struct cubix_basis_state *state = NULL;
-  const struct cubix_view *v = &mod->view;
+  const struct cubix_view *v = &templates->view;
   CUBIX_ALLOC(basis, 1);
   CUBIX_ALLOC(state, 1);
   basis->state = state;
@@ -83,7 +83,7 @@ int cubix_basis_init(struct cubix_basis **out, const struct cubix_model *mod, co
   CUBIX_ALLOC(state->row, v->n_row);
   CUBIX_ALLOC(state->covered, v->n_lambda);
   CUBIX_ALLOC(state->kept, basis->n_tile);
-  memcpy(state->covered, mod->covered, (size_t)v->n_lambda);
+  memcpy(state->covered, templates->covered, (size_t)v->n_lambda);
   for (int r = 0; r < v->n_row; r++) {
     basis->slot[r] = !used || used[r] ? basis->n_template++ : -1;
     if (basis->slot[r] >= 0) state->row[basis->slot[r]] = r;

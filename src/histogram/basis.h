@@ -38,8 +38,8 @@ int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, cons
 int cubix_basis_vjp(const struct cubix_basis *basis, int i, const float *tile_bar, double *row_bar);
 /** The basis of tangents: tiles that are the derivatives of the basis's along row_dot, on the same nodes, rows, slots, with the same rows left out; nothing is
  *  certified.  Kept in memory are the tiles that the basis keeps (or, where it is mapped, those that there is room for), the others are made when they are asked for.
- *  Local; all threads.  @param row_dot [n_row][row_stride], any sign  @param[out] basis_dot owned by the caller; borrows mod, which the basis was made of, and row_dot */
-int cubix_basis_jvp(struct cubix_basis **basis_dot, const struct cubix_basis *basis, const struct cubix_model *mod, const cubix_real *row_dot);
+ *  Local; all threads.  @param row_dot [n_row][row_stride], any sign  @param[out] basis_dot owned by the caller; borrows templates, which the basis was made of, and row_dot */
+int cubix_basis_jvp(struct cubix_basis **basis_dot, const struct cubix_basis *basis, const struct cubix_templates *templates, const cubix_real *row_dot);
 size_t cubix_basis_tile_size(const struct cubix_basis *basis);
 void cubix_basis_free(struct cubix_basis *basis);
 /** The cache file that is mapped at an address, NULL: none.  A file that is cut short, or whose disk fails, while it is in use raises SIGBUS there: programs

@@ -54,9 +54,9 @@ const char *cubix_basis_lost(const void *address)
 }
 
 /* ---- names -------------------------------------------------------------------------------------------------------------- */
-struct cubix_basis_key cubix_basis_key_of(const struct cubix_model *mod, double reach, double tolerance)
+struct cubix_basis_key cubix_basis_key_of(const struct cubix_templates *templates, double reach, double tolerance)
 {
-  const struct cubix_view *v = &mod->view;
+  const struct cubix_view *v = &templates->view;
   struct { uint64_t count[8], part[4][2]; double value[3]; } all;
   struct cubix_basis_key key;
   memset(&all, 0, sizeof all);
@@ -65,7 +65,7 @@ struct cubix_basis_key cubix_basis_key_of(const struct cubix_model *mod, double 
   cubix_hash(v->row, (size_t)v->n_row * (size_t)v->row_stride * sizeof *v->row, all.part[0]);
   cubix_hash(v->knot, (size_t)v->n_knot * sizeof *v->knot, all.part[1]);
   cubix_hash(v->edge, ((size_t)v->n_lambda + 1) * sizeof *v->edge, all.part[2]);
-  cubix_hash(mod->covered, (size_t)v->n_lambda, all.part[3]);
+  cubix_hash(templates->covered, (size_t)v->n_lambda, all.part[3]);
   all.value[0] = v->one_plus_z;
   all.value[1] = reach;
   all.value[2] = tolerance;
@@ -158,7 +158,7 @@ static int file_open(const struct cubix_basis_file *file, struct header *h, stru
   return -1;
 }
 
-int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_model *mod, struct cubix_nodes *nodes, double *certified)
+int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates, struct cubix_nodes *nodes, double *certified)
 {
   struct header h;
   struct cubix_basis_sum *sum = NULL;
@@ -167,7 +167,7 @@ int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubi
   free(sum);
   if (in < 0 && !why) return 0;
   if (in >= 0) close(in);
-  if (in >= 0 && (h.n_row != mod->view.n_row || h.n_lambda != mod->view.n_lambda || h.tile_width != CUBIX_TILE || h.n_weight != CUBIX_N_WEIGHT ||
+  if (in >= 0 && (h.n_row != templates->view.n_row || h.n_lambda != templates->view.n_lambda || h.tile_width != CUBIX_TILE || h.n_weight != CUBIX_N_WEIGHT ||
               h.n_tile != (h.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE || !(h.step > 0) || h.n_node != cubix_basis_nodes(h.reach, h.step).n)) {
     why = "it does not belong to these templates and channels";
   }

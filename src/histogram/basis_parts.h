@@ -122,7 +122,7 @@ struct cubix_basis_state {
 
 /** A basis on a grid without any tile: they are computed on demand.  Local.  @param used [n_row] rows, or NULL: all
  *  @param[out] basis owned by the caller; borrows the tables of the model, which must outlive it */
-int cubix_basis_init(struct cubix_basis **basis, const struct cubix_model *mod, const struct cubix_nodes *nodes, const unsigned char *used, double tolerance);
+int cubix_basis_init(struct cubix_basis **basis, const struct cubix_templates *templates, const struct cubix_nodes *nodes, const unsigned char *used, double tolerance);
 /** Memory for tile i (kept, not filled).  Local. */
 int cubix_basis_keep(struct cubix_basis *basis, int i);
 /** How many tiles may be kept in memory: the smaller of 2 GiB and a quarter of a rank's share of the node's free memory.  Local. */
@@ -145,11 +145,11 @@ struct cubix_basis_file {
   struct cubix_atomic_file grows; /* while it is written */
 };
 
-struct cubix_basis_key cubix_basis_key_of(const struct cubix_model *mod, double reach, double tolerance);
+struct cubix_basis_key cubix_basis_key_of(const struct cubix_templates *templates, double reach, double tolerance);
 /** Name of a basis's file in a folder.  Local. */
 int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, const struct cubix_basis_key *key);
 /** 1 where there is a whole file of this key; one that does not fit gives a warning, and is replaced by the next that is made.  Local.  @param[out] nodes, certified */
-int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_model *mod, struct cubix_nodes *nodes, double *certified);
+int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates, struct cubix_nodes *nodes, double *certified);
 /** Take the tiles of a basis of all rows from the file.  Local.  @return 1 where that was possible */
 int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis *basis);
 /** Whether tile i of a mapped basis is what was written; it is read once to tell.  Local; any thread. */

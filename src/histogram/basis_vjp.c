@@ -156,17 +156,17 @@ done:
   return status;
 }
 
-int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, const struct cubix_model *mod, const cubix_real *row_dot)
+int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, const struct cubix_templates *templates, const cubix_real *row_dot)
 {
   int status = CUBIX_OK, n_lambda = basis->n_lambda, room = 0;
   const struct cubix_basis_state *state = basis->state;
   struct cubix_basis *dot = NULL;
   unsigned char *used = NULL;
-  CUBIX_CHECK(mod->view.n_row == basis->n_row && mod->view.n_lambda == n_lambda, CUBIX_EFAIL, "a basis of %d rows and %d channels, but a model of %d and %d", basis->n_row, n_lambda,
-              mod->view.n_row, mod->view.n_lambda);
+  CUBIX_CHECK(templates->view.n_row == basis->n_row && templates->view.n_lambda == n_lambda, CUBIX_EFAIL, "a basis of %d rows and %d channels, but a model of %d and %d", basis->n_row, n_lambda,
+              templates->view.n_row, templates->view.n_lambda);
   CUBIX_ALLOC(used, basis->n_row);
   for (int r = 0; r < basis->n_row; r++) used[r] = basis->slot[r] >= 0;
-  CUBIX_TRY(cubix_basis_init(&dot, mod, &basis->nodes, used, basis->tolerance));
+  CUBIX_TRY(cubix_basis_init(&dot, templates, &basis->nodes, used, basis->tolerance));
   memcpy(dot->ending, basis->ending, (size_t)basis->n_row);
   memcpy(dot->patched, basis->patched, (size_t)n_lambda);
   memcpy(dot->unbounded, basis->unbounded, (size_t)n_lambda);

@@ -25,7 +25,7 @@ struct cubix_result {
   const struct cubix_slab *slab;       /* counts and provenance; its particles may be gone */
   const struct cubix_frame *frame;
   const struct cubix_scene *scene;
-  const struct cubix_model *mod;
+  const struct cubix_templates *templates;
   const struct cubix_cube *cube;       /* noise-free, cropped */
   const struct cubix_engine *engine;
   const struct cubix_basis *basis;     /* NULL with the direct method */

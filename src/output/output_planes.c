@@ -69,7 +69,7 @@ void cubix_lsf_values(const struct cubix_result *result, int column, double *val
   for (int k = 0; k < result->ins->n_lambda; k++) {
     double lambda = cubix_instrument_lambda(result->ins, k);
     value[k] = column == 0 ? lambda : column == 1 ? (result->ins->lsf_none ? 0. : cubix_curve_at(&result->ins->lsf_fwhm, lambda))
-             : column == 2 ? result->mod->fwhm_template[k] : result->mod->fwhm_cube[k];
+             : column == 2 ? result->templates->fwhm_template[k] : result->templates->fwhm_cube[k];
   }
 }
 
@@ -159,7 +159,7 @@ static int32_t spaxel_bits(const struct cubix_result *result, int i, int j)
 
 static int32_t channel_bits(const struct cubix_result *result, int k)
 {
-  return (result->mod->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) | (cubix_model_too_broad(result->mod, result->ins, k) ? CUBIX_DQ_BROAD : 0);
+  return (result->templates->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) | (cubix_templates_too_broad(result->templates, result->ins, k) ? CUBIX_DQ_BROAD : 0);
 }
 
 /* @return 0: zeros throughout */

@@ -149,8 +149,8 @@ static void input_facts(struct cubix_facts *facts, const struct cubix_result *re
 
 static void library_facts(struct cubix_facts *facts, const struct cubix_result *result)
 {
-  const struct cubix_model *mod = result->mod;
-  const struct cubix_ssp *ssp = mod->ssp;
+  const struct cubix_templates *templates = result->templates;
+  const struct cubix_ssp *ssp = templates->ssp;
   struct stat info;
   text(facts, "SSPNAME", ssp->name, "library of stellar populations");
   text(facts, "SSPFILE", ssp->file, "its file");
@@ -164,8 +164,8 @@ static void library_facts(struct cubix_facts *facts, const struct cubix_result *
   integer(facts, "SSPNAGE", ssp->n_age, "", "its number of ages");
   real(facts, "SSPLAM1", ssp->lambda_first, "Angstrom", "its first wavelength (rest, vacuum)");
   real(facts, "SSPLAM2", ssp->lambda_last, "Angstrom", "its last wavelength (rest, vacuum)");
-  integer(facts, "NUNCOV", mod->n_uncovered, "", "channels it does not cover (DQ bit 2)");
-  integer(facts, "NBROAD", mod->n_too_broad, "", "channels where it is too broad (DQ bit 4)");
+  integer(facts, "NUNCOV", templates->n_uncovered, "", "channels it does not cover (DQ bit 2)");
+  integer(facts, "NBROAD", templates->n_too_broad, "", "channels where it is too broad (DQ bit 4)");
 }
 
 static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *scene, const struct cubix_frame *frame)

@@ -132,7 +132,7 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
   CUBIX_STAGE(stages, "light",    cubix_cube_shine(cube, par, &cubix_mpi_owners));
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE(stages, "observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
-  cubix_observed_mask_channels(obs, result.mod->covered);
+  cubix_observed_mask_channels(obs, result.templates->covered);
   if (fit) {
     CUBIX_STAGE(stages, "fit",      cubix_mpi_fit(chain, par, obs, active, &end));
     cubix_mpi_chain_result(&result, chain);

@@ -36,9 +36,9 @@ void cubix_report_scene(const struct cubix_result *r)
   cubix_log(CUBIX_LOG_INFO, "%s: %d x %d spaxels of %.3g x %.3g arcsec (+%d margin), %d channels %.2f..%.2f AA %s", ins->name, ins->n_x, ins->n_y, ins->pixel_x,
             ins->pixel_y, ins->margin, ins->n_lambda, cubix_instrument_lambda(ins, 0), cubix_instrument_lambda(ins, ins->n_lambda - 1),
             ins->medium == CUBIX_AIR ? "in air" : "in vacuum");
-  cubix_log(CUBIX_LOG_INFO, "%s: %d metallicities x %d ages, %d wavelengths in use; %d rank(s), %s", r->mod->ssp->name, r->mod->ssp->n_z, r->mod->ssp->n_age,
-            r->mod->view.n_knot, r->n_rank, r->device);
-  warn_of_imf(r->mod->ssp->imf, snap);
+  cubix_log(CUBIX_LOG_INFO, "%s: %d metallicities x %d ages, %d wavelengths in use; %d rank(s), %s", r->templates->ssp->name, r->templates->ssp->n_z, r->templates->ssp->n_age,
+            r->templates->view.n_knot, r->n_rank, r->device);
+  warn_of_imf(r->templates->ssp->imf, snap);
   cubix_log(CUBIX_LOG_INFO, "every output file will have about %.3g GB", 1e-9 * cubix_output_file_bytes(r->par, ins));   /* the memory is told by cubix_mpi_memory_check */
 }
 
@@ -62,7 +62,7 @@ static const double told = 0.01;  /* part of the light from which on it is worth
 static void warn_of_loss(const struct cubix_result *r)
 {
   const struct cubix_budget *b = r->cube->budget;
-  const struct cubix_ssp *ssp = r->mod->ssp;
+  const struct cubix_ssp *ssp = r->templates->ssp;
   double all = b[CUBIX_ALL].light;
   if (!(all > 0)) return;
   if (b[CUBIX_IN_FIELD].light < 0.1 * all)

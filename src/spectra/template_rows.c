@@ -15,22 +15,22 @@
 
 struct job {
   struct cubix_maker k;
-  struct cubix_model *mod;
+  struct cubix_templates *templates;
   double *light_value, *light_curvature;    /* [n_knot] the light in the band is their product with values and curvatures */
   double *broad;                            /* [n_template][n_knot] broadened templates; pchip alone needs them */
 };
 
 /* ---- what is the same for all rows ------------------------------------------------------------------------------------------ */
-int cubix_maker_init(struct cubix_maker *k, const struct cubix_model *mod, const struct cubix_instrument *ins, int slope)
+int cubix_maker_init(struct cubix_maker *k, const struct cubix_templates *templates, const struct cubix_instrument *ins, int slope)
 {
   int status = CUBIX_OK;
-  const struct cubix_ssp *ssp = mod->ssp;
-  double *sigma = NULL, one_plus_z = mod->view.one_plus_z;
+  const struct cubix_ssp *ssp = templates->ssp;
+  double *sigma = NULL, one_plus_z = templates->view.one_plus_z;
   memset(k, 0, sizeof *k);
-  k->mod = mod;
+  k->templates = templates;
   CUBIX_ALLOC(sigma, ssp->n_lambda);
   for (int i = 0; i < ssp->n_lambda && !ins->lsf_none; i++) {
-    double missing = cubix_model_missing_variance(ins, one_plus_z * ssp->lambda[i], one_plus_z * ssp->lsf_fwhm[i]);
+    double missing = cubix_templates_missing_variance(ins, one_plus_z * ssp->lambda[i], one_plus_z * ssp->lsf_fwhm[i]);
     if (missing > 0) sigma[i] = sqrt(missing) / one_plus_z;
   }
   CUBIX_TRY(cubix_spline_init(&k->spline, ssp->lambda, ssp->n_lambda));
@@ -48,13 +48,13 @@ void cubix_maker_free(struct cubix_maker *k)
 
 void cubix_maker_curvature(const struct cubix_maker *k, const double (*f)[CUBIX_LANES], double (*m)[CUBIX_LANES])
 {
-  if (k->mod->is_spline) cubix_spline_curvature(&k->spline, f, m);
-  else memset(m, 0, sizeof *m * (size_t)k->mod->view.n_knot);
+  if (k->templates->is_spline) cubix_spline_curvature(&k->spline, f, m);
+  else memset(m, 0, sizeof *m * (size_t)k->templates->view.n_knot);
 }
 
 void cubix_maker_load(const struct cubix_maker *k, const double *luminosity, int first, int n, const struct cubix_lanes *s)
 {
-  size_t n_knot = (size_t)k->mod->view.n_knot;
+  size_t n_knot = (size_t)k->templates->view.n_knot;
   for (size_t l = 0; l < CUBIX_LANES; l++) {
     const double *mine = luminosity + ((size_t)first + (l < (size_t)n ? l : 0)) * n_knot;
     for (size_t i = 0; i < n_knot; i++) s->f[i][l] = mine[i] / CUBIX_TEMPLATE_UNIT;
@@ -99,7 +99,7 @@ done:
 /* The integral from x0 to x1 as weights of values and curvatures: physics/spectrum.h, one interval after the other, in float64. */
 static void weigh_band(struct job *job, double x0, double x1)
 {
-  const struct cubix_view *v = &job->mod->view;
+  const struct cubix_view *v = &job->templates->view;
   for (int i = 0; i + 1 < v->n_knot; i++) {
     double at = v->knot[i], h = v->knot[i + 1] - at, a = fmax(x0, at), b = fmin(x1, v->knot[i + 1]);
     if (!(b > a)) continue;
@@ -115,19 +115,19 @@ static void weigh_band(struct job *job, double x0, double x1)
 /* Values of n rows from `first` on -> rows and their light. */
 static void store_rows(const struct job *job, int first, int n, const double (*f)[CUBIX_LANES], double (*m)[CUBIX_LANES])
 {
-  const struct cubix_view *v = &job->mod->view;
+  const struct cubix_view *v = &job->templates->view;
   double light[CUBIX_LANES] = { 0 };
   cubix_maker_curvature(&job->k, f, m);
   for (int i = 0; i < v->n_knot; i++)
     for (int l = 0; l < CUBIX_LANES; l++) light[l] += job->light_value[i] * f[i][l] + job->light_curvature[i] * m[i][l];
   for (int l = 0; l < n; l++) {
-    cubix_real *row = job->mod->row + (size_t)(first + l) * (size_t)v->row_stride;
+    cubix_real *row = job->templates->row + (size_t)(first + l) * (size_t)v->row_stride;
     for (int i = 0; i < v->n_knot; i++) {
       row[2 * i] = (cubix_real)f[i][l];
       row[2 * i + 1] = (cubix_real)m[i][l];
     }
     row[2 * v->n_knot] = row[2 * v->n_knot + 1] = 0;
-    job->mod->light[first + l] = light[l];
+    job->templates->light[first + l] = light[l];
   }
 }
 
@@ -135,8 +135,8 @@ static void store_rows(const struct job *job, int first, int n, const double (*f
 static void make_templates(void *all, int first, int n, const struct cubix_lanes *s)
 {
   const struct job *job = all;
-  size_t n_knot = (size_t)job->mod->view.n_knot;
-  cubix_maker_load(&job->k, job->mod->ssp->luminosity, first, n, s);
+  size_t n_knot = (size_t)job->templates->view.n_knot;
+  cubix_maker_load(&job->k, job->templates->ssp->luminosity, first, n, s);
   cubix_maker_broaden(&job->k, s);
   store_rows(job, first, n, (const double (*)[CUBIX_LANES])s->broad, s->m);
   for (size_t l = 0; l < (size_t)n && job->broad; l++)
@@ -147,7 +147,7 @@ static void make_templates(void *all, int first, int n, const struct cubix_lanes
 static void make_slopes(void *all, int first, int n, const struct cubix_lanes *s)
 {
   const struct job *job = all;
-  const struct cubix_view *v = &job->mod->view;
+  const struct cubix_view *v = &job->templates->view;
   size_t n_knot = (size_t)v->n_knot;
   for (int l = 0; l < CUBIX_LANES; l++) {
     int t = first + (l < n ? l : 0), z = t / v->n_age;
@@ -157,17 +157,17 @@ static void make_slopes(void *all, int first, int n, const struct cubix_lanes *s
   store_rows(job, v->n_z * v->n_age + first, n, (const double (*)[CUBIX_LANES])s->f, s->m);
 }
 
-int cubix_model_fill(struct cubix_model *mod, const struct cubix_instrument *ins)
+int cubix_templates_fill(struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *v = &mod->view;
-  struct job job = { .mod = mod };
+  const struct cubix_view *v = &templates->view;
+  struct job job = { .templates = templates };
   int n = v->n_knot, n_template = v->n_z * v->n_age;
   CUBIX_ALLOC(job.light_value, n);
   CUBIX_ALLOC(job.light_curvature, n);
   if (v->pchip) CUBIX_ALLOC(job.broad, (size_t)n_template * (size_t)n);
   weigh_band(&job, v->edge[0] / v->one_plus_z, v->edge[v->n_lambda] / v->one_plus_z);
-  CUBIX_TRY(cubix_maker_init(&job.k, mod, ins, 0));
+  CUBIX_TRY(cubix_maker_init(&job.k, templates, ins, 0));
   CUBIX_TRY(cubix_maker_run(&job, n, n_template, 0, make_templates));
   if (v->pchip) CUBIX_TRY(cubix_maker_run(&job, n, n_template, 0, make_slopes));
 done:

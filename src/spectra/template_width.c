@@ -21,16 +21,16 @@ static double pixel_variance(const struct cubix_instrument *ins)
   return ins->lsf_pixel_included ? ins->lambda_step * ins->lambda_step / 12 : 0;
 }
 
-double cubix_model_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template)
+double cubix_templates_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template)
 {
   double inst = cubix_curve_at(&ins->lsf_fwhm, in_medium(ins, lambda_vac)) / CUBIX_FWHM_SIGMA;
   double own = fwhm_template / CUBIX_FWHM_SIGMA;
   return inst * inst - pixel_variance(ins) - own * own;
 }
 
-void cubix_model_width_slopes(const struct cubix_model *mod, const struct cubix_instrument *ins, int i, double *lsf_fwhm, double *one_plus_z)
+void cubix_templates_width_slopes(const struct cubix_templates *templates, const struct cubix_instrument *ins, int i, double *lsf_fwhm, double *one_plus_z)
 {
-  double x = mod->view.knot[i], per_z = 1 / mod->view.one_plus_z, lambda = mod->view.one_plus_z * x, at = in_medium(ins, lambda);
+  double x = templates->view.knot[i], per_z = 1 / templates->view.one_plus_z, lambda = templates->view.one_plus_z * x, at = in_medium(ins, lambda);
   double fwhm = cubix_curve_at(&ins->lsf_fwhm, at), unit = CUBIX_FWHM_SIGMA * CUBIX_FWHM_SIGMA, own = fwhm * fwhm / unit - pixel_variance(ins);
   double medium = ins->medium == CUBIX_AIR ? cubix_vacuum_to_air_slope(lambda) : 1;
   *lsf_fwhm = 2 * fwhm / unit * per_z * per_z;
@@ -46,27 +46,27 @@ static double library_fwhm(const struct cubix_ssp *ssp, double lambda)
   return (1 - f) * ssp->lsf_fwhm[i] + f * ssp->lsf_fwhm[ssp->n_lambda > 1 ? i + 1 : i];
 }
 
-int cubix_model_too_broad(const struct cubix_model *mod, const struct cubix_instrument *ins, int k)
+int cubix_templates_too_broad(const struct cubix_templates *templates, const struct cubix_instrument *ins, int k)
 {
-  return !ins->lsf_none && mod->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
+  return !ins->lsf_none && templates->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
 }
 
-void cubix_model_channels(struct cubix_model *mod, const struct cubix_instrument *ins)
+void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
   int n = ins->n_lambda;
-  double one_plus_z = mod->view.one_plus_z, blue = cubix_doppler(one_plus_z, mod->v_max), red = cubix_doppler(one_plus_z, -mod->v_max);
-  mod->n_uncovered = mod->n_too_broad = mod->n_pixel_broad = 0;
+  double one_plus_z = templates->view.one_plus_z, blue = cubix_doppler(one_plus_z, templates->v_max), red = cubix_doppler(one_plus_z, -templates->v_max);
+  templates->n_uncovered = templates->n_too_broad = templates->n_pixel_broad = 0;
   for (int k = 0; k < n; k++) {
     double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), box = ins->lambda_step * ins->lambda_step / 12;
-    mod->covered[k] = ins->edge[k] / blue >= mod->ssp->lambda_first && ins->edge[k + 1] / red <= mod->ssp->lambda_last;
-    mod->n_uncovered += !mod->covered[k];
-    mod->fwhm_template[k] = one_plus_z * library_fwhm(mod->ssp, centre / one_plus_z);
-    double own = mod->fwhm_template[k] / CUBIX_FWHM_SIGMA, missing = ins->lsf_none ? 0 : cubix_model_missing_variance(ins, centre, mod->fwhm_template[k]);
-    mod->fwhm_cube[k] = CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
+    templates->covered[k] = ins->edge[k] / blue >= templates->ssp->lambda_first && ins->edge[k + 1] / red <= templates->ssp->lambda_last;
+    templates->n_uncovered += !templates->covered[k];
+    templates->fwhm_template[k] = one_plus_z * library_fwhm(templates->ssp, centre / one_plus_z);
+    double own = templates->fwhm_template[k] / CUBIX_FWHM_SIGMA, missing = ins->lsf_none ? 0 : cubix_templates_missing_variance(ins, centre, templates->fwhm_template[k]);
+    templates->fwhm_cube[k] = CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
     if (ins->lsf_none) continue;
     double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
-    int too_broad = cubix_model_too_broad(mod, ins, k);
-    mod->n_too_broad += too_broad;
-    mod->n_pixel_broad += !too_broad && missing <= 0 && mod->fwhm_cube[k] > 1.01 * inst;
+    int too_broad = cubix_templates_too_broad(templates, ins, k);
+    templates->n_too_broad += too_broad;
+    templates->n_pixel_broad += !too_broad && missing <= 0 && templates->fwhm_cube[k] > 1.01 * inst;
   }
 }

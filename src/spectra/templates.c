@@ -27,22 +27,22 @@
 #include "spectra/templates_parts.h"
 
 /* knot[first[cell]] <= the cell's blue end: cells as wide as the narrowest interval. */
-static int index_knots(struct cubix_model *mod)
+static int index_knots(struct cubix_templates *templates)
 {
   int status = CUBIX_OK;
-  struct cubix_view *v = &mod->view;
+  struct cubix_view *v = &templates->view;
   double range = v->knot[v->n_knot - 1] - v->knot[0], narrowest = range;
   for (int i = 0; i + 1 < v->n_knot; i++) narrowest = fmin(narrowest, v->knot[i + 1] - v->knot[i]);
   narrowest = fmax(narrowest, range / (1 << 20));
   v->cell_origin = v->knot[0];
   v->cell_per_AA = 1 / narrowest;
   v->n_cell = (int)(range / narrowest) + 1;
-  CUBIX_ALLOC(mod->first, v->n_cell);
+  CUBIX_ALLOC(templates->first, v->n_cell);
   for (int cell = 0, i = 0; cell < v->n_cell; cell++) {
     while (i < v->n_knot - 2 && v->knot[i + 1] <= v->cell_origin + cell * narrowest) i++;
-    mod->first[cell] = i;
+    templates->first[cell] = i;
   }
-  v->first = mod->first;
+  v->first = templates->first;
 done:
   return status;
 }
@@ -82,25 +82,25 @@ static void choose_deposit(struct cubix_view *v, const struct cubix_params *par)
   v->deposit_length = par->DepositLength;
 }
 
-void cubix_model_sky(struct cubix_view *view, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+void cubix_templates_sky(struct cubix_view *view, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   place_grid(view, ins, scene);
   choose_deposit(view, par);
 }
 
-static void report(const struct cubix_model *mod, const struct cubix_instrument *ins)
+static void report(const struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
-  const struct cubix_ssp *ssp = mod->ssp;
+  const struct cubix_ssp *ssp = templates->ssp;
   if (ssp->demo) cubix_log(CUBIX_LOG_WARNING, "%s is a closed-form demonstration, not a real library: fluxes are for show (cubix-ssp get bc03-miles gets a real one)", ssp->file);
-  if (mod->n_uncovered)
+  if (templates->n_uncovered)
     cubix_log(CUBIX_LOG_WARNING, "%d of %d channels are not covered by %s (%.1f..%.1f AA rest): flux there is incomplete or zero, DQ 2",
-              mod->n_uncovered, ins->n_lambda, ssp->name, ssp->lambda_first, ssp->lambda_last);
-  if (mod->n_too_broad)
+              templates->n_uncovered, ins->n_lambda, ssp->name, ssp->lambda_first, ssp->lambda_last);
+  if (templates->n_too_broad)
     cubix_log(CUBIX_LOG_WARNING, "%d of %d channels: %s is broader than the line spread function; not broadened further, DQ 4",
-              mod->n_too_broad, ins->n_lambda, ssp->name);
-  if (mod->n_pixel_broad)
+              templates->n_too_broad, ins->n_lambda, ssp->name);
+  if (templates->n_pixel_broad)
     cubix_log(CUBIX_LOG_WARNING, "%d of %d channels: %s and the pixel together are more than 1 %% broader than the line spread function; see FWHM_CUBE in the table LSF",
-              mod->n_pixel_broad, ins->n_lambda, ssp->name);
+              templates->n_pixel_broad, ins->n_lambda, ssp->name);
 }
 
 static const double SPARE = 600;  /* km/s, a redshift of 0.002: what a model that is made again may move by */
@@ -122,44 +122,44 @@ static void needed_range(const struct cubix_instrument *ins, double one_plus_z, 
 }
 
 /* The library's axes, as the logarithms that stars are looked up with. */
-static int lay_axes(struct cubix_model *mod)
+static int lay_axes(struct cubix_templates *templates)
 {
   int status = CUBIX_OK;
-  const struct cubix_ssp *ssp = mod->ssp;
-  struct cubix_view *v = &mod->view;
-  CUBIX_ALLOC(mod->log_z, ssp->n_z);
-  CUBIX_ALLOC(mod->log_age, ssp->n_age);
-  for (int i = 0; i < ssp->n_z; i++) mod->log_z[i] = log10(ssp->metallicity[i] > 0 ? ssp->metallicity[i] : 1e-10);
-  for (int i = 0; i < ssp->n_age; i++) mod->log_age[i] = log10(ssp->age[i] > 0 ? ssp->age[i] : 1e-4);
-  CUBIX_CHECK(ssp->n_z < 2 || mod->log_z[1] > mod->log_z[0], CUBIX_EINPUT, "%s: /Metallicity[1] = %g must be above 1e-10, which stands for 0", ssp->file, ssp->metallicity[1]);
-  CUBIX_CHECK(ssp->n_age < 2 || mod->log_age[1] > mod->log_age[0], CUBIX_EINPUT, "%s: /Age[1] = %g Gyr must be above 1e-4, which stands for age 0", ssp->file, ssp->age[1]);
+  const struct cubix_ssp *ssp = templates->ssp;
+  struct cubix_view *v = &templates->view;
+  CUBIX_ALLOC(templates->log_z, ssp->n_z);
+  CUBIX_ALLOC(templates->log_age, ssp->n_age);
+  for (int i = 0; i < ssp->n_z; i++) templates->log_z[i] = log10(ssp->metallicity[i] > 0 ? ssp->metallicity[i] : 1e-10);
+  for (int i = 0; i < ssp->n_age; i++) templates->log_age[i] = log10(ssp->age[i] > 0 ? ssp->age[i] : 1e-4);
+  CUBIX_CHECK(ssp->n_z < 2 || templates->log_z[1] > templates->log_z[0], CUBIX_EINPUT, "%s: /Metallicity[1] = %g must be above 1e-10, which stands for 0", ssp->file, ssp->metallicity[1]);
+  CUBIX_CHECK(ssp->n_age < 2 || templates->log_age[1] > templates->log_age[0], CUBIX_EINPUT, "%s: /Age[1] = %g Gyr must be above 1e-4, which stands for age 0", ssp->file, ssp->age[1]);
   v->n_z = ssp->n_z;
   v->n_age = ssp->n_age;
   v->zero_z = !(ssp->metallicity[0] > 0);
   v->zero_age = !(ssp->age[0] > 0);
-  v->log_z = mod->log_z;
-  v->log_age = mod->log_age;
+  v->log_z = templates->log_z;
+  v->log_age = templates->log_age;
 done:
   return status;
 }
 
 /* Room for the rows and for what is known of the channels. */
-static int lay_rows(struct cubix_model *mod, const struct cubix_instrument *ins)
+static int lay_rows(struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
   int status = CUBIX_OK;
-  const struct cubix_ssp *ssp = mod->ssp;
-  struct cubix_view *v = &mod->view;
+  const struct cubix_ssp *ssp = templates->ssp;
+  struct cubix_view *v = &templates->view;
   v->knot = ssp->lambda;
   v->n_knot = ssp->n_lambda;
   v->n_row = ssp->n_z * ssp->n_age * (v->pchip ? 2 : 1);
   v->row_stride = 2 * (v->n_knot + 1);
-  CUBIX_CHECK((mod->row = cubix_reserve((size_t)v->n_row * (size_t)v->row_stride, sizeof *mod->row)), CUBIX_ENOMEM, "no memory for %d templates of %d wavelengths", v->n_row, v->n_knot);
-  CUBIX_ALLOC(mod->light, v->n_row);
-  CUBIX_ALLOC(mod->covered, ins->n_lambda);
-  CUBIX_ALLOC(mod->fwhm_template, ins->n_lambda);
-  CUBIX_ALLOC(mod->fwhm_cube, ins->n_lambda);
-  v->row = mod->row;
-  v->light = mod->light;
+  CUBIX_CHECK((templates->row = cubix_reserve((size_t)v->n_row * (size_t)v->row_stride, sizeof *templates->row)), CUBIX_ENOMEM, "no memory for %d templates of %d wavelengths", v->n_row, v->n_knot);
+  CUBIX_ALLOC(templates->light, v->n_row);
+  CUBIX_ALLOC(templates->covered, ins->n_lambda);
+  CUBIX_ALLOC(templates->fwhm_template, ins->n_lambda);
+  CUBIX_ALLOC(templates->fwhm_cube, ins->n_lambda);
+  v->row = templates->row;
+  v->light = templates->light;
 done:
   return status;
 }
@@ -179,95 +179,95 @@ static void mark(struct cubix_view *v)
   v->edition = hash_all[0] ? hash_all[0] : 1;
 }
 
-static int build(struct cubix_model **out, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max, double v_read,
+static int build(struct cubix_templates **out, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max, double v_read,
                  int keep)
 {
   int status = CUBIX_OK;
-  struct cubix_model *mod = NULL;
-  CUBIX_ALLOC(mod, 1);
-  mod->v_max = v_max;
-  mod->is_spline = !strcmp(par->TemplateSemantic, "spline");
-  mod->view.pchip = !strcmp(par->SspInterpolation, "pchip");
-  needed_range(ins, 1 + scene->redshift, v_read, &mod->read_first, &mod->read_last);
-  CUBIX_TRY(cubix_ssp_read(&mod->ssp, par->SspFile, mod->read_first, mod->read_last));
-  CUBIX_TRY(lay_axes(mod));
-  CUBIX_TRY(lay_rows(mod, ins));
-  place_grid(&mod->view, ins, scene);
-  choose_deposit(&mod->view, par);
-  CUBIX_TRY(cubix_model_fill(mod, ins));
-  if (!keep) free(mod->ssp->luminosity);
-  if (!keep) mod->ssp->luminosity = NULL;
-  CUBIX_TRY(index_knots(mod));
-  mark(&mod->view);
-  cubix_model_channels(mod, ins);
-  report(mod, ins);
-  if (mod->view.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
-  *out = mod;
-  mod = NULL;
+  struct cubix_templates *templates = NULL;
+  CUBIX_ALLOC(templates, 1);
+  templates->v_max = v_max;
+  templates->is_spline = !strcmp(par->TemplateSemantic, "spline");
+  templates->view.pchip = !strcmp(par->SspInterpolation, "pchip");
+  needed_range(ins, 1 + scene->redshift, v_read, &templates->read_first, &templates->read_last);
+  CUBIX_TRY(cubix_ssp_read(&templates->ssp, par->SspFile, templates->read_first, templates->read_last));
+  CUBIX_TRY(lay_axes(templates));
+  CUBIX_TRY(lay_rows(templates, ins));
+  place_grid(&templates->view, ins, scene);
+  choose_deposit(&templates->view, par);
+  CUBIX_TRY(cubix_templates_fill(templates, ins));
+  if (!keep) free(templates->ssp->luminosity);
+  if (!keep) templates->ssp->luminosity = NULL;
+  CUBIX_TRY(index_knots(templates));
+  mark(&templates->view);
+  cubix_templates_channels(templates, ins);
+  report(templates, ins);
+  if (templates->view.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
+  *out = templates;
+  templates = NULL;
 done:
-  cubix_model_free(mod);
+  cubix_templates_free(templates);
   return status;
 }
 
-int cubix_model_build(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+int cubix_templates_build(struct cubix_templates **templates, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
-  return build(mod, par, ins, scene, v_max, velocity_class(v_max), 0);
+  return build(templates, par, ins, scene, v_max, velocity_class(v_max), 0);
 }
 
-int cubix_model_build_kept(struct cubix_model **mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+int cubix_templates_build_kept(struct cubix_templates **templates, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
-  return build(mod, par, ins, scene, v_max, velocity_class(v_max + SPARE), 1);
+  return build(templates, par, ins, scene, v_max, velocity_class(v_max + SPARE), 1);
 }
 
-int cubix_model_reaches(const struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+int cubix_templates_reaches(const struct cubix_templates *templates, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
-  const struct cubix_ssp *ssp = mod->ssp;
+  const struct cubix_ssp *ssp = templates->ssp;
   double lo, hi;
   needed_range(ins, 1 + scene->redshift, v_max, &lo, &hi);
-  return (lo >= mod->read_first || ssp->lambda[0] <= ssp->lambda_first) && (hi <= mod->read_last || ssp->lambda[ssp->n_lambda - 1] >= ssp->lambda_last);
+  return (lo >= templates->read_first || ssp->lambda[0] <= ssp->lambda_first) && (hi <= templates->read_last || ssp->lambda[ssp->n_lambda - 1] >= ssp->lambda_last);
 }
 
-int cubix_model_remake(struct cubix_model *mod, const struct cubix_instrument *ins, const struct cubix_scene *scene, const double *luminosity)
+int cubix_templates_remake(struct cubix_templates *templates, const struct cubix_instrument *ins, const struct cubix_scene *scene, const double *luminosity)
 {
   int status = CUBIX_OK;
-  struct cubix_ssp *ssp = mod->ssp;
+  struct cubix_ssp *ssp = templates->ssp;
   double lo, hi, sum = 0;
-  size_t n = (size_t)mod->view.n_z * (size_t)mod->view.n_age * (size_t)mod->view.n_knot;
-  CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL, "the templates of %s were released once the model was made: make it with cubix_model_build_kept", ssp->file);
-  CUBIX_CHECK(ins->n_lambda == mod->view.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d", ins->n_lambda, mod->view.n_lambda);
-  needed_range(ins, 1 + scene->redshift, mod->v_max, &lo, &hi);
-  CUBIX_CHECK(cubix_model_reaches(mod, ins, scene, mod->v_max), CUBIX_EUSAGE,
+  size_t n = (size_t)templates->view.n_z * (size_t)templates->view.n_age * (size_t)templates->view.n_knot;
+  CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL, "the templates of %s were released once the model was made: make it with cubix_templates_build_kept", ssp->file);
+  CUBIX_CHECK(ins->n_lambda == templates->view.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d", ins->n_lambda, templates->view.n_lambda);
+  needed_range(ins, 1 + scene->redshift, templates->v_max, &lo, &hi);
+  CUBIX_CHECK(cubix_templates_reaches(templates, ins, scene, templates->v_max), CUBIX_EUSAGE,
               "at Redshift = %g with stars of up to %g km/s the channels need %.1f..%.1f AA (rest) of %s, of which %.1f..%.1f AA were read: open again with this redshift and line spread function",
-              scene->redshift, mod->v_max, lo, hi, ssp->name, mod->read_first, mod->read_last);
+              scene->redshift, templates->v_max, lo, hi, ssp->name, templates->read_first, templates->read_last);
   for (size_t i = 0; i < n && luminosity; i++) sum += 0 * luminosity[i];
   CUBIX_CHECK(sum == 0, CUBIX_EINPUT, "a new value for a template of %s is not finite", ssp->name);
   if (luminosity) memcpy(ssp->luminosity, luminosity, n * sizeof *luminosity);
-  place_grid(&mod->view, ins, scene);
-  mod->view.edition = 0;
-  CUBIX_TRY(cubix_model_fill(mod, ins));
-  mark(&mod->view);
-  cubix_model_channels(mod, ins);
+  place_grid(&templates->view, ins, scene);
+  templates->view.edition = 0;
+  CUBIX_TRY(cubix_templates_fill(templates, ins));
+  mark(&templates->view);
+  cubix_templates_channels(templates, ins);
 done:
   return status;
 }
 
-void cubix_model_place(struct cubix_model *mod, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+void cubix_templates_place(struct cubix_templates *templates, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
-  place_grid(&mod->view, ins, scene);
-  choose_deposit(&mod->view, par);
+  place_grid(&templates->view, ins, scene);
+  choose_deposit(&templates->view, par);
 }
 
-void cubix_model_free(struct cubix_model *mod)
+void cubix_templates_free(struct cubix_templates *templates)
 {
-  if (!mod) return;
-  cubix_ssp_free(mod->ssp);
-  free(mod->row);
-  free(mod->light);
-  free(mod->log_z);
-  free(mod->log_age);
-  free(mod->first);
-  free(mod->covered);
-  free(mod->fwhm_template);
-  free(mod->fwhm_cube);
-  free(mod);
+  if (!templates) return;
+  cubix_ssp_free(templates->ssp);
+  free(templates->row);
+  free(templates->light);
+  free(templates->log_z);
+  free(templates->log_age);
+  free(templates->first);
+  free(templates->covered);
+  free(templates->fwhm_template);
+  free(templates->fwhm_cube);
+  free(templates);
 }

@@ -118,25 +118,25 @@ static struct cubix_slab *a_slab(size_t n, int all_outside)
 enum backend { AUTO, CPU, CUDA, N_BACKEND };
 static struct cubix_params *params[N_BACKEND];
 
-static struct cubix_model *a_model(const struct cubix_instrument *ins, enum sampling sampling, const char *semantic, const char *interpolation)
+static struct cubix_templates *a_model(const struct cubix_instrument *ins, enum sampling sampling, const char *semantic, const char *interpolation)
 {
   struct cubix_params *par = params[AUTO];
   struct cubix_scene scene = { .redshift = 0.01, .d_l_mpc = 44, .kpc_per_arcsec = 1, .flux_scale = 1e-32 };
-  struct cubix_model *mod = NULL;
+  struct cubix_templates *templates = NULL;
   if (cubix_params_set(par, "SspFile", library[sampling]) || cubix_params_set(par, "TemplateSemantic", semantic) ||
-      cubix_params_set(par, "SspInterpolation", interpolation) || cubix_model_build(&mod, par, ins, &scene, 300)) {
+      cubix_params_set(par, "SspInterpolation", interpolation) || cubix_templates_build(&templates, par, ins, &scene, 300)) {
     printf("%s\n", cubix_error_message());
     abort();
   }
-  return mod;
+  return templates;
 }
 
-static int paint_with(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_model *mod, const struct cubix_slab *slab)
+static int paint_with(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_templates *templates, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   struct cubix_placement *placement = NULL;
-  CUBIX_TRY(cubix_placement_build(&placement, cube, &mod->view, slab, 0));
-  CUBIX_TRY(dev->ops->load(dev, &mod->view));
+  CUBIX_TRY(cubix_placement_build(&placement, cube, &templates->view, slab, 0));
+  CUBIX_TRY(dev->ops->load(dev, &templates->view));
   CUBIX_TRY(dev->ops->paint(dev, placement, cube));
 done:
   cubix_placement_free(placement);
@@ -144,7 +144,7 @@ done:
 }
 
 /* A processor's cube; before it there was `before` in every voxel. */
-static int paint(enum backend backend, const struct cubix_instrument *ins, const struct cubix_model *mod, const struct cubix_slab *slab, cubix_real before, struct cubix_cube **out)
+static int paint(enum backend backend, const struct cubix_instrument *ins, const struct cubix_templates *templates, const struct cubix_slab *slab, cubix_real before, struct cubix_cube **out)
 {
   int status = CUBIX_OK;
   struct cubix_device *dev = NULL;
@@ -153,7 +153,7 @@ static int paint(enum backend backend, const struct cubix_instrument *ins, const
   CUBIX_TRY(cubix_cube_hold(cube, 0, ins->n_lambda));
   for (size_t i = 0; i < (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda; i++) cube->flux[i] = before;
   CUBIX_TRY(cubix_device_open(&dev, params[backend], 0, 1));
-  CUBIX_TRY(paint_with(dev, cube, mod, slab));
+  CUBIX_TRY(paint_with(dev, cube, templates, slab));
   *out = cube;
   cube = NULL;
 done:
@@ -209,25 +209,25 @@ static void test_parity(void)
   };
   for (size_t r = 0; r < sizeof row / sizeof row[0]; r++) {
     struct cubix_instrument ins = an_instrument(row[r].margin, row[r].lambda_min, row[r].step, row[r].n_lambda);
-    struct cubix_model *mod = a_model(&ins, row[r].sampling, row[r].semantic, row[r].interpolation);
+    struct cubix_templates *templates = a_model(&ins, row[r].sampling, row[r].semantic, row[r].interpolation);
     struct cubix_slab *slab = a_slab(N_STAR, 0);
     struct cubix_cube *cpu = NULL, *cuda = NULL, *lazy = NULL;
     cuda_on_cpu.lazy = 0;
     cuda_on_cpu.n_launch = 0, cuda_on_cpu.largest_locked = 0;
-    CHECK(paint(CPU, &ins, mod, slab, 0, &cpu) == CUBIX_OK);
-    CHECK(paint(CUDA, &ins, mod, slab, 0, &cuda) == CUBIX_OK);
+    CHECK(paint(CPU, &ins, templates, slab, 0, &cpu) == CUBIX_OK);
+    CHECK(paint(CUDA, &ins, templates, slab, 0, &cuda) == CUBIX_OK);
     CHECK_CLOSE(3. * (double)cuda_on_cpu.largest_locked, cubix_device_cuda_ops.locked_bytes(cuda->n_x * cuda->n_y, row[r].n_lambda, 0, 0), 0.02);
     CHECK(cuda_on_cpu.n_launch > 6 && total(cpu) > 0); /* several chunks, of both shapes */
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     cuda_on_cpu.lazy = 1;
-    CHECK(paint(CUDA, &ins, mod, slab, 0, &lazy) == CUBIX_OK);
+    CHECK(paint(CUDA, &ins, templates, slab, 0, &lazy) == CUBIX_OK);
     CHECK(same(lazy, cuda)); /* and the same bits when work is done as late as can be */
     CHECK(cuda_on_cpu.n_live == 0);
     cubix_cube_free(cpu);
     cubix_cube_free(cuda);
     cubix_cube_free(lazy);
     cubix_slab_free(slab);
-    cubix_model_free(mod);
+    cubix_templates_free(templates);
   }
 }
 
@@ -235,14 +235,14 @@ static void test_parity(void)
 static void test_adds(void)
 {
   struct cubix_instrument ins = an_instrument(1, 4700, 2, 40);
-  struct cubix_model *mod = a_model(&ins, UNIFORM, "spline", "linear");
+  struct cubix_templates *templates = a_model(&ins, UNIFORM, "spline", "linear");
   static const struct { size_t n; int outside; } row[] = { { 0, 0 }, { 50, 1 }, { 1, 0 }, { 100, 0 }, { 101, 0 } };
   for (size_t r = 0; r < sizeof row / sizeof row[0]; r++) {
     struct cubix_slab *slab = a_slab(row[r].n, row[r].outside);
     struct cubix_cube *cpu = NULL, *cuda = NULL;
     cuda_on_cpu.n_launch = 0;
-    CHECK(paint(CPU, &ins, mod, slab, 1000, &cpu) == CUBIX_OK);
-    CHECK(paint(CUDA, &ins, mod, slab, 1000, &cuda) == CUBIX_OK);
+    CHECK(paint(CPU, &ins, templates, slab, 1000, &cpu) == CUBIX_OK);
+    CHECK(paint(CUDA, &ins, templates, slab, 1000, &cuda) == CUBIX_OK);
     CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0 && !row[r].outside));
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     CHECK((total(cuda) > 1000. * 8 * 7 * 40) == (row[r].n > 0 && !row[r].outside));
@@ -250,23 +250,23 @@ static void test_adds(void)
     cubix_cube_free(cuda);
     cubix_slab_free(slab);
   }
-  cubix_model_free(mod);
+  cubix_templates_free(templates);
 }
 
 /* One opened processor paints again: with the same model, with another, and after a failure, of which nothing stays behind. */
 static void test_again(void)
 {
   struct cubix_instrument ins = an_instrument(0, 4700, 2, 40);
-  struct cubix_model *mod[2] = { a_model(&ins, UNIFORM, "spline", "linear"), a_model(&ins, MIXED, "linear", "pchip") };
+  struct cubix_templates *templates[2] = { a_model(&ins, UNIFORM, "spline", "linear"), a_model(&ins, MIXED, "linear", "pchip") };
   struct cubix_slab *slab = a_slab(150, 0);
   struct cubix_device *dev = NULL;
   CHECK(cubix_device_open(&dev, params[CUDA], 0, 1) == CUBIX_OK);
   CHECK(!strcmp(dev->description, "stand-in GPU 0, 1 GiB"));
   for (int turn = 0; turn < 4; turn++) {
     struct cubix_cube *cpu = NULL, *cuda = NULL;
-    CHECK(paint(CPU, &ins, mod[turn / 2], slab, 0, &cpu) == CUBIX_OK);
+    CHECK(paint(CPU, &ins, templates[turn / 2], slab, 0, &cpu) == CUBIX_OK);
     CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
-    CHECK(paint_with(dev, cuda, mod[turn / 2], slab) == CUBIX_OK);
+    CHECK(paint_with(dev, cuda, templates[turn / 2], slab) == CUBIX_OK);
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     cubix_cube_free(cpu);
     cubix_cube_free(cuda);
@@ -274,10 +274,10 @@ static void test_again(void)
   struct cubix_slab *others = a_slab(400, 0);
   struct cubix_placement *placement = NULL, *others_placement = NULL;
   struct cubix_cube *cpu = NULL, *broken = NULL, *cuda = NULL;
-  CHECK(paint(CPU, &ins, mod[1], slab, 0, &cpu) == CUBIX_OK);
+  CHECK(paint(CPU, &ins, templates[1], slab, 0, &cpu) == CUBIX_OK);
   CHECK(cubix_cube_init(&broken, &ins) == CUBIX_OK && cubix_cube_hold(broken, 0, ins.n_lambda) == CUBIX_OK);
   CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
-  CHECK(cubix_placement_build(&placement, cuda, &mod[1]->view, slab, 0) == CUBIX_OK && cubix_placement_build(&others_placement, broken, &mod[1]->view, others, 0) == CUBIX_OK);
+  CHECK(cubix_placement_build(&placement, cuda, &templates[1]->view, slab, 0) == CUBIX_OK && cubix_placement_build(&others_placement, broken, &templates[1]->view, others, 0) == CUBIX_OK);
   cuda_on_cpu.n_call = 0;
   cuda_on_cpu.fail_at = 10;                /* the first chunk is on its way, the second half */
   CHECK(dev->ops->paint(dev, others_placement, broken) == CUBIX_EDEVICE);
@@ -294,8 +294,8 @@ static void test_again(void)
   cubix_device_close(dev);
   CHECK(cuda_on_cpu.n_live == 0);
   cubix_slab_free(slab);
-  cubix_model_free(mod[0]);
-  cubix_model_free(mod[1]);
+  cubix_templates_free(templates[0]);
+  cubix_templates_free(templates[1]);
 }
 
 /* The host's own GPU is current again after whatever we do, well or not; memory that a paint has taken serves the next, and tables go up once. */
@@ -303,14 +303,14 @@ static void test_host(void)
 {
   struct cuda_on_cpu before = cuda_on_cpu;
   struct cubix_instrument ins = an_instrument(0, 4700, 2, 40);
-  struct cubix_model *mod = a_model(&ins, UNIFORM, "spline", "linear");
+  struct cubix_templates *templates = a_model(&ins, UNIFORM, "spline", "linear");
   struct cubix_slab *slab = a_slab(300, 0);
   struct cubix_cube *cpu = NULL;
   struct cubix_device *dev = NULL;
   cuda_on_cpu.n_gpu = 2;
   cuda_on_cpu.capability[1] = 9;
   cuda_on_cpu.current = 0;
-  CHECK(paint(CPU, &ins, mod, slab, 0, &cpu) == CUBIX_OK);
+  CHECK(paint(CPU, &ins, templates, slab, 0, &cpu) == CUBIX_OK);
   CHECK(cubix_device_open(&dev, params[CUDA], 1, 1) == CUBIX_OK && cuda_on_cpu.current == 0);
   CHECK(dev->ops->divide(dev, 2) == CUBIX_OK && cuda_on_cpu.current == 0);
   for (int turn = 0; turn < 5; turn++) {
@@ -319,7 +319,7 @@ static void test_host(void)
     cuda_on_cpu.n_malloc = cuda_on_cpu.n_call = 0;
     cuda_on_cpu.n_up = 0;
     cuda_on_cpu.fail_at = turn == 1 ? 12 : turn == 2 ? 1 : 0;
-    int status = paint_with(dev, cuda, mod, slab);
+    int status = paint_with(dev, cuda, templates, slab);
     cuda_on_cpu.fail_at = 0;
     CHECK((status == CUBIX_OK) == (turn != 1 && turn != 2) && cuda_on_cpu.current == 0);
     if (!status) CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
@@ -332,7 +332,7 @@ static void test_host(void)
   CHECK(cuda_on_cpu.current == 0 && cuda_on_cpu.n_live == 0);
   cubix_cube_free(cpu);
   cubix_slab_free(slab);
-  cubix_model_free(mod);
+  cubix_templates_free(templates);
   cuda_on_cpu = before;
 }
 
@@ -340,18 +340,18 @@ static void test_host(void)
 static void test_failing_calls(void)
 {
   struct cubix_instrument ins = an_instrument(0, 4700, 2, 20);
-  struct cubix_model *mod = a_model(&ins, UNIFORM, "linear", "linear");
+  struct cubix_templates *templates = a_model(&ins, UNIFORM, "linear", "linear");
   struct cubix_slab *slab = a_slab(250, 0);
   struct cubix_cube *cube = NULL, *want = NULL;
   for (int lazy = 0; lazy < 2; lazy++) {
     int n_error = 0, n_ignored = 0;
     cuda_on_cpu.lazy = lazy;
     cuda_on_cpu.n_call = cuda_on_cpu.fail_at = 0;
-    CHECK(paint(CUDA, &ins, mod, slab, 0, &want) == CUBIX_OK);
+    CHECK(paint(CUDA, &ins, templates, slab, 0, &want) == CUBIX_OK);
     for (long n = cuda_on_cpu.n_call, i = 1; i <= n; i++) {
       cuda_on_cpu.n_call = 0;
       cuda_on_cpu.fail_at = i;
-      int status = paint(CUDA, &ins, mod, slab, 0, &cube);
+      int status = paint(CUDA, &ins, templates, slab, 0, &cube);
       n_error += status == CUBIX_EDEVICE && strstr(cubix_error_message(), "use Backend cpu");
       n_ignored += status == CUBIX_OK && same(cube, want);
       CHECK(n_error + n_ignored == i);
@@ -365,50 +365,50 @@ static void test_failing_calls(void)
     cubix_cube_free(want);
   }
   cubix_slab_free(slab);
-  cubix_model_free(mod);
+  cubix_templates_free(templates);
 }
 
 /* Every allocation of ours fails once. */
 static void test_failing_allocations(void)
 {
   struct cubix_instrument ins = an_instrument(0, 4700, 2, 20);
-  struct cubix_model *mod = a_model(&ins, UNIFORM, "linear", "linear");
+  struct cubix_templates *templates = a_model(&ins, UNIFORM, "linear", "linear");
   struct cubix_slab *slab = a_slab(250, 0);
   struct cubix_cube *cube = NULL;
   n_alloc = 0;
-  CHECK(paint(CUDA, &ins, mod, slab, 0, &cube) == CUBIX_OK);
+  CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_OK);
   cubix_cube_free(cube);
   CHECK(n_alloc > 8);
   for (long n = n_alloc, i = 1; i <= n; i++) {
     n_alloc = 0;
     fail_alloc_at = i;
-    CHECK(paint(CUDA, &ins, mod, slab, 0, &cube) == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate"));
+    CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate"));
     CHECK(cuda_on_cpu.n_live == 0);
     cubix_error_clear();
   }
   fail_alloc_at = 0;
   cubix_slab_free(slab);
-  cubix_model_free(mod);
+  cubix_templates_free(templates);
 }
 
 /* Where the memory does not suffice, or the channels are too many, it is said before anything is tried. */
 static void test_limits(void)
 {
   struct cubix_instrument ins = an_instrument(0, 4620, 2.2, 270);
-  struct cubix_model *mod = a_model(&ins, UNIFORM, "spline", "pchip");
+  struct cubix_templates *templates = a_model(&ins, UNIFORM, "spline", "pchip");
   struct cubix_slab *slab = a_slab(250, 0);
   struct cubix_cube *cube = NULL;
   struct cubix_device *dev = NULL;
   size_t memory = cuda_on_cpu.memory;
   cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = 150000;
-  CHECK(paint(CUDA, &ins, mod, slab, 0, &cube) == CUBIX_EDEVICE);
+  CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_EDEVICE);
   CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "0.2 MiB needed") && strstr(cubix_error_message(), "0.1 of 0.1 MiB are free"));
   cuda_on_cpu.memory = 340000;                 /* enough for one rank, and not for two that share it */
   CHECK(cubix_cube_init(&cube, &ins) == CUBIX_OK && cubix_cube_hold(cube, 0, ins.n_lambda) == CUBIX_OK);
   for (int n_share = 1; n_share < 3; n_share++) {
     CHECK(cubix_device_open(&dev, params[CUDA], 0, n_share) == CUBIX_OK && dev->ops->divide(dev, n_share) == CUBIX_OK);
-    CHECK(paint_with(dev, cube, mod, slab) == (n_share == 1 ? CUBIX_OK : CUBIX_EDEVICE));
+    CHECK(paint_with(dev, cube, templates, slab) == (n_share == 1 ? CUBIX_OK : CUBIX_EDEVICE));
     cubix_device_close(dev);
   }
   CHECK(strstr(cubix_error_message(), "0.1 MiB needed for stars and spectra") && strstr(cubix_error_message(), "0.0 of 0.3 MiB are free"));
@@ -416,12 +416,12 @@ static void test_limits(void)
   cube = NULL;
   cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = memory;
-  mod->view.n_lambda = 65535 * 32 + 1;
-  CHECK(paint(CUDA, &ins, mod, slab, 0, &cube) == CUBIX_EDEVICE && strstr(cubix_error_message(), "at most 2097120 on a GPU"));
+  templates->view.n_lambda = 65535 * 32 + 1;
+  CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_EDEVICE && strstr(cubix_error_message(), "at most 2097120 on a GPU"));
   CHECK(cuda_on_cpu.n_launch == 0 && cuda_on_cpu.n_live == 0);
   cubix_error_clear();
   cubix_slab_free(slab);
-  cubix_model_free(mod);
+  cubix_templates_free(templates);
 }
 
 int main(void)

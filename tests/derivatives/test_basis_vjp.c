@@ -25,7 +25,7 @@ static void dot_product(const struct cubix_basis *basis, const struct lab *lab)
   struct cubix_basis *dot = NULL;
   unsigned state = 9;
   for (size_t i = 0; i < N_VALUE; i++) row_dot[i] = (cubix_real)(uniform(&state) - 0.3);    /* of both signs */
-  CHECK(cubix_basis_jvp(&dot, basis, &lab->mod, row_dot) == CUBIX_OK);
+  CHECK(cubix_basis_jvp(&dot, basis, &lab->templates, row_dot) == CUBIX_OK);
   CHECK(dot->n_template == basis->n_template && dot->nodes.n == basis->nodes.n && !memcmp(dot->slot, basis->slot, N_ROW * sizeof *dot->slot));
   CHECK(!memcmp(dot->ending, basis->ending, N_ROW) && !memcmp(dot->patched, basis->patched, N_LAMBDA) && dot->n_patched == basis->n_patched);
   float **tile = tiles_of(dot);

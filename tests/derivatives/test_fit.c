@@ -28,7 +28,7 @@ struct cubix_chain {
   double *whole;                  /* [N_SPAXEL][N_LAMBDA] */
   struct cubix_slab slab;
   struct cubix_frame frame;
-  struct cubix_model mod;
+  struct cubix_templates templates;
   struct cubix_ssp ssp;
 };
 
@@ -94,7 +94,7 @@ void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
 
 void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain)
 {
-  *result = (struct cubix_result) { .slab = &chain->slab, .frame = &chain->frame, .mod = &chain->mod, .cube = &chain->cube };
+  *result = (struct cubix_result) { .slab = &chain->slab, .frame = &chain->frame, .templates = &chain->templates, .cube = &chain->cube };
 }
 
 enum { BY_MASS, BY_AGE, BY_VELOCITY, BY_METALLICITY, BY_SCALE, BY_INCLINATION, N_BY };
@@ -211,7 +211,7 @@ static int chain_open(struct cubix_chain *chain, size_t n_all)
   for (size_t i = 0; i < chain->n; i++) chain->slab.mass_now[i] = 5000;
   chain->slab.snapshot = (struct cubix_snapshot) { .simulation = "closed form", .redshift = 0.1, .omega_m = 0.3, .omega_l = 0.7, .h = 0.7 };
   chain->ssp = (struct cubix_ssp) { .n_z = 2, .n_age = 2 };
-  chain->mod = (struct cubix_model) { .ssp = &chain->ssp, .log_age = log_age, .log_z = log_z };
+  chain->templates = (struct cubix_templates) { .ssp = &chain->ssp, .log_age = log_age, .log_z = log_z };
   CUBIX_TRY(hold(&chain->cube, first, end - first));
   CUBIX_TRY(hold(&chain->cube_dot, first, end - first));
 done:

@@ -186,7 +186,7 @@ static void write_library(int n_age)
 struct lab {
   struct cubix_instrument *ins;
   struct cubix_scene scene;
-  struct cubix_model *mod;
+  struct cubix_templates *templates;
   double *luminosity;             /* as the library has them */
   size_t n, n_row;                /* numbers in the library, in the rows' bars */
 };
@@ -200,22 +200,22 @@ static void lab_init(struct lab *lab, const char *lsf, const char *semantic, con
   CHECK(cubix_params_init(&par) == CUBIX_OK);
   for (size_t i = 0; i < sizeof value / sizeof value[0]; i++) CHECK(cubix_params_set(par, value[i][0], value[i][1]) == CUBIX_OK);
   int status = cubix_instrument_read(&lab->ins, par);
-  if (!status) status = (kept ? cubix_model_build_kept : cubix_model_build)(&lab->mod, par, lab->ins, &lab->scene, 300);
+  if (!status) status = (kept ? cubix_templates_build_kept : cubix_templates_build)(&lab->templates, par, lab->ins, &lab->scene, 300);
   if (status) {
     printf("%s\n", cubix_error_message());
     abort();
   }
   cubix_params_free(par);
-  const struct cubix_view *v = &lab->mod->view;
+  const struct cubix_view *v = &lab->templates->view;
   lab->n = (size_t)v->n_z * (size_t)v->n_age * (size_t)v->n_knot;
   lab->n_row = (size_t)v->n_row * 2 * (size_t)(v->n_knot + 1);
   lab->luminosity = malloc(lab->n * sizeof *lab->luminosity);
-  if (kept) memcpy(lab->luminosity, lab->mod->ssp->luminosity, lab->n * sizeof *lab->luminosity);
+  if (kept) memcpy(lab->luminosity, lab->templates->ssp->luminosity, lab->n * sizeof *lab->luminosity);
 }
 
 static void lab_free(struct lab *lab)
 {
-  cubix_model_free(lab->mod);
+  cubix_templates_free(lab->templates);
   cubix_instrument_free(lab->ins);
   free(lab->luminosity);
 }
@@ -248,8 +248,8 @@ static void dot_product(const struct lab *lab, int gaussian)
       bar[k] = calloc(lab->n, sizeof *bar[k]);
       for (size_t i = 0; i < lab->n; i++) bar[k][i] = 1e-30 * k;
       omp_set_num_threads(1 + k);
-      CHECK(cubix_model_vjp(lab->mod, lab->ins, w, bar[k], gaussian ? &fwhm_bar[k] : NULL, &z_bar[k]) == CUBIX_OK);
-      CHECK(cubix_model_jvp(lab->mod, lab->ins, scale[s][0] > 0 ? dot : NULL, fwhm_dot, z_dot, row_dot) == CUBIX_OK);
+      CHECK(cubix_templates_vjp(lab->templates, lab->ins, w, bar[k], gaussian ? &fwhm_bar[k] : NULL, &z_bar[k]) == CUBIX_OK);
+      CHECK(cubix_templates_jvp(lab->templates, lab->ins, scale[s][0] > 0 ? dot : NULL, fwhm_dot, z_dot, row_dot) == CUBIX_OK);
     }
     omp_set_num_threads(1);
     double one = product(row_dot, w, lab->n_row, &size);
@@ -272,7 +272,7 @@ static void move(struct lab *lab, enum leaf leaf, const double *dot, double h)
   for (size_t i = 0; i < lab->n; i++) luminosity[i] = lab->luminosity[i] + (leaf == LUMINOSITY ? h * dot[i] : 0);
   if (leaf == REDSHIFT) scene.redshift += h;
   if (leaf == FWHM) CHECK(cubix_instrument_set_lsf(lab->ins, fwhm + h) == CUBIX_OK);
-  CHECK(cubix_model_remake(lab->mod, lab->ins, &scene, luminosity) == CUBIX_OK);
+  CHECK(cubix_templates_remake(lab->templates, lab->ins, &scene, luminosity) == CUBIX_OK);
   if (leaf == FWHM) CHECK(cubix_instrument_set_lsf(lab->ins, fwhm) == CUBIX_OK);
   free(luminosity);
 }
@@ -282,12 +282,12 @@ static void taylor(struct lab *lab, enum leaf leaf, double h)
 {
   double *dot = direction(lab), last = 0;
   cubix_real *before = malloc(lab->n_row * sizeof *before), *row_dot = malloc(lab->n_row * sizeof *row_dot);
-  memcpy(before, lab->mod->row, lab->n_row * sizeof *before);
-  CHECK(cubix_model_jvp(lab->mod, lab->ins, leaf == LUMINOSITY ? dot : NULL, leaf == FWHM, leaf == REDSHIFT, row_dot) == CUBIX_OK);
+  memcpy(before, lab->templates->row, lab->n_row * sizeof *before);
+  CHECK(cubix_templates_jvp(lab->templates, lab->ins, leaf == LUMINOSITY ? dot : NULL, leaf == FWHM, leaf == REDSHIFT, row_dot) == CUBIX_OK);
   for (int k = 0; k < 5; k++) {
     double step = h * pow(10, -k), remainder = 0;
     move(lab, leaf, dot, step);
-    for (size_t i = 0; i < lab->n_row; i++) remainder += fabs((double)(lab->mod->row[i] - before[i] - step * row_dot[i]));
+    for (size_t i = 0; i < lab->n_row; i++) remainder += fabs((double)(lab->templates->row[i] - before[i] - step * row_dot[i]));
     if (k) CHECK_CLOSE(log10(last / remainder), 2, 0.1);
     last = remainder;
   }
@@ -301,13 +301,13 @@ static void linear(struct lab *lab)
 {
   double *dot = direction(lab), most = 0;
   cubix_real *before = malloc(lab->n_row * sizeof *before), *row_dot = malloc(lab->n_row * sizeof *row_dot);
-  memcpy(before, lab->mod->row, lab->n_row * sizeof *before);
-  CHECK(cubix_model_jvp(lab->mod, lab->ins, dot, 0, 0, row_dot) == CUBIX_OK);
+  memcpy(before, lab->templates->row, lab->n_row * sizeof *before);
+  CHECK(cubix_templates_jvp(lab->templates, lab->ins, dot, 0, 0, row_dot) == CUBIX_OK);
   move(lab, LUMINOSITY, dot, 1);
-  for (size_t i = 0; i < lab->n_row; i++) most = check_worst(most, fabs((double)(lab->mod->row[i] - before[i] - row_dot[i])));
+  for (size_t i = 0; i < lab->n_row; i++) most = check_worst(most, fabs((double)(lab->templates->row[i] - before[i] - row_dot[i])));
   CHECK(most < 1e-14);
   move(lab, LUMINOSITY, dot, 0);
-  CHECK(!memcmp(before, lab->mod->row, lab->n_row * sizeof *before));
+  CHECK(!memcmp(before, lab->templates->row, lab->n_row * sizeof *before));
   free(dot), free(before), free(row_dot);
 }
 
@@ -339,29 +339,29 @@ static void again(void)
   double bar = 0;
   lab_init(&kept, "gaussian", "spline", "pchip", 1);
   lab_init(&fresh, "gaussian", "spline", "pchip", 0);
-  CHECK(kept.n_row == fresh.n_row && !memcmp(kept.mod->row, fresh.mod->row, kept.n_row * sizeof(cubix_real)));
-  CHECK(kept.mod->n_too_broad > 0 && kept.mod->n_too_broad < kept.ins->n_lambda && kept.mod->n_uncovered == 0);
+  CHECK(kept.n_row == fresh.n_row && !memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)));
+  CHECK(kept.templates->n_too_broad > 0 && kept.templates->n_too_broad < kept.ins->n_lambda && kept.templates->n_uncovered == 0);
   far = kept.scene;
   far.redshift += 0.01;
-  CHECK(cubix_model_remake(kept.mod, kept.ins, &far, NULL) == CUBIX_OK);    /* the library ends before the range that was asked for */
-  CHECK(memcmp(kept.mod->row, fresh.mod->row, kept.n_row * sizeof(cubix_real)) && kept.mod->view.one_plus_z == 1 + far.redshift);
-  CHECK(cubix_model_remake(kept.mod, kept.ins, &kept.scene, NULL) == CUBIX_OK);
-  CHECK(!memcmp(kept.mod->row, fresh.mod->row, kept.n_row * sizeof(cubix_real)) && !memcmp(kept.mod->light, fresh.mod->light, (size_t)kept.mod->view.n_row * sizeof(double)));
-  CHECK(!memcmp(kept.mod->covered, fresh.mod->covered, (size_t)kept.ins->n_lambda) && kept.mod->n_too_broad == fresh.mod->n_too_broad);
-  kept.mod->ssp->lambda_first = 1000;                          /* as if there were more of it */
-  CHECK(cubix_model_remake(kept.mod, kept.ins, &far, NULL) == CUBIX_EUSAGE && strstr(cubix_error_message(), "open again"));
-  CHECK(!memcmp(kept.mod->row, fresh.mod->row, kept.n_row * sizeof(cubix_real)) && kept.mod->view.one_plus_z == 1 + kept.scene.redshift);
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &far, NULL) == CUBIX_OK);    /* the library ends before the range that was asked for */
+  CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->view.one_plus_z == 1 + far.redshift);
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &kept.scene, NULL) == CUBIX_OK);
+  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && !memcmp(kept.templates->light, fresh.templates->light, (size_t)kept.templates->view.n_row * sizeof(double)));
+  CHECK(!memcmp(kept.templates->covered, fresh.templates->covered, (size_t)kept.ins->n_lambda) && kept.templates->n_too_broad == fresh.templates->n_too_broad);
+  kept.templates->ssp->lambda_first = 1000;                          /* as if there were more of it */
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &far, NULL) == CUBIX_EUSAGE && strstr(cubix_error_message(), "open again"));
+  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->view.one_plus_z == 1 + kept.scene.redshift);
   far.redshift = kept.scene.redshift + 0.002;
-  CHECK(cubix_model_remake(kept.mod, kept.ins, &far, NULL) == CUBIX_OK);
-  CHECK(cubix_model_remake(fresh.mod, fresh.ins, &far, NULL) == CUBIX_EFAIL && cubix_model_vjp(fresh.mod, fresh.ins, &bar, NULL, NULL, &bar) == CUBIX_EFAIL);
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &far, NULL) == CUBIX_OK);
+  CHECK(cubix_templates_remake(fresh.templates, fresh.ins, &far, NULL) == CUBIX_EFAIL && cubix_templates_vjp(fresh.templates, fresh.ins, &bar, NULL, NULL, &bar) == CUBIX_EFAIL);
   kept.luminosity[5] = NAN;
-  CHECK(cubix_model_remake(kept.mod, kept.ins, &far, kept.luminosity) == CUBIX_EINPUT);
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &far, kept.luminosity) == CUBIX_EINPUT);
   CHECK(cubix_instrument_set_lsf(kept.ins, 0) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, NAN) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, 2e5) == CUBIX_EUSAGE);
   CHECK(kept.ins->lsf_fwhm.coef[0] == 2.6);
   lab_free(&kept);
   lab_free(&fresh);
   lab_init(&kept, "instrument", "spline", "linear", 1);
-  CHECK(cubix_model_vjp(kept.mod, kept.ins, &bar, NULL, &bar, NULL) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, 2.6) == CUBIX_EUSAGE);
+  CHECK(cubix_templates_vjp(kept.templates, kept.ins, &bar, NULL, &bar, NULL) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, 2.6) == CUBIX_EUSAGE);
   lab_free(&kept);
 }
 

@@ -229,7 +229,7 @@ static void test_no_memory(void)
 /* ---- the audit ------------------------------------------------------------------------------------------------------------------------ */
 
 struct stage_set {                /* a model by hand, and a cube painted with the plain kernel */
-  struct cubix_model mod;
+  struct cubix_templates templates;
   double log_z[N_Z], log_age[N_AGE], knot[N_KNOT], light[N_ROW], edge[N_LAMBDA + 1];
   int32_t first;
   unsigned char covered[N_LAMBDA], unbounded[N_LAMBDA];
@@ -257,8 +257,8 @@ static void set_up(struct stage_set *set)
     struct cubix_blend blend = { 1, { set->row[r] }, { 1 } };
     set->light[r] = (double)cubix_integral(&v, &blend, set->edge[0] / v.one_plus_z, set->edge[N_LAMBDA] / v.one_plus_z);
   }
-  set->mod.view = v;
-  set->mod.covered = set->covered;
+  set->templates.view = v;
+  set->templates.covered = set->covered;
 }
 
 /* This rank's channels, of all stars: a slab each, none for rank 1 of three or more. */
@@ -278,8 +278,8 @@ static void paint(struct stage_set *set, const struct cubix_placement *whole)
       double sum = set->unbounded[cube->lambda_first + k] ? 1e9 : 0;
       for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++) {
         struct cubix_blend blend;
-        cubix_blend_of(&set->mod.view, &whole->star[i], &blend);
-        sum += (double)cubix_star_channel(&set->mod.view, &blend, cubix_doppler(1.05, whole->star[i].velocity), cube->lambda_first + k);
+        cubix_blend_of(&set->templates.view, &whole->star[i], &blend);
+        sum += (double)cubix_star_channel(&set->templates.view, &blend, cubix_doppler(1.05, whole->star[i].velocity), cube->lambda_first + k);
       }
       cube->flux[s * (size_t)cube->n_lambda + (size_t)k] = (cubix_real)sum;
     }
@@ -305,9 +305,9 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
   size_t start[N_SPAXEL + 1];
   *result = (struct cubix_audit){ 0 };
   if (cubix_survey_init(&survey, N_SPAXEL, N_ROW)) abort();
-  cubix_survey_add(survey, &set->mod.view, mine);
+  cubix_survey_add(survey, &set->templates.view, mine);
   cubix_mpi_survey_sum(survey);
-  CUBIX_TRY(cubix_mpi_audit_draw(result, &par, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->mod, survey));
+  CUBIX_TRY(cubix_mpi_audit_draw(result, &par, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->templates, survey));
   for (size_t half = 0; half < 2; half++) {
     struct cubix_placement chunk = { .n_spaxel = N_SPAXEL, .start = start, .star = malloc((mine->start[N_SPAXEL] + 1) * sizeof *chunk.star) };
     start[0] = 0;
@@ -316,11 +316,11 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
       for (size_t i = mine->start[s]; i < mine->start[s + 1]; i++)
         if (i % 2 == half) chunk.star[start[s + 1]++] = mine->star[i];
     }
-    status = cubix_audit_examine(result, &set->mod.view, &chunk);
+    status = cubix_audit_examine(result, &set->templates.view, &chunk);
     free(chunk.star);
     if (status) goto done;
   }
-  CUBIX_TRY(cubix_mpi_audit_judge(result, &engine, NULL, &set->mod, &set->cube));
+  CUBIX_TRY(cubix_mpi_audit_judge(result, &engine, NULL, &set->templates, &set->cube));
 done:
   cubix_survey_free(survey);
   return status;

@@ -108,13 +108,13 @@ static void late(const struct lab *lab, const char *folder, float *const *must)
 {
   struct cubix_basis *known = build(lab, 1e-4, folder, NULL), *basis = NULL;
   struct cubix_basis_file file;
-  struct cubix_basis_key key = cubix_basis_key_of(&lab->mod, REACH, 1e-4);
+  struct cubix_basis_key key = cubix_basis_key_of(&lab->templates, REACH, 1e-4);
   const float *tile;
   off_t stride;
   struct stat info;
   CHECK(known && *known->cache && !stat(known->cache, &info));
   CHECK(cubix_basis_file_init(&file, folder, &key) == CUBIX_OK && !strcmp(file.path, known->cache));
-  CHECK(cubix_basis_init(&basis, &lab->mod, &known->nodes, NULL, 1e-4) == CUBIX_OK && cubix_basis_file_map(&file, basis));
+  CHECK(cubix_basis_init(&basis, &lab->templates, &known->nodes, NULL, 1e-4) == CUBIX_OK && cubix_basis_file_map(&file, basis));
   off_t first = first_tile(known, &stride, info.st_size);
   CHECK(basis->n_tile >= 3);
   CHECK(!strcmp(cubix_basis_lost(((struct cubix_basis_state *)basis->state)->map + first), file.path) && !cubix_basis_lost(&info));
@@ -230,20 +230,20 @@ static void keys(const struct lab *lab)
 {
   struct lab *other = malloc(sizeof *other);
   memcpy(other, lab, sizeof *other);
-  struct cubix_view *v = &other->mod.view;
-  v->row = other->row, v->knot = other->knot, v->edge = other->edge, v->light = other->light, v->first = other->first, other->mod.covered = other->covered;
-  struct cubix_basis_key a = cubix_basis_key_of(&lab->mod, 300, 1e-4), b = cubix_basis_key_of(&other->mod, 300, 1e-4);
+  struct cubix_view *v = &other->templates.view;
+  v->row = other->row, v->knot = other->knot, v->edge = other->edge, v->light = other->light, v->first = other->first, other->templates.covered = other->covered;
+  struct cubix_basis_key a = cubix_basis_key_of(&lab->templates, 300, 1e-4), b = cubix_basis_key_of(&other->templates, 300, 1e-4);
 #define DIFFERENT(key) ((b = (key)).word[0] != a.word[0] && b.word[1] != a.word[1])
   CHECK(!memcmp(&a, &b, sizeof a));
-  CHECK(DIFFERENT(cubix_basis_key_of(&lab->mod, 600, 1e-4)) && DIFFERENT(cubix_basis_key_of(&lab->mod, 300, 1e-5)));
+  CHECK(DIFFERENT(cubix_basis_key_of(&lab->templates, 600, 1e-4)) && DIFFERENT(cubix_basis_key_of(&lab->templates, 300, 1e-5)));
   other->row[777] = nextafterf((float)other->row[777], 10);
-  CHECK(DIFFERENT(cubix_basis_key_of(&other->mod, 300, 1e-4)));
+  CHECK(DIFFERENT(cubix_basis_key_of(&other->templates, 300, 1e-4)));
   other->row[777] = lab->row[777], other->edge[3] += 1e-9;
-  CHECK(DIFFERENT(cubix_basis_key_of(&other->mod, 300, 1e-4)));
+  CHECK(DIFFERENT(cubix_basis_key_of(&other->templates, 300, 1e-4)));
   other->edge[3] = lab->edge[3], other->covered[8] ^= 1;
-  CHECK(DIFFERENT(cubix_basis_key_of(&other->mod, 300, 1e-4)));
+  CHECK(DIFFERENT(cubix_basis_key_of(&other->templates, 300, 1e-4)));
   other->covered[8] ^= 1;
-  CHECK(!DIFFERENT(cubix_basis_key_of(&other->mod, 300, 1e-4)));
+  CHECK(!DIFFERENT(cubix_basis_key_of(&other->templates, 300, 1e-4)));
   free(other);
 }
 

@@ -183,7 +183,7 @@ static void test_soundings(void)
     struct cubix_occupancy *o = NULL;
     struct cubix_sounding *few = NULL;
     double *count = calloc(P_X * P_Y, sizeof *count);
-    cubix_model_sky(&view, par, &ins, &scene);
+    cubix_templates_sky(&view, par, &ins, &scene);
     CHECK(cubix_occupancy_init(&o, &ins, (double)n) == CUBIX_OK);
     cubix_occupancy_add(o, par, &ins, &scene, slab);
     cubix_occupancy_counts(count, o);

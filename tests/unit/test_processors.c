@@ -23,7 +23,7 @@ static void test_choice(const struct lab *lab)
     survey->values = N_SPAXEL * cubix_engine_values(n / N_SPAXEL);
     survey->values_apart = N_SPAXEL * cubix_engine_values(n / N_SPAXEL / n_rank);
     memset(survey->used, 1, N_ROW);
-    CHECK(cubix_mpi_engine_choose(&engine, par, &lab->mod, survey, rank % 2 ? &gpu : &cpu) == CUBIX_OK);
+    CHECK(cubix_mpi_engine_choose(&engine, par, &lab->templates, survey, rank % 2 ? &gpu : &cpu) == CUBIX_OK);
     CHECK(same_everywhere(engine->method) && same_everywhere(engine->combine) && same_everywhere(engine->reach));
     for (int r = 0; r <= n_rank; r++) CHECK(same_everywhere(engine->lambda_first[r]));
     seen[engine->method == CUBIX_HISTOGRAM]++;
@@ -60,7 +60,7 @@ static void test_keep(const struct lab *lab)
     struct cubix_basis *basis = NULL;
     engine.n_rank = cubix_mpi_size();
     engine.lambda_first = lambda_first;
-    int status = cubix_mpi_engine_prepare(&engine, &basis, &dev, par, &lab->mod);
+    int status = cubix_mpi_engine_prepare(&engine, &basis, &dev, par, &lab->templates);
     CHECK(basis != NULL && status == (round == 1 ? CUBIX_OK : CUBIX_EDEVICE));
     CHECK(n_kept == (cubix_mpi_rank() % 2 ? 0 : round));
     cubix_error_clear();
