@@ -22,10 +22,10 @@ _Static_assert(sizeof(struct cubix_block) == sizeof(struct cubix_cuda_block) && 
                offsetof(struct cubix_block, n) == offsetof(struct cubix_cuda_block, n) && offsetof(struct cubix_block, at) == offsetof(struct cubix_cuda_block, at),
                "a block is a block");
 
-struct arrival { void *to; size_t bytes; };    /* what comes down in a berth, and where it belongs */
+struct arrival { void *to; size_t bytes; };    /* what comes down in a staging buffer, and where it belongs */
 
 struct deposit {
-  struct cubix_cuda_ferry *ferry;
+  struct cubix_cuda_transfer *transfer;
   const struct cubix_placement *placement;
   const struct cubix_star_bar *dot;            /* NULL: masses, not tangents */
   struct cubix_histogram *histogram;
@@ -37,22 +37,22 @@ struct deposit {
   struct cubix_cuda_spaxel *gpu_spaxel;        /* [room + 1] */
   void *gpu_work;
   size_t work_bytes;
-  void *gpu_cargo[CUBIX_CUDA_N_BERTH];
-  struct arrival arrival[CUBIX_CUDA_N_BERTH];
+  void *gpu_cargo[CUBIX_CUDA_N_STAGING];
+  struct arrival arrival[CUBIX_CUDA_N_STAGING];
   int turn;
 };
 
 static void deposit_free(struct deposit *d)
 {
   free(d->occupied);
-  cubix_cuda_workspace_give(&d->ferry->workspace, d->gpu_spaxel);
-  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.sum);
-  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.lo);
-  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.hi);
-  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.count);
-  cubix_cuda_workspace_give(&d->ferry->workspace, d->batch.before);
-  cubix_cuda_workspace_give(&d->ferry->workspace, d->gpu_work);
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) cubix_cuda_workspace_give(&d->ferry->workspace, d->gpu_cargo[b]);
+  cubix_cuda_workspace_give(&d->transfer->workspace, d->gpu_spaxel);
+  cubix_cuda_workspace_give(&d->transfer->workspace, d->batch.sum);
+  cubix_cuda_workspace_give(&d->transfer->workspace, d->batch.lo);
+  cubix_cuda_workspace_give(&d->transfer->workspace, d->batch.hi);
+  cubix_cuda_workspace_give(&d->transfer->workspace, d->batch.count);
+  cubix_cuda_workspace_give(&d->transfer->workspace, d->batch.before);
+  cubix_cuda_workspace_give(&d->transfer->workspace, d->gpu_work);
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) cubix_cuda_workspace_give(&d->transfer->workspace, d->gpu_cargo[b]);
   cubix_histogram_free(d->histogram);
 }
 
@@ -63,8 +63,8 @@ static int divide(struct deposit *d, const char *gpu)
   const double mib = 1 << 20;
   size_t n_row = (size_t)d->batch.n_row, n_node = (size_t)d->batch.nodes.n, available, total, most;
   size_t sums = n_row * n_node * sizeof *d->batch.sum, line = sizeof *d->batch.lo + sizeof *d->batch.hi + sizeof *d->batch.count + sizeof *d->batch.before;
-  size_t one = sums + n_row * line + sizeof *d->gpu_spaxel, cargo = CUBIX_CUDA_N_BERTH * CUBIX_CUDA_CARGO, spare;
-  CUBIX_TRY(cubix_cuda_workspace_room(&d->ferry->workspace, &available, &total));
+  size_t one = sums + n_row * line + sizeof *d->gpu_spaxel, cargo = CUBIX_CUDA_N_STAGING * CUBIX_CUDA_CARGO, spare;
+  CUBIX_TRY(cubix_cuda_workspace_room(&d->transfer->workspace, &available, &total));
   spare = available / 16;                      /* for the prefix sum, and what gets lost between allocations */
   CUBIX_CHECK(one + cargo + spare <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed (%.1f for the sums of a single spaxel, %.1f for stars and histogram under way), %.1f of %.1f MiB are free: "
@@ -87,18 +87,18 @@ static int reserve(struct deposit *d)
 {
   int status = CUBIX_OK;
   struct cubix_cuda_batch *batch = &d->batch;
-  cudaStream_t stream = d->ferry->berth[0].stream;
+  cudaStream_t stream = d->transfer->staging[0].stream;
   size_t n_line = d->room * (size_t)batch->n_row, sums = n_line * (size_t)batch->nodes.n * sizeof *batch->sum;
   batch->n_spaxel = (int)d->room;
   CUBIX_CUDA(cubix_cuda_cell_scan(batch, NULL, &d->work_bytes, stream));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&d->gpu_spaxel, (d->room + 1) * sizeof *d->gpu_spaxel));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->sum, sums));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->lo, n_line * sizeof *batch->lo));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->hi, n_line * sizeof *batch->hi));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->count, (n_line + 1) * sizeof *batch->count));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, (void **)&batch->before, (n_line + 1) * sizeof *batch->before));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, &d->gpu_work, d->work_bytes));
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) CUBIX_TRY(cubix_cuda_workspace_take(&d->ferry->workspace, &d->gpu_cargo[b], CUBIX_CUDA_CARGO));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&d->gpu_spaxel, (d->room + 1) * sizeof *d->gpu_spaxel));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->sum, sums));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->lo, n_line * sizeof *batch->lo));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->hi, n_line * sizeof *batch->hi));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->count, (n_line + 1) * sizeof *batch->count));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->before, (n_line + 1) * sizeof *batch->before));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, &d->gpu_work, d->work_bytes));
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, &d->gpu_cargo[b], CUBIX_CUDA_CARGO));
   batch->spaxel = d->gpu_spaxel;
   CUBIX_CUDA(cudaMemsetAsync(batch->sum, 0, sums, stream));
   CUBIX_CUDA(cubix_cuda_cell_forget(batch, stream));
@@ -110,10 +110,10 @@ done:
 static int add_stars(struct deposit *d, size_t a, size_t b)
 {
   int status = CUBIX_OK;
-  const struct cubix_cuda_berth *berth = d->ferry->berth;
+  const struct cubix_cuda_staging *staging = d->transfer->staging;
   const size_t *start = d->placement->start, star = sizeof(struct cubix_star), dot = d->dot ? sizeof *d->dot : 0, most = CUBIX_CUDA_CARGO / (star + dot);
   size_t first = start[d->occupied[a]], n_star = start[d->occupied[b - 1] + 1] - first, bytes = (b - a + 1) * sizeof *d->gpu_spaxel;
-  struct cubix_cuda_spaxel *spaxel = berth[0].host;
+  struct cubix_cuda_spaxel *spaxel = staging[0].host;
   for (size_t s = a; s < b; s++) {
     spaxel[s - a].first = start[d->occupied[s]] - first;
     spaxel[s - a].scale = ldexp(1., d->histogram->exponent[d->occupied[s]]);
@@ -121,20 +121,20 @@ static int add_stars(struct deposit *d, size_t a, size_t b)
   spaxel[b - a].first = n_star;
   spaxel[b - a].scale = 0;
   d->batch.n_spaxel = (int)(b - a);
-  CUBIX_CUDA(cudaMemcpyAsync(d->gpu_spaxel, spaxel, bytes, cudaMemcpyHostToDevice, berth[0].stream));
-  CUBIX_CUDA(cudaStreamSynchronize(berth[0].stream));      /* the batch before is cleared, and the other streams may begin */
+  CUBIX_CUDA(cudaMemcpyAsync(d->gpu_spaxel, spaxel, bytes, cudaMemcpyHostToDevice, staging[0].stream));
+  CUBIX_CUDA(cudaStreamSynchronize(staging[0].stream));      /* the batch before is cleared, and the other streams may begin */
   for (size_t at = 0; at < n_star; at += most, d->turn++) {
-    int t = d->turn % CUBIX_CUDA_N_BERTH;
+    int t = d->turn % CUBIX_CUDA_N_STAGING;
     size_t n = n_star - at < most ? n_star - at : most;
-    CUBIX_CUDA(cudaStreamSynchronize(berth[t].stream));
-    cubix_cuda_ferry_copy(berth[t].host, d->placement->star + first + at, n * star);
-    if (dot) cubix_cuda_ferry_copy((char *)berth[t].host + n * star, d->dot + first + at, n * dot);
-    CUBIX_CUDA(cudaMemcpyAsync(d->gpu_cargo[t], berth[t].host, n * (star + dot), cudaMemcpyHostToDevice, berth[t].stream));
+    CUBIX_CUDA(cudaStreamSynchronize(staging[t].stream));
+    cubix_cuda_transfer_copy(staging[t].host, d->placement->star + first + at, n * star);
+    if (dot) cubix_cuda_transfer_copy((char *)staging[t].host + n * star, d->dot + first + at, n * dot);
+    CUBIX_CUDA(cudaMemcpyAsync(d->gpu_cargo[t], staging[t].host, n * (star + dot), cudaMemcpyHostToDevice, staging[t].stream));
     const struct cubix_star_bar *gpu_dot = (const void *)((const char *)d->gpu_cargo[t] + n * star);
-    if (dot) CUBIX_CUDA(cubix_cuda_cell_add_dots(&d->batch, &d->view, d->gpu_cargo[t], gpu_dot, at, (int)n, berth[t].stream));
-    else CUBIX_CUDA(cubix_cuda_cell_add(&d->batch, &d->view, d->gpu_cargo[t], at, (int)n, berth[t].stream));
+    if (dot) CUBIX_CUDA(cubix_cuda_cell_add_dots(&d->batch, &d->view, d->gpu_cargo[t], gpu_dot, at, (int)n, staging[t].stream));
+    else CUBIX_CUDA(cubix_cuda_cell_add(&d->batch, &d->view, d->gpu_cargo[t], at, (int)n, staging[t].stream));
   }
-  CUBIX_TRY(cubix_cuda_ferry_wait(d->ferry));
+  CUBIX_TRY(cubix_cuda_transfer_wait(d->transfer));
 done:
   return status;
 }
@@ -144,14 +144,14 @@ static int count(struct deposit *d, size_t a, size_t b, size_t *n_block, size_t 
 {
   int status = CUBIX_OK;
   struct cubix_histogram *h = d->histogram;
-  const struct cubix_cuda_berth *berth = d->ferry->berth;
-  const unsigned long long *before = berth[0].host;
+  const struct cubix_cuda_staging *staging = d->transfer->staging;
+  const unsigned long long *before = staging[0].host;
   size_t n = b - a;
-  CUBIX_CUDA(cubix_cuda_cell_trim(&d->batch, berth[0].stream));
-  CUBIX_CUDA(cubix_cuda_cell_scan(&d->batch, d->gpu_work, &d->work_bytes, berth[0].stream));
-  CUBIX_CUDA(cubix_cuda_cell_starts(&d->batch, d->gpu_cargo[0], berth[0].stream));
-  CUBIX_CUDA(cudaMemcpyAsync(berth[0].host, d->gpu_cargo[0], (n + 1) * sizeof *before, cudaMemcpyDeviceToHost, berth[0].stream));
-  CUBIX_CUDA(cudaStreamSynchronize(berth[0].stream));
+  CUBIX_CUDA(cubix_cuda_cell_trim(&d->batch, staging[0].stream));
+  CUBIX_CUDA(cubix_cuda_cell_scan(&d->batch, d->gpu_work, &d->work_bytes, staging[0].stream));
+  CUBIX_CUDA(cubix_cuda_cell_starts(&d->batch, d->gpu_cargo[0], staging[0].stream));
+  CUBIX_CUDA(cudaMemcpyAsync(staging[0].host, d->gpu_cargo[0], (n + 1) * sizeof *before, cudaMemcpyDeviceToHost, staging[0].stream));
+  CUBIX_CUDA(cudaStreamSynchronize(staging[0].stream));
   for (size_t s = a; s < b; s++) {             /* empty spaxels behind it begin where it ends */
     size_t next = s + 1 < d->n_occupied ? d->occupied[s + 1] : h->n_spaxel;
     for (size_t i = d->occupied[s] + 1; i <= next; i++) h->start[i] = d->n_block + (size_t)(before[s - a + 1] >> 32);
@@ -174,24 +174,24 @@ done:
   return status;
 }
 
-/* What has come down in a berth goes to its place. */
+/* What has come down in a staging buffer goes to its place. */
 static int land(struct deposit *d, int t)
 {
   int status = CUBIX_OK;
   struct arrival *arrival = &d->arrival[t];
-  CUBIX_CUDA(cudaStreamSynchronize(d->ferry->berth[t].stream));
-  cubix_cuda_ferry_copy(arrival->to, d->ferry->berth[t].host, arrival->bytes);
+  CUBIX_CUDA(cudaStreamSynchronize(d->transfer->staging[t].stream));
+  cubix_cuda_transfer_copy(arrival->to, d->transfer->staging[t].host, arrival->bytes);
   arrival->bytes = 0;
 done:
   return status;
 }
 
-/* Send bytes of the next berth's cargo down. */
+/* Send bytes of the next staging buffer's cargo down. */
 static int send(struct deposit *d, void *to, size_t bytes)
 {
-  int status = CUBIX_OK, t = d->turn++ % CUBIX_CUDA_N_BERTH;
-  const struct cubix_cuda_berth *berth = &d->ferry->berth[t];
-  CUBIX_CUDA(cudaMemcpyAsync(berth->host, d->gpu_cargo[t], bytes, cudaMemcpyDeviceToHost, berth->stream));
+  int status = CUBIX_OK, t = d->turn++ % CUBIX_CUDA_N_STAGING;
+  const struct cubix_cuda_staging *staging = &d->transfer->staging[t];
+  CUBIX_CUDA(cudaMemcpyAsync(staging->host, d->gpu_cargo[t], bytes, cudaMemcpyDeviceToHost, staging->stream));
   d->arrival[t].to = to;
   d->arrival[t].bytes = bytes;
 done:
@@ -205,24 +205,24 @@ static int fetch(struct deposit *d, size_t n_block, size_t n_value)
   struct cubix_histogram *h = d->histogram;
   size_t most_block = CUBIX_CUDA_CARGO / sizeof *h->block, most_value = CUBIX_CUDA_CARGO / sizeof *h->value;
   for (size_t at = 0; at < n_block; at += most_block) {
-    int t = d->turn % CUBIX_CUDA_N_BERTH;
+    int t = d->turn % CUBIX_CUDA_N_STAGING;
     size_t n = n_block - at < most_block ? n_block - at : most_block;
     CUBIX_TRY(land(d, t));
-    CUBIX_CUDA(cubix_cuda_cell_blocks(&d->batch, at, n, h->n_value, d->gpu_cargo[t], d->ferry->berth[t].stream));
+    CUBIX_CUDA(cubix_cuda_cell_blocks(&d->batch, at, n, h->n_value, d->gpu_cargo[t], d->transfer->staging[t].stream));
     CUBIX_TRY(send(d, h->block + d->n_block + at, n * sizeof *h->block));
   }
   for (size_t at = 0; at < n_value; at += most_value) {
-    int t = d->turn % CUBIX_CUDA_N_BERTH;
+    int t = d->turn % CUBIX_CUDA_N_STAGING;
     size_t n = n_value - at < most_value ? n_value - at : most_value;
     CUBIX_TRY(land(d, t));
-    CUBIX_CUDA(cubix_cuda_cell_values(&d->batch, at, n, d->gpu_cargo[t], d->ferry->berth[t].stream));
+    CUBIX_CUDA(cubix_cuda_cell_values(&d->batch, at, n, d->gpu_cargo[t], d->transfer->staging[t].stream));
     CUBIX_TRY(send(d, h->value + h->n_value + at, n * sizeof *h->value));
   }
-  for (int t = 0; t < CUBIX_CUDA_N_BERTH; t++) CUBIX_TRY(land(d, t));
+  for (int t = 0; t < CUBIX_CUDA_N_STAGING; t++) CUBIX_TRY(land(d, t));
   d->n_block += n_block;
   h->n_value += n_value;
-  CUBIX_CUDA(cubix_cuda_cell_clear(&d->batch, d->ferry->berth[0].stream));
-  CUBIX_CUDA(cubix_cuda_cell_forget(&d->batch, d->ferry->berth[0].stream));
+  CUBIX_CUDA(cubix_cuda_cell_clear(&d->batch, d->transfer->staging[0].stream));
+  CUBIX_CUDA(cubix_cuda_cell_forget(&d->batch, d->transfer->staging[0].stream));
 done:
   return status;
 }
@@ -238,11 +238,11 @@ done:
   return status;
 }
 
-int cubix_cuda_deposit(struct cubix_cuda_ferry *ferry, const char *gpu, struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
+int cubix_cuda_deposit(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
                        const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
-  struct deposit d = { .ferry = ferry, .placement = placement, .dot = dot, .view = *view, .batch = { .n_row = view->n_z * view->n_age, .nodes = *nodes } };
+  struct deposit d = { .transfer = transfer, .placement = placement, .dot = dot, .view = *view, .batch = { .n_row = view->n_z * view->n_age, .nodes = *nodes } };
   size_t n_block = 0, n_value = 0;
   CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
   d.view.row = NULL;
@@ -251,7 +251,7 @@ int cubix_cuda_deposit(struct cubix_cuda_ferry *ferry, const char *gpu, struct c
   CUBIX_TRY(cubix_histogram_init(&d.histogram, nodes, exponent, placement->n_spaxel, 0, 0));
   CUBIX_TRY(list_occupied(&d));
   if (d.n_occupied) {
-    CUBIX_TRY(cubix_cuda_ferry_ready(ferry, CUBIX_CUDA_CARGO));
+    CUBIX_TRY(cubix_cuda_transfer_ready(transfer, CUBIX_CUDA_CARGO));
     CUBIX_TRY(divide(&d, gpu));
     CUBIX_TRY(reserve(&d));
   }
@@ -265,7 +265,7 @@ int cubix_cuda_deposit(struct cubix_cuda_ferry *ferry, const char *gpu, struct c
   *out = d.histogram;
   d.histogram = NULL;
 done:
-  cubix_cuda_ferry_abandon(ferry);             /* nothing is under way when memory goes */
+  cubix_cuda_transfer_abandon(transfer);             /* nothing is under way when memory goes */
   deposit_free(&d);
   return status;
 }

@@ -13,14 +13,14 @@ struct cubix_cube;
 struct cubix_placement;
 
 /** Painting itself: adds to the flux.  Local.  @param gpu  its description, for messages  @param view  its tables lie on the GPU */
-int cubix_cuda_paint_stars(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube);
-/** Bytes of a berth that painting asks for.  Local. */
-size_t cubix_cuda_paint_berth(size_t n_spaxel, size_t n_lambda);
+int cubix_cuda_paint_stars(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube);
+/** Bytes of a staging buffer that painting asks for.  Local. */
+size_t cubix_cuda_paint_staging(size_t n_spaxel, size_t n_lambda);
 /** Reverse and forward derivatives of painting, as cubix_device_ops has them.  Local.
  *  @param gpu  its description, for messages  @param view  its tables lie on the GPU */
-int cubix_cuda_paint_vjp(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,
+int cubix_cuda_paint_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,
                          const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar);
-int cubix_cuda_paint_jvp(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,
+int cubix_cuda_paint_jvp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,
                          const struct cubix_star_bar *dot, struct cubix_cube *cube_dot);
 
 /** Derivatives by n_star stars, which n_run runs hold one after the other: bar [n_star] is set.  Local.  Returns as soon as the work is queued.

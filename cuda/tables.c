@@ -42,46 +42,46 @@ static void use_tables(struct cubix_view *v, void *const *table)
   v->edge = table[EDGE];
 }
 
-static void give(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry, int first)
+static void give(struct cubix_cuda_tables *tables, struct cubix_cuda_transfer *transfer, int first)
 {
   for (int t = first; t < CUBIX_CUDA_N_TABLE; t++) {
-    cubix_cuda_workspace_give(&ferry->workspace, tables->table[t]);
+    cubix_cuda_workspace_give(&transfer->workspace, tables->table[t]);
     tables->table[t] = NULL;
   }
 }
 
-int cubix_cuda_tables_load(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *v)
+int cubix_cuda_tables_load(struct cubix_cuda_tables *tables, struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_view *v)
 {
   int status = CUBIX_OK, first = v->edition && v->edition == tables->view.edition ? EDGE : 0;
   const double mib = 1 << 20;
   struct table table[CUBIX_CUDA_N_TABLE];
   size_t bytes = list_tables(v, table), available, total;
   CUBIX_CHECK(v->n_lambda <= CUBIX_CUDA_MAX_CHANNEL, CUBIX_EDEVICE, "%d channels: at most %d on a GPU; use a larger LambdaStep, or Backend cpu", v->n_lambda, CUBIX_CUDA_MAX_CHANNEL);
-  give(tables, ferry, first);
+  give(tables, transfer, first);
   tables->view.edition = 0;
-  CUBIX_TRY(cubix_cuda_workspace_room(&ferry->workspace, &available, &total));
+  CUBIX_TRY(cubix_cuda_workspace_room(&transfer->workspace, &available, &total));
   CUBIX_CHECK(first || bytes <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed for the templates and other tables, %.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
               gpu, (double)bytes / mib, (double)available / mib, (double)total / mib);
-  CUBIX_TRY(cubix_cuda_ferry_ready(ferry, CUBIX_CUDA_CARGO));
+  CUBIX_TRY(cubix_cuda_transfer_ready(transfer, CUBIX_CUDA_CARGO));
   for (int t = first; t < CUBIX_CUDA_N_TABLE; t++) {
-    CUBIX_TRY(cubix_cuda_workspace_take(&ferry->workspace, &tables->table[t], table[t].bytes));
-    CUBIX_TRY(cubix_cuda_ferry_up(ferry, tables->table[t], table[t].host, table[t].bytes));
+    CUBIX_TRY(cubix_cuda_workspace_take(&transfer->workspace, &tables->table[t], table[t].bytes));
+    CUBIX_TRY(cubix_cuda_transfer_up(transfer, tables->table[t], table[t].host, table[t].bytes));
   }
-  CUBIX_TRY(cubix_cuda_ferry_wait(ferry));
+  CUBIX_TRY(cubix_cuda_transfer_wait(transfer));
   tables->view = *v;
   use_tables(&tables->view, tables->table);
 done:
   if (status) {
-    cubix_cuda_ferry_abandon(ferry);
-    cubix_cuda_tables_free(tables, ferry);
+    cubix_cuda_transfer_abandon(transfer);
+    cubix_cuda_tables_free(tables, transfer);
   }
   return status;
 }
 
-void cubix_cuda_tables_free(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry)
+void cubix_cuda_tables_free(struct cubix_cuda_tables *tables, struct cubix_cuda_transfer *transfer)
 {
-  give(tables, ferry, 0);
+  give(tables, transfer, 0);
   memset(tables, 0, sizeof *tables);
 }

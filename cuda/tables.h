@@ -14,7 +14,7 @@ struct cubix_cuda_tables {
 
 /** Have a view's tables on the GPU: those of an edition that is there already stay, but for the channels' edges.  Local.  Nothing of the tables may be in use.
  *  @param gpu  its description, for messages */
-int cubix_cuda_tables_load(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view);
-void cubix_cuda_tables_free(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry);
+int cubix_cuda_tables_load(struct cubix_cuda_tables *tables, struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_view *view);
+void cubix_cuda_tables_free(struct cubix_cuda_tables *tables, struct cubix_cuda_transfer *transfer);
 
 #endif

@@ -111,7 +111,7 @@ static int made_init(struct made *m, int n_value, char **value)
   m->frame = (struct cubix_frame){ .centre = { 1, 2, 3 }, .velocity = { 4, 5, 6 }, .rotation = { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } },
                                      .align_radius = 7.5, .axis_p = 0.9, .axis_q = 0.25 };
   m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 13.6, 1. };
-  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_owners_alone));
+  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_collective_alone));
   m->engine = (struct cubix_engine){ .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7 };
   m->basis = (struct cubix_basis){ .nodes = { 66, 600, 20 }, .n_template = 150, .certified = 3e-5 };
   m->audit = (struct cubix_audit){ .n_voxel = 64, .worst = 2e-5 };

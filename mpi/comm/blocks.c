@@ -38,7 +38,7 @@ static void sum(double *x, size_t n)
     MPI_Allreduce(MPI_IN_PLACE, x + i, (int)(n - i < MOST_SUMMED ? n - i : MOST_SUMMED), MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
 }
 
-const struct cubix_owners cubix_mpi_owners = { add, cubix_mpi_max, total, sum };
+const struct cubix_collective cubix_mpi_collective = { add, cubix_mpi_max, total, sum };
 
 /* ---- rank 0 ------------------------------------------------------------------------------------------------------------------ */
 struct asker { MPI_Request request[CUBIX_MOST_BLOCKS]; int owner[CUBIX_MOST_BLOCKS]; };

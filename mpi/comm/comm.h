@@ -21,7 +21,7 @@ int cubix_mpi_meet(int call, int *flag, int other[2]);
 /** Wait for all ranks without burning the cores that others may need.  Collective. */
 void cubix_mpi_wait(void);
 /** Sums and extremes over the ranks, for those parts of libcubix that hold channels of one cube. */
-extern const struct cubix_owners cubix_mpi_owners;
+extern const struct cubix_collective cubix_mpi_collective;
 /** Largest of all ranks; NaN where a rank has NaN.  Collective. */
 double cubix_mpi_max(double x);
 /** Smallest of all ranks, likewise.  Collective. */

@@ -124,7 +124,7 @@ static int find_unknowns(struct cubix_fit *fit)
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) if (need[leaf]) CUBIX_TRY(cubix_mpi_chain_get(fit->chain, (enum cubix_leaf)leaf, first.value[leaf]));
   cubix_mpi_chain_light(fit->chain, light);
   start.light = light;
-  CUBIX_TRY(cubix_mpi_agree(cubix_unknowns_init(&fit->unknowns, fit->par, fit->varied, &start, &cubix_mpi_owners)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_unknowns_init(&fit->unknowns, fit->par, fit->varied, &start, &cubix_mpi_collective)));
 done:
   free(light);
   cubix_leaves_free(&first);
@@ -191,7 +191,7 @@ static int search(struct cubix_fit *fit)
   int status = CUBIX_OK;
   const struct cubix_params *par = fit->par;
   const struct cubix_optimiser_rule rule = { par->MaxIterations, par->GradientTolerance, par->ValueTolerance, par->LearningRate };
-  const struct cubix_optimiser_problem problem = { fit->unknowns->n, fit->unknowns->n_shared, fit->unknowns->lower, fit->unknowns->upper, cubix_fit_evaluate, iterated, fit, &cubix_mpi_owners,
+  const struct cubix_optimiser_problem problem = { fit->unknowns->n, fit->unknowns->n_shared, fit->unknowns->lower, fit->unknowns->upper, cubix_fit_evaluate, iterated, fit, &cubix_mpi_collective,
                                                    &fit->curve.told, fit->scan.low ? &fit->scan : NULL };
   if (par->FitResume) CUBIX_TRY(cubix_fit_resume(fit, &problem));
   cubix_log(CUBIX_LOG_INFO, "fit: %.0f unknowns, %zu of them of the whole, and %.0f voxels; %s%s", fit->free, fit->unknowns->n_shared, fit->voxels, par->Optimiser,
@@ -207,7 +207,7 @@ int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, con
                   const char **end)
 {
   int status = CUBIX_OK;
-  struct cubix_fit fit = { .chain = chain, .par = par, .obs = obs, .varied = varied, .voxels = cubix_observed_used(obs, &cubix_mpi_owners) };
+  struct cubix_fit fit = { .chain = chain, .par = par, .obs = obs, .varied = varied, .voxels = cubix_observed_used(obs, &cubix_mpi_collective) };
   CUBIX_TRY(find_unknowns(&fit));
   count_free(&fit);
   CUBIX_TRY(cubix_mpi_agree(make_room(&fit)));

@@ -65,7 +65,7 @@ int cubix_fit_evaluate(void *host, const double *x, double *value, double *gradi
   memset(gradient, 0, fit->unknowns->n * sizeof *gradient);
   status = cubix_fit_forward(fit, x, &cube);
   if (!status) CUBIX_TRY(cubix_mpi_agree(cubix_fit_hold(fit, cube)));
-  if (!status) status = cubix_mpi_agree(cubix_objective(value, fit->par, fit->obs, cube, &fit->cube_bar, &cubix_mpi_owners));
+  if (!status) status = cubix_mpi_agree(cubix_objective(value, fit->par, fit->obs, cube, &fit->cube_bar, &cubix_mpi_collective));
   if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE || status == CUBIX_EINPUT || status == CUBIX_ENOMEM) && fit->n_row > 0) {   /* too far: not finite, refused, beyond the library, too wide */
     cubix_log(CUBIX_LOG_DEBUG, "fit: a shorter step, since %s", cubix_error_message());
     cubix_error_clear();

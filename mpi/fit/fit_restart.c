@@ -49,7 +49,7 @@ static void marks(double *mark, double *observed, double *stars, const struct cu
   const size_t n = (size_t)obs->n_x * (size_t)obs->n_y * (size_t)obs->n_lambda;
   double sum = 0;
   for (size_t v = 0; v < n; v++) sum += obs->weight[v] > 0 ? (double)obs->weight[v] * fabs((double)obs->data[v]) : 0;
-  *observed = cubix_mpi_owners.total(sum);
+  *observed = cubix_mpi_collective.total(sum);
   *mark = cubix_unknowns_mark(fit->unknowns);
   *stars = (double)cubix_mpi_sum_int((int64_t)fit->unknowns->n_star);
 }
@@ -197,7 +197,7 @@ static int value_check(struct cubix_fit *fit, const char *path)
   const double was = fit->state->at[CUBIX_AT_VALUE], start = fit->row[CUBIX_ROW_VALUE];
   double value = NAN;
   CUBIX_TRY(cubix_fit_forward(fit, cubix_optimiser_x(fit->state), &cube));
-  CUBIX_TRY(cubix_mpi_agree(cubix_objective(&value, fit->par, fit->obs, cube, NULL, &cubix_mpi_owners)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_objective(&value, fit->par, fit->obs, cube, NULL, &cubix_mpi_collective)));
   CUBIX_CHECK(fabs(value - was) <= 1e-3 * fabs(was) + 1e-6 * fabs(start), CUBIX_EINPUT,
               "%s is of another fit, or damaged: it says that %s is %.8g at its unknowns, and here it is %.8g; continue with the same stars, library, instrument and ObservedFile, "
               "or set FitResume no", path, fit->par->Likelihood, was, value);

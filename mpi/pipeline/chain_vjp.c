@@ -256,7 +256,7 @@ static void add_global(struct cubix_leaves *bar, enum cubix_leaf leaf, double x)
 static int rows_back(const struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, double *one_plus_z_bar)
 {
   if (!b->row) return CUBIX_OK;
-  cubix_mpi_owners.sum(b->row, n_row_bar(chain));
+  cubix_mpi_collective.sum(b->row, n_row_bar(chain));
   return cubix_templates_vjp(chain->pipe->templates, chain->pipe->ins, b->row, bar->value[CUBIX_LEAF_Luminosity], bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
 }
 
@@ -312,11 +312,11 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
   b.flux = inner(chain->pipe->cube, cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
-  cubix_mpi_owners.sum(total, sizeof total / sizeof *total);
+  cubix_mpi_collective.sum(total, sizeof total / sizeof *total);
   b.flux = total[0];
   b.psf.fwhm = total[1];
   b.psf.beta = total[2];
-  cubix_mpi_owners.sum((double *)&sums, sizeof sums / sizeof(double));
+  cubix_mpi_collective.sum((double *)&sums, sizeof sums / sizeof(double));
   CUBIX_TRY(cubix_mpi_agree(rows_back(&b, chain, bar, &one_plus_z_bar)));
   globals_back(&b, chain, &sums, one_plus_z_bar, bar);
 done:

@@ -63,7 +63,7 @@ static int occupancy(struct cubix_memory_job *j, const struct cubix_occupancy *o
 done:
   status = cubix_mpi_agree(status);
   if (status) return status;
-  if (j->n_rank > 1) cubix_mpi_owners.sum(j->count_all, n);
+  if (j->n_rank > 1) cubix_mpi_collective.sum(j->count_all, n);
   MPI_Allreduce(MPI_IN_PLACE, j->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
   j->n_star = (double)cubix_mpi_sum_int((int64_t)records);
   j->values = values_of(j, j->count, 1, HUGE_VAL);

@@ -184,7 +184,7 @@ static void plan_fit(plan *p, job *j)
   const double field = j->field * channel_bytes(j);
   const enum cubix_phase tangent = CUBIX_PHASE_TANGENT;
   cubix_memory_add(p, "the cube", field, first, CUBIX_PHASE_TEMPLATES);
-  cubix_memory_add(p, "the fit's vectors", cubix_fit_bytes(j->par, j->active, j->rows, &cubix_mpi_owners), first, last);
+  cubix_memory_add(p, "the fit's vectors", cubix_fit_bytes(j->par, j->active, j->rows, &cubix_mpi_collective), first, last);
   cubix_memory_add(p, "weights and tangents of the cube", 2 * field, first, last);
   plan_pieces(p, j, tangent);
   add_in(p, tangent, "tangents of stars", j->records * sizeof(struct cubix_star_bar));

@@ -15,4 +15,4 @@ static void sum(double *x, size_t n)
 
 static double same(double x) { return x; }
 
-const struct cubix_owners cubix_owners_alone = { add, same, same, sum };
+const struct cubix_collective cubix_collective_alone = { add, same, same, sum };

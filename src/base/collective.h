@@ -1,19 +1,19 @@
 /* collective.h -- how ranks that hold different channels of one cube speak with each other: by callbacks, since src/ knows no MPI. */
-#ifndef CUBIX_OWNERS_H
-#define CUBIX_OWNERS_H
+#ifndef CUBIX_COLLECTIVE_H
+#define CUBIX_COLLECTIVE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 /** Sums and extremes over the ranks, on every rank.  Collective where there are several. */
-struct cubix_owners {
+struct cubix_collective {
   void (*add)(uint64_t *count, int n);      /* [n], in place */
   double (*largest)(double x);
   double (*total)(double x);
   void (*sum)(double *x, size_t n);          /* [n], in place */
 };
 /** One rank holds everything. */
-extern const struct cubix_owners cubix_owners_alone;
+extern const struct cubix_collective cubix_collective_alone;
 
 /** Make channels k0 .. k0 + n_k - 1, all held by this rank, of something that `what` names: a block of n_byte bytes.  Local.
  *  Threads of one rank may call it at the same time. */

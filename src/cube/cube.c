@@ -61,11 +61,11 @@ static int has_light(const struct cubix_cube *cube)
   return 0;
 }
 
-int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_owners *owners)
+int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   const struct cubix_budget *b = &cube->budget[CUBIX_IN_FIELD];
-  CUBIX_CHECK(owners->largest(has_light(cube)) > 0, CUBIX_EINPUT,
+  CUBIX_CHECK(collective->largest(has_light(cube)) > 0, CUBIX_EINPUT,
               "no light falls into the cube: the %.0f stars in the field formed with %g Msun and shine with %g; check InitialMass in %s, whether the stars lie outside the instrument's "
               "aperture, and whether %s is dark in these channels", b->number, b->mass, b->light, par->InputFile, par->SspFile);
 done:

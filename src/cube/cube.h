@@ -8,7 +8,7 @@
 #include "physics/hd.h"
 
 struct cubix_instrument;
-struct cubix_owners;
+struct cubix_collective;
 struct cubix_params;
 
 /* Sums per spaxel of the field (no margin); weights: M mass formed, L light in the band (doc/math.md section 8). */
@@ -53,8 +53,8 @@ int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
 /** What the maps take.  Local. */
 double cubix_cube_maps_bytes(const struct cubix_instrument *ins);
-/** After the PSF: refuse a cube that is dark in every channel and spaxel of all ranks.  Collective through owners.  Errors: CUBIX_EINPUT. */
-int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_owners *owners);
+/** After the PSF: refuse a cube that is dark in every channel and spaxel of all ranks.  Collective through `collective`.  Errors: CUBIX_EINPUT. */
+int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_collective *collective);
 void cubix_cube_free(struct cubix_cube *cube);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "fit/optimise.h"
 
-double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], double n_star, const struct cubix_owners *owners)
+double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], double n_star, const struct cubix_collective *collective)
 {
   const int each = !strcmp(par->FitModel, "stars");
   double of_star = 0, of_all = 0, all;
@@ -15,7 +15,7 @@ double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varie
     if (varied[leaf] && info->of == CUBIX_OF_GLOBAL) of_all += info->n;
   }
   all = n_star * (each ? of_star : 0) + of_all;
-  const int few = owners->total(all) <= CUBIX_FIT_MOST_JOINT;
+  const int few = collective->total(all) <= CUBIX_FIT_MOST_JOINT;
   const double leaves = 4 * n_star * of_star;  /* value, bar, dot and start */
   const double vectors = 6 * all;              /* bounds, room of the curve, errors */
   const double blocks = few ? 0 : n_star * (each ? of_star * (of_star + 1) / 2 : 0) + all;

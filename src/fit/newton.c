@@ -38,9 +38,9 @@ static int promise(struct cubix_quadratic *m, double enough, double *gain)
   }
   for (size_t i = 0; i < m->n; i++)
     if (!cubix_quadratic_pushed(m, i) && m->d[i] > 0) largest = cubix_worst(largest, m->g[i] * m->g[i] / (2 * m->d[i]));
-  *gain = m->problem->owners->largest(largest);
+  *gain = m->problem->collective->largest(largest);
   if (*gain > enough) goto done;
-  const double shared = (double)m->problem->n_shared, n = m->problem->owners->total((double)m->n - shared) + shared;
+  const double shared = (double)m->problem->n_shared, n = m->problem->collective->total((double)m->n - shared) + shared;
   CUBIX_TRY(cubix_quadratic_minimise(m, CUBIX_LEAST_DAMPING, &all, &solved));      /* each by itself is content; and all, on average? */
   *gain = fmax(*gain, all / n);
 done:
@@ -57,7 +57,7 @@ static void leave_one(struct cubix_quadratic *m)
       if (pass == 0) largest = fmax(largest, gain);
       else m->kink[i] |= gain > 0 && gain >= largest;
     }
-    if (pass == 0) largest = m->problem->owners->largest(largest);
+    if (pass == 0) largest = m->problem->collective->largest(largest);
   }
 }
 
@@ -91,7 +91,7 @@ int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimise
   struct cubix_quadratic m = { NULL };
   const double enough = fmax(problem->curve->gain, problem->curve->relative * fabs(state->at[CUBIX_AT_VALUE]));
   status = cubix_quadratic_init(&m, problem);
-  if (problem->owners->largest(status) > 0 && !status)
+  if (problem->collective->largest(status) > 0 && !status)
     status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the curvature");
   if (status) goto done;
   CUBIX_TRY(cubix_quadratic_fill(&m, state));

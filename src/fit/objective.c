@@ -17,7 +17,7 @@
  *            With the unit vectors u = d/|d|, v = m/|m|, 1 - c is |u - v|^2/2, and the derivative of v is (1 - v v^T)/|m|.  W = w/|m|^2 is that without the
  *            projection: too large along m itself, a bound elsewhere.
  *
- * A spaxel's channels may lie with several ranks: their sums are added by `owners`, cosine's for every spaxel.  All sums are float64, along a spaxel in
+ * A spaxel's channels may lie with several ranks: their sums are added by `collective`, cosine's for every spaxel.  All sums are float64, along a spaxel in
  * eight partial sums of fixed order, then over spaxels one by one: the same bits with any number of threads, 1e-13 or so with other ranks.             */
 #include "fit/objective.h"
 
@@ -137,12 +137,12 @@ static int fits(const struct cubix_observed *obs, const struct cubix_cube *cube,
 }
 
 /* Add up n numbers and, behind them, what says that all is well: the same verdict on every rank. */
-static int share(double *sum, size_t n, int matches, const struct cubix_observed *obs, const struct cubix_owners *owners)
+static int share(double *sum, size_t n, int matches, const struct cubix_observed *obs, const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   sum[n] = obs->n_used;
   sum[n + 1] = matches ? 0. : 1.;
-  owners->sum(sum, n + 2);
+  collective->sum(sum, n + 2);
   CUBIX_CHECK(sum[n + 1] == 0., CUBIX_EFAIL, "on %g ranks the cube (%s%d x %d spaxels, %d channels here) does not have the shape of the observed one", sum[n + 1],
               matches ? "" : "among them this one; ", obs->n_x, obs->n_y, obs->n_lambda);
   CUBIX_CHECK(sum[n] > 0., CUBIX_EINPUT, "ObservedFile %s: no voxel is left to compare with: all are masked, outside the aperture or without a positive variance (STAT)",
@@ -152,7 +152,7 @@ done:
 }
 
 /* Products of all spaxels with all channels, in obs->sum. */
-static int products(const struct cubix_observed *obs, const struct cubix_cube *cube, int matches, const struct cubix_owners *owners)
+static int products(const struct cubix_observed *obs, const struct cubix_cube *cube, int matches, const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   const size_t n = (size_t)obs->n_x * (size_t)obs->n_y;
@@ -164,20 +164,20 @@ static int products(const struct cubix_observed *obs, const struct cubix_cube *c
       products_row(&r, obs->sum + N_PRODUCT * s);
     }
   }
-  CUBIX_TRY(share(obs->sum, N_PRODUCT * n, matches, obs, owners));
+  CUBIX_TRY(share(obs->sum, N_PRODUCT * n, matches, obs, collective));
 done:
   return status;
 }
 
 int cubix_objective(double *value, const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *cube, struct cubix_cube *cube_bar,
-                    const struct cubix_owners *owners)
+                    const struct cubix_collective *collective)
 {
   int status = CUBIX_OK, matches = fits(obs, cube, cube_bar);
   const enum cubix_likelihood kind = cubix_likelihood_of(par);
   const size_t n = spaxels(cube);
   double *term = obs->sum, total[3] = { 0. };      /* cosine: a spaxel's term replaces the first of its products */
   const size_t stride = kind == CUBIX_COSINE ? N_PRODUCT : 1;
-  if (kind == CUBIX_COSINE) CUBIX_TRY(products(obs, cube, matches, owners));
+  if (kind == CUBIX_COSINE) CUBIX_TRY(products(obs, cube, matches, collective));
   if (matches) {
 #pragma omp parallel for schedule(static)
     for (size_t s = 0; s < n; s++) {
@@ -186,7 +186,7 @@ int cubix_objective(double *value, const struct cubix_params *par, const struct 
     }
     for (size_t s = 0; s < n; s++) total[0] += term[stride * s];
   }
-  if (kind != CUBIX_COSINE) CUBIX_TRY(share(total, 1, matches, obs, owners));
+  if (kind != CUBIX_COSINE) CUBIX_TRY(share(total, 1, matches, obs, collective));
   CUBIX_CHECK(isfinite(total[0]), CUBIX_EFAIL, "the objective (Likelihood %s) is not finite: there is a voxel in the model that is not", par->Likelihood);
   *value = total[0];
 done:
@@ -194,14 +194,14 @@ done:
 }
 
 int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *cube,
-                              const struct cubix_owners *owners)
+                              const struct cubix_collective *collective)
 {
   int status = CUBIX_OK, matches = fits(obs, cube, weight);
   const enum cubix_likelihood kind = cubix_likelihood_of(par);
   const size_t n = spaxels(cube);
   double nothing[2];
-  if (kind == CUBIX_COSINE) CUBIX_TRY(products(obs, cube, matches, owners));
-  else CUBIX_TRY(share(nothing, 0, matches, obs, owners));
+  if (kind == CUBIX_COSINE) CUBIX_TRY(products(obs, cube, matches, collective));
+  else CUBIX_TRY(share(nothing, 0, matches, obs, collective));
 #pragma omp parallel for schedule(static)
   for (size_t s = 0; s < n; s++) {
     const struct row r = row_of(obs, cube, weight, s);

@@ -103,7 +103,7 @@ void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned cha
   cubix_observed_settle(obs);
 }
 
-double cubix_observed_used(const struct cubix_observed *obs, const struct cubix_owners *owners) { return owners->total(obs->n_used); }
+double cubix_observed_used(const struct cubix_observed *obs, const struct cubix_collective *collective) { return collective->total(obs->n_used); }
 
 /* ---- checks ---------------------------------------------------------------------------------------------------------------- */
 /* All planes have the instrument's shape. */

@@ -37,8 +37,8 @@ int cubix_observed_read(struct cubix_observed **obs, const char *path, const str
 void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned char *keep);
 /** After data or weight were changed by hand: n_used and gain anew.  Local. */
 void cubix_observed_settle(struct cubix_observed *obs);
-/** Voxels with a weight on all ranks.  Collective as far as `owners` is. */
-double cubix_observed_used(const struct cubix_observed *obs, const struct cubix_owners *owners);
+/** Voxels with a weight on all ranks.  Collective as far as `collective` is. */
+double cubix_observed_used(const struct cubix_observed *obs, const struct cubix_collective *collective);
 void cubix_observed_free(struct cubix_observed *obs);
 
 #ifdef __cplusplus

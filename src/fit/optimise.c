@@ -2,7 +2,7 @@
  *
  * A fit has unknowns for every star, which live where the star does, and a few that all ranks share.  Libraries of optimisers want all of them in one
  * process (NLopt's bounded L-BFGS; GSL's minimisers know no bounds either), so these are written here: all they need of the other ranks is the sum of a
- * dot product and a largest component, which the owners give.  All decisions follow from those, and so are the same on all ranks.
+ * dot product and a largest component, which `collective` gives.  All decisions follow from those, and so are the same on all ranks.
  *
  * Exactness: sums go over blocks of fixed size in fixed order, whatever the number of threads; and all that a search knows is in its state, plain numbers.
  * A state that was written and read back continues with the same bits, where evaluate does.
@@ -103,7 +103,7 @@ int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_p
   enum cubix_optimiser_end end;
   struct cubix_optimiser_work work = { 0 };
   status = work_init(&work, state->n);
-  if (problem->owners->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the search");
+  if (problem->collective->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the search");
   if (status) goto done;
   if (state->at[CUBIX_AT_EVALUATION] == 0) CUBIX_TRY(start(state, problem, &work));
   cubix_optimiser_hold(state, problem, work.held, 0);

@@ -76,7 +76,7 @@ struct cubix_optimiser_problem {
   /** After each iteration; NULL: nobody wants to know.  An error ends all. */
   int (*iterated)(void *host, const struct cubix_optimiser *state);
   void *host;
-  const struct cubix_owners *owners;
+  const struct cubix_collective *collective;
   const struct cubix_optimiser_curve *curve;   /* NULL: unknown, and the method's own end counts */
   struct cubix_optimiser_scan *scan;           /* NULL: other minima are not looked for; needs the curve's matrix */
 };
@@ -96,12 +96,12 @@ int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_optimiser_me
 double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int memory, int n_matrix);
 /** Search from where the state is.  Where the curvature is known the method's end is not believed: Gauss-Newton steps go on until H promises no more gain,
  *  and then other minima are looked for (problem->scan).
- *  Collective where the problem's owners are.
+ *  Collective where the problem's collective is.
  *  Errors: CUBIX_EFAIL where the value is not finite at the start, or at every step however small; those of the callbacks. */
 int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule);
 /** Whether numbers that were read can be a state of a search in this problem, each of this rank's.  Local.  Errors: CUBIX_EINPUT.  @param what "FILE", for messages */
 int cubix_optimiser_check(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const char *what);
-/** Then, where that went well on all ranks, its pairs.  Collective where the problem's owners are.  Errors: the same. */
+/** Then, where that went well on all ranks, its pairs.  Collective where the problem's collective is.  Errors: the same. */
 int cubix_optimiser_check_pairs(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const char *what);
 /** Unknowns [n], and the gradient there.  Local, borrowed. */
 double *cubix_optimiser_x(const struct cubix_optimiser *state);

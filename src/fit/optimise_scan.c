@@ -274,7 +274,7 @@ int cubix_optimiser_scan(struct cubix_optimiser *state, const struct cubix_optim
   double by = 0;
   *lower = told->unknowns = 0;
   status = make_room(&s);
-  if (problem->owners->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for a scan");
+  if (problem->collective->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for a scan");
   if (status) goto done;
   s.enough = fmax(problem->curve->gain, problem->curve->relative * fabs(state->at[CUBIX_AT_VALUE]));
   CUBIX_TRY(cubix_quadratic_fill(&s.m, state));

@@ -32,7 +32,7 @@ static double dot_part(const double *a, const double *b, const unsigned char *he
 double cubix_optimiser_dot(const struct cubix_optimiser_problem *problem, const double *a, const double *b, const unsigned char *held)
 {
   size_t own = problem->n - problem->n_shared;
-  return problem->owners->total(dot_part(a, b, held, own)) + dot_part(a + own, b + own, held ? held + own : NULL, problem->n_shared);
+  return problem->collective->total(dot_part(a, b, held, own)) + dot_part(a + own, b + own, held ? held + own : NULL, problem->n_shared);
 }
 
 double cubix_optimiser_largest(const struct cubix_optimiser_problem *problem, const double *a, const double *b, const unsigned char *held)
@@ -46,7 +46,7 @@ double cubix_optimiser_largest(const struct cubix_optimiser_problem *problem, co
 #pragma omp critical(cubix_optimiser_largest)
     largest = cubix_worst(largest, mine);
   }
-  return problem->owners->largest(largest);
+  return problem->collective->largest(largest);
 }
 
 void cubix_optimiser_move(const struct cubix_optimiser_problem *problem, double *to, const double *x, double t, const double *d)

@@ -57,7 +57,7 @@ void cubix_quadratic_gather(const struct cubix_quadratic *m, double *all, const 
   memset(all, 0, m->n * sizeof *all);
   for (size_t i = own; i < problem->n; i++) shared += problem->curve->place[i] >= 0;
   put(all, problem->curve->place, mine, missing, 0, own);
-  problem->owners->sum(all, m->n - shared);
+  problem->collective->sum(all, m->n - shared);
   put(all, problem->curve->place, mine, missing, own, problem->n);
 }
 
@@ -70,7 +70,7 @@ double cubix_quadratic_dot(const struct cubix_quadratic *m, const double *a, con
 }
 
 /* Whether something is so on any rank. */
-static int any(const struct cubix_quadratic *m, int here) { return m->problem->owners->largest(here) > 0; }
+static int any(const struct cubix_quadratic *m, int here) { return m->problem->collective->largest(here) > 0; }
 
 int cubix_quadratic_fill(struct cubix_quadratic *m, const struct cubix_optimiser *state)
 {

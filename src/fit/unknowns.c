@@ -114,7 +114,7 @@ void cubix_unknowns_apply_vjp(const struct cubix_unknowns *u, const double *x, c
         if (k->of == CUBIX_OF_BIN) sum[k->bin[i]] += slope * bar[i * n_c + c];
         else x_bar[at] += slope * bar[i * n_c + c];
       }
-    if (k->of == CUBIX_OF_BIN) u->map->owners->sum(sum, (size_t)k->n);
+    if (k->of == CUBIX_OF_BIN) u->map->collective->sum(sum, (size_t)k->n);
     for (int s = 0; k->of == CUBIX_OF_BIN && s < k->n; s++) x_bar[u->n - u->n_shared + k->first + (size_t)s] += sum[s];
   }
 }
@@ -184,7 +184,7 @@ static void bound_bins(struct cubix_unknowns *u, const struct cubix_unknown_bloc
   double *lower = u->lower + (u->n - u->n_shared) + k->first, *upper = u->upper + (u->n - u->n_shared) + k->first;
   uint64_t count[CUBIX_UNKNOWN_MOST_BINS] = { 0 };
   for (size_t i = 0; i < u->n_star; i++) count[k->bin[i]] += !light || light[i] > 0;
-  u->map->owners->add(count, k->n);
+  u->map->collective->add(count, k->n);
   for (int j = 0; j < k->n; j++) {
     double most = k->leaf == CUBIX_LEAF_Mass ? log(1e4) : 3;
     lower[j] = count[j] == 0 ? 0 : k->leaf == CUBIX_LEAF_Velocity ? -11 : -most;
@@ -202,7 +202,7 @@ static void find_shifts(struct cubix_unknowns *u, const struct cubix_unknown_blo
     sum[2 * k->bin[i]] += light * log10(fmin(fmax(k->base[i], start->metallicity[0]), start->metallicity[1]));
     sum[2 * k->bin[i] + 1] += light;
   }
-  u->map->owners->sum(sum, 2 * (size_t)k->n);
+  u->map->collective->sum(sum, 2 * (size_t)k->n);
   for (int j = 0; j < k->n; j++)
     for (int end = 0; end < 2; end++)
       u->map->shift[j][end] = sum[2 * j + 1] > 0 ? log10(start->metallicity[end]) - sum[2 * j] / sum[2 * j + 1] : 0;
@@ -304,22 +304,22 @@ done:
 }
 
 /* A failure of one rank is everybody's. */
-static int together(int status, const struct cubix_owners *owners)
+static int together(int status, const struct cubix_collective *collective)
 {
-  if (owners->largest(status) > 0 && !status)
+  if (collective->largest(status) > 0 && !status)
     status = cubix_error_set(CUBIX_EFAIL, __func__, __FILE__, __LINE__, "another rank cannot set up its unknowns");
   return status;
 }
 
 int cubix_unknowns_init(struct cubix_unknowns **out, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
-                        const struct cubix_unknowns_start *start, const struct cubix_owners *owners)
+                        const struct cubix_unknowns_start *start, const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   struct cubix_unknowns *u = NULL;
-  CUBIX_TRY(together(init_bins(&u, par, varied, start), owners));
-  u->map->owners = owners;
+  CUBIX_TRY(together(init_bins(&u, par, varied, start), collective));
+  u->map->collective = collective;
   cubix_unknowns_find_bins(u, par, start);
-  CUBIX_TRY(together(init_blocks(u, par, varied, start), owners));
+  CUBIX_TRY(together(init_blocks(u, par, varied, start), collective));
   find_bounds(u, start->light);
   for (int b = 0; b < u->map->n_block; b++)
     if (u->map->block[b].of == CUBIX_OF_BIN && u->map->block[b].several) find_shifts(u, &u->map->block[b], start);

@@ -43,10 +43,10 @@ enum { CUBIX_UNKNOWN_MOST_BINS = 64 };
 int cubix_unknowns_edges(double edge[CUBIX_UNKNOWN_MOST_BINS + 1], int *n, const struct cubix_params *par);
 /** Leaves whose values a fit of `varied` starts from.  Local.  @param[out] need [CUBIX_N_LEAF] */
 void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF]);
-/** Collective as far as `owners` is.  All unknowns are 0 at the start.
+/** Collective as far as `collective` is.  All unknowns are 0 at the start.
  *  Errors: CUBIX_EUSAGE where FitModel cannot vary a leaf, or none is varied.  @param[out] unknowns owned by the caller; borrows owners */
 int cubix_unknowns_init(struct cubix_unknowns **unknowns, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
-                        const struct cubix_unknowns_start *start, const struct cubix_owners *owners);
+                        const struct cubix_unknowns_start *start, const struct cubix_collective *collective);
 /** Values of the varied leaves.  Local.  @param x [n]  @param[out] value sets of all varied leaves */
 void cubix_unknowns_apply(const struct cubix_unknowns *unknowns, const double *x, struct cubix_leaves *value);
 /** Cotangents: those of the leaves (GLOBAL ones complete on every rank) added to x_bar.  Collective. */

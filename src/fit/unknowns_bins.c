@@ -58,9 +58,9 @@ static void share_light(struct cubix_unknowns *u, const struct cubix_unknowns_st
     oldest = fmax(oldest, ours);
     brightest = fmax(brightest, light_of(start, i));
   }
-  youngest = -map->owners->largest(-youngest);
-  oldest = map->owners->largest(oldest);
-  brightest = map->owners->largest(brightest);
+  youngest = -map->collective->largest(-youngest);
+  oldest = map->collective->largest(oldest);
+  brightest = map->collective->largest(brightest);
   map->n_age = 1;
   map->age_edge[0] = brightest > 0 ? youngest : range[0];
   map->age_edge[1] = brightest > 0 ? oldest : range[1];
@@ -71,7 +71,7 @@ static void share_light(struct cubix_unknowns *u, const struct cubix_unknowns_st
     if (!(light_of(start, i) > 0)) continue;
     cell[(int)fmin(fmax(place, 0), N_CELL - 1)] += (uint64_t)(light_of(start, i) / brightest * 0x1p31);
   }
-  map->owners->add(cell, N_CELL);
+  map->collective->add(cell, N_CELL);
   for (int c = 0; c < N_CELL; c++) left += cell[c];
   map->n_age = 0;
   for (int c = 0; c < N_CELL && map->n_age < n - 1; c++) {           /* an edge where a share of what is left is full */
@@ -111,12 +111,12 @@ static void find_shells(struct cubix_unknowns *u, const struct cubix_unknowns_st
   double far = 0;
   uint64_t count[N_CELL] = { 0 }, all = 0, inside = 0;
   for (size_t i = 0; i < u->n_star; i++) far = fmax(far, radius(start, i));
-  far = map->owners->largest(far);
+  far = map->collective->largest(far);
   for (size_t i = 0; i < u->n_star; i++) {
     double r = radius(start, i);
     count[r > 0 ? (int)fmin(fmax(ceil(N_CELL + 100 * log10(r / far)) - 1, 0), N_CELL - 1) : 0]++;
   }
-  map->owners->add(count, N_CELL);
+  map->collective->add(count, N_CELL);
   for (int c = 0; c < N_CELL; c++) all += count[c];
   for (int j = 0, c = 0; j <= n; j++) {
     map->shell_edge[j] = j == 0 ? 0 : j == n ? far : far * pow(10, 0.01 * (c - N_CELL));

@@ -60,5 +60,5 @@ double cubix_unknowns_mark(const struct cubix_unknowns *u)
     for (size_t i = 0; i < n; i++) *sum += k->base[i] * (1 + b);
   }
   for (int j = 0; u->map->age_bin && j <= u->map->n_age; j++) shared += (j + 1) * u->map->age_edge[j];
-  return u->map->owners->total(own) + shared;
+  return u->map->collective->total(own) + shared;
 }

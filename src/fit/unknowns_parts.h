@@ -29,7 +29,7 @@ struct cubix_unknown_block {
 };
 
 struct cubix_unknowns_map {
-  const struct cubix_owners *owners;
+  const struct cubix_collective *collective;
   int n_block;
   struct cubix_unknown_block block[CUBIX_N_LEAF];
   unsigned char *age_bin, *shell; /* [n_star], or NULL */
@@ -39,7 +39,7 @@ struct cubix_unknowns_map {
   double shift[CUBIX_UNKNOWN_MOST_BINS][2];   /* dex by which a bin's stars, on average, get to the library's ends in metallicity */
 };
 
-/** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as far as the owners are. */
+/** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as far as `collective` is. */
 void cubix_unknowns_find_bins(struct cubix_unknowns *unknowns, const struct cubix_params *par, const struct cubix_unknowns_start *start);
 
 #endif

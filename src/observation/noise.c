@@ -27,7 +27,7 @@ static const double longest_time = 1e12;    /* s */
 struct sample {
   const struct cubix_instrument *ins;
   const struct cubix_cube *cube;
-  const struct cubix_owners *owners;
+  const struct cubix_collective *collective;
   size_t n_spaxel, *spaxel;                 /* [n_spaxel] places in the field */
   int k_first, n_k;                         /* channels of the band, whoever holds them */
   int k_from, k_to;                         /* those of them that this rank holds: k_from .. k_to - 1 */
@@ -93,7 +93,7 @@ static double select_answer(const struct sample *a, const struct question *ask, 
         if ((bits & mask) == prefix) count[bits >> shift & 0xffff]++;
       }
     }
-    a->owners->add(count, 65536);
+    a->collective->add(count, 65536);
     while (rank >= count[bucket]) rank -= count[bucket++];
     prefix |= bucket << shift;
     mask |= (uint64_t)0xffff << shift;
@@ -125,8 +125,8 @@ static double middle_snr(const struct sample *a, const struct question *ready, d
       else worse = fmax(worse, snr);
     }
   }
-  better = -a->owners->largest(-better);
-  worse = a->owners->largest(worse);
+  better = -a->collective->largest(-better);
+  worse = a->collective->largest(worse);
   return 0.5 * (better + worse);
 }
 
@@ -234,11 +234,11 @@ done:
 }
 
 int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_cube *cube,
-                     double flux_unit, const struct cubix_owners *owners)
+                     double flux_unit, const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   double n_exp;
-  struct sample a = { .ins = ins, .cube = cube, .owners = owners };
+  struct sample a = { .ins = ins, .cube = cube, .collective = collective };
 
   memset(noise, 0, sizeof *noise);
   noise->kind = ins->noise;
@@ -247,7 +247,7 @@ int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, 
   if (noise->kind == CUBIX_NOISE_NONE) goto done;
 
   status = sample_init(&a, par, flux_unit);
-  const int failed = owners->largest(status ? 1. : 0.) > 0.;  /* from here on all ranks or none */
+  const int failed = collective->largest(status ? 1. : 0.) > 0.;  /* from here on all ranks or none */
   if (status) goto done;
   CUBIX_CHECK(!failed, CUBIX_EFAIL, "another rank could not prepare the noise");
   noise->exposure_time = par->ExposureTime;

@@ -51,8 +51,8 @@ static int gradient(struct cubix_leaves *bar, double *value, double *n_used, str
   struct cubix_cube cube_bar = *cube;
   cube_bar.flux = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_hold(&cube_bar, cube->lambda_first, cube->n_lambda)));
-  CUBIX_TRY(cubix_mpi_agree(cubix_objective(value, par, *obs, cube, &cube_bar, &cubix_mpi_owners)));
-  *n_used = cubix_observed_used(*obs, &cubix_mpi_owners);
+  CUBIX_TRY(cubix_mpi_agree(cubix_objective(value, par, *obs, cube, &cube_bar, &cubix_mpi_collective)));
+  *n_used = cubix_observed_used(*obs, &cubix_mpi_collective);
   cubix_observed_free(*obs);
   *obs = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_chain_leaves_init(bar, chain)));
@@ -129,7 +129,7 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
     goto done;
   }
   CUBIX_STAGE(stages, "forward",  cubix_mpi_chain_forward(chain, &cube));
-  CUBIX_STAGE(stages, "light",    cubix_cube_shine(cube, par, &cubix_mpi_owners));
+  CUBIX_STAGE(stages, "light",    cubix_cube_shine(cube, par, &cubix_mpi_collective));
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE(stages, "observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
   cubix_observed_mask_channels(obs, result.templates->covered);
@@ -141,9 +141,9 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
     CUBIX_STAGE(stages, "gradient", gradient(&bar, &value, &n_used, chain, par, &obs, cube));
     CUBIX_STAGE(stages, "tell",     cubix_mpi_gradient_write(chain, par, n_used, value, &bar));
   }
-  CUBIX_STAGE(stages, "noise",    cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, par->FluxUnit), &cubix_mpi_owners));
+  CUBIX_STAGE(stages, "noise",    cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, par->FluxUnit), &cubix_mpi_collective));
   result.noise = &noise;
-  cubix_report_budget(&result, &cubix_mpi_owners);
+  cubix_report_budget(&result, &cubix_mpi_collective);
   CUBIX_STAGE(stages, "write",    cubix_mpi_blocks_share(result.cube, result.ins->n_lambda, cubix_output_write, cubix_output_block, &result));
   CUBIX_STAGE(stages, "timings",  root ? cubix_output_timings(par, cubix_mpi_stages_print, stages) : CUBIX_OK);
   cubix_mpi_stages_summary(stages);

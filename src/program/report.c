@@ -79,11 +79,11 @@ static void warn_of_loss(const struct cubix_result *r)
               "its ages are kept", 100 * b[CUBIX_TOO_OLD].light / all, b[CUBIX_TOO_OLD].number, r->scene->redshift, r->scene->age, r->slab->snapshot.redshift);
 }
 
-void cubix_report_budget(const struct cubix_result *r, const struct cubix_owners *owners)
+void cubix_report_budget(const struct cubix_result *r, const struct cubix_collective *collective)
 {
   const struct cubix_budget *b = r->cube->budget;
   static const char *const name[] = { "all stars", "in the field", "in the margin", "outside", "of it, shed in", "Z clamped", "age clamped", "too old" };
-  double unit = pow(10, r->par->FluxUnit), held = owners->total(cube_light(r->cube, r->ins->lambda_step));
+  double unit = pow(10, r->par->FluxUnit), held = collective->total(cube_light(r->cube, r->ins->lambda_step));
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++)
     cubix_log(CUBIX_LOG_INFO, "%-14s %12.0f stars  %11.5e Msun formed  %11.5e erg/s/cm2 in the band (%.4f of all)", name[a], b[a].number, b[a].mass,
               b[a].light * unit, b[CUBIX_ALL].light > 0 ? b[a].light / b[CUBIX_ALL].light : 0.);

@@ -7,6 +7,6 @@
 /** What is about to be observed.  Local. */
 void cubix_report_scene(const struct cubix_result *r);
 /** Flux budget: what went in, what fell outside, what the cube holds; clamped stars.  All ranks, after the PSF. */
-void cubix_report_budget(const struct cubix_result *r, const struct cubix_owners *owners);
+void cubix_report_budget(const struct cubix_result *r, const struct cubix_collective *collective);
 
 #endif

@@ -391,7 +391,7 @@ static void test_failures(void)
       cubix_cube_free(cube);
     }
     if (kind == 2) CHECK(n_error > 15 && n_ignored == 0);
-    else CHECK(n_error > 100 && n_ignored == 27); /* three streams after each of four steps, before larger berths, on closing; the context, there; 8 times idle memory is given up */
+    else CHECK(n_error > 100 && n_ignored == 27); /* three streams after each of four steps, before larger staging buffers, on closing; the context, there; 8 times idle memory is given up */
   }
   cuda_on_cpu.lazy = 0;
   cubix_cube_free(want);

@@ -251,7 +251,7 @@ static void tell_truth(struct cubix_chain *chain)
              chain->value.value[CUBIX_LEAF_Velocity][3 * i + 2], 1 / sqrt(mass));
   }
   for (int v = 0; v < N_SPAXEL * chain->cube.n_lambda; v++) scale += 1e4 * pow((double)chain->cube.flux[v], 2);
-  scale = cubix_mpi_owners.total(scale);
+  scale = cubix_mpi_collective.total(scale);
   if (cubix_mpi_rank() == 0) printf("scale_error %.17g\n", 1 / sqrt(scale));
 }
 
@@ -265,9 +265,9 @@ static int gradient(struct cubix_chain *chain, const struct cubix_params *par, c
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) if (varied[leaf]) CUBIX_ALLOC(bar.value[leaf], cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf));
   CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));
   CUBIX_TRY(hold(&cube_bar, cube->lambda_first, cube->n_lambda));
-  CUBIX_TRY(cubix_objective(&value, par, obs, cube, &cube_bar, &cubix_mpi_owners));
+  CUBIX_TRY(cubix_objective(&value, par, obs, cube, &cube_bar, &cubix_mpi_collective));
   CUBIX_TRY(cubix_mpi_chain_vjp(chain, &cube_bar, &bar));
-  CUBIX_TRY(cubix_mpi_gradient_write(chain, par, cubix_observed_used(obs, &cubix_mpi_owners), value, &bar));
+  CUBIX_TRY(cubix_mpi_gradient_write(chain, par, cubix_observed_used(obs, &cubix_mpi_collective), value, &bar));
 done:
   free(cube_bar.flux);
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) free(bar.value[leaf]);

@@ -36,7 +36,7 @@ static int noise_again(struct made *m)
   int status = CUBIX_OK;
   const double time = m->noise.exposure_time, snr = m->noise.achieved_snr;
   cubix_noise_free(&m->noise);
-  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, m->cube, pow(10., m->par->FluxUnit), &cubix_mpi_owners));
+  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, m->cube, pow(10., m->par->FluxUnit), &cubix_mpi_collective));
   CUBIX_CHECK(m->noise.exposure_time == time && m->noise.achieved_snr == snr, CUBIX_EFAIL, "rank %d: %.17g s for S/N %.17g, but one rank alone needs %.17g s for %.17g",
               cubix_mpi_rank(), m->noise.exposure_time, m->noise.achieved_snr, time, snr);
 done:
@@ -48,7 +48,7 @@ static int sums_add(void)
 {
   int status = CUBIX_OK;
   double x[3] = { 1., cubix_mpi_rank(), -0.5 }, n = cubix_mpi_size();
-  cubix_mpi_owners.sum(x, 3);
+  cubix_mpi_collective.sum(x, 3);
   CUBIX_CHECK(x[0] == n && x[1] == 0.5 * n * (n - 1.) && x[2] == -0.5 * n, CUBIX_EFAIL, "%g ranks add up to %g, %g, %g", n, x[0], x[1], x[2]);
 done:
   return status;

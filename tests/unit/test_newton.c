@@ -142,7 +142,7 @@ static struct cubix_optimiser_scan *scan;     /* NULL: none */
 static struct cubix_optimiser *search(struct host *h, int by_matrix, const double *lower, const double *upper, const struct cubix_optimiser_rule *rule, int want)
 {
   struct cubix_optimiser_curve curve = { by_matrix ? (int)h->n : 0, place, gain, 1e-13, matrix, diagonal, product };
-  struct cubix_optimiser_problem problem = { .n = h->n, .lower = lower, .upper = upper, .evaluate = evaluate, .host = h, .owners = &cubix_owners_alone, .curve = &curve, .scan = scan };
+  struct cubix_optimiser_problem problem = { .n = h->n, .lower = lower, .upper = upper, .evaluate = evaluate, .host = h, .collective = &cubix_collective_alone, .curve = &curve, .scan = scan };
   struct cubix_optimiser *s = NULL;
   for (int i = 0; i < MOST; i++) place[i] = i;
   CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, h->n, 5));
@@ -351,7 +351,7 @@ static int note(void *host, const struct cubix_optimiser *state)
 static void test_small_gains(void)
 {
   struct host h = { .n = 20, .rosenbrock = 1 };
-  struct cubix_optimiser_problem problem = { .n = 20, .evaluate = evaluate, .iterated = note, .host = &h, .owners = &cubix_owners_alone };
+  struct cubix_optimiser_problem problem = { .n = 20, .evaluate = evaluate, .iterated = note, .host = &h, .collective = &cubix_collective_alone };
   const struct cubix_optimiser_rule rule = { 500, 0, 0.03, 0.1 };
   struct cubix_optimiser *s = NULL;
   int in_a_row = 0, most = 0, before = 0;

@@ -40,7 +40,7 @@ static int init(struct cubix_noise *noise, const struct cubix_instrument *ins, c
   struct cubix_params *par = NULL;
   int status = cubix_params_init(&par);
   for (int i = 0; i < n && !status; i++) status = cubix_params_set(par, set[i][0], set[i][1]);
-  if (!status) status = cubix_noise_init(noise, par, ins, cube, unit, &cubix_owners_alone);
+  if (!status) status = cubix_noise_init(noise, par, ins, cube, unit, &cubix_collective_alone);
   cubix_params_free(par);
   return status;
 }

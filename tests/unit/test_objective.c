@@ -54,7 +54,7 @@ static void scene(struct cubix_observed **obs, struct cubix_cube *model)
 static double value_of(const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *model, struct cubix_cube *bar)
 {
   double value = NAN;
-  CHECK(cubix_objective(&value, par, obs, model, bar, &cubix_owners_alone) == CUBIX_OK);
+  CHECK(cubix_objective(&value, par, obs, model, bar, &cubix_collective_alone) == CUBIX_OK);
   return value;
 }
 
@@ -154,7 +154,7 @@ static void test_curvature(void)
     struct cubix_cube model, moved = cube_new(0, N_LAMBDA), a = cube_new(0, N_LAMBDA), b = cube_new(0, N_LAMBDA), weight = cube_new(0, N_LAMBDA);
     scene(&obs, &model);
     if (l) memcpy(obs->data, model.flux, N * sizeof *model.flux);
-    CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_owners_alone) == CUBIX_OK);
+    CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_OK);
     for (int at = 0; at < N; at++) CHECK((double)weight.flux[at] >= 0. && isfinite((double)weight.flux[at]) && (obs->weight[at] > 0 || weight.flux[at] == 0));
     for (int s = 0; s < N_SPAXEL; s++) {
       const int at = s * N_LAMBDA + 4, other = at + 1;
@@ -199,7 +199,7 @@ static void test_dark(void)
       const double value = value_of(par, obs, &model, &bar);
       CHECK(isfinite(value) && value >= 0.);
       if (l == 2 && kind == 0) CHECK(value == 0.);
-      CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_owners_alone) == CUBIX_OK);
+      CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_OK);
       for (int at = 0; at < N; at++) {
         CHECK(isfinite((double)bar.flux[at]) && isfinite((double)weight.flux[at]));
         if (l < 2 && obs->weight[at] > 0 && obs->data[at] > 0) CHECK(bar.flux[at] < 0);
@@ -228,7 +228,7 @@ static void test_gain(void)
     model.flux[at] = (cubix_real)(d * (1. + 1e-4 * sin(at)));
   }
   cubix_observed_settle(obs);
-  CHECK(obs->n_used == N && cubix_observed_used(obs, &cubix_owners_alone) == N);
+  CHECK(obs->n_used == N && cubix_observed_used(obs, &cubix_collective_alone) == N);
   for (int k = 0; k < N_LAMBDA; k++) CHECK_CLOSE(obs->gain[k] / (5. + k), 1., 1e-6);
   CHECK_CLOSE(value_of(par, obs, &model, NULL) / value_of(chi2, obs, &model, NULL), 1., 1e-4);
   obs->has_variance = 0;
@@ -284,7 +284,7 @@ static void meet_sum(double *x, size_t n)
   pthread_barrier_wait(&meeting);
 }
 
-static const struct cubix_owners meeting_owners = { .sum = meet_sum };
+static const struct cubix_collective meeting_owners = { .sum = meet_sum };
 
 struct rank {
   pthread_t thread;
@@ -323,7 +323,7 @@ static void test_ranks(void)
     struct rank rank[N_RANK] = { { 0 } };
     scene(&obs, &model);
     const double value = value_of(par, obs, &model, &bar);
-    CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_owners_alone) == CUBIX_OK);
+    CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_OK);
     for (int r = 0; r < N_RANK; r++) {
       const int n = cut[r + 1] - cut[r];
       rank[r] = (struct rank){ .index = r, .par = par, .model = cube_new(cut[r], n), .bar = cube_new(cut[r], n), .weight = cube_new(cut[r], n) };
@@ -374,14 +374,14 @@ static void test_refusals(void)
     double value = 7.;
     scene(&obs, &model);
     model.flux[3 * N_LAMBDA + 5] = (cubix_real)NAN;
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_owners_alone) == CUBIX_EFAIL && strstr(cubix_error_message(), "not finite") && value == 7.);
+    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EFAIL && strstr(cubix_error_message(), "not finite") && value == 7.);
     model.flux[3 * N_LAMBDA + 5] = 1;
     model.lambda_first = 1;
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_owners_alone) == CUBIX_EFAIL && strstr(cubix_error_message(), "shape"));
+    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EFAIL && strstr(cubix_error_message(), "shape"));
     model.lambda_first = 0;
     memset(obs->weight, 0, N * sizeof *obs->weight);
     cubix_observed_settle(obs);
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_owners_alone) == CUBIX_EINPUT && strstr(cubix_error_message(), "no voxel is left"));
+    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EINPUT && strstr(cubix_error_message(), "no voxel is left"));
     cubix_observed_free(obs);
     free(model.flux);
     free(bar.flux);

@@ -79,7 +79,7 @@ static int iterated(void *host, const struct cubix_optimiser *state)
 
 static struct cubix_optimiser_problem problem_of(struct host *h, int (*evaluate)(void *, const double *, double *, double *))
 {
-  struct cubix_optimiser_problem p = { .n = h->n, .evaluate = evaluate, .iterated = iterated, .host = h, .owners = &cubix_owners_alone };
+  struct cubix_optimiser_problem p = { .n = h->n, .evaluate = evaluate, .iterated = iterated, .host = h, .collective = &cubix_collective_alone };
   return p;
 }
 
@@ -294,7 +294,7 @@ static double twice(double x) { return 2 * x; }
 static double same(double x) { return x; }
 static void add(uint64_t *count, int n) { for (int i = 0; i < n; i++) count[i] *= 2; }
 static void sum(double *x, size_t n) { for (size_t i = 0; i < n; i++) x[i] *= 2; }
-static const struct cubix_owners twin = { add, same, twice, sum };
+static const struct cubix_collective twin = { add, same, twice, sum };
 
 static int split_quadratic(void *host, const double *x, double *value, double *gradient)
 {
@@ -314,7 +314,7 @@ static void test_shared(void)
   struct cubix_optimiser_problem p = problem_of(&h, split_quadratic);
   struct cubix_optimiser *s = NULL;
   p.n_shared = 2;
-  p.owners = &twin;
+  p.collective = &twin;
   CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, 3, 5));
   CHECK(!cubix_optimise(s, &p, &rule));
   CHECK(s->at[CUBIX_AT_END] == CUBIX_END_GRADIENT);

@@ -47,7 +47,7 @@ static struct cubix_unknowns *unknowns_of(const char *model, const char *list, s
   struct cubix_unknowns_start start = start_of(n);
   CHECK(!cubix_params_set(par, "FitModel", model) && !cubix_params_set(par, "Parameters", list));
   CHECK(!cubix_leaves_parse(varied, list, "test"));
-  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_owners_alone));
+  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone));
   if (!u) printf("%s\n", cubix_error_message()), exit(1);
   return u;
 }
@@ -222,7 +222,7 @@ static void refused(const char *model, const char *list, const char *words)
   struct cubix_unknowns_start start = start_of(3);
   CHECK(!cubix_params_set(par, "FitModel", model) && !cubix_params_set(par, "Parameters", list));
   CHECK(!cubix_leaves_parse(varied, list, "test"));
-  CHECK(cubix_unknowns_init(&u, par, varied, &start, &cubix_owners_alone) == CUBIX_EUSAGE && !u);
+  CHECK(cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone) == CUBIX_EUSAGE && !u);
   CHECK(strstr(cubix_error_message(), words));
   cubix_error_clear();
 }
@@ -263,7 +263,7 @@ static void test_light(void)
   for (size_t i = 0; i < N_STAR; i++) all += light[i] = i % 3 ? 1 + 5 * uniform((uint32_t)i, 77) : 0;
   start.light = light;
   CHECK(!cubix_params_set(par, "FitAgeBins", "4") && !cubix_params_set(par, "FitModel", "bins") && !cubix_leaves_parse(varied, "mass", "test"));
-  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_owners_alone) && u->n == 4);
+  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone) && u->n == 4);
   for (size_t j = 0; j < u->n; j++) {
     struct cubix_unknown_info info;
     double share = 0;
@@ -280,7 +280,7 @@ static void test_light(void)
 
   CHECK(!cubix_params_set(par, "FitAgeEdges", " 0.5,2 5  9, 13"));
   for (size_t i = 0; i < N_STAR; i++) light[i] *= start_value.value[CUBIX_LEAF_Age][i] < 5 || start_value.value[CUBIX_LEAF_Age][i] >= 9;
-  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_owners_alone) && u->n == 4);
+  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone) && u->n == 4);
   for (size_t j = 0; j < 4; j++) {
     static const double edge[5] = { 0.5, 2, 5, 9, 13 };
     struct cubix_unknown_info info;
