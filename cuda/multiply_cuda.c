@@ -25,8 +25,8 @@ struct multiply {
   struct cubix_cube *cube;
   const struct cubix_basis *basis;
   const float *kept;              /* all tiles, on the GPU; NULL: not there */
-  struct cubix_cuda_crew crew;
-  struct cubix_cuda_group *group; /* [crew.n_group] at: from the first blob of its batch on */
+  struct cubix_cuda_packers packers;
+  struct cubix_cuda_group *group; /* [packers.n_group] at: from the first blob of its batch on */
   size_t room, blob_room;         /* groups and bytes of blobs at a time */
   size_t tile_bytes;
   struct cubix_cuda_group *gpu_group;
@@ -43,7 +43,7 @@ static void multiply_free(struct multiply *m)
     cubix_cuda_workspace_give(&m->transfer->workspace, m->gpu_tile[b]);
     cubix_cuda_workspace_give(&m->transfer->workspace, m->gpu_out[b]);
   }
-  cubix_cuda_crew_free(&m->crew);
+  cubix_cuda_packers_free(&m->packers);
   free(m->group);
 }
 
@@ -51,9 +51,9 @@ static void multiply_free(struct multiply *m)
 static int plan(struct multiply *m, const struct cubix_histogram *h, double scale)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_cuda_crew_init(&m->crew, h, m->basis, m->cube->n_x, m->cube->n_y, NULL, scale));
-  CUBIX_ALLOC(m->group, m->crew.n_group);
-  for (size_t g = 0; g < m->crew.n_group; g++) m->group[g].n_step = m->crew.n_step[g];
+  CUBIX_TRY(cubix_cuda_packers_init(&m->packers, h, m->basis, m->cube->n_x, m->cube->n_y, NULL, scale));
+  CUBIX_ALLOC(m->group, m->packers.n_group);
+  for (size_t g = 0; g < m->packers.n_group; g++) m->group[g].n_step = m->packers.n_step[g];
 done:
   return status;
 }
@@ -72,9 +72,9 @@ static int reserve(struct multiply *m, const char *gpu)
   const double mib = 1 << 20;
   size_t largest = 0, all = 0, available, total, spare, tiles = m->kept ? 0 : CUBIX_CUDA_N_STAGING * m->tile_bytes;
   const size_t row = CUBIX_TILE * sizeof(float), one = CUBIX_CUDA_N_STAGING * CUBIX_CUDA_GROUP * row + sizeof *m->gpu_group;
-  for (size_t g = 0; g < m->crew.n_group; g++) {
-    if (m->crew.bytes[g] > largest) largest = m->crew.bytes[g];
-    all += m->crew.bytes[g];
+  for (size_t g = 0; g < m->packers.n_group; g++) {
+    if (m->packers.bytes[g] > largest) largest = m->packers.bytes[g];
+    all += m->packers.bytes[g];
   }
   CUBIX_TRY(cubix_cuda_workspace_room(&m->transfer->workspace, &available, &total));
   spare = available / 16;                      /* what gets lost between allocations */
@@ -82,7 +82,7 @@ static int reserve(struct multiply *m, const char *gpu)
               "%s: %.1f MiB needed (%.1f for tiles of the basis, %.1f for the weights of 64 spaxels), %.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or a larger Tolerance, or use Backend cpu",
               gpu, (double)(tiles + one + largest + spare) / mib, (double)tiles / mib, (double)largest / mib, (double)available / mib, (double)total / mib);
-  m->room = m->crew.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? m->crew.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
+  m->room = m->packers.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? m->packers.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
   size_t left = available - spare - tiles, most = left / 2 / one;     /* at the most half of it for results */
   if (m->room > most) m->room = most > 1 ? most : 1;
   m->blob_room = left - m->room * one;
@@ -105,18 +105,18 @@ static int upload(struct multiply *m, size_t a, size_t *b)
 {
   int status = CUBIX_OK, turn = 0;
   size_t at = 0, end = a;
-  while (end < m->crew.n_group && end - a < m->room && at + m->crew.bytes[end] <= m->blob_room) {
+  while (end < m->packers.n_group && end - a < m->room && at + m->packers.bytes[end] <= m->blob_room) {
     m->group[end].at = at;
-    at += m->crew.bytes[end++];
+    at += m->packers.bytes[end++];
   }
   for (size_t first = a, last; first < end; first = last, turn++) {
     const struct cubix_cuda_staging *staging = &m->transfer->staging[turn % CUBIX_CUDA_N_STAGING];
     size_t origin = m->group[first].at, bytes = 0;
-    for (last = first; last < end && bytes + m->crew.bytes[last] <= m->transfer->bytes; last++) bytes += m->crew.bytes[last];
+    for (last = first; last < end && bytes + m->packers.bytes[last] <= m->transfer->bytes; last++) bytes += m->packers.bytes[last];
     CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(m->crew.n)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(m->packers.n)
     for (size_t g = first; g < last; g++)
-      cubix_cuda_packer_fill(&m->crew.packer[omp_get_thread_num()], g, m->group[g].n_step, m->crew.bytes[g], (char *)staging->host + m->group[g].at - origin);
+      cubix_cuda_packer_fill(&m->packers.packer[omp_get_thread_num()], g, m->group[g].n_step, m->packers.bytes[g], (char *)staging->host + m->group[g].at - origin);
     CUBIX_CUDA(cudaMemcpyAsync(m->gpu_blob + origin, staging->host, bytes, cudaMemcpyHostToDevice, staging->stream));
   }
   CUBIX_TRY(cubix_cuda_transfer_up(m->transfer, m->gpu_group, m->group + a, (end - a) * sizeof *m->group));
@@ -153,11 +153,11 @@ static int collect(struct multiply *m, int t, size_t a, size_t b)
   struct cubix_cube *cube = m->cube;
   if (i < 0) goto done;
   int first = i * CUBIX_TILE - cube->lambda_first, n = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
-  size_t n_row = (b * CUBIX_CUDA_GROUP < m->crew.n_spaxel ? b * CUBIX_CUDA_GROUP : m->crew.n_spaxel) - a * CUBIX_CUDA_GROUP;
+  size_t n_row = (b * CUBIX_CUDA_GROUP < m->packers.n_spaxel ? b * CUBIX_CUDA_GROUP : m->packers.n_spaxel) - a * CUBIX_CUDA_GROUP;
   CUBIX_CUDA(cudaStreamSynchronize(m->transfer->staging[t].stream));
 #pragma omp parallel for schedule(static)
   for (size_t r = 0; r < n_row; r++) {
-    cubix_real *flux = cube->flux + m->crew.spaxel[a * CUBIX_CUDA_GROUP + r] * (size_t)cube->n_lambda + first;
+    cubix_real *flux = cube->flux + m->packers.spaxel[a * CUBIX_CUDA_GROUP + r] * (size_t)cube->n_lambda + first;
     for (int k = 0; k < n; k++) flux[k] += row[r * CUBIX_TILE + (size_t)k];
   }
   m->under_way[t] = -1;
@@ -173,14 +173,14 @@ int cubix_cuda_multiply(struct cubix_cuda_transfer *transfer, const struct cubix
   if (!n) goto done;
   CUBIX_TRY(cubix_multiply_check(cube, h, basis));
   CUBIX_TRY(plan(&m, h, scale));
-  if (m.crew.n_group) CUBIX_TRY(reserve(&m, gpu));
-  for (size_t a = 0, b = 0; a < m.crew.n_group; a = b) {
+  if (m.packers.n_group) CUBIX_TRY(reserve(&m, gpu));
+  for (size_t a = 0, b = 0; a < m.packers.n_group; a = b) {
     CUBIX_TRY(upload(&m, a, &b));
     for (int i = 0; i < n + CUBIX_CUDA_N_STAGING; i++) {
       int t = i % CUBIX_CUDA_N_STAGING;
       CUBIX_TRY(collect(&m, t, a, b));
       if (i < n) CUBIX_TRY(submit(&m, t, first + i, b - a));
-      cubix_log_progress("paint", ((double)a + (double)(b - a) * (i < n ? i : n) / n) / (double)m.crew.n_group);
+      cubix_log_progress("paint", ((double)a + (double)(b - a) * (i < n ? i : n) / n) / (double)m.packers.n_group);
     }
   }
 done:

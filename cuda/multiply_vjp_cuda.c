@@ -25,9 +25,9 @@ struct reverse {
   const struct cubix_basis *basis;
   const float *kept;              /* all tiles, on the GPU; NULL: not there */
   unsigned char *wanted;          /* [spaxels] 1: a cotangent is not zero */
-  struct cubix_cuda_crew crew;
-  struct cubix_cuda_dots *group;  /* [crew.n_group] its places in its batch */
-  size_t *node;                   /* [crew.n_group] of all its panels */
+  struct cubix_cuda_packers packers;
+  struct cubix_cuda_dots *group;  /* [packers.n_group] its places in its batch */
+  size_t *node;                   /* [packers.n_group] of all its panels */
   size_t tile_bytes, room;        /* bytes of a tile, of a batch on the GPU */
   char *gpu_batch;
   float *gpu_tile[CUBIX_CUDA_N_STAGING];
@@ -44,7 +44,7 @@ static void reverse_free(struct reverse *x)
 {
   cubix_cuda_workspace_give(&x->transfer->workspace, x->gpu_batch);
   for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) cubix_cuda_workspace_give(&x->transfer->workspace, x->gpu_tile[b]);
-  cubix_cuda_crew_free(&x->crew);
+  cubix_cuda_packers_free(&x->packers);
   free(x->wanted);
   free(x->group);
   free(x->node);
@@ -53,7 +53,7 @@ static void reverse_free(struct reverse *x)
 /* Bytes of group g on the GPU. */
 static size_t size_of(const struct reverse *x, size_t g)
 {
-  return CUBIX_CUDA_N_STAGING * CHANNELS + x->node[g] * NODE + sizeof *x->group + (size_t)x->crew.n_step[g] * sizeof *x->step;
+  return CUBIX_CUDA_N_STAGING * CHANNELS + x->node[g] * NODE + sizeof *x->group + (size_t)x->packers.n_step[g] * sizeof *x->step;
 }
 
 /* Spaxels that are wanted, their groups and the groups' sizes. */
@@ -65,11 +65,11 @@ static int plan(struct reverse *x, const struct cubix_histogram *cover, double s
 #pragma omp parallel for schedule(dynamic, 64)
   for (size_t s = 0; s < cover->n_spaxel; s++)
     for (size_t k = 0; k < n_lambda && !x->wanted[s] && cover->start[s] < cover->start[s + 1]; k++) x->wanted[s] = x->cube_bar->flux[s * n_lambda + k] != 0;
-  CUBIX_TRY(cubix_cuda_crew_init(&x->crew, cover, x->basis, x->cube_bar->n_x, x->cube_bar->n_y, x->wanted, scale));
-  CUBIX_ALLOC(x->group, x->crew.n_group);
-  CUBIX_ALLOC(x->node, x->crew.n_group);
-  for (size_t g = 0; g < x->crew.n_group; g++)     /* a blob is steps and float32 weights */
-    x->node[g] = (x->crew.bytes[g] - cubix_cuda_weights_at((size_t)x->crew.n_step[g])) / (CUBIX_CUDA_PANEL * sizeof(float));
+  CUBIX_TRY(cubix_cuda_packers_init(&x->packers, cover, x->basis, x->cube_bar->n_x, x->cube_bar->n_y, x->wanted, scale));
+  CUBIX_ALLOC(x->group, x->packers.n_group);
+  CUBIX_ALLOC(x->node, x->packers.n_group);
+  for (size_t g = 0; g < x->packers.n_group; g++)     /* a blob is steps and float32 weights */
+    x->node[g] = (x->packers.bytes[g] - cubix_cuda_weights_at((size_t)x->packers.n_step[g])) / (CUBIX_CUDA_PANEL * sizeof(float));
 done:
   return status;
 }
@@ -80,8 +80,8 @@ static int reserve(struct reverse *x, const char *gpu)
   int status = CUBIX_OK;
   const double mib = 1 << 20;
   size_t largest = 0, cargo = 0, all = 0, available, total, spare, tiles = x->kept ? 0 : CUBIX_CUDA_N_STAGING * x->tile_bytes;
-  for (size_t g = 0; g < x->crew.n_group; g++) {
-    size_t steps = (size_t)x->crew.n_step[g] * sizeof *x->step, sums = x->node[g] * NODE;
+  for (size_t g = 0; g < x->packers.n_group; g++) {
+    size_t steps = (size_t)x->packers.n_step[g] * sizeof *x->step, sums = x->node[g] * NODE;
     if (size_of(x, g) > largest) largest = size_of(x, g);
     if (steps > cargo) cargo = steps;
     if (sums > cargo) cargo = sums;
@@ -94,7 +94,7 @@ static int reserve(struct reverse *x, const char *gpu)
               "end other programs on this GPU, take a smaller SspFile or a larger Tolerance, or use Backend cpu",
               gpu, (double)(tiles + largest + spare) / mib, (double)tiles / mib, (double)largest / mib, (double)available / mib, (double)total / mib);
   x->room = available - tiles - spare < all ? available - tiles - spare : all;
-  size_t most = x->crew.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? x->crew.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
+  size_t most = x->packers.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? x->packers.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
   size_t tile = (x->kept ? 0 : x->tile_bytes) + most * CHANNELS;
   CUBIX_TRY(cubix_cuda_transfer_ready(x->transfer, tile > cargo ? tile : cargo));
   CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_batch, x->room));
@@ -108,9 +108,9 @@ static int upload(struct reverse *x, size_t a, size_t *b)
 {
   int status = CUBIX_OK, turn = 0;
   size_t bytes = 0, n_node = 0, n_step = 0, end = a;
-  for (; end < x->crew.n_group && end - a < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP && bytes + size_of(x, end) <= x->room; end++) {
-    x->group[end] = (struct cubix_cuda_dots){ n_step, n_node, x->crew.n_step[end], 0 };
-    n_step += (size_t)x->crew.n_step[end];
+  for (; end < x->packers.n_group && end - a < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP && bytes + size_of(x, end) <= x->room; end++) {
+    x->group[end] = (struct cubix_cuda_dots){ n_step, n_node, x->packers.n_step[end], 0 };
+    n_step += (size_t)x->packers.n_step[end];
     n_node += x->node[end];
     bytes += size_of(x, end);
   }
@@ -122,10 +122,10 @@ static int upload(struct reverse *x, size_t a, size_t *b)
     const struct cubix_cuda_staging *staging = &x->transfer->staging[turn % CUBIX_CUDA_N_STAGING];
     struct cubix_cuda_step *step = staging->host;
     size_t origin = x->group[first].step, n = 0;
-    for (last = first; last < end && (n + (size_t)x->crew.n_step[last]) * sizeof *step <= x->transfer->bytes; last++) n += (size_t)x->crew.n_step[last];
+    for (last = first; last < end && (n + (size_t)x->packers.n_step[last]) * sizeof *step <= x->transfer->bytes; last++) n += (size_t)x->packers.n_step[last];
     CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(x->crew.n)
-    for (size_t g = first; g < last; g++) cubix_cuda_packer_steps(&x->crew.packer[omp_get_thread_num()], g, step + (x->group[g].step - origin));
+#pragma omp parallel for schedule(dynamic, 1) num_threads(x->packers.n)
+    for (size_t g = first; g < last; g++) cubix_cuda_packer_steps(&x->packers.packer[omp_get_thread_num()], g, step + (x->group[g].step - origin));
     CUBIX_CUDA(cudaMemcpyAsync(x->step + origin, step, n * sizeof *step, cudaMemcpyHostToDevice, staging->stream));
   }
   CUBIX_TRY(cubix_cuda_transfer_up(x->transfer, x->gpu_group, x->group + a, (end - a) * sizeof *x->group));
@@ -144,8 +144,8 @@ static void take_channels(const struct reverse *x, size_t a, size_t b, int tile,
   for (size_t r = a * CUBIX_CUDA_GROUP; r < b * CUBIX_CUDA_GROUP; r++) {
     float *row = to + (r - a * CUBIX_CUDA_GROUP) * CUBIX_TILE;
     memset(row, 0, CUBIX_TILE * sizeof *row);
-    if (r >= x->crew.n_spaxel) continue;
-    const cubix_real *flux = cube->flux + x->crew.spaxel[r] * (size_t)cube->n_lambda + first;
+    if (r >= x->packers.n_spaxel) continue;
+    const cubix_real *flux = cube->flux + x->packers.spaxel[r] * (size_t)cube->n_lambda + first;
     for (int k = 0; k < n; k++) row[k] = (float)flux[k];
   }
 }
@@ -186,9 +186,9 @@ static int download(struct reverse *x, size_t a, size_t b, double *value_bar)
     size_t first = there[t].first, last = there[t].last, bytes = 0;
     const double *bar = staging->host;
     CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
-#pragma omp parallel for schedule(dynamic, 1) num_threads(x->crew.n)
+#pragma omp parallel for schedule(dynamic, 1) num_threads(x->packers.n)
     for (size_t g = first; g < last; g++)
-      cubix_cuda_packer_take(&x->crew.packer[omp_get_thread_num()], g, bar + (x->group[g].bar - x->group[first].bar) * CUBIX_CUDA_PANEL, value_bar);
+      cubix_cuda_packer_take(&x->packers.packer[omp_get_thread_num()], g, bar + (x->group[g].bar - x->group[first].bar) * CUBIX_CUDA_PANEL, value_bar);
     for (first = last = next; last < b && bytes + x->node[last] * NODE <= x->transfer->bytes; last++) bytes += x->node[last] * NODE;
     there[t].first = first;
     there[t].last = next = last;
@@ -208,8 +208,8 @@ int cubix_cuda_multiply_vjp(struct cubix_cuda_transfer *transfer, const struct c
   if (!n || !cover->n_value) goto done;
   CUBIX_TRY(cubix_multiply_check(cube_bar, cover, basis));
   CUBIX_TRY(plan(&x, cover, scale));
-  if (x.crew.n_group) CUBIX_TRY(reserve(&x, gpu));
-  for (size_t a = 0, b = 0; a < x.crew.n_group; a = b) {
+  if (x.packers.n_group) CUBIX_TRY(reserve(&x, gpu));
+  for (size_t a = 0, b = 0; a < x.packers.n_group; a = b) {
     CUBIX_TRY(upload(&x, a, &b));
     for (int i = 0; i < n; i++) CUBIX_TRY(submit(&x, a, b, first, i));
     CUBIX_TRY(cubix_cuda_transfer_wait(transfer));

@@ -107,10 +107,10 @@ static inline double channel_at(const struct lab *lab, int t, int k, double v)
 
 static inline struct cubix_engine engine_for(double tolerance, unsigned char *used)
 {
-  static int collective[2] = { 0, N_LAMBDA };
+  static int owners[2] = { 0, N_LAMBDA };
   struct cubix_engine e = { 0 };
   e.method = CUBIX_HISTOGRAM, e.combine = CUBIX_COMBINE_HISTOGRAM, e.tolerance = tolerance, e.reach = REACH;
-  e.used = used, e.n_row = N_ROW, e.n_rank = 1, e.lambda_first = collective;
+  e.used = used, e.n_row = N_ROW, e.n_rank = 1, e.lambda_first = owners;
   return e;
 }
 

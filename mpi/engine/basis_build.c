@@ -345,8 +345,8 @@ static void report(const struct job *job, double seconds)
             basis->nodes.reach, basis->certified, (double)basis->n_tile * (double)cubix_basis_tile_size(basis) * sizeof(float) / 1e6,
             basis->from_cache ? "from the cache" : *basis->cache ? "built and cached" : "built", seconds);
   if (*basis->cache) cubix_log(CUBIX_LOG_INFO, "templates: %s", basis->cache);
-  if (basis->n_patched)
-    cubix_log(CUBIX_LOG_INFO, "templates: %d of %d channels see the end of the library, or of some of its templates, which are painted directly there", basis->n_patched, basis->n_lambda);
+  if (basis->n_at_end)
+    cubix_log(CUBIX_LOG_INFO, "templates: %d of %d channels see the end of the library, or of some of its templates, which are painted directly there", basis->n_at_end, basis->n_lambda);
   if (unbounded)
     cubix_log(CUBIX_LOG_INFO, "templates: in %d of %d channels some have next to no light: no bound on the relative error there", unbounded, basis->n_lambda);
 }

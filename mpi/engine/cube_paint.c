@@ -22,68 +22,68 @@
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/engine/histogram_sum.h"
-#include "mpi/engine/leftover.h"
+#include "mpi/engine/outliers.h"
 #include "mpi/particles/particles.h"
 #include "physics/view.h"
 #include "spectra/templates.h"
 
 /* What there is of it while the stars come in. */
-struct harvest {
+struct gathered {
   int32_t *exponent;              /* [n_spaxel] scale of the histogram */
-  struct cubix_pile pile;
-  struct cubix_far far, patched;  /* stars beyond the grid; stars some of whose templates end within the band */
+  struct cubix_histogram_stack stack;
+  struct cubix_outliers outliers, leftover;  /* stars beyond the grid; stars some of whose templates end within the band */
 };
 
-static void harvest_free(struct harvest *harvest)
+static void gathered_free(struct gathered *gathered)
 {
-  free(harvest->exponent);
-  cubix_pile_free(&harvest->pile);
-  cubix_mpi_far_free(&harvest->far);
-  cubix_mpi_far_free(&harvest->patched);
+  free(gathered->exponent);
+  cubix_histogram_stack_free(&gathered->stack);
+  cubix_mpi_outliers_free(&gathered->outliers);
+  cubix_mpi_outliers_free(&gathered->leftover);
 }
 
-static int harvest_init(struct harvest *harvest, const struct cubix_survey *survey)
+static int gathered_init(struct gathered *gathered, const struct cubix_survey *survey)
 {
   int status = CUBIX_OK;
-  CUBIX_ALLOC(harvest->exponent, survey->n_spaxel);
-  cubix_histogram_scale(harvest->exponent, survey->count, survey->heaviest, survey->n_spaxel);
+  CUBIX_ALLOC(gathered->exponent, survey->n_spaxel);
+  cubix_histogram_scale(gathered->exponent, survey->count, survey->heaviest, survey->n_spaxel);
 done:
   return status;
 }
 
 /* A chunk of stars. */
-static int bring_in(struct harvest *harvest, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+static int bring_in(struct gathered *gathered, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
                     const struct cubix_placement *placement, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *part = NULL;
-  struct cubix_patch patch = { .basis = basis, .view = view };
-  CUBIX_TRY(dev->ops->deposit(dev, &part, &basis->nodes, harvest->exponent, placement, view));
-  CUBIX_TRY(cubix_pile_add(&harvest->pile, part));
-  if (engine->n_beyond) CUBIX_TRY(cubix_mpi_far_add(&harvest->far, placement, cubix_placement_beyond, &engine->reach));
-  if (basis->n_patched) CUBIX_TRY(cubix_mpi_far_add(&harvest->patched, placement, cubix_patch_test, &patch));
+  struct cubix_ends ends = { .basis = basis, .view = view };
+  CUBIX_TRY(dev->ops->deposit(dev, &part, &basis->nodes, gathered->exponent, placement, view));
+  CUBIX_TRY(cubix_histogram_stack_add(&gathered->stack, part));
+  if (engine->n_beyond) CUBIX_TRY(cubix_mpi_outliers_add(&gathered->outliers, placement, cubix_placement_beyond, &engine->reach));
+  if (basis->n_at_end) CUBIX_TRY(cubix_mpi_outliers_add(&gathered->leftover, placement, cubix_ends_test, &ends));
   CUBIX_TRY(cubix_audit_examine(audit, view, placement));
 done:
   return status;
 }
 
 /* What the histogram leaves out: templates that end within the band, where they do; and stars beyond the grid. */
-static int paint_rest(struct cubix_cube *cube, const struct harvest *harvest, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+static int paint_rest(struct cubix_cube *cube, const struct gathered *gathered, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
                       size_t n_spaxel, struct cubix_device *dev)
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
-  struct cubix_placement *patched = NULL, *far = NULL;
-  if (basis->n_patched) {
-    CUBIX_TRY(cubix_mpi_far_gather(&patched, &harvest->patched, n_spaxel, shared));
-    CUBIX_TRY(cubix_mpi_agree(cubix_patch_paint(cube, basis, view, patched, dev)));
+  struct cubix_placement *leftover = NULL, *outliers = NULL;
+  if (basis->n_at_end) {
+    CUBIX_TRY(cubix_mpi_outliers_gather(&leftover, &gathered->leftover, n_spaxel, shared));
+    CUBIX_TRY(cubix_mpi_agree(cubix_ends_paint(cube, basis, view, leftover, dev)));
   }
   if (engine->n_beyond) {
-    CUBIX_TRY(cubix_mpi_far_gather(&far, &harvest->far, n_spaxel, shared));
-    CUBIX_TRY(cubix_mpi_agree(cubix_device_paint(dev, view, far, cube)));
+    CUBIX_TRY(cubix_mpi_outliers_gather(&outliers, &gathered->outliers, n_spaxel, shared));
+    CUBIX_TRY(cubix_mpi_agree(cubix_device_paint(dev, view, outliers, cube)));
   }
 done:
-  cubix_placement_free(patched);
-  cubix_placement_free(far);
+  cubix_placement_free(leftover);
+  cubix_placement_free(outliers);
   return status;
 }
 
@@ -91,22 +91,22 @@ static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, c
                            struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
-  struct harvest harvest = { 0 };
+  struct gathered gathered = { 0 };
   struct cubix_histogram *histogram = NULL;
   const struct cubix_placement *placement;
-  CUBIX_TRY(cubix_mpi_agree(harvest_init(&harvest, particles->survey)));
+  CUBIX_TRY(cubix_mpi_agree(gathered_init(&gathered, particles->survey)));
   for (;;) {
     CUBIX_TRY(cubix_mpi_particles_next(&placement, particles));
     if (!placement) break;
-    CUBIX_TRY(cubix_mpi_agree(bring_in(&harvest, audit, engine, basis, view, placement, dev)));
+    CUBIX_TRY(cubix_mpi_agree(bring_in(&gathered, audit, engine, basis, view, placement, dev)));
   }
-  CUBIX_TRY(cubix_mpi_agree(cubix_pile_take(&histogram, &harvest.pile)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_histogram_stack_take(&histogram, &gathered.stack)));
   if (engine->combine == CUBIX_COMBINE_HISTOGRAM) CUBIX_TRY(cubix_mpi_histogram_share(&histogram));
   CUBIX_TRY(cubix_mpi_agree(dev->ops->multiply(dev, cube, histogram, basis, view->star_scale)));
-  CUBIX_TRY(paint_rest(cube, &harvest, engine, basis, view, particles->survey->n_spaxel, dev));
+  CUBIX_TRY(paint_rest(cube, &gathered, engine, basis, view, particles->survey->n_spaxel, dev));
 done:
   cubix_histogram_free(histogram);
-  harvest_free(&harvest);
+  gathered_free(&gathered);
   return status;
 }
 

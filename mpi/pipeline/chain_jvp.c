@@ -28,7 +28,7 @@
 #include "spectra/templates.h"
 
 struct forth {
-  struct cubix_star_bar *star, *far, *patched;   /* tangents of placed stars, and of those that the histogram leaves out */
+  struct cubix_star_bar *star, *outliers, *leftover;   /* tangents of placed stars, and of those that the histogram leaves out */
   struct cubix_histogram *dot;                   /* of their deposits */
   struct cubix_histogram *histogram;             /* where templates change: the forward one */
   cubix_real *row, *ending_row;                  /* tangents of the templates; of those that end alone */
@@ -42,8 +42,8 @@ struct forth {
 static void forth_free(struct forth *f)
 {
   free(f->star);
-  free(f->far);
-  free(f->patched);
+  free(f->outliers);
+  free(f->leftover);
   free(f->row);
   free(f->ending_row);
   free(f->painted_dot.flux);
@@ -105,7 +105,7 @@ static int rows_forth(struct forth *f, const struct cubix_chain *chain, const st
   if (!chain->pipe->basis) goto done;
   CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->templates, f->row));
   CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain));
-  if (!f->rest.patched) goto done;
+  if (!f->rest.leftover) goto done;
   CUBIX_ALLOC(f->ending_row, (size_t)v->n_row * stride);
   for (size_t r = 0; r < (size_t)v->n_row; r++)
     if (chain->pipe->basis->ending[r]) memcpy(f->ending_row + r * stride, f->row + r * stride, stride * sizeof *f->row);
@@ -122,8 +122,8 @@ static int forth_init(struct forth *f, struct cubix_chain *chain, const struct c
   CUBIX_TRY(cubix_chain_rest_init(&f->rest, chain));
   CUBIX_ALLOC(f->star, n_record(p));
   cubix_chain_stars_jvp(f->star, chain, dot, &dots);
-  CUBIX_TRY(pick(&f->far, f->star, f->rest.far));
-  CUBIX_TRY(pick(&f->patched, f->star, f->rest.patched));
+  CUBIX_TRY(pick(&f->outliers, f->star, f->rest.outliers));
+  CUBIX_TRY(pick(&f->leftover, f->star, f->rest.leftover));
   if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->deposit_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->templates->view));
   CUBIX_TRY(rows_forth(f, chain, dot));
 done:
@@ -143,14 +143,14 @@ done:
   return status;
 }
 
-static int paint_patched(struct forth *f, const struct cubix_chain *chain)
+static int paint_leftover(struct forth *f, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK, last = f->painted_dot.lambda_first + f->painted_dot.n_lambda;
   struct cubix_cube run = { .n_x = f->painted_dot.n_x, .n_y = f->painted_dot.n_y, .margin = f->painted_dot.margin };
-  for (int k = f->painted_dot.lambda_first, n; (n = cubix_patch_run(chain->pipe->basis, &k, last)); k += n) {
+  for (int k = f->painted_dot.lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, &f->painted_dot);
-    CUBIX_TRY(paint(&run, chain, f->rest.patched, f->patched, &f->rest.ending, f->ending_row));
+    CUBIX_TRY(paint(&run, chain, f->rest.leftover, f->leftover, &f->rest.ending, f->ending_row));
     cubix_chain_join(&f->painted_dot, &run);
   }
 done:
@@ -170,8 +170,8 @@ static int stars_forth(struct forth *f, const struct cubix_chain *chain)
   }
   CUBIX_TRY(dev->ops->multiply(dev, &f->painted_dot, f->dot, chain->pipe->basis, view->star_scale));
   if (f->basis) CUBIX_TRY(cubix_multiply(&f->painted_dot, f->histogram, f->basis, view->star_scale));
-  if (f->rest.far) CUBIX_TRY(paint(&f->painted_dot, chain, f->rest.far, f->far, view, f->row));
-  if (f->rest.patched) CUBIX_TRY(paint_patched(f, chain));
+  if (f->rest.outliers) CUBIX_TRY(paint(&f->painted_dot, chain, f->rest.outliers, f->outliers, view, f->row));
+  if (f->rest.leftover) CUBIX_TRY(paint_leftover(f, chain));
 done:
   return status;
 }

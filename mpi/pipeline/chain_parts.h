@@ -65,9 +65,9 @@ void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part);
 void cubix_chain_spread(struct cubix_cube *part, int owner);
 void cubix_chain_gather(struct cubix_cube *part, int owner);
 
-/** Stars that the histogram leaves out, wholly (far) or in some channels (patched), and the histogram of the others with values. */
+/** Stars that the histogram leaves out, wholly (outliers) or in some channels (leftover), and the histogram of the others with values. */
 struct cubix_chain_rest {
-  struct cubix_placement *far, *patched;    /* NULL: none */
+  struct cubix_placement *outliers, *leftover;    /* NULL: none */
   struct cubix_view ending;                 /* the model with all rows dark but those that end */
   cubix_real *ending_row;
 };

@@ -94,20 +94,20 @@ int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chai
   int status = CUBIX_OK;
   const struct cubix_basis *basis = chain->pipe->basis;
   const struct cubix_placement *placement = chain->pipe->particles->placement;
-  struct cubix_patch patch = { .basis = basis, .view = &chain->pipe->templates->view, .corners = 1 };
+  struct cubix_ends ends = { .basis = basis, .view = &chain->pipe->templates->view, .corners = 1 };
   memset(rest, 0, sizeof *rest);
   if (!basis) goto done;
-  if (chain->pipe->engine->n_beyond) CUBIX_TRY(cubix_placement_pick(&rest->far, placement, cubix_placement_beyond, &basis->nodes.reach));
-  if (!basis->n_patched) goto done;
-  CUBIX_TRY(cubix_placement_pick(&rest->patched, placement, cubix_patch_test, &patch));
-  CUBIX_TRY(cubix_patch_rows(&rest->ending_row, &rest->ending, basis, &chain->pipe->templates->view));
+  if (chain->pipe->engine->n_beyond) CUBIX_TRY(cubix_placement_pick(&rest->outliers, placement, cubix_placement_beyond, &basis->nodes.reach));
+  if (!basis->n_at_end) goto done;
+  CUBIX_TRY(cubix_placement_pick(&rest->leftover, placement, cubix_ends_test, &ends));
+  CUBIX_TRY(cubix_ends_rows(&rest->ending_row, &rest->ending, basis, &chain->pipe->templates->view));
 done:
   return status;
 }
 
 void cubix_chain_rest_free(struct cubix_chain_rest *rest)
 {
-  cubix_placement_free(rest->far);
-  cubix_placement_free(rest->patched);
+  cubix_placement_free(rest->outliers);
+  cubix_placement_free(rest->leftover);
   free(rest->ending_row);
 }

@@ -36,10 +36,10 @@
 
 struct back {
   struct cubix_star_bar *star;              /* [records] directly; [CUBIX_CHAIN_PART, or a spaxel of more] by histogram */
-  struct cubix_star_bar *far, *patched;     /* [records of rest.far, rest.patched] */
+  struct cubix_star_bar *outliers, *leftover;     /* [records of rest.outliers, rest.leftover] */
   struct cubix_chain_total *total;          /* [stars] with a smooth deposit */
   double *value;                            /* [cover.n_value] */
-  double *row, *row_rest;                   /* [n_row][n_knot + 1][2]; of patched stars alone */
+  double *row, *row_rest;                   /* [n_row][n_knot + 1][2]; of leftover stars alone */
   float *tile;
   struct cubix_histogram *histogram;        /* where rows are wanted */
   struct cubix_cube bar, painted_bar, painted;
@@ -62,9 +62,9 @@ static void back_free(struct back *b)
 {
   pieces_free(b);
   free(b->star);
-  free(b->far);
+  free(b->outliers);
   free(b->total);
-  free(b->patched);
+  free(b->leftover);
   free(b->value);
   free(b->row);
   free(b->row_rest);
@@ -101,13 +101,13 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
   }
   CUBIX_ALLOC(b->star, most);
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain));
-  CUBIX_ALLOC(b->far, n_record(b->rest.far));
-  CUBIX_ALLOC(b->patched, n_record(b->rest.patched));
+  CUBIX_ALLOC(b->outliers, n_record(b->rest.outliers));
+  CUBIX_ALLOC(b->leftover, n_record(b->rest.leftover));
   if (chain->pipe->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->templates->view));
   if (chain->pipe->basis) CUBIX_ALLOC(b->value, chain->cover->n_value);
   if (!cubix_chain_needs_rows(chain, bar)) goto done;
   CUBIX_ALLOC(b->row, n_row_bar(chain));
-  if (b->rest.patched) CUBIX_ALLOC(b->row_rest, n_row_bar(chain));
+  if (b->rest.leftover) CUBIX_ALLOC(b->row_rest, n_row_bar(chain));
   if (!chain->pipe->basis) goto done;
   CUBIX_ALLOC(b->tile, cubix_basis_tile_size(chain->pipe->basis));
   CUBIX_TRY(cubix_chain_histogram(&b->histogram, chain));
@@ -131,14 +131,14 @@ done:
 }
 
 /* Stars that the histogram leaves out in some channels: in these. */
-static int patched_back(struct back *b, const struct cubix_chain *chain)
+static int leftover_back(struct back *b, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK, last = b->painted_bar.lambda_first + b->painted_bar.n_lambda;
   struct cubix_cube run = { .n_x = b->painted_bar.n_x, .n_y = b->painted_bar.n_y, .margin = b->painted_bar.margin };
-  for (int k = b->painted_bar.lambda_first, n; (n = cubix_patch_run(chain->pipe->basis, &k, last)); k += n) {
+  for (int k = b->painted_bar.lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, &b->painted_bar);
-    CUBIX_TRY(cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, b->rest.patched, &run, b->patched, b->row_rest));
+    CUBIX_TRY(cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, b->rest.leftover, &run, b->leftover, b->row_rest));
   }
 done:
   free(run.flux);
@@ -170,8 +170,8 @@ static int stars_back(struct back *b, const struct cubix_chain *chain)
   }
   CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, view->star_scale, b->value));
   if (b->row) CUBIX_TRY(tiles_back(b, chain));
-  if (b->rest.far) CUBIX_TRY(cubix_device_paint_vjp(dev, view, b->rest.far, &b->painted_bar, b->far, b->row));
-  if (b->rest.patched) CUBIX_TRY(patched_back(b, chain));
+  if (b->rest.outliers) CUBIX_TRY(cubix_device_paint_vjp(dev, view, b->rest.outliers, &b->painted_bar, b->outliers, b->row));
+  if (b->rest.leftover) CUBIX_TRY(leftover_back(b, chain));
 done:
   return status;
 }
@@ -200,7 +200,7 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
 {
   int status = CUBIX_OK;
   const struct cubix_placement *p = chain->pipe->particles->placement;
-  size_t *start = NULL, next_far = 0, next_patched = 0;
+  size_t *start = NULL, next_outlier = 0, next_leftover = 0;
   CUBIX_ALLOC(start, p->n_spaxel + 1);
   for (size_t first = 0, last; first < p->n_spaxel; first = last) {
     last = part_end(p, first);
@@ -211,8 +211,8 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
     cover.exponent += first;
     memset(b->star, 0, n_record(&part) * sizeof *b->star);
     CUBIX_TRY(chain->pipe->dev->ops->deposit_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->templates->view, b->star));
-    add_picked(b->star, p->start[first], p->start[last], b->far, b->rest.far, &next_far);
-    add_picked(b->star, p->start[first], p->start[last], b->patched, b->rest.patched, &next_patched);
+    add_picked(b->star, p->start[first], p->start[last], b->outliers, b->rest.outliers, &next_outlier);
+    add_picked(b->star, p->start[first], p->start[last], b->leftover, b->rest.leftover, &next_leftover);
     CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));
   }
 done:

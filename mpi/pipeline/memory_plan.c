@@ -95,8 +95,8 @@ static void plan_histogram(plan *p, struct cubix_memory_job *j)
   const double mine = histogram_bytes(j), all = cubix_histogram_bytes(j->values_all, j->painted);
   const double chunk = cubix_histogram_bytes(j->values_chunk, j->painted);
   const double work = cubix_histogram_work_bytes(j->values_chunk, j->templates->view.n_row, n_node(j), j->n_thread);
-  const double pile = cubix_pile_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
-  add_in(p, CUBIX_PHASE_DEPOSIT, "histogram", pile);
+  const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
+  add_in(p, CUBIX_PHASE_DEPOSIT, "histogram", stack);
   if (share) add_in(p, CUBIX_PHASE_SHARE, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)));
   add_in(p, CUBIX_PHASE_PAINT, "histogram", share ? all : mine);
   plan_templates(p, j);

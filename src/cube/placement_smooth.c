@@ -2,8 +2,8 @@
  *
  * A star makes a record in every painted spaxel of its footprint: four with cic, nine with tsc, some dozens or more with gaussian.
  * A first pass finds the footprints and counts: records of every spaxel, and of every share of SHARE stars in every bucket of neighbouring spaxels.  The second
- * goes through the slab in chunks of whole shares.  Each of a chunk's stars is taken in once, as a grain, and for every record a crumb of 16 bytes (which
- * grain, which spaxel, which weight) goes into its bucket, share by share; then each bucket is emptied by one thread, crumb by crumb, into the spaxels'
+ * goes through the slab in chunks of whole shares.  Each of a chunk's stars is taken in once, as a parent, and for every record a record of 16 bytes (which
+ * parent, which spaxel, which weight) goes into its bucket, share by share; then each bucket is emptied by one thread, record by record, into the spaxels'
  * places and sums.  As in placement.c the order is the slab's throughout, whatever the threads do.
  *
  * The maps are given the same parts of a star as the cube.  Its number is counted in the spaxel nearest to it, and there its budget belongs, too. */
@@ -19,16 +19,16 @@
 #include "physics/deposit.h"
 #include "physics/project.h"
 
-enum { SHARE = CUBIX_PLACEMENT_SHARE, CHUNK = 8 * SHARE, CRUMBS = 10 * CHUNK, MOST_BUCKET = 256, AHEAD = 8 };
+enum { SHARE = CUBIX_PLACEMENT_SHARE, CHUNK = 8 * SHARE, RECORDS = 10 * CHUNK, MOST_BUCKET = 256, AHEAD = 8 };
 
 /* A star of the chunk, and what the maps are told of it; home: its nearest spaxel. */
-struct grain {
+struct parent {
   struct cubix_star star;
   double light, mass_now, age, metallicity;
   size_t home, source;
 };
 
-struct crumb { double weight; uint32_t grain, spaxel; };
+struct record { double weight; uint32_t parent, spaxel; };
 
 struct spread {
   const struct cubix_view *view;
@@ -43,8 +43,8 @@ struct spread {
   int64_t *field;                 /* [n_spaxel] its number in the field, -1: margin */
   double (*sum)[CUBIX_N_MAP];     /* [n_spaxel] */
   double *factor;                 /* [n_thread][n_x + n_y] weights along the axes */
-  struct grain *grain;            /* [CHUNK] or fewer */
-  struct crumb *crumb;            /* of the largest chunk */
+  struct parent *parent;            /* [CHUNK] or fewer */
+  struct record *record;            /* of the largest chunk */
   struct cubix_share_account *account; /* [n_share] */
 };
 
@@ -58,8 +58,8 @@ static void spread_free(struct spread *s)
   free(s->field);
   free(s->sum);
   free(s->factor);
-  free(s->grain);
-  free(s->crumb);
+  free(s->parent);
+  free(s->record);
   free(s->account);
 }
 
@@ -94,7 +94,7 @@ double cubix_placement_spread_bytes(double n_star, double n_record, double n_spa
 {
   const double spaxel = (n_thread + 1.) * sizeof(size_t) + sizeof(int64_t) + CUBIX_N_MAP * sizeof(double), each = n_record / fmax(n_star, 1);
   const double share = sizeof(struct cubix_share_account) + sizeof(size_t) * (1. + fmin(n_spaxel, MOST_BUCKET));
-  return n_star / SHARE * share + fmin(n_star, CHUNK) * sizeof(struct grain) + fmin(n_record, fmax(CRUMBS, SHARE * each)) * sizeof(struct crumb) + n_spaxel * spaxel;
+  return n_star / SHARE * share + fmin(n_star, CHUNK) * sizeof(struct parent) + fmin(n_record, fmax(RECORDS, SHARE * each)) * sizeof(struct record) + n_spaxel * spaxel;
 }
 
 /* First star behind a share. */
@@ -169,20 +169,20 @@ static size_t chunk_shares(const struct spread *s, size_t first, size_t *n_recor
 {
   size_t n = 1;
   *n_record = s->records[first];
-  while (first + n < s->n_share && n < CHUNK / SHARE && *n_record + s->records[first + n] <= CRUMBS) *n_record += s->records[first + n++];
+  while (first + n < s->n_share && n < CHUNK / SHARE && *n_record + s->records[first + n] <= RECORDS) *n_record += s->records[first + n++];
   return n;
 }
 
 static int make_chunk(struct spread *s)
 {
   int status = CUBIX_OK;
-  size_t most = 0, n_record, n_grain = s->slab->n < CHUNK ? s->slab->n : CHUNK;
+  size_t most = 0, n_record, n_parent = s->slab->n < CHUNK ? s->slab->n : CHUNK;
   for (size_t first = 0; first < s->n_share; first += chunk_shares(s, first, &n_record)) {
     chunk_shares(s, first, &n_record);
     most = n_record > most ? n_record : most;
   }
-  CUBIX_CHECK((s->grain = cubix_reserve(n_grain, sizeof *s->grain)) && (s->crumb = cubix_reserve(most, sizeof *s->crumb)), CUBIX_ENOMEM,
-              "cannot allocate %zu bytes to sort stars in", n_grain * sizeof *s->grain + most * sizeof *s->crumb);
+  CUBIX_CHECK((s->parent = cubix_reserve(n_parent, sizeof *s->parent)) && (s->record = cubix_reserve(most, sizeof *s->record)), CUBIX_ENOMEM,
+              "cannot allocate %zu bytes to sort stars in", n_parent * sizeof *s->parent + most * sizeof *s->record);
 done:
   return status;
 }
@@ -202,8 +202,8 @@ static void plan_chunk(struct spread *s, size_t first, size_t n)
   s->bucket[s->n_bucket] = to;
 }
 
-/* Star i as a grain, and its entry in the account. */
-static void take(struct spread *s, struct grain *g, size_t i, int painted)
+/* Star i as a parent, and its entry in the account. */
+static void take(struct spread *s, struct parent *g, size_t i, int painted)
 {
   const struct cubix_slab *slab = s->slab;
   int64_t home = cubix_project(s->view, slab->position + 3 * i);
@@ -227,14 +227,14 @@ static void fill_buckets(struct spread *s, size_t first, size_t n)
       size_t k = i - first * SHARE;
       struct cubix_foot foot;
       int painted = foot_of(s, i, &foot);
-      take(s, &s->grain[k], i, painted);
+      take(s, &s->parent[k], i, painted);
       if (!painted) continue;
       for (int kx = 0; kx < foot.n[0]; kx++) x[kx] = cubix_deposit_factor(&foot, 0, kx, NULL);
       for (int ky = 0; ky < foot.n[1]; ky++) y[ky] = cubix_deposit_factor(&foot, 1, ky, NULL);
       for (int ky = 0; ky < foot.n[1]; ky++)
         for (int kx = 0; kx < foot.n[0]; kx++) {
           size_t spaxel = spaxel_of(s, &foot, kx, ky);
-          s->crumb[at[spaxel >> s->shift]++] = (struct crumb){ x[kx] * y[ky], (uint32_t)k, (uint32_t)spaxel };
+          s->record[at[spaxel >> s->shift]++] = (struct record){ x[kx] * y[ky], (uint32_t)k, (uint32_t)spaxel };
         }
     }
   }
@@ -246,8 +246,8 @@ static void empty_buckets(struct spread *s, struct cubix_placement *p)
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_thread)
   for (size_t b = 0; b < s->n_bucket; b++)
     for (size_t k = s->bucket[b]; k < s->bucket[b + 1]; k++) {
-      const struct crumb *c = &s->crumb[k];
-      const struct grain *g = &s->grain[c->grain];
+      const struct record *c = &s->record[k];
+      const struct parent *g = &s->parent[c->parent];
       if (k + AHEAD < s->bucket[b + 1]) __builtin_prefetch(&p->star[s->next[c[AHEAD].spaxel]], 1);
       size_t to = s->next[c->spaxel]++;
       p->star[to] = g->star;

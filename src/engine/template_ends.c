@@ -13,18 +13,18 @@
 #include "base/error.h"
 #include "base/hash.h"
 
-int cubix_patch_test(const void *host, const struct cubix_star *star)
+int cubix_ends_test(const void *host, const struct cubix_star *star)
 {
-  const struct cubix_patch *patch = host;
+  const struct cubix_ends *ends = host;
   struct cubix_mix mix;
-  int ends = 0;
-  if (!(fabs(star->velocity) <= patch->basis->nodes.reach)) return 0;     /* painted directly with all its rows */
-  cubix_mix_of(patch->view, star, &mix);
-  for (int c = 0; c < mix.n; c++) ends |= (mix.weight[c] != 0 || patch->corners) && patch->basis->ending[mix.row[c]];
-  return ends;
+  int any = 0;
+  if (!(fabs(star->velocity) <= ends->basis->nodes.reach)) return 0;     /* painted directly with all its rows */
+  cubix_mix_of(ends->view, star, &mix);
+  for (int c = 0; c < mix.n; c++) any |= (mix.weight[c] != 0 || ends->corners) && ends->basis->ending[mix.row[c]];
+  return any;
 }
 
-int cubix_patch_rows(cubix_real **out, struct cubix_view *ending, const struct cubix_basis *basis, const struct cubix_view *view)
+int cubix_ends_rows(cubix_real **out, struct cubix_view *ending, const struct cubix_basis *basis, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
   size_t stride = (size_t)view->row_stride;
@@ -40,15 +40,15 @@ done:
   return status;
 }
 
-int cubix_patch_run(const struct cubix_basis *basis, int *first, int last)
+int cubix_ends_run(const struct cubix_basis *basis, int *first, int last)
 {
   int n = 0;
-  while (*first < last && !basis->patched[*first]) ++*first;
-  while (*first + n < last && basis->patched[*first + n]) n++;
+  while (*first < last && !basis->at_end[*first]) ++*first;
+  while (*first + n < last && basis->at_end[*first + n]) n++;
   return n;
 }
 
-/* Channels first .. first + n - 1, all patched. */
+/* Channels first .. first + n - 1, all at an end. */
 static int paint_run(struct cubix_cube *cube, int first, int n, const struct cubix_view *ending, const struct cubix_placement *stars, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
@@ -65,14 +65,14 @@ done:
   return status;
 }
 
-int cubix_patch_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_view *view, const struct cubix_placement *stars, struct cubix_device *dev)
+int cubix_ends_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_view *view, const struct cubix_placement *stars, struct cubix_device *dev)
 {
   int status = CUBIX_OK, last = cube->lambda_first + cube->n_lambda;
   struct cubix_view ending;
   cubix_real *row = NULL;
   if (!stars->start[stars->n_spaxel]) goto done;
-  CUBIX_TRY(cubix_patch_rows(&row, &ending, basis, view));
-  for (int k = cube->lambda_first, n; (n = cubix_patch_run(basis, &k, last)); k += n) CUBIX_TRY(paint_run(cube, k, n, &ending, stars, dev));
+  CUBIX_TRY(cubix_ends_rows(&row, &ending, basis, view));
+  for (int k = cube->lambda_first, n; (n = cubix_ends_run(basis, &k, last)); k += n) CUBIX_TRY(paint_run(cube, k, n, &ending, stars, dev));
 done:
   free(row);
   return status;

@@ -89,13 +89,13 @@ int cubix_basis_init(struct cubix_basis **out, const struct cubix_templates *tem
     if (basis->slot[r] >= 0) state->row[basis->slot[r]] = r;
   }
   CUBIX_ALLOC(basis->ending, v->n_row);
-  CUBIX_ALLOC(basis->patched, v->n_lambda);
+  CUBIX_ALLOC(basis->at_end, v->n_lambda);
   CUBIX_ALLOC(basis->unbounded, v->n_lambda);
   CUBIX_TRY(cubix_basis_fit_init(&state->fit, nodes, v, state->covered));
   state->fit.ending = basis->ending;
-  state->fit.patched = basis->patched;
-  cubix_basis_fit_ends(&state->fit, state->row, basis->n_template, basis->ending, basis->patched, basis->unbounded);
-  for (int k = 0; k < v->n_lambda; k++) basis->n_patched += basis->patched[k];
+  state->fit.at_end = basis->at_end;
+  cubix_basis_fit_ends(&state->fit, state->row, basis->n_template, basis->ending, basis->at_end, basis->unbounded);
+  for (int k = 0; k < v->n_lambda; k++) basis->n_at_end += basis->at_end[k];
   *out = basis;
   basis = NULL;
 done:
@@ -184,7 +184,7 @@ void cubix_basis_free(struct cubix_basis *basis)
   }
   free(basis->slot);
   free(basis->ending);
-  free(basis->patched);
+  free(basis->at_end);
   free(basis->unbounded);
   free(basis);
 }

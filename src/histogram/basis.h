@@ -19,9 +19,9 @@ struct cubix_basis {
   int n_lambda, n_tile;           /* channels; tiles of CUBIX_TILE, the last one padded with zeros */
   double tolerance;               /* asked for */
   double certified;               /* largest relative error of the velocity grid, float64, all templates in D and all channels, where there is a bound */
-  unsigned char *ending;          /* [n_row] 1: the row ends within what the channels see; in the channels `patched` it is not in D */
-  unsigned char *patched;         /* [n_lambda] 1: rows that end are painted here star by star (cubix_basis_patch) */
-  int n_patched;
+  unsigned char *ending;          /* [n_row] 1: the row ends within what the channels see; in the channels `at_end` it is not in D */
+  unsigned char *at_end;         /* [n_lambda] 1: rows that end are painted here star by star (cubix_ends_paint) */
+  int n_at_end;
   unsigned char *unbounded;       /* [n_lambda] 1: no bound on the relative error: a row in use has next to no light near there */
   int from_cache;                 /* 1: read, not built */
   char cache[1024];               /* path of the cache file, "" for none */

@@ -1,7 +1,7 @@
 /* basis_ends.c -- where templates end: the channels that see it, and the rows that are painted star by star there.
  *
  * No step of a velocity grid follows a jump.  Channels that see one, the library's end (they are not `covered`) or that of single rows (libraries whose hot
- * templates end before the others do), are `patched`: rows that end are left out of D there (basis_fit.c), and painted directly (patch.c).  A row has a
+ * templates end before the others do), are `at_end`: rows that end are left out of D there (basis_fit.c), and painted directly (engine/template_ends.c).  A row has a
  * jump where among the knots that a channel sees, and END_KNOTS around them, since a spline's ringing beside a jump falls by 3.7 per knot, some have
  * light and others less than 1e-6 of the row's mean.                                                                                  */
 #include "histogram/basis_parts.h"
@@ -42,28 +42,28 @@ static int sees_library(const struct cubix_basis_fit *fit, int k)
 }
 
 /* A row that is somewhere dark, in all channels: where it ends, where it is dim. */
-static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded)
+static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded)
 {
   for (int k = 0; k < fit->view.n_lambda; k++) {
     int a, b;
     cubix_basis_window(fit, k, &a, &b);
     enum cubix_light light = fit->covered[k] ? cubix_basis_row_light(fit, row, a, b) : CUBIX_LIT;
-    if (light == CUBIX_ENDS) ending[row] = patched[k] = 1;
+    if (light == CUBIX_ENDS) ending[row] = at_end[k] = 1;
     if (light == CUBIX_DIM) unbounded[k] = 1;
   }
 }
 
-void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded)
+void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded)
 {
   int n = fit->view.n_knot, n_lambda = fit->view.n_lambda, open = 0;
-#pragma omp parallel for schedule(dynamic, 1) reduction(| : patched[:n_lambda], unbounded[:n_lambda])
+#pragma omp parallel for schedule(dynamic, 1) reduction(| : at_end[:n_lambda], unbounded[:n_lambda])
   for (int t = 0; t < n_row; t++) {
     const cubix_real *p = fit->view.row + (size_t)row[t] * (size_t)fit->view.row_stride;
     int dark = 0;
     for (int i = 0; i < n; i++) dark |= !((double)p[2 * i] > fit->dark[row[t]]);
-    if (dark) look_at_row(fit, row[t], ending, patched, unbounded);
+    if (dark) look_at_row(fit, row[t], ending, at_end, unbounded);
   }
   for (int k = 0; k < n_lambda; k++)
-    if (!fit->covered[k] && sees_library(fit, k)) open = patched[k] = 1;
+    if (!fit->covered[k] && sees_library(fit, k)) open = at_end[k] = 1;
   for (int t = 0; t < n_row && open; t++) ending[row[t]] = 1;
 }

@@ -161,7 +161,7 @@ static void store(const struct cubix_basis_fit *fit, const struct block *block, 
 enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int row, int dark)
 {
   int covered = fit->covered[ch->k];
-  if (fit->patched[ch->k] && fit->ending[row]) return CUBIX_LEFT_OUT;
+  if (fit->at_end[ch->k] && fit->ending[row]) return CUBIX_LEFT_OUT;
   return !covered || (dark && cubix_basis_row_light(fit, row, ch->a, ch->b) != CUBIX_LIT) ? CUBIX_EXACT : CUBIX_FITTED;
 }
 

@@ -32,7 +32,7 @@ struct cubix_basis_fit {
   struct cubix_nodes nodes;
   struct cubix_view view;         /* borrows the model's tables */
   const unsigned char *covered;   /* [n_lambda], borrowed */
-  const unsigned char *ending, *patched; /* [n_row], [n_lambda] (basis.h), borrowed */
+  const unsigned char *ending, *at_end; /* [n_row], [n_lambda] (basis.h), borrowed */
   struct cubix_basis_fit_factor factor;
   double sample_phi[CUBIX_BASIS_FIT_SAMPLE][CUBIX_N_WEIGHT];
   double *sample_doppler;         /* [(factor.n - 5) * CUBIX_BASIS_FIT_SAMPLE] lambda_obs/lambda_rest */
@@ -99,8 +99,8 @@ enum cubix_light { CUBIX_LIT, CUBIX_ENDS, CUBIX_DIM, CUBIX_EMPTY };
 /** What a row has in knots a .. b and near them.  Local. */
 enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int row, int a, int b);
 /** Rows that end in what the channels see, the channels that see it, and those without a bound (basis.h).  Local.
- *  @param[in,out] ending [view.n_row], patched, unbounded [n_lambda]  set to 1 where that is so */
-void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *patched, unsigned char *unbounded);
+ *  @param[in,out] ending [view.n_row], at_end, unbounded [n_lambda]  set to 1 where that is so */
+void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded);
 
 /* The checksum of a tile (src/base/hash.h). */
 struct cubix_basis_sum { uint64_t word[2]; };

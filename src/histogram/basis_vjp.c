@@ -168,9 +168,9 @@ int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, c
   for (int r = 0; r < basis->n_row; r++) used[r] = basis->slot[r] >= 0;
   CUBIX_TRY(cubix_basis_init(&dot, templates, &basis->nodes, used, basis->tolerance));
   memcpy(dot->ending, basis->ending, (size_t)basis->n_row);
-  memcpy(dot->patched, basis->patched, (size_t)n_lambda);
+  memcpy(dot->at_end, basis->at_end, (size_t)n_lambda);
   memcpy(dot->unbounded, basis->unbounded, (size_t)n_lambda);
-  dot->n_patched = basis->n_patched;
+  dot->n_at_end = basis->n_at_end;
   struct cubix_basis_state *mine = dot->state;
   mine->fit.instead = row_dot;
   if (state->map) room = cubix_basis_room(dot, 1);

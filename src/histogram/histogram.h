@@ -54,20 +54,20 @@ int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes
  *  @param[out] sum owned by the caller; NULL if all parts are */
 int cubix_histogram_merge(struct cubix_histogram **sum, struct cubix_histogram *const *part, int n);
 /* Histograms on the way to their sum: those of chunks, one after the other. */
-enum { CUBIX_PILE = 16 };
-struct cubix_pile {
+enum { CUBIX_HISTOGRAM_STACK = 16 };
+struct cubix_histogram_stack {
   int n;
-  struct cubix_histogram *part[CUBIX_PILE];   /* the first is a sum, the others wait */
+  struct cubix_histogram *part[CUBIX_HISTOGRAM_STACK];   /* the first is a sum, the others wait */
 };
-/** Lay a histogram on the pile, which takes it.  Local.  What lies there is merged as soon as the waiting parts are half as large as the sum: together the merges cost
+/** Lay a histogram on the stack, which takes it.  Local.  What lies there is merged as soon as the waiting parts are half as large as the sum: together the merges cost
  *  no more than making the parts did, and there is never more than the sum, half of it, and the next sum. */
-int cubix_pile_add(struct cubix_pile *pile, struct cubix_histogram *histogram);
-/** The sum of all, and the pile is empty.  Local.  @param[out] sum owned by the caller; NULL if there was none */
-int cubix_pile_take(struct cubix_histogram **sum, struct cubix_pile *pile);
-/** The most that a pile and what lays a histogram on it take at a time.  Local.  @param one  a histogram's bytes, all the sum's of n of them
+int cubix_histogram_stack_add(struct cubix_histogram_stack *stack, struct cubix_histogram *histogram);
+/** The sum of all, and the stack is empty.  Local.  @param[out] sum owned by the caller; NULL if there was none */
+int cubix_histogram_stack_take(struct cubix_histogram **sum, struct cubix_histogram_stack *stack);
+/** The most that a stack and what lays a histogram on it take at a time.  Local.  @param one  a histogram's bytes, all the sum's of n of them
  *  @param work  of making one, itself included */
-double cubix_pile_bytes(double one, double all, size_t n, double work);
-void cubix_pile_free(struct cubix_pile *pile);
+double cubix_histogram_stack_bytes(double one, double all, size_t n, double work);
+void cubix_histogram_stack_free(struct cubix_histogram_stack *stack);
 
 /** Room for n_block blocks and n_value values, which the caller fills, with start.  Local.  @param exponent [n_spaxel], copied */
 int cubix_histogram_init(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, size_t n_spaxel, size_t n_block, size_t n_value);

@@ -102,10 +102,10 @@ static double size_of(const struct cubix_histogram *h)
 }
 
 /* How long the parts wait. */
-static int is_due(int n, double waiting, double first) { return n == CUBIX_PILE || 2 * waiting >= first; }
+static int is_due(int n, double waiting, double first) { return n == CUBIX_HISTOGRAM_STACK || 2 * waiting >= first; }
 
 /* The sum of k of n parts grows like a power of k.  While they are merged, parts and sum are there. */
-double cubix_pile_bytes(double one, double all, size_t n, double work)
+double cubix_histogram_stack_bytes(double one, double all, size_t n, double work)
 {
   const double power = n > 1 && one > 0 ? log(all / one) / log((double)n) : 0;
   double first = one, waiting = 0, most = fmax(one, work);
@@ -123,40 +123,40 @@ double cubix_pile_bytes(double one, double all, size_t n, double work)
   return most;
 }
 
-static int merge_pile(struct cubix_pile *pile)
+static int merge_stack(struct cubix_histogram_stack *stack)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *sum = NULL;
-  if (pile->n < 2) goto done;
-  CUBIX_TRY(cubix_histogram_merge(&sum, pile->part, pile->n));
-  cubix_pile_free(pile);
-  pile->part[0] = sum;
-  pile->n = 1;
+  if (stack->n < 2) goto done;
+  CUBIX_TRY(cubix_histogram_merge(&sum, stack->part, stack->n));
+  cubix_histogram_stack_free(stack);
+  stack->part[0] = sum;
+  stack->n = 1;
 done:
   return status;
 }
 
-int cubix_pile_add(struct cubix_pile *pile, struct cubix_histogram *histogram)
+int cubix_histogram_stack_add(struct cubix_histogram_stack *stack, struct cubix_histogram *histogram)
 {
   double waiting = 0;
-  pile->part[pile->n++] = histogram;
-  for (int i = 1; i < pile->n; i++) waiting += size_of(pile->part[i]);
-  return is_due(pile->n, waiting, size_of(pile->part[0])) ? merge_pile(pile) : CUBIX_OK;
+  stack->part[stack->n++] = histogram;
+  for (int i = 1; i < stack->n; i++) waiting += size_of(stack->part[i]);
+  return is_due(stack->n, waiting, size_of(stack->part[0])) ? merge_stack(stack) : CUBIX_OK;
 }
 
-int cubix_pile_take(struct cubix_histogram **sum, struct cubix_pile *pile)
+int cubix_histogram_stack_take(struct cubix_histogram **sum, struct cubix_histogram_stack *stack)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(merge_pile(pile));
-  *sum = pile->part[0];
-  pile->part[0] = NULL;
-  pile->n = 0;
+  CUBIX_TRY(merge_stack(stack));
+  *sum = stack->part[0];
+  stack->part[0] = NULL;
+  stack->n = 0;
 done:
   return status;
 }
 
-void cubix_pile_free(struct cubix_pile *pile)
+void cubix_histogram_stack_free(struct cubix_histogram_stack *stack)
 {
-  for (int i = 0; i < pile->n; i++) cubix_histogram_free(pile->part[i]);
-  *pile = (struct cubix_pile){ 0 };
+  for (int i = 0; i < stack->n; i++) cubix_histogram_free(stack->part[i]);
+  *stack = (struct cubix_histogram_stack){ 0 };
 }

@@ -31,7 +31,7 @@ struct product {
 };
 
 /* What a thread works in. */
-struct bench {
+struct workspace {
   float *sum, *total;             /* [CUBIX_PANEL][CUBIX_TILE] of a group; of the groups that are full */
   float *buffer;                  /* for cubix_basis_tile */
   const float *d;                 /* the tile at hand */
@@ -81,13 +81,13 @@ done:
   return status;
 }
 
-static int bench_init(struct bench *bench, const struct product *x)
+static int workspace_init(struct workspace *workspace, const struct product *x)
 {
   int status = CUBIX_OK;
-  bench->tile = bench->failed = -1;
-  CUBIX_ALLOC(bench->sum, (size_t)CUBIX_PANEL * CUBIX_TILE);
-  CUBIX_ALLOC(bench->total, (size_t)CUBIX_PANEL * CUBIX_TILE);
-  CUBIX_CHECK((bench->buffer = cubix_reserve(cubix_basis_tile_size(x->basis), sizeof *bench->buffer)), CUBIX_ENOMEM, "cannot allocate a tile of the prepared templates");
+  workspace->tile = workspace->failed = -1;
+  CUBIX_ALLOC(workspace->sum, (size_t)CUBIX_PANEL * CUBIX_TILE);
+  CUBIX_ALLOC(workspace->total, (size_t)CUBIX_PANEL * CUBIX_TILE);
+  CUBIX_CHECK((workspace->buffer = cubix_reserve(cubix_basis_tile_size(x->basis), sizeof *workspace->buffer)), CUBIX_ENOMEM, "cannot allocate a tile of the prepared templates");
 done:
   return status;
 }
@@ -97,37 +97,37 @@ double cubix_multiply_bytes(double n_value, double tile_bytes, int n_thread)
   return cubix_panels_bytes(n_value) + n_thread * (2. * CUBIX_PANEL * CUBIX_TILE * sizeof(float) + tile_bytes);
 }
 
-static void multiply_panel(const struct product *x, const struct cubix_panel *panel, struct bench *bench, int tile)
+static void multiply_panel(const struct product *x, const struct cubix_panel *panel, struct workspace *workspace, int tile)
 {
   struct cubix_cube *cube = x->cube;
   size_t n = panel->n_spaxel * CUBIX_TILE, size = (size_t)x->basis->nodes.n * CUBIX_TILE;
-  if (bench->failed >= 0) return;
-  if (bench->tile != tile && cubix_basis_tile(x->basis, tile, bench->buffer, &bench->d)) {
-    bench->failed = tile;
+  if (workspace->failed >= 0) return;
+  if (workspace->tile != tile && cubix_basis_tile(x->basis, tile, workspace->buffer, &workspace->d)) {
+    workspace->failed = tile;
     return;
   }
-  bench->tile = tile;
-  memset(bench->sum, 0, n * sizeof *bench->sum);
-  memset(bench->total, 0, n * sizeof *bench->total);
+  workspace->tile = tile;
+  memset(workspace->sum, 0, n * sizeof *workspace->sum);
+  memset(workspace->total, 0, n * sizeof *workspace->total);
   for (const struct cubix_run *r = panel->run, *end = r + panel->n_run; r < end; r++)
-    x->kernel(panel->item + r->at.item, r[1].at.item - r->at.item, panel->value + r->at.value, bench->d + r->slot * size, bench->sum, bench->total,
-             (const char *)(bench->d + r[1].slot * size + r[1].first * CUBIX_TILE), r[1].n_node * CUBIX_TILE / 16);
+    x->kernel(panel->item + r->at.item, r[1].at.item - r->at.item, panel->value + r->at.value, workspace->d + r->slot * size, workspace->sum, workspace->total,
+             (const char *)(workspace->d + r[1].slot * size + r[1].first * CUBIX_TILE), r[1].n_node * CUBIX_TILE / 16);
   int first = tile * CUBIX_TILE - cube->lambda_first, n_lambda = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
   for (size_t s = 0; s < panel->n_spaxel; s++) {
     cubix_real *flux = cube->flux + panel->spaxel[s] * (size_t)cube->n_lambda + first;
-    const float *total = bench->total + s * CUBIX_TILE, *sum = bench->sum + s * CUBIX_TILE;
+    const float *total = workspace->total + s * CUBIX_TILE, *sum = workspace->sum + s * CUBIX_TILE;
     for (int k = 0; k < n_lambda; k++) flux[k] += total[k] + sum[k];
   }
 }
 
-static void multiply_all(const struct product *x, struct bench *bench, int n_thread)
+static void multiply_all(const struct product *x, struct workspace *workspace, int n_thread)
 {
   int n_whole = x->n_tile - x->n_tile % n_thread - n_thread;   /* tiles that a thread takes as a whole */
   if (n_thread == 1 || n_whole < 0) n_whole = n_thread == 1 ? x->n_tile : 0;
   int64_t n_panel = (int64_t)x->panels.n_panel, n_rest = (x->n_tile - n_whole) * n_panel;
 #pragma omp parallel num_threads(n_thread)
   {
-    struct bench *mine = &bench[omp_get_thread_num()];
+    struct workspace *mine = &workspace[omp_get_thread_num()];
     double last = cubix_log_clock();
 #pragma omp for schedule(dynamic, 1) nowait
     for (int t = 0; t < n_whole; t++)
@@ -160,7 +160,7 @@ int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, 
 {
   int status = CUBIX_OK, n_thread = omp_get_max_threads();
   struct product x = { .cube = cube, .basis = basis };
-  struct bench *bench = NULL;
+  struct workspace *workspace = NULL;
   enum cubix_cpu cpu;
   double start = cubix_log_clock();
   CUBIX_TRY(cubix_multiply_instructions(&cpu, instructions));
@@ -171,24 +171,24 @@ int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, 
   x.n_tile = (cube->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   CUBIX_TRY(cubix_panels_init(&x.panels, h, basis, scale, NULL));
 
-  CUBIX_ALLOC(bench, n_thread);
-  for (int t = 0; t < n_thread; t++) CUBIX_TRY(bench_init(&bench[t], &x));
-  multiply_all(&x, bench, n_thread);
+  CUBIX_ALLOC(workspace, n_thread);
+  for (int t = 0; t < n_thread; t++) CUBIX_TRY(workspace_init(&workspace[t], &x));
+  multiply_all(&x, workspace, n_thread);
   for (int t = 0; t < n_thread; t++) {
-    if (bench[t].failed < 0) continue;
-    CUBIX_TRY(cubix_basis_tile(basis, bench[t].failed, bench[t].buffer, &bench[t].d));  /* to have its message in this thread */
-    CUBIX_CHECK(0, CUBIX_EFAIL, "tile %d of the prepared templates could not be had the first time", bench[t].failed);
+    if (workspace[t].failed < 0) continue;
+    CUBIX_TRY(cubix_basis_tile(basis, workspace[t].failed, workspace[t].buffer, &workspace[t].d));  /* to have its message in this thread */
+    CUBIX_CHECK(0, CUBIX_EFAIL, "tile %d of the prepared templates could not be had the first time", workspace[t].failed);
   }
   double seconds = cubix_log_clock() - start;
   cubix_log(CUBIX_LOG_DEBUG, "multiply  %.1f GF/s useful, %zu rows, %zu blocks", 2e-9 * (double)h->n_value * cube->n_lambda / seconds, h->n_value, h->start[h->n_spaxel]);
 done:
-  for (int t = 0; t < n_thread && bench; t++) {
-    free(bench[t].sum);
-    free(bench[t].total);
-    free(bench[t].buffer);
+  for (int t = 0; t < n_thread && workspace; t++) {
+    free(workspace[t].sum);
+    free(workspace[t].total);
+    free(workspace[t].buffer);
   }
   cubix_panels_free(&x.panels);
-  free(bench);
+  free(workspace);
   return status;
 }
 

@@ -27,7 +27,7 @@ static const double noise_floor = 1e-15;    /* of the image's norm   */
 typedef cubix_psf_pair pair;
 
 /* One thread's share of the memory: LANE complex numbers for each place. */
-struct bench {
+struct workspace {
   pair *spectrum[2];                        /* [n_y][half][LANE] of `in` or of the result; of `by` */
   pair *from, *to[2];                       /* [longer side][LANE] */
 };
@@ -84,7 +84,7 @@ static void darken(pair *to, const struct frame *frame, int j)
 }
 
 /* Rows of an image, channels k .. k + n - 1, to the transforms of rows; the spectrum's other rows are dark.  @return 0: no light at all, and no spectrum */
-static int transform_rows(const struct cubix_psf_plan *plan, const struct bench *b, pair *spectrum, const cubix_real *flux, struct frame frame, int n_lambda, int k, int n)
+static int transform_rows(const struct cubix_psf_plan *plan, const struct workspace *b, pair *spectrum, const cubix_real *flux, struct frame frame, int n_lambda, int k, int n)
 {
   const size_t line = LANE * (size_t)plan->half, first = (size_t)frame.shift * line, used = (size_t)((frame.n_y + 1) / 2 * 2) * line;
   pair *x = spectrum + first;
@@ -161,7 +161,7 @@ static void take_gain(struct cubix_psf_bar *gain, const struct cubix_psf_plan *p
 
 /* Columns: transform, multiply, transform back.  @param lit which of `in` and `by` there are
  * @param[out] power [LANE] sum of the squares of the result's transform */
-static void convolve_columns(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, const struct bench *b, const struct cubix_psf_lanes *l,
+static void convolve_columns(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, const struct workspace *b, const struct cubix_psf_lanes *l,
                              const int lit[2], int k, int n, double power[LANE])
 {
   pair sum[LANE] = { { 0. } }, by_sum[LANE] = { { 0. } }, products[CUBIX_PSF_SET - 1][2 * LANE][LANE] = { { { { 0. } } } };
@@ -191,7 +191,7 @@ static inline void put(cubix_real *spaxel, const pair *value, int part, int n, i
 }
 
 /* Rows that are wanted, back to light. */
-static void write_rows(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, const struct bench *b, int k, int n, const double floor_of[LANE])
+static void write_rows(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, const struct workspace *b, int k, int n, const double floor_of[LANE])
 {
   static const pair dark[LANE];
   const struct frame frame = job->adjoint ? painted(job) : field(job);
@@ -220,7 +220,7 @@ static void write_rows(const struct cubix_psf_plan *plan, const struct cubix_psf
 void cubix_psf_convolve(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, pair *work, int k, int n)
 {
   pair *lines = work + (size_t)plan->n_spectrum * plan->spectrum;
-  const struct bench b = { { work, work + plan->spectrum * (size_t)(plan->n_spectrum - 1) }, lines, { lines + plan->line, lines + plan->line * (size_t)plan->n_spectrum } };
+  const struct workspace b = { { work, work + plan->spectrum * (size_t)(plan->n_spectrum - 1) }, lines, { lines + plan->line, lines + plan->line * (size_t)plan->n_spectrum } };
   double power[LANE] = { 0. }, floor_of[LANE];
   struct cubix_psf_lanes l;
   int lit[2];

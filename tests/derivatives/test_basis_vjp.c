@@ -27,7 +27,7 @@ static void dot_product(const struct cubix_basis *basis, const struct lab *lab)
   for (size_t i = 0; i < N_VALUE; i++) row_dot[i] = (cubix_real)(uniform(&state) - 0.3);    /* of both signs */
   CHECK(cubix_basis_jvp(&dot, basis, &lab->templates, row_dot) == CUBIX_OK);
   CHECK(dot->n_template == basis->n_template && dot->nodes.n == basis->nodes.n && !memcmp(dot->slot, basis->slot, N_ROW * sizeof *dot->slot));
-  CHECK(!memcmp(dot->ending, basis->ending, N_ROW) && !memcmp(dot->patched, basis->patched, N_LAMBDA) && dot->n_patched == basis->n_patched);
+  CHECK(!memcmp(dot->ending, basis->ending, N_ROW) && !memcmp(dot->at_end, basis->at_end, N_LAMBDA) && dot->n_at_end == basis->n_at_end);
   float **tile = tiles_of(dot);
   for (int i = 0; i < basis->n_tile; i++) {
     double size = 0, other = 0;
@@ -89,7 +89,7 @@ static void unit_vectors(const struct cubix_basis *basis, const struct lab *lab)
     tile_bar[at] = 0;
     for (size_t i = 0; i < N_VALUE; i++) sum += bar[i] * (double)lab->row[i], used += fabs(bar[i]);
     CHECK_CLOSE(sum, (double)tile[k / CUBIX_TILE][at], 2e-7 * fabs(sum) + 1e-30);
-    CHECK((used == 0) == (basis->patched[k] && basis->ending[t]) || !lab->covered[k]);
+    CHECK((used == 0) == (basis->at_end[k] && basis->ending[t]) || !lab->covered[k]);
     n_dark += used > 0 && fabs(sum) < 1e-6 * used; /* nothing there, but there could be: not left out */
   }
   CHECK(n_dark > 0);

@@ -335,27 +335,27 @@ static void models(void)
 static void again(void)
 {
   struct lab kept, fresh;
-  struct cubix_scene far;
+  struct cubix_scene outliers;
   double bar = 0;
   lab_init(&kept, "gaussian", "spline", "pchip", 1);
   lab_init(&fresh, "gaussian", "spline", "pchip", 0);
   CHECK(kept.n_row == fresh.n_row && !memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)));
   CHECK(kept.templates->n_too_broad > 0 && kept.templates->n_too_broad < kept.ins->n_lambda && kept.templates->n_uncovered == 0);
-  far = kept.scene;
-  far.redshift += 0.01;
-  CHECK(cubix_templates_remake(kept.templates, kept.ins, &far, NULL) == CUBIX_OK);    /* the library ends before the range that was asked for */
-  CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->view.one_plus_z == 1 + far.redshift);
+  outliers = kept.scene;
+  outliers.redshift += 0.01;
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);    /* the library ends before the range that was asked for */
+  CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->view.one_plus_z == 1 + outliers.redshift);
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &kept.scene, NULL) == CUBIX_OK);
   CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && !memcmp(kept.templates->light, fresh.templates->light, (size_t)kept.templates->view.n_row * sizeof(double)));
   CHECK(!memcmp(kept.templates->covered, fresh.templates->covered, (size_t)kept.ins->n_lambda) && kept.templates->n_too_broad == fresh.templates->n_too_broad);
   kept.templates->ssp->lambda_first = 1000;                          /* as if there were more of it */
-  CHECK(cubix_templates_remake(kept.templates, kept.ins, &far, NULL) == CUBIX_EUSAGE && strstr(cubix_error_message(), "open again"));
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_EUSAGE && strstr(cubix_error_message(), "open again"));
   CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->view.one_plus_z == 1 + kept.scene.redshift);
-  far.redshift = kept.scene.redshift + 0.002;
-  CHECK(cubix_templates_remake(kept.templates, kept.ins, &far, NULL) == CUBIX_OK);
-  CHECK(cubix_templates_remake(fresh.templates, fresh.ins, &far, NULL) == CUBIX_EFAIL && cubix_templates_vjp(fresh.templates, fresh.ins, &bar, NULL, NULL, &bar) == CUBIX_EFAIL);
+  outliers.redshift = kept.scene.redshift + 0.002;
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);
+  CHECK(cubix_templates_remake(fresh.templates, fresh.ins, &outliers, NULL) == CUBIX_EFAIL && cubix_templates_vjp(fresh.templates, fresh.ins, &bar, NULL, NULL, &bar) == CUBIX_EFAIL);
   kept.luminosity[5] = NAN;
-  CHECK(cubix_templates_remake(kept.templates, kept.ins, &far, kept.luminosity) == CUBIX_EINPUT);
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, kept.luminosity) == CUBIX_EINPUT);
   CHECK(cubix_instrument_set_lsf(kept.ins, 0) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, NAN) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, 2e5) == CUBIX_EUSAGE);
   CHECK(kept.ins->lsf_fwhm.coef[0] == 2.6);
   lab_free(&kept);

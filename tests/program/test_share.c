@@ -173,26 +173,26 @@ static void test_histograms(uint32_t n, int split)
 /* The far stars of all ranks are those of the whole galaxy, in its order. */
 static void test_far(uint32_t n, int split)
 {
-  struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, n, N_SPAXEL, N_Z, N_AGE), *far = NULL, *own = NULL;
-  struct cubix_far noted = { 0 };
-  CHECK(cubix_mpi_far_add(&noted, mine, cubix_placement_beyond, &reach) == 0);
-  CHECK(cubix_mpi_far_gather(&far, &noted, N_SPAXEL, 1) == 0);
-  CHECK(cubix_mpi_far_gather(&own, &noted, N_SPAXEL, 0) == 0);
-  cubix_mpi_far_free(&noted);
+  struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, n, N_SPAXEL, N_Z, N_AGE), *outliers = NULL, *own = NULL;
+  struct cubix_outliers noted = { 0 };
+  CHECK(cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach) == 0);
+  CHECK(cubix_mpi_outliers_gather(&outliers, &noted, N_SPAXEL, 1) == 0);
+  CHECK(cubix_mpi_outliers_gather(&own, &noted, N_SPAXEL, 0) == 0);
+  cubix_mpi_outliers_free(&noted);
   size_t at = 0, wrong = 0;
   for (size_t s = 0; s < N_SPAXEL; s++) {
-    wrong += far->start[s] != at;
+    wrong += outliers->start[s] != at;
     for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++)
       if (fabs(whole->star[i].velocity) > reach) {
-        const struct cubix_star *a = &far->star[at++], *b = &whole->star[i];
+        const struct cubix_star *a = &outliers->star[at++], *b = &whole->star[i];
         wrong += a->mass_formed != b->mass_formed || a->velocity != b->velocity || a->f_z != b->f_z || a->f_age != b->f_age || a->iz != b->iz || a->ia != b->ia;
       }
   }
-  CHECK(wrong == 0 && far->start[N_SPAXEL] == at && (n < 300 || at > n / 300));
+  CHECK(wrong == 0 && outliers->start[N_SPAXEL] == at && (n < 300 || at > n / 300));
   CHECK((size_t)cubix_mpi_sum_int((int64_t)own->start[N_SPAXEL]) == at);
   cubix_placement_free(mine);
   cubix_placement_free(whole);
-  cubix_placement_free(far);
+  cubix_placement_free(outliers);
   cubix_placement_free(own);
 }
 
@@ -205,21 +205,21 @@ static void test_no_memory(void)
   int failed = 0, status = CUBIX_ENOMEM, poor = cubix_mpi_size() - 1;
   for (int k = 0; status && k < 1000; k++) {
     struct cubix_histogram *h = NULL;
-    struct cubix_placement *far = NULL;
+    struct cubix_placement *outliers = NULL;
     int32_t *exponent = NULL;
     allocations_left = -1;
-    struct cubix_far noted = { 0 };
-    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &view) || cubix_mpi_far_add(&noted, mine, cubix_placement_beyond, &reach)) abort();
+    struct cubix_outliers noted = { 0 };
+    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &view) || cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach)) abort();
     if (cubix_mpi_rank() == poor) allocations_left = k;
     status = cubix_mpi_histogram_share(&h);
-    if (!status) status = cubix_mpi_far_gather(&far, &noted, N_SPAXEL, 1);
+    if (!status) status = cubix_mpi_outliers_gather(&outliers, &noted, N_SPAXEL, 1);
     allocations_left = -1;
     CHECK(status == CUBIX_OK || (status == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate")));
     failed += status != 0;
     free(exponent);
     cubix_histogram_free(h);
-    cubix_mpi_far_free(&noted);
-    cubix_placement_free(far);
+    cubix_mpi_outliers_free(&noted);
+    cubix_placement_free(outliers);
     cubix_error_clear();
   }
   CHECK(status == CUBIX_OK && failed > (cubix_mpi_size() > 1 ? 15 : 5));

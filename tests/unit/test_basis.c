@@ -80,7 +80,7 @@ static void accuracy(const struct lab *lab)
     for (int trial = 0; trial < 20000; trial++) {
       int t = (int)(N_ROW * uniform(&state)), k = (int)(N_LAMBDA * uniform(&state));
       double v = REACH * (2 * uniform(&state) - 1), b = channel_at(lab, t, k, v);
-      if (basis->ending[t] && (basis->patched[k] || lab->edge[k] / lab->templates.view.one_plus_z > 5150)) continue;   /* beyond the end nothing to be relative to */
+      if (basis->ending[t] && (basis->at_end[k] || lab->edge[k] / lab->templates.view.one_plus_z > 5150)) continue;   /* beyond the end nothing to be relative to */
       worst = check_worst(worst, fabs(from_basis(basis, tile, t, k, v) - b) / b);
     }
     CHECK(worst > 0.2 * basis->certified);       /* the certificate is no idle bound */
@@ -172,7 +172,7 @@ static void edges(void)
       for (int j = 0; j < basis->nodes.n && !lab->covered[k]; j++) {
         double b = channel_at(lab, 7, k, -basis->nodes.reach + (j - 2) * basis->nodes.step);
         float d = tile[k / CUBIX_TILE][((size_t)7 * (size_t)basis->nodes.n + (size_t)j) * CUBIX_TILE + k % CUBIX_TILE];
-        CHECK(d == 0 && (b == 0 || (basis->patched[k] && basis->ending[7])));
+        CHECK(d == 0 && (b == 0 || (basis->at_end[k] && basis->ending[7])));
         n_open += b > 0;
         n_empty += b == 0;
       }
@@ -181,7 +181,7 @@ static void edges(void)
     /* just inside: covered, and as good as elsewhere, although the fit's own margin looks beyond the library */
     int k = 0;
     while (!lab->covered[k]) k++;
-    CHECK(k > 10 && k < N_LAMBDA / 2 && !basis->patched[k]);
+    CHECK(k > 10 && k < N_LAMBDA / 2 && !basis->at_end[k]);
     for (int i = -300; i <= 300; i += 7) CHECK_CLOSE(from_basis(basis, tile, 7, k, i) / channel_at(lab, 7, k, i), 1, 1.1 * basis->certified + 2e-7);
     tiles_free(basis, tile);
   }
@@ -197,13 +197,13 @@ static void ending(const struct lab *lab)
   CHECK(basis != NULL);
   for (int k = 0; k < N_LAMBDA && basis; k++) {
     double rest = lab->edge[k] / lab->templates.view.one_plus_z;
-    n += basis->patched[k];
-    if (rest > 5140 && rest < 5160) CHECK(basis->patched[k]);
-    if (rest < 5110) CHECK(!basis->patched[k]);
+    n += basis->at_end[k];
+    if (rest > 5140 && rest < 5160) CHECK(basis->at_end[k]);
+    if (rest < 5110) CHECK(!basis->at_end[k]);
     CHECK(!basis->unbounded[k]);
   }
   for (int t = 0; t < N_ROW && basis; t++) CHECK(basis->ending[t] == (t == ENDING));
-  CHECK(basis && n > 10 && n < N_LAMBDA && n == basis->n_patched);
+  CHECK(basis && n > 10 && n < N_LAMBDA && n == basis->n_at_end);
   cubix_basis_free(basis);
 }
 

@@ -119,13 +119,13 @@ static void test_same_bits(void)
   part[5]->exponent[3]++;
   CHECK(cubix_histogram_merge(&sum, part, N_PART + 2) == CUBIX_EFAIL && !sum);
   part[5]->exponent[3]--;
-  struct cubix_pile pile = { 0 };
-  CHECK(cubix_pile_take(&sum, &pile) == 0 && !sum);
-  for (int q = 0; q < N_PART + 2; q++)                         /* of any size, taken by the pile */
-    if (part[q]) CHECK(cubix_pile_add(&pile, part[q]) == 0 && pile.n > 0 && pile.n < CUBIX_PILE);
-  CHECK(cubix_pile_take(&sum, &pile) == 0 && sum && same(whole, sum) && pile.n == 0);
+  struct cubix_histogram_stack stack = { 0 };
+  CHECK(cubix_histogram_stack_take(&sum, &stack) == 0 && !sum);
+  for (int q = 0; q < N_PART + 2; q++)                         /* of any size, taken by the stack */
+    if (part[q]) CHECK(cubix_histogram_stack_add(&stack, part[q]) == 0 && stack.n > 0 && stack.n < CUBIX_HISTOGRAM_STACK);
+  CHECK(cubix_histogram_stack_take(&sum, &stack) == 0 && sum && same(whole, sum) && stack.n == 0);
   cubix_histogram_free(sum);
-  cubix_pile_free(&pile);
+  cubix_histogram_stack_free(&stack);
   CHECK(cubix_histogram_merge(&sum, (struct cubix_histogram *[]){ NULL, NULL }, 2) == 0 && !sum);
   cubix_histogram_free(whole);
   cubix_placement_free(p);
