@@ -189,13 +189,13 @@ done:
   return status;
 }
 
-static int cuda_deposit(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
+static int cuda_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
                         const struct cubix_placement *placement, const struct cubix_view *view)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_deposit(&cuda->transfer, dev->description, histogram, nodes, exponent, placement, NULL, view));
+  CUBIX_TRY(cubix_cuda_fill(&cuda->transfer, dev->description, histogram, nodes, exponent, placement, NULL, view));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -212,19 +212,19 @@ done:
   return status;
 }
 
-static int cuda_deposit_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
+static int cuda_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
                             const struct cubix_view *view, struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_deposit_vjp(&cuda->transfer, dev->description, cover, value_bar, placement, view, bar));
+  CUBIX_TRY(cubix_cuda_fill_vjp(&cuda->transfer, dev->description, cover, value_bar, placement, view, bar));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
 }
 
-static int cuda_deposit_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+static int cuda_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
                             const struct cubix_star_bar *dot, const struct cubix_view *view)
 {
   int status = CUBIX_OK, entered;
@@ -233,7 +233,7 @@ static int cuda_deposit_jvp(struct cubix_device *dev, struct cubix_histogram **h
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
   CUBIX_ALLOC(exponent, placement->n_spaxel);
   CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, view));
-  CUBIX_TRY(cubix_cuda_deposit(&cuda->transfer, dev->description, histogram_dot, nodes, exponent, placement, dot, view));
+  CUBIX_TRY(cubix_cuda_fill(&cuda->transfer, dev->description, histogram_dot, nodes, exponent, placement, dot, view));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   free(exponent);
@@ -272,9 +272,9 @@ static void cuda_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cuda_ops = {
-  .name = "cuda", .rates = { .direct = 5e-3, .deposit = 1, .multiply = 1e-4 }, .look = cuda_look, .open = cuda_open, .divide = cuda_divide, .load = cuda_load, .paint = cuda_paint,
-  .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply,
-  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .deposit_vjp = cuda_deposit_vjp,
-  .deposit_jvp = cuda_deposit_jvp, .multiply_vjp = cuda_multiply_vjp,
+  .name = "cuda", .rates = { .direct = 5e-3, .fill = 1, .multiply = 1e-4 }, .look = cuda_look, .open = cuda_open, .divide = cuda_divide, .load = cuda_load, .paint = cuda_paint,
+  .keep = cuda_keep, .fill = cuda_fill, .multiply = cuda_multiply,
+  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .fill_vjp = cuda_fill_vjp,
+  .fill_jvp = cuda_fill_jvp, .multiply_vjp = cuda_multiply_vjp,
   .locked_bytes = cuda_locked_bytes, .close = cuda_close,
 };

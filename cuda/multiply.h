@@ -1,4 +1,4 @@
-/* multiply.h -- a histogram as the GPU multiplies it, and the launchers of the kernels in tile.cu and tile_vjp.cu.
+/* multiply.h -- a histogram as the GPU multiplies it, and the launchers of the kernels in multiply.cu and multiply_vjp.cu.
  *
  * GROUP spaxels that have light and follow each other are multiplied together: WARP panels of PANEL.  Its blob begins with its steps: a window of
  * at most WINDOW nodes of a library row, of which each panel takes a part, a piece.  Behind them, at the next multiple of 16 bytes, lie the panels' weights

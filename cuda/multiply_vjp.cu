@@ -1,6 +1,6 @@
 /* multiply_vjp.cu -- the kernel of the multiply's derivatives: of every value of a histogram, the product of its spaxel's cotangents with the basis.
  *
- * The forward product's groups and steps, turned round (tile.cu): a block has 64 spaxels and a tile's 96 channels, a warp a panel of 8 spaxels, and the block walks
+ * The forward product's groups and steps, turned round (multiply.cu): a block has 64 spaxels and a tile's 96 channels, a warp a panel of 8 spaxels, and the block walks
  * through the rows that any of its spaxels has, nodes passing by in shared memory, the next three steps on their way (cp.async).  What stays in registers is
  * the cotangents: 8 lanes share a spaxel's 96 channels, 12 each, and a lane has two spaxels.  For each node of its panel a lane reads its 12 channels (three accesses
  * of 16 bytes), makes 24 multiply-adds, and the 8 lanes add their sums up in three exchanges, the first of which also leaves each spaxel to half

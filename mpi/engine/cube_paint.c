@@ -58,7 +58,7 @@ static int bring_in(struct gathered *gathered, struct cubix_audit *audit, const 
   int status = CUBIX_OK;
   struct cubix_histogram *part = NULL;
   struct cubix_ends ends = { .basis = basis, .view = view };
-  CUBIX_TRY(dev->ops->deposit(dev, &part, &basis->nodes, gathered->exponent, placement, view));
+  CUBIX_TRY(dev->ops->fill(dev, &part, &basis->nodes, gathered->exponent, placement, view));
   CUBIX_TRY(cubix_histogram_stack_add(&gathered->stack, part));
   if (engine->n_beyond) CUBIX_TRY(cubix_mpi_outliers_add(&gathered->outliers, placement, cubix_placement_beyond, &engine->reach));
   if (basis->n_at_end) CUBIX_TRY(cubix_mpi_outliers_add(&gathered->leftover, placement, cubix_ends_test, &ends));

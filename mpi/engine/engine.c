@@ -23,9 +23,9 @@ static void share_workload(struct cubix_workload *work, const struct cubix_rates
 {
   int n_core = omp_get_max_threads();
   struct cubix_rates mine = cubix_rates_of_rank(rates, n_core);
-  double slowest[3] = { mine.direct, mine.deposit, mine.multiply };
+  double slowest[3] = { mine.direct, mine.fill, mine.multiply };
   MPI_Allreduce(MPI_IN_PLACE, slowest, 3, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
-  work->rates = (struct cubix_rates){ .direct = slowest[0], .deposit = slowest[1], .multiply = slowest[2] };
+  work->rates = (struct cubix_rates){ .direct = slowest[0], .fill = slowest[1], .multiply = slowest[2] };
   work->n_core = (int)cubix_mpi_sum_int(n_core);
   MPI_Bcast(work, (int)sizeof *work, MPI_BYTE, 0, cubix_mpi_group()->comm);
 }

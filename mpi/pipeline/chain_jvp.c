@@ -124,7 +124,7 @@ static int forth_init(struct forth *f, struct cubix_chain *chain, const struct c
   cubix_chain_stars_jvp(f->star, chain, dot, &dots);
   CUBIX_TRY(pick(&f->outliers, f->star, f->rest.outliers));
   CUBIX_TRY(pick(&f->leftover, f->star, f->rest.leftover));
-  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->deposit_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->templates->view));
+  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->fill_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->templates->view));
   CUBIX_TRY(rows_forth(f, chain, dot));
 done:
   return status;

@@ -83,7 +83,7 @@ int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix
   int32_t *exponent = NULL;
   CUBIX_ALLOC(exponent, survey->n_spaxel);
   cubix_histogram_scale(exponent, survey->count, survey->heaviest, survey->n_spaxel);
-  CUBIX_TRY(chain->pipe->dev->ops->deposit(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->particles->placement, &chain->pipe->templates->view));
+  CUBIX_TRY(chain->pipe->dev->ops->fill(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->particles->placement, &chain->pipe->templates->view));
 done:
   free(exponent);
   return status;

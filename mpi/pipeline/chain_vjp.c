@@ -210,7 +210,7 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
     cover.start += first;
     cover.exponent += first;
     memset(b->star, 0, n_record(&part) * sizeof *b->star);
-    CUBIX_TRY(chain->pipe->dev->ops->deposit_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->templates->view, b->star));
+    CUBIX_TRY(chain->pipe->dev->ops->fill_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->templates->view, b->star));
     add_picked(b->star, p->start[first], p->start[last], b->outliers, b->rest.outliers, &next_outlier);
     add_picked(b->star, p->start[first], p->start[last], b->leftover, b->rest.leftover, &next_leftover);
     CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));

@@ -197,7 +197,7 @@ static int guess_engine(struct cubix_memory_job *j)
   struct cubix_workload work = { .n_star = (int64_t)j->n_star, .values = j->values_all, .values_apart = cubix_mpi_max(j->values), .n_spaxel = j->painted,
                                  .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = j->n_rank, .pchip = view->pchip,
                                  .keeping = strcmp(j->par->TemplateCache, "none") != 0,
-                                 .rates = { cubix_mpi_max(rank.direct), cubix_mpi_max(rank.deposit), cubix_mpi_max(rank.multiply), 0 } };
+                                 .rates = { cubix_mpi_max(rank.direct), cubix_mpi_max(rank.fill), cubix_mpi_max(rank.multiply), 0 } };
   work.n_core = (int)cubix_mpi_sum_int(j->n_thread);
   memcpy(work.beyond, j->beyond, sizeof work.beyond);
   cubix_engine_free(j->engine);

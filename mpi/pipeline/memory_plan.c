@@ -61,7 +61,7 @@ static double tile_bytes(job *j)
 static void plan_stars(plan *p, job *j)
 {
   const int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL, chunks = j->particles->n_chunk > 1;
-  const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_DEPOSIT : CUBIX_PHASE_PAINT;
+  const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_FILL : CUBIX_PHASE_PAINT;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
   cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
@@ -96,7 +96,7 @@ static void plan_histogram(plan *p, struct cubix_memory_job *j)
   const double chunk = cubix_histogram_bytes(j->values_chunk, j->painted);
   const double work = cubix_histogram_work_bytes(j->values_chunk, j->templates->view.n_row, n_node(j), j->n_thread);
   const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
-  add_in(p, CUBIX_PHASE_DEPOSIT, "histogram", stack);
+  add_in(p, CUBIX_PHASE_FILL, "histogram", stack);
   if (share) add_in(p, CUBIX_PHASE_SHARE, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)));
   add_in(p, CUBIX_PHASE_PAINT, "histogram", share ? all : mine);
   plan_templates(p, j);
@@ -123,7 +123,7 @@ static void plan_cube(plan *p, job *j)
   const int n_thread = apart && !getenv("OMP_NUM_THREADS") ? omp_get_num_procs() : j->n_thread;
   const double painted = j->painted * channel_bytes(j);
   cubix_memory_add(p, "maps", cubix_cube_maps_bytes(j->ins), CUBIX_PHASE_PLACE, last);
-  cubix_memory_add(p, "the cube", painted, CUBIX_PHASE_DEPOSIT, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
+  cubix_memory_add(p, "the cube", painted, CUBIX_PHASE_FILL, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
   if (apart) add_in(p, CUBIX_PHASE_PAINT, "messages", fmin(message_bytes, painted));
   add_in(p, CUBIX_PHASE_WRITE, "writing", cubix_output_bytes(j->ins, n_thread, j->n_rank, j->rank));
   if (ends) return;

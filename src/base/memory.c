@@ -182,7 +182,7 @@ void cubix_memory_describe(const struct cubix_memory_plan *plan, enum cubix_phas
 const char *cubix_phase_name(enum cubix_phase phase)
 {
   static const char *const name[CUBIX_N_PHASE] = {
-    [CUBIX_PHASE_PLACE] = "while stars are placed", [CUBIX_PHASE_TEMPLATES] = "while templates are prepared", [CUBIX_PHASE_DEPOSIT] = "while stars become a histogram",
+    [CUBIX_PHASE_PLACE] = "while stars are placed", [CUBIX_PHASE_TEMPLATES] = "while templates are prepared", [CUBIX_PHASE_FILL] = "while stars become a histogram",
     [CUBIX_PHASE_SHARE] = "while ranks exchange histograms", [CUBIX_PHASE_PAINT] = "while the cube is painted", [CUBIX_PHASE_PSF] = "during the convolution with the PSF",
     [CUBIX_PHASE_WRITE] = "while the cube is written", [CUBIX_PHASE_COMPARE] = "during the comparison with the observed cube",
     [CUBIX_PHASE_REVERSE] = "while derivatives are taken", [CUBIX_PHASE_TANGENT] = "while the curvature of a fit is found",

@@ -20,7 +20,7 @@ double cubix_memory_most(void);
 enum cubix_phase {
   CUBIX_PHASE_PLACE,              /* stars are sorted into spaxels */
   CUBIX_PHASE_TEMPLATES,          /* templates are prepared */
-  CUBIX_PHASE_DEPOSIT,            /* stars become a histogram */
+  CUBIX_PHASE_FILL,            /* stars become a histogram */
   CUBIX_PHASE_SHARE,              /* ranks exchange histograms */
   CUBIX_PHASE_PAINT,
   CUBIX_PHASE_PSF,

@@ -72,7 +72,7 @@ int cubix_device_open(struct cubix_device **out, const struct cubix_params *par,
   dev->rates = dev->ops->rates;
   if (!dev->rates.per_core) {
     dev->rates.direct *= n_share;
-    dev->rates.deposit *= n_share;
+    dev->rates.fill *= n_share;
     dev->rates.multiply *= n_share;
   }
   *out = dev;

@@ -36,15 +36,15 @@ struct cubix_device_ops {
   int  (*load)(struct cubix_device *, const struct cubix_view *);                                   /* the tables of the direct method */
   int  (*paint)(struct cubix_device *, const struct cubix_placement *, struct cubix_cube *);        /* directly; adds to the flux; channels: the view's */
   int  (*keep)(struct cubix_device *, const struct cubix_basis *);  /* NULL, or: hold a basis ready for multiply where there is memory; it must not change or go until keep(NULL) or close */
-  int  (*deposit)(struct cubix_device *, struct cubix_histogram **, const struct cubix_nodes *, const int32_t *exponent, const struct cubix_placement *, const struct cubix_view *);
+  int  (*fill)(struct cubix_device *, struct cubix_histogram **, const struct cubix_nodes *, const int32_t *exponent, const struct cubix_placement *, const struct cubix_view *);
   int  (*multiply)(struct cubix_device *, struct cubix_cube *, const struct cubix_histogram *, const struct cubix_basis *, double scale); /* adds to the flux */
   /* Reverse and forward derivatives.  bar, dot [start[n_spaxel]]: of the placed stars, as they lie.  All add to what their outputs hold. */
   int  (*paint_vjp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_cube *cube_bar,
                     struct cubix_star_bar *bar, double *row_bar);                     /* row_bar NULL, or [n_row][n_knot + 1][2] */
   int  (*paint_jvp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_star_bar *dot, struct cubix_cube *cube_dot);
-  int  (*deposit_vjp)(struct cubix_device *, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *,
+  int  (*fill_vjp)(struct cubix_device *, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *,
                       const struct cubix_view *, struct cubix_star_bar *bar);
-  int  (*deposit_jvp)(struct cubix_device *, struct cubix_histogram **histogram_dot, const struct cubix_nodes *, const struct cubix_placement *,
+  int  (*fill_jvp)(struct cubix_device *, struct cubix_histogram **histogram_dot, const struct cubix_nodes *, const struct cubix_placement *,
                       const struct cubix_star_bar *dot, const struct cubix_view *);
   int  (*multiply_vjp)(struct cubix_device *, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *,
                        double scale, double *value_bar);                              /* [cover->n_value] */

@@ -234,7 +234,7 @@ static int cpu_paint_vjp(struct cubix_device *dev, const struct cubix_placement 
   return cubix_paint_vjp(&cpu->fast, p, cube_bar->flux, bar, row_bar);
 }
 
-static int cpu_deposit(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
+static int cpu_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
                        const struct cubix_placement *placement, const struct cubix_view *view)
 {
   (void)dev;
@@ -247,18 +247,18 @@ static int cpu_multiply(struct cubix_device *dev, struct cubix_cube *cube, const
   return cubix_multiply(cube, histogram, basis, scale);
 }
 
-static int cpu_deposit_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
+static int cpu_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
                            const struct cubix_view *view, struct cubix_star_bar *bar)
 {
   (void)dev;
-  return cubix_histogram_deposit_vjp(cover, value_bar, placement, view, bar);
+  return cubix_histogram_fill_vjp(cover, value_bar, placement, view, bar);
 }
 
-static int cpu_deposit_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+static int cpu_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
                            const struct cubix_star_bar *dot, const struct cubix_view *view)
 {
   (void)dev;
-  return cubix_histogram_deposit_jvp(histogram_dot, nodes, placement, dot, view);
+  return cubix_histogram_fill_jvp(histogram_dot, nodes, placement, dot, view);
 }
 
 static int cpu_multiply_vjp(struct cubix_device *dev, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *basis,
@@ -278,7 +278,7 @@ static void cpu_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cpu_ops = {
-  .name = "cpu", .rates = { .direct = 4.5, .deposit = 80, .multiply = 0.05, .per_core = 1 }, .open = cpu_open, .load = cpu_load, .paint = cpu_paint,
-  .deposit = cpu_deposit, .multiply = cpu_multiply, .paint_vjp = cpu_paint_vjp, .paint_jvp = cpu_paint_jvp,
-  .deposit_vjp = cpu_deposit_vjp, .deposit_jvp = cpu_deposit_jvp, .multiply_vjp = cpu_multiply_vjp, .close = cpu_close,
+  .name = "cpu", .rates = { .direct = 4.5, .fill = 80, .multiply = 0.05, .per_core = 1 }, .open = cpu_open, .load = cpu_load, .paint = cpu_paint,
+  .fill = cpu_fill, .multiply = cpu_multiply, .paint_vjp = cpu_paint_vjp, .paint_jvp = cpu_paint_jvp,
+  .fill_vjp = cpu_fill_vjp, .fill_jvp = cpu_fill_jvp, .multiply_vjp = cpu_multiply_vjp, .close = cpu_close,
 };

@@ -41,7 +41,7 @@ double cubix_engine_reach(int i) { return ldexp(300, i); }
 struct cubix_rates cubix_rates_of_rank(const struct cubix_rates *rates, int n_core)
 {
   double n = rates->per_core ? n_core : 1;
-  return (struct cubix_rates){ .direct = rates->direct / n, .deposit = rates->deposit / n, .multiply = rates->multiply / n };
+  return (struct cubix_rates){ .direct = rates->direct / n, .fill = rates->fill / n, .multiply = rates->multiply / n };
 }
 
 double cubix_engine_values(double n) { return 24 * n / sqrt(1 + n / 8); }
@@ -138,7 +138,7 @@ void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params 
 {
   int automatic = !strcmp(par->Engine, "auto"), asked = !strcmp(par->Engine, "histogram");
   double n = (double)work->n_star / work->n_rank, direct = 1e-9 * n * work->n_lambda * work->rates.direct;
-  double prepare = prepare_seconds(engine, work), histogram = 1e-9 * n * work->rates.deposit + multiply_seconds(work, work->values / work->n_rank) + prepare;
+  double prepare = prepare_seconds(engine, work), histogram = 1e-9 * n * work->rates.fill + multiply_seconds(work, work->values / work->n_rank) + prepare;
   const char *no = unfit(engine, work), *get = work->prepared ? "read" : "prepare";
   if (!automatic && !asked) cubix_engine_go_direct(engine, work->n_lambda, "direct, as asked for");
   else if (no) cubix_engine_go_direct(engine, work->n_lambda, "direct: %s", no);

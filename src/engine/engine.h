@@ -28,7 +28,7 @@ struct cubix_engine {
 /* What a processor takes for a unit of work [ns]. */
 struct cubix_rates {
   double direct;                  /* a star in a channel, directly */
-  double deposit;                 /* a star into the histogram */
+  double fill;                    /* a star into the histogram */
   double multiply;                /* a value of the histogram in a channel */
   int per_core;                   /* 1: a single core takes that, and a rank has several; 0: the processor as a whole, as a GPU does */
 };

@@ -36,7 +36,7 @@ static int next(uint64_t *bits, int n_word, int i)
   return -1;
 }
 
-static void deposit_stars(const struct cubix_deposit *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
+static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
 {
   double scale = ldexp(1., exponent);
   for (size_t i = first; i < last; i++) {
@@ -59,7 +59,7 @@ static void deposit_stars(const struct cubix_deposit *d, struct cubix_scratch *s
 }
 
 /* Room for what as many stars usually come to: where it is not used it costs nothing. */
-static void part_init(const struct cubix_deposit *d, struct cubix_part *part)
+static void part_init(const struct cubix_filling *d, struct cubix_part *part)
 {
   size_t n_star = d->placement->start[part->last] - d->placement->start[part->first];
   part->max_block = n_star / 2 + 1024;
@@ -88,7 +88,7 @@ static int grow(struct cubix_part *part, size_t n_value)
 }
 
 /* The spaxel that the scratch holds, appended to the part; the scratch is empty then. */
-static void emit(const struct cubix_deposit *d, struct cubix_scratch *scratch, struct cubix_part *part, size_t s)
+static void emit(const struct cubix_filling *d, struct cubix_scratch *scratch, struct cubix_part *part, size_t s)
 {
   size_t before = part->n_block;
   int n_age = d->view->n_age, up_age = n_age > 1, up_z = d->view->n_z > 1 ? n_age : 0;
@@ -120,7 +120,7 @@ static void emit(const struct cubix_deposit *d, struct cubix_scratch *scratch, s
 }
 
 /* A spaxel of many stars: deposited by all threads, added up row by row. */
-static void deposit_together(const struct cubix_deposit *d, struct cubix_part *part)
+static void fill_together(const struct cubix_filling *d, struct cubix_part *part)
 {
   size_t s = part->first, first = d->placement->start[s], n = d->placement->start[s + 1] - first, n_thread = (size_t)d->n_thread;
 #pragma omp parallel for schedule(static, 1) num_threads(d->n_thread)
@@ -146,7 +146,7 @@ static void deposit_together(const struct cubix_deposit *d, struct cubix_part *p
 }
 
 /* Spaxels into parts of about the same number of stars. */
-static int divide(struct cubix_deposit *d)
+static int divide(struct cubix_filling *d)
 {
   int status = CUBIX_OK;
   const size_t *start = d->placement->start;
@@ -169,7 +169,7 @@ done:
   return status;
 }
 
-static int scratch_init(struct cubix_scratch *scratch, const struct cubix_deposit *d)
+static int scratch_init(struct cubix_scratch *scratch, const struct cubix_filling *d)
 {
   int status = CUBIX_OK;
   if (!d->cover) CUBIX_ALLOC(scratch->sum, (size_t)d->n_row * (size_t)d->stride);
@@ -182,7 +182,7 @@ done:
   return status;
 }
 
-static void deposit_free(struct cubix_deposit *d)
+static void fill_free(struct cubix_filling *d)
 {
   for (int t = 0; t < d->n_thread && d->scratch; t++) {
     free(d->scratch[t].sum);
@@ -199,10 +199,10 @@ static void deposit_free(struct cubix_deposit *d)
   free(d->part);
 }
 
-static void deposit_all(struct cubix_deposit *d)
+static void fill_all(struct cubix_filling *d)
 {
   for (int p = 0; p < d->n_part; p++)
-    if (d->part[p].shared) deposit_together(d, &d->part[p]);
+    if (d->part[p].shared) fill_together(d, &d->part[p]);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(d->n_thread)
   for (int p = 0; p < d->n_part; p++) {
     struct cubix_scratch *scratch = &d->scratch[omp_get_thread_num()];
@@ -217,7 +217,7 @@ static void deposit_all(struct cubix_deposit *d)
 }
 
 /* Parts one after the other: the histogram. */
-static int assemble(struct cubix_deposit *d)
+static int assemble(struct cubix_filling *d)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *h = d->histogram;
@@ -297,7 +297,7 @@ done:
   return status;
 }
 
-int cubix_deposit_run(struct cubix_histogram **out, struct cubix_deposit *d, const struct cubix_nodes *nodes, const int32_t *exponent)
+int cubix_deposit_run(struct cubix_histogram **out, struct cubix_filling *d, const struct cubix_nodes *nodes, const int32_t *exponent)
 {
   int status = CUBIX_OK;
   const struct cubix_view *view = d->view;
@@ -310,12 +310,12 @@ int cubix_deposit_run(struct cubix_histogram **out, struct cubix_deposit *d, con
   CUBIX_ALLOC(d->scratch, d->n_thread);
   for (int t = 0; t < d->n_thread; t++) CUBIX_TRY(scratch_init(&d->scratch[t], d));
   CUBIX_TRY(divide(d));
-  deposit_all(d);
+  fill_all(d);
   CUBIX_TRY(assemble(d));
   *out = d->histogram;
   d->histogram = NULL;
 done:
-  deposit_free(d);
+  fill_free(d);
   cubix_histogram_free(d->histogram);
   return status;
 }
@@ -323,7 +323,7 @@ done:
 int cubix_histogram_build(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
                           const struct cubix_view *view)
 {
-  struct cubix_deposit d = { .placement = placement, .view = view, .stars = deposit_stars };
+  struct cubix_filling d = { .placement = placement, .view = view, .stars = fill_stars };
   return cubix_deposit_run(out, &d, nodes, exponent);
 }
 

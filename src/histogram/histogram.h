@@ -40,11 +40,11 @@ int cubix_histogram_build(struct cubix_histogram **histogram, const struct cubix
 int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_view *view);
 /** Reverse of cubix_histogram_build: derivatives by a cover's values [1/Msun] to those by the stars.  Local.  Stars beyond reach get nothing.
  *  @param cover  of these stars, or more  @param value_bar [cover->n_value]  @param[in,out] bar [stars placed] */
-int cubix_histogram_deposit_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_view *view,
+int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_view *view,
                                 struct cubix_star_bar *bar);
 /** Tangents of the values, of either sign; on a scale of their own, so that those of several placements cannot be merged.  Local.
  *  @param dot [stars placed]  @param[out] histogram_dot owned by the caller */
-int cubix_histogram_deposit_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+int cubix_histogram_fill_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
                                 const struct cubix_star_bar *dot, const struct cubix_view *view);
 /** The scale that the tangents of these stars take.  Local.  @param[out] exponent [n_spaxel]  Errors: CUBIX_EFAIL where tangents are not finite */
 int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,

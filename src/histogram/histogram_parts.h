@@ -29,12 +29,12 @@ struct cubix_part {               /* what one thread makes at a time */
   size_t n_block, max_block, n_value, max_value;
 };
 
-struct cubix_deposit {
+struct cubix_filling {
   /* what is asked for */
   const struct cubix_placement *placement;
   const struct cubix_view *view;
   /** Add stars first .. last - 1, of one spaxel, to the scratch, and note what they touch. */
-  void (*stars)(const struct cubix_deposit *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent);
+  void (*stars)(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent);
   int cover;                      /* 1: blocks of all that is touched, without values */
   const struct cubix_star_bar *dot; /* tangents of the stars, where they are what is deposited */
   /* the rest is cubix_deposit_run's own */
@@ -46,7 +46,7 @@ struct cubix_deposit {
 };
 
 /** Deposit all stars.  Local.  @param exponent [n_spaxel], copied; NULL: all 0 */
-int cubix_deposit_run(struct cubix_histogram **histogram, struct cubix_deposit *d, const struct cubix_nodes *nodes, const int32_t *exponent);
+int cubix_deposit_run(struct cubix_histogram **histogram, struct cubix_filling *d, const struct cubix_nodes *nodes, const int32_t *exponent);
 
 static inline void cubix_mark(uint64_t *bits, int i) { bits[i >> 6] |= (uint64_t)1 << (i & 63); }
 

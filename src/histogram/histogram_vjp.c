@@ -28,7 +28,7 @@ struct shelf {
   int first, last;                /* nodes; none: last < first */
 };
 
-static void touch_stars(const struct cubix_deposit *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
+static void touch_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
 {
   (void)exponent;
   for (size_t i = first; i < last; i++) {
@@ -41,7 +41,7 @@ static void touch_stars(const struct cubix_deposit *d, struct cubix_scratch *scr
 
 int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_view *view)
 {
-  struct cubix_deposit d = { .placement = placement, .view = view, .stars = touch_stars, .cover = 1 };
+  struct cubix_filling d = { .placement = placement, .view = view, .stars = touch_stars, .cover = 1 };
   return cubix_deposit_run(cover, &d, nodes, NULL);
 }
 
@@ -110,7 +110,7 @@ static size_t stars_vjp(const struct cubix_histogram *cover, const double *value
   return lacking;
 }
 
-int cubix_histogram_deposit_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_view *view,
+int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_view *view,
                                 struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK, n_row = view->n_z * view->n_age;
@@ -160,7 +160,7 @@ static void change_of(struct change *change, const struct cubix_view *view, doub
   }
 }
 
-static void deposit_dots(const struct cubix_deposit *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
+static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
 {
   double scale = ldexp(1., exponent), per_step = 1 / d->histogram->nodes.step;
   for (size_t i = first; i < last; i++) {
@@ -220,11 +220,11 @@ done:
   return status;
 }
 
-int cubix_histogram_deposit_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+int cubix_histogram_fill_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
                                 const struct cubix_star_bar *dot, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
-  struct cubix_deposit d = { .placement = placement, .view = view, .stars = deposit_dots, .dot = dot };
+  struct cubix_filling d = { .placement = placement, .view = view, .stars = fill_dots, .dot = dot };
   int32_t *exponent = NULL;
   CUBIX_ALLOC(exponent, placement->n_spaxel);
   CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, view));

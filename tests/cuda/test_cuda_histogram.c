@@ -175,7 +175,7 @@ static void test_deposit(void)
       struct cubix_placement *p = stars(row[r].n, row[r].decades);
       struct cubix_histogram *cpu = histogram_of(p), *gpu = NULL;
       cuda_on_cpu.n_launch = 0;
-      CHECK(dev->ops->deposit(dev, &gpu, &nodes, scale_of(p), p, &view) == CUBIX_OK);
+      CHECK(dev->ops->fill(dev, &gpu, &nodes, scale_of(p), p, &view) == CUBIX_OK);
       CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0));
       CHECK(gpu && same_histogram(gpu, cpu));
       if (row[r].n >= 3000) CHECK(cpu->n_value > 2500 && cuda_on_cpu.n_launch > 130);  /* many cargoes of stars and values, several batches */
@@ -196,18 +196,18 @@ static void test_deposit_memory(void)
   struct cubix_histogram *want = histogram_of(p), *got = NULL;
   struct cubix_device *dev = open_gpu();
   for (cuda_on_cpu.memory = 40000; cuda_on_cpu.memory > 12200; cuda_on_cpu.memory -= 5000) {
-    CHECK(dev->ops->deposit(dev, &got, &nodes, scale_of(p), p, &view) == CUBIX_OK && same_histogram(got, want));
+    CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &view) == CUBIX_OK && same_histogram(got, want));
     cubix_histogram_free(got);
     got = NULL;
   }
   cuda_on_cpu.memory = 10000;
-  CHECK(dev->ops->deposit(dev, &got, &nodes, scale_of(p), p, &view) == CUBIX_EDEVICE && !got);
+  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &view) == CUBIX_EDEVICE && !got);
   CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") && strstr(cubix_error_message(), "are free") &&
         strstr(cubix_error_message(), "use Backend cpu"));
   cuda_on_cpu.memory = memory;
   struct cubix_view pchip = view;
   pchip.pchip = 1;
-  CHECK(dev->ops->deposit(dev, &got, &nodes, scale_of(p), p, &pchip) == CUBIX_EFAIL && strstr(cubix_error_message(), "direct method"));
+  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &pchip) == CUBIX_EFAIL && strstr(cubix_error_message(), "direct method"));
   cubix_error_clear();
   cubix_device_close(dev);
   cubix_histogram_free(want);
@@ -351,7 +351,7 @@ static int paint(const struct cubix_placement *p, const int32_t *exponent, struc
   struct cubix_device *dev = NULL;
   struct cubix_histogram *h = NULL;
   CUBIX_TRY(cubix_device_open(&dev, params, 0, 1));
-  CUBIX_TRY(dev->ops->deposit(dev, &h, &nodes, exponent, p, &view));
+  CUBIX_TRY(dev->ops->fill(dev, &h, &nodes, exponent, p, &view));
   CUBIX_TRY(dev->ops->multiply(dev, cube, h, &basis, 1e-3));
   CUBIX_TRY(dev->ops->keep(dev, &basis));
   CUBIX_TRY(dev->ops->multiply(dev, cube, h, &basis, 1e-3));

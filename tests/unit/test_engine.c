@@ -62,7 +62,7 @@ static void test_processors(void)
   work.prepared = 1;
   for (int n_core = 1; n_core <= 64; n_core *= 4) {
     struct cubix_rates rank = cubix_rates_of_rank(&gpu, n_core);
-    CHECK(rank.direct == 5e-3 && rank.deposit == 1 && rank.multiply == 1e-4);
+    CHECK(rank.direct == 5e-3 && rank.fill == 1 && rank.multiply == 1e-4);
     work.rates = rank;
     work.n_core = n_core;
     double direct = 0;

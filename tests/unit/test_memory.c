@@ -79,7 +79,7 @@ static void test_plan(void)
   enum cubix_phase when = CUBIX_N_PHASE;
   char text[256];
   CHECK_CLOSE(cubix_memory_peak(&plan, NULL), 0, 0);
-  cubix_memory_add(&plan, "stars", 3e9, CUBIX_PHASE_PLACE, CUBIX_PHASE_DEPOSIT);
+  cubix_memory_add(&plan, "stars", 3e9, CUBIX_PHASE_PLACE, CUBIX_PHASE_FILL);
   cubix_memory_add(&plan, "the cube", 2e9, CUBIX_PHASE_PAINT, CUBIX_PHASE_WRITE);
   cubix_memory_add(&plan, "nothing", 0, CUBIX_PHASE_PLACE, CUBIX_PHASE_WRITE);
   cubix_memory_add(&plan, "unknown", NAN, CUBIX_PHASE_PLACE, CUBIX_PHASE_WRITE);

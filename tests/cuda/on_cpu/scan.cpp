@@ -1,7 +1,7 @@
 /* scan.cpp -- the prefix sum of cuda/scan.cu, where it is CUB's, by the standard library. */
 #include <numeric>
 
-#include "cuda/deposit.h"
+#include "cuda/fill.h"
 
 static void scan(struct cubix_cuda_batch batch, size_t n)
 {

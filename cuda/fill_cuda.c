@@ -1,6 +1,6 @@
-/* deposit_cuda.c -- the histogram made on the GPU: batches of spaxels, stars up, blocks and values down.
+/* fill_cuda.c -- the histogram made on the GPU: batches of spaxels, stars up, blocks and values down.
  *
- * A batch is as many occupied spaxels as there is memory for their dense sums (cell.cu).  Its stars, which lie one behind the other, go up in cargoes, one
+ * A batch is as many occupied spaxels as there is memory for their dense sums (fill.cu).  Its stars, which lie one behind the other, go up in cargoes, one
  * of them being copied, one under way and one deposited at any time; then its lines are trimmed and counted, the host learns how many blocks and
  * values there are, makes room, and they come down in cargoes again.  The batches' blocks lie behind each other in the histogram.
  * Tangents of stars, where they are given, travel behind the stars of each cargo, and are deposited in their place; their scale is found on the host, by all threads.
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "cuda/check.h"
-#include "cuda/deposit.h"
+#include "cuda/fill.h"
 #include "cuda/histogram_cuda.h"
 
 #ifndef CUBIX_CUDA_SUMS           /* the tests take few */
@@ -24,7 +24,7 @@ _Static_assert(sizeof(struct cubix_block) == sizeof(struct cubix_cuda_block) && 
 
 struct arrival { void *to; size_t bytes; };    /* what comes down in a staging buffer, and where it belongs */
 
-struct deposit {
+struct filling {
   struct cubix_cuda_transfer *transfer;
   const struct cubix_placement *placement;
   const struct cubix_star_bar *dot;            /* NULL: masses, not tangents */
@@ -42,7 +42,7 @@ struct deposit {
   int turn;
 };
 
-static void deposit_free(struct deposit *d)
+static void fill_free(struct filling *d)
 {
   free(d->occupied);
   cubix_cuda_workspace_give(&d->transfer->workspace, d->gpu_spaxel);
@@ -57,7 +57,7 @@ static void deposit_free(struct deposit *d)
 }
 
 /* How many spaxels a batch has, from the memory that is free. */
-static int divide(struct deposit *d, const char *gpu)
+static int divide(struct filling *d, const char *gpu)
 {
   int status = CUBIX_OK;
   const double mib = 1 << 20;
@@ -83,7 +83,7 @@ done:
   return status;
 }
 
-static int reserve(struct deposit *d)
+static int reserve(struct filling *d)
 {
   int status = CUBIX_OK;
   struct cubix_cuda_batch *batch = &d->batch;
@@ -107,7 +107,7 @@ done:
 }
 
 /* The stars of occupied spaxels a .. b - 1. */
-static int add_stars(struct deposit *d, size_t a, size_t b)
+static int add_stars(struct filling *d, size_t a, size_t b)
 {
   int status = CUBIX_OK;
   const struct cubix_cuda_staging *staging = d->transfer->staging;
@@ -140,7 +140,7 @@ done:
 }
 
 /* Count what is in the batch of occupied spaxels a .. b - 1: the spaxels' starts, and how much room the histogram needs. */
-static int count(struct deposit *d, size_t a, size_t b, size_t *n_block, size_t *n_value)
+static int count(struct filling *d, size_t a, size_t b, size_t *n_block, size_t *n_value)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *h = d->histogram;
@@ -175,7 +175,7 @@ done:
 }
 
 /* What has come down in a staging buffer goes to its place. */
-static int land(struct deposit *d, int t)
+static int land(struct filling *d, int t)
 {
   int status = CUBIX_OK;
   struct arrival *arrival = &d->arrival[t];
@@ -187,7 +187,7 @@ done:
 }
 
 /* Send bytes of the next staging buffer's cargo down. */
-static int send(struct deposit *d, void *to, size_t bytes)
+static int send(struct filling *d, void *to, size_t bytes)
 {
   int status = CUBIX_OK, t = d->turn++ % CUBIX_CUDA_N_STAGING;
   const struct cubix_cuda_staging *staging = &d->transfer->staging[t];
@@ -199,7 +199,7 @@ done:
 }
 
 /* The batch's n_block blocks and n_value values, behind those of the histogram. */
-static int fetch(struct deposit *d, size_t n_block, size_t n_value)
+static int fetch(struct filling *d, size_t n_block, size_t n_value)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *h = d->histogram;
@@ -227,7 +227,7 @@ done:
   return status;
 }
 
-static int list_occupied(struct deposit *d)
+static int list_occupied(struct filling *d)
 {
   int status = CUBIX_OK;
   const struct cubix_placement *p = d->placement;
@@ -238,11 +238,11 @@ done:
   return status;
 }
 
-int cubix_cuda_deposit(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
+int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
                        const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_view *view)
 {
   int status = CUBIX_OK;
-  struct deposit d = { .transfer = transfer, .placement = placement, .dot = dot, .view = *view, .batch = { .n_row = view->n_z * view->n_age, .nodes = *nodes } };
+  struct filling d = { .transfer = transfer, .placement = placement, .dot = dot, .view = *view, .batch = { .n_row = view->n_z * view->n_age, .nodes = *nodes } };
   size_t n_block = 0, n_value = 0;
   CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
   d.view.row = NULL;
@@ -266,6 +266,6 @@ int cubix_cuda_deposit(struct cubix_cuda_transfer *transfer, const char *gpu, st
   d.histogram = NULL;
 done:
   cubix_cuda_transfer_abandon(transfer);             /* nothing is under way when memory goes */
-  deposit_free(&d);
+  fill_free(&d);
   return status;
 }

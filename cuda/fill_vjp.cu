@@ -1,10 +1,10 @@
-/* deposit_vjp.cu -- the kernel of the deposit's derivatives: what a star's mass, velocity and place change, gathered from what the histogram's values do.
+/* fill_vjp.cu -- the kernel of the deposit's derivatives: what a star's mass, velocity and place change, gathered from what the histogram's values do.
  *
  * A thread has a star.  It finds the star's spaxel among those of the batch, and among the spaxel's blocks, which rise in row, those of its four rows: a
  * hundred or two, which neighbours look through at the same time and the nearest cache holds.  A table [spaxel][row] would save the search, and be larger
  * than blocks and values together.  24 numbers are read and nothing is added anywhere: no atomics, and the same bits in every run.
  * The formulas are those of src/histogram/histogram_vjp.c, in float64; the derivatives of the weights are the very code of the CPU.                    */
-#include "cuda/deposit_vjp.h"
+#include "cuda/fill_vjp.h"
 
 #ifndef CUBIX_LAUNCH              /* the tests' runtime without a GPU brings its own */
 #define CUBIX_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
@@ -74,7 +74,7 @@ cubix_gather_bars(struct cubix_cuda_cover cover, struct cubix_view view, const s
   bar[i] = out;
 }
 
-extern "C" cudaError_t cubix_cuda_cell_vjp(const struct cubix_cuda_cover *cover, const struct cubix_view *view, const struct cubix_star *star, uint64_t first, int n,
+extern "C" cudaError_t cubix_cuda_fill_vjp_stars(const struct cubix_cuda_cover *cover, const struct cubix_view *view, const struct cubix_star *star, uint64_t first, int n,
                                            struct cubix_star_bar *bar, cudaStream_t stream)
 {
   CUBIX_LAUNCH(cubix_gather_bars, dim3(((unsigned)n + THREADS - 1) / THREADS), dim3(THREADS), stream, *cover, *view, star, first, n, bar);

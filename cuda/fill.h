@@ -1,4 +1,4 @@
-/* deposit.h -- the dense sums of a batch of spaxels on the GPU, and the launchers of the kernels in cell.cu. */
+/* fill.h -- the dense sums of a batch of spaxels on the GPU, and the launchers of the kernels in fill.cu. */
 #ifndef CUBIX_CUDA_CELL_H
 #define CUBIX_CUDA_CELL_H
 

@@ -1,4 +1,4 @@
-/* deposit.cu -- kernels of the deposit: stars become sums of integers on (spaxel, library row, velocity node).
+/* fill.cu -- kernels of the deposit: stars become sums of integers on (spaxel, library row, velocity node).
  *
  * Sums are dense for a batch of spaxels and live in global memory: what a batch's stars touch of them is little and stays in the level-2 cache,
  * which does the additions.  They are additions of 64-bit integers, the same in whatever order they are done; the formulas are those of
@@ -10,7 +10,7 @@
  *
  * This takes the place of a sort of 24 (key, mass) pairs per star with a segmented sum: the stars come sorted by spaxel as it is, a pair would move
  * 12 bytes four times through memory for each of the six digits of its key, an addition in the cache moves 8 once.                           */
-#include "cuda/deposit.h"
+#include "cuda/fill.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* deposit_vjp_cuda.c -- derivatives of the histogram by the stars, on the GPU: a cover and the derivatives by its values up, stars up, theirs down.
+/* fill_vjp_cuda.c -- derivatives of the histogram by the stars, on the GPU: a cover and the derivatives by its values up, stars up, theirs down.
  *
  * A batch is as many spaxels as there is memory for their blocks and values: usually all.  Its stars, which lie one behind the other, go up in cargoes, one being
  * copied, one under way and one added to the result at any time; theirs come down into the same page-locked memory (32 bytes for 40).
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "cuda/check.h"
-#include "cuda/deposit_vjp.h"
+#include "cuda/fill_vjp.h"
 #include "cuda/histogram_cuda.h"
 
 struct arrival { size_t first, n; };           /* stars whose derivatives come down in a staging buffer */
@@ -131,7 +131,7 @@ static int take_stars(struct gather *x, size_t first, size_t last)
     CUBIX_TRY(land(x, t));
     cubix_cuda_transfer_copy(staging->host, x->placement->star + at, n * STAR);
     CUBIX_CUDA(cudaMemcpyAsync(x->gpu_star[t], staging->host, n * STAR, cudaMemcpyHostToDevice, staging->stream));
-    CUBIX_CUDA(cubix_cuda_cell_vjp(&x->cover, &x->view, x->gpu_star[t], at, (int)n, x->gpu_bar[t], staging->stream));
+    CUBIX_CUDA(cubix_cuda_fill_vjp_stars(&x->cover, &x->view, x->gpu_star[t], at, (int)n, x->gpu_bar[t], staging->stream));
     CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->gpu_bar[t], n * sizeof **x->gpu_bar, cudaMemcpyDeviceToHost, staging->stream));
     x->arrival[t] = (struct arrival){ at, n };
   }
@@ -140,7 +140,7 @@ done:
   return status;
 }
 
-int cubix_cuda_deposit_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_histogram *cover, const double *value_bar,
+int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_histogram *cover, const double *value_bar,
                            const struct cubix_placement *placement, const struct cubix_view *view, struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK;
