@@ -134,12 +134,12 @@ done:
   return status;
 }
 
-static int cuda_load(struct cubix_device *dev, const struct cubix_view *view)
+static int cuda_load(struct cubix_device *dev, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_tables_load(&cuda->tables, &cuda->transfer, dev->description, view));
+  CUBIX_TRY(cubix_cuda_tables_load(&cuda->tables, &cuda->transfer, dev->description, tables));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -150,7 +150,7 @@ static int cuda_paint(struct cubix_device *dev, const struct cubix_placement *p,
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_paint_stars(&cuda->transfer, dev->description, &cuda->tables.view, p, cube));
+  CUBIX_TRY(cubix_cuda_paint_stars(&cuda->transfer, dev->description, &cuda->tables.on_gpu, p, cube));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -161,7 +161,7 @@ static int cuda_paint_vjp(struct cubix_device *dev, const struct cubix_placement
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_paint_vjp(&cuda->transfer, dev->description, &cuda->tables.view, p, cube_bar, bar, row_bar));
+  CUBIX_TRY(cubix_cuda_paint_vjp(&cuda->transfer, dev->description, &cuda->tables.on_gpu, p, cube_bar, bar, row_bar));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -172,7 +172,7 @@ static int cuda_paint_jvp(struct cubix_device *dev, const struct cubix_placement
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_paint_jvp(&cuda->transfer, dev->description, &cuda->tables.view, p, dot, cube_dot));
+  CUBIX_TRY(cubix_cuda_paint_jvp(&cuda->transfer, dev->description, &cuda->tables.on_gpu, p, dot, cube_dot));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -190,12 +190,12 @@ done:
 }
 
 static int cuda_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
-                        const struct cubix_placement *placement, const struct cubix_view *view)
+                        const struct cubix_placement *placement, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_fill(&cuda->transfer, dev->description, histogram, nodes, exponent, placement, NULL, view));
+  CUBIX_TRY(cubix_cuda_fill(&cuda->transfer, dev->description, histogram, nodes, exponent, placement, NULL, tables));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -213,27 +213,27 @@ done:
 }
 
 static int cuda_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
-                            const struct cubix_view *view, struct cubix_star_bar *bar)
+                            const struct cubix_tables *tables, struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_fill_vjp(&cuda->transfer, dev->description, cover, value_bar, placement, view, bar));
+  CUBIX_TRY(cubix_cuda_fill_vjp(&cuda->transfer, dev->description, cover, value_bar, placement, tables, bar));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
 }
 
 static int cuda_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                            const struct cubix_star_bar *dot, const struct cubix_view *view)
+                            const struct cubix_star_bar *dot, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   int32_t *exponent = NULL;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
   CUBIX_ALLOC(exponent, placement->n_spaxel);
-  CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, view));
-  CUBIX_TRY(cubix_cuda_fill(&cuda->transfer, dev->description, histogram_dot, nodes, exponent, placement, dot, view));
+  CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, tables));
+  CUBIX_TRY(cubix_cuda_fill(&cuda->transfer, dev->description, histogram_dot, nodes, exponent, placement, dot, tables));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   free(exponent);

@@ -51,7 +51,7 @@ static __device__ void touch(const struct cubix_cuda_batch *batch, size_t line, 
 }
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_view view, const struct cubix_star *star, uint64_t first, int n)
+cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_tables tables, const struct cubix_star *star, uint64_t first, int n)
 {
   int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
   double f, phi[CUBIX_N_WEIGHT];
@@ -61,7 +61,7 @@ cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_view view, const str
   int s = spaxel_of(&batch, first + (uint64_t)i), j = cubix_node_of(&batch.nodes, mine.velocity, &f);
   if (j < 0) return;
   cubix_node_weights(f, phi);
-  cubix_mix_of(&view, &mine, &mix);
+  cubix_mix_of(&tables, &mine, &mix);
   double mass = mine.mass_formed * batch.spaxel[s].scale;
   for (int c = 0; c < 4; c++) {
     double m = mass * mix.weight[c];
@@ -74,7 +74,7 @@ cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_view view, const str
 
 /* The same for tangents, of either sign: (m' w + m w') phi + m w phi' v'/step. */
 static __global__ void __launch_bounds__(THREADS)
-cubix_add_dots(struct cubix_cuda_batch batch, struct cubix_view view, const struct cubix_star *star, const struct cubix_star_bar *dot, uint64_t first, int n)
+cubix_add_dots(struct cubix_cuda_batch batch, struct cubix_tables tables, const struct cubix_star *star, const struct cubix_star_bar *dot, uint64_t first, int n)
 {
   int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
   double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], weight_dot[CUBIX_MAX_CORNER];
@@ -85,8 +85,8 @@ cubix_add_dots(struct cubix_cuda_batch batch, struct cubix_view view, const stru
   if (j < 0) return;
   cubix_node_weights(f, phi);
   cubix_node_slopes(f, slope);
-  cubix_mix_of(&view, &mine, &mix);
-  cubix_mix_of_jvp(&view, &mine, dot[i].f_z, dot[i].f_age, weight_dot);
+  cubix_mix_of(&tables, &mine, &mix);
+  cubix_mix_of_jvp(&tables, &mine, dot[i].f_z, dot[i].f_age, weight_dot);
   double scale = batch.spaxel[s].scale, rate = mine.mass_formed * dot[i].velocity / batch.nodes.step;
   for (int c = 0; c < 4; c++) {
     double a = (dot[i].mass_formed * mix.weight[c] + mine.mass_formed * weight_dot[c]) * scale, b = mix.weight[c] * rate * scale;
@@ -170,16 +170,16 @@ cubix_forget_lines(struct cubix_cuda_batch batch, uint64_t n_line)
 
 static uint64_t n_line(const struct cubix_cuda_batch *batch) { return (uint64_t)batch->n_spaxel * (uint64_t)batch->n_row; }
 
-extern "C" cudaError_t cubix_cuda_cell_add(const struct cubix_cuda_batch *batch, const struct cubix_view *view, const struct cubix_star *star, uint64_t first, int n, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_cell_add(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables, const struct cubix_star *star, uint64_t first, int n, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_add_stars, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *view, star, first, n);
+  CUBIX_LAUNCH(cubix_add_stars, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *tables, star, first, n);
   return cudaGetLastError();
 }
 
-extern "C" cudaError_t cubix_cuda_cell_add_dots(const struct cubix_cuda_batch *batch, const struct cubix_view *view, const struct cubix_star *star, const struct cubix_star_bar *dot,
+extern "C" cudaError_t cubix_cuda_cell_add_dots(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_star_bar *dot,
                                                 uint64_t first, int n, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_add_dots, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *view, star, dot, first, n);
+  CUBIX_LAUNCH(cubix_add_dots, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *tables, star, dot, first, n);
   return cudaGetLastError();
 }
 

@@ -31,9 +31,9 @@ struct cubix_cuda_batch {
 };
 
 /** Add n stars, the first being star number `first` of the batch.  Local.  This and all others return as soon as the work is queued. */
-cudaError_t cubix_cuda_cell_add(const struct cubix_cuda_batch *batch, const struct cubix_view *view, const struct cubix_star *star, uint64_t first, int n, cudaStream_t stream);
+cudaError_t cubix_cuda_cell_add(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables, const struct cubix_star *star, uint64_t first, int n, cudaStream_t stream);
 /** The same for the stars' tangents. */
-cudaError_t cubix_cuda_cell_add_dots(const struct cubix_cuda_batch *batch, const struct cubix_view *view, const struct cubix_star *star, const struct cubix_star_bar *dot,
+cudaError_t cubix_cuda_cell_add_dots(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_star_bar *dot,
                                      uint64_t first, int n, cudaStream_t stream);
 /** Cut the empty ends of every line and count.  Local. */
 cudaError_t cubix_cuda_cell_trim(const struct cubix_cuda_batch *batch, cudaStream_t stream);

@@ -30,7 +30,7 @@ struct filling {
   const struct cubix_star_bar *dot;            /* NULL: masses, not tangents */
   struct cubix_histogram *histogram;
   size_t n_block;                              /* so far */
-  struct cubix_view view;                      /* no tables: bilinear weights need none */
+  struct cubix_tables tables;                      /* no tables: bilinear weights need none */
   size_t n_occupied, *occupied;                /* spaxels with stars */
   size_t room;                                 /* spaxels in a batch */
   struct cubix_cuda_batch batch;
@@ -131,8 +131,8 @@ static int add_stars(struct filling *d, size_t a, size_t b)
     if (dot) cubix_cuda_transfer_copy((char *)staging[t].host + n * star, d->dot + first + at, n * dot);
     CUBIX_CUDA(cudaMemcpyAsync(d->gpu_cargo[t], staging[t].host, n * (star + dot), cudaMemcpyHostToDevice, staging[t].stream));
     const struct cubix_star_bar *gpu_dot = (const void *)((const char *)d->gpu_cargo[t] + n * star);
-    if (dot) CUBIX_CUDA(cubix_cuda_cell_add_dots(&d->batch, &d->view, d->gpu_cargo[t], gpu_dot, at, (int)n, staging[t].stream));
-    else CUBIX_CUDA(cubix_cuda_cell_add(&d->batch, &d->view, d->gpu_cargo[t], at, (int)n, staging[t].stream));
+    if (dot) CUBIX_CUDA(cubix_cuda_cell_add_dots(&d->batch, &d->tables, d->gpu_cargo[t], gpu_dot, at, (int)n, staging[t].stream));
+    else CUBIX_CUDA(cubix_cuda_cell_add(&d->batch, &d->tables, d->gpu_cargo[t], at, (int)n, staging[t].stream));
   }
   CUBIX_TRY(cubix_cuda_transfer_wait(d->transfer));
 done:
@@ -239,15 +239,15 @@ done:
 }
 
 int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
-                       const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_view *view)
+                       const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
-  struct filling d = { .transfer = transfer, .placement = placement, .dot = dot, .view = *view, .batch = { .n_row = view->n_z * view->n_age, .nodes = *nodes } };
+  struct filling d = { .transfer = transfer, .placement = placement, .dot = dot, .tables = *tables, .batch = { .n_row = tables->n_z * tables->n_age, .nodes = *nodes } };
   size_t n_block = 0, n_value = 0;
-  CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
-  d.view.row = NULL;
-  d.view.light = d.view.log_z = d.view.log_age = d.view.knot = d.view.edge = NULL;
-  d.view.first = NULL;
+  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
+  d.tables.row = NULL;
+  d.tables.light = d.tables.log_z = d.tables.log_age = d.tables.knot = d.tables.edge = NULL;
+  d.tables.first = NULL;
   CUBIX_TRY(cubix_histogram_init(&d.histogram, nodes, exponent, placement->n_spaxel, 0, 0));
   CUBIX_TRY(list_occupied(&d));
   if (d.n_occupied) {

@@ -40,20 +40,20 @@ static __device__ const double *nodes_of(const struct cubix_cuda_cover *cover, i
 }
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_gather_bars(struct cubix_cuda_cover cover, struct cubix_view view, const struct cubix_star *star, uint64_t first, int n, struct cubix_star_bar *bar)
+cubix_gather_bars(struct cubix_cuda_cover cover, struct cubix_tables tables, const struct cubix_star *star, uint64_t first, int n, struct cubix_star_bar *bar)
 {
   int i = (int)(blockIdx.x * blockDim.x + threadIdx.x), lacks = 0;
   double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], weight_bar[CUBIX_MAX_CORNER];
   struct cubix_star_bar out = { 0, 0, 0, 0 };
   struct cubix_mix mix;
   if (i >= n) return;
-  view.pchip = 0;                 /* as it is: the compiler may know */
+  tables.pchip = 0;                 /* as it is: the compiler may know */
   struct cubix_star mine = star[i];
   int s = spaxel_of(&cover, first + (uint64_t)i), j = cubix_node_of(&cover.nodes, mine.velocity, &f);
   if (j >= 0) {
     cubix_node_weights(f, phi);
     cubix_node_slopes(f, slope);
-    cubix_mix_of(&view, &mine, &mix);
+    cubix_mix_of(&tables, &mine, &mix);
     for (int c = 0; c < 4; c++) {
       const double *g = nodes_of(&cover, s, mix.row[c], j);
       double value = 0, change = 0;
@@ -68,15 +68,15 @@ cubix_gather_bars(struct cubix_cuda_cover cover, struct cubix_view view, const s
       out.velocity += mix.weight[c] * change;
     }
     out.velocity *= mine.mass_formed / cover.nodes.step;
-    cubix_mix_of_vjp(&view, &mine, weight_bar, &out.f_z, &out.f_age);
+    cubix_mix_of_vjp(&tables, &mine, weight_bar, &out.f_z, &out.f_age);
   }
   if (lacks) atomicMax(cover.lacking, cover.first + s);
   bar[i] = out;
 }
 
-extern "C" cudaError_t cubix_cuda_fill_vjp_stars(const struct cubix_cuda_cover *cover, const struct cubix_view *view, const struct cubix_star *star, uint64_t first, int n,
+extern "C" cudaError_t cubix_cuda_fill_vjp_stars(const struct cubix_cuda_cover *cover, const struct cubix_tables *tables, const struct cubix_star *star, uint64_t first, int n,
                                            struct cubix_star_bar *bar, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_gather_bars, dim3(((unsigned)n + THREADS - 1) / THREADS), dim3(THREADS), stream, *cover, *view, star, first, n, bar);
+  CUBIX_LAUNCH(cubix_gather_bars, dim3(((unsigned)n + THREADS - 1) / THREADS), dim3(THREADS), stream, *cover, *tables, star, first, n, bar);
   return cudaGetLastError();
 }

@@ -18,7 +18,7 @@ struct gather {
   const double *value_bar;
   const struct cubix_placement *placement;
   struct cubix_star_bar *bar;
-  struct cubix_view view;                      /* no tables: bilinear weights need none */
+  struct cubix_tables tables;                      /* no tables: bilinear weights need none */
   struct cubix_cuda_origin *origin;            /* [n_spaxel + 1] */
   size_t room;                                 /* bytes of a batch on the GPU */
   char *gpu_batch;
@@ -131,7 +131,7 @@ static int take_stars(struct gather *x, size_t first, size_t last)
     CUBIX_TRY(land(x, t));
     cubix_cuda_transfer_copy(staging->host, x->placement->star + at, n * STAR);
     CUBIX_CUDA(cudaMemcpyAsync(x->gpu_star[t], staging->host, n * STAR, cudaMemcpyHostToDevice, staging->stream));
-    CUBIX_CUDA(cubix_cuda_fill_vjp_stars(&x->cover, &x->view, x->gpu_star[t], at, (int)n, x->gpu_bar[t], staging->stream));
+    CUBIX_CUDA(cubix_cuda_fill_vjp_stars(&x->cover, &x->tables, x->gpu_star[t], at, (int)n, x->gpu_bar[t], staging->stream));
     CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->gpu_bar[t], n * sizeof **x->gpu_bar, cudaMemcpyDeviceToHost, staging->stream));
     x->arrival[t] = (struct arrival){ at, n };
   }
@@ -141,18 +141,18 @@ done:
 }
 
 int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_histogram *cover, const double *value_bar,
-                           const struct cubix_placement *placement, const struct cubix_view *view, struct cubix_star_bar *bar)
+                           const struct cubix_placement *placement, const struct cubix_tables *tables, struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK;
-  struct gather x = { .transfer = transfer, .h = cover, .value_bar = value_bar, .placement = placement, .bar = bar, .view = *view, .cover = { .nodes = cover->nodes } };
+  struct gather x = { .transfer = transfer, .h = cover, .value_bar = value_bar, .placement = placement, .bar = bar, .tables = *tables, .cover = { .nodes = cover->nodes } };
   const size_t *start = placement->start;
   int32_t lacking;
-  CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram knows no monotone cubic ages: use the direct method");
+  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram knows no monotone cubic ages: use the direct method");
   CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu", cover->n_spaxel, placement->n_spaxel);
   if (!start[placement->n_spaxel]) goto done;
-  x.view.row = NULL;
-  x.view.light = x.view.log_z = x.view.log_age = x.view.knot = x.view.edge = NULL;
-  x.view.first = NULL;
+  x.tables.row = NULL;
+  x.tables.light = x.tables.log_z = x.tables.log_age = x.tables.knot = x.tables.edge = NULL;
+  x.tables.first = NULL;
   CUBIX_ALLOC(x.origin, cover->n_spaxel + 1);
   for (size_t s = 0; s <= cover->n_spaxel; s++) x.origin[s] = (struct cubix_cuda_origin){ start[s], cover->start[s] };
   CUBIX_TRY(reserve(&x, gpu));

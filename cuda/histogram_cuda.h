@@ -10,10 +10,10 @@
 /** cubix_histogram_build on the GPU: the same bits; or with dot, and the scale of cubix_histogram_dot_scale, the values' tangents.  Local.
  *  @param gpu  its description, for messages  @param dot [stars placed], or NULL */
 int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
-                       const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_view *view);
+                       const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_tables *tables);
 /** cubix_histogram_fill_vjp on the GPU.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_histogram *cover, const double *value_bar,
-                           const struct cubix_placement *placement, const struct cubix_view *view, struct cubix_star_bar *bar);
+                           const struct cubix_placement *placement, const struct cubix_tables *tables, struct cubix_star_bar *bar);
 /* A basis that the GPU was told to keep. */
 struct cubix_cuda_kept {
   const struct cubix_basis *basis;            /* NULL: none */

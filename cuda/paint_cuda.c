@@ -40,7 +40,7 @@ struct chunk {
 
 struct flow {
   struct cubix_cuda_transfer *transfer;
-  const struct cubix_view *view;
+  const struct cubix_tables *tables;
   const struct cubix_placement *placement;
   struct cubix_cube *cube;
   size_t n_row;                   /* room of a chunk */
@@ -53,7 +53,7 @@ static struct parts parts_of(const struct flow *x, void *cargo)
   struct parts p;
   p.star = cargo;
   p.row = (cubix_real *)(p.star + CUBIX_CUDA_CHUNK);
-  p.run = (struct cubix_cuda_run *)(p.row + x->n_row * (size_t)x->view->n_lambda);
+  p.run = (struct cubix_cuda_run *)(p.row + x->n_row * (size_t)x->tables->n_lambda);
   return p;
 }
 
@@ -87,7 +87,7 @@ static int reserve(struct flow *x, const char *gpu)
 {
   int status = CUBIX_OK;
   const double mib = 1 << 20;
-  size_t n_lambda = (size_t)x->view->n_lambda, bytes, available, total;
+  size_t n_lambda = (size_t)x->tables->n_lambda, bytes, available, total;
   x->n_row = room_for(x->placement->n_spaxel, n_lambda);
   bytes = chunk_bytes(x->n_row, n_lambda);
   CUBIX_TRY(cubix_cuda_workspace_room(&x->transfer->workspace, &available, &total));
@@ -133,12 +133,12 @@ static int submit(const struct flow *x, int t)
   int status = CUBIX_OK, n_wide = x->chunk[t].n_wide, n_deep = x->chunk[t].n_deep;
   struct parts here = parts_of(x, x->transfer->staging[t].host), there = parts_of(x, x->chunk[t].gpu);
   cudaStream_t stream = x->transfer->staging[t].stream;
-  size_t deep = x->n_row - (size_t)n_deep, rows = sizeof *here.row * (size_t)x->view->n_lambda * (size_t)(n_wide + n_deep);
+  size_t deep = x->n_row - (size_t)n_deep, rows = sizeof *here.row * (size_t)x->tables->n_lambda * (size_t)(n_wide + n_deep);
   CUBIX_CUDA(cudaMemcpyAsync(there.star, here.star, sizeof *here.star * x->chunk[t].n_star, cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cudaMemcpyAsync(there.run, here.run, sizeof *here.run * (size_t)n_wide, cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cudaMemcpyAsync(there.run + deep, here.run + deep, sizeof *here.run * (size_t)n_deep, cudaMemcpyHostToDevice, stream));
-  CUBIX_CUDA(cubix_cuda_paint(x->view, there.star, there.run + deep, n_deep, CUBIX_CUDA_DEEP, there.row, stream));
-  CUBIX_CUDA(cubix_cuda_paint(x->view, there.star, there.run, n_wide, CUBIX_CUDA_WIDE, there.row, stream));
+  CUBIX_CUDA(cubix_cuda_paint(x->tables, there.star, there.run + deep, n_deep, CUBIX_CUDA_DEEP, there.row, stream));
+  CUBIX_CUDA(cubix_cuda_paint(x->tables, there.star, there.run, n_wide, CUBIX_CUDA_WIDE, there.row, stream));
   CUBIX_CUDA(cudaMemcpyAsync(here.row, there.row, rows, cudaMemcpyDeviceToHost, stream));
 done:
   return status;
@@ -151,7 +151,7 @@ static int collect(struct flow *x, int t)
   struct chunk *chunk = &x->chunk[t];
   int n_run = chunk->n_wide + chunk->n_deep;
   const cubix_real *from = parts_of(x, x->transfer->staging[t].host).row;
-  size_t n_lambda = (size_t)x->view->n_lambda;
+  size_t n_lambda = (size_t)x->tables->n_lambda;
   if (!chunk->n_star) goto done;
   CUBIX_CUDA(cudaStreamSynchronize(x->transfer->staging[t].stream));
 #pragma omp parallel for schedule(static)
@@ -166,10 +166,10 @@ done:
   return status;
 }
 
-int cubix_cuda_paint_stars(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube)
+int cubix_cuda_paint_stars(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  struct flow x = { .transfer = transfer, .view = view, .placement = placement, .cube = cube };
+  struct flow x = { .transfer = transfer, .tables = tables, .placement = placement, .cube = cube };
   size_t n_star = placement->start[placement->n_spaxel], collected = 0;
   if (!n_star) goto done;
   CUBIX_TRY(reserve(&x, gpu));

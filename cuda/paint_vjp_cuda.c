@@ -29,7 +29,7 @@ struct load {
 
 struct travel {
   struct cubix_cuda_transfer *transfer;
-  const struct cubix_view *view;
+  const struct cubix_tables *tables;
   const struct cubix_placement *placement;
   /* reverse */
   const struct cubix_cube *cube_bar;          /* NULL: forward */
@@ -67,7 +67,7 @@ static int reserve(struct travel *x, const char *gpu, size_t templates)
   int status = CUBIX_OK;
   const double mib = 1 << 20;
   size_t star = sizeof(struct cubix_star) + sizeof(struct cubix_star_bar), row, bytes, available, total;
-  x->row_bytes = sizeof(cubix_real) * (size_t)x->view->n_lambda;
+  x->row_bytes = sizeof(cubix_real) * (size_t)x->tables->n_lambda;
   row = x->row_bytes + sizeof(struct cubix_cuda_run);
   x->max_star = CUBIX_CUDA_CARGO / 2 / star;
   x->max_row = CUBIX_CUDA_CARGO / 2 / row;
@@ -101,7 +101,7 @@ static void stage(struct travel *x, int t)
     size_t left = p->start[x->spaxel + 1] - x->star, room = x->max_star - load->n_star, take = left < room ? left : room;
     if (take) {
       to.run[load->n_run] = (struct cubix_cuda_run){ (int32_t)load->n_star, (int32_t)(load->n_star + take), load->n_run };
-      if (x->cube_bar) memcpy((char *)to.row + (size_t)load->n_run * x->row_bytes, x->cube_bar->flux + x->spaxel * (size_t)x->view->n_lambda, x->row_bytes);
+      if (x->cube_bar) memcpy((char *)to.row + (size_t)load->n_run * x->row_bytes, x->cube_bar->flux + x->spaxel * (size_t)x->tables->n_lambda, x->row_bytes);
       if (!load->n_run++) load->first_spaxel = x->spaxel;
     }
     load->n_star += take;
@@ -123,11 +123,11 @@ static int submit(const struct travel *x, int t)
   CUBIX_CUDA(cudaMemcpyAsync(there.run, here.run, (size_t)n_run * sizeof *here.run, cudaMemcpyHostToDevice, stream));
   if (x->cube_bar) {
     CUBIX_CUDA(cudaMemcpyAsync(there.row, here.row, rows, cudaMemcpyHostToDevice, stream));
-    CUBIX_CUDA(cubix_cuda_paint_vjp_runs(x->view, there.star, (int)n, there.run, n_run, there.row, there.bar, x->gpu_row_bar, stream));
+    CUBIX_CUDA(cubix_cuda_paint_vjp_runs(x->tables, there.star, (int)n, there.run, n_run, there.row, there.bar, x->gpu_row_bar, stream));
     CUBIX_CUDA(cudaMemcpyAsync(here.bar, there.bar, bars, cudaMemcpyDeviceToHost, stream));
   } else {
     CUBIX_CUDA(cudaMemcpyAsync(there.bar, here.bar, bars, cudaMemcpyHostToDevice, stream));
-    CUBIX_CUDA(cubix_cuda_paint_jvp_runs(x->view, there.star, there.bar, there.run, n_run, there.row, stream));
+    CUBIX_CUDA(cubix_cuda_paint_jvp_runs(x->tables, there.star, there.bar, there.run, n_run, there.row, stream));
     CUBIX_CUDA(cudaMemcpyAsync(here.row, there.row, rows, cudaMemcpyDeviceToHost, stream));
   }
 done:
@@ -140,7 +140,7 @@ static int collect(struct travel *x, int t)
   int status = CUBIX_OK;
   struct load *load = &x->load[t];
   struct parts from = parts_of(x, x->transfer->staging[t].host);
-  size_t n_lambda = (size_t)x->view->n_lambda, s = load->first_spaxel;
+  size_t n_lambda = (size_t)x->tables->n_lambda, s = load->first_spaxel;
   if (!load->n_star) goto done;
   CUBIX_CUDA(cudaStreamSynchronize(x->transfer->staging[t].stream));
   for (size_t i = 0; i < load->n_star && x->bar; i++) {
@@ -194,12 +194,12 @@ done:
   return status;
 }
 
-int cubix_cuda_paint_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,
+int cubix_cuda_paint_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement,
                          const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK;
-  struct travel x = { .transfer = transfer, .view = view, .placement = placement, .cube_bar = cube_bar, .bar = bar };
-  size_t n = row_bar ? (size_t)view->n_row * (size_t)view->row_stride : 0;
+  struct travel x = { .transfer = transfer, .tables = tables, .placement = placement, .cube_bar = cube_bar, .bar = bar };
+  size_t n = row_bar ? (size_t)tables->n_row * (size_t)tables->row_stride : 0;
   if (!placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(reserve(&x, gpu, n * sizeof *row_bar));
   CUBIX_TRY(travel(&x));
@@ -210,11 +210,11 @@ done:
   return status;
 }
 
-int cubix_cuda_paint_jvp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,
+int cubix_cuda_paint_jvp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement,
                          const struct cubix_star_bar *dot, struct cubix_cube *cube_dot)
 {
   int status = CUBIX_OK;
-  struct travel x = { .transfer = transfer, .view = view, .placement = placement, .dot = dot, .cube_dot = cube_dot };
+  struct travel x = { .transfer = transfer, .tables = tables, .placement = placement, .dot = dot, .cube_dot = cube_dot };
   if (!placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(reserve(&x, gpu, 0));
   CUBIX_TRY(travel(&x));

@@ -52,7 +52,7 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
 {
   static double f[N_KNOT][CUBIX_LANES], m[N_KNOT][CUBIX_LANES];   /* one lane is used */
   struct cubix_spline spline = { 0 };
-  struct cubix_view *v = &lab->templates.view;
+  struct cubix_tables *v = &lab->templates.tables;
   memset(lab, 0, sizeof *lab);
   for (int i = 0; i < N_KNOT; i++) lab->knot[i] = i ? lab->knot[i - 1] + (i < 150 ? 0.9 : i < 300 ? 1.0 : 0.8) : 4900;
   for (int k = 0; k <= N_LAMBDA; k++) lab->edge[k] = first_edge + 1.25 * k;
@@ -84,7 +84,7 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
 static inline double quadrature(const struct lab *lab, int t, double x0, double x1)
 {
   static gsl_integration_glfixed_table *rule;
-  const cubix_real *p = lab->row + t * lab->templates.view.row_stride;
+  const cubix_real *p = lab->row + t * lab->templates.tables.row_stride;
   double sum = 0;
   if (!rule) rule = gsl_integration_glfixed_table_alloc(3);
   for (int i = 0; i + 1 < N_KNOT; i++) {
@@ -101,7 +101,7 @@ static inline double quadrature(const struct lab *lab, int t, double x0, double 
 
 static inline double channel_at(const struct lab *lab, int t, int k, double v)
 {
-  double d = cubix_doppler(lab->templates.view.one_plus_z, v);
+  double d = cubix_doppler(lab->templates.tables.one_plus_z, v);
   return quadrature(lab, t, lab->edge[k] / d, lab->edge[k + 1] / d);
 }
 

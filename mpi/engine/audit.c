@@ -21,7 +21,7 @@
 /* Channels whose error has a bound. */
 static int find_channels(unsigned char **channel, const struct cubix_templates *templates, const struct cubix_basis *basis)
 {
-  int status = CUBIX_OK, n = templates->view.n_lambda;
+  int status = CUBIX_OK, n = templates->tables.n_lambda;
   CUBIX_ALLOC(*channel, n);
   for (int k = 0; k < n; k++) (*channel)[k] = templates->covered[k] && !(basis && basis->unbounded[k]);
 done:
@@ -33,7 +33,7 @@ int cubix_mpi_audit_draw(struct cubix_audit *audit, const struct cubix_params *p
   int status = CUBIX_OK;
   unsigned char *channel = NULL;
   CUBIX_TRY(find_channels(&channel, templates, basis));
-  CUBIX_TRY(cubix_audit_draw(audit->voxel, &audit->n, survey->count, survey->n_spaxel, channel, templates->view.n_lambda, par->Seed));
+  CUBIX_TRY(cubix_audit_draw(audit->voxel, &audit->n, survey->count, survey->n_spaxel, channel, templates->tables.n_lambda, par->Seed));
 done:
   free(channel);
   return status;

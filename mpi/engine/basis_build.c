@@ -358,7 +358,7 @@ int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params 
   struct cubix_nodes nodes = { 0 };
   double begin = cubix_log_clock();
   *basis = NULL;
-  if (templates->view.pchip) {
+  if (templates->tables.pchip) {
     cubix_log(CUBIX_LOG_INFO, "templates: SspInterpolation pchip mixes rows of both signs, whose relative error has no bound; stars are painted directly");
     goto done;
   }

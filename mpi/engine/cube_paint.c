@@ -24,7 +24,7 @@
 #include "mpi/engine/histogram_sum.h"
 #include "mpi/engine/outliers.h"
 #include "mpi/particles/particles.h"
-#include "physics/view.h"
+#include "physics/tables.h"
 #include "spectra/templates.h"
 
 /* What there is of it while the stars come in. */
@@ -52,34 +52,34 @@ done:
 }
 
 /* A chunk of stars. */
-static int bring_in(struct gathered *gathered, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+static int bring_in(struct gathered *gathered, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_tables *tables,
                     const struct cubix_placement *placement, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *part = NULL;
-  struct cubix_ends ends = { .basis = basis, .view = view };
-  CUBIX_TRY(dev->ops->fill(dev, &part, &basis->nodes, gathered->exponent, placement, view));
+  struct cubix_ends ends = { .basis = basis, .tables = tables };
+  CUBIX_TRY(dev->ops->fill(dev, &part, &basis->nodes, gathered->exponent, placement, tables));
   CUBIX_TRY(cubix_histogram_stack_add(&gathered->stack, part));
   if (engine->n_beyond) CUBIX_TRY(cubix_mpi_outliers_add(&gathered->outliers, placement, cubix_placement_beyond, &engine->reach));
   if (basis->n_at_end) CUBIX_TRY(cubix_mpi_outliers_add(&gathered->leftover, placement, cubix_ends_test, &ends));
-  CUBIX_TRY(cubix_audit_examine(audit, view, placement));
+  CUBIX_TRY(cubix_audit_examine(audit, tables, placement));
 done:
   return status;
 }
 
 /* What the histogram leaves out: templates that end within the band, where they do; and stars beyond the grid. */
-static int paint_rest(struct cubix_cube *cube, const struct gathered *gathered, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+static int paint_rest(struct cubix_cube *cube, const struct gathered *gathered, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_tables *tables,
                       size_t n_spaxel, struct cubix_device *dev)
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   struct cubix_placement *leftover = NULL, *outliers = NULL;
   if (basis->n_at_end) {
     CUBIX_TRY(cubix_mpi_outliers_gather(&leftover, &gathered->leftover, n_spaxel, shared));
-    CUBIX_TRY(cubix_mpi_agree(cubix_ends_paint(cube, basis, view, leftover, dev)));
+    CUBIX_TRY(cubix_mpi_agree(cubix_ends_paint(cube, basis, tables, leftover, dev)));
   }
   if (engine->n_beyond) {
     CUBIX_TRY(cubix_mpi_outliers_gather(&outliers, &gathered->outliers, n_spaxel, shared));
-    CUBIX_TRY(cubix_mpi_agree(cubix_device_paint(dev, view, outliers, cube)));
+    CUBIX_TRY(cubix_mpi_agree(cubix_device_paint(dev, tables, outliers, cube)));
   }
 done:
   cubix_placement_free(leftover);
@@ -87,7 +87,7 @@ done:
   return status;
 }
 
-static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_view *view,
+static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_tables *tables,
                            struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
@@ -98,27 +98,27 @@ static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, c
   for (;;) {
     CUBIX_TRY(cubix_mpi_particles_next(&placement, particles));
     if (!placement) break;
-    CUBIX_TRY(cubix_mpi_agree(bring_in(&gathered, audit, engine, basis, view, placement, dev)));
+    CUBIX_TRY(cubix_mpi_agree(bring_in(&gathered, audit, engine, basis, tables, placement, dev)));
   }
   CUBIX_TRY(cubix_mpi_agree(cubix_histogram_stack_take(&histogram, &gathered.stack)));
   if (engine->combine == CUBIX_COMBINE_HISTOGRAM) CUBIX_TRY(cubix_mpi_histogram_share(&histogram));
-  CUBIX_TRY(cubix_mpi_agree(dev->ops->multiply(dev, cube, histogram, basis, view->star_scale)));
-  CUBIX_TRY(paint_rest(cube, &gathered, engine, basis, view, particles->survey->n_spaxel, dev));
+  CUBIX_TRY(cubix_mpi_agree(dev->ops->multiply(dev, cube, histogram, basis, tables->star_scale)));
+  CUBIX_TRY(paint_rest(cube, &gathered, engine, basis, tables, particles->survey->n_spaxel, dev));
 done:
   cubix_histogram_free(histogram);
   gathered_free(&gathered);
   return status;
 }
 
-static int paint_directly(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_view *view, struct cubix_particles *particles, struct cubix_device *dev)
+static int paint_directly(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_tables *tables, struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
   const struct cubix_placement *placement;
   for (;;) {
     CUBIX_TRY(cubix_mpi_particles_next(&placement, particles));
     if (!placement) break;
-    status = cubix_device_paint(dev, view, placement, cube);
-    if (!status) status = cubix_audit_examine(audit, view, placement);
+    status = cubix_device_paint(dev, tables, placement, cube);
+    if (!status) status = cubix_audit_examine(audit, tables, placement);
     CUBIX_TRY(cubix_mpi_agree(status));
   }
 done:
@@ -130,9 +130,9 @@ int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, con
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   const int *owned = engine->lambda_first + cubix_mpi_rank();
-  CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0]) : cubix_cube_hold(cube, 0, templates->view.n_lambda)));
-  if (engine->method == CUBIX_HISTOGRAM) CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &templates->view, particles, dev));
-  else CUBIX_TRY(paint_directly(cube, audit, &templates->view, particles, dev));
+  CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0]) : cubix_cube_hold(cube, 0, templates->tables.n_lambda)));
+  if (engine->method == CUBIX_HISTOGRAM) CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &templates->tables, particles, dev));
+  else CUBIX_TRY(paint_directly(cube, audit, &templates->tables, particles, dev));
 done:
   return status;
 }

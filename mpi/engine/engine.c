@@ -15,7 +15,7 @@
 #include "mpi/comm/group.h"
 #include "mpi/engine/basis_build.h"
 #include "params/params.h"
-#include "physics/view.h"
+#include "physics/tables.h"
 #include "spectra/templates.h"
 
 /* Everything that the choice looks at, the same on every rank, whatever processors and cores they have. */
@@ -34,21 +34,21 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
                             const struct cubix_rates *rates)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &templates->view;
+  const struct cubix_tables *tables = &templates->tables;
   struct cubix_engine *engine = NULL;
-  struct cubix_workload work = { .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = cubix_mpi_size(), .pchip = view->pchip,
+  struct cubix_workload work = { .n_lambda = tables->n_lambda, .n_row = tables->n_row, .n_rank = cubix_mpi_size(), .pchip = tables->pchip,
                                  .keeping = strcmp(par->TemplateCache, "none") != 0,
                                  .n_spaxel = (double)survey->n_spaxel, .n_star = survey->n_star, .values = survey->values, .values_apart = survey->values_apart };
   double step;
   if (!strcmp(par->Engine, "direct")) cubix_params_warn_idle(par, "Tolerance Combine TemplateCache", "it belongs to Engine histogram");
-  CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&engine, par, view->n_row, cubix_mpi_size(), view->n_lambda)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&engine, par, tables->n_row, cubix_mpi_size(), tables->n_lambda)));
   memcpy(work.beyond, survey->beyond, sizeof work.beyond);
   memcpy(engine->used, survey->used, (size_t)engine->n_row);
   for (int r = 0; r < engine->n_row; r++) engine->n_used += engine->used[r];
   work.n_used = engine->n_used;
   share_workload(&work, rates);
   cubix_engine_set_reach(engine, &work);
-  if (engine->reach > 0 && !view->pchip) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, templates, engine));
+  if (engine->reach > 0 && !tables->pchip) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, templates, engine));
   cubix_engine_choose(engine, par, &work);
   cubix_log(engine->method == CUBIX_DIRECT && !strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
   *out = engine;
@@ -65,7 +65,7 @@ int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **b
   CUBIX_TRY(cubix_mpi_basis_build(basis, par, templates, engine));
   if (*basis) CUBIX_TRY(cubix_mpi_agree(dev->ops->keep ? dev->ops->keep(dev, *basis) : CUBIX_OK));   /* ranks may have different processors */
   if (*basis) goto done;
-  cubix_engine_go_direct(engine, templates->view.n_lambda, "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s", engine->tolerance, par->TemplateSemantic);
+  cubix_engine_go_direct(engine, templates->tables.n_lambda, "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s", engine->tolerance, par->TemplateSemantic);
   cubix_log(!strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
 done:
   return status;

@@ -40,7 +40,7 @@
 #include "mpi/particles/reader.h"
 #include "params/params.h"
 #include "physics/constants.h"
-#include "physics/view.h"
+#include "physics/tables.h"
 #include "simulation/simformat.h"
 #include "simulation/slab.h"
 #include "spectra/templates.h"
@@ -281,24 +281,24 @@ static int place_chunk(struct cubix_particles *particles, size_t c, struct cubix
   cubix_placement_free(particles->placement);
   particles->placement = NULL;
   CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
-  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&particles->placement, cube, particles->view, particles->slab, particles->keep)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&particles->placement, cube, particles->tables, particles->slab, particles->keep)));
   if (c + 1 == particles->n_chunk && !particles->keep) cubix_slab_forget_stars(particles->slab);
 done:
   return status;
 }
 
-int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_view *view)
+int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
-  particles->view = view;
+  particles->tables = tables;
   forget_count(particles);
   cubix_survey_free(particles->survey);
   particles->survey = NULL;
-  CUBIX_TRY(cubix_mpi_agree(cubix_survey_init(&particles->survey, (size_t)view->n_x * (size_t)view->n_y, view->n_row)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_survey_init(&particles->survey, (size_t)tables->n_x * (size_t)tables->n_y, tables->n_row)));
   particles->survey->derivatives = particles->keep;
   for (size_t c = 0; c < particles->n_chunk; c++) {
     CUBIX_TRY(place_chunk(particles, c, cube));
-    cubix_survey_add(particles->survey, view, particles->placement);
+    cubix_survey_add(particles->survey, tables, particles->placement);
   }
   cubix_mpi_survey_sum(particles->survey);
 done:

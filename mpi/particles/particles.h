@@ -30,7 +30,7 @@ struct cubix_particles {
   struct cubix_placement *placement;
   const struct cubix_params *par;
   const struct cubix_frame *frame;
-  const struct cubix_view *view;
+  const struct cubix_tables *tables;
   size_t next;
   double n_record;                /* spaxels of a star in a placement, about */
   struct cubix_occupancy *occupancy; /* of this rank's stars, from when the fastest is found until they are placed */
@@ -47,8 +47,8 @@ int cubix_mpi_particles_hold(struct cubix_particles **particles, const struct cu
 int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_frame *frame);
 /** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective.  Errors: CUBIX_EINPUT: beyond that of light. */
 int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins, const struct cubix_scene *scene);
-/** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey all.  Collective.  @param view must outlive the particles */
-int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_view *view);
+/** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey all.  Collective.  @param tables must outlive the particles */
+int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_tables *tables);
 /** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.  Collective: all ranks have as many, some perhaps empty.
  *  @param[out] placement borrowed until the next call */
 int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cubix_particles *particles);

@@ -135,13 +135,13 @@ done:
 void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
 {
   const struct cubix_placement *p = chain->pipe->particles->placement;
-  const struct cubix_view *view = &chain->pipe->templates->view;
+  const struct cubix_tables *tables = &chain->pipe->templates->tables;
   const size_t n = p ? p->start[p->n_spaxel] : 0;
   memset(light, 0, chain->pipe->particles->slab->n * sizeof *light);
   for (size_t i = 0; i < n; i++) {
     struct cubix_mix mix;
-    cubix_mix_of(view, &p->star[i], &mix);
-    light[p->source[i]] += p->star[i].mass_formed * cubix_mix_light(view, &mix) * view->light_scale;
+    cubix_mix_of(tables, &p->star[i], &mix);
+    light[p->source[i]] += p->star[i].mass_formed * cubix_mix_light(tables, &mix) * tables->light_scale;
   }
 }
 

@@ -24,7 +24,7 @@
 #include "mpi/pipeline/pipeline.h"
 #include "observation/psf.h"
 #include "physics/constants.h"
-#include "physics/view.h"
+#include "physics/tables.h"
 #include "spectra/templates.h"
 
 struct forth {
@@ -97,7 +97,7 @@ done:
 static int rows_forth(struct forth *f, const struct cubix_chain *chain, const struct cubix_leaves *dot)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *v = &chain->pipe->templates->view;
+  const struct cubix_tables *v = &chain->pipe->templates->tables;
   size_t stride = (size_t)v->row_stride;
   if (!cubix_chain_needs_rows(chain, dot)) goto done;
   CUBIX_ALLOC(f->row, (size_t)v->n_row * stride);
@@ -124,7 +124,7 @@ static int forth_init(struct forth *f, struct cubix_chain *chain, const struct c
   cubix_chain_stars_jvp(f->star, chain, dot, &dots);
   CUBIX_TRY(pick(&f->outliers, f->star, f->rest.outliers));
   CUBIX_TRY(pick(&f->leftover, f->star, f->rest.leftover));
-  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->fill_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->templates->view));
+  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->fill_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->templates->tables));
   CUBIX_TRY(rows_forth(f, chain, dot));
 done:
   return status;
@@ -132,11 +132,11 @@ done:
 
 /* Stars, and templates, that change: directly, into the channels that the cube holds. */
 static int paint(struct cubix_cube *cube_dot, const struct cubix_chain *chain, const struct cubix_placement *p, const struct cubix_star_bar *dot,
-                 const struct cubix_view *view, const cubix_real *row)
+                 const struct cubix_tables *tables, const cubix_real *row)
 {
   int status = CUBIX_OK;
-  struct cubix_view changed = cubix_view_rows(view, row, 0);
-  CUBIX_TRY(cubix_device_paint_jvp(chain->pipe->dev, view, p, dot, cube_dot));
+  struct cubix_tables changed = cubix_tables_rows(tables, row, 0);
+  CUBIX_TRY(cubix_device_paint_jvp(chain->pipe->dev, tables, p, dot, cube_dot));
   if (!row) goto done;
   CUBIX_TRY(cubix_device_paint(chain->pipe->dev, &changed, p, cube_dot));
 done:
@@ -162,15 +162,15 @@ done:
 static int stars_forth(struct forth *f, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &chain->pipe->templates->view;
+  const struct cubix_tables *tables = &chain->pipe->templates->tables;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
-    CUBIX_TRY(paint(&f->painted_dot, chain, chain->pipe->particles->placement, f->star, view, f->row));
+    CUBIX_TRY(paint(&f->painted_dot, chain, chain->pipe->particles->placement, f->star, tables, f->row));
     goto done;
   }
-  CUBIX_TRY(dev->ops->multiply(dev, &f->painted_dot, f->dot, chain->pipe->basis, view->star_scale));
-  if (f->basis) CUBIX_TRY(cubix_multiply(&f->painted_dot, f->histogram, f->basis, view->star_scale));
-  if (f->rest.outliers) CUBIX_TRY(paint(&f->painted_dot, chain, f->rest.outliers, f->outliers, view, f->row));
+  CUBIX_TRY(dev->ops->multiply(dev, &f->painted_dot, f->dot, chain->pipe->basis, tables->star_scale));
+  if (f->basis) CUBIX_TRY(cubix_multiply(&f->painted_dot, f->histogram, f->basis, tables->star_scale));
+  if (f->rest.outliers) CUBIX_TRY(paint(&f->painted_dot, chain, f->rest.outliers, f->outliers, tables, f->row));
   if (f->rest.leftover) CUBIX_TRY(paint_leftover(f, chain));
 done:
   return status;

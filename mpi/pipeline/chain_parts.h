@@ -20,7 +20,7 @@
 #include "physics/deposit.h"
 #include "physics/population.h"
 #include "physics/project.h"
-#include "physics/view.h"
+#include "physics/tables.h"
 #include "spectra/templates.h"
 
 struct cubix_chain {
@@ -68,7 +68,7 @@ void cubix_chain_gather(struct cubix_cube *part, int owner);
 /** Stars that the histogram leaves out, wholly (outliers) or in some channels (leftover), and the histogram of the others with values. */
 struct cubix_chain_rest {
   struct cubix_placement *outliers, *leftover;    /* NULL: none */
-  struct cubix_view ending;                 /* the model with all rows dark but those that end */
+  struct cubix_tables ending;                 /* the model with all rows dark but those that end */
   cubix_real *ending_row;
 };
 int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chain *chain);

@@ -19,7 +19,7 @@
 #include "mpi/comm/group.h"
 #include "mpi/pipeline/chain_parts.h"
 
-static size_t n_painted(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->view.n_x * (size_t)chain->pipe->templates->view.n_y; }
+static size_t n_painted(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->tables.n_x * (size_t)chain->pipe->templates->tables.n_y; }
 
 int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece)
 {
@@ -83,7 +83,7 @@ int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix
   int32_t *exponent = NULL;
   CUBIX_ALLOC(exponent, survey->n_spaxel);
   cubix_histogram_scale(exponent, survey->count, survey->heaviest, survey->n_spaxel);
-  CUBIX_TRY(chain->pipe->dev->ops->fill(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->particles->placement, &chain->pipe->templates->view));
+  CUBIX_TRY(chain->pipe->dev->ops->fill(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->particles->placement, &chain->pipe->templates->tables));
 done:
   free(exponent);
   return status;
@@ -94,13 +94,13 @@ int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chai
   int status = CUBIX_OK;
   const struct cubix_basis *basis = chain->pipe->basis;
   const struct cubix_placement *placement = chain->pipe->particles->placement;
-  struct cubix_ends ends = { .basis = basis, .view = &chain->pipe->templates->view, .corners = 1 };
+  struct cubix_ends ends = { .basis = basis, .tables = &chain->pipe->templates->tables, .corners = 1 };
   memset(rest, 0, sizeof *rest);
   if (!basis) goto done;
   if (chain->pipe->engine->n_beyond) CUBIX_TRY(cubix_placement_pick(&rest->outliers, placement, cubix_placement_beyond, &basis->nodes.reach));
   if (!basis->n_at_end) goto done;
   CUBIX_TRY(cubix_placement_pick(&rest->leftover, placement, cubix_ends_test, &ends));
-  CUBIX_TRY(cubix_ends_rows(&rest->ending_row, &rest->ending, basis, &chain->pipe->templates->view));
+  CUBIX_TRY(cubix_ends_rows(&rest->ending_row, &rest->ending, basis, &chain->pipe->templates->tables));
 done:
   return status;
 }

@@ -23,7 +23,7 @@
 enum { SHARE = 4096, AHEAD = 16 };
 
 /* Where in the footprint the spaxel of a record is. */
-static double weight_in(const struct cubix_view *v, const struct cubix_foot *foot, size_t spaxel, struct cubix_deposit_slope *slope)
+static double weight_in(const struct cubix_tables *v, const struct cubix_foot *foot, size_t spaxel, struct cubix_deposit_slope *slope)
 {
   int ix = (int)(spaxel % (size_t)v->n_x), iy = (int)(spaxel / (size_t)v->n_x);
   return cubix_deposit_weight(foot, ix - foot->first[0], iy - foot->first[1], slope);
@@ -76,7 +76,7 @@ static int turns(const struct cubix_leaves *bar)
 /* A star's place: to its own leaves and the sums. */
 static void place_back(const struct cubix_chain *chain, size_t i, const struct cubix_chain_total *t, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
-  const struct cubix_view *v = &chain->pipe->templates->view;
+  const struct cubix_tables *v = &chain->pipe->templates->tables;
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   const double *x = slab->position + 3 * i;
   double length_bar = 0, x_bar[3] = { 0 }, file[3], from[3];
@@ -97,7 +97,7 @@ static void place_back(const struct cubix_chain *chain, size_t i, const struct c
 static void star_back(const struct cubix_chain *chain, size_t i, const struct cubix_star *place, const struct cubix_chain_total *t, int turning, struct cubix_leaves *bar,
                       struct cubix_chain_sums *sums)
 {
-  const struct cubix_view *v = &chain->pipe->templates->view;
+  const struct cubix_tables *v = &chain->pipe->templates->tables;
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   double z_bar = 0, age_bar = 0, v_bar[3] = { 0, 0, t->bar.velocity }, file[3], from[3];
   add(bar, CUBIX_LEAF_Mass, i, t->bar.mass_formed * chain->mass_scale);
@@ -119,7 +119,7 @@ static void star_back(const struct cubix_chain *chain, size_t i, const struct cu
 /* One of several records of a star, to its total; another thread may be at the same star. */
 static void record_back(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star_bar *b, struct cubix_chain_total *t)
 {
-  const struct cubix_view *v = &chain->pipe->templates->view;
+  const struct cubix_tables *v = &chain->pipe->templates->tables;
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   struct cubix_foot foot;
   struct cubix_deposit_slope slope;
@@ -221,7 +221,7 @@ int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_c
   for (size_t h = 0; h < n_share; h++)
     for (size_t i = h * SHARE; i < n && i < (h + 1) * SHARE; i++) {
       struct cubix_star place = { .iz = 0 };
-      cubix_locate(&chain->pipe->templates->view, slab->metallicity[i], slab->age[i], &place);
+      cubix_locate(&chain->pipe->templates->tables, slab->metallicity[i], slab->age[i], &place);
       star_back(chain, i, &place, &total[i], turning, bar, &share[h]);
     }
   add_shares(sums, share, n_share);
@@ -246,7 +246,7 @@ static const double *vector_of(const struct cubix_leaves *dot, enum cubix_leaf l
 
 static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size_t r, size_t spaxel, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
-  const struct cubix_view *v = &chain->pipe->templates->view;
+  const struct cubix_tables *v = &chain->pipe->templates->tables;
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   size_t i = chain->pipe->particles->placement->source[r];
   double k = 1, k_dot = 0, x_dot[3], v_dot[3], mass = slab->mass_formed[i];

@@ -74,7 +74,7 @@ static void back_free(struct back *b)
 }
 
 static size_t n_record(const struct cubix_placement *p) { return p ? p->start[p->n_spaxel] : 0; }
-static size_t n_row_bar(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->view.n_row * ((size_t)chain->pipe->templates->view.n_knot + 1) * 2; }
+static size_t n_row_bar(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->tables.n_row * ((size_t)chain->pipe->templates->tables.n_knot + 1) * 2; }
 
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves)
 {
@@ -103,7 +103,7 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain));
   CUBIX_ALLOC(b->outliers, n_record(b->rest.outliers));
   CUBIX_ALLOC(b->leftover, n_record(b->rest.leftover));
-  if (chain->pipe->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->templates->view));
+  if (chain->pipe->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->templates->tables));
   if (chain->pipe->basis) CUBIX_ALLOC(b->value, chain->cover->n_value);
   if (!cubix_chain_needs_rows(chain, bar)) goto done;
   CUBIX_ALLOC(b->row, n_row_bar(chain));
@@ -151,7 +151,7 @@ static int tiles_back(struct back *b, const struct cubix_chain *chain)
   int status = CUBIX_OK, first = b->painted_bar.lambda_first / CUBIX_TILE, last = (b->painted_bar.lambda_first + b->painted_bar.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   for (int i = first; i < last; i++) {
     memset(b->tile, 0, cubix_basis_tile_size(chain->pipe->basis) * sizeof *b->tile);
-    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis, chain->pipe->templates->view.star_scale, i, b->tile));
+    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis, chain->pipe->templates->tables.star_scale, i, b->tile));
     CUBIX_TRY(cubix_basis_vjp(chain->pipe->basis, i, b->tile, b->row));
   }
 done:
@@ -162,15 +162,15 @@ done:
 static int stars_back(struct back *b, const struct cubix_chain *chain)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &chain->pipe->templates->view;
+  const struct cubix_tables *tables = &chain->pipe->templates->tables;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
-    CUBIX_TRY(cubix_device_paint_vjp(dev, view, chain->pipe->particles->placement, &b->painted_bar, b->star, b->row));
+    CUBIX_TRY(cubix_device_paint_vjp(dev, tables, chain->pipe->particles->placement, &b->painted_bar, b->star, b->row));
     goto done;
   }
-  CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, view->star_scale, b->value));
+  CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, tables->star_scale, b->value));
   if (b->row) CUBIX_TRY(tiles_back(b, chain));
-  if (b->rest.outliers) CUBIX_TRY(cubix_device_paint_vjp(dev, view, b->rest.outliers, &b->painted_bar, b->outliers, b->row));
+  if (b->rest.outliers) CUBIX_TRY(cubix_device_paint_vjp(dev, tables, b->rest.outliers, &b->painted_bar, b->outliers, b->row));
   if (b->rest.leftover) CUBIX_TRY(leftover_back(b, chain));
 done:
   return status;
@@ -210,7 +210,7 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
     cover.start += first;
     cover.exponent += first;
     memset(b->star, 0, n_record(&part) * sizeof *b->star);
-    CUBIX_TRY(chain->pipe->dev->ops->fill_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->templates->view, b->star));
+    CUBIX_TRY(chain->pipe->dev->ops->fill_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->templates->tables, b->star));
     add_picked(b->star, p->start[first], p->start[last], b->outliers, b->rest.outliers, &next_outlier);
     add_picked(b->star, p->start[first], p->start[last], b->leftover, b->rest.leftover, &next_leftover);
     CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));
@@ -223,11 +223,11 @@ done:
 static int collect(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
-  size_t n_row = (size_t)chain->pipe->templates->view.n_row, stride = n_row_bar(chain) / n_row;
+  size_t n_row = (size_t)chain->pipe->templates->tables.n_row, stride = n_row_bar(chain) / n_row;
   for (size_t r = 0; r < n_row && b->row_rest; r++)
     if (chain->pipe->basis->ending[r])
       for (size_t i = r * stride; i < (r + 1) * stride; i++) b->row[i] += b->row_rest[i];
-  if (chain->pipe->templates->view.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
+  if (chain->pipe->templates->tables.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
   if (chain->pipe->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
   else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->particles->placement, 0, b->star, b->total, bar, sums));
   if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, bar, sums));

@@ -75,15 +75,15 @@ done:
 static void rows_in_use(struct cubix_memory_job *j)
 {
   const struct cubix_slab *slab = j->particles->slab;
-  const struct cubix_view *view = &j->templates->view;
-  const int n_row = view->n_row;
+  const struct cubix_tables *tables = &j->templates->tables;
+  const int n_row = tables->n_row;
   unsigned char *used = j->used;
 #pragma omp parallel for schedule(static) reduction(| : used[:n_row])
   for (size_t i = 0; i < slab->n; i++) {
     struct cubix_star star = { 0 };
     struct cubix_mix mix;
-    cubix_locate(view, slab->metallicity[i], slab->age[i], &star);
-    cubix_mix_of(view, &star, &mix);
+    cubix_locate(tables, slab->metallicity[i], slab->age[i], &star);
+    cubix_mix_of(tables, &star, &mix);
     for (int c = 0; c < mix.n; c++) used[mix.row[c]] |= mix.weight[c] != 0;
   }
 }
@@ -92,7 +92,7 @@ static void rows_in_use(struct cubix_memory_job *j)
 static int begin_look(struct cubix_memory_job *j, struct cubix_occupancy **o)
 {
   int status = CUBIX_OK;
-  const int n_row = j->templates->view.n_row;
+  const int n_row = j->templates->tables.n_row;
   CUBIX_ALLOC(j->used, n_row);
   if (j->particles->n_chunk == 1) CUBIX_TRY(cubix_occupancy_init(o, j->ins, (double)j->particles->slab->n));
 done:
@@ -102,7 +102,7 @@ done:
 static int begin_soundings(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
-  const int n_x = j->ins->n_x + 2 * j->ins->margin, n_y = j->ins->n_y + 2 * j->ins->margin, n_row = j->templates->view.n_row;
+  const int n_x = j->ins->n_x + 2 * j->ins->margin, n_y = j->ins->n_y + 2 * j->ins->margin, n_row = j->templates->tables.n_row;
   struct cubix_workload work = { .n_star = (int64_t)j->n_star };
   struct cubix_engine engine = { .reach = 0 };
   memcpy(work.beyond, j->beyond, sizeof work.beyond);
@@ -117,7 +117,7 @@ done:
 /* What all ranks have found. */
 static void share_look(struct cubix_memory_job *j)
 {
-  MPI_Allreduce(MPI_IN_PLACE, j->used, j->templates->view.n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
+  MPI_Allreduce(MPI_IN_PLACE, j->used, j->templates->tables.n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
   if (!j->all) return;
   const int n = j->mine->n * j->mine->n_row;
   MPI_Allreduce(j->mine->slowest, j->all->slowest, n, MPI_FLOAT, MPI_MIN, cubix_mpi_group()->comm);
@@ -137,8 +137,8 @@ static int look(struct cubix_memory_job *j)
   for (size_t c = 0; c < particles->n_chunk; c++) {
     CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
     rows_in_use(j);
-    cubix_sounding_add(j->mine, &j->templates->view, particles->slab);
-    if (j->chunk && c == particles->n_chunk / 2) cubix_sounding_add(j->chunk, &j->templates->view, particles->slab);
+    cubix_sounding_add(j->mine, &j->templates->tables, particles->slab);
+    if (j->chunk && c == particles->n_chunk / 2) cubix_sounding_add(j->chunk, &j->templates->tables, particles->slab);
   }
   if (particles->n_chunk > 1) cubix_slab_forget_stars(particles->slab);
   share_look(j);
@@ -171,7 +171,7 @@ static void limit_values(struct cubix_memory_job *j)
   const struct cubix_occupancy *o = j->particles->occupancy;
   const int seen = j->counted && o && o->every;
   const double n_chunk = (double)j->particles->n_chunk, slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
-  const double most = j->templates->view.n_row * nodes_of(j, slowest, cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL));
+  const double most = j->templates->tables.n_row * nodes_of(j, slowest, cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL));
   if (j->mine) {
     j->values = cubix_sounding_values(j->mine, &nodes);
     j->values_all = j->all ? cubix_sounding_values(j->all, &nodes) : j->values;
@@ -192,23 +192,23 @@ static void limit_values(struct cubix_memory_job *j)
 static int guess_engine(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = &j->templates->view;
+  const struct cubix_tables *tables = &j->templates->tables;
   struct cubix_rates rank = cubix_rates_of_rank(&j->dev->rates, j->n_thread);
   struct cubix_workload work = { .n_star = (int64_t)j->n_star, .values = j->values_all, .values_apart = cubix_mpi_max(j->values), .n_spaxel = j->painted,
-                                 .n_lambda = view->n_lambda, .n_row = view->n_row, .n_rank = j->n_rank, .pchip = view->pchip,
+                                 .n_lambda = tables->n_lambda, .n_row = tables->n_row, .n_rank = j->n_rank, .pchip = tables->pchip,
                                  .keeping = strcmp(j->par->TemplateCache, "none") != 0,
                                  .rates = { cubix_mpi_max(rank.direct), cubix_mpi_max(rank.fill), cubix_mpi_max(rank.multiply), 0 } };
   work.n_core = (int)cubix_mpi_sum_int(j->n_thread);
   memcpy(work.beyond, j->beyond, sizeof work.beyond);
   cubix_engine_free(j->engine);
   j->engine = NULL;
-  CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&j->engine, j->par, view->n_row, j->n_rank, view->n_lambda)));
-  for (int r = 0; r < view->n_row; r++)
+  CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&j->engine, j->par, tables->n_row, j->n_rank, tables->n_lambda)));
+  for (int r = 0; r < tables->n_row; r++)
     j->engine->n_used += j->engine->used[r] = j->used ? j->used[r] : 1;
   work.n_used = j->engine->n_used;
   MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, cubix_mpi_group()->comm);
   cubix_engine_set_reach(j->engine, &work);
-  if (j->say && j->engine->reach > 0 && !view->pchip && strcmp(j->par->Engine, "direct") != 0) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->templates, j->engine));
+  if (j->say && j->engine->reach > 0 && !tables->pchip && strcmp(j->par->Engine, "direct") != 0) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->templates, j->engine));
   j->prepared = work.prepared;
   cubix_engine_choose(j->engine, j->par, &work);
   if (j->engine->method == CUBIX_HISTOGRAM && !j->prepared && j->say) CUBIX_TRY(cubix_mpi_basis_step(&j->step, j->templates, j->engine));

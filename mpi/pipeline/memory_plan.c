@@ -94,7 +94,7 @@ static void plan_histogram(plan *p, struct cubix_memory_job *j)
   const int share = j->n_rank > 1 && j->engine->combine == CUBIX_COMBINE_HISTOGRAM;
   const double mine = histogram_bytes(j), all = cubix_histogram_bytes(j->values_all, j->painted);
   const double chunk = cubix_histogram_bytes(j->values_chunk, j->painted);
-  const double work = cubix_histogram_work_bytes(j->values_chunk, j->templates->view.n_row, n_node(j), j->n_thread);
+  const double work = cubix_histogram_work_bytes(j->values_chunk, j->templates->tables.n_row, n_node(j), j->n_thread);
   const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
   add_in(p, CUBIX_PHASE_FILL, "histogram", stack);
   if (share) add_in(p, CUBIX_PHASE_SHARE, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)));
@@ -111,7 +111,7 @@ static void plan_processor(plan *p, job *j)
     const double bytes = j->dev->ops->locked_bytes(j->painted, j->channels, tile, j->active != NULL);
     cubix_memory_add(p, "page-locked buffers", bytes, direct ? CUBIX_PHASE_PAINT : CUBIX_PHASE_TEMPLATES, last);
   } else if (direct) {
-    const double bytes = cubix_device_paint_bytes(j->ins->n_lambda, j->templates->view.n_knot, j->n_thread);
+    const double bytes = cubix_device_paint_bytes(j->ins->n_lambda, j->templates->tables.n_knot, j->n_thread);
     add_in(p, CUBIX_PHASE_PAINT, "painting", bytes);
   }
 }
@@ -157,7 +157,7 @@ static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
 /* Backwards, and what is compared with: mpi/pipeline/chain_vjp.c. */
 static void plan_derivatives(plan *p, job *j)
 {
-  const struct cubix_view *view = &j->templates->view;
+  const struct cubix_tables *tables = &j->templates->tables;
   const int fit = is_fit(j), direct = !is_histogram(j), smooth = strcmp(j->par->Deposit, "nearest") != 0;
   const double field = j->field * channel_bytes(j), painted = j->painted * channel_bytes(j);
   const double placed = direct ? j->records : fmin(j->records, CUBIX_CHAIN_PART);
@@ -170,7 +170,7 @@ static void plan_derivatives(plan *p, job *j)
   plan_pieces(p, j, reverse);
   add_in(p, reverse, "derivatives by stars", j->rows * of_star + placed * sizeof(struct cubix_star_bar));
   if (moves_rows(j))
-    add_in(p, reverse, "derivatives by templates", 2. * view->n_row * (view->n_knot + 1.) * sizeof(double));
+    add_in(p, reverse, "derivatives by templates", 2. * tables->n_row * (tables->n_knot + 1.) * sizeof(double));
   if (direct) return;
   const double of_values = histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, 0);
   add_in(p, reverse, "derivatives by the histogram", 1.2 * of_values);
@@ -180,7 +180,7 @@ static void plan_derivatives(plan *p, job *j)
 /* What Mode fit adds: the cube between two forward runs, vectors, weights of the curvature and tangents. */
 static void plan_fit(plan *p, job *j)
 {
-  const struct cubix_view *view = &j->templates->view;
+  const struct cubix_tables *tables = &j->templates->tables;
   const double field = j->field * channel_bytes(j);
   const enum cubix_phase tangent = CUBIX_PHASE_TANGENT;
   cubix_memory_add(p, "the cube", field, first, CUBIX_PHASE_TEMPLATES);
@@ -189,7 +189,7 @@ static void plan_fit(plan *p, job *j)
   plan_pieces(p, j, tangent);
   add_in(p, tangent, "tangents of stars", j->records * sizeof(struct cubix_star_bar));
   if (moves_rows(j))
-    add_in(p, tangent, "tangents of templates", (double)view->n_row * view->row_stride * sizeof(cubix_real));
+    add_in(p, tangent, "tangents of templates", (double)tables->n_row * tables->row_stride * sizeof(cubix_real));
   if (!is_histogram(j)) return;
   add_in(p, tangent, "tangents of the histogram", histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, j->n_thread));
   if (!moves_rows(j)) return;

@@ -143,16 +143,16 @@ done:
 static int place(struct cubix_pipeline *pipe)
 {
   struct cubix_cube *cube = pipe->cube;
-  struct cubix_view *view = &pipe->templates->view;
+  struct cubix_tables *tables = &pipe->templates->tables;
   const size_t n_field = (size_t)pipe->ins->n_x * (size_t)pipe->ins->n_y;
-  view->star_scale = pipe->flux_scale * view->light_scale / pipe->ins->lambda_step;
+  tables->star_scale = pipe->flux_scale * tables->light_scale / pipe->ins->lambda_step;
   cube->margin = pipe->ins->margin;
-  cube->n_x = view->n_x;
-  cube->n_y = view->n_y;
+  cube->n_x = tables->n_x;
+  cube->n_y = tables->n_y;
   cube->v_max = 0;
   memset(cube->budget, 0, sizeof cube->budget);
   for (int m = 0; m < CUBIX_N_MAP; m++) memset(cube->map[m], 0, n_field * sizeof *cube->map[m]);
-  return cubix_mpi_particles_place(pipe->particles, cube, view);
+  return cubix_mpi_particles_place(pipe->particles, cube, tables);
 }
 
 /* What the engine knows of the stars, where it was chosen before.  @return 0: it has to be made again */

@@ -23,7 +23,7 @@ struct cubix_placement {
  *  Adds all stars to the cube's maps, budget and v_max (doc/math.md section 8); the sums depend on no number of threads.
  *  @param cube NULL: these stars have been added before  @param with_source fill `source`
  *  @param[out] placement owned by the caller */
-int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab, int with_source);
+int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
 /** What a placement of so many records in so many spaxels takes, and what the sorting of n_star stars takes beside it.  Local.
  *  @param smooth 0: Deposit nearest */
 double cubix_placement_bytes(double n_record, double n_spaxel, int with_source);

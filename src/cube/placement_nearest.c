@@ -19,7 +19,7 @@ struct record {
 };
 
 struct sort {
-  const struct cubix_view *view;
+  const struct cubix_tables *tables;
   const struct cubix_slab *slab;
   int n_thread, shift;            /* spaxel >> shift: its bucket */
   size_t n_spaxel, n_share, n_bucket; /* spaxel number n_spaxel: outside */
@@ -60,13 +60,13 @@ static size_t part(const struct sort *sort, size_t first, size_t n, int t)
   return star < sort->slab->n ? star : sort->slab->n;
 }
 
-static int sort_init(struct sort *sort, const struct cubix_view *view, const struct cubix_slab *slab)
+static int sort_init(struct sort *sort, const struct cubix_tables *tables, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
-  sort->view = view;
+  sort->tables = tables;
   sort->slab = slab;
   sort->n_thread = omp_get_max_threads();
-  sort->n_spaxel = (size_t)view->n_x * (size_t)view->n_y;
+  sort->n_spaxel = (size_t)tables->n_x * (size_t)tables->n_y;
   sort->n_share = (slab->n + SHARE - 1) / SHARE;
   while ((sort->n_bucket = (sort->n_spaxel >> sort->shift) + 1) > MOST_BUCKET) sort->shift++;
   CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n, UINT32_MAX);
@@ -80,7 +80,7 @@ static int sort_init(struct sort *sort, const struct cubix_view *view, const str
   CUBIX_ALLOC(sort->bucket, sort->n_bucket + 1);
   CUBIX_ALLOC(sort->account, sort->n_share);
   for (size_t s = 0; s < sort->n_spaxel; s++)
-    if (!cubix_in_field(view, (int64_t)s, &sort->field[s])) sort->field[s] = -1;
+    if (!cubix_in_field(tables, (int64_t)s, &sort->field[s])) sort->field[s] = -1;
 done:
   return status;
 }
@@ -93,7 +93,7 @@ static void count(struct sort *sort, size_t *start)
   for (int t = 0; t < sort->n_thread; t++) {
     size_t *n = sort->count + (size_t)t * n_count;
     for (size_t i = part(sort, 0, sort->n_share, t); i < part(sort, 0, sort->n_share, t + 1); i++) {
-      int64_t s = cubix_project(sort->view, sort->slab->position + 3 * i);
+      int64_t s = cubix_project(sort->tables, sort->slab->position + 3 * i);
       sort->spaxel[i] = (uint32_t)(s >= 0 ? (size_t)s : sort->n_spaxel);
       n[sort->spaxel[i]]++;
     }
@@ -143,7 +143,7 @@ static void fill_buckets(struct sort *sort, size_t first, size_t n)
         r = &sort->record[at[s >> sort->shift]++];
         where = sort->field[s] >= 0 ? CUBIX_IN_FIELD : CUBIX_IN_MARGIN;
       }
-      r->light = cubix_placement_take(&r->star, account, sort->view, slab, i, where, where != CUBIX_OUTSIDE);
+      r->light = cubix_placement_take(&r->star, account, sort->tables, slab, i, where, where != CUBIX_OUTSIDE);
       r->mass_now = slab->mass_now[i];
       r->age = slab->age[i];
       r->metallicity = slab->metallicity[i];
@@ -168,13 +168,13 @@ static void empty_buckets(struct sort *sort, struct cubix_placement *p)
     }
 }
 
-int cubix_placement_nearest(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab, int with_source)
+int cubix_placement_nearest(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source)
 {
   int status = CUBIX_OK;
   struct sort sort = { 0 };
   struct cubix_placement *p = NULL;
   size_t *start = NULL;
-  CUBIX_TRY(sort_init(&sort, view, slab));
+  CUBIX_TRY(sort_init(&sort, tables, slab));
   CUBIX_ALLOC(start, sort.n_spaxel + 1);
   count(&sort, start);
   CUBIX_TRY(cubix_placement_init(&p, sort.n_spaxel, start[sort.n_spaxel]));

@@ -31,7 +31,7 @@ struct parent {
 struct record { double weight; uint32_t parent, spaxel; };
 
 struct spread {
-  const struct cubix_view *view;
+  const struct cubix_tables *tables;
   const struct cubix_slab *slab;
   int n_thread, shift;            /* spaxel >> shift: its bucket */
   size_t n_spaxel, n_share, n_bucket;
@@ -63,16 +63,16 @@ static void spread_free(struct spread *s)
   free(s->account);
 }
 
-static int spread_init(struct spread *s, const struct cubix_view *view, const struct cubix_slab *slab)
+static int spread_init(struct spread *s, const struct cubix_tables *tables, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
-  s->view = view;
+  s->tables = tables;
   s->slab = slab;
   s->n_thread = omp_get_max_threads();
-  s->n_spaxel = (size_t)view->n_x * (size_t)view->n_y;
+  s->n_spaxel = (size_t)tables->n_x * (size_t)tables->n_y;
   s->n_share = (slab->n + SHARE - 1) / SHARE;
   while ((s->n_bucket = (s->n_spaxel >> s->shift) + 1) > MOST_BUCKET) s->shift++;
-  CUBIX_CHECK(view->deposit != CUBIX_DEPOSIT_GAUSSIAN || view->deposit_length > 0 || slab->smoothing_length || !slab->n, CUBIX_EUSAGE,
+  CUBIX_CHECK(tables->deposit != CUBIX_DEPOSIT_GAUSSIAN || tables->deposit_length > 0 || slab->smoothing_length || !slab->n, CUBIX_EUSAGE,
               "Deposit gaussian with DepositLength 0 takes every star's own smoothing length, but the stars have none: give a DepositLength in kpc");
   CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n, UINT32_MAX);
   CUBIX_ALLOC(s->count, (size_t)s->n_thread * s->n_spaxel);
@@ -82,10 +82,10 @@ static int spread_init(struct spread *s, const struct cubix_view *view, const st
   CUBIX_ALLOC(s->bucket, s->n_bucket + 1);
   CUBIX_ALLOC(s->field, s->n_spaxel);
   CUBIX_ALLOC(s->sum, s->n_spaxel);
-  CUBIX_ALLOC(s->factor, (size_t)s->n_thread * ((size_t)view->n_x + (size_t)view->n_y));
+  CUBIX_ALLOC(s->factor, (size_t)s->n_thread * ((size_t)tables->n_x + (size_t)tables->n_y));
   CUBIX_ALLOC(s->account, s->n_share);
   for (size_t i = 0; i < s->n_spaxel; i++)
-    if (!cubix_in_field(view, (int64_t)i, &s->field[i])) s->field[i] = -1;
+    if (!cubix_in_field(tables, (int64_t)i, &s->field[i])) s->field[i] = -1;
 done:
   return status;
 }
@@ -106,12 +106,12 @@ static size_t share_end(const struct spread *s, size_t share)
 
 static int foot_of(const struct spread *s, size_t i, struct cubix_foot *foot)
 {
-  return cubix_foot_of(s->view, s->slab->position + 3 * i, cubix_deposit_length(s->view, s->slab->smoothing_length, (int64_t)i), foot);
+  return cubix_foot_of(s->tables, s->slab->position + 3 * i, cubix_deposit_length(s->tables, s->slab->smoothing_length, (int64_t)i), foot);
 }
 
 static size_t spaxel_of(const struct spread *s, const struct cubix_foot *foot, int kx, int ky)
 {
-  return (size_t)(foot->first[1] + ky) * (size_t)s->view->n_x + (size_t)(foot->first[0] + kx);
+  return (size_t)(foot->first[1] + ky) * (size_t)s->tables->n_x + (size_t)(foot->first[0] + kx);
 }
 
 /* First pass. */
@@ -149,7 +149,7 @@ static int make_room(struct spread *s, struct cubix_placement **out, int with_so
   CUBIX_CHECK((double)n * (double)each < cubix_memory_free(), CUBIX_ENOMEM,
               "%zu stars fall into %zu spaxels altogether (%.0f each), which takes %.3g GB: more than the memory that is free. Use more ranks, a SlabMemory%s",
               s->slab->n, n, (double)n / (double)s->slab->n, 1e-9 * (double)n * (double)each,
-              s->view->deposit == CUBIX_DEPOSIT_GAUSSIAN ? ", or a shorter DepositLength" : "");
+              s->tables->deposit == CUBIX_DEPOSIT_GAUSSIAN ? ", or a shorter DepositLength" : "");
   CUBIX_TRY(cubix_placement_init(&p, s->n_spaxel, n));
   if (with_source) CUBIX_TRY(cubix_placement_trace(p, n));
   for (size_t k = 0; k < s->n_spaxel; k++) {
@@ -206,9 +206,9 @@ static void plan_chunk(struct spread *s, size_t first, size_t n)
 static void take(struct spread *s, struct parent *g, size_t i, int painted)
 {
   const struct cubix_slab *slab = s->slab;
-  int64_t home = cubix_project(s->view, slab->position + 3 * i);
+  int64_t home = cubix_project(s->tables, slab->position + 3 * i);
   enum cubix_account where = home < 0 ? CUBIX_OUTSIDE : s->field[home] >= 0 ? CUBIX_IN_FIELD : CUBIX_IN_MARGIN;
-  g->light = cubix_placement_take(&g->star, &s->account[i / SHARE], s->view, slab, i, where, painted);
+  g->light = cubix_placement_take(&g->star, &s->account[i / SHARE], s->tables, slab, i, where, painted);
   g->mass_now = slab->mass_now[i];
   g->age = slab->age[i];
   g->metallicity = slab->metallicity[i];
@@ -222,7 +222,7 @@ static void fill_buckets(struct spread *s, size_t first, size_t n)
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_thread)
   for (size_t share = first; share < first + n; share++) {
     size_t *at = s->at + share * s->n_bucket;
-    double *x = s->factor + (size_t)omp_get_thread_num() * ((size_t)s->view->n_x + (size_t)s->view->n_y), *y = x + s->view->n_x;
+    double *x = s->factor + (size_t)omp_get_thread_num() * ((size_t)s->tables->n_x + (size_t)s->tables->n_y), *y = x + s->tables->n_x;
     for (size_t i = share * SHARE; i < share_end(s, share); i++) {
       size_t k = i - first * SHARE;
       struct cubix_foot foot;
@@ -258,13 +258,13 @@ static void empty_buckets(struct spread *s, struct cubix_placement *p)
     }
 }
 
-int cubix_placement_spread(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_view *view, const struct cubix_slab *slab, int with_source)
+int cubix_placement_spread(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source)
 {
   int status = CUBIX_OK;
   struct spread s = { 0 };
   struct cubix_placement *p = NULL;
   size_t n_record;
-  CUBIX_TRY(spread_init(&s, view, slab));
+  CUBIX_TRY(spread_init(&s, tables, slab));
   count(&s);
   CUBIX_TRY(make_room(&s, &p, with_source));
   CUBIX_TRY(make_chunk(&s));

@@ -113,7 +113,7 @@ INLINE void block_even(const struct cubix_fast *fast, const double *edge, double
   const float *pair = s->pair;
   int *index = s->index + k;
   float place[BLOCK] __attribute__((aligned(32))), width[BLOCK] __attribute__((aligned(32)));
-  double per_h = fast->per_spacing[i0], scale = per_doppler * per_h, shift = fast->view->knot[i0] * per_h - i0;
+  double per_h = fast->per_spacing[i0], scale = per_doppler * per_h, shift = fast->tables->knot[i0] * per_h - i0;
   for (int q = 0; q < BLOCK; q += 4) {
     v4d e;
     memcpy(&e, edge + q, sizeof e);
@@ -152,7 +152,7 @@ INLINE void block_even(const struct cubix_fast *fast, const double *edge, double
 INLINE void edge_plain(const struct cubix_fast *fast, double x, int i, const struct cubix_fast_scratch *s, int k)
 {
   const struct cubix_fast_knot *knot = fast->knot;
-  int last = fast->view->n_knot - 1;
+  int last = fast->tables->n_knot - 1;
   double edge = x;
   x = x < knot[0].at ? knot[0].at : x > knot[last].at ? knot[last].at : x;
   i = i < last ? i : last - 1;
@@ -205,7 +205,7 @@ INLINE float channel_rest(const struct cubix_fast *fast, const struct cubix_fast
   for (int i = i0 + 1; i < i1; i++) sum += whole_interval(fast->knot[i].h, s->pair, i);
   if (i1 != i0) return sum;
   const struct cubix_fast_knot *knot = fast->knot + i0;
-  double per_h = 1 / (knot[1].at - knot->at), u0 = (fast->view->edge[k] * per_doppler - knot->at) * per_h, u1 = (fast->view->edge[k + 1] * per_doppler - knot->at) * per_h;
+  double per_h = 1 / (knot[1].at - knot->at), u0 = (fast->tables->edge[k] * per_doppler - knot->at) * per_h, u1 = (fast->tables->edge[k + 1] * per_doppler - knot->at) * per_h;
   u0 = u0 < 0 ? 0 : u0 > 1 ? 1 : u0;                       /* beyond the library's ends there is nothing */
   u1 = u1 < 0 ? 0 : u1 > 1 ? 1 : u1;
   return cubix_piece(s->pair + 2 * (size_t)i0, knot->h, (float)u0, (float)u1);
@@ -213,7 +213,7 @@ INLINE float channel_rest(const struct cubix_fast *fast, const struct cubix_fast
 
 INLINE int paint_body(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *s, float *restrict spectrum)
 {
-  const struct cubix_view *v = fast->view;
+  const struct cubix_tables *v = fast->tables;
   int n = v->n_lambda, last = v->n_knot - 1;
   double per_doppler = 1 / doppler, lo = v->knot[0], hi = v->knot[last], x0 = v->edge[0] * per_doppler, x1 = v->edge[n] * per_doppler;
   if (x1 <= lo || x0 >= hi) return 0;
@@ -289,11 +289,11 @@ const char *cubix_fast_name(void)
   return name;
 }
 
-int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *v)
+int cubix_fast_init(struct cubix_fast *fast, const struct cubix_tables *v)
 {
   int status = CUBIX_OK;
   double widest = 0, narrowest = v->knot[v->n_knot - 1] - v->knot[0];
-  fast->view = v;
+  fast->tables = v;
   CUBIX_ALLOC(fast->knot, v->n_knot);
   CUBIX_ALLOC(fast->per_spacing, v->n_knot);
   CUBIX_ALLOC(fast->exact, v->n_knot);
@@ -323,7 +323,7 @@ done:
   return status;
 }
 
-int cubix_fast_scratch_init(struct cubix_fast_scratch *s, const struct cubix_view *v)
+int cubix_fast_scratch_init(struct cubix_fast_scratch *s, const struct cubix_tables *v)
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(s->pair, 2 * ((size_t)v->n_knot + 1));

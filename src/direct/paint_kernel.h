@@ -7,7 +7,7 @@
 struct cubix_fast_knot { double at; float per_h, h; };   /* [AA], 1/width and width of the interval that begins here */
 
 struct cubix_fast {
-  const struct cubix_view *view;
+  const struct cubix_tables *tables;
   struct cubix_fast_knot *knot;   /* [n_knot] */
   int span;                       /* knots that a block of channels reaches over */
   double *per_spacing;            /* [n_knot] 1/AA where the knots that a block of channels reaches over from here are evenly spaced to 2 %, else 0 */
@@ -24,9 +24,9 @@ struct cubix_fast_scratch {       /* one per thread */
   float *f0, *m0, *f1, *m1;       /* [n_lambda + 1] the template at them */
 };
 
-/** Plan for a model.  Local.  Borrows the view. */
-int cubix_fast_init(struct cubix_fast *fast, const struct cubix_view *view);
-int cubix_fast_scratch_init(struct cubix_fast_scratch *scratch, const struct cubix_view *view);
+/** Plan for a model.  Local.  Borrows the tables. */
+int cubix_fast_init(struct cubix_fast *fast, const struct cubix_tables *tables);
+int cubix_fast_scratch_init(struct cubix_fast_scratch *scratch, const struct cubix_tables *tables);
 /** Add a star to spectrum [n_lambda].  Local.  Equals cubix_star_channel to float32 rounding. */
 void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch, float *spectrum);
 /** The same without the spectrum: what the scratch holds of the edges.  Local.  @return 0, and nothing, where no channel sees the library */

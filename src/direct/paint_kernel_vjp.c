@@ -42,7 +42,7 @@ INLINE void store4(float *part, int i, v4f x) { memcpy(part + 4 * ((size_t)i + 1
 INLINE void slopes_body(const struct cubix_fast *fast, double per_doppler, int a, int b, struct cubix_fast_vjp *s)
 {
   const struct cubix_fast_scratch *p = &s->edges;
-  const double *edge = fast->view->edge;
+  const double *edge = fast->tables->edge;
   const float *to_blue = p->to_blue, *to_red = p->to_red, *f0 = p->f0, *f1 = p->f1, *m0 = p->m0, *m1 = p->m1;
   double *slope = s->slope;
   for (int k = a; k < b; k++) {
@@ -153,7 +153,7 @@ INLINE void rows_body(const float *part, const float *const *row, int a, int b, 
 }
 
 /* Edges that move in the library, and the edges that the channels that see it begin and end with. */
-static void in_library(const struct cubix_view *v, double per_doppler, int *a, int *b, int *first, int *last)
+static void in_library(const struct cubix_tables *v, double per_doppler, int *a, int *b, int *first, int *last)
 {
   double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
   for (*a = 0; *a <= v->n_lambda && v->edge[*a] * per_doppler <= lo;) ++*a;
@@ -236,7 +236,7 @@ void cubix_fast_paint_vjp(const struct cubix_fast *fast, const struct cubix_blen
   double per_doppler = 1 / doppler;
   struct bodies body = best();
   if (!cubix_fast_edges(fast, blend, doppler, &s->edges)) return;
-  in_library(fast->view, per_doppler, &a, &b, &first, &last);
+  in_library(fast->tables, per_doppler, &a, &b, &first, &last);
   body.slopes(fast, per_doppler, a, b, s);
   *velocity_bar -= body.velocity(s, spectrum_bar, a, b, first, last) / CUBIX_C_KMS;
   body.weights(fast, blend, first, last, s, spectrum_bar, weight_bar);
@@ -247,14 +247,14 @@ void cubix_fast_velocity_jvp(const struct cubix_fast *fast, const struct cubix_b
   int a, b, first, last;
   double per_doppler = 1 / doppler, scale = -velocity_dot / CUBIX_C_KMS;
   if (!cubix_fast_edges(fast, blend, doppler, &s->edges)) return;
-  in_library(fast->view, per_doppler, &a, &b, &first, &last);
+  in_library(fast->tables, per_doppler, &a, &b, &first, &last);
   best().slopes(fast, per_doppler, a, b, s);
   if (first < a) s->slope[first] = 0;
   if (last >= b) s->slope[last] = 0;
   for (int k = first; k < last; k++) spectrum_dot[k] += scale * (s->slope[k + 1] - s->slope[k]);
 }
 
-int cubix_fast_vjp_init(struct cubix_fast_vjp *s, const struct cubix_view *v)
+int cubix_fast_vjp_init(struct cubix_fast_vjp *s, const struct cubix_tables *v)
 {
   int status = CUBIX_OK;
   CUBIX_TRY(cubix_fast_scratch_init(&s->edges, v));

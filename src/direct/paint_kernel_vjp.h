@@ -10,7 +10,7 @@ struct cubix_fast_vjp {           /* a thread's scratch */
   double *slope;                  /* [n_lambda + 1] x T(x) at the edges */
 };
 
-int cubix_fast_vjp_init(struct cubix_fast_vjp *scratch, const struct cubix_view *view);
+int cubix_fast_vjp_init(struct cubix_fast_vjp *scratch, const struct cubix_tables *tables);
 /** Reverse of cubix_fast_paint.  Local.  Adds.  @param spectrum_bar [n_lambda]  @param[in,out] weight_bar [blend->n]  @param[in,out] velocity_bar [1/(km/s)] */
 void cubix_fast_paint_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_vjp *scratch, const float *spectrum_bar,
                           double *weight_bar, double *velocity_bar);

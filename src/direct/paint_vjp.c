@@ -16,7 +16,7 @@
 enum { BATCH = 32, STRETCH = 256 };   /* stars that a thread takes at a time; library points that it owns at a time */
 
 /* The first of the edges at or beyond x [rest AA]; n_lambda + 1 without one. */
-static int edge_at(const struct cubix_view *v, double per_doppler, double x)
+static int edge_at(const struct cubix_tables *v, double per_doppler, double x)
 {
   int low = -1, high = v->n_lambda + 1;
   while (high - low > 1) {
@@ -29,7 +29,7 @@ static int edge_at(const struct cubix_view *v, double per_doppler, double x)
 
 /* The functional of cotangents R[n_lambda] of a star's channels, on knots first .. last only: interval by interval, for every edge in it what lies
    blue of it, and what reaches over its red end.  @param g [n_knot][2], set there */
-static void functional(const struct cubix_view *v, const cubix_real *r, double doppler, int first, int last, double *g)
+static void functional(const struct cubix_tables *v, const cubix_real *r, double doppler, int first, int last, double *g)
 {
   double per_doppler = 1 / doppler, level, before;
   int e = edge_at(v, per_doppler, v->knot[first]);
@@ -56,14 +56,14 @@ struct worker {                   /* a thread's scratch */
 #ifdef CUBIX_DOUBLE
 static void spectrum_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct worker *w, const cubix_real *r, double *weight_bar, double *velocity_bar)
 {
-  const struct cubix_view *v = fast->view;
+  const struct cubix_tables *v = fast->tables;
   functional(v, r, doppler, 0, v->n_knot - 1, w->g);
   for (int c = 0; c < blend->n; c++)
     for (int j = 0; j < v->row_stride; j++) weight_bar[c] += w->g[j] * blend->row[c][j];
   for (int k = 0; k <= v->n_lambda; k++) *velocity_bar += ((k ? r[k - 1] : 0) - (k < v->n_lambda ? r[k] : 0)) * cubix_edge_slope(v, blend, v->edge[k] / doppler);
 }
 
-void cubix_paint_velocity_jvp(const struct cubix_view *v, const struct cubix_blend *blend, double doppler, double dot, double *slope, double *spectrum_dot)
+void cubix_paint_velocity_jvp(const struct cubix_tables *v, const struct cubix_blend *blend, double doppler, double dot, double *slope, double *spectrum_dot)
 {
   for (int k = 0; k <= v->n_lambda; k++) slope[k] = dot * cubix_edge_slope(v, blend, v->edge[k] / doppler);
   for (int k = 0; k < v->n_lambda; k++) spectrum_dot[k] += slope[k + 1] - slope[k];
@@ -73,7 +73,7 @@ void cubix_paint_velocity_jvp(const struct cubix_view *v, const struct cubix_ble
 /* One star: all that it is painted from. */
 static void star_vjp(const struct cubix_fast *fast, const struct cubix_star *star, const cubix_real *flux_bar, struct worker *w, struct cubix_star_bar *bar)
 {
-  const struct cubix_view *v = fast->view;
+  const struct cubix_tables *v = fast->tables;
   struct cubix_blend blend;
   double doppler = cubix_doppler(v->one_plus_z, star->velocity), weight_bar[CUBIX_MAX_CORNER] = { 0 }, velocity_bar = 0;
   cubix_blend_of(v, star, &blend);
@@ -99,7 +99,7 @@ static size_t spaxel_of(const struct cubix_placement *p, size_t j)
 }
 
 /* What all stars give to knots first .. last - 1 of the rows. */
-static void rows_vjp(const struct cubix_view *v, const struct cubix_placement *p, const cubix_real *flux_bar, int first, int last, double *g, double *row_bar)
+static void rows_vjp(const struct cubix_tables *v, const struct cubix_placement *p, const cubix_real *flux_bar, int first, int last, double *g, double *row_bar)
 {
   int a = first ? first - 1 : 0, b = last < v->n_knot ? last : v->n_knot - 1;
   for (size_t s = 0; s < p->n_spaxel; s++) {
@@ -118,7 +118,7 @@ static void rows_vjp(const struct cubix_view *v, const struct cubix_placement *p
   }
 }
 
-static int worker_init(struct worker *w, const struct cubix_view *v)
+static int worker_init(struct worker *w, const struct cubix_tables *v)
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(w->g, v->row_stride);
@@ -140,7 +140,7 @@ static void worker_free(struct worker *w)
 int cubix_paint_vjp(const struct cubix_fast *fast, const struct cubix_placement *p, const cubix_real *flux_bar, struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK, there = 1;
-  const struct cubix_view *v = fast->view;
+  const struct cubix_tables *v = fast->tables;
   size_t n_star = p->start[p->n_spaxel], n_lambda = (size_t)v->n_lambda;
 #pragma omp parallel
   {

@@ -75,7 +75,7 @@ done:
 }
 
 /* Flux density of a star in channel k [unit of the cube].  @param w scratch for all knots, zero before and after */
-static double star_channel(const struct cubix_view *v, const struct cubix_star *star, const struct cubix_mix *mix, int k, double *w)
+static double star_channel(const struct cubix_tables *v, const struct cubix_star *star, const struct cubix_mix *mix, int k, double *w)
 {
   double doppler = cubix_doppler(v->one_plus_z, star->velocity), x0 = v->edge[k] / doppler, x1 = v->edge[k + 1] / doppler, sum = 0;
   int first, n = cubix_pixel_knots(v, x0, x1, &first);
@@ -91,7 +91,7 @@ static double star_channel(const struct cubix_view *v, const struct cubix_star *
 }
 
 /* What the stars placed in a voxel's spaxel contribute to it. */
-static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, const struct cubix_view *v, const struct cubix_placement *placement,
+static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, const struct cubix_tables *v, const struct cubix_placement *placement,
                     double *scratch, size_t n_scratch)
 {
   double exact = 0, level = 0;
@@ -111,13 +111,13 @@ static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *v
   evidence->level += level;
 }
 
-int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_view *view, const struct cubix_placement *placement)
+int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_tables *tables, const struct cubix_placement *placement)
 {
   int status = CUBIX_OK;
-  size_t n_scratch = 2 * ((size_t)view->n_knot + 1);
+  size_t n_scratch = 2 * ((size_t)tables->n_knot + 1);
   double *scratch = NULL;
   CUBIX_ALLOC(scratch, n_scratch * (size_t)omp_get_max_threads());
-  for (int i = 0; i < audit->n; i++) examine(&audit->evidence[i], &audit->voxel[i], view, placement, scratch, n_scratch);
+  for (int i = 0; i < audit->n; i++) examine(&audit->evidence[i], &audit->voxel[i], tables, placement, scratch, n_scratch);
 done:
   free(scratch);
   return status;
@@ -157,9 +157,9 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
     cubix_log(CUBIX_LOG_INFO, "audit: no voxel with light in a channel whose error has a bound: nothing to compare");
     goto done;
   }
-  const struct cubix_view *view = &templates->view;
+  const struct cubix_tables *tables = &templates->tables;
   const struct cubix_voxel *v = &voxel[worst];
-  int x = (int)(v->spaxel % (size_t)view->n_x) - view->margin, y = (int)(v->spaxel / (size_t)view->n_x) - view->margin;
+  int x = (int)(v->spaxel % (size_t)tables->n_x) - tables->margin, y = (int)(v->spaxel / (size_t)tables->n_x) - tables->margin;
   cubix_log(CUBIX_LOG_INFO, "audit: %d voxels recomputed in float64 (%llu stars): largest relative difference %.2e, allowed %.2e", audit->n_voxel,
             (unsigned long long)n_star, audit->worst, tolerance);
   if (direct && audit->worst > tolerance && audit->worst <= float32_at_worst) {  /* nothing could be more exact */
@@ -168,7 +168,7 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
   }
   CUBIX_CHECK(audit->worst <= tolerance, CUBIX_EFAIL,
               "audit: the cube holds %.9g in spaxel (%d, %d), channel %d (%.2f AA vacuum), where the float64 sum over its %llu stars is %.9g: off by %.2e, "
-              "Tolerance = %g; %s%s", evidence[worst].held, x, y, v->channel, 0.5 * (view->edge[v->channel] + view->edge[v->channel + 1]),
+              "Tolerance = %g; %s%s", evidence[worst].held, x, y, v->channel, 0.5 * (tables->edge[v->channel] + tables->edge[v->channel + 1]),
               (unsigned long long)v->n_star, evidence[worst].exact, audit->worst, tolerance,
               cache && *cache ? cache : "", cache && *cache ? " may have been damaged: remove it and try again"
               : direct ? "please report it: this should not happen" : "set Engine direct, and please report it: this should not happen");

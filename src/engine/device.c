@@ -82,10 +82,10 @@ done:
   return status;
 }
 
-int cubix_device_paint(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube)
+int cubix_device_paint(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  struct cubix_view channels = cubix_view_channels(view, cube->lambda_first, cube->n_lambda);
+  struct cubix_tables channels = cubix_tables_channels(tables, cube->lambda_first, cube->n_lambda);
   if (!cube->n_lambda || !placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(dev->ops->load(dev, &channels));
   CUBIX_TRY(dev->ops->paint(dev, placement, cube));
@@ -93,11 +93,11 @@ done:
   return status;
 }
 
-int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
+int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
                            struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK;
-  struct cubix_view channels = cubix_view_channels(view, cube_bar->lambda_first, cube_bar->n_lambda);
+  struct cubix_tables channels = cubix_tables_channels(tables, cube_bar->lambda_first, cube_bar->n_lambda);
   if (!cube_bar->n_lambda || !placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(dev->ops->load(dev, &channels));
   CUBIX_TRY(dev->ops->paint_vjp(dev, placement, cube_bar, bar, row_bar));
@@ -105,11 +105,11 @@ done:
   return status;
 }
 
-int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_view *view, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                            struct cubix_cube *cube_dot)
 {
   int status = CUBIX_OK;
-  struct cubix_view channels = cubix_view_channels(view, cube_dot->lambda_first, cube_dot->n_lambda);
+  struct cubix_tables channels = cubix_tables_channels(tables, cube_dot->lambda_first, cube_dot->n_lambda);
   if (!cube_dot->n_lambda || !placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(dev->ops->load(dev, &channels));
   CUBIX_TRY(dev->ops->paint_jvp(dev, placement, dot, cube_dot));

@@ -29,11 +29,11 @@ struct worker {                   /* one thread's scratch */
 };
 
 struct cpu {
-  struct cubix_view view;         /* its tables are borrowed */
+  struct cubix_tables tables;         /* its tables are borrowed */
   int n_worker;
   struct worker *worker;
   double *nucleus;                /* [n_lambda] */
-  struct cubix_fast fast;         /* in the float64 twin: the view alone */
+  struct cubix_fast fast;         /* in the float64 twin: the tables alone */
 };
 
 static int cpu_open(struct cubix_device *dev, int ordinal)
@@ -77,25 +77,25 @@ static void unload(struct cpu *cpu)
   cpu->nucleus = NULL;
 }
 
-static int cpu_load(struct cubix_device *dev, const struct cubix_view *view)
+static int cpu_load(struct cubix_device *dev, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
   struct cpu *cpu = dev->state;
   unload(cpu);
-  cpu->view = *view;
+  cpu->tables = *tables;
 #ifndef CUBIX_DOUBLE
-  CUBIX_TRY(cubix_fast_init(&cpu->fast, &cpu->view));
+  CUBIX_TRY(cubix_fast_init(&cpu->fast, &cpu->tables));
 #else
-  cpu->fast.view = &cpu->view;
+  cpu->fast.tables = &cpu->tables;
 #endif
-  CUBIX_ALLOC(cpu->nucleus, view->n_lambda);
+  CUBIX_ALLOC(cpu->nucleus, tables->n_lambda);
   for (int t = 0; t < cpu->n_worker; t++) {
-    CUBIX_ALLOC(cpu->worker[t].spectrum, view->n_lambda);
-    CUBIX_ALLOC(cpu->worker[t].total, view->n_lambda);
+    CUBIX_ALLOC(cpu->worker[t].spectrum, tables->n_lambda);
+    CUBIX_ALLOC(cpu->worker[t].total, tables->n_lambda);
 #ifndef CUBIX_DOUBLE
-    CUBIX_TRY(cubix_fast_vjp_init(&cpu->worker[t].fast, &cpu->view));
+    CUBIX_TRY(cubix_fast_vjp_init(&cpu->worker[t].fast, &cpu->tables));
 #else
-    CUBIX_ALLOC(cpu->worker[t].slope, view->n_lambda + 1);
+    CUBIX_ALLOC(cpu->worker[t].slope, tables->n_lambda + 1);
 #endif
   }
 done:
@@ -121,7 +121,7 @@ static void flush(struct worker *w, int n_lambda)
 static void paint_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler)
 {
 #ifdef CUBIX_DOUBLE
-  for (int k = 0; k < cpu->view.n_lambda; k++) w->spectrum[k] += cubix_star_channel(&cpu->view, blend, doppler, k);
+  for (int k = 0; k < cpu->tables.n_lambda; k++) w->spectrum[k] += cubix_star_channel(&cpu->tables, blend, doppler, k);
 #else
   cubix_fast_paint(&cpu->fast, blend, doppler, &w->fast.edges, w->spectrum);
 #endif
@@ -131,7 +131,7 @@ static void paint_blend(const struct cpu *cpu, struct worker *w, const struct cu
 static void move_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler, double velocity_dot)
 {
 #ifdef CUBIX_DOUBLE
-  cubix_paint_velocity_jvp(&cpu->view, blend, doppler, velocity_dot, w->slope, w->total);
+  cubix_paint_velocity_jvp(&cpu->tables, blend, doppler, velocity_dot, w->slope, w->total);
 #else
   cubix_fast_velocity_jvp(&cpu->fast, blend, doppler, &w->fast, velocity_dot, w->total);
 #endif
@@ -140,7 +140,7 @@ static void move_blend(const struct cpu *cpu, struct worker *w, const struct cub
 /* Add stars star[first .. last - 1], or with dot their tangents, to the worker's total. */
 static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cubix_star *star, const struct cubix_star_bar *dot, size_t first, size_t last)
 {
-  const struct cubix_view *v = &cpu->view;
+  const struct cubix_tables *v = &cpu->tables;
   for (size_t j = first; j < last; j++) {
     struct cubix_blend blend;
     double doppler = cubix_doppler(v->one_plus_z, star[j].velocity);
@@ -166,7 +166,7 @@ static void store(double *total, cubix_real *row, int n_lambda)
 /* A nucleus: shares of its stars by all threads at once, added in their order, whatever the number of threads. */
 static void paint_together(struct cpu *cpu, const struct cubix_star *star, const struct cubix_star_bar *dot, size_t first, size_t last, cubix_real *row)
 {
-  int n_lambda = cpu->view.n_lambda;
+  int n_lambda = cpu->tables.n_lambda;
   size_t round = SHARE * (size_t)cpu->n_worker;
   for (size_t from = first; from < last; from += round) {
 #pragma omp parallel for schedule(static, 1) num_threads(cpu->n_worker)
@@ -187,7 +187,7 @@ static void paint_together(struct cpu *cpu, const struct cubix_star *star, const
 static void paint(struct cpu *cpu, const struct cubix_placement *p, const struct cubix_star_bar *dot, struct cubix_cube *cube)
 {
   int64_t n_spaxel = (int64_t)p->n_spaxel;
-  size_t n_lambda = (size_t)cpu->view.n_lambda, n_star = p->start[n_spaxel], done = 0;
+  size_t n_lambda = (size_t)cpu->tables.n_lambda, n_star = p->start[n_spaxel], done = 0;
   for (int64_t s = 0; s < n_spaxel; s++)
     if (p->start[s + 1] - p->start[s] > HEAVY) {
       paint_together(cpu, p->star, dot, p->start[s], p->start[s + 1], cube->flux + (size_t)s * n_lambda);
@@ -235,10 +235,10 @@ static int cpu_paint_vjp(struct cubix_device *dev, const struct cubix_placement 
 }
 
 static int cpu_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
-                       const struct cubix_placement *placement, const struct cubix_view *view)
+                       const struct cubix_placement *placement, const struct cubix_tables *tables)
 {
   (void)dev;
-  return cubix_histogram_build(histogram, nodes, exponent, placement, view);
+  return cubix_histogram_build(histogram, nodes, exponent, placement, tables);
 }
 
 static int cpu_multiply(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale)
@@ -248,17 +248,17 @@ static int cpu_multiply(struct cubix_device *dev, struct cubix_cube *cube, const
 }
 
 static int cpu_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
-                           const struct cubix_view *view, struct cubix_star_bar *bar)
+                           const struct cubix_tables *tables, struct cubix_star_bar *bar)
 {
   (void)dev;
-  return cubix_histogram_fill_vjp(cover, value_bar, placement, view, bar);
+  return cubix_histogram_fill_vjp(cover, value_bar, placement, tables, bar);
 }
 
 static int cpu_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                           const struct cubix_star_bar *dot, const struct cubix_view *view)
+                           const struct cubix_star_bar *dot, const struct cubix_tables *tables)
 {
   (void)dev;
-  return cubix_histogram_fill_jvp(histogram_dot, nodes, placement, dot, view);
+  return cubix_histogram_fill_jvp(histogram_dot, nodes, placement, dot, tables);
 }
 
 static int cpu_multiply_vjp(struct cubix_device *dev, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *basis,

@@ -60,11 +60,11 @@ void cubix_occupancy_add(struct cubix_occupancy *o, const struct cubix_params *p
                          const struct cubix_instrument *ins, const struct cubix_scene *scene,
                          const struct cubix_slab *slab)
 {
-  struct cubix_view view = { 0 };
+  struct cubix_tables tables = { 0 };
   double fastest = o->fastest, low = o->slowest_in, high = o->fastest_in, stars = 0, records = 0;
   int64_t *beyond = o->beyond;
   const double fast = o->every ? cubix_engine_reach(0) : HUGE_VAL;
-  cubix_templates_sky(&view, par, ins, scene);
+  cubix_templates_sky(&tables, par, ins, scene);
 #pragma omp parallel for schedule(static) reduction(max : fastest, high) reduction(min : low) \
   reduction(+ : stars, records, beyond[:CUBIX_N_REACH])
   for (size_t i = 0; i < slab->n; i++) {
@@ -72,8 +72,8 @@ void cubix_occupancy_add(struct cubix_occupancy *o, const struct cubix_params *p
     const int counted = o->every && i % o->every == 0;
     struct cubix_foot foot;
     if (!counted && !(speed > fastest) && !(speed > fast)) continue;
-    const double length = cubix_deposit_length(&view, slab->smoothing_length, (int64_t)i);
-    if (!cubix_foot_of(&view, slab->position + 3 * i, length, &foot)) continue;
+    const double length = cubix_deposit_length(&tables, slab->smoothing_length, (int64_t)i);
+    if (!cubix_foot_of(&tables, slab->position + 3 * i, length, &foot)) continue;
     fastest = fmax(fastest, speed);
     low = fmin(low, v);
     high = fmax(high, v);

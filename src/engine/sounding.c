@@ -66,21 +66,21 @@ static void note(struct cubix_sounding *o, int k, const struct cubix_mix *mix, f
   }
 }
 
-void cubix_sounding_add(struct cubix_sounding *o, const struct cubix_view *view, const struct cubix_slab *slab)
+void cubix_sounding_add(struct cubix_sounding *o, const struct cubix_tables *tables, const struct cubix_slab *slab)
 {
   for (size_t i = 0; i < slab->n; i++) {
-    const double length = cubix_deposit_length(view, slab->smoothing_length, (int64_t)i);
+    const double length = cubix_deposit_length(tables, slab->smoothing_length, (int64_t)i);
     struct cubix_foot foot;
     struct cubix_star star = { 0 };
     struct cubix_mix mix = { 0 };
     if (!(fabs(slab->velocity[3 * i + 2]) <= o->reach)) continue;
-    if (!cubix_foot_of(view, slab->position + 3 * i, length, &foot)) continue;
+    if (!cubix_foot_of(tables, slab->position + 3 * i, length, &foot)) continue;
     for (int k = 0; k < o->n; k++) {
       const unsigned x = (unsigned)(o->x[k] - foot.first[0]), y = (unsigned)(o->y[k] - foot.first[1]);
       if (x >= (unsigned)foot.n[0] || y >= (unsigned)foot.n[1]) continue;
       if (!mix.n) {
-        cubix_locate(view, slab->metallicity[i], slab->age[i], &star);
-        cubix_mix_of(view, &star, &mix);
+        cubix_locate(tables, slab->metallicity[i], slab->age[i], &star);
+        cubix_mix_of(tables, &star, &mix);
       }
       note(o, k, &mix, (float)slab->velocity[3 * i + 2]);
     }

@@ -27,7 +27,7 @@ done:
 
 double cubix_survey_bytes(double n_spaxel) { return n_spaxel * (sizeof(uint64_t) + sizeof(double)); }
 
-void cubix_survey_add(struct cubix_survey *survey, const struct cubix_view *view, const struct cubix_placement *p)
+void cubix_survey_add(struct cubix_survey *survey, const struct cubix_tables *tables, const struct cubix_placement *p)
 {
   size_t n = p->start[p->n_spaxel];
   unsigned char *used = survey->used;
@@ -36,7 +36,7 @@ void cubix_survey_add(struct cubix_survey *survey, const struct cubix_view *view
 #pragma omp parallel for schedule(static) reduction(| : used[:n_row]) reduction(+ : beyond[:CUBIX_N_REACH])
   for (size_t i = 0; i < n; i++) {
     struct cubix_mix mix;
-    cubix_mix_of(view, &p->star[i], &mix);
+    cubix_mix_of(tables, &p->star[i], &mix);
     for (int c = 0; c < mix.n; c++) used[mix.row[c]] |= all || mix.weight[c] != 0;
     for (int r = 0; r < CUBIX_N_REACH && fabs(p->star[i].velocity) > cubix_engine_reach(r); r++) beyond[r]++;
   }

@@ -19,22 +19,22 @@ int cubix_ends_test(const void *host, const struct cubix_star *star)
   struct cubix_mix mix;
   int any = 0;
   if (!(fabs(star->velocity) <= ends->basis->nodes.reach)) return 0;     /* painted directly with all its rows */
-  cubix_mix_of(ends->view, star, &mix);
+  cubix_mix_of(ends->tables, star, &mix);
   for (int c = 0; c < mix.n; c++) any |= (mix.weight[c] != 0 || ends->corners) && ends->basis->ending[mix.row[c]];
   return any;
 }
 
-int cubix_ends_rows(cubix_real **out, struct cubix_view *ending, const struct cubix_basis *basis, const struct cubix_view *view)
+int cubix_ends_rows(cubix_real **out, struct cubix_tables *ending, const struct cubix_basis *basis, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
-  size_t stride = (size_t)view->row_stride;
+  size_t stride = (size_t)tables->row_stride;
   uint64_t hash[2];
   cubix_real *row = NULL;
-  CUBIX_ALLOC(row, (size_t)view->n_row * stride);
-  for (int r = 0; r < view->n_row; r++)
-    if (basis->ending[r]) memcpy(row + (size_t)r * stride, view->row + (size_t)r * stride, stride * sizeof *row);
-  cubix_hash(basis->ending, (size_t)view->n_row, hash);
-  *ending = cubix_view_rows(view, row, view->edition ? view->edition ^ hash[0] : 0);
+  CUBIX_ALLOC(row, (size_t)tables->n_row * stride);
+  for (int r = 0; r < tables->n_row; r++)
+    if (basis->ending[r]) memcpy(row + (size_t)r * stride, tables->row + (size_t)r * stride, stride * sizeof *row);
+  cubix_hash(basis->ending, (size_t)tables->n_row, hash);
+  *ending = cubix_tables_rows(tables, row, tables->edition ? tables->edition ^ hash[0] : 0);
   *out = row;
 done:
   return status;
@@ -49,7 +49,7 @@ int cubix_ends_run(const struct cubix_basis *basis, int *first, int last)
 }
 
 /* Channels first .. first + n - 1, all at an end. */
-static int paint_run(struct cubix_cube *cube, int first, int n, const struct cubix_view *ending, const struct cubix_placement *stars, struct cubix_device *dev)
+static int paint_run(struct cubix_cube *cube, int first, int n, const struct cubix_tables *ending, const struct cubix_placement *stars, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
   struct cubix_cube run = { .n_x = cube->n_x, .n_y = cube->n_y, .margin = cube->margin };
@@ -65,13 +65,13 @@ done:
   return status;
 }
 
-int cubix_ends_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_view *view, const struct cubix_placement *stars, struct cubix_device *dev)
+int cubix_ends_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_tables *tables, const struct cubix_placement *stars, struct cubix_device *dev)
 {
   int status = CUBIX_OK, last = cube->lambda_first + cube->n_lambda;
-  struct cubix_view ending;
+  struct cubix_tables ending;
   cubix_real *row = NULL;
   if (!stars->start[stars->n_spaxel]) goto done;
-  CUBIX_TRY(cubix_ends_rows(&row, &ending, basis, view));
+  CUBIX_TRY(cubix_ends_rows(&row, &ending, basis, tables));
   for (int k = cube->lambda_first, n; (n = cubix_ends_run(basis, &k, last)); k += n) CUBIX_TRY(paint_run(cube, k, n, &ending, stars, dev));
 done:
   free(row);

@@ -36,7 +36,7 @@ static void fail(struct failure *failure, int status)
 
 int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n, float *const *tile, double *worst, double limit)
 {
-  int status = CUBIX_OK, n_lambda = fit->view.n_lambda;
+  int status = CUBIX_OK, n_lambda = fit->tables.n_lambda;
   struct failure failure = { 0 };
   double most = worst ? *worst : 0;
 #pragma omp parallel for schedule(dynamic, 1) if (!omp_in_parallel())
@@ -70,7 +70,7 @@ int cubix_basis_init(struct cubix_basis **out, const struct cubix_templates *tem
   int status = CUBIX_OK;
   struct cubix_basis *basis = NULL;
   struct cubix_basis_state *state = NULL;
-  const struct cubix_view *v = &templates->view;
+  const struct cubix_tables *v = &templates->tables;
   CUBIX_ALLOC(basis, 1);
   CUBIX_ALLOC(state, 1);
   basis->state = state;

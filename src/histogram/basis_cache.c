@@ -56,7 +56,7 @@ const char *cubix_basis_lost(const void *address)
 /* ---- names -------------------------------------------------------------------------------------------------------------- */
 struct cubix_basis_key cubix_basis_key_of(const struct cubix_templates *templates, double reach, double tolerance)
 {
-  const struct cubix_view *v = &templates->view;
+  const struct cubix_tables *v = &templates->tables;
   struct { uint64_t count[8], part[4][2]; double value[3]; } all;
   struct cubix_basis_key key;
   memset(&all, 0, sizeof all);
@@ -167,7 +167,7 @@ int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubi
   free(sum);
   if (in < 0 && !why) return 0;
   if (in >= 0) close(in);
-  if (in >= 0 && (h.n_row != templates->view.n_row || h.n_lambda != templates->view.n_lambda || h.tile_width != CUBIX_TILE || h.n_weight != CUBIX_N_WEIGHT ||
+  if (in >= 0 && (h.n_row != templates->tables.n_row || h.n_lambda != templates->tables.n_lambda || h.tile_width != CUBIX_TILE || h.n_weight != CUBIX_N_WEIGHT ||
               h.n_tile != (h.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE || !(h.step > 0) || h.n_node != cubix_basis_nodes(h.reach, h.step).n)) {
     why = "it does not belong to these templates and channels";
   }

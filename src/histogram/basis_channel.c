@@ -57,7 +57,7 @@ static void forms_clear(struct cubix_forms *forms) { forms->n = 0, forms->used =
 
 /* ---- a channel ---------------------------------------------------------------------------------------------------------- */
 /* Form of the integral from x0 to x1; smooth: the template continued beyond the library by reflection in its last knot. */
-static int add_pixel(struct cubix_forms *forms, const struct cubix_view *v, double x0, double x1, int smooth, int base)
+static int add_pixel(struct cubix_forms *forms, const struct cubix_tables *v, double x0, double x1, int smooth, int base)
 {
   int status = CUBIX_OK, first, n, last = v->n_knot - 1, other;
   double lo = v->knot[0], hi = v->knot[last], *w;
@@ -87,7 +87,7 @@ done:
 static int make_rhs(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int base, struct cubix_forms *sample)
 {
   int status = CUBIX_OK, n = fit->factor.n, n_interval = n - 5;
-  const struct cubix_view *v = &fit->view;
+  const struct cubix_tables *v = &fit->tables;
   if (!sample->room_n) CUBIX_TRY(forms_init(sample, n_interval * CUBIX_BASIS_FIT_SAMPLE));
   forms_clear(sample);
   for (int i = 0; i < n_interval * CUBIX_BASIS_FIT_SAMPLE; i++)
@@ -112,7 +112,7 @@ done:
 int cubix_basis_channel_init(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int k, int base, int check, struct cubix_forms *sample)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *v = &fit->view;
+  const struct cubix_tables *v = &fit->tables;
   ch->k = k;
   double e0 = v->edge[ch->k], e1 = v->edge[ch->k + 1], lo = v->knot[0], hi = v->knot[v->n_knot - 1];
   CUBIX_TRY(forms_init(&ch->exact, fit->nodes.n));

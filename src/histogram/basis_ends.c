@@ -17,12 +17,12 @@ enum { END_KNOTS = 16 };
 static void widen(const struct cubix_basis_fit *fit, int *a, int *b)
 {
   *a = *a > END_KNOTS ? *a - END_KNOTS : 0;
-  *b = *b + END_KNOTS < fit->view.n_knot ? *b + END_KNOTS : fit->view.n_knot - 1;
+  *b = *b + END_KNOTS < fit->tables.n_knot ? *b + END_KNOTS : fit->tables.n_knot - 1;
 }
 
 enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int row, int a, int b)
 {
-  const cubix_real *p = fit->view.row + (size_t)row * (size_t)fit->view.row_stride;
+  const cubix_real *p = fit->tables.row + (size_t)row * (size_t)fit->tables.row_stride;
   int n_dark = 0, n_zero = 0, n;
   widen(fit, &a, &b);
   n = b - a + 1;
@@ -36,7 +36,7 @@ enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int ro
 /* 1 where a channel that is not covered sees something of the library. */
 static int sees_library(const struct cubix_basis_fit *fit, int k)
 {
-  const struct cubix_view *v = &fit->view;
+  const struct cubix_tables *v = &fit->tables;
   return v->edge[k + 1] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, 0)) > v->knot[0] &&
          v->edge[k] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, fit->factor.n - 5)) < v->knot[v->n_knot - 1];
 }
@@ -44,7 +44,7 @@ static int sees_library(const struct cubix_basis_fit *fit, int k)
 /* A row that is somewhere dark, in all channels: where it ends, where it is dim. */
 static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded)
 {
-  for (int k = 0; k < fit->view.n_lambda; k++) {
+  for (int k = 0; k < fit->tables.n_lambda; k++) {
     int a, b;
     cubix_basis_window(fit, k, &a, &b);
     enum cubix_light light = fit->covered[k] ? cubix_basis_row_light(fit, row, a, b) : CUBIX_LIT;
@@ -55,10 +55,10 @@ static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned cha
 
 void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded)
 {
-  int n = fit->view.n_knot, n_lambda = fit->view.n_lambda, open = 0;
+  int n = fit->tables.n_knot, n_lambda = fit->tables.n_lambda, open = 0;
 #pragma omp parallel for schedule(dynamic, 1) reduction(| : at_end[:n_lambda], unbounded[:n_lambda])
   for (int t = 0; t < n_row; t++) {
-    const cubix_real *p = fit->view.row + (size_t)row[t] * (size_t)fit->view.row_stride;
+    const cubix_real *p = fit->tables.row + (size_t)row[t] * (size_t)fit->tables.row_stride;
     int dark = 0;
     for (int i = 0; i < n; i++) dark |= !((double)p[2 * i] > fit->dark[row[t]]);
     if (dark) look_at_row(fit, row[t], ending, at_end, unbounded);

@@ -66,15 +66,15 @@ static int velocities_init(struct cubix_basis_fit *fit)
   CUBIX_ALLOC(fit->check_phi, n_inner + 2);
   CUBIX_ALLOC(fit->check_node, n_inner + 2);
   for (int i = 0; i < n_interval * CUBIX_BASIS_FIT_SAMPLE; i++)
-    fit->sample_doppler[i] = cubix_doppler(fit->view.one_plus_z, cubix_basis_fit_velocity(fit, (i + 0.5) / CUBIX_BASIS_FIT_SAMPLE));
-  for (int j = 0; j < nodes->n; j++) fit->node_doppler[j] = cubix_doppler(fit->view.one_plus_z, -nodes->reach + (j - 2) * nodes->step);
+    fit->sample_doppler[i] = cubix_doppler(fit->tables.one_plus_z, cubix_basis_fit_velocity(fit, (i + 0.5) / CUBIX_BASIS_FIT_SAMPLE));
+  for (int j = 0; j < nodes->n; j++) fit->node_doppler[j] = cubix_doppler(fit->tables.one_plus_z, -nodes->reach + (j - 2) * nodes->step);
   for (int i = -1; i <= n_inner; i++) {
     double v = i < 0 ? -nodes->reach : i == n_inner ? nodes->reach : -nodes->reach + (i + 0.5) / CUBIX_BASIS_FIT_CHECK * nodes->step, f = 0;
     if (v > nodes->reach) continue;              /* the last step may be partly beyond */
     int at = fit->n_check++;
     fit->check_node[at] = cubix_node_of(nodes, v, &f) + CUBIX_BASIS_FIT_EXTRA;
     cubix_node_weights(f, fit->check_phi[at]);
-    fit->check_doppler[at] = cubix_doppler(fit->view.one_plus_z, v);
+    fit->check_doppler[at] = cubix_doppler(fit->tables.one_plus_z, v);
   }
 done:
   return status;
@@ -83,7 +83,7 @@ done:
 static int dark_init(struct cubix_basis_fit *fit)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *v = &fit->view;
+  const struct cubix_tables *v = &fit->tables;
   CUBIX_ALLOC(fit->dark, v->n_row);
 #pragma omp parallel for schedule(static) if (!omp_in_parallel())
   for (int r = 0; r < v->n_row; r++) {
@@ -96,12 +96,12 @@ done:
   return status;
 }
 
-int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_view *view, const unsigned char *covered)
+int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_tables *tables, const unsigned char *covered)
 {
   int status = CUBIX_OK;
   memset(fit, 0, sizeof *fit);
   fit->nodes = *nodes;
-  fit->view = *view;
+  fit->tables = *tables;
   fit->covered = covered;
   for (int s = 0; s < CUBIX_BASIS_FIT_SAMPLE; s++) cubix_node_weights((s + 0.5) / CUBIX_BASIS_FIT_SAMPLE, fit->sample_phi[s]);
   CUBIX_TRY(factor_init(fit));
@@ -132,11 +132,11 @@ static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int 
   int status = CUBIX_OK, any = 0;
   double sum = 0;
   for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
-    const cubix_real *p = lane < n ? (fit->instead ? fit->instead : fit->view.row) + (size_t)row[lane] * (size_t)fit->view.row_stride : NULL;
+    const cubix_real *p = lane < n ? (fit->instead ? fit->instead : fit->tables.row) + (size_t)row[lane] * (size_t)fit->tables.row_stride : NULL;
     for (int i = 2 * a; i < 2 * b + 2; i++) sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_BASIS_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
     any |= dark[lane] = (unsigned char)(p && cubix_basis_row_light(fit, row[lane], a, b) != CUBIX_LIT);
   }
-  CUBIX_CHECK(sum == 0, CUBIX_EFAIL, "a template near %.1f AA is not finite", fit->view.knot[a]);
+  CUBIX_CHECK(sum == 0, CUBIX_EFAIL, "a template near %.1f AA is not finite", fit->tables.knot[a]);
   dark[CUBIX_BASIS_FIT_LANE] = (unsigned char)any;
 done:
   return status;
@@ -210,7 +210,7 @@ static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basi
     block.n = n_row - t < CUBIX_BASIS_FIT_LANE ? n_row - t : CUBIX_BASIS_FIT_LANE;
     CUBIX_TRY(gather(fit, row + t, block.n, a, b, block.value, block.dark));
     for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
-      double mean = lane < block.n ? fit->view.light[row[t + lane]] / fit->view.n_lambda : 1;
+      double mean = lane < block.n ? fit->tables.light[row[t + lane]] / fit->tables.n_lambda : 1;
       block.floor[lane] = mean > 0 ? fmax(DARK * mean, DBL_MIN) : DBL_MIN;
       block.worst[lane] = 0;
     }

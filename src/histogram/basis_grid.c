@@ -20,7 +20,7 @@ double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps)
 
 void cubix_basis_window(const struct cubix_basis_fit *fit, int k, int *a, int *b)
 {
-  const struct cubix_view *v = &fit->view;
+  const struct cubix_tables *v = &fit->tables;
   double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
   double x0 = v->edge[k] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, fit->factor.n - 5));
   double x1 = v->edge[k + 1] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, 0)), y0 = x0, y1 = x1;

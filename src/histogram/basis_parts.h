@@ -30,7 +30,7 @@ struct cubix_basis_fit_factor {
 
 struct cubix_basis_fit {
   struct cubix_nodes nodes;
-  struct cubix_view view;         /* borrows the model's tables */
+  struct cubix_tables tables;         /* borrows the model's tables */
   const unsigned char *covered;   /* [n_lambda], borrowed */
   const unsigned char *ending, *at_end; /* [n_row], [n_lambda] (basis.h), borrowed */
   struct cubix_basis_fit_factor factor;
@@ -70,8 +70,8 @@ struct cubix_basis_fit_kernel {
 };
 const struct cubix_basis_fit_kernel *cubix_basis_fit_kernel_best(void);
 
-/** A fit on the grid.  Local.  @param covered [n_lambda]; what view and covered point to must outlive the fit */
-int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_view *view, const unsigned char *covered);
+/** A fit on the grid.  Local.  @param covered [n_lambda]; what tables and covered point to must outlive the fit */
+int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_tables *tables, const unsigned char *covered);
 void cubix_basis_fit_free(struct cubix_basis_fit *fit);
 /** The nodes of a step.  Local. */
 struct cubix_nodes cubix_basis_nodes(double reach, double step);
@@ -99,7 +99,7 @@ enum cubix_light { CUBIX_LIT, CUBIX_ENDS, CUBIX_DIM, CUBIX_EMPTY };
 /** What a row has in knots a .. b and near them.  Local. */
 enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int row, int a, int b);
 /** Rows that end in what the channels see, the channels that see it, and those without a bound (basis.h).  Local.
- *  @param[in,out] ending [view.n_row], at_end, unbounded [n_lambda]  set to 1 where that is so */
+ *  @param[in,out] ending [tables.n_row], at_end, unbounded [n_lambda]  set to 1 where that is so */
 void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded);
 
 /* The checksum of a tile (src/base/hash.h). */

@@ -43,7 +43,7 @@ static int groups_init(struct job *job, int tile)
   int status = CUBIX_OK;
   for (int i = 0; i < GROUP_PER_TILE; i++) {
     struct group *g = &job->group[i];
-    int k0 = tile * CUBIX_TILE + i * CUBIX_BASIS_FIT_GROUP, left = job->fit->view.n_lambda - k0;
+    int k0 = tile * CUBIX_TILE + i * CUBIX_BASIS_FIT_GROUP, left = job->fit->tables.n_lambda - k0;
     g->n_k = left < 0 ? 0 : left < CUBIX_BASIS_FIT_GROUP ? left : CUBIX_BASIS_FIT_GROUP;
     g->a = INT32_MAX;
     for (int k = 0; k < g->n_k; k++) {
@@ -137,7 +137,7 @@ int cubix_basis_vjp(const struct cubix_basis *basis, int i, const float *tile_ba
   int status = CUBIX_OK;
   const struct cubix_basis_state *state = basis->state;
   struct job job = { .basis = basis, .fit = &state->fit, .row = state->row, .tile_bar = tile_bar, .n_block = (basis->n_template + CUBIX_BASIS_FIT_LANE - 1) / CUBIX_BASIS_FIT_LANE };
-  size_t stride = 2 * ((size_t)state->fit.view.n_knot + 1);
+  size_t stride = 2 * ((size_t)state->fit.tables.n_knot + 1);
   CUBIX_TRY(groups_init(&job, i));
   CUBIX_TRY(channels_init(&job, i));
   CUBIX_TRY(blocks_reverse(&job));
@@ -162,8 +162,8 @@ int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, c
   const struct cubix_basis_state *state = basis->state;
   struct cubix_basis *dot = NULL;
   unsigned char *used = NULL;
-  CUBIX_CHECK(templates->view.n_row == basis->n_row && templates->view.n_lambda == n_lambda, CUBIX_EFAIL, "a basis of %d rows and %d channels, but a model of %d and %d", basis->n_row, n_lambda,
-              templates->view.n_row, templates->view.n_lambda);
+  CUBIX_CHECK(templates->tables.n_row == basis->n_row && templates->tables.n_lambda == n_lambda, CUBIX_EFAIL, "a basis of %d rows and %d channels, but a model of %d and %d", basis->n_row, n_lambda,
+              templates->tables.n_row, templates->tables.n_lambda);
   CUBIX_ALLOC(used, basis->n_row);
   for (int r = 0; r < basis->n_row; r++) used[r] = basis->slot[r] >= 0;
   CUBIX_TRY(cubix_basis_init(&dot, templates, &basis->nodes, used, basis->tolerance));

@@ -46,7 +46,7 @@ static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scra
     int j = cubix_node_of(&d->histogram->nodes, star->velocity, &f);
     if (j < 0) continue;
     cubix_node_weights(f, phi);
-    cubix_mix_of(d->view, star, &mix);
+    cubix_mix_of(d->tables, star, &mix);
     double mass = star->mass_formed * scale;
     for (int c = 0; c < 4; c++) {
       double m = mass * mix.weight[c];
@@ -54,7 +54,7 @@ static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scra
       if (!(m > 0)) continue;
       for (int p = 0; p < CUBIX_N_PAIR; p++) cubix_add_rounded(sum + 2 * p, m * (cubix_pair){ phi[2 * p], phi[2 * p + 1] });
     }
-    cubix_touch(scratch, star->iz * d->view->n_age + star->ia, j);
+    cubix_touch(scratch, star->iz * d->tables->n_age + star->ia, j);
   }
 }
 
@@ -91,7 +91,7 @@ static int grow(struct cubix_part *part, size_t n_value)
 static void emit(const struct cubix_filling *d, struct cubix_scratch *scratch, struct cubix_part *part, size_t s)
 {
   size_t before = part->n_block;
-  int n_age = d->view->n_age, up_age = n_age > 1, up_z = d->view->n_z > 1 ? n_age : 0;
+  int n_age = d->tables->n_age, up_age = n_age > 1, up_z = d->tables->n_z > 1 ? n_age : 0;
   for (int i = next(scratch->cells, d->n_word, 0); i >= 0; i = next(scratch->cells, d->n_word, i)) {
     int corner[4] = { i, i + up_age, i + up_z, i + up_z + up_age };
     for (int c = 0; c < 4; c++) {
@@ -300,10 +300,10 @@ done:
 int cubix_deposit_run(struct cubix_histogram **out, struct cubix_filling *d, const struct cubix_nodes *nodes, const int32_t *exponent)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *view = d->view;
-  CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
+  const struct cubix_tables *tables = d->tables;
+  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
   d->n_thread = omp_get_max_threads();
-  d->n_row = view->n_z * view->n_age;
+  d->n_row = tables->n_z * tables->n_age;
   d->stride = nodes->n + nodes->n % 2;
   d->n_word = d->n_row / 64 + 1;
   CUBIX_TRY(create(&d->histogram, nodes, exponent, d->placement->n_spaxel));
@@ -321,9 +321,9 @@ done:
 }
 
 int cubix_histogram_build(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
-                          const struct cubix_view *view)
+                          const struct cubix_tables *tables)
 {
-  struct cubix_filling d = { .placement = placement, .view = view, .stars = fill_stars };
+  struct cubix_filling d = { .placement = placement, .tables = tables, .stars = fill_stars };
   return cubix_deposit_run(out, &d, nodes, exponent);
 }
 

@@ -10,7 +10,7 @@
 
 #include "cube/placement.h"
 #include "physics/node.h"
-#include "physics/view.h"
+#include "physics/tables.h"
 
 struct cubix_block {
   int32_t row;                    /* library row iz*n_age + ia */
@@ -34,21 +34,21 @@ void cubix_histogram_scale(int32_t *exponent, const uint64_t *count, const doubl
 /** Deposit the placed stars within the grid's reach; the others are left out.  Local.
  *  @param exponent [n_spaxel], copied  @param[out] histogram owned by the caller */
 int cubix_histogram_build(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
-                          const struct cubix_view *view);
+                          const struct cubix_tables *tables);
 /** Blocks of all that the stars within reach touch, the four rows of their cells with all six nodes, also where there is no mass: what derivatives are asked on.
  *  Local.  @param[out] cover owned by the caller; value NULL, n_value counts, exponents 0 */
-int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_view *view);
+int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_tables *tables);
 /** Reverse of cubix_histogram_build: derivatives by a cover's values [1/Msun] to those by the stars.  Local.  Stars beyond reach get nothing.
  *  @param cover  of these stars, or more  @param value_bar [cover->n_value]  @param[in,out] bar [stars placed] */
-int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_view *view,
+int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_tables *tables,
                                 struct cubix_star_bar *bar);
 /** Tangents of the values, of either sign; on a scale of their own, so that those of several placements cannot be merged.  Local.
  *  @param dot [stars placed]  @param[out] histogram_dot owned by the caller */
 int cubix_histogram_fill_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                                const struct cubix_star_bar *dot, const struct cubix_view *view);
+                                const struct cubix_star_bar *dot, const struct cubix_tables *tables);
 /** The scale that the tangents of these stars take.  Local.  @param[out] exponent [n_spaxel]  Errors: CUBIX_EFAIL where tangents are not finite */
 int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
-                              const struct cubix_view *view);
+                              const struct cubix_tables *tables);
 /** Sum of n histograms of the same spaxels, grid and scale (chunks, ranks); a NULL counts as an empty one.  Local.
  *  The bits depend neither on how the stars were divided nor on the order of the parts.
  *  @param[out] sum owned by the caller; NULL if all parts are */

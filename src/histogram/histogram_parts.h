@@ -32,7 +32,7 @@ struct cubix_part {               /* what one thread makes at a time */
 struct cubix_filling {
   /* what is asked for */
   const struct cubix_placement *placement;
-  const struct cubix_view *view;
+  const struct cubix_tables *tables;
   /** Add stars first .. last - 1, of one spaxel, to the scratch, and note what they touch. */
   void (*stars)(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent);
   int cover;                      /* 1: blocks of all that is touched, without values */

@@ -35,20 +35,20 @@ static void touch_stars(const struct cubix_filling *d, struct cubix_scratch *scr
     const struct cubix_star *star = &d->placement->star[i];
     double f;
     int j = cubix_node_of(&d->histogram->nodes, star->velocity, &f);
-    if (j >= 0) cubix_touch(scratch, star->iz * d->view->n_age + star->ia, j);
+    if (j >= 0) cubix_touch(scratch, star->iz * d->tables->n_age + star->ia, j);
   }
 }
 
-int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_view *view)
+int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_tables *tables)
 {
-  struct cubix_filling d = { .placement = placement, .view = view, .stars = touch_stars, .cover = 1 };
+  struct cubix_filling d = { .placement = placement, .tables = tables, .stars = touch_stars, .cover = 1 };
   return cubix_deposit_run(cover, &d, nodes, NULL);
 }
 
 /* ---- reverse ------------------------------------------------------------------------------------------------------------ */
 
 /* One star.  @return 0 where the cover lacks what it touches */
-static int star_vjp(const struct cubix_nodes *nodes, double per_step, const struct cubix_view *view, const struct shelf *shelf, const struct cubix_star *star,
+static int star_vjp(const struct cubix_nodes *nodes, double per_step, const struct cubix_tables *tables, const struct shelf *shelf, const struct cubix_star *star,
                     struct cubix_star_bar *bar)
 {
   struct cubix_mix mix;
@@ -57,7 +57,7 @@ static int star_vjp(const struct cubix_nodes *nodes, double per_step, const stru
   if (j < 0) return 1;
   cubix_node_weights(f, phi);
   cubix_node_slopes(f, slope);
-  cubix_mix_of(view, star, &mix);
+  cubix_mix_of(tables, star, &mix);
   for (int c = 0; c < 4; c++) {
     const struct shelf *row = &shelf[mix.row[c]];
     cubix_pair value = { 0, 0 }, change = { 0, 0 };
@@ -89,7 +89,7 @@ static void spaxel_shelves(struct shelf *shelf, const struct cubix_histogram *co
 }
 
 /* Stars first .. last - 1, of which the first is in or after spaxel s.  @return the spaxel whose stars the cover lacks, n_spaxel: none */
-static size_t stars_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_view *view,
+static size_t stars_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_tables *tables,
                         struct shelf *shelf, size_t first, size_t last, struct cubix_star_bar *bar)
 {
   size_t s = 0, beyond = placement->n_spaxel, lacking = placement->n_spaxel;
@@ -104,19 +104,19 @@ static size_t stars_vjp(const struct cubix_histogram *cover, const double *value
     if (i >= end) continue;
     spaxel_shelves(shelf, cover, value_bar, s, 1);
     for (; i < end; i++)
-      if (!star_vjp(&cover->nodes, per_step, view, shelf, &placement->star[i], &bar[i])) lacking = s;
+      if (!star_vjp(&cover->nodes, per_step, tables, shelf, &placement->star[i], &bar[i])) lacking = s;
     spaxel_shelves(shelf, cover, value_bar, s, 0);
   }
   return lacking;
 }
 
-int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_view *view,
+int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_tables *tables,
                                 struct cubix_star_bar *bar)
 {
-  int status = CUBIX_OK, n_row = view->n_z * view->n_age;
+  int status = CUBIX_OK, n_row = tables->n_z * tables->n_age;
   size_t n_star = placement->start[placement->n_spaxel], n_part = (n_star + PART - 1) / PART, lacking = placement->n_spaxel;
   int no_memory = 0;
-  CUBIX_CHECK(!view->pchip, CUBIX_EFAIL, "the histogram knows no monotone cubic ages: use the direct method");
+  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram knows no monotone cubic ages: use the direct method");
   CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu", cover->n_spaxel, placement->n_spaxel);
 #pragma omp parallel
   {
@@ -129,7 +129,7 @@ int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *
 #pragma omp for schedule(dynamic, 1)
     for (size_t p = 0; p < n_part; p++) {
       size_t first = p * PART, last = first + PART < n_star ? first + PART : n_star;
-      size_t bad = shelf ? stars_vjp(cover, value_bar, placement, view, shelf, first, last, bar) : placement->n_spaxel;
+      size_t bad = shelf ? stars_vjp(cover, value_bar, placement, tables, shelf, first, last, bar) : placement->n_spaxel;
       if (bad < placement->n_spaxel) {
 #pragma omp atomic write
         lacking = bad;
@@ -148,11 +148,11 @@ done:
 /* Factors of phi_j and of phi'_j in what the tangent adds to the four rows. */
 struct change { struct cubix_mix mix; double value[4], slope[4]; };
 
-static void change_of(struct change *change, const struct cubix_view *view, double per_step, const struct cubix_star *star, const struct cubix_star_bar *dot)
+static void change_of(struct change *change, const struct cubix_tables *tables, double per_step, const struct cubix_star *star, const struct cubix_star_bar *dot)
 {
   double weight_dot[CUBIX_MAX_CORNER], m = star->mass_formed;
-  cubix_mix_of(view, star, &change->mix);
-  cubix_mix_of_jvp(view, star, dot->f_z, dot->f_age, weight_dot);
+  cubix_mix_of(tables, star, &change->mix);
+  cubix_mix_of_jvp(tables, star, dot->f_z, dot->f_age, weight_dot);
   for (int c = 0; c < 4; c++) {
     double w = change->mix.weight[c];
     change->value[c] = dot->mass_formed * w + m * weight_dot[c];
@@ -171,20 +171,20 @@ static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scrat
     if (j < 0) continue;
     cubix_node_weights(f, phi);
     cubix_node_slopes(f, slope);
-    change_of(&change, d->view, per_step, star, &d->dot[i]);
+    change_of(&change, d->tables, per_step, star, &d->dot[i]);
     for (int c = 0; c < 4; c++) {
       double a = change.value[c] * scale, b = change.slope[c] * scale;
       int64_t *sum = scratch->sum + (size_t)change.mix.row[c] * (size_t)d->stride + j;
       for (int p = 0; p < CUBIX_N_PAIR; p++)
         cubix_add_rounded(sum + 2 * p, a * (cubix_pair){ phi[2 * p], phi[2 * p + 1] } + b * (cubix_pair){ slope[2 * p], slope[2 * p + 1] });
     }
-    cubix_touch(scratch, star->iz * d->view->n_age + star->ia, j);
+    cubix_touch(scratch, star->iz * d->tables->n_age + star->ia, j);
   }
 }
 
 /* Largest that a star of each spaxel adds to a value: splines and their slopes are below 1.  @return 0 where that is not finite */
 static int largest_dots(double *largest, uint64_t *count, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
-                        const struct cubix_view *view)
+                        const struct cubix_tables *tables)
 {
   int finite = 1;
 #pragma omp parallel for schedule(dynamic, 16) reduction(& : finite)
@@ -193,7 +193,7 @@ static int largest_dots(double *largest, uint64_t *count, const struct cubix_nod
       struct change change;
       double f;
       if (cubix_node_of(nodes, placement->star[i].velocity, &f) < 0) continue;
-      change_of(&change, view, 1 / nodes->step, &placement->star[i], &dot[i]);
+      change_of(&change, tables, 1 / nodes->step, &placement->star[i], &dot[i]);
       for (int c = 0; c < 4; c++) {
         double most = fabs(change.value[c]) + fabs(change.slope[c]);
         finite &= most <= 1e300;
@@ -205,14 +205,14 @@ static int largest_dots(double *largest, uint64_t *count, const struct cubix_nod
 }
 
 int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
-                              const struct cubix_view *view)
+                              const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
   double *largest = NULL;
   uint64_t *count = NULL;
   CUBIX_ALLOC(largest, placement->n_spaxel);
   CUBIX_ALLOC(count, placement->n_spaxel);
-  CUBIX_CHECK(largest_dots(largest, count, nodes, placement, dot, view), CUBIX_EFAIL, "the tangents of the stars are not finite numbers, or above 1e300");
+  CUBIX_CHECK(largest_dots(largest, count, nodes, placement, dot, tables), CUBIX_EFAIL, "the tangents of the stars are not finite numbers, or above 1e300");
   cubix_histogram_scale(exponent, count, largest, placement->n_spaxel);
 done:
   free(largest);
@@ -221,13 +221,13 @@ done:
 }
 
 int cubix_histogram_fill_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                                const struct cubix_star_bar *dot, const struct cubix_view *view)
+                                const struct cubix_star_bar *dot, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
-  struct cubix_filling d = { .placement = placement, .view = view, .stars = fill_dots, .dot = dot };
+  struct cubix_filling d = { .placement = placement, .tables = tables, .stars = fill_dots, .dot = dot };
   int32_t *exponent = NULL;
   CUBIX_ALLOC(exponent, placement->n_spaxel);
-  CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, view));
+  CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, tables));
   CUBIX_TRY(cubix_deposit_run(histogram_dot, &d, nodes, exponent));
 done:
   free(exponent);

@@ -25,7 +25,7 @@ int cubix_maker_init(struct cubix_maker *k, const struct cubix_templates *templa
 {
   int status = CUBIX_OK;
   const struct cubix_ssp *ssp = templates->ssp;
-  double *sigma = NULL, one_plus_z = templates->view.one_plus_z;
+  double *sigma = NULL, one_plus_z = templates->tables.one_plus_z;
   memset(k, 0, sizeof *k);
   k->templates = templates;
   CUBIX_ALLOC(sigma, ssp->n_lambda);
@@ -49,12 +49,12 @@ void cubix_maker_free(struct cubix_maker *k)
 void cubix_maker_curvature(const struct cubix_maker *k, const double (*f)[CUBIX_LANES], double (*m)[CUBIX_LANES])
 {
   if (k->templates->is_spline) cubix_spline_curvature(&k->spline, f, m);
-  else memset(m, 0, sizeof *m * (size_t)k->templates->view.n_knot);
+  else memset(m, 0, sizeof *m * (size_t)k->templates->tables.n_knot);
 }
 
 void cubix_maker_load(const struct cubix_maker *k, const double *luminosity, int first, int n, const struct cubix_lanes *s)
 {
-  size_t n_knot = (size_t)k->templates->view.n_knot;
+  size_t n_knot = (size_t)k->templates->tables.n_knot;
   for (size_t l = 0; l < CUBIX_LANES; l++) {
     const double *mine = luminosity + ((size_t)first + (l < (size_t)n ? l : 0)) * n_knot;
     for (size_t i = 0; i < n_knot; i++) s->f[i][l] = mine[i] / CUBIX_TEMPLATE_UNIT;
@@ -99,7 +99,7 @@ done:
 /* The integral from x0 to x1 as weights of values and curvatures: physics/spectrum.h, one interval after the other, in float64. */
 static void weigh_band(struct job *job, double x0, double x1)
 {
-  const struct cubix_view *v = &job->templates->view;
+  const struct cubix_tables *v = &job->templates->tables;
   for (int i = 0; i + 1 < v->n_knot; i++) {
     double at = v->knot[i], h = v->knot[i + 1] - at, a = fmax(x0, at), b = fmin(x1, v->knot[i + 1]);
     if (!(b > a)) continue;
@@ -115,7 +115,7 @@ static void weigh_band(struct job *job, double x0, double x1)
 /* Values of n rows from `first` on -> rows and their light. */
 static void store_rows(const struct job *job, int first, int n, const double (*f)[CUBIX_LANES], double (*m)[CUBIX_LANES])
 {
-  const struct cubix_view *v = &job->templates->view;
+  const struct cubix_tables *v = &job->templates->tables;
   double light[CUBIX_LANES] = { 0 };
   cubix_maker_curvature(&job->k, f, m);
   for (int i = 0; i < v->n_knot; i++)
@@ -135,7 +135,7 @@ static void store_rows(const struct job *job, int first, int n, const double (*f
 static void make_templates(void *all, int first, int n, const struct cubix_lanes *s)
 {
   const struct job *job = all;
-  size_t n_knot = (size_t)job->templates->view.n_knot;
+  size_t n_knot = (size_t)job->templates->tables.n_knot;
   cubix_maker_load(&job->k, job->templates->ssp->luminosity, first, n, s);
   cubix_maker_broaden(&job->k, s);
   store_rows(job, first, n, (const double (*)[CUBIX_LANES])s->broad, s->m);
@@ -147,7 +147,7 @@ static void make_templates(void *all, int first, int n, const struct cubix_lanes
 static void make_slopes(void *all, int first, int n, const struct cubix_lanes *s)
 {
   const struct job *job = all;
-  const struct cubix_view *v = &job->templates->view;
+  const struct cubix_tables *v = &job->templates->tables;
   size_t n_knot = (size_t)v->n_knot;
   for (int l = 0; l < CUBIX_LANES; l++) {
     int t = first + (l < n ? l : 0), z = t / v->n_age;
@@ -160,7 +160,7 @@ static void make_slopes(void *all, int first, int n, const struct cubix_lanes *s
 int cubix_templates_fill(struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *v = &templates->view;
+  const struct cubix_tables *v = &templates->tables;
   struct job job = { .templates = templates };
   int n = v->n_knot, n_template = v->n_z * v->n_age;
   CUBIX_ALLOC(job.light_value, n);

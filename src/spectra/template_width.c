@@ -30,7 +30,7 @@ double cubix_templates_missing_variance(const struct cubix_instrument *ins, doub
 
 void cubix_templates_width_slopes(const struct cubix_templates *templates, const struct cubix_instrument *ins, int i, double *lsf_fwhm, double *one_plus_z)
 {
-  double x = templates->view.knot[i], per_z = 1 / templates->view.one_plus_z, lambda = templates->view.one_plus_z * x, at = in_medium(ins, lambda);
+  double x = templates->tables.knot[i], per_z = 1 / templates->tables.one_plus_z, lambda = templates->tables.one_plus_z * x, at = in_medium(ins, lambda);
   double fwhm = cubix_curve_at(&ins->lsf_fwhm, at), unit = CUBIX_FWHM_SIGMA * CUBIX_FWHM_SIGMA, own = fwhm * fwhm / unit - pixel_variance(ins);
   double medium = ins->medium == CUBIX_AIR ? cubix_vacuum_to_air_slope(lambda) : 1;
   *lsf_fwhm = 2 * fwhm / unit * per_z * per_z;
@@ -54,7 +54,7 @@ int cubix_templates_too_broad(const struct cubix_templates *templates, const str
 void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
   int n = ins->n_lambda;
-  double one_plus_z = templates->view.one_plus_z, blue = cubix_doppler(one_plus_z, templates->v_max), red = cubix_doppler(one_plus_z, -templates->v_max);
+  double one_plus_z = templates->tables.one_plus_z, blue = cubix_doppler(one_plus_z, templates->v_max), red = cubix_doppler(one_plus_z, -templates->v_max);
   templates->n_uncovered = templates->n_too_broad = templates->n_pixel_broad = 0;
   for (int k = 0; k < n; k++) {
     double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), box = ins->lambda_step * ins->lambda_step / 12;

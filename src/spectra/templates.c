@@ -30,7 +30,7 @@
 static int index_knots(struct cubix_templates *templates)
 {
   int status = CUBIX_OK;
-  struct cubix_view *v = &templates->view;
+  struct cubix_tables *v = &templates->tables;
   double range = v->knot[v->n_knot - 1] - v->knot[0], narrowest = range;
   for (int i = 0; i + 1 < v->n_knot; i++) narrowest = fmin(narrowest, v->knot[i + 1] - v->knot[i]);
   narrowest = fmax(narrowest, range / (1 << 20));
@@ -55,7 +55,7 @@ static double lsf_reach(const struct cubix_instrument *ins)
   return CUBIX_LSF_REACH * widest / CUBIX_FWHM_SIGMA;
 }
 
-static void place_grid(struct cubix_view *v, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+static void place_grid(struct cubix_tables *v, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   v->n_lambda = ins->n_lambda;
   v->edge = ins->edge;
@@ -75,17 +75,17 @@ static void place_grid(struct cubix_view *v, const struct cubix_instrument *ins,
   v->sin_roll = sin(ins->roll);
 }
 
-static void choose_deposit(struct cubix_view *v, const struct cubix_params *par)
+static void choose_deposit(struct cubix_tables *v, const struct cubix_params *par)
 {
   v->deposit = !strcmp(par->Deposit, "cic") ? CUBIX_DEPOSIT_CIC : !strcmp(par->Deposit, "tsc") ? CUBIX_DEPOSIT_TSC
              : !strcmp(par->Deposit, "gaussian") ? CUBIX_DEPOSIT_GAUSSIAN : CUBIX_DEPOSIT_NEAREST;
   v->deposit_length = par->DepositLength;
 }
 
-void cubix_templates_sky(struct cubix_view *view, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+void cubix_templates_sky(struct cubix_tables *tables, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
-  place_grid(view, ins, scene);
-  choose_deposit(view, par);
+  place_grid(tables, ins, scene);
+  choose_deposit(tables, par);
 }
 
 static void report(const struct cubix_templates *templates, const struct cubix_instrument *ins)
@@ -126,7 +126,7 @@ static int lay_axes(struct cubix_templates *templates)
 {
   int status = CUBIX_OK;
   const struct cubix_ssp *ssp = templates->ssp;
-  struct cubix_view *v = &templates->view;
+  struct cubix_tables *v = &templates->tables;
   CUBIX_ALLOC(templates->log_z, ssp->n_z);
   CUBIX_ALLOC(templates->log_age, ssp->n_age);
   for (int i = 0; i < ssp->n_z; i++) templates->log_z[i] = log10(ssp->metallicity[i] > 0 ? ssp->metallicity[i] : 1e-10);
@@ -148,7 +148,7 @@ static int lay_rows(struct cubix_templates *templates, const struct cubix_instru
 {
   int status = CUBIX_OK;
   const struct cubix_ssp *ssp = templates->ssp;
-  struct cubix_view *v = &templates->view;
+  struct cubix_tables *v = &templates->tables;
   v->knot = ssp->lambda;
   v->n_knot = ssp->n_lambda;
   v->n_row = ssp->n_z * ssp->n_age * (v->pchip ? 2 : 1);
@@ -165,7 +165,7 @@ done:
 }
 
 /* A hash of what the tables hold.  They change nowhere but here. */
-static void mark(struct cubix_view *v)
+static void mark(struct cubix_tables *v)
 {
   const struct { const void *table; size_t bytes; } all[] = {
     { v->row, sizeof *v->row * (size_t)v->n_row * (size_t)v->row_stride }, { v->light, sizeof *v->light * (size_t)v->n_row },
@@ -187,21 +187,21 @@ static int build(struct cubix_templates **out, const struct cubix_params *par, c
   CUBIX_ALLOC(templates, 1);
   templates->v_max = v_max;
   templates->is_spline = !strcmp(par->TemplateSemantic, "spline");
-  templates->view.pchip = !strcmp(par->SspInterpolation, "pchip");
+  templates->tables.pchip = !strcmp(par->SspInterpolation, "pchip");
   needed_range(ins, 1 + scene->redshift, v_read, &templates->read_first, &templates->read_last);
   CUBIX_TRY(cubix_ssp_read(&templates->ssp, par->SspFile, templates->read_first, templates->read_last));
   CUBIX_TRY(lay_axes(templates));
   CUBIX_TRY(lay_rows(templates, ins));
-  place_grid(&templates->view, ins, scene);
-  choose_deposit(&templates->view, par);
+  place_grid(&templates->tables, ins, scene);
+  choose_deposit(&templates->tables, par);
   CUBIX_TRY(cubix_templates_fill(templates, ins));
   if (!keep) free(templates->ssp->luminosity);
   if (!keep) templates->ssp->luminosity = NULL;
   CUBIX_TRY(index_knots(templates));
-  mark(&templates->view);
+  mark(&templates->tables);
   cubix_templates_channels(templates, ins);
   report(templates, ins);
-  if (templates->view.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
+  if (templates->tables.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
   *out = templates;
   templates = NULL;
 done:
@@ -232,9 +232,9 @@ int cubix_templates_remake(struct cubix_templates *templates, const struct cubix
   int status = CUBIX_OK;
   struct cubix_ssp *ssp = templates->ssp;
   double lo, hi, sum = 0;
-  size_t n = (size_t)templates->view.n_z * (size_t)templates->view.n_age * (size_t)templates->view.n_knot;
+  size_t n = (size_t)templates->tables.n_z * (size_t)templates->tables.n_age * (size_t)templates->tables.n_knot;
   CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL, "the templates of %s were released once the model was made: make it with cubix_templates_build_kept", ssp->file);
-  CUBIX_CHECK(ins->n_lambda == templates->view.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d", ins->n_lambda, templates->view.n_lambda);
+  CUBIX_CHECK(ins->n_lambda == templates->tables.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d", ins->n_lambda, templates->tables.n_lambda);
   needed_range(ins, 1 + scene->redshift, templates->v_max, &lo, &hi);
   CUBIX_CHECK(cubix_templates_reaches(templates, ins, scene, templates->v_max), CUBIX_EUSAGE,
               "at Redshift = %g with stars of up to %g km/s the channels need %.1f..%.1f AA (rest) of %s, of which %.1f..%.1f AA were read: open again with this redshift and line spread function",
@@ -242,10 +242,10 @@ int cubix_templates_remake(struct cubix_templates *templates, const struct cubix
   for (size_t i = 0; i < n && luminosity; i++) sum += 0 * luminosity[i];
   CUBIX_CHECK(sum == 0, CUBIX_EINPUT, "a new value for a template of %s is not finite", ssp->name);
   if (luminosity) memcpy(ssp->luminosity, luminosity, n * sizeof *luminosity);
-  place_grid(&templates->view, ins, scene);
-  templates->view.edition = 0;
+  place_grid(&templates->tables, ins, scene);
+  templates->tables.edition = 0;
   CUBIX_TRY(cubix_templates_fill(templates, ins));
-  mark(&templates->view);
+  mark(&templates->tables);
   cubix_templates_channels(templates, ins);
 done:
   return status;
@@ -253,8 +253,8 @@ done:
 
 void cubix_templates_place(struct cubix_templates *templates, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
-  place_grid(&templates->view, ins, scene);
-  choose_deposit(&templates->view, par);
+  place_grid(&templates->tables, ins, scene);
+  choose_deposit(&templates->tables, par);
 }
 
 void cubix_templates_free(struct cubix_templates *templates)

@@ -5,16 +5,16 @@
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
 #include "params/params.h"
-#include "physics/view.h"
+#include "physics/tables.h"
 #include "simulation/slab.h"
 #include "spectra/ssp.h"
 
 struct cubix_templates {
   struct cubix_ssp *ssp;          /* what was read; its luminosities are released once they are in `row`, unless they are kept */
-  cubix_real *row;                /* see physics/view.h */
+  cubix_real *row;                /* see physics/tables.h */
   double *light, *log_z, *log_age;
   int32_t *first;
-  struct cubix_view view;         /* points into the above and into the instrument */
+  struct cubix_tables tables;         /* points into the above and into the instrument */
   /* per channel, for DQ and the LSF table */
   unsigned char *covered;         /* [n_lambda] 1: the library covers the channel at every |v| <= v_max */
   double *fwhm_template;          /* [n_lambda] AA observed, as the library states it, times 1 + z */
@@ -26,8 +26,8 @@ struct cubix_templates {
   double read_first, read_last;   /* rest AA: the range that was read of the library */
 };
 
-/** Of a view what says where a star's light falls on the sky.  Local. */
-void cubix_templates_sky(struct cubix_view *view, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene);
+/** Of the tables what says where a star's light falls on the sky.  Local. */
+void cubix_templates_sky(struct cubix_tables *tables, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene);
 /** Read the library, broaden it, tabulate.  Local.  @param v_max the fastest star's of all ranks (occupancy.h)
  *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
 int cubix_templates_build(struct cubix_templates **templates, const struct cubix_params *par, const struct cubix_instrument *ins,
@@ -39,7 +39,7 @@ int cubix_templates_build_kept(struct cubix_templates **templates, const struct 
 /** 1 where the wavelengths of the library that were read serve these channels at |v| <= v_max.  Local. */
 int cubix_templates_reaches(const struct cubix_templates *templates, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max);
 /** Make a kept model again, in place and without reading: for ins and scene as they are now and |v| <= templates->v_max, which the caller may change before.  Local.
- *  All sizes and pointers stay; copies of templates->view, bases, and what a device has loaded are out of date afterwards.
+ *  All sizes and pointers stay; copies of templates->tables, bases, and what a device has loaded are out of date afterwards.
  *  @param ins  as many channels as before  @param luminosity  new ones [n_z][n_age][n_knot] erg/s/AA per Msun, or NULL: those in use
  *  Errors: CUBIX_EUSAGE where the channels leave the range that was read; the model is then as it was. */
 int cubix_templates_remake(struct cubix_templates *templates, const struct cubix_instrument *ins, const struct cubix_scene *scene, const double *luminosity);

@@ -18,7 +18,7 @@ struct cubix_maker {
 /* One thread's scratch, [n_knot][CUBIX_LANES] each; the second three are there on request. */
 struct cubix_lanes { double (*f)[CUBIX_LANES], (*m)[CUBIX_LANES], (*broad)[CUBIX_LANES], (*f_bar)[CUBIX_LANES], (*m_bar)[CUBIX_LANES], (*broad_bar)[CUBIX_LANES]; };
 
-/** The spline's factors and the LSF's weights for the redshift in templates->view.  Local.  @param slope  1: also the weights' derivatives */
+/** The spline's factors and the LSF's weights for the redshift in templates->tables.  Local.  @param slope  1: also the weights' derivatives */
 int cubix_maker_init(struct cubix_maker *maker, const struct cubix_templates *templates, const struct cubix_instrument *ins, int slope);
 void cubix_maker_free(struct cubix_maker *maker);
 /** T''/6 of lanes of values, 0 for straight lines.  Local. */

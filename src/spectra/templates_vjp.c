@@ -55,7 +55,7 @@ static void job_free(struct job *job)
 static void broaden_all(void *all, int first, int n, const struct cubix_lanes *s)
 {
   struct job *job = all;
-  size_t n_knot = (size_t)job->templates->view.n_knot;
+  size_t n_knot = (size_t)job->templates->tables.n_knot;
   cubix_maker_load(&job->k, job->templates->ssp->luminosity, first, n, s);
   cubix_maker_broaden(&job->k, s);
   for (size_t l = 0; l < (size_t)n; l++)
@@ -64,7 +64,7 @@ static void broaden_all(void *all, int first, int n, const struct cubix_lanes *s
 
 static int job_init(struct job *job, const struct cubix_templates *templates, const struct cubix_instrument *ins, int wants_width, int wants_fwhm)
 {
-  int status = CUBIX_OK, n = templates->view.n_knot, n_template = templates->view.n_z * templates->view.n_age;
+  int status = CUBIX_OK, n = templates->tables.n_knot, n_template = templates->tables.n_z * templates->tables.n_age;
   double *width[2] = { NULL, NULL };
   CUBIX_CHECK(templates->ssp->luminosity, CUBIX_EFAIL, "the templates of %s were released once the model was made: make it with cubix_templates_build_kept", templates->ssp->file);
   CUBIX_CHECK(!wants_fwhm || ins->lsf_none || (!ins->lsf_fwhm.n_table && ins->lsf_fwhm.n_coef == 1), CUBIX_EUSAGE,
@@ -77,7 +77,7 @@ static int job_init(struct job *job, const struct cubix_templates *templates, co
     job->width[a] = width[a];
   }
   for (int i = 0; i < n && job->wants_width; i++) cubix_templates_width_slopes(templates, ins, i, &width[0][i], &width[1][i]);
-  if (!templates->view.pchip) goto done;
+  if (!templates->tables.pchip) goto done;
   CUBIX_ALLOC(job->broad, (size_t)n_template * (size_t)n);
   CUBIX_TRY(cubix_maker_run(job, n, n_template, 0, broaden_all));
 done:
@@ -88,7 +88,7 @@ done:
 /* Bars of n rows from `first` on, curvatures folded into values: values_bar = row_bar_value + C^T row_bar_curvature. */
 static void load_bars(const struct job *job, int first, int n, double (*value_bar)[CUBIX_LANES], double (*m_bar)[CUBIX_LANES])
 {
-  size_t n_knot = (size_t)job->templates->view.n_knot;
+  size_t n_knot = (size_t)job->templates->tables.n_knot;
   for (size_t l = 0; l < CUBIX_LANES; l++) {
     const double *bar = job->row_bar + ((size_t)first + (l < (size_t)n ? l : 0)) * 2 * (n_knot + 1);
     for (size_t i = 0; i < n_knot; i++) {
@@ -102,8 +102,8 @@ static void load_bars(const struct job *job, int first, int n, double (*value_ba
 static void slopes_reverse(void *all, int first, int n, const struct cubix_lanes *s)
 {
   struct job *job = all;
-  size_t n_knot = (size_t)job->templates->view.n_knot;
-  load_bars(job, job->templates->view.n_z * job->templates->view.n_age + first, n, s->broad_bar, s->m_bar);
+  size_t n_knot = (size_t)job->templates->tables.n_knot;
+  load_bars(job, job->templates->tables.n_z * job->templates->tables.n_age + first, n, s->broad_bar, s->m_bar);
   for (size_t l = 0; l < (size_t)n; l++)
     for (size_t i = 0; i < n_knot; i++) job->slope_bar[((size_t)first + l) * n_knot + i] = s->broad_bar[i][l];
 }
@@ -112,7 +112,7 @@ static void slopes_reverse(void *all, int first, int n, const struct cubix_lanes
 static int ages_reverse(struct job *job)
 {
   int status = CUBIX_OK;
-  const struct cubix_view *v = &job->templates->view;
+  const struct cubix_tables *v = &job->templates->tables;
   size_t n = (size_t)v->n_knot, n_all = (size_t)v->n_z * (size_t)v->n_age * n;
   CUBIX_ALLOC(job->slope_bar, n_all);
   CUBIX_ALLOC(job->broad_bar, n_all);
@@ -132,7 +132,7 @@ static void widths_reverse(const struct job *job, int first, int n, const struct
   double *bar = job->width_bar[first / CUBIX_LANES];
   cubix_maker_load(&job->k, job->templates->ssp->luminosity, first, n, s);
   cubix_lsf_apply_slope(&job->k.lsf, (lanes)s->f, (lanes)s->m, s->broad);
-  for (int i = 0; i < job->templates->view.n_knot; i++) {
+  for (int i = 0; i < job->templates->tables.n_knot; i++) {
     double sum = 0;
     for (int l = 0; l < n; l++) sum += s->broad_bar[i][l] * s->broad[i][l];
     for (int a = 0; a < 2; a++) bar[a] += job->width[a][i] * sum;
@@ -142,7 +142,7 @@ static void widths_reverse(const struct job *job, int first, int n, const struct
 static void templates_reverse(void *all, int first, int n, const struct cubix_lanes *s)
 {
   struct job *job = all;
-  size_t n_knot = (size_t)job->templates->view.n_knot;
+  size_t n_knot = (size_t)job->templates->tables.n_knot;
   load_bars(job, first, n, s->broad_bar, s->m_bar);
   for (size_t l = 0; l < (size_t)n && job->broad_bar; l++)
     for (size_t i = 0; i < n_knot; i++) s->broad_bar[i][l] += job->broad_bar[((size_t)first + l) * n_knot + i];
@@ -159,12 +159,12 @@ static void templates_reverse(void *all, int first, int n, const struct cubix_la
 int cubix_templates_vjp(const struct cubix_templates *templates, const struct cubix_instrument *ins, const double *row_bar, double *luminosity_bar, double *lsf_fwhm_bar,
                     double *one_plus_z_bar)
 {
-  int status = CUBIX_OK, n_template = templates->view.n_z * templates->view.n_age, n_group = (n_template + CUBIX_LANES - 1) / CUBIX_LANES;
+  int status = CUBIX_OK, n_template = templates->tables.n_z * templates->tables.n_age, n_group = (n_template + CUBIX_LANES - 1) / CUBIX_LANES;
   struct job job = { .row_bar = row_bar, .luminosity_bar = luminosity_bar };
   CUBIX_TRY(job_init(&job, templates, ins, lsf_fwhm_bar || one_plus_z_bar, lsf_fwhm_bar != NULL));
   CUBIX_ALLOC(job.width_bar, n_group);
-  if (templates->view.pchip) CUBIX_TRY(ages_reverse(&job));
-  CUBIX_TRY(cubix_maker_run(&job, templates->view.n_knot, n_template, 1, templates_reverse));
+  if (templates->tables.pchip) CUBIX_TRY(ages_reverse(&job));
+  CUBIX_TRY(cubix_maker_run(&job, templates->tables.n_knot, n_template, 1, templates_reverse));
   for (int g = 1; g < n_group; g++)
     for (int a = 0; a < 2; a++) job.width_bar[0][a] += job.width_bar[g][a];
   if (lsf_fwhm_bar) *lsf_fwhm_bar += job.width_bar[0][0];
@@ -177,7 +177,7 @@ done:
 /* ---- forward ---------------------------------------------------------------------------------------------------------------- */
 static void store_dots(const struct job *job, int first, int n, lanes f, double (*m)[CUBIX_LANES])
 {
-  const struct cubix_view *v = &job->templates->view;
+  const struct cubix_tables *v = &job->templates->tables;
   cubix_maker_curvature(&job->k, f, m);
   for (int l = 0; l < n; l++) {
     cubix_real *row = job->row_dot + (size_t)(first + l) * (size_t)v->row_stride;
@@ -192,7 +192,7 @@ static void store_dots(const struct job *job, int first, int n, lanes f, double 
 static void templates_forward(void *all, int first, int n, const struct cubix_lanes *s)
 {
   struct job *job = all;
-  size_t n_knot = (size_t)job->templates->view.n_knot;
+  size_t n_knot = (size_t)job->templates->tables.n_knot;
   struct cubix_lanes dot = { s->f_bar, s->m_bar, s->broad_bar, NULL, NULL, NULL };
   if (job->luminosity_dot) {
     cubix_maker_load(&job->k, job->luminosity_dot, first, n, &dot);
@@ -216,7 +216,7 @@ static void templates_forward(void *all, int first, int n, const struct cubix_la
 static void slopes_forward(void *all, int first, int n, const struct cubix_lanes *s)
 {
   struct job *job = all;
-  const struct cubix_view *v = &job->templates->view;
+  const struct cubix_tables *v = &job->templates->tables;
   size_t n_knot = (size_t)v->n_knot;
   for (int l = 0; l < CUBIX_LANES; l++) {
     int t = first + (l < n ? l : 0);
@@ -230,12 +230,12 @@ static void slopes_forward(void *all, int first, int n, const struct cubix_lanes
 int cubix_templates_jvp(const struct cubix_templates *templates, const struct cubix_instrument *ins, const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot,
                     cubix_real *row_dot)
 {
-  int status = CUBIX_OK, n = templates->view.n_knot, n_template = templates->view.n_z * templates->view.n_age;
+  int status = CUBIX_OK, n = templates->tables.n_knot, n_template = templates->tables.n_z * templates->tables.n_age;
   struct job job = { .luminosity_dot = luminosity_dot, .dot = { lsf_fwhm_dot, one_plus_z_dot }, .row_dot = row_dot };
   CUBIX_TRY(job_init(&job, templates, ins, lsf_fwhm_dot != 0 || one_plus_z_dot != 0, lsf_fwhm_dot != 0));
-  if (templates->view.pchip) CUBIX_ALLOC(job.broad_dot, (size_t)n_template * (size_t)n);
+  if (templates->tables.pchip) CUBIX_ALLOC(job.broad_dot, (size_t)n_template * (size_t)n);
   CUBIX_TRY(cubix_maker_run(&job, n, n_template, 1, templates_forward));
-  if (templates->view.pchip) CUBIX_TRY(cubix_maker_run(&job, n, n_template, 1, slopes_forward));
+  if (templates->tables.pchip) CUBIX_TRY(cubix_maker_run(&job, n, n_template, 1, slopes_forward));
 done:
   job_free(&job);
   return status;

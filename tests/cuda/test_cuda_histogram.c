@@ -16,7 +16,7 @@
 enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_NODE = 26, N_X = 12, N_Y = 20, N_SPAXEL = N_X * N_Y, N_LAMBDA = 250 };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
-static const struct cubix_view view = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y };
+static const struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y };
 static const struct cubix_nodes nodes = { .n = N_NODE, .reach = 200., .step = 20. };
 static struct cubix_params *params;
 
@@ -121,7 +121,7 @@ static int32_t *scale_of(const struct cubix_placement *p)
 static struct cubix_histogram *histogram_of(const struct cubix_placement *p)
 {
   struct cubix_histogram *h = NULL;
-  if (cubix_histogram_build(&h, &nodes, scale_of(p), p, &view)) abort();
+  if (cubix_histogram_build(&h, &nodes, scale_of(p), p, &tables)) abort();
   return h;
 }
 
@@ -175,7 +175,7 @@ static void test_deposit(void)
       struct cubix_placement *p = stars(row[r].n, row[r].decades);
       struct cubix_histogram *cpu = histogram_of(p), *gpu = NULL;
       cuda_on_cpu.n_launch = 0;
-      CHECK(dev->ops->fill(dev, &gpu, &nodes, scale_of(p), p, &view) == CUBIX_OK);
+      CHECK(dev->ops->fill(dev, &gpu, &nodes, scale_of(p), p, &tables) == CUBIX_OK);
       CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0));
       CHECK(gpu && same_histogram(gpu, cpu));
       if (row[r].n >= 3000) CHECK(cpu->n_value > 2500 && cuda_on_cpu.n_launch > 130);  /* many cargoes of stars and values, several batches */
@@ -196,16 +196,16 @@ static void test_deposit_memory(void)
   struct cubix_histogram *want = histogram_of(p), *got = NULL;
   struct cubix_device *dev = open_gpu();
   for (cuda_on_cpu.memory = 40000; cuda_on_cpu.memory > 12200; cuda_on_cpu.memory -= 5000) {
-    CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &view) == CUBIX_OK && same_histogram(got, want));
+    CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables) == CUBIX_OK && same_histogram(got, want));
     cubix_histogram_free(got);
     got = NULL;
   }
   cuda_on_cpu.memory = 10000;
-  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &view) == CUBIX_EDEVICE && !got);
+  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables) == CUBIX_EDEVICE && !got);
   CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") && strstr(cubix_error_message(), "are free") &&
         strstr(cubix_error_message(), "use Backend cpu"));
   cuda_on_cpu.memory = memory;
-  struct cubix_view pchip = view;
+  struct cubix_tables pchip = tables;
   pchip.pchip = 1;
   CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &pchip) == CUBIX_EFAIL && strstr(cubix_error_message(), "direct method"));
   cubix_error_clear();
@@ -351,7 +351,7 @@ static int paint(const struct cubix_placement *p, const int32_t *exponent, struc
   struct cubix_device *dev = NULL;
   struct cubix_histogram *h = NULL;
   CUBIX_TRY(cubix_device_open(&dev, params, 0, 1));
-  CUBIX_TRY(dev->ops->fill(dev, &h, &nodes, exponent, p, &view));
+  CUBIX_TRY(dev->ops->fill(dev, &h, &nodes, exponent, p, &tables));
   CUBIX_TRY(dev->ops->multiply(dev, cube, h, &basis, 1e-3));
   CUBIX_TRY(dev->ops->keep(dev, &basis));
   CUBIX_TRY(dev->ops->multiply(dev, cube, h, &basis, 1e-3));

@@ -135,8 +135,8 @@ static int paint_with(struct cubix_device *dev, struct cubix_cube *cube, const s
 {
   int status = CUBIX_OK;
   struct cubix_placement *placement = NULL;
-  CUBIX_TRY(cubix_placement_build(&placement, cube, &templates->view, slab, 0));
-  CUBIX_TRY(dev->ops->load(dev, &templates->view));
+  CUBIX_TRY(cubix_placement_build(&placement, cube, &templates->tables, slab, 0));
+  CUBIX_TRY(dev->ops->load(dev, &templates->tables));
   CUBIX_TRY(dev->ops->paint(dev, placement, cube));
 done:
   cubix_placement_free(placement);
@@ -277,7 +277,7 @@ static void test_again(void)
   CHECK(paint(CPU, &ins, templates[1], slab, 0, &cpu) == CUBIX_OK);
   CHECK(cubix_cube_init(&broken, &ins) == CUBIX_OK && cubix_cube_hold(broken, 0, ins.n_lambda) == CUBIX_OK);
   CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
-  CHECK(cubix_placement_build(&placement, cuda, &templates[1]->view, slab, 0) == CUBIX_OK && cubix_placement_build(&others_placement, broken, &templates[1]->view, others, 0) == CUBIX_OK);
+  CHECK(cubix_placement_build(&placement, cuda, &templates[1]->tables, slab, 0) == CUBIX_OK && cubix_placement_build(&others_placement, broken, &templates[1]->tables, others, 0) == CUBIX_OK);
   cuda_on_cpu.n_call = 0;
   cuda_on_cpu.fail_at = 10;                /* the first chunk is on its way, the second half */
   CHECK(dev->ops->paint(dev, others_placement, broken) == CUBIX_EDEVICE);
@@ -416,7 +416,7 @@ static void test_limits(void)
   cube = NULL;
   cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = memory;
-  templates->view.n_lambda = 65535 * 32 + 1;
+  templates->tables.n_lambda = 65535 * 32 + 1;
   CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_EDEVICE && strstr(cubix_error_message(), "at most 2097120 on a GPU"));
   CHECK(cuda_on_cpu.n_launch == 0 && cuda_on_cpu.n_live == 0);
   cubix_error_clear();

@@ -58,9 +58,9 @@ static const struct setting settings[] = {
 };
 enum { N_SETTING = sizeof settings / sizeof *settings };
 
-static struct cubix_view make_view(const struct setting *s)
+static struct cubix_tables make_view(const struct setting *s)
 {
-  struct cubix_view v = { .n_z = N_Z, .n_age = N_AGE, .pchip = s->pchip, .log_z = log_z, .log_age = log_age, .n_row = s->pchip ? N_ROW : N_ROW / 2, .n_knot = s->n_knot,
+  struct cubix_tables v = { .n_z = N_Z, .n_age = N_AGE, .pchip = s->pchip, .log_z = log_z, .log_age = log_age, .n_row = s->pchip ? N_ROW : N_ROW / 2, .n_knot = s->n_knot,
     .row_stride = 2 * (s->n_knot + 1), .knot = knot, .n_cell = 1, .cell_origin = 4000, .cell_per_AA = 1e-9, .first = first, .n_lambda = s->n_lambda, .edge = edge,
     .one_plus_z = 1.02, .star_scale = 0.37, .light = light, .n_x = N_SPAXEL, .n_y = 1 };
   struct cubix_spline spline = { 0 };
@@ -107,7 +107,7 @@ static cubix_real *random_flux(int n_lambda, int dark)
   return flux;
 }
 
-static struct cubix_cube cube_of(const struct cubix_view *v, cubix_real *flux)
+static struct cubix_cube cube_of(const struct cubix_tables *v, cubix_real *flux)
 {
   return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = v->n_lambda, .flux = flux };
 }
@@ -117,7 +117,7 @@ static struct cubix_cube cube_of(const struct cubix_view *v, cubix_real *flux)
 /* Everything that is asked for; all that is not NULL holds something already. */
 struct result { struct cubix_star_bar bar[N_STAR]; double *row_bar; cubix_real *flux_dot; };
 
-static void result_begin(struct result *r, const struct cubix_view *v, int rows)
+static void result_begin(struct result *r, const struct cubix_tables *v, int rows)
 {
   size_t n_row = (size_t)v->n_row * (size_t)v->row_stride, n_flux = N_SPAXEL * (size_t)v->n_lambda;
   for (int j = 0; j < N_STAR; j++) r->bar[j] = (struct cubix_star_bar){ 0.25, -0.5, 3, j };
@@ -133,7 +133,7 @@ static void result_free(struct result *r)
   free(r->flux_dot);
 }
 
-static int derive(enum backend backend, const struct cubix_view *v, size_t *from, cubix_real *flux_bar, const struct cubix_star_bar *dot, struct result *r)
+static int derive(enum backend backend, const struct cubix_tables *v, size_t *from, cubix_real *flux_bar, const struct cubix_star_bar *dot, struct result *r)
 {
   int status = CUBIX_OK;
   const struct cubix_placement p = { .n_spaxel = N_SPAXEL, .start = from, .star = star };
@@ -148,7 +148,7 @@ done:
 }
 
 /* Reverse by the plain kernel in float64, star by star. */
-static void derive_plainly(const struct cubix_view *v, const size_t *from, const cubix_real *flux_bar, struct cubix_star_bar *bar)
+static void derive_plainly(const struct cubix_tables *v, const size_t *from, const cubix_real *flux_bar, struct cubix_star_bar *bar)
 {
   double *g = malloc((size_t)v->row_stride * sizeof *g);
   for (size_t s = 0; s < N_SPAXEL; s++)
@@ -216,7 +216,7 @@ static void test_parity(void)
   static struct { size_t *start; int dark, rows; } row[] = { { start, 0, 1 }, { start, 0, 0 }, { start, 1, 1 }, { one, 0, 1 }, { none, 0, 1 } };
   for (int i = 0; i < N_SETTING; i++)
     for (int r = 0; r < (i ? 1 : 5); r++) {
-      struct cubix_view v = make_view(&settings[i]);
+      struct cubix_tables v = make_view(&settings[i]);
       size_t n_row = (size_t)v.n_row * (size_t)v.row_stride, n_flux = N_SPAXEL * (size_t)v.n_lambda, n_star = row[r].start[N_SPAXEL];
       cubix_real *flux_bar = random_flux(v.n_lambda, row[r].dark);
       struct cubix_star_bar dot[N_STAR];
@@ -255,7 +255,7 @@ static void test_parity(void)
 static void test_adjoint(void)
 {
   for (int i = 0; i < N_SETTING; i++) {
-    struct cubix_view v = make_view(&settings[i]);
+    struct cubix_tables v = make_view(&settings[i]);
     cubix_real *flux_bar = random_flux(v.n_lambda, 0);
     struct cubix_star_bar dot[N_STAR];
     struct result r;
@@ -283,7 +283,7 @@ static void test_adjoint(void)
  * nothing is kept. */
 static void test_failures(void)
 {
-  struct cubix_view v = make_view(&settings[3]);
+  struct cubix_tables v = make_view(&settings[3]);
   cubix_real *flux_bar = random_flux(v.n_lambda, 0);
   struct cubix_star_bar dot[N_STAR];
   struct result want, got;
@@ -322,7 +322,7 @@ static void test_failures(void)
 /* Where the memory does not suffice it is said. */
 static void test_memory(void)
 {
-  struct cubix_view v = make_view(&settings[1]);
+  struct cubix_tables v = make_view(&settings[1]);
   const struct cubix_placement p = { .n_spaxel = N_SPAXEL, .start = start, .star = star };
   size_t memory = cuda_on_cpu.memory;
   struct cubix_device *dev = NULL;

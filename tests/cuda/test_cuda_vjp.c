@@ -46,7 +46,7 @@ static struct cubix_placement *galaxy(size_t n)
 static struct cubix_histogram *cover_of(const struct cubix_placement *p)
 {
   struct cubix_histogram *cover = NULL;
-  if (cubix_histogram_cover(&cover, &nodes, p, &view)) abort();
+  if (cubix_histogram_cover(&cover, &nodes, p, &tables)) abort();
   return cover;
 }
 
@@ -100,13 +100,13 @@ static void test_deposit_vjp(void)
     struct cubix_histogram *cover = cover_of(p);
     double *value_bar = numbers(cover->n_value), f;
     struct cubix_star_bar *cpu = bars(n), *before = bars(n);
-    CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &view, cpu) == CUBIX_OK);
+    CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, cpu) == CUBIX_OK);
     for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
       struct cubix_device *dev = open_gpu();
       struct cubix_star_bar *gpu = bars(n);
       cuda_on_cpu.memory = row[r].memory ? row[r].memory : memory;
       cuda_on_cpu.n_launch = 0;
-      CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &view, gpu) == CUBIX_OK);
+      CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, gpu) == CUBIX_OK);
       CHECK((cuda_on_cpu.n_launch > 0) == (n > 0));
       if (row[r].memory) CHECK(cuda_on_cpu.n_launch > launches + 5);           /* several batches: more cargoes that are not full */
       CHECK_CLOSE(bars_apart(p, gpu, cpu), 0, 1e-13);
@@ -160,7 +160,7 @@ static void test_deposit_jvp(void)
     struct cubix_placement *p = galaxy(row[r].n);
     struct cubix_star_bar *dot = dots(row[r].n);
     struct cubix_histogram *cpu = NULL;
-    CHECK(cubix_histogram_fill_jvp(&cpu, &nodes, p, dot, &view) == CUBIX_OK);
+    CHECK(cubix_histogram_fill_jvp(&cpu, &nodes, p, dot, &tables) == CUBIX_OK);
     double *want = dense_of(cpu);
     for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
       struct cubix_histogram *gpu = NULL;
@@ -168,7 +168,7 @@ static void test_deposit_jvp(void)
       double worst = 0;
       size_t n_less = 0, n_more = 0;
       cuda_on_cpu.memory = row[r].memory ? row[r].memory : memory;
-      CHECK(dev->ops->fill_jvp(dev, &gpu, &nodes, p, dot, &view) == CUBIX_OK);
+      CHECK(dev->ops->fill_jvp(dev, &gpu, &nodes, p, dot, &tables) == CUBIX_OK);
       CHECK(gpu && !memcmp(gpu->exponent, cpu->exponent, N_SPAXEL * sizeof *gpu->exponent));
       double *got = dense_of(gpu);
       for (size_t i = 0; i < (size_t)N_SPAXEL * N_ROW * (size_t)nodes.n; i++) {
@@ -187,7 +187,7 @@ static void test_deposit_jvp(void)
       struct cubix_device *dev = open_gpu();
       dot[p->start[20]].mass_formed = HUGE_VAL;
       p->star[p->start[20]].velocity = 0;
-      CHECK(dev->ops->fill_jvp(dev, &none, &nodes, p, dot, &view) == CUBIX_EFAIL && !none && strstr(cubix_error_message(), "not finite numbers"));
+      CHECK(dev->ops->fill_jvp(dev, &none, &nodes, p, dot, &tables) == CUBIX_EFAIL && !none && strstr(cubix_error_message(), "not finite numbers"));
       cubix_error_clear();
       cubix_device_close(dev);
     }
@@ -271,11 +271,11 @@ static void test_again(void)
     struct cubix_histogram *h = NULL, *tangents = NULL;
     cuda_on_cpu.n_malloc = 0;
     cuda_on_cpu.n_up = 0;
-    CHECK(dev->ops->fill(dev, &h, &nodes, cover->exponent, p, &view) == CUBIX_OK);
+    CHECK(dev->ops->fill(dev, &h, &nodes, cover->exponent, p, &tables) == CUBIX_OK);
     CHECK(dev->ops->multiply(dev, &cube, h, &basis, scale) == CUBIX_OK);
     CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, scale, value_bar) == CUBIX_OK);
-    CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &view, bar) == CUBIX_OK);
-    CHECK(dev->ops->fill_jvp(dev, &tangents, &nodes, p, bar, &view) == CUBIX_OK);
+    CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar) == CUBIX_OK);
+    CHECK(dev->ops->fill_jvp(dev, &tangents, &nodes, p, bar, &tables) == CUBIX_OK);
     CHECK((cuda_on_cpu.n_malloc > 0) == (turn == 0));
     CHECK(cuda_on_cpu.n_up > 0 && cuda_on_cpu.n_up < tiles);
     cubix_histogram_free(h);
@@ -300,8 +300,8 @@ static int back(const struct cubix_placement *p, const struct cubix_histogram *c
   struct cubix_histogram *tangents = NULL;
   CUBIX_TRY(cubix_device_open(&dev, params, 0, 1));
   CUBIX_TRY(dev->ops->multiply_vjp(dev, cube_bar, cover, basis, scale, value_bar));
-  CUBIX_TRY(dev->ops->fill_vjp(dev, cover, value_bar, p, &view, bar));
-  CUBIX_TRY(dev->ops->fill_jvp(dev, &tangents, &nodes, p, bar, &view));
+  CUBIX_TRY(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar));
+  CUBIX_TRY(dev->ops->fill_jvp(dev, &tangents, &nodes, p, bar, &tables));
 done:
   cubix_histogram_free(tangents);
   cubix_device_close(dev);
@@ -361,7 +361,7 @@ static void test_limits(void)
   struct cubix_histogram *cover = cover_of(p), *less = cover_of(few);
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   struct cubix_star_bar *bar = bars(1000);
-  struct cubix_view pchip = view;
+  struct cubix_tables pchip = tables;
   struct cubix_device *dev = open_gpu();
   double *value_bar = numbers(cover->n_value);
   static const struct { int first, n; const char *why; } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
@@ -377,15 +377,15 @@ static void test_limits(void)
   missing_tile = 1;
   CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EINPUT && strstr(cubix_error_message(), "no tile 1"));
   missing_tile = -1;
-  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &view, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "the cover lacks rows or nodes"));
+  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "the cover lacks rows or nodes"));
   less->n_spaxel--;
-  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &view, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "a cover of 398 spaxels"));
+  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "a cover of 398 spaxels"));
   less->n_spaxel++;
   pchip.pchip = 1;
   CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &pchip, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "direct method"));
   cuda_on_cpu.memory = 12000;
   for (int op = 0; op < 2; op++) {
-    CHECK((op ? dev->ops->fill_vjp(dev, cover, value_bar, p, &view, bar) : dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar)) == CUBIX_EDEVICE);
+    CHECK((op ? dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar) : dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar)) == CUBIX_EDEVICE);
     CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") && strstr(cubix_error_message(), "of 0.0 MiB are free") &&
           strstr(cubix_error_message(), "use Backend cpu"));
   }

@@ -17,7 +17,7 @@ static struct cubix_histogram *cover_of(const struct cubix_placement *p, int n_t
 {
   struct cubix_histogram *cover = NULL;
   omp_set_num_threads(n_thread);
-  CHECK(cubix_histogram_cover(&cover, &nodes, p, &view) == 0);
+  CHECK(cubix_histogram_cover(&cover, &nodes, p, &tables) == 0);
   return cover;
 }
 
@@ -50,7 +50,7 @@ static double *exact_of(const struct cubix_placement *p, const struct cubix_star
       int j = cubix_node_of(&nodes, star.velocity, &f);
       if (j < 0) continue;
       cubix_node_weights(f, w);
-      cubix_mix_of(&view, &star, &mix);
+      cubix_mix_of(&tables, &star, &mix);
       for (int c = 0; c < 4; c++)
         for (int k = 0; k < 6; k++) out[(s * N_ROW + (size_t)mix.row[c]) * LEFT + (size_t)(j + k)] += star.mass_formed * mix.weight[c] * w[k];
     }
@@ -108,7 +108,7 @@ static void test_survey(void)
   for (int d = 0; d < 2; d++) {
     CHECK(cubix_survey_init(&survey[d], N_SPAXEL, N_ROW) == 0);
     survey[d]->derivatives = d;
-    cubix_survey_add(survey[d], &view, p);
+    cubix_survey_add(survey[d], &tables, p);
     for (int r = 0; r < N_ROW; r++) n_used[d] += survey[d]->used[r];
   }
   for (int r = 0; r < N_ROW; r++) n_cover += touched[r];
@@ -132,14 +132,14 @@ static void test_deposit(size_t n_star)
   for (size_t i = 0; i < cover->n_value; i++) value_bar[i] = uniform() - 0.3;
   for (size_t i = 0; i < n_star; i++) bar[i] = again[i] = (struct cubix_star_bar){ 1, 2, 3, 4 };
   omp_set_num_threads(1);
-  CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &view, bar) == 0);
-  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &view) == 0);
+  CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar) == 0);
+  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables) == 0);
   for (int t = 2; t <= 3; t++) {
     omp_set_num_threads(t);
     for (size_t i = 0; i < n_star; i++) again[i] = (struct cubix_star_bar){ 1, 2, 3, 4 };
-    CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &view, again) == 0);
+    CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, again) == 0);
     CHECK(!memcmp(bar, again, n_star * sizeof *bar));
-    CHECK(cubix_histogram_fill_jvp(&more, &nodes, p, dot, &view) == 0);
+    CHECK(cubix_histogram_fill_jvp(&more, &nodes, p, dot, &tables) == 0);
     CHECK(h->n_value == more->n_value && !memcmp(h->value, more->value, h->n_value * sizeof *h->value) && !memcmp(h->exponent, more->exponent, sizeof *h->exponent * N_SPAXEL) &&
           !memcmp(h->block, more->block, h->start[N_SPAXEL] * sizeof *h->block));
     cubix_histogram_free(more);
@@ -176,7 +176,7 @@ static void test_taylor(void)
   double remainder[5];
   for (size_t i = 0; i < N_STAR; i++)
     if (fabs(p->star[i].velocity) > 160.) p->star[i].velocity = 150. * (uniform() - 0.5);
-  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &view) == 0);
+  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables) == 0);
   double *change = dense_of(h, NULL), *here = exact_of(p, dot, 0);
   for (int e = 0; e < 5; e++) {
     double eps = pow(10., -1. - e), *there = exact_of(p, dot, eps), sum = 0;
@@ -309,8 +309,8 @@ static void test_engine(const struct cubix_placement *p, const struct cubix_hist
   struct cubix_star_bar *dot = dots(n_star), *bar = calloc(n_star, sizeof *bar);
   struct cubix_histogram *h = NULL;
   double *value_bar = calloc(cover->n_value, sizeof *value_bar), forward = 0, reverse = 0, size = 0;
-  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &view) == 0 && cubix_multiply(&cube_dot, h, &basis, scale) == 0);
-  CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, value_bar) == 0 && cubix_histogram_fill_vjp(cover, value_bar, p, &view, bar) == 0);
+  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables) == 0 && cubix_multiply(&cube_dot, h, &basis, scale) == 0);
+  CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, value_bar) == 0 && cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar) == 0);
   for (size_t i = 0; i < (size_t)N_SPAXEL * N; i++) {
     forward += (double)cube_dot.flux[i] * (double)cube_bar.flux[i];
     size += fabs((double)cube_dot.flux[i] * (double)cube_bar.flux[i]);
@@ -332,13 +332,13 @@ static void test_refused(const struct cubix_placement *p, const struct cubix_his
   struct cubix_histogram *empty, *h = NULL;
   struct cubix_star_bar *bar = dots(p->start[N_SPAXEL]);
   double *value_bar = calloc(cover->n_value, sizeof *value_bar);
-  struct cubix_view pchip = view;
+  struct cubix_tables pchip = tables;
   pchip.pchip = 1;
   CHECK(cubix_placement_init(&none, N_SPAXEL, 0) == 0);
   empty = cover_of(none, 3);
-  CHECK(empty->n_value == 0 && cubix_multiply_vjp(&cube, empty, &basis, scale, NULL) == 0 && cubix_histogram_fill_vjp(empty, NULL, none, &view, NULL) == 0);
-  CHECK(cubix_histogram_fill_jvp(&h, &nodes, none, NULL, &view) == 0 && h->n_value == 0);
-  CHECK(cubix_histogram_fill_vjp(empty, NULL, p, &view, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "cover lacks"));
+  CHECK(empty->n_value == 0 && cubix_multiply_vjp(&cube, empty, &basis, scale, NULL) == 0 && cubix_histogram_fill_vjp(empty, NULL, none, &tables, NULL) == 0);
+  CHECK(cubix_histogram_fill_jvp(&h, &nodes, none, NULL, &tables) == 0 && h->n_value == 0);
+  CHECK(cubix_histogram_fill_vjp(empty, NULL, p, &tables, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "cover lacks"));
   CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &pchip, bar) == CUBIX_EFAIL);
   CHECK(cubix_histogram_cover(&h, &nodes, p, &pchip) == CUBIX_EFAIL && cubix_histogram_fill_jvp(&h, &nodes, p, bar, &pchip) == CUBIX_EFAIL);
   CHECK(cubix_multiply_vjp(&nothing, cover, &basis, scale, value_bar) == 0 && cubix_multiply_vjp(&dark, cover, &basis, scale, value_bar) == 0);
@@ -353,7 +353,7 @@ static void test_refused(const struct cubix_placement *p, const struct cubix_his
   for (size_t i = 0; i < p->start[N_SPAXEL]; i++)
     if (fabs(p->star[i].velocity) < 200.) bar[i].f_age = NAN;
   struct cubix_histogram *refused = NULL;
-  CHECK(cubix_histogram_fill_jvp(&refused, &nodes, p, bar, &view) == CUBIX_EFAIL && !refused);
+  CHECK(cubix_histogram_fill_jvp(&refused, &nodes, p, bar, &tables) == CUBIX_EFAIL && !refused);
   free(cube.flux), free(odd.flux), free(nothing.flux), free(dark.flux), free(bar), free(value_bar);
   cubix_histogram_free(empty);
   cubix_histogram_free(h);
@@ -372,7 +372,7 @@ int main(void)
   struct cubix_histogram *cover = cover_of(p, 2), *h = NULL;
   int32_t exponent[N_SPAXEL];
   scale_of(exponent, p);
-  CHECK(cubix_histogram_build(&h, &nodes, exponent, p, &view) == 0);
+  CHECK(cubix_histogram_build(&h, &nodes, exponent, p, &tables) == 0);
   test_multiply(cover);
   test_slabs(cover);
   test_basis(h);

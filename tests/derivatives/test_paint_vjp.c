@@ -43,9 +43,9 @@ static const struct setting settings[] = {
 };
 
 /* A view of the setting; its rows are the caller's. */
-static struct cubix_view make_view(const struct setting *s)
+static struct cubix_tables make_view(const struct setting *s)
 {
-  struct cubix_view v = { .n_z = N_Z, .n_age = N_AGE, .pchip = s->pchip, .log_z = log_z, .log_age = log_age, .n_row = s->pchip ? N_ROW : N_ROW / 2, .n_knot = s->n_knot,
+  struct cubix_tables v = { .n_z = N_Z, .n_age = N_AGE, .pchip = s->pchip, .log_z = log_z, .log_age = log_age, .n_row = s->pchip ? N_ROW : N_ROW / 2, .n_knot = s->n_knot,
     .row_stride = 2 * (s->n_knot + 1), .knot = knot, .n_cell = 1, .cell_origin = 4000, .cell_per_AA = 1e-9, .first = first, .n_lambda = s->n_lambda, .edge = edge,
     .one_plus_z = 1.02, .star_scale = 0.37 };
   for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
@@ -85,7 +85,7 @@ static void make_stars(void)
 }
 
 struct bench {
-  struct cubix_view view;
+  struct cubix_tables tables;
   struct cubix_placement place;
   struct cubix_device dev;
   struct cubix_cube cube;
@@ -94,14 +94,14 @@ struct bench {
 
 static struct cubix_cube cube_of(struct bench *b, cubix_real *flux)
 {
-  return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = b->view.n_lambda, .flux = flux };
+  return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = b->tables.n_lambda, .flux = flux };
 }
 
 static void open_bench(struct bench *b, const struct setting *s, int n_thread)
 {
-  *b = (struct bench){ .view = make_view(s), .place = { .n_spaxel = N_SPAXEL, .start = start, .star = star }, .dev = { .ops = &cubix_device_cpu_ops } };
+  *b = (struct bench){ .tables = make_view(s), .place = { .n_spaxel = N_SPAXEL, .start = start, .star = star }, .dev = { .ops = &cubix_device_cpu_ops } };
   b->n_flux = (size_t)N_SPAXEL * (size_t)s->n_lambda;
-  b->n_row = (size_t)b->view.n_row * (size_t)b->view.row_stride;
+  b->n_row = (size_t)b->tables.n_row * (size_t)b->tables.row_stride;
   omp_set_num_threads(n_thread);
   CHECK(b->dev.ops->open(&b->dev, 0) == CUBIX_OK);
 }
@@ -109,7 +109,7 @@ static void open_bench(struct bench *b, const struct setting *s, int n_thread)
 static void close_bench(struct bench *b)
 {
   b->dev.ops->close(&b->dev);
-  free((void *)b->view.row);
+  free((void *)b->tables.row);
 }
 
 static cubix_real *random_flux(size_t n)
@@ -131,7 +131,7 @@ static void forward(struct bench *b, cubix_real *flux)
 {
   struct cubix_cube cube = cube_of(b, flux);
   memset(flux, 0, b->n_flux * sizeof *flux);
-  CHECK(cubix_device_paint(&b->dev, &b->view, &b->place, &cube) == CUBIX_OK);
+  CHECK(cubix_device_paint(&b->dev, &b->tables, &b->place, &cube) == CUBIX_OK);
 }
 
 static double dot_bar(const struct cubix_star_bar *a, const struct cubix_star_bar *b, size_t n)
@@ -149,7 +149,7 @@ static void random_dot(struct cubix_star_bar *dot, int which)
 }
 
 /* The plain kernel alone. */
-static void plain_vjp(const struct cubix_view *v, const cubix_real *flux_bar, struct cubix_star_bar *bar)
+static void plain_vjp(const struct cubix_tables *v, const cubix_real *flux_bar, struct cubix_star_bar *bar)
 {
   double *g = cubix_alloc((size_t)v->row_stride, sizeof *g);
   for (size_t s = 0; s < N_SPAXEL; s++) {
@@ -194,18 +194,18 @@ static void test_reverse(const struct setting *s)
   open_bench(&b, s, 1);
   cubix_real *flux_bar = random_flux(b.n_flux), *flux_dot = cubix_alloc(b.n_flux, sizeof *flux_dot);
   struct cubix_cube cube_bar = cube_of(&b, flux_bar), cube_dot = cube_of(&b, flux_dot);
-  CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &b.place, &cube_bar, bar, NULL) == CUBIX_OK);
-  plain_vjp(&b.view, flux_bar, plain);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar, NULL) == CUBIX_OK);
+  plain_vjp(&b.tables, flux_bar, plain);
   check_same(bar, plain, is_double ? 1e-12 : 1e-6);
   CHECK(bar[3].velocity == 0 && bar[3].f_z == 0 && bar[3].f_age == 0 && bar[3].mass_formed != 0);
   for (int j = 4; j < 6; j++) CHECK(bar[j].mass_formed == 0 && bar[j].velocity == 0 && bar[j].f_z == 0 && bar[j].f_age == 0);
   memcpy(twice, bar, sizeof bar);
-  CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &b.place, &cube_bar, twice, NULL) == CUBIX_OK);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, twice, NULL) == CUBIX_OK);
   for (int j = 0; j < N_STAR; j++) CHECK_CLOSE(twice[j].velocity, 2 * bar[j].velocity, 1e-14 * fabs(bar[j].velocity));
   for (int which = 1; which < 16; which = which < 8 ? 2 * which : which + 7) {
     random_dot(dot, which);
     memset(flux_dot, 0, b.n_flux * sizeof *flux_dot);
-    CHECK(cubix_device_paint_jvp(&b.dev, &b.view, &b.place, dot, &cube_dot) == CUBIX_OK);
+    CHECK(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, dot, &cube_dot) == CUBIX_OK);
     double ahead = dot_flux(flux_dot, flux_bar, b.n_flux), reverse = dot_bar(bar, dot, N_STAR);
     CHECK_CLOSE(ahead / reverse, 1, is_double ? 1e-12 : 1e-5);
   }
@@ -226,7 +226,7 @@ static void test_taylor(const struct setting *s, int which, double largest, doub
   cubix_real *slope = cubix_alloc(b.n_flux, sizeof *slope), *here = cubix_alloc(b.n_flux, sizeof *here), *there = cubix_alloc(b.n_flux, sizeof *there);
   struct cubix_cube cube_dot = cube_of(&b, slope);
   random_dot(dot, which);
-  CHECK(cubix_device_paint_jvp(&b.dev, &b.view, &b.place, dot, &cube_dot) == CUBIX_OK);
+  CHECK(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, dot, &cube_dot) == CUBIX_OK);
   memcpy(at, star, sizeof at);
   forward(&b, here);
   for (double h = largest; h > 0.5 * smallest; h /= 10) {
@@ -257,16 +257,16 @@ static void test_rows(const struct setting *s)
   struct cubix_star_bar bar[N_STAR] = { 0 };
   open_bench(&b, s, 1);
   cubix_real *flux_bar = random_flux(b.n_flux), *row_dot = random_flux(b.n_row), *flux = cubix_alloc(b.n_flux, sizeof *flux);
-  const cubix_real *row = b.view.row;
+  const cubix_real *row = b.tables.row;
   double *row_bar = cubix_alloc(b.n_row, sizeof *row_bar), reverse = 0;
   struct cubix_cube cube_bar = cube_of(&b, flux_bar);
-  CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &b.place, &cube_bar, bar, row_bar) == CUBIX_OK);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar, row_bar) == CUBIX_OK);
   for (size_t i = 0; i < b.n_row; i++) reverse += row_bar[i] * (double)row_dot[i];
-  for (int r = 0; r < b.view.n_row; r++) CHECK(row_bar[(size_t)(r + 1) * (size_t)b.view.row_stride - 1] == 0);
-  b.view.row = row_dot;
+  for (int r = 0; r < b.tables.n_row; r++) CHECK(row_bar[(size_t)(r + 1) * (size_t)b.tables.row_stride - 1] == 0);
+  b.tables.row = row_dot;
   forward(&b, flux);
   CHECK_CLOSE(dot_flux(flux, flux_bar, b.n_flux) / reverse, 1, is_double ? 1e-12 : 1e-5);
-  b.view.row = row;
+  b.tables.row = row;
   free(flux_bar);
   free(row_dot);
   free(flux);
@@ -288,14 +288,14 @@ static void test_shares(const struct setting *s)
     b.dev.ops->close(&b.dev);
     omp_set_num_threads(t + 1);
     CHECK(b.dev.ops->open(&b.dev, 0) == CUBIX_OK);
-    CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &b.place, &cube_bar, bar[t], row_bar[t]) == CUBIX_OK);
-    CHECK(cubix_device_paint_jvp(&b.dev, &b.view, &b.place, bar[t], &cube_dot) == CUBIX_OK);
+    CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar[t], row_bar[t]) == CUBIX_OK);
+    CHECK(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, bar[t], &cube_dot) == CUBIX_OK);
   }
   CHECK(!memcmp(bar[0], bar[1], sizeof bar[0]) && !memcmp(row_bar[0], row_bar[1], b.n_row * sizeof **row_bar) && !memcmp(flux_dot[0], flux_dot[1], b.n_flux * sizeof **flux_dot));
   for (int from = 0, half = s->n_lambda / 3; from < s->n_lambda; from += half, half = s->n_lambda - from) {
     struct cubix_cube cube_bar = { .n_x = N_SPAXEL, .n_y = 1, .lambda_first = from, .n_lambda = half, .flux = part };
     for (size_t i = 0; i < (size_t)N_SPAXEL * (size_t)half; i++) part[i] = flux_bar[i / (size_t)half * (size_t)s->n_lambda + (size_t)from + i % (size_t)half];
-    CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &b.place, &cube_bar, part_bar, NULL) == CUBIX_OK);
+    CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, part_bar, NULL) == CUBIX_OK);
   }
   check_same(part_bar, bar[0], is_double ? 1e-12 : 1e-6);
   for (int t = 0; t < 2; t++) {
@@ -317,8 +317,8 @@ static void test_empty(void)
   open_bench(&b, &settings[0], 1);
   struct cubix_cube cube = { .n_x = N_SPAXEL, .n_y = 1, .n_lambda = 2, .flux = flux }, none = { .n_x = N_SPAXEL, .n_y = 1 };
   struct cubix_placement empty = { .n_spaxel = N_SPAXEL, .start = nobody };
-  CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &empty, &cube, NULL, NULL) == CUBIX_OK && cubix_device_paint_jvp(&b.dev, &b.view, &empty, NULL, &cube) == CUBIX_OK);
-  CHECK(cubix_device_paint_vjp(&b.dev, &b.view, &b.place, &none, bar, NULL) == CUBIX_OK && cubix_device_paint_jvp(&b.dev, &b.view, &b.place, bar, &none) == CUBIX_OK);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &empty, &cube, NULL, NULL) == CUBIX_OK && cubix_device_paint_jvp(&b.dev, &b.tables, &empty, NULL, &cube) == CUBIX_OK);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &none, bar, NULL) == CUBIX_OK && cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, bar, &none) == CUBIX_OK);
   for (int i = 0; i < 2 * N_SPAXEL; i++) CHECK(flux[i] == 0);
   for (int j = 0; j < N_STAR; j++) CHECK(bar[j].mass_formed == 0 && bar[j].velocity == 0);
   close_bench(&b);

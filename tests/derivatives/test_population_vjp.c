@@ -7,7 +7,7 @@
 enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
-static const struct cubix_view view = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age };
+static const struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age };
 
 static double uniform(void)
 {
@@ -37,7 +37,7 @@ static void test_slopes(void)
 /* Weights with places: differences, and forward against reverse; both interpolations, also where the library has one metallicity or age. */
 static void test_mix(int n_z, int n_age, int pchip)
 {
-  struct cubix_view v = view;
+  struct cubix_tables v = tables;
   v.n_z = n_z;
   v.n_age = n_age;
   v.pchip = pchip;
@@ -75,7 +75,7 @@ static double slope_at(const double *log_node, int n, double x)
 
 static void test_locate(void)
 {
-  struct cubix_view v = view;
+  struct cubix_tables v = tables;
   for (int i = 0; i < 300; i++) {
     double x = i % 3 ? pow(10., -3.2 + 2 * uniform()) : pow(10., log_z[i % N_Z]), age = i % 5 ? pow(10., -2.2 + 3.5 * uniform()) : pow(10., log_age[i % N_AGE]);
     double z_bar = 3, age_bar = -2, h = 1e-7;

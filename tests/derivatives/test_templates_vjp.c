@@ -206,7 +206,7 @@ static void lab_init(struct lab *lab, const char *lsf, const char *semantic, con
     abort();
   }
   cubix_params_free(par);
-  const struct cubix_view *v = &lab->templates->view;
+  const struct cubix_tables *v = &lab->templates->tables;
   lab->n = (size_t)v->n_z * (size_t)v->n_age * (size_t)v->n_knot;
   lab->n_row = (size_t)v->n_row * 2 * (size_t)(v->n_knot + 1);
   lab->luminosity = malloc(lab->n * sizeof *lab->luminosity);
@@ -344,13 +344,13 @@ static void again(void)
   outliers = kept.scene;
   outliers.redshift += 0.01;
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);    /* the library ends before the range that was asked for */
-  CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->view.one_plus_z == 1 + outliers.redshift);
+  CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->tables.one_plus_z == 1 + outliers.redshift);
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &kept.scene, NULL) == CUBIX_OK);
-  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && !memcmp(kept.templates->light, fresh.templates->light, (size_t)kept.templates->view.n_row * sizeof(double)));
+  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && !memcmp(kept.templates->light, fresh.templates->light, (size_t)kept.templates->tables.n_row * sizeof(double)));
   CHECK(!memcmp(kept.templates->covered, fresh.templates->covered, (size_t)kept.ins->n_lambda) && kept.templates->n_too_broad == fresh.templates->n_too_broad);
   kept.templates->ssp->lambda_first = 1000;                          /* as if there were more of it */
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_EUSAGE && strstr(cubix_error_message(), "open again"));
-  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->view.one_plus_z == 1 + kept.scene.redshift);
+  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->tables.one_plus_z == 1 + kept.scene.redshift);
   outliers.redshift = kept.scene.redshift + 0.002;
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);
   CHECK(cubix_templates_remake(fresh.templates, fresh.ins, &outliers, NULL) == CUBIX_EFAIL && cubix_templates_vjp(fresh.templates, fresh.ins, &bar, NULL, NULL, &bar) == CUBIX_EFAIL);

@@ -119,19 +119,19 @@ static void print_once(const char *what, int n, uint64_t value)
 
 static struct cubix_nodes grid(double step) { return (struct cubix_nodes){ (int)ceil(2 * reach / step) + CUBIX_N_WEIGHT, reach, step }; }
 
-static struct cubix_view small_view(int n_z, int n_age)
+static struct cubix_tables small_view(int n_z, int n_age)
 {
-  struct cubix_view v = { .n_z = n_z, .n_age = n_age, .n_row = n_z * n_age };
+  struct cubix_tables v = { .n_z = n_z, .n_age = n_age, .n_row = n_z * n_age };
   return v;
 }
 
 /* The scale that all ranks' stars give together: they survey what they have. */
 static int scale(int32_t **exponent, const struct cubix_placement *mine)
 {
-  struct cubix_view view = small_view(N_Z, N_AGE);
+  struct cubix_tables tables = small_view(N_Z, N_AGE);
   struct cubix_survey *survey = NULL;
   if (cubix_survey_init(&survey, mine->n_spaxel, N_ROW)) abort();
-  cubix_survey_add(survey, &view, mine);
+  cubix_survey_add(survey, &tables, mine);
   cubix_mpi_survey_sum(survey);
   *exponent = calloc(mine->n_spaxel, sizeof **exponent);
   cubix_histogram_scale(*exponent, survey->count, survey->heaviest, mine->n_spaxel);
@@ -143,7 +143,7 @@ static int scale(int32_t **exponent, const struct cubix_placement *mine)
 static void test_histograms(uint32_t n, int split)
 {
   struct cubix_nodes nodes = grid(20);
-  struct cubix_view view = small_view(N_Z, N_AGE);
+  struct cubix_tables tables = small_view(N_Z, N_AGE);
   struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, n, N_SPAXEL, N_Z, N_AGE);
   struct cubix_histogram *shared = NULL, *want = NULL;
   int32_t *exponent = NULL, of_all[N_SPAXEL];
@@ -156,8 +156,8 @@ static void test_histograms(uint32_t n, int split)
   cubix_histogram_scale(of_all, count, heaviest, N_SPAXEL);
   CHECK(scale(&exponent, mine) == 0);
   CHECK(memcmp(exponent, of_all, sizeof of_all) == 0);
-  CHECK(cubix_histogram_build(&want, &nodes, of_all, whole, &view) == 0);
-  CHECK(cubix_histogram_build(&shared, &nodes, exponent, mine, &view) == 0);
+  CHECK(cubix_histogram_build(&want, &nodes, of_all, whole, &tables) == 0);
+  CHECK(cubix_histogram_build(&shared, &nodes, exponent, mine, &tables) == 0);
   CHECK(cubix_mpi_histogram_share(&shared) == 0);
   CHECK(shared->n_spaxel == N_SPAXEL && shared->nodes.n == nodes.n && shared->n_value == want->n_value);
   CHECK(hash_histogram(shared) == hash_histogram(want));
@@ -200,7 +200,7 @@ static void test_far(uint32_t n, int split)
 static void test_no_memory(void)
 {
   struct cubix_nodes nodes = grid(20);
-  struct cubix_view view = small_view(N_Z, N_AGE);
+  struct cubix_tables tables = small_view(N_Z, N_AGE);
   struct cubix_placement *mine = my_part(500, SHARES, N_SPAXEL, N_Z, N_AGE);
   int failed = 0, status = CUBIX_ENOMEM, poor = cubix_mpi_size() - 1;
   for (int k = 0; status && k < 1000; k++) {
@@ -209,7 +209,7 @@ static void test_no_memory(void)
     int32_t *exponent = NULL;
     allocations_left = -1;
     struct cubix_outliers noted = { 0 };
-    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &view) || cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach)) abort();
+    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &tables) || cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach)) abort();
     if (cubix_mpi_rank() == poor) allocations_left = k;
     status = cubix_mpi_histogram_share(&h);
     if (!status) status = cubix_mpi_outliers_gather(&outliers, &noted, N_SPAXEL, 1);
@@ -250,14 +250,14 @@ static void set_up(struct stage_set *set)
     set->covered[k] = k < 150;
     set->unbounded[k] = k < 20 || k >= 150;
   }
-  struct cubix_view v = { .n_z = N_Z, .n_age = N_AGE, .log_z = set->log_z, .log_age = set->log_age, .n_row = N_ROW, .n_knot = N_KNOT, .row_stride = 2 * (N_KNOT + 1),
+  struct cubix_tables v = { .n_z = N_Z, .n_age = N_AGE, .log_z = set->log_z, .log_age = set->log_age, .n_row = N_ROW, .n_knot = N_KNOT, .row_stride = 2 * (N_KNOT + 1),
                           .row = set->row[0], .light = set->light, .knot = set->knot, .n_cell = 1, .cell_origin = 4900, .cell_per_AA = 1e-4, .first = &set->first,
                           .n_lambda = N_LAMBDA, .edge = set->edge, .one_plus_z = 1.05, .star_scale = 1e-3, .n_x = N_X, .n_y = N_Y, .margin = MARGIN };
   for (int r = 0; r < N_ROW; r++) {
     struct cubix_blend blend = { 1, { set->row[r] }, { 1 } };
     set->light[r] = (double)cubix_integral(&v, &blend, set->edge[0] / v.one_plus_z, set->edge[N_LAMBDA] / v.one_plus_z);
   }
-  set->templates.view = v;
+  set->templates.tables = v;
   set->templates.covered = set->covered;
 }
 
@@ -278,8 +278,8 @@ static void paint(struct stage_set *set, const struct cubix_placement *whole)
       double sum = set->unbounded[cube->lambda_first + k] ? 1e9 : 0;
       for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++) {
         struct cubix_blend blend;
-        cubix_blend_of(&set->templates.view, &whole->star[i], &blend);
-        sum += (double)cubix_star_channel(&set->templates.view, &blend, cubix_doppler(1.05, whole->star[i].velocity), cube->lambda_first + k);
+        cubix_blend_of(&set->templates.tables, &whole->star[i], &blend);
+        sum += (double)cubix_star_channel(&set->templates.tables, &blend, cubix_doppler(1.05, whole->star[i].velocity), cube->lambda_first + k);
       }
       cube->flux[s * (size_t)cube->n_lambda + (size_t)k] = (cubix_real)sum;
     }
@@ -305,7 +305,7 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
   size_t start[N_SPAXEL + 1];
   *result = (struct cubix_audit){ 0 };
   if (cubix_survey_init(&survey, N_SPAXEL, N_ROW)) abort();
-  cubix_survey_add(survey, &set->templates.view, mine);
+  cubix_survey_add(survey, &set->templates.tables, mine);
   cubix_mpi_survey_sum(survey);
   CUBIX_TRY(cubix_mpi_audit_draw(result, &par, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->templates, survey));
   for (size_t half = 0; half < 2; half++) {
@@ -316,7 +316,7 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
       for (size_t i = mine->start[s]; i < mine->start[s + 1]; i++)
         if (i % 2 == half) chunk.star[start[s + 1]++] = mine->star[i];
     }
-    status = cubix_audit_examine(result, &set->templates.view, &chunk);
+    status = cubix_audit_examine(result, &set->templates.tables, &chunk);
     free(chunk.star);
     if (status) goto done;
   }

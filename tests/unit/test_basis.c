@@ -37,7 +37,7 @@ static void b_splines(void)
 
 static void pixel_weights(const struct lab *lab)
 {
-  const struct cubix_view *v = &lab->templates.view;
+  const struct cubix_tables *v = &lab->templates.tables;
   unsigned state = 3;
   double lo = lab->knot[0], hi = lab->knot[N_KNOT - 1];
   for (int trial = 0; trial < 300; trial++) {
@@ -80,7 +80,7 @@ static void accuracy(const struct lab *lab)
     for (int trial = 0; trial < 20000; trial++) {
       int t = (int)(N_ROW * uniform(&state)), k = (int)(N_LAMBDA * uniform(&state));
       double v = REACH * (2 * uniform(&state) - 1), b = channel_at(lab, t, k, v);
-      if (basis->ending[t] && (basis->at_end[k] || lab->edge[k] / lab->templates.view.one_plus_z > 5150)) continue;   /* beyond the end nothing to be relative to */
+      if (basis->ending[t] && (basis->at_end[k] || lab->edge[k] / lab->templates.tables.one_plus_z > 5150)) continue;   /* beyond the end nothing to be relative to */
       worst = check_worst(worst, fabs(from_basis(basis, tile, t, k, v) - b) / b);
     }
     CHECK(worst > 0.2 * basis->certified);       /* the certificate is no idle bound */
@@ -97,7 +97,7 @@ static void refusal(void)
   struct lab *lab = malloc(sizeof *lab);
   lab_init(lab, 1.2, 0, 5040);
   CHECK(build(lab, 1e-5, "none", NULL) == NULL);
-  lab->templates.view.pchip = 1;
+  lab->templates.tables.pchip = 1;
   CHECK(build(lab, 1e-3, "none", NULL) == NULL);
   free(lab);
 }
@@ -141,7 +141,7 @@ static void not_a_number(void)
   size_t at[3] = { 0 };
   struct cubix_forms forms = { .n = 3, .first = first, .count = count, .at = at, .weight = &weight };
   lab_init(lab, 1.02, 1, 5075);
-  lab->row[20 * lab->templates.view.row_stride + 2 * (N_KNOT / 2)] = (cubix_real)NAN;
+  lab->row[20 * lab->templates.tables.row_stride + 2 * (N_KNOT / 2)] = (cubix_real)NAN;
   CHECK(cubix_basis_init(&basis, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK && cubix_basis_keep(basis, 1) == CUBIX_OK);
   struct cubix_basis_state *state = basis->state;
   CHECK(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], worst, 1) == CUBIX_EFAIL);
@@ -196,7 +196,7 @@ static void ending(const struct lab *lab)
   int n = 0;
   CHECK(basis != NULL);
   for (int k = 0; k < N_LAMBDA && basis; k++) {
-    double rest = lab->edge[k] / lab->templates.view.one_plus_z;
+    double rest = lab->edge[k] / lab->templates.tables.one_plus_z;
     n += basis->at_end[k];
     if (rest > 5140 && rest < 5160) CHECK(basis->at_end[k]);
     if (rest < 5110) CHECK(!basis->at_end[k]);

@@ -230,7 +230,7 @@ static void keys(const struct lab *lab)
 {
   struct lab *other = malloc(sizeof *other);
   memcpy(other, lab, sizeof *other);
-  struct cubix_view *v = &other->templates.view;
+  struct cubix_tables *v = &other->templates.tables;
   v->row = other->row, v->knot = other->knot, v->edge = other->edge, v->light = other->light, v->first = other->first, other->templates.covered = other->covered;
   struct cubix_basis_key a = cubix_basis_key_of(&lab->templates, 300, 1e-4), b = cubix_basis_key_of(&other->templates, 300, 1e-4);
 #define DIFFERENT(key) ((b = (key)).word[0] != a.word[0] && b.word[1] != a.word[1])

@@ -24,15 +24,15 @@ static double draw(double low, double high)
   return low + (high - low) * cubix_uniform(word[0], word[1]);
 }
 
-static void set_roll(struct cubix_view *v, double roll)
+static void set_roll(struct cubix_tables *v, double roll)
 {
   v->cos_roll = cos(roll);
   v->sin_roll = sin(roll);
 }
 
-static struct cubix_view make_view(enum cubix_deposit_kind kind, double roll)
+static struct cubix_tables make_view(enum cubix_deposit_kind kind, double roll)
 {
-  struct cubix_view v = { 0 };
+  struct cubix_tables v = { 0 };
   v.n_x = N_X;
   v.n_y = N_Y;
   v.margin = MARGIN;
@@ -47,7 +47,7 @@ static struct cubix_view make_view(enum cubix_deposit_kind kind, double roll)
 }
 
 /* Sum of bar times weight over the painted field. */
-static double added_up(const struct cubix_view *v, const double *position, double length, double bar[N_Y][N_X])
+static double added_up(const struct cubix_tables *v, const double *position, double length, double bar[N_Y][N_X])
 {
   struct cubix_foot foot;
   double sum = 0;
@@ -66,7 +66,7 @@ static void fill(double bar[N_Y][N_X], double low, double high)
 /* Their sum is 1, their mean is where the star is, and their variance is the kernel's. */
 static void check_moments(enum cubix_deposit_kind kind, double length)
 {
-  struct cubix_view v = make_view(kind, 0.4);
+  struct cubix_tables v = make_view(kind, 0.4);
   double variance = 0, sigma = fmax(CUBIX_DEPOSIT_LEAST, length * v.arcsec_per_kpc * v.inv_pixel_y);
   double off = 1.01 * exp(-2 * acos(-1) * acos(-1) * sigma * sigma) / acos(-1) + 1e-8;     /* of a Gaussian's pixels: the first harmonic */
   for (int i = 0; i < N_STAR; i++) {
@@ -96,7 +96,7 @@ static void check_moments(enum cubix_deposit_kind kind, double length)
 /* In a wider field more of a footprint is painted, and nothing else changes. */
 static void check_borders(enum cubix_deposit_kind kind, double length)
 {
-  struct cubix_view v = make_view(kind, 1.1), wide = v;
+  struct cubix_tables v = make_view(kind, 1.1), wide = v;
   const int more = 40;
   wide.n_x += 2 * more;
   wide.n_y += 2 * more;
@@ -129,7 +129,7 @@ static void check_borders(enum cubix_deposit_kind kind, double length)
 static void check_nowhere(enum cubix_deposit_kind kind)
 {
   const double far[][3] = { { 1e30, 0, 0 }, { 0, -1e30, 0 }, { NAN, 0, 0 }, { 0, NAN, 0 }, { 200, 0, 0 } };
-  struct cubix_view v = make_view(kind, 0.2);
+  struct cubix_tables v = make_view(kind, 0.2);
   struct cubix_foot foot;
   for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) CHECK(!cubix_foot_of(&v, far[i], 0.3, &foot));
 }
@@ -137,7 +137,7 @@ static void check_nowhere(enum cubix_deposit_kind kind)
 /* A star much wider than the field: nothing overflows, and its light is level. */
 static void check_wide(void)
 {
-  struct cubix_view v = make_view(CUBIX_DEPOSIT_GAUSSIAN, 0);
+  struct cubix_tables v = make_view(CUBIX_DEPOSIT_GAUSSIAN, 0);
   double position[3] = { 0 }, length = 1e9;
   struct cubix_foot foot;
   CHECK(cubix_foot_of(&v, position, length, &foot) && foot.n[0] == N_X && foot.n[1] == N_Y);
@@ -149,7 +149,7 @@ static void check_wide(void)
 static void check_slopes(enum cubix_deposit_kind kind, double length)
 {
   const double h = 1e-5;
-  struct cubix_view v = make_view(kind, 0);
+  struct cubix_tables v = make_view(kind, 0);
   double one_x = 1 / (v.arcsec_per_kpc * v.inv_pixel_x), one_y = 1 / (v.arcsec_per_kpc * v.inv_pixel_y);     /* a spaxel in kpc */
   int compared = 0;
   for (int i = 0; i < 30; i++) {
@@ -190,7 +190,7 @@ static struct move draw_move(enum cubix_deposit_kind kind)
   return m;
 }
 
-static double moved(struct cubix_view v, const double *position, double length, double roll, const struct move *m, double eps, double bar[N_Y][N_X])
+static double moved(struct cubix_tables v, const double *position, double length, double roll, const struct move *m, double eps, double bar[N_Y][N_X])
 {
   double x[3] = { position[0] + eps * m->position[0], position[1] + eps * m->position[1], position[2] + eps * m->position[2] };
   v.arcsec_per_kpc += eps * m->sky.arcsec_per_kpc;
@@ -200,7 +200,7 @@ static double moved(struct cubix_view v, const double *position, double length, 
   return added_up(&v, x, length + eps * m->length, bar);
 }
 
-static double forward(const struct cubix_view *v, const double *position, double length, const struct move *m, double bar[N_Y][N_X], struct cubix_deposit_slope *sum)
+static double forward(const struct cubix_tables *v, const double *position, double length, const struct move *m, double bar[N_Y][N_X], struct cubix_deposit_slope *sum)
 {
   struct cubix_foot foot;
   struct cubix_deposit_slope dot = { { 0 }, 0 }, s;
@@ -228,7 +228,7 @@ static void check_derivatives(enum cubix_deposit_kind kind, double length)
   fill(bar, -1, 1);
   for (int i = 0; i < N_STAR; i++) {
     double roll = draw(-4, 4), position[3] = { draw(-3.5, 3.5), draw(-3.5, 3.5), draw(-1, 1) }, position_bar[3] = { 0 }, length_bar = 0;
-    struct cubix_view v = make_view(kind, roll);
+    struct cubix_tables v = make_view(kind, roll);
     struct move m = draw_move(kind);
     struct cubix_deposit_slope sum;
     struct cubix_sky_bar sky_bar = { 0 };
@@ -266,7 +266,7 @@ static void fill_slab(struct cubix_slab *slab)
 }
 
 /* Every record of a placement is what its star and its spaxel say, in the slab's order, and none is missing. */
-static void compare_records(const struct cubix_placement *p, const struct cubix_view *v, const struct cubix_slab *slab)
+static void compare_records(const struct cubix_placement *p, const struct cubix_tables *v, const struct cubix_slab *slab)
 {
   size_t expected = 0, wrong = 0;
   struct cubix_foot foot;
@@ -286,7 +286,7 @@ static void compare_records(const struct cubix_placement *p, const struct cubix_
 }
 
 /* The maps hold what the records of the field hold; every star is counted once. */
-static void compare_maps(const struct cubix_cube *cube, const struct cubix_placement *p, const struct cubix_view *v)
+static void compare_maps(const struct cubix_cube *cube, const struct cubix_placement *p, const struct cubix_tables *v)
 {
   double number = 0;
   for (size_t s = 0; s < p->n_spaxel; s++) {
@@ -309,7 +309,7 @@ static void compare_maps(const struct cubix_cube *cube, const struct cubix_place
 /* @param n of stars; more than one share of them */
 static void check_placement(enum cubix_deposit_kind kind, double length, size_t n)
 {
-  struct cubix_view v = make_view(kind, 0.7);
+  struct cubix_tables v = make_view(kind, 0.7);
   const double node = 0, light = 3;
   struct cubix_instrument ins = { .n_x = N_X - 2 * MARGIN, .n_y = N_Y - 2 * MARGIN, .margin = MARGIN };
   struct cubix_slab slab = { 0 };
@@ -346,7 +346,7 @@ static void check_placement(enum cubix_deposit_kind kind, double length, size_t 
 /* None at all; one; and stars without the lengths that are asked for. */
 static void check_few(void)
 {
-  struct cubix_view v = make_view(CUBIX_DEPOSIT_TSC, 0);
+  struct cubix_tables v = make_view(CUBIX_DEPOSIT_TSC, 0);
   struct cubix_slab slab = { 0 };
   struct cubix_placement *p = NULL;
   CHECK(cubix_placement_build(&p, NULL, &v, &slab, 1) == CUBIX_OK && p->start[p->n_spaxel] == 0);

@@ -7,7 +7,7 @@ static struct cubix_histogram *build(const struct cubix_placement *p, const int3
 {
   struct cubix_histogram *h = NULL;
   omp_set_num_threads(n_thread);
-  CHECK(cubix_histogram_build(&h, &nodes, exponent, p, &view) == 0);
+  CHECK(cubix_histogram_build(&h, &nodes, exponent, p, &tables) == 0);
   return h;
 }
 
@@ -38,7 +38,7 @@ static void test_deposit(size_t n_star, double decades)
       beyond += (j < 0) != (fabs(p->star[i].velocity) > 200.);
       if (j < 0) continue;
       cubix_node_weights(f, w);
-      cubix_mix_of(&view, &p->star[i], &mix);
+      cubix_mix_of(&tables, &p->star[i], &mix);
       for (int c = 0; c < 4; c++)
         for (int k = 0; k < 6; k++) dense[mix.row[c] * 26 + j + k] += p->star[i].mass_formed * mix.weight[c] * w[k];
       mass += p->star[i].mass_formed;
@@ -232,7 +232,7 @@ static void test_refused(const struct cubix_histogram *h)
   struct cubix_histogram *empty = build(none, exponent, 2);
   memset(cube.flux, 0, sizeof *cube.flux * 3 * CUBIX_TILE * N_SPAXEL);
   CHECK(empty->n_value == 0 && cubix_multiply(&cube, empty, &basis, scale) == 0 && cube.flux[0] == 0);
-  struct cubix_view pchip = view;
+  struct cubix_tables pchip = tables;
   struct cubix_histogram *refused = NULL;
   pchip.pchip = 1;
   CHECK(cubix_histogram_build(&refused, &nodes, exponent, none, &pchip) == CUBIX_EFAIL && !refused);

@@ -178,17 +178,17 @@ static void test_soundings(void)
   const struct cubix_nodes nodes = { .n = 26, .reach = 300, .step = 30 };
   if (cubix_params_set(par, "Deposit", "nearest")) abort();
   for (size_t n = 3000; n <= 300000; n *= 10) {
-    struct cubix_view view = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age };
+    struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age };
     struct cubix_slab *slab = alike(n);
     struct cubix_occupancy *o = NULL;
     struct cubix_sounding *few = NULL;
     double *count = calloc(P_X * P_Y, sizeof *count);
-    cubix_templates_sky(&view, par, &ins, &scene);
+    cubix_templates_sky(&tables, par, &ins, &scene);
     CHECK(cubix_occupancy_init(&o, &ins, (double)n) == CUBIX_OK);
     cubix_occupancy_add(o, par, &ins, &scene, slab);
     cubix_occupancy_counts(count, o);
     CHECK(cubix_sounding_init(&few, count, P_X, P_Y, N_ROW, nodes.reach) == CUBIX_OK && few->n <= 256);
-    cubix_sounding_add(few, &view, slab);
+    cubix_sounding_add(few, &tables, slab);
     const double exact = all_values(slab, log_z, log_age, &nodes);
     CHECK_CLOSE(cubix_sounding_values(few, &nodes) / exact, 1, 0.06);
     CHECK(n < 300000 || values(count) > 2 * exact);      /* what the rule of thumb says */

@@ -1,9 +1,9 @@
-/* physics/view.h -- the tables of a model as a processor sees them: plain pointers, taken by value.
+/* physics/tables.h -- the tables of a model as a processor sees them: plain pointers, taken by value.
  *
  * Template rows hold, for every knot i, the pair {value T_i, curvature T''_i/6}; a row ends with one knot of padding.
  * A star's spectrum is sum_c weight[c] * row[c]: 4 rows (bilinear) or 8 (monotone cubic in age).                     */
-#ifndef CUBIX_PHYSICS_VIEW_H
-#define CUBIX_PHYSICS_VIEW_H
+#ifndef CUBIX_PHYSICS_TABLES_H
+#define CUBIX_PHYSICS_TABLES_H
 
 #include "physics/hd.h"
 
@@ -11,7 +11,7 @@ enum { CUBIX_MAX_CORNER = 8 };
 /* How a star's light is divided among spaxels: physics/deposit.h. */
 enum cubix_deposit_kind { CUBIX_DEPOSIT_NEAREST, CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC, CUBIX_DEPOSIT_GAUSSIAN };
 
-struct cubix_view {
+struct cubix_tables {
   uint64_t edition;               /* views of the same are equal in all tables but the edges; 0: nobody knows */
   /* grid of the library */
   int n_z, n_age;
@@ -44,18 +44,18 @@ struct cubix_view {
 };
 
 /** The same model in channels first .. first + n - 1 only. */
-CUBIX_HD struct cubix_view cubix_view_channels(const struct cubix_view *v, int first, int n)
+CUBIX_HD struct cubix_tables cubix_tables_channels(const struct cubix_tables *v, int first, int n)
 {
-  struct cubix_view part = *v;
+  struct cubix_tables part = *v;
   part.edge += first;
   part.n_lambda = n;
   return part;
 }
 
 /** The same model with other template rows, as many of as many knots.  @param edition  of the rows, or 0 */
-CUBIX_HD struct cubix_view cubix_view_rows(const struct cubix_view *v, const cubix_real *row, uint64_t edition)
+CUBIX_HD struct cubix_tables cubix_tables_rows(const struct cubix_tables *v, const cubix_real *row, uint64_t edition)
 {
-  struct cubix_view other = *v;
+  struct cubix_tables other = *v;
   other.row = row;
   other.edition = edition;
   return other;
