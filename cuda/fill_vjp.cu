@@ -74,7 +74,7 @@ cubix_gather_bars(struct cubix_cuda_cover cover, struct cubix_tables tables, con
   bar[i] = out;
 }
 
-extern "C" cudaError_t cubix_cuda_fill_vjp_stars(const struct cubix_cuda_cover *cover, const struct cubix_tables *tables, const struct cubix_star *star, uint64_t first, int n,
+extern "C" cudaError_t cubix_cuda_fill_stars_vjp(const struct cubix_cuda_cover *cover, const struct cubix_tables *tables, const struct cubix_star *star, uint64_t first, int n,
                                            struct cubix_star_bar *bar, cudaStream_t stream)
 {
   CUBIX_LAUNCH(cubix_gather_bars, dim3(((unsigned)n + THREADS - 1) / THREADS), dim3(THREADS), stream, *cover, *tables, star, first, n, bar);

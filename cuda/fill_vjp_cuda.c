@@ -131,7 +131,7 @@ static int take_stars(struct gather *x, size_t first, size_t last)
     CUBIX_TRY(land(x, t));
     cubix_cuda_transfer_copy(staging->host, x->placement->star + at, n * STAR);
     CUBIX_CUDA(cudaMemcpyAsync(x->gpu_star[t], staging->host, n * STAR, cudaMemcpyHostToDevice, staging->stream));
-    CUBIX_CUDA(cubix_cuda_fill_vjp_stars(&x->cover, &x->tables, x->gpu_star[t], at, (int)n, x->gpu_bar[t], staging->stream));
+    CUBIX_CUDA(cubix_cuda_fill_stars_vjp(&x->cover, &x->tables, x->gpu_star[t], at, (int)n, x->gpu_bar[t], staging->stream));
     CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->gpu_bar[t], n * sizeof **x->gpu_bar, cudaMemcpyDeviceToHost, staging->stream));
     x->arrival[t] = (struct arrival){ at, n };
   }

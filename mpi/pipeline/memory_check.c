@@ -309,7 +309,8 @@ int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_in
                            struct cubix_particles *particles, const unsigned char *active, const struct cubix_device *dev, int say)
 {
   int status = CUBIX_OK, fits;
-  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .templates = templates, .particles = particles, .dev = dev, .active = active, .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
+  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .templates = templates, .particles = particles, .dev = dev, .active = active,
+                                 .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
                    .rank = cubix_mpi_rank(), .say = say, .field = (double)ins->n_x * ins->n_y, .painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin) };
   struct cubix_memory_plan plan;
   struct verdict v;

@@ -346,7 +346,8 @@ static void again(void)
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);    /* the library ends before the range that was asked for */
   CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->tables.one_plus_z == 1 + outliers.redshift);
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &kept.scene, NULL) == CUBIX_OK);
-  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && !memcmp(kept.templates->light, fresh.templates->light, (size_t)kept.templates->tables.n_row * sizeof(double)));
+  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) &&
+        !memcmp(kept.templates->light, fresh.templates->light, (size_t)kept.templates->tables.n_row * sizeof(double)));
   CHECK(!memcmp(kept.templates->covered, fresh.templates->covered, (size_t)kept.ins->n_lambda) && kept.templates->n_too_broad == fresh.templates->n_too_broad);
   kept.templates->ssp->lambda_first = 1000;                          /* as if there were more of it */
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_EUSAGE && strstr(cubix_error_message(), "open again"));
