@@ -32,6 +32,7 @@ int main(int argc, char **argv)
   struct cubix_stages    stages = { 0 };   /* how long each step took                    */
   int status, started, answered, root;
 
+  cubix_console_note_signals();
   status = cubix_options_read(&opt, &answered, argc, argv);
   if (answered && !status) return 0;
   started = cubix_mpi_start(&argc, &argv);
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_pipeline_open(&pipe, par, &(struct cubix_pipeline_use){ 0 }, &stages));
   CUBIX_STAGE(&stages, "disk",  root ? cubix_output_room(par, pipe->ins, NULL, 0) : CUBIX_OK);
   CUBIX_TRY(cubix_mpi_pipeline_load(pipe, NULL));
+  CUBIX_STAGE(&stages, "apart", root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_pipeline_result(&result, pipe);
   cubix_report_scene(&result);
   if (opt.dry_run) {

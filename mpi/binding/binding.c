@@ -18,6 +18,7 @@
 #include "cube/cube.h"
 #include "fit/leaves.h"
 #include "instrument/instrument.h"
+#include "math/cosmology.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/text.h"
 #include "mpi/particles/star_check.h"
@@ -80,6 +81,7 @@ static int snapshot_check(const double snapshot[5])
   for (int i = 0; i < 5; i++)
     CUBIX_CHECK(isfinite(snapshot[i]) && (snapshot[i] >= 0 || (i == 0 && snapshot[i] > -1)), CUBIX_EINPUT, "the simulation's %s is %g; it must be finite and %s", name[i], snapshot[i],
                 i == 0 ? "above -1" : "not negative");
+  CUBIX_CHECK(snapshot[3] <= CUBIX_LARGEST_H, CUBIX_EINPUT, "the simulation's HubbleParam is %g; it is H0/(100 km/s/Mpc) and must be at most %g", snapshot[3], CUBIX_LARGEST_H);
 done:
   return status;
 }

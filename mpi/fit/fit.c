@@ -41,6 +41,7 @@ int cubix_mpi_fit_check(const struct cubix_params *par)
   for (int i = par->FitResume != 0; i < 3; i++)               /* the convergence so far is in the restart file, and goes on */
     CUBIX_TRY(cubix_output_side_check(par, ending[i], ""));
   CUBIX_TRY(cubix_output_side_name(path, par, "-restart.hdf5", par->FitRestartFile));
+  if (*par->FitRestartFile) CUBIX_TRY(cubix_output_check_other(par, "FitRestartFile", "-restart.hdf5", par->FitRestartFile));
   if (!par->FitResume && par->FitRestart) CUBIX_TRY(cubix_output_side_check(par, "-restart.hdf5", par->FitRestartFile));
   if (par->FitResume) status = cubix_infile_check(path, CUBIX_EINPUT);
   if (status) cubix_error_about("FitResume yes (%s) needs the restart file that FitRestartFile names", cubix_params_origin(par, "FitResume"));
@@ -207,7 +208,7 @@ int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, con
                   const char **end)
 {
   int status = CUBIX_OK;
-  struct cubix_fit fit = { .chain = chain, .par = par, .obs = obs, .varied = varied, .voxels = cubix_observed_used(obs, &cubix_mpi_collective) };
+  struct cubix_fit fit = { .chain = chain, .par = par, .obs = obs, .varied = varied, .voxels = cubix_objective_voxels(par, obs, &cubix_mpi_collective) };
   CUBIX_TRY(find_unknowns(&fit));
   count_free(&fit);
   CUBIX_TRY(cubix_mpi_agree(make_room(&fit)));

@@ -89,9 +89,21 @@ def _word(value):
     return " ".join(_word(v) for v in value)
 
 
+def _plain(what, value):
+    """value, if it is nothing but real numbers: what else an array may say of them, numpy would pass over without a word."""
+    unit = getattr(value, "unit", getattr(value, "units", None))
+    if unit is not None and str(unit) not in ("", "1", "dimensionless"):
+        raise Error(f"{what} has a unit of its own, {unit}, which is not looked at: give plain numbers, in the unit of the documentation")
+    if np.ma.is_masked(value):
+        raise Error(f"{what} has masked values, which would be taken as they are: leave them out, or fill them")
+    if np.iscomplexobj(value):
+        raise Error(f"{what} has complex numbers; they must be real")
+    return value
+
+
 def _doubles(what, value, shape):
     """value as contiguous float64 of this shape: itself where it is that already."""
-    array = np.asarray(value, np.float64, order="C")
+    array = np.asarray(_plain(what, value), np.float64, order="C")
     if len(shape) <= 1 and array.size == np.prod(shape, dtype=int):
         array = array.reshape(shape)          # a number for an array of one and the other way round; the library's [n_z][n_age][n_lambda]
     if array.shape != shape:
@@ -134,6 +146,9 @@ class Chain:
         else:
             path = os.fsencode(os.fspath(parameters))
         words = [f"{name}={_word(value)}".encode() for name, value in overrides.items()]
+        for text in [path or b"", *words]:
+            if b"\0" in text:
+                raise Error(f"{text!r} has a zero byte, where the library would take it to end")
         columns, n = self._columns(stars)
         if simulation and set(simulation) - set(_SIMULATION):
             raise Error(f"simulation has {', '.join(sorted(set(simulation) - set(_SIMULATION)))}; it may have {', '.join(_SIMULATION)}")
@@ -162,7 +177,10 @@ class Chain:
         for name, value in stars.items():
             if _key(name) not in known:
                 raise Error(f"stars have {name}, which nothing looks at; they may have {', '.join(name for name, _ in _COLUMNS)}")
-            given[known[_key(name)][0]] = value
+            name = known[_key(name)][0]
+            if name in given:
+                raise Error(f"stars have {name} twice")
+            given[name] = value
         missing = [name for name, _ in _COLUMNS if name not in given and name not in _OPTIONAL]
         if missing:
             raise Error(f"stars have no {', '.join(missing)}")
@@ -219,6 +237,8 @@ class Chain:
     def put(self, **values):
         """New values of leaves, for the next `forward`: of `leaf_shape`; float64 arrays are read where they are.  Global ones must be the same on every
         rank."""
+        if len({_leaf(name).index for name in values}) < len(values):
+            raise Error(f"something is put twice: {', '.join(values)}")
         for name, value in values.items():
             leaf = _leaf(name)
             value = _doubles(name, value, self.leaf_shape(name))
@@ -323,7 +343,7 @@ class Chain:
 
     def _cube(self, what, cube):
         self._need_forward()
-        cube = np.asarray(cube, self._dtype, order="C")
+        cube = np.asarray(_plain(what, cube), self._dtype, order="C")
         if cube.shape != self._shape:
             raise Error(f"{what} has shape {cube.shape}; it must be the cube's, {self._shape}")
         return cube

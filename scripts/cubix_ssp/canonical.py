@@ -21,6 +21,7 @@ TABLES = (
 AXES = {"age": "Age", "z": "Metallicity", "lambda": "Wavelength"}
 TEXTS = (("Name", 127), ("IMF", 63), ("SourceMedium", 15), ("Reference", 511), ("Licence", 255), ("Program", 127))
 ZERO = {"Age": 1e-4, "Metallicity": 1e-10}     # what CUBIX takes a first node of 0 for, since it interpolates in logarithms: the second must be above
+LARGEST = {"Age": 100.0, "Metallicity": 1.0}   # beyond it the values are in another unit than the attribute says: Myr, solar metallicities
 LEAST_WAVELENGTHS = 4      # a not-a-knot spline needs four points
 
 
@@ -58,6 +59,8 @@ def judge(name, values, tables):
         flat = np.asarray(values)
         if flat.size < (LEAST_WAVELENGTHS if name == "Wavelength" else 1):
             return "/%s has only %d values" % (name, flat.size)
+        if name in LARGEST and flat.max() > LARGEST[name]:
+            return "/%s[%d] = %g, must be at most %g %s: are the values in another unit than its attribute says?" % (name, flat.argmax(), flat.max(), LARGEST[name], unit)
         wrong = np.flatnonzero(~(np.diff(flat) > 0))
         if wrong.size:
             i = int(wrong[0]) + 1

@@ -25,6 +25,7 @@
 #include "base/error.h"
 #include "base/h5read.h"
 #include "base/h5search.h"
+#include "base/h5source.h"
 #include "base/infile.h"
 
 enum { DEPTH = 16, AHEAD = 32, NAME = 4096 };
@@ -288,6 +289,7 @@ static int check_external(const struct subject *s, int n_file)
     CUBIX_TRY(status);
     CUBIX_CHECK(stat(where, &st) == 0 && (hsize_t)st.st_size >= (hsize_t)offset + size, CUBIX_EINPUT, "%s: the data of /%s are in %s, which has %lld bytes instead of %llu", s->file,
                 s->path, where, (long long)st.st_size, (unsigned long long)offset + size);
+    CUBIX_CHECK(!cubix_h5source_note(where), CUBIX_ENOMEM, "%s: no memory to note that %s belongs to it", s->file, where);
     left -= size;
   }
   CUBIX_CHECK(left == 0, CUBIX_EINPUT, "%s: the external files of /%s have no room for its last %llu bytes", s->file, s->path, (unsigned long long)left);

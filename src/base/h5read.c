@@ -294,6 +294,23 @@ done:
   return status;
 }
 
+int cubix_h5_number(hid_t file, const char *object, const struct cubix_names *names, double *x, int *n_found)
+{
+  enum { MOST = 16 };
+  int status = CUBIX_OK;
+  double value[MOST];
+  char path[1024], text[512];
+  CUBIX_TRY(cubix_h5_numbers(file, object, names, value, MOST, n_found));
+  file_name(file, path, sizeof path);
+  for (int i = 1; i < *n_found && i < MOST; i++)
+    CUBIX_CHECK(value[i] == value[0], CUBIX_EINPUT, "%s: the attribute %s of /%s has %d numbers, %g and %g among them; it must be one", path, cubix_names_text(names, text, sizeof text),
+                object + strspn(object, "/"), *n_found, value[0], value[i]);
+  if (*n_found) *x = value[0];
+done:
+  if (status) *n_found = 0;
+  return status;
+}
+
 int cubix_h5_rows(hid_t dataset, const char *file, const char *name, int n_c, hsize_t *n_row)
 {
   int status = CUBIX_OK, rank;

@@ -31,6 +31,8 @@ int cubix_h5_exists(hid_t file, const char *path);
  *  Errors: CUBIX_EINPUT: an attribute of the wrong type. */
 int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size, int *n_found);
 int cubix_h5_numbers(hid_t file, const char *object, const struct cubix_names *names, double *x, int n, int *n_found);
+/** Where one number is wanted: several must be the same.  Local.  @param[out] x  as it was, without such an attribute  Errors: CUBIX_EINPUT */
+int cubix_h5_number(hid_t file, const char *object, const struct cubix_names *names, double *x, int *n_found);
 /** Shape of a dataset of numbers.  Local.
  *  @param name  what to call it in messages, with the file
  *  @param n_c   number of components wanted: 1 asks for [N], more for [N][n_c]

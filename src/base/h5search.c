@@ -1,7 +1,7 @@
 /* h5search.c -- where HDF5 looks for another file that a file names.
  *
- * HDF5 tries one place after the other and takes the first file that it can open as its own.  Opening a FIFO waits for a writer, so each place is looked at here
- * before; what cannot wait, a folder or a file that is not HDF5, is passed over as HDF5 does it.  The places:
+ * HDF5 tries one place after the other.  Opening a FIFO waits for a writer, so each place is looked at here before.  A folder is passed over.  The first file that
+ * is there is the one, whether it is HDF5 or not: HDF5 1.10 passes over what is not its own, 1.14 fails.  The places:
  *
  *   link, source   an absolute name itself, and from here on its last component; the folders of HDF5_EXT_PREFIX (links) or HDF5_VDS_PREFIX (sources), a list
  *                  like that of PATH; for a source the whole of HDF5_VDS_PREFIX, in which ${ORIGIN} at the beginning is the folder of the file that names
@@ -24,7 +24,6 @@ struct search {
   char *path;                     /* the place that is looked at */
   size_t size;
   int found;
-  char other[4096];               /* a file that is not HDF5, or "" */
 };
 
 static int look(struct search *s)
@@ -33,8 +32,7 @@ static int look(struct search *s)
   struct stat info;
   if (stat(s->path, &info) || S_ISDIR(info.st_mode)) goto done;
   if (!S_ISREG(info.st_mode)) CUBIX_TRY(cubix_infile_check(s->path, CUBIX_EINPUT));
-  s->found = cubix_h5_is(s->path);
-  if (!s->found && !s->other[0]) snprintf(s->other, sizeof s->other, "%s", s->path);
+  s->found = 1;
 done:
   return status;
 }
@@ -65,7 +63,7 @@ int cubix_h5_find(char *path, size_t size, enum cubix_h5_why why, const char *be
   int status = CUBIX_OK;
   const char *bare = name[0] == '/' ? name + cubix_name_folder(name) : name, *prefix = getenv(why == CUBIX_H5_LINK ? "HDF5_EXT_PREFIX" : "HDF5_VDS_PREFIX");
   char *target = realpath(beside, NULL);
-  struct search s = { path, size, 0, "" };
+  struct search s = { path, size, 0 };
   snprintf(path, size, "%s", name);
   if (name[0] == '/') CUBIX_TRY(look(&s));
   CUBIX_TRY(look_in_list(&s, prefix, bare));
@@ -80,8 +78,7 @@ int cubix_h5_find(char *path, size_t size, enum cubix_h5_why why, const char *be
     CUBIX_TRY(look(&s));
   }
   if (s.found) goto done;
-  if (s.other[0]) snprintf(path, size, "%s", s.other);
-  else snprintf(path, size, "%.*s%s", name[0] == '/' ? 0 : cubix_name_folder(beside), beside, name);
+  snprintf(path, size, "%.*s%s", name[0] == '/' ? 0 : cubix_name_folder(beside), beside, name);
 done:
   free(target);
   return status;

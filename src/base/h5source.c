@@ -2,7 +2,7 @@
  *
  * HDF5's own driver opens a FIFO and waits for a writer, as a link or a virtual dataset may ask for one; and where close() fails, as it may on a network file system, HDF5
  * keeps half a file, which it closes once more when the process exits, and crashes there (seen with 1.10.8).  The files behind external links and the sources
- * of virtual datasets are opened by the driver of the file that names them: by this one. */
+ * of virtual datasets are opened by the driver of the file that names them: by this one, which remembers what it opened. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/h5source.h"
 
@@ -25,6 +25,43 @@ struct source_file {
   haddr_t eoa, eof;               /* ends of what HDF5 thinks is in use and of the file */
 };
 
+/* All that was opened, so that no output replaces it: who writes knows only what the parameters name. */
+static struct seen { dev_t device; ino_t inode; } *seen;
+static size_t n_seen, room_seen;
+
+static int is_seen(const struct stat *s, size_t from)
+{
+  for (size_t i = n_seen; i-- > from;)
+    if (seen[i].inode == s->st_ino && seen[i].device == s->st_dev) return 1;
+  return 0;
+}
+
+static int remember(const struct stat *s)
+{
+  enum { LATELY = 16 };            /* files are opened several times, mostly in a row */
+  if (is_seen(s, n_seen > LATELY ? n_seen - LATELY : 0)) return 0;
+  if (n_seen == room_seen) {
+    struct seen *more = realloc(seen, (2 * room_seen + LATELY) * sizeof *seen);
+    if (!more) return -1;
+    seen = more;
+    room_seen = 2 * room_seen + LATELY;
+  }
+  seen[n_seen++] = (struct seen){ s->st_dev, s->st_ino };
+  return 0;
+}
+
+int cubix_h5source_note(const char *path)
+{
+  struct stat s;
+  return stat(path, &s) ? -1 : remember(&s);
+}
+
+int cubix_h5source_has_read(const char *path)
+{
+  struct stat s;
+  return stat(path, &s) == 0 && is_seen(&s, 0);
+}
+
 static H5FD_t *source_open(const char *name, unsigned flags, hid_t access_list, haddr_t max_address)
 {
   struct source_file *f = calloc(1, sizeof *f);
@@ -33,7 +70,7 @@ static H5FD_t *source_open(const char *name, unsigned flags, hid_t access_list, 
   (void)max_address;
   if (!f) return NULL;
   f->file = flags & H5F_ACC_RDWR ? -1 : open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  if (f->file < 0 || fstat(f->file, &s) || !S_ISREG(s.st_mode)) goto failed;
+  if (f->file < 0 || fstat(f->file, &s) || !S_ISREG(s.st_mode) || remember(&s)) goto failed;
   f->device = s.st_dev;
   f->inode = s.st_ino;
   f->eof = (haddr_t)s.st_size;

@@ -136,17 +136,24 @@ static int fits(const struct cubix_observed *obs, const struct cubix_cube *cube,
          (!other || (other->margin == 0 && other->n_x == obs->n_x && other->n_y == obs->n_y && other->n_lambda == obs->n_lambda));
 }
 
+static double voxels_here(enum cubix_likelihood kind, const struct cubix_observed *obs) { return kind == CUBIX_POISSON ? obs->n_counted : obs->n_used; }
+
+double cubix_objective_voxels(const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_collective *collective)
+{
+  return collective->total(voxels_here(cubix_likelihood_of(par), obs));
+}
+
 /* Add up n numbers and, behind them, what says that all is well: the same verdict on every rank. */
-static int share(double *sum, size_t n, int matches, const struct cubix_observed *obs, const struct cubix_collective *collective)
+static int share(double *sum, size_t n, int matches, enum cubix_likelihood kind, const struct cubix_observed *obs, const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
-  sum[n] = obs->n_used;
+  sum[n] = voxels_here(kind, obs);
   sum[n + 1] = matches ? 0. : 1.;
   collective->sum(sum, n + 2);
   CUBIX_CHECK(sum[n + 1] == 0., CUBIX_EFAIL, "on %g ranks the cube (%s%d x %d spaxels, %d channels here) does not have the shape of the observed one", sum[n + 1],
               matches ? "" : "among them this one; ", obs->n_x, obs->n_y, obs->n_lambda);
-  CUBIX_CHECK(sum[n] > 0., CUBIX_EINPUT, "ObservedFile %s: no voxel is left to compare with: all are masked, outside the aperture or without a positive variance (STAT)",
-              obs->file);
+  CUBIX_CHECK(sum[n] > 0., CUBIX_EINPUT, "ObservedFile %s: no voxel is left to compare with: all are masked, outside the aperture or without a positive variance (STAT)%s",
+              obs->file, kind == CUBIX_POISSON ? ", or no channel's flux adds up to more than 0: Likelihood poisson compares counts" : "");
 done:
   return status;
 }
@@ -156,6 +163,7 @@ static int products(const struct cubix_observed *obs, const struct cubix_cube *c
 {
   int status = CUBIX_OK;
   const size_t n = (size_t)obs->n_x * (size_t)obs->n_y;
+  size_t n_lit = 0;
   memset(obs->sum, 0, N_PRODUCT * n * sizeof *obs->sum);
   if (matches) {
 #pragma omp parallel for schedule(static)
@@ -164,7 +172,9 @@ static int products(const struct cubix_observed *obs, const struct cubix_cube *c
       products_row(&r, obs->sum + N_PRODUCT * s);
     }
   }
-  CUBIX_TRY(share(obs->sum, N_PRODUCT * n, matches, obs, collective));
+  CUBIX_TRY(share(obs->sum, N_PRODUCT * n, matches, CUBIX_COSINE, obs, collective));
+  for (size_t s = 0; s < n; s++) n_lit += obs->sum[N_PRODUCT * s + DD] != 0.;
+  CUBIX_CHECK(n_lit > 0, CUBIX_EINPUT, "ObservedFile %s: its flux is 0 in every spaxel: there are no spectra whose shape Likelihood cosine could compare", obs->file);
 done:
   return status;
 }
@@ -186,7 +196,7 @@ int cubix_objective(double *value, const struct cubix_params *par, const struct 
     }
     for (size_t s = 0; s < n; s++) total[0] += term[stride * s];
   }
-  if (kind != CUBIX_COSINE) CUBIX_TRY(share(total, 1, matches, obs, collective));
+  if (kind != CUBIX_COSINE) CUBIX_TRY(share(total, 1, matches, kind, obs, collective));
   CUBIX_CHECK(isfinite(total[0]), CUBIX_EFAIL, "the objective (Likelihood %s) is not finite: there is a voxel in the model that is not", par->Likelihood);
   *value = total[0];
 done:
@@ -201,7 +211,7 @@ int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_para
   const size_t n = spaxels(cube);
   double nothing[2];
   if (kind == CUBIX_COSINE) CUBIX_TRY(products(obs, cube, matches, collective));
-  else CUBIX_TRY(share(nothing, 0, matches, obs, collective));
+  else CUBIX_TRY(share(nothing, 0, matches, kind, obs, collective));
 #pragma omp parallel for schedule(static)
   for (size_t s = 0; s < n; s++) {
     const struct row r = row_of(obs, cube, weight, s);

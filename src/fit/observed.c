@@ -73,23 +73,28 @@ done:
 void cubix_observed_settle(struct cubix_observed *obs)
 {
   const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y, n_lambda = (size_t)obs->n_lambda;
-  double n_used = 0.;                       /* whole numbers: any order gives the same */
-#pragma omp parallel for schedule(static) reduction(+ : n_used)
+  double n_used = 0., n_counted = 0.;       /* whole numbers: any order gives the same */
+#pragma omp parallel for schedule(static) reduction(+ : n_used, n_counted)
   for (size_t k0 = 0; k0 < n_lambda; k0 += BLOCK) {
     const size_t n_k = n_lambda - k0 < BLOCK ? n_lambda - k0 : BLOCK;
-    double flux[BLOCK] = { 0. }, variance[BLOCK] = { 0. };
+    double flux[BLOCK] = { 0. }, variance[BLOCK] = { 0. }, n[BLOCK] = { 0. };
     for (size_t s = 0; s < n_xy; s++) {
       const cubix_real *data = obs->data + s * n_lambda + k0, *weight = obs->weight + s * n_lambda + k0;
       for (size_t k = 0; k < n_k; k++) {
         if (!(weight[k] > 0)) continue;
         flux[k] += (double)data[k];
         variance[k] += 1. / (double)weight[k];
-        n_used += 1.;
+        n[k] += 1.;
       }
     }
-    for (size_t k = 0; k < n_k; k++) obs->gain[k0 + k] = !obs->has_variance ? 1. : flux[k] > 0. ? flux[k] / variance[k] : 0.;
+    for (size_t k = 0; k < n_k; k++) {
+      obs->gain[k0 + k] = !obs->has_variance ? 1. : flux[k] > 0. ? flux[k] / variance[k] : 0.;
+      n_used += n[k];
+      if (obs->gain[k0 + k] > 0.) n_counted += n[k];
+    }
   }
   obs->n_used = n_used;
+  obs->n_counted = n_counted;
 }
 
 void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned char *keep)
@@ -102,8 +107,6 @@ void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned cha
   }
   cubix_observed_settle(obs);
 }
-
-double cubix_observed_used(const struct cubix_observed *obs, const struct cubix_collective *collective) { return collective->total(obs->n_used); }
 
 /* ---- checks ---------------------------------------------------------------------------------------------------------------- */
 /* All planes have the instrument's shape. */
@@ -238,6 +241,9 @@ done:
 }
 
 /* ---- voxels ---------------------------------------------------------------------------------------------------------------- */
+/* A DQ of nothing but bits that are spared; what is no whole number has none. */
+static int is_unmasked(double dq, int spared) { return dq == 0. || (dq > 0. && dq <= spared && dq == floor(dq) && !((int)dq & ~spared)); }
+
 /* Up to BLOCK images, turned into spectra.  @return voxels whose numbers do not fit */
 static double block_turn(struct cubix_observed *obs, const struct header *h, const unsigned char *inside, int k0, int n_k, const double *data, const double *stat, const double *dq)
 {
@@ -249,7 +255,7 @@ static double block_turn(struct cubix_observed *obs, const struct header *h, con
     for (int k = 0; k < n_k && inside[s]; k++) {
       const size_t from = (size_t)k * n_xy + s, to = s * (size_t)obs->n_lambda + (size_t)(k0 - obs->lambda_first + k);
       const double flux = data[from] * h->flux, variance = stat ? stat[from] * h->variance : 1., weight = 1. / variance;
-      const int good = isfinite(data[from]) && variance > 0. && isfinite(variance) && (!dq || (isfinite(dq[from]) && !((long long)dq[from] & ~(long long)h->spared)));
+      const int good = isfinite(data[from]) && variance > 0. && isfinite(variance) && (!dq || is_unmasked(dq[from], h->spared));
       if (!good) continue;
       if (!(fabs(flux) <= largest && weight <= largest && (cubix_real)weight > 0)) n_unfit += 1.;
       obs->data[to] = (cubix_real)flux;

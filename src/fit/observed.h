@@ -21,6 +21,7 @@ struct cubix_observed {
   cubix_real *data;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; 0 where masked */
   cubix_real *weight;             /* the same shape: 1/variance; 0 where masked */
   double n_used;                  /* voxels of this rank with a weight */
+  double n_counted;               /* those of them in channels that have counts (gain > 0) */
   double *gain;                   /* [n_lambda] counts per unit of flux */
   double *sum;                    /* [3 n_y n_x + 2] room in which cubix_objective adds up */
 };
@@ -35,10 +36,8 @@ int cubix_observed_read(struct cubix_observed **obs, const char *path, const str
                         int n_lambda);
 /** Mask whole channels.  Local.  @param keep [all channels of the instrument] 0: mask (as model->covered says it) */
 void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned char *keep);
-/** After data or weight were changed by hand: n_used and gain anew.  Local. */
+/** After data or weight were changed by hand: n_used, n_counted and gain anew.  Local. */
 void cubix_observed_settle(struct cubix_observed *obs);
-/** Voxels with a weight on all ranks.  Collective as far as `collective` is. */
-double cubix_observed_used(const struct cubix_observed *obs, const struct cubix_collective *collective);
 void cubix_observed_free(struct cubix_observed *obs);
 
 #ifdef __cplusplus

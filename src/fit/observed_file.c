@@ -135,7 +135,7 @@ int cubix_observed_file_number(struct cubix_observed_file *file, const char *pla
   } else {
     struct cubix_names names = { .n = 1 };
     snprintf(names.name[0], sizeof names.name[0], "%s", key);
-    if (cubix_h5_numbers(file->h5, plane, &names, x, 1, &n_found)) cubix_error_clear();
+    if (cubix_h5_number(file->h5, plane, &names, x, &n_found)) cubix_error_clear();
   }
   if (!n_found) *x = dflt;
   return n_found > 0;

@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#define CUBIX_LARGEST_H 2.        /* of H0/(100 km/s/Mpc), as in params.def: who writes 70 means km/s/Mpc */
+
 /** Age of the universe at scale factor a [Gyr].  Local.  0 for a <= 0. */
 double cubix_cosmology_age(double omega_m, double omega_l, double h, double a);
 /* The same age as a table, for stars by the million: in sqrt(a), of which it is a smooth function, polynomials of degree 5 between CUBIX_N_AGE_STEP steps. */

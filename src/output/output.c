@@ -18,6 +18,7 @@
 
 #include "base/atomic_file.h"
 #include "base/error.h"
+#include "base/h5source.h"
 #include "base/log.h"
 #include "cube/truth_maps.h"
 #include "output/output_parts.h"
@@ -195,6 +196,35 @@ done:
   return same;
 }
 
+/* A file that the parameter `name` gives a name of its own is not one of the others. */
+static int check_apart(const char *written, const struct target *own, const struct cubix_params *par, const char *name)
+{
+  int status = CUBIX_OK;
+  struct target other = { 0 };
+  memcpy(other.path, written, strlen(written) + 1);
+  CUBIX_CHECK(!targets_same(own, &other), CUBIX_EUSAGE, "%s = %s (%s) is %s as well, which this run writes; choose another name", name, own->path, cubix_params_origin(par, name),
+              written);
+done:
+  return status;
+}
+
+int cubix_output_check_other(const struct cubix_params *par, const char *name, const char *ending, const char *given)
+{
+  int status = CUBIX_OK, n = 0;
+  struct target target[MAX_OUTPUT + N_TEXT] = { 0 }, own = { 0 };
+  char path[CUBIX_OUTPUT_PATH];
+  CUBIX_TRY(cubix_output_side_name(own.path, par, "", given));
+  CUBIX_TRY(targets_init(target, &n, par));
+  for (int i = 0; i < n + N_TEXT; i++) CUBIX_TRY(check_apart(target[i].path, &own, par, name));
+  for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
+    if (strcmp(of_mode[i].mode, par->Mode) || !strcmp(of_mode[i].ending, ending)) continue;
+    CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending, ""));
+    CUBIX_TRY(check_apart(path, &own, par, name));
+  }
+done:
+  return status;
+}
+
 int cubix_output_check(const struct cubix_params *par)
 {
   int status = CUBIX_OK, n = 0;
@@ -209,6 +239,32 @@ int cubix_output_check(const struct cubix_params *par)
       CUBIX_CHECK(!targets_same(&target[i], &target[j]), CUBIX_EUSAGE, "OutputFile (%s) names the same file twice: %s, %s", origin, target[j].path, target[i].path);
   }
   CUBIX_TRY(tell_of_others(par));
+done:
+  return status;
+}
+
+/* Members of a set, files behind links, sources of virtual datasets: they are known once the input was opened. */
+static int check_unread(const char *path)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(!cubix_h5source_has_read(path), CUBIX_EOUTPUT, "the run would replace %s, which belongs to the InputFile, the SspFile or the ObservedFile: a member of a set, or a "
+              "file that one of them leads to; choose another name", path);
+done:
+  return status;
+}
+
+int cubix_output_check_apart(const struct cubix_params *par)
+{
+  int status = CUBIX_OK, n = 0;
+  struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
+  char path[CUBIX_OUTPUT_PATH];
+  CUBIX_TRY(targets_init(target, &n, par));
+  for (int i = 0; i < n + N_TEXT; i++) CUBIX_TRY(check_unread(target[i].path));
+  for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
+    if (strcmp(of_mode[i].mode, par->Mode)) continue;
+    CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending, strcmp(of_mode[i].ending, "-restart.hdf5") ? "" : par->FitRestartFile));
+    CUBIX_TRY(check_unread(path));
+  }
 done:
   return status;
 }
@@ -241,19 +297,13 @@ done:
 }
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------- */
-static int result_check(const struct cubix_result *result, const struct cubix_blocks *blocks, const struct target *target, int n)
+static int result_check(const struct cubix_result *result, const struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK;
-  const struct cubix_snapshot *snap = &result->slab->snapshot;
   const struct cubix_cube *cube = result->cube;
   CUBIX_CHECK(!cube->margin && cube->n_x == result->ins->n_x && cube->n_y == result->ins->n_y && (blocks || cube->n_lambda == result->ins->n_lambda),
               CUBIX_EFAIL, "the cube has %d x %d spaxels with a margin of %d, the instrument %d x %d: the PSF has not been applied",
               cube->n_x, cube->n_y, cube->margin, result->ins->n_x, result->ins->n_y);
-  for (int i = 0; i < n + N_TEXT; i++) {
-    for (int f = 0; f < snap->n_file; f++)
-      CUBIX_CHECK(!cubix_atomic_file_same(target[i].path, snap->file[f]), CUBIX_EOUTPUT,
-                  "the output %s is a member of the InputFile as well and would replace it; choose another name", target[i].path);
-  }
 done:
   return status;
 }
@@ -266,7 +316,7 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
   const struct cubix_result *result = host;
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
   CUBIX_TRY(targets_init(target, &n, result->par));
-  CUBIX_TRY(result_check(result, blocks, target, n));
+  CUBIX_TRY(result_check(result, blocks));
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
     CUBIX_TRY(cubix_atomic_file_begin(&t->file, t->path));

@@ -40,6 +40,9 @@ struct cubix_result {
  *  STEM-timings.txt, may be replaced and can be created; warn of what other Modes have left beside it.  Local (rank 0).  Errors: CUBIX_EUSAGE,
  *  CUBIX_EOUTPUT. */
 int cubix_output_check(const struct cubix_params *par);
+/** Check, once the input was opened, that no file of the run is one that was read, as a member of a set or by way of a link.  Local (rank 0).  Errors: CUBIX_EUSAGE,
+ *  CUBIX_EOUTPUT. */
+int cubix_output_check_apart(const struct cubix_params *par);
 /** Write all OutputFiles, STEM-usedvalues beside the first: whole, or none of them.  Rank 0, while the others make
  *  the blocks that it asks for.  @param host the struct cubix_result  @param blocks of channels that other ranks hold; NULL: this one holds all */
 int cubix_output_write(const void *host, struct cubix_blocks *blocks);
@@ -55,6 +58,8 @@ enum { CUBIX_OUTPUT_PATH = CUBIX_DISK_PATH };
 int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given);
 /** Check before the work, as cubix_output_check does, a file of that name.  Local (rank 0).  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
 int cubix_output_side_check(const struct cubix_params *par, const char *ending, const char *given);
+/** A file that the parameter `name` calls `given`, instead of STEM + ending, is none of the run's other files.  Local (rank 0).  Errors: CUBIX_EUSAGE. */
+int cubix_output_check_other(const struct cubix_params *par, const char *name, const char *ending, const char *given);
 /** Bytes of an OutputFile of whatever kind, on disk.  Local. */
 double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins);
 /** Check before the work that the disks have room for all OutputFiles, and for other files.  Local (rank 0).  @param other [n_other]  Errors: CUBIX_EOUTPUT. */

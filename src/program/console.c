@@ -16,9 +16,10 @@ static struct { const char *program; int speaker, quiet, verbose, live, pending;
 static const struct { int number; const char *name; } ends[] = {
   { SIGINT, "" },          { SIGTERM, " (SIGTERM)" }, { SIGHUP, " (SIGHUP)" },   { SIGQUIT, " (SIGQUIT)" },
   { SIGUSR1, " (SIGUSR1)" }, { SIGUSR2, " (SIGUSR2)" }, { SIGXCPU, " (SIGXCPU: the limit on processor time)" },
+  { SIGPIPE, " (SIGPIPE: who read its output has gone)" },
 };
 enum { N_END = sizeof ends / sizeof ends[0] };
-static struct { const char *program; char message[N_END][128]; size_t length[N_END]; int speaker; void (*abandon)(void); } interrupted;
+static struct { const char *program; char message[N_END][128]; size_t length[N_END]; int speaker, ignored[N_END]; void (*abandon)(void); } interrupted;
 
 static void tell(enum cubix_log_level level, const char *line, void *host)
 {
@@ -102,9 +103,15 @@ static void on_lost_page(int number, siginfo_t *info, void *context)
   _exit(cubix_error_exit_status(CUBIX_EINPUT));
 }
 
+void cubix_console_note_signals(void)
+{
+  struct sigaction old;
+  for (int i = 0; i < N_END; i++) interrupted.ignored[i] = !sigaction(ends[i].number, NULL, &old) && old.sa_handler == SIG_IGN;
+}
+
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void))
 {
-  struct sigaction action, old;
+  struct sigaction action;
   memset(&action, 0, sizeof action);
   action.sa_handler = on_signal;
   sigfillset(&action.sa_mask);    /* the first signal ends the program, whatever comes after it */
@@ -113,8 +120,7 @@ void cubix_console_catch_signals(const char *program, int speaker, void (*abando
   interrupted.abandon = abandon;
   for (int i = 0; i < N_END; i++) {
     interrupted.length[i] = (size_t)snprintf(interrupted.message[i], sizeof interrupted.message[i], "%s: error: interrupted%s\n", program, ends[i].name);
-    if (i < 2 || (!sigaction(ends[i].number, NULL, &old) && old.sa_handler == SIG_DFL))   /* nohup ignores SIGHUP, and so do we; MPI may want some for itself */
-      sigaction(ends[i].number, &action, NULL);
+    if (i < 2 || !interrupted.ignored[i]) sigaction(ends[i].number, &action, NULL);
   }
   action.sa_sigaction = on_lost_page;
   action.sa_flags = SA_SIGINFO;

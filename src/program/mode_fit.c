@@ -52,7 +52,7 @@ static int gradient(struct cubix_leaves *bar, double *value, double *n_used, str
   cube_bar.flux = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_hold(&cube_bar, cube->lambda_first, cube->n_lambda)));
   CUBIX_TRY(cubix_mpi_agree(cubix_objective(value, par, *obs, cube, &cube_bar, &cubix_mpi_collective)));
-  *n_used = cubix_observed_used(*obs, &cubix_mpi_collective);
+  *n_used = cubix_objective_voxels(par, *obs, &cubix_mpi_collective);
   cubix_observed_free(*obs);
   *obs = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_chain_leaves_init(bar, chain)));
@@ -120,6 +120,7 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
   CUBIX_STAGE(stages, "compare",  root ? check_observed(par) : CUBIX_OK);
   CUBIX_STAGE(stages, "files",    !root ? CUBIX_OK : fit ? cubix_mpi_fit_check(par) : cubix_mpi_gradient_check(par));
   CUBIX_STAGE(stages, "open",     cubix_mpi_chain_open(&chain, par, NULL, active));
+  CUBIX_STAGE(stages, "apart",    root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE(stages, "header",   header(par, result.ins));
   CUBIX_STAGE(stages, "room",     fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));

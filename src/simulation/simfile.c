@@ -22,7 +22,7 @@ static int header_number(const struct cubix_simformat *format, hid_t file, enum 
   double value = 0.;
   char path[1024] = "", names[256];
 
-  CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[key], &value, 1, found));
+  CUBIX_TRY(cubix_h5_number(file, format->header_group, &format->header[key], &value, found));
   if (!*found) goto done;
   H5Fget_name(file, path, sizeof path);
   CUBIX_CHECK(isfinite(value), CUBIX_EINPUT, "%s: the attribute %s of /%s is %g", path,
@@ -37,7 +37,7 @@ static int read_header(struct cubix_simfile *sim, const struct cubix_simformat *
 {
   int status = CUBIX_OK, has_z, has_a, has_m, has_l, has_h;
   struct cubix_snapshot *s = &sim->snapshot;
-  char z_names[256], a_names[256];
+  char z_names[256], a_names[256], names[256];
 
   snprintf(s->format, sizeof s->format, "%s", format->name);
   snprintf(s->imf, sizeof s->imf, "%s", format->imf);
@@ -56,6 +56,8 @@ static int read_header(struct cubix_simfile *sim, const struct cubix_simformat *
   CUBIX_CHECK(fabs(sim->a * (1. + s->redshift) - 1.) < 1e-3, CUBIX_EINPUT,
               "%s: the header contradicts itself: %s = %g, but %s = %g (it should be 1/(1+z))", path, z_names, s->redshift, a_names, sim->a);
   if (fabs(s->redshift) < 1e-9) s->redshift = 0.;
+  CUBIX_CHECK(s->h <= CUBIX_LARGEST_H, CUBIX_EINPUT, "%s: %s of /%s is %g; it is H0/(100 km/s/Mpc) and must be at most %g", path,
+              cubix_names_text(&format->header[CUBIX_HEADER_H], names, sizeof names), format->header_group, s->h, CUBIX_LARGEST_H);
   if (sim->field[CUBIX_FIELD_FORMATION].path[0]) {
     CUBIX_CHECK(has_m && has_l && has_h && s->omega_m > 0. && s->h > 0., CUBIX_EINPUT,
                 "%s: ages need the cosmology; /%s must state Omega_m > 0 (here %g), Omega_Lambda (%g) and h > 0 (%g)", path, format->header_group,
@@ -75,8 +77,8 @@ static int read_places(struct cubix_simfile *sim, const struct cubix_simformat *
   double length = sim->field[CUBIX_FIELD_POSITION].factor, box[3] = { 0., 0., 0. };
 
   CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_BOX], box, 3, &found));
-  CUBIX_CHECK(found <= 1 || (box[1] == box[0] && (found < 3 || box[2] == box[0])), CUBIX_EINPUT,
-              "%s: the box has the sides %g, %g, %g; only cubes are known", path, box[0], box[1], box[2]);
+  CUBIX_CHECK(found <= 1 || found == 3, CUBIX_EINPUT, "%s: the box has %d sides; it must be one number or three equal ones", path, found);
+  CUBIX_CHECK(found <= 1 || (box[1] == box[0] && box[2] == box[0]), CUBIX_EINPUT, "%s: the box has the sides %g, %g, %g; only cubes are known", path, box[0], box[1], box[2]);
   CUBIX_CHECK(isfinite(box[0]) && box[0] >= 0., CUBIX_EINPUT, "%s: the side of the box is %g; it must be >= 0", path, box[0]);
   s->box = box[0] * length;
   CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_CENTRE], s->centre, 3, &found));

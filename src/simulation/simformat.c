@@ -254,9 +254,9 @@ int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_fiel
 
   H5Fget_name(file, file_name, sizeof file_name);
   cubix_simformat_path(format, dataset, path, sizeof path);
-  CUBIX_TRY(cubix_h5_numbers(file, path, &format->a, &p, 1, &found));
-  CUBIX_TRY(cubix_h5_numbers(file, path, &format->h, &q, 1, &found));
-  CUBIX_TRY(cubix_h5_numbers(file, path, &format->cgs, &cgs, 1, &found));
+  CUBIX_TRY(cubix_h5_number(file, path, &format->a, &p, &found));
+  CUBIX_TRY(cubix_h5_number(file, path, &format->h, &q, &found));
+  CUBIX_TRY(cubix_h5_number(file, path, &format->cgs, &cgs, &found));
   if (format->unit.n) {
     CUBIX_TRY(cubix_h5_text(file, path, &format->unit, stated, sizeof stated, &found));
     CUBIX_CHECK(found, CUBIX_EINPUT, "%s: /%s has no attribute %s; it must say \"%s\"", file_name, path,

@@ -17,7 +17,8 @@
 #include "base/h5read.h"
 #include "base/units.h"
 
-enum { MARGIN = 64 };
+enum { MARGIN = 64, FILE_VERSION = 1 };
+static const double oldest = 100.;           /* Gyr: above it a library's ages are Myr or years */
 
 /* Text of a string attribute, "" without it. */
 static int text_read(hid_t file, const char *object, const char *name, char *text, size_t size, int *found)
@@ -25,6 +26,18 @@ static int text_read(hid_t file, const char *object, const char *name, char *tex
   struct cubix_names names = { .n = 1 };
   snprintf(names.name[0], sizeof names.name[0], "%s", name);
   return cubix_h5_text(file, object, &names, text, size, found);
+}
+
+/* Another version may mean something else by the same names; a file that does not say is of this one. */
+static int version_check(hid_t file, const char *path)
+{
+  const struct cubix_names name = { 1, { "Version" } };
+  int status = CUBIX_OK, found;
+  double version = FILE_VERSION;
+  CUBIX_TRY(cubix_h5_number(file, "/", &name, &version, &found));
+  CUBIX_CHECK(version == FILE_VERSION, CUBIX_EINPUT, "SspFile %s is of version %g, this program reads version %d: convert the library with this program's cubix-ssp", path, version, FILE_VERSION);
+done:
+  return status;
 }
 
 /* What only describes the library is no reason to refuse it: of another type it counts as absent. */
@@ -75,8 +88,8 @@ static void table_close(struct table *t)
   if (t->set >= 0) H5Dclose(t->set);
 }
 
-/* A whole axis; strictly increasing and finite, first value at least `least`. */
-static int axis_read(double **axis, int *n, hid_t file, const char *path, const char *name, const char *unit, double least)
+/* A whole axis; strictly increasing and finite, from `least` to `most`. */
+static int axis_read(double **axis, int *n, hid_t file, const char *path, const char *name, const char *unit, double least, double most)
 {
   int status = CUBIX_OK;
   struct table t = { -1, -1, 0, { 0 } };
@@ -87,6 +100,7 @@ static int axis_read(double **axis, int *n, hid_t file, const char *path, const 
   CUBIX_CHECK(H5Dread(t.set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *axis) >= 0, CUBIX_EINPUT, "%s: %s cannot be read: the file is damaged", path, name);
   for (int i = 0; i < *n; i++) {
     CUBIX_CHECK(isfinite((*axis)[i]) && (*axis)[i] >= least, CUBIX_EINPUT, "%s: %s[%d] = %g must be finite and >= %g %s", path, name, i, (*axis)[i], least, unit);
+    CUBIX_CHECK((*axis)[i] <= most, CUBIX_EINPUT, "%s: %s[%d] = %g must be at most %g %s: are the values in another unit than its attribute says?", path, name, i, (*axis)[i], most, unit);
     CUBIX_CHECK(!i || (*axis)[i] > (*axis)[i - 1], CUBIX_EINPUT, "%s: %s must increase, but %s[%d] = %g follows %g: sort the axis and the spectra with it",
                 path, name, name, i, (*axis)[i], (*axis)[i - 1]);
   }
@@ -161,14 +175,15 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   if (status == CUBIX_ENOMEM) CUBIX_TRY(status);
   CUBIX_CHECK(!status && !strcmp(kind, "ssp"), CUBIX_EINPUT,
               "SspFile %s has CubixFile = \"%s\", must be \"ssp\": `cubix-ssp convert` makes a canonical file of other libraries", path, kind);
+  CUBIX_TRY(version_check(file, path));
   note_read(file, "Name", ssp->name, sizeof ssp->name);
   note_read(file, "IMF", ssp->imf, sizeof ssp->imf);
   note_read(file, "Reference", ssp->reference, sizeof ssp->reference);
   note_read(file, "Licence", ssp->licence, sizeof ssp->licence);
   ssp->demo = is_demo(file);
-  CUBIX_TRY(axis_read(&ssp->age, &ssp->n_age, file, path, "/Age", "Gyr", 0));
-  CUBIX_TRY(axis_read(&ssp->metallicity, &ssp->n_z, file, path, "/Metallicity", "mass fraction", 0));
-  CUBIX_TRY(axis_read(&ssp->lambda, &ssp->n_lambda, file, path, "/Wavelength", "AA", 1e-3));
+  CUBIX_TRY(axis_read(&ssp->age, &ssp->n_age, file, path, "/Age", "Gyr", 0, oldest));
+  CUBIX_TRY(axis_read(&ssp->metallicity, &ssp->n_z, file, path, "/Metallicity", "mass fraction", 0, 1));
+  CUBIX_TRY(axis_read(&ssp->lambda, &ssp->n_lambda, file, path, "/Wavelength", "AA", 1e-3, DBL_MAX));
   n_all = ssp->n_lambda;
   CUBIX_TRY(crop(ssp, lambda_lo, lambda_hi, &first));
   hsize_t cube[3] = { (hsize_t)ssp->n_z, (hsize_t)ssp->n_age, (hsize_t)n_all }, line[3] = { (hsize_t)n_all, 0, 0 };

@@ -138,8 +138,9 @@ def _fuzz(bench, rng, name, path, how):
         pass
     ranks = rng.choice([1, 1, 1, 2, 3])
     job = JOBS[name]
-    if path == "p.param":                                         # which without a line or two may ask for gigabytes
-        job = Job(job.program, job.parameters, job.writes, job.inputs, ("FieldOfView=12 10", "LambdaMax=5078"))
+    if path == "p.param":                                         # which without a line or two may ask for gigabytes, or for another Mode
+        mode = f"Mode={job.parameters.get('Mode', 'cube')}"
+        job = Job(job.program, job.parameters, job.writes, job.inputs, ("FieldOfView=12 10", "LambdaMax=5078", mode))
     done = bench.run(job, ranks, folder)
     return f"{name}, {ranks} ranks, {how.__name__} of {path}", _compare(bench, name, done, inputs_changed=True), [done.status], done
 

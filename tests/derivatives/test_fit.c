@@ -267,7 +267,7 @@ static int gradient(struct cubix_chain *chain, const struct cubix_params *par, c
   CUBIX_TRY(hold(&cube_bar, cube->lambda_first, cube->n_lambda));
   CUBIX_TRY(cubix_objective(&value, par, obs, cube, &cube_bar, &cubix_mpi_collective));
   CUBIX_TRY(cubix_mpi_chain_vjp(chain, &cube_bar, &bar));
-  CUBIX_TRY(cubix_mpi_gradient_write(chain, par, cubix_observed_used(obs, &cubix_mpi_collective), value, &bar));
+  CUBIX_TRY(cubix_mpi_gradient_write(chain, par, cubix_objective_voxels(par, obs, &cubix_mpi_collective), value, &bar));
 done:
   free(cube_bar.flux);
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) free(bar.value[leaf]);

@@ -174,6 +174,21 @@ def test_library_content(ready, dataset, change, ranks):
 
 
 @RANKS
+@pytest.mark.parametrize("dataset, factor, most", [("Age", 1e3, "100 Gyr"), ("Metallicity", 50.0, "1 mass fraction")])
+def test_library_in_other_units_than_it_says(ready, dataset, factor, most, ranks):
+    """Ages in Myr, solar metallicities."""
+    with h5py.File(ready.ssp_file, "r+") as f:
+        f[dataset][...] = factor * f[dataset][:]
+    refused(ready, INPUT, "ssp.hdf5", dataset, "at most " + most, "another unit", ranks=ranks)
+
+
+def test_library_of_another_version(ready):
+    with h5py.File(ready.ssp_file, "r+") as f:
+        f.attrs["Version"] = 2
+    refused(ready, INPUT, "ssp.hdf5", "version 2", "version 1")
+
+
+@RANKS
 def test_library_files(ready, ranks):
     refused(ready, INPUT, "none.hdf5", ranks=ranks, SspFile=ready.path("none.hdf5"))
     refused(ready, INPUT, "galaxy.hdf5", ranks=ranks, SspFile=ready.file)

@@ -134,6 +134,19 @@ def test_any_other_quality_masks(ready):
     assert (read(ready, "m.fits")[1][10, 2, :7] > 0).tolist() == [False, False, True, True, True, False, False]
 
 
+def test_quality_that_is_no_whole_number_masks(ready):
+    flux, _ = muse(ready.path("m.fits"), planes=("DATA", "STAT", "DQ"))
+
+    def flag(hdus):
+        dq = hdus["DQ"].data.astype("f4")
+        for i, value in enumerate((0.25, -0.5, np.nan, 1e30, -4.0)):
+            dq[10, 2, i] = value
+        hdus["DQ"].data = dq
+    edit(ready.path("m.fits"), flag)
+    weight = read(ready, "m.fits")[1]
+    assert not weight[10, 2, :5].any() and (weight > 0).sum() == flux.size - 5
+
+
 @pytest.mark.parametrize("unit, stat_unit, scale", [
     ("1e-20 erg/s/cm^2/Angstrom", None, 1.0), ("1e-20 erg / (Angstrom s cm2)", "1e-40 erg2 / (Angstrom2 s2 cm4)", 1.0),
     ("10**-20 erg s-1 cm-2 Angstrom-1", "10^(-40) erg^2/s^2/cm^4/Angstrom^2", 1.0), ("1E-17 erg/s/cm^2/Ang/spaxel", None, 1e3), ("erg.s**-1.cm**-2.AA**-1", None, 1e20),

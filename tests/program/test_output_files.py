@@ -14,7 +14,7 @@ import pytest
 from astropy.io import fits
 
 import harness
-from harness import galaxy, run
+from harness import galaxy, run, write_tng
 
 VIEW = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Orientation="none", Psf="gaussian", PsfFwhm=0.9, Engine="direct")
 
@@ -189,10 +189,18 @@ def growing(folder):
     """Waits until a temporary file has something in it."""
     def wait(proc):
         for _ in range(3000):
-            if proc.poll() is not None or any(p.stat().st_size for p in folder.glob(".*.part-*")):
+            if proc.poll() is not None or any(size(p) for p in folder.glob(".*.part-*")):
                 return
             time.sleep(0.01)
     return wait
+
+
+def size(path):
+    """0 where it has gone meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def signalled(args, folder, number, ranks=1, **kw):
@@ -210,7 +218,7 @@ def signalled(args, folder, number, ranks=1, **kw):
     return proc.returncode, err
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPIPE"])
 def test_every_signal_that_ends_a_program_cleans_up(tmp_path, name):
     status, err = signalled(["--stars", 20000000, "--minimal", tmp_path / "g.hdf5"], tmp_path, getattr(signal, name))
     assert status == 130 and "cubix-mock: error: interrupted" in err and (name == "SIGINT" or name in err) and names(tmp_path) == []
@@ -241,6 +249,68 @@ def test_two_runs_of_one_output_do_not_meet(ready):
     with h5py.File(ready.path("out") / "o.hdf5") as f:
         assert f["DATA"].shape == (30, 4, 5)
     assert names(ready.path("out")) == ["o-timings.txt", "o-usedvalues", "o.hdf5"]
+
+
+@pytest.mark.parametrize("name, is_link", [("o.fits", False), ("o-fit.txt", False), ("o-stars.hdf5", False), ("o-usedvalues", False), ("../out/o.fits", False), ("mine.hdf5", True)])
+def test_a_restart_file_is_no_other_file_of_the_run(ready, name, is_link):
+    """What is written last would replace it, and the run would end well."""
+    out = ready.path("out")
+    if is_link:
+        (out / name).symlink_to("o.fits")
+    before = names(out)
+    err = look(ready, 2, **derived(ready, "fit", FitRestartFile=f"{out}/{name}")).err
+    assert "FitRestartFile" in err and f"{out}/{name}" in err and "which this run writes" in err and names(out) == before
+
+
+def test_a_restart_file_may_bear_its_usual_name(ready):
+    look(ready, **derived(ready, "fit", FitRestartFile=ready.path("out") / "o-restart.hdf5"))
+    assert "o-restart.hdf5" in names(ready.path("out"))
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("what", ["member", "linked member", "restart", "external link", "virtual", "external storage", "library"])
+def test_no_output_replaces_what_was_read(ready, what, ranks):
+    """A file that no parameter names belongs to the input all the same: it stays, and the run ends before the work."""
+    out, stars = ready.path("out"), galaxy(40, seed=2, radius=0.5)
+    ready.particles(stars)
+    more, source = {"OutputFile": out / "src.hdf5"}, out / "src.hdf5"
+    if "member" in what or what == "restart":
+        write_tng(out / "snap.hdf5", stars, files=3)
+        more, source = {"InputFile": out / "snap.0.hdf5", "OutputFile": out / "snap.2.hdf5"}, out / "snap.2.hdf5"
+        if what == "linked member":
+            source = source.rename(out / "real.hdf5")
+            (out / "snap.2.hdf5").symlink_to("real.hdf5")
+            more["OutputFile"] = source
+        if what == "restart":
+            more = {**more, "OutputFile": out / "o.fits", "FitRestartFile": source, **derived(ready, "fit")}
+    elif what == "external storage":
+        with h5py.File(ready.file, "a") as f:
+            x, unit = f["Stars/Age"][:], f["Stars/Age"].attrs["unit"]
+            del f["Stars/Age"]
+            f.create_dataset("Stars/Age", (40,), "f8", external=[(str(source), 0, h5py.h5f.UNLIMITED)])[:] = x
+            f["Stars/Age"].attrs["unit"] = unit
+    elif what == "library":
+        os.rename(ready.ssp_file, source)
+        with h5py.File(ready.ssp_file, "w") as f, h5py.File(source) as old:
+            f.attrs.update(old.attrs)
+            for name in old:
+                f[name] = h5py.ExternalLink(str(source), name)
+    else:
+        os.rename(ready.file, source)
+        with h5py.File(ready.file, "w") as f, h5py.File(source) as old:
+            for name in ("Header", "Stars"):
+                if what == "external link":
+                    f[name] = h5py.ExternalLink(str(source), name)
+                else:
+                    f.create_group(name).attrs.update(old[name].attrs)
+            for name in old["Stars"] if what == "virtual" else ():
+                layout = h5py.VirtualLayout(old["Stars"][name].shape, old["Stars"][name].dtype)
+                layout[...] = h5py.VirtualSource(str(source), "Stars/" + name, old["Stars"][name].shape)
+                f.create_virtual_dataset("Stars/" + name, layout).attrs.update(old["Stars"][name].attrs)
+    before, content = names(out), source.read_bytes()
+    done = look(ready, 4, ranks, **more)
+    assert done.err.count("cubix: error:") == 1 and "which belongs to the InputFile" in done.err and "\npaint " not in done.out, done.err
+    assert names(out) == before and source.read_bytes() == content
 
 
 # ---- what other runs have left -------------------------------------------------------------------------------------------------------

@@ -144,6 +144,37 @@ raises("this chain is closed", c.forward)
 """)
 
 
+def test_arrays_that_say_more_than_their_numbers(case):
+    """Units, masks, imaginary parts: numpy would pass over them in silence."""
+    python(case, """
+import warnings
+warnings.simplefilter("error")
+class Quantity(np.ndarray):                                               # as astropy's
+    unit = "Mpc"
+class Array(np.ndarray):                                                  # as unyt's and pynbody's
+    units = "Mpc"
+class Pure(np.ndarray):
+    unit = ""
+masked = np.ma.masked_array(stars["mass"], mask=np.arange(60) < 30)
+for name, value, words in (("position", stars["position"].view(Quantity), "stars' position has a unit of its own, Mpc"), ("mass", masked, "stars' mass has masked values"),
+                           ("position", stars["position"].view(Array), "a unit of its own, Mpc"), ("age", stars["age"] + 0j, "stars' age has complex numbers")):
+    raises(words, cubix.Chain, case["parameters"], {**stars, name: value})
+raises("stars have mass twice", cubix.Chain, case["parameters"], {**stars, "Mass": stars["mass"]})
+c = chain(active="mass,age")
+cube = c.forward()
+raises("age has a unit of its own, Mpc", c.forward, age=stars["age"].view(Quantity))
+raises("mass has masked values", c.put, mass=masked)
+raises("mass has masked values", c.jvp, {"mass": masked})
+raises("put twice: age, Age", c.forward, age=stars["age"], Age=2 * stars["age"])
+raises("cube_bar has complex numbers", c.vjp, 1j * cube)
+raises("weight has masked values", c.gnvp, np.ma.masked_less(cube, cube.max()), {"mass": stars["mass"]})
+assert np.array_equal(c.forward(age=np.ma.masked_array(stars["age"]), mass=stars["mass"].view(Pure)), cube)      # nothing of it masked; no unit
+raises("has a zero byte", chain, SspFile="ssp.hdf5\\0.old")
+raises("has a zero byte", cubix.Chain, "a.param\\0b")
+raises("HubbleParam is 67.74; it is H0/(100 km/s/Mpc) and must be at most 2", cubix.Chain, case["parameters"], stars, simulation={"HubbleParam": 67.74})
+""")
+
+
 def test_values_that_are_refused_change_nothing(case):
     python(case, """
 more = dict(Orientation="angles", Deposit="tsc", Psf="moffat", PsfFwhm=1.0, PsfBeta=3.0, Lsf="gaussian", LsfFwhm=4.0, Engine="direct", SystemicVelocity=[0, 0, 0])

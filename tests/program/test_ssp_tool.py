@@ -308,6 +308,8 @@ def put(index, value):
 REFUSED = {
     "not sorted": (spoil("Age", lambda a: a[::-1]), "/Age must increase"),
     "two for 0": (spoil("Age", put(1, 1e-4)), "must be above 0.0001"),
+    "ages in Myr": (spoil("Age", lambda a: 1e3 * a), "must be at most 100 Gyr"),
+    "solar": (spoil("Metallicity", lambda a: a / 0.0127), "must be at most 1 mass fraction"),
     "doubled": (spoil("Wavelength", put(3, 5002.0)), "/Wavelength must increase"),
     "nan": (spoil("Luminosity", put((1, 2, 5), np.nan)), "/Luminosity[1][2][5] = nan"),
     "negative": (spoil("Luminosity", put((0, 0, 0), -1e-9)), ">= 0"),

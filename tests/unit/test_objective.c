@@ -228,7 +228,7 @@ static void test_gain(void)
     model.flux[at] = (cubix_real)(d * (1. + 1e-4 * sin(at)));
   }
   cubix_observed_settle(obs);
-  CHECK(obs->n_used == N && cubix_observed_used(obs, &cubix_collective_alone) == N);
+  CHECK(obs->n_used == N && obs->n_counted == N && cubix_objective_voxels(par, obs, &cubix_collective_alone) == N);
   for (int k = 0; k < N_LAMBDA; k++) CHECK_CLOSE(obs->gain[k] / (5. + k), 1., 1e-6);
   CHECK_CLOSE(value_of(par, obs, &model, NULL) / value_of(chi2, obs, &model, NULL), 1., 1e-4);
   obs->has_variance = 0;
@@ -242,6 +242,33 @@ static void test_gain(void)
   free(model.flux);
   cubix_params_free(par);
   cubix_params_free(chi2);
+}
+
+/* A cube in which there is nothing to compare is refused: it would agree with any model.  One dark channel does not count. */
+static void test_nothing_to_compare(void)
+{
+  for (int l = 1; l < 3; l++) {
+    struct cubix_params *par = params(likelihoods[l]);
+    struct cubix_observed *obs;
+    struct cubix_cube model, weight = cube_new(0, N_LAMBDA);
+    double value;
+    scene(&obs, &model);
+    for (int s = 0; s < N_SPAXEL; s++) obs->data[s * N_LAMBDA + 5] = (cubix_real)(l == 1 ? -1 : 0);
+    cubix_observed_settle(obs);
+    double n = 0.;
+    for (int at = 0; at < N; at++) n += obs->weight[at] > 0 && (l == 2 || at % N_LAMBDA != 5);
+    CHECK(cubix_objective_voxels(par, obs, &cubix_collective_alone) == n && value_of(par, obs, &model, NULL) > 0.);
+    for (int at = 0; at < N; at++) obs->data[at] = (cubix_real)(l == 1 ? -2 : 0);
+    cubix_observed_settle(obs);
+    CHECK(cubix_objective(&value, par, obs, &model, NULL, &cubix_collective_alone) == CUBIX_EINPUT);
+    CHECK(strstr(cubix_error_message(), l == 1 ? "compares counts" : "flux is 0 in every spaxel"));
+    CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_EINPUT);
+    cubix_error_clear();
+    cubix_observed_free(obs);
+    free(model.flux);
+    free(weight.flux);
+    cubix_params_free(par);
+  }
 }
 
 static void test_threads(void)
@@ -396,6 +423,7 @@ int main(void)
   test_curvature();
   test_dark();
   test_gain();
+  test_nothing_to_compare();
   test_threads();
   test_ranks();
   test_refusals();
