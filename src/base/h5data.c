@@ -10,6 +10,8 @@
  *   contiguous  storage must be there, and
  *   chunked     so must every chunk, unless the writer chose a fill value of its own: then it means what it says.
  *
+ * Chunks that are packed need their filters, which may be plugins.
+ *
  * `%b` in the name of a source counts blocks along the dataset's unlimited axis: such a dataset ends before the first that is missing, so that the next names
  * are looked for, too; asked how long it is, HDF5 opens one source after the other, which are therefore examined before.  "." is the virtual file. */
 #define _XOPEN_SOURCE 700
@@ -297,6 +299,26 @@ done:
   return status;
 }
 
+/* What packed the first chunk is here to unpack it: where it is not, HDF5 only says that it cannot read. */
+static int check_filters(const struct subject *s, hid_t space)
+{
+  int status = CUBIX_OK;
+  const int n_filter = H5Pget_nfilters(s->creation);
+  unsigned skipped = 0, flags;
+  size_t n_value = 0;
+  hsize_t at[H5S_MAX_RANK], size, n_chunk = 0;
+  haddr_t address;
+  char name[64] = "";
+  if (n_filter <= 0 || H5Dget_num_chunks(s->set, space, &n_chunk) < 0 || n_chunk == 0 || H5Dget_chunk_info(s->set, space, 0, at, &skipped, &address, &size) < 0) goto done;
+  for (int i = 0; i < n_filter; i++) {
+    const H5Z_filter_t filter = H5Pget_filter2(s->creation, (unsigned)i, &flags, &n_value, NULL, sizeof name, name, NULL);
+    CUBIX_CHECK(filter < 0 || skipped >> i & 1 || H5Zfilter_avail(filter) > 0, CUBIX_EINPUT, "%s: /%s is packed by filter %d%s%s, which HDF5 does not have here: set HDF5_PLUGIN_PATH "
+                "to the folder of its plugin, or repack the file (h5repack -f GZIP=4)", s->file, s->path, (int)filter, *name ? ", " : "", name);
+  }
+done:
+  return status;
+}
+
 static int check_storage(const struct subject *s, hid_t space)
 {
   int status = CUBIX_OK;
@@ -304,6 +326,7 @@ static int check_storage(const struct subject *s, hid_t space)
   H5D_space_status_t there = H5D_SPACE_STATUS_ALLOCATED;
   hsize_t chunk[H5S_MAX_RANK], n_all = 1, n_written = 0;
   const int chunked = H5Pget_layout(s->creation) == H5D_CHUNKED;
+  if (chunked) CUBIX_TRY(check_filters(s, space));
   H5Pfill_value_defined(s->creation, &fill);
   if (fill == H5D_FILL_VALUE_USER_DEFINED) goto done;
   CUBIX_CHECK(H5Dget_space_status(s->set, &there) >= 0 && there != H5D_SPACE_STATUS_NOT_ALLOCATED, CUBIX_EINPUT, "%s: /%s was created but never written: its %llu values "

@@ -485,6 +485,28 @@ def test_data_that_are_there(ready, rows, create):
 
 
 @RANKS
+@pytest.mark.parametrize("skipped", [0, 1])
+def test_a_filter_that_is_not_there(ready, ranks, skipped):
+    """Data packed by a plugin's filter (32015: Zstandard) are not damaged; chunks that went past it are read."""
+    want = ready.cube(ranks=ranks)
+
+    def pack(f):
+        data, unit = f["Stars/Age"][:], f["Stars/Age"].attrs["unit"]
+        del f["Stars/Age"]
+        create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        create.set_chunk(data.shape)
+        create.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
+        space = h5py.h5s.create_simple(data.shape)
+        h5py.h5d.create(f["Stars"].id, b"Age", h5py.h5t.IEEE_F64LE, space, create).write_direct_chunk((0,), data.astype("<f8").tobytes(), skipped)
+        f["Stars/Age"].attrs["unit"] = unit
+    edit(ready.file, pack)
+    if skipped:
+        assert np.array_equal(ready.cube(ranks=ranks)["DATA"], want["DATA"], equal_nan=True)
+    else:
+        refused(ready, INPUT, "galaxy.hdf5", "/Stars/Age is packed by filter 32015", "HDF5_PLUGIN_PATH", "h5repack", ranks=ranks)
+
+
+@RANKS
 def test_library_and_observed_cube(ready, ranks):
     """The same look at every dataset that is read."""
     done = run("cubix", [ready.parameters(OutputFile=ready.path("seen.hdf5"))], cwd=ready.folder)
