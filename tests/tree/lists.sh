@@ -13,5 +13,15 @@ for file in $(find src mpi cuda -name '*.[ch]' -o -name '*.def' -o -name '*.cu')
     bad=$((bad + 1))
   }
 done
+# The rooms: folders of sources, the list in scripts/layers.sh, the picture in doc/design.md, and a page in each.
+for room in $(find src mpi -mindepth 1 -type d | sort); do
+  checked=$((checked + 1))
+  [ -s "$room/README.md" ] || { echo "$room/: no README.md that says what the room is for"; bad=$((bad + 1)); }
+  grep -qxF "$room" scripts/layers.sh || { echo "$room/: not in scripts/layers.sh"; bad=$((bad + 1)); }
+  grep -qE "^ .* $room/ " doc/design.md || { echo "$room/: not in the picture of doc/design.md"; bad=$((bad + 1)); }
+done
+for room in $(sed -n 's,^.* \(\(src\|mpi\|cuda\)/[a-z]*\)/ .*,\1,p' doc/design.md | sort -u); do
+  [ -d "$room" ] || { echo "doc/design.md: there is no $room/"; bad=$((bad + 1)); }
+done
 echo "lists.sh: $checked files looked for, $bad not found"
 [ "$bad" = 0 ] && [ "$checked" -gt 0 ]
