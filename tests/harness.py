@@ -2,6 +2,7 @@
 
 Programs come from the build folder CUBIX_BUILD, the source tree is CUBIX_SOURCE (default: the one this file is in)."""
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -33,7 +34,7 @@ def shared(path):
 
 
 def program(name):
-    for folder in (BUILD, BUILD / "tests"):
+    for folder in (BUILD, BUILD / "tests", *sorted((BUILD / "tests").glob("*/"))):
         if (folder / name).is_file():
             return folder / name
     pytest.fail(f"{name} is not in {BUILD}: build it, or set CUBIX_BUILD to the build folder")
@@ -379,3 +380,13 @@ def local_level(cube, half=5):
     """The spectrum's own level near each channel: the largest value within +-half channels."""
     from scipy.ndimage import maximum_filter1d
     return maximum_filter1d(np.abs(cube), 2 * half + 1, axis=0, mode="nearest")
+
+
+def bits(path, names=("DATA", "STAT", "DQ", "NOISEFREE", "NSTAR")):
+    with fits.open(path) as hdus:
+        return {name: hdus[name].data.tobytes() for name in names if name in hdus}
+
+
+def chunks_said(run):
+    found = re.search(r"stars are read in (\d+) chunks", run.out)
+    return int(found.group(1)) if found else 1

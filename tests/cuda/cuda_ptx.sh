@@ -5,7 +5,7 @@ for file in fill fill_vjp multiply multiply_vjp paint paint_vjp; do ptx=$ptx:$CU
 export CUDA_ON_CPU_PTX="${ptx#:}" CUDA_ON_CPU_BRIEF=1 CUDA_ON_CPU_SEEDS="${CUDA_ON_CPU_SEEDS:-1}" CUDA_ON_CPU_TELL=1
 bad=0 all=
 for which in histogram on_cpu paint_vjp vjp; do
-  said=$("$CUBIX_BUILD/tests/test_cuda_$which" 2>&1) || bad=$((bad + 1))
+  said=$("$CUBIX_BUILD/tests/cuda/test_cuda_$which" 2>&1) || bad=$((bad + 1))
   echo "$which: $said"
   all+=$said$'\n'
 done

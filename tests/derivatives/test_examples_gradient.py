@@ -1,12 +1,11 @@
 """examples/gradient, run small as a user runs it: what its fits say they found is what was there; and its program in C."""
-import os
 import re
 import subprocess
 import sys
 
 import pytest
 
-from harness import BUILD, SOURCE, environment, program, run
+from harness import BUILD, SOURCE, environment, program
 
 
 def example(folder, name):

@@ -7,7 +7,7 @@ import pytest
 from harness import shared, write_particles
 from oracle import frame
 from oracle.frame import rotation_angles
-from test_reader import dump, read
+from dumps import dump, read
 
 AXES = np.array([[0, 1, 0], [1, 0, 0], [0, 0, -1]])           # rows of a face-on rotation: e2, e1, -e3
 

@@ -2,9 +2,8 @@
 import numpy as np
 import pytest
 
-from harness import assert_close, galaxy, local_level, run, stars, write_tng
+from harness import assert_close, bits, chunks_said, galaxy, local_level, run, stars, write_tng
 from oracle import cube as oracle
-from test_chunks import bits, chunks_said
 
 Z = 0.05
 PLAIN = {"Redshift": Z, "Centre": (0, 0, 0), "SystemicVelocity": "none"}

@@ -1,12 +1,10 @@
 """SlabMemory: stars that are read chunk by chunk make the same cube, to the bit where the engine is the histogram."""
-import re
 
 import h5py
 import numpy as np
 import pytest
-from astropy.io import fits
 
-from harness import assert_close, galaxy, local_level, run, write_tng
+from harness import assert_close, bits, chunks_said, galaxy, local_level, run, write_tng
 
 Z = 0.05
 ROW = 204.05 / 1e6                                     # MB that a star of a small chunk takes: slab 80, placed 40, while it is sorted 84
@@ -21,11 +19,6 @@ def chunks_of(n, ranks, chunks):
     return (-(-rows // chunks) + 0.5) * ROW
 
 
-def chunks_said(run):
-    found = re.search(r"stars are read in (\d+) chunks", run.out)
-    return int(found.group(1)) if found else 1
-
-
 def fast(**more):
     return {"Redshift": Z, "Engine": "histogram", "Centre": "shrinking-sphere", "Orientation": "inclined", "Inclination": 50.0, **more}
 
@@ -35,11 +28,6 @@ def setup(bench, n=15000, lam=(5000.0, 5099.0, 1.0), **kw):
     bench.ssp("mixed", fwhm=1.5)
     bench.particles(galaxy(n, seed=17, radius=1.6, centre=(3, -2, 5), velocity=(120, -310, 55)))
     return n
-
-
-def bits(path, names=("DATA", "STAT", "DQ", "NOISEFREE", "NSTAR")):
-    with fits.open(path) as hdus:
-        return {name: hdus[name].data.tobytes() for name in names if name in hdus}
 
 
 def account(cube):

@@ -7,9 +7,8 @@ import subprocess
 import h5py
 import numpy as np
 import pytest
-from astropy.io import fits
 
-from harness import galaxy, read_cube, refused, run, write_particles, write_tng
+from harness import galaxy, read_cube, refused, run, write_tng
 
 RANKS = pytest.mark.parametrize("ranks", [1, 2])
 PARAMETER, INPUT = 2, 3

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
+from dumps import dump, read
 from harness import BUILD, SOURCE, run, shared, within, write_parameters
 
 OM, OL, HUBBLE, Z = 0.3089, 0.6911, 0.6774, 0.25
@@ -72,30 +73,6 @@ def expected(s, family="tng", dtypes=None, a=A):
     x = {k: v[keep] for k, v in x.items()}
     return {"pos": x["pos"] * a / HUBBLE * LENGTH[family], "vel": x["vel"] * np.sqrt(a), "formed": x["formed"] * 1e10 / HUBBLE, "now": x["now"] * 1e10 / HUBBLE,
             "age": age_of_universe(a) - age_of_universe(x["born"]), "z": x["z"]}
-
-
-def dump(folder, ranks=1, frame=False, timeout=60, env=None, cwd=None, **parameters):
-    par = write_parameters(folder / "reader.param", SspFile="none.hdf5", OutputFile=folder / "none.fits", **parameters)
-    done = run("dump_slab", [*(["--frame"] if frame else []), par, folder / "slab"], ranks, cwd=cwd or folder, env=env, timeout=timeout)
-    assert "HDF5-DIAG" not in done.err
-    return done
-
-
-def read(folder, ranks=1, **parameters):
-    """The slabs of all ranks put together, and the summary."""
-    done = dump(folder, ranks, **parameters)
-    assert done.status == 0, done.err
-    info = json.loads((folder / "slab.json").read_text())
-    keys = (("pos", 3), ("vel", 3), ("formed", 1), ("now", 1), ("age", 1), ("z", 1)) + ((("potential", 1),) if info["has_potential"] else ())
-    parts = {k: [] for k, _ in keys}
-    for rank, n in enumerate(info["n"]):
-        x = np.fromfile(folder / f"slab.{rank}")
-        assert len(x) == n * sum(c for _, c in keys)
-        for k, c in keys:
-            parts[k].append(x[:n * c].reshape((n, 3) if c == 3 else n))
-            x = x[n * c:]
-    info["err"] = done.err
-    return {k: np.concatenate(v) for k, v in parts.items()}, info
 
 
 def assert_same(got, want, tolerance=1e-12):

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/h5read.h"
 #include "base/log.h"
 #include "tests/check.h"
 #include "cube/truth_maps.h"
@@ -157,6 +158,7 @@ static void test_write(void)
   struct made m;
   char old[8] = "", *value[] = { "OutputFile=old.fits,kept.hdf5" };
   FILE *file;
+  hid_t read;
   /* a value that is not finite is refused, and the older file stays */
   CHECK(made_init(&m, 1, value) == CUBIX_OK);
   m.cube->flux[17] = (cubix_real)NAN;
@@ -167,10 +169,10 @@ static void test_write(void)
   m.cube->flux[17] = 1;
   CHECK(cubix_output_write(&m.result, NULL) == CUBIX_OK);
   CHECK(count_parts() == 0 && exists("kept.hdf5") && exists("old-usedvalues"));
-  /* a member of the simulation is not replaced */
-  file_names[0] = "kept.hdf5";
-  CHECK(cubix_output_write(&m.result, NULL) == CUBIX_EOUTPUT && strstr(cubix_error_message(), "member"));
-  file_names[0] = "snap.0.hdf5";
+  /* a file that was read is not replaced */
+  CHECK(cubix_output_check_apart(m.par) == CUBIX_OK);
+  CHECK(cubix_h5_open(&read, "kept.hdf5") == CUBIX_OK && H5Fclose(read) >= 0);
+  CHECK(cubix_output_check_apart(m.par) == CUBIX_EOUTPUT && strstr(cubix_error_message(), "would replace kept.hdf5"));
   m.cube->margin = 1;
   CHECK(cubix_output_write(&m.result, NULL) == CUBIX_EFAIL && strstr(cubix_error_message(), "PSF"));
   made_free(&m);

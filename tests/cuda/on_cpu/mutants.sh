@@ -12,7 +12,7 @@ cd "$CUBIX_BUILD" || exit 1
 # build KERNELS TEST FILE: the test with the file's mutant; KERNELS, TELLING and REST are objects
 build()
 {
-  local test=$2 file=$3 noun=${3%.*} objects="tests/test_cuda_$2-test_cuda_$2.o" object more=
+  local test=$2 file=$3 noun=${3%.*} objects="tests/cuda/test_cuda_$2-test_cuda_$2.o" object more=
   for object in $1 $REST; do
     case $object in *_a-"$noun".o) ;; *) objects+=" $object" ;; esac
   done
