@@ -1,6 +1,5 @@
 """Reading simulations: small files of every kind, made here, and what the reader must hand on, computed by numpy; real files against
 what SimSpin read from them; and every way in which a file can be wrong, with its message and exit status, on one rank and on several."""
-import json
 import re
 import shutil
 
