@@ -4,7 +4,7 @@
 
 #include <cuda_runtime.h>
 
-#include "error.h"
+#include "base/error.h"
 
 /** What may help against a CUDA error. */
 static inline const char *cubix_cuda_remedy(cudaError_t error)

@@ -6,12 +6,12 @@
  *
  * These are functions of the driver, which a node without a GPU lacks: its library is opened when it is needed, as the runtime itself does.  Their results have the
  * numbers of the runtime's errors.                                                                                                        */
-#include "context.h"
+#include "cuda/context.h"
 
 #include <dlfcn.h>
 #include <string.h>
 
-#include "check.h"
+#include "cuda/check.h"
 
 /* A function of the driver; POSIX lets a pointer to it pass through one to data. */
 static int find(void *function, void *driver, const char *name)

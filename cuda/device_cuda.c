@@ -1,6 +1,6 @@
 /* device_cuda.c -- the GPU as a processor: which there are, and the way in and out of each of its operations.
  *
- * Everything of a call happens in the GPU's context (context.h), travels by the ferry (ferry.h), and lives in the workspace there (workspace.h).  The tables of the
+ * Everything of a call happens in the GPU's context (context.h), travels by the transfer (transfer.h), and lives in the workspace there (workspace.h).  The tables of the
  * direct method (tables.h) and a basis that shall be kept stay there between calls, and memory with them; nothing else does.
  *
  * A GPU counts where this cubix has code for it and its compute mode lets programs in.  Why none counts is told apart: no driver or no GPU, which is no fault of
@@ -11,19 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "context.h"
-#include "device.h"
-#include "histogram_cuda.h"
-#include "paint.h"
-#include "paint_vjp.h"
-#include "tables.h"
+#include "cuda/check.h"
+#include "cuda/context.h"
+#include "cuda/histogram_cuda.h"
+#include "cuda/paint.h"
+#include "cuda/paint_vjp.h"
+#include "cuda/tables.h"
+#include "engine/device.h"
 
 enum { LEAST_CAPABILITY = 8 };
 
 struct cuda {
   struct cubix_cuda_context context;
-  struct cubix_cuda_ferry ferry;
+  struct cubix_cuda_transfer transfer;
   struct cubix_cuda_tables tables;          /* of the direct method */
   struct cubix_cuda_kept kept;              /* the histogram engine's */
 };
@@ -128,18 +128,18 @@ static int cuda_divide(struct cubix_device *dev, int n_share)
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_workspace_divide(&cuda->ferry.workspace, n_share));
+  CUBIX_TRY(cubix_cuda_workspace_divide(&cuda->transfer.workspace, n_share));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
 }
 
-static int cuda_load(struct cubix_device *dev, const struct cubix_view *view)
+static int cuda_load(struct cubix_device *dev, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_tables_load(&cuda->tables, &cuda->ferry, dev->description, view));
+  CUBIX_TRY(cubix_cuda_tables_load(&cuda->tables, &cuda->transfer, dev->description, tables));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -150,7 +150,7 @@ static int cuda_paint(struct cubix_device *dev, const struct cubix_placement *p,
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_paint_stars(&cuda->ferry, dev->description, &cuda->tables.view, p, cube));
+  CUBIX_TRY(cubix_cuda_paint_stars(&cuda->transfer, dev->description, &cuda->tables.on_gpu, p, cube));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -161,7 +161,7 @@ static int cuda_paint_vjp(struct cubix_device *dev, const struct cubix_placement
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_paint_vjp(&cuda->ferry, dev->description, &cuda->tables.view, p, cube_bar, bar, row_bar));
+  CUBIX_TRY(cubix_cuda_paint_vjp(&cuda->transfer, dev->description, &cuda->tables.on_gpu, p, cube_bar, bar, row_bar));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -172,7 +172,7 @@ static int cuda_paint_jvp(struct cubix_device *dev, const struct cubix_placement
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_paint_jvp(&cuda->ferry, dev->description, &cuda->tables.view, p, dot, cube_dot));
+  CUBIX_TRY(cubix_cuda_paint_jvp(&cuda->transfer, dev->description, &cuda->tables.on_gpu, p, dot, cube_dot));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -183,19 +183,19 @@ static int cuda_keep(struct cubix_device *dev, const struct cubix_basis *basis)
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_keep(&cuda->ferry, &cuda->kept, basis));
+  CUBIX_TRY(cubix_cuda_keep(&cuda->transfer, &cuda->kept, basis));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
 }
 
-static int cuda_deposit(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
-                        const struct cubix_placement *placement, const struct cubix_view *view)
+static int cuda_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
+                        const struct cubix_placement *placement, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_deposit(&cuda->ferry, dev->description, histogram, nodes, exponent, placement, NULL, view));
+  CUBIX_TRY(cubix_cuda_fill(&cuda->transfer, dev->description, histogram, nodes, exponent, placement, NULL, tables));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -206,34 +206,34 @@ static int cuda_multiply(struct cubix_device *dev, struct cubix_cube *cube, cons
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_multiply(&cuda->ferry, &cuda->kept, dev->description, cube, histogram, basis, scale));
+  CUBIX_TRY(cubix_cuda_multiply(&cuda->transfer, &cuda->kept, dev->description, cube, histogram, basis, scale));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
 }
 
-static int cuda_deposit_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
-                            const struct cubix_view *view, struct cubix_star_bar *bar)
+static int cuda_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
+                            const struct cubix_tables *tables, struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_deposit_vjp(&cuda->ferry, dev->description, cover, value_bar, placement, view, bar));
+  CUBIX_TRY(cubix_cuda_fill_vjp(&cuda->transfer, dev->description, cover, value_bar, placement, tables, bar));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
 }
 
-static int cuda_deposit_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                            const struct cubix_star_bar *dot, const struct cubix_view *view)
+static int cuda_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+                            const struct cubix_star_bar *dot, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   int32_t *exponent = NULL;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
   CUBIX_ALLOC(exponent, placement->n_spaxel);
-  CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, view));
-  CUBIX_TRY(cubix_cuda_deposit(&cuda->ferry, dev->description, histogram_dot, nodes, exponent, placement, dot, view));
+  CUBIX_TRY(cubix_histogram_dot_scale(exponent, nodes, placement, dot, tables));
+  CUBIX_TRY(cubix_cuda_fill(&cuda->transfer, dev->description, histogram_dot, nodes, exponent, placement, dot, tables));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   free(exponent);
@@ -246,18 +246,18 @@ static int cuda_multiply_vjp(struct cubix_device *dev, const struct cubix_cube *
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_multiply_vjp(&cuda->ferry, &cuda->kept, dev->description, cube_bar, cover, basis, scale, value_bar));
+  CUBIX_TRY(cubix_cuda_multiply_vjp(&cuda->transfer, &cuda->kept, dev->description, cube_bar, cover, basis, scale, value_bar));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
 }
 
-/* The berths, each as large as the largest cargo; blobs of weights are smaller than the results that they lead to. */
+/* The staging buffers, each as large as the largest cargo; blobs of weights are smaller than the results that they lead to. */
 static double cuda_locked_bytes(double n_spaxel, double n_lambda, double tile_bytes, int derivatives)
 {
-  const size_t spaxels = (size_t)n_spaxel, multiply = cubix_cuda_multiply_berth(spaxels, (size_t)tile_bytes, derivatives);
-  const size_t berth = tile_bytes > 0 ? multiply : cubix_cuda_paint_berth(spaxels, (size_t)n_lambda);
-  return CUBIX_CUDA_N_BERTH * (double)(berth > CUBIX_CUDA_CARGO ? berth : CUBIX_CUDA_CARGO);
+  const size_t spaxels = (size_t)n_spaxel, multiply = cubix_cuda_multiply_staging(spaxels, (size_t)tile_bytes, derivatives);
+  const size_t staging = tile_bytes > 0 ? multiply : cubix_cuda_paint_staging(spaxels, (size_t)n_lambda);
+  return CUBIX_CUDA_N_STAGING * (double)(staging > CUBIX_CUDA_CARGO ? staging : CUBIX_CUDA_CARGO);
 }
 
 static void cuda_close(struct cubix_device *dev)
@@ -265,16 +265,16 @@ static void cuda_close(struct cubix_device *dev)
   struct cuda *cuda = dev->state;
   if (!cuda) return;
   int entered = cubix_cuda_context_enter(&cuda->context);
-  cubix_cuda_ferry_free(&cuda->ferry);       /* and with it the workspace, where tables and basis lie */
+  cubix_cuda_transfer_free(&cuda->transfer);       /* and with it the workspace, where tables and basis lie */
   cubix_cuda_context_leave(&cuda->context, entered);
   cubix_cuda_context_close(&cuda->context);
   free(cuda);
 }
 
 const struct cubix_device_ops cubix_device_cuda_ops = {
-  .name = "cuda", .rates = { .direct = 5e-3, .deposit = 1, .multiply = 1e-4 }, .look = cuda_look, .open = cuda_open, .divide = cuda_divide, .load = cuda_load, .paint = cuda_paint,
-  .keep = cuda_keep, .deposit = cuda_deposit, .multiply = cuda_multiply,
-  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .deposit_vjp = cuda_deposit_vjp,
-  .deposit_jvp = cuda_deposit_jvp, .multiply_vjp = cuda_multiply_vjp,
+  .name = "cuda", .rates = { .direct = 5e-3, .fill = 1, .multiply = 1e-4 }, .look = cuda_look, .open = cuda_open, .divide = cuda_divide, .load = cuda_load, .paint = cuda_paint,
+  .keep = cuda_keep, .fill = cuda_fill, .multiply = cuda_multiply,
+  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .fill_vjp = cuda_fill_vjp,
+  .fill_jvp = cuda_fill_jvp, .multiply_vjp = cuda_multiply_vjp,
   .locked_bytes = cuda_locked_bytes, .close = cuda_close,
 };

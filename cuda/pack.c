@@ -2,14 +2,14 @@
  *
  * Spaxels' blocks rise in row, but each spaxel has rows of its own: a table [row][panel] takes the union of the windows of a panel's spaxels, and is walked
  * row by row.  The group's windows are unions of its panels', cut into steps.  Weights are value/2^exponent times scale, in float32.     */
-#include "pack.h"
+#include "cuda/pack.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
+#include "base/error.h"
 
 enum { PANEL = CUBIX_CUDA_PANEL, WARPS = CUBIX_CUDA_WARPS, GROUP = CUBIX_CUDA_GROUP, WINDOW = CUBIX_CUDA_WINDOW };
 
@@ -127,7 +127,7 @@ void cubix_cuda_packer_take(struct cubix_cuda_packer *p, size_t g, const double 
 /* ---- all threads together ------------------------------------------------------------------------------------------------ */
 
 /* Spaxels with blocks, square after square of a group and in it panel after panel: neighbours have rows and velocities in common. */
-static void list_spaxels(struct cubix_cuda_crew *crew, const struct cubix_histogram *h, int n_x, int n_y, const unsigned char *wanted)
+static void list_spaxels(struct cubix_cuda_packers *packers, const struct cubix_histogram *h, int n_x, int n_y, const unsigned char *wanted)
 {
   enum { SIDE = 8, ACROSS = 4, DOWN = PANEL / ACROSS };
   for (int y0 = 0; y0 < n_y; y0 += SIDE)
@@ -136,39 +136,39 @@ static void list_spaxels(struct cubix_cuda_crew *crew, const struct cubix_histog
         int panel = i / PANEL, q = i % PANEL;
         int x = x0 + panel % (SIDE / ACROSS) * ACROSS + q % ACROSS, y = y0 + panel / (SIDE / ACROSS) * DOWN + q / ACROSS;
         size_t s = (size_t)y * (size_t)n_x + (size_t)x;
-        if (x < n_x && y < n_y && h->start[s] < h->start[s + 1] && (!wanted || wanted[s])) crew->spaxel[crew->n_spaxel++] = s;
+        if (x < n_x && y < n_y && h->start[s] < h->start[s + 1] && (!wanted || wanted[s])) packers->spaxel[packers->n_spaxel++] = s;
       }
 }
 
-int cubix_cuda_crew_init(struct cubix_cuda_crew *crew, const struct cubix_histogram *h, const struct cubix_basis *basis, int n_x, int n_y, const unsigned char *wanted,
+int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cubix_histogram *h, const struct cubix_basis *basis, int n_x, int n_y, const unsigned char *wanted,
                          double scale)
 {
   int status = CUBIX_OK;
-  CUBIX_ALLOC(crew->spaxel, h->n_spaxel);
-  list_spaxels(crew, h, n_x, n_y, wanted);
-  crew->n_group = (crew->n_spaxel + GROUP - 1) / GROUP;
-  CUBIX_ALLOC(crew->bytes, crew->n_group);
-  CUBIX_ALLOC(crew->n_step, crew->n_group);
-  crew->n = omp_get_max_threads();
-  CUBIX_ALLOC(crew->packer, crew->n);
-  for (int t = 0; t < crew->n; t++) {
-    struct cubix_cuda_packer *p = &crew->packer[t];
-    *p = (struct cubix_cuda_packer){ .histogram = h, .basis = basis, .spaxel = crew->spaxel, .n_spaxel = crew->n_spaxel, .scale = scale, .missing = -1 };
+  CUBIX_ALLOC(packers->spaxel, h->n_spaxel);
+  list_spaxels(packers, h, n_x, n_y, wanted);
+  packers->n_group = (packers->n_spaxel + GROUP - 1) / GROUP;
+  CUBIX_ALLOC(packers->bytes, packers->n_group);
+  CUBIX_ALLOC(packers->n_step, packers->n_group);
+  packers->n = omp_get_max_threads();
+  CUBIX_ALLOC(packers->packer, packers->n);
+  for (int t = 0; t < packers->n; t++) {
+    struct cubix_cuda_packer *p = &packers->packer[t];
+    *p = (struct cubix_cuda_packer){ .histogram = h, .basis = basis, .spaxel = packers->spaxel, .n_spaxel = packers->n_spaxel, .scale = scale, .missing = -1 };
     CUBIX_ALLOC(p->extent, (size_t)basis->n_row * WARPS);
   }
-#pragma omp parallel for schedule(dynamic, 1) num_threads(crew->n)
-  for (size_t g = 0; g < crew->n_group; g++) crew->bytes[g] = size_of(&crew->packer[omp_get_thread_num()], g, &crew->n_step[g]);
-  for (int t = 0; t < crew->n; t++)            /* mass on a row that the basis lacks would be lost */
-    CUBIX_CHECK(crew->packer[t].missing < 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", crew->packer[t].missing);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(packers->n)
+  for (size_t g = 0; g < packers->n_group; g++) packers->bytes[g] = size_of(&packers->packer[omp_get_thread_num()], g, &packers->n_step[g]);
+  for (int t = 0; t < packers->n; t++)            /* mass on a row that the basis lacks would be lost */
+    CUBIX_CHECK(packers->packer[t].missing < 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", packers->packer[t].missing);
 done:
   return status;
 }
 
-void cubix_cuda_crew_free(struct cubix_cuda_crew *crew)
+void cubix_cuda_packers_free(struct cubix_cuda_packers *packers)
 {
-  for (int t = 0; t < crew->n && crew->packer; t++) free(crew->packer[t].extent);
-  free(crew->packer);
-  free(crew->spaxel);
-  free(crew->bytes);
-  free(crew->n_step);
+  for (int t = 0; t < packers->n && packers->packer; t++) free(packers->packer[t].extent);
+  free(packers->packer);
+  free(packers->spaxel);
+  free(packers->bytes);
+  free(packers->n_step);
 }

@@ -2,9 +2,9 @@
 #ifndef CUBIX_CUDA_PACK_H
 #define CUBIX_CUDA_PACK_H
 
-#include "basis.h"
-#include "histogram.h"
-#include "tile.h"
+#include "cuda/multiply.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
 
 /* One thread's view of a group: what its panels have of each library row. */
 struct cubix_cuda_packer {
@@ -18,7 +18,7 @@ struct cubix_cuda_packer {
 };
 
 /* All threads' packers, and what they have to pack. */
-struct cubix_cuda_crew {
+struct cubix_cuda_packers {
   int n;
   struct cubix_cuda_packer *packer;           /* [n] a thread's */
   size_t *spaxel, n_spaxel;                   /* those with blocks */
@@ -29,12 +29,12 @@ struct cubix_cuda_crew {
 
 /** Spaxels, groups and their sizes, by all threads.  Local.  @param n_x, n_y  spaxels of the cube  @param wanted [n_spaxel] 0: leave the spaxel out; NULL: none
  *  @param scale  value/2^exponent [Msun] -> weight  Errors: CUBIX_EFAIL where a block's row is not in the basis */
-int cubix_cuda_crew_init(struct cubix_cuda_crew *crew, const struct cubix_histogram *histogram, const struct cubix_basis *basis, int n_x, int n_y,
+int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cubix_histogram *histogram, const struct cubix_basis *basis, int n_x, int n_y,
                          const unsigned char *wanted, double scale);
-void cubix_cuda_crew_free(struct cubix_cuda_crew *crew);
-/** Write the blob of group g.  Local.  @param n_step, bytes  as the crew has found */
+void cubix_cuda_packers_free(struct cubix_cuda_packers *packers);
+/** Write the blob of group g.  Local.  @param n_step, bytes  as the packers has found */
 void cubix_cuda_packer_fill(struct cubix_cuda_packer *packer, size_t g, int n_step, size_t bytes, void *blob);
-/** The same group without weights, for the reverse product: `step` as many as the crew has found.  Local.  @return nodes of all panels */
+/** The same group without weights, for the reverse product: `step` as many as the packers has found.  Local.  @return nodes of all panels */
 size_t cubix_cuda_packer_steps(struct cubix_cuda_packer *packer, size_t g, struct cubix_cuda_step *step);
 /** Add scale times the sums of group g, bar [nodes of all panels][PANEL], to where the histogram has its values.  Local.  @param[in,out] value_bar [n_value] */
 void cubix_cuda_packer_take(struct cubix_cuda_packer *packer, size_t g, const double *bar, double *value_bar);

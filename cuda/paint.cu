@@ -12,7 +12,7 @@
  * Blocks of one tile are neighbours in the grid: what they need of the templates is some megabytes, and stays in the cache.
  * The physics is the very code of the CPU; only the compiler's fused multiply-adds and its log10 and exp make a difference, in the last bits.
  * Kernels and launchers only: buffers, streams and errors are the host's, device_cuda.c.                                                */
-#include "paint.h"
+#include "cuda/paint.h"
 
 #include "physics/paint.h"
 
@@ -25,7 +25,7 @@ enum { THREADS = 256, WAYS = 8, BATCH = 64 };
 static_assert(THREADS / WAYS * 65535 == CUBIX_CUDA_MAX_CHANNEL, "the narrower shape sets the bound");
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_paint_runs(struct cubix_view view, const struct cubix_star *star, const struct cubix_cuda_run *run, cubix_real *row)
+cubix_paint_runs(struct cubix_tables tables, const struct cubix_star *star, const struct cubix_cuda_run *run, cubix_real *row)
 {
   __shared__ struct cubix_blend blend[BATCH];
   __shared__ double doppler[BATCH];
@@ -37,18 +37,18 @@ cubix_paint_runs(struct cubix_view view, const struct cubix_star *star, const st
     int n = mine.last - first < BATCH ? mine.last - first : BATCH;
     __syncthreads();              /* all are done with the batch before */
     if (me < n) {
-      cubix_blend_of(&view, &star[first + me], &blend[me]);
-      doppler[me] = cubix_doppler(view.one_plus_z, star[first + me].velocity);
+      cubix_blend_of(&tables, &star[first + me], &blend[me]);
+      doppler[me] = cubix_doppler(tables.one_plus_z, star[first + me].velocity);
     }
     __syncthreads();
-    if (k < view.n_lambda)
-      for (int j = (int)threadIdx.y; j < n; j += (int)blockDim.y) sum += cubix_star_channel(&view, &blend[j], doppler[j], k);
+    if (k < tables.n_lambda)
+      for (int j = (int)threadIdx.y; j < n; j += (int)blockDim.y) sum += cubix_star_channel(&tables, &blend[j], doppler[j], k);
   }
   part[me] = sum;
   __syncthreads();
-  if (threadIdx.y == 0 && k < view.n_lambda) {
+  if (threadIdx.y == 0 && k < tables.n_lambda) {
     for (int way = 1; way < (int)blockDim.y; way++) sum += part[way * (int)blockDim.x + me];
-    row[(int64_t)mine.row * view.n_lambda + k] = (cubix_real)sum;
+    row[(int64_t)mine.row * tables.n_lambda + k] = (cubix_real)sum;
   }
 }
 
@@ -58,11 +58,11 @@ extern "C" cudaError_t cubix_cuda_paint_probe(void)
   return cudaFuncGetAttributes(&attributes, (const void *)cubix_paint_runs);
 }
 
-extern "C" cudaError_t cubix_cuda_paint(const struct cubix_view *view, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
+extern "C" cudaError_t cubix_cuda_paint(const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
                                         enum cubix_cuda_shape shape, cubix_real *row, cudaStream_t stream)
 {
-  unsigned ways = shape == CUBIX_CUDA_DEEP ? WAYS : 1, width = THREADS / ways, n_tile = ((unsigned)view->n_lambda + width - 1) / width;
+  unsigned ways = shape == CUBIX_CUDA_DEEP ? WAYS : 1, width = THREADS / ways, n_tile = ((unsigned)tables->n_lambda + width - 1) / width;
   if (n_run < 1) return cudaSuccess;
-  CUBIX_LAUNCH(cubix_paint_runs, dim3((unsigned)n_run, n_tile), dim3(width, ways), stream, *view, star, run, row);
+  CUBIX_LAUNCH(cubix_paint_runs, dim3((unsigned)n_run, n_tile), dim3(width, ways), stream, *tables, star, run, row);
   return cudaGetLastError();
 }

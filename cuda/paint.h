@@ -22,9 +22,9 @@ enum { CUBIX_CUDA_MAX_CHANNEL = 65535 * 32 };
 /** Whether the GPU that is current, with its driver, can run what is compiled in here.  Local. */
 cudaError_t cubix_cuda_paint_probe(void);
 /** Paint n_run runs: row[run.row][k] is the sum of its stars in channel k.  Local.  Returns as soon as the work is queued.
- *  @param view      its tables lie on the GPU; the struct itself on the host
- *  @param star, run, row  on the GPU; row [*][view->n_lambda] */
-cudaError_t cubix_cuda_paint(const struct cubix_view *view, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
+ *  @param tables    they lie on the GPU; the struct itself on the host
+ *  @param star, run, row  on the GPU; row [*][tables->n_lambda] */
+cudaError_t cubix_cuda_paint(const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
                              enum cubix_cuda_shape shape, cubix_real *row, cudaStream_t stream);
 
 #ifdef __cplusplus

@@ -5,18 +5,18 @@
  * holds the cube: what it needs depends on the library and the buffers, not on the field, and what travels back is the light of the occupied
  * spaxels only.  A spaxel cut by the end of a chunk gets two rows.
  *
- * Every berth of the ferry has a chunk, with twins of its buffers on the GPU.  While the GPU works on some, the host adds the rows of another to the cube and
+ * Every staging buffer of the transfer has a chunk, with twins of its buffers on the GPU.  While the GPU works on some, the host adds the rows of another to the cube and
  * fills it with the next stars; chunks share nothing but the model's tables, so a stream's own order is all the order there need be.  Rows are added in the
  * order of chunks: the same bits every time.                                                                                               */
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "cube.h"
-#include "log.h"
-#include "paint.h"
-#include "paint_vjp.h"
-#include "placement.h"
+#include "base/log.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "cuda/check.h"
+#include "cuda/paint.h"
+#include "cuda/paint_vjp.h"
 
 #ifndef CUBIX_CUDA_CHUNK          /* the tests take small ones */
 #define CUBIX_CUDA_CHUNK 262144   /* stars */
@@ -24,7 +24,7 @@
 #define CUBIX_CUDA_MANY 2048      /* stars in a run from which on several threads share a channel */
 #endif
 
-/* A chunk's parts, in a berth and, in the same places, on the GPU. */
+/* A chunk's parts, in a staging buffer and, in the same places, on the GPU. */
 struct parts {
   struct cubix_star *star;        /* [CUBIX_CUDA_CHUNK] */
   cubix_real *row;                /* [n_row][n_lambda] */
@@ -39,13 +39,13 @@ struct chunk {
 };
 
 struct flow {
-  struct cubix_cuda_ferry *ferry;
-  const struct cubix_view *view;
+  struct cubix_cuda_transfer *transfer;
+  const struct cubix_tables *tables;
   const struct cubix_placement *placement;
   struct cubix_cube *cube;
   size_t n_row;                   /* room of a chunk */
   size_t spaxel, star;            /* where the next chunk begins */
-  struct chunk chunk[CUBIX_CUDA_N_BERTH];
+  struct chunk chunk[CUBIX_CUDA_N_STAGING];
 };
 
 static struct parts parts_of(const struct flow *x, void *cargo)
@@ -53,14 +53,14 @@ static struct parts parts_of(const struct flow *x, void *cargo)
   struct parts p;
   p.star = cargo;
   p.row = (cubix_real *)(p.star + CUBIX_CUDA_CHUNK);
-  p.run = (struct cubix_cuda_run *)(p.row + x->n_row * (size_t)x->view->n_lambda);
+  p.run = (struct cubix_cuda_run *)(p.row + x->n_row * (size_t)x->tables->n_lambda);
   return p;
 }
 
 static void flow_free(struct flow *x)
 {
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
-    cubix_cuda_workspace_give(&x->ferry->workspace, x->chunk[b].gpu);
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) {
+    cubix_cuda_workspace_give(&x->transfer->workspace, x->chunk[b].gpu);
     free(x->chunk[b].spaxel);
   }
 }
@@ -78,7 +78,7 @@ static size_t chunk_bytes(size_t n_row, size_t n_lambda)
   return CUBIX_CUDA_CHUNK * sizeof(struct cubix_star) + n_row * row;
 }
 
-size_t cubix_cuda_paint_berth(size_t n_spaxel, size_t n_lambda)
+size_t cubix_cuda_paint_staging(size_t n_spaxel, size_t n_lambda)
 {
   return chunk_bytes(room_for(n_spaxel, n_lambda), n_lambda);
 }
@@ -87,28 +87,28 @@ static int reserve(struct flow *x, const char *gpu)
 {
   int status = CUBIX_OK;
   const double mib = 1 << 20;
-  size_t n_lambda = (size_t)x->view->n_lambda, bytes, available, total;
+  size_t n_lambda = (size_t)x->tables->n_lambda, bytes, available, total;
   x->n_row = room_for(x->placement->n_spaxel, n_lambda);
   bytes = chunk_bytes(x->n_row, n_lambda);
-  CUBIX_TRY(cubix_cuda_workspace_room(&x->ferry->workspace, &available, &total));
-  CUBIX_CHECK(CUBIX_CUDA_N_BERTH * bytes <= available, CUBIX_EDEVICE,
+  CUBIX_TRY(cubix_cuda_workspace_room(&x->transfer->workspace, &available, &total));
+  CUBIX_CHECK(CUBIX_CUDA_N_STAGING * bytes <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed for stars and spectra under way, %.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
-              gpu, (double)(CUBIX_CUDA_N_BERTH * bytes) / mib, (double)available / mib, (double)total / mib);
-  CUBIX_TRY(cubix_cuda_ferry_ready(x->ferry, bytes));
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) {
+              gpu, (double)(CUBIX_CUDA_N_STAGING * bytes) / mib, (double)available / mib, (double)total / mib);
+  CUBIX_TRY(cubix_cuda_transfer_ready(x->transfer, bytes));
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) {
     CUBIX_ALLOC(x->chunk[b].spaxel, x->n_row);
-    CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, &x->chunk[b].gpu, bytes));
+    CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, &x->chunk[b].gpu, bytes));
   }
 done:
   return status;
 }
 
-/* The next stars, as many as there is room for, into a berth. */
+/* The next stars, as many as there is room for, into a staging buffer. */
 static void stage(struct flow *x, int t)
 {
   const struct cubix_placement *p = x->placement;
-  struct parts to = parts_of(x, x->ferry->berth[t].host);
+  struct parts to = parts_of(x, x->transfer->staging[t].host);
   struct chunk *chunk = &x->chunk[t];
   size_t first = x->star, n = 0;
   int n_run = 0;
@@ -123,7 +123,7 @@ static void stage(struct flow *x, int t)
     x->star += take;
     if (take == left) x->spaxel++;
   }
-  cubix_cuda_ferry_copy(to.star, p->star + first, sizeof *to.star * n);
+  cubix_cuda_transfer_copy(to.star, p->star + first, sizeof *to.star * n);
   chunk->n_star = n;
 }
 
@@ -131,29 +131,29 @@ static void stage(struct flow *x, int t)
 static int submit(const struct flow *x, int t)
 {
   int status = CUBIX_OK, n_wide = x->chunk[t].n_wide, n_deep = x->chunk[t].n_deep;
-  struct parts here = parts_of(x, x->ferry->berth[t].host), there = parts_of(x, x->chunk[t].gpu);
-  cudaStream_t stream = x->ferry->berth[t].stream;
-  size_t deep = x->n_row - (size_t)n_deep, rows = sizeof *here.row * (size_t)x->view->n_lambda * (size_t)(n_wide + n_deep);
+  struct parts here = parts_of(x, x->transfer->staging[t].host), there = parts_of(x, x->chunk[t].gpu);
+  cudaStream_t stream = x->transfer->staging[t].stream;
+  size_t deep = x->n_row - (size_t)n_deep, rows = sizeof *here.row * (size_t)x->tables->n_lambda * (size_t)(n_wide + n_deep);
   CUBIX_CUDA(cudaMemcpyAsync(there.star, here.star, sizeof *here.star * x->chunk[t].n_star, cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cudaMemcpyAsync(there.run, here.run, sizeof *here.run * (size_t)n_wide, cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cudaMemcpyAsync(there.run + deep, here.run + deep, sizeof *here.run * (size_t)n_deep, cudaMemcpyHostToDevice, stream));
-  CUBIX_CUDA(cubix_cuda_paint(x->view, there.star, there.run + deep, n_deep, CUBIX_CUDA_DEEP, there.row, stream));
-  CUBIX_CUDA(cubix_cuda_paint(x->view, there.star, there.run, n_wide, CUBIX_CUDA_WIDE, there.row, stream));
+  CUBIX_CUDA(cubix_cuda_paint(x->tables, there.star, there.run + deep, n_deep, CUBIX_CUDA_DEEP, there.row, stream));
+  CUBIX_CUDA(cubix_cuda_paint(x->tables, there.star, there.run, n_wide, CUBIX_CUDA_WIDE, there.row, stream));
   CUBIX_CUDA(cudaMemcpyAsync(here.row, there.row, rows, cudaMemcpyDeviceToHost, stream));
 done:
   return status;
 }
 
-/* Wait for a chunk and add its rows to the cube; its berth is free then. */
+/* Wait for a chunk and add its rows to the cube; its staging buffer is free then. */
 static int collect(struct flow *x, int t)
 {
   int status = CUBIX_OK;
   struct chunk *chunk = &x->chunk[t];
   int n_run = chunk->n_wide + chunk->n_deep;
-  const cubix_real *from = parts_of(x, x->ferry->berth[t].host).row;
-  size_t n_lambda = (size_t)x->view->n_lambda;
+  const cubix_real *from = parts_of(x, x->transfer->staging[t].host).row;
+  size_t n_lambda = (size_t)x->tables->n_lambda;
   if (!chunk->n_star) goto done;
-  CUBIX_CUDA(cudaStreamSynchronize(x->ferry->berth[t].stream));
+  CUBIX_CUDA(cudaStreamSynchronize(x->transfer->staging[t].stream));
 #pragma omp parallel for schedule(static)
   for (int r = 0; r < n_run; r++) {         /* no spaxel has two rows in one chunk */
     cubix_real *flux = x->cube->flux + chunk->spaxel[r] * n_lambda;
@@ -166,14 +166,14 @@ done:
   return status;
 }
 
-int cubix_cuda_paint_stars(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement, struct cubix_cube *cube)
+int cubix_cuda_paint_stars(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
-  struct flow x = { .ferry = ferry, .view = view, .placement = placement, .cube = cube };
+  struct flow x = { .transfer = transfer, .tables = tables, .placement = placement, .cube = cube };
   size_t n_star = placement->start[placement->n_spaxel], collected = 0;
   if (!n_star) goto done;
   CUBIX_TRY(reserve(&x, gpu));
-  for (int turn = 0; collected < n_star; turn = (turn + 1) % CUBIX_CUDA_N_BERTH) {
+  for (int turn = 0; collected < n_star; turn = (turn + 1) % CUBIX_CUDA_N_STAGING) {
     collected += x.chunk[turn].n_star;
     CUBIX_TRY(collect(&x, turn));
     cubix_log_progress("paint", (double)collected / (double)n_star);
@@ -182,7 +182,7 @@ int cubix_cuda_paint_stars(struct cubix_cuda_ferry *ferry, const char *gpu, cons
     CUBIX_TRY(submit(&x, turn));
   }
 done:
-  cubix_cuda_ferry_abandon(ferry);             /* nothing is under way when memory goes */
+  cubix_cuda_transfer_abandon(transfer);             /* nothing is under way when memory goes */
   flow_free(&x);
   return status;
 }

@@ -5,15 +5,15 @@
  * and a row [n_lambda] for each run.  A cargo ends where either stars or rows are full; a spaxel cut there has a row in both.  Both ways stars and runs go up; reverse,
  * rows go up and bars come down; forward, dots go up and rows come down.  The model's tables are there already (device_cuda.c).
  * Memory: three cargoes of 16 MiB, or what a row takes, there and page-locked here; the templates' derivatives in float64, where they are asked for.     */
-#include "paint_vjp.h"
+#include "cuda/paint_vjp.h"
 
 #include <string.h>
 
-#include "check.h"
-#include "cube.h"
-#include "placement.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "cuda/check.h"
 
-/* A cargo's parts, in a berth and, in the same places, on the GPU. */
+/* A cargo's parts, in a staging buffer and, in the same places, on the GPU. */
 struct parts {
   struct cubix_star *star;        /* [max_star] */
   struct cubix_star_bar *bar;     /* [max_star] dots or bars */
@@ -28,8 +28,8 @@ struct load {
 };
 
 struct travel {
-  struct cubix_cuda_ferry *ferry;
-  const struct cubix_view *view;
+  struct cubix_cuda_transfer *transfer;
+  const struct cubix_tables *tables;
   const struct cubix_placement *placement;
   /* reverse */
   const struct cubix_cube *cube_bar;          /* NULL: forward */
@@ -41,8 +41,8 @@ struct travel {
 
   size_t max_star, max_row, row_bytes;
   size_t spaxel, star;            /* where the next cargo begins */
-  void *gpu_cargo[CUBIX_CUDA_N_BERTH];
-  struct load load[CUBIX_CUDA_N_BERTH];
+  void *gpu_cargo[CUBIX_CUDA_N_STAGING];
+  struct load load[CUBIX_CUDA_N_STAGING];
 };
 
 static struct parts parts_of(const struct travel *x, void *cargo)
@@ -57,8 +57,8 @@ static struct parts parts_of(const struct travel *x, void *cargo)
 
 static void travel_free(struct travel *x)
 {
-  cubix_cuda_workspace_give(&x->ferry->workspace, x->gpu_row_bar);
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) cubix_cuda_workspace_give(&x->ferry->workspace, x->gpu_cargo[b]);
+  cubix_cuda_workspace_give(&x->transfer->workspace, x->gpu_row_bar);
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) cubix_cuda_workspace_give(&x->transfer->workspace, x->gpu_cargo[b]);
 }
 
 /* Room for three cargoes, and for the templates' derivatives [bytes]. */
@@ -67,82 +67,82 @@ static int reserve(struct travel *x, const char *gpu, size_t templates)
   int status = CUBIX_OK;
   const double mib = 1 << 20;
   size_t star = sizeof(struct cubix_star) + sizeof(struct cubix_star_bar), row, bytes, available, total;
-  x->row_bytes = sizeof(cubix_real) * (size_t)x->view->n_lambda;
+  x->row_bytes = sizeof(cubix_real) * (size_t)x->tables->n_lambda;
   row = x->row_bytes + sizeof(struct cubix_cuda_run);
   x->max_star = CUBIX_CUDA_CARGO / 2 / star;
   x->max_row = CUBIX_CUDA_CARGO / 2 / row;
   if (x->max_row < 1) x->max_row = 1;
   bytes = x->max_star * star + x->max_row * row;
-  CUBIX_TRY(cubix_cuda_workspace_room(&x->ferry->workspace, &available, &total));
-  CUBIX_CHECK(CUBIX_CUDA_N_BERTH * bytes + templates <= available, CUBIX_EDEVICE,
+  CUBIX_TRY(cubix_cuda_workspace_room(&x->transfer->workspace, &available, &total));
+  CUBIX_CHECK(CUBIX_CUDA_N_STAGING * bytes + templates <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed (%.1f for stars and spectra under way, %.1f for derivatives by the templates), %.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
-              gpu, (double)(CUBIX_CUDA_N_BERTH * bytes + templates) / mib, (double)(CUBIX_CUDA_N_BERTH * bytes) / mib, (double)templates / mib,
+              gpu, (double)(CUBIX_CUDA_N_STAGING * bytes + templates) / mib, (double)(CUBIX_CUDA_N_STAGING * bytes) / mib, (double)templates / mib,
               (double)available / mib, (double)total / mib);
-  CUBIX_TRY(cubix_cuda_ferry_ready(x->ferry, bytes));
-  for (int b = 0; b < CUBIX_CUDA_N_BERTH; b++) CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, &x->gpu_cargo[b], bytes));
+  CUBIX_TRY(cubix_cuda_transfer_ready(x->transfer, bytes));
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, &x->gpu_cargo[b], bytes));
   if (templates) {
-    CUBIX_TRY(cubix_cuda_workspace_take(&x->ferry->workspace, (void **)&x->gpu_row_bar, templates));
-    CUBIX_CUDA(cudaMemsetAsync(x->gpu_row_bar, 0, templates, x->ferry->berth[0].stream));
-    CUBIX_CUDA(cudaStreamSynchronize(x->ferry->berth[0].stream));
+    CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_row_bar, templates));
+    CUBIX_CUDA(cudaMemsetAsync(x->gpu_row_bar, 0, templates, x->transfer->staging[0].stream));
+    CUBIX_CUDA(cudaStreamSynchronize(x->transfer->staging[0].stream));
   }
 done:
   return status;
 }
 
-/* The next stars, as many as there is room for, into a berth. */
+/* The next stars, as many as there is room for, into a staging buffer. */
 static void stage(struct travel *x, int t)
 {
   const struct cubix_placement *p = x->placement;
-  struct parts to = parts_of(x, x->ferry->berth[t].host);
+  struct parts to = parts_of(x, x->transfer->staging[t].host);
   struct load *load = &x->load[t];
   *load = (struct load){ .first = x->star };
   while (x->spaxel < p->n_spaxel && load->n_star < x->max_star && (size_t)load->n_run < x->max_row) {
     size_t left = p->start[x->spaxel + 1] - x->star, room = x->max_star - load->n_star, take = left < room ? left : room;
     if (take) {
       to.run[load->n_run] = (struct cubix_cuda_run){ (int32_t)load->n_star, (int32_t)(load->n_star + take), load->n_run };
-      if (x->cube_bar) memcpy((char *)to.row + (size_t)load->n_run * x->row_bytes, x->cube_bar->flux + x->spaxel * (size_t)x->view->n_lambda, x->row_bytes);
+      if (x->cube_bar) memcpy((char *)to.row + (size_t)load->n_run * x->row_bytes, x->cube_bar->flux + x->spaxel * (size_t)x->tables->n_lambda, x->row_bytes);
       if (!load->n_run++) load->first_spaxel = x->spaxel;
     }
     load->n_star += take;
     x->star += take;
     if (take == left) x->spaxel++;
   }
-  cubix_cuda_ferry_copy(to.star, p->star + load->first, load->n_star * sizeof *to.star);
-  if (x->dot) cubix_cuda_ferry_copy(to.bar, x->dot + load->first, load->n_star * sizeof *to.bar);
+  cubix_cuda_transfer_copy(to.star, p->star + load->first, load->n_star * sizeof *to.star);
+  if (x->dot) cubix_cuda_transfer_copy(to.bar, x->dot + load->first, load->n_star * sizeof *to.bar);
 }
 
 /* Queue a cargo's way there, its work and its way back. */
 static int submit(const struct travel *x, int t)
 {
   int status = CUBIX_OK, n_run = x->load[t].n_run;
-  cudaStream_t stream = x->ferry->berth[t].stream;
-  struct parts here = parts_of(x, x->ferry->berth[t].host), there = parts_of(x, x->gpu_cargo[t]);
+  cudaStream_t stream = x->transfer->staging[t].stream;
+  struct parts here = parts_of(x, x->transfer->staging[t].host), there = parts_of(x, x->gpu_cargo[t]);
   size_t n = x->load[t].n_star, stars = n * sizeof *here.star, bars = n * sizeof *here.bar, rows = (size_t)n_run * x->row_bytes;
   CUBIX_CUDA(cudaMemcpyAsync(there.star, here.star, stars, cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cudaMemcpyAsync(there.run, here.run, (size_t)n_run * sizeof *here.run, cudaMemcpyHostToDevice, stream));
   if (x->cube_bar) {
     CUBIX_CUDA(cudaMemcpyAsync(there.row, here.row, rows, cudaMemcpyHostToDevice, stream));
-    CUBIX_CUDA(cubix_cuda_paint_vjp_runs(x->view, there.star, (int)n, there.run, n_run, there.row, there.bar, x->gpu_row_bar, stream));
+    CUBIX_CUDA(cubix_cuda_paint_vjp_runs(x->tables, there.star, (int)n, there.run, n_run, there.row, there.bar, x->gpu_row_bar, stream));
     CUBIX_CUDA(cudaMemcpyAsync(here.bar, there.bar, bars, cudaMemcpyDeviceToHost, stream));
   } else {
     CUBIX_CUDA(cudaMemcpyAsync(there.bar, here.bar, bars, cudaMemcpyHostToDevice, stream));
-    CUBIX_CUDA(cubix_cuda_paint_jvp_runs(x->view, there.star, there.bar, there.run, n_run, there.row, stream));
+    CUBIX_CUDA(cubix_cuda_paint_jvp_runs(x->tables, there.star, there.bar, there.run, n_run, there.row, stream));
     CUBIX_CUDA(cudaMemcpyAsync(here.row, there.row, rows, cudaMemcpyDeviceToHost, stream));
   }
 done:
   return status;
 }
 
-/* Wait for a cargo and add what it brings; its berth is free then. */
+/* Wait for a cargo and add what it brings; its staging buffer is free then. */
 static int collect(struct travel *x, int t)
 {
   int status = CUBIX_OK;
   struct load *load = &x->load[t];
-  struct parts from = parts_of(x, x->ferry->berth[t].host);
-  size_t n_lambda = (size_t)x->view->n_lambda, s = load->first_spaxel;
+  struct parts from = parts_of(x, x->transfer->staging[t].host);
+  size_t n_lambda = (size_t)x->tables->n_lambda, s = load->first_spaxel;
   if (!load->n_star) goto done;
-  CUBIX_CUDA(cudaStreamSynchronize(x->ferry->berth[t].stream));
+  CUBIX_CUDA(cudaStreamSynchronize(x->transfer->staging[t].stream));
   for (size_t i = 0; i < load->n_star && x->bar; i++) {
     struct cubix_star_bar *bar = &x->bar[load->first + i];
     bar->mass_formed += from.bar[i].mass_formed;
@@ -165,7 +165,7 @@ static int travel(struct travel *x)
 {
   int status = CUBIX_OK;
   size_t n_star = x->placement->start[x->placement->n_spaxel], collected = 0;
-  for (int turn = 0; collected < n_star; turn = (turn + 1) % CUBIX_CUDA_N_BERTH) {
+  for (int turn = 0; collected < n_star; turn = (turn + 1) % CUBIX_CUDA_N_STAGING) {
     collected += x->load[turn].n_star;
     CUBIX_TRY(collect(x, turn));
     if (x->star == n_star) continue;
@@ -180,13 +180,13 @@ done:
 static int take_rows(const struct travel *x, double *row_bar, size_t n)
 {
   int status = CUBIX_OK;
-  const struct cubix_cuda_berth *berth = &x->ferry->berth[0];
-  const double *from = berth->host;
-  size_t most = x->ferry->bytes / sizeof *from;
+  const struct cubix_cuda_staging *staging = &x->transfer->staging[0];
+  const double *from = staging->host;
+  size_t most = x->transfer->bytes / sizeof *from;
   for (size_t at = 0, now; at < n; at += now) {
     now = n - at < most ? n - at : most;
-    CUBIX_CUDA(cudaMemcpyAsync(berth->host, x->gpu_row_bar + at, now * sizeof *from, cudaMemcpyDeviceToHost, berth->stream));
-    CUBIX_CUDA(cudaStreamSynchronize(berth->stream));
+    CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->gpu_row_bar + at, now * sizeof *from, cudaMemcpyDeviceToHost, staging->stream));
+    CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < now; i++) row_bar[at + i] += from[i];
   }
@@ -194,32 +194,32 @@ done:
   return status;
 }
 
-int cubix_cuda_paint_vjp(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,
+int cubix_cuda_paint_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement,
                          const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK;
-  struct travel x = { .ferry = ferry, .view = view, .placement = placement, .cube_bar = cube_bar, .bar = bar };
-  size_t n = row_bar ? (size_t)view->n_row * (size_t)view->row_stride : 0;
+  struct travel x = { .transfer = transfer, .tables = tables, .placement = placement, .cube_bar = cube_bar, .bar = bar };
+  size_t n = row_bar ? (size_t)tables->n_row * (size_t)tables->row_stride : 0;
   if (!placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(reserve(&x, gpu, n * sizeof *row_bar));
   CUBIX_TRY(travel(&x));
   CUBIX_TRY(take_rows(&x, row_bar, n));
 done:
-  cubix_cuda_ferry_abandon(ferry);             /* nothing is under way when memory goes */
+  cubix_cuda_transfer_abandon(transfer);             /* nothing is under way when memory goes */
   travel_free(&x);
   return status;
 }
 
-int cubix_cuda_paint_jvp(struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view, const struct cubix_placement *placement,
+int cubix_cuda_paint_jvp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement,
                          const struct cubix_star_bar *dot, struct cubix_cube *cube_dot)
 {
   int status = CUBIX_OK;
-  struct travel x = { .ferry = ferry, .view = view, .placement = placement, .dot = dot, .cube_dot = cube_dot };
+  struct travel x = { .transfer = transfer, .tables = tables, .placement = placement, .dot = dot, .cube_dot = cube_dot };
   if (!placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(reserve(&x, gpu, 0));
   CUBIX_TRY(travel(&x));
 done:
-  cubix_cuda_ferry_abandon(ferry);             /* nothing is under way when memory goes */
+  cubix_cuda_transfer_abandon(transfer);             /* nothing is under way when memory goes */
   travel_free(&x);
   return status;
 }

@@ -1,10 +1,10 @@
-/* scan.cu -- the one algorithm that is CUB's: the prefix sum over a batch's lines.  Apart from cell.cu, so that the tests without a GPU can put the
+/* scan.cu -- the one algorithm that is CUB's: the prefix sum over a batch's lines.  Apart from fill.cu, so that the tests without a GPU can put the
  * standard library's in its place. */
 #include <climits>
 
 #include <cub/device/device_scan.cuh>
 
-#include "cell.h"
+#include "cuda/fill.h"
 
 extern "C" cudaError_t cubix_cuda_cell_scan(const struct cubix_cuda_batch *batch, void *work, size_t *bytes, cudaStream_t stream)
 {

@@ -1,20 +1,20 @@
 /* tables.c -- what the direct method reads of a model, on the GPU.
  *
  * The templates are tens to hundreds of MiB, and are painted from again and again: in pieces of the channels, in one galaxy after the other, in every step of a fit.
- * A view's edition (physics/view.h) tells whether its tables are those that lie here.  The channels' edges are few, differ from piece to piece, and always go up. */
-#include "tables.h"
+ * The tables' edition (physics/tables.h) tells whether they are those that lie here.  The channels' edges are few, differ from piece to piece, and always go up. */
+#include "cuda/tables.h"
 
 #include <string.h>
 
-#include "check.h"
-#include "paint.h"
+#include "cuda/check.h"
+#include "cuda/paint.h"
 
 struct table { const void *host; size_t bytes; };
 
 enum { EDGE = CUBIX_CUDA_N_TABLE - 1 };
 
 /* In the order in which use_tables takes them. */
-static size_t list_tables(const struct cubix_view *v, struct table *table)
+static size_t list_tables(const struct cubix_tables *v, struct table *table)
 {
   const struct table list[CUBIX_CUDA_N_TABLE] = {
     { v->row, sizeof *v->row * (size_t)v->n_row * (size_t)v->row_stride },
@@ -31,7 +31,7 @@ static size_t list_tables(const struct cubix_view *v, struct table *table)
   return total;
 }
 
-static void use_tables(struct cubix_view *v, void *const *table)
+static void use_tables(struct cubix_tables *v, void *const *table)
 {
   v->row = table[0];
   v->light = table[1];
@@ -42,46 +42,46 @@ static void use_tables(struct cubix_view *v, void *const *table)
   v->edge = table[EDGE];
 }
 
-static void give(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry, int first)
+static void give(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, int first)
 {
   for (int t = first; t < CUBIX_CUDA_N_TABLE; t++) {
-    cubix_cuda_workspace_give(&ferry->workspace, tables->table[t]);
-    tables->table[t] = NULL;
+    cubix_cuda_workspace_give(&transfer->workspace, held->table[t]);
+    held->table[t] = NULL;
   }
 }
 
-int cubix_cuda_tables_load(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *v)
+int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *v)
 {
-  int status = CUBIX_OK, first = v->edition && v->edition == tables->view.edition ? EDGE : 0;
+  int status = CUBIX_OK, first = v->edition && v->edition == held->on_gpu.edition ? EDGE : 0;
   const double mib = 1 << 20;
   struct table table[CUBIX_CUDA_N_TABLE];
   size_t bytes = list_tables(v, table), available, total;
   CUBIX_CHECK(v->n_lambda <= CUBIX_CUDA_MAX_CHANNEL, CUBIX_EDEVICE, "%d channels: at most %d on a GPU; use a larger LambdaStep, or Backend cpu", v->n_lambda, CUBIX_CUDA_MAX_CHANNEL);
-  give(tables, ferry, first);
-  tables->view.edition = 0;
-  CUBIX_TRY(cubix_cuda_workspace_room(&ferry->workspace, &available, &total));
+  give(held, transfer, first);
+  held->on_gpu.edition = 0;
+  CUBIX_TRY(cubix_cuda_workspace_room(&transfer->workspace, &available, &total));
   CUBIX_CHECK(first || bytes <= available, CUBIX_EDEVICE,
               "%s: %.1f MiB needed for the templates and other tables, %.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
               gpu, (double)bytes / mib, (double)available / mib, (double)total / mib);
-  CUBIX_TRY(cubix_cuda_ferry_ready(ferry, CUBIX_CUDA_CARGO));
+  CUBIX_TRY(cubix_cuda_transfer_ready(transfer, CUBIX_CUDA_CARGO));
   for (int t = first; t < CUBIX_CUDA_N_TABLE; t++) {
-    CUBIX_TRY(cubix_cuda_workspace_take(&ferry->workspace, &tables->table[t], table[t].bytes));
-    CUBIX_TRY(cubix_cuda_ferry_up(ferry, tables->table[t], table[t].host, table[t].bytes));
+    CUBIX_TRY(cubix_cuda_workspace_take(&transfer->workspace, &held->table[t], table[t].bytes));
+    CUBIX_TRY(cubix_cuda_transfer_up(transfer, held->table[t], table[t].host, table[t].bytes));
   }
-  CUBIX_TRY(cubix_cuda_ferry_wait(ferry));
-  tables->view = *v;
-  use_tables(&tables->view, tables->table);
+  CUBIX_TRY(cubix_cuda_transfer_wait(transfer));
+  held->on_gpu = *v;
+  use_tables(&held->on_gpu, held->table);
 done:
   if (status) {
-    cubix_cuda_ferry_abandon(ferry);
-    cubix_cuda_tables_free(tables, ferry);
+    cubix_cuda_transfer_abandon(transfer);
+    cubix_cuda_tables_free(held, transfer);
   }
   return status;
 }
 
-void cubix_cuda_tables_free(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry)
+void cubix_cuda_tables_free(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer)
 {
-  give(tables, ferry, 0);
-  memset(tables, 0, sizeof *tables);
+  give(held, transfer, 0);
+  memset(held, 0, sizeof *held);
 }

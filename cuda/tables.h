@@ -2,19 +2,19 @@
 #ifndef CUBIX_CUDA_TABLES_H
 #define CUBIX_CUDA_TABLES_H
 
-#include "ferry.h"
-#include "physics/view.h"
+#include "cuda/transfer.h"
+#include "physics/tables.h"
 
 enum { CUBIX_CUDA_N_TABLE = 7 };
 
 struct cubix_cuda_tables {
-  struct cubix_view view;         /* its tables lie on the GPU; edition 0: nothing is there */
+  struct cubix_tables on_gpu;        /* its tables lie on the GPU; edition 0: nothing is there */
   void *table[CUBIX_CUDA_N_TABLE];
 };
 
-/** Have a view's tables on the GPU: those of an edition that is there already stay, but for the channels' edges.  Local.  Nothing of the tables may be in use.
+/** Have these tables on the GPU: those of an edition that is there already stay, but for the channels' edges.  Local.  Nothing of the tables may be in use.
  *  @param gpu  its description, for messages */
-int cubix_cuda_tables_load(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry, const char *gpu, const struct cubix_view *view);
-void cubix_cuda_tables_free(struct cubix_cuda_tables *tables, struct cubix_cuda_ferry *ferry);
+int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables);
+void cubix_cuda_tables_free(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer);
 
 #endif

@@ -6,11 +6,11 @@
  *
  * Idle parts are no loss: they count as memory that is available, and when the GPU, or our share of it, has no more, all of them are given up and it is tried again.
  * Ranks that share a GPU divide what is free at the beginning, when each of them has its context there; each knows its own parts only.          */
-#include "workspace.h"
+#include "cuda/workspace.h"
 
 #include <string.h>
 
-#include "check.h"
+#include "cuda/check.h"
 
 static const size_t most_waste = (size_t)32 << 20;      /* bytes of a part that a smaller taker leaves unused */
 

@@ -101,7 +101,7 @@ AC_DEFUN([CUBIX_FLAGS], [
     [AC_MSG_RESULT([yes])], [AC_MSG_RESULT([no]); AC_MSG_ERROR([$CC must be a C17 compiler that takes $1 (GCC 8 or Clang 7, or newer)])])
   CFLAGS=$cubix_save_CFLAGS])
 
-# A C++ compiler for tests/cuda_on_cpu; without one that test is skipped
+# A C++ compiler for tests/cuda/on_cpu; without one that test is skipped
 AC_DEFUN([CUBIX_CXX], [
   have_cxx=no
   AC_LANG_PUSH([C++])

@@ -1,73 +1,91 @@
 #!/usr/bin/env bash
-# layers.sh -- who may include whom.  `make check` runs it; it needs nothing but grep.
+# layers.sh -- the rooms of the house, and who may know whom.  `make check` runs it; it needs sed, awk and nm.
 #
-#   main -> mpi/ -> src/                                   mpi.h only in mpi/; mpi/ never sees cuda/, but a processor's operations
-#   cuda/ -> device, model, physics                        cuda_runtime.h only in cuda/; cuda/ never sees mpi/
-#   src/ in levels: a file includes its own level or lower ones
-#   physics/ -> constants.h, <math.h>, <stdint.h>          nothing else: it is compiled for devices as well
+# A room is a folder.  Below they stand from the ground up: a file may include what is in its own room and in those above it in this list, nothing further
+# down.  In no room do two files need each other, neither by includes nor by calls (calls are looked at where the objects of a build are, CUBIX_BUILD).
+rooms="
+src/physics
+src/base
+src/params
+src/math
+src/simulation
+src/instrument
+src/geometry
+src/spectra
+src/cube
+src/direct
+src/histogram
+src/engine
+src/observation
+src/fit
+src/output
+src/mock
+mpi/comm
+mpi/particles
+mpi/engine
+mpi/pipeline
+mpi/fit
+mpi/mock
+mpi/binding
+src/program
+"
+# Beside them: cuda/ stands on src/engine and what is below it; src/cubix.h and mpi/cubix-mpi.h are for programs of others, and only src/main.c is above all.
 cd "${CUBIX_SOURCE:-$(dirname "$0")/..}" || exit 1
-bad=0 checked=0
+bad=0
 
-complain() { echo "$1: must not include $2: $3"; bad=$((bad + 1)); }
+files=$(find src mpi cuda -name '*.[ch]' -o -name '*.def' -o -name '*.cu' | sort)
+includes=$(for file in $files; do sed -n "s,^[[:space:]]*#[[:space:]]*include[[:space:]]*\([<\"][^>\"]*[>\"]\).*,$file \1,p" "$file"; done)
 
-# Level of a noun of src/.  A new noun is a new word here: think about where it stands.
-level()
+# Each include, by the rules above: physics/ is compiled for devices as well and stands alone; MPI is known in mpi/ only, CUDA in cuda/ only.
+echo "$includes" | awk -v rooms="$rooms" -v files="$files" '
+  function room(f) { if (f ~ /^cuda\//) return "cuda"; if (f ~ /^src\/(main.c|cubix.h)$/ || f == "mpi/cubix-mpi.h") return "src/program"; sub(/\/[^\/]*$/, "", f); return f }
+  function complain(why) { print $1 ": must not include " $2 ": " why; bad++ }
+  BEGIN { n = split(rooms, r); for (i = 1; i <= n; i++) floor[r[i]] = i; floor["cuda"] = floor["src/engine"] + 0.5
+          n = split(files, f); for (i = 1; i <= n; i++) { there[f[i]] = 1; if (!(room(f[i]) in floor)) { print f[i] ": no room of this name in scripts/layers.sh"; bad++ } } }
+  { name = substr($2, 2, length($2) - 2); own = room($1); looked++ }
+  $2 ~ /^</ {
+    if (name ~ /^mpi/ && own !~ /^mpi/) complain("MPI is known in mpi/ only")
+    else if (name ~ /^(cuda|cub\/|nvtx)/ && own != "cuda") complain("CUDA is known in cuda/ only")
+    else if (own == "src/physics" && name !~ /^(math|stdint)\.h$/) complain("physics/ includes <math.h>, <stdint.h> and itself only")
+    next
+  }
+  name == "version.h" { next }
+  {
+    to = (("src/" name) in there) ? "src/" name : name
+    if (own == "cuda" && name ~ /^cuda_|^cub\//) next
+    if (!(to in there)) { complain("there is no such file; paths start in src/ (\"base/log.h\") or at the top (\"mpi/comm/comm.h\")"); next }
+    if (to ~ /cubix(-mpi)?\.h$/ && $1 !~ /cubix(-mpi)?\.h$/) complain("it is for programs of others; include what you use")
+    else if (room(to) == "cuda" && own != "cuda" && own != "src/engine") complain("only a device in src/engine knows cuda/")
+    else if (room(to) != "cuda" && floor[room(to)] > floor[own]) complain(own " must not know " room(to))
+  }
+  END { print "layers.sh: " looked + 0 " includes looked at, " bad + 0 " in the wrong direction"; exit bad > 0 || !looked }' || bad=1
+
+# The edges of a graph that belong to a circle: those whose end leads back to their start.
+circles()
 {
-  case $1 in
-    main | *_main | derive | options | console | report) echo 9 ;;
-    atomic_file | constants | cpu | disk | error | hash | log | name | units | version | worst | owners | memory | physics) echo 0 ;;
-    leaves | unknowns | unknowns_* | optimise | optimise_* | lbfgs | adam | newton | quadratic | params | params_* | pchip | spline | cosmology | imf | datafile | h5read) echo 1 ;;
-    slab | curve | ssp | ssp_* | instrument | instrument_* | simformat | simformat_* | simfile | simfile_* | lsf) echo 2 ;;
-    scene | frame | frame_* | cube | placement | placement_* | mock | mock_*) echo 3 ;;
-    model | model_* | histogram | histogram_* | engine | survey | occupancy | sounding) echo 4 ;;
-    device | device_* | paint | paint_* | psf | psf_* | noise | noise_* | maps | basis | basis_* | multiply | multiply_* | audit | patch | observed | observed_* | objective) echo 5 ;;
-    output | output_* | provenance | cubix) echo 6 ;;
-    configfile | h5data | h5search | h5source | infile) echo 1 ;;
-    *) echo "?" ;;
-  esac
+  awk '
+    $1 != $2 && !(($1, $2) in edge) { edge[$1, $2] = 1; from[++n] = $1; to[n] = $2; next_[$1] = next_[$1] " " $2 }
+    function leads(node, goal,   list, m, i) {
+      if (node == goal) return 1
+      if (node in seen) return 0
+      seen[node] = 1
+      m = split(next_[node], list)
+      for (i = 1; i <= m; i++) if (leads(list[i], goal)) return 1
+      return 0
+    }
+    END {
+      for (i = 1; i <= n; i++) { split("", seen); if (leads(to[i], from[i])) { print "  " from[i] " -> " to[i]; bad++ } }
+      exit bad > 0
+    }'
 }
-
-includes() { sed -n 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*\([<"][^>"]*[>"]\).*/\1/p' "$1"; }
-
-for file in src/physics/*.h; do
-  [ -e "$file" ] || continue
-  while read -r inc; do
-    checked=$((checked + 1))
-    case $inc in
-      '<math.h>' | '<stdint.h>' | '"../constants.h"' | '"constants.h"') ;;
-      '"'*) [ -e "src/physics/$(echo "$inc" | tr -d '"' | sed 's,^physics/,,')" ] || complain "$file" "$inc" "physics/ stands alone" ;;
-      *) complain "$file" "$inc" "physics/ includes constants.h, <math.h> and <stdint.h> only" ;;
-    esac
-  done < <(includes "$file")
-done
-
-for file in src/*.c src/*.h src/*.def mpi/*.c mpi/*.h cuda/*.c cuda/*.h cuda/*.cu; do
-  [ -e "$file" ] || continue
-  folder=${file%%/*} noun=$(basename "$file") noun=${noun%.*} own=
-  if [ "$folder" = src ]; then
-    own=$(level "$noun")
-    [ "$own" != '?' ] || { echo "$file: '$noun' has no level yet: give it one in scripts/layers.sh"; bad=$((bad + 1)); continue; }
-  fi
-  while read -r inc; do
-    checked=$((checked + 1))
-    name=$(echo "$inc" | tr -d '<>"')
-    case $name in
-      mpi.h) [ "$folder" = mpi ] || complain "$file" "$inc" "MPI is known in mpi/ only"; continue ;;
-      cuda*.h | cub/* | nvtx*) [ "$folder" = cuda ] || complain "$file" "$inc" "CUDA is known in cuda/ only"; continue ;;
-      cubix-mpi.h | chain.h | fit.h | gradient_write.h | stage.h | mock_write.h) [ "$folder" = mpi ] || [ "$own" = 9 ] || complain "$file" "$inc" "only mpi/ and the mains are parallel"; continue ;;
-    esac
-    case $inc in '<'*) continue ;; esac
-    case $name in physics/* | ../physics/*) continue ;; esac
-    name=${name##*/}
-    [ -e "$folder/$name" ] && [ "$folder" != src ] && continue
-    if [ "$name" = version.h ]; then target=0; elif [ -e "src/$name" ]; then target=$(level "${name%.*}"); else
-      complain "$file" "$inc" "there is no such file in src/ or $folder/"; continue; fi
-    case $folder in
-      src) [ "$target" -le "$own" ] || complain "$file" "$inc" "level $own must not know level $target" ;;
-      mpi) [ "$target" -le 6 ] || complain "$file" "$inc" "mpi/ knows all of src/ but the mains" ;;
-      cuda) [ "$target" -le 5 ] || complain "$file" "$inc" "cuda/ knows devices, the model and physics" ;;
-    esac
-  done < <(includes "$file")
-done
-echo "layers.sh: $checked includes looked at, $bad in the wrong direction"
-[ "$bad" = 0 ] && [ "$checked" -gt 0 ]
+echo "$includes" | sed -n 's/"//gp' | while read -r file name; do if [ -e "src/$name" ]; then echo "$file src/$name"; else echo "$file $name"; fi; done |
+  circles || { echo "layers.sh: these includes run in circles"; bad=1; }
+if [ -n "${CUBIX_BUILD:-}" ]; then
+  (cd "$CUBIX_BUILD" && find src mpi cuda -name '*.o' ! -name 'tests_*' | sort | xargs nm -A 2> /dev/null) | awk '
+    { object = $1; sub(/:.*/, "", object); sub(/\.o$/, "", object); type = $(NF - 1); name = $NF }
+    type ~ /^[TDBRVC]$/ { home[name] = object }
+    type == "U" && name ~ /^cubix_/ { user[++n] = object; used[n] = name }
+    END { for (i = 1; i <= n; i++) if (used[i] in home) print user[i], home[used[i]] }' |
+    circles || { echo "layers.sh: these calls run in circles"; bad=1; }
+fi
+exit "$bad"

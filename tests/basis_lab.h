@@ -9,12 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "basis_parts.h"
-#include "check.h"
-#include "cubix-mpi.h"
-#include "error.h"
+#include "base/error.h"
+#include "tests/check.h"
+#include "histogram/basis_parts.h"
+#include "math/spline.h"
+#include "mpi/cubix-mpi.h"
 #include "physics/doppler.h"
-#include "spline.h"
 
 enum { N_ROW = 37, N_KNOT = 420, N_LAMBDA = 200, ENDING = 35 };
 static const double REACH = 300;
@@ -27,7 +27,7 @@ static inline double uniform(unsigned *state)
 
 /* ---- a library ---------------------------------------------------------------------------------------------------------- */
 struct lab {
-  struct cubix_model mod;
+  struct cubix_templates templates;
   double knot[N_KNOT], edge[N_LAMBDA + 1], light[N_ROW];
   unsigned char covered[N_LAMBDA];
   cubix_real row[N_ROW * 2 * (N_KNOT + 1)];
@@ -52,7 +52,7 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
 {
   static double f[N_KNOT][CUBIX_LANES], m[N_KNOT][CUBIX_LANES];   /* one lane is used */
   struct cubix_spline spline = { 0 };
-  struct cubix_view *v = &lab->mod.view;
+  struct cubix_tables *v = &lab->templates.tables;
   memset(lab, 0, sizeof *lab);
   for (int i = 0; i < N_KNOT; i++) lab->knot[i] = i ? lab->knot[i - 1] + (i < 150 ? 0.9 : i < 300 ? 1.0 : 0.8) : 4900;
   for (int k = 0; k <= N_LAMBDA; k++) lab->edge[k] = first_edge + 1.25 * k;
@@ -75,7 +75,7 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
     lab->light[t] = 1.25 * N_LAMBDA;
   }
   cubix_spline_free(&spline);
-  lab->mod.covered = lab->covered;
+  lab->templates.covered = lab->covered;
   for (int k = 0; k < N_LAMBDA; k++)
     lab->covered[k] = lab->edge[k] / cubix_doppler(v->one_plus_z, REACH) >= lab->knot[0] && lab->edge[k + 1] / cubix_doppler(v->one_plus_z, -REACH) <= lab->knot[N_KNOT - 1];
 }
@@ -84,7 +84,7 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
 static inline double quadrature(const struct lab *lab, int t, double x0, double x1)
 {
   static gsl_integration_glfixed_table *rule;
-  const cubix_real *p = lab->row + t * lab->mod.view.row_stride;
+  const cubix_real *p = lab->row + t * lab->templates.tables.row_stride;
   double sum = 0;
   if (!rule) rule = gsl_integration_glfixed_table_alloc(3);
   for (int i = 0; i + 1 < N_KNOT; i++) {
@@ -101,7 +101,7 @@ static inline double quadrature(const struct lab *lab, int t, double x0, double 
 
 static inline double channel_at(const struct lab *lab, int t, int k, double v)
 {
-  double d = cubix_doppler(lab->mod.view.one_plus_z, v);
+  double d = cubix_doppler(lab->templates.tables.one_plus_z, v);
   return quadrature(lab, t, lab->edge[k] / d, lab->edge[k + 1] / d);
 }
 
@@ -122,7 +122,7 @@ static inline struct cubix_basis *build(const struct lab *lab, double tolerance,
   for (int t = 0; t < N_ROW; t++) used[t] = only ? only[t] : 1;
   struct cubix_engine engine = engine_for(tolerance, used);
   CHECK(cubix_params_init(&par) == CUBIX_OK && cubix_params_set(par, "TemplateCache", cache) == CUBIX_OK);
-  CHECK(cubix_mpi_basis_build(&basis, par, &lab->mod, &engine) == CUBIX_OK);
+  CHECK(cubix_mpi_basis_build(&basis, par, &lab->templates, &engine) == CUBIX_OK);
   cubix_params_free(par);
   return basis;
 }

@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "check.h"
-#include "error.h"
-#include "histogram.h"
-#include "multiply.h"
+#include "base/error.h"
+#include "tests/check.h"
+#include "histogram/histogram.h"
+#include "histogram/multiply.h"
 #include "physics/population.h"
 
 #ifndef LAB_N_X                   /* spaxels, where a test needs another number of them */
@@ -20,7 +20,7 @@
 enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_X = LAB_N_X, N_Y = LAB_N_Y, N_SPAXEL = N_X * N_Y };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
-static const struct cubix_view view = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y };
+static const struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y };
 static const struct cubix_nodes nodes = { .n = 26, .reach = 200., .step = 20. };
 
 /* The basis: numbers between 1 and 2, and instead of basis.c's tiles these; one can be made to fail. */

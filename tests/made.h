@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "output_parts.h"
+#include "base/error.h"
+#include "output/output_parts.h"
 
 struct made {
   struct cubix_params *par;
@@ -16,7 +16,7 @@ struct made {
   struct cubix_slab slab;
   struct cubix_frame frame;
   struct cubix_scene scene;
-  struct cubix_model mod;
+  struct cubix_templates templates;
   struct cubix_ssp ssp;
   struct cubix_cube *cube;
   struct cubix_engine engine;
@@ -57,18 +57,18 @@ static int made_model(struct made *m)
   int status = CUBIX_OK, n = m->ins->n_lambda;
   m->ssp = (struct cubix_ssp){ .file = "library.hdf5", .name = "made up", .imf = "Kroupa", .reference = "nobody, nowhere", .licence = "none",
                                .demo = 1, .n_z = 3, .n_age = 5, .lambda_first = 1000., .lambda_last = 9000. };
-  m->mod.ssp = &m->ssp;
-  CUBIX_ALLOC(m->mod.covered, n);
-  CUBIX_ALLOC(m->mod.fwhm_template, n);
-  CUBIX_ALLOC(m->mod.fwhm_cube, n);
+  m->templates.ssp = &m->ssp;
+  CUBIX_ALLOC(m->templates.covered, n);
+  CUBIX_ALLOC(m->templates.fwhm_template, n);
+  CUBIX_ALLOC(m->templates.fwhm_cube, n);
   for (int k = 0; k < n; k++) {
     double fwhm = m->ins->lsf_none ? 0. : cubix_curve_at(&m->ins->lsf_fwhm, cubix_instrument_lambda(m->ins, k));
-    m->mod.covered[k] = k != n - 1;              /* the last channel is not covered, in the first the template is too broad */
-    m->mod.fwhm_template[k] = k == 0 ? fwhm + 1. : 0.5 * fwhm;
-    m->mod.fwhm_cube[k] = k == 0 ? fwhm + 1. : fwhm;
+    m->templates.covered[k] = k != n - 1;              /* the last channel is not covered, in the first the template is too broad */
+    m->templates.fwhm_template[k] = k == 0 ? fwhm + 1. : 0.5 * fwhm;
+    m->templates.fwhm_cube[k] = k == 0 ? fwhm + 1. : fwhm;
   }
-  m->mod.n_uncovered = 1;
-  m->mod.n_too_broad = !m->ins->lsf_none;
+  m->templates.n_uncovered = 1;
+  m->templates.n_too_broad = !m->ins->lsf_none;
 done:
   return status;
 }
@@ -111,11 +111,11 @@ static int made_init(struct made *m, int n_value, char **value)
   m->frame = (struct cubix_frame){ .centre = { 1, 2, 3 }, .velocity = { 4, 5, 6 }, .rotation = { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } },
                                      .align_radius = 7.5, .axis_p = 0.9, .axis_q = 0.25 };
   m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 13.6, 1. };
-  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_owners_alone));
+  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_collective_alone));
   m->engine = (struct cubix_engine){ .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7 };
   m->basis = (struct cubix_basis){ .nodes = { 66, 600, 20 }, .n_template = 150, .certified = 3e-5 };
   m->audit = (struct cubix_audit){ .n_voxel = 64, .worst = 2e-5 };
-  m->result = (struct cubix_result){ .par = m->par, .ins = m->ins, .slab = &m->slab, .frame = &m->frame, .scene = &m->scene, .mod = &m->mod, .cube = cube,
+  m->result = (struct cubix_result){ .par = m->par, .ins = m->ins, .slab = &m->slab, .frame = &m->frame, .scene = &m->scene, .templates = &m->templates, .cube = cube,
                                      .engine = &m->engine, .basis = &m->basis, .audit = &m->audit, .noise = &m->noise, .device = "2 threads", .n_rank = 3 };
 done:
   return status;
@@ -125,9 +125,9 @@ static void made_free(struct made *m)
 {
   cubix_noise_free(&m->noise);
   cubix_cube_free(m->cube);
-  free(m->mod.covered);
-  free(m->mod.fwhm_template);
-  free(m->mod.fwhm_cube);
+  free(m->templates.covered);
+  free(m->templates.fwhm_template);
+  free(m->templates.fwhm_cube);
   cubix_instrument_free(m->ins);
   cubix_params_free(m->par);
 }

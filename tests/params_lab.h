@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "error.h"
-#include "params_table.h"
+#include "base/error.h"
+#include "params/params_table.h"
 
 #define REQUIRED "InputFile in.hdf5\nSspFile ssp.hdf5\nOutputFile out.fits\n"   /* three lines: what follows begins in line 4 */
 #define N_OF(array) ((int)(sizeof(array) / sizeof *(array)))

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# The Python tests (tests/test_*.py), one line of `make check`.  Closes with `N passed, N failed, N skipped`; skipped as a whole where
-# there is no Python with pytest (CUBIX_PYTHON names the interpreter; scripts/check.sh makes one that has all of tests/requirements.txt).
+# The Python tests (tests/*/test_*.py), one line of `make check`; PYTEST names some of them
+# (program/test_mock.py).  Closes with `N passed, N failed, N skipped`; skipped as a whole where there is no Python with pytest (CUBIX_PYTHON names the interpreter; scripts/check.sh makes one that has all of tests/requirements.txt).
 python=${CUBIX_PYTHON:-python3}
 "$python" -c 'import pytest, numpy, scipy, astropy, h5py' || {
   echo "run_pytest.sh: $python lacks pytest, numpy, scipy, astropy or h5py: pip install -r tests/requirements.txt, or run scripts/check.sh"
   exit 77
 }
-cd "$CUBIX_BUILD" || exit 1
+# Tests wait for programs to start more than they compute: two at a time on a core, where pytest-xdist is there.
+workers=
+"$python" -c 'import xdist' 2> /dev/null && workers="-n $((2 * $(nproc) < 16 ? 2 * $(nproc) : 16))"
 report=$CUBIX_BUILD/tests/pytest.xml
 rm -f "$report"
 mkdir -p "$CUBIX_BUILD/tests"
+cd "$CUBIX_SOURCE/tests" || exit 1
 # under --enable-sanitizers: Open MPI's plug-ins leave memory behind and are gone when leaks are looked for; the compiled tests look for ours
-ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS} MPLBACKEND=Agg PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider --durations=10 -q -rs --junitxml="$report" \
-  --rootdir "$CUBIX_SOURCE/tests" "$@" "$CUBIX_SOURCE/tests"
+ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS} MPLBACKEND=Agg PYTHONDONTWRITEBYTECODE=1 "$python" -m pytest -p no:cacheprovider --durations=10 -q -rs $workers --junitxml="$report" \
+  --rootdir "$CUBIX_SOURCE/tests" "$@" ${PYTEST:-.}
 status=$?
 "$python" - "$report" << 'END'
 import sys, xml.etree.ElementTree as xml

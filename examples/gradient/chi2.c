@@ -6,9 +6,6 @@
  * The chain is opened once; each turn of the loop puts an inclination, makes the cube, compares it, and leads the cotangents back. */
 #include <cubix.h>
 #include <cubix-mpi.h>
-#include <chain.h>
-#include <objective.h>
-#include <observed.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -22,7 +19,7 @@ static int compare(double *chi2, struct cubix_leaves *bar, struct cubix_chain *c
   CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));
   cube_bar = (struct cubix_cube){ .n_x = cube->n_x, .n_y = cube->n_y };
   CUBIX_TRY(cubix_mpi_agree(cubix_cube_hold(&cube_bar, cube->lambda_first, cube->n_lambda)));
-  CUBIX_TRY(cubix_mpi_agree(cubix_objective(chi2, par, obs, cube, &cube_bar, &cubix_mpi_owners)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_objective(chi2, par, obs, cube, &cube_bar, &cubix_mpi_collective)));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_chain_leaves_init(bar, chain)));      /* bars add: they start at 0 */
   CUBIX_TRY(cubix_mpi_chain_vjp(chain, &cube_bar, bar));
 done:
@@ -53,12 +50,12 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));                        /* once, to know which channels this rank owns */
   cubix_mpi_chain_result(&result, chain);
   CUBIX_TRY(cubix_mpi_agree(cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda)));
-  cubix_observed_mask_channels(obs, result.mod->covered);
+  cubix_observed_mask_channels(obs, result.templates->covered);
   for (int step = -1; step <= 1; step++) {
     double inclination = start + 0.1 * step, by_mass = 0;
     CUBIX_TRY(compare(&chi2, &bar, chain, par, obs, inclination));
     for (size_t i = 0; i < cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass); i++) by_mass += bar.value[CUBIX_LEAF_Mass][i];   /* of this rank's stars */
-    by_mass = cubix_mpi_owners.total(by_mass);
+    by_mass = cubix_mpi_collective.total(by_mass);
     if (cubix_mpi_rank() == 0) printf("inclination %.2f deg  chi2 %.8g  dchi2/dinclination %.6g  sum of dchi2/dmass %.6g\n", inclination, chi2, *bar.value[CUBIX_LEAF_Inclination], by_mass);
     cubix_leaves_free(&bar);
   }

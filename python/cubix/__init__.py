@@ -48,7 +48,7 @@ def _key(name):
 def _leaf_table():
     if not _table:
         library, text, number = _library.library(), (ctypes.c_char_p * 3)(), (ctypes.c_int * 2)()
-        while not library.cubix_mpi_door_leaf(len(_table), text, number):
+        while not library.cubix_mpi_binding_leaf(len(_table), text, number):
             name, unit, about = (t.decode() for t in text)
             _table[_key(name)] = Leaf(name, _OF[number[0]], number[1], unit, about, len(_table))
     return _table
@@ -154,7 +154,7 @@ class Chain:
             raise Error(f"simulation has {', '.join(sorted(set(simulation) - set(_SIMULATION)))}; it may have {', '.join(_SIMULATION)}")
         snapshot = np.array([float((simulation or {}).get(name, 0)) for name in _SIMULATION])
         self._door = _library.Door(path, b"", words, ",".join(names).encode(), n, columns, snapshot)
-        self._dtype = np.dtype(f"f{_library.library().cubix_mpi_door_real()}")
+        self._dtype = np.dtype(f"f{_library.library().cubix_mpi_binding_real()}")
         self._n_star = self._door.size(table["mass"].index)
         self._puts = {}                # how often each leaf was put: who differentiates later sees whether it still is what it was
         self._digest = {}              # of the values that were put last

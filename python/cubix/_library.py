@@ -13,7 +13,7 @@ from pathlib import Path
 _INT, _SIZE, _POINTER, _TEXT = ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p
 _TEXTS, _INTS, _POINTERS = ctypes.POINTER(_TEXT), ctypes.POINTER(_INT), ctypes.POINTER(_POINTER)
 _LOG = ctypes.CFUNCTYPE(None, _INT, _TEXT, _POINTER)
-# name: result, arguments -- as in mpi/door.h, mpi/cubix-mpi.h, src/error.h, src/log.h
+# name: result, arguments -- as in mpi/binding/binding.h, mpi/cubix-mpi.h, src/base/error.h, src/base/log.h
 _FUNCTIONS = {
     "cubix_mpi_start": (_INT, _POINTER, _POINTER),
     "cubix_mpi_finish": (_INT, _INT),
@@ -23,18 +23,18 @@ _FUNCTIONS = {
     "cubix_error_message": (_TEXT,),
     "cubix_error_meaning": (_TEXT, _INT),
     "cubix_log_to": (None, _LOG, _POINTER),
-    "cubix_mpi_door_real": (_INT,),
-    "cubix_mpi_door_leaf": (_INT, _INT, _TEXTS, _INTS),
-    "cubix_mpi_door_open": (_INT, _POINTERS, _TEXT, _TEXT, _INT, _TEXTS, _TEXT, _SIZE, _POINTERS, _POINTER),
-    "cubix_mpi_door_grid": (_INT, _POINTER, _INTS, _POINTER),
-    "cubix_mpi_door_size": (_SIZE, _POINTER, _INT),
-    "cubix_mpi_door_get": (_INT, _POINTER, _INT, _POINTER),
-    "cubix_mpi_door_put": (_INT, _POINTER, _INT, _POINTER),
-    "cubix_mpi_door_forward": (_INT, _POINTER, _POINTERS, _INTS),
-    "cubix_mpi_door_vjp": (_INT, _POINTER, _POINTER, _POINTERS),
-    "cubix_mpi_door_jvp": (_INT, _POINTER, _POINTERS, _POINTERS),
-    "cubix_mpi_door_gnvp": (_INT, _POINTER, _POINTER, _POINTERS, _POINTERS),
-    "cubix_mpi_door_close": (None, _POINTER),
+    "cubix_mpi_binding_real": (_INT,),
+    "cubix_mpi_binding_leaf": (_INT, _INT, _TEXTS, _INTS),
+    "cubix_mpi_binding_open": (_INT, _POINTERS, _TEXT, _TEXT, _INT, _TEXTS, _TEXT, _SIZE, _POINTERS, _POINTER),
+    "cubix_mpi_binding_grid": (_INT, _POINTER, _INTS, _POINTER),
+    "cubix_mpi_binding_size": (_SIZE, _POINTER, _INT),
+    "cubix_mpi_binding_get": (_INT, _POINTER, _INT, _POINTER),
+    "cubix_mpi_binding_put": (_INT, _POINTER, _INT, _POINTER),
+    "cubix_mpi_binding_forward": (_INT, _POINTER, _POINTERS, _INTS),
+    "cubix_mpi_binding_vjp": (_INT, _POINTER, _POINTER, _POINTERS),
+    "cubix_mpi_binding_jvp": (_INT, _POINTER, _POINTERS, _POINTERS),
+    "cubix_mpi_binding_gnvp": (_INT, _POINTER, _POINTER, _POINTERS, _POINTERS),
+    "cubix_mpi_binding_close": (None, _POINTER),
 }
 _LEVELS = (logging.DEBUG, logging.INFO, logging.DEBUG, logging.WARNING)   # enum cubix_log_level
 
@@ -222,7 +222,7 @@ def meet(what, which=0, flag=False):
 
 
 class Door:
-    """A struct cubix_door, closed when nobody needs it any more."""
+    """A struct cubix_binding, closed when nobody needs it any more."""
     opened = 0       # by this process, and so by every rank
 
     def __init__(self, path, text, overrides, active, n_star, star, snapshot):
@@ -232,7 +232,7 @@ class Door:
             meet("open", Door.opened)
             Door.opened += 1
             self.number = Door.opened
-            call("cubix_mpi_door_open", ctypes.byref(self.pointer), path, text, len(overrides), (_TEXT * len(overrides))(*overrides), active, n_star, column,
+            call("cubix_mpi_binding_open", ctypes.byref(self.pointer), path, text, len(overrides), (_TEXT * len(overrides))(*overrides), active, n_star, column,
                  snapshot.ctypes.data)
         doors.add(self)
 
@@ -244,12 +244,12 @@ class Door:
     def call(self, name, *arguments):
         with lock:
             self._need_open()
-            call(f"cubix_mpi_door_{name}", self.pointer, *arguments)
+            call(f"cubix_mpi_binding_{name}", self.pointer, *arguments)
 
     def size(self, leaf):
         with lock:
             self._need_open()
-            return library().cubix_mpi_door_size(self.pointer, leaf)
+            return library().cubix_mpi_binding_size(self.pointer, leaf)
 
     def _need_open(self):
         if not self.pointer:
@@ -262,7 +262,7 @@ class Door:
             if _inside:
                 _unwanted.append(self)         # when the call that called back has ended
                 return
-            _library.cubix_mpi_door_close(self.pointer)
+            _library.cubix_mpi_binding_close(self.pointer)
             self.pointer = _POINTER()
 
     def __del__(self):

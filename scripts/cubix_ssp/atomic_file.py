@@ -2,7 +2,7 @@
 
 It grows under a random name beside the place where it will be.  A symbolic link stays one, its target is written; what is no plain file, or is
 write-protected, is never replaced; a file that replaces another takes over its permissions.  The program's own files follow the same rules
-(src/atomic_file.c)."""
+(src/base/atomic_file.c)."""
 import contextlib
 import os
 import signal

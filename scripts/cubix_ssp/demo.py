@@ -11,7 +11,7 @@ With a = log10(age/Gyr), z = log10(Z/0.02) and S(u) = 1/(1 + e^-u), per solar ma
                (demo_lines.py); helium and winds in the young.  Each is an optical depth; all are seen at the resolution below.
 
 The coefficients were set by eye and least squares so that colours, M/L and indices lie near those of BC03 and E-MILES with a Kroupa
-IMF: M/L in V within a factor 1.5 for 0.01-10 Gyr (tests/test_ssp_tool.py).  Resolution: FWHM 5 AA below 3400 AA, 2.5 AA to 9500 AA,
+IMF: M/L in V within a factor 1.5 for 0.01-10 Gyr (tests/program/test_ssp_tool.py).  Resolution: FWHM 5 AA below 3400 AA, 2.5 AA to 9500 AA,
 sigma = 60 km/s beyond; 2.5 points or more per FWHM.  Values are rounded to 16 bits, so that the same file comes out on every machine.
 """
 import numpy as np

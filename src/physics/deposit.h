@@ -11,7 +11,7 @@
 #ifndef CUBIX_PHYSICS_DEPOSIT_H
 #define CUBIX_PHYSICS_DEPOSIT_H
 
-#include "project.h"
+#include "physics/project.h"
 
 #define CUBIX_DEPOSIT_LEAST 0.3   /* spaxels: least standard deviation */
 #define CUBIX_DEPOSIT_REACH 6     /* standard deviations */
@@ -33,8 +33,8 @@ struct cubix_deposit_slope {
   double at[2], length;
 };
 
-/** Standard deviation of star i's light [kpc].  @param length [of the slab] its own, or NULL where the view has one for all */
-CUBIX_HD double cubix_deposit_length(const struct cubix_view *v, const double *length, int64_t i)
+/** Standard deviation of star i's light [kpc].  @param length [of the slab] its own, or NULL where the tables have one for all */
+CUBIX_HD double cubix_deposit_length(const struct cubix_tables *v, const double *length, int64_t i)
 {
   return v->deposit == CUBIX_DEPOSIT_GAUSSIAN && !(v->deposit_length > 0) ? length[i] : v->deposit_length;
 }
@@ -54,7 +54,7 @@ CUBIX_HD double cubix_normal_density(double a)
 }
 
 /* One axis of a footprint.  @param n painted  @param inv_pixel of this axis */
-CUBIX_HD void cubix_foot_axis(const struct cubix_view *v, double at, double length, int n, double inv_pixel, struct cubix_foot *foot, int axis)
+CUBIX_HD void cubix_foot_axis(const struct cubix_tables *v, double at, double length, int n, double inv_pixel, struct cubix_foot *foot, int axis)
 {
   double left = floor(at), right = left + 1, low, high;
   foot->sigma[axis] = foot->whole[axis] = 1;
@@ -85,7 +85,7 @@ CUBIX_HD void cubix_foot_axis(const struct cubix_view *v, double at, double leng
 }
 
 /** Footprint of a star.  @param position [3] kpc: sky frame  @param length [kpc] of gaussian alone  @return 1: part of it is painted; 0: none */
-CUBIX_HD int cubix_foot_of(const struct cubix_view *v, const double *position, double length, struct cubix_foot *foot)
+CUBIX_HD int cubix_foot_of(const struct cubix_tables *v, const double *position, double length, struct cubix_foot *foot)
 {
   double at[2];
   cubix_sky(v, position, at);
@@ -140,7 +140,7 @@ CUBIX_HD double cubix_deposit_weight(const struct cubix_foot *foot, int kx, int 
 
 /** Reverse derivative of all weights of a star, once its spaxels have been added up.  Adds to the bars.
  *  @param sum sum over spaxels of the weight's bar times its slope  @param length_bar of the star's length, or of the one for all */
-CUBIX_HD void cubix_deposit_vjp(const struct cubix_view *v, const double *position, double length, const struct cubix_deposit_slope *sum,
+CUBIX_HD void cubix_deposit_vjp(const struct cubix_tables *v, const double *position, double length, const struct cubix_deposit_slope *sum,
                                 double *position_bar, double *length_bar, struct cubix_sky_bar *sky_bar)
 {
   cubix_sky_vjp(v, position, sum->at, position_bar, sky_bar);
@@ -150,7 +150,7 @@ CUBIX_HD void cubix_deposit_vjp(const struct cubix_view *v, const double *positi
 
 /** Forward derivative: how fast place and length (its scale's change included) of a star change; a weight then changes by the sum of products with
  *  its slope.  Adds to dot. */
-CUBIX_HD void cubix_deposit_jvp(const struct cubix_view *v, const double *position, double length, const double *position_dot, double length_dot,
+CUBIX_HD void cubix_deposit_jvp(const struct cubix_tables *v, const double *position, double length, const double *position_dot, double length_dot,
                                 const struct cubix_sky_bar *sky_dot, struct cubix_deposit_slope *dot)
 {
   cubix_sky_jvp(v, position, position_dot, sky_dot, dot->at);

@@ -2,8 +2,8 @@
 #ifndef CUBIX_PHYSICS_DOPPLER_H
 #define CUBIX_PHYSICS_DOPPLER_H
 
-#include "../constants.h"
-#include "hd.h"
+#include "physics/constants.h"
+#include "physics/hd.h"
 
 /** lambda_obs/lambda_rest of a star that recedes at v [km/s] in a galaxy at 1 + z. */
 CUBIX_HD double cubix_doppler(double one_plus_z, double v)

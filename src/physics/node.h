@@ -5,7 +5,7 @@
 #ifndef CUBIX_PHYSICS_NODE_H
 #define CUBIX_PHYSICS_NODE_H
 
-#include "hd.h"
+#include "physics/hd.h"
 
 enum {
   CUBIX_N_WEIGHT = 6,             /* nodes that a velocity touches */

@@ -6,11 +6,11 @@
 #ifndef CUBIX_PHYSICS_PAINT_VJP_H
 #define CUBIX_PHYSICS_PAINT_VJP_H
 
-#include "paint.h"
+#include "physics/paint.h"
 
 /** How fast the integral from the blue up to a channel edge, now at x [rest AA], changes with velocity [1/(km/s)].  Beyond the library 0; on
  *  its very ends, the value towards larger velocities. */
-CUBIX_HD double cubix_edge_slope(const struct cubix_view *v, const struct cubix_blend *b, double x)
+CUBIX_HD double cubix_edge_slope(const struct cubix_tables *v, const struct cubix_blend *b, double x)
 {
   if (!(x > v->knot[0] && x <= v->knot[v->n_knot - 1])) return 0;
   int i = cubix_interval(v, x);
@@ -23,7 +23,7 @@ CUBIX_HD double cubix_edge_slope(const struct cubix_view *v, const struct cubix_
 }
 
 /** Reverse of cubix_blend_of in the weights: mass and place. */
-CUBIX_HD void cubix_blend_of_vjp(const struct cubix_view *v, const struct cubix_star *star, const double *weight_bar, struct cubix_star_bar *bar)
+CUBIX_HD void cubix_blend_of_vjp(const struct cubix_tables *v, const struct cubix_star *star, const double *weight_bar, struct cubix_star_bar *bar)
 {
   struct cubix_mix mix;
   double mix_bar[CUBIX_MAX_CORNER], sum = 0;
@@ -37,7 +37,7 @@ CUBIX_HD void cubix_blend_of_vjp(const struct cubix_view *v, const struct cubix_
 }
 
 /** Tangents of cubix_blend_of: the same rows, with how fast their weights change. */
-CUBIX_HD void cubix_blend_of_jvp(const struct cubix_view *v, const struct cubix_star *star, const struct cubix_star_bar *dot, struct cubix_blend *b_dot)
+CUBIX_HD void cubix_blend_of_jvp(const struct cubix_tables *v, const struct cubix_star *star, const struct cubix_star_bar *dot, struct cubix_blend *b_dot)
 {
   struct cubix_mix mix;
   double weight_dot[CUBIX_MAX_CORNER];

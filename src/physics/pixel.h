@@ -4,10 +4,10 @@
 #ifndef CUBIX_PHYSICS_PIXEL_H
 #define CUBIX_PHYSICS_PIXEL_H
 
-#include "spectrum.h"
+#include "physics/spectrum.h"
 
 /** Knots that the integral from x0 to x1 [rest AA] rests on: the first one, and how many (0: beyond the library). */
-CUBIX_HD int cubix_pixel_knots(const struct cubix_view *v, double x0, double x1, int *first)
+CUBIX_HD int cubix_pixel_knots(const struct cubix_tables *v, double x0, double x1, int *first)
 {
   double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
   x0 = x0 > lo ? x0 : lo;
@@ -20,7 +20,7 @@ CUBIX_HD int cubix_pixel_knots(const struct cubix_view *v, double x0, double x1,
 
 /** Integral from x0 to x1 = sum over q of w[2q] T_(first + q) + w[2q + 1] m_(first + q), added to w times scale; zero beyond the library.
  *  @param first, w  knot that w[0] belongs to; w holds all that cubix_pixel_knots tells */
-CUBIX_HD void cubix_pixel_add(const struct cubix_view *v, double x0, double x1, double scale, int first, double *w)
+CUBIX_HD void cubix_pixel_add(const struct cubix_tables *v, double x0, double x1, double scale, int first, double *w)
 {
   double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
   x0 = x0 > lo ? x0 : lo;

@@ -4,7 +4,7 @@
 #ifndef CUBIX_PHYSICS_POPULATION_H
 #define CUBIX_PHYSICS_POPULATION_H
 
-#include "view.h"
+#include "physics/tables.h"
 
 enum { CUBIX_CLAMP_Z = 1, CUBIX_CLAMP_AGE = 2 };
 
@@ -49,7 +49,7 @@ CUBIX_HD int cubix_bracket(const double *nodes, int n, double x, int *i, double 
 }
 
 /** Where a star's metallicity and age [Gyr] lie on the library's grid.  @return CUBIX_CLAMP_Z | CUBIX_CLAMP_AGE where the grid ended */
-CUBIX_HD int cubix_locate(const struct cubix_view *v, double metallicity, double age, struct cubix_star *star)
+CUBIX_HD int cubix_locate(const struct cubix_tables *v, double metallicity, double age, struct cubix_star *star)
 {
   int iz, ia, clamped = 0;
   double log_z = metallicity > 0 ? log10(metallicity) : -1e3, log_age = age > 0 ? log10(age) : -1e3;
@@ -61,7 +61,7 @@ CUBIX_HD int cubix_locate(const struct cubix_view *v, double metallicity, double
 }
 
 /** Rows and weights, per Msun formed, of a star. */
-CUBIX_HD void cubix_mix_of(const struct cubix_view *v, const struct cubix_star *star, struct cubix_mix *mix)
+CUBIX_HD void cubix_mix_of(const struct cubix_tables *v, const struct cubix_star *star, struct cubix_mix *mix)
 {
   int iz = star->iz, ia = star->ia, ja = v->n_age > 1 ? ia + 1 : ia, jz = v->n_z > 1 ? iz + 1 : iz;
   double fz = star->f_z, fa = star->f_age, wa[2] = { 1 - fa, fa }, slope[2] = { 0, 0 };
@@ -92,7 +92,7 @@ CUBIX_HD double cubix_place_slope(const double *log_node, int n, int i, double f
 }
 
 /** Reverse of cubix_locate, which has put the star into its place: from what the places change to what metallicity and age [1/Gyr] do. */
-CUBIX_HD void cubix_locate_vjp(const struct cubix_view *v, double metallicity, double age, const struct cubix_star *star, const struct cubix_star_bar *star_bar,
+CUBIX_HD void cubix_locate_vjp(const struct cubix_tables *v, double metallicity, double age, const struct cubix_star *star, const struct cubix_star_bar *star_bar,
                                double *metallicity_bar, double *age_bar)
 {
   *metallicity_bar += star_bar->f_z * cubix_place_slope(v->log_z, v->n_z, star->iz, star->f_z, metallicity);
@@ -100,7 +100,7 @@ CUBIX_HD void cubix_locate_vjp(const struct cubix_view *v, double metallicity, d
 }
 
 /** Tangents of cubix_locate's places. */
-CUBIX_HD void cubix_locate_jvp(const struct cubix_view *v, double metallicity, double age, const struct cubix_star *star, double metallicity_dot, double age_dot,
+CUBIX_HD void cubix_locate_jvp(const struct cubix_tables *v, double metallicity, double age, const struct cubix_star *star, double metallicity_dot, double age_dot,
                                struct cubix_star_bar *star_dot)
 {
   star_dot->f_z = metallicity_dot * cubix_place_slope(v->log_z, v->n_z, star->iz, star->f_z, metallicity);
@@ -108,7 +108,7 @@ CUBIX_HD void cubix_locate_jvp(const struct cubix_view *v, double metallicity, d
 }
 
 /** Derivatives of cubix_mix_of's weights with the places f_z and f_age; 0 where there is one node only, and so no place. */
-CUBIX_HD void cubix_mix_slope(const struct cubix_view *v, const struct cubix_star *star, double by_z[CUBIX_MAX_CORNER], double by_age[CUBIX_MAX_CORNER])
+CUBIX_HD void cubix_mix_slope(const struct cubix_tables *v, const struct cubix_star *star, double by_z[CUBIX_MAX_CORNER], double by_age[CUBIX_MAX_CORNER])
 {
   int ia = star->ia, ja = v->n_age > 1 ? ia + 1 : ia;
   double fz = star->f_z, f = star->f_age, f2 = f * f;
@@ -132,7 +132,7 @@ CUBIX_HD void cubix_mix_slope(const struct cubix_view *v, const struct cubix_sta
 }
 
 /** Reverse of cubix_mix_of.  @param weight_bar [4, or 8 with pchip] */
-CUBIX_HD void cubix_mix_of_vjp(const struct cubix_view *v, const struct cubix_star *star, const double *weight_bar, double *f_z_bar, double *f_age_bar)
+CUBIX_HD void cubix_mix_of_vjp(const struct cubix_tables *v, const struct cubix_star *star, const double *weight_bar, double *f_z_bar, double *f_age_bar)
 {
   double by_z[CUBIX_MAX_CORNER], by_age[CUBIX_MAX_CORNER];
   cubix_mix_slope(v, star, by_z, by_age);
@@ -143,7 +143,7 @@ CUBIX_HD void cubix_mix_of_vjp(const struct cubix_view *v, const struct cubix_st
 }
 
 /** Tangents of cubix_mix_of's weights. */
-CUBIX_HD void cubix_mix_of_jvp(const struct cubix_view *v, const struct cubix_star *star, double f_z_dot, double f_age_dot, double weight_dot[CUBIX_MAX_CORNER])
+CUBIX_HD void cubix_mix_of_jvp(const struct cubix_tables *v, const struct cubix_star *star, double f_z_dot, double f_age_dot, double weight_dot[CUBIX_MAX_CORNER])
 {
   double by_z[CUBIX_MAX_CORNER], by_age[CUBIX_MAX_CORNER];
   cubix_mix_slope(v, star, by_z, by_age);
@@ -151,7 +151,7 @@ CUBIX_HD void cubix_mix_of_jvp(const struct cubix_view *v, const struct cubix_st
 }
 
 /** Luminosity in the observed band at rest [1e30 erg/s per Msun formed]. */
-CUBIX_HD double cubix_mix_light(const struct cubix_view *v, const struct cubix_mix *mix)
+CUBIX_HD double cubix_mix_light(const struct cubix_tables *v, const struct cubix_mix *mix)
 {
   double light = 0;
   for (int k = 0; k < mix->n; k++) light += mix->weight[k] * v->light[mix->row[k]];

@@ -2,16 +2,16 @@
 #ifndef CUBIX_PHYSICS_PROJECT_H
 #define CUBIX_PHYSICS_PROJECT_H
 
-#include "view.h"
+#include "physics/tables.h"
 
-/* What a number changes with the scalars of a view that say where on the sky a place lies; roll in rad.  Or how fast these change: a tangent. */
+/* What a number changes with the scalars of the tables that say where on the sky a place lies; roll in rad.  Or how fast these change: a tangent. */
 struct cubix_sky_bar {
   double arcsec_per_kpc, pointing_x, pointing_y, roll;
 };
 
 /** Place in the field, in spaxels from its first corner, margin not included (a sum with it would round).
  *  @param position [3] kpc: x east, y north, z away */
-CUBIX_HD void cubix_sky(const struct cubix_view *v, const double *position, double at[2])
+CUBIX_HD void cubix_sky(const struct cubix_tables *v, const double *position, double at[2])
 {
   double x = position[0] * v->arcsec_per_kpc - v->pointing_x;
   double y = position[1] * v->arcsec_per_kpc - v->pointing_y;
@@ -22,7 +22,7 @@ CUBIX_HD void cubix_sky(const struct cubix_view *v, const double *position, doub
 }
 
 /** Reverse derivative: d x_d/d roll = -y_d, d y_d/d roll = x_d.  Adds to the bars. */
-CUBIX_HD void cubix_sky_vjp(const struct cubix_view *v, const double *position, const double at_bar[2], double *position_bar, struct cubix_sky_bar *sky_bar)
+CUBIX_HD void cubix_sky_vjp(const struct cubix_tables *v, const double *position, const double at_bar[2], double *position_bar, struct cubix_sky_bar *sky_bar)
 {
   double x = position[0] * v->arcsec_per_kpc - v->pointing_x;
   double y = position[1] * v->arcsec_per_kpc - v->pointing_y;
@@ -37,7 +37,7 @@ CUBIX_HD void cubix_sky_vjp(const struct cubix_view *v, const double *position, 
 }
 
 /** Forward derivative.  Adds to at_dot. */
-CUBIX_HD void cubix_sky_jvp(const struct cubix_view *v, const double *position, const double *position_dot, const struct cubix_sky_bar *sky_dot, double at_dot[2])
+CUBIX_HD void cubix_sky_jvp(const struct cubix_tables *v, const double *position, const double *position_dot, const struct cubix_sky_bar *sky_dot, double at_dot[2])
 {
   double x = position[0] * v->arcsec_per_kpc - v->pointing_x;
   double y = position[1] * v->arcsec_per_kpc - v->pointing_y;
@@ -51,7 +51,7 @@ CUBIX_HD void cubix_sky_jvp(const struct cubix_view *v, const double *position, 
 
 /** Painted spaxel (margin included) of a star, index iy*n_x + ix.
  *  @param position [3] kpc: x east, y north, z away  @return -1 outside field and margin */
-CUBIX_HD int64_t cubix_project(const struct cubix_view *v, const double *position)
+CUBIX_HD int64_t cubix_project(const struct cubix_tables *v, const double *position)
 {
   double at[2];
   cubix_sky(v, position, at);
@@ -61,7 +61,7 @@ CUBIX_HD int64_t cubix_project(const struct cubix_view *v, const double *positio
 }
 
 /** 1 if a painted spaxel belongs to the field, 0 if it is margin; *field: its index there. */
-CUBIX_HD int cubix_in_field(const struct cubix_view *v, int64_t spaxel, int64_t *field)
+CUBIX_HD int cubix_in_field(const struct cubix_tables *v, int64_t spaxel, int64_t *field)
 {
   int64_t ix = spaxel % v->n_x - v->margin, iy = spaxel / v->n_x - v->margin;
   int64_t n_x = v->n_x - 2 * v->margin, n_y = v->n_y - 2 * v->margin;

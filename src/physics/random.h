@@ -5,7 +5,7 @@
 #ifndef CUBIX_PHYSICS_RANDOM_H
 #define CUBIX_PHYSICS_RANDOM_H
 
-#include "hd.h"
+#include "physics/hd.h"
 
 /** Four random words.  @param[in] counter [4]  @param[in] key [2]  @param[out] out [4] */
 CUBIX_HD void cubix_philox(uint32_t out[4], const uint32_t counter[4], const uint32_t key[2])

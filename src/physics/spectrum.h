@@ -7,7 +7,7 @@
 #ifndef CUBIX_PHYSICS_SPECTRUM_H
 #define CUBIX_PHYSICS_SPECTRUM_H
 
-#include "view.h"
+#include "physics/tables.h"
 
 /* A spectrum as a weighted sum of template rows. */
 struct cubix_blend {
@@ -46,7 +46,7 @@ CUBIX_HD void cubix_blend_at(const struct cubix_blend *b, int i, cubix_real c[4]
 }
 
 /** Interval that holds x, which lies in [knot[0], knot[n_knot - 1]]. */
-CUBIX_HD int cubix_interval(const struct cubix_view *v, double x)
+CUBIX_HD int cubix_interval(const struct cubix_tables *v, double x)
 {
   int cell = (int)((x - v->cell_origin) * v->cell_per_AA);
   cell = cell < 0 ? 0 : cell >= v->n_cell ? v->n_cell - 1 : cell;
@@ -57,7 +57,7 @@ CUBIX_HD int cubix_interval(const struct cubix_view *v, double x)
 }
 
 /** Integral of a spectrum from x0 to x1 [rest AA]; zero beyond the library. */
-CUBIX_HD cubix_real cubix_integral(const struct cubix_view *v, const struct cubix_blend *b, double x0, double x1)
+CUBIX_HD cubix_real cubix_integral(const struct cubix_tables *v, const struct cubix_blend *b, double x0, double x1)
 {
   double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
   x0 = x0 > lo ? x0 : lo;

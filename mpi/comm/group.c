@@ -1,0 +1,91 @@
+#define _POSIX_C_SOURCE 200809L
+/* group.c -- which ranks work together, who of them shares a node, and how many cores each has.
+ *
+ * One group is in use at a time: all ranks of the program, unless somebody says otherwise.  It is the one thing about ranks that a process knows
+ * by itself; whoever opens a pipeline opens it for the group in use. */
+#include "mpi/comm/group.h"
+
+#include <gsl/gsl_errno.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/log.h"
+
+static struct cubix_group all = { .comm = MPI_COMM_NULL, .meeting = MPI_COMM_NULL, .size = 1, .local_size = 1 };
+static const struct cubix_group *group = &all;
+static int began;                 /* MPI was started here, not by the host */
+
+int cubix_mpi_group_init(struct cubix_group *g, MPI_Comm comm)
+{
+  int status = CUBIX_OK;
+  MPI_Comm node = MPI_COMM_NULL;
+  *g = (struct cubix_group){ .comm = MPI_COMM_NULL, .meeting = MPI_COMM_NULL };
+  CUBIX_CHECK(MPI_Comm_dup(comm, &g->comm) == MPI_SUCCESS && MPI_Comm_dup(comm, &g->meeting) == MPI_SUCCESS, CUBIX_EFAIL, "MPI_Comm_dup failed");
+  MPI_Comm_rank(g->comm, &g->rank);
+  MPI_Comm_size(g->comm, &g->size);
+  MPI_Comm_split_type(g->comm, MPI_COMM_TYPE_SHARED, g->rank, MPI_INFO_NULL, &node);
+  MPI_Comm_rank(node, &g->local_rank);
+  MPI_Comm_size(node, &g->local_size);
+  g->local_root = g->rank;
+  MPI_Bcast(&g->local_root, 1, MPI_INT, 0, node);
+  MPI_Comm_free(&node);
+done:
+  if (status) cubix_mpi_group_free(g);
+  return status;
+}
+
+void cubix_mpi_group_free(struct cubix_group *g)
+{
+  if (group == g) group = &all;
+  if (g->meeting != MPI_COMM_NULL) MPI_Comm_free(&g->meeting);
+  if (g->comm != MPI_COMM_NULL) MPI_Comm_free(&g->comm);
+}
+
+void cubix_mpi_group_use(const struct cubix_group *g) { group = g ? g : &all; }
+const struct cubix_group *cubix_mpi_group(void) { return group; }
+
+/* Ranks that nobody bound to cores share the node's cores, unless the user says otherwise. */
+static void share_cores(void)
+{
+  long cores = sysconf(_SC_NPROCESSORS_ONLN) / group->local_size;
+  if (getenv("OMP_NUM_THREADS")) return;
+  omp_set_num_threads(cores < 1 ? 1 : cores < omp_get_num_procs() ? (int)cores : omp_get_num_procs());
+}
+
+int cubix_mpi_start(int *argc, char ***argv)
+{
+  int status = CUBIX_OK, have = MPI_THREAD_SINGLE, running = 0, over = 0;
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);        /* alone, without mpirun: Open MPI need not start a daemon, which takes it 0.2 s */
+  setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);             /* cubix_h5_access does not reach files behind links and sources of virtual datasets */
+  MPI_Initialized(&running);
+  MPI_Finalized(&over);
+  CUBIX_CHECK(!over, CUBIX_EFAIL, "MPI was already finalized in this process, and can be started only once");
+  if (running) MPI_Query_thread(&have);
+  else CUBIX_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &have) == MPI_SUCCESS, CUBIX_EFAIL, "MPI_Init_thread failed");
+  began = !running;
+  CUBIX_CHECK(have >= MPI_THREAD_FUNNELED, CUBIX_EFAIL, "this MPI offers no MPI_THREAD_FUNNELED, which OpenMP beside MPI needs");
+  if (all.comm == MPI_COMM_NULL) CUBIX_TRY(cubix_mpi_group_init(&all, MPI_COMM_WORLD));
+  share_cores();
+  gsl_set_error_handler_off();    /* GSL's own would abort the process; its status is looked at instead */
+done:
+  return status;
+}
+
+int cubix_mpi_finish(int status)
+{
+  int over = 0;
+  MPI_Finalized(&over);
+  if (!over) cubix_mpi_group_free(&all);
+  group = &all;
+  if (began) MPI_Finalize();
+  began = 0;
+  return cubix_error_exit_status(status);
+}
+
+int cubix_mpi_rank(void) { return group->rank; }
+int cubix_mpi_size(void) { return group->size; }
+int cubix_mpi_local_rank(void) { return group->local_rank; }
+int cubix_mpi_local_size(void) { return group->local_size; }
+int cubix_mpi_local_root(void) { return group->local_root; }

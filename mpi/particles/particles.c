@@ -1,0 +1,349 @@
+/* particles.c -- stars that may not fit into memory.
+ *
+ * Where the stars of every rank fit into what SlabMemory allows, they are read once, and stay: as a slab until they are placed, as a placement until they
+ * are painted.  Otherwise
+ *   1. what the frame is found from is read, whole: position, velocity, present mass, 56 bytes a star (and up to 36 more while the disc is looked for).
+ *      Where centre, systemic velocity and axes are known without the stars, this goes chunk by chunk as well;
+ *   2. chunk by chunk all is read, brought to the sky and placed: maps, account, survey;
+ *   3. once more, to be painted.
+ * A chunk's rows are a contiguous part of the rank's share, so that a spaxel's stars come in the order of the file.  What is added up is integers (survey,
+ * histogram) or goes into the maps and the account, float64 sums of chunks.
+ *
+ * What the stars of a chunk take at the peak their owners say: the slab, the placement and its sorting (placement.c), and the reader, which holds no more
+ * than CUBIX_READER_PIECE rows beside the slab.  A chunk has LEAST rows at least: less than that would be all overhead.  With a smooth Deposit a star
+ * stands in several spaxels, and takes more for each; with gaussian their number is found on the sky, by cubix_mpi_particles_fastest, and the stars are
+ * divided anew.  Where stars are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
+
+#include "mpi/particles/particles.h"
+
+#include <math.h>
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "engine/engine.h"
+#include "engine/occupancy.h"
+#include "engine/survey.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "instrument/instrument.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
+#include "mpi/particles/frame.h"
+#include "mpi/particles/frame_parts.h"
+#include "mpi/particles/reader.h"
+#include "params/params.h"
+#include "physics/constants.h"
+#include "physics/tables.h"
+#include "simulation/simformat.h"
+#include "simulation/slab.h"
+#include "spectra/templates.h"
+
+enum { LEAST = 1024, LEAST_RECORDS = 1 << 16 };
+
+/* Records of a star at least; with Deposit gaussian those of the narrowest. */
+static double records_of(const struct cubix_params *par)
+{
+  return !strcmp(par->Deposit, "nearest") ? 1 : !strcmp(par->Deposit, "cic") ? 4 : !strcmp(par->Deposit, "tsc") ? 9 : 21;
+}
+
+/* Bytes of so many stars of a chunk at the peak: reading and sorting are not at the same time. */
+static double chunk_bytes(const struct cubix_particles *particles, double rows)
+{
+  int smooth = particles->n_record > 1;
+  unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (strcmp(particles->par->Deposit, "gaussian") ? 0 : CUBIX_SLAB_LENGTH);
+  double sorting = cubix_placement_bytes(rows * particles->n_record, 0, 0) + cubix_placement_work_bytes(rows, rows * particles->n_record, 0, smooth, 0);
+  return cubix_slab_bytes(rows, parts) + fmax(sorting, cubix_mpi_reader_bytes(rows));
+}
+
+/* Rows of a chunk, the same on all ranks. */
+static size_t rows_that_fit(const struct cubix_particles *particles)
+{
+  double bytes = particles->par->SlabMemory > 0 ? 1e6 * particles->par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
+  double rows = 0, most = (double)particles->reader->n_largest + 1;
+  while (most - rows > 1) {                                 /* rows fit, most do not */
+    double middle = floor((rows + most) / 2);
+    if (chunk_bytes(particles, middle) <= bytes) rows = middle;
+    else most = middle;
+  }
+  return (size_t)cubix_mpi_min(fmax(rows, fmin(LEAST, ceil(LEAST_RECORDS / particles->n_record))));
+}
+
+static void divide(struct cubix_particles *particles)
+{
+  struct cubix_reader *reader = particles->reader;
+  size_t rows = rows_that_fit(particles), n = reader->n_largest;
+  particles->n_chunk = (n + rows - 1) / rows;
+  reader->n_chunk_rows = (n + particles->n_chunk - 1) / particles->n_chunk;
+  if (particles->n_chunk > 1)
+    cubix_log(CUBIX_LOG_INFO, "stars are read in %zu chunks of up to %zu on a rank: all %zu at once would take %.0f MB (SlabMemory = %g MB)", particles->n_chunk,
+              reader->n_chunk_rows, n, chunk_bytes(particles, (double)n) / 1e6, particles->par->SlabMemory);
+}
+
+/* After a pass: how many stars there are. */
+static int count_stars(struct cubix_particles *particles, int64_t read)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = particles->slab;
+  slab->n_total = cubix_mpi_sum_int(read);
+  slab->n_wind = cubix_mpi_sum_int(particles->reader->n_wind);
+  CUBIX_CHECK(slab->n_total > 0, CUBIX_EINPUT, "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
+              slab->snapshot.file[0], (long long)slab->n_file_total);
+done:
+  return status;
+}
+
+/* The column of smoothing lengths, where they are read. */
+static unsigned length_part(const struct cubix_particles *particles)
+{
+  return particles->reader->sim->field[CUBIX_FIELD_LENGTH].path[0] ? CUBIX_SLAB_LENGTH : 0;
+}
+
+/* All rows at once, in these columns. */
+static int read_whole(struct cubix_particles *particles, unsigned parts)
+{
+  int status = CUBIX_OK;
+  struct cubix_reader *reader = particles->reader;
+  size_t rows = reader->n_chunk_rows;
+  reader->n_chunk_rows = reader->n_largest;
+  if (reader->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) parts |= CUBIX_SLAB_POTENTIAL;
+  parts |= length_part(particles);
+  const double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(), there = cubix_memory_free();
+  CUBIX_TRY(cubix_mpi_agree(need <= there ? CUBIX_OK : cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__, particles->n_chunk == 1 ?
+            "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or SlabMemory to read them in chunks" :
+            "centre, velocity and axes are found from all stars at once, which takes %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, "
+            "or give numbers for Centre and SystemicVelocity and Orientation none or angles, for which stars are read in chunks",
+            1e-9 * need, cubix_mpi_local_size(), 1e-9 * there)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(particles->slab, cubix_mpi_reader_rows(reader, 0), parts)));
+  CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
+  reader->n_chunk_rows = rows;
+  CUBIX_TRY(count_stars(particles, (int64_t)particles->slab->n));
+done:
+  return status;
+}
+
+int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_particles *particles = cubix_alloc(1, sizeof *particles);
+  CUBIX_TRY(cubix_mpi_agree(particles ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *particles)));
+  particles->par = par;
+  particles->n_record = records_of(par);
+  CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par));
+  divide(particles);
+  if (particles->n_chunk == 1) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
+  else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot)) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION));
+  *out = particles;
+  particles = NULL;
+done:
+  cubix_mpi_particles_close(particles);
+  return status;
+}
+
+int cubix_mpi_particles_hold(struct cubix_particles **out, const struct cubix_params *par, const struct cubix_slab *stars)
+{
+  int status = CUBIX_OK;
+  struct cubix_particles *particles = NULL;
+  CUBIX_ALLOC(particles, 1);
+  particles->par = par;
+  particles->n_chunk = 1;
+  particles->keep = 1;
+  CUBIX_TRY(cubix_slab_copy(&particles->slab, stars));
+  cubix_field_settle(particles->slab->age, CUBIX_FIELD_AGE, stars->n);
+  cubix_field_settle(particles->slab->metallicity, CUBIX_FIELD_METALLICITY, stars->n);
+done:
+  status = cubix_mpi_agree(status);
+  if (!status) {
+    particles->slab->n_total = particles->slab->n_file_total = cubix_mpi_sum_int((int64_t)stars->n);
+    *out = particles;
+    particles = NULL;
+  }
+  cubix_mpi_particles_close(particles);
+  return status;
+}
+
+int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_frame *frame)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_frame_find(frame, particles->par, particles->slab));
+  cubix_frame_apply(frame, particles->slab);
+  particles->frame = frame;
+done:
+  return status;
+}
+
+/* Chunk c on the sky, in these columns.  @param n_read stars before SelectRadius */
+static int fetch(struct cubix_particles *particles, size_t c, unsigned parts, int64_t *n_read)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = particles->slab;
+  if (c == 0) CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(slab, particles->reader->n_chunk_rows, parts | length_part(particles))));
+  CUBIX_TRY(cubix_mpi_reader_read(particles->reader, c));
+  *n_read += (int64_t)slab->n;
+  CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(particles->frame->centre, particles->par->SelectRadius, slab)));
+  cubix_frame_apply(particles->frame, slab);
+done:
+  return status;
+}
+
+int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c)
+{
+  int64_t read = 0;
+  return particles->n_chunk > 1 ? fetch(particles, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read) : CUBIX_OK;
+}
+
+/* Stars of more records than was thought need more chunks. */
+static void divide_anew(struct cubix_particles *particles, double n_record)
+{
+  if (particles->keep || !(n_record > particles->n_record)) return;
+  size_t n_chunk = particles->n_chunk, rows = particles->reader->n_chunk_rows;
+  particles->n_record = n_record;
+  divide(particles);
+  if (particles->n_chunk >= n_chunk) return;              /* memory was set free: the stars lie as they lie */
+  particles->n_chunk = n_chunk;
+  particles->reader->n_chunk_rows = rows;
+}
+
+static void forget_count(struct cubix_particles *particles)
+{
+  cubix_occupancy_free(particles->occupancy);
+  particles->occupancy = NULL;
+}
+
+size_t cubix_mpi_particles_rows(const struct cubix_particles *particles, size_t *all)
+{
+  *all = 0;
+  for (size_t c = 0; particles->reader && c < particles->n_chunk; c++) *all += cubix_mpi_reader_rows(particles->reader, c);
+  if (particles->n_chunk == 1) *all = particles->slab->n;
+  return particles->n_chunk == 1 ? particles->slab->n : particles->reader->n_chunk_rows;
+}
+
+/* No galaxy's stars move like this; the wrong unit does. */
+static int judge_speed(struct cubix_particles *particles, double v)
+{
+  static const char cause[] = "are the velocities in cm/s or m/s, or relative to something else?";
+  const double fast = 1e4;
+  int status = CUBIX_OK;
+  CUBIX_CHECK(v < CUBIX_C_KMS, CUBIX_EINPUT, "a star in the field moves at %.6g km/s along the line of sight, beyond the speed of light: %s", v, cause);
+  if (v > fast && !particles->told) cubix_log(CUBIX_LOG_WARNING, "the fastest star in the field moves at %.6g km/s along the line of sight: %s", v, cause);
+  particles->told = v > fast;
+done:
+  return status;
+}
+
+/* Spaxels are counted where the number of chunks depends on them, or where the stars do not stay and the plan of memory
+ * cannot count them later. */
+static int begin_count(struct cubix_particles *particles, const struct cubix_instrument *ins)
+{
+  const int wanted = particles->n_chunk > 1 || (!particles->keep && !strcmp(particles->par->Deposit, "gaussian"));
+  size_t all;
+  forget_count(particles);
+  cubix_mpi_particles_rows(particles, &all);
+  return cubix_mpi_agree(cubix_occupancy_init(&particles->occupancy, ins, wanted ? (double)all : -1));
+}
+
+int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = particles->slab;
+  int64_t read = 0, kept = 0;
+  CUBIX_TRY(begin_count(particles, ins));
+  const struct cubix_occupancy *o = particles->occupancy;
+  if (slab->position) cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
+  else {
+    for (size_t c = 0; c < particles->n_chunk; c++) {
+      CUBIX_TRY(fetch(particles, c, CUBIX_SLAB_MOTION, &read));
+      cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
+      kept += (int64_t)slab->n;
+    }
+    CUBIX_TRY(count_stars(particles, read));
+    CUBIX_TRY(cubix_mpi_frame_count(slab, particles->par, particles->frame->centre, kept));
+  }
+  const double n_record = cubix_mpi_max(o->n_star > 0 ? o->n_record / o->n_star : 0);
+  if (!strcmp(particles->par->Deposit, "gaussian")) divide_anew(particles, n_record);
+  if (particles->n_chunk > 1) cubix_slab_forget_stars(slab);
+  *v_max = cubix_mpi_max(o->fastest);
+  CUBIX_TRY(judge_speed(particles, *v_max));
+done:
+  return status;
+}
+
+/* Chunk c as a placement; its stars are told to the cube's maps and account, if there is a cube. */
+static int place_chunk(struct cubix_particles *particles, size_t c, struct cubix_cube *cube)
+{
+  int status = CUBIX_OK;
+  cubix_placement_free(particles->placement);
+  particles->placement = NULL;
+  CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
+  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&particles->placement, cube, particles->tables, particles->slab, particles->keep)));
+  if (c + 1 == particles->n_chunk && !particles->keep) cubix_slab_forget_stars(particles->slab);
+done:
+  return status;
+}
+
+int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_tables *tables)
+{
+  int status = CUBIX_OK;
+  particles->tables = tables;
+  forget_count(particles);
+  cubix_survey_free(particles->survey);
+  particles->survey = NULL;
+  CUBIX_TRY(cubix_mpi_agree(cubix_survey_init(&particles->survey, (size_t)tables->n_x * (size_t)tables->n_y, tables->n_row)));
+  particles->survey->derivatives = particles->keep;
+  for (size_t c = 0; c < particles->n_chunk; c++) {
+    CUBIX_TRY(place_chunk(particles, c, cube));
+    cubix_survey_add(particles->survey, tables, particles->placement);
+  }
+  cubix_mpi_survey_sum(particles->survey);
+done:
+  return status;
+}
+
+int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cubix_particles *particles)
+{
+  int status = CUBIX_OK;
+  *placement = NULL;
+  if (particles->next == particles->n_chunk) {
+    particles->next = 0;
+    if (particles->keep) return CUBIX_OK;
+    cubix_placement_free(particles->placement);
+    particles->placement = NULL;
+    return CUBIX_OK;
+  }
+  if (particles->n_chunk > 1) CUBIX_TRY(place_chunk(particles, particles->next, NULL));
+  particles->next++;
+  *placement = particles->placement;
+done:
+  return status;
+}
+
+void cubix_mpi_particles_close(struct cubix_particles *particles)
+{
+  if (!particles) return;
+  cubix_mpi_reader_close(particles->reader);
+  cubix_placement_free(particles->placement);
+  cubix_survey_free(particles->survey);
+  cubix_slab_free(particles->slab);
+  forget_count(particles);
+  free(particles);
+}
+
+void cubix_mpi_survey_sum(struct cubix_survey *s)
+{
+  double apart = 0;
+  for (size_t i = 0; i < s->n_spaxel; i++) apart += cubix_engine_values((double)s->count[i]);
+  s->values_apart = cubix_mpi_max(apart);
+  s->n_star = cubix_mpi_sum_int(s->n_star);
+  MPI_Allreduce(MPI_IN_PLACE, s->used, s->n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
+  MPI_Allreduce(MPI_IN_PLACE, s->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
+  cubix_mpi_sum_counts(s->count, s->n_spaxel);
+  cubix_mpi_max_all(s->heaviest, s->n_spaxel);
+  s->values = 0;
+  for (size_t i = 0; i < s->n_spaxel; i++) s->values += cubix_engine_values((double)s->count[i]);
+}

@@ -1,0 +1,67 @@
+/* particles.h -- the stars of all ranks: in memory where they fit, otherwise read again, chunk by chunk, whenever they are wanted.
+ *
+ * main() uses it in this order: open, frame, fastest, place, then next until there is none. */
+#ifndef CUBIX_MPI_PARTICLES_H
+#define CUBIX_MPI_PARTICLES_H
+
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "engine/occupancy.h"
+#include "engine/survey.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "instrument/instrument.h"
+#include "params/params.h"
+#include "simulation/slab.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cubix_reader;
+
+struct cubix_particles {
+  struct cubix_slab *slab;        /* what the files say of themselves, and counts; its stars come and go */
+  struct cubix_survey *survey;    /* of all ranks' stars, once they have been placed */
+  size_t n_chunk;                 /* 1: all stars stay in memory */
+  int keep;                       /* 1: slab and placement (with source) stay until close, and may be placed and painted again */
+  /* the particles' own */
+  struct cubix_reader *reader;
+  struct cubix_placement *placement;
+  const struct cubix_params *par;
+  const struct cubix_frame *frame;
+  const struct cubix_tables *tables;
+  size_t next;
+  double n_record;                /* spaxels of a star in a placement, about */
+  struct cubix_occupancy *occupancy; /* of this rank's stars, from when the fastest is found until they are placed */
+  int told;                       /* 1: that its stars are fast */
+};
+
+/** Look into the file(s), decide on chunks (SlabMemory), read what is needed first.  Collective.  @param[out] particles owned by the caller; borrows par */
+int cubix_mpi_particles_open(struct cubix_particles **particles, const struct cubix_params *par);
+/** A set of particles of stars that the caller has, all of them in memory; they are copied.  Collective.  @param stars this rank's, in the order of ranks; in the file's frame
+ *  @param[out] particles owned by the caller; borrows par */
+int cubix_mpi_particles_hold(struct cubix_particles **particles, const struct cubix_params *par, const struct cubix_slab *stars);
+/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks.
+ *  @param[out] frame must outlive the particles */
+int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_frame *frame);
+/** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective.  Errors: CUBIX_EINPUT: beyond that of light. */
+int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins, const struct cubix_scene *scene);
+/** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey all.  Collective.  @param tables must outlive the particles */
+int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_tables *tables);
+/** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.  Collective: all ranks have as many, some perhaps empty.
+ *  @param[out] placement borrowed until the next call */
+int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cubix_particles *particles);
+/** Bring chunk c's stars, with all columns, into the slab and to the sky; where all stay they are there.  Collective. */
+int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c);
+/** Rows of this rank that are in memory at a time, and of all chunks.  Local. */
+size_t cubix_mpi_particles_rows(const struct cubix_particles *particles, size_t *all);
+void cubix_mpi_particles_close(struct cubix_particles *particles);
+
+/** Make a survey of this rank's stars that of all ranks'.  Collective. */
+void cubix_mpi_survey_sum(struct cubix_survey *survey);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

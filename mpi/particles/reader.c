@@ -1,0 +1,214 @@
+/* reader.c -- every rank reads its share of the stars, at once or chunk by chunk.
+ *
+ * Rank 0 looks into the files and tells the others (src/simulation/simfile.c); then all members are read as if they were one list of N stars, of which
+ * rank r of P owns [N r/P, N (r+1)/P).  Chunk c is that many rows of every rank's share, from c times as many on: every rank can tell which members a chunk
+ * touches on any rank, opens those, and reads in pieces of CUBIX_READER_PIECE rows (reader_rows.c), all quantities of a piece together, so that wind cells
+ * are dropped and units converted on the way and no more than 14 MiB are needed beside the slab (slab_convert.c).
+ * A rank that finds something wrong keeps to the order of pieces, for others may read for it or wait for what it reads, and says so at the end of the
+ * member: nobody hangs. */
+#include "mpi/particles/reader.h"
+
+#include <math.h>
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/h5read.h"
+#include "base/log.h"
+#include "math/cosmology.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
+#include "mpi/particles/reader_parts.h"
+#include "mpi/particles/star_check.h"
+#include "params/params.h"
+#include "simulation/simfile.h"
+#include "simulation/simformat.h"
+#include "simulation/slab.h"
+
+/* Eleven columns at most: position, velocity, two masses, formation or age, metallicity, potential or length. */
+double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 11 * sizeof(double); }
+
+/* My rows of member i, piece by piece; n_piece is the same on all ranks. */
+static int read_pieces(struct cubix_reader *r, int i, hsize_t n_piece, hid_t file)
+{
+  int status = CUBIX_OK, failed;
+  const struct cubix_span mine = r->state->share[cubix_mpi_rank()];
+  const hsize_t n = (hsize_t)(mine.to - mine.from);
+  CUBIX_TRY(cubix_mpi_agree(failed = cubix_mpi_reader_go(r, i, file)));
+  cubix_mpi_reader_agree(r);
+  for (hsize_t p = 0; p < n_piece; p++) {
+    hsize_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
+    for (int f = 0; f < CUBIX_N_FIELD; f++) {
+      int code = r->state->piece[f] ? cubix_mpi_reader_fetch(r, i, (enum cubix_field)f, p) : CUBIX_OK;
+      if (!failed) failed = code;
+    }
+    if (!failed) failed = cubix_piece_keep(r, i, (hsize_t)mine.from + done_before, (size_t)now);
+    if (cubix_mpi_rank() == 0 && now) cubix_log_progress("read", (double)(r->state->n_read += now) / (double)r->n_largest);
+  }
+  CUBIX_TRY(cubix_mpi_agree(failed));
+done:
+  cubix_mpi_reader_leave(r);
+  return status;
+}
+
+static int64_t share_start(const struct cubix_reader *r, int rank)
+{
+  int64_t n = r->sim->n_total, n_rank = cubix_mpi_size();
+  return n / n_rank * rank + n % n_rank * rank / n_rank;
+}
+
+/* Chunk c of a rank's share. */
+static struct cubix_span chunk_of(const struct cubix_reader *r, int rank, size_t c)
+{
+  int64_t first = share_start(r, rank), end = share_start(r, rank + 1), before = (int64_t)(c * r->n_chunk_rows);
+  struct cubix_span s = { first + before < end ? first + before : end, end };
+  if (s.to - s.from > (int64_t)r->n_chunk_rows) s.to = s.from + (int64_t)r->n_chunk_rows;
+  return s;
+}
+
+/* What of it lies in a member whose n rows begin at `offset`, counted from there. */
+static struct cubix_span in_member(struct cubix_span s, int64_t offset, int64_t n)
+{
+  struct cubix_span in = { s.from > offset ? s.from - offset : 0, s.to < offset + n ? s.to - offset : n };
+  return in.from < in.to ? in : (struct cubix_span){ 0, 0 };
+}
+
+/* The members that chunk c touches on any rank, one after the other.  Every rank opens a member by itself; nobody reads before all could. */
+static int read_members(struct cubix_reader *r, size_t c)
+{
+  int status = CUBIX_OK;
+  int64_t offset = 0;
+  hid_t file = -1;
+
+  for (int i = 0; i < r->slab->snapshot.n_file; offset += r->sim->n_star[i++]) {
+    int64_t n = r->sim->n_star[i], most = 0;
+    for (int rank = 0; rank < cubix_mpi_size(); rank++) {
+      struct cubix_span in = r->state->share[rank] = in_member(chunk_of(r, rank, c), offset, n);
+      most = in.to - in.from > most ? in.to - in.from : most;
+    }
+    if (most == 0) continue;
+    status = cubix_h5_open(&file, r->slab->snapshot.file[i]);
+    if (status && cubix_mpi_rank() > 0) cubix_error_about("rank %d (does its node see this file?)", cubix_mpi_rank());
+    CUBIX_TRY(cubix_mpi_agree(status));
+    CUBIX_TRY(read_pieces(r, i, ((hsize_t)most + PIECE - 1) / PIECE, file));
+    H5Fclose(file);
+    file = -1;
+  }
+done:
+  if (file >= 0) H5Fclose(file);
+  return status;
+}
+
+/* Room for one piece of every quantity that is wanted; the time of formation tells stars from wind cells and is wanted always. */
+static int make_room(struct cubix_reader *r, size_t n)
+{
+  int status = CUBIX_OK;
+  size_t rows = n < (size_t)PIECE ? n + 1 : (size_t)PIECE;
+  for (int f = 0; f < CUBIX_N_FIELD; f++)
+    if (r->sim->field[f].path[0] && (f == CUBIX_FIELD_FORMATION || cubix_piece_column(r->slab, f)))
+      CUBIX_CHECK((r->state->piece[f] = cubix_alloc(rows * (size_t)cubix_field_table[f].n_c, sizeof(double))), CUBIX_ENOMEM,
+                  "cannot allocate memory for %zu rows of %s", rows, cubix_field_table[f].name);
+  if (r->state->reads_for_others) CUBIX_ALLOC(r->state->relay, 3 * (r->n_chunk_rows < (size_t)PIECE ? r->n_chunk_rows : (size_t)PIECE));
+done:
+  return status;
+}
+
+size_t cubix_mpi_reader_rows(const struct cubix_reader *r, size_t c)
+{
+  struct cubix_span mine = chunk_of(r, cubix_mpi_rank(), c);
+  return (size_t)(mine.to - mine.from);
+}
+
+int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
+{
+  int status = CUBIX_OK;
+  struct cubix_h5_quiet quiet;
+  cubix_h5_quiet_begin(&quiet);
+  if (c == 0) {
+    r->n_wind = 0;
+    r->state->n_read = 0;
+    for (int k = 0; k < 3; k++) {
+      r->state->range.low[k] = INFINITY;
+      r->state->range.high[k] = -INFINITY;
+    }
+  }
+  r->state->examine = c == 0 && cubix_mpi_rank() > 0;       /* rank 0 has seen them */
+  r->state->n_kept = 0;
+  CUBIX_TRY(cubix_mpi_agree(make_room(r, cubix_mpi_reader_rows(r, c))));
+  CUBIX_TRY(read_members(r, c));
+  status = cubix_mpi_star_extent_check(r->state->range.low, r->state->range.high, r->slab->snapshot.box, CUBIX_EINPUT);
+  if (status) cubix_error_about("%s", r->slab->snapshot.file[0]);
+  CUBIX_TRY(status);
+  r->slab->n = r->state->n_kept;
+done:
+  for (int f = 0; f < CUBIX_N_FIELD; f++) {
+    free(r->state->piece[f]);
+    r->state->piece[f] = NULL;
+  }
+  free(r->state->relay);
+  r->state->relay = NULL;
+  cubix_h5_quiet_end(&quiet);
+  return status;
+}
+
+/* What this rank needs beside rank 0's findings. */
+static int prepare(struct cubix_reader *r, struct cubix_slab **slab, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  CUBIX_ALLOC(r->state, 1);
+  for (int f = 0; f < CUBIX_N_FIELD; f++) r->state->dataset[f] = -1;
+  r->state->collective = strcmp(par->ReadMode, "collective") == 0;
+  CUBIX_ALLOC(r->state->share, cubix_mpi_size());
+  CUBIX_ALLOC(r->state->reads_for, cubix_mpi_size());
+  CUBIX_ALLOC(*slab, 1);
+  if (r->sim->field[CUBIX_FIELD_FORMATION].path[0]) {
+    const struct cubix_snapshot *s = &r->sim->snapshot;
+    CUBIX_ALLOC(r->state->ages, 1);
+    cubix_cosmology_tabulate(r->state->ages, s->omega_m, s->omega_l, s->h, r->sim->a * (1. + 1e-6));
+    r->state->age_now = cubix_cosmology_age(s->omega_m, s->omega_l, s->h, r->sim->a);
+  }
+done:
+  return status;
+}
+
+int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_reader *r = cubix_alloc(1, sizeof *r);
+  struct cubix_h5_quiet quiet;
+  cubix_h5_quiet_begin(&quiet);
+  CUBIX_TRY(cubix_mpi_agree(r ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate memory for the reader")));
+  if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par);
+  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));
+  CUBIX_TRY(cubix_mpi_agree(prepare(r, slab, par)));
+  cubix_mpi_reader_divide(r);
+  (*slab)->n_file_total = r->sim->n_total;
+  (*slab)->snapshot = r->sim->snapshot;
+  r->sim->snapshot.file = NULL;
+  r->sim->snapshot.file_size = NULL;
+  r->slab = *slab;
+  r->n_largest = (size_t)((r->sim->n_total + cubix_mpi_size() - 1) / cubix_mpi_size());
+  r->n_chunk_rows = r->n_largest;
+  *out = r;
+  r = NULL;
+done:
+  cubix_mpi_reader_close(r);
+  cubix_h5_quiet_end(&quiet);
+  return status;
+}
+
+void cubix_mpi_reader_close(struct cubix_reader *r)
+{
+  if (!r) return;
+  if (r->state) {
+    free(r->state->ages);
+    free(r->state->share);
+    free(r->state->reads_for);
+  }
+  free(r->state);
+  cubix_simfile_free(r->sim);
+  free(r);
+}

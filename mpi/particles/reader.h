@@ -1,0 +1,37 @@
+/* reader.h -- inside mpi/: the stars of the file(s), each rank's share, chunk by chunk, as often as one likes. */
+#ifndef CUBIX_MPI_READER_H
+#define CUBIX_MPI_READER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "params/params.h"
+#include "simulation/simfile.h"
+#include "simulation/slab.h"
+
+enum { CUBIX_READER_PIECE = 1 << 17 };    /* rows that are read at a time */
+
+struct cubix_reader {
+  struct cubix_simfile *sim;              /* its list of files is the slab's */
+  struct cubix_slab *slab;                /* where stars go; borrowed */
+  size_t n_largest;                       /* rows of the largest share */
+  size_t n_chunk_rows;                    /* of every rank's share in a chunk; n_largest at first */
+  int64_t n_wind;                         /* wind cells dropped by this rank since chunk 0 */
+  struct cubix_reader_state *state;       /* the reader's own */
+};
+
+/** Look into the file(s).  Collective.  @param[out] reader owned by the caller; @param[out] slab likewise: what the files say of themselves, and no stars yet */
+int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par);
+/** Rows of this rank's share in chunk c.  Local. */
+size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
+/** Chunk c into those columns of the slab that there is room for; it then holds the chunk's stars, in physical units, in the file's frame.  Collective.
+ *  Errors: CUBIX_EINPUT: a number that makes no sense, or data that are not there. */
+int cubix_mpi_reader_read(struct cubix_reader *reader, size_t c);
+/** What reading takes beside the slab.  Local. */
+double cubix_mpi_reader_bytes(double n_row);
+void cubix_mpi_reader_close(struct cubix_reader *reader);
+
+/** What rank 0 found in the files, to all ranks.  Collective.  @param[in,out] sim rank 0's; on the others owned by the caller */
+int cubix_mpi_simfile_share(struct cubix_simfile **sim);
+
+#endif

@@ -1,0 +1,56 @@
+/* reader_parts.h -- inside the reader: what its files share. */
+#ifndef CUBIX_MPI_READER_PARTS_H
+#define CUBIX_MPI_READER_PARTS_H
+
+#include <hdf5.h>
+
+#include "math/cosmology.h"
+#include "mpi/particles/reader.h"
+
+enum { PIECE = CUBIX_READER_PIECE };
+
+/* Rows [from, to). */
+struct cubix_span { int64_t from, to; };
+
+struct cubix_range { double low[3], high[3]; };
+
+struct cubix_reader_state {
+  double age_now;                         /* of the universe at the snapshot [Gyr] */
+  struct cubix_age_table *ages;           /* NULL: the file holds ages */
+  size_t n_kept;                          /* stars in the slab so far */
+  struct cubix_range range;               /* of the positions since chunk 0, before they are led back into the box */
+  size_t n_read;                          /* rows, since chunk 0 */
+  void *piece[CUBIX_N_FIELD];             /* [PIECE][n_c] as in the file; NULL: not read */
+  int single[CUBIX_N_FIELD];              /* 1: float, 0: double */
+  /* who reads, and what of the open member */
+  int examine;                            /* 1 in chunk 0 but on rank 0: are data that lie in other files there for this rank, too? */
+  int collective;                         /* ReadMode */
+  int *reads_for;                         /* [ranks] for each rank the one that reads for it: with ReadMode collective the first of its node */
+  int reads_for_others;
+  double *relay;                          /* [3 PIECE] rows on their way to another rank */
+  struct cubix_span *share;               /* [ranks] */
+  hid_t dataset[CUBIX_N_FIELD];           /* -1: none */
+  int relayed[CUBIX_N_FIELD];             /* 1: read by reads_for, 0: by every rank itself */
+};
+
+/** Who reads for whom.  Collective. */
+void cubix_mpi_reader_divide(struct cubix_reader *reader);
+/** Open the datasets of a member that are wanted.  Local.  @param file open  Errors: CUBIX_EINPUT. */
+int cubix_mpi_reader_go(struct cubix_reader *reader, int member, hid_t file);
+/** What ranks send to each other, in which precision: only what all have found alike, else each reads by itself, in double precision.  Collective, when all
+ *  have opened a member: nodes may see different files, and who is waited for must know. */
+void cubix_mpi_reader_agree(struct cubix_reader *reader);
+/** Rows of this rank's piece p of the open member, into state->piece.  To be called by all ranks with the same fields and pieces in the same order,
+ *  whatever has failed before: some may read for others.  Errors: CUBIX_EINPUT, on the rank that wants the rows. */
+int cubix_mpi_reader_fetch(struct cubix_reader *reader, int member, enum cubix_field field, hsize_t p);
+/** Close the datasets.  Local. */
+void cubix_mpi_reader_leave(struct cubix_reader *reader);
+
+/** Where a quantity goes: a column of the slab, NULL where there is no room for it.  Local. */
+double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field);
+/** Append the stars of the piece in state->piece to the slab, in physical units; wind cells are dropped.  Local.
+ *  @param member_row of the member, at which the piece begins  @param n rows
+ *  Errors: CUBIX_EINPUT: a number that makes no sense, with its row and its bounds. */
+int cubix_piece_keep(struct cubix_reader *reader, int member, hsize_t member_row, size_t n);
+
+#endif

@@ -1,0 +1,55 @@
+/* simfile_bcast.c -- what rank 0 found in the simulation's files, made known to all: names, sizes and counts of the members go beside the fixed part. */
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
+#include "mpi/particles/reader.h"
+#include "simulation/simfile.h"
+#include "simulation/slab.h"
+
+static int memory_there(int there)
+{
+  return there ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate memory for the list of files");
+}
+
+int cubix_mpi_simfile_share(struct cubix_simfile **sim)
+{
+  int status = CUBIX_OK, n = 0, root = cubix_mpi_rank() == 0;
+  size_t room = 0;
+  char *names = NULL, *at;
+  struct cubix_snapshot *s;
+
+  if (!root) *sim = cubix_alloc(1, sizeof **sim);
+  CUBIX_TRY(cubix_mpi_agree(memory_there(*sim != NULL)));
+  s = &(*sim)->snapshot;
+  if (root) for (int i = 0; i < s->n_file; i++) room += strlen(s->file[i]) + 1;
+  struct cubix_simfile mine = **sim;
+  MPI_Bcast(*sim, sizeof **sim, MPI_BYTE, 0, cubix_mpi_group()->comm);
+  MPI_Bcast(&room, sizeof room, MPI_BYTE, 0, cubix_mpi_group()->comm);
+  n = s->n_file;
+  names = cubix_alloc(room, 1);
+  s->file = root ? mine.snapshot.file : cubix_alloc((size_t)n, sizeof *s->file);
+  s->file_size = root ? mine.snapshot.file_size : cubix_alloc((size_t)n, sizeof *s->file_size);
+  (*sim)->n_star = root ? mine.n_star : cubix_alloc((size_t)n, sizeof *(*sim)->n_star);
+  (*sim)->abroad = root ? mine.abroad : cubix_alloc((size_t)n, sizeof *(*sim)->abroad);
+  CUBIX_TRY(cubix_mpi_agree(memory_there(names && s->file && s->file_size && (*sim)->n_star && (*sim)->abroad)));
+  at = names;
+  if (root) for (int i = 0; i < n; i++) at = strcpy(at, s->file[i]) + strlen(s->file[i]) + 1;
+  MPI_Bcast(names, (int)room, MPI_CHAR, 0, cubix_mpi_group()->comm);
+  MPI_Bcast(s->file_size, n, MPI_INT64_T, 0, cubix_mpi_group()->comm);
+  MPI_Bcast((*sim)->n_star, n, MPI_INT64_T, 0, cubix_mpi_group()->comm);
+  MPI_Bcast((*sim)->abroad, n, MPI_BYTE, 0, cubix_mpi_group()->comm);
+  at = names;
+  for (int i = 0; !root && i < n && !status; i++, at += strlen(at) + 1) {
+    s->file[i] = cubix_alloc(strlen(at) + 1, 1);
+    status = memory_there(s->file[i] != NULL);
+    if (!status) strcpy(s->file[i], at);
+  }
+  CUBIX_TRY(cubix_mpi_agree(status));
+done:
+  free(names);
+  return status;
+}

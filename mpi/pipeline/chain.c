@@ -1,0 +1,157 @@
+/* chain.c -- the pipeline held open: its stars stay, values change, the cube is made again, and has derivatives.
+ *
+ * Stars are kept in the sky frame, so that a new centre or angle moves them (chain_values.c); a new redshift or LSF makes the templates' rows anew, from the
+ * library in memory. */
+#include "mpi/pipeline/chain.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cube/cube.h"
+#include "cube/placement_parts.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "fit/leaves.h"
+#include "geometry/scene.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
+#include "instrument/instrument.h"
+#include "mpi/comm/comm.h"
+#include "mpi/engine/cube_paint.h"
+#include "mpi/engine/cube_reduce.h"
+#include "mpi/engine/device_open.h"
+#include "mpi/engine/engine.h"
+#include "mpi/particles/particles.h"
+#include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/memory_check.h"
+#include "mpi/pipeline/pipeline.h"
+#include "observation/psf.h"
+#include "params/params.h"
+#include "physics/constants.h"
+#include "spectra/templates.h"
+
+const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf)
+{
+  int angles = !strcmp(par->Orientation, "angles"), disc = !angles && strcmp(par->Orientation, "none") != 0;
+  int gaussian = !strcmp(par->Deposit, "gaussian"), moffat = !strcmp(par->Psf, "moffat");
+  switch (leaf) {
+    case CUBIX_LEAF_SmoothingLength: return gaussian && !(par->DepositLength > 0) ? NULL : "it belongs to Deposit gaussian with DepositLength 0";
+    case CUBIX_LEAF_DepositLength: return gaussian && par->DepositLength > 0 ? NULL : "it belongs to Deposit gaussian with DepositLength > 0";
+    case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: return angles ? NULL : "it belongs to Orientation angles";
+    case CUBIX_LEAF_Inclination: return !strcmp(par->Orientation, "inclined") ? NULL : "it belongs to Orientation inclined";
+    case CUBIX_LEAF_PositionAngle: return disc ? NULL : "it belongs to Orientation faceon, edgeon or inclined";
+    case CUBIX_LEAF_Distance: return par->Distance > 0 ? NULL : "Distance is 0, so that it follows from Redshift; give Distance, or ask for Redshift";
+    case CUBIX_LEAF_PsfFwhm: return moffat || !strcmp(par->Psf, "gaussian") ? NULL : "it belongs to Psf gaussian or moffat";
+    case CUBIX_LEAF_PsfBeta: return moffat ? NULL : "it belongs to Psf moffat";
+    case CUBIX_LEAF_LsfFwhm: return !strcmp(par->Lsf, "gaussian") ? NULL : "it belongs to Lsf gaussian";
+    default: return NULL;
+  }
+}
+
+/* Why nothing has a derivative with a leaf, NULL where something has. */
+static const char *flat(const struct cubix_params *par, enum cubix_leaf leaf)
+{
+  switch (leaf) {
+    case CUBIX_LEAF_Position: case CUBIX_LEAF_Centre: case CUBIX_LEAF_PointingX: case CUBIX_LEAF_PointingY: case CUBIX_LEAF_Roll:
+      return strcmp(par->Deposit, "nearest") != 0 ? NULL : "with Deposit nearest light does not change with the place; choose cic, tsc or gaussian";
+    default: return cubix_chain_idle(par, leaf);
+  }
+}
+
+/* With Deposit nearest what turns or scales the sky has part of its derivative only. */
+static void warn_nearest(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF])
+{
+  static const enum cubix_leaf moves[] = { CUBIX_LEAF_Alpha, CUBIX_LEAF_Beta, CUBIX_LEAF_Gamma, CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Redshift, CUBIX_LEAF_Distance };
+  for (size_t i = 0; i < sizeof moves / sizeof moves[0] && !strcmp(par->Deposit, "nearest"); i++)
+    if (active[moves[i]])
+      cubix_log(CUBIX_LOG_WARNING, "with Deposit nearest the derivative by %s knows of velocities and fluxes alone, not of stars that move across the field: no fit will find it; choose Deposit tsc",
+                cubix_leaf_info(moves[i])->name);
+}
+
+static int check_active(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF], const struct cubix_slab *stars)
+{
+  int status = CUBIX_OK;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
+    const char *why = active[leaf] ? flat(par, (enum cubix_leaf)leaf) : NULL;
+    CUBIX_CHECK(!why, CUBIX_EUSAGE, "nothing changes with %s: %s", cubix_leaf_info((enum cubix_leaf)leaf)->name, why);
+  }
+  warn_nearest(par, active);
+  CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE, "SelectRadius = %g (%s) is for files; of the caller's own stars all count: give those that shall, and SelectRadius 0",
+              par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
+  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_chain_idle(par, CUBIX_LEAF_SmoothingLength), CUBIX_EUSAGE,
+              "the stars have no smoothing lengths, which Deposit gaussian (%s) takes where DepositLength is 0: give them, or a DepositLength in kpc, or another Deposit",
+              cubix_params_origin(par, "Deposit"));
+  CUBIX_CHECK(!stars || !stars->n || stars->potential || !par->Centre.word || strcmp(par->Centre.word, "potential"), CUBIX_EUSAGE,
+              "the stars have no potential, in which Centre potential (%s) looks for the centre: give Centre three numbers, or median or auto", cubix_params_origin(par, "Centre"));
+done:
+  return status;
+}
+
+int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say) { return cubix_mpi_pipeline_memory(chain->pipe, say); }
+
+int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *par, const struct cubix_slab *stars, const unsigned char active[CUBIX_N_LEAF])
+{
+  int status = CUBIX_OK;
+  struct cubix_chain *chain = cubix_alloc(1, sizeof *chain);
+  CUBIX_TRY(cubix_mpi_agree(chain ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *chain)));
+  memcpy(chain->active, active, CUBIX_N_LEAF);
+  chain->mass_scale = 1;
+  const struct cubix_pipeline_use use = {
+    .keep_stars = 1, .active = chain->active,
+    .keep_library = active[CUBIX_LEAF_Luminosity] || active[CUBIX_LEAF_LsfFwhm] || active[CUBIX_LEAF_Redshift],
+    .keep_painted = active[CUBIX_LEAF_PsfFwhm] || active[CUBIX_LEAF_PsfBeta]
+  };
+  CUBIX_TRY(cubix_mpi_agree(check_active(par, active, stars)));
+  CUBIX_TRY(cubix_mpi_pipeline_open(&chain->pipe, par, &use, NULL));
+  CUBIX_TRY(cubix_mpi_pipeline_load(chain->pipe, stars));
+  *out = chain;
+  chain = NULL;
+done:
+  cubix_mpi_chain_close(chain);
+  return status;
+}
+
+static void drop_cover(struct cubix_chain *chain)
+{
+  cubix_histogram_free(chain->cover);
+  chain->cover = NULL;
+}
+
+int cubix_mpi_chain_forward(struct cubix_chain *chain, const struct cubix_cube **cube)
+{
+  int status = CUBIX_OK;
+  chain->fresh = 0;
+  drop_cover(chain);
+  CUBIX_TRY(cubix_mpi_pipeline_forward(chain->pipe));
+  chain->fresh = 1;
+  *cube = chain->pipe->cube;
+done:
+  return status;
+}
+
+void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
+{
+  const struct cubix_placement *p = chain->pipe->particles->placement;
+  const struct cubix_tables *tables = &chain->pipe->templates->tables;
+  const size_t n = p ? p->start[p->n_spaxel] : 0;
+  memset(light, 0, chain->pipe->particles->slab->n * sizeof *light);
+  for (size_t i = 0; i < n; i++) {
+    struct cubix_mix mix;
+    cubix_mix_of(tables, &p->star[i], &mix);
+    light[p->source[i]] += p->star[i].mass_formed * cubix_mix_light(tables, &mix) * tables->light_scale;
+  }
+}
+
+void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain) { cubix_mpi_pipeline_result(result, chain->pipe); }
+
+void cubix_mpi_chain_close(struct cubix_chain *chain)
+{
+  if (!chain) return;
+  drop_cover(chain);
+  cubix_cube_free(chain->cube_dot);
+  cubix_mpi_pipeline_close(chain->pipe);
+  free(chain);
+}

@@ -1,0 +1,233 @@
+/* chain_jvp.c -- the chain in forward derivatives: from tangents of the leaves to those of the cube; and the Gauss-Newton product of both.
+ *
+ * Tangents of the globals become those of rotation, sky, Doppler factor and scales, these and the leaves of stars those of the placed stars; they are deposited
+ * (signed, deposit_jvp) and multiplied, or painted (paint_jvp).  Changing templates are painted with their tangents in place of the rows: by a basis that is
+ * fitted to these, or directly.  Piece by piece of the channels the ranks' parts are added up on the owner, which applies the PSF and its tangent.      */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cube/cube.h"
+#include "engine/device.h"
+#include "engine/template_ends.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
+#include "histogram/multiply.h"
+#include "instrument/psf_kernel.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
+#include "mpi/pipeline/chain.h"
+#include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/pipeline.h"
+#include "observation/psf.h"
+#include "physics/constants.h"
+#include "physics/tables.h"
+#include "spectra/templates.h"
+
+struct forth {
+  struct cubix_star_bar *star, *outliers, *leftover;   /* tangents of placed stars, and of those that the histogram leaves out */
+  struct cubix_histogram *dot;                   /* of their deposits */
+  struct cubix_histogram *histogram;             /* where templates change: the forward one */
+  cubix_real *row, *ending_row;                  /* tangents of the templates; of those that end alone */
+  struct cubix_basis *basis;                     /* fitted to row */
+  struct cubix_cube painted_dot, painted, field;
+  struct cubix_psf_bar psf;
+  struct cubix_chain_rest rest;
+  double relative;                               /* d ln(all flux) */
+};
+
+static void forth_free(struct forth *f)
+{
+  free(f->star);
+  free(f->outliers);
+  free(f->leftover);
+  free(f->row);
+  free(f->ending_row);
+  free(f->painted_dot.flux);
+  free(f->painted.flux);
+  free(f->field.flux);
+  cubix_histogram_free(f->dot);
+  cubix_histogram_free(f->histogram);
+  cubix_basis_free(f->basis);
+  cubix_chain_rest_free(&f->rest);
+}
+
+static void vector_of(double to[3], const struct cubix_leaves *dot, enum cubix_leaf leaf)
+{
+  for (int c = 0; c < 3; c++) to[c] = dot->value[leaf] ? dot->value[leaf][c] : 0;
+}
+
+/* Tangents of what all stars have in common. */
+static void globals_forth(struct cubix_chain_sums *dots, struct forth *f, const struct cubix_chain *chain, const struct cubix_leaves *dot)
+{
+  const struct cubix_scene *scene = &chain->pipe->scene;
+  struct cubix_scene scene_dot;
+  struct cubix_turn_bar turn = { cubix_leaf_of(dot, CUBIX_LEAF_Alpha), cubix_leaf_of(dot, CUBIX_LEAF_Beta), cubix_leaf_of(dot, CUBIX_LEAF_Gamma),
+                                 cubix_leaf_of(dot, CUBIX_LEAF_Inclination), cubix_leaf_of(dot, CUBIX_LEAF_PositionAngle) };
+  *dots = (struct cubix_chain_sums){ .receding = 0 };
+  cubix_frame_turn_jvp(dots->rotation, &chain->pipe->frame, &chain->pipe->par, &turn);
+  cubix_scene_jvp(&scene_dot, scene, &chain->pipe->par, cubix_leaf_of(dot, CUBIX_LEAF_Redshift), cubix_leaf_of(dot, CUBIX_LEAF_Distance));
+  vector_of(dots->centre, dot, CUBIX_LEAF_Centre);
+  vector_of(dots->velocity, dot, CUBIX_LEAF_SystemicVelocity);
+  dots->sky = (struct cubix_sky_bar){ -scene_dot.kpc_per_arcsec / (scene->kpc_per_arcsec * scene->kpc_per_arcsec), cubix_leaf_of(dot, CUBIX_LEAF_PointingX),
+                                      cubix_leaf_of(dot, CUBIX_LEAF_PointingY), cubix_leaf_of(dot, CUBIX_LEAF_Roll) * CUBIX_PI / 180 };
+  dots->receding = CUBIX_C_KMS * scene_dot.redshift / (1 + scene->redshift);
+  dots->mass_scale = cubix_leaf_of(dot, CUBIX_LEAF_MassScale) / chain->mass_scale;
+  dots->length = cubix_leaf_of(dot, CUBIX_LEAF_DepositLength);
+  f->relative = scene_dot.flux_scale / scene->flux_scale + cubix_leaf_of(dot, CUBIX_LEAF_FluxScale) / chain->pipe->flux_scale;
+  f->psf.fwhm = cubix_leaf_of(dot, CUBIX_LEAF_PsfFwhm);
+  f->psf.beta = cubix_leaf_of(dot, CUBIX_LEAF_PsfBeta);
+}
+
+static size_t n_record(const struct cubix_placement *p) { return p ? p->start[p->n_spaxel] : 0; }
+
+static int pick(struct cubix_star_bar **picked, const struct cubix_star_bar *all, const struct cubix_placement *which)
+{
+  int status = CUBIX_OK;
+  CUBIX_ALLOC(*picked, n_record(which));
+  for (size_t i = 0; i < n_record(which); i++) (*picked)[i] = all[which->source[i]];
+done:
+  return status;
+}
+
+/* Templates that change. */
+static int rows_forth(struct forth *f, const struct cubix_chain *chain, const struct cubix_leaves *dot)
+{
+  int status = CUBIX_OK;
+  const struct cubix_tables *v = &chain->pipe->templates->tables;
+  size_t stride = (size_t)v->row_stride;
+  if (!cubix_chain_needs_rows(chain, dot)) goto done;
+  CUBIX_ALLOC(f->row, (size_t)v->n_row * stride);
+  CUBIX_TRY(cubix_templates_jvp(chain->pipe->templates, chain->pipe->ins, dot->value[CUBIX_LEAF_Luminosity], cubix_leaf_of(dot, CUBIX_LEAF_LsfFwhm), cubix_leaf_of(dot, CUBIX_LEAF_Redshift), f->row));
+  if (!chain->pipe->basis) goto done;
+  CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->templates, f->row));
+  CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain));
+  if (!f->rest.leftover) goto done;
+  CUBIX_ALLOC(f->ending_row, (size_t)v->n_row * stride);
+  for (size_t r = 0; r < (size_t)v->n_row; r++)
+    if (chain->pipe->basis->ending[r]) memcpy(f->ending_row + r * stride, f->row + r * stride, stride * sizeof *f->row);
+done:
+  return status;
+}
+
+static int forth_init(struct forth *f, struct cubix_chain *chain, const struct cubix_leaves *dot)
+{
+  int status = CUBIX_OK;
+  struct cubix_chain_sums dots;
+  const struct cubix_placement *p = chain->pipe->particles->placement;
+  globals_forth(&dots, f, chain, dot);
+  CUBIX_TRY(cubix_chain_rest_init(&f->rest, chain));
+  CUBIX_ALLOC(f->star, n_record(p));
+  cubix_chain_stars_jvp(f->star, chain, dot, &dots);
+  CUBIX_TRY(pick(&f->outliers, f->star, f->rest.outliers));
+  CUBIX_TRY(pick(&f->leftover, f->star, f->rest.leftover));
+  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->fill_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->templates->tables));
+  CUBIX_TRY(rows_forth(f, chain, dot));
+done:
+  return status;
+}
+
+/* Stars, and templates, that change: directly, into the channels that the cube holds. */
+static int paint(struct cubix_cube *cube_dot, const struct cubix_chain *chain, const struct cubix_placement *p, const struct cubix_star_bar *dot,
+                 const struct cubix_tables *tables, const cubix_real *row)
+{
+  int status = CUBIX_OK;
+  struct cubix_tables changed = cubix_tables_rows(tables, row, 0);
+  CUBIX_TRY(cubix_device_paint_jvp(chain->pipe->dev, tables, p, dot, cube_dot));
+  if (!row) goto done;
+  CUBIX_TRY(cubix_device_paint(chain->pipe->dev, &changed, p, cube_dot));
+done:
+  return status;
+}
+
+static int paint_leftover(struct forth *f, const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK, last = f->painted_dot.lambda_first + f->painted_dot.n_lambda;
+  struct cubix_cube run = { .n_x = f->painted_dot.n_x, .n_y = f->painted_dot.n_y, .margin = f->painted_dot.margin };
+  for (int k = f->painted_dot.lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
+    CUBIX_TRY(cubix_cube_hold(&run, k, n));
+    cubix_chain_cut(&run, &f->painted_dot);
+    CUBIX_TRY(paint(&run, chain, f->rest.leftover, f->leftover, &f->rest.ending, f->ending_row));
+    cubix_chain_join(&f->painted_dot, &run);
+  }
+done:
+  free(run.flux);
+  return status;
+}
+
+/* This rank's part of a piece. */
+static int stars_forth(struct forth *f, const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK;
+  const struct cubix_tables *tables = &chain->pipe->templates->tables;
+  struct cubix_device *dev = chain->pipe->dev;
+  if (!chain->pipe->basis) {
+    CUBIX_TRY(paint(&f->painted_dot, chain, chain->pipe->particles->placement, f->star, tables, f->row));
+    goto done;
+  }
+  CUBIX_TRY(dev->ops->multiply(dev, &f->painted_dot, f->dot, chain->pipe->basis, tables->star_scale));
+  if (f->basis) CUBIX_TRY(cubix_multiply(&f->painted_dot, f->histogram, f->basis, tables->star_scale));
+  if (f->rest.outliers) CUBIX_TRY(paint(&f->painted_dot, chain, f->rest.outliers, f->outliers, tables, f->row));
+  if (f->rest.leftover) CUBIX_TRY(paint_leftover(f, chain));
+done:
+  return status;
+}
+
+/* The owner's: through the PSF, and what scales all flux. */
+static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_chain_piece *piece, int psf)
+{
+  int status = CUBIX_OK;
+  size_t n_lambda = (size_t)chain->pipe->cube->n_lambda, at = (size_t)(piece->first - chain->pipe->cube->lambda_first), n = (size_t)piece->n;
+  CUBIX_TRY(cubix_chain_hold(chain, &f->field, piece, 0));
+  if (psf) {
+    CUBIX_TRY(cubix_chain_hold(chain, &f->painted, piece, chain->pipe->ins->margin));
+    cubix_chain_cut(&f->painted, chain->pipe->painted);
+  }
+  CUBIX_TRY(cubix_psf_apply_jvp(chain->pipe->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL, &f->field));
+  for (size_t s = 0; s < (size_t)f->field.n_x * (size_t)f->field.n_y; s++)
+    for (size_t k = 0; k < n; k++) f->field.flux[s * n + k] += (cubix_real)(f->relative * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
+  cubix_chain_join(chain->cube_dot, &f->field);
+done:
+  return status;
+}
+
+int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_cube **cube_dot)
+{
+  int status = CUBIX_OK, psf = dot->value[CUBIX_LEAF_PsfFwhm] || dot->value[CUBIX_LEAF_PsfBeta];
+  struct cubix_chain_piece piece = { 0, 0, 0 };
+  struct forth f = { .relative = 0 };
+  cubix_mpi_pipeline_enter(chain->pipe);
+  CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, dot, NULL)));
+  status = cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot);
+  if (!status) status = forth_init(&f, chain, dot);
+  CUBIX_TRY(cubix_mpi_agree(status));
+  while (cubix_chain_next(chain, &piece)) {
+    status = cubix_chain_hold(chain, &f.painted_dot, &piece, chain->pipe->ins->margin);
+    if (!status) status = stars_forth(&f, chain);
+    CUBIX_TRY(cubix_mpi_agree(status));
+    cubix_chain_gather(&f.painted_dot, piece.owner);
+    CUBIX_TRY(cubix_mpi_agree(piece.owner == cubix_mpi_rank() ? blur(&f, chain, &piece, psf) : CUBIX_OK));
+  }
+  *cube_dot = chain->cube_dot;
+done:
+  forth_free(&f);
+  return status;
+}
+
+int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot, struct cubix_leaves *bar)
+{
+  int status = CUBIX_OK;
+  const struct cubix_cube *cube_dot;
+  cubix_mpi_pipeline_enter(chain->pipe);
+  CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, weight)));
+  CUBIX_TRY(cubix_mpi_chain_jvp(chain, dot, &cube_dot));
+  size_t n = (size_t)cube_dot->n_x * (size_t)cube_dot->n_y * (size_t)cube_dot->n_lambda;
+#pragma omp parallel for schedule(static)
+  for (size_t i = 0; i < n; i++) chain->cube_dot->flux[i] *= weight->flux[i];
+  CUBIX_TRY(cubix_mpi_chain_vjp(chain, cube_dot, bar));
+done:
+  return status;
+}

@@ -1,0 +1,113 @@
+/* chain_piece.c -- derivatives of the cube are worked on piece by piece: some channels of one owner, known to all ranks.
+ *
+ * The adjoint of the sum over ranks is a broadcast: the owner of some channels has their cotangent, and every rank needs it for its own stars.  Piece by
+ * piece this takes CUBIX_CHAIN_PIECE bytes of memory on a rank and not another cube.  The other way, tangents of a piece are added up on its owner.
+ *
+ * Beside the histogram stand stars beyond its velocities, and, in some channels, stars with templates that end within the band (src/engine/template_ends.c).  Of these also
+ * corners of no weight count here: their derivative is another than 0.                                                                                    */
+#include <mpi.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "engine/template_ends.h"
+#include "histogram/histogram.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/exchange.h"
+#include "mpi/comm/group.h"
+#include "mpi/pipeline/chain_parts.h"
+
+static size_t n_painted(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->tables.n_x * (size_t)chain->pipe->templates->tables.n_y; }
+
+int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece)
+{
+  const int *lambda_first = chain->pipe->engine->lambda_first;
+  size_t tiles = CUBIX_CHAIN_PIECE / (n_painted(chain) * CUBIX_TILE * sizeof(cubix_real));
+  int most = CUBIX_TILE * (int)(tiles < 1 ? 1 : tiles > 1024 ? 1024 : tiles);
+  if (!piece->n) *piece = (struct cubix_chain_piece){ 0, lambda_first[0], 0 };
+  piece->first += piece->n;
+  while (piece->owner < chain->pipe->engine->n_rank && piece->first >= lambda_first[piece->owner + 1]) piece->owner++;
+  if (piece->owner == chain->pipe->engine->n_rank) return 0;
+  piece->n = lambda_first[piece->owner + 1] - piece->first < most ? lambda_first[piece->owner + 1] - piece->first : most;
+  return 1;
+}
+
+int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece, int margin)
+{
+  cube->margin = margin;
+  cube->n_x = chain->pipe->ins->n_x + 2 * margin;
+  cube->n_y = chain->pipe->ins->n_y + 2 * margin;
+  return cubix_cube_hold(cube, piece->first, piece->n);
+}
+
+static size_t n_value(const struct cubix_cube *cube) { return (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda; }
+
+void cubix_chain_cut(struct cubix_cube *part, const struct cubix_cube *cube)
+{
+  size_t n = (size_t)part->n_lambda, stride = (size_t)cube->n_lambda, at = (size_t)(part->lambda_first - cube->lambda_first);
+#pragma omp parallel for schedule(static)
+  for (size_t s = 0; s < (size_t)part->n_x * (size_t)part->n_y; s++) memcpy(part->flux + s * n, cube->flux + s * stride + at, n * sizeof *part->flux);
+}
+
+void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part)
+{
+  size_t n = (size_t)part->n_lambda, stride = (size_t)cube->n_lambda, at = (size_t)(part->lambda_first - cube->lambda_first);
+#pragma omp parallel for schedule(static)
+  for (size_t s = 0; s < (size_t)part->n_x * (size_t)part->n_y; s++) memcpy(cube->flux + s * stride + at, part->flux + s * n, n * sizeof *part->flux);
+}
+
+static MPI_Datatype real(void) { return sizeof(cubix_real) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT; }
+
+/* MPI's counts are int. */
+enum { CHUNK = 1 << 22 };
+
+void cubix_chain_spread(struct cubix_cube *part, int owner)
+{
+  if (cubix_mpi_size() == 1) return;
+  for (size_t first = 0, n = n_value(part); first < n; first += CHUNK)
+    MPI_Bcast(part->flux + first, (int)(n - first < CHUNK ? n - first : CHUNK), real(), owner, cubix_mpi_group()->comm);
+  if (cubix_mpi_rank() == owner) cubix_mpi_volume_add(n_value(part) * sizeof *part->flux);
+}
+
+void cubix_chain_gather(struct cubix_cube *part, int owner)
+{
+  if (cubix_mpi_size() > 1) cubix_mpi_sum_to(owner, part->flux, n_value(part));
+}
+
+int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK;
+  const struct cubix_survey *survey = chain->pipe->particles->survey;
+  int32_t *exponent = NULL;
+  CUBIX_ALLOC(exponent, survey->n_spaxel);
+  cubix_histogram_scale(exponent, survey->count, survey->heaviest, survey->n_spaxel);
+  CUBIX_TRY(chain->pipe->dev->ops->fill(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->particles->placement, &chain->pipe->templates->tables));
+done:
+  free(exponent);
+  return status;
+}
+
+int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK;
+  const struct cubix_basis *basis = chain->pipe->basis;
+  const struct cubix_placement *placement = chain->pipe->particles->placement;
+  struct cubix_ends ends = { .basis = basis, .tables = &chain->pipe->templates->tables, .corners = 1 };
+  memset(rest, 0, sizeof *rest);
+  if (!basis) goto done;
+  if (chain->pipe->engine->n_beyond) CUBIX_TRY(cubix_placement_pick(&rest->outliers, placement, cubix_placement_beyond, &basis->nodes.reach));
+  if (!basis->n_at_end) goto done;
+  CUBIX_TRY(cubix_placement_pick(&rest->leftover, placement, cubix_ends_test, &ends));
+  CUBIX_TRY(cubix_ends_rows(&rest->ending_row, &rest->ending, basis, &chain->pipe->templates->tables));
+done:
+  return status;
+}
+
+void cubix_chain_rest_free(struct cubix_chain_rest *rest)
+{
+  cubix_placement_free(rest->outliers);
+  cubix_placement_free(rest->leftover);
+  free(rest->ending_row);
+}

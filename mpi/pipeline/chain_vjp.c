@@ -1,0 +1,325 @@
+/* chain_vjp.c -- the chain backwards: from cotangents of the cube to those of the leaves.
+ *
+ * Against the order of the forward run, piece by piece of the channels (chain_piece.c): the owner of a piece applies the PSF's adjoint to its cotangents and
+ * sends the result R to all; every rank takes the products of R with its own stars' spectra:
+ *   histogram  G = R D^T on the blocks that its stars touch (cubix_multiply_vjp), in the end once star by star (deposit_vjp);
+ *   direct     star by star (paint_vjp); so also those that the histogram leaves out.
+ * Forward values are recomputed from the stars, never kept: what is held beside the forward run's memory is G (8 bytes for a value of the histogram), a piece
+ * of R, and the bars of some stars at a time.  Only where the PSF's own parameters are asked for, the painted cube is kept from the forward run.
+ * Where templates change (Luminosity, LsfFwhm, Redshift through the LSF), their bars are collected on the rows' knots, added up over ranks, and led back
+ * through the LSF and the splines (cubix_templates_vjp).
+ *
+ * Globals.  FluxScale and the distance: F = <cube, cube_bar>.  Redshift: by the scales, by D_L, by the LSF, and by the Doppler factor, in which ln(1 + z) is
+ * a velocity over c.  Angles: by the frame's rotation.  The disc's axes, the centre and the systemic velocity found from the stars are frozen.            */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cube/cube.h"
+#include "engine/device.h"
+#include "engine/template_ends.h"
+#include "geometry/frame.h"
+#include "geometry/scene.h"
+#include "histogram/basis.h"
+#include "histogram/histogram.h"
+#include "histogram/multiply.h"
+#include "instrument/psf_kernel.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
+#include "mpi/pipeline/chain.h"
+#include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/pipeline.h"
+#include "observation/psf.h"
+#include "physics/constants.h"
+#include "spectra/templates.h"
+
+struct back {
+  struct cubix_star_bar *star;              /* [records] directly; [CUBIX_CHAIN_PART, or a spaxel of more] by histogram */
+  struct cubix_star_bar *outliers, *leftover;     /* [records of rest.outliers, rest.leftover] */
+  struct cubix_chain_total *total;          /* [stars] with a smooth deposit */
+  double *value;                            /* [cover.n_value] */
+  double *row, *row_rest;                   /* [n_row][n_knot + 1][2]; of leftover stars alone */
+  float *tile;
+  struct cubix_histogram *histogram;        /* where rows are wanted */
+  struct cubix_cube bar, painted_bar, painted;
+  struct cubix_psf_bar psf;
+  struct cubix_chain_rest rest;
+  double flux;                              /* <cube, cube_bar> of the owned channels */
+};
+
+/* Pieces of cubes are done with before stars get their bars. */
+static void pieces_free(struct back *b)
+{
+  struct cubix_cube *piece[] = { &b->bar, &b->painted_bar, &b->painted };
+  for (int i = 0; i < 3; i++) {
+    free(piece[i]->flux);
+    piece[i]->flux = NULL;
+  }
+}
+
+static void back_free(struct back *b)
+{
+  pieces_free(b);
+  free(b->star);
+  free(b->outliers);
+  free(b->total);
+  free(b->leftover);
+  free(b->value);
+  free(b->row);
+  free(b->row_rest);
+  free(b->tile);
+  cubix_histogram_free(b->histogram);
+  cubix_chain_rest_free(&b->rest);
+}
+
+static size_t n_record(const struct cubix_placement *p) { return p ? p->start[p->n_spaxel] : 0; }
+static size_t n_row_bar(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->tables.n_row * ((size_t)chain->pipe->templates->tables.n_knot + 1) * 2; }
+
+int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves)
+{
+  return leaves->value[CUBIX_LEAF_Luminosity] || leaves->value[CUBIX_LEAF_LsfFwhm] || (leaves->value[CUBIX_LEAF_Redshift] && !chain->pipe->ins->lsf_none);
+}
+
+/* One after the last spaxel of a part that begins with `first`. */
+static size_t part_end(const struct cubix_placement *p, size_t first)
+{
+  size_t last = first + 1;
+  while (last < p->n_spaxel && p->start[last + 1] - p->start[first] <= CUBIX_CHAIN_PART) last++;
+  return last;
+}
+
+static int back_init(struct back *b, struct cubix_chain *chain, const struct cubix_leaves *bar)
+{
+  int status = CUBIX_OK;
+  const struct cubix_placement *p = chain->pipe->particles->placement;
+  memset(b, 0, sizeof *b);
+  size_t most = chain->pipe->basis ? 0 : n_record(p);
+  for (size_t first = 0, last; chain->pipe->basis && first < p->n_spaxel; first = last) {
+    last = part_end(p, first);
+    most = p->start[last] - p->start[first] > most ? p->start[last] - p->start[first] : most;
+  }
+  CUBIX_ALLOC(b->star, most);
+  CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain));
+  CUBIX_ALLOC(b->outliers, n_record(b->rest.outliers));
+  CUBIX_ALLOC(b->leftover, n_record(b->rest.leftover));
+  if (chain->pipe->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->templates->tables));
+  if (chain->pipe->basis) CUBIX_ALLOC(b->value, chain->cover->n_value);
+  if (!cubix_chain_needs_rows(chain, bar)) goto done;
+  CUBIX_ALLOC(b->row, n_row_bar(chain));
+  if (b->rest.leftover) CUBIX_ALLOC(b->row_rest, n_row_bar(chain));
+  if (!chain->pipe->basis) goto done;
+  CUBIX_ALLOC(b->tile, cubix_basis_tile_size(chain->pipe->basis));
+  CUBIX_TRY(cubix_chain_histogram(&b->histogram, chain));
+done:
+  return status;
+}
+
+/* The owner's cotangents of a piece back through the PSF. */
+static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar, const struct cubix_chain_piece *piece, int psf)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_chain_hold(chain, &b->bar, piece, 0));
+  cubix_chain_cut(&b->bar, cube_bar);
+  if (psf) {
+    CUBIX_TRY(cubix_chain_hold(chain, &b->painted, piece, chain->pipe->ins->margin));
+    cubix_chain_cut(&b->painted, chain->pipe->painted);
+  }
+  CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, psf ? &b->painted : NULL, &b->bar, &b->painted_bar, psf ? &b->psf : NULL));
+done:
+  return status;
+}
+
+/* Stars that the histogram leaves out in some channels: in these. */
+static int leftover_back(struct back *b, const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK, last = b->painted_bar.lambda_first + b->painted_bar.n_lambda;
+  struct cubix_cube run = { .n_x = b->painted_bar.n_x, .n_y = b->painted_bar.n_y, .margin = b->painted_bar.margin };
+  for (int k = b->painted_bar.lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
+    CUBIX_TRY(cubix_cube_hold(&run, k, n));
+    cubix_chain_cut(&run, &b->painted_bar);
+    CUBIX_TRY(cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, b->rest.leftover, &run, b->leftover, b->row_rest));
+  }
+done:
+  free(run.flux);
+  return status;
+}
+
+/* Templates of the histogram, tile by tile. */
+static int tiles_back(struct back *b, const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK, first = b->painted_bar.lambda_first / CUBIX_TILE, last = (b->painted_bar.lambda_first + b->painted_bar.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
+  for (int i = first; i < last; i++) {
+    memset(b->tile, 0, cubix_basis_tile_size(chain->pipe->basis) * sizeof *b->tile);
+    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis, chain->pipe->templates->tables.star_scale, i, b->tile));
+    CUBIX_TRY(cubix_basis_vjp(chain->pipe->basis, i, b->tile, b->row));
+  }
+done:
+  return status;
+}
+
+/* A piece of cotangents, known to all, to this rank's stars. */
+static int stars_back(struct back *b, const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK;
+  const struct cubix_tables *tables = &chain->pipe->templates->tables;
+  struct cubix_device *dev = chain->pipe->dev;
+  if (!chain->pipe->basis) {
+    CUBIX_TRY(cubix_device_paint_vjp(dev, tables, chain->pipe->particles->placement, &b->painted_bar, b->star, b->row));
+    goto done;
+  }
+  CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, tables->star_scale, b->value));
+  if (b->row) CUBIX_TRY(tiles_back(b, chain));
+  if (b->rest.outliers) CUBIX_TRY(cubix_device_paint_vjp(dev, tables, b->rest.outliers, &b->painted_bar, b->outliers, b->row));
+  if (b->rest.leftover) CUBIX_TRY(leftover_back(b, chain));
+done:
+  return status;
+}
+
+/* Bars of picked stars, from number *next on, to those of the records first .. last - 1. */
+static void add_picked(struct cubix_star_bar *to, size_t first, size_t last, const struct cubix_star_bar *from, const struct cubix_placement *picked, size_t *next)
+{
+  for (; *next < n_record(picked) && picked->source[*next] < last; ++*next) {
+    struct cubix_star_bar *t = &to[picked->source[*next] - first];
+    t->mass_formed += from[*next].mass_formed;
+    t->velocity += from[*next].velocity;
+    t->f_z += from[*next].f_z;
+    t->f_age += from[*next].f_age;
+  }
+}
+
+/* Spaxels first .. last - 1 of a placement, with the stars in them.  @param start [last - first + 1] room  */
+static struct cubix_placement part_of(const struct cubix_placement *p, size_t first, size_t last, size_t *start)
+{
+  for (size_t s = first; s <= last; s++) start[s - first] = p->start[s] - p->start[first];
+  return (struct cubix_placement){ .n_spaxel = last - first, .start = start, .star = p->star + p->start[first], .source = p->source + p->start[first] };
+}
+
+/* What has been collected on the histogram's blocks, to the stars, part by part. */
+static int deposits_back(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+{
+  int status = CUBIX_OK;
+  const struct cubix_placement *p = chain->pipe->particles->placement;
+  size_t *start = NULL, next_outlier = 0, next_leftover = 0;
+  CUBIX_ALLOC(start, p->n_spaxel + 1);
+  for (size_t first = 0, last; first < p->n_spaxel; first = last) {
+    last = part_end(p, first);
+    struct cubix_placement part = part_of(p, first, last, start);
+    struct cubix_histogram cover = *chain->cover;
+    cover.n_spaxel = last - first;
+    cover.start += first;
+    cover.exponent += first;
+    memset(b->star, 0, n_record(&part) * sizeof *b->star);
+    CUBIX_TRY(chain->pipe->dev->ops->fill_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->templates->tables, b->star));
+    add_picked(b->star, p->start[first], p->start[last], b->outliers, b->rest.outliers, &next_outlier);
+    add_picked(b->star, p->start[first], p->start[last], b->leftover, b->rest.leftover, &next_leftover);
+    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));
+  }
+done:
+  free(start);
+  return status;
+}
+
+static int collect(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+{
+  int status = CUBIX_OK;
+  size_t n_row = (size_t)chain->pipe->templates->tables.n_row, stride = n_row_bar(chain) / n_row;
+  for (size_t r = 0; r < n_row && b->row_rest; r++)
+    if (chain->pipe->basis->ending[r])
+      for (size_t i = r * stride; i < (r + 1) * stride; i++) b->row[i] += b->row_rest[i];
+  if (chain->pipe->templates->tables.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
+  if (chain->pipe->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
+  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->particles->placement, 0, b->star, b->total, bar, sums));
+  if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, bar, sums));
+done:
+  return status;
+}
+
+static double inner(const struct cubix_cube *a, const struct cubix_cube *b)
+{
+  double sum = 0;
+  size_t n_lambda = (size_t)a->n_lambda, n_spaxel = n_lambda ? (size_t)a->n_x * (size_t)a->n_y : 0;
+  for (size_t s = 0; s < n_spaxel; s++) {
+    double row = 0;
+    for (size_t k = s * n_lambda; k < (s + 1) * n_lambda; k++) row += (double)a->flux[k] * (double)b->flux[k];
+    sum += row;
+  }
+  return sum;
+}
+
+static void add_global(struct cubix_leaves *bar, enum cubix_leaf leaf, double x)
+{
+  if (bar->value[leaf]) bar->value[leaf][0] += x;
+}
+
+/* Rows of templates to library, LSF and redshift. */
+static int rows_back(const struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, double *one_plus_z_bar)
+{
+  if (!b->row) return CUBIX_OK;
+  cubix_mpi_collective.sum(b->row, n_row_bar(chain));
+  return cubix_templates_vjp(chain->pipe->templates, chain->pipe->ins, b->row, bar->value[CUBIX_LEAF_Luminosity], bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
+}
+
+/* Sums over all ranks to the globals. */
+static void globals_back(const struct back *b, const struct cubix_chain *chain, const struct cubix_chain_sums *sums, double one_plus_z_bar, struct cubix_leaves *bar)
+{
+  const struct cubix_scene *scene = &chain->pipe->scene;
+  struct cubix_turn_bar turn = { .alpha = 0 };
+  double redshift_bar = 0, distance_bar = 0, z1 = 1 + scene->redshift;
+  struct cubix_scene scene_bar = { .redshift = sums->receding * CUBIX_C_KMS / z1 + one_plus_z_bar, .flux_scale = b->flux / scene->flux_scale,
+                                   .kpc_per_arcsec = -sums->sky.arcsec_per_kpc / (scene->kpc_per_arcsec * scene->kpc_per_arcsec) };
+  cubix_scene_vjp(scene, &chain->pipe->par, &scene_bar, &redshift_bar, &distance_bar);
+  cubix_frame_turn_vjp(&chain->pipe->frame, &chain->pipe->par, sums->rotation, &turn);
+  add_global(bar, CUBIX_LEAF_Alpha, turn.alpha);
+  add_global(bar, CUBIX_LEAF_Beta, turn.beta);
+  add_global(bar, CUBIX_LEAF_Gamma, turn.gamma);
+  add_global(bar, CUBIX_LEAF_Inclination, turn.inclination);
+  add_global(bar, CUBIX_LEAF_PositionAngle, turn.position_angle);
+  add_global(bar, CUBIX_LEAF_PointingX, sums->sky.pointing_x);
+  add_global(bar, CUBIX_LEAF_PointingY, sums->sky.pointing_y);
+  add_global(bar, CUBIX_LEAF_Roll, sums->sky.roll * CUBIX_PI / 180);
+  add_global(bar, CUBIX_LEAF_DepositLength, sums->length);
+  add_global(bar, CUBIX_LEAF_Redshift, redshift_bar);
+  add_global(bar, CUBIX_LEAF_Distance, distance_bar);
+  add_global(bar, CUBIX_LEAF_PsfFwhm, b->psf.fwhm);
+  add_global(bar, CUBIX_LEAF_PsfBeta, b->psf.beta);
+  add_global(bar, CUBIX_LEAF_MassScale, sums->mass_scale / chain->mass_scale);
+  add_global(bar, CUBIX_LEAF_FluxScale, b->flux / chain->pipe->flux_scale);
+  for (int c = 0; c < 3; c++) {
+    if (bar->value[CUBIX_LEAF_Centre]) bar->value[CUBIX_LEAF_Centre][c] += sums->centre[c];
+    if (bar->value[CUBIX_LEAF_SystemicVelocity]) bar->value[CUBIX_LEAF_SystemicVelocity][c] += sums->velocity[c];
+  }
+}
+
+int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube_bar, struct cubix_leaves *bar)
+{
+  int status = CUBIX_OK, psf = bar->value[CUBIX_LEAF_PsfFwhm] || bar->value[CUBIX_LEAF_PsfBeta];
+  struct cubix_chain_piece piece = { 0, 0, 0 };
+  struct cubix_chain_sums sums = { .receding = 0 };
+  struct back b = { 0 };
+  cubix_mpi_pipeline_enter(chain->pipe);
+  double one_plus_z_bar = 0;
+  CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, cube_bar)));
+  CUBIX_TRY(cubix_mpi_agree(back_init(&b, chain, bar)));
+  while (cubix_chain_next(chain, &piece)) {
+    status = cubix_chain_hold(chain, &b.painted_bar, &piece, chain->pipe->ins->margin);
+    if (!status && piece.owner == cubix_mpi_rank()) status = unblur(&b, chain, cube_bar, &piece, psf);
+    CUBIX_TRY(cubix_mpi_agree(status));
+    cubix_chain_spread(&b.painted_bar, piece.owner);
+    CUBIX_TRY(cubix_mpi_agree(stars_back(&b, chain)));
+  }
+  pieces_free(&b);
+  CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
+  b.flux = inner(chain->pipe->cube, cube_bar);
+  double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
+  cubix_mpi_collective.sum(total, sizeof total / sizeof *total);
+  b.flux = total[0];
+  b.psf.fwhm = total[1];
+  b.psf.beta = total[2];
+  cubix_mpi_collective.sum((double *)&sums, sizeof sums / sizeof(double));
+  CUBIX_TRY(cubix_mpi_agree(rows_back(&b, chain, bar, &one_plus_z_bar)));
+  globals_back(&b, chain, &sums, one_plus_z_bar, bar);
+done:
+  back_free(&b);
+  return status;
+}

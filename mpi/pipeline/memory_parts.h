@@ -1,0 +1,37 @@
+/* memory_parts.h -- inside the check of memory: what is known of a run, and the plan of what it will take. */
+#ifndef CUBIX_MPI_MEMORY_PARTS_H
+#define CUBIX_MPI_MEMORY_PARTS_H
+
+#include "base/memory.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "engine/sounding.h"
+#include "mpi/particles/particles.h"
+
+struct cubix_memory_job {
+  const struct cubix_params *par;
+  const struct cubix_instrument *ins;
+  const struct cubix_scene *scene;
+  const struct cubix_templates *templates;
+  struct cubix_particles *particles;
+  const struct cubix_device *dev;
+  const unsigned char *active;
+  int n_thread, n_rank, rank, counted, say;
+  double painted, field, channels;          /* spaxels; channels of this rank */
+  double rows, all_rows, records;           /* stars in memory at a time, of all chunks; records of those in memory */
+  double *count, *count_all;                /* [painted] parts of this rank's stars, of all ranks'; NULL: unknown */
+  double values, values_all, n_star;        /* of the histogram, this rank's and all ranks'; records of all ranks */
+  double values_chunk;                      /* of a chunk of this rank */
+  int64_t beyond[CUBIX_N_REACH];
+  unsigned char *used;                      /* [n_row] library rows in use; NULL: unknown, and all of them */
+  struct cubix_sounding *mine, *all, *chunk; /* of this rank's stars, all ranks', one chunk's; NULL: unknown */
+  double step;                              /* of the templates' nodes [km/s] */
+  struct cubix_engine *engine;
+  int prepared;                             /* templates lie in the cache */
+  double mapped;                            /* bytes of cached tiles */
+};
+
+/** The plan of this rank, and job->mapped.  Collective. */
+void cubix_mpi_memory_plan(struct cubix_memory_plan *plan, struct cubix_memory_job *job);
+
+#endif

@@ -1,0 +1,215 @@
+/* memory_plan.c -- what a rank will take of the memory, item by item, from sizes.
+ *
+ * Who allocates says how much (..._bytes); here it is put into the phases of the run (memory.h).  A fit goes through all
+ * of them again and again: what its derivatives and its optimiser hold is there in every one. */
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cube/cube.h"
+#include "cube/placement.h"
+#include "engine/device.h"
+#include "engine/survey.h"
+#include "fit/fit_bytes.h"
+#include "fit/leaves.h"
+#include "histogram/basis_parts.h"
+#include "histogram/histogram.h"
+#include "histogram/multiply.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
+#include "mpi/pipeline/chain_parts.h"
+#include "mpi/pipeline/memory_parts.h"
+#include "observation/psf.h"
+#include "output/output.h"
+#include "simulation/slab.h"
+
+typedef struct cubix_memory_plan plan;
+typedef const struct cubix_memory_job job;
+
+static const double message_bytes = 1 << 24;   /* MPI's copy of what is added up, at the most */
+static const enum cubix_phase first = (enum cubix_phase)0, last = CUBIX_N_PHASE - 1;
+
+static int is_fit(job *j) { return j->active && !strcmp(j->par->Mode, "fit"); }
+static int is_histogram(job *j) { return j->engine && j->engine->method == CUBIX_HISTOGRAM; }
+static int is_caching(job *j) { return strcmp(j->par->TemplateCache, "none") != 0; }
+static int moves(job *j, enum cubix_leaf leaf) { return j->active && j->active[leaf]; }
+static int moves_psf(job *j) { return moves(j, CUBIX_LEAF_PsfFwhm) || moves(j, CUBIX_LEAF_PsfBeta); }
+
+static int moves_rows(job *j)
+{
+  return moves(j, CUBIX_LEAF_Luminosity) || moves(j, CUBIX_LEAF_LsfFwhm) || moves(j, CUBIX_LEAF_Redshift);
+}
+
+/* In one phase alone. */
+static void add_in(plan *p, enum cubix_phase phase, const char *what, double bytes)
+{
+  cubix_memory_add(p, what, bytes, phase, phase);
+}
+
+static int n_node(job *j) { return cubix_basis_nodes(j->engine->reach, j->step).n; }
+static double channel_bytes(job *j) { return j->channels * sizeof(cubix_real); }
+static double histogram_bytes(job *j) { return cubix_histogram_bytes(j->values, j->painted); }
+
+static double tile_bytes(job *j)
+{
+  const int n_template = is_caching(j) ? j->engine->n_row : j->engine->n_used;
+  return (double)n_template * n_node(j) * CUBIX_TILE * sizeof(float);
+}
+
+static void plan_stars(plan *p, job *j)
+{
+  const int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL, chunks = j->particles->n_chunk > 1;
+  const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_FILL : CUBIX_PHASE_PAINT;
+  unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
+  if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
+  cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
+  cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), place,
+                   keep ? last : used_up);
+  cubix_memory_add(p, "sorting of stars",
+                   cubix_placement_work_bytes(j->rows, j->records, j->painted, smooth, j->n_thread), place,
+                   chunks ? used_up : place);
+  cubix_memory_add(p, "counts of stars", cubix_survey_bytes(j->painted), place, last);
+}
+
+static void plan_templates(plan *p, struct cubix_memory_job *j)
+{
+  const int everywhere = j->engine->combine == CUBIX_COMBINE_CUBE, per_round = j->n_thread < 6 ? 2 : j->n_thread / 3;
+  const double tile = tile_bytes(j), n_tile = ceil((double)j->ins->n_lambda / CUBIX_TILE);
+  const double mine = everywhere ? n_tile : ceil(j->channels / CUBIX_TILE);
+  const double kept = fmin(cubix_basis_room_for(tile, (int)n_tile, cubix_mpi_local_size()), mine);
+  const double made = is_caching(j) || kept >= mine ? 0 : tile, values = everywhere ? j->values : j->values_all;
+  if (is_caching(j)) {
+    j->mapped = mine * tile;
+    cubix_memory_add(p, "cached templates", j->mapped, CUBIX_PHASE_TEMPLATES, last);
+    if (!j->prepared) add_in(p, CUBIX_PHASE_TEMPLATES, "templates that are made", fmin(per_round, mine) * tile);
+  } else cubix_memory_add(p, "templates", kept * tile, CUBIX_PHASE_TEMPLATES, last);
+  if (!j->dev->ops->locked_bytes)
+    add_in(p, CUBIX_PHASE_PAINT, "multiplication", cubix_multiply_bytes(values, made, j->n_thread));
+}
+
+static void plan_histogram(plan *p, struct cubix_memory_job *j)
+{
+  const int share = j->n_rank > 1 && j->engine->combine == CUBIX_COMBINE_HISTOGRAM;
+  const double mine = histogram_bytes(j), all = cubix_histogram_bytes(j->values_all, j->painted);
+  const double chunk = cubix_histogram_bytes(j->values_chunk, j->painted);
+  const double work = cubix_histogram_work_bytes(j->values_chunk, j->templates->tables.n_row, n_node(j), j->n_thread);
+  const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
+  add_in(p, CUBIX_PHASE_FILL, "histogram", stack);
+  if (share) add_in(p, CUBIX_PHASE_SHARE, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)));
+  add_in(p, CUBIX_PHASE_PAINT, "histogram", share ? all : mine);
+  plan_templates(p, j);
+}
+
+/* What a GPU's buffers take of this host. */
+static void plan_processor(plan *p, job *j)
+{
+  const int direct = !is_histogram(j);
+  if (j->dev->ops->locked_bytes) {
+    const double tile = direct ? 0 : tile_bytes(j);
+    const double bytes = j->dev->ops->locked_bytes(j->painted, j->channels, tile, j->active != NULL);
+    cubix_memory_add(p, "page-locked buffers", bytes, direct ? CUBIX_PHASE_PAINT : CUBIX_PHASE_TEMPLATES, last);
+  } else if (direct) {
+    const double bytes = cubix_device_paint_bytes(j->ins->n_lambda, j->templates->tables.n_knot, j->n_thread);
+    add_in(p, CUBIX_PHASE_PAINT, "painting", bytes);
+  }
+}
+
+static void plan_cube(plan *p, job *j)
+{
+  const int apart = j->n_rank > 1 && (!j->engine || j->engine->combine == CUBIX_COMBINE_CUBE);
+  const int ends = apart && j->rank != 0;      /* rank 0 adds up, and goes on alone */
+  const int n_thread = apart && !getenv("OMP_NUM_THREADS") ? omp_get_num_procs() : j->n_thread;
+  const double painted = j->painted * channel_bytes(j);
+  cubix_memory_add(p, "maps", cubix_cube_maps_bytes(j->ins), CUBIX_PHASE_PLACE, last);
+  cubix_memory_add(p, "the cube", painted, CUBIX_PHASE_FILL, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
+  if (apart) add_in(p, CUBIX_PHASE_PAINT, "messages", fmin(message_bytes, painted));
+  add_in(p, CUBIX_PHASE_WRITE, "writing", cubix_output_bytes(j->ins, n_thread, j->n_rank, j->rank));
+  if (ends) return;
+  cubix_memory_add(p, "the cube", j->field * channel_bytes(j), CUBIX_PHASE_WRITE, last);
+  add_in(p, CUBIX_PHASE_PSF, "the PSF's transforms", cubix_psf_bytes(j->ins, (int)j->channels, 1, 1, n_thread));
+}
+
+/* Numbers of a star among the active leaves. */
+static double numbers(job *j)
+{
+  double n = 0;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
+    const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
+    if (j->active[leaf] && info->of == CUBIX_OF_STAR) n += info->n;
+  }
+  return n;
+}
+
+/* Pieces of the cube that are worked on at a time, and their way through the PSF. */
+static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
+{
+  const int psf = moves_psf(j);
+  const double whole = j->painted * channel_bytes(j), tile = j->painted * CUBIX_TILE * sizeof(cubix_real);
+  const double piece = fmin(fmax(CUBIX_CHAIN_PIECE, tile), whole);
+  const double blur = cubix_psf_bytes(j->ins, (int)j->channels, psf ? 2 : 1, psf ? 3 : 1, j->n_thread);
+  add_in(p, phase, "pieces of the cube", piece * (1 + j->field / j->painted + psf));
+  if (j->n_rank > 1) add_in(p, phase, "messages", fmin(message_bytes, piece));
+  add_in(p, phase, "the PSF's transforms", blur);
+}
+
+/* Backwards, and what is compared with: mpi/pipeline/chain_vjp.c. */
+static void plan_derivatives(plan *p, job *j)
+{
+  const struct cubix_tables *tables = &j->templates->tables;
+  const int fit = is_fit(j), direct = !is_histogram(j), smooth = strcmp(j->par->Deposit, "nearest") != 0;
+  const double field = j->field * channel_bytes(j), painted = j->painted * channel_bytes(j);
+  const double placed = direct ? j->records : fmin(j->records, CUBIX_CHAIN_PART);
+  const double of_star = numbers(j) * sizeof(double) + (smooth ? sizeof(struct cubix_chain_total) : 0);
+  const enum cubix_phase from = fit ? first : CUBIX_PHASE_COMPARE, until = fit ? last : CUBIX_PHASE_COMPARE;
+  const enum cubix_phase reverse = CUBIX_PHASE_REVERSE;
+  if (moves_psf(j)) cubix_memory_add(p, "the cube before the PSF", painted, fit ? first : CUBIX_PHASE_PSF, last);
+  cubix_memory_add(p, "derivatives by the cube", field, from, last);
+  cubix_memory_add(p, "the observed cube", 2 * field + 3 * j->field * sizeof(double), from, until);
+  plan_pieces(p, j, reverse);
+  add_in(p, reverse, "derivatives by stars", j->rows * of_star + placed * sizeof(struct cubix_star_bar));
+  if (moves_rows(j))
+    add_in(p, reverse, "derivatives by templates", 2. * tables->n_row * (tables->n_knot + 1.) * sizeof(double));
+  if (direct) return;
+  const double of_values = histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, 0);
+  add_in(p, reverse, "derivatives by the histogram", 1.2 * of_values);
+  if (moves_rows(j)) add_in(p, reverse, "histogram", histogram_bytes(j));
+}
+
+/* What Mode fit adds: the cube between two forward runs, vectors, weights of the curvature and tangents. */
+static void plan_fit(plan *p, job *j)
+{
+  const struct cubix_tables *tables = &j->templates->tables;
+  const double field = j->field * channel_bytes(j);
+  const enum cubix_phase tangent = CUBIX_PHASE_TANGENT;
+  cubix_memory_add(p, "the cube", field, first, CUBIX_PHASE_TEMPLATES);
+  cubix_memory_add(p, "the fit's vectors", cubix_fit_bytes(j->par, j->active, j->rows, &cubix_mpi_collective), first, last);
+  cubix_memory_add(p, "weights and tangents of the cube", 2 * field, first, last);
+  plan_pieces(p, j, tangent);
+  add_in(p, tangent, "tangents of stars", j->records * sizeof(struct cubix_star_bar));
+  if (moves_rows(j))
+    add_in(p, tangent, "tangents of templates", (double)tables->n_row * tables->row_stride * sizeof(cubix_real));
+  if (!is_histogram(j)) return;
+  add_in(p, tangent, "tangents of the histogram", histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, j->n_thread));
+  if (!moves_rows(j)) return;
+  add_in(p, tangent, "histogram", histogram_bytes(j));
+  add_in(p, tangent, "tangents of templates", tile_bytes(j) * ceil(j->channels / CUBIX_TILE));
+}
+
+void cubix_mpi_memory_plan(plan *p, struct cubix_memory_job *j)
+{
+  const struct cubix_slab *stars = j->particles ? j->particles->slab : NULL;
+  const unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
+  const double slab = stars && stars->position ? cubix_slab_bytes((double)stars->n, parts) : 0;
+  *p = (plan){ 0 };
+  j->mapped = 0;
+  cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab, 0), first, last);
+  if (!j->templates) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
+  if (j->particles && j->templates) plan_stars(p, j);
+  if (j->templates && is_histogram(j)) plan_histogram(p, j);
+  if (j->templates) plan_processor(p, j);
+  plan_cube(p, j);
+  if (j->templates && j->active) plan_derivatives(p, j);
+  if (j->templates && is_fit(j)) plan_fit(p, j);
+}

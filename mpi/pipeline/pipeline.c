@@ -1,0 +1,281 @@
+/* pipeline.c -- the stages, from a parameter file to a cube as the instrument saw it.
+ *
+ * What a new value touches is brought up to date where it is put (chain_values.c).  What depends on where the stars are (placement, survey, the histogram)
+ * is made by every forward run; the templates on a grid of velocities only when rows, reach or library change.  Nothing is read again, but for the library
+ * where a new redshift, LSF or velocity asks for wavelengths of it that were not read.
+ *
+ * Frozen by the first run: the centre and systemic velocity that were found from the stars, the disc's axes, SelectRadius, which engine paints and who owns
+ * which channels. */
+#include "mpi/pipeline/pipeline.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cube/cube.h"
+#include "engine/device.h"
+#include "engine/engine.h"
+#include "fit/leaves.h"
+#include "geometry/scene.h"
+#include "histogram/basis.h"
+#include "instrument/instrument.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/cores.h"
+#include "mpi/comm/group.h"
+#include "mpi/comm/stage.h"
+#include "mpi/engine/audit.h"
+#include "mpi/engine/cube_paint.h"
+#include "mpi/engine/cube_reduce.h"
+#include "mpi/engine/device_open.h"
+#include "mpi/engine/engine.h"
+#include "mpi/particles/particles.h"
+#include "mpi/pipeline/memory_check.h"
+#include "observation/psf.h"
+#include "params/params.h"
+#include "spectra/templates.h"
+
+void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
+{
+  cubix_mpi_group_use(pipe->group);
+  cubix_log_collect(&pipe->warnings);
+}
+
+int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say)
+{
+  cubix_mpi_pipeline_enter(pipe);
+  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->templates, pipe->particles, pipe->use.active, pipe->dev, say);
+}
+
+int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par, const struct cubix_pipeline_use *use, struct cubix_stages *stages)
+{
+  int status = CUBIX_OK;
+  struct cubix_pipeline *pipe = cubix_alloc(1, sizeof *pipe);
+  CUBIX_TRY(cubix_mpi_agree(pipe ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *pipe)));
+  pipe->group = cubix_mpi_group();
+  pipe->warnings = *cubix_log_warnings();
+  cubix_mpi_pipeline_enter(pipe);
+  pipe->par = *par;
+  pipe->use = *use;
+  pipe->stages = stages;
+  pipe->flux_scale = 1;
+  CUBIX_STAGE(stages, "instrument", cubix_instrument_read(&pipe->ins, &pipe->par));
+  CUBIX_STAGE(stages, "size",       cubix_mpi_memory_check(&pipe->par, pipe->ins, NULL, NULL, NULL, NULL, NULL, 0));
+  *out = pipe;
+  pipe = NULL;
+done:
+  cubix_mpi_pipeline_close(pipe);
+  return status;
+}
+
+/* ---- stars and what is made for them ------------------------------------------------------------------------------------------ */
+
+static int take_stars(struct cubix_pipeline *pipe, const struct cubix_slab *stars)
+{
+  int status = CUBIX_OK;
+  if (stars) CUBIX_TRY(cubix_mpi_particles_hold(&pipe->particles, &pipe->par, stars));
+  else CUBIX_TRY(cubix_mpi_particles_open(&pipe->particles, &pipe->par));
+  if (!pipe->use.keep_stars) goto done;
+  CUBIX_CHECK(pipe->particles->n_chunk == 1, CUBIX_EUSAGE, "derivatives need all stars in memory, and they take %zu chunks: raise SlabMemory (%g MB, %s) or use more ranks",
+              pipe->particles->n_chunk, pipe->par.SlabMemory, cubix_params_origin(&pipe->par, "SlabMemory"));
+  pipe->particles->keep = 1;
+done:
+  return status;
+}
+
+static int find_speed(struct cubix_pipeline *pipe)
+{
+  pipe->moved = 0;
+  return cubix_mpi_particles_fastest(&pipe->v_max, pipe->particles, pipe->ins, &pipe->scene);
+}
+
+/* From the library's file; where that fails the templates in use stay. */
+static int make_templates(struct cubix_pipeline *pipe)
+{
+  struct cubix_templates *templates = NULL;
+  int status = (pipe->use.keep_library ? cubix_templates_build_kept : cubix_templates_build)(&templates, &pipe->par, pipe->ins, &pipe->scene, pipe->v_max);
+  status = cubix_mpi_agree(status);
+  if (status) {
+    cubix_templates_free(templates);
+    return status;
+  }
+  cubix_templates_free(pipe->templates);
+  pipe->templates = templates;
+  pipe->rows_changed = 1;
+  pipe->unread = 0;
+  return CUBIX_OK;
+}
+
+int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars)
+{
+  int status = CUBIX_OK;
+  struct cubix_stages *stages = pipe->stages;
+  cubix_mpi_pipeline_enter(pipe);
+  CUBIX_STAGE(stages, "read",      take_stars(pipe, stars));
+  CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
+  CUBIX_STAGE(stages, "scene",     cubix_scene_init(&pipe->scene, &pipe->par, &pipe->particles->slab->snapshot));
+  CUBIX_STAGE(stages, "speeds",    find_speed(pipe));
+  CUBIX_STAGE(stages, "templates", make_templates(pipe));
+  CUBIX_STAGE(stages, "device",    cubix_mpi_device_open(&pipe->dev, &pipe->par));
+  CUBIX_STAGE(stages, "memory",    cubix_mpi_pipeline_memory(pipe, 0));
+  CUBIX_STAGE(stages, "maps",      cubix_cube_init(&pipe->cube, pipe->ins));
+done:
+  return status;
+}
+
+/* ---- the cube --------------------------------------------------------------------------------------------------------------------- */
+
+/* Templates that reach as far as the stars' speeds ask. */
+static int follow_speed(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  if (pipe->moved) CUBIX_TRY(find_speed(pipe));
+  if (!pipe->unread && cubix_templates_reaches(pipe->templates, pipe->ins, &pipe->scene, pipe->v_max)) goto done;
+  CUBIX_CHECK(!pipe->use.active || !pipe->use.active[CUBIX_LEAF_Luminosity], CUBIX_EUSAGE, "stars of up to %g km/s need more wavelengths of %s than were read, and with "
+              "Luminosity active the library stays as it is: open again with these velocities", pipe->v_max, pipe->par.SspFile);
+  CUBIX_TRY(make_templates(pipe));
+done:
+  return status;
+}
+
+/* An empty cube, and the stars in its spaxels. */
+static int place(struct cubix_pipeline *pipe)
+{
+  struct cubix_cube *cube = pipe->cube;
+  struct cubix_tables *tables = &pipe->templates->tables;
+  const size_t n_field = (size_t)pipe->ins->n_x * (size_t)pipe->ins->n_y;
+  tables->star_scale = pipe->flux_scale * tables->light_scale / pipe->ins->lambda_step;
+  cube->margin = pipe->ins->margin;
+  cube->n_x = tables->n_x;
+  cube->n_y = tables->n_y;
+  cube->v_max = 0;
+  memset(cube->budget, 0, sizeof cube->budget);
+  for (int m = 0; m < CUBIX_N_MAP; m++) memset(cube->map[m], 0, n_field * sizeof *cube->map[m]);
+  return cubix_mpi_particles_place(pipe->particles, cube, tables);
+}
+
+/* What the engine knows of the stars, where it was chosen before.  @return 0: it has to be made again */
+static int engine_serves(struct cubix_pipeline *pipe)
+{
+  struct cubix_engine *engine = pipe->engine;
+  const struct cubix_survey *survey = pipe->particles->survey;
+  int reach = 0;
+  if (!engine) return 0;
+  if (engine->method == CUBIX_DIRECT) return 1;
+  if (pipe->rows_changed) return 0;
+  for (int r = 0; r < engine->n_row; r++)
+    if (survey->used[r] && !engine->used[r]) return 0;
+  while (reach < CUBIX_N_REACH - 1 && cubix_engine_reach(reach) < engine->reach) reach++;
+  engine->n_beyond = survey->beyond[reach];
+  return engine->n_beyond <= 1000;
+}
+
+static void drop_engine(struct cubix_pipeline *pipe)
+{
+  if (pipe->dev && pipe->dev->ops->keep) (void)pipe->dev->ops->keep(pipe->dev, NULL);
+  cubix_basis_free(pipe->basis);
+  cubix_engine_free(pipe->engine);
+  pipe->basis = NULL;
+  pipe->engine = NULL;
+}
+
+/* The engine for the stars as they are.  One that was chosen before is kept to, and who owns which channels with it: callers hold cubes of that shape. */
+static int choose_engine(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  struct cubix_params par = pipe->par;
+  struct cubix_survey *survey = pipe->particles->survey;
+  if (engine_serves(pipe)) return CUBIX_OK;
+  for (int r = 0; pipe->engine && r < pipe->engine->n_row; r++) survey->used[r] |= pipe->engine->used[r];   /* stars come back to where they were */
+  if (pipe->engine) {
+    par.Engine = "histogram";
+    par.Combine = pipe->engine->combine == CUBIX_COMBINE_CUBE ? "cube" : "histogram";
+  }
+  drop_engine(pipe);
+  CUBIX_TRY(cubix_mpi_engine_choose(&pipe->engine, &par, pipe->templates, survey, &pipe->dev->rates));
+  pipe->unprepared = 1;
+done:
+  return status;
+}
+
+/* The templates that an engine needs which was chosen just now. */
+static int prepare_basis(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  if (!pipe->unprepared) goto done;
+  CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
+  pipe->unprepared = pipe->rows_changed = 0;
+done:
+  return status;
+}
+
+int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube)
+{
+  int status = CUBIX_OK, rank = cubix_mpi_rank();
+  const int *first = pipe->engine->lambda_first;
+  if (!*cube) CUBIX_ALLOC(*cube, 1);
+  (*cube)->margin = 0;
+  (*cube)->n_x = pipe->ins->n_x;
+  (*cube)->n_y = pipe->ins->n_y;
+  CUBIX_TRY(cubix_cube_hold(*cube, first[rank], first[rank + 1] - first[rank]));
+done:
+  return status;
+}
+
+/* Through the PSF.  After the sum with Combine cube rank 0 works alone, and where nothing else follows it may have all cores. */
+static int convolve(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  struct cubix_cube *cube = pipe->cube;
+  if (pipe->engine->combine == CUBIX_COMBINE_CUBE && !pipe->use.keep_stars) cubix_mpi_take_cores();
+  if (!pipe->use.keep_painted) return cubix_psf_apply(pipe->ins, cube);
+  if (!pipe->painted) CUBIX_ALLOC(pipe->painted, 1);
+  free(pipe->painted->flux);
+  *pipe->painted = (struct cubix_cube){ .n_x = cube->n_x, .n_y = cube->n_y, .margin = cube->margin, .lambda_first = cube->lambda_first, .n_lambda = cube->n_lambda, .flux = cube->flux };
+  cube->flux = NULL;
+  CUBIX_TRY(cubix_mpi_pipeline_hold(pipe, &pipe->cube));
+  CUBIX_TRY(cubix_psf_apply_to(pipe->ins, pipe->painted, cube));
+done:
+  return status;
+}
+
+int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK, check = !pipe->use.keep_stars;   /* evidence is collected where stars pass once */
+  struct cubix_stages *stages = pipe->stages;
+  cubix_mpi_pipeline_enter(pipe);
+  CUBIX_STAGE(stages, "speeds",  follow_speed(pipe));
+  CUBIX_STAGE(stages, "place",   place(pipe));
+  CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
+  CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
+  if (check) CUBIX_STAGE(stages, "draw", cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->templates, pipe->particles->survey));
+  CUBIX_STAGE(stages, "paint",   cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->particles, pipe->dev));
+  CUBIX_STAGE(stages, "sum",     cubix_mpi_cube_sum(pipe->cube, pipe->engine));
+  if (check) CUBIX_STAGE(stages, "audit", cubix_mpi_audit_judge(&pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->cube));
+  CUBIX_STAGE(stages, "check",   cubix_cube_check(pipe->cube, &pipe->par));
+  CUBIX_STAGE(stages, "psf",     convolve(pipe));
+done:
+  return status;
+}
+
+void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe)
+{
+  *result = (struct cubix_result){ .par = &pipe->par, .ins = pipe->ins, .slab = pipe->particles->slab, .frame = &pipe->frame, .scene = &pipe->scene, .templates = pipe->templates,
+                                   .cube = pipe->cube, .engine = pipe->engine, .basis = pipe->basis, .audit = &pipe->audit, .device = pipe->dev->description,
+                                   .n_rank = cubix_mpi_size() };
+}
+
+void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
+{
+  if (!pipe) return;
+  if (cubix_log_warnings() == &pipe->warnings) cubix_log_collect(NULL);
+  drop_engine(pipe);
+  cubix_cube_free(pipe->painted);
+  cubix_cube_free(pipe->cube);
+  cubix_device_close(pipe->dev);
+  cubix_templates_free(pipe->templates);
+  cubix_mpi_particles_close(pipe->particles);
+  cubix_instrument_free(pipe->ins);
+  free(pipe);
+}

@@ -1,0 +1,81 @@
+/* cube.c -- the cube's memory. */
+#include "cube/cube.h"
+
+#include <stdlib.h>
+
+#include "base/collective.h"
+#include "base/error.h"
+#include "instrument/instrument.h"
+#include "params/params.h"
+
+int cubix_cube_init(struct cubix_cube **out, const struct cubix_instrument *ins)
+{
+  int status = CUBIX_OK;
+  struct cubix_cube *cube = NULL;
+  CUBIX_ALLOC(cube, 1);
+  cube->margin = ins->margin;
+  cube->n_x = ins->n_x + 2 * ins->margin;
+  cube->n_y = ins->n_y + 2 * ins->margin;
+  for (int m = 0; m < CUBIX_N_MAP; m++) CUBIX_ALLOC(cube->map[m], (size_t)ins->n_y * (size_t)ins->n_x);
+  *out = cube;
+  cube = NULL;
+done:
+  cubix_cube_free(cube);
+  return status;
+}
+
+double cubix_cube_maps_bytes(const struct cubix_instrument *ins) { return (double)CUBIX_N_MAP * ins->n_x * ins->n_y * sizeof(double); }
+
+int cubix_cube_hold(struct cubix_cube *cube, int first, int n)
+{
+  int status = CUBIX_OK;
+  free(cube->flux);
+  cube->flux = NULL;
+  cube->lambda_first = first;
+  cube->n_lambda = n;
+  CUBIX_ALLOC(cube->flux, (size_t)cube->n_y * (size_t)cube->n_x * (size_t)n);
+done:
+  return status;
+}
+
+int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  const struct cubix_budget *b = cube->budget;
+  CUBIX_CHECK(b[CUBIX_IN_FIELD].number + b[CUBIX_IN_MARGIN].number + b[CUBIX_SHED].number > 0, CUBIX_EUSAGE,
+              "none of the %.0f stars falls into the field, or so near it that the PSF scatters its light in: PointingX = %g (%s), PointingY = %g (%s), "
+              "FieldOfView = %g x %g arcsec (%s; 0: the instrument's), Redshift = %g (%s); "
+              "point at the galaxy, widen the field, or check Centre", cube->budget[CUBIX_ALL].number, par->PointingX, cubix_params_origin(par, "PointingX"),
+              par->PointingY, cubix_params_origin(par, "PointingY"), par->FieldOfView.x, par->FieldOfView.y, cubix_params_origin(par, "FieldOfView"),
+              par->Redshift, cubix_params_origin(par, "Redshift"));
+done:
+  return status;
+}
+
+/* Looked for until it is found: in the first spaxels, as a rule. */
+static int has_light(const struct cubix_cube *cube)
+{
+  const size_t n = (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda;
+  for (size_t i = 0; i < n; i++)
+    if (cube->flux[i] > 0) return 1;
+  return 0;
+}
+
+int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_collective *collective)
+{
+  int status = CUBIX_OK;
+  const struct cubix_budget *b = &cube->budget[CUBIX_IN_FIELD];
+  CUBIX_CHECK(collective->largest(has_light(cube)) > 0, CUBIX_EINPUT,
+              "no light falls into the cube: the %.0f stars in the field formed with %g Msun and shine with %g; check InitialMass in %s, whether the stars lie outside the instrument's "
+              "aperture, and whether %s is dark in these channels", b->number, b->mass, b->light, par->InputFile, par->SspFile);
+done:
+  return status;
+}
+
+void cubix_cube_free(struct cubix_cube *cube)
+{
+  if (!cube) return;
+  for (int m = 0; m < CUBIX_N_MAP; m++) free(cube->map[m]);
+  free(cube->flux);
+  free(cube);
+}

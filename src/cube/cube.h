@@ -1,0 +1,60 @@
+/* cube.h -- the product: flux per spaxel and channel, the truth maps, and the account of where the light went. */
+#ifndef CUBIX_CUBE_H
+#define CUBIX_CUBE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "physics/hd.h"
+
+struct cubix_instrument;
+struct cubix_collective;
+struct cubix_params;
+
+/* Sums per spaxel of the field (no margin); weights: M mass formed, L light in the band (doc/math.md section 8). */
+enum cubix_map {
+  CUBIX_MAP_NSTAR, CUBIX_MAP_MASS, CUBIX_MAP_MASS_NOW, CUBIX_MAP_LIGHT,
+  CUBIX_MAP_M_AGE, CUBIX_MAP_L_AGE, CUBIX_MAP_M_Z, CUBIX_MAP_L_Z,
+  CUBIX_MAP_M_V, CUBIX_MAP_L_V, CUBIX_MAP_M_V2, CUBIX_MAP_L_V2,
+  CUBIX_N_MAP
+};
+
+/* Where number, mass formed [Msun] and band light [10^FluxUnit erg/s/cm2] went: all sums over stars, added up over ranks. */
+enum cubix_account {
+  CUBIX_ALL,                      /* every star read and selected       */
+  CUBIX_IN_FIELD,                 /* in the field                       */
+  CUBIX_IN_MARGIN,                /* painted only for the PSF's sake    */
+  CUBIX_OUTSIDE,                  /* neither: not painted               */
+  CUBIX_SHED,                     /* outside, but so wide that some of their light falls into field or margin */
+  CUBIX_CLAMPED_Z, CUBIX_CLAMPED_AGE, /* beyond the library's grid (of all) */
+  CUBIX_TOO_OLD,                  /* older than the universe at Redshift (of all) */
+  CUBIX_N_ACCOUNT
+};
+struct cubix_budget { double number, mass, light; };
+
+/* Bits of data quality (doc/math.md section 11). */
+enum { CUBIX_DQ_OUTSIDE = 1, CUBIX_DQ_UNCOVERED = 2, CUBIX_DQ_BROAD = 4, CUBIX_DQ_FEW = 8 };
+
+struct cubix_cube {
+  int n_x, n_y;                   /* as painted (with margin); after cubix_psf_apply the field's */
+  int lambda_first, n_lambda;     /* the channels that this rank holds: all while a whole cube is painted; n_lambda 0 where it holds none */
+  int margin;                     /* spaxels on each side that are still to be cropped */
+  cubix_real *flux;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; column 0 is the most eastern */
+  double *map[CUBIX_N_MAP];       /* each [field n_y][field n_x] */
+  struct cubix_budget budget[CUBIX_N_ACCOUNT];
+  double v_max;                   /* largest |v| painted [km/s] */
+};
+
+/** Maps and account of the instrument's field, empty, and no channel yet.  Local.  @param[out] cube owned by the caller */
+int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
+/** Hold channels first .. first + n - 1 of field and margin, all zero.  Local.  What was held before is given up. */
+int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
+/** After the sum: refuse a field that no star sheds light into, itself or through the PSF.  Local.  Errors: CUBIX_EUSAGE. */
+int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
+/** What the maps take.  Local. */
+double cubix_cube_maps_bytes(const struct cubix_instrument *ins);
+/** After the PSF: refuse a cube that is dark in every channel and spaxel of all ranks.  Collective through `collective`.  Errors: CUBIX_EINPUT. */
+int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_collective *collective);
+void cubix_cube_free(struct cubix_cube *cube);
+
+#endif

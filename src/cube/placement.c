@@ -1,0 +1,86 @@
+/* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel: Deposit nearest (the others: placement_spread.c).
+ *
+ * A first pass through the slab finds every star's spaxel and counts.  The second goes through it in chunks that stay in the cache.  Each of a chunk's
+ * stars is placed on the library's grid and written down with all that the maps want of it, in buckets of neighbouring spaxels, by threads that have
+ * contiguous parts of the chunk; then each bucket is emptied by one thread, star by star, into the spaxels' places and sums.  So memory is written line
+ * by line, few of them at a time, and beside the stars themselves a chunk is all that is needed.
+ *
+ * The order is the slab's throughout: the stars of a spaxel lie in it, and the maps are summed in it.  The account of number, mass and light is summed
+ * in it within a share of SHARE stars, and shares in theirs: whatever the threads do, the numbers are the same.                                      */
+#include "cube/placement.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cube/placement_parts.h"
+#include "physics/deposit.h"
+
+int cubix_placement_init(struct cubix_placement **out, size_t n_spaxel, size_t n_star)
+{
+  int status = CUBIX_OK;
+  struct cubix_placement *p = NULL;
+  CUBIX_ALLOC(p, 1);
+  p->n_spaxel = n_spaxel;
+  CUBIX_ALLOC(p->start, n_spaxel + 1);
+  CUBIX_CHECK((p->star = cubix_reserve(n_star, sizeof *p->star)), CUBIX_ENOMEM, "cannot allocate %zu sorted stars of %zu bytes: use more ranks", n_star, sizeof *p->star);
+  *out = p;
+  p = NULL;
+done:
+  cubix_placement_free(p);
+  return status;
+}
+
+int cubix_placement_trace(struct cubix_placement *p, size_t n)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK((p->source = cubix_reserve(n, sizeof *p->source)), CUBIX_ENOMEM, "cannot allocate the sources of %zu sorted stars: use more ranks", n);
+done:
+  return status;
+}
+
+int cubix_placement_beyond(const void *host, const struct cubix_star *star) { return !(fabs(star->velocity) <= *(const double *)host); }
+
+int cubix_placement_pick(struct cubix_placement **out, const struct cubix_placement *placement, cubix_star_test *test, const void *host)
+{
+  int status = CUBIX_OK;
+  struct cubix_placement *p = NULL;
+  int64_t n_spaxel = (int64_t)placement->n_spaxel;
+  size_t *count = NULL;
+  CUBIX_ALLOC(count, n_spaxel + 1);
+#pragma omp parallel for schedule(dynamic, 64)
+  for (int64_t s = 0; s < n_spaxel; s++)
+    for (size_t i = placement->start[s]; i < placement->start[s + 1]; i++) count[s + 1] += test(host, &placement->star[i]) != 0;
+  for (int64_t s = 0; s < n_spaxel; s++) count[s + 1] += count[s];
+  CUBIX_CHECK(!count[n_spaxel] || placement->start[n_spaxel] <= UINT32_MAX, CUBIX_EFAIL, "%zu parts of stars on one rank; of at most %u some can be picked: use more ranks",
+              placement->start[n_spaxel], UINT32_MAX);
+  CUBIX_TRY(cubix_placement_init(&p, placement->n_spaxel, count[n_spaxel]));
+  memcpy(p->start, count, sizeof *count * (size_t)(n_spaxel + 1));
+  CUBIX_ALLOC(p->source, count[n_spaxel]);
+#pragma omp parallel for schedule(dynamic, 64)
+  for (int64_t s = 0; s < n_spaxel; s++) {
+    size_t at = p->start[s];
+    for (size_t i = placement->start[s]; i < placement->start[s + 1] && at < p->start[s + 1]; i++) {
+      if (!test(host, &placement->star[i])) continue;
+      p->source[at] = (uint32_t)i;
+      p->star[at++] = placement->star[i];
+    }
+  }
+  *out = p;
+  p = NULL;
+done:
+  free(count);
+  cubix_placement_free(p);
+  return status;
+}
+
+void cubix_placement_free(struct cubix_placement *placement)
+{
+  if (!placement) return;
+  free(placement->start);
+  free(placement->star);
+  free(placement->source);
+  free(placement);
+}

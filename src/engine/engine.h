@@ -1,0 +1,65 @@
+/* engine.h -- how the cube is painted: which method, on which velocity grid, and which rank owns which channels.  The rules are in engine.c. */
+#ifndef CUBIX_ENGINE_H
+#define CUBIX_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "params/params.h"
+
+enum cubix_method  { CUBIX_DIRECT, CUBIX_HISTOGRAM };
+enum cubix_combine { CUBIX_COMBINE_CUBE, CUBIX_COMBINE_HISTOGRAM };
+enum { CUBIX_N_REACH = 6 };
+
+struct cubix_engine {
+  enum cubix_method method;
+  enum cubix_combine combine;
+  char why[256];                  /* one line for the log: the rule that chose */
+  double tolerance;               /* largest relative error allowed */
+  double reach;                   /* [km/s] of the velocity grid */
+  int64_t n_beyond;               /* stars beyond it, painted directly; all ranks */
+  int n_row, n_used;
+  unsigned char *used;            /* [n_row] library rows with weight in any rank's stars */
+  /* who owns which channels of the summed cube: rank r lambda_first[r] .. lambda_first[r + 1] - 1 */
+  int n_rank;
+  int *lambda_first;              /* [n_rank + 1] */
+};
+
+/* What a processor takes for a unit of work [ns]. */
+struct cubix_rates {
+  double direct;                  /* a star in a channel, directly */
+  double fill;                    /* a star into the histogram */
+  double multiply;                /* a value of the histogram in a channel */
+  int per_core;                   /* 1: a single core takes that, and a rank has several; 0: the processor as a whole, as a GPU does */
+};
+
+/* What there is to do, all ranks together. */
+struct cubix_workload {
+  int64_t n_star;                 /* painted */
+  int64_t beyond[CUBIX_N_REACH];  /* stars faster than cubix_engine_reach(i) */
+  double values, values_apart;    /* of the histogram: of all ranks' stars together; of the busiest rank's alone */
+  double n_spaxel;                /* painted */
+  int n_lambda, n_row, n_used;
+  int n_rank, n_core;             /* ranks; cores of all ranks: they prepare templates, blur and write whatever paints */
+  int pchip;                      /* SspInterpolation pchip */
+  int keeping, prepared;          /* templates are kept in a cache; they lie in it */
+  struct cubix_rates rates;       /* of the slowest rank as a whole: ranks have equal shares, and wait for each other */
+};
+
+/** What a rank takes that has n_core cores, or one GPU: per_core is 0.  Local. */
+struct cubix_rates cubix_rates_of_rank(const struct cubix_rates *rates, int n_core);
+/** The reaches that a velocity grid may have [km/s], i = 0 .. CUBIX_N_REACH - 1.  Local. */
+double cubix_engine_reach(int i);
+/** Values that n stars of a spaxel leave in a histogram, about.  Local. */
+double cubix_engine_values(double n);
+/** An engine for n_rank ranks that paints n_row library rows directly.  Local.  @param[out] engine owned by the caller */
+int cubix_engine_init(struct cubix_engine **engine, const struct cubix_params *par, int n_row, int n_rank, int n_lambda);
+/** The velocity grid's reach for these stars; 0: none serves.  Local. */
+void cubix_engine_set_reach(struct cubix_engine *engine, const struct cubix_workload *work);
+/** Method, combination and owners by the rules of engine.c.  Local: the same on every rank that knows the same. */
+void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params *par, const struct cubix_workload *work);
+/** Paint directly after all; `why` as in printf.  Local. */
+void cubix_engine_go_direct(struct cubix_engine *engine, int n_lambda, const char *why, ...);
+void cubix_engine_free(struct cubix_engine *engine);
+
+#endif

@@ -1,0 +1,46 @@
+/* observed.h -- an observed cube on the instrument's grid: what a model is compared with. */
+#ifndef CUBIX_OBSERVED_H
+#define CUBIX_OBSERVED_H
+
+#include <stddef.h>
+
+#include "base/collective.h"
+#include "instrument/instrument.h"
+#include "params/params.h"
+#include "physics/hd.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct cubix_observed {
+  char file[1024];                /* for messages */
+  int n_x, n_y;                   /* the field, no margin; column 0 is the most eastern */
+  int lambda_first, n_lambda;     /* the channels that this rank holds */
+  int has_variance;               /* 0: weights are 0 and 1 only */
+  cubix_real *data;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; 0 where masked */
+  cubix_real *weight;             /* the same shape: 1/variance; 0 where masked */
+  double n_used;                  /* voxels of this rank with a weight */
+  double n_counted;               /* those of them in channels that have counts (gain > 0) */
+  double *gain;                   /* [n_lambda] counts per unit of flux */
+  double *sum;                    /* [3 n_y n_x + 2] room in which cubix_objective adds up */
+};
+
+/** Zeros, all masked.  Local.  @param[out] obs owned by the caller */
+int cubix_observed_init(struct cubix_observed **obs, int n_x, int n_y, int lambda_first, int n_lambda);
+/** Channels lambda_first .. lambda_first + n_lambda - 1 of a cube in FITS (extensions DATA, STAT, DQ) or HDF5.  Local: every rank reads its own.
+ *  Masked are voxels outside the aperture, with a value that is not finite, a variance that is not a positive number, or a DQ other than 0 (in cubes of CUBIX
+ *  but for bits 4 and 8).  Errors: CUBIX_EUSAGE without a path, CUBIX_EINPUT for anything wrong with the file: it names extension, value, bound and remedy.
+ *  @param[out] obs owned by the caller */
+int cubix_observed_read(struct cubix_observed **obs, const char *path, const struct cubix_instrument *ins, const struct cubix_params *par, int lambda_first,
+                        int n_lambda);
+/** Mask whole channels.  Local.  @param keep [all channels of the instrument] 0: mask (as model->covered says it) */
+void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned char *keep);
+/** After data or weight were changed by hand: n_used, n_counted and gain anew.  Local. */
+void cubix_observed_settle(struct cubix_observed *obs);
+void cubix_observed_free(struct cubix_observed *obs);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,118 @@
+/* optimise.h -- the smallest value of a function of many bounded unknowns, which may be spread over ranks. */
+#ifndef CUBIX_OPTIMISE_H
+#define CUBIX_OPTIMISE_H
+
+#include <stddef.h>
+
+#include "base/collective.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum cubix_optimiser_method { CUBIX_LBFGS, CUBIX_ADAM };
+enum { CUBIX_OPTIMISER_MOST_PAIRS = 100, CUBIX_OPTIMISER_MOST_ITERATIONS = 1000000 };
+
+/* Why it ended. */
+enum cubix_optimiser_end {
+  CUBIX_END_NONE,                 /* it has not */
+  CUBIX_END_GRADIENT,             /* the projected gradient is below its tolerance */
+  CUBIX_END_VALUE,                /* the value hardly falls any more */
+  CUBIX_END_NOISE,                /* no step along the gradient lowers the value: what is left is rounding */
+  CUBIX_END_ITERATIONS,           /* as many as were allowed */
+  CUBIX_END_NEWTON,               /* the curvature promises no gain that matters */
+  CUBIX_END_STALLED               /* it promises one, and no step finds it */
+};
+
+/* Numbers of the state, all that must be kept to continue beside the vectors. */
+enum {
+  CUBIX_AT_ITERATION, CUBIX_AT_EVALUATION, CUBIX_AT_VALUE,
+  CUBIX_AT_GRADIENT,              /* largest component of the projected gradient, of all ranks */
+  CUBIX_AT_STEP,                  /* largest change of an unknown in the last step */
+  CUBIX_AT_DECREASE,              /* by which the value fell in the last step */
+  CUBIX_AT_PAIRS, CUBIX_AT_NEWEST,/* pairs (s, y) that are kept, and where the newest of them is */
+  CUBIX_AT_END,                   /* enum cubix_optimiser_end */
+  CUBIX_AT_SMALL,                 /* steps in a row that hardly lowered the value */
+  CUBIX_AT_NEWTON,                /* 1: the method has ended, Gauss-Newton steps finish */
+  CUBIX_AT_DAMPING,               /* of these */
+  CUBIX_AT_PROMISE,               /* by how much the value may still fall, from the curvature; -1: never asked */
+  CUBIX_N_AT
+};
+
+/* Where the search is: copied number by number, another run continues with the same bits. */
+struct cubix_optimiser {
+  enum cubix_optimiser_method method;
+  size_t n;                       /* unknowns of this rank */
+  int memory, n_vector;           /* pairs of L-BFGS; vectors: 2 + 2 memory, Adam: 4 */
+  double at[CUBIX_N_AT];
+  double *vector;                 /* [n_vector][n]: x, gradient, then s and y of each pair, or Adam's two moments */
+};
+
+/* How the value curves: H, the Gauss-Newton approximation to its second derivatives.  Complete up to so many unknowns, beyond by products with vectors. */
+struct cubix_optimiser_curve {
+  int n;                          /* free unknowns of all ranks, where `matrix` tells H; 0: `diagonal` and `product` do */
+  const int *place;               /* [problem->n] an unknown's row in H, those of ranks before those that are shared; -1: it has none */
+  double gain, relative;          /* a gain in value that does not matter; the same as a share of the value: the larger one counts */
+  /** H [n][n] at x, the same on all ranks, borrowed until the next call. */
+  int (*matrix)(void *host, const double *x, const double **h);
+  /** About H's diagonal at x, [problem->n], and products with H at that x from then on. */
+  int (*diagonal)(void *host, const double *x, double *d);
+  int (*product)(void *host, const double *p, double *hp);
+};
+
+/* Along which unknowns other minima are looked for once the search has ended, and what came of it. */
+struct cubix_optimiser_scan {
+  const double *low, *high;       /* [problem->n] range of values; low < high: the value is far from quadratic along it */
+  int values, unknowns;           /* that the last scan went through */
+  int ended;                      /* 1: the last scan was complete, and found nothing lower */
+  double lower;                   /* by how much the value fell because of scans */
+};
+
+struct cubix_optimiser_problem {
+  size_t n, n_shared;             /* unknowns of this rank, of which the last n_shared are the same, and count once, on all ranks */
+  const double *lower, *upper;    /* [n]; NULL: no bounds.  Equal ones freeze an unknown */
+  /** Value and gradient [n] at x, the same value on all ranks.  A value or gradient that is not finite says that one cannot go there; an error ends all. */
+  int (*evaluate)(void *host, const double *x, double *value, double *gradient);
+  /** After each iteration; NULL: nobody wants to know.  An error ends all. */
+  int (*iterated)(void *host, const struct cubix_optimiser *state);
+  void *host;
+  const struct cubix_collective *collective;
+  const struct cubix_optimiser_curve *curve;   /* NULL: unknown, and the method's own end counts */
+  struct cubix_optimiser_scan *scan;           /* NULL: other minima are not looked for; needs the curve's matrix */
+};
+
+struct cubix_optimiser_rule {
+  int max_iterations;             /* counted from the very start, over all runs */
+  double gradient_tolerance;      /* of the projected gradient's largest component, relative to max(1, |value|) */
+  double value_tolerance;         /* of the decrease in each of three iterations, relative to max(1, |value|); L-BFGS only */
+  double rate;                    /* Adam: the learning rate; L-BFGS: largest change of an unknown in the very first step */
+};
+
+/** Room for a search that starts at x = 0: put the start into cubix_optimiser_x.  Local.  @param memory pairs that L-BFGS keeps
+ *  @param[out] state owned by the caller */
+int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_optimiser_method method, size_t n, int memory);
+/** What a search takes, n being the unknowns of this rank: its state, and what its steps hold beside that.  Local.
+ *  @param n_matrix  as in cubix_optimiser_curve.n */
+double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int memory, int n_matrix);
+/** Search from where the state is.  Where the curvature is known the method's end is not believed: Gauss-Newton steps go on until H promises no more gain,
+ *  and then other minima are looked for (problem->scan).
+ *  Collective where the problem's collective is.
+ *  Errors: CUBIX_EFAIL where the value is not finite at the start, or at every step however small; those of the callbacks. */
+int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule);
+/** Whether numbers that were read can be a state of a search in this problem, each of this rank's.  Local.  Errors: CUBIX_EINPUT.  @param what "FILE", for messages */
+int cubix_optimiser_check(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const char *what);
+/** Then, where that went well on all ranks, its pairs.  Collective where the problem's collective is.  Errors: the same. */
+int cubix_optimiser_check_pairs(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const char *what);
+/** Unknowns [n], and the gradient there.  Local, borrowed. */
+double *cubix_optimiser_x(const struct cubix_optimiser *state);
+double *cubix_optimiser_gradient(const struct cubix_optimiser *state);
+/** Whether that end is a minimum, as far as can be told.  Local. */
+int cubix_optimiser_converged(enum cubix_optimiser_end end);
+/** Why it ended, in words, "not converged" where it has not.  Local. */
+const char *cubix_optimiser_end_text(enum cubix_optimiser_end end);
+void cubix_optimiser_free(struct cubix_optimiser *state);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

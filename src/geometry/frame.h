@@ -1,0 +1,34 @@
+/* frame.h -- the galaxy's frame: centre, systemic velocity and the rotation onto the sky, the same for every kind of particle. */
+#ifndef CUBIX_FRAME_H
+#define CUBIX_FRAME_H
+
+#include "params/params.h"
+#include "simulation/slab.h"
+
+struct cubix_frame {
+  double centre[3];               /* kpc, in the file's frame */
+  double velocity[3];             /* km/s */
+  double body[3][3];              /* rows: the disc's axes in the file's frame, frozen; unit matrix where no disc was looked for */
+  double rotation[3][3];          /* rows: sky axes x east, y north, z away; determinant +1 */
+  double align_radius;            /* kpc; 0: nothing was aligned */
+  double axis_p, axis_q;          /* b/a and c/a of the aligned body; 1, 1 if nothing was aligned */
+};
+
+/** Rotation of `Orientation angles`: Rz(gamma) Ry(beta) Rx(alpha), degrees.  Local. */
+void cubix_frame_angles(double rotation[3][3], double alpha, double beta, double gamma);
+/** Rotation that puts body axes (rows e1 major, e2, e3 spin; proper) at inclination and position angle [deg].  Local.  Source: doc/math.md section 3. */
+void cubix_frame_inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle);
+/** The rotation that the parameters ask for, with the body's axes that the frame holds.  Local. */
+void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par);
+
+/* What a number changes with the angles [per deg], or how fast these change [deg]. */
+struct cubix_turn_bar { double alpha, beta, gamma, inclination, position_angle; };
+/** Angles that the rotation does not depend on have a derivative of 0.  Local.  Adds. */
+void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_params *par, const double rotation_bar[3][3], struct cubix_turn_bar *bar);
+void cubix_frame_turn_jvp(double rotation_dot[3][3], const struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_turn_bar *dot);
+/** Of every star the periodic image that is nearest to the centre; with radius > 0 [kpc] stars beyond it are dropped.  Local.  @param slab in the file's frame */
+int cubix_frame_select(const double centre[3], double radius, struct cubix_slab *slab);
+/** Positions and velocities of the slab into the sky frame, in place.  Local. */
+void cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab);
+
+#endif

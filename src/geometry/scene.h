@@ -1,0 +1,28 @@
+/* scene.h -- where the galaxy is: the redshift, distance and scales that turn kpc into spaxels and luminosity into flux. */
+#ifndef CUBIX_SCENE_H
+#define CUBIX_SCENE_H
+
+#include "params/params.h"
+#include "simulation/slab.h"
+
+struct cubix_scene {
+  double redshift;
+  double omega_m, omega_l, h;     /* the observer's cosmology */
+  double d_l_mpc;                 /* luminosity distance */
+  double kpc_per_arcsec;
+  double age;                     /* of the universe at the redshift [Gyr]; 0: unknown */
+  double flux_scale;              /* luminosity [erg/s] -> flux [10^FluxUnit erg/s/cm2]: 10^-FluxUnit/(4 pi D_L^2) */
+};
+
+/** 1 where the galaxy is observed at another redshift than its snapshot's.  Local. */
+int cubix_scene_moved(const struct cubix_scene *scene, const struct cubix_snapshot *snapshot);
+/** Redshift, cosmology and scales.  Local.  Source: doc/math.md section 1. */
+int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot);
+
+/** What a number changes with Redshift and Distance, from what it changes with the scene's redshift, d_l_mpc, kpc_per_arcsec and flux_scale (the other members
+ *  are not looked at).  Where Distance is 0 the luminosity distance follows the redshift.  Local.  Adds. */
+void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_scene *scene_bar, double *redshift_bar, double *distance_bar);
+/** How fast redshift, d_l_mpc, kpc_per_arcsec and flux_scale change.  Local. */
+void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par, double redshift_dot, double distance_dot);
+
+#endif

@@ -1,0 +1,78 @@
+/* histogram_parts.h -- inside the histogram: the machinery of histogram.c that deposits stars, for masses, tangents, and what stars touch. */
+#ifndef CUBIX_HISTOGRAM_PARTS_H
+#define CUBIX_HISTOGRAM_PARTS_H
+
+#include <string.h>
+
+#include "histogram/histogram.h"
+#include "physics/population.h"
+
+enum { CUBIX_N_PAIR = CUBIX_N_WEIGHT / 2 };
+
+typedef double cubix_pair __attribute__((vector_size(16)));
+typedef int64_t cubix_pair_bits __attribute__((vector_size(16)));
+
+struct cubix_window { int16_t first, last; };   /* nodes; last < first: none */
+
+struct cubix_scratch {            /* one thread's; all zero or empty between two spaxels */
+  int64_t *sum;                   /* [n_row][stride]; NULL for a cover */
+  struct cubix_window *cell, *row; /* [n_row] nodes touched; a cell has the number of its lowest row */
+  uint64_t *cells, *rows;         /* [n_word] bit set: not empty */
+};
+
+struct cubix_part {               /* what one thread makes at a time */
+  size_t first, last;             /* spaxels */
+  int shared;                     /* 1: one spaxel, of all threads */
+  int failed;                     /* no memory */
+  struct cubix_block *block;
+  int64_t *value;
+  size_t n_block, max_block, n_value, max_value;
+};
+
+struct cubix_filling {
+  /* what is asked for */
+  const struct cubix_placement *placement;
+  const struct cubix_tables *tables;
+  /** Add stars first .. last - 1, of one spaxel, to the scratch, and note what they touch. */
+  void (*stars)(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent);
+  int cover;                      /* 1: blocks of all that is touched, without values */
+  const struct cubix_star_bar *dot; /* tangents of the stars, where they are what is deposited */
+  /* the rest is cubix_deposit_run's own */
+  struct cubix_histogram *histogram;
+  int n_thread, n_row, stride, n_word;
+  struct cubix_scratch *scratch;  /* [n_thread] */
+  int n_part;
+  struct cubix_part *part;
+};
+
+/** Deposit all stars.  Local.  @param exponent [n_spaxel], copied; NULL: all 0 */
+int cubix_deposit_run(struct cubix_histogram **histogram, struct cubix_filling *d, const struct cubix_nodes *nodes, const int32_t *exponent);
+
+static inline void cubix_mark(uint64_t *bits, int i) { bits[i >> 6] |= (uint64_t)1 << (i & 63); }
+
+static inline struct cubix_window cubix_windows(struct cubix_window a, struct cubix_window b)
+{
+  return (struct cubix_window){ a.first < b.first ? a.first : b.first, a.last > b.last ? a.last : b.last };
+}
+
+/** A star of this cell touches the nodes from j on. */
+static inline void cubix_touch(struct cubix_scratch *scratch, int cell, int j)
+{
+  scratch->cell[cell] = cubix_windows(scratch->cell[cell], (struct cubix_window){ (int16_t)j, (int16_t)(j + CUBIX_N_WEIGHT - 1) });
+  cubix_mark(scratch->cells, cell);
+}
+
+/** Add two numbers below 2^51, rounded to integers.  Rounding is one addition: in x + 1.5 2^52 the last bit of a float64 is worth 1, and the sum's bits less
+ *  those of the constant are the integer nearest to x. */
+static inline void cubix_add_rounded(int64_t *sum, cubix_pair x)
+{
+  static const double half = 6755399441055744.;   /* 1.5 2^52 */
+  const cubix_pair magic = { half, half };
+  cubix_pair_bits old;
+  x = x + magic;
+  memcpy(&old, sum, sizeof old);
+  old += (cubix_pair_bits)x - (cubix_pair_bits)magic;
+  memcpy(sum, &old, sizeof old);
+}
+
+#endif

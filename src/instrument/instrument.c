@@ -1,0 +1,68 @@
+/* instrument.c -- the instrument as the program uses it: the figures of its file with the user's parameters laid over them.
+ *
+ * Numbers of spaxels are rounded once, n = round(field/pixel), and everything else follows from these integers: the field is n pixels wide, a
+ * spaxel's place is an index.  (Counting the edges of a floating-point range gives n + 2 of them for one field in five, and a sheared image.)
+ * Channels are given by their centres in the output's medium; their edges, half a step either side, are kept in vacuum, where the physics is.
+ * The margin is the PSF's: light from outside the field that the seeing brings in is painted, and cropped after the convolution.             */
+#include "instrument/instrument.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "instrument/instrument_file.h"
+#include "instrument/psf_kernel.h"
+#include "physics/constants.h"
+#include "physics/hd.h"
+
+static const double largest_cube = 1099511627776.;   /* 2^40 voxels */
+
+int cubix_instrument_check_size(const struct cubix_instrument *ins)
+{
+  int status = CUBIX_OK;
+  const double x = ins->n_x + 2. * ins->margin, y = ins->n_y + 2. * ins->margin, voxels = x * y * ins->n_lambda;
+  CUBIX_CHECK(voxels <= largest_cube, CUBIX_EUSAGE,
+              "a cube of %.0f x %.0f spaxels (%d on each side are the PSF's margin) and %d channels has %.3g voxels, more than %.3g; "
+              "make FieldOfView smaller, or PixelScale or LambdaStep larger", x, y, ins->margin, ins->n_lambda, voxels, largest_cube);
+  CUBIX_CHECK(x * y < UINT32_MAX, CUBIX_EUSAGE, "%.0f x %.0f spaxels (%d on each side are the PSF's margin) are %.3g, and %u can be numbered; make FieldOfView smaller or PixelScale larger",
+              x, y, ins->margin, x * y, UINT32_MAX);
+done:
+  return status;
+}
+
+double cubix_instrument_lambda(const struct cubix_instrument *ins, int k)
+{
+  return ins->lambda_min + k * ins->lambda_step;
+}
+
+int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy)
+{
+  const double x = fabs((ix + 0.5 - 0.5 * ins->n_x) * ins->pixel_x), y = fabs((iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y);
+  const double size = ins->n_x * ins->pixel_x, slack = 1e-9 * size, root3 = sqrt(3.);   /* slack: a centre on the border is inside */
+  switch (ins->aperture) {
+    case CUBIX_CIRCLE:  return sqrt(x * x + y * y) <= 0.5 * size + slack;
+    case CUBIX_HEXAGON: return y <= 0.25 * root3 * size + slack && root3 * x + y <= 0.5 * root3 * size + slack;
+    default:            return 1;
+  }
+}
+
+static void free_curve(struct cubix_curve *curve)
+{
+  free(curve->lambda);
+  free(curve->value);
+}
+
+void cubix_instrument_free(struct cubix_instrument *ins)
+{
+  if (!ins) return;
+  free_curve(&ins->psf_fwhm);
+  free_curve(&ins->lsf_fwhm);
+  free_curve(&ins->throughput);
+  free_curve(&ins->sky);
+  free(ins->edge);
+  free(ins->psf_kernel);
+  free(ins);
+}

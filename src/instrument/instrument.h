@@ -1,0 +1,76 @@
+/* instrument.h -- the spectrograph: spaxels, channels, aperture, PSF, LSF and noise, from one file of parameterfiles/instruments
+ * with the user's parameters laid over it. */
+#ifndef CUBIX_INSTRUMENT_H
+#define CUBIX_INSTRUMENT_H
+
+#include "params/params.h"
+
+enum cubix_medium   { CUBIX_AIR, CUBIX_VACUUM };
+enum cubix_aperture { CUBIX_SQUARE, CUBIX_CIRCLE, CUBIX_HEXAGON };
+enum cubix_psf_kind { CUBIX_PSF_NONE, CUBIX_PSF_GAUSSIAN, CUBIX_PSF_MOFFAT, CUBIX_PSF_FILE };
+enum cubix_noise_kind { CUBIX_NOISE_NONE, CUBIX_NOISE_SNR, CUBIX_NOISE_EXPOSURE };
+
+/** A function of wavelength: a polynomial sum c_i lambda^i, or (n_table > 0) a table, linear between, constant beyond. */
+struct cubix_curve {
+  int n_coef;   double coef[8];            /* lambda [AA, output medium] -> value */
+  int n_table;  double *lambda, *value;    /* [n_table] */
+};
+
+struct cubix_instrument {
+  char name[64], file[1024], reference[512];
+  /* spaxels: n_x * n_y in the field; painted with `margin` more on every side, cropped after the PSF */
+  int n_x, n_y, margin;
+  double pixel_x, pixel_y;                 /* arcsec */
+  double pointing_x, pointing_y, roll;     /* arcsec east, arcsec north, rad */
+  enum cubix_aperture aperture;
+  /* channels */
+  int n_lambda;
+  enum cubix_medium medium;
+  double lambda_min, lambda_step;          /* centre of the first channel, width [AA, medium] */
+  double *edge;                            /* [n_lambda + 1] vacuum AA, observed */
+  /* point spread function */
+  enum cubix_psf_kind psf;
+  struct cubix_curve psf_fwhm;             /* arcsec */
+  double psf_beta;
+  int psf_n;                               /* CUBIX_PSF_FILE: side of the kernel (odd), else 0 */
+  double *psf_kernel;                      /* [psf_n][psf_n], sum 1; row 0 is the southernmost, as in the cube */
+  /* line spread function */
+  int lsf_none;                            /* 1: the templates are left as they are */
+  int lsf_pixel_included;                  /* 1: the FWHM is that of a line in the cube, pixel included */
+  struct cubix_curve lsf_fwhm;             /* AA */
+  /* noise */
+  enum cubix_noise_kind noise;
+  double area_cm2;                         /* collecting area [cm2] */
+  struct cubix_curve throughput;           /* electrons per photon above the atmosphere */
+  struct cubix_curve sky;                  /* surface brightness [erg/s/cm2/AA/arcsec2] */
+  double dark;                             /* electrons/s/pixel */
+  double read_noise;                       /* electrons rms/pixel/read */
+  double n_pixel;                          /* detector pixels per voxel */
+  double exposure;                         /* longest single exposure [s]: n_exp = ceil(t / exposure) */
+  double n_sky;                            /* spaxels that measured the sky; 0: sky known */
+};
+
+/** Instrument file + parameters.  Local.  Errors name file, key and remedy: CUBIX_EUSAGE for the parameters, CUBIX_EINPUT for the file.
+ *  @param[out] ins owned by the caller */
+int cubix_instrument_read(struct cubix_instrument **ins, const struct cubix_params *par);
+/** Value of a curve at lambda [AA, output medium].  Local. */
+double cubix_curve_at(const struct cubix_curve *curve, double lambda);
+/** Its derivative with lambda; at a table's point that of the interval to the red, 0 beyond the table.  Local. */
+double cubix_curve_slope(const struct cubix_curve *curve, double lambda);
+/** Another FWHM [AA] for a line spread function that is the same at all wavelengths (Lsf gaussian).  Local.
+ *  Errors: CUBIX_EUSAGE where there is none of that kind, or the width is out of bounds: nothing is changed. */
+int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm);
+/** Centre of channel k in the output's medium [AA].  Local. */
+double cubix_instrument_lambda(const struct cubix_instrument *ins, int k);
+/** Whether a cube of this field and margin is one that this machine can hold.  Local.  Errors: CUBIX_EUSAGE. */
+int cubix_instrument_check_size(const struct cubix_instrument *ins);
+/** 1 where the spaxel (ix, iy) of the field lies in the aperture.  Local. */
+int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy);
+/** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.  Source: VALD3 (N. Piskunov); Morton 2000, ApJS 130, 403, eq. 8. */
+double cubix_air_to_vacuum(double lambda_air);
+double cubix_vacuum_to_air(double lambda_vac);
+/** Derivative of the latter.  Local. */
+double cubix_vacuum_to_air_slope(double lambda_vac);
+void cubix_instrument_free(struct cubix_instrument *ins);
+
+#endif

@@ -1,0 +1,260 @@
+/* instrument_build.c -- the figures of an instrument file with the user's parameters laid over them. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "instrument/instrument.h"
+#include "instrument/instrument_file.h"
+#include "instrument/psf_kernel.h"
+#include "params/params.h"
+#include "physics/constants.h"
+
+/* "PixelScale = 0.3 (muse.param:14)", or "field.pixel = 0.2 (MUSE.cfg)": whose value it is. */
+static const char *whose(char text[512], const struct cubix_params *par, const char *name, double value, double instrument_value,
+                         const struct cubix_instrument_file *file, const char *key)
+{
+  if (value > 0.) snprintf(text, 512, "%s = %.10g (%s)", name, value, cubix_params_origin(par, name));
+  else snprintf(text, 512, "%s = %.10g (%s)", key, instrument_value, file->path);
+  return text;
+}
+
+static double either(double parameter, double instrument) { return parameter > 0. ? parameter : instrument; }
+
+static int lay_field(struct cubix_instrument *ins, const struct cubix_instrument_file *file, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  char field[512], pixel[512];
+  double n[2];
+  const double size[2] = { either(par->FieldOfView.x, file->field_size.x), either(par->FieldOfView.y, file->field_size.y) };
+  const double scale[2] = { either(par->PixelScale.x, file->field_pixel.x), either(par->PixelScale.y, file->field_pixel.y) };
+  CUBIX_CHECK(!par->PixelScale.x == !par->PixelScale.y, CUBIX_EUSAGE, "PixelScale = %g %g (%s): give both, or one for both; decimals bear a point, not a comma",
+              par->PixelScale.x, par->PixelScale.y, cubix_params_origin(par, "PixelScale"));
+  CUBIX_CHECK(!par->FieldOfView.x == !par->FieldOfView.y, CUBIX_EUSAGE, "FieldOfView = %g %g (%s): give both, or one for both; decimals bear a point, not a comma",
+              par->FieldOfView.x, par->FieldOfView.y, cubix_params_origin(par, "FieldOfView"));
+  for (int i = 0; i < 2; i++) {
+    n[i] = floor(size[i] / scale[i] + 0.5 + 1e-9);
+    whose(field, par, "FieldOfView", i ? par->FieldOfView.y : par->FieldOfView.x, size[i], file, "field.size");
+    whose(pixel, par, "PixelScale", i ? par->PixelScale.y : par->PixelScale.x, scale[i], file, "field.pixel");
+    CUBIX_CHECK(n[i] >= 1. && n[i] <= 1e6, CUBIX_EUSAGE,
+                "%s arcsec and %s arcsec give %g spaxels in %c; there must be 1 to 1e6", field, pixel, n[i], "xy"[i]);
+  }
+  ins->n_x = (int)n[0];
+  ins->n_y = (int)n[1];
+  ins->pixel_x = scale[0];
+  ins->pixel_y = scale[1];
+  ins->pointing_x = par->PointingX;
+  ins->pointing_y = par->PointingY;
+  ins->roll = par->Roll * CUBIX_PI / 180.;
+  ins->aperture = (enum cubix_aperture)file->field_shape;
+done:
+  return status;
+}
+
+static int lay_spectrum(struct cubix_instrument *ins, const struct cubix_instrument_file *file, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  char blue[512], red[512], width[512];
+  const double first = either(par->LambdaMin, file->spectrum_first), last = either(par->LambdaMax, file->spectrum_last);
+  const double step = either(par->LambdaStep, file->spectrum_step), n = floor((last - first) / step + 1. + 1e-6);
+  whose(blue, par, "LambdaMin", par->LambdaMin, first, file, "spectrum.first");
+  whose(red, par, "LambdaMax", par->LambdaMax, last, file, "spectrum.last");
+  whose(width, par, "LambdaStep", par->LambdaStep, step, file, "spectrum.step");
+  CUBIX_CHECK(last >= first, CUBIX_EUSAGE, "%s AA is below %s AA", red, blue);
+  CUBIX_CHECK(first > step, CUBIX_EUSAGE, "%s AA must be more than %s AA", blue, width);
+  CUBIX_CHECK(n <= 1e8, CUBIX_EUSAGE, "%s AA, %s AA and %s AA give %g channels; at most 1e8", blue, red, width, n);
+  ins->n_lambda = (int)n;
+  ins->lambda_min = first;
+  ins->lambda_step = step;
+  ins->medium = (enum cubix_medium)file->spectrum_medium;
+  CUBIX_ALLOC(ins->edge, ins->n_lambda + 1);
+  for (int k = 0; k <= ins->n_lambda; k++) {
+    double edge = first + (k - 0.5) * step;
+    ins->edge[k] = ins->medium == CUBIX_AIR ? cubix_air_to_vacuum(edge) : edge;
+  }
+done:
+  return status;
+}
+
+/* The bounds of instrument.def, at every channel. */
+static int check_curve(const struct cubix_instrument *ins, const struct cubix_curve *curve, int key)
+{
+  int status = CUBIX_OK;
+  double min, max;
+  const char *unit, *help, *name = cubix_instrument_key(key, &min, &max, &unit, &help);
+  for (int k = 0; k < ins->n_lambda; k++) {
+    double lambda = cubix_instrument_lambda(ins, k), value = cubix_curve_at(curve, lambda);
+    CUBIX_CHECK(value >= min && value <= max, CUBIX_EINPUT,
+                "%s of %s is %g %s at %g AA; it must be in %g .. %g: correct it, or change LambdaMin and LambdaMax",
+                name, ins->file, value, unit, lambda, min, max);
+  }
+done:
+  return status;
+}
+
+/* The table changes its owner. */
+static void take_curve(struct cubix_curve *to, struct cubix_curve *from)
+{
+  *to = *from;
+  memset(from, 0, sizeof *from);
+}
+
+static void constant_curve(struct cubix_curve *curve, double value)
+{
+  curve->n_coef = 1;
+  curve->coef[0] = value;
+}
+
+static int lay_psf(struct cubix_instrument *ins, struct cubix_instrument_file *file, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  char path[2048];
+  const char *slash = strrchr(file->path, '/');
+  if (strcmp(par->Psf, "instrument") == 0) {
+    if (par->PsfFwhm > 0.)
+      cubix_log(CUBIX_LOG_WARNING, "PsfFwhm = %g (%s) has no effect: Psf is the instrument's; say Psf gaussian or moffat",
+                par->PsfFwhm, cubix_params_origin(par, "PsfFwhm"));
+    ins->psf = (enum cubix_psf_kind)file->psf_profile;
+    ins->psf_beta = file->psf_beta;
+    take_curve(&ins->psf_fwhm, &file->psf_fwhm);
+    if (ins->psf == CUBIX_PSF_FILE) {
+      snprintf(path, sizeof path, "%.*s%s", slash && file->psf_file[0] != '/' ? (int)(slash - file->path) + 1 : 0, file->path, file->psf_file);
+      CUBIX_TRY(cubix_psf_kernel_read(&ins->psf_kernel, &ins->psf_n, path));
+    } else if (ins->psf != CUBIX_PSF_NONE) {
+      CUBIX_TRY(check_curve(ins, &ins->psf_fwhm, CUBIX_KEY_psf_fwhm));
+    }
+  } else if (strcmp(par->Psf, "file") == 0) {
+    CUBIX_CHECK(par->PsfFile[0], CUBIX_EUSAGE, "Psf file (%s) needs PsfFile, a FITS image", cubix_params_origin(par, "Psf"));
+    ins->psf = CUBIX_PSF_FILE;
+    CUBIX_TRY(cubix_psf_kernel_read(&ins->psf_kernel, &ins->psf_n, par->PsfFile));
+  } else if (strcmp(par->Psf, "none") != 0) {
+    CUBIX_CHECK(par->PsfFwhm > 0., CUBIX_EUSAGE, "Psf %s (%s) needs PsfFwhm > 0 arcsec", par->Psf, cubix_params_origin(par, "Psf"));
+    ins->psf = strcmp(par->Psf, "moffat") == 0 ? CUBIX_PSF_MOFFAT : CUBIX_PSF_GAUSSIAN;
+    ins->psf_beta = par->PsfBeta;
+    constant_curve(&ins->psf_fwhm, par->PsfFwhm);
+  }
+  ins->margin = cubix_psf_margin(ins);
+done:
+  return status;
+}
+
+/* FWHM = lambda/R; R runs straight between its points, so that the FWHM needs some points between. */
+static int power_to_fwhm(struct cubix_curve *fwhm, const struct cubix_curve *power, double first, double last)
+{
+  int status = CUBIX_OK, n_sub = 128, n = power->n_table;
+  CUBIX_ALLOC(fwhm->lambda, (n + 1) * n_sub + 2);
+  CUBIX_ALLOC(fwhm->value, (n + 1) * n_sub + 2);
+  for (int i = -1; i < n; i++) {
+    double from = i < 0 ? first : power->lambda[i], to = i + 1 < n ? power->lambda[i + 1] : last;
+    for (int j = 0; j <= n_sub; j++) {
+      double lambda = from + (to - from) * j / n_sub;
+      if (to <= from || (fwhm->n_table && lambda <= fwhm->lambda[fwhm->n_table - 1])) continue;
+      fwhm->lambda[fwhm->n_table] = lambda;
+      fwhm->value[fwhm->n_table++] = lambda / cubix_curve_at(power, lambda);
+    }
+  }
+done:
+  return status;
+}
+
+static int lay_lsf(struct cubix_instrument *ins, struct cubix_instrument_file *file, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  ins->lsf_none = strcmp(par->Lsf, "none") == 0;
+  ins->lsf_pixel_included = file->lsf_pixel == 0;
+  if (strcmp(par->Lsf, "gaussian") == 0) {
+    CUBIX_CHECK(par->LsfFwhm > 0., CUBIX_EUSAGE, "Lsf gaussian (%s) needs LsfFwhm > 0 AA", cubix_params_origin(par, "Lsf"));
+    constant_curve(&ins->lsf_fwhm, par->LsfFwhm);
+    goto done;
+  }
+  if (par->LsfFwhm > 0. && !ins->lsf_none)
+    cubix_log(CUBIX_LOG_WARNING, "LsfFwhm = %g (%s) has no effect: Lsf is the instrument's; say Lsf gaussian",
+              par->LsfFwhm, cubix_params_origin(par, "LsfFwhm"));
+  if (file->given[CUBIX_KEY_lsf_fwhm]) {
+    take_curve(&ins->lsf_fwhm, &file->lsf_fwhm);
+  } else {
+    double red = ins->lambda_min + ins->n_lambda * ins->lambda_step;
+    CUBIX_TRY(check_curve(ins, &file->lsf_resolving_power, CUBIX_KEY_lsf_resolving_power));
+    CUBIX_TRY(power_to_fwhm(&ins->lsf_fwhm, &file->lsf_resolving_power, ins->lambda_min - ins->lambda_step, red));
+  }
+  if (!ins->lsf_none) CUBIX_TRY(check_curve(ins, &ins->lsf_fwhm, CUBIX_KEY_lsf_fwhm));
+done:
+  return status;
+}
+
+int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm)
+{
+  int status = CUBIX_OK;
+  double min, max;
+  const char *unit, *help;
+  cubix_instrument_key(CUBIX_KEY_lsf_fwhm, &min, &max, &unit, &help);
+  CUBIX_CHECK(!ins->lsf_none && !ins->lsf_fwhm.n_table && ins->lsf_fwhm.n_coef == 1, CUBIX_EUSAGE,
+              "LsfFwhm = %g needs a line spread function that is the same at all wavelengths, and %s has %s here: say Lsf gaussian", fwhm, ins->name, ins->lsf_none ? "none" : "another");
+  CUBIX_CHECK(fwhm > 0 && fwhm >= min && fwhm <= max, CUBIX_EUSAGE, "LsfFwhm = %g AA must be above 0 and in %g .. %g AA", fwhm, min, max);
+  constant_curve(&ins->lsf_fwhm, fwhm);
+done:
+  return status;
+}
+
+static int lay_noise(struct cubix_instrument *ins, struct cubix_instrument_file *file)
+{
+  int status = CUBIX_OK;
+  if (ins->noise == CUBIX_NOISE_NONE) goto done;
+  ins->area_cm2 = file->noise_area;
+  ins->dark = file->noise_dark;
+  ins->read_noise = file->noise_read_noise;
+  ins->n_pixel = file->noise_pixels;
+  ins->exposure = file->noise_exposure;
+  ins->n_sky = file->noise_sky_spaxels;
+  take_curve(&ins->throughput, &file->noise_throughput);
+  take_curve(&ins->sky, &file->noise_sky);
+  CUBIX_TRY(check_curve(ins, &ins->throughput, CUBIX_KEY_noise_throughput));
+  CUBIX_TRY(check_curve(ins, &ins->sky, CUBIX_KEY_noise_sky));
+done:
+  return status;
+}
+
+static int copy_text(char *to, size_t size, const char *from, const char *key, const char *path)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(strlen(from) < size, CUBIX_EINPUT, "%s of %s is longer than %zu characters", key, path, size - 1);
+  memcpy(to, from, strlen(from) + 1);
+done:
+  return status;
+}
+
+int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  const enum cubix_noise_kind noise = strcmp(par->Noise, "snr") == 0 ? CUBIX_NOISE_SNR
+                                    : strcmp(par->Noise, "exposure") == 0 ? CUBIX_NOISE_EXPOSURE : CUBIX_NOISE_NONE;
+  struct cubix_instrument *ins = NULL;
+  struct cubix_instrument_file file = { 0 };
+
+  *out = NULL;
+  if (noise != CUBIX_NOISE_SNR) cubix_params_warn_idle(par, "SignalToNoise", "it belongs to Noise snr");
+  if (noise == CUBIX_NOISE_NONE) cubix_params_warn_idle(par, "SnrAperture SnrLambdaMin SnrLambdaMax", "Noise is none");
+  if (noise != CUBIX_NOISE_EXPOSURE) cubix_params_warn_idle(par, "ExposureTime", "it belongs to Noise exposure");
+  status = cubix_instrument_file_read(&file, par->Instrument, noise != CUBIX_NOISE_NONE);
+  if (status == CUBIX_EUSAGE) cubix_error_about("Instrument = %s (%s)", par->Instrument, cubix_params_origin(par, "Instrument"));
+  CUBIX_TRY(status);
+  CUBIX_ALLOC(ins, 1);
+  CUBIX_TRY(copy_text(ins->name, sizeof ins->name, file.instrument_name, "instrument.name", file.path));
+  CUBIX_TRY(copy_text(ins->file, sizeof ins->file, file.path, "the path", file.path));
+  CUBIX_TRY(copy_text(ins->reference, sizeof ins->reference, file.instrument_reference, "instrument.reference", file.path));
+  ins->noise = noise;
+  CUBIX_TRY(lay_field(ins, &file, par));
+  CUBIX_TRY(lay_spectrum(ins, &file, par));
+  CUBIX_TRY(lay_psf(ins, &file, par));
+  CUBIX_TRY(lay_lsf(ins, &file, par));
+  CUBIX_TRY(lay_noise(ins, &file));
+  CUBIX_TRY(cubix_instrument_check_size(ins));
+  *out = ins;
+  ins = NULL;
+done:
+  cubix_instrument_free(ins);
+  cubix_instrument_file_free(&file);
+  return status;
+}

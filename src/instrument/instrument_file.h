@@ -1,0 +1,40 @@
+/* instrument_file.h -- an instrument's file as it stands, before the parameters are laid over it. */
+#ifndef CUBIX_INSTRUMENT_READ_H
+#define CUBIX_INSTRUMENT_READ_H
+
+#include <libconfig.h>
+
+#include "instrument/instrument.h"
+
+enum {
+#define CUBIX_KEY(type, section, key, unit, need, min, max, help) CUBIX_KEY_##section##_##key,
+#include "instrument/instrument.def"
+#undef CUBIX_KEY
+  CUBIX_N_KEY
+};
+
+struct cubix_instrument_file {
+#define CUBIX_KEY(type, section, key, unit, need, min, max, help) CUBIX_KEY_##type section##_##key;
+#define CUBIX_KEY_STRING  const char *
+#define CUBIX_KEY_STRINGS config_setting_t *
+#define CUBIX_KEY_CHOICE  int
+#define CUBIX_KEY_NUMBER  double
+#define CUBIX_KEY_PAIR    struct cubix_pair
+#define CUBIX_KEY_CURVE   struct cubix_curve
+#include "instrument/instrument.def"
+#undef CUBIX_KEY
+  unsigned char given[CUBIX_N_KEY];
+  char path[1024];
+  config_t *config;               /* owns the texts */
+};
+
+/** Find the file that a name, an alias or a path means, and read it.  Local.
+ *  @param need_noise  1: the noise section must be complete
+ *  @param[out] file  release with cubix_instrument_file_free
+ *  Errors: CUBIX_EUSAGE for a name that nobody bears, CUBIX_EINPUT for the file's content: every wrong thing in one message, with file and line. */
+int cubix_instrument_file_read(struct cubix_instrument_file *file, const char *name, int need_noise);
+void cubix_instrument_file_free(struct cubix_instrument_file *file);
+/** Documentation of the keys and the bounds of one, from the table.  Local.  @return its name "section.key" */
+const char *cubix_instrument_key(int key, double *min, double *max, const char **unit, const char **help);
+
+#endif

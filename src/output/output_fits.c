@@ -1,0 +1,333 @@
+/* output_fits.c -- a result as a FITS file: headers and tables by CFITSIO, voxels by cubix_planes_write.
+ *
+ * CFITSIO writes the file into memory with cubes of one voxel; then its HDUs are laid into the real file with room for the voxels between them, and
+ * the cubes' headers get their true sides.  So voxels are made and written by all threads at once, in any order.
+ *
+ * HDUs: PRIMARY (provenance, no data), DATA, STAT, DQ, LSF (table), the truth maps, NOISEFREE on request, PARAMETERS (table).  The order is
+ * part of the format: readers of the GIST family take the second and third HDU as flux and variance by position; MPDAF and others look for
+ * the names DATA, STAT, DQ.  STAT is there even without noise, then full of zeros and marked STATZERO = T.
+ * MPDAF masks every voxel whose DQ is not 0, whichever the bit.  Where only bit 4 or 8 is set the data are still good: Cube(file).unmask()
+ * gives them back.
+ * Every image carries the whole WCS and its unit, since readers look at one HDU only.  GIST takes CD2_2 for the size of a spaxel, which
+ * Roll makes smaller by its cosine.
+ * The pixels are float32 (float64 in a build with 64-bit cubix_real) without BSCALE.  Sizes are LONGLONG throughout: a MUSE cube has more
+ * bytes than 2^32.  Texts are reduced to the printable ASCII that the standard allows; long ones go on in CONTINUE cards.              */
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <fitsio.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "cube/truth_maps.h"
+#include "output/output_parts.h"
+#include "output/provenance.h"
+
+#define REAL_IMAGE (sizeof(cubix_real) == 8 ? DOUBLE_IMG : FLOAT_IMG)
+
+/* One CFITSIO call; its reason and the system's go into the message. */
+#define TRY_FITS(call) \
+  do { \
+    int fits_status = 0; \
+    errno = 0; \
+    (call); \
+    if (fits_status) { \
+      status = fits_failed(shown, fits_status, errno, __func__, __LINE__); \
+      goto done; \
+    } \
+  } while (0)
+
+/* The HDU that comes now holds this plane, of which the file in memory has one voxel. */
+struct plan { int n; int hdu[CUBIX_N_PLANE]; struct cubix_plane_place place[CUBIX_N_PLANE]; };
+
+static int fits_failed(const char *shown, int code, int system, const char *func, int line)
+{
+  char reason[FLEN_STATUS];
+  fits_get_errstatus(code, reason);
+  fits_clear_errmsg();
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s%s%s%s; is there room on the disk?", shown, reason,
+                         system ? " (" : "", system ? strerror(system) : "", system ? ")" : "");
+}
+
+/* FITS numbers begin with their most significant byte. */
+static int is_little_endian(void)
+{
+  const uint16_t one = 1;
+  unsigned char first;
+  memcpy(&first, &one, 1);
+  return first;
+}
+
+/* The standard allows printable ASCII only. */
+static void to_ascii(char *out, size_t size, const char *text)
+{
+  size_t n = 0;
+  for (const unsigned char *c = (const unsigned char *)text; *c && n + 1 < size; c++) {
+    if ((*c & 0xC0) == 0x80) continue;               /* the rest of a UTF-8 character */
+    out[n++] = *c >= 32 && *c < 127 ? (char)*c : '?';
+  }
+  out[n] = '\0';
+}
+
+static int text_write(fitsfile *fits, const char *shown, const char *name, const char *value, const char *comment)
+{
+  int status = CUBIX_OK;
+  char ascii[4096];
+  to_ascii(ascii, sizeof ascii, value);
+  TRY_FITS(fits_write_key_longstr(fits, name, ascii, comment, &fits_status));
+done:
+  return status;
+}
+
+static int facts_write(fitsfile *fits, const char *shown, const struct cubix_facts *facts)
+{
+  int status = CUBIX_OK;
+  for (int i = 0; i < facts->n; i++) {
+    const struct cubix_fact *fact = &facts->fact[i];
+    char comment[160];
+    int flag = (int)fact->integer;
+    LONGLONG integer = fact->integer;
+    double real = fact->real;
+    snprintf(comment, sizeof comment, "%s%s%s%s", *fact->unit ? "[" : "", fact->unit, *fact->unit ? "] " : "", fact->comment);
+    switch (fact->type) {
+      case CUBIX_FACT_TEXT: CUBIX_TRY(text_write(fits, shown, fact->name, fact->text, comment)); break;
+      case CUBIX_FACT_LOGICAL: TRY_FITS(fits_write_key(fits, TLOGICAL, fact->name, &flag, comment, &fits_status)); break;
+      case CUBIX_FACT_INTEGER: TRY_FITS(fits_write_key(fits, TLONGLONG, fact->name, &integer, comment, &fits_status)); break;
+      case CUBIX_FACT_REAL: TRY_FITS(fits_write_key(fits, TDOUBLE, fact->name, &real, comment, &fits_status)); break;
+    }
+  }
+done:
+  return status;
+}
+
+/* A new image HDU with all that every image has. */
+static int image_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, int bitpix, int n_axis, const char *name,
+                       const char *unit, const char *description)
+{
+  int status = CUBIX_OK;
+  const struct cubix_instrument *ins = result->ins;
+  LONGLONG side[3] = { n_axis == 3 ? 1 : ins->n_x, n_axis == 3 ? 1 : ins->n_y, 1 };       /* of a cube the file in memory holds one voxel */
+  struct cubix_facts *wcs = NULL;
+  TRY_FITS(fits_create_imgll(fits, bitpix, n_axis, side, &fits_status));
+  CUBIX_TRY(text_write(fits, shown, "EXTNAME", name, description));
+  if (*unit && strcmp(unit, "1")) CUBIX_TRY(text_write(fits, shown, "BUNIT", unit, ""));
+  CUBIX_TRY(cubix_wcs_init(&wcs, ins, n_axis));
+  CUBIX_TRY(facts_write(fits, shown, wcs));
+done:
+  cubix_facts_free(wcs);
+  return status;
+}
+
+/* ---- the planes --------------------------------------------------------------------------------------------------------- */
+/* How ESO's data interface control document ties flux, variance and quality together. */
+static int class_write(fitsfile *fits, const char *shown, enum cubix_plane plane)
+{
+  static const char *const content[CUBIX_N_PLANE] = { "DATA", "ERROR", "QUALITY", "DATA" }, *const detail[CUBIX_N_PLANE] = { "", "MSE", "FLAG32BIT", "" };
+  static const struct { enum cubix_plane plane; const char *name, *comment; } relation[] = {
+    { CUBIX_PLANE_DATA, "SCIDATA",  "extension with the data" },
+    { CUBIX_PLANE_STAT, "ERRDATA",  "extension with the variance" },
+    { CUBIX_PLANE_DQ,   "QUALDATA", "extension with the data quality" },
+  };
+  int status = CUBIX_OK;
+  CUBIX_TRY(text_write(fits, shown, "HDUCLASS", "ESO", "class name (ESO format)"));
+  CUBIX_TRY(text_write(fits, shown, "HDUDOC", "DICD", "document with class description"));
+  CUBIX_TRY(text_write(fits, shown, "HDUCLAS1", "IMAGE", "image data format"));
+  CUBIX_TRY(text_write(fits, shown, "HDUCLAS2", content[plane], "what this extension contains"));
+  if (*detail[plane]) CUBIX_TRY(text_write(fits, shown, "HDUCLAS3", detail[plane], "and in which form"));
+  for (int i = 0; i < 3 && plane != CUBIX_PLANE_NOISEFREE; i++) {
+    if (relation[i].plane != plane)
+      CUBIX_TRY(text_write(fits, shown, relation[i].name, cubix_plane_name(relation[i].plane), relation[i].comment));
+  }
+done:
+  return status;
+}
+
+static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, enum cubix_plane plane, struct plan *plan)
+{
+  int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ, zero = result->noise->kind == CUBIX_NOISE_NONE;
+  char unit[80];
+  cubix_plane_unit(unit, plane, result);
+  CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, cubix_plane_name(plane), unit, cubix_plane_description(plane)));
+  CUBIX_TRY(class_write(fits, shown, plane));
+  if (plane == CUBIX_PLANE_STAT)
+    TRY_FITS(fits_write_key(fits, TLOGICAL, "STATZERO", &zero, "T: Noise none, the variance is 0 throughout", &fits_status));
+  for (int i = 0; is_dq && i < 4; i++)
+    CUBIX_TRY(text_write(fits, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning, ""));
+  plan->place[plan->n] = (struct cubix_plane_place){ plane, 0, is_little_endian() };
+  fits_get_hdu_num(fits, &plan->hdu[plan->n++]);
+done:
+  return status;
+}
+
+static int maps_write(fitsfile *fits, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
+  double *map = NULL;
+  CUBIX_ALLOC(map, n);
+  for (int t = 0; t < CUBIX_N_TRUTH; t++) {
+    cubix_truth_map(result->cube, t, n, map);
+    CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 2, cubix_truth_name(t), cubix_truth_unit(t), cubix_truth_description(t)));
+    TRY_FITS(fits_write_img(fits, TDOUBLE, 1, (LONGLONG)n, map, &fits_status));
+  }
+done:
+  free(map);
+  return status;
+}
+
+/* ---- the tables --------------------------------------------------------------------------------------------------------- */
+static int lsf_write(fitsfile *fits, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK, n = result->ins->n_lambda;
+  char *name[CUBIX_N_LSF_COLUMN], *form[CUBIX_N_LSF_COLUMN], *unit[CUBIX_N_LSF_COLUMN], key[24], real[] = "1D", angstrom[] = "Angstrom";
+  double *value = NULL;
+  for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
+    name[c] = (char *)(size_t)cubix_lsf_columns[c].name;
+    form[c] = real;
+    unit[c] = angstrom;
+  }
+  CUBIX_ALLOC(value, n);
+  TRY_FITS(fits_create_tbl(fits, BINARY_TBL, n, CUBIX_N_LSF_COLUMN, name, form, unit, "LSF", &fits_status));
+  for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
+    snprintf(key, sizeof key, "TTYPE%d", c + 1);
+    TRY_FITS(fits_modify_comment(fits, key, cubix_lsf_columns[c].description, &fits_status));
+    cubix_lsf_values(result, c, value);
+    TRY_FITS(fits_write_col(fits, TDOUBLE, c + 1, 1, 1, n, value, &fits_status));
+  }
+done:
+  free(value);
+  return status;
+}
+
+static const char *parameter_field(const struct cubix_param_info *info, int column)
+{
+  return column == 0 ? info->name : column == 1 ? info->value : column == 2 ? info->unit : info->origin;
+}
+
+static int parameters_write(fitsfile *fits, const char *shown, const struct cubix_params *par)
+{
+  int status = CUBIX_OK, n = cubix_params_count(), width[4] = { 1, 1, 1, 1 };
+  char *name[] = { "NAME", "VALUE", "UNIT", "ORIGIN" }, form_text[4][16], *form[4];
+  struct cubix_param_info info;
+  for (int i = 0; i < n; i++) {
+    cubix_params_info(par, i, &info);
+    for (int c = 0; c < 4; c++) {
+      int length = (int)strlen(parameter_field(&info, c));
+      if (length > width[c]) width[c] = length;
+    }
+  }
+  for (int c = 0; c < 4; c++) {
+    snprintf(form_text[c], sizeof form_text[c], "%dA", width[c]);
+    form[c] = form_text[c];
+  }
+  TRY_FITS(fits_create_tbl(fits, BINARY_TBL, n, 4, name, form, NULL, "PARAMETERS", &fits_status));
+  for (int i = 0; i < n; i++) {
+    cubix_params_info(par, i, &info);
+    for (int c = 0; c < 4; c++) {
+      char ascii[2048], *cell = ascii;
+      to_ascii(ascii, sizeof ascii, parameter_field(&info, c));
+      TRY_FITS(fits_write_col(fits, TSTRING, c + 1, i + 1, 1, 1, &cell, &fits_status));
+    }
+  }
+done:
+  return status;
+}
+
+/* ---- from memory to the file ------------------------------------------------------------------------------------------------ */
+enum { CARD = 80, FITS_BLOCK = 2880 };
+
+/* The whole file in CFITSIO's memory, but for the planes' voxels. */
+static int draft_write(fitsfile *fits, const char *shown, const struct cubix_result *result, struct plan *plan)
+{
+  int status = CUBIX_OK;
+  struct cubix_facts *facts = NULL;
+  CUBIX_TRY(cubix_provenance_init(&facts, result));
+  TRY_FITS(fits_create_imgll(fits, BYTE_IMG, 0, NULL, &fits_status));
+  CUBIX_TRY(facts_write(fits, shown, facts));
+  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_DATA, plan));
+  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_STAT, plan));
+  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_DQ, plan));
+  CUBIX_TRY(lsf_write(fits, shown, result));
+  if (result->par->TruthMaps) CUBIX_TRY(maps_write(fits, shown, result));
+  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_NOISEFREE, plan));
+  CUBIX_TRY(parameters_write(fits, shown, result->par));
+done:
+  cubix_facts_free(facts);
+  return status;
+}
+
+/* Give the header of a cube its true sides. */
+static void header_resize(char *header, size_t size, const struct cubix_instrument *ins)
+{
+  const int side[3] = { ins->n_x, ins->n_y, ins->n_lambda };
+  for (char *card = header; card < header + size; card += CARD) {
+    char text[32];
+    if (strncmp(card, "NAXIS", 5) || card[5] < '1' || card[5] > '3' || card[6] != ' ') continue;
+    snprintf(text, sizeof text, "%20d", side[card[5] - '1']);
+    memcpy(card + 10, text, 20);
+  }
+}
+
+/* Lay the HDUs one after another: headers and small data from memory, room for the planes.  @param head [n + 1] where the HDUs begin in memory
+ * @param data [n] where their data do  @param[out] end of the file */
+static int hdus_write(const struct cubix_atomic_file *file, const struct cubix_result *result, struct plan *plan, char *draft, int n, const LONGLONG *head, const LONGLONG *data,
+                      int64_t *end)
+{
+  int status = CUBIX_OK;
+  const int64_t voxels = (int64_t)result->ins->n_x * result->ins->n_y * result->ins->n_lambda;
+  *end = 0;
+  for (int h = 0; h < n; h++) {
+    int p = 0;
+    while (p < plan->n && plan->hdu[p] != h + 1) p++;
+    size_t size = (size_t)((p < plan->n ? data[h] : head[h + 1]) - head[h]);
+    if (p < plan->n) header_resize(draft + head[h], size, result->ins);
+    CUBIX_TRY(cubix_atomic_file_write(file, draft + head[h], size, *end));
+    *end += (int64_t)size;
+    if (p == plan->n) continue;
+    plan->place[p].offset = *end;
+    *end += (voxels * (plan->place[p].plane == CUBIX_PLANE_DQ ? 4 : (int64_t)sizeof(cubix_real)) + FITS_BLOCK - 1) / FITS_BLOCK * FITS_BLOCK;
+  }
+done:
+  return status;
+}
+
+int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file)
+{
+  int status = CUBIX_OK, n = 0;
+  const char *shown = file->path;
+  fitsfile *fits = NULL, *closing;
+  void *draft = NULL;
+  size_t size = FITS_BLOCK;
+  struct plan plan = { 0 };
+  LONGLONG *head = NULL, *data = NULL;
+  int64_t end;
+  CUBIX_CHECK((draft = malloc(size)), CUBIX_ENOMEM, "cannot allocate %zu bytes for a header", size);
+  TRY_FITS(fits_create_memfile(&fits, &draft, &size, 100 * FITS_BLOCK, realloc, &fits_status));
+  CUBIX_TRY(draft_write(fits, shown, result, &plan));
+  TRY_FITS(fits_get_num_hdus(fits, &n, &fits_status));
+  CUBIX_ALLOC(head, n + 1);
+  CUBIX_ALLOC(data, n);
+  for (int h = 0; h < n; h++) {
+    TRY_FITS(fits_movabs_hdu(fits, h + 1, NULL, &fits_status));
+    TRY_FITS(fits_get_hduaddrll(fits, &head[h], &data[h], &head[h + 1], &fits_status));
+  }
+  closing = fits;
+  fits = NULL;                    /* released by fits_close_file even where that fails */
+  TRY_FITS(fits_close_file(closing, &fits_status));
+  CUBIX_TRY(hdus_write(file, result, &plan, draft, n, head, data, &end));
+  CUBIX_CHECK(!ftruncate(file->file, (off_t)end), CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?", shown, strerror(errno));
+  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file));
+done:
+  if (fits) {
+    int fits_status = 0;
+    fits_close_file(fits, &fits_status);
+    fits_clear_errmsg();
+  }
+  free(head);
+  free(data);
+  free(draft);
+  return status;
+}

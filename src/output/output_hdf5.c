@@ -1,0 +1,282 @@
+/* output_hdf5.c -- a result as an HDF5 file (serial HDF5: rank 0 alone writes).
+ *
+ * HDF5 makes the file with room for the planes and tells where that is; cubix_planes_write lays the voxels there, from all threads and in any order.
+ *
+ * The same arrays under the same names as in FITS: /DATA, /STAT, /DQ [n_lambda][n_y][n_x], the maps [n_y][n_x], /NOISEFREE on request, and the
+ * group /LSF with a dataset per column.  Every dataset has the attributes `unit` and `description`, images also `axes` ("lambda y x", the last
+ * running fastest) and the world coordinates as attributes with the names of the FITS keywords (pixel numbers start at 1, as there).
+ * /Parameters holds a text dataset per parameter, its value as in a parameter file, with `unit` and `origin`; /Provenance a scalar per fact,
+ * with `unit` and `description`.
+ * Datasets are contiguous, neither chunked nor compressed: a plane can be read or memory-mapped at the speed of the disk.              */
+#define _POSIX_C_SOURCE 200809L
+#include <hdf5.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/h5read.h"
+#include "cube/truth_maps.h"
+#include "output/hdf5_sink.h"
+#include "output/output_parts.h"
+#include "output/provenance.h"
+
+#define REAL_TYPE (sizeof(cubix_real) == 8 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT)
+
+/* One HDF5 call that must give a handle or a status >= 0. */
+#define TRY_H5(call) \
+  do { \
+    if ((call) < 0) { \
+      status = h5_failed(shown, __func__, __LINE__); \
+      goto done; \
+    } \
+  } while (0)
+
+struct plan { int n; struct cubix_plane_place place[CUBIX_N_PLANE]; };
+
+static int disk_failed(const char *shown, int system, const char *func, int line)
+{
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s", shown, strerror(system));
+}
+
+static int h5_failed(const char *shown, const char *func, int line)
+{
+  char reason[512];
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: HDF5 says: %s", shown, cubix_h5_reason(reason, sizeof reason));
+}
+
+/* ---- attributes and scalars --------------------------------------------------------------------------------------------- */
+/* Type of a text (as a pointer to char in memory), and of a fact.  The caller closes it. */
+static hid_t text_type(void)
+{
+  hid_t type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, H5T_VARIABLE);
+  H5Tset_cset(type, H5T_CSET_UTF8);
+  return type;
+}
+
+static int attribute_write(hid_t object, const char *shown, const char *name, hid_t type, const void *value)
+{
+  int status = CUBIX_OK;
+  hid_t space = H5Screate(H5S_SCALAR), attribute = -1;
+  TRY_H5(attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
+  TRY_H5(H5Awrite(attribute, type, value));
+done:
+  if (attribute >= 0) H5Aclose(attribute);
+  H5Sclose(space);
+  return status;
+}
+
+static int text_attribute(hid_t object, const char *shown, const char *name, const char *value)
+{
+  hid_t type = text_type();
+  int status = attribute_write(object, shown, name, type, &value);
+  H5Tclose(type);
+  return status;
+}
+
+static hid_t fact_type(const struct cubix_fact *fact)
+{
+  if (fact->type == CUBIX_FACT_TEXT) return text_type();
+  return H5Tcopy(fact->type == CUBIX_FACT_REAL ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64);
+}
+
+static const void *fact_value(const struct cubix_fact *fact)
+{
+  return fact->type == CUBIX_FACT_TEXT ? (const void *)&fact->text : fact->type == CUBIX_FACT_REAL ? (const void *)&fact->real : &fact->integer;
+}
+
+/* A scalar dataset with its two attributes; note is the name of the second ("description", "origin"). */
+static int scalar_write(hid_t group, const char *shown, const char *name, hid_t type, const void *value, const char *unit,
+                        const char *note, const char *text)
+{
+  int status = CUBIX_OK;
+  hid_t space = H5Screate(H5S_SCALAR), creation = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
+  TRY_H5(H5Pset_obj_track_times(creation, 0));
+  TRY_H5(dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+  TRY_H5(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
+  CUBIX_TRY(text_attribute(dataset, shown, "unit", unit));
+  CUBIX_TRY(text_attribute(dataset, shown, note, text));
+done:
+  if (dataset >= 0) H5Dclose(dataset);
+  H5Pclose(creation);
+  H5Sclose(space);
+  return status;
+}
+
+/* ---- arrays ------------------------------------------------------------------------------------------------------------- */
+/* A new dataset [n_lambda][n_y][n_x] or its last axes, with unit, description and, for images, axes and WCS. */
+static int array_begin(hid_t *out, hid_t file, const char *shown, const struct cubix_result *result, hid_t type, int n_axis, const char *name,
+                       const char *unit, const char *description)
+{
+  int status = CUBIX_OK;
+  hsize_t side[3] = { (hsize_t)result->ins->n_lambda, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
+  hid_t space = n_axis == 1 ? H5Screate_simple(1, side, NULL) : H5Screate_simple(n_axis, side + 3 - n_axis, NULL);
+  hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  struct cubix_facts *wcs = NULL;
+  TRY_H5(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY));   /* it has a place in the file from now on */
+  TRY_H5(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER));
+  TRY_H5(H5Pset_obj_track_times(creation, 0));                 /* DATE tells it once; the same run gives the same bytes */
+  TRY_H5(*out = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+  CUBIX_TRY(text_attribute(*out, shown, "unit", unit));
+  CUBIX_TRY(text_attribute(*out, shown, "description", description));
+  CUBIX_TRY(text_attribute(*out, shown, "axes", n_axis == 3 ? "lambda y x" : n_axis == 2 ? "y x" : "lambda"));
+  if (n_axis > 1) {
+    CUBIX_TRY(cubix_wcs_init(&wcs, result->ins, n_axis));
+    for (int i = 0; i < wcs->n; i++) {
+      hid_t fact = fact_type(&wcs->fact[i]);
+      status = attribute_write(*out, shown, wcs->fact[i].name, fact, fact_value(&wcs->fact[i]));
+      H5Tclose(fact);
+      CUBIX_TRY(status);
+    }
+  }
+done:
+  cubix_facts_free(wcs);
+  H5Pclose(creation);
+  H5Sclose(space);
+  return status;
+}
+
+/* Make room for a plane; where it is, its voxels will be written when HDF5 has closed the file. */
+static int plane_begin(hid_t file, const char *shown, const struct cubix_result *result, enum cubix_plane plane, struct plan *plan)
+{
+  int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
+  int64_t zero = result->noise->kind == CUBIX_NOISE_NONE;
+  hid_t dataset = -1;
+  haddr_t address;
+  char unit[80];
+  cubix_plane_unit(unit, plane, result);
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, cubix_plane_name(plane), is_dq ? "1" : unit, cubix_plane_description(plane)));
+  if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
+  for (int i = 0; is_dq && i < 4; i++)
+    CUBIX_TRY(text_attribute(dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
+  address = H5Dget_offset(dataset);
+  CUBIX_CHECK(address != HADDR_UNDEF, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown, cubix_plane_name(plane));
+  plan->place[plan->n++] = (struct cubix_plane_place){ plane, (int64_t)address, 0 };
+done:
+  if (dataset >= 0) H5Dclose(dataset);
+  return status;
+}
+
+/* A map (n_axis 2) or a column of the table LSF (n_axis 1). */
+static int values_write(hid_t file, const char *shown, const struct cubix_result *result, int n_axis, const char *name, const char *unit,
+                        const char *description, const double *value)
+{
+  int status = CUBIX_OK;
+  hid_t dataset = -1;
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, H5T_NATIVE_DOUBLE, n_axis, name, unit, description));
+  TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
+done:
+  if (dataset >= 0) H5Dclose(dataset);
+  return status;
+}
+
+static int maps_write(hid_t file, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
+  double *map = NULL;
+  CUBIX_ALLOC(map, n);
+  for (int t = 0; t < CUBIX_N_TRUTH; t++) {
+    cubix_truth_map(result->cube, t, n, map);
+    CUBIX_TRY(values_write(file, shown, result, 2, cubix_truth_name(t), cubix_truth_unit(t), cubix_truth_description(t), map));
+  }
+done:
+  free(map);
+  return status;
+}
+
+static int lsf_write(hid_t file, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  hid_t group = -1;
+  double *value = NULL;
+  CUBIX_ALLOC(value, result->ins->n_lambda);
+  TRY_H5(group = H5Gcreate2(file, "LSF", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
+    cubix_lsf_values(result, c, value);
+    CUBIX_TRY(values_write(group, shown, result, 1, cubix_lsf_columns[c].name, "Angstrom", cubix_lsf_columns[c].description, value));
+  }
+done:
+  if (group >= 0) H5Gclose(group);
+  free(value);
+  return status;
+}
+
+/* ---- the two groups of texts and numbers ---------------------------------------------------------------------------------- */
+static int parameters_write(hid_t file, const char *shown, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_param_info info;
+  hid_t group = -1;
+  TRY_H5(group = H5Gcreate2(file, "Parameters", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  for (int i = 0; i < cubix_params_count(); i++) {
+    hid_t type = text_type();
+    const char *value = info.value;
+    cubix_params_info(par, i, &info);
+    status = scalar_write(group, shown, info.name, type, &value, info.unit, "origin", info.origin);
+    H5Tclose(type);
+    CUBIX_TRY(status);
+  }
+done:
+  if (group >= 0) H5Gclose(group);
+  return status;
+}
+
+static int provenance_write(hid_t file, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  struct cubix_facts *facts = NULL;
+  hid_t group = -1;
+  CUBIX_TRY(cubix_provenance_init(&facts, result));
+  TRY_H5(group = H5Gcreate2(file, "Provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  for (int i = 0; i < facts->n; i++) {
+    const struct cubix_fact *fact = &facts->fact[i];
+    hid_t type = fact_type(fact);
+    status = scalar_write(group, shown, fact->name, type, fact_value(fact), fact->unit, "description", fact->comment);
+    H5Tclose(type);
+    CUBIX_TRY(status);
+  }
+done:
+  if (group >= 0) H5Gclose(group);
+  cubix_facts_free(facts);
+  return status;
+}
+
+/* All but the planes' voxels. */
+static int draft_write(const struct cubix_result *result, const struct cubix_atomic_file *out, struct plan *plan)
+{
+  int status = CUBIX_OK;
+  const char *shown = out->path;
+  struct cubix_h5_quiet quiet;
+  struct cubix_h5sink h5 = { 0 };
+  hid_t file = -1;
+  cubix_h5_quiet_begin(&quiet);
+  TRY_H5(cubix_h5sink_open(&h5, out->file));
+  TRY_H5(file = H5Fcreate(shown, H5F_ACC_TRUNC, H5P_DEFAULT, h5.access_list));
+  CUBIX_TRY(text_attribute(file, shown, "CubixFile", "cube"));
+  CUBIX_TRY(parameters_write(file, shown, result->par));
+  CUBIX_TRY(provenance_write(file, shown, result));
+  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_DATA, plan));
+  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_STAT, plan));
+  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_DQ, plan));
+  CUBIX_TRY(lsf_write(file, shown, result));
+  if (result->par->TruthMaps) CUBIX_TRY(maps_write(file, shown, result));
+  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_NOISEFREE, plan));
+done:
+  if (file >= 0 && H5Fclose(file) < 0 && !status) status = h5_failed(shown, __func__, __LINE__);
+  if (h5.error && (!status || status == CUBIX_EOUTPUT)) status = disk_failed(shown, h5.error, __func__, __LINE__);
+  cubix_h5sink_close(&h5);
+  cubix_h5_quiet_end(&quiet);
+  return status;
+}
+
+int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file)
+{
+  int status = CUBIX_OK;
+  struct plan plan = { 0 };
+  CUBIX_TRY(draft_write(result, file, &plan));
+  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file));
+done:
+  return status;
+}

@@ -1,0 +1,61 @@
+/* params.h -- what the user asked for: one struct, made from params.def.
+ *
+ * Members bear the names of the parameter file.  A parameter has one spelling everywhere. */
+#ifndef CUBIX_PARAMS_H
+#define CUBIX_PARAMS_H
+
+#include <stdio.h>
+
+struct cubix_pair   { double x, y; };
+struct cubix_vector { const char *word; double x[3]; };   /* word: NULL when three numbers were given */
+
+struct cubix_params {
+#define CUBIX_SECTION(title)
+#define CUBIX_PARAM(type, name, dflt, min, max, unit, help) CUBIX_TYPE_##type name;
+#define CUBIX_TYPE_STRING const char *
+#define CUBIX_TYPE_CHOICE const char *
+#define CUBIX_TYPE_BOOL   int
+#define CUBIX_TYPE_INT    int
+#define CUBIX_TYPE_DOUBLE double
+#define CUBIX_TYPE_PAIR   struct cubix_pair
+#define CUBIX_TYPE_VECTOR struct cubix_vector
+#include "params/params.def"
+#undef CUBIX_PARAM
+#undef CUBIX_SECTION
+  struct cubix_params_origin *origin;   /* [n_param]: text and place of each value (params.c) */
+};
+
+/** One parameter as documentation and outputs show it. */
+struct cubix_param_info {
+  const char *name, *type, *unit, *help, *dflt, *range, *section;   /* borrowed, static; unit "-": none; dflt NULL: required */
+  char value[1024];                                                 /* as it reads in a parameter file, without unit */
+  char origin[256];                                                 /* as cubix_params_origin */
+};
+
+/** All parameters at their defaults.  Local.  @param[out] par owned by the caller: cubix_params_free */
+int cubix_params_init(struct cubix_params **par);
+/** Read a parameter file's text.  Every wrong thing (unknown name with the nearest known one, doubled, malformed, out of range, wrong unit,
+ *  missing) is collected and reported in one message with file and line.  Local.
+ *  @param name  how the file is called in messages
+ *  @param text  the whole file, '\0'-terminated
+ *  @param overrides  [n_override] "Name=value" from the command line, which win over the file */
+int cubix_params_parse(struct cubix_params *par, const char *name, const char *text, int n_override, char *const *overrides);
+/** Set one parameter by name, as a parameter file would.  Local. */
+int cubix_params_set(struct cubix_params *par, const char *name, const char *value);
+/** Number of parameters, and one of them (par NULL: without value and origin).  Local. */
+int cubix_params_count(void);
+void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param_info *info);
+/** "muse.param:14", "command line", "set by the program" or "default": where a value comes from, for messages.  Local, borrowed. */
+const char *cubix_params_origin(const struct cubix_params *par, const char *name);
+/** Warn of parameters that were given another value than the default although nothing looks at them.  Local.
+ *  @param names  separated by blanks  @param why  as "it belongs to Noise snr" */
+void cubix_params_warn_idle(const struct cubix_params *par, const char *names, const char *why);
+/** A complete parameter file with the values in use: runs again to the same cube.  Local. */
+int cubix_params_write_used(const struct cubix_params *par, FILE *out);
+/** Documentation made from the table: form "template", "markdown" or "json".  Local. */
+int cubix_params_write_doc(FILE *out, const char *form);
+/** --help (name NULL) or --help Name; CUBIX_EUSAGE names the nearest parameter when there is none of that name.  Local. */
+int cubix_params_write_help(FILE *out, const char *name);
+void cubix_params_free(struct cubix_params *par);
+
+#endif

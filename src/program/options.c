@@ -1,0 +1,67 @@
+/* options.c -- the command line: few switches, one parameter file, and Name=value, which win over the file. */
+#include "program/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "params/params.h"
+#include "version.h"
+
+static const char usage[] =
+  "cubix " CUBIX_VERSION ": datacubes of integral-field spectrographs from particle simulations of galaxies\n"
+  "\n"
+  "  cubix [-n|--dry-run] [-q|-v] PARAMFILE [Name=value ...]    alone or under mpirun; PARAMFILE may be - (standard input)\n"
+  "  cubix --help [Name]                                        this page and all parameters, or one of them\n"
+  "  cubix --params=template|markdown|json                      a complete parameter file, or its documentation\n"
+  "  cubix --version\n"
+  "\n"
+  "  -n  read and check everything, say what memory it will take; paint and write nothing\n"
+  "  -q  only warnings and errors     -v  details, and where an error came from\n"
+  "\n";
+
+static int answer_help(const char *name)
+{
+  if (!name) fputs(usage, stdout);
+  return cubix_params_write_help(stdout, name);
+}
+
+int cubix_options_read(struct cubix_options *o, int *answered, int argc, char **argv)
+{
+  int status = CUBIX_OK;
+  memset(o, 0, sizeof *o);
+  *answered = 0;
+  for (int i = 1; i < argc && !o->file; i++) {
+    const char *a = argv[i];
+    if (!strcmp(a, "--help") || !strcmp(a, "-h")) {
+      *answered = 1;
+      CUBIX_TRY(answer_help(i + 1 < argc ? argv[i + 1] : NULL));
+      goto done;
+    }
+    if (!strcmp(a, "--version")) {
+      *answered = 1;
+      printf("cubix %s (%s)\n", CUBIX_VERSION, CUBIX_COMMIT);
+      goto done;
+    }
+    if (!strncmp(a, "--params=", 9)) {
+      *answered = 1;
+      CUBIX_TRY(cubix_params_write_doc(stdout, a + 9));
+      goto done;
+    }
+    if (!strcmp(a, "-n") || !strcmp(a, "--dry-run")) o->dry_run = 1;
+    else if (!strcmp(a, "-q")) o->quiet = 1;
+    else if (!strcmp(a, "-v")) o->verbose = 1;
+    else {
+      CUBIX_CHECK(a[0] != '-' || !a[1], CUBIX_EUSAGE, "unknown option %s; cubix --help shows those there are", a);
+      CUBIX_CHECK(!strchr(a, '='), CUBIX_EUSAGE, "%s comes before the parameter file; say cubix PARAMFILE %s", a, a);
+      o->file = a;
+      o->override = argv + i + 1;
+      o->n_override = argc - i - 1;
+    }
+  }
+  CUBIX_CHECK(o->file, CUBIX_EUSAGE, "no parameter file given; cubix --help shows how, cubix --params=template makes one");
+  for (int i = 0; i < o->n_override; i++)
+    CUBIX_CHECK(strchr(o->override[i], '='), CUBIX_EUSAGE, "%s after the parameter file must read Name=value; options come first", o->override[i]);
+done:
+  return status;
+}

@@ -1,0 +1,2 @@
+/* multiply.cpp -- the kernels of cuda/multiply.cu, unchanged, for the stand-in runtime of this folder. */
+#include "cuda/multiply.cu"

@@ -1,0 +1,450 @@
+/* test_cuda_histogram.c -- the histogram engine's GPU code without a GPU: cuda/, unchanged, on the stand-in runtime of tests/cuda/on_cpu, against the CPU's:
+ * the deposit to the last bit, the multiply to float32, the tiled kernel against the plain one, and every failure that CUDA and memory can have.
+ *
+ * Cargoes are small here (50 stars, 250 values; sums of 13 spaxels, results of 128: tests/Makefile.inc), so that little work has many of them. */
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "tests/check.h"
+#include "cuda/multiply.h"
+#include "tests/cuda/on_cpu/control.h"
+#include "engine/device.h"
+#include "histogram/multiply.h"
+
+enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_NODE = 26, N_X = 12, N_Y = 20, N_SPAXEL = N_X * N_Y, N_LAMBDA = 250 };
+
+static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
+static const struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y };
+static const struct cubix_nodes nodes = { .n = N_NODE, .reach = 200., .step = 20. };
+static struct cubix_params *params;
+
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------------------------------------------ */
+
+void *__real_cubix_alloc(unsigned long n, unsigned long size);
+void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
+static long n_alloc, fail_alloc_at;
+
+void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
+{
+  long number;
+#pragma omp atomic capture
+  number = ++n_alloc;
+  return number == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
+}
+
+/* ---- a basis of numbers between 1 and 2, without basis.c: tiles that are mapped, or read into the buffer, or missing -------------------- */
+
+static float *mapped[3];
+static int missing_tile = -1;
+static int32_t slot[N_ROW];
+static struct cubix_basis basis = { .nodes = { N_NODE, 200., 20. }, .n_row = N_ROW, .slot = slot, .n_template = N_ROW - 2, .n_lambda = N_LAMBDA, .n_tile = 3 };
+
+size_t cubix_basis_tile_size(const struct cubix_basis *b) { return (size_t)b->n_template * (size_t)b->nodes.n * CUBIX_TILE; }
+
+static float d_of(int t, int node, int channel)
+{
+  return channel >= N_LAMBDA ? 0.f : 1.f + (float)((unsigned)(t * 7919 + node * 104729 + channel * 1299709) * 2654435761u >> 16) / 65536.f;
+}
+
+int cubix_basis_tile(const struct cubix_basis *b, int i, float *buffer, const float **tile)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(i != missing_tile, CUBIX_EINPUT, "no tile %d", i);
+  *tile = mapped[i] ? mapped[i] : buffer;
+  for (int t = 0; t < b->n_template && !mapped[i]; t++)
+    for (int j = 0; j < N_NODE; j++)
+      for (int k = 0; k < CUBIX_TILE; k++) buffer[(t * N_NODE + j) * CUBIX_TILE + k] = d_of(t, j, i * CUBIX_TILE + k);
+done:
+  return status;
+}
+
+/* Map tile 1 only. */
+static void make_basis(void)
+{
+  const float *tile;
+  for (int t = 0; t < N_ROW; t++) slot[t] = t < 2 ? -1 : N_ROW - 1 - t;     /* rows 0 and 1 are not in use, and templates need not be in order */
+  float *room = cubix_alloc(cubix_basis_tile_size(&basis), sizeof *room);
+  if (!room || cubix_basis_tile(&basis, 1, room, &tile)) abort();
+  mapped[1] = room;
+}
+
+/* ---- a small galaxy --------------------------------------------------------------------------------------------------------------------------- */
+
+static double uniform(void)
+{
+  static uint64_t x = 88172645463325252u;
+  x ^= x << 13;
+  x ^= x >> 7;
+  x ^= x << 17;
+  return (double)(x >> 11) * 0x1p-53;
+}
+
+/* n stars: half of them in spaxel 20, none in every third; some at and beyond the grid's ends; masses over `decades`; not in rows 0 and 1. */
+static struct cubix_placement *stars(size_t n, double decades)
+{
+  struct cubix_placement *p = NULL;
+  if (cubix_placement_init(&p, N_SPAXEL, n)) abort();
+  for (size_t s = 0, i = 0; s <= N_SPAXEL; s++) {
+    p->start[s] = i;
+    if (s >= N_SPAXEL - 2) i = n;
+    else if (s % 3 != 1) i += s == 20 ? n / 2 : n / 400;
+  }
+  for (size_t i = 0; i < n; i++) {
+    static const double edge[] = { -200., 200., -200.0000001, 200.0000001, 1e9, -1e9, 0., 180., -180. };
+    struct cubix_star *star = &p->star[i];
+    star->mass_formed = 1e4 * pow(10., -decades * uniform());
+    star->velocity = i % 10 ? 500. * (uniform() - 0.5) : edge[i / 10 % 9];
+    star->iz = (int16_t)(uniform() * (N_Z - 1));
+    star->ia = (int16_t)(2 + uniform() * (N_AGE - 3));
+    star->f_z = i % 7 ? uniform() : (double)(i % 2);
+    star->f_age = i % 11 ? uniform() : (double)(i % 2);
+  }
+  return p;
+}
+
+static int32_t *scale_of(const struct cubix_placement *p)
+{
+  static int32_t exponent[N_SPAXEL];
+  uint64_t count[N_SPAXEL] = { 0 };
+  double heaviest[N_SPAXEL] = { 0 };
+  for (size_t s = 0; s < N_SPAXEL; s++)
+    for (size_t i = p->start[s]; i < p->start[s + 1]; i++) {
+      count[s]++;
+      heaviest[s] = check_worst(heaviest[s], p->star[i].mass_formed);
+    }
+  cubix_histogram_scale(exponent, count, heaviest, N_SPAXEL);
+  return exponent;
+}
+
+static struct cubix_histogram *histogram_of(const struct cubix_placement *p)
+{
+  struct cubix_histogram *h = NULL;
+  if (cubix_histogram_build(&h, &nodes, scale_of(p), p, &tables)) abort();
+  return h;
+}
+
+static int same_histogram(const struct cubix_histogram *a, const struct cubix_histogram *b)
+{
+  size_t n = a->start[a->n_spaxel];
+  return a->n_spaxel == b->n_spaxel && a->n_value == b->n_value && !memcmp(a->start, b->start, sizeof *a->start * (a->n_spaxel + 1)) &&
+         !memcmp(a->block, b->block, sizeof *a->block * n) && !memcmp(a->value, b->value, sizeof *a->value * a->n_value) &&
+         !memcmp(a->exponent, b->exponent, sizeof *a->exponent * a->n_spaxel);
+}
+
+/* A cube of channels first .. first + n - 1; there was 7 in every voxel. */
+static struct cubix_cube *cube_of(int first, int n)
+{
+  struct cubix_cube *cube = calloc(1, sizeof *cube);
+  if (!cube || !(cube->flux = malloc(sizeof *cube->flux * N_SPAXEL * (size_t)(n + 1)))) abort();
+  cube->n_x = N_X, cube->n_y = N_Y;
+  cube->lambda_first = first, cube->n_lambda = n;
+  for (size_t i = 0; i < N_SPAXEL * (size_t)n; i++) cube->flux[i] = 7;
+  return cube;
+}
+
+static int same_cube(const struct cubix_cube *a, const struct cubix_cube *b)
+{
+  return !memcmp(a->flux, b->flux, sizeof *a->flux * N_SPAXEL * (size_t)a->n_lambda);
+}
+
+/* Largest relative difference. */
+static double apart(const struct cubix_cube *a, const struct cubix_cube *b)
+{
+  double worst = 0;
+  for (size_t i = 0; i < N_SPAXEL * (size_t)a->n_lambda; i++)
+    if (a->flux[i] != b->flux[i] || !isfinite(a->flux[i])) worst = check_worst(worst, fabs((double)a->flux[i] - (double)b->flux[i]) / (double)b->flux[i]);
+  return worst;
+}
+
+static struct cubix_device *open_gpu(void)
+{
+  struct cubix_device *dev = NULL;
+  return cubix_device_open(&dev, params, 0, 1) ? NULL : dev;
+}
+
+/* ---- the tests ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static void test_deposit(void)
+{
+  static const struct { size_t n; double decades; } row[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 400, 3 }, { 3000, 0 }, { 5000, 9 } };
+  struct cubix_device *dev = open_gpu();
+  for (size_t r = 0; r < sizeof row / sizeof *row; r++)
+    for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
+      struct cubix_placement *p = stars(row[r].n, row[r].decades);
+      struct cubix_histogram *cpu = histogram_of(p), *gpu = NULL;
+      cuda_on_cpu.n_launch = 0;
+      CHECK(dev->ops->fill(dev, &gpu, &nodes, scale_of(p), p, &tables) == CUBIX_OK);
+      CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0));
+      CHECK(gpu && same_histogram(gpu, cpu));
+      if (row[r].n >= 3000) CHECK(cpu->n_value > 2500 && cuda_on_cpu.n_launch > 130);  /* many cargoes of stars and values, several batches */
+      cubix_histogram_free(cpu);
+      cubix_histogram_free(gpu);
+      cubix_placement_free(p);
+    }
+  cuda_on_cpu.lazy = 0;
+  cubix_device_close(dev);
+  CHECK(cuda_on_cpu.n_live == 0);
+}
+
+/* With memory for few spaxels' sums the same bits come in more batches; with too little for one it is said. */
+static void test_deposit_memory(void)
+{
+  size_t memory = cuda_on_cpu.memory;
+  struct cubix_placement *p = stars(2000, 2);
+  struct cubix_histogram *want = histogram_of(p), *got = NULL;
+  struct cubix_device *dev = open_gpu();
+  for (cuda_on_cpu.memory = 40000; cuda_on_cpu.memory > 12200; cuda_on_cpu.memory -= 5000) {
+    CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables) == CUBIX_OK && same_histogram(got, want));
+    cubix_histogram_free(got);
+    got = NULL;
+  }
+  cuda_on_cpu.memory = 10000;
+  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables) == CUBIX_EDEVICE && !got);
+  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") && strstr(cubix_error_message(), "are free") &&
+        strstr(cubix_error_message(), "use Backend cpu"));
+  cuda_on_cpu.memory = memory;
+  struct cubix_tables pchip = tables;
+  pchip.pchip = 1;
+  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &pchip) == CUBIX_EFAIL && strstr(cubix_error_message(), "direct method"));
+  cubix_error_clear();
+  cubix_device_close(dev);
+  cubix_histogram_free(want);
+  cubix_placement_free(p);
+}
+
+/* All channels and slabs of them; mapped and read tiles, kept on the GPU or not; early and late; in one go and, with little memory, in many. */
+static void test_multiply(void)
+{
+  static const struct { int first, n; size_t memory; } row[] = { { 0, 250, 0 }, { 0, 250, 800000 }, { 96, 154, 0 }, { 192, 58, 0 }, { 0, 1, 0 }, { 96, 0, 0 } };
+  size_t memory = cuda_on_cpu.memory;
+  struct cubix_placement *p = stars(4000, 3);
+  struct cubix_histogram *h = histogram_of(p);
+  struct cubix_cube *whole = cube_of(0, 250);
+  for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
+    struct cubix_cube *cpu = cube_of(row[r].first, row[r].n), *gpu[4];
+    CHECK(cubix_multiply(cpu, h, &basis, 1e-3) == CUBIX_OK);
+    for (int way = 0; way < 4; way++) {
+      struct cubix_device *dev = open_gpu();
+      cuda_on_cpu.lazy = way % 2;
+      cuda_on_cpu.memory = row[r].memory ? row[r].memory : memory;
+      cuda_on_cpu.n_launch = 0, cuda_on_cpu.largest_locked = 0;
+      if (way / 2) CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);
+      gpu[way] = cube_of(row[r].first, row[r].n);
+      CHECK(dev->ops->multiply(dev, gpu[way], h, &basis, 1e-3) == CUBIX_OK);
+      double locked = 3. * (double)cuda_on_cpu.largest_locked, planned = dev->ops->locked_bytes(N_SPAXEL, row[r].n, 4. * (double)cubix_basis_tile_size(&basis), 0);
+      CHECK(!row[r].n || row[r].memory || (planned >= locked && planned <= 1.1 * locked));
+      CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0) && (cuda_on_cpu.n_launch > 6) == (row[r].memory > 0));
+      CHECK_CLOSE(apart(gpu[way], cpu), 0, 1e-6);
+      CHECK(same_cube(gpu[way], gpu[0]));
+      cubix_device_close(dev);
+    }
+    if (r == 0) memcpy(whole->flux, gpu[0]->flux, sizeof *whole->flux * N_SPAXEL * 250);
+    for (size_t s = 0; s < N_SPAXEL; s++)      /* who owns which channels changes no bit */
+      CHECK(!memcmp(gpu[0]->flux + s * (size_t)row[r].n, whole->flux + s * 250 + row[r].first, sizeof *whole->flux * (size_t)row[r].n));
+    for (int way = 0; way < 4; way++) cubix_cube_free(gpu[way]);
+    cubix_cube_free(cpu);
+  }
+  cuda_on_cpu.lazy = 0;
+  cuda_on_cpu.memory = memory;
+  CHECK(cuda_on_cpu.n_live == 0);
+  cubix_cube_free(whole);
+  cubix_histogram_free(h);
+  cubix_placement_free(p);
+}
+
+/* A device keeps one basis at a time; another is not taken for it. */
+static void test_keep(void)
+{
+  struct cubix_placement *p = stars(800, 3);
+  struct cubix_histogram *h = histogram_of(p);
+  struct cubix_basis other = basis;
+  struct cubix_cube *cpu = cube_of(0, 250), *gpu;
+  struct cubix_device *dev = open_gpu();
+  CHECK(cubix_multiply(cpu, h, &basis, 1) == CUBIX_OK);
+  for (int turn = 0; turn < 4; turn++) {
+    size_t live = cuda_on_cpu.n_live;
+    CHECK(dev->ops->keep(dev, turn == 0 ? &other : turn == 1 ? &basis : turn == 2 ? NULL : &basis) == CUBIX_OK);
+    if (turn == 2) CHECK(cuda_on_cpu.n_live == live - 1);
+    if (turn == 3) missing_tile = 1;           /* it is there: nobody asks for it again */
+    gpu = cube_of(0, 250);
+    CHECK(dev->ops->multiply(dev, gpu, h, &basis, 1) == CUBIX_OK);
+    CHECK_CLOSE(apart(gpu, cpu), 0, 1e-6);
+    cubix_cube_free(gpu);
+  }
+  CHECK(dev->ops->keep(dev, &basis) == CUBIX_EINPUT);
+  gpu = cube_of(0, 250);
+  CHECK(dev->ops->multiply(dev, gpu, h, &basis, 1) == CUBIX_EINPUT && strstr(cubix_error_message(), "no tile 1"));
+  missing_tile = -1;
+  cubix_error_clear();
+  cubix_cube_free(gpu);
+  cubix_cube_free(cpu);
+  cubix_device_close(dev);
+  CHECK(cuda_on_cpu.n_live == 0);
+  cubix_histogram_free(h);
+  cubix_placement_free(p);
+}
+
+static void *to_gpu(const void *host, size_t bytes)
+{
+  void *gpu = NULL;
+  if (cudaMalloc(&gpu, bytes) || cudaMemcpy(gpu, host, bytes, cudaMemcpyHostToDevice)) abort();
+  return gpu;
+}
+
+/* The tiled way against the plain kernel and against float64, on tile 1. */
+static void test_plain(void)
+{
+  enum { SIZE = N_SPAXEL * CUBIX_TILE };
+  struct cubix_placement *p = stars(6000, 4);
+  struct cubix_histogram *h = histogram_of(p);
+  struct cubix_cube *tiled = cube_of(96, 96);
+  struct cubix_device *dev = open_gpu();
+  size_t n_block = h->start[N_SPAXEL];
+  struct cubix_cuda_plain_block *block = calloc(n_block, sizeof *block);
+  float *weight = calloc(h->n_value, sizeof *weight), *out = malloc(SIZE * sizeof *out);
+  double *exact = calloc(SIZE, sizeof *exact), worst = 0, plain = 0;
+  for (size_t s = 0; s < N_SPAXEL; s++)
+    for (size_t b = h->start[s]; b < h->start[s + 1]; b++) {
+      const struct cubix_block *from = &h->block[b];
+      block[b] = (struct cubix_cuda_plain_block){ slot[from->row], from->node, from->n, (uint32_t)from->at };
+      for (int j = 0; j < from->n; j++) {
+        double mass = (double)h->value[from->at + (size_t)j] * ldexp(1e-3, -h->exponent[s]);
+        weight[from->at + (size_t)j] = (float)mass;
+        for (int k = 0; k < CUBIX_TILE; k++) exact[s * CUBIX_TILE + (size_t)k] += mass * (double)d_of(slot[from->row], from->node + j, CUBIX_TILE + k);
+      }
+    }
+  for (size_t i = 0; i < SIZE; i++) out[i] = 7;
+  cudaStream_t stream;
+  cuda_on_cpu.current = 0;                     /* the test works on the GPU itself */
+  if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking)) abort();
+  void *gpu[5] = { to_gpu(h->start, (N_SPAXEL + 1) * sizeof *h->start), to_gpu(block, n_block * sizeof *block), to_gpu(weight, h->n_value * sizeof *weight),
+                   to_gpu(mapped[1], cubix_basis_tile_size(&basis) * sizeof(float)), to_gpu(out, SIZE * sizeof *out) };
+  CHECK(cudaDeviceSynchronize() == cudaSuccess);               /* the stream does not wait for such copies */
+  const struct cubix_cuda_plain of = { N_SPAXEL, N_NODE, gpu[0], gpu[1], gpu[2] };
+  CHECK(cubix_cuda_tile_plain(&of, gpu[3], gpu[4], stream) == cudaSuccess && cudaStreamSynchronize(stream) == cudaSuccess);
+  CHECK(cudaMemcpy(out, gpu[4], SIZE * sizeof *out, cudaMemcpyDeviceToHost) == cudaSuccess);
+  CHECK(dev->ops->multiply(dev, tiled, h, &basis, 1e-3) == CUBIX_OK);
+  for (size_t i = 0; i < SIZE; i++) {
+    double there = exact[i] + 7;
+    worst = check_worst(worst, fabs((double)tiled->flux[i] - there) / there);
+    plain = check_worst(plain, fabs((double)out[i] - there) / there);
+  }
+  CHECK_CLOSE(worst, 0, 6e-7);
+  CHECK_CLOSE(plain, 0, 3e-6);                 /* sums of many terms, one by one */
+  for (int i = 0; i < 5; i++) cudaFree(gpu[i]);
+  cudaStreamDestroy(stream);
+  cubix_device_close(dev);
+  CHECK(cuda_on_cpu.n_live == 0 && cuda_on_cpu.current == 0);
+  cuda_on_cpu.current = -1;
+  free(block), free(weight), free(out), free(exact);
+  cubix_cube_free(tiled);
+  cubix_histogram_free(h);
+  cubix_placement_free(p);
+}
+
+/* The whole of it: keep, deposit, multiply. */
+static int paint(const struct cubix_placement *p, const int32_t *exponent, struct cubix_cube *cube)
+{
+  int status = CUBIX_OK;
+  struct cubix_device *dev = NULL;
+  struct cubix_histogram *h = NULL;
+  CUBIX_TRY(cubix_device_open(&dev, params, 0, 1));
+  CUBIX_TRY(dev->ops->fill(dev, &h, &nodes, exponent, p, &tables));
+  CUBIX_TRY(dev->ops->multiply(dev, cube, h, &basis, 1e-3));
+  CUBIX_TRY(dev->ops->keep(dev, &basis));
+  CUBIX_TRY(dev->ops->multiply(dev, cube, h, &basis, 1e-3));
+done:
+  cubix_histogram_free(h);
+  cubix_device_close(dev);
+  return status;
+}
+
+/* Every call of CUDA, and every allocation of ours, fails once: an error with a message or, where it does not matter, the right cube; nothing is kept. */
+static void test_failures(void)
+{
+  struct cubix_placement *p = stars(60, 3);
+  int32_t *exponent = scale_of(p);
+  struct cubix_cube *want = cube_of(192, 58);
+  omp_set_num_threads(1);
+  for (int kind = 0; kind < 3; kind++) {       /* calls, calls with work done late, allocations */
+    int n_error = 0, n_ignored = 0;
+    cuda_on_cpu.lazy = kind == 1;
+    cuda_on_cpu.n_call = n_alloc = 0;
+    cubix_cube_free(want);
+    want = cube_of(192, 58);
+    CHECK(paint(p, exponent, want) == CUBIX_OK);
+    for (long n = kind == 2 ? n_alloc : cuda_on_cpu.n_call, i = 1; i <= n; i++) {
+      struct cubix_cube *cube = cube_of(192, 58);
+      cuda_on_cpu.n_call = n_alloc = 0;
+      if (kind == 2) fail_alloc_at = n_alloc + i;
+      else cuda_on_cpu.fail_at = i;
+      int status = paint(p, exponent, cube);
+      cuda_on_cpu.fail_at = fail_alloc_at = 0;
+      if (kind == 2) n_error += status == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate");
+      else n_error += status == CUBIX_EDEVICE && strstr(cubix_error_message(), "use Backend cpu");
+      n_ignored += status == CUBIX_OK && same_cube(cube, want);
+      CHECK(n_error + n_ignored == i);
+      CHECK(cuda_on_cpu.n_live == 0);
+      cubix_error_clear();
+      cubix_cube_free(cube);
+    }
+    if (kind == 2) CHECK(n_error > 15 && n_ignored == 0);
+    else CHECK(n_error > 100 && n_ignored == 27); /* three streams after each of four steps, before larger staging buffers, on closing; the context, there; 8 times idle memory is given up */
+  }
+  cuda_on_cpu.lazy = 0;
+  cubix_cube_free(want);
+  cubix_placement_free(p);
+}
+
+/* What does not go together is refused before anything is tried. */
+static void test_limits(void)
+{
+  size_t memory = cuda_on_cpu.memory;
+  struct cubix_placement *p = stars(450, 3);
+  struct cubix_histogram *h = histogram_of(p);
+  struct cubix_device *dev = open_gpu();
+  size_t live = cuda_on_cpu.n_live;
+  static const struct { int first, n; const char *why; } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
+  for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
+    struct cubix_cube *cube = cube_of(row[r].first, row[r].n);
+    CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), row[r].why));
+    cubix_cube_free(cube);
+  }
+  struct cubix_cube *cube = cube_of(0, 250);
+  h->nodes.step = 21;
+  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), "every 21 km/s"));
+  h->nodes.step = 20;
+  cube->n_x--;
+  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), "a cube of 11 x 20"));
+  cube->n_x++;
+  slot[9] = -1;
+  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), "row 9"));
+  slot[9] = N_ROW - 10;
+  cuda_on_cpu.memory = 500000;
+  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EDEVICE);
+  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") && strstr(cubix_error_message(), "of 0.5 MiB are free"));
+  CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);          /* no room for it is no error */
+  CHECK(cuda_on_cpu.n_live == live);
+  cuda_on_cpu.memory = memory;
+  cubix_error_clear();
+  cubix_cube_free(cube);
+  cubix_device_close(dev);
+  cubix_histogram_free(h);
+  cubix_placement_free(p);
+}
+
+int main(void)
+{
+  if (cubix_params_init(&params) || cubix_params_set(params, "Backend", "cuda")) abort();
+  make_basis();
+  for (int i = 0; cuda_on_cpu_pass(i); i++) {
+    static void (*const test[])(void) = { test_deposit, test_deposit_memory, test_multiply, test_keep, test_plain };
+    for (size_t t = 0; t < sizeof test / sizeof *test; t++) test[t]();
+  }
+  if (!cuda_on_cpu_brief()) test_failures(), test_limits();
+  free(mapped[1]);
+  cubix_params_free(params);
+  return check_done();
+}

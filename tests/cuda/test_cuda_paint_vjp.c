@@ -1,0 +1,365 @@
+/* test_cuda_paint_vjp.c -- derivatives of the direct method by the GPU's code without a GPU: cuda/, unchanged, on the stand-in runtime of tests/cuda/on_cpu, against
+ * the CPU's and, forward against reverse, against themselves; and with every failure that CUDA and memory can have.
+ *
+ * A cargo has 13 stars here and one spectrum or a few (tests/Makefile.inc), so that 90 stars need many.                                   */
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "tests/check.h"
+#include "tests/cuda/on_cpu/control.h"
+#include "engine/device.h"
+#include "math/spline.h"
+#include "physics/paint_vjp.h"
+#include "physics/pixel.h"
+
+enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 7, N_STAR = 90, N_MOST = 700 };
+
+static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., 0.5, 1. };
+static size_t start[N_SPAXEL + 1] = { 0, 0, 1, 1, 7, 76, N_STAR, N_STAR }, none[N_SPAXEL + 1], one[N_SPAXEL + 1] = { 0, 0, 0, 1, 1, 1, 1, 1 };
+static double knot[N_MOST], edge[N_MOST], light[N_ROW];
+static int32_t first[1] = { 0 };
+static struct cubix_star star[N_STAR];
+enum backend { CPU, CUDA, N_BACKEND };
+static struct cubix_params *params[N_BACKEND];
+
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------------------------------------------ */
+
+void *__real_cubix_alloc(unsigned long n, unsigned long size);
+void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
+static long n_alloc, fail_alloc_at;
+
+void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
+{
+  return ++n_alloc == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
+}
+
+/* ---- a model, stars, cubes ------------------------------------------------------------------------------------------------------------- */
+
+static double uniform(void)
+{
+  static uint64_t x = 88172645463325252u;
+  x ^= x << 13;
+  x ^= x >> 7;
+  x ^= x << 17;
+  return (double)(x >> 11) * 0x1p-53;
+}
+
+/* Knots from 4000 AA on, `spacing` apart, stretched by up to `wobble` of it; channels of `step` from `blue` on. */
+struct setting { int n_knot, n_lambda, is_spline, pchip; double spacing, wobble, blue, step; };
+static const struct setting settings[] = {
+  { 400, 200, 1, 0, 0.9, 0,   4150, 1.25 },
+  { 300, 130, 1, 1, 1.2, 0.8, 4200, 1.25 },
+  { 110, 203, 0, 0, 8,   0.1, 4300, 1.5 },    /* several channels to an interval */
+  { 600,  17, 1, 0, 0.9, 0.3, 4100, 21 },     /* many intervals to a channel; a few rows to a cargo */
+  { 100, 160, 1, 1, 1.1, 0,   4040, 1.25 },   /* beyond both ends */
+  { 30,    1, 0, 1, 1.1, 0.5, 4097, 1.25 },
+};
+enum { N_SETTING = sizeof settings / sizeof *settings };
+
+static struct cubix_tables make_view(const struct setting *s)
+{
+  struct cubix_tables v = { .n_z = N_Z, .n_age = N_AGE, .pchip = s->pchip, .log_z = log_z, .log_age = log_age, .n_row = s->pchip ? N_ROW : N_ROW / 2, .n_knot = s->n_knot,
+    .row_stride = 2 * (s->n_knot + 1), .knot = knot, .n_cell = 1, .cell_origin = 4000, .cell_per_AA = 1e-9, .first = first, .n_lambda = s->n_lambda, .edge = edge,
+    .one_plus_z = 1.02, .star_scale = 0.37, .light = light, .n_x = N_SPAXEL, .n_y = 1 };
+  struct cubix_spline spline = { 0 };
+  double (*f)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *f), (*m)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *m);
+  cubix_real *row = calloc((size_t)v.n_row * (size_t)v.row_stride, sizeof *row);
+  for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
+  for (int k = 0; k <= s->n_lambda; k++) edge[k] = s->blue + s->step * k;
+  CHECK(cubix_spline_init(&spline, knot, s->n_knot) == CUBIX_OK);
+  for (int r = 0; r < v.n_row; r++) {
+    for (int i = 0; i < s->n_knot; i++)
+      for (int l = 0; l < CUBIX_LANES; l++) f[i][l] = 1 + r + 0.5 * sin(0.3 * i + r) + 0.02 * uniform();
+    if (s->is_spline) cubix_spline_curvature(&spline, (const double (*)[CUBIX_LANES])f, m);
+    for (int i = 0; i < s->n_knot; i++) {
+      row[(size_t)r * (size_t)v.row_stride + 2 * (size_t)i] = (cubix_real)f[i][0];
+      row[(size_t)r * (size_t)v.row_stride + 2 * (size_t)i + 1] = (cubix_real)m[i][0];
+    }
+  }
+  v.row = row;
+  cubix_spline_free(&spline);
+  free(f);
+  free(m);
+  return v;
+}
+
+/* Stars all over the grid, on its nodes too; one without mass, some so fast that nothing of them, or half, is in the band. */
+static void make_stars(void)
+{
+  for (int j = 0; j < N_STAR; j++) {
+    star[j] = (struct cubix_star){ .mass_formed = 0.5 + uniform(), .velocity = 400 * (uniform() - 0.5), .f_z = uniform(), .f_age = uniform(),
+                                   .iz = (int16_t)(uniform() * (N_Z - 1)), .ia = (int16_t)(uniform() * (N_AGE - 1)) };
+    if (j % 9 == 1) star[j].f_z = j % 2, star[j].f_age = 0;
+  }
+  star[3].mass_formed = 0;
+  star[4].velocity = -250000;
+  star[5].velocity = 250000;
+  star[6].velocity = 6000;
+}
+
+static cubix_real *random_flux(int n_lambda, int dark)
+{
+  size_t n = N_SPAXEL * (size_t)n_lambda;
+  cubix_real *flux = malloc(n * sizeof *flux);
+  for (size_t i = 0; i < n; i++) flux[i] = dark ? 0 : (cubix_real)(uniform() - 0.45);
+  return flux;
+}
+
+static struct cubix_cube cube_of(const struct cubix_tables *v, cubix_real *flux)
+{
+  return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = v->n_lambda, .flux = flux };
+}
+
+/* ---- what the processors make ----------------------------------------------------------------------------------------------------------- */
+
+/* Everything that is asked for; all that is not NULL holds something already. */
+struct result { struct cubix_star_bar bar[N_STAR]; double *row_bar; cubix_real *flux_dot; };
+
+static void result_begin(struct result *r, const struct cubix_tables *v, int rows)
+{
+  size_t n_row = (size_t)v->n_row * (size_t)v->row_stride, n_flux = N_SPAXEL * (size_t)v->n_lambda;
+  for (int j = 0; j < N_STAR; j++) r->bar[j] = (struct cubix_star_bar){ 0.25, -0.5, 3, j };
+  r->row_bar = rows ? malloc(n_row * sizeof *r->row_bar) : NULL;
+  r->flux_dot = malloc(n_flux * sizeof *r->flux_dot);
+  for (size_t i = 0; i < n_row && rows; i++) r->row_bar[i] = 0.125;
+  for (size_t i = 0; i < n_flux; i++) r->flux_dot[i] = 0.5;
+}
+
+static void result_free(struct result *r)
+{
+  free(r->row_bar);
+  free(r->flux_dot);
+}
+
+static int derive(enum backend backend, const struct cubix_tables *v, size_t *from, cubix_real *flux_bar, const struct cubix_star_bar *dot, struct result *r)
+{
+  int status = CUBIX_OK;
+  const struct cubix_placement p = { .n_spaxel = N_SPAXEL, .start = from, .star = star };
+  struct cubix_device *dev = NULL;
+  struct cubix_cube cube_bar = cube_of(v, flux_bar), cube_dot = cube_of(v, r->flux_dot);
+  CUBIX_TRY(cubix_device_open(&dev, params[backend], 0, 1));
+  CUBIX_TRY(cubix_device_paint_vjp(dev, v, &p, &cube_bar, r->bar, r->row_bar));
+  CUBIX_TRY(cubix_device_paint_jvp(dev, v, &p, dot, &cube_dot));
+done:
+  cubix_device_close(dev);
+  return status;
+}
+
+/* Reverse by the plain kernel in float64, star by star. */
+static void derive_plainly(const struct cubix_tables *v, const size_t *from, const cubix_real *flux_bar, struct cubix_star_bar *bar)
+{
+  double *g = malloc((size_t)v->row_stride * sizeof *g);
+  for (size_t s = 0; s < N_SPAXEL; s++)
+    for (size_t j = from[s]; j < from[s + 1]; j++) {
+      const cubix_real *r = flux_bar + s * (size_t)v->n_lambda;
+      double doppler = cubix_doppler(v->one_plus_z, star[j].velocity), weight_bar[CUBIX_MAX_CORNER] = { 0 };
+      struct cubix_blend blend;
+      cubix_blend_of(v, &star[j], &blend);
+      memset(g, 0, (size_t)v->row_stride * sizeof *g);
+      for (int k = 0; k < v->n_lambda; k++) cubix_pixel_add(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, (double)r[k], 0, g);
+      for (int c = 0; c < blend.n; c++)
+        for (int i = 0; i < 2 * v->n_knot; i++) weight_bar[c] += g[i] * (double)blend.row[c][i];
+      cubix_blend_of_vjp(v, &star[j], weight_bar, &bar[j]);
+      for (int k = 0; k <= v->n_lambda; k++)
+        bar[j].velocity += ((k ? (double)r[k - 1] : 0) - (k < v->n_lambda ? (double)r[k] : 0)) * cubix_edge_slope(v, &blend, v->edge[k] / doppler);
+    }
+  free(g);
+}
+
+/* Largest difference of bars, in units of the largest of each kind. */
+static double bars_apart(const struct cubix_star_bar *a, const struct cubix_star_bar *b)
+{
+  double worst = 0, most[4] = { 0 }, off[4] = { 0 };
+  for (int j = 0; j < N_STAR; j++) {
+    const double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age }, y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
+    for (int c = 0; c < 4; c++) {
+      most[c] = check_worst(most[c], fabs(y[c]));
+      off[c] = check_worst(off[c], fabs(x[c] - y[c]));
+    }
+  }
+  for (int c = 0; c < 4; c++) worst = check_worst(worst, off[c] / most[c]);
+  return worst;
+}
+
+static double rows_apart(const double *a, const double *b, size_t n)
+{
+  double most = 0, off = 0;
+  for (size_t i = 0; i < n; i++) {
+    most = check_worst(most, fabs(b[i]));
+    off = check_worst(off, fabs(a[i] - b[i]));
+  }
+  return off / most;
+}
+
+static double flux_apart(const cubix_real *a, const cubix_real *b, size_t n)
+{
+  double most = 0, off = 0;
+  for (size_t i = 0; i < n; i++) {
+    most = check_worst(most, fabs((double)b[i]));
+    off = check_worst(off, fabs((double)a[i] - (double)b[i]));
+  }
+  return off / most;
+}
+
+static void random_dots(struct cubix_star_bar *dot)
+{
+  for (int j = 0; j < N_STAR; j++)
+    dot[j] = (struct cubix_star_bar){ uniform() - 0.4, j % 4 ? 40 * (uniform() - 0.5) : 0, uniform() - 0.5, uniform() - 0.6 };
+}
+
+/* ---- the tests ----------------------------------------------------------------------------------------------------------------------------- */
+
+static void test_parity(void)
+{
+  static struct { size_t *start; int dark, rows; } row[] = { { start, 0, 1 }, { start, 0, 0 }, { start, 1, 1 }, { one, 0, 1 }, { none, 0, 1 } };
+  for (int i = 0; i < N_SETTING; i++)
+    for (int r = 0; r < (i ? 1 : 5); r++) {
+      struct cubix_tables v = make_view(&settings[i]);
+      size_t n_row = (size_t)v.n_row * (size_t)v.row_stride, n_flux = N_SPAXEL * (size_t)v.n_lambda, n_star = row[r].start[N_SPAXEL];
+      cubix_real *flux_bar = random_flux(v.n_lambda, row[r].dark);
+      struct cubix_star_bar dot[N_STAR];
+      struct result cpu, before, plain;
+      random_dots(dot);
+      result_begin(&cpu, &v, row[r].rows);
+      result_begin(&before, &v, row[r].rows);
+      result_begin(&plain, &v, 0);
+      derive_plainly(&v, row[r].start, flux_bar, plain.bar);
+      CHECK(derive(CPU, &v, row[r].start, flux_bar, dot, &cpu) == CUBIX_OK);
+      CHECK((bars_apart(cpu.bar, before.bar) > 0.01) == (n_star > 0 && !row[r].dark));
+      for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
+        struct result gpu;
+        result_begin(&gpu, &v, row[r].rows);
+        cuda_on_cpu.n_launch = 0;
+        CHECK(derive(CUDA, &v, row[r].start, flux_bar, dot, &gpu) == CUBIX_OK);
+        CHECK((cuda_on_cpu.n_launch > 0) == (n_star > 0) && (cuda_on_cpu.n_launch > 8) == (n_star > 1));
+        CHECK_CLOSE(bars_apart(gpu.bar, plain.bar), 0, 1e-12);
+        CHECK_CLOSE(bars_apart(gpu.bar, cpu.bar), 0, 1e-6);
+        CHECK_CLOSE(flux_apart(gpu.flux_dot, cpu.flux_dot, n_flux), 0, 1e-6);
+        if (row[r].rows) CHECK_CLOSE(rows_apart(gpu.row_bar, cpu.row_bar, n_row), 0, 1e-6);
+        if (n_star > 6) CHECK(!memcmp(&gpu.bar[4], &before.bar[4], 2 * sizeof *gpu.bar));      /* nothing of these two is in the band */
+        CHECK(cuda_on_cpu.n_live == 0);
+        result_free(&gpu);
+      }
+      result_free(&cpu);
+      result_free(&before);
+      result_free(&plain);
+      free(flux_bar);
+      free((void *)v.row);
+    }
+  cuda_on_cpu.lazy = 0;
+}
+
+/* Forward against reverse, both on the GPU: <J dot, flux_bar> = <dot, J^T flux_bar>. */
+static void test_adjoint(void)
+{
+  for (int i = 0; i < N_SETTING; i++) {
+    struct cubix_tables v = make_view(&settings[i]);
+    cubix_real *flux_bar = random_flux(v.n_lambda, 0);
+    struct cubix_star_bar dot[N_STAR];
+    struct result r;
+    double forward = 0, reverse = 0, terms = 0;
+    random_dots(dot);
+    result_begin(&r, &v, 0);
+    memset(r.bar, 0, sizeof r.bar);
+    memset(r.flux_dot, 0, N_SPAXEL * (size_t)v.n_lambda * sizeof *r.flux_dot);
+    CHECK(derive(CUDA, &v, start, flux_bar, dot, &r) == CUBIX_OK);
+    for (size_t k = 0; k < N_SPAXEL * (size_t)v.n_lambda; k++) {
+      forward += (double)r.flux_dot[k] * (double)flux_bar[k];
+      terms += fabs((double)r.flux_dot[k] * (double)flux_bar[k]);
+    }
+    for (int j = 0; j < N_STAR; j++)
+      reverse += r.bar[j].mass_formed * dot[j].mass_formed + r.bar[j].velocity * dot[j].velocity + r.bar[j].f_z * dot[j].f_z + r.bar[j].f_age * dot[j].f_age;
+    CHECK(terms > 0);
+    CHECK_CLOSE((forward - reverse) / terms, 0, 2e-6);
+    result_free(&r);
+    free(flux_bar);
+    free((void *)v.row);
+  }
+}
+
+/* Every call of CUDA, and every allocation of ours, fails once: an error with a message, or, where all is done and only given back, the right result; and
+ * nothing is kept. */
+static void test_failures(void)
+{
+  struct cubix_tables v = make_view(&settings[3]);
+  cubix_real *flux_bar = random_flux(v.n_lambda, 0);
+  struct cubix_star_bar dot[N_STAR];
+  struct result want, got;
+  random_dots(dot);
+  for (int kind = 0; kind < 3; kind++) {       /* calls, calls with work done late, allocations */
+    int n_error = 0, n_ignored = 0;
+    cuda_on_cpu.lazy = kind == 1;
+    result_begin(&want, &v, 1);
+    cuda_on_cpu.n_call = n_alloc = 0;
+    CHECK(derive(CUDA, &v, start, flux_bar, dot, &want) == CUBIX_OK);
+    for (long n = kind == 2 ? n_alloc : cuda_on_cpu.n_call, i = 1; i <= n; i++) {
+      result_begin(&got, &v, 1);
+      cuda_on_cpu.n_call = n_alloc = 0;
+      if (kind == 2) fail_alloc_at = i;
+      else cuda_on_cpu.fail_at = i;
+      int status = derive(CUDA, &v, start, flux_bar, dot, &got);
+      cuda_on_cpu.fail_at = fail_alloc_at = 0;
+      if (kind == 2) n_error += status == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate");
+      else n_error += status == CUBIX_EDEVICE && strstr(cubix_error_message(), "use Backend cpu");
+      n_ignored += status == CUBIX_OK && !memcmp(got.bar, want.bar, sizeof want.bar) &&
+                   !memcmp(got.flux_dot, want.flux_dot, N_SPAXEL * (size_t)v.n_lambda * sizeof *want.flux_dot);
+      CHECK(n_error + n_ignored == i);
+      CHECK(cuda_on_cpu.n_live == 0);
+      cubix_error_clear();
+      result_free(&got);
+    }
+    if (kind == 2) CHECK(n_error > 2 && n_ignored == 0);
+    else CHECK(n_error > 100 && n_ignored == 10);          /* the three streams after both ways and on closing; the context, there */
+    result_free(&want);
+  }
+  cuda_on_cpu.lazy = 0;
+  free(flux_bar);
+  free((void *)v.row);
+}
+
+/* Where the memory does not suffice it is said. */
+static void test_memory(void)
+{
+  struct cubix_tables v = make_view(&settings[1]);
+  const struct cubix_placement p = { .n_spaxel = N_SPAXEL, .start = start, .star = star };
+  size_t memory = cuda_on_cpu.memory;
+  struct cubix_device *dev = NULL;
+  struct result r;
+  cubix_real *flux_bar = random_flux(v.n_lambda, 0);
+  struct cubix_cube cube_bar = cube_of(&v, flux_bar);
+  result_begin(&r, &v, 1);
+  CHECK(cubix_device_open(&dev, params[CUDA], 0, 1) == CUBIX_OK && dev->ops->load(dev, &v) == CUBIX_OK);
+  cuda_on_cpu.memory = 160000;                 /* the tables, and not the templates' derivatives */
+  CHECK(dev->ops->paint_vjp(dev, &p, &cube_bar, r.bar, r.row_bar) == CUBIX_EDEVICE);
+  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "for derivatives by the templates") &&
+        strstr(cubix_error_message(), "of 0.2 MiB are free") && strstr(cubix_error_message(), "use Backend cpu"));
+  CHECK(dev->ops->paint_vjp(dev, &p, &cube_bar, r.bar, NULL) == CUBIX_OK);
+  cuda_on_cpu.memory = memory;
+  cubix_error_clear();
+  cubix_device_close(dev);
+  CHECK(cuda_on_cpu.n_live == 0);
+  result_free(&r);
+  free(flux_bar);
+  free((void *)v.row);
+}
+
+int main(void)
+{
+  static const char *const backend[] = { "cpu", "cuda" };
+  for (int b = 0; b < N_BACKEND; b++)
+    if (cubix_params_init(&params[b]) || cubix_params_set(params[b], "Backend", backend[b])) abort();
+  omp_set_num_threads(1);
+  make_stars();
+  for (int i = 0; cuda_on_cpu_pass(i); i++) {
+    test_parity();
+    test_adjoint();
+  }
+  if (!cuda_on_cpu_brief()) {
+    test_failures();
+    test_memory();
+  }
+  for (int b = 0; b < N_BACKEND; b++) cubix_params_free(params[b]);
+  return check_done();
+}

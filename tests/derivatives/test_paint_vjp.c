@@ -1,0 +1,349 @@
+/* test_paint_vjp.c -- derivatives of the direct method on the CPU, in float32 and, as test_paint_vjp64, in float64: against the plain kernel, against each
+ * other (forward against reverse), and in float64 against differences of what the forward paints. */
+#include <float.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "tests/check.h"
+#include "engine/device.h"
+#include "math/spline.h"
+#include "physics/paint_vjp.h"
+#include "physics/pixel.h"
+
+enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 5, N_STAR = 70, N_MOST = 4096 };
+
+static const int is_double = sizeof(cubix_real) == 8;
+static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., 0.5, 1. };
+static size_t start[N_SPAXEL + 1] = { 0, 1, 1, 8, 20, N_STAR };
+static double knot[N_MOST], edge[N_MOST];
+static int32_t first[1] = { 0 };
+static struct cubix_star star[N_STAR];
+
+static double uniform(void)
+{
+  static uint64_t x = 88172645463325252u;
+  x ^= x << 13;
+  x ^= x >> 7;
+  x ^= x << 17;
+  return (double)(x >> 11) * 0x1p-53;
+}
+
+/* Knots from 4000 AA on, `spacing` apart, evenly or stretched by up to `wobble` of it; channels of `step` from `blue` on. */
+struct setting { const char *name; int n_knot, n_lambda, is_spline, pchip, has_end; double spacing, wobble, blue, step; };
+static const struct setting settings[] = {
+  { "as MUSE on E-MILES",    900,  500, 1, 0, 0, 0.9,  0,   4150, 1.25 },
+  { "uneven knots, pchip",   700,  400, 1, 1, 0, 1.2,  0.8, 4200, 1.25 },
+  { "straight lines",        800,  403, 0, 0, 0, 0.95, 0.01, 4180, 1.25 },
+  { "narrow channels, pchip", 210, 600, 1, 1, 0, 8,   0.1, 4300, 1.5 },
+  { "broad channels",       1500,   37, 1, 0, 0, 0.9,  0.3, 4100, 21 },
+  { "beyond both ends",      200,  300, 1, 1, 1, 1.1,  0,   4100, 1.25 },
+  { "one channel",            30,    1, 0, 1, 0, 1.1,  0.5, 4097, 1.25 },
+};
+
+/* A view of the setting; its rows are the caller's. */
+static struct cubix_tables make_view(const struct setting *s)
+{
+  struct cubix_tables v = { .n_z = N_Z, .n_age = N_AGE, .pchip = s->pchip, .log_z = log_z, .log_age = log_age, .n_row = s->pchip ? N_ROW : N_ROW / 2, .n_knot = s->n_knot,
+    .row_stride = 2 * (s->n_knot + 1), .knot = knot, .n_cell = 1, .cell_origin = 4000, .cell_per_AA = 1e-9, .first = first, .n_lambda = s->n_lambda, .edge = edge,
+    .one_plus_z = 1.02, .star_scale = 0.37 };
+  for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
+  for (int k = 0; k <= s->n_lambda; k++) edge[k] = s->blue + s->step * k;
+  struct cubix_spline spline = { 0 };
+  double (*f)[CUBIX_LANES] = cubix_alloc((size_t)s->n_knot, sizeof *f), (*m)[CUBIX_LANES] = cubix_alloc((size_t)s->n_knot, sizeof *m);
+  cubix_real *row = cubix_alloc((size_t)v.n_row * (size_t)v.row_stride, sizeof *row);
+  CHECK(f && m && row && cubix_spline_init(&spline, knot, s->n_knot) == CUBIX_OK);
+  for (int r = 0; r < v.n_row; r++) {
+    for (int i = 0; i < s->n_knot; i++)
+      for (int l = 0; l < CUBIX_LANES; l++) f[i][l] = 1 + r + 0.5 * sin(0.3 * i + r) + 0.02 * uniform();
+    if (s->is_spline) cubix_spline_curvature(&spline, (const double (*)[CUBIX_LANES])f, m);
+    for (int i = 0; i < s->n_knot; i++) {
+      row[(size_t)r * (size_t)v.row_stride + 2 * (size_t)i] = (cubix_real)f[i][0];
+      row[(size_t)r * (size_t)v.row_stride + 2 * (size_t)i + 1] = (cubix_real)m[i][0];
+    }
+  }
+  v.row = row;
+  cubix_spline_free(&spline);
+  free(f);
+  free(m);
+  return v;
+}
+
+/* Stars all over the grid, on its nodes too; one without mass, one so fast that nothing of it is in the band, one half in it. */
+static void make_stars(void)
+{
+  for (int j = 0; j < N_STAR; j++) {
+    star[j] = (struct cubix_star){ .mass_formed = 0.5 + uniform(), .velocity = 400 * (uniform() - 0.5), .f_z = uniform(), .f_age = uniform(),
+                                   .iz = (int16_t)(uniform() * (N_Z - 1)), .ia = (int16_t)(uniform() * (N_AGE - 1)) };
+    if (j % 9 == 1) star[j].f_z = j % 2, star[j].f_age = 0;
+  }
+  star[3].mass_formed = 0;
+  star[4].velocity = -250000;
+  star[5].velocity = 250000;
+  star[6].velocity = 6000;
+}
+
+struct bench {
+  struct cubix_tables tables;
+  struct cubix_placement place;
+  struct cubix_device dev;
+  struct cubix_cube cube;
+  size_t n_flux, n_row;           /* numbers in the cube, in the rows */
+};
+
+static struct cubix_cube cube_of(struct bench *b, cubix_real *flux)
+{
+  return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = b->tables.n_lambda, .flux = flux };
+}
+
+static void open_bench(struct bench *b, const struct setting *s, int n_thread)
+{
+  *b = (struct bench){ .tables = make_view(s), .place = { .n_spaxel = N_SPAXEL, .start = start, .star = star }, .dev = { .ops = &cubix_device_cpu_ops } };
+  b->n_flux = (size_t)N_SPAXEL * (size_t)s->n_lambda;
+  b->n_row = (size_t)b->tables.n_row * (size_t)b->tables.row_stride;
+  omp_set_num_threads(n_thread);
+  CHECK(b->dev.ops->open(&b->dev, 0) == CUBIX_OK);
+}
+
+static void close_bench(struct bench *b)
+{
+  b->dev.ops->close(&b->dev);
+  free((void *)b->tables.row);
+}
+
+static cubix_real *random_flux(size_t n)
+{
+  cubix_real *flux = cubix_alloc(n, sizeof *flux);
+  for (size_t i = 0; i < n; i++) flux[i] = (cubix_real)(uniform() - 0.45);
+  return flux;
+}
+
+static double dot_flux(const cubix_real *a, const cubix_real *b, size_t n)
+{
+  double sum = 0;
+  for (size_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+  return sum;
+}
+
+/* What the forward paints.  @param[out] flux the caller's */
+static void forward(struct bench *b, cubix_real *flux)
+{
+  struct cubix_cube cube = cube_of(b, flux);
+  memset(flux, 0, b->n_flux * sizeof *flux);
+  CHECK(cubix_device_paint(&b->dev, &b->tables, &b->place, &cube) == CUBIX_OK);
+}
+
+static double dot_bar(const struct cubix_star_bar *a, const struct cubix_star_bar *b, size_t n)
+{
+  double sum = 0;
+  for (size_t j = 0; j < n; j++) sum += a[j].mass_formed * b[j].mass_formed + a[j].velocity * b[j].velocity + a[j].f_z * b[j].f_z + a[j].f_age * b[j].f_age;
+  return sum;
+}
+
+/* A direction; `which` bits: mass, velocity, f_z, f_age. */
+static void random_dot(struct cubix_star_bar *dot, int which)
+{
+  for (int j = 0; j < N_STAR; j++)
+    dot[j] = (struct cubix_star_bar){ which & 1 ? uniform() - 0.3 : 0, which & 2 ? 40 * (uniform() - 0.3) : 0, which & 4 ? uniform() - 0.3 : 0, which & 8 ? uniform() - 0.3 : 0 };
+}
+
+/* The plain kernel alone. */
+static void plain_vjp(const struct cubix_tables *v, const cubix_real *flux_bar, struct cubix_star_bar *bar)
+{
+  double *g = cubix_alloc((size_t)v->row_stride, sizeof *g);
+  for (size_t s = 0; s < N_SPAXEL; s++) {
+    for (size_t j = start[s]; j < start[s + 1]; j++) {
+      const cubix_real *r = flux_bar + s * (size_t)v->n_lambda;
+      double doppler = cubix_doppler(v->one_plus_z, star[j].velocity), weight_bar[CUBIX_MAX_CORNER] = { 0 };
+      struct cubix_blend blend;
+      cubix_blend_of(v, &star[j], &blend);
+      memset(g, 0, (size_t)v->row_stride * sizeof *g);
+      for (int k = 0; k < v->n_lambda; k++) {
+        cubix_pixel_add(v, edge[k] / doppler, edge[k + 1] / doppler, (double)r[k], 0, g);
+        bar[j].velocity += (double)r[k] * (cubix_edge_slope(v, &blend, edge[k + 1] / doppler) - cubix_edge_slope(v, &blend, edge[k] / doppler));
+      }
+      for (int c = 0; c < blend.n; c++)
+        for (int i = 0; i < v->row_stride; i++) weight_bar[c] += g[i] * (double)blend.row[c][i];
+      cubix_blend_of_vjp(v, &star[j], weight_bar, &bar[j]);
+    }
+  }
+  free(g);
+}
+
+/* All of them apart by at most tol of the largest of their kind; those of velocity, which are differences, by more. */
+static void check_same(const struct cubix_star_bar *a, const struct cubix_star_bar *b, double tol)
+{
+  double most[4] = { 0 }, worst[4] = { 0 };
+  for (int j = 0; j < N_STAR; j++) {
+    double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age }, y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
+    for (int q = 0; q < 4; q++) {
+      CHECK(isfinite(x[q]));
+      most[q] = check_worst(most[q], fabs(y[q]));
+      worst[q] = check_worst(worst[q], fabs(x[q] - y[q]));
+    }
+  }
+  for (int q = 0; q < 4; q++) CHECK_CLOSE(worst[q] / most[q], 0, q == 1 ? 50 * tol : tol);
+}
+
+/* Reverse against the plain kernel and against forward; it adds; exactly 0 where that is the truth. */
+static void test_reverse(const struct setting *s)
+{
+  struct bench b;
+  struct cubix_star_bar bar[N_STAR] = { 0 }, twice[N_STAR], plain[N_STAR] = { 0 }, dot[N_STAR];
+  open_bench(&b, s, 1);
+  cubix_real *flux_bar = random_flux(b.n_flux), *flux_dot = cubix_alloc(b.n_flux, sizeof *flux_dot);
+  struct cubix_cube cube_bar = cube_of(&b, flux_bar), cube_dot = cube_of(&b, flux_dot);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar, NULL) == CUBIX_OK);
+  plain_vjp(&b.tables, flux_bar, plain);
+  check_same(bar, plain, is_double ? 1e-12 : 1e-6);
+  CHECK(bar[3].velocity == 0 && bar[3].f_z == 0 && bar[3].f_age == 0 && bar[3].mass_formed != 0);
+  for (int j = 4; j < 6; j++) CHECK(bar[j].mass_formed == 0 && bar[j].velocity == 0 && bar[j].f_z == 0 && bar[j].f_age == 0);
+  memcpy(twice, bar, sizeof bar);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, twice, NULL) == CUBIX_OK);
+  for (int j = 0; j < N_STAR; j++) CHECK_CLOSE(twice[j].velocity, 2 * bar[j].velocity, 1e-14 * fabs(bar[j].velocity));
+  for (int which = 1; which < 16; which = which < 8 ? 2 * which : which + 7) {
+    random_dot(dot, which);
+    memset(flux_dot, 0, b.n_flux * sizeof *flux_dot);
+    CHECK(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, dot, &cube_dot) == CUBIX_OK);
+    double ahead = dot_flux(flux_dot, flux_bar, b.n_flux), reverse = dot_bar(bar, dot, N_STAR);
+    CHECK_CLOSE(ahead / reverse, 1, is_double ? 1e-12 : 1e-5);
+  }
+  free(flux_bar);
+  free(flux_dot);
+  close_bench(&b);
+}
+
+/* Differences of the forward, float64, from the largest step to the smallest by factors of ten: what the tangent leaves of them falls with the square of
+   the step, or is nothing where the flux is linear.  (That reverse is forward's transpose, test_reverse says.) */
+static void test_taylor(const struct setting *s, int which, double largest, double smallest, int is_linear)
+{
+  struct bench b;
+  struct cubix_star_bar dot[N_STAR];
+  struct cubix_star at[N_STAR];
+  double before = 0;
+  open_bench(&b, s, 1);
+  cubix_real *slope = cubix_alloc(b.n_flux, sizeof *slope), *here = cubix_alloc(b.n_flux, sizeof *here), *there = cubix_alloc(b.n_flux, sizeof *there);
+  struct cubix_cube cube_dot = cube_of(&b, slope);
+  random_dot(dot, which);
+  CHECK(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, dot, &cube_dot) == CUBIX_OK);
+  memcpy(at, star, sizeof at);
+  forward(&b, here);
+  for (double h = largest; h > 0.5 * smallest; h /= 10) {
+    for (int j = 0; j < N_STAR; j++) {
+      star[j].mass_formed = at[j].mass_formed + h * dot[j].mass_formed;
+      star[j].velocity = at[j].velocity + h * dot[j].velocity;
+      star[j].f_z = at[j].f_z + h * dot[j].f_z;
+      star[j].f_age = at[j].f_age + h * dot[j].f_age;
+    }
+    forward(&b, there);
+    for (size_t i = 0; i < b.n_flux; i++) there[i] -= here[i] + h * slope[i];
+    double rest = sqrt(dot_flux(there, there, b.n_flux)), whole = h * sqrt(dot_flux(slope, slope, b.n_flux));
+    if (is_linear) CHECK_CLOSE(rest / whole, 0, 1e-13 / h);
+    else if (h < largest) CHECK_CLOSE(log10(before / rest), 2, 0.1);
+    before = rest;
+  }
+  memcpy(star, at, sizeof at);
+  free(slope);
+  free(here);
+  free(there);
+  close_bench(&b);
+}
+
+/* The rows' cotangents: the flux is linear in the rows. */
+static void test_rows(const struct setting *s)
+{
+  struct bench b;
+  struct cubix_star_bar bar[N_STAR] = { 0 };
+  open_bench(&b, s, 1);
+  cubix_real *flux_bar = random_flux(b.n_flux), *row_dot = random_flux(b.n_row), *flux = cubix_alloc(b.n_flux, sizeof *flux);
+  const cubix_real *row = b.tables.row;
+  double *row_bar = cubix_alloc(b.n_row, sizeof *row_bar), reverse = 0;
+  struct cubix_cube cube_bar = cube_of(&b, flux_bar);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar, row_bar) == CUBIX_OK);
+  for (size_t i = 0; i < b.n_row; i++) reverse += row_bar[i] * (double)row_dot[i];
+  for (int r = 0; r < b.tables.n_row; r++) CHECK(row_bar[(size_t)(r + 1) * (size_t)b.tables.row_stride - 1] == 0);
+  b.tables.row = row_dot;
+  forward(&b, flux);
+  CHECK_CLOSE(dot_flux(flux, flux_bar, b.n_flux) / reverse, 1, is_double ? 1e-12 : 1e-5);
+  b.tables.row = row;
+  free(flux_bar);
+  free(row_dot);
+  free(flux);
+  free(row_bar);
+  close_bench(&b);
+}
+
+/* The same bits by one thread and by two; and the channels in two parts. */
+static void test_shares(const struct setting *s)
+{
+  struct cubix_star_bar bar[2][N_STAR] = { 0 }, part_bar[N_STAR] = { 0 };
+  struct bench b;
+  open_bench(&b, s, 1);
+  cubix_real *flux_bar = random_flux(b.n_flux), *flux_dot[2], *part = cubix_alloc(b.n_flux, sizeof *part);
+  double *row_bar[2];
+  for (int t = 0; t < 2; t++) {
+    struct cubix_cube cube_bar = cube_of(&b, flux_bar), cube_dot = cube_of(&b, flux_dot[t] = cubix_alloc(b.n_flux, sizeof **flux_dot));
+    row_bar[t] = cubix_alloc(b.n_row, sizeof **row_bar);
+    b.dev.ops->close(&b.dev);
+    omp_set_num_threads(t + 1);
+    CHECK(b.dev.ops->open(&b.dev, 0) == CUBIX_OK);
+    CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar[t], row_bar[t]) == CUBIX_OK);
+    CHECK(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, bar[t], &cube_dot) == CUBIX_OK);
+  }
+  CHECK(!memcmp(bar[0], bar[1], sizeof bar[0]) && !memcmp(row_bar[0], row_bar[1], b.n_row * sizeof **row_bar) && !memcmp(flux_dot[0], flux_dot[1], b.n_flux * sizeof **flux_dot));
+  for (int from = 0, half = s->n_lambda / 3; from < s->n_lambda; from += half, half = s->n_lambda - from) {
+    struct cubix_cube cube_bar = { .n_x = N_SPAXEL, .n_y = 1, .lambda_first = from, .n_lambda = half, .flux = part };
+    for (size_t i = 0; i < (size_t)N_SPAXEL * (size_t)half; i++) part[i] = flux_bar[i / (size_t)half * (size_t)s->n_lambda + (size_t)from + i % (size_t)half];
+    CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, part_bar, NULL) == CUBIX_OK);
+  }
+  check_same(part_bar, bar[0], is_double ? 1e-12 : 1e-6);
+  for (int t = 0; t < 2; t++) {
+    free(flux_dot[t]);
+    free(row_bar[t]);
+  }
+  free(flux_bar);
+  free(part);
+  close_bench(&b);
+}
+
+/* Nobody, and no channel. */
+static void test_empty(void)
+{
+  struct bench b;
+  size_t nobody[N_SPAXEL + 1] = { 0 };
+  cubix_real flux[2 * N_SPAXEL] = { 0 };
+  struct cubix_star_bar bar[N_STAR] = { 0 };
+  open_bench(&b, &settings[0], 1);
+  struct cubix_cube cube = { .n_x = N_SPAXEL, .n_y = 1, .n_lambda = 2, .flux = flux }, none = { .n_x = N_SPAXEL, .n_y = 1 };
+  struct cubix_placement empty = { .n_spaxel = N_SPAXEL, .start = nobody };
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &empty, &cube, NULL, NULL) == CUBIX_OK && cubix_device_paint_jvp(&b.dev, &b.tables, &empty, NULL, &cube) == CUBIX_OK);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &none, bar, NULL) == CUBIX_OK && cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, bar, &none) == CUBIX_OK);
+  for (int i = 0; i < 2 * N_SPAXEL; i++) CHECK(flux[i] == 0);
+  for (int j = 0; j < N_STAR; j++) CHECK(bar[j].mass_formed == 0 && bar[j].velocity == 0);
+  close_bench(&b);
+}
+
+int main(void)
+{
+  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+    const struct setting *s = &settings[i];
+    int before = check_failed;
+    make_stars();
+    test_reverse(s);
+    test_rows(s);
+    test_shares(s);
+    if (is_double && s->n_lambda > 1) {
+      if (!s->has_end) star[6].velocity = 60;
+      test_taylor(s, 1, 1, 1e-4, 1);
+      double steps = s->spacing > 5 ? 4 : 1;
+      test_taylor(s, 2, s->has_end ? 1e-2 : steps, 1e-4 * steps, 0);     /* where an edge crosses the library's end, there is a kink */
+      test_taylor(s, 4, 0.1, 1e-5, 1);
+      test_taylor(s, 8, s->pchip ? 1e-2 : 0.1, s->pchip ? 1e-6 : 1e-5, !s->pchip);
+      test_taylor(s, 15, s->has_end ? 1e-2 : 0.03, 3e-6, 0);
+    }
+    if (check_failed > before) printf("(%s)\n", s->name);
+  }
+  test_empty();
+  return check_done();
+}

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# What `make install` puts down is complete: every header compiles alone, and a stranger's program builds with nothing but
+# pkg-config's flags, finds the installed parameter files, and runs.
+unset MAKEFLAGS MAKELEVEL MFLAGS
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+bad=0 checked=0
+check() { checked=$((checked + 1)); "$@" > "$scratch/log" 2>&1 || { bad=$((bad + 1)); echo "failed: $*"; head -20 "$scratch/log"; }; }
+
+make -s -C "$CUBIX_BUILD" install DESTDIR="$scratch/root" > "$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
+include=$(dirname "$(find "$scratch/root" -name cubix-mpi.h)")
+prefix=${include%/include/cubix}
+export PKG_CONFIG_PATH=$(dirname "$(find "$scratch/root" -name cubix-mpi.pc)")
+configured() { sed -n "s/^$1 = //p" "$CUBIX_BUILD/Makefile"; }
+cc=$(configured CC) sanitizers=$(configured SAN_CFLAGS) pkg_config=$(configured PKG_CONFIG)
+
+for program in cubix cubix-mock cubix-ssp cubix-plot; do
+  check test -x "$prefix/bin/$program"
+done
+for file in "$CUBIX_SOURCE"/parameterfiles/*/*.*; do
+  check cmp "$file" "$prefix/share/cubix/${file#"$CUBIX_SOURCE"/parameterfiles/}"
+done
+# Whose parameter files a program reads: what was built those of its source tree, what was installed its own, also after a move; CUBIX_DATA wins.
+: > "$scratch/empty.param"
+data_of()
+{
+  ASAN_OPTIONS=detect_leaks=0 "$1" "$scratch/empty.param" InputFile=a SspFile=b OutputFile=c.fits Instrument=nosuch 2>&1 |
+    sed -n "s/.*'nosuch' is not in \(.*\)\/instruments and not.*/\1/p"
+}
+source_data=$(realpath "$CUBIX_SOURCE/parameterfiles")
+check test "$(realpath "$(unset CUBIX_DATA; data_of "$CUBIX_BUILD/cubix")")" = "$source_data"
+check test "$(unset CUBIX_DATA; data_of "$prefix/bin/cubix")" = "$prefix/share/cubix"
+mv "$scratch/root" "$scratch/moved"
+check test "$(unset CUBIX_DATA; data_of "$scratch/moved${prefix#"$scratch/root"}/bin/cubix")" = "$scratch/moved${prefix#"$scratch/root"}/share/cubix"
+mv "$scratch/moved" "$scratch/root"
+mkdir -p "$scratch/own/instruments"
+for program in "$CUBIX_BUILD/cubix" "$prefix/bin/cubix"; do
+  check test "$(export CUBIX_DATA=$scratch/own; data_of "$program")" = "$scratch/own"
+done
+for header in $(find "$include" -name '*.h'); do
+  printf '#include "%s"\nint some_declaration;\n' "${header#"$include"/}" > "$scratch/alone.c"
+  check $cc -std=c17 -Wall -Wextra -pedantic -Werror -I"$include" -c "$scratch/alone.c" -o "$scratch/alone.o"
+done
+
+cat > "$scratch/stranger.c" << 'END'
+#include <cubix-mpi.h>
+#include <cubix.h>
+int main(int argc, char **argv)
+{
+  struct cubix_params *par = NULL;
+  struct cubix_instrument *ins = NULL;
+  int status = cubix_mpi_start(&argc, &argv);
+  if (!status) status = cubix_params_init(&par);
+  if (!status) status = cubix_params_set(par, "Instrument", "MUSE");
+  if (!status) status = cubix_params_set(par, "FieldOfView", "10 arcsec");
+  if (!status) status = cubix_instrument_read(&ins, par);
+  if (status) puts(cubix_error_message());
+  else printf("%d x %d spaxels\n", ins->n_x, ins->n_y);
+  cubix_instrument_free(ins);
+  cubix_params_free(par);
+  return cubix_mpi_finish(status);
+}
+END
+if [ -n "$pkg_config" ]; then
+  flags() { "$pkg_config" --define-variable=prefix="$prefix" "$1" cubix-mpi; }
+  check $cc -std=c17 $sanitizers $(flags --cflags) "$scratch/stranger.c" $(flags --libs) -o "$scratch/stranger"
+  check $cc -std=c17 -Wall -Wextra -pedantic -Werror $sanitizers $(flags --cflags) "$CUBIX_SOURCE/examples/gradient/chi2.c" $(flags --libs) -o "$scratch/chi2"
+  checked=$((checked + 1))
+  said=$(ASAN_OPTIONS=detect_leaks=0 CUBIX_DATA=$prefix/share/cubix "$scratch/stranger" 2> "$scratch/complaints")     # MPI may grumble there about the machine
+  [ "$said" = "50 x 50 spaxels" ] || { bad=$((bad + 1)); echo "the stranger's program says: $said"; cat "$scratch/complaints"; }
+fi
+# the shared library, where configure could make one: its name, what it needs, and that a stranger finds it and calls both halves
+if [ -e "$CUBIX_BUILD/libcubix.so" ]; then
+  version=$(configured PACKAGE_VERSION) shared=$(find "$scratch/root" -name libcubix.so)
+  check test -n "$shared"
+  check test "$(readlink "$shared")" = "libcubix.so.$version"
+  [ -z "$pkg_config" ] || check test "$("$pkg_config" --define-variable=prefix="$prefix" --variable=sharedlib cubix)" = "$shared"
+  cat > "$scratch/loader.c" << 'END'
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+int main(int argc, char **argv)
+{
+  if (argc != 3) return 1;
+  void *library = dlopen(argv[1], RTLD_NOW | RTLD_LOCAL);
+  int (*start)(int *, char ***) = 0, (*finish)(int) = 0, (*count)(void) = 0, (*find)(char *, size_t, const char *, const char *) = 0;
+  char path[4096];
+  if (library) *(void **)&start = dlsym(library, "cubix_mpi_start"), *(void **)&finish = dlsym(library, "cubix_mpi_finish"), *(void **)&count = dlsym(library, "cubix_params_count"),
+    *(void **)&find = dlsym(library, "cubix_datafile_find");
+  if (!start || !finish || !count || !find) return puts(dlerror()), 1;
+  if (start(0, 0)) return puts("not started"), 1;
+  if (find(path, sizeof path, "instruments", "MUSE") || strcmp(path, argv[2])) return puts(path), 1;
+  return count() > 50 ? finish(0) : 1;
+}
+END
+  check $cc $sanitizers "$scratch/loader.c" -ldl -o "$scratch/loader"
+  ASAN_OPTIONS=detect_leaks=0 check env -u CUBIX_DATA "$scratch/loader" "$shared" "$prefix/share/cubix/instruments/MUSE.cfg"
+fi
+echo "install.sh: $checked things looked at, $bad wrong"
+[ "$bad" = 0 ] && [ "$checked" -gt 30 ]
