@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The Python tests (tests/*/test_*.py), one line of `make check`; PYTEST names some of them
-# (program/test_mock.py).  Closes with `N passed, N failed, N skipped`; skipped as a whole where there is no Python with pytest (CUBIX_PYTHON names the interpreter; scripts/check.sh makes one that has all of tests/requirements.txt).
+# The Python tests (tests/*/test_*.py), one line of `make check`; PYTEST names some of them (program/test_mock.py).  Closes with
+# `N passed, N failed, N skipped`; skipped as a whole where there is no Python with pytest (CUBIX_PYTHON names the interpreter;
+# scripts/check.sh makes one that has all of tests/requirements.txt).
 python=${CUBIX_PYTHON:-python3}
 "$python" -c 'import pytest, numpy, scipy, astropy, h5py' || {
   echo "run_pytest.sh: $python lacks pytest, numpy, scipy, astropy or h5py: pip install -r tests/requirements.txt, or run scripts/check.sh"
