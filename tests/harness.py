@@ -47,6 +47,11 @@ def environment(threads=1, extra=None):
     env.update(OMP_NUM_THREADS=str(threads), CUBIX_SOURCE=str(SOURCE), OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1", PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
                OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_pml="ob1", OMPI_MCA_btl="self,vader", LC_ALL="C")   # no search for networks, which takes 0.2 s a start
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker:                                # Open MPI 4: programs that start and end at the same time would remove each other's folders
+        base = f"/tmp/cubix-tests-{os.getuid()}-{worker}"
+        os.makedirs(base, exist_ok=True)
+        env.update(OMPI_MCA_orte_tmpdir_base=base)
     env.update(extra or {})
     return env
 
