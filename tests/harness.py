@@ -1,11 +1,15 @@
 """What the Python tests share: running the programs, and making small galaxies, libraries, instruments and parameter files.
 
 Programs come from the build folder CUBIX_BUILD, the source tree is CUBIX_SOURCE (default: the one this file is in)."""
+import atexit
+import functools
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -42,16 +46,21 @@ def program(name):
 
 # ---- running ---------------------------------------------------------------------------------------------------------------
 
+@functools.cache
+def mpi_folder():
+    """This process's own folder for Open MPI 4, with a short name, as sockets need it."""
+    folder = tempfile.mkdtemp(prefix="cubix-", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def environment(threads=1, extra=None):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_COMM_", "PMIX_"))}
     env.update(OMP_NUM_THREADS=str(threads), CUBIX_SOURCE=str(SOURCE), OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
                OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1", PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
                OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_pml="ob1", OMPI_MCA_btl="self,vader", LC_ALL="C")   # no search for networks, which takes 0.2 s a start
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
-    if worker:                                # Open MPI 4: programs that start and end at the same time would remove each other's folders
-        base = f"/tmp/cubix-tests-{os.getuid()}-{worker}"
-        os.makedirs(base, exist_ok=True)
-        env.update(OMPI_MCA_orte_tmpdir_base=base)
+    if os.environ.get("PYTEST_XDIST_WORKER"):     # programs that start and end at the same time would remove each other's folders
+        env.update(OMPI_MCA_orte_tmpdir_base=mpi_folder())
     env.update(extra or {})
     return env
 
