@@ -1,4 +1,5 @@
-/* check.h -- a failure of CUDA becomes an error of CUBIX: the call, CUDA's words and name for it, and what the user can do. */
+/* check.h -- a failure of CUDA becomes an error of CUBIX: the call, CUDA's words and name for it,
+ * and what the user can do. */
 #ifndef CUBIX_CUDA_CHECK_H
 #define CUBIX_CUDA_CHECK_H
 
@@ -21,7 +22,8 @@ static inline const char *cubix_cuda_remedy(cudaError_t error)
   }
 }
 
-/** Run a CUDA call; on failure set the message and leave.  CUDA's own memory of the error is cleared, so that the next call starts afresh. */
+/** Run a CUDA call; on failure set the message and leave.  CUDA's own memory of the error is
+ * cleared, so that the next call starts afresh. */
 #define CUBIX_CUDA(call) \
   do { \
     cudaError_t cuda_error = (call); \

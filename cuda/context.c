@@ -1,11 +1,14 @@
 /* context.c -- which GPU is current.
  *
- * cudaSetDevice would change the caller's GPU, and to call it again with the one before is no way back: since CUDA 12 it makes a context on that GPU, some
- * hundred MiB for every rank, and fails where the GPU is another process's alone.  So the GPU's primary context, the one that the runtime uses, is pushed
- * on the driver's stack and popped afterwards: the runtime works with whatever is on top, and the caller finds all as it was, a context or none.
+ * cudaSetDevice would change the caller's GPU, and to call it again with the one before is no way
+ * back: since CUDA 12 it makes a context on that GPU, some hundred MiB for every rank, and fails
+ * where the GPU is another process's alone.  So the GPU's primary context, the one that the runtime
+ * uses, is pushed on the driver's stack and popped afterwards: the runtime works with whatever is
+ * on top, and the caller finds all as it was, a context or none.
  *
- * These are functions of the driver, which a node without a GPU lacks: its library is opened when it is needed, as the runtime itself does.  Their results have the
- * numbers of the runtime's errors.                                                                                                        */
+ * These are functions of the driver, which a node without a GPU lacks: its library is opened when
+ * it is needed, as the runtime itself does.  Their results have the numbers of the runtime's
+ * errors. */
 #include "cuda/context.h"
 
 #include <dlfcn.h>

@@ -1,12 +1,17 @@
-/* device_cuda.c -- the GPU as a processor: which there are, and the way in and out of each of its operations.
+/* device_cuda.c -- the GPU as a processor: which there are, and the way in and out of each of its
+ * operations.
  *
- * Everything of a call happens in the GPU's context (context.h), travels by the transfer (transfer.h), and lives in the workspace there (workspace.h).  The tables of the
- * direct method (tables.h) and a basis that shall be kept stay there between calls, and memory with them; nothing else does.
+ * Everything of a call happens in the GPU's context (context.h), travels by the transfer
+ * (transfer.h), and lives in the workspace there (workspace.h).  The tables of the direct method
+ * (tables.h) and a basis that shall be kept stay there between calls, and memory with them; nothing
+ * else does.
  *
- * A GPU counts where this cubix has code for it and its compute mode lets programs in.  Why none counts is told apart: no driver or no GPU, which is no fault of
- * anybody; a driver that is older than the toolkit; GPUs that are too old, or closed.
+ * A GPU counts where this cubix has code for it and its compute mode lets programs in.  Why none
+ * counts is told apart: no driver or no GPU, which is no fault of anybody; a driver that is older
+ * than the toolkit; GPUs that are too old, or closed.
  *
- * Limits: at most 65535 x 32 channels; GPUs of compute capability 8.0 or newer, as the code is compiled for.                              */
+ * Limits: at most 65535 x 32 channels; GPUs of compute capability 8.0 or newer, as the code is
+ * compiled for. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,7 +257,8 @@ done:
   return status;
 }
 
-/* The staging buffers, each as large as the largest cargo; blobs of weights are smaller than the results that they lead to. */
+/* The staging buffers, each as large as the largest cargo; blobs of weights are smaller than the
+ * results that they lead to. */
 static double cuda_locked_bytes(double n_spaxel, double n_lambda, double tile_bytes, int derivatives)
 {
   const size_t spaxels = (size_t)n_spaxel, multiply = cubix_cuda_multiply_staging(spaxels, (size_t)tile_bytes, derivatives);

@@ -1,15 +1,21 @@
-/* fill.cu -- kernels of the deposit: stars become sums of integers on (spaxel, library row, velocity node).
+/* fill.cu -- kernels of the deposit: stars become sums of integers on (spaxel, library row,
+ * velocity node).
  *
- * Sums are dense for a batch of spaxels and live in global memory: what a batch's stars touch of them is little and stays in the level-2 cache,
- * which does the additions.  They are additions of 64-bit integers, the same in whatever order they are done; the formulas are those of
- * src/histogram/histogram.c operation for operation, and this file is compiled without fused multiply-adds: the integers are the CPU's; those of tangents are to a rounding for each star.
+ * Sums are dense for a batch of spaxels and live in global memory: what a batch's stars touch of
+ * them is little and stays in the level-2 cache, which does the additions.  They are additions of
+ * 64-bit integers, the same in whatever order they are done; the formulas are those of
+ * src/histogram/histogram.c operation for operation, and this file is compiled without fused
+ * multiply-adds: the integers are the CPU's; those of tangents are to a rounding for each star.
  *
- * A line (one row of the library in one spaxel) remembers which nodes were touched.  Afterwards lines are trimmed, counted, numbered by a prefix sum, and
- * their blocks and values written out tight, in order of spaxel, row and node, window by window of whatever size the host's buffers have.
+ * A line (one row of the library in one spaxel) remembers which nodes were touched.  Afterwards
+ * lines are trimmed, counted, numbered by a prefix sum, and their blocks and values written out
+ * tight, in order of spaxel, row and node, window by window of whatever size the host's buffers
+ * have.
  * Only what was touched is looked at and emptied again.
  *
- * This takes the place of a sort of 24 (key, mass) pairs per star with a segmented sum: the stars come sorted by spaxel as it is, a pair would move
- * 12 bytes four times through memory for each of the six digits of its key, an addition in the cache moves 8 once.                           */
+ * This takes the place of a sort of 24 (key, mass) pairs per star with a segmented sum: the stars
+ * come sorted by spaxel as it is, a pair would move 12 bytes four times through memory for each of
+ * the six digits of its key, an addition in the cache moves 8 once. */
 #include "cuda/fill.h"
 
 #include <string.h>
@@ -22,7 +28,8 @@ enum { THREADS = 256, LANES = 8, UNTOUCHED = INT16_MAX };
 
 static unsigned blocks_of(uint64_t n) { return (unsigned)((n + THREADS - 1) / THREADS); }
 
-/* x, below 2^51 on either side, to the nearest integer, by the last bit of x + 1.5 2^52; of a negative one the two's complement. */
+/* x, below 2^51 on either side, to the nearest integer, by the last bit of x + 1.5 2^52; of a
+ * negative one the two's complement. */
 static __device__ unsigned long long nearest(double x)
 {
   const double magic = 6755399441055744.;

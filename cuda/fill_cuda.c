@@ -1,10 +1,13 @@
 /* fill_cuda.c -- the histogram made on the GPU: batches of spaxels, stars up, blocks and values down.
  *
- * A batch is as many occupied spaxels as there is memory for their dense sums (fill.cu).  Its stars, which lie one behind the other, go up in cargoes, one
- * of them being copied, one under way and one deposited at any time; then its lines are trimmed and counted, the host learns how many blocks and
- * values there are, makes room, and they come down in cargoes again.  The batches' blocks lie behind each other in the histogram.
- * Tangents of stars, where they are given, travel behind the stars of each cargo, and are deposited in their place; their scale is found on the host, by all threads.
- * Memory is asked for once, before the first batch.                                                                                      */
+ * A batch is as many occupied spaxels as there is memory for their dense sums (fill.cu).  Its
+ * stars, which lie one behind the other, go up in cargoes, one of them being copied, one under way
+ * and one deposited at any time; then its lines are trimmed and counted, the host learns how many
+ * blocks and values there are, makes room, and they come down in cargoes again.  The batches'
+ * blocks lie behind each other in the histogram.
+ * Tangents of stars, where they are given, travel behind the stars of each cargo, and are deposited
+ * in their place; their scale is found on the host, by all threads. Memory is asked for once,
+ * before the first batch. */
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -139,7 +142,8 @@ done:
   return status;
 }
 
-/* Count what is in the batch of occupied spaxels a .. b - 1: the spaxels' starts, and how much room the histogram needs. */
+/* Count what is in the batch of occupied spaxels a .. b - 1: the spaxels' starts, and how much room
+ * the histogram needs. */
 static int count(struct filling *d, size_t a, size_t b, size_t *n_block, size_t *n_value)
 {
   int status = CUBIX_OK;

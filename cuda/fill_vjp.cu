@@ -1,9 +1,13 @@
-/* fill_vjp.cu -- the kernel of the deposit's derivatives: what a star's mass, velocity and place change, gathered from what the histogram's values do.
+/* fill_vjp.cu -- the kernel of the deposit's derivatives: what a star's mass, velocity and place
+ * change, gathered from what the histogram's values do.
  *
- * A thread has a star.  It finds the star's spaxel among those of the batch, and among the spaxel's blocks, which rise in row, those of its four rows: a
- * hundred or two, which neighbours look through at the same time and the nearest cache holds.  A table [spaxel][row] would save the search, and be larger
- * than blocks and values together.  24 numbers are read and nothing is added anywhere: no atomics, and the same bits in every run.
- * The formulas are those of src/histogram/histogram_vjp.c, in float64; the derivatives of the weights are the very code of the CPU.                    */
+ * A thread has a star.  It finds the star's spaxel among those of the batch, and among the spaxel's
+ * blocks, which rise in row, those of its four rows: a hundred or two, which neighbours look
+ * through at the same time and the nearest cache holds.  A table [spaxel][row] would save the
+ * search, and be larger than blocks and values together.  24 numbers are read and nothing is added
+ * anywhere: no atomics, and the same bits in every run. The formulas are those of
+ * src/histogram/histogram_vjp.c, in float64; the derivatives of the weights are the very code of
+ * the CPU. */
 #include "cuda/fill_vjp.h"
 
 #ifndef CUBIX_LAUNCH              /* the tests' runtime without a GPU brings its own */

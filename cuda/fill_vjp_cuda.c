@@ -1,8 +1,10 @@
-/* fill_vjp_cuda.c -- derivatives of the histogram by the stars, on the GPU: a cover and the derivatives by its values up, stars up, theirs down.
+/* fill_vjp_cuda.c -- derivatives of the histogram by the stars, on the GPU: a cover and the
+ * derivatives by its values up, stars up, theirs down.
  *
- * A batch is as many spaxels as there is memory for their blocks and values: usually all.  Its stars, which lie one behind the other, go up in cargoes, one being
- * copied, one under way and one added to the result at any time; theirs come down into the same page-locked memory (32 bytes for 40).
- * Memory is asked for once, before the first batch.                                                                                     */
+ * A batch is as many spaxels as there is memory for their blocks and values: usually all.  Its
+ * stars, which lie one behind the other, go up in cargoes, one being copied, one under way and one
+ * added to the result at any time; theirs come down into the same page-locked memory (32 bytes for
+ * 40). Memory is asked for once, before the first batch. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -7,7 +7,8 @@
 #include "histogram/basis.h"
 #include "histogram/histogram.h"
 
-/** cubix_histogram_build on the GPU: the same bits; or with dot, and the scale of cubix_histogram_dot_scale, the values' tangents.  Local.
+/** cubix_histogram_build on the GPU: the same bits; or with dot, and the scale of
+ * cubix_histogram_dot_scale, the values' tangents.  Local.
  *  @param gpu  its description, for messages  @param dot [stars placed], or NULL */
 int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
                        const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_tables *tables);
@@ -19,7 +20,8 @@ struct cubix_cuda_kept {
   const struct cubix_basis *basis;            /* NULL: none */
   float *tile;                                /* [n_tile][n_template][nodes.n][CUBIX_TILE] */
 };
-/** Copy a basis to the GPU, in place of the one before, if that takes no more than half of the memory that is free.  Local.  The basis stays as it is, and
+/** Copy a basis to the GPU, in place of the one before, if that takes no more than half of the
+ * memory that is free.  Local.  The basis stays as it is, and
  *  where it is, until it is given up.  @param basis  NULL: give up the one before */
 int cubix_cuda_keep(struct cubix_cuda_transfer *transfer, struct cubix_cuda_kept *kept, const struct cubix_basis *basis);
 /** cubix_multiply on the GPU.  Local.  @param gpu  its description, for messages */

@@ -1,17 +1,22 @@
-/* multiply.cu -- kernels of the multiply: a tile of the cube is the histogram times a tile of the basis.
+/* multiply.cu -- kernels of the multiply: a tile of the cube is the histogram times a tile of the
+ * basis.
  *
- * A block of 8 warps has 64 spaxels and the 96 channels of a tile; a warp has a panel of 8 spaxels, a lane 3 channels of each: 24 sums, which stay
- * in registers for 16 steps and are then added to those before, in global memory, so that no sum has very many terms.  The block walks through
- * the rows that any of its spaxels has, a step being at most 16 nodes of one: they are copied from the tile into shared memory, once for all 8
- * panels, and beside them each panel's weights.
- * For each node a lane reads its 3 channels and, as all lanes do, the 8 weights, for 24 multiply-adds: 5 accesses of the warp to shared memory, one
- * a clock, against 24 instructions, four a clock.  A panel that has nothing of a row sits its step out.  4 stages are in shared memory:
- * while one is multiplied the next three are on their way (cp.async), so that the memory's delay is hidden with 3 or 4 blocks on a multiprocessor.
+ * A block of 8 warps has 64 spaxels and the 96 channels of a tile; a warp has a panel of 8 spaxels,
+ * a lane 3 channels of each: 24 sums, which stay in registers for 16 steps and are then added to
+ * those before, in global memory, so that no sum has very many terms.  The block walks through the
+ * rows that any of its spaxels has, a step being at most 16 nodes of one: they are copied from the
+ * tile into shared memory, once for all 8 panels, and beside them each panel's weights.
+ * For each node a lane reads its 3 channels and, as all lanes do, the 8 weights, for 24
+ * multiply-adds: 5 accesses of the warp to shared memory, one a clock, against 24 instructions,
+ * four a clock.  A panel that has nothing of a row sits its step out.  4 stages are in shared
+ * memory: while one is multiplied the next three are on their way (cp.async), so that the memory's
+ * delay is hidden with 3 or 4 blocks on a multiprocessor.
  *
- * All blocks of a tile walk through the library in the same direction at the same time: what they read of the tile is in the level-2 cache.
- * A voxel is summed by one thread in the order of rows and nodes: no atomics, and the same bits in every run.
+ * All blocks of a tile walk through the library in the same direction at the same time: what they
+ * read of the tile is in the level-2 cache. A voxel is summed by one thread in the order of rows
+ * and nodes: no atomics, and the same bits in every run.
  *
- * The plain kernel says the same in eight lines; tests hold the two against each other.                                                     */
+ * The plain kernel says the same in eight lines; tests hold the two against each other. */
 #include "cuda/multiply.h"
 
 #include <cuda_pipeline_primitives.h>

@@ -1,11 +1,15 @@
-/* multiply_cuda.c -- histogram times basis on the GPU: weights up once, tiles of the basis up and tiles of the cube down.
+/* multiply_cuda.c -- histogram times basis on the GPU: weights up once, tiles of the basis up and
+ * tiles of the cube down.
  *
- * The occupied spaxels are packed into groups (tile.h), as many at a time as there is memory for: usually all.  Then tile after tile goes through the
- * staging buffers: in each a tile of the basis goes up, is multiplied, and its part of the cube comes down into the same page-locked memory, from where all
- * threads add it to the cube.  While one tile is multiplied, the next is on its way up and the last is being added; and the kernels of two
- * tiles run side by side, so that no multiprocessor waits for a tile's last groups.  The GPU never holds the cube, nor more of the basis than the
- * staging buffers do, unless it was told to keep it (cubix_cuda_keep): then nothing but the weights goes up.
- * Memory is asked for once; what it needs at the least are the staging buffers and one group.                                                    */
+ * The occupied spaxels are packed into groups (tile.h), as many at a time as there is memory for:
+ * usually all.  Then tile after tile goes through the staging buffers: in each a tile of the basis
+ * goes up, is multiplied, and its part of the cube comes down into the same page-locked memory,
+ * from where all threads add it to the cube.  While one tile is multiplied, the next is on its way
+ * up and the last is being added; and the kernels of two tiles run side by side, so that no
+ * multiprocessor waits for a tile's last groups.  The GPU never holds the cube, nor more of the
+ * basis than the staging buffers do, unless it was told to keep it (cubix_cuda_keep): then nothing
+ * but the weights goes up.
+ * Memory is asked for once; what it needs at the least are the staging buffers and one group. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>

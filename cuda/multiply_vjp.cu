@@ -1,13 +1,18 @@
-/* multiply_vjp.cu -- the kernel of the multiply's derivatives: of every value of a histogram, the product of its spaxel's cotangents with the basis.
+/* multiply_vjp.cu -- the kernel of the multiply's derivatives: of every value of a histogram, the
+ * product of its spaxel's cotangents with the basis.
  *
- * The forward product's groups and steps, turned round (multiply.cu): a block has 64 spaxels and a tile's 96 channels, a warp a panel of 8 spaxels, and the block walks
- * through the rows that any of its spaxels has, nodes passing by in shared memory, the next three steps on their way (cp.async).  What stays in registers is
- * the cotangents: 8 lanes share a spaxel's 96 channels, 12 each, and a lane has two spaxels.  For each node of its panel a lane reads its 12 channels (three accesses
- * of 16 bytes), makes 24 multiply-adds, and the 8 lanes add their sums up in three exchanges, the first of which also leaves each spaxel to half
- * of the lanes.  Every four nodes each of the 32 lanes holds one of 32 sums, and adds it to what the tiles before have left in global memory.
+ * The forward product's groups and steps, turned round (multiply.cu): a block has 64 spaxels and a
+ * tile's 96 channels, a warp a panel of 8 spaxels, and the block walks through the rows that any of
+ * its spaxels has, nodes passing by in shared memory, the next three steps on their way (cp.async).
+ * What stays in registers is the cotangents: 8 lanes share a spaxel's 96 channels, 12 each, and a
+ * lane has two spaxels.  For each node of its panel a lane reads its 12 channels (three accesses of
+ * 16 bytes), makes 24 multiply-adds, and the 8 lanes add their sums up in three exchanges, the
+ * first of which also leaves each spaxel to half of the lanes.  Every four nodes each of the 32
+ * lanes holds one of 32 sums, and adds it to what the tiles before have left in global memory.
  *
- * Sums within a tile are float32, of 12 terms and then 8 sums; over tiles they are float64.  A sum belongs to one lane of one block, and the streams let one tile be
- * done before the next begins: no atomics, and the same bits in every run.                                                              */
+ * Sums within a tile are float32, of 12 terms and then 8 sums; over tiles they are float64.  A sum
+ * belongs to one lane of one block, and the streams let one tile be done before the next begins: no
+ * atomics, and the same bits in every run. */
 #include "cuda/multiply.h"
 
 #include <cuda_pipeline_primitives.h>

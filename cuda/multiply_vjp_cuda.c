@@ -1,11 +1,15 @@
-/* multiply_vjp_cuda.c -- derivatives of the cube by the histogram's values, on the GPU: a cover's groups up once, tiles of basis and cotangents up, sums down once.
+/* multiply_vjp_cuda.c -- derivatives of the cube by the histogram's values, on the GPU: a cover's
+ * groups up once, tiles of basis and cotangents up, sums down once.
  *
- * The spaxels of the cover that have a cotangent other than zero are packed into groups as for the forward product (pack.c), without weights: in their place there are
- * sums in float64, which stay on the GPU while tile after tile goes up and is multiplied (multiply_vjp.cu).  Tiles are packed and copied while those before are
- * multiplied, but two never are at the same time, as they add to the same sums: a tile's stream waits for its predecessor's, and the host for neither.  In the end the sums come
- * down, and each cover's value takes its own, times the scale.
- * Groups are taken as many at a time as there is memory for.  The sums are twice the forward product's weights, 300 MB for 6e6 stars in 100 x 100 spaxels: usually all.
- * Memory is asked for once; what it needs at the least is the tiles of the staging buffers and one group.                                            */
+ * The spaxels of the cover that have a cotangent other than zero are packed into groups as for the
+ * forward product (pack.c), without weights: in their place there are sums in float64, which stay
+ * on the GPU while tile after tile goes up and is multiplied (multiply_vjp.cu).  Tiles are packed
+ * and copied while those before are multiplied, but two never are at the same time, as they add to
+ * the same sums: a tile's stream waits for its predecessor's, and the host for neither.  In the end
+ * the sums come down, and each cover's value takes its own, times the scale.
+ * Groups are taken as many at a time as there is memory for.  The sums are twice the forward
+ * product's weights, 300 MB for 6e6 stars in 100 x 100 spaxels: usually all. Memory is asked for
+ * once; what it needs at the least is the tiles of the staging buffers and one group. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,7 +107,8 @@ done:
   return status;
 }
 
-/* Groups a .. *b - 1, as many as there is room for, get their places; their steps go to the GPU, a cargo being as many groups as fill a staging buffer. */
+/* Groups a .. *b - 1, as many as there is room for, get their places; their steps go to the GPU, a
+ * cargo being as many groups as fill a staging buffer. */
 static int upload(struct reverse *x, size_t a, size_t *b)
 {
   int status = CUBIX_OK, turn = 0;

@@ -1,7 +1,8 @@
 /* pack.c -- the blobs of tile.h, and for derivatives the way back.
  *
- * Spaxels' blocks rise in row, but each spaxel has rows of its own: a table [row][panel] takes the union of the windows of a panel's spaxels, and is walked
- * row by row.  The group's windows are unions of its panels', cut into steps.  Weights are value/2^exponent times scale, in float32.     */
+ * Spaxels' blocks rise in row, but each spaxel has rows of its own: a table [row][panel] takes the
+ * union of the windows of a panel's spaxels, and is walked row by row.  The group's windows are
+ * unions of its panels', cut into steps.  Weights are value/2^exponent times scale, in float32. */
 #include "cuda/pack.h"
 
 #include <math.h>
@@ -41,7 +42,8 @@ static void look(struct cubix_cuda_packer *p, size_t g)
   }
 }
 
-/* Row after row, step after step; with a step, written from there on.  @return how many steps; *n_weight: nodes of all panels */
+/* Row after row, step after step; with a step, written from there on.  @return how many steps;
+ * *n_weight: nodes of all panels */
 static int walk(struct cubix_cuda_packer *p, struct cubix_cuda_step *step, size_t *n_weight)
 {
   int n_step = 0, n_node = p->basis->nodes.n;
@@ -124,9 +126,11 @@ void cubix_cuda_packer_take(struct cubix_cuda_packer *p, size_t g, const double 
   }
 }
 
-/* ---- all threads together ------------------------------------------------------------------------------------------------ */
+/* ---- all threads together
+ * ------------------------------------------------------------------------------------------------ */
 
-/* Spaxels with blocks, square after square of a group and in it panel after panel: neighbours have rows and velocities in common. */
+/* Spaxels with blocks, square after square of a group and in it panel after panel: neighbours have
+ * rows and velocities in common. */
 static void list_spaxels(struct cubix_cuda_packers *packers, const struct cubix_histogram *h, int n_x, int n_y, const unsigned char *wanted)
 {
   enum { SIDE = 8, ACROSS = 4, DOWN = PANEL / ACROSS };

@@ -1,17 +1,22 @@
-/* paint.cu -- the kernel of the GPU: the plain direct method of physics/paint.h, spread over spaxels and channels.
+/* paint.cu -- the kernel of the GPU: the plain direct method of physics/paint.h, spread over
+ * spaxels and channels.
  *
- * A block paints one run, the stars of one spaxel, in one tile of channels.  64 stars at a time are turned by a few of its threads into
- * template rows, weights and Doppler factor in shared memory, which every thread then needs; each thread integrates star after star over its
- * own channel and adds in float64, so that faint stars are not lost beside bright ones.  No two threads write one number: no atomics, and the
- * same bits in every run on the same GPU.
+ * A block paints one run, the stars of one spaxel, in one tile of channels.  64 stars at a time are
+ * turned by a few of its threads into template rows, weights and Doppler factor in shared memory,
+ * which every thread then needs; each thread integrates star after star over its own channel and
+ * adds in float64, so that faint stars are not lost beside bright ones.  No two threads write one
+ * number: no atomics, and the same bits in every run on the same GPU.
  *
- * Two shapes of block of 256 threads share the code.  WIDE: 256 channels, every thread takes all stars.  A spaxel with very many stars (a
- * nucleus) would then keep a handful of blocks busy long after all others are done; DEEP: 32 channels, eight threads for each, which take
- * the stars in turns and are added up at the end in fixed order: eight times as many blocks, each eight times as short.
+ * Two shapes of block of 256 threads share the code.  WIDE: 256 channels, every thread takes all
+ * stars.  A spaxel with very many stars (a nucleus) would then keep a handful of blocks busy long
+ * after all others are done; DEEP: 32 channels, eight threads for each, which take the stars in
+ * turns and are added up at the end in fixed order: eight times as many blocks, each eight times as
+ * short.
  *
- * Blocks of one tile are neighbours in the grid: what they need of the templates is some megabytes, and stays in the cache.
- * The physics is the very code of the CPU; only the compiler's fused multiply-adds and its log10 and exp make a difference, in the last bits.
- * Kernels and launchers only: buffers, streams and errors are the host's, device_cuda.c.                                                */
+ * Blocks of one tile are neighbours in the grid: what they need of the templates is some megabytes,
+ * and stays in the cache. The physics is the very code of the CPU; only the compiler's fused
+ * multiply-adds and its log10 and exp make a difference, in the last bits. Kernels and launchers
+ * only: buffers, streams and errors are the host's, device_cuda.c. */
 #include "cuda/paint.h"
 
 #include "physics/paint.h"

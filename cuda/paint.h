@@ -13,7 +13,8 @@ extern "C" {
 /* Stars first .. last - 1 of a chunk lie in one spaxel; their sum goes to one row of the chunk's result. */
 struct cubix_cuda_run { int32_t first, last, row; };
 
-/* How a block's threads share the work: many channels of a run, or fewer channels and several threads for the stars of each. */
+/* How a block's threads share the work: many channels of a run, or fewer channels and several
+ * threads for the stars of each. */
 enum cubix_cuda_shape { CUBIX_CUDA_WIDE, CUBIX_CUDA_DEEP };
 
 /* The most channels that a grid of either shape reaches. */
@@ -21,7 +22,8 @@ enum { CUBIX_CUDA_MAX_CHANNEL = 65535 * 32 };
 
 /** Whether the GPU that is current, with its driver, can run what is compiled in here.  Local. */
 cudaError_t cubix_cuda_paint_probe(void);
-/** Paint n_run runs: row[run.row][k] is the sum of its stars in channel k.  Local.  Returns as soon as the work is queued.
+/** Paint n_run runs: row[run.row][k] is the sum of its stars in channel k.  Local.  Returns as soon
+ * as the work is queued.
  *  @param tables    they lie on the GPU; the struct itself on the host
  *  @param star, run, row  on the GPU; row [*][tables->n_lambda] */
 cudaError_t cubix_cuda_paint(const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,

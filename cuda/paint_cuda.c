@@ -1,13 +1,16 @@
 /* paint_cuda.c -- the direct method on the GPU: the flow of stars there and of spectra back.
  *
- * Stars, in the order of their spaxels (placement.h), travel in chunks of 2^18; a chunk also ends where its spaxels' spectra fill the result's buffer.  A spaxel's
- * stars within a chunk are a run, which becomes one row [n_lambda] of the result; the rows come back and are added to the cube on the host.  So the GPU never
- * holds the cube: what it needs depends on the library and the buffers, not on the field, and what travels back is the light of the occupied
- * spaxels only.  A spaxel cut by the end of a chunk gets two rows.
+ * Stars, in the order of their spaxels (placement.h), travel in chunks of 2^18; a chunk also ends
+ * where its spaxels' spectra fill the result's buffer.  A spaxel's stars within a chunk are a run,
+ * which becomes one row [n_lambda] of the result; the rows come back and are added to the cube on
+ * the host.  So the GPU never holds the cube: what it needs depends on the library and the buffers,
+ * not on the field, and what travels back is the light of the occupied spaxels only.  A spaxel cut
+ * by the end of a chunk gets two rows.
  *
- * Every staging buffer of the transfer has a chunk, with twins of its buffers on the GPU.  While the GPU works on some, the host adds the rows of another to the cube and
- * fills it with the next stars; chunks share nothing but the model's tables, so a stream's own order is all the order there need be.  Rows are added in the
- * order of chunks: the same bits every time.                                                                                               */
+ * Every staging buffer of the transfer has a chunk, with twins of its buffers on the GPU.  While
+ * the GPU works on some, the host adds the rows of another to the cube and fills it with the next
+ * stars; chunks share nothing but the model's tables, so a stream's own order is all the order
+ * there need be.  Rows are added in the order of chunks: the same bits every time. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,11 +1,15 @@
-/* paint_vjp.cu -- kernels of the direct method's derivatives: the formulas of physics/paint_vjp.h, spread over stars and channels.
+/* paint_vjp.cu -- kernels of the direct method's derivatives: the formulas of physics/paint_vjp.h,
+ * spread over stars and channels.
  *
- * Reverse: a warp has a star, a lane every 32nd channel.  A channel's part of the functional g of physics/paint_vjp.h is multiplied at once by the rows in use, and
- * never stored: a lane keeps what it sums, the cotangents of at most eight weights and that of the velocity, in float64, and the warp adds up in fixed order:
- * the same bits in every run.  What the templates get, where they are asked for, is added to them in global memory as it is found, by float64 atomics: their
- * order, and with it the last bits, differ from run to run.
+ * Reverse: a warp has a star, a lane every 32nd channel.  A channel's part of the functional g of
+ * physics/paint_vjp.h is multiplied at once by the rows in use, and never stored: a lane keeps what
+ * it sums, the cotangents of at most eight weights and that of the velocity, in float64, and the
+ * warp adds up in fixed order: the same bits in every run.  What the templates get, where they are
+ * asked for, is added to them in global memory as it is found, by float64 atomics: their order, and
+ * with it the last bits, differ from run to run.
  *
- * Forward: as in paint.cu, with two blends for each star, its own and that of its tangents; blocks of its DEEP shape, as these are few stars mostly.    */
+ * Forward: as in paint.cu, with two blends for each star, its own and that of its tangents; blocks
+ * of its DEEP shape, as these are few stars mostly. */
 #include "cuda/paint_vjp.h"
 
 #include "physics/paint_vjp.h"
@@ -39,7 +43,8 @@ static __device__ int run_of(const struct cubix_cuda_run *run, int n_run, int st
   return lo;
 }
 
-/* A channel from x0 to x1 [rest AA]: to the cotangents of the weights, and of the rows.  @param mass  of the star, in units of the cube */
+/* A channel from x0 to x1 [rest AA]: to the cotangents of the weights, and of the rows.  @param
+ * mass  of the star, in units of the cube */
 static __device__ void take_channel(const struct cubix_tables *v, const struct sitter *mine, double mass, double x0, double x1, double bar,
                                     double weight_bar[CUBIX_MAX_CORNER], double *row_bar)
 {

@@ -1,10 +1,14 @@
-/* paint_vjp_cuda.c -- derivatives of the direct method on the GPU: the flow of stars with their spaxels' cotangents there and their derivatives back, or of stars with
- * their tangents there and their spaxels' back.
+/* paint_vjp_cuda.c -- derivatives of the direct method on the GPU: the flow of stars with their
+ * spaxels' cotangents there and their derivatives back, or of stars with their tangents there and
+ * their spaxels' back.
  *
- * Stars, in the order of their spaxels, travel in cargoes: each has a number of stars, their bars or dots, the runs that they make (a spaxel's stars in the cargo),
- * and a row [n_lambda] for each run.  A cargo ends where either stars or rows are full; a spaxel cut there has a row in both.  Both ways stars and runs go up; reverse,
- * rows go up and bars come down; forward, dots go up and rows come down.  The model's tables are there already (device_cuda.c).
- * Memory: three cargoes of 16 MiB, or what a row takes, there and page-locked here; the templates' derivatives in float64, where they are asked for.     */
+ * Stars, in the order of their spaxels, travel in cargoes: each has a number of stars, their bars
+ * or dots, the runs that they make (a spaxel's stars in the cargo), and a row [n_lambda] for each
+ * run.  A cargo ends where either stars or rows are full; a spaxel cut there has a row in both.
+ * Both ways stars and runs go up; reverse, rows go up and bars come down; forward, dots go up and
+ * rows come down.  The model's tables are there already (device_cuda.c).
+ * Memory: three cargoes of 16 MiB, or what a row takes, there and page-locked here; the templates'
+ * derivatives in float64, where they are asked for. */
 #include "cuda/paint_vjp.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* scan.cu -- the one algorithm that is CUB's: the prefix sum over a batch's lines.  Apart from fill.cu, so that the tests without a GPU can put the
- * standard library's in its place. */
+/* scan.cu -- the one algorithm that is CUB's: the prefix sum over a batch's lines.  Apart from
+ * fill.cu, so that the tests without a GPU can put the standard library's in its place. */
 #include <climits>
 
 #include <cub/device/device_scan.cuh>

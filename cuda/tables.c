@@ -1,7 +1,9 @@
 /* tables.c -- what the direct method reads of a model, on the GPU.
  *
- * The templates are tens to hundreds of MiB, and are painted from again and again: in pieces of the channels, in one galaxy after the other, in every step of a fit.
- * The tables' edition (physics/tables.h) tells whether they are those that lie here.  The channels' edges are few, differ from piece to piece, and always go up. */
+ * The templates are tens to hundreds of MiB, and are painted from again and again: in pieces of the
+ * channels, in one galaxy after the other, in every step of a fit. The tables' edition
+ * (physics/tables.h) tells whether they are those that lie here.  The channels' edges are few,
+ * differ from piece to piece, and always go up. */
 #include "cuda/tables.h"
 
 #include <string.h>

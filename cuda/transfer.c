@@ -1,10 +1,13 @@
 /* transfer.c -- the way to the GPU and back.
  *
- * The host's link to a GPU is fast only from page-locked memory, and locking pages takes longer than using them: a few staging buffers are locked once and
- * everything goes through them, copied in and out by all threads.  Each staging buffer has its stream; cargo of different staging buffers is under way at the same time.
+ * The host's link to a GPU is fast only from page-locked memory, and locking pages takes longer
+ * than using them: a few staging buffers are locked once and everything goes through them, copied
+ * in and out by all threads.  Each staging buffer has its stream; cargo of different staging
+ * buffers is under way at the same time.
  *
- * Nothing is copied in another way.  cudaMemcpy from memory that is not page-locked may return while the bytes still lie in CUDA's own buffer, and its stream,
- * the default one, is not waited for by ours: a kernel would read what was there before.  tests/cuda/cuda_calls.sh refuses it.
+ * Nothing is copied in another way.  cudaMemcpy from memory that is not page-locked may return
+ * while the bytes still lie in CUDA's own buffer, and its stream, the default one, is not waited
+ * for by ours: a kernel would read what was there before.  tests/cuda/cuda_calls.sh refuses it.
  */
 #include "cuda/transfer.h"
 

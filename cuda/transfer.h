@@ -1,4 +1,5 @@
-/* transfer.h -- page-locked memory and streams, kept as long as the processor is open: what everything travels in to the GPU and back; and the memory there. */
+/* transfer.h -- page-locked memory and streams, kept as long as the processor is open: what
+ * everything travels in to the GPU and back; and the memory there. */
 #ifndef CUBIX_CUDA_TRANSFER_H
 #define CUBIX_CUDA_TRANSFER_H
 
@@ -29,7 +30,8 @@ struct cubix_cuda_transfer {
 
 /** Berths of at least so many bytes.  Local.  What they held is lost if they are too small. */
 int cubix_cuda_transfer_ready(struct cubix_cuda_transfer *transfer, size_t bytes);
-/** Queue bytes of the host's, through all staging buffers by turns; the memory they come from is free at once.  Local.  They are there after cubix_cuda_transfer_wait. */
+/** Queue bytes of the host's, through all staging buffers by turns; the memory they come from is
+ * free at once.  Local.  They are there after cubix_cuda_transfer_wait. */
 int cubix_cuda_transfer_up(const struct cubix_cuda_transfer *transfer, void *gpu, const void *host, size_t bytes);
 /** Bring bytes to the host, behind all that is under way in the staging buffers.  Local.  They are there on return. */
 int cubix_cuda_transfer_down(const struct cubix_cuda_transfer *transfer, void *host, const void *gpu, size_t bytes);

@@ -1,11 +1,14 @@
 /* workspace.c -- memory of the GPU that outlives the call it was taken for.
  *
- * cudaMalloc and cudaFree stop the GPU and take tens of microseconds to milliseconds each, and a fit paints thousands of times with buffers of the same sizes.  What
- * a call gives back stays here and serves the next that asks for about as much: after the first of several like calls no more is allocated.  Sizes that
- * grow from call to call outgrow their parts, which are then given up.
+ * cudaMalloc and cudaFree stop the GPU and take tens of microseconds to milliseconds each, and a
+ * fit paints thousands of times with buffers of the same sizes.  What a call gives back stays here
+ * and serves the next that asks for about as much: after the first of several like calls no more is
+ * allocated.  Sizes that grow from call to call outgrow their parts, which are then given up.
  *
- * Idle parts are no loss: they count as memory that is available, and when the GPU, or our share of it, has no more, all of them are given up and it is tried again.
- * Ranks that share a GPU divide what is free at the beginning, when each of them has its context there; each knows its own parts only.          */
+ * Idle parts are no loss: they count as memory that is available, and when the GPU, or our share of
+ * it, has no more, all of them are given up and it is tried again. Ranks that share a GPU divide
+ * what is free at the beginning, when each of them has its context there; each knows its own parts
+ * only. */
 #include "cuda/workspace.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* cubix -- what an integral-field spectrograph would record of a simulated galaxy.
  *
- * Read my share of the galaxy, find its frame on the sky, paint it, add the ranks up, look at it through the instrument, write. */
+ * Read my share of the galaxy, find its frame on the sky, paint it, add the ranks up, look at it
+ * through the instrument, write. */
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,9 @@
-/* basis_lab.h -- what the tests of the basis work on: a library that is made here, its channels computed a second way, and a basis of it.
+/* basis_lab.h -- what the tests of the basis work on: a library that is made here, its channels
+ * computed a second way, and a basis of it.
  *
- * The library: sharp absorption lines on a slope, on knots of three spacings, one row that ends inside the band.  What a channel holds is computed by
- * Gauss-Legendre quadrature of the cubics, knot interval by knot interval, with the formula of interpolation by second derivatives. */
+ * The library: sharp absorption lines on a slope, on knots of three spacings, one row that ends
+ * inside the band.  What a channel holds is computed by Gauss-Legendre quadrature of the cubics,
+ * knot interval by knot interval, with the formula of interpolation by second derivatives. */
 #ifndef CUBIX_BASIS_LAB_H
 #define CUBIX_BASIS_LAB_H
 
@@ -25,7 +27,9 @@ static inline double uniform(unsigned *state)
   return (*state >> 8) / 16777216.;
 }
 
-/* ---- a library ---------------------------------------------------------------------------------------------------------- */
+/* ---- a library
+ * ----------------------------------------------------------------------------------------------------------
+ */
 struct lab {
   struct cubix_templates templates;
   double knot[N_KNOT], edge[N_LAMBDA + 1], light[N_ROW];

@@ -30,7 +30,8 @@ static int check_passed, check_failed;
     } \
   } while (0)
 
-/** The larger of two numbers, for the largest of many: NaN once either is (fmax passes NaN over), so that no bound holds any more. */
+/** The larger of two numbers, for the largest of many: NaN once either is (fmax passes NaN over), so
+ * that no bound holds any more. */
 static inline double check_worst(double worst, double x) { return isnan(worst) || x <= worst ? worst : x; }
 
 /** Print `N passed, N failed`.  @return the exit status: 1 after a failure, or when nothing was checked */

@@ -1,4 +1,5 @@
-/* histogram_lab.h -- what tests of the histogram engine are made of: a small library's grid, stars, cubes, and a basis of made-up numbers. */
+/* histogram_lab.h -- what tests of the histogram engine are made of: a small library's grid, stars,
+ * cubes, and a basis of made-up numbers. */
 #ifndef CUBIX_TESTS_HISTOGRAM_LAB_H
 #define CUBIX_TESTS_HISTOGRAM_LAB_H
 

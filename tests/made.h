@@ -1,5 +1,6 @@
 /* made.h -- a made-up result for the tests of the outputs: with i, j, k counted from 0,
- *   flux = 100 + i + 10 j + k/128,  stars = (i + j) mod 3,  mass = 1e6 (1 + i) stars, light = 2 mass ... (made_maps below). */
+ *   flux = 100 + i + 10 j + k/128,  stars = (i + j) mod 3,  mass = 1e6 (1 + i) stars, light = 2
+ *   mass ... (made_maps below). */
 #ifndef CUBIX_TESTS_MADE_H
 #define CUBIX_TESTS_MADE_H
 

@@ -1,12 +1,15 @@
 /* binding.c -- the chain behind a face of plain numbers, texts and arrays.
  *
- * The idea.  Who loads a library while he runs (ctypes, cffi, Julia's ccall, R) knows its functions by name but not the layout of its structs: a member
- * more, and he would read nonsense without a word.  So nothing here takes or gives a struct but by an opaque pointer; what a struct would say is said
- * by small arrays of int, double and char * whose meaning is in binding.h.  Nothing is computed here.
+ * The idea.  Who loads a library while he runs (ctypes, cffi, Julia's ccall, R) knows its functions
+ * by name but not the layout of its structs: a member more, and he would read nonsense without a
+ * word.  So nothing here takes or gives a struct but by an opaque pointer; what a struct would say
+ * is said by small arrays of int, double and char * whose meaning is in binding.h.  Nothing is
+ * computed here.
  *
- * What a parameter file must name but a chain does not use is filled in: OutputFile always, InputFile where the stars are the caller's.
+ * What a parameter file must name but a chain does not use is filled in: OutputFile always,
+ * InputFile where the stars are the caller's.
  *
- * Limits.  Calls into MPI are made by the thread that calls: one at a time.                                                                              */
+ * Limits.  Calls into MPI are made by the thread that calls: one at a time. */
 
 #include "mpi/binding/binding.h"
 
@@ -55,7 +58,9 @@ int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2])
   return 0;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Collective where there is a file. */
 static int parameters_read(struct cubix_binding *binding, const char *path, const char *text, int n_override, char *const *override, int stars)
@@ -164,7 +169,8 @@ int cubix_mpi_binding_grid(const struct cubix_binding *binding, int shape[3], do
   return CUBIX_OK;
 }
 
-/* ---- values and products ------------------------------------------------------------------------------------------------ */
+/* ---- values and products
+ * ------------------------------------------------------------------------------------------------ */
 
 size_t cubix_mpi_binding_size(const struct cubix_binding *binding, int leaf) { return cubix_mpi_chain_size(binding->chain, (enum cubix_leaf)leaf); }
 int cubix_mpi_binding_get(const struct cubix_binding *binding, int leaf, double *value) { return cubix_mpi_chain_get(binding->chain, (enum cubix_leaf)leaf, value); }

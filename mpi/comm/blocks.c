@@ -1,10 +1,13 @@
-/* blocks.c -- ranks that hold different channels of one cube: sums over them, and the blocks that rank 0 asks of them while it writes.
+/* blocks.c -- ranks that hold different channels of one cube: sums over them, and the blocks that
+ * rank 0 asks of them while it writes.
  *
- * Rank 0 works and the others serve.  A request (what, channels, bytes, slot) is a small message; the answer is the block itself under the slot's
- * tag, or an empty message followed by the words of an error.  An owner makes a block while the one before is still on its way, and rank 0 has
- * several requests out, so that all ranks work at the same time and nobody holds more than a few blocks of other ranks' channels.  A request for
- * nothing ends the service: rank 0 sends it whatever came of its work, so that no rank waits for ever.  Who waits sleeps now and then, since ranks
- * may share cores.                                                                                                                            */
+ * Rank 0 works and the others serve.  A request (what, channels, bytes, slot) is a small message;
+ * the answer is the block itself under the slot's tag, or an empty message followed by the words of
+ * an error.  An owner makes a block while the one before is still on its way, and rank 0 has
+ * several requests out, so that all ranks work at the same time and nobody holds more than a few
+ * blocks of other ranks' channels.  A request for nothing ends the service: rank 0 sends it
+ * whatever came of its work, so that no rank waits for ever.  Who waits sleeps now and then, since
+ * ranks may share cores. */
 #define _POSIX_C_SOURCE 200809L
 #include "mpi/comm/blocks.h"
 
@@ -23,7 +26,9 @@
 enum { TAG_REQUEST = 7001, TAG_WORDS = 7002, TAG_BLOCK = 7100, MOST_WORDS = 4096, MOST_SUMMED = 1 << 24 };
 enum { WHAT, FIRST, COUNT, BYTES, SLOT, N_REQUEST };          /* WHAT < 0: the end */
 
-/* ---- sums and extremes ---------------------------------------------------------------------------------------------------- */
+/* ---- sums and extremes
+ * ----------------------------------------------------------------------------------------------------
+ */
 static void add(uint64_t *count, int n) { MPI_Allreduce(MPI_IN_PLACE, count, n, MPI_UINT64_T, MPI_SUM, cubix_mpi_group()->comm); }
 
 static double total(double x)
@@ -40,7 +45,9 @@ static void sum(double *x, size_t n)
 
 const struct cubix_collective cubix_mpi_collective = { add, cubix_mpi_max, total, sum };
 
-/* ---- rank 0 ------------------------------------------------------------------------------------------------------------------ */
+/* ---- rank 0
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 struct asker { MPI_Request request[CUBIX_MOST_BLOCKS]; int owner[CUBIX_MOST_BLOCKS]; };
 
 static int ask(struct cubix_blocks *blocks, int slot, int r, int what, int k0, int n_k, void *block, size_t n_byte)
@@ -82,7 +89,9 @@ static int direct(const int *lambda_first, cubix_block_work *work, const void *h
   return status;
 }
 
-/* ---- the others ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the others
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 static void nap(int tries)
 {
   struct timespec time = { 0, tries < 100 ? 0 : tries < 1000 ? 20000 : 200000 };

@@ -1,8 +1,9 @@
 #define _POSIX_C_SOURCE 200809L
 /* comm.c -- who we are among the ranks, and how an error of one becomes the error of all.
  *
- * The idea of cubix_mpi_agree: every stage that may fail ends with it, so that no rank walks into a collective call that another,
- * failed, rank will never enter.  The lowest failing rank lends its message to all; rank 0's main prints it, once.          */
+ * The idea of cubix_mpi_agree: every stage that may fail ends with it, so that no rank walks into a
+ * collective call that another, failed, rank will never enter.  The lowest failing rank lends its
+ * message to all; rank 0's main prints it, once. */
 #include "mpi/comm/comm.h"
 
 #include <errno.h>

@@ -10,13 +10,16 @@
 extern "C" {
 #endif
 
-/** The worst status of all ranks, with the message of the lowest rank that failed.  Collective: end every stage with it and nobody hangs. */
+/** The worst status of all ranks, with the message of the lowest rank that failed.  Collective: end
+ * every stage with it and nobody hangs. */
 int cubix_mpi_agree(int status);
-/** Do all ranks come to the same call?  For programs in other languages, whose ranks may be out of step, or end one by one, without an error of the library's:
- *  a meeting before every collective call keeps them from waiting for each other for ever.  Collective with the other ranks' meetings.
- *  @param call  a number for what this rank is about to do, the same on every rank; 0: nothing more
- *  @param[in,out] flag  1 where it is 1 on any rank  @param[out] other [2] where the answer is no: a rank that is elsewhere, and its number
- *  @return 1: all do the same; 0: they do not */
+/** Do all ranks come to the same call?  For programs in other languages, whose ranks may be out of
+ * step, or end one by one, without an error of the library's:
+ *  a meeting before every collective call keeps them from waiting for each other for ever.
+ *  Collective with the other ranks' meetings. @param call  a number for what this rank is about to
+ *  do, the same on every rank; 0: nothing more @param[in,out] flag  1 where it is 1 on any rank
+ *  @param[out] other [2] where the answer is no: a rank that is elsewhere, and its number @return
+ *  1: all do the same; 0: they do not */
 int cubix_mpi_meet(int call, int *flag, int other[2]);
 /** Wait for all ranks without burning the cores that others may need.  Collective. */
 void cubix_mpi_wait(void);

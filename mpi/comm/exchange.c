@@ -1,11 +1,13 @@
 /* exchange.c -- arrays of any length between ranks, and the account of what was sent.
  *
- * MPI 3 counts are int: longer arrays go in pieces of at most CUBIX_MPI_PIECE bytes.  Both ends know the length, so both know the number of pieces; the
- * i-th call of one end meets the i-th of the other.  In a shift (everybody sends k ranks up and receives from k ranks down) nobody waits for ever: of the
- * ranks that still have pieces to move, those with the fewest moved wait for none but each other, and they have all posted what the others need.
+ * MPI 3 counts are int: longer arrays go in pieces of at most CUBIX_MPI_PIECE bytes.  Both ends
+ * know the length, so both know the number of pieces; the i-th call of one end meets the i-th of
+ * the other.  In a shift (everybody sends k ranks up and receives from k ranks down) nobody waits
+ * for ever: of the ranks that still have pieces to move, those with the fewest moved wait for none
+ * but each other, and they have all posted what the others need.
  *
- * The ring: in step k everybody passes to the rank above what it got in the step before.  Each rank sends all parts but one, the least
- * that is possible, with no memory beside the result. */
+ * The ring: in step k everybody passes to the rank above what it got in the step before.  Each rank
+ * sends all parts but one, the least that is possible, with no memory beside the result. */
 
 #include "mpi/comm/exchange.h"
 

@@ -1,8 +1,9 @@
 #define _POSIX_C_SOURCE 200809L
 /* group.c -- which ranks work together, who of them shares a node, and how many cores each has.
  *
- * One group is in use at a time: all ranks of the program, unless somebody says otherwise.  It is the one thing about ranks that a process knows
- * by itself; whoever opens a pipeline opens it for the group in use. */
+ * One group is in use at a time: all ranks of the program, unless somebody says otherwise.  It is
+ * the one thing about ranks that a process knows by itself; whoever opens a pipeline opens it for
+ * the group in use. */
 #include "mpi/comm/group.h"
 
 #include <gsl/gsl_errno.h>

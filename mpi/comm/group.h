@@ -23,7 +23,8 @@ int cubix_mpi_finish(int status);
 /** The ranks of a communicator, which is duplicated.  Collective over it.  @param[out] group  cubix_mpi_group_free */
 int cubix_mpi_group_init(struct cubix_group *group, MPI_Comm comm);
 void cubix_mpi_group_free(struct cubix_group *group);
-/** From now on collective means these ranks.  Local.  @param group borrowed while it is in use; NULL: all ranks of the program */
+/** From now on collective means these ranks.  Local.  @param group borrowed while it is in use;
+ * NULL: all ranks of the program */
 void cubix_mpi_group_use(const struct cubix_group *group);
 const struct cubix_group *cubix_mpi_group(void);
 

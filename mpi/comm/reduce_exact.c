@@ -1,15 +1,19 @@
-/* reduce_exact.c -- sums and order statistics over all ranks that do not depend on how the particles are shared out.
+/* reduce_exact.c -- sums and order statistics over all ranks that do not depend on how the
+ * particles are shared out.
  *
- * Floating-point sums depend on their order; then the centre of a galaxy moves by 1e-16 with the number of ranks, and a star at a
- * spaxel's edge changes sides.  Here every term becomes an integer pair on one common scale, and integers add up exactly:
+ * Floating-point sums depend on their order; then the centre of a galaxy moves by 1e-16 with the
+ * number of ranks, and a star at a spaxel's edge changes sides.  Here every term becomes an integer
+ * pair on one common scale, and integers add up exactly:
  *   x = q1 2^-s + q2 2^-(s+31),  |q1| <= 2^31,  s from the largest |x| of all ranks,
- * so that a sum of 2^32 terms is rounded to 2^-62 of the largest.  The terms come in blocks, column by column, so that the loops run over
- * vectors; adding 1.5 2^52 rounds a small number to an integer without a call.
+ * so that a sum of 2^32 terms is rounded to 2^-62 of the largest.  The terms come in blocks, column
+ * by column, so that the loops run over vectors; adding 1.5 2^52 rounds a small number to an
+ * integer without a call.
  *
- * Order statistics: the values' range is divided into 4096 equal bins and their rows are counted; (x - low) * scale, rounded as it may be, never
- * falls while x rises, so that a bin holds all values between its least and its greatest.  What lies in the bin of the answer is little and is set aside,
- * as the sortable bit patterns of doubles (keys), whose range is divided in the same way until one is left.  Three passes over all rows do for any
- * number of columns. */
+ * Order statistics: the values' range is divided into 4096 equal bins and their rows are counted;
+ * (x - low) * scale, rounded as it may be, never falls while x rises, so that a bin holds all
+ * values between its least and its greatest.  What lies in the bin of the answer is little and is
+ * set aside, as the sortable bit patterns of doubles (keys), whose range is divided in the same way
+ * until one is left.  Three passes over all rows do for any number of columns. */
 
 #include "mpi/comm/reduce_exact.h"
 

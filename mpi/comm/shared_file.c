@@ -1,8 +1,10 @@
 /* shared_file.c -- one file that all ranks write.
  *
- * Rank 0 creates it (atomic_file.c); the others, on other nodes perhaps, can open it by its temporary name only.  That name cannot be foreseen, links are
- * not followed, and the number of the file that they have opened must be that of the file which rank 0 holds.  Each rank writes what it has to, brings it to
- * the disk and closes the file; when all have done so without a failure, rank 0 gives it its name. */
+ * Rank 0 creates it (atomic_file.c); the others, on other nodes perhaps, can open it by its
+ * temporary name only.  That name cannot be foreseen, links are not followed, and the number of the
+ * file that they have opened must be that of the file which rank 0 holds.  Each rank writes what it
+ * has to, brings it to the disk and closes the file; when all have done so without a failure, rank
+ * 0 gives it its name. */
 
 #include "mpi/comm/shared_file.h"
 

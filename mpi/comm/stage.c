@@ -1,6 +1,8 @@
-/* stage.c -- what each stage of the pipeline took: mean and slowest rank, peak memory; and what the ranks sent each other (exchange.h).
+/* stage.c -- what each stage of the pipeline took: mean and slowest rank, peak memory; and what the
+ * ranks sent each other (exchange.h).
  *
- * A stage ends with cubix_mpi_agree, so that no rank runs ahead into a collective call after another has failed. */
+ * A stage ends with cubix_mpi_agree, so that no rank runs ahead into a collective call after
+ * another has failed. */
 #include "mpi/comm/stage.h"
 
 #include <mpi.h>

@@ -16,7 +16,8 @@ struct cubix_stages {
   double sent_largest, sent_mean;   /* MiB that a rank has sent up to the last stage */
 };
 
-/** Run a call as the stage `name` on all ranks: agree on its status; where there are stages (not NULL), log the seconds of the slowest rank. */
+/** Run a call as the stage `name` on all ranks: agree on its status; where there are stages (not
+ * NULL), log the seconds of the slowest rank. */
 #define CUBIX_STAGE(stages, name, call) \
   do { \
     cubix_mpi_stage_begin(stages, name); \

@@ -17,9 +17,10 @@
 #include "mpi/comm/group.h"
 #include "params/params.h"
 
-/* A parameter file, "-" for standard input, opened.  A FIFO is as good as a file once somebody writes to it, as in `cubix <(program)`; a writer that
- * does not come is waited for, but not for ever: opened without blocking, read() finds 0 bytes before a writer comes and EAGAIN once it is there.
- * @param[in,out] used bytes that this took out of a FIFO already */
+/* A parameter file, "-" for standard input, opened.  A FIFO is as good as a file once somebody
+ * writes to it, as in `cubix <(program)`; a writer that does not come is waited for, but not for
+ * ever: opened without blocking, read() finds 0 bytes before a writer comes and EAGAIN once it is
+ * there. @param[in,out] used bytes that this took out of a FIFO already */
 static int open_parameters(int *in, const char *path, char *buffer, size_t room, size_t *used)
 {
   enum { TRIES = 200 };                                       /* of 50 ms */

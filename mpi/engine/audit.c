@@ -1,7 +1,9 @@
-/* audit.c -- the audit of the summed cube (src/engine/audit.c) with the stars and channels of all ranks.
+/* audit.c -- the audit of the summed cube (src/engine/audit.c) with the stars and channels of all
+ * ranks.
  *
- * Every rank draws the same voxels from the counts of all, adds up its own stars while it paints them, chunk by chunk, and says what its channels hold;
- * rank 0's sum goes to all, so that all judge alike. */
+ * Every rank draws the same voxels from the counts of all, adds up its own stars while it paints
+ * them, chunk by chunk, and says what its channels hold; rank 0's sum goes to all, so that all
+ * judge alike. */
 #include "mpi/engine/audit.h"
 
 #include <mpi.h>

@@ -1,14 +1,18 @@
-/* basis_build.c -- the basis of all ranks: found in the cache, or searched for, certified and built together.
+/* basis_build.c -- the basis of all ranks: found in the cache, or searched for, certified and built
+ * together.
  *
- * The coarsest velocity step whose certificate holds is the cheapest.  For each step, coarse ones first: the screen (basis.c), shared by the ranks, tells
- * at little cost whether the step fails; if it does not, all tiles are made and certified, the work being given up at the first violation.
+ * The coarsest velocity step whose certificate holds is the cheapest.  For each step, coarse ones
+ * first: the screen (basis.c), shared by the ranks, tells at little cost whether the step fails; if
+ * it does not, all tiles are made and certified, the work being given up at the first violation.
  *   1.1 eps <= 0.8 Tolerance   (doc/math.md section 12; the 1.1 stands for velocities between those looked at, what is left of Tolerance for float32)
  *
- * Who makes which tiles: with histograms combined, the rank that owns the channels, and it keeps what it makes.  With cubes combined every rank needs all
- * tiles: they are dealt out in turn and sent to all as far as the memory goes; the rest each rank recomputes when it needs them.
- * With TemplateCache all rows of the library are made, every rank writes its tiles into one temporary file, and the finished file is mapped by all:
- * nothing is kept in memory of its own.  Whatever the cache refuses (no room, no right to write, a folder that other nodes do not see) costs a warning,
- * and the basis is made without it.                                                                                                          */
+ * Who makes which tiles: with histograms combined, the rank that owns the channels, and it keeps
+ * what it makes.  With cubes combined every rank needs all tiles: they are dealt out in turn and
+ * sent to all as far as the memory goes; the rest each rank recomputes when it needs them. With
+ * TemplateCache all rows of the library are made, every rank writes its tiles into one temporary
+ * file, and the finished file is mapped by all: nothing is kept in memory of its own.  Whatever the
+ * cache refuses (no room, no right to write, a folder that other nodes do not see) costs a warning,
+ * and the basis is made without it. */
 #include "mpi/engine/basis_build.h"
 
 #include <errno.h>
@@ -63,7 +67,9 @@ static double limit_of(const struct cubix_engine *engine) { return 0.8 * engine-
 
 static int wanted(const struct cubix_params *par) { return strcmp(par->TemplateCache, "none") != 0; }
 
-/* ---- the cache ---------------------------------------------------------------------------------------------------------- */
+/* ---- the cache
+ * ----------------------------------------------------------------------------------------------------------
+ */
 static int file_find(struct cubix_basis_file *file, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
@@ -117,7 +123,8 @@ static int first_damaged(const struct job *job)
   return first;
 }
 
-/* The file's basis on every rank, its tiles compared with their checksums.  @return in job->basis, NULL where not all can have it, or it is damaged */
+/* The file's basis on every rank, its tiles compared with their checksums.  @return in job->basis,
+ * NULL where not all can have it, or it is damaged */
 static int file_open(struct job *job, const struct cubix_nodes *nodes)
 {
   int status = CUBIX_OK, all, damaged = 0;
@@ -170,7 +177,9 @@ done:
   return status;
 }
 
-/* ---- the tiles ---------------------------------------------------------------------------------------------------------- */
+/* ---- the tiles
+ * ----------------------------------------------------------------------------------------------------------
+ */
 static void tiles_free(struct job *job)
 {
   for (int b = 0; b < job->per_round && job->buffer; b++) free(job->buffer[b]);
@@ -261,8 +270,11 @@ done:
   return status;
 }
 
-/* ---- the search --------------------------------------------------------------------------------------------------------- */
-/* One step.  @param[out] done  1: there is no need to try another; job->basis may be NULL where the cache failed at the last moment */
+/* ---- the search
+ * ---------------------------------------------------------------------------------------------------------
+ */
+/* One step.  @param[out] done  1: there is no need to try another; job->basis may be NULL where the
+ * cache failed at the last moment */
 static int try_step(struct job *job, double step, int *done, int *error)
 {
   int status = CUBIX_OK;

@@ -1,10 +1,13 @@
 /* cube_paint.c -- the cube painted by all ranks, by the engine that was chosen.
  *
- * Directly, every rank paints its own stars into a whole cube, chunk by chunk (where there are several, the cube's float32 is rounded once for each).
- * By histogram every rank gathers its stars on templates and velocities, the histograms of its chunks are added up, and the stars that no histogram serves noted; with
- * Combine cube it multiplies what it has into a whole cube, with Combine histogram the histograms of all are added up first, and it multiplies the sum into
- * the channels that it owns.  The noted stars follow directly.  Sums of histograms are sums of integers: neither ranks nor chunks change a bit.
- * On the way the stars tell the audit what they contribute to its voxels. */
+ * Directly, every rank paints its own stars into a whole cube, chunk by chunk (where there are
+ * several, the cube's float32 is rounded once for each). By histogram every rank gathers its stars
+ * on templates and velocities, the histograms of its chunks are added up, and the stars that no
+ * histogram serves noted; with Combine cube it multiplies what it has into a whole cube, with
+ * Combine histogram the histograms of all are added up first, and it multiplies the sum into the
+ * channels that it owns.  The noted stars follow directly.  Sums of histograms are sums of
+ * integers: neither ranks nor chunks change a bit. On the way the stars tell the audit what they
+ * contribute to its voxels. */
 #include "mpi/engine/cube_paint.h"
 
 #include <stdlib.h>

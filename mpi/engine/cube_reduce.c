@@ -1,6 +1,7 @@
 /* cube_reduce.c -- the ranks' maps and budgets added up on rank 0, and with Combine cube their cubes.
  *
- * MPI 3 counts are int, and a reduction needs scratch of its own length: the cube goes in pieces of 2^22 values, here and nowhere else. */
+ * MPI 3 counts are int, and a reduction needs scratch of its own length: the cube goes in pieces of
+ * 2^22 values, here and nowhere else. */
 #include "mpi/engine/cube_reduce.h"
 
 #include <mpi.h>

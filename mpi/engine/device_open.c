@@ -1,7 +1,10 @@
-/* device_open.c -- the processors of all ranks: who on a node takes which GPU, and what the user should know of it.
+/* device_open.c -- the processors of all ranks: who on a node takes which GPU, and what the user
+ * should know of it.
  *
- * A rank sees GPUs by numbers of its own: number 0 may be another GPU on every rank, as under Slurm's --gpus-per-task, or the same on all.  So the ranks of a
- * node tell each other what they see, and decide alike (device_assign.c).  Ranks that share a GPU divide its memory, once all of them are there.       */
+ * A rank sees GPUs by numbers of its own: number 0 may be another GPU on every rank, as under
+ * Slurm's --gpus-per-task, or the same on all.  So the ranks of a node tell each other what they
+ * see, and decide alike (device_assign.c).  Ranks that share a GPU divide its memory, once all of
+ * them are there. */
 #include "mpi/engine/device_open.h"
 
 #include <mpi.h>
@@ -42,7 +45,8 @@ done:
   return status;
 }
 
-/* Ranks that share a GPU, and those that a GPU has been wanted for and that have none.  Collective; rank 0's log is the user's. */
+/* Ranks that share a GPU, and those that a GPU has been wanted for and that have none.  Collective;
+ * rank 0's log is the user's. */
 static void report(const struct cubix_device *dev)
 {
   int n_rank = cubix_mpi_size(), without = dev->passed_over[0] != '\0', first = dev->amiss ? cubix_mpi_rank() : without ? n_rank + cubix_mpi_rank() : 2 * n_rank;

@@ -9,7 +9,8 @@
 extern "C" {
 #endif
 
-/** The processor that Backend asks for; the ranks of a node divide its GPUs.  Collective.  @param[out] dev owned by the caller */
+/** The processor that Backend asks for; the ranks of a node divide its GPUs.  Collective.
+ * @param[out] dev owned by the caller */
 int cubix_mpi_device_open(struct cubix_device **dev, const struct cubix_params *par);
 
 #ifdef __cplusplus

@@ -1,16 +1,21 @@
 /* histogram_sum.c -- the sum of all ranks' histograms, which have one scale, on every rank.
  *
- * The sum.  Spaxels are dealt to the ranks in contiguous ranges with about as many values each.  Every rank sends what it has of a range to the
- * range's owner, who merges what it gets; then the merged ranges go round to all.  Values are integers and the merged blocks of a spaxel are
- * a function of its values alone: the result has the same bits whoever sums, and in whatever order.
+ * The sum.  Spaxels are dealt to the ranks in contiguous ranges with about as many values each.
+ * Every rank sends what it has of a range to the range's owner, who merges what it gets; then the
+ * merged ranges go round to all.  Values are integers and the merged blocks of a spaxel are a
+ * function of its values alone: the result has the same bits whoever sums, and in whatever order.
  *
- * On the wire a range is three arrays: the number of blocks of each spaxel, the blocks without their address (8 bytes), and the values (8 bytes, of which
- * 6 are significant on the average: squeezing them out would save a quarter of the volume, for the price of a pass over all of it on either side).
- * A rank's own blocks and values lie in the order of the spaxels, so that every range is a piece of them.
+ * On the wire a range is three arrays: the number of blocks of each spaxel, the blocks without
+ * their address (8 bytes), and the values (8 bytes, of which 6 are significant on the average:
+ * squeezing them out would save a quarter of the volume, for the price of a pass over all of it on
+ * either side). A rank's own blocks and values lie in the order of the spaxels, so that every range
+ * is a piece of them.
  *
- * With h bytes on a rank and a sum of H bytes a rank sends about h (1 - 1/n) + H (1 - 1/n).  It holds h + what comes in for its range (about h) while ranges are
- * collected, then its share of the sum while that is merged, then H + H/n.  What was sent is freed before what follows is asked for.  Memory is got before
- * ranks talk, and they agree that all have it: nobody waits for one that gave up. */
+ * With h bytes on a rank and a sum of H bytes a rank sends about h (1 - 1/n) + H (1 - 1/n).  It
+ * holds h + what comes in for its range (about h) while ranges are collected, then its share of the
+ * sum while that is merged, then H + H/n.  What was sent is freed before what follows is asked for.
+ * Memory is got before ranks talk, and they agree that all have it: nobody waits for one that gave
+ * up. */
 #include "mpi/engine/histogram_sum.h"
 
 #include <mpi.h>

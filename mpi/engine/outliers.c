@@ -1,7 +1,9 @@
 /* outliers.c -- the stars that no histogram serves, or not in all channels: to be painted one by one.
  *
- * They are noted chunk by chunk.  Where a rank paints its channels for the stars of all ranks, it needs all of these: they go round the ranks, 48 bytes each, and are sorted by spaxel.
- * Within a spaxel they stand in the order of the ranks, which is that of the file: sums over them have the same bits on any number of ranks. */
+ * They are noted chunk by chunk.  Where a rank paints its channels for the stars of all ranks, it
+ * needs all of these: they go round the ranks, 48 bytes each, and are sorted by spaxel. Within a
+ * spaxel they stand in the order of the ranks, which is that of the file: sums over them have the
+ * same bits on any number of ranks. */
 #include "mpi/engine/outliers.h"
 
 #include <mpi.h>

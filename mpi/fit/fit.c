@@ -1,12 +1,15 @@
 /* fit.c -- the values of Parameters that bring the model nearest to the observed cube.
  *
- * Unknowns x (src/fit/unknowns.c) give values of the chain's leaves, the chain a cube, the objective (src/fit/objective.c) one number F; its gradient comes back the same way,
+ * Unknowns x (src/fit/unknowns.c) give values of the chain's leaves, the chain a cube, the
+ * objective (src/fit/objective.c) one number F; its gradient comes back the same way,
  *
  *   dF/dx = U^T J^T dF/dcube        U: unknowns to leaves, J: leaves to the cube,
  *
- * and an optimiser (src/fit/optimise.c) follows it.  Every rank holds the unknowns of its own stars; those of the whole are on all.  An evaluation is one forward and
- * one backward run.  Where the objective is not finite, or the values are refused, the optimiser takes a shorter step.  The chain is left where the optimiser ended: L-BFGS at the
- * lowest value that it found, Adam at its last. */
+ * and an optimiser (src/fit/optimise.c) follows it.  Every rank holds the unknowns of its own
+ * stars; those of the whole are on all.  An evaluation is one forward and one backward run.  Where
+ * the objective is not finite, or the values are refused, the optimiser takes a shorter step.  The
+ * chain is left where the optimiser ended: L-BFGS at the lowest value that it found, Adam at its
+ * last. */
 #include "mpi/fit/fit.h"
 
 #include <math.h>
@@ -70,7 +73,8 @@ done:
   return status;
 }
 
-/* What a fit can be continued from.  Where the disk is full or gone it goes on without: the file of before stays, and the next one may succeed. */
+/* What a fit can be continued from.  Where the disk is full or gone it goes on without: the file of
+ * before stays, and the next one may succeed. */
 static void keep(struct cubix_fit *fit, const struct cubix_optimiser *state)
 {
   int status = cubix_fit_save(fit, state);

@@ -1,12 +1,17 @@
-/* fit_blocks.c -- curvature of the objective among the unknowns of one star: for errors where there are too many unknowns for all at once.
+/* fit_blocks.c -- curvature of the objective among the unknowns of one star: for errors where there
+ * are too many unknowns for all at once.
  *
- * H = U^T J^T W J U (fit_errors.c).  Stars that do not share spaxels know nothing of each other in H, but mass, age and metallicity of one star look alike, and a bright star
- * curves the objective 10^4 times as much as a faint one.  So of H the blocks of each star's own unknowns are found, and the diagonal of the unknowns of the whole, by
- * probes: for random signs s on the voxels and a = U^T J^T W^(1/2) s the mean of a_i a_j is H_ij, whatever the other stars are; one backward run a probe.  (Hutchinson 1990,
- * Commun. Stat. Simul. 19, 433, puts the signs on the unknowns instead, z_i (H z)_i: that drowns a star's entry in those of all stars that look like it.)
+ * H = U^T J^T W J U (fit_errors.c).  Stars that do not share spaxels know nothing of each other in
+ * H, but mass, age and metallicity of one star look alike, and a bright star curves the objective
+ * 10^4 times as much as a faint one.  So of H the blocks of each star's own unknowns are found, and
+ * the diagonal of the unknowns of the whole, by probes: for random signs s on the voxels and a =
+ * U^T J^T W^(1/2) s the mean of a_i a_j is H_ij, whatever the other stars are; one backward run a
+ * probe.  (Hutchinson 1990, Commun. Stat. Simul. 19, 433, puts the signs on the unknowns instead,
+ * z_i (H z)_i: that drowns a star's entry in those of all stars that look like it.)
  *
- * Errors: a sum over n probes of a a^T, of p unknowns, is about a Wishart matrix; (its inverse)_ii is that of H, over chi2 of n - p + 1 degrees (Mardia, Kent & Bibby 1979,
- * 3.4), hence the factor n - p + 1 instead of n, and an error that is right to 1/sqrt(2 (n - p + 1)).                                                                     */
+ * Errors: a sum over n probes of a a^T, of p unknowns, is about a Wishart matrix; (its inverse)_ii
+ * is that of H, over chi2 of n - p + 1 degrees (Mardia, Kent & Bibby 1979, 3.4), hence the factor n
+ * - p + 1 instead of n, and an error that is right to 1/sqrt(2 (n - p + 1)). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +96,8 @@ done:
   return status;
 }
 
-/* Cholesky's factor in place; rows without a diagonal are left out (their factor is 0).  @return the smallest pivot relative to its diagonal */
+/* Cholesky's factor in place; rows without a diagonal are left out (their factor is 0).  @return
+ * the smallest pivot relative to its diagonal */
 static double factor(double *h, int p)
 {
   double least = 1;

@@ -1,8 +1,11 @@
-/* fit_curve.c -- how the objective of a fit curves: H = U^T J^T W J U, for the optimiser's last steps (src/fit/newton.c) and for the errors (fit_errors.c).
+/* fit_curve.c -- how the objective of a fit curves: H = U^T J^T W J U, for the optimiser's last
+ * steps (src/fit/newton.c) and for the errors (fit_errors.c).
  *
- * W is cubix_objective_curvature's, J leads from the leaves to the cube, U from the unknowns to the leaves.  Up to 300 free unknowns H is complete, column by column from
- * Gauss-Newton products with unit vectors: two runs each.  Beyond there are products with any vector, and the diagonal from the probes of fit_blocks.c.  What was
- * found at some x is kept until another x is asked for: the matrix by which the fit was judged is the one that the errors come from. */
+ * W is cubix_objective_curvature's, J leads from the leaves to the cube, U from the unknowns to the
+ * leaves.  Up to 300 free unknowns H is complete, column by column from Gauss-Newton products with
+ * unit vectors: two runs each.  Beyond there are products with any vector, and the diagonal from
+ * the probes of fit_blocks.c.  What was found at some x is kept until another x is asked for: the
+ * matrix by which the fit was judged is the one that the errors come from. */
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +139,9 @@ done:
   return status;
 }
 
-/* ---- what the optimiser asks ------------------------------------------------------------------------------------------------------ */
+/* ---- what the optimiser asks
+ * ------------------------------------------------------------------------------------------------------
+ */
 int cubix_fit_curve_matrix(void *host, const double *x, const double **h)
 {
   int status = CUBIX_OK;

@@ -1,11 +1,16 @@
-/* fit_errors.c -- how well the cube determines the unknowns, from the curvature of the objective at its minimum.
+/* fit_errors.c -- how well the cube determines the unknowns, from the curvature of the objective at
+ * its minimum.
  *
- * The objective is -2 ln L (chi2, the deviance), so the covariance of the unknowns is C = 2 H^-1, with H = J^T W J in the Gauss-Newton approximation (W:
- * cubix_objective_curvature; J: from unknowns to the cube).  For cosine, which is no likelihood, there are no errors.
+ * The objective is -2 ln L (chi2, the deviance), so the covariance of the unknowns is C = 2 H^-1,
+ * with H = J^T W J in the Gauss-Newton approximation (W: cubix_objective_curvature; J: from
+ * unknowns to the cube).  For cosine, which is no likelihood, there are no errors.
  *
- * Up to 300 free unknowns: all of H (fit_curve.c), scaled to a diagonal of 1; Cholesky; errors are the roots of C's diagonal.
- * Where H is singular (unknowns that the cube cannot tell apart) errors are those of each unknown with all others held, sqrt(2/H_ii).  With more unknowns the errors of a star
- * are those of its own unknowns together, the other stars and the whole held, from probes (fit_blocks.c), and those of the whole from their own part of H, the stars held. */
+ * Up to 300 free unknowns: all of H (fit_curve.c), scaled to a diagonal of 1; Cholesky; errors are
+ * the roots of C's diagonal.
+ * Where H is singular (unknowns that the cube cannot tell apart) errors are those of each unknown
+ * with all others held, sqrt(2/H_ii).  With more unknowns the errors of a star are those of its own
+ * unknowns together, the other stars and the whole held, from probes (fit_blocks.c), and those of
+ * the whole from their own part of H, the stars held. */
 #include <gsl/gsl_linalg.h>
 #include <math.h>
 #include <stdlib.h>

@@ -57,7 +57,8 @@ struct cubix_fit {
 int cubix_fit_forward(struct cubix_fit *fit, const double *x, const struct cubix_cube **cube);
 /** Room for cube_bar like a cube.  Collective. */
 int cubix_fit_hold(struct cubix_fit *fit, const struct cubix_cube *cube);
-/** The objective at x and its gradient, for the optimiser; NaN where the values are refused.  Collective.  @param host the fit */
+/** The objective at x and its gradient, for the optimiser; NaN where the values are refused.
+ * Collective.  @param host the fit */
 int cubix_fit_evaluate(void *host, const double *x, double *value, double *gradient);
 /** Set the bars of the varied leaves to 0.  Local. */
 void cubix_fit_clear_bars(struct cubix_fit *fit);
@@ -65,11 +66,13 @@ void cubix_fit_clear_bars(struct cubix_fit *fit);
 int cubix_fit_note(struct cubix_fit *fit, const struct cubix_optimiser *state);
 
 /** Restart file: write, and read into state and table.  Collective.
- *  Errors: CUBIX_EINPUT for a file that is damaged, of another version, or of another fit; the chain is left at the unknowns that were read. */
+ *  Errors: CUBIX_EINPUT for a file that is damaged, of another version, or of another fit; the
+ *  chain is left at the unknowns that were read. */
 int cubix_fit_save(struct cubix_fit *fit, const struct cubix_optimiser *state);
 int cubix_fit_resume(struct cubix_fit *fit, const struct cubix_optimiser_problem *problem);
 
-/** Blocks at x, where the last forward run was, from so many backward runs.  Collective.  @param weight cubix_objective_curvature's  @param[out] blocks cubix_fit_blocks_free */
+/** Blocks at x, where the last forward run was, from so many backward runs.  Collective.  @param
+ * weight cubix_objective_curvature's  @param[out] blocks cubix_fit_blocks_free */
 int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit, const struct cubix_cube *weight, const double *x, int n_probe);
 /** Errors of the unknowns [n], the other stars held.  Local. */
 void cubix_fit_blocks_errors(double *error, const struct cubix_fit_blocks *blocks);
@@ -77,7 +80,8 @@ void cubix_fit_blocks_errors(double *error, const struct cubix_fit_blocks *block
 void cubix_fit_blocks_diagonal(double *d, const struct cubix_fit_blocks *blocks);
 void cubix_fit_blocks_free(struct cubix_fit_blocks *blocks);
 
-/** Room for the curvature among all free unknowns (stars 1) or those of the whole alone.  Collective; a failure is this rank's. */
+/** Room for the curvature among all free unknowns (stars 1) or those of the whole alone.
+ * Collective; a failure is this rank's. */
 int cubix_fit_joint_init(struct cubix_fit_joint *joint, const struct cubix_unknowns *unknowns, int stars);
 /** The curvature at fit->curve.x, where the chain is.  Collective. */
 int cubix_fit_joint_fill(struct cubix_fit_joint *joint, struct cubix_fit *fit);
@@ -87,7 +91,8 @@ void cubix_fit_joint_free(struct cubix_fit_joint *joint);
 int cubix_fit_curve_init(struct cubix_fit *fit);
 /** Bring chain and weights to x; what was found elsewhere is forgotten.  Collective. */
 int cubix_fit_curve_at(struct cubix_fit *fit, const double *x);
-/** All of it at x, of up to CUBIX_FIT_MOST_JOINT unknowns; the blocks at x.  Collective.  @param host the fit  @param[out] h borrowed */
+/** All of it at x, of up to CUBIX_FIT_MOST_JOINT unknowns; the blocks at x.  Collective.  @param
+ * host the fit  @param[out] h borrowed */
 int cubix_fit_curve_matrix(void *host, const double *x, const double **h);
 int cubix_fit_curve_blocks(struct cubix_fit *fit, const double *x);
 void cubix_fit_curve_free(struct cubix_fit_curve *curve);
@@ -98,7 +103,8 @@ int cubix_fit_errors(struct cubix_fit *fit);
 enum { CUBIX_FIT_VERDICT = 160 };
 /** What is still to be gained, in words, to follow the end's; "" where nobody asked.  Local. */
 const char *cubix_fit_promise(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT]);
-/** Whether chi2 and its degrees of freedom fit together, in words; "" for other objectives.  Local.  @return 0: the model misses the cube by far */
+/** Whether chi2 and its degrees of freedom fit together, in words; "" for other objectives.  Local.
+ * @return 0: the model misses the cube by far */
 int cubix_fit_describes(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT]);
 
 /** Whether other minima were looked for, and what was found, in words.  Local. */

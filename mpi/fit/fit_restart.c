@@ -1,8 +1,11 @@
-/* fit_restart.c -- the state of a fit in a file, from which it continues: with the same bits on as many ranks, where the chain's forward run has them.
+/* fit_restart.c -- the state of a fit in a file, from which it continues: with the same bits on as
+ * many ranks, where the chain's forward run has them.
  *
- * /Stars/v0, v1 ...: the state's vectors, the unknowns of each star side by side; /Shared: those of the whole, vector by vector; /Convergence: the table so far.
- * Facts say which fit this is: one that varies other things, starts elsewhere or compares with another cube is refused.  All numbers are looked at before they are
- * used (cubix_optimiser_check), and the objective at the unknowns that were read must be the value that was written: whatever the facts do not tell of stars,
+ * /Stars/v0, v1 ...: the state's vectors, the unknowns of each star side by side; /Shared: those of
+ * the whole, vector by vector; /Convergence: the table so far. Facts say which fit this is: one
+ * that varies other things, starts elsewhere or compares with another cube is refused.  All numbers
+ * are looked at before they are used (cubix_optimiser_check), and the objective at the unknowns
+ * that were read must be the value that was written: whatever the facts do not tell of stars,
  * library and instrument shows there. */
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* fit_write.c -- what a fit found: its way there, the parameters of the whole with their errors, and the stars as a particle file that cubix reads. */
+/* fit_write.c -- what a fit found: its way there, the parameters of the whole with their errors,
+ * and the stars as a particle file that cubix reads. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -110,7 +111,9 @@ static int print_fit(FILE *out, const void *host)
   return CUBIX_OK;
 }
 
-/* ---- stars ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- stars
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 static const struct { enum cubix_leaf leaf; const char *name, *unit, *error; } datasets[] = {
   { CUBIX_LEAF_Position, "Position", "kpc", "PositionError" },         { CUBIX_LEAF_Velocity, "Velocity", "km/s", "VelocityError" },
   { CUBIX_LEAF_Mass, "InitialMass", "Msun", "InitialMassError" },      { CUBIX_LEAF_Age, "Age", "Gyr", "AgeError" },

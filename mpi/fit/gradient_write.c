@@ -1,7 +1,8 @@
-/* gradient_write.c -- derivatives of the objective by everything that Parameters names, as text and, star by star, as HDF5.
+/* gradient_write.c -- derivatives of the objective by everything that Parameters names, as text
+ * and, star by star, as HDF5.
  *
- * A derivative is per unit of the leaf (leaves.def): chi2 per Msun, per Gyr, per km/s ...  Stars are those that are kept (no wind, within SelectRadius), in
- * the order of the simulation file. */
+ * A derivative is per unit of the leaf (leaves.def): chi2 per Msun, per Gyr, per km/s ...  Stars
+ * are those that are kept (no wind, within SelectRadius), in the order of the simulation file. */
 
 #include "mpi/fit/gradient_write.h"
 

@@ -1,8 +1,10 @@
 /* star_file.c -- columns of stars that are spread over ranks, written to and read from one HDF5 file.
  *
- * Rank 0 lays the file out alone: header, tables, and datasets with their space and attributes; HDF5 tells where each lies, and when it has closed the
- * file all ranks write their own, contiguous, rows there (shared_file.c).  So HDF5 never holds what a full disk refuses, which it would try to write again
- * when the process exits, and crash (output_h5sink.c).  To read, every rank opens the file by itself and takes its rows. */
+ * Rank 0 lays the file out alone: header, tables, and datasets with their space and attributes;
+ * HDF5 tells where each lies, and when it has closed the file all ranks write their own,
+ * contiguous, rows there (shared_file.c).  So HDF5 never holds what a full disk refuses, which it
+ * would try to write again when the process exits, and crash (output_h5sink.c).  To read, every
+ * rank opens the file by itself and takes its rows. */
 
 #include "mpi/fit/star_file.h"
 
@@ -37,7 +39,9 @@ static int failed(const char *path, const char *what, int line)
     } \
   } while (0)
 
-/* ---- layout ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- layout
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 /* n = 0: a scalar. */
 static int put(hid_t object, const char *shown, const char *name, hid_t type, size_t n, const void *value)
 {
@@ -131,7 +135,9 @@ done:
   return status;
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- rows
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 /* Rows of this rank of one column. */
 static int read_rows(hid_t set, const struct cubix_star_column *column, hsize_t first, hsize_t n_row)
 {
@@ -189,7 +195,9 @@ done:
   return status;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 static int read_column(const struct cubix_star_column *column, hid_t file, const char *path, int64_t all, int64_t first, size_t n_star)
 {
   int status = CUBIX_OK;

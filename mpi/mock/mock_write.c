@@ -1,11 +1,13 @@
 /* mock_write.c -- many ranks write one snapshot.
  *
- * Rank 0 lays every file out alone: header, groups, datasets with their space and attributes, no data; HDF5 tells where each dataset (or each of its chunks)
- * lies, and when it has closed the file all ranks write their own, contiguous, rows there (shared_file.c): as many rows as fit in 64 MiB are made (by all
- * threads), and a column at a time goes through one buffer to the file.  So HDF5 never holds what a full disk refuses, which it would try to write again when
- * the process exits, and crash (output_h5sink.c).  The files do not depend on the number of ranks, byte for byte.
+ * Rank 0 lays every file out alone: header, groups, datasets with their space and attributes, no
+ * data; HDF5 tells where each dataset (or each of its chunks) lies, and when it has closed the file
+ * all ranks write their own, contiguous, rows there (shared_file.c): as many rows as fit in 64 MiB
+ * are made (by all threads), and a column at a time goes through one buffer to the file.  So HDF5
+ * never holds what a full disk refuses, which it would try to write again when the process exits,
+ * and crash (output_h5sink.c).  The files do not depend on the number of ranks, byte for byte.
  *
- * No file gets its name before all of them are whole.                                                                             */
+ * No file gets its name before all of them are whole. */
 #define _POSIX_C_SOURCE 200809L
 
 #include "mpi/mock/mock_write.h"
@@ -133,7 +135,8 @@ static void write_header(const struct cubix_mock *m, hid_t file, int64_t piece, 
   if (g < 0 || H5Gclose(g) < 0) ++*failures;
 }
 
-/* Where the rows of a particle type lie in a file: chunk k of its field i (among those that are written) begins at at[i * n_chunk + k]. */
+/* Where the rows of a particle type lie in a file: chunk k of its field i (among those that are
+ * written) begins at at[i * n_chunk + k]. */
 struct place { int64_t rows, chunk, n_chunk, *at; };
 
 static int field_count(const struct cubix_mock *m, int w)
@@ -314,7 +317,8 @@ done:
   return status;
 }
 
-/* From the temporary names to the true ones: all or none.  What is undone goes from where it was written; a link that leads there is the user's. */
+/* From the temporary names to the true ones: all or none.  What is undone goes from where it was
+ * written; a link that leads there is the user's. */
 static int publish(const struct cubix_mock *m, struct cubix_atomic_file *out, int64_t *bytes)
 {
   int status = CUBIX_OK;

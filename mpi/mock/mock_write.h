@@ -4,7 +4,8 @@
 
 #include "mock/mock.h"
 
-/** Write the snapshot: `path`, or its stem's pieces STEM.0.hdf5 ...  Collective.  Nothing is left behind on failure.
+/** Write the snapshot: `path`, or its stem's pieces STEM.0.hdf5 ...  Collective.  Nothing is left
+ * behind on failure.
  *  @param path the file as the user named it   @param text the options, for the header
  *  @param[out] bytes written, all files
  *  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */

@@ -1,8 +1,10 @@
-/* frame.c -- the galaxy's centre, systemic velocity and axes, from all ranks' stars.  Formulas: doc/math.md section 3.
+/* frame.c -- the galaxy's centre, systemic velocity and axes, from all ranks' stars.  Formulas:
+ * doc/math.md section 3.
  *
- * Every sum goes through cubix_mpi_sum_exact and every median through integer counts, so that the frame is bit for bit the same on any
- * number of ranks: a star at a spaxel's edge stays where it is.  The rotation is proper by construction, e2 = e3 x e1, and the spin
- * decides which way is up: no mirrored galaxies, no discs that turn the wrong way.                                           */
+ * Every sum goes through cubix_mpi_sum_exact and every median through integer counts, so that the
+ * frame is bit for bit the same on any number of ranks: a star at a spaxel's edge stays where it
+ * is.  The rotation is proper by construction, e2 = e3 x e1, and the spin decides which way is up:
+ * no mirrored galaxies, no discs that turn the wrong way. */
 #include "mpi/particles/frame.h"
 
 #include <math.h>

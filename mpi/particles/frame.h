@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks.
+/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical
+ * for any number of ranks.
  *  @param slab all stars; without any column where nothing is to be found from them */
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab);
 

@@ -1,11 +1,14 @@
 /* frame_centre.c -- the shrinking sphere: doc/math.md section 3.
  *
- * Some sixty spheres, each 0.9 of the last, about centres that hardly move: no star need be looked at sixty times.  The stars are sorted once into
- * shells about a centre, eight to a factor of two in the squared distance, and what they would add to the sums is added up shell by shell.  For a sphere
- * of radius R about a centre D away, a shell inside R - D counts as a whole, one beyond R + D not at all, and only the stars of the shells between are
- * asked.  When D is no longer small beside R, what is left is sorted anew.
- * The sums are of integers (reduce_exact.c) about a fixed origin, so that they are exact however they are put together: on any number of ranks and
- * threads, and whatever the shells.  Beside the slab: 8 bytes per star.                                                                           */
+ * Some sixty spheres, each 0.9 of the last, about centres that hardly move: no star need be looked
+ * at sixty times.  The stars are sorted once into shells about a centre, eight to a factor of two
+ * in the squared distance, and what they would add to the sums is added up shell by shell.  For a
+ * sphere of radius R about a centre D away, a shell inside R - D counts as a whole, one beyond R +
+ * D not at all, and only the stars of the shells between are asked.  When D is no longer small
+ * beside R, what is left is sorted anew.
+ * The sums are of integers (reduce_exact.c) about a fixed origin, so that they are exact however
+ * they are put together: on any number of ranks and threads, and whatever the shells.  Beside the
+ * slab: 8 bytes per star. */
 #include <mpi.h>
 #include <omp.h>
 #include <stdlib.h>

@@ -1,13 +1,17 @@
 /* frame_disc.c -- the axes of the galaxy's body: doc/math.md section 3.
  *
- * The ellipsoid keeps the volume of the sphere of radius AlignRadius R (Thob et al. 2019, MNRAS 485, 972), so that a flat or long body keeps its stars;
- * with R as its longest axis it would lose them round by round and could shrink to nothing.  With r_e^2 = x.W.x and det W = 1, a round finds the least
- * sum m w_k x.W.x, w_k = 1/r_e^2 of the round before; as min(ln s, ln R^2) is concave in s, each round lowers sum m min(ln r_e^2, ln R^2), and the rounds
- * converge without a cycle (they are those of Tyler's scatter matrix, 1987, Ann. Stat. 15, 234, within an aperture).
+ * The ellipsoid keeps the volume of the sphere of radius AlignRadius R (Thob et al. 2019, MNRAS
+ * 485, 972), so that a flat or long body keeps its stars; with R as its longest axis it would lose
+ * them round by round and could shrink to nothing.  With r_e^2 = x.W.x and det W = 1, a round finds
+ * the least sum m w_k x.W.x, w_k = 1/r_e^2 of the round before; as min(ln s, ln R^2) is concave in
+ * s, each round lowers sum m min(ln r_e^2, ln R^2), and the rounds converge without a cycle (they
+ * are those of Tyler's scatter matrix, 1987, Ann. Stat. 15, 234, within an aperture).
  *
- * The stars that may count are set aside, column by column, and the tensor runs over vectors of them: some fifty rounds over half of all stars
- * or more are what the frame costs.  They are those within `reach`, the ellipsoid's longest axis with room to grow; where it outgrows them, they are
- * gathered anew.  Beside the slab: 36 bytes per star gathered, before it 8 bytes per star for the half-mass radius.                                */
+ * The stars that may count are set aside, column by column, and the tensor runs over vectors of
+ * them: some fifty rounds over half of all stars or more are what the frame costs.  They are those
+ * within `reach`, the ellipsoid's longest axis with room to grow; where it outgrows them, they are
+ * gathered anew.  Beside the slab: 36 bytes per star gathered, before it 8 bytes per star for the
+ * half-mass radius. */
 #include <float.h>
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_matrix.h>
@@ -24,7 +28,8 @@
 #include "params/params.h"
 #include "simulation/slab.h"
 
-/* A star at AlignRadius itself, as the one at the half-mass radius is, is inside on any machine: radii compare to this, relative and squared. */
+/* A star at AlignRadius itself, as the one at the half-mass radius is, is inside on any machine:
+ * radii compare to this, relative and squared. */
 static const double edge = 1 + 1e-12;
 enum { N_ROUND = 500, FEW = 20 };
 
@@ -160,7 +165,8 @@ static void free_columns(struct body *b)
   b->star = NULL;
 }
 
-/* Set the stars within reach aside, in place of those that were.  The threads' shares follow one another, so that the list is the same for any number of them. */
+/* Set the stars within reach aside, in place of those that were.  The threads' shares follow one
+ * another, so that the list is the same for any number of them. */
 static int gather_body(struct body *b)
 {
   int status = CUBIX_OK, n_thread = omp_get_max_threads();
@@ -209,7 +215,8 @@ done:
   return status;
 }
 
-/* One round: the tensor (each term is at most the star's mass, as p and q are at most 1) and the number of stars in it. */
+/* One round: the tensor (each term is at most the star's mass, as p and q are at most 1) and the
+ * number of stars in it. */
 static void sum_tensor(double t[7], const struct body *body)
 {
   double largest[7] = { body->heaviest, body->heaviest, body->heaviest, body->heaviest, body->heaviest, body->heaviest, 1 };
@@ -240,7 +247,8 @@ static double change(const struct body *b, const struct body *before)
   return most / largest;
 }
 
-/* Axes and ratios of one round.  *lost: too few stars are left, or too flat a body, to give a shape; then the axes alone are new. */
+/* Axes and ratios of one round.  *lost: too few stars are left, or too flat a body, to give a
+ * shape; then the axes alone are new. */
 static int one_round(struct body *body, double *n_star, int *lost)
 {
   int status = CUBIX_OK;

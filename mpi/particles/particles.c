@@ -1,18 +1,22 @@
 /* particles.c -- stars that may not fit into memory.
  *
- * Where the stars of every rank fit into what SlabMemory allows, they are read once, and stay: as a slab until they are placed, as a placement until they
- * are painted.  Otherwise
- *   1. what the frame is found from is read, whole: position, velocity, present mass, 56 bytes a star (and up to 36 more while the disc is looked for).
- *      Where centre, systemic velocity and axes are known without the stars, this goes chunk by chunk as well;
+ * Where the stars of every rank fit into what SlabMemory allows, they are read once, and stay: as a
+ * slab until they are placed, as a placement until they are painted.  Otherwise
+ *   1. what the frame is found from is read, whole: position, velocity, present mass, 56 bytes a
+ *      star (and up to 36 more while the disc is looked for). Where centre, systemic velocity and
+ *      axes are known without the stars, this goes chunk by chunk as well;
  *   2. chunk by chunk all is read, brought to the sky and placed: maps, account, survey;
  *   3. once more, to be painted.
- * A chunk's rows are a contiguous part of the rank's share, so that a spaxel's stars come in the order of the file.  What is added up is integers (survey,
- * histogram) or goes into the maps and the account, float64 sums of chunks.
+ * A chunk's rows are a contiguous part of the rank's share, so that a spaxel's stars come in the
+ * order of the file.  What is added up is integers (survey, histogram) or goes into the maps and
+ * the account, float64 sums of chunks.
  *
- * What the stars of a chunk take at the peak their owners say: the slab, the placement and its sorting (placement.c), and the reader, which holds no more
- * than CUBIX_READER_PIECE rows beside the slab.  A chunk has LEAST rows at least: less than that would be all overhead.  With a smooth Deposit a star
- * stands in several spaxels, and takes more for each; with gaussian their number is found on the sky, by cubix_mpi_particles_fastest, and the stars are
- * divided anew.  Where stars are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
+ * What the stars of a chunk take at the peak their owners say: the slab, the placement and its
+ * sorting (placement.c), and the reader, which holds no more than CUBIX_READER_PIECE rows beside
+ * the slab.  A chunk has LEAST rows at least: less than that would be all overhead.  With a smooth
+ * Deposit a star stands in several spaxels, and takes more for each; with gaussian their number is
+ * found on the sky, by cubix_mpi_particles_fastest, and the stars are divided anew.  Where stars
+ * are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
 
 #include "mpi/particles/particles.h"
 
@@ -237,8 +241,8 @@ done:
   return status;
 }
 
-/* Spaxels are counted where the number of chunks depends on them, or where the stars do not stay and the plan of memory
- * cannot count them later. */
+/* Spaxels are counted where the number of chunks depends on them, or where the stars do not stay
+ * and the plan of memory cannot count them later. */
 static int begin_count(struct cubix_particles *particles, const struct cubix_instrument *ins)
 {
   const int wanted = particles->n_chunk > 1 || (!particles->keep && !strcmp(particles->par->Deposit, "gaussian"));

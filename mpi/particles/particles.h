@@ -1,4 +1,5 @@
-/* particles.h -- the stars of all ranks: in memory where they fit, otherwise read again, chunk by chunk, whenever they are wanted.
+/* particles.h -- the stars of all ranks: in memory where they fit, otherwise read again, chunk by
+ * chunk, whenever they are wanted.
  *
  * main() uses it in this order: open, frame, fastest, place, then next until there is none. */
 #ifndef CUBIX_MPI_PARTICLES_H
@@ -37,22 +38,29 @@ struct cubix_particles {
   int told;                       /* 1: that its stars are fast */
 };
 
-/** Look into the file(s), decide on chunks (SlabMemory), read what is needed first.  Collective.  @param[out] particles owned by the caller; borrows par */
+/** Look into the file(s), decide on chunks (SlabMemory), read what is needed first.  Collective.
+ * @param[out] particles owned by the caller; borrows par */
 int cubix_mpi_particles_open(struct cubix_particles **particles, const struct cubix_params *par);
-/** A set of particles of stars that the caller has, all of them in memory; they are copied.  Collective.  @param stars this rank's, in the order of ranks; in the file's frame
+/** A set of particles of stars that the caller has, all of them in memory; they are copied.
+ * Collective.  @param stars this rank's, in the order of ranks; in the file's frame
  *  @param[out] particles owned by the caller; borrows par */
 int cubix_mpi_particles_hold(struct cubix_particles **particles, const struct cubix_params *par, const struct cubix_slab *stars);
-/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical for any number of ranks.
+/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical
+ * for any number of ranks.
  *  @param[out] frame must outlive the particles */
 int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_frame *frame);
-/** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective.  Errors: CUBIX_EINPUT: beyond that of light. */
+/** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective.
+ * Errors: CUBIX_EINPUT: beyond that of light. */
 int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins, const struct cubix_scene *scene);
-/** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey all.  Collective.  @param tables must outlive the particles */
+/** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey
+ * all.  Collective.  @param tables must outlive the particles */
 int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_tables *tables);
-/** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.  Collective: all ranks have as many, some perhaps empty.
+/** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.
+ * Collective: all ranks have as many, some perhaps empty.
  *  @param[out] placement borrowed until the next call */
 int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cubix_particles *particles);
-/** Bring chunk c's stars, with all columns, into the slab and to the sky; where all stay they are there.  Collective. */
+/** Bring chunk c's stars, with all columns, into the slab and to the sky; where all stay they are
+ * there.  Collective. */
 int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c);
 /** Rows of this rank that are in memory at a time, and of all chunks.  Local. */
 size_t cubix_mpi_particles_rows(const struct cubix_particles *particles, size_t *all);

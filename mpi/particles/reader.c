@@ -1,11 +1,13 @@
 /* reader.c -- every rank reads its share of the stars, at once or chunk by chunk.
  *
- * Rank 0 looks into the files and tells the others (src/simulation/simfile.c); then all members are read as if they were one list of N stars, of which
- * rank r of P owns [N r/P, N (r+1)/P).  Chunk c is that many rows of every rank's share, from c times as many on: every rank can tell which members a chunk
- * touches on any rank, opens those, and reads in pieces of CUBIX_READER_PIECE rows (reader_rows.c), all quantities of a piece together, so that wind cells
- * are dropped and units converted on the way and no more than 14 MiB are needed beside the slab (slab_convert.c).
- * A rank that finds something wrong keeps to the order of pieces, for others may read for it or wait for what it reads, and says so at the end of the
- * member: nobody hangs. */
+ * Rank 0 looks into the files and tells the others (src/simulation/simfile.c); then all members are
+ * read as if they were one list of N stars, of which rank r of P owns [N r/P, N (r+1)/P).  Chunk c
+ * is that many rows of every rank's share, from c times as many on: every rank can tell which
+ * members a chunk touches on any rank, opens those, and reads in pieces of CUBIX_READER_PIECE rows
+ * (reader_rows.c), all quantities of a piece together, so that wind cells are dropped and units
+ * converted on the way and no more than 14 MiB are needed beside the slab (slab_convert.c).
+ * A rank that finds something wrong keeps to the order of pieces, for others may read for it or
+ * wait for what it reads, and says so at the end of the member: nobody hangs. */
 #include "mpi/particles/reader.h"
 
 #include <math.h>
@@ -75,7 +77,8 @@ static struct cubix_span in_member(struct cubix_span s, int64_t offset, int64_t 
   return in.from < in.to ? in : (struct cubix_span){ 0, 0 };
 }
 
-/* The members that chunk c touches on any rank, one after the other.  Every rank opens a member by itself; nobody reads before all could. */
+/* The members that chunk c touches on any rank, one after the other.  Every rank opens a member by
+ * itself; nobody reads before all could. */
 static int read_members(struct cubix_reader *r, size_t c)
 {
   int status = CUBIX_OK;
@@ -101,7 +104,8 @@ done:
   return status;
 }
 
-/* Room for one piece of every quantity that is wanted; the time of formation tells stars from wind cells and is wanted always. */
+/* Room for one piece of every quantity that is wanted; the time of formation tells stars from wind
+ * cells and is wanted always. */
 static int make_room(struct cubix_reader *r, size_t n)
 {
   int status = CUBIX_OK;

@@ -20,18 +20,21 @@ struct cubix_reader {
   struct cubix_reader_state *state;       /* the reader's own */
 };
 
-/** Look into the file(s).  Collective.  @param[out] reader owned by the caller; @param[out] slab likewise: what the files say of themselves, and no stars yet */
+/** Look into the file(s).  Collective.  @param[out] reader owned by the caller; @param[out] slab
+ * likewise: what the files say of themselves, and no stars yet */
 int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par);
 /** Rows of this rank's share in chunk c.  Local. */
 size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
-/** Chunk c into those columns of the slab that there is room for; it then holds the chunk's stars, in physical units, in the file's frame.  Collective.
+/** Chunk c into those columns of the slab that there is room for; it then holds the chunk's stars,
+ * in physical units, in the file's frame.  Collective.
  *  Errors: CUBIX_EINPUT: a number that makes no sense, or data that are not there. */
 int cubix_mpi_reader_read(struct cubix_reader *reader, size_t c);
 /** What reading takes beside the slab.  Local. */
 double cubix_mpi_reader_bytes(double n_row);
 void cubix_mpi_reader_close(struct cubix_reader *reader);
 
-/** What rank 0 found in the files, to all ranks.  Collective.  @param[in,out] sim rank 0's; on the others owned by the caller */
+/** What rank 0 found in the files, to all ranks.  Collective.  @param[in,out] sim rank 0's; on the
+ * others owned by the caller */
 int cubix_mpi_simfile_share(struct cubix_simfile **sim);
 
 #endif

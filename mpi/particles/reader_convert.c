@@ -1,8 +1,9 @@
 /* reader_convert.c -- from the numbers of a file to the stars of a slab.
  *
- * A piece of up to CUBIX_READER_PIECE rows is worked on by all threads, block by block, each in its cache: where a block's stars go is counted first, so that wind
- * cells are dropped and the order of the file is kept.  A number that makes no sense is found on the way; only then is the piece searched again for
- * the words to say it with. */
+ * A piece of up to CUBIX_READER_PIECE rows is worked on by all threads, block by block, each in its
+ * cache: where a block's stars go is counted first, so that wind cells are dropped and the order of
+ * the file is kept.  A number that makes no sense is found on the way; only then is the piece
+ * searched again for the words to say it with. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,7 +88,8 @@ double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field
   }
 }
 
-/* Is one of the numbers of the stars `row` out of bounds?  Formation counts in every row: that is what makes a star of it. */
+/* Is one of the numbers of the stars `row` out of bounds?  Formation counts in every row: that is
+ * what makes a star of it. */
 static int is_bad(const double *x, enum cubix_field field, double low, double high, const size_t *row, size_t n_star)
 {
   const size_t n_c = (size_t)cubix_field_table[field].n_c;
@@ -143,7 +145,8 @@ static int convert_block(const struct cubix_reader *r, struct cubix_range *range
   return 0;
 }
 
-/* What is wrong with the piece: the first number that makes no sense.  @param member_row of the member, at which the piece begins */
+/* What is wrong with the piece: the first number that makes no sense.  @param member_row of the
+ * member, at which the piece begins */
 static int complain(const struct cubix_reader *r, int member, hsize_t member_row, size_t n)
 {
   int status = CUBIX_OK;

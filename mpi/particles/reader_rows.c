@@ -1,13 +1,18 @@
 /* reader_rows.c -- rows from the file to the rank that wants them.
  *
- * Every rank opens the file by itself, with HDF5's serial driver.  With ReadMode independent each reads its own rows.  With ReadMode collective one rank of
- * every node reads for all of the node, piece by piece, and sends: a parallel file system then sees one client a node, with large requests in the order of
- * the file.  That is done with messages of our own rather than through MPI-IO: a rank that cannot read sends an empty message, and nobody waits inside a call
- * that another one has left with an error.  (6e6 stars, two ranks on two cores, HDF5 1.10.8 over Open MPI 4.1.4: MPI-IO took 1.4 times as long as this for
- * independent reads, and 1.2 times for collective ones, which take more than twice as long as independent ones where there is one node only.)
+ * Every rank opens the file by itself, with HDF5's serial driver.  With ReadMode independent each
+ * reads its own rows.  With ReadMode collective one rank of every node reads for all of the node,
+ * piece by piece, and sends: a parallel file system then sees one client a node, with large
+ * requests in the order of the file.  That is done with messages of our own rather than through
+ * MPI-IO: a rank that cannot read sends an empty message, and nobody waits inside a call that
+ * another one has left with an error.  (6e6 stars, two ranks on two cores, HDF5 1.10.8 over Open
+ * MPI 4.1.4: MPI-IO took 1.4 times as long as this for independent reads, and 1.2 times for
+ * collective ones, which take more than twice as long as independent ones where there is one node
+ * only.)
  *
- * Compressed data and chunks of single columns are always read independently: the one who reads would unpack for all, or seek number by number.
- * Data come in the file's own precision; other types than float and double become doubles here.                                                       */
+ * Compressed data and chunks of single columns are always read independently: the one who reads
+ * would unpack for all, or seek number by number. Data come in the file's own precision; other
+ * types than float and double become doubles here. */
 #include <mpi.h>
 #include <string.h>
 
@@ -31,7 +36,8 @@ void cubix_mpi_reader_divide(struct cubix_reader *r)
   for (int q = 0; q < n_rank; q++) state->reads_for_others |= q != me && state->reads_for[q] == me;
 }
 
-/* ---- the datasets of a member ------------------------------------------------------------------------------------------------ */
+/* ---- the datasets of a member
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Do the data lie in the file as rows? */
 static int lies_in_rows(hid_t creation, int n_c)
@@ -41,7 +47,8 @@ static int lies_in_rows(hid_t creation, int n_c)
   return H5Pget_layout(creation) != H5D_CHUNKED || n_c == 1 || (H5Pget_chunk(creation, 2, chunk) == 2 && chunk[1] == (hsize_t)n_c);
 }
 
-/* With room for a whole chunk: pieces that share a compressed one would otherwise each unpack it.  @return the dataset, < 0 where it cannot be opened */
+/* With room for a whole chunk: pieces that share a compressed one would otherwise each unpack it.
+ * @return the dataset, < 0 where it cannot be opened */
 static hid_t open_dataset(hid_t file, const char *path, int n_c, int *in_rows, int *single)
 {
   const size_t usual = (size_t)1 << 20, most = (size_t)1 << 28;
@@ -115,7 +122,9 @@ void cubix_mpi_reader_leave(struct cubix_reader *r)
   }
 }
 
-/* ---- rows -------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Piece p of a span. */
 static struct cubix_span piece_of(struct cubix_span share, hsize_t p)

@@ -1,4 +1,5 @@
-/* simfile_bcast.c -- what rank 0 found in the simulation's files, made known to all: names, sizes and counts of the members go beside the fixed part. */
+/* simfile_bcast.c -- what rank 0 found in the simulation's files, made known to all: names, sizes
+ * and counts of the members go beside the fixed part. */
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* star_check.c -- whether numbers make stars.
  *
- * Bounds are those of cubix_field_bounds.  Stars within a box, wherever they lie in it, cannot be further apart than its side, but for those that move out of
- * it during a step: where they are, BoxSize is in another unit, and nearest images would fold a galaxy. */
+ * Bounds are those of cubix_field_bounds.  Stars within a box, wherever they lie in it, cannot be
+ * further apart than its side, but for those that move out of it during a step: where they are,
+ * BoxSize is in another unit, and nearest images would fold a galaxy. */
 #include "mpi/particles/star_check.h"
 
 #include <mpi.h>

@@ -51,9 +51,11 @@ struct cubix_chain_piece { int owner, first, n; };
 const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf);
 /** 1 where a derivative of the templates' rows is wanted.  Local. */
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
-/** Errors: CUBIX_EFAIL where values were put after the last forward run, or for a cube of another shape, CUBIX_EUSAGE for leaves that are not active.  Local.  @param cube or NULL */
+/** Errors: CUBIX_EFAIL where values were put after the last forward run, or for a cube of another
+ * shape, CUBIX_EUSAGE for leaves that are not active.  Local.  @param cube or NULL */
 int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves *leaves, const struct cubix_cube *cube);
-/** The pieces one after the other.  Local: the same on all ranks.  @param[in,out] piece  n = 0: the first  @return 0 after the last */
+/** The pieces one after the other.  Local: the same on all ranks.  @param[in,out] piece  n = 0: the
+ * first  @return 0 after the last */
 int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece);
 /** A cube of field and margin for the channels of a piece, all zero.  Local.  @param cube reused */
 int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece, int margin);
@@ -65,7 +67,8 @@ void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part);
 void cubix_chain_spread(struct cubix_cube *part, int owner);
 void cubix_chain_gather(struct cubix_cube *part, int owner);
 
-/** Stars that the histogram leaves out, wholly (outliers) or in some channels (leftover), and the histogram of the others with values. */
+/** Stars that the histogram leaves out, wholly (outliers) or in some channels (leftover), and the
+ * histogram of the others with values. */
 struct cubix_chain_rest {
   struct cubix_placement *outliers, *leftover;    /* NULL: none */
   struct cubix_tables ending;                 /* the model with all rows dark but those that end */
@@ -76,19 +79,22 @@ void cubix_chain_rest_free(struct cubix_chain_rest *rest);
 /** The forward histogram of this rank's stars.  Local.  @param[out] histogram owned by the caller */
 int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain);
 
-/* A star's records, where it has several, added up: their bars with the weights of the spaxels, and the bar of its place. */
+/* A star's records, where it has several, added up: their bars with the weights of the spaxels, and
+ * the bar of its place. */
 struct cubix_chain_total {
   struct cubix_star_bar bar;
   struct cubix_deposit_slope slope;
 };
 /** Bars of placed stars to those of the leaves of stars, and to sums; with total only to that.  Local.
- *  @param placement  some or all spaxels of the chain's, from first_spaxel on  @param star_bar [records in it]
- *  @param[in,out] total [stars of this rank] with a smooth deposit, NULL with nearest  @param[in,out] bar, sums  added to */
+ *  @param placement  some or all spaxels of the chain's, from first_spaxel on  @param star_bar
+ *  [records in it] @param[in,out] total [stars of this rank] with a smooth deposit, NULL with
+ *  nearest  @param[in,out] bar, sums  added to */
 int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *placement, size_t first_spaxel, const struct cubix_star_bar *star_bar,
                           struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums);
 /** Totals, complete, to the leaves of stars and to sums.  Local. */
 int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums);
-/** Tangents of the placed stars from those of the leaves.  Local.  @param[out] star_dot [records]  @param sky_dot, rotation_dot, receding_dot  of the globals */
+/** Tangents of the placed stars from those of the leaves.  Local.  @param[out] star_dot [records]
+ * @param sky_dot, rotation_dot, receding_dot  of the globals */
 void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots);
 
 /** A number of a leaf, 0 where the set is absent.  Local. */

@@ -1,15 +1,20 @@
 /* chain_stars.c -- between the leaves of stars and the stars as they are painted.
  *
- * A star at x (file) is at x' = R (x - c) on the sky; its velocity along the line of sight is v' = [R (v - v0)]_z.  It is painted as one record per spaxel
- * of its footprint: mass k m with the weight k of the spaxel, velocity v' (1 + z enters as a velocity c ln(1 + z) that all stars have in common: the
- * Doppler factor is exp of their sum over c), and its places on the library's grid.  So from the bars of a record
+ * A star at x (file) is at x' = R (x - c) on the sky; its velocity along the line of sight is v' =
+ * [R (v - v0)]_z.  It is painted as one record per spaxel of its footprint: mass k m with the
+ * weight k of the spaxel, velocity v' (1 + z enters as a velocity c ln(1 + z) that all stars have
+ * in common: the Doppler factor is exp of their sum over c), and its places on the library's grid.
+ * So from the bars of a record
  *   m_bar += k mass_bar,   k_bar = m mass_bar,   Z, age: cubix_locate_vjp,   v'_bar,
- * from k_bar through the deposit (physics/deposit.h) x'_bar, length_bar and the sky's, and from both x_bar = R^T x'_bar, c_bar = -sum x_bar,
- * R_bar = sum x'_bar (x - c)^T.  Everything is linear in the bars, so that records need not wait for each other.
+ * from k_bar through the deposit (physics/deposit.h) x'_bar, length_bar and the sky's, and from
+ * both x_bar = R^T x'_bar, c_bar = -sum x_bar, R_bar = sum x'_bar (x - c)^T.  Everything is linear
+ * in the bars, so that records need not wait for each other.
  *
- * So with a smooth deposit the records of a star are first added up in the sky frame (struct cubix_chain_total), and the star is led back once.
- * Sums over stars are taken in shares of SHARE, and shares in their order: the numbers depend on no number of threads.  With Deposit nearest a star has one
- * record at most, and so its bars have the same bits as well; with others they are added atomically, in any order.                                          */
+ * So with a smooth deposit the records of a star are first added up in the sky frame (struct
+ * cubix_chain_total), and the star is led back once. Sums over stars are taken in shares of SHARE,
+ * and shares in their order: the numbers depend on no number of threads.  With Deposit nearest a
+ * star has one record at most, and so its bars have the same bits as well; with others they are
+ * added atomically, in any order. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -60,7 +65,8 @@ static struct columns columns_of(const struct cubix_chain *chain, const struct c
   return c;
 }
 
-/* Stars lie in the order of the file, records in that of the spaxels: what star i will be asked for is called for ahead. */
+/* Stars lie in the order of the file, records in that of the spaxels: what star i will be asked for
+ * is called for ahead. */
 static void fetch(const struct columns *c, size_t i)
 {
   for (int k = 0; k < c->n; k++) __builtin_prefetch(c->column[k].at + c->column[k].stride * i, 1);

@@ -1,7 +1,7 @@
 /* chain_values.c -- the values of the leaves: where they are, and what a new one touches.
  *
- * Stars lie in the sky frame, x' = R (x - c), v' = R (v - v0): values go there and come back by the rotation in use.  GLOBAL values that are parameters lie in
- * the chain's own struct cubix_params. */
+ * Stars lie in the sky frame, x' = R (x - c), v' = R (v - v0): values go there and come back by the
+ * rotation in use.  GLOBAL values that are parameters lie in the chain's own struct cubix_params. */
 #include <math.h>
 #include <omp.h>
 #include <stddef.h>
@@ -215,7 +215,8 @@ done:
   return status;
 }
 
-/* Scene, sky and, where the LSF or the library changed, the rows of the templates; where these need more of the library, the next forward run reads it. */
+/* Scene, sky and, where the LSF or the library changed, the rows of the templates; where these need
+ * more of the library, the next forward run reads it. */
 static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
 {
   int status = CUBIX_OK;
@@ -235,8 +236,9 @@ done:
   return status;
 }
 
-/* Whether there is memory for the margin of another PSF: the cube as it is painted, the pieces of it that the way back
- * through the PSF works on, and, before the first, a tangent and the weights that it is for.  A fit takes a shorter step. */
+/* Whether there is memory for the margin of another PSF: the cube as it is painted, the pieces of
+ * it that the way back through the PSF works on, and, before the first, a tangent and the weights
+ * that it is for.  A fit takes a shorter step. */
 static int check_margin(const struct cubix_chain *chain, int was)
 {
   int status = CUBIX_OK;

@@ -1,14 +1,16 @@
 /* memory_check.c -- whether a run fits into memory, told before it takes any.
  *
- * What a rank has now is measured; what it will take beside that is known from sizes: spaxels, channels, stars,
- * templates (memory_plan.c).  How many values a histogram will have follows from how many stars each spaxel has, and how
- * alike they are.  Where the answer matters (cubix -n, or a run that seems not to fit) the stars are looked at (sounding.h),
- * for which those that come in chunks are read once more.  Else they are counted while the fastest of the chunks is looked
- * for (occupancy.h), or count as spread evenly: both are too many rather than too few.  The method and the channels of a
- * rank follow from the rules of engine.c.
+ * What a rank has now is measured; what it will take beside that is known from sizes: spaxels,
+ * channels, stars, templates (memory_plan.c).  How many values a histogram will have follows from
+ * how many stars each spaxel has, and how alike they are.  Where the answer matters (cubix -n, or a
+ * run that seems not to fit) the stars are looked at (sounding.h), for which those that come in
+ * chunks are read once more.  Else they are counted while the fastest of the chunks is looked for
+ * (occupancy.h), or count as spread evenly: both are too many rather than too few.  The method and
+ * the channels of a rank follow from the rules of engine.c.
  *
- * Ranks of a node share its memory: what they will take beyond what they have must not exceed what is free there.  Tiles of a cache file are the system's
- * to keep or give up, and the same pages for all ranks: they count in a rank's peak, not in the node's sum.                                        */
+ * Ranks of a node share its memory: what they will take beyond what they have must not exceed what
+ * is free there.  Tiles of a cache file are the system's to keep or give up, and the same pages for
+ * all ranks: they count in a rank's peak, not in the node's sum. */
 #include <math.h>
 #include <mpi.h>
 #include <omp.h>
@@ -37,7 +39,9 @@
 
 static const double node_step = 20;       /* km/s: a usual one */
 
-/* ---- stars ---------------------------------------------------------------------------------------------------------------- */
+/* ---- stars
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 /* Values of the histogram of a share of the stars that were counted, with at most so many in a spaxel. */
 static double values_of(const struct cubix_memory_job *j, const double *count, double share, double most)
 {
@@ -188,7 +192,9 @@ static void limit_values(struct cubix_memory_job *j)
   }
 }
 
-/* ---- the engine ------------------------------------------------------------------------------------------------------------- */
+/* ---- the engine
+ * -------------------------------------------------------------------------------------------------------------
+ */
 static int guess_engine(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
@@ -220,7 +226,9 @@ done:
   return status;
 }
 
-/* ---- the judgement ---------------------------------------------------------------------------------------------------------- */
+/* ---- the judgement
+ * ----------------------------------------------------------------------------------------------------------
+ */
 struct verdict { double peak, now, more, free, own; enum cubix_phase phase; };
 
 /* Sums and extremes over the ranks of this node.  @return 1 on every rank of all nodes where all fits */
@@ -260,8 +268,8 @@ static int widen(struct cubix_instrument *wide, const struct cubix_memory_job *j
   return wide->margin > j->ins->margin;
 }
 
-/* How much that takes.  A fit may stay near its start, and where there is no memory for a step it takes a shorter one:
- * nothing is refused here. */
+/* How much that takes.  A fit may stay near its start, and where there is no memory for a step it
+ * takes a shorter one: nothing is refused here. */
 static void tell_widest(const struct cubix_memory_job *job, int say)
 {
   struct cubix_memory_job j = *job;

@@ -1,11 +1,13 @@
 /* pipeline.c -- the stages, from a parameter file to a cube as the instrument saw it.
  *
- * What a new value touches is brought up to date where it is put (chain_values.c).  What depends on where the stars are (placement, survey, the histogram)
- * is made by every forward run; the templates on a grid of velocities only when rows, reach or library change.  Nothing is read again, but for the library
- * where a new redshift, LSF or velocity asks for wavelengths of it that were not read.
+ * What a new value touches is brought up to date where it is put (chain_values.c).  What depends on
+ * where the stars are (placement, survey, the histogram) is made by every forward run; the
+ * templates on a grid of velocities only when rows, reach or library change.  Nothing is read
+ * again, but for the library where a new redshift, LSF or velocity asks for wavelengths of it that
+ * were not read.
  *
- * Frozen by the first run: the centre and systemic velocity that were found from the stars, the disc's axes, SelectRadius, which engine paints and who owns
- * which channels. */
+ * Frozen by the first run: the centre and systemic velocity that were found from the stars, the
+ * disc's axes, SelectRadius, which engine paints and who owns which channels. */
 #include "mpi/pipeline/pipeline.h"
 
 #include <math.h>
@@ -69,7 +71,8 @@ done:
   return status;
 }
 
-/* ---- stars and what is made for them ------------------------------------------------------------------------------------------ */
+/* ---- stars and what is made for them
+ * ------------------------------------------------------------------------------------------ */
 
 static int take_stars(struct cubix_pipeline *pipe, const struct cubix_slab *stars)
 {
@@ -124,7 +127,9 @@ done:
   return status;
 }
 
-/* ---- the cube --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the cube
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Templates that reach as far as the stars' speeds ask. */
 static int follow_speed(struct cubix_pipeline *pipe)
@@ -180,7 +185,8 @@ static void drop_engine(struct cubix_pipeline *pipe)
   pipe->engine = NULL;
 }
 
-/* The engine for the stars as they are.  One that was chosen before is kept to, and who owns which channels with it: callers hold cubes of that shape. */
+/* The engine for the stars as they are.  One that was chosen before is kept to, and who owns which
+ * channels with it: callers hold cubes of that shape. */
 static int choose_engine(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
@@ -223,7 +229,8 @@ done:
   return status;
 }
 
-/* Through the PSF.  After the sum with Combine cube rank 0 works alone, and where nothing else follows it may have all cores. */
+/* Through the PSF.  After the sum with Combine cube rank 0 works alone, and where nothing else
+ * follows it may have all cores. */
 static int convolve(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;

@@ -1,8 +1,10 @@
-/* pipeline.h -- from stars to the observed cube: opened once, loaded with stars, run forward any number of times.
+/* pipeline.h -- from stars to the observed cube: opened once, loaded with stars, run forward any
+ * number of times.
  *
- * Every mode stands on it: Mode cube runs forward once and gives up what it no longer needs on the way; the chain (chain.h) keeps its stars,
- * changes values between runs and adds derivatives.  All ranks call the same functions in the same order; each has its own stars.
- * A new stage is one line in pipeline.c. */
+ * Every mode stands on it: Mode cube runs forward once and gives up what it no longer needs on the
+ * way; the chain (chain.h) keeps its stars, changes values between runs and adds derivatives.  All
+ * ranks call the same functions in the same order; each has its own stars. A new stage is one line
+ * in pipeline.c. */
 #ifndef CUBIX_MPI_PIPELINE_H
 #define CUBIX_MPI_PIPELINE_H
 
@@ -61,18 +63,24 @@ struct cubix_pipeline {
 };
 
 /** Read the instrument, and look whether its cube fits into memory.  Collective.
- *  @param par borrowed, and must outlive the pipeline  @param stages NULL, or borrowed  @param[out] pipe owned by the caller */
+ *  @param par borrowed, and must outlive the pipeline  @param stages NULL, or borrowed  @param[out]
+ *  pipe owned by the caller */
 int cubix_mpi_pipeline_open(struct cubix_pipeline **pipe, const struct cubix_params *par, const struct cubix_pipeline_use *use, struct cubix_stages *stages);
 /** Take stars, find their frame, make the templates for them and open the processor.  Collective.
- *  @param stars  NULL: those of InputFile; otherwise this rank's, which are copied, with snapshot filled in as a file would have it */
+ *  @param stars  NULL: those of InputFile; otherwise this rank's, which are copied, with snapshot
+ *  filled in as a file would have it */
 int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars);
-/** Make the cube of the values in use, noise-free, after the PSF: pipe->cube.  Collective; again only with keep_stars. */
+/** Make the cube of the values in use, noise-free, after the PSF: pipe->cube.  Collective; again
+ * only with keep_stars. */
 int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe);
-/** From now on collective means its ranks, and warnings are its own: what every call does that is given a pipeline or a chain.  Local. */
+/** From now on collective means its ranks, and warnings are its own: what every call does that is
+ * given a pipeline or a chain.  Local. */
 void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe);
-/** What a run takes of memory, with all that is known of it.  Collective.  @param say  1: tell it at INFO  Errors: CUBIX_EUSAGE where it does not fit. */
+/** What a run takes of memory, with all that is known of it.  Collective.  @param say  1: tell it at
+ * INFO  Errors: CUBIX_EUSAGE where it does not fit. */
 int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say);
-/** A cube of the field for the channels that this rank owns, all zero.  Local.  @param cube NULL the first time, then reused */
+/** A cube of the field for the channels that this rank owns, all zero.  Local.  @param cube NULL the
+ * first time, then reused */
 int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube);
 /** What an output tells of the forward run, its noise left out; all borrowed.  Local. */
 void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe);

@@ -1,18 +1,24 @@
 /* atomic_file.c -- files that are whole or not there at all.
  *
- * A file grows under a temporary name beside the place where it will be, is brought to the disk with fsync, and renamed.  So a file under its own name is
- * always whole, and an older one is kept until its successor is.  Whatever goes wrong, the temporary file is removed: by the caller, or by
- * cubix_atomic_file_abandon, which a signal handler may call; what is left by a process that was killed outright, the next run of the same output removes.
+ * A file grows under a temporary name beside the place where it will be, is brought to the disk
+ * with fsync, and renamed.  So a file under its own name is always whole, and an older one is kept
+ * until its successor is.  Whatever goes wrong, the temporary file is removed: by the caller, or by
+ * cubix_atomic_file_abandon, which a signal handler may call; what is left by a process that was
+ * killed outright, the next run of the same output removes.
  *
- * The temporary name is .BASE.part-HOST-PID-RANDOM.  HOST tells the machine and its numbering of processes (containers have their own), so that a left file
- * can be told from one that still grows: on the same host by its process, elsewhere by an age of a week.  RANDOM are 64 bits that nobody can foresee; the
- * file is created exclusively and without following links, and a name that is taken means another try.  From then on all is written through the descriptor,
- * and before it is closed the name is looked at again: it must still be that of the open file.
+ * The temporary name is .BASE.part-HOST-PID-RANDOM.  HOST tells the machine and its numbering of
+ * processes (containers have their own), so that a left file can be told from one that still grows:
+ * on the same host by its process, elsewhere by an age of a week.  RANDOM are 64 bits that nobody
+ * can foresee; the file is created exclusively and without following links, and a name that is
+ * taken means another try.  From then on all is written through the descriptor, and before it is
+ * closed the name is looked at again: it must still be that of the open file.
  *
- * An output that is a symbolic link stays one: its target is written, which need not be there yet.  As the kernel does for links in sticky folders that
- * all may write to (/tmp), links of strangers are not followed there.  What is there and is no plain file (a FIFO, a device, a folder) is never replaced,
- * nor is a file that nobody may write to: root could, but the owner has said that it be kept.  A file that replaces another takes over its permissions,
- * and its owner where the system allows; others get what umask leaves of 0666.                                                            */
+ * An output that is a symbolic link stays one: its target is written, which need not be there yet.
+ * As the kernel does for links in sticky folders that all may write to (/tmp), links of strangers
+ * are not followed there.  What is there and is no plain file (a FIFO, a device, a folder) is never
+ * replaced, nor is a file that nobody may write to: root could, but the owner has said that it be
+ * kept.  A file that replaces another takes over its permissions, and its owner where the system
+ * allows; others get what umask leaves of 0666. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/atomic_file.h"
 
@@ -35,10 +41,13 @@
 enum { HOST = 96, LONGEST_BASE = 100, N_TRY = 16, N_LINK = 40, WEEK = 7 * 86400, STICKY = 01000 };
 static const char mark[] = ".part-";
 
-/* What grows now.  At every moment whole, so that a signal handler can walk along it; changed by one thread at a time. */
+/* What grows now.  At every moment whole, so that a signal handler can walk along it; changed by
+ * one thread at a time. */
 static struct cubix_atomic_file *volatile growing;
 
-/* ---- the list -------------------------------------------------------------------------------------------------------------- */
+/* ---- the list
+ * --------------------------------------------------------------------------------------------------------------
+ */
 static void list_add(struct cubix_atomic_file *f)
 {
 #pragma omp critical(cubix_atomic_file)
@@ -67,7 +76,9 @@ void cubix_atomic_file_abandon(void)
   growing = NULL;
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------------------ */
+/* ---- names
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 /* @return NULL without memory */
 static char *format(const char *fmt, ...) CUBIX_PRINTF(1, 2);
 static char *format(const char *fmt, ...)
@@ -134,7 +145,8 @@ int cubix_atomic_file_same(const char *a, const char *b)
   return a && b && *a && *b && !stat(a, &info_a) && !stat(b, &info_b) && info_a.st_dev == info_b.st_dev && info_a.st_ino == info_b.st_ino;
 }
 
-/* Whether a link may be followed: in a sticky folder that others may write to, only our own and those of the folder's owner. */
+/* Whether a link may be followed: in a sticky folder that others may write to, only our own and
+ * those of the folder's owner. */
 static int link_is_trusted(const char *folder, const struct stat *link)
 {
   struct stat info;
@@ -171,7 +183,9 @@ done:
   return status;
 }
 
-/* ---- what is there ---------------------------------------------------------------------------------------------------------- */
+/* ---- what is there
+ * ----------------------------------------------------------------------------------------------------------
+ */
 /* That what is there may be replaced.  @param[out] exists, info  of the target */
 static int inspect(const char *target, const char *what, int *exists, struct stat *info)
 {
@@ -190,7 +204,8 @@ done:
   return status;
 }
 
-/* Permissions, and owner where that is allowed, of the file that will be replaced.  A group that cannot be kept gets no more than all others. */
+/* Permissions, and owner where that is allowed, of the file that will be replaced.  A group that
+ * cannot be kept gets no more than all others. */
 static void permit(int file, const struct stat *old)
 {
   struct stat info;
@@ -252,7 +267,9 @@ done:
   return status;
 }
 
-/* ---- growing ------------------------------------------------------------------------------------------------------------------ */
+/* ---- growing
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 int cubix_atomic_file_begin(struct cubix_atomic_file *f, const char *path)
 {
   int status = CUBIX_OK;
@@ -320,7 +337,9 @@ done:
   return status;
 }
 
-/* ---- the end -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the end
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 static void forget(struct cubix_atomic_file *f)
 {
   list_remove(f);
@@ -331,8 +350,8 @@ static void forget(struct cubix_atomic_file *f)
   *f = (struct cubix_atomic_file) { .file = -1 };
 }
 
-/* Whether the name is still that of the open file.  Numbers of files are compared while it is open: then the system keeps them as they are, and gives them to
- * no other file. */
+/* Whether the name is still that of the open file.  Numbers of files are compared while it is open:
+ * then the system keeps them as they are, and gives them to no other file. */
 static int keeps_name(const struct cubix_atomic_file *f)
 {
   struct stat open_one, named;
@@ -403,8 +422,11 @@ done:
   return status;
 }
 
-/* ---- leftovers -------------------------------------------------------------------------------------------------------------------- */
-/* Whether a process of this host is no more.  One that was killed, but whose parent has not yet asked how it ended, still answers to its number: Linux tells its state. */
+/* ---- leftovers
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+/* Whether a process of this host is no more.  One that was killed, but whose parent has not yet
+ * asked how it ended, still answers to its number: Linux tells its state. */
 static int has_ended(long process)
 {
   char path[64], line[512] = "";

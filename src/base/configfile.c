@@ -1,11 +1,14 @@
 /* configfile.c -- the one door to libconfig: a text file with what it includes.
  *
- * libconfig opens an included file itself.  It waits for ever for the writer of a FIFO, ends the whole process where a read fails (of a folder, with version 1.5),
- * and does not say which file is missing.  So the text, from memory, and those that it includes are searched for lines with @include before it sees them:
+ * libconfig opens an included file itself.  It waits for ever for the writer of a FIFO, ends the
+ * whole process where a read fails (of a folder, with version 1.5), and does not say which file is
+ * missing.  So the text, from memory, and those that it includes are searched for lines with
+ * @include before it sees them:
  *
  *   @include "NAME"     at the beginning of a line, but for blanks, and not within a comment or a text in quotes; \" and \\ stand for " and \
  *
- * All names, also those in included files, count from the folder of the first file.  Up to version 1.6 an absolute name does so, too. */
+ * All names, also those in included files, count from the folder of the first file.  Up to version
+ * 1.6 an absolute name does so, too. */
 #include "base/configfile.h"
 
 #include <stdio.h>
@@ -19,7 +22,8 @@
 
 enum { NAME = 4096, DEPTH = 10 };     /* libconfig's own limit */
 
-/* What stands between quotes.  @param at  behind the first of them  @return behind the second, or the end of the text */
+/* What stands between quotes.  @param at  behind the first of them  @return behind the second, or
+ * the end of the text */
 static const char *unquote(char name[NAME], const char *at)
 {
   size_t n = 0;

@@ -7,7 +7,8 @@
 /** Read a file; those that it includes lie in its folder.  Local.
  *  @param config  initialised; owned by the caller, who destroys it
  *  @param code    the status of a refusal
- *  Errors: code, with file and line: a syntax error; an included file that is none, or that includes itself. */
+ *  Errors: code, with file and line: a syntax error; an included file that is none, or that
+ *  includes itself. */
 int cubix_configfile_read(config_t *config, const char *path, int code);
 
 #endif

@@ -1,14 +1,18 @@
 /* datafile.c -- where the shipped instrument and format files are.
  *
- * The root follows from where this code lies, a program or the shared library within a host's (/proc/self/maps tells), so that what was installed reads
- * its own data though a source tree is near, also after it was moved as a whole.  It is the first of these folders that is there:
+ * The root follows from where this code lies, a program or the shared library within a host's
+ * (/proc/self/maps tells), so that what was installed reads its own data though a source tree is
+ * near, also after it was moved as a whole.  It is the first of these folders that is there:
  *   the environment variable CUBIX_DATA;
  *   the source tree's parameterfiles, for what lies in its build folder;
  *   share/cubix beside the bin or lib folder of the program or library;
  *   the folder that configure was told (CUBIX_DATADIR);
- *   the source tree's parameterfiles once more, for programs that were linked before anything was installed.
- * A name is compared letter by letter, without regard to case, '-', '_' and spaces: "illustris-tng" is IllustrisTNG.cfg.
- * What holds a '/' is a path and taken as it is; a name that is not in the folder may also be a file of the working directory. */
+ *   the source tree's parameterfiles once more, for programs that were linked before anything was
+ *   installed.
+ * A name is compared letter by letter, without regard to case, '-', '_' and spaces: "illustris-tng"
+ * is IllustrisTNG.cfg.
+ * What holds a '/' is a path and taken as it is; a name that is not in the folder may also be a
+ * file of the working directory. */
 #define _XOPEN_SOURCE 700           /* realpath */
 #include "base/datafile.h"
 

@@ -14,8 +14,10 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
  *  @param[out] names [n] owned by the caller: cubix_datafile_list_free */
 int cubix_datafile_list(char ***names, int *n, const char *folder);
 void cubix_datafile_list_free(char **names, int n);
-/** A text file, whole: libconfig, which ends the process where a read fails, gets its text from memory.  Local.
- *  @param code status of a file that cannot be read  @param[out] text '\0'-terminated; owned by the caller: free */
+/** A text file, whole: libconfig, which ends the process where a read fails, gets its text from
+ * memory.  Local.
+ *  @param code status of a file that cannot be read  @param[out] text '\0'-terminated; owned by the
+ *  caller: free */
 int cubix_datafile_text(char **text, const char *path, int code);
 
 #endif

@@ -1,7 +1,9 @@
 /* disk.c -- whether there is room for what will be written.
  *
- * A file is on the file system of the folder in which it will be, behind all links.  Files that it replaces give nothing back in time: they stay until their
- * successors are whole.  What only root may use counts for root alone.  Quotas are not known; nor are file systems that tell of no blocks at all.        */
+ * A file is on the file system of the folder in which it will be, behind all links.  Files that it
+ * replaces give nothing back in time: they stay until their successors are whole.  What only root
+ * may use counts for root alone.  Quotas are not known; nor are file systems that tell of no blocks
+ * at all. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/disk.h"
 

@@ -1,7 +1,9 @@
-/* error.c -- the last error of a thread: one message, and the trace of the functions it passed on its way up.
+/* error.c -- the last error of a thread: one message, and the trace of the functions it passed on
+ * its way up.
  *
- * Nothing here prints or exits: a library that kills its host is no library.  Messages are for the user (value, bound,
- * place, remedy); traces are for whoever debugs (function, file, line), and shown with -v only.                       */
+ * Nothing here prints or exits: a library that kills its host is no library.  Messages are for the
+ * user (value, bound, place, remedy); traces are for whoever debugs (function, file, line), and
+ * shown with -v only. */
 #include "base/error.h"
 
 #include <omp.h>

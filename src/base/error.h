@@ -1,7 +1,8 @@
 /* error.h -- how anything that can fail says so.
  *
- * A fallible function returns an int status, holds `int status = CUBIX_OK;` and leaves through one `done:`.
- * The first failure sets the message, every caller on the way up adds a frame; only the programs' mains print. */
+ * A fallible function returns an int status, holds `int status = CUBIX_OK;` and leaves through one
+ * `done:`. The first failure sets the message, every caller on the way up adds a frame; only the
+ * programs' mains print. */
 #ifndef CUBIX_ERROR_H
 #define CUBIX_ERROR_H
 
@@ -56,14 +57,17 @@ const char *cubix_error_trace(void);
 void cubix_error_about(const char *fmt, ...) CUBIX_PRINTF(1, 2);
 /** Forget the error.  Local. */
 void cubix_error_clear(void);
-/** Exit status of a program that ends with this status: 0 done, 1 computing, 2 parameters, 3 input, 4 output.  (130, after an
+/** Exit status of a program that ends with this status: 0 done, 1 computing, 2 parameters, 3 input,
+ * 4 output.  (130, after an
  *  interruption by a signal, has no status: console.h.)  Local. */
 int cubix_error_exit_status(int code);
 /** What a status means, in words.  Local. */
 const char *cubix_error_meaning(int code);
-/** calloc of at least one byte, aligned to 64 bytes; free() releases it.  Local.  @return NULL when there is no memory */
+/** calloc of at least one byte, aligned to 64 bytes; free() releases it.  Local.  @return NULL when
+ * there is no memory */
 void *cubix_alloc(unsigned long n, unsigned long size);
-/** The same for what is written before it is read: not zeroed, so that the threads that fill it also bring in its pages.  Local. */
+/** The same for what is written before it is read: not zeroed, so that the threads that fill it also
+ * bring in its pages.  Local. */
 void *cubix_reserve(unsigned long n, unsigned long size);
 
 #ifdef __cplusplus

@@ -1,8 +1,9 @@
 /* h5data.c -- is what a dataset promises there?
  *
- * HDF5 reads what is missing as the fill value, 0 unless told otherwise, and returns success: the rows of a virtual dataset whose source file has moved,
- * the end of an external file that was cut short, chunks that a writer never came to.  Stars of mass 0 and formed at a = 0 pass every other test.  So each
- * dataset is looked at before it is read:
+ * HDF5 reads what is missing as the fill value, 0 unless told otherwise, and returns success: the
+ * rows of a virtual dataset whose source file has moved, the end of an external file that was cut
+ * short, chunks that a writer never came to.  Stars of mass 0 and formed at a = 0 pass every other
+ * test.  So each dataset is looked at before it is read:
  *
  *   virtual     every source is looked for where HDF5 looks (below), opened, and examined in the same way, for it may be virtual itself; it must be as long as the
  *               mapping says; and the mappings together must cover the dataset
@@ -12,8 +13,10 @@
  *
  * Chunks that are packed need their filters, which may be plugins.
  *
- * `%b` in the name of a source counts blocks along the dataset's unlimited axis: such a dataset ends before the first that is missing, so that the next names
- * are looked for, too; asked how long it is, HDF5 opens one source after the other, which are therefore examined before.  "." is the virtual file. */
+ * `%b` in the name of a source counts blocks along the dataset's unlimited axis: such a dataset
+ * ends before the first that is missing, so that the next names are looked for, too; asked how long
+ * it is, HDF5 opens one source after the other, which are therefore examined before.  "." is the
+ * virtual file. */
 #define _XOPEN_SOURCE 700
 #include "base/h5data.h"
 
@@ -44,7 +47,9 @@ struct subject {
 
 static int open_whole(hid_t *set, int *abroad, hid_t file, const char *path, int depth);
 
-/* ---- virtual datasets ------------------------------------------------------------------------------------------------------------ */
+/* ---- virtual datasets
+ * ------------------------------------------------------------------------------------------------------------
+ */
 /* "part%b.hdf5" of block 3 -> "part3.hdf5"; "%%" -> "%".  @return 1 where blocks are counted in it */
 static int of_block(char *name, size_t size, const char *pattern, hsize_t block)
 {
@@ -173,7 +178,8 @@ done:
   return status;
 }
 
-/* The sources that HDF5 opens when it is asked how long the dataset is: those of an unlimited mapping, up to the first that is missing. */
+/* The sources that HDF5 opens when it is asked how long the dataset is: those of an unlimited
+ * mapping, up to the first that is missing. */
 static int look_ahead(const struct subject *s, const struct mapping *m)
 {
   int status = CUBIX_OK, counts = 1;
@@ -270,7 +276,9 @@ done:
   return status;
 }
 
-/* ---- other storage --------------------------------------------------------------------------------------------------------------- */
+/* ---- other storage
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 static int check_external(const struct subject *s, int n_file)
 {
   int status = CUBIX_OK;

@@ -1,7 +1,8 @@
 /* h5read.c -- small questions to an HDF5 file.
  *
- * Files in the wild write a scalar attribute as a scalar or as an array of one, a string with fixed or variable length, a count as an
- * integer or as a double: all of these are accepted, and HDF5 converts.  Messages name file, object and attribute. */
+ * Files in the wild write a scalar attribute as a scalar or as an array of one, a string with fixed
+ * or variable length, a count as an integer or as a double: all of these are accepted, and HDF5
+ * converts.  Messages name file, object and attribute. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/h5read.h"
 
@@ -137,7 +138,8 @@ static int say_unknown(hid_t file, const char *object, const char *what)
 
 static int look_along(int *there, hid_t at, const char *path, int *left);
 
-/* What a link leads to is looked at before HDF5 comes to open it: there is no FIFO on the way, which it would wait for. */
+/* What a link leads to is looked at before HDF5 comes to open it: there is no FIFO on the way,
+ * which it would wait for. */
 static int look_behind(hid_t at, const char *part, int *left)
 {
   int status = CUBIX_OK, there;
@@ -206,8 +208,9 @@ int cubix_h5_exists(hid_t file, const char *path)
   return !status && there;
 }
 
-/* The first of these attributes, or -1; the name it goes by.  The object is opened first: by name alone, HDF5 looks for the texts of an object behind
- * an external link in the file that the link is in. */
+/* The first of these attributes, or -1; the name it goes by.  The object is opened first: by name
+ * alone, HDF5 looks for the texts of an object behind an external link in the file that the link is
+ * in. */
 static int open_attribute(hid_t *attribute, hid_t file, const char *object, const struct cubix_names *names, const char **name)
 {
   int status = CUBIX_OK, there;

@@ -1,12 +1,15 @@
 /* h5search.c -- where HDF5 looks for another file that a file names.
  *
- * HDF5 tries one place after the other.  Opening a FIFO waits for a writer, so each place is looked at here before.  A folder is passed over.  The first file that
- * is there is the one, whether it is HDF5 or not: HDF5 1.10 passes over what is not its own, 1.14 fails.  The places:
+ * HDF5 tries one place after the other.  Opening a FIFO waits for a writer, so each place is looked
+ * at here before.  A folder is passed over.  The first file that is there is the one, whether it is
+ * HDF5 or not: HDF5 1.10 passes over what is not its own, 1.14 fails.  The places:
  *
  *   link, source   an absolute name itself, and from here on its last component; the folders of HDF5_EXT_PREFIX (links) or HDF5_VDS_PREFIX (sources), a list
- *                  like that of PATH; for a source the whole of HDF5_VDS_PREFIX, in which ${ORIGIN} at the beginning is the folder of the file that names
- *                  it; beside that file; the working directory; beside the file that that file is a symbolic link to
- *   raw data       an absolute name; the folder HDF5_EXTFILE_PREFIX, with ${ORIGIN} as above; without it the working directory */
+ *                  like that of PATH; for a source the whole of HDF5_VDS_PREFIX, in which ${ORIGIN}
+ *                  at the beginning is the folder of the file that names it; beside that file; the
+ *                  working directory; beside the file that that file is a symbolic link to
+ *   raw data       an absolute name; the folder HDF5_EXTFILE_PREFIX, with ${ORIGIN} as above; without it the working directory
+ */
 #define _XOPEN_SOURCE 700
 #include "base/h5search.h"
 

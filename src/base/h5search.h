@@ -6,7 +6,8 @@
 
 enum cubix_h5_why { CUBIX_H5_LINK, CUBIX_H5_SOURCE };   /* an external link, a source of a virtual dataset */
 
-/** The file that HDF5 would take, sought as HDF5 does but without opening what might keep it waiting.  Local.
+/** The file that HDF5 would take, sought as HDF5 does but without opening what might keep it
+ * waiting.  Local.
  *  @param[out] path [size] that file; where there is none, where it ought to be
  *  @param beside    the file that names it, as it was opened
  *  Errors: CUBIX_EINPUT: HDF5 would come upon a FIFO, a socket or a device first. */

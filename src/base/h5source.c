@@ -1,8 +1,11 @@
-/* h5source.c -- a file driver of HDF5 for reading: what it opens are ordinary files, and closing one cannot fail.
+/* h5source.c -- a file driver of HDF5 for reading: what it opens are ordinary files, and closing
+ * one cannot fail.
  *
- * HDF5's own driver opens a FIFO and waits for a writer, as a link or a virtual dataset may ask for one; and where close() fails, as it may on a network file system, HDF5
- * keeps half a file, which it closes once more when the process exits, and crashes there (seen with 1.10.8).  The files behind external links and the sources
- * of virtual datasets are opened by the driver of the file that names them: by this one, which remembers what it opened. */
+ * HDF5's own driver opens a FIFO and waits for a writer, as a link or a virtual dataset may ask for
+ * one; and where close() fails, as it may on a network file system, HDF5 keeps half a file, which
+ * it closes once more when the process exits, and crashes there (seen with 1.10.8).  The files
+ * behind external links and the sources of virtual datasets are opened by the driver of the file
+ * that names them: by this one, which remembers what it opened. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/h5source.h"
 

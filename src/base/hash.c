@@ -1,11 +1,14 @@
-/* hash.c -- eight lanes of 64 bits, each multiplied and turned word by word, then two mixes of the eight.
+/* hash.c -- eight lanes of 64 bits, each multiplied and turned word by word, then two mixes of the
+ * eight.
  *
- * A step  lane <- turn((lane ^ word) odd, 29)  can be undone for any word, and differs for any two words.  So two inputs of one length that differ in one
- * word of a lane leave different lanes, and the first mix, which can be undone as well, tells eight lanes apart of which one differs.  Damage of several
- * words is found as a random function finds it.
+ * A step  lane <- turn((lane ^ word) odd, 29)  can be undone for any word, and differs for any two
+ * words.  So two inputs of one length that differ in one word of a lane leave different lanes, and
+ * the first mix, which can be undone as well, tells eight lanes apart of which one differs.  Damage
+ * of several words is found as a random function finds it.
  *
- * The eight products do not wait for each other: 8 bytes a cycle, more than memory delivers to a core.  The vector instructions of most processors have no
- * product of 64-bit words; scalar ones are as fast. */
+ * The eight products do not wait for each other: 8 bytes a cycle, more than memory delivers to a
+ * core.  The vector instructions of most processors have no product of 64-bit words; scalar ones
+ * are as fast. */
 #include "base/hash.h"
 
 #include <string.h>

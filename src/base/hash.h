@@ -5,8 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The same on every machine of the same byte order; not for secrets.  Damage within 8 bytes, or within 64 bytes that begin at a multiple of 64, always
- *  changes it; other damage goes unnoticed once in 2^64 or less.  More than 10 GB/s on a core.  Local. */
+/** The same on every machine of the same byte order; not for secrets.  Damage within 8 bytes, or
+ * within 64 bytes that begin at a multiple of 64, always
+ *  changes it; other damage goes unnoticed once in 2^64 or less.  More than 10 GB/s on a core.  Local.
+ */
 void cubix_hash(const void *bytes, size_t n, uint64_t hash[2]);
 
 #endif

@@ -1,8 +1,9 @@
 /* infile.c -- a file that is to be read: is it one, and why not.
  *
- * Every reader asks here before it opens, so that all of them refuse the same things with the same words, and before a library with messages of
- * its own comes to see the path.  Only a regular file has an end that does not depend on somebody else: opening a FIFO waits for its writer, and
- * a device may have no end at all. */
+ * Every reader asks here before it opens, so that all of them refuse the same things with the same
+ * words, and before a library with messages of its own comes to see the path.  Only a regular file
+ * has an end that does not depend on somebody else: opening a FIFO waits for its writer, and a
+ * device may have no end at all. */
 #define _XOPEN_SOURCE 700
 #include "base/infile.h"
 

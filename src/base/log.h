@@ -1,6 +1,8 @@
-/* log.h -- what the program tells while it works: the log (standard output of rank 0) and warnings (standard error, once per job).
+/* log.h -- what the program tells while it works: the log (standard output of rank 0) and warnings
+ * (standard error, once per job).
  *
- * The library itself prints nothing: everything goes to one callback, which the mains set and a host code may replace. */
+ * The library itself prints nothing: everything goes to one callback, which the mains set and a
+ * host code may replace. */
 #ifndef CUBIX_LOG_H
 #define CUBIX_LOG_H
 
@@ -25,7 +27,8 @@ void cubix_log(enum cubix_log_level level, const char *fmt, ...) CUBIX_PRINTF(2,
 void cubix_log_progress(const char *stage, double done);
 /** Seconds of a steady clock.  Local. */
 double cubix_log_clock(void);
-/** Whose warnings they are from now on: those of a run, begun with all that there were so far.  Local.  @param warnings borrowed while it is in use; NULL: the program's */
+/** Whose warnings they are from now on: those of a run, begun with all that there were so far.
+ * Local.  @param warnings borrowed while it is in use; NULL: the program's */
 void cubix_log_collect(struct cubix_warnings *warnings);
 /** Where warnings are collected now, a line each, for the outputs' provenance.  Local, borrowed. */
 const struct cubix_warnings *cubix_log_warnings(void);

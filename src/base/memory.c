@@ -1,11 +1,14 @@
-/* memory.c -- free memory as Linux tells it (elsewhere half of what is built in is a guess), and sums of what a run will take.
+/* memory.c -- free memory as Linux tells it (elsewhere half of what is built in is a guess), and
+ * sums of what a run will take.
  *
- * MemAvailable is the node's.  A control group may leave less: its limit less what it uses, files in its cache excepted, which the system gives up when
- * memory is asked for; every group above it counts as well.  Inside a container the path of the group may not be visible: then what lies at the mount's
- * root is the container's own.
+ * MemAvailable is the node's.  A control group may leave less: its limit less what it uses, files
+ * in its cache excepted, which the system gives up when memory is asked for; every group above it
+ * counts as well.  Inside a container the path of the group may not be visible: then what lies at
+ * the mount's root is the container's own.
  *
- * A plan is a list of items with the phases of the run in which they are there.  Who owns memory says how much it is (functions ..._bytes beside the
- * allocation); mpi/pipeline/memory_check.c puts them together. */
+ * A plan is a list of items with the phases of the run in which they are there.  Who owns memory
+ * says how much it is (functions ..._bytes beside the allocation); mpi/pipeline/memory_check.c puts
+ * them together. */
 #define _GNU_SOURCE
 #include "base/memory.h"
 
@@ -17,7 +20,9 @@
 
 enum { PATH = 4096, SHOWN = 4 };
 
-/* ---- what there is ------------------------------------------------------------------------------------------------------ */
+/* ---- what there is
+ * ------------------------------------------------------------------------------------------------------
+ */
 /* The number in a file of one line, HUGE_VAL where there is none ("max", or no such file). */
 static double number_in(const char *folder, const char *name)
 {
@@ -122,7 +127,8 @@ static double pages(int column)
 
 double cubix_memory_used(void) { return pages(1); }
 
-/* The system's account of resources counts what this process was before it became this program as well; VmHWM does not. */
+/* The system's account of resources counts what this process was before it became this program as
+ * well; VmHWM does not. */
 double cubix_memory_most(void)
 {
   struct rusage usage;
@@ -140,7 +146,9 @@ double cubix_memory_own(void)
   return fmax(least, 0);
 }
 
-/* ---- what it will take --------------------------------------------------------------------------------------------------- */
+/* ---- what it will take
+ * ---------------------------------------------------------------------------------------------------
+ */
 void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first, enum cubix_phase last)
 {
   if (!(bytes > 0) || plan->n == CUBIX_MEMORY_ITEMS) return;

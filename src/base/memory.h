@@ -4,10 +4,12 @@
 
 #include <stddef.h>
 
-/** Bytes that are free for all programs of this node together, files that the system keeps for convenience not counted; less where this process is in a
+/** Bytes that are free for all programs of this node together, files that the system keeps for
+ * convenience not counted; less where this process is in a
  *  control group (a container, a batch job) with less left.  Local. */
 double cubix_memory_free(void);
-/** What control groups leave: the least of the groups in `list`, a file like /proc/self/cgroup, and those above them, whose files lie below `mount`, of
+/** What control groups leave: the least of the groups in `list`, a file like /proc/self/cgroup, and
+ * those above them, whose files lie below `mount`, of
  *  version 2 or 1; HUGE_VAL where none has a limit.  Local. */
 double cubix_memory_group(const char *list, const char *mount);
 /** What the limits of this process alone (ulimit -v, -d) leave; HUGE_VAL where there are none.  Local. */
@@ -38,7 +40,8 @@ struct cubix_memory_plan {
   struct { const char *what; double bytes; enum cubix_phase first, last; } item[CUBIX_MEMORY_ITEMS];
 };
 
-/** Note an item that is in memory from one phase to another; of 0 bytes or less it is left out.  Local.  @param what borrowed */
+/** Note an item that is in memory from one phase to another; of 0 bytes or less it is left out.
+ * Local.  @param what borrowed */
 void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first, enum cubix_phase last);
 /** The largest sum of all phases.  Local.  @param[out] phase  NULL, or when that is */
 double cubix_memory_peak(const struct cubix_memory_plan *plan, enum cubix_phase *phase);

@@ -1,8 +1,9 @@
 /* spelling.c -- how alike two names are.
  *
- * Files are found by names that people remember: case, '-', '_' and spaces do not count there ("illustris-tng" is IllustrisTNG).
- * Parameters and keys are compared exactly, but a wrong one is answered with the known one that is nearest in Levenshtein's edit
- * distance (1966), letters compared without case.  The distance is computed row by row of the usual table, in place. */
+ * Files are found by names that people remember: case, '-', '_' and spaces do not count there
+ * ("illustris-tng" is IllustrisTNG). Parameters and keys are compared exactly, but a wrong one is
+ * answered with the known one that is nearest in Levenshtein's edit distance (1966), letters
+ * compared without case.  The distance is computed row by row of the usual table, in place. */
 #define _POSIX_C_SOURCE 200809L
 #include "base/spelling.h"
 

@@ -1,10 +1,12 @@
 /* units.c -- from the unit a user wrote to the one CUBIX computes in.
  *
- * units.def lists each unit with its dimension and its size in the dimension's base unit; a value in unit a is
- * value * size(a) / size(b) in unit b.  Lengths in space (pc, kpc, Mpc) and wavelengths (AA, nm, um) count as different
- * dimensions: nobody means parsecs of wavelength, and a slip between the two should be told.  The factors a^n h^m of
- * cosmological simulations are no units and live in the format files.
- * A file that must be in a certain unit may still spell it in another way: those spellings are in units.def too. */
+ * units.def lists each unit with its dimension and its size in the dimension's base unit; a value
+ * in unit a is value * size(a) / size(b) in unit b.  Lengths in space (pc, kpc, Mpc) and
+ * wavelengths (AA, nm, um) count as different dimensions: nobody means parsecs of wavelength, and a
+ * slip between the two should be told.  The factors a^n h^m of cosmological simulations are no
+ * units and live in the format files.
+ * A file that must be in a certain unit may still spell it in another way: those spellings are in
+ * units.def too. */
 #include "base/units.h"
 
 #include "physics/constants.h"

@@ -1,4 +1,5 @@
-/* worst.h -- the largest of many errors, for what decides by it: an error that is not a number is the largest of all, and remains it. */
+/* worst.h -- the largest of many errors, for what decides by it: an error that is not a number is
+ * the largest of all, and remains it. */
 #ifndef CUBIX_WORST_H
 #define CUBIX_WORST_H
 

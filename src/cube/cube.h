@@ -19,7 +19,8 @@ enum cubix_map {
   CUBIX_N_MAP
 };
 
-/* Where number, mass formed [Msun] and band light [10^FluxUnit erg/s/cm2] went: all sums over stars, added up over ranks. */
+/* Where number, mass formed [Msun] and band light [10^FluxUnit erg/s/cm2] went: all sums over
+ * stars, added up over ranks. */
 enum cubix_account {
   CUBIX_ALL,                      /* every star read and selected       */
   CUBIX_IN_FIELD,                 /* in the field                       */
@@ -45,15 +46,18 @@ struct cubix_cube {
   double v_max;                   /* largest |v| painted [km/s] */
 };
 
-/** Maps and account of the instrument's field, empty, and no channel yet.  Local.  @param[out] cube owned by the caller */
+/** Maps and account of the instrument's field, empty, and no channel yet.  Local.  @param[out] cube
+ * owned by the caller */
 int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
 /** Hold channels first .. first + n - 1 of field and margin, all zero.  Local.  What was held before is given up. */
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
-/** After the sum: refuse a field that no star sheds light into, itself or through the PSF.  Local.  Errors: CUBIX_EUSAGE. */
+/** After the sum: refuse a field that no star sheds light into, itself or through the PSF.  Local.
+ * Errors: CUBIX_EUSAGE. */
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
 /** What the maps take.  Local. */
 double cubix_cube_maps_bytes(const struct cubix_instrument *ins);
-/** After the PSF: refuse a cube that is dark in every channel and spaxel of all ranks.  Collective through `collective`.  Errors: CUBIX_EINPUT. */
+/** After the PSF: refuse a cube that is dark in every channel and spaxel of all ranks.  Collective
+ * through `collective`.  Errors: CUBIX_EINPUT. */
 int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_collective *collective);
 void cubix_cube_free(struct cubix_cube *cube);
 

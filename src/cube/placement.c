@@ -1,12 +1,16 @@
-/* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel: Deposit nearest (the others: placement_spread.c).
+/* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel:
+ * Deposit nearest (the others: placement_spread.c).
  *
- * A first pass through the slab finds every star's spaxel and counts.  The second goes through it in chunks that stay in the cache.  Each of a chunk's
- * stars is placed on the library's grid and written down with all that the maps want of it, in buckets of neighbouring spaxels, by threads that have
- * contiguous parts of the chunk; then each bucket is emptied by one thread, star by star, into the spaxels' places and sums.  So memory is written line
- * by line, few of them at a time, and beside the stars themselves a chunk is all that is needed.
+ * A first pass through the slab finds every star's spaxel and counts.  The second goes through it
+ * in chunks that stay in the cache.  Each of a chunk's stars is placed on the library's grid and
+ * written down with all that the maps want of it, in buckets of neighbouring spaxels, by threads
+ * that have contiguous parts of the chunk; then each bucket is emptied by one thread, star by star,
+ * into the spaxels' places and sums.  So memory is written line by line, few of them at a time, and
+ * beside the stars themselves a chunk is all that is needed.
  *
- * The order is the slab's throughout: the stars of a spaxel lie in it, and the maps are summed in it.  The account of number, mass and light is summed
- * in it within a share of SHARE stars, and shares in theirs: whatever the threads do, the numbers are the same.                                      */
+ * The order is the slab's throughout: the stars of a spaxel lie in it, and the maps are summed in
+ * it.  The account of number, mass and light is summed in it within a share of SHARE stars, and
+ * shares in theirs: whatever the threads do, the numbers are the same. */
 #include "cube/placement.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
-/* placement_parts.h -- what the files of the placement share: how a star is taken in, and what the maps and the account are told of it. */
+/* placement_parts.h -- what the files of the placement share: how a star is taken in, and what the
+ * maps and the account are told of it. */
 #ifndef CUBIX_PLACEMENT_PARTS_H
 #define CUBIX_PLACEMENT_PARTS_H
 
@@ -15,7 +16,8 @@ static inline void cubix_placement_count(struct cubix_budget *b, double number, 
   b->light += light;
 }
 
-/** Star i of the slab: what it is, and its entry in the account.  Local.  @param where its nearest spaxel is  @param painted it sheds light into field or margin
+/** Star i of the slab: what it is, and its entry in the account.  Local.  @param where its nearest
+ * spaxel is  @param painted it sheds light into field or margin
  *  @return its light in the band */
 static inline double cubix_placement_take(struct cubix_star *star, struct cubix_share_account *account, const struct cubix_tables *v, const struct cubix_slab *slab, size_t i,
                                           enum cubix_account where, int painted)
@@ -69,7 +71,8 @@ static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel
 /** What sorting takes beside the placement, and cubix_placement_build for Deposit nearest.  Local. */
 double cubix_placement_nearest_bytes(double n_star, double n_spaxel, int n_thread);
 int cubix_placement_nearest(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
-/** What sorting takes for every spaxel, for every star and while records wait, in cubix_placement_build for a smooth deposit.  Local. */
+/** What sorting takes for every spaxel, for every star and while records wait, in
+ * cubix_placement_build for a smooth deposit.  Local. */
 double cubix_placement_spread_bytes(double n_star, double n_record, double n_spaxel, int n_thread);
 /** cubix_placement_build for a smooth deposit.  Local. */
 int cubix_placement_spread(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);

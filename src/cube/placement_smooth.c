@@ -1,12 +1,17 @@
-/* placement_smooth.c -- the placement where a star's light is divided among spaxels (physics/deposit.h).
+/* placement_smooth.c -- the placement where a star's light is divided among spaxels
+ * (physics/deposit.h).
  *
- * A star makes a record in every painted spaxel of its footprint: four with cic, nine with tsc, some dozens or more with gaussian.
- * A first pass finds the footprints and counts: records of every spaxel, and of every share of SHARE stars in every bucket of neighbouring spaxels.  The second
- * goes through the slab in chunks of whole shares.  Each of a chunk's stars is taken in once, as a parent, and for every record a record of 16 bytes (which
- * parent, which spaxel, which weight) goes into its bucket, share by share; then each bucket is emptied by one thread, record by record, into the spaxels'
- * places and sums.  As in placement.c the order is the slab's throughout, whatever the threads do.
+ * A star makes a record in every painted spaxel of its footprint: four with cic, nine with tsc,
+ * some dozens or more with gaussian.
+ * A first pass finds the footprints and counts: records of every spaxel, and of every share of
+ * SHARE stars in every bucket of neighbouring spaxels.  The second goes through the slab in chunks
+ * of whole shares.  Each of a chunk's stars is taken in once, as a parent, and for every record a
+ * record of 16 bytes (which parent, which spaxel, which weight) goes into its bucket, share by
+ * share; then each bucket is emptied by one thread, record by record, into the spaxels' places and
+ * sums.  As in placement.c the order is the slab's throughout, whatever the threads do.
  *
- * The maps are given the same parts of a star as the cube.  Its number is counted in the spaxel nearest to it, and there its budget belongs, too. */
+ * The maps are given the same parts of a star as the cube.  Its number is counted in the spaxel
+ * nearest to it, and there its budget belongs, too. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>

@@ -1,11 +1,12 @@
 /* truth_maps.c -- from sums per spaxel to masses, means and dispersions.
  *
- * Ranks can add sums, not means; so the cube carries sum w, sum w x and sum w v^2 with w the mass formed (M) or the light in the band (L),
- * and the last step is taken here:
+ * Ranks can add sums, not means; so the cube carries sum w, sum w x and sum w v^2 with w the mass
+ * formed (M) or the light in the band (L), and the last step is taken here:
  *   mean = sum w x / sum w,        SIG = sqrt(sum w v^2 / sum w - mean^2).
- * A spaxel without weight has no mean: NaN, which every reader of FITS knows as blank; its mass and number are an honest 0.
- * Limit: SIG is a difference of squares in float64: below 3e-7 of the mean velocity it is rounding, and 0 is written.
- * Velocities are relative to the systemic one, receding positive; the maps are those of the stars before the PSF.                       */
+ * A spaxel without weight has no mean: NaN, which every reader of FITS knows as blank; its mass and
+ * number are an honest 0. Limit: SIG is a difference of squares in float64: below 3e-7 of the mean
+ * velocity it is rounding, and 0 is written. Velocities are relative to the systemic one, receding
+ * positive; the maps are those of the stars before the PSF. */
 #include "cube/truth_maps.h"
 
 #include <math.h>

@@ -2,16 +2,21 @@
  *
  * A star's spectrum is made in three sweeps:
  *   1. mix the four (or eight) template rows into one, at the library's points;
- *   2. for every channel edge: its interval i, the integral `left` from the interval's blue knot to the edge and `right` from the edge to
- *      its red knot, the two distances, and what the mixed template is at the two knots;
- *   3. a channel is right of its blue edge + the whole interval between, if there is one + left of its red edge.
- * The search for i is the costly part.  Where a block of 16 edges meets knots whose spacing is even to 2 % over the block (and no coarser than
- * four channels, so that right = whole - left loses nothing), i is arithmetic, and what belongs to eight edges is fetched by 16-byte loads and
- * transpositions instead of slow gathers; an edge near a knot that arithmetic gave to the wrong side of it is set right.  Where the spacing
- * is even to 1e-6, the place in the interval is arithmetic too.  Other blocks (where a library's sampling changes, or is coarse) take the
- * plain search, edge by edge.
+ *   2. for every channel edge: its interval i, the integral `left` from the interval's blue knot to
+ *      the edge and `right` from the edge to its red knot, the two distances, and what the mixed
+ *      template is at the two knots;
+ *   3. a channel is right of its blue edge + the whole interval between, if there is one + left of
+ *      its red edge.
+ * The search for i is the costly part.  Where a block of 16 edges meets knots whose spacing is even
+ * to 2 % over the block (and no coarser than four channels, so that right = whole - left loses
+ * nothing), i is arithmetic, and what belongs to eight edges is fetched by 16-byte loads and
+ * transpositions instead of slow gathers; an edge near a knot that arithmetic gave to the wrong
+ * side of it is set right.  Where the spacing is even to 1e-6, the place in the interval is
+ * arithmetic too.  Other blocks (where a library's sampling changes, or is coarse) take the plain
+ * search, edge by edge.
  *
- * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).        */
+ * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and
+ * Clang vector extensions). */
 #include "direct/paint_kernel.h"
 
 #ifndef CUBIX_DOUBLE
@@ -171,7 +176,8 @@ INLINE void edge_plain(const struct cubix_fast *fast, double x, int i, const str
   s->m1[k] = c[3];
 }
 
-/* Sweep 3 for eight channels that end in the next interval or the one after; others: set where there are others among them. */
+/* Sweep 3 for eight channels that end in the next interval or the one after; others: set where
+ * there are others among them. */
 INLINE void channels_simple(const struct cubix_fast *fast, const struct cubix_fast_scratch *s, float per_doppler, int k, float *spectrum, v8i *others)
 {
   v8i from, to, across;
@@ -196,8 +202,8 @@ INLINE void channels_simple(const struct cubix_fast *fast, const struct cubix_fa
   *others |= (across > 2) | (across == 0);
 }
 
-/* What channels_simple left out: a channel inside one interval, where a difference of two integrals would cancel, or the whole intervals
-   between its edges. */
+/* What channels_simple left out: a channel inside one interval, where a difference of two integrals
+ * would cancel, or the whole intervals between its edges. */
 INLINE float channel_rest(const struct cubix_fast *fast, const struct cubix_fast_scratch *s, double per_doppler, int k)
 {
   int i0 = s->index[k], i1 = s->index[k + 1];
@@ -309,7 +315,8 @@ int cubix_fast_init(struct cubix_fast *fast, const struct cubix_tables *v)
     narrowest = fmin(narrowest, h);
   }
   for (int k = 0; k < v->n_lambda; k++) fast->channel[k] = (float)(v->edge[k + 1] - v->edge[k]);
-  /* how many knots a block of edges reaches over: the widest block over the narrowest interval (a block of a star so fast that it reaches farther is painted plainly) */
+  /* how many knots a block of edges reaches over: the widest block over the narrowest interval (a
+   * block of a star so fast that it reaches farther is painted plainly) */
   for (int k = 0; k + BLOCK <= v->n_lambda; k++) widest = fmax(widest, (v->edge[k + BLOCK - 1] - v->edge[k]) / v->one_plus_z);
   double reach = ceil(1.02 * widest / narrowest) + 2;
   int span = fast->span = reach < v->n_knot ? (int)reach : v->n_knot;

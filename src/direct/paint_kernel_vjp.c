@@ -1,11 +1,16 @@
-/* paint_kernel_vjp.c -- the derivatives of physics/paint_vjp.h, vectorised: what cubix_fast_paint does, backwards.
+/* paint_kernel_vjp.c -- the derivatives of physics/paint_vjp.h, vectorised: what cubix_fast_paint
+ * does, backwards.
  *
- * The forward's sweeps 1 and 2 are run again: every edge e then knows its interval, its place there and the star's own template around it.  With the
- * integral C(x) from the blue to x a spectrum times its cotangents R_k is sum_k R_k (C(x_k+1) - C(x_k)) = sum_e (R_e-1 - R_e) C(x_e), so:
+ * The forward's sweeps 1 and 2 are run again: every edge e then knows its interval, its place there
+ * and the star's own template around it.  With the integral C(x) from the blue to x a spectrum
+ * times its cotangents R_k is sum_k R_k (C(x_k+1) - C(x_k)) = sum_e (R_e-1 - R_e) C(x_e), so:
  *   1. velocity: sum over edges of (R_e-1 - R_e) x T(x), times -1/c;
- *   2. the functional, interval by interval: (R_e-1 - R_e) times the weights of the part blue of each edge in it, and R of the channel that reaches
- *      over its red end times the weights of the whole.  Eight edges at a time where each is in the next interval or the one after; else one by one;
- *   3. knots: the parts of the two intervals that meet there, times the rows in use; in float32 over 64 knots, the rest in float64.           */
+ *   2. the functional, interval by interval: (R_e-1 - R_e) times the weights of the part blue of
+ *      each edge in it, and R of the channel that reaches over its red end times the weights of the
+ *      whole.  Eight edges at a time where each is in the next interval or the one after; else one
+ *      by one;
+ *   3. knots: the parts of the two intervals that meet there, times the rows in use; in float32
+ *      over 64 knots, the rest in float64. */
 #include "direct/paint_kernel_vjp.h"
 
 #ifndef CUBIX_DOUBLE
@@ -38,7 +43,8 @@ INLINE v4f whole(const float (*unit)[4], int i, float r)
 
 INLINE void store4(float *part, int i, v4f x) { memcpy(part + 4 * ((size_t)i + 1), &x, sizeof x); }
 
-/* x T(x) at edges a .. b - 1, which lie in the library.  T at the knot and the rest are added in float64: what counts are differences from edge to edge. */
+/* x T(x) at edges a .. b - 1, which lie in the library.  T at the knot and the rest are added in
+ * float64: what counts are differences from edge to edge. */
 INLINE void slopes_body(const struct cubix_fast *fast, double per_doppler, int a, int b, struct cubix_fast_vjp *s)
 {
   const struct cubix_fast_scratch *p = &s->edges;
@@ -70,7 +76,8 @@ INLINE void part_plain(const struct cubix_fast *fast, struct cubix_fast_vjp *s, 
   for (int j = i + 1; j < next; j++) store4(s->part, j, whole(unit, j, after));
 }
 
-/* Step 2 for eight edges, each but the first in the next interval after its neighbour's or the one after.  @return 0 if they are not like that */
+/* Step 2 for eight edges, each but the first in the next interval after its neighbour's or the one
+ * after.  @return 0 if they are not like that */
 INLINE int part_eight(const struct cubix_fast *fast, struct cubix_fast_vjp *s, const float *r, int e)
 {
   const struct cubix_fast_scratch *p = &s->edges;
@@ -162,7 +169,8 @@ static void in_library(const struct cubix_tables *v, double per_doppler, int *a,
   *last = *b <= v->n_lambda ? *b : v->n_lambda;
 }
 
-/* Step 1: the slopes of edges a .. b - 1 times what their two channels' cotangents differ by, those before the first and after the last being 0. */
+/* Step 1: the slopes of edges a .. b - 1 times what their two channels' cotangents differ by, those
+ * before the first and after the last being 0. */
 INLINE double velocity_body(const struct cubix_fast_vjp *s, const float *r, int a, int b, int first, int last)
 {
   double lane[EIGHT] = { 0 }, sum = 0;

@@ -1,6 +1,8 @@
-/* paint_vector.h -- vectors of 16 and 32 bytes for the tuned kernels of the direct method (GCC and Clang vector extensions).
+/* paint_vector.h -- vectors of 16 and 32 bytes for the tuned kernels of the direct method (GCC and
+ * Clang vector extensions).
  *
- * A kernel is an INLINE body that is compiled into one function per instruction set of cpu.h: no vector crosses a call. */
+ * A kernel is an INLINE body that is compiled into one function per instruction set of cpu.h: no
+ * vector crosses a call. */
 #ifndef CUBIX_PAINT_VECTOR_H
 #define CUBIX_PAINT_VECTOR_H
 

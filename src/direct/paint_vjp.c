@@ -1,10 +1,14 @@
-/* paint_vjp.c -- derivatives of the direct method: from cotangents of a cube's channels to those of the stars, and of the templates.
+/* paint_vjp.c -- derivatives of the direct method: from cotangents of a cube's channels to those of
+ * the stars, and of the templates.
  *
- * For every star the functional g of its spaxel's cotangents on the library's points (physics/paint_vjp.h) is made anew: nothing is kept from the
- * forward run.  Stars are independent of each other, so that threads share them in any order.
+ * For every star the functional g of its spaxel's cotangents on the library's points
+ * (physics/paint_vjp.h) is made anew: nothing is kept from the forward run.  Stars are independent
+ * of each other, so that threads share them in any order.
  *
- * The templates' cotangents are sums over all stars, row_bar[row] += weight g.  There the threads share the wavelengths: a stretch of the library's
- * points belongs to one thread, which goes through all stars in their order.  No copies, no conflicts, and the same sums for any number of threads. */
+ * The templates' cotangents are sums over all stars, row_bar[row] += weight g.  There the threads
+ * share the wavelengths: a stretch of the library's points belongs to one thread, which goes
+ * through all stars in their order.  No copies, no conflicts, and the same sums for any number of
+ * threads. */
 #include "direct/paint_vjp.h"
 
 #include <stdlib.h>
@@ -27,8 +31,9 @@ static int edge_at(const struct cubix_tables *v, double per_doppler, double x)
   return high;
 }
 
-/* The functional of cotangents R[n_lambda] of a star's channels, on knots first .. last only: interval by interval, for every edge in it what lies
-   blue of it, and what reaches over its red end.  @param g [n_knot][2], set there */
+/* The functional of cotangents R[n_lambda] of a star's channels, on knots first .. last only:
+ * interval by interval, for every edge in it what lies blue of it, and what reaches over its red
+ * end.  @param g [n_knot][2], set there */
 static void functional(const struct cubix_tables *v, const cubix_real *r, double doppler, int first, int last, double *g)
 {
   double per_doppler = 1 / doppler, level, before;

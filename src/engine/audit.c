@@ -1,17 +1,23 @@
 /* audit.c -- a few voxels of the cube against a float64 sum over their stars.
  *
- * The error of the histogram engine is certified before the first star is painted, template by template.  The audit asks the painted cube itself: random voxels,
- * each recomputed from the definition, sum over stars of mass times the exact integral of the star's own spectrum over the channel (doc/math.md
- * sections 6 and 7), with the same template rows but no velocity grid, no histogram and no float32 sum.  Whatever goes wrong between placing and summing
- * (a certificate that does not hold, a damaged cache, a rank's lost message) shows, as soon as it touches a voxel that is drawn.
+ * The error of the histogram engine is certified before the first star is painted, template by
+ * template.  The audit asks the painted cube itself: random voxels, each recomputed from the
+ * definition, sum over stars of mass times the exact integral of the star's own spectrum over the
+ * channel (doc/math.md sections 6 and 7), with the same template rows but no velocity grid, no
+ * histogram and no float32 sum.  Whatever goes wrong between placing and summing (a certificate
+ * that does not hold, a damaged cache, a rank's lost message) shows, as soon as it touches a voxel
+ * that is drawn.
  *
- * Relative error of a voxel: |cube - exact| / max(|exact|, 1e-6 of the stars' mean over the channels), as the certificate has it (section 12).
- * Voxels so faint that float32 has no digits for them, exact below 1e-30 units, are passed over.
+ * Relative error of a voxel: |cube - exact| / max(|exact|, 1e-6 of the stars' mean over the
+ * channels), as the certificate has it (section 12). Voxels so faint that float32 has no digits for
+ * them, exact below 1e-30 units, are passed over.
  *
- * Voxels are drawn with Philox, key (Seed, "AUDI"), counter (number of the draw, 0, 0, 0): the first two words choose among the occupied spaxels,
- * the others among the channels that have a bound (covered by the library, and by every row in use: basis.h).  A voxel drawn twice counts once.
- * The draws end at CUBIX_AUDIT_MOST, or when the stars of the voxels drawn are more than 10^6, but not before CUBIX_AUDIT_LEAST.  The work is then
- * a few tenths of a second, whatever the size of the galaxy, unless three spaxels hold more.                                         */
+ * Voxels are drawn with Philox, key (Seed, "AUDI"), counter (number of the draw, 0, 0, 0): the
+ * first two words choose among the occupied spaxels, the others among the channels that have a
+ * bound (covered by the library, and by every row in use: basis.h).  A voxel drawn twice counts
+ * once. The draws end at CUBIX_AUDIT_MOST, or when the stars of the voxels drawn are more than
+ * 10^6, but not before CUBIX_AUDIT_LEAST.  The work is then a few tenths of a second, whatever the
+ * size of the galaxy, unless three spaxels hold more. */
 #include "engine/audit.h"
 
 #include <math.h>

@@ -1,7 +1,9 @@
 /* device.c -- choosing a processor, and painting with it.
  *
- * The processors are the rows of device.def.  Backend auto takes the first that can be opened, and remembers why it passed others over; a processor that is
- * asked for by name and cannot be used is an error.  Whatever the processor, where stars fall and what they are (placement) is found on the host.   */
+ * The processors are the rows of device.def.  Backend auto takes the first that can be opened, and
+ * remembers why it passed others over; a processor that is asked for by name and cannot be used is
+ * an error.  Whatever the processor, where stars fall and what they are (placement) is found on the
+ * host. */
 #include "engine/device.h"
 
 #include <stdio.h>

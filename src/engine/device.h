@@ -38,7 +38,8 @@ struct cubix_device_ops {
   int  (*keep)(struct cubix_device *, const struct cubix_basis *);  /* NULL, or: hold a basis ready for multiply where there is memory; it must not change or go until keep(NULL) or close */
   int  (*fill)(struct cubix_device *, struct cubix_histogram **, const struct cubix_nodes *, const int32_t *exponent, const struct cubix_placement *, const struct cubix_tables *);
   int  (*multiply)(struct cubix_device *, struct cubix_cube *, const struct cubix_histogram *, const struct cubix_basis *, double scale); /* adds to the flux */
-  /* Reverse and forward derivatives.  bar, dot [start[n_spaxel]]: of the placed stars, as they lie.  All add to what their outputs hold. */
+  /* Reverse and forward derivatives.  bar, dot [start[n_spaxel]]: of the placed stars, as they lie.
+   * All add to what their outputs hold. */
   int  (*paint_vjp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_cube *cube_bar,
                     struct cubix_star_bar *bar, double *row_bar);                     /* row_bar NULL, or [n_row][n_knot + 1][2] */
   int  (*paint_jvp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_star_bar *dot, struct cubix_cube *cube_dot);
@@ -48,7 +49,8 @@ struct cubix_device_ops {
                       const struct cubix_star_bar *dot, const struct cubix_tables *);
   int  (*multiply_vjp)(struct cubix_device *, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *,
                        double scale, double *value_bar);                              /* [cover->n_value] */
-  /* NULL, or: what its page-locked buffers take of the host, for cubes of so many spaxels and channels.  tile_bytes: of a basis, 0 with the direct method */
+  /* NULL, or: what its page-locked buffers take of the host, for cubes of so many spaxels and
+   * channels.  tile_bytes: of a basis, 0 with the direct method */
   double (*locked_bytes)(double n_spaxel, double n_lambda, double tile_bytes, int derivatives);
   void (*close)(struct cubix_device *);
 };
@@ -69,16 +71,21 @@ struct cubix_device {
 
 /** What this rank sees of the processors that Backend allows.  Local. */
 void cubix_device_look(struct cubix_sight *sight, const struct cubix_params *par);
-/** Who takes which, for the ranks of a node: as few ranks to a unit as can be, else rank i the i-th that it sees.  Local: the same on all that know the same.
+/** Who takes which, for the ranks of a node: as few ranks to a unit as can be, else rank i the i-th
+ * that it sees.  Local: the same on all that know the same.
  *  @param sight [n_rank] what each of them sees  @param[out] seat [n_rank] */
 int cubix_device_assign(struct cubix_seat *seat, const struct cubix_sight *sight, int n_rank);
-/** The processor that Backend asks for; with auto the first that can be opened.  Local; where there are several ranks, cubix_mpi_device_open.
- *  @param ordinal, n_share  this rank's seat  Errors: CUBIX_EDEVICE when a GPU is asked for by name and cannot be used. */
+/** The processor that Backend asks for; with auto the first that can be opened.  Local; where there
+ * are several ranks, cubix_mpi_device_open.
+ *  @param ordinal, n_share  this rank's seat  Errors: CUBIX_EDEVICE when a GPU is asked for by name
+ *  and cannot be used. */
 int cubix_device_open(struct cubix_device **dev, const struct cubix_params *par, int ordinal, int n_share);
 /** Paint stars directly into the channels that the cube holds.  Local.  Adds to what they hold. */
 int cubix_device_paint(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, struct cubix_cube *cube);
-/** Reverse and forward derivatives of cubix_device_paint in the channels that cube_bar or cube_dot holds.  Local.  Add.
- *  @param bar, dot  [start[n_spaxel]] of the placed stars  @param[in,out] row_bar  of the tables' template rows: NULL, or [n_row][n_knot + 1][2] */
+/** Reverse and forward derivatives of cubix_device_paint in the channels that cube_bar or cube_dot
+ * holds.  Local.  Add.
+ *  @param bar, dot  [start[n_spaxel]] of the placed stars  @param[in,out] row_bar  of the tables'
+ *  template rows: NULL, or [n_row][n_knot + 1][2] */
 int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
                            struct cubix_star_bar *bar, double *row_bar);
 int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, const struct cubix_star_bar *dot,

@@ -1,12 +1,15 @@
 /* device_assign.c -- which of a node's GPUs each of its ranks takes.
  *
- * What a rank sees is the job system's choice: all GPUs of the node, one of its own (Slurm's --gpus-per-task, CUDA_VISIBLE_DEVICES for each rank), a slice of one
- * (MIG), some, or none.  Two ranks see the same unit where its UUID and its place on the bus are the same: slices of one GPU share the place only, and what has
- * no UUID is told by its place.
+ * What a rank sees is the job system's choice: all GPUs of the node, one of its own (Slurm's
+ * --gpus-per-task, CUDA_VISIBLE_DEVICES for each rank), a slice of one (MIG), some, or none.  Two
+ * ranks see the same unit where its UUID and its place on the bus are the same: slices of one GPU
+ * share the place only, and what has no UUID is told by its place.
  *
- * The load is the largest number of ranks on one unit.  For a load of 1, 2, ... ranks are seated in their order, each on the unit of those it sees
- * that has fewest ranks, the first of these; where all are full, ranks before it move to others they see, if that makes room (augmenting paths, as for
- * bipartite matching).  The first load that seats all ranks that see anything is the least there is.  Where all see the same, rank i so gets unit i modulo their number. */
+ * The load is the largest number of ranks on one unit.  For a load of 1, 2, ... ranks are seated in
+ * their order, each on the unit of those it sees that has fewest ranks, the first of these; where
+ * all are full, ranks before it move to others they see, if that makes room (augmenting paths, as
+ * for bipartite matching).  The first load that seats all ranks that see anything is the least
+ * there is.  Where all see the same, rank i so gets unit i modulo their number. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,5 @@
-/* engine.h -- how the cube is painted: which method, on which velocity grid, and which rank owns which channels.  The rules are in engine.c. */
+/* engine.h -- how the cube is painted: which method, on which velocity grid, and which rank owns
+ * which channels.  The rules are in engine.c. */
 #ifndef CUBIX_ENGINE_H
 #define CUBIX_ENGINE_H
 
@@ -52,7 +53,8 @@ struct cubix_rates cubix_rates_of_rank(const struct cubix_rates *rates, int n_co
 double cubix_engine_reach(int i);
 /** Values that n stars of a spaxel leave in a histogram, about.  Local. */
 double cubix_engine_values(double n);
-/** An engine for n_rank ranks that paints n_row library rows directly.  Local.  @param[out] engine owned by the caller */
+/** An engine for n_rank ranks that paints n_row library rows directly.  Local.  @param[out] engine
+ * owned by the caller */
 int cubix_engine_init(struct cubix_engine **engine, const struct cubix_params *par, int n_row, int n_rank, int n_lambda);
 /** The velocity grid's reach for these stars; 0: none serves.  Local. */
 void cubix_engine_set_reach(struct cubix_engine *engine, const struct cubix_workload *work);

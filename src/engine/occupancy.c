@@ -1,13 +1,14 @@
 /* occupancy.c -- stars in spaxels, counted from a sample.
  *
- * What is planned from the counts (memory, the engine) needs them to a few per cent, and must not take longer than
- * reading the stars does: from 2 SAMPLE stars on one in so many is counted that about SAMPLE are.  The counts of a sample
- * are spread over cells of CELL x CELL spaxels: a spaxel with one star of a sample says little, and what is planned is no
- * linear function of the counts.  The fastest star, and how many are beyond the reaches of a velocity grid, are found
- * from all: few of them are fast.
+ * What is planned from the counts (memory, the engine) needs them to a few per cent, and must not
+ * take longer than reading the stars does: from 2 SAMPLE stars on one in so many is counted that
+ * about SAMPLE are.  The counts of a sample are spread over cells of CELL x CELL spaxels: a spaxel
+ * with one star of a sample says little, and what is planned is no linear function of the counts.
+ * The fastest star, and how many are beyond the reaches of a velocity grid, are found from all:
+ * few of them are fast.
  *
- * A footprint is a rectangle of spaxels, noted by its four corners: the sums along rows and columns are the counts, so
- * that a wide star takes no longer than a narrow one. */
+ * A footprint is a rectangle of spaxels, noted by its four corners: the sums along rows and columns
+ * are the counts, so that a wide star takes no longer than a narrow one. */
 #include "engine/occupancy.h"
 
 #include <math.h>

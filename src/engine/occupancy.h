@@ -1,5 +1,5 @@
-/* occupancy.h -- how many stars fall into which spaxels, about, and how fast they are: known before there is a model
- * or a placement. */
+/* occupancy.h -- how many stars fall into which spaxels, about, and how fast they are: known before
+ * there is a model or a placement. */
 #ifndef CUBIX_OCCUPANCY_H
 #define CUBIX_OCCUPANCY_H
 
@@ -22,7 +22,8 @@ struct cubix_occupancy {
   int32_t *change;                /* [n_y + 1][n_x + 1] footprints by their corners; NULL without counting */
 };
 
-/** Nothing counted yet.  Local.  @param n_star  to come, from which follows how many are counted; below 0: none
+/** Nothing counted yet.  Local.  @param n_star  to come, from which follows how many are counted;
+ * below 0: none
  *  @param[out] occupancy owned by the caller */
 int cubix_occupancy_init(struct cubix_occupancy **occupancy, const struct cubix_instrument *ins, double n_star);
 /** More stars.  Local.  @param slab in the sky frame */

@@ -1,6 +1,8 @@
-/* survey.c -- stars and their heaviest per spaxel, library rows in use, stars beyond the reaches of a velocity grid.
+/* survey.c -- stars and their heaviest per spaxel, library rows in use, stars beyond the reaches of
+ * a velocity grid.
  *
- * Sums of integers and maxima: the survey of a galaxy does not depend on how its stars were divided among chunks, threads or ranks. */
+ * Sums of integers and maxima: the survey of a galaxy does not depend on how its stars were divided
+ * among chunks, threads or ranks. */
 #include "engine/survey.h"
 
 #include <math.h>

@@ -1,9 +1,12 @@
-/* template_ends.c -- stars whose templates end within the band, painted directly where the ends are seen.
+/* template_ends.c -- stars whose templates end within the band, painted directly where the ends are
+ * seen.
  *
- * A spectrum that ends is no smooth function of velocity in the channels that its end wanders through: no grid of velocities follows it.  Libraries
- * whose hot templates stop before the others do (E-MILES at 8953 AA), and libraries that end within the band, have some dozens of such channels.  The
- * basis leaves these rows out there (basis_fit.c), and here the direct method adds them: the very rows, with all others dark, in those channels only.
- * What it takes is that share of the direct method's time.                                                                          */
+ * A spectrum that ends is no smooth function of velocity in the channels that its end wanders
+ * through: no grid of velocities follows it.  Libraries whose hot templates stop before the others
+ * do (E-MILES at 8953 AA), and libraries that end within the band, have some dozens of such
+ * channels.  The basis leaves these rows out there (basis_fit.c), and here the direct method adds
+ * them: the very rows, with all others dark, in those channels only. What it takes is that share of
+ * the direct method's time. */
 #include "engine/template_ends.h"
 
 #include <math.h>

@@ -1,8 +1,11 @@
-/* adam.c -- one iteration of Adam, within bounds: steps of about the learning rate in every unknown, whatever the gradient's size.
+/* adam.c -- one iteration of Adam, within bounds: steps of about the learning rate in every
+ * unknown, whatever the gradient's size.
  *
- * With g the gradient, m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2 and k the iteration, x <- P(x - rate (m/(1 - b1^k)) / (sqrt(v/(1 - b2^k)) + eps)),
- * b1 = 0.9, b2 = 0.999 (Kingma & Ba 2015, ICLR; arXiv:1412.6980, algorithm 1); P clips to the bounds.  The value may rise: Adam does not look at it, and so
- * copes with noise that would stop a line search.  Where the value is not finite the momentum m is forgotten, and then the step halved, up to twenty times. */
+ * With g the gradient, m <- b1 m + (1 - b1) g, v <- b2 v + (1 - b2) g^2 and k the iteration, x <-
+ * P(x - rate (m/(1 - b1^k)) / (sqrt(v/(1 - b2^k)) + eps)), b1 = 0.9, b2 = 0.999 (Kingma & Ba 2015,
+ * ICLR; arXiv:1412.6980, algorithm 1); P clips to the bounds.  The value may rise: Adam does not
+ * look at it, and so copes with noise that would stop a line search.  Where the value is not finite
+ * the momentum m is forgotten, and then the step halved, up to twenty times. */
 #include <math.h>
 
 #include "base/error.h"

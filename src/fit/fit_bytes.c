@@ -1,4 +1,5 @@
-/* fit_bytes.c -- the memory that Mode fit needs beside its cubes: what follows from the numbers of stars and of unknowns. */
+/* fit_bytes.c -- the memory that Mode fit needs beside its cubes: what follows from the numbers of
+ * stars and of unknowns. */
 #include "fit/fit_bytes.h"
 
 #include <string.h>

@@ -1,16 +1,22 @@
-/* lbfgs.c -- one iteration of the limited-memory quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno, within bounds.
+/* lbfgs.c -- one iteration of the limited-memory quasi-Newton method of Broyden, Fletcher, Goldfarb
+ * and Shanno, within bounds.
  *
- * Direction: of the last pairs s = x_k+1 - x_k, y = g_k+1 - g_k the two-loop recursion (Nocedal 1980, Math. Comp. 35, 773; Liu & Nocedal 1989, Math. Prog.
- * 45, 503) makes d = -H g, with H_0 = (s y / y y) 1 of the newest pair.  Bounds (L-BFGS-B: Byrd, Lu, Nocedal & Zhu 1995, SIAM J. Sci. Comput. 16, 1190)
- * are met by the simpler projection of Bertsekas (1982, SIAM J. Control Optim. 20, 221), which needs nothing but dot products: components at a bound
- * that the gradient pushes against it are held, all dot products of the recursion run over the others alone, and the search goes along the path
- * x(t) = P(x + t d), P the nearest point within the bounds.  A component that is nearly there (1e-9) and pushed goes to the bound.
+ * Direction: of the last pairs s = x_k+1 - x_k, y = g_k+1 - g_k the two-loop recursion (Nocedal
+ * 1980, Math. Comp. 35, 773; Liu & Nocedal 1989, Math. Prog. 45, 503) makes d = -H g, with H_0 = (s
+ * y / y y) 1 of the newest pair.  Bounds (L-BFGS-B: Byrd, Lu, Nocedal & Zhu 1995, SIAM J. Sci.
+ * Comput. 16, 1190) are met by the simpler projection of Bertsekas (1982, SIAM J. Control Optim.
+ * 20, 221), which needs nothing but dot products: components at a bound that the gradient pushes
+ * against it are held, all dot products of the recursion run over the others alone, and the search
+ * goes along the path x(t) = P(x + t d), P the nearest point within the bounds.  A component that
+ * is nearly there (1e-9) and pushed goes to the bound.
  *
- * Step: t = 1 first, then a bracket [lo, hi] is narrowed, or widened, until the value falls enough and the slope along the path, which is
- * sum over components that are not clipped of g_i(t) d_i, has risen enough (weak Wolfe; Lewis & Overton 2013, Math. Prog. 141, 135, whose bracket
- * also copes with the kinks of a clipped path).  Where the value is not finite the step was too long.  Where no step helps, the pairs are forgotten and the
- * gradient itself is tried; where that does not help either, the value's own noise is reached.  A step that lowers the value but finds no such slope is taken,
- * and the pairs are forgotten as well. */
+ * Step: t = 1 first, then a bracket [lo, hi] is narrowed, or widened, until the value falls enough
+ * and the slope along the path, which is sum over components that are not clipped of g_i(t) d_i,
+ * has risen enough (weak Wolfe; Lewis & Overton 2013, Math. Prog. 141, 135, whose bracket also
+ * copes with the kinks of a clipped path).  Where the value is not finite the step was too long.
+ * Where no step helps, the pairs are forgotten and the gradient itself is tried; where that does
+ * not help either, the value's own noise is reached.  A step that lowers the value but finds no
+ * such slope is taken, and the pairs are forgotten as well. */
 #include <math.h>
 #include <string.h>
 
@@ -88,7 +94,8 @@ done:
   return status;
 }
 
-/* Where in the bracket to look next: the parabola through value and slope at 0 and the value at hi, kept off the ends. */
+/* Where in the bracket to look next: the parabola through value and slope at 0 and the value at hi,
+ * kept off the ends. */
 static double narrow(double lo, double hi, double value_0, double slope_0, double value_hi)
 {
   double t = isfinite(value_hi) && lo == 0 ? -slope_0 * hi * hi / (2 * (value_hi - value_0 - slope_0 * hi)) : 0.5 * (lo + hi);
@@ -96,7 +103,8 @@ static double narrow(double lo, double hi, double value_0, double slope_0, doubl
   return fmin(fmax(t, lo + 0.1 * (hi - lo)), lo + 0.5 * (hi - lo));
 }
 
-/* The trial that is to be taken, in work.  *found 0: there is none, 2: one that rose too little in slope; *bad: the value was not finite at every trial. */
+/* The trial that is to be taken, in work.  *found 0: there is none, 2: one that rose too little in
+ * slope; *bad: the value was not finite at every trial. */
 static int search_line(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, struct cubix_optimiser_work *work, double *value, int *found, int *bad)
 {
   int status = CUBIX_OK, finite = 0, trial;

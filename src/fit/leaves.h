@@ -1,4 +1,5 @@
-/* leaves.h -- everything that a cube can be differentiated with respect to: values, tangents (dots) and cotangents (bars) of it alike. */
+/* leaves.h -- everything that a cube can be differentiated with respect to: values, tangents (dots)
+ * and cotangents (bars) of it alike. */
 #ifndef CUBIX_LEAVES_H
 #define CUBIX_LEAVES_H
 
@@ -29,8 +30,10 @@ struct cubix_leaves {
 
 /** Row of leaves.def.  Local, borrowed. */
 const struct cubix_leaf_info *cubix_leaf_info(enum cubix_leaf leaf);
-/** Leaves by name, as in "mass,age,inclination" (upper or lower case, blanks and underscores alike).  Local.
- *  @param[out] wanted [CUBIX_N_LEAF] 1 where named  @param origin of the list, for messages  Errors: CUBIX_EUSAGE names the unknown one and all there are. */
+/** Leaves by name, as in "mass,age,inclination" (upper or lower case, blanks and underscores alike).
+ * Local.
+ *  @param[out] wanted [CUBIX_N_LEAF] 1 where named  @param origin of the list, for messages
+ *  Errors: CUBIX_EUSAGE names the unknown one and all there are. */
 int cubix_leaves_parse(unsigned char wanted[CUBIX_N_LEAF], const char *list, const char *origin);
 /** Give up all sets.  Local. */
 void cubix_leaves_free(struct cubix_leaves *leaves);

@@ -1,18 +1,25 @@
-/* newton.c -- the last steps of a search, and the verdict on it, from the curvature H = J^T W J (Gauss-Newton) of a value that is a sum of squares or nearly so.
+/* newton.c -- the last steps of a search, and the verdict on it, from the curvature H = J^T W J
+ * (Gauss-Newton) of a value that is a sum of squares or nearly so.
  *
- * Within the bounds the quadratic model F + g p + p H p/2 is made smallest (quadratic.c).  What the model promises there,
+ * Within the bounds the quadratic model F + g p + p H p/2 is made smallest (quadratic.c).  What the
+ * model promises there,
  *
  *   gain = -(g p + p H p/2),   without bounds g H^-1 g/2: half the Newton decrement squared (Boyd & Vandenberghe 2004, 9.5),
  *
- * is for F = -2 ln L the square of the distance from the minimum in units of the joint errors, whatever the units of the unknowns: the search has converged where it is
- * below problem->curve->gain.  Where there are too many unknowns for H itself each one counts by itself, gain_i = g_i^2/(2 H_ii): the component of the
- * projected gradient in units of its error, (g_i sigma_i/2)^2 with sigma_i^2 = 2/H_ii, the others held; once all of these are small enough, so must be the gain of
- * all together that conjugate gradients find, divided by the number of unknowns.
+ * is for F = -2 ln L the square of the distance from the minimum in units of the joint errors,
+ * whatever the units of the unknowns: the search has converged where it is below
+ * problem->curve->gain.  Where there are too many unknowns for H itself each one counts by itself,
+ * gain_i = g_i^2/(2 H_ii): the component of the projected gradient in units of its error, (g_i
+ * sigma_i/2)^2 with sigma_i^2 = 2/H_ii, the others held; once all of these are small enough, so
+ * must be the gain of all together that conjugate gradients find, divided by the number of
+ * unknowns.
  *
- * Steps: (H + lambda D) p = -g with D the diagonal of H (Levenberg 1944; Marquardt 1963, SIAM J. Appl. Math. 11, 431);
+ * Steps: (H + lambda D) p = -g with D the diagonal of H (Levenberg 1944; Marquardt 1963, SIAM J.
+ * Appl. Math. 11, 431);
  * lambda falls where the model told the truth and rises where it did not.  A step is taken if F falls.
- * Where none does an unknown may stand at a kink of F: the one whose component of the gradient promises most is left where it is, up to three of them.
- * A floor of lambda keeps combinations of unknowns that the value does not know of (to the rounding of H) from moving. */
+ * Where none does an unknown may stand at a kink of F: the one whose component of the gradient
+ * promises most is left where it is, up to three of them. A floor of lambda keeps combinations of
+ * unknowns that the value does not know of (to the rounding of H) from moving. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,24 +1,34 @@
 /* objective.c -- how far a cube is from an observed one, and how that changes with every voxel.
  *
- * With d the observed flux, w its weight (1/variance, 0 where masked) and m the model's flux, all in 10^FluxUnit erg/s/cm2/AA:
+ * With d the observed flux, w its weight (1/variance, 0 where masked) and m the model's flux, all
+ * in 10^FluxUnit erg/s/cm2/AA:
  *
  *   chi2     sum w (d - m)^2, not half of it: divided by the number of voxels it is the reduced chi2.        bar = 2 w (m - d)    W = 2 w
  *
- *   poisson  2 sum g (m - d + d ln(d/m)), the deviance of counts (Cash 1979, ApJ 228, 939), g being counts per unit of flux in a channel.  A detector's
- *            counts are those of the object alone (no sky, no read-out), so that their variance is their number: g = sum d / sum variance over the
- *            channel's voxels, one number for all, since a number of each voxel's own noise would bias the fit.  Without variances the data are
- *            counts, g = 1.  A negative number is no count: taken as 0.  For small differences a term is g (d - m)^2/d, chi2's.
- *            bar = 2 g (1 - d/m).  W = 2 g/m, the expectation of the second derivative (Fisher), where the second derivative itself is 2 g d/m^2.
- *            A model must be positive; below m_0 = 1e-3 counts a term goes on as a parabola with the value and the slope it has there, and the curvature
- *            2 g max(d, m_0)/m_0^2: an empty spaxel with light in the data gets a large, finite pull.
+ *   poisson  2 sum g (m - d + d ln(d/m)), the deviance of counts (Cash 1979, ApJ 228, 939), g being
+ *   counts per unit of flux in a channel.  A detector's
+ *            counts are those of the object alone (no sky, no read-out), so that their variance is
+ *            their number: g = sum d / sum variance over the channel's voxels, one number for all,
+ *            since a number of each voxel's own noise would bias the fit.  Without variances the
+ *            data are counts, g = 1.  A negative number is no count: taken as 0.  For small
+ *            differences a term is g (d - m)^2/d, chi2's.
+ *            bar = 2 g (1 - d/m).  W = 2 g/m, the expectation of the second derivative (Fisher),
+ *            where the second derivative itself is 2 g d/m^2. A model must be positive; below m_0 =
+ *            1e-3 counts a term goes on as a parabola with the value and the slope it has there,
+ *            and the curvature 2 g max(d, m_0)/m_0^2: an empty spaxel with light in the data gets a
+ *            large, finite pull.
  *
  *   cosine   sum over spaxels of 1 - c, c = <d,m>/(|d||m|) with <a,b> = sum over channels of w a b: the shape of spectra, not their height.
- *            bar = -w (d/(|d||m|) - c m/|m|^2).  A spaxel where data or model are dark has no shape: it counts 0, with bar 0.
- *            With the unit vectors u = d/|d|, v = m/|m|, 1 - c is |u - v|^2/2, and the derivative of v is (1 - v v^T)/|m|.  W = w/|m|^2 is that without the
- *            projection: too large along m itself, a bound elsewhere.
+ *            bar = -w (d/(|d||m|) - c m/|m|^2).  A spaxel where data or model are dark has no
+ *            shape: it counts 0, with bar 0.
+ *            With the unit vectors u = d/|d|, v = m/|m|, 1 - c is |u - v|^2/2, and the derivative
+ *            of v is (1 - v v^T)/|m|.  W = w/|m|^2 is that without the projection: too large along
+ *            m itself, a bound elsewhere.
  *
- * A spaxel's channels may lie with several ranks: their sums are added by `collective`, cosine's for every spaxel.  All sums are float64, along a spaxel in
- * eight partial sums of fixed order, then over spaxels one by one: the same bits with any number of threads, 1e-13 or so with other ranks.             */
+ * A spaxel's channels may lie with several ranks: their sums are added by `collective`, cosine's
+ * for every spaxel.  All sums are float64, along a spaxel in eight partial sums of fixed order,
+ * then over spaxels one by one: the same bits with any number of threads, 1e-13 or so with other
+ * ranks. */
 #include "fit/objective.h"
 
 #include <math.h>
@@ -52,7 +62,9 @@ static double add_lanes(const double part[LANES])
   return sum;
 }
 
-/* ---- chi2 ------------------------------------------------------------------------------------------------------------------ */
+/* ---- chi2
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 static double chi2_row(const struct row *r)
 {
   double part[LANES] = { 0. };
@@ -69,7 +81,9 @@ static double chi2_row(const struct row *r)
   return add_lanes(part);
 }
 
-/* ---- poisson --------------------------------------------------------------------------------------------------------------- */
+/* ---- poisson
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 /* Half a voxel's term per gain: m - d + d ln(d/m), and its derivative. */
 static double cash(double d, double m, double *slope)
 {
@@ -99,7 +113,9 @@ static double poisson_row(const struct row *r)
   return add_lanes(part);
 }
 
-/* ---- cosine ---------------------------------------------------------------------------------------------------------------- */
+/* ---- cosine
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 /* Three sums of a spaxel over the channels held here. */
 enum { DD, DM, MM, N_PRODUCT };
 
@@ -129,7 +145,8 @@ static double cosine_row(const struct row *r, const double sum[N_PRODUCT])
   return lit ? 1. - c : 0.;
 }
 
-/* ---- over spaxels and ranks ------------------------------------------------------------------------------------------------ */
+/* ---- over spaxels and ranks
+ * ------------------------------------------------------------------------------------------------ */
 static int fits(const struct cubix_observed *obs, const struct cubix_cube *cube, const struct cubix_cube *other)
 {
   return cube->margin == 0 && cube->n_x == obs->n_x && cube->n_y == obs->n_y && cube->lambda_first == obs->lambda_first && cube->n_lambda == obs->n_lambda &&

@@ -1,16 +1,21 @@
 /* observed.c -- an observed cube on the instrument's grid: what a model is compared with.
  *
- * Read are the files that CUBIX writes and those in the format of MUSE: image extensions DATA and STAT (the variance), perhaps DQ, each with its axes and unit.
- * Nothing is resampled: spaxels and channels must be the instrument's.  The field's position on the sky is not compared, since a model galaxy has none; the
- * size of its spaxels (2 %) and its handedness (east is to the left of north) are.  Wavelengths are compared channel by channel in the instrument's medium,
- * to 0.05 channel.
+ * Read are the files that CUBIX writes and those in the format of MUSE: image extensions DATA and
+ * STAT (the variance), perhaps DQ, each with its axes and unit. Nothing is resampled: spaxels and
+ * channels must be the instrument's.  The field's position on the sky is not compared, since a
+ * model galaxy has none; the size of its spaxels (2 %) and its handedness (east is to the left of
+ * north) are.  Wavelengths are compared channel by channel in the instrument's medium, to 0.05
+ * channel.
  *
- * A voxel counts with the weight 1/variance.  It is masked, weight 0, where its spaxel lies outside the instrument's aperture, its value is not finite (MUSE's way
- * of masking), its variance not a positive number, or its DQ not 0.  In cubes that name CUBIX's bits (keyword DQBIT4), 4 and 8 do not mask: there the
- * template is broader than the line spread function, or stars are few, in the model as well.
- * Without variances (STAT absent, or STATZERO = T: Noise none) chi2 has no meaning and is refused; cosine and poisson take the weight 1.
+ * A voxel counts with the weight 1/variance.  It is masked, weight 0, where its spaxel lies outside
+ * the instrument's aperture, its value is not finite (MUSE's way of masking), its variance not a
+ * positive number, or its DQ not 0.  In cubes that name CUBIX's bits (keyword DQBIT4), 4 and 8 do
+ * not mask: there the template is broader than the line spread function, or stars are few, in the
+ * model as well.
+ * Without variances (STAT absent, or STATZERO = T: Noise none) chi2 has no meaning and is refused;
+ * cosine and poisson take the weight 1.
  *
- * A rank reads its own channels only, a few images at a time, and turns them into spectra.                                                                */
+ * A rank reads its own channels only, a few images at a time, and turns them into spectra. */
 #include "fit/observed.h"
 
 #include <float.h>
@@ -36,7 +41,9 @@ struct header {
   double flux, variance;                    /* a stored value times this is in the cube's unit, or its square */
 };
 
-/* ---- memory ---------------------------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 void cubix_observed_free(struct cubix_observed *obs)
 {
   if (!obs) return;
@@ -69,7 +76,8 @@ done:
   return status;
 }
 
-/* ---- what follows from the voxels ------------------------------------------------------------------------------------------ */
+/* ---- what follows from the voxels
+ * ------------------------------------------------------------------------------------------ */
 void cubix_observed_settle(struct cubix_observed *obs)
 {
   const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y, n_lambda = (size_t)obs->n_lambda;
@@ -108,7 +116,9 @@ void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned cha
   cubix_observed_settle(obs);
 }
 
-/* ---- checks ---------------------------------------------------------------------------------------------------------------- */
+/* ---- checks
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 /* All planes have the instrument's shape. */
 static int shape_check(struct header *h, const char *plane, const struct cubix_instrument *ins, int *is_there)
 {
@@ -240,7 +250,9 @@ done:
   return status;
 }
 
-/* ---- voxels ---------------------------------------------------------------------------------------------------------------- */
+/* ---- voxels
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 /* A DQ of nothing but bits that are spared; what is no whole number has none. */
 static int is_unmasked(double dq, int spared) { return dq == 0. || (dq > 0. && dq <= spared && dq == floor(dq) && !((int)dq & ~spared)); }
 

@@ -28,10 +28,12 @@ struct cubix_observed {
 
 /** Zeros, all masked.  Local.  @param[out] obs owned by the caller */
 int cubix_observed_init(struct cubix_observed **obs, int n_x, int n_y, int lambda_first, int n_lambda);
-/** Channels lambda_first .. lambda_first + n_lambda - 1 of a cube in FITS (extensions DATA, STAT, DQ) or HDF5.  Local: every rank reads its own.
- *  Masked are voxels outside the aperture, with a value that is not finite, a variance that is not a positive number, or a DQ other than 0 (in cubes of CUBIX
- *  but for bits 4 and 8).  Errors: CUBIX_EUSAGE without a path, CUBIX_EINPUT for anything wrong with the file: it names extension, value, bound and remedy.
- *  @param[out] obs owned by the caller */
+/** Channels lambda_first .. lambda_first + n_lambda - 1 of a cube in FITS (extensions DATA, STAT,
+ * DQ) or HDF5.  Local: every rank reads its own.
+ *  Masked are voxels outside the aperture, with a value that is not finite, a variance that is not
+ *  a positive number, or a DQ other than 0 (in cubes of CUBIX but for bits 4 and 8).  Errors:
+ *  CUBIX_EUSAGE without a path, CUBIX_EINPUT for anything wrong with the file: it names extension,
+ *  value, bound and remedy. @param[out] obs owned by the caller */
 int cubix_observed_read(struct cubix_observed **obs, const char *path, const struct cubix_instrument *ins, const struct cubix_params *par, int lambda_first,
                         int n_lambda);
 /** Mask whole channels.  Local.  @param keep [all channels of the instrument] 0: mask (as model->covered says it) */

@@ -1,7 +1,10 @@
-/* observed_file.c -- a cube on disk, in FITS or HDF5, asked in one language: planes by name, their keywords, images of some channels.
+/* observed_file.c -- a cube on disk, in FITS or HDF5, asked in one language: planes by name, their
+ * keywords, images of some channels.
  *
- * FITS planes are image extensions (compressed ones too), found by EXTNAME; keywords are header cards.  In HDF5 they are datasets of the root and attributes of
- * these, under the same names (src/output/output_hdf5.c).  Numbers come as float64 whatever they are stored as.  Each process opens the file by itself.               */
+ * FITS planes are image extensions (compressed ones too), found by EXTNAME; keywords are header
+ * cards.  In HDF5 they are datasets of the root and attributes of these, under the same names
+ * (src/output/output_hdf5.c).  Numbers come as float64 whatever they are stored as.  Each process
+ * opens the file by itself. */
 #define _POSIX_C_SOURCE 200809L
 #include <fitsio.h>
 #include <hdf5.h>

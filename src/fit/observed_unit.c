@@ -1,8 +1,10 @@
 /* observed_unit.c -- the units that cubes state, in all their spellings.
  *
- * "10**(-20)*erg/s/cm**2/Angstrom" (MUSE, MPDAF), "1e-20 erg / (Angstrom s cm2)" (astropy), "1E-17 erg/s/cm^2/Ang/spaxel" (MaNGA), "W m-2 um-1": a product of
- * factors, each perhaps with a power, a quotient's sign holding for the next factor alone.  Everything becomes factor 10^ten erg^a s^b cm^c; an Angstrom is a
- * length like the others.  Tens are counted as whole numbers, so that 10**(-20) is the very 1e-20 that FluxUnit -20 means.                                   */
+ * "10**(-20)*erg/s/cm**2/Angstrom" (MUSE, MPDAF), "1e-20 erg / (Angstrom s cm2)" (astropy), "1E-17
+ * erg/s/cm^2/Ang/spaxel" (MaNGA), "W m-2 um-1": a product of factors, each perhaps with a power, a
+ * quotient's sign holding for the next factor alone.  Everything becomes factor 10^ten erg^a s^b
+ * cm^c; an Angstrom is a length like the others.  Tens are counted as whole numbers, so that
+ * 10**(-20) is the very 1e-20 that FluxUnit -20 means. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,18 +1,23 @@
-/* optimise.c -- a search in many unknowns, each rank holding its own: what the methods (lbfgs.c, adam.c) have in common.
+/* optimise.c -- a search in many unknowns, each rank holding its own: what the methods (lbfgs.c,
+ * adam.c) have in common.
  *
- * A fit has unknowns for every star, which live where the star does, and a few that all ranks share.  Libraries of optimisers want all of them in one
- * process (NLopt's bounded L-BFGS; GSL's minimisers know no bounds either), so these are written here: all they need of the other ranks is the sum of a
- * dot product and a largest component, which `collective` gives.  All decisions follow from those, and so are the same on all ranks.
+ * A fit has unknowns for every star, which live where the star does, and a few that all ranks
+ * share.  Libraries of optimisers want all of them in one process (NLopt's bounded L-BFGS; GSL's
+ * minimisers know no bounds either), so these are written here: all they need of the other ranks is
+ * the sum of a dot product and a largest component, which `collective` gives.  All decisions follow
+ * from those, and so are the same on all ranks.
  *
- * Exactness: sums go over blocks of fixed size in fixed order, whatever the number of threads; and all that a search knows is in its state, plain numbers.
- * A state that was written and read back continues with the same bits, where evaluate does.
+ * Exactness: sums go over blocks of fixed size in fixed order, whatever the number of threads; and
+ * all that a search knows is in its state, plain numbers. A state that was written and read back
+ * continues with the same bits, where evaluate does.
  *
- * The projected gradient of x in [lower, upper] is the gradient, but 0 in components that lie at a bound and would leave by it: it vanishes at a minimum
- * (Karush-Kuhn-Tucker).
+ * The projected gradient of x in [lower, upper] is the gradient, but 0 in components that lie at a
+ * bound and would leave by it: it vanishes at a minimum (Karush-Kuhn-Tucker).
  *
- * Ends: one small gain may be a poor line search's, so a method ends after three in a row; and since gradients and gains say little of how far the minimum is
- * where unknowns differ in what they do, the curvature has the last word where it is known: newton.c judges, and goes on where more is to be gained.
- * A minimum it is then, but not always the lowest: optimise_scan.c looks beyond. */
+ * Ends: one small gain may be a poor line search's, so a method ends after three in a row; and
+ * since gradients and gains say little of how far the minimum is where unknowns differ in what they
+ * do, the curvature has the last word where it is known: newton.c judges, and goes on where more is
+ * to be gained. A minimum it is then, but not always the lowest: optimise_scan.c looks beyond. */
 #include "fit/optimise_parts.h"
 
 #include <math.h>
@@ -128,7 +133,9 @@ done:
   return status;
 }
 
-/* ---- the state ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the state
+ * -------------------------------------------------------------------------------------------------------------------
+ */
 int cubix_optimiser_init(struct cubix_optimiser **out, enum cubix_optimiser_method method, size_t n, int memory)
 {
   int status = CUBIX_OK;

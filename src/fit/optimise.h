@@ -48,7 +48,8 @@ struct cubix_optimiser {
   double *vector;                 /* [n_vector][n]: x, gradient, then s and y of each pair, or Adam's two moments */
 };
 
-/* How the value curves: H, the Gauss-Newton approximation to its second derivatives.  Complete up to so many unknowns, beyond by products with vectors. */
+/* How the value curves: H, the Gauss-Newton approximation to its second derivatives.  Complete up
+ * to so many unknowns, beyond by products with vectors. */
 struct cubix_optimiser_curve {
   int n;                          /* free unknowns of all ranks, where `matrix` tells H; 0: `diagonal` and `product` do */
   const int *place;               /* [problem->n] an unknown's row in H, those of ranks before those that are shared; -1: it has none */
@@ -71,7 +72,8 @@ struct cubix_optimiser_scan {
 struct cubix_optimiser_problem {
   size_t n, n_shared;             /* unknowns of this rank, of which the last n_shared are the same, and count once, on all ranks */
   const double *lower, *upper;    /* [n]; NULL: no bounds.  Equal ones freeze an unknown */
-  /** Value and gradient [n] at x, the same value on all ranks.  A value or gradient that is not finite says that one cannot go there; an error ends all. */
+  /** Value and gradient [n] at x, the same value on all ranks.  A value or gradient that is not
+   * finite says that one cannot go there; an error ends all. */
   int (*evaluate)(void *host, const double *x, double *value, double *gradient);
   /** After each iteration; NULL: nobody wants to know.  An error ends all. */
   int (*iterated)(void *host, const struct cubix_optimiser *state);
@@ -88,20 +90,26 @@ struct cubix_optimiser_rule {
   double rate;                    /* Adam: the learning rate; L-BFGS: largest change of an unknown in the very first step */
 };
 
-/** Room for a search that starts at x = 0: put the start into cubix_optimiser_x.  Local.  @param memory pairs that L-BFGS keeps
+/** Room for a search that starts at x = 0: put the start into cubix_optimiser_x.  Local.  @param
+ * memory pairs that L-BFGS keeps
  *  @param[out] state owned by the caller */
 int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_optimiser_method method, size_t n, int memory);
-/** What a search takes, n being the unknowns of this rank: its state, and what its steps hold beside that.  Local.
+/** What a search takes, n being the unknowns of this rank: its state, and what its steps hold beside
+ * that.  Local.
  *  @param n_matrix  as in cubix_optimiser_curve.n */
 double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int memory, int n_matrix);
-/** Search from where the state is.  Where the curvature is known the method's end is not believed: Gauss-Newton steps go on until H promises no more gain,
+/** Search from where the state is.  Where the curvature is known the method's end is not believed:
+ * Gauss-Newton steps go on until H promises no more gain,
  *  and then other minima are looked for (problem->scan).
  *  Collective where the problem's collective is.
- *  Errors: CUBIX_EFAIL where the value is not finite at the start, or at every step however small; those of the callbacks. */
+ *  Errors: CUBIX_EFAIL where the value is not finite at the start, or at every step however small;
+ *  those of the callbacks. */
 int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule);
-/** Whether numbers that were read can be a state of a search in this problem, each of this rank's.  Local.  Errors: CUBIX_EINPUT.  @param what "FILE", for messages */
+/** Whether numbers that were read can be a state of a search in this problem, each of this rank's.
+ * Local.  Errors: CUBIX_EINPUT.  @param what "FILE", for messages */
 int cubix_optimiser_check(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const char *what);
-/** Then, where that went well on all ranks, its pairs.  Collective where the problem's collective is.  Errors: the same. */
+/** Then, where that went well on all ranks, its pairs.  Collective where the problem's collective
+ * is.  Errors: the same. */
 int cubix_optimiser_check_pairs(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const char *what);
 /** Unknowns [n], and the gradient there.  Local, borrowed. */
 double *cubix_optimiser_x(const struct cubix_optimiser *state);

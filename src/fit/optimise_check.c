@@ -1,7 +1,9 @@
-/* optimise_check.c -- whether a state that was read from somewhere can be one of this problem's searches.
+/* optimise_check.c -- whether a state that was read from somewhere can be one of this problem's
+ * searches.
  *
- * A state is plain numbers, some of which count or index others: all of them are looked at before they are used.  What cannot be seen here is whether the
- * value belongs to the unknowns: the caller evaluates it again. */
+ * A state is plain numbers, some of which count or index others: all of them are looked at before
+ * they are used.  What cannot be seen here is whether the value belongs to the unknowns: the caller
+ * evaluates it again. */
 #include <math.h>
 
 #include "base/error.h"

@@ -11,7 +11,8 @@ struct cubix_optimiser_work {
   unsigned char *held;            /* [n] 1: at a bound, and pushed against it */
 };
 
-/** Sum of a_i b_i over all ranks; with `held` over those i alone that are not.  The same bits for any number of threads. */
+/** Sum of a_i b_i over all ranks; with `held` over those i alone that are not.  The same bits for
+ * any number of threads. */
 double cubix_optimiser_dot(const struct cubix_optimiser_problem *problem, const double *a, const double *b, const unsigned char *held);
 /** Largest |a_i| of all ranks; with b: of a_i - b_i; with `held` of those that are not. */
 double cubix_optimiser_largest(const struct cubix_optimiser_problem *problem, const double *a, const double *b, const unsigned char *held);
@@ -29,10 +30,12 @@ int cubix_lbfgs_step(struct cubix_optimiser *state, const struct cubix_optimiser
                      struct cubix_optimiser_work *work, enum cubix_optimiser_end *end);
 int cubix_adam_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
                     struct cubix_optimiser_work *work, enum cubix_optimiser_end *end);
-/** By the problem's curve; *end is set where it promises no gain, or where none is found.  Leaves held as cubix_optimiser_hold(0). */
+/** By the problem's curve; *end is set where it promises no gain, or where none is found.  Leaves
+ * held as cubix_optimiser_hold(0). */
 int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
                       struct cubix_optimiser_work *work, enum cubix_optimiser_end *end);
-/** Look for a lower minimum than the one where the state is; *lower 1: the state is near it, and the search goes on from there.  What was done is noted in problem->scan. */
+/** Look for a lower minimum than the one where the state is; *lower 1: the state is near it, and the
+ * search goes on from there.  What was done is noted in problem->scan. */
 int cubix_optimiser_scan(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
                          struct cubix_optimiser_work *work, int *lower);
 

@@ -1,15 +1,21 @@
-/* optimise_scan.c -- whether a lower minimum lies beyond the hills about the one that a search has found.
+/* optimise_scan.c -- whether a lower minimum lies beyond the hills about the one that a search has
+ * found.
  *
- * Where a value is far from quadratic along an unknown (a star's age or metallicity, between the nodes of a library) it has several minima, and a descent ends
- * in the nearest.  Along each such unknown k the scan goes outwards from the best point by even steps over the range of problem->scan, first up, then down.
- * At each value the other unknowns follow by the best point's H and the gradient where it comes from, then by up to three chord steps (the gradient there, the same H):
- * an evaluation each, and no matrix.
+ * Where a value is far from quadratic along an unknown (a star's age or metallicity, between the
+ * nodes of a library) it has several minima, and a descent ends in the nearest.  Along each such
+ * unknown k the scan goes outwards from the best point by even steps over the range of
+ * problem->scan, first up, then down. At each value the other unknowns follow by the best point's H
+ * and the gradient where it comes from, then by up to three chord steps (the gradient there, the
+ * same H): an evaluation each, and no matrix.
  *
- * A minimum beyond a hill lies between two values where the slope along k turns upwards again, or upwards where the value has fallen meanwhile: it is narrowed down by that slope.
- * From the most promising few of them steps by matrices of their own (newton.c) tell how deep they are.  In one well, of any shape, nothing is seen, and no matrix is
- * paid for.  The search goes on from a point that is lower, and scans again.
+ * A minimum beyond a hill lies between two values where the slope along k turns upwards again, or
+ * upwards where the value has fallen meanwhile: it is narrowed down by that slope. From the most
+ * promising few of them steps by matrices of their own (newton.c) tell how deep they are.  In one
+ * well, of any shape, nothing is seen, and no matrix is paid for.  The search goes on from a point
+ * that is lower, and scans again.
  *
- * A scan costs about as many evaluations as the search before it: with many such unknowns fewer values of each, at least three.
+ * A scan costs about as many evaluations as the search before it: with many such unknowns fewer
+ * values of each, at least three.
  * Nothing of it is in the state: a search that continues scans again when it has ended. */
 #include <math.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* optimise_step.c -- what every method does on its way: dot products over all ranks, moves within bounds, evaluations. */
+/* optimise_step.c -- what every method does on its way: dot products over all ranks, moves within
+ * bounds, evaluations. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,9 @@
 
 enum { BLOCK = 4096, GROUP = 512 };   /* terms that are summed in one go; blocks whose sums wait for each other */
 
-/* ---- vectors over ranks ----------------------------------------------------------------------------------------------------- */
+/* ---- vectors over ranks
+ * -----------------------------------------------------------------------------------------------------
+ */
 static double dot_part(const double *a, const double *b, const unsigned char *held, size_t n)
 {
   double all = 0, part[GROUP];
@@ -71,7 +74,9 @@ void cubix_optimiser_hold(struct cubix_optimiser *state, const struct cubix_opti
   state->at[CUBIX_AT_GRADIENT] = cubix_optimiser_largest(problem, g, NULL, held);
 }
 
-/* ---- a step ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- a step
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 int cubix_optimiser_evaluate(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const double *x, double *value, double *gradient, int *finite)
 {
   int status = CUBIX_OK;

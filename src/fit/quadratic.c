@@ -1,8 +1,10 @@
 /* quadratic.c -- the quadratic model of a value about a point: F + g p + p H p/2, within bounds.
  *
- * Components at a bound that the gradient pushes against it are held; of the others those that would leave go to the bound, and the rest is solved again.
- * (H + lambda D) p = -g, D the diagonal of H, by Cholesky's factors where H is complete, else by conjugate gradients with D as preconditioner
- * (Hestenes & Stiefel 1952).  Where H is complete it and all vectors are the same on all ranks, so that everything here is. */
+ * Components at a bound that the gradient pushes against it are held; of the others those that
+ * would leave go to the bound, and the rest is solved again. (H + lambda D) p = -g, D the diagonal
+ * of H, by Cholesky's factors where H is complete, else by conjugate gradients with D as
+ * preconditioner (Hestenes & Stiefel 1952).  Where H is complete it and all vectors are the same on
+ * all ranks, so that everything here is. */
 #include "fit/quadratic.h"
 
 #include <math.h>

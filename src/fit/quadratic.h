@@ -1,4 +1,5 @@
-/* quadratic.h -- the quadratic model of a value about a point, and its smallest value within the bounds; for newton.c and optimise_scan.c. */
+/* quadratic.h -- the quadratic model of a value about a point, and its smallest value within the
+ * bounds; for newton.c and optimise_scan.c. */
 #ifndef CUBIX_QUADRATIC_H
 #define CUBIX_QUADRATIC_H
 
@@ -22,7 +23,8 @@ int cubix_quadratic_init(struct cubix_quadratic *m, const struct cubix_optimiser
 /** What it takes for n unknowns.  Local.  @param complete  1: H is, and has factors */
 double cubix_quadratic_bytes(double n, int complete);
 void cubix_quadratic_free(struct cubix_quadratic *m);
-/** H or its diagonal, gradient and bounds where the state is.  Collective.  Errors: CUBIX_EFAIL where H is not finite. */
+/** H or its diagonal, gradient and bounds where the state is.  Collective.  Errors: CUBIX_EFAIL
+ * where H is not finite. */
 int cubix_quadratic_fill(struct cubix_quadratic *m, const struct cubix_optimiser *state);
 /** A vector of the ranks' unknowns in the order of H, on every rank; `mine` NULL: `missing` for each.  Collective. */
 void cubix_quadratic_gather(const struct cubix_quadratic *m, double *all, const double *mine, double missing);
@@ -30,10 +32,12 @@ void cubix_quadratic_gather(const struct cubix_quadratic *m, double *all, const 
 double cubix_quadratic_dot(const struct cubix_quadratic *m, const double *a, const double *b, const unsigned char *without);
 /** Whether an unknown has no choice: frozen, or at a bound and pushed against it.  Local. */
 int cubix_quadratic_pushed(const struct cubix_quadratic *m, size_t i);
-/** The smallest value of the damped model within the bounds: p, and the gain that the model without damping promises.
+/** The smallest value of the damped model within the bounds: p, and the gain that the model without
+ * damping promises.
  *  Collective.  @param[out] solved 0: none */
 int cubix_quadratic_minimise(struct cubix_quadratic *m, double lambda, double *gain, int *solved);
-/** The same with as little damping as the rounding of H allows; needs H.  @param[out] solved 0: no damping up to 1 gives factors; gain and p are 0 */
+/** The same with as little damping as the rounding of H allows; needs H.  @param[out] solved 0: no
+ * damping up to 1 gives factors; gain and p are 0 */
 int cubix_quadratic_solve(struct cubix_quadratic *m, double *gain, int *solved);
 /** p, for the unknowns of this rank.  Local. */
 void cubix_quadratic_scatter(const struct cubix_quadratic *m, double *mine);

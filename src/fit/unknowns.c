@@ -6,17 +6,21 @@
  *     Mass, SmoothingLength  b exp(x), within 1e-4 .. 1e4 of b; a star without mass stays without
  *     Age, Metallicity       b exp(x), within the library, b brought there first
  *     Velocity, Position     b + 100 km/s x, b + 1 kpc x; a velocity stays within 1000 km/s of b
- *   FitModel bins: stars together, by a bin of their age or by a shell of their distance from the centre, at the start
+ *   FitModel bins: stars together, by a bin of their age or by a shell of their distance from the
+ *   centre, at the start
  *     Mass                   b exp(x_bin)
  *     Metallicity            b 10^x_bin, within 3 dex
  *     Velocity               s + (b - s) (1 + x_shell), factor -10 .. 10; s the systemic velocity at the start
  *   either way, what is one for the whole
  *     angles                 b + 10 deg x      Centre  b + 1 kpc x      SystemicVelocity  b + 100 km/s x     pointing  b + 1 arcsec x
  *     Redshift               b + 0.001 x       Distance, PsfFwhm, PsfBeta, LsfFwhm, MassScale, FluxScale     b exp(x)
- *     within the bounds of the parameter of that name; scales within 1e-6 .. 1e6 of b, PsfFwhm, on which the painted field's size depends, within 1/5 .. 5
+ *     within the bounds of the parameter of that name; scales within 1e-6 .. 1e6 of b, PsfFwhm, on
+ *     which the painted field's size depends, within 1/5 .. 5
  *
- * A value that starts at 0 and follows from a factor cannot move: its unknown is frozen, and so is that of a bin without stars.  An unknown of age or metallicity
- * ends a hair (1e-9) inside the library, since at its very end no light changes with them outwards, and derivatives there are those of the outside. */
+ * A value that starts at 0 and follows from a factor cannot move: its unknown is frozen, and so is
+ * that of a bin without stars.  An unknown of age or metallicity ends a hair (1e-9) inside the
+ * library, since at its very end no light changes with them outwards, and derivatives there are
+ * those of the outside. */
 #include "fit/unknowns_parts.h"
 
 #include <math.h>
@@ -28,8 +32,9 @@
 
 static const double hair = 1e-9;
 
-/* Form and scale of a leaf's unknowns, how far they go from the start (as a factor (LN) or in the leaf's unit; 0: to the bounds alone), and whether the objective may have
- * several minima along them. */
+/* Form and scale of a leaf's unknowns, how far they go from the start (as a factor (LN) or in the
+ * leaf's unit; 0: to the bounds alone), and whether the objective may have several minima along
+ * them. */
 static const struct rule { enum cubix_unknown_form form; double scale, range; int several; } rules[CUBIX_N_LEAF] = {
   [CUBIX_LEAF_Mass] = { CUBIX_FORM_LN, 1, 1e4, 0 }, [CUBIX_LEAF_Age] = { CUBIX_FORM_LN, 1, 0, 1 }, [CUBIX_LEAF_Metallicity] = { CUBIX_FORM_LN, 1, 0, 1 },
   [CUBIX_LEAF_Velocity] = { CUBIX_FORM_LINEAR, 100, 1000, 0 }, [CUBIX_LEAF_Position] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
@@ -57,7 +62,9 @@ void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_pa
   if (varied[CUBIX_LEAF_Velocity]) need[CUBIX_LEAF_Position] = need[CUBIX_LEAF_Centre] = need[CUBIX_LEAF_SystemicVelocity] = 1;
 }
 
-/* ---- the map --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the map
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 /* Index, among the unknowns, of number c of star i (EACH, BIN), or of a GLOBAL leaf. */
 static size_t index_of(const struct cubix_unknowns *u, const struct cubix_unknown_block *k, size_t i, size_t c)
 {
@@ -136,7 +143,9 @@ void cubix_unknowns_apply_jvp(const struct cubix_unknowns *u, const double *x, c
   }
 }
 
-/* ---- bounds ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- bounds
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
 static const double least_redshift = 1e-6;       /* where it is all that tells the distance */
 
 /* What the values of a leaf may be. */
@@ -230,7 +239,9 @@ static void find_bounds(struct cubix_unknowns *u, const double *light)
   }
 }
 
-/* ---- what there is ------------------------------------------------------------------------------------------------------------------ */
+/* ---- what there is
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, enum cubix_leaf leaf, const struct cubix_unknowns_start *start)
 {
   int status = CUBIX_OK;

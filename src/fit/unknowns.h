@@ -1,6 +1,8 @@
-/* unknowns.h -- what a fit varies: scaled, bounded numbers, and how stars and parameters of the chain follow from them.
+/* unknowns.h -- what a fit varies: scaled, bounded numbers, and how stars and parameters of the
+ * chain follow from them.
  *
- * The unknowns of a rank are [stars of this rank][n_star_unknown], star by star, and then n_shared that are the same on every rank. */
+ * The unknowns of a rank are [stars of this rank][n_star_unknown], star by star, and then n_shared
+ * that are the same on every rank. */
 #ifndef CUBIX_UNKNOWNS_H
 #define CUBIX_UNKNOWNS_H
 
@@ -39,12 +41,14 @@ struct cubix_unknown_info {
 };
 
 enum { CUBIX_UNKNOWN_MOST_BINS = 64 };
-/** The edges that FitAgeEdges gives [Gyr].  Local.  Errors: CUBIX_EUSAGE.  @param[out] n bins between them; 0: it is empty */
+/** The edges that FitAgeEdges gives [Gyr].  Local.  Errors: CUBIX_EUSAGE.  @param[out] n bins
+ * between them; 0: it is empty */
 int cubix_unknowns_edges(double edge[CUBIX_UNKNOWN_MOST_BINS + 1], int *n, const struct cubix_params *par);
 /** Leaves whose values a fit of `varied` starts from.  Local.  @param[out] need [CUBIX_N_LEAF] */
 void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF]);
 /** Collective as far as `collective` is.  All unknowns are 0 at the start.
- *  Errors: CUBIX_EUSAGE where FitModel cannot vary a leaf, or none is varied.  @param[out] unknowns owned by the caller; borrows owners */
+ *  Errors: CUBIX_EUSAGE where FitModel cannot vary a leaf, or none is varied.  @param[out] unknowns
+ *  owned by the caller; borrows owners */
 int cubix_unknowns_init(struct cubix_unknowns **unknowns, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
                         const struct cubix_unknowns_start *start, const struct cubix_collective *collective);
 /** Values of the varied leaves.  Local.  @param x [n]  @param[out] value sets of all varied leaves */
@@ -57,10 +61,12 @@ void cubix_unknowns_apply_jvp(const struct cubix_unknowns *unknowns, const doubl
 int cubix_unknowns_leaves(const struct cubix_unknowns *unknowns, struct cubix_leaves *leaves);
 /** Shared unknown i of n_shared.  Local. */
 void cubix_unknowns_info(const struct cubix_unknowns *unknowns, const double *x, size_t i, struct cubix_unknown_info *info);
-/** The values of an unknown of n among which there may be several minima, the objective being far from quadratic along it (ages and metallicities, over the library).
+/** The values of an unknown of n among which there may be several minima, the objective being far
+ * from quadratic along it (ages and metallicities, over the library).
  *  Local.  @param[out] range low and high, equal ones where there is one minimum, or no choice */
 void cubix_unknowns_scan(const struct cubix_unknowns *unknowns, size_t i, double range[2]);
-/** How far the unknowns of a leaf go from the start, as a factor or in the leaf's unit; 0: to the bounds alone.  Local. */
+/** How far the unknowns of a leaf go from the start, as a factor or in the leaf's unit; 0: to the
+ * bounds alone.  Local. */
 double cubix_unknowns_range(enum cubix_leaf leaf);
 /** A number that tells starts from each other: the sum of all values that the fit started from.  Collective. */
 double cubix_unknowns_mark(const struct cubix_unknowns *unknowns);

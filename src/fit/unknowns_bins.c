@@ -1,10 +1,14 @@
-/* unknowns_bins.c -- by which ages and which distances from the centre the stars of a fit are taken together.
+/* unknowns_bins.c -- by which ages and which distances from the centre the stars of a fit are taken
+ * together.
  *
- * Ages: the edges of FitAgeEdges; without them those between which equal shares of the light lie, of the stars that are there and in the
- * instrument's band.  A factor on a bin's masses is determined about as well as its share of the light is large, so that equal shares are known
- * about equally well; even steps in ln age from end to end of a library would make bins without a star, and one that holds nearly all.  The light is
- * counted in cells of ln age between the youngest and the oldest star that shines, as whole numbers (a 2^-31st of the brightest star's): the same
- * edges on any number of ranks.  Where one age holds more than a share, the others have equal shares of what is left.
+ * Ages: the edges of FitAgeEdges; without them those between which equal shares of the light lie,
+ * of the stars that are there and in the instrument's band.  A factor on a bin's masses is
+ * determined about as well as its share of the light is large, so that equal shares are known about
+ * equally well; even steps in ln age from end to end of a library would make bins without a star,
+ * and one that holds nearly all.  The light is counted in cells of ln age between the youngest and
+ * the oldest star that shines, as whole numbers (a 2^-31st of the brightest star's): the same edges
+ * on any number of ranks.  Where one age holds more than a share, the others have equal shares of
+ * what is left.
  *
  * Distances: shells with equal numbers of stars. */
 #include <math.h>

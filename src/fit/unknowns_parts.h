@@ -39,7 +39,8 @@ struct cubix_unknowns_map {
   double shift[CUBIX_UNKNOWN_MOST_BINS][2];   /* dex by which a bin's stars, on average, get to the library's ends in metallicity */
 };
 
-/** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as far as `collective` is. */
+/** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as
+ * far as `collective` is. */
 void cubix_unknowns_find_bins(struct cubix_unknowns *unknowns, const struct cubix_params *par, const struct cubix_unknowns_start *start);
 
 #endif

@@ -1,7 +1,9 @@
-/* frame.c -- rotations onto the sky, and their use.  How the galaxy's axes are found is mpi/particles/frame.c's business.
+/* frame.c -- rotations onto the sky, and their use.  How the galaxy's axes are found is
+ * mpi/particles/frame.c's business.
  *
- * Sky axes: x east, y north, z away from the observer, right-handed.  A disc seen face-on has its spin towards the observer, -z, and so turns
- * counter-clockwise on a sky with north up and east left.                                                                       */
+ * Sky axes: x east, y north, z away from the observer, right-handed.  A disc seen face-on has its
+ * spin towards the observer, -z, and so turns counter-clockwise on a sky with north up and east
+ * left. */
 #include "geometry/frame.h"
 
 #include <math.h>
@@ -50,7 +52,8 @@ static void about_slope(double r[3][3], int axis, double degrees)
   for (int i = 0; i < 9; i++) r[i / 3][i % 3] *= CUBIX_PI / 180;
 }
 
-/* The angles one after the other, as factors of the rotation; number `slope` of them replaced by its derivative (-1: none). */
+/* The angles one after the other, as factors of the rotation; number `slope` of them replaced by
+ * its derivative (-1: none). */
 static void angles(double rotation[3][3], const double angle[3], int slope)
 {
   double r[3][3];
@@ -63,8 +66,9 @@ static void angles(double rotation[3][3], const double angle[3], int slope)
 
 static void inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle, int slope)
 {
-  /* face-on with e1 to the north: e1 -> y, e3 -> -z, e2 = e3 x e1 -> x; then tip about the line of nodes (y) so that e3 goes from -z
-     to the east, receding half north; then turn north through east, which is clockwise about z */
+  /* face-on with e1 to the north: e1 -> y, e3 -> -z, e2 = e3 x e1 -> x; then tip about the line of
+   * nodes (y) so that e3 goes from -z to the east, receding half north; then turn north through
+   * east, which is clockwise about z */
   double face_on[3][3] = { { 0, 1, 0 }, { 1, 0, 0 }, { 0, 0, -1 } }, tip[3][3], turn[3][3], sign = slope < 0 ? 1 : -1;
   (slope == 0 ? about_slope : about)(tip, 1, -inclination);
   (slope == 1 ? about_slope : about)(turn, 2, -position_angle);
@@ -100,7 +104,8 @@ void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par)
   else cubix_frame_angles(frame->rotation, 0, 0, 0);
 }
 
-/* Derivatives of the rotation by the angles it depends on.  @param[out] which the member of struct cubix_turn_bar that each belongs to  @return their number */
+/* Derivatives of the rotation by the angles it depends on.  @param[out] which the member of struct
+ * cubix_turn_bar that each belongs to  @return their number */
 static int turn_slopes(double slope[3][3][3], size_t which[3], const struct cubix_frame *frame, const struct cubix_params *par)
 {
   struct cubix_frame f = *frame;

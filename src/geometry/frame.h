@@ -1,4 +1,5 @@
-/* frame.h -- the galaxy's frame: centre, systemic velocity and the rotation onto the sky, the same for every kind of particle. */
+/* frame.h -- the galaxy's frame: centre, systemic velocity and the rotation onto the sky, the same
+ * for every kind of particle. */
 #ifndef CUBIX_FRAME_H
 #define CUBIX_FRAME_H
 
@@ -16,7 +17,8 @@ struct cubix_frame {
 
 /** Rotation of `Orientation angles`: Rz(gamma) Ry(beta) Rx(alpha), degrees.  Local. */
 void cubix_frame_angles(double rotation[3][3], double alpha, double beta, double gamma);
-/** Rotation that puts body axes (rows e1 major, e2, e3 spin; proper) at inclination and position angle [deg].  Local.  Source: doc/math.md section 3. */
+/** Rotation that puts body axes (rows e1 major, e2, e3 spin; proper) at inclination and position
+ * angle [deg].  Local.  Source: doc/math.md section 3. */
 void cubix_frame_inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle);
 /** The rotation that the parameters ask for, with the body's axes that the frame holds.  Local. */
 void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par);
@@ -26,7 +28,8 @@ struct cubix_turn_bar { double alpha, beta, gamma, inclination, position_angle; 
 /** Angles that the rotation does not depend on have a derivative of 0.  Local.  Adds. */
 void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_params *par, const double rotation_bar[3][3], struct cubix_turn_bar *bar);
 void cubix_frame_turn_jvp(double rotation_dot[3][3], const struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_turn_bar *dot);
-/** Of every star the periodic image that is nearest to the centre; with radius > 0 [kpc] stars beyond it are dropped.  Local.  @param slab in the file's frame */
+/** Of every star the periodic image that is nearest to the centre; with radius > 0 [kpc] stars
+ * beyond it are dropped.  Local.  @param slab in the file's frame */
 int cubix_frame_select(const double centre[3], double radius, struct cubix_slab *slab);
 /** Positions and velocities of the slab into the sky frame, in place.  Local. */
 void cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab);

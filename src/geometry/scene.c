@@ -1,7 +1,8 @@
 /* scene.c -- from the galaxy's own kpc and erg/s to arcsec and erg/s/cm2.
  *
- * D_L from redshift and cosmology, or given; D_A = D_L/(1+z)^2 in either case (Etherington 1933), so that the angular scale and the flux
- * belong to the same galaxy.  The observer's cosmology is the simulation's where the parameters do not say otherwise. */
+ * D_L from redshift and cosmology, or given; D_A = D_L/(1+z)^2 in either case (Etherington 1933),
+ * so that the angular scale and the flux belong to the same galaxy.  The observer's cosmology is
+ * the simulation's where the parameters do not say otherwise. */
 #include "geometry/scene.h"
 
 #include <math.h>

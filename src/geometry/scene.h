@@ -1,4 +1,5 @@
-/* scene.h -- where the galaxy is: the redshift, distance and scales that turn kpc into spaxels and luminosity into flux. */
+/* scene.h -- where the galaxy is: the redshift, distance and scales that turn kpc into spaxels and
+ * luminosity into flux. */
 #ifndef CUBIX_SCENE_H
 #define CUBIX_SCENE_H
 
@@ -19,8 +20,10 @@ int cubix_scene_moved(const struct cubix_scene *scene, const struct cubix_snapsh
 /** Redshift, cosmology and scales.  Local.  Source: doc/math.md section 1. */
 int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot);
 
-/** What a number changes with Redshift and Distance, from what it changes with the scene's redshift, d_l_mpc, kpc_per_arcsec and flux_scale (the other members
- *  are not looked at).  Where Distance is 0 the luminosity distance follows the redshift.  Local.  Adds. */
+/** What a number changes with Redshift and Distance, from what it changes with the scene's redshift,
+ * d_l_mpc, kpc_per_arcsec and flux_scale (the other members
+ *  are not looked at).  Where Distance is 0 the luminosity distance follows the redshift.  Local.
+ *  Adds. */
 void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_scene *scene_bar, double *redshift_bar, double *distance_bar);
 /** How fast redshift, d_l_mpc, kpc_per_arcsec and flux_scale change.  Local. */
 void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par, double redshift_dot, double distance_dot);

@@ -1,10 +1,13 @@
-/* basis.c -- the tiles of D: kept in memory, mapped from the cache, or made again when they are asked for.
+/* basis.c -- the tiles of D: kept in memory, mapped from the cache, or made again when they are
+ * asked for.
  *
- * A basis knows how to make any of its tiles (basis_fit.c), whatever happens to the others.  What fits into the memory that may be taken is kept; the
- * rest is recomputed into the caller's buffer each time, so that memory stays bounded however large the library.
+ * A basis knows how to make any of its tiles (basis_fit.c), whatever happens to the others.  What
+ * fits into the memory that may be taken is kept; the rest is recomputed into the caller's buffer
+ * each time, so that memory stays bounded however large the library.
  *
- * The screen: a step that fails for some rows in some channels fails for all of them.  So thirty-two rows in every eighth channel, and all rows in every
- * sixty-fourth, tell which steps need not be tried; what passes is certified in full while the tiles are made.                                   */
+ * The screen: a step that fails for some rows in some channels fails for all of them.  So
+ * thirty-two rows in every eighth channel, and all rows in every sixty-fourth, tell which steps
+ * need not be tried; what passes is certified in full while the tiles are made. */
 #define _POSIX_C_SOURCE 200809L
 #include "histogram/basis.h"
 

@@ -1,18 +1,25 @@
-/* basis_cache.c -- prepared templates kept for the next run: one file per basis, named by what it depends on.
+/* basis_cache.c -- prepared templates kept for the next run: one file per basis, named by what it
+ * depends on.
  *
- * FOLDER/<32 hexadecimal digits>.cubix-basis.  The digits are a hash of the contents of all template rows (which hold library, semantic and line spread
- * function), their knots, the channels, the redshift, the reach, the coverage, the tolerance and the format: the same name means the same numbers (to the
- * last bits, in which instruction sets differ), so a file is never out of date, and serves every galaxy that is seen in the same way.  All rows of the library are in it.
+ * FOLDER/<32 hexadecimal digits>.cubix-basis.  The digits are a hash of the contents of all
+ * template rows (which hold library, semantic and line spread function), their knots, the channels,
+ * the redshift, the reach, the coverage, the tolerance and the format: the same name means the same
+ * numbers (to the last bits, in which instruction sets differ), so a file is never out of date, and
+ * serves every galaxy that is seen in the same way.  All rows of the library are in it.
  *
- * A header, a table of the tiles' checksums, then the tiles, each on a page of its own: the file is mapped, and the ranks of a node share it.
- * It grows under a temporary name that no other job has (atomic_file.c), written by all ranks, each its tiles; two jobs that make the same basis replace
- * equal files by equal files.  What killed jobs have left, the next job that writes into the folder removes.
+ * A header, a table of the tiles' checksums, then the tiles, each on a page of its own: the file is
+ * mapped, and the ranks of a node share it.
+ * It grows under a temporary name that no other job has (atomic_file.c), written by all ranks, each
+ * its tiles; two jobs that make the same basis replace equal files by equal files.  What killed
+ * jobs have left, the next job that writes into the folder removes.
  *
- * When a file is opened its size, its header and the table are compared with their checksums, and then, before anything is made of them, the tiles that a
- * rank will multiply (mpi/engine/basis_build.c), and any other when it is first asked for.  A file that fails is made anew.  The pages of a tile are asked for first
- * (MADV_POPULATE_READ): a file that was cut short, or a disk that fails, is then an error of that call and no signal.  What is cut off while it is in use
- * is a SIGBUS: programs that catch it ask cubix_basis_lost for the file's name.
- * Whatever is wrong with folder or file is a warning: the run goes on without them.                                                         */
+ * When a file is opened its size, its header and the table are compared with their checksums, and
+ * then, before anything is made of them, the tiles that a rank will multiply
+ * (mpi/engine/basis_build.c), and any other when it is first asked for.  A file that fails is made
+ * anew.  The pages of a tile are asked for first (MADV_POPULATE_READ): a file that was cut short,
+ * or a disk that fails, is then an error of that call and no signal.  What is cut off while it is
+ * in use is a SIGBUS: programs that catch it ask cubix_basis_lost for the file's name.
+ * Whatever is wrong with folder or file is a warning: the run goes on without them. */
 #define _GNU_SOURCE              /* madvise */
 #include <errno.h>
 #include <fcntl.h>
@@ -53,7 +60,9 @@ const char *cubix_basis_lost(const void *address)
   return map && at >= map && at < map + mapped.size ? mapped.path : NULL;
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------------------- */
+/* ---- names
+ * --------------------------------------------------------------------------------------------------------------
+ */
 struct cubix_basis_key cubix_basis_key_of(const struct cubix_templates *templates, double reach, double tolerance)
 {
   const struct cubix_tables *v = &templates->tables;
@@ -93,7 +102,9 @@ static void warn(const struct cubix_basis_file *file, const char *what, const ch
             file->folder, what, why);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------ */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------------------
+ */
 static void header_hash(const struct header *header, uint64_t hash[2])
 {
   struct header copy = *header;
@@ -225,7 +236,8 @@ void cubix_basis_file_unmap(struct cubix_basis_state *state)
   state->map = NULL;
 }
 
-/* Have the file's pages come, so that no access to them fails; where the system cannot be asked for that, the file has at least its size. */
+/* Have the file's pages come, so that no access to them fails; where the system cannot be asked for
+ * that, the file has at least its size. */
 static int pages_come(const struct cubix_basis_state *state, const char *from, size_t bytes)
 {
   struct stat info;
@@ -258,7 +270,9 @@ int cubix_basis_file_sound(const struct cubix_basis *basis, int i)
   return seen == YES;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------ */
+/* ---- writing
+ * ------------------------------------------------------------------------------------------------------------
+ */
 int cubix_basis_file_create(struct cubix_basis_file *file)
 {
   struct stat info;

@@ -1,7 +1,9 @@
-/* basis_channel.c -- what the fit of a channel rests on: linear forms on the knot values of any row, made once per channel (basis_fit.c says why).
+/* basis_channel.c -- what the fit of a channel rests on: linear forms on the knot values of any
+ * row, made once per channel (basis_fit.c says why).
  *
- * Three sets: the right-hand sides of the normal equations, one for each node of the fit; B at the nodes themselves, for channels and rows that are
- * not fitted; and, on request, B at the velocities of the certificate. */
+ * Three sets: the right-hand sides of the normal equations, one for each node of the fit; B at the
+ * nodes themselves, for channels and rows that are not fitted; and, on request, B at the velocities
+ * of the certificate. */
 #include "histogram/basis_parts.h"
 
 #include <stdlib.h>
@@ -10,7 +12,9 @@
 #include "base/error.h"
 #include "physics/pixel.h"
 
-/* ---- linear forms ------------------------------------------------------------------------------------------------------- */
+/* ---- linear forms
+ * -------------------------------------------------------------------------------------------------------
+ */
 void cubix_basis_forms_free(struct cubix_forms *forms)
 {
   free(forms->first);
@@ -55,8 +59,11 @@ done:
 
 static void forms_clear(struct cubix_forms *forms) { forms->n = 0, forms->used = 0; }
 
-/* ---- a channel ---------------------------------------------------------------------------------------------------------- */
-/* Form of the integral from x0 to x1; smooth: the template continued beyond the library by reflection in its last knot. */
+/* ---- a channel
+ * ----------------------------------------------------------------------------------------------------------
+ */
+/* Form of the integral from x0 to x1; smooth: the template continued beyond the library by
+ * reflection in its last knot. */
 static int add_pixel(struct cubix_forms *forms, const struct cubix_tables *v, double x0, double x1, int smooth, int base)
 {
   int status = CUBIX_OK, first, n, last = v->n_knot - 1, other;

@@ -1,9 +1,12 @@
-/* basis_ends.c -- where templates end: the channels that see it, and the rows that are painted star by star there.
+/* basis_ends.c -- where templates end: the channels that see it, and the rows that are painted star
+ * by star there.
  *
- * No step of a velocity grid follows a jump.  Channels that see one, the library's end (they are not `covered`) or that of single rows (libraries whose hot
- * templates end before the others do), are `at_end`: rows that end are left out of D there (basis_fit.c), and painted directly (engine/template_ends.c).  A row has a
- * jump where among the knots that a channel sees, and END_KNOTS around them, since a spline's ringing beside a jump falls by 3.7 per knot, some have
- * light and others less than 1e-6 of the row's mean.                                                                                  */
+ * No step of a velocity grid follows a jump.  Channels that see one, the library's end (they are
+ * not `covered`) or that of single rows (libraries whose hot templates end before the others do),
+ * are `at_end`: rows that end are left out of D there (basis_fit.c), and painted directly
+ * (engine/template_ends.c).  A row has a jump where among the knots that a channel sees, and
+ * END_KNOTS around them, since a spline's ringing beside a jump falls by 3.7 per knot, some have
+ * light and others less than 1e-6 of the row's mean. */
 #include "histogram/basis_parts.h"
 
 #include <math.h>

@@ -1,18 +1,24 @@
 /* basis_fit.c -- spectra as functions of velocity: least squares on B-splines, and how good they are.
  *
- * The integral B(v) of a template over a channel is a linear form on the values {T_i, T''_i/6} at the few knots that the channel meets at velocity v
- * (physics/pixel.h), with weights that no template enters.  So is everything that is made of it: the right-hand side sum_u phi_j(v_u) B(v_u) of the normal
- * equations of node j rests on some dozen knot values, however many velocities v_u are fitted.  Per channel these forms are made once; basis_kernel.c
- * applies them to 32 rows at a time.  The normal matrix sum_u phi_i(v_u) phi_j(v_u) is the same for all, has five side diagonals and is factored once.
+ * The integral B(v) of a template over a channel is a linear form on the values {T_i, T''_i/6} at
+ * the few knots that the channel meets at velocity v (physics/pixel.h), with weights that no
+ * template enters.  So is everything that is made of it: the right-hand side sum_u phi_j(v_u)
+ * B(v_u) of the normal equations of node j rests on some dozen knot values, however many velocities
+ * v_u are fitted.  Per channel these forms are made once; basis_kernel.c applies them to 32 rows at
+ * a time.  The normal matrix sum_u phi_i(v_u) phi_j(v_u) is the same for all, has five side
+ * diagonals and is factored once.
  *
- * The fit covers two steps more than the grid on both sides, so that the grid's end nodes are as well determined as the others.  A channel that the library
- * covers at the velocities there are may leave it in that margin: there the template is continued by point reflection in its last knot, which keeps value
- * and slope, so that the edge does not ring into velocities that are used.
+ * The fit covers two steps more than the grid on both sides, so that the grid's end nodes are as
+ * well determined as the others.  A channel that the library covers at the velocities there are may
+ * leave it in that margin: there the template is continued by point reflection in its last knot,
+ * which keeps value and slope, so that the edge does not ring into velocities that are used.
  *
- * Rows that end within what a channel sees are left out of D (basis_ends.c).  Where a row is dim, with less than 1e-6 of its mean at all knots that a
- * channel sees, D_j = B(v_j), zero where B is: no relative error could be bounded there.
+ * Rows that end within what a channel sees are left out of D (basis_ends.c).  Where a row is dim,
+ * with less than 1e-6 of its mean at all knots that a channel sees, D_j = B(v_j), zero where B is:
+ * no relative error could be bounded there.
  *
- * The certificate compares in float64, at eight velocities per step and the two ends, which are not those that were fitted, |v| <= reach.    */
+ * The certificate compares in float64, at eight velocities per step and the two ends, which are not
+ * those that were fitted, |v| <= reach. */
 #include "histogram/basis_parts.h"
 
 #include <float.h>
@@ -125,8 +131,10 @@ void cubix_basis_fit_free(struct cubix_basis_fit *fit)
   memset(fit, 0, sizeof *fit);
 }
 
-/* ---- rows and channels -------------------------------------------------------------------------------------------------- */
-/* Up to 32 rows, their values at knots a .. b beside each other; dark[lane]: 1 where one of them is not lit throughout. */
+/* ---- rows and channels
+ * -------------------------------------------------------------------------------------------------- */
+/* Up to 32 rows, their values at knots a .. b beside each other; dark[lane]: 1 where one of them is
+ * not lit throughout. */
 static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int a, int b, double *value, unsigned char *dark)
 {
   int status = CUBIX_OK, any = 0;

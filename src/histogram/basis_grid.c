@@ -9,7 +9,9 @@
 #include "physics/doppler.h"
 #include "physics/paint_vjp.h"
 
-/* ---- the grid ----------------------------------------------------------------------------------------------------------- */
+/* ---- the grid
+ * -----------------------------------------------------------------------------------------------------------
+ */
 struct cubix_nodes cubix_basis_nodes(double reach, double step)
 {
   struct cubix_nodes nodes = { (int)ceil(2 * reach / step - 1e-9) + CUBIX_N_WEIGHT, reach, step };

@@ -1,13 +1,16 @@
 /* basis_kernel.c -- the inner loops of the fit: 32 template rows side by side, in float64.
  *
- * Everything is a linear form on the values that the rows have at a few knots, with weights that are the same for all rows (basis_fit.c): the
- * right-hand side of the normal equations, the exact channel integral B(v) that the result is compared with, and the sum of six B-splines.  A weight
- * is fetched once and serves 32 rows.  The normal equations are banded: five multiplications per node forwards and five backwards.
+ * Everything is a linear form on the values that the rows have at a few knots, with weights that
+ * are the same for all rows (basis_fit.c): the right-hand side of the normal equations, the exact
+ * channel integral B(v) that the result is compared with, and the sum of six B-splines.  A weight
+ * is fetched once and serves 32 rows.  The normal equations are banded: five multiplications per
+ * node forwards and five backwards.
  *
- * The adjoints take the same steps from the other end: derivatives with the coefficients through the same (symmetric) equations, and then spread by the
- * same weights over the knot values.
+ * The adjoints take the same steps from the other end: derivatives with the coefficients through
+ * the same (symmetric) equations, and then spread by the same weights over the knot values.
  *
- * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and Clang vector extensions).             */
+ * One source, compiled for AVX-512, AVX2 and the baseline, chosen when the program starts (GCC and
+ * Clang vector extensions). */
 #include "histogram/basis_parts.h"
 
 #include <string.h>
@@ -16,7 +19,8 @@
 
 #pragma GCC diagnostic ignored "-Wpsabi" /* no vector crosses a call: everything below is inlined */
 
-/* Four doubles, also with AVX-512: GCC 12 takes wider ones apart where they do not fit the registers, and the loads are the bottleneck. */
+/* Four doubles, also with AVX-512: GCC 12 takes wider ones apart where they do not fit the
+ * registers, and the loads are the bottleneck. */
 typedef double v4d __attribute__((vector_size(32), may_alias));
 typedef int64_t v4l __attribute__((vector_size(32)));
 

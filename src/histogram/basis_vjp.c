@@ -1,14 +1,17 @@
 /* basis_vjp.c -- derivatives of the prepared templates with the rows they are fitted to.
  *
- * A row's D in a channel is linear in the row's knot values: the normal equations solved for right-hand sides that are linear forms (basis_fit.c), then
- * the grid's own nodes picked out; where nothing is fitted, the forms B(v_j) themselves; where the row is left out, nothing.  Which of the three it is
- * depends on where the row has light, as in the forward fit, and is not differentiated.
+ * A row's D in a channel is linear in the row's knot values: the normal equations solved for
+ * right-hand sides that are linear forms (basis_fit.c), then the grid's own nodes picked out; where
+ * nothing is fitted, the forms B(v_j) themselves; where the row is left out, nothing.  Which of the
+ * three it is depends on where the row has light, as in the forward fit, and is not differentiated.
  *
- * Reverse, for one tile: the forms of its channels are made once, by all threads; then every group of channels and every block of 32 rows is a piece of
- * work of its own with bars of its own, on the group's few knots; in the end each row adds up its groups, in their order: the same bits with any number
- * of threads.  All of it in float64.  Bars of channels beyond the last are not looked at.
+ * Reverse, for one tile: the forms of its channels are made once, by all threads; then every group
+ * of channels and every block of 32 rows is a piece of work of its own with bars of its own, on the
+ * group's few knots; in the end each row adds up its groups, in their order: the same bits with any
+ * number of threads.  All of it in float64.  Bars of channels beyond the last are not looked at.
  *
- * Tangents are fitted in the rows' place, each in its row's way: a basis of tangents is the derivative of the basis. */
+ * Tangents are fitted in the rows' place, each in its row's way: a basis of tangents is the
+ * derivative of the basis. */
 #include "histogram/basis.h"
 
 #include <stdlib.h>
@@ -78,7 +81,8 @@ done:
   return status;
 }
 
-/* Bars of a block of rows at the nodes of one channel, those that go `way`; 0 for the others.  @return 1 where there are any */
+/* Bars of a block of rows at the nodes of one channel, those that go `way`; 0 for the others.
+ * @return 1 where there are any */
 static int load(const struct job *job, const enum cubix_basis_way way[CUBIX_BASIS_FIT_LANE], enum cubix_basis_way want, int first, int n, int column, double *d)
 {
   size_t n_node = (size_t)job->basis->nodes.n;

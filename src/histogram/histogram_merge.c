@@ -1,8 +1,9 @@
 /* histogram_merge.c -- the sum of histograms of the same spaxels: chunks of a read, or ranks.
  *
- * Spaxel by spaxel the parts' blocks, which rise in row, are walked together.  A row's window is the union of its windows; no mass is negative,
- * so that its two ends stay occupied, and the sum has the very blocks that one deposit of all stars makes.  The walk is made twice:
- * first to count what there will be, then to fill it.                                                                                  */
+ * Spaxel by spaxel the parts' blocks, which rise in row, are walked together.  A row's window is
+ * the union of its windows; no mass is negative, so that its two ends stay occupied, and the sum
+ * has the very blocks that one deposit of all stars makes.  The walk is made twice: first to count
+ * what there will be, then to fill it. */
 #include <limits.h>
 #include <math.h>
 #include <omp.h>

@@ -1,4 +1,5 @@
-/* histogram_parts.h -- inside the histogram: the machinery of histogram.c that deposits stars, for masses, tangents, and what stars touch. */
+/* histogram_parts.h -- inside the histogram: the machinery of histogram.c that deposits stars, for
+ * masses, tangents, and what stars touch. */
 #ifndef CUBIX_HISTOGRAM_PARTS_H
 #define CUBIX_HISTOGRAM_PARTS_H
 
@@ -62,7 +63,8 @@ static inline void cubix_touch(struct cubix_scratch *scratch, int cell, int j)
   cubix_mark(scratch->cells, cell);
 }
 
-/** Add two numbers below 2^51, rounded to integers.  Rounding is one addition: in x + 1.5 2^52 the last bit of a float64 is worth 1, and the sum's bits less
+/** Add two numbers below 2^51, rounded to integers.  Rounding is one addition: in x + 1.5 2^52 the
+ * last bit of a float64 is worth 1, and the sum's bits less
  *  those of the constant are the integer nearest to x. */
 static inline void cubix_add_rounded(int64_t *sum, cubix_pair x)
 {

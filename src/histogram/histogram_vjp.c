@@ -1,17 +1,21 @@
-/* histogram_vjp.c -- derivatives of the histogram: of its values with each star's mass, velocity and place on the library's grid.
+/* histogram_vjp.c -- derivatives of the histogram: of its values with each star's mass, velocity
+ * and place on the library's grid.
  *
- * A star of mass m adds m w_c phi_j to the value of row c and node j of its spaxel: w_c its four bilinear weights, phi_j its six splines.  With G = d/d value,
- * u_c = sum_j phi_j G_cj, u'_c = sum_j phi'_j G_cj/step and a, z the fractions in age and metallicity,
+ * A star of mass m adds m w_c phi_j to the value of row c and node j of its spaxel: w_c its four
+ * bilinear weights, phi_j its six splines.  With G = d/d value, u_c = sum_j phi_j G_cj, u'_c =
+ * sum_j phi'_j G_cj/step and a, z the fractions in age and metallicity,
  *
  *   d/dm = sum_c w_c u_c    d/dv = m sum_c w_c u'_c    d/dz = m [(1 - a)(u_2 - u_0) + a (u_3 - u_1)]    d/da = m [(1 - z)(u_1 - u_0) + z (u_3 - u_2)]
  *
- * A star needs G where it adds nothing, as well: at a node of the library two of its four weights are 0, but not their derivatives.  So G is asked for on a cover:
- * all rows and nodes that a star's cell and velocity touch, whatever its weights and its mass.
+ * A star needs G where it adds nothing, as well: at a node of the library two of its four weights
+ * are 0, but not their derivatives.  So G is asked for on a cover: all rows and nodes that a star's
+ * cell and velocity touch, whatever its weights and its mass.
  *
- * Nothing is stored of the forward run.  Each star is by itself, so that no number of threads changes a bit.  A star beyond the grid's reach is in no value,
- * and has no derivative.
+ * Nothing is stored of the forward run.  Each star is by itself, so that no number of threads
+ * changes a bit.  A star beyond the grid's reach is in no value, and has no derivative.
  *
- * Tangents, (m' w_c + m w'_c) phi_j + m w_c phi'_j v'/step, are a histogram like the masses, of either sign and on scales of their own.     */
+ * Tangents, (m' w_c + m w'_c) phi_j + m w_c phi'_j v'/step, are a histogram like the masses, of
+ * either sign and on scales of their own. */
 #include "histogram/histogram.h"
 
 #include <math.h>
@@ -45,7 +49,9 @@ int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nod
   return cubix_deposit_run(cover, &d, nodes, NULL);
 }
 
-/* ---- reverse ------------------------------------------------------------------------------------------------------------ */
+/* ---- reverse
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* One star.  @return 0 where the cover lacks what it touches */
 static int star_vjp(const struct cubix_nodes *nodes, double per_step, const struct cubix_tables *tables, const struct shelf *shelf, const struct cubix_star *star,
@@ -88,7 +94,8 @@ static void spaxel_shelves(struct shelf *shelf, const struct cubix_histogram *co
   }
 }
 
-/* Stars first .. last - 1, of which the first is in or after spaxel s.  @return the spaxel whose stars the cover lacks, n_spaxel: none */
+/* Stars first .. last - 1, of which the first is in or after spaxel s.  @return the spaxel whose
+ * stars the cover lacks, n_spaxel: none */
 static size_t stars_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_tables *tables,
                         struct shelf *shelf, size_t first, size_t last, struct cubix_star_bar *bar)
 {
@@ -143,7 +150,9 @@ done:
   return status;
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+/* ---- forward
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 /* Factors of phi_j and of phi'_j in what the tangent adds to the four rows. */
 struct change { struct cubix_mix mix; double value[4], slope[4]; };
@@ -182,7 +191,8 @@ static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scrat
   }
 }
 
-/* Largest that a star of each spaxel adds to a value: splines and their slopes are below 1.  @return 0 where that is not finite */
+/* Largest that a star of each spaxel adds to a value: splines and their slopes are below 1.
+ * @return 0 where that is not finite */
 static int largest_dots(double *largest, uint64_t *count, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                         const struct cubix_tables *tables)
 {

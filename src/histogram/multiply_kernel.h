@@ -5,9 +5,10 @@
  *   MULTIPLY_WIDTH   floats of a vector register
  *   MULTIPLY_CHAIN   sums of every channel that run side by side, so that a multiply-add need not wait for the one before
  *
- * The CUBIX_TILE channels of a block are kept in registers: a node costs one broadcast of its mass, and for each vector a multiply-add whose operand
- * comes from the first-level cache, where all nodes of a template stay while the panel's blocks of that template pass by.
- * Meanwhile the next template's nodes are called for, a few lines with each block.                                                 */
+ * The CUBIX_TILE channels of a block are kept in registers: a node costs one broadcast of its mass,
+ * and for each vector a multiply-add whose operand comes from the first-level cache, where all
+ * nodes of a template stay while the panel's blocks of that template pass by. Meanwhile the next
+ * template's nodes are called for, a few lines with each block. */
 #define MULTIPLY_N (CUBIX_TILE / MULTIPLY_WIDTH)
 #define MULTIPLY_JOIN_(a, b) a##b
 #define MULTIPLY_JOIN(a, b) MULTIPLY_JOIN_(a, b)

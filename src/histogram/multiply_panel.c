@@ -1,8 +1,10 @@
 /* multiply_panel.c -- the blocks of a histogram in the order in which they are multiplied.
  *
- * Spaxels are cut into panels.  The blocks of a panel are sorted by row, and their values copied as float32 in that order, so that a template's tile stays in
- * the first-level cache while all blocks of the panel that have it pass by.  Within a template the blocks are sorted by their number of nodes, so
- * that the processor foresees the end of the innermost loop.  Spaxels without stars are in no panel.                                      */
+ * Spaxels are cut into panels.  The blocks of a panel are sorted by row, and their values copied as
+ * float32 in that order, so that a template's tile stays in the first-level cache while all blocks
+ * of the panel that have it pass by.  Within a template the blocks are sorted by their number of
+ * nodes, so that the processor foresees the end of the innermost loop.  Spaxels without stars are
+ * in no panel. */
 #include "histogram/multiply_parts.h"
 
 #include <math.h>
@@ -24,7 +26,8 @@ static void panel_free(struct cubix_panel *panel)
   memset(panel, 0, sizeof *panel);
 }
 
-/* Places of the panel's blocks and values in the order of rows and, of the same row, numbers of nodes.  @param place [n_row][n_node + 1], zero */
+/* Places of the panel's blocks and values in the order of rows and, of the same row, numbers of
+ * nodes.  @param place [n_row][n_node + 1], zero */
 static int panel_runs(struct cubix_panel *panel, const struct cubix_panels *x, struct cubix_place *place)
 {
   int status = CUBIX_OK;

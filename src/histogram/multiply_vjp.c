@@ -1,15 +1,19 @@
-/* multiply_vjp.c -- derivatives of the multiply: flux[spaxel][channel] += sum over blocks and nodes of value x D[template][node][channel] is linear in both.
+/* multiply_vjp.c -- derivatives of the multiply: flux[spaxel][channel] += sum over blocks and nodes
+ * of value x D[template][node][channel] is linear in both.
  *
  *   by the values   value_bar[block][node]     += scale sum over channels of cube_bar[spaxel][channel] D[template][node][channel]
  *   by the basis    D_bar[template][node][channel] += scale sum over spaxels of value[block][node] cube_bar[spaxel][channel]
  *
- * The first is as many multiply-adds as the forward product, on the same panels (multiply_panel.c) and with the same tiles in the first-level cache; a panel's
- * channels, CUBIX_TILE float32 a spaxel, are in the second.  A tile's sum over channels is made in float32 registers, and goes times the scale
- * into a float64, tile by tile: the sums depend neither on threads nor on the slabs of channels that the cube comes in.  The instruction set may change bits.
- * Spaxels whose cotangents are all zero are left out.
+ * The first is as many multiply-adds as the forward product, on the same panels (multiply_panel.c)
+ * and with the same tiles in the first-level cache; a panel's channels, CUBIX_TILE float32 a
+ * spaxel, are in the second.  A tile's sum over channels is made in float32 registers, and goes
+ * times the scale into a float64, tile by tile: the sums depend neither on threads nor on the slabs
+ * of channels that the cube comes in.  The instruction set may change bits. Spaxels whose
+ * cotangents are all zero are left out.
  *
- * One tile is worked on at a time, by all threads: each takes a share of a panel's templates.  Gradients by the basis are made template by template, a panel's
- * sums in float32, those of the panels one after the other.                                                                              */
+ * One tile is worked on at a time, by all threads: each takes a share of a panel's templates.
+ * Gradients by the basis are made template by template, a panel's sums in float32, those of the
+ * panels one after the other. */
 #include "histogram/multiply.h"
 
 #include <omp.h>
@@ -68,7 +72,8 @@ struct reverse {
   float **channels;               /* [n_thread][CUBIX_PANEL][CUBIX_TILE] of the panel and tile at hand */
 };
 
-/* The channels of a tile, as float32, with zeros beyond those that there are.  @param[out] out [n_spaxel][CUBIX_TILE] */
+/* The channels of a tile, as float32, with zeros beyond those that there are.  @param[out] out
+ * [n_spaxel][CUBIX_TILE] */
 static void take_channels(float *out, const struct cubix_cube *cube, const struct cubix_panel *panel, int tile)
 {
   int first = tile * CUBIX_TILE - cube->lambda_first, n = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
@@ -174,9 +179,12 @@ int cubix_multiply_vjp(const struct cubix_cube *cube_bar, const struct cubix_his
   return cubix_multiply_vjp_by(cube_bar, cover, basis, scale, value_bar, cubix_multiply_name());
 }
 
-/* ---- by the basis -------------------------------------------------------------------------------------------------------- */
+/* ---- by the basis
+ * --------------------------------------------------------------------------------------------------------
+ */
 
-/* A template's sums over one panel after the other.  @param sum [nodes][CUBIX_TILE] scratch  @param run [n_panel] the template's place in the panels, -1: none */
+/* A template's sums over one panel after the other.  @param sum [nodes][CUBIX_TILE] scratch  @param
+ * run [n_panel] the template's place in the panels, -1: none */
 static void template_vjp(const struct reverse *x, const int32_t *run, size_t n_slot, const float *channels, float *sum, float *template_bar)
 {
   int n_node = x->panels.basis->nodes.n;

@@ -1,11 +1,14 @@
-/* multiply_vjp_kernel.h -- the inner loops of multiply_vjp.c, once for every instruction set: included with
+/* multiply_vjp_kernel.h -- the inner loops of multiply_vjp.c, once for every instruction set:
+ * included with
  *
  *   MULTIPLY_NAME    name of the function
  *   MULTIPLY_TARGET  its attributes: the instructions it may use
  *   MULTIPLY_WIDTH   floats of a vector register
  *
- * The sums of up to MOST nodes are kept in registers, a register each, while the channels of a block's spaxel pass by: a multiply-add for each vector, whose operand
- * comes from the first-level cache, as in multiply_kernel.h.  What the registers hold is then added up across, four registers at a time.        */
+ * The sums of up to MOST nodes are kept in registers, a register each, while the channels of a
+ * block's spaxel pass by: a multiply-add for each vector, whose operand comes from the first-level
+ * cache, as in multiply_kernel.h.  What the registers hold is then added up across, four registers
+ * at a time. */
 #define MULTIPLY_N (CUBIX_TILE / MULTIPLY_WIDTH)
 #define MULTIPLY_JOIN_(a, b) a##b
 #define MULTIPLY_JOIN(a, b) MULTIPLY_JOIN_(a, b)
@@ -26,7 +29,8 @@
 typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 typedef int MULTIPLY_MASK __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 
-/* Sums of four registers, each over its floats, in the order of (0 + 2) + (1 + 3) in each quarter, then over quarters. */
+/* Sums of four registers, each over its floats, in the order of (0 + 2) + (1 + 3) in each quarter,
+ * then over quarters. */
 MULTIPLY_TARGET static inline __attribute__((always_inline)) four MULTIPLY_ACROSS(const MULTIPLY_VECTOR *a)
 {
   enum { W = MULTIPLY_WIDTH };

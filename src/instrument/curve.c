@@ -1,7 +1,9 @@
-/* curve.c -- functions of wavelength as instruments state them: polynomials, and tables with straight lines between their points.
+/* curve.c -- functions of wavelength as instruments state them: polynomials, and tables with
+ * straight lines between their points.
  *
- * A table is constant beyond its ends: a detector's throughput is not extrapolated.  Air and vacuum wavelengths are here too; the two formulas
- * are fits to the same dispersion of air and undo each other to better than 1e-5 AA in the optical (the tests hold them to 1e-4 AA). */
+ * A table is constant beyond its ends: a detector's throughput is not extrapolated.  Air and vacuum
+ * wavelengths are here too; the two formulas are fits to the same dispersion of air and undo each
+ * other to better than 1e-5 AA in the optical (the tests hold them to 1e-4 AA). */
 #include "instrument/instrument.h"
 
 double cubix_curve_at(const struct cubix_curve *curve, double lambda)

@@ -1,9 +1,12 @@
-/* instrument.c -- the instrument as the program uses it: the figures of its file with the user's parameters laid over them.
+/* instrument.c -- the instrument as the program uses it: the figures of its file with the user's
+ * parameters laid over them.
  *
- * Numbers of spaxels are rounded once, n = round(field/pixel), and everything else follows from these integers: the field is n pixels wide, a
- * spaxel's place is an index.  (Counting the edges of a floating-point range gives n + 2 of them for one field in five, and a sheared image.)
- * Channels are given by their centres in the output's medium; their edges, half a step either side, are kept in vacuum, where the physics is.
- * The margin is the PSF's: light from outside the field that the seeing brings in is painted, and cropped after the convolution.             */
+ * Numbers of spaxels are rounded once, n = round(field/pixel), and everything else follows from
+ * these integers: the field is n pixels wide, a spaxel's place is an index.  (Counting the edges of
+ * a floating-point range gives n + 2 of them for one field in five, and a sheared image.) Channels
+ * are given by their centres in the output's medium; their edges, half a step either side, are kept
+ * in vacuum, where the physics is. The margin is the PSF's: light from outside the field that the
+ * seeing brings in is painted, and cropped after the convolution. */
 #include "instrument/instrument.h"
 
 #include <math.h>

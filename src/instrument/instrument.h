@@ -1,5 +1,5 @@
-/* instrument.h -- the spectrograph: spaxels, channels, aperture, PSF, LSF and noise, from one file of parameterfiles/instruments
- * with the user's parameters laid over it. */
+/* instrument.h -- the spectrograph: spaxels, channels, aperture, PSF, LSF and noise, from one file
+ * of parameterfiles/instruments with the user's parameters laid over it. */
 #ifndef CUBIX_INSTRUMENT_H
 #define CUBIX_INSTRUMENT_H
 
@@ -10,7 +10,8 @@ enum cubix_aperture { CUBIX_SQUARE, CUBIX_CIRCLE, CUBIX_HEXAGON };
 enum cubix_psf_kind { CUBIX_PSF_NONE, CUBIX_PSF_GAUSSIAN, CUBIX_PSF_MOFFAT, CUBIX_PSF_FILE };
 enum cubix_noise_kind { CUBIX_NOISE_NONE, CUBIX_NOISE_SNR, CUBIX_NOISE_EXPOSURE };
 
-/** A function of wavelength: a polynomial sum c_i lambda^i, or (n_table > 0) a table, linear between, constant beyond. */
+/** A function of wavelength: a polynomial sum c_i lambda^i, or (n_table > 0) a table, linear
+ * between, constant beyond. */
 struct cubix_curve {
   int n_coef;   double coef[8];            /* lambda [AA, output medium] -> value */
   int n_table;  double *lambda, *value;    /* [n_table] */
@@ -50,15 +51,18 @@ struct cubix_instrument {
   double n_sky;                            /* spaxels that measured the sky; 0: sky known */
 };
 
-/** Instrument file + parameters.  Local.  Errors name file, key and remedy: CUBIX_EUSAGE for the parameters, CUBIX_EINPUT for the file.
+/** Instrument file + parameters.  Local.  Errors name file, key and remedy: CUBIX_EUSAGE for the
+ * parameters, CUBIX_EINPUT for the file.
  *  @param[out] ins owned by the caller */
 int cubix_instrument_read(struct cubix_instrument **ins, const struct cubix_params *par);
 /** Value of a curve at lambda [AA, output medium].  Local. */
 double cubix_curve_at(const struct cubix_curve *curve, double lambda);
 /** Its derivative with lambda; at a table's point that of the interval to the red, 0 beyond the table.  Local. */
 double cubix_curve_slope(const struct cubix_curve *curve, double lambda);
-/** Another FWHM [AA] for a line spread function that is the same at all wavelengths (Lsf gaussian).  Local.
- *  Errors: CUBIX_EUSAGE where there is none of that kind, or the width is out of bounds: nothing is changed. */
+/** Another FWHM [AA] for a line spread function that is the same at all wavelengths (Lsf gaussian).
+ * Local.
+ *  Errors: CUBIX_EUSAGE where there is none of that kind, or the width is out of bounds: nothing is
+ *  changed. */
 int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm);
 /** Centre of channel k in the output's medium [AA].  Local. */
 double cubix_instrument_lambda(const struct cubix_instrument *ins, int k);
@@ -66,7 +70,8 @@ double cubix_instrument_lambda(const struct cubix_instrument *ins, int k);
 int cubix_instrument_check_size(const struct cubix_instrument *ins);
 /** 1 where the spaxel (ix, iy) of the field lies in the aperture.  Local. */
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy);
-/** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.  Source: VALD3 (N. Piskunov); Morton 2000, ApJS 130, 403, eq. 8. */
+/** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.  Source: VALD3 (N. Piskunov);
+ * Morton 2000, ApJS 130, 403, eq. 8. */
 double cubix_air_to_vacuum(double lambda_air);
 double cubix_vacuum_to_air(double lambda_vac);
 /** Derivative of the latter.  Local. */

@@ -1,9 +1,11 @@
 /* instrument_file.c -- libconfig front end of the instrument files, driven by instrument.def.
  *
- * A quantity is written with its unit, `size = ( 60.0, 60.0, "arcsec" )`, and converted to the unit of the table; a pure number stands alone.
- * A curve is a quantity (constant), { polynomial = ( c0, c1, ..., "AA" ); } in powers of lambda/AA, or { lambda = ( ..., "AA" ); value = ( ... ); }.
- * Nothing is guessed and nothing is skipped: unknown sections and keys, missing ones, wrong types, units and values out of range are all
- * collected and told in one message.  A name that no file bears may be an alias of one; the files of the folder are searched for it. */
+ * A quantity is written with its unit, `size = ( 60.0, 60.0, "arcsec" )`, and converted to the unit
+ * of the table; a pure number stands alone. A curve is a quantity (constant), { polynomial = ( c0,
+ * c1, ..., "AA" ); } in powers of lambda/AA, or { lambda = ( ..., "AA" ); value = ( ... ); }.
+ * Nothing is guessed and nothing is skipped: unknown sections and keys, missing ones, wrong types,
+ * units and values out of range are all collected and told in one message.  A name that no file
+ * bears may be an alias of one; the files of the folder are searched for it. */
 #include "instrument/instrument_file.h"
 
 #include <stdarg.h>

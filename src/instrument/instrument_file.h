@@ -29,9 +29,9 @@ struct cubix_instrument_file {
 };
 
 /** Find the file that a name, an alias or a path means, and read it.  Local.
- *  @param need_noise  1: the noise section must be complete
- *  @param[out] file  release with cubix_instrument_file_free
- *  Errors: CUBIX_EUSAGE for a name that nobody bears, CUBIX_EINPUT for the file's content: every wrong thing in one message, with file and line. */
+ *  @param need_noise  1: the noise section must be complete @param[out] file  release with
+ *  cubix_instrument_file_free Errors: CUBIX_EUSAGE for a name that nobody bears, CUBIX_EINPUT for
+ *  the file's content: every wrong thing in one message, with file and line. */
 int cubix_instrument_file_read(struct cubix_instrument_file *file, const char *name, int need_noise);
 void cubix_instrument_file_free(struct cubix_instrument_file *file);
 /** Documentation of the keys and the bounds of one, from the table.  Local.  @return its name "section.key" */

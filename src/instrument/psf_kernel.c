@@ -1,15 +1,18 @@
 /* psf_kernel.c -- the point spread function on the grid of spaxels.
  *
- * A kernel's value is the profile integrated over a spaxel, centred on a spaxel: exactly for the Gaussian (error functions), by Gauss-Legendre
- * points for the Moffat I = (1 + r^2/a^2)^-beta, FWHM = 2 a sqrt(2^(1/beta) - 1): 8 x 8 a spaxel, 32 x 32 in the central 3 x 3, which hold the peak
- * (good to 1e-6 for a FWHM above a tenth of a spaxel).  It is cut where 99.9 % of a Moffat's light is inside, at most at 8 FWHM, at 2.5 FWHM
- * for a Gaussian, and normalised to 1: light is neither made nor lost.  Source: Moffat 1969, A&A 3, 455; doc/math.md section 9.
- * The cut is a real number c of spaxels: row i of a kernel counts whole up to i = c, and by t^3 (10 - 15 t + 6 t^2), t = c + 1 - i, between c and c + 1.  So the cube is a
- * smooth function of FWHM and beta, where a cut at whole spaxels jumps; the margin follows, ceil(c).
+ * A kernel's value is the profile integrated over a spaxel, centred on a spaxel: exactly for the
+ * Gaussian (error functions), by Gauss-Legendre points for the Moffat I = (1 + r^2/a^2)^-beta, FWHM
+ * = 2 a sqrt(2^(1/beta) - 1): 8 x 8 a spaxel, 32 x 32 in the central 3 x 3, which hold the peak
+ * (good to 1e-6 for a FWHM above a tenth of a spaxel).  It is cut where 99.9 % of a Moffat's light
+ * is inside, at most at 8 FWHM, at 2.5 FWHM for a Gaussian, and normalised to 1: light is neither
+ * made nor lost.  Source: Moffat 1969, A&A 3, 455; doc/math.md section 9.
+ * The cut is a real number c of spaxels: row i of a kernel counts whole up to i = c, and by t^3 (10
+ * - 15 t + 6 t^2), t = c + 1 - i, between c and c + 1.  So the cube is a smooth function of FWHM
+ * and beta, where a cut at whole spaxels jumps; the margin follows, ceil(c).
  * Derivatives with FWHM and beta are those of these very sums, at frozen points: with q = r^2/a^2,
  *   dI = I (2 beta q/(1 + q) da/a - ln(1 + q) dbeta),   da/a = dFWHM/FWHM + ln 2 2^(1/beta)/(2 beta^2 (2^(1/beta) - 1)) dbeta,
- * and of the Gaussian's side, t = (x -+ w/2)/(sqrt 2 sigma):  d = (t- exp(-t-^2) - t+ exp(-t+^2))/sqrt pi dsigma/sigma; and that of the rim, c being proportional
- * to the FWHM.                                                                                                                                       */
+ * and of the Gaussian's side, t = (x -+ w/2)/(sqrt 2 sigma):  d = (t- exp(-t-^2) - t+
+ * exp(-t+^2))/sqrt pi dsigma/sigma; and that of the rim, c being proportional to the FWHM. */
 #include "instrument/psf_kernel.h"
 
 #include <fitsio.h>
@@ -44,8 +47,8 @@ static double width_by_beta(double beta)
   return log(2.) * power / (2. * beta * beta * (power - 1.));
 }
 
-/* Where kernels are cut [spaxels], a real number, and its change with the PSF at lambda: a number that is added to a FWHM which varies
- * counts there as the factor that it is at lambda. */
+/* Where kernels are cut [spaxels], a real number, and its change with the PSF at lambda: a number
+ * that is added to a FWHM which varies counts there as the factor that it is at lambda. */
 static struct dual cut(const struct cubix_instrument *ins, double lambda, const struct cubix_psf_bar *dot)
 {
   const double fwhm = largest_fwhm(ins), pixel = fmin(ins->pixel_x, ins->pixel_y);
@@ -65,7 +68,8 @@ int cubix_psf_margin(const struct cubix_instrument *ins)
   return radius < 1e6 ? (int)radius : 1000000;   /* a cube with such a margin is refused */
 }
 
-/* Share of a kernel's value that counts in row i from its middle: all within the cut, none from one spaxel beyond, smoothly between. */
+/* Share of a kernel's value that counts in row i from its middle: all within the cut, none from one
+ * spaxel beyond, smoothly between. */
 static struct dual rim(int i, const struct dual *end)
 {
   const double t = end->value + 1. - i;
@@ -218,7 +222,8 @@ static const char *fits_words(int fits, char text[FLEN_STATUS])
   return text;
 }
 
-/* Open a file by its plain name (CFITSIO would read instructions from one with brackets, plus signs or "://") at its first image. */
+/* Open a file by its plain name (CFITSIO would read instructions from one with brackets, plus signs
+ * or "://") at its first image. */
 static void image_open(fitsfile **f, const char *file, int *fits)
 {
   int n = 0, type = 0, n_dim = 0;

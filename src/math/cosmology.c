@@ -1,10 +1,13 @@
-/* cosmology.c -- ages and distances in Friedmann universes of matter, curvature and a cosmological constant; radiation is left out.
+/* cosmology.c -- ages and distances in Friedmann universes of matter, curvature and a cosmological
+ * constant; radiation is left out.
  *
- * With x = sqrt(a) and D(x) = sqrt(Om + Ok x^2 + OL x^6), Ok = 1 - Om - OL, both integrals lose their singular ends:
+ * With x = sqrt(a) and D(x) = sqrt(Om + Ok x^2 + OL x^6), Ok = 1 - Om - OL, both integrals lose
+ * their singular ends:
  *   t(a)   = 1/H0 int_0^sqrt(a)           2 x^2 / D(x) dx        [Gyr]
  *   D_C(z) = c/H0 int_{1/sqrt(1+z)}^1     2 / D(x)     dx        [Mpc]
- * and 64 Gauss-Legendre points give both to round-off.  The flat age has the closed form of doc/math.md section 1; stars by the
- * million use a table of either.  A universe without a Big Bang (D^2 < 0 on the way) gives NaN. */
+ * and 64 Gauss-Legendre points give both to round-off.  The flat age has the closed form of
+ * doc/math.md section 1; stars by the million use a table of either.  A universe without a Big Bang
+ * (D^2 < 0 on the way) gives NaN. */
 #include "math/cosmology.h"
 
 #include <math.h>

@@ -8,7 +8,8 @@
 
 /** Age of the universe at scale factor a [Gyr].  Local.  0 for a <= 0. */
 double cubix_cosmology_age(double omega_m, double omega_l, double h, double a);
-/* The same age as a table, for stars by the million: in sqrt(a), of which it is a smooth function, polynomials of degree 5 between CUBIX_N_AGE_STEP steps. */
+/* The same age as a table, for stars by the million: in sqrt(a), of which it is a smooth function,
+ * polynomials of degree 5 between CUBIX_N_AGE_STEP steps. */
 enum { CUBIX_N_AGE_STEP = 256, CUBIX_N_AGE_NODE = 6 };
 struct cubix_age_table {
   double step_per_root, node[CUBIX_N_AGE_NODE];            /* Chebyshev's nodes on [-1, 1] */

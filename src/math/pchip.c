@@ -1,10 +1,13 @@
-/* pchip.c -- Fritsch-Carlson slopes, with the three-point ends of Fritsch & Butland 1984, as PCHIP has them.
+/* pchip.c -- Fritsch-Carlson slopes, with the three-point ends of Fritsch & Butland 1984, as PCHIP
+ * has them.
  *
- * Inside, the slope is the weighted harmonic mean of the two chords d0, d1 beside a node, (w0 + w1)/(w0/d0 + w1/d1), and 0 where they differ in sign;
- * at an end it is the parabola's, kept within the monotone.  Both depend on two chords only, and so do the derivatives: for the harmonic mean s
+ * Inside, the slope is the weighted harmonic mean of the two chords d0, d1 beside a node, (w0 +
+ * w1)/(w0/d0 + w1/d1), and 0 where they differ in sign; at an end it is the parabola's, kept within
+ * the monotone.  Both depend on two chords only, and so do the derivatives: for the harmonic mean s
  *   ds/dd0 = w0/(w0 + w1) (s/d0)^2,   ds/dd1 = w1/(w0 + w1) (s/d1)^2,
- * in which s/d0 and s/d1 are bounded, however small the chords.  Where a slope is held at 0 so is its derivative; on the border of such a region
- * (a chord of exactly 0) 0 stands for the side that is held. */
+ * in which s/d0 and s/d1 are bounded, however small the chords.  Where a slope is held at 0 so is
+ * its derivative; on the border of such a region (a chord of exactly 0) 0 stands for the side that
+ * is held. */
 #include "math/pchip.h"
 
 #include <math.h>

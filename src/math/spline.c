@@ -1,15 +1,18 @@
 /* spline.c -- not-a-knot cubic splines on common knots.
  *
- * With h_i the width of interval i, d_i the slope of its chord and m = T''/6, C2 at the inner knots reads
+ * With h_i the width of interval i, d_i the slope of its chord and m = T''/6, C2 at the inner knots
+ * reads
  *   h_{i-1} m_{i-1} + 2 (h_{i-1} + h_i) m_i + h_i m_{i+1} = d_i - d_{i-1},      0 < i < n-1,
  * and not-a-knot (no jump of T''' at the second and the last but one knot) gives
  *   m_0 = m_1 - (h_0/h_1)(m_2 - m_1), and its mirror image.
- * Put into the first and last equations, this leaves a tridiagonal system for m_1 .. m_{n-2}: factored once (Thomas), solved for
- * CUBIX_LANES templates at a time, for each step waits for the one before and a single template would leave the processor idle.
- * n = 3 is the parabola, n = 2 the straight line, as the conditions then demand.
+ * Put into the first and last equations, this leaves a tridiagonal system for m_1 .. m_{n-2}:
+ * factored once (Thomas), solved for CUBIX_LANES templates at a time, for each step waits for the
+ * one before and a single template would leave the processor idle. n = 3 is the parabola, n = 2 the
+ * straight line, as the conditions then demand.
  *
- * Curvatures are linear in the values.  The adjoint runs the same steps transposed, the last one first: the ends are folded back onto their
- * neighbours, the two sweeps of the solution run in the opposite directions, and the differences of chords become differences of bars. */
+ * Curvatures are linear in the values.  The adjoint runs the same steps transposed, the last one
+ * first: the ends are folded back onto their neighbours, the two sweeps of the solution run in the
+ * opposite directions, and the differences of chords become differences of bars. */
 #include "math/spline.h"
 
 #include <stdlib.h>

@@ -1,27 +1,34 @@
 /* mock.c -- a spiral galaxy made up from closed formulae, one star at a time.
  *
- * Star i is a pure function of (seed, i): its random numbers are Philox blocks with counter (i, block, stream), so that any rank or thread
- * can make any star and a file does not depend on who wrote it.  R: cylindrical, r: spherical radius, t: cosmic time, tau: age, R_d:
- * --radius.
+ * Star i is a pure function of (seed, i): its random numbers are Philox blocks with counter (i,
+ * block, stream), so that any rank or thread can make any star and a file does not depend on who
+ * wrote it.  R: cylindrical, r: spherical radius, t: cosmic time, tau: age, R_d: --radius.
  *
- * Disc.  Born at rate exp(-(t - t_s)/8 Gyr) from t_s = 1 Gyr (at most 0.3 of the age of the universe) to the snapshot; exponential with
- *   scale length R_d (0.75 + 0.5 (t - t_s)/(t_now - t_s)): inside-out growth.  Vertically sech^2(z/z0), z0 = 2 h_z ((tau + 0.3)/10.3)^0.7.
- *   Logarithmic, trailing arms with a pitch of 15 deg modulate the azimuth by 1 + A cos(m (phi - phi_arm(R))), A = (0.15 + 0.6 exp(-tau/1
- *   Gyr)) R^2/(R^2 + R_d^2/4): strong in the young stars, weak in the old.
- * Rotation.  v_c = V (2/pi) atan(R/R_t), R_t = R_d/4 (Courteau 1997, AJ 114, 2402); V by the baryonic Tully-Fisher relation M = 47 V^4
- *   (McGaugh 2012, AJ 143, 40) unless given. The curve stands for all matter, taken as spherical: it fixes the potential (out to 300 R_d,
- *   Keplerian beyond).
- * Dispersions.  sigma_z^2 = pi G Sigma(R) z0(tau), the self-gravitating isothermal sheet (van der Kruit 1988, A&A 192, 117): falls as
- *   exp(-R/2R_d), rises with age; plus (5 km/s)^2 at birth. sigma_R = sigma_z/0.6; sigma_phi^2 = sigma_R^2 (1 + dln v_c/dln R)/2, the
- *   epicycle approximation; asymmetric drift v_phi^2 = v_c^2 - sigma_R^2 (sigma_phi^2/sigma_R^2 - 1 + 2R/R_d) (Binney & Tremaine 2008, eq.
- *   4.228, with density and dispersion both exponential), not below zero.
- * Bulge.  Hernquist (1990, ApJ 356, 359) with a = R_d/5, cut at 20 a; isotropic Gaussian velocities whose sigma(r) solves the Jeans
+ * Disc.  Born at rate exp(-(t - t_s)/8 Gyr) from t_s = 1 Gyr (at most 0.3 of the age of the
+ * universe) to the snapshot; exponential with
+ *   scale length R_d (0.75 + 0.5 (t - t_s)/(t_now - t_s)): inside-out growth.  Vertically
+ *   sech^2(z/z0), z0 = 2 h_z ((tau + 0.3)/10.3)^0.7. Logarithmic, trailing arms with a pitch of 15
+ *   deg modulate the azimuth by 1 + A cos(m (phi - phi_arm(R))), A = (0.15 + 0.6 exp(-tau/1 Gyr))
+ *   R^2/(R^2 + R_d^2/4): strong in the young stars, weak in the old.
+ * Rotation.  v_c = V (2/pi) atan(R/R_t), R_t = R_d/4 (Courteau 1997, AJ 114, 2402); V by the
+ * baryonic Tully-Fisher relation M = 47 V^4
+ *   (McGaugh 2012, AJ 143, 40) unless given. The curve stands for all matter, taken as spherical:
+ *   it fixes the potential (out to 300 R_d, Keplerian beyond).
+ * Dispersions.  sigma_z^2 = pi G Sigma(R) z0(tau), the self-gravitating isothermal sheet (van der
+ * Kruit 1988, A&A 192, 117): falls as
+ *   exp(-R/2R_d), rises with age; plus (5 km/s)^2 at birth. sigma_R = sigma_z/0.6; sigma_phi^2 =
+ *   sigma_R^2 (1 + dln v_c/dln R)/2, the epicycle approximation; asymmetric drift v_phi^2 = v_c^2 -
+ *   sigma_R^2 (sigma_phi^2/sigma_R^2 - 1 + 2R/R_d) (Binney & Tremaine 2008, eq. 4.228, with density
+ *   and dispersion both exponential), not below zero.
+ * Bulge.  Hernquist (1990, ApJ 356, 359) with a = R_d/5, cut at 20 a; isotropic Gaussian velocities
+ * whose sigma(r) solves the Jeans
  *   equation in the potential above; born at rate exp(-(t - t_s)/1 Gyr); no rotation.
  * Metals, masses left, photometry: mock_population.c.  Gas and winds: mock_gas.c.
  *
- * The galaxy's spin is +z (tilted about x by --inclination); its centre lies somewhere in the box and it moves as a whole.  Cosmology:
- * flat, Planck 2015, as IllustrisTNG.
- * Limits: no self-consistent distribution function, so it would not stay in perfect equilibrium if evolved; Gaussian velocities; no stars
+ * The galaxy's spin is +z (tilted about x by --inclination); its centre lies somewhere in the box
+ * and it moves as a whole.  Cosmology: flat, Planck 2015, as IllustrisTNG.
+ * Limits: no self-consistent distribution function, so it would not stay in perfect equilibrium if
+ * evolved; Gaussian velocities; no stars
  *   in the arms beyond the density's modulation (no streaming). */
 #include "mock/mock_galaxy.h"
 

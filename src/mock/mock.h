@@ -1,4 +1,5 @@
-/* mock.h -- a model galaxy in the units and fields of an IllustrisTNG snapshot: what star i and gas cell i are, for any i alone. */
+/* mock.h -- a model galaxy in the units and fields of an IllustrisTNG snapshot: what star i and gas
+ * cell i are, for any i alone. */
 #ifndef CUBIX_MOCK_H
 #define CUBIX_MOCK_H
 
@@ -50,10 +51,12 @@ struct cubix_mock_field {
 
 struct cubix_mock;                /* the galaxy: see mock_galaxy.h */
 
-/** The galaxy that the options describe.  Local.  Errors: CUBIX_EUSAGE where options contradict each other.
+/** The galaxy that the options describe.  Local.  Errors: CUBIX_EUSAGE where options contradict each
+ * other.
  *  @param[out] mock owned by the caller */
 int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *options);
-/** Row `row` of PartType4: a star, or one of the wind cells strewn evenly among them.  Local; any thread, any order.  @param[out] star */
+/** Row `row` of PartType4: a star, or one of the wind cells strewn evenly among them.  Local; any
+ * thread, any order.  @param[out] star */
 void cubix_mock_star_at(const struct cubix_mock *mock, int64_t row, struct cubix_mock_star *star);
 /** Row `row` of PartType0.  Local; any thread, any order.  @param[out] gas */
 void cubix_mock_gas_at(const struct cubix_mock *mock, int64_t row, struct cubix_mock_gas *gas);

@@ -60,7 +60,8 @@ double cubix_mock_arm_density(const struct cubix_mock *mock, double strength, co
 double cubix_mock_arm_phi(const struct cubix_mock *mock, double strength, double radius, double u)
 {
   if (strength <= 0.) return 2. * CUBIX_PI * u;
-  /* The cumulative distribution psi + A sin psi = mean over one arm is Kepler's equation for E = psi - pi, e = A: Newton from Danby's start. */
+  /* The cumulative distribution psi + A sin psi = mean over one arm is Kepler's equation for E =
+   * psi - pi, e = A: Newton from Danby's start. */
   double arms = (double)mock->o.arms, which = floor(arms * u), mean = 2. * CUBIX_PI * (arms * u - which) - CUBIX_PI;
   double e = mean + 0.85 * strength * (sin(mean) >= 0. ? 1. : -1.);
   for (int i = 0; i < 5; i++) e -= (e - strength * sin(e) - mean) / (1. - strength * cos(e));

@@ -1,4 +1,5 @@
-/* mock_galaxy.h -- the inside of a mock galaxy, shared by mock.c, mock_gas.c, mock_population.c and the writer's header. */
+/* mock_galaxy.h -- the inside of a mock galaxy, shared by mock.c, mock_gas.c, mock_population.c and
+ * the writer's header. */
 #ifndef CUBIX_MOCK_GALAXY_H
 #define CUBIX_MOCK_GALAXY_H
 
@@ -71,7 +72,8 @@ double cubix_mock_log_z(const struct cubix_mock *mock, double t, double radius);
 double cubix_mock_metallicity(double log_z);
 /** Surviving fraction of the mass formed, at an age [Gyr].  Local. */
 double cubix_mock_surviving(double age);
-/** Mass fractions of the ten elements and six tags.  Local.  @param alpha [alpha/Fe] @param[out] metals [10] @param[out] tagged [6] */
+/** Mass fractions of the ten elements and six tags.  Local.  @param alpha [alpha/Fe] @param[out]
+ * metals [10] @param[out] tagged [6] */
 void cubix_mock_elements(double z, double alpha, float *metals, float *tagged);
 /** [alpha/Fe] of what forms at cosmic time t [Gyr].  Local. */
 double cubix_mock_alpha(const struct cubix_mock *mock, double t, int in_bulge);
@@ -86,7 +88,8 @@ int cubix_mock_gas_init(struct cubix_mock *mock);
 /** Wind cell number i.  Local. */
 void cubix_mock_wind_at(const struct cubix_mock *mock, int64_t i, struct cubix_mock_star *star);
 
-/** Msun, kpc, Msun/kpc3 -> the file's units, in which a solar mass and a kpc are what they are called, whatever the cgs value beside them.  Local. */
+/** Msun, kpc, Msun/kpc3 -> the file's units, in which a solar mass and a kpc are what they are
+ * called, whatever the cgs value beside them.  Local. */
 static inline double cubix_mock_file_mass(double mass) { return 1e-10 * mass * MOCK_HUBBLE; }
 static inline double cubix_mock_file_length(const struct cubix_mock *mock, double kpc) { return kpc / mock->a * MOCK_HUBBLE; }
 static inline double cubix_mock_file_density(const struct cubix_mock *mock, double density)

@@ -1,19 +1,25 @@
 /* mock_gas.c -- the gas of a mock galaxy, and wind cells.
  *
- * The gas forms stars by the law of IllustrisTNG (Springel & Hernquist 2003, MNRAS 339, 289; values of Vogelsberger et al. 2013, MNRAS 436,
- * 3031): where n_H > n_t = 0.13 cm^-3, SFR = m/t_*, t_* = 2.27 Gyr (n_t/n_H)^0.5; none elsewhere.  Its mass is what this law needs to form
- * stars at the rate at which the stellar model forms them at the snapshot: found by bisection over the first 65536 cells (or fewer), so
- * that gas and young stars agree.  As Sigma_SFR goes as Sigma^1.5 at constant thickness, the gas disc is 1.5 times as long as that of the
- * youngest stars (1.25 R_d); its height z0 is R_d/10, it bears the arms of the young stars, and each cell's density scatters by 0.3 in ln.
+ * The gas forms stars by the law of IllustrisTNG (Springel & Hernquist 2003, MNRAS 339, 289; values
+ * of Vogelsberger et al. 2013, MNRAS 436, 3031): where n_H > n_t = 0.13 cm^-3, SFR = m/t_*, t_* =
+ * 2.27 Gyr (n_t/n_H)^0.5; none elsewhere.  Its mass is what this law needs to form stars at the
+ * rate at which the stellar model forms them at the snapshot: found by bisection over the first
+ * 65536 cells (or fewer), so that gas and young stars agree.  As Sigma_SFR goes as Sigma^1.5 at
+ * constant thickness, the gas disc is 1.5 times as long as that of the youngest stars (1.25 R_d);
+ * its height z0 is R_d/10, it bears the arms of the young stars, and each cell's density scatters
+ * by 0.3 in ln.
  *
- * Cells: temperature 1e4 K (n_H/n_t)^0.3 where stars form (the effective equation of state, roughly), else 1e4 K (n_H/n_t)^-0.1 with 0.1
- *   dex of scatter.  Hydrogen is neutral as 1/(1 + (n_s/n_H)^1.5), n_s = 0.006 cm^-3 (self-shielding, near the value of Rahmati et al.
- *   2013, MNRAS 430, 2427); each helium nucleus follows with one electron.  Energy per mass u = k T/((gamma - 1) mu m_p), mu = 4/(1 + 3 X +
- *   4 X x_e), gamma = 5/3.  Turbulence of 8 km/s.  An azimuthal magnetic field of 6 uG (n/cm^-3)^0.5 of the smooth disc, which has no
- *   divergence. Net cooling, shocks and black-hole radiation are zero: the gas is in equilibrium.
+ * Cells: temperature 1e4 K (n_H/n_t)^0.3 where stars form (the effective equation of state,
+ * roughly), else 1e4 K (n_H/n_t)^-0.1 with 0.1
+ *   dex of scatter.  Hydrogen is neutral as 1/(1 + (n_s/n_H)^1.5), n_s = 0.006 cm^-3
+ *   (self-shielding, near the value of Rahmati et al. 2013, MNRAS 430, 2427); each helium nucleus
+ *   follows with one electron.  Energy per mass u = k T/((gamma - 1) mu m_p), mu = 4/(1 + 3 X + 4 X
+ *   x_e), gamma = 5/3.  Turbulence of 8 km/s.  An azimuthal magnetic field of 6 uG (n/cm^-3)^0.5 of
+ *   the smooth disc, which has no divergence. Net cooling, shocks and black-hole radiation are
+ *   zero: the gas is in equilibrium.
  *
- * A wind cell stands where gas would, 1 to 10 kpc off the plane, flies outward at 350 km/s (the least in TNG: Pillepich et al. 2018, MNRAS
- * 473, 4077) and bears a negative formation time. */
+ * A wind cell stands where gas would, 1 to 10 kpc off the plane, flies outward at 350 km/s (the
+ * least in TNG: Pillepich et al. 2018, MNRAS 473, 4077) and bears a negative formation time. */
 #include "mock/mock_galaxy.h"
 
 #include <math.h>

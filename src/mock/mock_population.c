@@ -1,18 +1,28 @@
-/* mock_population.c -- what the stars of a mock galaxy are made of, what they lost and how they shine; and how densely matter lies.
+/* mock_population.c -- what the stars of a mock galaxy are made of, what they lost and how they
+ * shine; and how densely matter lies.
  *
- * Mass left: 1 - 0.05 ln(1 + tau/1.4 Myr) of the mass formed (Chabrier IMF; Behroozi, Wechsler & Conroy 2013, ApJ 770, 57, eq. 14): 0.67 at
+ * Mass left: 1 - 0.05 ln(1 + tau/1.4 Myr) of the mass formed (Chabrier IMF; Behroozi, Wechsler &
+ * Conroy 2013, ApJ 770, 57, eq. 14): 0.67 at
  *   1 Gyr, 0.56 at 10 Gyr.
- * Metallicity: log Z(t, R) = log Z_c + 0.6 log(t/t_now) - 0.15 R/R_d for what forms at cosmic time t, + Gaussian scatter (0.1 dex stars,
- *   0.05 dex gas): for R_d = 3 kpc the gradient is the -0.05 dex/kpc that Cepheids and HII regions of the Milky Way show, and the age-
- *   metallicity relation one of steady enrichment.  log(Z_c/0.0127) = 0.3 + 0.25 log(M/6e10 Msun) follows the slope of the stellar mass-
- *   metallicity relation near the knee (Gallazzi et al. 2005, MNRAS 362, 41).  The bulge: log Z_c - 0.15 - 0.2 log(r/a), scatter 0.25 dex.
- * Elements: Y = 0.24 + 2 Z; the metals' shares are solar (Asplund et al. 2009, ARA&A 47, 481, present photosphere), C, N and Fe lowered by
- *   [alpha/Fe] and all rescaled to Z. [alpha/Fe] = 0.3 exp(-(t - t_s)/2.5 Gyr), in the bulge with 3 Gyr.  Tags: a share
- *   10^([alpha/Fe] - 0.45) of the iron is from SNII, the rest from SNIa, which make 1.9 times their iron in metals (Nomoto et al. 1997, NuPhA
- *   621, 467, W7); AGB stars made half the C and 0.8 of the N; the rest is from SNII; neutron star mergers 2e-6 of the iron.
- * Photometry: straight lines in log tau and log Z with round coefficients; from 0.1 to 14 Gyr mostly within 0.3 mag of E-MILES (Vazdekis et al.
- *   2016, MNRAS 463, 3409), made brighter by the 0.45 mag between its Salpeter IMF and a Chabrier one.  CUBIX reads none of it.
- * Densities: exponential sech^2 discs of the old stars' mean height and of gas, a Hernquist bulge, and dark matter V^2/(4 pi G (r^2 +
+ * Metallicity: log Z(t, R) = log Z_c + 0.6 log(t/t_now) - 0.15 R/R_d for what forms at cosmic time
+ * t, + Gaussian scatter (0.1 dex stars,
+ *   0.05 dex gas): for R_d = 3 kpc the gradient is the -0.05 dex/kpc that Cepheids and HII regions
+ *   of the Milky Way show, and the age- metallicity relation one of steady enrichment.
+ *   log(Z_c/0.0127) = 0.3 + 0.25 log(M/6e10 Msun) follows the slope of the stellar mass-
+ *   metallicity relation near the knee (Gallazzi et al. 2005, MNRAS 362, 41).  The bulge: log Z_c -
+ *   0.15 - 0.2 log(r/a), scatter 0.25 dex.
+ * Elements: Y = 0.24 + 2 Z; the metals' shares are solar (Asplund et al. 2009, ARA&A 47, 481,
+ * present photosphere), C, N and Fe lowered by
+ *   [alpha/Fe] and all rescaled to Z. [alpha/Fe] = 0.3 exp(-(t - t_s)/2.5 Gyr), in the bulge with 3
+ *   Gyr.  Tags: a share 10^([alpha/Fe] - 0.45) of the iron is from SNII, the rest from SNIa, which
+ *   make 1.9 times their iron in metals (Nomoto et al. 1997, NuPhA 621, 467, W7); AGB stars made
+ *   half the C and 0.8 of the N; the rest is from SNII; neutron star mergers 2e-6 of the iron.
+ * Photometry: straight lines in log tau and log Z with round coefficients; from 0.1 to 14 Gyr
+ * mostly within 0.3 mag of E-MILES (Vazdekis et al.
+ *   2016, MNRAS 463, 3409), made brighter by the 0.45 mag between its Salpeter IMF and a Chabrier
+ *   one.  CUBIX reads none of it.
+ * Densities: exponential sech^2 discs of the old stars' mean height and of gas, a Hernquist bulge,
+ * and dark matter V^2/(4 pi G (r^2 +
  *   R_d^2)), which gives the flat rotation far out. */
 #include "mock/mock_galaxy.h"
 

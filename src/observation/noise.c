@@ -1,17 +1,24 @@
-/* noise.c -- what the detector records: photons of the galaxy and of the sky, dark current and read noise.
+/* noise.c -- what the detector records: photons of the galaxy and of the sky, dark current and read
+ * noise.
  *
- * In electrons, a voxel holds S + B (galaxy, sky; Poisson), and the variance of what is left after the sky is subtracted is
+ * In electrons, a voxel holds S + B (galaxy, sky; Poisson), and the variance of what is left after
+ * the sky is subtracted is
  *   S + B (1 + 1/n_sky) + n_pix D t + n_pix n_exp R^2,
- * divided by (electrons per unit of flux)^2 in the units of the cube.  S is the noise-free signal: the variance has no noise of its own, and
- * voxels without light have that of sky and detector.  Source: doc/math.md section 10.
+ * divided by (electrons per unit of flux)^2 in the units of the cube.  S is the noise-free signal:
+ * the variance has no noise of its own, and voxels without light have that of sky and detector.
+ * Source: doc/math.md section 10.
  *
- * Noise snr.  S/N grows with t in every voxel, S/N >= q from a time t_v on that a quadratic equation gives: the median of S/N over the voxels
- * reaches q at the median of t_v (for an even number between the middle two, where a bracketed root is found).  Read-outs come in whole numbers,
- * n_exp = ceil(t/exposure), at whose steps S/N falls; but with n_exp = max(1, t/exposure) it never falls, the root t_c of that case gives
- * n_exp = ceil(t_c/exposure), and with n_exp fixed so the root is the smallest t that has the S/N wanted (it lies in t_c .. n_exp exposure).
- * The k-th smallest of all voxels is found exactly and in little memory: positive doubles are ordered as their bits are, and four histograms of
- * 16 bits, each over the voxels that agree in the bits before, name it.
- * Channels may be spread over ranks: counts are added and extremes compared over all of them, and every rank comes to the same time, bit by bit.  */
+ * Noise snr.  S/N grows with t in every voxel, S/N >= q from a time t_v on that a quadratic
+ * equation gives: the median of S/N over the voxels reaches q at the median of t_v (for an even
+ * number between the middle two, where a bracketed root is found).  Read-outs come in whole
+ * numbers, n_exp = ceil(t/exposure), at whose steps S/N falls; but with n_exp = max(1, t/exposure)
+ * it never falls, the root t_c of that case gives n_exp = ceil(t_c/exposure), and with n_exp fixed
+ * so the root is the smallest t that has the S/N wanted (it lies in t_c .. n_exp exposure). The
+ * k-th smallest of all voxels is found exactly and in little memory: positive doubles are ordered
+ * as their bits are, and four histograms of 16 bits, each over the voxels that agree in the bits
+ * before, name it.
+ * Channels may be spread over ranks: counts are added and extremes compared over all of them, and
+ * every rank comes to the same time, bit by bit. */
 #include "observation/noise.h"
 
 #include <math.h>
@@ -37,7 +44,8 @@ struct sample {
 };
 
 enum quantity { TIME, SNR };
-/* A question to the sample: of every voxel the time for S/N = snr, or the S/N at `time`.  n_exp 0: max(1, t/exposure), not a whole number. */
+/* A question to the sample: of every voxel the time for S/N = snr, or the S/N at `time`.  n_exp 0:
+ * max(1, t/exposure), not a whole number. */
 struct question {
   enum quantity quantity;
   double time, snr, n_exp;                  /* snr per sqrt(AA) */
@@ -151,7 +159,8 @@ static double median_time(const struct sample *a, double snr, double n_exp)
   return hi;
 }
 
-/* Spaxels of the aperture, about the galaxy's centre (which Pointing and Roll put somewhere on the detector); the nearest one always. */
+/* Spaxels of the aperture, about the galaxy's centre (which Pointing and Roll put somewhere on the
+ * detector); the nearest one always. */
 static int choose_spaxels(struct sample *a, double radius)
 {
   int status = CUBIX_OK;

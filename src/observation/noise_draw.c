@@ -1,12 +1,15 @@
 /* noise_draw.c -- the variance of a voxel, and the number that is drawn from it, many voxels at a time.
  *
- * doc/math.md section 10 says what is drawn.  A cube has tens of millions of voxels and each takes ten rounds of Philox, a logarithm, a root and a
- * cosine, so these are written as loops over BLOCK voxels that a compiler turns into vector code (AVX2 and AVX-512 are chosen when the program
+ * doc/math.md section 10 says what is drawn.  A cube has tens of millions of voxels and each takes
+ * ten rounds of Philox, a logarithm, a root and a cosine, so these are written as loops over BLOCK
+ * voxels that a compiler turns into vector code (AVX2 and AVX-512 are chosen when the program
  * runs): no library call and no branch.
- *   log u = e ln 2 + 2 atanh s, s = (m-1)/(m+1), u = m 2^e with m in 1/sqrt(2) .. sqrt(2): s^2 < 0.0295, and twelve terms of the series do;
- *   cos 2 pi u: u less the nearest quarter leaves an angle within pi/4, whose cosine or sine, by their series, is the answer but for its sign.
- * Both are good to some 2e-16 of the largest value; the number drawn is a float32's last bit away from what libm would give at worst.
- * Voxels of few photons take the branch of their own, one by one.  A voxel's number is the same whichever others are drawn with it.               */
+ *   log u = e ln 2 + 2 atanh s, s = (m-1)/(m+1), u = m 2^e with m in 1/sqrt(2) .. sqrt(2): s^2 <
+ *   0.0295, and twelve terms of the series do; cos 2 pi u: u less the nearest quarter leaves an
+ *   angle within pi/4, whose cosine or sine, by their series, is the answer but for its sign.
+ * Both are good to some 2e-16 of the largest value; the number drawn is a float32's last bit away
+ * from what libm would give at worst. Voxels of few photons take the branch of their own, one by
+ * one.  A voxel's number is the same whichever others are drawn with it. */
 #include "observation/noise.h"
 
 #include <math.h>
@@ -41,8 +44,11 @@ double cubix_noise_variance(const struct cubix_noise *noise, int k, double flux)
   return variance;
 }
 
-/* ---- Gaussians --------------------------------------------------------------------------------------------------------- */
-/* Two words to a uniform in (0, 1), as cubix_uniform, without the conversion of a 64-bit integer that few processors have. */
+/* ---- Gaussians
+ * ---------------------------------------------------------------------------------------------------------
+ */
+/* Two words to a uniform in (0, 1), as cubix_uniform, without the conversion of a 64-bit integer
+ * that few processors have. */
 INLINE double uniform_of(uint32_t hi, uint32_t lo)
 {
   const double high = (double)(int32_t)(hi ^ 0x80000000u) + 2147483648., low = (double)(int32_t)(lo >> 11);
@@ -86,7 +92,9 @@ INLINE double cos_turns(double u)
   return result;
 }
 
-/* ---- few photons --------------------------------------------------------------------------------------------------------- */
+/* ---- few photons
+ * ---------------------------------------------------------------------------------------------------------
+ */
 /* The smallest n with P(N <= n) >= u. */
 static double poisson(double mean, double u)
 {
@@ -111,7 +119,9 @@ static double draw_few(double photons, double rest, double u, uint32_t seed, uin
   return poisson(photons, u) - photons + g[0] * sqrt(rest);
 }
 
-/* ---- a block ----------------------------------------------------------------------------------------------------------------- */
+/* ---- a block
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 /* What all draws of a channel share, in electrons. */
 struct channel { double electrons, sky, rest; uint32_t seed; };
 

@@ -1,17 +1,22 @@
-/* psf.c -- every channel's image convolved with the point spread function and cropped to the field, and the derivatives of that.
+/* psf.c -- every channel's image convolved with the point spread function and cropped to the field,
+ * and the derivatives of that.
  *
- * The convolution is a product of Fourier transforms (FFTW, double precision: what a float32 transform leaves everywhere is 1e-7 of the brightest
- * spaxel, more than the light of a galaxy's outskirts).  The painted image has a margin as wide as the kernel's radius, which is cropped.  Kernels
- * sum to 1: light is only moved, some of it out of the field.  With K the kernel of a channel, p the painted image and f the field's,
+ * The convolution is a product of Fourier transforms (FFTW, double precision: what a float32
+ * transform leaves everywhere is 1e-7 of the brightest spaxel, more than the light of a galaxy's
+ * outskirts).  The painted image has a margin as wide as the kernel's radius, which is cropped.
+ * Kernels sum to 1: light is only moved, some of it out of the field.  With K the kernel of a
+ * channel, p the painted image and f the field's,
  *   f_s = m_s sum_p K_(s-p) p_p,   m = 1 in the aperture, 0 outside.
  * Derivatives:
  *   adjoint   p_bar_p += sum_s K_(s-p) m_s f_bar_s        to the rounding of the sums the transpose of what forward does
  *   FWHM      FWHM_bar += sum_s m_s f_bar_s sum_p dK/dFWHM_(s-p) p_p, beta alike; a factor on the FWHM: FWHM_bar times FWHM, channel by channel
  *   tangent   f_dot_s += m_s sum_p (K_(s-p) p_dot_p + K_dot_(s-p) p_p)
- * They are those of the sums above: that forward sets the noise of the transforms to 0 (psf_convolve.c) is no part of them.  dK sums to 0 as K
- * sums to 1 (instrument_psf.c).  A file's kernel has no parameter, and no PSF neither: their derivatives are 0.
- * All run through one job (psf_parts.h), a group of channels at a time; beyond the cubes there is the work space of each thread, two images of LANE
- * channels at most.  Sums over channels are added up in the channels' order: the same bits from any number of threads.                             */
+ * They are those of the sums above: that forward sets the noise of the transforms to 0
+ * (psf_convolve.c) is no part of them.  dK sums to 0 as K sums to 1 (instrument_psf.c).  A file's
+ * kernel has no parameter, and no PSF neither: their derivatives are 0.
+ * All run through one job (psf_parts.h), a group of channels at a time; beyond the cubes there is
+ * the work space of each thread, two images of LANE channels at most.  Sums over channels are added
+ * up in the channels' order: the same bits from any number of threads. */
 #include "observation/psf.h"
 
 #include <omp.h>

@@ -1,21 +1,31 @@
-/* psf_convolve.c -- a few channels' images convolved with their kernels, with the kernels mirrored, or with the kernels' derivatives.
+/* psf_convolve.c -- a few channels' images convolved with their kernels, with the kernels mirrored,
+ * or with the kernels' derivatives.
  *
- * A cube lies with wavelength fastest, so LANE channels are transformed side by side: nothing is transposed, and a vector holds the same number of
- * neighbouring channels.  Two rows of a channel make one complex row, x_j + i x_j+1, whose transform Z is taken apart by
+ * A cube lies with wavelength fastest, so LANE channels are transformed side by side: nothing is
+ * transposed, and a vector holds the same number of neighbouring channels.  Two rows of a channel
+ * make one complex row, x_j + i x_j+1, whose transform Z is taken apart by
  *   2 X_j(f) = Z(f) + conj Z(-f),   2i X_j+1(f) = Z(f) - conj Z(-f);
- * then each of the n_x/2 + 1 columns is transformed, multiplied with the kernel and transformed back while it is in the cache, and the rows that
- * are wanted, and only these, are put together and transformed back.  Results go straight to their places: in place, the voxel of spaxel s in channel k
- * of the field is that of painted spaxel s in channel k, which has been read when it is written.
- * Images have one grid, the painted image's: spaxel (i, j) of the field lies at (i + margin, j + margin).  The adjoint reads the field there, dark around
- * it, multiplies with the conjugate of the kernel's transform (a real kernel, mirrored) and writes all that was painted; painted and field positions
- * are at most n + margin - 1 apart and the grid has n + 2 margin places or more, so that nothing wraps around into the other: it is the exact transpose.
- * The product of an image a with D * b, D the derivative of a kernel, is a sum over frequencies of Re(conj(A) D B) (Parseval): no image is transformed
- * back for it.  Only half the frequencies are held; but for f = 0 and f = n_x/2, each column stands for its mirror image too and counts twice.
- * A channel's result depends neither on its neighbours nor on which other channels this rank holds.  A transform leaves noise everywhere, of both
- * signs: up to 4.9e-16 of the brightest spaxel was measured (fields of 10 to 283 spaxels, points and discs).  What is below 1e-15 of the image's norm,
- * the root of the sum of its squares, which the columns give and which no spaxel exceeds, is set to 0: no spaxel is negative and none where no light can
- * fall shines; a field of n spaxels loses at most n 1e-15 of its light.  (A kernel with negative values, from a FITS image, may rightly give negative
- * spaxels.)  Derivatives keep their noise: they have both signs anyhow, and a threshold would not be linear.                                        */
+ * then each of the n_x/2 + 1 columns is transformed, multiplied with the kernel and transformed
+ * back while it is in the cache, and the rows that are wanted, and only these, are put together and
+ * transformed back.  Results go straight to their places: in place, the voxel of spaxel s in
+ * channel k of the field is that of painted spaxel s in channel k, which has been read when it is
+ * written.
+ * Images have one grid, the painted image's: spaxel (i, j) of the field lies at (i + margin, j +
+ * margin).  The adjoint reads the field there, dark around it, multiplies with the conjugate of the
+ * kernel's transform (a real kernel, mirrored) and writes all that was painted; painted and field
+ * positions are at most n + margin - 1 apart and the grid has n + 2 margin places or more, so that
+ * nothing wraps around into the other: it is the exact transpose. The product of an image a with D
+ * * b, D the derivative of a kernel, is a sum over frequencies of Re(conj(A) D B) (Parseval): no
+ * image is transformed back for it.  Only half the frequencies are held; but for f = 0 and f =
+ * n_x/2, each column stands for its mirror image too and counts twice. A channel's result depends
+ * neither on its neighbours nor on which other channels this rank holds.  A transform leaves noise
+ * everywhere, of both signs: up to 4.9e-16 of the brightest spaxel was measured (fields of 10 to
+ * 283 spaxels, points and discs).  What is below 1e-15 of the image's norm, the root of the sum of
+ * its squares, which the columns give and which no spaxel exceeds, is set to 0: no spaxel is
+ * negative and none where no light can fall shines; a field of n spaxels loses at most n 1e-15 of
+ * its light.  (A kernel with negative values, from a FITS image, may rightly give negative
+ * spaxels.)  Derivatives keep their noise: they have both signs anyhow, and a threshold would not
+ * be linear. */
 #include <math.h>
 #include <string.h>
 
@@ -45,7 +55,8 @@ static struct frame field(const struct cubix_psf_job *job) { return (struct fram
 static inline pair conjugate(pair z) { return z * (pair){ 1., -1. }; }
 static inline pair times_i(pair z) { return (pair){ z[1], z[0] } * (pair){ -1., 1. }; }
 
-/* Rows j and j + 1 of an image in n channels, as real and imaginary parts; dark where there are none.  @return 0: no light at all */
+/* Rows j and j + 1 of an image in n channels, as real and imaginary parts; dark where there are
+ * none.  @return 0: no light at all */
 static int read_rows(pair *to, const cubix_real *flux, const struct frame *frame, size_t n_lambda, int j, int n)
 {
   static const cubix_real dark[LANE];
@@ -83,7 +94,8 @@ static void darken(pair *to, const struct frame *frame, int j)
     for (int t = 0; t < LANE; t++) to[LANE * i + t] = (pair){ a[i] ? to[LANE * i + t][0] : 0., b[i] ? to[LANE * i + t][1] : 0. };
 }
 
-/* Rows of an image, channels k .. k + n - 1, to the transforms of rows; the spectrum's other rows are dark.  @return 0: no light at all, and no spectrum */
+/* Rows of an image, channels k .. k + n - 1, to the transforms of rows; the spectrum's other rows
+ * are dark.  @return 0: no light at all, and no spectrum */
 static int transform_rows(const struct cubix_psf_plan *plan, const struct workspace *b, pair *spectrum, const cubix_real *flux, struct frame frame, int n_lambda, int k, int n)
 {
   const size_t line = LANE * (size_t)plan->half, first = (size_t)frame.shift * line, used = (size_t)((frame.n_y + 1) / 2 * 2) * line;
@@ -110,7 +122,8 @@ static int transform_rows(const struct cubix_psf_plan *plan, const struct worksp
   return lit;
 }
 
-/* A column of the images times the kernels' transforms, or their conjugates (sign -1).  @param[in,out] sum of the squares of the products */
+/* A column of the images times the kernels' transforms, or their conjugates (sign -1).
+ * @param[in,out] sum of the squares of the products */
 static void multiply_column(pair *z, const struct cubix_psf_plan *plan, const pair *set, const struct cubix_psf_lanes *l, int f, double sign, pair sum[LANE])
 {
   const size_t n_y = (size_t)plan->n_y, node = (size_t)plan->half * n_y;
@@ -145,7 +158,8 @@ static void product_column(const pair *z, const pair *y, const struct cubix_psf_
   }
 }
 
-/* The sums of all columns are the derivatives with FWHM and beta; images count double in their spectra, each, and kernels half. */
+/* The sums of all columns are the derivatives with FWHM and beta; images count double in their
+ * spectra, each, and kernels half. */
 static void take_gain(struct cubix_psf_bar *gain, const struct cubix_psf_plan *plan, const struct cubix_psf_lanes *l, int n,
                       pair sum[CUBIX_PSF_SET - 1][2 * LANE][LANE])
 {

@@ -1,4 +1,5 @@
-/* psf_parts.h -- inside the PSF: transforms and kernels on them (psf_plan.c), what is done to a few channels at a time (psf_convolve.c). */
+/* psf_parts.h -- inside the PSF: transforms and kernels on them (psf_plan.c), what is done to a few
+ * channels at a time (psf_convolve.c). */
 #ifndef CUBIX_PSF_PARTS_H
 #define CUBIX_PSF_PARTS_H
 
@@ -30,9 +31,11 @@ struct cubix_psf_plan {
 /* The channels under work: their nodes, and the weight of each in each channel. */
 struct cubix_psf_lanes { int n_node, node[2 * CUBIX_PSF_LANE]; double weight[2 * CUBIX_PSF_LANE][CUBIX_PSF_LANE]; };
 
-/* What is asked for, of all channels: with kernel K, its mirror image K' and D, its derivative in the direction of set 1,
+/* What is asked for, of all channels: with kernel K, its mirror image K' and D, its derivative in
+ * the direction of set 1,
  *   forward: out = K * in + D * by,   adjoint: out = K' * in, and the products of in with D * by for every direction.
- * Any of in, by, out may be NULL.  Painted images are by, forward in, adjoint out; the others have the field's size. */
+ * Any of in, by, out may be NULL.  Painted images are by, forward in, adjoint out; the others have
+ * the field's size. */
 struct cubix_psf_job {
   const struct cubix_instrument *ins;
   const unsigned char *inside;              /* [field n_y][field n_x] 0: out of the aperture; NULL: all inside */
@@ -43,8 +46,10 @@ struct cubix_psf_job {
   struct cubix_psf_bar *gain;               /* [n_lambda] adjoint: products with the derivatives, set 1 along FWHM, set 2 along beta */
 };
 
-/** Plan for images of the instrument's field and margin, and the kernels' transforms for channels first .. first + n - 1 (n > 0).  Local.
- *  @param n_spectrum 2 where a job has both `in` and `by`  @param slope [n_slope] directions of sets 1 and 2 */
+/** Plan for images of the instrument's field and margin, and the kernels' transforms for channels
+ * first .. first + n - 1 (n > 0).  Local.
+ *  @param n_spectrum 2 where a job has both `in` and `by`  @param slope [n_slope] directions of
+ *  sets 1 and 2 */
 int cubix_psf_plan_init(struct cubix_psf_plan *plan, const struct cubix_instrument *ins, int first, int n, int n_spectrum, int n_slope,
                         const struct cubix_psf_bar *slope);
 void cubix_psf_plan_free(struct cubix_psf_plan *plan);

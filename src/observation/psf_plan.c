@@ -1,10 +1,12 @@
 /* psf_plan.c -- transforms of the painted image's size, and the kernels' transforms.
  *
- * The transform is at least as large as the painted image, so that what wraps around ends in the margin.  A FWHM that varies with wavelength is
- * tabulated at nodes half a percent of FWHM apart, over all channels of the instrument; between them the kernels, and so their transforms, are
- * interpolated linearly: K_k = sum_n w_kn K_n.  So is a kernel's derivative, dK_k = sum_n w_kn dK_n, with the kernel's own support: the number of
- * nodes and the radius do not follow FWHM or beta.  Where the FWHM is one number there is one node.
- * Transforms are made by FFTW with FFTW_ESTIMATE: the same bits in every run.                                                                    */
+ * The transform is at least as large as the painted image, so that what wraps around ends in the
+ * margin.  A FWHM that varies with wavelength is tabulated at nodes half a percent of FWHM apart,
+ * over all channels of the instrument; between them the kernels, and so their transforms, are
+ * interpolated linearly: K_k = sum_n w_kn K_n.  So is a kernel's derivative, dK_k = sum_n w_kn
+ * dK_n, with the kernel's own support: the number of nodes and the radius do not follow FWHM or
+ * beta.  Where the FWHM is one number there is one node.
+ * Transforms are made by FFTW with FFTW_ESTIMATE: the same bits in every run. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>

@@ -1,11 +1,13 @@
 /* hdf5_sink.c -- a file driver of HDF5 that never tells HDF5 about a full disk.
  *
- * HDF5 keeps what it could not write and tries again when the file is closed and when the process exits; a process in which that fails
- * crashes in its exit handlers (seen with 1.10.8), so that the user gets a segmentation fault instead of an exit status and a message, and a
- * program that holds the library loses all its work.  So this driver, otherwise the plain one of POSIX files, keeps the first failure for its
- * owner, who looks at it and ends the job, and from then on drops what HDF5 writes: the file is lost anyway.
- * It writes to a descriptor, whatever the name that HDF5 is given: nothing is opened by name a second time.  For new files only: it is no driver for
- * reading.                                                                                */
+ * HDF5 keeps what it could not write and tries again when the file is closed and when the process
+ * exits; a process in which that fails crashes in its exit handlers (seen with 1.10.8), so that the
+ * user gets a segmentation fault instead of an exit status and a message, and a program that holds
+ * the library loses all its work.  So this driver, otherwise the plain one of POSIX files, keeps
+ * the first failure for its owner, who looks at it and ends the job, and from then on drops what
+ * HDF5 writes: the file is lost anyway.
+ * It writes to a descriptor, whatever the name that HDF5 is given: nothing is opened by name a
+ * second time.  For new files only: it is no driver for reading. */
 #define _POSIX_C_SOURCE 200809L
 #include "output/hdf5_sink.h"
 

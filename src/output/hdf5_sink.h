@@ -10,7 +10,8 @@ struct cubix_h5sink {
   int error;                      /* 0, or errno of the first write that failed; what came after it went nowhere */
 };
 
-/** Get ready to write to a descriptor, which stays open.  Local.  sink must stay in its place until the file is closed and cubix_h5sink_close was called.  @return < 0: HDF5 refuses */
+/** Get ready to write to a descriptor, which stays open.  Local.  sink must stay in its place until
+ * the file is closed and cubix_h5sink_close was called.  @return < 0: HDF5 refuses */
 int cubix_h5sink_open(struct cubix_h5sink *sink, int file);
 /** Release the driver, after H5Fclose.  Local.  Accepts a sink that is all 0. */
 void cubix_h5sink_close(struct cubix_h5sink *sink);

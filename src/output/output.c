@@ -1,11 +1,15 @@
-/* output.c -- what happens to files: their names, the checks before the work, and the moment in which a result appears.
+/* output.c -- what happens to files: their names, the checks before the work, and the moment in
+ * which a result appears.
  *
- * A run of hours must not fail at its last line for a folder that does not exist: cubix_output_check makes, and removes again, the very
- * files that will be needed.  All outputs of a run, and STEM-usedvalues beside the first, grow under temporary names (atomic_file.c) and are complete
- * before the first gets its own; the timings come last, since they tell how long the writing took.
+ * A run of hours must not fail at its last line for a folder that does not exist:
+ * cubix_output_check makes, and removes again, the very files that will be needed.  All outputs of
+ * a run, and STEM-usedvalues beside the first, grow under temporary names (atomic_file.c) and are
+ * complete before the first gets its own; the timings come last, since they tell how long the
+ * writing took.
  *
- * STEM, the first OutputFile without its suffix, names the files beside it.  Those that belong to another Mode and are there from an earlier run stay as they
- * are, with a warning: they do not describe this cube.                                                                             */
+ * STEM, the first OutputFile without its suffix, names the files beside it.  Those that belong to
+ * another Mode and are there from an earlier run stay as they are, with a warning: they do not
+ * describe this cube. */
 #define _POSIX_C_SOURCE 200809L
 #include "output/output.h"
 
@@ -48,9 +52,12 @@ struct target {
   struct cubix_atomic_file file;
 };
 
-/* ---- names --------------------------------------------------------------------------------------------------------------- */
-/* The next name of OutputFile's list, without the blanks around it; "\," is a comma that belongs to the name.
- * @param[out] length  of the name, more than fits where it is too long  @return the list after it; NULL: it was the last */
+/* ---- names
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+/* The next name of OutputFile's list, without the blanks around it; "\," is a comma that belongs to
+ * the name. @param[out] length  of the name, more than fits where it is too long  @return the list
+ * after it; NULL: it was the last */
 static const char *name_take(const char *list, char name[CUBIX_OUTPUT_PATH], int *length)
 {
   int n = 0;
@@ -131,7 +138,9 @@ done:
   return status;
 }
 
-/* ---- checks -------------------------------------------------------------------------------------------------------------- */
+/* ---- checks
+ * --------------------------------------------------------------------------------------------------------------
+ */
 /* @param what  begins the messages */
 static int path_check(const char *path, const char *what, const struct cubix_params *par)
 {
@@ -269,7 +278,8 @@ done:
   return status;
 }
 
-/* Planes, maps, the table LSF, and what goes into headers.  A variance that is zero throughout is a hole in the file. */
+/* Planes, maps, the table LSF, and what goes into headers.  A variance that is zero throughout is a
+ * hole in the file. */
 double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
 {
   const double image = (double)ins->n_x * ins->n_y, headers = 1 << 18;
@@ -296,7 +306,9 @@ done:
   return status;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * -------------------------------------------------------------------------------------------------------------
+ */
 static int result_check(const struct cubix_result *result, const struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK;

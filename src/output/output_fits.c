@@ -1,17 +1,21 @@
-/* output_fits.c -- a result as a FITS file: headers and tables by CFITSIO, voxels by cubix_planes_write.
+/* output_fits.c -- a result as a FITS file: headers and tables by CFITSIO, voxels by
+ * cubix_planes_write.
  *
- * CFITSIO writes the file into memory with cubes of one voxel; then its HDUs are laid into the real file with room for the voxels between them, and
- * the cubes' headers get their true sides.  So voxels are made and written by all threads at once, in any order.
+ * CFITSIO writes the file into memory with cubes of one voxel; then its HDUs are laid into the real
+ * file with room for the voxels between them, and the cubes' headers get their true sides.  So
+ * voxels are made and written by all threads at once, in any order.
  *
- * HDUs: PRIMARY (provenance, no data), DATA, STAT, DQ, LSF (table), the truth maps, NOISEFREE on request, PARAMETERS (table).  The order is
- * part of the format: readers of the GIST family take the second and third HDU as flux and variance by position; MPDAF and others look for
- * the names DATA, STAT, DQ.  STAT is there even without noise, then full of zeros and marked STATZERO = T.
- * MPDAF masks every voxel whose DQ is not 0, whichever the bit.  Where only bit 4 or 8 is set the data are still good: Cube(file).unmask()
- * gives them back.
- * Every image carries the whole WCS and its unit, since readers look at one HDU only.  GIST takes CD2_2 for the size of a spaxel, which
- * Roll makes smaller by its cosine.
- * The pixels are float32 (float64 in a build with 64-bit cubix_real) without BSCALE.  Sizes are LONGLONG throughout: a MUSE cube has more
- * bytes than 2^32.  Texts are reduced to the printable ASCII that the standard allows; long ones go on in CONTINUE cards.              */
+ * HDUs: PRIMARY (provenance, no data), DATA, STAT, DQ, LSF (table), the truth maps, NOISEFREE on
+ * request, PARAMETERS (table).  The order is part of the format: readers of the GIST family take
+ * the second and third HDU as flux and variance by position; MPDAF and others look for the names
+ * DATA, STAT, DQ.  STAT is there even without noise, then full of zeros and marked STATZERO = T.
+ * MPDAF masks every voxel whose DQ is not 0, whichever the bit.  Where only bit 4 or 8 is set the
+ * data are still good: Cube(file).unmask() gives them back.
+ * Every image carries the whole WCS and its unit, since readers look at one HDU only.  GIST takes
+ * CD2_2 for the size of a spaxel, which Roll makes smaller by its cosine.
+ * The pixels are float32 (float64 in a build with 64-bit cubix_real) without BSCALE.  Sizes are
+ * LONGLONG throughout: a MUSE cube has more bytes than 2^32.  Texts are reduced to the printable
+ * ASCII that the standard allows; long ones go on in CONTINUE cards. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <fitsio.h>
@@ -121,7 +125,9 @@ done:
   return status;
 }
 
-/* ---- the planes --------------------------------------------------------------------------------------------------------- */
+/* ---- the planes
+ * ---------------------------------------------------------------------------------------------------------
+ */
 /* How ESO's data interface control document ties flux, variance and quality together. */
 static int class_write(fitsfile *fits, const char *shown, enum cubix_plane plane)
 {
@@ -178,7 +184,9 @@ done:
   return status;
 }
 
-/* ---- the tables --------------------------------------------------------------------------------------------------------- */
+/* ---- the tables
+ * ---------------------------------------------------------------------------------------------------------
+ */
 static int lsf_write(fitsfile *fits, const char *shown, const struct cubix_result *result)
 {
   int status = CUBIX_OK, n = result->ins->n_lambda;
@@ -236,7 +244,8 @@ done:
   return status;
 }
 
-/* ---- from memory to the file ------------------------------------------------------------------------------------------------ */
+/* ---- from memory to the file
+ * ------------------------------------------------------------------------------------------------ */
 enum { CARD = 80, FITS_BLOCK = 2880 };
 
 /* The whole file in CFITSIO's memory, but for the planes' voxels. */
@@ -271,8 +280,9 @@ static void header_resize(char *header, size_t size, const struct cubix_instrume
   }
 }
 
-/* Lay the HDUs one after another: headers and small data from memory, room for the planes.  @param head [n + 1] where the HDUs begin in memory
- * @param data [n] where their data do  @param[out] end of the file */
+/* Lay the HDUs one after another: headers and small data from memory, room for the planes.  @param
+ * head [n + 1] where the HDUs begin in memory @param data [n] where their data do  @param[out] end
+ * of the file */
 static int hdus_write(const struct cubix_atomic_file *file, const struct cubix_result *result, struct plan *plan, char *draft, int n, const LONGLONG *head, const LONGLONG *data,
                       int64_t *end)
 {

@@ -1,13 +1,17 @@
 /* output_hdf5.c -- a result as an HDF5 file (serial HDF5: rank 0 alone writes).
  *
- * HDF5 makes the file with room for the planes and tells where that is; cubix_planes_write lays the voxels there, from all threads and in any order.
+ * HDF5 makes the file with room for the planes and tells where that is; cubix_planes_write lays the
+ * voxels there, from all threads and in any order.
  *
- * The same arrays under the same names as in FITS: /DATA, /STAT, /DQ [n_lambda][n_y][n_x], the maps [n_y][n_x], /NOISEFREE on request, and the
- * group /LSF with a dataset per column.  Every dataset has the attributes `unit` and `description`, images also `axes` ("lambda y x", the last
- * running fastest) and the world coordinates as attributes with the names of the FITS keywords (pixel numbers start at 1, as there).
- * /Parameters holds a text dataset per parameter, its value as in a parameter file, with `unit` and `origin`; /Provenance a scalar per fact,
- * with `unit` and `description`.
- * Datasets are contiguous, neither chunked nor compressed: a plane can be read or memory-mapped at the speed of the disk.              */
+ * The same arrays under the same names as in FITS: /DATA, /STAT, /DQ [n_lambda][n_y][n_x], the maps
+ * [n_y][n_x], /NOISEFREE on request, and the group /LSF with a dataset per column.  Every dataset
+ * has the attributes `unit` and `description`, images also `axes` ("lambda y x", the last running
+ * fastest) and the world coordinates as attributes with the names of the FITS keywords (pixel
+ * numbers start at 1, as there). /Parameters holds a text dataset per parameter, its value as in a
+ * parameter file, with `unit` and `origin`; /Provenance a scalar per fact, with `unit` and
+ * `description`.
+ * Datasets are contiguous, neither chunked nor compressed: a plane can be read or memory-mapped at
+ * the speed of the disk. */
 #define _POSIX_C_SOURCE 200809L
 #include <hdf5.h>
 #include <stdio.h>
@@ -45,7 +49,8 @@ static int h5_failed(const char *shown, const char *func, int line)
   return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: HDF5 says: %s", shown, cubix_h5_reason(reason, sizeof reason));
 }
 
-/* ---- attributes and scalars --------------------------------------------------------------------------------------------- */
+/* ---- attributes and scalars
+ * --------------------------------------------------------------------------------------------- */
 /* Type of a text (as a pointer to char in memory), and of a fact.  The caller closes it. */
 static hid_t text_type(void)
 {
@@ -104,7 +109,9 @@ done:
   return status;
 }
 
-/* ---- arrays ------------------------------------------------------------------------------------------------------------- */
+/* ---- arrays
+ * -------------------------------------------------------------------------------------------------------------
+ */
 /* A new dataset [n_lambda][n_y][n_x] or its last axes, with unit, description and, for images, axes and WCS. */
 static int array_begin(hid_t *out, hid_t file, const char *shown, const struct cubix_result *result, hid_t type, int n_axis, const char *name,
                        const char *unit, const char *description)
@@ -203,7 +210,8 @@ done:
   return status;
 }
 
-/* ---- the two groups of texts and numbers ---------------------------------------------------------------------------------- */
+/* ---- the two groups of texts and numbers
+ * ---------------------------------------------------------------------------------- */
 static int parameters_write(hid_t file, const char *shown, const struct cubix_params *par)
 {
   int status = CUBIX_OK;

@@ -1,4 +1,5 @@
-/* output_parts.h -- what the kinds of output file share: the planes of a cube, made and written a block of channels at a time. */
+/* output_parts.h -- what the kinds of output file share: the planes of a cube, made and written a
+ * block of channels at a time. */
 #ifndef CUBIX_OUTPUT_PARTS_H
 #define CUBIX_OUTPUT_PARTS_H
 
@@ -28,15 +29,18 @@ int cubix_block_what(enum cubix_plane plane, int swapped);
 
 /** Where a plane's numbers lie in a file: an array [n_lambda][n_y][n_x] of cubix_real, int32_t for DQ. */
 struct cubix_plane_place { enum cubix_plane plane; int64_t offset; int swapped; };
-/** Write planes into an open file that is as long as they need and holds zeros there.  Rank 0; others' channels come through `blocks` (NULL: none are others').
- *  Errors: CUBIX_ENOMEM; CUBIX_EFAIL for a value that is not finite; CUBIX_EOUTPUT; those of the owners. */
+/** Write planes into an open file that is as long as they need and holds zeros there.  Rank 0;
+ * others' channels come through `blocks` (NULL: none are others').
+ *  Errors: CUBIX_ENOMEM; CUBIX_EFAIL for a value that is not finite; CUBIX_EOUTPUT; those of the
+ *  owners. */
 int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place,
                        const struct cubix_atomic_file *file);
 
 /** One column of the table LSF.  Local.  @param[out] value [n_lambda] AA */
 void cubix_lsf_values(const struct cubix_result *result, int column, double *value);
 
-/** Write everything into a file that has been begun and is empty.  Rank 0.  Errors: CUBIX_EOUTPUT; those of cubix_planes_write. */
+/** Write everything into a file that has been begun and is empty.  Rank 0.  Errors: CUBIX_EOUTPUT;
+ * those of cubix_planes_write. */
 int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file);
 int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file);
 

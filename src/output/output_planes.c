@@ -1,21 +1,26 @@
-/* output_planes.c -- the cube turned from spectra into images, with the instrument's noise, a few channels at a time, and laid into a file.
+/* output_planes.c -- the cube turned from spectra into images, with the instrument's noise, a few
+ * channels at a time, and laid into a file.
  *
- * In memory a spaxel's channels lie side by side, since that is how stars are painted and spectra are made; files hold an image per channel.
- * The turn is made for blocks of channels of a megabyte or two, so that no second cube ever exists.  Sixteen floats of a spaxel are one cache
- * line: 16 channels of 64 spaxels are read line by line and written in runs of 256 bytes.
+ * In memory a spaxel's channels lie side by side, since that is how stars are painted and spectra
+ * are made; files hold an image per channel. The turn is made for blocks of channels of a megabyte
+ * or two, so that no second cube ever exists.  Sixteen floats of a spaxel are one cache line: 16
+ * channels of 64 spaxels are read line by line and written in runs of 256 bytes.
  *
  * What the planes hold, F being the noise-free flux of the cube in memory:
  *   DATA       F + noise drawn for this voxel (F itself with Noise none)
  *   STAT       the variance that the noise was drawn from (0 with Noise none)
  *   DQ         bits of the spaxel (outside the aperture, too few stars) and of the channel (library does not cover, template too broad)
  *   NOISEFREE  F
- * Outside the aperture flux and variance are 0.  The noise of a voxel depends on Seed and its place (k n_y + j) n_x + i alone, so that
- * threads, block sizes, kinds of file and whoever holds the channel all give the same numbers.  A value that is not finite is an error, never written.
+ * Outside the aperture flux and variance are 0.  The noise of a voxel depends on Seed and its place
+ * (k n_y + j) n_x + i alone, so that threads, block sizes, kinds of file and whoever holds the
+ * channel all give the same numbers.  A value that is not finite is an error, never written.
  *
- * A plane is an array of numbers at a place in a file that its kind of file has named, so blocks are made in the file's order of bytes and written
- * there in any order.  Every thread takes a block of this rank's channels, makes it and writes it; the thread that speaks with other ranks keeps
- * some blocks of each of them on order and writes those that have come before it takes one of its own.  What is zero throughout is not written: files
- * are made longer first, and holes read as zeros.  The kernel is told to start with the disk while the next blocks are made.                        */
+ * A plane is an array of numbers at a place in a file that its kind of file has named, so blocks
+ * are made in the file's order of bytes and written there in any order.  Every thread takes a block
+ * of this rank's channels, makes it and writes it; the thread that speaks with other ranks keeps
+ * some blocks of each of them on order and writes those that have come before it takes one of its
+ * own.  What is zero throughout is not written: files are made longer first, and holes read as
+ * zeros.  The kernel is told to start with the disk while the next blocks are made. */
 #define _GNU_SOURCE                 /* sync_file_range, where there is one */
 #include "output/output_parts.h"
 
@@ -73,7 +78,9 @@ void cubix_lsf_values(const struct cubix_result *result, int column, double *val
   }
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------------ */
+/* ---- blocks
+ * ------------------------------------------------------------------------------------------------------------
+ */
 int cubix_block_what(enum cubix_plane plane, int swapped) { return (int)plane << 1 | swapped; }
 
 static void store(cubix_real value, int swapped, void *to)
@@ -103,7 +110,8 @@ static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane,
   for (size_t s = 0; s < n_s; s++) value[s] = !inside[s] ? 0 : (cubix_real)(plane == CUBIX_PLANE_STAT ? result[s] : flux[s] + result[s]);
 }
 
-/* Up to STRIP spaxels in up to TILE channels: read along the cube's rows, written along the image's.  @return 0 where a value is not finite */
+/* Up to STRIP spaxels in up to TILE channels: read along the cube's rows, written along the
+ * image's.  @return 0 where a value is not finite */
 static int strip_fill(const struct cubix_result *result, enum cubix_plane plane, int swapped, int k0, int n_k, size_t s0, size_t n_s, cubix_real *out)
 {
   const struct cubix_cube *cube = result->cube;
@@ -149,7 +157,8 @@ done:
   return status;
 }
 
-/* ---- DQ, which needs no flux: rank 0 makes it alone ------------------------------------------------------------------------ */
+/* ---- DQ, which needs no flux: rank 0 makes it alone
+ * ------------------------------------------------------------------------ */
 static int32_t spaxel_bits(const struct cubix_result *result, int i, int j)
 {
   const struct cubix_instrument *ins = result->ins;
@@ -178,7 +187,9 @@ static int dq_fill(const struct cubix_result *result, const int32_t *bits, int s
   return any != 0;
 }
 
-/* ---- into the file --------------------------------------------------------------------------------------------------------- */
+/* ---- into the file
+ * ---------------------------------------------------------------------------------------------------------
+ */
 /* A block of one plane's channels, held by rank r. */
 struct piece { int place, k0, n_k, r; };
 
@@ -266,8 +277,8 @@ done:
   return status;
 }
 
-/* Write what has come.  After a failure nothing is written or ordered any more, but all that is on its way must arrive.
- * @return how many blocks are still on order; *moved: something came */
+/* Write what has come.  After a failure nothing is written or ordered any more, but all that is on
+ * its way must arrive. @return how many blocks are still on order; *moved: something came */
 static int collect(struct job *job, int *moved)
 {
   int n_waiting = 0;

@@ -1,16 +1,21 @@
 /* provenance.c -- where a cube comes from, and where on the sky it lies.
  *
- * A cube outlives the folder that it was made in.  So every file says which program made it, from which files, with which library, what was
- * dropped or clamped on the way, and what the program warned of; together with the parameters (a table of their own) that is enough to make
- * it again.  The names are FITS keywords of the standard kind; HDF5 uses the same ones.
+ * A cube outlives the folder that it was made in.  So every file says which program made it, from
+ * which files, with which library, what was dropped or clamped on the way, and what the program
+ * warned of; together with the parameters (a table of their own) that is enough to make it again.
+ * The names are FITS keywords of the standard kind; HDF5 uses the same ones.
  *
- * World coordinates.  The galaxy's centre lies at a nominal place, RA 150, Dec 2 degrees (ICRS): a simulated galaxy has no place of its own,
- * and RA 0 would put half of the field at 360.  Sky offsets x (east) and y (north) in arcsec are coordinates on the tangent plane there, and
- * with X_d, Y_d of doc/math.md section 4 a star lies at the FITS pixel (the centre of the first pixel is 1)
+ * World coordinates.  The galaxy's centre lies at a nominal place, RA 150, Dec 2 degrees (ICRS): a
+ * simulated galaxy has no place of its own, and RA 0 would put half of the field at 360.  Sky
+ * offsets x (east) and y (north) in arcsec are coordinates on the tangent plane there, and with
+ * X_d, Y_d of doc/math.md section 4 a star lies at the FITS pixel (the centre of the first pixel is
+ * 1)
  *   p_1 = n_x/2 + 1/2 - X_d/pixel_x,   p_2 = n_y/2 + 1/2 + Y_d/pixel_y,
- * where x = y = 0 is CRPIX.  Inverted, x = -pixel_x cos(Roll) (p_1 - CRPIX1) + pixel_y sin(Roll) (p_2 - CRPIX2), y likewise: that is the CD
- * matrix.  The wavelength is linear in the third pixel coordinate, in air (AWAV) or vacuum (WAVE) as the instrument has it.  CDELTi repeats
- * the scales for readers that know no CD matrix (the standard lets it stand beside CDi_j, to be ignored by those that do).             */
+ * where x = y = 0 is CRPIX.  Inverted, x = -pixel_x cos(Roll) (p_1 - CRPIX1) + pixel_y sin(Roll)
+ * (p_2 - CRPIX2), y likewise: that is the CD matrix.  The wavelength is linear in the third pixel
+ * coordinate, in air (AWAV) or vacuum (WAVE) as the instrument has it.  CDELTi repeats the scales
+ * for readers that know no CD matrix (the standard lets it stand beside CDi_j, to be ignored by
+ * those that do). */
 #define _POSIX_C_SOURCE 200809L
 #include "output/provenance.h"
 
@@ -33,7 +38,9 @@ enum { MAX_LISTED = 9999 };       /* FILE9999: a keyword has eight characters */
 #define RA_DEG  150.
 #define DEC_DEG 2.
 
-/* ---- the table ------------------------------------------------------------------------------------------------------ */
+/* ---- the table
+ * ------------------------------------------------------------------------------------------------------
+ */
 static struct cubix_fact *fact_add(struct cubix_facts *facts, const char *name, const char *unit, const char *comment)
 {
   struct cubix_fact *fact;
@@ -103,7 +110,8 @@ static const char *numbered(char name[9], const char *stem, int i)
   return name;
 }
 
-/* ---- chapters of the provenance ----------------------------------------------------------------------------------------- */
+/* ---- chapters of the provenance
+ * ----------------------------------------------------------------------------------------- */
 static void program_facts(struct cubix_facts *facts, const struct cubix_result *result)
 {
   char date[32] = "";
@@ -275,7 +283,9 @@ static void warning_facts(struct cubix_facts *facts)
   if (facts->n > slot) facts->fact[slot].integer = n;
 }
 
-/* ---- the two tables ------------------------------------------------------------------------------------------------------ */
+/* ---- the two tables
+ * ------------------------------------------------------------------------------------------------------
+ */
 int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *result)
 {
   int status = CUBIX_OK;

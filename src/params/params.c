@@ -1,13 +1,15 @@
 /* params.c -- the table of parameters and the values in use.
  *
- * params.def is included three times: in params.h for the members of struct cubix_params, and here for the rows that describe
- * them and for the names that are no more.  A row knows where its member lies (offsetof), so that one loop serves all: defaults,
- * reader (params_text.c), values (params_value.c), help, template, documentation and the file of used values (params_doc.c).
+ * params.def is included three times: in params.h for the members of struct cubix_params, and here
+ * for the rows that describe them and for the names that are no more.  A row knows where its member
+ * lies (offsetof), so that one loop serves all: defaults, reader (params_text.c), values
+ * (params_value.c), help, template, documentation and the file of used values (params_doc.c).
  *
- * Words and texts are owned by par->origin[row].text; the members point there.  A member that a host code sets by hand is
- * written out as it stands: members, not texts, are the truth.  Names are compared exactly.  What to suggest for a wrong one
- * is the known name with the smallest edit distance (name.h), if it is near enough to be a slip, or the first that begins with
- * what was written. */
+ * Words and texts are owned by par->origin[row].text; the members point there.  A member that a
+ * host code sets by hand is written out as it stands: members, not texts, are the truth.  Names are
+ * compared exactly.  What to suggest for a wrong one is the known name with the smallest edit
+ * distance (name.h), if it is near enough to be a slip, or the first that begins with what was
+ * written. */
 #include "params/params_table.h"
 
 #include "base/error.h"
@@ -18,7 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the life of a struct cubix_params ------------------------------------------------------------------------------- */
+/* ---- the life of a struct cubix_params
+ * ------------------------------------------------------------------------------- */
 
 int cubix_params_init(struct cubix_params **out)
 {
@@ -67,7 +70,9 @@ done:
   return status;
 }
 
-/* ---- one parameter ------------------------------------------------------------------------------------------------------ */
+/* ---- one parameter
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 int cubix_params_count(void)
 {

@@ -34,7 +34,8 @@ struct cubix_param_info {
 
 /** All parameters at their defaults.  Local.  @param[out] par owned by the caller: cubix_params_free */
 int cubix_params_init(struct cubix_params **par);
-/** Read a parameter file's text.  Every wrong thing (unknown name with the nearest known one, doubled, malformed, out of range, wrong unit,
+/** Read a parameter file's text.  Every wrong thing (unknown name with the nearest known one,
+ * doubled, malformed, out of range, wrong unit,
  *  missing) is collected and reported in one message with file and line.  Local.
  *  @param name  how the file is called in messages
  *  @param text  the whole file, '\0'-terminated
@@ -45,16 +46,19 @@ int cubix_params_set(struct cubix_params *par, const char *name, const char *val
 /** Number of parameters, and one of them (par NULL: without value and origin).  Local. */
 int cubix_params_count(void);
 void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param_info *info);
-/** "muse.param:14", "command line", "set by the program" or "default": where a value comes from, for messages.  Local, borrowed. */
+/** "muse.param:14", "command line", "set by the program" or "default": where a value comes from, for
+ * messages.  Local, borrowed. */
 const char *cubix_params_origin(const struct cubix_params *par, const char *name);
-/** Warn of parameters that were given another value than the default although nothing looks at them.  Local.
+/** Warn of parameters that were given another value than the default although nothing looks at them.
+ * Local.
  *  @param names  separated by blanks  @param why  as "it belongs to Noise snr" */
 void cubix_params_warn_idle(const struct cubix_params *par, const char *names, const char *why);
 /** A complete parameter file with the values in use: runs again to the same cube.  Local. */
 int cubix_params_write_used(const struct cubix_params *par, FILE *out);
 /** Documentation made from the table: form "template", "markdown" or "json".  Local. */
 int cubix_params_write_doc(FILE *out, const char *form);
-/** --help (name NULL) or --help Name; CUBIX_EUSAGE names the nearest parameter when there is none of that name.  Local. */
+/** --help (name NULL) or --help Name; CUBIX_EUSAGE names the nearest parameter when there is none of
+ * that name.  Local. */
 int cubix_params_write_help(FILE *out, const char *name);
 void cubix_params_free(struct cubix_params *par);
 

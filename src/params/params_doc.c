@@ -1,8 +1,10 @@
-/* params_doc.c -- everything that is written from the table: the file of used values, help, template and documentation.
+/* params_doc.c -- everything that is written from the table: the file of used values, help,
+ * template and documentation.
  *
- * None of it is kept by hand: parameterfiles/cubix.param and doc/parameters.md are what cubix_params_write_doc writes, and
- * tests/tree/params_docs.sh compares them.  The file of used values holds each parameter with its value in the table's unit and the
- * place it came from; it is itself a parameter file, and reading it gives the same values bit by bit (params_value.c).     */
+ * None of it is kept by hand: parameterfiles/cubix.param and doc/parameters.md are what
+ * cubix_params_write_doc writes, and tests/tree/params_docs.sh compares them.  The file of used
+ * values holds each parameter with its value in the table's unit and the place it came from; it is
+ * itself a parameter file, and reading it gives the same values bit by bit (params_value.c). */
 #include "params/params_table.h"
 
 #include "base/error.h"
@@ -26,7 +28,9 @@ enum { WIDTH = 100 };   /* columns of what is written for reading */
 
 #define FOR_ROWS(row) for (const struct cubix_param_row *row = cubix_param_table; row < cubix_param_table + cubix_param_n_row; row++)
 
-/* ---- pieces of text ------------------------------------------------------------------------------------------------------ */
+/* ---- pieces of text
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static int is_section(const struct cubix_param_row *row) { return row->type == CUBIX_PARAM_SECTION; }
 static int has_unit(const struct cubix_param_row *row) { return strcmp(row->unit, "-") != 0; }
@@ -64,7 +68,9 @@ done:
   return status;
 }
 
-/* ---- the values in use ------------------------------------------------------------------------------------------------------ */
+/* ---- the values in use
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 int cubix_params_write_used(const struct cubix_params *par, FILE *out)
 {
@@ -95,7 +101,9 @@ done:
   return status;
 }
 
-/* ---- documentation ---------------------------------------------------------------------------------------------------------- */
+/* ---- documentation
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static void template_row(FILE *out, const struct cubix_param_row *row)
 {
@@ -215,7 +223,9 @@ done:
   return status;
 }
 
-/* ---- help --------------------------------------------------------------------------------------------------------------------- */
+/* ---- help
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static void help_list(FILE *out)
 {

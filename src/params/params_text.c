@@ -1,11 +1,13 @@
 /* params_text.c -- the parameter file: lines of `Name value [unit]   % comment`.
  *
- * A line is cut into words at blanks (tabs count, CR and LF end it, in any mixture).  % or # at the beginning of a word starts a
- * comment, so that names of files may hold either.  "..." holds blanks together, and "" within it is one ".
- * A byte-order mark, empty lines, lines of any length and a last line without an end are fine.
+ * A line is cut into words at blanks (tabs count, CR and LF end it, in any mixture).  % or # at the
+ * beginning of a word starts a comment, so that names of files may hold either.  "..." holds blanks
+ * together, and "" within it is one ". A byte-order mark, empty lines, lines of any length and a
+ * last line without an end are fine.
  *
- * Nothing stops at the first mistake: the whole file and all overrides are read, every wrong thing becomes a line of one
- * message, "muse.param:14: PixelScale = -0.2 must be 0..1000 arcsec", and what does not fit into the message is counted. */
+ * Nothing stops at the first mistake: the whole file and all overrides are read, every wrong thing
+ * becomes a line of one message, "muse.param:14: PixelScale = -0.2 must be 0..1000 arcsec", and
+ * what does not fit into the message is counted. */
 #include "params/params_table.h"
 
 #include "base/error.h"
@@ -41,7 +43,9 @@ static void blame(struct reader *r, const char *fmt, ...)
   else r->used += (size_t)snprintf(r->wrong + r->used, sizeof r->wrong - r->used, "%s%s", r->used ? "\n" : "", line);
 }
 
-/* ---- words ------------------------------------------------------------------------------------------------------------ */
+/* ---- words
+ * ------------------------------------------------------------------------------------------------------------
+ */
 
 static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\v' || c == '\f'; }
 
@@ -59,7 +63,8 @@ static char *unquote(char *s)
   return NULL;
 }
 
-/* Cut a line into words, in place; no more than N_WORD are told.  *flaw: what is wrong with the line, NULL if nothing. */
+/* Cut a line into words, in place; no more than N_WORD are told.  *flaw: what is wrong with the
+ * line, NULL if nothing. */
 static int words_cut(char *s, char *word[N_WORD], const char **flaw)
 {
   int n = 0;
@@ -100,7 +105,9 @@ done:
   return status;
 }
 
-/* ---- the file ------------------------------------------------------------------------------------------------------------- */
+/* ---- the file
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static int line_read(struct reader *r, char *s, int number)
 {
@@ -159,7 +166,9 @@ done:
   return status;
 }
 
-/* ---- the command line ----------------------------------------------------------------------------------------------------- */
+/* ---- the command line
+ * -----------------------------------------------------------------------------------------------------
+ */
 
 static int override_read(struct reader *r, const char *text)
 {

@@ -1,11 +1,14 @@
 /* params_value.c -- from the words a user wrote to a value in its unit and bounds, and back to words.
  *
- * A value is judged first (into struct value) and stored only when it is right: a wrong one leaves the old in place and a
- * sentence that names value, bounds and unit.  Numbers are decimal: strtod and strtol must use up the whole word, and NaN,
- * infinity and hexadecimal are no numbers here.  Quotes and commas only hold numbers together or apart: "1 2 3" kpc, 1, 2, 3 kpc and
- * 1,2,3 kpc are 1 2 3 kpc; a single comma between digits is refused, as 12,5 may mean 12.5 or two numbers.  A last word that begins
- * with a letter is a unit and is converted before the bounds are asked.  On the way back the number with the fewest digits (15 to 17) that reads to the same bits is
- * written, in the table's own unit, in which reading multiplies by nothing: what is written reads back bit by bit.
+ * A value is judged first (into struct value) and stored only when it is right: a wrong one leaves
+ * the old in place and a sentence that names value, bounds and unit.  Numbers are decimal: strtod
+ * and strtol must use up the whole word, and NaN, infinity and hexadecimal are no numbers here.
+ * Quotes and commas only hold numbers together or apart: "1 2 3" kpc, 1, 2, 3 kpc and 1,2,3 kpc
+ * are 1 2 3 kpc; a single comma between digits is refused, as 12,5 may mean 12.5 or two numbers.  A
+ * last word that begins with a letter is a unit and is converted before the bounds are asked.  On
+ * the way back the number with the fewest digits (15 to 17) that reads to the same bits is written,
+ * in the table's own unit, in which reading multiplies by nothing: what is written reads back bit
+ * by bit.
  * Limit: strtod follows the host's LC_NUMERIC; CUBIX's own programs never leave the C locale. */
 #include "params/params_table.h"
 
@@ -35,7 +38,8 @@ struct given {
   int n;
 };
 
-/* ---- what a value may be, in words ------------------------------------------------------------------------------------ */
+/* ---- what a value may be, in words
+ * ------------------------------------------------------------------------------------ */
 
 /* "a|b|c" as "a, b or c", or with a last member of its own: "a, b, c or three numbers" */
 static void words_say(const char *words, const char *last, char *text, size_t size)
@@ -72,9 +76,12 @@ void cubix_param_bounds(const struct cubix_param_row *row, int form, char *text,
   snprintf(text, size, "%s%s%s%s", form ? what : "", row->range, blank, unit);
 }
 
-/* ---- judging ---------------------------------------------------------------------------------------------------------------- */
+/* ---- judging
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
-/* A sentence about a wrong value: "PixelScale = -0.2 must be ..."; one that begins with a colon follows the value at once. */
+/* A sentence about a wrong value: "PixelScale = -0.2 must be ..."; one that begins with a colon
+ * follows the value at once. */
 static void blame(const struct cubix_param_row *row, const struct given *given, char *wrong, size_t size, const char *fmt, ...) CUBIX_PRINTF(5, 6);
 static void blame(const struct cubix_param_row *row, const struct given *given, char *wrong, size_t size, const char *fmt, ...)
 {
@@ -88,11 +95,14 @@ static void blame(const struct cubix_param_row *row, const struct given *given, 
   va_end(ap);
 }
 
-/* ---- pieces ----------------------------------------------------------------------------------------------------------------- */
+/* ---- pieces
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 static int is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/* Part the piece at s, of n letters without a blank, at its commas.  Returns 0 where a single one may be a decimal comma. */
+/* Part the piece at s, of n letters without a blank, at its commas.  Returns 0 where a single one
+ * may be a decimal comma. */
 static int commas_part(struct given *given, char *s, size_t n)
 {
   int n_comma = 0;
@@ -288,7 +298,9 @@ static void string_judge(const struct cubix_param_row *row, const struct given *
     }
 }
 
-/* ---- storing ---------------------------------------------------------------------------------------------------------------- */
+/* ---- storing
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 
 /* text: the owned copy that pointers point to, NULL for numbers */
 static void store(struct cubix_params *par, const struct cubix_param_row *row, const struct value *v, const char *text)
@@ -341,7 +353,9 @@ done:
   return status;
 }
 
-/* ---- and back to words --------------------------------------------------------------------------------------------------------- */
+/* ---- and back to words
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 /* "1e+06" as "1e6", "1e-06" as "1e-6" */
 static void exponent_trim(char *text)

@@ -1,13 +1,17 @@
-/* physics/deposit.h -- how a star's light is divided among spaxels, with derivatives.  Source: doc/math.md section 4.
+/* physics/deposit.h -- how a star's light is divided among spaxels, with derivatives.  Source:
+ * doc/math.md section 4.
  *
- * A star's weight in a spaxel is the product of one per axis; over its footprint they add up to 1, so that no light is lost or made.
+ * A star's weight in a spaxel is the product of one per axis; over its footprint they add up to 1,
+ * so that no light is lost or made.
  *   nearest   all in one spaxel (no derivative)
  *   cic       2 spaxels per axis, 1 - |u|; u: from the star to the middle of the spaxel (a kink in the middle of a spaxel)
  *   tsc       3 spaxels per axis, 3/4 - u^2 and (3/2 - |u|)^2/2; its derivative is continuous
- *   gaussian  the integral of a Gaussian over the spaxel, divided by that over the footprint, which reaches 6 standard deviations to each side
- * Of a footprint only what lies in the painted field counts; the rest of the light is lost there, as it is on the sky.  At a kink, and where the
- * standard deviation comes to its lower bound, derivatives are those towards larger numbers (of the place) and 0 (below the bound).
- * Source of the first three: Hockney & Eastwood 1988, Computer Simulation Using Particles, section 5-3. */
+ *   gaussian  the integral of a Gaussian over the spaxel, divided by that over the footprint, which
+ *   reaches 6 standard deviations to each side
+ * Of a footprint only what lies in the painted field counts; the rest of the light is lost there,
+ * as it is on the sky.  At a kink, and where the standard deviation comes to its lower bound,
+ * derivatives are those towards larger numbers (of the place) and 0 (below the bound). Source of
+ * the first three: Hockney & Eastwood 1988, Computer Simulation Using Particles, section 5-3. */
 #ifndef CUBIX_PHYSICS_DEPOSIT_H
 #define CUBIX_PHYSICS_DEPOSIT_H
 
@@ -33,7 +37,8 @@ struct cubix_deposit_slope {
   double at[2], length;
 };
 
-/** Standard deviation of star i's light [kpc].  @param length [of the slab] its own, or NULL where the tables have one for all */
+/** Standard deviation of star i's light [kpc].  @param length [of the slab] its own, or NULL where
+ * the tables have one for all */
 CUBIX_HD double cubix_deposit_length(const struct cubix_tables *v, const double *length, int64_t i)
 {
   return v->deposit == CUBIX_DEPOSIT_GAUSSIAN && !(v->deposit_length > 0) ? length[i] : v->deposit_length;
@@ -84,7 +89,8 @@ CUBIX_HD void cubix_foot_axis(const struct cubix_tables *v, double at, double le
   foot->skipped[axis] = high > low && foot->kind != CUBIX_DEPOSIT_GAUSSIAN ? (int)(low - left) : 0;
 }
 
-/** Footprint of a star.  @param position [3] kpc: sky frame  @param length [kpc] of gaussian alone  @return 1: part of it is painted; 0: none */
+/** Footprint of a star.  @param position [3] kpc: sky frame  @param length [kpc] of gaussian alone
+ * @return 1: part of it is painted; 0: none */
 CUBIX_HD int cubix_foot_of(const struct cubix_tables *v, const double *position, double length, struct cubix_foot *foot)
 {
   double at[2];
@@ -96,7 +102,8 @@ CUBIX_HD int cubix_foot_of(const struct cubix_tables *v, const double *position,
 }
 
 /** Factor of an axis (0: x, 1: y) for spaxel first[axis] + k, 0 <= k < n[axis].
- *  @param[out] slope [2] its derivatives with the star's place on this axis [per spaxel] and with the length [per kpc]; or NULL */
+ *  @param[out] slope [2] its derivatives with the star's place on this axis [per spaxel] and with
+ *  the length [per kpc]; or NULL */
 CUBIX_HD double cubix_deposit_factor(const struct cubix_foot *foot, int axis, int k, double *slope)
 {
   double a = foot->from[axis] + k, u = a + 0.5, w = 1, d_at = 0, d_length = 0;
@@ -139,7 +146,8 @@ CUBIX_HD double cubix_deposit_weight(const struct cubix_foot *foot, int kx, int 
 }
 
 /** Reverse derivative of all weights of a star, once its spaxels have been added up.  Adds to the bars.
- *  @param sum sum over spaxels of the weight's bar times its slope  @param length_bar of the star's length, or of the one for all */
+ *  @param sum sum over spaxels of the weight's bar times its slope  @param length_bar of the star's
+ *  length, or of the one for all */
 CUBIX_HD void cubix_deposit_vjp(const struct cubix_tables *v, const double *position, double length, const struct cubix_deposit_slope *sum,
                                 double *position_bar, double *length_bar, struct cubix_sky_bar *sky_bar)
 {
@@ -148,7 +156,8 @@ CUBIX_HD void cubix_deposit_vjp(const struct cubix_tables *v, const double *posi
   sky_bar->arcsec_per_kpc += sum->length * length / v->arcsec_per_kpc;      /* length and scale enter as their product */
 }
 
-/** Forward derivative: how fast place and length (its scale's change included) of a star change; a weight then changes by the sum of products with
+/** Forward derivative: how fast place and length (its scale's change included) of a star change; a
+ * weight then changes by the sum of products with
  *  its slope.  Adds to dot. */
 CUBIX_HD void cubix_deposit_jvp(const struct cubix_tables *v, const double *position, double length, const double *position_dot, double length_dot,
                                 const struct cubix_sky_bar *sky_dot, struct cubix_deposit_slope *dot)

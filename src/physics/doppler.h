@@ -1,4 +1,5 @@
-/* physics/doppler.h -- velocity and redshift together: lambda_obs = lambda_rest (1 + z) exp(v/c).  Source: doc/math.md section 7. */
+/* physics/doppler.h -- velocity and redshift together: lambda_obs = lambda_rest (1 + z) exp(v/c).
+ * Source: doc/math.md section 7. */
 #ifndef CUBIX_PHYSICS_DOPPLER_H
 #define CUBIX_PHYSICS_DOPPLER_H
 

@@ -1,7 +1,9 @@
-/* physics/node.h -- the velocity grid of the histogram engine and the quintic B-splines on it.  Source: doc/math.md section 12.
+/* physics/node.h -- the velocity grid of the histogram engine and the quintic B-splines on it.
+ * Source: doc/math.md section 12.
  *
- * A spectrum as a function of velocity is sum_j phi_j(v) D_j: phi_j is the cardinal B-spline of order 6 about the node v_j = -reach + (j - 2) step.
- * Its values are positive and add up to 1, so that no light is lost, and every velocity touches six nodes. */
+ * A spectrum as a function of velocity is sum_j phi_j(v) D_j: phi_j is the cardinal B-spline of
+ * order 6 about the node v_j = -reach + (j - 2) step. Its values are positive and add up to 1, so
+ * that no light is lost, and every velocity touches six nodes. */
 #ifndef CUBIX_PHYSICS_NODE_H
 #define CUBIX_PHYSICS_NODE_H
 
@@ -17,7 +19,8 @@ struct cubix_nodes {
   double reach, step;             /* [km/s] the grid serves |v| <= reach */
 };
 
-/** First of the six nodes that v touches, -1 beyond the grid; f: v's place between 0 and 1 in the step, for cubix_node_weights. */
+/** First of the six nodes that v touches, -1 beyond the grid; f: v's place between 0 and 1 in the
+ * step, for cubix_node_weights. */
 CUBIX_HD int cubix_node_of(const struct cubix_nodes *nodes, double v, double *f)
 {
   double x = (v + nodes->reach) / nodes->step;
@@ -27,7 +30,8 @@ CUBIX_HD int cubix_node_of(const struct cubix_nodes *nodes, double v, double *f)
   return j;
 }
 
-/** Values of the six B-splines at f.  Source: de Boor 1978, A Practical Guide to Splines, ch. IX (order 6, uniform knots). */
+/** Values of the six B-splines at f.  Source: de Boor 1978, A Practical Guide to Splines, ch. IX
+ * (order 6, uniform knots). */
 CUBIX_HD void cubix_node_weights(double f, double w[CUBIX_N_WEIGHT])
 {
   double t = 1 - f, f2 = f * f, f3 = f2 * f, f4 = f2 * f2, f5 = f4 * f, t2 = t * t, t3 = t2 * t, t4 = t2 * t2, t5 = t4 * t;

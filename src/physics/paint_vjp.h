@@ -1,14 +1,18 @@
-/* physics/paint_vjp.h -- derivatives of one star's spectrum: the plain kernel, which every tuned one must equal.  Source: doc/math.md section 13.
+/* physics/paint_vjp.h -- derivatives of one star's spectrum: the plain kernel, which every tuned
+ * one must equal.  Source: doc/math.md section 13.
  *
- * With cotangents R_k of a star's channels everything follows from one functional of a template on its points, g = sum_k R_k d(integral of
- * channel k)/d(T, m): g times the rows in use gives the cotangents of their weights, and those the star's; g times the weights gives the rows'.
- * Velocity moves the edges x = e/doppler alone: d/dv of the integral from the blue to x is -x T(x)/c.  All in float64.                     */
+ * With cotangents R_k of a star's channels everything follows from one functional of a template on
+ * its points, g = sum_k R_k d(integral of channel k)/d(T, m): g times the rows in use gives the
+ * cotangents of their weights, and those the star's; g times the weights gives the rows'. Velocity
+ * moves the edges x = e/doppler alone: d/dv of the integral from the blue to x is -x T(x)/c.  All
+ * in float64. */
 #ifndef CUBIX_PHYSICS_PAINT_VJP_H
 #define CUBIX_PHYSICS_PAINT_VJP_H
 
 #include "physics/paint.h"
 
-/** How fast the integral from the blue up to a channel edge, now at x [rest AA], changes with velocity [1/(km/s)].  Beyond the library 0; on
+/** How fast the integral from the blue up to a channel edge, now at x [rest AA], changes with
+ * velocity [1/(km/s)].  Beyond the library 0; on
  *  its very ends, the value towards larger velocities. */
 CUBIX_HD double cubix_edge_slope(const struct cubix_tables *v, const struct cubix_blend *b, double x)
 {

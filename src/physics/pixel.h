@@ -1,6 +1,8 @@
-/* physics/pixel.h -- a channel's integral as weights on a template's knot values, in float64.  Source: doc/math.md sections 6 and 7.
+/* physics/pixel.h -- a channel's integral as weights on a template's knot values, in float64.
+ * Source: doc/math.md sections 6 and 7.
  *
- * cubix_integral of spectrum.h read as a linear form in {T_i, m_i}, and so its reverse derivative, too: made once per channel and velocity, it serves every row. */
+ * cubix_integral of spectrum.h read as a linear form in {T_i, m_i}, and so its reverse derivative,
+ * too: made once per channel and velocity, it serves every row. */
 #ifndef CUBIX_PHYSICS_PIXEL_H
 #define CUBIX_PHYSICS_PIXEL_H
 
@@ -18,7 +20,8 @@ CUBIX_HD int cubix_pixel_knots(const struct cubix_tables *v, double x0, double x
   return cubix_interval(v, x1) - *first + 2;
 }
 
-/** Integral from x0 to x1 = sum over q of w[2q] T_(first + q) + w[2q + 1] m_(first + q), added to w times scale; zero beyond the library.
+/** Integral from x0 to x1 = sum over q of w[2q] T_(first + q) + w[2q + 1] m_(first + q), added to w
+ * times scale; zero beyond the library.
  *  @param first, w  knot that w[0] belongs to; w holds all that cubix_pixel_knots tells */
 CUBIX_HD void cubix_pixel_add(const struct cubix_tables *v, double x0, double x1, double scale, int first, double *w)
 {

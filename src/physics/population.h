@@ -1,6 +1,8 @@
-/* physics/population.h -- which template rows make a star's spectrum, and with which weights.  Source: doc/math.md section 6.
+/* physics/population.h -- which template rows make a star's spectrum, and with which weights.
+ * Source: doc/math.md section 6.
  *
- * In age and metallicity beyond the grid the nearest edge counts; the caller learns of it and reports it. */
+ * In age and metallicity beyond the grid the nearest edge counts; the caller learns of it and
+ * reports it. */
 #ifndef CUBIX_PHYSICS_POPULATION_H
 #define CUBIX_PHYSICS_POPULATION_H
 
@@ -48,7 +50,8 @@ CUBIX_HD int cubix_bracket(const double *nodes, int n, double x, int *i, double 
   return 0;
 }
 
-/** Where a star's metallicity and age [Gyr] lie on the library's grid.  @return CUBIX_CLAMP_Z | CUBIX_CLAMP_AGE where the grid ended */
+/** Where a star's metallicity and age [Gyr] lie on the library's grid.  @return CUBIX_CLAMP_Z |
+ * CUBIX_CLAMP_AGE where the grid ended */
 CUBIX_HD int cubix_locate(const struct cubix_tables *v, double metallicity, double age, struct cubix_star *star)
 {
   int iz, ia, clamped = 0;
@@ -83,15 +86,18 @@ CUBIX_HD void cubix_mix_of(const struct cubix_tables *v, const struct cubix_star
   }
 }
 
-/** Derivative of a place f in interval i between grid points with the metallicity or age x itself, log_node [n] rising.  Beyond the grid, and at its two ends, where f no
- *  longer changes on one side, it is 0; at an inner node, where it jumps, it is that of the interval above, which is the one that holds the node (cubix_bracket). */
+/** Derivative of a place f in interval i between grid points with the metallicity or age x itself,
+ * log_node [n] rising.  Beyond the grid, and at its two ends, where f no
+ *  longer changes on one side, it is 0; at an inner node, where it jumps, it is that of the
+ *  interval above, which is the one that holds the node (cubix_bracket). */
 CUBIX_HD double cubix_place_slope(const double *log_node, int n, int i, double f, double x)
 {
   if (n < 2 || (i == 0 && !(f > 0)) || (i == n - 2 && !(f < 1))) return 0;
   return 1 / (2.302585092994045684 * x * (log_node[i + 1] - log_node[i]));   /* ln 10 */
 }
 
-/** Reverse of cubix_locate, which has put the star into its place: from what the places change to what metallicity and age [1/Gyr] do. */
+/** Reverse of cubix_locate, which has put the star into its place: from what the places change to
+ * what metallicity and age [1/Gyr] do. */
 CUBIX_HD void cubix_locate_vjp(const struct cubix_tables *v, double metallicity, double age, const struct cubix_star *star, const struct cubix_star_bar *star_bar,
                                double *metallicity_bar, double *age_bar)
 {
@@ -107,7 +113,8 @@ CUBIX_HD void cubix_locate_jvp(const struct cubix_tables *v, double metallicity,
   star_dot->f_age = age_dot * cubix_place_slope(v->log_age, v->n_age, star->ia, star->f_age, age);
 }
 
-/** Derivatives of cubix_mix_of's weights with the places f_z and f_age; 0 where there is one node only, and so no place. */
+/** Derivatives of cubix_mix_of's weights with the places f_z and f_age; 0 where there is one node
+ * only, and so no place. */
 CUBIX_HD void cubix_mix_slope(const struct cubix_tables *v, const struct cubix_star *star, double by_z[CUBIX_MAX_CORNER], double by_age[CUBIX_MAX_CORNER])
 {
   int ia = star->ia, ja = v->n_age > 1 ? ia + 1 : ia;

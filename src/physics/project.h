@@ -1,15 +1,18 @@
-/* physics/project.h -- a place in the sky frame -> a place in the field and a spaxel, with derivatives.  Source: doc/math.md section 4. */
+/* physics/project.h -- a place in the sky frame -> a place in the field and a spaxel, with
+ * derivatives.  Source: doc/math.md section 4. */
 #ifndef CUBIX_PHYSICS_PROJECT_H
 #define CUBIX_PHYSICS_PROJECT_H
 
 #include "physics/tables.h"
 
-/* What a number changes with the scalars of the tables that say where on the sky a place lies; roll in rad.  Or how fast these change: a tangent. */
+/* What a number changes with the scalars of the tables that say where on the sky a place lies; roll
+ * in rad.  Or how fast these change: a tangent. */
 struct cubix_sky_bar {
   double arcsec_per_kpc, pointing_x, pointing_y, roll;
 };
 
-/** Place in the field, in spaxels from its first corner, margin not included (a sum with it would round).
+/** Place in the field, in spaxels from its first corner, margin not included (a sum with it would
+ * round).
  *  @param position [3] kpc: x east, y north, z away */
 CUBIX_HD void cubix_sky(const struct cubix_tables *v, const double *position, double at[2])
 {

@@ -1,4 +1,5 @@
-/* physics/random.h -- counter-based random numbers: the same for any number of ranks, threads and devices.
+/* physics/random.h -- counter-based random numbers: the same for any number of ranks, threads and
+ * devices.
  *
  * Philox4x32-10 turns (key, counter) into four 32-bit words; nothing is stored between calls.
  * Source: Salmon, Moraes, Dror & Shaw 2011, SC'11, "Parallel random numbers: as easy as 1, 2, 3". */

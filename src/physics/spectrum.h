@@ -1,9 +1,12 @@
-/* physics/spectrum.h -- exact integrals of a template over a channel.  Source: doc/math.md sections 6 and 7.
+/* physics/spectrum.h -- exact integrals of a template over a channel.  Source: doc/math.md sections
+ * 6 and 7.
  *
- * On the interval [knot_i, knot_i+1] of width h, with u = (x - knot_i)/h, w = 1 - u and m = T''/6, a template is
+ * On the interval [knot_i, knot_i+1] of width h, with u = (x - knot_i)/h, w = 1 - u and m = T''/6,
+ * a template is
  *   T = w f0 + u f1 + h^2 ((w^3 - w) m0 + (u^3 - u) m1)     (m = 0: straight lines).
- * A cubic integrates over a stretch of width d about its middle exactly as d (T + T'' d^2/24): one formula serves whole
- * intervals and parts, adds only numbers of one sign, and loses nothing to cancellation, however narrow the channel.   */
+ * A cubic integrates over a stretch of width d about its middle exactly as d (T + T'' d^2/24): one
+ * formula serves whole intervals and parts, adds only numbers of one sign, and loses nothing to
+ * cancellation, however narrow the channel. */
 #ifndef CUBIX_PHYSICS_SPECTRUM_H
 #define CUBIX_PHYSICS_SPECTRUM_H
 

@@ -1,7 +1,8 @@
 /* physics/tables.h -- the tables of a model as a processor sees them: plain pointers, taken by value.
  *
- * Template rows hold, for every knot i, the pair {value T_i, curvature T''_i/6}; a row ends with one knot of padding.
- * A star's spectrum is sum_c weight[c] * row[c]: 4 rows (bilinear) or 8 (monotone cubic in age).                     */
+ * Template rows hold, for every knot i, the pair {value T_i, curvature T''_i/6}; a row ends with
+ * one knot of padding. A star's spectrum is sum_c weight[c] * row[c]: 4 rows (bilinear) or 8
+ * (monotone cubic in age). */
 #ifndef CUBIX_PHYSICS_TABLES_H
 #define CUBIX_PHYSICS_TABLES_H
 

@@ -40,7 +40,8 @@ static void tell(enum cubix_log_level level, const char *line, void *host)
   fflush(stdout);
 }
 
-/* Whether somebody watches.  mpirun gives its ranks a terminal of its own making: there its own output decides, where we can see it. */
+/* Whether somebody watches.  mpirun gives its ranks a terminal of its own making: there its own
+ * output decides, where we can see it. */
 static int is_watched(void)
 {
   char link[64], target[64];

@@ -1,7 +1,8 @@
 /* cubix_mock.c -- cubix-mock: a galaxy in the IllustrisTNG layout.
  *
- * Every option is a row of the table below: reading, bounds and --help come from there.  All that is wrong is reported at once.
- * Rank 0 prints; standard error bears messages, standard output the one line that says what was written.                       */
+ * Every option is a row of the table below: reading, bounds and --help come from there.  All that
+ * is wrong is reported at once. Rank 0 prints; standard error bears messages, standard output the
+ * one line that says what was written. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <stdarg.h>

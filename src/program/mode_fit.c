@@ -1,6 +1,8 @@
-/* mode_fit.c -- Mode gradient and Mode fit: a cube beside an observed one, how their difference changes with the parameters, and where it is smallest.
+/* mode_fit.c -- Mode gradient and Mode fit: a cube beside an observed one, how their difference
+ * changes with the parameters, and where it is smallest.
  *
- * Both end with the model cube, written as any other: that of the parameters given, or of those that fit best. */
+ * Both end with the model cube, written as any other: that of the parameters given, or of those
+ * that fit best. */
 
 #include "program/mode_fit.h"
 
@@ -43,7 +45,8 @@ done:
   return status;
 }
 
-/* The objective's derivatives by the leaves; the observed cube is given up before they are taken.  @param[out] n_used voxels compared */
+/* The objective's derivatives by the leaves; the observed cube is given up before they are taken.
+ * @param[out] n_used voxels compared */
 static int gradient(struct cubix_leaves *bar, double *value, double *n_used, struct cubix_chain *chain, const struct cubix_params *par, struct cubix_observed **obs,
                     const struct cubix_cube *cube)
 {

@@ -21,9 +21,10 @@ struct cubix_simfile {
   double reference[3];            /* a periodic box is unwrapped about this point [kpc] */
 };
 
-/** Look into the file(s) that InputFile names: format, header, and the type, shape and unit of every dataset.  Local.
- *  @param[out] sim owned by the caller
- *  Errors: CUBIX_EINPUT: anything wrong with the files; CUBIX_EUSAGE: with SimulationFormat or a format file. */
+/** Look into the file(s) that InputFile names: format, header, and the type, shape and unit of every
+ * dataset.  Local.
+ *  @param[out] sim owned by the caller Errors: CUBIX_EINPUT: anything wrong with the files;
+ *  CUBIX_EUSAGE: with SimulationFormat or a format file. */
 int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par);
 void cubix_simfile_free(struct cubix_simfile *sim);
 

@@ -2,11 +2,13 @@
  *
  *   X_physical = X_file * a^p * h^q * unit
  *
- * p, q and the unit in cgs are taken from the dataset's own attributes where it has them (IllustrisTNG: a_scaling, h_scaling, to_cgs;
- * EAGLE: aexp-scale-exponent, h-scale-exponent, CGSConversionFactor; to_cgs = 0 marks a pure number), else from the format file.
- * A stated unit within 0.1 % of the nominal one is the nominal one: codes of different decades carry solar masses of 1.989e33 or
- * 1.98841e33 g, and a megaparsec with seven digits, but all of them mean the same mass and length.  Any other value is taken as it is.
- * A dataset may name its unit instead (canonical files): then the name must be the nominal one. */
+ * p, q and the unit in cgs are taken from the dataset's own attributes where it has them
+ * (IllustrisTNG: a_scaling, h_scaling, to_cgs; EAGLE: aexp-scale-exponent, h-scale-exponent,
+ * CGSConversionFactor; to_cgs = 0 marks a pure number), else from the format file. A stated unit
+ * within 0.1 % of the nominal one is the nominal one: codes of different decades carry solar masses
+ * of 1.989e33 or 1.98841e33 g, and a megaparsec with seven digits, but all of them mean the same
+ * mass and length.  Any other value is taken as it is. A dataset may name its unit instead
+ * (canonical files): then the name must be the nominal one. */
 #include "simulation/simformat.h"
 
 #include <math.h>

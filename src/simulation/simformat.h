@@ -1,4 +1,5 @@
-/* simformat.h -- how a simulation writes its files: where each quantity is, in which unit, with which powers of a and h.
+/* simformat.h -- how a simulation writes its files: where each quantity is, in which unit, with
+ * which powers of a and h.
  *
  * One file of parameterfiles/formats per simulation; a simulation is added by adding a file. */
 #ifndef CUBIX_SIMFORMAT_H
@@ -28,7 +29,8 @@ struct cubix_field_info {
 #define CUBIX_LARGEST 1e30        /* of any number, in internal units: its cube must be a number, too */
 extern const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD];
 
-/** What the numbers of a quantity may be: the table's bounds, and round-off beyond them where they end at 0 and files hold values near it (ages,
+/** What the numbers of a quantity may be: the table's bounds, and round-off beyond them where they
+ * end at 0 and files hold values near it (ages,
  *  metallicities).  Local. */
 void cubix_field_bounds(double *low, double *high, enum cubix_field field);
 /** Round-off below 0 counts as 0, in n numbers of a quantity.  Local. */
@@ -68,8 +70,8 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path);
 /** Path, in the file, of the star dataset that a name stands for.  Local.  @return path, borrowed from the caller */
 const char *cubix_simformat_path(const struct cubix_simformat *format, const char *dataset, char *path, size_t size);
 /** What turns a dataset's numbers into internal units.  Local.
- *  @param a, hubble  scale factor of the snapshot and H0/(100 km/s/Mpc)
- *  Errors: CUBIX_EINPUT: a stated unit is not the nominal one; an attribute is of the wrong type; h is needed and unknown. */
+ *  @param a, hubble  scale factor of the snapshot and H0/(100 km/s/Mpc) Errors: CUBIX_EINPUT: a
+ *  stated unit is not the nominal one; an attribute is of the wrong type; h is needed and unknown. */
 int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_field field, hid_t file, const char *dataset, double a, double hubble,
                            double *factor);
 

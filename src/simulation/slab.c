@@ -1,6 +1,7 @@
 /* slab.c -- memory of a rank's particles: one array per quantity, 80 bytes per star.
  *
- * Structure of arrays, so that a kernel that needs positions streams positions only.  Every array is aligned to 64 bytes. */
+ * Structure of arrays, so that a kernel that needs positions streams positions only.  Every array
+ * is aligned to 64 bytes. */
 #include "simulation/slab.h"
 
 #include <stdlib.h>

@@ -50,7 +50,8 @@ int cubix_slab_init(struct cubix_slab **slab, size_t n);
 int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts);
 /** What the columns of `parts` take for n stars.  Local. */
 double cubix_slab_bytes(double n, unsigned parts);
-/** A copy, with the columns that there are, and what is said of their origin but the files.  Local.  @param[out] copy owned by the caller */
+/** A copy, with the columns that there are, and what is said of their origin but the files.  Local.
+ * @param[out] copy owned by the caller */
 int cubix_slab_copy(struct cubix_slab **copy, const struct cubix_slab *slab);
 /** Keep the stars with keep[i] != 0, in order.  Local. */
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);

@@ -1,8 +1,9 @@
 /* imf.c -- what is said of an IMF in words, as far as masses go.
  *
- * A population of given light has 1.64 times the mass with Salpeter's IMF (0.1 to 100 Msun) that it has with Chabrier's, and 1.52 times that with Kroupa's:
- * most of it in faint dwarfs.  Between Chabrier's and Kroupa's there are 10 %, less than between libraries.  So two classes do.  What a text says first counts:
- * "Chabrier 2003, Salpeter slope above 1 Msun" is Chabrier's. */
+ * A population of given light has 1.64 times the mass with Salpeter's IMF (0.1 to 100 Msun) that it
+ * has with Chabrier's, and 1.52 times that with Kroupa's: most of it in faint dwarfs.  Between
+ * Chabrier's and Kroupa's there are 10 %, less than between libraries.  So two classes do.  What a
+ * text says first counts: "Chabrier 2003, Salpeter slope above 1 Msun" is Chabrier's. */
 #include "spectra/imf.h"
 
 #include <stddef.h>

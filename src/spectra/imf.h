@@ -2,8 +2,10 @@
 #ifndef CUBIX_IMF_H
 #define CUBIX_IMF_H
 
-/** By which factor a library of one IMF shines too faintly for stars whose mass formed was counted with another: 1.6 for a library of Salpeter's and stars of
- *  Chabrier's or Kroupa's, 1/1.6 the other way round, 1 where they agree within 10 % or a text names none of these.  Local.
+/** By which factor a library of one IMF shines too faintly for stars whose mass formed was counted
+ * with another: 1.6 for a library of Salpeter's and stars of
+ *  Chabrier's or Kroupa's, 1/1.6 the other way round, 1 where they agree within 10 % or a text
+ *  names none of these.  Local.
  *  Source: Madau & Dickinson 2014, ARA&A 52, 415, section 3.1. */
 double cubix_imf_factor(const char *library, const char *stars);
 

@@ -1,20 +1,25 @@
 /* lsf.c -- the instrument's line spread function acts on the templates, not on the cube.
  *
- * Why there.  Accuracy: on the channel grid a Gaussian two channels wide is no longer the Gaussian that the instrument has (up to
- * 5e-4 of the flux for E-MILES and MUSE, and the width of a line would depend on where it falls in its channel); on the template it is
- * exact, continuous, before the integration over the channel.  What must be subtracted in quadrature is the template's own width: emission
- * lines, which have none, need the full width, so that stars and lines part ways here.  Cost: some 10^2 to 10^3 templates once,
- * instead of 10^4 to 10^5 spaxels every time.  The price: a star at velocity v meets the width at lambda instead of lambda (1 + v/c).  With the
+ * Why there.  Accuracy: on the channel grid a Gaussian two channels wide is no longer the Gaussian
+ * that the instrument has (up to 5e-4 of the flux for E-MILES and MUSE, and the width of a line
+ * would depend on where it falls in its channel); on the template it is exact, continuous, before
+ * the integration over the channel.  What must be subtracted in quadrature is the template's own
+ * width: emission lines, which have none, need the full width, so that stars and lines part ways
+ * here.  Cost: some 10^2 to 10^3 templates once, instead of 10^4 to 10^5 spaxels every time.  The
+ * price: a star at velocity v meets the width at lambda instead of lambda (1 + v/c).  With the
  * 2.5e-4 AA/AA by which MUSE's FWHM changes that is 6e-4 of the FWHM at 300 km/s.
  *
- * At knot x_i with width s_i the broadened value is the integral of T(y) G(y - x_i; s_i) over |y - x_i| <= 6 s_i, divided by that of G.
- * T is linear in its values and curvatures, so the integral is a row of weights, the same for all templates.  It is taken by
- * Gauss-Legendre quadrature on pieces no longer than s_i/2 that end at the knots: ten points leave 1e-15.
+ * At knot x_i with width s_i the broadened value is the integral of T(y) G(y - x_i; s_i) over |y -
+ * x_i| <= 6 s_i, divided by that of G. T is linear in its values and curvatures, so the integral is
+ * a row of weights, the same for all templates.  It is taken by Gauss-Legendre quadrature on pieces
+ * no longer than s_i/2 that end at the knots: ten points leave 1e-15.
  *
- * Derivative with the width.  With y = x_i + s t the limits t = -6, 6 and the Gaussian do not depend on s: for continuous T
+ * Derivative with the width.  With y = x_i + s t the limits t = -6, 6 and the Gaussian do not
+ * depend on s: for continuous T
  *   s dT'/ds = int T_y(y) t s exp(-t^2/2) dt / int exp(-t^2/2) dt,   dT'/d(s^2) = (s dT'/ds)/(2 s^2);
- * where the library's end x_e cuts the integral off, its limit t_e = (x_e - x_i)/s moves, which adds -+(T(x_e) - T') t_e exp(-t_e^2/2) at the red (blue)
- * end.  For a spline this has the finite limit T_yy/2 where s goes to 0; straight lines grow with s, their derivative with s^2 like 1/s.        */
+ * where the library's end x_e cuts the integral off, its limit t_e = (x_e - x_i)/s moves, which
+ * adds -+(T(x_e) - T') t_e exp(-t_e^2/2) at the red (blue) end.  For a spline this has the finite
+ * limit T_yy/2 where s goes to 0; straight lines grow with s, their derivative with s^2 like 1/s. */
 #include "spectra/lsf.h"
 
 #include <gsl/gsl_integration.h>
@@ -24,7 +29,8 @@
 
 #include "base/error.h"
 
-/* Weights of one knot: of the values and the curvatures of knots first + k, and their derivatives with sigma^2 where there is room for them. */
+/* Weights of one knot: of the values and the curvatures of knots first + k, and their derivatives
+ * with sigma^2 where there is room for them. */
 struct weights { double *value, *curvature, *value_slope, *curvature_slope; };
 
 static void scale(double *x, int n, double by)
@@ -32,7 +38,8 @@ static void scale(double *x, int n, double by)
   for (int k = 0; k < n; k++) x[k] *= by;
 }
 
-/* What the limits contribute that the library's ends set: knot e of the n knots in w, at x [AA from the Gaussian's centre]; sign: 1 red, -1 blue. */
+/* What the limits contribute that the library's ends set: knot e of the n knots in w, at x [AA from
+ * the Gaussian's centre]; sign: 1 red, -1 blue. */
 static void add_end(const struct weights *w, int n, int e, double x, double sigma, double norm, int sign)
 {
   double by = -sign * (x / sigma) * exp(-0.5 * (x / sigma) * (x / sigma)) / norm / (2 * sigma);

@@ -1,8 +1,10 @@
-/* ssp.c -- reading a canonical library of simple stellar populations (doc/formats.md) and refusing one that is not.
+/* ssp.c -- reading a canonical library of simple stellar populations (doc/formats.md) and refusing
+ * one that is not.
  *
- * A library is trusted only after its units, shapes, order and values have been seen: a wrong age axis makes a galaxy 193 times too
- * bright without any other sign.  Only the wavelengths that are asked for are read, with 64 points to spare on each side, where the
- * influence of a spline's end has died away (a factor 0.27 per point).                                                           */
+ * A library is trusted only after its units, shapes, order and values have been seen: a wrong age
+ * axis makes a galaxy 193 times too bright without any other sign.  Only the wavelengths that are
+ * asked for are read, with 64 points to spare on each side, where the influence of a spline's end
+ * has died away (a factor 0.27 per point). */
 #include "spectra/ssp.h"
 
 #include <float.h>

@@ -2,7 +2,7 @@
  *
  * At a library point x the variance that the templates lack is (all of it per (1 + z)^2, in rest AA^2)
  *   s^2 = (sigma_inst(l)^2 - pixel^2)/(1 + z)^2 - sigma_template(x)^2,   l = (1 + z) x in the output's medium,
- * and where it is not positive the template stays as it is (doc/math.md section 6).                                              */
+ * and where it is not positive the template stays as it is (doc/math.md section 6). */
 #include "spectra/templates_parts.h"
 
 #include <math.h>
@@ -20,7 +20,8 @@ struct job {
   double *broad;                            /* [n_template][n_knot] broadened templates; pchip alone needs them */
 };
 
-/* ---- what is the same for all rows ------------------------------------------------------------------------------------------ */
+/* ---- what is the same for all rows
+ * ------------------------------------------------------------------------------------------ */
 int cubix_maker_init(struct cubix_maker *k, const struct cubix_templates *templates, const struct cubix_instrument *ins, int slope)
 {
   int status = CUBIX_OK;
@@ -95,8 +96,11 @@ done:
   return status;
 }
 
-/* ---- the rows --------------------------------------------------------------------------------------------------------------- */
-/* The integral from x0 to x1 as weights of values and curvatures: physics/spectrum.h, one interval after the other, in float64. */
+/* ---- the rows
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+/* The integral from x0 to x1 as weights of values and curvatures: physics/spectrum.h, one interval
+ * after the other, in float64. */
 static void weigh_band(struct job *job, double x0, double x1)
 {
   const struct cubix_tables *v = &job->templates->tables;

@@ -1,12 +1,15 @@
 /* templates.c -- from a library and an instrument to the tables that painting needs, made once.
  *
- * The order: which rest wavelengths the channels can see at the velocities of a class that holds those there are (1200 km/s, doubled as often as needed:
- * the templates of almost all galaxies are the same, bit for bit, and can be kept); the library in that range; the width by which each
- * point must be broadened (doc/math.md section 6); the broadened values and their spline curvatures as template rows; with
- * SspInterpolation pchip also the rows of d/dlog age; the light of every row in the band; and a table from wavelength to interval.
- * Everything is prepared in float64 and stored as cubix_real (model_rows.c).
+ * The order: which rest wavelengths the channels can see at the velocities of a class that holds
+ * those there are (1200 km/s, doubled as often as needed: the templates of almost all galaxies are
+ * the same, bit for bit, and can be kept); the library in that range; the width by which each point
+ * must be broadened (doc/math.md section 6); the broadened values and their spline curvatures as
+ * template rows; with SspInterpolation pchip also the rows of d/dlog age; the light of every row in
+ * the band; and a table from wavelength to interval. Everything is prepared in float64 and stored
+ * as cubix_real (model_rows.c).
  *
- * A model whose library is kept can be made again for another redshift, LSF or library without reading: the same points, the same arrays.       */
+ * A model whose library is kept can be made again for another redshift, LSF or library without
+ * reading: the same points, the same arrays. */
 #include "spectra/templates.h"
 
 #include <math.h>
@@ -105,7 +108,8 @@ static void report(const struct cubix_templates *templates, const struct cubix_i
 
 static const double SPARE = 600;  /* km/s, a redshift of 0.002: what a model that is made again may move by */
 
-/* Up to which velocity the library is read [km/s]: a coarse class, so that galaxies share their templates bit for bit, whatever their fastest star. */
+/* Up to which velocity the library is read [km/s]: a coarse class, so that galaxies share their
+ * templates bit for bit, whatever their fastest star. */
 static double velocity_class(double v_max)
 {
   double v = 1200;

@@ -1,16 +1,22 @@
-/* templates_vjp.c -- derivatives of the template rows with the library's luminosities, the LSF's width and 1 + z.
+/* templates_vjp.c -- derivatives of the template rows with the library's luminosities, the LSF's
+ * width and 1 + z.
  *
- * A template passes, along its wavelength points, through f (values) -> m = C f (curvatures) -> f' = V f + W m (broadened: lsf.c) -> m' = C f';
- * its row holds f' and m'.  V and W depend on the width s_i^2 at each point alone, and that on the LSF's FWHM F and on 1 + z:
- *   s_i^2 = (sigma_inst(l)^2 - pixel^2)/(1+z)^2 - sigma_template^2,  sigma_inst = F/2.355,  l = (1+z) x_i in the instrument's medium.
- * The variance is the variable: sigma itself has no derivative where it comes to 0.  At points where s_i^2 is not positive the template stays as it is and
- * the derivative is 0, also at s_i^2 = 0: it stands for the side on which nothing happens.
+ * A template passes, along its wavelength points, through f (values) -> m = C f (curvatures) -> f'
+ * = V f + W m (broadened: lsf.c) -> m' = C f'; its row holds f' and m'.  V and W depend on the
+ * width s_i^2 at each point alone, and that on the LSF's FWHM F and on 1 + z:
+ *   s_i^2 = (sigma_inst(l)^2 - pixel^2)/(1+z)^2 - sigma_template^2,  sigma_inst = F/2.355,  l =
+ *   (1+z) x_i in the instrument's medium.
+ * The variance is the variable: sigma itself has no derivative where it comes to 0.  At points
+ * where s_i^2 is not positive the template stays as it is and the derivative is 0, also at s_i^2 =
+ * 0: it stands for the side on which nothing happens.
  *   row_bar -> f'_bar = row_bar_value + C^T row_bar_curvature;   F_bar += sum over i of ds_i^2/dF sum over templates of f'_bar_i df'_i/ds_i^2;
  *   f_bar = V^T f'_bar + C^T W^T f'_bar.
- * With pchip, rows of the slopes d/dlog age follow; they depend on f' of two or three neighbouring ages, not linearly (pchip.c), and their bars are
- * carried back to f'_bar first.  The band's light of a row (cubix_view.light) serves maps and has no derivative here.
+ * With pchip, rows of the slopes d/dlog age follow; they depend on f' of two or three neighbouring
+ * ages, not linearly (pchip.c), and their bars are carried back to f'_bar first.  The band's light
+ * of a row (cubix_view.light) serves maps and has no derivative here.
  *
- * Everything is in float64, whatever the rows are kept in.  What the forward run had is computed again: it costs less than memory would. */
+ * Everything is in float64, whatever the rows are kept in.  What the forward run had is computed
+ * again: it costs less than memory would. */
 #include "spectra/templates_parts.h"
 
 #include <stdlib.h>
@@ -84,7 +90,9 @@ done:
   return status;
 }
 
-/* ---- reverse ---------------------------------------------------------------------------------------------------------------- */
+/* ---- reverse
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 /* Bars of n rows from `first` on, curvatures folded into values: values_bar = row_bar_value + C^T row_bar_curvature. */
 static void load_bars(const struct job *job, int first, int n, double (*value_bar)[CUBIX_LANES], double (*m_bar)[CUBIX_LANES])
 {
@@ -174,7 +182,9 @@ done:
   return status;
 }
 
-/* ---- forward ---------------------------------------------------------------------------------------------------------------- */
+/* ---- forward
+ * ----------------------------------------------------------------------------------------------------------------
+ */
 static void store_dots(const struct job *job, int first, int n, lanes f, double (*m)[CUBIX_LANES])
 {
   const struct cubix_tables *v = &job->templates->tables;

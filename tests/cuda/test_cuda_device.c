@@ -1,5 +1,7 @@
-/* test_cuda_device.c -- which GPUs count and why none does: cuda/device_cuda.c and src/engine/device.c on the stand-in runtime of tests/cuda/on_cpu.
- * With a word, under mpirun (tests/cuda/test_device.py), what the ranks of a node do that see GPUs in one way or another: mpi/engine/device_open.c. */
+/* test_cuda_device.c -- which GPUs count and why none does: cuda/device_cuda.c and
+ * src/engine/device.c on the stand-in runtime of tests/cuda/on_cpu. With a word, under mpirun
+ * (tests/cuda/test_device.py), what the ranks of a node do that see GPUs in one way or another:
+ * mpi/engine/device_open.c. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +32,8 @@ static int opens(enum backend backend, int ordinal, char *description)
   return status;
 }
 
-/* No GPU of this kind for anybody: Backend auto goes on without, and knows why and whether the user should; Backend cuda fails with the same words. */
+/* No GPU of this kind for anybody: Backend auto goes on without, and knows why and whether the user
+ * should; Backend cuda fails with the same words. */
 static void check_refusal(const char *words, int amiss)
 {
   char text[4096] = "", tail[] = " amiss: 0";
@@ -78,7 +81,9 @@ static void test_choice(void)
   cuda_on_cpu = before;
 }
 
-/* ---- several ranks --------------------------------------------------------------------------------------------------------- */
+/* ---- several ranks
+ * ---------------------------------------------------------------------------------------------------------
+ */
 static char warnings[4096];
 
 static void note(enum cubix_log_level level, const char *line, void *host)

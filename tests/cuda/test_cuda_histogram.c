@@ -1,7 +1,10 @@
-/* test_cuda_histogram.c -- the histogram engine's GPU code without a GPU: cuda/, unchanged, on the stand-in runtime of tests/cuda/on_cpu, against the CPU's:
- * the deposit to the last bit, the multiply to float32, the tiled kernel against the plain one, and every failure that CUDA and memory can have.
+/* test_cuda_histogram.c -- the histogram engine's GPU code without a GPU: cuda/, unchanged, on the
+ * stand-in runtime of tests/cuda/on_cpu, against the CPU's: the deposit to the last bit, the
+ * multiply to float32, the tiled kernel against the plain one, and every failure that CUDA and
+ * memory can have.
  *
- * Cargoes are small here (50 stars, 250 values; sums of 13 spaxels, results of 128: tests/Makefile.inc), so that little work has many of them. */
+ * Cargoes are small here (50 stars, 250 values; sums of 13 spaxels, results of 128:
+ * tests/Makefile.inc), so that little work has many of them. */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +23,8 @@ static const struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row =
 static const struct cubix_nodes nodes = { .n = N_NODE, .reach = 200., .step = 20. };
 static struct cubix_params *params;
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------------------------------------------ */
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here
+ * ------------------------------------------------------ */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -34,7 +38,8 @@ void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
   return number == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
 }
 
-/* ---- a basis of numbers between 1 and 2, without basis.c: tiles that are mapped, or read into the buffer, or missing -------------------- */
+/* ---- a basis of numbers between 1 and 2, without basis.c: tiles that are mapped, or read into the
+ * buffer, or missing -------------------- */
 
 static float *mapped[3];
 static int missing_tile = -1;
@@ -70,7 +75,9 @@ static void make_basis(void)
   mapped[1] = room;
 }
 
-/* ---- a small galaxy --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- a small galaxy
+ * ---------------------------------------------------------------------------------------------------------------------------
+ */
 
 static double uniform(void)
 {
@@ -81,7 +88,8 @@ static double uniform(void)
   return (double)(x >> 11) * 0x1p-53;
 }
 
-/* n stars: half of them in spaxel 20, none in every third; some at and beyond the grid's ends; masses over `decades`; not in rows 0 and 1. */
+/* n stars: half of them in spaxel 20, none in every third; some at and beyond the grid's ends;
+ * masses over `decades`; not in rows 0 and 1. */
 static struct cubix_placement *stars(size_t n, double decades)
 {
   struct cubix_placement *p = NULL;
@@ -164,7 +172,9 @@ static struct cubix_device *open_gpu(void)
   return cubix_device_open(&dev, params, 0, 1) ? NULL : dev;
 }
 
-/* ---- the tests ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the tests
+ * ------------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_deposit(void)
 {
@@ -214,7 +224,8 @@ static void test_deposit_memory(void)
   cubix_placement_free(p);
 }
 
-/* All channels and slabs of them; mapped and read tiles, kept on the GPU or not; early and late; in one go and, with little memory, in many. */
+/* All channels and slabs of them; mapped and read tiles, kept on the GPU or not; early and late; in
+ * one go and, with little memory, in many. */
 static void test_multiply(void)
 {
   static const struct { int first, n; size_t memory; } row[] = { { 0, 250, 0 }, { 0, 250, 800000 }, { 96, 154, 0 }, { 192, 58, 0 }, { 0, 1, 0 }, { 96, 0, 0 } };
@@ -361,7 +372,8 @@ done:
   return status;
 }
 
-/* Every call of CUDA, and every allocation of ours, fails once: an error with a message or, where it does not matter, the right cube; nothing is kept. */
+/* Every call of CUDA, and every allocation of ours, fails once: an error with a message or, where
+ * it does not matter, the right cube; nothing is kept. */
 static void test_failures(void)
 {
   struct cubix_placement *p = stars(60, 3);

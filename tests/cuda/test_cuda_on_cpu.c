@@ -1,8 +1,10 @@
-/* test_cuda_on_cpu.c -- the GPU's code without a GPU: cuda/device_cuda.c and cuda/paint.cu, unchanged, on the stand-in runtime of
- * tests/cuda/on_cpu, against the CPU's processor: every kind of table, chunks that end everywhere, every failure that CUDA can report.
+/* test_cuda_on_cpu.c -- the GPU's code without a GPU: cuda/device_cuda.c and cuda/paint.cu,
+ * unchanged, on the stand-in runtime of tests/cuda/on_cpu, against the CPU's processor: every kind
+ * of table, chunks that end everywhere, every failure that CUDA can report.
  *
- * Chunks are small here (100 stars, 20 spectra, 40 stars that make a run deep: tests/Makefile.inc), so that a few hundred stars show what
- * millions do on a GPU.  src/engine/device.c is compiled anew as well, as in a build with CUDA.                                               */
+ * Chunks are small here (100 stars, 20 spectra, 40 stars that make a run deep: tests/Makefile.inc),
+ * so that a few hundred stars show what millions do on a GPU.  src/engine/device.c is compiled anew
+ * as well, as in a build with CUDA. */
 #include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +19,8 @@
 
 enum { N_Z = 3, N_AGE = 5, N_WAVE = 700, N_STAR = 800 };
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------------------------------------------ */
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here
+ * ------------------------------------------------------ */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -28,7 +31,9 @@ void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
   return ++n_alloc == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
 }
 
-/* ---- a small library ----------------------------------------------------------------------------------------------------------------- */
+/* ---- a small library
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 
 enum sampling { UNIFORM, MIXED };
 static const char *const library[] = { "test_cuda_on_cpu_uniform.hdf5", "test_cuda_on_cpu_mixed.hdf5" };
@@ -78,7 +83,9 @@ static void write_library(enum sampling sampling)
   H5Fclose(file);
 }
 
-/* ---- a small scene --------------------------------------------------------------------------------------------------------------------- */
+/* ---- a small scene
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 
 static double edge[400];
 
@@ -98,7 +105,8 @@ static double uniform(uint32_t star, uint32_t which)
   return cubix_uniform(word[0], word[1]);
 }
 
-/* Stars over the field and beyond it, a spaxel with very many and one with many; masses over six orders of magnitude. */
+/* Stars over the field and beyond it, a spaxel with very many and one with many; masses over six
+ * orders of magnitude. */
 static struct cubix_slab *a_slab(size_t n, int all_outside)
 {
   struct cubix_slab *slab = NULL;
@@ -190,7 +198,9 @@ static double total(const struct cubix_cube *cube)
   return sum;
 }
 
-/* ---- the tests ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the tests
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_parity(void)
 {
@@ -253,7 +263,8 @@ static void test_adds(void)
   cubix_templates_free(templates);
 }
 
-/* One opened processor paints again: with the same model, with another, and after a failure, of which nothing stays behind. */
+/* One opened processor paints again: with the same model, with another, and after a failure, of
+ * which nothing stays behind. */
 static void test_again(void)
 {
   struct cubix_instrument ins = an_instrument(0, 4700, 2, 40);
@@ -298,7 +309,8 @@ static void test_again(void)
   cubix_templates_free(templates[1]);
 }
 
-/* The host's own GPU is current again after whatever we do, well or not; memory that a paint has taken serves the next, and tables go up once. */
+/* The host's own GPU is current again after whatever we do, well or not; memory that a paint has
+ * taken serves the next, and tables go up once. */
 static void test_host(void)
 {
   struct cuda_on_cpu before = cuda_on_cpu;
@@ -336,7 +348,8 @@ static void test_host(void)
   cuda_on_cpu = before;
 }
 
-/* Every call of CUDA fails once: an error with a message, or, where all is done and only given back, the right cube; and nothing is kept. */
+/* Every call of CUDA fails once: an error with a message, or, where all is done and only given
+ * back, the right cube; and nothing is kept. */
 static void test_failing_calls(void)
 {
   struct cubix_instrument ins = an_instrument(0, 4700, 2, 20);

@@ -1,7 +1,9 @@
-/* test_cuda_paint_vjp.c -- derivatives of the direct method by the GPU's code without a GPU: cuda/, unchanged, on the stand-in runtime of tests/cuda/on_cpu, against
- * the CPU's and, forward against reverse, against themselves; and with every failure that CUDA and memory can have.
+/* test_cuda_paint_vjp.c -- derivatives of the direct method by the GPU's code without a GPU: cuda/,
+ * unchanged, on the stand-in runtime of tests/cuda/on_cpu, against the CPU's and, forward against
+ * reverse, against themselves; and with every failure that CUDA and memory can have.
  *
- * A cargo has 13 stars here and one spectrum or a few (tests/Makefile.inc), so that 90 stars need many.                                   */
+ * A cargo has 13 stars here and one spectrum or a few (tests/Makefile.inc), so that 90 stars need many.
+ */
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +26,8 @@ static struct cubix_star star[N_STAR];
 enum backend { CPU, CUDA, N_BACKEND };
 static struct cubix_params *params[N_BACKEND];
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------------------------------------------ */
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here
+ * ------------------------------------------------------ */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -35,7 +38,9 @@ void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
   return ++n_alloc == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
 }
 
-/* ---- a model, stars, cubes ------------------------------------------------------------------------------------------------------------- */
+/* ---- a model, stars, cubes
+ * -------------------------------------------------------------------------------------------------------------
+ */
 
 static double uniform(void)
 {
@@ -85,7 +90,8 @@ static struct cubix_tables make_view(const struct setting *s)
   return v;
 }
 
-/* Stars all over the grid, on its nodes too; one without mass, some so fast that nothing of them, or half, is in the band. */
+/* Stars all over the grid, on its nodes too; one without mass, some so fast that nothing of them,
+ * or half, is in the band. */
 static void make_stars(void)
 {
   for (int j = 0; j < N_STAR; j++) {
@@ -112,7 +118,9 @@ static struct cubix_cube cube_of(const struct cubix_tables *v, cubix_real *flux)
   return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = v->n_lambda, .flux = flux };
 }
 
-/* ---- what the processors make ----------------------------------------------------------------------------------------------------------- */
+/* ---- what the processors make
+ * -----------------------------------------------------------------------------------------------------------
+ */
 
 /* Everything that is asked for; all that is not NULL holds something already. */
 struct result { struct cubix_star_bar bar[N_STAR]; double *row_bar; cubix_real *flux_dot; };
@@ -209,7 +217,9 @@ static void random_dots(struct cubix_star_bar *dot)
     dot[j] = (struct cubix_star_bar){ uniform() - 0.4, j % 4 ? 40 * (uniform() - 0.5) : 0, uniform() - 0.5, uniform() - 0.6 };
 }
 
-/* ---- the tests ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the tests
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_parity(void)
 {
@@ -279,8 +289,8 @@ static void test_adjoint(void)
   }
 }
 
-/* Every call of CUDA, and every allocation of ours, fails once: an error with a message, or, where all is done and only given back, the right result; and
- * nothing is kept. */
+/* Every call of CUDA, and every allocation of ours, fails once: an error with a message, or, where
+ * all is done and only given back, the right result; and nothing is kept. */
 static void test_failures(void)
 {
   struct cubix_tables v = make_view(&settings[3]);

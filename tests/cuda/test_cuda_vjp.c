@@ -1,7 +1,9 @@
-/* test_cuda_vjp.c -- derivatives of the histogram engine by the GPU's code without a GPU: cuda/, unchanged, on the stand-in runtime of tests/cuda/on_cpu, against
- * the CPU's, in one batch and in many, and with every failure that CUDA and memory can have.
+/* test_cuda_vjp.c -- derivatives of the histogram engine by the GPU's code without a GPU: cuda/,
+ * unchanged, on the stand-in runtime of tests/cuda/on_cpu, against the CPU's, in one batch and in
+ * many, and with every failure that CUDA and memory can have.
  *
- * Cargoes are small here (50 stars, 250 values; 128 spaxels multiplied at a time: tests/Makefile.inc), so that little work has many of them. */
+ * Cargoes are small here (50 stars, 250 values; 128 spaxels multiplied at a time:
+ * tests/Makefile.inc), so that little work has many of them. */
 #define LAB_N_X 19
 #define LAB_N_Y 21
 #include "tests/histogram_lab.h"
@@ -14,7 +16,8 @@ enum { N_LAMBDA = 250 };
 static struct cubix_params *params;
 static int32_t slot[N_ROW];
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------------------------------------------ */
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here
+ * ------------------------------------------------------ */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -28,7 +31,9 @@ void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
   return number == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
 }
 
-/* ---- what is compared ------------------------------------------------------------------------------------------------------------------ */
+/* ---- what is compared
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 
 static struct cubix_device *open_gpu(void)
 {
@@ -87,7 +92,9 @@ static struct cubix_cube random_cube(int first, int n, int dark)
   return cube;
 }
 
-/* ---- the tests -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the tests
+ * --------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void test_deposit_vjp(void)
 {
@@ -201,7 +208,8 @@ static void test_deposit_jvp(void)
   CHECK(cuda_on_cpu.n_live == 0);
 }
 
-/* All channels and slabs of them; kept on the GPU or not; early and late; in one go and, with little memory, in many; no light at all. */
+/* All channels and slabs of them; kept on the GPU or not; early and late; in one go and, with
+ * little memory, in many; no light at all. */
 static void test_multiply_vjp(void)
 {
   static const struct { int first, n, dark; size_t n_star, memory; } row[] = {
@@ -255,7 +263,8 @@ static void test_multiply_vjp(void)
   CHECK(cuda_on_cpu.n_live == 0);
 }
 
-/* One processor, asked for the same again and again: from the second time on no memory is allocated, on the GPU or page-locked, and the tiles that it keeps do not go up. */
+/* One processor, asked for the same again and again: from the second time on no memory is
+ * allocated, on the GPU or page-locked, and the tiles that it keeps do not go up. */
 static void test_again(void)
 {
   struct cubix_placement *p = galaxy(400);
@@ -308,8 +317,8 @@ done:
   return status;
 }
 
-/* Every call of CUDA, and every allocation of ours, fails once: an error with a message, or, where all is done and only given back, the right result; and
- * nothing is kept. */
+/* Every call of CUDA, and every allocation of ours, fails once: an error with a message, or, where
+ * all is done and only given back, the right result; and nothing is kept. */
 static void test_failures(void)
 {
   enum { N = 60 };

@@ -1,12 +1,15 @@
-/* prove_chain.c -- the derivatives of the whole chain put to the proof, for the Python tests; run under mpirun with any number of ranks.
+/* prove_chain.c -- the derivatives of the whole chain put to the proof, for the Python tests; run
+ * under mpirun with any number of ranks.
  *
  *   prove_chain [--taylor] PARAMFILE LEAVES [Name=value ...]
  *
- * prints for each leaf (all numbers of stars drawn by their number in the file, so that they do not depend on ranks)
+ * prints for each leaf (all numbers of stars drawn by their number in the file, so that they do not
+ * depend on ranks)
  *   dot     NAME  <J d, w>  <d, J' w>  their difference over sum |J d| |w|
  *   gn      NAME  <J d, W J d>  <d, J' W J d>  relative difference
- *   taylor  NAME  slope of ln |f(x + e d) - f(x) - e f'| in ln e, over decades of e in which float64 has not the last word  (with --taylor)
- *   central NAME  derivative by one number of the leaf: central difference, reverse derivative  (with --taylor)
+ *   taylor  NAME  slope of ln |f(x + e d) - f(x) - e f'| in ln e, over decades of e in which
+ *   float64 has not the last word  (with --taylor) central NAME  derivative by one number of the
+ *   leaf: central difference, reverse derivative  (with --taylor)
  *   bar     NAME  sum and norm of the reverse derivative, and whether all are finite
  *   sum     NAME  sums of its components x, y, z */
 #include <math.h>

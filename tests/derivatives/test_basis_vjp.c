@@ -1,4 +1,5 @@
-/* test_basis_vjp.c -- derivatives of the prepared templates with the rows they are fitted to (library: basis_lab.h; one row ends inside the band). */
+/* test_basis_vjp.c -- derivatives of the prepared templates with the rows they are fitted to
+ * (library: basis_lab.h; one row ends inside the band). */
 #define _XOPEN_SOURCE 700
 #include "tests/basis_lab.h"
 
@@ -15,7 +16,8 @@ static double product(const float *a, const float *b, size_t n, double *size)
   return sum;
 }
 
-/* <D row_dot, bar> = <row_dot, D^T bar>, tile by tile, to the rounding of float32 tiles; the same bits by one thread and by two, added to what is there. */
+/* <D row_dot, bar> = <row_dot, D^T bar>, tile by tile, to the rounding of float32 tiles; the same
+ * bits by one thread and by two, added to what is there. */
 static void dot_product(const struct cubix_basis *basis, const struct lab *lab)
 {
   size_t n = cubix_basis_tile_size(basis);

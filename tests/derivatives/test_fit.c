@@ -1,11 +1,14 @@
-/* test_fit.c -- Mode fit and the files of Mode gradient on a galaxy in closed form, run by test_fit.py on any number of ranks.
+/* test_fit.c -- Mode fit and the files of Mode gradient on a galaxy in closed form, run by
+ * test_fit.py on any number of ranks.
  *
  *   test_fit fit|gradient|check OUT N_STAR [Name=value ...]
  *
  * This program is the chain itself: star i lies in spaxel i mod 12 and gives channel k
- *   f = 1e-4 m (g (1 + 0.3 ln(age) cos(0.4 k)) + 0.2 + T) S,  g = exp(-(k - c)^2/72),  c = 20 + 0.05 v_z,  S = FluxScale (1 + 0.3 sin(Inclination)),
- * and T, 0 at the true metallicity of 0.02, is linear in log Z between nodes, up and down, so that a fit of metallicity has a minimum in each interval.
- * The observed cube is that of the truth, without noise, with a variance of 0.01^2; the search starts beside the truth. */
+ *   f = 1e-4 m (g (1 + 0.3 ln(age) cos(0.4 k)) + 0.2 + T) S,  g = exp(-(k - c)^2/72),  c = 20 +
+ *   0.05 v_z,  S = FluxScale (1 + 0.3 sin(Inclination)),
+ * and T, 0 at the true metallicity of 0.02, is linear in log Z between nodes, up and down, so that
+ * a fit of metallicity has a minimum in each interval. The observed cube is that of the truth,
+ * without noise, with a variance of 0.01^2; the search starts beside the truth. */
 #include <math.h>
 #include <mpi.h>
 #include <stdio.h>
@@ -68,7 +71,9 @@ static void set_values(struct cubix_chain *chain, int at)
   }
 }
 
-/* ---- the chain --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the chain
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf)
 {
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
@@ -190,7 +195,9 @@ int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *wei
   return cubix_mpi_chain_vjp(chain, &chain->cube_dot, bar);
 }
 
-/* ---- the tests' ends -------------------------------------------------------------------------------------------------------------- */
+/* ---- the tests' ends
+ * --------------------------------------------------------------------------------------------------------------
+ */
 static int hold(struct cubix_cube *cube, int first, int n)
 {
   *cube = (struct cubix_cube) { .n_x = N_X, .n_y = N_Y };

@@ -1,5 +1,5 @@
-/* test_frame_vjp.c -- derivatives of the rotation with its angles, and of the scene with redshift and distance: central differences, and forward
- * against reverse. */
+/* test_frame_vjp.c -- derivatives of the rotation with its angles, and of the scene with redshift
+ * and distance: central differences, and forward against reverse. */
 #include <string.h>
 
 #include "base/error.h"

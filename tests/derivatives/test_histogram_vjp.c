@@ -95,7 +95,8 @@ static void test_cover(void)
   cubix_placement_free(p);
 }
 
-/* A survey for derivatives counts all rows of a cover as in use, one for the cube alone those with weight; covers cannot be merged. */
+/* A survey for derivatives counts all rows of a cover as in use, one for the cube alone those with
+ * weight; covers cannot be merged. */
 static void test_survey(void)
 {
   struct cubix_placement *p = stars(20, 2.);
@@ -121,7 +122,8 @@ static void test_survey(void)
   cubix_placement_free(p);
 }
 
-/* Forward against reverse, and threads; stars beyond reach have nothing, those without mass their mass's derivative alone. */
+/* Forward against reverse, and threads; stars beyond reach have nothing, those without mass their
+ * mass's derivative alone. */
 static void test_deposit(size_t n_star)
 {
   struct cubix_placement *p = stars(n_star, 2.);
@@ -166,7 +168,8 @@ static void test_deposit(size_t n_star)
   cubix_placement_free(p);
 }
 
-/* Taylor remainders of the deposited values: with f_z, f_age and velocity, without stars that leave the grid on the way. */
+/* Taylor remainders of the deposited values: with f_z, f_age and velocity, without stars that leave
+ * the grid on the way. */
 static void test_taylor(void)
 {
   struct cubix_placement *p = stars(N_STAR, 2.);

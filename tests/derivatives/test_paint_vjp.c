@@ -1,5 +1,6 @@
-/* test_paint_vjp.c -- derivatives of the direct method on the CPU, in float32 and, as test_paint_vjp64, in float64: against the plain kernel, against each
- * other (forward against reverse), and in float64 against differences of what the forward paints. */
+/* test_paint_vjp.c -- derivatives of the direct method on the CPU, in float32 and, as
+ * test_paint_vjp64, in float64: against the plain kernel, against each other (forward against
+ * reverse), and in float64 against differences of what the forward paints. */
 #include <float.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -30,7 +31,8 @@ static double uniform(void)
   return (double)(x >> 11) * 0x1p-53;
 }
 
-/* Knots from 4000 AA on, `spacing` apart, evenly or stretched by up to `wobble` of it; channels of `step` from `blue` on. */
+/* Knots from 4000 AA on, `spacing` apart, evenly or stretched by up to `wobble` of it; channels of
+ * `step` from `blue` on. */
 struct setting { const char *name; int n_knot, n_lambda, is_spline, pchip, has_end; double spacing, wobble, blue, step; };
 static const struct setting settings[] = {
   { "as MUSE on E-MILES",    900,  500, 1, 0, 0, 0.9,  0,   4150, 1.25 },
@@ -70,7 +72,8 @@ static struct cubix_tables make_view(const struct setting *s)
   return v;
 }
 
-/* Stars all over the grid, on its nodes too; one without mass, one so fast that nothing of it is in the band, one half in it. */
+/* Stars all over the grid, on its nodes too; one without mass, one so fast that nothing of it is in
+ * the band, one half in it. */
 static void make_stars(void)
 {
   for (int j = 0; j < N_STAR; j++) {
@@ -214,8 +217,9 @@ static void test_reverse(const struct setting *s)
   close_bench(&b);
 }
 
-/* Differences of the forward, float64, from the largest step to the smallest by factors of ten: what the tangent leaves of them falls with the square of
-   the step, or is nothing where the flux is linear.  (That reverse is forward's transpose, test_reverse says.) */
+/* Differences of the forward, float64, from the largest step to the smallest by factors of ten:
+ * what the tangent leaves of them falls with the square of the step, or is nothing where the flux
+ * is linear.  (That reverse is forward's transpose, test_reverse says.) */
 static void test_taylor(const struct setting *s, int which, double largest, double smallest, int is_linear)
 {
   struct bench b;

@@ -1,4 +1,5 @@
-/* test_population_vjp.c -- derivatives of what a star is painted from: its place on the library's grid, the weights of rows and of velocity nodes. */
+/* test_population_vjp.c -- derivatives of what a star is painted from: its place on the library's
+ * grid, the weights of rows and of velocity nodes. */
 #include "tests/check.h"
 
 #include "physics/node.h"
@@ -34,7 +35,8 @@ static void test_slopes(void)
   }
 }
 
-/* Weights with places: differences, and forward against reverse; both interpolations, also where the library has one metallicity or age. */
+/* Weights with places: differences, and forward against reverse; both interpolations, also where
+ * the library has one metallicity or age. */
 static void test_mix(int n_z, int n_age, int pchip)
 {
   struct cubix_tables v = tables;
@@ -64,7 +66,8 @@ static void test_mix(int n_z, int n_age, int pchip)
   }
 }
 
-/* Places with metallicity and age: differences inside, one-sided at the nodes, 0 beyond and where there is one node only. */
+/* Places with metallicity and age: differences inside, one-sided at the nodes, 0 beyond and where
+ * there is one node only. */
 static double slope_at(const double *log_node, int n, double x)
 {
   int i;

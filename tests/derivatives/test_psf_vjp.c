@@ -1,6 +1,8 @@
-/* test_psf_vjp.c -- the derivatives of the point spread function: adjoint and tangent against each other, and against the forward by Taylor's theorem.
+/* test_psf_vjp.c -- the derivatives of the point spread function: adjoint and tangent against each
+ * other, and against the forward by Taylor's theorem.
  *
- * Built twice: test_psf_vjp as the program is, cubes in float32, and test_psf_vjp64 with cubes in float64, where every identity holds to 1e-12. */
+ * Built twice: test_psf_vjp as the program is, cubes in float32, and test_psf_vjp64 with cubes in
+ * float64, where every identity holds to 1e-12. */
 #include "tests/check.h"
 
 #include <omp.h>

@@ -1,7 +1,9 @@
-/* test_model_vjp.c -- derivatives of the template rows: the pieces (splines, LSF, monotone slopes, curves), the whole model, and models made again.
+/* test_model_vjp.c -- derivatives of the template rows: the pieces (splines, LSF, monotone slopes,
+ * curves), the whole model, and models made again.
  *
- * The model's own files are compiled here with cubix_real = double.  The library: lines and ripples on a slope, falling with age or rising once in between, on
- * points of three spacings; part of it broader than the line spread function. */
+ * The model's own files are compiled here with cubix_real = double.  The library: lines and ripples
+ * on a slope, falling with age or rising once in between, on points of three spacings; part of it
+ * broader than the line spread function. */
 #include "tests/check.h"
 
 #include <hdf5.h>
@@ -33,7 +35,9 @@ static double *random_array(size_t n, double scale)
 /* |a - b| against the size of what was added up. */
 static void check_same(double a, double b, double size, double tolerance) { CHECK_CLOSE(a / size, b / size, tolerance); }
 
-/* ---- pieces ----------------------------------------------------------------------------------------------------------------- */
+/* ---- pieces
+ * -----------------------------------------------------------------------------------------------------------------
+ */
 static void spline_adjoint(void)
 {
   static const int size[] = { 2, 3, 4, 5, 6, 61 };
@@ -136,7 +140,8 @@ static void curves(void)
   CHECK(cubix_curve_slope(&table, 5000) == -1e-3 && cubix_curve_slope(&table, 4000) == 1e-3 && cubix_curve_slope(&table, 7000) == 0 && cubix_vacuum_to_air_slope(1500) == 1);
 }
 
-/* ---- a library and a model of it ---------------------------------------------------------------------------------------------- */
+/* ---- a library and a model of it
+ * ---------------------------------------------------------------------------------------------- */
 static void put_text(hid_t where, const char *name, const char *text)
 {
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
@@ -220,7 +225,9 @@ static void lab_free(struct lab *lab)
   free(lab->luminosity);
 }
 
-/* ---- the whole model ---------------------------------------------------------------------------------------------------------- */
+/* ---- the whole model
+ * ----------------------------------------------------------------------------------------------------------
+ */
 static double product(const cubix_real *a, const double *b, size_t n, double *size)
 {
   double sum = 0;

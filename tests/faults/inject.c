@@ -7,14 +7,16 @@
  *   rank=N        of this rank only; without it, of every rank
  *   nth=N         the N-th such call of the process (1 by default; 0: none, they are only counted)
  *   times=N       so many in a row (1 by default; 0: all that follow)
- *   errno=NUMBER  it fails with this errno (EIO by default); 0: a read or a write moves half of what was asked for, which is no error
- *   signal=NUMBER the process gets this signal instead
+ *   errno=NUMBER  it fails with this errno (EIO by default); 0: a read or a write moves half of
+ *   what was asked for, which is no error signal=NUMBER the process gets this signal instead
  *   least=BYTES   of an allocation (1 by default)
  *   from=TEXT     an allocation by the program or library whose file name holds this text ("cubix" by default), after MPI has been started
- * CUBIX_FAULT_LOG names a file that gets a line for every fault, and at the end of the process the number of such calls.
+ * CUBIX_FAULT_LOG names a file that gets a line for every fault, and at the end of the process the
+ * number of such calls.
  *
- * A file is known by its path, or by what /proc/self/fd says of its descriptor.  The C library's own calls to itself are not seen: streams are
- * watched at fopen, fread, fwrite, fflush and fclose.  Nothing here allocates memory or writes through a call that it replaces.              */
+ * A file is known by its path, or by what /proc/self/fd says of its descriptor.  The C library's
+ * own calls to itself are not seen: streams are watched at fopen, fread, fwrite, fflush and fclose.
+ * Nothing here allocates memory or writes through a call that it replaces. */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -42,7 +44,8 @@ static struct {
 static long n_call;
 static int mpi_runs;                /* before, and in it, memory is asked for by others than us */
 
-/* ---- what is asked for -------------------------------------------------------------------------------------------------- */
+/* ---- what is asked for
+ * -------------------------------------------------------------------------------------------------- */
 
 static int my_rank(void)
 {
@@ -157,7 +160,9 @@ static int of_path_at(const char *call, int folder, const char *path)
     if (e > 0) { errno = e; return value; } \
   } while (0)
 
-/* ---- files --------------------------------------------------------------------------------------------------------------- */
+/* ---- files
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 
 #define OPEN(name) \
   int name(const char *path, int how, ...) \
@@ -267,7 +272,9 @@ void *mmap64(void *at, size_t n, int may, int how, int f, off64_t from)
   return real(at, n, may, how, f, from);
 }
 
-/* ---- memory -------------------------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 /* dlsym may ask for memory before it has found who gives it: a few bytes, never given back. */
 static char early[65536];

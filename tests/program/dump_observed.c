@@ -1,6 +1,8 @@
-/* dump_observed.c -- what the reader of observed cubes hands on, for the tests: dump_observed OUT FIRST N Name=value ..., N < 0: to the last channel.
+/* dump_observed.c -- what the reader of observed cubes hands on, for the tests: dump_observed OUT
+ * FIRST N Name=value ..., N < 0: to the last channel.
  *
- * OUT holds raw doubles: data and weight, each [n_y][n_x][N], and gain [N]; standard output says "n_y n_x N has_variance n_used". */
+ * OUT holds raw doubles: data and weight, each [n_y][n_x][N], and gain [N]; standard output says
+ * "n_y n_x N has_variance n_used". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,10 @@
-/* dump_slab.c -- what the reader hands on, for the tests: dump_slab [--frame] PARAMFILE OUT [Name=value ...], alone or under mpirun.
+/* dump_slab.c -- what the reader hands on, for the tests: dump_slab [--frame] PARAMFILE OUT
+ * [Name=value ...], alone or under mpirun.
  *
- * OUT.json (rank 0) says how many stars each rank holds and what the snapshot says of itself; OUT.RANK (each rank) holds the slab as raw
- * doubles: position [n][3], velocity [n][3], mass_formed, mass_now, age, metallicity and, where there is one, potential, each [n].
- * --frame: in the frame that cubix_mpi_frame_find finds; OUT.json then states it. */
+ * OUT.json (rank 0) says how many stars each rank holds and what the snapshot says of itself;
+ * OUT.RANK (each rank) holds the slab as raw doubles: position [n][3], velocity [n][3],
+ * mass_formed, mass_now, age, metallicity and, where there is one, potential, each [n]. --frame: in
+ * the frame that cubix_mpi_frame_find finds; OUT.json then states it. */
 #define _XOPEN_SOURCE 700
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,9 +1,11 @@
-/* test_blocks -- a made-up result written by ranks that hold different channels.  Run by tests/program/test_blocks.py.
+/* test_blocks -- a made-up result written by ranks that hold different channels.  Run by
+ * tests/program/test_blocks.py.
  *
  *   mpirun test_blocks CUT BAD LIMIT Name=value ...
- * CUT: the first channel of every rank, and the end ("0,30,30,101"); BAD: a channel that is made not finite, or -1; LIMIT: the longest file that
- * may be written (set here: mpirun lifts limits), or -1.  Rank r keeps its channels
- * only; the noise is set up by all together and must be that of one rank, to the bit.  Exit status as of cubix. */
+ * CUT: the first channel of every rank, and the end ("0,30,30,101"); BAD: a channel that is made
+ * not finite, or -1; LIMIT: the longest file that may be written (set here: mpirun lifts limits),
+ * or -1.  Rank r keeps its channels only; the noise is set up by all together and must be that of
+ * one rank, to the bit.  Exit status as of cubix. */
 #define _POSIX_C_SOURCE 200809L
 #include <math.h>
 #include <signal.h>

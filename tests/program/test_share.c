@@ -1,7 +1,8 @@
 /* test_share.c -- what ranks share and check together, run alone and under mpirun by test_share.py.
  *
- * A made-up galaxy is known to every rank, which takes its part: what the ranks find together must be, bit for bit, what one finds alone.
- * Rank 0 prints what must not depend on the number of ranks, for test_share.py to compare. */
+ * A made-up galaxy is known to every rank, which takes its part: what the ranks find together must
+ * be, bit for bit, what one finds alone. Rank 0 prints what must not depend on the number of ranks,
+ * for test_share.py to compare. */
 #include "tests/check.h"
 
 #include <mpi.h>
@@ -18,7 +19,8 @@ enum { N_X = 12, N_Y = 10, MARGIN = 1, N_SPAXEL = N_X * N_Y, GIANT = 17, N_Z = 3
 enum { SHARES, LAST_HAS_ALL, N_SPLIT };
 static const double reach = 400;
 
-/* ---- an allocation that fails on one rank -------------------------------------------------------------------------------------- */
+/* ---- an allocation that fails on one rank
+ * -------------------------------------------------------------------------------------- */
 
 static int allocations_left = -1; /* until one fails; < 0: none does */
 
@@ -38,7 +40,9 @@ static int fails(void)
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size) { return fails() ? NULL : __real_cubix_alloc(n, size); }
 void *__wrap_cubix_reserve(unsigned long n, unsigned long size) { return fails() ? NULL : __real_cubix_reserve(n, size); }
 
-/* ---- a galaxy -------------------------------------------------------------------------------------------------------------------- */
+/* ---- a galaxy
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static double uniform(uint32_t star, uint32_t what)
 {
@@ -90,7 +94,8 @@ static struct cubix_placement *my_part(uint32_t n, int split, size_t n_spaxel, i
   return place(first, end, n_spaxel, n_z, n_age);
 }
 
-/* ---- what must be the same everywhere --------------------------------------------------------------------------------------------- */
+/* ---- what must be the same everywhere
+ * --------------------------------------------------------------------------------------------- */
 
 static uint64_t hash(uint64_t h, const void *data, size_t n)
 {
@@ -226,7 +231,9 @@ static void test_no_memory(void)
   cubix_placement_free(mine);
 }
 
-/* ---- the audit ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the audit
+ * ------------------------------------------------------------------------------------------------------------------------
+ */
 
 struct stage_set {                /* a model by hand, and a cube painted with the plain kernel */
   struct cubix_templates templates;

@@ -1,4 +1,5 @@
-/* test_atomic_file.c -- files that are whole or not there at all: what is planted under a temporary name, what dead processes leave, what may be replaced. */
+/* test_atomic_file.c -- files that are whole or not there at all: what is planted under a temporary
+ * name, what dead processes leave, what may be replaced. */
 #define _XOPEN_SOURCE 700
 #include "base/atomic_file.h"
 
@@ -72,7 +73,9 @@ static int message_has(const char *word)
   return 0;
 }
 
-/* ---- one file --------------------------------------------------------------------------------------------------------------- */
+/* ---- one file
+ * ---------------------------------------------------------------------------------------------------------------
+ */
 static void test_growth(void)
 {
   struct cubix_atomic_file f = { 0 }, g = { 0 };
@@ -136,7 +139,8 @@ static void test_planted(void)
   CHECK(!remove("moved") && !remove("planted"));
 }
 
-/* A file system that forgets a file's number when the last descriptor is closed, as FUSE may, and gives it another when it is asked again. */
+/* A file system that forgets a file's number when the last descriptor is closed, as FUSE may, and
+ * gives it another when it is asked again. */
 static int forgetful;
 
 static int is_open(const struct stat *file)
@@ -170,7 +174,9 @@ static void test_numbers_that_change(void)
   CHECK(!remove("forgotten") && names_with(".part-", NULL) == 0);
 }
 
-/* ---- what may be replaced ----------------------------------------------------------------------------------------------------- */
+/* ---- what may be replaced
+ * -----------------------------------------------------------------------------------------------------
+ */
 static void test_links(void)
 {
   char here[1024], there[1100];
@@ -220,7 +226,9 @@ static void test_permissions(void)
   CHECK(names_with(".part-", NULL) == 0);
 }
 
-/* ---- leftovers ------------------------------------------------------------------------------------------------------------------ */
+/* ---- leftovers
+ * ------------------------------------------------------------------------------------------------------------------
+ */
 /* A process that begins a file and says so; with lives it waits to be killed. */
 static pid_t begun_by_another(const char *path, int lives)
 {

@@ -1,10 +1,12 @@
-/* test_basis.c -- templates on a velocity grid: the B-splines, the channels' weights, the fit and its certificate (library: basis_lab.h). */
+/* test_basis.c -- templates on a velocity grid: the B-splines, the channels' weights, the fit and
+ * its certificate (library: basis_lab.h). */
 #include "tests/basis_lab.h"
 
 #include "base/worst.h"
 #include "physics/pixel.h"
 
-/* ---- B-splines and weights ---------------------------------------------------------------------------------------------- */
+/* ---- B-splines and weights
+ * ---------------------------------------------------------------------------------------------- */
 /* The recursion of Cox and de Boor on the integers, order n, support [0, n]. */
 static double cox_de_boor(int n, double x)
 {
@@ -51,7 +53,9 @@ static void pixel_weights(const struct lab *lab)
   }
 }
 
-/* ---- the basis ---------------------------------------------------------------------------------------------------------- */
+/* ---- the basis
+ * ----------------------------------------------------------------------------------------------------------
+ */
 static double from_basis(const struct cubix_basis *basis, float *const *tile, int t, int k, double v)
 {
   double w[CUBIX_N_WEIGHT], f = 0, sum = 0;
@@ -91,7 +95,8 @@ static void accuracy(const struct lab *lab)
   }
 }
 
-/* Straight lines between points have kinks: no step of the grid follows them to 1e-5; broad lines on the same grid are no help. */
+/* Straight lines between points have kinks: no step of the grid follows them to 1e-5; broad lines
+ * on the same grid are no help. */
 static void refusal(void)
 {
   struct lab *lab = malloc(sizeof *lab);
@@ -126,7 +131,8 @@ static void subset(const struct lab *lab)
   cubix_basis_free(few);
 }
 
-/* No error is small that is not a number: a template with a hole is refused, and a coefficient that is NaN stays the worst of its row. */
+/* No error is small that is not a number: a template with a hole is refused, and a coefficient that
+ * is NaN stays the worst of its row. */
 static void not_a_number(void)
 {
   CHECK(isnan(check_worst(check_worst(1, NAN), 2)) && isnan(check_worst(NAN, 0)) && check_worst(1, 2) == 2 && check_worst(2, 1) == 2);

@@ -1,4 +1,5 @@
-/* test_basis_cache.c -- prepared templates in a file: the same bits, whoever wrote them and whatever has happened to the file since. */
+/* test_basis_cache.c -- prepared templates in a file: the same bits, whoever wrote them and
+ * whatever has happened to the file since. */
 #define _XOPEN_SOURCE 700
 #include "tests/basis_lab.h"
 
@@ -80,7 +81,8 @@ static off_t first_tile(const struct cubix_basis *basis, off_t *stride, off_t si
   return size - *stride * basis->n_tile;
 }
 
-/* A bit flipped anywhere, one at a time: in the header, the table, the tiles.  What is used is always right, and whatever counts is noticed. */
+/* A bit flipped anywhere, one at a time: in the header, the table, the tiles.  What is used is
+ * always right, and whatever counts is noticed. */
 static void flips(const struct lab *lab, const char *folder, float *const *must)
 {
   struct cubix_basis *basis = build(lab, 1e-4, folder, NULL);

@@ -1,4 +1,5 @@
-/* test_cosmology.c -- ages and distances against the check values of doc/math.md, closed forms, and each other; and the scene made of them. */
+/* test_cosmology.c -- ages and distances against the check values of doc/math.md, closed forms, and
+ * each other; and the scene made of them. */
 #include "tests/check.h"
 
 #include <string.h>
@@ -53,7 +54,8 @@ static void closed_forms(void)
   CHECK(isnan(cubix_cosmology_age(.05, 2.5, .7, 1.)));
 }
 
-/* The table against what it is made of, in between and at the ends: flat, curved, without Lambda, with a negative one. */
+/* The table against what it is made of, in between and at the ends: flat, curved, without Lambda,
+ * with a negative one. */
 static void table(void)
 {
   static const double universe[4][3] = { { OM, OL, H }, { .2, 0., .7 }, { .3, .8, .7 }, { .3, -.1, .7 } };

@@ -1,4 +1,5 @@
-/* test_deposit.c -- how a star's light is divided among spaxels: weights, their derivatives, and those of the place on the sky; and placements. */
+/* test_deposit.c -- how a star's light is divided among spaxels: weights, their derivatives, and
+ * those of the place on the sky; and placements. */
 #include "tests/check.h"
 
 #include <omp.h>

@@ -1,4 +1,5 @@
-/* test_device.c -- which GPU each rank of a node takes (src/engine/device_assign.c), for the ways in which job systems show GPUs to ranks. */
+/* test_device.c -- which GPU each rank of a node takes (src/engine/device_assign.c), for the ways
+ * in which job systems show GPUs to ranks. */
 #include <stdlib.h>
 #include <string.h>
 

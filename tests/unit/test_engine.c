@@ -1,4 +1,5 @@
-/* test_engine.c -- the rules by which a run is painted (src/engine/engine.c): who is faster, who has no certificate, who owns which channels. */
+/* test_engine.c -- the rules by which a run is painted (src/engine/engine.c): who is faster, who
+ * has no certificate, who owns which channels. */
 #include <string.h>
 
 #include "base/error.h"
@@ -54,7 +55,8 @@ static void test_method(void)
   CHECK(method(&many, "histogram", "1e-4", "9600 km/s") == CUBIX_DIRECT);
 }
 
-/* One GPU is as fast beside one core as beside sixteen; cores add up.  The GPU's rates are those of cuda/device_cuda.c. */
+/* One GPU is as fast beside one core as beside sixteen; cores add up.  The GPU's rates are those of
+ * cuda/device_cuda.c. */
 static void test_processors(void)
 {
   static const struct cubix_rates cpu = { 4.5, 80, 0.05, 1 }, gpu = { 5e-3, 1, 1e-4, 0 };

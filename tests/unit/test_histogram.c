@@ -1,4 +1,5 @@
-/* test_histogram.c -- the CPU's half of the histogram engine against slow formulas: deposit by long double sums, multiply by a triple loop in float64. */
+/* test_histogram.c -- the CPU's half of the histogram engine against slow formulas: deposit by long
+ * double sums, multiply by a triple loop in float64. */
 #include "tests/check.h"
 
 #include "tests/histogram_lab.h"
@@ -19,7 +20,8 @@ static int same(const struct cubix_histogram *a, const struct cubix_histogram *b
          !memcmp(a->exponent, b->exponent, sizeof *a->exponent * a->n_spaxel);
 }
 
-/* Every value against the sum over the stars; mass and momentum, which the splines keep; and the shape of the blocks. */
+/* Every value against the sum over the stars; mass and momentum, which the splines keep; and the
+ * shape of the blocks. */
 static void test_deposit(size_t n_star, double decades)
 {
   struct cubix_placement *p = stars(n_star, decades);

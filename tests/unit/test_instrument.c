@@ -1,4 +1,5 @@
-/* test_instrument.c -- instruments: the shipped files, the keys and units, the parameters over them, spaxels, channels and apertures. */
+/* test_instrument.c -- instruments: the shipped files, the keys and units, the parameters over
+ * them, spaxels, channels and apertures. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/check.h"
 

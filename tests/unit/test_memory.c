@@ -1,4 +1,5 @@
-/* test_memory.c -- what control groups and limits leave, read from made-up files; and sums of what is in memory at the same time. */
+/* test_memory.c -- what control groups and limits leave, read from made-up files; and sums of what
+ * is in memory at the same time. */
 #define _XOPEN_SOURCE 700
 #include "base/memory.h"
 

@@ -1,4 +1,5 @@
-/* test_newton.c -- the last steps of a search, by the curvature: sums of squares with known minima and errors, within bounds, scaled badly, split over "ranks"; and the verdict. */
+/* test_newton.c -- the last steps of a search, by the curvature: sums of squares with known minima
+ * and errors, within bounds, scaled badly, split over "ranks"; and the verdict. */
 #include "tests/check.h"
 
 #include <stdlib.h>
@@ -258,7 +259,8 @@ static void test_rosenbrock(int by_matrix)
   cubix_optimiser_free(s);
 }
 
-/* A gradient that is wrong by more than its error: no step finds what it promises, and that is no convergence.  A curvature that is not finite is an error. */
+/* A gradient that is wrong by more than its error: no step finds what it promises, and that is no
+ * convergence.  A curvature that is not finite is an error. */
 static void test_verdict(int by_matrix)
 {
   struct host h;
@@ -295,8 +297,9 @@ static void test_kink(int by_matrix)
   cubix_optimiser_free(s);
 }
 
-/* Wells along one unknown: the descent ends in the nearest, the scan finds the lowest, though there are hills between and the others move with it.  In one well it finds
- * nothing, and asks for no more matrices than its own. */
+/* Wells along one unknown: the descent ends in the nearest, the scan finds the lowest, though there
+ * are hills between and the others move with it.  In one well it finds nothing, and asks for no
+ * more matrices than its own. */
 static void test_scan(void)
 {
   struct host h;

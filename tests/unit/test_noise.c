@@ -1,4 +1,5 @@
-/* test_noise.c -- noise: the variance that is stated is the variance that is drawn, and the S/N that is asked for is the S/N that is had. */
+/* test_noise.c -- noise: the variance that is stated is the variance that is drawn, and the S/N
+ * that is asked for is the S/N that is had. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/check.h"
 
@@ -103,7 +104,8 @@ static void moments(const double *x, int n, double *mean, double *variance, doub
   for (int i = 0; i < n; i++) *third += pow(x[i] - *mean, 3.) / n;
 }
 
-/* P12: chi = (noisy - clean)/sqrt(variance) is N(0, 1); its mean is 0 (RUBIX B20: a uniform number in 0..1 has the mean +0.5). */
+/* P12: chi = (noisy - clean)/sqrt(variance) is N(0, 1); its mean is 0 (RUBIX B20: a uniform number
+ * in 0..1 has the mean +0.5). */
 static void test_P12_chi(void)
 {
   enum { N = 200000 };
@@ -132,7 +134,8 @@ static void test_P12_chi(void)
   free(chi);
 }
 
-/* Without detector noise and with a known sky, few photons are counted: whole numbers, with Poisson's frequencies (chi-square, 1 % level). */
+/* Without detector noise and with a known sky, few photons are counted: whole numbers, with
+ * Poisson's frequencies (chi-square, 1 % level). */
 static void test_P12_poisson(void)
 {
   enum { N = 200000 };
@@ -168,7 +171,8 @@ static void test_P12_poisson(void)
   free(cube.flux);
 }
 
-/* The same seed and voxel: the same number, in any order; another seed or voxel: an independent one.  RUBIX B5: empty spaxels have the sky's noise. */
+/* The same seed and voxel: the same number, in any order; another seed or voxel: an independent
+ * one.  RUBIX B5: empty spaxels have the sky's noise. */
 static void test_B5_and_seeds(void)
 {
   enum { N = 20000 };
@@ -236,7 +240,8 @@ static double slow_snr(const struct cubix_instrument *ins, const struct cubix_cu
   return 0.5 * (snr[n / 2] + snr[(n - 1) / 2]);
 }
 
-/* Noise snr: the S/N is what was asked for, in the aperture and band, at exact numbers of read-outs; and no shorter time has it. */
+/* Noise snr: the S/N is what was asked for, in the aperture and band, at exact numbers of
+ * read-outs; and no shorter time has it. */
 static void test_snr(void)
 {
   static const struct { const char *snr, *aperture, *from, *to; double read_noise, exposure; int k0, k1; } row[] = {
@@ -267,7 +272,8 @@ static void test_snr(void)
   }
 }
 
-/* The aperture is about the galaxy's centre, wherever Pointing and Roll put it; far from the field the nearest spaxel counts. */
+/* The aperture is about the galaxy's centre, wherever Pointing and Roll put it; far from the field
+ * the nearest spaxel counts. */
 static void test_aperture(void)
 {
   static const char *const set[][2] = { { "SignalToNoise", "20" }, { "SnrAperture", "0.7" } };

@@ -1,4 +1,5 @@
-/* test_objective.c -- objectives: closed forms, derivatives by Taylor remainders and differences, masks, dark spaxels, threads, and channels that several ranks hold. */
+/* test_objective.c -- objectives: closed forms, derivatives by Taylor remainders and differences,
+ * masks, dark spaxels, threads, and channels that several ranks hold. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/check.h"
 
@@ -31,7 +32,8 @@ static struct cubix_cube cube_new(int first, int n)
   return (struct cubix_cube){ .n_x = N_X, .n_y = N_Y, .lambda_first = first, .n_lambda = n, .flux = calloc((size_t)(N_SPAXEL * n + 1), sizeof(cubix_real)) };
 }
 
-/* Spectra of a hundred or so with gaps and a negative number; spaxel 2 masked throughout, spaxel 5 dark in the model, spaxel 7 in the data. */
+/* Spectra of a hundred or so with gaps and a negative number; spaxel 2 masked throughout, spaxel 5
+ * dark in the model, spaxel 7 in the data. */
 static void scene(struct cubix_observed **obs, struct cubix_cube *model)
 {
   unsigned seed = 4;
@@ -103,8 +105,8 @@ static void test_values(void)
   }
 }
 
-/* F(m + h v) - F(m) - h bar v falls by 100 when h falls by 10; and bar is what differences say.  In the spaxel without light the model of
- * poisson goes below its floor, where the parabola is. */
+/* F(m + h v) - F(m) - h bar v falls by 100 when h falls by 10; and bar is what differences say.  In
+ * the spaxel without light the model of poisson goes below its floor, where the parabola is. */
 static void test_derivative(void)
 {
   for (int l = 0; l < 3; l++) {
@@ -145,7 +147,8 @@ static void test_derivative(void)
   }
 }
 
-/* W against differences of bar: exact for chi2; for poisson where the data are the model; for cosine along what leaves a spectrum's length. */
+/* W against differences of bar: exact for chi2; for poisson where the data are the model; for
+ * cosine along what leaves a spectrum's length. */
 static void test_curvature(void)
 {
   for (int l = 0; l < 3; l++) {
@@ -244,7 +247,8 @@ static void test_gain(void)
   cubix_params_free(chi2);
 }
 
-/* A cube in which there is nothing to compare is refused: it would agree with any model.  One dark channel does not count. */
+/* A cube in which there is nothing to compare is refused: it would agree with any model.  One dark
+ * channel does not count. */
 static void test_nothing_to_compare(void)
 {
   for (int l = 1; l < 3; l++) {
@@ -294,7 +298,9 @@ static void test_threads(void)
   omp_set_num_threads(most);
 }
 
-/* ---- ranks as threads ------------------------------------------------------------------------------------------------------ */
+/* ---- ranks as threads
+ * ------------------------------------------------------------------------------------------------------
+ */
 enum { N_RANK = 3 };
 static pthread_barrier_t meeting;
 static double shared_sum[N_RANK][3 * N_SPAXEL + 2];

@@ -1,5 +1,5 @@
-/* test_occupancy.c -- stars in spaxels before there is a placement: few stars one by one, many from a sample; how fast
- * they are; and what a few spaxels tell of all (sounding.h). */
+/* test_occupancy.c -- stars in spaxels before there is a placement: few stars one by one, many from
+ * a sample; how fast they are; and what a few spaxels tell of all (sounding.h). */
 #include "engine/occupancy.h"
 
 #include <math.h>
@@ -27,8 +27,8 @@ static double uniform(uint32_t star, uint32_t which)
   return cubix_uniform(word[0], word[1]);
 }
 
-/* A disc of scale 6 spaxels, so that some of it lies outside; one star in 200 is faster than 300 km/s, the last of
- * them outside the field. */
+/* A disc of scale 6 spaxels, so that some of it lies outside; one star in 200 is faster than 300
+ * km/s, the last of them outside the field. */
 static struct cubix_slab *disc(size_t n)
 {
   struct cubix_slab *slab = NULL;
@@ -120,7 +120,9 @@ static void test_fastest(void)
   cubix_slab_free(slab);
 }
 
-/* ---- soundings ---------------------------------------------------------------------------------------------------- */
+/* ---- soundings
+ * ----------------------------------------------------------------------------------------------------
+ */
 enum { N_Z = 3, N_AGE = 5, N_ROW = N_Z * N_AGE };
 
 static int below(const double *node, int n, double x)

@@ -1,4 +1,5 @@
-/* test_optimise.c -- the optimisers on problems with known answers, within bounds, with failing values, interrupted, and split over "ranks". */
+/* test_optimise.c -- the optimisers on problems with known answers, within bounds, with failing
+ * values, interrupted, and split over "ranks". */
 #include "tests/check.h"
 
 #include <omp.h>

@@ -1,10 +1,13 @@
-/* test_output -- a made-up result written through the library, and what the library does where it cannot be written.
+/* test_output -- a made-up result written through the library, and what the library does where it
+ * cannot be written.
  *
  *   test_output                        checks itself in a folder of its own
  *   test_output Name=value ...         writes the made-up result with these parameters and prints `seconds peak_kB_before peak_kB_after`
  *
- * tests/program/test_output.py reads the files of the second form and knows the same formulas: with i, j, k counted from 0,
- *   flux = 100 + i + 10 j + k/128,  stars = (i + j) mod 3,  mass = 1e6 (1 + i) stars, light = 2 mass ... (made_maps below). */
+ * tests/program/test_output.py reads the files of the second form and knows the same formulas: with
+ * i, j, k counted from 0,
+ *   flux = 100 + i + 10 j + k/128,  stars = (i + j) mod 3,  mass = 1e6 (1 + i) stars, light = 2
+ *   mass ... (made_maps below). */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <signal.h>
@@ -24,7 +27,8 @@
 #include "output/output_parts.h"
 #include "output/provenance.h"
 
-/* ---- a program that writes ----------------------------------------------------------------------------------------------- */
+/* ---- a program that writes
+ * ----------------------------------------------------------------------------------------------- */
 static long peak_kb(void)
 {
   struct rusage usage;
@@ -50,7 +54,9 @@ static int write_made(int n_value, char **value)
   return cubix_error_exit_status(status);
 }
 
-/* ---- checks -------------------------------------------------------------------------------------------------------------- */
+/* ---- checks
+ * --------------------------------------------------------------------------------------------------------------
+ */
 static int exists(const char *path)
 {
   struct stat info;
@@ -247,7 +253,8 @@ static void test_many_files(void)
   made_free(&m);
 }
 
-/* ---- ranks that hold different channels, played by one process ------------------------------------------------------------- */
+/* ---- ranks that hold different channels, played by one process
+ * ------------------------------------------------------------- */
 /* Other ranks' blocks: made when asked, here when looked for the third time. */
 struct stage { const struct cubix_result *of[8]; int status[CUBIX_MOST_BLOCKS], looks[CUBIX_MOST_BLOCKS], n_asked, fail_at; };
 

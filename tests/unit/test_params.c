@@ -1,4 +1,5 @@
-/* test_params.c -- the parameter file: what is read, what is refused and in which words, what is written and reads back. */
+/* test_params.c -- the parameter file: what is read, what is refused and in which words, what is
+ * written and reads back. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/check.h"
 
@@ -48,7 +49,9 @@ static char *help_of(const char *name, int *status)
   return text;
 }
 
-/* ---- what is read ------------------------------------------------------------------------------------------------------ */
+/* ---- what is read
+ * ------------------------------------------------------------------------------------------------------
+ */
 
 static void test_defaults(void)
 {
@@ -142,7 +145,8 @@ static void test_units(void)
   CHECK(!strcmp(little, "arcsec (or "));
 }
 
-/* ---- what is refused, and in which words ---------------------------------------------------------------------------------- */
+/* ---- what is refused, and in which words
+ * ---------------------------------------------------------------------------------- */
 
 static void test_refused(void)
 {
@@ -248,7 +252,9 @@ static void test_set(void)
   cubix_params_free(NULL);
 }
 
-/* ---- what is written --------------------------------------------------------------------------------------------------------- */
+/* ---- what is written
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static void test_numbers(void)
 {

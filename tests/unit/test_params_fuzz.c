@@ -1,5 +1,6 @@
-/* test_params_fuzz.c -- a valid parameter file changed at random, 20000 times and always in the same ways: each is taken, or refused with a
- * message; what was taken is the same after being written and read again.  Meant for the sanitizers too. */
+/* test_params_fuzz.c -- a valid parameter file changed at random, 20000 times and always in the
+ * same ways: each is taken, or refused with a message; what was taken is the same after being
+ * written and read again.  Meant for the sanitizers too. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/check.h"
 
@@ -16,7 +17,8 @@ static uint64_t dice(uint64_t *state, uint64_t n)
   return (*state >> 33) % n;
 }
 
-/* One change of a text of length n in a buffer that has room for 80 more: a letter, a piece taken out, doubled or put in. */
+/* One change of a text of length n in a buffer that has room for 80 more: a letter, a piece taken
+ * out, doubled or put in. */
 static size_t mutate(char *text, size_t n, uint64_t *state)
 {
   static const char *const pieces[] = { "\"", "\"\"", "%", "#", "\n", "\r", " ", ",", "=", "-", "nan", "1e400", " kpc", " mas",

@@ -1,4 +1,5 @@
-/* test_params_words.c -- how the words of a value are told apart: quotes, commas, units, and letters that only look like numbers. */
+/* test_params_words.c -- how the words of a value are told apart: quotes, commas, units, and
+ * letters that only look like numbers. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/check.h"
 

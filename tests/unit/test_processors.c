@@ -1,4 +1,5 @@
-/* test_processors.c -- ranks with different processors, run alone and under mpirun by test_share.py: they choose one engine, and meet in every collective call. */
+/* test_processors.c -- ranks with different processors, run alone and under mpirun by
+ * test_share.py: they choose one engine, and meet in every collective call. */
 #include <omp.h>
 
 #include "tests/basis_lab.h"

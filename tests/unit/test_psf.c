@@ -1,4 +1,5 @@
-/* test_psf.c -- the point spread function against slow formulas: kernels by brute integration, convolution by double sums. */
+/* test_psf.c -- the point spread function against slow formulas: kernels by brute integration,
+ * convolution by double sums. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/check.h"
 
@@ -87,7 +88,8 @@ static void test_kernels(void)
   }
 }
 
-/* The margin: 2.5 FWHM, or 99.9 % of a Moffat's light, which is 1 - (1 + r^2/a^2)^(1 - beta) within r; at most 8 FWHM. */
+/* The margin: 2.5 FWHM, or 99.9 % of a Moffat's light, which is 1 - (1 + r^2/a^2)^(1 - beta) within
+ * r; at most 8 FWHM. */
 static void test_margin(void)
 {
   struct cubix_instrument ins = plain(CUBIX_PSF_GAUSSIAN, 1.1, 0., 0.);
@@ -215,7 +217,8 @@ static void test_file(void)
   CHECK(cubix_psf_kernel_read(&kernel, &n, "/nowhere/k.fits") == CUBIX_EINPUT && !kernel);
 }
 
-/* Light is neither made nor lost, a uniform sky stays uniform up to the edge, nothing is negative, and where no light can fall there is none. */
+/* Light is neither made nor lost, a uniform sky stays uniform up to the edge, nothing is negative,
+ * and where no light can fall there is none. */
 static void test_light(void)
 {
   struct cubix_instrument ins = plain(CUBIX_PSF_MOFFAT, 0.9, -5e-5, 2.8);

@@ -1,4 +1,5 @@
-/* test_reduce.c -- order statistics and the shrinking sphere of mpi/ against the plain way: sorting, and looking at every star every time. */
+/* test_reduce.c -- order statistics and the shrinking sphere of mpi/ against the plain way:
+ * sorting, and looking at every star every time. */
 #include "tests/check.h"
 
 #include <math.h>
@@ -19,7 +20,8 @@ static int by_size(const void *a, const void *b)
   return (x > y) - (x < y);
 }
 
-/* Values of one kind: both signs, few different ones, an outlier that fills the range, very small ones, all the same. */
+/* Values of one kind: both signs, few different ones, an outlier that fills the range, very small
+ * ones, all the same. */
 static double sample(int kind, int i)
 {
   double u = uniform() + uniform() + uniform() - 1.5;
@@ -98,7 +100,8 @@ static void plain_sphere(double centre[3], const struct cubix_slab *slab)
   memcpy(centre, c, sizeof c);
 }
 
-/* A galaxy with a companion that pulls the first spheres aside, so that the shells must be laid anew; and stars in one place. */
+/* A galaxy with a companion that pulls the first spheres aside, so that the shells must be laid
+ * anew; and stars in one place. */
 static void spheres(void)
 {
   struct cubix_slab *slab = NULL;

@@ -1,4 +1,5 @@
-/* test_unknowns.c -- unknowns of a fit: what they stand for, their bounds, and their derivatives against each other and against differences. */
+/* test_unknowns.c -- unknowns of a fit: what they stand for, their bounds, and their derivatives
+ * against each other and against differences. */
 #include "tests/check.h"
 
 #include <stdlib.h>
@@ -227,7 +228,8 @@ static void refused(const char *model, const char *list, const char *words)
   cubix_error_clear();
 }
 
-/* Ages and metallicities may have several minima, over the library; nothing else has, and what is frozen has no choice. */
+/* Ages and metallicities may have several minima, over the library; nothing else has, and what is
+ * frozen has no choice. */
 static void test_several(void)
 {
   struct cubix_unknowns *u = unknowns_of("stars", "mass,age,metallicity,velocity,psf_fwhm", 40);
@@ -253,7 +255,8 @@ static void test_several(void)
   cubix_unknowns_free(u);
 }
 
-/* Shares of light are equal to a cell of ln age and the last star; what is dark has no say, and a bin of nothing else is no unknown. */
+/* Shares of light are equal to a cell of ln age and the last star; what is dark has no say, and a
+ * bin of nothing else is no unknown. */
 static void test_light(void)
 {
   unsigned char varied[CUBIX_N_LEAF];
@@ -310,7 +313,8 @@ static void refused_edges(const char *edges, const char *words)
   cubix_error_clear();
 }
 
-/* One old star: one bin, whatever was asked for.  The user's bins without stars are frozen.  No stars: nothing but the whole. */
+/* One old star: one bin, whatever was asked for.  The user's bins without stars are frozen.  No
+ * stars: nothing but the whole. */
 static void test_edges(void)
 {
   struct cubix_unknown_info info;

@@ -1,4 +1,5 @@
-/* blocks.cpp -- a kernel's threads, compiled as C++: fibres, which hand over to each other where threads of a block or of a warp meet. */
+/* blocks.cpp -- a kernel's threads, compiled as C++: fibres, which hand over to each other where
+ * threads of a block or of a warp meet. */
 #undef _FORTIFY_SOURCE           /* it forbids to jump between stacks */
 #include <csetjmp>
 #include <memory>

@@ -1,7 +1,9 @@
-/* cuda_runtime.h -- a stand-in for the CUDA runtime, for tests on machines without a GPU: as much of it as cuda/ uses, no more.
+/* cuda_runtime.h -- a stand-in for the CUDA runtime, for tests on machines without a GPU: as much
+ * of it as cuda/ uses, no more.
  *
- * C sees the runtime's functions, C++ the language of kernels as well.  How it works, and what it catches, is told in machine.h;
- * the tests' own switches are in control.h.  What differs from nvcc is the launch, which is why cuda/ launches through CUBIX_LAUNCH. */
+ * C sees the runtime's functions, C++ the language of kernels as well.  How it works, and what it
+ * catches, is told in machine.h; the tests' own switches are in control.h.  What differs from nvcc
+ * is the launch, which is why cuda/ launches through CUBIX_LAUNCH. */
 #ifndef CUDA_ON_CPU_RUNTIME_H
 #define CUDA_ON_CPU_RUNTIME_H
 

@@ -79,7 +79,8 @@ cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *attributes, const v
   return cudaSuccess;
 }
 
-/* ---- the driver's functions, which cuda/ finds by name: as the linker's option --wrap has it, dlopen and dlsym come here ------------- */
+/* ---- the driver's functions, which cuda/ finds by name: as the linker's option --wrap has it,
+ * dlopen and dlsym come here ------------- */
 
 namespace {
 

@@ -1,4 +1,5 @@
-/* memory.cpp -- the GPU's memory and page-locked memory of the host: both in pages of their own, which are open only to whom they belong. */
+/* memory.cpp -- the GPU's memory and page-locked memory of the host: both in pages of their own,
+ * which are open only to whom they belong. */
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>

@@ -1,4 +1,5 @@
-/* ptx.h -- nvcc's kernels as the interpreter has them: instructions whose operands are all numbered slots of a thread's register file. */
+/* ptx.h -- nvcc's kernels as the interpreter has them: instructions whose operands are all numbered
+ * slots of a thread's register file. */
 #ifndef CUDA_ON_CPU_PTX_H
 #define CUDA_ON_CPU_PTX_H
 

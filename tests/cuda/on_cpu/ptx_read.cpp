@@ -1,4 +1,5 @@
-/* ptx_read.cpp -- PTX as nvcc writes it, read into kernels: as much of the language as it makes of cuda/, and an end to the program at anything else. */
+/* ptx_read.cpp -- PTX as nvcc writes it, read into kernels: as much of the language as it makes of
+ * cuda/, and an end to the program at anything else. */
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

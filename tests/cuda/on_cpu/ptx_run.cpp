@@ -1,6 +1,8 @@
-/* ptx_run.cpp -- nvcc's kernels, run: a thread goes on for some instructions, then another, and they wait for each other where they meet.
+/* ptx_run.cpp -- nvcc's kernels, run: a thread goes on for some instructions, then another, and
+ * they wait for each other where they meet.
  *
- * CUDA_ON_CPU_PTX names the files.  A kernel that is in none of them runs as the C++ compiler made it.                                    */
+ * CUDA_ON_CPU_PTX names the files.  A kernel that is in none of them runs as the C++ compiler made it.
+ */
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>

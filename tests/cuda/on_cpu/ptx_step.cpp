@@ -1,7 +1,7 @@
 /* ptx_step.cpp -- one instruction of one thread.
  *
- * A slot has 64 bits; of a shorter number the lower ones count, and whoever reads it takes what its type says.  Products and sums that nvcc leaves to ptxas to
- * fuse are done one after the other.                                                                                                        */
+ * A slot has 64 bits; of a shorter number the lower ones count, and whoever reads it takes what its
+ * type says.  Products and sums that nvcc leaves to ptxas to fuse are done one after the other. */
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>

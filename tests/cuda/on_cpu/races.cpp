@@ -1,10 +1,14 @@
-/* races.cpp -- two threads of a launch at one place of shared or global memory, one of them writing, and nothing between them.
+/* races.cpp -- two threads of a launch at one place of shared or global memory, one of them
+ * writing, and nothing between them.
  *
- * Kernels compiled with -fsanitize=thread call a function at every access to memory; here these functions are ours, and libtsan is not linked.  For every
- * word are kept the last that wrote it and the last two that read it, with how often their block and their warp had met by then.  Threads of one block are
- * in order if the block has met between them, those of one warp if the warp has; threads of different blocks never are.  Atomic operations are in order among
- * themselves, and so is a volatile look beside them, which may see an old value and must not mind.  What other launches did is forgotten: streams order
- * them, or not, which is for the seeds to show.                                                                                              */
+ * Kernels compiled with -fsanitize=thread call a function at every access to memory; here these
+ * functions are ours, and libtsan is not linked.  For every word are kept the last that wrote it
+ * and the last two that read it, with how often their block and their warp had met by then.
+ * Threads of one block are in order if the block has met between them, those of one warp if the
+ * warp has; threads of different blocks never are.  Atomic operations are in order among
+ * themselves, and so is a volatile look beside them, which may see an old value and must not mind.
+ * What other launches did is forgotten: streams order them, or not, which is for the seeds to
+ * show. */
 #include <cstdio>
 #include <cstdlib>
 #include <unordered_map>

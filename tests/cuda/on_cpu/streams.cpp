@@ -1,4 +1,5 @@
-/* streams.cpp -- streams and events, and copies: what is queued is done at once, as late as can be, or at random, beside what other streams do. */
+/* streams.cpp -- streams and events, and copies: what is queued is done at once, as late as can be,
+ * or at random, beside what other streams do. */
 #include <deque>
 #include <memory>
 
