@@ -53,7 +53,8 @@ static __device__ int spaxel_of(const struct cubix_cuda_batch *batch, uint64_t s
 
 static __device__ void touch(const struct cubix_cuda_batch *batch, size_t line, int first, int last)
 {
-  if (*(volatile int32_t *)&batch->lo[line] > first) atomicMin(&batch->lo[line], first);     /* mostly it is known already */
+  /* mostly it is known already */
+  if (*(volatile int32_t *)&batch->lo[line] > first) atomicMin(&batch->lo[line], first);
   if (*(volatile int32_t *)&batch->hi[line] < last) atomicMax(&batch->hi[line], last);
 }
 

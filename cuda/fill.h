@@ -13,7 +13,8 @@ extern "C" {
 
 /* A spaxel of the batch. */
 struct cubix_cuda_spaxel {
-  uint64_t first;                 /* its first star, counted from the batch's first; the entry behind the last spaxel ends the last's stars */
+  /* its first star, counted from the batch's first; the entry behind the last spaxel ends the last's stars */
+  uint64_t first;
   double scale;                   /* 2^exponent */
 };
 
@@ -26,8 +27,10 @@ struct cubix_cuda_batch {
   struct cubix_nodes nodes;
   const struct cubix_cuda_spaxel *spaxel;     /* [n_spaxel + 1] */
   unsigned long long *sum;                    /* [n_line][nodes.n] */
-  int32_t *lo, *hi;                           /* [n_line] nodes touched; after trimming the first, and one behind the last, that is not empty */
-  unsigned long long *count, *before;         /* [n_line + 1] blocks*2^32 + values of a line, and of all lines before it */
+  /* [n_line] nodes touched; after trimming the first, and one behind the last, that is not empty */
+  int32_t *lo, *hi;
+  /* [n_line + 1] blocks*2^32 + values of a line, and of all lines before it */
+  unsigned long long *count, *before;
 };
 
 /** Add n stars, the first being star number `first` of the batch.  Local.  This and all others

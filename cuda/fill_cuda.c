@@ -125,7 +125,8 @@ static int add_stars(struct filling *d, size_t a, size_t b)
   spaxel[b - a].scale = 0;
   d->batch.n_spaxel = (int)(b - a);
   CUBIX_CUDA(cudaMemcpyAsync(d->gpu_spaxel, spaxel, bytes, cudaMemcpyHostToDevice, staging[0].stream));
-  CUBIX_CUDA(cudaStreamSynchronize(staging[0].stream));      /* the batch before is cleared, and the other streams may begin */
+  /* the batch before is cleared, and the other streams may begin */
+  CUBIX_CUDA(cudaStreamSynchronize(staging[0].stream));
   for (size_t at = 0; at < n_star; at += most, d->turn++) {
     int t = d->turn % CUBIX_CUDA_N_STAGING;
     size_t n = n_star - at < most ? n_star - at : most;

@@ -20,7 +20,8 @@ struct cubix_cuda_cover {
   const struct cubix_cuda_origin *spaxel;     /* [n_spaxel + 1] */
   const struct cubix_cuda_block *block;
   const double *value_bar;
-  int32_t *lacking;                           /* the last spaxel whose stars touch what the cover lacks; as it was, if there is none */
+  /* the last spaxel whose stars touch what the cover lacks; as it was, if there is none */
+  int32_t *lacking;
 };
 
 /** Derivatives by stars first .. first + n - 1 of all, which lie in the batch: bar [n] is set.

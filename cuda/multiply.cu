@@ -105,7 +105,8 @@ cubix_multiply_groups(const struct cubix_cuda_group *group, const char *blob, co
   struct ticket next = look_up(step, STAGES - 1, n_step, warp);
   for (int i = 0; i < n_step; i++) {
     __pipeline_wait_prior(STAGES - 2);
-    __syncthreads();              /* stage i is there for all, and all are done with stage i - 1, which is filled anew */
+    /* stage i is there for all, and all are done with stage i - 1, which is filled anew */
+    __syncthreads();
     fetch(&stage[(i + STAGES - 1) % STAGES], next, (const float4 *)tile, weight, me);
     next = look_up(step, i + STAGES, n_step, warp);
     multiply(sum, &stage[i % STAGES], warp, lane);

@@ -31,7 +31,8 @@ struct cubix_cuda_step {
   struct cubix_cuda_piece piece[CUBIX_CUDA_WARPS];
 };
 
-struct cubix_cuda_group { uint64_t at; int32_t n_step; int32_t unused; };   /* bytes from the first blob on: a multiple of 16 */
+/* bytes from the first blob on: a multiple of 16 */
+struct cubix_cuda_group { uint64_t at; int32_t n_step; int32_t unused; };
 
 /** Where a group's weights begin, in bytes from its blob on. */
 static inline size_t cubix_cuda_weights_at(size_t n_step) { return (n_step * sizeof(struct cubix_cuda_step) + 15) / 16 * 16; }

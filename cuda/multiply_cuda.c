@@ -209,7 +209,8 @@ int cubix_cuda_keep(struct cubix_cuda_transfer *transfer, struct cubix_cuda_kept
   tile_size = cubix_basis_tile_size(basis);
   tile_bytes = tile_size * sizeof(float);
   CUBIX_TRY(cubix_cuda_workspace_room(&transfer->workspace, &available, &total));
-  if (tile_bytes * (size_t)basis->n_tile > available / 2) goto done;   /* then it goes up tile by tile whenever it is needed */
+  /* then it goes up tile by tile whenever it is needed */
+  if (tile_bytes * (size_t)basis->n_tile > available / 2) goto done;
   CUBIX_TRY(cubix_cuda_transfer_ready(transfer, tile_bytes));
   CUBIX_TRY(cubix_cuda_workspace_take(&transfer->workspace, (void **)&kept->tile, tile_bytes * (size_t)basis->n_tile));
   for (int i = 0; i < basis->n_tile; i++) {

@@ -23,7 +23,8 @@
 
 enum {
   PANEL = CUBIX_CUDA_PANEL, WARPS = CUBIX_CUDA_WARPS, WINDOW = CUBIX_CUDA_WINDOW, LANES = 32, THREADS = WARPS * LANES, STAGES = 4, BLOCKS = 4 /* on a multiprocessor */,
-  QUADS = CUBIX_TILE / 4, SHARE = 8 /* lanes to a spaxel */, EACH = QUADS / SHARE, SPAN = 4 /* nodes between two writes */
+  /* lanes to a spaxel */, EACH = QUADS / SHARE, SPAN = 4 /* nodes between two writes */
+  QUADS = CUBIX_TILE / 4, SHARE = 8
 };
 
 static_assert(EACH * SHARE == QUADS && 2 * LANES / SHARE == PANEL && SPAN * PANEL == LANES, "shapes that fit each other");
@@ -108,7 +109,8 @@ cubix_dot_groups(const struct cubix_cuda_dots *group, const struct cubix_cuda_st
   for (int i = 0; i < n_step; i++) {
     struct cubix_cuda_piece now = piece;
     __pipeline_wait_prior(STAGES - 2);
-    __syncthreads();              /* stage i is there for all, and all are done with stage i - 1, which is filled anew */
+    /* stage i is there for all, and all are done with stage i - 1, which is filled anew */
+    __syncthreads();
     fetch(&stage[(i + STAGES - 1) % STAGES], next, (const float4 *)tile, me);
     next = look_up(step, i + STAGES, n_step);
     piece = piece_of(step, i + 1, n_step, warp);

@@ -42,7 +42,8 @@ struct reverse {
   struct cubix_cuda_step *step;
 };
 
-enum { CHANNELS = CUBIX_CUDA_GROUP * CUBIX_TILE * sizeof(float), NODE = CUBIX_CUDA_PANEL * sizeof(double) };   /* bytes of a group in a tile, of the sums of a node */
+/* bytes of a group in a tile, of the sums of a node */
+enum { CHANNELS = CUBIX_CUDA_GROUP * CUBIX_TILE * sizeof(float), NODE = CUBIX_CUDA_PANEL * sizeof(double) };
 
 static void reverse_free(struct reverse *x)
 {

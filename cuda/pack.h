@@ -14,7 +14,8 @@ struct cubix_cuda_packer {
   size_t n_spaxel;
   double scale;
   int missing;                    /* a library row that has stars but no place in the basis; -1: none was met */
-  struct cubix_cuda_extent { int16_t lo, hi; uint32_t base; } *extent;   /* [n_row][WARPS] nodes lo .. hi - 1; where its weights begin */
+  /* [n_row][WARPS] nodes lo .. hi - 1; where its weights begin */
+  struct cubix_cuda_extent { int16_t lo, hi; uint32_t base; } *extent;
 };
 
 /* All threads' packers, and what they have to pack. */

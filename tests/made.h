@@ -64,7 +64,8 @@ static int made_model(struct made *m)
   CUBIX_ALLOC(m->templates.fwhm_cube, n);
   for (int k = 0; k < n; k++) {
     double fwhm = m->ins->lsf_none ? 0. : cubix_curve_at(&m->ins->lsf_fwhm, cubix_instrument_lambda(m->ins, k));
-    m->templates.covered[k] = k != n - 1;              /* the last channel is not covered, in the first the template is too broad */
+    /* the last channel is not covered, in the first the template is too broad */
+    m->templates.covered[k] = k != n - 1;
     m->templates.fwhm_template[k] = k == 0 ? fwhm + 1. : 0.5 * fwhm;
     m->templates.fwhm_cube[k] = k == 0 ? fwhm + 1. : fwhm;
   }

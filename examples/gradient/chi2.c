@@ -47,16 +47,19 @@ int main(int argc, char **argv)
   }
   CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 2, argv + 2));
   CUBIX_TRY(cubix_leaves_parse(active, "inclination, mass", "chi2.c"));
-  CUBIX_TRY(cubix_mpi_chain_open(&chain, par, NULL, active));              /* NULL: stars of InputFile; or a struct cubix_slab of your own */
+  /* NULL: stars of InputFile; or a struct cubix_slab of your own */
+  CUBIX_TRY(cubix_mpi_chain_open(&chain, par, NULL, active));
   CUBIX_TRY(cubix_mpi_chain_get(chain, CUBIX_LEAF_Inclination, &start));
-  CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));                        /* once, to know which channels this rank owns */
+  /* once, to know which channels this rank owns */
+  CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));
   cubix_mpi_chain_result(&result, chain);
   CUBIX_TRY(cubix_mpi_agree(cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda)));
   cubix_observed_mask_channels(obs, result.templates->covered);
   for (int step = -1; step <= 1; step++) {
     double inclination = start + 0.1 * step, by_mass = 0;
     CUBIX_TRY(compare(&chi2, &bar, chain, par, obs, inclination));
-    for (size_t i = 0; i < cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass); i++) by_mass += bar.value[CUBIX_LEAF_Mass][i];   /* of this rank's stars */
+    /* of this rank's stars */
+    for (size_t i = 0; i < cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass); i++) by_mass += bar.value[CUBIX_LEAF_Mass][i];
     by_mass = cubix_mpi_collective.total(by_mass);
     if (cubix_mpi_rank() == 0) printf("inclination %.2f deg  chi2 %.8g  dchi2/dinclination %.6g  sum of dchi2/dmass %.6g\n", inclination, chi2, *bar.value[CUBIX_LEAF_Inclination], by_mass);
     cubix_leaves_free(&bar);

@@ -24,10 +24,13 @@ int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2]);
 
 /** Open.  Collective.
  *  @param[out] binding owned by the caller
- *  @param path     of a parameter file, which rank 0 reads; NULL: there is none, and text has what one would hold.  OutputFile may be absent
+ *  @param path     of a parameter file, which rank 0 reads; NULL: there is none, and text has what
+ *    one would hold.  OutputFile may be absent
  *  @param override [n_override] "Name=value", which win
- *  @param active   names of leaves, separated by commas, with respect to which derivatives will be asked for
- *  @param star     NULL: the stars of InputFile; else this rank's: position [n_star][3] kpc, velocity [n_star][3] km/s, mass formed, present mass
+ *  @param active   names of leaves, separated by commas, with respect to which derivatives will be
+ *    asked for
+ *  @param star     NULL: the stars of InputFile; else this rank's: position [n_star][3] kpc,
+ *    velocity [n_star][3] km/s, mass formed, present mass
  *                  (NULL: the mass formed) Msun, age Gyr, metallicity, smoothing length kpc (NULL:
  *                  none), as in a particle file.  Read before this returns, not kept
  *  @param snapshot [5] with star: redshift, OmegaMatter, OmegaLambda, HubbleParam of the simulation

@@ -66,7 +66,8 @@ void cubix_mpi_wait(void)
 
 double cubix_mpi_max(double x)
 {
-  double both[2] = { isnan(x) ? -INFINITY : x, isnan(x) };         /* MPI_MAX passes NaN over, or not, as ranks are many */
+  /* MPI_MAX passes NaN over, or not, as ranks are many */
+  double both[2] = { isnan(x) ? -INFINITY : x, isnan(x) };
   MPI_Allreduce(MPI_IN_PLACE, both, 2, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
   return both[1] > 0 ? NAN : both[0];
 }

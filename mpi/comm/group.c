@@ -58,8 +58,10 @@ static void share_cores(void)
 int cubix_mpi_start(int *argc, char ***argv)
 {
   int status = CUBIX_OK, have = MPI_THREAD_SINGLE, running = 0, over = 0;
-  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);        /* alone, without mpirun: Open MPI need not start a daemon, which takes it 0.2 s */
-  setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);             /* cubix_h5_access does not reach files behind links and sources of virtual datasets */
+  /* alone, without mpirun: Open MPI need not start a daemon, which takes it 0.2 s */
+  setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+  /* cubix_h5_access does not reach files behind links and sources of virtual datasets */
+  setenv("HDF5_USE_FILE_LOCKING", "FALSE", 0);
   MPI_Initialized(&running);
   MPI_Finalized(&over);
   CUBIX_CHECK(!over, CUBIX_EFAIL, "MPI was already finalized in this process, and can be started only once");

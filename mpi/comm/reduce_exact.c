@@ -134,7 +134,8 @@ static void find_range(struct search *s, const struct cubix_columns *columns)
   for (int c = 0; c < n_c; c++) {
     s[c].low = low[c];
     s[c].high = high[c];
-    s[c].scale = N_BIN / (high[c] - low[c]) < DBL_MAX ? N_BIN / (high[c] - low[c]) : DBL_MAX;   /* values next to each other, or all the same */
+    /* values next to each other, or all the same */
+    s[c].scale = N_BIN / (high[c] - low[c]) < DBL_MAX ? N_BIN / (high[c] - low[c]) : DBL_MAX;
   }
 }
 

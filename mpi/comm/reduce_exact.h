@@ -34,7 +34,8 @@ double cubix_exact_scale(double bound);
  * cubix_exact_value turns them back. */
 static inline void cubix_exact_add(int64_t q[2], double scaled)
 {
-  const double magic = 6755399441055744.;      /* 1.5 * 2^52: what is added to it is rounded to an integer, found in the last bits */
+  /* 1.5 * 2^52: what is added to it is rounded to an integer, found in the last bits */
+  const double magic = 6755399441055744.;
   double high = scaled + magic, low = (scaled - (high - magic)) * 2147483648. + magic;
   int64_t bits[3];
   memcpy(bits, &high, 8);

@@ -168,7 +168,8 @@ static int file_finish(struct job *job)
   MPI_Allreduce(MPI_IN_PLACE, &error, 1, MPI_INT, MPI_MAX, cubix_mpi_group()->comm);
   if (error && job->rank == 0) cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder, strerror(error));
   whole = all_of(whole);
-  MPI_Allreduce(MPI_IN_PLACE, job->sum, 2 * job->basis->n_tile, MPI_UINT64_T, MPI_BOR, cubix_mpi_group()->comm);   /* a tile's is 0 on all ranks but one */
+  /* a tile's is 0 on all ranks but one */
+  MPI_Allreduce(MPI_IN_PLACE, job->sum, 2 * job->basis->n_tile, MPI_UINT64_T, MPI_BOR, cubix_mpi_group()->comm);
   whole = root_says(whole && job->rank == 0 && cubix_basis_file_publish(&job->file, job->basis, job->sum));
   cubix_basis_free(job->basis);
   job->basis = NULL;
@@ -200,7 +201,8 @@ static int tiles_begin(struct job *job)
   tiles_free(job);
   job->n_mine = 0;
   job->per_round = n_thread < 6 ? 2 : n_thread / 3;
-  MPI_Allreduce(MPI_IN_PLACE, &job->per_round, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);   /* rounds are collective; ranks may have different numbers of cores */
+  /* rounds are collective; ranks may have different numbers of cores */
+  MPI_Allreduce(MPI_IN_PLACE, &job->per_round, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
   job->n_keep = job->caching ? 0 : cubix_basis_room(basis, cubix_mpi_local_size());
   CUBIX_ALLOC(job->mine, basis->n_tile);
   CUBIX_ALLOC(job->buffer, job->per_round);

@@ -34,7 +34,8 @@
 struct gathered {
   int32_t *exponent;              /* [n_spaxel] scale of the histogram */
   struct cubix_histogram_stack stack;
-  struct cubix_outliers outliers, leftover;  /* stars beyond the grid; stars some of whose templates end within the band */
+  /* stars beyond the grid; stars some of whose templates end within the band */
+  struct cubix_outliers outliers, leftover;
 };
 
 static void gathered_free(struct gathered *gathered)

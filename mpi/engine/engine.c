@@ -63,7 +63,8 @@ int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **b
   int status = CUBIX_OK;
   if (engine->method == CUBIX_DIRECT) goto done;
   CUBIX_TRY(cubix_mpi_basis_build(basis, par, templates, engine));
-  if (*basis) CUBIX_TRY(cubix_mpi_agree(dev->ops->keep ? dev->ops->keep(dev, *basis) : CUBIX_OK));   /* ranks may have different processors */
+  /* ranks may have different processors */
+  if (*basis) CUBIX_TRY(cubix_mpi_agree(dev->ops->keep ? dev->ops->keep(dev, *basis) : CUBIX_OK));
   if (*basis) goto done;
   cubix_engine_go_direct(engine, templates->tables.n_lambda, "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s", engine->tolerance, par->TemplateSemantic);
   cubix_log(!strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);

@@ -89,7 +89,8 @@ static int settle(struct cubix_placement **out, const struct cubix_outliers *out
   for (size_t i = 0; i < outliers->n; i++) p->start[outliers->star[i].spaxel + 1]++;
   for (size_t s = 0; s < n_spaxel; s++) p->start[s + 1] += p->start[s];
   for (size_t i = 0; i < outliers->n; i++) p->star[p->start[outliers->star[i].spaxel]++] = outliers->star[i].star;
-  for (size_t s = n_spaxel; s > 0; s--) p->start[s] = p->start[s - 1];    /* each had moved to the beginning of the next */
+  /* each had moved to the beginning of the next */
+  for (size_t s = n_spaxel; s > 0; s--) p->start[s] = p->start[s - 1];
   p->start[0] = 0;
   *out = p;
 done:

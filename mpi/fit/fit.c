@@ -41,7 +41,8 @@ int cubix_mpi_fit_check(const struct cubix_params *par)
   char path[CUBIX_OUTPUT_PATH];
   double edge[CUBIX_UNKNOWN_MOST_BINS + 1];
   CUBIX_TRY(cubix_unknowns_edges(edge, &n_age, par));
-  for (int i = par->FitResume != 0; i < 3; i++)               /* the convergence so far is in the restart file, and goes on */
+  /* the convergence so far is in the restart file, and goes on */
+  for (int i = par->FitResume != 0; i < 3; i++)
     CUBIX_TRY(cubix_output_side_check(par, ending[i], ""));
   CUBIX_TRY(cubix_output_side_name(path, par, "-restart.hdf5", par->FitRestartFile));
   if (*par->FitRestartFile) CUBIX_TRY(cubix_output_check_other(par, "FitRestartFile", "-restart.hdf5", par->FitRestartFile));

@@ -138,7 +138,8 @@ void cubix_fit_blocks_errors(double *error, const struct cubix_fit_blocks *block
     int said = 0;
     memcpy(l, h, packed(p) * sizeof *l);
     for (int i = 0; i < p; i++) said += h[at(i, i)] > 0;
-    const int together = n > said && factor(l, p) > 1e-6;          /* few probes, or unknowns that look alike: each by itself */
+    /* few probes, or unknowns that look alike: each by itself */
+    const int together = n > said && factor(l, p) > 1e-6;
     for (int i = 0; i < p; i++) {
       double unit[MOST] = { 0 }, variance = INFINITY;
       unit[i] = 1;

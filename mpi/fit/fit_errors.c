@@ -38,7 +38,8 @@ static int joint_errors(double *error, int *joined, const struct cubix_fit_joint
   for (size_t i = 0; i < n; i++)
     for (size_t j = 0; j < n; j++) gsl_matrix_set(c, i, j, i == j ? 1 : 0.5 * (joint->h[i * n + j] + joint->h[j * n + i]) * scale[i] * scale[j]);
   *joined = !gsl_linalg_cholesky_decomp1(c);
-  for (size_t i = 0; *joined && i < n; i++) *joined = gsl_matrix_get(c, i, i) > 1e-5;   /* a correlation of 1 - 1e-10: float32 knows no better */
+  /* a correlation of 1 - 1e-10: float32 knows no better */
+  for (size_t i = 0; *joined && i < n; i++) *joined = gsl_matrix_get(c, i, i) > 1e-5;
   if (*joined) gsl_linalg_cholesky_invert(c);
   for (size_t i = 0; i < n; i++) {
     double variance = *joined ? gsl_matrix_get(c, i, i) : 1;

@@ -18,7 +18,8 @@ int cubix_fit_forward(struct cubix_fit *fit, const double *x, const struct cubix
   int status = CUBIX_OK;
   fit->curve.left = 1;
   cubix_unknowns_apply(fit->unknowns, x, &fit->value);
-  for (int leaf = CUBIX_N_LEAF; leaf--;)                   /* the whole first: positions of stars are put into the frame in use */
+  /* the whole first: positions of stars are put into the frame in use */
+  for (int leaf = CUBIX_N_LEAF; leaf--;)
     if (fit->varied[leaf]) CUBIX_TRY(cubix_mpi_chain_put(fit->chain, (enum cubix_leaf)leaf, fit->value.value[leaf]));
   CUBIX_TRY(cubix_mpi_chain_forward(fit->chain, cube));
 done:
@@ -66,7 +67,8 @@ int cubix_fit_evaluate(void *host, const double *x, double *value, double *gradi
   status = cubix_fit_forward(fit, x, &cube);
   if (!status) CUBIX_TRY(cubix_mpi_agree(cubix_fit_hold(fit, cube)));
   if (!status) status = cubix_mpi_agree(cubix_objective(value, fit->par, fit->obs, cube, &fit->cube_bar, &cubix_mpi_collective));
-  if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE || status == CUBIX_EINPUT || status == CUBIX_ENOMEM) && fit->n_row > 0) {   /* too far: not finite, refused, beyond the library, too wide */
+  /* too far: not finite, refused, beyond the library, too wide */
+  if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE || status == CUBIX_EINPUT || status == CUBIX_ENOMEM) && fit->n_row > 0) {
     cubix_log(CUBIX_LOG_DEBUG, "fit: a shorter step, since %s", cubix_error_message());
     cubix_error_clear();
     *value = NAN;

@@ -18,7 +18,8 @@ struct cubix_fit_blocks {
 };
 
 struct cubix_fit_joint {
-  int n, *place;                            /* unknowns, on every rank; [unknowns->n] row of each one that is here, -1: held */
+  /* unknowns, on every rank; [unknowns->n] row of each one that is here, -1: held */
+  int n, *place;
   double *h;                                /* [n][n] the same on every rank */
 };
 
@@ -48,9 +49,11 @@ struct cubix_fit {
   struct cubix_fit_curve curve;
   double *scan_range[2];                    /* [unknowns->n]; NULL: other minima are not looked for */
   struct cubix_optimiser_scan scan;
-  double *error;                            /* [unknowns->n] standard deviations of the unknowns; infinite where the cube says nothing; NULL: not found */
+  /* [unknowns->n] standard deviations of the unknowns; infinite where the cube says nothing; NULL: not found */
+  double *error;
   int unsaved;                              /* restart files that could not be written */
-  int joint;                                /* 1: errors of all unknowns together; 0: of each one with the others held */
+  /* 1: errors of all unknowns together; 0: of each one with the others held */
+  int joint;
 };
 
 /** Values of x into the chain, and the cube.  Collective. */

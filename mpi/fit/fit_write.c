@@ -128,7 +128,8 @@ static void star_errors(const struct cubix_fit *fit)
   for (int i = 0; i < N_DATASET; i++) {
     const size_t n = fit->varied[datasets[i].leaf] ? cubix_mpi_chain_size(fit->chain, datasets[i].leaf) : 0;
     double *error = fit->bar.value[datasets[i].leaf];
-    for (size_t k = 0; k < n; k++) error[k] = isnan(error[k]) ? INFINITY : fabs(error[k]);     /* 0 times infinity: a star without mass */
+    /* 0 times infinity: a star without mass */
+    for (size_t k = 0; k < n; k++) error[k] = isnan(error[k]) ? INFINITY : fabs(error[k]);
   }
 }
 

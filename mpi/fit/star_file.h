@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 /* /Stars/name [all stars] or [all stars][n], in the order of ranks, which is that of the simulation file. */
-struct cubix_star_column { const char *name, *unit, *description; int n; double *value; };   /* value: [n_star][n] of this rank */
+/* value: [n_star][n] of this rank */
+struct cubix_star_column { const char *name, *unit, *description; int n; double *value; };
 /* Attribute of /Header: a text, or n numbers. */
 struct cubix_star_fact { const char *name, *text; double *number; int n; };
 /* /name [shape[0]]..., the same on every rank; trailing sizes of 0 are no dimensions. */

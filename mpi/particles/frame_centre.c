@@ -247,7 +247,8 @@ int cubix_mpi_frame_sphere(double centre[3], const struct cubix_slab *slab)
   for (;;) {
     radius *= 0.9;
     CUBIX_TRY(sum_sphere(t, s, centre, radius));
-    if (t[4] < least || !(t[0] > 0) || !(radius > 1e-9 * start)) break;  /* stars in one place would stay inside for ever */
+    /* stars in one place would stay inside for ever */
+    if (t[4] < least || !(t[0] > 0) || !(radius > 1e-9 * start)) break;
     for (int c = 0; c < 3; c++) centre[c] = s->origin[c] + t[1 + c] / t[0];
   }
 done:

@@ -69,7 +69,8 @@ static void spin(double t[][CUBIX_BLOCK], const void *host, size_t first, size_t
   }
 }
 
-CUBIX_VECTOR static void reduced_tensor(double (*restrict t)[CUBIX_BLOCK], const void *host, size_t first, size_t n)       /* xx yy zz xy xz yz in the file's axes, stars with mass */
+/* xx yy zz xy xz yz in the file's axes, stars with mass */
+CUBIX_VECTOR static void reduced_tensor(double (*restrict t)[CUBIX_BLOCK], const void *host, size_t first, size_t n)
 {
   const struct body *b = host;
   const double *restrict px = b->x + first, *restrict py = b->y + first, *restrict pz = b->z + first, *restrict pm = b->m + first;

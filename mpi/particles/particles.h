@@ -25,7 +25,8 @@ struct cubix_particles {
   struct cubix_slab *slab;        /* what the files say of themselves, and counts; its stars come and go */
   struct cubix_survey *survey;    /* of all ranks' stars, once they have been placed */
   size_t n_chunk;                 /* 1: all stars stay in memory */
-  int keep;                       /* 1: slab and placement (with source) stay until close, and may be placed and painted again */
+  /* 1: slab and placement (with source) stay until close, and may be placed and painted again */
+  int keep;
   /* the particles' own */
   struct cubix_reader *reader;
   struct cubix_placement *placement;

@@ -23,9 +23,11 @@ struct cubix_reader_state {
   void *piece[CUBIX_N_FIELD];             /* [PIECE][n_c] as in the file; NULL: not read */
   int single[CUBIX_N_FIELD];              /* 1: float, 0: double */
   /* who reads, and what of the open member */
-  int examine;                            /* 1 in chunk 0 but on rank 0: are data that lie in other files there for this rank, too? */
+  /* 1 in chunk 0 but on rank 0: are data that lie in other files there for this rank, too? */
+  int examine;
   int collective;                         /* ReadMode */
-  int *reads_for;                         /* [ranks] for each rank the one that reads for it: with ReadMode collective the first of its node */
+  /* [ranks] for each rank the one that reads for it: with ReadMode collective the first of its node */
+  int *reads_for;
   int reads_for_others;
   double *relay;                          /* [3 PIECE] rows on their way to another rank */
   struct cubix_span *share;               /* [ranks] */

@@ -31,7 +31,8 @@
 #include "spectra/templates.h"
 
 struct forth {
-  struct cubix_star_bar *star, *outliers, *leftover;   /* tangents of placed stars, and of those that the histogram leaves out */
+  /* tangents of placed stars, and of those that the histogram leaves out */
+  struct cubix_star_bar *star, *outliers, *leftover;
   struct cubix_histogram *dot;                   /* of their deposits */
   struct cubix_histogram *histogram;             /* where templates change: the forward one */
   cubix_real *row, *ending_row;                  /* tangents of the templates; of those that end alone */

@@ -42,7 +42,8 @@ struct cubix_chain_sums {
   double length;                            /* with the standard deviation of all stars' light */
 };
 
-enum { CUBIX_CHAIN_PIECE = 1 << 27, CUBIX_CHAIN_PART = 1 << 18 };   /* bytes of a piece of the cube; stars that are led back together */
+/* bytes of a piece of the cube; stars that are led back together */
+enum { CUBIX_CHAIN_PIECE = 1 << 27, CUBIX_CHAIN_PART = 1 << 18 };
 
 /* Channels that are worked on together: first .. first + n - 1, all of one owner. */
 struct cubix_chain_piece { int owner, first, n; };

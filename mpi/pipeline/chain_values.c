@@ -74,7 +74,8 @@ int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_
   int status = CUBIX_OK;
   *leaves = (struct cubix_leaves){ { NULL } };
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-    if (chain->active[leaf]) {                      /* zeros that take no memory until they are changed, when the pieces of cubes are gone */
+    /* zeros that take no memory until they are changed, when the pieces of cubes are gone */
+    if (chain->active[leaf]) {
       size_t n = cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf);
       CUBIX_CHECK((leaves->value[leaf] = calloc(n + 1, sizeof **leaves->value)), CUBIX_ENOMEM, "cannot allocate %zu derivatives", n);
     }

@@ -41,7 +41,8 @@
 #include "spectra/templates.h"
 
 struct back {
-  struct cubix_star_bar *star;              /* [records] directly; [CUBIX_CHAIN_PART, or a spaxel of more] by histogram */
+  /* [records] directly; [CUBIX_CHAIN_PART, or a spaxel of more] by histogram */
+  struct cubix_star_bar *star;
   struct cubix_star_bar *outliers, *leftover;     /* [records of rest.outliers, rest.leftover] */
   struct cubix_chain_total *total;          /* [stars] with a smooth deposit */
   double *value;                            /* [cover.n_value] */

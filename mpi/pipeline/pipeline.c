@@ -193,7 +193,8 @@ static int choose_engine(struct cubix_pipeline *pipe)
   struct cubix_params par = pipe->par;
   struct cubix_survey *survey = pipe->particles->survey;
   if (engine_serves(pipe)) return CUBIX_OK;
-  for (int r = 0; pipe->engine && r < pipe->engine->n_row; r++) survey->used[r] |= pipe->engine->used[r];   /* stars come back to where they were */
+  /* stars come back to where they were */
+  for (int r = 0; pipe->engine && r < pipe->engine->n_row; r++) survey->used[r] |= pipe->engine->used[r];
   if (pipe->engine) {
     par.Engine = "histogram";
     par.Combine = pipe->engine->combine == CUBIX_COMBINE_CUBE ? "cube" : "histogram";

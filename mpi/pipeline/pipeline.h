@@ -34,7 +34,8 @@ struct cubix_pipeline_use {
   int keep_stars;                 /* 1: they stay in memory, in the sky frame, for more runs */
   int keep_library;               /* 1: so does the SSP library, for templates to be made again */
   int keep_painted;               /* 1: so does the cube as it was before the PSF */
-  const unsigned char *active;    /* NULL, or [CUBIX_N_LEAF] leaves whose derivatives will be asked for: memory is planned for them; borrowed */
+  /* NULL, or [CUBIX_N_LEAF] leaves whose derivatives will be asked for: memory is planned for them; borrowed */
+  const unsigned char *active;
 };
 
 struct cubix_pipeline {

@@ -134,7 +134,8 @@ static uint64_t random_bits(void)
   ssize_t n = source >= 0 ? read(source, &bits, sizeof bits) : -1;
   if (source >= 0) close(source);
   if (n == (ssize_t)sizeof bits) return bits;
-  struct timespec now;                             /* a name that is taken is never used: it need not be more than unlikely */
+  /* a name that is taken is never used: it need not be more than unlikely */
+  struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   return ((uint64_t)now.tv_nsec << 32 ^ (uint64_t)now.tv_sec ^ (uint64_t)(uintptr_t)&now) * 0x9e3779b97f4a7c15ull;
 }
@@ -387,7 +388,8 @@ int cubix_atomic_file_publish(struct cubix_atomic_file *f)
   CUBIX_CHECK(!rename(f->temporary, f->target), CUBIX_EOUTPUT, "cannot rename %s to %s: %s", f->temporary, f->target, strerror(errno));
   name = folder_of(f->target);
   folder = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
-  if (folder >= 0) fsync(folder), close(folder);   /* some file systems refuse it for folders; the file is safe anyway */
+  /* some file systems refuse it for folders; the file is safe anyway */
+  if (folder >= 0) fsync(folder), close(folder);
   forget(f);
 done:
   free(name);

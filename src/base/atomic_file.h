@@ -10,7 +10,8 @@
  * left or discarded, for a signal handler looks for it there.  {0}: none. */
 struct cubix_atomic_file {
   char *path;                     /* as the user names it */
-  char *target, *temporary;       /* where that name leads; the name while the file grows, in the same folder.  NULL: there is no file */
+  /* where that name leads; the name while the file grows, in the same folder.  NULL: there is no file */
+  char *target, *temporary;
   int file;                       /* descriptor, for reading and writing; -1: closed */
   uint64_t inode;                 /* number of the temporary file */
   struct cubix_atomic_file *next; /* in the list of all that grow */

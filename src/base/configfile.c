@@ -5,7 +5,8 @@
  * missing.  So the text, from memory, and those that it includes are searched for lines with
  * @include before it sees them:
  *
- *   @include "NAME"     at the beginning of a line, but for blanks, and not within a comment or a text in quotes; \" and \\ stand for " and \
+ *   @include "NAME"     at the beginning of a line, but for blanks, and not within a comment or a
+ *     text in quotes; \" and \\ stand for " and \
  *
  * All names, also those in included files, count from the folder of the first file.  Up to version
  * 1.6 an absolute name does so, too. */

@@ -7,8 +7,8 @@
 /** Path of a file of parameterfiles/FOLDER.  Local.
  *  @param[out] path [size]
  *  @param folder  "instruments", "formats"
- *  @param name    a bare name ("MUSE"), one with .cfg, or a path; upper and lower case, '-', '_' and spaces do not count
- *  Errors: CUBIX_EUSAGE with the list of what there is. */
+ *  @param name    a bare name ("MUSE"), one with .cfg, or a path; upper and lower case, '-', '_'
+ *    and spaces do not count Errors: CUBIX_EUSAGE with the list of what there is. */
 int cubix_datafile_find(char *path, size_t size, const char *folder, const char *name);
 /** Names, without .cfg and sorted, of the files in parameterfiles/FOLDER.  Local.
  *  @param[out] names [n] owned by the caller: cubix_datafile_list_free */

@@ -113,7 +113,8 @@ static int say_broken(hid_t file, const char *part)
   const char *shown = part + strspn(part, "/"), *target = "", *object = "";
   H5L_info_t info = { 0 };
   unsigned flags;
-  H5Oopen(file, part, H5P_DEFAULT);                       /* for its reason: asked whether it exists, HDF5 says no and nothing else */
+  /* for its reason: asked whether it exists, HDF5 says no and nothing else */
+  H5Oopen(file, part, H5P_DEFAULT);
   cubix_h5_reason(why, sizeof why);
   file_name(file, path, sizeof path);
   if (H5Lget_info(file, part, &info, H5P_DEFAULT) >= 0 && info.type != H5L_TYPE_HARD) H5Lget_val(file, part, value, sizeof value - 1, H5P_DEFAULT);

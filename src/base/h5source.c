@@ -102,7 +102,8 @@ static herr_t source_query(const H5FD_t *file, unsigned long *flags)
 {
   (void)file;
   *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_AGGREGATE_SMALLDATA |
-           H5FD_FEAT_POSIX_COMPAT_HANDLE;      /* so that HDF5 looks behind symbolic links for what lies beside the file */
+           /* so that HDF5 looks behind symbolic links for what lies beside the file */
+           H5FD_FEAT_POSIX_COMPAT_HANDLE;
   return 0;
 }
 

@@ -38,7 +38,8 @@ enum { CUBIX_DQ_OUTSIDE = 1, CUBIX_DQ_UNCOVERED = 2, CUBIX_DQ_BROAD = 4, CUBIX_D
 
 struct cubix_cube {
   int n_x, n_y;                   /* as painted (with margin); after cubix_psf_apply the field's */
-  int lambda_first, n_lambda;     /* the channels that this rank holds: all while a whole cube is painted; n_lambda 0 where it holds none */
+  /* the channels that this rank holds: all while a whole cube is painted; n_lambda 0 where it holds none */
+  int lambda_first, n_lambda;
   int margin;                     /* spaxels on each side that are still to be cropped */
   cubix_real *flux;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; column 0 is the most eastern */
   double *map[CUBIX_N_MAP];       /* each [field n_y][field n_x] */

@@ -16,7 +16,8 @@
 
 struct cubix_placement {
   size_t n_spaxel;                /* painted, margin included */
-  size_t *start;                  /* [n_spaxel + 1]: the records of spaxel s are star[start[s]] .. star[start[s + 1] - 1] */
+  /* [n_spaxel + 1]: the records of spaxel s are star[start[s]] .. star[start[s + 1] - 1] */
+  size_t *start;
   struct cubix_star *star;        /* [start[n_spaxel]] within a spaxel in the slab's order */
   uint32_t *source;               /* [start[n_spaxel]] NULL, or which star of the slab it is */
 };

@@ -29,7 +29,8 @@ struct sort {
   int64_t *field;                 /* [n_spaxel] its number in the field, -1: margin */
   double (*sum)[CUBIX_N_MAP];     /* [n_spaxel] */
   struct record *record;          /* [CHUNK] by bucket */
-  size_t *at;                     /* [n_thread][n_bucket] where a thread's next record of a bucket goes; before it, how many there are */
+  /* [n_thread][n_bucket] where a thread's next record of a bucket goes; before it, how many there are */
+  size_t *at;
   size_t *bucket;                 /* [n_bucket + 1] where the buckets begin */
   struct cubix_share_account *account;        /* [n_share] */
 };

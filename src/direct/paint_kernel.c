@@ -168,7 +168,8 @@ INLINE void edge_plain(const struct cubix_fast *fast, double x, int i, const str
   s->index[k] = i;
   s->left[k] = cubix_piece(c, h, 0, u);
   s->right[k] = cubix_piece(c, h, u, 1);
-  s->to_blue[k] = (float)(edge - knot[i].at);               /* of the edge, not of where the library ends: see channels_simple */
+  /* of the edge, not of where the library ends: see channels_simple */
+  s->to_blue[k] = (float)(edge - knot[i].at);
   s->to_red[k] = (float)(knot[i + 1].at - edge);
   s->f0[k] = c[0];
   s->m0[k] = c[1];

@@ -10,7 +10,8 @@ struct cubix_fast {
   const struct cubix_tables *tables;
   struct cubix_fast_knot *knot;   /* [n_knot] */
   int span;                       /* knots that a block of channels reaches over */
-  double *per_spacing;            /* [n_knot] 1/AA where the knots that a block of channels reaches over from here are evenly spaced to 2 %, else 0 */
+  /* [n_knot] 1/AA where the knots that a block of channels reaches over from here are evenly spaced to 2 %, else 0 */
+  double *per_spacing;
   unsigned char *exact;           /* [n_knot] 1 where it is even to 1e-6 */
   float (*whole)[4];              /* [n_knot] what the interval's integral takes of {T, T''/6} at its two knots */
   float *channel;                 /* [n_lambda] widths of the channels, observed vacuum AA */

@@ -103,7 +103,8 @@ INLINE int part_eight(const struct cubix_fast *fast, struct cubix_fast_vjp *s, c
   w0 *= before, w1 *= before, w2 *= before, w3 *= before;
   v8f t0 = SHUFFLE(w0, w1, 0, 8, 1, 9, 4, 12, 5, 13), t1 = SHUFFLE(w0, w1, 2, 10, 3, 11, 6, 14, 7, 15);
   v8f t2 = SHUFFLE(w2, w3, 0, 8, 1, 9, 4, 12, 5, 13), t3 = SHUFFLE(w2, w3, 2, 10, 3, 11, 6, 14, 7, 15);
-  v8f two[4] = { SHUFFLE(t0, t2, 0, 1, 8, 9, 4, 5, 12, 13), SHUFFLE(t0, t2, 2, 3, 10, 11, 6, 7, 14, 15),   /* of edges q and q + 4 */
+  /* of edges q and q + 4 */
+  v8f two[4] = { SHUFFLE(t0, t2, 0, 1, 8, 9, 4, 5, 12, 13), SHUFFLE(t0, t2, 2, 3, 10, 11, 6, 7, 14, 15),
                  SHUFFLE(t1, t3, 0, 1, 8, 9, 4, 5, 12, 13), SHUFFLE(t1, t3, 2, 3, 10, 11, 6, 7, 14, 15) };
 #pragma GCC unroll 8
   for (int q = 0; q < EIGHT; q++) {
@@ -127,7 +128,8 @@ INLINE void rows_body(const float *part, const float *const *row, int a, int b, 
     int n = 2 * (b + 1 - j < STRETCH ? b + 1 - j : STRETCH), t = 0;
     float g[2 * STRETCH + 4];
     v8f s0 = { 0 }, s1 = s0, s2 = s0, s3 = s0;
-    for (int q = 0; q < n; q += 4) {                        /* two knots: the red ends of the intervals before them, the blue ends of those after */
+    /* two knots: the red ends of the intervals before them, the blue ends of those after */
+    for (int q = 0; q < n; q += 4) {
       v4f x, y, z;
       memcpy(&x, p + 2 * q, sizeof x);
       memcpy(&y, p + 2 * q + 4, sizeof y);

@@ -6,7 +6,8 @@
 
 struct cubix_fast_vjp {           /* a thread's scratch */
   struct cubix_fast_scratch edges;
-  float *part;                    /* [n_knot + 8][4] the functional on every interval: of {T, T''/6} at its two ends; interval i is part[i + 1] */
+  /* [n_knot + 8][4] the functional on every interval: of {T, T''/6} at its two ends; interval i is part[i + 1] */
+  float *part;
   double *slope;                  /* [n_lambda + 1] x T(x) at the edges */
 };
 

@@ -29,19 +29,29 @@ struct cubix_seat {
 
 struct cubix_device_ops {
   const char *name;                                          /* the value of the parameter Backend */
-  struct cubix_rates rates;                                  /* what work takes, for the choice of the engine: on a core, or on the whole of a GPU */
-  void (*look)(struct cubix_sight *);                        /* which of them this rank sees; NULL: every rank has its own */
-  int  (*open)(struct cubix_device *, int ordinal);          /* one of those; CUBIX_EDEVICE: it cannot be used after all */
-  int  (*divide)(struct cubix_device *, int n_share);        /* NULL, or: all n_share ranks that share it have opened it: fix this rank's part of its memory */
-  int  (*load)(struct cubix_device *, const struct cubix_tables *);                                   /* the tables of the direct method */
-  int  (*paint)(struct cubix_device *, const struct cubix_placement *, struct cubix_cube *);        /* directly; adds to the flux; channels: the tables' */
-  int  (*keep)(struct cubix_device *, const struct cubix_basis *);  /* NULL, or: hold a basis ready for multiply where there is memory; it must not change or go until keep(NULL) or close */
+  /* what work takes, for the choice of the engine: on a core, or on the whole of a GPU */
+  struct cubix_rates rates;
+  /* which of them this rank sees; NULL: every rank has its own */
+  void (*look)(struct cubix_sight *);
+  /* one of those; CUBIX_EDEVICE: it cannot be used after all */
+  int  (*open)(struct cubix_device *, int ordinal);
+  /* NULL, or: all n_share ranks that share it have opened it: fix this rank's part of its memory */
+  int  (*divide)(struct cubix_device *, int n_share);
+  /* the tables of the direct method */
+  int  (*load)(struct cubix_device *, const struct cubix_tables *);
+  /* directly; adds to the flux; channels: the tables' */
+  int  (*paint)(struct cubix_device *, const struct cubix_placement *, struct cubix_cube *);
+  /* NULL, or: hold a basis ready for multiply where there is memory; it must not change or go until
+   * keep(NULL) or close */
+  int  (*keep)(struct cubix_device *, const struct cubix_basis *);
   int  (*fill)(struct cubix_device *, struct cubix_histogram **, const struct cubix_nodes *, const int32_t *exponent, const struct cubix_placement *, const struct cubix_tables *);
-  int  (*multiply)(struct cubix_device *, struct cubix_cube *, const struct cubix_histogram *, const struct cubix_basis *, double scale); /* adds to the flux */
+  /* adds to the flux */
+  int  (*multiply)(struct cubix_device *, struct cubix_cube *, const struct cubix_histogram *, const struct cubix_basis *, double scale);
   /* Reverse and forward derivatives.  bar, dot [start[n_spaxel]]: of the placed stars, as they lie.
    * All add to what their outputs hold. */
   int  (*paint_vjp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_cube *cube_bar,
-                    struct cubix_star_bar *bar, double *row_bar);                     /* row_bar NULL, or [n_row][n_knot + 1][2] */
+                    /* row_bar NULL, or [n_row][n_knot + 1][2] */
+                    struct cubix_star_bar *bar, double *row_bar);
   int  (*paint_jvp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_star_bar *dot, struct cubix_cube *cube_dot);
   int  (*fill_vjp)(struct cubix_device *, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *,
                       const struct cubix_tables *, struct cubix_star_bar *bar);
@@ -60,7 +70,8 @@ struct cubix_device {
   char description[256];          /* "NVIDIA H100 80GB HBM3, 79 GiB" or "cpu, 2 thread(s), AVX2" */
   int n_share;                    /* ranks that share it */
   struct cubix_rates rates;       /* what work takes this rank, which has its share of it */
-  char passed_over[512];          /* why Backend auto did not take one that comes before it; "": there was none to take */
+  /* why Backend auto did not take one that comes before it; "": there was none to take */
+  char passed_over[512];
   int amiss;                      /* 1: it is there, but cannot be used */
   void *state;                    /* the processor's own */
 };

@@ -107,8 +107,10 @@ done:
 
 double cubix_device_paint_bytes(double n_lambda, double n_knot, int n_thread)
 {
-  const double shared = n_lambda * (sizeof(double) + sizeof(float)) + 48 * n_knot;                            /* nucleus, cubix_fast */
-  const double worker = n_lambda * (sizeof(cubix_real) + sizeof(double)) + n_lambda * (9 * sizeof(float) + sizeof(double)) + 24 * n_knot;    /* cubix_fast_vjp */
+  /* nucleus, cubix_fast */
+  const double shared = n_lambda * (sizeof(double) + sizeof(float)) + 48 * n_knot;
+  /* cubix_fast_vjp */
+  const double worker = n_lambda * (sizeof(cubix_real) + sizeof(double)) + n_lambda * (9 * sizeof(float) + sizeof(double)) + 24 * n_knot;
   return shared + n_thread * worker;
 }
 

@@ -35,7 +35,8 @@
 #include "physics/node.h"
 
 static const double least_tolerance = 3e-6;
-static const double build_ns = 40, read_ns = 1;           /* a number of the prepared templates: built and certified; read from the cache */
+/* a number of the prepared templates: built and certified; read from the cache */
+static const double build_ns = 40, read_ns = 1;
 static const double node_step = 20;                       /* km/s: a usual step */
 static const double byte_ns = 0.5, observe_ns = 15;       /* a byte over the network; a voxel blurred and written */
 enum { MOST_BEYOND = 1000, ONE_BEYOND_IN = 100 };
@@ -124,7 +125,8 @@ static double multiply_seconds(const struct cubix_workload *work, double values)
 static double prepare_seconds(const struct cubix_engine *engine, const struct cubix_workload *work)
 {
   double n_node = 2 * engine->reach / node_step + CUBIX_N_WEIGHT, each = work->prepared ? read_ns : build_ns;
-  double n_row = work->keeping && !work->prepared ? work->n_row : work->n_used;       /* all of them where they are kept for the next galaxy */
+  /* all of them where they are kept for the next galaxy */
+  double n_row = work->keeping && !work->prepared ? work->n_row : work->n_used;
   return 1e-9 * n_row * n_node * work->n_lambda * each / work->n_core;
 }
 

@@ -31,7 +31,8 @@ struct cubix_rates {
   double direct;                  /* a star in a channel, directly */
   double fill;                    /* a star into the histogram */
   double multiply;                /* a value of the histogram in a channel */
-  int per_core;                   /* 1: a single core takes that, and a rank has several; 0: the processor as a whole, as a GPU does */
+  /* 1: a single core takes that, and a rank has several; 0: the processor as a whole, as a GPU does */
+  int per_core;
 };
 
 /* What there is to do, all ranks together. */
@@ -41,7 +42,8 @@ struct cubix_workload {
   double values, values_apart;    /* of the histogram: of all ranks' stars together; of the busiest rank's alone */
   double n_spaxel;                /* painted */
   int n_lambda, n_row, n_used;
-  int n_rank, n_core;             /* ranks; cores of all ranks: they prepare templates, blur and write whatever paints */
+  /* ranks; cores of all ranks: they prepare templates, blur and write whatever paints */
+  int n_rank, n_core;
   int pchip;                      /* SspInterpolation pchip */
   int keeping, prepared;          /* templates are kept in a cache; they lie in it */
   struct cubix_rates rates;       /* of the slowest rank as a whole: ranks have equal shares, and wait for each other */

@@ -15,7 +15,8 @@ struct cubix_survey {
   int64_t n_star;                 /* painted */
   int64_t beyond[CUBIX_N_REACH];  /* stars faster than cubix_engine_reach(i) */
   int n_row;
-  int derivatives;                /* 1: of rows that a star only touches too, with weight 0, as derivatives ask for; set before the first is counted */
+  /* 1: of rows that a star only touches too, with weight 0, as derivatives ask for; set before the first is counted */
+  int derivatives;
   unsigned char *used;            /* [n_row] library rows with weight in a star */
   uint64_t *count;                /* [n_spaxel] stars */
   double *heaviest;               /* [n_spaxel] largest mass formed of a star [Msun] */

@@ -23,7 +23,8 @@
 #include "base/error.h"
 #include "fit/optimise_parts.h"
 
-static const double armijo = 1e-4, wolfe = 0.9;      /* shares of the expected decrease and of the slope (Nocedal & Wright 2006, 3.1) */
+/* shares of the expected decrease and of the slope (Nocedal & Wright 2006, 3.1) */
+static const double armijo = 1e-4, wolfe = 0.9;
 static const double near_bound = 1e-9;
 enum { MOST_TRIALS = 25 };
 

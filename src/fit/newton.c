@@ -28,7 +28,8 @@
 #include "base/worst.h"
 #include "fit/quadratic.h"
 
-static const double unknown_gain = 1e300;            /* where H has no factors: nothing is promised, and nothing excluded */
+/* where H has no factors: nothing is promised, and nothing excluded */
+static const double unknown_gain = 1e300;
 static const double most_damping = 1e6;
 static const double least_share = 1e-4;              /* of the promised gain that must come */
 enum { MOST_SMALL = 5, MOST_KINKS = 3 };
@@ -48,7 +49,8 @@ static int promise(struct cubix_quadratic *m, double enough, double *gain)
   *gain = m->problem->collective->largest(largest);
   if (*gain > enough) goto done;
   const double shared = (double)m->problem->n_shared, n = m->problem->collective->total((double)m->n - shared) + shared;
-  CUBIX_TRY(cubix_quadratic_minimise(m, CUBIX_LEAST_DAMPING, &all, &solved));      /* each by itself is content; and all, on average? */
+  /* each by itself is content; and all, on average? */
+  CUBIX_TRY(cubix_quadratic_minimise(m, CUBIX_LEAST_DAMPING, &all, &solved));
   *gain = fmax(*gain, all / n);
 done:
   return status;

@@ -134,7 +134,8 @@ static void products_row(const struct row *r, double sum[N_PRODUCT])
   for (int p = 0; p < N_PRODUCT; p++) sum[p] = add_lanes(part[p]);
 }
 
-static int is_lit(const double sum[N_PRODUCT]) { return sum[DD] != 0. && sum[MM] != 0.; }    /* NaN passes, to be found in the value */
+/* NaN passes, to be found in the value */
+static int is_lit(const double sum[N_PRODUCT]) { return sum[DD] != 0. && sum[MM] != 0.; }
 
 static double cosine_row(const struct row *r, const double sum[N_PRODUCT])
 {

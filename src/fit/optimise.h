@@ -51,9 +51,12 @@ struct cubix_optimiser {
 /* How the value curves: H, the Gauss-Newton approximation to its second derivatives.  Complete up
  * to so many unknowns, beyond by products with vectors. */
 struct cubix_optimiser_curve {
-  int n;                          /* free unknowns of all ranks, where `matrix` tells H; 0: `diagonal` and `product` do */
-  const int *place;               /* [problem->n] an unknown's row in H, those of ranks before those that are shared; -1: it has none */
-  double gain, relative;          /* a gain in value that does not matter; the same as a share of the value: the larger one counts */
+  /* free unknowns of all ranks, where `matrix` tells H; 0: `diagonal` and `product` do */
+  int n;
+  /* [problem->n] an unknown's row in H, those of ranks before those that are shared; -1: it has none */
+  const int *place;
+  /* a gain in value that does not matter; the same as a share of the value: the larger one counts */
+  double gain, relative;
   /** H [n][n] at x, the same on all ranks, borrowed until the next call. */
   int (*matrix)(void *host, const double *x, const double **h);
   /** About H's diagonal at x, [problem->n], and products with H at that x from then on. */
@@ -63,14 +66,16 @@ struct cubix_optimiser_curve {
 
 /* Along which unknowns other minima are looked for once the search has ended, and what came of it. */
 struct cubix_optimiser_scan {
-  const double *low, *high;       /* [problem->n] range of values; low < high: the value is far from quadratic along it */
+  /* [problem->n] range of values; low < high: the value is far from quadratic along it */
+  const double *low, *high;
   int values, unknowns;           /* that the last scan went through */
   int ended;                      /* 1: the last scan was complete, and found nothing lower */
   double lower;                   /* by how much the value fell because of scans */
 };
 
 struct cubix_optimiser_problem {
-  size_t n, n_shared;             /* unknowns of this rank, of which the last n_shared are the same, and count once, on all ranks */
+  /* unknowns of this rank, of which the last n_shared are the same, and count once, on all ranks */
+  size_t n, n_shared;
   const double *lower, *upper;    /* [n]; NULL: no bounds.  Equal ones freeze an unknown */
   /** Value and gradient [n] at x, the same value on all ranks.  A value or gradient that is not
    * finite says that one cannot go there; an error ends all. */
@@ -86,8 +91,10 @@ struct cubix_optimiser_problem {
 struct cubix_optimiser_rule {
   int max_iterations;             /* counted from the very start, over all runs */
   double gradient_tolerance;      /* of the projected gradient's largest component, relative to max(1, |value|) */
-  double value_tolerance;         /* of the decrease in each of three iterations, relative to max(1, |value|); L-BFGS only */
-  double rate;                    /* Adam: the learning rate; L-BFGS: largest change of an unknown in the very first step */
+  /* of the decrease in each of three iterations, relative to max(1, |value|); L-BFGS only */
+  double value_tolerance;
+  /* Adam: the learning rate; L-BFGS: largest change of an unknown in the very first step */
+  double rate;
 };
 
 /** Room for a search that starts at x = 0: put the start into cubix_optimiser_x.  Local.  @param

@@ -24,11 +24,14 @@
 #include "base/error.h"
 #include "fit/quadratic.h"
 
-enum { MOST_VALUES = 9, LEAST_VALUES = 3, FREE = 200, COST = 3 };   /* of an unknown; evaluations that are never too many; of a value */
+/* of an unknown; evaluations that are never too many; of a value */
+enum { MOST_VALUES = 9, LEAST_VALUES = 3, FREE = 200, COST = 3 };
 enum { MOST_CHORDS = 3, MOST_NARROW = 6, MOST_DESCENTS = 4, MOST_STEPS = 15 };
 static const double first_damping = 1e-3;
-static const double longest = 1;                     /* change of the other unknowns in a step: of order one they matter */
-static const double matters = 0.1;                   /* a chord step's gain, as a share of how far the value is above the best */
+/* change of the other unknowns in a step: of order one they matter */
+static const double longest = 1;
+/* a chord step's gain, as a share of how far the value is above the best */
+static const double matters = 0.1;
 static const double doubt = 1;                       /* a promised gain may be larger by so much */
 static const double nearest = 0.1;                   /* to the ends of what is narrowed, as a share of it */
 
@@ -43,7 +46,8 @@ struct scan {
   struct cubix_optimiser_work *work;
   struct cubix_quadratic m;
   double *h, *low, *high;         /* [m.n][m.n] the best point's H, for as long as the scan; [m.n] range */
-  struct place here, before, far, found[MOST_DESCENTS];   /* on a line; where to descend from, the most promising first */
+  /* on a line; where to descend from, the most promising first */
+  struct place here, before, far, found[MOST_DESCENTS];
   int n_found, n_value;
   double enough;
 };
@@ -216,7 +220,8 @@ static int line(struct scan *s, size_t k, double step, double outwards)
   struct stop last = { .value = best, .slope = 1 }, stop;
   place_set(&s->here, cubix_optimiser_x(s->state), cubix_optimiser_gradient(s->state), best, s->problem->n);
   model_at(s, &s->here);
-  const double from = s->m.x[k], lead = fmax(outwards > 0 ? s->low[k] - from : from - s->high[k], 0);   /* the best may lie beyond the range */
+  /* the best may lie beyond the range */
+  const double from = s->m.x[k], lead = fmax(outwards > 0 ? s->low[k] - from : from - s->high[k], 0);
   last.v = from;
   for (int j = 1; j <= MOST_VALUES; j++) {
     const double v = from + outwards * (lead + j * step);
@@ -231,7 +236,8 @@ static int line(struct scan *s, size_t k, double step, double outwards)
     last = stop;
   }
   s->here.promise = s->here.value;
-  if (finite && last.slope < 0 && s->here.value < best - s->enough) keep(s);         /* it still falls at the range's end */
+  /* it still falls at the range's end */
+  if (finite && last.slope < 0 && s->here.value < best - s->enough) keep(s);
 done:
   return status;
 }

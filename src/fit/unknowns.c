@@ -87,7 +87,8 @@ static double value_of(const struct cubix_unknowns_map *map, const struct cubix_
     value = base + k->scale * x;
     *slope = k->scale;
   }
-  return value < k->low ? k->low : value > k->high ? k->high : value;   /* rounding alone: the bounds of x are those of the value */
+  /* rounding alone: the bounds of x are those of the value */
+  return value < k->low ? k->low : value > k->high ? k->high : value;
 }
 
 static size_t rows_of(const struct cubix_unknowns *u, const struct cubix_unknown_block *k) { return k->of == CUBIX_OF_ALL ? 1 : u->n_star; }

@@ -21,11 +21,13 @@ struct cubix_unknowns_start {
   size_t n_star;                  /* of this rank */
   const struct cubix_leaves *value; /* all that cubix_unknowns_need names; copied */
   double age[2], metallicity[2];  /* range of the library [Gyr, mass fraction], above 0 */
-  const double *light;            /* [n_star] each star's in the band, 0 where none reaches the field; NULL: all shine alike */
+  /* [n_star] each star's in the band, 0 where none reaches the field; NULL: all shine alike */
+  const double *light;
 };
 
 struct cubix_unknowns {
-  size_t n_star, n, n_shared;     /* stars of this rank; unknowns, of which the last n_shared are the same on every rank */
+  /* stars of this rank; unknowns, of which the last n_shared are the same on every rank */
+  size_t n_star, n, n_shared;
   int n_star_unknown;             /* of a star */
   double *lower, *upper;          /* [n] */
   struct cubix_unknowns_map *map; /* how (unknowns_parts.h) */

@@ -10,7 +10,8 @@ enum cubix_unknown_form {
   CUBIX_FORM_LN                   /* b exp(x) */
 };
 
-enum cubix_unknown_of { CUBIX_OF_EACH, CUBIX_OF_BIN, CUBIX_OF_ALL };   /* a star's own, all stars' of a bin, a GLOBAL leaf */
+/* a star's own, all stars' of a bin, a GLOBAL leaf */
+enum cubix_unknown_of { CUBIX_OF_EACH, CUBIX_OF_BIN, CUBIX_OF_ALL };
 
 /* The unknowns of a leaf. */
 struct cubix_unknown_block {
@@ -36,7 +37,8 @@ struct cubix_unknowns_map {
   int n_age;                      /* bins of age */
   double age_edge[CUBIX_UNKNOWN_MOST_BINS + 1], shell_edge[CUBIX_UNKNOWN_MOST_BINS + 1];   /* Gyr, kpc */
   double systemic[3];             /* km/s */
-  double shift[CUBIX_UNKNOWN_MOST_BINS][2];   /* dex by which a bin's stars, on average, get to the library's ends in metallicity */
+  /* dex by which a bin's stars, on average, get to the library's ends in metallicity */
+  double shift[CUBIX_UNKNOWN_MOST_BINS][2];
 };
 
 /** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as

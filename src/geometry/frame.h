@@ -9,7 +9,8 @@
 struct cubix_frame {
   double centre[3];               /* kpc, in the file's frame */
   double velocity[3];             /* km/s */
-  double body[3][3];              /* rows: the disc's axes in the file's frame, frozen; unit matrix where no disc was looked for */
+  /* rows: the disc's axes in the file's frame, frozen; unit matrix where no disc was looked for */
+  double body[3][3];
   double rotation[3][3];          /* rows: sky axes x east, y north, z away; determinant +1 */
   double align_radius;            /* kpc; 0: nothing was aligned */
   double axis_p, axis_q;          /* b/a and c/a of the aligned body; 1, 1 if nothing was aligned */

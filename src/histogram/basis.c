@@ -111,7 +111,8 @@ int cubix_basis_keep(struct cubix_basis *basis, int i)
   int status = CUBIX_OK;
   struct cubix_basis_state *state = basis->state;
   size_t bytes = cubix_basis_tile_size(basis) * sizeof(float);
-  if (!state->kept[i]) state->kept[i] = aligned_alloc(64, (bytes + 63) / 64 * 64);   /* not zeroed: the threads that fill it touch it first */
+  /* not zeroed: the threads that fill it touch it first */
+  if (!state->kept[i]) state->kept[i] = aligned_alloc(64, (bytes + 63) / 64 * 64);
   CUBIX_CHECK(state->kept[i], CUBIX_ENOMEM, "cannot allocate %zu bytes for a tile of prepared templates", bytes);
 done:
   return status;

@@ -20,11 +20,15 @@ struct cubix_basis {
   int n_template;                 /* rows in D */
   int n_lambda, n_tile;           /* channels; tiles of CUBIX_TILE, the last one padded with zeros */
   double tolerance;               /* asked for */
-  double certified;               /* largest relative error of the velocity grid, float64, all templates in D and all channels, where there is a bound */
-  unsigned char *ending;          /* [n_row] 1: the row ends within what the channels see; in the channels `at_end` it is not in D */
+  /* largest relative error of the velocity grid, float64, all templates in D and all channels,
+   * where there is a bound */
+  double certified;
+  /* [n_row] 1: the row ends within what the channels see; in the channels `at_end` it is not in D */
+  unsigned char *ending;
   unsigned char *at_end;         /* [n_lambda] 1: rows that end are painted here star by star (cubix_ends_paint) */
   int n_at_end;
-  unsigned char *unbounded;       /* [n_lambda] 1: no bound on the relative error: a row in use has next to no light near there */
+  /* [n_lambda] 1: no bound on the relative error: a row in use has next to no light near there */
+  unsigned char *unbounded;
   int from_cache;                 /* 1: read, not built */
   char cache[1024];               /* path of the cache file, "" for none */
   void *state;                    /* basis.c's own: the tiles kept in memory, or the mapped file */

@@ -30,7 +30,8 @@
 #include "base/worst.h"
 #include "physics/doppler.h"
 
-static const double DARK = 1e-6;  /* of a row's mean: what counts as no light, in the certificate and in the search for a row's ends */
+/* of a row's mean: what counts as no light, in the certificate and in the search for a row's ends */
+static const double DARK = 1e-6;
 
 /* Normal equations of the fitted velocities, and their factors. */
 static int factor_init(struct cubix_basis_fit *fit)

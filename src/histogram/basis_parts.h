@@ -44,7 +44,9 @@ struct cubix_basis_fit {
   double (*check_phi)[CUBIX_N_WEIGHT];
   int *check_node;                /* [n_check] first of the six, counted from the fit's first */
   double *dark;                   /* [n_row] what counts as no light at a knot */
-  const cubix_real *instead;      /* NULL, or [n_row][row_stride] tangents, borrowed: they are fitted in the rows' place, each in the way that its row is */
+  /* NULL, or [n_row][row_stride] tangents, borrowed: they are fitted in the rows' place, each in
+   * the way that its row is */
+  const cubix_real *instead;
 };
 
 /* A channel's forms, on the values of knots base and following: right-hand sides, B at the nodes, B

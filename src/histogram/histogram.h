@@ -24,7 +24,8 @@ struct cubix_histogram {
   size_t n_spaxel;                /* painted, margin included */
   struct cubix_nodes nodes;
   int32_t *exponent;              /* [n_spaxel] value = mass [Msun] * 2^exponent */
-  size_t *start;                  /* [n_spaxel + 1]: the blocks of spaxel s are start[s] .. start[s + 1] - 1, rising in row */
+  /* [n_spaxel + 1]: the blocks of spaxel s are start[s] .. start[s + 1] - 1, rising in row */
+  size_t *start;
   struct cubix_block *block;      /* [start[n_spaxel]] */
   int64_t *value;                 /* [n_value] block after block; NULL in a cover */
   size_t n_value;

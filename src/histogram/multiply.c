@@ -179,7 +179,8 @@ int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, 
   multiply_all(&x, workspace, n_thread);
   for (int t = 0; t < n_thread; t++) {
     if (workspace[t].failed < 0) continue;
-    CUBIX_TRY(cubix_basis_tile(basis, workspace[t].failed, workspace[t].buffer, &workspace[t].d));  /* to have its message in this thread */
+    /* to have its message in this thread */
+    CUBIX_TRY(cubix_basis_tile(basis, workspace[t].failed, workspace[t].buffer, &workspace[t].d));
     CUBIX_CHECK(0, CUBIX_EFAIL, "tile %d of the prepared templates could not be had the first time", workspace[t].failed);
   }
   double seconds = cubix_log_clock() - start;

@@ -44,7 +44,8 @@ double cubix_instrument_lambda(const struct cubix_instrument *ins, int k)
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy)
 {
   const double x = fabs((ix + 0.5 - 0.5 * ins->n_x) * ins->pixel_x), y = fabs((iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y);
-  const double size = ins->n_x * ins->pixel_x, slack = 1e-9 * size, root3 = sqrt(3.);   /* slack: a centre on the border is inside */
+  /* slack: a centre on the border is inside */
+  const double size = ins->n_x * ins->pixel_x, slack = 1e-9 * size, root3 = sqrt(3.);
   switch (ins->aperture) {
     case CUBIX_CIRCLE:  return sqrt(x * x + y * y) <= 0.5 * size + slack;
     case CUBIX_HEXAGON: return y <= 0.25 * root3 * size + slack && root3 * x + y <= 0.5 * root3 * size + slack;

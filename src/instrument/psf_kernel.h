@@ -6,7 +6,8 @@
 
 /* Derivatives with a gaussian or moffat PSF's shape, or a change of it. */
 struct cubix_psf_bar {
-  double fwhm;                    /* per arcsec: of a number added to the FWHM of all channels; of PsfFwhm, where that is the FWHM */
+  /* per arcsec: of a number added to the FWHM of all channels; of PsfFwhm, where that is the FWHM */
+  double fwhm;
   double scale;                   /* of a factor on the FWHM of all channels, at 1 */
   double beta;
 };

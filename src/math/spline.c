@@ -107,7 +107,8 @@ void cubix_spline_curvature_vjp(const struct cubix_spline *spline, double (*rest
   }
   for (int i = 1; i < n - 2; i++)
     for (int l = 0; l < CUBIX_LANES; l++) m_bar[i + 1][l] -= spline->upper[i] * m_bar[i][l];
-  for (int i = n - 2; i > 0; i--)                          /* from here on m_bar[i] is the bar of chord i less chord i - 1 */
+  /* from here on m_bar[i] is the bar of chord i less chord i - 1 */
+  for (int i = n - 2; i > 0; i--)
     for (int l = 0; l < CUBIX_LANES; l++) {
       m_bar[i][l] *= spline->inverse[i];
       m_bar[i - 1][l] -= spline->lower[i] * m_bar[i][l];

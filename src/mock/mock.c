@@ -55,7 +55,8 @@ static void fill_tables(struct cubix_mock *m)
   for (int i = CUBIX_MOCK_N_RADIUS - 1; i >= 0; i--) {
     double r = exp(m->ln_r0 + i * m->dln_r), v = cubix_mock_speed(m, r, NULL), v2 = v * v;
     double density = 1. / (r * (r + a) * (r + a) * (r + a)), p = r < BULGE_CUT * a ? density * v2 : 0.;
-    phi -= i == CUBIX_MOCK_N_RADIUS - 1 ? v2 : 0.5 * m->dln_r * (v2 + before);     /* at the end all mass is inside: -G M/r */
+    /* at the end all mass is inside: -G M/r */
+    phi -= i == CUBIX_MOCK_N_RADIUS - 1 ? v2 : 0.5 * m->dln_r * (v2 + before);
     pressure += 0.5 * m->dln_r * (p + before_p);
     before = v2;
     before_p = p;

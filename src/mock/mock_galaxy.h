@@ -34,7 +34,8 @@ struct cubix_mock {
   double speed, r_turn;               /* rotation curve: far out [km/s], turn-over [kpc] */
   double disc_mass, bulge_mass;       /* now, as far as dynamics is concerned [Msun] */
   double height;                      /* sech^2 height z0 of the oldest stars [kpc] */
-  double bulge_scale, bulge_inside;   /* Hernquist a [kpc]; share of the untruncated mass that is inside the truncation */
+  /* Hernquist a [kpc]; share of the untruncated mass that is inside the truncation */
+  double bulge_scale, bulge_inside;
   double arm_cot;                     /* cot(pitch) */
   double gas_mass, gas_radius, gas_height;  /* Msun, kpc, kpc */
   double sfr;                         /* of the stars at the snapshot [Msun/yr] */

@@ -57,7 +57,8 @@ INLINE double uniform_of(uint32_t hi, uint32_t lo)
 
 INLINE double log_of(double u)
 {
-  static const double magic = 4503599627370496., ln2_hi = 0x1.62e42fee00000p-1, ln2_lo = 0x1.a39ef35793c76p-33;   /* 2^52; ln 2 with 20 zero bits, and the rest */
+  /* 2^52; ln 2 with 20 zero bits, and the rest */
+  static const double magic = 4503599627370496., ln2_hi = 0x1.62e42fee00000p-1, ln2_lo = 0x1.a39ef35793c76p-33;
   uint64_t bits, exponent;
   double m, e;
   memcpy(&bits, &u, sizeof bits);

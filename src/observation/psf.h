@@ -15,10 +15,11 @@ int cubix_psf_apply(const struct cubix_instrument *ins, struct cubix_cube *cube)
 int cubix_psf_apply_to(const struct cubix_instrument *ins, const struct cubix_cube *painted, struct cubix_cube *field);
 /** Adjoint.  Local.  Of the cubes only flux, sizes, margin and channels are looked at; these are the
  * same in all.  Spaxels outside the aperture count as 0.
- *  @param painted      before the PSF, where psf_bar is wanted; else NULL  @param field_bar as a cube after cubix_psf_apply
+ *  @param painted      before the PSF, where psf_bar is wanted; else NULL  @param field_bar as a
+ *    cube after cubix_psf_apply
  *  @param[in,out] painted_bar  with margin; added to; NULL: not wanted
- *  @param[in,out] psf_bar      added to, by these channels; NULL: not wanted.  Nothing is added for a PSF from a file, or none.
- *  Source: doc/math.md section 13. */
+ *  @param[in,out] psf_bar      added to, by these channels; NULL: not wanted.  Nothing is added for
+ *    a PSF from a file, or none. Source: doc/math.md section 13. */
 int cubix_psf_apply_vjp(const struct cubix_instrument *ins, const struct cubix_cube *painted, const struct cubix_cube *field_bar,
                         struct cubix_cube *painted_bar, struct cubix_psf_bar *psf_bar);
 /** Tangent.  Local.  @param painted NULL where psf_dot is  @param painted_dot, psf_dot NULL: 0

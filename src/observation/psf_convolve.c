@@ -148,7 +148,8 @@ static void product_column(const pair *z, const pair *y, const struct cubix_psf_
   const size_t n_y = (size_t)plan->n_y, node = (size_t)plan->half * n_y;
   const double twice = f && 2 * f < plan->n_x ? 2. : 1.;
   for (size_t j = 0; j < n_y; j++, z += LANE, y += LANE) {
-    pair product[LANE];                     /* so that the product of the components with D's, added up, is the real part */
+    /* so that the product of the components with D's, added up, is the real part */
+    pair product[LANE];
     for (int t = 0; t < LANE; t++) product[t] = twice * (y[t] * z[t][0] - times_i(y[t]) * z[t][1]) * (pair){ 1., -1. };
     for (int set = 1; set < plan->n_set; set++)
       for (int m = 0; m < l->n_node; m++) {

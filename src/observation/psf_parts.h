@@ -11,7 +11,8 @@
 
 enum {
   CUBIX_PSF_LANE = 4,                       /* channels side by side */
-  CUBIX_PSF_SET  = 3                        /* transforms of kernels: the kernel, and its derivatives in up to two directions */
+  /* transforms of kernels: the kernel, and its derivatives in up to two directions */
+  CUBIX_PSF_SET  = 3
 };
 
 typedef double cubix_psf_pair __attribute__((vector_size(16)));   /* a complex number */
@@ -19,7 +20,8 @@ typedef double cubix_psf_pair __attribute__((vector_size(16)));   /* a complex n
 struct cubix_psf_plan {
   int n_x, n_y, half;                       /* the transform's size; n_x/2 + 1 columns */
   int n_spectrum;                           /* images that are in work at a time: 1, or 2 */
-  size_t spectrum, line, n_work;            /* complex numbers in an image's transform, in a row or column, in a thread's memory */
+  /* complex numbers in an image's transform, in a row or column, in a thread's memory */
+  size_t spectrum, line, n_work;
   fftw_plan row_forward, row_backward, column_forward, column_backward, kernel;
   int n_node, n_set;
   double step;                              /* of the nodes, in channels */
@@ -43,7 +45,8 @@ struct cubix_psf_job {
   int adjoint, add;                         /* add to out, or overwrite it and clear it of the transforms' noise */
   const cubix_real *in, *by;
   cubix_real *out;                          /* forward it may be in */
-  struct cubix_psf_bar *gain;               /* [n_lambda] adjoint: products with the derivatives, set 1 along FWHM, set 2 along beta */
+  /* [n_lambda] adjoint: products with the derivatives, set 1 along FWHM, set 2 along beta */
+  struct cubix_psf_bar *gain;
 };
 
 /** Plan for images of the instrument's field and margin, and the kernels' transforms for channels

@@ -191,7 +191,8 @@ static int targets_same(const struct target *a, const struct target *b)
   char *end[2] = { NULL, NULL }, folder[2][CUBIX_OUTPUT_PATH + 1];
   const char *base[2];
   int same = cubix_atomic_file_same(a->path, b->path);
-  if (same || cubix_atomic_file_resolve(&end[0], a->path, a->path) || cubix_atomic_file_resolve(&end[1], b->path, b->path)) goto done;     /* what cannot be is told later */
+  /* what cannot be is told later */
+  if (same || cubix_atomic_file_resolve(&end[0], a->path, a->path) || cubix_atomic_file_resolve(&end[1], b->path, b->path)) goto done;
   for (int i = 0; i < 2; i++) {
     const char *slash = strrchr(end[i], '/');
     base[i] = slash ? slash + 1 : end[i];

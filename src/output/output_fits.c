@@ -113,7 +113,8 @@ static int image_begin(fitsfile *fits, const char *shown, const struct cubix_res
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = result->ins;
-  LONGLONG side[3] = { n_axis == 3 ? 1 : ins->n_x, n_axis == 3 ? 1 : ins->n_y, 1 };       /* of a cube the file in memory holds one voxel */
+  /* of a cube the file in memory holds one voxel */
+  LONGLONG side[3] = { n_axis == 3 ? 1 : ins->n_x, n_axis == 3 ? 1 : ins->n_y, 1 };
   struct cubix_facts *wcs = NULL;
   TRY_FITS(fits_create_imgll(fits, bitpix, n_axis, side, &fits_status));
   CUBIX_TRY(text_write(fits, shown, "EXTNAME", name, description));

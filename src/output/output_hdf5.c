@@ -123,7 +123,8 @@ static int array_begin(hid_t *out, hid_t file, const char *shown, const struct c
   struct cubix_facts *wcs = NULL;
   TRY_H5(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY));   /* it has a place in the file from now on */
   TRY_H5(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER));
-  TRY_H5(H5Pset_obj_track_times(creation, 0));                 /* DATE tells it once; the same run gives the same bytes */
+  /* DATE tells it once; the same run gives the same bytes */
+  TRY_H5(H5Pset_obj_track_times(creation, 0));
   TRY_H5(*out = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
   CUBIX_TRY(text_attribute(*out, shown, "unit", unit));
   CUBIX_TRY(text_attribute(*out, shown, "description", description));

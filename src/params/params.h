@@ -27,7 +27,8 @@ struct cubix_params {
 
 /** One parameter as documentation and outputs show it. */
 struct cubix_param_info {
-  const char *name, *type, *unit, *help, *dflt, *range, *section;   /* borrowed, static; unit "-": none; dflt NULL: required */
+  /* borrowed, static; unit "-": none; dflt NULL: required */
+  const char *name, *type, *unit, *help, *dflt, *range, *section;
   char value[1024];                                                 /* as it reads in a parameter file, without unit */
   char origin[256];                                                 /* as cubix_params_origin */
 };

@@ -44,7 +44,8 @@ void cubix_param_unknown(const char *name, char *text, size_t size);
 /** Put the words of a value into a parameter.  Local.
  *  @param[in] n, word  [n] the value and, where the row has one, its unit; a STRING is one word
  *  @param[in] place    copied; NULL: default
- *  @param[out] wrong   [size] "" when the value was taken, else "PixelScale = -0.2 must be 0..1000 arcsec", and the old value stays
+ *  @param[out] wrong   [size] "" when the value was taken, else "PixelScale = -0.2 must be 0..1000
+ *    arcsec", and the old value stays
  *  @return CUBIX_OK also when the value is wrong; CUBIX_ENOMEM */
 int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, const char *place, char *wrong, size_t size);
 /** The same from one text, as an override or a host code gives it: a STRING is taken whole, anything

@@ -139,7 +139,8 @@ static void comma_blame(const struct cubix_param_row *row, const struct given *g
   while (*piece == ',') piece++, n--;
   snprintf(point, sizeof point, "%.*s", (int)n, piece);
   while (*point && point[strlen(point) - 1] == ',') point[strlen(point) - 1] = '\0';
-  if (row->type == CUBIX_PARAM_INT || !strchr(point, ',')) {           /* what is too long to be shown has lost its comma */
+  /* what is too long to be shown has lost its comma */
+  if (row->type == CUBIX_PARAM_INT || !strchr(point, ',')) {
     blame(row, given, wrong, size, row->type == CUBIX_PARAM_INT ? ": write a whole number without a comma" : ": write numbers without commas");
     return;
   }

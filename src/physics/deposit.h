@@ -153,7 +153,8 @@ CUBIX_HD void cubix_deposit_vjp(const struct cubix_tables *v, const double *posi
 {
   cubix_sky_vjp(v, position, sum->at, position_bar, sky_bar);
   *length_bar += sum->length;
-  sky_bar->arcsec_per_kpc += sum->length * length / v->arcsec_per_kpc;      /* length and scale enter as their product */
+  /* length and scale enter as their product */
+  sky_bar->arcsec_per_kpc += sum->length * length / v->arcsec_per_kpc;
 }
 
 /** Forward derivative: how fast place and length (its scale's change included) of a star change; a

@@ -23,7 +23,8 @@ struct cubix_tables {
   /* templates; row (iz, ia) = iz*n_age + ia; with pchip the derivatives d/dlog_age follow at n_z*n_age + row */
   int n_row, n_knot, row_stride;  /* row_stride [cubix_real] = 2*(n_knot + 1) */
   const cubix_real *row;          /* [n_row][n_knot + 1][2], 1e30 erg/s/AA per Msun and that /AA^2 */
-  const double *light;            /* [n_row] band integral of the row over the observed band at v = 0 [1e30 erg/s per Msun] */
+  /* [n_row] band integral of the row over the observed band at v = 0 [1e30 erg/s per Msun] */
+  const double *light;
   const double *knot;             /* [n_knot] vacuum rest AA, increasing */
   /* from a wavelength to its interval: knot[first[cell]] <= lambda of the cell's blue end */
   int n_cell;
@@ -41,7 +42,8 @@ struct cubix_tables {
   double arcsec_per_kpc, inv_pixel_x, inv_pixel_y;
   double pointing_x, pointing_y, cos_roll, sin_roll;
   enum cubix_deposit_kind deposit;
-  double deposit_length;          /* CUBIX_DEPOSIT_GAUSSIAN: standard deviation of every star's light [kpc]; 0: each star has its own */
+  /* CUBIX_DEPOSIT_GAUSSIAN: standard deviation of every star's light [kpc]; 0: each star has its own */
+  double deposit_length;
 };
 
 /** The same model in channels first .. first + n - 1 only. */

@@ -64,7 +64,8 @@ void cubix_console_open(const char *program, int speaker, int quiet, int verbose
 
 void cubix_console_error(const char *program, int verbose)
 {
-  signal(SIGTERM, SIG_IGN);       /* the first rank to leave makes mpirun end the others: they are leaving already, and say why */
+  /* the first rank to leave makes mpirun end the others: they are leaving already, and say why */
+  signal(SIGTERM, SIG_IGN);
   if (!console.speaker) return;
   if (console.pending) printf("\r\033[K");
   fflush(stdout);

@@ -39,7 +39,8 @@ void cubix_report_scene(const struct cubix_result *r)
   cubix_log(CUBIX_LOG_INFO, "%s: %d metallicities x %d ages, %d wavelengths in use; %d rank(s), %s", r->templates->ssp->name, r->templates->ssp->n_z, r->templates->ssp->n_age,
             r->templates->tables.n_knot, r->n_rank, r->device);
   warn_of_imf(r->templates->ssp->imf, snap);
-  cubix_log(CUBIX_LOG_INFO, "every output file will have about %.3g GB", 1e-9 * cubix_output_file_bytes(r->par, ins));   /* the memory is told by cubix_mpi_memory_check */
+  /* the memory is told by cubix_mpi_memory_check */
+  cubix_log(CUBIX_LOG_INFO, "every output file will have about %.3g GB", 1e-9 * cubix_output_file_bytes(r->par, ins));
 }
 
 /* Of the channels held here. */

@@ -11,7 +11,8 @@
 struct cubix_simfile {
   struct cubix_snapshot snapshot; /* with the list of members */
   int64_t *n_star;                /* [snapshot.n_file] star particles in each member, wind cells included */
-  unsigned char *abroad;          /* [snapshot.n_file] 1: some of its data lie in other files, and every rank looks for them itself */
+  /* [snapshot.n_file] 1: some of its data lie in other files, and every rank looks for them itself */
+  unsigned char *abroad;
   int64_t n_total;                /* their sum */
   double a;                       /* scale factor of the snapshot */
   struct {

@@ -199,7 +199,8 @@ static int match(int *which, const char *path, hid_t file, const struct cubix_si
   int status = CUBIX_OK, there;
 
   *which = -1;
-  for (int i = 0; i < n; i++) CUBIX_TRY(cubix_h5_look(&there, file, format[i].header_group));   /* a broken link is not just another format */
+  /* a broken link is not just another format */
+  for (int i = 0; i < n; i++) CUBIX_TRY(cubix_h5_look(&there, file, format[i].header_group));
   for (int pass = 0; pass < 2 && *which < 0; pass++) {
     for (int i = 0; i < n; i++) {
       if (!(pass == 0 ? has_name(file, &format[i]) : has_datasets(file, &format[i]))) continue;

@@ -54,7 +54,8 @@ struct cubix_simformat {
   char name[64], path[1024];
   char imf[64];                   /* of the simulation's stars, or "" */
   struct {                        /* how a file is recognised: */
-    struct cubix_names attribute, contains;    /* one of these header attributes contains one of these words (any case), */
+    /* one of these header attributes contains one of these words (any case), */
+    struct cubix_names attribute, contains;
     struct cubix_names dataset;   /* or all of these datasets are there */
   } recognise;
   char header_group[64], star_group[64];

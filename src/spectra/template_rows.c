@@ -16,7 +16,8 @@
 struct job {
   struct cubix_maker k;
   struct cubix_templates *templates;
-  double *light_value, *light_curvature;    /* [n_knot] the light in the band is their product with values and curvatures */
+  /* [n_knot] the light in the band is their product with values and curvatures */
+  double *light_value, *light_curvature;
   double *broad;                            /* [n_template][n_knot] broadened templates; pchip alone needs them */
 };
 

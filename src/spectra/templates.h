@@ -11,7 +11,8 @@
 #include "spectra/ssp.h"
 
 struct cubix_templates {
-  struct cubix_ssp *ssp;          /* what was read; its luminosities are released once they are in `row`, unless they are kept */
+  /* what was read; its luminosities are released once they are in `row`, unless they are kept */
+  struct cubix_ssp *ssp;
   cubix_real *row;                /* see physics/tables.h */
   double *light, *log_z, *log_age;
   int32_t *first;

@@ -35,7 +35,8 @@ struct job {
   double *luminosity_bar;
   int wants_width;
   double (*width_bar)[2];         /* [groups of CUBIX_LANES templates] */
-  double *slope_bar, *broad_bar;  /* [n_template][n_knot] bars of the pchip slopes, and what they give to f'; pchip alone */
+  /* [n_template][n_knot] bars of the pchip slopes, and what they give to f'; pchip alone */
+  double *slope_bar, *broad_bar;
   /* forward */
   const double *luminosity_dot;
   double dot[2];                  /* of F and 1 + z */

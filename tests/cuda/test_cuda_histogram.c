@@ -69,7 +69,8 @@ done:
 static void make_basis(void)
 {
   const float *tile;
-  for (int t = 0; t < N_ROW; t++) slot[t] = t < 2 ? -1 : N_ROW - 1 - t;     /* rows 0 and 1 are not in use, and templates need not be in order */
+  /* rows 0 and 1 are not in use, and templates need not be in order */
+  for (int t = 0; t < N_ROW; t++) slot[t] = t < 2 ? -1 : N_ROW - 1 - t;
   float *room = cubix_alloc(cubix_basis_tile_size(&basis), sizeof *room);
   if (!room || cubix_basis_tile(&basis, 1, room, &tile)) abort();
   mapped[1] = room;
@@ -188,7 +189,8 @@ static void test_deposit(void)
       CHECK(dev->ops->fill(dev, &gpu, &nodes, scale_of(p), p, &tables) == CUBIX_OK);
       CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0));
       CHECK(gpu && same_histogram(gpu, cpu));
-      if (row[r].n >= 3000) CHECK(cpu->n_value > 2500 && cuda_on_cpu.n_launch > 130);  /* many cargoes of stars and values, several batches */
+      /* many cargoes of stars and values, several batches */
+      if (row[r].n >= 3000) CHECK(cpu->n_value > 2500 && cuda_on_cpu.n_launch > 130);
       cubix_histogram_free(cpu);
       cubix_histogram_free(gpu);
       cubix_placement_free(p);
@@ -403,7 +405,9 @@ static void test_failures(void)
       cubix_cube_free(cube);
     }
     if (kind == 2) CHECK(n_error > 15 && n_ignored == 0);
-    else CHECK(n_error > 100 && n_ignored == 27); /* three streams after each of four steps, before larger staging buffers, on closing; the context, there; 8 times idle memory is given up */
+    /* three streams after each of four steps, before larger staging buffers, on closing; the
+     * context, there; 8 times idle memory is given up */
+    else CHECK(n_error > 100 && n_ignored == 27);
   }
   cuda_on_cpu.lazy = 0;
   cubix_cube_free(want);

@@ -374,7 +374,8 @@ static void test_failing_calls(void)
       cube = NULL;
     }
     cuda_on_cpu.fail_at = 0;
-    CHECK(n_error > 40 && n_ignored == 10);   /* the three streams when all is done, before larger staging buffers and on closing; the context, there */
+    /* the three streams when all is done, before larger staging buffers and on closing; the context, there */
+    CHECK(n_error > 40 && n_ignored == 10);
     cubix_cube_free(want);
   }
   cubix_slab_free(slab);

@@ -248,7 +248,8 @@ static void test_parity(void)
         CHECK_CLOSE(bars_apart(gpu.bar, cpu.bar), 0, 1e-6);
         CHECK_CLOSE(flux_apart(gpu.flux_dot, cpu.flux_dot, n_flux), 0, 1e-6);
         if (row[r].rows) CHECK_CLOSE(rows_apart(gpu.row_bar, cpu.row_bar, n_row), 0, 1e-6);
-        if (n_star > 6) CHECK(!memcmp(&gpu.bar[4], &before.bar[4], 2 * sizeof *gpu.bar));      /* nothing of these two is in the band */
+        /* nothing of these two is in the band */
+        if (n_star > 6) CHECK(!memcmp(&gpu.bar[4], &before.bar[4], 2 * sizeof *gpu.bar));
         CHECK(cuda_on_cpu.n_live == 0);
         result_free(&gpu);
       }
@@ -321,7 +322,8 @@ static void test_failures(void)
       result_free(&got);
     }
     if (kind == 2) CHECK(n_error > 2 && n_ignored == 0);
-    else CHECK(n_error > 100 && n_ignored == 10);          /* the three streams after both ways and on closing; the context, there */
+    /* the three streams after both ways and on closing; the context, there */
+    else CHECK(n_error > 100 && n_ignored == 10);
     result_free(&want);
   }
   cuda_on_cpu.lazy = 0;

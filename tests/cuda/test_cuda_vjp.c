@@ -115,7 +115,8 @@ static void test_deposit_vjp(void)
       cuda_on_cpu.n_launch = 0;
       CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, gpu) == CUBIX_OK);
       CHECK((cuda_on_cpu.n_launch > 0) == (n > 0));
-      if (row[r].memory) CHECK(cuda_on_cpu.n_launch > launches + 5);           /* several batches: more cargoes that are not full */
+      /* several batches: more cargoes that are not full */
+      if (row[r].memory) CHECK(cuda_on_cpu.n_launch > launches + 5);
       CHECK_CLOSE(bars_apart(p, gpu, cpu), 0, 1e-13);
       if (n > 100) CHECK(bars_apart(p, gpu, before) > 0.01);
       for (size_t i = 0; i < n; i++)
@@ -236,12 +237,14 @@ static void test_multiply_vjp(void)
       memcpy(gpu[way], before, bytes);
       CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, scale, gpu[way]) == CUBIX_OK);
       CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0 && row[r].n_star > 1 && !row[r].dark) || row[r].n_star == 1);
-      if (row[r].n == 250) CHECK(row[r].memory ? cuda_on_cpu.n_launch > 6 : cuda_on_cpu.n_launch == 6);      /* batches of 128 spaxels, and smaller ones */
+      /* batches of 128 spaxels, and smaller ones */
+      if (row[r].n == 250) CHECK(row[r].memory ? cuda_on_cpu.n_launch > 6 : cuda_on_cpu.n_launch == 6);
       CHECK(!memcmp(gpu[way], gpu[0], bytes));
       cubix_device_close(dev);
     }
     for (size_t i = 0; i < n_voxel; i++) cube_bar.flux[i] = (cubix_real)fabs((double)cube_bar.flux[i]);
-    CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, all) == CUBIX_OK);     /* the sum of the terms without their signs */
+    /* the sum of the terms without their signs */
+    CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, all) == CUBIX_OK);
     size_t n_wrong = 0, n_changed = 0;
     for (size_t i = 0; i < n; i++) {
       n_wrong += !(fabs(gpu[0][i] - cpu[i]) <= 1e-6 * all[i] + 1e-15);
@@ -351,7 +354,9 @@ static void test_failures(void)
       free(bar);
     }
     if (kind == 2) CHECK(n_error > 9 && n_ignored == 0);
-    else CHECK(n_error > 60 && n_ignored == 28);           /* the three streams when all is done, after each step and on closing; the context, there; 15 times idle memory is given up instead */
+    /* the three streams when all is done, after each step and on closing; the context, there; 15
+     * times idle memory is given up instead */
+    else CHECK(n_error > 60 && n_ignored == 28);
     free(want);
     free(value_bar);
   }

@@ -57,7 +57,8 @@ static double scale_of(enum cubix_leaf leaf, double value)
     case CUBIX_LEAF_PointingX: case CUBIX_LEAF_PointingY: return 1;
     case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: case CUBIX_LEAF_Inclination: case CUBIX_LEAF_PositionAngle: case CUBIX_LEAF_Roll: return 20;
     case CUBIX_LEAF_Redshift: return 1e-3;
-    case CUBIX_LEAF_Age: case CUBIX_LEAF_Metallicity: return 0.005 * value;   /* few stars shall cross a node of the library */
+    /* few stars shall cross a node of the library */
+    case CUBIX_LEAF_Age: case CUBIX_LEAF_Metallicity: return 0.005 * value;
     default: return value;
   }
 }

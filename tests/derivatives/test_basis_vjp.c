@@ -107,7 +107,8 @@ int main(void)
   omp_set_num_threads(1);
   CHECK(cubix_mpi_start(NULL, NULL) == CUBIX_OK && mkdtemp(folder));
   only[THIRD] = only[LATE] = only[ENDING] = 1;
-  for (int c = 0; c < 4; c++) {                    /* all rows; some; from a file; channels beyond the library's blue end */
+  /* all rows; some; from a file; channels beyond the library's blue end */
+  for (int c = 0; c < 4; c++) {
     lab_init(lab, 1.2, 1, c == 3 ? 4985 : 5040);
     struct cubix_basis *basis = build(lab, 1e-3, c == 2 ? folder : "none", c == 1 ? only : NULL);
     CHECK(basis != NULL && (c != 2 || *basis->cache));

@@ -341,7 +341,8 @@ int main(void)
       if (!s->has_end) star[6].velocity = 60;
       test_taylor(s, 1, 1, 1e-4, 1);
       double steps = s->spacing > 5 ? 4 : 1;
-      test_taylor(s, 2, s->has_end ? 1e-2 : steps, 1e-4 * steps, 0);     /* where an edge crosses the library's end, there is a kink */
+      /* where an edge crosses the library's end, there is a kink */
+      test_taylor(s, 2, s->has_end ? 1e-2 : steps, 1e-4 * steps, 0);
       test_taylor(s, 4, 0.1, 1e-5, 1);
       test_taylor(s, 8, s->pchip ? 1e-2 : 0.1, s->pchip ? 1e-6 : 1e-5, !s->pchip);
       test_taylor(s, 15, s->has_end ? 1e-2 : 0.03, 3e-6, 0);

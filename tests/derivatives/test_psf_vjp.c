@@ -139,7 +139,8 @@ static void test_linear(void)
     CHECK(cubix_psf_apply_vjp(&ins, NULL, &field, &bar, NULL) == 0 && cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL) == 0);
     for (size_t i = 0; i < size(&bar); i++) apart = check_worst(apart, fabs((double)more.flux[i] - 2. - (double)bar.flux[i]));
     CHECK_CLOSE(apart, 0., sizeof(cubix_real) == 8 ? 1e-15 : 3e-7);
-    for (int x = 0; x < ins.n_x * ins.n_y; x++)      /* spaxels outside the aperture have no say, whatever stands there */
+    /* spaxels outside the aperture have no say, whatever stands there */
+    for (int x = 0; x < ins.n_x * ins.n_y; x++)
       for (int k = 0; k < s->n && !cubix_instrument_inside(&ins, x % ins.n_x, x / ins.n_x); k++) field.flux[x * s->n + k] = (cubix_real)NAN;
     memset(more.flux, 0, size(&more) * sizeof *more.flux);
     CHECK(cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL) == 0);
@@ -176,7 +177,8 @@ static void test_taylor(void)
     CHECK(cubix_psf_apply_to(&ins, &painted, &field) == 0);
     for (size_t d = 0; d < sizeof direction / sizeof *direction; d++) {
       double rest[4], step = 1e-2;
-      if (direction[d].fwhm != 0. && s->slope != 0.) continue;   /* moves the nodes too, which are frozen in the derivative */
+      /* moves the nodes too, which are frozen in the derivative */
+      if (direction[d].fwhm != 0. && s->slope != 0.) continue;
       if (direction[d].beta != 0. && s->kind == CUBIX_PSF_GAUSSIAN) continue;
       struct cubix_cube dot = hold(&ins, 0, s->first, s->n, 0., 0.);
       CHECK(cubix_psf_apply_jvp(&ins, &painted, NULL, direction + d, &dot) == 0);
@@ -210,7 +212,8 @@ static void test_kernels(void)
     for (size_t d = 0; d < sizeof direction / sizeof *direction && dot; d++) {
       const struct cubix_instrument more = moved(s, direction + d, h), less = moved(s, direction + d, -h);
       double sum = 0., worst = 0., largest = 0.;
-      if (direction[d].fwhm != 0. && s->slope != 0.) continue;   /* moves the cut by the widest channel's factor, not by this one's */
+      /* moves the cut by the widest channel's factor, not by this one's */
+      if (direction[d].fwhm != 0. && s->slope != 0.) continue;
       CHECK(cubix_psf_kernel_build_jvp(dot, &ins, 5200., ins.margin, direction + d) == 0);
       CHECK(cubix_psf_kernel_build(dot + n, &more, 5200., ins.margin) == 0 && cubix_psf_kernel_build(dot + 2 * n, &less, 5200., ins.margin) == 0);
       for (size_t i = 0; i < n; i++) {
@@ -256,7 +259,9 @@ static void test_owners(void)
   CHECK_CLOSE(sum.fwhm, psf_bar[0].fwhm, 1e-13 * fabs(sum.fwhm));
   CHECK_CLOSE(sum.scale, psf_bar[0].scale, 1e-13 * fabs(sum.scale));
   CHECK_CLOSE(sum.beta, psf_bar[0].beta, 1e-13 * fabs(sum.beta));
-  w.lambda_first = 1;             /* beyond the last channel; then not the channels of the other; then not this instrument's margin; then nothing to derive by */
+  /* beyond the last channel; then not the channels of the other; then not this instrument's margin;
+   * then nothing to derive by */
+  w.lambda_first = 1;
   CHECK(cubix_psf_apply_vjp(&ins, NULL, &w, &bar[0], NULL) == CUBIX_EFAIL);
   w.lambda_first = 0;
   w.n_lambda--;
@@ -296,7 +301,8 @@ static void test_set(void)
 {
   const struct setup gaussian = { CUBIX_PSF_GAUSSIAN, 8, 6, 0.5, 1.1, 0., 0., CUBIX_SQUARE, -1, 0, 1 };
   struct cubix_instrument ins = instrument(&gaussian);
-  CHECK(cubix_instrument_set_psf(&ins, 1.3, 0.) == 0 && ins.margin == 7 && ins.psf_fwhm.coef[0] == 1.3);   /* 2.5 FWHM are 6.5 spaxels */
+  /* 2.5 FWHM are 6.5 spaxels */
+  CHECK(cubix_instrument_set_psf(&ins, 1.3, 0.) == 0 && ins.margin == 7 && ins.psf_fwhm.coef[0] == 1.3);
   CHECK(cubix_instrument_set_psf(&ins, 0., 0.) == CUBIX_EUSAGE && cubix_instrument_set_psf(&ins, NAN, 0.) == CUBIX_EUSAGE);
   CHECK(cubix_instrument_set_psf(&ins, 9000., 0.) == CUBIX_EUSAGE && strstr(cubix_error_message(), "margin"));
   CHECK(ins.psf_fwhm.coef[0] == 1.3 && ins.margin == 7);

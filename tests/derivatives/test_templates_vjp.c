@@ -126,7 +126,8 @@ static void pchip_slopes(void)
       }
   CHECK(held > 100);
   for (int k = 0; k < 7; k++) y[k] = k == 2 ? 1e-200 : 0, y_dot[k] = 1;
-  for (int i = 0; i < 7; i++) CHECK(cubix_pchip_slope_jvp(x, y, y_dot, 1, 7, i) == 0);   /* nothing overflows where there is next to nothing */
+  /* nothing overflows where there is next to nothing */
+  for (int i = 0; i < 7; i++) CHECK(cubix_pchip_slope_jvp(x, y, y_dot, 1, 7, i) == 0);
 }
 
 static void curves(void)
@@ -350,7 +351,8 @@ static void again(void)
   CHECK(kept.templates->n_too_broad > 0 && kept.templates->n_too_broad < kept.ins->n_lambda && kept.templates->n_uncovered == 0);
   outliers = kept.scene;
   outliers.redshift += 0.01;
-  CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);    /* the library ends before the range that was asked for */
+  /* the library ends before the range that was asked for */
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);
   CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->tables.one_plus_z == 1 + outliers.redshift);
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &kept.scene, NULL) == CUBIX_OK);
   CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) &&

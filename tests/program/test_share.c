@@ -342,7 +342,8 @@ static void test_audit(struct stage_set *set, int split)
   CHECK(found.n_voxel > 50 && found.n_voxel <= CUBIX_AUDIT_MOST && found.worst > 0 && found.worst < 2e-6);
   if (cubix_mpi_rank() == 0) printf("same: audit %d voxels, worst %.6e\n", found.n_voxel, found.worst);
   CHECK(audit(&found, set, mine, 1, 1e-12, CUBIX_HISTOGRAM) == CUBIX_EFAIL && strstr(cubix_error_message(), "Engine direct"));
-  CHECK(audit(&found, set, mine, 1, 1e-2, CUBIX_DIRECT) == CUBIX_EFAIL && strstr(cubix_error_message(), "report"));  /* all covered channels count */
+  /* all covered channels count */
+  CHECK(audit(&found, set, mine, 1, 1e-2, CUBIX_DIRECT) == CUBIX_EFAIL && strstr(cubix_error_message(), "report"));
 
   spoil(set, N_SPAXEL, 3, 1.0003);                          /* a third of the channels */
   CHECK(audit(&found, set, mine, 2, 1e-4, CUBIX_HISTOGRAM) == CUBIX_EFAIL);

@@ -273,9 +273,11 @@ static void test_leftovers(void)
   for (int i = 0; i < 6; i++) CHECK(exists(kept[i]) && !remove(kept[i]));
   CHECK(!exists(".left.part-elsewhere-99-00000000000000aa") && exists(".left.part-elsewhere-99-00000000000000bb") && holds("victim", "precious"));
   CHECK(!remove(".left.part-elsewhere-99-00000000000000bb"));
-  CHECK(names_with(".left.part-", NULL) == 1 && names_with(".right.part-", NULL) == 1);       /* one lives; the other is another output's */
+  /* one lives; the other is another output's */
+  CHECK(names_with(".left.part-", NULL) == 1 && names_with(".right.part-", NULL) == 1);
   siginfo_t gone;
-  CHECK(!kill(living, SIGKILL) && !waitid(P_PID, (id_t)living, &gone, WEXITED | WNOWAIT));     /* dead, but nobody asked for it yet */
+  /* dead, but nobody asked for it yet */
+  CHECK(!kill(living, SIGKILL) && !waitid(P_PID, (id_t)living, &gone, WEXITED | WNOWAIT));
   cubix_atomic_file_sweep(".", NULL);
   CHECK(names_with(".part-", NULL) == 0);
   CHECK(waitpid(living, NULL, 0) == living);

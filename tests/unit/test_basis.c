@@ -33,7 +33,8 @@ static void b_splines(void)
       mean += w[q] * (-nodes.reach + (j + q - 2) * nodes.step);
     }
     CHECK_CLOSE(sum, 1, 1e-15);
-    CHECK_CLOSE(mean, v, 1e-10);                 /* straight lines are reproduced: the nodes are where the header says */
+    /* straight lines are reproduced: the nodes are where the header says */
+    CHECK_CLOSE(mean, v, 1e-10);
   }
 }
 
@@ -84,7 +85,8 @@ static void accuracy(const struct lab *lab)
     for (int trial = 0; trial < 20000; trial++) {
       int t = (int)(N_ROW * uniform(&state)), k = (int)(N_LAMBDA * uniform(&state));
       double v = REACH * (2 * uniform(&state) - 1), b = channel_at(lab, t, k, v);
-      if (basis->ending[t] && (basis->at_end[k] || lab->edge[k] / lab->templates.tables.one_plus_z > 5150)) continue;   /* beyond the end nothing to be relative to */
+      /* beyond the end nothing to be relative to */
+      if (basis->ending[t] && (basis->at_end[k] || lab->edge[k] / lab->templates.tables.one_plus_z > 5150)) continue;
       worst = check_worst(worst, fabs(from_basis(basis, tile, t, k, v) - b) / b);
     }
     CHECK(worst > 0.2 * basis->certified);       /* the certificate is no idle bound */

@@ -69,7 +69,8 @@ static void check_moments(enum cubix_deposit_kind kind, double length)
 {
   struct cubix_tables v = make_view(kind, 0.4);
   double variance = 0, sigma = fmax(CUBIX_DEPOSIT_LEAST, length * v.arcsec_per_kpc * v.inv_pixel_y);
-  double off = 1.01 * exp(-2 * acos(-1) * acos(-1) * sigma * sigma) / acos(-1) + 1e-8;     /* of a Gaussian's pixels: the first harmonic */
+  /* of a Gaussian's pixels: the first harmonic */
+  double off = 1.01 * exp(-2 * acos(-1) * acos(-1) * sigma * sigma) / acos(-1) + 1e-8;
   for (int i = 0; i < N_STAR; i++) {
     double position[3] = { draw(-0.5, 0.5), draw(-0.5, 0.5), draw(-9, 9) }, at[2], sum = 0, m[2] = { 0 }, m2 = 0;
     struct cubix_foot foot;
@@ -151,7 +152,8 @@ static void check_slopes(enum cubix_deposit_kind kind, double length)
 {
   const double h = 1e-5;
   struct cubix_tables v = make_view(kind, 0);
-  double one_x = 1 / (v.arcsec_per_kpc * v.inv_pixel_x), one_y = 1 / (v.arcsec_per_kpc * v.inv_pixel_y);     /* a spaxel in kpc */
+  /* a spaxel in kpc */
+  double one_x = 1 / (v.arcsec_per_kpc * v.inv_pixel_x), one_y = 1 / (v.arcsec_per_kpc * v.inv_pixel_y);
   int compared = 0;
   for (int i = 0; i < 30; i++) {
     double position[3] = { draw(-2, 2), draw(-2, 2), 0 };

@@ -42,7 +42,8 @@ static void test_method(void)
   struct cubix_workload many = a_galaxy(6e6, 1e4, 1326, 1), few = a_galaxy(1e4, 900, 150, 1);
   CHECK(method(&many, "auto", "1e-4", "histogram: about") == CUBIX_HISTOGRAM);
   CHECK(method(&many, "direct", "1e-4", "asked") == CUBIX_DIRECT);
-  CHECK(method(&few, "auto", "1e-4", "direct: about") == CUBIX_DIRECT);      /* the templates would take longer than the stars */
+  /* the templates would take longer than the stars */
+  CHECK(method(&few, "auto", "1e-4", "direct: about") == CUBIX_DIRECT);
   CHECK(method(&few, "histogram", "1e-4", "asked") == CUBIX_HISTOGRAM);
   few.prepared = 1;
   CHECK(method(&few, "auto", "1e-4", "histogram: about") == CUBIX_HISTOGRAM);

@@ -90,7 +90,8 @@ static void test_same_bits(void)
     CHECK(same(whole, h));
     cubix_histogram_free(h);
   }
-  for (int q = 0; q < N_PART; q++) {          /* parts of a half, a quarter ... of the stars; the last but one is empty */
+  /* parts of a half, a quarter ... of the stars; the last but one is empty */
+  for (int q = 0; q < N_PART; q++) {
     CHECK(cubix_placement_init(&share[q], N_SPAXEL, p->start[N_SPAXEL]) == 0);
     for (size_t s = 0, n = 0; s < N_SPAXEL; s++) {
       for (size_t i = p->start[s]; i < p->start[s + 1]; i++) {

@@ -157,7 +157,8 @@ static void test_channels(void)
     int code;
     struct cubix_instrument *ins = instrument(&code, "Instrument", "IFU", "LambdaMin", row[i].min, "LambdaMax", row[i].max, "LambdaStep", row[i].step, NULL);
     CHECK(ins && ins->n_lambda == row[i].n);
-    if (ins) CHECK_CLOSE(ins->edge[ins->n_lambda] - ins->edge[0], ins->n_lambda * ins->lambda_step, 1e-8);   /* vacuum */
+    /* vacuum */
+    if (ins) CHECK_CLOSE(ins->edge[ins->n_lambda] - ins->edge[0], ins->n_lambda * ins->lambda_step, 1e-8);
     cubix_instrument_free(ins);
   }
 }
@@ -219,7 +220,8 @@ static void test_resolving_power(void)
     worst = check_worst(worst, fabs(cubix_curve_at(&ins->lsf_fwhm, x) * power / x - 1.));
   }
   CHECK(worst < 2e-5);
-  CHECK(ins && fabs(299792.458 / 2.3548200450309493 / (6563. / cubix_curve_at(&ins->lsf_fwhm, 6563.)) - 72.) < 2.);   /* the survey's sigma [km/s] */
+  /* the survey's sigma [km/s] */
+  CHECK(ins && fabs(299792.458 / 2.3548200450309493 / (6563. / cubix_curve_at(&ins->lsf_fwhm, 6563.)) - 72.) < 2.);
   cubix_instrument_free(ins);
 }
 

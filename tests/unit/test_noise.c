@@ -124,8 +124,10 @@ static void test_P12_chi(void)
     for (int v = 0; v < N; v++) chi[v] = cubix_noise_draw(&noise, 7, row[i].flux, (uint64_t)v) / sqrt(cubix_noise_variance(&noise, 7, row[i].flux));
     moments(chi, N, &mean, &variance, &third);
     CHECK_CLOSE(mean, 0., 4. / sqrt(N));
-    CHECK_CLOSE(variance, 1., 4. * sqrt((2. + photons / (all * all)) / N));   /* the fourth moment of a Poisson number counts too */
-    CHECK_CLOSE(third, row[i].normal ? 0. : photons / pow(all, 1.5), 0.04);   /* a Poisson number's, if the rest is independent of it */
+    /* the fourth moment of a Poisson number counts too */
+    CHECK_CLOSE(variance, 1., 4. * sqrt((2. + photons / (all * all)) / N));
+    /* a Poisson number's, if the rest is independent of it */
+    CHECK_CLOSE(third, row[i].normal ? 0. : photons / pow(all, 1.5), 0.04);
     if (row[i].normal) CHECK(photons > 50. && ks_normal(chi, N) < 1.63);
     else CHECK(photons < 50.);
     cubix_noise_free(&noise);

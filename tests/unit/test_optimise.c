@@ -300,7 +300,8 @@ static const struct cubix_collective twin = { add, same, twice, sum };
 static int split_quadratic(void *host, const double *x, double *value, double *gradient)
 {
   struct host *h = host;
-  double v[3] = { x[0] - 1, x[1] + 2, x[2] - x[0] - 4 };   /* x[0] is each rank's own, 1 and 2 are shared; the third term is of both ranks */
+  /* x[0] is each rank's own, 1 and 2 are shared; the third term is of both ranks */
+  double v[3] = { x[0] - 1, x[1] + 2, x[2] - x[0] - 4 };
   *value = 2 * v[0] * v[0] + v[1] * v[1] + 2 * v[2] * v[2];
   gradient[0] = 2 * v[0] - 2 * v[2];
   gradient[1] = 2 * v[1];

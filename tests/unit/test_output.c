@@ -125,7 +125,8 @@ static void test_check(void)
   CHECK(check_of(many, "yes", "more than 8") == CUBIX_EUSAGE);
   memset(longer, 'x', sizeof longer);
   strcpy(longer + 900, ".fits");
-  CHECK(check_of(longer, "yes", "cannot create") == CUBIX_EOUTPUT);       /* no file system has names of 900 characters */
+  /* no file system has names of 900 characters */
+  CHECK(check_of(longer, "yes", "cannot create") == CUBIX_EOUTPUT);
 }
 
 static int count_parts(void)

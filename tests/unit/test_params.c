@@ -104,7 +104,8 @@ static void test_text(void)
   CHECK(par->Seed == 3 && par->MinStars == 4);
   CHECK(takes("PsfFile \"my psf.fits\"   % in quotes") && !strcmp(par->PsfFile, "my psf.fits"));
   CHECK(takes("PsfFile \"a \"\"b\"\" # c\"") && !strcmp(par->PsfFile, "a \"b\" # c") && takes("PsfFile \"\"") && !*par->PsfFile);
-  CHECK(parse("\xef\xbb\xbfInputFile a\r\nSspFile b\r\n\r\nOutputFile c.fits\rSeed 9") == CUBIX_OK);   /* BOM, CRLF, CR, no last end */
+  /* BOM, CRLF, CR, no last end */
+  CHECK(parse("\xef\xbb\xbfInputFile a\r\nSspFile b\r\n\r\nOutputFile c.fits\rSeed 9") == CUBIX_OK);
   CHECK(par && !strcmp(par->InputFile, "a") && !strcmp(par->OutputFile, "c.fits") && par->Seed == 9);
   CHECK(!strcmp(cubix_params_origin(par, "OutputFile"), "t.param:4") && !strcmp(cubix_params_origin(par, "Seed"), "t.param:5"));
 
@@ -226,7 +227,8 @@ static void test_overrides(void)
   CHECK(par->Seed == 11 && par->PixelScale.y == 0.2 && !strcmp(par->OutputFile, "my cube.fits") && par->Centre.x[1] == 2. && !*par->PsfFile);
   CHECK(!strcmp(cubix_params_origin(par, "Seed"), "command line") && !strcmp(cubix_params_origin(par, "InputFile"), "t.param:1"));
   const char *const all[] = { "InputFile=a", "SspFile=\"b c\"", "OutputFile=c.fits" };
-  CHECK(parse_with("", N_OF(all), all) == CUBIX_OK && !strcmp(par->SspFile, "b c"));   /* no file is needed for what is required */
+  /* no file is needed for what is required */
+  CHECK(parse_with("", N_OF(all), all) == CUBIX_OK && !strcmp(par->SspFile, "b c"));
   const char *const wrong[] = { "Seed=1", "Seed=2", "Seed", "=1", "seed=1", "Redshift=25", "Psf=", "InputFile=", "Omega0=0.3" };
   CHECK(refuses_override(wrong, N_OF(wrong), "command line: Seed is given twice\n"
     "command line: Seed must be Name=value\n"
@@ -246,7 +248,8 @@ static void test_set(void)
   CHECK(cubix_params_set(par, "PixelScale", "0.5 0.25 arcsec") == CUBIX_OK && par->PixelScale.y == 0.25);
   CHECK(!strcmp(cubix_params_origin(par, "PixelScale"), "set by the program"));
   CHECK(cubix_params_set(par, "OutputFile", "two words.fits") == CUBIX_OK && !strcmp(par->OutputFile, "two words.fits"));
-  CHECK(cubix_params_set(par, "Orientation", "sideways") == CUBIX_EUSAGE && !strcmp(par->Orientation, "none"));   /* the old value stays */
+  /* the old value stays */
+  CHECK(cubix_params_set(par, "Orientation", "sideways") == CUBIX_EUSAGE && !strcmp(par->Orientation, "none"));
   CHECK(!strcmp(cubix_error_message(), "Orientation = sideways must be none, angles, faceon, edgeon or inclined"));
   CHECK(cubix_params_set(par, "Orientatoin", "none") == CUBIX_EUSAGE && strstr(cubix_error_message(), "did you mean Orientation?"));
   cubix_params_free(NULL);
@@ -332,7 +335,8 @@ static void test_docs(void)
   struct cubix_params *from_template = par;
   par = NULL;
   CHECK(parse_with("", 3, required) == CUBIX_OK);
-  for (int i = 0; i < cubix_params_count(); i++) {   /* the template says the defaults, and everything is in every document */
+  /* the template says the defaults, and everything is in every document */
+  for (int i = 0; i < cubix_params_count(); i++) {
     struct cubix_param_info a, b;
     int status;
     cubix_params_info(from_template, i, &a);

@@ -98,7 +98,8 @@ int main(void)
       n_taken++;
       n_same += survives(par);
     }
-    cubix_params_info(NULL, (int)dice(&state, (uint64_t)cubix_params_count()), &info);   /* and any piece as the value of any parameter */
+    /* and any piece as the value of any parameter */
+    cubix_params_info(NULL, (int)dice(&state, (uint64_t)cubix_params_count()), &info);
     status = par ? cubix_params_set(par, info.name, tight + dice(&state, strlen(tight) + 1)) : -1;
     n_set += status == CUBIX_OK || status == CUBIX_EUSAGE;
     cubix_params_free(par);

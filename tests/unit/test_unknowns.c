@@ -236,7 +236,8 @@ static void test_several(void)
   double range[2];
   int wrong = 0;
   for (size_t i = 0; i < u->n; i++) {
-    const int several = i < u->n - u->n_shared && (i % 6 == 1 || i % 6 == 2);          /* mass, age, metallicity, three of velocity */
+    /* mass, age, metallicity, three of velocity */
+    const int several = i < u->n - u->n_shared && (i % 6 == 1 || i % 6 == 2);
     cubix_unknowns_scan(u, i, range);
     wrong += several ? range[0] != u->lower[i] || range[1] != u->upper[i] || !(range[0] < range[1]) : range[0] != range[1];
   }
