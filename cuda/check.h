@@ -11,11 +11,16 @@
 static inline const char *cubix_cuda_remedy(cudaError_t error)
 {
   switch (error) {
-    case cudaErrorMemoryAllocation:         return "the memory of the GPU, or the host memory that may be locked, is full: end other programs there";
+    case cudaErrorMemoryAllocation:
+      return "the memory of the GPU, or the host memory that may be locked, is full: end other programs there";
     case cudaErrorNoKernelImageForDevice:
-    case cudaErrorUnsupportedPtxVersion:    return "this cubix holds no code for this GPU or its driver: update the driver, or build with its toolkit";
-    case cudaErrorInsufficientDriver:       return "the NVIDIA driver is older than the CUDA that cubix was built with: update the driver";
-    case cudaErrorDevicesUnavailable:       return "another process holds the GPU for itself (compute mode EXCLUSIVE_PROCESS): end it, choose another GPU, or start NVIDIA's MPS";
+    case cudaErrorUnsupportedPtxVersion:
+      return "this cubix holds no code for this GPU or its driver: update the driver, or build with its toolkit";
+    case cudaErrorInsufficientDriver:
+      return "the NVIDIA driver is older than the CUDA that cubix was built with: update the driver";
+    case cudaErrorDevicesUnavailable:
+      return "another process holds the GPU for itself (compute mode EXCLUSIVE_PROCESS): end it, choose another GPU, "
+             "or start NVIDIA's MPS";
     case cudaErrorIllegalAddress:
     case cudaErrorLaunchFailure:            return "this is a fault in cubix or in the GPU: please report it";
     default:                                return "nvidia-smi and the driver's log (dmesg) may tell more";

@@ -21,7 +21,8 @@ static int find(void *function, void *driver, const char *name)
 {
   int status = CUBIX_OK;
   void *address = dlsym(driver, name);
-  CUBIX_CHECK(address, CUBIX_EDEVICE, "libcuda.so.1 lacks %s: the NVIDIA driver is too old or damaged; update it, or use Backend cpu", name);
+  CUBIX_CHECK(address, CUBIX_EDEVICE,
+              "libcuda.so.1 lacks %s: the NVIDIA driver is too old or damaged; update it, or use Backend cpu", name);
   memcpy(function, &address, sizeof address);
 done:
   return status;
@@ -33,7 +34,8 @@ int cubix_cuda_context_open(struct cubix_cuda_context *context, int gpu)
   int (*retain)(void **handle, int gpu) = NULL;
   *context = (struct cubix_cuda_context){ .gpu = gpu };
   context->driver = dlopen("libcuda.so.1", RTLD_LAZY);
-  CUBIX_CHECK(context->driver, CUBIX_EDEVICE, "cannot open libcuda.so.1 of the NVIDIA driver (%s): install it, or use Backend cpu", dlerror());
+  CUBIX_CHECK(context->driver, CUBIX_EDEVICE,
+              "cannot open libcuda.so.1 of the NVIDIA driver (%s): install it, or use Backend cpu", dlerror());
   CUBIX_TRY(find(&retain, context->driver, "cuDevicePrimaryCtxRetain"));
   CUBIX_TRY(find(&context->release, context->driver, "cuDevicePrimaryCtxRelease_v2"));
   CUBIX_TRY(find(&context->push, context->driver, "cuCtxPushCurrent_v2"));

@@ -43,11 +43,15 @@ static int usable(int gpu, char *why, size_t room)
   if (!error) error = cudaDeviceGetAttribute(&mode, cudaDevAttrComputeMode, gpu);
   if (!error) error = cudaGetDeviceProperties(&properties, gpu);
   if (error)
-    snprintf(why, room, "GPU %d does not answer: %s (%s); %s", gpu, cudaGetErrorString(error), cudaGetErrorName(error), cubix_cuda_remedy(error));
+    snprintf(why, room, "GPU %d does not answer: %s (%s); %s", gpu, cudaGetErrorString(error), cudaGetErrorName(error),
+             cubix_cuda_remedy(error));
   else if (major < LEAST_CAPABILITY)
-    snprintf(why, room, "GPU %d, %.80s, has compute capability %d.%d, and this cubix holds code for %d.0 and newer", gpu, properties.name, major, minor, LEAST_CAPABILITY);
+    snprintf(why, room, "GPU %d, %.80s, has compute capability %d.%d, and this cubix holds code for %d.0 and newer",
+             gpu, properties.name, major, minor, LEAST_CAPABILITY);
   else if (mode == cudaComputeModeProhibited)
-    snprintf(why, room, "GPU %d, %.80s, is closed to all programs by its compute mode: open it by nvidia-smi -c DEFAULT", gpu, properties.name);
+    snprintf(why, room,
+             "GPU %d, %.80s, is closed to all programs by its compute mode: open it by nvidia-smi -c DEFAULT", gpu,
+             properties.name);
   (void)cudaGetLastError();
   return !error && major >= LEAST_CAPABILITY && mode != cudaComputeModeProhibited;
 }
@@ -71,17 +75,21 @@ static void explain(struct cubix_sight *sight, cudaError_t error)
   (void)cudaDriverGetVersion(&driver);
   (void)cudaRuntimeGetVersion(&runtime);
   (void)cudaGetLastError();
-  if (error == cudaErrorInsufficientDriver && !driver) snprintf(sight->why, sizeof sight->why, "no NVIDIA driver is at work on this node");
+  if (error == cudaErrorInsufficientDriver && !driver)
+    snprintf(sight->why, sizeof sight->why, "no NVIDIA driver is at work on this node");
   else if (error == cudaSuccess || error == cudaErrorNoDevice)
-    snprintf(sight->why, sizeof sight->why, "no GPU is to be seen: there is none, or the job system or CUDA_VISIBLE_DEVICES hides it");
+    snprintf(sight->why, sizeof sight->why,
+             "no GPU is to be seen: there is none, or the job system or CUDA_VISIBLE_DEVICES hides it");
   else if (error == cudaErrorInsufficientDriver) {
     sight->amiss = 1;
     snprintf(sight->why, sizeof sight->why,
-             "the NVIDIA driver of this node serves CUDA up to %d.%d, and this cubix was built with CUDA %d.%d: update the driver, or build with a toolkit that it serves",
+             "the NVIDIA driver of this node serves CUDA up to %d.%d, and this cubix was built with CUDA %d.%d: update "
+             "the driver, or build with a toolkit that it serves",
              driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
   } else {
     sight->amiss = 1;
-    snprintf(sight->why, sizeof sight->why, "CUDA does not start: %s (%s); %s", cudaGetErrorString(error), cudaGetErrorName(error), cubix_cuda_remedy(error));
+    snprintf(sight->why, sizeof sight->why, "CUDA does not start: %s (%s); %s", cudaGetErrorString(error),
+             cudaGetErrorName(error), cubix_cuda_remedy(error));
   }
 }
 
@@ -98,8 +106,10 @@ static void cuda_look(struct cubix_sight *sight)
     struct cubix_unit *unit = &sight->unit[sight->n];
     struct cudaDeviceProp properties;
     if (!usable(gpu, sight->why, sizeof sight->why)) continue;
-    if (cudaGetDeviceProperties(&properties, gpu) != cudaSuccess || cudaDeviceGetPCIBusId(unit->bus, sizeof unit->bus, gpu) != cudaSuccess) {
-      snprintf(sight->why, sizeof sight->why, "GPU %d does not say which it is: %s", gpu, cudaGetErrorString(cudaGetLastError()));
+    if (cudaGetDeviceProperties(&properties, gpu) != cudaSuccess ||
+        cudaDeviceGetPCIBusId(unit->bus, sizeof unit->bus, gpu) != cudaSuccess) {
+      snprintf(sight->why, sizeof sight->why, "GPU %d does not say which it is: %s", gpu,
+               cudaGetErrorString(cudaGetLastError()));
       continue;
     }
     memcpy(unit->uuid, &properties.uuid, sizeof unit->uuid);
@@ -119,7 +129,8 @@ static int cuda_open(struct cubix_device *dev, int ordinal)
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
   CUBIX_CUDA(cubix_cuda_paint_probe());
   CUBIX_CUDA(cudaGetDeviceProperties(&properties, gpu));
-  snprintf(dev->description, sizeof dev->description, "%.200s, %.0f GiB", properties.name, (double)properties.totalGlobalMem / (1 << 30));
+  snprintf(dev->description, sizeof dev->description, "%.200s, %.0f GiB", properties.name,
+           (double)properties.totalGlobalMem / (1 << 30));
   dev->state = cuda;
 done:
   if (cuda) cubix_cuda_context_leave(&cuda->context, entered);
@@ -161,7 +172,8 @@ done:
   return status;
 }
 
-static int cuda_paint_vjp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar)
+static int cuda_paint_vjp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_cube *cube_bar,
+                          struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
@@ -172,7 +184,8 @@ done:
   return status;
 }
 
-static int cuda_paint_jvp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_star_bar *dot, struct cubix_cube *cube_dot)
+static int cuda_paint_jvp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_star_bar *dot,
+                          struct cubix_cube *cube_dot)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
@@ -194,8 +207,9 @@ done:
   return status;
 }
 
-static int cuda_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
-                        const struct cubix_placement *placement, const struct cubix_tables *tables)
+static int cuda_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes,
+                     const int32_t *exponent, const struct cubix_placement *placement,
+                     const struct cubix_tables *tables)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
@@ -206,7 +220,8 @@ done:
   return status;
 }
 
-static int cuda_multiply(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale)
+static int cuda_multiply(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_histogram *histogram,
+                         const struct cubix_basis *basis, double scale)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
@@ -217,8 +232,9 @@ done:
   return status;
 }
 
-static int cuda_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
-                            const struct cubix_tables *tables, struct cubix_star_bar *bar)
+static int cuda_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar,
+                         const struct cubix_placement *placement, const struct cubix_tables *tables,
+                         struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
@@ -229,8 +245,9 @@ done:
   return status;
 }
 
-static int cuda_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                            const struct cubix_star_bar *dot, const struct cubix_tables *tables)
+static int cuda_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot,
+                         const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+                         const struct cubix_star_bar *dot, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
@@ -245,13 +262,15 @@ done:
   return status;
 }
 
-static int cuda_multiply_vjp(struct cubix_device *dev, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *basis,
-                             double scale, double *value_bar)
+static int cuda_multiply_vjp(struct cubix_device *dev, const struct cubix_cube *cube_bar,
+                             const struct cubix_histogram *cover, const struct cubix_basis *basis, double scale,
+                             double *value_bar)
 {
   int status = CUBIX_OK, entered;
   struct cuda *cuda = dev->state;
   CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
-  CUBIX_TRY(cubix_cuda_multiply_vjp(&cuda->transfer, &cuda->kept, dev->description, cube_bar, cover, basis, scale, value_bar));
+  CUBIX_TRY(cubix_cuda_multiply_vjp(&cuda->transfer, &cuda->kept, dev->description, cube_bar, cover, basis, scale,
+                                    value_bar));
 done:
   cubix_cuda_context_leave(&cuda->context, entered);
   return status;
@@ -261,7 +280,8 @@ done:
  * results that they lead to. */
 static double cuda_locked_bytes(double n_spaxel, double n_lambda, double tile_bytes, int derivatives)
 {
-  const size_t spaxels = (size_t)n_spaxel, multiply = cubix_cuda_multiply_staging(spaxels, (size_t)tile_bytes, derivatives);
+  const size_t spaxels = (size_t)n_spaxel,
+               multiply = cubix_cuda_multiply_staging(spaxels, (size_t)tile_bytes, derivatives);
   const size_t staging = tile_bytes > 0 ? multiply : cubix_cuda_paint_staging(spaxels, (size_t)n_lambda);
   return CUBIX_CUDA_N_STAGING * (double)(staging > CUBIX_CUDA_CARGO ? staging : CUBIX_CUDA_CARGO);
 }
@@ -278,9 +298,21 @@ static void cuda_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cuda_ops = {
-  .name = "cuda", .rates = { .direct = 5e-3, .fill = 1, .multiply = 1e-4 }, .look = cuda_look, .open = cuda_open, .divide = cuda_divide, .load = cuda_load, .paint = cuda_paint,
-  .keep = cuda_keep, .fill = cuda_fill, .multiply = cuda_multiply,
-  .paint_vjp = cuda_paint_vjp, .paint_jvp = cuda_paint_jvp, .fill_vjp = cuda_fill_vjp,
-  .fill_jvp = cuda_fill_jvp, .multiply_vjp = cuda_multiply_vjp,
-  .locked_bytes = cuda_locked_bytes, .close = cuda_close,
+  .name = "cuda",
+  .rates = { .direct = 5e-3, .fill = 1, .multiply = 1e-4 },
+  .look = cuda_look,
+  .open = cuda_open,
+  .divide = cuda_divide,
+  .load = cuda_load,
+  .paint = cuda_paint,
+  .keep = cuda_keep,
+  .fill = cuda_fill,
+  .multiply = cuda_multiply,
+  .paint_vjp = cuda_paint_vjp,
+  .paint_jvp = cuda_paint_jvp,
+  .fill_vjp = cuda_fill_vjp,
+  .fill_jvp = cuda_fill_jvp,
+  .multiply_vjp = cuda_multiply_vjp,
+  .locked_bytes = cuda_locked_bytes,
+  .close = cuda_close,
 };

@@ -59,7 +59,8 @@ static __device__ void touch(const struct cubix_cuda_batch *batch, size_t line, 
 }
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_tables tables, const struct cubix_star *star, uint64_t first, int n)
+    cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_tables tables, const struct cubix_star *star,
+                    uint64_t first, int n)
 {
   int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
   double f, phi[CUBIX_N_WEIGHT];
@@ -76,13 +77,15 @@ cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_tables tables, const
     size_t line = (size_t)s * (size_t)batch.n_row + (size_t)mix.row[c];
     if (!(m > 0)) continue;
     touch(&batch, line, j, j + CUBIX_N_WEIGHT - 1);
-    for (int p = 0; p < CUBIX_N_WEIGHT; p++) atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(m * phi[p]));
+    for (int p = 0; p < CUBIX_N_WEIGHT; p++)
+      atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(m * phi[p]));
   }
 }
 
 /* The same for tangents, of either sign: (m' w + m w') phi + m w phi' v'/step. */
 static __global__ void __launch_bounds__(THREADS)
-cubix_add_dots(struct cubix_cuda_batch batch, struct cubix_tables tables, const struct cubix_star *star, const struct cubix_star_bar *dot, uint64_t first, int n)
+    cubix_add_dots(struct cubix_cuda_batch batch, struct cubix_tables tables, const struct cubix_star *star,
+                   const struct cubix_star_bar *dot, uint64_t first, int n)
 {
   int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
   double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], weight_dot[CUBIX_MAX_CORNER];
@@ -97,11 +100,13 @@ cubix_add_dots(struct cubix_cuda_batch batch, struct cubix_tables tables, const 
   cubix_mix_of_jvp(&tables, &mine, dot[i].f_z, dot[i].f_age, weight_dot);
   double scale = batch.spaxel[s].scale, rate = mine.mass_formed * dot[i].velocity / batch.nodes.step;
   for (int c = 0; c < 4; c++) {
-    double a = (dot[i].mass_formed * mix.weight[c] + mine.mass_formed * weight_dot[c]) * scale, b = mix.weight[c] * rate * scale;
+    double a = (dot[i].mass_formed * mix.weight[c] + mine.mass_formed * weight_dot[c]) * scale,
+           b = mix.weight[c] * rate * scale;
     size_t line = (size_t)s * (size_t)batch.n_row + (size_t)mix.row[c];
     if (a == 0 && b == 0) continue;
     touch(&batch, line, j, j + CUBIX_N_WEIGHT - 1);
-    for (int p = 0; p < CUBIX_N_WEIGHT; p++) atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(a * phi[p] + b * slope[p]));
+    for (int p = 0; p < CUBIX_N_WEIGHT; p++)
+      atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(a * phi[p] + b * slope[p]));
   }
 }
 
@@ -140,11 +145,13 @@ cubix_write_values(struct cubix_cuda_batch batch, uint64_t n_line, uint64_t firs
   uint64_t at = batch.before[line] & 0xffffffffu;
   int lo = batch.lo[line], n_value = batch.hi[line] - lo;
   for (int i = (int)(thread % LANES); i < n_value; i += LANES)
-    if (at + (uint64_t)i >= first && at + (uint64_t)i < first + n) value[at + (uint64_t)i - first] = (int64_t)sum[lo + i];
+    if (at + (uint64_t)i >= first && at + (uint64_t)i < first + n)
+      value[at + (uint64_t)i - first] = (int64_t)sum[lo + i];
 }
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_write_blocks(struct cubix_cuda_batch batch, uint64_t n_line, uint64_t first, uint64_t n, uint64_t at, struct cubix_cuda_block *block)
+    cubix_write_blocks(struct cubix_cuda_batch batch, uint64_t n_line, uint64_t first, uint64_t n, uint64_t at,
+                       struct cubix_cuda_block *block)
 {
   uint64_t line = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x;
   if (line >= n_line || !batch.count[line]) return;
@@ -164,7 +171,8 @@ cubix_clear_lines(struct cubix_cuda_batch batch, uint64_t n_line)
   uint64_t thread = (uint64_t)blockIdx.x * blockDim.x + threadIdx.x, line = thread / LANES;
   if (line >= n_line) return;
   int lo = batch.lo[line], hi = batch.hi[line];
-  for (int i = lo + (int)(thread % LANES); i < hi; i += LANES) batch.sum[line * (uint64_t)batch.nodes.n + (uint64_t)i] = 0;
+  for (int i = lo + (int)(thread % LANES); i < hi; i += LANES)
+    batch.sum[line * (uint64_t)batch.nodes.n + (uint64_t)i] = 0;
 }
 
 static __global__ void __launch_bounds__(THREADS)
@@ -176,18 +184,24 @@ cubix_forget_lines(struct cubix_cuda_batch batch, uint64_t n_line)
   batch.hi[line] = -1;
 }
 
-static uint64_t n_line(const struct cubix_cuda_batch *batch) { return (uint64_t)batch->n_spaxel * (uint64_t)batch->n_row; }
+static uint64_t n_line(const struct cubix_cuda_batch *batch)
+{
+  return (uint64_t)batch->n_spaxel * (uint64_t)batch->n_row;
+}
 
-extern "C" cudaError_t cubix_cuda_cell_add(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables, const struct cubix_star *star, uint64_t first, int n, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_cell_add(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables,
+                                           const struct cubix_star *star, uint64_t first, int n, cudaStream_t stream)
 {
   CUBIX_LAUNCH(cubix_add_stars, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *tables, star, first, n);
   return cudaGetLastError();
 }
 
-extern "C" cudaError_t cubix_cuda_cell_add_dots(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_star_bar *dot,
+extern "C" cudaError_t cubix_cuda_cell_add_dots(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables,
+                                                const struct cubix_star *star, const struct cubix_star_bar *dot,
                                                 uint64_t first, int n, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_add_dots, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *tables, star, dot, first, n);
+  CUBIX_LAUNCH(cubix_add_dots, dim3(blocks_of((uint64_t)n)), dim3(THREADS), stream, *batch, *tables, star, dot, first,
+               n);
   return cudaGetLastError();
 }
 
@@ -197,21 +211,26 @@ extern "C" cudaError_t cubix_cuda_cell_trim(const struct cubix_cuda_batch *batch
   return cudaGetLastError();
 }
 
-extern "C" cudaError_t cubix_cuda_cell_starts(const struct cubix_cuda_batch *batch, unsigned long long *start, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_cell_starts(const struct cubix_cuda_batch *batch, unsigned long long *start,
+                                              cudaStream_t stream)
 {
   CUBIX_LAUNCH(cubix_find_starts, dim3(blocks_of((uint64_t)batch->n_spaxel + 1)), dim3(THREADS), stream, *batch, start);
   return cudaGetLastError();
 }
 
-extern "C" cudaError_t cubix_cuda_cell_values(const struct cubix_cuda_batch *batch, uint64_t first, uint64_t n, int64_t *value, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_cell_values(const struct cubix_cuda_batch *batch, uint64_t first, uint64_t n,
+                                              int64_t *value, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_write_values, dim3(blocks_of(n_line(batch) * LANES)), dim3(THREADS), stream, *batch, n_line(batch), first, n, value);
+  CUBIX_LAUNCH(cubix_write_values, dim3(blocks_of(n_line(batch) * LANES)), dim3(THREADS), stream, *batch, n_line(batch),
+               first, n, value);
   return cudaGetLastError();
 }
 
-extern "C" cudaError_t cubix_cuda_cell_blocks(const struct cubix_cuda_batch *batch, uint64_t first, uint64_t n, uint64_t at, struct cubix_cuda_block *block, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_cell_blocks(const struct cubix_cuda_batch *batch, uint64_t first, uint64_t n,
+                                              uint64_t at, struct cubix_cuda_block *block, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_write_blocks, dim3(blocks_of(n_line(batch))), dim3(THREADS), stream, *batch, n_line(batch), first, n, at, block);
+  CUBIX_LAUNCH(cubix_write_blocks, dim3(blocks_of(n_line(batch))), dim3(THREADS), stream, *batch, n_line(batch), first,
+               n, at, block);
   return cudaGetLastError();
 }
 

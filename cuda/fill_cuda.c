@@ -21,8 +21,10 @@
 #define CUBIX_CUDA_SUMS ((size_t)2 << 30)      /* bytes of dense sums at the most: more makes nothing faster */
 #endif
 
-_Static_assert(sizeof(struct cubix_block) == sizeof(struct cubix_cuda_block) && offsetof(struct cubix_block, node) == offsetof(struct cubix_cuda_block, node) &&
-               offsetof(struct cubix_block, n) == offsetof(struct cubix_cuda_block, n) && offsetof(struct cubix_block, at) == offsetof(struct cubix_cuda_block, at),
+_Static_assert(sizeof(struct cubix_block) == sizeof(struct cubix_cuda_block) &&
+                   offsetof(struct cubix_block, node) == offsetof(struct cubix_cuda_block, node) &&
+                   offsetof(struct cubix_block, n) == offsetof(struct cubix_cuda_block, n) &&
+                   offsetof(struct cubix_block, at) == offsetof(struct cubix_cuda_block, at),
                "a block is a block");
 
 struct arrival { void *to; size_t bytes; };    /* what comes down in a staging buffer, and where it belongs */
@@ -65,14 +67,17 @@ static int divide(struct filling *d, const char *gpu)
   int status = CUBIX_OK;
   const double mib = 1 << 20;
   size_t n_row = (size_t)d->batch.n_row, n_node = (size_t)d->batch.nodes.n, available, total, most;
-  size_t sums = n_row * n_node * sizeof *d->batch.sum, line = sizeof *d->batch.lo + sizeof *d->batch.hi + sizeof *d->batch.count + sizeof *d->batch.before;
+  size_t sums = n_row * n_node * sizeof *d->batch.sum,
+         line = sizeof *d->batch.lo + sizeof *d->batch.hi + sizeof *d->batch.count + sizeof *d->batch.before;
   size_t one = sums + n_row * line + sizeof *d->gpu_spaxel, cargo = CUBIX_CUDA_N_STAGING * CUBIX_CUDA_CARGO, spare;
   CUBIX_TRY(cubix_cuda_workspace_room(&d->transfer->workspace, &available, &total));
   spare = available / 16;                      /* for the prefix sum, and what gets lost between allocations */
   CUBIX_CHECK(one + cargo + spare <= available, CUBIX_EDEVICE,
-              "%s: %.1f MiB needed (%.1f for the sums of a single spaxel, %.1f for stars and histogram under way), %.1f of %.1f MiB are free: "
+              "%s: %.1f MiB needed (%.1f for the sums of a single spaxel, %.1f for stars and histogram under way), "
+              "%.1f of %.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or a larger Tolerance, or use Backend cpu",
-              gpu, (double)(one + cargo + spare) / mib, (double)one / mib, (double)cargo / mib, (double)available / mib, (double)total / mib);
+              gpu, (double)(one + cargo + spare) / mib, (double)one / mib, (double)cargo / mib, (double)available / mib,
+              (double)total / mib);
   d->room = (available - cargo - spare) / one;
   most = CUBIX_CUDA_SUMS / sums;
   if (d->room > most) d->room = most;
@@ -94,14 +99,18 @@ static int reserve(struct filling *d)
   size_t n_line = d->room * (size_t)batch->n_row, sums = n_line * (size_t)batch->nodes.n * sizeof *batch->sum;
   batch->n_spaxel = (int)d->room;
   CUBIX_CUDA(cubix_cuda_cell_scan(batch, NULL, &d->work_bytes, stream));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&d->gpu_spaxel, (d->room + 1) * sizeof *d->gpu_spaxel));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&d->gpu_spaxel,
+                                      (d->room + 1) * sizeof *d->gpu_spaxel));
   CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->sum, sums));
   CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->lo, n_line * sizeof *batch->lo));
   CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->hi, n_line * sizeof *batch->hi));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->count, (n_line + 1) * sizeof *batch->count));
-  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->before, (n_line + 1) * sizeof *batch->before));
+  CUBIX_TRY(
+      cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->count, (n_line + 1) * sizeof *batch->count));
+  CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, (void **)&batch->before,
+                                      (n_line + 1) * sizeof *batch->before));
   CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, &d->gpu_work, d->work_bytes));
-  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, &d->gpu_cargo[b], CUBIX_CUDA_CARGO));
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++)
+    CUBIX_TRY(cubix_cuda_workspace_take(&d->transfer->workspace, &d->gpu_cargo[b], CUBIX_CUDA_CARGO));
   batch->spaxel = d->gpu_spaxel;
   CUBIX_CUDA(cudaMemsetAsync(batch->sum, 0, sums, stream));
   CUBIX_CUDA(cubix_cuda_cell_forget(batch, stream));
@@ -114,8 +123,10 @@ static int add_stars(struct filling *d, size_t a, size_t b)
 {
   int status = CUBIX_OK;
   const struct cubix_cuda_staging *staging = d->transfer->staging;
-  const size_t *start = d->placement->start, star = sizeof(struct cubix_star), dot = d->dot ? sizeof *d->dot : 0, most = CUBIX_CUDA_CARGO / (star + dot);
-  size_t first = start[d->occupied[a]], n_star = start[d->occupied[b - 1] + 1] - first, bytes = (b - a + 1) * sizeof *d->gpu_spaxel;
+  const size_t *start = d->placement->start, star = sizeof(struct cubix_star), dot = d->dot ? sizeof *d->dot : 0,
+               most = CUBIX_CUDA_CARGO / (star + dot);
+  size_t first = start[d->occupied[a]], n_star = start[d->occupied[b - 1] + 1] - first,
+         bytes = (b - a + 1) * sizeof *d->gpu_spaxel;
   struct cubix_cuda_spaxel *spaxel = staging[0].host;
   for (size_t s = a; s < b; s++) {
     spaxel[s - a].first = start[d->occupied[s]] - first;
@@ -133,9 +144,12 @@ static int add_stars(struct filling *d, size_t a, size_t b)
     CUBIX_CUDA(cudaStreamSynchronize(staging[t].stream));
     cubix_cuda_transfer_copy(staging[t].host, d->placement->star + first + at, n * star);
     if (dot) cubix_cuda_transfer_copy((char *)staging[t].host + n * star, d->dot + first + at, n * dot);
-    CUBIX_CUDA(cudaMemcpyAsync(d->gpu_cargo[t], staging[t].host, n * (star + dot), cudaMemcpyHostToDevice, staging[t].stream));
+    CUBIX_CUDA(
+        cudaMemcpyAsync(d->gpu_cargo[t], staging[t].host, n * (star + dot), cudaMemcpyHostToDevice, staging[t].stream));
     const struct cubix_star_bar *gpu_dot = (const void *)((const char *)d->gpu_cargo[t] + n * star);
-    if (dot) CUBIX_CUDA(cubix_cuda_cell_add_dots(&d->batch, &d->tables, d->gpu_cargo[t], gpu_dot, at, (int)n, staging[t].stream));
+    if (dot)
+      CUBIX_CUDA(
+          cubix_cuda_cell_add_dots(&d->batch, &d->tables, d->gpu_cargo[t], gpu_dot, at, (int)n, staging[t].stream));
     else CUBIX_CUDA(cubix_cuda_cell_add(&d->batch, &d->tables, d->gpu_cargo[t], at, (int)n, staging[t].stream));
   }
   CUBIX_TRY(cubix_cuda_transfer_wait(d->transfer));
@@ -155,7 +169,8 @@ static int count(struct filling *d, size_t a, size_t b, size_t *n_block, size_t 
   CUBIX_CUDA(cubix_cuda_cell_trim(&d->batch, staging[0].stream));
   CUBIX_CUDA(cubix_cuda_cell_scan(&d->batch, d->gpu_work, &d->work_bytes, staging[0].stream));
   CUBIX_CUDA(cubix_cuda_cell_starts(&d->batch, d->gpu_cargo[0], staging[0].stream));
-  CUBIX_CUDA(cudaMemcpyAsync(staging[0].host, d->gpu_cargo[0], (n + 1) * sizeof *before, cudaMemcpyDeviceToHost, staging[0].stream));
+  CUBIX_CUDA(cudaMemcpyAsync(staging[0].host, d->gpu_cargo[0], (n + 1) * sizeof *before, cudaMemcpyDeviceToHost,
+                             staging[0].stream));
   CUBIX_CUDA(cudaStreamSynchronize(staging[0].stream));
   for (size_t s = a; s < b; s++) {             /* empty spaxels behind it begin where it ends */
     size_t next = s + 1 < d->n_occupied ? d->occupied[s + 1] : h->n_spaxel;
@@ -174,7 +189,8 @@ static int grow(struct cubix_histogram *h, size_t n_block, size_t n_value)
   if (block) h->block = block;
   void *value = realloc(h->value, (n_value + 1) * sizeof *h->value);
   if (value) h->value = value;
-  CUBIX_CHECK(block && value, CUBIX_ENOMEM, "cannot allocate %zu blocks and %zu values for the histogram: use more ranks", n_block, n_value);
+  CUBIX_CHECK(block && value, CUBIX_ENOMEM,
+              "cannot allocate %zu blocks and %zu values for the histogram: use more ranks", n_block, n_value);
 done:
   return status;
 }
@@ -243,13 +259,20 @@ done:
   return status;
 }
 
-int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
-                       const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_tables *tables)
+int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **out,
+                    const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
+                    const struct cubix_star_bar *dot, const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
-  struct filling d = { .transfer = transfer, .placement = placement, .dot = dot, .tables = *tables, .batch = { .n_row = tables->n_z * tables->n_age, .nodes = *nodes } };
+  struct filling d = { .transfer = transfer,
+                       .placement = placement,
+                       .dot = dot,
+                       .tables = *tables,
+                       .batch = { .n_row = tables->n_z * tables->n_age, .nodes = *nodes } };
   size_t n_block = 0, n_value = 0;
-  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
+  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL,
+              "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the "
+              "direct method");
   d.tables.row = NULL;
   d.tables.light = d.tables.log_z = d.tables.log_age = d.tables.knot = d.tables.edge = NULL;
   d.tables.first = NULL;

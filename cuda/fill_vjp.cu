@@ -44,7 +44,8 @@ static __device__ const double *nodes_of(const struct cubix_cuda_cover *cover, i
 }
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_gather_bars(struct cubix_cuda_cover cover, struct cubix_tables tables, const struct cubix_star *star, uint64_t first, int n, struct cubix_star_bar *bar)
+    cubix_gather_bars(struct cubix_cuda_cover cover, struct cubix_tables tables, const struct cubix_star *star,
+                      uint64_t first, int n, struct cubix_star_bar *bar)
 {
   int i = (int)(blockIdx.x * blockDim.x + threadIdx.x), lacks = 0;
   double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], weight_bar[CUBIX_MAX_CORNER];
@@ -78,9 +79,11 @@ cubix_gather_bars(struct cubix_cuda_cover cover, struct cubix_tables tables, con
   bar[i] = out;
 }
 
-extern "C" cudaError_t cubix_cuda_fill_stars_vjp(const struct cubix_cuda_cover *cover, const struct cubix_tables *tables, const struct cubix_star *star, uint64_t first, int n,
-                                           struct cubix_star_bar *bar, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_fill_stars_vjp(const struct cubix_cuda_cover *cover,
+                                                 const struct cubix_tables *tables, const struct cubix_star *star,
+                                                 uint64_t first, int n, struct cubix_star_bar *bar, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_gather_bars, dim3(((unsigned)n + THREADS - 1) / THREADS), dim3(THREADS), stream, *cover, *tables, star, first, n, bar);
+  CUBIX_LAUNCH(cubix_gather_bars, dim3(((unsigned)n + THREADS - 1) / THREADS), dim3(THREADS), stream, *cover, *tables,
+               star, first, n, bar);
   return cudaGetLastError();
 }

@@ -26,8 +26,9 @@ struct cubix_cuda_cover {
 
 /** Derivatives by stars first .. first + n - 1 of all, which lie in the batch: bar [n] is set.
  * Local.  Returns as soon as the work is queued. */
-cudaError_t cubix_cuda_fill_stars_vjp(const struct cubix_cuda_cover *cover, const struct cubix_tables *tables, const struct cubix_star *star, uint64_t first, int n,
-                                struct cubix_star_bar *bar, cudaStream_t stream);
+cudaError_t cubix_cuda_fill_stars_vjp(const struct cubix_cuda_cover *cover, const struct cubix_tables *tables,
+                                      const struct cubix_star *star, uint64_t first, int n, struct cubix_star_bar *bar,
+                                      cudaStream_t stream);
 
 #ifdef __cplusplus
 }

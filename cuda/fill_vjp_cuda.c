@@ -55,20 +55,24 @@ static int reserve(struct gather *x, const char *gpu)
 {
   int status = CUBIX_OK;
   const double mib = 1 << 20;
-  size_t n = x->h->n_spaxel, all = size_of(x, 0, n), largest = 0, cargo = CUBIX_CUDA_N_STAGING * (STARS * (STAR + sizeof **x->gpu_bar)), available, total, spare;
+  size_t n = x->h->n_spaxel, all = size_of(x, 0, n), largest = 0,
+         cargo = CUBIX_CUDA_N_STAGING * (STARS * (STAR + sizeof **x->gpu_bar)), available, total, spare;
   for (size_t s = 0; s < n; s++) largest = size_of(x, s, s + 1) > largest ? size_of(x, s, s + 1) : largest;
   CUBIX_TRY(cubix_cuda_workspace_room(&x->transfer->workspace, &available, &total));
   spare = available / 16;                      /* what gets lost between allocations */
   CUBIX_CHECK(largest + cargo + spare <= available, CUBIX_EDEVICE,
-              "%s: %.1f MiB needed (%.1f for the derivatives of a single spaxel, %.1f for stars under way), %.1f of %.1f MiB are free: "
+              "%s: %.1f MiB needed (%.1f for the derivatives of a single spaxel, %.1f for stars under way), %.1f of "
+              "%.1f MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or a larger Tolerance, or use Backend cpu",
-              gpu, (double)(largest + cargo + spare) / mib, (double)largest / mib, (double)cargo / mib, (double)available / mib, (double)total / mib);
+              gpu, (double)(largest + cargo + spare) / mib, (double)largest / mib, (double)cargo / mib,
+              (double)available / mib, (double)total / mib);
   x->room = available - cargo - spare < all ? available - cargo - spare : all;
   CUBIX_TRY(cubix_cuda_transfer_ready(x->transfer, CUBIX_CUDA_CARGO));
   CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_batch, x->room));
   CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_lacking, sizeof *x->gpu_lacking));
   for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) {
-    CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_star[b], STARS * sizeof **x->gpu_star));
+    CUBIX_TRY(
+        cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_star[b], STARS * sizeof **x->gpu_star));
     CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_bar[b], STARS * sizeof **x->gpu_bar));
   }
   CUBIX_CUDA(cudaMemsetAsync(x->gpu_lacking, 0xff, sizeof *x->gpu_lacking, x->transfer->staging[0].stream));    /* -1 */
@@ -133,8 +137,10 @@ static int take_stars(struct gather *x, size_t first, size_t last)
     CUBIX_TRY(land(x, t));
     cubix_cuda_transfer_copy(staging->host, x->placement->star + at, n * STAR);
     CUBIX_CUDA(cudaMemcpyAsync(x->gpu_star[t], staging->host, n * STAR, cudaMemcpyHostToDevice, staging->stream));
-    CUBIX_CUDA(cubix_cuda_fill_stars_vjp(&x->cover, &x->tables, x->gpu_star[t], at, (int)n, x->gpu_bar[t], staging->stream));
-    CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->gpu_bar[t], n * sizeof **x->gpu_bar, cudaMemcpyDeviceToHost, staging->stream));
+    CUBIX_CUDA(
+        cubix_cuda_fill_stars_vjp(&x->cover, &x->tables, x->gpu_star[t], at, (int)n, x->gpu_bar[t], staging->stream));
+    CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->gpu_bar[t], n * sizeof **x->gpu_bar, cudaMemcpyDeviceToHost,
+                               staging->stream));
     x->arrival[t] = (struct arrival){ at, n };
   }
   for (int t = 0; t < CUBIX_CUDA_N_STAGING; t++) CUBIX_TRY(land(x, t));
@@ -142,15 +148,23 @@ done:
   return status;
 }
 
-int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_histogram *cover, const double *value_bar,
-                           const struct cubix_placement *placement, const struct cubix_tables *tables, struct cubix_star_bar *bar)
+int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_histogram *cover,
+                        const double *value_bar, const struct cubix_placement *placement,
+                        const struct cubix_tables *tables, struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK;
-  struct gather x = { .transfer = transfer, .h = cover, .value_bar = value_bar, .placement = placement, .bar = bar, .tables = *tables, .cover = { .nodes = cover->nodes } };
+  struct gather x = { .transfer = transfer,
+                      .h = cover,
+                      .value_bar = value_bar,
+                      .placement = placement,
+                      .bar = bar,
+                      .tables = *tables,
+                      .cover = { .nodes = cover->nodes } };
   const size_t *start = placement->start;
   int32_t lacking;
   CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram knows no monotone cubic ages: use the direct method");
-  CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu", cover->n_spaxel, placement->n_spaxel);
+  CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu",
+              cover->n_spaxel, placement->n_spaxel);
   if (!start[placement->n_spaxel]) goto done;
   x.tables.row = NULL;
   x.tables.light = x.tables.log_z = x.tables.log_age = x.tables.knot = x.tables.edge = NULL;
@@ -163,7 +177,8 @@ int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, c
     CUBIX_TRY(take_stars(&x, start[a], start[b]));
   }
   CUBIX_TRY(cubix_cuda_transfer_down(transfer, &lacking, x.gpu_lacking, sizeof lacking));
-  CUBIX_CHECK(lacking < 0, CUBIX_EFAIL, "the cover lacks rows or nodes that stars of spaxel %d touch: it was made of other stars", lacking);
+  CUBIX_CHECK(lacking < 0, CUBIX_EFAIL,
+              "the cover lacks rows or nodes that stars of spaxel %d touch: it was made of other stars", lacking);
 done:
   cubix_cuda_transfer_abandon(transfer);             /* nothing is under way when memory goes */
   gather_free(&x);

@@ -10,11 +10,13 @@
 /** cubix_histogram_build on the GPU: the same bits; or with dot, and the scale of
  * cubix_histogram_dot_scale, the values' tangents.  Local.
  *  @param gpu  its description, for messages  @param dot [stars placed], or NULL */
-int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
-                       const struct cubix_placement *placement, const struct cubix_star_bar *dot, const struct cubix_tables *tables);
+int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **histogram,
+                    const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
+                    const struct cubix_star_bar *dot, const struct cubix_tables *tables);
 /** cubix_histogram_fill_vjp on the GPU.  Local.  @param gpu  its description, for messages */
-int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_histogram *cover, const double *value_bar,
-                           const struct cubix_placement *placement, const struct cubix_tables *tables, struct cubix_star_bar *bar);
+int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_histogram *cover,
+                        const double *value_bar, const struct cubix_placement *placement,
+                        const struct cubix_tables *tables, struct cubix_star_bar *bar);
 /* A basis that the GPU was told to keep. */
 struct cubix_cuda_kept {
   const struct cubix_basis *basis;            /* NULL: none */
@@ -23,15 +25,18 @@ struct cubix_cuda_kept {
 /** Copy a basis to the GPU, in place of the one before, if that takes no more than half of the
  * memory that is free.  Local.  The basis stays as it is, and
  *  where it is, until it is given up.  @param basis  NULL: give up the one before */
-int cubix_cuda_keep(struct cubix_cuda_transfer *transfer, struct cubix_cuda_kept *kept, const struct cubix_basis *basis);
+int cubix_cuda_keep(struct cubix_cuda_transfer *transfer, struct cubix_cuda_kept *kept,
+                    const struct cubix_basis *basis);
 /** cubix_multiply on the GPU.  Local.  @param gpu  its description, for messages */
-int cubix_cuda_multiply(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu, struct cubix_cube *cube, const struct cubix_histogram *histogram,
+int cubix_cuda_multiply(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu,
+                        struct cubix_cube *cube, const struct cubix_histogram *histogram,
                         const struct cubix_basis *basis, double scale);
 /** Bytes of a staging buffer that these two ask for, with light in all of n_spaxel.  Local.
  *  @param derivatives  1: both, 0: cubix_cuda_multiply alone */
 size_t cubix_cuda_multiply_staging(size_t n_spaxel, size_t tile_bytes, int derivatives);
 /** cubix_multiply_vjp on the GPU.  Local.  @param gpu  its description, for messages */
-int cubix_cuda_multiply_vjp(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu, const struct cubix_cube *cube_bar,
-                            const struct cubix_histogram *cover, const struct cubix_basis *basis, double scale, double *value_bar);
+int cubix_cuda_multiply_vjp(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu,
+                            const struct cubix_cube *cube_bar, const struct cubix_histogram *cover,
+                            const struct cubix_basis *basis, double scale, double *value_bar);
 
 #endif

@@ -26,12 +26,22 @@
 #endif
 
 enum {
-  CHANNELS = CUBIX_TILE, PANEL = CUBIX_CUDA_PANEL, WARPS = CUBIX_CUDA_WARPS, WINDOW = CUBIX_CUDA_WINDOW,
-  LANES = 32, THREADS = WARPS * LANES, EACH = CHANNELS / LANES, STAGES = 4, QUAD = 4, BLOCKS = 4 /* on a multiprocessor */,
+  CHANNELS = CUBIX_TILE,
+  PANEL = CUBIX_CUDA_PANEL,
+  WARPS = CUBIX_CUDA_WARPS,
+  WINDOW = CUBIX_CUDA_WINDOW,
+  LANES = 32,
+  THREADS = WARPS * LANES,
+  EACH = CHANNELS / LANES,
+  STAGES = 4,
+  QUAD = 4,
+  BLOCKS = 4 /* on a multiprocessor */,
   GROUP = 16 /* steps */
 };
 
-static_assert(EACH * LANES == CHANNELS && PANEL == 2 * QUAD && WINDOW * PANEL == LANES * QUAD && CUBIX_CUDA_GROUP == WARPS * PANEL, "shapes that fit each other");
+static_assert(EACH * LANES == CHANNELS && PANEL == 2 * QUAD && WINDOW * PANEL == LANES * QUAD &&
+                  CUBIX_CUDA_GROUP == WARPS * PANEL,
+              "shapes that fit each other");
 
 struct stage {
   float4 basis[WINDOW * CHANNELS / QUAD];
@@ -54,13 +64,16 @@ static __device__ struct ticket look_up(const struct cubix_cuda_step *step, int 
 }
 
 /* Start the copies of a step; a thread's copies are one group, empty or not. */
-static __device__ void fetch(struct stage *stage, const struct ticket &t, const float4 *tile, const float4 *weight, int me)
+static __device__ void fetch(struct stage *stage, const struct ticket &t, const float4 *tile, const float4 *weight,
+                             int me)
 {
   int warp = me / LANES, lane = me % LANES;
   const float4 *from = tile + (size_t)t.row * (CHANNELS / QUAD);
-  for (int i = me; i < t.n * (CHANNELS / QUAD); i += THREADS) __pipeline_memcpy_async(&stage->basis[i], from + i, sizeof *from);
+  for (int i = me; i < t.n * (CHANNELS / QUAD); i += THREADS)
+    __pipeline_memcpy_async(&stage->basis[i], from + i, sizeof *from);
   if (lane < t.piece.n * (PANEL / QUAD))
-    __pipeline_memcpy_async(&stage->weight[warp][lane], weight + (size_t)t.piece.at * (PANEL / QUAD) + lane, sizeof *weight);
+    __pipeline_memcpy_async(&stage->weight[warp][lane], weight + (size_t)t.piece.at * (PANEL / QUAD) + lane,
+                            sizeof *weight);
   if (lane == 0) {
     stage->piece[warp].first = t.piece.first;
     stage->piece[warp].n = t.piece.n;
@@ -100,8 +113,10 @@ cubix_multiply_groups(const struct cubix_cuda_group *group, const char *blob, co
   int me = (int)threadIdx.x, warp = me / LANES, lane = me % LANES, n_step = group[blockIdx.x].n_step;
   const struct cubix_cuda_step *step = (const struct cubix_cuda_step *)(blob + group[blockIdx.x].at);
   const float4 *weight = (const float4 *)((const char *)step + ((size_t)n_step * sizeof *step + 15) / 16 * 16);
-  float *mine = out + ((size_t)blockIdx.x * CUBIX_CUDA_GROUP + (size_t)warp * PANEL) * CHANNELS + lane, sum[PANEL][EACH] = { { 0 } };
-  for (int i = 0; i < STAGES - 1; i++) fetch(&stage[i], look_up(step, i, n_step, warp), (const float4 *)tile, weight, me);
+  float *mine = out + ((size_t)blockIdx.x * CUBIX_CUDA_GROUP + (size_t)warp * PANEL) * CHANNELS + lane,
+        sum[PANEL][EACH] = { { 0 } };
+  for (int i = 0; i < STAGES - 1; i++)
+    fetch(&stage[i], look_up(step, i, n_step, warp), (const float4 *)tile, weight, me);
   struct ticket next = look_up(step, STAGES - 1, n_step, warp);
   for (int i = 0; i < n_step; i++) {
     __pipeline_wait_prior(STAGES - 2);
@@ -122,18 +137,22 @@ cubix_multiply_plainly(struct cubix_cuda_plain h, const float *tile, float *out)
   float sum = 0;
   for (uint64_t b = h.start[s]; b < h.start[s + 1]; b++)
     for (int j = 0; j < h.block[b].n; j++)
-      sum += h.weight[h.block[b].at + (uint32_t)j] * tile[((size_t)h.block[b].slot * (size_t)h.n_node + (size_t)(h.block[b].node + j)) * CHANNELS + k];
+      sum += h.weight[h.block[b].at + (uint32_t)j] *
+             tile[((size_t)h.block[b].slot * (size_t)h.n_node + (size_t)(h.block[b].node + j)) * CHANNELS + k];
   out[s * CHANNELS + k] += sum;
 }
 
-extern "C" cudaError_t cubix_cuda_tile(const struct cubix_cuda_group *group, int n_group, const char *blob, const float *tile, float *out, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_tile(const struct cubix_cuda_group *group, int n_group, const char *blob,
+                                       const float *tile, float *out, cudaStream_t stream)
 {
   CUBIX_LAUNCH(cubix_multiply_groups, dim3((unsigned)n_group), dim3(THREADS), stream, group, blob, tile, out);
   return cudaGetLastError();
 }
 
-extern "C" cudaError_t cubix_cuda_tile_plain(const struct cubix_cuda_plain *histogram, const float *tile, float *out, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_tile_plain(const struct cubix_cuda_plain *histogram, const float *tile, float *out,
+                                             cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_multiply_plainly, dim3((unsigned)histogram->n_spaxel), dim3(CHANNELS), stream, *histogram, tile, out);
+  CUBIX_LAUNCH(cubix_multiply_plainly, dim3((unsigned)histogram->n_spaxel), dim3(CHANNELS), stream, *histogram, tile,
+               out);
   return cudaGetLastError();
 }

@@ -35,11 +35,15 @@ struct cubix_cuda_step {
 struct cubix_cuda_group { uint64_t at; int32_t n_step; int32_t unused; };
 
 /** Where a group's weights begin, in bytes from its blob on. */
-static inline size_t cubix_cuda_weights_at(size_t n_step) { return (n_step * sizeof(struct cubix_cuda_step) + 15) / 16 * 16; }
+static inline size_t cubix_cuda_weights_at(size_t n_step)
+{
+  return (n_step * sizeof(struct cubix_cuda_step) + 15) / 16 * 16;
+}
 
 /** Multiply n_group groups by one tile: out [n_group*GROUP][CUBIX_TILE].  Local.  Returns as soon as
  * the work is queued.  All pointers are the GPU's. */
-cudaError_t cubix_cuda_tile(const struct cubix_cuda_group *group, int n_group, const char *blob, const float *tile, float *out, cudaStream_t stream);
+cudaError_t cubix_cuda_tile(const struct cubix_cuda_group *group, int n_group, const char *blob, const float *tile,
+                            float *out, cudaStream_t stream);
 
 /* The same by the plain kernel: a thread for every voxel, block after block as they stand in the histogram. */
 struct cubix_cuda_plain {
@@ -49,7 +53,8 @@ struct cubix_cuda_plain {
   const float *weight;
 };
 /** out [n_spaxel][CUBIX_TILE] += histogram times tile.  Local. */
-cudaError_t cubix_cuda_tile_plain(const struct cubix_cuda_plain *histogram, const float *tile, float *out, cudaStream_t stream);
+cudaError_t cubix_cuda_tile_plain(const struct cubix_cuda_plain *histogram, const float *tile, float *out,
+                                  cudaStream_t stream);
 
 /* A group of the reverse product: of all groups' steps and sums where its own begin; how many steps. */
 struct cubix_cuda_dots { uint64_t step, bar; int32_t n_step, unused; };
@@ -59,8 +64,8 @@ struct cubix_cuda_dots { uint64_t step, bar; int32_t n_step, unused; };
  *  all tiles must follow one another.  All pointers are the GPU's.
  *  @param channels [n_group*GROUP][CUBIX_TILE] cotangents  @param[in,out] bar [nodes of all
  *  panels][PANEL]  @param begin 1: bar holds nothing yet */
-cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group, const struct cubix_cuda_step *step, const float *tile, const float *channels,
-                                double *bar, int begin, cudaStream_t stream);
+cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group, const struct cubix_cuda_step *step,
+                                const float *tile, const float *channels, double *bar, int begin, cudaStream_t stream);
 
 #ifdef __cplusplus
 }

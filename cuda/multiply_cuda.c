@@ -75,7 +75,8 @@ static int reserve(struct multiply *m, const char *gpu)
   int status = CUBIX_OK;
   const double mib = 1 << 20;
   size_t largest = 0, all = 0, available, total, spare, tiles = m->kept ? 0 : CUBIX_CUDA_N_STAGING * m->tile_bytes;
-  const size_t row = CUBIX_TILE * sizeof(float), one = CUBIX_CUDA_N_STAGING * CUBIX_CUDA_GROUP * row + sizeof *m->gpu_group;
+  const size_t row = CUBIX_TILE * sizeof(float),
+               one = CUBIX_CUDA_N_STAGING * CUBIX_CUDA_GROUP * row + sizeof *m->gpu_group;
   for (size_t g = 0; g < m->packers.n_group; g++) {
     if (m->packers.bytes[g] > largest) largest = m->packers.bytes[g];
     all += m->packers.bytes[g];
@@ -83,10 +84,13 @@ static int reserve(struct multiply *m, const char *gpu)
   CUBIX_TRY(cubix_cuda_workspace_room(&m->transfer->workspace, &available, &total));
   spare = available / 16;                      /* what gets lost between allocations */
   CUBIX_CHECK(tiles + one + largest + spare <= available, CUBIX_EDEVICE,
-              "%s: %.1f MiB needed (%.1f for tiles of the basis, %.1f for the weights of 64 spaxels), %.1f of %.1f MiB are free: "
+              "%s: %.1f MiB needed (%.1f for tiles of the basis, %.1f for the weights of 64 spaxels), %.1f of %.1f MiB "
+              "are free: "
               "end other programs on this GPU, take a smaller SspFile or a larger Tolerance, or use Backend cpu",
-              gpu, (double)(tiles + one + largest + spare) / mib, (double)tiles / mib, (double)largest / mib, (double)available / mib, (double)total / mib);
-  m->room = m->packers.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? m->packers.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
+              gpu, (double)(tiles + one + largest + spare) / mib, (double)tiles / mib, (double)largest / mib,
+              (double)available / mib, (double)total / mib);
+  m->room =
+      m->packers.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? m->packers.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
   size_t left = available - spare - tiles, most = left / 2 / one;     /* at the most half of it for results */
   if (m->room > most) m->room = most > 1 ? most : 1;
   m->blob_room = left - m->room * one;
@@ -96,7 +100,8 @@ static int reserve(struct multiply *m, const char *gpu)
   CUBIX_TRY(cubix_cuda_workspace_take(&m->transfer->workspace, (void **)&m->gpu_group, m->room * sizeof *m->gpu_group));
   CUBIX_TRY(cubix_cuda_workspace_take(&m->transfer->workspace, (void **)&m->gpu_blob, m->blob_room));
   for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) {
-    if (!m->kept) CUBIX_TRY(cubix_cuda_workspace_take(&m->transfer->workspace, (void **)&m->gpu_tile[b], m->tile_bytes));
+    if (!m->kept)
+      CUBIX_TRY(cubix_cuda_workspace_take(&m->transfer->workspace, (void **)&m->gpu_tile[b], m->tile_bytes));
     CUBIX_TRY(cubix_cuda_workspace_take(&m->transfer->workspace, (void **)&m->gpu_out[b], result));
     m->under_way[b] = -1;
   }
@@ -116,11 +121,13 @@ static int upload(struct multiply *m, size_t a, size_t *b)
   for (size_t first = a, last; first < end; first = last, turn++) {
     const struct cubix_cuda_staging *staging = &m->transfer->staging[turn % CUBIX_CUDA_N_STAGING];
     size_t origin = m->group[first].at, bytes = 0;
-    for (last = first; last < end && bytes + m->packers.bytes[last] <= m->transfer->bytes; last++) bytes += m->packers.bytes[last];
+    for (last = first; last < end && bytes + m->packers.bytes[last] <= m->transfer->bytes; last++)
+      bytes += m->packers.bytes[last];
     CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
 #pragma omp parallel for schedule(dynamic, 1) num_threads(m->packers.n)
     for (size_t g = first; g < last; g++)
-      cubix_cuda_packer_fill(&m->packers.packer[omp_get_thread_num()], g, m->group[g].n_step, m->packers.bytes[g], (char *)staging->host + m->group[g].at - origin);
+      cubix_cuda_packer_fill(&m->packers.packer[omp_get_thread_num()], g, m->group[g].n_step, m->packers.bytes[g],
+                             (char *)staging->host + m->group[g].at - origin);
     CUBIX_CUDA(cudaMemcpyAsync(m->gpu_blob + origin, staging->host, bytes, cudaMemcpyHostToDevice, staging->stream));
   }
   CUBIX_TRY(cubix_cuda_transfer_up(m->transfer, m->gpu_group, m->group + a, (end - a) * sizeof *m->group));
@@ -143,7 +150,8 @@ static int submit(struct multiply *m, int t, int i, size_t n_group)
     CUBIX_CUDA(cudaMemcpyAsync(m->gpu_tile[t], staging->host, m->tile_bytes, cudaMemcpyHostToDevice, staging->stream));
   }
   CUBIX_CUDA(cubix_cuda_tile(m->gpu_group, (int)n_group, m->gpu_blob, gpu_tile, m->gpu_out[t], staging->stream));
-  CUBIX_CUDA(cudaMemcpyAsync(staging->host, m->gpu_out[t], n_group * CUBIX_CUDA_GROUP * CUBIX_TILE * sizeof(float), cudaMemcpyDeviceToHost, staging->stream));
+  CUBIX_CUDA(cudaMemcpyAsync(staging->host, m->gpu_out[t], n_group * CUBIX_CUDA_GROUP * CUBIX_TILE * sizeof(float),
+                             cudaMemcpyDeviceToHost, staging->stream));
   m->under_way[t] = i;
 done:
   return status;
@@ -156,8 +164,10 @@ static int collect(struct multiply *m, int t, size_t a, size_t b)
   const float *row = m->transfer->staging[t].host;
   struct cubix_cube *cube = m->cube;
   if (i < 0) goto done;
-  int first = i * CUBIX_TILE - cube->lambda_first, n = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
-  size_t n_row = (b * CUBIX_CUDA_GROUP < m->packers.n_spaxel ? b * CUBIX_CUDA_GROUP : m->packers.n_spaxel) - a * CUBIX_CUDA_GROUP;
+  int first = i * CUBIX_TILE - cube->lambda_first,
+      n = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
+  size_t n_row =
+      (b * CUBIX_CUDA_GROUP < m->packers.n_spaxel ? b * CUBIX_CUDA_GROUP : m->packers.n_spaxel) - a * CUBIX_CUDA_GROUP;
   CUBIX_CUDA(cudaStreamSynchronize(m->transfer->staging[t].stream));
 #pragma omp parallel for schedule(static)
   for (size_t r = 0; r < n_row; r++) {
@@ -169,11 +179,16 @@ done:
   return status;
 }
 
-int cubix_cuda_multiply(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu, struct cubix_cube *cube, const struct cubix_histogram *h,
-                        const struct cubix_basis *basis, double scale)
+int cubix_cuda_multiply(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu,
+                        struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis,
+                        double scale)
 {
   int status = CUBIX_OK, first = cube->lambda_first / CUBIX_TILE, n = (cube->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
-  struct multiply m = { .transfer = transfer, .cube = cube, .basis = basis, .kept = kept->basis == basis ? kept->tile : NULL, .tile_bytes = cubix_basis_tile_size(basis) * sizeof(float) };
+  struct multiply m = { .transfer = transfer,
+                        .cube = cube,
+                        .basis = basis,
+                        .kept = kept->basis == basis ? kept->tile : NULL,
+                        .tile_bytes = cubix_basis_tile_size(basis) * sizeof(float) };
   if (!n) goto done;
   CUBIX_TRY(cubix_multiply_check(cube, h, basis));
   CUBIX_TRY(plan(&m, h, scale));
@@ -218,7 +233,8 @@ int cubix_cuda_keep(struct cubix_cuda_transfer *transfer, struct cubix_cuda_kept
     CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
     CUBIX_TRY(cubix_basis_tile(basis, i, staging->host, &tile));
     if (tile != staging->host) cubix_cuda_transfer_copy(staging->host, tile, tile_bytes);
-    CUBIX_CUDA(cudaMemcpyAsync(kept->tile + (size_t)i * tile_size, staging->host, tile_bytes, cudaMemcpyHostToDevice, staging->stream));
+    CUBIX_CUDA(cudaMemcpyAsync(kept->tile + (size_t)i * tile_size, staging->host, tile_bytes, cudaMemcpyHostToDevice,
+                               staging->stream));
   }
   CUBIX_TRY(cubix_cuda_transfer_wait(transfer));
   kept->basis = basis;

@@ -22,12 +22,14 @@
 #endif
 
 enum {
-  PANEL = CUBIX_CUDA_PANEL, WARPS = CUBIX_CUDA_WARPS, WINDOW = CUBIX_CUDA_WINDOW, LANES = 32, THREADS = WARPS * LANES, STAGES = 4, BLOCKS = 4 /* on a multiprocessor */,
-  /* lanes to a spaxel */, EACH = QUADS / SHARE, SPAN = 4 /* nodes between two writes */
-  QUADS = CUBIX_TILE / 4, SHARE = 8
+  PANEL = CUBIX_CUDA_PANEL, WARPS = CUBIX_CUDA_WARPS, WINDOW = CUBIX_CUDA_WINDOW,
+  LANES = 32, THREADS = WARPS * LANES, STAGES = 4, BLOCKS = 4 /* on a multiprocessor */,
+  QUADS = CUBIX_TILE / 4, SHARE = 8 /* lanes to a spaxel */, EACH = QUADS / SHARE,
+  SPAN = 4 /* nodes between two writes */
 };
 
-static_assert(EACH * SHARE == QUADS && 2 * LANES / SHARE == PANEL && SPAN * PANEL == LANES, "shapes that fit each other");
+static_assert(EACH * SHARE == QUADS && 2 * LANES / SHARE == PANEL && SPAN * PANEL == LANES,
+              "shapes that fit each other");
 
 struct stage { float4 basis[WINDOW * QUADS]; };
 
@@ -67,7 +69,8 @@ static __device__ float dot(float sum, float4 a, float4 b)
 }
 
 /* A panel's part of a step.  @param channel [2][EACH] of this lane's spaxels */
-static __device__ void take_piece(const struct stage *stage, struct cubix_cuda_piece piece, const float4 channel[2][EACH], int lane, double *bar, int begin)
+static __device__ void take_piece(const struct stage *stage, struct cubix_cuda_piece piece,
+                                  const float4 channel[2][EACH], int lane, double *bar, int begin)
 {
   int part = lane % SHARE, odd = part & 1;
   double *to = bar + ((size_t)piece.at + (size_t)(part / 2)) * PANEL + lane / SHARE + PANEL / 2 * odd;
@@ -93,13 +96,16 @@ static __device__ void take_piece(const struct stage *stage, struct cubix_cuda_p
 }
 
 static __global__ void __launch_bounds__(THREADS, BLOCKS)
-cubix_dot_groups(const struct cubix_cuda_dots *group, const struct cubix_cuda_step *all, const float *tile, const float *channels, double *bar, int begin)
+    cubix_dot_groups(const struct cubix_cuda_dots *group, const struct cubix_cuda_step *all, const float *tile,
+                     const float *channels, double *bar, int begin)
 {
   __shared__ struct stage stage[STAGES];
   struct cubix_cuda_dots mine = group[blockIdx.x];
   int me = (int)threadIdx.x, warp = me / LANES, lane = me % LANES, n_step = mine.n_step;
   const struct cubix_cuda_step *step = all + mine.step;
-  const float4 *from = (const float4 *)channels + ((size_t)blockIdx.x * CUBIX_CUDA_GROUP + (size_t)(warp * PANEL + lane / SHARE)) * QUADS + lane % SHARE;
+  const float4 *from = (const float4 *)channels +
+                       ((size_t)blockIdx.x * CUBIX_CUDA_GROUP + (size_t)(warp * PANEL + lane / SHARE)) * QUADS +
+                       lane % SHARE;
   float4 channel[2][EACH];
   for (int i = 0; i < STAGES - 1; i++) fetch(&stage[i], look_up(step, i, n_step), (const float4 *)tile, me);
   for (int h = 0; h < 2; h++)
@@ -118,9 +124,11 @@ cubix_dot_groups(const struct cubix_cuda_dots *group, const struct cubix_cuda_st
   }
 }
 
-extern "C" cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group, const struct cubix_cuda_step *step, const float *tile, const float *channels,
+extern "C" cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group,
+                                           const struct cubix_cuda_step *step, const float *tile, const float *channels,
                                            double *bar, int begin, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_dot_groups, dim3((unsigned)n_group), dim3(THREADS), stream, group, step, tile, channels, bar, begin);
+  CUBIX_LAUNCH(cubix_dot_groups, dim3((unsigned)n_group), dim3(THREADS), stream, group, step, tile, channels, bar,
+               begin);
   return cudaGetLastError();
 }

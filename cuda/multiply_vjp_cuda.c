@@ -58,7 +58,8 @@ static void reverse_free(struct reverse *x)
 /* Bytes of group g on the GPU. */
 static size_t size_of(const struct reverse *x, size_t g)
 {
-  return CUBIX_CUDA_N_STAGING * CHANNELS + x->node[g] * NODE + sizeof *x->group + (size_t)x->packers.n_step[g] * sizeof *x->step;
+  return CUBIX_CUDA_N_STAGING * CHANNELS + x->node[g] * NODE + sizeof *x->group +
+         (size_t)x->packers.n_step[g] * sizeof *x->step;
 }
 
 /* Spaxels that are wanted, their groups and the groups' sizes. */
@@ -69,12 +70,15 @@ static int plan(struct reverse *x, const struct cubix_histogram *cover, double s
   CUBIX_ALLOC(x->wanted, cover->n_spaxel);
 #pragma omp parallel for schedule(dynamic, 64)
   for (size_t s = 0; s < cover->n_spaxel; s++)
-    for (size_t k = 0; k < n_lambda && !x->wanted[s] && cover->start[s] < cover->start[s + 1]; k++) x->wanted[s] = x->cube_bar->flux[s * n_lambda + k] != 0;
-  CUBIX_TRY(cubix_cuda_packers_init(&x->packers, cover, x->basis, x->cube_bar->n_x, x->cube_bar->n_y, x->wanted, scale));
+    for (size_t k = 0; k < n_lambda && !x->wanted[s] && cover->start[s] < cover->start[s + 1]; k++)
+      x->wanted[s] = x->cube_bar->flux[s * n_lambda + k] != 0;
+  CUBIX_TRY(
+      cubix_cuda_packers_init(&x->packers, cover, x->basis, x->cube_bar->n_x, x->cube_bar->n_y, x->wanted, scale));
   CUBIX_ALLOC(x->group, x->packers.n_group);
   CUBIX_ALLOC(x->node, x->packers.n_group);
   for (size_t g = 0; g < x->packers.n_group; g++)     /* a blob is steps and float32 weights */
-    x->node[g] = (x->packers.bytes[g] - cubix_cuda_weights_at((size_t)x->packers.n_step[g])) / (CUBIX_CUDA_PANEL * sizeof(float));
+    x->node[g] = (x->packers.bytes[g] - cubix_cuda_weights_at((size_t)x->packers.n_step[g])) /
+                 (CUBIX_CUDA_PANEL * sizeof(float));
 done:
   return status;
 }
@@ -84,7 +88,8 @@ static int reserve(struct reverse *x, const char *gpu)
 {
   int status = CUBIX_OK;
   const double mib = 1 << 20;
-  size_t largest = 0, cargo = 0, all = 0, available, total, spare, tiles = x->kept ? 0 : CUBIX_CUDA_N_STAGING * x->tile_bytes;
+  size_t largest = 0, cargo = 0, all = 0, available, total, spare,
+         tiles = x->kept ? 0 : CUBIX_CUDA_N_STAGING * x->tile_bytes;
   for (size_t g = 0; g < x->packers.n_group; g++) {
     size_t steps = (size_t)x->packers.n_step[g] * sizeof *x->step, sums = x->node[g] * NODE;
     if (size_of(x, g) > largest) largest = size_of(x, g);
@@ -95,15 +100,19 @@ static int reserve(struct reverse *x, const char *gpu)
   CUBIX_TRY(cubix_cuda_workspace_room(&x->transfer->workspace, &available, &total));
   spare = available / 16;                      /* what gets lost between allocations */
   CUBIX_CHECK(tiles + largest + spare <= available, CUBIX_EDEVICE,
-              "%s: %.1f MiB needed (%.1f for tiles of the basis, %.1f for the derivatives of 64 spaxels), %.1f of %.1f MiB are free: "
+              "%s: %.1f MiB needed (%.1f for tiles of the basis, %.1f for the derivatives of 64 spaxels), %.1f of %.1f "
+              "MiB are free: "
               "end other programs on this GPU, take a smaller SspFile or a larger Tolerance, or use Backend cpu",
-              gpu, (double)(tiles + largest + spare) / mib, (double)tiles / mib, (double)largest / mib, (double)available / mib, (double)total / mib);
+              gpu, (double)(tiles + largest + spare) / mib, (double)tiles / mib, (double)largest / mib,
+              (double)available / mib, (double)total / mib);
   x->room = available - tiles - spare < all ? available - tiles - spare : all;
-  size_t most = x->packers.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? x->packers.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
+  size_t most =
+      x->packers.n_group < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP ? x->packers.n_group : CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP;
   size_t tile = (x->kept ? 0 : x->tile_bytes) + most * CHANNELS;
   CUBIX_TRY(cubix_cuda_transfer_ready(x->transfer, tile > cargo ? tile : cargo));
   CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_batch, x->room));
-  for (int b = 0; b < CUBIX_CUDA_N_STAGING && !x->kept; b++) CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_tile[b], x->tile_bytes));
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING && !x->kept; b++)
+    CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_tile[b], x->tile_bytes));
 done:
   return status;
 }
@@ -114,13 +123,15 @@ static int upload(struct reverse *x, size_t a, size_t *b)
 {
   int status = CUBIX_OK, turn = 0;
   size_t bytes = 0, n_node = 0, n_step = 0, end = a;
-  for (; end < x->packers.n_group && end - a < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP && bytes + size_of(x, end) <= x->room; end++) {
+  for (; end < x->packers.n_group && end - a < CUBIX_CUDA_ROWS / CUBIX_CUDA_GROUP && bytes + size_of(x, end) <= x->room;
+       end++) {
     x->group[end] = (struct cubix_cuda_dots){ n_step, n_node, x->packers.n_step[end], 0 };
     n_step += (size_t)x->packers.n_step[end];
     n_node += x->node[end];
     bytes += size_of(x, end);
   }
-  for (int t = 0; t < CUBIX_CUDA_N_STAGING; t++) x->channels[t] = (float *)(x->gpu_batch + (size_t)t * (end - a) * CHANNELS);
+  for (int t = 0; t < CUBIX_CUDA_N_STAGING; t++)
+    x->channels[t] = (float *)(x->gpu_batch + (size_t)t * (end - a) * CHANNELS);
   x->bar = (double *)(x->gpu_batch + CUBIX_CUDA_N_STAGING * (end - a) * CHANNELS);
   x->gpu_group = (struct cubix_cuda_dots *)(x->bar + n_node * CUBIX_CUDA_PANEL);
   x->step = (struct cubix_cuda_step *)(x->gpu_group + (end - a));
@@ -128,10 +139,12 @@ static int upload(struct reverse *x, size_t a, size_t *b)
     const struct cubix_cuda_staging *staging = &x->transfer->staging[turn % CUBIX_CUDA_N_STAGING];
     struct cubix_cuda_step *step = staging->host;
     size_t origin = x->group[first].step, n = 0;
-    for (last = first; last < end && (n + (size_t)x->packers.n_step[last]) * sizeof *step <= x->transfer->bytes; last++) n += (size_t)x->packers.n_step[last];
+    for (last = first; last < end && (n + (size_t)x->packers.n_step[last]) * sizeof *step <= x->transfer->bytes; last++)
+      n += (size_t)x->packers.n_step[last];
     CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
 #pragma omp parallel for schedule(dynamic, 1) num_threads(x->packers.n)
-    for (size_t g = first; g < last; g++) cubix_cuda_packer_steps(&x->packers.packer[omp_get_thread_num()], g, step + (x->group[g].step - origin));
+    for (size_t g = first; g < last; g++)
+      cubix_cuda_packer_steps(&x->packers.packer[omp_get_thread_num()], g, step + (x->group[g].step - origin));
     CUBIX_CUDA(cudaMemcpyAsync(x->step + origin, step, n * sizeof *step, cudaMemcpyHostToDevice, staging->stream));
   }
   CUBIX_TRY(cubix_cuda_transfer_up(x->transfer, x->gpu_group, x->group + a, (end - a) * sizeof *x->group));
@@ -145,7 +158,8 @@ done:
 static void take_channels(const struct reverse *x, size_t a, size_t b, int tile, float *to)
 {
   const struct cubix_cube *cube = x->cube_bar;
-  int first = tile * CUBIX_TILE - cube->lambda_first, n = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
+  int first = tile * CUBIX_TILE - cube->lambda_first,
+      n = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
 #pragma omp parallel for schedule(static)
   for (size_t r = a * CUBIX_CUDA_GROUP; r < b * CUBIX_CUDA_GROUP; r++) {
     float *row = to + (r - a * CUBIX_CUDA_GROUP) * CUBIX_TILE;
@@ -174,7 +188,8 @@ static int submit(struct reverse *x, size_t a, size_t b, int first, int i)
   take_channels(x, a, b, first + i, (float *)host);
   CUBIX_CUDA(cudaMemcpyAsync(x->channels[t], host, (b - a) * CHANNELS, cudaMemcpyHostToDevice, staging->stream));
   if (i) CUBIX_CUDA(cudaStreamWaitEvent(staging->stream, x->transfer->staging[before].done, 0));
-  CUBIX_CUDA(cubix_cuda_tile_vjp(x->gpu_group, (int)(b - a), x->step, gpu_tile, x->channels[t], x->bar, i == 0, staging->stream));
+  CUBIX_CUDA(cubix_cuda_tile_vjp(x->gpu_group, (int)(b - a), x->step, gpu_tile, x->channels[t], x->bar, i == 0,
+                                 staging->stream));
   CUBIX_CUDA(cudaEventRecord(staging->done, staging->stream));
 done:
   return status;
@@ -194,22 +209,31 @@ static int download(struct reverse *x, size_t a, size_t b, double *value_bar)
     CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
 #pragma omp parallel for schedule(dynamic, 1) num_threads(x->packers.n)
     for (size_t g = first; g < last; g++)
-      cubix_cuda_packer_take(&x->packers.packer[omp_get_thread_num()], g, bar + (x->group[g].bar - x->group[first].bar) * CUBIX_CUDA_PANEL, value_bar);
-    for (first = last = next; last < b && bytes + x->node[last] * NODE <= x->transfer->bytes; last++) bytes += x->node[last] * NODE;
+      cubix_cuda_packer_take(&x->packers.packer[omp_get_thread_num()], g,
+                             bar + (x->group[g].bar - x->group[first].bar) * CUBIX_CUDA_PANEL, value_bar);
+    for (first = last = next; last < b && bytes + x->node[last] * NODE <= x->transfer->bytes; last++)
+      bytes += x->node[last] * NODE;
     there[t].first = first;
     there[t].last = next = last;
     if (first == last) idle++;
-    else CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->bar + x->group[first].bar * CUBIX_CUDA_PANEL, bytes, cudaMemcpyDeviceToHost, staging->stream));
+    else
+      CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->bar + x->group[first].bar * CUBIX_CUDA_PANEL, bytes,
+                                 cudaMemcpyDeviceToHost, staging->stream));
   }
 done:
   return status;
 }
 
-int cubix_cuda_multiply_vjp(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu, const struct cubix_cube *cube_bar,
-                            const struct cubix_histogram *cover, const struct cubix_basis *basis, double scale, double *value_bar)
+int cubix_cuda_multiply_vjp(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu,
+                            const struct cubix_cube *cube_bar, const struct cubix_histogram *cover,
+                            const struct cubix_basis *basis, double scale, double *value_bar)
 {
-  int status = CUBIX_OK, first = cube_bar->lambda_first / CUBIX_TILE, n = (cube_bar->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
-  struct reverse x = { .transfer = transfer, .cube_bar = cube_bar, .basis = basis, .kept = kept->basis == basis ? kept->tile : NULL,
+  int status = CUBIX_OK, first = cube_bar->lambda_first / CUBIX_TILE,
+      n = (cube_bar->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
+  struct reverse x = { .transfer = transfer,
+                       .cube_bar = cube_bar,
+                       .basis = basis,
+                       .kept = kept->basis == basis ? kept->tile : NULL,
                        .tile_bytes = cubix_basis_tile_size(basis) * sizeof(float) };
   if (!n || !cover->n_value) goto done;
   CUBIX_TRY(cubix_multiply_check(cube_bar, cover, basis));

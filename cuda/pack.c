@@ -25,7 +25,8 @@ static size_t members(const struct cubix_cuda_packer *p, size_t g)
 static void look(struct cubix_cuda_packer *p, size_t g)
 {
   const struct cubix_histogram *h = p->histogram;
-  for (size_t i = 0; i < (size_t)p->basis->n_row * WARPS; i++) p->extent[i] = (struct cubix_cuda_extent){ INT16_MAX, 0, 0 };
+  for (size_t i = 0; i < (size_t)p->basis->n_row * WARPS; i++)
+    p->extent[i] = (struct cubix_cuda_extent){ INT16_MAX, 0, 0 };
   for (size_t m = 0; m < members(p, g); m++) {
     size_t s = p->spaxel[g * GROUP + m];
     for (size_t b = h->start[s]; b < h->start[s + 1]; b++) {
@@ -64,7 +65,9 @@ static int walk(struct cubix_cuda_packer *p, struct cubix_cuda_step *step, size_
       step[n_step] = (struct cubix_cuda_step){ .row = p->basis->slot[row] * n_node + first, .n = last - first };
       for (int w = 0; w < WARPS; w++) {
         int a = e[w].lo > first ? e[w].lo : first, b = e[w].hi < last ? e[w].hi : last;
-        if (a < b) step[n_step].piece[w] = (struct cubix_cuda_piece){ e[w].base + (uint32_t)(a - e[w].lo), (uint16_t)(a - first), (uint16_t)(b - a) };
+        if (a < b)
+          step[n_step].piece[w] = (struct cubix_cuda_piece){ e[w].base + (uint32_t)(a - e[w].lo), (uint16_t)(a - first),
+                                                             (uint16_t)(b - a) };
       }
     }
   }
@@ -96,7 +99,8 @@ void cubix_cuda_packer_fill(struct cubix_cuda_packer *p, size_t g, int n_step, s
       const struct cubix_block *block = &h->block[b];
       const struct cubix_cuda_extent *e = &p->extent[(size_t)block->row * WARPS + m / PANEL];
       float *to = weight + (e->base + (size_t)(block->node - e->lo)) * PANEL + m % PANEL;
-      for (int j = 0; j < block->n; j++) to[(size_t)j * PANEL] = (float)((double)h->value[block->at + (size_t)j] * factor);
+      for (int j = 0; j < block->n; j++)
+        to[(size_t)j * PANEL] = (float)((double)h->value[block->at + (size_t)j] * factor);
     }
   }
 }
@@ -126,26 +130,29 @@ void cubix_cuda_packer_take(struct cubix_cuda_packer *p, size_t g, const double 
   }
 }
 
-/* ---- all threads together
- * ------------------------------------------------------------------------------------------------ */
+/* ---- all threads together -------------------------------------------------------------------- */
 
 /* Spaxels with blocks, square after square of a group and in it panel after panel: neighbours have
  * rows and velocities in common. */
-static void list_spaxels(struct cubix_cuda_packers *packers, const struct cubix_histogram *h, int n_x, int n_y, const unsigned char *wanted)
+static void list_spaxels(struct cubix_cuda_packers *packers, const struct cubix_histogram *h, int n_x, int n_y,
+                         const unsigned char *wanted)
 {
   enum { SIDE = 8, ACROSS = 4, DOWN = PANEL / ACROSS };
   for (int y0 = 0; y0 < n_y; y0 += SIDE)
     for (int x0 = 0; x0 < n_x; x0 += SIDE)
       for (int i = 0; i < SIDE * SIDE; i++) {
         int panel = i / PANEL, q = i % PANEL;
-        int x = x0 + panel % (SIDE / ACROSS) * ACROSS + q % ACROSS, y = y0 + panel / (SIDE / ACROSS) * DOWN + q / ACROSS;
+        int x = x0 + panel % (SIDE / ACROSS) * ACROSS + q % ACROSS,
+            y = y0 + panel / (SIDE / ACROSS) * DOWN + q / ACROSS;
         size_t s = (size_t)y * (size_t)n_x + (size_t)x;
-        if (x < n_x && y < n_y && h->start[s] < h->start[s + 1] && (!wanted || wanted[s])) packers->spaxel[packers->n_spaxel++] = s;
+        if (x < n_x && y < n_y && h->start[s] < h->start[s + 1] && (!wanted || wanted[s]))
+          packers->spaxel[packers->n_spaxel++] = s;
       }
 }
 
-int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cubix_histogram *h, const struct cubix_basis *basis, int n_x, int n_y, const unsigned char *wanted,
-                         double scale)
+int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cubix_histogram *h,
+                            const struct cubix_basis *basis, int n_x, int n_y, const unsigned char *wanted,
+                            double scale)
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(packers->spaxel, h->n_spaxel);
@@ -157,13 +164,20 @@ int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cub
   CUBIX_ALLOC(packers->packer, packers->n);
   for (int t = 0; t < packers->n; t++) {
     struct cubix_cuda_packer *p = &packers->packer[t];
-    *p = (struct cubix_cuda_packer){ .histogram = h, .basis = basis, .spaxel = packers->spaxel, .n_spaxel = packers->n_spaxel, .scale = scale, .missing = -1 };
+    *p = (struct cubix_cuda_packer){ .histogram = h,
+                                     .basis = basis,
+                                     .spaxel = packers->spaxel,
+                                     .n_spaxel = packers->n_spaxel,
+                                     .scale = scale,
+                                     .missing = -1 };
     CUBIX_ALLOC(p->extent, (size_t)basis->n_row * WARPS);
   }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(packers->n)
-  for (size_t g = 0; g < packers->n_group; g++) packers->bytes[g] = size_of(&packers->packer[omp_get_thread_num()], g, &packers->n_step[g]);
+  for (size_t g = 0; g < packers->n_group; g++)
+    packers->bytes[g] = size_of(&packers->packer[omp_get_thread_num()], g, &packers->n_step[g]);
   for (int t = 0; t < packers->n; t++)            /* mass on a row that the basis lacks would be lost */
-    CUBIX_CHECK(packers->packer[t].missing < 0, CUBIX_EFAIL, "stars are of library row %d, which the prepared templates lack", packers->packer[t].missing);
+    CUBIX_CHECK(packers->packer[t].missing < 0, CUBIX_EFAIL,
+                "stars are of library row %d, which the prepared templates lack", packers->packer[t].missing);
 done:
   return status;
 }

@@ -32,8 +32,9 @@ struct cubix_cuda_packers {
  * @param wanted [n_spaxel] 0: leave the spaxel out; NULL: none
  *  @param scale  value/2^exponent [Msun] -> weight  Errors: CUBIX_EFAIL where a block's row is not
  *  in the basis */
-int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cubix_histogram *histogram, const struct cubix_basis *basis, int n_x, int n_y,
-                         const unsigned char *wanted, double scale);
+int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cubix_histogram *histogram,
+                            const struct cubix_basis *basis, int n_x, int n_y, const unsigned char *wanted,
+                            double scale);
 void cubix_cuda_packers_free(struct cubix_cuda_packers *packers);
 /** Write the blob of group g.  Local.  @param n_step, bytes  as the packers has found */
 void cubix_cuda_packer_fill(struct cubix_cuda_packer *packer, size_t g, int n_step, size_t bytes, void *blob);

@@ -30,7 +30,8 @@ enum { THREADS = 256, WAYS = 8, BATCH = 64 };
 static_assert(THREADS / WAYS * 65535 == CUBIX_CUDA_MAX_CHANNEL, "the narrower shape sets the bound");
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_paint_runs(struct cubix_tables tables, const struct cubix_star *star, const struct cubix_cuda_run *run, cubix_real *row)
+    cubix_paint_runs(struct cubix_tables tables, const struct cubix_star *star, const struct cubix_cuda_run *run,
+                     cubix_real *row)
 {
   __shared__ struct cubix_blend blend[BATCH];
   __shared__ double doppler[BATCH];
@@ -47,7 +48,8 @@ cubix_paint_runs(struct cubix_tables tables, const struct cubix_star *star, cons
     }
     __syncthreads();
     if (k < tables.n_lambda)
-      for (int j = (int)threadIdx.y; j < n; j += (int)blockDim.y) sum += cubix_star_channel(&tables, &blend[j], doppler[j], k);
+      for (int j = (int)threadIdx.y; j < n; j += (int)blockDim.y)
+        sum += cubix_star_channel(&tables, &blend[j], doppler[j], k);
   }
   part[me] = sum;
   __syncthreads();
@@ -63,10 +65,12 @@ extern "C" cudaError_t cubix_cuda_paint_probe(void)
   return cudaFuncGetAttributes(&attributes, (const void *)cubix_paint_runs);
 }
 
-extern "C" cudaError_t cubix_cuda_paint(const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
-                                        enum cubix_cuda_shape shape, cubix_real *row, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_paint(const struct cubix_tables *tables, const struct cubix_star *star,
+                                        const struct cubix_cuda_run *run, int n_run, enum cubix_cuda_shape shape,
+                                        cubix_real *row, cudaStream_t stream)
 {
-  unsigned ways = shape == CUBIX_CUDA_DEEP ? WAYS : 1, width = THREADS / ways, n_tile = ((unsigned)tables->n_lambda + width - 1) / width;
+  unsigned ways = shape == CUBIX_CUDA_DEEP ? WAYS : 1, width = THREADS / ways,
+           n_tile = ((unsigned)tables->n_lambda + width - 1) / width;
   if (n_run < 1) return cudaSuccess;
   CUBIX_LAUNCH(cubix_paint_runs, dim3((unsigned)n_run, n_tile), dim3(width, ways), stream, *tables, star, run, row);
   return cudaGetLastError();

@@ -26,8 +26,9 @@ cudaError_t cubix_cuda_paint_probe(void);
  * as the work is queued.
  *  @param tables    they lie on the GPU; the struct itself on the host
  *  @param star, run, row  on the GPU; row [*][tables->n_lambda] */
-cudaError_t cubix_cuda_paint(const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_cuda_run *run, int n_run,
-                             enum cubix_cuda_shape shape, cubix_real *row, cudaStream_t stream);
+cudaError_t cubix_cuda_paint(const struct cubix_tables *tables, const struct cubix_star *star,
+                             const struct cubix_cuda_run *run, int n_run, enum cubix_cuda_shape shape, cubix_real *row,
+                             cudaStream_t stream);
 
 #ifdef __cplusplus
 }

@@ -94,10 +94,11 @@ static int reserve(struct flow *x, const char *gpu)
   x->n_row = room_for(x->placement->n_spaxel, n_lambda);
   bytes = chunk_bytes(x->n_row, n_lambda);
   CUBIX_TRY(cubix_cuda_workspace_room(&x->transfer->workspace, &available, &total));
-  CUBIX_CHECK(CUBIX_CUDA_N_STAGING * bytes <= available, CUBIX_EDEVICE,
-              "%s: %.1f MiB needed for stars and spectra under way, %.1f of %.1f MiB are free: "
-              "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
-              gpu, (double)(CUBIX_CUDA_N_STAGING * bytes) / mib, (double)available / mib, (double)total / mib);
+  CUBIX_CHECK(
+      CUBIX_CUDA_N_STAGING * bytes <= available, CUBIX_EDEVICE,
+      "%s: %.1f MiB needed for stars and spectra under way, %.1f of %.1f MiB are free: "
+      "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
+      gpu, (double)(CUBIX_CUDA_N_STAGING * bytes) / mib, (double)available / mib, (double)total / mib);
   CUBIX_TRY(cubix_cuda_transfer_ready(x->transfer, bytes));
   for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) {
     CUBIX_ALLOC(x->chunk[b].spaxel, x->n_row);
@@ -136,10 +137,13 @@ static int submit(const struct flow *x, int t)
   int status = CUBIX_OK, n_wide = x->chunk[t].n_wide, n_deep = x->chunk[t].n_deep;
   struct parts here = parts_of(x, x->transfer->staging[t].host), there = parts_of(x, x->chunk[t].gpu);
   cudaStream_t stream = x->transfer->staging[t].stream;
-  size_t deep = x->n_row - (size_t)n_deep, rows = sizeof *here.row * (size_t)x->tables->n_lambda * (size_t)(n_wide + n_deep);
-  CUBIX_CUDA(cudaMemcpyAsync(there.star, here.star, sizeof *here.star * x->chunk[t].n_star, cudaMemcpyHostToDevice, stream));
+  size_t deep = x->n_row - (size_t)n_deep,
+         rows = sizeof *here.row * (size_t)x->tables->n_lambda * (size_t)(n_wide + n_deep);
+  CUBIX_CUDA(
+      cudaMemcpyAsync(there.star, here.star, sizeof *here.star * x->chunk[t].n_star, cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cudaMemcpyAsync(there.run, here.run, sizeof *here.run * (size_t)n_wide, cudaMemcpyHostToDevice, stream));
-  CUBIX_CUDA(cudaMemcpyAsync(there.run + deep, here.run + deep, sizeof *here.run * (size_t)n_deep, cudaMemcpyHostToDevice, stream));
+  CUBIX_CUDA(cudaMemcpyAsync(there.run + deep, here.run + deep, sizeof *here.run * (size_t)n_deep,
+                             cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cubix_cuda_paint(x->tables, there.star, there.run + deep, n_deep, CUBIX_CUDA_DEEP, there.row, stream));
   CUBIX_CUDA(cubix_cuda_paint(x->tables, there.star, there.run, n_wide, CUBIX_CUDA_WIDE, there.row, stream));
   CUBIX_CUDA(cudaMemcpyAsync(here.row, there.row, rows, cudaMemcpyDeviceToHost, stream));
@@ -169,7 +173,8 @@ done:
   return status;
 }
 
-int cubix_cuda_paint_stars(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement, struct cubix_cube *cube)
+int cubix_cuda_paint_stars(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables,
+                           const struct cubix_placement *placement, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
   struct flow x = { .transfer = transfer, .tables = tables, .placement = placement, .cube = cube };

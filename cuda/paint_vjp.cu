@@ -45,8 +45,8 @@ static __device__ int run_of(const struct cubix_cuda_run *run, int n_run, int st
 
 /* A channel from x0 to x1 [rest AA]: to the cotangents of the weights, and of the rows.  @param
  * mass  of the star, in units of the cube */
-static __device__ void take_channel(const struct cubix_tables *v, const struct sitter *mine, double mass, double x0, double x1, double bar,
-                                    double weight_bar[CUBIX_MAX_CORNER], double *row_bar)
+static __device__ void take_channel(const struct cubix_tables *v, const struct sitter *mine, double mass, double x0,
+                                    double x1, double bar, double weight_bar[CUBIX_MAX_CORNER], double *row_bar)
 {
   double lo = v->knot[0], hi = v->knot[v->n_knot - 1];
   x0 = x0 > lo ? x0 : lo;
@@ -75,11 +75,13 @@ static __device__ double sum_of_warp(double x)
 }
 
 static __global__ void __launch_bounds__(THREADS)
-cubix_gather_stars(struct cubix_tables tables, const struct cubix_star *star, int n_star, const struct cubix_cuda_run *run, int n_run, const cubix_real *row,
-                   struct cubix_star_bar *bar, double *row_bar)
+    cubix_gather_stars(struct cubix_tables tables, const struct cubix_star *star, int n_star,
+                       const struct cubix_cuda_run *run, int n_run, const cubix_real *row, struct cubix_star_bar *bar,
+                       double *row_bar)
 {
   __shared__ struct sitter sitter[WARPS];
-  int warp = (int)threadIdx.x / LANES, lane = (int)threadIdx.x % LANES, j = (int)blockIdx.x * WARPS + warp, n = tables.n_lambda;
+  int warp = (int)threadIdx.x / LANES, lane = (int)threadIdx.x % LANES, j = (int)blockIdx.x * WARPS + warp,
+      n = tables.n_lambda;
   if (j < n_star && lane == 0) {
     cubix_blend_of(&tables, &star[j], &sitter[warp].blend);
     cubix_mix_of(&tables, &star[j], &sitter[warp].mix);
@@ -88,10 +90,12 @@ cubix_gather_stars(struct cubix_tables tables, const struct cubix_star *star, in
   if (j >= n_star) return;
   const struct sitter *mine = &sitter[warp];
   const cubix_real *flux_bar = row + (int64_t)run[run_of(run, n_run, j)].row * n;
-  double doppler = cubix_doppler(tables.one_plus_z, star[j].velocity), mass = star[j].mass_formed * tables.star_scale, weight_bar[CUBIX_MAX_CORNER] = { 0 }, speed_bar = 0;
+  double doppler = cubix_doppler(tables.one_plus_z, star[j].velocity), mass = star[j].mass_formed * tables.star_scale,
+         weight_bar[CUBIX_MAX_CORNER] = { 0 }, speed_bar = 0;
   if (tables.edge[n] / doppler > tables.knot[0] && tables.edge[0] / doppler < tables.knot[tables.n_knot - 1])
     for (int k = lane; k <= n; k += LANES) {
-      double x = tables.edge[k] / doppler, red = k ? (double)flux_bar[k - 1] : 0, blue = k < n ? (double)flux_bar[k] : 0;
+      double x = tables.edge[k] / doppler, red = k ? (double)flux_bar[k - 1] : 0,
+             blue = k < n ? (double)flux_bar[k] : 0;
       if (red != blue) speed_bar += (red - blue) * cubix_edge_slope(&tables, &mine->blend, x);
       if (blue != 0) take_channel(&tables, mine, mass, x, tables.edge[k + 1] / doppler, blue, weight_bar, row_bar);
     }
@@ -104,7 +108,8 @@ cubix_gather_stars(struct cubix_tables tables, const struct cubix_star *star, in
 }
 
 static __global__ void __launch_bounds__(THREADS, 2)
-cubix_paint_dots(struct cubix_tables tables, const struct cubix_star *star, const struct cubix_star_bar *dot, const struct cubix_cuda_run *run, cubix_real *row)
+    cubix_paint_dots(struct cubix_tables tables, const struct cubix_star *star, const struct cubix_star_bar *dot,
+                     const struct cubix_cuda_run *run, cubix_real *row)
 {
   __shared__ struct cubix_blend blend[BATCH], change[BATCH];
   __shared__ double doppler[BATCH], speed[BATCH], part[THREADS];
@@ -125,7 +130,8 @@ cubix_paint_dots(struct cubix_tables tables, const struct cubix_star *star, cons
       for (int j = (int)threadIdx.y; j < n; j += (int)blockDim.y) {
         sum += cubix_star_channel(&tables, &change[j], doppler[j], k);
         if (speed[j] != 0)
-          sum += speed[j] * cubix_edge_slope(&tables, &blend[j], tables.edge[k + 1] / doppler[j]) - speed[j] * cubix_edge_slope(&tables, &blend[j], tables.edge[k] / doppler[j]);
+          sum += speed[j] * cubix_edge_slope(&tables, &blend[j], tables.edge[k + 1] / doppler[j]) -
+                 speed[j] * cubix_edge_slope(&tables, &blend[j], tables.edge[k] / doppler[j]);
       }
   }
   part[me] = sum;
@@ -136,17 +142,22 @@ cubix_paint_dots(struct cubix_tables tables, const struct cubix_star *star, cons
   }
 }
 
-extern "C" cudaError_t cubix_cuda_paint_vjp_runs(const struct cubix_tables *tables, const struct cubix_star *star, int n_star, const struct cubix_cuda_run *run, int n_run,
-                                                 const cubix_real *row, struct cubix_star_bar *bar, double *row_bar, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_paint_vjp_runs(const struct cubix_tables *tables, const struct cubix_star *star,
+                                                 int n_star, const struct cubix_cuda_run *run, int n_run,
+                                                 const cubix_real *row, struct cubix_star_bar *bar, double *row_bar,
+                                                 cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_gather_stars, dim3(((unsigned)n_star + WARPS - 1) / WARPS), dim3(THREADS), stream, *tables, star, n_star, run, n_run, row, bar, row_bar);
+  CUBIX_LAUNCH(cubix_gather_stars, dim3(((unsigned)n_star + WARPS - 1) / WARPS), dim3(THREADS), stream, *tables, star,
+               n_star, run, n_run, row, bar, row_bar);
   return cudaGetLastError();
 }
 
-extern "C" cudaError_t cubix_cuda_paint_jvp_runs(const struct cubix_tables *tables, const struct cubix_star *star, const struct cubix_star_bar *dot, const struct cubix_cuda_run *run,
+extern "C" cudaError_t cubix_cuda_paint_jvp_runs(const struct cubix_tables *tables, const struct cubix_star *star,
+                                                 const struct cubix_star_bar *dot, const struct cubix_cuda_run *run,
                                                  int n_run, cubix_real *row, cudaStream_t stream)
 {
   unsigned width = THREADS / WAYS;
-  CUBIX_LAUNCH(cubix_paint_dots, dim3((unsigned)n_run, ((unsigned)tables->n_lambda + width - 1) / width), dim3(width, WAYS), stream, *tables, star, dot, run, row);
+  CUBIX_LAUNCH(cubix_paint_dots, dim3((unsigned)n_run, ((unsigned)tables->n_lambda + width - 1) / width),
+               dim3(width, WAYS), stream, *tables, star, dot, run, row);
   return cudaGetLastError();
 }

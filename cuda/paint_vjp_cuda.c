@@ -78,13 +78,16 @@ static int reserve(struct travel *x, const char *gpu, size_t templates)
   if (x->max_row < 1) x->max_row = 1;
   bytes = x->max_star * star + x->max_row * row;
   CUBIX_TRY(cubix_cuda_workspace_room(&x->transfer->workspace, &available, &total));
-  CUBIX_CHECK(CUBIX_CUDA_N_STAGING * bytes + templates <= available, CUBIX_EDEVICE,
-              "%s: %.1f MiB needed (%.1f for stars and spectra under way, %.1f for derivatives by the templates), %.1f of %.1f MiB are free: "
-              "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
-              gpu, (double)(CUBIX_CUDA_N_STAGING * bytes + templates) / mib, (double)(CUBIX_CUDA_N_STAGING * bytes) / mib, (double)templates / mib,
-              (double)available / mib, (double)total / mib);
+  CUBIX_CHECK(
+      CUBIX_CUDA_N_STAGING * bytes + templates <= available, CUBIX_EDEVICE,
+      "%s: %.1f MiB needed (%.1f for stars and spectra under way, %.1f for derivatives by the templates), %.1f of %.1f "
+      "MiB are free: "
+      "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
+      gpu, (double)(CUBIX_CUDA_N_STAGING * bytes + templates) / mib, (double)(CUBIX_CUDA_N_STAGING * bytes) / mib,
+      (double)templates / mib, (double)available / mib, (double)total / mib);
   CUBIX_TRY(cubix_cuda_transfer_ready(x->transfer, bytes));
-  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, &x->gpu_cargo[b], bytes));
+  for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++)
+    CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, &x->gpu_cargo[b], bytes));
   if (templates) {
     CUBIX_TRY(cubix_cuda_workspace_take(&x->transfer->workspace, (void **)&x->gpu_row_bar, templates));
     CUBIX_CUDA(cudaMemsetAsync(x->gpu_row_bar, 0, templates, x->transfer->staging[0].stream));
@@ -102,10 +105,14 @@ static void stage(struct travel *x, int t)
   struct load *load = &x->load[t];
   *load = (struct load){ .first = x->star };
   while (x->spaxel < p->n_spaxel && load->n_star < x->max_star && (size_t)load->n_run < x->max_row) {
-    size_t left = p->start[x->spaxel + 1] - x->star, room = x->max_star - load->n_star, take = left < room ? left : room;
+    size_t left = p->start[x->spaxel + 1] - x->star, room = x->max_star - load->n_star,
+           take = left < room ? left : room;
     if (take) {
-      to.run[load->n_run] = (struct cubix_cuda_run){ (int32_t)load->n_star, (int32_t)(load->n_star + take), load->n_run };
-      if (x->cube_bar) memcpy((char *)to.row + (size_t)load->n_run * x->row_bytes, x->cube_bar->flux + x->spaxel * (size_t)x->tables->n_lambda, x->row_bytes);
+      to.run[load->n_run] =
+          (struct cubix_cuda_run){ (int32_t)load->n_star, (int32_t)(load->n_star + take), load->n_run };
+      if (x->cube_bar)
+        memcpy((char *)to.row + (size_t)load->n_run * x->row_bytes,
+               x->cube_bar->flux + x->spaxel * (size_t)x->tables->n_lambda, x->row_bytes);
       if (!load->n_run++) load->first_spaxel = x->spaxel;
     }
     load->n_star += take;
@@ -122,12 +129,14 @@ static int submit(const struct travel *x, int t)
   int status = CUBIX_OK, n_run = x->load[t].n_run;
   cudaStream_t stream = x->transfer->staging[t].stream;
   struct parts here = parts_of(x, x->transfer->staging[t].host), there = parts_of(x, x->gpu_cargo[t]);
-  size_t n = x->load[t].n_star, stars = n * sizeof *here.star, bars = n * sizeof *here.bar, rows = (size_t)n_run * x->row_bytes;
+  size_t n = x->load[t].n_star, stars = n * sizeof *here.star, bars = n * sizeof *here.bar,
+         rows = (size_t)n_run * x->row_bytes;
   CUBIX_CUDA(cudaMemcpyAsync(there.star, here.star, stars, cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cudaMemcpyAsync(there.run, here.run, (size_t)n_run * sizeof *here.run, cudaMemcpyHostToDevice, stream));
   if (x->cube_bar) {
     CUBIX_CUDA(cudaMemcpyAsync(there.row, here.row, rows, cudaMemcpyHostToDevice, stream));
-    CUBIX_CUDA(cubix_cuda_paint_vjp_runs(x->tables, there.star, (int)n, there.run, n_run, there.row, there.bar, x->gpu_row_bar, stream));
+    CUBIX_CUDA(cubix_cuda_paint_vjp_runs(x->tables, there.star, (int)n, there.run, n_run, there.row, there.bar,
+                                         x->gpu_row_bar, stream));
     CUBIX_CUDA(cudaMemcpyAsync(here.bar, there.bar, bars, cudaMemcpyDeviceToHost, stream));
   } else {
     CUBIX_CUDA(cudaMemcpyAsync(there.bar, here.bar, bars, cudaMemcpyHostToDevice, stream));
@@ -189,7 +198,8 @@ static int take_rows(const struct travel *x, double *row_bar, size_t n)
   size_t most = x->transfer->bytes / sizeof *from;
   for (size_t at = 0, now; at < n; at += now) {
     now = n - at < most ? n - at : most;
-    CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->gpu_row_bar + at, now * sizeof *from, cudaMemcpyDeviceToHost, staging->stream));
+    CUBIX_CUDA(cudaMemcpyAsync(staging->host, x->gpu_row_bar + at, now * sizeof *from, cudaMemcpyDeviceToHost,
+                               staging->stream));
     CUBIX_CUDA(cudaStreamSynchronize(staging->stream));
 #pragma omp parallel for schedule(static)
     for (size_t i = 0; i < now; i++) row_bar[at + i] += from[i];
@@ -198,11 +208,14 @@ done:
   return status;
 }
 
-int cubix_cuda_paint_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement,
-                         const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar)
+int cubix_cuda_paint_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables,
+                         const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
+                         struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK;
-  struct travel x = { .transfer = transfer, .tables = tables, .placement = placement, .cube_bar = cube_bar, .bar = bar };
+  struct travel x = {
+    .transfer = transfer, .tables = tables, .placement = placement, .cube_bar = cube_bar, .bar = bar
+  };
   size_t n = row_bar ? (size_t)tables->n_row * (size_t)tables->row_stride : 0;
   if (!placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(reserve(&x, gpu, n * sizeof *row_bar));
@@ -214,11 +227,14 @@ done:
   return status;
 }
 
-int cubix_cuda_paint_jvp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables, const struct cubix_placement *placement,
-                         const struct cubix_star_bar *dot, struct cubix_cube *cube_dot)
+int cubix_cuda_paint_jvp(struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables,
+                         const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+                         struct cubix_cube *cube_dot)
 {
   int status = CUBIX_OK;
-  struct travel x = { .transfer = transfer, .tables = tables, .placement = placement, .dot = dot, .cube_dot = cube_dot };
+  struct travel x = {
+    .transfer = transfer, .tables = tables, .placement = placement, .dot = dot, .cube_dot = cube_dot
+  };
   if (!placement->start[placement->n_spaxel]) goto done;
   CUBIX_TRY(reserve(&x, gpu, 0));
   CUBIX_TRY(travel(&x));

@@ -6,7 +6,8 @@
 
 #include "cuda/fill.h"
 
-extern "C" cudaError_t cubix_cuda_cell_scan(const struct cubix_cuda_batch *batch, void *work, size_t *bytes, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_cell_scan(const struct cubix_cuda_batch *batch, void *work, size_t *bytes,
+                                            cudaStream_t stream)
 {
   size_t n = (size_t)batch->n_spaxel * (size_t)batch->n_row + 1;
   if (n > INT_MAX) return cudaErrorInvalidValue;      /* the host takes smaller batches */

@@ -52,20 +52,24 @@ static void give(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *tra
   }
 }
 
-int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *v)
+int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu,
+                           const struct cubix_tables *v)
 {
   int status = CUBIX_OK, first = v->edition && v->edition == held->on_gpu.edition ? EDGE : 0;
   const double mib = 1 << 20;
   struct table table[CUBIX_CUDA_N_TABLE];
   size_t bytes = list_tables(v, table), available, total;
-  CUBIX_CHECK(v->n_lambda <= CUBIX_CUDA_MAX_CHANNEL, CUBIX_EDEVICE, "%d channels: at most %d on a GPU; use a larger LambdaStep, or Backend cpu", v->n_lambda, CUBIX_CUDA_MAX_CHANNEL);
+  CUBIX_CHECK(v->n_lambda <= CUBIX_CUDA_MAX_CHANNEL, CUBIX_EDEVICE,
+              "%d channels: at most %d on a GPU; use a larger LambdaStep, or Backend cpu", v->n_lambda,
+              CUBIX_CUDA_MAX_CHANNEL);
   give(held, transfer, first);
   held->on_gpu.edition = 0;
   CUBIX_TRY(cubix_cuda_workspace_room(&transfer->workspace, &available, &total));
-  CUBIX_CHECK(first || bytes <= available, CUBIX_EDEVICE,
-              "%s: %.1f MiB needed for the templates and other tables, %.1f of %.1f MiB are free: "
-              "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
-              gpu, (double)bytes / mib, (double)available / mib, (double)total / mib);
+  CUBIX_CHECK(
+      first || bytes <= available, CUBIX_EDEVICE,
+      "%s: %.1f MiB needed for the templates and other tables, %.1f of %.1f MiB are free: "
+      "end other programs on this GPU, take a smaller SspFile or band (LambdaMin, LambdaMax), or use Backend cpu",
+      gpu, (double)bytes / mib, (double)available / mib, (double)total / mib);
   CUBIX_TRY(cubix_cuda_transfer_ready(transfer, CUBIX_CUDA_CARGO));
   for (int t = first; t < CUBIX_CUDA_N_TABLE; t++) {
     CUBIX_TRY(cubix_cuda_workspace_take(&transfer->workspace, &held->table[t], table[t].bytes));

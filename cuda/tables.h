@@ -15,7 +15,8 @@ struct cubix_cuda_tables {
 /** Have these tables on the GPU: those of an edition that is there already stay, but for the
  * channels' edges.  Local.  Nothing of the tables may be in use.
  *  @param gpu  its description, for messages */
-int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu, const struct cubix_tables *tables);
+int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu,
+                           const struct cubix_tables *tables);
 void cubix_cuda_tables_free(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer);
 
 #endif

@@ -91,7 +91,8 @@ void cubix_cuda_transfer_copy(void *to, const void *from, size_t bytes)
 {
   const size_t piece = (size_t)1 << 18, n = (bytes + piece - 1) / piece;
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < n; i++) memcpy((char *)to + i * piece, (const char *)from + i * piece, i + 1 < n ? piece : bytes - i * piece);
+  for (size_t i = 0; i < n; i++)
+    memcpy((char *)to + i * piece, (const char *)from + i * piece, i + 1 < n ? piece : bytes - i * piece);
 }
 
 void cubix_cuda_transfer_free(struct cubix_cuda_transfer *transfer)

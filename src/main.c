@@ -64,10 +64,12 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_pipeline_forward(pipe));
   cubix_mpi_pipeline_result(&result, pipe);
   CUBIX_STAGE(&stages, "light", cubix_cube_shine(pipe->cube, par, &cubix_mpi_collective));
-  CUBIX_STAGE(&stages, "noise", cubix_noise_init(&noise, par, pipe->ins, pipe->cube, pow(10, par->FluxUnit), &cubix_mpi_collective));
+  CUBIX_STAGE(&stages, "noise",
+              cubix_noise_init(&noise, par, pipe->ins, pipe->cube, pow(10, par->FluxUnit), &cubix_mpi_collective));
   result.noise = &noise;
   cubix_report_budget(&result, &cubix_mpi_collective);
-  CUBIX_STAGE(&stages, "write", cubix_mpi_blocks_share(pipe->cube, pipe->ins->n_lambda, cubix_output_write, cubix_output_block, &result));
+  CUBIX_STAGE(&stages, "write",
+              cubix_mpi_blocks_share(pipe->cube, pipe->ins->n_lambda, cubix_output_write, cubix_output_block, &result));
   CUBIX_STAGE(&stages, "times", root ? cubix_output_timings(par, cubix_mpi_stages_print, &stages) : CUBIX_OK);
   cubix_mpi_stages_summary(&stages);
 done:

@@ -27,9 +27,7 @@ static inline double uniform(unsigned *state)
   return (*state >> 8) / 16777216.;
 }
 
-/* ---- a library
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- a library ------------------------------------------------------------------------------- */
 struct lab {
   struct cubix_templates templates;
   double knot[N_KNOT], edge[N_LAMBDA + 1], light[N_ROW];
@@ -45,7 +43,8 @@ static inline double template_at(int t, double x, double sigma)
   double value = 1 + 0.3 * t / N_ROW + 1e-4 * (x - 5000);
   if (t == ENDING && x > 5150) return 0;
   for (int l = 0; l < 90; l++) {
-    double at = 4880 + 400 * uniform(&state), depth = 0.02 + 0.4 * uniform(&state) * (t + 1.) / N_ROW, u = (x - at) / sigma;
+    double at = 4880 + 400 * uniform(&state), depth = 0.02 + 0.4 * uniform(&state) * (t + 1.) / N_ROW,
+           u = (x - at) / sigma;
     value *= 1 - depth * exp(-0.5 * u * u);
   }
   return value;
@@ -60,7 +59,8 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
   memset(lab, 0, sizeof *lab);
   for (int i = 0; i < N_KNOT; i++) lab->knot[i] = i ? lab->knot[i - 1] + (i < 150 ? 0.9 : i < 300 ? 1.0 : 0.8) : 4900;
   for (int k = 0; k <= N_LAMBDA; k++) lab->edge[k] = first_edge + 1.25 * k;
-  v->n_row = N_ROW, v->n_z = 1, v->n_age = N_ROW, v->n_knot = N_KNOT, v->row_stride = 2 * (N_KNOT + 1), v->n_lambda = N_LAMBDA;
+  v->n_row = N_ROW, v->n_z = 1, v->n_age = N_ROW, v->n_knot = N_KNOT, v->row_stride = 2 * (N_KNOT + 1),
+  v->n_lambda = N_LAMBDA;
   v->row = lab->row, v->knot = lab->knot, v->edge = lab->edge, v->light = lab->light, v->first = lab->first;
   v->one_plus_z = 1.02;
   v->cell_origin = lab->knot[0], v->cell_per_AA = 2, v->n_cell = (int)(2 * (lab->knot[N_KNOT - 1] - lab->knot[0])) + 1;
@@ -81,7 +81,8 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
   cubix_spline_free(&spline);
   lab->templates.covered = lab->covered;
   for (int k = 0; k < N_LAMBDA; k++)
-    lab->covered[k] = lab->edge[k] / cubix_doppler(v->one_plus_z, REACH) >= lab->knot[0] && lab->edge[k + 1] / cubix_doppler(v->one_plus_z, -REACH) <= lab->knot[N_KNOT - 1];
+    lab->covered[k] = lab->edge[k] / cubix_doppler(v->one_plus_z, REACH) >= lab->knot[0] &&
+                      lab->edge[k + 1] / cubix_doppler(v->one_plus_z, -REACH) <= lab->knot[N_KNOT - 1];
 }
 
 /* A row's integral over [x0, x1], the independent way. */
@@ -97,7 +98,9 @@ static inline double quadrature(const struct lab *lab, int t, double x0, double 
       double x, w;
       gsl_integration_glfixed_point(a, b, q, &x, &w, rule);
       double A = (k1 - x) / h, B = (x - k0) / h;
-      sum += w * (A * (double)p[2 * i] + B * (double)p[2 * i + 2] + ((A * A * A - A) * 6 * (double)p[2 * i + 1] + (B * B * B - B) * 6 * (double)p[2 * i + 3]) * h * h / 6);
+      sum +=
+          w * (A * (double)p[2 * i] + B * (double)p[2 * i + 2] +
+               ((A * A * A - A) * 6 * (double)p[2 * i + 1] + (B * B * B - B) * 6 * (double)p[2 * i + 3]) * h * h / 6);
     }
   }
   return sum;
@@ -118,7 +121,8 @@ static inline struct cubix_engine engine_for(double tolerance, unsigned char *us
   return e;
 }
 
-static inline struct cubix_basis *build(const struct lab *lab, double tolerance, const char *cache, const unsigned char *only)
+static inline struct cubix_basis *build(const struct lab *lab, double tolerance, const char *cache,
+                                        const unsigned char *only)
 {
   struct cubix_params *par = NULL;
   struct cubix_basis *basis = NULL;

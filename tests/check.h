@@ -26,7 +26,8 @@ static int check_passed, check_failed;
       check_passed++; \
     } else { \
       check_failed++; \
-      printf("%s:%d: failed: %s = %.17g, %s = %.17g, apart by more than %g\n", __FILE__, __LINE__, #a, check_a, #b, check_b, check_tol); \
+      printf("%s:%d: failed: %s = %.17g, %s = %.17g, apart by more than %g\n", __FILE__, __LINE__, #a, check_a, #b, \
+             check_b, check_tol); \
     } \
   } while (0)
 

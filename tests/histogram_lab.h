@@ -21,12 +21,17 @@
 enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_X = LAB_N_X, N_Y = LAB_N_Y, N_SPAXEL = N_X * N_Y };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
-static const struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y };
+static const struct cubix_tables tables = {
+  .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y
+};
 static const struct cubix_nodes nodes = { .n = 26, .reach = 200., .step = 20. };
 
 /* The basis: numbers between 1 and 2, and instead of basis.c's tiles these; one can be made to fail. */
 static int missing_tile = -1;
-size_t cubix_basis_tile_size(const struct cubix_basis *b) { return (size_t)b->n_template * (size_t)b->nodes.n * CUBIX_TILE; }
+size_t cubix_basis_tile_size(const struct cubix_basis *b)
+{
+  return (size_t)b->n_template * (size_t)b->nodes.n * CUBIX_TILE;
+}
 
 static float d_of(const struct cubix_basis *b, int slot, int node, int channel)
 {
@@ -40,7 +45,8 @@ int cubix_basis_tile(const struct cubix_basis *b, int i, float *buffer, const fl
   CUBIX_CHECK(i != missing_tile, CUBIX_EINPUT, "no tile %d", i);
   for (int t = 0; t < b->n_template; t++)
     for (int j = 0; j < b->nodes.n; j++)
-      for (int k = 0; k < CUBIX_TILE; k++) buffer[(t * b->nodes.n + j) * CUBIX_TILE + k] = d_of(b, t, j, i * CUBIX_TILE + k);
+      for (int k = 0; k < CUBIX_TILE; k++)
+        buffer[(t * b->nodes.n + j) * CUBIX_TILE + k] = d_of(b, t, j, i * CUBIX_TILE + k);
   *tile = buffer;
 done:
   return status;
@@ -101,7 +107,12 @@ static struct cubix_cube cube_of(int first, int n)
 
 static struct cubix_basis basis_of(int32_t *slot, int n_lambda)
 {
-  struct cubix_basis b = { .nodes = nodes, .n_row = N_ROW, .slot = slot, .n_template = N_ROW, .n_lambda = n_lambda, .n_tile = (n_lambda + CUBIX_TILE - 1) / CUBIX_TILE };
+  struct cubix_basis b = { .nodes = nodes,
+                           .n_row = N_ROW,
+                           .slot = slot,
+                           .n_template = N_ROW,
+                           .n_lambda = n_lambda,
+                           .n_tile = (n_lambda + CUBIX_TILE - 1) / CUBIX_TILE };
   for (int t = 0; t < N_ROW; t++) slot[t] = (t * 5 + 3) % N_ROW;
   return b;
 }

@@ -56,8 +56,16 @@ static void made_maps(struct cubix_cube *cube, int n_x, int n_y)
 static int made_model(struct made *m)
 {
   int status = CUBIX_OK, n = m->ins->n_lambda;
-  m->ssp = (struct cubix_ssp){ .file = "library.hdf5", .name = "made up", .imf = "Kroupa", .reference = "nobody, nowhere", .licence = "none",
-                               .demo = 1, .n_z = 3, .n_age = 5, .lambda_first = 1000., .lambda_last = 9000. };
+  m->ssp = (struct cubix_ssp){ .file = "library.hdf5",
+                               .name = "made up",
+                               .imf = "Kroupa",
+                               .reference = "nobody, nowhere",
+                               .licence = "none",
+                               .demo = 1,
+                               .n_z = 3,
+                               .n_age = 5,
+                               .lambda_first = 1000.,
+                               .lambda_last = 9000. };
   m->templates.ssp = &m->ssp;
   CUBIX_ALLOC(m->templates.covered, n);
   CUBIX_ALLOC(m->templates.fwhm_template, n);
@@ -77,8 +85,11 @@ done:
 
 static int made_init(struct made *m, int n_value, char **value)
 {
-  static const char *const base[][2] = { { "InputFile", "snap" }, { "SspFile", "library.hdf5" }, { "OutputFile", "made.fits" }, { "Instrument", "IFU" },
-    { "FieldOfView", "6 5" }, { "PixelScale", "1" }, { "LambdaMin", "5000" }, { "LambdaMax", "5049" }, { "LambdaStep", "1" } };
+  static const char *const base[][2] = { { "InputFile", "snap" },       { "SspFile", "library.hdf5" },
+                                         { "OutputFile", "made.fits" }, { "Instrument", "IFU" },
+                                         { "FieldOfView", "6 5" },      { "PixelScale", "1" },
+                                         { "LambdaMin", "5000" },       { "LambdaMax", "5049" },
+                                         { "LambdaStep", "1" } };
   int status = CUBIX_OK;
   struct cubix_cube *cube;
   memset(m, 0, sizeof *m);
@@ -104,21 +115,47 @@ static int made_init(struct made *m, int n_value, char **value)
   made_maps(cube, cube->n_x, cube->n_y);
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++) cube->budget[a] = (struct cubix_budget){ 1000. - a, 1e9 - a, 1e6 - a };
   cube->v_max = 321.5;
-  m->slab.snapshot = (struct cubix_snapshot){ .format = "illustris-tng", .simulation = "TNG50-1", .imf = "Salpeter 1955", .redshift = 0.25, .omega_m = 0.3089, .omega_l = 0.6911,
-                                              .h = 0.6774, .box = 51700., .n_file = 2, .file = file_names, .file_size = file_sizes };
+  m->slab.snapshot = (struct cubix_snapshot){ .format = "illustris-tng",
+                                              .simulation = "TNG50-1",
+                                              .imf = "Salpeter 1955",
+                                              .redshift = 0.25,
+                                              .omega_m = 0.3089,
+                                              .omega_l = 0.6911,
+                                              .h = 0.6774,
+                                              .box = 51700.,
+                                              .n_file = 2,
+                                              .file = file_names,
+                                              .file_size = file_sizes };
   m->slab.n_total = 1000;
   m->slab.n_file_total = 1017;
   m->slab.n_wind = 9;
   m->slab.n_outside_radius = 8;
-  m->frame = (struct cubix_frame){ .centre = { 1, 2, 3 }, .velocity = { 4, 5, 6 }, .rotation = { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } },
-                                     .align_radius = 7.5, .axis_p = 0.9, .axis_q = 0.25 };
+  m->frame = (struct cubix_frame){ .centre = { 1, 2, 3 },
+                                   .velocity = { 4, 5, 6 },
+                                   .rotation = { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } },
+                                   .align_radius = 7.5,
+                                   .axis_p = 0.9,
+                                   .axis_q = 0.25 };
   m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 13.6, 1. };
   CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_collective_alone));
-  m->engine = (struct cubix_engine){ .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7 };
+  m->engine = (struct cubix_engine){
+    .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7
+  };
   m->basis = (struct cubix_basis){ .nodes = { 66, 600, 20 }, .n_template = 150, .certified = 3e-5 };
   m->audit = (struct cubix_audit){ .n_voxel = 64, .worst = 2e-5 };
-  m->result = (struct cubix_result){ .par = m->par, .ins = m->ins, .slab = &m->slab, .frame = &m->frame, .scene = &m->scene, .templates = &m->templates, .cube = cube,
-                                     .engine = &m->engine, .basis = &m->basis, .audit = &m->audit, .noise = &m->noise, .device = "2 threads", .n_rank = 3 };
+  m->result = (struct cubix_result){ .par = m->par,
+                                     .ins = m->ins,
+                                     .slab = &m->slab,
+                                     .frame = &m->frame,
+                                     .scene = &m->scene,
+                                     .templates = &m->templates,
+                                     .cube = cube,
+                                     .engine = &m->engine,
+                                     .basis = &m->basis,
+                                     .audit = &m->audit,
+                                     .noise = &m->noise,
+                                     .device = "2 threads",
+                                     .n_rank = 3 };
 done:
   return status;
 }

@@ -9,7 +9,8 @@
 #include "base/error.h"
 #include "params/params_table.h"
 
-#define REQUIRED "InputFile in.hdf5\nSspFile ssp.hdf5\nOutputFile out.fits\n"   /* three lines: what follows begins in line 4 */
+#define REQUIRED \
+  "InputFile in.hdf5\nSspFile ssp.hdf5\nOutputFile out.fits\n" /* three lines: what follows begins in line 4 */
 #define N_OF(array) ((int)(sizeof(array) / sizeof *(array)))
 
 static struct cubix_params *par;

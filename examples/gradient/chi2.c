@@ -12,7 +12,8 @@
 #include <stdlib.h>
 
 /* chi2 at an inclination, and its derivatives into bar. */
-static int compare(double *chi2, struct cubix_leaves *bar, struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, double inclination)
+static int compare(double *chi2, struct cubix_leaves *bar, struct cubix_chain *chain, const struct cubix_params *par,
+                   const struct cubix_observed *obs, double inclination)
 {
   int status = CUBIX_OK;
   const struct cubix_cube *cube;
@@ -53,7 +54,8 @@ int main(int argc, char **argv)
   /* once, to know which channels this rank owns */
   CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));
   cubix_mpi_chain_result(&result, chain);
-  CUBIX_TRY(cubix_mpi_agree(cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda)));
+  CUBIX_TRY(cubix_mpi_agree(
+      cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda)));
   cubix_observed_mask_channels(obs, result.templates->covered);
   for (int step = -1; step <= 1; step++) {
     double inclination = start + 0.1 * step, by_mass = 0;
@@ -61,7 +63,9 @@ int main(int argc, char **argv)
     /* of this rank's stars */
     for (size_t i = 0; i < cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass); i++) by_mass += bar.value[CUBIX_LEAF_Mass][i];
     by_mass = cubix_mpi_collective.total(by_mass);
-    if (cubix_mpi_rank() == 0) printf("inclination %.2f deg  chi2 %.8g  dchi2/dinclination %.6g  sum of dchi2/dmass %.6g\n", inclination, chi2, *bar.value[CUBIX_LEAF_Inclination], by_mass);
+    if (cubix_mpi_rank() == 0)
+      printf("inclination %.2f deg  chi2 %.8g  dchi2/dinclination %.6g  sum of dchi2/dmass %.6g\n", inclination, chi2,
+             *bar.value[CUBIX_LEAF_Inclination], by_mass);
     cubix_leaves_free(&bar);
   }
 done:

@@ -39,10 +39,14 @@ struct cubix_binding {
   struct cubix_cube shape;        /* of the last forward run: sizes only; n_x 0 before it */
 };
 
-static const struct { const char *name; enum cubix_field field; int optional; } column[CUBIX_N_BINDING_STAR] = {
-  { "position", CUBIX_FIELD_POSITION, 0 }, { "velocity", CUBIX_FIELD_VELOCITY, 0 }, { "mass", CUBIX_FIELD_MASS_FORMED, 0 }, { "mass_now", CUBIX_FIELD_MASS_NOW, 1 },
-  { "age", CUBIX_FIELD_AGE, 0 }, { "metallicity", CUBIX_FIELD_METALLICITY, 0 }, { "smoothing_length", CUBIX_FIELD_LENGTH, 1 }
-};
+static const struct { const char *name; enum cubix_field field; int optional;
+} column[CUBIX_N_BINDING_STAR] = { { "position", CUBIX_FIELD_POSITION, 0 },
+                                   { "velocity", CUBIX_FIELD_VELOCITY, 0 },
+                                   { "mass", CUBIX_FIELD_MASS_FORMED, 0 },
+                                   { "mass_now", CUBIX_FIELD_MASS_NOW, 1 },
+                                   { "age", CUBIX_FIELD_AGE, 0 },
+                                   { "metallicity", CUBIX_FIELD_METALLICITY, 0 },
+                                   { "smoothing_length", CUBIX_FIELD_LENGTH, 1 } };
 
 int cubix_mpi_binding_real(void) { return (int)sizeof(cubix_real); }
 
@@ -58,12 +62,11 @@ int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2])
   return 0;
 }
 
-/* ---- opening
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* Collective where there is a file. */
-static int parameters_read(struct cubix_binding *binding, const char *path, const char *text, int n_override, char *const *override, int stars)
+static int parameters_read(struct cubix_binding *binding, const char *path, const char *text, int n_override,
+                           char *const *override, int stars)
 {
   int status = CUBIX_OK;
   char *from_file = NULL;
@@ -71,7 +74,8 @@ static int parameters_read(struct cubix_binding *binding, const char *path, cons
   CUBIX_TRY(cubix_params_init(&binding->par));
   CUBIX_TRY(cubix_params_set(binding->par, "OutputFile", "none.fits"));
   if (stars) CUBIX_TRY(cubix_params_set(binding->par, "InputFile", "(arrays)"));
-  CUBIX_TRY(cubix_params_parse(binding->par, path ? path : "parameters", path ? from_file : text, n_override, override));
+  CUBIX_TRY(
+      cubix_params_parse(binding->par, path ? path : "parameters", path ? from_file : text, n_override, override));
   CUBIX_TRY(cubix_instrument_read(&binding->ins, binding->par));
 done:
   free(from_file);
@@ -84,9 +88,12 @@ static int snapshot_check(const double snapshot[5])
   static const char *const name[5] = { "Redshift", "OmegaMatter", "OmegaLambda", "HubbleParam", "BoxSize" };
   int status = CUBIX_OK;
   for (int i = 0; i < 5; i++)
-    CUBIX_CHECK(isfinite(snapshot[i]) && (snapshot[i] >= 0 || (i == 0 && snapshot[i] > -1)), CUBIX_EINPUT, "the simulation's %s is %g; it must be finite and %s", name[i], snapshot[i],
+    CUBIX_CHECK(isfinite(snapshot[i]) && (snapshot[i] >= 0 || (i == 0 && snapshot[i] > -1)), CUBIX_EINPUT,
+                "the simulation's %s is %g; it must be finite and %s", name[i], snapshot[i],
                 i == 0 ? "above -1" : "not negative");
-  CUBIX_CHECK(snapshot[3] <= CUBIX_LARGEST_H, CUBIX_EINPUT, "the simulation's HubbleParam is %g; it is H0/(100 km/s/Mpc) and must be at most %g", snapshot[3], CUBIX_LARGEST_H);
+  CUBIX_CHECK(snapshot[3] <= CUBIX_LARGEST_H, CUBIX_EINPUT,
+              "the simulation's HubbleParam is %g; it is H0/(100 km/s/Mpc) and must be at most %g", snapshot[3],
+              CUBIX_LARGEST_H);
 done:
   return status;
 }
@@ -95,7 +102,8 @@ static int stars_check(const double *const star[CUBIX_N_BINDING_STAR], size_t n_
 {
   int status = CUBIX_OK;
   for (int c = 0; c < CUBIX_N_BINDING_STAR; c++) {
-    CUBIX_CHECK(star[c] || column[c].optional, CUBIX_EINPUT, "stars have no %s; give position, velocity, mass, age and metallicity", column[c].name);
+    CUBIX_CHECK(star[c] || column[c].optional, CUBIX_EINPUT,
+                "stars have no %s; give position, velocity, mass, age and metallicity", column[c].name);
     if (star[c]) CUBIX_TRY(cubix_star_check(column[c].name, column[c].field, star[c], n_star, CUBIX_EINPUT));
   }
 done:
@@ -103,7 +111,8 @@ done:
 }
 
 /* The caller's arrays as a slab that borrows them: chain_open copies. */
-static struct cubix_slab slab_of(const double *const star[CUBIX_N_BINDING_STAR], size_t n_star, const double snapshot[5])
+static struct cubix_slab slab_of(const double *const star[CUBIX_N_BINDING_STAR], size_t n_star,
+                                 const double snapshot[5])
 {
   struct cubix_slab slab = { .n = n_star, .n_total = cubix_mpi_sum_int((int64_t)n_star) };
   double *own[CUBIX_N_BINDING_STAR];
@@ -125,15 +134,18 @@ static struct cubix_slab slab_of(const double *const star[CUBIX_N_BINDING_STAR],
   return slab;
 }
 
-int cubix_mpi_binding_open(struct cubix_binding **out, const char *path, const char *text, int n_override, char *const *override, const char *active, size_t n_star,
-                        const double *const star[CUBIX_N_BINDING_STAR], const double snapshot[5])
+int cubix_mpi_binding_open(struct cubix_binding **out, const char *path, const char *text, int n_override,
+                           char *const *override, const char *active, size_t n_star,
+                           const double *const star[CUBIX_N_BINDING_STAR], const double snapshot[5])
 {
   int status = CUBIX_OK;
   unsigned char wanted[CUBIX_N_LEAF];
   struct cubix_binding *binding = cubix_alloc(1, sizeof *binding);
   struct cubix_slab slab = { 0 };
   *out = NULL;
-  CUBIX_TRY(cubix_mpi_agree(binding ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *binding)));
+  CUBIX_TRY(cubix_mpi_agree(binding ? CUBIX_OK
+                                    : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                                                      "cannot allocate %zu bytes", sizeof *binding)));
   CUBIX_TRY(cubix_mpi_agree(parameters_read(binding, path, text, n_override, override, star != NULL)));
   CUBIX_TRY(cubix_mpi_agree(cubix_leaves_parse(wanted, active, "active")));
   if (star) {
@@ -169,19 +181,29 @@ int cubix_mpi_binding_grid(const struct cubix_binding *binding, int shape[3], do
   return CUBIX_OK;
 }
 
-/* ---- values and products
- * ------------------------------------------------------------------------------------------------ */
+/* ---- values and products --------------------------------------------------------------------- */
 
-size_t cubix_mpi_binding_size(const struct cubix_binding *binding, int leaf) { return cubix_mpi_chain_size(binding->chain, (enum cubix_leaf)leaf); }
-int cubix_mpi_binding_get(const struct cubix_binding *binding, int leaf, double *value) { return cubix_mpi_chain_get(binding->chain, (enum cubix_leaf)leaf, value); }
-int cubix_mpi_binding_put(struct cubix_binding *binding, int leaf, const double *value) { return cubix_mpi_chain_put(binding->chain, (enum cubix_leaf)leaf, value); }
+size_t cubix_mpi_binding_size(const struct cubix_binding *binding, int leaf)
+{
+  return cubix_mpi_chain_size(binding->chain, (enum cubix_leaf)leaf);
+}
+int cubix_mpi_binding_get(const struct cubix_binding *binding, int leaf, double *value)
+{
+  return cubix_mpi_chain_get(binding->chain, (enum cubix_leaf)leaf, value);
+}
+int cubix_mpi_binding_put(struct cubix_binding *binding, int leaf, const double *value)
+{
+  return cubix_mpi_chain_put(binding->chain, (enum cubix_leaf)leaf, value);
+}
 
 int cubix_mpi_binding_forward(struct cubix_binding *binding, const void **flux, int shape[4])
 {
   int status = CUBIX_OK;
   const struct cubix_cube *cube = NULL;
   CUBIX_TRY(cubix_mpi_chain_forward(binding->chain, &cube));
-  binding->shape = (struct cubix_cube){ .n_x = cube->n_x, .n_y = cube->n_y, .lambda_first = cube->lambda_first, .n_lambda = cube->n_lambda };
+  binding->shape = (struct cubix_cube){
+    .n_x = cube->n_x, .n_y = cube->n_y, .lambda_first = cube->lambda_first, .n_lambda = cube->n_lambda
+  };
   *flux = cube->flux;
   shape[0] = cube->n_y;
   shape[1] = cube->n_x;

@@ -36,8 +36,9 @@ int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2]);
  *  @param snapshot [5] with star: redshift, OmegaMatter, OmegaLambda, HubbleParam of the simulation
  *  (0: not known), side of its periodic box [kpc] (0: none) Errors: those of cubix_mpi_chain_open;
  *  CUBIX_EINPUT for a star that is none (not finite, negative where that means nothing). */
-int cubix_mpi_binding_open(struct cubix_binding **binding, const char *path, const char *text, int n_override, char *const *override, const char *active, size_t n_star,
-                        const double *const star[CUBIX_N_BINDING_STAR], const double snapshot[5]);
+int cubix_mpi_binding_open(struct cubix_binding **binding, const char *path, const char *text, int n_override,
+                           char *const *override, const char *active, size_t n_star,
+                           const double *const star[CUBIX_N_BINDING_STAR], const double snapshot[5]);
 /** The field.  Local.  @param[out] shape [3] n_y, n_x, n_lambda of the whole cube  @param[out]
  * lambda [n_lambda] centres [AA, the instrument's medium], or NULL */
 int cubix_mpi_binding_grid(const struct cubix_binding *binding, int shape[3], double *lambda);

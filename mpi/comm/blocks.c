@@ -26,10 +26,11 @@
 enum { TAG_REQUEST = 7001, TAG_WORDS = 7002, TAG_BLOCK = 7100, MOST_WORDS = 4096, MOST_SUMMED = 1 << 24 };
 enum { WHAT, FIRST, COUNT, BYTES, SLOT, N_REQUEST };          /* WHAT < 0: the end */
 
-/* ---- sums and extremes
- * ----------------------------------------------------------------------------------------------------
- */
-static void add(uint64_t *count, int n) { MPI_Allreduce(MPI_IN_PLACE, count, n, MPI_UINT64_T, MPI_SUM, cubix_mpi_group()->comm); }
+/* ---- sums and extremes ----------------------------------------------------------------------- */
+static void add(uint64_t *count, int n)
+{
+  MPI_Allreduce(MPI_IN_PLACE, count, n, MPI_UINT64_T, MPI_SUM, cubix_mpi_group()->comm);
+}
 
 static double total(double x)
 {
@@ -40,14 +41,13 @@ static double total(double x)
 static void sum(double *x, size_t n)
 {
   for (size_t i = 0; i < n; i += MOST_SUMMED)
-    MPI_Allreduce(MPI_IN_PLACE, x + i, (int)(n - i < MOST_SUMMED ? n - i : MOST_SUMMED), MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
+    MPI_Allreduce(MPI_IN_PLACE, x + i, (int)(n - i < MOST_SUMMED ? n - i : MOST_SUMMED), MPI_DOUBLE, MPI_SUM,
+                  cubix_mpi_group()->comm);
 }
 
 const struct cubix_collective cubix_mpi_collective = { add, cubix_mpi_max, total, sum };
 
-/* ---- rank 0
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- rank 0 ---------------------------------------------------------------------------------- */
 struct asker { MPI_Request request[CUBIX_MOST_BLOCKS]; int owner[CUBIX_MOST_BLOCKS]; };
 
 static int ask(struct cubix_blocks *blocks, int slot, int r, int what, int k0, int n_k, void *block, size_t n_byte)
@@ -85,13 +85,12 @@ static int direct(const int *lambda_first, cubix_block_work *work, const void *h
   struct cubix_blocks blocks = { cubix_mpi_size(), 0, lambda_first, &asker, ask, look };
   const int64_t end[N_REQUEST] = { -1 };
   int status = work(host, &blocks);
-  for (int r = 1; r < blocks.n_rank; r++) MPI_Send(end, N_REQUEST, MPI_INT64_T, r, TAG_REQUEST, cubix_mpi_group()->comm);
+  for (int r = 1; r < blocks.n_rank; r++)
+    MPI_Send(end, N_REQUEST, MPI_INT64_T, r, TAG_REQUEST, cubix_mpi_group()->comm);
   return status;
 }
 
-/* ---- the others
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- the others ------------------------------------------------------------------------------ */
 static void nap(int tries)
 {
   struct timespec time = { 0, tries < 100 ? 0 : tries < 1000 ? 20000 : 200000 };
@@ -144,7 +143,8 @@ static int serve(cubix_block_make *make, const void *host)
     const size_t n_byte = (size_t)request[BYTES];
     int failed = shelf_prepare(s, n_byte);
     if (!failed) failed = make(host, (int)request[WHAT], (int)request[FIRST], (int)request[COUNT], s->block, n_byte);
-    MPI_Isend(s->block, failed ? 0 : (int)n_byte, MPI_BYTE, 0, TAG_BLOCK + (int)request[SLOT], cubix_mpi_group()->comm, &s->leaving);
+    MPI_Isend(s->block, failed ? 0 : (int)n_byte, MPI_BYTE, 0, TAG_BLOCK + (int)request[SLOT], cubix_mpi_group()->comm,
+              &s->leaving);
     if (!failed) continue;
     char words[MOST_WORDS];
     words[0] = (char)failed;
@@ -159,18 +159,24 @@ static int serve(cubix_block_make *make, const void *host)
   return status;
 }
 
-int cubix_mpi_blocks_share(const struct cubix_cube *cube, int n_lambda, cubix_block_work *work, cubix_block_make *make, const void *host)
+int cubix_mpi_blocks_share(const struct cubix_cube *cube, int n_lambda, cubix_block_work *work, cubix_block_make *make,
+                           const void *host)
 {
   int status = CUBIX_OK, *lambda_first = NULL, mine = cube->lambda_first, wrong = 0;
   const int n_rank = cubix_mpi_size(), me = cubix_mpi_rank();
   lambda_first = malloc(((size_t)n_rank + 1) * sizeof *lambda_first);
-  CUBIX_TRY(cubix_mpi_agree(lambda_first ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate a table of %d ranks", n_rank)));
+  CUBIX_TRY(cubix_mpi_agree(lambda_first ? CUBIX_OK
+                                         : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                                                           "cannot allocate a table of %d ranks", n_rank)));
   MPI_Allgather(&mine, 1, MPI_INT, lambda_first, 1, MPI_INT, cubix_mpi_group()->comm);
   lambda_first[n_rank] = n_lambda;
   for (int r = n_rank - 1; r >= 0; r--) wrong |= lambda_first[r] > lambda_first[r + 1];
   wrong |= lambda_first[0] != 0 || mine + cube->n_lambda != lambda_first[me + 1];
-  CUBIX_TRY(cubix_mpi_agree(!wrong ? CUBIX_OK : cubix_error_set(CUBIX_EFAIL, __func__, __FILE__, __LINE__,
-                            "rank %d holds channels %d to %d, which leaves a gap or an overlap", me, mine, mine + cube->n_lambda - 1)));
+  CUBIX_TRY(cubix_mpi_agree(!wrong
+                                ? CUBIX_OK
+                                : cubix_error_set(CUBIX_EFAIL, __func__, __FILE__, __LINE__,
+                                                  "rank %d holds channels %d to %d, which leaves a gap or an overlap",
+                                                  me, mine, mine + cube->n_lambda - 1)));
   CUBIX_TRY(me == 0 ? direct(lambda_first, work, host) : serve(make, host));
 done:
   free(lambda_first);

@@ -12,7 +12,8 @@ extern "C" {
 /** Rank 0 does the work, with blocks of channels that the others make when it asks; they must hold
  * all n_lambda channels in the order of ranks.
  *  Collective.  @param host of work and make  @return each rank's own status */
-int cubix_mpi_blocks_share(const struct cubix_cube *cube, int n_lambda, cubix_block_work *work, cubix_block_make *make, const void *host);
+int cubix_mpi_blocks_share(const struct cubix_cube *cube, int n_lambda, cubix_block_work *work, cubix_block_make *make,
+                           const void *host);
 
 #ifdef __cplusplus
 }

@@ -40,7 +40,9 @@ int cubix_mpi_agree(int status)
 
 int cubix_mpi_meet(int call, int *flag, int other[2])
 {
-  struct { int least, rank; } met[3] = { { call, cubix_mpi_rank() }, { -call, cubix_mpi_rank() }, { -!!*flag, cubix_mpi_rank() } };
+  struct {
+    int least, rank;
+  } met[3] = { { call, cubix_mpi_rank() }, { -call, cubix_mpi_rank() }, { -!!*flag, cubix_mpi_rank() } };
   int over = 0;
   MPI_Finalized(&over);
   if (cubix_mpi_size() == 1 || over) return 1;            /* a host that ended MPI has met the others there */

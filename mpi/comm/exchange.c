@@ -41,7 +41,8 @@ void cubix_mpi_swap(const void *out, size_t n_out, int to, void *in, size_t n_in
   for (size_t first = 0; first < n_out || first < n_in; first += CUBIX_MPI_PIECE) {
     int n_send = piece(n_out, first), n_receive = piece(n_in, first);
     MPI_Sendrecv(n_send ? (const char *)out + first : NULL, n_send, MPI_BYTE, n_send ? to : MPI_PROC_NULL, 0,
-                 n_receive ? (char *)in + first : NULL, n_receive, MPI_BYTE, n_receive ? from : MPI_PROC_NULL, 0, cubix_mpi_group()->comm, MPI_STATUS_IGNORE);
+                 n_receive ? (char *)in + first : NULL, n_receive, MPI_BYTE, n_receive ? from : MPI_PROC_NULL, 0,
+                 cubix_mpi_group()->comm, MPI_STATUS_IGNORE);
   }
   cubix_mpi_volume_add(n_out);
 }
@@ -60,7 +61,8 @@ static void all_reduce(void *x, size_t n, size_t size, MPI_Datatype type, MPI_Op
 {
   size_t most = CUBIX_MPI_PIECE / size;
   for (size_t first = 0; first < n; first += most)
-    MPI_Allreduce(MPI_IN_PLACE, (char *)x + first * size, (int)(n - first < most ? n - first : most), type, op, cubix_mpi_group()->comm);
+    MPI_Allreduce(MPI_IN_PLACE, (char *)x + first * size, (int)(n - first < most ? n - first : most), type, op,
+                  cubix_mpi_group()->comm);
   if (cubix_mpi_size() > 1) cubix_mpi_volume_add(n * size);
 }
 

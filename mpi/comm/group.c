@@ -23,7 +23,8 @@ int cubix_mpi_group_init(struct cubix_group *g, MPI_Comm comm)
   int status = CUBIX_OK;
   MPI_Comm node = MPI_COMM_NULL;
   *g = (struct cubix_group){ .comm = MPI_COMM_NULL, .meeting = MPI_COMM_NULL };
-  CUBIX_CHECK(MPI_Comm_dup(comm, &g->comm) == MPI_SUCCESS && MPI_Comm_dup(comm, &g->meeting) == MPI_SUCCESS, CUBIX_EFAIL, "MPI_Comm_dup failed");
+  CUBIX_CHECK(MPI_Comm_dup(comm, &g->comm) == MPI_SUCCESS && MPI_Comm_dup(comm, &g->meeting) == MPI_SUCCESS,
+              CUBIX_EFAIL, "MPI_Comm_dup failed");
   MPI_Comm_rank(g->comm, &g->rank);
   MPI_Comm_size(g->comm, &g->size);
   MPI_Comm_split_type(g->comm, MPI_COMM_TYPE_SHARED, g->rank, MPI_INFO_NULL, &node);
@@ -66,9 +67,12 @@ int cubix_mpi_start(int *argc, char ***argv)
   MPI_Finalized(&over);
   CUBIX_CHECK(!over, CUBIX_EFAIL, "MPI was already finalized in this process, and can be started only once");
   if (running) MPI_Query_thread(&have);
-  else CUBIX_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &have) == MPI_SUCCESS, CUBIX_EFAIL, "MPI_Init_thread failed");
+  else
+    CUBIX_CHECK(MPI_Init_thread(argc, argv, MPI_THREAD_SERIALIZED, &have) == MPI_SUCCESS, CUBIX_EFAIL,
+                "MPI_Init_thread failed");
   began = !running;
-  CUBIX_CHECK(have >= MPI_THREAD_FUNNELED, CUBIX_EFAIL, "this MPI offers no MPI_THREAD_FUNNELED, which OpenMP beside MPI needs");
+  CUBIX_CHECK(have >= MPI_THREAD_FUNNELED, CUBIX_EFAIL,
+              "this MPI offers no MPI_THREAD_FUNNELED, which OpenMP beside MPI needs");
   if (all.comm == MPI_COMM_NULL) CUBIX_TRY(cubix_mpi_group_init(&all, MPI_COMM_WORLD));
   share_cores();
   gsl_set_error_handler_off();    /* GSL's own would abort the process; its status is looked at instead */

@@ -120,7 +120,10 @@ static void find_range(struct search *s, const struct cubix_columns *columns)
 {
   const int n_c = columns->n_c;
   double low[MAX_COLUMN] = { INFINITY, INFINITY, INFINITY }, high[MAX_COLUMN] = { -INFINITY, -INFINITY, -INFINITY };
-#pragma omp parallel for schedule(static) reduction(min : low[:MAX_COLUMN]) reduction(max : high[:MAX_COLUMN]) if (columns->n > FEW)
+#pragma omp parallel for schedule(static) reduction(min \
+                                                    : low[:MAX_COLUMN]) \
+    reduction(max \
+              : high[:MAX_COLUMN]) if (columns->n > FEW)
   for (size_t i = 0; i < columns->n; i++) {
     if (columns->use && !columns->use[i]) continue;
     for (int c = 0; c < n_c; c++) {
@@ -190,7 +193,8 @@ static int set_aside(struct search *s, const size_t *room, const struct cubix_co
       size_t row[CUBIX_BLOCK], found = 0, count = block_size(columns->n, first), at;
       for (size_t i = first; i < first + count; i++) {
         row[found] = i;
-        found += (!columns->use || columns->use[i]) && bin_of(&s[c], columns->x[i * (size_t)n_c + (size_t)c]) == s[c].bin;
+        found +=
+            (!columns->use || columns->use[i]) && bin_of(&s[c], columns->x[i * (size_t)n_c + (size_t)c]) == s[c].bin;
       }
 #pragma omp atomic capture
       { at = s[c].n; s[c].n += found; }

@@ -43,19 +43,21 @@ int cubix_mpi_stage_end(struct cubix_stages *stages, int status)
   stages->sent_largest = cubix_mpi_max(sum);
   MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   stages->sent_mean = sum / cubix_mpi_size();
-  cubix_log(CUBIX_LOG_INFO, "%-12s %8.3f s  (rank %d; mean %.3f s; peak memory of a rank %.0f MiB)", stages->stage[i].name, slowest.seconds, slowest.rank,
-            stages->stage[i].mean, stages->stage[i].peak_mib);
+  cubix_log(CUBIX_LOG_INFO, "%-12s %8.3f s  (rank %d; mean %.3f s; peak memory of a rank %.0f MiB)",
+            stages->stage[i].name, slowest.seconds, slowest.rank, stages->stage[i].mean, stages->stage[i].peak_mib);
   return CUBIX_OK;
 }
 
 int cubix_mpi_stages_print(FILE *out, const void *host)
 {
   const struct cubix_stages *stages = host;
-  fprintf(out, "# %d rank(s)\n# %-10s %10s %10s %6s %10s\n", cubix_mpi_size(), "stage", "slowest_s", "mean_s", "rank", "peak_MiB");
+  fprintf(out, "# %d rank(s)\n# %-10s %10s %10s %6s %10s\n", cubix_mpi_size(), "stage", "slowest_s", "mean_s", "rank",
+          "peak_MiB");
   for (int i = 0; i < stages->n; i++)
-    fprintf(out, "%-12s %10.4f %10.4f %6d %10.1f\n", stages->stage[i].name, stages->stage[i].slowest, stages->stage[i].mean, stages->stage[i].slowest_rank,
-            stages->stage[i].peak_mib);
-  fprintf(out, "# %-10s %10s %10s\n%-12s %10.3f %10.3f\n", "sent", "most_MiB", "mean_MiB", "communication", stages->sent_largest, stages->sent_mean);
+    fprintf(out, "%-12s %10.4f %10.4f %6d %10.1f\n", stages->stage[i].name, stages->stage[i].slowest,
+            stages->stage[i].mean, stages->stage[i].slowest_rank, stages->stage[i].peak_mib);
+  fprintf(out, "# %-10s %10s %10s\n%-12s %10.3f %10.3f\n", "sent", "most_MiB", "mean_MiB", "communication",
+          stages->sent_largest, stages->sent_mean);
   return CUBIX_OK;
 }
 

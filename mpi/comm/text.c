@@ -32,7 +32,8 @@ static int open_parameters(int *in, const char *path, char *buffer, size_t room,
   CUBIX_CHECK(*in >= 0, CUBIX_EUSAGE, "cannot read the parameter file %s: %s", path, strerror(errno));
   if (*in == STDIN_FILENO) goto done;
   for (int tries = 0; fstat(*in, &s) == 0 && S_ISFIFO(s.st_mode) && (got = read(*in, buffer, room)) == 0; tries++) {
-    CUBIX_CHECK(tries < TRIES, CUBIX_EUSAGE, "the parameter file %s is a FIFO, and within %d s nobody wrote to it", path, TRIES / 20);
+    CUBIX_CHECK(tries < TRIES, CUBIX_EUSAGE, "the parameter file %s is a FIFO, and within %d s nobody wrote to it",
+                path, TRIES / 20);
     nanosleep(&nap, NULL);
   }
   if (got > 0) *used = (size_t)got;
@@ -80,7 +81,9 @@ int cubix_mpi_text_read(char **text, const char *path)
   CUBIX_TRY(cubix_mpi_agree(status));
   MPI_Bcast(&length, 1, MPI_LONG, 0, cubix_mpi_group()->comm);
   if (cubix_mpi_rank() != 0) *text = malloc((size_t)length + 1);
-  CUBIX_TRY(cubix_mpi_agree(*text ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %ld bytes", length)));
+  CUBIX_TRY(cubix_mpi_agree(
+      *text ? CUBIX_OK
+            : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %ld bytes", length)));
   MPI_Bcast(*text, (int)length + 1, MPI_CHAR, 0, cubix_mpi_group()->comm);
 done:
   return status;

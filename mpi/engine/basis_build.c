@@ -4,7 +4,8 @@
  * The coarsest velocity step whose certificate holds is the cheapest.  For each step, coarse ones
  * first: the screen (basis.c), shared by the ranks, tells at little cost whether the step fails; if
  * it does not, all tiles are made and certified, the work being given up at the first violation.
- *   1.1 eps <= 0.8 Tolerance   (doc/math.md section 12; the 1.1 stands for velocities between those looked at, what is left of Tolerance for float32)
+ *   1.1 eps <= 0.8 Tolerance   (doc/math.md section 12; the 1.1 stands for velocities between those
+ *                              looked at, what is left of Tolerance for float32)
  *
  * Who makes which tiles: with histograms combined, the rank that owns the channels, and it keeps
  * what it makes.  With cubes combined every rank needs all tiles: they are dealt out in turn and
@@ -67,10 +68,9 @@ static double limit_of(const struct cubix_engine *engine) { return 0.8 * engine-
 
 static int wanted(const struct cubix_params *par) { return strcmp(par->TemplateCache, "none") != 0; }
 
-/* ---- the cache
- * ----------------------------------------------------------------------------------------------------------
- */
-static int file_find(struct cubix_basis_file *file, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_engine *engine)
+/* ---- the cache ------------------------------------------------------------------------------- */
+static int file_find(struct cubix_basis_file *file, const struct cubix_params *par,
+                     const struct cubix_templates *templates, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
   struct cubix_basis_key key = { { 0 } };
@@ -82,7 +82,8 @@ done:
 }
 
 /* What the file holds, as rank 0 sees it. */
-static int file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates, struct cubix_nodes *nodes)
+static int file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates,
+                     struct cubix_nodes *nodes)
 {
   double certified;
   int found = root_says(cubix_mpi_rank() == 0 && cubix_basis_file_look(file, templates, nodes, &certified));
@@ -90,7 +91,8 @@ static int file_look(const struct cubix_basis_file *file, const struct cubix_tem
   return found;
 }
 
-int cubix_mpi_basis_probe(int *prepared, double *step, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_engine *engine)
+int cubix_mpi_basis_probe(int *prepared, double *step, const struct cubix_params *par,
+                          const struct cubix_templates *templates, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
   struct cubix_basis_file file;
@@ -108,7 +110,8 @@ static int maker(const struct job *job, int tile)
 {
   if (job->engine->combine == CUBIX_COMBINE_CUBE) return tile % job->n_rank;
   for (int r = 0; r < job->n_rank; r++)
-    if (tile * CUBIX_TILE >= job->engine->lambda_first[r] && tile * CUBIX_TILE < job->engine->lambda_first[r + 1]) return r;
+    if (tile * CUBIX_TILE >= job->engine->lambda_first[r] && tile * CUBIX_TILE < job->engine->lambda_first[r + 1])
+      return r;
   return tile % job->n_rank;
 }
 
@@ -134,10 +137,14 @@ static int file_open(struct job *job, const struct cubix_nodes *nodes)
   cubix_basis_free(job->basis);
   job->basis = NULL;
   if (all)
-    cubix_log(CUBIX_LOG_WARNING, "the prepared templates %s cannot be used: tile %d is not what was written (a failing disk or memory?); they are made anew",
+    cubix_log(CUBIX_LOG_WARNING,
+              "the prepared templates %s cannot be used: tile %d is not what was written (a failing disk or memory?); "
+              "they are made anew",
               job->file.path, damaged);
   else
-    cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: not every rank can read %s (a folder of one node only?); the run goes on without it", job->file.folder, job->file.path);
+    cubix_log(CUBIX_LOG_WARNING,
+              "TemplateCache = %s: not every rank can read %s (a folder of one node only?); the run goes on without it",
+              job->file.folder, job->file.path);
 done:
   return status;
 }
@@ -155,7 +162,10 @@ static void file_begin(struct job *job)
   MPI_Bcast(&told, (int)sizeof told, MPI_BYTE, 0, cubix_mpi_group()->comm);
   job->caching = all_of(job->rank == 0 || cubix_basis_file_join(&job->file, told.temporary, told.inode));
   if (!job->caching && job->rank == 0)
-    cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: not every rank can write there (a folder of one node only?); the run goes on without it", job->file.folder);
+    cubix_log(
+        CUBIX_LOG_WARNING,
+        "TemplateCache = %s: not every rank can write there (a folder of one node only?); the run goes on without it",
+        job->file.folder);
 }
 
 /* Everything is written: give the file its name and map it. */
@@ -166,7 +176,9 @@ static int file_finish(struct job *job)
   whole = cubix_basis_file_close(&job->file);
   error = whole ? 0 : errno;
   MPI_Allreduce(MPI_IN_PLACE, &error, 1, MPI_INT, MPI_MAX, cubix_mpi_group()->comm);
-  if (error && job->rank == 0) cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder, strerror(error));
+  if (error && job->rank == 0)
+    cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder,
+              strerror(error));
   whole = all_of(whole);
   /* a tile's is 0 on all ranks but one */
   MPI_Allreduce(MPI_IN_PLACE, job->sum, 2 * job->basis->n_tile, MPI_UINT64_T, MPI_BOR, cubix_mpi_group()->comm);
@@ -178,9 +190,7 @@ done:
   return status;
 }
 
-/* ---- the tiles
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the tiles ------------------------------------------------------------------------------- */
 static void tiles_free(struct job *job)
 {
   for (int b = 0; b < job->per_round && job->buffer; b++) free(job->buffer[b]);
@@ -230,7 +240,8 @@ static int make_round(struct job *job, int round, double *worst, int *error)
   if (n > job->per_round) n = job->per_round;
   if (n <= 0) goto done;
   for (int b = 0; b < n; b++) job->place[b] = job->caching ? job->buffer[b] : state->kept[job->mine[first + b]];
-  CUBIX_TRY(cubix_basis_fit_tiles(&state->fit, state->row, job->basis->n_template, job->mine + first, n, job->place, worst, job->limit));
+  CUBIX_TRY(cubix_basis_fit_tiles(&state->fit, state->row, job->basis->n_template, job->mine + first, n, job->place,
+                                  worst, job->limit));
   if (!job->caching || !(*worst <= job->limit)) goto done;
 #pragma omp parallel for schedule(dynamic, 1)
   for (int b = 0; b < n; b++) {
@@ -248,9 +259,11 @@ static void share_round(const struct job *job, int round)
 {
   const struct cubix_basis_state *state = job->basis->state;
   const size_t piece = (size_t)1 << 28, size = cubix_basis_tile_size(job->basis);
-  for (int i = round * job->per_round * job->n_rank; i < (round + 1) * job->per_round * job->n_rank && i < job->n_keep; i++)
+  for (int i = round * job->per_round * job->n_rank; i < (round + 1) * job->per_round * job->n_rank && i < job->n_keep;
+       i++)
     for (size_t at = 0; at < size; at += piece)
-      MPI_Bcast(state->kept[i] + at, (int)(size - at < piece ? size - at : piece), MPI_FLOAT, i % job->n_rank, cubix_mpi_group()->comm);
+      MPI_Bcast(state->kept[i] + at, (int)(size - at < piece ? size - at : piece), MPI_FLOAT, i % job->n_rank,
+                cubix_mpi_group()->comm);
 }
 
 /* All tiles, certified.  @param[out] worst  largest error of all ranks  @param[out] error  of the file */
@@ -272,9 +285,7 @@ done:
   return status;
 }
 
-/* ---- the search
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- the search ------------------------------------------------------------------------------ */
 /* One step.  @param[out] done  1: there is no need to try another; job->basis may be NULL where the
  * cache failed at the last moment */
 static int try_step(struct job *job, double step, int *done, int *error)
@@ -284,7 +295,8 @@ static int try_step(struct job *job, double step, int *done, int *error)
   double worst = 0;
   const char *how = "in a sample of rows and channels";
   *done = 0;
-  CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&job->basis, job->templates, &nodes, job->caching ? NULL : job->engine->used, job->engine->tolerance)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_basis_init(&job->basis, job->templates, &nodes,
+                                             job->caching ? NULL : job->engine->used, job->engine->tolerance)));
   status = cubix_basis_screen(job->basis, job->rank, job->n_rank, job->limit, &worst);
   CUBIX_TRY(cubix_mpi_agree(status));
   worst = cubix_mpi_max(worst);
@@ -295,7 +307,8 @@ static int try_step(struct job *job, double step, int *done, int *error)
   }
   if (*error) goto done;
   if (!(worst <= job->limit)) {
-    cubix_log(CUBIX_LOG_DEBUG, "velocity step %g km/s: relative error %.2e %s, above %.2e", step, worst, how, job->limit);
+    cubix_log(CUBIX_LOG_DEBUG, "velocity step %g km/s: relative error %.2e %s, above %.2e", step, worst, how,
+              job->limit);
     cubix_basis_free(job->basis);
     job->basis = NULL;
     goto done;
@@ -315,7 +328,8 @@ static int search(struct job *job)
     if (!error && !(done && !job->basis)) continue;
     /* the cache has failed: the same step without it */
     if (error && error != ENOSPC && job->rank == 0)
-      cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder, strerror(error));
+      cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s; the run goes on without it", job->file.folder,
+                strerror(error));
     cubix_basis_file_discard(&job->file);
     cubix_basis_free(job->basis);
     job->basis = NULL;
@@ -351,29 +365,58 @@ static void report(const struct job *job, double seconds)
   const struct cubix_basis *basis = job->basis;
   int unbounded = 0;
   if (!basis) {
-    cubix_log(CUBIX_LOG_INFO, "templates: no velocity step down to %g km/s holds Tolerance = %g; stars are painted directly", steps[N_STEP - 1], job->engine->tolerance);
+    cubix_log(CUBIX_LOG_INFO,
+              "templates: no velocity step down to %g km/s holds Tolerance = %g; stars are painted directly",
+              steps[N_STEP - 1], job->engine->tolerance);
     return;
   }
   for (int k = 0; k < basis->n_lambda; k++) unbounded += basis->unbounded[k];
-  cubix_log(CUBIX_LOG_INFO, "templates: %d at %d velocities of %g km/s to +-%g, certified to %.2e, %.0f MB, %s in %.2f s", basis->n_template, basis->nodes.n, basis->nodes.step,
-            basis->nodes.reach, basis->certified, (double)basis->n_tile * (double)cubix_basis_tile_size(basis) * sizeof(float) / 1e6,
-            basis->from_cache ? "from the cache" : *basis->cache ? "built and cached" : "built", seconds);
+  cubix_log(CUBIX_LOG_INFO,
+            "templates: %d at %d velocities of %g km/s to +-%g, certified to %.2e, %.0f MB, %s in %.2f s",
+            basis->n_template, basis->nodes.n, basis->nodes.step, basis->nodes.reach, basis->certified,
+            (double)basis->n_tile * (double)cubix_basis_tile_size(basis) * sizeof(float) / 1e6,
+            basis->from_cache ? "from the cache"
+            : *basis->cache   ? "built and cached"
+                              : "built",
+            seconds);
   if (*basis->cache) cubix_log(CUBIX_LOG_INFO, "templates: %s", basis->cache);
   if (basis->n_at_end)
-    cubix_log(CUBIX_LOG_INFO, "templates: %d of %d channels see the end of the library, or of some of its templates, which are painted directly there", basis->n_at_end, basis->n_lambda);
+    cubix_log(CUBIX_LOG_INFO,
+              "templates: %d of %d channels see the end of the library, or of some of its templates, which are painted "
+              "directly there",
+              basis->n_at_end, basis->n_lambda);
   if (unbounded)
-    cubix_log(CUBIX_LOG_INFO, "templates: in %d of %d channels some have next to no light: no bound on the relative error there", unbounded, basis->n_lambda);
+    cubix_log(CUBIX_LOG_INFO,
+              "templates: in %d of %d channels some have next to no light: no bound on the relative error there",
+              unbounded, basis->n_lambda);
 }
 
-int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_engine *engine)
+int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par,
+                          const struct cubix_templates *templates, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK;
-  struct job job = { templates, engine, cubix_mpi_rank(), cubix_mpi_size(), limit_of(engine), NULL, 0, { .folder = "" }, NULL, 0, 0, 0, 0, NULL, NULL, NULL };
+  struct job job = { templates,
+                     engine,
+                     cubix_mpi_rank(),
+                     cubix_mpi_size(),
+                     limit_of(engine),
+                     NULL,
+                     0,
+                     { .folder = "" },
+                     NULL,
+                     0,
+                     0,
+                     0,
+                     0,
+                     NULL,
+                     NULL,
+                     NULL };
   struct cubix_nodes nodes = { 0 };
   double begin = cubix_log_clock();
   *basis = NULL;
   if (templates->tables.pchip) {
-    cubix_log(CUBIX_LOG_INFO, "templates: SspInterpolation pchip mixes rows of both signs, whose relative error has no bound; stars are painted directly");
+    cubix_log(CUBIX_LOG_INFO, "templates: SspInterpolation pchip mixes rows of both signs, whose relative error has no "
+                              "bound; stars are painted directly");
     goto done;
   }
   if (wanted(par)) {

@@ -56,7 +56,8 @@ done:
 }
 
 /* A chunk of stars. */
-static int bring_in(struct gathered *gathered, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_tables *tables,
+static int bring_in(struct gathered *gathered, struct cubix_audit *audit, const struct cubix_engine *engine,
+                    const struct cubix_basis *basis, const struct cubix_tables *tables,
                     const struct cubix_placement *placement, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
@@ -64,7 +65,8 @@ static int bring_in(struct gathered *gathered, struct cubix_audit *audit, const 
   struct cubix_ends ends = { .basis = basis, .tables = tables };
   CUBIX_TRY(dev->ops->fill(dev, &part, &basis->nodes, gathered->exponent, placement, tables));
   CUBIX_TRY(cubix_histogram_stack_add(&gathered->stack, part));
-  if (engine->n_beyond) CUBIX_TRY(cubix_mpi_outliers_add(&gathered->outliers, placement, cubix_placement_beyond, &engine->reach));
+  if (engine->n_beyond)
+    CUBIX_TRY(cubix_mpi_outliers_add(&gathered->outliers, placement, cubix_placement_beyond, &engine->reach));
   if (basis->n_at_end) CUBIX_TRY(cubix_mpi_outliers_add(&gathered->leftover, placement, cubix_ends_test, &ends));
   CUBIX_TRY(cubix_audit_examine(audit, tables, placement));
 done:
@@ -72,8 +74,9 @@ done:
 }
 
 /* What the histogram leaves out: templates that end within the band, where they do; and stars beyond the grid. */
-static int paint_rest(struct cubix_cube *cube, const struct gathered *gathered, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_tables *tables,
-                      size_t n_spaxel, struct cubix_device *dev)
+static int paint_rest(struct cubix_cube *cube, const struct gathered *gathered, const struct cubix_engine *engine,
+                      const struct cubix_basis *basis, const struct cubix_tables *tables, size_t n_spaxel,
+                      struct cubix_device *dev)
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   struct cubix_placement *leftover = NULL, *outliers = NULL;
@@ -91,7 +94,8 @@ done:
   return status;
 }
 
-static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_tables *tables,
+static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine,
+                           const struct cubix_basis *basis, const struct cubix_tables *tables,
                            struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
@@ -114,7 +118,8 @@ done:
   return status;
 }
 
-static int paint_directly(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_tables *tables, struct cubix_particles *particles, struct cubix_device *dev)
+static int paint_directly(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_tables *tables,
+                          struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
   const struct cubix_placement *placement;
@@ -129,13 +134,16 @@ done:
   return status;
 }
 
-int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_templates *templates,
+int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine,
+                         const struct cubix_basis *basis, const struct cubix_templates *templates,
                          struct cubix_particles *particles, struct cubix_device *dev)
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   const int *owned = engine->lambda_first + cubix_mpi_rank();
-  CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0]) : cubix_cube_hold(cube, 0, templates->tables.n_lambda)));
-  if (engine->method == CUBIX_HISTOGRAM) CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &templates->tables, particles, dev));
+  CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0])
+                                   : cubix_cube_hold(cube, 0, templates->tables.n_lambda)));
+  if (engine->method == CUBIX_HISTOGRAM)
+    CUBIX_TRY(paint_histogram(cube, audit, engine, basis, &templates->tables, particles, dev));
   else CUBIX_TRY(paint_directly(cube, audit, &templates->tables, particles, dev));
 done:
   return status;

@@ -18,7 +18,8 @@ extern "C" {
  * with Combine cube.  Collective.
  *  @param[in,out] audit the evidence of this rank's stars is added  @param basis NULL with the
  *  direct method  @param particles gives up its stars */
-int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis, const struct cubix_templates *templates,
+int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine,
+                         const struct cubix_basis *basis, const struct cubix_templates *templates,
                          struct cubix_particles *particles, struct cubix_device *dev);
 
 #ifdef __cplusplus

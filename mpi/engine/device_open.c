@@ -31,7 +31,9 @@ static int find_seat(struct cubix_seat *mine, const struct cubix_params *par)
   sight = cubix_alloc(1, sizeof *sight);
   all = cubix_alloc((size_t)n_rank, sizeof *all);
   seat = cubix_alloc((size_t)n_rank, sizeof *seat);
-  if (!sight || !all || !seat) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", (size_t)n_rank * sizeof *all);
+  if (!sight || !all || !seat)
+    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes",
+                             (size_t)n_rank * sizeof *all);
   CUBIX_TRY(cubix_mpi_agree(status));
   cubix_device_look(sight, par);
   MPI_Allgather(sight, (int)sizeof *sight, MPI_BYTE, all, (int)sizeof *all, MPI_BYTE, node);
@@ -49,7 +51,10 @@ done:
  * rank 0's log is the user's. */
 static void report(const struct cubix_device *dev)
 {
-  int n_rank = cubix_mpi_size(), without = dev->passed_over[0] != '\0', first = dev->amiss ? cubix_mpi_rank() : without ? n_rank + cubix_mpi_rank() : 2 * n_rank;
+  int n_rank = cubix_mpi_size(), without = dev->passed_over[0] != '\0',
+      first = dev->amiss ? cubix_mpi_rank()
+              : without  ? n_rank + cubix_mpi_rank()
+                         : 2 * n_rank;
   int n_share = without || !dev->ops->look ? 1 : dev->n_share, n[2] = { without, dev->amiss }, amiss;
   char why[sizeof dev->passed_over];
   memcpy(why, dev->passed_over, sizeof why);
@@ -58,10 +63,13 @@ static void report(const struct cubix_device *dev)
   MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
   amiss = n[1] > 0 || (n[0] > 0 && n[0] < n_rank);
   if (first < 2 * n_rank) MPI_Bcast(why, (int)sizeof why, MPI_CHAR, first % n_rank, cubix_mpi_group()->comm);
-  if (amiss) cubix_log(CUBIX_LOG_WARNING, "%d of %d rank(s) paint on the CPU, with Backend auto: %s", n[0], n_rank, why);
+  if (amiss)
+    cubix_log(CUBIX_LOG_WARNING, "%d of %d rank(s) paint on the CPU, with Backend auto: %s", n[0], n_rank, why);
   else if (n[0]) cubix_log(CUBIX_LOG_DEBUG, "painting on the CPU: %s", why);
   if (n_share > 1)
-    cubix_log(CUBIX_LOG_WARNING, "up to %d ranks share a GPU: each has a part of its memory, and they wait for each other; one rank to a GPU, with OMP_NUM_THREADS=%d or more, is faster",
+    cubix_log(CUBIX_LOG_WARNING,
+              "up to %d ranks share a GPU: each has a part of its memory, and they wait for each other; one rank to a "
+              "GPU, with OMP_NUM_THREADS=%d or more, is faster",
               n_share, n_share);
 }
 

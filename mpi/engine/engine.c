@@ -30,17 +30,25 @@ static void share_workload(struct cubix_workload *work, const struct cubix_rates
   MPI_Bcast(work, (int)sizeof *work, MPI_BYTE, 0, cubix_mpi_group()->comm);
 }
 
-int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_survey *survey,
+int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params *par,
+                            const struct cubix_templates *templates, const struct cubix_survey *survey,
                             const struct cubix_rates *rates)
 {
   int status = CUBIX_OK;
   const struct cubix_tables *tables = &templates->tables;
   struct cubix_engine *engine = NULL;
-  struct cubix_workload work = { .n_lambda = tables->n_lambda, .n_row = tables->n_row, .n_rank = cubix_mpi_size(), .pchip = tables->pchip,
+  struct cubix_workload work = { .n_lambda = tables->n_lambda,
+                                 .n_row = tables->n_row,
+                                 .n_rank = cubix_mpi_size(),
+                                 .pchip = tables->pchip,
                                  .keeping = strcmp(par->TemplateCache, "none") != 0,
-                                 .n_spaxel = (double)survey->n_spaxel, .n_star = survey->n_star, .values = survey->values, .values_apart = survey->values_apart };
+                                 .n_spaxel = (double)survey->n_spaxel,
+                                 .n_star = survey->n_star,
+                                 .values = survey->values,
+                                 .values_apart = survey->values_apart };
   double step;
-  if (!strcmp(par->Engine, "direct")) cubix_params_warn_idle(par, "Tolerance Combine TemplateCache", "it belongs to Engine histogram");
+  if (!strcmp(par->Engine, "direct"))
+    cubix_params_warn_idle(par, "Tolerance Combine TemplateCache", "it belongs to Engine histogram");
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&engine, par, tables->n_row, cubix_mpi_size(), tables->n_lambda)));
   memcpy(work.beyond, survey->beyond, sizeof work.beyond);
   memcpy(engine->used, survey->used, (size_t)engine->n_row);
@@ -48,9 +56,11 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
   work.n_used = engine->n_used;
   share_workload(&work, rates);
   cubix_engine_set_reach(engine, &work);
-  if (engine->reach > 0 && !tables->pchip) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, templates, engine));
+  if (engine->reach > 0 && !tables->pchip)
+    CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, templates, engine));
   cubix_engine_choose(engine, par, &work);
-  cubix_log(engine->method == CUBIX_DIRECT && !strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
+  cubix_log(engine->method == CUBIX_DIRECT && !strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO,
+            "engine: %s", engine->why);
   *out = engine;
   engine = NULL;
 done:
@@ -58,7 +68,8 @@ done:
   return status;
 }
 
-int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev, const struct cubix_params *par, const struct cubix_templates *templates)
+int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev,
+                             const struct cubix_params *par, const struct cubix_templates *templates)
 {
   int status = CUBIX_OK;
   if (engine->method == CUBIX_DIRECT) goto done;
@@ -66,7 +77,9 @@ int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **b
   /* ranks may have different processors */
   if (*basis) CUBIX_TRY(cubix_mpi_agree(dev->ops->keep ? dev->ops->keep(dev, *basis) : CUBIX_OK));
   if (*basis) goto done;
-  cubix_engine_go_direct(engine, templates->tables.n_lambda, "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s", engine->tolerance, par->TemplateSemantic);
+  cubix_engine_go_direct(engine, templates->tables.n_lambda,
+                         "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s",
+                         engine->tolerance, par->TemplateSemantic);
   cubix_log(!strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
 done:
   return status;

@@ -16,13 +16,15 @@ extern "C" {
 /** Method, combination and owners of channels for all ranks' stars: the same on all ranks.
  * Collective.  @param rates of this rank's processor
  *  @param[out] engine owned by the caller */
-int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par, const struct cubix_templates *templates, const struct cubix_survey *survey,
+int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par,
+                            const struct cubix_templates *templates, const struct cubix_survey *survey,
                             const struct cubix_rates *rates);
 /** Prepare the templates that the engine needs, near the processor: none for the direct method, to
  * which it falls back where no velocity grid is
  *  certified.  Collective.
  *  @param[out] basis owned by the caller; NULL with the direct method */
-int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev, const struct cubix_params *par, const struct cubix_templates *templates);
+int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev,
+                             const struct cubix_params *par, const struct cubix_templates *templates);
 
 #ifdef __cplusplus
 }

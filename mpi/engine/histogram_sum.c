@@ -48,7 +48,8 @@ static int wire_init(struct wire *wire, size_t n_spaxel, size_t n_block)
   int status = CUBIX_OK;
   CUBIX_ALLOC(wire->count, n_spaxel);
   wire->block = cubix_reserve(n_block, sizeof *wire->block);
-  CUBIX_CHECK(wire->block, CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for the blocks that ranks exchange", n_block, sizeof *wire->block);
+  CUBIX_CHECK(wire->block, CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for the blocks that ranks exchange", n_block,
+              sizeof *wire->block);
 done:
   return status;
 }
@@ -57,7 +58,8 @@ static void pack(const struct wire *wire, const struct cubix_histogram *h)
 {
   for (size_t s = 0; s < h->n_spaxel; s++) wire->count[s] = (uint32_t)(h->start[s + 1] - h->start[s]);
 #pragma omp parallel for schedule(static)
-  for (size_t b = 0; b < h->start[h->n_spaxel]; b++) wire->block[b] = (struct wire_block){ h->block[b].row, h->block[b].node, h->block[b].n };
+  for (size_t b = 0; b < h->start[h->n_spaxel]; b++)
+    wire->block[b] = (struct wire_block){ h->block[b].row, h->block[b].node, h->block[b].n };
 }
 
 static void unpack(struct cubix_histogram *h, const struct wire *wire)
@@ -72,7 +74,8 @@ static void unpack(struct cubix_histogram *h, const struct wire *wire)
 
 static struct size size_of(const struct cubix_histogram *h, size_t first, size_t end)
 {
-  return (struct size){ h->start[end] - h->start[first], cubix_histogram_value_start(h, end) - cubix_histogram_value_start(h, first) };
+  return (struct size){ h->start[end] - h->start[first],
+                        cubix_histogram_value_start(h, end) - cubix_histogram_value_start(h, first) };
 }
 
 /* Whose spaxels are whose, and what goes where. */
@@ -129,14 +132,17 @@ done:
 }
 
 /* One shift: my blocks and values of to's range go there, from's of my range come. */
-static void shift(struct cubix_histogram *part, const struct wire *incoming, const struct cubix_histogram *h, const struct wire *wire,
-                  const struct plan *plan, int to, int from)
+static void shift(struct cubix_histogram *part, const struct wire *incoming, const struct cubix_histogram *h,
+                  const struct wire *wire, const struct plan *plan, int to, int from)
 {
   size_t first = plan->first[to], block = h->start[first], value = cubix_histogram_value_start(h, first);
   const struct size *out = &plan->out[to], *in = &plan->in[from];
-  cubix_mpi_swap(wire->count + first, sizeof *wire->count * (plan->first[to + 1] - first), to, incoming->count, sizeof *wire->count * part->n_spaxel, from);
-  cubix_mpi_swap(wire->block + block, sizeof *wire->block * out->n_block, to, incoming->block, sizeof *wire->block * in->n_block, from);
-  cubix_mpi_swap(h->value + value, sizeof *h->value * out->n_value, to, part->value, sizeof *h->value * in->n_value, from);
+  cubix_mpi_swap(wire->count + first, sizeof *wire->count * (plan->first[to + 1] - first), to, incoming->count,
+                 sizeof *wire->count * part->n_spaxel, from);
+  cubix_mpi_swap(wire->block + block, sizeof *wire->block * out->n_block, to, incoming->block,
+                 sizeof *wire->block * in->n_block, from);
+  cubix_mpi_swap(h->value + value, sizeof *h->value * out->n_value, to, part->value, sizeof *h->value * in->n_value,
+                 from);
   unpack(part, incoming);
 }
 
@@ -150,7 +156,8 @@ static int collect(struct cubix_histogram **mine, struct cubix_histogram **histo
   CUBIX_ALLOC(part, n_rank);
   for (int r = 0; r < n_rank; r++) {
     most = plan->in[r].n_block > most ? plan->in[r].n_block : most;
-    CUBIX_TRY(cubix_histogram_init(&part[r], &h->nodes, h->exponent + first, n, plan->in[r].n_block, plan->in[r].n_value));
+    CUBIX_TRY(
+        cubix_histogram_init(&part[r], &h->nodes, h->exponent + first, n, plan->in[r].n_block, plan->in[r].n_value));
   }
   CUBIX_TRY(wire_init(&incoming, n, most));
   CUBIX_TRY(wire_init(&wire, h->n_spaxel, h->start[h->n_spaxel]));
@@ -184,7 +191,8 @@ static size_t blocks(const struct plan *plan, int r) { return plan->in[r].n_bloc
 static size_t values(const struct plan *plan, int r) { return plan->in[r].n_value; }
 
 /* All ranks' merged ranges, on every rank.  Takes *mine. */
-static int spread(struct cubix_histogram **histogram, struct cubix_histogram **mine, const int32_t *exponent, size_t n_spaxel, const struct plan *plan)
+static int spread(struct cubix_histogram **histogram, struct cubix_histogram **mine, const int32_t *exponent,
+                  size_t n_spaxel, const struct plan *plan)
 {
   int status = CUBIX_OK, n_rank = cubix_mpi_size(), me = cubix_mpi_rank();
   struct cubix_histogram *h = *mine, *all = NULL;
@@ -227,7 +235,9 @@ int cubix_mpi_histogram_share(struct cubix_histogram **histogram)
   int32_t *exponent = NULL;
   if (cubix_mpi_size() == 1) return CUBIX_OK;
   exponent = cubix_alloc(n_spaxel, sizeof *exponent);
-  CUBIX_TRY(cubix_mpi_agree(exponent ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu x 4 bytes", n_spaxel)));
+  CUBIX_TRY(cubix_mpi_agree(exponent ? CUBIX_OK
+                                     : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                                                       "cannot allocate %zu x 4 bytes", n_spaxel)));
   memcpy(exponent, (*histogram)->exponent, sizeof *exponent * n_spaxel);
   CUBIX_TRY(plan_init(&plan, *histogram));
   CUBIX_TRY(collect(&mine, histogram, &plan));

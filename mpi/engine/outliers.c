@@ -28,7 +28,8 @@ struct plan {
   size_t *offset;                 /* [n_rank + 1] */
 };
 
-int cubix_mpi_outliers_add(struct cubix_outliers *outliers, const struct cubix_placement *placement, cubix_star_test *test, const void *host)
+int cubix_mpi_outliers_add(struct cubix_outliers *outliers, const struct cubix_placement *placement,
+                           cubix_star_test *test, const void *host)
 {
   int status = CUBIX_OK;
   struct cubix_placement *picked = NULL;
@@ -37,12 +38,14 @@ int cubix_mpi_outliers_add(struct cubix_outliers *outliers, const struct cubix_p
   if (outliers->n + n > outliers->room) {
     size_t room = 2 * outliers->room + n;
     struct cubix_outlier *more = realloc(outliers->star, room * sizeof *more);
-    CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for stars that are painted one by one", room, sizeof *more);
+    CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for stars that are painted one by one", room,
+                sizeof *more);
     outliers->star = more;
     outliers->room = room;
   }
   for (size_t s = 0; s < picked->n_spaxel; s++)
-    for (size_t i = picked->start[s]; i < picked->start[s + 1]; i++) outliers->star[outliers->n++] = (struct cubix_outlier){ picked->star[i], s };
+    for (size_t i = picked->start[s]; i < picked->start[s + 1]; i++)
+      outliers->star[outliers->n++] = (struct cubix_outlier){ picked->star[i], s };
 done:
   cubix_placement_free(picked);
   return status;
@@ -97,7 +100,8 @@ done:
   return status;
 }
 
-int cubix_mpi_outliers_gather(struct cubix_placement **placement, const struct cubix_outliers *outliers, size_t n_spaxel, int all)
+int cubix_mpi_outliers_gather(struct cubix_placement **placement, const struct cubix_outliers *outliers,
+                              size_t n_spaxel, int all)
 {
   int status = CUBIX_OK;
   struct plan plan = { 0 };

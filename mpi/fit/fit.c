@@ -45,10 +45,13 @@ int cubix_mpi_fit_check(const struct cubix_params *par)
   for (int i = par->FitResume != 0; i < 3; i++)
     CUBIX_TRY(cubix_output_side_check(par, ending[i], ""));
   CUBIX_TRY(cubix_output_side_name(path, par, "-restart.hdf5", par->FitRestartFile));
-  if (*par->FitRestartFile) CUBIX_TRY(cubix_output_check_other(par, "FitRestartFile", "-restart.hdf5", par->FitRestartFile));
+  if (*par->FitRestartFile)
+    CUBIX_TRY(cubix_output_check_other(par, "FitRestartFile", "-restart.hdf5", par->FitRestartFile));
   if (!par->FitResume && par->FitRestart) CUBIX_TRY(cubix_output_side_check(par, "-restart.hdf5", par->FitRestartFile));
   if (par->FitResume) status = cubix_infile_check(path, CUBIX_EINPUT);
-  if (status) cubix_error_about("FitResume yes (%s) needs the restart file that FitRestartFile names", cubix_params_origin(par, "FitResume"));
+  if (status)
+    cubix_error_about("FitResume yes (%s) needs the restart file that FitRestartFile names",
+                      cubix_params_origin(par, "FitResume"));
 done:
   return status;
 }
@@ -81,7 +84,9 @@ static void keep(struct cubix_fit *fit, const struct cubix_optimiser *state)
   int status = cubix_fit_save(fit, state);
   if (!status) status = cubix_fit_write_convergence(fit);
   if (status && !fit->unsaved++)
-    cubix_log(CUBIX_LOG_WARNING, "fit: after iteration %.0f the restart file is not written, and the fit goes on without; it is tried again every %d iterations, and at the end: %s",
+    cubix_log(CUBIX_LOG_WARNING,
+              "fit: after iteration %.0f the restart file is not written, and the fit goes on without; it is tried "
+              "again every %d iterations, and at the end: %s",
               state->at[CUBIX_AT_ITERATION], fit->par->FitRestart, cubix_error_message());
   if (status) cubix_error_clear();
 }
@@ -91,8 +96,10 @@ static int iterated(void *host, const struct cubix_optimiser *state)
   int status = CUBIX_OK;
   struct cubix_fit *fit = host;
   const int iteration = (int)state->at[CUBIX_AT_ITERATION];
-  cubix_log(CUBIX_LOG_INFO, "fit: iteration %d, %s %.8g, per degree of freedom %.5g, gradient %.2e, step %.2e", iteration, fit->par->Likelihood, state->at[CUBIX_AT_VALUE],
-            state->at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1), state->at[CUBIX_AT_GRADIENT], state->at[CUBIX_AT_STEP]);
+  cubix_log(CUBIX_LOG_INFO, "fit: iteration %d, %s %.8g, per degree of freedom %.5g, gradient %.2e, step %.2e",
+            iteration, fit->par->Likelihood, state->at[CUBIX_AT_VALUE],
+            state->at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1), state->at[CUBIX_AT_GRADIENT],
+            state->at[CUBIX_AT_STEP]);
   cubix_log_progress("fit", (double)iteration / fmax(fit->par->MaxIterations, 1));
   CUBIX_TRY(cubix_mpi_agree(cubix_fit_note(fit, state)));
   if (fit->par->FitRestart && iteration % fit->par->FitRestart == 0) keep(fit, state);
@@ -122,12 +129,15 @@ static int find_unknowns(struct cubix_fit *fit)
   library_range(&start, fit->chain);
   cubix_unknowns_need(need, fit->par, fit->varied);
   for (int leaf = 0; leaf < CUBIX_N_LEAF && !status; leaf++)
-    if (need[leaf] && !(first.value[leaf] = cubix_alloc(cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf), sizeof(double))))
+    if (need[leaf] &&
+        !(first.value[leaf] = cubix_alloc(cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf), sizeof(double))))
       status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the start of a fit");
   if (!status && !(light = cubix_alloc(start.n_star, sizeof *light)))
-    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the light of %zu stars", start.n_star);
+    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the light of %zu stars",
+                             start.n_star);
   CUBIX_TRY(cubix_mpi_agree(status));
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) if (need[leaf]) CUBIX_TRY(cubix_mpi_chain_get(fit->chain, (enum cubix_leaf)leaf, first.value[leaf]));
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
+    if (need[leaf]) CUBIX_TRY(cubix_mpi_chain_get(fit->chain, (enum cubix_leaf)leaf, first.value[leaf]));
   cubix_mpi_chain_light(fit->chain, light);
   start.light = light;
   CUBIX_TRY(cubix_mpi_agree(cubix_unknowns_init(&fit->unknowns, fit->par, fit->varied, &start, &cubix_mpi_collective)));
@@ -160,7 +170,8 @@ static int make_room(struct cubix_fit *fit)
   const struct cubix_params *par = fit->par;
   CUBIX_TRY(cubix_unknowns_leaves(fit->unknowns, &fit->value));
   CUBIX_TRY(cubix_unknowns_leaves(fit->unknowns, &fit->bar));
-  CUBIX_TRY(cubix_optimiser_init(&fit->state, strcmp(par->Optimiser, "adam") ? CUBIX_LBFGS : CUBIX_ADAM, fit->unknowns->n, par->FitPairs));
+  CUBIX_TRY(cubix_optimiser_init(&fit->state, strcmp(par->Optimiser, "adam") ? CUBIX_LBFGS : CUBIX_ADAM,
+                                 fit->unknowns->n, par->FitPairs));
   if (par->FitScan && fit->free <= CUBIX_FIT_MOST_JOINT) CUBIX_TRY(find_ranges(fit));
   fit->room = 256;
   CUBIX_ALLOC(fit->row, fit->room * CUBIX_N_ROW);
@@ -183,11 +194,15 @@ static void tell_end(const struct cubix_fit *fit)
   const double *at = fit->state->at;
   const enum cubix_optimiser_end end = (enum cubix_optimiser_end)at[CUBIX_AT_END];
   char verdict[CUBIX_FIT_VERDICT];
-  cubix_log(cubix_optimiser_converged(end) ? CUBIX_LOG_INFO : CUBIX_LOG_WARNING, "fit: %s%s; %.0f iterations, %.0f evaluations, %s %.10g", cubix_optimiser_end_text(end),
-            cubix_fit_promise(fit, verdict), at[CUBIX_AT_ITERATION], at[CUBIX_AT_EVALUATION], fit->par->Likelihood, at[CUBIX_AT_VALUE]);
+  cubix_log(cubix_optimiser_converged(end) ? CUBIX_LOG_INFO : CUBIX_LOG_WARNING,
+            "fit: %s%s; %.0f iterations, %.0f evaluations, %s %.10g", cubix_optimiser_end_text(end),
+            cubix_fit_promise(fit, verdict), at[CUBIX_AT_ITERATION], at[CUBIX_AT_EVALUATION], fit->par->Likelihood,
+            at[CUBIX_AT_VALUE]);
   cubix_log(CUBIX_LOG_INFO, "fit: %s", cubix_fit_scanned(fit, verdict));
   if (!cubix_fit_describes(fit, verdict))
-    cubix_log(CUBIX_LOG_WARNING, "fit: chi2 is %.3g per degree of freedom: the model does not describe the cube, and the errors mean little; other starts, or other Parameters?",
+    cubix_log(CUBIX_LOG_WARNING,
+              "fit: chi2 is %.3g per degree of freedom: the model does not describe the cube, and the errors mean "
+              "little; other starts, or other Parameters?",
               at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1));
   else if (verdict[0]) cubix_log(CUBIX_LOG_INFO, "fit: %s", verdict);
 }
@@ -196,12 +211,21 @@ static int search(struct cubix_fit *fit)
 {
   int status = CUBIX_OK;
   const struct cubix_params *par = fit->par;
-  const struct cubix_optimiser_rule rule = { par->MaxIterations, par->GradientTolerance, par->ValueTolerance, par->LearningRate };
-  const struct cubix_optimiser_problem problem = { fit->unknowns->n, fit->unknowns->n_shared, fit->unknowns->lower, fit->unknowns->upper, cubix_fit_evaluate, iterated, fit, &cubix_mpi_collective,
-                                                   &fit->curve.told, fit->scan.low ? &fit->scan : NULL };
+  const struct cubix_optimiser_rule rule = { par->MaxIterations, par->GradientTolerance, par->ValueTolerance,
+                                             par->LearningRate };
+  const struct cubix_optimiser_problem problem = { fit->unknowns->n,
+                                                   fit->unknowns->n_shared,
+                                                   fit->unknowns->lower,
+                                                   fit->unknowns->upper,
+                                                   cubix_fit_evaluate,
+                                                   iterated,
+                                                   fit,
+                                                   &cubix_mpi_collective,
+                                                   &fit->curve.told,
+                                                   fit->scan.low ? &fit->scan : NULL };
   if (par->FitResume) CUBIX_TRY(cubix_fit_resume(fit, &problem));
-  cubix_log(CUBIX_LOG_INFO, "fit: %.0f unknowns, %zu of them of the whole, and %.0f voxels; %s%s", fit->free, fit->unknowns->n_shared, fit->voxels, par->Optimiser,
-            par->FitResume ? ", continued" : "");
+  cubix_log(CUBIX_LOG_INFO, "fit: %.0f unknowns, %zu of them of the whole, and %.0f voxels; %s%s", fit->free,
+            fit->unknowns->n_shared, fit->voxels, par->Optimiser, par->FitResume ? ", continued" : "");
   CUBIX_TRY(cubix_optimise(fit->state, &problem, &rule));
   tell_end(fit);
   if (par->FitRestart) keep(fit, fit->state);
@@ -209,11 +233,15 @@ done:
   return status;
 }
 
-int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const unsigned char varied[CUBIX_N_LEAF],
-                  const char **end)
+int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs,
+                  const unsigned char varied[CUBIX_N_LEAF], const char **end)
 {
   int status = CUBIX_OK;
-  struct cubix_fit fit = { .chain = chain, .par = par, .obs = obs, .varied = varied, .voxels = cubix_objective_voxels(par, obs, &cubix_mpi_collective) };
+  struct cubix_fit fit = { .chain = chain,
+                           .par = par,
+                           .obs = obs,
+                           .varied = varied,
+                           .voxels = cubix_objective_voxels(par, obs, &cubix_mpi_collective) };
   CUBIX_TRY(find_unknowns(&fit));
   count_free(&fit);
   CUBIX_TRY(cubix_mpi_agree(make_room(&fit)));

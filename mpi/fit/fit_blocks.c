@@ -65,7 +65,8 @@ void cubix_fit_blocks_free(struct cubix_fit_blocks *blocks)
   *blocks = (struct cubix_fit_blocks) { 0 };
 }
 
-int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit, const struct cubix_cube *weight, const double *x, int n_probe)
+int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit, const struct cubix_cube *weight,
+                          const double *x, int n_probe)
 {
   int status = CUBIX_OK;
   const struct cubix_unknowns *u = fit->unknowns;
@@ -73,7 +74,9 @@ int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit
   const size_t own = u->n - u->n_shared;
   double *a = NULL;
   status = blocks_init(blocks, u);
-  if (!status && !(a = cubix_alloc(u->n, sizeof *a))) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu numbers for a fit's curvature", u->n);
+  if (!status && !(a = cubix_alloc(u->n, sizeof *a)))
+    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                             "cannot allocate %zu numbers for a fit's curvature", u->n);
   CUBIX_TRY(cubix_mpi_agree(status));
   blocks->n_probe = n_probe;
   for (int probe = 0; probe < n_probe; probe++) {
@@ -86,7 +89,9 @@ int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit
 #pragma omp parallel for schedule(static)
     for (size_t s = 0; s < u->n_star; s++)
       for (int i = 0; i < p; i++)
-        for (int j = 0; j <= i; j++) blocks->star[s * packed(p) + at(i, j)] += a[s * (size_t)p + (size_t)i] * a[s * (size_t)p + (size_t)j] / n_probe;
+        for (int j = 0; j <= i; j++)
+          blocks->star[s * packed(p) + at(i, j)] +=
+              a[s * (size_t)p + (size_t)i] * a[s * (size_t)p + (size_t)j] / n_probe;
     for (size_t i = own; i < u->n; i++) blocks->shared[i - own] += a[i] * a[i] / n_probe;
     cubix_log_progress("curvature", (double)(probe + 1) / n_probe);
   }
@@ -148,7 +153,8 @@ void cubix_fit_blocks_errors(double *error, const struct cubix_fit_blocks *block
       error[s * (size_t)p + (size_t)i] = sqrt(2 * variance);
     }
   }
-  for (size_t i = 0; i < blocks->n_shared; i++) error[blocks->n_star * (size_t)p + i] = blocks->shared[i] > 0 ? sqrt(2 / blocks->shared[i]) : INFINITY;
+  for (size_t i = 0; i < blocks->n_shared; i++)
+    error[blocks->n_star * (size_t)p + i] = blocks->shared[i] > 0 ? sqrt(2 / blocks->shared[i]) : INFINITY;
 }
 
 void cubix_fit_blocks_diagonal(double *d, const struct cubix_fit_blocks *blocks)

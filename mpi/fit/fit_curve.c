@@ -121,7 +121,8 @@ int cubix_fit_curve_at(struct cubix_fit *fit, const double *x)
   if (!curve->x) CUBIX_TRY(cubix_mpi_agree(make_room(fit, cube)));
   if (x != curve->x) memcpy(curve->x, x, n * sizeof *x);
   CUBIX_TRY(cubix_mpi_agree(cubix_fit_hold(fit, cube)));
-  CUBIX_TRY(cubix_mpi_agree(cubix_objective_curvature(&curve->weight, fit->par, fit->obs, cube, &cubix_mpi_collective)));
+  CUBIX_TRY(
+      cubix_mpi_agree(cubix_objective_curvature(&curve->weight, fit->par, fit->obs, cube, &cubix_mpi_collective)));
   curve->left = 0;
 done:
   return status;
@@ -139,9 +140,7 @@ done:
   return status;
 }
 
-/* ---- what the optimiser asks
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- what the optimiser asks ----------------------------------------------------------------- */
 int cubix_fit_curve_matrix(void *host, const double *x, const double **h)
 {
   int status = CUBIX_OK;

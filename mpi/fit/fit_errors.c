@@ -36,7 +36,8 @@ static int joint_errors(double *error, int *joined, const struct cubix_fit_joint
   CUBIX_CHECK(c, CUBIX_ENOMEM, "cannot allocate a matrix of %zu x %zu", n, n);
   for (size_t i = 0; i < n; i++) scale[i] = joint->h[i * n + i] > 0 ? 1 / sqrt(joint->h[i * n + i]) : 0;
   for (size_t i = 0; i < n; i++)
-    for (size_t j = 0; j < n; j++) gsl_matrix_set(c, i, j, i == j ? 1 : 0.5 * (joint->h[i * n + j] + joint->h[j * n + i]) * scale[i] * scale[j]);
+    for (size_t j = 0; j < n; j++)
+      gsl_matrix_set(c, i, j, i == j ? 1 : 0.5 * (joint->h[i * n + j] + joint->h[j * n + i]) * scale[i] * scale[j]);
   *joined = !gsl_linalg_cholesky_decomp1(c);
   /* a correlation of 1 - 1e-10: float32 knows no better */
   for (size_t i = 0; *joined && i < n; i++) *joined = gsl_matrix_get(c, i, i) > 1e-5;
@@ -64,8 +65,10 @@ static int find_joint(struct cubix_fit *fit, int stars, int *joined)
     CUBIX_TRY(cubix_mpi_agree(cubix_fit_joint_init(&shared, fit->unknowns, 0)));
     CUBIX_TRY(cubix_fit_joint_fill(&shared, fit));
   }
-  CUBIX_TRY(cubix_mpi_agree((error = cubix_alloc((size_t)joint->n, sizeof *error)) ? CUBIX_OK :
-                            cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %d errors", joint->n)));
+  CUBIX_TRY(cubix_mpi_agree(
+      (error = cubix_alloc((size_t)joint->n, sizeof *error))
+          ? CUBIX_OK
+          : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %d errors", joint->n)));
   CUBIX_TRY(cubix_mpi_agree(joint_errors(error, joined, joint)));
   for (size_t i = 0; i < fit->unknowns->n; i++) if (joint->place[i] >= 0) fit->error[i] = error[joint->place[i]];
 done:
@@ -80,11 +83,14 @@ int cubix_fit_errors(struct cubix_fit *fit)
   const struct cubix_unknowns *u = fit->unknowns;
   const int few = fit->free <= CUBIX_FIT_MOST_JOINT;
   if (!fit->par->FitProbes || cubix_likelihood_of(fit->par) == CUBIX_COSINE) {
-    cubix_log(CUBIX_LOG_INFO, "fit: no errors: %s", fit->par->FitProbes ? "Likelihood cosine is no likelihood of noise" : "FitProbes = 0");
+    cubix_log(CUBIX_LOG_INFO, "fit: no errors: %s",
+              fit->par->FitProbes ? "Likelihood cosine is no likelihood of noise" : "FitProbes = 0");
     return CUBIX_OK;
   }
-  CUBIX_TRY(cubix_mpi_agree((fit->error = cubix_alloc(u->n, sizeof *fit->error)) ? CUBIX_OK :
-                            cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu errors", u->n)));
+  CUBIX_TRY(cubix_mpi_agree(
+      (fit->error = cubix_alloc(u->n, sizeof *fit->error))
+          ? CUBIX_OK
+          : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu errors", u->n)));
   if (few) for (size_t i = 0; i < u->n; i++) fit->error[i] = INFINITY;
   else {
     CUBIX_TRY(cubix_fit_curve_blocks(fit, cubix_optimiser_x(fit->state)));
@@ -92,7 +98,10 @@ int cubix_fit_errors(struct cubix_fit *fit)
   }
   if (few || u->n_shared <= CUBIX_FIT_MOST_JOINT) CUBIX_TRY(find_joint(fit, few, &joined));
   fit->joint = few && joined;
-  if (!joined) cubix_log(CUBIX_LOG_WARNING, "the cube cannot tell the fitted parameters apart: the errors are those of each one with the others held");
+  if (!joined)
+    cubix_log(
+        CUBIX_LOG_WARNING,
+        "the cube cannot tell the fitted parameters apart: the errors are those of each one with the others held");
 done:
   return status;
 }

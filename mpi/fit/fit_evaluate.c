@@ -30,7 +30,9 @@ int cubix_fit_hold(struct cubix_fit *fit, const struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
   const struct cubix_cube *held = &fit->cube_bar;
-  if (held->flux && held->n_lambda == cube->n_lambda && held->lambda_first == cube->lambda_first && held->n_x == cube->n_x && held->n_y == cube->n_y) return CUBIX_OK;
+  if (held->flux && held->n_lambda == cube->n_lambda && held->lambda_first == cube->lambda_first &&
+      held->n_x == cube->n_x && held->n_y == cube->n_y)
+    return CUBIX_OK;
   free(fit->cube_bar.flux);
   fit->cube_bar = (struct cubix_cube) { .n_x = cube->n_x, .n_y = cube->n_y };
   CUBIX_TRY(cubix_cube_hold(&fit->cube_bar, cube->lambda_first, cube->n_lambda));
@@ -41,7 +43,8 @@ done:
 void cubix_fit_clear_bars(struct cubix_fit *fit)
 {
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-    if (fit->varied[leaf]) memset(fit->bar.value[leaf], 0, cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf) * sizeof(double));
+    if (fit->varied[leaf])
+      memset(fit->bar.value[leaf], 0, cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf) * sizeof(double));
 }
 
 /* The first row of the table: the optimiser tells of iterations only. */
@@ -66,9 +69,11 @@ int cubix_fit_evaluate(void *host, const double *x, double *value, double *gradi
   memset(gradient, 0, fit->unknowns->n * sizeof *gradient);
   status = cubix_fit_forward(fit, x, &cube);
   if (!status) CUBIX_TRY(cubix_mpi_agree(cubix_fit_hold(fit, cube)));
-  if (!status) status = cubix_mpi_agree(cubix_objective(value, fit->par, fit->obs, cube, &fit->cube_bar, &cubix_mpi_collective));
+  if (!status)
+    status = cubix_mpi_agree(cubix_objective(value, fit->par, fit->obs, cube, &fit->cube_bar, &cubix_mpi_collective));
   /* too far: not finite, refused, beyond the library, too wide */
-  if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE || status == CUBIX_EINPUT || status == CUBIX_ENOMEM) && fit->n_row > 0) {
+  if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE || status == CUBIX_EINPUT || status == CUBIX_ENOMEM) &&
+      fit->n_row > 0) {
     cubix_log(CUBIX_LOG_DEBUG, "fit: a shorter step, since %s", cubix_error_message());
     cubix_error_clear();
     *value = NAN;

@@ -76,7 +76,8 @@ int cubix_fit_resume(struct cubix_fit *fit, const struct cubix_optimiser_problem
 
 /** Blocks at x, where the last forward run was, from so many backward runs.  Collective.  @param
  * weight cubix_objective_curvature's  @param[out] blocks cubix_fit_blocks_free */
-int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit, const struct cubix_cube *weight, const double *x, int n_probe);
+int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit, const struct cubix_cube *weight,
+                          const double *x, int n_probe);
 /** Errors of the unknowns [n], the other stars held.  Local. */
 void cubix_fit_blocks_errors(double *error, const struct cubix_fit_blocks *blocks);
 /** The diagonal of the curvature [n].  Local. */

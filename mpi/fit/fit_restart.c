@@ -26,7 +26,9 @@
 #include "output/output.h"
 
 enum { N_SAME = 7, LAYOUT = 2 };
-static const char *const same_name[N_SAME] = { "Optimiser", "FitPairs", "UnknownsOfAStar", "UnknownsOfTheWhole", "Likelihood", "Voxels", "Stars" };
+static const char *const same_name[N_SAME] = {
+  "Optimiser", "FitPairs", "UnknownsOfAStar", "UnknownsOfTheWhole", "Likelihood", "Voxels", "Stars"
+};
 
 struct image {                    /* a state as a file */
   struct cubix_star_file file;
@@ -57,11 +59,15 @@ static void marks(double *mark, double *observed, double *stars, const struct cu
   *stars = (double)cubix_mpi_sum_int((int64_t)fit->unknowns->n_star);
 }
 
-static int image_init(struct image *image, const struct cubix_fit *fit, const struct cubix_optimiser *state, double stars)
+static int image_init(struct image *image, const struct cubix_fit *fit, const struct cubix_optimiser *state,
+                      double stars)
 {
   int status = CUBIX_OK;
   const struct cubix_unknowns *u = fit->unknowns;
-  const double same[N_SAME] = { state->method, state->memory, u->n_star_unknown, (double)u->n_shared, cubix_likelihood_of(fit->par), fit->voxels, stars };
+  const double same[N_SAME] = {
+    state->method, state->memory, u->n_star_unknown, (double)u->n_shared, cubix_likelihood_of(fit->par),
+    fit->voxels,   stars
+  };
   struct cubix_star_file *file = &image->file;
   memcpy(image->same, same, sizeof same);
   memcpy(image->at, state->at, sizeof image->at);
@@ -70,7 +76,8 @@ static int image_init(struct image *image, const struct cubix_fit *fit, const st
   image->mask = mask_of(fit->varied);
   image->fact[file->n_fact++] = (struct cubix_star_fact) { "CubixFile", "restart of a fit", NULL, 0 };
   image->fact[file->n_fact++] = (struct cubix_star_fact) { "Version", NULL, &image->version, 1 };
-  for (int i = 0; i < N_SAME; i++) image->fact[file->n_fact++] = (struct cubix_star_fact) { same_name[i], NULL, &image->same[i], 1 };
+  for (int i = 0; i < N_SAME; i++)
+    image->fact[file->n_fact++] = (struct cubix_star_fact){ same_name[i], NULL, &image->same[i], 1 };
   image->fact[file->n_fact++] = (struct cubix_star_fact) { "Start", NULL, &image->mark, 1 };
   image->fact[file->n_fact++] = (struct cubix_star_fact) { "Varied", NULL, &image->mask, 1 };
   image->fact[file->n_fact++] = (struct cubix_star_fact) { "Observed", NULL, &image->observed, 1 };
@@ -84,20 +91,33 @@ static int image_init(struct image *image, const struct cubix_fit *fit, const st
   CUBIX_ALLOC(file->column, state->n_vector);
   for (int k = 0; k < state->n_vector; k++) {
     snprintf(image->name[k], sizeof image->name[k], "v%d", k);
-    file->column[k] = (struct cubix_star_column) { image->name[k], "1", k == 0 ? "unknowns" : k == 1 ? "gradient" : "memory of the optimiser", u->n_star_unknown,
-                                                   state->vector + (size_t)k * state->n };
-    memcpy(image->shared + (size_t)k * u->n_shared, state->vector + (size_t)(k + 1) * state->n - u->n_shared, u->n_shared * sizeof(double));
+    file->column[k] = (struct cubix_star_column){ image->name[k], "1",
+                                                  k == 0   ? "unknowns"
+                                                  : k == 1 ? "gradient"
+                                                           : "memory of the optimiser",
+                                                  u->n_star_unknown, state->vector + (size_t)k * state->n };
+    memcpy(image->shared + (size_t)k * u->n_shared, state->vector + (size_t)(k + 1) * state->n - u->n_shared,
+           u->n_shared * sizeof(double));
   }
   file->n_column = u->n_star_unknown ? state->n_vector : 0;
-  image->table[0] = (struct cubix_star_table) { "Shared", "1", "the same vectors for the unknowns of the whole", { (size_t)state->n_vector * u->n_shared, 0, 0 }, image->shared };
-  image->table[1] = (struct cubix_star_table) { "Convergence", "1", "rows of iteration, evaluations, value, gradient, step", { fit->n_row * CUBIX_N_ROW, 0, 0 }, fit->row };
+  image->table[0] = (struct cubix_star_table){ "Shared",
+                                               "1",
+                                               "the same vectors for the unknowns of the whole",
+                                               { (size_t)state->n_vector * u->n_shared, 0, 0 },
+                                               image->shared };
+  image->table[1] = (struct cubix_star_table){ "Convergence",
+                                               "1",
+                                               "rows of iteration, evaluations, value, gradient, step",
+                                               { fit->n_row * CUBIX_N_ROW, 0, 0 },
+                                               fit->row };
   file->n_table = 2;
 done:
   return status;
 }
 
 /* The state as a file, with what all ranks together know, and where that file is.  Collective. */
-static int image_open(struct image *image, char path[CUBIX_OUTPUT_PATH], const struct cubix_fit *fit, const struct cubix_optimiser *state)
+static int image_open(struct image *image, char path[CUBIX_OUTPUT_PATH], const struct cubix_fit *fit,
+                      const struct cubix_optimiser *state)
 {
   int status = CUBIX_OK;
   double mark, observed, stars;
@@ -135,7 +155,9 @@ static const char *names_of(double mask, char text[NAMES])
   int used = 0;
   text[0] = '\0';
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-    if (fmod(floor(ldexp(mask, -leaf)), 2) == 1 && used < NAMES) used += snprintf(text + used, (size_t)(NAMES - used), "%s%s", used ? "," : "", cubix_leaf_info((enum cubix_leaf)leaf)->name);
+    if (fmod(floor(ldexp(mask, -leaf)), 2) == 1 && used < NAMES)
+      used += snprintf(text + used, (size_t)(NAMES - used), "%s%s", used ? "," : "",
+                       cubix_leaf_info((enum cubix_leaf)leaf)->name);
   return text;
 }
 
@@ -146,17 +168,22 @@ static int compare(const struct image *image, const struct image *here, const ch
 {
   int status = CUBIX_OK;
   char then[NAMES], now[NAMES];
-  CUBIX_CHECK(image->mask == here->mask, CUBIX_EINPUT, "%s is of another fit: its Parameters are %s, here they are %s; choose another FitRestartFile, or FitResume no", path,
-              names_of(image->mask, then), names_of(here->mask, now));
+  CUBIX_CHECK(
+      image->mask == here->mask, CUBIX_EINPUT,
+      "%s is of another fit: its Parameters are %s, here they are %s; choose another FitRestartFile, or FitResume no",
+      path, names_of(image->mask, then), names_of(here->mask, now));
   for (int i = 0; i < N_SAME; i++)
-    CUBIX_CHECK(image->same[i] == here->same[i], CUBIX_EINPUT, "%s is of another fit: its %s is %g, here it is %g; choose another FitRestartFile, or FitResume no", path, same_name[i],
-                image->same[i], here->same[i]);
+    CUBIX_CHECK(image->same[i] == here->same[i], CUBIX_EINPUT,
+                "%s is of another fit: its %s is %g, here it is %g; choose another FitRestartFile, or FitResume no",
+                path, same_name[i], image->same[i], here->same[i]);
   CUBIX_CHECK(near(image->mark, here->mark), CUBIX_EINPUT,
-              "%s is of another fit: the values that it starts from add up to %.10g, here to %.10g; continue with the same InputFile and parameters, or set FitResume no", path,
-              image->mark, here->mark);
+              "%s is of another fit: the values that it starts from add up to %.10g, here to %.10g; continue with the "
+              "same InputFile and parameters, or set FitResume no",
+              path, image->mark, here->mark);
   CUBIX_CHECK(near(image->observed, here->observed), CUBIX_EINPUT,
-              "%s is of another fit: the weighted light of its observed cube is %.10g, here %.10g; continue with the same ObservedFile, or set FitResume no", path, image->observed,
-              here->observed);
+              "%s is of another fit: the weighted light of its observed cube is %.10g, here %.10g; continue with the "
+              "same ObservedFile, or set FitResume no",
+              path, image->observed, here->observed);
 done:
   return status;
 }
@@ -166,9 +193,11 @@ static int rows_reserve(struct cubix_fit *fit, struct image *image, const char *
 {
   int status = CUBIX_OK;
   const double iteration = image->at[CUBIX_AT_ITERATION];
-  CUBIX_CHECK(iteration >= 0 && iteration <= CUBIX_OPTIMISER_MOST_ITERATIONS && image->n_row == iteration + 1, CUBIX_EINPUT,
-              "%s: its attribute Rows is %g, and the iteration (number 0 of State) %g; there must be one more row than iterations, which are at most %d: the file is damaged", path,
-              image->n_row, iteration, CUBIX_OPTIMISER_MOST_ITERATIONS);
+  CUBIX_CHECK(iteration >= 0 && iteration <= CUBIX_OPTIMISER_MOST_ITERATIONS && image->n_row == iteration + 1,
+              CUBIX_EINPUT,
+              "%s: its attribute Rows is %g, and the iteration (number 0 of State) %g; there must be one more row than "
+              "iterations, which are at most %d: the file is damaged",
+              path, image->n_row, iteration, CUBIX_OPTIMISER_MOST_ITERATIONS);
   free(fit->row);
   fit->row = NULL;
   fit->n_row = (size_t)image->n_row;
@@ -185,9 +214,10 @@ static int rows_check(const struct cubix_fit *fit, const char *path)
   int status = CUBIX_OK;
   for (size_t i = 0; i < fit->n_row; i++)
     for (int c = 0; c < CUBIX_N_ROW; c++)
-      CUBIX_CHECK(isfinite(fit->row[CUBIX_N_ROW * i + (size_t)c]) && fit->row[CUBIX_N_ROW * i] == (double)i, CUBIX_EINPUT,
-                  "%s: row %zu of Convergence is of iteration %g, with %g as its number %d: the file is damaged", path, i, fit->row[CUBIX_N_ROW * i],
-                  fit->row[CUBIX_N_ROW * i + (size_t)c], c);
+      CUBIX_CHECK(isfinite(fit->row[CUBIX_N_ROW * i + (size_t)c]) && fit->row[CUBIX_N_ROW * i] == (double)i,
+                  CUBIX_EINPUT,
+                  "%s: row %zu of Convergence is of iteration %g, with %g as its number %d: the file is damaged", path,
+                  i, fit->row[CUBIX_N_ROW * i], fit->row[CUBIX_N_ROW * i + (size_t)c], c);
 done:
   return status;
 }
@@ -202,8 +232,10 @@ static int value_check(struct cubix_fit *fit, const char *path)
   CUBIX_TRY(cubix_fit_forward(fit, cubix_optimiser_x(fit->state), &cube));
   CUBIX_TRY(cubix_mpi_agree(cubix_objective(&value, fit->par, fit->obs, cube, NULL, &cubix_mpi_collective)));
   CUBIX_CHECK(fabs(value - was) <= 1e-3 * fabs(was) + 1e-6 * fabs(start), CUBIX_EINPUT,
-              "%s is of another fit, or damaged: it says that %s is %.8g at its unknowns, and here it is %.8g; continue with the same stars, library, instrument and ObservedFile, "
-              "or set FitResume no", path, fit->par->Likelihood, was, value);
+              "%s is of another fit, or damaged: it says that %s is %.8g at its unknowns, and here it is %.8g; "
+              "continue with the same stars, library, instrument and ObservedFile, "
+              "or set FitResume no",
+              path, fit->par->Likelihood, was, value);
 done:
   return status;
 }
@@ -215,8 +247,13 @@ static int read_facts(struct image *image, const char *path)
   const int n_fact = image->file.n_fact;
   image->file.n_fact = 2;
   CUBIX_TRY(cubix_mpi_star_file_read(&image->file, path));
-  CUBIX_TRY(cubix_mpi_agree(image->version == LAYOUT ? CUBIX_OK : cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__,
-                            "%s is a restart file of version %g, this program continues those of version %d: start the fit again", path, image->version, LAYOUT)));
+  CUBIX_TRY(cubix_mpi_agree(
+      image->version == LAYOUT
+          ? CUBIX_OK
+          : cubix_error_set(
+                CUBIX_EINPUT, __func__, __FILE__, __LINE__,
+                "%s is a restart file of version %g, this program continues those of version %d: start the fit again",
+                path, image->version, LAYOUT)));
   image->file.n_fact = n_fact;
   CUBIX_TRY(cubix_mpi_star_file_read(&image->file, path));
 done:
@@ -242,7 +279,8 @@ int cubix_fit_resume(struct cubix_fit *fit, const struct cubix_optimiser_problem
   CUBIX_TRY(cubix_mpi_star_file_read(&image.file, path));
   memcpy(state->at, image.at, sizeof state->at);
   for (int k = 0; k < state->n_vector; k++)
-    memcpy(state->vector + (size_t)(k + 1) * state->n - n_shared, image.shared + (size_t)k * n_shared, n_shared * sizeof(double));
+    memcpy(state->vector + (size_t)(k + 1) * state->n - n_shared, image.shared + (size_t)k * n_shared,
+           n_shared * sizeof(double));
   CUBIX_TRY(cubix_mpi_agree(rows_check(fit, path)));
   CUBIX_TRY(cubix_mpi_agree(cubix_optimiser_check(state, problem, path)));
   CUBIX_TRY(cubix_mpi_agree(cubix_optimiser_check_pairs(state, problem, path)));

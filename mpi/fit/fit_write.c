@@ -38,26 +38,34 @@ done:
 static int print_convergence(FILE *out, const void *host)
 {
   const struct cubix_fit *fit = host;
-  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, Optimiser %s, Parameters %s\n# voxels  %.0f\n# unknowns %.0f\n", fit->par->Likelihood, fit->par->Optimiser, fit->par->Parameters,
-          fit->voxels, fit->free);
-  fprintf(out, "# gradient: largest component of the projected gradient; step: largest change of an unknown; both in the unknowns of doc/math.md section 13\n");
+  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, Optimiser %s, Parameters %s\n# voxels  %.0f\n# unknowns %.0f\n",
+          fit->par->Likelihood, fit->par->Optimiser, fit->par->Parameters, fit->voxels, fit->free);
+  fprintf(out, "# gradient: largest component of the projected gradient; step: largest change of an unknown; both in "
+               "the unknowns of doc/math.md section 13\n");
   fprintf(out, "#%9s %11s %24s %14s %14s\n", "iteration", "evaluations", "value", "gradient", "step");
   for (size_t i = 0; i < fit->n_row; i++) {
     const double *row = fit->row + CUBIX_N_ROW * i;
-    fprintf(out, "%10.0f %11.0f %24.17g %14.6e %14.6e\n", row[CUBIX_ROW_ITERATION], row[CUBIX_ROW_EVALUATION], row[CUBIX_ROW_VALUE], row[CUBIX_ROW_GRADIENT], row[CUBIX_ROW_STEP]);
+    fprintf(out, "%10.0f %11.0f %24.17g %14.6e %14.6e\n", row[CUBIX_ROW_ITERATION], row[CUBIX_ROW_EVALUATION],
+            row[CUBIX_ROW_VALUE], row[CUBIX_ROW_GRADIENT], row[CUBIX_ROW_STEP]);
   }
   return CUBIX_OK;
 }
 
-int cubix_fit_write_convergence(const struct cubix_fit *fit) { return text_write(fit, "-convergence.txt", print_convergence); }
+int cubix_fit_write_convergence(const struct cubix_fit *fit)
+{
+  return text_write(fit, "-convergence.txt", print_convergence);
+}
 
 const char *cubix_fit_promise(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT])
 {
   const double promise = fit->state->at[CUBIX_AT_PROMISE];
   text[0] = '\0';
   if (promise < 0) return text;
-  if (cubix_likelihood_of(fit->par) == CUBIX_COSINE) snprintf(text, CUBIX_FIT_VERDICT, "; %.2g may still be gained", promise);
-  else snprintf(text, CUBIX_FIT_VERDICT, "; %.2g may still be gained, %.2g standard deviations%s", promise, sqrt(promise), fit->curve.told.n ? "" : " of an unknown at most");
+  if (cubix_likelihood_of(fit->par) == CUBIX_COSINE)
+    snprintf(text, CUBIX_FIT_VERDICT, "; %.2g may still be gained", promise);
+  else
+    snprintf(text, CUBIX_FIT_VERDICT, "; %.2g may still be gained, %.2g standard deviations%s", promise, sqrt(promise),
+             fit->curve.told.n ? "" : " of an unknown at most");
   return text;
 }
 
@@ -66,9 +74,11 @@ const char *cubix_fit_scanned(const struct cubix_fit *fit, char text[CUBIX_FIT_V
   const struct cubix_optimiser_scan *scan = &fit->scan;
   char lower[CUBIX_FIT_VERDICT / 2] = "";
   if (scan->lower > 0) snprintf(lower, sizeof lower, "a scan found a lower minimum, by %.4g; ", scan->lower);
-  if (scan->ended && scan->unknowns) snprintf(text, CUBIX_FIT_VERDICT, "%sa scan of %d values along %d unknowns found no %s minimum", lower, scan->values, scan->unknowns,
-                                              lower[0] ? "other lower" : "lower");
-  else if (scan->ended) snprintf(text, CUBIX_FIT_VERDICT, "no unknown is an age or a metallicity, along which there may be other minima");
+  if (scan->ended && scan->unknowns)
+    snprintf(text, CUBIX_FIT_VERDICT, "%sa scan of %d values along %d unknowns found no %s minimum", lower,
+             scan->values, scan->unknowns, lower[0] ? "other lower" : "lower");
+  else if (scan->ended)
+    snprintf(text, CUBIX_FIT_VERDICT, "no unknown is an age or a metallicity, along which there may be other minima");
   else snprintf(text, CUBIX_FIT_VERDICT, "%sother minima were not looked for%s%s", lower, lower[0] ? " from there" : "",
                 !scan->low && fit->par->FitScan ? ": there are too many unknowns" : "");
   return text;
@@ -76,11 +86,15 @@ const char *cubix_fit_scanned(const struct cubix_fit *fit, char text[CUBIX_FIT_V
 
 int cubix_fit_describes(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT])
 {
-  const double freedom = fit->voxels - fit->free, chi2 = fit->state->at[CUBIX_AT_VALUE], sigma = (chi2 - freedom) / sqrt(2 * freedom);
+  const double freedom = fit->voxels - fit->free, chi2 = fit->state->at[CUBIX_AT_VALUE],
+               sigma = (chi2 - freedom) / sqrt(2 * freedom);
   text[0] = '\0';
   if (cubix_likelihood_of(fit->par) != CUBIX_CHI2 || !(freedom >= 1)) return 1;
-  snprintf(text, CUBIX_FIT_VERDICT, "chi2 is %s (%+.1f standard deviations of chi2)", fabs(sigma) < 5 ? "what the noise makes it" : sigma < 0 ?
-           "less than the noise makes it: the variances are too large, or the cube has no noise" : "more than the noise makes it: the model misses something", sigma);
+  snprintf(text, CUBIX_FIT_VERDICT, "chi2 is %s (%+.1f standard deviations of chi2)",
+           fabs(sigma) < 5 ? "what the noise makes it"
+           : sigma < 0     ? "less than the noise makes it: the variances are too large, or the cube has no noise"
+                           : "more than the noise makes it: the model misses something",
+           sigma);
   return chi2 <= 2 * freedom;
 }
 
@@ -91,33 +105,42 @@ static int print_fit(FILE *out, const void *host)
   const double *at = fit->state->at, *x = cubix_optimiser_x(fit->state);
   double freedom = fmax(fit->voxels - fit->free, 1);
   char text[CUBIX_FIT_VERDICT];
-  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s%s\n", fit->par->Likelihood, fit->par->ObservedFile, fit->par->Parameters,
+  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s%s\n", fit->par->Likelihood,
+          fit->par->ObservedFile, fit->par->Parameters,
           cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]), cubix_fit_promise(fit, text));
   (void)cubix_fit_describes(fit, text);
   if (text[0]) fprintf(out, "# %s\n", text);
   fprintf(out, "# %s\n", cubix_fit_scanned(fit, text));
-  fprintf(out, "# objective  %.17g\n# voxels     %.0f\n# unknowns   %.0f\n# per_degree %.8g\n# iterations %.0f\n", at[CUBIX_AT_VALUE], fit->voxels, fit->free,
-          at[CUBIX_AT_VALUE] / freedom, at[CUBIX_AT_ITERATION]);
+  fprintf(out, "# objective  %.17g\n# voxels     %.0f\n# unknowns   %.0f\n# per_degree %.8g\n# iterations %.0f\n",
+          at[CUBIX_AT_VALUE], fit->voxels, fit->free, at[CUBIX_AT_VALUE] / freedom, at[CUBIX_AT_ITERATION]);
   fprintf(out, "# error: one standard deviation, %s; 0: none was found; inf: the cube says nothing\n",
           fit->joint ? "with all unknowns free" : u->n_star_unknown ? "those of the stars held" : "the others held");
-  fprintf(out, "#%-23s %20s %12s %-8s %12s %12s %-4s %s\n", " name", "value", "error", "unit", "from", "to", "of", "at_bound");
+  fprintf(out, "#%-23s %20s %12s %-8s %12s %12s %-4s %s\n", " name", "value", "error", "unit", "from", "to", "of",
+          "at_bound");
   for (size_t i = 0; i < u->n_shared; i++) {
     struct cubix_unknown_info info;
     const size_t k = u->n - u->n_shared + i;
     cubix_unknowns_info(u, x, i, &info);
-    fprintf(out, "%-24s %20.14g %12.5g %-8s %12.5g %12.5g %-4s %s\n", info.name, info.value, fit->error ? fit->error[k] * fabs(info.slope) : 0, info.unit, info.from, info.to,
-            info.range_unit ? info.range_unit : "-", info.frozen ? "frozen" : x[k] <= u->lower[k] ? "lower" : x[k] >= u->upper[k] ? "upper" : "no");
+    fprintf(out, "%-24s %20.14g %12.5g %-8s %12.5g %12.5g %-4s %s\n", info.name, info.value,
+            fit->error ? fit->error[k] * fabs(info.slope) : 0, info.unit, info.from, info.to,
+            info.range_unit ? info.range_unit : "-",
+            info.frozen           ? "frozen"
+            : x[k] <= u->lower[k] ? "lower"
+            : x[k] >= u->upper[k] ? "upper"
+                                  : "no");
   }
   return CUBIX_OK;
 }
 
-/* ---- stars
- * ------------------------------------------------------------------------------------------------------------------------
- */
-static const struct { enum cubix_leaf leaf; const char *name, *unit, *error; } datasets[] = {
-  { CUBIX_LEAF_Position, "Position", "kpc", "PositionError" },         { CUBIX_LEAF_Velocity, "Velocity", "km/s", "VelocityError" },
-  { CUBIX_LEAF_Mass, "InitialMass", "Msun", "InitialMassError" },      { CUBIX_LEAF_Age, "Age", "Gyr", "AgeError" },
-  { CUBIX_LEAF_Metallicity, "Metallicity", "1", "MetallicityError" },  { CUBIX_LEAF_SmoothingLength, "SmoothingLength", "kpc", "SmoothingLengthError" },
+/* ---- stars ----------------------------------------------------------------------------------- */
+static const struct { enum cubix_leaf leaf; const char *name, *unit, *error;
+} datasets[] = {
+  { CUBIX_LEAF_Position, "Position", "kpc", "PositionError" },
+  { CUBIX_LEAF_Velocity, "Velocity", "km/s", "VelocityError" },
+  { CUBIX_LEAF_Mass, "InitialMass", "Msun", "InitialMassError" },
+  { CUBIX_LEAF_Age, "Age", "Gyr", "AgeError" },
+  { CUBIX_LEAF_Metallicity, "Metallicity", "1", "MetallicityError" },
+  { CUBIX_LEAF_SmoothingLength, "SmoothingLength", "kpc", "SmoothingLengthError" },
 };
 enum { N_DATASET = sizeof datasets / sizeof datasets[0] };
 
@@ -144,10 +167,18 @@ static int stars_write(const struct cubix_fit *fit)
   struct cubix_snapshot snap = result.slab->snapshot;
   double centre[3];
   memcpy(centre, result.frame->centre, sizeof centre);
-  struct cubix_star_fact fact[] = { { "CubixFile", "particles of a fit", NULL, 0 }, { "Source", snap.simulation, NULL, 0 }, { "Version", NULL, &version, 1 },
-                                    { "Fit", cubix_optimiser_end_text((enum cubix_optimiser_end)fit->state->at[CUBIX_AT_END]), NULL, 0 },
-                                    { "Redshift", NULL, &snap.redshift, 1 }, { "OmegaMatter", NULL, &snap.omega_m, 1 }, { "OmegaLambda", NULL, &snap.omega_l, 1 },
-                                    { "HubbleParam", NULL, &snap.h, 1 }, { "BoxSize", NULL, &snap.box, 1 }, { "Centre", NULL, centre, 3 } };
+  struct cubix_star_fact fact[] = {
+    { "CubixFile", "particles of a fit", NULL, 0 },
+    { "Source", snap.simulation, NULL, 0 },
+    { "Version", NULL, &version, 1 },
+    { "Fit", cubix_optimiser_end_text((enum cubix_optimiser_end)fit->state->at[CUBIX_AT_END]), NULL, 0 },
+    { "Redshift", NULL, &snap.redshift, 1 },
+    { "OmegaMatter", NULL, &snap.omega_m, 1 },
+    { "OmegaLambda", NULL, &snap.omega_l, 1 },
+    { "HubbleParam", NULL, &snap.h, 1 },
+    { "BoxSize", NULL, &snap.box, 1 },
+    { "Centre", NULL, centre, 3 }
+  };
   struct cubix_star_column column[2 * N_DATASET + 1];
   struct cubix_star_file file = { .n_star = n, .fact = fact, .n_fact = sizeof fact / sizeof fact[0], .column = column };
   for (int i = 0; i < N_DATASET && !status; i++)
@@ -159,13 +190,19 @@ static int stars_write(const struct cubix_fit *fit)
     const int n_c = cubix_leaf_info(datasets[i].leaf)->n, varied = fit->varied[datasets[i].leaf];
     if (datasets[i].leaf == CUBIX_LEAF_SmoothingLength && !result.slab->smoothing_length) continue;
     CUBIX_TRY(cubix_mpi_chain_get(fit->chain, datasets[i].leaf, value[i]));
-    column[file.n_column++] = (struct cubix_star_column) { datasets[i].name, datasets[i].unit, varied ? "fitted" : "as in the input", n_c, value[i] };
+    column[file.n_column++] = (struct cubix_star_column){ datasets[i].name, datasets[i].unit,
+                                                          varied ? "fitted" : "as in the input", n_c, value[i] };
     if (varied && fit->error && fit->unknowns->n_star_unknown)
-      column[file.n_column++] = (struct cubix_star_column) { datasets[i].error, datasets[i].unit, fit->joint ? "standard deviation, all unknowns free" :
-                                                             "standard deviation, the other stars held", n_c, fit->bar.value[datasets[i].leaf] };
+      column[file.n_column++] = (struct cubix_star_column){ datasets[i].error, datasets[i].unit,
+                                                            fit->joint ? "standard deviation, all unknowns free"
+                                                                       : "standard deviation, the other stars held",
+                                                            n_c, fit->bar.value[datasets[i].leaf] };
   }
-  column[file.n_column++] = (struct cubix_star_column) { "Mass", "Msun", result.slab->mass_now ? "present mass, as in the input" : "mass formed: the present one is not known", 1,
-                                                         result.slab->mass_now ? result.slab->mass_now : value[2] };
+  column[file.n_column++] =
+      (struct cubix_star_column){ "Mass", "Msun",
+                                  result.slab->mass_now ? "present mass, as in the input"
+                                                        : "mass formed: the present one is not known",
+                                  1, result.slab->mass_now ? result.slab->mass_now : value[2] };
   CUBIX_TRY(cubix_output_side_name(path, fit->par, "-stars.hdf5", ""));
   CUBIX_TRY(cubix_mpi_star_file_write(&file, path));
 done:
@@ -173,10 +210,12 @@ done:
   return status;
 }
 
-int cubix_mpi_fit_room(const struct cubix_chain *chain, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF])
+int cubix_mpi_fit_room(const struct cubix_chain *chain, const struct cubix_params *par,
+                       const unsigned char varied[CUBIX_N_LEAF])
 {
   int status = CUBIX_OK, own = 0, columns = 1, n = 1;         /* numbers of a star: unknowns, in the particle file */
-  const int vectors = strcmp(par->Optimiser, "adam") ? 2 + 2 * par->FitPairs : 4, each = !strcmp(par->FitModel, "stars");
+  const int vectors = strcmp(par->Optimiser, "adam") ? 2 + 2 * par->FitPairs : 4,
+            each = !strcmp(par->FitModel, "stars");
   const double n_star = (double)cubix_mpi_sum_int((int64_t)cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass));
   struct cubix_disk_need need[2] = { { .bytes = 1 << 16 }, { .bytes = 1 << 17 } };
   struct cubix_result result;
@@ -201,7 +240,8 @@ done:
 int cubix_fit_write(const struct cubix_fit *fit)
 {
   int status = CUBIX_OK, stars = 0;
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) stars |= fit->varied[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
+    stars |= fit->varied[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR;
   CUBIX_TRY(cubix_fit_write_convergence(fit));
   CUBIX_TRY(text_write(fit, "-fit.txt", print_fit));
   if (stars) CUBIX_TRY(stars_write(fit));

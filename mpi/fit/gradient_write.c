@@ -32,7 +32,8 @@ done:
   return status;
 }
 
-int cubix_mpi_gradient_room(const struct cubix_chain *chain, const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF])
+int cubix_mpi_gradient_room(const struct cubix_chain *chain, const struct cubix_params *par,
+                            const unsigned char active[CUBIX_N_LEAF])
 {
   int status = CUBIX_OK;
   struct cubix_disk_need need = { .bytes = 1 << 16 };
@@ -41,7 +42,8 @@ int cubix_mpi_gradient_room(const struct cubix_chain *chain, const struct cubix_
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     const enum cubix_leaf_of of = cubix_leaf_info((enum cubix_leaf)leaf)->of;
     const double n = (double)cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf);
-    if (active[leaf] && of != CUBIX_OF_GLOBAL) need.bytes += sizeof(double) * (of == CUBIX_OF_STAR ? (double)cubix_mpi_sum_int((int64_t)n) : n);
+    if (active[leaf] && of != CUBIX_OF_GLOBAL)
+      need.bytes += sizeof(double) * (of == CUBIX_OF_STAR ? (double)cubix_mpi_sum_int((int64_t)n) : n);
   }
   CUBIX_TRY(cubix_output_side_name(need.path, par, "-gradient.hdf5", ""));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? cubix_output_room(par, result.ins, &need, 1) : CUBIX_OK));
@@ -49,13 +51,20 @@ done:
   return status;
 }
 
-struct text { const struct cubix_params *par; double value, voxels; const struct cubix_leaves *bar; double *const *at; };
+struct text {
+  const struct cubix_params *par;
+  double value, voxels;
+  const struct cubix_leaves *bar;
+  double *const *at;
+};
 
 static int print(FILE *out, const void *host)
 {
   const struct text *t = host;
-  fprintf(out, "# CUBIX, Mode gradient: Likelihood %s, ObservedFile %s\n# objective %.17g\n# voxels    %.0f\n", t->par->Likelihood, t->par->ObservedFile, t->value, t->voxels);
-  fprintf(out, "# gradient: change of the objective per unit of the parameter\n#%-25s %24s %24s %s\n", " name", "value", "gradient", "unit");
+  fprintf(out, "# CUBIX, Mode gradient: Likelihood %s, ObservedFile %s\n# objective %.17g\n# voxels    %.0f\n",
+          t->par->Likelihood, t->par->ObservedFile, t->value, t->voxels);
+  fprintf(out, "# gradient: change of the objective per unit of the parameter\n#%-25s %24s %24s %s\n", " name", "value",
+          "gradient", "unit");
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
     for (int c = 0; t->bar->value[leaf] && info->of == CUBIX_OF_GLOBAL && c < info->n; c++) {
@@ -68,7 +77,8 @@ static int print(FILE *out, const void *host)
 }
 
 /* Columns and tables of what is not global; n_column + n_table = 0: nothing. */
-static void list(struct cubix_star_file *file, char (*unit)[48], const struct cubix_chain *chain, const struct cubix_leaves *bar)
+static void list(struct cubix_star_file *file, char (*unit)[48], const struct cubix_chain *chain,
+                 const struct cubix_leaves *bar)
 {
   struct cubix_result result;
   cubix_mpi_chain_result(&result, chain);
@@ -77,31 +87,43 @@ static void list(struct cubix_star_file *file, char (*unit)[48], const struct cu
     if (!bar->value[leaf] || info->of == CUBIX_OF_GLOBAL) continue;
     snprintf(unit[leaf], sizeof unit[leaf], "1/(%s)", info->unit);
     if (info->of == CUBIX_OF_STAR) {
-      file->column[file->n_column++] = (struct cubix_star_column) { info->name, unit[leaf], "derivative of the objective with this number of each star", info->n, bar->value[leaf] };
+      file->column[file->n_column++] = (struct cubix_star_column){
+        info->name, unit[leaf], "derivative of the objective with this number of each star", info->n, bar->value[leaf]
+      };
       file->n_star = cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf) / (size_t)info->n;
     } else {
       const struct cubix_ssp *ssp = result.templates->ssp;
-      file->table[file->n_table++] = (struct cubix_star_table) { info->name, unit[leaf], "derivative of the objective with the library's values, [metallicity][age][wavelength]",
-                                                                 { (size_t)ssp->n_z, (size_t)ssp->n_age, (size_t)ssp->n_lambda }, bar->value[leaf] };
+      file->table[file->n_table++] = (struct cubix_star_table){
+        info->name,
+        unit[leaf],
+        "derivative of the objective with the library's values, [metallicity][age][wavelength]",
+        { (size_t)ssp->n_z, (size_t)ssp->n_age, (size_t)ssp->n_lambda },
+        bar->value[leaf]
+      };
     }
   }
 }
 
-int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix_params *par, double voxels, double value, const struct cubix_leaves *bar)
+int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix_params *par, double voxels,
+                             double value, const struct cubix_leaves *bar)
 {
   int status = CUBIX_OK;
   double numbers[CUBIX_N_LEAF][8] = { { 0 } }, *at[CUBIX_N_LEAF];
   char unit[CUBIX_N_LEAF][48];
   struct cubix_star_column column[CUBIX_N_LEAF];
   struct cubix_star_table table[CUBIX_N_LEAF];
-  struct cubix_star_fact fact[] = { { "CubixFile", "gradient", NULL, 0 }, { "Likelihood", par->Likelihood, NULL, 0 }, { "ObservedFile", par->ObservedFile, NULL, 0 },
-                                    { "Objective", NULL, &value, 1 }, { "Voxels", NULL, &voxels, 1 } };
+  struct cubix_star_fact fact[] = { { "CubixFile", "gradient", NULL, 0 },
+                                    { "Likelihood", par->Likelihood, NULL, 0 },
+                                    { "ObservedFile", par->ObservedFile, NULL, 0 },
+                                    { "Objective", NULL, &value, 1 },
+                                    { "Voxels", NULL, &voxels, 1 } };
   struct cubix_star_file file = { .column = column, .table = table, .fact = fact, .n_fact = 5 };
   const struct text text = { par, value, voxels, bar, at };
   char path[CUBIX_OUTPUT_PATH];
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     at[leaf] = numbers[leaf];
-    if (bar->value[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_GLOBAL) CUBIX_TRY(cubix_mpi_chain_get(chain, (enum cubix_leaf)leaf, at[leaf]));
+    if (bar->value[leaf] && cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_GLOBAL)
+      CUBIX_TRY(cubix_mpi_chain_get(chain, (enum cubix_leaf)leaf, at[leaf]));
   }
   list(&file, unit, chain, bar);
   CUBIX_TRY(cubix_output_side_name(path, par, "-gradient.hdf5", ""));

@@ -9,12 +9,14 @@
 int cubix_mpi_gradient_check(const struct cubix_params *par);
 /** Before the work, that the disks have room for STEM-gradient.hdf5 and the outputs.  Collective.
  * @param active  what the gradient is taken of  Errors: CUBIX_EOUTPUT. */
-int cubix_mpi_gradient_room(const struct cubix_chain *chain, const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF]);
+int cubix_mpi_gradient_room(const struct cubix_chain *chain, const struct cubix_params *par,
+                            const unsigned char active[CUBIX_N_LEAF]);
 /** STEM-gradient.txt: the objective and its derivatives by GLOBAL leaves; STEM-gradient.hdf5, where
  * there are others: /Stars/<Leaf>, in the order of the
  *  simulation file, and /Luminosity.  Collective.  @param voxels  compared  @param value of the
  *  objective  @param bar  its derivatives by the leaves that are there Errors: CUBIX_EOUTPUT, and
  *  nothing is left of the file. */
-int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix_params *par, double voxels, double value, const struct cubix_leaves *bar);
+int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix_params *par, double voxels,
+                             double value, const struct cubix_leaves *bar);
 
 #endif

@@ -28,7 +28,8 @@ enum { BATCH = 1 << 21 };         /* rows */
 static int failed(const char *path, const char *what, int line)
 {
   char reason[512];
-  return cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, line, "cannot write %s (%s): HDF5 says: %s", path, what, cubix_h5_reason(reason, sizeof reason));
+  return cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, line, "cannot write %s (%s): HDF5 says: %s", path, what,
+                         cubix_h5_reason(reason, sizeof reason));
 }
 
 #define TRY_H5(call, what) \
@@ -39,9 +40,7 @@ static int failed(const char *path, const char *what, int line)
     } \
   } while (0)
 
-/* ---- layout
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- layout ---------------------------------------------------------------------------------- */
 /* n = 0: a scalar. */
 static int put(hid_t object, const char *shown, const char *name, hid_t type, size_t n, const void *value)
 {
@@ -79,7 +78,8 @@ static int lay_header(hid_t file, const char *shown, const struct cubix_star_fil
     const struct cubix_star_table *table = &f->table[i];
     hsize_t shape[3] = { table->shape[0], table->shape[1], table->shape[2] };
     TRY_H5(space = H5Screate_simple(shape[1] == 0 ? 1 : shape[2] == 0 ? 2 : 3, shape, NULL), table->name);
-    TRY_H5(set = H5Dcreate2(file, table->name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), table->name);
+    TRY_H5(set = H5Dcreate2(file, table->name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+           table->name);
     TRY_H5(H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, table->value), table->name);
     CUBIX_TRY(put_text(set, shown, "unit", table->unit));
     CUBIX_TRY(put_text(set, shown, "description", table->description));
@@ -102,11 +102,13 @@ static int lay_column(hid_t group, const char *shown, const struct cubix_star_co
   hid_t space = H5Screate_simple(column->n > 1 ? 2 : 1, shape, NULL), create = H5Pcreate(H5P_DATASET_CREATE), set = -1;
   H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY);
   H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
-  TRY_H5(set = H5Dcreate2(group, column->name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, create, H5P_DEFAULT), column->name);
+  TRY_H5(set = H5Dcreate2(group, column->name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, create, H5P_DEFAULT),
+         column->name);
   CUBIX_TRY(put_text(set, shown, "unit", column->unit));
   CUBIX_TRY(put_text(set, shown, "description", column->description));
   *at = (int64_t)H5Dget_offset(set);
-  CUBIX_CHECK(*at >= 0 || rows == 0, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown, column->name);
+  CUBIX_CHECK(*at >= 0 || rows == 0, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown,
+              column->name);
 done:
   if (set >= 0) H5Dclose(set);
   H5Pclose(create);
@@ -130,14 +132,13 @@ done:
   if (group >= 0) H5Gclose(group);
   if (file >= 0 && H5Fclose(file) < 0 && !status) status = failed(shown, "closing", __LINE__);
   if (sink.error && (!status || status == CUBIX_EOUTPUT))
-    status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s; is there room on the disk?", shown, strerror(sink.error));
+    status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__,
+                             "cannot write %s: %s; is there room on the disk?", shown, strerror(sink.error));
   cubix_h5sink_close(&sink);
   return status;
 }
 
-/* ---- rows
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 /* Rows of this rank of one column. */
 static int read_rows(hid_t set, const struct cubix_star_column *column, hsize_t first, hsize_t n_row)
 {
@@ -182,7 +183,9 @@ int cubix_mpi_star_file_write(const struct cubix_star_file *f, const char *path)
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
   at = cubix_alloc((unsigned long)f->n_column, sizeof *at);
-  CUBIX_TRY(cubix_mpi_agree(at ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the places of %d columns", f->n_column)));
+  CUBIX_TRY(cubix_mpi_agree(at ? CUBIX_OK
+                               : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                                                 "cannot allocate the places of %d columns", f->n_column)));
   CUBIX_TRY(cubix_mpi_file_begin(&out, path));
   CUBIX_TRY(cubix_mpi_agree(root ? lay_out(f, &out, (hsize_t)all, at) : CUBIX_OK));
   MPI_Bcast(at, f->n_column, MPI_INT64_T, 0, cubix_mpi_group()->comm);
@@ -195,10 +198,9 @@ done:
   return status;
 }
 
-/* ---- reading
- * ---------------------------------------------------------------------------------------------------------------------
- */
-static int read_column(const struct cubix_star_column *column, hid_t file, const char *path, int64_t all, int64_t first, size_t n_star)
+/* ---- reading --------------------------------------------------------------------------------- */
+static int read_column(const struct cubix_star_column *column, hid_t file, const char *path, int64_t all, int64_t first,
+                       size_t n_star)
 {
   int status = CUBIX_OK;
   hid_t set = -1;
@@ -209,7 +211,8 @@ static int read_column(const struct cubix_star_column *column, hid_t file, const
   CUBIX_TRY(cubix_h5_dataset(&set, NULL, file, name + 1));
   CUBIX_CHECK(set >= 0, CUBIX_EINPUT, "%s has no dataset %s", path, name);
   CUBIX_TRY(cubix_h5_rows(set, path, shown, column->n, &rows));
-  CUBIX_CHECK((int64_t)rows == all, CUBIX_EINPUT, "%s: %s has %llu rows for %lld stars", path, name, (unsigned long long)rows, (long long)all);
+  CUBIX_CHECK((int64_t)rows == all, CUBIX_EINPUT, "%s: %s has %llu rows for %lld stars", path, name,
+              (unsigned long long)rows, (long long)all);
   CUBIX_CHECK(!read_rows(set, column, (hsize_t)first, n_star), CUBIX_EINPUT, "%s: %s cannot be read", path, name);
 done:
   if (set >= 0) H5Dclose(set);
@@ -226,15 +229,18 @@ static int read_rest(struct cubix_star_file *f, hid_t file, const char *path)
     if (f->fact[i].text) continue;
     snprintf(names.name[0], sizeof names.name[0], "%s", f->fact[i].name);
     CUBIX_TRY(cubix_h5_numbers(file, "/Header", &names, f->fact[i].number, f->fact[i].n, &found));
-    CUBIX_CHECK(found == f->fact[i].n, CUBIX_EINPUT, "%s: the attribute %s of /Header has %d numbers, not %d", path, f->fact[i].name, found, f->fact[i].n);
+    CUBIX_CHECK(found == f->fact[i].n, CUBIX_EINPUT, "%s: the attribute %s of /Header has %d numbers, not %d", path,
+                f->fact[i].name, found, f->fact[i].n);
   }
   for (int i = 0; i < f->n_table; i++) {
     hsize_t rows = 0;
     CUBIX_TRY(cubix_h5_dataset(&set, NULL, file, f->table[i].name));
     CUBIX_CHECK(set >= 0, CUBIX_EINPUT, "%s has no dataset %s", path, f->table[i].name);
     CUBIX_TRY(cubix_h5_rows(set, path, f->table[i].name, 1, &rows));
-    CUBIX_CHECK(rows == f->table[i].shape[0], CUBIX_EINPUT, "%s: %s has %llu numbers, not %zu", path, f->table[i].name, (unsigned long long)rows, f->table[i].shape[0]);
-    CUBIX_CHECK(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, f->table[i].value) >= 0, CUBIX_EINPUT, "%s: %s cannot be read", path, f->table[i].name);
+    CUBIX_CHECK(rows == f->table[i].shape[0], CUBIX_EINPUT, "%s: %s has %llu numbers, not %zu", path, f->table[i].name,
+                (unsigned long long)rows, f->table[i].shape[0]);
+    CUBIX_CHECK(H5Dread(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, f->table[i].value) >= 0, CUBIX_EINPUT,
+                "%s: %s cannot be read", path, f->table[i].name);
     H5Dclose(set);
     set = -1;
   }

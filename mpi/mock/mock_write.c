@@ -49,7 +49,9 @@ static int piece_name(const struct cubix_mock *mock, const char *path, int64_t k
   int status = CUBIX_OK;
   const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
   int stem = (int)(dot && (!slash || dot > slash + 1) && dot != path ? dot - path : (long)strlen(path));
-  int n = mock->o.n_file == 1 ? snprintf(name, PATH_ROOM, "%s", path) : snprintf(name, PATH_ROOM, "%.*s.%lld%s", stem, path, (long long)k, path[stem] ? path + stem : ".hdf5");
+  int n = mock->o.n_file == 1
+              ? snprintf(name, PATH_ROOM, "%s", path)
+              : snprintf(name, PATH_ROOM, "%.*s.%lld%s", stem, path, (long long)k, path[stem] ? path + stem : ".hdf5");
   CUBIX_CHECK(n < PATH_ROOM, CUBIX_EUSAGE, "the path of the output is too long (at most %d characters)", PATH_ROOM - 1);
 done:
   return status;
@@ -58,11 +60,14 @@ done:
 /* In the file as in memory: rows are copied from one to the other. */
 static hid_t h5_type(enum cubix_mock_type type)
 {
-  return type == CUBIX_MOCK_double ? H5T_NATIVE_DOUBLE : type == CUBIX_MOCK_float ? H5T_NATIVE_FLOAT : H5T_NATIVE_UINT64;
+  return type == CUBIX_MOCK_double  ? H5T_NATIVE_DOUBLE
+         : type == CUBIX_MOCK_float ? H5T_NATIVE_FLOAT
+                                    : H5T_NATIVE_UINT64;
 }
 
 /* n = 0: a scalar.  Failures are counted, not told: the file's state is asked once, at the end. */
-static void put(hid_t object, const char *name, hid_t file_type, hid_t type, hsize_t n, const void *value, int *failures)
+static void put(hid_t object, const char *name, hid_t file_type, hid_t type, hsize_t n, const void *value,
+                int *failures)
 {
   hid_t space = n ? H5Screate_simple(1, &n, NULL) : H5Screate(H5S_SCALAR);
   hid_t attribute = H5Acreate2(object, name, file_type, space, H5P_DEFAULT, H5P_DEFAULT);
@@ -159,7 +164,8 @@ done:
 }
 
 /* An empty dataset with its space on disc and its attributes.  @param[out] at  [p->n_chunk] */
-static void lay_out(const struct cubix_mock *m, hid_t group, const struct cubix_mock_field *f, const struct place *p, int64_t *at, int *failures)
+static void lay_out(const struct cubix_mock *m, hid_t group, const struct cubix_mock_field *f, const struct place *p,
+                    int64_t *at, int *failures)
 {
   hsize_t shape[2] = { (hsize_t)p->rows, (hsize_t)f->n }, chunk[2] = { (hsize_t)p->chunk, (hsize_t)f->n };
   int rank = f->n > 1 ? 2 : 1;
@@ -194,7 +200,8 @@ static void lay_out(const struct cubix_mock *m, hid_t group, const struct cubix_
 }
 
 /* Piece `piece`, all but its data.  Rank 0. */
-static int piece_lay_out(const struct cubix_mock *m, const struct cubix_atomic_file *out, int64_t piece, const char *text, struct place place[2])
+static int piece_lay_out(const struct cubix_mock *m, const struct cubix_atomic_file *out, int64_t piece,
+                         const char *text, struct place place[2])
 {
   int status = CUBIX_OK, failures = 0;
   struct cubix_h5sink sink = { 0 };
@@ -219,8 +226,11 @@ static int piece_lay_out(const struct cubix_mock *m, const struct cubix_atomic_f
   }
   CUBIX_CHECK(failures == 0, CUBIX_EOUTPUT, "cannot lay out %s: %d objects failed", out->path, failures);
 done:
-  if (file >= 0 && H5Fclose(file) < 0 && !status) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot lay out %s: HDF5 refuses", out->path);
-  if (sink.error) status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: %s; is there room on the disk?", out->path, strerror(sink.error));
+  if (file >= 0 && H5Fclose(file) < 0 && !status)
+    status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot lay out %s: HDF5 refuses", out->path);
+  if (sink.error)
+    status = cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__,
+                             "cannot write %s: %s; is there room on the disk?", out->path, strerror(sink.error));
   cubix_h5sink_close(&sink);
   return status;
 }
@@ -240,28 +250,34 @@ static void make_records(const struct cubix_mock *m, int w, int64_t first, int64
 }
 
 /* One column of a batch into rows [row, row + n) of its dataset.  @param at  [p->n_chunk] of the field */
-static int write_column(const struct cubix_atomic_file *out, const struct cubix_mock_field *f, const struct place *p, const int64_t *at, const char *record,
-                        size_t record_bytes, int64_t row, int64_t n, char *column)
+static int write_column(const struct cubix_atomic_file *out, const struct cubix_mock_field *f, const struct place *p,
+                        const int64_t *at, const char *record, size_t record_bytes, int64_t row, int64_t n,
+                        char *column)
 {
   int status = CUBIX_OK;
 #pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < n; i++) memcpy(column + (size_t)i * f->bytes, record + (size_t)i * record_bytes + f->offset, f->bytes);
+  for (int64_t i = 0; i < n; i++)
+    memcpy(column + (size_t)i * f->bytes, record + (size_t)i * record_bytes + f->offset, f->bytes);
   for (int64_t end = row + n, begin = row, take; row < end; row += take) {
     const int64_t k = row / p->chunk, within = row - k * p->chunk, bytes = (int64_t)f->bytes;
     take = p->chunk - within < end - row ? p->chunk - within : end - row;
-    CUBIX_TRY(cubix_atomic_file_write(out, column + (row - begin) * bytes, (size_t)(take * bytes), at[k] + within * bytes));
+    CUBIX_TRY(
+        cubix_atomic_file_write(out, column + (row - begin) * bytes, (size_t)(take * bytes), at[k] + within * bytes));
   }
 done:
   return status;
 }
 
 /* My share of one particle type of an open piece. */
-static int type_fill(const struct cubix_mock *m, const struct cubix_atomic_file *out, int w, int64_t piece, const struct place *p)
+static int type_fill(const struct cubix_mock *m, const struct cubix_atomic_file *out, int w, int64_t piece,
+                     const struct place *p)
 {
   int status = CUBIX_OK, n_field = 0;
   const struct cubix_mock_field *field = cubix_mock_fields(particle_type[w], &n_field);
-  int64_t first = row_before(m, w, piece, m->o.n_file), rows = p->rows, size = cubix_mpi_size(), rank = cubix_mpi_rank();
-  int64_t from = rows / size * rank + rows % size * rank / size, to = rows / size * (rank + 1) + rows % size * (rank + 1) / size;
+  int64_t first = row_before(m, w, piece, m->o.n_file), rows = p->rows, size = cubix_mpi_size(),
+          rank = cubix_mpi_rank();
+  int64_t from = rows / size * rank + rows % size * rank / size,
+          to = rows / size * (rank + 1) + rows % size * (rank + 1) / size;
   size_t record_bytes = w ? sizeof(struct cubix_mock_star) : sizeof(struct cubix_mock_gas), widest = 0;
   char *record = NULL, *column = NULL;
   for (int i = 0; i < n_field; i++) if (field[i].bytes > widest) widest = field[i].bytes;
@@ -288,7 +304,8 @@ done:
 }
 
 /* Piece `piece`, whole, under its temporary name. */
-static int piece_write(const struct cubix_mock *m, struct cubix_atomic_file *out, const char *path, int64_t piece, const char *text)
+static int piece_write(const struct cubix_mock *m, struct cubix_atomic_file *out, const char *path, int64_t piece,
+                       const char *text)
 {
   int status = CUBIX_OK, filled = CUBIX_OK;
   struct place place[2] = { { 0 } };
@@ -298,7 +315,8 @@ static int piece_write(const struct cubix_mock *m, struct cubix_atomic_file *out
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? piece_lay_out(m, out, piece, text, place) : CUBIX_OK));
   for (int w = 0; w < 2; w++) {
     const int64_t n_at = place[w].n_chunk * field_count(m, w), most = 1 << 20;
-    for (int64_t i = 0; i < n_at; i += most) MPI_Bcast(place[w].at + i, (int)(n_at - i < most ? n_at - i : most), MPI_INT64_T, 0, cubix_mpi_group()->comm);
+    for (int64_t i = 0; i < n_at; i += most)
+      MPI_Bcast(place[w].at + i, (int)(n_at - i < most ? n_at - i : most), MPI_INT64_T, 0, cubix_mpi_group()->comm);
   }
   for (int w = 0; w < 2 && !filled; w++) filled = type_fill(m, out, w, piece, &place[w]);
   CUBIX_TRY(cubix_mpi_file_seal(out, filled));
@@ -325,7 +343,9 @@ static int publish(const struct cubix_mock *m, struct cubix_atomic_file *out, in
   int64_t renamed = 0;
   struct stat s;
   char **where = cubix_alloc((unsigned long)m->o.n_file, sizeof *where);
-  CUBIX_TRY(cubix_mpi_agree(where ? places(where, out, m->o.n_file) : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate files' names")));
+  CUBIX_TRY(cubix_mpi_agree(
+      where ? places(where, out, m->o.n_file)
+            : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate files' names")));
   for (; renamed < m->o.n_file; renamed++) {
     CUBIX_TRY(cubix_mpi_file_publish(&out[renamed]));
     if (where[renamed] && !stat(where[renamed], &s)) *bytes += (int64_t)s.st_size;
@@ -355,8 +375,8 @@ static int check(const struct cubix_mock *m, const char *path)
     CUBIX_TRY(piece_name(m, path, k, name));
     CUBIX_TRY(cubix_atomic_file_check(name, name));
   }
-  CUBIX_CHECK((size_t)snprintf(need.path, sizeof need.path, "%s", name) < sizeof need.path, CUBIX_EUSAGE, "the path of the output is too long (at most %zu characters)",
-              sizeof need.path - 1);
+  CUBIX_CHECK((size_t)snprintf(need.path, sizeof need.path, "%s", name) < sizeof need.path, CUBIX_EUSAGE,
+              "the path of the output is too long (at most %zu characters)", sizeof need.path - 1);
   CUBIX_TRY(cubix_disk_check(&need, 1));
 done:
   return status;
@@ -371,7 +391,9 @@ int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const 
   cubix_h5_quiet_begin(&quiet);
   *bytes = 0;
   out = cubix_alloc((unsigned long)mock->o.n_file, sizeof *out);
-  CUBIX_TRY(cubix_mpi_agree(out ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %lld files", (long long)mock->o.n_file)));
+  CUBIX_TRY(cubix_mpi_agree(out ? CUBIX_OK
+                                : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                                                  "cannot allocate %lld files", (long long)mock->o.n_file)));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? check(mock, path) : CUBIX_OK));
   for (int64_t k = 0; k < mock->o.n_file; k++) {
     CUBIX_TRY(piece_name(mock, path, k, name));

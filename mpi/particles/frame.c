@@ -44,7 +44,8 @@ static int find_centre(double centre[3], const struct cubix_params *par, const s
   if (!word) memcpy(centre, par->Centre.x, 3 * sizeof *centre);
   else if (!strcmp(word, "median")) CUBIX_TRY(cubix_mpi_median(centre, slab->position, NULL, slab->n, 3));
   else if (!strcmp(word, "potential")) deepest(centre, slab);
-  else if (!strcmp(word, "auto") && slab->snapshot.has_centre) memcpy(centre, slab->snapshot.centre, 3 * sizeof *centre);
+  else if (!strcmp(word, "auto") && slab->snapshot.has_centre)
+    memcpy(centre, slab->snapshot.centre, 3 * sizeof *centre);
   else CUBIX_TRY(cubix_mpi_frame_sphere(centre, slab));
 done:
   return status;
@@ -56,13 +57,16 @@ int cubix_mpi_frame_count(struct cubix_slab *slab, const struct cubix_params *pa
   int64_t before = slab->n_total;
   slab->n_total = cubix_mpi_sum_int(kept);
   slab->n_outside_radius = before - slab->n_total;
-  CUBIX_CHECK(slab->n_total > 0, CUBIX_EUSAGE, "SelectRadius = %g kpc (%s) keeps none of %lld stars about (%g, %g, %g) kpc; check Centre",
-              par->SelectRadius, cubix_params_origin(par, "SelectRadius"), (long long)before, centre[0], centre[1], centre[2]);
+  CUBIX_CHECK(slab->n_total > 0, CUBIX_EUSAGE,
+              "SelectRadius = %g kpc (%s) keeps none of %lld stars about (%g, %g, %g) kpc; check Centre",
+              par->SelectRadius, cubix_params_origin(par, "SelectRadius"), (long long)before, centre[0], centre[1],
+              centre[2]);
 done:
   return status;
 }
 
-static int find_velocity(double velocity[3], const struct cubix_params *par, const struct cubix_slab *slab, const double centre[3])
+static int find_velocity(double velocity[3], const struct cubix_params *par, const struct cubix_slab *slab,
+                         const double centre[3])
 {
   int status = CUBIX_OK;
   unsigned char *use = NULL;
@@ -71,14 +75,19 @@ static int find_velocity(double velocity[3], const struct cubix_params *par, con
   if (!word) memcpy(velocity, par->SystemicVelocity.x, 3 * sizeof *velocity);
   if (!word || !strcmp(word, "none")) goto done;
   use = cubix_reserve(slab->n, 1);
-  CUBIX_TRY(cubix_mpi_agree(use ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", slab->n)));
+  CUBIX_TRY(cubix_mpi_agree(
+      use ? CUBIX_OK
+          : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", slab->n)));
 #pragma omp parallel for schedule(static) reduction(+ : inside)
   for (size_t i = 0; i < slab->n; i++) {
     double r[3];
     inside += use[i] = cubix_relative(r, slab, centre, i) <= par->CentreRadius;
   }
   inside = cubix_mpi_sum_int(inside);
-  if (!inside) cubix_log(CUBIX_LOG_WARNING, "no star within CentreRadius = %g kpc of the centre: the systemic velocity is the median of all stars", par->CentreRadius);
+  if (!inside)
+    cubix_log(CUBIX_LOG_WARNING,
+              "no star within CentreRadius = %g kpc of the centre: the systemic velocity is the median of all stars",
+              par->CentreRadius);
   CUBIX_TRY(cubix_mpi_median(velocity, slab->velocity, inside ? use : NULL, slab->n, 3));
 done:
   free(use);
@@ -90,8 +99,11 @@ static void warn_of_idle(const struct cubix_params *par)
 {
   int angles = !strcmp(par->Orientation, "angles"), disc = !angles && strcmp(par->Orientation, "none") != 0;
   if (!angles) cubix_params_warn_idle(par, "Alpha Beta Gamma", "it belongs to Orientation angles");
-  if (strcmp(par->Orientation, "inclined") != 0) cubix_params_warn_idle(par, "Inclination", "it belongs to Orientation inclined");
-  if (!disc) cubix_params_warn_idle(par, "PositionAngle AlignWith AlignRadius", "it belongs to Orientation faceon, edgeon or inclined");
+  if (strcmp(par->Orientation, "inclined") != 0)
+    cubix_params_warn_idle(par, "Inclination", "it belongs to Orientation inclined");
+  if (!disc)
+    cubix_params_warn_idle(par, "PositionAngle AlignWith AlignRadius",
+                           "it belongs to Orientation faceon, edgeon or inclined");
 }
 
 int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cubix_snapshot *snapshot)
@@ -115,7 +127,8 @@ int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *p
     CUBIX_TRY(cubix_mpi_frame_count(slab, par, frame->centre, (int64_t)slab->n));
   }
   CUBIX_TRY(find_velocity(frame->velocity, par, slab, frame->centre));
-  if (strcmp(par->Orientation, "none") != 0 && strcmp(par->Orientation, "angles") != 0) CUBIX_TRY(cubix_mpi_frame_body(frame->body, frame, par, slab));
+  if (strcmp(par->Orientation, "none") != 0 && strcmp(par->Orientation, "angles") != 0)
+    CUBIX_TRY(cubix_mpi_frame_body(frame->body, frame, par, slab));
   cubix_frame_turn(frame, par);
 done:
   return status;

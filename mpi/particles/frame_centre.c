@@ -82,7 +82,8 @@ static int build(struct shells *s, const double centre[3], const uint32_t *list,
   CUBIX_ALLOC(count, (size_t)n_thread * N_SHELL);
 #pragma omp parallel num_threads(n_thread)
   {
-    size_t t = (size_t)omp_get_thread_num(), n_t = (size_t)omp_get_num_threads(), first = n / n_t * t + n % n_t * t / n_t;
+    size_t t = (size_t)omp_get_thread_num(), n_t = (size_t)omp_get_num_threads(),
+           first = n / n_t * t + n % n_t * t / n_t;
     size_t last = n / n_t * (t + 1) + n % n_t * (t + 1) / n_t, *mine = count + t * N_SHELL;
     int64_t sum[N_SHELL][N_SUM] = { { 0 } };
     for (size_t j = first; j < last; j++) {
@@ -122,7 +123,8 @@ done:
 /* The shells that the sphere's surface may cross: first .. last - 1; those from `last` on are inside. */
 static void crossed(size_t *first, size_t *last, const struct shells *s, const double centre[3], double radius)
 {
-  double d[3] = { centre[0] - s->centre[0], centre[1] - s->centre[1], centre[2] - s->centre[2] }, shift = sqrt(cubix_dot(d, d)) * (1 + SAFE);
+  double d[3] = { centre[0] - s->centre[0], centre[1] - s->centre[1], centre[2] - s->centre[2] },
+         shift = sqrt(cubix_dot(d, d)) * (1 + SAFE);
   size_t k = 0;
   while (k < N_SHELL && outer_edge(s, k + 1) * (1 - SAFE) - shift > radius) k++;
   *first = k;
@@ -195,7 +197,8 @@ static void mass_and_moment(double t[][CUBIX_BLOCK], const void *host, size_t fi
 static int start_sphere(double centre[3], double *radius, double *heaviest, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
-  double low[3] = { INFINITY, INFINITY, INFINITY }, high[3] = { -INFINITY, -INFINITY, -INFINITY }, m = 0, farthest = 0, extent = 0, t[4];
+  double low[3] = { INFINITY, INFINITY, INFINITY }, high[3] = { -INFINITY, -INFINITY, -INFINITY }, m = 0, farthest = 0,
+         extent = 0, t[4];
   struct everything all = { .slab = slab };
 #pragma omp parallel for schedule(static) reduction(min : low[:3]) reduction(max : high[:3], m)
   for (size_t i = 0; i < slab->n; i++) {
@@ -213,7 +216,9 @@ static int start_sphere(double centre[3], double *radius, double *heaviest, cons
   }
   const double bound[4] = { *heaviest, *heaviest * extent, *heaviest * extent, *heaviest * extent };
   cubix_mpi_sum_exact(t, 4, slab->n, mass_and_moment, &all, bound);
-  CUBIX_CHECK(t[0] > 0, CUBIX_EINPUT, "all %lld stars have mass zero: there is no centre of mass; give Centre as three numbers", (long long)slab->n_total);
+  CUBIX_CHECK(t[0] > 0, CUBIX_EINPUT,
+              "all %lld stars have mass zero: there is no centre of mass; give Centre as three numbers",
+              (long long)slab->n_total);
   for (int c = 0; c < 3; c++) centre[c] = all.origin[c] + t[1 + c] / t[0];
 #pragma omp parallel for schedule(static) reduction(max : farthest)
   for (size_t i = 0; i < slab->n; i++) {
@@ -236,7 +241,9 @@ int cubix_mpi_frame_sphere(double centre[3], const struct cubix_slab *slab)
     s->order = cubix_reserve(slab->n, sizeof *s->order);
     s->spare = cubix_reserve(slab->n, sizeof *s->spare);
   }
-  CUBIX_TRY(cubix_mpi_agree(s && s->order && s->spare ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", 8 * slab->n)));
+  CUBIX_TRY(cubix_mpi_agree(s && s->order && s->spare ? CUBIX_OK
+                                                      : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                                                                        "cannot allocate %zu bytes", 8 * slab->n)));
   s->slab = slab;
   memcpy(s->origin, centre, sizeof s->origin);
   s->scale_m = cubix_exact_scale(heaviest);

@@ -61,7 +61,8 @@ static void spin(double t[][CUBIX_BLOCK], const void *host, size_t first, size_t
 {
   const struct body *b = host;
   for (size_t k = 0; k < n; k++) {
-    const double r[3] = { b->x[first + k], b->y[first + k], b->z[first + k] }, *u = b->slab->velocity + 3 * (size_t)b->star[first + k];
+    const double r[3] = { b->x[first + k], b->y[first + k], b->z[first + k] },
+                 *u = b->slab->velocity + 3 * (size_t)b->star[first + k];
     double v[3], l[3];
     for (int c = 0; c < 3; c++) v[c] = u[c] - b->velocity[c];
     cross(l, r, v);
@@ -73,14 +74,18 @@ static void spin(double t[][CUBIX_BLOCK], const void *host, size_t first, size_t
 CUBIX_VECTOR static void reduced_tensor(double (*restrict t)[CUBIX_BLOCK], const void *host, size_t first, size_t n)
 {
   const struct body *b = host;
-  const double *restrict px = b->x + first, *restrict py = b->y + first, *restrict pz = b->z + first, *restrict pm = b->m + first;
+  const double *restrict px = b->x + first, *restrict py = b->y + first, *restrict pz = b->z + first,
+                         *restrict pm = b->m + first;
   const double limit = longest(b) * longest(b) * edge, ip = 1 / b->p, iq = 1 / b->q;
-  const double a0 = b->axis[0][0], a1 = b->axis[0][1], a2 = b->axis[0][2], b0 = b->axis[1][0] * ip, b1 = b->axis[1][1] * ip, b2 = b->axis[1][2] * ip;
+  const double a0 = b->axis[0][0], a1 = b->axis[0][1], a2 = b->axis[0][2], b0 = b->axis[1][0] * ip,
+               b1 = b->axis[1][1] * ip, b2 = b->axis[1][2] * ip;
   const double c0 = b->axis[2][0] * iq, c1 = b->axis[2][1] * iq, c2 = b->axis[2][2] * iq;
   for (size_t k = 0; k < n; k++) {
     const double x = px[k], y = py[k], z = pz[k];
-    const double e1 = a0 * x + a1 * y + a2 * z, e2 = b0 * x + b1 * y + b2 * z, e3 = c0 * x + c1 * y + c2 * z, r2 = e1 * e1 + e2 * e2 + e3 * e3;
-    const double inside = (r2 <= limit ? 1. : 0.) - (r2 <= 0 ? 1. : 0.), m = inside * pm[k] / (r2 > DBL_MIN ? r2 : DBL_MIN);
+    const double e1 = a0 * x + a1 * y + a2 * z, e2 = b0 * x + b1 * y + b2 * z, e3 = c0 * x + c1 * y + c2 * z,
+                 r2 = e1 * e1 + e2 * e2 + e3 * e3;
+    const double inside = (r2 <= limit ? 1. : 0.) - (r2 <= 0 ? 1. : 0.),
+                 m = inside * pm[k] / (r2 > DBL_MIN ? r2 : DBL_MIN);
     t[0][k] = m * x * x;
     t[1][k] = m * y * y;
     t[2][k] = m * z * z;
@@ -102,7 +107,9 @@ static void skewness(double t[][CUBIX_BLOCK], const void *host, size_t first, si
 
 static int there(int found, size_t bytes)
 {
-  return cubix_mpi_agree(found ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", bytes));
+  return cubix_mpi_agree(
+      found ? CUBIX_OK
+            : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", bytes));
 }
 
 /* Radius at which the present mass, in order of radius, first reaches half the total. */
@@ -119,11 +126,14 @@ static int half_mass_radius(double *radius, const struct cubix_slab *slab, const
     largest = slab->mass_now[i] > largest ? slab->mass_now[i] : largest;
   }
   frexp(cubix_mpi_max(largest), &exponent);
-  const struct cubix_columns columns = { .n = slab->n, .n_c = 1, .x = r, .weight = slab->mass_now, .unit = ldexp(1., 31 - exponent) };
+  const struct cubix_columns columns = {
+    .n = slab->n, .n_c = 1, .x = r, .weight = slab->mass_now, .unit = ldexp(1., 31 - exponent)
+  };
 #pragma omp parallel for schedule(static) reduction(+ : total)
   for (size_t i = 0; i < slab->n; i++) total += cubix_columns_weight(&columns, i);
   total = cubix_mpi_sum_int(total);
-  CUBIX_CHECK(total > 0, CUBIX_EINPUT, "the stars have no mass: AlignRadius 0 needs a half-mass radius; give AlignRadius in kpc");
+  CUBIX_CHECK(total > 0, CUBIX_EINPUT,
+              "the stars have no mass: AlignRadius 0 needs a half-mass radius; give AlignRadius in kpc");
   CUBIX_TRY(cubix_mpi_select(radius, NULL, &columns, total - total / 2));
 done:
   free(r);
@@ -140,7 +150,8 @@ static int eigen(double axis[3][3], double value[3], const double t[6])
   gsl_matrix *vectors = gsl_matrix_alloc(3, 3);
   gsl_eigen_symmv_workspace *work = gsl_eigen_symmv_alloc(3);
   CUBIX_CHECK(values && vectors && work, CUBIX_ENOMEM, "no memory for a 3x3 eigenproblem");
-  CUBIX_CHECK(!gsl_eigen_symmv(&m.matrix, values, vectors, work), CUBIX_EFAIL, "the inertia tensor has no eigenvectors");
+  CUBIX_CHECK(!gsl_eigen_symmv(&m.matrix, values, vectors, work), CUBIX_EFAIL,
+              "the inertia tensor has no eigenvectors");
   gsl_eigen_symmv_sort(values, vectors, GSL_EIGEN_SORT_VAL_DESC);
   for (size_t k = 0; k < 3; k++) {
     value[k] = gsl_vector_get(values, k);
@@ -153,7 +164,10 @@ done:
   return status;
 }
 
-static int find_eigen(double axis[3][3], double value[3], const double t[6]) { return cubix_mpi_agree(eigen(axis, value, t)); }
+static int find_eigen(double axis[3][3], double value[3], const double t[6])
+{
+  return cubix_mpi_agree(eigen(axis, value, t));
+}
 
 static void free_columns(struct body *b)
 {
@@ -180,7 +194,8 @@ static int gather_body(struct body *b)
   for (int t = 0; t < n_thread; t++) {
     size_t found = 0, last = n * ((size_t)t + 1) / (size_t)n_thread;
     double r[3];
-    for (size_t i = n * (size_t)t / (size_t)n_thread; i < last; i++) found += cubix_relative(r, slab, b->centre, i) <= b->reach;
+    for (size_t i = n * (size_t)t / (size_t)n_thread; i < last; i++)
+      found += cubix_relative(r, slab, b->centre, i) <= b->reach;
     begin[t + 1] = found;
   }
   for (int t = 0; t < n_thread; t++) begin[t + 1] += begin[t];
@@ -220,7 +235,9 @@ done:
  * number of stars in it. */
 static void sum_tensor(double t[7], const struct body *body)
 {
-  double largest[7] = { body->heaviest, body->heaviest, body->heaviest, body->heaviest, body->heaviest, body->heaviest, 1 };
+  double largest[7] = {
+    body->heaviest, body->heaviest, body->heaviest, body->heaviest, body->heaviest, body->heaviest, 1
+  };
   cubix_mpi_sum_exact(t, 7, body->n, reduced_tensor, body, largest);
 }
 
@@ -228,7 +245,8 @@ static void sum_tensor(double t[7], const struct body *body)
 static void ellipsoid(double w[6], const struct body *b)
 {
   static const int row[6] = { 0, 1, 2, 0, 0, 1 }, column[6] = { 0, 1, 2, 1, 2, 2 };
-  const double scale = cbrt(b->p * b->q * b->p * b->q), weight[3] = { scale, scale / (b->p * b->p), scale / (b->q * b->q) };
+  const double scale = cbrt(b->p * b->q * b->p * b->q),
+               weight[3] = { scale, scale / (b->p * b->p), scale / (b->q * b->q) };
   for (int i = 0; i < 6; i++) {
     w[i] = 0;
     for (int k = 0; k < 3; k++) w[i] += weight[k] * b->axis[k][row[i]] * b->axis[k][column[i]];
@@ -283,10 +301,14 @@ static int iterate_inertia(struct body *body)
   double n_first, n_star, moved = 1;
   CUBIX_TRY(one_round(body, &n_first, &lost));
   CUBIX_CHECK(n_first > 0, CUBIX_EUSAGE,
-              "no star with mass within %g kpc of the centre: the disc cannot be found; check Centre and AlignRadius", body->radius);
+              "no star with mass within %g kpc of the centre: the disc cannot be found; check Centre and AlignRadius",
+              body->radius);
   if (lost) {
-    cubix_log(CUBIX_LOG_WARNING, "AlignWith inertia: %.0f stars within %g kpc are too few or too flat for a shape: the axes are those of one round; "
-              "AlignWith angularmomentum or a larger AlignRadius may be the better choice", n_first, body->radius);
+    cubix_log(CUBIX_LOG_WARNING,
+              "AlignWith inertia: %.0f stars within %g kpc are too few or too flat for a shape: the axes are those of "
+              "one round; "
+              "AlignWith angularmomentum or a larger AlignRadius may be the better choice",
+              n_first, body->radius);
     goto done;
   }
   const struct body first = *body;
@@ -295,15 +317,22 @@ static int iterate_inertia(struct body *body)
     CUBIX_TRY(one_round(body, &n_star, &lost));
     if (lost) {
       take_shape(body, &first);
-      cubix_log(CUBIX_LOG_WARNING, "AlignWith inertia: after %d rounds the ellipsoid holds %.0f stars, too few or too flat for a shape (%.0f stars within "
-                "%g kpc at first): the axes are those of the first round; AlignWith angularmomentum may be the better choice", round, n_star, n_first, body->radius);
+      cubix_log(
+          CUBIX_LOG_WARNING,
+          "AlignWith inertia: after %d rounds the ellipsoid holds %.0f stars, too few or too flat for a shape (%.0f "
+          "stars within "
+          "%g kpc at first): the axes are those of the first round; AlignWith angularmomentum may be the better choice",
+          round, n_star, n_first, body->radius);
       goto done;
     }
     moved = change(body, &before);
   }
   if (moved > 1e-6)
-    cubix_log(CUBIX_LOG_WARNING, "AlignWith inertia: the ellipsoid still changes by %.1g of its size after %d rounds: the axes are those of the last one; "
-              "AlignWith angularmomentum may be the better choice", moved, N_ROUND);
+    cubix_log(CUBIX_LOG_WARNING,
+              "AlignWith inertia: the ellipsoid still changes by %.1g of its size after %d rounds: the axes are those "
+              "of the last one; "
+              "AlignWith angularmomentum may be the better choice",
+              moved, N_ROUND);
 done:
   return status;
 }
@@ -313,7 +342,8 @@ static int axes_from_spin(struct body *body, const double l[3])
 {
   int status = CUBIX_OK;
   double t[7], e[3], length = sqrt(cubix_dot(l, l)), m[3][3], e3[3];
-  CUBIX_CHECK(length > 0, CUBIX_EUSAGE, "the stars within %g kpc have no angular momentum: use AlignWith inertia", body->radius);
+  CUBIX_CHECK(length > 0, CUBIX_EUSAGE, "the stars within %g kpc have no angular momentum: use AlignWith inertia",
+              body->radius);
   for (int c = 0; c < 3; c++) e3[c] = l[c] / length;
   sum_tensor(t, body);
   double full[3][3] = { { t[0], t[3], t[4] }, { t[3], t[1], t[5] }, { t[4], t[5], t[2] } }, me[3], eme;
@@ -328,7 +358,8 @@ done:
   return status;
 }
 
-int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_slab *slab)
+int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const struct cubix_params *par,
+                         const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   double l[3], skew, bound[3];

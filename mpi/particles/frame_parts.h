@@ -22,12 +22,14 @@ static inline double cubix_relative(double r[3], const struct cubix_slab *slab, 
 int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cubix_snapshot *snapshot);
 /** Note in the slab's counts how many of this rank's stars SelectRadius has kept.  Collective.
  * Errors: CUBIX_EUSAGE: none on any rank. */
-int cubix_mpi_frame_count(struct cubix_slab *slab, const struct cubix_params *par, const double centre[3], int64_t kept);
+int cubix_mpi_frame_count(struct cubix_slab *slab, const struct cubix_params *par, const double centre[3],
+                          int64_t kept);
 /** The mean of the stars in an ever smaller sphere.  Collective.  Errors: CUBIX_EINPUT: no mass. */
 int cubix_mpi_frame_sphere(double centre[3], const struct cubix_slab *slab);
 /** Rows e1 (long), e2, e3 (spin side of the short axis): a proper rotation from the file's axes to
  * the body's; its radius and axis ratios go into the
  *  frame, whose centre and velocity are known.  Collective. */
-int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_slab *slab);
+int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const struct cubix_params *par,
+                         const struct cubix_slab *slab);
 
 #endif

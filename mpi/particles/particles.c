@@ -54,22 +54,28 @@ enum { LEAST = 1024, LEAST_RECORDS = 1 << 16 };
 /* Records of a star at least; with Deposit gaussian those of the narrowest. */
 static double records_of(const struct cubix_params *par)
 {
-  return !strcmp(par->Deposit, "nearest") ? 1 : !strcmp(par->Deposit, "cic") ? 4 : !strcmp(par->Deposit, "tsc") ? 9 : 21;
+  return !strcmp(par->Deposit, "nearest") ? 1
+         : !strcmp(par->Deposit, "cic")   ? 4
+         : !strcmp(par->Deposit, "tsc")   ? 9
+                                          : 21;
 }
 
 /* Bytes of so many stars of a chunk at the peak: reading and sorting are not at the same time. */
 static double chunk_bytes(const struct cubix_particles *particles, double rows)
 {
   int smooth = particles->n_record > 1;
-  unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (strcmp(particles->par->Deposit, "gaussian") ? 0 : CUBIX_SLAB_LENGTH);
-  double sorting = cubix_placement_bytes(rows * particles->n_record, 0, 0) + cubix_placement_work_bytes(rows, rows * particles->n_record, 0, smooth, 0);
+  unsigned parts =
+      CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (strcmp(particles->par->Deposit, "gaussian") ? 0 : CUBIX_SLAB_LENGTH);
+  double sorting = cubix_placement_bytes(rows * particles->n_record, 0, 0) +
+                   cubix_placement_work_bytes(rows, rows * particles->n_record, 0, smooth, 0);
   return cubix_slab_bytes(rows, parts) + fmax(sorting, cubix_mpi_reader_bytes(rows));
 }
 
 /* Rows of a chunk, the same on all ranks. */
 static size_t rows_that_fit(const struct cubix_particles *particles)
 {
-  double bytes = particles->par->SlabMemory > 0 ? 1e6 * particles->par->SlabMemory : cubix_memory_free() / (2 * cubix_mpi_local_size());
+  double bytes = particles->par->SlabMemory > 0 ? 1e6 * particles->par->SlabMemory
+                                                : cubix_memory_free() / (2 * cubix_mpi_local_size());
   double rows = 0, most = (double)particles->reader->n_largest + 1;
   while (most - rows > 1) {                                 /* rows fit, most do not */
     double middle = floor((rows + most) / 2);
@@ -86,8 +92,11 @@ static void divide(struct cubix_particles *particles)
   particles->n_chunk = (n + rows - 1) / rows;
   reader->n_chunk_rows = (n + particles->n_chunk - 1) / particles->n_chunk;
   if (particles->n_chunk > 1)
-    cubix_log(CUBIX_LOG_INFO, "stars are read in %zu chunks of up to %zu on a rank: all %zu at once would take %.0f MB (SlabMemory = %g MB)", particles->n_chunk,
-              reader->n_chunk_rows, n, chunk_bytes(particles, (double)n) / 1e6, particles->par->SlabMemory);
+    cubix_log(
+        CUBIX_LOG_INFO,
+        "stars are read in %zu chunks of up to %zu on a rank: all %zu at once would take %.0f MB (SlabMemory = %g MB)",
+        particles->n_chunk, reader->n_chunk_rows, n, chunk_bytes(particles, (double)n) / 1e6,
+        particles->par->SlabMemory);
 }
 
 /* After a pass: how many stars there are. */
@@ -97,7 +106,8 @@ static int count_stars(struct cubix_particles *particles, int64_t read)
   struct cubix_slab *slab = particles->slab;
   slab->n_total = cubix_mpi_sum_int(read);
   slab->n_wind = cubix_mpi_sum_int(particles->reader->n_wind);
-  CUBIX_CHECK(slab->n_total > 0, CUBIX_EINPUT, "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
+  CUBIX_CHECK(slab->n_total > 0, CUBIX_EINPUT,
+              "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
               slab->snapshot.file[0], (long long)slab->n_file_total);
 done:
   return status;
@@ -118,12 +128,19 @@ static int read_whole(struct cubix_particles *particles, unsigned parts)
   reader->n_chunk_rows = reader->n_largest;
   if (reader->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) parts |= CUBIX_SLAB_POTENTIAL;
   parts |= length_part(particles);
-  const double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(), there = cubix_memory_free();
-  CUBIX_TRY(cubix_mpi_agree(need <= there ? CUBIX_OK : cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__, particles->n_chunk == 1 ?
-            "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or SlabMemory to read them in chunks" :
-            "centre, velocity and axes are found from all stars at once, which takes %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, "
-            "or give numbers for Centre and SystemicVelocity and Orientation none or angles, for which stars are read in chunks",
-            1e-9 * need, cubix_mpi_local_size(), 1e-9 * there)));
+  const double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(),
+               there = cubix_memory_free();
+  CUBIX_TRY(cubix_mpi_agree(
+      need <= there ? CUBIX_OK
+                    : cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__,
+                                      particles->n_chunk == 1
+                                          ? "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: "
+                                            "use more nodes, or SlabMemory to read them in chunks"
+                                          : "centre, velocity and axes are found from all stars at once, which takes "
+                                            "%.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, "
+                                            "or give numbers for Centre and SystemicVelocity and Orientation none or "
+                                            "angles, for which stars are read in chunks",
+                                      1e-9 * need, cubix_mpi_local_size(), 1e-9 * there)));
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(particles->slab, cubix_mpi_reader_rows(reader, 0), parts)));
   CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
   reader->n_chunk_rows = rows;
@@ -136,13 +153,16 @@ int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_pa
 {
   int status = CUBIX_OK;
   struct cubix_particles *particles = cubix_alloc(1, sizeof *particles);
-  CUBIX_TRY(cubix_mpi_agree(particles ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *particles)));
+  CUBIX_TRY(cubix_mpi_agree(particles ? CUBIX_OK
+                                      : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                                                        "cannot allocate %zu bytes", sizeof *particles)));
   particles->par = par;
   particles->n_record = records_of(par);
   CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par));
   divide(particles);
   if (particles->n_chunk == 1) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
-  else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot)) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION));
+  else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot))
+    CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION));
   *out = particles;
   particles = NULL;
 done:
@@ -150,7 +170,8 @@ done:
   return status;
 }
 
-int cubix_mpi_particles_hold(struct cubix_particles **out, const struct cubix_params *par, const struct cubix_slab *stars)
+int cubix_mpi_particles_hold(struct cubix_particles **out, const struct cubix_params *par,
+                             const struct cubix_slab *stars)
 {
   int status = CUBIX_OK;
   struct cubix_particles *particles = NULL;
@@ -187,7 +208,9 @@ static int fetch(struct cubix_particles *particles, size_t c, unsigned parts, in
 {
   int status = CUBIX_OK;
   struct cubix_slab *slab = particles->slab;
-  if (c == 0) CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(slab, particles->reader->n_chunk_rows, parts | length_part(particles))));
+  if (c == 0)
+    CUBIX_TRY(
+        cubix_mpi_agree(cubix_slab_reserve(slab, particles->reader->n_chunk_rows, parts | length_part(particles))));
   CUBIX_TRY(cubix_mpi_reader_read(particles->reader, c));
   *n_read += (int64_t)slab->n;
   CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(particles->frame->centre, particles->par->SelectRadius, slab)));
@@ -223,7 +246,8 @@ static void forget_count(struct cubix_particles *particles)
 size_t cubix_mpi_particles_rows(const struct cubix_particles *particles, size_t *all)
 {
   *all = 0;
-  for (size_t c = 0; particles->reader && c < particles->n_chunk; c++) *all += cubix_mpi_reader_rows(particles->reader, c);
+  for (size_t c = 0; particles->reader && c < particles->n_chunk; c++)
+    *all += cubix_mpi_reader_rows(particles->reader, c);
   if (particles->n_chunk == 1) *all = particles->slab->n;
   return particles->n_chunk == 1 ? particles->slab->n : particles->reader->n_chunk_rows;
 }
@@ -234,8 +258,12 @@ static int judge_speed(struct cubix_particles *particles, double v)
   static const char cause[] = "are the velocities in cm/s or m/s, or relative to something else?";
   const double fast = 1e4;
   int status = CUBIX_OK;
-  CUBIX_CHECK(v < CUBIX_C_KMS, CUBIX_EINPUT, "a star in the field moves at %.6g km/s along the line of sight, beyond the speed of light: %s", v, cause);
-  if (v > fast && !particles->told) cubix_log(CUBIX_LOG_WARNING, "the fastest star in the field moves at %.6g km/s along the line of sight: %s", v, cause);
+  CUBIX_CHECK(v < CUBIX_C_KMS, CUBIX_EINPUT,
+              "a star in the field moves at %.6g km/s along the line of sight, beyond the speed of light: %s", v,
+              cause);
+  if (v > fast && !particles->told)
+    cubix_log(CUBIX_LOG_WARNING, "the fastest star in the field moves at %.6g km/s along the line of sight: %s", v,
+              cause);
   particles->told = v > fast;
 done:
   return status;
@@ -252,7 +280,8 @@ static int begin_count(struct cubix_particles *particles, const struct cubix_ins
   return cubix_mpi_agree(cubix_occupancy_init(&particles->occupancy, ins, wanted ? (double)all : -1));
 }
 
-int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins,
+                                const struct cubix_scene *scene)
 {
   int status = CUBIX_OK;
   struct cubix_slab *slab = particles->slab;
@@ -285,20 +314,23 @@ static int place_chunk(struct cubix_particles *particles, size_t c, struct cubix
   cubix_placement_free(particles->placement);
   particles->placement = NULL;
   CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
-  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&particles->placement, cube, particles->tables, particles->slab, particles->keep)));
+  CUBIX_TRY(cubix_mpi_agree(
+      cubix_placement_build(&particles->placement, cube, particles->tables, particles->slab, particles->keep)));
   if (c + 1 == particles->n_chunk && !particles->keep) cubix_slab_forget_stars(particles->slab);
 done:
   return status;
 }
 
-int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_tables *tables)
+int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube,
+                              const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
   particles->tables = tables;
   forget_count(particles);
   cubix_survey_free(particles->survey);
   particles->survey = NULL;
-  CUBIX_TRY(cubix_mpi_agree(cubix_survey_init(&particles->survey, (size_t)tables->n_x * (size_t)tables->n_y, tables->n_row)));
+  CUBIX_TRY(
+      cubix_mpi_agree(cubix_survey_init(&particles->survey, (size_t)tables->n_x * (size_t)tables->n_y, tables->n_row)));
   particles->survey->derivatives = particles->keep;
   for (size_t c = 0; c < particles->n_chunk; c++) {
     CUBIX_TRY(place_chunk(particles, c, cube));

@@ -45,17 +45,20 @@ int cubix_mpi_particles_open(struct cubix_particles **particles, const struct cu
 /** A set of particles of stars that the caller has, all of them in memory; they are copied.
  * Collective.  @param stars this rank's, in the order of ranks; in the file's frame
  *  @param[out] particles owned by the caller; borrows par */
-int cubix_mpi_particles_hold(struct cubix_particles **particles, const struct cubix_params *par, const struct cubix_slab *stars);
+int cubix_mpi_particles_hold(struct cubix_particles **particles, const struct cubix_params *par,
+                             const struct cubix_slab *stars);
 /** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical
  * for any number of ranks.
  *  @param[out] frame must outlive the particles */
 int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_frame *frame);
 /** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective.
  * Errors: CUBIX_EINPUT: beyond that of light. */
-int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins, const struct cubix_scene *scene);
+int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins,
+                                const struct cubix_scene *scene);
 /** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey
  * all.  Collective.  @param tables must outlive the particles */
-int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube, const struct cubix_tables *tables);
+int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube,
+                              const struct cubix_tables *tables);
 /** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.
  * Collective: all ranks have as many, some perhaps empty.
  *  @param[out] placement borrowed until the next call */

@@ -47,7 +47,8 @@ static int read_pieces(struct cubix_reader *r, int i, hsize_t n_piece, hid_t fil
       if (!failed) failed = code;
     }
     if (!failed) failed = cubix_piece_keep(r, i, (hsize_t)mine.from + done_before, (size_t)now);
-    if (cubix_mpi_rank() == 0 && now) cubix_log_progress("read", (double)(r->state->n_read += now) / (double)r->n_largest);
+    if (cubix_mpi_rank() == 0 && now)
+      cubix_log_progress("read", (double)(r->state->n_read += now) / (double)r->n_largest);
   }
   CUBIX_TRY(cubix_mpi_agree(failed));
 done:
@@ -112,9 +113,10 @@ static int make_room(struct cubix_reader *r, size_t n)
   size_t rows = n < (size_t)PIECE ? n + 1 : (size_t)PIECE;
   for (int f = 0; f < CUBIX_N_FIELD; f++)
     if (r->sim->field[f].path[0] && (f == CUBIX_FIELD_FORMATION || cubix_piece_column(r->slab, f)))
-      CUBIX_CHECK((r->state->piece[f] = cubix_alloc(rows * (size_t)cubix_field_table[f].n_c, sizeof(double))), CUBIX_ENOMEM,
-                  "cannot allocate memory for %zu rows of %s", rows, cubix_field_table[f].name);
-  if (r->state->reads_for_others) CUBIX_ALLOC(r->state->relay, 3 * (r->n_chunk_rows < (size_t)PIECE ? r->n_chunk_rows : (size_t)PIECE));
+      CUBIX_CHECK((r->state->piece[f] = cubix_alloc(rows * (size_t)cubix_field_table[f].n_c, sizeof(double))),
+                  CUBIX_ENOMEM, "cannot allocate memory for %zu rows of %s", rows, cubix_field_table[f].name);
+  if (r->state->reads_for_others)
+    CUBIX_ALLOC(r->state->relay, 3 * (r->n_chunk_rows < (size_t)PIECE ? r->n_chunk_rows : (size_t)PIECE));
 done:
   return status;
 }
@@ -183,7 +185,9 @@ int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, c
   struct cubix_reader *r = cubix_alloc(1, sizeof *r);
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
-  CUBIX_TRY(cubix_mpi_agree(r ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate memory for the reader")));
+  CUBIX_TRY(cubix_mpi_agree(
+      r ? CUBIX_OK
+        : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate memory for the reader")));
   if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par);
   CUBIX_TRY(cubix_mpi_agree(status));
   CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));

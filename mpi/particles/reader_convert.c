@@ -107,7 +107,9 @@ static size_t count_bad(const double *restrict x, enum cubix_field field, double
   const size_t n_x = n * (size_t)cubix_field_table[field].n_c;
   size_t n_bad = 0;
   if (field == CUBIX_FIELD_VELOCITY)
-    for (size_t i = 0; i < n; i++) n_bad += !(x[3 * i] * x[3 * i] + x[3 * i + 1] * x[3 * i + 1] + x[3 * i + 2] * x[3 * i + 2] < CUBIX_C_KMS * CUBIX_C_KMS);
+    for (size_t i = 0; i < n; i++)
+      n_bad += !(x[3 * i] * x[3 * i] + x[3 * i + 1] * x[3 * i + 1] + x[3 * i + 2] * x[3 * i + 2] <
+                 CUBIX_C_KMS * CUBIX_C_KMS);
   else
     for (size_t j = 0; j < n_x; j++) n_bad += !(x[j] >= low && x[j] <= high);
   return n_bad;
@@ -160,7 +162,8 @@ static int complain(const struct cubix_reader *r, int member, hsize_t member_row
     const int pure = strcmp(info->unit, "1") == 0;
     bounds(&low, &high, f, r->sim->a);
     if (f == CUBIX_FIELD_FORMATION)
-      snprintf(must, sizeof must, "at most %.9g, the scale factor of the snapshot (a star is not born later)", r->sim->a);
+      snprintf(must, sizeof must, "at most %.9g, the scale factor of the snapshot (a star is not born later)",
+               r->sim->a);
     else if (low > -CUBIX_LARGEST)
       snprintf(must, sizeof must, "from 0 to %g", high);
     else
@@ -169,14 +172,18 @@ static int complain(const struct cubix_reader *r, int member, hsize_t member_row
       size_t now = n - first < BLOCK ? n - first : BLOCK, n_star = find_stars(row, r, first, now);
       widen(x, r, f, first * n_c, now * n_c);
       for (size_t j = 0; j < n_star * n_c; j++) {
-        double value = x[row[j / n_c] * n_c + j % n_c], speed = f == CUBIX_FIELD_VELOCITY && j % n_c == 0 ? cubix_star_speed(x + row[j / n_c] * n_c) : 0.;
+        double value = x[row[j / n_c] * n_c + j % n_c],
+               speed = f == CUBIX_FIELD_VELOCITY && j % n_c == 0 ? cubix_star_speed(x + row[j / n_c] * n_c) : 0.;
         CUBIX_CHECK(!(speed >= CUBIX_C_KMS) || !isfinite(speed), CUBIX_EINPUT,
-                    "%s: /%s holds a speed of %.6g km/s in row %lld (of 0 to %lld), beyond that of light: are the velocities in cm/s or m/s, or do their attributes state another unit?",
-                    r->slab->snapshot.file[member], r->sim->field[f].path, speed, (long long)(member_row + first + row[j / n_c]), (long long)r->sim->n_star[member] - 1);
-        CUBIX_CHECK(value >= low && value <= high, CUBIX_EINPUT,
-                    "%s: /%s holds %.9g%s%s in row %lld (of 0 to %lld); it must be %s. Remove this particle or repair the file",
-                    r->slab->snapshot.file[member], r->sim->field[f].path, value, pure ? "" : " ", pure ? "" : info->unit,
-                    (long long)(member_row + first + row[j / n_c]), (long long)r->sim->n_star[member] - 1, must);
+                    "%s: /%s holds a speed of %.6g km/s in row %lld (of 0 to %lld), beyond that of light: are the "
+                    "velocities in cm/s or m/s, or do their attributes state another unit?",
+                    r->slab->snapshot.file[member], r->sim->field[f].path, speed,
+                    (long long)(member_row + first + row[j / n_c]), (long long)r->sim->n_star[member] - 1);
+        CUBIX_CHECK(
+            value >= low && value <= high, CUBIX_EINPUT,
+            "%s: /%s holds %.9g%s%s in row %lld (of 0 to %lld); it must be %s. Remove this particle or repair the file",
+            r->slab->snapshot.file[member], r->sim->field[f].path, value, pure ? "" : " ", pure ? "" : info->unit,
+            (long long)(member_row + first + row[j / n_c]), (long long)r->sim->n_star[member] - 1, must);
       }
     }
   }
@@ -198,7 +205,8 @@ int cubix_piece_keep(struct cubix_reader *r, int member, hsize_t member_row, siz
   }
   for (size_t b = 0; b < n_block; b++) at[b + 1] += at[b];
 #pragma omp parallel for schedule(static) reduction(| : bad) if (n_block > 1)
-  for (size_t b = 0; b < n_block; b++) bad |= convert_block(r, &range[b], b * BLOCK, n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK, at[b]);
+  for (size_t b = 0; b < n_block; b++)
+    bad |= convert_block(r, &range[b], b * BLOCK, n - b * BLOCK < BLOCK ? n - b * BLOCK : BLOCK, at[b]);
   if (bad) return complain(r, member, member_row, n);
   for (size_t b = 0; b < n_block; b++)
     for (int c = 0; c < 3; c++) {

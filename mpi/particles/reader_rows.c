@@ -36,15 +36,15 @@ void cubix_mpi_reader_divide(struct cubix_reader *r)
   for (int q = 0; q < n_rank; q++) state->reads_for_others |= q != me && state->reads_for[q] == me;
 }
 
-/* ---- the datasets of a member
- * ------------------------------------------------------------------------------------------------ */
+/* ---- the datasets of a member ---------------------------------------------------------------- */
 
 /* Do the data lie in the file as rows? */
 static int lies_in_rows(hid_t creation, int n_c)
 {
   hsize_t chunk[2] = { 1, 1 };
   if (H5Pget_nfilters(creation) != 0) return 0;
-  return H5Pget_layout(creation) != H5D_CHUNKED || n_c == 1 || (H5Pget_chunk(creation, 2, chunk) == 2 && chunk[1] == (hsize_t)n_c);
+  return H5Pget_layout(creation) != H5D_CHUNKED || n_c == 1 ||
+         (H5Pget_chunk(creation, 2, chunk) == 2 && chunk[1] == (hsize_t)n_c);
 }
 
 /* With room for a whole chunk: pieces that share a compressed one would otherwise each unpack it.
@@ -94,9 +94,11 @@ int cubix_mpi_reader_go(struct cubix_reader *r, int member, hid_t file)
       if (seen >= 0) H5Dclose(seen);
     }
     state->dataset[f] = open_dataset(file, path, cubix_field_table[f].n_c, &in_rows, &state->single[f]);
-    CUBIX_CHECK(state->dataset[f] >= 0, CUBIX_EINPUT, "%s: /%s cannot be opened; did the file change while it was read?", name, path);
+    CUBIX_CHECK(state->dataset[f] >= 0, CUBIX_EINPUT,
+                "%s: /%s cannot be opened; did the file change while it was read?", name, path);
     CUBIX_TRY(cubix_h5_rows(state->dataset[f], name, path, cubix_field_table[f].n_c, &n_row));
-    CUBIX_CHECK((int64_t)n_row == r->sim->n_star[member], CUBIX_EINPUT, "%s: /%s has %llu rows and had %lld: did the file change while it was read?", name, path,
+    CUBIX_CHECK((int64_t)n_row == r->sim->n_star[member], CUBIX_EINPUT,
+                "%s: /%s has %llu rows and had %lld: did the file change while it was read?", name, path,
                 (unsigned long long)n_row, (long long)r->sim->n_star[member]);
     state->relayed[f] = state->collective && in_rows;
   }
@@ -122,9 +124,7 @@ void cubix_mpi_reader_leave(struct cubix_reader *r)
   }
 }
 
-/* ---- rows
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 /* Piece p of a span. */
 static struct cubix_span piece_of(struct cubix_span share, hsize_t p)
@@ -147,12 +147,13 @@ static int read_rows(const struct cubix_reader *r, int member, enum cubix_field 
     H5Tclose(type);
     type = H5Tcopy(H5T_NATIVE_DOUBLE);
   }
-  read = space >= 0 && memory >= 0 && type >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+  read = space >= 0 && memory >= 0 && type >= 0 &&
+         H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
          H5Dread(dataset, type, memory, space, H5P_DEFAULT, to) >= 0;
-  if (read && !r->state->single[field]) read = H5Tconvert(type, H5T_NATIVE_DOUBLE, count[0] * (hsize_t)n_c, to, NULL, H5P_DEFAULT) >= 0;
-  CUBIX_CHECK(read, CUBIX_EINPUT,
-              "%s: /%s cannot be read in rows %lld to %lld; the file is damaged or not all there", r->slab->snapshot.file[member],
-              r->sim->field[field].path, (long long)rows.from, (long long)rows.to);
+  if (read && !r->state->single[field])
+    read = H5Tconvert(type, H5T_NATIVE_DOUBLE, count[0] * (hsize_t)n_c, to, NULL, H5P_DEFAULT) >= 0;
+  CUBIX_CHECK(read, CUBIX_EINPUT, "%s: /%s cannot be read in rows %lld to %lld; the file is damaged or not all there",
+              r->slab->snapshot.file[member], r->sim->field[field].path, (long long)rows.from, (long long)rows.to);
 done:
   if (memory >= 0) H5Sclose(memory);
   if (type >= 0) H5Tclose(type);
@@ -163,7 +164,8 @@ done:
 
 static int bytes_of(const struct cubix_reader *r, enum cubix_field field, struct cubix_span rows)
 {
-  return (int)(rows.to - rows.from) * cubix_field_table[field].n_c * (int)(r->state->single[field] ? sizeof(float) : sizeof(double));
+  return (int)(rows.to - rows.from) * cubix_field_table[field].n_c *
+         (int)(r->state->single[field] ? sizeof(float) : sizeof(double));
 }
 
 /* The piece of every rank that this one reads for; an empty message where it could not be read. */
@@ -193,8 +195,10 @@ int cubix_mpi_reader_fetch(struct cubix_reader *r, int member, enum cubix_field 
   } else {
     MPI_Recv(state->piece[field], bytes_of(r, field, rows), MPI_BYTE, from, TAG, cubix_mpi_group()->comm, &arrival);
     MPI_Get_count(&arrival, MPI_BYTE, &got);
-    CUBIX_CHECK(got == bytes_of(r, field, rows), CUBIX_EINPUT, "%s: /%s cannot be read by rank %d in rows %lld to %lld; the file is damaged or not all there",
-                r->slab->snapshot.file[member], r->sim->field[field].path, from, (long long)rows.from, (long long)rows.to);
+    CUBIX_CHECK(got == bytes_of(r, field, rows), CUBIX_EINPUT,
+                "%s: /%s cannot be read by rank %d in rows %lld to %lld; the file is damaged or not all there",
+                r->slab->snapshot.file[member], r->sim->field[field].path, from, (long long)rows.from,
+                (long long)rows.to);
   }
 done:
   return status;

@@ -13,7 +13,9 @@
 
 static int memory_there(int there)
 {
-  return there ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate memory for the list of files");
+  return there ? CUBIX_OK
+               : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
+                                 "cannot allocate memory for the list of files");
 }
 
 int cubix_mpi_simfile_share(struct cubix_simfile **sim)

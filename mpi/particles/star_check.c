@@ -22,11 +22,14 @@ int cubix_star_check(const char *name, enum cubix_field field, const double *x, 
   double low, high;
   cubix_field_bounds(&low, &high, field);
   for (size_t i = 0; i < n_star * n_c; i++)
-    CUBIX_CHECK(x[i] >= low && x[i] <= high, code, "%s of star %zu (of 0 to %zu) is %g%s%s; it must be finite and in %g..%g", name, i / n_c, n_star - 1, x[i],
-                pure ? "" : " ", pure ? "" : info->unit, info->low, info->high);
+    CUBIX_CHECK(x[i] >= low && x[i] <= high, code,
+                "%s of star %zu (of 0 to %zu) is %g%s%s; it must be finite and in %g..%g", name, i / n_c, n_star - 1,
+                x[i], pure ? "" : " ", pure ? "" : info->unit, info->low, info->high);
   for (size_t i = 0; field == CUBIX_FIELD_VELOCITY && i < n_star; i++)
-    CUBIX_CHECK(cubix_star_speed(x + 3 * i) < CUBIX_C_KMS, code, "star %zu (of 0 to %zu) moves at %.6g km/s, beyond the speed of light: are the velocities in cm/s or m/s?", i,
-                n_star - 1, cubix_star_speed(x + 3 * i));
+    CUBIX_CHECK(
+        cubix_star_speed(x + 3 * i) < CUBIX_C_KMS, code,
+        "star %zu (of 0 to %zu) moves at %.6g km/s, beyond the speed of light: are the velocities in cm/s or m/s?", i,
+        n_star - 1, cubix_star_speed(x + 3 * i));
 done:
   return status;
 }
@@ -43,9 +46,12 @@ int cubix_mpi_star_extent_check(const double low[3], const double high[3], doubl
   }
   MPI_Allreduce(MPI_IN_PLACE, end, 6, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
   for (int c = 0; c < 3; c++)
-    CUBIX_CHECK(end[3 + c] + end[c] <= slack * box, code, "the stars are %.6g kpc apart along %c, but the box (BoxSize) has a side of %.6g kpc, and would fold them: "
-                "is BoxSize in another unit than the positions, kpc against Mpc, or with another power of h or a?  Where there is no periodic box, it must be 0",
-                end[3 + c] + end[c], 'x' + c, box);
+    CUBIX_CHECK(
+        end[3 + c] + end[c] <= slack * box, code,
+        "the stars are %.6g kpc apart along %c, but the box (BoxSize) has a side of %.6g kpc, and would fold them: "
+        "is BoxSize in another unit than the positions, kpc against Mpc, or with another power of h or a?  Where there "
+        "is no periodic box, it must be 0",
+        end[3 + c] + end[c], 'x' + c, box);
 done:
   return status;
 }

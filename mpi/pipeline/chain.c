@@ -39,13 +39,21 @@ const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf lea
   int angles = !strcmp(par->Orientation, "angles"), disc = !angles && strcmp(par->Orientation, "none") != 0;
   int gaussian = !strcmp(par->Deposit, "gaussian"), moffat = !strcmp(par->Psf, "moffat");
   switch (leaf) {
-    case CUBIX_LEAF_SmoothingLength: return gaussian && !(par->DepositLength > 0) ? NULL : "it belongs to Deposit gaussian with DepositLength 0";
-    case CUBIX_LEAF_DepositLength: return gaussian && par->DepositLength > 0 ? NULL : "it belongs to Deposit gaussian with DepositLength > 0";
-    case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: return angles ? NULL : "it belongs to Orientation angles";
-    case CUBIX_LEAF_Inclination: return !strcmp(par->Orientation, "inclined") ? NULL : "it belongs to Orientation inclined";
+    case CUBIX_LEAF_SmoothingLength:
+      return gaussian && !(par->DepositLength > 0) ? NULL : "it belongs to Deposit gaussian with DepositLength 0";
+    case CUBIX_LEAF_DepositLength:
+      return gaussian && par->DepositLength > 0 ? NULL : "it belongs to Deposit gaussian with DepositLength > 0";
+    case CUBIX_LEAF_Alpha:
+    case CUBIX_LEAF_Beta:
+    case CUBIX_LEAF_Gamma: return angles ? NULL : "it belongs to Orientation angles";
+    case CUBIX_LEAF_Inclination:
+      return !strcmp(par->Orientation, "inclined") ? NULL : "it belongs to Orientation inclined";
     case CUBIX_LEAF_PositionAngle: return disc ? NULL : "it belongs to Orientation faceon, edgeon or inclined";
-    case CUBIX_LEAF_Distance: return par->Distance > 0 ? NULL : "Distance is 0, so that it follows from Redshift; give Distance, or ask for Redshift";
-    case CUBIX_LEAF_PsfFwhm: return moffat || !strcmp(par->Psf, "gaussian") ? NULL : "it belongs to Psf gaussian or moffat";
+    case CUBIX_LEAF_Distance:
+      return par->Distance > 0 ? NULL
+                               : "Distance is 0, so that it follows from Redshift; give Distance, or ask for Redshift";
+    case CUBIX_LEAF_PsfFwhm:
+      return moffat || !strcmp(par->Psf, "gaussian") ? NULL : "it belongs to Psf gaussian or moffat";
     case CUBIX_LEAF_PsfBeta: return moffat ? NULL : "it belongs to Psf moffat";
     case CUBIX_LEAF_LsfFwhm: return !strcmp(par->Lsf, "gaussian") ? NULL : "it belongs to Lsf gaussian";
     default: return NULL;
@@ -56,8 +64,14 @@ const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf lea
 static const char *flat(const struct cubix_params *par, enum cubix_leaf leaf)
 {
   switch (leaf) {
-    case CUBIX_LEAF_Position: case CUBIX_LEAF_Centre: case CUBIX_LEAF_PointingX: case CUBIX_LEAF_PointingY: case CUBIX_LEAF_Roll:
-      return strcmp(par->Deposit, "nearest") != 0 ? NULL : "with Deposit nearest light does not change with the place; choose cic, tsc or gaussian";
+    case CUBIX_LEAF_Position:
+    case CUBIX_LEAF_Centre:
+    case CUBIX_LEAF_PointingX:
+    case CUBIX_LEAF_PointingY:
+    case CUBIX_LEAF_Roll:
+      return strcmp(par->Deposit, "nearest") != 0
+                 ? NULL
+                 : "with Deposit nearest light does not change with the place; choose cic, tsc or gaussian";
     default: return cubix_chain_idle(par, leaf);
   }
 }
@@ -65,14 +79,19 @@ static const char *flat(const struct cubix_params *par, enum cubix_leaf leaf)
 /* With Deposit nearest what turns or scales the sky has part of its derivative only. */
 static void warn_nearest(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF])
 {
-  static const enum cubix_leaf moves[] = { CUBIX_LEAF_Alpha, CUBIX_LEAF_Beta, CUBIX_LEAF_Gamma, CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Redshift, CUBIX_LEAF_Distance };
+  static const enum cubix_leaf moves[] = { CUBIX_LEAF_Alpha,       CUBIX_LEAF_Beta,          CUBIX_LEAF_Gamma,
+                                           CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Redshift,
+                                           CUBIX_LEAF_Distance };
   for (size_t i = 0; i < sizeof moves / sizeof moves[0] && !strcmp(par->Deposit, "nearest"); i++)
     if (active[moves[i]])
-      cubix_log(CUBIX_LOG_WARNING, "with Deposit nearest the derivative by %s knows of velocities and fluxes alone, not of stars that move across the field: no fit will find it; choose Deposit tsc",
+      cubix_log(CUBIX_LOG_WARNING,
+                "with Deposit nearest the derivative by %s knows of velocities and fluxes alone, not of stars that "
+                "move across the field: no fit will find it; choose Deposit tsc",
                 cubix_leaf_info(moves[i])->name);
 }
 
-static int check_active(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF], const struct cubix_slab *stars)
+static int check_active(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF],
+                        const struct cubix_slab *stars)
 {
   int status = CUBIX_OK;
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
@@ -80,24 +99,37 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
     CUBIX_CHECK(!why, CUBIX_EUSAGE, "nothing changes with %s: %s", cubix_leaf_info((enum cubix_leaf)leaf)->name, why);
   }
   warn_nearest(par, active);
-  CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE, "SelectRadius = %g (%s) is for files; of the caller's own stars all count: give those that shall, and SelectRadius 0",
+  CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE,
+              "SelectRadius = %g (%s) is for files; of the caller's own stars all count: give those that shall, and "
+              "SelectRadius 0",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
-  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_chain_idle(par, CUBIX_LEAF_SmoothingLength), CUBIX_EUSAGE,
-              "the stars have no smoothing lengths, which Deposit gaussian (%s) takes where DepositLength is 0: give them, or a DepositLength in kpc, or another Deposit",
+  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_chain_idle(par, CUBIX_LEAF_SmoothingLength),
+              CUBIX_EUSAGE,
+              "the stars have no smoothing lengths, which Deposit gaussian (%s) takes where DepositLength is 0: give "
+              "them, or a DepositLength in kpc, or another Deposit",
               cubix_params_origin(par, "Deposit"));
-  CUBIX_CHECK(!stars || !stars->n || stars->potential || !par->Centre.word || strcmp(par->Centre.word, "potential"), CUBIX_EUSAGE,
-              "the stars have no potential, in which Centre potential (%s) looks for the centre: give Centre three numbers, or median or auto", cubix_params_origin(par, "Centre"));
+  CUBIX_CHECK(!stars || !stars->n || stars->potential || !par->Centre.word || strcmp(par->Centre.word, "potential"),
+              CUBIX_EUSAGE,
+              "the stars have no potential, in which Centre potential (%s) looks for the centre: give Centre three "
+              "numbers, or median or auto",
+              cubix_params_origin(par, "Centre"));
 done:
   return status;
 }
 
-int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say) { return cubix_mpi_pipeline_memory(chain->pipe, say); }
+int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say)
+{
+  return cubix_mpi_pipeline_memory(chain->pipe, say);
+}
 
-int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *par, const struct cubix_slab *stars, const unsigned char active[CUBIX_N_LEAF])
+int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *par, const struct cubix_slab *stars,
+                         const unsigned char active[CUBIX_N_LEAF])
 {
   int status = CUBIX_OK;
   struct cubix_chain *chain = cubix_alloc(1, sizeof *chain);
-  CUBIX_TRY(cubix_mpi_agree(chain ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *chain)));
+  CUBIX_TRY(cubix_mpi_agree(
+      chain ? CUBIX_OK
+            : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *chain)));
   memcpy(chain->active, active, CUBIX_N_LEAF);
   chain->mass_scale = 1;
   const struct cubix_pipeline_use use = {
@@ -146,7 +178,10 @@ void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
   }
 }
 
-void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain) { cubix_mpi_pipeline_result(result, chain->pipe); }
+void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain)
+{
+  cubix_mpi_pipeline_result(result, chain->pipe);
+}
 
 void cubix_mpi_chain_close(struct cubix_chain *chain)
 {

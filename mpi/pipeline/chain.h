@@ -28,7 +28,8 @@ struct cubix_chain;
  *  which are copied, with snapshot filled in as a file would have it @param[out] chain owned by the
  *  caller; borrows par Errors: CUBIX_EUSAGE for a leaf that has no say in this configuration
  *  (Inclination without Orientation inclined, PsfFwhm without Psf gaussian or moffat, ...). */
-int cubix_mpi_chain_open(struct cubix_chain **chain, const struct cubix_params *par, const struct cubix_slab *stars, const unsigned char active[CUBIX_N_LEAF]);
+int cubix_mpi_chain_open(struct cubix_chain **chain, const struct cubix_params *par, const struct cubix_slab *stars,
+                         const unsigned char active[CUBIX_N_LEAF]);
 /** cubix_mpi_memory_check for a chain with the derivatives that it was opened for; it was looked at
  * when it was opened.  Collective. */
 int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say);
@@ -58,7 +59,8 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
 int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_cube **cube_dot);
 /** Gauss-Newton product J^T W J dot, added to bar.  Collective, after forward.  @param weight  W's
  * diagonal: a cube like forward's */
-int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot, struct cubix_leaves *bar);
+int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot,
+                         struct cubix_leaves *bar);
 /** Light of each star of this rank in the band [10^FluxUnit erg/s/cm2], as far as it was painted by
  * the last forward run: 0 of what lies outside.  Local.
  *  @param[out] light [stars] */

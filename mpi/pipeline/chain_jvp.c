@@ -65,23 +65,29 @@ static void vector_of(double to[3], const struct cubix_leaves *dot, enum cubix_l
 }
 
 /* Tangents of what all stars have in common. */
-static void globals_forth(struct cubix_chain_sums *dots, struct forth *f, const struct cubix_chain *chain, const struct cubix_leaves *dot)
+static void globals_forth(struct cubix_chain_sums *dots, struct forth *f, const struct cubix_chain *chain,
+                          const struct cubix_leaves *dot)
 {
   const struct cubix_scene *scene = &chain->pipe->scene;
   struct cubix_scene scene_dot;
-  struct cubix_turn_bar turn = { cubix_leaf_of(dot, CUBIX_LEAF_Alpha), cubix_leaf_of(dot, CUBIX_LEAF_Beta), cubix_leaf_of(dot, CUBIX_LEAF_Gamma),
-                                 cubix_leaf_of(dot, CUBIX_LEAF_Inclination), cubix_leaf_of(dot, CUBIX_LEAF_PositionAngle) };
+  struct cubix_turn_bar turn = { cubix_leaf_of(dot, CUBIX_LEAF_Alpha), cubix_leaf_of(dot, CUBIX_LEAF_Beta),
+                                 cubix_leaf_of(dot, CUBIX_LEAF_Gamma), cubix_leaf_of(dot, CUBIX_LEAF_Inclination),
+                                 cubix_leaf_of(dot, CUBIX_LEAF_PositionAngle) };
   *dots = (struct cubix_chain_sums){ .receding = 0 };
   cubix_frame_turn_jvp(dots->rotation, &chain->pipe->frame, &chain->pipe->par, &turn);
-  cubix_scene_jvp(&scene_dot, scene, &chain->pipe->par, cubix_leaf_of(dot, CUBIX_LEAF_Redshift), cubix_leaf_of(dot, CUBIX_LEAF_Distance));
+  cubix_scene_jvp(&scene_dot, scene, &chain->pipe->par, cubix_leaf_of(dot, CUBIX_LEAF_Redshift),
+                  cubix_leaf_of(dot, CUBIX_LEAF_Distance));
   vector_of(dots->centre, dot, CUBIX_LEAF_Centre);
   vector_of(dots->velocity, dot, CUBIX_LEAF_SystemicVelocity);
-  dots->sky = (struct cubix_sky_bar){ -scene_dot.kpc_per_arcsec / (scene->kpc_per_arcsec * scene->kpc_per_arcsec), cubix_leaf_of(dot, CUBIX_LEAF_PointingX),
-                                      cubix_leaf_of(dot, CUBIX_LEAF_PointingY), cubix_leaf_of(dot, CUBIX_LEAF_Roll) * CUBIX_PI / 180 };
+  dots->sky =
+      (struct cubix_sky_bar){ -scene_dot.kpc_per_arcsec / (scene->kpc_per_arcsec * scene->kpc_per_arcsec),
+                              cubix_leaf_of(dot, CUBIX_LEAF_PointingX), cubix_leaf_of(dot, CUBIX_LEAF_PointingY),
+                              cubix_leaf_of(dot, CUBIX_LEAF_Roll) * CUBIX_PI / 180 };
   dots->receding = CUBIX_C_KMS * scene_dot.redshift / (1 + scene->redshift);
   dots->mass_scale = cubix_leaf_of(dot, CUBIX_LEAF_MassScale) / chain->mass_scale;
   dots->length = cubix_leaf_of(dot, CUBIX_LEAF_DepositLength);
-  f->relative = scene_dot.flux_scale / scene->flux_scale + cubix_leaf_of(dot, CUBIX_LEAF_FluxScale) / chain->pipe->flux_scale;
+  f->relative =
+      scene_dot.flux_scale / scene->flux_scale + cubix_leaf_of(dot, CUBIX_LEAF_FluxScale) / chain->pipe->flux_scale;
   f->psf.fwhm = cubix_leaf_of(dot, CUBIX_LEAF_PsfFwhm);
   f->psf.beta = cubix_leaf_of(dot, CUBIX_LEAF_PsfBeta);
 }
@@ -105,7 +111,9 @@ static int rows_forth(struct forth *f, const struct cubix_chain *chain, const st
   size_t stride = (size_t)v->row_stride;
   if (!cubix_chain_needs_rows(chain, dot)) goto done;
   CUBIX_ALLOC(f->row, (size_t)v->n_row * stride);
-  CUBIX_TRY(cubix_templates_jvp(chain->pipe->templates, chain->pipe->ins, dot->value[CUBIX_LEAF_Luminosity], cubix_leaf_of(dot, CUBIX_LEAF_LsfFwhm), cubix_leaf_of(dot, CUBIX_LEAF_Redshift), f->row));
+  CUBIX_TRY(cubix_templates_jvp(chain->pipe->templates, chain->pipe->ins, dot->value[CUBIX_LEAF_Luminosity],
+                                cubix_leaf_of(dot, CUBIX_LEAF_LsfFwhm), cubix_leaf_of(dot, CUBIX_LEAF_Redshift),
+                                f->row));
   if (!chain->pipe->basis) goto done;
   CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->templates, f->row));
   CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain));
@@ -128,15 +136,17 @@ static int forth_init(struct forth *f, struct cubix_chain *chain, const struct c
   cubix_chain_stars_jvp(f->star, chain, dot, &dots);
   CUBIX_TRY(pick(&f->outliers, f->star, f->rest.outliers));
   CUBIX_TRY(pick(&f->leftover, f->star, f->rest.leftover));
-  if (chain->pipe->basis) CUBIX_TRY(chain->pipe->dev->ops->fill_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star, &chain->pipe->templates->tables));
+  if (chain->pipe->basis)
+    CUBIX_TRY(chain->pipe->dev->ops->fill_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star,
+                                              &chain->pipe->templates->tables));
   CUBIX_TRY(rows_forth(f, chain, dot));
 done:
   return status;
 }
 
 /* Stars, and templates, that change: directly, into the channels that the cube holds. */
-static int paint(struct cubix_cube *cube_dot, const struct cubix_chain *chain, const struct cubix_placement *p, const struct cubix_star_bar *dot,
-                 const struct cubix_tables *tables, const cubix_real *row)
+static int paint(struct cubix_cube *cube_dot, const struct cubix_chain *chain, const struct cubix_placement *p,
+                 const struct cubix_star_bar *dot, const struct cubix_tables *tables, const cubix_real *row)
 {
   int status = CUBIX_OK;
   struct cubix_tables changed = cubix_tables_rows(tables, row, 0);
@@ -184,15 +194,18 @@ done:
 static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
-  size_t n_lambda = (size_t)chain->pipe->cube->n_lambda, at = (size_t)(piece->first - chain->pipe->cube->lambda_first), n = (size_t)piece->n;
+  size_t n_lambda = (size_t)chain->pipe->cube->n_lambda, at = (size_t)(piece->first - chain->pipe->cube->lambda_first),
+         n = (size_t)piece->n;
   CUBIX_TRY(cubix_chain_hold(chain, &f->field, piece, 0));
   if (psf) {
     CUBIX_TRY(cubix_chain_hold(chain, &f->painted, piece, chain->pipe->ins->margin));
     cubix_chain_cut(&f->painted, chain->pipe->painted);
   }
-  CUBIX_TRY(cubix_psf_apply_jvp(chain->pipe->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL, &f->field));
+  CUBIX_TRY(cubix_psf_apply_jvp(chain->pipe->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL,
+                                &f->field));
   for (size_t s = 0; s < (size_t)f->field.n_x * (size_t)f->field.n_y; s++)
-    for (size_t k = 0; k < n; k++) f->field.flux[s * n + k] += (cubix_real)(f->relative * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
+    for (size_t k = 0; k < n; k++)
+      f->field.flux[s * n + k] += (cubix_real)(f->relative * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
   cubix_chain_join(chain->cube_dot, &f->field);
 done:
   return status;
@@ -221,7 +234,8 @@ done:
   return status;
 }
 
-int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot, struct cubix_leaves *bar)
+int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot,
+                         struct cubix_leaves *bar)
 {
   int status = CUBIX_OK;
   const struct cubix_cube *cube_dot;

@@ -54,12 +54,14 @@ const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf lea
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
 /** Errors: CUBIX_EFAIL where values were put after the last forward run, or for a cube of another
  * shape, CUBIX_EUSAGE for leaves that are not active.  Local.  @param cube or NULL */
-int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves *leaves, const struct cubix_cube *cube);
+int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves *leaves,
+                      const struct cubix_cube *cube);
 /** The pieces one after the other.  Local: the same on all ranks.  @param[in,out] piece  n = 0: the
  * first  @return 0 after the last */
 int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece);
 /** A cube of field and margin for the channels of a piece, all zero.  Local.  @param cube reused */
-int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece, int margin);
+int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece,
+                     int margin);
 /** Channels of a piece out of a cube that holds more of them, with the same spaxels.  Local. */
 void cubix_chain_cut(struct cubix_cube *part, const struct cubix_cube *cube);
 /** The other way.  Local. */
@@ -90,26 +92,34 @@ struct cubix_chain_total {
  *  @param placement  some or all spaxels of the chain's, from first_spaxel on  @param star_bar
  *  [records in it] @param[in,out] total [stars of this rank] with a smooth deposit, NULL with
  *  nearest  @param[in,out] bar, sums  added to */
-int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *placement, size_t first_spaxel, const struct cubix_star_bar *star_bar,
-                          struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums);
+int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *placement, size_t first_spaxel,
+                          const struct cubix_star_bar *star_bar, struct cubix_chain_total *total,
+                          struct cubix_leaves *bar, struct cubix_chain_sums *sums);
 /** Totals, complete, to the leaves of stars and to sums.  Local. */
-int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums);
+int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total,
+                           struct cubix_leaves *bar, struct cubix_chain_sums *sums);
 /** Tangents of the placed stars from those of the leaves.  Local.  @param[out] star_dot [records]
  * @param sky_dot, rotation_dot, receding_dot  of the globals */
-void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots);
+void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain,
+                           const struct cubix_leaves *dot, const struct cubix_chain_sums *dots);
 
 /** A number of a leaf, 0 where the set is absent.  Local. */
-static inline double cubix_leaf_of(const struct cubix_leaves *leaves, enum cubix_leaf leaf) { return leaves->value[leaf] ? leaves->value[leaf][0] : 0; }
+static inline double cubix_leaf_of(const struct cubix_leaves *leaves, enum cubix_leaf leaf)
+{
+  return leaves->value[leaf] ? leaves->value[leaf][0] : 0;
+}
 /** R x, and R^T x, with a frame's rotation; to may be x.  Local. */
 static inline void cubix_rotate(double to[3], const struct cubix_frame *frame, const double x[3])
 {
   double y[3] = { x[0], x[1], x[2] };
-  for (int c = 0; c < 3; c++) to[c] = frame->rotation[c][0] * y[0] + frame->rotation[c][1] * y[1] + frame->rotation[c][2] * y[2];
+  for (int c = 0; c < 3; c++)
+    to[c] = frame->rotation[c][0] * y[0] + frame->rotation[c][1] * y[1] + frame->rotation[c][2] * y[2];
 }
 static inline void cubix_rotate_back(double to[3], const struct cubix_frame *frame, const double x[3])
 {
   double y[3] = { x[0], x[1], x[2] };
-  for (int c = 0; c < 3; c++) to[c] = frame->rotation[0][c] * y[0] + frame->rotation[1][c] * y[1] + frame->rotation[2][c] * y[2];
+  for (int c = 0; c < 3; c++)
+    to[c] = frame->rotation[0][c] * y[0] + frame->rotation[1][c] * y[1] + frame->rotation[2][c] * y[2];
 }
 
 #endif

@@ -23,7 +23,10 @@
 #include "mpi/comm/group.h"
 #include "mpi/pipeline/chain_parts.h"
 
-static size_t n_painted(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->tables.n_x * (size_t)chain->pipe->templates->tables.n_y; }
+static size_t n_painted(const struct cubix_chain *chain)
+{
+  return (size_t)chain->pipe->templates->tables.n_x * (size_t)chain->pipe->templates->tables.n_y;
+}
 
 int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece)
 {
@@ -34,11 +37,13 @@ int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *
   piece->first += piece->n;
   while (piece->owner < chain->pipe->engine->n_rank && piece->first >= lambda_first[piece->owner + 1]) piece->owner++;
   if (piece->owner == chain->pipe->engine->n_rank) return 0;
-  piece->n = lambda_first[piece->owner + 1] - piece->first < most ? lambda_first[piece->owner + 1] - piece->first : most;
+  piece->n =
+      lambda_first[piece->owner + 1] - piece->first < most ? lambda_first[piece->owner + 1] - piece->first : most;
   return 1;
 }
 
-int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece, int margin)
+int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece,
+                     int margin)
 {
   cube->margin = margin;
   cube->n_x = chain->pipe->ins->n_x + 2 * margin;
@@ -46,20 +51,27 @@ int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, c
   return cubix_cube_hold(cube, piece->first, piece->n);
 }
 
-static size_t n_value(const struct cubix_cube *cube) { return (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda; }
+static size_t n_value(const struct cubix_cube *cube)
+{
+  return (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda;
+}
 
 void cubix_chain_cut(struct cubix_cube *part, const struct cubix_cube *cube)
 {
-  size_t n = (size_t)part->n_lambda, stride = (size_t)cube->n_lambda, at = (size_t)(part->lambda_first - cube->lambda_first);
+  size_t n = (size_t)part->n_lambda, stride = (size_t)cube->n_lambda,
+         at = (size_t)(part->lambda_first - cube->lambda_first);
 #pragma omp parallel for schedule(static)
-  for (size_t s = 0; s < (size_t)part->n_x * (size_t)part->n_y; s++) memcpy(part->flux + s * n, cube->flux + s * stride + at, n * sizeof *part->flux);
+  for (size_t s = 0; s < (size_t)part->n_x * (size_t)part->n_y; s++)
+    memcpy(part->flux + s * n, cube->flux + s * stride + at, n * sizeof *part->flux);
 }
 
 void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part)
 {
-  size_t n = (size_t)part->n_lambda, stride = (size_t)cube->n_lambda, at = (size_t)(part->lambda_first - cube->lambda_first);
+  size_t n = (size_t)part->n_lambda, stride = (size_t)cube->n_lambda,
+         at = (size_t)(part->lambda_first - cube->lambda_first);
 #pragma omp parallel for schedule(static)
-  for (size_t s = 0; s < (size_t)part->n_x * (size_t)part->n_y; s++) memcpy(cube->flux + s * stride + at, part->flux + s * n, n * sizeof *part->flux);
+  for (size_t s = 0; s < (size_t)part->n_x * (size_t)part->n_y; s++)
+    memcpy(cube->flux + s * stride + at, part->flux + s * n, n * sizeof *part->flux);
 }
 
 static MPI_Datatype real(void) { return sizeof(cubix_real) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT; }
@@ -87,7 +99,8 @@ int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix
   int32_t *exponent = NULL;
   CUBIX_ALLOC(exponent, survey->n_spaxel);
   cubix_histogram_scale(exponent, survey->count, survey->heaviest, survey->n_spaxel);
-  CUBIX_TRY(chain->pipe->dev->ops->fill(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent, chain->pipe->particles->placement, &chain->pipe->templates->tables));
+  CUBIX_TRY(chain->pipe->dev->ops->fill(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent,
+                                        chain->pipe->particles->placement, &chain->pipe->templates->tables));
 done:
   free(exponent);
   return status;
@@ -101,7 +114,8 @@ int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chai
   struct cubix_ends ends = { .basis = basis, .tables = &chain->pipe->templates->tables, .corners = 1 };
   memset(rest, 0, sizeof *rest);
   if (!basis) goto done;
-  if (chain->pipe->engine->n_beyond) CUBIX_TRY(cubix_placement_pick(&rest->outliers, placement, cubix_placement_beyond, &basis->nodes.reach));
+  if (chain->pipe->engine->n_beyond)
+    CUBIX_TRY(cubix_placement_pick(&rest->outliers, placement, cubix_placement_beyond, &basis->nodes.reach));
   if (!basis->n_at_end) goto done;
   CUBIX_TRY(cubix_placement_pick(&rest->leftover, placement, cubix_ends_test, &ends));
   CUBIX_TRY(cubix_ends_rows(&rest->ending_row, &rest->ending, basis, &chain->pipe->templates->tables));

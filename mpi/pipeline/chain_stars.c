@@ -28,7 +28,8 @@
 enum { SHARE = 4096, AHEAD = 16 };
 
 /* Where in the footprint the spaxel of a record is. */
-static double weight_in(const struct cubix_tables *v, const struct cubix_foot *foot, size_t spaxel, struct cubix_deposit_slope *slope)
+static double weight_in(const struct cubix_tables *v, const struct cubix_foot *foot, size_t spaxel,
+                        struct cubix_deposit_slope *slope)
 {
   int ix = (int)(spaxel % (size_t)v->n_x), iy = (int)(spaxel / (size_t)v->n_x);
   return cubix_deposit_weight(foot, ix - foot->first[0], iy - foot->first[1], slope);
@@ -75,18 +76,20 @@ static void fetch(const struct columns *c, size_t i)
 /* 1 where the sums for the rotation are wanted. */
 static int turns(const struct cubix_leaves *bar)
 {
-  return bar->value[CUBIX_LEAF_Alpha] || bar->value[CUBIX_LEAF_Beta] || bar->value[CUBIX_LEAF_Gamma] || bar->value[CUBIX_LEAF_Inclination]
-         || bar->value[CUBIX_LEAF_PositionAngle];
+  return bar->value[CUBIX_LEAF_Alpha] || bar->value[CUBIX_LEAF_Beta] || bar->value[CUBIX_LEAF_Gamma] ||
+         bar->value[CUBIX_LEAF_Inclination] || bar->value[CUBIX_LEAF_PositionAngle];
 }
 
 /* A star's place: to its own leaves and the sums. */
-static void place_back(const struct cubix_chain *chain, size_t i, const struct cubix_chain_total *t, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+static void place_back(const struct cubix_chain *chain, size_t i, const struct cubix_chain_total *t,
+                       struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   const struct cubix_tables *v = &chain->pipe->templates->tables;
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   const double *x = slab->position + 3 * i;
   double length_bar = 0, x_bar[3] = { 0 }, file[3], from[3];
-  cubix_deposit_vjp(v, x, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &t->slope, x_bar, &length_bar, &sums->sky);
+  cubix_deposit_vjp(v, x, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &t->slope, x_bar, &length_bar,
+                    &sums->sky);
   add(bar, CUBIX_LEAF_SmoothingLength, i, length_bar);
   sums->length += length_bar;
   cubix_rotate_back(file, &chain->pipe->frame, x_bar);
@@ -100,7 +103,8 @@ static void place_back(const struct cubix_chain *chain, size_t i, const struct c
 }
 
 /* A star with all its records, to its own leaves and the sums. */
-static void star_back(const struct cubix_chain *chain, size_t i, const struct cubix_star *place, const struct cubix_chain_total *t, int turning, struct cubix_leaves *bar,
+static void star_back(const struct cubix_chain *chain, size_t i, const struct cubix_star *place,
+                      const struct cubix_chain_total *t, int turning, struct cubix_leaves *bar,
                       struct cubix_chain_sums *sums)
 {
   const struct cubix_tables *v = &chain->pipe->templates->tables;
@@ -123,7 +127,8 @@ static void star_back(const struct cubix_chain *chain, size_t i, const struct cu
 }
 
 /* One of several records of a star, to its total; another thread may be at the same star. */
-static void record_back(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star_bar *b, struct cubix_chain_total *t)
+static void record_back(const struct cubix_chain *chain, size_t i, size_t spaxel, const struct cubix_star_bar *b,
+                        struct cubix_chain_total *t)
 {
   const struct cubix_tables *v = &chain->pipe->templates->tables;
   const struct cubix_slab *slab = chain->pipe->particles->slab;
@@ -175,7 +180,8 @@ static void add_shares(struct cubix_chain_sums *sums, const struct cubix_chain_s
 }
 
 /* Records with one star each. */
-static int stars_back(const struct cubix_chain *chain, const struct cubix_placement *p, const struct cubix_star_bar *star_bar, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+static int stars_back(const struct cubix_chain *chain, const struct cubix_placement *p,
+                      const struct cubix_star_bar *star_bar, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK, turning = turns(bar);
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
@@ -186,7 +192,8 @@ static int stars_back(const struct cubix_chain *chain, const struct cubix_placem
   for (size_t h = 0; h < n_share; h++)
     for (size_t r = h * SHARE; r < n && r < (h + 1) * SHARE; r++) {
       if (r + AHEAD < n) fetch(&columns, p->source[r + AHEAD]);
-      star_back(chain, p->source[r], &p->star[r], &(struct cubix_chain_total){ .bar = star_bar[r] }, turning, bar, &share[h]);
+      star_back(chain, p->source[r], &p->star[r], &(struct cubix_chain_total){ .bar = star_bar[r] }, turning, bar,
+                &share[h]);
     }
   add_shares(sums, share, n_share);
 done:
@@ -194,8 +201,9 @@ done:
   return status;
 }
 
-int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *p, size_t first_spaxel, const struct cubix_star_bar *star_bar,
-                          struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *p, size_t first_spaxel,
+                          const struct cubix_star_bar *star_bar, struct cubix_chain_total *total,
+                          struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
@@ -216,7 +224,8 @@ int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_pl
   return CUBIX_OK;
 }
 
-int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total,
+                           struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK, turning = turns(bar);
   const struct cubix_slab *slab = chain->pipe->particles->slab;
@@ -237,7 +246,8 @@ done:
 }
 
 /* x_dot' = R (x_dot - c_dot) + R_dot (x - c), from x' = R (x - c). */
-static void move(double to[3], const struct cubix_chain *chain, const double *x_dot, const double c_dot[3], const double r_dot[3][3], const double x[3])
+static void move(double to[3], const struct cubix_chain *chain, const double *x_dot, const double c_dot[3],
+                 const double r_dot[3][3], const double x[3])
 {
   double from[3], moved[3];
   for (int c = 0; c < 3; c++) moved[c] = (x_dot ? x_dot[c] : 0) - c_dot[c];
@@ -247,17 +257,25 @@ static void move(double to[3], const struct cubix_chain *chain, const double *x_
 }
 
 /* Tangents of star i in a leaf of one number, of three; none where the set is absent. */
-static double number_of(const struct cubix_leaves *dot, enum cubix_leaf leaf, size_t i) { return dot->value[leaf] ? dot->value[leaf][i] : 0; }
-static const double *vector_of(const struct cubix_leaves *dot, enum cubix_leaf leaf, size_t i) { return dot->value[leaf] ? dot->value[leaf] + 3 * i : NULL; }
+static double number_of(const struct cubix_leaves *dot, enum cubix_leaf leaf, size_t i)
+{
+  return dot->value[leaf] ? dot->value[leaf][i] : 0;
+}
+static const double *vector_of(const struct cubix_leaves *dot, enum cubix_leaf leaf, size_t i)
+{
+  return dot->value[leaf] ? dot->value[leaf] + 3 * i : NULL;
+}
 
-static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size_t r, size_t spaxel, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
+static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size_t r, size_t spaxel,
+                 const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
   const struct cubix_tables *v = &chain->pipe->templates->tables;
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   size_t i = chain->pipe->particles->placement->source[r];
   double k = 1, k_dot = 0, x_dot[3], v_dot[3], mass = slab->mass_formed[i];
   double mass_dot = number_of(dot, CUBIX_LEAF_Mass, i) * chain->mass_scale + mass * dots->mass_scale;
-  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->pipe->particles->placement->star[r], number_of(dot, CUBIX_LEAF_Metallicity, i), number_of(dot, CUBIX_LEAF_Age, i), d);
+  cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->pipe->particles->placement->star[r],
+                   number_of(dot, CUBIX_LEAF_Metallicity, i), number_of(dot, CUBIX_LEAF_Age, i), d);
   move(v_dot, chain, vector_of(dot, CUBIX_LEAF_Velocity, i), dots->velocity, dots->rotation, slab->velocity + 3 * i);
   d->velocity = v_dot[2] + dots->receding;
   if (v->deposit != CUBIX_DEPOSIT_NEAREST) {
@@ -268,13 +286,15 @@ static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size
     move(x_dot, chain, vector_of(dot, CUBIX_LEAF_Position, i), dots->centre, dots->rotation, x);
     cubix_foot_of(v, x, length, &foot);
     k = weight_in(v, &foot, spaxel, &slope);
-    cubix_deposit_jvp(v, x, length, x_dot, number_of(dot, CUBIX_LEAF_SmoothingLength, i) + dots->length, &dots->sky, &rate);
+    cubix_deposit_jvp(v, x, length, x_dot, number_of(dot, CUBIX_LEAF_SmoothingLength, i) + dots->length, &dots->sky,
+                      &rate);
     k_dot = slope.at[0] * rate.at[0] + slope.at[1] * rate.at[1] + slope.length * rate.length;
   }
   d->mass_formed = k * mass_dot + k_dot * mass;
 }
 
-void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
+void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain,
+                           const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
   const struct cubix_placement *p = chain->pipe->particles->placement;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;

@@ -54,7 +54,10 @@ static double *parameter(struct cubix_params *par, enum cubix_leaf leaf)
 /* A column of the slab that holds a leaf as it is; NULL where it needs more than a copy. */
 static double *column(const struct cubix_slab *slab, enum cubix_leaf leaf)
 {
-  return leaf == CUBIX_LEAF_Age ? slab->age : leaf == CUBIX_LEAF_Metallicity ? slab->metallicity : leaf == CUBIX_LEAF_SmoothingLength ? slab->smoothing_length : NULL;
+  return leaf == CUBIX_LEAF_Age               ? slab->age
+         : leaf == CUBIX_LEAF_Metallicity     ? slab->metallicity
+         : leaf == CUBIX_LEAF_SmoothingLength ? slab->smoothing_length
+                                              : NULL;
 }
 
 static size_t n_library(const struct cubix_chain *chain)
@@ -66,7 +69,9 @@ static size_t n_library(const struct cubix_chain *chain)
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf)
 {
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
-  return info->of == CUBIX_OF_STAR ? (size_t)info->n * chain->pipe->particles->slab->n : info->of == CUBIX_OF_GLOBAL ? (size_t)info->n : n_library(chain);
+  return info->of == CUBIX_OF_STAR     ? (size_t)info->n * chain->pipe->particles->slab->n
+         : info->of == CUBIX_OF_GLOBAL ? (size_t)info->n
+                                       : n_library(chain);
 }
 
 int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_chain *chain)
@@ -77,7 +82,8 @@ int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_
     /* zeros that take no memory until they are changed, when the pieces of cubes are gone */
     if (chain->active[leaf]) {
       size_t n = cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf);
-      CUBIX_CHECK((leaves->value[leaf] = calloc(n + 1, sizeof **leaves->value)), CUBIX_ENOMEM, "cannot allocate %zu derivatives", n);
+      CUBIX_CHECK((leaves->value[leaf] = calloc(n + 1, sizeof **leaves->value)), CUBIX_ENOMEM,
+                  "cannot allocate %zu derivatives", n);
     }
 done:
   if (status) cubix_leaves_free(leaves);
@@ -88,12 +94,19 @@ int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves
 {
   int status = CUBIX_OK;
   const struct cubix_cube *own = chain->pipe->cube;
-  CUBIX_CHECK(chain->fresh, CUBIX_EFAIL, "derivatives are taken at the values of the last forward run, and none was made with those in use: run forward first");
+  CUBIX_CHECK(chain->fresh, CUBIX_EFAIL,
+              "derivatives are taken at the values of the last forward run, and none was made with those in use: run "
+              "forward first");
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-    CUBIX_CHECK(!leaves->value[leaf] || chain->active[leaf], CUBIX_EUSAGE, "the chain was opened without %s: name it among the active leaves", cubix_leaf_info((enum cubix_leaf)leaf)->name);
-  CUBIX_CHECK(!cube || (cube->n_x == own->n_x && cube->n_y == own->n_y && cube->lambda_first == own->lambda_first && cube->n_lambda == own->n_lambda), CUBIX_EFAIL,
-              "a cube of %d x %d spaxels and %d channels from %d on; the forward run's has %d x %d and %d from %d on", cube->n_x, cube->n_y, cube->n_lambda, cube->lambda_first,
-              own->n_x, own->n_y, own->n_lambda, own->lambda_first);
+    CUBIX_CHECK(!leaves->value[leaf] || chain->active[leaf], CUBIX_EUSAGE,
+                "the chain was opened without %s: name it among the active leaves",
+                cubix_leaf_info((enum cubix_leaf)leaf)->name);
+  CUBIX_CHECK(!cube || (cube->n_x == own->n_x && cube->n_y == own->n_y && cube->lambda_first == own->lambda_first &&
+                        cube->n_lambda == own->n_lambda),
+              CUBIX_EFAIL,
+              "a cube of %d x %d spaxels and %d channels from %d on; the forward run's has %d x %d and %d from %d on",
+              cube->n_x, cube->n_y, cube->n_lambda, cube->lambda_first, own->n_x, own->n_y, own->n_lambda,
+              own->lambda_first);
 done:
   return status;
 }
@@ -150,7 +163,8 @@ static void turn(struct cubix_chain *chain)
 
 static void scale_masses(struct cubix_chain *chain, double scale)
 {
-  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++) chain->pipe->particles->slab->mass_formed[i] *= scale / chain->mass_scale;
+  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++)
+    chain->pipe->particles->slab->mass_formed[i] *= scale / chain->mass_scale;
   chain->mass_scale = scale;
 }
 
@@ -161,8 +175,10 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
   const double *here = parameter(&par, leaf) ? parameter(&par, leaf) : column(slab, leaf);
   int status = CUBIX_OK;
   cubix_mpi_pipeline_enter(chain->pipe);
-  CUBIX_CHECK(leaf != CUBIX_LEAF_SmoothingLength || here, CUBIX_EUSAGE, "the stars have no SmoothingLength: it belongs to Deposit gaussian with DepositLength 0");
-  CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE, "the chain was opened without Luminosity: name it among the active leaves");
+  CUBIX_CHECK(leaf != CUBIX_LEAF_SmoothingLength || here, CUBIX_EUSAGE,
+              "the stars have no SmoothingLength: it belongs to Deposit gaussian with DepositLength 0");
+  CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE,
+              "the chain was opened without Luminosity: name it among the active leaves");
   if (leaf == CUBIX_LEAF_Luminosity) here = chain->pipe->templates->ssp->luminosity;
   if (here) memcpy(value, here, cubix_mpi_chain_size(chain, leaf) * sizeof *value);
   else if (leaf == CUBIX_LEAF_Mass)
@@ -194,23 +210,31 @@ static enum cubix_field field_of(enum cubix_leaf leaf)
 /* Leaves that have no say, and values that no cube can be made from. */
 static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, const double *value)
 {
-  int row = cubix_param_find(cubix_leaf_info(leaf)->name), bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
+  int row = cubix_param_find(cubix_leaf_info(leaf)->name),
+      bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
   const char *why = cubix_chain_idle(&chain->pipe->par, leaf), *name = cubix_leaf_info(leaf)->name;
-  int status = CUBIX_OK, rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
+  int status = CUBIX_OK,
+      rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
   const enum cubix_field field = field_of(leaf);
-  int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale, positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
+  int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale,
+      positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
-  CUBIX_CHECK(!rows || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE, "a new value of %s needs the library's templates, which were not kept: name it among the active leaves", name);
+  CUBIX_CHECK(!rows || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE,
+              "a new value of %s needs the library's templates, which were not kept: name it among the active leaves",
+              name);
   if (field < CUBIX_N_FIELD) {
     CUBIX_TRY(cubix_star_check(name, field, value, chain->pipe->particles->slab->n, CUBIX_EUSAGE));
     goto done;
   }
   for (size_t i = 0; i < cubix_mpi_chain_size(chain, leaf); i++) {
     CUBIX_CHECK(isfinite(value[i]), CUBIX_EUSAGE, "%s: value %zu is %g: it must be finite", name, i, value[i]);
-    CUBIX_CHECK(!positive || value[i] > 0, CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be > 0", name, i, value[i], cubix_leaf_info(leaf)->unit);
-    CUBIX_CHECK(!bounded || (value[i] >= cubix_param_table[row].min && value[i] <= cubix_param_table[row].max), CUBIX_EUSAGE, "%s is %g %s: it must be %s", name, value[i],
-                cubix_leaf_info(leaf)->unit, cubix_param_table[row].range);
-    CUBIX_CHECK(!scale || (value[i] >= least_scale && value[i] <= 1 / least_scale), CUBIX_EUSAGE, "%s is %g: it must be in %g .. %g", name, value[i], least_scale, 1 / least_scale);
+    CUBIX_CHECK(!positive || value[i] > 0, CUBIX_EUSAGE, "%s: value %zu is %g %s: it must be > 0", name, i, value[i],
+                cubix_leaf_info(leaf)->unit);
+    CUBIX_CHECK(!bounded || (value[i] >= cubix_param_table[row].min && value[i] <= cubix_param_table[row].max),
+                CUBIX_EUSAGE, "%s is %g %s: it must be %s", name, value[i], cubix_leaf_info(leaf)->unit,
+                cubix_param_table[row].range);
+    CUBIX_CHECK(!scale || (value[i] >= least_scale && value[i] <= 1 / least_scale), CUBIX_EUSAGE,
+                "%s is %g: it must be in %g .. %g", name, value[i], least_scale, 1 / least_scale);
   }
 done:
   return status;
@@ -227,7 +251,8 @@ static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
   ins->pointing_x = chain->pipe->par.PointingX;
   ins->pointing_y = chain->pipe->par.PointingY;
   ins->roll = chain->pipe->par.Roll * CUBIX_PI / 180;
-  int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] && !cubix_templates_reaches(chain->pipe->templates, ins, &scene, chain->pipe->templates->v_max);
+  int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] &&
+               !cubix_templates_reaches(chain->pipe->templates, ins, &scene, chain->pipe->templates->v_max);
   if (!rows) cubix_templates_place(chain->pipe->templates, &chain->pipe->par, ins, &scene);
   else if (!unread) CUBIX_TRY(cubix_templates_remake(chain->pipe->templates, ins, &scene, luminosity));
   chain->pipe->scene = scene;
@@ -248,14 +273,16 @@ static int check_margin(const struct cubix_chain *chain, int was)
   const int n_lambda = own ? chain->pipe->cube->n_lambda : ins->n_lambda;
   const double spaxel = n_lambda * (double)sizeof(cubix_real), field = (double)ins->n_x * ins->n_y;
   const double painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin);
-  const double before = (ins->n_x + 2. * was) * (ins->n_y + 2. * was), piece = fmin(CUBIX_CHAIN_PIECE, painted * spaxel);
+  const double before = (ins->n_x + 2. * was) * (ins->n_y + 2. * was),
+               piece = fmin(CUBIX_CHAIN_PIECE, painted * spaxel);
   const double later = chain->cube_dot ? 0 : 2 * field * spaxel;
   const double need = (painted - before) * spaxel + piece * (2 + field / painted) + later +
                       cubix_psf_bytes(ins, n_lambda, 2, 3, omp_get_max_threads());
   const double there = fmin(cubix_memory_free() / cubix_mpi_local_size(), cubix_memory_own());
-  CUBIX_CHECK(ins->margin <= was || need <= there, CUBIX_ENOMEM,
-              "a margin of %d spaxels for a PSF of %g arcsec, instead of %d, takes %.3g GB, and %.3g GB are free for a rank",
-              ins->margin, chain->pipe->par.PsfFwhm, was, 1e-9 * need, 1e-9 * there);
+  CUBIX_CHECK(
+      ins->margin <= was || need <= there, CUBIX_ENOMEM,
+      "a margin of %d spaxels for a PSF of %g arcsec, instead of %d, takes %.3g GB, and %.3g GB are free for a rank",
+      ins->margin, chain->pipe->par.PsfFwhm, was, 1e-9 * need, 1e-9 * there);
 done:
   return status;
 }
@@ -267,9 +294,17 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
   const int margin = chain->pipe->ins->margin;
   if (at) *at = *value;
   switch (leaf) {
-    case CUBIX_LEAF_Centre: shift(chain->pipe->particles->slab->position, chain, chain->pipe->frame.centre, value); break;
-    case CUBIX_LEAF_SystemicVelocity: shift(chain->pipe->particles->slab->velocity, chain, chain->pipe->frame.velocity, value); break;
-    case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: case CUBIX_LEAF_Inclination: case CUBIX_LEAF_PositionAngle: turn(chain); break;
+    case CUBIX_LEAF_Centre:
+      shift(chain->pipe->particles->slab->position, chain, chain->pipe->frame.centre, value);
+      break;
+    case CUBIX_LEAF_SystemicVelocity:
+      shift(chain->pipe->particles->slab->velocity, chain, chain->pipe->frame.velocity, value);
+      break;
+    case CUBIX_LEAF_Alpha:
+    case CUBIX_LEAF_Beta:
+    case CUBIX_LEAF_Gamma:
+    case CUBIX_LEAF_Inclination:
+    case CUBIX_LEAF_PositionAngle: turn(chain); break;
     case CUBIX_LEAF_MassScale: scale_masses(chain, *value); break;
     case CUBIX_LEAF_FluxScale: chain->pipe->flux_scale = *value; break;
     case CUBIX_LEAF_PsfFwhm: case CUBIX_LEAF_PsfBeta:
@@ -299,7 +334,8 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   double *here = column(slab, leaf);
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(check_values(chain, leaf, value)));
-  if (leaf == CUBIX_LEAF_Position) CUBIX_TRY(cubix_mpi_star_box_check(value, slab->n, slab->snapshot.box, CUBIX_EUSAGE));
+  if (leaf == CUBIX_LEAF_Position)
+    CUBIX_TRY(cubix_mpi_star_box_check(value, slab->n, slab->snapshot.box, CUBIX_EUSAGE));
   chain->fresh = 0;
   chain->pipe->moved = 1;
   if (cubix_leaf_info(leaf)->of == CUBIX_OF_GLOBAL) CUBIX_TRY(cubix_mpi_agree(put_global(chain, leaf, value)));
@@ -309,7 +345,8 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
     cubix_field_settle(here, field_of(leaf), slab->n);
   } else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) slab->mass_formed[i] = value[i] * chain->mass_scale;
-  else if (leaf == CUBIX_LEAF_Position) to_sky(slab->position, chain, value, chain->pipe->frame.centre, slab->snapshot.box);
+  else if (leaf == CUBIX_LEAF_Position)
+    to_sky(slab->position, chain, value, chain->pipe->frame.centre, slab->snapshot.box);
   else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, chain->pipe->frame.velocity, 0);
 done:
   return status;

@@ -81,11 +81,15 @@ static void back_free(struct back *b)
 }
 
 static size_t n_record(const struct cubix_placement *p) { return p ? p->start[p->n_spaxel] : 0; }
-static size_t n_row_bar(const struct cubix_chain *chain) { return (size_t)chain->pipe->templates->tables.n_row * ((size_t)chain->pipe->templates->tables.n_knot + 1) * 2; }
+static size_t n_row_bar(const struct cubix_chain *chain)
+{
+  return (size_t)chain->pipe->templates->tables.n_row * ((size_t)chain->pipe->templates->tables.n_knot + 1) * 2;
+}
 
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves)
 {
-  return leaves->value[CUBIX_LEAF_Luminosity] || leaves->value[CUBIX_LEAF_LsfFwhm] || (leaves->value[CUBIX_LEAF_Redshift] && !chain->pipe->ins->lsf_none);
+  return leaves->value[CUBIX_LEAF_Luminosity] || leaves->value[CUBIX_LEAF_LsfFwhm] ||
+         (leaves->value[CUBIX_LEAF_Redshift] && !chain->pipe->ins->lsf_none);
 }
 
 /* One after the last spaxel of a part that begins with `first`. */
@@ -110,7 +114,8 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain));
   CUBIX_ALLOC(b->outliers, n_record(b->rest.outliers));
   CUBIX_ALLOC(b->leftover, n_record(b->rest.leftover));
-  if (chain->pipe->basis && !chain->cover) CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->templates->tables));
+  if (chain->pipe->basis && !chain->cover)
+    CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->templates->tables));
   if (chain->pipe->basis) CUBIX_ALLOC(b->value, chain->cover->n_value);
   if (!cubix_chain_needs_rows(chain, bar)) goto done;
   CUBIX_ALLOC(b->row, n_row_bar(chain));
@@ -123,7 +128,8 @@ done:
 }
 
 /* The owner's cotangents of a piece back through the PSF. */
-static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar, const struct cubix_chain_piece *piece, int psf)
+static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar,
+                  const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
   CUBIX_TRY(cubix_chain_hold(chain, &b->bar, piece, 0));
@@ -132,7 +138,8 @@ static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_
     CUBIX_TRY(cubix_chain_hold(chain, &b->painted, piece, chain->pipe->ins->margin));
     cubix_chain_cut(&b->painted, chain->pipe->painted);
   }
-  CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, psf ? &b->painted : NULL, &b->bar, &b->painted_bar, psf ? &b->psf : NULL));
+  CUBIX_TRY(
+      cubix_psf_apply_vjp(chain->pipe->ins, psf ? &b->painted : NULL, &b->bar, &b->painted_bar, psf ? &b->psf : NULL));
 done:
   return status;
 }
@@ -145,7 +152,8 @@ static int leftover_back(struct back *b, const struct cubix_chain *chain)
   for (int k = b->painted_bar.lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, &b->painted_bar);
-    CUBIX_TRY(cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, b->rest.leftover, &run, b->leftover, b->row_rest));
+    CUBIX_TRY(
+        cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, b->rest.leftover, &run, b->leftover, b->row_rest));
   }
 done:
   free(run.flux);
@@ -155,10 +163,12 @@ done:
 /* Templates of the histogram, tile by tile. */
 static int tiles_back(struct back *b, const struct cubix_chain *chain)
 {
-  int status = CUBIX_OK, first = b->painted_bar.lambda_first / CUBIX_TILE, last = (b->painted_bar.lambda_first + b->painted_bar.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
+  int status = CUBIX_OK, first = b->painted_bar.lambda_first / CUBIX_TILE,
+      last = (b->painted_bar.lambda_first + b->painted_bar.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   for (int i = first; i < last; i++) {
     memset(b->tile, 0, cubix_basis_tile_size(chain->pipe->basis) * sizeof *b->tile);
-    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis, chain->pipe->templates->tables.star_scale, i, b->tile));
+    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis,
+                                       chain->pipe->templates->tables.star_scale, i, b->tile));
     CUBIX_TRY(cubix_basis_vjp(chain->pipe->basis, i, b->tile, b->row));
   }
 done:
@@ -175,16 +185,19 @@ static int stars_back(struct back *b, const struct cubix_chain *chain)
     CUBIX_TRY(cubix_device_paint_vjp(dev, tables, chain->pipe->particles->placement, &b->painted_bar, b->star, b->row));
     goto done;
   }
-  CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, tables->star_scale, b->value));
+  CUBIX_TRY(
+      dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, tables->star_scale, b->value));
   if (b->row) CUBIX_TRY(tiles_back(b, chain));
-  if (b->rest.outliers) CUBIX_TRY(cubix_device_paint_vjp(dev, tables, b->rest.outliers, &b->painted_bar, b->outliers, b->row));
+  if (b->rest.outliers)
+    CUBIX_TRY(cubix_device_paint_vjp(dev, tables, b->rest.outliers, &b->painted_bar, b->outliers, b->row));
   if (b->rest.leftover) CUBIX_TRY(leftover_back(b, chain));
 done:
   return status;
 }
 
 /* Bars of picked stars, from number *next on, to those of the records first .. last - 1. */
-static void add_picked(struct cubix_star_bar *to, size_t first, size_t last, const struct cubix_star_bar *from, const struct cubix_placement *picked, size_t *next)
+static void add_picked(struct cubix_star_bar *to, size_t first, size_t last, const struct cubix_star_bar *from,
+                       const struct cubix_placement *picked, size_t *next)
 {
   for (; *next < n_record(picked) && picked->source[*next] < last; ++*next) {
     struct cubix_star_bar *t = &to[picked->source[*next] - first];
@@ -199,11 +212,14 @@ static void add_picked(struct cubix_star_bar *to, size_t first, size_t last, con
 static struct cubix_placement part_of(const struct cubix_placement *p, size_t first, size_t last, size_t *start)
 {
   for (size_t s = first; s <= last; s++) start[s - first] = p->start[s] - p->start[first];
-  return (struct cubix_placement){ .n_spaxel = last - first, .start = start, .star = p->star + p->start[first], .source = p->source + p->start[first] };
+  return (struct cubix_placement){
+    .n_spaxel = last - first, .start = start, .star = p->star + p->start[first], .source = p->source + p->start[first]
+  };
 }
 
 /* What has been collected on the histogram's blocks, to the stars, part by part. */
-static int deposits_back(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+static int deposits_back(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar,
+                         struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
   const struct cubix_placement *p = chain->pipe->particles->placement;
@@ -217,7 +233,8 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
     cover.start += first;
     cover.exponent += first;
     memset(b->star, 0, n_record(&part) * sizeof *b->star);
-    CUBIX_TRY(chain->pipe->dev->ops->fill_vjp(chain->pipe->dev, &cover, b->value, &part, &chain->pipe->templates->tables, b->star));
+    CUBIX_TRY(chain->pipe->dev->ops->fill_vjp(chain->pipe->dev, &cover, b->value, &part,
+                                              &chain->pipe->templates->tables, b->star));
     add_picked(b->star, p->start[first], p->start[last], b->outliers, b->rest.outliers, &next_outlier);
     add_picked(b->star, p->start[first], p->start[last], b->leftover, b->rest.leftover, &next_leftover);
     CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));
@@ -227,14 +244,16 @@ done:
   return status;
 }
 
-static int collect(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+static int collect(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar,
+                   struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
   size_t n_row = (size_t)chain->pipe->templates->tables.n_row, stride = n_row_bar(chain) / n_row;
   for (size_t r = 0; r < n_row && b->row_rest; r++)
     if (chain->pipe->basis->ending[r])
       for (size_t i = r * stride; i < (r + 1) * stride; i++) b->row[i] += b->row_rest[i];
-  if (chain->pipe->templates->tables.deposit != CUBIX_DEPOSIT_NEAREST) CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
+  if (chain->pipe->templates->tables.deposit != CUBIX_DEPOSIT_NEAREST)
+    CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
   if (chain->pipe->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
   else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->particles->placement, 0, b->star, b->total, bar, sums));
   if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, bar, sums));
@@ -260,21 +279,26 @@ static void add_global(struct cubix_leaves *bar, enum cubix_leaf leaf, double x)
 }
 
 /* Rows of templates to library, LSF and redshift. */
-static int rows_back(const struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar, double *one_plus_z_bar)
+static int rows_back(const struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar,
+                     double *one_plus_z_bar)
 {
   if (!b->row) return CUBIX_OK;
   cubix_mpi_collective.sum(b->row, n_row_bar(chain));
-  return cubix_templates_vjp(chain->pipe->templates, chain->pipe->ins, b->row, bar->value[CUBIX_LEAF_Luminosity], bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
+  return cubix_templates_vjp(chain->pipe->templates, chain->pipe->ins, b->row, bar->value[CUBIX_LEAF_Luminosity],
+                             bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
 }
 
 /* Sums over all ranks to the globals. */
-static void globals_back(const struct back *b, const struct cubix_chain *chain, const struct cubix_chain_sums *sums, double one_plus_z_bar, struct cubix_leaves *bar)
+static void globals_back(const struct back *b, const struct cubix_chain *chain, const struct cubix_chain_sums *sums,
+                         double one_plus_z_bar, struct cubix_leaves *bar)
 {
   const struct cubix_scene *scene = &chain->pipe->scene;
   struct cubix_turn_bar turn = { .alpha = 0 };
   double redshift_bar = 0, distance_bar = 0, z1 = 1 + scene->redshift;
-  struct cubix_scene scene_bar = { .redshift = sums->receding * CUBIX_C_KMS / z1 + one_plus_z_bar, .flux_scale = b->flux / scene->flux_scale,
-                                   .kpc_per_arcsec = -sums->sky.arcsec_per_kpc / (scene->kpc_per_arcsec * scene->kpc_per_arcsec) };
+  struct cubix_scene scene_bar = { .redshift = sums->receding * CUBIX_C_KMS / z1 + one_plus_z_bar,
+                                   .flux_scale = b->flux / scene->flux_scale,
+                                   .kpc_per_arcsec =
+                                       -sums->sky.arcsec_per_kpc / (scene->kpc_per_arcsec * scene->kpc_per_arcsec) };
   cubix_scene_vjp(scene, &chain->pipe->par, &scene_bar, &redshift_bar, &distance_bar);
   cubix_frame_turn_vjp(&chain->pipe->frame, &chain->pipe->par, sums->rotation, &turn);
   add_global(bar, CUBIX_LEAF_Alpha, turn.alpha);

@@ -39,9 +39,7 @@
 
 static const double node_step = 20;       /* km/s: a usual one */
 
-/* ---- stars
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- stars ----------------------------------------------------------------------------------- */
 /* Values of the histogram of a share of the stars that were counted, with at most so many in a spaxel. */
 static double values_of(const struct cubix_memory_job *j, const double *count, double share, double most)
 {
@@ -106,7 +104,8 @@ done:
 static int begin_soundings(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
-  const int n_x = j->ins->n_x + 2 * j->ins->margin, n_y = j->ins->n_y + 2 * j->ins->margin, n_row = j->templates->tables.n_row;
+  const int n_x = j->ins->n_x + 2 * j->ins->margin, n_y = j->ins->n_y + 2 * j->ins->margin,
+            n_row = j->templates->tables.n_row;
   struct cubix_workload work = { .n_star = (int64_t)j->n_star };
   struct cubix_engine engine = { .reach = 0 };
   memcpy(work.beyond, j->beyond, sizeof work.beyond);
@@ -192,18 +191,23 @@ static void limit_values(struct cubix_memory_job *j)
   }
 }
 
-/* ---- the engine
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- the engine ------------------------------------------------------------------------------ */
 static int guess_engine(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
   const struct cubix_tables *tables = &j->templates->tables;
   struct cubix_rates rank = cubix_rates_of_rank(&j->dev->rates, j->n_thread);
-  struct cubix_workload work = { .n_star = (int64_t)j->n_star, .values = j->values_all, .values_apart = cubix_mpi_max(j->values), .n_spaxel = j->painted,
-                                 .n_lambda = tables->n_lambda, .n_row = tables->n_row, .n_rank = j->n_rank, .pchip = tables->pchip,
+  struct cubix_workload work = { .n_star = (int64_t)j->n_star,
+                                 .values = j->values_all,
+                                 .values_apart = cubix_mpi_max(j->values),
+                                 .n_spaxel = j->painted,
+                                 .n_lambda = tables->n_lambda,
+                                 .n_row = tables->n_row,
+                                 .n_rank = j->n_rank,
+                                 .pchip = tables->pchip,
                                  .keeping = strcmp(j->par->TemplateCache, "none") != 0,
-                                 .rates = { cubix_mpi_max(rank.direct), cubix_mpi_max(rank.fill), cubix_mpi_max(rank.multiply), 0 } };
+                                 .rates = { cubix_mpi_max(rank.direct), cubix_mpi_max(rank.fill),
+                                            cubix_mpi_max(rank.multiply), 0 } };
   work.n_core = (int)cubix_mpi_sum_int(j->n_thread);
   memcpy(work.beyond, j->beyond, sizeof work.beyond);
   cubix_engine_free(j->engine);
@@ -214,10 +218,12 @@ static int guess_engine(struct cubix_memory_job *j)
   work.n_used = j->engine->n_used;
   MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, cubix_mpi_group()->comm);
   cubix_engine_set_reach(j->engine, &work);
-  if (j->say && j->engine->reach > 0 && !tables->pchip && strcmp(j->par->Engine, "direct") != 0) CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->templates, j->engine));
+  if (j->say && j->engine->reach > 0 && !tables->pchip && strcmp(j->par->Engine, "direct") != 0)
+    CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->templates, j->engine));
   j->prepared = work.prepared;
   cubix_engine_choose(j->engine, j->par, &work);
-  if (j->engine->method == CUBIX_HISTOGRAM && !j->prepared && j->say) CUBIX_TRY(cubix_mpi_basis_step(&j->step, j->templates, j->engine));
+  if (j->engine->method == CUBIX_HISTOGRAM && !j->prepared && j->say)
+    CUBIX_TRY(cubix_mpi_basis_step(&j->step, j->templates, j->engine));
   if (!(j->step > 0)) j->step = node_step;
   j->channels = j->engine->lambda_first[j->rank + 1] - j->engine->lambda_first[j->rank];
   if (j->engine->method == CUBIX_DIRECT || j->engine->combine == CUBIX_COMBINE_CUBE) j->channels = j->ins->n_lambda;
@@ -226,9 +232,7 @@ done:
   return status;
 }
 
-/* ---- the judgement
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the judgement --------------------------------------------------------------------------- */
 struct verdict { double peak, now, more, free, own; enum cubix_phase phase; };
 
 /* Sums and extremes over the ranks of this node.  @return 1 on every rank of all nodes where all fits */
@@ -296,16 +300,21 @@ static const char *less_stars(const struct cubix_memory_job *j)
   return j->par->SlabMemory > 0 ? ", or lower SlabMemory" : ", or set a SlabMemory";
 }
 
-static int tell(const struct verdict *v, const struct cubix_memory_plan *p, const struct cubix_memory_job *j, int fits, int say)
+static int tell(const struct verdict *v, const struct cubix_memory_plan *p, const struct cubix_memory_job *j, int fits,
+                int say)
 {
   int status = CUBIX_OK, alone = v->more <= v->free;
   char largest[512];
   double peak = cubix_mpi_max(v->peak);
   cubix_memory_describe(p, v->phase, largest, sizeof largest);
-  cubix_log(say ? CUBIX_LOG_INFO : CUBIX_LOG_DEBUG, "memory: a rank takes up to %.0f MiB, rank 0 most %s: %s; this node's %d rank(s) take %.3g GB beyond what they have, and %.3g GB are free",
-            peak / 1048576, cubix_phase_name(v->phase), largest, cubix_mpi_local_size(), 1e-9 * v->more, 1e-9 * v->free);
+  cubix_log(say ? CUBIX_LOG_INFO : CUBIX_LOG_DEBUG,
+            "memory: a rank takes up to %.0f MiB, rank 0 most %s: %s; this node's %d rank(s) take %.3g GB beyond what "
+            "they have, and %.3g GB are free",
+            peak / 1048576, cubix_phase_name(v->phase), largest, cubix_mpi_local_size(), 1e-9 * v->more,
+            1e-9 * v->free);
   CUBIX_CHECK(fits || (alone && v->peak - v->now <= v->own), CUBIX_EUSAGE,
-              "this run needs %.3g GB more memory on a node of %d rank(s), and %.3g GB are free there%s: %s a rank has %s; make FieldOfView smaller, PixelScale or LambdaStep larger%s%s",
+              "this run needs %.3g GB more memory on a node of %d rank(s), and %.3g GB are free there%s: %s a rank has "
+              "%s; make FieldOfView smaller, PixelScale or LambdaStep larger%s%s",
               1e-9 * (alone ? v->peak - v->now : v->more), cubix_mpi_local_size(), 1e-9 * fmin(v->free, v->own),
               v->own < v->free ? " by this process's own limit (ulimit)" : "", cubix_phase_name(v->phase), largest,
               cubix_mpi_local_size() > 1 ? ", start fewer ranks on a node" : "", less_stars(j));
@@ -313,13 +322,25 @@ done:
   return status;
 }
 
-int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_templates *templates,
-                           struct cubix_particles *particles, const unsigned char *active, const struct cubix_device *dev, int say)
+int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins,
+                           const struct cubix_scene *scene, const struct cubix_templates *templates,
+                           struct cubix_particles *particles, const unsigned char *active,
+                           const struct cubix_device *dev, int say)
 {
   int status = CUBIX_OK, fits;
-  struct cubix_memory_job j = { .par = par, .ins = ins, .scene = scene, .templates = templates, .particles = particles, .dev = dev, .active = active,
-                                 .n_thread = omp_get_max_threads(), .n_rank = cubix_mpi_size(),
-                   .rank = cubix_mpi_rank(), .say = say, .field = (double)ins->n_x * ins->n_y, .painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin) };
+  struct cubix_memory_job j = { .par = par,
+                                .ins = ins,
+                                .scene = scene,
+                                .templates = templates,
+                                .particles = particles,
+                                .dev = dev,
+                                .active = active,
+                                .n_thread = omp_get_max_threads(),
+                                .n_rank = cubix_mpi_size(),
+                                .rank = cubix_mpi_rank(),
+                                .say = say,
+                                .field = (double)ins->n_x * ins->n_y,
+                                .painted = (ins->n_x + 2. * ins->margin) * (ins->n_y + 2. * ins->margin) };
   struct cubix_memory_plan plan;
   struct verdict v;
   size_t all = 0;

@@ -19,8 +19,10 @@ extern "C" {
  *  @param scene, templates, particles  NULL: not known yet, and taken for nothing  @param active
  *  NULL, or the derivatives that will be asked for @param dev of this rank, where templates is
  *  given */
-int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, const struct cubix_templates *templates,
-                           struct cubix_particles *particles, const unsigned char *active, const struct cubix_device *dev, int say);
+int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins,
+                           const struct cubix_scene *scene, const struct cubix_templates *templates,
+                           struct cubix_particles *particles, const unsigned char *active,
+                           const struct cubix_device *dev, int say);
 
 #ifdef __cplusplus
 }

@@ -61,7 +61,8 @@ static double tile_bytes(job *j)
 
 static void plan_stars(plan *p, job *j)
 {
-  const int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL, chunks = j->particles->n_chunk > 1;
+  const int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL,
+            chunks = j->particles->n_chunk > 1;
   const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_FILL : CUBIX_PHASE_PAINT;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
@@ -185,7 +186,8 @@ static void plan_fit(plan *p, job *j)
   const double field = j->field * channel_bytes(j);
   const enum cubix_phase tangent = CUBIX_PHASE_TANGENT;
   cubix_memory_add(p, "the cube", field, first, CUBIX_PHASE_TEMPLATES);
-  cubix_memory_add(p, "the fit's vectors", cubix_fit_bytes(j->par, j->active, j->rows, &cubix_mpi_collective), first, last);
+  cubix_memory_add(p, "the fit's vectors", cubix_fit_bytes(j->par, j->active, j->rows, &cubix_mpi_collective), first,
+                   last);
   cubix_memory_add(p, "weights and tangents of the cube", 2 * field, first, last);
   plan_pieces(p, j, tangent);
   add_in(p, tangent, "tangents of stars", j->records * sizeof(struct cubix_star_bar));

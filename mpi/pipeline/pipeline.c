@@ -47,14 +47,18 @@ void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say)
 {
   cubix_mpi_pipeline_enter(pipe);
-  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->templates, pipe->particles, pipe->use.active, pipe->dev, say);
+  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->templates, pipe->particles, pipe->use.active,
+                                pipe->dev, say);
 }
 
-int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par, const struct cubix_pipeline_use *use, struct cubix_stages *stages)
+int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par,
+                            const struct cubix_pipeline_use *use, struct cubix_stages *stages)
 {
   int status = CUBIX_OK;
   struct cubix_pipeline *pipe = cubix_alloc(1, sizeof *pipe);
-  CUBIX_TRY(cubix_mpi_agree(pipe ? CUBIX_OK : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *pipe)));
+  CUBIX_TRY(cubix_mpi_agree(
+      pipe ? CUBIX_OK
+           : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *pipe)));
   pipe->group = cubix_mpi_group();
   pipe->warnings = *cubix_log_warnings();
   cubix_mpi_pipeline_enter(pipe);
@@ -71,8 +75,7 @@ done:
   return status;
 }
 
-/* ---- stars and what is made for them
- * ------------------------------------------------------------------------------------------ */
+/* ---- stars and what is made for them --------------------------------------------------------- */
 
 static int take_stars(struct cubix_pipeline *pipe, const struct cubix_slab *stars)
 {
@@ -80,8 +83,10 @@ static int take_stars(struct cubix_pipeline *pipe, const struct cubix_slab *star
   if (stars) CUBIX_TRY(cubix_mpi_particles_hold(&pipe->particles, &pipe->par, stars));
   else CUBIX_TRY(cubix_mpi_particles_open(&pipe->particles, &pipe->par));
   if (!pipe->use.keep_stars) goto done;
-  CUBIX_CHECK(pipe->particles->n_chunk == 1, CUBIX_EUSAGE, "derivatives need all stars in memory, and they take %zu chunks: raise SlabMemory (%g MB, %s) or use more ranks",
-              pipe->particles->n_chunk, pipe->par.SlabMemory, cubix_params_origin(&pipe->par, "SlabMemory"));
+  CUBIX_CHECK(
+      pipe->particles->n_chunk == 1, CUBIX_EUSAGE,
+      "derivatives need all stars in memory, and they take %zu chunks: raise SlabMemory (%g MB, %s) or use more ranks",
+      pipe->particles->n_chunk, pipe->par.SlabMemory, cubix_params_origin(&pipe->par, "SlabMemory"));
   pipe->particles->keep = 1;
 done:
   return status;
@@ -97,7 +102,8 @@ static int find_speed(struct cubix_pipeline *pipe)
 static int make_templates(struct cubix_pipeline *pipe)
 {
   struct cubix_templates *templates = NULL;
-  int status = (pipe->use.keep_library ? cubix_templates_build_kept : cubix_templates_build)(&templates, &pipe->par, pipe->ins, &pipe->scene, pipe->v_max);
+  int status = (pipe->use.keep_library ? cubix_templates_build_kept : cubix_templates_build)(
+      &templates, &pipe->par, pipe->ins, &pipe->scene, pipe->v_max);
   status = cubix_mpi_agree(status);
   if (status) {
     cubix_templates_free(templates);
@@ -127,9 +133,7 @@ done:
   return status;
 }
 
-/* ---- the cube
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the cube -------------------------------------------------------------------------------- */
 
 /* Templates that reach as far as the stars' speeds ask. */
 static int follow_speed(struct cubix_pipeline *pipe)
@@ -137,8 +141,10 @@ static int follow_speed(struct cubix_pipeline *pipe)
   int status = CUBIX_OK;
   if (pipe->moved) CUBIX_TRY(find_speed(pipe));
   if (!pipe->unread && cubix_templates_reaches(pipe->templates, pipe->ins, &pipe->scene, pipe->v_max)) goto done;
-  CUBIX_CHECK(!pipe->use.active || !pipe->use.active[CUBIX_LEAF_Luminosity], CUBIX_EUSAGE, "stars of up to %g km/s need more wavelengths of %s than were read, and with "
-              "Luminosity active the library stays as it is: open again with these velocities", pipe->v_max, pipe->par.SspFile);
+  CUBIX_CHECK(!pipe->use.active || !pipe->use.active[CUBIX_LEAF_Luminosity], CUBIX_EUSAGE,
+              "stars of up to %g km/s need more wavelengths of %s than were read, and with "
+              "Luminosity active the library stays as it is: open again with these velocities",
+              pipe->v_max, pipe->par.SspFile);
   CUBIX_TRY(make_templates(pipe));
 done:
   return status;
@@ -240,7 +246,12 @@ static int convolve(struct cubix_pipeline *pipe)
   if (!pipe->use.keep_painted) return cubix_psf_apply(pipe->ins, cube);
   if (!pipe->painted) CUBIX_ALLOC(pipe->painted, 1);
   free(pipe->painted->flux);
-  *pipe->painted = (struct cubix_cube){ .n_x = cube->n_x, .n_y = cube->n_y, .margin = cube->margin, .lambda_first = cube->lambda_first, .n_lambda = cube->n_lambda, .flux = cube->flux };
+  *pipe->painted = (struct cubix_cube){ .n_x = cube->n_x,
+                                        .n_y = cube->n_y,
+                                        .margin = cube->margin,
+                                        .lambda_first = cube->lambda_first,
+                                        .n_lambda = cube->n_lambda,
+                                        .flux = cube->flux };
   cube->flux = NULL;
   CUBIX_TRY(cubix_mpi_pipeline_hold(pipe, &pipe->cube));
   CUBIX_TRY(cubix_psf_apply_to(pipe->ins, pipe->painted, cube));
@@ -257,10 +268,16 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
   CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
-  if (check) CUBIX_STAGE(stages, "draw", cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->templates, pipe->particles->survey));
-  CUBIX_STAGE(stages, "paint",   cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->particles, pipe->dev));
+  if (check)
+    CUBIX_STAGE(stages, "draw",
+                cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->templates, pipe->particles->survey));
+  CUBIX_STAGE(stages, "paint",
+              cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->templates,
+                                   pipe->particles, pipe->dev));
   CUBIX_STAGE(stages, "sum",     cubix_mpi_cube_sum(pipe->cube, pipe->engine));
-  if (check) CUBIX_STAGE(stages, "audit", cubix_mpi_audit_judge(&pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->cube));
+  if (check)
+    CUBIX_STAGE(stages, "audit",
+                cubix_mpi_audit_judge(&pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->cube));
   CUBIX_STAGE(stages, "check",   cubix_cube_check(pipe->cube, &pipe->par));
   CUBIX_STAGE(stages, "psf",     convolve(pipe));
 done:
@@ -269,8 +286,17 @@ done:
 
 void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe)
 {
-  *result = (struct cubix_result){ .par = &pipe->par, .ins = pipe->ins, .slab = pipe->particles->slab, .frame = &pipe->frame, .scene = &pipe->scene, .templates = pipe->templates,
-                                   .cube = pipe->cube, .engine = pipe->engine, .basis = pipe->basis, .audit = &pipe->audit, .device = pipe->dev->description,
+  *result = (struct cubix_result){ .par = &pipe->par,
+                                   .ins = pipe->ins,
+                                   .slab = pipe->particles->slab,
+                                   .frame = &pipe->frame,
+                                   .scene = &pipe->scene,
+                                   .templates = pipe->templates,
+                                   .cube = pipe->cube,
+                                   .engine = pipe->engine,
+                                   .basis = pipe->basis,
+                                   .audit = &pipe->audit,
+                                   .device = pipe->dev->description,
                                    .n_rank = cubix_mpi_size() };
 }
 

@@ -66,7 +66,8 @@ struct cubix_pipeline {
 /** Read the instrument, and look whether its cube fits into memory.  Collective.
  *  @param par borrowed, and must outlive the pipeline  @param stages NULL, or borrowed  @param[out]
  *  pipe owned by the caller */
-int cubix_mpi_pipeline_open(struct cubix_pipeline **pipe, const struct cubix_params *par, const struct cubix_pipeline_use *use, struct cubix_stages *stages);
+int cubix_mpi_pipeline_open(struct cubix_pipeline **pipe, const struct cubix_params *par,
+                            const struct cubix_pipeline_use *use, struct cubix_stages *stages);
 /** Take stars, find their frame, make the templates for them and open the processor.  Collective.
  *  @param stars  NULL: those of InputFile; otherwise this rank's, which are copied, with snapshot
  *  filled in as a file would have it */

@@ -45,9 +45,7 @@ static const char mark[] = ".part-";
  * one thread at a time. */
 static struct cubix_atomic_file *volatile growing;
 
-/* ---- the list
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 static void list_add(struct cubix_atomic_file *f)
 {
 #pragma omp critical(cubix_atomic_file)
@@ -76,9 +74,7 @@ void cubix_atomic_file_abandon(void)
   growing = NULL;
 }
 
-/* ---- names
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 /* @return NULL without memory */
 static char *format(const char *fmt, ...) CUBIX_PRINTF(1, 2);
 static char *format(const char *fmt, ...)
@@ -124,7 +120,8 @@ static void host_name(char host[HOST])
   ssize_t length = readlink("/proc/self/ns/pid", space, sizeof space - 1);    /* pid:[4026531836] */
   if (length < 0) return;
   space[length] = '\0';
-  snprintf(host + n, HOST - n, ".%.*s", (int)strspn(space + strcspn(space, "0123456789"), "0123456789"), space + strcspn(space, "0123456789"));
+  snprintf(host + n, HOST - n, ".%.*s", (int)strspn(space + strcspn(space, "0123456789"), "0123456789"),
+           space + strcspn(space, "0123456789"));
 }
 
 static uint64_t random_bits(void)
@@ -143,7 +140,8 @@ static uint64_t random_bits(void)
 int cubix_atomic_file_same(const char *a, const char *b)
 {
   struct stat info_a, info_b;
-  return a && b && *a && *b && !stat(a, &info_a) && !stat(b, &info_b) && info_a.st_dev == info_b.st_dev && info_a.st_ino == info_b.st_ino;
+  return a && b && *a && *b && !stat(a, &info_a) && !stat(b, &info_b) && info_a.st_dev == info_b.st_dev &&
+         info_a.st_ino == info_b.st_ino;
 }
 
 /* Whether a link may be followed: in a sticky folder that others may write to, only our own and
@@ -152,7 +150,8 @@ static int link_is_trusted(const char *folder, const struct stat *link)
 {
   struct stat info;
   if (stat(folder, &info)) return 0;
-  return !((info.st_mode & STICKY) && (info.st_mode & S_IWOTH)) || link->st_uid == geteuid() || link->st_uid == info.st_uid;
+  return !((info.st_mode & STICKY) && (info.st_mode & S_IWOTH)) || link->st_uid == geteuid() ||
+         link->st_uid == info.st_uid;
 }
 
 int cubix_atomic_file_resolve(char **target, const char *path, const char *what)
@@ -165,9 +164,12 @@ int cubix_atomic_file_resolve(char **target, const char *path, const char *what)
     char leads[4096];
     ssize_t n = readlink(at, leads, sizeof leads - 1);
     CUBIX_CHECK((folder = folder_of(at)), CUBIX_ENOMEM, "cannot allocate a file's name");
-    CUBIX_CHECK(hop < N_LINK && n > 0, CUBIX_EOUTPUT, "%s is a symbolic link that leads nowhere; choose another name", what);
-    CUBIX_CHECK(strncmp(at, "/proc/", 6), CUBIX_EOUTPUT, "%s is a stream of this process and not a file; choose another name", what);
-    CUBIX_CHECK(link_is_trusted(folder, &info), CUBIX_EOUTPUT, "%s is a symbolic link of another user in a folder that all may write to; choose another name", what);
+    CUBIX_CHECK(hop < N_LINK && n > 0, CUBIX_EOUTPUT, "%s is a symbolic link that leads nowhere; choose another name",
+                what);
+    CUBIX_CHECK(strncmp(at, "/proc/", 6), CUBIX_EOUTPUT,
+                "%s is a stream of this process and not a file; choose another name", what);
+    CUBIX_CHECK(link_is_trusted(folder, &info), CUBIX_EOUTPUT,
+                "%s is a symbolic link of another user in a folder that all may write to; choose another name", what);
     leads[n] = '\0';
     next = leads[0] == '/' ? format("%s", leads) : format("%s/%s", folder, leads);
     CUBIX_CHECK(next, CUBIX_ENOMEM, "cannot allocate a file's name");
@@ -184,9 +186,7 @@ done:
   return status;
 }
 
-/* ---- what is there
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- what is there --------------------------------------------------------------------------- */
 /* That what is there may be replaced.  @param[out] exists, info  of the target */
 static int inspect(const char *target, const char *what, int *exists, struct stat *info)
 {
@@ -194,12 +194,17 @@ static int inspect(const char *target, const char *what, int *exists, struct sta
   struct stat folder_info;
   char *folder = folder_of(target);
   CUBIX_CHECK(folder, CUBIX_ENOMEM, "cannot allocate a file's name");
-  CUBIX_CHECK(!stat(folder, &folder_info) && S_ISDIR(folder_info.st_mode), CUBIX_EOUTPUT, "%s: there is no folder %s; make it first", what, folder);
+  CUBIX_CHECK(!stat(folder, &folder_info) && S_ISDIR(folder_info.st_mode), CUBIX_EOUTPUT,
+              "%s: there is no folder %s; make it first", what, folder);
   *exists = !lstat(target, info);
-  CUBIX_CHECK(!*exists || S_ISREG(info->st_mode), CUBIX_EOUTPUT, "%s exists and is not a file; choose another name", what);
-  CUBIX_CHECK(!*exists || (info->st_mode & 0222), CUBIX_EOUTPUT,
-              "%s exists and is write-protected (mode %03o); make it writable (chmod u+w), remove it, or choose another name", what, (unsigned)info->st_mode & 0777);
-  CUBIX_CHECK(!*exists || !access(target, W_OK), CUBIX_EOUTPUT, "%s exists and may not be replaced: %s; choose another name", what, strerror(errno));
+  CUBIX_CHECK(!*exists || S_ISREG(info->st_mode), CUBIX_EOUTPUT, "%s exists and is not a file; choose another name",
+              what);
+  CUBIX_CHECK(
+      !*exists || (info->st_mode & 0222), CUBIX_EOUTPUT,
+      "%s exists and is write-protected (mode %03o); make it writable (chmod u+w), remove it, or choose another name",
+      what, (unsigned)info->st_mode & 0777);
+  CUBIX_CHECK(!*exists || !access(target, W_OK), CUBIX_EOUTPUT,
+              "%s exists and may not be replaced: %s; choose another name", what, strerror(errno));
 done:
   free(folder);
   return status;
@@ -228,7 +233,8 @@ static int create(struct cubix_atomic_file *f, const char *what)
   host_name(host);
   for (int i = 0; i < N_TRY; i++) {
     free(f->temporary);
-    f->temporary = format("%.*s.%.*s%s%s-%ld-%016" PRIx64, n, f->target, base_length(f->target + n), f->target + n, mark, host, (long)getpid(), random_bits());
+    f->temporary = format("%.*s.%.*s%s%s-%ld-%016" PRIx64, n, f->target, base_length(f->target + n), f->target + n,
+                          mark, host, (long)getpid(), random_bits());
     CUBIX_CHECK(f->temporary, CUBIX_ENOMEM, "cannot allocate a file's name");
     list_add(f);                                   /* before the file is there, so that no signal misses it */
     f->file = open(f->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, exists ? 0600 : 0666);
@@ -237,8 +243,8 @@ static int create(struct cubix_atomic_file *f, const char *what)
     list_remove(f);
     if (reason != EEXIST) break;
   }
-  CUBIX_CHECK(f->file >= 0 && strlen(f->target + n) < 256, CUBIX_EOUTPUT, "%s: cannot create a file in %.*s: %s", what, n ? n : 1, n ? f->target : ".",
-              strerror(reason));
+  CUBIX_CHECK(f->file >= 0 && strlen(f->target + n) < 256, CUBIX_EOUTPUT, "%s: cannot create a file in %.*s: %s", what,
+              n ? n : 1, n ? f->target : ".", strerror(reason));
   CUBIX_CHECK(!fstat(f->file, &info), CUBIX_EOUTPUT, "%s: cannot create a file: %s", what, strerror(errno));
   f->inode = (uint64_t)info.st_ino;
   if (exists) permit(f->file, &old);
@@ -268,9 +274,7 @@ done:
   return status;
 }
 
-/* ---- growing
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- growing --------------------------------------------------------------------------------- */
 int cubix_atomic_file_begin(struct cubix_atomic_file *f, const char *path)
 {
   int status = CUBIX_OK;
@@ -293,10 +297,12 @@ int cubix_atomic_file_join(struct cubix_atomic_file *f, const char *path, const 
   CUBIX_CHECK(f->path && f->temporary, CUBIX_ENOMEM, "cannot allocate a file's name");
   list_add(f);
   f->file = open(f->temporary, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-  CUBIX_CHECK(f->file >= 0, CUBIX_EOUTPUT, "cannot write %s: %s: %s; does every node see this folder?", path, temporary, strerror(errno));
+  CUBIX_CHECK(f->file >= 0, CUBIX_EOUTPUT, "cannot write %s: %s: %s; does every node see this folder?", path, temporary,
+              strerror(errno));
   /* the number of the file is the same on all nodes, that of the device is not */
   CUBIX_CHECK(!fstat(f->file, &info) && S_ISREG(info.st_mode) && (uint64_t)info.st_ino == inode, CUBIX_EOUTPUT,
-              "cannot write %s: %s is not the file that the first rank has made; does every node see this folder?", path, temporary);
+              "cannot write %s: %s is not the file that the first rank has made; does every node see this folder?",
+              path, temporary);
   f->inode = inode;
 done:
   if (status) cubix_atomic_file_leave(f);
@@ -321,7 +327,8 @@ done:
   return status;
 }
 
-int cubix_atomic_file_print(const struct cubix_atomic_file *f, int (*print)(FILE *out, const void *host), const void *host)
+int cubix_atomic_file_print(const struct cubix_atomic_file *f, int (*print)(FILE *out, const void *host),
+                            const void *host)
 {
   int status = CUBIX_OK, copy = dup(f->file);
   FILE *out = copy >= 0 ? fdopen(copy, "w") : NULL, *closing;
@@ -338,9 +345,7 @@ done:
   return status;
 }
 
-/* ---- the end
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the end --------------------------------------------------------------------------------- */
 static void forget(struct cubix_atomic_file *f)
 {
   list_remove(f);
@@ -356,12 +361,15 @@ static void forget(struct cubix_atomic_file *f)
 static int keeps_name(const struct cubix_atomic_file *f)
 {
   struct stat open_one, named;
-  return !fstat(f->file, &open_one) && !lstat(f->temporary, &named) && S_ISREG(named.st_mode) && named.st_ino == open_one.st_ino && named.st_dev == open_one.st_dev;
+  return !fstat(f->file, &open_one) && !lstat(f->temporary, &named) && S_ISREG(named.st_mode) &&
+         named.st_ino == open_one.st_ino && named.st_dev == open_one.st_dev;
 }
 
 static int say_replaced(const struct cubix_atomic_file *f)
 {
-  return cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__, "cannot write %s: its temporary file %s was removed or replaced while it grew", f->path, f->temporary);
+  return cubix_error_set(CUBIX_EOUTPUT, __func__, __FILE__, __LINE__,
+                         "cannot write %s: its temporary file %s was removed or replaced while it grew", f->path,
+                         f->temporary);
 }
 
 int cubix_atomic_file_seal(struct cubix_atomic_file *f)
@@ -385,7 +393,8 @@ int cubix_atomic_file_publish(struct cubix_atomic_file *f)
   struct stat info;
   char *name = NULL;
   if (lstat(f->temporary, &info) || !S_ISREG(info.st_mode)) CUBIX_TRY(say_replaced(f));
-  CUBIX_CHECK(!rename(f->temporary, f->target), CUBIX_EOUTPUT, "cannot rename %s to %s: %s", f->temporary, f->target, strerror(errno));
+  CUBIX_CHECK(!rename(f->temporary, f->target), CUBIX_EOUTPUT, "cannot rename %s to %s: %s", f->temporary, f->target,
+              strerror(errno));
   name = folder_of(f->target);
   folder = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
   /* some file systems refuse it for folders; the file is safe anyway */
@@ -424,9 +433,7 @@ done:
   return status;
 }
 
-/* ---- leftovers
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- leftovers ------------------------------------------------------------------------------- */
 /* Whether a process of this host is no more.  One that was killed, but whose parent has not yet
  * asked how it ended, still answers to its number: Linux tells its state. */
 static int has_ended(long process)
@@ -466,7 +473,9 @@ void cubix_atomic_file_sweep(const char *folder, const char *base)
     if (name[0] != '.' || (base && strncmp(name + 1, base, n))) continue;
     if (base) at = strncmp(name + 1 + n, mark, strlen(mark)) ? NULL : name + 1 + n;
     else at = strstr(name + 1, mark);
-    if (!at || fstatat(dirfd(dir), name, &info, AT_SYMLINK_NOFOLLOW) || !S_ISREG(info.st_mode) || info.st_uid != geteuid()) continue;
+    if (!at || fstatat(dirfd(dir), name, &info, AT_SYMLINK_NOFOLLOW) || !S_ISREG(info.st_mode) ||
+        info.st_uid != geteuid())
+      continue;
     if (is_left(at + strlen(mark), host, &info)) unlinkat(dirfd(dir), name, 0);
   }
   if (dir) closedir(dir);

@@ -40,7 +40,8 @@ int cubix_atomic_file_join(struct cubix_atomic_file *f, const char *path, const 
 int cubix_atomic_file_write(const struct cubix_atomic_file *f, const void *from, size_t n_byte, int64_t offset);
 /** Write a text from the file's beginning; `print` writes it to a stream and returns a status.
  * Local.  Errors: those of print, CUBIX_EOUTPUT. */
-int cubix_atomic_file_print(const struct cubix_atomic_file *f, int (*print)(FILE *out, const void *host), const void *host);
+int cubix_atomic_file_print(const struct cubix_atomic_file *f, int (*print)(FILE *out, const void *host),
+                            const void *host);
 /** Bring what this process has written to the disk and close the file.  Local.  Errors:
  * CUBIX_EOUTPUT, also where its name is another file's by now. */
 int cubix_atomic_file_seal(struct cubix_atomic_file *f);

@@ -54,7 +54,9 @@ static const char *next_include(char name[NAME], const char *at, int begins)
   static const char word[] = "@include";
   while (*at) {
     const char *first = at + strspn(at, " \t"), *quote = first + sizeof word - 1;
-    if (begins && !strncmp(first, word, sizeof word - 1) && (*quote == ' ' || *quote == '\t') && *(quote += strspn(quote, " \t")) == '"') return unquote(name, quote + 1);
+    if (begins && !strncmp(first, word, sizeof word - 1) && (*quote == ' ' || *quote == '\t') &&
+        *(quote += strspn(quote, " \t")) == '"')
+      return unquote(name, quote + 1);
     begins = *at == '\n';
     at = skip(at);
   }
@@ -76,7 +78,9 @@ static int check_includes(const char *text, const char *path, const char *folder
   while ((at = next_include(name, at, at == text))) {
     absolute = name[0] == '/' && (LIBCONFIG_VER_MAJOR > 1 || LIBCONFIG_VER_MINOR >= 7);
     snprintf(where, sizeof where, "%s%s%s", absolute ? "" : folder, absolute ? "" : "/", name);
-    if (depth == DEPTH) status = cubix_error_set(code, __func__, __FILE__, __LINE__, "it would be file %d within another: does one include itself?", depth + 1);
+    if (depth == DEPTH)
+      status = cubix_error_set(code, __func__, __FILE__, __LINE__,
+                               "it would be file %d within another: does one include itself?", depth + 1);
     if (!status) status = cubix_infile_check(where, code);
     if (!status) status = cubix_datafile_text(&inner, where, code);
     if (status) cubix_error_about("%s:%d: @include \"%s\"", path, line_of(text, at), name);

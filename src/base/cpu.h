@@ -15,7 +15,9 @@ static inline enum cubix_cpu cubix_cpu_best(void)
 {
 #ifdef CUBIX_CPU_X86
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw")) return CUBIX_CPU_AVX512;
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw"))
+    return CUBIX_CPU_AVX512;
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return CUBIX_CPU_AVX2;
 #endif
   return CUBIX_CPU_BASELINE;

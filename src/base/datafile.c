@@ -47,7 +47,8 @@ int cubix_datafile_text(char **text, const char *path, int code)
   FILE *in = fopen(path, "rb");
   CUBIX_CHECK(in, code, "cannot read %s: %s", path, strerror(errno));
   do {
-    CUBIX_CHECK(room < 1 << 24 && (more = realloc(buffer, room *= 2)), room < 1 << 24 ? CUBIX_ENOMEM : code, "cannot read %s: it takes more than %zu bytes", path, room / 2);
+    CUBIX_CHECK(room < 1 << 24 && (more = realloc(buffer, room *= 2)), room < 1 << 24 ? CUBIX_ENOMEM : code,
+                "cannot read %s: it takes more than %zu bytes", path, room / 2);
     buffer = more;
     got = fread(buffer + used, 1, room - used - 1, in);
     used += got;
@@ -137,7 +138,10 @@ int cubix_datafile_list(char ***names, int *n, const char *folder)
   *n = 0;
   snprintf(path, sizeof path, "%s/%s", root(base), folder);
   dir = opendir(path);
-  CUBIX_CHECK(dir, CUBIX_EUSAGE, "the folder %s cannot be read; set the environment variable CUBIX_DATA to the parameterfiles folder of CUBIX", path);
+  CUBIX_CHECK(
+      dir, CUBIX_EUSAGE,
+      "the folder %s cannot be read; set the environment variable CUBIX_DATA to the parameterfiles folder of CUBIX",
+      path);
   while ((entry = readdir(dir))) {
     size_t length = stem_length(entry->d_name);
     if (!entry->d_name[length]) continue;
@@ -192,8 +196,10 @@ int cubix_datafile_find(char *path, size_t size, const char *folder, const char 
       found = 1;
     }
   }
-  CUBIX_CHECK(found, CUBIX_EUSAGE, "'%s' is not in %s/%s and not a file; there are: %s", name, root(base), folder, n ? known : "none");
-  CUBIX_CHECK(written >= 0 && (size_t)written < size, CUBIX_EUSAGE, "the path of '%s' is longer than %zu characters", name, size - 1);
+  CUBIX_CHECK(found, CUBIX_EUSAGE, "'%s' is not in %s/%s and not a file; there are: %s", name, root(base), folder,
+              n ? known : "none");
+  CUBIX_CHECK(written >= 0 && (size_t)written < size, CUBIX_EUSAGE, "the path of '%s' is longer than %zu characters",
+              name, size - 1);
   CUBIX_TRY(cubix_infile_check(path, CUBIX_EUSAGE));
 done:
   cubix_datafile_list_free(names, n);

@@ -52,13 +52,19 @@ static double room_of(const char *folder)
 {
   struct statvfs info;
   if (statvfs(folder, &info) || !info.f_blocks) return -1;
-  return (double)(geteuid() == 0 ? info.f_bfree : info.f_bavail) * (double)(info.f_frsize ? info.f_frsize : info.f_bsize);
+  return (double)(geteuid() == 0 ? info.f_bfree : info.f_bavail) *
+         (double)(info.f_frsize ? info.f_frsize : info.f_bsize);
 }
 
 int cubix_disk_check(const struct cubix_disk_need *need, int n)
 {
   int status = CUBIX_OK;
-  struct place { char folder[CUBIX_DISK_PATH + 8]; dev_t device; double bytes; const struct cubix_disk_need *largest; } *place = NULL;
+  struct place {
+    char folder[CUBIX_DISK_PATH + 8];
+    dev_t device;
+    double bytes;
+    const struct cubix_disk_need *largest;
+  } *place = NULL;
   int n_place = 0;
   char needed[32], there[32];
   CUBIX_ALLOC(place, n + 1);
@@ -74,9 +80,13 @@ int cubix_disk_check(const struct cubix_disk_need *need, int n)
   for (int i = 0; i < n_place; i++) {
     const double room = room_of(place[i].folder);
     if (room < 0) continue;
-    cubix_log(CUBIX_LOG_INFO, "disk of %s: the outputs take %s, %s are free", place[i].folder, size_text(needed, place[i].bytes), size_text(there, room));
-    CUBIX_CHECK(room >= place[i].bytes, CUBIX_EOUTPUT, "%s and what belongs to it need %s on the disk of %s, where %s are free; make room, choose another folder, or "
-                "ask for less", place[i].largest->path, size_text(needed, place[i].bytes), place[i].folder, size_text(there, room));
+    cubix_log(CUBIX_LOG_INFO, "disk of %s: the outputs take %s, %s are free", place[i].folder,
+              size_text(needed, place[i].bytes), size_text(there, room));
+    CUBIX_CHECK(
+        room >= place[i].bytes, CUBIX_EOUTPUT,
+        "%s and what belongs to it need %s on the disk of %s, where %s are free; make room, choose another folder, or "
+        "ask for less",
+        place[i].largest->path, size_text(needed, place[i].bytes), place[i].folder, size_text(there, room));
   }
 done:
   free(place);

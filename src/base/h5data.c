@@ -5,7 +5,8 @@
  * short, chunks that a writer never came to.  Stars of mass 0 and formed at a = 0 pass every other
  * test.  So each dataset is looked at before it is read:
  *
- *   virtual     every source is looked for where HDF5 looks (below), opened, and examined in the same way, for it may be virtual itself; it must be as long as the
+ *   virtual     every source is looked for where HDF5 looks (below), opened, and examined in the
+ *               same way, for it may be virtual itself; it must be as long as the
  *               mapping says; and the mappings together must cover the dataset
  *   external    each file must be as long as its part
  *   contiguous  storage must be there, and
@@ -47,9 +48,7 @@ struct subject {
 
 static int open_whole(hid_t *set, int *abroad, hid_t file, const char *path, int depth);
 
-/* ---- virtual datasets
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- virtual datasets ------------------------------------------------------------------------ */
 /* "part%b.hdf5" of block 3 -> "part3.hdf5"; "%%" -> "%".  @return 1 where blocks are counted in it */
 static int of_block(char *name, size_t size, const char *pattern, hsize_t block)
 {
@@ -93,7 +92,9 @@ static void mapping_put(struct mapping *m)
 static int count_blocks(hsize_t *n_block, hid_t here, const struct subject *s)
 {
   hsize_t start[H5S_MAX_RANK], stride[H5S_MAX_RANK], count[H5S_MAX_RANK], block[H5S_MAX_RANK];
-  if (H5Sget_select_type(here) != H5S_SEL_HYPERSLABS || H5Sis_regular_hyperslab(here) <= 0 || H5Sget_regular_hyperslab(here, start, stride, count, block) < 0) return 0;
+  if (H5Sget_select_type(here) != H5S_SEL_HYPERSLABS || H5Sis_regular_hyperslab(here) <= 0 ||
+      H5Sget_regular_hyperslab(here, start, stride, count, block) < 0)
+    return 0;
   for (int d = 0; d < s->rank; d++) {
     if (count[d] != H5S_UNLIMITED) continue;
     *n_block = s->shape[d] > start[d] ? (s->shape[d] - start[d] + stride[d] - 1) / stride[d] : 0;
@@ -103,7 +104,8 @@ static int count_blocks(hsize_t *n_block, hid_t here, const struct subject *s)
 }
 
 /* The source reaches as far as the mapping takes from it. */
-static int check_reach(const struct subject *s, const struct mapping *m, hid_t source, const char *file, const char *path)
+static int check_reach(const struct subject *s, const struct mapping *m, hid_t source, const char *file,
+                       const char *path)
 {
   int status = CUBIX_OK, rank;
   hsize_t first[H5S_MAX_RANK], last[H5S_MAX_RANK], shape[H5S_MAX_RANK];
@@ -112,16 +114,19 @@ static int check_reach(const struct subject *s, const struct mapping *m, hid_t s
   rank = H5Sget_simple_extent_dims(space, shape, NULL);
   if (H5Sget_select_type(m->there) == H5S_SEL_ALL) {       /* of which the file does not say how much it is */
     CUBIX_CHECK(n_wanted == (hssize_t)H5S_UNLIMITED || H5Sget_simple_extent_npoints(space) == n_wanted, CUBIX_EINPUT,
-                "%s: /%s takes %lld values from /%s of %s, which has %lld: was that file changed?", s->file, s->path, (long long)n_wanted, path, file,
-                (long long)H5Sget_simple_extent_npoints(space));
+                "%s: /%s takes %lld values from /%s of %s, which has %lld: was that file changed?", s->file, s->path,
+                (long long)n_wanted, path, file, (long long)H5Sget_simple_extent_npoints(space));
     goto done;
   }
-  CUBIX_CHECK(rank == H5Sget_simple_extent_ndims(m->there), CUBIX_EINPUT, "%s: /%s takes from /%s of %s, which has %d dimensions instead of %d", s->file, s->path, path,
-              file, rank, H5Sget_simple_extent_ndims(m->there));
-  if (H5Sget_select_npoints(m->there) == (hssize_t)H5S_UNLIMITED || H5Sget_select_bounds(m->there, first, last) < 0) goto done;
+  CUBIX_CHECK(rank == H5Sget_simple_extent_ndims(m->there), CUBIX_EINPUT,
+              "%s: /%s takes from /%s of %s, which has %d dimensions instead of %d", s->file, s->path, path, file, rank,
+              H5Sget_simple_extent_ndims(m->there));
+  if (H5Sget_select_npoints(m->there) == (hssize_t)H5S_UNLIMITED || H5Sget_select_bounds(m->there, first, last) < 0)
+    goto done;
   for (int d = 0; d < rank; d++)
-    CUBIX_CHECK(last[d] < shape[d], CUBIX_EINPUT, "%s: /%s takes %llu rows (dimension %d) from /%s of %s, which has %llu: the rest would be read as 0", s->file, s->path,
-                (unsigned long long)last[d] + 1, d, path, file, (unsigned long long)shape[d]);
+    CUBIX_CHECK(last[d] < shape[d], CUBIX_EINPUT,
+                "%s: /%s takes %llu rows (dimension %d) from /%s of %s, which has %llu: the rest would be read as 0",
+                s->file, s->path, (unsigned long long)last[d] + 1, d, path, file, (unsigned long long)shape[d]);
 done:
   H5Sclose(space);
   return status;
@@ -137,10 +142,14 @@ static int check_source(const struct subject *s, const struct mapping *m, const 
   if (strcmp(name, ".") == 0) snprintf(where, sizeof where, "%s", s->file);
   else status = cubix_h5_find(where, sizeof where, CUBIX_H5_SOURCE, s->file, name);
   if (!status) status = cubix_h5_open(&file, where);
-  if (status) cubix_error_about("%s: /%s is a virtual dataset, and not all of its sources are there (put them back, or set HDF5_VDS_PREFIX to their folder)", s->file, s->path);
+  if (status)
+    cubix_error_about("%s: /%s is a virtual dataset, and not all of its sources are there (put them back, or set "
+                      "HDF5_VDS_PREFIX to their folder)",
+                      s->file, s->path);
   CUBIX_TRY(status);
   CUBIX_TRY(open_whole(&source, NULL, file, path, s->depth + 1));
-  CUBIX_CHECK(source >= 0, CUBIX_EINPUT, "%s: /%s is a virtual dataset and takes from /%s of %s, which is not there", s->file, s->path, path, where);
+  CUBIX_CHECK(source >= 0, CUBIX_EINPUT, "%s: /%s is a virtual dataset and takes from /%s of %s, which is not there",
+              s->file, s->path, path, where);
   CUBIX_TRY(check_reach(s, m, source, where, path));
 done:
   if (source >= 0) H5Dclose(source);
@@ -215,7 +224,9 @@ static int check_unlimited(const struct subject *s)
   int status = CUBIX_OK;
   size_t n = 0;
   struct mapping m = { -1, -1, "", "" };
-  CUBIX_CHECK(s->depth < DEPTH, CUBIX_EINPUT, "%s: /%s is a virtual dataset of virtual datasets, more than %d deep: does it take from itself?", s->file, s->path, DEPTH);
+  CUBIX_CHECK(s->depth < DEPTH, CUBIX_EINPUT,
+              "%s: /%s is a virtual dataset of virtual datasets, more than %d deep: does it take from itself?", s->file,
+              s->path, DEPTH);
   H5Pget_virtual_count(s->creation, &n);
   for (size_t i = 0; i < n; i++) {
     if (mapping_get(&m, s->creation, i) && is_unlimited(m.here)) CUBIX_TRY(look_ahead(s, &m));
@@ -260,25 +271,26 @@ static int check_virtual(const struct subject *s)
   hssize_t n_covered;
   hid_t covered = H5Screate_simple(s->rank, s->shape, NULL);
   struct mapping m = { -1, -1, "", "" };
-  CUBIX_CHECK(s->rank > 0 && H5Sselect_none(covered) >= 0 && H5Pget_virtual_count(s->creation, &n) >= 0, CUBIX_EINPUT, "%s: /%s is a virtual dataset that HDF5 cannot describe",
-              s->file, s->path);
+  CUBIX_CHECK(s->rank > 0 && H5Sselect_none(covered) >= 0 && H5Pget_virtual_count(s->creation, &n) >= 0, CUBIX_EINPUT,
+              "%s: /%s is a virtual dataset that HDF5 cannot describe", s->file, s->path);
   for (size_t i = 0; i < n; i++) {
-    CUBIX_CHECK(mapping_get(&m, s->creation, i) && cover(covered, m.here, s), CUBIX_EINPUT, "%s: source %zu of the virtual dataset /%s cannot be described", s->file, i, s->path);
+    CUBIX_CHECK(mapping_get(&m, s->creation, i) && cover(covered, m.here, s), CUBIX_EINPUT,
+                "%s: source %zu of the virtual dataset /%s cannot be described", s->file, i, s->path);
     CUBIX_TRY(check_mapping(s, &m));
     mapping_put(&m);
   }
   n_covered = H5Sget_select_npoints(covered);
-  CUBIX_CHECK(n_covered >= 0 && (hsize_t)n_covered >= s->n, CUBIX_EINPUT, "%s: /%s is a virtual dataset of %llu values, but its sources fill only %lld: the rest would be read as "
-              "its fill value", s->file, s->path, (unsigned long long)s->n, (long long)n_covered);
+  CUBIX_CHECK(n_covered >= 0 && (hsize_t)n_covered >= s->n, CUBIX_EINPUT,
+              "%s: /%s is a virtual dataset of %llu values, but its sources fill only %lld: the rest would be read as "
+              "its fill value",
+              s->file, s->path, (unsigned long long)s->n, (long long)n_covered);
 done:
   mapping_put(&m);
   if (covered >= 0) H5Sclose(covered);
   return status;
 }
 
-/* ---- other storage
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- other storage --------------------------------------------------------------------------- */
 static int check_external(const struct subject *s, int n_file)
 {
   int status = CUBIX_OK;
@@ -289,20 +301,26 @@ static int check_external(const struct subject *s, int n_file)
   struct stat st;
   H5Tclose(type);
   for (int i = 0; i < n_file && left > 0; i++) {
-    CUBIX_CHECK(H5Pget_external(s->creation, (unsigned)i, sizeof name, name, &offset, &size) >= 0, CUBIX_EINPUT, "%s: external file %d of /%s cannot be described", s->file, i,
-                s->path);
+    CUBIX_CHECK(H5Pget_external(s->creation, (unsigned)i, sizeof name, name, &offset, &size) >= 0, CUBIX_EINPUT,
+                "%s: external file %d of /%s cannot be described", s->file, i, s->path);
     name[sizeof name - 1] = '\0';
     cubix_h5_find_raw(where, sizeof where, s->file, name);
     if (size > left) size = left;
     status = cubix_infile_check(where, CUBIX_EINPUT);
-    if (status) cubix_error_about("%s: the data of /%s are in another file (put it back, or set HDF5_EXTFILE_PREFIX to its folder)", s->file, s->path);
+    if (status)
+      cubix_error_about(
+          "%s: the data of /%s are in another file (put it back, or set HDF5_EXTFILE_PREFIX to its folder)", s->file,
+          s->path);
     CUBIX_TRY(status);
-    CUBIX_CHECK(stat(where, &st) == 0 && (hsize_t)st.st_size >= (hsize_t)offset + size, CUBIX_EINPUT, "%s: the data of /%s are in %s, which has %lld bytes instead of %llu", s->file,
-                s->path, where, (long long)st.st_size, (unsigned long long)offset + size);
-    CUBIX_CHECK(!cubix_h5source_note(where), CUBIX_ENOMEM, "%s: no memory to note that %s belongs to it", s->file, where);
+    CUBIX_CHECK(stat(where, &st) == 0 && (hsize_t)st.st_size >= (hsize_t)offset + size, CUBIX_EINPUT,
+                "%s: the data of /%s are in %s, which has %lld bytes instead of %llu", s->file, s->path, where,
+                (long long)st.st_size, (unsigned long long)offset + size);
+    CUBIX_CHECK(!cubix_h5source_note(where), CUBIX_ENOMEM, "%s: no memory to note that %s belongs to it", s->file,
+                where);
     left -= size;
   }
-  CUBIX_CHECK(left == 0, CUBIX_EINPUT, "%s: the external files of /%s have no room for its last %llu bytes", s->file, s->path, (unsigned long long)left);
+  CUBIX_CHECK(left == 0, CUBIX_EINPUT, "%s: the external files of /%s have no room for its last %llu bytes", s->file,
+              s->path, (unsigned long long)left);
 done:
   return status;
 }
@@ -317,11 +335,16 @@ static int check_filters(const struct subject *s, hid_t space)
   hsize_t at[H5S_MAX_RANK], size, n_chunk = 0;
   haddr_t address;
   char name[64] = "";
-  if (n_filter <= 0 || H5Dget_num_chunks(s->set, space, &n_chunk) < 0 || n_chunk == 0 || H5Dget_chunk_info(s->set, space, 0, at, &skipped, &address, &size) < 0) goto done;
+  if (n_filter <= 0 || H5Dget_num_chunks(s->set, space, &n_chunk) < 0 || n_chunk == 0 ||
+      H5Dget_chunk_info(s->set, space, 0, at, &skipped, &address, &size) < 0)
+    goto done;
   for (int i = 0; i < n_filter; i++) {
-    const H5Z_filter_t filter = H5Pget_filter2(s->creation, (unsigned)i, &flags, &n_value, NULL, sizeof name, name, NULL);
-    CUBIX_CHECK(filter < 0 || skipped >> i & 1 || H5Zfilter_avail(filter) > 0, CUBIX_EINPUT, "%s: /%s is packed by filter %d%s%s, which HDF5 does not have here: set HDF5_PLUGIN_PATH "
-                "to the folder of its plugin, or repack the file (h5repack -f GZIP=4)", s->file, s->path, (int)filter, *name ? ", " : "", name);
+    const H5Z_filter_t filter =
+        H5Pget_filter2(s->creation, (unsigned)i, &flags, &n_value, NULL, sizeof name, name, NULL);
+    CUBIX_CHECK(filter < 0 || skipped >> i & 1 || H5Zfilter_avail(filter) > 0, CUBIX_EINPUT,
+                "%s: /%s is packed by filter %d%s%s, which HDF5 does not have here: set HDF5_PLUGIN_PATH "
+                "to the folder of its plugin, or repack the file (h5repack -f GZIP=4)",
+                s->file, s->path, (int)filter, *name ? ", " : "", name);
   }
 done:
   return status;
@@ -337,13 +360,18 @@ static int check_storage(const struct subject *s, hid_t space)
   if (chunked) CUBIX_TRY(check_filters(s, space));
   H5Pfill_value_defined(s->creation, &fill);
   if (fill == H5D_FILL_VALUE_USER_DEFINED) goto done;
-  CUBIX_CHECK(H5Dget_space_status(s->set, &there) >= 0 && there != H5D_SPACE_STATUS_NOT_ALLOCATED, CUBIX_EINPUT, "%s: /%s was created but never written: its %llu values "
-              "would be read as 0", s->file, s->path, (unsigned long long)s->n);
+  CUBIX_CHECK(H5Dget_space_status(s->set, &there) >= 0 && there != H5D_SPACE_STATUS_NOT_ALLOCATED, CUBIX_EINPUT,
+              "%s: /%s was created but never written: its %llu values "
+              "would be read as 0",
+              s->file, s->path, (unsigned long long)s->n);
   if (!chunked || H5Pget_chunk(s->creation, s->rank, chunk) != s->rank) goto done;
   for (int d = 0; d < s->rank; d++) n_all *= (s->shape[d] + chunk[d] - 1) / chunk[d];
-  CUBIX_CHECK(H5Dget_num_chunks(s->set, space, &n_written) >= 0, CUBIX_EINPUT, "%s: the chunks of /%s cannot be counted; the file is damaged", s->file, s->path);
-  CUBIX_CHECK(n_written >= n_all, CUBIX_EINPUT, "%s: of the %llu chunks of /%s only %llu were ever written: the others would be read as 0; was its writer stopped?", s->file,
-              (unsigned long long)n_all, s->path, (unsigned long long)n_written);
+  CUBIX_CHECK(H5Dget_num_chunks(s->set, space, &n_written) >= 0, CUBIX_EINPUT,
+              "%s: the chunks of /%s cannot be counted; the file is damaged", s->file, s->path);
+  CUBIX_CHECK(n_written >= n_all, CUBIX_EINPUT,
+              "%s: of the %llu chunks of /%s only %llu were ever written: the others would be read as 0; was its "
+              "writer stopped?",
+              s->file, (unsigned long long)n_all, s->path, (unsigned long long)n_written);
 done:
   return status;
 }

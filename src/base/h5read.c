@@ -91,9 +91,12 @@ int cubix_h5_open(hid_t *file, const char *path)
   if (*file >= 0) goto done;
   minor = find_reason(why, sizeof why);
   CUBIX_CHECK(minor != H5E_NOTHDF5, CUBIX_EINPUT, "%s (%lld bytes) is not an HDF5 file", path, (long long)s.st_size);
-  CUBIX_CHECK(cubix_h5_is(path), CUBIX_EINPUT, "cannot open %s (%lld bytes): HDF5 says: %s", path, (long long)s.st_size, why);
-  CUBIX_CHECK(0, CUBIX_EINPUT, "%s (%lld bytes) begins as an HDF5 file but cannot be opened: it is damaged or not all there (HDF5 says: %s)", path,
-              (long long)s.st_size, why);
+  CUBIX_CHECK(cubix_h5_is(path), CUBIX_EINPUT, "cannot open %s (%lld bytes): HDF5 says: %s", path, (long long)s.st_size,
+              why);
+  CUBIX_CHECK(
+      0, CUBIX_EINPUT,
+      "%s (%lld bytes) begins as an HDF5 file but cannot be opened: it is damaged or not all there (HDF5 says: %s)",
+      path, (long long)s.st_size, why);
 done:
   H5Pclose(access);
   return status;
@@ -117,11 +120,15 @@ static int say_broken(hid_t file, const char *part)
   H5Oopen(file, part, H5P_DEFAULT);
   cubix_h5_reason(why, sizeof why);
   file_name(file, path, sizeof path);
-  if (H5Lget_info(file, part, &info, H5P_DEFAULT) >= 0 && info.type != H5L_TYPE_HARD) H5Lget_val(file, part, value, sizeof value - 1, H5P_DEFAULT);
-  CUBIX_CHECK(info.type != H5L_TYPE_SOFT, CUBIX_EINPUT, "%s: /%s is a link to %s, which does not exist", path, shown, value);
-  CUBIX_CHECK(info.type != H5L_TYPE_EXTERNAL || H5Lunpack_elink_val(value, sizeof value, &flags, &target, &object) < 0, CUBIX_EINPUT,
-              "%s: /%s is a link to %s of the file %s, which is not there (HDF5 says: %s); put that file back, or set HDF5_EXT_PREFIX to its folder", path, shown, object,
-              target, why);
+  if (H5Lget_info(file, part, &info, H5P_DEFAULT) >= 0 && info.type != H5L_TYPE_HARD)
+    H5Lget_val(file, part, value, sizeof value - 1, H5P_DEFAULT);
+  CUBIX_CHECK(info.type != H5L_TYPE_SOFT, CUBIX_EINPUT, "%s: /%s is a link to %s, which does not exist", path, shown,
+              value);
+  CUBIX_CHECK(info.type != H5L_TYPE_EXTERNAL || H5Lunpack_elink_val(value, sizeof value, &flags, &target, &object) < 0,
+              CUBIX_EINPUT,
+              "%s: /%s is a link to %s of the file %s, which is not there (HDF5 says: %s); put that file back, or set "
+              "HDF5_EXT_PREFIX to its folder",
+              path, shown, object, target, why);
   CUBIX_CHECK(0, CUBIX_EINPUT, "%s: /%s cannot be opened; the file is damaged (HDF5 says: %s)", path, shown, why);
 done:
   return status;
@@ -133,7 +140,8 @@ static int say_unknown(hid_t file, const char *object, const char *what)
   char path[1024], why[512];
   cubix_h5_reason(why, sizeof why);
   file_name(file, path, sizeof path);
-  return cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__, "%s: %s%s cannot be read; the file is damaged or not all there (HDF5 says: %s)", path, what,
+  return cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__,
+                         "%s: %s%s cannot be read; the file is damaged or not all there (HDF5 says: %s)", path, what,
                          object + strspn(object, "/"), why);
 }
 
@@ -157,12 +165,14 @@ static int look_behind(hid_t at, const char *part, int *left)
   parent = H5Oopen(at, group, H5P_DEFAULT);
   if (parent < 0 || H5Lget_val(at, part, value, info.u.val_size, H5P_DEFAULT) < 0) goto done;
   if (info.type == H5L_TYPE_SOFT) CUBIX_TRY(look_along(&there, parent, value, left));
-  if (info.type != H5L_TYPE_EXTERNAL || H5Lunpack_elink_val(value, info.u.val_size, &flags, &target, &object) < 0) goto done;
+  if (info.type != H5L_TYPE_EXTERNAL || H5Lunpack_elink_val(value, info.u.val_size, &flags, &target, &object) < 0)
+    goto done;
   file_name(parent, home, sizeof home);
   status = cubix_h5_find(where, sizeof where, CUBIX_H5_LINK, home, target);
   if (!status && access(where, F_OK) == 0) status = cubix_h5_open(&file, where);
   if (!status && file >= 0) status = look_along(&there, file, object, left);
-  if (status) cubix_error_about("%s: /%s is a link to %s of the file %s", home, part + strspn(part, "/"), object, target);
+  if (status)
+    cubix_error_about("%s: /%s is a link to %s of the file %s", home, part + strspn(part, "/"), object, target);
 done:
   if (file >= 0) H5Fclose(file);
   if (parent >= 0) H5Oclose(parent);
@@ -180,7 +190,9 @@ static int look_along(int *there, hid_t at, const char *path, int *left)
   const size_t n = strlen(path);
   *there = 0;
   file_name(at, name, sizeof name);
-  CUBIX_CHECK(n < sizeof part, CUBIX_EINPUT, "%s: a path in it, /%.40s..., has %zu letters; at most %zu can be followed", name, path + strspn(path, "/"), n, sizeof part - 1);
+  CUBIX_CHECK(n < sizeof part, CUBIX_EINPUT,
+              "%s: a path in it, /%.40s..., has %zu letters; at most %zu can be followed", name,
+              path + strspn(path, "/"), n, sizeof part - 1);
   for (size_t i = 1; i <= n; i++) {
     if (path[i] != '/' && path[i] != '\0') continue;
     memcpy(part, path, i);
@@ -212,7 +224,8 @@ int cubix_h5_exists(hid_t file, const char *path)
 /* The first of these attributes, or -1; the name it goes by.  The object is opened first: by name
  * alone, HDF5 looks for the texts of an object behind an external link in the file that the link is
  * in. */
-static int open_attribute(hid_t *attribute, hid_t file, const char *object, const struct cubix_names *names, const char **name)
+static int open_attribute(hid_t *attribute, hid_t file, const char *object, const struct cubix_names *names,
+                          const char **name)
 {
   int status = CUBIX_OK, there;
   hid_t owner = -1;
@@ -232,7 +245,8 @@ done:
   return status;
 }
 
-int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size, int *n_found)
+int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size,
+                  int *n_found)
 {
   int status = CUBIX_OK;
   const char *name = "", *shown = object + strspn(object, "/");
@@ -252,7 +266,8 @@ int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *name
   length = H5Tis_variable_str(type) > 0 ? sizeof(char *) : H5Tget_size(type);
   CUBIX_ALLOC(buffer, length + 1);
   memory = H5Tget_native_type(type, H5T_DIR_DEFAULT);
-  CUBIX_CHECK(memory >= 0 && H5Aread(attribute, memory, buffer) >= 0, CUBIX_EINPUT, "%s: the attribute %s of /%s cannot be read", path, name, shown);
+  CUBIX_CHECK(memory >= 0 && H5Aread(attribute, memory, buffer) >= 0, CUBIX_EINPUT,
+              "%s: the attribute %s of /%s cannot be read", path, name, shown);
   value = buffer;
   if (H5Tis_variable_str(type) > 0) memcpy(&value, buffer, sizeof value);
   snprintf(text, size, "%s", value ? value : "");
@@ -284,10 +299,12 @@ int cubix_h5_numbers(hid_t file, const char *object, const struct cubix_names *n
   type = H5Aget_type(attribute);
   space = H5Aget_space(attribute);
   n_value = H5Sget_simple_extent_npoints(space);
-  CUBIX_CHECK((H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER) && n_value > 0 && n_value < 1 << 20, CUBIX_EINPUT,
-              "%s: the attribute %s of /%s must be a number", path, name, object);
+  CUBIX_CHECK((H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER) && n_value > 0 &&
+                  n_value < 1 << 20,
+              CUBIX_EINPUT, "%s: the attribute %s of /%s must be a number", path, name, object);
   CUBIX_ALLOC(value, n_value);
-  CUBIX_CHECK(H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0, CUBIX_EINPUT, "%s: the attribute %s of /%s cannot be read", path, name, object);
+  CUBIX_CHECK(H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0, CUBIX_EINPUT,
+              "%s: the attribute %s of /%s cannot be read", path, name, object);
   for (int i = 0; i < n && i < n_value; i++) x[i] = value[i];
   *n_found = (int)n_value;
 done:
@@ -307,8 +324,9 @@ int cubix_h5_number(hid_t file, const char *object, const struct cubix_names *na
   CUBIX_TRY(cubix_h5_numbers(file, object, names, value, MOST, n_found));
   file_name(file, path, sizeof path);
   for (int i = 1; i < *n_found && i < MOST; i++)
-    CUBIX_CHECK(value[i] == value[0], CUBIX_EINPUT, "%s: the attribute %s of /%s has %d numbers, %g and %g among them; it must be one", path, cubix_names_text(names, text, sizeof text),
-                object + strspn(object, "/"), *n_found, value[0], value[i]);
+    CUBIX_CHECK(value[i] == value[0], CUBIX_EINPUT,
+                "%s: the attribute %s of /%s has %d numbers, %g and %g among them; it must be one", path,
+                cubix_names_text(names, text, sizeof text), object + strspn(object, "/"), *n_found, value[0], value[i]);
   if (*n_found) *x = value[0];
 done:
   if (status) *n_found = 0;
@@ -325,10 +343,11 @@ int cubix_h5_rows(hid_t dataset, const char *file, const char *name, int n_c, hs
   CUBIX_CHECK(H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER, CUBIX_EINPUT,
               "%s: /%s must hold numbers (integer or floating point)", file, name);
   rank = H5Sget_simple_extent_dims(space, shape, NULL);
-  for (int i = 0; i < rank && i < 8; i++) snprintf(text + strlen(text), sizeof text - strlen(text), "[%llu]", (unsigned long long)shape[i]);
+  for (int i = 0; i < rank && i < 8; i++)
+    snprintf(text + strlen(text), sizeof text - strlen(text), "[%llu]", (unsigned long long)shape[i]);
   if (n_c > 1) snprintf(wanted, sizeof wanted, "[N][%d]", n_c);
-  CUBIX_CHECK(n_c == 1 ? rank == 1 : rank == 2 && shape[1] == (hsize_t)n_c, CUBIX_EINPUT, "%s: /%s has the shape %s, it must be %s", file, name,
-              rank > 0 ? text : "of a scalar", wanted);
+  CUBIX_CHECK(n_c == 1 ? rank == 1 : rank == 2 && shape[1] == (hsize_t)n_c, CUBIX_EINPUT,
+              "%s: /%s has the shape %s, it must be %s", file, name, rank > 0 ? text : "of a scalar", wanted);
   *n_row = shape[0];
 done:
   H5Sclose(space);

@@ -34,7 +34,8 @@ int cubix_h5_exists(hid_t file, const char *path);
  *  @param object   path in the file, "/" for the root
  *  @param[out] n_found  how many numbers there are, at most n are stored; text: 1; 0: no such attribute
  *  Errors: CUBIX_EINPUT: an attribute of the wrong type. */
-int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size, int *n_found);
+int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size,
+                  int *n_found);
 int cubix_h5_numbers(hid_t file, const char *object, const struct cubix_names *names, double *x, int n, int *n_found);
 /** Where one number is wanted: several must be the same.  Local.  @param[out] x  as it was, without
  * such an attribute  Errors: CUBIX_EINPUT */

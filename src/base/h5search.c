@@ -4,11 +4,13 @@
  * at here before.  A folder is passed over.  The first file that is there is the one, whether it is
  * HDF5 or not: HDF5 1.10 passes over what is not its own, 1.14 fails.  The places:
  *
- *   link, source   an absolute name itself, and from here on its last component; the folders of HDF5_EXT_PREFIX (links) or HDF5_VDS_PREFIX (sources), a list
+ *   link, source   an absolute name itself, and from here on its last component; the folders of
+ *                  HDF5_EXT_PREFIX (links) or HDF5_VDS_PREFIX (sources), a list
  *                  like that of PATH; for a source the whole of HDF5_VDS_PREFIX, in which ${ORIGIN}
  *                  at the beginning is the folder of the file that names it; beside that file; the
  *                  working directory; beside the file that that file is a symbolic link to
- *   raw data       an absolute name; the folder HDF5_EXTFILE_PREFIX, with ${ORIGIN} as above; without it the working directory
+ *   raw data       an absolute name; the folder HDF5_EXTFILE_PREFIX, with ${ORIGIN} as above;
+ *                  without it the working directory
  */
 #define _XOPEN_SOURCE 700
 #include "base/h5search.h"
@@ -64,7 +66,8 @@ static void in_prefix(char *path, size_t size, const char *prefix, const char *b
 int cubix_h5_find(char *path, size_t size, enum cubix_h5_why why, const char *beside, const char *name)
 {
   int status = CUBIX_OK;
-  const char *bare = name[0] == '/' ? name + cubix_name_folder(name) : name, *prefix = getenv(why == CUBIX_H5_LINK ? "HDF5_EXT_PREFIX" : "HDF5_VDS_PREFIX");
+  const char *bare = name[0] == '/' ? name + cubix_name_folder(name) : name,
+             *prefix = getenv(why == CUBIX_H5_LINK ? "HDF5_EXT_PREFIX" : "HDF5_VDS_PREFIX");
   char *target = realpath(beside, NULL);
   struct search s = { path, size, 0 };
   snprintf(path, size, "%s", name);
@@ -102,7 +105,8 @@ int cubix_h5_is(const char *path)
   int is = 0;
   FILE *in = stat(path, &s) == 0 && S_ISREG(s.st_mode) ? fopen(path, "rb") : NULL;
   for (off_t at = 0; in && !is && at + (off_t)sizeof head <= s.st_size; at = at ? 2 * at : 512)
-    is = fseeko(in, at, SEEK_SET) == 0 && fread(head, sizeof head, 1, in) == 1 && memcmp(head, signature, sizeof head) == 0;
+    is = fseeko(in, at, SEEK_SET) == 0 && fread(head, sizeof head, 1, in) == 1 &&
+         memcmp(head, signature, sizeof head) == 0;
   if (in) fclose(in);
   return is;
 }

@@ -101,7 +101,8 @@ static int source_compare(const H5FD_t *one, const H5FD_t *other)
 static herr_t source_query(const H5FD_t *file, unsigned long *flags)
 {
   (void)file;
-  *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE | H5FD_FEAT_AGGREGATE_SMALLDATA |
+  *flags = H5FD_FEAT_AGGREGATE_METADATA | H5FD_FEAT_ACCUMULATE_METADATA | H5FD_FEAT_DATA_SIEVE |
+           H5FD_FEAT_AGGREGATE_SMALLDATA |
            /* so that HDF5 looks behind symbolic links for what lies beside the file */
            H5FD_FEAT_POSIX_COMPAT_HANDLE;
   return 0;
@@ -151,7 +152,8 @@ static herr_t source_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t
   return 0;
 }
 
-static herr_t source_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size, const void *buffer)
+static herr_t source_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,
+                           const void *buffer)
 {
   (void)file;
   (void)type;

@@ -29,10 +29,12 @@ static int missing(const char *path, int code)
   const int why = errno;
   char target[1024];
   struct stat s;
-  ssize_t n = why == ENOENT && lstat(path, &s) == 0 && S_ISLNK(s.st_mode) ? readlink(path, target, sizeof target - 1) : -1;
+  ssize_t n =
+      why == ENOENT && lstat(path, &s) == 0 && S_ISLNK(s.st_mode) ? readlink(path, target, sizeof target - 1) : -1;
   if (n < 0) return cubix_error_set(code, __func__, __FILE__, __LINE__, "cannot open %s: %s", path, strerror(why));
   target[n] = '\0';
-  return cubix_error_set(code, __func__, __FILE__, __LINE__, "cannot open %s: it is a symbolic link to %s, which does not exist", path, target);
+  return cubix_error_set(code, __func__, __FILE__, __LINE__,
+                         "cannot open %s: it is a symbolic link to %s, which does not exist", path, target);
 }
 
 int cubix_infile_check(const char *path, int code)
@@ -41,7 +43,8 @@ int cubix_infile_check(const char *path, int code)
   struct stat s;
   if (stat(path, &s) != 0) return missing(path, code);
   CUBIX_CHECK(!S_ISDIR(s.st_mode), code, "%s is a folder; name a file in it", path);
-  CUBIX_CHECK(S_ISREG(s.st_mode), code, "%s is %s, which may keep a reader waiting for ever; it must be a regular file", path, kind_of(s.st_mode));
+  CUBIX_CHECK(S_ISREG(s.st_mode), code, "%s is %s, which may keep a reader waiting for ever; it must be a regular file",
+              path, kind_of(s.st_mode));
   CUBIX_CHECK(access(path, R_OK) == 0, code, "cannot open %s: %s", path, strerror(errno));
 done:
   return status;

@@ -20,9 +20,7 @@
 
 enum { PATH = 4096, SHOWN = 4 };
 
-/* ---- what there is
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- what there is --------------------------------------------------------------------------- */
 /* The number in a file of one line, HUGE_VAL where there is none ("max", or no such file). */
 static double number_in(const char *folder, const char *name)
 {
@@ -141,15 +139,16 @@ double cubix_memory_own(void)
 {
   struct rlimit limit;
   double least = HUGE_VAL;
-  if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY) least = fmin(least, (double)limit.rlim_cur - pages(0));
-  if (!getrlimit(RLIMIT_DATA, &limit) && limit.rlim_cur != RLIM_INFINITY) least = fmin(least, (double)limit.rlim_cur - pages(5));
+  if (!getrlimit(RLIMIT_AS, &limit) && limit.rlim_cur != RLIM_INFINITY)
+    least = fmin(least, (double)limit.rlim_cur - pages(0));
+  if (!getrlimit(RLIMIT_DATA, &limit) && limit.rlim_cur != RLIM_INFINITY)
+    least = fmin(least, (double)limit.rlim_cur - pages(5));
   return fmax(least, 0);
 }
 
-/* ---- what it will take
- * ---------------------------------------------------------------------------------------------------
- */
-void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first, enum cubix_phase last)
+/* ---- what it will take ----------------------------------------------------------------------- */
+void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first,
+                      enum cubix_phase last)
 {
   if (!(bytes > 0) || plan->n == CUBIX_MEMORY_ITEMS) return;
   plan->item[plan->n].what = what;
@@ -158,7 +157,10 @@ void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double b
   plan->item[plan->n++].last = last;
 }
 
-static int is_there(const struct cubix_memory_plan *plan, int i, enum cubix_phase phase) { return plan->item[i].first <= phase && phase <= plan->item[i].last; }
+static int is_there(const struct cubix_memory_plan *plan, int i, enum cubix_phase phase)
+{
+  return plan->item[i].first <= phase && phase <= plan->item[i].last;
+}
 
 double cubix_memory_peak(const struct cubix_memory_plan *plan, enum cubix_phase *phase)
 {
@@ -180,20 +182,29 @@ void cubix_memory_describe(const struct cubix_memory_plan *plan, enum cubix_phas
   for (int k = 0; k < SHOWN && used < size; k++) {
     int largest = -1;
     for (int i = 0; i < plan->n; i++)
-      if (is_there(plan, i, phase) && plan->item[i].bytes < below && (largest < 0 || plan->item[i].bytes > plan->item[largest].bytes)) largest = i;
+      if (is_there(plan, i, phase) && plan->item[i].bytes < below &&
+          (largest < 0 || plan->item[i].bytes > plan->item[largest].bytes))
+        largest = i;
     if (largest < 0) break;
     below = plan->item[largest].bytes;
-    used += (size_t)snprintf(text + used, size - used, "%s%s %.3g GB", k ? ", " : "", plan->item[largest].what, 1e-9 * below);
+    used += (size_t)snprintf(text + used, size - used, "%s%s %.3g GB", k ? ", " : "", plan->item[largest].what,
+                             1e-9 * below);
   }
 }
 
 const char *cubix_phase_name(enum cubix_phase phase)
 {
   static const char *const name[CUBIX_N_PHASE] = {
-    [CUBIX_PHASE_PLACE] = "while stars are placed", [CUBIX_PHASE_TEMPLATES] = "while templates are prepared", [CUBIX_PHASE_FILL] = "while stars become a histogram",
-    [CUBIX_PHASE_SHARE] = "while ranks exchange histograms", [CUBIX_PHASE_PAINT] = "while the cube is painted", [CUBIX_PHASE_PSF] = "during the convolution with the PSF",
-    [CUBIX_PHASE_WRITE] = "while the cube is written", [CUBIX_PHASE_COMPARE] = "during the comparison with the observed cube",
-    [CUBIX_PHASE_REVERSE] = "while derivatives are taken", [CUBIX_PHASE_TANGENT] = "while the curvature of a fit is found",
+    [CUBIX_PHASE_PLACE] = "while stars are placed",
+    [CUBIX_PHASE_TEMPLATES] = "while templates are prepared",
+    [CUBIX_PHASE_FILL] = "while stars become a histogram",
+    [CUBIX_PHASE_SHARE] = "while ranks exchange histograms",
+    [CUBIX_PHASE_PAINT] = "while the cube is painted",
+    [CUBIX_PHASE_PSF] = "during the convolution with the PSF",
+    [CUBIX_PHASE_WRITE] = "while the cube is written",
+    [CUBIX_PHASE_COMPARE] = "during the comparison with the observed cube",
+    [CUBIX_PHASE_REVERSE] = "while derivatives are taken",
+    [CUBIX_PHASE_TANGENT] = "while the curvature of a fit is found",
   };
   return name[phase];
 }

@@ -42,7 +42,8 @@ struct cubix_memory_plan {
 
 /** Note an item that is in memory from one phase to another; of 0 bytes or less it is left out.
  * Local.  @param what borrowed */
-void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first, enum cubix_phase last);
+void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first,
+                      enum cubix_phase last);
 /** The largest sum of all phases.  Local.  @param[out] phase  NULL, or when that is */
 double cubix_memory_peak(const struct cubix_memory_plan *plan, enum cubix_phase *phase);
 /** The largest items of a phase, as "the cube 1.2 GB, stars 0.3 GB, ...".  Local. */

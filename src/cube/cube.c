@@ -24,7 +24,10 @@ done:
   return status;
 }
 
-double cubix_cube_maps_bytes(const struct cubix_instrument *ins) { return (double)CUBIX_N_MAP * ins->n_x * ins->n_y * sizeof(double); }
+double cubix_cube_maps_bytes(const struct cubix_instrument *ins)
+{
+  return (double)CUBIX_N_MAP * ins->n_x * ins->n_y * sizeof(double);
+}
 
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n)
 {
@@ -43,11 +46,13 @@ int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *p
   int status = CUBIX_OK;
   const struct cubix_budget *b = cube->budget;
   CUBIX_CHECK(b[CUBIX_IN_FIELD].number + b[CUBIX_IN_MARGIN].number + b[CUBIX_SHED].number > 0, CUBIX_EUSAGE,
-              "none of the %.0f stars falls into the field, or so near it that the PSF scatters its light in: PointingX = %g (%s), PointingY = %g (%s), "
+              "none of the %.0f stars falls into the field, or so near it that the PSF scatters its light in: "
+              "PointingX = %g (%s), PointingY = %g (%s), "
               "FieldOfView = %g x %g arcsec (%s; 0: the instrument's), Redshift = %g (%s); "
-              "point at the galaxy, widen the field, or check Centre", cube->budget[CUBIX_ALL].number, par->PointingX, cubix_params_origin(par, "PointingX"),
-              par->PointingY, cubix_params_origin(par, "PointingY"), par->FieldOfView.x, par->FieldOfView.y, cubix_params_origin(par, "FieldOfView"),
-              par->Redshift, cubix_params_origin(par, "Redshift"));
+              "point at the galaxy, widen the field, or check Centre",
+              cube->budget[CUBIX_ALL].number, par->PointingX, cubix_params_origin(par, "PointingX"), par->PointingY,
+              cubix_params_origin(par, "PointingY"), par->FieldOfView.x, par->FieldOfView.y,
+              cubix_params_origin(par, "FieldOfView"), par->Redshift, cubix_params_origin(par, "Redshift"));
 done:
   return status;
 }
@@ -61,13 +66,16 @@ static int has_light(const struct cubix_cube *cube)
   return 0;
 }
 
-int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_collective *collective)
+int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par,
+                     const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   const struct cubix_budget *b = &cube->budget[CUBIX_IN_FIELD];
   CUBIX_CHECK(collective->largest(has_light(cube)) > 0, CUBIX_EINPUT,
-              "no light falls into the cube: the %.0f stars in the field formed with %g Msun and shine with %g; check InitialMass in %s, whether the stars lie outside the instrument's "
-              "aperture, and whether %s is dark in these channels", b->number, b->mass, b->light, par->InputFile, par->SspFile);
+              "no light falls into the cube: the %.0f stars in the field formed with %g Msun and shine with %g; check "
+              "InitialMass in %s, whether the stars lie outside the instrument's "
+              "aperture, and whether %s is dark in these channels",
+              b->number, b->mass, b->light, par->InputFile, par->SspFile);
 done:
   return status;
 }

@@ -59,7 +59,8 @@ int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *p
 double cubix_cube_maps_bytes(const struct cubix_instrument *ins);
 /** After the PSF: refuse a cube that is dark in every channel and spaxel of all ranks.  Collective
  * through `collective`.  Errors: CUBIX_EINPUT. */
-int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par, const struct cubix_collective *collective);
+int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par,
+                     const struct cubix_collective *collective);
 void cubix_cube_free(struct cubix_cube *cube);
 
 #endif

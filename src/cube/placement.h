@@ -27,7 +27,8 @@ struct cubix_placement {
  *  Adds all stars to the cube's maps, budget and v_max (doc/math.md section 8); the sums depend on
  *  no number of threads. @param cube NULL: these stars have been added before  @param with_source
  *  fill `source` @param[out] placement owned by the caller */
-int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
+int cubix_placement_build(struct cubix_placement **placement, struct cubix_cube *cube,
+                          const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
 /** What a placement of so many records in so many spaxels takes, and what the sorting of n_star
  * stars takes beside it.  Local.
  *  @param smooth 0: Deposit nearest */
@@ -39,7 +40,8 @@ typedef int cubix_star_test(const void *host, const struct cubix_star *star);
 int cubix_placement_beyond(const void *host, const struct cubix_star *star);
 /** Of a placement the stars that pass a test; `source` tells which they are in it.  Local.
  * @param[out] picked owned by the caller */
-int cubix_placement_pick(struct cubix_placement **picked, const struct cubix_placement *placement, cubix_star_test *test, const void *host);
+int cubix_placement_pick(struct cubix_placement **picked, const struct cubix_placement *placement,
+                         cubix_star_test *test, const void *host);
 /** An empty placement for n stars in n_spaxel spaxels.  Local. */
 int cubix_placement_init(struct cubix_placement **placement, size_t n_spaxel, size_t n_star);
 /** Room for the sources of its n stars, not filled.  Local. */

@@ -51,7 +51,8 @@ static void sort_free(struct sort *sort)
 double cubix_placement_nearest_bytes(double n_star, double n_spaxel, int n_thread)
 {
   const double spaxel = (n_thread + 2.) * sizeof(size_t) + sizeof(int64_t) + CUBIX_N_MAP * sizeof(double);
-  return n_star * (sizeof(uint32_t) + (double)sizeof(struct cubix_share_account) / SHARE) + fmin(n_star, CHUNK) * sizeof(struct record) + n_spaxel * spaxel;
+  return n_star * (sizeof(uint32_t) + (double)sizeof(struct cubix_share_account) / SHARE) +
+         fmin(n_star, CHUNK) * sizeof(struct record) + n_spaxel * spaxel;
 }
 
 /* First star of a thread's part of the shares first .. first + n - 1. */
@@ -70,9 +71,12 @@ static int sort_init(struct sort *sort, const struct cubix_tables *tables, const
   sort->n_spaxel = (size_t)tables->n_x * (size_t)tables->n_y;
   sort->n_share = (slab->n + SHARE - 1) / SHARE;
   while ((sort->n_bucket = (sort->n_spaxel >> sort->shift) + 1) > MOST_BUCKET) sort->shift++;
-  CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n, UINT32_MAX);
-  CUBIX_CHECK((sort->spaxel = cubix_reserve(slab->n, sizeof *sort->spaxel)), CUBIX_ENOMEM, "cannot allocate the spaxels of %zu stars: use more ranks", slab->n);
-  CUBIX_CHECK((sort->record = cubix_reserve(CHUNK, sizeof *sort->record)), CUBIX_ENOMEM, "cannot allocate %zu bytes to sort stars in", CHUNK * sizeof *sort->record);
+  CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n,
+              UINT32_MAX);
+  CUBIX_CHECK((sort->spaxel = cubix_reserve(slab->n, sizeof *sort->spaxel)), CUBIX_ENOMEM,
+              "cannot allocate the spaxels of %zu stars: use more ranks", slab->n);
+  CUBIX_CHECK((sort->record = cubix_reserve(CHUNK, sizeof *sort->record)), CUBIX_ENOMEM,
+              "cannot allocate %zu bytes to sort stars in", CHUNK * sizeof *sort->record);
   CUBIX_ALLOC(sort->count, (size_t)sort->n_thread * (sort->n_spaxel + 1));
   CUBIX_ALLOC(sort->next, sort->n_spaxel);
   CUBIX_ALLOC(sort->field, sort->n_spaxel);
@@ -165,11 +169,13 @@ static void empty_buckets(struct sort *sort, struct cubix_placement *p)
       size_t to = sort->next[r->spaxel]++;
       p->star[to] = r->star;
       if (p->source) p->source[to] = r->source;
-      cubix_placement_map(sort->sum[r->spaxel], 1, r->star.mass_formed, r->mass_now, r->light, r->star.velocity, r->age, r->metallicity);
+      cubix_placement_map(sort->sum[r->spaxel], 1, r->star.mass_formed, r->mass_now, r->light, r->star.velocity, r->age,
+                          r->metallicity);
     }
 }
 
-int cubix_placement_nearest(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source)
+int cubix_placement_nearest(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_tables *tables,
+                            const struct cubix_slab *slab, int with_source)
 {
   int status = CUBIX_OK;
   struct sort sort = { 0 };
@@ -187,7 +193,9 @@ int cubix_placement_nearest(struct cubix_placement **out, struct cubix_cube *cub
     fill_buckets(&sort, first, n);
     empty_buckets(&sort, p);
   }
-  if (cube) cubix_placement_tell(cube, sort.n_spaxel, sort.field, (const double (*)[CUBIX_N_MAP])sort.sum, sort.n_share, sort.account);
+  if (cube)
+    cubix_placement_tell(cube, sort.n_spaxel, sort.field, (const double(*)[CUBIX_N_MAP])sort.sum, sort.n_share,
+                         sort.account);
   *out = p;
   p = NULL;
 done:

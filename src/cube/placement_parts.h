@@ -19,7 +19,8 @@ static inline void cubix_placement_count(struct cubix_budget *b, double number, 
 /** Star i of the slab: what it is, and its entry in the account.  Local.  @param where its nearest
  * spaxel is  @param painted it sheds light into field or margin
  *  @return its light in the band */
-static inline double cubix_placement_take(struct cubix_star *star, struct cubix_share_account *account, const struct cubix_tables *v, const struct cubix_slab *slab, size_t i,
+static inline double cubix_placement_take(struct cubix_star *star, struct cubix_share_account *account,
+                                          const struct cubix_tables *v, const struct cubix_slab *slab, size_t i,
                                           enum cubix_account where, int painted)
 {
   struct cubix_mix mix;
@@ -30,16 +31,19 @@ static inline double cubix_placement_take(struct cubix_star *star, struct cubix_
   double light = star->mass_formed * cubix_mix_light(v, &mix) * v->light_scale;
   cubix_placement_count(&account->budget[CUBIX_ALL], 1, star->mass_formed, light);
   cubix_placement_count(&account->budget[where], 1, star->mass_formed, light);
-  if (painted && where == CUBIX_OUTSIDE) cubix_placement_count(&account->budget[CUBIX_SHED], 1, star->mass_formed, light);
+  if (painted && where == CUBIX_OUTSIDE)
+    cubix_placement_count(&account->budget[CUBIX_SHED], 1, star->mass_formed, light);
   if (slab->age[i] > v->oldest) cubix_placement_count(&account->budget[CUBIX_TOO_OLD], 1, star->mass_formed, light);
   if (clamped & CUBIX_CLAMP_Z) cubix_placement_count(&account->budget[CUBIX_CLAMPED_Z], 1, star->mass_formed, light);
-  if (clamped & CUBIX_CLAMP_AGE) cubix_placement_count(&account->budget[CUBIX_CLAMPED_AGE], 1, star->mass_formed, light);
+  if (clamped & CUBIX_CLAMP_AGE)
+    cubix_placement_count(&account->budget[CUBIX_CLAMPED_AGE], 1, star->mass_formed, light);
   if (painted && fabs(star->velocity) > account->v_max) account->v_max = fabs(star->velocity);
   return light;
 }
 
 /** A star, or a part of one, to the maps of a spaxel.  Local. */
-static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, double m, double mass_now, double light, double vel, double age, double metallicity)
+static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, double m, double mass_now, double light,
+                                       double vel, double age, double metallicity)
 {
   sum[CUBIX_MAP_NSTAR] += number;
   sum[CUBIX_MAP_MASS] += m;
@@ -56,25 +60,29 @@ static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, d
 }
 
 /** What was summed, to the cube.  Local.  @param field [n_spaxel] a spaxel's number in the field, -1: margin */
-static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel, const int64_t *field, const double (*sum)[CUBIX_N_MAP],
-                                        size_t n_share, const struct cubix_share_account *account)
+static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel, const int64_t *field,
+                                        const double (*sum)[CUBIX_N_MAP], size_t n_share,
+                                        const struct cubix_share_account *account)
 {
   for (size_t s = 0; s < n_spaxel; s++)
     for (int k = 0; k < CUBIX_N_MAP && field[s] >= 0; k++) cube->map[k][field[s]] += sum[s][k];
   for (size_t s = 0; s < n_share; s++) {
     const struct cubix_budget *b = account[s].budget;
-    for (int a = 0; a < CUBIX_N_ACCOUNT; a++) cubix_placement_count(&cube->budget[a], b[a].number, b[a].mass, b[a].light);
+    for (int a = 0; a < CUBIX_N_ACCOUNT; a++)
+      cubix_placement_count(&cube->budget[a], b[a].number, b[a].mass, b[a].light);
     cube->v_max = fmax(cube->v_max, account[s].v_max);
   }
 }
 
 /** What sorting takes beside the placement, and cubix_placement_build for Deposit nearest.  Local. */
 double cubix_placement_nearest_bytes(double n_star, double n_spaxel, int n_thread);
-int cubix_placement_nearest(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
+int cubix_placement_nearest(struct cubix_placement **placement, struct cubix_cube *cube,
+                            const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
 /** What sorting takes for every spaxel, for every star and while records wait, in
  * cubix_placement_build for a smooth deposit.  Local. */
 double cubix_placement_spread_bytes(double n_star, double n_record, double n_spaxel, int n_thread);
 /** cubix_placement_build for a smooth deposit.  Local. */
-int cubix_placement_spread(struct cubix_placement **placement, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
+int cubix_placement_spread(struct cubix_placement **placement, struct cubix_cube *cube,
+                           const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
 
 #endif

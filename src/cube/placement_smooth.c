@@ -77,9 +77,13 @@ static int spread_init(struct spread *s, const struct cubix_tables *tables, cons
   s->n_spaxel = (size_t)tables->n_x * (size_t)tables->n_y;
   s->n_share = (slab->n + SHARE - 1) / SHARE;
   while ((s->n_bucket = (s->n_spaxel >> s->shift) + 1) > MOST_BUCKET) s->shift++;
-  CUBIX_CHECK(tables->deposit != CUBIX_DEPOSIT_GAUSSIAN || tables->deposit_length > 0 || slab->smoothing_length || !slab->n, CUBIX_EUSAGE,
-              "Deposit gaussian with DepositLength 0 takes every star's own smoothing length, but the stars have none: give a DepositLength in kpc");
-  CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n, UINT32_MAX);
+  CUBIX_CHECK(tables->deposit != CUBIX_DEPOSIT_GAUSSIAN || tables->deposit_length > 0 || slab->smoothing_length ||
+                  !slab->n,
+              CUBIX_EUSAGE,
+              "Deposit gaussian with DepositLength 0 takes every star's own smoothing length, but the stars have none: "
+              "give a DepositLength in kpc");
+  CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n,
+              UINT32_MAX);
   CUBIX_ALLOC(s->count, (size_t)s->n_thread * s->n_spaxel);
   CUBIX_ALLOC(s->next, s->n_spaxel);
   CUBIX_ALLOC(s->records, s->n_share);
@@ -97,9 +101,11 @@ done:
 
 double cubix_placement_spread_bytes(double n_star, double n_record, double n_spaxel, int n_thread)
 {
-  const double spaxel = (n_thread + 1.) * sizeof(size_t) + sizeof(int64_t) + CUBIX_N_MAP * sizeof(double), each = n_record / fmax(n_star, 1);
+  const double spaxel = (n_thread + 1.) * sizeof(size_t) + sizeof(int64_t) + CUBIX_N_MAP * sizeof(double),
+               each = n_record / fmax(n_star, 1);
   const double share = sizeof(struct cubix_share_account) + sizeof(size_t) * (1. + fmin(n_spaxel, MOST_BUCKET));
-  return n_star / SHARE * share + fmin(n_star, CHUNK) * sizeof(struct parent) + fmin(n_record, fmax(RECORDS, SHARE * each)) * sizeof(struct record) + n_spaxel * spaxel;
+  return n_star / SHARE * share + fmin(n_star, CHUNK) * sizeof(struct parent) +
+         fmin(n_record, fmax(RECORDS, SHARE * each)) * sizeof(struct record) + n_spaxel * spaxel;
 }
 
 /* First star behind a share. */
@@ -111,7 +117,8 @@ static size_t share_end(const struct spread *s, size_t share)
 
 static int foot_of(const struct spread *s, size_t i, struct cubix_foot *foot)
 {
-  return cubix_foot_of(s->tables, s->slab->position + 3 * i, cubix_deposit_length(s->tables, s->slab->smoothing_length, (int64_t)i), foot);
+  return cubix_foot_of(s->tables, s->slab->position + 3 * i,
+                       cubix_deposit_length(s->tables, s->slab->smoothing_length, (int64_t)i), foot);
 }
 
 static size_t spaxel_of(const struct spread *s, const struct cubix_foot *foot, int kx, int ky)
@@ -152,7 +159,8 @@ static int make_room(struct spread *s, struct cubix_placement **out, int with_so
   struct cubix_placement *p = NULL;
   for (size_t share = 0; share < s->n_share; share++) n += s->records[share];
   CUBIX_CHECK((double)n * (double)each < cubix_memory_free(), CUBIX_ENOMEM,
-              "%zu stars fall into %zu spaxels altogether (%.0f each), which takes %.3g GB: more than the memory that is free. Use more ranks, a SlabMemory%s",
+              "%zu stars fall into %zu spaxels altogether (%.0f each), which takes %.3g GB: more than the memory that "
+              "is free. Use more ranks, a SlabMemory%s",
               s->slab->n, n, (double)n / (double)s->slab->n, 1e-9 * (double)n * (double)each,
               s->tables->deposit == CUBIX_DEPOSIT_GAUSSIAN ? ", or a shorter DepositLength" : "");
   CUBIX_TRY(cubix_placement_init(&p, s->n_spaxel, n));
@@ -174,7 +182,8 @@ static size_t chunk_shares(const struct spread *s, size_t first, size_t *n_recor
 {
   size_t n = 1;
   *n_record = s->records[first];
-  while (first + n < s->n_share && n < CHUNK / SHARE && *n_record + s->records[first + n] <= RECORDS) *n_record += s->records[first + n++];
+  while (first + n < s->n_share && n < CHUNK / SHARE && *n_record + s->records[first + n] <= RECORDS)
+    *n_record += s->records[first + n++];
   return n;
 }
 
@@ -186,8 +195,10 @@ static int make_chunk(struct spread *s)
     chunk_shares(s, first, &n_record);
     most = n_record > most ? n_record : most;
   }
-  CUBIX_CHECK((s->parent = cubix_reserve(n_parent, sizeof *s->parent)) && (s->record = cubix_reserve(most, sizeof *s->record)), CUBIX_ENOMEM,
-              "cannot allocate %zu bytes to sort stars in", n_parent * sizeof *s->parent + most * sizeof *s->record);
+  CUBIX_CHECK((s->parent = cubix_reserve(n_parent, sizeof *s->parent)) &&
+                  (s->record = cubix_reserve(most, sizeof *s->record)),
+              CUBIX_ENOMEM, "cannot allocate %zu bytes to sort stars in",
+              n_parent * sizeof *s->parent + most * sizeof *s->record);
 done:
   return status;
 }
@@ -227,7 +238,8 @@ static void fill_buckets(struct spread *s, size_t first, size_t n)
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_thread)
   for (size_t share = first; share < first + n; share++) {
     size_t *at = s->at + share * s->n_bucket;
-    double *x = s->factor + (size_t)omp_get_thread_num() * ((size_t)s->tables->n_x + (size_t)s->tables->n_y), *y = x + s->tables->n_x;
+    double *x = s->factor + (size_t)omp_get_thread_num() * ((size_t)s->tables->n_x + (size_t)s->tables->n_y),
+           *y = x + s->tables->n_x;
     for (size_t i = share * SHARE; i < share_end(s, share); i++) {
       size_t k = i - first * SHARE;
       struct cubix_foot foot;
@@ -258,12 +270,13 @@ static void empty_buckets(struct spread *s, struct cubix_placement *p)
       p->star[to] = g->star;
       p->star[to].mass_formed = g->star.mass_formed * c->weight;
       if (p->source) p->source[to] = (uint32_t)g->source;
-      cubix_placement_map(s->sum[c->spaxel], c->spaxel == g->home, p->star[to].mass_formed, g->mass_now * c->weight, g->light * c->weight, g->star.velocity,
-                          g->age, g->metallicity);
+      cubix_placement_map(s->sum[c->spaxel], c->spaxel == g->home, p->star[to].mass_formed, g->mass_now * c->weight,
+                          g->light * c->weight, g->star.velocity, g->age, g->metallicity);
     }
 }
 
-int cubix_placement_spread(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source)
+int cubix_placement_spread(struct cubix_placement **out, struct cubix_cube *cube, const struct cubix_tables *tables,
+                           const struct cubix_slab *slab, int with_source)
 {
   int status = CUBIX_OK;
   struct spread s = { 0 };

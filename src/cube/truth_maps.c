@@ -18,17 +18,20 @@ static const struct {
   enum form form;
   enum cubix_map sum, square, weight;     /* square: of SIGMA only; weight: not of SUM */
 } table[CUBIX_N_TRUTH] = {
-  { "MASS",     "solMass", "stellar mass formed",                                         SUM,   CUBIX_MAP_MASS,     0, 0 },
-  { "MASS_NOW", "solMass", "present stellar mass",                                        SUM,   CUBIX_MAP_MASS_NOW, 0, 0 },
-  { "AGE_M",    "Gyr",     "mean age, weighted with the mass formed",                     MEAN,  CUBIX_MAP_M_AGE,    0, CUBIX_MAP_MASS },
-  { "AGE_L",    "Gyr",     "mean age, weighted with the light in the band",               MEAN,  CUBIX_MAP_L_AGE,    0, CUBIX_MAP_LIGHT },
-  { "Z_M",      "1",       "mean metallicity (mass fraction), weighted with mass formed", MEAN,  CUBIX_MAP_M_Z,      0, CUBIX_MAP_MASS },
-  { "Z_L",      "1",       "mean metallicity (mass fraction), weighted with light",       MEAN,  CUBIX_MAP_L_Z,      0, CUBIX_MAP_LIGHT },
-  { "VEL_M",    "km/s",    "mean velocity, receding positive, weighted with mass formed", MEAN,  CUBIX_MAP_M_V,      0, CUBIX_MAP_MASS },
-  { "VEL_L",    "km/s",    "mean velocity, receding positive, weighted with light",       MEAN,  CUBIX_MAP_L_V,      0, CUBIX_MAP_LIGHT },
-  { "SIG_M",    "km/s",    "velocity dispersion, weighted with the mass formed",          SIGMA, CUBIX_MAP_M_V, CUBIX_MAP_M_V2, CUBIX_MAP_MASS },
-  { "SIG_L",    "km/s",    "velocity dispersion, weighted with the light in the band",    SIGMA, CUBIX_MAP_L_V, CUBIX_MAP_L_V2, CUBIX_MAP_LIGHT },
-  { "NSTAR",    "1",       "number of star particles",                                    SUM,   CUBIX_MAP_NSTAR,    0, 0 },
+  { "MASS", "solMass", "stellar mass formed", SUM, CUBIX_MAP_MASS, 0, 0 },
+  { "MASS_NOW", "solMass", "present stellar mass", SUM, CUBIX_MAP_MASS_NOW, 0, 0 },
+  { "AGE_M", "Gyr", "mean age, weighted with the mass formed", MEAN, CUBIX_MAP_M_AGE, 0, CUBIX_MAP_MASS },
+  { "AGE_L", "Gyr", "mean age, weighted with the light in the band", MEAN, CUBIX_MAP_L_AGE, 0, CUBIX_MAP_LIGHT },
+  { "Z_M", "1", "mean metallicity (mass fraction), weighted with mass formed", MEAN, CUBIX_MAP_M_Z, 0, CUBIX_MAP_MASS },
+  { "Z_L", "1", "mean metallicity (mass fraction), weighted with light", MEAN, CUBIX_MAP_L_Z, 0, CUBIX_MAP_LIGHT },
+  { "VEL_M", "km/s", "mean velocity, receding positive, weighted with mass formed", MEAN, CUBIX_MAP_M_V, 0,
+    CUBIX_MAP_MASS },
+  { "VEL_L", "km/s", "mean velocity, receding positive, weighted with light", MEAN, CUBIX_MAP_L_V, 0, CUBIX_MAP_LIGHT },
+  { "SIG_M", "km/s", "velocity dispersion, weighted with the mass formed", SIGMA, CUBIX_MAP_M_V, CUBIX_MAP_M_V2,
+    CUBIX_MAP_MASS },
+  { "SIG_L", "km/s", "velocity dispersion, weighted with the light in the band", SIGMA, CUBIX_MAP_L_V, CUBIX_MAP_L_V2,
+    CUBIX_MAP_LIGHT },
+  { "NSTAR", "1", "number of star particles", SUM, CUBIX_MAP_NSTAR, 0, 0 },
 };
 
 const char *cubix_truth_name(enum cubix_truth truth) { return table[truth].name; }
@@ -37,7 +40,8 @@ const char *cubix_truth_description(enum cubix_truth truth) { return table[truth
 
 void cubix_truth_map(const struct cubix_cube *cube, enum cubix_truth truth, size_t n, double *map)
 {
-  const double *sum = cube->map[table[truth].sum], *square = cube->map[table[truth].square], *weight = cube->map[table[truth].weight];
+  const double *sum = cube->map[table[truth].sum], *square = cube->map[table[truth].square],
+               *weight = cube->map[table[truth].weight];
   for (size_t i = 0; i < n; i++) {
     double mean;
     if (table[truth].form == SUM) {

@@ -78,7 +78,8 @@ INLINE void two(v8f *x, const float *a, const float *b)
 }
 
 /* Places and widths of four edges whose intervals are known. */
-INLINE void places(const double *edge, double per_doppler, const struct cubix_fast_knot *knot, const int *i, float *place, float *width)
+INLINE void places(const double *edge, double per_doppler, const struct cubix_fast_knot *knot, const int *i,
+                   float *place, float *width)
 {
   v4d e, r0, r1;
   v2d k0, k1, k2, k3;
@@ -113,7 +114,8 @@ INLINE void next_door(const struct cubix_fast_knot *knot, double x, int *index, 
 }
 
 /* Sweep 2, a block of 16 edges on evenly spaced knots from i0 on. */
-INLINE void block_even(const struct cubix_fast *fast, const double *edge, double per_doppler, int i0, const struct cubix_fast_scratch *s, int k)
+INLINE void block_even(const struct cubix_fast *fast, const double *edge, double per_doppler, int i0,
+                       const struct cubix_fast_scratch *s, int k)
 {
   const float *pair = s->pair;
   int *index = s->index + k;
@@ -131,7 +133,8 @@ INLINE void block_even(const struct cubix_fast *fast, const double *edge, double
     } else {
       places(edge + q, per_doppler, fast->knot, index + q, place + q, width + q);
       for (int r = q; r < q + 4; r++)
-        if (!(place[r] >= 0 && place[r] < 1)) next_door(fast->knot, edge[r] * per_doppler, index + r, place + r, width + r);
+        if (!(place[r] >= 0 && place[r] < 1))
+          next_door(fast->knot, edge[r] * per_doppler, index + r, place + r, width + r);
     }
   }
   if (fast->exact[i0])
@@ -179,7 +182,8 @@ INLINE void edge_plain(const struct cubix_fast *fast, double x, int i, const str
 
 /* Sweep 3 for eight channels that end in the next interval or the one after; others: set where
  * there are others among them. */
-INLINE void channels_simple(const struct cubix_fast *fast, const struct cubix_fast_scratch *s, float per_doppler, int k, float *spectrum, v8i *others)
+INLINE void channels_simple(const struct cubix_fast *fast, const struct cubix_fast_scratch *s, float per_doppler, int k,
+                            float *spectrum, v8i *others)
 {
   v8i from, to, across;
   v8f sum, blue, red, to_red, to_blue, f0, m0, f1, m1, h;
@@ -212,17 +216,20 @@ INLINE float channel_rest(const struct cubix_fast *fast, const struct cubix_fast
   for (int i = i0 + 1; i < i1; i++) sum += whole_interval(fast->knot[i].h, s->pair, i);
   if (i1 != i0) return sum;
   const struct cubix_fast_knot *knot = fast->knot + i0;
-  double per_h = 1 / (knot[1].at - knot->at), u0 = (fast->tables->edge[k] * per_doppler - knot->at) * per_h, u1 = (fast->tables->edge[k + 1] * per_doppler - knot->at) * per_h;
+  double per_h = 1 / (knot[1].at - knot->at), u0 = (fast->tables->edge[k] * per_doppler - knot->at) * per_h,
+         u1 = (fast->tables->edge[k + 1] * per_doppler - knot->at) * per_h;
   u0 = u0 < 0 ? 0 : u0 > 1 ? 1 : u0;                       /* beyond the library's ends there is nothing */
   u1 = u1 < 0 ? 0 : u1 > 1 ? 1 : u1;
   return cubix_piece(s->pair + 2 * (size_t)i0, knot->h, (float)u0, (float)u1);
 }
 
-INLINE int paint_body(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *s, float *restrict spectrum)
+INLINE int paint_body(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                      struct cubix_fast_scratch *s, float *restrict spectrum)
 {
   const struct cubix_tables *v = fast->tables;
   int n = v->n_lambda, last = v->n_knot - 1;
-  double per_doppler = 1 / doppler, lo = v->knot[0], hi = v->knot[last], x0 = v->edge[0] * per_doppler, x1 = v->edge[n] * per_doppler;
+  double per_doppler = 1 / doppler, lo = v->knot[0], hi = v->knot[last], x0 = v->edge[0] * per_doppler,
+         x1 = v->edge[n] * per_doppler;
   if (x1 <= lo || x0 >= hi) return 0;
   int a = x0 > lo ? cubix_interval(v, x0) : 0, b = x1 < hi ? cubix_interval(v, x1) + 1 : last;
   mix_rows(blend, a, b, s->pair);
@@ -231,7 +238,8 @@ INLINE int paint_body(const struct cubix_fast *fast, const struct cubix_blend *b
     double first = v->edge[k] * per_doppler;
     if (k) i0 = s->index[k - 1];
     while (i0 < last && v->knot[i0 + 1] <= first) i0++;
-    if (fast->per_spacing[i0] > 0 && first >= lo && v->edge[k + BLOCK - 1] * per_doppler < v->knot[i0 + fast->span]) block_even(fast, v->edge + k, per_doppler, i0, s, k);
+    if (fast->per_spacing[i0] > 0 && first >= lo && v->edge[k + BLOCK - 1] * per_doppler < v->knot[i0 + fast->span])
+      block_even(fast, v->edge + k, per_doppler, i0, s, k);
     else {
       for (int q = k; q < k + BLOCK; q++, i0 = s->index[q - 1]) edge_plain(fast, v->edge[q] * per_doppler, i0, s, q);
     }
@@ -243,25 +251,32 @@ INLINE int paint_body(const struct cubix_fast *fast, const struct cubix_blend *b
   int any = 0;
   for (int q = 0; q < HALF; q++) any |= others[q];
   for (int q = 0; q < k && any; q++)
-    if (s->index[q + 1] == s->index[q] || s->index[q + 1] > s->index[q] + 2) spectrum[q] += channel_rest(fast, s, per_doppler, q);
-  for (; k < n; k++) spectrum[k] += (s->index[k + 1] > s->index[k] ? s->right[k] + s->left[k + 1] : 0) + channel_rest(fast, s, per_doppler, k);
+    if (s->index[q + 1] == s->index[q] || s->index[q + 1] > s->index[q] + 2)
+      spectrum[q] += channel_rest(fast, s, per_doppler, q);
+  for (; k < n; k++)
+    spectrum[k] +=
+        (s->index[k + 1] > s->index[k] ? s->right[k] + s->left[k + 1] : 0) + channel_rest(fast, s, per_doppler, k);
   return 1;
 }
 
-typedef int painter(const struct cubix_fast *, const struct cubix_blend *, double, struct cubix_fast_scratch *, float *);
+typedef int painter(const struct cubix_fast *, const struct cubix_blend *, double, struct cubix_fast_scratch *,
+                    float *);
 
-static int paint_baseline(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
+static int paint_baseline(const struct cubix_fast *f, const struct cubix_blend *b, double d,
+                          struct cubix_fast_scratch *s, float *spectrum)
 {
   return paint_body(f, b, d, s, spectrum);
 }
 
 #ifdef CUBIX_CPU_X86
-CUBIX_AVX2 static int paint_avx2(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
+CUBIX_AVX2 static int paint_avx2(const struct cubix_fast *f, const struct cubix_blend *b, double d,
+                                 struct cubix_fast_scratch *s, float *spectrum)
 {
   return paint_body(f, b, d, s, spectrum);
 }
 
-CUBIX_AVX512 static int paint_avx512(const struct cubix_fast *f, const struct cubix_blend *b, double d, struct cubix_fast_scratch *s, float *spectrum)
+CUBIX_AVX512 static int paint_avx512(const struct cubix_fast *f, const struct cubix_blend *b, double d,
+                                     struct cubix_fast_scratch *s, float *spectrum)
 {
   return paint_body(f, b, d, s, spectrum);
 }
@@ -277,13 +292,15 @@ static painter *best(const char **name)
   return *name = "baseline", paint_baseline;
 }
 
-void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch, float *spectrum)
+void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                      struct cubix_fast_scratch *scratch, float *spectrum)
 {
   const char *name;
   best(&name)(fast, blend, doppler, scratch, spectrum);
 }
 
-int cubix_fast_edges(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch)
+int cubix_fast_edges(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                     struct cubix_fast_scratch *scratch)
 {
   const char *name;
   return best(&name)(fast, blend, doppler, scratch, NULL);
@@ -318,7 +335,8 @@ int cubix_fast_init(struct cubix_fast *fast, const struct cubix_tables *v)
   for (int k = 0; k < v->n_lambda; k++) fast->channel[k] = (float)(v->edge[k + 1] - v->edge[k]);
   /* how many knots a block of edges reaches over: the widest block over the narrowest interval (a
    * block of a star so fast that it reaches farther is painted plainly) */
-  for (int k = 0; k + BLOCK <= v->n_lambda; k++) widest = fmax(widest, (v->edge[k + BLOCK - 1] - v->edge[k]) / v->one_plus_z);
+  for (int k = 0; k + BLOCK <= v->n_lambda; k++)
+    widest = fmax(widest, (v->edge[k + BLOCK - 1] - v->edge[k]) / v->one_plus_z);
   double reach = ceil(1.02 * widest / narrowest) + 2;
   int span = fast->span = reach < v->n_knot ? (int)reach : v->n_knot;
   for (int i = 0; i + span < v->n_knot; i++) {

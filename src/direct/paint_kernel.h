@@ -29,10 +29,12 @@ struct cubix_fast_scratch {       /* one per thread */
 int cubix_fast_init(struct cubix_fast *fast, const struct cubix_tables *tables);
 int cubix_fast_scratch_init(struct cubix_fast_scratch *scratch, const struct cubix_tables *tables);
 /** Add a star to spectrum [n_lambda].  Local.  Equals cubix_star_channel to float32 rounding. */
-void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch, float *spectrum);
+void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                      struct cubix_fast_scratch *scratch, float *spectrum);
 /** The same without the spectrum: what the scratch holds of the edges.  Local.  @return 0, and
  * nothing, where no channel sees the library */
-int cubix_fast_edges(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_scratch *scratch);
+int cubix_fast_edges(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                     struct cubix_fast_scratch *scratch);
 /** The instructions in use: "AVX-512", "AVX2" or "baseline".  Local. */
 const char *cubix_fast_name(void);
 void cubix_fast_scratch_free(struct cubix_fast_scratch *scratch);

@@ -59,7 +59,8 @@ INLINE void slopes_body(const struct cubix_fast *fast, double per_doppler, int a
 }
 
 /* Step 2 for one edge of the edges first .. last. */
-INLINE void part_plain(const struct cubix_fast *fast, struct cubix_fast_vjp *s, const float *r, int first, int last, int e)
+INLINE void part_plain(const struct cubix_fast *fast, struct cubix_fast_vjp *s, const float *r, int first, int last,
+                       int e)
 {
   const struct cubix_fast_scratch *p = &s->edges;
   const float (*unit)[4] = (const float (*)[4])fast->whole;
@@ -124,7 +125,8 @@ INLINE void rows_body(const float *part, const float *const *row, int a, int b, 
   for (int c = 0; c < 4; c++)
     for (int q = 0; q < EIGHT; q++) sum[c][q] = 0;
   for (int j = a; j <= b; j += STRETCH) {
-    const float *p = part + 4 * (size_t)j, *r0 = row[0] + 2 * (size_t)j, *r1 = row[1] + 2 * (size_t)j, *r2 = row[2] + 2 * (size_t)j, *r3 = row[3] + 2 * (size_t)j;
+    const float *p = part + 4 * (size_t)j, *r0 = row[0] + 2 * (size_t)j, *r1 = row[1] + 2 * (size_t)j,
+                *r2 = row[2] + 2 * (size_t)j, *r3 = row[3] + 2 * (size_t)j;
     int n = 2 * (b + 1 - j < STRETCH ? b + 1 - j : STRETCH), t = 0;
     float g[2 * STRETCH + 4];
     v8f s0 = { 0 }, s1 = s0, s2 = s0, s3 = s0;
@@ -186,7 +188,8 @@ INLINE double velocity_body(const struct cubix_fast_vjp *s, const float *r, int 
   return sum;
 }
 
-INLINE void weights_body(const struct cubix_fast *fast, const struct cubix_blend *blend, int first, int last, struct cubix_fast_vjp *s, const float *r, double *weight_bar)
+INLINE void weights_body(const struct cubix_fast *fast, const struct cubix_blend *blend, int first, int last,
+                         struct cubix_fast_vjp *s, const float *r, double *weight_bar)
 {
   int from = s->edges.index[first], to = s->edges.index[last] + 1, e = first + 1;
   part_plain(fast, s, r, first, last, first);
@@ -204,15 +207,18 @@ INLINE void weights_body(const struct cubix_fast *fast, const struct cubix_blend
 
 /* The bodies, once per instruction set. */
 #define BODIES(target, set) \
-  target static void slopes_##set(const struct cubix_fast *fast, double per_doppler, int a, int b, struct cubix_fast_vjp *s) \
+  target static void slopes_##set(const struct cubix_fast *fast, double per_doppler, int a, int b, \
+                                  struct cubix_fast_vjp *s) \
   { \
     slopes_body(fast, per_doppler, a, b, s); \
   } \
-  target static double velocity_##set(const struct cubix_fast_vjp *s, const float *r, int a, int b, int first, int last) \
+  target static double velocity_##set(const struct cubix_fast_vjp *s, const float *r, int a, int b, int first, \
+                                      int last) \
   { \
     return velocity_body(s, r, a, b, first, last); \
   } \
-  target static void weights_##set(const struct cubix_fast *fast, const struct cubix_blend *blend, int first, int last, struct cubix_fast_vjp *s, const float *r, double *weight_bar) \
+  target static void weights_##set(const struct cubix_fast *fast, const struct cubix_blend *blend, int first, \
+                                   int last, struct cubix_fast_vjp *s, const float *r, double *weight_bar) \
   { \
     weights_body(fast, blend, first, last, s, r, weight_bar); \
   }
@@ -220,7 +226,8 @@ INLINE void weights_body(const struct cubix_fast *fast, const struct cubix_blend
 struct bodies {
   void (*slopes)(const struct cubix_fast *, double, int, int, struct cubix_fast_vjp *);
   double (*velocity)(const struct cubix_fast_vjp *, const float *, int, int, int, int);
-  void (*weights)(const struct cubix_fast *, const struct cubix_blend *, int, int, struct cubix_fast_vjp *, const float *, double *);
+  void (*weights)(const struct cubix_fast *, const struct cubix_blend *, int, int, struct cubix_fast_vjp *,
+                  const float *, double *);
 };
 
 BODIES(, baseline)
@@ -239,8 +246,8 @@ static struct bodies best(void)
   return (struct bodies){ slopes_baseline, velocity_baseline, weights_baseline };
 }
 
-void cubix_fast_paint_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_vjp *s, const float *spectrum_bar, double *weight_bar,
-                          double *velocity_bar)
+void cubix_fast_paint_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                          struct cubix_fast_vjp *s, const float *spectrum_bar, double *weight_bar, double *velocity_bar)
 {
   int a, b, first, last;
   double per_doppler = 1 / doppler;
@@ -252,7 +259,8 @@ void cubix_fast_paint_vjp(const struct cubix_fast *fast, const struct cubix_blen
   body.weights(fast, blend, first, last, s, spectrum_bar, weight_bar);
 }
 
-void cubix_fast_velocity_jvp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct cubix_fast_vjp *s, double velocity_dot, double *spectrum_dot)
+void cubix_fast_velocity_jvp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                             struct cubix_fast_vjp *s, double velocity_dot, double *spectrum_dot)
 {
   int a, b, first, last;
   double per_doppler = 1 / doppler, scale = -velocity_dot / CUBIX_C_KMS;

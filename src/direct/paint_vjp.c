@@ -34,7 +34,8 @@ static int edge_at(const struct cubix_tables *v, double per_doppler, double x)
 /* The functional of cotangents R[n_lambda] of a star's channels, on knots first .. last only:
  * interval by interval, for every edge in it what lies blue of it, and what reaches over its red
  * end.  @param g [n_knot][2], set there */
-static void functional(const struct cubix_tables *v, const cubix_real *r, double doppler, int first, int last, double *g)
+static void functional(const struct cubix_tables *v, const cubix_real *r, double doppler, int first, int last,
+                       double *g)
 {
   double per_doppler = 1 / doppler, level, before;
   int e = edge_at(v, per_doppler, v->knot[first]);
@@ -59,16 +60,20 @@ struct worker {                   /* a thread's scratch */
 };
 
 #ifdef CUBIX_DOUBLE
-static void spectrum_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler, struct worker *w, const cubix_real *r, double *weight_bar, double *velocity_bar)
+static void spectrum_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                         struct worker *w, const cubix_real *r, double *weight_bar, double *velocity_bar)
 {
   const struct cubix_tables *v = fast->tables;
   functional(v, r, doppler, 0, v->n_knot - 1, w->g);
   for (int c = 0; c < blend->n; c++)
     for (int j = 0; j < v->row_stride; j++) weight_bar[c] += w->g[j] * blend->row[c][j];
-  for (int k = 0; k <= v->n_lambda; k++) *velocity_bar += ((k ? r[k - 1] : 0) - (k < v->n_lambda ? r[k] : 0)) * cubix_edge_slope(v, blend, v->edge[k] / doppler);
+  for (int k = 0; k <= v->n_lambda; k++)
+    *velocity_bar +=
+        ((k ? r[k - 1] : 0) - (k < v->n_lambda ? r[k] : 0)) * cubix_edge_slope(v, blend, v->edge[k] / doppler);
 }
 
-void cubix_paint_velocity_jvp(const struct cubix_tables *v, const struct cubix_blend *blend, double doppler, double dot, double *slope, double *spectrum_dot)
+void cubix_paint_velocity_jvp(const struct cubix_tables *v, const struct cubix_blend *blend, double doppler, double dot,
+                              double *slope, double *spectrum_dot)
 {
   for (int k = 0; k <= v->n_lambda; k++) slope[k] = dot * cubix_edge_slope(v, blend, v->edge[k] / doppler);
   for (int k = 0; k < v->n_lambda; k++) spectrum_dot[k] += slope[k + 1] - slope[k];
@@ -76,7 +81,8 @@ void cubix_paint_velocity_jvp(const struct cubix_tables *v, const struct cubix_b
 #endif
 
 /* One star: all that it is painted from. */
-static void star_vjp(const struct cubix_fast *fast, const struct cubix_star *star, const cubix_real *flux_bar, struct worker *w, struct cubix_star_bar *bar)
+static void star_vjp(const struct cubix_fast *fast, const struct cubix_star *star, const cubix_real *flux_bar,
+                     struct worker *w, struct cubix_star_bar *bar)
 {
   const struct cubix_tables *v = fast->tables;
   struct cubix_blend blend;
@@ -104,7 +110,8 @@ static size_t spaxel_of(const struct cubix_placement *p, size_t j)
 }
 
 /* What all stars give to knots first .. last - 1 of the rows. */
-static void rows_vjp(const struct cubix_tables *v, const struct cubix_placement *p, const cubix_real *flux_bar, int first, int last, double *g, double *row_bar)
+static void rows_vjp(const struct cubix_tables *v, const struct cubix_placement *p, const cubix_real *flux_bar,
+                     int first, int last, double *g, double *row_bar)
 {
   int a = first ? first - 1 : 0, b = last < v->n_knot ? last : v->n_knot - 1;
   for (size_t s = 0; s < p->n_spaxel; s++) {
@@ -112,11 +119,13 @@ static void rows_vjp(const struct cubix_tables *v, const struct cubix_placement 
       const struct cubix_star *star = p->star + j;
       struct cubix_mix mix;
       double doppler = cubix_doppler(v->one_plus_z, star->velocity);
-      if (v->edge[v->n_lambda] / doppler <= v->knot[a] || v->edge[0] / doppler >= v->knot[b] || star->mass_formed == 0) continue;
+      if (v->edge[v->n_lambda] / doppler <= v->knot[a] || v->edge[0] / doppler >= v->knot[b] || star->mass_formed == 0)
+        continue;
       cubix_mix_of(v, star, &mix);
       functional(v, flux_bar + s * (size_t)v->n_lambda, doppler, a, b, g);
       for (int c = 0; c < mix.n; c++) {
-        double weight = mix.weight[c] * star->mass_formed * v->star_scale, *row = row_bar + (size_t)mix.row[c] * (size_t)v->row_stride;
+        double weight = mix.weight[c] * star->mass_formed * v->star_scale,
+               *row = row_bar + (size_t)mix.row[c] * (size_t)v->row_stride;
         for (int i = 2 * first; i < 2 * last; i++) row[i] += weight * g[i];
       }
     }
@@ -142,7 +151,8 @@ static void worker_free(struct worker *w)
 #endif
 }
 
-int cubix_paint_vjp(const struct cubix_fast *fast, const struct cubix_placement *p, const cubix_real *flux_bar, struct cubix_star_bar *bar, double *row_bar)
+int cubix_paint_vjp(const struct cubix_fast *fast, const struct cubix_placement *p, const cubix_real *flux_bar,
+                    struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK, there = 1;
   const struct cubix_tables *v = fast->tables;
@@ -164,10 +174,12 @@ int cubix_paint_vjp(const struct cubix_fast *fast, const struct cubix_placement 
     }
 #pragma omp for schedule(dynamic)
     for (int first = 0; first < v->n_knot; first += STRETCH)
-      if (there && row_bar) rows_vjp(v, p, flux_bar, first, first + STRETCH < v->n_knot ? first + STRETCH : v->n_knot, w.g, row_bar);
+      if (there && row_bar)
+        rows_vjp(v, p, flux_bar, first, first + STRETCH < v->n_knot ? first + STRETCH : v->n_knot, w.g, row_bar);
     worker_free(&w);
   }
-  CUBIX_CHECK(there, CUBIX_ENOMEM, "no memory for the %d library points and %d channels that each thread works on", v->n_knot, v->n_lambda);
+  CUBIX_CHECK(there, CUBIX_ENOMEM, "no memory for the %d library points and %d channels that each thread works on",
+              v->n_knot, v->n_lambda);
 done:
   return status;
 }

@@ -53,7 +53,8 @@ static int is_known(const struct cubix_voxel *voxel, int n, const struct cubix_v
   return 0;
 }
 
-int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel, const unsigned char *mask, int n_lambda, int seed)
+int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel,
+                     const unsigned char *mask, int n_lambda, int seed)
 {
   int status = CUBIX_OK;
   size_t *spaxel = NULL, *channel = NULL;
@@ -61,7 +62,8 @@ int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, s
   *n = 0;
   CUBIX_ALLOC(spaxel, n_spaxel);
   CUBIX_ALLOC(channel, n_lambda);
-  size_t n_occupied = pick_places(spaxel, count, NULL, n_spaxel), n_channel = pick_places(channel, NULL, mask, (size_t)n_lambda);
+  size_t n_occupied = pick_places(spaxel, count, NULL, n_spaxel),
+         n_channel = pick_places(channel, NULL, mask, (size_t)n_lambda);
   for (uint32_t draw = 0; draw < CUBIX_AUDIT_MOST && n_occupied && n_channel; draw++) {
     const uint32_t key[2] = { (uint32_t)seed, word_of_its_own }, counter[4] = { draw, 0, 0, 0 };
     uint32_t word[4];
@@ -81,9 +83,11 @@ done:
 }
 
 /* Flux density of a star in channel k [unit of the cube].  @param w scratch for all knots, zero before and after */
-static double star_channel(const struct cubix_tables *v, const struct cubix_star *star, const struct cubix_mix *mix, int k, double *w)
+static double star_channel(const struct cubix_tables *v, const struct cubix_star *star, const struct cubix_mix *mix,
+                           int k, double *w)
 {
-  double doppler = cubix_doppler(v->one_plus_z, star->velocity), x0 = v->edge[k] / doppler, x1 = v->edge[k + 1] / doppler, sum = 0;
+  double doppler = cubix_doppler(v->one_plus_z, star->velocity), x0 = v->edge[k] / doppler,
+         x1 = v->edge[k + 1] / doppler, sum = 0;
   int first, n = cubix_pixel_knots(v, x0, x1, &first);
   cubix_pixel_add(v, x0, x1, 1, first, w);
   for (int c = 0; c < mix->n; c++) {
@@ -97,8 +101,8 @@ static double star_channel(const struct cubix_tables *v, const struct cubix_star
 }
 
 /* What the stars placed in a voxel's spaxel contribute to it. */
-static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, const struct cubix_tables *v, const struct cubix_placement *placement,
-                    double *scratch, size_t n_scratch)
+static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *voxel, const struct cubix_tables *v,
+                    const struct cubix_placement *placement, double *scratch, size_t n_scratch)
 {
   double exact = 0, level = 0;
 #pragma omp parallel reduction(+ : exact, level)
@@ -117,13 +121,15 @@ static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *v
   evidence->level += level;
 }
 
-int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_tables *tables, const struct cubix_placement *placement)
+int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_tables *tables,
+                        const struct cubix_placement *placement)
 {
   int status = CUBIX_OK;
   size_t n_scratch = 2 * ((size_t)tables->n_knot + 1);
   double *scratch = NULL;
   CUBIX_ALLOC(scratch, n_scratch * (size_t)omp_get_max_threads());
-  for (int i = 0; i < audit->n; i++) examine(&audit->evidence[i], &audit->voxel[i], tables, placement, scratch, n_scratch);
+  for (int i = 0; i < audit->n; i++)
+    examine(&audit->evidence[i], &audit->voxel[i], tables, placement, scratch, n_scratch);
 done:
   free(scratch);
   return status;
@@ -139,7 +145,8 @@ void cubix_audit_look(struct cubix_audit *audit, const struct cubix_cube *cube)
   }
 }
 
-int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *templates, double tolerance, int direct, const char *cache)
+int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *templates, double tolerance, int direct,
+                      const char *cache)
 {
   int status = CUBIX_OK, worst = 0;
   uint64_t n_star = 0;
@@ -150,7 +157,8 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
   for (int i = 0; i < audit->n; i++) {
     const struct cubix_evidence *e = &evidence[i];
     double scale = fmax(fabs(e->exact), faint_channel * e->level), off = fabs(e->held - e->exact) / scale;
-    CUBIX_CHECK(e->n_held == 1, CUBIX_EFAIL, "channel %d is held by %g ranks; one should hold it", voxel[i].channel, e->n_held);
+    CUBIX_CHECK(e->n_held == 1, CUBIX_EFAIL, "channel %d is held by %g ranks; one should hold it", voxel[i].channel,
+                e->n_held);
     if (scale < faintest) continue;
     audit->n_voxel++;
     n_star += voxel[i].n_star;
@@ -165,19 +173,28 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
   }
   const struct cubix_tables *tables = &templates->tables;
   const struct cubix_voxel *v = &voxel[worst];
-  int x = (int)(v->spaxel % (size_t)tables->n_x) - tables->margin, y = (int)(v->spaxel / (size_t)tables->n_x) - tables->margin;
-  cubix_log(CUBIX_LOG_INFO, "audit: %d voxels recomputed in float64 (%llu stars): largest relative difference %.2e, allowed %.2e", audit->n_voxel,
-            (unsigned long long)n_star, audit->worst, tolerance);
+  int x = (int)(v->spaxel % (size_t)tables->n_x) - tables->margin,
+      y = (int)(v->spaxel / (size_t)tables->n_x) - tables->margin;
+  cubix_log(CUBIX_LOG_INFO,
+            "audit: %d voxels recomputed in float64 (%llu stars): largest relative difference %.2e, allowed %.2e",
+            audit->n_voxel, (unsigned long long)n_star, audit->worst, tolerance);
   if (direct && audit->worst > tolerance && audit->worst <= float32_at_worst) {  /* nothing could be more exact */
-    cubix_log(CUBIX_LOG_WARNING, "audit: float32 is off by %.2e of a voxel beside a steep line or end of a template (channel %d, spaxel (%d, %d))", audit->worst, v->channel, x, y);
+    cubix_log(CUBIX_LOG_WARNING,
+              "audit: float32 is off by %.2e of a voxel beside a steep line or end of a template (channel %d, spaxel "
+              "(%d, %d))",
+              audit->worst, v->channel, x, y);
     goto done;
   }
   CUBIX_CHECK(audit->worst <= tolerance, CUBIX_EFAIL,
-              "audit: the cube holds %.9g in spaxel (%d, %d), channel %d (%.2f AA vacuum), where the float64 sum over its %llu stars is %.9g: off by %.2e, "
-              "Tolerance = %g; %s%s", evidence[worst].held, x, y, v->channel, 0.5 * (tables->edge[v->channel] + tables->edge[v->channel + 1]),
+              "audit: the cube holds %.9g in spaxel (%d, %d), channel %d (%.2f AA vacuum), where the float64 sum over "
+              "its %llu stars is %.9g: off by %.2e, "
+              "Tolerance = %g; %s%s",
+              evidence[worst].held, x, y, v->channel, 0.5 * (tables->edge[v->channel] + tables->edge[v->channel + 1]),
               (unsigned long long)v->n_star, evidence[worst].exact, audit->worst, tolerance,
-              cache && *cache ? cache : "", cache && *cache ? " may have been damaged: remove it and try again"
-              : direct ? "please report it: this should not happen" : "set Engine direct, and please report it: this should not happen");
+              cache && *cache ? cache : "",
+              cache && *cache ? " may have been damaged: remove it and try again"
+              : direct        ? "please report it: this should not happen"
+                              : "set Engine direct, and please report it: this should not happen");
 done:
   return status;
 }

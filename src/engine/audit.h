@@ -38,14 +38,17 @@ struct cubix_audit {
  *  @param[out] voxel [CUBIX_AUDIT_MOST]  @param[out] n  0: no spaxel is occupied or no channel in
  *  the mask @param count [n_spaxel] stars of all ranks  @param mask [n_lambda] 1: a channel whose
  *  error has a bound */
-int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel, const unsigned char *mask, int n_lambda, int seed);
+int cubix_audit_draw(struct cubix_voxel *voxel, int *n, const uint64_t *count, size_t n_spaxel,
+                     const unsigned char *mask, int n_lambda, int seed);
 /** Add what placed stars contribute to the voxels.  Local. */
-int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_tables *tables, const struct cubix_placement *placement);
+int cubix_audit_examine(struct cubix_audit *audit, const struct cubix_tables *tables,
+                        const struct cubix_placement *placement);
 /** Note what the cube holds in the voxels, as far as it holds their channels.  Local. */
 void cubix_audit_look(struct cubix_audit *audit, const struct cubix_cube *cube);
 /** Compare, and log the worst.  Local.  Errors: CUBIX_EFAIL where a voxel is off by more than the
  * tolerance.
  *  @param direct 1: the cube was painted by the direct method */
-int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *templates, double tolerance, int direct, const char *cache);
+int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *templates, double tolerance, int direct,
+                      const char *cache);
 
 #endif

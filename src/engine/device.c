@@ -45,7 +45,8 @@ static int open_one(struct cubix_device *dev, const struct cubix_device_ops *ops
     *amiss = sight->amiss;
     CUBIX_CHECK(sight->n > 0, CUBIX_EDEVICE, "%s; or use Backend cpu", sight->why);
     *amiss = 1;
-    CUBIX_CHECK(ordinal >= 0 && ordinal < sight->n, CUBIX_EDEVICE, "%s %d is wanted, but this rank sees %d of them; use Backend cpu", ops->name, ordinal, sight->n);
+    CUBIX_CHECK(ordinal >= 0 && ordinal < sight->n, CUBIX_EDEVICE,
+                "%s %d is wanted, but this rank sees %d of them; use Backend cpu", ops->name, ordinal, sight->n);
   }
   dev->ops = ops;
   CUBIX_TRY(ops->open(dev, ordinal));
@@ -68,9 +69,12 @@ int cubix_device_open(struct cubix_device **out, const struct cubix_params *par,
     dev->amiss = amiss;
     cubix_error_clear();
   }
-  if (status == CUBIX_EDEVICE) cubix_error_about("Backend = %s (%s)", par->Backend, cubix_params_origin(par, "Backend"));
+  if (status == CUBIX_EDEVICE)
+    cubix_error_about("Backend = %s (%s)", par->Backend, cubix_params_origin(par, "Backend"));
   CUBIX_TRY(status);
-  CUBIX_CHECK(dev->ops, CUBIX_EDEVICE, "Backend = %s (%s): this cubix was built without it; configure --with-cuda, or use Backend cpu", par->Backend, cubix_params_origin(par, "Backend"));
+  CUBIX_CHECK(dev->ops, CUBIX_EDEVICE,
+              "Backend = %s (%s): this cubix was built without it; configure --with-cuda, or use Backend cpu",
+              par->Backend, cubix_params_origin(par, "Backend"));
   dev->rates = dev->ops->rates;
   if (!dev->rates.per_core) {
     dev->rates.direct *= n_share;
@@ -84,7 +88,8 @@ done:
   return status;
 }
 
-int cubix_device_paint(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, struct cubix_cube *cube)
+int cubix_device_paint(struct cubix_device *dev, const struct cubix_tables *tables,
+                       const struct cubix_placement *placement, struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
   struct cubix_tables channels = cubix_tables_channels(tables, cube->lambda_first, cube->n_lambda);
@@ -95,7 +100,8 @@ done:
   return status;
 }
 
-int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
+int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_tables *tables,
+                           const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
                            struct cubix_star_bar *bar, double *row_bar)
 {
   int status = CUBIX_OK;
@@ -107,7 +113,8 @@ done:
   return status;
 }
 
-int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_tables *tables,
+                           const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                            struct cubix_cube *cube_dot)
 {
   int status = CUBIX_OK;

@@ -44,21 +44,24 @@ struct cubix_device_ops {
   /* NULL, or: hold a basis ready for multiply where there is memory; it must not change or go until
    * keep(NULL) or close */
   int  (*keep)(struct cubix_device *, const struct cubix_basis *);
-  int  (*fill)(struct cubix_device *, struct cubix_histogram **, const struct cubix_nodes *, const int32_t *exponent, const struct cubix_placement *, const struct cubix_tables *);
+  int (*fill)(struct cubix_device *, struct cubix_histogram **, const struct cubix_nodes *, const int32_t *exponent,
+              const struct cubix_placement *, const struct cubix_tables *);
   /* adds to the flux */
-  int  (*multiply)(struct cubix_device *, struct cubix_cube *, const struct cubix_histogram *, const struct cubix_basis *, double scale);
+  int (*multiply)(struct cubix_device *, struct cubix_cube *, const struct cubix_histogram *,
+                  const struct cubix_basis *, double scale);
   /* Reverse and forward derivatives.  bar, dot [start[n_spaxel]]: of the placed stars, as they lie.
    * All add to what their outputs hold. */
   int  (*paint_vjp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_cube *cube_bar,
                     /* row_bar NULL, or [n_row][n_knot + 1][2] */
                     struct cubix_star_bar *bar, double *row_bar);
-  int  (*paint_jvp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_star_bar *dot, struct cubix_cube *cube_dot);
-  int  (*fill_vjp)(struct cubix_device *, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *,
-                      const struct cubix_tables *, struct cubix_star_bar *bar);
-  int  (*fill_jvp)(struct cubix_device *, struct cubix_histogram **histogram_dot, const struct cubix_nodes *, const struct cubix_placement *,
-                      const struct cubix_star_bar *dot, const struct cubix_tables *);
-  int  (*multiply_vjp)(struct cubix_device *, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *,
-                       double scale, double *value_bar);                              /* [cover->n_value] */
+  int (*paint_jvp)(struct cubix_device *, const struct cubix_placement *, const struct cubix_star_bar *dot,
+                   struct cubix_cube *cube_dot);
+  int (*fill_vjp)(struct cubix_device *, const struct cubix_histogram *cover, const double *value_bar,
+                  const struct cubix_placement *, const struct cubix_tables *, struct cubix_star_bar *bar);
+  int (*fill_jvp)(struct cubix_device *, struct cubix_histogram **histogram_dot, const struct cubix_nodes *,
+                  const struct cubix_placement *, const struct cubix_star_bar *dot, const struct cubix_tables *);
+  int (*multiply_vjp)(struct cubix_device *, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover,
+                      const struct cubix_basis *, double scale, double *value_bar); /* [cover->n_value] */
   /* NULL, or: what its page-locked buffers take of the host, for cubes of so many spaxels and
    * channels.  tile_bytes: of a basis, 0 with the direct method */
   double (*locked_bytes)(double n_spaxel, double n_lambda, double tile_bytes, int derivatives);
@@ -92,14 +95,17 @@ int cubix_device_assign(struct cubix_seat *seat, const struct cubix_sight *sight
  *  and cannot be used. */
 int cubix_device_open(struct cubix_device **dev, const struct cubix_params *par, int ordinal, int n_share);
 /** Paint stars directly into the channels that the cube holds.  Local.  Adds to what they hold. */
-int cubix_device_paint(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, struct cubix_cube *cube);
+int cubix_device_paint(struct cubix_device *dev, const struct cubix_tables *tables,
+                       const struct cubix_placement *placement, struct cubix_cube *cube);
 /** Reverse and forward derivatives of cubix_device_paint in the channels that cube_bar or cube_dot
  * holds.  Local.  Add.
  *  @param bar, dot  [start[n_spaxel]] of the placed stars  @param[in,out] row_bar  of the tables'
  *  template rows: NULL, or [n_row][n_knot + 1][2] */
-int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
+int cubix_device_paint_vjp(struct cubix_device *dev, const struct cubix_tables *tables,
+                           const struct cubix_placement *placement, const struct cubix_cube *cube_bar,
                            struct cubix_star_bar *bar, double *row_bar);
-int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_tables *tables, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_tables *tables,
+                           const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                            struct cubix_cube *cube_dot);
 /** What painting directly takes beside stars and cube on the cores of a rank.  Local. */
 double cubix_device_paint_bytes(double n_lambda, double n_knot, int n_thread);

@@ -110,7 +110,8 @@ double cubix_device_paint_bytes(double n_lambda, double n_knot, int n_thread)
   /* nucleus, cubix_fast */
   const double shared = n_lambda * (sizeof(double) + sizeof(float)) + 48 * n_knot;
   /* cubix_fast_vjp */
-  const double worker = n_lambda * (sizeof(cubix_real) + sizeof(double)) + n_lambda * (9 * sizeof(float) + sizeof(double)) + 24 * n_knot;
+  const double worker =
+      n_lambda * (sizeof(cubix_real) + sizeof(double)) + n_lambda * (9 * sizeof(float) + sizeof(double)) + 24 * n_knot;
   return shared + n_thread * worker;
 }
 
@@ -133,7 +134,8 @@ static void paint_blend(const struct cpu *cpu, struct worker *w, const struct cu
 }
 
 /* Add what a spectrum's velocity changes to the worker's total. */
-static void move_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler, double velocity_dot)
+static void move_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler,
+                       double velocity_dot)
 {
 #ifdef CUBIX_DOUBLE
   cubix_paint_velocity_jvp(&cpu->tables, blend, doppler, velocity_dot, w->slope, w->total);
@@ -143,7 +145,8 @@ static void move_blend(const struct cpu *cpu, struct worker *w, const struct cub
 }
 
 /* Add stars star[first .. last - 1], or with dot their tangents, to the worker's total. */
-static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cubix_star *star, const struct cubix_star_bar *dot, size_t first, size_t last)
+static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cubix_star *star,
+                        const struct cubix_star_bar *dot, size_t first, size_t last)
 {
   const struct cubix_tables *v = &cpu->tables;
   for (size_t j = first; j < last; j++) {
@@ -169,7 +172,8 @@ static void store(double *total, cubix_real *row, int n_lambda)
 }
 
 /* A nucleus: shares of its stars by all threads at once, added in their order, whatever the number of threads. */
-static void paint_together(struct cpu *cpu, const struct cubix_star *star, const struct cubix_star_bar *dot, size_t first, size_t last, cubix_real *row)
+static void paint_together(struct cpu *cpu, const struct cubix_star *star, const struct cubix_star_bar *dot,
+                           size_t first, size_t last, cubix_real *row)
 {
   int n_lambda = cpu->tables.n_lambda;
   size_t round = SHARE * (size_t)cpu->n_worker;
@@ -189,7 +193,8 @@ static void paint_together(struct cpu *cpu, const struct cubix_star *star, const
 }
 
 /* The placed stars, or with dot their tangents, into the cube. */
-static void paint(struct cpu *cpu, const struct cubix_placement *p, const struct cubix_star_bar *dot, struct cubix_cube *cube)
+static void paint(struct cpu *cpu, const struct cubix_placement *p, const struct cubix_star_bar *dot,
+                  struct cubix_cube *cube)
 {
   int64_t n_spaxel = (int64_t)p->n_spaxel;
   size_t n_lambda = (size_t)cpu->tables.n_lambda, n_star = p->start[n_spaxel], done = 0;
@@ -227,47 +232,53 @@ static int cpu_paint(struct cubix_device *dev, const struct cubix_placement *p, 
   return CUBIX_OK;
 }
 
-static int cpu_paint_jvp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_star_bar *dot, struct cubix_cube *cube_dot)
+static int cpu_paint_jvp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_star_bar *dot,
+                         struct cubix_cube *cube_dot)
 {
   paint(dev->state, p, dot, cube_dot);
   return CUBIX_OK;
 }
 
-static int cpu_paint_vjp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_cube *cube_bar, struct cubix_star_bar *bar, double *row_bar)
+static int cpu_paint_vjp(struct cubix_device *dev, const struct cubix_placement *p, const struct cubix_cube *cube_bar,
+                         struct cubix_star_bar *bar, double *row_bar)
 {
   const struct cpu *cpu = dev->state;
   return cubix_paint_vjp(&cpu->fast, p, cube_bar->flux, bar, row_bar);
 }
 
-static int cpu_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
-                       const struct cubix_placement *placement, const struct cubix_tables *tables)
+static int cpu_fill(struct cubix_device *dev, struct cubix_histogram **histogram, const struct cubix_nodes *nodes,
+                    const int32_t *exponent, const struct cubix_placement *placement, const struct cubix_tables *tables)
 {
   (void)dev;
   return cubix_histogram_build(histogram, nodes, exponent, placement, tables);
 }
 
-static int cpu_multiply(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale)
+static int cpu_multiply(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_histogram *histogram,
+                        const struct cubix_basis *basis, double scale)
 {
   (void)dev;
   return cubix_multiply(cube, histogram, basis, scale);
 }
 
-static int cpu_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement,
-                           const struct cubix_tables *tables, struct cubix_star_bar *bar)
+static int cpu_fill_vjp(struct cubix_device *dev, const struct cubix_histogram *cover, const double *value_bar,
+                        const struct cubix_placement *placement, const struct cubix_tables *tables,
+                        struct cubix_star_bar *bar)
 {
   (void)dev;
   return cubix_histogram_fill_vjp(cover, value_bar, placement, tables, bar);
 }
 
-static int cpu_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                           const struct cubix_star_bar *dot, const struct cubix_tables *tables)
+static int cpu_fill_jvp(struct cubix_device *dev, struct cubix_histogram **histogram_dot,
+                        const struct cubix_nodes *nodes, const struct cubix_placement *placement,
+                        const struct cubix_star_bar *dot, const struct cubix_tables *tables)
 {
   (void)dev;
   return cubix_histogram_fill_jvp(histogram_dot, nodes, placement, dot, tables);
 }
 
-static int cpu_multiply_vjp(struct cubix_device *dev, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover, const struct cubix_basis *basis,
-                            double scale, double *value_bar)
+static int cpu_multiply_vjp(struct cubix_device *dev, const struct cubix_cube *cube_bar,
+                            const struct cubix_histogram *cover, const struct cubix_basis *basis, double scale,
+                            double *value_bar)
 {
   (void)dev;
   return cubix_multiply_vjp(cube_bar, cover, basis, scale, value_bar);
@@ -283,7 +294,17 @@ static void cpu_close(struct cubix_device *dev)
 }
 
 const struct cubix_device_ops cubix_device_cpu_ops = {
-  .name = "cpu", .rates = { .direct = 4.5, .fill = 80, .multiply = 0.05, .per_core = 1 }, .open = cpu_open, .load = cpu_load, .paint = cpu_paint,
-  .fill = cpu_fill, .multiply = cpu_multiply, .paint_vjp = cpu_paint_vjp, .paint_jvp = cpu_paint_jvp,
-  .fill_vjp = cpu_fill_vjp, .fill_jvp = cpu_fill_jvp, .multiply_vjp = cpu_multiply_vjp, .close = cpu_close,
+  .name = "cpu",
+  .rates = { .direct = 4.5, .fill = 80, .multiply = 0.05, .per_core = 1 },
+  .open = cpu_open,
+  .load = cpu_load,
+  .paint = cpu_paint,
+  .fill = cpu_fill,
+  .multiply = cpu_multiply,
+  .paint_vjp = cpu_paint_vjp,
+  .paint_jvp = cpu_paint_jvp,
+  .fill_vjp = cpu_fill_vjp,
+  .fill_jvp = cpu_fill_jvp,
+  .multiply_vjp = cpu_multiply_vjp,
+  .close = cpu_close,
 };

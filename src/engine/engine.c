@@ -10,7 +10,8 @@
  *   that holds the stars; and, found later, templates that no step of the grid serves.
  * Engine histogram: histogram.  Engine auto: whichever takes less time by the estimates
  *   direct      N n_lambda d / ranks
- *   histogram   (N p + V n_lambda m) / ranks + preparing the templates: n_used n_node n_lambda b / cores, b from the cache or built, on all cores alike,
+ *   histogram   (N p + V n_lambda m) / ranks + preparing the templates: n_used n_node n_lambda b /
+ *               cores, b from the cache or built, on all cores alike,
  * with d, p, m of the slowest rank: of its GPU, whatever cores stand beside it, or of all of its
  * cores together (cubix_rates_of_rank); N stars and V values in the histogram.  A spaxel of n stars
  * leaves about 24 n/sqrt(1 + n/8) values (measured on disc galaxies with 6 x 221 templates and
@@ -113,14 +114,18 @@ void cubix_engine_go_direct(struct cubix_engine *engine, int n_lambda, const cha
 /* Why no histogram can serve, NULL where one can. */
 static const char *unfit(const struct cubix_engine *engine, const struct cubix_workload *work)
 {
-  if (work->pchip) return "SspInterpolation pchip has weights of both signs, for which the histogram's error has no bound";
+  if (work->pchip)
+    return "SspInterpolation pchip has weights of both signs, for which the histogram's error has no bound";
   if (engine->tolerance < least_tolerance) return "a Tolerance below 3e-6 is beyond the histogram's float32";
   if (!(engine->reach > 0)) return "too many stars are faster than 9600 km/s";
   return NULL;
 }
 
 /* Of a rank. */
-static double multiply_seconds(const struct cubix_workload *work, double values) { return 1e-9 * values * work->n_lambda * work->rates.multiply; }
+static double multiply_seconds(const struct cubix_workload *work, double values)
+{
+  return 1e-9 * values * work->n_lambda * work->rates.multiply;
+}
 
 static double prepare_seconds(const struct cubix_engine *engine, const struct cubix_workload *work)
 {
@@ -130,12 +135,15 @@ static double prepare_seconds(const struct cubix_engine *engine, const struct cu
   return 1e-9 * n_row * n_node * work->n_lambda * each / work->n_core;
 }
 
-static void choose_combination(struct cubix_engine *engine, const struct cubix_params *par, const struct cubix_workload *work)
+static void choose_combination(struct cubix_engine *engine, const struct cubix_params *par,
+                               const struct cubix_workload *work)
 {
   double voxels = work->n_spaxel * work->n_lambda, per_rank = (double)work->n_core / work->n_rank;
   double cube = multiply_seconds(work, work->values_apart) + 1e-9 * voxels * (8 * byte_ns + observe_ns / per_rank);
-  double histogram = multiply_seconds(work, work->values / work->n_rank) + 1e-9 * (16 * work->values * byte_ns + voxels * observe_ns / work->n_core);
-  int share = !strcmp(par->Combine, "histogram") || (!strcmp(par->Combine, "auto") && (work->n_rank == 1 || histogram < cube));
+  double histogram = multiply_seconds(work, work->values / work->n_rank) +
+                     1e-9 * (16 * work->values * byte_ns + voxels * observe_ns / work->n_core);
+  int share =
+      !strcmp(par->Combine, "histogram") || (!strcmp(par->Combine, "auto") && (work->n_rank == 1 || histogram < cube));
   if (share) own_slabs(engine, work->n_lambda);
   else own_cube(engine, work->n_lambda);
 }
@@ -144,17 +152,23 @@ void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params 
 {
   int automatic = !strcmp(par->Engine, "auto"), asked = !strcmp(par->Engine, "histogram");
   double n = (double)work->n_star / work->n_rank, direct = 1e-9 * n * work->n_lambda * work->rates.direct;
-  double prepare = prepare_seconds(engine, work), histogram = 1e-9 * n * work->rates.fill + multiply_seconds(work, work->values / work->n_rank) + prepare;
+  double prepare = prepare_seconds(engine, work),
+         histogram = 1e-9 * n * work->rates.fill + multiply_seconds(work, work->values / work->n_rank) + prepare;
   const char *no = unfit(engine, work), *get = work->prepared ? "read" : "prepare";
   if (!automatic && !asked) cubix_engine_go_direct(engine, work->n_lambda, "direct, as asked for");
   else if (no) cubix_engine_go_direct(engine, work->n_lambda, "direct: %s", no);
   else if (automatic && direct <= histogram)
-    cubix_engine_go_direct(engine, work->n_lambda, "direct: about %.2g s to paint, the histogram about %.2g s (%.2g s of it to %s templates)", direct, histogram, prepare, get);
+    cubix_engine_go_direct(engine, work->n_lambda,
+                           "direct: about %.2g s to paint, the histogram about %.2g s (%.2g s of it to %s templates)",
+                           direct, histogram, prepare, get);
   else {
     engine->method = CUBIX_HISTOGRAM;
     choose_combination(engine, par, work);
     if (asked) snprintf(engine->why, sizeof engine->why, "histogram, as asked for");
-    else snprintf(engine->why, sizeof engine->why, "histogram: about %.2g s to paint (%.2g s of it to %s templates), directly about %.2g s", histogram, prepare, get, direct);
+    else
+      snprintf(engine->why, sizeof engine->why,
+               "histogram: about %.2g s to paint (%.2g s of it to %s templates), directly about %.2g s", histogram,
+               prepare, get, direct);
   }
 }
 

@@ -57,11 +57,13 @@ double cubix_engine_reach(int i);
 double cubix_engine_values(double n);
 /** An engine for n_rank ranks that paints n_row library rows directly.  Local.  @param[out] engine
  * owned by the caller */
-int cubix_engine_init(struct cubix_engine **engine, const struct cubix_params *par, int n_row, int n_rank, int n_lambda);
+int cubix_engine_init(struct cubix_engine **engine, const struct cubix_params *par, int n_row, int n_rank,
+                      int n_lambda);
 /** The velocity grid's reach for these stars; 0: none serves.  Local. */
 void cubix_engine_set_reach(struct cubix_engine *engine, const struct cubix_workload *work);
 /** Method, combination and owners by the rules of engine.c.  Local: the same on every rank that knows the same. */
-void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params *par, const struct cubix_workload *work);
+void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params *par,
+                         const struct cubix_workload *work);
 /** Paint directly after all; `why` as in printf.  Local. */
 void cubix_engine_go_direct(struct cubix_engine *engine, int n_lambda, const char *why, ...);
 void cubix_engine_free(struct cubix_engine *engine);

@@ -18,9 +18,11 @@ struct cubix_sounding {
 
 /** Choose spaxels, those of more values more often.  Local: the same on all ranks that know the same.
  *  @param count [n_y n_x] stars, about  @param[out] sounding owned by the caller */
-int cubix_sounding_init(struct cubix_sounding **sounding, const double *count, int n_x, int n_y, int n_row, double reach);
+int cubix_sounding_init(struct cubix_sounding **sounding, const double *count, int n_x, int n_y, int n_row,
+                        double reach);
 /** More stars.  Local.  @param tables of the templates  @param slab in the sky frame, with population */
-void cubix_sounding_add(struct cubix_sounding *sounding, const struct cubix_tables *tables, const struct cubix_slab *slab);
+void cubix_sounding_add(struct cubix_sounding *sounding, const struct cubix_tables *tables,
+                        const struct cubix_slab *slab);
 /** Values of a histogram of all spaxels on these nodes, about.  Local. */
 double cubix_sounding_values(const struct cubix_sounding *sounding, const struct cubix_nodes *nodes);
 void cubix_sounding_free(struct cubix_sounding *sounding);

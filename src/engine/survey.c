@@ -45,7 +45,8 @@ void cubix_survey_add(struct cubix_survey *survey, const struct cubix_tables *ta
 #pragma omp parallel for schedule(dynamic, 64)
   for (size_t s = 0; s < p->n_spaxel; s++) {
     survey->count[s] += p->start[s + 1] - p->start[s];
-    for (size_t i = p->start[s]; i < p->start[s + 1]; i++) survey->heaviest[s] = fmax(survey->heaviest[s], p->star[i].mass_formed);
+    for (size_t i = p->start[s]; i < p->start[s + 1]; i++)
+      survey->heaviest[s] = fmax(survey->heaviest[s], p->star[i].mass_formed);
   }
   survey->n_star += (int64_t)n;
 }

@@ -26,7 +26,8 @@ struct cubix_survey {
 /** Nothing counted yet.  Local.  @param[out] survey owned by the caller */
 int cubix_survey_init(struct cubix_survey **survey, size_t n_spaxel, int n_row);
 /** Count the stars of a placement as well.  Local. */
-void cubix_survey_add(struct cubix_survey *survey, const struct cubix_tables *tables, const struct cubix_placement *placement);
+void cubix_survey_add(struct cubix_survey *survey, const struct cubix_tables *tables,
+                      const struct cubix_placement *placement);
 double cubix_survey_bytes(double n_spaxel);
 void cubix_survey_free(struct cubix_survey *survey);
 

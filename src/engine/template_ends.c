@@ -27,7 +27,8 @@ int cubix_ends_test(const void *host, const struct cubix_star *star)
   return any;
 }
 
-int cubix_ends_rows(cubix_real **out, struct cubix_tables *ending, const struct cubix_basis *basis, const struct cubix_tables *tables)
+int cubix_ends_rows(cubix_real **out, struct cubix_tables *ending, const struct cubix_basis *basis,
+                    const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
   size_t stride = (size_t)tables->row_stride;
@@ -52,7 +53,8 @@ int cubix_ends_run(const struct cubix_basis *basis, int *first, int last)
 }
 
 /* Channels first .. first + n - 1, all at an end. */
-static int paint_run(struct cubix_cube *cube, int first, int n, const struct cubix_tables *ending, const struct cubix_placement *stars, struct cubix_device *dev)
+static int paint_run(struct cubix_cube *cube, int first, int n, const struct cubix_tables *ending,
+                     const struct cubix_placement *stars, struct cubix_device *dev)
 {
   int status = CUBIX_OK;
   struct cubix_cube run = { .n_x = cube->n_x, .n_y = cube->n_y, .margin = cube->margin };
@@ -68,14 +70,16 @@ done:
   return status;
 }
 
-int cubix_ends_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_tables *tables, const struct cubix_placement *stars, struct cubix_device *dev)
+int cubix_ends_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_tables *tables,
+                     const struct cubix_placement *stars, struct cubix_device *dev)
 {
   int status = CUBIX_OK, last = cube->lambda_first + cube->n_lambda;
   struct cubix_tables ending;
   cubix_real *row = NULL;
   if (!stars->start[stars->n_spaxel]) goto done;
   CUBIX_TRY(cubix_ends_rows(&row, &ending, basis, tables));
-  for (int k = cube->lambda_first, n; (n = cubix_ends_run(basis, &k, last)); k += n) CUBIX_TRY(paint_run(cube, k, n, &ending, stars, dev));
+  for (int k = cube->lambda_first, n; (n = cubix_ends_run(basis, &k, last)); k += n)
+    CUBIX_TRY(paint_run(cube, k, n, &ending, stars, dev));
 done:
   free(row);
   return status;

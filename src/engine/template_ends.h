@@ -19,11 +19,13 @@ int cubix_ends_test(const void *host, const struct cubix_star *star);
 /** The templates of the tables with all rows dark but those that end: [n_row][row_stride], owned by
  * the caller.  Local.
  *  @param[out] ending  the tables with these rows, which it borrows */
-int cubix_ends_rows(cubix_real **row, struct cubix_tables *ending, const struct cubix_basis *basis, const struct cubix_tables *tables);
+int cubix_ends_rows(cubix_real **row, struct cubix_tables *ending, const struct cubix_basis *basis,
+                    const struct cubix_tables *tables);
 /** Next run of channels in which templates end (basis->at_end), from *first on and before last.
  * Local.  @return their number, 0: none */
 int cubix_ends_run(const struct cubix_basis *basis, int *first, int last);
 /** Paint the ending rows of these stars directly into those of the cube's channels in which they end.  Local. */
-int cubix_ends_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_tables *tables, const struct cubix_placement *stars, struct cubix_device *dev);
+int cubix_ends_paint(struct cubix_cube *cube, const struct cubix_basis *basis, const struct cubix_tables *tables,
+                     const struct cubix_placement *stars, struct cubix_device *dev);
 
 #endif

@@ -19,12 +19,14 @@ static void forget(double *m, const double *g, double scale, size_t n)
   for (size_t i = 0; i < n; i++) m[i] = scale * g[i];
 }
 
-int cubix_adam_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
-                    struct cubix_optimiser_work *work, enum cubix_optimiser_end *end)
+int cubix_adam_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                    const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
+                    enum cubix_optimiser_end *end)
 {
   int status = CUBIX_OK, finite = 0;
   const size_t n = state->n;
-  const double *g = cubix_optimiser_gradient(state), k = state->at[CUBIX_AT_ITERATION] + 1, scale_m = 1 / (1 - pow(b1, k)), scale_v = 1 / (1 - pow(b2, k));
+  const double *g = cubix_optimiser_gradient(state), k = state->at[CUBIX_AT_ITERATION] + 1,
+               scale_m = 1 / (1 - pow(b1, k)), scale_v = 1 / (1 - pow(b2, k));
   double *m = state->vector + 2 * n, *v = state->vector + 3 * n, *d = work->direction, value = 0, t = rule->rate;
   *end = CUBIX_END_NONE;
 #pragma omp parallel for schedule(static)
@@ -40,7 +42,9 @@ int cubix_adam_step(struct cubix_optimiser *state, const struct cubix_optimiser_
     cubix_optimiser_move(problem, work->x, cubix_optimiser_x(state), t, d);
     CUBIX_TRY(cubix_optimiser_evaluate(state, problem, work->x, &value, work->gradient, &finite));
   }
-  CUBIX_CHECK(finite, CUBIX_EFAIL, "after iteration %.0f the objective (there %.10g) or its gradient is not finite at any of %d steps, each shorter than the one before",
+  CUBIX_CHECK(finite, CUBIX_EFAIL,
+              "after iteration %.0f the objective (there %.10g) or its gradient is not finite at any of %d steps, each "
+              "shorter than the one before",
               state->at[CUBIX_AT_ITERATION], state->at[CUBIX_AT_VALUE], MOST_TRIALS);
   cubix_optimiser_accept(state, problem, work, value);
 done:

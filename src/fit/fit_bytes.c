@@ -6,7 +6,8 @@
 
 #include "fit/optimise.h"
 
-double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], double n_star, const struct cubix_collective *collective)
+double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], double n_star,
+                       const struct cubix_collective *collective)
 {
   const int each = !strcmp(par->FitModel, "stars");
   double of_star = 0, of_all = 0, all;
@@ -21,5 +22,6 @@ double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varie
   const double vectors = 6 * all;              /* bounds, room of the curve, errors */
   const double blocks = few ? 0 : n_star * (each ? of_star * (of_star + 1) / 2 : 0) + all;
   const enum cubix_optimiser_method method = strcmp(par->Optimiser, "adam") ? CUBIX_LBFGS : CUBIX_ADAM;
-  return sizeof(double) * (leaves + vectors + blocks) + cubix_optimiser_bytes(method, all, par->FitPairs, few ? (int)all : 0);
+  return sizeof(double) * (leaves + vectors + blocks) +
+         cubix_optimiser_bytes(method, all, par->FitPairs, few ? (int)all : 0);
 }

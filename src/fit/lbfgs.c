@@ -28,8 +28,14 @@ static const double armijo = 1e-4, wolfe = 0.9;
 static const double near_bound = 1e-9;
 enum { MOST_TRIALS = 25 };
 
-static double *pair_s(const struct cubix_optimiser *state, int k) { return state->vector + (size_t)(2 + 2 * k) * state->n; }
-static double *pair_y(const struct cubix_optimiser *state, int k) { return state->vector + (size_t)(3 + 2 * k) * state->n; }
+static double *pair_s(const struct cubix_optimiser *state, int k)
+{
+  return state->vector + (size_t)(2 + 2 * k) * state->n;
+}
+static double *pair_y(const struct cubix_optimiser *state, int k)
+{
+  return state->vector + (size_t)(3 + 2 * k) * state->n;
+}
 
 /* q += a p where nothing is held. */
 static void add(double *q, double a, const double *p, const unsigned char *held, size_t n)
@@ -39,7 +45,8 @@ static void add(double *q, double a, const double *p, const unsigned char *held,
 }
 
 /* d = -H g. */
-static void find_direction(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, struct cubix_optimiser_work *work, double rate)
+static void find_direction(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                           struct cubix_optimiser_work *work, double rate)
 {
   const int n_pair = (int)state->at[CUBIX_AT_PAIRS], newest = (int)state->at[CUBIX_AT_NEWEST];
   const size_t n = state->n;
@@ -49,7 +56,8 @@ static void find_direction(const struct cubix_optimiser *state, const struct cub
   for (size_t i = 0; i < n; i++) d[i] = held[i] ? 0 : -g[i];
   for (int j = 0; j < n_pair; j++) {
     int k = (newest - j + state->memory) % state->memory;
-    double sy = cubix_optimiser_dot(problem, pair_s(state, k), pair_y(state, k), held), yy = cubix_optimiser_dot(problem, pair_y(state, k), pair_y(state, k), held);
+    double sy = cubix_optimiser_dot(problem, pair_s(state, k), pair_y(state, k), held),
+           yy = cubix_optimiser_dot(problem, pair_y(state, k), pair_y(state, k), held);
     rho[k] = sy > 1e-12 * yy && yy > 0 ? 1 / sy : 0;       /* seen by those that are free the pair may be worthless */
     if (rho[k] == 0) continue;
     if (gamma == 0) gamma = sy / yy;
@@ -70,7 +78,8 @@ static void find_direction(const struct cubix_optimiser *state, const struct cub
 }
 
 /* Slope along the path at the trial: what is clipped there does not move any more. */
-static double slope_at(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, struct cubix_optimiser_work *work, double t, unsigned char *clipped)
+static double slope_at(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                       struct cubix_optimiser_work *work, double t, unsigned char *clipped)
 {
   const double *x = cubix_optimiser_x(state), *d = work->direction;
 #pragma omp parallel for schedule(static)
@@ -82,7 +91,8 @@ static double slope_at(const struct cubix_optimiser *state, const struct cubix_o
 }
 
 /* *low: whether the value at x(t) is below that at x by a share of what the gradient promises, g (x(t) - x). */
-static int try_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, struct cubix_optimiser_work *work, double t, double *value, int *finite, int *low)
+static int try_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                    struct cubix_optimiser_work *work, double t, double *value, int *finite, int *low)
 {
   int status = CUBIX_OK;
   const double *x = cubix_optimiser_x(state);
@@ -90,7 +100,10 @@ static int try_step(struct cubix_optimiser *state, const struct cubix_optimiser_
 #pragma omp parallel for schedule(static)
   for (size_t i = 0; i < state->n; i++) work->step[i] = work->x[i] - x[i];
   CUBIX_TRY(cubix_optimiser_evaluate(state, problem, work->x, value, work->gradient, finite));
-  *low = *finite && *value <= state->at[CUBIX_AT_VALUE] + armijo * fmin(cubix_optimiser_dot(problem, cubix_optimiser_gradient(state), work->step, NULL), 0);
+  *low =
+      *finite &&
+      *value <= state->at[CUBIX_AT_VALUE] +
+                    armijo * fmin(cubix_optimiser_dot(problem, cubix_optimiser_gradient(state), work->step, NULL), 0);
 done:
   return status;
 }
@@ -99,14 +112,16 @@ done:
  * kept off the ends. */
 static double narrow(double lo, double hi, double value_0, double slope_0, double value_hi)
 {
-  double t = isfinite(value_hi) && lo == 0 ? -slope_0 * hi * hi / (2 * (value_hi - value_0 - slope_0 * hi)) : 0.5 * (lo + hi);
+  double t =
+      isfinite(value_hi) && lo == 0 ? -slope_0 * hi * hi / (2 * (value_hi - value_0 - slope_0 * hi)) : 0.5 * (lo + hi);
   if (!isfinite(value_hi)) return lo + 0.1 * (hi - lo);
   return fmin(fmax(t, lo + 0.1 * (hi - lo)), lo + 0.5 * (hi - lo));
 }
 
 /* The trial that is to be taken, in work.  *found 0: there is none, 2: one that rose too little in
  * slope; *bad: the value was not finite at every trial. */
-static int search_line(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, struct cubix_optimiser_work *work, double *value, int *found, int *bad)
+static int search_line(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                       struct cubix_optimiser_work *work, double *value, int *found, int *bad)
 {
   int status = CUBIX_OK, finite = 0, trial;
   const double value_0 = state->at[CUBIX_AT_VALUE];
@@ -139,7 +154,8 @@ done:
 }
 
 /* Keep the step as a pair where the curvature along it is positive. */
-static void remember(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_work *work)
+static void remember(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                     const struct cubix_optimiser_work *work)
 {
   int place = state->at[CUBIX_AT_PAIRS] == 0 ? 0 : ((int)state->at[CUBIX_AT_NEWEST] + 1) % state->memory;
   double *s = pair_s(state, place), *y = pair_y(state, place), *g = cubix_optimiser_gradient(state);
@@ -157,8 +173,9 @@ static void remember(struct cubix_optimiser *state, const struct cubix_optimiser
   }
 }
 
-int cubix_lbfgs_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
-                     struct cubix_optimiser_work *work, enum cubix_optimiser_end *end)
+int cubix_lbfgs_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                     const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
+                     enum cubix_optimiser_end *end)
 {
   int status = CUBIX_OK, found = 0, bad = 0;
   double value = 0;
@@ -169,7 +186,9 @@ int cubix_lbfgs_step(struct cubix_optimiser *state, const struct cubix_optimiser
     if (found || state->at[CUBIX_AT_PAIRS] == 0) break;
     state->at[CUBIX_AT_PAIRS] = 0;
   }
-  CUBIX_CHECK(found || !bad, CUBIX_EFAIL, "after iteration %.0f the objective (there %.10g) or its gradient is not finite at any of %d steps, each shorter than the one before",
+  CUBIX_CHECK(found || !bad, CUBIX_EFAIL,
+              "after iteration %.0f the objective (there %.10g) or its gradient is not finite at any of %d steps, each "
+              "shorter than the one before",
               state->at[CUBIX_AT_ITERATION], state->at[CUBIX_AT_VALUE], MOST_TRIALS);
   if (!found) {
     *end = CUBIX_END_NOISE;

@@ -33,12 +33,14 @@ int cubix_leaves_parse(unsigned char wanted[CUBIX_N_LEAF], const char *list, con
   int status = CUBIX_OK;
   char known[512] = "";
   memset(wanted, 0, CUBIX_N_LEAF);
-  for (int i = 0; i < CUBIX_N_LEAF; i++) snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", table[i].name);
+  for (int i = 0; i < CUBIX_N_LEAF; i++)
+    snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", table[i].name);
   for (const char *p = list + strspn(list, ", \t"); *p; p += strspn(p, ", \t")) {
     size_t n = strcspn(p, ", \t");
     int i = 0;
     while (i < CUBIX_N_LEAF && !same(p, n, table[i].name)) i++;
-    CUBIX_CHECK(i < CUBIX_N_LEAF, CUBIX_EUSAGE, "Parameters = %s (%s): nothing is called %.*s; there are %s", list, origin, (int)n, p, known);
+    CUBIX_CHECK(i < CUBIX_N_LEAF, CUBIX_EUSAGE, "Parameters = %s (%s): nothing is called %.*s; there are %s", list,
+                origin, (int)n, p, known);
     wanted[i] = 1;
     p += n;
   }

@@ -4,7 +4,8 @@
  * Within the bounds the quadratic model F + g p + p H p/2 is made smallest (quadratic.c).  What the
  * model promises there,
  *
- *   gain = -(g p + p H p/2),   without bounds g H^-1 g/2: half the Newton decrement squared (Boyd & Vandenberghe 2004, 9.5),
+ *   gain = -(g p + p H p/2),   without bounds g H^-1 g/2: half the Newton decrement squared
+ *                              (Boyd & Vandenberghe 2004, 9.5),
  *
  * is for F = -2 ln L the square of the distance from the minimum in units of the joint errors,
  * whatever the units of the unknowns: the search has converged where it is below
@@ -62,7 +63,8 @@ static void leave_one(struct cubix_quadratic *m)
   double largest = 0;
   for (int pass = 0; pass < 2; pass++) {
     for (size_t i = 0; i < m->n; i++) {
-      const double gain = m->d[i] > 0 && !m->kink[i] && !cubix_quadratic_pushed(m, i) ? m->g[i] * m->g[i] / (2 * m->d[i]) : 0;
+      const double gain =
+          m->d[i] > 0 && !m->kink[i] && !cubix_quadratic_pushed(m, i) ? m->g[i] * m->g[i] / (2 * m->d[i]) : 0;
       if (pass == 0) largest = fmax(largest, gain);
       else m->kink[i] |= gain > 0 && gain >= largest;
     }
@@ -71,7 +73,8 @@ static void leave_one(struct cubix_quadratic *m)
 }
 
 /* A step that lowers the value; *found 0: none, however much damped. */
-static int descend(struct cubix_quadratic *m, struct cubix_optimiser *state, struct cubix_optimiser_work *work, int *found)
+static int descend(struct cubix_quadratic *m, struct cubix_optimiser *state, struct cubix_optimiser_work *work,
+                   int *found)
 {
   int status = CUBIX_OK, finite, solved;
   double value, gain, *lambda = &state->at[CUBIX_AT_DAMPING];
@@ -101,7 +104,8 @@ int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimise
   const double enough = fmax(problem->curve->gain, problem->curve->relative * fabs(state->at[CUBIX_AT_VALUE]));
   status = cubix_quadratic_init(&m, problem);
   if (problem->collective->largest(status) > 0 && !status)
-    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the curvature");
+    status =
+        cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the curvature");
   if (status) goto done;
   CUBIX_TRY(cubix_quadratic_fill(&m, state));
   CUBIX_TRY(promise(&m, enough, &state->at[CUBIX_AT_PROMISE]));

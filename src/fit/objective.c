@@ -3,7 +3,8 @@
  * With d the observed flux, w its weight (1/variance, 0 where masked) and m the model's flux, all
  * in 10^FluxUnit erg/s/cm2/AA:
  *
- *   chi2     sum w (d - m)^2, not half of it: divided by the number of voxels it is the reduced chi2.        bar = 2 w (m - d)    W = 2 w
+ *   chi2     sum w (d - m)^2, not half of it: divided by the number of voxels it is the reduced
+ *            chi2.        bar = 2 w (m - d)    W = 2 w
  *
  *   poisson  2 sum g (m - d + d ln(d/m)), the deviance of counts (Cash 1979, ApJ 228, 939), g being
  *   counts per unit of flux in a channel.  A detector's
@@ -18,7 +19,8 @@
  *            and the curvature 2 g max(d, m_0)/m_0^2: an empty spaxel with light in the data gets a
  *            large, finite pull.
  *
- *   cosine   sum over spaxels of 1 - c, c = <d,m>/(|d||m|) with <a,b> = sum over channels of w a b: the shape of spectra, not their height.
+ *   cosine   sum over spaxels of 1 - c, c = <d,m>/(|d||m|) with <a,b> = sum over channels of w a b:
+ *            the shape of spectra, not their height.
  *            bar = -w (d/(|d||m|) - c m/|m|^2).  A spaxel where data or model are dark has no
  *            shape: it counts 0, with bar 0.
  *            With the unit vectors u = d/|d|, v = m/|m|, 1 - c is |u - v|^2/2, and the derivative
@@ -44,13 +46,17 @@ struct row { const cubix_real *d, *w, *m; cubix_real *bar; const double *gain; i
 
 enum cubix_likelihood cubix_likelihood_of(const struct cubix_params *par)
 {
-  return !strcmp(par->Likelihood, "poisson") ? CUBIX_POISSON : !strcmp(par->Likelihood, "cosine") ? CUBIX_COSINE : CUBIX_CHI2;
+  return !strcmp(par->Likelihood, "poisson")  ? CUBIX_POISSON
+         : !strcmp(par->Likelihood, "cosine") ? CUBIX_COSINE
+                                              : CUBIX_CHI2;
 }
 
-static struct row row_of(const struct cubix_observed *obs, const struct cubix_cube *cube, const struct cubix_cube *bar, size_t s)
+static struct row row_of(const struct cubix_observed *obs, const struct cubix_cube *cube, const struct cubix_cube *bar,
+                         size_t s)
 {
   const size_t at = s * (size_t)cube->n_lambda;
-  return (struct row){ obs->data + at, obs->weight + at, cube->flux + at, bar ? bar->flux + at : NULL, obs->gain, cube->n_lambda };
+  return (struct row){ obs->data + at, obs->weight + at, cube->flux + at, bar ? bar->flux + at : NULL,
+                       obs->gain,      cube->n_lambda };
 }
 
 static size_t spaxels(const struct cubix_cube *cube) { return (size_t)cube->n_x * (size_t)cube->n_y; }
@@ -62,9 +68,7 @@ static double add_lanes(const double part[LANES])
   return sum;
 }
 
-/* ---- chi2
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- chi2 ------------------------------------------------------------------------------------ */
 static double chi2_row(const struct row *r)
 {
   double part[LANES] = { 0. };
@@ -81,9 +85,7 @@ static double chi2_row(const struct row *r)
   return add_lanes(part);
 }
 
-/* ---- poisson
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- poisson --------------------------------------------------------------------------------- */
 /* Half a voxel's term per gain: m - d + d ln(d/m), and its derivative. */
 static double cash(double d, double m, double *slope)
 {
@@ -113,9 +115,7 @@ static double poisson_row(const struct row *r)
   return add_lanes(part);
 }
 
-/* ---- cosine
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- cosine ---------------------------------------------------------------------------------- */
 /* Three sums of a spaxel over the channels held here. */
 enum { DD, DM, MM, N_PRODUCT };
 
@@ -140,44 +140,57 @@ static int is_lit(const double sum[N_PRODUCT]) { return sum[DD] != 0. && sum[MM]
 static double cosine_row(const struct row *r, const double sum[N_PRODUCT])
 {
   const int lit = is_lit(sum);
-  const double length = lit ? 1. / (sqrt(sum[DD]) * sqrt(sum[MM])) : 0., c = sum[DM] * length, shrink = lit ? c / sum[MM] : 0.;
+  const double length = lit ? 1. / (sqrt(sum[DD]) * sqrt(sum[MM])) : 0., c = sum[DM] * length,
+               shrink = lit ? c / sum[MM] : 0.;
   for (int k = 0; r->bar && k < r->n; k++)
     r->bar[k] = (cubix_real)((double)r->w[k] * (shrink * (double)r->m[k] - length * (double)r->d[k]));
   return lit ? 1. - c : 0.;
 }
 
-/* ---- over spaxels and ranks
- * ------------------------------------------------------------------------------------------------ */
+/* ---- over spaxels and ranks ------------------------------------------------------------------ */
 static int fits(const struct cubix_observed *obs, const struct cubix_cube *cube, const struct cubix_cube *other)
 {
-  return cube->margin == 0 && cube->n_x == obs->n_x && cube->n_y == obs->n_y && cube->lambda_first == obs->lambda_first && cube->n_lambda == obs->n_lambda &&
-         (!other || (other->margin == 0 && other->n_x == obs->n_x && other->n_y == obs->n_y && other->n_lambda == obs->n_lambda));
+  return cube->margin == 0 && cube->n_x == obs->n_x && cube->n_y == obs->n_y &&
+         cube->lambda_first == obs->lambda_first && cube->n_lambda == obs->n_lambda &&
+         (!other ||
+          (other->margin == 0 && other->n_x == obs->n_x && other->n_y == obs->n_y && other->n_lambda == obs->n_lambda));
 }
 
-static double voxels_here(enum cubix_likelihood kind, const struct cubix_observed *obs) { return kind == CUBIX_POISSON ? obs->n_counted : obs->n_used; }
+static double voxels_here(enum cubix_likelihood kind, const struct cubix_observed *obs)
+{
+  return kind == CUBIX_POISSON ? obs->n_counted : obs->n_used;
+}
 
-double cubix_objective_voxels(const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_collective *collective)
+double cubix_objective_voxels(const struct cubix_params *par, const struct cubix_observed *obs,
+                              const struct cubix_collective *collective)
 {
   return collective->total(voxels_here(cubix_likelihood_of(par), obs));
 }
 
 /* Add up n numbers and, behind them, what says that all is well: the same verdict on every rank. */
-static int share(double *sum, size_t n, int matches, enum cubix_likelihood kind, const struct cubix_observed *obs, const struct cubix_collective *collective)
+static int share(double *sum, size_t n, int matches, enum cubix_likelihood kind, const struct cubix_observed *obs,
+                 const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   sum[n] = voxels_here(kind, obs);
   sum[n + 1] = matches ? 0. : 1.;
   collective->sum(sum, n + 2);
-  CUBIX_CHECK(sum[n + 1] == 0., CUBIX_EFAIL, "on %g ranks the cube (%s%d x %d spaxels, %d channels here) does not have the shape of the observed one", sum[n + 1],
-              matches ? "" : "among them this one; ", obs->n_x, obs->n_y, obs->n_lambda);
-  CUBIX_CHECK(sum[n] > 0., CUBIX_EINPUT, "ObservedFile %s: no voxel is left to compare with: all are masked, outside the aperture or without a positive variance (STAT)%s",
-              obs->file, kind == CUBIX_POISSON ? ", or no channel's flux adds up to more than 0: Likelihood poisson compares counts" : "");
+  CUBIX_CHECK(sum[n + 1] == 0., CUBIX_EFAIL,
+              "on %g ranks the cube (%s%d x %d spaxels, %d channels here) does not have the shape of the observed one",
+              sum[n + 1], matches ? "" : "among them this one; ", obs->n_x, obs->n_y, obs->n_lambda);
+  CUBIX_CHECK(
+      sum[n] > 0., CUBIX_EINPUT,
+      "ObservedFile %s: no voxel is left to compare with: all are masked, outside the aperture or without a positive "
+      "variance (STAT)%s",
+      obs->file,
+      kind == CUBIX_POISSON ? ", or no channel's flux adds up to more than 0: Likelihood poisson compares counts" : "");
 done:
   return status;
 }
 
 /* Products of all spaxels with all channels, in obs->sum. */
-static int products(const struct cubix_observed *obs, const struct cubix_cube *cube, int matches, const struct cubix_collective *collective)
+static int products(const struct cubix_observed *obs, const struct cubix_cube *cube, int matches,
+                    const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   const size_t n = (size_t)obs->n_x * (size_t)obs->n_y;
@@ -192,12 +205,16 @@ static int products(const struct cubix_observed *obs, const struct cubix_cube *c
   }
   CUBIX_TRY(share(obs->sum, N_PRODUCT * n, matches, CUBIX_COSINE, obs, collective));
   for (size_t s = 0; s < n; s++) n_lit += obs->sum[N_PRODUCT * s + DD] != 0.;
-  CUBIX_CHECK(n_lit > 0, CUBIX_EINPUT, "ObservedFile %s: its flux is 0 in every spaxel: there are no spectra whose shape Likelihood cosine could compare", obs->file);
+  CUBIX_CHECK(n_lit > 0, CUBIX_EINPUT,
+              "ObservedFile %s: its flux is 0 in every spaxel: there are no spectra whose shape Likelihood cosine "
+              "could compare",
+              obs->file);
 done:
   return status;
 }
 
-int cubix_objective(double *value, const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *cube, struct cubix_cube *cube_bar,
+int cubix_objective(double *value, const struct cubix_params *par, const struct cubix_observed *obs,
+                    const struct cubix_cube *cube, struct cubix_cube *cube_bar,
                     const struct cubix_collective *collective)
 {
   int status = CUBIX_OK, matches = fits(obs, cube, cube_bar);
@@ -210,18 +227,23 @@ int cubix_objective(double *value, const struct cubix_params *par, const struct 
 #pragma omp parallel for schedule(static)
     for (size_t s = 0; s < n; s++) {
       const struct row r = row_of(obs, cube, cube_bar, s);
-      term[stride * s] = kind == CUBIX_CHI2 ? chi2_row(&r) : kind == CUBIX_POISSON ? poisson_row(&r) : cosine_row(&r, term + stride * s);
+      term[stride * s] = kind == CUBIX_CHI2      ? chi2_row(&r)
+                         : kind == CUBIX_POISSON ? poisson_row(&r)
+                                                 : cosine_row(&r, term + stride * s);
     }
     for (size_t s = 0; s < n; s++) total[0] += term[stride * s];
   }
   if (kind != CUBIX_COSINE) CUBIX_TRY(share(total, 1, matches, kind, obs, collective));
-  CUBIX_CHECK(isfinite(total[0]), CUBIX_EFAIL, "the objective (Likelihood %s) is not finite: there is a voxel in the model that is not", par->Likelihood);
+  CUBIX_CHECK(isfinite(total[0]), CUBIX_EFAIL,
+              "the objective (Likelihood %s) is not finite: there is a voxel in the model that is not",
+              par->Likelihood);
   *value = total[0];
 done:
   return status;
 }
 
-int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *cube,
+int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_params *par,
+                              const struct cubix_observed *obs, const struct cubix_cube *cube,
                               const struct cubix_collective *collective)
 {
   int status = CUBIX_OK, matches = fits(obs, cube, weight);

@@ -22,17 +22,20 @@ enum cubix_likelihood cubix_likelihood_of(const struct cubix_params *par);
  *  doc/math.md section 13 @param[out] cube_bar  flux overwritten, sizes as in cube; NULL: the
  *  value alone Errors: CUBIX_EINPUT where no voxel of any rank counts, for cosine where the
  *  observed cube is dark; CUBIX_EFAIL for other shapes, and for a value that is not finite. */
-int cubix_objective(double *value, const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *cube, struct cubix_cube *cube_bar,
+int cubix_objective(double *value, const struct cubix_params *par, const struct cubix_observed *obs,
+                    const struct cubix_cube *cube, struct cubix_cube *cube_bar,
                     const struct cubix_collective *collective);
 /** Voxels that count on all ranks: those with a weight, for poisson in channels with counts.
  * Collective as far as `collective` is. */
-double cubix_objective_voxels(const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_collective *collective);
+double cubix_objective_voxels(const struct cubix_params *par, const struct cubix_observed *obs,
+                              const struct cubix_collective *collective);
 /** Diagonal W of the Gauss-Newton approximation J^T W J to the objective's second derivatives.
  * Never negative.  Collective as far as `collective` is.
  *  chi2: 2 w; poisson: 2 g/m, its expectation where the model is true; cosine: w/|m|^2, which
  *  leaves out that the length of a spectrum does not count. @param[out] weight  flux overwritten,
  *  sizes as in cube  Errors: as cubix_objective */
-int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *cube,
+int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_params *par,
+                              const struct cubix_observed *obs, const struct cubix_cube *cube,
                               const struct cubix_collective *collective);
 
 #ifdef __cplusplus

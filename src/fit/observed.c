@@ -41,9 +41,7 @@ struct header {
   double flux, variance;                    /* a stored value times this is in the cube's unit, or its square */
 };
 
-/* ---- memory
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 void cubix_observed_free(struct cubix_observed *obs)
 {
   if (!obs) return;
@@ -76,8 +74,7 @@ done:
   return status;
 }
 
-/* ---- what follows from the voxels
- * ------------------------------------------------------------------------------------------ */
+/* ---- what follows from the voxels ------------------------------------------------------------ */
 void cubix_observed_settle(struct cubix_observed *obs)
 {
   const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y, n_lambda = (size_t)obs->n_lambda;
@@ -116,9 +113,7 @@ void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned cha
   cubix_observed_settle(obs);
 }
 
-/* ---- checks
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 /* All planes have the instrument's shape. */
 static int shape_check(struct header *h, const char *plane, const struct cubix_instrument *ins, int *is_there)
 {
@@ -127,12 +122,16 @@ static int shape_check(struct header *h, const char *plane, const struct cubix_i
   CUBIX_TRY(cubix_observed_file_shape(h->file, plane, &n_axis, side));
   *is_there = n_axis > 0;
   if (!*is_there) goto done;
-  CUBIX_CHECK(n_axis == 3, CUBIX_EINPUT, "ObservedFile %s: %s has %d axes, it must have 3 (x, y, wavelength)", h->path, plane, n_axis);
+  CUBIX_CHECK(n_axis == 3, CUBIX_EINPUT, "ObservedFile %s: %s has %d axes, it must have 3 (x, y, wavelength)", h->path,
+              plane, n_axis);
   CUBIX_CHECK(side[0] == ins->n_x && side[1] == ins->n_y, CUBIX_EINPUT,
-              "ObservedFile %s: %s has %lld x %lld spaxels, the field of %s has %d x %d; set FieldOfView and PixelScale, or cut the cube", h->path, plane, side[0], side[1],
-              ins->name, ins->n_x, ins->n_y);
-  CUBIX_CHECK(side[2] == ins->n_lambda, CUBIX_EINPUT, "ObservedFile %s: %s has %lld channels, %s has %d; set LambdaMin, LambdaMax and LambdaStep, or cut the cube", h->path,
-              plane, side[2], ins->name, ins->n_lambda);
+              "ObservedFile %s: %s has %lld x %lld spaxels, the field of %s has %d x %d; set FieldOfView and "
+              "PixelScale, or cut the cube",
+              h->path, plane, side[0], side[1], ins->name, ins->n_x, ins->n_y);
+  CUBIX_CHECK(
+      side[2] == ins->n_lambda, CUBIX_EINPUT,
+      "ObservedFile %s: %s has %lld channels, %s has %d; set LambdaMin, LambdaMax and LambdaStep, or cut the cube",
+      h->path, plane, side[2], ins->name, ins->n_lambda);
   memcpy(h->side, side, sizeof side);
 done:
   return status;
@@ -144,12 +143,13 @@ static int unit_check(struct header *h, const char *plane, int power, const stru
   int status = CUBIX_OK, understood;
   char text[128];
   struct cubix_measure m;
-  if (!cubix_observed_file_text(h->file, plane, "BUNIT", text, sizeof text)) cubix_observed_file_text(h->file, plane, "unit", text, sizeof text);
+  if (!cubix_observed_file_text(h->file, plane, "BUNIT", text, sizeof text))
+    cubix_observed_file_text(h->file, plane, "unit", text, sizeof text);
   *factor = h->flux * h->flux;
   if (power == 2 && !text[0]) goto done;    /* the square of DATA's, then */
   understood = !cubix_measure_read(text, &m) && m.energy == power && m.time == -power && m.length == -3 * power;
-  CUBIX_CHECK(understood, CUBIX_EINPUT, "ObservedFile %s: %s has BUNIT = '%s'; it must be %s, as in %s", h->path, plane, text,
-              power == 1 ? "a flux per wavelength" : "the square of a flux per wavelength (a variance)",
+  CUBIX_CHECK(understood, CUBIX_EINPUT, "ObservedFile %s: %s has BUNIT = '%s'; it must be %s, as in %s", h->path, plane,
+              text, power == 1 ? "a flux per wavelength" : "the square of a flux per wavelength (a variance)",
               power == 1 ? "10**(-20)*erg/s/cm**2/Angstrom" : "(10**(-20)*erg/s/cm**2/Angstrom)**2");
   *factor = m.factor * pow(10., m.ten - power * (par->FluxUnit + AA_IN_CM));
 done:
@@ -160,12 +160,16 @@ done:
 static int sky_check(struct header *h, const struct cubix_instrument *ins)
 {
   int status = CUBIX_OK, has_cd = 0;
-  static const char *const cd_name[4] = { "CD1_1", "CD1_2", "CD2_1", "CD2_2" }, *const pc_name[4] = { "PC1_1", "PC1_2", "PC2_1", "PC2_2" };
+  static const char *const cd_name[4] = { "CD1_1", "CD1_2", "CD2_1", "CD2_2" }, *const pc_name[4] = { "PC1_1", "PC1_2",
+                                                                                                      "PC2_1",
+                                                                                                      "PC2_2" };
   double cd[4], step[2], pixel_x, pixel_y;
   char unit[32];
   for (int i = 0; i < 4; i++) has_cd |= cubix_observed_file_number(h->file, "DATA", cd_name[i], &cd[i], 0.);
   if (!has_cd) {
-    if (!cubix_observed_file_number(h->file, "DATA", "CDELT1", &step[0], 1.) || !cubix_observed_file_number(h->file, "DATA", "CDELT2", &step[1], 1.)) goto done;
+    if (!cubix_observed_file_number(h->file, "DATA", "CDELT1", &step[0], 1.) ||
+        !cubix_observed_file_number(h->file, "DATA", "CDELT2", &step[1], 1.))
+      goto done;
     for (int i = 0; i < 4; i++) {
       cubix_observed_file_number(h->file, "DATA", pc_name[i], &cd[i], i == 0 || i == 3);
       cd[i] *= step[i / 2];
@@ -174,10 +178,16 @@ static int sky_check(struct header *h, const struct cubix_instrument *ins)
   if (cubix_observed_file_text(h->file, "DATA", "CUNIT1", unit, sizeof unit) && strcmp(unit, "deg")) goto done;
   pixel_x = 3600. * hypot(cd[0], cd[2]);
   pixel_y = 3600. * hypot(cd[1], cd[3]);
-  CUBIX_CHECK(fabs(pixel_x - ins->pixel_x) <= pixel_tolerance * ins->pixel_x && fabs(pixel_y - ins->pixel_y) <= pixel_tolerance * ins->pixel_y, CUBIX_EINPUT,
-              "ObservedFile %s: DATA has spaxels of %.5g x %.5g arcsec (%s), the instrument %.5g x %.5g; they may differ by %g %%: set PixelScale", h->path, pixel_x, pixel_y,
-              has_cd ? "CD1_1 to CD2_2" : "CDELT1, CDELT2", ins->pixel_x, ins->pixel_y, 100. * pixel_tolerance);
-  CUBIX_CHECK(cd[0] * cd[3] - cd[1] * cd[2] < 0., CUBIX_EINPUT, "ObservedFile %s: DATA is a mirror image of the sky (the determinant of its %s is positive): reverse its first axis",
+  CUBIX_CHECK(fabs(pixel_x - ins->pixel_x) <= pixel_tolerance * ins->pixel_x &&
+                  fabs(pixel_y - ins->pixel_y) <= pixel_tolerance * ins->pixel_y,
+              CUBIX_EINPUT,
+              "ObservedFile %s: DATA has spaxels of %.5g x %.5g arcsec (%s), the instrument %.5g x %.5g; they may "
+              "differ by %g %%: set PixelScale",
+              h->path, pixel_x, pixel_y, has_cd ? "CD1_1 to CD2_2" : "CDELT1, CDELT2", ins->pixel_x, ins->pixel_y,
+              100. * pixel_tolerance);
+  CUBIX_CHECK(cd[0] * cd[3] - cd[1] * cd[2] < 0., CUBIX_EINPUT,
+              "ObservedFile %s: DATA is a mirror image of the sky (the determinant of its %s is positive): reverse its "
+              "first axis",
               h->path, has_cd ? "CD matrix" : "CDELT1 and CDELT2");
 done:
   return status;
@@ -198,11 +208,15 @@ static int wavelengths_check(struct header *h, const struct cubix_instrument *in
   cubix_observed_file_text(h->file, "DATA", "CTYPE3", type, sizeof type);
   cubix_observed_file_text(h->file, "DATA", "CUNIT3", unit, sizeof unit);
   CUBIX_CHECK(!strcmp(type, "AWAV") || !strcmp(type, "WAVE"), CUBIX_EINPUT,
-              "ObservedFile %s: DATA has CTYPE3 = '%s'; it must be AWAV (air) or WAVE (vacuum), on a linear scale", h->path, type);
+              "ObservedFile %s: DATA has CTYPE3 = '%s'; it must be AWAV (air) or WAVE (vacuum), on a linear scale",
+              h->path, type);
   CUBIX_CHECK(!cubix_measure_read(unit, &m) && m.length == 1 && !m.energy && !m.time, CUBIX_EINPUT,
-              "ObservedFile %s: DATA has CUNIT3 = '%s'; it must be a unit of wavelength: Angstrom, nm, um or m", h->path, unit);
+              "ObservedFile %s: DATA has CUNIT3 = '%s'; it must be a unit of wavelength: Angstrom, nm, um or m",
+              h->path, unit);
   CUBIX_CHECK(cubix_observed_file_number(h->file, "DATA", "CRVAL3", &first, 0.) &&
-              (cubix_observed_file_number(h->file, "DATA", "CD3_3", &step, 0.) || cubix_observed_file_number(h->file, "DATA", "CDELT3", &step, 0.)), CUBIX_EINPUT,
+                  (cubix_observed_file_number(h->file, "DATA", "CD3_3", &step, 0.) ||
+                   cubix_observed_file_number(h->file, "DATA", "CDELT3", &step, 0.)),
+              CUBIX_EINPUT,
               "ObservedFile %s: DATA does not say its wavelengths; it must have CRVAL3, and CD3_3 or CDELT3", h->path);
   if (!cubix_observed_file_number(h->file, "DATA", "CD3_3", &pc, 0.)) {
     cubix_observed_file_number(h->file, "DATA", "PC3_3", &pc, 1.);
@@ -212,15 +226,18 @@ static int wavelengths_check(struct header *h, const struct cubix_instrument *in
   angstrom = m.factor * pow(10., m.ten + AA_IN_CM);
   enum cubix_medium medium = !strcmp(type, "AWAV") ? CUBIX_AIR : CUBIX_VACUUM;
   for (int k = 0; k < ins->n_lambda; k++) {
-    const double lambda = to_medium(angstrom * (first + (k + 1. - pixel) * step), medium, ins->medium), off = fabs(lambda - cubix_instrument_lambda(ins, k));
+    const double lambda = to_medium(angstrom * (first + (k + 1. - pixel) * step), medium, ins->medium),
+                 off = fabs(lambda - cubix_instrument_lambda(ins, k));
     if (isnan(worst) || off <= worst) continue;
     worst = off;
     k_worst = k;
     lambda_worst = lambda;
   }
   CUBIX_CHECK(worst <= channel_tolerance * ins->lambda_step, CUBIX_EINPUT,
-              "ObservedFile %s: channel %d of DATA lies at %.3f Angstrom (in %s), the instrument's at %.3f: %.3g channels apart, at most %g; set LambdaMin, LambdaMax and "
-              "LambdaStep, or resample the cube", h->path, k_worst + 1, lambda_worst, medium_name[ins->medium], cubix_instrument_lambda(ins, k_worst),
+              "ObservedFile %s: channel %d of DATA lies at %.3f Angstrom (in %s), the instrument's at %.3f: %.3g "
+              "channels apart, at most %g; set LambdaMin, LambdaMax and "
+              "LambdaStep, or resample the cube",
+              h->path, k_worst + 1, lambda_worst, medium_name[ins->medium], cubix_instrument_lambda(ins, k_worst),
               worst / ins->lambda_step, channel_tolerance);
 done:
   return status;
@@ -232,7 +249,10 @@ static int header_read(struct header *h, const struct cubix_instrument *ins, con
   double zero = 0., unused;
   char text[80];
   CUBIX_TRY(shape_check(h, "DATA", ins, &has_data));
-  CUBIX_CHECK(has_data, CUBIX_EINPUT, "ObservedFile %s has no extension (HDF5: dataset) DATA; give a cube like those of MUSE, with DATA (flux) and STAT (variance)", h->path);
+  CUBIX_CHECK(has_data, CUBIX_EINPUT,
+              "ObservedFile %s has no extension (HDF5: dataset) DATA; give a cube like those of MUSE, with DATA (flux) "
+              "and STAT (variance)",
+              h->path);
   CUBIX_TRY(shape_check(h, "STAT", ins, &h->has_stat));
   CUBIX_TRY(shape_check(h, "DQ", ins, &h->has_dq));
   CUBIX_TRY(unit_check(h, "DATA", 1, par, &h->flux));
@@ -241,23 +261,28 @@ static int header_read(struct header *h, const struct cubix_instrument *ins, con
   if (h->has_stat) cubix_observed_file_number(h->file, "STAT", "STATZERO", &zero, 0.);
   if (h->has_stat && zero != 0.) h->has_stat = 0;
   CUBIX_CHECK(h->has_stat || cubix_likelihood_of(par) != CUBIX_CHI2, CUBIX_EINPUT,
-              "ObservedFile %s has no variance (STAT is absent, or zero by STATZERO): Likelihood chi2 needs one; make the cube with Noise snr or exposure, or take "
-              "Likelihood cosine or poisson", h->path);
+              "ObservedFile %s has no variance (STAT is absent, or zero by STATZERO): Likelihood chi2 needs one; make "
+              "the cube with Noise snr or exposure, or take "
+              "Likelihood cosine or poisson",
+              h->path);
   if (h->has_stat) CUBIX_TRY(unit_check(h, "STAT", 2, par, &h->variance));
-  marked = h->has_dq && (cubix_observed_file_text(h->file, "DQ", "DQBIT4", text, sizeof text) || cubix_observed_file_number(h->file, "DQ", "DQBIT4", &unused, 0.));
+  marked = h->has_dq && (cubix_observed_file_text(h->file, "DQ", "DQBIT4", text, sizeof text) ||
+                         cubix_observed_file_number(h->file, "DQ", "DQBIT4", &unused, 0.));
   h->spared = marked ? CUBIX_DQ_BROAD | CUBIX_DQ_FEW : 0;
 done:
   return status;
 }
 
-/* ---- voxels
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- voxels ---------------------------------------------------------------------------------- */
 /* A DQ of nothing but bits that are spared; what is no whole number has none. */
-static int is_unmasked(double dq, int spared) { return dq == 0. || (dq > 0. && dq <= spared && dq == floor(dq) && !((int)dq & ~spared)); }
+static int is_unmasked(double dq, int spared)
+{
+  return dq == 0. || (dq > 0. && dq <= spared && dq == floor(dq) && !((int)dq & ~spared));
+}
 
 /* Up to BLOCK images, turned into spectra.  @return voxels whose numbers do not fit */
-static double block_turn(struct cubix_observed *obs, const struct header *h, const unsigned char *inside, int k0, int n_k, const double *data, const double *stat, const double *dq)
+static double block_turn(struct cubix_observed *obs, const struct header *h, const unsigned char *inside, int k0,
+                         int n_k, const double *data, const double *stat, const double *dq)
 {
   const double largest = sizeof(cubix_real) == sizeof(double) ? DBL_MAX : (double)FLT_MAX;
   const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y;
@@ -267,7 +292,8 @@ static double block_turn(struct cubix_observed *obs, const struct header *h, con
     for (int k = 0; k < n_k && inside[s]; k++) {
       const size_t from = (size_t)k * n_xy + s, to = s * (size_t)obs->n_lambda + (size_t)(k0 - obs->lambda_first + k);
       const double flux = data[from] * h->flux, variance = stat ? stat[from] * h->variance : 1., weight = 1. / variance;
-      const int good = isfinite(data[from]) && variance > 0. && isfinite(variance) && (!dq || is_unmasked(dq[from], h->spared));
+      const int good =
+          isfinite(data[from]) && variance > 0. && isfinite(variance) && (!dq || is_unmasked(dq[from], h->spared));
       if (!good) continue;
       if (!(fabs(flux) <= largest && weight <= largest && (cubix_real)weight > 0)) n_unfit += 1.;
       obs->data[to] = (cubix_real)flux;
@@ -277,17 +303,20 @@ static double block_turn(struct cubix_observed *obs, const struct header *h, con
   return n_unfit;
 }
 
-static int voxels_read(struct cubix_observed *obs, const struct header *h, const struct cubix_instrument *ins, const struct cubix_params *par)
+static int voxels_read(struct cubix_observed *obs, const struct header *h, const struct cubix_instrument *ins,
+                       const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y, n = n_xy * (size_t)(obs->n_lambda < BLOCK ? obs->n_lambda : BLOCK);
+  const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y,
+               n = n_xy * (size_t)(obs->n_lambda < BLOCK ? obs->n_lambda : BLOCK);
   double *data = NULL, *stat = NULL, *dq = NULL, n_unfit = 0.;
   unsigned char *inside = NULL;
   CUBIX_ALLOC(data, n);
   if (h->has_stat) CUBIX_ALLOC(stat, n);
   if (h->has_dq) CUBIX_ALLOC(dq, n);
   CUBIX_ALLOC(inside, n_xy);
-  for (size_t s = 0; s < n_xy; s++) inside[s] = cubix_instrument_inside(ins, (int)(s % (size_t)obs->n_x), (int)(s / (size_t)obs->n_x)) != 0;
+  for (size_t s = 0; s < n_xy; s++)
+    inside[s] = cubix_instrument_inside(ins, (int)(s % (size_t)obs->n_x), (int)(s / (size_t)obs->n_x)) != 0;
   for (int k0 = obs->lambda_first, end = k0 + obs->n_lambda; k0 < end; k0 += BLOCK) {
     const int n_k = end - k0 < BLOCK ? end - k0 : BLOCK;
     CUBIX_TRY(cubix_observed_file_read(h->file, "DATA", h->side, k0, n_k, data));
@@ -295,7 +324,9 @@ static int voxels_read(struct cubix_observed *obs, const struct header *h, const
     if (dq) CUBIX_TRY(cubix_observed_file_read(h->file, "DQ", h->side, k0, n_k, dq));
     n_unfit += block_turn(obs, h, inside, k0, n_k, data, stat, dq);
   }
-  CUBIX_CHECK(n_unfit == 0., CUBIX_EINPUT, "ObservedFile %s: %g voxels have a flux or variance beyond float32 in units of 10^%d erg/s/cm2/AA; set FluxUnit near the galaxy's flux",
+  CUBIX_CHECK(n_unfit == 0., CUBIX_EINPUT,
+              "ObservedFile %s: %g voxels have a flux or variance beyond float32 in units of 10^%d erg/s/cm2/AA; set "
+              "FluxUnit near the galaxy's flux",
               h->path, n_unfit, par->FluxUnit);
 done:
   free(data);
@@ -305,12 +336,14 @@ done:
   return status;
 }
 
-int cubix_observed_read(struct cubix_observed **out, const char *path, const struct cubix_instrument *ins, const struct cubix_params *par, int lambda_first, int n_lambda)
+int cubix_observed_read(struct cubix_observed **out, const char *path, const struct cubix_instrument *ins,
+                        const struct cubix_params *par, int lambda_first, int n_lambda)
 {
   int status = CUBIX_OK;
   struct cubix_observed *obs = NULL;
   struct header h = { .path = path };
-  CUBIX_CHECK(path && path[0], CUBIX_EUSAGE, "ObservedFile is not given: Mode %s needs the cube that it compares with", par->Mode);
+  CUBIX_CHECK(path && path[0], CUBIX_EUSAGE, "ObservedFile is not given: Mode %s needs the cube that it compares with",
+              par->Mode);
   CUBIX_TRY(cubix_observed_file_open(&h.file, path));
   CUBIX_TRY(header_read(&h, ins, par));
   CUBIX_TRY(cubix_observed_init(&obs, ins->n_x, ins->n_y, lambda_first, n_lambda));

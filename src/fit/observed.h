@@ -34,8 +34,8 @@ int cubix_observed_init(struct cubix_observed **obs, int n_x, int n_y, int lambd
  *  a positive number, or a DQ other than 0 (in cubes of CUBIX but for bits 4 and 8).  Errors:
  *  CUBIX_EUSAGE without a path, CUBIX_EINPUT for anything wrong with the file: it names extension,
  *  value, bound and remedy. @param[out] obs owned by the caller */
-int cubix_observed_read(struct cubix_observed **obs, const char *path, const struct cubix_instrument *ins, const struct cubix_params *par, int lambda_first,
-                        int n_lambda);
+int cubix_observed_read(struct cubix_observed **obs, const char *path, const struct cubix_instrument *ins,
+                        const struct cubix_params *par, int lambda_first, int n_lambda);
 /** Mask whole channels.  Local.  @param keep [all channels of the instrument] 0: mask (as model->covered says it) */
 void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned char *keep);
 /** After data or weight were changed by hand: n_used, n_counted and gain anew.  Local. */

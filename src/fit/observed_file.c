@@ -32,7 +32,8 @@ static int fits_failed(const struct cubix_observed_file *file, const char *plane
   char reason[FLEN_STATUS];
   fits_get_errstatus(code, reason);
   fits_clear_errmsg();
-  return cubix_error_set(CUBIX_EINPUT, func, __FILE__, line, "ObservedFile %s%s%s cannot be read: %s; is it a whole FITS or HDF5 file?", file->path,
+  return cubix_error_set(CUBIX_EINPUT, func, __FILE__, line,
+                         "ObservedFile %s%s%s cannot be read: %s; is it a whole FITS or HDF5 file?", file->path,
                          plane ? ", extension " : "", plane ? plane : "", reason);
 }
 
@@ -53,7 +54,8 @@ int cubix_observed_file_open(struct cubix_observed_file **out, const char *path)
   CUBIX_ALLOC(file, 1);
   file->h5 = -1;
   cubix_h5_quiet_begin(&file->quiet);
-  CUBIX_CHECK(strlen(path) < sizeof file->path, CUBIX_EINPUT, "ObservedFile: a path of %zu characters is too long", strlen(path));
+  CUBIX_CHECK(strlen(path) < sizeof file->path, CUBIX_EINPUT, "ObservedFile: a path of %zu characters is too long",
+              strlen(path));
   strcpy(file->path, path);
   status = cubix_infile_check(path, CUBIX_EINPUT);
   if (!status && cubix_h5_is(path)) status = cubix_h5_open(&file->h5, path);
@@ -93,7 +95,8 @@ static int fits_shape(struct cubix_observed_file *file, const char *plane, int *
   int status = CUBIX_OK, type = 0;
   if (!fits_go(file, plane)) goto done;
   TRY_FITS(plane, fits_get_hdu_type(file->fits, &type, &fits_status));
-  CUBIX_CHECK(type == IMAGE_HDU, CUBIX_EINPUT, "ObservedFile %s: the extension %s is a table, it must be an image", file->path, plane);
+  CUBIX_CHECK(type == IMAGE_HDU, CUBIX_EINPUT, "ObservedFile %s: the extension %s is a table, it must be an image",
+              file->path, plane);
   TRY_FITS(plane, fits_get_img_dim(file->fits, n_axis, &fits_status));
   TRY_FITS(plane, fits_get_img_sizell(file->fits, 3, side, &fits_status));
 done:
@@ -111,7 +114,8 @@ static int h5_shape(struct cubix_observed_file *file, const char *plane, int *n_
   if (dataset < 0) goto done;
   type = H5Dget_type(dataset);
   space = H5Dget_space(dataset);
-  CUBIX_CHECK(H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER, CUBIX_EINPUT, "ObservedFile %s: /%s must hold numbers", file->path, plane);
+  CUBIX_CHECK(H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER, CUBIX_EINPUT,
+              "ObservedFile %s: /%s must hold numbers", file->path, plane);
   *n_axis = H5Sget_simple_extent_dims(space, shape, NULL);
   for (int i = 0; i < *n_axis && i < 3; i++) side[i] = (long long)shape[*n_axis - 1 - i];
 done:
@@ -128,7 +132,8 @@ int cubix_observed_file_shape(struct cubix_observed_file *file, const char *plan
   return file->fits ? fits_shape(file, plane, n_axis, side) : h5_shape(file, plane, n_axis, side);
 }
 
-int cubix_observed_file_number(struct cubix_observed_file *file, const char *plane, const char *key, double *x, double dflt)
+int cubix_observed_file_number(struct cubix_observed_file *file, const char *plane, const char *key, double *x,
+                               double dflt)
 {
   int n_found = 0, fits_status = 0;
   *x = dflt;
@@ -144,7 +149,8 @@ int cubix_observed_file_number(struct cubix_observed_file *file, const char *pla
   return n_found > 0;
 }
 
-int cubix_observed_file_text(struct cubix_observed_file *file, const char *plane, const char *key, char *text, size_t size)
+int cubix_observed_file_text(struct cubix_observed_file *file, const char *plane, const char *key, char *text,
+                             size_t size)
 {
   int n_found = 0, fits_status = 0;
   char value[FLEN_VALUE] = "";
@@ -161,7 +167,8 @@ int cubix_observed_file_text(struct cubix_observed_file *file, const char *plane
   return n_found > 0;
 }
 
-int cubix_observed_file_read(struct cubix_observed_file *file, const char *plane, const long long side[3], int k0, int n_k, double *out)
+int cubix_observed_file_read(struct cubix_observed_file *file, const char *plane, const long long side[3], int k0,
+                             int n_k, double *out)
 {
   int status = CUBIX_OK, any_blank;
   const LONGLONG n_xy = side[0] * side[1];
@@ -171,14 +178,16 @@ int cubix_observed_file_read(struct cubix_observed_file *file, const char *plane
   char why[256];
   if (file->fits) {
     CUBIX_CHECK(fits_go(file, plane), CUBIX_EINPUT, "ObservedFile %s has lost its extension %s", file->path, plane);
-    TRY_FITS(plane, fits_read_img(file->fits, TDOUBLE, k0 * n_xy + 1, n_k * n_xy, &blank, out, &any_blank, &fits_status));
+    TRY_FITS(plane,
+             fits_read_img(file->fits, TDOUBLE, k0 * n_xy + 1, n_k * n_xy, &blank, out, &any_blank, &fits_status));
   } else {
     dataset = H5Dopen2(file->h5, plane, H5P_DEFAULT);
     space = H5Dget_space(dataset);
     memory = H5Screate_simple(3, count, NULL);
     CUBIX_CHECK(dataset >= 0 && H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-                H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, out) >= 0, CUBIX_EINPUT,
-                "ObservedFile %s: channels %d to %d of /%s cannot be read: HDF5 says: %s", file->path, k0, k0 + n_k - 1, plane, cubix_h5_reason(why, sizeof why));
+                    H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, out) >= 0,
+                CUBIX_EINPUT, "ObservedFile %s: channels %d to %d of /%s cannot be read: HDF5 says: %s", file->path, k0,
+                k0 + n_k - 1, plane, cubix_h5_reason(why, sizeof why));
   }
 done:
   if (memory >= 0) H5Sclose(memory);

@@ -16,11 +16,14 @@ int cubix_observed_file_open(struct cubix_observed_file **file, const char *path
 int cubix_observed_file_shape(struct cubix_observed_file *file, const char *plane, int *n_axis, long long side[3]);
 /** A keyword of a plane that is there; where the keyword is not, 0 and its default.  Local.  @return
  * 1 where it is there */
-int cubix_observed_file_number(struct cubix_observed_file *file, const char *plane, const char *key, double *x, double dflt);
-int cubix_observed_file_text(struct cubix_observed_file *file, const char *plane, const char *key, char *text, size_t size);
+int cubix_observed_file_number(struct cubix_observed_file *file, const char *plane, const char *key, double *x,
+                               double dflt);
+int cubix_observed_file_text(struct cubix_observed_file *file, const char *plane, const char *key, char *text,
+                             size_t size);
 /** Images k0 .. k0 + n_k - 1 of a plane, as they are stored (with BSCALE, BZERO); BLANK becomes NaN.
  * Local.  @param[out] out [n_k][n_y][n_x] */
-int cubix_observed_file_read(struct cubix_observed_file *file, const char *plane, const long long side[3], int k0, int n_k, double *out);
+int cubix_observed_file_read(struct cubix_observed_file *file, const char *plane, const long long side[3], int k0,
+                             int n_k, double *out);
 void cubix_observed_file_close(struct cubix_observed_file *file);
 
 /** A unit as a power of ten and of three quantities: factor 10^ten erg^energy s^time cm^length. */

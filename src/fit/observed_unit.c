@@ -11,13 +11,16 @@
 
 #include "fit/observed_parts.h"
 
-static const struct { const char *name; struct cubix_measure measure; } unit[] = {
-  { "erg",       { 1., 0, 1, 0, 0 } },  { "ergs",     { 1., 0, 1, 0, 0 } },  { "J",        { 1., 7, 1, 0, 0 } },  { "W",         { 1., 7, 1, -1, 0 } },
-  { "s",         { 1., 0, 0, 1, 0 } },  { "sec",      { 1., 0, 0, 1, 0 } },  { "m",        { 1., 2, 0, 0, 1 } },  { "cm",        { 1., 0, 0, 0, 1 } },
-  { "mm",        { 1., -1, 0, 0, 1 } }, { "um",       { 1., -4, 0, 0, 1 } }, { "micron",   { 1., -4, 0, 0, 1 } }, { "nm",        { 1., -7, 0, 0, 1 } },
-  { "Angstrom",  { 1., -8, 0, 0, 1 } }, { "angstrom", { 1., -8, 0, 0, 1 } }, { "Angstroms", { 1., -8, 0, 0, 1 } }, { "angstroms", { 1., -8, 0, 0, 1 } },
-  { "Ang",       { 1., -8, 0, 0, 1 } }, { "AA",       { 1., -8, 0, 0, 1 } }, { "A",        { 1., -8, 0, 0, 1 } },
-  { "spaxel",    { 1., 0, 0, 0, 0 } },  { "spax",     { 1., 0, 0, 0, 0 } },  { "pixel",    { 1., 0, 0, 0, 0 } },  { "pix",       { 1., 0, 0, 0, 0 } },
+static const struct { const char *name; struct cubix_measure measure;
+} unit[] = {
+  { "erg", { 1., 0, 1, 0, 0 } },        { "ergs", { 1., 0, 1, 0, 0 } },      { "J", { 1., 7, 1, 0, 0 } },
+  { "W", { 1., 7, 1, -1, 0 } },         { "s", { 1., 0, 0, 1, 0 } },         { "sec", { 1., 0, 0, 1, 0 } },
+  { "m", { 1., 2, 0, 0, 1 } },          { "cm", { 1., 0, 0, 0, 1 } },        { "mm", { 1., -1, 0, 0, 1 } },
+  { "um", { 1., -4, 0, 0, 1 } },        { "micron", { 1., -4, 0, 0, 1 } },   { "nm", { 1., -7, 0, 0, 1 } },
+  { "Angstrom", { 1., -8, 0, 0, 1 } },  { "angstrom", { 1., -8, 0, 0, 1 } }, { "Angstroms", { 1., -8, 0, 0, 1 } },
+  { "angstroms", { 1., -8, 0, 0, 1 } }, { "Ang", { 1., -8, 0, 0, 1 } },      { "AA", { 1., -8, 0, 0, 1 } },
+  { "A", { 1., -8, 0, 0, 1 } },         { "spaxel", { 1., 0, 0, 0, 0 } },    { "spax", { 1., 0, 0, 0, 0 } },
+  { "pixel", { 1., 0, 0, 0, 0 } },      { "pix", { 1., 0, 0, 0, 0 } },
 };
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -87,7 +90,8 @@ static int factor_read(const char **at, struct cubix_measure *m, int depth)
     *at += n;
   }
   if (power_read(at, bare, &power)) return -1;
-  *m = (struct cubix_measure){ pow(m->factor, power), m->ten * power, m->energy * power, m->time * power, m->length * power };
+  *m = (struct cubix_measure){ pow(m->factor, power), m->ten * power, m->energy * power, m->time * power,
+                               m->length * power };
   return 0;
 }
 
@@ -98,8 +102,9 @@ static int product_read(const char **at, struct cubix_measure *product, int dept
   for (skip_blanks(at); **at && **at != ')'; skip_blanks(at)) {
     struct cubix_measure m;
     if (factor_read(at, &m, depth)) return -1;
-    *product = (struct cubix_measure){ product->factor * pow(m.factor, sign), product->ten + sign * m.ten, product->energy + sign * m.energy,
-                                       product->time + sign * m.time, product->length + sign * m.length };
+    *product = (struct cubix_measure){ product->factor * pow(m.factor, sign), product->ten + sign * m.ten,
+                                       product->energy + sign * m.energy, product->time + sign * m.time,
+                                       product->length + sign * m.length };
     skip_blanks(at);
     sign = **at == '/' ? -1 : 1;
     if (**at == '/' || **at == '*' || **at == '.') {

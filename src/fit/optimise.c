@@ -44,13 +44,17 @@ done:
   return status;
 }
 
-static int start(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, struct cubix_optimiser_work *work)
+static int start(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                 struct cubix_optimiser_work *work)
 {
   int status = CUBIX_OK, finite;
   double *x = cubix_optimiser_x(state);
   cubix_optimiser_move(problem, x, x, 0, work->direction);
-  CUBIX_TRY(cubix_optimiser_evaluate(state, problem, x, &state->at[CUBIX_AT_VALUE], cubix_optimiser_gradient(state), &finite));
-  CUBIX_CHECK(finite, CUBIX_EFAIL, "where the search starts the objective is %g, and it or its gradient is not finite: choose another start", state->at[CUBIX_AT_VALUE]);
+  CUBIX_TRY(cubix_optimiser_evaluate(state, problem, x, &state->at[CUBIX_AT_VALUE], cubix_optimiser_gradient(state),
+                                     &finite));
+  CUBIX_CHECK(finite, CUBIX_EFAIL,
+              "where the search starts the objective is %g, and it or its gradient is not finite: choose another start",
+              state->at[CUBIX_AT_VALUE]);
 done:
   return status;
 }
@@ -65,7 +69,8 @@ static enum cubix_optimiser_end judge(const struct cubix_optimiser *state, const
 }
 
 /* One iteration of the method, or why there is none. */
-static int step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
+static int step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
                 enum cubix_optimiser_end *end)
 {
   int status = CUBIX_OK;
@@ -88,11 +93,14 @@ static void finish(struct cubix_optimiser *state)
 }
 
 /* Whether a search that has ended goes on from a lower place. */
-static int look_beyond(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
+static int look_beyond(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                       const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
                        enum cubix_optimiser_end *end, int *rounds)
 {
   int status = CUBIX_OK, lower;
-  if (*end == CUBIX_END_NONE || *end == CUBIX_END_ITERATIONS || !problem->scan || !problem->curve || !problem->curve->n || *rounds == MOST_SCANS) goto done;
+  if (*end == CUBIX_END_NONE || *end == CUBIX_END_ITERATIONS || !problem->scan || !problem->curve ||
+      !problem->curve->n || *rounds == MOST_SCANS)
+    goto done;
   ++*rounds;
   CUBIX_TRY(cubix_optimiser_scan(state, problem, rule, work, &lower));
   problem->scan->ended = !lower;
@@ -101,14 +109,16 @@ done:
   return status;
 }
 
-int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule)
+int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                   const struct cubix_optimiser_rule *rule)
 {
   int status = CUBIX_OK;
   int rounds = 0;
   enum cubix_optimiser_end end;
   struct cubix_optimiser_work work = { 0 };
   status = work_init(&work, state->n);
-  if (problem->collective->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the search");
+  if (problem->collective->largest(status) > 0 && !status)
+    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the search");
   if (status) goto done;
   if (state->at[CUBIX_AT_EVALUATION] == 0) CUBIX_TRY(start(state, problem, &work));
   cubix_optimiser_hold(state, problem, work.held, 0);
@@ -133,14 +143,13 @@ done:
   return status;
 }
 
-/* ---- the state
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the state ------------------------------------------------------------------------------- */
 int cubix_optimiser_init(struct cubix_optimiser **out, enum cubix_optimiser_method method, size_t n, int memory)
 {
   int status = CUBIX_OK;
   struct cubix_optimiser *state = NULL;
-  CUBIX_CHECK(memory >= 1 && memory <= CUBIX_OPTIMISER_MOST_PAIRS, CUBIX_EUSAGE, "L-BFGS keeps 1..%d pairs, not %d", CUBIX_OPTIMISER_MOST_PAIRS, memory);
+  CUBIX_CHECK(memory >= 1 && memory <= CUBIX_OPTIMISER_MOST_PAIRS, CUBIX_EUSAGE, "L-BFGS keeps 1..%d pairs, not %d",
+              CUBIX_OPTIMISER_MOST_PAIRS, memory);
   CUBIX_ALLOC(state, 1);
   state->method = method;
   state->n = n;
@@ -164,13 +173,20 @@ double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int m
 
 const char *cubix_optimiser_end_text(enum cubix_optimiser_end end)
 {
-  static const char *const text[] = { "not ended", "converged: the projected gradient is below GradientTolerance", "converged: the value hardly falls any more",
-                                      "converged to rounding: no step lowers the value any more", "not converged: stopped after MaxIterations",
-                                      "converged: the curvature promises no gain that matters", "not converged: no step finds the gain that gradient and curvature promise" };
+  static const char *const text[] = { "not ended",
+                                      "converged: the projected gradient is below GradientTolerance",
+                                      "converged: the value hardly falls any more",
+                                      "converged to rounding: no step lowers the value any more",
+                                      "not converged: stopped after MaxIterations",
+                                      "converged: the curvature promises no gain that matters",
+                                      "not converged: no step finds the gain that gradient and curvature promise" };
   return text[end];
 }
 
-int cubix_optimiser_converged(enum cubix_optimiser_end end) { return end != CUBIX_END_NONE && end != CUBIX_END_ITERATIONS && end != CUBIX_END_STALLED; }
+int cubix_optimiser_converged(enum cubix_optimiser_end end)
+{
+  return end != CUBIX_END_NONE && end != CUBIX_END_ITERATIONS && end != CUBIX_END_STALLED;
+}
 
 void cubix_optimiser_free(struct cubix_optimiser *state)
 {

@@ -111,13 +111,16 @@ double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int m
  *  Collective where the problem's collective is.
  *  Errors: CUBIX_EFAIL where the value is not finite at the start, or at every step however small;
  *  those of the callbacks. */
-int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule);
+int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                   const struct cubix_optimiser_rule *rule);
 /** Whether numbers that were read can be a state of a search in this problem, each of this rank's.
  * Local.  Errors: CUBIX_EINPUT.  @param what "FILE", for messages */
-int cubix_optimiser_check(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const char *what);
+int cubix_optimiser_check(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                          const char *what);
 /** Then, where that went well on all ranks, its pairs.  Collective where the problem's collective
  * is.  Errors: the same. */
-int cubix_optimiser_check_pairs(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const char *what);
+int cubix_optimiser_check_pairs(const struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                                const char *what);
 /** Unknowns [n], and the gradient there.  Local, borrowed. */
 double *cubix_optimiser_x(const struct cubix_optimiser *state);
 double *cubix_optimiser_gradient(const struct cubix_optimiser *state);

@@ -31,9 +31,10 @@ static int check_numbers(const struct cubix_optimiser *state, const char *what)
   };
   for (int i = 0; i < CUBIX_N_AT; i++)
     CUBIX_CHECK(state->at[i] >= range[i].from && state->at[i] <= range[i].to &&
-                (!range[i].whole || state->at[i] == rint(state->at[i])), CUBIX_EINPUT,
-                "%s: number %d of State, %s, is %g; it must be %s in %g .. %g: the file is damaged", what, i, range[i].name,
-                state->at[i], range[i].whole ? "a whole number" : "a number", range[i].from, range[i].to);
+                    (!range[i].whole || state->at[i] == rint(state->at[i])),
+                CUBIX_EINPUT, "%s: number %d of State, %s, is %g; it must be %s in %g .. %g: the file is damaged", what,
+                i, range[i].name, state->at[i], range[i].whole ? "a whole number" : "a number", range[i].from,
+                range[i].to);
   CUBIX_CHECK(state->at[CUBIX_AT_EVALUATION] > state->at[CUBIX_AT_ITERATION], CUBIX_EINPUT,
               "%s: %g evaluations in %g iterations are too few: the file is damaged", what,
               state->at[CUBIX_AT_EVALUATION], state->at[CUBIX_AT_ITERATION]);

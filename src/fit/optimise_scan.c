@@ -186,7 +186,10 @@ done:
 }
 
 /* Whether a minimum lies between, beyond a hill. */
-static int between(const struct stop *a, const struct stop *b) { return b->slope > 0 && (a->slope < 0 || b->value < a->value); }
+static int between(const struct stop *a, const struct stop *b)
+{
+  return b->slope > 0 && (a->slope < 0 || b->value < a->value);
+}
 
 /* Towards it; `here` ends near it, and is kept where the model, with doubt, sees it below the best. */
 static int narrow(struct scan *s, size_t k, double outwards, struct stop a, struct stop b)
@@ -277,8 +280,8 @@ done:
   return status;
 }
 
-int cubix_optimiser_scan(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const struct cubix_optimiser_rule *rule,
-                         struct cubix_optimiser_work *work, int *lower)
+int cubix_optimiser_scan(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                         const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work, int *lower)
 {
   int status = CUBIX_OK;
   struct cubix_optimiser_scan *told = problem->scan;
@@ -286,7 +289,8 @@ int cubix_optimiser_scan(struct cubix_optimiser *state, const struct cubix_optim
   double by = 0;
   *lower = told->unknowns = 0;
   status = make_room(&s);
-  if (problem->collective->largest(status) > 0 && !status) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for a scan");
+  if (problem->collective->largest(status) > 0 && !status)
+    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for a scan");
   if (status) goto done;
   s.enough = fmax(problem->curve->gain, problem->curve->relative * fabs(state->at[CUBIX_AT_VALUE]));
   CUBIX_TRY(cubix_quadratic_fill(&s.m, state));
@@ -299,7 +303,8 @@ int cubix_optimiser_scan(struct cubix_optimiser *state, const struct cubix_optim
   const double room = fmax(state->at[CUBIX_AT_EVALUATION], FREE) / (COST * told->unknowns);
   const double values = fmin(fmax(floor(room), LEAST_VALUES), MOST_VALUES);
   for (size_t k = 0; k < s.m.n; k++)
-    for (int side = 1; s.low[k] < s.high[k] && side >= -1; side -= 2) CUBIX_TRY(line(&s, k, (s.high[k] - s.low[k]) / values, side));
+    for (int side = 1; s.low[k] < s.high[k] && side >= -1; side -= 2)
+      CUBIX_TRY(line(&s, k, (s.high[k] - s.low[k]) / values, side));
   for (int i = 0; !(by > 0) && i < s.n_found; i++) CUBIX_TRY(descend(&s, &s.found[i], rule, &by));
   told->values = s.n_value;
   told->lower += by;

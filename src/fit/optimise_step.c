@@ -11,9 +11,7 @@
 
 enum { BLOCK = 4096, GROUP = 512 };   /* terms that are summed in one go; blocks whose sums wait for each other */
 
-/* ---- vectors over ranks
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- vectors over ranks ---------------------------------------------------------------------- */
 static double dot_part(const double *a, const double *b, const unsigned char *held, size_t n)
 {
   double all = 0, part[GROUP];
@@ -32,27 +30,32 @@ static double dot_part(const double *a, const double *b, const unsigned char *he
   return all;
 }
 
-double cubix_optimiser_dot(const struct cubix_optimiser_problem *problem, const double *a, const double *b, const unsigned char *held)
+double cubix_optimiser_dot(const struct cubix_optimiser_problem *problem, const double *a, const double *b,
+                           const unsigned char *held)
 {
   size_t own = problem->n - problem->n_shared;
-  return problem->collective->total(dot_part(a, b, held, own)) + dot_part(a + own, b + own, held ? held + own : NULL, problem->n_shared);
+  return problem->collective->total(dot_part(a, b, held, own)) +
+         dot_part(a + own, b + own, held ? held + own : NULL, problem->n_shared);
 }
 
-double cubix_optimiser_largest(const struct cubix_optimiser_problem *problem, const double *a, const double *b, const unsigned char *held)
+double cubix_optimiser_largest(const struct cubix_optimiser_problem *problem, const double *a, const double *b,
+                               const unsigned char *held)
 {
   double largest = 0;
 #pragma omp parallel
   {
     double mine = 0;
 #pragma omp for schedule(static)
-    for (size_t i = 0; i < problem->n; i++) mine = cubix_worst(mine, held && held[i] ? 0 : fabs(b ? a[i] - b[i] : a[i]));
+    for (size_t i = 0; i < problem->n; i++)
+      mine = cubix_worst(mine, held && held[i] ? 0 : fabs(b ? a[i] - b[i] : a[i]));
 #pragma omp critical(cubix_optimiser_largest)
     largest = cubix_worst(largest, mine);
   }
   return problem->collective->largest(largest);
 }
 
-void cubix_optimiser_move(const struct cubix_optimiser_problem *problem, double *to, const double *x, double t, const double *d)
+void cubix_optimiser_move(const struct cubix_optimiser_problem *problem, double *to, const double *x, double t,
+                          const double *d)
 {
 #pragma omp parallel for schedule(static)
   for (size_t i = 0; i < problem->n; i++) {
@@ -63,21 +66,23 @@ void cubix_optimiser_move(const struct cubix_optimiser_problem *problem, double 
   }
 }
 
-void cubix_optimiser_hold(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, unsigned char *held, double near)
+void cubix_optimiser_hold(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                          unsigned char *held, double near)
 {
   const double *x = cubix_optimiser_x(state), *g = cubix_optimiser_gradient(state);
 #pragma omp parallel for schedule(static)
   for (size_t i = 0; i < problem->n; i++) {
-    int down = problem->lower && x[i] <= problem->lower[i] + near, up = problem->upper && x[i] >= problem->upper[i] - near;
-    held[i] = (down && g[i] > 0) || (up && g[i] < 0) || (problem->lower && problem->upper && problem->lower[i] == problem->upper[i]);
+    int down = problem->lower && x[i] <= problem->lower[i] + near,
+        up = problem->upper && x[i] >= problem->upper[i] - near;
+    held[i] = (down && g[i] > 0) || (up && g[i] < 0) ||
+              (problem->lower && problem->upper && problem->lower[i] == problem->upper[i]);
   }
   state->at[CUBIX_AT_GRADIENT] = cubix_optimiser_largest(problem, g, NULL, held);
 }
 
-/* ---- a step
- * ----------------------------------------------------------------------------------------------------------------------
- */
-int cubix_optimiser_evaluate(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, const double *x, double *value, double *gradient, int *finite)
+/* ---- a step ---------------------------------------------------------------------------------- */
+int cubix_optimiser_evaluate(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                             const double *x, double *value, double *gradient, int *finite)
 {
   int status = CUBIX_OK;
   CUBIX_TRY(problem->evaluate(problem->host, x, value, gradient));
@@ -87,7 +92,8 @@ done:
   return status;
 }
 
-void cubix_optimiser_accept(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem, struct cubix_optimiser_work *work, double value)
+void cubix_optimiser_accept(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                            struct cubix_optimiser_work *work, double value)
 {
   state->at[CUBIX_AT_STEP] = cubix_optimiser_largest(problem, work->x, cubix_optimiser_x(state), NULL);
   state->at[CUBIX_AT_DECREASE] = state->at[CUBIX_AT_VALUE] - value;

@@ -31,7 +31,10 @@ done:
   return status;
 }
 
-double cubix_quadratic_bytes(double n, int complete) { return n * (10 * sizeof(double) + 2) + (complete ? n * n * sizeof(double) : 0); }
+double cubix_quadratic_bytes(double n, int complete)
+{
+  return n * (10 * sizeof(double) + 2) + (complete ? n * n * sizeof(double) : 0);
+}
 
 void cubix_quadratic_free(struct cubix_quadratic *m)
 {
@@ -63,7 +66,8 @@ void cubix_quadratic_gather(const struct cubix_quadratic *m, double *all, const 
   put(all, problem->curve->place, mine, missing, own, problem->n);
 }
 
-double cubix_quadratic_dot(const struct cubix_quadratic *m, const double *a, const double *b, const unsigned char *without)
+double cubix_quadratic_dot(const struct cubix_quadratic *m, const double *a, const double *b,
+                           const unsigned char *without)
 {
   if (!m->h) return cubix_optimiser_dot(m->problem, a, b, without);
   double sum = 0;
@@ -187,7 +191,8 @@ static int clip(struct cubix_quadratic *m)
 
 int cubix_quadratic_pushed(const struct cubix_quadratic *m, size_t i)
 {
-  return (m->x[i] <= m->lower[i] && m->g[i] > 0) || (m->x[i] >= m->upper[i] && m->g[i] < 0) || !(m->lower[i] < m->upper[i]);
+  return (m->x[i] <= m->lower[i] && m->g[i] > 0) || (m->x[i] >= m->upper[i] && m->g[i] < 0) ||
+         !(m->lower[i] < m->upper[i]);
 }
 
 int cubix_quadratic_minimise(struct cubix_quadratic *m, double lambda, double *gain, int *solved)

@@ -29,7 +29,8 @@ int cubix_quadratic_fill(struct cubix_quadratic *m, const struct cubix_optimiser
 /** A vector of the ranks' unknowns in the order of H, on every rank; `mine` NULL: `missing` for each.  Collective. */
 void cubix_quadratic_gather(const struct cubix_quadratic *m, double *all, const double *mine, double missing);
 /** Sum of a_i b_i.  Collective. */
-double cubix_quadratic_dot(const struct cubix_quadratic *m, const double *a, const double *b, const unsigned char *without);
+double cubix_quadratic_dot(const struct cubix_quadratic *m, const double *a, const double *b,
+                           const unsigned char *without);
 /** Whether an unknown has no choice: frozen, or at a bound and pushed against it.  Local. */
 int cubix_quadratic_pushed(const struct cubix_quadratic *m, size_t i);
 /** The smallest value of the damped model within the bounds: p, and the gain that the model without

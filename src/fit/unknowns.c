@@ -12,7 +12,8 @@
  *     Metallicity            b 10^x_bin, within 3 dex
  *     Velocity               s + (b - s) (1 + x_shell), factor -10 .. 10; s the systemic velocity at the start
  *   either way, what is one for the whole
- *     angles                 b + 10 deg x      Centre  b + 1 kpc x      SystemicVelocity  b + 100 km/s x     pointing  b + 1 arcsec x
+ *     angles                 b + 10 deg x      Centre    b + 1 kpc x
+ *     SystemicVelocity       b + 100 km/s x    pointing  b + 1 arcsec x
  *     Redshift               b + 0.001 x       Distance, PsfFwhm, PsfBeta, LsfFwhm, MassScale, FluxScale     b exp(x)
  *     within the bounds of the parameter of that name; scales within 1e-6 .. 1e6 of b, PsfFwhm, on
  *     which the painted field's size depends, within 1/5 .. 5
@@ -35,16 +36,30 @@ static const double hair = 1e-9;
 /* Form and scale of a leaf's unknowns, how far they go from the start (as a factor (LN) or in the
  * leaf's unit; 0: to the bounds alone), and whether the objective may have several minima along
  * them. */
-static const struct rule { enum cubix_unknown_form form; double scale, range; int several; } rules[CUBIX_N_LEAF] = {
-  [CUBIX_LEAF_Mass] = { CUBIX_FORM_LN, 1, 1e4, 0 }, [CUBIX_LEAF_Age] = { CUBIX_FORM_LN, 1, 0, 1 }, [CUBIX_LEAF_Metallicity] = { CUBIX_FORM_LN, 1, 0, 1 },
-  [CUBIX_LEAF_Velocity] = { CUBIX_FORM_LINEAR, 100, 1000, 0 }, [CUBIX_LEAF_Position] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
-  [CUBIX_LEAF_SmoothingLength] = { CUBIX_FORM_LN, 1, 1e4, 0 }, [CUBIX_LEAF_Centre] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
-  [CUBIX_LEAF_SystemicVelocity] = { CUBIX_FORM_LINEAR, 100, 0, 0 }, [CUBIX_LEAF_Alpha] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
-  [CUBIX_LEAF_Beta] = { CUBIX_FORM_LINEAR, 10, 0, 0 }, [CUBIX_LEAF_Gamma] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
-  [CUBIX_LEAF_Inclination] = { CUBIX_FORM_LINEAR, 10, 0, 0 }, [CUBIX_LEAF_PositionAngle] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
-  [CUBIX_LEAF_PointingX] = { CUBIX_FORM_LINEAR, 1, 0, 0 }, [CUBIX_LEAF_PointingY] = { CUBIX_FORM_LINEAR, 1, 0, 0 }, [CUBIX_LEAF_Roll] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
-  [CUBIX_LEAF_Redshift] = { CUBIX_FORM_LINEAR, 1e-3, 0, 0 }, [CUBIX_LEAF_Distance] = { CUBIX_FORM_LN, 1, 1e6, 0 }, [CUBIX_LEAF_PsfFwhm] = { CUBIX_FORM_LN, 1, 5, 0 },
-  [CUBIX_LEAF_PsfBeta] = { CUBIX_FORM_LN, 1, 1e6, 0 }, [CUBIX_LEAF_LsfFwhm] = { CUBIX_FORM_LN, 1, 1e6, 0 }, [CUBIX_LEAF_MassScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
+static const struct rule { enum cubix_unknown_form form; double scale, range; int several;
+} rules[CUBIX_N_LEAF] = {
+  [CUBIX_LEAF_Mass] = { CUBIX_FORM_LN, 1, 1e4, 0 },
+  [CUBIX_LEAF_Age] = { CUBIX_FORM_LN, 1, 0, 1 },
+  [CUBIX_LEAF_Metallicity] = { CUBIX_FORM_LN, 1, 0, 1 },
+  [CUBIX_LEAF_Velocity] = { CUBIX_FORM_LINEAR, 100, 1000, 0 },
+  [CUBIX_LEAF_Position] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_SmoothingLength] = { CUBIX_FORM_LN, 1, 1e4, 0 },
+  [CUBIX_LEAF_Centre] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_SystemicVelocity] = { CUBIX_FORM_LINEAR, 100, 0, 0 },
+  [CUBIX_LEAF_Alpha] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_Beta] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_Gamma] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_Inclination] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_PositionAngle] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_PointingX] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_PointingY] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_Roll] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_Redshift] = { CUBIX_FORM_LINEAR, 1e-3, 0, 0 },
+  [CUBIX_LEAF_Distance] = { CUBIX_FORM_LN, 1, 1e6, 0 },
+  [CUBIX_LEAF_PsfFwhm] = { CUBIX_FORM_LN, 1, 5, 0 },
+  [CUBIX_LEAF_PsfBeta] = { CUBIX_FORM_LN, 1, 1e6, 0 },
+  [CUBIX_LEAF_LsfFwhm] = { CUBIX_FORM_LN, 1, 1e6, 0 },
+  [CUBIX_LEAF_MassScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
   [CUBIX_LEAF_FluxScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
 };
 
@@ -54,17 +69,17 @@ double cubix_unknowns_range(enum cubix_leaf leaf) { return rules[leaf].range; }
 
 static int in_bins(const struct cubix_params *par) { return !strcmp(par->FitModel, "bins"); }
 
-void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF])
+void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par,
+                         const unsigned char varied[CUBIX_N_LEAF])
 {
   memcpy(need, varied, CUBIX_N_LEAF);
   if (!in_bins(par)) return;
   if (varied[CUBIX_LEAF_Mass] || varied[CUBIX_LEAF_Metallicity]) need[CUBIX_LEAF_Age] = 1;
-  if (varied[CUBIX_LEAF_Velocity]) need[CUBIX_LEAF_Position] = need[CUBIX_LEAF_Centre] = need[CUBIX_LEAF_SystemicVelocity] = 1;
+  if (varied[CUBIX_LEAF_Velocity])
+    need[CUBIX_LEAF_Position] = need[CUBIX_LEAF_Centre] = need[CUBIX_LEAF_SystemicVelocity] = 1;
 }
 
-/* ---- the map
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the map --------------------------------------------------------------------------------- */
 /* Index, among the unknowns, of number c of star i (EACH, BIN), or of a GLOBAL leaf. */
 static size_t index_of(const struct cubix_unknowns *u, const struct cubix_unknown_block *k, size_t i, size_t c)
 {
@@ -73,7 +88,8 @@ static size_t index_of(const struct cubix_unknowns *u, const struct cubix_unknow
 }
 
 /* A number's value at x, and its derivative there. */
-static double value_of(const struct cubix_unknowns_map *map, const struct cubix_unknown_block *k, double base, size_t c, double x, double *slope)
+static double value_of(const struct cubix_unknowns_map *map, const struct cubix_unknown_block *k, double base, size_t c,
+                       double x, double *slope)
 {
   double value;
   if (k->of == CUBIX_OF_BIN && k->leaf == CUBIX_LEAF_Velocity) {
@@ -91,7 +107,10 @@ static double value_of(const struct cubix_unknowns_map *map, const struct cubix_
   return value < k->low ? k->low : value > k->high ? k->high : value;
 }
 
-static size_t rows_of(const struct cubix_unknowns *u, const struct cubix_unknown_block *k) { return k->of == CUBIX_OF_ALL ? 1 : u->n_star; }
+static size_t rows_of(const struct cubix_unknowns *u, const struct cubix_unknown_block *k)
+{
+  return k->of == CUBIX_OF_ALL ? 1 : u->n_star;
+}
 
 void cubix_unknowns_apply(const struct cubix_unknowns *u, const double *x, struct cubix_leaves *value)
 {
@@ -108,7 +127,8 @@ void cubix_unknowns_apply(const struct cubix_unknowns *u, const double *x, struc
   }
 }
 
-void cubix_unknowns_apply_vjp(const struct cubix_unknowns *u, const double *x, const struct cubix_leaves *value_bar, double *x_bar)
+void cubix_unknowns_apply_vjp(const struct cubix_unknowns *u, const double *x, const struct cubix_leaves *value_bar,
+                              double *x_bar)
 {
   for (int b = 0; b < u->map->n_block; b++) {
     const struct cubix_unknown_block *k = &u->map->block[b];
@@ -127,7 +147,8 @@ void cubix_unknowns_apply_vjp(const struct cubix_unknowns *u, const double *x, c
   }
 }
 
-void cubix_unknowns_apply_jvp(const struct cubix_unknowns *u, const double *x, const double *x_dot, struct cubix_leaves *value_dot)
+void cubix_unknowns_apply_jvp(const struct cubix_unknowns *u, const double *x, const double *x_dot,
+                              struct cubix_leaves *value_dot)
 {
   for (int b = 0; b < u->map->n_block; b++) {
     const struct cubix_unknown_block *k = &u->map->block[b];
@@ -144,13 +165,12 @@ void cubix_unknowns_apply_jvp(const struct cubix_unknowns *u, const double *x, c
   }
 }
 
-/* ---- bounds
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- bounds ---------------------------------------------------------------------------------- */
 static const double least_redshift = 1e-6;       /* where it is all that tells the distance */
 
 /* What the values of a leaf may be. */
-static void limit(struct cubix_unknown_block *k, const struct cubix_params *par, const struct cubix_unknowns_start *start)
+static void limit(struct cubix_unknown_block *k, const struct cubix_params *par,
+                  const struct cubix_unknowns_start *start)
 {
   const int row = cubix_param_find(cubix_leaf_info(k->leaf)->name);
   k->low = k->form == CUBIX_FORM_LN ? 0 : -INFINITY;
@@ -161,7 +181,9 @@ static void limit(struct cubix_unknown_block *k, const struct cubix_params *par,
   }
   if (k->leaf == CUBIX_LEAF_Redshift && !(par->Distance > 0)) k->low = least_redshift;
   if (k->of != CUBIX_OF_EACH) return;
-  const double *range = k->leaf == CUBIX_LEAF_Age ? start->age : k->leaf == CUBIX_LEAF_Metallicity ? start->metallicity : NULL;
+  const double *range = k->leaf == CUBIX_LEAF_Age           ? start->age
+                        : k->leaf == CUBIX_LEAF_Metallicity ? start->metallicity
+                                                            : NULL;
   if (range) {
     k->low = range[0] * (1 + hair);
     k->high = range[1] * (1 - hair);
@@ -203,7 +225,8 @@ static void bound_bins(struct cubix_unknowns *u, const struct cubix_unknown_bloc
 }
 
 /* By how many dex each bin's stars, on average of their light, get to the library's ends. */
-static void find_shifts(struct cubix_unknowns *u, const struct cubix_unknown_block *k, const struct cubix_unknowns_start *start)
+static void find_shifts(struct cubix_unknowns *u, const struct cubix_unknown_block *k,
+                        const struct cubix_unknowns_start *start)
 {
   double sum[2 * CUBIX_UNKNOWN_MOST_BINS] = { 0 };
   for (size_t i = 0; i < u->n_star; i++) {
@@ -236,14 +259,14 @@ static void find_bounds(struct cubix_unknowns *u, const double *light)
     if (k->of == CUBIX_OF_BIN) bound_bins(u, k, light);
     else
       for (size_t i = 0; i < rows_of(u, k); i++)
-        for (size_t c = 0; c < (size_t)k->n_c; c++) bound(k, k->base[i * (size_t)k->n_c + c], &u->lower[index_of(u, k, i, c)], &u->upper[index_of(u, k, i, c)]);
+        for (size_t c = 0; c < (size_t)k->n_c; c++)
+          bound(k, k->base[i * (size_t)k->n_c + c], &u->lower[index_of(u, k, i, c)], &u->upper[index_of(u, k, i, c)]);
   }
 }
 
-/* ---- what there is
- * ------------------------------------------------------------------------------------------------------------------
- */
-static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, enum cubix_leaf leaf, const struct cubix_unknowns_start *start)
+/* ---- what there is --------------------------------------------------------------------------- */
+static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, enum cubix_leaf leaf,
+                     const struct cubix_unknowns_start *start)
 {
   int status = CUBIX_OK;
   struct cubix_unknowns_map *map = u->map;
@@ -251,14 +274,30 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
   const struct rule *rule = rules[leaf].scale > 0 ? &rules[leaf] : &factor;
   const int shells = leaf == CUBIX_LEAF_Velocity;
-  CUBIX_CHECK(info->of != CUBIX_OF_LIBRARY, CUBIX_EUSAGE, "Parameters = %s (%s): a fit does not vary %s; Mode gradient tells its gradient", par->Parameters,
+  CUBIX_CHECK(info->of != CUBIX_OF_LIBRARY, CUBIX_EUSAGE,
+              "Parameters = %s (%s): a fit does not vary %s; Mode gradient tells its gradient", par->Parameters,
               cubix_params_origin(par, "Parameters"), info->name);
-  *k = (struct cubix_unknown_block) { leaf, info->of == CUBIX_OF_GLOBAL ? CUBIX_OF_ALL : in_bins(par) ? CUBIX_OF_BIN : CUBIX_OF_EACH, rule->form,
-                                      rule->scale, 0, 0, info->n, info->n, 0, NULL, NULL, NULL, rule->several, rule->range };
+  *k = (struct cubix_unknown_block){ leaf,
+                                     info->of == CUBIX_OF_GLOBAL ? CUBIX_OF_ALL
+                                     : in_bins(par)              ? CUBIX_OF_BIN
+                                                                 : CUBIX_OF_EACH,
+                                     rule->form,
+                                     rule->scale,
+                                     0,
+                                     0,
+                                     info->n,
+                                     info->n,
+                                     0,
+                                     NULL,
+                                     NULL,
+                                     NULL,
+                                     rule->several,
+                                     rule->range };
   if (k->of == CUBIX_OF_BIN) {
     CUBIX_CHECK(shells || leaf == CUBIX_LEAF_Mass || leaf == CUBIX_LEAF_Metallicity, CUBIX_EUSAGE,
-                "Parameters = %s (%s): FitModel bins varies Mass, Metallicity and Velocity of stars, not %s; choose FitModel stars", par->Parameters,
-                cubix_params_origin(par, "Parameters"), info->name);
+                "Parameters = %s (%s): FitModel bins varies Mass, Metallicity and Velocity of stars, not %s; choose "
+                "FitModel stars",
+                par->Parameters, cubix_params_origin(par, "Parameters"), info->name);
     k->n = shells ? par->FitRadiusBins : map->n_age;
     k->bin = shells ? map->shell : map->age_bin;
     k->edge = shells ? map->shell_edge : map->age_edge;
@@ -270,7 +309,9 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
   CUBIX_ALLOC(k->base, n);
   for (size_t i = 0; i < n; i++) {
     double b = start->value->value[leaf][i];
-    k->base[i] = k->of == CUBIX_OF_EACH && (leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity) ? fmin(fmax(b, k->low), k->high) : b;
+    k->base[i] = k->of == CUBIX_OF_EACH && (leaf == CUBIX_LEAF_Age || leaf == CUBIX_LEAF_Metallicity)
+                     ? fmin(fmax(b, k->low), k->high)
+                     : b;
   }
   if (k->of == CUBIX_OF_EACH) {
     k->first = (size_t)u->n_star_unknown;
@@ -284,8 +325,8 @@ done:
 }
 
 /* Room for the bins, and the edges that the user gives; on this rank alone. */
-static int init_bins(struct cubix_unknowns **out, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
-                     const struct cubix_unknowns_start *start)
+static int init_bins(struct cubix_unknowns **out, const struct cubix_params *par,
+                     const unsigned char varied[CUBIX_N_LEAF], const struct cubix_unknowns_start *start)
 {
   int status = CUBIX_OK;
   struct cubix_unknowns *u = NULL;
@@ -302,12 +343,15 @@ done:
 }
 
 /* The unknowns themselves, on this rank alone. */
-static int init_blocks(struct cubix_unknowns *u, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
-                       const struct cubix_unknowns_start *start)
+static int init_blocks(struct cubix_unknowns *u, const struct cubix_params *par,
+                       const unsigned char varied[CUBIX_N_LEAF], const struct cubix_unknowns_start *start)
 {
   int status = CUBIX_OK;
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) if (varied[leaf]) CUBIX_TRY(block_add(u, par, (enum cubix_leaf)leaf, start));
-  CUBIX_CHECK(u->map->n_block, CUBIX_EUSAGE, "Parameters (%s) is empty: name what Mode fit shall vary, such as Parameters Mass,Age", cubix_params_origin(par, "Parameters"));
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
+    if (varied[leaf]) CUBIX_TRY(block_add(u, par, (enum cubix_leaf)leaf, start));
+  CUBIX_CHECK(u->map->n_block, CUBIX_EUSAGE,
+              "Parameters (%s) is empty: name what Mode fit shall vary, such as Parameters Mass,Age",
+              cubix_params_origin(par, "Parameters"));
   u->n = u->n_star * (size_t)u->n_star_unknown + u->n_shared;
   CUBIX_ALLOC(u->lower, u->n);
   CUBIX_ALLOC(u->upper, u->n);
@@ -323,8 +367,9 @@ static int together(int status, const struct cubix_collective *collective)
   return status;
 }
 
-int cubix_unknowns_init(struct cubix_unknowns **out, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
-                        const struct cubix_unknowns_start *start, const struct cubix_collective *collective)
+int cubix_unknowns_init(struct cubix_unknowns **out, const struct cubix_params *par,
+                        const unsigned char varied[CUBIX_N_LEAF], const struct cubix_unknowns_start *start,
+                        const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   struct cubix_unknowns *u = NULL;

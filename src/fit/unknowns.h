@@ -47,22 +47,27 @@ enum { CUBIX_UNKNOWN_MOST_BINS = 64 };
  * between them; 0: it is empty */
 int cubix_unknowns_edges(double edge[CUBIX_UNKNOWN_MOST_BINS + 1], int *n, const struct cubix_params *par);
 /** Leaves whose values a fit of `varied` starts from.  Local.  @param[out] need [CUBIX_N_LEAF] */
-void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF]);
+void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par,
+                         const unsigned char varied[CUBIX_N_LEAF]);
 /** Collective as far as `collective` is.  All unknowns are 0 at the start.
  *  Errors: CUBIX_EUSAGE where FitModel cannot vary a leaf, or none is varied.  @param[out] unknowns
  *  owned by the caller; borrows owners */
-int cubix_unknowns_init(struct cubix_unknowns **unknowns, const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF],
-                        const struct cubix_unknowns_start *start, const struct cubix_collective *collective);
+int cubix_unknowns_init(struct cubix_unknowns **unknowns, const struct cubix_params *par,
+                        const unsigned char varied[CUBIX_N_LEAF], const struct cubix_unknowns_start *start,
+                        const struct cubix_collective *collective);
 /** Values of the varied leaves.  Local.  @param x [n]  @param[out] value sets of all varied leaves */
 void cubix_unknowns_apply(const struct cubix_unknowns *unknowns, const double *x, struct cubix_leaves *value);
 /** Cotangents: those of the leaves (GLOBAL ones complete on every rank) added to x_bar.  Collective. */
-void cubix_unknowns_apply_vjp(const struct cubix_unknowns *unknowns, const double *x, const struct cubix_leaves *value_bar, double *x_bar);
+void cubix_unknowns_apply_vjp(const struct cubix_unknowns *unknowns, const double *x,
+                              const struct cubix_leaves *value_bar, double *x_bar);
 /** Tangents of the varied leaves, overwritten.  Local. */
-void cubix_unknowns_apply_jvp(const struct cubix_unknowns *unknowns, const double *x, const double *x_dot, struct cubix_leaves *value_dot);
+void cubix_unknowns_apply_jvp(const struct cubix_unknowns *unknowns, const double *x, const double *x_dot,
+                              struct cubix_leaves *value_dot);
 /** Room for all varied leaves, zeroed.  Local.  @param[out] leaves owned by the caller: cubix_leaves_free */
 int cubix_unknowns_leaves(const struct cubix_unknowns *unknowns, struct cubix_leaves *leaves);
 /** Shared unknown i of n_shared.  Local. */
-void cubix_unknowns_info(const struct cubix_unknowns *unknowns, const double *x, size_t i, struct cubix_unknown_info *info);
+void cubix_unknowns_info(const struct cubix_unknowns *unknowns, const double *x, size_t i,
+                         struct cubix_unknown_info *info);
 /** The values of an unknown of n among which there may be several minima, the objective being far
  * from quadratic along it (ages and metallicities, over the library).
  *  Local.  @param[out] range low and high, equal ones where there is one minimum, or no choice */

@@ -34,18 +34,22 @@ int cubix_unknowns_edges(double edge[CUBIX_UNKNOWN_MOST_BINS + 1], int *n, const
     CUBIX_CHECK(count <= CUBIX_UNKNOWN_MOST_BINS, CUBIX_EUSAGE, "FitAgeEdges = %s (%s): there may be %d edges",
                 par->FitAgeEdges, where, CUBIX_UNKNOWN_MOST_BINS + 1);
     CUBIX_CHECK(isfinite(age) && age >= 0 && (count == 0 || age > edge[count - 1]), CUBIX_EUSAGE,
-                "FitAgeEdges = %s (%s): %g follows %g: edges are ages in Gyr, each larger than the one before", par->FitAgeEdges,
-                where, age, count ? edge[count - 1] : 0);
+                "FitAgeEdges = %s (%s): %g follows %g: edges are ages in Gyr, each larger than the one before",
+                par->FitAgeEdges, where, age, count ? edge[count - 1] : 0);
     edge[count++] = age;
     at = end;
   }
-  CUBIX_CHECK(count != 1, CUBIX_EUSAGE, "FitAgeEdges = %s (%s): one edge makes no bin; give at least two", par->FitAgeEdges, where);
+  CUBIX_CHECK(count != 1, CUBIX_EUSAGE, "FitAgeEdges = %s (%s): one edge makes no bin; give at least two",
+              par->FitAgeEdges, where);
   *n = count > 0 ? count - 1 : 0;
 done:
   return status;
 }
 
-static double light_of(const struct cubix_unknowns_start *start, size_t i) { return start->light ? start->light[i] : 1; }
+static double light_of(const struct cubix_unknowns_start *start, size_t i)
+{
+  return start->light ? start->light[i] : 1;
+}
 
 /* Edges between equal shares of light, at most n of them. */
 static void share_light(struct cubix_unknowns *u, const struct cubix_unknowns_start *start, int n)
@@ -134,7 +138,8 @@ static void find_shells(struct cubix_unknowns *u, const struct cubix_unknowns_st
   }
 }
 
-void cubix_unknowns_find_bins(struct cubix_unknowns *u, const struct cubix_params *par, const struct cubix_unknowns_start *start)
+void cubix_unknowns_find_bins(struct cubix_unknowns *u, const struct cubix_params *par,
+                              const struct cubix_unknowns_start *start)
 {
   if (u->map->age_bin) find_ages(u, start, par->FitAgeBins);
   if (u->map->shell) find_shells(u, start, par->FitRadiusBins);

@@ -22,7 +22,8 @@ done:
 static void bin_info(const struct cubix_unknown_block *k, double x, size_t j, struct cubix_unknown_info *info)
 {
   const int mass = k->leaf == CUBIX_LEAF_Mass, velocity = k->leaf == CUBIX_LEAF_Velocity;
-  snprintf(info->name, sizeof info->name, "%s%s[%zu]", cubix_leaf_info(k->leaf)->name, k->leaf == CUBIX_LEAF_Metallicity ? "Shift" : "Factor", j);
+  snprintf(info->name, sizeof info->name, "%s%s[%zu]", cubix_leaf_info(k->leaf)->name,
+           k->leaf == CUBIX_LEAF_Metallicity ? "Shift" : "Factor", j);
   snprintf(info->unit, sizeof info->unit, "%s", mass || velocity ? "1" : "dex");
   info->value = mass ? exp(x) : velocity ? 1 + x : x;
   info->slope = mass ? exp(x) : 1;

@@ -43,6 +43,7 @@ struct cubix_unknowns_map {
 
 /** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as
  * far as `collective` is. */
-void cubix_unknowns_find_bins(struct cubix_unknowns *unknowns, const struct cubix_params *par, const struct cubix_unknowns_start *start);
+void cubix_unknowns_find_bins(struct cubix_unknowns *unknowns, const struct cubix_params *par,
+                              const struct cubix_unknowns_start *start);
 
 #endif

@@ -90,7 +90,10 @@ void cubix_frame_inclined(double rotation[3][3], double body[3][3], double incli
 
 /* What the parameters speak of. */
 static int has_angles(const struct cubix_params *par) { return !strcmp(par->Orientation, "angles"); }
-static int has_disc(const struct cubix_params *par) { return !has_angles(par) && strcmp(par->Orientation, "none") != 0; }
+static int has_disc(const struct cubix_params *par)
+{
+  return !has_angles(par) && strcmp(par->Orientation, "none") != 0;
+}
 
 static double inclination_of(const struct cubix_params *par)
 {
@@ -106,7 +109,8 @@ void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par)
 
 /* Derivatives of the rotation by the angles it depends on.  @param[out] which the member of struct
  * cubix_turn_bar that each belongs to  @return their number */
-static int turn_slopes(double slope[3][3][3], size_t which[3], const struct cubix_frame *frame, const struct cubix_params *par)
+static int turn_slopes(double slope[3][3][3], size_t which[3], const struct cubix_frame *frame,
+                       const struct cubix_params *par)
 {
   struct cubix_frame f = *frame;
   const double angle[3] = { par->Alpha, par->Beta, par->Gamma };
@@ -124,7 +128,8 @@ static int turn_slopes(double slope[3][3][3], size_t which[3], const struct cubi
   return n;
 }
 
-void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_params *par, const double rotation_bar[3][3], struct cubix_turn_bar *bar)
+void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_params *par,
+                          const double rotation_bar[3][3], struct cubix_turn_bar *bar)
 {
   double slope[3][3][3];
   size_t which[3];
@@ -133,7 +138,8 @@ void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_pa
     for (int i = 0; i < 9; i++) ((double *)bar)[which[a]] += rotation_bar[i / 3][i % 3] * slope[a][i / 3][i % 3];
 }
 
-void cubix_frame_turn_jvp(double rotation_dot[3][3], const struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_turn_bar *dot)
+void cubix_frame_turn_jvp(double rotation_dot[3][3], const struct cubix_frame *frame, const struct cubix_params *par,
+                          const struct cubix_turn_bar *dot)
 {
   double slope[3][3][3];
   size_t which[3];

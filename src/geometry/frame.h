@@ -27,8 +27,10 @@ void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par)
 /* What a number changes with the angles [per deg], or how fast these change [deg]. */
 struct cubix_turn_bar { double alpha, beta, gamma, inclination, position_angle; };
 /** Angles that the rotation does not depend on have a derivative of 0.  Local.  Adds. */
-void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_params *par, const double rotation_bar[3][3], struct cubix_turn_bar *bar);
-void cubix_frame_turn_jvp(double rotation_dot[3][3], const struct cubix_frame *frame, const struct cubix_params *par, const struct cubix_turn_bar *dot);
+void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_params *par,
+                          const double rotation_bar[3][3], struct cubix_turn_bar *bar);
+void cubix_frame_turn_jvp(double rotation_dot[3][3], const struct cubix_frame *frame, const struct cubix_params *par,
+                          const struct cubix_turn_bar *dot);
 /** Of every star the periodic image that is nearest to the centre; with radius > 0 [kpc] stars
  * beyond it are dropped.  Local.  @param slab in the file's frame */
 int cubix_frame_select(const double centre[3], double radius, struct cubix_slab *slab);

@@ -29,18 +29,24 @@ int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, 
   if (par->Distance > 0.) {
     scene->d_l_mpc = par->Distance;
   } else {
-    CUBIX_CHECK(z > 0., CUBIX_EUSAGE, "Redshift = %g (%s) puts the galaxy at no distance; give Redshift > 0 or a Distance in Mpc", z,
+    CUBIX_CHECK(z > 0., CUBIX_EUSAGE,
+                "Redshift = %g (%s) puts the galaxy at no distance; give Redshift > 0 or a Distance in Mpc", z,
                 cubix_params_origin(par, "Redshift"));
     CUBIX_CHECK(scene->h > 0. && scene->omega_m > 0., CUBIX_EUSAGE,
-                "OmegaMatter = %g (%s) and HubbleParam = %g (%s) must be > 0, and the simulation file does not state both; give them, or a Distance in Mpc",
-                scene->omega_m, place(par, "OmegaMatter", par->OmegaMatter), scene->h, place(par, "HubbleParam", par->HubbleParam));
+                "OmegaMatter = %g (%s) and HubbleParam = %g (%s) must be > 0, and the simulation file does not state "
+                "both; give them, or a Distance in Mpc",
+                scene->omega_m, place(par, "OmegaMatter", par->OmegaMatter), scene->h,
+                place(par, "HubbleParam", par->HubbleParam));
     scene->d_l_mpc = cubix_cosmology_luminosity_distance(scene->omega_m, scene->omega_l, scene->h, z);
     CUBIX_CHECK(scene->d_l_mpc > 0. && isfinite(scene->d_l_mpc), CUBIX_EUSAGE,
-                "Redshift = %g (%s) has no luminosity distance with OmegaMatter = %g (%s), OmegaLambda = %g (%s); give a Distance in Mpc",
-                z, cubix_params_origin(par, "Redshift"), scene->omega_m, place(par, "OmegaMatter", par->OmegaMatter), scene->omega_l,
-                place(par, "OmegaLambda", par->OmegaLambda));
+                "Redshift = %g (%s) has no luminosity distance with OmegaMatter = %g (%s), OmegaLambda = %g (%s); give "
+                "a Distance in Mpc",
+                z, cubix_params_origin(par, "Redshift"), scene->omega_m, place(par, "OmegaMatter", par->OmegaMatter),
+                scene->omega_l, place(par, "OmegaLambda", par->OmegaLambda));
   }
-  scene->age = scene->h > 0. && scene->omega_m > 0. ? cubix_cosmology_age(scene->omega_m, scene->omega_l, scene->h, 1. / (1. + z)) : 0.;
+  scene->age = scene->h > 0. && scene->omega_m > 0.
+                   ? cubix_cosmology_age(scene->omega_m, scene->omega_l, scene->h, 1. / (1. + z))
+                   : 0.;
   if (!isfinite(scene->age)) scene->age = 0.;
   d_l_cm = scene->d_l_mpc * CUBIX_MPC_CM;
   scene->kpc_per_arcsec = 1000. * scene->d_l_mpc / ((1. + z) * (1. + z)) * CUBIX_ARCSEC_RAD;
@@ -57,20 +63,31 @@ int cubix_scene_moved(const struct cubix_scene *scene, const struct cubix_snapsh
 /* d D_L/d Redshift: none where Distance is given. */
 static double distance_slope(const struct cubix_scene *scene, const struct cubix_params *par)
 {
-  return par->Distance > 0. ? 0. : cubix_cosmology_luminosity_distance_slope(scene->omega_m, scene->omega_l, scene->h, scene->redshift);
+  return par->Distance > 0.
+             ? 0.
+             : cubix_cosmology_luminosity_distance_slope(scene->omega_m, scene->omega_l, scene->h, scene->redshift);
 }
 
-void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_scene *scene_bar, double *redshift_bar, double *distance_bar)
+void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params *par,
+                     const struct cubix_scene *scene_bar, double *redshift_bar, double *distance_bar)
 {
-  double d_l_bar = scene_bar->d_l_mpc + (scene_bar->kpc_per_arcsec * scene->kpc_per_arcsec - 2. * scene_bar->flux_scale * scene->flux_scale) / scene->d_l_mpc;
-  *redshift_bar += scene_bar->redshift - 2. * scene_bar->kpc_per_arcsec * scene->kpc_per_arcsec / (1. + scene->redshift) + d_l_bar * distance_slope(scene, par);
+  double d_l_bar = scene_bar->d_l_mpc + (scene_bar->kpc_per_arcsec * scene->kpc_per_arcsec -
+                                         2. * scene_bar->flux_scale * scene->flux_scale) /
+                                            scene->d_l_mpc;
+  *redshift_bar += scene_bar->redshift -
+                   2. * scene_bar->kpc_per_arcsec * scene->kpc_per_arcsec / (1. + scene->redshift) +
+                   d_l_bar * distance_slope(scene, par);
   if (par->Distance > 0.) *distance_bar += d_l_bar;
 }
 
-void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par, double redshift_dot, double distance_dot)
+void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par,
+                     double redshift_dot, double distance_dot)
 {
-  double d_l_dot = par->Distance > 0. ? distance_dot : distance_slope(scene, par) * redshift_dot, relative = d_l_dot / scene->d_l_mpc;
-  *scene_dot = (struct cubix_scene){ .redshift = redshift_dot, .d_l_mpc = d_l_dot,
-                                     .kpc_per_arcsec = scene->kpc_per_arcsec * (relative - 2. * redshift_dot / (1. + scene->redshift)),
+  double d_l_dot = par->Distance > 0. ? distance_dot : distance_slope(scene, par) * redshift_dot,
+         relative = d_l_dot / scene->d_l_mpc;
+  *scene_dot = (struct cubix_scene){ .redshift = redshift_dot,
+                                     .d_l_mpc = d_l_dot,
+                                     .kpc_per_arcsec = scene->kpc_per_arcsec *
+                                                       (relative - 2. * redshift_dot / (1. + scene->redshift)),
                                      .flux_scale = -2. * scene->flux_scale * relative };
 }

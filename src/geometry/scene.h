@@ -24,8 +24,10 @@ int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, 
  * d_l_mpc, kpc_per_arcsec and flux_scale (the other members
  *  are not looked at).  Where Distance is 0 the luminosity distance follows the redshift.  Local.
  *  Adds. */
-void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_scene *scene_bar, double *redshift_bar, double *distance_bar);
+void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params *par,
+                     const struct cubix_scene *scene_bar, double *redshift_bar, double *distance_bar);
 /** How fast redshift, d_l_mpc, kpc_per_arcsec and flux_scale change.  Local. */
-void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par, double redshift_dot, double distance_dot);
+void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par,
+                     double redshift_dot, double distance_dot);
 
 #endif

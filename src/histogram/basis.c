@@ -37,14 +37,16 @@ static void fail(struct failure *failure, int status)
   }
 }
 
-int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n, float *const *tile, double *worst, double limit)
+int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n,
+                          float *const *tile, double *worst, double limit)
 {
   int status = CUBIX_OK, n_lambda = fit->tables.n_lambda;
   struct failure failure = { 0 };
   double most = worst ? *worst : 0;
 #pragma omp parallel for schedule(dynamic, 1) if (!omp_in_parallel())
   for (int unit = 0; unit < n * GROUP_PER_TILE; unit++) {
-    int which = unit / GROUP_PER_TILE, column = unit % GROUP_PER_TILE * CUBIX_BASIS_FIT_GROUP, k0 = i[which] * CUBIX_TILE + column;
+    int which = unit / GROUP_PER_TILE, column = unit % GROUP_PER_TILE * CUBIX_BASIS_FIT_GROUP,
+        k0 = i[which] * CUBIX_TILE + column;
     int n_k = n_lambda - k0 < CUBIX_BASIS_FIT_GROUP ? n_lambda - k0 : CUBIX_BASIS_FIT_GROUP;
     float *at = tile && tile[which] ? tile[which] + column : NULL;
     double mine;
@@ -52,7 +54,8 @@ int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int
     mine = most;
     if (worst && !(mine <= limit)) continue;
     if (at && n_k < CUBIX_BASIS_FIT_GROUP)
-      for (size_t r = 0; r < (size_t)n_row * (size_t)fit->nodes.n; r++) memset(at + r * CUBIX_TILE, 0, CUBIX_BASIS_FIT_GROUP * sizeof *at);
+      for (size_t r = 0; r < (size_t)n_row * (size_t)fit->nodes.n; r++)
+        memset(at + r * CUBIX_TILE, 0, CUBIX_BASIS_FIT_GROUP * sizeof *at);
     if (n_k <= 0) continue;
     fail(&failure, cubix_basis_fit_channels(fit, row, n_row, k0, n_k, at, worst ? &mine : NULL, limit));
 #pragma omp critical(cubix_basis_worst)
@@ -68,7 +71,8 @@ done:
   return status;
 }
 
-int cubix_basis_init(struct cubix_basis **out, const struct cubix_templates *templates, const struct cubix_nodes *nodes, const unsigned char *used, double tolerance)
+int cubix_basis_init(struct cubix_basis **out, const struct cubix_templates *templates, const struct cubix_nodes *nodes,
+                     const unsigned char *used, double tolerance)
 {
   int status = CUBIX_OK;
   struct cubix_basis *basis = NULL;
@@ -132,7 +136,8 @@ int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node)
 
 int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst)
 {
-  int status = CUBIX_OK, few[CUBIX_BASIS_FIT_LANE], n_few = basis->n_template < CUBIX_BASIS_FIT_LANE ? basis->n_template : CUBIX_BASIS_FIT_LANE;
+  int status = CUBIX_OK, few[CUBIX_BASIS_FIT_LANE],
+      n_few = basis->n_template < CUBIX_BASIS_FIT_LANE ? basis->n_template : CUBIX_BASIS_FIT_LANE;
   const struct cubix_basis_state *state = basis->state;
   struct failure failure = { 0 };
   double most = 0;
@@ -144,7 +149,8 @@ int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, do
 #pragma omp atomic read
     mine = most;
     if (!state->covered[k] || !(mine <= limit)) continue;
-    fail(&failure, cubix_basis_fit_channels(&state->fit, all ? state->row : few, all ? basis->n_template : n_few, k, 1, NULL, &mine, limit));
+    fail(&failure, cubix_basis_fit_channels(&state->fit, all ? state->row : few, all ? basis->n_template : n_few, k, 1,
+                                            NULL, &mine, limit));
 #pragma omp critical(cubix_basis_worst)
     {
       mine = cubix_worst(most, mine);
@@ -163,9 +169,11 @@ int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, cons
   int status = CUBIX_OK;
   const struct cubix_basis_state *state = basis->state;
   if (state->map)
-    CUBIX_CHECK(cubix_basis_file_sound(basis, i), CUBIX_EINPUT, "%s: tile %d of the prepared templates is not what was written: remove the file and run again",
+    CUBIX_CHECK(cubix_basis_file_sound(basis, i), CUBIX_EINPUT,
+                "%s: tile %d of the prepared templates is not what was written: remove the file and run again",
                 basis->cache, i);
-  *tile = state->map ? (const float *)(const void *)(state->map + state->first + (size_t)i * state->stride) : state->kept[i];
+  *tile = state->map ? (const float *)(const void *)(state->map + state->first + (size_t)i * state->stride)
+                     : state->kept[i];
   if (*tile) goto done;
   CUBIX_TRY(cubix_basis_fit_tiles(&state->fit, state->row, basis->n_template, &i, 1, &buffer, NULL, 0));
   *tile = buffer;

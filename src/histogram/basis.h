@@ -52,7 +52,8 @@ int cubix_basis_vjp(const struct cubix_basis *basis, int i, const float *tile_ba
  *  that there is room for), the others are made when they are asked for. Local; all threads.
  *  @param row_dot [n_row][row_stride], any sign  @param[out] basis_dot owned by the caller;
  *  borrows templates, which the basis was made of, and row_dot */
-int cubix_basis_jvp(struct cubix_basis **basis_dot, const struct cubix_basis *basis, const struct cubix_templates *templates, const cubix_real *row_dot);
+int cubix_basis_jvp(struct cubix_basis **basis_dot, const struct cubix_basis *basis,
+                    const struct cubix_templates *templates, const cubix_real *row_dot);
 size_t cubix_basis_tile_size(const struct cubix_basis *basis);
 void cubix_basis_free(struct cubix_basis *basis);
 /** The cache file that is mapped at an address, NULL: none.  A file that is cut short, or whose disk

@@ -60,16 +60,21 @@ const char *cubix_basis_lost(const void *address)
   return map && at >= map && at < map + mapped.size ? mapped.path : NULL;
 }
 
-/* ---- names
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 struct cubix_basis_key cubix_basis_key_of(const struct cubix_templates *templates, double reach, double tolerance)
 {
   const struct cubix_tables *v = &templates->tables;
   struct { uint64_t count[8], part[4][2]; double value[3]; } all;
   struct cubix_basis_key key;
   memset(&all, 0, sizeof all);
-  const uint64_t count[8] = { FORMAT, CUBIX_N_WEIGHT, CUBIX_TILE, sizeof(cubix_real), (uint64_t)v->n_row, (uint64_t)v->n_knot, (uint64_t)v->n_lambda, (uint64_t)v->row_stride };
+  const uint64_t count[8] = { FORMAT,
+                              CUBIX_N_WEIGHT,
+                              CUBIX_TILE,
+                              sizeof(cubix_real),
+                              (uint64_t)v->n_row,
+                              (uint64_t)v->n_knot,
+                              (uint64_t)v->n_lambda,
+                              (uint64_t)v->row_stride };
   memcpy(all.count, count, sizeof count);
   cubix_hash(v->row, (size_t)v->n_row * (size_t)v->row_stride * sizeof *v->row, all.part[0]);
   cubix_hash(v->knot, (size_t)v->n_knot * sizeof *v->knot, all.part[1]);
@@ -88,23 +93,25 @@ int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, con
   memset(file, 0, sizeof *file);
   file->key = *key;
   n = snprintf(file->folder, sizeof file->folder, "%s", folder);
-  CUBIX_CHECK(n > 0 && n < CUBIX_CACHE_PATH - 160, CUBIX_EUSAGE, "TemplateCache: a folder's name of %d characters, 1 to %d are possible; choose another, or none",
-              n, CUBIX_CACHE_PATH - 161);
+  CUBIX_CHECK(n > 0 && n < CUBIX_CACHE_PATH - 160, CUBIX_EUSAGE,
+              "TemplateCache: a folder's name of %d characters, 1 to %d are possible; choose another, or none", n,
+              CUBIX_CACHE_PATH - 161);
   while (n > 1 && file->folder[n - 1] == '/') file->folder[--n] = '\0';
-  snprintf(file->path, sizeof file->path, "%.*s/%016llx%016llx%s", n, file->folder, (unsigned long long)key->word[0], (unsigned long long)key->word[1], suffix);
+  snprintf(file->path, sizeof file->path, "%.*s/%016llx%016llx%s", n, file->folder, (unsigned long long)key->word[0],
+           (unsigned long long)key->word[1], suffix);
 done:
   return status;
 }
 
 static void warn(const struct cubix_basis_file *file, const char *what, const char *why)
 {
-  cubix_log(CUBIX_LOG_WARNING, "TemplateCache = %s: %s: %s; the run goes on without it (choose a folder that can be written, with room, or none)",
+  cubix_log(CUBIX_LOG_WARNING,
+            "TemplateCache = %s: %s: %s; the run goes on without it (choose a folder that can be written, with room, "
+            "or none)",
             file->folder, what, why);
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 static void header_hash(const struct header *header, uint64_t hash[2])
 {
   struct header copy = *header;
@@ -136,12 +143,15 @@ static void header_make(struct header *h, const struct cubix_basis *basis, const
 }
 
 /* Header and table, compared with their checksums.  @return what is wrong, or NULL */
-static const char *contents_read(const struct cubix_basis_file *file, int in, struct header *h, struct cubix_basis_sum **sum)
+static const char *contents_read(const struct cubix_basis_file *file, int in, struct header *h,
+                                 struct cubix_basis_sum **sum)
 {
   struct stat info;
   uint64_t hash[2];
-  if (fstat(in, &info) || !S_ISREG(info.st_mode) || pread(in, h, sizeof *h, 0) != (ssize_t)sizeof *h) return "it is shorter than its header";
-  if (memcmp(h->magic, magic, sizeof magic) || h->version != FORMAT || h->order_of_bytes != 0x01020304) return "its header is not that of a basis";
+  if (fstat(in, &info) || !S_ISREG(info.st_mode) || pread(in, h, sizeof *h, 0) != (ssize_t)sizeof *h)
+    return "it is shorter than its header";
+  if (memcmp(h->magic, magic, sizeof magic) || h->version != FORMAT || h->order_of_bytes != 0x01020304)
+    return "its header is not that of a basis";
   header_hash(h, hash);
   if (memcmp(hash, h->hash, sizeof hash)) return "its header does not fit its checksum";
   if (memcmp(h->key, file->key.word, sizeof h->key)) return "its header is that of another basis";
@@ -155,7 +165,8 @@ static const char *contents_read(const struct cubix_basis_file *file, int in, st
 }
 
 /* The file, open, with its header and table; -1 and why not (NULL: there is none). */
-static int file_open(const struct cubix_basis_file *file, struct header *h, struct cubix_basis_sum **sum, const char **why)
+static int file_open(const struct cubix_basis_file *file, struct header *h, struct cubix_basis_sum **sum,
+                     const char **why)
 {
   int in = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);   /* a FIFO of that name is not waited for */
   *sum = NULL;
@@ -169,7 +180,8 @@ static int file_open(const struct cubix_basis_file *file, struct header *h, stru
   return -1;
 }
 
-int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates, struct cubix_nodes *nodes, double *certified)
+int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates,
+                          struct cubix_nodes *nodes, double *certified)
 {
   struct header h;
   struct cubix_basis_sum *sum = NULL;
@@ -178,8 +190,10 @@ int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubi
   free(sum);
   if (in < 0 && !why) return 0;
   if (in >= 0) close(in);
-  if (in >= 0 && (h.n_row != templates->tables.n_row || h.n_lambda != templates->tables.n_lambda || h.tile_width != CUBIX_TILE || h.n_weight != CUBIX_N_WEIGHT ||
-              h.n_tile != (h.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE || !(h.step > 0) || h.n_node != cubix_basis_nodes(h.reach, h.step).n)) {
+  if (in >= 0 &&
+      (h.n_row != templates->tables.n_row || h.n_lambda != templates->tables.n_lambda || h.tile_width != CUBIX_TILE ||
+       h.n_weight != CUBIX_N_WEIGHT || h.n_tile != (h.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE || !(h.step > 0) ||
+       h.n_node != cubix_basis_nodes(h.reach, h.step).n)) {
     why = "it does not belong to these templates and channels";
   }
   if (why) {
@@ -270,9 +284,7 @@ int cubix_basis_file_sound(const struct cubix_basis *basis, int i)
   return seen == YES;
 }
 
-/* ---- writing
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 int cubix_basis_file_create(struct cubix_basis_file *file)
 {
   struct stat info;
@@ -303,12 +315,14 @@ int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubi
   if (fstatvfs(file->grows.file, &info)) return 1;
   double room = (double)info.f_bavail * (double)info.f_frsize;
   if (room >= (double)h.size) return 1;
-  snprintf(what, sizeof what, "the prepared templates take %.0f MB, and there are %.0f", (double)h.size / 1e6, room / 1e6);
+  snprintf(what, sizeof what, "the prepared templates take %.0f MB, and there are %.0f", (double)h.size / 1e6,
+           room / 1e6);
   warn(file, "too little room", what);
   return 0;
 }
 
-int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile, struct cubix_basis_sum *sum)
+int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i,
+                           const float *tile, struct cubix_basis_sum *sum)
 {
   struct header h;
   size_t bytes = cubix_basis_tile_size(basis) * sizeof *tile;
@@ -323,7 +337,8 @@ int cubix_basis_file_close(struct cubix_basis_file *file)
   return !(file->grows.target ? fsync(file->grows.file) : cubix_atomic_file_seal(&file->grows));
 }
 
-int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis, const struct cubix_basis_sum *sum)
+int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis,
+                             const struct cubix_basis_sum *sum)
 {
   int status = CUBIX_OK;
   struct header h;
@@ -331,7 +346,8 @@ int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_b
   header_make(&h, basis, &file->key);
   cubix_hash(sum, table, h.table_hash);
   header_hash(&h, h.hash);
-  CUBIX_CHECK(!ftruncate(file->grows.file, (off_t)h.size), CUBIX_EOUTPUT, "cannot write %s: %s", file->path, strerror(errno));
+  CUBIX_CHECK(!ftruncate(file->grows.file, (off_t)h.size), CUBIX_EOUTPUT, "cannot write %s: %s", file->path,
+              strerror(errno));
   CUBIX_TRY(cubix_atomic_file_write(&file->grows, &h, sizeof h, 0));
   CUBIX_TRY(cubix_atomic_file_write(&file->grows, sum, table, (int64_t)h.table));
 done:

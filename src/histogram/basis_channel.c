@@ -12,9 +12,7 @@
 #include "base/error.h"
 #include "physics/pixel.h"
 
-/* ---- linear forms
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- linear forms ---------------------------------------------------------------------------- */
 void cubix_basis_forms_free(struct cubix_forms *forms)
 {
   free(forms->first);
@@ -59,12 +57,11 @@ done:
 
 static void forms_clear(struct cubix_forms *forms) { forms->n = 0, forms->used = 0; }
 
-/* ---- a channel
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- a channel ------------------------------------------------------------------------------- */
 /* Form of the integral from x0 to x1; smooth: the template continued beyond the library by
  * reflection in its last knot. */
-static int add_pixel(struct cubix_forms *forms, const struct cubix_tables *v, double x0, double x1, int smooth, int base)
+static int add_pixel(struct cubix_forms *forms, const struct cubix_tables *v, double x0, double x1, int smooth,
+                     int base)
 {
   int status = CUBIX_OK, first, n, last = v->n_knot - 1, other;
   double lo = v->knot[0], hi = v->knot[last], *w;
@@ -91,14 +88,16 @@ done:
 }
 
 /* Right-hand sides of the normal equations: forms of the samples, added up node by node. */
-static int make_rhs(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int base, struct cubix_forms *sample)
+static int make_rhs(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int base,
+                    struct cubix_forms *sample)
 {
   int status = CUBIX_OK, n = fit->factor.n, n_interval = n - 5;
   const struct cubix_tables *v = &fit->tables;
   if (!sample->room_n) CUBIX_TRY(forms_init(sample, n_interval * CUBIX_BASIS_FIT_SAMPLE));
   forms_clear(sample);
   for (int i = 0; i < n_interval * CUBIX_BASIS_FIT_SAMPLE; i++)
-    CUBIX_TRY(add_pixel(sample, v, v->edge[ch->k] / fit->sample_doppler[i], v->edge[ch->k + 1] / fit->sample_doppler[i], 1, base));
+    CUBIX_TRY(add_pixel(sample, v, v->edge[ch->k] / fit->sample_doppler[i], v->edge[ch->k + 1] / fit->sample_doppler[i],
+                        1, base));
   for (int j = 0; j < n; j++) {
     int i0 = j < 5 ? 0 : j - 5, i1 = j < n_interval ? j : n_interval - 1, lo = INT32_MAX, hi = 0;
     double *w;
@@ -109,21 +108,24 @@ static int make_rhs(const struct cubix_basis_fit *fit, struct cubix_basis_channe
     CUBIX_TRY(forms_add(&ch->rhs, lo, hi - lo, &w));
     for (int i = i0 * CUBIX_BASIS_FIT_SAMPLE; i < (i1 + 1) * CUBIX_BASIS_FIT_SAMPLE; i++) {
       double phi = fit->sample_phi[i % CUBIX_BASIS_FIT_SAMPLE][j - i / CUBIX_BASIS_FIT_SAMPLE];
-      for (int q = 0; q < sample->count[i]; q++) w[sample->first[i] - lo + q] += phi * sample->weight[sample->at[i] + (size_t)q];
+      for (int q = 0; q < sample->count[i]; q++)
+        w[sample->first[i] - lo + q] += phi * sample->weight[sample->at[i] + (size_t)q];
     }
   }
 done:
   return status;
 }
 
-int cubix_basis_channel_init(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int k, int base, int check, struct cubix_forms *sample)
+int cubix_basis_channel_init(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int k, int base,
+                             int check, struct cubix_forms *sample)
 {
   int status = CUBIX_OK;
   const struct cubix_tables *v = &fit->tables;
   ch->k = k;
   double e0 = v->edge[ch->k], e1 = v->edge[ch->k + 1], lo = v->knot[0], hi = v->knot[v->n_knot - 1];
   CUBIX_TRY(forms_init(&ch->exact, fit->nodes.n));
-  for (int j = 0; j < fit->nodes.n; j++) CUBIX_TRY(add_pixel(&ch->exact, v, e0 / fit->node_doppler[j], e1 / fit->node_doppler[j], 0, base));
+  for (int j = 0; j < fit->nodes.n; j++)
+    CUBIX_TRY(add_pixel(&ch->exact, v, e0 / fit->node_doppler[j], e1 / fit->node_doppler[j], 0, base));
   if (!fit->covered[ch->k]) goto done;
   CUBIX_TRY(forms_init(&ch->rhs, fit->factor.n));
   CUBIX_TRY(make_rhs(fit, ch, base, sample));

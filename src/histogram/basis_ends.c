@@ -41,11 +41,13 @@ static int sees_library(const struct cubix_basis_fit *fit, int k)
 {
   const struct cubix_tables *v = &fit->tables;
   return v->edge[k + 1] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, 0)) > v->knot[0] &&
-         v->edge[k] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, fit->factor.n - 5)) < v->knot[v->n_knot - 1];
+         v->edge[k] / cubix_doppler(v->one_plus_z, cubix_basis_fit_velocity(fit, fit->factor.n - 5)) <
+             v->knot[v->n_knot - 1];
 }
 
 /* A row that is somewhere dark, in all channels: where it ends, where it is dim. */
-static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded)
+static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned char *ending, unsigned char *at_end,
+                        unsigned char *unbounded)
 {
   for (int k = 0; k < fit->tables.n_lambda; k++) {
     int a, b;
@@ -56,7 +58,8 @@ static void look_at_row(const struct cubix_basis_fit *fit, int row, unsigned cha
   }
 }
 
-void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded)
+void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending,
+                          unsigned char *at_end, unsigned char *unbounded)
 {
   int n = fit->tables.n_knot, n_lambda = fit->tables.n_lambda, open = 0;
 #pragma omp parallel for schedule(dynamic, 1) reduction(| : at_end[:n_lambda], unbounded[:n_lambda])

@@ -50,7 +50,8 @@ static int factor_init(struct cubix_basis_fit *fit)
   for (int j = 0; j < f->n; j++) {
     for (int q = j < 5 ? j : 5; q >= 1; q--) {   /* L[j][j - q] */
       double sum = m[j][q];
-      for (int p = q + 1; p <= 5 && p <= j; p++) sum -= f->lower[j][p - 1] * f->lower[j - q][p - q - 1] / f->inverse[j - p];
+      for (int p = q + 1; p <= 5 && p <= j; p++)
+        sum -= f->lower[j][p - 1] * f->lower[j - q][p - q - 1] / f->inverse[j - p];
       f->lower[j][q - 1] = sum * f->inverse[j - q];
     }
     double pivot = m[j][0];
@@ -73,10 +74,15 @@ static int velocities_init(struct cubix_basis_fit *fit)
   CUBIX_ALLOC(fit->check_phi, n_inner + 2);
   CUBIX_ALLOC(fit->check_node, n_inner + 2);
   for (int i = 0; i < n_interval * CUBIX_BASIS_FIT_SAMPLE; i++)
-    fit->sample_doppler[i] = cubix_doppler(fit->tables.one_plus_z, cubix_basis_fit_velocity(fit, (i + 0.5) / CUBIX_BASIS_FIT_SAMPLE));
-  for (int j = 0; j < nodes->n; j++) fit->node_doppler[j] = cubix_doppler(fit->tables.one_plus_z, -nodes->reach + (j - 2) * nodes->step);
+    fit->sample_doppler[i] =
+        cubix_doppler(fit->tables.one_plus_z, cubix_basis_fit_velocity(fit, (i + 0.5) / CUBIX_BASIS_FIT_SAMPLE));
+  for (int j = 0; j < nodes->n; j++)
+    fit->node_doppler[j] = cubix_doppler(fit->tables.one_plus_z, -nodes->reach + (j - 2) * nodes->step);
   for (int i = -1; i <= n_inner; i++) {
-    double v = i < 0 ? -nodes->reach : i == n_inner ? nodes->reach : -nodes->reach + (i + 0.5) / CUBIX_BASIS_FIT_CHECK * nodes->step, f = 0;
+    double v = i < 0          ? -nodes->reach
+               : i == n_inner ? nodes->reach
+                              : -nodes->reach + (i + 0.5) / CUBIX_BASIS_FIT_CHECK * nodes->step,
+           f = 0;
     if (v > nodes->reach) continue;              /* the last step may be partly beyond */
     int at = fit->n_check++;
     fit->check_node[at] = cubix_node_of(nodes, v, &f) + CUBIX_BASIS_FIT_EXTRA;
@@ -103,14 +109,16 @@ done:
   return status;
 }
 
-int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_tables *tables, const unsigned char *covered)
+int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes,
+                         const struct cubix_tables *tables, const unsigned char *covered)
 {
   int status = CUBIX_OK;
   memset(fit, 0, sizeof *fit);
   fit->nodes = *nodes;
   fit->tables = *tables;
   fit->covered = covered;
-  for (int s = 0; s < CUBIX_BASIS_FIT_SAMPLE; s++) cubix_node_weights((s + 0.5) / CUBIX_BASIS_FIT_SAMPLE, fit->sample_phi[s]);
+  for (int s = 0; s < CUBIX_BASIS_FIT_SAMPLE; s++)
+    cubix_node_weights((s + 0.5) / CUBIX_BASIS_FIT_SAMPLE, fit->sample_phi[s]);
   CUBIX_TRY(factor_init(fit));
   CUBIX_TRY(velocities_init(fit));
   CUBIX_TRY(dark_init(fit));
@@ -132,17 +140,20 @@ void cubix_basis_fit_free(struct cubix_basis_fit *fit)
   memset(fit, 0, sizeof *fit);
 }
 
-/* ---- rows and channels
- * -------------------------------------------------------------------------------------------------- */
+/* ---- rows and channels ----------------------------------------------------------------------- */
 /* Up to 32 rows, their values at knots a .. b beside each other; dark[lane]: 1 where one of them is
  * not lit throughout. */
-static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int a, int b, double *value, unsigned char *dark)
+static int gather(const struct cubix_basis_fit *fit, const int *row, int n, int a, int b, double *value,
+                  unsigned char *dark)
 {
   int status = CUBIX_OK, any = 0;
   double sum = 0;
   for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
-    const cubix_real *p = lane < n ? (fit->instead ? fit->instead : fit->tables.row) + (size_t)row[lane] * (size_t)fit->tables.row_stride : NULL;
-    for (int i = 2 * a; i < 2 * b + 2; i++) sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_BASIS_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
+    const cubix_real *p =
+        lane < n ? (fit->instead ? fit->instead : fit->tables.row) + (size_t)row[lane] * (size_t)fit->tables.row_stride
+                 : NULL;
+    for (int i = 2 * a; i < 2 * b + 2; i++)
+      sum += 0 * (value[(size_t)(i - 2 * a) * CUBIX_BASIS_FIT_LANE + (size_t)lane] = p ? (double)p[i] : 0);
     any |= dark[lane] = (unsigned char)(p && cubix_basis_row_light(fit, row[lane], a, b) != CUBIX_LIT);
   }
   CUBIX_CHECK(sum == 0, CUBIX_EFAIL, "a template near %.1f AA is not finite", fit->tables.knot[a]);
@@ -154,20 +165,25 @@ done:
 struct block {
   int n;
   double *value, *d, *exact;
-  double floor[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))), limit[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))), worst[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64)));
+  double floor[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))),
+      limit[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))),
+      worst[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64)));
   unsigned char dark[CUBIX_BASIS_FIT_LANE + 1], dim[CUBIX_BASIS_FIT_LANE], left_out[CUBIX_BASIS_FIT_LANE];
 };
 
-static void store(const struct cubix_basis_fit *fit, const struct block *block, const double *d, const unsigned char *only, float *tile)
+static void store(const struct cubix_basis_fit *fit, const struct block *block, const double *d,
+                  const unsigned char *only, float *tile)
 {
   size_t n_node = (size_t)fit->nodes.n;
   for (int lane = 0; lane < block->n; lane++) {
     if (only && !only[lane]) continue;
-    for (size_t j = 0; j < n_node; j++) tile[((size_t)lane * n_node + j) * CUBIX_TILE] = (float)d[j * CUBIX_BASIS_FIT_LANE + (size_t)lane];
+    for (size_t j = 0; j < n_node; j++)
+      tile[((size_t)lane * n_node + j) * CUBIX_TILE] = (float)d[j * CUBIX_BASIS_FIT_LANE + (size_t)lane];
   }
 }
 
-enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int row, int dark)
+enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch,
+                                        int row, int dark)
 {
   int covered = fit->covered[ch->k];
   if (fit->at_end[ch->k] && fit->ending[row]) return CUBIX_LEFT_OUT;
@@ -175,11 +191,13 @@ enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const
 }
 
 /* Which rows of a block a channel does not fit: those that end are left out, the dim ones are taken as they are. */
-static int set_aside(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, const int *row, struct block *block)
+static int set_aside(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, const int *row,
+                     struct block *block)
 {
   int any = 0;
   for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
-    enum cubix_basis_way way = lane < block->n ? cubix_basis_way_of(fit, ch, row[lane], block->dark[lane]) : CUBIX_FITTED;
+    enum cubix_basis_way way =
+        lane < block->n ? cubix_basis_way_of(fit, ch, row[lane], block->dark[lane]) : CUBIX_FITTED;
     block->left_out[lane] = way == CUBIX_LEFT_OUT;
     block->dim[lane] = way == CUBIX_EXACT;
     any |= way != CUBIX_FITTED;
@@ -188,15 +206,20 @@ static int set_aside(const struct cubix_basis_fit *fit, const struct cubix_basis
 }
 
 /* One block of rows in one channel. */
-static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_basis_fit_kernel *kernel, const struct cubix_basis_channel *ch, const int *row,
-                          struct block *block, float *tile, int check)
+static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_basis_fit_kernel *kernel,
+                          const struct cubix_basis_channel *ch, const int *row, struct block *block, float *tile,
+                          int check)
 {
   int any = set_aside(fit, ch, row, block);
   if (fit->covered[ch->k]) {
     kernel->solve(&ch->rhs, &fit->factor, block->value, block->d);
     if (tile) store(fit, block, block->d + CUBIX_BASIS_FIT_EXTRA * CUBIX_BASIS_FIT_LANE, NULL, tile);
-    for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) block->limit[lane] = block->dim[lane] || block->left_out[lane] ? DBL_MAX : block->floor[lane];
-    if (check) kernel->check(&ch->check, fit->check_node + ch->first_check, (const double (*)[CUBIX_N_WEIGHT])fit->check_phi + ch->first_check, block->value, block->d, block->limit, block->worst);
+    for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++)
+      block->limit[lane] = block->dim[lane] || block->left_out[lane] ? DBL_MAX : block->floor[lane];
+    if (check)
+      kernel->check(&ch->check, fit->check_node + ch->first_check,
+                    (const double(*)[CUBIX_N_WEIGHT])fit->check_phi + ch->first_check, block->value, block->d,
+                    block->limit, block->worst);
   }
   if (!tile || !any) return;
   kernel->apply(&ch->exact, block->value, block->exact);
@@ -206,8 +229,8 @@ static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_
 }
 
 /* All blocks of rows in the channels of a group. */
-static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int n_k, const int *row, int n_row, int a, int b, float *tile, double *worst,
-                      double limit)
+static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int n_k, const int *row,
+                      int n_row, int a, int b, float *tile, double *worst, double limit)
 {
   int status = CUBIX_OK;
   const struct cubix_basis_fit_kernel *kernel = cubix_basis_fit_kernel_best();
@@ -224,7 +247,8 @@ static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basi
       block.worst[lane] = 0;
     }
     for (int k = 0; k < n_k; k++)
-      block_channel(fit, kernel, &ch[k], row + t, &block, tile ? tile + (size_t)t * (size_t)fit->nodes.n * CUBIX_TILE + k : NULL, worst != NULL);
+      block_channel(fit, kernel, &ch[k], row + t, &block,
+                    tile ? tile + (size_t)t * (size_t)fit->nodes.n * CUBIX_TILE + k : NULL, worst != NULL);
     for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE && worst; lane++) *worst = cubix_worst(*worst, block.worst[lane]);
   }
 done:
@@ -234,12 +258,14 @@ done:
   return status;
 }
 
-int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile, double *worst, double limit)
+int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile,
+                             double *worst, double limit)
 {
   int status = CUBIX_OK, a = INT32_MAX, b = 0;
   struct cubix_basis_channel ch[CUBIX_BASIS_FIT_GROUP] = { 0 };
   struct cubix_forms sample = { 0 };
-  CUBIX_CHECK(n_k <= CUBIX_BASIS_FIT_GROUP, CUBIX_EFAIL, "%d channels in a group of at most %d", n_k, CUBIX_BASIS_FIT_GROUP);
+  CUBIX_CHECK(n_k <= CUBIX_BASIS_FIT_GROUP, CUBIX_EFAIL, "%d channels in a group of at most %d", n_k,
+              CUBIX_BASIS_FIT_GROUP);
   for (int k = 0; k < n_k; k++) {
     cubix_basis_window(fit, k0 + k, &ch[k].a, &ch[k].b);
     if (ch[k].a < a) a = ch[k].a;

@@ -9,16 +9,17 @@
 #include "physics/doppler.h"
 #include "physics/paint_vjp.h"
 
-/* ---- the grid
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- the grid -------------------------------------------------------------------------------- */
 struct cubix_nodes cubix_basis_nodes(double reach, double step)
 {
   struct cubix_nodes nodes = { (int)ceil(2 * reach / step - 1e-9) + CUBIX_N_WEIGHT, reach, step };
   return nodes;
 }
 
-double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps) { return -fit->nodes.reach + (steps - CUBIX_BASIS_FIT_EXTRA) * fit->nodes.step; }
+double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps)
+{
+  return -fit->nodes.reach + (steps - CUBIX_BASIS_FIT_EXTRA) * fit->nodes.step;
+}
 
 void cubix_basis_window(const struct cubix_basis_fit *fit, int k, int *a, int *b)
 {
@@ -32,4 +33,7 @@ void cubix_basis_window(const struct cubix_basis_fit *fit, int k, int *a, int *b
   *b = cubix_interval(v, fmin(fmax(x1, lo), hi)) + 1;
 }
 
-size_t cubix_basis_tile_size(const struct cubix_basis *basis) { return (size_t)basis->n_template * (size_t)basis->nodes.n * CUBIX_TILE; }
+size_t cubix_basis_tile_size(const struct cubix_basis *basis)
+{
+  return (size_t)basis->n_template * (size_t)basis->nodes.n * CUBIX_TILE;
+}

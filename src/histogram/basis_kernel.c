@@ -76,12 +76,14 @@ INLINE void up_body(const struct cubix_basis_fit_factor *factor, double *d)
   for (int j = factor->n - 1; j >= 0; j--) {
     v4d y[N_VECTOR], *out = (v4d *)(d + j * CUBIX_BASIS_FIT_LANE);
     for (int q = 0; q < N_VECTOR; q++) y[q] = out[q] * factor->inverse[j];
-    for (int q = 1; q <= 5 && j + q < factor->n; q++) add(y, -factor->lower[j + q][q - 1], d + (j + q) * CUBIX_BASIS_FIT_LANE);
+    for (int q = 1; q <= 5 && j + q < factor->n; q++)
+      add(y, -factor->lower[j + q][q - 1], d + (j + q) * CUBIX_BASIS_FIT_LANE);
     for (int q = 0; q < N_VECTOR; q++) out[q] = y[q];
   }
 }
 
-INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value, double *d)
+INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value,
+                       double *d)
 {
   for (int j = 0; j < factor->n; j++) {
     v4d y[N_VECTOR] = { { 0 } };
@@ -92,7 +94,8 @@ INLINE void solve_body(const struct cubix_forms *rhs, const struct cubix_basis_f
 }
 
 /* The normal matrix is symmetric: the same solution, the forms transposed. */
-INLINE void solve_vjp_body(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, double *value_bar, double *d)
+INLINE void solve_vjp_body(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor,
+                           double *value_bar, double *d)
 {
   for (int j = 0; j < factor->n; j++) {
     v4d y[N_VECTOR];
@@ -126,8 +129,8 @@ INLINE void apply_body(const struct cubix_forms *forms, const double *value, dou
 }
 
 /* Half the lanes at a time, so that sum and integral both stay in registers. */
-INLINE void check_body(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value, const double *d,
-                       const double *floor, double *worst)
+INLINE void check_body(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT],
+                       const double *value, const double *d, const double *floor, double *worst)
 {
   enum { HALF = N_VECTOR / 2 };
   for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane += HALF * WIDTH) {
@@ -135,7 +138,8 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
     v4d *most = (v4d *)(worst + lane);
     for (int i = 0; i < forms->n; i++) {
       const double *w = forms->weight + forms->at[i];
-      const v4d *x = (const v4d *)(value + (size_t)forms->first[i] * CUBIX_BASIS_FIT_LANE + lane), *at = (const v4d *)(d + (size_t)node[i] * CUBIX_BASIS_FIT_LANE + lane);
+      const v4d *x = (const v4d *)(value + (size_t)forms->first[i] * CUBIX_BASIS_FIT_LANE + lane),
+                *at = (const v4d *)(d + (size_t)node[i] * CUBIX_BASIS_FIT_LANE + lane);
       v4d b[HALF] = { { 0 } }, e[HALF];
       for (int q = 0; q < forms->count[i]; q++, x += N_VECTOR)
         for (int h = 0; h < HALF; h++) b[h] += w[q] * x[h];
@@ -150,31 +154,43 @@ INLINE void check_body(const struct cubix_forms *forms, const int *node, const d
   }
 }
 
-#define KERNEL(name, target)                                                                                                                             \
-  target static void solve_##name(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value, double *d)                   \
-  {                                                                                                                                                      \
-    solve_body(rhs, factor, value, d);                                                                                                                   \
-  }                                                                                                                                                      \
-  target static void apply_##name(const struct cubix_forms *forms, const double *value, double *d) { apply_body(forms, value, d); }                       \
-  target static void solve_vjp_##name(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, double *value_bar, double *d)                  \
-  {                                                                                                                                                      \
-    solve_vjp_body(rhs, factor, value_bar, d);                                                                                                           \
-  }                                                                                                                                                      \
-  target static void apply_vjp_##name(const struct cubix_forms *forms, double *value_bar, const double *d) { apply_vjp_body(forms, value_bar, d); }        \
-  target static void check_##name(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value,             \
-                                  const double *d, const double *floor, double *worst)                                                                   \
-  {                                                                                                                                                      \
-    check_body(forms, node, phi, value, d, floor, worst);                                                                                                \
+#define KERNEL(name, target) \
+  target static void solve_##name(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, \
+                                  const double *value, double *d) \
+  { \
+    solve_body(rhs, factor, value, d); \
+  } \
+  target static void apply_##name(const struct cubix_forms *forms, const double *value, double *d) \
+  { \
+    apply_body(forms, value, d); \
+  } \
+  target static void solve_vjp_##name(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, \
+                                      double *value_bar, double *d) \
+  { \
+    solve_vjp_body(rhs, factor, value_bar, d); \
+  } \
+  target static void apply_vjp_##name(const struct cubix_forms *forms, double *value_bar, const double *d) \
+  { \
+    apply_vjp_body(forms, value_bar, d); \
+  } \
+  target static void check_##name(const struct cubix_forms *forms, const int *node, \
+                                  const double(*phi)[CUBIX_N_WEIGHT], const double *value, const double *d, \
+                                  const double *floor, double *worst) \
+  { \
+    check_body(forms, node, phi, value, d, floor, worst); \
   }
 
 KERNEL(baseline, )
-static const struct cubix_basis_fit_kernel baseline = { "baseline", solve_baseline, apply_baseline, solve_vjp_baseline, apply_vjp_baseline, check_baseline };
+static const struct cubix_basis_fit_kernel baseline = { "baseline",         solve_baseline,     apply_baseline,
+                                                        solve_vjp_baseline, apply_vjp_baseline, check_baseline };
 
 #ifdef CUBIX_CPU_X86
 KERNEL(avx2, CUBIX_AVX2)
 KERNEL(avx512, CUBIX_AVX512)
-static const struct cubix_basis_fit_kernel avx2 = { "AVX2", solve_avx2, apply_avx2, solve_vjp_avx2, apply_vjp_avx2, check_avx2 };
-static const struct cubix_basis_fit_kernel avx512 = { "AVX-512", solve_avx512, apply_avx512, solve_vjp_avx512, apply_vjp_avx512, check_avx512 };
+static const struct cubix_basis_fit_kernel avx2 = { "AVX2",         solve_avx2,     apply_avx2,
+                                                    solve_vjp_avx2, apply_vjp_avx2, check_avx2 };
+static const struct cubix_basis_fit_kernel avx512 = { "AVX-512",        solve_avx512,     apply_avx512,
+                                                      solve_vjp_avx512, apply_vjp_avx512, check_avx512 };
 #endif
 
 const struct cubix_basis_fit_kernel *cubix_basis_fit_kernel_best(void)

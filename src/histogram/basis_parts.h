@@ -63,42 +63,49 @@ enum cubix_basis_way { CUBIX_FITTED, CUBIX_EXACT, CUBIX_LEFT_OUT };
 struct cubix_basis_fit_kernel {
   const char *name;
   /** Least-squares coefficients from the forms of the right-hand side. */
-  void (*solve)(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value, double *d);
+  void (*solve)(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value,
+                double *d);
   /** Forms themselves, from row `first` of d on. */
   void (*apply)(const struct cubix_forms *forms, const double *value, double *d);
   /** Adjoints: bars of the coefficients to those of the values, added; solve_vjp uses its d up.  As
    * many rows of d as solve and apply make. */
-  void (*solve_vjp)(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, double *value_bar, double *d);
+  void (*solve_vjp)(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, double *value_bar,
+                    double *d);
   void (*apply_vjp)(const struct cubix_forms *forms, double *value_bar, const double *d);
   /** Raise worst[lane] to the largest |sum phi d - form|/max(form, floor[lane]). */
-  void (*check)(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT], const double *value, const double *d,
-                const double *floor, double *worst);
+  void (*check)(const struct cubix_forms *forms, const int *node, const double (*phi)[CUBIX_N_WEIGHT],
+                const double *value, const double *d, const double *floor, double *worst);
 };
 const struct cubix_basis_fit_kernel *cubix_basis_fit_kernel_best(void);
 
 /** A fit on the grid.  Local.  @param covered [n_lambda]; what tables and covered point to must outlive the fit */
-int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes, const struct cubix_tables *tables, const unsigned char *covered);
+int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes,
+                         const struct cubix_tables *tables, const unsigned char *covered);
 void cubix_basis_fit_free(struct cubix_basis_fit *fit);
 /** The nodes of a step.  Local. */
 struct cubix_nodes cubix_basis_nodes(double reach, double step);
 /** Forms of channel k; ch->a, b are there.  Local.  @param check  also those of the certificate: the
  * velocities at which the whole channel is inside the library
  *  @param sample  scratch, zeroed before the first and freed after the last channel */
-int cubix_basis_channel_init(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int k, int base, int check, struct cubix_forms *sample);
+int cubix_basis_channel_init(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int k, int base,
+                             int check, struct cubix_forms *sample);
 void cubix_basis_channel_free(struct cubix_basis_channel *ch);
 void cubix_basis_forms_free(struct cubix_forms *forms);
 /** Local.  @param dark  1: the row is not lit throughout near the channel's neighbours */
-enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int row, int dark);
+enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch,
+                                        int row, int dark);
 /** Fit some rows in some neighbouring channels.  Local; any thread.
  *  @param[out] tile  NULL, or where row[0], node 0, channel k0 goes: [n_row][nodes.n][CUBIX_TILE]
  *  @param[in,out] worst  NULL: do not certify; raised to the largest relative error at the checked
  *  velocities @param limit  the work ends early once worst is above it */
-int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile, double *worst, double limit);
+int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile,
+                             double *worst, double limit);
 /** Tiles of the basis; channels beyond the last are zero.  Local; all threads work on them unless it
  * is called by one of many.
  *  @param i [n] which tiles  @param tile [n] places of cubix_basis_tile_size floats, or NULL
  *  @param worst, limit  as above */
-int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n, float *const *tile, double *worst, double limit);
+int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n,
+                          float *const *tile, double *worst, double limit);
 /** The velocity of a place on the fit's grid [steps from its first interval].  Local. */
 double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps);
 /** Knots a .. b that a channel rests on at any fitted velocity, reflections included.  Local. */
@@ -110,7 +117,8 @@ enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int ro
 /** Rows that end in what the channels see, the channels that see it, and those without a bound
  * (basis.h).  Local.
  *  @param[in,out] ending [tables.n_row], at_end, unbounded [n_lambda]  set to 1 where that is so */
-void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending, unsigned char *at_end, unsigned char *unbounded);
+void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending,
+                          unsigned char *at_end, unsigned char *unbounded);
 
 /* The checksum of a tile (src/base/hash.h). */
 struct cubix_basis_sum { uint64_t word[2]; };
@@ -133,7 +141,8 @@ struct cubix_basis_state {
 /** A basis on a grid without any tile: they are computed on demand.  Local.  @param used [n_row]
  * rows, or NULL: all
  *  @param[out] basis owned by the caller; borrows the tables of the model, which must outlive it */
-int cubix_basis_init(struct cubix_basis **basis, const struct cubix_templates *templates, const struct cubix_nodes *nodes, const unsigned char *used, double tolerance);
+int cubix_basis_init(struct cubix_basis **basis, const struct cubix_templates *templates,
+                     const struct cubix_nodes *nodes, const unsigned char *used, double tolerance);
 /** Memory for tile i (kept, not filled).  Local. */
 int cubix_basis_keep(struct cubix_basis *basis, int i);
 /** How many tiles may be kept in memory: the smaller of 2 GiB and a quarter of a rank's share of the
@@ -146,8 +155,7 @@ double cubix_basis_room_for(double tile_bytes, int n, int n_rank_on_node);
  *  @param part, n_part  which share of the sample */
 int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst);
 
-/* ---- the file: basis_cache.c
- * ------------------------------------------------------------------------------------------- */
+/* ---- the file: basis_cache.c ----------------------------------------------------------------- */
 enum { CUBIX_CACHE_PATH = 1024 };
 
 /* A hash of everything that a basis of all rows depends on. */
@@ -164,7 +172,8 @@ struct cubix_basis_key cubix_basis_key_of(const struct cubix_templates *template
 int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, const struct cubix_basis_key *key);
 /** 1 where there is a whole file of this key; one that does not fit gives a warning, and is replaced
  * by the next that is made.  Local.  @param[out] nodes, certified */
-int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates, struct cubix_nodes *nodes, double *certified);
+int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates,
+                          struct cubix_nodes *nodes, double *certified);
 /** Take the tiles of a basis of all rows from the file.  Local.  @return 1 where that was possible */
 int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis *basis);
 /** Whether tile i of a mapped basis is what was written; it is read once to tell.  Local; any thread. */
@@ -178,13 +187,15 @@ int cubix_basis_file_join(struct cubix_basis_file *file, const char *temporary, 
 /** 1 where the folder has room for the tiles of the basis; 0 with a warning.  One rank. */
 int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubix_basis *basis);
 /** Write tile i.  @param[out] sum  its checksum  @return 1 or 0 (errno) */
-int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i, const float *tile, struct cubix_basis_sum *sum);
+int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i,
+                           const float *tile, struct cubix_basis_sum *sum);
 /** All that this rank has written is brought to the disk, the file closed where this rank has not
  * begun it.  @return 1 or 0 (errno) */
 int cubix_basis_file_close(struct cubix_basis_file *file);
 /** Header, table and name: from now on the file is there.  One rank, after all have closed.  @param
  * sum [n_tile] of all ranks  @return 1, or 0 with a warning */
-int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis, const struct cubix_basis_sum *sum);
+int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis,
+                             const struct cubix_basis_sum *sum);
 /** Close and remove what is unfinished.  All ranks, once none of them goes on with it. */
 void cubix_basis_file_discard(struct cubix_basis_file *file);
 

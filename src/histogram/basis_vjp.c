@@ -55,7 +55,9 @@ static int groups_init(struct job *job, int tile)
       if (ch->a < g->a) g->a = ch->a;
       if (ch->b > g->b) g->b = ch->b;
     }
-    if (g->n_k) CUBIX_CHECK((g->bar = cubix_reserve((size_t)job->n_block * group_values(g), sizeof *g->bar)), CUBIX_ENOMEM, "no memory for the derivatives of %d templates", job->basis->n_template);
+    if (g->n_k)
+      CUBIX_CHECK((g->bar = cubix_reserve((size_t)job->n_block * group_values(g), sizeof *g->bar)), CUBIX_ENOMEM,
+                  "no memory for the derivatives of %d templates", job->basis->n_template);
   }
 done:
   return status;
@@ -72,7 +74,8 @@ static int channels_init(struct job *job, int tile)
     for (int k = 0; k < CUBIX_TILE; k++) {
       struct group *g = &job->group[k / CUBIX_BASIS_FIT_GROUP];
       if (k % CUBIX_BASIS_FIT_GROUP < g->n_k)
-        there &= !cubix_basis_channel_init(job->fit, &g->channel[k % CUBIX_BASIS_FIT_GROUP], tile * CUBIX_TILE + k, g->a, 0, &sample);
+        there &= !cubix_basis_channel_init(job->fit, &g->channel[k % CUBIX_BASIS_FIT_GROUP], tile * CUBIX_TILE + k,
+                                           g->a, 0, &sample);
     }
     cubix_basis_forms_free(&sample);
   }
@@ -83,7 +86,8 @@ done:
 
 /* Bars of a block of rows at the nodes of one channel, those that go `way`; 0 for the others.
  * @return 1 where there are any */
-static int load(const struct job *job, const enum cubix_basis_way way[CUBIX_BASIS_FIT_LANE], enum cubix_basis_way want, int first, int n, int column, double *d)
+static int load(const struct job *job, const enum cubix_basis_way way[CUBIX_BASIS_FIT_LANE], enum cubix_basis_way want,
+                int first, int n, int column, double *d)
 {
   size_t n_node = (size_t)job->basis->nodes.n;
   int any = 0;
@@ -91,25 +95,30 @@ static int load(const struct job *job, const enum cubix_basis_way way[CUBIX_BASI
   for (int lane = 0; lane < n; lane++) {
     if (way[lane] != want) continue;
     const float *bar = job->tile_bar + (size_t)(first + lane) * n_node * CUBIX_TILE + column;
-    for (size_t j = 0; j < n_node; j++) any |= (d[j * CUBIX_BASIS_FIT_LANE + (size_t)lane] = (double)bar[j * CUBIX_TILE]) != 0;
+    for (size_t j = 0; j < n_node; j++)
+      any |= (d[j * CUBIX_BASIS_FIT_LANE + (size_t)lane] = (double)bar[j * CUBIX_TILE]) != 0;
   }
   return any;
 }
 
 /* One block of rows in the channels of a group.  @param d  scratch [nodes of the fit][CUBIX_BASIS_FIT_LANE] */
-static void block_reverse(const struct job *job, int which, int block, const struct cubix_basis_fit_kernel *kernel, double *d)
+static void block_reverse(const struct job *job, int which, int block, const struct cubix_basis_fit_kernel *kernel,
+                          double *d)
 {
   const struct group *g = &job->group[which];
   double *bar = g->bar + (size_t)block * group_values(g), *inner = d + CUBIX_BASIS_FIT_EXTRA * CUBIX_BASIS_FIT_LANE;
   size_t edge = CUBIX_BASIS_FIT_EXTRA * CUBIX_BASIS_FIT_LANE;
-  int first = block * CUBIX_BASIS_FIT_LANE, left = job->basis->n_template - first, n = left < CUBIX_BASIS_FIT_LANE ? left : CUBIX_BASIS_FIT_LANE, dark[CUBIX_BASIS_FIT_LANE];
+  int first = block * CUBIX_BASIS_FIT_LANE, left = job->basis->n_template - first,
+      n = left < CUBIX_BASIS_FIT_LANE ? left : CUBIX_BASIS_FIT_LANE, dark[CUBIX_BASIS_FIT_LANE];
   memset(bar, 0, group_values(g) * sizeof *bar);
-  for (int lane = 0; lane < n; lane++) dark[lane] = cubix_basis_row_light(job->fit, job->row[first + lane], g->a, g->b) != CUBIX_LIT;
+  for (int lane = 0; lane < n; lane++)
+    dark[lane] = cubix_basis_row_light(job->fit, job->row[first + lane], g->a, g->b) != CUBIX_LIT;
   for (int k = 0; k < g->n_k; k++) {
     const struct cubix_basis_channel *ch = &g->channel[k];
     enum cubix_basis_way way[CUBIX_BASIS_FIT_LANE];
     int column = which * CUBIX_BASIS_FIT_GROUP + k, exact = 0;
-    for (int lane = 0; lane < n; lane++) exact |= (way[lane] = cubix_basis_way_of(job->fit, ch, job->row[first + lane], dark[lane])) == CUBIX_EXACT;
+    for (int lane = 0; lane < n; lane++)
+      exact |= (way[lane] = cubix_basis_way_of(job->fit, ch, job->row[first + lane], dark[lane])) == CUBIX_EXACT;
     if (exact && load(job, way, CUBIX_EXACT, first, n, column, inner)) kernel->apply_vjp(&ch->exact, bar, inner);
     if (!load(job, way, CUBIX_FITTED, first, n, column, inner)) continue;
     memset(d, 0, edge * sizeof *d);
@@ -128,7 +137,8 @@ static int blocks_reverse(struct job *job)
     there &= d != NULL;
 #pragma omp for schedule(dynamic, 1)
     for (int unit = 0; unit < GROUP_PER_TILE * job->n_block; unit++)
-      if (d && job->group[unit % GROUP_PER_TILE].n_k) block_reverse(job, unit % GROUP_PER_TILE, unit / GROUP_PER_TILE, kernel, d);
+      if (d && job->group[unit % GROUP_PER_TILE].n_k)
+        block_reverse(job, unit % GROUP_PER_TILE, unit / GROUP_PER_TILE, kernel, d);
     free(d);
   }
   CUBIX_CHECK(there, CUBIX_ENOMEM, "no memory for the derivatives of %d templates", CUBIX_BASIS_FIT_LANE);
@@ -140,7 +150,11 @@ int cubix_basis_vjp(const struct cubix_basis *basis, int i, const float *tile_ba
 {
   int status = CUBIX_OK;
   const struct cubix_basis_state *state = basis->state;
-  struct job job = { .basis = basis, .fit = &state->fit, .row = state->row, .tile_bar = tile_bar, .n_block = (basis->n_template + CUBIX_BASIS_FIT_LANE - 1) / CUBIX_BASIS_FIT_LANE };
+  struct job job = { .basis = basis,
+                     .fit = &state->fit,
+                     .row = state->row,
+                     .tile_bar = tile_bar,
+                     .n_block = (basis->n_template + CUBIX_BASIS_FIT_LANE - 1) / CUBIX_BASIS_FIT_LANE };
   size_t stride = 2 * ((size_t)state->fit.tables.n_knot + 1);
   CUBIX_TRY(groups_init(&job, i));
   CUBIX_TRY(channels_init(&job, i));
@@ -160,13 +174,15 @@ done:
   return status;
 }
 
-int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, const struct cubix_templates *templates, const cubix_real *row_dot)
+int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, const struct cubix_templates *templates,
+                    const cubix_real *row_dot)
 {
   int status = CUBIX_OK, n_lambda = basis->n_lambda, room = 0;
   const struct cubix_basis_state *state = basis->state;
   struct cubix_basis *dot = NULL;
   unsigned char *used = NULL;
-  CUBIX_CHECK(templates->tables.n_row == basis->n_row && templates->tables.n_lambda == n_lambda, CUBIX_EFAIL, "a basis of %d rows and %d channels, but a model of %d and %d", basis->n_row, n_lambda,
+  CUBIX_CHECK(templates->tables.n_row == basis->n_row && templates->tables.n_lambda == n_lambda, CUBIX_EFAIL,
+              "a basis of %d rows and %d channels, but a model of %d and %d", basis->n_row, n_lambda,
               templates->tables.n_row, templates->tables.n_lambda);
   CUBIX_ALLOC(used, basis->n_row);
   for (int r = 0; r < basis->n_row; r++) used[r] = basis->slot[r] >= 0;

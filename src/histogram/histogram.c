@@ -40,7 +40,8 @@ static int next(uint64_t *bits, int n_word, int i)
   return -1;
 }
 
-static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
+static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last,
+                       int exponent)
 {
   double scale = ldexp(1., exponent);
   for (size_t i = first; i < last; i++) {
@@ -56,7 +57,8 @@ static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scra
       double m = mass * mix.weight[c];
       int64_t *sum = scratch->sum + (size_t)mix.row[c] * (size_t)d->stride + j;
       if (!(m > 0)) continue;
-      for (int p = 0; p < CUBIX_N_PAIR; p++) cubix_add_rounded(sum + 2 * p, m * (cubix_pair){ phi[2 * p], phi[2 * p + 1] });
+      for (int p = 0; p < CUBIX_N_PAIR; p++)
+        cubix_add_rounded(sum + 2 * p, m * (cubix_pair){ phi[2 * p], phi[2 * p + 1] });
     }
     cubix_touch(scratch, star->iz * d->tables->n_age + star->ia, j);
   }
@@ -126,7 +128,8 @@ static void emit(const struct cubix_filling *d, struct cubix_scratch *scratch, s
 /* A spaxel of many stars: deposited by all threads, added up row by row. */
 static void fill_together(const struct cubix_filling *d, struct cubix_part *part)
 {
-  size_t s = part->first, first = d->placement->start[s], n = d->placement->start[s + 1] - first, n_thread = (size_t)d->n_thread;
+  size_t s = part->first, first = d->placement->start[s], n = d->placement->start[s + 1] - first,
+         n_thread = (size_t)d->n_thread;
 #pragma omp parallel for schedule(static, 1) num_threads(d->n_thread)
   for (size_t t = 0; t < n_thread; t++)
     d->stars(d, &d->scratch[t], first + n * t / n_thread, first + n * (t + 1) / n_thread, d->histogram->exponent[s]);
@@ -228,15 +231,17 @@ static int assemble(struct cubix_filling *d)
   size_t *value_start = NULL;
   CUBIX_ALLOC(value_start, d->n_part + 1);
   for (int p = 0; p < d->n_part; p++) {
-    CUBIX_CHECK(!d->part[p].failed, CUBIX_ENOMEM, "cannot allocate %zu blocks and %zu values for spaxels %zu to %zu of the histogram: use more ranks",
+    CUBIX_CHECK(!d->part[p].failed, CUBIX_ENOMEM,
+                "cannot allocate %zu blocks and %zu values for spaxels %zu to %zu of the histogram: use more ranks",
                 d->part[p].max_block, d->part[p].max_value, d->part[p].first, d->part[p].last - 1);
     value_start[p + 1] = value_start[p] + d->part[p].n_value;
   }
   for (size_t s = 0; s < h->n_spaxel; s++) h->start[s + 1] += h->start[s];
   h->n_value = value_start[d->n_part];
   CUBIX_CHECK((h->block = cubix_reserve(h->start[h->n_spaxel] + 1, sizeof *h->block)) &&
-              (d->cover || (h->value = cubix_reserve(h->n_value + 1, sizeof *h->value))), CUBIX_ENOMEM,
-              "cannot allocate %zu blocks and %zu values for the histogram: use more ranks", h->start[h->n_spaxel], h->n_value);
+                  (d->cover || (h->value = cubix_reserve(h->n_value + 1, sizeof *h->value))),
+              CUBIX_ENOMEM, "cannot allocate %zu blocks and %zu values for the histogram: use more ranks",
+              h->start[h->n_spaxel], h->n_value);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(d->n_thread)
   for (int p = 0; p < d->n_part; p++) {
     struct cubix_part *part = &d->part[p];
@@ -269,7 +274,8 @@ void cubix_histogram_scale(int32_t *exponent, const uint64_t *count, const doubl
   }
 }
 
-static int create(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent, size_t n_spaxel)
+static int create(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
+                  size_t n_spaxel)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *h = NULL;
@@ -286,13 +292,16 @@ done:
   return status;
 }
 
-int cubix_histogram_init(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent, size_t n_spaxel, size_t n_block, size_t n_value)
+int cubix_histogram_init(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
+                         size_t n_spaxel, size_t n_block, size_t n_value)
 {
   int status = CUBIX_OK;
   struct cubix_histogram *h = NULL;
   CUBIX_TRY(create(&h, nodes, exponent, n_spaxel));
-  CUBIX_CHECK((h->block = cubix_reserve(n_block + 1, sizeof *h->block)) && (h->value = cubix_reserve(n_value + 1, sizeof *h->value)), CUBIX_ENOMEM,
-              "cannot allocate %zu blocks and %zu values for the histogram: use more ranks", n_block, n_value);
+  CUBIX_CHECK((h->block = cubix_reserve(n_block + 1, sizeof *h->block)) &&
+                  (h->value = cubix_reserve(n_value + 1, sizeof *h->value)),
+              CUBIX_ENOMEM, "cannot allocate %zu blocks and %zu values for the histogram: use more ranks", n_block,
+              n_value);
   h->n_value = n_value;
   *out = h;
   h = NULL;
@@ -301,11 +310,14 @@ done:
   return status;
 }
 
-int cubix_deposit_run(struct cubix_histogram **out, struct cubix_filling *d, const struct cubix_nodes *nodes, const int32_t *exponent)
+int cubix_deposit_run(struct cubix_histogram **out, struct cubix_filling *d, const struct cubix_nodes *nodes,
+                      const int32_t *exponent)
 {
   int status = CUBIX_OK;
   const struct cubix_tables *tables = d->tables;
-  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the direct method");
+  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL,
+              "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the "
+              "direct method");
   d->n_thread = omp_get_max_threads();
   d->n_row = tables->n_z * tables->n_age;
   d->stride = nodes->n + nodes->n % 2;
@@ -324,8 +336,8 @@ done:
   return status;
 }
 
-int cubix_histogram_build(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
-                          const struct cubix_tables *tables)
+int cubix_histogram_build(struct cubix_histogram **out, const struct cubix_nodes *nodes, const int32_t *exponent,
+                          const struct cubix_placement *placement, const struct cubix_tables *tables)
 {
   struct cubix_filling d = { .placement = placement, .tables = tables, .stars = fill_stars };
   return cubix_deposit_run(out, &d, nodes, exponent);
@@ -333,12 +345,14 @@ int cubix_histogram_build(struct cubix_histogram **out, const struct cubix_nodes
 
 double cubix_histogram_bytes(double n_value, double n_spaxel)
 {
-  return n_value * (sizeof(int64_t) + sizeof(struct cubix_block) / 7.) + n_spaxel * (double)(sizeof(int32_t) + sizeof(size_t));
+  return n_value * (sizeof(int64_t) + sizeof(struct cubix_block) / 7.) +
+         n_spaxel * (double)(sizeof(int32_t) + sizeof(size_t));
 }
 
 double cubix_histogram_work_bytes(double n_value, int n_row, int n_node, int n_thread)
 {
-  return cubix_histogram_bytes(n_value, 0) + (double)n_thread * n_row * (n_node * (double)sizeof(int64_t) + 2 * sizeof(struct cubix_window));
+  return cubix_histogram_bytes(n_value, 0) +
+         (double)n_thread * n_row * (n_node * (double)sizeof(int64_t) + 2 * sizeof(struct cubix_window));
 }
 
 size_t cubix_histogram_value_start(const struct cubix_histogram *h, size_t s)

@@ -38,26 +38,30 @@ struct cubix_histogram {
 void cubix_histogram_scale(int32_t *exponent, const uint64_t *count, const double *heaviest, size_t n_spaxel);
 /** Deposit the placed stars within the grid's reach; the others are left out.  Local.
  *  @param exponent [n_spaxel], copied  @param[out] histogram owned by the caller */
-int cubix_histogram_build(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
-                          const struct cubix_tables *tables);
+int cubix_histogram_build(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
+                          const struct cubix_placement *placement, const struct cubix_tables *tables);
 /** Blocks of all that the stars within reach touch, the four rows of their cells with all six nodes,
  * also where there is no mass: what derivatives are asked on.
  *  Local.  @param[out] cover owned by the caller; value NULL, n_value counts, exponents 0 */
-int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_tables *tables);
+int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes,
+                          const struct cubix_placement *placement, const struct cubix_tables *tables);
 /** Reverse of cubix_histogram_build: derivatives by a cover's values [1/Msun] to those by the stars.
  * Local.  Stars beyond reach get nothing.
  *  @param cover  of these stars, or more  @param value_bar [cover->n_value]  @param[in,out] bar
  *  [stars placed] */
-int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_tables *tables,
-                                struct cubix_star_bar *bar);
+int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar,
+                             const struct cubix_placement *placement, const struct cubix_tables *tables,
+                             struct cubix_star_bar *bar);
 /** Tangents of the values, of either sign; on a scale of their own, so that those of several
  * placements cannot be merged.  Local.
  *  @param dot [stars placed]  @param[out] histogram_dot owned by the caller */
-int cubix_histogram_fill_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                                const struct cubix_star_bar *dot, const struct cubix_tables *tables);
+int cubix_histogram_fill_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes,
+                             const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+                             const struct cubix_tables *tables);
 /** The scale that the tangents of these stars take.  Local.  @param[out] exponent [n_spaxel]
  * Errors: CUBIX_EFAIL where tangents are not finite */
-int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes,
+                              const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                               const struct cubix_tables *tables);
 /** Sum of n histograms of the same spaxels, grid and scale (chunks, ranks); a NULL counts as an
  * empty one.  Local.
@@ -85,7 +89,8 @@ void cubix_histogram_stack_free(struct cubix_histogram_stack *stack);
 
 /** Room for n_block blocks and n_value values, which the caller fills, with start.  Local.  @param
  * exponent [n_spaxel], copied */
-int cubix_histogram_init(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent, size_t n_spaxel, size_t n_block, size_t n_value);
+int cubix_histogram_init(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
+                         size_t n_spaxel, size_t n_block, size_t n_value);
 /** Index of the first value of spaxel s or, where it has none, of the next that has; of n_spaxel: n_value.  Local. */
 size_t cubix_histogram_value_start(const struct cubix_histogram *histogram, size_t s);
 /** What a histogram of n_value values takes, about: a block has seven of them on the average.  Local. */

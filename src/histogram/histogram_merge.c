@@ -16,7 +16,8 @@
 struct count { size_t n_block, n_value; };
 
 /* The parts' blocks of spaxel s together; with a sum, into its places from at on.  next [n_part]: scratch. */
-static struct count walk(struct cubix_histogram *sum, struct count at, struct cubix_histogram *const *part, int n_part, size_t s, size_t *next)
+static struct count walk(struct cubix_histogram *sum, struct count at, struct cubix_histogram *const *part, int n_part,
+                         size_t s, size_t *next)
 {
   struct count count = { 0, 0 };
   for (int p = 0; p < n_part; p++) next[p] = part[p]->start[s];
@@ -39,7 +40,8 @@ static struct count walk(struct cubix_histogram *sum, struct count at, struct cu
     for (int p = 0; p < n_part; p++) {
       const struct cubix_block *b = &part[p]->block[next[p]];
       if (next[p] == part[p]->start[s + 1] || b->row != row) continue;
-      for (int j = 0; sum && j < b->n; j++) sum->value[here + (size_t)(b->node - first + j)] += part[p]->value[b->at + (size_t)j];
+      for (int j = 0; sum && j < b->n; j++)
+        sum->value[here + (size_t)(b->node - first + j)] += part[p]->value[b->at + (size_t)j];
       next[p]++;
     }
     count.n_block++;
@@ -54,10 +56,14 @@ static int gather(struct cubix_histogram **there, int *n_there, struct cubix_his
   for (int p = 0; p < n; p++) {
     if (!part[p]) continue;
     const struct cubix_histogram *a = part[p], *b = *n_there ? there[0] : a;
-    CUBIX_CHECK(a->n_spaxel == b->n_spaxel && a->nodes.n == b->nodes.n && a->nodes.reach == b->nodes.reach && a->nodes.step == b->nodes.step, CUBIX_EFAIL,
-                "histograms of %zu spaxels, %d nodes and of %zu spaxels, %d nodes cannot be added", b->n_spaxel, b->nodes.n, a->n_spaxel, a->nodes.n);
-    CUBIX_CHECK(a->value || !a->n_value, CUBIX_EFAIL, "a cover has no values that could be added: a cover of all stars is made from a placement of all");
-    CUBIX_CHECK(!memcmp(a->exponent, b->exponent, a->n_spaxel * sizeof *a->exponent), CUBIX_EFAIL, "histograms of different scales cannot be added");
+    CUBIX_CHECK(a->n_spaxel == b->n_spaxel && a->nodes.n == b->nodes.n && a->nodes.reach == b->nodes.reach &&
+                    a->nodes.step == b->nodes.step,
+                CUBIX_EFAIL, "histograms of %zu spaxels, %d nodes and of %zu spaxels, %d nodes cannot be added",
+                b->n_spaxel, b->nodes.n, a->n_spaxel, a->nodes.n);
+    CUBIX_CHECK(a->value || !a->n_value, CUBIX_EFAIL,
+                "a cover has no values that could be added: a cover of all stars is made from a placement of all");
+    CUBIX_CHECK(!memcmp(a->exponent, b->exponent, a->n_spaxel * sizeof *a->exponent), CUBIX_EFAIL,
+                "histograms of different scales cannot be added");
     there[(*n_there)++] = part[p];
   }
 done:
@@ -78,15 +84,19 @@ int cubix_histogram_merge(struct cubix_histogram **out, struct cubix_histogram *
   CUBIX_ALLOC(place, n_spaxel + 1);
   CUBIX_ALLOC(next, (size_t)n_thread * (size_t)n_there);
 #pragma omp parallel for schedule(dynamic, 64) num_threads(n_thread)
-  for (size_t s = 0; s < n_spaxel; s++) place[s + 1] = walk(NULL, (struct count){ 0, 0 }, there, n_there, s, next + (size_t)omp_get_thread_num() * (size_t)n_there);
+  for (size_t s = 0; s < n_spaxel; s++)
+    place[s + 1] =
+        walk(NULL, (struct count){ 0, 0 }, there, n_there, s, next + (size_t)omp_get_thread_num() * (size_t)n_there);
   for (size_t s = 0; s < n_spaxel; s++) {
     place[s + 1].n_block += place[s].n_block;
     place[s + 1].n_value += place[s].n_value;
   }
-  CUBIX_TRY(cubix_histogram_init(&sum, &there[0]->nodes, there[0]->exponent, n_spaxel, place[n_spaxel].n_block, place[n_spaxel].n_value));
+  CUBIX_TRY(cubix_histogram_init(&sum, &there[0]->nodes, there[0]->exponent, n_spaxel, place[n_spaxel].n_block,
+                                 place[n_spaxel].n_value));
   for (size_t s = 0; s <= n_spaxel; s++) sum->start[s] = place[s].n_block;
 #pragma omp parallel for schedule(dynamic, 64) num_threads(n_thread)
-  for (size_t s = 0; s < n_spaxel; s++) walk(sum, place[s], there, n_there, s, next + (size_t)omp_get_thread_num() * (size_t)n_there);
+  for (size_t s = 0; s < n_spaxel; s++)
+    walk(sum, place[s], there, n_there, s, next + (size_t)omp_get_thread_num() * (size_t)n_there);
   *out = sum;
   sum = NULL;
 done:

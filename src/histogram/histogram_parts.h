@@ -47,7 +47,8 @@ struct cubix_filling {
 };
 
 /** Deposit all stars.  Local.  @param exponent [n_spaxel], copied; NULL: all 0 */
-int cubix_deposit_run(struct cubix_histogram **histogram, struct cubix_filling *d, const struct cubix_nodes *nodes, const int32_t *exponent);
+int cubix_deposit_run(struct cubix_histogram **histogram, struct cubix_filling *d, const struct cubix_nodes *nodes,
+                      const int32_t *exponent);
 
 static inline void cubix_mark(uint64_t *bits, int i) { bits[i >> 6] |= (uint64_t)1 << (i & 63); }
 
@@ -59,7 +60,8 @@ static inline struct cubix_window cubix_windows(struct cubix_window a, struct cu
 /** A star of this cell touches the nodes from j on. */
 static inline void cubix_touch(struct cubix_scratch *scratch, int cell, int j)
 {
-  scratch->cell[cell] = cubix_windows(scratch->cell[cell], (struct cubix_window){ (int16_t)j, (int16_t)(j + CUBIX_N_WEIGHT - 1) });
+  scratch->cell[cell] =
+      cubix_windows(scratch->cell[cell], (struct cubix_window){ (int16_t)j, (int16_t)(j + CUBIX_N_WEIGHT - 1) });
   cubix_mark(scratch->cells, cell);
 }
 

@@ -5,7 +5,8 @@
  * bilinear weights, phi_j its six splines.  With G = d/d value, u_c = sum_j phi_j G_cj, u'_c =
  * sum_j phi'_j G_cj/step and a, z the fractions in age and metallicity,
  *
- *   d/dm = sum_c w_c u_c    d/dv = m sum_c w_c u'_c    d/dz = m [(1 - a)(u_2 - u_0) + a (u_3 - u_1)]    d/da = m [(1 - z)(u_1 - u_0) + z (u_3 - u_2)]
+ *   d/dm = sum_c w_c u_c                           d/dv = m sum_c w_c u'_c
+ *   d/dz = m [(1 - a)(u_2 - u_0) + a (u_3 - u_1)]    d/da = m [(1 - z)(u_1 - u_0) + z (u_3 - u_2)]
  *
  * A star needs G where it adds nothing, as well: at a node of the library two of its four weights
  * are 0, but not their derivatives.  So G is asked for on a cover: all rows and nodes that a star's
@@ -32,7 +33,8 @@ struct shelf {
   int first, last;                /* nodes; none: last < first */
 };
 
-static void touch_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
+static void touch_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last,
+                        int exponent)
 {
   (void)exponent;
   for (size_t i = first; i < last; i++) {
@@ -43,22 +45,22 @@ static void touch_stars(const struct cubix_filling *d, struct cubix_scratch *scr
   }
 }
 
-int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_tables *tables)
+int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nodes *nodes,
+                          const struct cubix_placement *placement, const struct cubix_tables *tables)
 {
   struct cubix_filling d = { .placement = placement, .tables = tables, .stars = touch_stars, .cover = 1 };
   return cubix_deposit_run(cover, &d, nodes, NULL);
 }
 
-/* ---- reverse
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- reverse --------------------------------------------------------------------------------- */
 
 /* One star.  @return 0 where the cover lacks what it touches */
-static int star_vjp(const struct cubix_nodes *nodes, double per_step, const struct cubix_tables *tables, const struct shelf *shelf, const struct cubix_star *star,
-                    struct cubix_star_bar *bar)
+static int star_vjp(const struct cubix_nodes *nodes, double per_step, const struct cubix_tables *tables,
+                    const struct shelf *shelf, const struct cubix_star *star, struct cubix_star_bar *bar)
 {
   struct cubix_mix mix;
-  double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], u[4], by_v = 0, by_m = 0, m = star->mass_formed, fz = star->f_z, fa = star->f_age;
+  double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], u[4], by_v = 0, by_m = 0, m = star->mass_formed, fz = star->f_z,
+                                                              fa = star->f_age;
   int j = cubix_node_of(nodes, star->velocity, &f);
   if (j < 0) return 1;
   cubix_node_weights(f, phi);
@@ -86,18 +88,22 @@ static int star_vjp(const struct cubix_nodes *nodes, double per_step, const stru
 }
 
 /* The shelves of a spaxel, filled or emptied. */
-static void spaxel_shelves(struct shelf *shelf, const struct cubix_histogram *cover, const double *value_bar, size_t s, int fill)
+static void spaxel_shelves(struct shelf *shelf, const struct cubix_histogram *cover, const double *value_bar, size_t s,
+                           int fill)
 {
   for (size_t b = cover->start[s]; b < cover->start[s + 1]; b++) {
     const struct cubix_block *block = &cover->block[b];
-    shelf[block->row] = fill ? (struct shelf){ value_bar + block->at - block->node, block->node, block->node + block->n - 1 } : (struct shelf){ NULL, 0, -1 };
+    shelf[block->row] =
+        fill ? (struct shelf){ value_bar + block->at - block->node, block->node, block->node + block->n - 1 }
+             : (struct shelf){ NULL, 0, -1 };
   }
 }
 
 /* Stars first .. last - 1, of which the first is in or after spaxel s.  @return the spaxel whose
  * stars the cover lacks, n_spaxel: none */
-static size_t stars_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_tables *tables,
-                        struct shelf *shelf, size_t first, size_t last, struct cubix_star_bar *bar)
+static size_t stars_vjp(const struct cubix_histogram *cover, const double *value_bar,
+                        const struct cubix_placement *placement, const struct cubix_tables *tables, struct shelf *shelf,
+                        size_t first, size_t last, struct cubix_star_bar *bar)
 {
   size_t s = 0, beyond = placement->n_spaxel, lacking = placement->n_spaxel;
   double per_step = 1 / cover->nodes.step;
@@ -117,14 +123,17 @@ static size_t stars_vjp(const struct cubix_histogram *cover, const double *value
   return lacking;
 }
 
-int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar, const struct cubix_placement *placement, const struct cubix_tables *tables,
-                                struct cubix_star_bar *bar)
+int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *value_bar,
+                             const struct cubix_placement *placement, const struct cubix_tables *tables,
+                             struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK, n_row = tables->n_z * tables->n_age;
-  size_t n_star = placement->start[placement->n_spaxel], n_part = (n_star + PART - 1) / PART, lacking = placement->n_spaxel;
+  size_t n_star = placement->start[placement->n_spaxel], n_part = (n_star + PART - 1) / PART,
+         lacking = placement->n_spaxel;
   int no_memory = 0;
   CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram knows no monotone cubic ages: use the direct method");
-  CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu", cover->n_spaxel, placement->n_spaxel);
+  CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu",
+              cover->n_spaxel, placement->n_spaxel);
 #pragma omp parallel
   {
     struct shelf *shelf = cubix_reserve((size_t)n_row, sizeof *shelf);
@@ -136,7 +145,8 @@ int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *
 #pragma omp for schedule(dynamic, 1)
     for (size_t p = 0; p < n_part; p++) {
       size_t first = p * PART, last = first + PART < n_star ? first + PART : n_star;
-      size_t bad = shelf ? stars_vjp(cover, value_bar, placement, tables, shelf, first, last, bar) : placement->n_spaxel;
+      size_t bad =
+          shelf ? stars_vjp(cover, value_bar, placement, tables, shelf, first, last, bar) : placement->n_spaxel;
       if (bad < placement->n_spaxel) {
 #pragma omp atomic write
         lacking = bad;
@@ -144,20 +154,21 @@ int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *
     }
     free(shelf);
   }
-  CUBIX_CHECK(!no_memory, CUBIX_ENOMEM, "cannot allocate %d x %zu bytes a thread for the derivatives of stars", n_row, sizeof(struct shelf));
-  CUBIX_CHECK(lacking == placement->n_spaxel, CUBIX_EFAIL, "the cover lacks rows or nodes that stars of spaxel %zu touch: it was made of other stars", lacking);
+  CUBIX_CHECK(!no_memory, CUBIX_ENOMEM, "cannot allocate %d x %zu bytes a thread for the derivatives of stars", n_row,
+              sizeof(struct shelf));
+  CUBIX_CHECK(lacking == placement->n_spaxel, CUBIX_EFAIL,
+              "the cover lacks rows or nodes that stars of spaxel %zu touch: it was made of other stars", lacking);
 done:
   return status;
 }
 
-/* ---- forward
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 /* Factors of phi_j and of phi'_j in what the tangent adds to the four rows. */
 struct change { struct cubix_mix mix; double value[4], slope[4]; };
 
-static void change_of(struct change *change, const struct cubix_tables *tables, double per_step, const struct cubix_star *star, const struct cubix_star_bar *dot)
+static void change_of(struct change *change, const struct cubix_tables *tables, double per_step,
+                      const struct cubix_star *star, const struct cubix_star_bar *dot)
 {
   double weight_dot[CUBIX_MAX_CORNER], m = star->mass_formed;
   cubix_mix_of(tables, star, &change->mix);
@@ -169,7 +180,8 @@ static void change_of(struct change *change, const struct cubix_tables *tables, 
   }
 }
 
-static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent)
+static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last,
+                      int exponent)
 {
   double scale = ldexp(1., exponent), per_step = 1 / d->histogram->nodes.step;
   for (size_t i = first; i < last; i++) {
@@ -185,7 +197,8 @@ static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scrat
       double a = change.value[c] * scale, b = change.slope[c] * scale;
       int64_t *sum = scratch->sum + (size_t)change.mix.row[c] * (size_t)d->stride + j;
       for (int p = 0; p < CUBIX_N_PAIR; p++)
-        cubix_add_rounded(sum + 2 * p, a * (cubix_pair){ phi[2 * p], phi[2 * p + 1] } + b * (cubix_pair){ slope[2 * p], slope[2 * p + 1] });
+        cubix_add_rounded(sum + 2 * p, a * (cubix_pair){ phi[2 * p], phi[2 * p + 1] } +
+                                           b * (cubix_pair){ slope[2 * p], slope[2 * p + 1] });
     }
     cubix_touch(scratch, star->iz * d->tables->n_age + star->ia, j);
   }
@@ -193,7 +206,8 @@ static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scrat
 
 /* Largest that a star of each spaxel adds to a value: splines and their slopes are below 1.
  * @return 0 where that is not finite */
-static int largest_dots(double *largest, uint64_t *count, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+static int largest_dots(double *largest, uint64_t *count, const struct cubix_nodes *nodes,
+                        const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                         const struct cubix_tables *tables)
 {
   int finite = 1;
@@ -214,7 +228,8 @@ static int largest_dots(double *largest, uint64_t *count, const struct cubix_nod
   return finite;
 }
 
-int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes, const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes,
+                              const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                               const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
@@ -222,7 +237,8 @@ int cubix_histogram_dot_scale(int32_t *exponent, const struct cubix_nodes *nodes
   uint64_t *count = NULL;
   CUBIX_ALLOC(largest, placement->n_spaxel);
   CUBIX_ALLOC(count, placement->n_spaxel);
-  CUBIX_CHECK(largest_dots(largest, count, nodes, placement, dot, tables), CUBIX_EFAIL, "the tangents of the stars are not finite numbers, or above 1e300");
+  CUBIX_CHECK(largest_dots(largest, count, nodes, placement, dot, tables), CUBIX_EFAIL,
+              "the tangents of the stars are not finite numbers, or above 1e300");
   cubix_histogram_scale(exponent, count, largest, placement->n_spaxel);
 done:
   free(largest);
@@ -230,8 +246,9 @@ done:
   return status;
 }
 
-int cubix_histogram_fill_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes, const struct cubix_placement *placement,
-                                const struct cubix_star_bar *dot, const struct cubix_tables *tables)
+int cubix_histogram_fill_jvp(struct cubix_histogram **histogram_dot, const struct cubix_nodes *nodes,
+                             const struct cubix_placement *placement, const struct cubix_star_bar *dot,
+                             const struct cubix_tables *tables)
 {
   int status = CUBIX_OK;
   struct cubix_filling d = { .placement = placement, .tables = tables, .stars = fill_dots, .dot = dot };

@@ -22,8 +22,9 @@
 #include "base/log.h"
 #include "histogram/multiply_parts.h"
 
-typedef void kernel(const struct cubix_item *restrict item, size_t n_item, const float *restrict value, const float *restrict d, float *restrict sum, float *restrict total,
-                    const char *next, size_t n_next);
+typedef void kernel(const struct cubix_item *restrict item, size_t n_item, const float *restrict value,
+                    const float *restrict d, float *restrict sum, float *restrict total, const char *next,
+                    size_t n_next);
 
 struct product {
   struct cubix_cube *cube;
@@ -90,7 +91,8 @@ static int workspace_init(struct workspace *workspace, const struct product *x)
   workspace->tile = workspace->failed = -1;
   CUBIX_ALLOC(workspace->sum, (size_t)CUBIX_PANEL * CUBIX_TILE);
   CUBIX_ALLOC(workspace->total, (size_t)CUBIX_PANEL * CUBIX_TILE);
-  CUBIX_CHECK((workspace->buffer = cubix_reserve(cubix_basis_tile_size(x->basis), sizeof *workspace->buffer)), CUBIX_ENOMEM, "cannot allocate a tile of the prepared templates");
+  CUBIX_CHECK((workspace->buffer = cubix_reserve(cubix_basis_tile_size(x->basis), sizeof *workspace->buffer)),
+              CUBIX_ENOMEM, "cannot allocate a tile of the prepared templates");
 done:
   return status;
 }
@@ -100,7 +102,8 @@ double cubix_multiply_bytes(double n_value, double tile_bytes, int n_thread)
   return cubix_panels_bytes(n_value) + n_thread * (2. * CUBIX_PANEL * CUBIX_TILE * sizeof(float) + tile_bytes);
 }
 
-static void multiply_panel(const struct product *x, const struct cubix_panel *panel, struct workspace *workspace, int tile)
+static void multiply_panel(const struct product *x, const struct cubix_panel *panel, struct workspace *workspace,
+                           int tile)
 {
   struct cubix_cube *cube = x->cube;
   size_t n = panel->n_spaxel * CUBIX_TILE, size = (size_t)x->basis->nodes.n * CUBIX_TILE;
@@ -113,9 +116,11 @@ static void multiply_panel(const struct product *x, const struct cubix_panel *pa
   memset(workspace->sum, 0, n * sizeof *workspace->sum);
   memset(workspace->total, 0, n * sizeof *workspace->total);
   for (const struct cubix_run *r = panel->run, *end = r + panel->n_run; r < end; r++)
-    x->kernel(panel->item + r->at.item, r[1].at.item - r->at.item, panel->value + r->at.value, workspace->d + r->slot * size, workspace->sum, workspace->total,
-             (const char *)(workspace->d + r[1].slot * size + r[1].first * CUBIX_TILE), r[1].n_node * CUBIX_TILE / 16);
-  int first = tile * CUBIX_TILE - cube->lambda_first, n_lambda = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
+    x->kernel(panel->item + r->at.item, r[1].at.item - r->at.item, panel->value + r->at.value,
+              workspace->d + r->slot * size, workspace->sum, workspace->total,
+              (const char *)(workspace->d + r[1].slot * size + r[1].first * CUBIX_TILE), r[1].n_node * CUBIX_TILE / 16);
+  int first = tile * CUBIX_TILE - cube->lambda_first,
+      n_lambda = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
   for (size_t s = 0; s < panel->n_spaxel; s++) {
     cubix_real *flux = cube->flux + panel->spaxel[s] * (size_t)cube->n_lambda + first;
     const float *total = workspace->total + s * CUBIX_TILE, *sum = workspace->sum + s * CUBIX_TILE;
@@ -142,24 +147,31 @@ static void multiply_all(const struct product *x, struct workspace *workspace, i
         }
       }
 #pragma omp for schedule(dynamic, 1)
-    for (int64_t i = 0; i < n_rest; i++) multiply_panel(x, &x->panels.panel[i % n_panel], mine, x->first_tile + n_whole + (int)(i / n_panel));
+    for (int64_t i = 0; i < n_rest; i++)
+      multiply_panel(x, &x->panels.panel[i % n_panel], mine, x->first_tile + n_whole + (int)(i / n_panel));
   }
 }
 
-int cubix_multiply_check(const struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis)
+int cubix_multiply_check(const struct cubix_cube *cube, const struct cubix_histogram *h,
+                         const struct cubix_basis *basis)
 {
   int status = CUBIX_OK;
-  CUBIX_CHECK(cube->lambda_first % CUBIX_TILE == 0, CUBIX_EFAIL, "channels from %d on: not a multiple of %d", cube->lambda_first, CUBIX_TILE);
-  CUBIX_CHECK(cube->lambda_first + cube->n_lambda <= basis->n_lambda, CUBIX_EFAIL, "channels up to %d, but the prepared templates have %d",
-              cube->lambda_first + cube->n_lambda, basis->n_lambda);
-  CUBIX_CHECK(h->nodes.n == basis->nodes.n && h->nodes.step == basis->nodes.step, CUBIX_EFAIL, "a histogram on %d nodes every %g km/s, but templates on %d every %g km/s",
-              h->nodes.n, h->nodes.step, basis->nodes.n, basis->nodes.step);
-  CUBIX_CHECK(h->n_spaxel == (size_t)cube->n_x * (size_t)cube->n_y, CUBIX_EFAIL, "a histogram of %zu spaxels, but a cube of %d x %d", h->n_spaxel, cube->n_x, cube->n_y);
+  CUBIX_CHECK(cube->lambda_first % CUBIX_TILE == 0, CUBIX_EFAIL, "channels from %d on: not a multiple of %d",
+              cube->lambda_first, CUBIX_TILE);
+  CUBIX_CHECK(cube->lambda_first + cube->n_lambda <= basis->n_lambda, CUBIX_EFAIL,
+              "channels up to %d, but the prepared templates have %d", cube->lambda_first + cube->n_lambda,
+              basis->n_lambda);
+  CUBIX_CHECK(h->nodes.n == basis->nodes.n && h->nodes.step == basis->nodes.step, CUBIX_EFAIL,
+              "a histogram on %d nodes every %g km/s, but templates on %d every %g km/s", h->nodes.n, h->nodes.step,
+              basis->nodes.n, basis->nodes.step);
+  CUBIX_CHECK(h->n_spaxel == (size_t)cube->n_x * (size_t)cube->n_y, CUBIX_EFAIL,
+              "a histogram of %zu spaxels, but a cube of %d x %d", h->n_spaxel, cube->n_x, cube->n_y);
 done:
   return status;
 }
 
-int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis, double scale, const char *instructions)
+int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis,
+                      double scale, const char *instructions)
 {
   int status = CUBIX_OK, n_thread = omp_get_max_threads();
   struct product x = { .cube = cube, .basis = basis };
@@ -181,10 +193,12 @@ int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, 
     if (workspace[t].failed < 0) continue;
     /* to have its message in this thread */
     CUBIX_TRY(cubix_basis_tile(basis, workspace[t].failed, workspace[t].buffer, &workspace[t].d));
-    CUBIX_CHECK(0, CUBIX_EFAIL, "tile %d of the prepared templates could not be had the first time", workspace[t].failed);
+    CUBIX_CHECK(0, CUBIX_EFAIL, "tile %d of the prepared templates could not be had the first time",
+                workspace[t].failed);
   }
   double seconds = cubix_log_clock() - start;
-  cubix_log(CUBIX_LOG_DEBUG, "multiply  %.1f GF/s useful, %zu rows, %zu blocks", 2e-9 * (double)h->n_value * cube->n_lambda / seconds, h->n_value, h->start[h->n_spaxel]);
+  cubix_log(CUBIX_LOG_DEBUG, "multiply  %.1f GF/s useful, %zu rows, %zu blocks",
+            2e-9 * (double)h->n_value * cube->n_lambda / seconds, h->n_value, h->start[h->n_spaxel]);
 done:
   for (int t = 0; t < n_thread && workspace; t++) {
     free(workspace[t].sum);
@@ -196,7 +210,8 @@ done:
   return status;
 }
 
-int cubix_multiply(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis, double scale)
+int cubix_multiply(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis,
+                   double scale)
 {
   return cubix_multiply_by(cube, h, basis, scale, cubix_multiply_name());
 }

@@ -3,7 +3,8 @@
  *   MULTIPLY_NAME    name of the function
  *   MULTIPLY_TARGET  its attributes: the instructions it may use
  *   MULTIPLY_WIDTH   floats of a vector register
- *   MULTIPLY_CHAIN   sums of every channel that run side by side, so that a multiply-add need not wait for the one before
+ *   MULTIPLY_CHAIN   sums of every channel that run side by side, so that a multiply-add need not
+ *                    wait for the one before
  *
  * The CUBIX_TILE channels of a block are kept in registers: a node costs one broadcast of its mass,
  * and for each vector a multiply-add whose operand comes from the first-level cache, where all
@@ -17,8 +18,9 @@
 typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 
 /* Blocks of one template, d [nodes][CUBIX_TILE]; the n_next cache lines from next on will be wanted afterwards. */
-MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_item *restrict item, size_t n_item, const float *restrict value, const float *restrict d,
-                                          float *restrict sum, float *restrict total, const char *next, size_t n_next)
+MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_item *restrict item, size_t n_item,
+                                          const float *restrict value, const float *restrict d, float *restrict sum,
+                                          float *restrict total, const char *next, size_t n_next)
 {
   size_t per_item = n_item ? (n_next + n_item - 1) / n_item : 0;
   for (size_t i = 0; i < n_item; i++) {

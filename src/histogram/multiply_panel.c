@@ -55,13 +55,17 @@ static int panel_runs(struct cubix_panel *panel, const struct cubix_panels *x, s
       at.value += count * n;
     }
     if (at.item == first.item) continue;
-    CUBIX_CHECK(x->basis->slot[t] >= 0, CUBIX_EFAIL, "%zu blocks of stars are of library row %zu, which the prepared templates lack", at.item - first.item, t);
-    panel->run[panel->n_run++] = (struct cubix_run){ (size_t)x->basis->slot[t], range[t].first, range[t].last - range[t].first, first };
+    CUBIX_CHECK(x->basis->slot[t] >= 0, CUBIX_EFAIL,
+                "%zu blocks of stars are of library row %zu, which the prepared templates lack", at.item - first.item,
+                t);
+    panel->run[panel->n_run++] =
+        (struct cubix_run){ (size_t)x->basis->slot[t], range[t].first, range[t].last - range[t].first, first };
   }
   panel->run[panel->n_run].at = at;
-  CUBIX_CHECK((panel->item = cubix_reserve(at.item + CUBIX_AHEAD, sizeof *panel->item)) && (panel->origin = cubix_reserve(at.item, sizeof *panel->origin)) &&
-              (!h->value || (panel->value = cubix_reserve(at.value, sizeof *panel->value))), CUBIX_ENOMEM,
-              "cannot allocate %zu blocks and %zu values of a panel", at.item, at.value);
+  CUBIX_CHECK((panel->item = cubix_reserve(at.item + CUBIX_AHEAD, sizeof *panel->item)) &&
+                  (panel->origin = cubix_reserve(at.item, sizeof *panel->origin)) &&
+                  (!h->value || (panel->value = cubix_reserve(at.value, sizeof *panel->value))),
+              CUBIX_ENOMEM, "cannot allocate %zu blocks and %zu values of a panel", at.item, at.value);
   memset(panel->item + at.item, 0, CUBIX_AHEAD * sizeof *panel->item);
 done:
   free(range);
@@ -85,8 +89,10 @@ static int panel_init(struct cubix_panel *panel, const struct cubix_panels *x, s
       const struct cubix_block *block = &h->block[b];
       struct cubix_place *at = &place[(size_t)block->row * n_key + (size_t)block->n];
       panel->origin[at->item] = block->at;
-      panel->item[at->item++] = (struct cubix_item){ (uint32_t)s & INT32_MAX, n % GROUP == GROUP - 1, block->node, block->n };
-      for (int j = 0; j < block->n && h->value; j++) panel->value[at->value + (size_t)j] = (float)((double)h->value[block->at + (size_t)j] * scale);
+      panel->item[at->item++] =
+          (struct cubix_item){ (uint32_t)s & INT32_MAX, n % GROUP == GROUP - 1, block->node, block->n };
+      for (int j = 0; j < block->n && h->value; j++)
+        panel->value[at->value + (size_t)j] = (float)((double)h->value[block->at + (size_t)j] * scale);
       at->value += (size_t)block->n;
     }
   }
@@ -95,7 +101,8 @@ done:
   return status;
 }
 
-int cubix_panels_init(struct cubix_panels *x, const struct cubix_histogram *h, const struct cubix_basis *basis, double scale, const unsigned char *wanted)
+int cubix_panels_init(struct cubix_panels *x, const struct cubix_histogram *h, const struct cubix_basis *basis,
+                      double scale, const unsigned char *wanted)
 {
   int status = CUBIX_OK, failed = CUBIX_OK;
   *x = (struct cubix_panels){ .histogram = h, .basis = basis, .scale = scale };

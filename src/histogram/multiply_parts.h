@@ -45,7 +45,8 @@ struct cubix_panels {
 
 /** Sort.  Local.  @param scale of the values  @param wanted [n_spaxel] 0: leave the spaxel out;
  * NULL: none  @param[out] panels borrow histogram and basis */
-int cubix_panels_init(struct cubix_panels *panels, const struct cubix_histogram *histogram, const struct cubix_basis *basis, double scale, const unsigned char *wanted);
+int cubix_panels_init(struct cubix_panels *panels, const struct cubix_histogram *histogram,
+                      const struct cubix_basis *basis, double scale, const unsigned char *wanted);
 /** What panels of n_value values take, about: as in cubix_histogram_bytes.  Local. */
 double cubix_panels_bytes(double n_value);
 void cubix_panels_free(struct cubix_panels *panels);

@@ -23,7 +23,8 @@
 #elif MULTIPLY_WIDTH == 8
 #define MULTIPLY_LANES(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4
 #else
-#define MULTIPLY_LANES(a, b, c, d) a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
+#define MULTIPLY_LANES(a, b, c, d) \
+  a, b, c, d, a + 4, b + 4, c + 4, d + 4, a + 8, b + 8, c + 8, d + 8, a + 12, b + 12, c + 12, d + 12
 #endif
 
 typedef float MULTIPLY_VECTOR __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
@@ -34,9 +35,12 @@ typedef int MULTIPLY_MASK __attribute__((vector_size(4 * MULTIPLY_WIDTH)));
 MULTIPLY_TARGET static inline __attribute__((always_inline)) four MULTIPLY_ACROSS(const MULTIPLY_VECTOR *a)
 {
   enum { W = MULTIPLY_WIDTH };
-  MULTIPLY_VECTOR t = SHUFFLE(MULTIPLY_MASK, a[0], a[1], MULTIPLY_LANES(0, W, 1, W + 1)) + SHUFFLE(MULTIPLY_MASK, a[0], a[1], MULTIPLY_LANES(2, W + 2, 3, W + 3));
-  MULTIPLY_VECTOR u = SHUFFLE(MULTIPLY_MASK, a[2], a[3], MULTIPLY_LANES(0, W, 1, W + 1)) + SHUFFLE(MULTIPLY_MASK, a[2], a[3], MULTIPLY_LANES(2, W + 2, 3, W + 3));
-  t = SHUFFLE(MULTIPLY_MASK, t, u, MULTIPLY_LANES(0, 1, W, W + 1)) + SHUFFLE(MULTIPLY_MASK, t, u, MULTIPLY_LANES(2, 3, W + 2, W + 3));
+  MULTIPLY_VECTOR t = SHUFFLE(MULTIPLY_MASK, a[0], a[1], MULTIPLY_LANES(0, W, 1, W + 1)) +
+                      SHUFFLE(MULTIPLY_MASK, a[0], a[1], MULTIPLY_LANES(2, W + 2, 3, W + 3));
+  MULTIPLY_VECTOR u = SHUFFLE(MULTIPLY_MASK, a[2], a[3], MULTIPLY_LANES(0, W, 1, W + 1)) +
+                      SHUFFLE(MULTIPLY_MASK, a[2], a[3], MULTIPLY_LANES(2, W + 2, 3, W + 3));
+  t = SHUFFLE(MULTIPLY_MASK, t, u, MULTIPLY_LANES(0, 1, W, W + 1)) +
+      SHUFFLE(MULTIPLY_MASK, t, u, MULTIPLY_LANES(2, 3, W + 2, W + 3));
   four sum, part;
   memcpy(&sum, &t, sizeof sum);
   for (int l = 4; l < W; l += 4) {
@@ -47,7 +51,9 @@ MULTIPLY_TARGET static inline __attribute__((always_inline)) four MULTIPLY_ACROS
 }
 
 /* bar[q] += scale * (channels s) . (node q of p), for n nodes: n is known where this is inlined. */
-MULTIPLY_TARGET static inline __attribute__((always_inline)) void MULTIPLY_DOTS(double *restrict bar, const MULTIPLY_VECTOR *restrict p, const MULTIPLY_VECTOR *restrict s,
+MULTIPLY_TARGET static inline __attribute__((always_inline)) void MULTIPLY_DOTS(double *restrict bar,
+                                                                                const MULTIPLY_VECTOR *restrict p,
+                                                                                const MULTIPLY_VECTOR *restrict s,
                                                                                 double scale, const int n)
 {
   MULTIPLY_VECTOR a[MOST] = { { 0 } };
@@ -68,8 +74,9 @@ MULTIPLY_TARGET static inline __attribute__((always_inline)) void MULTIPLY_DOTS(
 }
 
 /* Blocks of one template, d [nodes][CUBIX_TILE]; the n_next cache lines from next on will be wanted afterwards. */
-MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_item *restrict item, size_t n_item, double *restrict bar, const float *restrict d, const float *restrict channels,
-                                          double scale, const char *next, size_t n_next)
+MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_item *restrict item, size_t n_item, double *restrict bar,
+                                          const float *restrict d, const float *restrict channels, double scale,
+                                          const char *next, size_t n_next)
 {
   size_t per_item = n_item ? (n_next + n_item - 1) / n_item : 0;
   for (size_t i = 0; i < n_item; i++) {
@@ -102,7 +109,8 @@ MULTIPLY_TARGET static void MULTIPLY_NAME(const struct cubix_item *restrict item
 }
 
 /* sum[node][channel] += value * channels, blocks of one template. */
-MULTIPLY_TARGET static void MULTIPLY_BASIS(const struct cubix_item *restrict item, size_t n_item, const float *restrict value, const float *restrict channels,
+MULTIPLY_TARGET static void MULTIPLY_BASIS(const struct cubix_item *restrict item, size_t n_item,
+                                           const float *restrict value, const float *restrict channels,
                                            float *restrict sum)
 {
   for (size_t i = 0; i < n_item; i++) {

@@ -43,7 +43,8 @@ double cubix_air_to_vacuum(double lambda_air)
 {
   if (lambda_air < 2000.) return lambda_air;
   double s2 = 1e8 / (lambda_air * lambda_air);
-  return lambda_air * (1. + 8.336624212083e-5 + 2.408926869968e-2 / (130.1065924522 - s2) + 1.599740894897e-4 / (38.92568793293 - s2));
+  return lambda_air * (1. + 8.336624212083e-5 + 2.408926869968e-2 / (130.1065924522 - s2) +
+                       1.599740894897e-4 / (38.92568793293 - s2));
 }
 
 double cubix_vacuum_to_air(double lambda_vac)

@@ -28,9 +28,13 @@ int cubix_instrument_check_size(const struct cubix_instrument *ins)
   int status = CUBIX_OK;
   const double x = ins->n_x + 2. * ins->margin, y = ins->n_y + 2. * ins->margin, voxels = x * y * ins->n_lambda;
   CUBIX_CHECK(voxels <= largest_cube, CUBIX_EUSAGE,
-              "a cube of %.0f x %.0f spaxels (%d on each side are the PSF's margin) and %d channels has %.3g voxels, more than %.3g; "
-              "make FieldOfView smaller, or PixelScale or LambdaStep larger", x, y, ins->margin, ins->n_lambda, voxels, largest_cube);
-  CUBIX_CHECK(x * y < UINT32_MAX, CUBIX_EUSAGE, "%.0f x %.0f spaxels (%d on each side are the PSF's margin) are %.3g, and %u can be numbered; make FieldOfView smaller or PixelScale larger",
+              "a cube of %.0f x %.0f spaxels (%d on each side are the PSF's margin) and %d channels has %.3g voxels, "
+              "more than %.3g; "
+              "make FieldOfView smaller, or PixelScale or LambdaStep larger",
+              x, y, ins->margin, ins->n_lambda, voxels, largest_cube);
+  CUBIX_CHECK(x * y < UINT32_MAX, CUBIX_EUSAGE,
+              "%.0f x %.0f spaxels (%d on each side are the PSF's margin) are %.3g, and %u can be numbered; make "
+              "FieldOfView smaller or PixelScale larger",
               x, y, ins->margin, x * y, UINT32_MAX);
 done:
   return status;
@@ -43,7 +47,8 @@ double cubix_instrument_lambda(const struct cubix_instrument *ins, int k)
 
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy)
 {
-  const double x = fabs((ix + 0.5 - 0.5 * ins->n_x) * ins->pixel_x), y = fabs((iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y);
+  const double x = fabs((ix + 0.5 - 0.5 * ins->n_x) * ins->pixel_x),
+               y = fabs((iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y);
   /* slack: a centre on the border is inside */
   const double size = ins->n_x * ins->pixel_x, slack = 1e-9 * size, root3 = sqrt(3.);
   switch (ins->aperture) {

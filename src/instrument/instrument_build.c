@@ -13,8 +13,8 @@
 #include "physics/constants.h"
 
 /* "PixelScale = 0.3 (muse.param:14)", or "field.pixel = 0.2 (MUSE.cfg)": whose value it is. */
-static const char *whose(char text[512], const struct cubix_params *par, const char *name, double value, double instrument_value,
-                         const struct cubix_instrument_file *file, const char *key)
+static const char *whose(char text[512], const struct cubix_params *par, const char *name, double value,
+                         double instrument_value, const struct cubix_instrument_file *file, const char *key)
 {
   if (value > 0.) snprintf(text, 512, "%s = %.10g (%s)", name, value, cubix_params_origin(par, name));
   else snprintf(text, 512, "%s = %.10g (%s)", key, instrument_value, file->path);
@@ -23,16 +23,21 @@ static const char *whose(char text[512], const struct cubix_params *par, const c
 
 static double either(double parameter, double instrument) { return parameter > 0. ? parameter : instrument; }
 
-static int lay_field(struct cubix_instrument *ins, const struct cubix_instrument_file *file, const struct cubix_params *par)
+static int lay_field(struct cubix_instrument *ins, const struct cubix_instrument_file *file,
+                     const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   char field[512], pixel[512];
   double n[2];
-  const double size[2] = { either(par->FieldOfView.x, file->field_size.x), either(par->FieldOfView.y, file->field_size.y) };
-  const double scale[2] = { either(par->PixelScale.x, file->field_pixel.x), either(par->PixelScale.y, file->field_pixel.y) };
-  CUBIX_CHECK(!par->PixelScale.x == !par->PixelScale.y, CUBIX_EUSAGE, "PixelScale = %g %g (%s): give both, or one for both; decimals bear a point, not a comma",
+  const double size[2] = { either(par->FieldOfView.x, file->field_size.x),
+                           either(par->FieldOfView.y, file->field_size.y) };
+  const double scale[2] = { either(par->PixelScale.x, file->field_pixel.x),
+                            either(par->PixelScale.y, file->field_pixel.y) };
+  CUBIX_CHECK(!par->PixelScale.x == !par->PixelScale.y, CUBIX_EUSAGE,
+              "PixelScale = %g %g (%s): give both, or one for both; decimals bear a point, not a comma",
               par->PixelScale.x, par->PixelScale.y, cubix_params_origin(par, "PixelScale"));
-  CUBIX_CHECK(!par->FieldOfView.x == !par->FieldOfView.y, CUBIX_EUSAGE, "FieldOfView = %g %g (%s): give both, or one for both; decimals bear a point, not a comma",
+  CUBIX_CHECK(!par->FieldOfView.x == !par->FieldOfView.y, CUBIX_EUSAGE,
+              "FieldOfView = %g %g (%s): give both, or one for both; decimals bear a point, not a comma",
               par->FieldOfView.x, par->FieldOfView.y, cubix_params_origin(par, "FieldOfView"));
   for (int i = 0; i < 2; i++) {
     n[i] = floor(size[i] / scale[i] + 0.5 + 1e-9);
@@ -53,7 +58,8 @@ done:
   return status;
 }
 
-static int lay_spectrum(struct cubix_instrument *ins, const struct cubix_instrument_file *file, const struct cubix_params *par)
+static int lay_spectrum(struct cubix_instrument *ins, const struct cubix_instrument_file *file,
+                        const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   char blue[512], red[512], width[512];
@@ -114,23 +120,27 @@ static int lay_psf(struct cubix_instrument *ins, struct cubix_instrument_file *f
   const char *slash = strrchr(file->path, '/');
   if (strcmp(par->Psf, "instrument") == 0) {
     if (par->PsfFwhm > 0.)
-      cubix_log(CUBIX_LOG_WARNING, "PsfFwhm = %g (%s) has no effect: Psf is the instrument's; say Psf gaussian or moffat",
-                par->PsfFwhm, cubix_params_origin(par, "PsfFwhm"));
+      cubix_log(CUBIX_LOG_WARNING,
+                "PsfFwhm = %g (%s) has no effect: Psf is the instrument's; say Psf gaussian or moffat", par->PsfFwhm,
+                cubix_params_origin(par, "PsfFwhm"));
     ins->psf = (enum cubix_psf_kind)file->psf_profile;
     ins->psf_beta = file->psf_beta;
     take_curve(&ins->psf_fwhm, &file->psf_fwhm);
     if (ins->psf == CUBIX_PSF_FILE) {
-      snprintf(path, sizeof path, "%.*s%s", slash && file->psf_file[0] != '/' ? (int)(slash - file->path) + 1 : 0, file->path, file->psf_file);
+      snprintf(path, sizeof path, "%.*s%s", slash && file->psf_file[0] != '/' ? (int)(slash - file->path) + 1 : 0,
+               file->path, file->psf_file);
       CUBIX_TRY(cubix_psf_kernel_read(&ins->psf_kernel, &ins->psf_n, path));
     } else if (ins->psf != CUBIX_PSF_NONE) {
       CUBIX_TRY(check_curve(ins, &ins->psf_fwhm, CUBIX_KEY_psf_fwhm));
     }
   } else if (strcmp(par->Psf, "file") == 0) {
-    CUBIX_CHECK(par->PsfFile[0], CUBIX_EUSAGE, "Psf file (%s) needs PsfFile, a FITS image", cubix_params_origin(par, "Psf"));
+    CUBIX_CHECK(par->PsfFile[0], CUBIX_EUSAGE, "Psf file (%s) needs PsfFile, a FITS image",
+                cubix_params_origin(par, "Psf"));
     ins->psf = CUBIX_PSF_FILE;
     CUBIX_TRY(cubix_psf_kernel_read(&ins->psf_kernel, &ins->psf_n, par->PsfFile));
   } else if (strcmp(par->Psf, "none") != 0) {
-    CUBIX_CHECK(par->PsfFwhm > 0., CUBIX_EUSAGE, "Psf %s (%s) needs PsfFwhm > 0 arcsec", par->Psf, cubix_params_origin(par, "Psf"));
+    CUBIX_CHECK(par->PsfFwhm > 0., CUBIX_EUSAGE, "Psf %s (%s) needs PsfFwhm > 0 arcsec", par->Psf,
+                cubix_params_origin(par, "Psf"));
     ins->psf = strcmp(par->Psf, "moffat") == 0 ? CUBIX_PSF_MOFFAT : CUBIX_PSF_GAUSSIAN;
     ins->psf_beta = par->PsfBeta;
     constant_curve(&ins->psf_fwhm, par->PsfFwhm);
@@ -165,7 +175,8 @@ static int lay_lsf(struct cubix_instrument *ins, struct cubix_instrument_file *f
   ins->lsf_none = strcmp(par->Lsf, "none") == 0;
   ins->lsf_pixel_included = file->lsf_pixel == 0;
   if (strcmp(par->Lsf, "gaussian") == 0) {
-    CUBIX_CHECK(par->LsfFwhm > 0., CUBIX_EUSAGE, "Lsf gaussian (%s) needs LsfFwhm > 0 AA", cubix_params_origin(par, "Lsf"));
+    CUBIX_CHECK(par->LsfFwhm > 0., CUBIX_EUSAGE, "Lsf gaussian (%s) needs LsfFwhm > 0 AA",
+                cubix_params_origin(par, "Lsf"));
     constant_curve(&ins->lsf_fwhm, par->LsfFwhm);
     goto done;
   }
@@ -191,8 +202,11 @@ int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm)
   const char *unit, *help;
   cubix_instrument_key(CUBIX_KEY_lsf_fwhm, &min, &max, &unit, &help);
   CUBIX_CHECK(!ins->lsf_none && !ins->lsf_fwhm.n_table && ins->lsf_fwhm.n_coef == 1, CUBIX_EUSAGE,
-              "LsfFwhm = %g needs a line spread function that is the same at all wavelengths, and %s has %s here: say Lsf gaussian", fwhm, ins->name, ins->lsf_none ? "none" : "another");
-  CUBIX_CHECK(fwhm > 0 && fwhm >= min && fwhm <= max, CUBIX_EUSAGE, "LsfFwhm = %g AA must be above 0 and in %g .. %g AA", fwhm, min, max);
+              "LsfFwhm = %g needs a line spread function that is the same at all wavelengths, and %s has %s here: say "
+              "Lsf gaussian",
+              fwhm, ins->name, ins->lsf_none ? "none" : "another");
+  CUBIX_CHECK(fwhm > 0 && fwhm >= min && fwhm <= max, CUBIX_EUSAGE,
+              "LsfFwhm = %g AA must be above 0 and in %g .. %g AA", fwhm, min, max);
   constant_curve(&ins->lsf_fwhm, fwhm);
 done:
   return status;
@@ -238,12 +252,14 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   if (noise == CUBIX_NOISE_NONE) cubix_params_warn_idle(par, "SnrAperture SnrLambdaMin SnrLambdaMax", "Noise is none");
   if (noise != CUBIX_NOISE_EXPOSURE) cubix_params_warn_idle(par, "ExposureTime", "it belongs to Noise exposure");
   status = cubix_instrument_file_read(&file, par->Instrument, noise != CUBIX_NOISE_NONE);
-  if (status == CUBIX_EUSAGE) cubix_error_about("Instrument = %s (%s)", par->Instrument, cubix_params_origin(par, "Instrument"));
+  if (status == CUBIX_EUSAGE)
+    cubix_error_about("Instrument = %s (%s)", par->Instrument, cubix_params_origin(par, "Instrument"));
   CUBIX_TRY(status);
   CUBIX_ALLOC(ins, 1);
   CUBIX_TRY(copy_text(ins->name, sizeof ins->name, file.instrument_name, "instrument.name", file.path));
   CUBIX_TRY(copy_text(ins->file, sizeof ins->file, file.path, "the path", file.path));
-  CUBIX_TRY(copy_text(ins->reference, sizeof ins->reference, file.instrument_reference, "instrument.reference", file.path));
+  CUBIX_TRY(
+      copy_text(ins->reference, sizeof ins->reference, file.instrument_reference, "instrument.reference", file.path));
   ins->noise = noise;
   CUBIX_TRY(lay_field(ins, &file, par));
   CUBIX_TRY(lay_spectrum(ins, &file, par));

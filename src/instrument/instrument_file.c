@@ -32,7 +32,11 @@ static const struct key {
   size_t offset;
 } keys[] = {
 #define CUBIX_KEY(type, section, key, unit, need, min, max, help) \
-  { type, #section, #key, #section "." #key, unit, need, min, max, help, offsetof(struct cubix_instrument_file, section##_##key) },
+  { type, #section, \
+    #key, #section "." #key, \
+    unit, need, \
+    min,  max, \
+    help, offsetof(struct cubix_instrument_file, section##_##key) },
 #include "instrument/instrument.def"
 #undef CUBIX_KEY
 };
@@ -55,11 +59,13 @@ static void complain(struct complaints *bad, const config_setting_t *where, cons
   vsnprintf(line, sizeof line, fmt, ap);
   va_end(ap);
   if (where) snprintf(place, sizeof place, ":%d", (int)config_setting_source_line(where));
-  snprintf(bad->text + used, sizeof bad->text - used, "%s%s%s: %s", bad->n ? "\n" : "", file ? file : bad->path, place, line);
+  snprintf(bad->text + used, sizeof bad->text - used, "%s%s%s: %s", bad->n ? "\n" : "", file ? file : bad->path, place,
+           line);
   bad->n++;
 }
 
-static void complain_unknown(struct complaints *bad, const config_setting_t *where, const char *section, const char *name)
+static void complain_unknown(struct complaints *bad, const config_setting_t *where, const char *section,
+                             const char *name)
 {
   const char *nearest = NULL;
   int least = 1000;
@@ -91,7 +97,8 @@ static int is_list(const config_setting_t *setting)
 }
 
 /* Numbers with their unit, converted; room for as many as the list is long.  @return how many, 0 after a complaint */
-static int numbers_of(double *value, struct complaints *bad, const config_setting_t *setting, const char *full, const char *unit)
+static int numbers_of(double *value, struct complaints *bad, const config_setting_t *setting, const char *full,
+                      const char *unit)
 {
   int n = is_list(setting) ? config_setting_length(setting) : 1, pure = strcmp(unit, "-") == 0;
   const char *given = NULL;
@@ -109,7 +116,8 @@ static int numbers_of(double *value, struct complaints *bad, const config_settin
   if (n == 0) {
     complain(bad, setting, "%s holds no number", full);
   } else if (!given && !pure) {
-    complain(bad, setting, "%s needs its unit: %s = ( %g, \"%s\" );", full, config_setting_name(setting), value[0], unit);
+    complain(bad, setting, "%s needs its unit: %s = ( %g, \"%s\" );", full, config_setting_name(setting), value[0],
+             unit);
     return 0;
   } else if (given && strcmp(given, unit) && cubix_unit_convert(given, unit, n, value)) {
     complain(bad, setting, "the unit of %s is %s, not '%s'", full, pure ? "none" : known, given);
@@ -125,8 +133,8 @@ static int in_range(struct complaints *bad, const config_setting_t *setting, con
   return 0;
 }
 
-static int read_table(struct cubix_curve *curve, struct complaints *bad, const config_setting_t *lambda, const config_setting_t *value,
-                      const struct key *key)
+static int read_table(struct cubix_curve *curve, struct complaints *bad, const config_setting_t *lambda,
+                      const config_setting_t *value, const struct key *key)
 {
   int status = CUBIX_OK, n = config_setting_length(lambda), m = config_setting_length(value);
   CUBIX_ALLOC(curve->lambda, n + 1);
@@ -137,7 +145,8 @@ static int read_table(struct cubix_curve *curve, struct complaints *bad, const c
   else if (n > 0 && m > 0) curve->n_table = n;
   for (int i = 1; i < n; i++) {
     if (curve->lambda[i] > curve->lambda[i - 1]) continue;
-    complain(bad, lambda, "lambda of %s must increase: %g AA is followed by %g AA", key->full, curve->lambda[i - 1], curve->lambda[i]);
+    complain(bad, lambda, "lambda of %s must increase: %g AA is followed by %g AA", key->full, curve->lambda[i - 1],
+             curve->lambda[i]);
     break;
   }
   for (int i = 0; i < curve->n_table && in_range(bad, value, key, curve->value[i]); i++) continue;
@@ -145,7 +154,8 @@ done:
   return status;
 }
 
-static int read_curve(struct cubix_curve *curve, struct complaints *bad, const config_setting_t *setting, const struct key *key)
+static int read_curve(struct cubix_curve *curve, struct complaints *bad, const config_setting_t *setting,
+                      const struct key *key)
 {
   int status = CUBIX_OK, n_max = (int)(sizeof curve->coef / sizeof *curve->coef), n;
   double coef[sizeof curve->coef / sizeof *curve->coef + 1];
@@ -172,7 +182,9 @@ static int read_curve(struct cubix_curve *curve, struct complaints *bad, const c
   }
   n = numbers_of(coef, bad, polynomial, key->full, key->unit);
   if (n > (polynomial == setting ? 1 : n_max))
-    complain(bad, polynomial, "%s has %d numbers; write { polynomial = ...; } (at most %d) or { lambda = ...; value = ...; }", key->full, n, n_max);
+    complain(bad, polynomial,
+             "%s has %d numbers; write { polynomial = ...; } (at most %d) or { lambda = ...; value = ...; }", key->full,
+             n, n_max);
   else if (n > 0 && (n > 1 || in_range(bad, polynomial, key, coef[0]))) {
     memcpy(curve->coef, coef, (size_t)n * sizeof *coef);
     curve->n_coef = n;
@@ -190,11 +202,13 @@ static int read_choice(struct complaints *bad, const config_setting_t *setting, 
     if (strlen(given) == n && strncmp(given, word, n) == 0) return i;
     word += n + (word[n] == '|');
   }
-  complain(bad, setting, "%s%s%s must be one of %s, in quotes", key->full, given ? " = " : "", given ? given : "", key->unit);
+  complain(bad, setting, "%s%s%s must be one of %s, in quotes", key->full, given ? " = " : "", given ? given : "",
+           key->unit);
   return -1;
 }
 
-static void read_numbers(double *value, int n_max, struct complaints *bad, const config_setting_t *setting, const struct key *key)
+static void read_numbers(double *value, int n_max, struct complaints *bad, const config_setting_t *setting,
+                         const struct key *key)
 {
   double number[3];
   int n = is_list(setting) ? config_setting_length(setting) : 1;
@@ -252,7 +266,8 @@ static int read_section(struct cubix_instrument_file *file, struct complaints *b
     for (int i = 0; i < config_setting_length(section); i++) {
       config_setting_t *setting = config_setting_get_elem(section, (unsigned)i);
       int k = 0;
-      while (k < CUBIX_N_KEY && (strcmp(keys[k].section, name) || strcmp(keys[k].name, config_setting_name(setting)))) k++;
+      while (k < CUBIX_N_KEY && (strcmp(keys[k].section, name) || strcmp(keys[k].name, config_setting_name(setting))))
+        k++;
       if (k == CUBIX_N_KEY) complain_unknown(bad, setting, name, config_setting_name(setting));
       else CUBIX_TRY(read_key(file, bad, setting, k));
     }
@@ -267,13 +282,16 @@ static void check_whole(struct cubix_instrument_file *file, struct complaints *b
   const unsigned char *given = file->given;
   for (int k = 0; k < CUBIX_N_KEY; k++)
     if (!given[k] && (keys[k].need == ALWAYS || (keys[k].need == NOISE && need_noise)))
-      complain(bad, NULL, "'%s' is missing%s", keys[k].full, keys[k].need == NOISE ? "; without it only Noise none can be had" : "");
+      complain(bad, NULL, "'%s' is missing%s", keys[k].full,
+               keys[k].need == NOISE ? "; without it only Noise none can be had" : "");
   if (given[CUBIX_KEY_psf_profile]) {
     int kind = file->psf_profile;
     if ((kind == CUBIX_PSF_GAUSSIAN || kind == CUBIX_PSF_MOFFAT) && !given[CUBIX_KEY_psf_fwhm])
       complain(bad, NULL, "'psf.fwhm' is missing; this psf.profile needs it");
-    if (kind == CUBIX_PSF_MOFFAT && !given[CUBIX_KEY_psf_beta]) complain(bad, NULL, "'psf.beta' is missing; psf.profile moffat needs it");
-    if (kind == CUBIX_PSF_FILE && !given[CUBIX_KEY_psf_file]) complain(bad, NULL, "'psf.file' is missing; psf.profile file needs it");
+    if (kind == CUBIX_PSF_MOFFAT && !given[CUBIX_KEY_psf_beta])
+      complain(bad, NULL, "'psf.beta' is missing; psf.profile moffat needs it");
+    if (kind == CUBIX_PSF_FILE && !given[CUBIX_KEY_psf_file])
+      complain(bad, NULL, "'psf.file' is missing; psf.profile file needs it");
   }
   if (given[CUBIX_KEY_lsf_fwhm] == given[CUBIX_KEY_lsf_resolving_power])
     complain(bad, NULL, "exactly one of 'lsf.fwhm' and 'lsf.resolving_power' must be there");
@@ -329,7 +347,8 @@ int cubix_instrument_file_read(struct cubix_instrument_file *file, const char *n
   config_init(file->config);
   CUBIX_TRY(cubix_configfile_read(file->config, file->path, CUBIX_EINPUT));
   root = config_root_setting(file->config);
-  for (int i = 0; i < config_setting_length(root); i++) CUBIX_TRY(read_section(file, &bad, config_setting_get_elem(root, (unsigned)i)));
+  for (int i = 0; i < config_setting_length(root); i++)
+    CUBIX_TRY(read_section(file, &bad, config_setting_get_elem(root, (unsigned)i)));
   check_whole(file, &bad, need_noise);
   CUBIX_CHECK(!bad.n, CUBIX_EINPUT, "%s", bad.text);
 done:

@@ -10,7 +10,8 @@
  * - 15 t + 6 t^2), t = c + 1 - i, between c and c + 1.  So the cube is a smooth function of FWHM
  * and beta, where a cut at whole spaxels jumps; the margin follows, ceil(c).
  * Derivatives with FWHM and beta are those of these very sums, at frozen points: with q = r^2/a^2,
- *   dI = I (2 beta q/(1 + q) da/a - ln(1 + q) dbeta),   da/a = dFWHM/FWHM + ln 2 2^(1/beta)/(2 beta^2 (2^(1/beta) - 1)) dbeta,
+ *   dI = I (2 beta q/(1 + q) da/a - ln(1 + q) dbeta),
+ *   da/a = dFWHM/FWHM + ln 2 2^(1/beta)/(2 beta^2 (2^(1/beta) - 1)) dbeta,
  * and of the Gaussian's side, t = (x -+ w/2)/(sqrt 2 sigma):  d = (t- exp(-t-^2) - t+
  * exp(-t+^2))/sqrt pi dsigma/sigma; and that of the rim, c being proportional to the FWHM. */
 #include "instrument/psf_kernel.h"
@@ -31,7 +32,8 @@ static const double moffat_most = 8.;       /* radius of a Moffat, in FWHM */
 static double largest_fwhm(const struct cubix_instrument *ins)
 {
   double fwhm = 0.;
-  for (int k = 0; k < ins->n_lambda; k++) fwhm = fmax(fwhm, cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, k)));
+  for (int k = 0; k < ins->n_lambda; k++)
+    fwhm = fmax(fwhm, cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, k)));
   return fwhm;
 }
 
@@ -54,8 +56,10 @@ static struct dual cut(const struct cubix_instrument *ins, double lambda, const 
   const double fwhm = largest_fwhm(ins), pixel = fmin(ins->pixel_x, ins->pixel_y);
   const double by_fwhm = dot->fwhm / cubix_curve_at(&ins->psf_fwhm, lambda) + dot->scale;
   if (ins->psf == CUBIX_PSF_GAUSSIAN) return (struct dual){ 2.5 * fwhm / pixel, 2.5 * fwhm / pixel * by_fwhm };
-  const double beta = ins->psf_beta, power = pow(1e3, 1. / (beta - 1.)), r = moffat_width(fwhm, beta) * sqrt(power - 1.);
-  if (!(r < moffat_most * fwhm)) return (struct dual){ moffat_most * fwhm / pixel, moffat_most * fwhm / pixel * by_fwhm };
+  const double beta = ins->psf_beta, power = pow(1e3, 1. / (beta - 1.)),
+               r = moffat_width(fwhm, beta) * sqrt(power - 1.);
+  if (!(r < moffat_most * fwhm))
+    return (struct dual){ moffat_most * fwhm / pixel, moffat_most * fwhm / pixel * by_fwhm };
   const double by_beta = width_by_beta(beta) - power * log(1e3) / (2. * (power - 1.) * (beta - 1.) * (beta - 1.));
   return (struct dual){ r / pixel, r / pixel * (by_fwhm + by_beta * dot->beta) };
 }
@@ -84,13 +88,15 @@ struct shape { double width, width_dot, beta, beta_dot; };   /* width: sigma of 
 static struct shape shape_at(const struct cubix_instrument *ins, double lambda, const struct cubix_psf_bar *dot)
 {
   const double fwhm = cubix_curve_at(&ins->psf_fwhm, lambda), fwhm_dot = dot->fwhm + dot->scale * fwhm;
-  if (ins->psf == CUBIX_PSF_GAUSSIAN) return (struct shape){ fwhm / CUBIX_FWHM_SIGMA, fwhm_dot / CUBIX_FWHM_SIGMA, 0., 0. };
+  if (ins->psf == CUBIX_PSF_GAUSSIAN)
+    return (struct shape){ fwhm / CUBIX_FWHM_SIGMA, fwhm_dot / CUBIX_FWHM_SIGMA, 0., 0. };
   const double beta = ins->psf_beta, a = moffat_width(fwhm, beta);
   return (struct shape){ a, a * (fwhm_dot / fwhm + dot->beta * width_by_beta(beta)), beta, dot->beta };
 }
 
 /* Profile times area over the rectangle of sides w_x, w_y about (x, y). */
-static struct dual moffat_spaxel(const gsl_integration_glfixed_table *points, double x, double y, double w_x, double w_y, const struct shape *s)
+static struct dual moffat_spaxel(const gsl_integration_glfixed_table *points, double x, double y, double w_x,
+                                 double w_y, const struct shape *s)
 {
   const double a = s->width, beta = s->beta, by_a = 2. * beta * s->width_dot / a;
   struct dual sum = { 0., 0. };
@@ -128,21 +134,25 @@ static struct dual rimmed(struct dual value, struct dual share)
 }
 
 /* Kernel and derivative: K = k/S, S the sum of k, and dK = (dk - K dS)/S.  @param[out] kernel_dot may be NULL */
-static int build(double *kernel, double *kernel_dot, const struct cubix_instrument *ins, const struct shape *shape, const struct dual *end, int radius)
+static int build(double *kernel, double *kernel_dot, const struct cubix_instrument *ins, const struct shape *shape,
+                 const struct dual *end, int radius)
 {
   int status = CUBIX_OK, side = 2 * radius + 1;
   double sum = 0., sum_dot = 0.;
-  gsl_integration_glfixed_table *coarse = gsl_integration_glfixed_table_alloc(8), *fine = gsl_integration_glfixed_table_alloc(32);
+  gsl_integration_glfixed_table *coarse = gsl_integration_glfixed_table_alloc(8),
+                                *fine = gsl_integration_glfixed_table_alloc(32);
   CUBIX_CHECK(coarse && fine, CUBIX_ENOMEM, "cannot allocate the points of the quadrature");
   for (int j = 0; j <= radius; j++) {
     for (int i = 0; i <= radius; i++) {
       const double x = i * ins->pixel_x, y = j * ins->pixel_y;
       const int mirror = (radius + i) * side + radius + j;
       struct dual value;
-      if (i < j && ins->pixel_x == ins->pixel_y) value = (struct dual){ kernel[mirror], kernel_dot ? kernel_dot[mirror] : 0. };
+      if (i < j && ins->pixel_x == ins->pixel_y)
+        value = (struct dual){ kernel[mirror], kernel_dot ? kernel_dot[mirror] : 0. };
       else {
-        value = ins->psf == CUBIX_PSF_MOFFAT ? moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, shape)
-                                             : gauss_spaxel(x, y, ins->pixel_x, ins->pixel_y, shape);
+        value = ins->psf == CUBIX_PSF_MOFFAT
+                    ? moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, shape)
+                    : gauss_spaxel(x, y, ins->pixel_x, ins->pixel_y, shape);
         value = rimmed(rimmed(value, rim(i, end)), rim(j, end));
       }
       for (int q = 0; q < 4; q++) {
@@ -177,7 +187,8 @@ int cubix_psf_kernel_build(double *kernel, const struct cubix_instrument *ins, d
   return build(kernel, NULL, ins, &shape, &end, radius);
 }
 
-int cubix_psf_kernel_build_jvp(double *kernel_dot, const struct cubix_instrument *ins, double lambda, int radius, const struct cubix_psf_bar *psf_dot)
+int cubix_psf_kernel_build_jvp(double *kernel_dot, const struct cubix_instrument *ins, double lambda, int radius,
+                               const struct cubix_psf_bar *psf_dot)
 {
   int status = CUBIX_OK;
   const size_t n = (size_t)(2 * radius + 1) * (size_t)(2 * radius + 1);
@@ -199,12 +210,15 @@ int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double b
   double min, max;
   const char *unit, *help;
   const int moffat = ins->psf == CUBIX_PSF_MOFFAT;
-  CUBIX_CHECK((moffat || ins->psf == CUBIX_PSF_GAUSSIAN) && ins->psf_fwhm.n_table == 0 && ins->psf_fwhm.n_coef == 1, CUBIX_EUSAGE,
+  CUBIX_CHECK((moffat || ins->psf == CUBIX_PSF_GAUSSIAN) && ins->psf_fwhm.n_table == 0 && ins->psf_fwhm.n_coef == 1,
+              CUBIX_EUSAGE,
               "the PSF has no single FWHM that could be changed: say Psf gaussian or moffat, with PsfFwhm");
   cubix_instrument_key(CUBIX_KEY_psf_fwhm, &min, &max, &unit, &help);
-  CUBIX_CHECK(fwhm >= min && fwhm <= max, CUBIX_EUSAGE, "PsfFwhm = %g %s; it must be in %g .. %g", fwhm, unit, min, max);
+  CUBIX_CHECK(fwhm >= min && fwhm <= max, CUBIX_EUSAGE, "PsfFwhm = %g %s; it must be in %g .. %g", fwhm, unit, min,
+              max);
   cubix_instrument_key(CUBIX_KEY_psf_beta, &min, &max, &unit, &help);
-  CUBIX_CHECK(!moffat || (beta >= min && beta <= max), CUBIX_EUSAGE, "PsfBeta = %g; it must be in %g .. %g", beta, min, max);
+  CUBIX_CHECK(!moffat || (beta >= min && beta <= max), CUBIX_EUSAGE, "PsfBeta = %g; it must be in %g .. %g", beta, min,
+              max);
   const struct cubix_instrument was = *ins;
   ins->psf_fwhm.coef[0] = fwhm;
   if (moffat) ins->psf_beta = beta;
@@ -253,16 +267,20 @@ int cubix_psf_kernel_read(double **out, int *n, const char *file)
   fits_get_img_size(f, 2, size, &fits);
   CUBIX_CHECK(!fits, CUBIX_EINPUT, "the PSF image %s: %s", file, fits_words(fits, words));
   CUBIX_CHECK(n_dim == 2, CUBIX_EINPUT, "the PSF image %s has %d dimensions; it must have 2", file, n_dim);
-  CUBIX_CHECK(size[0] % 2 == 1 && size[1] % 2 == 1 && size[0] < 20000 && size[1] < 20000, CUBIX_EINPUT,
-              "the PSF image %s has %ld x %ld pixels; both numbers must be odd, so that it has a centre, and below 20000", file, size[0], size[1]);
+  CUBIX_CHECK(
+      size[0] % 2 == 1 && size[1] % 2 == 1 && size[0] < 20000 && size[1] < 20000, CUBIX_EINPUT,
+      "the PSF image %s has %ld x %ld pixels; both numbers must be odd, so that it has a centre, and below 20000", file,
+      size[0], size[1]);
   CUBIX_ALLOC(image, size[0] * size[1]);
   fits_read_img(f, TDOUBLE, 1, size[0] * size[1], (void *)&no_value, image, &is_null, &fits);
   CUBIX_CHECK(!fits, CUBIX_EINPUT, "the PSF image %s: %s", file, fits_words(fits, words));
   for (long i = 0; i < size[0] * size[1]; i++) {
-    CUBIX_CHECK(isfinite(image[i]), CUBIX_EINPUT, "the PSF image %s is not finite at pixel (%ld, %ld)", file, i % size[0] + 1, i / size[0] + 1);
+    CUBIX_CHECK(isfinite(image[i]), CUBIX_EINPUT, "the PSF image %s is not finite at pixel (%ld, %ld)", file,
+                i % size[0] + 1, i / size[0] + 1);
     sum += image[i];
   }
-  CUBIX_CHECK(sum > 0. && isfinite(sum), CUBIX_EINPUT, "the PSF image %s has the sum %g; it must be positive", file, sum);
+  CUBIX_CHECK(sum > 0. && isfinite(sum), CUBIX_EINPUT, "the PSF image %s has the sum %g; it must be positive", file,
+              sum);
   side = (int)(size[0] > size[1] ? size[0] : size[1]);
   CUBIX_ALLOC(kernel, (size_t)side * (size_t)side);
   for (long j = 0; j < size[1]; j++)

@@ -20,7 +20,8 @@ int cubix_psf_margin(const struct cubix_instrument *ins);
 int cubix_psf_kernel_build(double *kernel, const struct cubix_instrument *ins, double lambda, int radius);
 /** Its derivative in the direction psf_dot, that of the rim included; 0 for a kernel from a file.
  * Local.  @param[out] kernel_dot as kernel, sum 0 */
-int cubix_psf_kernel_build_jvp(double *kernel_dot, const struct cubix_instrument *ins, double lambda, int radius, const struct cubix_psf_bar *psf_dot);
+int cubix_psf_kernel_build_jvp(double *kernel_dot, const struct cubix_instrument *ins, double lambda, int radius,
+                               const struct cubix_psf_bar *psf_dot);
 /** Another FWHM [arcsec] and beta for a gaussian or moffat PSF whose FWHM does not vary; the margin,
  * and so the size of painted cubes, follows.  Local.
  *  Errors: CUBIX_EUSAGE when there is no such PSF, the values are out of bounds or the cube would

@@ -70,7 +70,8 @@ void cubix_cosmology_tabulate(struct cubix_age_table *table, double omega_m, dou
       d[j] = cubix_cosmology_age(omega_m, omega_l, h, root * root);
     }
     for (int order = 1; order < CUBIX_N_AGE_NODE; order++)
-      for (int j = CUBIX_N_AGE_NODE - 1; j >= order; j--) d[j] = (d[j] - d[j - 1]) / (table->node[j] - table->node[j - order]);
+      for (int j = CUBIX_N_AGE_NODE - 1; j >= order; j--)
+        d[j] = (d[j] - d[j - 1]) / (table->node[j] - table->node[j - order]);
   }
 }
 

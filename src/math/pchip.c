@@ -53,7 +53,10 @@ static struct slope slope_at(const double *x, const double *y, size_t stride, in
   return s;
 }
 
-double cubix_pchip_slope(const double *x, const double *y, size_t stride, int n, int i) { return slope_at(x, y, stride, n, i).value; }
+double cubix_pchip_slope(const double *x, const double *y, size_t stride, int n, int i)
+{
+  return slope_at(x, y, stride, n, i).value;
+}
 
 void cubix_pchip_slope_vjp(const double *x, const double *y, size_t stride, int n, int i, double bar, double *y_bar)
 {

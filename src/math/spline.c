@@ -50,7 +50,8 @@ done:
   return status;
 }
 
-void cubix_spline_curvature(const struct cubix_spline *spline, const double (*restrict f)[CUBIX_LANES], double (*restrict m)[CUBIX_LANES])
+void cubix_spline_curvature(const struct cubix_spline *spline, const double (*restrict f)[CUBIX_LANES],
+                            double (*restrict m)[CUBIX_LANES])
 {
   const double *x = spline->knot, *per_h = spline->per_h;
   int n = spline->n;
@@ -60,7 +61,8 @@ void cubix_spline_curvature(const struct cubix_spline *spline, const double (*re
   }
   if (n == 3) {
     for (int l = 0; l < CUBIX_LANES; l++)
-      m[0][l] = m[1][l] = m[2][l] = ((f[2][l] - f[1][l]) * per_h[1] - (f[1][l] - f[0][l]) * per_h[0]) / (x[2] - x[0]) / 3;
+      m[0][l] = m[1][l] = m[2][l] =
+          ((f[2][l] - f[1][l]) * per_h[1] - (f[1][l] - f[0][l]) * per_h[0]) / (x[2] - x[0]) / 3;
     return;
   }
   double chord[CUBIX_LANES];
@@ -83,7 +85,8 @@ void cubix_spline_curvature(const struct cubix_spline *spline, const double (*re
   }
 }
 
-void cubix_spline_curvature_vjp(const struct cubix_spline *spline, double (*restrict m_bar)[CUBIX_LANES], double (*restrict f_bar)[CUBIX_LANES])
+void cubix_spline_curvature_vjp(const struct cubix_spline *spline, double (*restrict m_bar)[CUBIX_LANES],
+                                double (*restrict f_bar)[CUBIX_LANES])
 {
   const double *x = spline->knot, *per_h = spline->per_h;
   int n = spline->n;

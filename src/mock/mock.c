@@ -89,8 +89,9 @@ int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *o
   int status = CUBIX_OK;
   struct cubix_mock *m = NULL;
   int64_t rows = options->n_star + options->n_wind, most = rows > options->n_gas ? rows : options->n_gas;
-  CUBIX_CHECK(options->n_wind == 0 || rows < INT64_MAX / options->n_wind, CUBIX_EUSAGE, "--winds %lld beside --stars %lld: fewer winds, please",
-              (long long)options->n_wind, (long long)options->n_star);
+  CUBIX_CHECK(options->n_wind == 0 || rows < INT64_MAX / options->n_wind, CUBIX_EUSAGE,
+              "--winds %lld beside --stars %lld: fewer winds, please", (long long)options->n_wind,
+              (long long)options->n_star);
   CUBIX_CHECK(most / options->n_file < INT32_MAX - 1, CUBIX_EUSAGE,
               "%lld particles of a type in %lld file(s): the layout counts to %d in a file; use --files %lld or more",
               (long long)most, (long long)options->n_file, INT32_MAX, (long long)(most / (INT32_MAX - 1) + 1));
@@ -103,9 +104,10 @@ int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *o
   if (m->o.thickness <= 0.) m->o.thickness = 0.1 * m->o.radius;
   double now = MOCK_STELLAR_NOW * m->o.mass;
   if (m->o.speed <= 0.) m->o.speed = pow(1.1 * now / 47., 0.25);                 /* a tenth of the stars' mass in gas */
-  CUBIX_CHECK(m->o.box >= cubix_mock_file_length(m, 200. * m->o.radius), CUBIX_EUSAGE,
-              "--box %g comoving kpc/h is narrow for --radius %g kpc at redshift %g: at least %.0f, or a smaller radius",
-              m->o.box, m->o.radius, m->o.redshift, ceil(cubix_mock_file_length(m, 200. * m->o.radius)));
+  CUBIX_CHECK(
+      m->o.box >= cubix_mock_file_length(m, 200. * m->o.radius), CUBIX_EUSAGE,
+      "--box %g comoving kpc/h is narrow for --radius %g kpc at redshift %g: at least %.0f, or a smaller radius",
+      m->o.box, m->o.radius, m->o.redshift, ceil(cubix_mock_file_length(m, 200. * m->o.radius)));
   m->speed = m->o.speed;
   m->r_turn = 0.25 * m->o.radius;
   m->disc_mass = (1. - m->o.bulge) * now;
@@ -148,7 +150,8 @@ static void disc_star(const struct cubix_mock *m, const double *u, struct birth 
   double g[4], ratio2, rd = m->o.radius;
   b->t = birth_time(m, m->tau, u[1]);
   b->age = m->t_now - b->t;
-  double length = rd * (0.75 + 0.5 * (b->t - m->t_start) / (m->t_now - m->t_start)), radius = -length * log(u[2] * u[3]);
+  double length = rd * (0.75 + 0.5 * (b->t - m->t_start) / (m->t_now - m->t_start)),
+         radius = -length * log(u[2] * u[3]);
   double phi = cubix_mock_arm_phi(m, cubix_mock_arm_strength(m, b->age, radius), radius, u[4]);
   double z0 = m->height * pow((b->age + 0.3) / 10.3, 0.7), v = cubix_mock_speed(m, radius, &ratio2);
   double surface = m->disc_mass / (2. * CUBIX_PI * rd * rd) * exp(-radius / rd);
@@ -156,7 +159,8 @@ static void disc_star(const struct cubix_mock *m, const double *u, struct birth 
   double turn2 = v * v - sigma_r2 * (ratio2 - 1. + 2. * radius / rd), back = MOCK_RAD_GYR * v / radius * b->age;
   cubix_gauss_pair(g, u[6], u[7]);
   cubix_gauss_pair(g + 2, u[8], u[9]);
-  double v_r = sqrt(sigma_r2) * g[0], v_phi = sqrt(fmax(0., turn2)) + sqrt(sigma_r2 * ratio2) * g[1], c = cos(phi), s = sin(phi);
+  double v_r = sqrt(sigma_r2) * g[0], v_phi = sqrt(fmax(0., turn2)) + sqrt(sigma_r2 * ratio2) * g[1], c = cos(phi),
+         s = sin(phi);
   b->radius = radius;
   b->z = 0.5 * z0 * log(u[5] / (1. - u[5]));
   b->x[0] = radius * c;
@@ -178,7 +182,8 @@ static void disc_star(const struct cubix_mock *m, const double *u, struct birth 
 
 static void bulge_star(const struct cubix_mock *m, const double *u, struct birth *b)
 {
-  double g[4], s = sqrt(u[2] * m->bulge_inside), r = m->bulge_scale * s / (1. - s), cosine = 2. * u[3] - 1., sine = sqrt(1. - cosine * cosine);
+  double g[4], s = sqrt(u[2] * m->bulge_inside), r = m->bulge_scale * s / (1. - s), cosine = 2. * u[3] - 1.,
+               sine = sqrt(1. - cosine * cosine);
   double phi = 2. * CUBIX_PI * u[4], sigma = cubix_mock_at(m, m->sigma, r);
   b->t = birth_time(m, BULGE_TAU, u[1]);
   b->age = m->t_now - b->t;
@@ -203,7 +208,8 @@ static void star_at(const struct cubix_mock *m, int64_t i, struct cubix_mock_sta
   double u[10], position[3], star_density, gas_density, dark_density;
   cubix_mock_draw(m, CUBIX_MOCK_OF_STAR, i, 5, u);
   if (u[0] < m->o.bulge) bulge_star(m, u, &b); else disc_star(m, u, &b);
-  double n = (double)m->o.n_star, formed = m->o.mass / n * cubix_mock_mass_factor(m, CUBIX_MOCK_OF_STAR_PAIR, i, m->o.n_star);
+  double n = (double)m->o.n_star,
+         formed = m->o.mass / n * cubix_mock_mass_factor(m, CUBIX_MOCK_OF_STAR_PAIR, i, m->o.n_star);
   double metals = cubix_mock_metallicity(b.log_z), r = sqrt(b.radius * b.radius + b.z * b.z);
   float a_birth = birth_scale_factor(m, b.t);
 
@@ -229,7 +235,8 @@ static void star_at(const struct cubix_mock *m, int64_t i, struct cubix_mock_sta
 void cubix_mock_star_at(const struct cubix_mock *mock, int64_t row, struct cubix_mock_star *star)
 {
   int64_t n_wind = mock->o.n_wind, n_row = mock->o.n_star + n_wind, winds = n_wind ? row * n_wind / n_row : 0;
-  if (n_wind && (row + 1) * n_wind / n_row > winds) cubix_mock_wind_at(mock, winds, star); else star_at(mock, row - winds, star);
+  if (n_wind && (row + 1) * n_wind / n_row > winds) cubix_mock_wind_at(mock, winds, star);
+  else star_at(mock, row - winds, star);
 }
 
 void cubix_mock_free(struct cubix_mock *mock) { free(mock); }

@@ -50,7 +50,10 @@ double cubix_mock_arm_strength(const struct cubix_mock *mock, double age, double
 }
 
 /* Trailing, because the disc turns towards growing phi. */
-static double arm_azimuth(const struct cubix_mock *mock, double radius) { return -mock->arm_cot * log(radius / mock->o.radius); }
+static double arm_azimuth(const struct cubix_mock *mock, double radius)
+{
+  return -mock->arm_cot * log(radius / mock->o.radius);
+}
 
 double cubix_mock_arm_density(const struct cubix_mock *mock, double strength, const struct cubix_mock_place *p)
 {
@@ -68,9 +71,11 @@ double cubix_mock_arm_phi(const struct cubix_mock *mock, double strength, double
   return arm_azimuth(mock, radius) + (e + CUBIX_PI + 2. * CUBIX_PI * which) / arms;
 }
 
-void cubix_mock_to_file(const struct cubix_mock *mock, double a, const double x[3], const double v[3], double position[3], float velocity[3])
+void cubix_mock_to_file(const struct cubix_mock *mock, double a, const double x[3], const double v[3],
+                        double position[3], float velocity[3])
 {
-  double c = mock->spin_cos, s = mock->spin_sin, box = mock->o.box, unit = cubix_mock_file_length(mock, 1.) * mock->a / a;
+  double c = mock->spin_cos, s = mock->spin_sin, box = mock->o.box,
+         unit = cubix_mock_file_length(mock, 1.) * mock->a / a;
   double x_box[3] = { x[0], c * x[1] - s * x[2], s * x[1] + c * x[2] };
   double v_box[3] = { v[0], c * v[1] - s * v[2], s * v[1] + c * v[2] };
   for (int k = 0; k < 3; k++) {

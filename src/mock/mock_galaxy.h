@@ -20,12 +20,18 @@
 #define MOCK_OMEGA_B 0.0486
 #define MOCK_HUBBLE  0.6774
 
-#define MOCK_G           4.300917e-6                        /* gravity [kpc (km/s)^2/Msun]: nominal GM_sun over CUBIX_KPC_CM */
-#define MOCK_RAD_GYR     1.0227121650537077                 /* 1 km/s/kpc [rad/Gyr] = CUBIX_GYR_S * 1e5 / CUBIX_KPC_CM       */
-#define MOCK_STELLAR_NOW 0.6                                /* mean surviving fraction, where dynamics needs one number      */
+#define MOCK_G 4.300917e-6 /* gravity [kpc (km/s)^2/Msun]: nominal GM_sun over CUBIX_KPC_CM */
+#define MOCK_RAD_GYR 1.0227121650537077 /* 1 km/s/kpc [rad/Gyr] = CUBIX_GYR_S * 1e5 / CUBIX_KPC_CM       */
+#define MOCK_STELLAR_NOW 0.6 /* mean surviving fraction, where dynamics needs one number      */
 
 enum { CUBIX_MOCK_N_RADIUS = 1024 };  /* nodes of the radial tables */
-enum cubix_mock_stream { CUBIX_MOCK_OF_STAR, CUBIX_MOCK_OF_STAR_PAIR, CUBIX_MOCK_OF_GAS, CUBIX_MOCK_OF_GAS_PAIR, CUBIX_MOCK_OF_WIND };
+enum cubix_mock_stream {
+  CUBIX_MOCK_OF_STAR,
+  CUBIX_MOCK_OF_STAR_PAIR,
+  CUBIX_MOCK_OF_GAS,
+  CUBIX_MOCK_OF_GAS_PAIR,
+  CUBIX_MOCK_OF_WIND
+};
 
 struct cubix_mock {
   struct cubix_mock_options o;        /* with thickness and speed filled in */
@@ -64,7 +70,8 @@ double cubix_mock_arm_phi(const struct cubix_mock *mock, double strength, double
 /** 1 + strength cos(...) there.  Local. */
 double cubix_mock_arm_density(const struct cubix_mock *mock, double strength, const struct cubix_mock_place *p);
 /** Galaxy's frame [kpc, km/s] -> the file's box and units at scale factor a.  Local. */
-void cubix_mock_to_file(const struct cubix_mock *mock, double a, const double x[3], const double v[3], double position[3], float velocity[3]);
+void cubix_mock_to_file(const struct cubix_mock *mock, double a, const double x[3], const double v[3],
+                        double position[3], float velocity[3]);
 /** A factor of mean exactly 1 over each pair of members.  Local. */
 double cubix_mock_mass_factor(const struct cubix_mock *mock, enum cubix_mock_stream pairs, int64_t i, int64_t n);
 /** log10 Z of what forms at cosmic time t [Gyr] at a radius [kpc], without scatter.  Local. */
@@ -81,7 +88,8 @@ double cubix_mock_alpha(const struct cubix_mock *mock, double t, int in_bulge);
 /** Eight magnitudes of a population.  Local.  @param mass formed [Msun], age [Gyr]  @param[out] magnitude [8] */
 void cubix_mock_photometry(double mass, double age, double z, float *magnitude);
 /** Densities [Msun/kpc3] at a place: stars, gas, dark matter.  Local. */
-void cubix_mock_density(const struct cubix_mock *mock, double radius, double z, double *star, double *gas, double *dark);
+void cubix_mock_density(const struct cubix_mock *mock, double radius, double z, double *star, double *gas,
+                        double *dark);
 /** Radius of the sphere of n particles of mass m [Msun] at a density [Msun/kpc3], in the file's unit.  Local. */
 float cubix_mock_sphere(const struct cubix_mock *mock, double n, double m, double density);
 /** Gas mass from the star formation rate; called once by cubix_mock_init.  Local. */
@@ -92,7 +100,10 @@ void cubix_mock_wind_at(const struct cubix_mock *mock, int64_t i, struct cubix_m
 /** Msun, kpc, Msun/kpc3 -> the file's units, in which a solar mass and a kpc are what they are
  * called, whatever the cgs value beside them.  Local. */
 static inline double cubix_mock_file_mass(double mass) { return 1e-10 * mass * MOCK_HUBBLE; }
-static inline double cubix_mock_file_length(const struct cubix_mock *mock, double kpc) { return kpc / mock->a * MOCK_HUBBLE; }
+static inline double cubix_mock_file_length(const struct cubix_mock *mock, double kpc)
+{
+  return kpc / mock->a * MOCK_HUBBLE;
+}
 static inline double cubix_mock_file_density(const struct cubix_mock *mock, double density)
 {
   return 1e-10 * density * mock->a * mock->a * mock->a / (MOCK_HUBBLE * MOCK_HUBBLE);

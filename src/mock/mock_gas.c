@@ -56,7 +56,8 @@ static double gas_place(const struct cubix_mock *m, const double *u, struct cubi
   p->z = 0.5 * m->gas_height * log(u[3] / (1. - u[3]));
   cubix_gauss_pair(g, u[4], u[5]);
   double c = 1. / cosh(p->z / m->gas_height), volume = 4. * CUBIX_PI * m->gas_radius * m->gas_radius * m->gas_height;
-  return exp(-p->radius / m->gas_radius) * c * c / volume * cubix_mock_arm_density(m, strength, p) * exp(0.3 * g[0] - 0.045);
+  return exp(-p->radius / m->gas_radius) * c * c / volume * cubix_mock_arm_density(m, strength, p) *
+         exp(0.3 * g[0] - 0.045);
 }
 
 /* Stars formed per gas mass [1/Gyr]. */
@@ -92,7 +93,8 @@ done:
   return status;
 }
 
-static void orbit(const struct cubix_mock *m, const struct cubix_mock_place *p, const double *g, double x[3], double v[3])
+static void orbit(const struct cubix_mock *m, const struct cubix_mock_place *p, const double *g, double x[3],
+                  double v[3])
 {
   double speed = cubix_mock_speed(m, p->radius, NULL), c = cos(p->phi), s = sin(p->phi);
   x[0] = p->radius * c;
@@ -106,9 +108,11 @@ static void orbit(const struct cubix_mock *m, const struct cubix_mock_place *p, 
 /* Temperature, ionisation, energy and star formation of a cell of a mass and density; g: a normal number. */
 static void cell_state(struct cubix_mock_gas *gas, double mass, double density, double g)
 {
-  double rate = formation_rate(density), ratio = hydrogen_number(density, HYDROGEN) / THRESHOLD, x = gas->GFM_Metals[0], y = gas->GFM_Metals[1];
+  double rate = formation_rate(density), ratio = hydrogen_number(density, HYDROGEN) / THRESHOLD, x = gas->GFM_Metals[0],
+         y = gas->GFM_Metals[1];
   double temperature = 1e4 * (rate > 0. ? pow(ratio, 0.3) : pow(ratio, -0.1) * pow(10., 0.1 * g));
-  double neutral = 1. / (1. + pow(SHIELD / hydrogen_number(density, x), 1.5)), electrons = (1. - neutral) * (1. + y / (4. * x));
+  double neutral = 1. / (1. + pow(SHIELD / hydrogen_number(density, x), 1.5)),
+         electrons = (1. - neutral) * (1. + y / (4. * x));
   double mu = 4. / (1. + 3. * x + 4. * x * electrons);
   gas->InternalEnergy[0] = (float)(BOLTZMANN * temperature / ((GAMMA - 1.) * mu * PROTON_G) / (TNG_CMS * TNG_CMS));
   gas->ElectronAbundance[0] = (float)electrons;
@@ -123,7 +127,8 @@ void cubix_mock_gas_at(const struct cubix_mock *mock, int64_t row, struct cubix_
   double u[10], g[4], x[3], v[3], star_density, smooth, dark_density, n = (double)m->o.n_gas;
   memset(gas, 0, sizeof *gas);
   cubix_mock_draw(m, CUBIX_MOCK_OF_GAS, row, 5, u);
-  double density = m->gas_mass * gas_place(m, u, &p), mass = m->gas_mass / n * cubix_mock_mass_factor(m, CUBIX_MOCK_OF_GAS_PAIR, row, m->o.n_gas);
+  double density = m->gas_mass * gas_place(m, u, &p),
+         mass = m->gas_mass / n * cubix_mock_mass_factor(m, CUBIX_MOCK_OF_GAS_PAIR, row, m->o.n_gas);
   cubix_gauss_pair(g, u[6], u[7]);
   cubix_gauss_pair(g + 2, u[8], u[9]);
   double metals = cubix_mock_metallicity(cubix_mock_log_z(m, m->t_now, p.radius) + 0.05 * g[3]);
@@ -148,7 +153,8 @@ void cubix_mock_gas_at(const struct cubix_mock *mock, int64_t row, struct cubix_
   gas->GFM_WindHostHaloMass[0] = (float)cubix_mock_file_mass(m->halo_mass);
   gas->SubfindDMDensity[0] = (float)cubix_mock_file_density(m, dark_density);
   gas->SubfindDensity[0] = (float)cubix_mock_file_density(m, star_density + density + dark_density);
-  gas->SubfindHsml[0] = cubix_mock_sphere(m, 64., m->o.mass / (double)m->o.n_star * (MOCK_OMEGA_M / MOCK_OMEGA_B - 1.), dark_density);
+  gas->SubfindHsml[0] =
+      cubix_mock_sphere(m, 64., m->o.mass / (double)m->o.n_star * (MOCK_OMEGA_M / MOCK_OMEGA_B - 1.), dark_density);
 }
 
 void cubix_mock_wind_at(const struct cubix_mock *mock, int64_t i, struct cubix_mock_star *star)
@@ -190,12 +196,14 @@ void cubix_mock_wind_at(const struct cubix_mock *mock, int64_t i, struct cubix_m
 const struct cubix_mock_field *cubix_mock_fields(int part_type, int *n)
 {
   static const struct cubix_mock_field star[] = {
-#define CUBIX_MOCK_STAR(type, name, n, minimal, a, h, l, m, v, cgs, meaning) FIELD(cubix_mock_star, type, name, n, minimal, a, h, l, m, v, cgs)
+#define CUBIX_MOCK_STAR(type, name, n, minimal, a, h, l, m, v, cgs, meaning) \
+  FIELD(cubix_mock_star, type, name, n, minimal, a, h, l, m, v, cgs)
 #include "mock/mock_fields.def"
 #undef CUBIX_MOCK_STAR
   };
   static const struct cubix_mock_field gas[] = {
-#define CUBIX_MOCK_GAS(type, name, n, minimal, a, h, l, m, v, cgs, meaning) FIELD(cubix_mock_gas, type, name, n, minimal, a, h, l, m, v, cgs)
+#define CUBIX_MOCK_GAS(type, name, n, minimal, a, h, l, m, v, cgs, meaning) \
+  FIELD(cubix_mock_gas, type, name, n, minimal, a, h, l, m, v, cgs)
 #include "mock/mock_fields.def"
 #undef CUBIX_MOCK_GAS
   };

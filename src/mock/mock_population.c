@@ -45,7 +45,9 @@ double cubix_mock_alpha(const struct cubix_mock *mock, double t, int in_bulge)
 void cubix_mock_elements(double z, double alpha, float *metals, float *tagged)
 {
   enum { C, N, O, NE, MG, SI, FE, OTHER, N_METAL };
-  static const double solar[N_METAL] = { 2.365e-3, 6.928e-4, 5.733e-3, 1.257e-3, 7.079e-4, 6.649e-4, 1.292e-3, 6.87e-4 };
+  static const double solar[N_METAL] = {
+    2.365e-3, 6.928e-4, 5.733e-3, 1.257e-3, 7.079e-4, 6.649e-4, 1.292e-3, 6.87e-4
+  };
   double x[N_METAL], sum = 0., less = pow(10., -alpha);
   for (int k = 0; k < N_METAL; k++) {
     x[k] = solar[k] * (k == C || k == N || k == FE ? less : 1.);
@@ -72,7 +74,8 @@ void cubix_mock_photometry(double mass, double age, double z, float *magnitude)
   double x = log10(fmin(fmax(age, 3e-3), 14.)), metal = log10(z / 0.0127);
   double v = 4.5 + 2. * x + 0.4 * metal - 2.5 * log10(mass);
   double b_v = 0.5 + 0.37 * x + 0.15 * metal, u_b = 0.15 + 0.35 * x + 0.2 * metal, v_k = 2.3 + 0.6 * x + 0.4 * metal;
-  double g_r = 0.42 + 0.42 * x + 0.12 * metal, r_i = 0.2 + 0.17 * x + 0.05 * metal, i_z = 0.16 + 0.12 * x + 0.05 * metal;
+  double g_r = 0.42 + 0.42 * x + 0.12 * metal, r_i = 0.2 + 0.17 * x + 0.05 * metal,
+         i_z = 0.16 + 0.12 * x + 0.05 * metal;
   double g = v + 0.59 * g_r + 0.01;                      /* Jester et al. 2005, AJ 130, 873 */
   magnitude[0] = (float)(v + b_v + u_b);
   magnitude[1] = (float)(v + b_v);
@@ -94,7 +97,8 @@ static double disc_density(double mass, double length, double height, double rad
 void cubix_mock_density(const struct cubix_mock *mock, double radius, double z, double *star, double *gas, double *dark)
 {
   double rd = mock->o.radius, r2 = radius * radius + z * z, r = fmax(sqrt(r2), 1e-3 * rd), a = mock->bulge_scale;
-  *star = disc_density(mock->disc_mass, rd, 0.6 * mock->height, radius, z) + mock->bulge_mass * a / (2. * CUBIX_PI * r * pow(r + a, 3.));
+  *star = disc_density(mock->disc_mass, rd, 0.6 * mock->height, radius, z) +
+          mock->bulge_mass * a / (2. * CUBIX_PI * r * pow(r + a, 3.));
   *gas = disc_density(mock->gas_mass, mock->gas_radius, mock->gas_height, radius, z);
   *dark = mock->speed * mock->speed / (4. * CUBIX_PI * MOCK_G * (r2 + rd * rd));
 }

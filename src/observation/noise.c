@@ -66,8 +66,10 @@ static double solve_time(double q, double s, double c, double r)
 static double answer(const struct sample *a, const struct question *ask, size_t spaxel, int k)
 {
   const struct cubix_instrument *ins = a->ins;
-  const double flux = (double)a->cube->flux[spaxel * (size_t)a->cube->n_lambda + (size_t)(k - a->cube->lambda_first)], s = flux * a->rate[k];
-  const double c = s + a->sky_rate[k] * a->sky_factor + ins->n_pixel * ins->dark, r = ins->n_pixel * ins->read_noise * ins->read_noise;
+  const double flux = (double)a->cube->flux[spaxel * (size_t)a->cube->n_lambda + (size_t)(k - a->cube->lambda_first)],
+               s = flux * a->rate[k];
+  const double c = s + a->sky_rate[k] * a->sky_factor + ins->n_pixel * ins->dark,
+               r = ins->n_pixel * ins->read_noise * ins->read_noise;
   if (ask->quantity == SNR) {
     const double t = ask->time, variance = fmax(c, 0.) * t + r * real_exposures(ins, t, ask->n_exp);
     return s > 0. ? s * t / sqrt(variance) / a->root_width : 0.;
@@ -172,7 +174,8 @@ static int choose_spaxels(struct sample *a, double radius)
   CUBIX_ALLOC(a->spaxel, (size_t)ins->n_x * (size_t)ins->n_y);
   for (int iy = 0; iy < ins->n_y; iy++) {
     for (int ix = 0; ix < ins->n_x; ix++) {
-      const double dx = (0.5 * ins->n_x - ix - 0.5) * ins->pixel_x - x, dy = (iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y - y;
+      const double dx = (0.5 * ins->n_x - ix - 0.5) * ins->pixel_x - x,
+                   dy = (iy + 0.5 - 0.5 * ins->n_y) * ins->pixel_y - y;
       const double r = sqrt(dx * dx + dy * dy);
       const size_t place = (size_t)iy * (size_t)ins->n_x + (size_t)ix;
       if (!cubix_instrument_inside(ins, ix, iy)) continue;
@@ -203,14 +206,18 @@ static int solve(struct cubix_noise *noise, const struct sample *a, const struct
 {
   int status = CUBIX_OK;
   double t, n_exp;
-  CUBIX_CHECK(a->n_k > 0, CUBIX_EUSAGE, "SnrLambdaMin = %g (%s) .. SnrLambdaMax = %g (%s) holds no channel of the cube: %g .. %g AA",
-              par->SnrLambdaMin, cubix_params_origin(par, "SnrLambdaMin"), par->SnrLambdaMax, cubix_params_origin(par, "SnrLambdaMax"),
-              a->ins->lambda_min, cubix_instrument_lambda(a->ins, a->ins->n_lambda - 1));
+  CUBIX_CHECK(a->n_k > 0, CUBIX_EUSAGE,
+              "SnrLambdaMin = %g (%s) .. SnrLambdaMax = %g (%s) holds no channel of the cube: %g .. %g AA",
+              par->SnrLambdaMin, cubix_params_origin(par, "SnrLambdaMin"), par->SnrLambdaMax,
+              cubix_params_origin(par, "SnrLambdaMax"), a->ins->lambda_min,
+              cubix_instrument_lambda(a->ins, a->ins->n_lambda - 1));
   t = median_time(a, par->SignalToNoise, 0.);
   CUBIX_CHECK(t <= longest_time, CUBIX_EUSAGE,
-              "SignalToNoise = %g (%s) cannot be had: about half of the %zu spaxels x %d channels within SnrAperture = %g arcsec (%s) of the galaxy's "
-              "centre hold no light, or too little; make SnrAperture smaller, or SignalToNoise", par->SignalToNoise,
-              cubix_params_origin(par, "SignalToNoise"), a->n_spaxel, a->n_k, par->SnrAperture, cubix_params_origin(par, "SnrAperture"));
+              "SignalToNoise = %g (%s) cannot be had: about half of the %zu spaxels x %d channels within SnrAperture = "
+              "%g arcsec (%s) of the galaxy's "
+              "centre hold no light, or too little; make SnrAperture smaller, or SignalToNoise",
+              par->SignalToNoise, cubix_params_origin(par, "SignalToNoise"), a->n_spaxel, a->n_k, par->SnrAperture,
+              cubix_params_origin(par, "SnrAperture"));
   n_exp = fmax(1., ceil(t / a->ins->exposure * (1. - 1e-12)));
   noise->exposure_time = median_time(a, par->SignalToNoise, n_exp);
 done:
@@ -223,8 +230,9 @@ static int sample_init(struct sample *a, const struct cubix_params *par, double 
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = a->ins;
   const struct cubix_cube *cube = a->cube;
-  CUBIX_CHECK(cube->n_x == ins->n_x && cube->n_y == ins->n_y && !cube->margin && cube->lambda_first >= 0
-              && cube->lambda_first + cube->n_lambda <= ins->n_lambda, CUBIX_EFAIL, "noise needs the cube as the instrument sees it, without margin");
+  CUBIX_CHECK(cube->n_x == ins->n_x && cube->n_y == ins->n_y && !cube->margin && cube->lambda_first >= 0 &&
+                  cube->lambda_first + cube->n_lambda <= ins->n_lambda,
+              CUBIX_EFAIL, "noise needs the cube as the instrument sees it, without margin");
   a->root_width = sqrt(ins->lambda_step);
   a->sky_factor = ins->n_sky > 0. ? 1. + 1. / ins->n_sky : 1.;
   CUBIX_ALLOC(a->count, 65536);
@@ -232,7 +240,8 @@ static int sample_init(struct sample *a, const struct cubix_params *par, double 
   CUBIX_ALLOC(a->sky_rate, ins->n_lambda);
   for (int k = 0; k < ins->n_lambda; k++) {
     const double lambda = cubix_instrument_lambda(ins, k);
-    const double rate = ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * ins->lambda_step * lambda / CUBIX_HC_ERG_AA;
+    const double rate =
+        ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * ins->lambda_step * lambda / CUBIX_HC_ERG_AA;
     a->rate[k] = rate * flux_unit;
     a->sky_rate[k] = rate * cubix_curve_at(&ins->sky, lambda) * ins->pixel_x * ins->pixel_y;
   }
@@ -242,8 +251,8 @@ done:
   return status;
 }
 
-int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_cube *cube,
-                     double flux_unit, const struct cubix_collective *collective)
+int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins,
+                     const struct cubix_cube *cube, double flux_unit, const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
   double n_exp;
@@ -262,8 +271,9 @@ int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, 
   noise->exposure_time = par->ExposureTime;
   if (noise->kind == CUBIX_NOISE_SNR) CUBIX_TRY(solve(noise, &a, par));
   n_exp = fmax(1., ceil(noise->exposure_time / ins->exposure * (1. - 1e-12)));
-  CUBIX_CHECK(n_exp <= 2147483647., CUBIX_EUSAGE, "an exposure time of %g s is %g exposures of %g s (%s); at most 2147483647",
-              noise->exposure_time, n_exp, ins->exposure, ins->file);
+  CUBIX_CHECK(n_exp <= 2147483647., CUBIX_EUSAGE,
+              "an exposure time of %g s is %g exposures of %g s (%s); at most 2147483647", noise->exposure_time, n_exp,
+              ins->exposure, ins->file);
   noise->n_exposure = (int)n_exp;
   if (a.n_k) noise->achieved_snr = median_snr(&a, noise->exposure_time, n_exp);
 

@@ -29,15 +29,16 @@ struct cubix_noise {
  *  (collective as far as `collective` is); every rank gets the same.  flux_unit: 10^FluxUnit
  *  [erg/s/cm2/AA]. Errors: CUBIX_EUSAGE when no light falls into the aperture and band, or the S/N
  *  cannot be had. */
-int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_cube *cube, double flux_unit,
-                     const struct cubix_collective *collective);
+int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins,
+                     const struct cubix_cube *cube, double flux_unit, const struct cubix_collective *collective);
 /** Variance of n voxels of channel k whose noise-free flux is `flux` [unit of the cube]; in that
  * unit squared.  Local.  @param[out] variance [n] */
 void cubix_noise_variances(const struct cubix_noise *noise, int k, size_t n, const double *flux, double *variance);
 double cubix_noise_variance(const struct cubix_noise *noise, int k, double flux);
 /** What the detector recorded minus `flux`, for n voxels of channel k, one after the other.  Local.
  *  @param voxel the first: (k n_y + j) n_x + i  @param[out] draw [n] */
-void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const double *flux, uint64_t voxel, double *draw);
+void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const double *flux, uint64_t voxel,
+                       double *draw);
 double cubix_noise_draw(const struct cubix_noise *noise, int k, double flux, uint64_t voxel);
 void cubix_noise_free(struct cubix_noise *noise);
 

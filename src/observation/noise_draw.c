@@ -33,7 +33,8 @@ void cubix_noise_variances(const struct cubix_noise *noise, int k, size_t n, con
     memset(variance, 0, n * sizeof *variance);
     return;
   }
-  const double e = noise->electrons[k], rest = noise->sky[k] * noise->sky_factor + noise->detector, per_e2 = 1. / (e * e);
+  const double e = noise->electrons[k], rest = noise->sky[k] * noise->sky_factor + noise->detector,
+               per_e2 = 1. / (e * e);
   for (size_t i = 0; i < n; i++) variance[i] = (signal_of(e, flux[i]) + rest) * per_e2;
 }
 
@@ -44,9 +45,7 @@ double cubix_noise_variance(const struct cubix_noise *noise, int k, double flux)
   return variance;
 }
 
-/* ---- Gaussians
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- Gaussians ------------------------------------------------------------------------------- */
 /* Two words to a uniform in (0, 1), as cubix_uniform, without the conversion of a 64-bit integer
  * that few processors have. */
 INLINE double uniform_of(uint32_t hi, uint32_t lo)
@@ -69,21 +68,44 @@ INLINE double log_of(double u)
   memcpy(&m, &bits, sizeof m);
   e -= magic + 1023.;
   const double s = (m - 1.) / (m + 1.), z = s * s;
-  const double sum = ((((((((((z * (1. / 23.) + 1. / 21.) * z + 1. / 19.) * z + 1. / 17.) * z + 1. / 15.) * z + 1. / 13.) * z + 1. / 11.) * z + 1. / 9.) * z
-                        + 1. / 7.) * z + 1. / 5.) * z + 1. / 3.) * z;
+  const double sum =
+      ((((((((((z * (1. / 23.) + 1. / 21.) * z + 1. / 19.) * z + 1. / 17.) * z + 1. / 15.) * z + 1. / 13.) * z +
+           1. / 11.) *
+              z +
+          1. / 9.) *
+             z +
+         1. / 7.) *
+            z +
+        1. / 5.) *
+           z +
+       1. / 3.) *
+      z;
   return e * ln2_hi + (2. * s + (2. * s * sum + e * ln2_lo));
 }
 
 INLINE double cos_turns(double u)
 {
   static const double magic = 6755399441055744.;               /* 1.5 2^52: adding it rounds to whole numbers */
-  const double shifted = 4. * u + magic, quarter = shifted - magic, x = (u - 0.25 * quarter) * (2. * CUBIX_PI), z = x * x;
+  const double shifted = 4. * u + magic, quarter = shifted - magic, x = (u - 0.25 * quarter) * (2. * CUBIX_PI),
+               z = x * x;
   uint64_t bits, value, other;
   memcpy(&bits, &shifted, sizeof bits);
-  const double c = 1. + z * (-1. / 2 + z * (1. / 24 + z * (-1. / 720 + z * (1. / 40320 + z * (-1. / 3628800 + z * (1. / 479001600 + z * (-1. / 87178291200.
-                   + z * (1. / 20922789888000. - z * (1. / 6402373705728000.)))))))));
-  const double s = x + x * z * (-1. / 6 + z * (1. / 120 + z * (-1. / 5040 + z * (1. / 362880 + z * (-1. / 39916800 + z * (1. / 6227020800.
-                   + z * (-1. / 1307674368000. + z * (1. / 355687428096000.))))))));
+  const double c =
+      1. + z * (-1. / 2 +
+                z * (1. / 24 +
+                     z * (-1. / 720 +
+                          z * (1. / 40320 + z * (-1. / 3628800 +
+                                                 z * (1. / 479001600 + z * (-1. / 87178291200. +
+                                                                            z * (1. / 20922789888000. -
+                                                                                 z * (1. / 6402373705728000.)))))))));
+  const double s =
+      x +
+      x * z *
+          (-1. / 6 +
+           z * (1. / 120 +
+                z * (-1. / 5040 + z * (1. / 362880 + z * (-1. / 39916800 + z * (1. / 6227020800. +
+                                                                                z * (-1. / 1307674368000. +
+                                                                                     z * (1. / 355687428096000.))))))));
   memcpy(&value, &c, sizeof value);
   memcpy(&other, &s, sizeof other);
   value ^= (value ^ other) & (0 - (bits & 1));                 /* quarters 0 .. 4: c, -s, -c, s, c */
@@ -93,9 +115,7 @@ INLINE double cos_turns(double u)
   return result;
 }
 
-/* ---- few photons
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- few photons ----------------------------------------------------------------------------- */
 /* The smallest n with P(N <= n) >= u. */
 static double poisson(double mean, double u)
 {
@@ -120,9 +140,7 @@ static double draw_few(double photons, double rest, double u, uint32_t seed, uin
   return poisson(photons, u) - photons + g[0] * sqrt(rest);
 }
 
-/* ---- a block
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- a block --------------------------------------------------------------------------------- */
 /* What all draws of a channel share, in electrons. */
 struct channel { double electrons, sky, rest; uint32_t seed; };
 
@@ -146,16 +164,21 @@ INLINE void draw_body(const struct channel *c, size_t n, const double *flux, uin
   for (size_t i = 0; i < n; i++) photons[i] = signal_of(c->electrons, flux[i]) + c->sky;
   for (int i = 0; i < BLOCK; i++) uniform[i] = uniform_of(word[0][i], word[1][i]);
   for (int i = 0; i < BLOCK; i++) turn[i] = uniform_of(word[2][i], word[3][i]);
-  for (int i = 0; i < BLOCK; i++) g[i] = sqrt(-2. * log_of(uniform[i]) * (photons[i] + c->rest)) * cos_turns(turn[i]) / c->electrons;
+  for (int i = 0; i < BLOCK; i++)
+    g[i] = sqrt(-2. * log_of(uniform[i]) * (photons[i] + c->rest)) * cos_turns(turn[i]) / c->electrons;
   for (size_t i = 0; i < n; i++) few |= photons[i] < poisson_limit;
   memcpy(draw, g, n * sizeof *draw);
   for (size_t i = 0; few && i < n; i++)
-    if (photons[i] < poisson_limit) draw[i] = draw_few(photons[i], c->rest, uniform[i], c->seed, voxel + i) / c->electrons;
+    if (photons[i] < poisson_limit)
+      draw[i] = draw_few(photons[i], c->rest, uniform[i], c->seed, voxel + i) / c->electrons;
 }
 
 typedef void drawer(const struct channel *, size_t, const double *, uint64_t, double *);
 
-static void draw_baseline(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw) { draw_body(c, n, flux, voxel, draw); }
+static void draw_baseline(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw)
+{
+  draw_body(c, n, flux, voxel, draw);
+}
 
 #ifdef CUBIX_CPU_X86
 CUBIX_AVX2 static void draw_avx2(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw)
@@ -163,7 +186,8 @@ CUBIX_AVX2 static void draw_avx2(const struct channel *c, size_t n, const double
   draw_body(c, n, flux, voxel, draw);
 }
 
-CUBIX_AVX512 static void draw_avx512(const struct channel *c, size_t n, const double *flux, uint64_t voxel, double *draw)
+CUBIX_AVX512 static void draw_avx512(const struct channel *c, size_t n, const double *flux, uint64_t voxel,
+                                     double *draw)
 {
   draw_body(c, n, flux, voxel, draw);
 }
@@ -179,13 +203,15 @@ static drawer *best(void)
   return draw_baseline;
 }
 
-void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const double *flux, uint64_t voxel, double *draw)
+void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const double *flux, uint64_t voxel,
+                       double *draw)
 {
   if (noise->kind == CUBIX_NOISE_NONE) {
     memset(draw, 0, n * sizeof *draw);
     return;
   }
-  const struct channel c = { noise->electrons[k], noise->sky[k], noise->sky[k] * (noise->sky_factor - 1.) + noise->detector, noise->seed };
+  const struct channel c = { noise->electrons[k], noise->sky[k],
+                             noise->sky[k] * (noise->sky_factor - 1.) + noise->detector, noise->seed };
   drawer *draw_some = best();
   for (size_t i = 0; i < n; i += BLOCK) draw_some(&c, n - i < BLOCK ? n - i : BLOCK, flux + i, voxel + i, draw + i);
 }

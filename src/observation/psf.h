@@ -20,12 +20,14 @@ int cubix_psf_apply_to(const struct cubix_instrument *ins, const struct cubix_cu
  *  @param[in,out] painted_bar  with margin; added to; NULL: not wanted
  *  @param[in,out] psf_bar      added to, by these channels; NULL: not wanted.  Nothing is added for
  *    a PSF from a file, or none. Source: doc/math.md section 13. */
-int cubix_psf_apply_vjp(const struct cubix_instrument *ins, const struct cubix_cube *painted, const struct cubix_cube *field_bar,
-                        struct cubix_cube *painted_bar, struct cubix_psf_bar *psf_bar);
+int cubix_psf_apply_vjp(const struct cubix_instrument *ins, const struct cubix_cube *painted,
+                        const struct cubix_cube *field_bar, struct cubix_cube *painted_bar,
+                        struct cubix_psf_bar *psf_bar);
 /** Tangent.  Local.  @param painted NULL where psf_dot is  @param painted_dot, psf_dot NULL: 0
  * @param[in,out] field_dot added to */
-int cubix_psf_apply_jvp(const struct cubix_instrument *ins, const struct cubix_cube *painted, const struct cubix_cube *painted_dot,
-                        const struct cubix_psf_bar *psf_dot, struct cubix_cube *field_dot);
+int cubix_psf_apply_jvp(const struct cubix_instrument *ins, const struct cubix_cube *painted,
+                        const struct cubix_cube *painted_dot, const struct cubix_psf_bar *psf_dot,
+                        struct cubix_cube *field_dot);
 /** What the convolution of n_lambda channels takes beside the cubes: n_spectrum images at a time in
  * every thread, n_set sets of kernels; 1 and 1 where nothing
  *  but the cube is wanted.  Local. */

@@ -50,7 +50,10 @@ static struct frame painted(const struct cubix_psf_job *job)
   return (struct frame){ job->ins->n_x + 2 * job->ins->margin, job->ins->n_y + 2 * job->ins->margin, 0, NULL };
 }
 
-static struct frame field(const struct cubix_psf_job *job) { return (struct frame){ job->ins->n_x, job->ins->n_y, job->ins->margin, job->inside }; }
+static struct frame field(const struct cubix_psf_job *job)
+{
+  return (struct frame){ job->ins->n_x, job->ins->n_y, job->ins->margin, job->inside };
+}
 
 static inline pair conjugate(pair z) { return z * (pair){ 1., -1. }; }
 static inline pair times_i(pair z) { return (pair){ z[1], z[0] } * (pair){ -1., 1. }; }
@@ -91,14 +94,17 @@ static void darken(pair *to, const struct frame *frame, int j)
 {
   const unsigned char *a = frame->inside + (size_t)j * (size_t)frame->n_x, *b = j + 1 < frame->n_y ? a + frame->n_x : a;
   for (int i = 0; i < frame->n_x; i++)
-    for (int t = 0; t < LANE; t++) to[LANE * i + t] = (pair){ a[i] ? to[LANE * i + t][0] : 0., b[i] ? to[LANE * i + t][1] : 0. };
+    for (int t = 0; t < LANE; t++)
+      to[LANE * i + t] = (pair){ a[i] ? to[LANE * i + t][0] : 0., b[i] ? to[LANE * i + t][1] : 0. };
 }
 
 /* Rows of an image, channels k .. k + n - 1, to the transforms of rows; the spectrum's other rows
  * are dark.  @return 0: no light at all, and no spectrum */
-static int transform_rows(const struct cubix_psf_plan *plan, const struct workspace *b, pair *spectrum, const cubix_real *flux, struct frame frame, int n_lambda, int k, int n)
+static int transform_rows(const struct cubix_psf_plan *plan, const struct workspace *b, pair *spectrum,
+                          const cubix_real *flux, struct frame frame, int n_lambda, int k, int n)
 {
-  const size_t line = LANE * (size_t)plan->half, first = (size_t)frame.shift * line, used = (size_t)((frame.n_y + 1) / 2 * 2) * line;
+  const size_t line = LANE * (size_t)plan->half, first = (size_t)frame.shift * line,
+               used = (size_t)((frame.n_y + 1) / 2 * 2) * line;
   pair *x = spectrum + first;
   int lit = 0;
   memset(b->from, 0, LANE * (size_t)plan->n_x * sizeof *b->from);
@@ -124,7 +130,8 @@ static int transform_rows(const struct cubix_psf_plan *plan, const struct worksp
 
 /* A column of the images times the kernels' transforms, or their conjugates (sign -1).
  * @param[in,out] sum of the squares of the products */
-static void multiply_column(pair *z, const struct cubix_psf_plan *plan, const pair *set, const struct cubix_psf_lanes *l, int f, double sign, pair sum[LANE])
+static void multiply_column(pair *z, const struct cubix_psf_plan *plan, const pair *set,
+                            const struct cubix_psf_lanes *l, int f, double sign, pair sum[LANE])
 {
   const size_t n_y = (size_t)plan->n_y, node = (size_t)plan->half * n_y;
   const double twice = f && 2 * f < plan->n_x ? 2. : 1.;
@@ -142,8 +149,8 @@ static void multiply_column(pair *z, const struct cubix_psf_plan *plan, const pa
 }
 
 /* Add a column's share of conj(z) D y to the sums of every node and direction. */
-static void product_column(const pair *z, const pair *y, const struct cubix_psf_plan *plan, const struct cubix_psf_lanes *l, int f,
-                           pair sum[CUBIX_PSF_SET - 1][2 * LANE][LANE])
+static void product_column(const pair *z, const pair *y, const struct cubix_psf_plan *plan,
+                           const struct cubix_psf_lanes *l, int f, pair sum[CUBIX_PSF_SET - 1][2 * LANE][LANE])
 {
   const size_t n_y = (size_t)plan->n_y, node = (size_t)plan->half * n_y;
   const double twice = f && 2 * f < plan->n_x ? 2. : 1.;
@@ -161,8 +168,8 @@ static void product_column(const pair *z, const pair *y, const struct cubix_psf_
 
 /* The sums of all columns are the derivatives with FWHM and beta; images count double in their
  * spectra, each, and kernels half. */
-static void take_gain(struct cubix_psf_bar *gain, const struct cubix_psf_plan *plan, const struct cubix_psf_lanes *l, int n,
-                      pair sum[CUBIX_PSF_SET - 1][2 * LANE][LANE])
+static void take_gain(struct cubix_psf_bar *gain, const struct cubix_psf_plan *plan, const struct cubix_psf_lanes *l,
+                      int n, pair sum[CUBIX_PSF_SET - 1][2 * LANE][LANE])
 {
   for (int t = 0; t < n; t++) {
     for (int m = 0; m < l->n_node; m++) {
@@ -176,15 +183,19 @@ static void take_gain(struct cubix_psf_bar *gain, const struct cubix_psf_plan *p
 
 /* Columns: transform, multiply, transform back.  @param lit which of `in` and `by` there are
  * @param[out] power [LANE] sum of the squares of the result's transform */
-static void convolve_columns(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, const struct workspace *b, const struct cubix_psf_lanes *l,
-                             const int lit[2], int k, int n, double power[LANE])
+static void convolve_columns(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job,
+                             const struct workspace *b, const struct cubix_psf_lanes *l, const int lit[2], int k, int n,
+                             double power[LANE])
 {
-  pair sum[LANE] = { { 0. } }, by_sum[LANE] = { { 0. } }, products[CUBIX_PSF_SET - 1][2 * LANE][LANE] = { { { { 0. } } } };
+  pair sum[LANE] = { { 0. } }, by_sum[LANE] = { { 0. } },
+       products[CUBIX_PSF_SET - 1][2 * LANE][LANE] = { { { { 0. } } } };
   for (int f = 0; f < plan->half; f++) {
     fftw_complex *column = (fftw_complex *)(b->spectrum[0] + (size_t)f * LANE);
     pair *z = b->to[lit[0] ? 0 : 1];
     if (lit[0]) fftw_execute_dft(plan->column_forward, column, (fftw_complex *)b->to[0]);
-    if (lit[1]) fftw_execute_dft(plan->column_forward, (fftw_complex *)(b->spectrum[1] + (size_t)f * LANE), (fftw_complex *)b->to[1]);
+    if (lit[1])
+      fftw_execute_dft(plan->column_forward, (fftw_complex *)(b->spectrum[1] + (size_t)f * LANE),
+                       (fftw_complex *)b->to[1]);
     if (lit[1] && job->adjoint) product_column(b->to[0], b->to[1], plan, l, f, products);
     if (!job->out) continue;
     if (lit[0]) multiply_column(b->to[0], plan, plan->node[0], l, f, job->adjoint ? -1. : 1., sum);
@@ -206,7 +217,8 @@ static inline void put(cubix_real *spaxel, const pair *value, int part, int n, i
 }
 
 /* Rows that are wanted, back to light. */
-static void write_rows(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, const struct workspace *b, int k, int n, const double floor_of[LANE])
+static void write_rows(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, const struct workspace *b,
+                       int k, int n, const double floor_of[LANE])
 {
   static const pair dark[LANE];
   const struct frame frame = job->adjoint ? painted(job) : field(job);
@@ -227,7 +239,8 @@ static void write_rows(const struct cubix_psf_plan *plan, const struct cubix_psf
       const pair *value = b->to[0] + LANE * (i + frame.shift);
       cubix_real *spaxel = job->out + (size_t)j * row + (size_t)i * n_lambda + (size_t)k;
       put(spaxel, !inside || inside[i] ? value : dark, 0, n, job->add, floor_of);
-      if (j + 1 < frame.n_y) put(spaxel + row, !inside || inside[frame.n_x + i] ? value : dark, 1, n, job->add, floor_of);
+      if (j + 1 < frame.n_y)
+        put(spaxel + row, !inside || inside[frame.n_x + i] ? value : dark, 1, n, job->add, floor_of);
     }
   }
 }
@@ -235,12 +248,16 @@ static void write_rows(const struct cubix_psf_plan *plan, const struct cubix_psf
 void cubix_psf_convolve(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, pair *work, int k, int n)
 {
   pair *lines = work + (size_t)plan->n_spectrum * plan->spectrum;
-  const struct workspace b = { { work, work + plan->spectrum * (size_t)(plan->n_spectrum - 1) }, lines, { lines + plan->line, lines + plan->line * (size_t)plan->n_spectrum } };
+  const struct workspace b = { { work, work + plan->spectrum * (size_t)(plan->n_spectrum - 1) },
+                               lines,
+                               { lines + plan->line, lines + plan->line * (size_t)plan->n_spectrum } };
   double power[LANE] = { 0. }, floor_of[LANE];
   struct cubix_psf_lanes l;
   int lit[2];
-  lit[0] = job->in && transform_rows(plan, &b, b.spectrum[0], job->in, job->adjoint ? field(job) : painted(job), job->n_lambda, k, n);
-  lit[1] = job->by && (lit[0] || !job->adjoint) && transform_rows(plan, &b, b.spectrum[1], job->by, painted(job), job->n_lambda, k, n);
+  lit[0] = job->in && transform_rows(plan, &b, b.spectrum[0], job->in, job->adjoint ? field(job) : painted(job),
+                                     job->n_lambda, k, n);
+  lit[1] = job->by && (lit[0] || !job->adjoint) &&
+           transform_rows(plan, &b, b.spectrum[1], job->by, painted(job), job->n_lambda, k, n);
   if (lit[0] || lit[1]) {
     cubix_psf_plan_lanes(&l, plan, job->lambda_first + k, n);
     convolve_columns(plan, job, &b, &l, lit, k, n, power);

@@ -53,12 +53,13 @@ struct cubix_psf_job {
  * first .. first + n - 1 (n > 0).  Local.
  *  @param n_spectrum 2 where a job has both `in` and `by`  @param slope [n_slope] directions of
  *  sets 1 and 2 */
-int cubix_psf_plan_init(struct cubix_psf_plan *plan, const struct cubix_instrument *ins, int first, int n, int n_spectrum, int n_slope,
-                        const struct cubix_psf_bar *slope);
+int cubix_psf_plan_init(struct cubix_psf_plan *plan, const struct cubix_instrument *ins, int first, int n,
+                        int n_spectrum, int n_slope, const struct cubix_psf_bar *slope);
 void cubix_psf_plan_free(struct cubix_psf_plan *plan);
 /** Nodes and weights of the instrument's channels k .. k + n - 1, at most CUBIX_PSF_LANE. */
 void cubix_psf_plan_lanes(struct cubix_psf_lanes *lanes, const struct cubix_psf_plan *plan, int k, int n);
 /** Do the job for channels k .. k + n - 1 of those held.  @param work [plan->n_work] this thread's */
-void cubix_psf_convolve(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, cubix_psf_pair *work, int k, int n);
+void cubix_psf_convolve(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, cubix_psf_pair *work, int k,
+                        int n);
 
 #endif

@@ -46,8 +46,10 @@ static int count_nodes(const struct cubix_instrument *ins)
 double cubix_psf_bytes(const struct cubix_instrument *ins, int n_lambda, int n_spectrum, int n_set, int n_thread)
 {
   if (ins->psf == CUBIX_PSF_NONE || ins->n_lambda < 1 || n_lambda < 1) return 0;
-  const double n_x = good_size(ins->n_x + 2 * ins->margin), n_y = good_size(ins->n_y + 2 * ins->margin), half = floor(n_x / 2) + 1;
-  const double pair = sizeof(cubix_psf_pair), line = LANE * fmax(n_x, n_y), node = fmin(1 + ceil((double)count_nodes(ins) * n_lambda / ins->n_lambda), count_nodes(ins));
+  const double n_x = good_size(ins->n_x + 2 * ins->margin), n_y = good_size(ins->n_y + 2 * ins->margin),
+               half = floor(n_x / 2) + 1;
+  const double pair = sizeof(cubix_psf_pair), line = LANE * fmax(n_x, n_y),
+               node = fmin(1 + ceil((double)count_nodes(ins) * n_lambda / ins->n_lambda), count_nodes(ins));
   return pair * (n_thread * (n_spectrum * (half * n_y * LANE + line) + line) + n_set * node * half * n_y);
 }
 
@@ -75,21 +77,26 @@ void cubix_psf_plan_lanes(struct cubix_psf_lanes *l, const struct cubix_psf_plan
 }
 
 /* @param slope NULL: the kernel itself */
-static int node_build(const struct cubix_psf_plan *plan, const struct cubix_instrument *ins, const struct cubix_psf_bar *slope, cubix_psf_pair *node, int n)
+static int node_build(const struct cubix_psf_plan *plan, const struct cubix_instrument *ins,
+                      const struct cubix_psf_bar *slope, cubix_psf_pair *node, int n)
 {
   int status = CUBIX_OK, radius = ins->margin, side = 2 * radius + 1, row = 2 * plan->half;
-  const double scale = 0.5 / ((double)plan->n_x * plan->n_y), lambda = ins->lambda_min + n * plan->step * ins->lambda_step;
+  const double scale = 0.5 / ((double)plan->n_x * plan->n_y),
+               lambda = ins->lambda_min + n * plan->step * ins->lambda_step;
   double *kernel = NULL, *image = NULL;
   CUBIX_ALLOC(kernel, (size_t)side * (size_t)side);
   CUBIX_ALLOC(image, (size_t)row * (size_t)plan->n_y);
-  CUBIX_TRY(slope ? cubix_psf_kernel_build_jvp(kernel, ins, lambda, radius, slope) : cubix_psf_kernel_build(kernel, ins, lambda, radius));
+  CUBIX_TRY(slope ? cubix_psf_kernel_build_jvp(kernel, ins, lambda, radius, slope)
+                  : cubix_psf_kernel_build(kernel, ins, lambda, radius));
   for (int j = 0; j < side; j++)
     for (int i = 0; i < side; i++)
-      image[(size_t)((j - radius + plan->n_y) % plan->n_y) * (size_t)row + (size_t)((i - radius + plan->n_x) % plan->n_x)] += scale * kernel[j * side + i];
+      image[(size_t)((j - radius + plan->n_y) % plan->n_y) * (size_t)row +
+            (size_t)((i - radius + plan->n_x) % plan->n_x)] += scale * kernel[j * side + i];
   fftw_execute_dft_r2c(plan->kernel, image, (fftw_complex *)image);
   for (int f = 0; f < plan->half; f++)
     for (int j = 0; j < plan->n_y; j++)
-      memcpy(node + ((size_t)n * (size_t)plan->half + (size_t)f) * (size_t)plan->n_y + j, image + (size_t)j * (size_t)row + 2 * f, sizeof *node);
+      memcpy(node + ((size_t)n * (size_t)plan->half + (size_t)f) * (size_t)plan->n_y + j,
+             image + (size_t)j * (size_t)row + 2 * f, sizeof *node);
 done:
   free(image);
   free(kernel);
@@ -97,7 +104,8 @@ done:
 }
 
 /* The nodes that channels k .. k + n - 1 lie between. */
-static int build_nodes(struct cubix_psf_plan *plan, const struct cubix_instrument *ins, int k, int n, const struct cubix_psf_bar *slope)
+static int build_nodes(struct cubix_psf_plan *plan, const struct cubix_instrument *ins, int k, int n,
+                       const struct cubix_psf_bar *slope)
 {
   int status = CUBIX_OK, first, last;
   plan->n_node = count_nodes(ins);
@@ -117,13 +125,14 @@ static int build_nodes(struct cubix_psf_plan *plan, const struct cubix_instrumen
       if (failed) status = failed;
     }
   }
-  CUBIX_CHECK(!status, status, "no memory for the transforms of %d kernels of %d x %d", last - first + 1, plan->n_x, plan->n_y);
+  CUBIX_CHECK(!status, status, "no memory for the transforms of %d kernels of %d x %d", last - first + 1, plan->n_x,
+              plan->n_y);
 done:
   return status;
 }
 
-int cubix_psf_plan_init(struct cubix_psf_plan *plan, const struct cubix_instrument *ins, int first, int n, int n_spectrum, int n_slope,
-                        const struct cubix_psf_bar *slope)
+int cubix_psf_plan_init(struct cubix_psf_plan *plan, const struct cubix_instrument *ins, int first, int n,
+                        int n_spectrum, int n_slope, const struct cubix_psf_bar *slope)
 {
   int status = CUBIX_OK, stride;
   plan->n_x = good_size(ins->n_x + 2 * ins->margin);
@@ -136,14 +145,19 @@ int cubix_psf_plan_init(struct cubix_psf_plan *plan, const struct cubix_instrume
   plan->line = LANE * (size_t)(plan->n_x > plan->n_y ? plan->n_x : plan->n_y);
   plan->n_work = (size_t)n_spectrum * (plan->spectrum + plan->line) + plan->line;
   CUBIX_ALLOC(plan->work, (size_t)omp_get_max_threads() * plan->n_work);
-  fftw_complex *spectrum = (fftw_complex *)plan->work, *from = spectrum + (size_t)n_spectrum * plan->spectrum, *to = from + plan->line;
-  plan->row_forward = fftw_plan_many_dft(1, &plan->n_x, LANE, from, NULL, LANE, 1, to, NULL, LANE, 1, FFTW_FORWARD, FFTW_ESTIMATE);
-  plan->row_backward = fftw_plan_many_dft(1, &plan->n_x, LANE, from, NULL, LANE, 1, to, NULL, LANE, 1, FFTW_BACKWARD, FFTW_ESTIMATE);
-  plan->column_forward = fftw_plan_many_dft(1, &plan->n_y, LANE, spectrum, NULL, stride, 1, to, NULL, LANE, 1, FFTW_FORWARD, FFTW_ESTIMATE);
-  plan->column_backward = fftw_plan_many_dft(1, &plan->n_y, LANE, to, NULL, LANE, 1, spectrum, NULL, stride, 1, FFTW_BACKWARD, FFTW_ESTIMATE);
+  fftw_complex *spectrum = (fftw_complex *)plan->work, *from = spectrum + (size_t)n_spectrum * plan->spectrum,
+               *to = from + plan->line;
+  plan->row_forward =
+      fftw_plan_many_dft(1, &plan->n_x, LANE, from, NULL, LANE, 1, to, NULL, LANE, 1, FFTW_FORWARD, FFTW_ESTIMATE);
+  plan->row_backward =
+      fftw_plan_many_dft(1, &plan->n_x, LANE, from, NULL, LANE, 1, to, NULL, LANE, 1, FFTW_BACKWARD, FFTW_ESTIMATE);
+  plan->column_forward = fftw_plan_many_dft(1, &plan->n_y, LANE, spectrum, NULL, stride, 1, to, NULL, LANE, 1,
+                                            FFTW_FORWARD, FFTW_ESTIMATE);
+  plan->column_backward = fftw_plan_many_dft(1, &plan->n_y, LANE, to, NULL, LANE, 1, spectrum, NULL, stride, 1,
+                                             FFTW_BACKWARD, FFTW_ESTIMATE);
   plan->kernel = fftw_plan_dft_r2c_2d(plan->n_y, plan->n_x, (double *)spectrum, spectrum, FFTW_ESTIMATE);
-  CUBIX_CHECK(plan->row_forward && plan->row_backward && plan->column_forward && plan->column_backward && plan->kernel, CUBIX_EFAIL,
-              "FFTW cannot plan transforms of %d x %d", plan->n_x, plan->n_y);
+  CUBIX_CHECK(plan->row_forward && plan->row_backward && plan->column_forward && plan->column_backward && plan->kernel,
+              CUBIX_EFAIL, "FFTW cannot plan transforms of %d x %d", plan->n_x, plan->n_y);
   CUBIX_TRY(build_nodes(plan, ins, first, n, slope));
 done:
   return status;
@@ -151,7 +165,8 @@ done:
 
 void cubix_psf_plan_free(struct cubix_psf_plan *plan)
 {
-  fftw_plan used[] = { plan->row_forward, plan->row_backward, plan->column_forward, plan->column_backward, plan->kernel };
+  fftw_plan used[] = { plan->row_forward, plan->row_backward, plan->column_forward, plan->column_backward,
+                       plan->kernel };
   for (size_t i = 0; i < sizeof used / sizeof *used; i++)
     if (used[i]) fftw_destroy_plan(used[i]);
   for (int set = 0; set < CUBIX_PSF_SET; set++) free(plan->node[set]);

@@ -30,8 +30,10 @@
 enum { MAX_OUTPUT = 8 };
 enum { USED, TIMINGS, N_TEXT };                  /* texts beside the first output, in every Mode */
 static const char *const text_ending[N_TEXT] = { "-usedvalues", "-timings.txt" };
-static const struct { const char *mode, *ending; } of_mode[] = {
-  { "gradient", "-gradient.txt" }, { "gradient", "-gradient.hdf5" }, { "fit", "-convergence.txt" }, { "fit", "-fit.txt" }, { "fit", "-stars.hdf5" }, { "fit", "-restart.hdf5" },
+static const struct { const char *mode, *ending;
+} of_mode[] = {
+  { "gradient", "-gradient.txt" }, { "gradient", "-gradient.hdf5" }, { "fit", "-convergence.txt" },
+  { "fit", "-fit.txt" },           { "fit", "-stars.hdf5" },         { "fit", "-restart.hdf5" },
 };
 
 struct kind {
@@ -52,9 +54,7 @@ struct target {
   struct cubix_atomic_file file;
 };
 
-/* ---- names
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 /* The next name of OutputFile's list, without the blanks around it; "\," is a comma that belongs to
  * the name. @param[out] length  of the name, more than fits where it is too long  @return the list
  * after it; NULL: it was the last */
@@ -77,8 +77,11 @@ static int target_init(struct target *target, int length, const char *origin)
 {
   int status = CUBIX_OK;
   const char *slash = strrchr(target->path, '/');
-  CUBIX_CHECK(length > 0, CUBIX_EUSAGE, "OutputFile (%s) has an empty name in its list; separate the names by single commas", origin);
-  CUBIX_CHECK(length < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE, "OutputFile (%s) has a name of %d characters, at most %d: %.60s...", origin, length, CUBIX_OUTPUT_PATH - 1, target->path);
+  CUBIX_CHECK(length > 0, CUBIX_EUSAGE,
+              "OutputFile (%s) has an empty name in its list; separate the names by single commas", origin);
+  CUBIX_CHECK(length < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE,
+              "OutputFile (%s) has a name of %d characters, at most %d: %.60s...", origin, length,
+              CUBIX_OUTPUT_PATH - 1, target->path);
   target->base = slash ? slash + 1 : target->path;
 done:
   return status;
@@ -93,9 +96,12 @@ static int kind_find(struct target *target, const char *origin)
     if (length > suffix && !strcmp(target->base + length - suffix, kinds[i].suffix)) target->kind = &kinds[i];
   }
   CUBIX_CHECK(length <= 3 || strcmp(target->base + length - 3, ".gz"), CUBIX_EUSAGE,
-              "OutputFile = %s (%s): compressed files are not written, since that takes a second cube in memory; ask for .fits and run gzip on it",
+              "OutputFile = %s (%s): compressed files are not written, since that takes a second cube in memory; ask "
+              "for .fits and run gzip on it",
               target->path, origin);
-  CUBIX_CHECK(target->kind, CUBIX_EUSAGE, "OutputFile = %s (%s): its suffix must be .fits, .hdf5 or .h5 (a comma within a name is written \\,)", target->path, origin);
+  CUBIX_CHECK(target->kind, CUBIX_EUSAGE,
+              "OutputFile = %s (%s): its suffix must be .fits, .hdf5 or .h5 (a comma within a name is written \\,)",
+              target->path, origin);
 done:
   return status;
 }
@@ -105,7 +111,8 @@ static int targets_init(struct target *target, int *n_target, const struct cubix
 {
   int status = CUBIX_OK, n = 0;
   const char *origin = cubix_params_origin(par, "OutputFile"), *list = par->OutputFile;
-  CUBIX_CHECK(list && *list, CUBIX_EUSAGE, "OutputFile (%s) is empty; name at least one file, x.fits or x.hdf5", origin);
+  CUBIX_CHECK(list && *list, CUBIX_EUSAGE, "OutputFile (%s) is empty; name at least one file, x.fits or x.hdf5",
+              origin);
   for (int length; list; n++) {
     CUBIX_CHECK(n < MAX_OUTPUT, CUBIX_EUSAGE, "OutputFile (%s) has more than %d names", origin, MAX_OUTPUT);
     list = name_take(list, target[n].path, &length);
@@ -121,7 +128,8 @@ done:
   return status;
 }
 
-int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given)
+int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending,
+                           const char *given)
 {
   int status = CUBIX_OK, length, n;
   char first[CUBIX_OUTPUT_PATH];
@@ -132,28 +140,31 @@ int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_para
     length -= suffix;
     break;
   }
-  n = *given ? snprintf(path, CUBIX_OUTPUT_PATH, "%s", given) : snprintf(path, CUBIX_OUTPUT_PATH, "%.*s%s", length, first, ending);
-  CUBIX_CHECK(n < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE, "a name of %d characters is too long for a file, at most %d: %.60s...", n, CUBIX_OUTPUT_PATH - 1, path);
+  n = *given ? snprintf(path, CUBIX_OUTPUT_PATH, "%s", given)
+             : snprintf(path, CUBIX_OUTPUT_PATH, "%.*s%s", length, first, ending);
+  CUBIX_CHECK(n < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE,
+              "a name of %d characters is too long for a file, at most %d: %.60s...", n, CUBIX_OUTPUT_PATH - 1, path);
 done:
   return status;
 }
 
-/* ---- checks
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 /* @param what  begins the messages */
 static int path_check(const char *path, const char *what, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   struct stat info;
-  const struct { const char *name, *value; } input[] = {
-    { "InputFile", par->InputFile }, { "SspFile", par->SspFile }, { "PsfFile", par->PsfFile }, { "Instrument", par->Instrument }, { "ObservedFile", par->ObservedFile },
+  const struct { const char *name, *value;
+  } input[] = {
+    { "InputFile", par->InputFile },   { "SspFile", par->SspFile },           { "PsfFile", par->PsfFile },
+    { "Instrument", par->Instrument }, { "ObservedFile", par->ObservedFile },
   };
   for (size_t i = 0; i < sizeof input / sizeof input[0]; i++)
     CUBIX_CHECK(!cubix_atomic_file_same(path, input[i].value), CUBIX_EOUTPUT,
                 "%s is the %s as well and would replace it; choose another name", what, input[i].name);
   CUBIX_CHECK(par->Overwrite || stat(path, &info) || !S_ISREG(info.st_mode), CUBIX_EOUTPUT,
-              "%s exists and Overwrite = no (%s); remove it, choose another name, or set Overwrite yes", what, cubix_params_origin(par, "Overwrite"));
+              "%s exists and Overwrite = no (%s); remove it, choose another name, or set Overwrite yes", what,
+              cubix_params_origin(par, "Overwrite"));
   CUBIX_TRY(cubix_atomic_file_check(path, what));
 done:
   return status;
@@ -164,7 +175,8 @@ int cubix_output_side_check(const struct cubix_params *par, const char *ending, 
   int status = CUBIX_OK;
   char path[CUBIX_OUTPUT_PATH], what[2 * CUBIX_OUTPUT_PATH];
   CUBIX_TRY(cubix_output_side_name(path, par, ending, given));
-  snprintf(what, sizeof what, *given ? "%s" : "%s, written beside the first OutputFile (%s),", path, cubix_params_origin(par, "OutputFile"));
+  snprintf(what, sizeof what, *given ? "%s" : "%s, written beside the first OutputFile (%s),", path,
+           cubix_params_origin(par, "OutputFile"));
   CUBIX_TRY(path_check(path, what, par));
 done:
   return status;
@@ -179,7 +191,9 @@ static int tell_of_others(const struct cubix_params *par)
     if (!strcmp(of_mode[i].mode, par->Mode)) continue;
     CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending, ""));
     if (access(path, F_OK) || cubix_atomic_file_same(path, par->InputFile)) continue;
-    cubix_log(CUBIX_LOG_WARNING, "%s is of an earlier run in Mode %s and stays as it is: it does not belong to the new cube", path, of_mode[i].mode);
+    cubix_log(CUBIX_LOG_WARNING,
+              "%s is of an earlier run in Mode %s and stays as it is: it does not belong to the new cube", path,
+              of_mode[i].mode);
   }
 done:
   return status;
@@ -192,7 +206,9 @@ static int targets_same(const struct target *a, const struct target *b)
   const char *base[2];
   int same = cubix_atomic_file_same(a->path, b->path);
   /* what cannot be is told later */
-  if (same || cubix_atomic_file_resolve(&end[0], a->path, a->path) || cubix_atomic_file_resolve(&end[1], b->path, b->path)) goto done;
+  if (same || cubix_atomic_file_resolve(&end[0], a->path, a->path) ||
+      cubix_atomic_file_resolve(&end[1], b->path, b->path))
+    goto done;
   for (int i = 0; i < 2; i++) {
     const char *slash = strrchr(end[i], '/');
     base[i] = slash ? slash + 1 : end[i];
@@ -212,8 +228,9 @@ static int check_apart(const char *written, const struct target *own, const stru
   int status = CUBIX_OK;
   struct target other = { 0 };
   memcpy(other.path, written, strlen(written) + 1);
-  CUBIX_CHECK(!targets_same(own, &other), CUBIX_EUSAGE, "%s = %s (%s) is %s as well, which this run writes; choose another name", name, own->path, cubix_params_origin(par, name),
-              written);
+  CUBIX_CHECK(!targets_same(own, &other), CUBIX_EUSAGE,
+              "%s = %s (%s) is %s as well, which this run writes; choose another name", name, own->path,
+              cubix_params_origin(par, name), written);
 done:
   return status;
 }
@@ -243,10 +260,13 @@ int cubix_output_check(const struct cubix_params *par)
   CUBIX_TRY(targets_init(target, &n, par));
   for (int i = 0; i < n + N_TEXT; i++) {
     char what[2 * CUBIX_OUTPUT_PATH];
-    snprintf(what, sizeof what, target[i].kind ? "OutputFile = %s (%s)" : "%s, written beside the first OutputFile (%s),", target[i].path, origin);
+    snprintf(what, sizeof what,
+             target[i].kind ? "OutputFile = %s (%s)" : "%s, written beside the first OutputFile (%s),", target[i].path,
+             origin);
     CUBIX_TRY(path_check(target[i].path, what, par));
     for (int j = 0; j < i; j++)
-      CUBIX_CHECK(!targets_same(&target[i], &target[j]), CUBIX_EUSAGE, "OutputFile (%s) names the same file twice: %s, %s", origin, target[j].path, target[i].path);
+      CUBIX_CHECK(!targets_same(&target[i], &target[j]), CUBIX_EUSAGE,
+                  "OutputFile (%s) names the same file twice: %s, %s", origin, target[j].path, target[i].path);
   }
   CUBIX_TRY(tell_of_others(par));
 done:
@@ -257,8 +277,11 @@ done:
 static int check_unread(const char *path)
 {
   int status = CUBIX_OK;
-  CUBIX_CHECK(!cubix_h5source_has_read(path), CUBIX_EOUTPUT, "the run would replace %s, which belongs to the InputFile, the SspFile or the ObservedFile: a member of a set, or a "
-              "file that one of them leads to; choose another name", path);
+  CUBIX_CHECK(!cubix_h5source_has_read(path), CUBIX_EOUTPUT,
+              "the run would replace %s, which belongs to the InputFile, the SspFile or the ObservedFile: a member of "
+              "a set, or a "
+              "file that one of them leads to; choose another name",
+              path);
 done:
   return status;
 }
@@ -272,7 +295,8 @@ int cubix_output_check_apart(const struct cubix_params *par)
   for (int i = 0; i < n + N_TEXT; i++) CUBIX_TRY(check_unread(target[i].path));
   for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
     if (strcmp(of_mode[i].mode, par->Mode)) continue;
-    CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending, strcmp(of_mode[i].ending, "-restart.hdf5") ? "" : par->FitRestartFile));
+    CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending,
+                                     strcmp(of_mode[i].ending, "-restart.hdf5") ? "" : par->FitRestartFile));
     CUBIX_TRY(check_unread(path));
   }
 done:
@@ -285,11 +309,13 @@ double cubix_output_file_bytes(const struct cubix_params *par, const struct cubi
 {
   const double image = (double)ins->n_x * ins->n_y, headers = 1 << 18;
   const int n_real = 1 + (strcmp(par->Noise, "none") != 0) + (par->KeepNoiseFree != 0);
-  return image * ins->n_lambda * (n_real * (double)sizeof(cubix_real) + sizeof(int32_t)) + (par->TruthMaps ? CUBIX_N_TRUTH * image * sizeof(double) : 0) +
+  return image * ins->n_lambda * (n_real * (double)sizeof(cubix_real) + sizeof(int32_t)) +
+         (par->TruthMaps ? CUBIX_N_TRUTH * image * sizeof(double) : 0) +
          CUBIX_N_LSF_COLUMN * (double)ins->n_lambda * sizeof(double) + headers;
 }
 
-int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_disk_need *other, int n_other)
+int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins,
+                      const struct cubix_disk_need *other, int n_other)
 {
   int status = CUBIX_OK, n = 0;
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
@@ -307,15 +333,15 @@ done:
   return status;
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 static int result_check(const struct cubix_result *result, const struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK;
   const struct cubix_cube *cube = result->cube;
-  CUBIX_CHECK(!cube->margin && cube->n_x == result->ins->n_x && cube->n_y == result->ins->n_y && (blocks || cube->n_lambda == result->ins->n_lambda),
-              CUBIX_EFAIL, "the cube has %d x %d spaxels with a margin of %d, the instrument %d x %d: the PSF has not been applied",
+  CUBIX_CHECK(!cube->margin && cube->n_x == result->ins->n_x && cube->n_y == result->ins->n_y &&
+                  (blocks || cube->n_lambda == result->ins->n_lambda),
+              CUBIX_EFAIL,
+              "the cube has %d x %d spaxels with a margin of %d, the instrument %d x %d: the PSF has not been applied",
               cube->n_x, cube->n_y, cube->margin, result->ins->n_x, result->ins->n_y);
 done:
   return status;
@@ -358,7 +384,8 @@ int cubix_output_remove(const struct cubix_params *par, const char *ending)
   int status = CUBIX_OK;
   char path[CUBIX_OUTPUT_PATH];
   CUBIX_TRY(cubix_output_side_name(path, par, ending, ""));
-  CUBIX_CHECK(!unlink(path) || errno == ENOENT, CUBIX_EOUTPUT, "cannot remove %s of an earlier run, which would not belong to the new cube: %s", path, strerror(errno));
+  CUBIX_CHECK(!unlink(path) || errno == ENOENT, CUBIX_EOUTPUT,
+              "cannot remove %s of an earlier run, which would not belong to the new cube: %s", path, strerror(errno));
 done:
   return status;
 }

@@ -63,7 +63,8 @@ enum { CUBIX_OUTPUT_PATH = CUBIX_DISK_PATH };
 /** Name a file STEM + ending, STEM being the first OutputFile without its suffix; with `given` not
  * empty that one instead.  Local.
  *  Errors: CUBIX_EUSAGE for a name that is too long. */
-int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending, const char *given);
+int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending,
+                           const char *given);
 /** Check before the work, as cubix_output_check does, a file of that name.  Local (rank 0).  Errors:
  * CUBIX_EUSAGE, CUBIX_EOUTPUT. */
 int cubix_output_side_check(const struct cubix_params *par, const char *ending, const char *given);
@@ -74,7 +75,8 @@ int cubix_output_check_other(const struct cubix_params *par, const char *name, c
 double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins);
 /** Check before the work that the disks have room for all OutputFiles, and for other files.  Local
  * (rank 0).  @param other [n_other]  Errors: CUBIX_EOUTPUT. */
-int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_disk_need *other, int n_other);
+int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins,
+                      const struct cubix_disk_need *other, int n_other);
 /** Remove STEM + ending of an earlier run, which was checked and which this one does not write.
  * Local (rank 0).  Errors: CUBIX_EOUTPUT. */
 int cubix_output_remove(const struct cubix_params *par, const char *ending);

@@ -52,8 +52,8 @@ static int fits_failed(const char *shown, int code, int system, const char *func
   char reason[FLEN_STATUS];
   fits_get_errstatus(code, reason);
   fits_clear_errmsg();
-  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s%s%s%s; is there room on the disk?", shown, reason,
-                         system ? " (" : "", system ? strerror(system) : "", system ? ")" : "");
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s%s%s%s; is there room on the disk?",
+                         shown, reason, system ? " (" : "", system ? strerror(system) : "", system ? ")" : "");
 }
 
 /* FITS numbers begin with their most significant byte. */
@@ -95,11 +95,16 @@ static int facts_write(fitsfile *fits, const char *shown, const struct cubix_fac
     int flag = (int)fact->integer;
     LONGLONG integer = fact->integer;
     double real = fact->real;
-    snprintf(comment, sizeof comment, "%s%s%s%s", *fact->unit ? "[" : "", fact->unit, *fact->unit ? "] " : "", fact->comment);
+    snprintf(comment, sizeof comment, "%s%s%s%s", *fact->unit ? "[" : "", fact->unit, *fact->unit ? "] " : "",
+             fact->comment);
     switch (fact->type) {
       case CUBIX_FACT_TEXT: CUBIX_TRY(text_write(fits, shown, fact->name, fact->text, comment)); break;
-      case CUBIX_FACT_LOGICAL: TRY_FITS(fits_write_key(fits, TLOGICAL, fact->name, &flag, comment, &fits_status)); break;
-      case CUBIX_FACT_INTEGER: TRY_FITS(fits_write_key(fits, TLONGLONG, fact->name, &integer, comment, &fits_status)); break;
+      case CUBIX_FACT_LOGICAL:
+        TRY_FITS(fits_write_key(fits, TLOGICAL, fact->name, &flag, comment, &fits_status));
+        break;
+      case CUBIX_FACT_INTEGER:
+        TRY_FITS(fits_write_key(fits, TLONGLONG, fact->name, &integer, comment, &fits_status));
+        break;
       case CUBIX_FACT_REAL: TRY_FITS(fits_write_key(fits, TDOUBLE, fact->name, &real, comment, &fits_status)); break;
     }
   }
@@ -108,8 +113,8 @@ done:
 }
 
 /* A new image HDU with all that every image has. */
-static int image_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, int bitpix, int n_axis, const char *name,
-                       const char *unit, const char *description)
+static int image_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, int bitpix, int n_axis,
+                       const char *name, const char *unit, const char *description)
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = result->ins;
@@ -126,13 +131,12 @@ done:
   return status;
 }
 
-/* ---- the planes
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- the planes ------------------------------------------------------------------------------ */
 /* How ESO's data interface control document ties flux, variance and quality together. */
 static int class_write(fitsfile *fits, const char *shown, enum cubix_plane plane)
 {
-  static const char *const content[CUBIX_N_PLANE] = { "DATA", "ERROR", "QUALITY", "DATA" }, *const detail[CUBIX_N_PLANE] = { "", "MSE", "FLAG32BIT", "" };
+  static const char *const content[CUBIX_N_PLANE] = { "DATA", "ERROR", "QUALITY", "DATA" },
+                           *const detail[CUBIX_N_PLANE] = { "", "MSE", "FLAG32BIT", "" };
   static const struct { enum cubix_plane plane; const char *name, *comment; } relation[] = {
     { CUBIX_PLANE_DATA, "SCIDATA",  "extension with the data" },
     { CUBIX_PLANE_STAT, "ERRDATA",  "extension with the variance" },
@@ -152,15 +156,18 @@ done:
   return status;
 }
 
-static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, enum cubix_plane plane, struct plan *plan)
+static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, enum cubix_plane plane,
+                       struct plan *plan)
 {
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ, zero = result->noise->kind == CUBIX_NOISE_NONE;
   char unit[80];
   cubix_plane_unit(unit, plane, result);
-  CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, cubix_plane_name(plane), unit, cubix_plane_description(plane)));
+  CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, cubix_plane_name(plane), unit,
+                        cubix_plane_description(plane)));
   CUBIX_TRY(class_write(fits, shown, plane));
   if (plane == CUBIX_PLANE_STAT)
-    TRY_FITS(fits_write_key(fits, TLOGICAL, "STATZERO", &zero, "T: Noise none, the variance is 0 throughout", &fits_status));
+    TRY_FITS(
+        fits_write_key(fits, TLOGICAL, "STATZERO", &zero, "T: Noise none, the variance is 0 throughout", &fits_status));
   for (int i = 0; is_dq && i < 4; i++)
     CUBIX_TRY(text_write(fits, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning, ""));
   plan->place[plan->n] = (struct cubix_plane_place){ plane, 0, is_little_endian() };
@@ -177,7 +184,8 @@ static int maps_write(fitsfile *fits, const char *shown, const struct cubix_resu
   CUBIX_ALLOC(map, n);
   for (int t = 0; t < CUBIX_N_TRUTH; t++) {
     cubix_truth_map(result->cube, t, n, map);
-    CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 2, cubix_truth_name(t), cubix_truth_unit(t), cubix_truth_description(t)));
+    CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 2, cubix_truth_name(t), cubix_truth_unit(t),
+                          cubix_truth_description(t)));
     TRY_FITS(fits_write_img(fits, TDOUBLE, 1, (LONGLONG)n, map, &fits_status));
   }
 done:
@@ -185,13 +193,12 @@ done:
   return status;
 }
 
-/* ---- the tables
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 static int lsf_write(fitsfile *fits, const char *shown, const struct cubix_result *result)
 {
   int status = CUBIX_OK, n = result->ins->n_lambda;
-  char *name[CUBIX_N_LSF_COLUMN], *form[CUBIX_N_LSF_COLUMN], *unit[CUBIX_N_LSF_COLUMN], key[24], real[] = "1D", angstrom[] = "Angstrom";
+  char *name[CUBIX_N_LSF_COLUMN], *form[CUBIX_N_LSF_COLUMN], *unit[CUBIX_N_LSF_COLUMN], key[24],
+      real[] = "1D", angstrom[] = "Angstrom";
   double *value = NULL;
   for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
     name[c] = (char *)(size_t)cubix_lsf_columns[c].name;
@@ -245,8 +252,7 @@ done:
   return status;
 }
 
-/* ---- from memory to the file
- * ------------------------------------------------------------------------------------------------ */
+/* ---- from memory to the file ----------------------------------------------------------------- */
 enum { CARD = 80, FITS_BLOCK = 2880 };
 
 /* The whole file in CFITSIO's memory, but for the planes' voxels. */
@@ -284,8 +290,8 @@ static void header_resize(char *header, size_t size, const struct cubix_instrume
 /* Lay the HDUs one after another: headers and small data from memory, room for the planes.  @param
  * head [n + 1] where the HDUs begin in memory @param data [n] where their data do  @param[out] end
  * of the file */
-static int hdus_write(const struct cubix_atomic_file *file, const struct cubix_result *result, struct plan *plan, char *draft, int n, const LONGLONG *head, const LONGLONG *data,
-                      int64_t *end)
+static int hdus_write(const struct cubix_atomic_file *file, const struct cubix_result *result, struct plan *plan,
+                      char *draft, int n, const LONGLONG *head, const LONGLONG *data, int64_t *end)
 {
   int status = CUBIX_OK;
   const int64_t voxels = (int64_t)result->ins->n_x * result->ins->n_y * result->ins->n_lambda;
@@ -299,13 +305,15 @@ static int hdus_write(const struct cubix_atomic_file *file, const struct cubix_r
     *end += (int64_t)size;
     if (p == plan->n) continue;
     plan->place[p].offset = *end;
-    *end += (voxels * (plan->place[p].plane == CUBIX_PLANE_DQ ? 4 : (int64_t)sizeof(cubix_real)) + FITS_BLOCK - 1) / FITS_BLOCK * FITS_BLOCK;
+    *end += (voxels * (plan->place[p].plane == CUBIX_PLANE_DQ ? 4 : (int64_t)sizeof(cubix_real)) + FITS_BLOCK - 1) /
+            FITS_BLOCK * FITS_BLOCK;
   }
 done:
   return status;
 }
 
-int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file)
+int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks,
+                     const struct cubix_atomic_file *file)
 {
   int status = CUBIX_OK, n = 0;
   const char *shown = file->path;
@@ -329,7 +337,8 @@ int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blo
   fits = NULL;                    /* released by fits_close_file even where that fails */
   TRY_FITS(fits_close_file(closing, &fits_status));
   CUBIX_TRY(hdus_write(file, result, &plan, draft, n, head, data, &end));
-  CUBIX_CHECK(!ftruncate(file->file, (off_t)end), CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?", shown, strerror(errno));
+  CUBIX_CHECK(!ftruncate(file->file, (off_t)end), CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?",
+              shown, strerror(errno));
   CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file));
 done:
   if (fits) {

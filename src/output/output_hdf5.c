@@ -46,11 +46,11 @@ static int disk_failed(const char *shown, int system, const char *func, int line
 static int h5_failed(const char *shown, const char *func, int line)
 {
   char reason[512];
-  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: HDF5 says: %s", shown, cubix_h5_reason(reason, sizeof reason));
+  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: HDF5 says: %s", shown,
+                         cubix_h5_reason(reason, sizeof reason));
 }
 
-/* ---- attributes and scalars
- * --------------------------------------------------------------------------------------------- */
+/* ---- attributes and scalars ------------------------------------------------------------------ */
 /* Type of a text (as a pointer to char in memory), and of a fact.  The caller closes it. */
 static hid_t text_type(void)
 {
@@ -88,12 +88,14 @@ static hid_t fact_type(const struct cubix_fact *fact)
 
 static const void *fact_value(const struct cubix_fact *fact)
 {
-  return fact->type == CUBIX_FACT_TEXT ? (const void *)&fact->text : fact->type == CUBIX_FACT_REAL ? (const void *)&fact->real : &fact->integer;
+  return fact->type == CUBIX_FACT_TEXT   ? (const void *)&fact->text
+         : fact->type == CUBIX_FACT_REAL ? (const void *)&fact->real
+                                         : &fact->integer;
 }
 
 /* A scalar dataset with its two attributes; note is the name of the second ("description", "origin"). */
-static int scalar_write(hid_t group, const char *shown, const char *name, hid_t type, const void *value, const char *unit,
-                        const char *note, const char *text)
+static int scalar_write(hid_t group, const char *shown, const char *name, hid_t type, const void *value,
+                        const char *unit, const char *note, const char *text)
 {
   int status = CUBIX_OK;
   hid_t space = H5Screate(H5S_SCALAR), creation = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
@@ -109,12 +111,10 @@ done:
   return status;
 }
 
-/* ---- arrays
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- arrays ---------------------------------------------------------------------------------- */
 /* A new dataset [n_lambda][n_y][n_x] or its last axes, with unit, description and, for images, axes and WCS. */
-static int array_begin(hid_t *out, hid_t file, const char *shown, const struct cubix_result *result, hid_t type, int n_axis, const char *name,
-                       const char *unit, const char *description)
+static int array_begin(hid_t *out, hid_t file, const char *shown, const struct cubix_result *result, hid_t type,
+                       int n_axis, const char *name, const char *unit, const char *description)
 {
   int status = CUBIX_OK;
   hsize_t side[3] = { (hsize_t)result->ins->n_lambda, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
@@ -146,7 +146,8 @@ done:
 }
 
 /* Make room for a plane; where it is, its voxels will be written when HDF5 has closed the file. */
-static int plane_begin(hid_t file, const char *shown, const struct cubix_result *result, enum cubix_plane plane, struct plan *plan)
+static int plane_begin(hid_t file, const char *shown, const struct cubix_result *result, enum cubix_plane plane,
+                       struct plan *plan)
 {
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
   int64_t zero = result->noise->kind == CUBIX_NOISE_NONE;
@@ -154,12 +155,14 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
   haddr_t address;
   char unit[80];
   cubix_plane_unit(unit, plane, result);
-  CUBIX_TRY(array_begin(&dataset, file, shown, result, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, cubix_plane_name(plane), is_dq ? "1" : unit, cubix_plane_description(plane)));
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, cubix_plane_name(plane),
+                        is_dq ? "1" : unit, cubix_plane_description(plane)));
   if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
   for (int i = 0; is_dq && i < 4; i++)
     CUBIX_TRY(text_attribute(dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
   address = H5Dget_offset(dataset);
-  CUBIX_CHECK(address != HADDR_UNDEF, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown, cubix_plane_name(plane));
+  CUBIX_CHECK(address != HADDR_UNDEF, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown,
+              cubix_plane_name(plane));
   plan->place[plan->n++] = (struct cubix_plane_place){ plane, (int64_t)address, 0 };
 done:
   if (dataset >= 0) H5Dclose(dataset);
@@ -167,8 +170,8 @@ done:
 }
 
 /* A map (n_axis 2) or a column of the table LSF (n_axis 1). */
-static int values_write(hid_t file, const char *shown, const struct cubix_result *result, int n_axis, const char *name, const char *unit,
-                        const char *description, const double *value)
+static int values_write(hid_t file, const char *shown, const struct cubix_result *result, int n_axis, const char *name,
+                        const char *unit, const char *description, const double *value)
 {
   int status = CUBIX_OK;
   hid_t dataset = -1;
@@ -187,7 +190,8 @@ static int maps_write(hid_t file, const char *shown, const struct cubix_result *
   CUBIX_ALLOC(map, n);
   for (int t = 0; t < CUBIX_N_TRUTH; t++) {
     cubix_truth_map(result->cube, t, n, map);
-    CUBIX_TRY(values_write(file, shown, result, 2, cubix_truth_name(t), cubix_truth_unit(t), cubix_truth_description(t), map));
+    CUBIX_TRY(values_write(file, shown, result, 2, cubix_truth_name(t), cubix_truth_unit(t), cubix_truth_description(t),
+                           map));
   }
 done:
   free(map);
@@ -203,7 +207,8 @@ static int lsf_write(hid_t file, const char *shown, const struct cubix_result *r
   TRY_H5(group = H5Gcreate2(file, "LSF", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
     cubix_lsf_values(result, c, value);
-    CUBIX_TRY(values_write(group, shown, result, 1, cubix_lsf_columns[c].name, "Angstrom", cubix_lsf_columns[c].description, value));
+    CUBIX_TRY(values_write(group, shown, result, 1, cubix_lsf_columns[c].name, "Angstrom",
+                           cubix_lsf_columns[c].description, value));
   }
 done:
   if (group >= 0) H5Gclose(group);
@@ -211,8 +216,7 @@ done:
   return status;
 }
 
-/* ---- the two groups of texts and numbers
- * ---------------------------------------------------------------------------------- */
+/* ---- the two groups of texts and numbers ----------------------------------------------------- */
 static int parameters_write(hid_t file, const char *shown, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
@@ -280,7 +284,8 @@ done:
   return status;
 }
 
-int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file)
+int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks,
+                     const struct cubix_atomic_file *file)
 {
   int status = CUBIX_OK;
   struct plan plan = { 0 };

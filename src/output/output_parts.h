@@ -33,15 +33,17 @@ struct cubix_plane_place { enum cubix_plane plane; int64_t offset; int swapped; 
  * others' channels come through `blocks` (NULL: none are others').
  *  Errors: CUBIX_ENOMEM; CUBIX_EFAIL for a value that is not finite; CUBIX_EOUTPUT; those of the
  *  owners. */
-int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place,
-                       const struct cubix_atomic_file *file);
+int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks,
+                       const struct cubix_plane_place *place, int n_place, const struct cubix_atomic_file *file);
 
 /** One column of the table LSF.  Local.  @param[out] value [n_lambda] AA */
 void cubix_lsf_values(const struct cubix_result *result, int column, double *value);
 
 /** Write everything into a file that has been begun and is empty.  Rank 0.  Errors: CUBIX_EOUTPUT;
  * those of cubix_planes_write. */
-int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file);
-int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_atomic_file *file);
+int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blocks,
+                     const struct cubix_atomic_file *file);
+int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blocks,
+                     const struct cubix_atomic_file *file);
 
 #endif

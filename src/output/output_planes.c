@@ -9,7 +9,8 @@
  * What the planes hold, F being the noise-free flux of the cube in memory:
  *   DATA       F + noise drawn for this voxel (F itself with Noise none)
  *   STAT       the variance that the noise was drawn from (0 with Noise none)
- *   DQ         bits of the spaxel (outside the aperture, too few stars) and of the channel (library does not cover, template too broad)
+ *   DQ         bits of the spaxel (outside the aperture, too few stars) and of the channel (library
+ *              does not cover, template too broad)
  *   NOISEFREE  F
  * Outside the aperture flux and variance are 0.  The noise of a voxel depends on Seed and its place
  * (k n_y + j) n_x + i alone, so that threads, block sizes, kinds of file and whoever holds the
@@ -65,7 +66,9 @@ const char *cubix_plane_description(enum cubix_plane plane) { return table[plane
 
 void cubix_plane_unit(char unit[80], enum cubix_plane plane, const struct cubix_result *result)
 {
-  const char *form = plane == CUBIX_PLANE_DQ ? "" : plane == CUBIX_PLANE_STAT ? "(10**(%d)*erg/s/cm**2/Angstrom)**2" : "10**(%d)*erg/s/cm**2/Angstrom";
+  const char *form = plane == CUBIX_PLANE_DQ     ? ""
+                     : plane == CUBIX_PLANE_STAT ? "(10**(%d)*erg/s/cm**2/Angstrom)**2"
+                                                 : "10**(%d)*erg/s/cm**2/Angstrom";
   snprintf(unit, 80, form, result->par->FluxUnit);
 }
 
@@ -73,14 +76,14 @@ void cubix_lsf_values(const struct cubix_result *result, int column, double *val
 {
   for (int k = 0; k < result->ins->n_lambda; k++) {
     double lambda = cubix_instrument_lambda(result->ins, k);
-    value[k] = column == 0 ? lambda : column == 1 ? (result->ins->lsf_none ? 0. : cubix_curve_at(&result->ins->lsf_fwhm, lambda))
-             : column == 2 ? result->templates->fwhm_template[k] : result->templates->fwhm_cube[k];
+    value[k] = column == 0   ? lambda
+               : column == 1 ? (result->ins->lsf_none ? 0. : cubix_curve_at(&result->ins->lsf_fwhm, lambda))
+               : column == 2 ? result->templates->fwhm_template[k]
+                             : result->templates->fwhm_cube[k];
   }
 }
 
-/* ---- blocks
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 int cubix_block_what(enum cubix_plane plane, int swapped) { return (int)plane << 1 | swapped; }
 
 static void store(cubix_real value, int swapped, void *to)
@@ -101,27 +104,34 @@ static void store(cubix_real value, int swapped, void *to)
 }
 
 /* Up to STRIP spaxels in one channel with noise. */
-static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane, int k, size_t n_s, uint64_t voxel, const unsigned char *inside, cubix_real *value)
+static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane, int k, size_t n_s, uint64_t voxel,
+                        const unsigned char *inside, cubix_real *value)
 {
   double flux[STRIP], result[STRIP];
   for (size_t s = 0; s < n_s; s++) flux[s] = (double)value[s];
   if (plane == CUBIX_PLANE_STAT) cubix_noise_variances(noise, k, n_s, flux, result);
   else cubix_noise_draws(noise, k, n_s, flux, voxel, result);
-  for (size_t s = 0; s < n_s; s++) value[s] = !inside[s] ? 0 : (cubix_real)(plane == CUBIX_PLANE_STAT ? result[s] : flux[s] + result[s]);
+  for (size_t s = 0; s < n_s; s++)
+    value[s] = !inside[s] ? 0 : (cubix_real)(plane == CUBIX_PLANE_STAT ? result[s] : flux[s] + result[s]);
 }
 
 /* Up to STRIP spaxels in up to TILE channels: read along the cube's rows, written along the
  * image's.  @return 0 where a value is not finite */
-static int strip_fill(const struct cubix_result *result, enum cubix_plane plane, int swapped, int k0, int n_k, size_t s0, size_t n_s, cubix_real *out)
+static int strip_fill(const struct cubix_result *result, enum cubix_plane plane, int swapped, int k0, int n_k,
+                      size_t s0, size_t n_s, cubix_real *out)
 {
   const struct cubix_cube *cube = result->cube;
   const cubix_real largest = sizeof(cubix_real) == sizeof(double) ? (cubix_real)DBL_MAX : (cubix_real)FLT_MAX;
   const size_t n_lambda = (size_t)cube->n_lambda, n_xy = (size_t)cube->n_y * (size_t)cube->n_x;
-  const int noisy = result->noise->kind != CUBIX_NOISE_NONE && plane != CUBIX_PLANE_NOISEFREE, zero = plane == CUBIX_PLANE_STAT && !noisy;
+  const int noisy = result->noise->kind != CUBIX_NOISE_NONE && plane != CUBIX_PLANE_NOISEFREE,
+            zero = plane == CUBIX_PLANE_STAT && !noisy;
   unsigned char inside[STRIP];
   int finite = 1;
-  for (size_t s = 0; s < n_s; s++) inside[s] = cubix_instrument_inside(result->ins, (int)((s0 + s) % (size_t)cube->n_x), (int)((s0 + s) / (size_t)cube->n_x)) != 0;
-  for (size_t s = 0; s < n_s; s++) __builtin_prefetch(cube->flux + (s0 + s) * n_lambda + (size_t)(k0 - cube->lambda_first));
+  for (size_t s = 0; s < n_s; s++)
+    inside[s] = cubix_instrument_inside(result->ins, (int)((s0 + s) % (size_t)cube->n_x),
+                                        (int)((s0 + s) / (size_t)cube->n_x)) != 0;
+  for (size_t s = 0; s < n_s; s++)
+    __builtin_prefetch(cube->flux + (s0 + s) * n_lambda + (size_t)(k0 - cube->lambda_first));
   for (int k = 0; k < n_k; k++) {
     const cubix_real *flux = cube->flux + s0 * n_lambda + (size_t)(k0 - cube->lambda_first + k);
     cubix_real value[STRIP], *to = out + (size_t)k * n_xy + s0;
@@ -141,8 +151,10 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *block,
   const struct cubix_cube *cube = result->cube;
   const size_t n_xy = (size_t)cube->n_y * (size_t)cube->n_x, n_strip = (n_xy + STRIP - 1) / STRIP;
   cubix_real *out = block;
-  CUBIX_CHECK(k0 >= cube->lambda_first && k0 + n_k <= cube->lambda_first + cube->n_lambda && n_byte == (size_t)n_k * n_xy * sizeof *out, CUBIX_EFAIL,
-              "channels %d to %d were asked of a rank that holds %d to %d", k0, k0 + n_k - 1, cube->lambda_first, cube->lambda_first + cube->n_lambda - 1);
+  CUBIX_CHECK(k0 >= cube->lambda_first && k0 + n_k <= cube->lambda_first + cube->n_lambda &&
+                  n_byte == (size_t)n_k * n_xy * sizeof *out,
+              CUBIX_EFAIL, "channels %d to %d were asked of a rank that holds %d to %d", k0, k0 + n_k - 1,
+              cube->lambda_first, cube->lambda_first + cube->n_lambda - 1);
 #pragma omp parallel for collapse(2) schedule(dynamic, 16) reduction(& : finite)
   for (size_t strip = 0; strip < n_strip; strip++) {
     for (int t = 0; t < n_tile; t++) {                       /* neighbouring cache lines, one after another */
@@ -151,24 +163,27 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *block,
       finite &= strip_fill(result, plane, swapped, k0 + t * TILE, n, s0, n_s, out + (size_t)(t * TILE) * n_xy);
     }
   }
-  CUBIX_CHECK(finite, CUBIX_EFAIL, "%s has a value that is not finite in channels %d to %d; nothing was written.  Is FluxUnit = %d far from the galaxy's flux?",
+  CUBIX_CHECK(finite, CUBIX_EFAIL,
+              "%s has a value that is not finite in channels %d to %d; nothing was written.  Is FluxUnit = %d far from "
+              "the galaxy's flux?",
               table[plane].name, k0, k0 + n_k - 1, result->par->FluxUnit);
 done:
   return status;
 }
 
-/* ---- DQ, which needs no flux: rank 0 makes it alone
- * ------------------------------------------------------------------------ */
+/* ---- DQ, which needs no flux: rank 0 makes it alone ------------------------------------------ */
 static int32_t spaxel_bits(const struct cubix_result *result, int i, int j)
 {
   const struct cubix_instrument *ins = result->ins;
   double n_star = result->cube->map[CUBIX_MAP_NSTAR][(size_t)j * (size_t)ins->n_x + (size_t)i];
-  return (cubix_instrument_inside(ins, i, j) ? 0 : CUBIX_DQ_OUTSIDE) | (n_star < result->par->MinStars ? CUBIX_DQ_FEW : 0);
+  return (cubix_instrument_inside(ins, i, j) ? 0 : CUBIX_DQ_OUTSIDE) |
+         (n_star < result->par->MinStars ? CUBIX_DQ_FEW : 0);
 }
 
 static int32_t channel_bits(const struct cubix_result *result, int k)
 {
-  return (result->templates->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) | (cubix_templates_too_broad(result->templates, result->ins, k) ? CUBIX_DQ_BROAD : 0);
+  return (result->templates->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) |
+         (cubix_templates_too_broad(result->templates, result->ins, k) ? CUBIX_DQ_BROAD : 0);
 }
 
 /* @return 0: zeros throughout */
@@ -187,9 +202,7 @@ static int dq_fill(const struct cubix_result *result, const int32_t *bits, int s
   return any != 0;
 }
 
-/* ---- into the file
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- into the file --------------------------------------------------------------------------- */
 /* A block of one plane's channels, held by rank r. */
 struct piece { int place, k0, n_k, r; };
 
@@ -210,7 +223,8 @@ struct job {
 
 static size_t bytes_of(const struct job *job, const struct piece *p)
 {
-  return (size_t)p->n_k * job->n_xy * (job->place[p->place].plane == CUBIX_PLANE_DQ ? sizeof(int32_t) : sizeof(cubix_real));
+  return (size_t)p->n_k * job->n_xy *
+         (job->place[p->place].plane == CUBIX_PLANE_DQ ? sizeof(int32_t) : sizeof(cubix_real));
 }
 
 static void note(struct job *job, int status)
@@ -255,7 +269,8 @@ static int make_and_put(struct job *job, const struct piece *p, void *block)
   if (place->plane == CUBIX_PLANE_DQ) {
     if (!dq_fill(job->result, job->bits, place->swapped, p->k0, p->n_k, block)) goto done;
   } else {
-    CUBIX_TRY(cubix_output_block(job->result, cubix_block_what(place->plane, place->swapped), p->k0, p->n_k, block, bytes_of(job, p)));
+    CUBIX_TRY(cubix_output_block(job->result, cubix_block_what(place->plane, place->swapped), p->k0, p->n_k, block,
+                                 bytes_of(job, p)));
   }
   CUBIX_TRY(put(job, p, block));
 done:
@@ -270,7 +285,8 @@ static int order(struct job *job)
     if (job->piece_of[i] >= 0) continue;
     const struct piece *p = &job->other[job->next_other];
     const struct cubix_plane_place *place = &job->place[p->place];
-    CUBIX_TRY(job->blocks->ask(job->blocks, i, p->r, cubix_block_what(place->plane, place->swapped), p->k0, p->n_k, job->slot[i], bytes_of(job, p)));
+    CUBIX_TRY(job->blocks->ask(job->blocks, i, p->r, cubix_block_what(place->plane, place->swapped), p->k0, p->n_k,
+                               job->slot[i], bytes_of(job, p)));
     job->piece_of[i] = job->next_other++;
   }
 done:
@@ -303,7 +319,9 @@ static int collect(struct job *job, int *moved)
 static void labour(struct job *job, int speaks)
 {
   char *block = job->n_mine > 0 ? malloc(job->most) : NULL;
-  if (job->n_mine > 0 && !block) note(job, cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate a block of %zu bytes", job->most));
+  if (job->n_mine > 0 && !block)
+    note(job, cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate a block of %zu bytes",
+                              job->most));
   for (;;) {
     int moved = 0, n_waiting = speaks ? collect(job, &moved) : 0, i;
 #pragma omp atomic capture
@@ -329,8 +347,10 @@ static int block_channels(size_t image)
 double cubix_output_bytes(const struct cubix_instrument *ins, int n_thread, int n_rank, int rank)
 {
   const size_t image = (size_t)ins->n_x * (size_t)ins->n_y * sizeof(cubix_real);
-  const double block = (double)image * fmin(block_channels(image), ins->n_lambda), slots = fmin(2. * (n_rank - 1), CUBIX_MOST_BLOCKS);
-  return block * (rank ? 2 : n_thread + slots) + (double)image * sizeof(int32_t) / sizeof(cubix_real) + 2. * ins->n_lambda * sizeof(double);
+  const double block = (double)image * fmin(block_channels(image), ins->n_lambda),
+               slots = fmin(2. * (n_rank - 1), CUBIX_MOST_BLOCKS);
+  return block * (rank ? 2 : n_thread + slots) + (double)image * sizeof(int32_t) / sizeof(cubix_real) +
+         2. * ins->n_lambda * sizeof(double);
 }
 
 /* Cut the planes into blocks: ours, and the others' in turn, so that all owners are busy. */
@@ -338,7 +358,8 @@ static int pieces_init(struct job *job, int n_place)
 {
   int status = CUBIX_OK, n_lambda = job->result->ins->n_lambda, alone = !job->blocks;
   const int n_k = block_channels(job->n_xy * sizeof(cubix_real));
-  const int whole[2] = { 0, n_lambda }, *first = alone ? whole : job->blocks->lambda_first, n_rank = alone ? 1 : job->blocks->n_rank, me = alone ? 0 : job->blocks->me;
+  const int whole[2] = { 0, n_lambda }, *first = alone ? whole : job->blocks->lambda_first,
+            n_rank = alone ? 1 : job->blocks->n_rank, me = alone ? 0 : job->blocks->me;
   const size_t room = (size_t)n_place * ((size_t)n_lambda / (size_t)n_k + (size_t)n_rank + 1);
   job->most = (size_t)n_k * job->n_xy * (sizeof(cubix_real) > sizeof(int32_t) ? sizeof(cubix_real) : sizeof(int32_t));
   CUBIX_ALLOC(job->mine, room);
@@ -358,7 +379,9 @@ static int pieces_init(struct job *job, int n_place)
       }
     }
   }
-  job->n_slot = alone || !job->n_other ? 0 : 2 * (n_rank - 1) < CUBIX_MOST_BLOCKS ? 2 * (n_rank - 1) : CUBIX_MOST_BLOCKS;
+  job->n_slot = alone || !job->n_other                 ? 0
+                : 2 * (n_rank - 1) < CUBIX_MOST_BLOCKS ? 2 * (n_rank - 1)
+                                                       : CUBIX_MOST_BLOCKS;
   for (int i = 0; i < job->n_slot; i++) {
     job->piece_of[i] = -1;
     CUBIX_CHECK((job->slot[i] = malloc(job->most)), CUBIX_ENOMEM, "cannot allocate a block of %zu bytes", job->most);
@@ -367,11 +390,13 @@ done:
   return status;
 }
 
-int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place,
-                       const struct cubix_atomic_file *file)
+int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks,
+                       const struct cubix_plane_place *place, int n_place, const struct cubix_atomic_file *file)
 {
   int status = CUBIX_OK, n_x = result->ins->n_x, n_y = result->ins->n_y;
-  struct job job = { .result = result, .blocks = blocks, .place = place, .file = file, .n_xy = (size_t)n_x * (size_t)n_y };
+  struct job job = {
+    .result = result, .blocks = blocks, .place = place, .file = file, .n_xy = (size_t)n_x * (size_t)n_y
+  };
   CUBIX_ALLOC(job.bits, job.n_xy);
   for (int j = 0; j < n_y; j++)
     for (int i = 0; i < n_x; i++) job.bits[(size_t)j * (size_t)n_x + (size_t)i] = spaxel_bits(result, i, j);

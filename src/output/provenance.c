@@ -38,9 +38,7 @@ enum { MAX_LISTED = 9999 };       /* FILE9999: a keyword has eight characters */
 #define RA_DEG  150.
 #define DEC_DEG 2.
 
-/* ---- the table
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 static struct cubix_fact *fact_add(struct cubix_facts *facts, const char *name, const char *unit, const char *comment)
 {
   struct cubix_fact *fact;
@@ -110,8 +108,7 @@ static const char *numbered(char name[9], const char *stem, int i)
   return name;
 }
 
-/* ---- chapters of the provenance
- * ----------------------------------------------------------------------------------------- */
+/* ---- chapters of the provenance -------------------------------------------------------------- */
 static void program_facts(struct cubix_facts *facts, const struct cubix_result *result)
 {
   char date[32] = "";
@@ -142,7 +139,8 @@ static void input_facts(struct cubix_facts *facts, const struct cubix_result *re
   text(facts, "SIMNAME", snap->simulation, "name the simulation gives itself");
   text(facts, "SIMIMF", snap->imf, "initial mass function of its stars");
   integer(facts, "NFILE", snap->n_file, "", "number of simulation files: FILEi, SIZEi");
-  if (n_listed < snap->n_file) integer(facts, "NUNLIST", snap->n_file - n_listed, "", "of these, the last ones, not listed");
+  if (n_listed < snap->n_file)
+    integer(facts, "NUNLIST", snap->n_file - n_listed, "", "of these, the last ones, not listed");
   for (int i = 0; i < n_listed; i++) {
     text(facts, numbered(name, "FILE", i + 1), snap->file[i], "simulation file");
     integer(facts, numbered(name, "SIZE", i + 1), snap->file_size[i], "byte", "its size");
@@ -164,7 +162,8 @@ static void library_facts(struct cubix_facts *facts, const struct cubix_result *
   text(facts, "SSPFILE", ssp->file, "its file");
   if (!stat(ssp->file, &info)) integer(facts, "SSPSIZE", (int64_t)info.st_size, "byte", "its size");
   text(facts, "SSPIMF", ssp->imf, "its initial mass function");
-  logical(facts, "IMFDIFF", cubix_imf_factor(ssp->imf, result->slab->snapshot.imf) != 1, "T: SSPIMF and SIMIMF differ by a factor of ~1.6");
+  logical(facts, "IMFDIFF", cubix_imf_factor(ssp->imf, result->slab->snapshot.imf) != 1,
+          "T: SSPIMF and SIMIMF differ by a factor of ~1.6");
   text(facts, "SSPREF", ssp->reference, "its reference");
   text(facts, "SSPLIC", ssp->licence, "its licence");
   logical(facts, "SSPDEMO", ssp->demo, "T: a closed form for tests, not a real library");
@@ -185,11 +184,14 @@ static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *sce
   real(facts, "OMEGAM", scene->omega_m, "", "matter density, the observer's");
   real(facts, "OMEGAL", scene->omega_l, "", "dark energy density, the observer's");
   real(facts, "HUBBLE", scene->h, "", "H0/(100 km/s/Mpc), the observer's");
-  for (int i = 0; i < 3; i++) real(facts, numbered(name, "CENTRE", i + 1), frame->centre[i], "kpc", "galaxy's centre in the file's frame");
-  for (int i = 0; i < 3; i++) real(facts, numbered(name, "SYSVEL", i + 1), frame->velocity[i], "km/s", "systemic velocity in the file's frame");
+  for (int i = 0; i < 3; i++)
+    real(facts, numbered(name, "CENTRE", i + 1), frame->centre[i], "kpc", "galaxy's centre in the file's frame");
+  for (int i = 0; i < 3; i++)
+    real(facts, numbered(name, "SYSVEL", i + 1), frame->velocity[i], "km/s", "systemic velocity in the file's frame");
   for (int i = 0; i < 3; i++) {
     for (int j = 0; j < 3; j++)
-      real(facts, numbered(name, "ROT", 10 * (i + 1) + j + 1), frame->rotation[i][j], "", "file's frame to sky (east, north, away)");
+      real(facts, numbered(name, "ROT", 10 * (i + 1) + j + 1), frame->rotation[i][j], "",
+           "file's frame to sky (east, north, away)");
   }
   real(facts, "ALIGNRAD", frame->align_radius, "kpc", "radius that defined the disc; 0: none");
   real(facts, "AXISP", frame->axis_p, "", "axis ratio b/a of the aligned body");
@@ -198,7 +200,8 @@ static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *sce
 
 static void instrument_facts(struct cubix_facts *facts, const struct cubix_instrument *ins)
 {
-  static const char *const aperture[] = { "square", "circle", "hexagon" }, *const psf[] = { "none", "gaussian", "moffat", "file" };
+  static const char *const aperture[] = { "square", "circle", "hexagon" }, *const psf[] = { "none", "gaussian",
+                                                                                            "moffat", "file" };
   text(facts, "INSTRUME", ins->name, "instrument");
   text(facts, "INSTFILE", ins->file, "its file");
   text(facts, "INSTREF", ins->reference, "its reference");
@@ -206,9 +209,12 @@ static void instrument_facts(struct cubix_facts *facts, const struct cubix_instr
   text(facts, "MEDIUM", ins->medium == CUBIX_AIR ? "air" : "vacuum", "wavelengths are those in");
   text(facts, "PSF", psf[ins->psf], "point spread function");
   if (ins->psf == CUBIX_PSF_GAUSSIAN || ins->psf == CUBIX_PSF_MOFFAT) {
-    real(facts, "PSFFWHMB", cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, 0)), "arcsec", "FWHM of the PSF, first channel");
-    real(facts, "PSFFWHM", cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, ins->n_lambda / 2)), "arcsec", "FWHM of the PSF, middle channel");
-    real(facts, "PSFFWHMR", cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, ins->n_lambda - 1)), "arcsec", "FWHM of the PSF, last channel");
+    real(facts, "PSFFWHMB", cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, 0)), "arcsec",
+         "FWHM of the PSF, first channel");
+    real(facts, "PSFFWHM", cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, ins->n_lambda / 2)), "arcsec",
+         "FWHM of the PSF, middle channel");
+    real(facts, "PSFFWHMR", cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, ins->n_lambda - 1)), "arcsec",
+         "FWHM of the PSF, last channel");
   }
   if (ins->psf == CUBIX_PSF_MOFFAT) real(facts, "PSFBETA", ins->psf_beta, "", "exponent of the Moffat profile");
   text(facts, "LSF", ins->lsf_none ? "none" : "gaussian", "line spread function (table LSF)");
@@ -244,7 +250,8 @@ static void noise_facts(struct cubix_facts *facts, const struct cubix_noise *noi
   integer(facts, "SEED", noise->seed, "", "of every random number");
 }
 
-static void account_facts(struct cubix_facts *facts, const struct cubix_slab *slab, const struct cubix_cube *cube, const char *light_unit)
+static void account_facts(struct cubix_facts *facts, const struct cubix_slab *slab, const struct cubix_cube *cube,
+                          const char *light_unit)
 {
   static const struct { const char *number, *mass, *light, *comment; } row[CUBIX_N_ACCOUNT] = {
     { "N_ALL",    "M_ALL",    "L_ALL",    "all stars read and selected" },
@@ -283,9 +290,7 @@ static void warning_facts(struct cubix_facts *facts)
   if (facts->n > slot) facts->fact[slot].integer = n;
 }
 
-/* ---- the two tables
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the two tables -------------------------------------------------------------------------- */
 int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *result)
 {
   int status = CUBIX_OK;
@@ -315,7 +320,8 @@ int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins,
   struct cubix_facts *facts = NULL;
   double cos_roll = cos(ins->roll), sin_roll = sin(ins->roll), px = ins->pixel_x / 3600., py = ins->pixel_y / 3600.;
   /* the galaxy's centre in detector axes [arcsec] */
-  double x_d = -ins->pointing_x * cos_roll + ins->pointing_y * sin_roll, y_d = -ins->pointing_x * sin_roll - ins->pointing_y * cos_roll;
+  double x_d = -ins->pointing_x * cos_roll + ins->pointing_y * sin_roll,
+         y_d = -ins->pointing_x * sin_roll - ins->pointing_y * cos_roll;
 
   CUBIX_ALLOC(facts, 1);
   integer(facts, "WCSAXES", n_axis, "", "number of world axes");
@@ -334,7 +340,8 @@ int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins,
   real(facts, "CDELT1", -px, "deg", "for readers without a CD matrix");
   real(facts, "CDELT2", py, "deg", "for readers without a CD matrix");
   if (n_axis == 3) {
-    text(facts, "CTYPE3", ins->medium == CUBIX_AIR ? "AWAV" : "WAVE", ins->medium == CUBIX_AIR ? "wavelength in air" : "wavelength in vacuum");
+    text(facts, "CTYPE3", ins->medium == CUBIX_AIR ? "AWAV" : "WAVE",
+         ins->medium == CUBIX_AIR ? "wavelength in air" : "wavelength in vacuum");
     text(facts, "CUNIT3", "Angstrom", "");
     real(facts, "CRVAL3", ins->lambda_min, "Angstrom", "centre of the first channel");
     real(facts, "CRPIX3", 1., "pixel", "");

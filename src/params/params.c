@@ -20,8 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the life of a struct cubix_params
- * ------------------------------------------------------------------------------- */
+/* ---- the life of a struct cubix_params ------------------------------------------------------- */
 
 int cubix_params_init(struct cubix_params **out)
 {
@@ -70,9 +69,7 @@ done:
   return status;
 }
 
-/* ---- one parameter
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- one parameter --------------------------------------------------------------------------- */
 
 int cubix_params_count(void)
 {
@@ -121,7 +118,8 @@ void cubix_params_warn_idle(const struct cubix_params *par, const char *names, c
     int i = cubix_param_find(name);
     cubix_param_text(par, i, value, sizeof value);
     cubix_param_text(defaults, i, untouched, sizeof untouched);
-    if (strcmp(value, untouched)) cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect: %s", name, cubix_params_origin(par, name), why);
+    if (strcmp(value, untouched))
+      cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect: %s", name, cubix_params_origin(par, name), why);
     names += n + strspn(names + n, " ");
   }
   cubix_params_free(defaults);

@@ -41,7 +41,8 @@ int cubix_params_init(struct cubix_params **par);
  *  @param name  how the file is called in messages
  *  @param text  the whole file, '\0'-terminated
  *  @param overrides  [n_override] "Name=value" from the command line, which win over the file */
-int cubix_params_parse(struct cubix_params *par, const char *name, const char *text, int n_override, char *const *overrides);
+int cubix_params_parse(struct cubix_params *par, const char *name, const char *text, int n_override,
+                       char *const *overrides);
 /** Set one parameter by name, as a parameter file would.  Local. */
 int cubix_params_set(struct cubix_params *par, const char *name, const char *value);
 /** Number of parameters, and one of them (par NULL: without value and origin).  Local. */

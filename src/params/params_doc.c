@@ -26,15 +26,17 @@
 
 enum { WIDTH = 100 };   /* columns of what is written for reading */
 
-#define FOR_ROWS(row) for (const struct cubix_param_row *row = cubix_param_table; row < cubix_param_table + cubix_param_n_row; row++)
+#define FOR_ROWS(row) \
+  for (const struct cubix_param_row *row = cubix_param_table; row < cubix_param_table + cubix_param_n_row; row++)
 
-/* ---- pieces of text
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- pieces of text -------------------------------------------------------------------------- */
 
 static int is_section(const struct cubix_param_row *row) { return row->type == CUBIX_PARAM_SECTION; }
 static int has_unit(const struct cubix_param_row *row) { return strcmp(row->unit, "-") != 0; }
-static int is_number(const char *value) { return isdigit((unsigned char)value[0]) || value[0] == '-' || value[0] == '.'; }
+static int is_number(const char *value)
+{
+  return isdigit((unsigned char)value[0]) || value[0] == '-' || value[0] == '.';
+}
 
 /* " arcsec" after a number of a parameter that has a unit, else "" */
 static const char *unit_after(const struct cubix_param_row *row, const char *value, char text[32])
@@ -63,14 +65,13 @@ static void wrap(FILE *out, const char *begin, const char *text)
 static int written(FILE *out)
 {
   int status = CUBIX_OK;
-  CUBIX_CHECK(!fflush(out) && !ferror(out), CUBIX_EOUTPUT, "cannot write the text of the parameters: is the disk full?");
+  CUBIX_CHECK(!fflush(out) && !ferror(out), CUBIX_EOUTPUT,
+              "cannot write the text of the parameters: is the disk full?");
 done:
   return status;
 }
 
-/* ---- the values in use
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- the values in use ----------------------------------------------------------------------- */
 
 int cubix_params_write_used(const struct cubix_params *par, FILE *out)
 {
@@ -101,9 +102,7 @@ done:
   return status;
 }
 
-/* ---- documentation
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- documentation --------------------------------------------------------------------------- */
 
 static void template_row(FILE *out, const struct cubix_param_row *row)
 {
@@ -124,12 +123,14 @@ static void template_row(FILE *out, const struct cubix_param_row *row)
 static void write_template(FILE *out)
 {
   fprintf(out,
-    "%% Every parameter of CUBIX, with its default.  Made by `cubix --params=template`: copy it, keep what you need.\n"
-    "%%\n"
-    "%% A line is `Name  value [unit]  %% comment`; # also starts a comment; a value with blanks is put in \"quotes\".\n"
-    "%% A number without a unit is in the unit shown here; with one it is converted: 0.2 arcsec is 200 mas.\n"
-    "%% What is left out has its default.  The command line wins over the file: cubix my.param Redshift=0.05\n"
-    "\n%% ==== Required: take away the %% and put your own ====\n\n");
+          "%% Every parameter of CUBIX, with its default.  Made by `cubix --params=template`: copy it, keep what you "
+          "need.\n"
+          "%%\n"
+          "%% A line is `Name  value [unit]  %% comment`; # also starts a comment; a value with blanks is put in "
+          "\"quotes\".\n"
+          "%% A number without a unit is in the unit shown here; with one it is converted: 0.2 arcsec is 200 mas.\n"
+          "%% What is left out has its default.  The command line wins over the file: cubix my.param Redshift=0.05\n"
+          "\n%% ==== Required: take away the %% and put your own ====\n\n");
   FOR_ROWS(row) if (!is_section(row) && !row->dflt) template_row(out, row);
   FOR_ROWS(row) {
     if (is_section(row)) fprintf(out, "\n%% ==== %s ====\n\n", row->name);
@@ -140,17 +141,24 @@ static void write_template(FILE *out)
 static void write_markdown(FILE *out)
 {
   char bounds[256], unit[160];
-  fprintf(out,
-    "# Parameters of `cubix`\n\n"
-    "<!-- Made by `cubix --params=markdown` from src/params/params.def; tests/tree/params_docs.sh compares. -->\n\n"
-    "A parameter file has lines of `Name  value [unit]   %% comment`; `#` also starts a comment, and a value with blanks is put\n"
-    "in \"quotes\" (a quote within is doubled). Names are exact, upper and lower case included. A number without a unit is in the\n"
-    "unit listed here; another unit of the same kind is converted (`PixelScale 200 mas`). Several numbers stand apart (`1 2 3 kpc`,\n"
-    "`1, 2, 3 kpc` or `\"1 2 3\" kpc`); numbers have a decimal point, and `12,5` is refused. `Name=value` on the command line wins over\n"
-    "the file. Everything wrong in a file is reported at once, with its line. `cubix --help Name` tells all about one parameter,\n"
-    "`cubix --params=template` writes a file to begin with, and every result comes with a file of the values in use, which runs\n"
-    "again to the same cube.\n\n"
-    "Units: ");
+  fprintf(
+      out,
+      "# Parameters of `cubix`\n\n"
+      "<!-- Made by `cubix --params=markdown` from src/params/params.def; tests/tree/params_docs.sh compares. -->\n\n"
+      "A parameter file has lines of `Name  value [unit]   %% comment`; `#` also starts a comment, and a value with "
+      "blanks is put\n"
+      "in \"quotes\" (a quote within is doubled). Names are exact, upper and lower case included. A number without a "
+      "unit is in the\n"
+      "unit listed here; another unit of the same kind is converted (`PixelScale 200 mas`). Several numbers stand "
+      "apart (`1 2 3 kpc`,\n"
+      "`1, 2, 3 kpc` or `\"1 2 3\" kpc`); numbers have a decimal point, and `12,5` is refused. `Name=value` on the "
+      "command line wins over\n"
+      "the file. Everything wrong in a file is reported at once, with its line. `cubix --help Name` tells all about "
+      "one parameter,\n"
+      "`cubix --params=template` writes a file to begin with, and every result comes with a file of the values in use, "
+      "which runs\n"
+      "again to the same cube.\n\n"
+      "Units: ");
   const char *told = "";
   FOR_ROWS(row) {   /* each kind of unit once: in the words of the first parameter that has it */
     double nothing = 0.;
@@ -170,7 +178,10 @@ static void write_markdown(FILE *out)
     struct cubix_param_row plain = *row;
     plain.unit = "-";   /* it has a column of its own */
     cubix_param_bounds(&plain, 0, bounds, sizeof bounds);
-    fprintf(out, "| `%s` | %s | %s | %s | %s |\n", row->name, !row->dflt ? "required" : *row->dflt ? row->dflt : "(empty)",
+    fprintf(out, "| `%s` | %s | %s | %s | %s |\n", row->name,
+            !row->dflt   ? "required"
+            : *row->dflt ? row->dflt
+                         : "(empty)",
             row->type == CUBIX_PARAM_STRING ? "" : bounds, has_unit(row) ? row->unit : "", row->help);
   }
 }
@@ -217,15 +228,15 @@ int cubix_params_write_doc(FILE *out, const char *form)
   if (!strcmp(form, "template")) write_template(out);
   else if (!strcmp(form, "markdown")) write_markdown(out);
   else if (!strcmp(form, "json")) write_json(out);
-  else CUBIX_CHECK(0, CUBIX_EUSAGE, "--params=%s must be template, markdown or json", cubix_param_show(form, show, sizeof show));
+  else
+    CUBIX_CHECK(0, CUBIX_EUSAGE, "--params=%s must be template, markdown or json",
+                cubix_param_show(form, show, sizeof show));
   CUBIX_TRY(written(out));
 done:
   return status;
 }
 
-/* ---- help
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- help ------------------------------------------------------------------------------------ */
 
 static void help_list(FILE *out)
 {
@@ -237,7 +248,8 @@ static void help_list(FILE *out)
     }
     const char *dflt = !row->dflt ? "(required)" : *row->dflt ? row->dflt : "(empty)", *end = strstr(row->help, ". ");
     snprintf(value, sizeof value, "%s%s", dflt, unit_after(row, dflt, unit));
-    fprintf(out, "  %-17s %-11s %.*s\n", row->name, value, end ? (int)(end - row->help + 1) : (int)strlen(row->help), row->help);
+    fprintf(out, "  %-17s %-11s %.*s\n", row->name, value, end ? (int)(end - row->help + 1) : (int)strlen(row->help),
+            row->help);
   }
   fprintf(out, "\nName, default and unit, meaning.  cubix --help Name tells more about one.\n");
 }

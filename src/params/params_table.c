@@ -38,8 +38,7 @@ const struct cubix_param_rename cubix_param_renames[] = {
   { NULL, NULL }
 };
 
-/* ---- names, right and wrong
- * -------------------------------------------------------------------------------------------------- */
+/* ---- names, right and wrong ------------------------------------------------------------------ */
 
 int cubix_param_find(const char *name)
 {
@@ -79,8 +78,7 @@ void cubix_param_unknown(const char *name, char *text, size_t size)
   else snprintf(text, size, "unknown parameter %s; cubix --help lists all", show);
 }
 
-/* ---- small things for text
- * -------------------------------------------------------------------------------------------------- */
+/* ---- small things for text ------------------------------------------------------------------- */
 
 char *cubix_param_show(const char *text, char *show, size_t size)
 {

@@ -47,10 +47,12 @@ void cubix_param_unknown(const char *name, char *text, size_t size);
  *  @param[out] wrong   [size] "" when the value was taken, else "PixelScale = -0.2 must be 0..1000
  *    arcsec", and the old value stays
  *  @return CUBIX_OK also when the value is wrong; CUBIX_ENOMEM */
-int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, const char *place, char *wrong, size_t size);
+int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, const char *place, char *wrong,
+                    size_t size);
 /** The same from one text, as an override or a host code gives it: a STRING is taken whole, anything
  * else is cut into words.  Local. */
-int cubix_param_put_text(struct cubix_params *par, int i, const char *value, const char *place, char *wrong, size_t size);
+int cubix_param_put_text(struct cubix_params *par, int i, const char *value, const char *place, char *wrong,
+                         size_t size);
 
 /** The value in use as a parameter file writes it, without unit.  Local.  @return the length it
  * needs, as snprintf does */

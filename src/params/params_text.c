@@ -43,9 +43,7 @@ static void blame(struct reader *r, const char *fmt, ...)
   else r->used += (size_t)snprintf(r->wrong + r->used, sizeof r->wrong - r->used, "%s%s", r->used ? "\n" : "", line);
 }
 
-/* ---- words
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\v' || c == '\f'; }
 
@@ -76,7 +74,8 @@ static int words_cut(char *s, char *word[N_WORD], const char **flaw)
     if (*s == '"') {
       s = unquote(s);
       if (!s) *flaw = "the closing quote is missing";
-      else if (*s && !is_blank(*s)) *flaw = "a blank must follow the closing quote (a quote within quotes is written \"\")";
+      else if (*s && !is_blank(*s))
+        *flaw = "a blank must follow the closing quote (a quote within quotes is written \"\")";
       if (*flaw) break;
     } else {
       while (*s && !is_blank(*s)) s++;
@@ -86,7 +85,8 @@ static int words_cut(char *s, char *word[N_WORD], const char **flaw)
   return n;
 }
 
-int cubix_param_put_text(struct cubix_params *par, int i, const char *value, const char *place, char *wrong, size_t size)
+int cubix_param_put_text(struct cubix_params *par, int i, const char *value, const char *place, char *wrong,
+                         size_t size)
 {
   int whole = cubix_param_table[i].type == CUBIX_PARAM_STRING, n = 1;
   const char *flaw = NULL;
@@ -105,9 +105,7 @@ done:
   return status;
 }
 
-/* ---- the file
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static int line_read(struct reader *r, char *s, int number)
 {
@@ -166,9 +164,7 @@ done:
   return status;
 }
 
-/* ---- the command line
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- the command line ------------------------------------------------------------------------ */
 
 static int override_read(struct reader *r, const char *text)
 {
@@ -209,7 +205,8 @@ static void missing_find(struct reader *r)
   }
 }
 
-int cubix_params_parse(struct cubix_params *par, const char *name, const char *text, int n_override, char *const *overrides)
+int cubix_params_parse(struct cubix_params *par, const char *name, const char *text, int n_override,
+                       char *const *overrides)
 {
   struct reader *r = NULL;
   int status = CUBIX_OK;

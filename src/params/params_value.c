@@ -38,8 +38,7 @@ struct given {
   int n;
 };
 
-/* ---- what a value may be, in words
- * ------------------------------------------------------------------------------------ */
+/* ---- what a value may be, in words ----------------------------------------------------------- */
 
 /* "a|b|c" as "a, b or c", or with a last member of its own: "a, b, c or three numbers" */
 static void words_say(const char *words, const char *last, char *text, size_t size)
@@ -76,17 +75,18 @@ void cubix_param_bounds(const struct cubix_param_row *row, int form, char *text,
   snprintf(text, size, "%s%s%s%s", form ? what : "", row->range, blank, unit);
 }
 
-/* ---- judging
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- judging --------------------------------------------------------------------------------- */
 
 /* A sentence about a wrong value: "PixelScale = -0.2 must be ..."; one that begins with a colon
  * follows the value at once. */
-static void blame(const struct cubix_param_row *row, const struct given *given, char *wrong, size_t size, const char *fmt, ...) CUBIX_PRINTF(5, 6);
-static void blame(const struct cubix_param_row *row, const struct given *given, char *wrong, size_t size, const char *fmt, ...)
+static void blame(const struct cubix_param_row *row, const struct given *given, char *wrong, size_t size,
+                  const char *fmt, ...) CUBIX_PRINTF(5, 6);
+static void blame(const struct cubix_param_row *row, const struct given *given, char *wrong, size_t size,
+                  const char *fmt, ...)
 {
   char show[80];
-  size_t used = (size_t)snprintf(wrong, size, "%s = %s%s", row->name, *given->text ? cubix_param_show(given->text, show, sizeof show) : "\"\"",
+  size_t used = (size_t)snprintf(wrong, size, "%s = %s%s", row->name,
+                                 *given->text ? cubix_param_show(given->text, show, sizeof show) : "\"\"",
                                  fmt[0] == ':' ? "" : " ");
   if (used >= size) return;
   va_list ap;
@@ -95,9 +95,7 @@ static void blame(const struct cubix_param_row *row, const struct given *given, 
   va_end(ap);
 }
 
-/* ---- pieces
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 static int is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -133,7 +131,8 @@ static int comma_loose(const char *text)
   return last == ',' && *text;
 }
 
-static void comma_blame(const struct cubix_param_row *row, const struct given *given, const char *piece, size_t n, char *wrong, size_t size)
+static void comma_blame(const struct cubix_param_row *row, const struct given *given, const char *piece, size_t n,
+                        char *wrong, size_t size)
 {
   char point[64];
   while (*piece == ',') piece++, n--;
@@ -141,7 +140,8 @@ static void comma_blame(const struct cubix_param_row *row, const struct given *g
   while (*point && point[strlen(point) - 1] == ',') point[strlen(point) - 1] = '\0';
   /* what is too long to be shown has lost its comma */
   if (row->type == CUBIX_PARAM_INT || !strchr(point, ',')) {
-    blame(row, given, wrong, size, row->type == CUBIX_PARAM_INT ? ": write a whole number without a comma" : ": write numbers without commas");
+    blame(row, given, wrong, size,
+          row->type == CUBIX_PARAM_INT ? ": write a whole number without a comma" : ": write numbers without commas");
     return;
   }
   char two[sizeof point];
@@ -149,14 +149,16 @@ static void comma_blame(const struct cubix_param_row *row, const struct given *g
   memcpy(two, point, sizeof two);
   *strchr(point, ',') = '.';
   *strchr(two, ',') = ' ';
-  if (row->type == CUBIX_PARAM_DOUBLE && has_point) blame(row, given, wrong, size, ": write one number without a comma");
+  if (row->type == CUBIX_PARAM_DOUBLE && has_point)
+    blame(row, given, wrong, size, ": write one number without a comma");
   else if (has_point) blame(row, given, wrong, size, ": two numbers? write %s", two);
   else if (row->type == CUBIX_PARAM_DOUBLE) blame(row, given, wrong, size, ": a decimal comma? write %s", point);
   else blame(row, given, wrong, size, ": a decimal comma? write %s; two numbers? write %s", point, two);
 }
 
 /* Take the words apart into numbers, units and words of their own.  wrong: what is amiss with the commas. */
-static int given_cut(struct given *given, const struct cubix_param_row *row, int n, char *const *word, char *wrong, size_t size)
+static int given_cut(struct given *given, const struct cubix_param_row *row, int n, char *const *word, char *wrong,
+                     size_t size)
 {
   int status = CUBIX_OK;
   size_t length = 1;
@@ -214,7 +216,8 @@ static int whole_read(const char *word, double *x)
 }
 
 /* Convert what was given with a unit; returns whether that is possible. */
-static int unit_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong, size_t size)
+static int unit_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong,
+                      size_t size)
 {
   char list[160];
   const char *unit = given->token[given->n - 1];
@@ -233,14 +236,17 @@ static int unit_judge(const struct cubix_param_row *row, const struct given *giv
 static const char *number_hint(const struct given *given)
 {
   for (const char *c = given->text; *c; c++) {
-    if ((unsigned char)*c >= 0x80) return "; a letter in it is not ASCII: a minus sign, blank or quote of a word processor?";
+    if ((unsigned char)*c >= 0x80)
+      return "; a letter in it is not ASCII: a minus sign, blank or quote of a word processor?";
     if (*c == '%' || *c == '#') return "; a blank must come before a comment";
-    if (isdigit((unsigned char)c[0]) && isalpha((unsigned char)c[1]) && !strchr("eExX", c[1])) return "; a blank must come before a unit";
+    if (isdigit((unsigned char)c[0]) && isalpha((unsigned char)c[1]) && !strchr("eExX", c[1]))
+      return "; a blank must come before a unit";
   }
   return "";
 }
 
-static void numbers_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong, size_t size)
+static void numbers_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong,
+                          size_t size)
 {
   int (*read)(const char *, double *) = row->type == CUBIX_PARAM_INT ? whole_read : number_read;
   int most = row->type == CUBIX_PARAM_VECTOR ? 3 : row->type == CUBIX_PARAM_PAIR ? 2 : 1;
@@ -265,12 +271,14 @@ static void numbers_judge(const struct cubix_param_row *row, const struct given 
   if (inside) return;
   for (int k = 0; k < v->n; k++) cubix_param_number(v->x[k], number[k]);
   if (has_unit && strcmp(token[n - 1], row->unit) && v->n < 3)
-    snprintf(in_unit, sizeof in_unit, " and is %s%s%s %s", number[0], v->n > 1 ? " " : "", v->n > 1 ? number[1] : "", row->unit);
+    snprintf(in_unit, sizeof in_unit, " and is %s%s%s %s", number[0], v->n > 1 ? " " : "", v->n > 1 ? number[1] : "",
+             row->unit);
   cubix_param_bounds(row, 0, bounds, sizeof bounds);
   blame(row, given, wrong, size, "must be %s%s", bounds, in_unit);
 }
 
-static void words_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong, size_t size)
+static void words_judge(const struct cubix_param_row *row, const struct given *given, struct value *v, char *wrong,
+                        size_t size)
 {
   char bounds[256];
   int i = given->n == 1 ? word_index(row->words, given->token[0], 0) : -1;
@@ -284,7 +292,8 @@ static void words_judge(const struct cubix_param_row *row, const struct given *g
   blame(row, given, wrong, size, "must be %s", bounds);
 }
 
-static void string_judge(const struct cubix_param_row *row, const struct given *given, int n_word, struct value *v, char *wrong, size_t size)
+static void string_judge(const struct cubix_param_row *row, const struct given *given, int n_word, struct value *v,
+                         char *wrong, size_t size)
 {
   v->text = given->text;
   if (n_word > 1) {
@@ -299,9 +308,7 @@ static void string_judge(const struct cubix_param_row *row, const struct given *
     }
 }
 
-/* ---- storing
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- storing --------------------------------------------------------------------------------- */
 
 /* text: the owned copy that pointers point to, NULL for numbers */
 static void store(struct cubix_params *par, const struct cubix_param_row *row, const struct value *v, const char *text)
@@ -315,11 +322,14 @@ static void store(struct cubix_params *par, const struct cubix_param_row *row, c
   case CUBIX_PARAM_INT:    *(int *)member = (int)v->x[0]; break;
   case CUBIX_PARAM_DOUBLE: *(double *)member = v->x[0]; break;
   case CUBIX_PARAM_PAIR:   *(struct cubix_pair *)member = (struct cubix_pair){ v->x[0], v->x[v->n - 1] }; break;
-  case CUBIX_PARAM_VECTOR: *(struct cubix_vector *)member = (struct cubix_vector){ text, { v->x[0], v->x[1], v->x[2] } }; break;
+  case CUBIX_PARAM_VECTOR:
+    *(struct cubix_vector *)member = (struct cubix_vector){ text, { v->x[0], v->x[1], v->x[2] } };
+    break;
   }
 }
 
-int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, const char *place, char *wrong, size_t size)
+int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, const char *place, char *wrong,
+                    size_t size)
 {
   const struct cubix_param_row *row = &cubix_param_table[i];
   struct cubix_params_origin *origin = &par->origin[i];
@@ -354,9 +364,7 @@ done:
   return status;
 }
 
-/* ---- and back to words
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- and back to words ----------------------------------------------------------------------- */
 
 /* "1e+06" as "1e6", "1e-06" as "1e-6" */
 static void exponent_trim(char *text)
@@ -415,7 +423,9 @@ size_t cubix_param_text(const struct cubix_params *par, int i, char *text, size_
 
   switch (row->type) {
   case CUBIX_PARAM_SECTION: break;
-  case CUBIX_PARAM_STRING: word = *(const char *const *)member; return word ? string_text(word, text, size) : (size_t)snprintf(text, size, "%s", "");
+  case CUBIX_PARAM_STRING:
+    word = *(const char *const *)member;
+    return word ? string_text(word, text, size) : (size_t)snprintf(text, size, "%s", "");
   case CUBIX_PARAM_CHOICE: word = *(const char *const *)member; break;
   case CUBIX_PARAM_BOOL:   word = *(const int *)member ? "yes" : "no"; break;
   case CUBIX_PARAM_INT:    return (size_t)snprintf(text, size, "%d", *(const int *)member);

@@ -4,7 +4,8 @@
  * A star's weight in a spaxel is the product of one per axis; over its footprint they add up to 1,
  * so that no light is lost or made.
  *   nearest   all in one spaxel (no derivative)
- *   cic       2 spaxels per axis, 1 - |u|; u: from the star to the middle of the spaxel (a kink in the middle of a spaxel)
+ *   cic       2 spaxels per axis, 1 - |u|; u: from the star to the middle of the spaxel (a kink in
+ *             the middle of a spaxel)
  *   tsc       3 spaxels per axis, 3/4 - u^2 and (3/2 - |u|)^2/2; its derivative is continuous
  *   gaussian  the integral of a Gaussian over the spaxel, divided by that over the footprint, which
  *   reaches 6 standard deviations to each side
@@ -59,7 +60,8 @@ CUBIX_HD double cubix_normal_density(double a)
 }
 
 /* One axis of a footprint.  @param n painted  @param inv_pixel of this axis */
-CUBIX_HD void cubix_foot_axis(const struct cubix_tables *v, double at, double length, int n, double inv_pixel, struct cubix_foot *foot, int axis)
+CUBIX_HD void cubix_foot_axis(const struct cubix_tables *v, double at, double length, int n, double inv_pixel,
+                              struct cubix_foot *foot, int axis)
 {
   double left = floor(at), right = left + 1, low, high;
   foot->sigma[axis] = foot->whole[axis] = 1;
@@ -120,7 +122,8 @@ CUBIX_HD double cubix_deposit_factor(const struct cubix_foot *foot, int axis, in
     w = cubix_normal_between(x0, x1) / foot->whole[axis];
     if (slope) {
       double l = foot->left[axis] * per, r = foot->right[axis] * per;
-      double p0 = cubix_normal_density(x0), p1 = cubix_normal_density(x1), pl = cubix_normal_density(l), pr = cubix_normal_density(r);
+      double p0 = cubix_normal_density(x0), p1 = cubix_normal_density(x1), pl = cubix_normal_density(l),
+             pr = cubix_normal_density(r);
       double unit = per / foot->whole[axis];
       d_at = (p0 - p1 - w * (pl - pr)) * unit;
       d_length = (x0 * p0 - x1 * p1 - w * (l * pl - r * pr)) * unit * foot->per_kpc[axis];
@@ -136,7 +139,8 @@ CUBIX_HD double cubix_deposit_factor(const struct cubix_foot *foot, int axis, in
 /** Weight of a star in painted spaxel (first[0] + kx, first[1] + ky).  @param[out] slope or NULL */
 CUBIX_HD double cubix_deposit_weight(const struct cubix_foot *foot, int kx, int ky, struct cubix_deposit_slope *slope)
 {
-  double sx[2], sy[2], wx = cubix_deposit_factor(foot, 0, kx, slope ? sx : 0), wy = cubix_deposit_factor(foot, 1, ky, slope ? sy : 0);
+  double sx[2], sy[2], wx = cubix_deposit_factor(foot, 0, kx, slope ? sx : 0),
+                       wy = cubix_deposit_factor(foot, 1, ky, slope ? sy : 0);
   if (slope) {
     slope->at[0] = sx[0] * wy;
     slope->at[1] = wx * sy[0];
@@ -148,8 +152,9 @@ CUBIX_HD double cubix_deposit_weight(const struct cubix_foot *foot, int kx, int 
 /** Reverse derivative of all weights of a star, once its spaxels have been added up.  Adds to the bars.
  *  @param sum sum over spaxels of the weight's bar times its slope  @param length_bar of the star's
  *  length, or of the one for all */
-CUBIX_HD void cubix_deposit_vjp(const struct cubix_tables *v, const double *position, double length, const struct cubix_deposit_slope *sum,
-                                double *position_bar, double *length_bar, struct cubix_sky_bar *sky_bar)
+CUBIX_HD void cubix_deposit_vjp(const struct cubix_tables *v, const double *position, double length,
+                                const struct cubix_deposit_slope *sum, double *position_bar, double *length_bar,
+                                struct cubix_sky_bar *sky_bar)
 {
   cubix_sky_vjp(v, position, sum->at, position_bar, sky_bar);
   *length_bar += sum->length;
@@ -160,8 +165,9 @@ CUBIX_HD void cubix_deposit_vjp(const struct cubix_tables *v, const double *posi
 /** Forward derivative: how fast place and length (its scale's change included) of a star change; a
  * weight then changes by the sum of products with
  *  its slope.  Adds to dot. */
-CUBIX_HD void cubix_deposit_jvp(const struct cubix_tables *v, const double *position, double length, const double *position_dot, double length_dot,
-                                const struct cubix_sky_bar *sky_dot, struct cubix_deposit_slope *dot)
+CUBIX_HD void cubix_deposit_jvp(const struct cubix_tables *v, const double *position, double length,
+                                const double *position_dot, double length_dot, const struct cubix_sky_bar *sky_dot,
+                                struct cubix_deposit_slope *dot)
 {
   cubix_sky_jvp(v, position, position_dot, sky_dot, dot->at);
   dot->length += length_dot + length * sky_dot->arcsec_per_kpc / v->arcsec_per_kpc;

@@ -34,7 +34,8 @@ CUBIX_HD int cubix_node_of(const struct cubix_nodes *nodes, double v, double *f)
  * (order 6, uniform knots). */
 CUBIX_HD void cubix_node_weights(double f, double w[CUBIX_N_WEIGHT])
 {
-  double t = 1 - f, f2 = f * f, f3 = f2 * f, f4 = f2 * f2, f5 = f4 * f, t2 = t * t, t3 = t2 * t, t4 = t2 * t2, t5 = t4 * t;
+  double t = 1 - f, f2 = f * f, f3 = f2 * f, f4 = f2 * f2, f5 = f4 * f, t2 = t * t, t3 = t2 * t, t4 = t2 * t2,
+         t5 = t4 * t;
   w[0] = t5 / 120;
   w[1] = (1 + 5 * (t + t4 - t5) + 10 * (t2 + t3)) / 120;
   w[2] = (26 + 50 * t + 20 * (t2 - t3 - t4) + 10 * t5) / 120;

@@ -27,7 +27,8 @@ CUBIX_HD double cubix_edge_slope(const struct cubix_tables *v, const struct cubi
 }
 
 /** Reverse of cubix_blend_of in the weights: mass and place. */
-CUBIX_HD void cubix_blend_of_vjp(const struct cubix_tables *v, const struct cubix_star *star, const double *weight_bar, struct cubix_star_bar *bar)
+CUBIX_HD void cubix_blend_of_vjp(const struct cubix_tables *v, const struct cubix_star *star, const double *weight_bar,
+                                 struct cubix_star_bar *bar)
 {
   struct cubix_mix mix;
   double mix_bar[CUBIX_MAX_CORNER], sum = 0;
@@ -41,14 +42,17 @@ CUBIX_HD void cubix_blend_of_vjp(const struct cubix_tables *v, const struct cubi
 }
 
 /** Tangents of cubix_blend_of: the same rows, with how fast their weights change. */
-CUBIX_HD void cubix_blend_of_jvp(const struct cubix_tables *v, const struct cubix_star *star, const struct cubix_star_bar *dot, struct cubix_blend *b_dot)
+CUBIX_HD void cubix_blend_of_jvp(const struct cubix_tables *v, const struct cubix_star *star,
+                                 const struct cubix_star_bar *dot, struct cubix_blend *b_dot)
 {
   struct cubix_mix mix;
   double weight_dot[CUBIX_MAX_CORNER];
   cubix_blend_of(v, star, b_dot);
   cubix_mix_of(v, star, &mix);
   cubix_mix_of_jvp(v, star, dot->f_z, dot->f_age, weight_dot);
-  for (int k = 0; k < mix.n; k++) b_dot->weight[k] = (cubix_real)((mix.weight[k] * dot->mass_formed + weight_dot[k] * star->mass_formed) * v->star_scale);
+  for (int k = 0; k < mix.n; k++)
+    b_dot->weight[k] =
+        (cubix_real)((mix.weight[k] * dot->mass_formed + weight_dot[k] * star->mass_formed) * v->star_scale);
 }
 
 #endif

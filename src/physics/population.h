@@ -56,8 +56,10 @@ CUBIX_HD int cubix_locate(const struct cubix_tables *v, double metallicity, doub
 {
   int iz, ia, clamped = 0;
   double log_z = metallicity > 0 ? log10(metallicity) : -1e3, log_age = age > 0 ? log10(age) : -1e3;
-  if (cubix_bracket(v->log_z, v->n_z, log_z, &iz, &star->f_z) && !(v->zero_z && log_z < v->log_z[0])) clamped |= CUBIX_CLAMP_Z;
-  if (cubix_bracket(v->log_age, v->n_age, log_age, &ia, &star->f_age) && !(v->zero_age && log_age < v->log_age[0])) clamped |= CUBIX_CLAMP_AGE;
+  if (cubix_bracket(v->log_z, v->n_z, log_z, &iz, &star->f_z) && !(v->zero_z && log_z < v->log_z[0]))
+    clamped |= CUBIX_CLAMP_Z;
+  if (cubix_bracket(v->log_age, v->n_age, log_age, &ia, &star->f_age) && !(v->zero_age && log_age < v->log_age[0]))
+    clamped |= CUBIX_CLAMP_AGE;
   star->iz = (int16_t)iz;
   star->ia = (int16_t)ia;
   return clamped;
@@ -98,7 +100,8 @@ CUBIX_HD double cubix_place_slope(const double *log_node, int n, int i, double f
 
 /** Reverse of cubix_locate, which has put the star into its place: from what the places change to
  * what metallicity and age [1/Gyr] do. */
-CUBIX_HD void cubix_locate_vjp(const struct cubix_tables *v, double metallicity, double age, const struct cubix_star *star, const struct cubix_star_bar *star_bar,
+CUBIX_HD void cubix_locate_vjp(const struct cubix_tables *v, double metallicity, double age,
+                               const struct cubix_star *star, const struct cubix_star_bar *star_bar,
                                double *metallicity_bar, double *age_bar)
 {
   *metallicity_bar += star_bar->f_z * cubix_place_slope(v->log_z, v->n_z, star->iz, star->f_z, metallicity);
@@ -106,7 +109,8 @@ CUBIX_HD void cubix_locate_vjp(const struct cubix_tables *v, double metallicity,
 }
 
 /** Tangents of cubix_locate's places. */
-CUBIX_HD void cubix_locate_jvp(const struct cubix_tables *v, double metallicity, double age, const struct cubix_star *star, double metallicity_dot, double age_dot,
+CUBIX_HD void cubix_locate_jvp(const struct cubix_tables *v, double metallicity, double age,
+                               const struct cubix_star *star, double metallicity_dot, double age_dot,
                                struct cubix_star_bar *star_dot)
 {
   star_dot->f_z = metallicity_dot * cubix_place_slope(v->log_z, v->n_z, star->iz, star->f_z, metallicity);
@@ -115,7 +119,8 @@ CUBIX_HD void cubix_locate_jvp(const struct cubix_tables *v, double metallicity,
 
 /** Derivatives of cubix_mix_of's weights with the places f_z and f_age; 0 where there is one node
  * only, and so no place. */
-CUBIX_HD void cubix_mix_slope(const struct cubix_tables *v, const struct cubix_star *star, double by_z[CUBIX_MAX_CORNER], double by_age[CUBIX_MAX_CORNER])
+CUBIX_HD void cubix_mix_slope(const struct cubix_tables *v, const struct cubix_star *star,
+                              double by_z[CUBIX_MAX_CORNER], double by_age[CUBIX_MAX_CORNER])
 {
   int ia = star->ia, ja = v->n_age > 1 ? ia + 1 : ia;
   double fz = star->f_z, f = star->f_age, f2 = f * f;
@@ -139,7 +144,8 @@ CUBIX_HD void cubix_mix_slope(const struct cubix_tables *v, const struct cubix_s
 }
 
 /** Reverse of cubix_mix_of.  @param weight_bar [4, or 8 with pchip] */
-CUBIX_HD void cubix_mix_of_vjp(const struct cubix_tables *v, const struct cubix_star *star, const double *weight_bar, double *f_z_bar, double *f_age_bar)
+CUBIX_HD void cubix_mix_of_vjp(const struct cubix_tables *v, const struct cubix_star *star, const double *weight_bar,
+                               double *f_z_bar, double *f_age_bar)
 {
   double by_z[CUBIX_MAX_CORNER], by_age[CUBIX_MAX_CORNER];
   cubix_mix_slope(v, star, by_z, by_age);
@@ -150,7 +156,8 @@ CUBIX_HD void cubix_mix_of_vjp(const struct cubix_tables *v, const struct cubix_
 }
 
 /** Tangents of cubix_mix_of's weights. */
-CUBIX_HD void cubix_mix_of_jvp(const struct cubix_tables *v, const struct cubix_star *star, double f_z_dot, double f_age_dot, double weight_dot[CUBIX_MAX_CORNER])
+CUBIX_HD void cubix_mix_of_jvp(const struct cubix_tables *v, const struct cubix_star *star, double f_z_dot,
+                               double f_age_dot, double weight_dot[CUBIX_MAX_CORNER])
 {
   double by_z[CUBIX_MAX_CORNER], by_age[CUBIX_MAX_CORNER];
   cubix_mix_slope(v, star, by_z, by_age);

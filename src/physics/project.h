@@ -25,7 +25,8 @@ CUBIX_HD void cubix_sky(const struct cubix_tables *v, const double *position, do
 }
 
 /** Reverse derivative: d x_d/d roll = -y_d, d y_d/d roll = x_d.  Adds to the bars. */
-CUBIX_HD void cubix_sky_vjp(const struct cubix_tables *v, const double *position, const double at_bar[2], double *position_bar, struct cubix_sky_bar *sky_bar)
+CUBIX_HD void cubix_sky_vjp(const struct cubix_tables *v, const double *position, const double at_bar[2],
+                            double *position_bar, struct cubix_sky_bar *sky_bar)
 {
   double x = position[0] * v->arcsec_per_kpc - v->pointing_x;
   double y = position[1] * v->arcsec_per_kpc - v->pointing_y;
@@ -40,7 +41,8 @@ CUBIX_HD void cubix_sky_vjp(const struct cubix_tables *v, const double *position
 }
 
 /** Forward derivative.  Adds to at_dot. */
-CUBIX_HD void cubix_sky_jvp(const struct cubix_tables *v, const double *position, const double *position_dot, const struct cubix_sky_bar *sky_dot, double at_dot[2])
+CUBIX_HD void cubix_sky_jvp(const struct cubix_tables *v, const double *position, const double *position_dot,
+                            const struct cubix_sky_bar *sky_dot, double at_dot[2])
 {
   double x = position[0] * v->arcsec_per_kpc - v->pointing_x;
   double y = position[1] * v->arcsec_per_kpc - v->pointing_y;

@@ -19,7 +19,13 @@ static const struct { int number; const char *name; } ends[] = {
   { SIGPIPE, " (SIGPIPE: who read its output has gone)" },
 };
 enum { N_END = sizeof ends / sizeof ends[0] };
-static struct { const char *program; char message[N_END][128]; size_t length[N_END]; int speaker, ignored[N_END]; void (*abandon)(void); } interrupted;
+static struct {
+  const char *program;
+  char message[N_END][128];
+  size_t length[N_END];
+  int speaker, ignored[N_END];
+  void (*abandon)(void);
+} interrupted;
 
 static void tell(enum cubix_log_level level, const char *line, void *host)
 {
@@ -108,7 +114,8 @@ static void on_lost_page(int number, siginfo_t *info, void *context)
 void cubix_console_note_signals(void)
 {
   struct sigaction old;
-  for (int i = 0; i < N_END; i++) interrupted.ignored[i] = !sigaction(ends[i].number, NULL, &old) && old.sa_handler == SIG_IGN;
+  for (int i = 0; i < N_END; i++)
+    interrupted.ignored[i] = !sigaction(ends[i].number, NULL, &old) && old.sa_handler == SIG_IGN;
 }
 
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void))
@@ -121,7 +128,8 @@ void cubix_console_catch_signals(const char *program, int speaker, void (*abando
   interrupted.speaker = speaker;
   interrupted.abandon = abandon;
   for (int i = 0; i < N_END; i++) {
-    interrupted.length[i] = (size_t)snprintf(interrupted.message[i], sizeof interrupted.message[i], "%s: error: interrupted%s\n", program, ends[i].name);
+    interrupted.length[i] = (size_t)snprintf(interrupted.message[i], sizeof interrupted.message[i],
+                                             "%s: error: interrupted%s\n", program, ends[i].name);
     if (i < 2 || !interrupted.ignored[i]) sigaction(ends[i].number, &action, NULL);
   }
   action.sa_sigaction = on_lost_page;

@@ -32,23 +32,24 @@ static const struct option {
   const char *unit, *help;
 } table[] = {
 #define AT(member) offsetof(struct cubix_mock_options, member)
-  { "stars",       COUNT,  AT(n_star),      1e5,  1, 1e11,  "",     "star particles" },
-  { "gas",         COUNT,  AT(n_gas),       1e4,  0, 1e11,  "",     "gas cells" },
-  { "winds",       COUNT,  AT(n_wind),      0,    0, 1e7,   "",     "wind cells among the stars (negative formation time)" },
-  { "seed",        COUNT,  AT(seed),        1,    0, 9007199254740992., "", "of every random number" },
-  { "files",       COUNT,  AT(n_file),      1,    1, 10000, "",     "pieces of the snapshot: STEM.0.hdf5, STEM.1.hdf5 ..." },
-  { "h5-chunk",    COUNT,  AT(chunk),       0,    0, 1e7,   "rows", "of an HDF5 chunk; 0: contiguous datasets" },
-  { "redshift",    NUMBER, AT(redshift),    0,    0, 10,    "",     "of the snapshot" },
-  { "mass",        NUMBER, AT(mass),        6e10, 1e5, 1e14, "Msun", "formed by all stars" },
-  { "radius",      NUMBER, AT(radius),      3,    1e-3, 100, "kpc", "exponential scale length of the disc" },
-  { "thickness",   NUMBER, AT(thickness),   0,    0, 100,   "kpc",  "scale height of the oldest disc stars; 0: a tenth of the radius" },
-  { "bulge",       NUMBER, AT(bulge),       0.2,  0, 1,     "",     "fraction of the mass in the bulge" },
-  { "arms",        COUNT,  AT(arms),        2,    0, 12,    "",     "spiral arms; 0: none" },
-  { "speed",       NUMBER, AT(speed),       0,    0, 3000,  "km/s", "of rotation, far out; 0: from the mass" },
-  { "inclination", NUMBER, AT(inclination), 0,    -360, 360, "deg", "tilt of the spin from +z, about the x axis" },
-  { "box",         NUMBER, AT(box),         35000, 1, 1e9,  "kpc/h", "comoving side of the periodic box" },
-  { "wrap",        FLAG,   AT(wrap),        0,    0, 1,     "",     "the galaxy lies across faces of the box" },
-  { "minimal",     FLAG,   AT(minimal),     0,    0, 1,     "",     "only the fields that readers need (a third of the size)" },
+  { "stars", COUNT, AT(n_star), 1e5, 1, 1e11, "", "star particles" },
+  { "gas", COUNT, AT(n_gas), 1e4, 0, 1e11, "", "gas cells" },
+  { "winds", COUNT, AT(n_wind), 0, 0, 1e7, "", "wind cells among the stars (negative formation time)" },
+  { "seed", COUNT, AT(seed), 1, 0, 9007199254740992., "", "of every random number" },
+  { "files", COUNT, AT(n_file), 1, 1, 10000, "", "pieces of the snapshot: STEM.0.hdf5, STEM.1.hdf5 ..." },
+  { "h5-chunk", COUNT, AT(chunk), 0, 0, 1e7, "rows", "of an HDF5 chunk; 0: contiguous datasets" },
+  { "redshift", NUMBER, AT(redshift), 0, 0, 10, "", "of the snapshot" },
+  { "mass", NUMBER, AT(mass), 6e10, 1e5, 1e14, "Msun", "formed by all stars" },
+  { "radius", NUMBER, AT(radius), 3, 1e-3, 100, "kpc", "exponential scale length of the disc" },
+  { "thickness", NUMBER, AT(thickness), 0, 0, 100, "kpc",
+    "scale height of the oldest disc stars; 0: a tenth of the radius" },
+  { "bulge", NUMBER, AT(bulge), 0.2, 0, 1, "", "fraction of the mass in the bulge" },
+  { "arms", COUNT, AT(arms), 2, 0, 12, "", "spiral arms; 0: none" },
+  { "speed", NUMBER, AT(speed), 0, 0, 3000, "km/s", "of rotation, far out; 0: from the mass" },
+  { "inclination", NUMBER, AT(inclination), 0, -360, 360, "deg", "tilt of the spin from +z, about the x axis" },
+  { "box", NUMBER, AT(box), 35000, 1, 1e9, "kpc/h", "comoving side of the periodic box" },
+  { "wrap", FLAG, AT(wrap), 0, 0, 1, "", "the galaxy lies across faces of the box" },
+  { "minimal", FLAG, AT(minimal), 0, 0, 1, "", "only the fields that readers need (a third of the size)" },
 };
 enum { N_OPTION = sizeof table / sizeof *table };
 
@@ -62,11 +63,15 @@ static void set(struct cubix_mock_options *o, const struct option *row, double x
 
 static void help(void)
 {
-  printf("usage: cubix-mock [options] OUT.hdf5\n\nA spiral galaxy in the layout of an IllustrisTNG snapshot; alone or under mpirun.\n"
+  printf("usage: cubix-mock [options] OUT.hdf5\n\nA spiral galaxy in the layout of an IllustrisTNG snapshot; alone or "
+         "under mpirun.\n"
          "Options are written --name value or --name=value.\n\n");
   for (int i = 0; i < N_OPTION; i++) {
     char left[64];
-    snprintf(left, sizeof left, "--%s %s", table[i].name, table[i].kind == COUNT ? "N" : table[i].kind == NUMBER ? "X" : "");
+    snprintf(left, sizeof left, "--%s %s", table[i].name,
+             table[i].kind == COUNT    ? "N"
+             : table[i].kind == NUMBER ? "X"
+                                       : "");
     printf("  %-16s %s", left, table[i].help);
     if (table[i].kind != FLAG) printf(" [%g%s%s]", table[i].fallback, *table[i].unit ? " " : "", table[i].unit);
     printf("\n");
@@ -88,7 +93,8 @@ static void complain(char *wrong, size_t size, const char *fmt, ...)
 }
 
 /* The value of an option, checked; complaints into `wrong`. */
-static void read_value(struct cubix_mock_options *o, const struct option *row, const char *value, char *wrong, size_t size)
+static void read_value(struct cubix_mock_options *o, const struct option *row, const char *value, char *wrong,
+                       size_t size)
 {
   char *end;
   double x = strtod(value, &end);
@@ -97,7 +103,8 @@ static void read_value(struct cubix_mock_options *o, const struct option *row, c
   else if (row->kind == COUNT && x != floor(x))
     complain(wrong, size, "--%s %s: must be a whole number", row->name, value);
   else if (x < row->min || x > row->max)
-    complain(wrong, size, "--%s %s: must be from %g to %g%s%s", row->name, value, row->min, row->max, *row->unit ? " " : "", row->unit);
+    complain(wrong, size, "--%s %s: must be from %g to %g%s%s", row->name, value, row->min, row->max,
+             *row->unit ? " " : "", row->unit);
   else
     set(o, row, x);
 }
@@ -141,8 +148,10 @@ static void options_text(const struct cubix_mock_options *o, char *text, size_t 
   for (int i = 0; i < N_OPTION; i++) {
     const char *at = (const char *)o + table[i].offset;
     size_t used = strlen(text);
-    if (table[i].kind == COUNT) snprintf(text + used, size - used, "--%s %lld ", table[i].name, (long long)*(const int64_t *)at);
-    else if (table[i].kind == NUMBER) snprintf(text + used, size - used, "--%s %.17g ", table[i].name, *(const double *)at);
+    if (table[i].kind == COUNT)
+      snprintf(text + used, size - used, "--%s %lld ", table[i].name, (long long)*(const int64_t *)at);
+    else if (table[i].kind == NUMBER)
+      snprintf(text + used, size - used, "--%s %.17g ", table[i].name, *(const double *)at);
     else if (*(const int *)at) snprintf(text + used, size - used, "--%s ", table[i].name);
   }
   text[strlen(text) - 1] = '\0';
@@ -173,8 +182,9 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_agree(cubix_mock_init(&mock, &options)));
   CUBIX_TRY(cubix_mpi_mock_write(mock, path, text, &bytes));
   if (root)
-    printf("%s: %lld stars, %lld gas cells, %lld wind cells in %lld file(s), %.1f MB, %.2f s\n", path, (long long)options.n_star,
-           (long long)options.n_gas, (long long)options.n_wind, (long long)options.n_file, 1e-6 * (double)bytes, cubix_log_clock() - start);
+    printf("%s: %lld stars, %lld gas cells, %lld wind cells in %lld file(s), %.1f MB, %.2f s\n", path,
+           (long long)options.n_star, (long long)options.n_gas, (long long)options.n_wind, (long long)options.n_file,
+           1e-6 * (double)bytes, cubix_log_clock() - start);
 done:
   if (status) cubix_console_error("cubix-mock", 0);
   cubix_mock_free(mock);

@@ -38,7 +38,9 @@ static int check_finite(const struct cubix_chain *chain, const struct cubix_leav
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     const size_t n = bar->value[leaf] ? cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf) : 0;
     for (size_t i = 0; i < n; i++)
-      CUBIX_CHECK(isfinite(bar->value[leaf][i]), CUBIX_EFAIL, "the objective's derivative by %s (number %zu on this rank) is %g: values there are beyond what float32 holds",
+      CUBIX_CHECK(isfinite(bar->value[leaf][i]), CUBIX_EFAIL,
+                  "the objective's derivative by %s (number %zu on this rank) is %g: values there are beyond what "
+                  "float32 holds",
                   cubix_leaf_info((enum cubix_leaf)leaf)->name, i, bar->value[leaf][i]);
   }
 done:
@@ -47,8 +49,8 @@ done:
 
 /* The objective's derivatives by the leaves; the observed cube is given up before they are taken.
  * @param[out] n_used voxels compared */
-static int gradient(struct cubix_leaves *bar, double *value, double *n_used, struct cubix_chain *chain, const struct cubix_params *par, struct cubix_observed **obs,
-                    const struct cubix_cube *cube)
+static int gradient(struct cubix_leaves *bar, double *value, double *n_used, struct cubix_chain *chain,
+                    const struct cubix_params *par, struct cubix_observed **obs, const struct cubix_cube *cube)
 {
   int status = CUBIX_OK;
   struct cubix_cube cube_bar = *cube;
@@ -72,7 +74,9 @@ static int names(unsigned char active[CUBIX_N_LEAF], const struct cubix_params *
   int status = CUBIX_OK, any = 0;
   CUBIX_TRY(cubix_leaves_parse(active, par->Parameters, cubix_params_origin(par, "Parameters")));
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) any |= active[leaf];
-  CUBIX_CHECK(any, CUBIX_EUSAGE, "Parameters is empty: Mode %s needs the names of what varies, as in Parameters Mass,Age,Inclination", par->Mode);
+  CUBIX_CHECK(any, CUBIX_EUSAGE,
+              "Parameters is empty: Mode %s needs the names of what varies, as in Parameters Mass,Age,Inclination",
+              par->Mode);
 done:
   return status;
 }
@@ -81,7 +85,8 @@ done:
 static int check_observed(const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  CUBIX_CHECK(par->ObservedFile[0], CUBIX_EUSAGE, "ObservedFile is not given: Mode %s needs the cube that it compares with", par->Mode);
+  CUBIX_CHECK(par->ObservedFile[0], CUBIX_EUSAGE,
+              "ObservedFile is not given: Mode %s needs the cube that it compares with", par->Mode);
   status = cubix_infile_check(par->ObservedFile, CUBIX_EINPUT);
   if (status) cubix_error_about("ObservedFile (%s)", cubix_params_origin(par, "ObservedFile"));
 done:
@@ -100,8 +105,10 @@ static int header(const struct cubix_params *par, const struct cubix_instrument 
 void cubix_mode_idle(const struct cubix_params *par)
 {
   static const char fits[] = "FitModel FitAgeBins FitAgeEdges FitRadiusBins "
-    "Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes FitRestart FitRestartFile FitResume";
-  if (!strcmp(par->Mode, "cube")) cubix_params_warn_idle(par, "ObservedFile Likelihood Parameters", "it belongs to Mode gradient and Mode fit");
+                             "Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes "
+                             "FitRestart FitRestartFile FitResume";
+  if (!strcmp(par->Mode, "cube"))
+    cubix_params_warn_idle(par, "ObservedFile Likelihood Parameters", "it belongs to Mode gradient and Mode fit");
   if (strcmp(par->Mode, "fit") != 0) cubix_params_warn_idle(par, fits, "it belongs to Mode fit");
 }
 
@@ -126,7 +133,8 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
   CUBIX_STAGE(stages, "apart",    root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE(stages, "header",   header(par, result.ins));
-  CUBIX_STAGE(stages, "room",     fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));
+  CUBIX_STAGE(stages, "room",
+              fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));
   cubix_report_scene(&result);
   if (dry_run) {
     CUBIX_STAGE(stages, "memory", cubix_mpi_chain_memory(chain, 1));
@@ -135,7 +143,8 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
   CUBIX_STAGE(stages, "forward",  cubix_mpi_chain_forward(chain, &cube));
   CUBIX_STAGE(stages, "light",    cubix_cube_shine(cube, par, &cubix_mpi_collective));
   cubix_mpi_chain_result(&result, chain);
-  CUBIX_STAGE(stages, "observed", cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
+  CUBIX_STAGE(stages, "observed",
+              cubix_observed_read(&obs, par->ObservedFile, result.ins, par, cube->lambda_first, cube->n_lambda));
   cubix_observed_mask_channels(obs, result.templates->covered);
   if (fit) {
     CUBIX_STAGE(stages, "fit",      cubix_mpi_fit(chain, par, obs, active, &end));
@@ -145,10 +154,14 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
     CUBIX_STAGE(stages, "gradient", gradient(&bar, &value, &n_used, chain, par, &obs, cube));
     CUBIX_STAGE(stages, "tell",     cubix_mpi_gradient_write(chain, par, n_used, value, &bar));
   }
-  CUBIX_STAGE(stages, "noise",    cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, par->FluxUnit), &cubix_mpi_collective));
+  CUBIX_STAGE(
+      stages, "noise",
+      cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, par->FluxUnit), &cubix_mpi_collective));
   result.noise = &noise;
   cubix_report_budget(&result, &cubix_mpi_collective);
-  CUBIX_STAGE(stages, "write",    cubix_mpi_blocks_share(result.cube, result.ins->n_lambda, cubix_output_write, cubix_output_block, &result));
+  CUBIX_STAGE(
+      stages, "write",
+      cubix_mpi_blocks_share(result.cube, result.ins->n_lambda, cubix_output_write, cubix_output_block, &result));
   CUBIX_STAGE(stages, "timings",  root ? cubix_output_timings(par, cubix_mpi_stages_print, stages) : CUBIX_OK);
   cubix_mpi_stages_summary(stages);
 done:

@@ -9,16 +9,17 @@
 #include "version.h"
 
 static const char usage[] =
-  "cubix " CUBIX_VERSION ": datacubes of integral-field spectrographs from particle simulations of galaxies\n"
-  "\n"
-  "  cubix [-n|--dry-run] [-q|-v] PARAMFILE [Name=value ...]    alone or under mpirun; PARAMFILE may be - (standard input)\n"
-  "  cubix --help [Name]                                        this page and all parameters, or one of them\n"
-  "  cubix --params=template|markdown|json                      a complete parameter file, or its documentation\n"
-  "  cubix --version\n"
-  "\n"
-  "  -n  read and check everything, say what memory it will take; paint and write nothing\n"
-  "  -q  only warnings and errors     -v  details, and where an error came from\n"
-  "\n";
+    "cubix " CUBIX_VERSION ": datacubes of integral-field spectrographs from particle simulations of galaxies\n"
+    "\n"
+    "  cubix [-n|--dry-run] [-q|-v] PARAMFILE [Name=value ...]    alone or under mpirun; PARAMFILE may be - (standard "
+    "input)\n"
+    "  cubix --help [Name]                                        this page and all parameters, or one of them\n"
+    "  cubix --params=template|markdown|json                      a complete parameter file, or its documentation\n"
+    "  cubix --version\n"
+    "\n"
+    "  -n  read and check everything, say what memory it will take; paint and write nothing\n"
+    "  -q  only warnings and errors     -v  details, and where an error came from\n"
+    "\n";
 
 static int answer_help(const char *name)
 {
@@ -59,9 +60,11 @@ int cubix_options_read(struct cubix_options *o, int *answered, int argc, char **
       o->n_override = argc - i - 1;
     }
   }
-  CUBIX_CHECK(o->file, CUBIX_EUSAGE, "no parameter file given; cubix --help shows how, cubix --params=template makes one");
+  CUBIX_CHECK(o->file, CUBIX_EUSAGE,
+              "no parameter file given; cubix --help shows how, cubix --params=template makes one");
   for (int i = 0; i < o->n_override; i++)
-    CUBIX_CHECK(strchr(o->override[i], '='), CUBIX_EUSAGE, "%s after the parameter file must read Name=value; options come first", o->override[i]);
+    CUBIX_CHECK(strchr(o->override[i], '='), CUBIX_EUSAGE,
+                "%s after the parameter file must read Name=value; options come first", o->override[i]);
 done:
   return status;
 }

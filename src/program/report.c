@@ -13,8 +13,11 @@ static void warn_of_imf(const char *library, const struct cubix_snapshot *snap)
 {
   const double factor = cubix_imf_factor(library, snap->imf);
   if (factor != 1)
-    cubix_log(CUBIX_LOG_WARNING, "the library's initial mass function is \"%s\", but the stars formed with that of %s (%s): for the mass formed the cube is too %s by a "
-              "factor of about 1.6; take a library of their own", library, snap->imf, snap->format, factor > 1 ? "faint" : "bright");
+    cubix_log(CUBIX_LOG_WARNING,
+              "the library's initial mass function is \"%s\", but the stars formed with that of %s (%s): for the mass "
+              "formed the cube is too %s by a "
+              "factor of about 1.6; take a library of their own",
+              library, snap->imf, snap->format, factor > 1 ? "faint" : "bright");
 }
 
 void cubix_report_scene(const struct cubix_result *r)
@@ -22,22 +25,29 @@ void cubix_report_scene(const struct cubix_result *r)
   const struct cubix_snapshot *snap = &r->slab->snapshot;
   const struct cubix_frame *f = r->frame;
   const struct cubix_instrument *ins = r->ins;
-  cubix_log(CUBIX_LOG_INFO, "%s, %s: %lld stars%s at z = %.4f; %lld wind cells dropped, %lld beyond SelectRadius", snap->format,
-            snap->simulation[0] ? snap->simulation : "no name", (long long)r->slab->n_total, snap->n_file > 1 ? " in several files" : "", snap->redshift,
-            (long long)r->slab->n_wind, (long long)r->slab->n_outside_radius);
-  cubix_log(CUBIX_LOG_INFO, "centre (%.6g, %.6g, %.6g) kpc, systemic velocity (%.5g, %.5g, %.5g) km/s", f->centre[0], f->centre[1], f->centre[2],
-            f->velocity[0], f->velocity[1], f->velocity[2]);
+  cubix_log(CUBIX_LOG_INFO, "%s, %s: %lld stars%s at z = %.4f; %lld wind cells dropped, %lld beyond SelectRadius",
+            snap->format, snap->simulation[0] ? snap->simulation : "no name", (long long)r->slab->n_total,
+            snap->n_file > 1 ? " in several files" : "", snap->redshift, (long long)r->slab->n_wind,
+            (long long)r->slab->n_outside_radius);
+  cubix_log(CUBIX_LOG_INFO, "centre (%.6g, %.6g, %.6g) kpc, systemic velocity (%.5g, %.5g, %.5g) km/s", f->centre[0],
+            f->centre[1], f->centre[2], f->velocity[0], f->velocity[1], f->velocity[2]);
   if (f->align_radius > 0)
-    cubix_log(CUBIX_LOG_INFO, "aligned with the stars within %.4g kpc, axis ratios b/a = %.3f, c/a = %.3f", f->align_radius, f->axis_p, f->axis_q);
-  cubix_log(CUBIX_LOG_INFO, "observed at z = %.5g: luminosity distance %.5g Mpc, %.5g kpc per arcsec", r->scene->redshift, r->scene->d_l_mpc, r->scene->kpc_per_arcsec);
+    cubix_log(CUBIX_LOG_INFO, "aligned with the stars within %.4g kpc, axis ratios b/a = %.3f, c/a = %.3f",
+              f->align_radius, f->axis_p, f->axis_q);
+  cubix_log(CUBIX_LOG_INFO, "observed at z = %.5g: luminosity distance %.5g Mpc, %.5g kpc per arcsec",
+            r->scene->redshift, r->scene->d_l_mpc, r->scene->kpc_per_arcsec);
   if (cubix_scene_moved(r->scene, snap))
-    cubix_log(CUBIX_LOG_INFO, "the snapshot's redshift is %.5g: its stars are observed at another, %.5g, with the ages that they have in the snapshot", snap->redshift,
-              r->scene->redshift);
-  cubix_log(CUBIX_LOG_INFO, "%s: %d x %d spaxels of %.3g x %.3g arcsec (+%d margin), %d channels %.2f..%.2f AA %s", ins->name, ins->n_x, ins->n_y, ins->pixel_x,
-            ins->pixel_y, ins->margin, ins->n_lambda, cubix_instrument_lambda(ins, 0), cubix_instrument_lambda(ins, ins->n_lambda - 1),
+    cubix_log(CUBIX_LOG_INFO,
+              "the snapshot's redshift is %.5g: its stars are observed at another, %.5g, with the ages that they have "
+              "in the snapshot",
+              snap->redshift, r->scene->redshift);
+  cubix_log(CUBIX_LOG_INFO, "%s: %d x %d spaxels of %.3g x %.3g arcsec (+%d margin), %d channels %.2f..%.2f AA %s",
+            ins->name, ins->n_x, ins->n_y, ins->pixel_x, ins->pixel_y, ins->margin, ins->n_lambda,
+            cubix_instrument_lambda(ins, 0), cubix_instrument_lambda(ins, ins->n_lambda - 1),
             ins->medium == CUBIX_AIR ? "in air" : "in vacuum");
-  cubix_log(CUBIX_LOG_INFO, "%s: %d metallicities x %d ages, %d wavelengths in use; %d rank(s), %s", r->templates->ssp->name, r->templates->ssp->n_z, r->templates->ssp->n_age,
-            r->templates->tables.n_knot, r->n_rank, r->device);
+  cubix_log(CUBIX_LOG_INFO, "%s: %d metallicities x %d ages, %d wavelengths in use; %d rank(s), %s",
+            r->templates->ssp->name, r->templates->ssp->n_z, r->templates->ssp->n_age, r->templates->tables.n_knot,
+            r->n_rank, r->device);
   warn_of_imf(r->templates->ssp->imf, snap);
   /* the memory is told by cubix_mpi_memory_check */
   cubix_log(CUBIX_LOG_INFO, "every output file will have about %.3g GB", 1e-9 * cubix_output_file_bytes(r->par, ins));
@@ -67,28 +77,41 @@ static void warn_of_loss(const struct cubix_result *r)
   double all = b[CUBIX_ALL].light;
   if (!(all > 0)) return;
   if (b[CUBIX_IN_FIELD].light < 0.1 * all)
-    cubix_log(CUBIX_LOG_WARNING, "only %.2f %% of the light (%.0f of %.0f stars) lies in the field: check Centre, PointingX, PointingY, Redshift and FieldOfView",
+    cubix_log(CUBIX_LOG_WARNING,
+              "only %.2f %% of the light (%.0f of %.0f stars) lies in the field: check Centre, PointingX, PointingY, "
+              "Redshift and FieldOfView",
               100 * b[CUBIX_IN_FIELD].light / all, b[CUBIX_IN_FIELD].number, b[CUBIX_ALL].number);
   if (b[CUBIX_CLAMPED_Z].light > told * all)
-    cubix_log(CUBIX_LOG_WARNING, "%.3g %% of the light comes from %.0f stars beyond the library's metallicities (%g..%g), which count as its nearest",
-              100 * b[CUBIX_CLAMPED_Z].light / all, b[CUBIX_CLAMPED_Z].number, ssp->metallicity[0], ssp->metallicity[ssp->n_z - 1]);
+    cubix_log(CUBIX_LOG_WARNING,
+              "%.3g %% of the light comes from %.0f stars beyond the library's metallicities (%g..%g), which count as "
+              "its nearest",
+              100 * b[CUBIX_CLAMPED_Z].light / all, b[CUBIX_CLAMPED_Z].number, ssp->metallicity[0],
+              ssp->metallicity[ssp->n_z - 1]);
   if (b[CUBIX_CLAMPED_AGE].light > told * all)
-    cubix_log(CUBIX_LOG_WARNING, "%.3g %% of the light comes from %.0f stars beyond the library's ages (%g..%g Gyr), which count as its nearest",
-              100 * b[CUBIX_CLAMPED_AGE].light / all, b[CUBIX_CLAMPED_AGE].number, ssp->age[0], ssp->age[ssp->n_age - 1]);
+    cubix_log(
+        CUBIX_LOG_WARNING,
+        "%.3g %% of the light comes from %.0f stars beyond the library's ages (%g..%g Gyr), which count as its nearest",
+        100 * b[CUBIX_CLAMPED_AGE].light / all, b[CUBIX_CLAMPED_AGE].number, ssp->age[0], ssp->age[ssp->n_age - 1]);
   if (b[CUBIX_TOO_OLD].light > told * all)
-    cubix_log(CUBIX_LOG_WARNING, "%.3g %% of the light comes from %.0f stars older than the universe at Redshift = %g (%.4g Gyr): the snapshot's redshift is %g, and "
-              "its ages are kept", 100 * b[CUBIX_TOO_OLD].light / all, b[CUBIX_TOO_OLD].number, r->scene->redshift, r->scene->age, r->slab->snapshot.redshift);
+    cubix_log(CUBIX_LOG_WARNING,
+              "%.3g %% of the light comes from %.0f stars older than the universe at Redshift = %g (%.4g Gyr): the "
+              "snapshot's redshift is %g, and "
+              "its ages are kept",
+              100 * b[CUBIX_TOO_OLD].light / all, b[CUBIX_TOO_OLD].number, r->scene->redshift, r->scene->age,
+              r->slab->snapshot.redshift);
 }
 
 void cubix_report_budget(const struct cubix_result *r, const struct cubix_collective *collective)
 {
   const struct cubix_budget *b = r->cube->budget;
-  static const char *const name[] = { "all stars", "in the field", "in the margin", "outside", "of it, shed in", "Z clamped", "age clamped", "too old" };
+  static const char *const name[] = { "all stars",      "in the field", "in the margin", "outside",
+                                      "of it, shed in", "Z clamped",    "age clamped",   "too old" };
   double unit = pow(10, r->par->FluxUnit), held = collective->total(cube_light(r->cube, r->ins->lambda_step));
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++)
-    cubix_log(CUBIX_LOG_INFO, "%-14s %12.0f stars  %11.5e Msun formed  %11.5e erg/s/cm2 in the band (%.4f of all)", name[a], b[a].number, b[a].mass,
-              b[a].light * unit, b[CUBIX_ALL].light > 0 ? b[a].light / b[CUBIX_ALL].light : 0.);
+    cubix_log(CUBIX_LOG_INFO, "%-14s %12.0f stars  %11.5e Msun formed  %11.5e erg/s/cm2 in the band (%.4f of all)",
+              name[a], b[a].number, b[a].mass, b[a].light * unit,
+              b[CUBIX_ALL].light > 0 ? b[a].light / b[CUBIX_ALL].light : 0.);
   warn_of_loss(r);
-  cubix_log(CUBIX_LOG_INFO, "%-14s %12s        %11s              %11.5e erg/s/cm2 (%.4f of the light in the field)", "the cube holds", "", "", held * unit,
-            b[CUBIX_IN_FIELD].light > 0 ? held / b[CUBIX_IN_FIELD].light : 0.);
+  cubix_log(CUBIX_LOG_INFO, "%-14s %12s        %11s              %11.5e erg/s/cm2 (%.4f of the light in the field)",
+            "the cube holds", "", "", held * unit, b[CUBIX_IN_FIELD].light > 0 ? held / b[CUBIX_IN_FIELD].light : 0.);
 }

@@ -50,22 +50,27 @@ static int read_header(struct cubix_simfile *sim, const struct cubix_simformat *
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_H, &s->h, &has_h));
   cubix_names_text(&format->header[CUBIX_HEADER_REDSHIFT], z_names, sizeof z_names);
   cubix_names_text(&format->header[CUBIX_HEADER_SCALE_FACTOR], a_names, sizeof a_names);
-  CUBIX_CHECK(has_z || has_a, CUBIX_EINPUT, "%s: /%s states no redshift: it has no attribute %s%s%s", path, format->header_group, z_names,
-              *a_names ? " or " : "", a_names);
+  CUBIX_CHECK(has_z || has_a, CUBIX_EINPUT, "%s: /%s states no redshift: it has no attribute %s%s%s", path,
+              format->header_group, z_names, *a_names ? " or " : "", a_names);
   if (!has_a) sim->a = 1. / (1. + s->redshift);
   if (!has_z) s->redshift = 1. / sim->a - 1.;
-  CUBIX_CHECK(sim->a > 0. && sim->a < 2., CUBIX_EINPUT, "%s: redshift %g and scale factor %g are of no known universe", path, s->redshift, sim->a);
+  CUBIX_CHECK(sim->a > 0. && sim->a < 2., CUBIX_EINPUT, "%s: redshift %g and scale factor %g are of no known universe",
+              path, s->redshift, sim->a);
   CUBIX_CHECK(fabs(sim->a * (1. + s->redshift) - 1.) < 1e-3, CUBIX_EINPUT,
-              "%s: the header contradicts itself: %s = %g, but %s = %g (it should be 1/(1+z))", path, z_names, s->redshift, a_names, sim->a);
+              "%s: the header contradicts itself: %s = %g, but %s = %g (it should be 1/(1+z))", path, z_names,
+              s->redshift, a_names, sim->a);
   if (fabs(s->redshift) < 1e-9) s->redshift = 0.;
-  CUBIX_CHECK(s->h <= CUBIX_LARGEST_H, CUBIX_EINPUT, "%s: %s of /%s is %g; it is H0/(100 km/s/Mpc) and must be at most %g", path,
-              cubix_names_text(&format->header[CUBIX_HEADER_H], names, sizeof names), format->header_group, s->h, CUBIX_LARGEST_H);
+  CUBIX_CHECK(s->h <= CUBIX_LARGEST_H, CUBIX_EINPUT,
+              "%s: %s of /%s is %g; it is H0/(100 km/s/Mpc) and must be at most %g", path,
+              cubix_names_text(&format->header[CUBIX_HEADER_H], names, sizeof names), format->header_group, s->h,
+              CUBIX_LARGEST_H);
   if (sim->field[CUBIX_FIELD_FORMATION].path[0]) {
     CUBIX_CHECK(has_m && has_l && has_h && s->omega_m > 0. && s->h > 0., CUBIX_EINPUT,
-                "%s: ages need the cosmology; /%s must state Omega_m > 0 (here %g), Omega_Lambda (%g) and h > 0 (%g)", path, format->header_group,
-                s->omega_m, s->omega_l, s->h);
+                "%s: ages need the cosmology; /%s must state Omega_m > 0 (here %g), Omega_Lambda (%g) and h > 0 (%g)",
+                path, format->header_group, s->omega_m, s->omega_l, s->h);
     CUBIX_CHECK(isfinite(cubix_cosmology_age(s->omega_m, s->omega_l, s->h, sim->a)), CUBIX_EINPUT,
-                "%s: a universe of Omega_m = %g and Omega_Lambda = %g had no beginning, and its stars have no age", path, s->omega_m, s->omega_l);
+                "%s: a universe of Omega_m = %g and Omega_Lambda = %g had no beginning, and its stars have no age",
+                path, s->omega_m, s->omega_l);
   }
 done:
   return status;
@@ -79,15 +84,20 @@ static int read_places(struct cubix_simfile *sim, const struct cubix_simformat *
   double length = sim->field[CUBIX_FIELD_POSITION].factor, box[3] = { 0., 0., 0. };
 
   CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_BOX], box, 3, &found));
-  CUBIX_CHECK(found <= 1 || found == 3, CUBIX_EINPUT, "%s: the box has %d sides; it must be one number or three equal ones", path, found);
-  CUBIX_CHECK(found <= 1 || (box[1] == box[0] && box[2] == box[0]), CUBIX_EINPUT, "%s: the box has the sides %g, %g, %g; only cubes are known", path, box[0], box[1], box[2]);
-  CUBIX_CHECK(isfinite(box[0]) && box[0] >= 0., CUBIX_EINPUT, "%s: the side of the box is %g; it must be >= 0", path, box[0]);
+  CUBIX_CHECK(found <= 1 || found == 3, CUBIX_EINPUT,
+              "%s: the box has %d sides; it must be one number or three equal ones", path, found);
+  CUBIX_CHECK(found <= 1 || (box[1] == box[0] && box[2] == box[0]), CUBIX_EINPUT,
+              "%s: the box has the sides %g, %g, %g; only cubes are known", path, box[0], box[1], box[2]);
+  CUBIX_CHECK(isfinite(box[0]) && box[0] >= 0., CUBIX_EINPUT, "%s: the side of the box is %g; it must be >= 0", path,
+              box[0]);
   s->box = box[0] * length;
   CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[CUBIX_HEADER_CENTRE], s->centre, 3, &found));
-  CUBIX_CHECK(found == 0 || found == 3, CUBIX_EINPUT, "%s: the centre that /%s states has %d numbers; it must have 3", path, format->header_group, found);
+  CUBIX_CHECK(found == 0 || found == 3, CUBIX_EINPUT, "%s: the centre that /%s states has %d numbers; it must have 3",
+              path, format->header_group, found);
   s->has_centre = found == 3;
   for (int c = 0; c < 3; c++) {
-    CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: /%s states the centre %g", path, format->header_group, s->centre[c]);
+    CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: /%s states the centre %g", path, format->header_group,
+                s->centre[c]);
     s->centre[c] *= length;
   }
 done:
@@ -104,13 +114,15 @@ static void list_group(char *text, size_t size, hid_t file, const char *group)
   if (H5Gget_info_by_name(file, group, &info, H5P_DEFAULT) < 0) return;
   for (hsize_t i = 0; i < info.nlinks && used + 80 < size; i++) {
     used += (size_t)snprintf(text + used, size - used, "%s", i ? ", " : "");
-    if (H5Lget_name_by_idx(file, group, H5_INDEX_NAME, H5_ITER_INC, i, text + used, size - used, H5P_DEFAULT) < 0) return;
+    if (H5Lget_name_by_idx(file, group, H5_INDEX_NAME, H5_ITER_INC, i, text + used, size - used, H5P_DEFAULT) < 0)
+      return;
     used = strlen(text);
   }
 }
 
 /* Where a field is in this file; missing is an error unless optional. */
-static int find_field(char *path, size_t size, const struct cubix_simformat *format, enum cubix_field field, hid_t file, const char *file_name, int optional)
+static int find_field(char *path, size_t size, const struct cubix_simformat *format, enum cubix_field field, hid_t file,
+                      const char *file_name, int optional)
 {
   int status = CUBIX_OK, is_there;
   const struct cubix_names *names = &format->field[field].dataset;
@@ -123,10 +135,11 @@ static int find_field(char *path, size_t size, const struct cubix_simformat *for
   path[0] = '\0';
   if (optional) goto done;
   list_group(there, sizeof there, file, format->star_group);
-  CUBIX_CHECK(names->n > 0, CUBIX_EINPUT, "%s: the format %s knows no dataset for %s; add one to %s", file_name, format->name, cubix_field_table[field].name,
-              format->path);
-  CUBIX_CHECK(0, CUBIX_EINPUT, "%s: there is no dataset for %s: looked in /%s for %s; there are: %s", file_name, cubix_field_table[field].name,
-              format->star_group, cubix_names_text(names, looked_for, sizeof looked_for), there);
+  CUBIX_CHECK(names->n > 0, CUBIX_EINPUT, "%s: the format %s knows no dataset for %s; add one to %s", file_name,
+              format->name, cubix_field_table[field].name, format->path);
+  CUBIX_CHECK(0, CUBIX_EINPUT, "%s: there is no dataset for %s: looked in /%s for %s; there are: %s", file_name,
+              cubix_field_table[field].name, format->star_group, cubix_names_text(names, looked_for, sizeof looked_for),
+              there);
 done:
   return status;
 }
@@ -140,17 +153,22 @@ static int is_wanted(enum cubix_field field, const struct cubix_params *par)
 }
 
 /* Choose the datasets, once, in the first file with stars. */
-static int find_fields(struct cubix_simfile *sim, const struct cubix_simformat *format, hid_t file, const char *path, const struct cubix_params *par)
+static int find_fields(struct cubix_simfile *sim, const struct cubix_simformat *format, hid_t file, const char *path,
+                       const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   char looked_for[512];
 
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     if (!is_wanted(f, par)) continue;
-    CUBIX_TRY(find_field(sim->field[f].path, sizeof sim->field[f].path, format, f, file, path, f == CUBIX_FIELD_AGE || f == CUBIX_FIELD_LENGTH));
+    CUBIX_TRY(find_field(sim->field[f].path, sizeof sim->field[f].path, format, f, file, path,
+                         f == CUBIX_FIELD_AGE || f == CUBIX_FIELD_LENGTH));
     CUBIX_CHECK(sim->field[f].path[0] || f != CUBIX_FIELD_LENGTH, CUBIX_EINPUT,
-                "%s: stars have no SmoothingLength (looked in /%s for %s), which Deposit gaussian takes where DepositLength is 0: give a DepositLength in kpc, or another Deposit",
-                path, format->star_group, format->field[f].dataset.n ? cubix_names_text(&format->field[f].dataset, looked_for, sizeof looked_for) : "none: the format knows no name for it");
+                "%s: stars have no SmoothingLength (looked in /%s for %s), which Deposit gaussian takes where "
+                "DepositLength is 0: give a DepositLength in kpc, or another Deposit",
+                path, format->star_group,
+                format->field[f].dataset.n ? cubix_names_text(&format->field[f].dataset, looked_for, sizeof looked_for)
+                                           : "none: the format knows no name for it");
   }
   if (!sim->field[CUBIX_FIELD_AGE].path[0]) {
     enum cubix_field f = format->field[CUBIX_FIELD_FORMATION].dataset.n ? CUBIX_FIELD_FORMATION : CUBIX_FIELD_AGE;
@@ -177,11 +195,13 @@ static int look_at_member(struct cubix_simfile *sim, const struct cubix_simforma
     sim->abroad[member] |= (unsigned char)abroad;
     CUBIX_TRY(cubix_h5_rows(dataset, path, name, cubix_field_table[f].n_c, &n_row));
     if (f == CUBIX_FIELD_POSITION) n_first = n_row;
-    CUBIX_CHECK(n_row == n_first, CUBIX_EINPUT, "%s: /%s has %llu rows, but /%s has %llu; they must be as many", path, name, (unsigned long long)n_row,
-                sim->field[CUBIX_FIELD_POSITION].path, (unsigned long long)n_first);
-    CUBIX_TRY(cubix_simformat_factor(format, f, file, name + strlen(format->star_group) + 1, sim->a, sim->snapshot.h, &factor));
+    CUBIX_CHECK(n_row == n_first, CUBIX_EINPUT, "%s: /%s has %llu rows, but /%s has %llu; they must be as many", path,
+                name, (unsigned long long)n_row, sim->field[CUBIX_FIELD_POSITION].path, (unsigned long long)n_first);
+    CUBIX_TRY(cubix_simformat_factor(format, f, file, name + strlen(format->star_group) + 1, sim->a, sim->snapshot.h,
+                                     &factor));
     CUBIX_CHECK(sim->field[f].factor == 0. || sim->field[f].factor == factor, CUBIX_EINPUT,
-                "%s: /%s converts by %.9g, but by %.9g in other files of this snapshot", path, name, factor, sim->field[f].factor);
+                "%s: /%s converts by %.9g, but by %.9g in other files of this snapshot", path, name, factor,
+                sim->field[f].factor);
     sim->field[f].factor = factor;
     H5Dclose(dataset);
     dataset = -1;
@@ -199,8 +219,8 @@ static int look_for_stars(int *there, hid_t file, const char *path, const struct
   H5G_info_t info;
   CUBIX_TRY(cubix_h5_look(there, file, format->star_group));
   if (!*there) goto done;
-  CUBIX_CHECK(H5Gget_info_by_name(file, format->star_group, &info, H5P_DEFAULT) >= 0, CUBIX_EINPUT, "%s: /%s is no group that can be read; the file is damaged",
-              path, format->star_group);
+  CUBIX_CHECK(H5Gget_info_by_name(file, format->star_group, &info, H5P_DEFAULT) >= 0, CUBIX_EINPUT,
+              "%s: /%s is no group that can be read; the file is damaged", path, format->star_group);
   *there = info.nlinks > 0;
 done:
   return status;
@@ -217,7 +237,8 @@ static int first_position(double *x, hid_t file, const char *path, const char *n
   space = H5Dget_space(dataset);
   memory = H5Screate_simple(2, count, NULL);
   H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL);
-  CUBIX_CHECK(H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, x) >= 0, CUBIX_EINPUT, "%s: /%s cannot be read; the file is damaged", path, name);
+  CUBIX_CHECK(H5Dread(dataset, H5T_NATIVE_DOUBLE, memory, space, H5P_DEFAULT, x) >= 0, CUBIX_EINPUT,
+              "%s: /%s cannot be read; the file is damaged", path, name);
   for (int c = 0; c < 3; c++) x[c] *= factor;
 done:
   if (memory >= 0) H5Sclose(memory);
@@ -227,7 +248,8 @@ done:
 }
 
 /* Every member in turn; the header is that of the first member with stars. */
-static int look_at_members(struct cubix_simfile *sim, const struct cubix_simformat *format, const struct cubix_params *par)
+static int look_at_members(struct cubix_simfile *sim, const struct cubix_simformat *format,
+                           const struct cubix_params *par)
 {
   int status = CUBIX_OK, there = 0;
   struct cubix_snapshot *s = &sim->snapshot;
@@ -250,7 +272,8 @@ static int look_at_members(struct cubix_simfile *sim, const struct cubix_simform
       CUBIX_TRY(look_at_member(sim, format, file, i));
       if (first) CUBIX_TRY(read_places(sim, format, file, s->file[i]));
       if (sim->n_total == 0 && sim->n_star[i] > 0)
-        CUBIX_TRY(first_position(sim->reference, file, s->file[i], sim->field[CUBIX_FIELD_POSITION].path, sim->field[CUBIX_FIELD_POSITION].factor));
+        CUBIX_TRY(first_position(sim->reference, file, s->file[i], sim->field[CUBIX_FIELD_POSITION].path,
+                                 sim->field[CUBIX_FIELD_POSITION].factor));
       sim->n_total += sim->n_star[i];
     }
     H5Fclose(file);
@@ -281,7 +304,9 @@ int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *pa
   CUBIX_TRY(cubix_simfile_first(path, sizeof path, par->InputFile));
   CUBIX_TRY(cubix_h5_open(&file, path));
   status = cubix_simfile_recognise(format, path, par->SimulationFormat);
-  if (status == CUBIX_EUSAGE) cubix_error_about("SimulationFormat = %s (%s)", par->SimulationFormat, cubix_params_origin(par, "SimulationFormat"));
+  if (status == CUBIX_EUSAGE)
+    cubix_error_about("SimulationFormat = %s (%s)", par->SimulationFormat,
+                      cubix_params_origin(par, "SimulationFormat"));
   CUBIX_TRY(status);
   CUBIX_TRY(header_number(format, file, CUBIX_HEADER_N_FILE, &n_file, &found));
   H5Fclose(file);

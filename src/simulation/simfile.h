@@ -45,7 +45,8 @@ struct cubix_stated {
 /** Ask a member.  Local.  Errors: CUBIX_EINPUT: an attribute of the wrong type; a label may be of any. */
 int cubix_simfile_stated(struct cubix_stated *stated, hid_t file, const struct cubix_simformat *format);
 /** Two members must say the same.  Local.  Errors: CUBIX_EINPUT with both files and both values. */
-int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, const struct cubix_stated *two, const char *two_path, const struct cubix_simformat *format);
+int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, const struct cubix_stated *two,
+                        const char *two_path, const struct cubix_simformat *format);
 /** An existing file for InputFile: itself, or the first member where it is a stem.  Local.  @param[out] path [size] */
 int cubix_simfile_first(char *path, size_t size, const char *input);
 /** The format of a file, by name or by looking into it (and, where it holds no stars, into its siblings).  Local. */

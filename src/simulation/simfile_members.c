@@ -51,7 +51,8 @@ int cubix_simfile_first(char *path, size_t size, const char *input)
   size_t n = strlen(input);
   int found;
 
-  CUBIX_CHECK(n > 0 && n + 16 < size, CUBIX_EINPUT, "InputFile = '%.80s' is no path of 1 to %zu characters", input, size - 16);
+  CUBIX_CHECK(n > 0 && n + 16 < size, CUBIX_EINPUT, "InputFile = '%.80s' is no path of 1 to %zu characters", input,
+              size - 16);
   snprintf(path, size, "%s", input);
   found = stat(input, &s) == 0;
   if (input[n - 1] == '.') n--;
@@ -60,7 +61,9 @@ int cubix_simfile_first(char *path, size_t size, const char *input)
     found = cubix_infile_is(path);
   }
   if (!found && lstat(input, &s) == 0) CUBIX_TRY(cubix_infile_check(input, CUBIX_EINPUT));
-  CUBIX_CHECK(found, CUBIX_EINPUT, "InputFile = %s: there is no such file, and no %.*s.0.hdf5 of which it could be the stem", input, (int)n, input);
+  CUBIX_CHECK(found, CUBIX_EINPUT,
+              "InputFile = %s: there is no such file, and no %.*s.0.hdf5 of which it could be the stem", input, (int)n,
+              input);
 done:
   return status;
 }
@@ -77,7 +80,8 @@ static int count_members(long *n, const char *stem, const char *suffix)
   }
   for (long i = 1; i < AHEAD; i++) {
     snprintf(later, sizeof later, "%s.%ld%s", stem, *n + i, suffix);
-    CUBIX_CHECK(!cubix_infile_is(later), CUBIX_EINPUT, "%s is missing: %s is there, and all files from number 0 are needed", name, later);
+    CUBIX_CHECK(!cubix_infile_is(later), CUBIX_EINPUT,
+                "%s is missing: %s is there, and all files from number 0 are needed", name, later);
   }
 done:
   return status;
@@ -92,15 +96,21 @@ int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, dou
   struct stat s;
 
   numbered = split(path, stem, sizeof stem, &index, &suffix);
-  CUBIX_CHECK(n_file >= 0. && n_file <= 1e6, CUBIX_EINPUT, "%s: its header counts %g files; there must be 1 to 1000000", path, n_file);
+  CUBIX_CHECK(n_file >= 0. && n_file <= 1e6, CUBIX_EINPUT, "%s: its header counts %g files; there must be 1 to 1000000",
+              path, n_file);
   if (numbered && n_file > 1.) {
     n = (long)n_file;
     CUBIX_CHECK(index < n, CUBIX_EINPUT, "%s: its header counts %ld files, so its number must be below that", path, n);
   } else if (numbered && n_file == 0. && by_stem) {
     CUBIX_TRY(count_members(&n, stem, suffix));
   } else {
-    if (numbered && n_file == 0.) cubix_log(CUBIX_LOG_INFO, "%s is read alone: its header does not count files; InputFile = %s means all that bear a number", path, stem);
-    if (n_file > 1.) cubix_log(CUBIX_LOG_WARNING, "%s: its header counts %.0f files, but its name bears no number; it is read alone", path, n_file);
+    if (numbered && n_file == 0.)
+      cubix_log(CUBIX_LOG_INFO,
+                "%s is read alone: its header does not count files; InputFile = %s means all that bear a number", path,
+                stem);
+    if (n_file > 1.)
+      cubix_log(CUBIX_LOG_WARNING, "%s: its header counts %.0f files, but its name bears no number; it is read alone",
+                path, n_file);
     numbered = 0;
   }
   CUBIX_ALLOC(snapshot->file, n);
@@ -111,7 +121,10 @@ int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, dou
     else snprintf(name, sizeof name, "%s", path);
     if (stat(name, &s) != 0) {
       status = cubix_infile_check(name, CUBIX_EINPUT);
-      if (status) cubix_error_about("%s is missing: it is one of the %ld files of this snapshot, and all are needed (a file that stands alone must not bear a number)", name, n);
+      if (status)
+        cubix_error_about("%s is missing: it is one of the %ld files of this snapshot, and all are needed (a file that "
+                          "stands alone must not bear a number)",
+                          name, n);
       CUBIX_TRY(status);
     }
     snapshot->file[i] = strdup(name);
@@ -126,7 +139,8 @@ done:
 static void read_label(char *text, size_t size, hid_t file, const struct cubix_simformat *format)
 {
   int found;
-  if (cubix_h5_text(file, format->header_group, &format->header[CUBIX_HEADER_SIMULATION], text, size, &found)) cubix_error_clear();
+  if (cubix_h5_text(file, format->header_group, &format->header[CUBIX_HEADER_SIMULATION], text, size, &found))
+    cubix_error_clear();
 }
 
 int cubix_simfile_stated(struct cubix_stated *stated, hid_t file, const struct cubix_simformat *format)
@@ -134,27 +148,33 @@ int cubix_simfile_stated(struct cubix_stated *stated, hid_t file, const struct c
   int status = CUBIX_OK;
   for (int key = 0; key < CUBIX_N_HEADER; key++)
     if (key != CUBIX_HEADER_SIMULATION && key != CUBIX_HEADER_CENTRE)
-      CUBIX_TRY(cubix_h5_numbers(file, format->header_group, &format->header[key], &stated->number[key], 1, &stated->n[key]));
+      CUBIX_TRY(
+          cubix_h5_numbers(file, format->header_group, &format->header[key], &stated->number[key], 1, &stated->n[key]));
   read_label(stated->label, sizeof stated->label, file, format);
 done:
   return status;
 }
 
-int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, const struct cubix_stated *two, const char *two_path, const struct cubix_simformat *format)
+int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, const struct cubix_stated *two,
+                        const char *two_path, const struct cubix_simformat *format)
 {
   int status = CUBIX_OK;
   char names[256], here[64], there[64];
-  static const char remedy[] = "they are not of one snapshot; name a single galaxy in full, by a name without a number before its suffix";
+  static const char remedy[] =
+      "they are not of one snapshot; name a single galaxy in full, by a name without a number before its suffix";
   for (int key = 0; key < CUBIX_N_HEADER; key++) {
-    const double x = one->number[key], y = two->number[key], scale = key == CUBIX_HEADER_REDSHIFT ? 1. + fabs(x) : fabs(x);
+    const double x = one->number[key], y = two->number[key],
+                 scale = key == CUBIX_HEADER_REDSHIFT ? 1. + fabs(x) : fabs(x);
     if (one->n[key] ? two->n[key] && fabs(x - y) <= 1e-6 * scale : !two->n[key]) continue;
     snprintf(here, sizeof here, one->n[key] ? "%.9g" : "not there", x);
     snprintf(there, sizeof there, two->n[key] ? "%.9g" : "not there", y);
     CUBIX_CHECK(0, CUBIX_EINPUT, "%s and %s do not agree: %s of /%s is %s and %s: %s", one_path, two_path,
                 cubix_names_text(&format->header[key], names, sizeof names), format->header_group, here, there, remedy);
   }
-  CUBIX_CHECK(strcmp(one->label, two->label) == 0, CUBIX_EINPUT, "%s and %s do not agree: %s of /%s is \"%s\" and \"%s\": %s", one_path, two_path,
-              cubix_names_text(&format->header[CUBIX_HEADER_SIMULATION], names, sizeof names), format->header_group, one->label, two->label, remedy);
+  CUBIX_CHECK(strcmp(one->label, two->label) == 0, CUBIX_EINPUT,
+              "%s and %s do not agree: %s of /%s is \"%s\" and \"%s\": %s", one_path, two_path,
+              cubix_names_text(&format->header[CUBIX_HEADER_SIMULATION], names, sizeof names), format->header_group,
+              one->label, two->label, remedy);
 done:
   return status;
 }
@@ -204,7 +224,8 @@ static int match(int *which, const char *path, hid_t file, const struct cubix_si
   for (int pass = 0; pass < 2 && *which < 0; pass++) {
     for (int i = 0; i < n; i++) {
       if (!(pass == 0 ? has_name(file, &format[i]) : has_datasets(file, &format[i]))) continue;
-      CUBIX_CHECK(*which < 0, CUBIX_EINPUT, "%s may be %s or %s; choose with the parameter SimulationFormat", path, format[*which].name, format[i].name);
+      CUBIX_CHECK(*which < 0, CUBIX_EINPUT, "%s may be %s or %s; choose with the parameter SimulationFormat", path,
+                  format[*which].name, format[i].name);
       *which = i;
     }
   }
@@ -221,12 +242,17 @@ static void describe(char *text, size_t size, hid_t file, const struct cubix_sim
   text[0] = '\0';
   for (int i = 0; i < n; i++) {
     size_t used = strlen(text);
-    if (cubix_h5_text(file, format[i].header_group, &format[i].recognise.attribute, value, sizeof value, &found)) found = 0;
-    used += (size_t)snprintf(text + used, size - used, "\n  %s: the attribute %s of /%s (here %.80s) contains ", format[i].name,
-                             cubix_names_text(&format[i].recognise.attribute, names, sizeof names), format[i].header_group, found ? value : "missing");
-    if (used < size) used += (size_t)snprintf(text + used, size - used, "%s", cubix_names_text(&format[i].recognise.contains, names, sizeof names));
+    if (cubix_h5_text(file, format[i].header_group, &format[i].recognise.attribute, value, sizeof value, &found))
+      found = 0;
+    used += (size_t)snprintf(text + used, size - used, "\n  %s: the attribute %s of /%s (here %.80s) contains ",
+                             format[i].name, cubix_names_text(&format[i].recognise.attribute, names, sizeof names),
+                             format[i].header_group, found ? value : "missing");
+    if (used < size)
+      used += (size_t)snprintf(text + used, size - used, "%s",
+                               cubix_names_text(&format[i].recognise.contains, names, sizeof names));
     for (int j = 0; j < format[i].recognise.dataset.n && used < size; j++)
-      used += (size_t)snprintf(text + used, size - used, "%s/%s", j ? " and " : ", or there are ", format[i].recognise.dataset.name[j]);
+      used += (size_t)snprintf(text + used, size - used, "%s/%s", j ? " and " : ", or there are ",
+                               format[i].recognise.dataset.name[j]);
     if (used >= size) break;
   }
 }
@@ -261,8 +287,10 @@ int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, co
     CUBIX_TRY(cubix_h5_open(&file, sibling));
     CUBIX_TRY(match(&which, sibling, file, known, n));
   }
-  CUBIX_CHECK(which >= 0, CUBIX_EINPUT, "%s is of no known format. Known are:%s\nName one with SimulationFormat, or add a file to parameterfiles/formats",
-              path, text);
+  CUBIX_CHECK(
+      which >= 0, CUBIX_EINPUT,
+      "%s is of no known format. Known are:%s\nName one with SimulationFormat, or add a file to parameterfiles/formats",
+      path, text);
   *format = known[which];
 done:
   if (file >= 0) H5Fclose(file);

@@ -51,9 +51,15 @@ void cubix_field_settle(double *x, enum cubix_field field, size_t n)
 }
 
 static const char *const header_key[CUBIX_N_HEADER] = {
-  [CUBIX_HEADER_SIMULATION] = "simulation", [CUBIX_HEADER_REDSHIFT] = "redshift", [CUBIX_HEADER_SCALE_FACTOR] = "scale_factor",
-  [CUBIX_HEADER_OMEGA_M] = "omega_m", [CUBIX_HEADER_OMEGA_L] = "omega_l", [CUBIX_HEADER_H] = "h", [CUBIX_HEADER_BOX] = "box",
-  [CUBIX_HEADER_N_FILE] = "n_file", [CUBIX_HEADER_CENTRE] = "centre",
+  [CUBIX_HEADER_SIMULATION] = "simulation",
+  [CUBIX_HEADER_REDSHIFT] = "redshift",
+  [CUBIX_HEADER_SCALE_FACTOR] = "scale_factor",
+  [CUBIX_HEADER_OMEGA_M] = "omega_m",
+  [CUBIX_HEADER_OMEGA_L] = "omega_l",
+  [CUBIX_HEADER_H] = "h",
+  [CUBIX_HEADER_BOX] = "box",
+  [CUBIX_HEADER_N_FILE] = "n_file",
+  [CUBIX_HEADER_CENTRE] = "centre",
 };
 
 /* A reader's place in a format file. */
@@ -67,7 +73,8 @@ static int check_keys(struct source s, const char *const *known, int n_known)
   int status = CUBIX_OK;
   char list[1024] = "";
 
-  CUBIX_CHECK(config_setting_is_group(s.at), CUBIX_EUSAGE, "%s:%d: '%s' must be a group { ... }", s.path, line_of(&s), config_setting_name(s.at));
+  CUBIX_CHECK(config_setting_is_group(s.at), CUBIX_EUSAGE, "%s:%d: '%s' must be a group { ... }", s.path, line_of(&s),
+              config_setting_name(s.at));
   for (int i = 0; i < n_known; i++) {
     size_t used = strlen(list);
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[i]);
@@ -76,7 +83,8 @@ static int check_keys(struct source s, const char *const *known, int n_known)
     struct source key = { s.path, config_setting_get_elem(s.at, (unsigned)i) };
     int found = 0;
     for (int j = 0; j < n_known; j++) found |= strcmp(config_setting_name(key.at), known[j]) == 0;
-    CUBIX_CHECK(found, CUBIX_EUSAGE, "%s:%d: unknown key '%s'; known here: %s", s.path, line_of(&key), config_setting_name(key.at), list);
+    CUBIX_CHECK(found, CUBIX_EUSAGE, "%s:%d: unknown key '%s'; known here: %s", s.path, line_of(&key),
+                config_setting_name(key.at), list);
   }
 done:
   return status;
@@ -90,8 +98,9 @@ static int read_text(struct source s, const char *key, char *text, size_t size)
 
   CUBIX_CHECK(member, CUBIX_EUSAGE, "%s:%d: the key '%s' is missing", s.path, line_of(&s), key);
   value = config_setting_get_string(member);
-  CUBIX_CHECK(value && strlen(value) > 0 && strlen(value) < size, CUBIX_EUSAGE, "%s:%d: '%s' must be a text of 1 to %zu characters", s.path,
-              (int)config_setting_source_line(member), key, size - 1);
+  CUBIX_CHECK(value && strlen(value) > 0 && strlen(value) < size, CUBIX_EUSAGE,
+              "%s:%d: '%s' must be a text of 1 to %zu characters", s.path, (int)config_setting_source_line(member), key,
+              size - 1);
   memcpy(text, value, strlen(value) + 1);
 done:
   return status;
@@ -107,12 +116,14 @@ static int read_names(struct source s, const char *key, struct cubix_names *name
   if (!member) goto done;
   line = (int)config_setting_source_line(member);
   n = config_setting_is_aggregate(member) ? config_setting_length(member) : 1;
-  CUBIX_CHECK(n <= CUBIX_N_NAMES, CUBIX_EUSAGE, "%s:%d: '%s' lists %d names, there is room for %d", s.path, line, key, n, CUBIX_N_NAMES);
+  CUBIX_CHECK(n <= CUBIX_N_NAMES, CUBIX_EUSAGE, "%s:%d: '%s' lists %d names, there is room for %d", s.path, line, key,
+              n, CUBIX_N_NAMES);
   for (int i = 0; i < n; i++) {
-    const char *value = config_setting_is_aggregate(member) ? config_setting_get_string_elem(member, i) : config_setting_get_string(member);
+    const char *value = config_setting_is_aggregate(member) ? config_setting_get_string_elem(member, i)
+                                                            : config_setting_get_string(member);
     CUBIX_CHECK(value && strlen(value) > 0 && strlen(value) < sizeof names->name[i], CUBIX_EUSAGE,
-                "%s:%d: '%s' must hold texts of 1 to %zu characters: \"Name\" or [ \"Name\", \"OtherName\" ]", s.path, line, key,
-                sizeof names->name[i] - 1);
+                "%s:%d: '%s' must hold texts of 1 to %zu characters: \"Name\" or [ \"Name\", \"OtherName\" ]", s.path,
+                line, key, sizeof names->name[i] - 1);
     memcpy(names->name[i], value, strlen(value) + 1);
   }
   names->n = n;
@@ -127,8 +138,10 @@ static int read_number(struct source s, const char *key, double *x)
 
   *x = 0.;
   if (!member) goto done;
-  CUBIX_CHECK(config_setting_is_number(member), CUBIX_EUSAGE, "%s:%d: '%s' must be a number", s.path, (int)config_setting_source_line(member), key);
-  *x = config_setting_type(member) == CONFIG_TYPE_FLOAT ? config_setting_get_float(member) : (double)config_setting_get_int64(member);
+  CUBIX_CHECK(config_setting_is_number(member), CUBIX_EUSAGE, "%s:%d: '%s' must be a number", s.path,
+              (int)config_setting_source_line(member), key);
+  *x = config_setting_type(member) == CONFIG_TYPE_FLOAT ? config_setting_get_float(member)
+                                                        : (double)config_setting_get_int64(member);
 done:
   return status;
 }
@@ -142,9 +155,10 @@ static int read_unit(struct source s, const struct cubix_field_info *info, struc
   CUBIX_TRY(read_text(s, "unit", map->unit, sizeof map->unit));
   map->factor = strchr(map->unit, ' ') ? strtod(map->unit, &unit) : 1.;
   unit += strspn(unit, " ");
-  CUBIX_CHECK((strcmp(unit, info->unit) == 0 || cubix_unit_convert(unit, info->unit, 1, &map->factor) == 0) && map->factor > 0., CUBIX_EUSAGE,
-              "%s:%d: unit = \"%s\" is no unit of %s; write one like \"%s\" or \"1e10 %s\"", s.path, line_of(&s), map->unit, info->name, info->unit,
-              info->unit);
+  CUBIX_CHECK((strcmp(unit, info->unit) == 0 || cubix_unit_convert(unit, info->unit, 1, &map->factor) == 0) &&
+                  map->factor > 0.,
+              CUBIX_EUSAGE, "%s:%d: unit = \"%s\" is no unit of %s; write one like \"%s\" or \"1e10 %s\"", s.path,
+              line_of(&s), map->unit, info->name, info->unit, info->unit);
   map->cgs = map->factor * info->cgs;
 done:
   return status;
@@ -173,12 +187,13 @@ static int read_stars(struct source s, struct cubix_simformat *format)
     CUBIX_TRY(read_number(entry, "h", &map->h));
   }
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    int optional = f == CUBIX_FIELD_AGE || f == CUBIX_FIELD_FORMATION || f == CUBIX_FIELD_POTENTIAL || f == CUBIX_FIELD_LENGTH;
-    CUBIX_CHECK(optional || format->field[f].dataset.n > 0, CUBIX_EUSAGE, "%s:%d: the key '%s' is missing", s.path, line_of(&s),
-                cubix_field_table[f].name);
+    int optional =
+        f == CUBIX_FIELD_AGE || f == CUBIX_FIELD_FORMATION || f == CUBIX_FIELD_POTENTIAL || f == CUBIX_FIELD_LENGTH;
+    CUBIX_CHECK(optional || format->field[f].dataset.n > 0, CUBIX_EUSAGE, "%s:%d: the key '%s' is missing", s.path,
+                line_of(&s), cubix_field_table[f].name);
   }
-  CUBIX_CHECK(format->field[CUBIX_FIELD_AGE].dataset.n + format->field[CUBIX_FIELD_FORMATION].dataset.n > 0, CUBIX_EUSAGE,
-              "%s:%d: either 'FormationScaleFactor' or 'Age' must be there", s.path, line_of(&s));
+  CUBIX_CHECK(format->field[CUBIX_FIELD_AGE].dataset.n + format->field[CUBIX_FIELD_FORMATION].dataset.n > 0,
+              CUBIX_EUSAGE, "%s:%d: either 'FormationScaleFactor' or 'Age' must be there", s.path, line_of(&s));
 done:
   return status;
 }
@@ -202,7 +217,9 @@ done:
 int cubix_simformat_read(struct cubix_simformat *format, const char *path)
 {
   static const char *const top_key[] = { "description", "source", "imf", "recognise", "header", "attributes", "stars" };
-  static const char *const recognise_key[] = { "attribute", "contains", "dataset" }, *const attribute_key[] = { "a", "h", "cgs", "unit" };
+  static const char *const recognise_key[] = { "attribute", "contains", "dataset" }, *const attribute_key[] = {
+    "a", "h", "cgs", "unit"
+  };
   int status = CUBIX_OK;
   const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
   config_t config;
@@ -218,7 +235,8 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
   CUBIX_TRY(check_keys(s, top_key, 7));
   if (config_setting_get_member(root, "imf")) CUBIX_TRY(read_text(s, "imf", format->imf, sizeof format->imf));
   for (int i = 3; i < 7; i++)
-    CUBIX_CHECK(config_setting_get_member(root, top_key[i]) || i == 5, CUBIX_EUSAGE, "%s: the group '%s' is missing", path, top_key[i]);
+    CUBIX_CHECK(config_setting_get_member(root, top_key[i]) || i == 5, CUBIX_EUSAGE, "%s: the group '%s' is missing",
+                path, top_key[i]);
   s.at = config_setting_get_member(root, "recognise");
   CUBIX_TRY(check_keys(s, recognise_key, 3));
   CUBIX_TRY(read_names(s, "attribute", &format->recognise.attribute));
@@ -246,8 +264,8 @@ const char *cubix_simformat_path(const struct cubix_simformat *format, const cha
   return path;
 }
 
-int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_field field, hid_t file, const char *dataset, double a, double hubble,
-                           double *factor)
+int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_field field, hid_t file,
+                           const char *dataset, double a, double hubble, double *factor)
 {
   int status = CUBIX_OK, found;
   const struct cubix_field_map *map = &format->field[field];
@@ -263,12 +281,14 @@ int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_fiel
     CUBIX_TRY(cubix_h5_text(file, path, &format->unit, stated, sizeof stated, &found));
     CUBIX_CHECK(found, CUBIX_EINPUT, "%s: /%s has no attribute %s; it must say \"%s\"", file_name, path,
                 cubix_names_text(&format->unit, names, sizeof names), map->unit);
-    CUBIX_CHECK(cubix_unit_same(stated, map->unit), CUBIX_EINPUT, "%s: /%s is in \"%s\"; it must be in \"%s\"", file_name, path, stated, map->unit);
+    CUBIX_CHECK(cubix_unit_same(stated, map->unit), CUBIX_EINPUT, "%s: /%s is in \"%s\"; it must be in \"%s\"",
+                file_name, path, stated, map->unit);
   }
   if (cgs == 0.) cgs = 1.;
-  CUBIX_CHECK(isfinite(p) && isfinite(q) && isfinite(cgs) && cgs > 0., CUBIX_EINPUT, "%s: /%s states the conversion a^%g h^%g %g cgs, which is none",
-              file_name, path, p, q, cgs);
-  CUBIX_CHECK(q == 0. || hubble > 0., CUBIX_EINPUT, "%s: /%s is in units with h^%g, but /%s states no h (looked for %s)", file_name, path, q,
+  CUBIX_CHECK(isfinite(p) && isfinite(q) && isfinite(cgs) && cgs > 0., CUBIX_EINPUT,
+              "%s: /%s states the conversion a^%g h^%g %g cgs, which is none", file_name, path, p, q, cgs);
+  CUBIX_CHECK(q == 0. || hubble > 0., CUBIX_EINPUT,
+              "%s: /%s is in units with h^%g, but /%s states no h (looked for %s)", file_name, path, q,
               format->header_group, cubix_names_text(&format->header[CUBIX_HEADER_H], names, sizeof names));
   *factor = map->factor * (p == 0. ? 1. : pow(a, p)) * (q == 0. ? 1. : pow(hubble, q));
   if (fabs(cgs / map->cgs - 1.) > 1e-3) *factor *= cgs / map->cgs;

@@ -38,8 +38,15 @@ void cubix_field_settle(double *x, enum cubix_field field, size_t n);
 
 /* What is read of the header: all alternatives of attribute names. */
 enum cubix_header {
-  CUBIX_HEADER_SIMULATION, CUBIX_HEADER_REDSHIFT, CUBIX_HEADER_SCALE_FACTOR, CUBIX_HEADER_OMEGA_M, CUBIX_HEADER_OMEGA_L, CUBIX_HEADER_H,
-  CUBIX_HEADER_BOX, CUBIX_HEADER_N_FILE, CUBIX_HEADER_CENTRE,
+  CUBIX_HEADER_SIMULATION,
+  CUBIX_HEADER_REDSHIFT,
+  CUBIX_HEADER_SCALE_FACTOR,
+  CUBIX_HEADER_OMEGA_M,
+  CUBIX_HEADER_OMEGA_L,
+  CUBIX_HEADER_H,
+  CUBIX_HEADER_BOX,
+  CUBIX_HEADER_N_FILE,
+  CUBIX_HEADER_CENTRE,
   CUBIX_N_HEADER
 };
 
@@ -73,7 +80,7 @@ const char *cubix_simformat_path(const struct cubix_simformat *format, const cha
 /** What turns a dataset's numbers into internal units.  Local.
  *  @param a, hubble  scale factor of the snapshot and H0/(100 km/s/Mpc) Errors: CUBIX_EINPUT: a
  *  stated unit is not the nominal one; an attribute is of the wrong type; h is needed and unknown. */
-int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_field field, hid_t file, const char *dataset, double a, double hubble,
-                           double *factor);
+int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_field field, hid_t file,
+                           const char *dataset, double a, double hubble, double *factor);
 
 #endif

@@ -12,7 +12,8 @@
 static int reserve(double **x, size_t n)
 {
   int status = CUBIX_OK;
-  CUBIX_CHECK((*x = cubix_reserve(n, sizeof **x)), CUBIX_ENOMEM, "cannot allocate %zu bytes for particles", n * sizeof **x);
+  CUBIX_CHECK((*x = cubix_reserve(n, sizeof **x)), CUBIX_ENOMEM, "cannot allocate %zu bytes for particles",
+              n * sizeof **x);
 done:
   return status;
 }
@@ -40,7 +41,8 @@ done:
 
 double cubix_slab_bytes(double n, unsigned parts)
 {
-  int columns = (parts & CUBIX_SLAB_MOTION ? 7 : 0) + (parts & CUBIX_SLAB_POPULATION ? 3 : 0) + (parts & CUBIX_SLAB_POTENTIAL ? 1 : 0) + (parts & CUBIX_SLAB_LENGTH ? 1 : 0);
+  int columns = (parts & CUBIX_SLAB_MOTION ? 7 : 0) + (parts & CUBIX_SLAB_POPULATION ? 3 : 0) +
+                (parts & CUBIX_SLAB_POTENTIAL ? 1 : 0) + (parts & CUBIX_SLAB_LENGTH ? 1 : 0);
   return n * columns * (double)sizeof(double);
 }
 
@@ -61,16 +63,18 @@ int cubix_slab_copy(struct cubix_slab **out, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   struct cubix_slab *copy = NULL;
-  unsigned parts = (slab->position ? CUBIX_SLAB_MOTION : 0) | (slab->mass_formed ? CUBIX_SLAB_POPULATION : 0) | (slab->potential ? CUBIX_SLAB_POTENTIAL : 0)
-                   | (slab->smoothing_length ? CUBIX_SLAB_LENGTH : 0);
+  unsigned parts = (slab->position ? CUBIX_SLAB_MOTION : 0) | (slab->mass_formed ? CUBIX_SLAB_POPULATION : 0) |
+                   (slab->potential ? CUBIX_SLAB_POTENTIAL : 0) | (slab->smoothing_length ? CUBIX_SLAB_LENGTH : 0);
   CUBIX_ALLOC(copy, 1);
   copy->snapshot = slab->snapshot;
   copy->snapshot.file = NULL;
   copy->snapshot.file_size = NULL;
   copy->snapshot.n_file = 0;
   CUBIX_TRY(cubix_slab_reserve(copy, slab->n, parts));
-  double *const *from[] = { &slab->position, &slab->velocity, &slab->mass_formed, &slab->mass_now, &slab->age, &slab->metallicity, &slab->potential, &slab->smoothing_length };
-  double *const *to[] = { &copy->position, &copy->velocity, &copy->mass_formed, &copy->mass_now, &copy->age, &copy->metallicity, &copy->potential, &copy->smoothing_length };
+  double *const *from[] = { &slab->position, &slab->velocity,    &slab->mass_formed, &slab->mass_now,
+                            &slab->age,      &slab->metallicity, &slab->potential,   &slab->smoothing_length };
+  double *const *to[] = { &copy->position, &copy->velocity,    &copy->mass_formed, &copy->mass_now,
+                          &copy->age,      &copy->metallicity, &copy->potential,   &copy->smoothing_length };
   for (size_t c = 0; c < sizeof to / sizeof *to; c++)
     if (*to[c]) memcpy(*to[c], *from[c], (c < 2 ? 3 : 1) * slab->n * sizeof(double));
   *out = copy;
@@ -94,7 +98,8 @@ static void keep_rows(double *x, size_t n, int n_c, const unsigned char *keep)
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep)
 {
   size_t n = 0;
-  double *column[8] = { slab->position, slab->velocity, slab->mass_formed, slab->mass_now, slab->age, slab->metallicity, slab->potential, slab->smoothing_length };
+  double *column[8] = { slab->position, slab->velocity,    slab->mass_formed, slab->mass_now,
+                        slab->age,      slab->metallicity, slab->potential,   slab->smoothing_length };
 #pragma omp parallel for schedule(dynamic)
   for (int c = 0; c < 8; c++)
     if (column[c]) keep_rows(column[c], slab->n, c < 2 ? 3 : 1, keep);
@@ -104,8 +109,8 @@ void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep)
 
 void cubix_slab_forget_stars(struct cubix_slab *slab)
 {
-  double **column[] = { &slab->position, &slab->velocity, &slab->mass_formed, &slab->mass_now, &slab->age, &slab->metallicity, &slab->potential,
-                        &slab->smoothing_length };
+  double **column[] = { &slab->position, &slab->velocity,    &slab->mass_formed, &slab->mass_now,
+                        &slab->age,      &slab->metallicity, &slab->potential,   &slab->smoothing_length };
   for (size_t c = 0; c < sizeof column / sizeof column[0]; c++) {
     free(*column[c]);
     *column[c] = NULL;

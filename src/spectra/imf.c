@@ -14,7 +14,10 @@ enum { UNKNOWN, HEAVY, LIGHT };
 
 static int class_of(const char *text)
 {
-  static const struct { const char *name; int class; } known[] = { { "Salpeter", HEAVY }, { "Chabrier", LIGHT }, { "Kroupa", LIGHT } };
+  static const struct {
+    const char *name;
+    int class;
+  } known[] = { { "Salpeter", HEAVY }, { "Chabrier", LIGHT }, { "Kroupa", LIGHT } };
   for (; *text; text++)
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
       if (cubix_spelling_begins(text, known[i].name)) return known[i].class;

@@ -51,7 +51,8 @@ static void add_end(const struct weights *w, int n, int e, double x, double sigm
 }
 
 /* The part of the quadrature in knot interval k, from a to b.  @return its part of the Gaussian's integral */
-static double add_interval(const struct weights *w, int k, double x0, double h, double a, double b, double centre, double sigma, gsl_integration_glfixed_table *rule)
+static double add_interval(const struct weights *w, int k, double x0, double h, double a, double b, double centre,
+                           double sigma, gsl_integration_glfixed_table *rule)
 {
   int pieces = b > a ? (int)ceil((b - a) / (0.5 * sigma)) : 0;
   double norm = 0;
@@ -75,7 +76,8 @@ static double add_interval(const struct weights *w, int k, double x0, double h, 
 }
 
 /* @return number of knots */
-static int weights_of(const double *x, int n, int i, double sigma, gsl_integration_glfixed_table *rule, int *first, const struct weights *w)
+static int weights_of(const double *x, int n, int i, double sigma, gsl_integration_glfixed_table *rule, int *first,
+                      const struct weights *w)
 {
   double reach = CUBIX_LSF_REACH * sigma, lo = fmax(x[i] - reach, x[0]), hi = fmin(x[i] + reach, x[n - 1]), norm = 0;
   int j = i, last;
@@ -126,11 +128,13 @@ int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigm
   if (slope) CUBIX_ALLOC(lsf->value_slope, room);
   if (slope) CUBIX_ALLOC(lsf->curvature_slope, room);
   for (int i = 0; i < n; i++) {
-    CUBIX_CHECK(used < 2147483647u - (size_t)most, CUBIX_EFAIL, "the line spread function spans too many points of the library (%d at most)", most);
+    CUBIX_CHECK(used < 2147483647u - (size_t)most, CUBIX_EFAIL,
+                "the line spread function spans too many points of the library (%d at most)", most);
     lsf->start[i] = (int)used;
     lsf->first[i] = i;
     lsf->value[used] = 1;
-    struct weights w = { lsf->value + used, lsf->curvature + used, slope ? lsf->value_slope + used : NULL, slope ? lsf->curvature_slope + used : NULL };
+    struct weights w = { lsf->value + used, lsf->curvature + used, slope ? lsf->value_slope + used : NULL,
+                         slope ? lsf->curvature_slope + used : NULL };
     used += sigma[i] > 0 ? (size_t)weights_of(knot, n, i, sigma[i], rule, &lsf->first[i], &w) : 1;
   }
   lsf->start[n] = (int)used;
@@ -139,8 +143,9 @@ done:
   return status;
 }
 
-static void apply(const struct cubix_lsf *lsf, const double *value, const double *curvature, const double (*restrict f)[CUBIX_LANES],
-                  const double (*restrict m)[CUBIX_LANES], double (*restrict out)[CUBIX_LANES])
+static void apply(const struct cubix_lsf *lsf, const double *value, const double *curvature,
+                  const double (*restrict f)[CUBIX_LANES], const double (*restrict m)[CUBIX_LANES],
+                  double (*restrict out)[CUBIX_LANES])
 {
   for (int i = 0; i < lsf->n; i++) {
     double sum[CUBIX_LANES] = { 0 };
@@ -151,18 +156,20 @@ static void apply(const struct cubix_lsf *lsf, const double *value, const double
   }
 }
 
-void cubix_lsf_apply(const struct cubix_lsf *lsf, const double (*f)[CUBIX_LANES], const double (*m)[CUBIX_LANES], double (*broad)[CUBIX_LANES])
+void cubix_lsf_apply(const struct cubix_lsf *lsf, const double (*f)[CUBIX_LANES], const double (*m)[CUBIX_LANES],
+                     double (*broad)[CUBIX_LANES])
 {
   apply(lsf, lsf->value, lsf->curvature, f, m, broad);
 }
 
-void cubix_lsf_apply_slope(const struct cubix_lsf *lsf, const double (*f)[CUBIX_LANES], const double (*m)[CUBIX_LANES], double (*broad_slope)[CUBIX_LANES])
+void cubix_lsf_apply_slope(const struct cubix_lsf *lsf, const double (*f)[CUBIX_LANES], const double (*m)[CUBIX_LANES],
+                           double (*broad_slope)[CUBIX_LANES])
 {
   apply(lsf, lsf->value_slope, lsf->curvature_slope, f, m, broad_slope);
 }
 
-void cubix_lsf_apply_vjp(const struct cubix_lsf *lsf, const double (*restrict broad_bar)[CUBIX_LANES], double (*restrict f_bar)[CUBIX_LANES],
-                         double (*restrict m_bar)[CUBIX_LANES])
+void cubix_lsf_apply_vjp(const struct cubix_lsf *lsf, const double (*restrict broad_bar)[CUBIX_LANES],
+                         double (*restrict f_bar)[CUBIX_LANES], double (*restrict m_bar)[CUBIX_LANES])
 {
   for (int i = 0; i < lsf->n; i++) {
     int j = lsf->first[i];

@@ -37,7 +37,10 @@ static int version_check(hid_t file, const char *path)
   int status = CUBIX_OK, found;
   double version = FILE_VERSION;
   CUBIX_TRY(cubix_h5_number(file, "/", &name, &version, &found));
-  CUBIX_CHECK(version == FILE_VERSION, CUBIX_EINPUT, "SspFile %s is of version %g, this program reads version %d: convert the library with this program's cubix-ssp", path, version, FILE_VERSION);
+  CUBIX_CHECK(
+      version == FILE_VERSION, CUBIX_EINPUT,
+      "SspFile %s is of version %g, this program reads version %d: convert the library with this program's cubix-ssp",
+      path, version, FILE_VERSION);
 done:
   return status;
 }
@@ -68,7 +71,9 @@ static int table_open(struct table *t, hid_t file, const char *path, const char 
   char have[128];
 
   CUBIX_TRY(cubix_h5_dataset(&t->set, NULL, file, name + 1));
-  CUBIX_CHECK(t->set >= 0, CUBIX_EINPUT, "%s has no dataset %s: not a canonical SSP file; `cubix-ssp convert` or `cubix-ssp demo` makes one", path, name);
+  CUBIX_CHECK(t->set >= 0, CUBIX_EINPUT,
+              "%s has no dataset %s: not a canonical SSP file; `cubix-ssp convert` or `cubix-ssp demo` makes one", path,
+              name);
   t->space = H5Dget_space(t->set);
   t->n_dim = H5Sget_simple_extent_ndims(t->space);
   CUBIX_CHECK(t->n_dim == n_dim, CUBIX_EINPUT, "%s: %s has %d dimensions, must have %d", path, name, t->n_dim, n_dim);
@@ -79,7 +84,9 @@ static int table_open(struct table *t, hid_t file, const char *path, const char 
   CUBIX_CHECK(class == H5T_FLOAT || class == H5T_INTEGER, CUBIX_EINPUT, "%s: %s holds no numbers", path, name);
   CUBIX_TRY(text_read(file, name, "unit", have, sizeof have, &found));
   CUBIX_CHECK(found, CUBIX_EINPUT, "%s: %s has no attribute `unit`; must be \"%s\"", path, name, unit);
-  CUBIX_CHECK(cubix_unit_same(have, unit), CUBIX_EINPUT, "%s: %s has unit \"%s\", must be \"%s\": convert the values and the attribute (cubix-ssp does)", path, name, have, unit);
+  CUBIX_CHECK(cubix_unit_same(have, unit), CUBIX_EINPUT,
+              "%s: %s has unit \"%s\", must be \"%s\": convert the values and the attribute (cubix-ssp does)", path,
+              name, have, unit);
 done:
   return status;
 }
@@ -91,20 +98,27 @@ static void table_close(struct table *t)
 }
 
 /* A whole axis; strictly increasing and finite, from `least` to `most`. */
-static int axis_read(double **axis, int *n, hid_t file, const char *path, const char *name, const char *unit, double least, double most)
+static int axis_read(double **axis, int *n, hid_t file, const char *path, const char *name, const char *unit,
+                     double least, double most)
 {
   int status = CUBIX_OK;
   struct table t = { -1, -1, 0, { 0 } };
   CUBIX_TRY(table_open(&t, file, path, name, 1, unit));
-  CUBIX_CHECK(t.dim[0] >= 1 && t.dim[0] < 1 << 26, CUBIX_EINPUT, "%s: %s has %llu values", path, name, (unsigned long long)t.dim[0]);
+  CUBIX_CHECK(t.dim[0] >= 1 && t.dim[0] < 1 << 26, CUBIX_EINPUT, "%s: %s has %llu values", path, name,
+              (unsigned long long)t.dim[0]);
   *n = (int)t.dim[0];
   CUBIX_ALLOC(*axis, *n);
-  CUBIX_CHECK(H5Dread(t.set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *axis) >= 0, CUBIX_EINPUT, "%s: %s cannot be read: the file is damaged", path, name);
+  CUBIX_CHECK(H5Dread(t.set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, *axis) >= 0, CUBIX_EINPUT,
+              "%s: %s cannot be read: the file is damaged", path, name);
   for (int i = 0; i < *n; i++) {
-    CUBIX_CHECK(isfinite((*axis)[i]) && (*axis)[i] >= least, CUBIX_EINPUT, "%s: %s[%d] = %g must be finite and >= %g %s", path, name, i, (*axis)[i], least, unit);
-    CUBIX_CHECK((*axis)[i] <= most, CUBIX_EINPUT, "%s: %s[%d] = %g must be at most %g %s: are the values in another unit than its attribute says?", path, name, i, (*axis)[i], most, unit);
-    CUBIX_CHECK(!i || (*axis)[i] > (*axis)[i - 1], CUBIX_EINPUT, "%s: %s must increase, but %s[%d] = %g follows %g: sort the axis and the spectra with it",
-                path, name, name, i, (*axis)[i], (*axis)[i - 1]);
+    CUBIX_CHECK(isfinite((*axis)[i]) && (*axis)[i] >= least, CUBIX_EINPUT,
+                "%s: %s[%d] = %g must be finite and >= %g %s", path, name, i, (*axis)[i], least, unit);
+    CUBIX_CHECK((*axis)[i] <= most, CUBIX_EINPUT,
+                "%s: %s[%d] = %g must be at most %g %s: are the values in another unit than its attribute says?", path,
+                name, i, (*axis)[i], most, unit);
+    CUBIX_CHECK(!i || (*axis)[i] > (*axis)[i - 1], CUBIX_EINPUT,
+                "%s: %s must increase, but %s[%d] = %g follows %g: sort the axis and the spectra with it", path, name,
+                name, i, (*axis)[i], (*axis)[i - 1]);
   }
 done:
   table_close(&t);
@@ -112,7 +126,8 @@ done:
 }
 
 /* Points first .. first + n - 1 of the last axis of [n_z][n_age][all] or [all]. */
-static int range_read(double *out, hid_t file, const char *path, const char *name, const char *unit, const hsize_t want[3], int n_dim, int first, int n)
+static int range_read(double *out, hid_t file, const char *path, const char *name, const char *unit,
+                      const hsize_t want[3], int n_dim, int first, int n)
 {
   int status = CUBIX_OK;
   struct table t = { -1, -1, 0, { 0 } };
@@ -120,19 +135,23 @@ static int range_read(double *out, hid_t file, const char *path, const char *nam
   hsize_t start[3] = { 0, 0, 0 }, count[3] = { want[0], want[1], want[2] };
   CUBIX_TRY(table_open(&t, file, path, name, n_dim, unit));
   for (int d = 0; d < n_dim; d++)
-    CUBIX_CHECK(t.dim[d] == want[d], CUBIX_EINPUT, "%s: dimension %d of %s is %llu, must be %llu as the axes say", path, d, name, (unsigned long long)t.dim[d], (unsigned long long)want[d]);
+    CUBIX_CHECK(t.dim[d] == want[d], CUBIX_EINPUT, "%s: dimension %d of %s is %llu, must be %llu as the axes say", path,
+                d, name, (unsigned long long)t.dim[d], (unsigned long long)want[d]);
   start[n_dim - 1] = (hsize_t)first;
   count[n_dim - 1] = (hsize_t)n;
   H5Sselect_hyperslab(t.space, H5S_SELECT_SET, start, NULL, count, NULL);
   memory = H5Screate_simple(n_dim, count, NULL);
-  CUBIX_CHECK(H5Dread(t.set, H5T_NATIVE_DOUBLE, memory, t.space, H5P_DEFAULT, out) >= 0, CUBIX_EINPUT, "%s: %s cannot be read: the file is damaged", path, name);
+  CUBIX_CHECK(H5Dread(t.set, H5T_NATIVE_DOUBLE, memory, t.space, H5P_DEFAULT, out) >= 0, CUBIX_EINPUT,
+              "%s: %s cannot be read: the file is damaged", path, name);
   size_t total = 1;
   for (int d = 0; d < n_dim; d++) total *= (size_t)count[d];
   size_t n_bad = 0;
 #pragma omp parallel for schedule(static) reduction(+ : n_bad)
   for (size_t i = 0; i < total; i++) n_bad += !(out[i] >= 0 && out[i] <= DBL_MAX);
   for (size_t i = 0; i < total && n_bad; i++)
-    CUBIX_CHECK(isfinite(out[i]) && out[i] >= 0, CUBIX_EINPUT, "%s: %s holds %g at wavelength point %zu; must be finite and not negative", path, name, out[i], (size_t)first + i % (size_t)n);
+    CUBIX_CHECK(isfinite(out[i]) && out[i] >= 0, CUBIX_EINPUT,
+                "%s: %s holds %g at wavelength point %zu; must be finite and not negative", path, name, out[i],
+                (size_t)first + i % (size_t)n);
 done:
   if (memory >= 0) H5Sclose(memory);
   table_close(&t);
@@ -143,11 +162,13 @@ done:
 static int crop(struct cubix_ssp *ssp, double lambda_lo, double lambda_hi, int *first)
 {
   int status = CUBIX_OK, lo = 0, hi = ssp->n_lambda;
-  CUBIX_CHECK(ssp->n_lambda >= 2, CUBIX_EINPUT, "%s: /Wavelength has %d point, needs at least 2", ssp->file, ssp->n_lambda);
+  CUBIX_CHECK(ssp->n_lambda >= 2, CUBIX_EINPUT, "%s: /Wavelength has %d point, needs at least 2", ssp->file,
+              ssp->n_lambda);
   ssp->lambda_first = ssp->lambda[0];
   ssp->lambda_last = ssp->lambda[ssp->n_lambda - 1];
   CUBIX_CHECK(ssp->lambda_first < lambda_hi && ssp->lambda_last > lambda_lo, CUBIX_EINPUT,
-              "%s covers %.1f..%.1f AA, the channels need %.1f..%.1f AA (vacuum, rest frame): choose another SspFile, LambdaMin/LambdaMax or Redshift",
+              "%s covers %.1f..%.1f AA, the channels need %.1f..%.1f AA (vacuum, rest frame): choose another SspFile, "
+              "LambdaMin/LambdaMax or Redshift",
               ssp->file, ssp->lambda_first, ssp->lambda_last, lambda_lo, lambda_hi);
   while (lo + 1 < hi && ssp->lambda[lo + 1] < lambda_lo) lo++;
   while (hi - 2 > lo && ssp->lambda[hi - 2] > lambda_hi) hi--;
@@ -176,7 +197,9 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   status = text_read(file, "/", "CubixFile", kind, sizeof kind, &found);
   if (status == CUBIX_ENOMEM) CUBIX_TRY(status);
   CUBIX_CHECK(!status && !strcmp(kind, "ssp"), CUBIX_EINPUT,
-              "SspFile %s has CubixFile = \"%s\", must be \"ssp\": `cubix-ssp convert` makes a canonical file of other libraries", path, kind);
+              "SspFile %s has CubixFile = \"%s\", must be \"ssp\": `cubix-ssp convert` makes a canonical file of other "
+              "libraries",
+              path, kind);
   CUBIX_TRY(version_check(file, path));
   note_read(file, "Name", ssp->name, sizeof ssp->name);
   note_read(file, "IMF", ssp->imf, sizeof ssp->imf);
@@ -190,7 +213,8 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   CUBIX_TRY(crop(ssp, lambda_lo, lambda_hi, &first));
   hsize_t cube[3] = { (hsize_t)ssp->n_z, (hsize_t)ssp->n_age, (hsize_t)n_all }, line[3] = { (hsize_t)n_all, 0, 0 };
   CUBIX_ALLOC(ssp->lsf_fwhm, ssp->n_lambda);
-  ssp->luminosity = cubix_reserve((size_t)ssp->n_z * (size_t)ssp->n_age * (size_t)ssp->n_lambda, sizeof *ssp->luminosity);
+  ssp->luminosity =
+      cubix_reserve((size_t)ssp->n_z * (size_t)ssp->n_age * (size_t)ssp->n_lambda, sizeof *ssp->luminosity);
   CUBIX_CHECK(ssp->luminosity, CUBIX_ENOMEM, "no memory for the %d x %d spectra of %s", ssp->n_z, ssp->n_age, path);
   CUBIX_TRY(range_read(ssp->lsf_fwhm, file, path, "/LsfFwhm", "AA", line, 1, first, ssp->n_lambda));
   CUBIX_TRY(range_read(ssp->luminosity, file, path, "/Luminosity", "erg/s/AA/Msun", cube, 3, first, ssp->n_lambda));

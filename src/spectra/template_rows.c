@@ -21,9 +21,9 @@ struct job {
   double *broad;                            /* [n_template][n_knot] broadened templates; pchip alone needs them */
 };
 
-/* ---- what is the same for all rows
- * ------------------------------------------------------------------------------------------ */
-int cubix_maker_init(struct cubix_maker *k, const struct cubix_templates *templates, const struct cubix_instrument *ins, int slope)
+/* ---- what is the same for all rows ----------------------------------------------------------- */
+int cubix_maker_init(struct cubix_maker *k, const struct cubix_templates *templates, const struct cubix_instrument *ins,
+                     int slope)
 {
   int status = CUBIX_OK;
   const struct cubix_ssp *ssp = templates->ssp;
@@ -54,7 +54,8 @@ void cubix_maker_curvature(const struct cubix_maker *k, const double (*f)[CUBIX_
   else memset(m, 0, sizeof *m * (size_t)k->templates->tables.n_knot);
 }
 
-void cubix_maker_load(const struct cubix_maker *k, const double *luminosity, int first, int n, const struct cubix_lanes *s)
+void cubix_maker_load(const struct cubix_maker *k, const double *luminosity, int first, int n,
+                      const struct cubix_lanes *s)
 {
   size_t n_knot = (size_t)k->templates->tables.n_knot;
   for (size_t l = 0; l < CUBIX_LANES; l++) {
@@ -75,14 +76,19 @@ static void lanes_free(struct cubix_lanes *s)
   for (int a = 0; a < 6; a++) free(all[a]);
 }
 
-int cubix_maker_run(void *job, int n_knot, int n_template, int bars, void make(void *, int, int, const struct cubix_lanes *))
+int cubix_maker_run(void *job, int n_knot, int n_template, int bars,
+                    void make(void *, int, int, const struct cubix_lanes *))
 {
   int status = CUBIX_OK, there = 1;
   size_t n = (size_t)n_knot;
 #pragma omp parallel
   {
-    struct cubix_lanes s = { cubix_reserve(n, sizeof *s.f), cubix_reserve(n, sizeof *s.m), cubix_reserve(n, sizeof *s.broad), NULL, NULL, NULL };
-    if (bars) s.f_bar = cubix_reserve(n, sizeof *s.f_bar), s.m_bar = cubix_reserve(n, sizeof *s.m_bar), s.broad_bar = cubix_reserve(n, sizeof *s.broad_bar);
+    struct cubix_lanes s = {
+      cubix_reserve(n, sizeof *s.f), cubix_reserve(n, sizeof *s.m), cubix_reserve(n, sizeof *s.broad), NULL, NULL, NULL
+    };
+    if (bars)
+      s.f_bar = cubix_reserve(n, sizeof *s.f_bar), s.m_bar = cubix_reserve(n, sizeof *s.m_bar),
+      s.broad_bar = cubix_reserve(n, sizeof *s.broad_bar);
     int mine = s.f && s.m && s.broad && (!bars || (s.f_bar && s.m_bar && s.broad_bar));
 #pragma omp atomic
     there &= mine;
@@ -97,9 +103,7 @@ done:
   return status;
 }
 
-/* ---- the rows
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- the rows -------------------------------------------------------------------------------- */
 /* The integral from x0 to x1 as weights of values and curvatures: physics/spectrum.h, one interval
  * after the other, in float64. */
 static void weigh_band(struct job *job, double x0, double x1)
@@ -118,7 +122,8 @@ static void weigh_band(struct job *job, double x0, double x1)
 }
 
 /* Values of n rows from `first` on -> rows and their light. */
-static void store_rows(const struct job *job, int first, int n, const double (*f)[CUBIX_LANES], double (*m)[CUBIX_LANES])
+static void store_rows(const struct job *job, int first, int n, const double (*f)[CUBIX_LANES],
+                       double (*m)[CUBIX_LANES])
 {
   const struct cubix_tables *v = &job->templates->tables;
   double light[CUBIX_LANES] = { 0 };
@@ -157,7 +162,8 @@ static void make_slopes(void *all, int first, int n, const struct cubix_lanes *s
   for (int l = 0; l < CUBIX_LANES; l++) {
     int t = first + (l < n ? l : 0), z = t / v->n_age;
     const double *column = job->broad + (size_t)z * (size_t)v->n_age * n_knot;
-    for (size_t i = 0; i < n_knot; i++) s->f[i][l] = cubix_pchip_slope(v->log_age, column + i, n_knot, v->n_age, t % v->n_age);
+    for (size_t i = 0; i < n_knot; i++)
+      s->f[i][l] = cubix_pchip_slope(v->log_age, column + i, n_knot, v->n_age, t % v->n_age);
   }
   store_rows(job, v->n_z * v->n_age + first, n, (const double (*)[CUBIX_LANES])s->f, s->m);
 }

@@ -28,10 +28,13 @@ double cubix_templates_missing_variance(const struct cubix_instrument *ins, doub
   return inst * inst - pixel_variance(ins) - own * own;
 }
 
-void cubix_templates_width_slopes(const struct cubix_templates *templates, const struct cubix_instrument *ins, int i, double *lsf_fwhm, double *one_plus_z)
+void cubix_templates_width_slopes(const struct cubix_templates *templates, const struct cubix_instrument *ins, int i,
+                                  double *lsf_fwhm, double *one_plus_z)
 {
-  double x = templates->tables.knot[i], per_z = 1 / templates->tables.one_plus_z, lambda = templates->tables.one_plus_z * x, at = in_medium(ins, lambda);
-  double fwhm = cubix_curve_at(&ins->lsf_fwhm, at), unit = CUBIX_FWHM_SIGMA * CUBIX_FWHM_SIGMA, own = fwhm * fwhm / unit - pixel_variance(ins);
+  double x = templates->tables.knot[i], per_z = 1 / templates->tables.one_plus_z,
+         lambda = templates->tables.one_plus_z * x, at = in_medium(ins, lambda);
+  double fwhm = cubix_curve_at(&ins->lsf_fwhm, at), unit = CUBIX_FWHM_SIGMA * CUBIX_FWHM_SIGMA,
+         own = fwhm * fwhm / unit - pixel_variance(ins);
   double medium = ins->medium == CUBIX_AIR ? cubix_vacuum_to_air_slope(lambda) : 1;
   *lsf_fwhm = 2 * fwhm / unit * per_z * per_z;
   *one_plus_z = *lsf_fwhm * cubix_curve_slope(&ins->lsf_fwhm, at) * medium * x - 2 * own * per_z * per_z * per_z;
@@ -48,20 +51,24 @@ static double library_fwhm(const struct cubix_ssp *ssp, double lambda)
 
 int cubix_templates_too_broad(const struct cubix_templates *templates, const struct cubix_instrument *ins, int k)
 {
-  return !ins->lsf_none && templates->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
+  return !ins->lsf_none &&
+         templates->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
 }
 
 void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
   int n = ins->n_lambda;
-  double one_plus_z = templates->tables.one_plus_z, blue = cubix_doppler(one_plus_z, templates->v_max), red = cubix_doppler(one_plus_z, -templates->v_max);
+  double one_plus_z = templates->tables.one_plus_z, blue = cubix_doppler(one_plus_z, templates->v_max),
+         red = cubix_doppler(one_plus_z, -templates->v_max);
   templates->n_uncovered = templates->n_too_broad = templates->n_pixel_broad = 0;
   for (int k = 0; k < n; k++) {
     double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), box = ins->lambda_step * ins->lambda_step / 12;
-    templates->covered[k] = ins->edge[k] / blue >= templates->ssp->lambda_first && ins->edge[k + 1] / red <= templates->ssp->lambda_last;
+    templates->covered[k] =
+        ins->edge[k] / blue >= templates->ssp->lambda_first && ins->edge[k + 1] / red <= templates->ssp->lambda_last;
     templates->n_uncovered += !templates->covered[k];
     templates->fwhm_template[k] = one_plus_z * library_fwhm(templates->ssp, centre / one_plus_z);
-    double own = templates->fwhm_template[k] / CUBIX_FWHM_SIGMA, missing = ins->lsf_none ? 0 : cubix_templates_missing_variance(ins, centre, templates->fwhm_template[k]);
+    double own = templates->fwhm_template[k] / CUBIX_FWHM_SIGMA,
+           missing = ins->lsf_none ? 0 : cubix_templates_missing_variance(ins, centre, templates->fwhm_template[k]);
     templates->fwhm_cube[k] = CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
     if (ins->lsf_none) continue;
     double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));

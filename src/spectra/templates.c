@@ -54,7 +54,8 @@ done:
 static double lsf_reach(const struct cubix_instrument *ins)
 {
   double widest = 0;
-  for (int k = 0; k < ins->n_lambda && !ins->lsf_none; k++) widest = fmax(widest, cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k)));
+  for (int k = 0; k < ins->n_lambda && !ins->lsf_none; k++)
+    widest = fmax(widest, cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k)));
   return CUBIX_LSF_REACH * widest / CUBIX_FWHM_SIGMA;
 }
 
@@ -85,7 +86,8 @@ static void choose_deposit(struct cubix_tables *v, const struct cubix_params *pa
   v->deposit_length = par->DepositLength;
 }
 
-void cubix_templates_sky(struct cubix_tables *tables, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+void cubix_templates_sky(struct cubix_tables *tables, const struct cubix_params *par,
+                         const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   place_grid(tables, ins, scene);
   choose_deposit(tables, par);
@@ -94,15 +96,23 @@ void cubix_templates_sky(struct cubix_tables *tables, const struct cubix_params 
 static void report(const struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
   const struct cubix_ssp *ssp = templates->ssp;
-  if (ssp->demo) cubix_log(CUBIX_LOG_WARNING, "%s is a closed-form demonstration, not a real library: fluxes are for show (cubix-ssp get bc03-miles gets a real one)", ssp->file);
+  if (ssp->demo)
+    cubix_log(CUBIX_LOG_WARNING,
+              "%s is a closed-form demonstration, not a real library: fluxes are for show (cubix-ssp get bc03-miles "
+              "gets a real one)",
+              ssp->file);
   if (templates->n_uncovered)
-    cubix_log(CUBIX_LOG_WARNING, "%d of %d channels are not covered by %s (%.1f..%.1f AA rest): flux there is incomplete or zero, DQ 2",
+    cubix_log(CUBIX_LOG_WARNING,
+              "%d of %d channels are not covered by %s (%.1f..%.1f AA rest): flux there is incomplete or zero, DQ 2",
               templates->n_uncovered, ins->n_lambda, ssp->name, ssp->lambda_first, ssp->lambda_last);
   if (templates->n_too_broad)
-    cubix_log(CUBIX_LOG_WARNING, "%d of %d channels: %s is broader than the line spread function; not broadened further, DQ 4",
+    cubix_log(CUBIX_LOG_WARNING,
+              "%d of %d channels: %s is broader than the line spread function; not broadened further, DQ 4",
               templates->n_too_broad, ins->n_lambda, ssp->name);
   if (templates->n_pixel_broad)
-    cubix_log(CUBIX_LOG_WARNING, "%d of %d channels: %s and the pixel together are more than 1 %% broader than the line spread function; see FWHM_CUBE in the table LSF",
+    cubix_log(CUBIX_LOG_WARNING,
+              "%d of %d channels: %s and the pixel together are more than 1 %% broader than the line spread function; "
+              "see FWHM_CUBE in the table LSF",
               templates->n_pixel_broad, ins->n_lambda, ssp->name);
 }
 
@@ -135,8 +145,10 @@ static int lay_axes(struct cubix_templates *templates)
   CUBIX_ALLOC(templates->log_age, ssp->n_age);
   for (int i = 0; i < ssp->n_z; i++) templates->log_z[i] = log10(ssp->metallicity[i] > 0 ? ssp->metallicity[i] : 1e-10);
   for (int i = 0; i < ssp->n_age; i++) templates->log_age[i] = log10(ssp->age[i] > 0 ? ssp->age[i] : 1e-4);
-  CUBIX_CHECK(ssp->n_z < 2 || templates->log_z[1] > templates->log_z[0], CUBIX_EINPUT, "%s: /Metallicity[1] = %g must be above 1e-10, which stands for 0", ssp->file, ssp->metallicity[1]);
-  CUBIX_CHECK(ssp->n_age < 2 || templates->log_age[1] > templates->log_age[0], CUBIX_EINPUT, "%s: /Age[1] = %g Gyr must be above 1e-4, which stands for age 0", ssp->file, ssp->age[1]);
+  CUBIX_CHECK(ssp->n_z < 2 || templates->log_z[1] > templates->log_z[0], CUBIX_EINPUT,
+              "%s: /Metallicity[1] = %g must be above 1e-10, which stands for 0", ssp->file, ssp->metallicity[1]);
+  CUBIX_CHECK(ssp->n_age < 2 || templates->log_age[1] > templates->log_age[0], CUBIX_EINPUT,
+              "%s: /Age[1] = %g Gyr must be above 1e-4, which stands for age 0", ssp->file, ssp->age[1]);
   v->n_z = ssp->n_z;
   v->n_age = ssp->n_age;
   v->zero_z = !(ssp->metallicity[0] > 0);
@@ -157,7 +169,8 @@ static int lay_rows(struct cubix_templates *templates, const struct cubix_instru
   v->n_knot = ssp->n_lambda;
   v->n_row = ssp->n_z * ssp->n_age * (v->pchip ? 2 : 1);
   v->row_stride = 2 * (v->n_knot + 1);
-  CUBIX_CHECK((templates->row = cubix_reserve((size_t)v->n_row * (size_t)v->row_stride, sizeof *templates->row)), CUBIX_ENOMEM, "no memory for %d templates of %d wavelengths", v->n_row, v->n_knot);
+  CUBIX_CHECK((templates->row = cubix_reserve((size_t)v->n_row * (size_t)v->row_stride, sizeof *templates->row)),
+              CUBIX_ENOMEM, "no memory for %d templates of %d wavelengths", v->n_row, v->n_knot);
   CUBIX_ALLOC(templates->light, v->n_row);
   CUBIX_ALLOC(templates->covered, ins->n_lambda);
   CUBIX_ALLOC(templates->fwhm_template, ins->n_lambda);
@@ -171,10 +184,14 @@ done:
 /* A hash of what the tables hold.  They change nowhere but here. */
 static void mark(struct cubix_tables *v)
 {
-  const struct { const void *table; size_t bytes; } all[] = {
-    { v->row, sizeof *v->row * (size_t)v->n_row * (size_t)v->row_stride }, { v->light, sizeof *v->light * (size_t)v->n_row },
-    { v->log_z, sizeof *v->log_z * (size_t)v->n_z }, { v->log_age, sizeof *v->log_age * (size_t)v->n_age },
-    { v->knot, sizeof *v->knot * (size_t)v->n_knot }, { v->first, sizeof *v->first * (size_t)v->n_cell },
+  const struct { const void *table; size_t bytes;
+  } all[] = {
+    { v->row, sizeof *v->row * (size_t)v->n_row * (size_t)v->row_stride },
+    { v->light, sizeof *v->light * (size_t)v->n_row },
+    { v->log_z, sizeof *v->log_z * (size_t)v->n_z },
+    { v->log_age, sizeof *v->log_age * (size_t)v->n_age },
+    { v->knot, sizeof *v->knot * (size_t)v->n_knot },
+    { v->first, sizeof *v->first * (size_t)v->n_cell },
   };
   enum { N = sizeof all / sizeof all[0] };
   uint64_t hash[N][2], hash_all[2];
@@ -183,8 +200,8 @@ static void mark(struct cubix_tables *v)
   v->edition = hash_all[0] ? hash_all[0] : 1;
 }
 
-static int build(struct cubix_templates **out, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max, double v_read,
-                 int keep)
+static int build(struct cubix_templates **out, const struct cubix_params *par, const struct cubix_instrument *ins,
+                 const struct cubix_scene *scene, double v_max, double v_read, int keep)
 {
   int status = CUBIX_OK;
   struct cubix_templates *templates = NULL;
@@ -205,7 +222,8 @@ static int build(struct cubix_templates **out, const struct cubix_params *par, c
   mark(&templates->tables);
   cubix_templates_channels(templates, ins);
   report(templates, ins);
-  if (templates->tables.deposit != CUBIX_DEPOSIT_GAUSSIAN) cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
+  if (templates->tables.deposit != CUBIX_DEPOSIT_GAUSSIAN)
+    cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
   *out = templates;
   templates = NULL;
 done:
@@ -213,35 +231,44 @@ done:
   return status;
 }
 
-int cubix_templates_build(struct cubix_templates **templates, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+int cubix_templates_build(struct cubix_templates **templates, const struct cubix_params *par,
+                          const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
   return build(templates, par, ins, scene, v_max, velocity_class(v_max), 0);
 }
 
-int cubix_templates_build_kept(struct cubix_templates **templates, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+int cubix_templates_build_kept(struct cubix_templates **templates, const struct cubix_params *par,
+                               const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
 {
   return build(templates, par, ins, scene, v_max, velocity_class(v_max + SPARE), 1);
 }
 
-int cubix_templates_reaches(const struct cubix_templates *templates, const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+int cubix_templates_reaches(const struct cubix_templates *templates, const struct cubix_instrument *ins,
+                            const struct cubix_scene *scene, double v_max)
 {
   const struct cubix_ssp *ssp = templates->ssp;
   double lo, hi;
   needed_range(ins, 1 + scene->redshift, v_max, &lo, &hi);
-  return (lo >= templates->read_first || ssp->lambda[0] <= ssp->lambda_first) && (hi <= templates->read_last || ssp->lambda[ssp->n_lambda - 1] >= ssp->lambda_last);
+  return (lo >= templates->read_first || ssp->lambda[0] <= ssp->lambda_first) &&
+         (hi <= templates->read_last || ssp->lambda[ssp->n_lambda - 1] >= ssp->lambda_last);
 }
 
-int cubix_templates_remake(struct cubix_templates *templates, const struct cubix_instrument *ins, const struct cubix_scene *scene, const double *luminosity)
+int cubix_templates_remake(struct cubix_templates *templates, const struct cubix_instrument *ins,
+                           const struct cubix_scene *scene, const double *luminosity)
 {
   int status = CUBIX_OK;
   struct cubix_ssp *ssp = templates->ssp;
   double lo, hi, sum = 0;
   size_t n = (size_t)templates->tables.n_z * (size_t)templates->tables.n_age * (size_t)templates->tables.n_knot;
-  CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL, "the templates of %s were released once the model was made: make it with cubix_templates_build_kept", ssp->file);
-  CUBIX_CHECK(ins->n_lambda == templates->tables.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d", ins->n_lambda, templates->tables.n_lambda);
+  CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL,
+              "the templates of %s were released once the model was made: make it with cubix_templates_build_kept",
+              ssp->file);
+  CUBIX_CHECK(ins->n_lambda == templates->tables.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d",
+              ins->n_lambda, templates->tables.n_lambda);
   needed_range(ins, 1 + scene->redshift, templates->v_max, &lo, &hi);
   CUBIX_CHECK(cubix_templates_reaches(templates, ins, scene, templates->v_max), CUBIX_EUSAGE,
-              "at Redshift = %g with stars of up to %g km/s the channels need %.1f..%.1f AA (rest) of %s, of which %.1f..%.1f AA were read: open again with this redshift and line spread function",
+              "at Redshift = %g with stars of up to %g km/s the channels need %.1f..%.1f AA (rest) of %s, of which "
+              "%.1f..%.1f AA were read: open again with this redshift and line spread function",
               scene->redshift, templates->v_max, lo, hi, ssp->name, templates->read_first, templates->read_last);
   for (size_t i = 0; i < n && luminosity; i++) sum += 0 * luminosity[i];
   CUBIX_CHECK(sum == 0, CUBIX_EINPUT, "a new value for a template of %s is not finite", ssp->name);
@@ -255,7 +282,8 @@ done:
   return status;
 }
 
-void cubix_templates_place(struct cubix_templates *templates, const struct cubix_params *par, const struct cubix_instrument *ins, const struct cubix_scene *scene)
+void cubix_templates_place(struct cubix_templates *templates, const struct cubix_params *par,
+                           const struct cubix_instrument *ins, const struct cubix_scene *scene)
 {
   place_grid(&templates->tables, ins, scene);
   choose_deposit(&templates->tables, par);

@@ -9,7 +9,8 @@
  * The variance is the variable: sigma itself has no derivative where it comes to 0.  At points
  * where s_i^2 is not positive the template stays as it is and the derivative is 0, also at s_i^2 =
  * 0: it stands for the side on which nothing happens.
- *   row_bar -> f'_bar = row_bar_value + C^T row_bar_curvature;   F_bar += sum over i of ds_i^2/dF sum over templates of f'_bar_i df'_i/ds_i^2;
+ *   row_bar -> f'_bar = row_bar_value + C^T row_bar_curvature;
+ *   F_bar += sum over i of ds_i^2/dF sum over templates of f'_bar_i df'_i/ds_i^2;
  *   f_bar = V^T f'_bar + C^T W^T f'_bar.
  * With pchip, rows of the slopes d/dlog age follow; they depend on f' of two or three neighbouring
  * ages, not linearly (pchip.c), and their bars are carried back to f'_bar first.  The band's light
@@ -69,13 +70,18 @@ static void broaden_all(void *all, int first, int n, const struct cubix_lanes *s
     for (size_t i = 0; i < n_knot; i++) job->broad[((size_t)first + l) * n_knot + i] = s->broad[i][l];
 }
 
-static int job_init(struct job *job, const struct cubix_templates *templates, const struct cubix_instrument *ins, int wants_width, int wants_fwhm)
+static int job_init(struct job *job, const struct cubix_templates *templates, const struct cubix_instrument *ins,
+                    int wants_width, int wants_fwhm)
 {
   int status = CUBIX_OK, n = templates->tables.n_knot, n_template = templates->tables.n_z * templates->tables.n_age;
   double *width[2] = { NULL, NULL };
-  CUBIX_CHECK(templates->ssp->luminosity, CUBIX_EFAIL, "the templates of %s were released once the model was made: make it with cubix_templates_build_kept", templates->ssp->file);
+  CUBIX_CHECK(templates->ssp->luminosity, CUBIX_EFAIL,
+              "the templates of %s were released once the model was made: make it with cubix_templates_build_kept",
+              templates->ssp->file);
   CUBIX_CHECK(!wants_fwhm || ins->lsf_none || (!ins->lsf_fwhm.n_table && ins->lsf_fwhm.n_coef == 1), CUBIX_EUSAGE,
-              "the line spread function of %s is not the same at all wavelengths, so that it has no LsfFwhm to be differentiated with: say Lsf gaussian", ins->name);
+              "the line spread function of %s is not the same at all wavelengths, so that it has no LsfFwhm to be "
+              "differentiated with: say Lsf gaussian",
+              ins->name);
   job->templates = templates;
   job->wants_width = wants_width && !ins->lsf_none;
   CUBIX_TRY(cubix_maker_init(&job->k, templates, ins, job->wants_width));
@@ -83,7 +89,8 @@ static int job_init(struct job *job, const struct cubix_templates *templates, co
     CUBIX_ALLOC(width[a], n);
     job->width[a] = width[a];
   }
-  for (int i = 0; i < n && job->wants_width; i++) cubix_templates_width_slopes(templates, ins, i, &width[0][i], &width[1][i]);
+  for (int i = 0; i < n && job->wants_width; i++)
+    cubix_templates_width_slopes(templates, ins, i, &width[0][i], &width[1][i]);
   if (!templates->tables.pchip) goto done;
   CUBIX_ALLOC(job->broad, (size_t)n_template * (size_t)n);
   CUBIX_TRY(cubix_maker_run(job, n, n_template, 0, broaden_all));
@@ -91,11 +98,10 @@ done:
   return status;
 }
 
-/* ---- reverse
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- reverse --------------------------------------------------------------------------------- */
 /* Bars of n rows from `first` on, curvatures folded into values: values_bar = row_bar_value + C^T row_bar_curvature. */
-static void load_bars(const struct job *job, int first, int n, double (*value_bar)[CUBIX_LANES], double (*m_bar)[CUBIX_LANES])
+static void load_bars(const struct job *job, int first, int n, double (*value_bar)[CUBIX_LANES],
+                      double (*m_bar)[CUBIX_LANES])
 {
   size_t n_knot = (size_t)job->templates->tables.n_knot;
   for (size_t l = 0; l < CUBIX_LANES; l++) {
@@ -130,7 +136,8 @@ static int ages_reverse(struct job *job)
   for (size_t i = 0; i < n; i++)
     for (int t = 0; t < v->n_z * v->n_age; t++) {
       size_t column = (size_t)(t / v->n_age * v->n_age) * n + i;
-      cubix_pchip_slope_vjp(v->log_age, job->broad + column, n, v->n_age, t % v->n_age, job->slope_bar[(size_t)t * n + i], job->broad_bar + column);
+      cubix_pchip_slope_vjp(v->log_age, job->broad + column, n, v->n_age, t % v->n_age,
+                            job->slope_bar[(size_t)t * n + i], job->broad_bar + column);
     }
 done:
   return status;
@@ -162,13 +169,15 @@ static void templates_reverse(void *all, int first, int n, const struct cubix_la
   cubix_lsf_apply_vjp(&job->k.lsf, (lanes)s->broad_bar, s->f_bar, s->m_bar);
   if (job->templates->is_spline) cubix_spline_curvature_vjp(&job->k.spline, s->m_bar, s->f_bar);
   for (size_t l = 0; l < (size_t)n; l++)
-    for (size_t i = 0; i < n_knot; i++) job->luminosity_bar[((size_t)first + l) * n_knot + i] += s->f_bar[i][l] / CUBIX_TEMPLATE_UNIT;
+    for (size_t i = 0; i < n_knot; i++)
+      job->luminosity_bar[((size_t)first + l) * n_knot + i] += s->f_bar[i][l] / CUBIX_TEMPLATE_UNIT;
 }
 
-int cubix_templates_vjp(const struct cubix_templates *templates, const struct cubix_instrument *ins, const double *row_bar, double *luminosity_bar, double *lsf_fwhm_bar,
-                    double *one_plus_z_bar)
+int cubix_templates_vjp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
+                        const double *row_bar, double *luminosity_bar, double *lsf_fwhm_bar, double *one_plus_z_bar)
 {
-  int status = CUBIX_OK, n_template = templates->tables.n_z * templates->tables.n_age, n_group = (n_template + CUBIX_LANES - 1) / CUBIX_LANES;
+  int status = CUBIX_OK, n_template = templates->tables.n_z * templates->tables.n_age,
+      n_group = (n_template + CUBIX_LANES - 1) / CUBIX_LANES;
   struct job job = { .row_bar = row_bar, .luminosity_bar = luminosity_bar };
   CUBIX_TRY(job_init(&job, templates, ins, lsf_fwhm_bar || one_plus_z_bar, lsf_fwhm_bar != NULL));
   CUBIX_ALLOC(job.width_bar, n_group);
@@ -183,9 +192,7 @@ done:
   return status;
 }
 
-/* ---- forward
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- forward --------------------------------------------------------------------------------- */
 static void store_dots(const struct job *job, int first, int n, lanes f, double (*m)[CUBIX_LANES])
 {
   const struct cubix_tables *v = &job->templates->tables;
@@ -233,13 +240,14 @@ static void slopes_forward(void *all, int first, int n, const struct cubix_lanes
     int t = first + (l < n ? l : 0);
     size_t column = (size_t)(t / v->n_age * v->n_age) * n_knot;
     for (size_t i = 0; i < n_knot; i++)
-      s->f[i][l] = cubix_pchip_slope_jvp(v->log_age, job->broad + column + i, job->broad_dot + column + i, n_knot, v->n_age, t % v->n_age);
+      s->f[i][l] = cubix_pchip_slope_jvp(v->log_age, job->broad + column + i, job->broad_dot + column + i, n_knot,
+                                         v->n_age, t % v->n_age);
   }
   store_dots(job, v->n_z * v->n_age + first, n, (lanes)s->f, s->m);
 }
 
-int cubix_templates_jvp(const struct cubix_templates *templates, const struct cubix_instrument *ins, const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot,
-                    cubix_real *row_dot)
+int cubix_templates_jvp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
+                        const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot, cubix_real *row_dot)
 {
   int status = CUBIX_OK, n = templates->tables.n_knot, n_template = templates->tables.n_z * templates->tables.n_age;
   struct job job = { .luminosity_dot = luminosity_dot, .dot = { lsf_fwhm_dot, one_plus_z_dot }, .row_dot = row_dot };

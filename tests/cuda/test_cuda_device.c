@@ -39,7 +39,8 @@ static void check_refusal(const char *words, int amiss)
   char text[4096] = "", tail[] = " amiss: 0";
   tail[strlen(tail) - 1] = (char)('0' + amiss);
   CHECK(opens(AUTO, 0, text) == CUBIX_OK && strstr(text, words) && strstr(text, tail));
-  CHECK(opens(CUDA, 0, text) == CUBIX_EDEVICE && strstr(text, words) && strstr(text, "Backend = cuda") && strstr(text, "use Backend cpu"));
+  CHECK(opens(CUDA, 0, text) == CUBIX_EDEVICE && strstr(text, words) && strstr(text, "Backend = cuda") &&
+        strstr(text, "use Backend cpu"));
 }
 
 /* Which GPUs count, who gets which, and why there is none. */
@@ -70,7 +71,8 @@ static void test_choice(void)
   cuda_on_cpu.prohibited[2] = 1;
   cuda_on_cpu.slice[3] = 5;
   cubix_device_look(&sight, params[AUTO]);
-  CHECK(sight.n == 2 && !sight.amiss && !strcmp(sight.unit[0].bus, "0000:11:00.0") && !strcmp(sight.unit[1].bus, "0000:13:00.0"));
+  CHECK(sight.n == 2 && !sight.amiss && !strcmp(sight.unit[0].bus, "0000:11:00.0") &&
+        !strcmp(sight.unit[1].bus, "0000:13:00.0"));
   CHECK(sight.unit[0].uuid[0] == 'b' && sight.unit[1].uuid[0] == 'd' && sight.unit[1].uuid[15] == 5);
   cubix_device_look(&sight, params[CPU]);
   CHECK(sight.n == 0 && !sight.amiss);
@@ -81,15 +83,14 @@ static void test_choice(void)
   cuda_on_cpu = before;
 }
 
-/* ---- several ranks
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- several ranks --------------------------------------------------------------------------- */
 static char warnings[4096];
 
 static void note(enum cubix_log_level level, const char *line, void *host)
 {
   (void)host;
-  if (level == CUBIX_LOG_WARNING) snprintf(warnings + strlen(warnings), sizeof warnings - strlen(warnings), "%s\n", line);
+  if (level == CUBIX_LOG_WARNING)
+    snprintf(warnings + strlen(warnings), sizeof warnings - strlen(warnings), "%s\n", line);
 }
 
 /* All ranks open a processor.  @return the status, the same on all; *n_gpu: how many of them have a GPU */
@@ -116,7 +117,8 @@ static void test_ranks(void)
   cuda_on_cpu.n_gpu = 4;                       /* every rank sees all */
   for (int i = 0; i < 4; i++) cuda_on_cpu.capability[i] = 9;
   snprintf(want, sizeof want, "stand-in GPU %d,", rank % 4);
-  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && !strncmp(text, want, strlen(want)) && n_share == 1 && !warnings[0]);
+  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && !strncmp(text, want, strlen(want)) &&
+        n_share == 1 && !warnings[0]);
   cuda_on_cpu.n_gpu = 1;                       /* a slice of its own */
   cuda_on_cpu.slice[0] = rank;
   CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && n_share == 1 && !warnings[0]);
@@ -130,7 +132,8 @@ static void test_ranks(void)
   CHECK(all_open(AUTO, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank - 1);
   snprintf(want, sizeof want, "1 of %d rank(s) paint on the CPU", n_rank);
   CHECK(n_rank > 1 ? strstr(warnings, want) && strstr(warnings, "no GPU is to be seen") : !warnings[0]);
-  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_EDEVICE && strstr(cubix_error_message(), "no GPU is to be seen"));
+  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_EDEVICE &&
+        strstr(cubix_error_message(), "no GPU is to be seen"));
   cuda_on_cpu.n_gpu = 1;                       /* too old a driver for the last */
   cuda_on_cpu.driver = rank == n_rank - 1 ? 11080 : 13000;
   CHECK(all_open(AUTO, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank - 1);

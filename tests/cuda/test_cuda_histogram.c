@@ -19,12 +19,13 @@
 enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_NODE = 26, N_X = 12, N_Y = 20, N_SPAXEL = N_X * N_Y, N_LAMBDA = 250 };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
-static const struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y };
+static const struct cubix_tables tables = {
+  .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y
+};
 static const struct cubix_nodes nodes = { .n = N_NODE, .reach = 200., .step = 20. };
 static struct cubix_params *params;
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here
- * ------------------------------------------------------ */
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------- */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -44,13 +45,23 @@ void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
 static float *mapped[3];
 static int missing_tile = -1;
 static int32_t slot[N_ROW];
-static struct cubix_basis basis = { .nodes = { N_NODE, 200., 20. }, .n_row = N_ROW, .slot = slot, .n_template = N_ROW - 2, .n_lambda = N_LAMBDA, .n_tile = 3 };
+static struct cubix_basis basis = { .nodes = { N_NODE, 200., 20. },
+                                    .n_row = N_ROW,
+                                    .slot = slot,
+                                    .n_template = N_ROW - 2,
+                                    .n_lambda = N_LAMBDA,
+                                    .n_tile = 3 };
 
-size_t cubix_basis_tile_size(const struct cubix_basis *b) { return (size_t)b->n_template * (size_t)b->nodes.n * CUBIX_TILE; }
+size_t cubix_basis_tile_size(const struct cubix_basis *b)
+{
+  return (size_t)b->n_template * (size_t)b->nodes.n * CUBIX_TILE;
+}
 
 static float d_of(int t, int node, int channel)
 {
-  return channel >= N_LAMBDA ? 0.f : 1.f + (float)((unsigned)(t * 7919 + node * 104729 + channel * 1299709) * 2654435761u >> 16) / 65536.f;
+  return channel >= N_LAMBDA
+             ? 0.f
+             : 1.f + (float)((unsigned)(t * 7919 + node * 104729 + channel * 1299709) * 2654435761u >> 16) / 65536.f;
 }
 
 int cubix_basis_tile(const struct cubix_basis *b, int i, float *buffer, const float **tile)
@@ -76,9 +87,7 @@ static void make_basis(void)
   mapped[1] = room;
 }
 
-/* ---- a small galaxy
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- a small galaxy -------------------------------------------------------------------------- */
 
 static double uniform(void)
 {
@@ -137,8 +146,10 @@ static struct cubix_histogram *histogram_of(const struct cubix_placement *p)
 static int same_histogram(const struct cubix_histogram *a, const struct cubix_histogram *b)
 {
   size_t n = a->start[a->n_spaxel];
-  return a->n_spaxel == b->n_spaxel && a->n_value == b->n_value && !memcmp(a->start, b->start, sizeof *a->start * (a->n_spaxel + 1)) &&
-         !memcmp(a->block, b->block, sizeof *a->block * n) && !memcmp(a->value, b->value, sizeof *a->value * a->n_value) &&
+  return a->n_spaxel == b->n_spaxel && a->n_value == b->n_value &&
+         !memcmp(a->start, b->start, sizeof *a->start * (a->n_spaxel + 1)) &&
+         !memcmp(a->block, b->block, sizeof *a->block * n) &&
+         !memcmp(a->value, b->value, sizeof *a->value * a->n_value) &&
          !memcmp(a->exponent, b->exponent, sizeof *a->exponent * a->n_spaxel);
 }
 
@@ -163,7 +174,8 @@ static double apart(const struct cubix_cube *a, const struct cubix_cube *b)
 {
   double worst = 0;
   for (size_t i = 0; i < N_SPAXEL * (size_t)a->n_lambda; i++)
-    if (a->flux[i] != b->flux[i] || !isfinite(a->flux[i])) worst = check_worst(worst, fabs((double)a->flux[i] - (double)b->flux[i]) / (double)b->flux[i]);
+    if (a->flux[i] != b->flux[i] || !isfinite(a->flux[i]))
+      worst = check_worst(worst, fabs((double)a->flux[i] - (double)b->flux[i]) / (double)b->flux[i]);
   return worst;
 }
 
@@ -173,13 +185,14 @@ static struct cubix_device *open_gpu(void)
   return cubix_device_open(&dev, params, 0, 1) ? NULL : dev;
 }
 
-/* ---- the tests
- * ------------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void test_deposit(void)
 {
-  static const struct { size_t n; double decades; } row[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 400, 3 }, { 3000, 0 }, { 5000, 9 } };
+  static const struct {
+    size_t n;
+    double decades;
+  } row[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 400, 3 }, { 3000, 0 }, { 5000, 9 } };
   struct cubix_device *dev = open_gpu();
   for (size_t r = 0; r < sizeof row / sizeof *row; r++)
     for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
@@ -214,12 +227,13 @@ static void test_deposit_memory(void)
   }
   cuda_on_cpu.memory = 10000;
   CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables) == CUBIX_EDEVICE && !got);
-  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") && strstr(cubix_error_message(), "are free") &&
-        strstr(cubix_error_message(), "use Backend cpu"));
+  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") &&
+        strstr(cubix_error_message(), "are free") && strstr(cubix_error_message(), "use Backend cpu"));
   cuda_on_cpu.memory = memory;
   struct cubix_tables pchip = tables;
   pchip.pchip = 1;
-  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &pchip) == CUBIX_EFAIL && strstr(cubix_error_message(), "direct method"));
+  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &pchip) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "direct method"));
   cubix_error_clear();
   cubix_device_close(dev);
   cubix_histogram_free(want);
@@ -230,7 +244,10 @@ static void test_deposit_memory(void)
  * one go and, with little memory, in many. */
 static void test_multiply(void)
 {
-  static const struct { int first, n; size_t memory; } row[] = { { 0, 250, 0 }, { 0, 250, 800000 }, { 96, 154, 0 }, { 192, 58, 0 }, { 0, 1, 0 }, { 96, 0, 0 } };
+  static const struct {
+    int first, n;
+    size_t memory;
+  } row[] = { { 0, 250, 0 }, { 0, 250, 800000 }, { 96, 154, 0 }, { 192, 58, 0 }, { 0, 1, 0 }, { 96, 0, 0 } };
   size_t memory = cuda_on_cpu.memory;
   struct cubix_placement *p = stars(4000, 3);
   struct cubix_histogram *h = histogram_of(p);
@@ -246,7 +263,8 @@ static void test_multiply(void)
       if (way / 2) CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);
       gpu[way] = cube_of(row[r].first, row[r].n);
       CHECK(dev->ops->multiply(dev, gpu[way], h, &basis, 1e-3) == CUBIX_OK);
-      double locked = 3. * (double)cuda_on_cpu.largest_locked, planned = dev->ops->locked_bytes(N_SPAXEL, row[r].n, 4. * (double)cubix_basis_tile_size(&basis), 0);
+      double locked = 3. * (double)cuda_on_cpu.largest_locked,
+             planned = dev->ops->locked_bytes(N_SPAXEL, row[r].n, 4. * (double)cubix_basis_tile_size(&basis), 0);
       CHECK(!row[r].n || row[r].memory || (planned >= locked && planned <= 1.1 * locked));
       CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0) && (cuda_on_cpu.n_launch > 6) == (row[r].memory > 0));
       CHECK_CLOSE(apart(gpu[way], cpu), 0, 1e-6);
@@ -255,7 +273,8 @@ static void test_multiply(void)
     }
     if (r == 0) memcpy(whole->flux, gpu[0]->flux, sizeof *whole->flux * N_SPAXEL * 250);
     for (size_t s = 0; s < N_SPAXEL; s++)      /* who owns which channels changes no bit */
-      CHECK(!memcmp(gpu[0]->flux + s * (size_t)row[r].n, whole->flux + s * 250 + row[r].first, sizeof *whole->flux * (size_t)row[r].n));
+      CHECK(!memcmp(gpu[0]->flux + s * (size_t)row[r].n, whole->flux + s * 250 + row[r].first,
+                    sizeof *whole->flux * (size_t)row[r].n));
     for (int way = 0; way < 4; way++) cubix_cube_free(gpu[way]);
     cubix_cube_free(cpu);
   }
@@ -325,18 +344,21 @@ static void test_plain(void)
       for (int j = 0; j < from->n; j++) {
         double mass = (double)h->value[from->at + (size_t)j] * ldexp(1e-3, -h->exponent[s]);
         weight[from->at + (size_t)j] = (float)mass;
-        for (int k = 0; k < CUBIX_TILE; k++) exact[s * CUBIX_TILE + (size_t)k] += mass * (double)d_of(slot[from->row], from->node + j, CUBIX_TILE + k);
+        for (int k = 0; k < CUBIX_TILE; k++)
+          exact[s * CUBIX_TILE + (size_t)k] += mass * (double)d_of(slot[from->row], from->node + j, CUBIX_TILE + k);
       }
     }
   for (size_t i = 0; i < SIZE; i++) out[i] = 7;
   cudaStream_t stream;
   cuda_on_cpu.current = 0;                     /* the test works on the GPU itself */
   if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking)) abort();
-  void *gpu[5] = { to_gpu(h->start, (N_SPAXEL + 1) * sizeof *h->start), to_gpu(block, n_block * sizeof *block), to_gpu(weight, h->n_value * sizeof *weight),
+  void *gpu[5] = { to_gpu(h->start, (N_SPAXEL + 1) * sizeof *h->start), to_gpu(block, n_block * sizeof *block),
+                   to_gpu(weight, h->n_value * sizeof *weight),
                    to_gpu(mapped[1], cubix_basis_tile_size(&basis) * sizeof(float)), to_gpu(out, SIZE * sizeof *out) };
   CHECK(cudaDeviceSynchronize() == cudaSuccess);               /* the stream does not wait for such copies */
   const struct cubix_cuda_plain of = { N_SPAXEL, N_NODE, gpu[0], gpu[1], gpu[2] };
-  CHECK(cubix_cuda_tile_plain(&of, gpu[3], gpu[4], stream) == cudaSuccess && cudaStreamSynchronize(stream) == cudaSuccess);
+  CHECK(cubix_cuda_tile_plain(&of, gpu[3], gpu[4], stream) == cudaSuccess &&
+        cudaStreamSynchronize(stream) == cudaSuccess);
   CHECK(cudaMemcpy(out, gpu[4], SIZE * sizeof *out, cudaMemcpyDeviceToHost) == cudaSuccess);
   CHECK(dev->ops->multiply(dev, tiled, h, &basis, 1e-3) == CUBIX_OK);
   for (size_t i = 0; i < SIZE; i++) {
@@ -422,7 +444,10 @@ static void test_limits(void)
   struct cubix_histogram *h = histogram_of(p);
   struct cubix_device *dev = open_gpu();
   size_t live = cuda_on_cpu.n_live;
-  static const struct { int first, n; const char *why; } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
+  static const struct {
+    int first, n;
+    const char *why;
+  } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     struct cubix_cube *cube = cube_of(row[r].first, row[r].n);
     CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), row[r].why));
@@ -433,14 +458,16 @@ static void test_limits(void)
   CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), "every 21 km/s"));
   h->nodes.step = 20;
   cube->n_x--;
-  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), "a cube of 11 x 20"));
+  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "a cube of 11 x 20"));
   cube->n_x++;
   slot[9] = -1;
   CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), "row 9"));
   slot[9] = N_ROW - 10;
   cuda_on_cpu.memory = 500000;
   CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EDEVICE);
-  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") && strstr(cubix_error_message(), "of 0.5 MiB are free"));
+  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") &&
+        strstr(cubix_error_message(), "of 0.5 MiB are free"));
   CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);          /* no room for it is no error */
   CHECK(cuda_on_cpu.n_live == live);
   cuda_on_cpu.memory = memory;

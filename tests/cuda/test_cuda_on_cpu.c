@@ -19,8 +19,7 @@
 
 enum { N_Z = 3, N_AGE = 5, N_WAVE = 700, N_STAR = 800 };
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here
- * ------------------------------------------------------ */
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------- */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -31,9 +30,7 @@ void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
   return ++n_alloc == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
 }
 
-/* ---- a small library
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- a small library ------------------------------------------------------------------------- */
 
 enum sampling { UNIFORM, MIXED };
 static const char *const library[] = { "test_cuda_on_cpu_uniform.hdf5", "test_cuda_on_cpu_mixed.hdf5" };
@@ -70,7 +67,8 @@ static void write_library(enum sampling sampling)
   for (int t = 0; t < N_Z * N_AGE; t++)
     for (int i = 0; i < N_WAVE; i++) {
       double z = t / N_AGE, a = t % N_AGE, x = wave[i];
-      luminosity[t][i] = 1e30 * exp(-1.5 * a + 0.2 * z) * pow(x / 5000, z - a) * (1 - 0.8 * exp(-pow((x - 4861) / (3 + a), 2)) + 3 * exp(-pow((x - 5007) / 1.5, 2)));
+      luminosity[t][i] = 1e30 * exp(-1.5 * a + 0.2 * z) * pow(x / 5000, z - a) *
+                         (1 - 0.8 * exp(-pow((x - 4861) / (3 + a), 2)) + 3 * exp(-pow((x - 5007) / 1.5, 2)));
     }
   hid_t file = H5Fcreate(library[sampling], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   put_text(file, "CubixFile", "ssp");
@@ -83,16 +81,23 @@ static void write_library(enum sampling sampling)
   H5Fclose(file);
 }
 
-/* ---- a small scene
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- a small scene --------------------------------------------------------------------------- */
 
 static double edge[400];
 
 static struct cubix_instrument an_instrument(int margin, double lambda_min, double step, int n_lambda)
 {
-  struct cubix_instrument ins = { .n_x = 6, .n_y = 5, .margin = margin, .pixel_x = 1, .pixel_y = 1, .n_lambda = n_lambda, .medium = CUBIX_VACUUM,
-                                  .lambda_min = lambda_min, .lambda_step = step, .edge = edge, .lsf_none = 1 };
+  struct cubix_instrument ins = { .n_x = 6,
+                                  .n_y = 5,
+                                  .margin = margin,
+                                  .pixel_x = 1,
+                                  .pixel_y = 1,
+                                  .n_lambda = n_lambda,
+                                  .medium = CUBIX_VACUUM,
+                                  .lambda_min = lambda_min,
+                                  .lambda_step = step,
+                                  .edge = edge,
+                                  .lsf_none = 1 };
   for (int k = 0; k <= n_lambda; k++) edge[k] = lambda_min + (k - 0.5) * step;
   return ins;
 }
@@ -113,7 +118,8 @@ static struct cubix_slab *a_slab(size_t n, int all_outside)
   if (cubix_slab_init(&slab, n)) abort();
   for (uint32_t i = 0; i < n; i++) {
     int giant = i % 7 == 0 || i % 7 == 3 || i % 7 == 4, dense = i % 12 == 2;
-    for (uint32_t c = 0; c < 3; c++) slab->position[3 * i + c] = all_outside ? 1000 : giant ? 0.5 : dense ? -1.5 : 9 * (uniform(i, c) - 0.5);
+    for (uint32_t c = 0; c < 3; c++)
+      slab->position[3 * i + c] = all_outside ? 1000 : giant ? 0.5 : dense ? -1.5 : 9 * (uniform(i, c) - 0.5);
     slab->velocity[3 * i + 2] = 600 * (uniform(i, 3) - 0.5);
     slab->mass_formed[i] = pow(10, 2 + 6 * uniform(i, 4));
     slab->mass_now[i] = 0.6 * slab->mass_formed[i];
@@ -126,20 +132,23 @@ static struct cubix_slab *a_slab(size_t n, int all_outside)
 enum backend { AUTO, CPU, CUDA, N_BACKEND };
 static struct cubix_params *params[N_BACKEND];
 
-static struct cubix_templates *a_model(const struct cubix_instrument *ins, enum sampling sampling, const char *semantic, const char *interpolation)
+static struct cubix_templates *a_model(const struct cubix_instrument *ins, enum sampling sampling, const char *semantic,
+                                       const char *interpolation)
 {
   struct cubix_params *par = params[AUTO];
   struct cubix_scene scene = { .redshift = 0.01, .d_l_mpc = 44, .kpc_per_arcsec = 1, .flux_scale = 1e-32 };
   struct cubix_templates *templates = NULL;
   if (cubix_params_set(par, "SspFile", library[sampling]) || cubix_params_set(par, "TemplateSemantic", semantic) ||
-      cubix_params_set(par, "SspInterpolation", interpolation) || cubix_templates_build(&templates, par, ins, &scene, 300)) {
+      cubix_params_set(par, "SspInterpolation", interpolation) ||
+      cubix_templates_build(&templates, par, ins, &scene, 300)) {
     printf("%s\n", cubix_error_message());
     abort();
   }
   return templates;
 }
 
-static int paint_with(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_templates *templates, const struct cubix_slab *slab)
+static int paint_with(struct cubix_device *dev, struct cubix_cube *cube, const struct cubix_templates *templates,
+                      const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   struct cubix_placement *placement = NULL;
@@ -152,7 +161,8 @@ done:
 }
 
 /* A processor's cube; before it there was `before` in every voxel. */
-static int paint(enum backend backend, const struct cubix_instrument *ins, const struct cubix_templates *templates, const struct cubix_slab *slab, cubix_real before, struct cubix_cube **out)
+static int paint(enum backend backend, const struct cubix_instrument *ins, const struct cubix_templates *templates,
+                 const struct cubix_slab *slab, cubix_real before, struct cubix_cube **out)
 {
   int status = CUBIX_OK;
   struct cubix_device *dev = NULL;
@@ -194,13 +204,12 @@ static int same(const struct cubix_cube *a, const struct cubix_cube *b)
 static double total(const struct cubix_cube *cube)
 {
   double sum = 0;
-  for (size_t i = 0; i < (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda; i++) sum += (double)cube->flux[i];
+  for (size_t i = 0; i < (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda; i++)
+    sum += (double)cube->flux[i];
   return sum;
 }
 
-/* ---- the tests
- * ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void test_parity(void)
 {
@@ -226,7 +235,8 @@ static void test_parity(void)
     cuda_on_cpu.n_launch = 0, cuda_on_cpu.largest_locked = 0;
     CHECK(paint(CPU, &ins, templates, slab, 0, &cpu) == CUBIX_OK);
     CHECK(paint(CUDA, &ins, templates, slab, 0, &cuda) == CUBIX_OK);
-    CHECK_CLOSE(3. * (double)cuda_on_cpu.largest_locked, cubix_device_cuda_ops.locked_bytes(cuda->n_x * cuda->n_y, row[r].n_lambda, 0, 0), 0.02);
+    CHECK_CLOSE(3. * (double)cuda_on_cpu.largest_locked,
+                cubix_device_cuda_ops.locked_bytes(cuda->n_x * cuda->n_y, row[r].n_lambda, 0, 0), 0.02);
     CHECK(cuda_on_cpu.n_launch > 6 && total(cpu) > 0); /* several chunks, of both shapes */
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     cuda_on_cpu.lazy = 1;
@@ -268,7 +278,8 @@ static void test_adds(void)
 static void test_again(void)
 {
   struct cubix_instrument ins = an_instrument(0, 4700, 2, 40);
-  struct cubix_templates *templates[2] = { a_model(&ins, UNIFORM, "spline", "linear"), a_model(&ins, MIXED, "linear", "pchip") };
+  struct cubix_templates *templates[2] = { a_model(&ins, UNIFORM, "spline", "linear"),
+                                           a_model(&ins, MIXED, "linear", "pchip") };
   struct cubix_slab *slab = a_slab(150, 0);
   struct cubix_device *dev = NULL;
   CHECK(cubix_device_open(&dev, params[CUDA], 0, 1) == CUBIX_OK);
@@ -288,7 +299,8 @@ static void test_again(void)
   CHECK(paint(CPU, &ins, templates[1], slab, 0, &cpu) == CUBIX_OK);
   CHECK(cubix_cube_init(&broken, &ins) == CUBIX_OK && cubix_cube_hold(broken, 0, ins.n_lambda) == CUBIX_OK);
   CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
-  CHECK(cubix_placement_build(&placement, cuda, &templates[1]->tables, slab, 0) == CUBIX_OK && cubix_placement_build(&others_placement, broken, &templates[1]->tables, others, 0) == CUBIX_OK);
+  CHECK(cubix_placement_build(&placement, cuda, &templates[1]->tables, slab, 0) == CUBIX_OK &&
+        cubix_placement_build(&others_placement, broken, &templates[1]->tables, others, 0) == CUBIX_OK);
   cuda_on_cpu.n_call = 0;
   cuda_on_cpu.fail_at = 10;                /* the first chunk is on its way, the second half */
   CHECK(dev->ops->paint(dev, others_placement, broken) == CUBIX_EDEVICE);
@@ -396,7 +408,8 @@ static void test_failing_allocations(void)
   for (long n = n_alloc, i = 1; i <= n; i++) {
     n_alloc = 0;
     fail_alloc_at = i;
-    CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate"));
+    CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_ENOMEM &&
+          strstr(cubix_error_message(), "cannot allocate"));
     CHECK(cuda_on_cpu.n_live == 0);
     cubix_error_clear();
   }
@@ -417,7 +430,8 @@ static void test_limits(void)
   cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = 150000;
   CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_EDEVICE);
-  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "0.2 MiB needed") && strstr(cubix_error_message(), "0.1 of 0.1 MiB are free"));
+  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "0.2 MiB needed") &&
+        strstr(cubix_error_message(), "0.1 of 0.1 MiB are free"));
   cuda_on_cpu.memory = 340000;                 /* enough for one rank, and not for two that share it */
   CHECK(cubix_cube_init(&cube, &ins) == CUBIX_OK && cubix_cube_hold(cube, 0, ins.n_lambda) == CUBIX_OK);
   for (int n_share = 1; n_share < 3; n_share++) {
@@ -425,13 +439,15 @@ static void test_limits(void)
     CHECK(paint_with(dev, cube, templates, slab) == (n_share == 1 ? CUBIX_OK : CUBIX_EDEVICE));
     cubix_device_close(dev);
   }
-  CHECK(strstr(cubix_error_message(), "0.1 MiB needed for stars and spectra") && strstr(cubix_error_message(), "0.0 of 0.3 MiB are free"));
+  CHECK(strstr(cubix_error_message(), "0.1 MiB needed for stars and spectra") &&
+        strstr(cubix_error_message(), "0.0 of 0.3 MiB are free"));
   cubix_cube_free(cube);
   cube = NULL;
   cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = memory;
   templates->tables.n_lambda = 65535 * 32 + 1;
-  CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_EDEVICE && strstr(cubix_error_message(), "at most 2097120 on a GPU"));
+  CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_EDEVICE &&
+        strstr(cubix_error_message(), "at most 2097120 on a GPU"));
   CHECK(cuda_on_cpu.n_launch == 0 && cuda_on_cpu.n_live == 0);
   cubix_error_clear();
   cubix_slab_free(slab);

@@ -19,15 +19,15 @@
 enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 7, N_STAR = 90, N_MOST = 700 };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., 0.5, 1. };
-static size_t start[N_SPAXEL + 1] = { 0, 0, 1, 1, 7, 76, N_STAR, N_STAR }, none[N_SPAXEL + 1], one[N_SPAXEL + 1] = { 0, 0, 0, 1, 1, 1, 1, 1 };
+static size_t start[N_SPAXEL + 1] = { 0, 0, 1, 1, 7, 76, N_STAR, N_STAR }, none[N_SPAXEL + 1],
+                               one[N_SPAXEL + 1] = { 0, 0, 0, 1, 1, 1, 1, 1 };
 static double knot[N_MOST], edge[N_MOST], light[N_ROW];
 static int32_t first[1] = { 0 };
 static struct cubix_star star[N_STAR];
 enum backend { CPU, CUDA, N_BACKEND };
 static struct cubix_params *params[N_BACKEND];
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here
- * ------------------------------------------------------ */
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------- */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -38,9 +38,7 @@ void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
   return ++n_alloc == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
 }
 
-/* ---- a model, stars, cubes
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- a model, stars, cubes ------------------------------------------------------------------- */
 
 static double uniform(void)
 {
@@ -65,11 +63,29 @@ enum { N_SETTING = sizeof settings / sizeof *settings };
 
 static struct cubix_tables make_view(const struct setting *s)
 {
-  struct cubix_tables v = { .n_z = N_Z, .n_age = N_AGE, .pchip = s->pchip, .log_z = log_z, .log_age = log_age, .n_row = s->pchip ? N_ROW : N_ROW / 2, .n_knot = s->n_knot,
-    .row_stride = 2 * (s->n_knot + 1), .knot = knot, .n_cell = 1, .cell_origin = 4000, .cell_per_AA = 1e-9, .first = first, .n_lambda = s->n_lambda, .edge = edge,
-    .one_plus_z = 1.02, .star_scale = 0.37, .light = light, .n_x = N_SPAXEL, .n_y = 1 };
+  struct cubix_tables v = { .n_z = N_Z,
+                            .n_age = N_AGE,
+                            .pchip = s->pchip,
+                            .log_z = log_z,
+                            .log_age = log_age,
+                            .n_row = s->pchip ? N_ROW : N_ROW / 2,
+                            .n_knot = s->n_knot,
+                            .row_stride = 2 * (s->n_knot + 1),
+                            .knot = knot,
+                            .n_cell = 1,
+                            .cell_origin = 4000,
+                            .cell_per_AA = 1e-9,
+                            .first = first,
+                            .n_lambda = s->n_lambda,
+                            .edge = edge,
+                            .one_plus_z = 1.02,
+                            .star_scale = 0.37,
+                            .light = light,
+                            .n_x = N_SPAXEL,
+                            .n_y = 1 };
   struct cubix_spline spline = { 0 };
-  double (*f)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *f), (*m)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *m);
+  double(*f)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *f),
+  (*m)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *m);
   cubix_real *row = calloc((size_t)v.n_row * (size_t)v.row_stride, sizeof *row);
   for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
   for (int k = 0; k <= s->n_lambda; k++) edge[k] = s->blue + s->step * k;
@@ -95,8 +111,12 @@ static struct cubix_tables make_view(const struct setting *s)
 static void make_stars(void)
 {
   for (int j = 0; j < N_STAR; j++) {
-    star[j] = (struct cubix_star){ .mass_formed = 0.5 + uniform(), .velocity = 400 * (uniform() - 0.5), .f_z = uniform(), .f_age = uniform(),
-                                   .iz = (int16_t)(uniform() * (N_Z - 1)), .ia = (int16_t)(uniform() * (N_AGE - 1)) };
+    star[j] = (struct cubix_star){ .mass_formed = 0.5 + uniform(),
+                                   .velocity = 400 * (uniform() - 0.5),
+                                   .f_z = uniform(),
+                                   .f_age = uniform(),
+                                   .iz = (int16_t)(uniform() * (N_Z - 1)),
+                                   .ia = (int16_t)(uniform() * (N_AGE - 1)) };
     if (j % 9 == 1) star[j].f_z = j % 2, star[j].f_age = 0;
   }
   star[3].mass_formed = 0;
@@ -118,9 +138,7 @@ static struct cubix_cube cube_of(const struct cubix_tables *v, cubix_real *flux)
   return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = v->n_lambda, .flux = flux };
 }
 
-/* ---- what the processors make
- * -----------------------------------------------------------------------------------------------------------
- */
+/* ---- what the processors make ---------------------------------------------------------------- */
 
 /* Everything that is asked for; all that is not NULL holds something already. */
 struct result { struct cubix_star_bar bar[N_STAR]; double *row_bar; cubix_real *flux_dot; };
@@ -141,7 +159,8 @@ static void result_free(struct result *r)
   free(r->flux_dot);
 }
 
-static int derive(enum backend backend, const struct cubix_tables *v, size_t *from, cubix_real *flux_bar, const struct cubix_star_bar *dot, struct result *r)
+static int derive(enum backend backend, const struct cubix_tables *v, size_t *from, cubix_real *flux_bar,
+                  const struct cubix_star_bar *dot, struct result *r)
 {
   int status = CUBIX_OK;
   const struct cubix_placement p = { .n_spaxel = N_SPAXEL, .start = from, .star = star };
@@ -156,7 +175,8 @@ done:
 }
 
 /* Reverse by the plain kernel in float64, star by star. */
-static void derive_plainly(const struct cubix_tables *v, const size_t *from, const cubix_real *flux_bar, struct cubix_star_bar *bar)
+static void derive_plainly(const struct cubix_tables *v, const size_t *from, const cubix_real *flux_bar,
+                           struct cubix_star_bar *bar)
 {
   double *g = malloc((size_t)v->row_stride * sizeof *g);
   for (size_t s = 0; s < N_SPAXEL; s++)
@@ -166,12 +186,14 @@ static void derive_plainly(const struct cubix_tables *v, const size_t *from, con
       struct cubix_blend blend;
       cubix_blend_of(v, &star[j], &blend);
       memset(g, 0, (size_t)v->row_stride * sizeof *g);
-      for (int k = 0; k < v->n_lambda; k++) cubix_pixel_add(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, (double)r[k], 0, g);
+      for (int k = 0; k < v->n_lambda; k++)
+        cubix_pixel_add(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, (double)r[k], 0, g);
       for (int c = 0; c < blend.n; c++)
         for (int i = 0; i < 2 * v->n_knot; i++) weight_bar[c] += g[i] * (double)blend.row[c][i];
       cubix_blend_of_vjp(v, &star[j], weight_bar, &bar[j]);
       for (int k = 0; k <= v->n_lambda; k++)
-        bar[j].velocity += ((k ? (double)r[k - 1] : 0) - (k < v->n_lambda ? (double)r[k] : 0)) * cubix_edge_slope(v, &blend, v->edge[k] / doppler);
+        bar[j].velocity += ((k ? (double)r[k - 1] : 0) - (k < v->n_lambda ? (double)r[k] : 0)) *
+                           cubix_edge_slope(v, &blend, v->edge[k] / doppler);
     }
   free(g);
 }
@@ -181,7 +203,8 @@ static double bars_apart(const struct cubix_star_bar *a, const struct cubix_star
 {
   double worst = 0, most[4] = { 0 }, off[4] = { 0 };
   for (int j = 0; j < N_STAR; j++) {
-    const double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age }, y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
+    const double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age },
+                 y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
     for (int c = 0; c < 4; c++) {
       most[c] = check_worst(most[c], fabs(y[c]));
       off[c] = check_worst(off[c], fabs(x[c] - y[c]));
@@ -214,20 +237,23 @@ static double flux_apart(const cubix_real *a, const cubix_real *b, size_t n)
 static void random_dots(struct cubix_star_bar *dot)
 {
   for (int j = 0; j < N_STAR; j++)
-    dot[j] = (struct cubix_star_bar){ uniform() - 0.4, j % 4 ? 40 * (uniform() - 0.5) : 0, uniform() - 0.5, uniform() - 0.6 };
+    dot[j] = (struct cubix_star_bar){ uniform() - 0.4, j % 4 ? 40 * (uniform() - 0.5) : 0, uniform() - 0.5,
+                                      uniform() - 0.6 };
 }
 
-/* ---- the tests
- * -----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void test_parity(void)
 {
-  static struct { size_t *start; int dark, rows; } row[] = { { start, 0, 1 }, { start, 0, 0 }, { start, 1, 1 }, { one, 0, 1 }, { none, 0, 1 } };
+  static struct {
+    size_t *start;
+    int dark, rows;
+  } row[] = { { start, 0, 1 }, { start, 0, 0 }, { start, 1, 1 }, { one, 0, 1 }, { none, 0, 1 } };
   for (int i = 0; i < N_SETTING; i++)
     for (int r = 0; r < (i ? 1 : 5); r++) {
       struct cubix_tables v = make_view(&settings[i]);
-      size_t n_row = (size_t)v.n_row * (size_t)v.row_stride, n_flux = N_SPAXEL * (size_t)v.n_lambda, n_star = row[r].start[N_SPAXEL];
+      size_t n_row = (size_t)v.n_row * (size_t)v.row_stride, n_flux = N_SPAXEL * (size_t)v.n_lambda,
+             n_star = row[r].start[N_SPAXEL];
       cubix_real *flux_bar = random_flux(v.n_lambda, row[r].dark);
       struct cubix_star_bar dot[N_STAR];
       struct result cpu, before, plain;
@@ -281,7 +307,8 @@ static void test_adjoint(void)
       terms += fabs((double)r.flux_dot[k] * (double)flux_bar[k]);
     }
     for (int j = 0; j < N_STAR; j++)
-      reverse += r.bar[j].mass_formed * dot[j].mass_formed + r.bar[j].velocity * dot[j].velocity + r.bar[j].f_z * dot[j].f_z + r.bar[j].f_age * dot[j].f_age;
+      reverse += r.bar[j].mass_formed * dot[j].mass_formed + r.bar[j].velocity * dot[j].velocity +
+                 r.bar[j].f_z * dot[j].f_z + r.bar[j].f_age * dot[j].f_age;
     CHECK(terms > 0);
     CHECK_CLOSE((forward - reverse) / terms, 0, 2e-6);
     result_free(&r);
@@ -345,7 +372,8 @@ static void test_memory(void)
   CHECK(cubix_device_open(&dev, params[CUDA], 0, 1) == CUBIX_OK && dev->ops->load(dev, &v) == CUBIX_OK);
   cuda_on_cpu.memory = 160000;                 /* the tables, and not the templates' derivatives */
   CHECK(dev->ops->paint_vjp(dev, &p, &cube_bar, r.bar, r.row_bar) == CUBIX_EDEVICE);
-  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "for derivatives by the templates") &&
+  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") &&
+        strstr(cubix_error_message(), "for derivatives by the templates") &&
         strstr(cubix_error_message(), "of 0.2 MiB are free") && strstr(cubix_error_message(), "use Backend cpu"));
   CHECK(dev->ops->paint_vjp(dev, &p, &cube_bar, r.bar, NULL) == CUBIX_OK);
   cuda_on_cpu.memory = memory;

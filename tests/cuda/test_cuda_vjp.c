@@ -16,8 +16,7 @@ enum { N_LAMBDA = 250 };
 static struct cubix_params *params;
 static int32_t slot[N_ROW];
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here
- * ------------------------------------------------------ */
+/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------- */
 
 void *__real_cubix_alloc(unsigned long n, unsigned long size);
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
@@ -31,9 +30,7 @@ void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
   return number == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
 }
 
-/* ---- what is compared
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- what is compared ------------------------------------------------------------------------ */
 
 static struct cubix_device *open_gpu(void)
 {
@@ -71,7 +68,8 @@ static struct cubix_star_bar *bars(size_t n)
 }
 
 /* Largest difference of two stars' bars, in units of what the terms may be: values' derivatives are below 1. */
-static double bars_apart(const struct cubix_placement *p, const struct cubix_star_bar *a, const struct cubix_star_bar *b)
+static double bars_apart(const struct cubix_placement *p, const struct cubix_star_bar *a,
+                         const struct cubix_star_bar *b)
 {
   double worst = 0;
   for (size_t i = 0; i < p->start[N_SPAXEL]; i++) {
@@ -88,17 +86,18 @@ static struct cubix_cube random_cube(int first, int n, int dark)
 {
   struct cubix_cube cube = cube_of(first, n);
   for (size_t s = 0; s < N_SPAXEL; s++)
-    for (int k = 0; k < n; k++) cube.flux[s * (size_t)n + (size_t)k] = dark || s % 5 == 2 ? 0 : (cubix_real)(2 * uniform() - 1);
+    for (int k = 0; k < n; k++)
+      cube.flux[s * (size_t)n + (size_t)k] = dark || s % 5 == 2 ? 0 : (cubix_real)(2 * uniform() - 1);
   return cube;
 }
 
-/* ---- the tests
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void test_deposit_vjp(void)
 {
-  static const struct { size_t n, memory; } row[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 500, 0 }, { 8000, 0 }, { 8000, 60000 }, { 8000, 26000 } };
+  static const struct {
+    size_t n, memory;
+  } row[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 500, 0 }, { 8000, 0 }, { 8000, 60000 }, { 8000, 26000 } };
   size_t memory = cuda_on_cpu.memory;
   long launches = 0;
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
@@ -144,7 +143,9 @@ static struct cubix_star_bar *dots(size_t n)
 {
   struct cubix_star_bar *d = calloc(n + 1, sizeof *d);
   for (size_t i = 0; i < n; i++)
-    if (i % 6) d[i] = (struct cubix_star_bar){ 1e3 * (uniform() - 0.5), 60 * (uniform() - 0.5), uniform() - 0.5, uniform() - 0.5 };
+    if (i % 6)
+      d[i] =
+          (struct cubix_star_bar){ 1e3 * (uniform() - 0.5), 60 * (uniform() - 0.5), uniform() - 0.5, uniform() - 0.5 };
   return d;
 }
 
@@ -155,7 +156,8 @@ static double *dense_of(const struct cubix_histogram *h)
   for (size_t s = 0; s < h->n_spaxel; s++)
     for (size_t b = h->start[s]; b < h->start[s + 1]; b++)
       for (int j = 0; j < h->block[b].n; j++)
-        dense[(s * N_ROW + (size_t)h->block[b].row) * (size_t)h->nodes.n + (size_t)(h->block[b].node + j)] = (double)h->value[h->block[b].at + (size_t)j];
+        dense[(s * N_ROW + (size_t)h->block[b].row) * (size_t)h->nodes.n + (size_t)(h->block[b].node + j)] =
+            (double)h->value[h->block[b].at + (size_t)j];
   return dense;
 }
 
@@ -195,7 +197,8 @@ static void test_deposit_jvp(void)
       struct cubix_device *dev = open_gpu();
       dot[p->start[20]].mass_formed = HUGE_VAL;
       p->star[p->start[20]].velocity = 0;
-      CHECK(dev->ops->fill_jvp(dev, &none, &nodes, p, dot, &tables) == CUBIX_EFAIL && !none && strstr(cubix_error_message(), "not finite numbers"));
+      CHECK(dev->ops->fill_jvp(dev, &none, &nodes, p, dot, &tables) == CUBIX_EFAIL && !none &&
+            strstr(cubix_error_message(), "not finite numbers"));
       cubix_error_clear();
       cubix_device_close(dev);
     }
@@ -213,9 +216,10 @@ static void test_deposit_jvp(void)
  * little memory, in many; no light at all. */
 static void test_multiply_vjp(void)
 {
-  static const struct { int first, n, dark; size_t n_star, memory; } row[] = {
-    { 0, 250, 0, 6000, 0 }, { 0, 250, 0, 6000, 1250000 }, { 96, 154, 0, 6000, 0 }, { 192, 58, 0, 500, 0 }, { 0, 1, 0, 500, 0 }, { 0, 96, 0, 1, 0 },
-    { 96, 0, 0, 500, 0 }, { 0, 100, 1, 500, 0 }, { 0, 100, 0, 0, 0 } };
+  static const struct { int first, n, dark; size_t n_star, memory;
+  } row[] = { { 0, 250, 0, 6000, 0 }, { 0, 250, 0, 6000, 1250000 }, { 96, 154, 0, 6000, 0 },
+              { 192, 58, 0, 500, 0 }, { 0, 1, 0, 500, 0 },          { 0, 96, 0, 1, 0 },
+              { 96, 0, 0, 500, 0 },   { 0, 100, 1, 500, 0 },        { 0, 100, 0, 0, 0 } };
   size_t memory = cuda_on_cpu.memory;
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
@@ -304,8 +308,8 @@ static void test_again(void)
 }
 
 /* The whole way back, and its first step forward. */
-static int back(const struct cubix_placement *p, const struct cubix_histogram *cover, const struct cubix_cube *cube_bar, const struct cubix_basis *basis, double *value_bar,
-                struct cubix_star_bar *bar)
+static int back(const struct cubix_placement *p, const struct cubix_histogram *cover, const struct cubix_cube *cube_bar,
+                const struct cubix_basis *basis, double *value_bar, struct cubix_star_bar *bar)
 {
   int status = CUBIX_OK;
   struct cubix_device *dev = NULL;
@@ -378,30 +382,40 @@ static void test_limits(void)
   struct cubix_tables pchip = tables;
   struct cubix_device *dev = open_gpu();
   double *value_bar = numbers(cover->n_value);
-  static const struct { int first, n; const char *why; } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
+  static const struct {
+    int first, n;
+    const char *why;
+  } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     struct cubix_cube cube_bar = random_cube(row[r].first, row[r].n, 0);
-    CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EFAIL && strstr(cubix_error_message(), row[r].why));
+    CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EFAIL &&
+          strstr(cubix_error_message(), row[r].why));
     free(cube_bar.flux);
   }
   struct cubix_cube cube_bar = random_cube(0, 250, 0);
   slot[9] = -1;
-  CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "row 9"));
+  CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "row 9"));
   basis = basis_of(slot, N_LAMBDA);
   missing_tile = 1;
-  CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EINPUT && strstr(cubix_error_message(), "no tile 1"));
+  CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EINPUT &&
+        strstr(cubix_error_message(), "no tile 1"));
   missing_tile = -1;
-  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "the cover lacks rows or nodes"));
+  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "the cover lacks rows or nodes"));
   less->n_spaxel--;
-  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "a cover of 398 spaxels"));
+  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "a cover of 398 spaxels"));
   less->n_spaxel++;
   pchip.pchip = 1;
-  CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &pchip, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "direct method"));
+  CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &pchip, bar) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "direct method"));
   cuda_on_cpu.memory = 12000;
   for (int op = 0; op < 2; op++) {
-    CHECK((op ? dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar) : dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar)) == CUBIX_EDEVICE);
-    CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") && strstr(cubix_error_message(), "of 0.0 MiB are free") &&
-          strstr(cubix_error_message(), "use Backend cpu"));
+    CHECK((op ? dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar)
+              : dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar)) == CUBIX_EDEVICE);
+    CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") &&
+          strstr(cubix_error_message(), "of 0.0 MiB are free") && strstr(cubix_error_message(), "use Backend cpu"));
   }
   cuda_on_cpu.memory = memory;
   cubix_error_clear();

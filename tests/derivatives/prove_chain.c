@@ -55,7 +55,12 @@ static double scale_of(enum cubix_leaf leaf, double value)
     case CUBIX_LEAF_Velocity: case CUBIX_LEAF_SystemicVelocity: return 100;
     case CUBIX_LEAF_Position: case CUBIX_LEAF_Centre: return 1;
     case CUBIX_LEAF_PointingX: case CUBIX_LEAF_PointingY: return 1;
-    case CUBIX_LEAF_Alpha: case CUBIX_LEAF_Beta: case CUBIX_LEAF_Gamma: case CUBIX_LEAF_Inclination: case CUBIX_LEAF_PositionAngle: case CUBIX_LEAF_Roll: return 20;
+    case CUBIX_LEAF_Alpha:
+    case CUBIX_LEAF_Beta:
+    case CUBIX_LEAF_Gamma:
+    case CUBIX_LEAF_Inclination:
+    case CUBIX_LEAF_PositionAngle:
+    case CUBIX_LEAF_Roll: return 20;
     case CUBIX_LEAF_Redshift: return 1e-3;
     /* few stars shall cross a node of the library */
     case CUBIX_LEAF_Age: case CUBIX_LEAF_Metallicity: return 0.005 * value;
@@ -96,7 +101,8 @@ static cubix_real *weights(const struct cubix_cube *cube, uint32_t seed, int pos
 }
 
 /* f(x + e d), e in units of the direction. */
-static int step(double *f, struct cubix_chain *chain, enum cubix_leaf leaf, const double *x, const double *d, double e, const cubix_real *w)
+static int step(double *f, struct cubix_chain *chain, enum cubix_leaf leaf, const double *x, const double *d, double e,
+                const cubix_real *w)
 {
   int status = CUBIX_OK;
   const struct cubix_cube *cube;
@@ -124,7 +130,8 @@ static double least_squares_slope(const double *x, const double *y, int n)
 }
 
 /* Taylor remainders along d, and the central difference by one number. */
-static int prove_steps(struct cubix_chain *chain, enum cubix_leaf leaf, const double *x, const double *d, const double *bar, double slope, const cubix_real *w)
+static int prove_steps(struct cubix_chain *chain, enum cubix_leaf leaf, const double *x, const double *d,
+                       const double *bar, double slope, const cubix_real *w)
 {
   int status = CUBIX_OK, n_used = 0;
   size_t n = cubix_mpi_chain_size(chain, leaf);
@@ -160,7 +167,8 @@ done:
   return status;
 }
 
-static int prove_leaf(struct cubix_chain *chain, enum cubix_leaf leaf, const struct cubix_leaves *bar, const cubix_real *w, const cubix_real *weight, int taylor)
+static int prove_leaf(struct cubix_chain *chain, enum cubix_leaf leaf, const struct cubix_leaves *bar,
+                      const cubix_real *w, const cubix_real *weight, int taylor)
 {
   int status = CUBIX_OK;
   size_t n = cubix_mpi_chain_size(chain, leaf);
@@ -188,9 +196,12 @@ static int prove_leaf(struct cubix_chain *chain, enum cubix_leaf leaf, const str
   if (root && cubix_leaf_info(leaf)->n == 3) printf("sum %s %.15e %.15e %.15e\n", name, part[0], part[1], part[2]);
   CUBIX_TRY(cubix_mpi_chain_jvp(chain, &d, &dot));
   double left = inner(dot, w, 0), size = inner(dot, w, 1);
-  if (root) printf("dot %s %.15e %.15e %.3e\nbar %s %.15e %.15e %d\n", name, left, right, fabs(left - right) / size, name, sum, sqrt(norm), finite);
+  if (root)
+    printf("dot %s %.15e %.15e %.3e\nbar %s %.15e %.15e %d\n", name, left, right, fabs(left - right) / size, name, sum,
+           sqrt(norm), finite);
   double gn_left = 0;
-  for (size_t i = 0; i < (size_t)dot->n_x * (size_t)dot->n_y * (size_t)dot->n_lambda; i++) gn_left += (double)weight[i] * (double)dot->flux[i] * (double)dot->flux[i];
+  for (size_t i = 0; i < (size_t)dot->n_x * (size_t)dot->n_y * (size_t)dot->n_lambda; i++)
+    gn_left += (double)weight[i] * (double)dot->flux[i] * (double)dot->flux[i];
   MPI_Allreduce(MPI_IN_PLACE, &gn_left, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
   struct cubix_cube diagonal = *dot;
   diagonal.flux = (cubix_real *)weight;

@@ -28,8 +28,10 @@ static void dot_product(const struct cubix_basis *basis, const struct lab *lab)
   unsigned state = 9;
   for (size_t i = 0; i < N_VALUE; i++) row_dot[i] = (cubix_real)(uniform(&state) - 0.3);    /* of both signs */
   CHECK(cubix_basis_jvp(&dot, basis, &lab->templates, row_dot) == CUBIX_OK);
-  CHECK(dot->n_template == basis->n_template && dot->nodes.n == basis->nodes.n && !memcmp(dot->slot, basis->slot, N_ROW * sizeof *dot->slot));
-  CHECK(!memcmp(dot->ending, basis->ending, N_ROW) && !memcmp(dot->at_end, basis->at_end, N_LAMBDA) && dot->n_at_end == basis->n_at_end);
+  CHECK(dot->n_template == basis->n_template && dot->nodes.n == basis->nodes.n &&
+        !memcmp(dot->slot, basis->slot, N_ROW * sizeof *dot->slot));
+  CHECK(!memcmp(dot->ending, basis->ending, N_ROW) && !memcmp(dot->at_end, basis->at_end, N_LAMBDA) &&
+        dot->n_at_end == basis->n_at_end);
   float **tile = tiles_of(dot);
   for (int i = 0; i < basis->n_tile; i++) {
     double size = 0, other = 0;
@@ -48,7 +50,9 @@ static void dot_product(const struct cubix_basis *basis, const struct lab *lab)
     double worst = 0;
     for (size_t k = 0; k < N_VALUE; k++) worst = check_worst(worst, fabs(bar[0][k] - bar[1][k]));
     CHECK(worst < 1e-14);
-    for (int r = 0; r < N_ROW; r++) CHECK(bar[1][(size_t)(r + 1) * 2 * (N_KNOT + 1) - 1] == 0.25 && (basis->slot[r] >= 0 || bar[1][(size_t)r * 2 * (N_KNOT + 1) + 400] == 0.25));
+    for (int r = 0; r < N_ROW; r++)
+      CHECK(bar[1][(size_t)(r + 1) * 2 * (N_KNOT + 1) - 1] == 0.25 &&
+            (basis->slot[r] >= 0 || bar[1][(size_t)r * 2 * (N_KNOT + 1) + 400] == 0.25));
   }
   tiles_free(dot, tile);
   cubix_basis_free(dot);
@@ -81,8 +85,12 @@ static void unit_vectors(const struct cubix_basis *basis, const struct lab *lab)
   unsigned state = 4;
   int n_dark = 0;
   for (int trial = 0; trial < 60; trial++) {
-    int t = trial % 3 == 0 ? ENDING : (int)(N_ROW * uniform(&state)), k = trial % 6 ? (int)(N_LAMBDA * uniform(&state)) : N_LAMBDA - 1 - trial / 6;
-    size_t at = ((size_t)(basis->slot[t] < 0 ? 0 : basis->slot[t]) * n_node + (size_t)((double)n_node * uniform(&state))) * CUBIX_TILE + (size_t)(k % CUBIX_TILE);
+    int t = trial % 3 == 0 ? ENDING : (int)(N_ROW * uniform(&state)),
+        k = trial % 6 ? (int)(N_LAMBDA * uniform(&state)) : N_LAMBDA - 1 - trial / 6;
+    size_t at =
+        ((size_t)(basis->slot[t] < 0 ? 0 : basis->slot[t]) * n_node + (size_t)((double)n_node * uniform(&state))) *
+            CUBIX_TILE +
+        (size_t)(k % CUBIX_TILE);
     double sum = 0, used = 0;
     if (basis->slot[t] < 0) continue;
     memset(bar, 0, N_VALUE * sizeof *bar);

@@ -67,13 +67,12 @@ static void set_values(struct cubix_chain *chain, int at)
     const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
     for (size_t i = 0; info->of != CUBIX_OF_LIBRARY && i < (info->of == CUBIX_OF_STAR ? chain->n : 1); i++)
       for (size_t c = 0; c < (size_t)info->n; c++)
-        chain->value.value[leaf][i * (size_t)info->n + c] = number((enum cubix_leaf)leaf, info->of == CUBIX_OF_STAR ? chain->first + i : 0, c, at);
+        chain->value.value[leaf][i * (size_t)info->n + c] =
+            number((enum cubix_leaf)leaf, info->of == CUBIX_OF_STAR ? chain->first + i : 0, c, at);
   }
 }
 
-/* ---- the chain
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the chain ------------------------------------------------------------------------------- */
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf)
 {
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
@@ -99,7 +98,9 @@ void cubix_mpi_chain_light(const struct cubix_chain *chain, double *light)
 
 void cubix_mpi_chain_result(struct cubix_result *result, const struct cubix_chain *chain)
 {
-  *result = (struct cubix_result) { .slab = &chain->slab, .frame = &chain->frame, .templates = &chain->templates, .cube = &chain->cube };
+  *result = (struct cubix_result){
+    .slab = &chain->slab, .frame = &chain->frame, .templates = &chain->templates, .cube = &chain->cube
+  };
 }
 
 enum { BY_MASS, BY_AGE, BY_VELOCITY, BY_METALLICITY, BY_SCALE, BY_INCLINATION, N_BY };
@@ -118,9 +119,12 @@ static double metals(double z, int k, double *slope)
 /* Flux of a star in a channel and its derivatives. */
 static double flux(const struct cubix_chain *chain, size_t i, int k, double by[N_BY])
 {
-  const double m = chain->value.value[CUBIX_LEAF_Mass][i], age = chain->value.value[CUBIX_LEAF_Age][i], v = chain->value.value[CUBIX_LEAF_Velocity][3 * i + 2];
-  const double angle = chain->value.value[CUBIX_LEAF_Inclination][0] * acos(-1) / 180, scale = chain->value.value[CUBIX_LEAF_FluxScale][0], tilt = 1 + 0.3 * sin(angle);
-  const double d = k - 20 - 0.05 * v, g = exp(-d * d / 72), shape = 1 + 0.3 * log(age) * cos(0.4 * k), z = chain->value.value[CUBIX_LEAF_Metallicity][i];
+  const double m = chain->value.value[CUBIX_LEAF_Mass][i], age = chain->value.value[CUBIX_LEAF_Age][i],
+               v = chain->value.value[CUBIX_LEAF_Velocity][3 * i + 2];
+  const double angle = chain->value.value[CUBIX_LEAF_Inclination][0] * acos(-1) / 180,
+               scale = chain->value.value[CUBIX_LEAF_FluxScale][0], tilt = 1 + 0.3 * sin(angle);
+  const double d = k - 20 - 0.05 * v, g = exp(-d * d / 72), shape = 1 + 0.3 * log(age) * cos(0.4 * k),
+               z = chain->value.value[CUBIX_LEAF_Metallicity][i];
   double slope;
   const double unit = 1e-4 * (g * shape + 0.2 + metals(log10(z), k, &slope));
   by[BY_MASS] = unit * scale * tilt;
@@ -139,7 +143,8 @@ static void add_up(struct cubix_cube *cube, double *whole)
 {
   MPI_Allreduce(MPI_IN_PLACE, whole, N_SPAXEL * N_LAMBDA, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
   for (int s = 0; s < N_SPAXEL; s++)
-    for (int k = 0; k < cube->n_lambda; k++) cube->flux[s * cube->n_lambda + k] = (cubix_real)whole[s * N_LAMBDA + cube->lambda_first + k];
+    for (int k = 0; k < cube->n_lambda; k++)
+      cube->flux[s * cube->n_lambda + k] = (cubix_real)whole[s * N_LAMBDA + cube->lambda_first + k];
 }
 
 int cubix_mpi_chain_forward(struct cubix_chain *chain, const struct cubix_cube **cube)
@@ -147,7 +152,8 @@ int cubix_mpi_chain_forward(struct cubix_chain *chain, const struct cubix_cube *
   double by[N_BY];
   memset(chain->whole, 0, N_SPAXEL * N_LAMBDA * sizeof(double));
   for (size_t i = 0; i < chain->n; i++)
-    for (int k = 0; k < N_LAMBDA; k++) chain->whole[spaxel_of(chain, i) * N_LAMBDA + (size_t)k] += flux(chain, i, k, by);
+    for (int k = 0; k < N_LAMBDA; k++)
+      chain->whole[spaxel_of(chain, i) * N_LAMBDA + (size_t)k] += flux(chain, i, k, by);
   add_up(&chain->cube, chain->whole);
   *cube = &chain->cube;
   return CUBIX_OK;
@@ -157,7 +163,8 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
 {
   double whole[N_SPAXEL * N_LAMBDA] = { 0 }, by[N_BY], global[2] = { 0 };
   for (int s = 0; s < N_SPAXEL; s++)
-    for (int k = 0; k < cube_bar->n_lambda; k++) whole[s * N_LAMBDA + cube_bar->lambda_first + k] = (double)cube_bar->flux[s * cube_bar->n_lambda + k];
+    for (int k = 0; k < cube_bar->n_lambda; k++)
+      whole[s * N_LAMBDA + cube_bar->lambda_first + k] = (double)cube_bar->flux[s * cube_bar->n_lambda + k];
   MPI_Allreduce(MPI_IN_PLACE, whole, N_SPAXEL * N_LAMBDA, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
   for (size_t i = 0; i < chain->n; i++)
     for (int k = 0; k < N_LAMBDA; k++) {
@@ -176,10 +183,12 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   return CUBIX_OK;
 }
 
-int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot, struct cubix_leaves *bar)
+int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *weight, const struct cubix_leaves *dot,
+                         struct cubix_leaves *bar)
 {
   double whole[N_SPAXEL * N_LAMBDA] = { 0 }, by[N_BY];
-  const double scale = dot->value[CUBIX_LEAF_FluxScale] ? dot->value[CUBIX_LEAF_FluxScale][0] : 0, angle = dot->value[CUBIX_LEAF_Inclination] ? dot->value[CUBIX_LEAF_Inclination][0] : 0;
+  const double scale = dot->value[CUBIX_LEAF_FluxScale] ? dot->value[CUBIX_LEAF_FluxScale][0] : 0,
+               angle = dot->value[CUBIX_LEAF_Inclination] ? dot->value[CUBIX_LEAF_Inclination][0] : 0;
   for (size_t i = 0; i < chain->n; i++)
     for (int k = 0; k < N_LAMBDA; k++) {
       flux(chain, i, k, by);
@@ -195,9 +204,7 @@ int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *wei
   return cubix_mpi_chain_vjp(chain, &chain->cube_dot, bar);
 }
 
-/* ---- the tests' ends
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- the tests' ends ------------------------------------------------------------------------- */
 static int hold(struct cubix_cube *cube, int first, int n)
 {
   *cube = (struct cubix_cube) { .n_x = N_X, .n_y = N_Y };
@@ -212,11 +219,13 @@ static int chain_open(struct cubix_chain *chain, size_t n_all)
   chain->first = n_all * rank / size;
   chain->n = n_all * (rank + 1) / size - chain->first;
   chain->n_all = n_all;
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) CUBIX_ALLOC(chain->value.value[leaf], cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf));
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
+    CUBIX_ALLOC(chain->value.value[leaf], cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf));
   CUBIX_ALLOC(chain->whole, N_SPAXEL * N_LAMBDA);
   CUBIX_ALLOC(chain->slab.mass_now, chain->n);
   for (size_t i = 0; i < chain->n; i++) chain->slab.mass_now[i] = 5000;
-  chain->slab.snapshot = (struct cubix_snapshot) { .simulation = "closed form", .redshift = 0.1, .omega_m = 0.3, .omega_l = 0.7, .h = 0.7 };
+  chain->slab.snapshot =
+      (struct cubix_snapshot){ .simulation = "closed form", .redshift = 0.1, .omega_m = 0.3, .omega_l = 0.7, .h = 0.7 };
   chain->ssp = (struct cubix_ssp) { .n_z = 2, .n_age = 2 };
   chain->templates = (struct cubix_templates) { .ssp = &chain->ssp, .log_age = log_age, .log_z = log_z };
   CUBIX_TRY(hold(&chain->cube, first, end - first));
@@ -254,22 +263,24 @@ static void tell_truth(struct cubix_chain *chain)
       mass += 1e4 * by[BY_MASS] * by[BY_MASS];
     }
     if (cubix_mpi_size() == 1)
-      printf("truth %zu %.17g %.17g %.17g %.17g\n", i, chain->value.value[CUBIX_LEAF_Mass][i], chain->value.value[CUBIX_LEAF_Age][i],
-             chain->value.value[CUBIX_LEAF_Velocity][3 * i + 2], 1 / sqrt(mass));
+      printf("truth %zu %.17g %.17g %.17g %.17g\n", i, chain->value.value[CUBIX_LEAF_Mass][i],
+             chain->value.value[CUBIX_LEAF_Age][i], chain->value.value[CUBIX_LEAF_Velocity][3 * i + 2], 1 / sqrt(mass));
   }
   for (int v = 0; v < N_SPAXEL * chain->cube.n_lambda; v++) scale += 1e4 * pow((double)chain->cube.flux[v], 2);
   scale = cubix_mpi_collective.total(scale);
   if (cubix_mpi_rank() == 0) printf("scale_error %.17g\n", 1 / sqrt(scale));
 }
 
-static int gradient(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs, const unsigned char *varied)
+static int gradient(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs,
+                    const unsigned char *varied)
 {
   int status = CUBIX_OK;
   struct cubix_leaves bar = { { NULL } };
   struct cubix_cube cube_bar = { .flux = NULL };
   const struct cubix_cube *cube;
   double value;
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) if (varied[leaf]) CUBIX_ALLOC(bar.value[leaf], cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf));
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
+    if (varied[leaf]) CUBIX_ALLOC(bar.value[leaf], cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf));
   CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));
   CUBIX_TRY(hold(&cube_bar, cube->lambda_first, cube->n_lambda));
   CUBIX_TRY(cubix_objective(&value, par, obs, cube, &cube_bar, &cubix_mpi_collective));
@@ -307,7 +318,9 @@ static int work(int argc, char **argv)
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)          /* what is not varied is as it is in truth */
     for (size_t i = 0; !varied[leaf] && i < cubix_mpi_chain_size(&chain, (enum cubix_leaf)leaf); i++) {
       const size_t n = (size_t)cubix_leaf_info((enum cubix_leaf)leaf)->n;
-      chain.value.value[leaf][i] = number((enum cubix_leaf)leaf, cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR ? chain.first + i / n : 0, i % n, 0);
+      chain.value.value[leaf][i] =
+          number((enum cubix_leaf)leaf,
+                 cubix_leaf_info((enum cubix_leaf)leaf)->of == CUBIX_OF_STAR ? chain.first + i / n : 0, i % n, 0);
     }
   if (!strcmp(argv[1], "fit")) CUBIX_TRY(cubix_mpi_fit(&chain, par, obs, varied, &end));
   if (!strcmp(argv[1], "gradient")) CUBIX_TRY(gradient(&chain, par, obs, varied));

@@ -23,7 +23,8 @@ static double *angle(int i)
 static void test_turn(const char *orientation, int depends)
 {
   struct cubix_frame frame = { .body = { { 0.6, 0.8, 0 }, { 0, 0, 1 }, { 0.8, -0.6, 0 } } };
-  const double start[5] = { 20, -70, 130, 52, 33 }, bar_of[3][3] = { { 0.3, -1, 0.7 }, { 0.2, 0.9, -0.4 }, { -0.6, 0.1, 0.5 } };
+  const double start[5] = { 20, -70, 130, 52, 33 },
+               bar_of[3][3] = { { 0.3, -1, 0.7 }, { 0.2, 0.9, -0.4 }, { -0.6, 0.1, 0.5 } };
   struct cubix_turn_bar bar = { 1, 1, 1, 1, 1 }, whole = { 0.5, -0.3, 0.8, 0.2, -0.9 };
   double h = 1e-3, there[3][3], dot[3][3], forward = 0, reverse = 0;
   set("Orientation", orientation);
@@ -63,7 +64,8 @@ static void members(double of[4], const struct cubix_scene *s)
 static void test_scene(const char *distance, const char *redshift, double omega_m, double omega_l)
 {
   struct cubix_snapshot snapshot = { .omega_m = omega_m, .omega_l = omega_l, .h = 0.7 };
-  struct cubix_scene scene, less, more, dot, bar = { .redshift = 0.3, .d_l_mpc = 0.01, .kpc_per_arcsec = -2, .flux_scale = 1e20 };
+  struct cubix_scene scene, less, more, dot,
+      bar = { .redshift = 0.3, .d_l_mpc = 0.01, .kpc_per_arcsec = -2, .flux_scale = 1e20 };
   double here[4], a[4], b[4], slope[4], weight[4], by[2] = { 0.25, -4 }, both = 0, before[2] = { 0.25, -4 };
   set("Distance", distance);
   set("Redshift", redshift);
@@ -97,7 +99,8 @@ static void test_scene(const char *distance, const char *redshift, double omega_
   }
   cubix_scene_jvp(&dot, &scene, par, 1, par->Distance > 0);
   members(slope, &dot);
-  CHECK_CLOSE((weight[0] * slope[0] + weight[1] * slope[1] + weight[2] * slope[2] + weight[3] * slope[3]) / both, 1, 1e-12);
+  CHECK_CLOSE((weight[0] * slope[0] + weight[1] * slope[1] + weight[2] * slope[2] + weight[3] * slope[3]) / both, 1,
+              1e-12);
 }
 
 int main(void)

@@ -9,7 +9,8 @@ enum { N_STAR = 6000, LEFT = 26 };
 static struct cubix_star_bar *dots(size_t n)
 {
   struct cubix_star_bar *d = calloc(n + 1, sizeof *d);
-  for (size_t i = 0; i < n; i++) d[i] = (struct cubix_star_bar){ 1e3 * (uniform() - 0.5), 60 * (uniform() - 0.5), uniform() - 0.5, uniform() - 0.5 };
+  for (size_t i = 0; i < n; i++)
+    d[i] = (struct cubix_star_bar){ 1e3 * (uniform() - 0.5), 60 * (uniform() - 0.5), uniform() - 0.5, uniform() - 0.5 };
   return d;
 }
 
@@ -29,7 +30,8 @@ static double *dense_of(const struct cubix_histogram *h, const double *value)
     for (size_t b = h->start[s]; b < h->start[s + 1]; b++)
       for (int j = 0; j < h->block[b].n; j++) {
         size_t at = h->block[b].at + (size_t)j;
-        dense[(s * N_ROW + (size_t)h->block[b].row) * LEFT + (size_t)(h->block[b].node + j)] = value ? value[at] : ldexp((double)h->value[at], -h->exponent[s]);
+        dense[(s * N_ROW + (size_t)h->block[b].row) * LEFT + (size_t)(h->block[b].node + j)] =
+            value ? value[at] : ldexp((double)h->value[at], -h->exponent[s]);
       }
   return dense;
 }
@@ -52,7 +54,8 @@ static double *exact_of(const struct cubix_placement *p, const struct cubix_star
       cubix_node_weights(f, w);
       cubix_mix_of(&tables, &star, &mix);
       for (int c = 0; c < 4; c++)
-        for (int k = 0; k < 6; k++) out[(s * N_ROW + (size_t)mix.row[c]) * LEFT + (size_t)(j + k)] += star.mass_formed * mix.weight[c] * w[k];
+        for (int k = 0; k < 6; k++)
+          out[(s * N_ROW + (size_t)mix.row[c]) * LEFT + (size_t)(j + k)] += star.mass_formed * mix.weight[c] * w[k];
     }
   return out;
 }
@@ -70,7 +73,8 @@ static void test_cover(void)
     for (int r = 0; r < N_ROW; r++) window[r].first = LEFT, window[r].last = -1;
     for (size_t i = p->start[s]; i < p->start[s + 1]; i++) {
       double f;
-      int j = cubix_node_of(&nodes, p->star[i].velocity, &f), cell = p->star[i].iz * N_AGE + p->star[i].ia, corner[4] = { cell, cell + 1, cell + N_AGE, cell + N_AGE + 1 };
+      int j = cubix_node_of(&nodes, p->star[i].velocity, &f), cell = p->star[i].iz * N_AGE + p->star[i].ia,
+          corner[4] = { cell, cell + 1, cell + N_AGE, cell + N_AGE + 1 };
       if (j < 0) continue;
       for (int c = 0; c < 4; c++) {
         if (j < window[corner[c]].first) window[corner[c]].first = j;
@@ -80,7 +84,8 @@ static void test_cover(void)
     size_t b = one->start[s];
     for (int r = 0; r < N_ROW; r++) {
       if (window[r].last < 0) continue;
-      wrong += b >= one->start[s + 1] || one->block[b].row != r || one->block[b].node != window[r].first || one->block[b].n != window[r].last - window[r].first + 1 || one->block[b].at != n;
+      wrong += b >= one->start[s + 1] || one->block[b].row != r || one->block[b].node != window[r].first ||
+               one->block[b].n != window[r].last - window[r].first + 1 || one->block[b].at != n;
       n += (size_t)one->block[b++].n;
     }
     wrong += b != one->start[s + 1] || one->exponent[s] != 0;
@@ -88,7 +93,8 @@ static void test_cover(void)
   CHECK(wrong == 0 && n == one->n_value);
   for (int t = 2; t <= 3; t++) {
     struct cubix_histogram *h = cover_of(p, t);
-    CHECK(h->n_value == one->n_value && !memcmp(h->start, one->start, sizeof *h->start * (N_SPAXEL + 1)) && !memcmp(h->block, one->block, sizeof *h->block * h->start[N_SPAXEL]));
+    CHECK(h->n_value == one->n_value && !memcmp(h->start, one->start, sizeof *h->start * (N_SPAXEL + 1)) &&
+          !memcmp(h->block, one->block, sizeof *h->block * h->start[N_SPAXEL]));
     cubix_histogram_free(h);
   }
   cubix_histogram_free(one);
@@ -142,7 +148,8 @@ static void test_deposit(size_t n_star)
     CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, again) == 0);
     CHECK(!memcmp(bar, again, n_star * sizeof *bar));
     CHECK(cubix_histogram_fill_jvp(&more, &nodes, p, dot, &tables) == 0);
-    CHECK(h->n_value == more->n_value && !memcmp(h->value, more->value, h->n_value * sizeof *h->value) && !memcmp(h->exponent, more->exponent, sizeof *h->exponent * N_SPAXEL) &&
+    CHECK(h->n_value == more->n_value && !memcmp(h->value, more->value, h->n_value * sizeof *h->value) &&
+          !memcmp(h->exponent, more->exponent, sizeof *h->exponent * N_SPAXEL) &&
           !memcmp(h->block, more->block, h->start[N_SPAXEL] * sizeof *h->block));
     cubix_histogram_free(more);
   }
@@ -155,9 +162,11 @@ static void test_deposit(size_t n_star)
   }
   for (size_t i = 0; i < n_star; i++) {
     struct cubix_star_bar b = { bar[i].mass_formed - 1, bar[i].velocity - 2, bar[i].f_z - 3, bar[i].f_age - 4 };
-    reverse += b.mass_formed * dot[i].mass_formed + b.velocity * dot[i].velocity + b.f_z * dot[i].f_z + b.f_age * dot[i].f_age;
+    reverse +=
+        b.mass_formed * dot[i].mass_formed + b.velocity * dot[i].velocity + b.f_z * dot[i].f_z + b.f_age * dot[i].f_age;
     if (fabs(p->star[i].velocity) > 200.) wrong += b.mass_formed != 0 || b.velocity != 0 || b.f_z != 0 || b.f_age != 0;
-    else wrong += b.mass_formed == 0 || (p->star[i].mass_formed == 0) != (b.velocity == 0 && b.f_z == 0 && b.f_age == 0);
+    else
+      wrong += b.mass_formed == 0 || (p->star[i].mass_formed == 0) != (b.velocity == 0 && b.f_z == 0 && b.f_age == 0);
   }
   CHECK(n_star < 100 || negative > 100);
   CHECK(wrong == 0);
@@ -197,14 +206,16 @@ static void test_taylor(void)
 static struct cubix_cube cotangents(int n)
 {
   struct cubix_cube cube = cube_of(0, n);
-  for (size_t i = 0; i < (size_t)N_SPAXEL * (size_t)n; i++) cube.flux[i] = i / (size_t)n % 5 == 3 ? 0 : (cubix_real)(uniform() - 0.4);
+  for (size_t i = 0; i < (size_t)N_SPAXEL * (size_t)n; i++)
+    cube.flux[i] = i / (size_t)n % 5 == 3 ? 0 : (cubix_real)(uniform() - 0.4);
   return cube;
 }
 
 static struct cubix_cube channels_of(const struct cubix_cube *cube, int first, int n)
 {
   struct cubix_cube part = cube_of(first, n);
-  for (size_t s = 0; s < N_SPAXEL; s++) memcpy(part.flux + s * (size_t)n, cube->flux + s * (size_t)cube->n_lambda + first, (size_t)n * sizeof *part.flux);
+  for (size_t s = 0; s < N_SPAXEL; s++)
+    memcpy(part.flux + s * (size_t)n, cube->flux + s * (size_t)cube->n_lambda + first, (size_t)n * sizeof *part.flux);
   return part;
 }
 
@@ -229,7 +240,8 @@ static void test_multiply(const struct cubix_histogram *cover)
           for (int j = 0; j < cover->block[b].n; j++) {
             double sum = 0, size = 0;
             for (int k = 0; k < n_lambda[c]; k++) {
-              double term = scale * (double)cube.flux[s * (size_t)n_lambda[c] + (size_t)k] * (double)d_of(&basis, basis.slot[cover->block[b].row], cover->block[b].node + j, k);
+              double term = scale * (double)cube.flux[s * (size_t)n_lambda[c] + (size_t)k] *
+                            (double)d_of(&basis, basis.slot[cover->block[b].row], cover->block[b].node + j, k);
               sum += term;
               size += fabs(term);
             }
@@ -282,7 +294,8 @@ static void test_basis(const struct cubix_histogram *h)
       for (size_t b = h->start[s]; b < h->start[s + 1]; b++)
         for (int j = 0; j < h->block[b].n; j++)
           for (int k = 0; k < CUBIX_TILE && tile * CUBIX_TILE + k < N; k++) {
-            double term = scale * ldexp((double)h->value[h->block[b].at + (size_t)j], -h->exponent[s]) * (double)cube.flux[s * N + (size_t)(tile * CUBIX_TILE + k)];
+            double term = scale * ldexp((double)h->value[h->block[b].at + (size_t)j], -h->exponent[s]) *
+                          (double)cube.flux[s * N + (size_t)(tile * CUBIX_TILE + k)];
             size_t at = (size_t)((slot[h->block[b].row] * LEFT + h->block[b].node + j) * CUBIX_TILE + k);
             sum[at] += term;
             size[at] += fabs(term);
@@ -292,12 +305,14 @@ static void test_basis(const struct cubix_histogram *h)
     CHECK(cubix_multiply_basis_vjp(&cube, h, &basis, scale, tile, bar) == 0);
     omp_set_num_threads(3);
     CHECK(cubix_multiply_basis_vjp(tile == 1 ? &slab : &cube, h, &basis, scale, tile, again) == 0);
-    for (size_t i = 0; i < n; i++) worst = check_worst(worst, fabs((double)bar[i] - (i % 3 ? 0 : 1) - sum[i]) / (size[i] + 1));
+    for (size_t i = 0; i < n; i++)
+      worst = check_worst(worst, fabs((double)bar[i] - (i % 3 ? 0 : 1) - sum[i]) / (size[i] + 1));
     CHECK_CLOSE(worst, 0., 1e-6);
     CHECK(!memcmp(bar, again, n * sizeof *bar));
     free(sum), free(size);
   }
-  CHECK(cubix_multiply_basis_vjp(&slab, h, &basis, scale, 0, bar) == CUBIX_EFAIL && cubix_multiply_basis_vjp(&slab, h, &basis, scale, 2, bar) == CUBIX_EFAIL);
+  CHECK(cubix_multiply_basis_vjp(&slab, h, &basis, scale, 0, bar) == CUBIX_EFAIL &&
+        cubix_multiply_basis_vjp(&slab, h, &basis, scale, 2, bar) == CUBIX_EFAIL);
   free(bar), free(again), free(cube.flux), free(slab.flux);
 }
 
@@ -313,13 +328,15 @@ static void test_engine(const struct cubix_placement *p, const struct cubix_hist
   struct cubix_histogram *h = NULL;
   double *value_bar = calloc(cover->n_value, sizeof *value_bar), forward = 0, reverse = 0, size = 0;
   CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables) == 0 && cubix_multiply(&cube_dot, h, &basis, scale) == 0);
-  CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, value_bar) == 0 && cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar) == 0);
+  CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, value_bar) == 0 &&
+        cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar) == 0);
   for (size_t i = 0; i < (size_t)N_SPAXEL * N; i++) {
     forward += (double)cube_dot.flux[i] * (double)cube_bar.flux[i];
     size += fabs((double)cube_dot.flux[i] * (double)cube_bar.flux[i]);
   }
   for (size_t i = 0; i < n_star; i++)
-    reverse += bar[i].mass_formed * dot[i].mass_formed + bar[i].velocity * dot[i].velocity + bar[i].f_z * dot[i].f_z + bar[i].f_age * dot[i].f_age;
+    reverse += bar[i].mass_formed * dot[i].mass_formed + bar[i].velocity * dot[i].velocity + bar[i].f_z * dot[i].f_z +
+               bar[i].f_age * dot[i].f_age;
   CHECK_CLOSE(forward, reverse, 1e-5 * size);
   free(cube_bar.flux), free(cube_dot.flux), free(dot), free(bar), free(value_bar);
   cubix_histogram_free(h);
@@ -330,7 +347,8 @@ static void test_refused(const struct cubix_placement *p, const struct cubix_his
 {
   int32_t slot[N_ROW];
   struct cubix_basis basis = basis_of(slot, 3 * CUBIX_TILE);
-  struct cubix_cube cube = cotangents(3 * CUBIX_TILE), odd = cube_of(5, 10), nothing = cube_of(0, 0), dark = cube_of(0, 3 * CUBIX_TILE);
+  struct cubix_cube cube = cotangents(3 * CUBIX_TILE), odd = cube_of(5, 10), nothing = cube_of(0, 0),
+                    dark = cube_of(0, 3 * CUBIX_TILE);
   struct cubix_placement *none = NULL;
   struct cubix_histogram *empty, *h = NULL;
   struct cubix_star_bar *bar = dots(p->start[N_SPAXEL]);
@@ -339,20 +357,26 @@ static void test_refused(const struct cubix_placement *p, const struct cubix_his
   pchip.pchip = 1;
   CHECK(cubix_placement_init(&none, N_SPAXEL, 0) == 0);
   empty = cover_of(none, 3);
-  CHECK(empty->n_value == 0 && cubix_multiply_vjp(&cube, empty, &basis, scale, NULL) == 0 && cubix_histogram_fill_vjp(empty, NULL, none, &tables, NULL) == 0);
+  CHECK(empty->n_value == 0 && cubix_multiply_vjp(&cube, empty, &basis, scale, NULL) == 0 &&
+        cubix_histogram_fill_vjp(empty, NULL, none, &tables, NULL) == 0);
   CHECK(cubix_histogram_fill_jvp(&h, &nodes, none, NULL, &tables) == 0 && h->n_value == 0);
-  CHECK(cubix_histogram_fill_vjp(empty, NULL, p, &tables, bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "cover lacks"));
+  CHECK(cubix_histogram_fill_vjp(empty, NULL, p, &tables, bar) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "cover lacks"));
   CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &pchip, bar) == CUBIX_EFAIL);
-  CHECK(cubix_histogram_cover(&h, &nodes, p, &pchip) == CUBIX_EFAIL && cubix_histogram_fill_jvp(&h, &nodes, p, bar, &pchip) == CUBIX_EFAIL);
-  CHECK(cubix_multiply_vjp(&nothing, cover, &basis, scale, value_bar) == 0 && cubix_multiply_vjp(&dark, cover, &basis, scale, value_bar) == 0);
+  CHECK(cubix_histogram_cover(&h, &nodes, p, &pchip) == CUBIX_EFAIL &&
+        cubix_histogram_fill_jvp(&h, &nodes, p, bar, &pchip) == CUBIX_EFAIL);
+  CHECK(cubix_multiply_vjp(&nothing, cover, &basis, scale, value_bar) == 0 &&
+        cubix_multiply_vjp(&dark, cover, &basis, scale, value_bar) == 0);
   for (size_t i = 0; i < cover->n_value; i++)
     if (value_bar[i] != 0) CHECK(value_bar[i] == 0);
   CHECK(cubix_multiply_vjp(&odd, cover, &basis, scale, value_bar) == CUBIX_EFAIL);
   missing_tile = 1;
-  CHECK(cubix_multiply_vjp(&cube, cover, &basis, scale, value_bar) == CUBIX_EINPUT && strstr(cubix_error_message(), "no tile 1"));
+  CHECK(cubix_multiply_vjp(&cube, cover, &basis, scale, value_bar) == CUBIX_EINPUT &&
+        strstr(cubix_error_message(), "no tile 1"));
   missing_tile = -1;
   slot[cover->block[0].row] = -1;
-  CHECK(cubix_multiply_vjp(&cube, cover, &basis, scale, value_bar) == CUBIX_EFAIL && strstr(cubix_error_message(), "library row"));
+  CHECK(cubix_multiply_vjp(&cube, cover, &basis, scale, value_bar) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "library row"));
   for (size_t i = 0; i < p->start[N_SPAXEL]; i++)
     if (fabs(p->star[i].velocity) < 200.) bar[i].f_age = NAN;
   struct cubix_histogram *refused = NULL;

@@ -33,7 +33,11 @@ static double uniform(void)
 
 /* Knots from 4000 AA on, `spacing` apart, evenly or stretched by up to `wobble` of it; channels of
  * `step` from `blue` on. */
-struct setting { const char *name; int n_knot, n_lambda, is_spline, pchip, has_end; double spacing, wobble, blue, step; };
+struct setting {
+  const char *name;
+  int n_knot, n_lambda, is_spline, pchip, has_end;
+  double spacing, wobble, blue, step;
+};
 static const struct setting settings[] = {
   { "as MUSE on E-MILES",    900,  500, 1, 0, 0, 0.9,  0,   4150, 1.25 },
   { "uneven knots, pchip",   700,  400, 1, 1, 0, 1.2,  0.8, 4200, 1.25 },
@@ -47,13 +51,28 @@ static const struct setting settings[] = {
 /* A view of the setting; its rows are the caller's. */
 static struct cubix_tables make_view(const struct setting *s)
 {
-  struct cubix_tables v = { .n_z = N_Z, .n_age = N_AGE, .pchip = s->pchip, .log_z = log_z, .log_age = log_age, .n_row = s->pchip ? N_ROW : N_ROW / 2, .n_knot = s->n_knot,
-    .row_stride = 2 * (s->n_knot + 1), .knot = knot, .n_cell = 1, .cell_origin = 4000, .cell_per_AA = 1e-9, .first = first, .n_lambda = s->n_lambda, .edge = edge,
-    .one_plus_z = 1.02, .star_scale = 0.37 };
+  struct cubix_tables v = { .n_z = N_Z,
+                            .n_age = N_AGE,
+                            .pchip = s->pchip,
+                            .log_z = log_z,
+                            .log_age = log_age,
+                            .n_row = s->pchip ? N_ROW : N_ROW / 2,
+                            .n_knot = s->n_knot,
+                            .row_stride = 2 * (s->n_knot + 1),
+                            .knot = knot,
+                            .n_cell = 1,
+                            .cell_origin = 4000,
+                            .cell_per_AA = 1e-9,
+                            .first = first,
+                            .n_lambda = s->n_lambda,
+                            .edge = edge,
+                            .one_plus_z = 1.02,
+                            .star_scale = 0.37 };
   for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
   for (int k = 0; k <= s->n_lambda; k++) edge[k] = s->blue + s->step * k;
   struct cubix_spline spline = { 0 };
-  double (*f)[CUBIX_LANES] = cubix_alloc((size_t)s->n_knot, sizeof *f), (*m)[CUBIX_LANES] = cubix_alloc((size_t)s->n_knot, sizeof *m);
+  double(*f)[CUBIX_LANES] = cubix_alloc((size_t)s->n_knot, sizeof *f),
+  (*m)[CUBIX_LANES] = cubix_alloc((size_t)s->n_knot, sizeof *m);
   cubix_real *row = cubix_alloc((size_t)v.n_row * (size_t)v.row_stride, sizeof *row);
   CHECK(f && m && row && cubix_spline_init(&spline, knot, s->n_knot) == CUBIX_OK);
   for (int r = 0; r < v.n_row; r++) {
@@ -77,8 +96,12 @@ static struct cubix_tables make_view(const struct setting *s)
 static void make_stars(void)
 {
   for (int j = 0; j < N_STAR; j++) {
-    star[j] = (struct cubix_star){ .mass_formed = 0.5 + uniform(), .velocity = 400 * (uniform() - 0.5), .f_z = uniform(), .f_age = uniform(),
-                                   .iz = (int16_t)(uniform() * (N_Z - 1)), .ia = (int16_t)(uniform() * (N_AGE - 1)) };
+    star[j] = (struct cubix_star){ .mass_formed = 0.5 + uniform(),
+                                   .velocity = 400 * (uniform() - 0.5),
+                                   .f_z = uniform(),
+                                   .f_age = uniform(),
+                                   .iz = (int16_t)(uniform() * (N_Z - 1)),
+                                   .ia = (int16_t)(uniform() * (N_AGE - 1)) };
     if (j % 9 == 1) star[j].f_z = j % 2, star[j].f_age = 0;
   }
   star[3].mass_formed = 0;
@@ -102,7 +125,9 @@ static struct cubix_cube cube_of(struct bench *b, cubix_real *flux)
 
 static void open_bench(struct bench *b, const struct setting *s, int n_thread)
 {
-  *b = (struct bench){ .tables = make_view(s), .place = { .n_spaxel = N_SPAXEL, .start = start, .star = star }, .dev = { .ops = &cubix_device_cpu_ops } };
+  *b = (struct bench){ .tables = make_view(s),
+                       .place = { .n_spaxel = N_SPAXEL, .start = start, .star = star },
+                       .dev = { .ops = &cubix_device_cpu_ops } };
   b->n_flux = (size_t)N_SPAXEL * (size_t)s->n_lambda;
   b->n_row = (size_t)b->tables.n_row * (size_t)b->tables.row_stride;
   omp_set_num_threads(n_thread);
@@ -140,7 +165,9 @@ static void forward(struct bench *b, cubix_real *flux)
 static double dot_bar(const struct cubix_star_bar *a, const struct cubix_star_bar *b, size_t n)
 {
   double sum = 0;
-  for (size_t j = 0; j < n; j++) sum += a[j].mass_formed * b[j].mass_formed + a[j].velocity * b[j].velocity + a[j].f_z * b[j].f_z + a[j].f_age * b[j].f_age;
+  for (size_t j = 0; j < n; j++)
+    sum += a[j].mass_formed * b[j].mass_formed + a[j].velocity * b[j].velocity + a[j].f_z * b[j].f_z +
+           a[j].f_age * b[j].f_age;
   return sum;
 }
 
@@ -148,7 +175,8 @@ static double dot_bar(const struct cubix_star_bar *a, const struct cubix_star_ba
 static void random_dot(struct cubix_star_bar *dot, int which)
 {
   for (int j = 0; j < N_STAR; j++)
-    dot[j] = (struct cubix_star_bar){ which & 1 ? uniform() - 0.3 : 0, which & 2 ? 40 * (uniform() - 0.3) : 0, which & 4 ? uniform() - 0.3 : 0, which & 8 ? uniform() - 0.3 : 0 };
+    dot[j] = (struct cubix_star_bar){ which & 1 ? uniform() - 0.3 : 0, which & 2 ? 40 * (uniform() - 0.3) : 0,
+                                      which & 4 ? uniform() - 0.3 : 0, which & 8 ? uniform() - 0.3 : 0 };
 }
 
 /* The plain kernel alone. */
@@ -164,7 +192,8 @@ static void plain_vjp(const struct cubix_tables *v, const cubix_real *flux_bar, 
       memset(g, 0, (size_t)v->row_stride * sizeof *g);
       for (int k = 0; k < v->n_lambda; k++) {
         cubix_pixel_add(v, edge[k] / doppler, edge[k + 1] / doppler, (double)r[k], 0, g);
-        bar[j].velocity += (double)r[k] * (cubix_edge_slope(v, &blend, edge[k + 1] / doppler) - cubix_edge_slope(v, &blend, edge[k] / doppler));
+        bar[j].velocity += (double)r[k] * (cubix_edge_slope(v, &blend, edge[k + 1] / doppler) -
+                                           cubix_edge_slope(v, &blend, edge[k] / doppler));
       }
       for (int c = 0; c < blend.n; c++)
         for (int i = 0; i < v->row_stride; i++) weight_bar[c] += g[i] * (double)blend.row[c][i];
@@ -179,7 +208,8 @@ static void check_same(const struct cubix_star_bar *a, const struct cubix_star_b
 {
   double most[4] = { 0 }, worst[4] = { 0 };
   for (int j = 0; j < N_STAR; j++) {
-    double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age }, y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
+    double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age },
+           y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
     for (int q = 0; q < 4; q++) {
       CHECK(isfinite(x[q]));
       most[q] = check_worst(most[q], fabs(y[q]));
@@ -201,7 +231,8 @@ static void test_reverse(const struct setting *s)
   plain_vjp(&b.tables, flux_bar, plain);
   check_same(bar, plain, is_double ? 1e-12 : 1e-6);
   CHECK(bar[3].velocity == 0 && bar[3].f_z == 0 && bar[3].f_age == 0 && bar[3].mass_formed != 0);
-  for (int j = 4; j < 6; j++) CHECK(bar[j].mass_formed == 0 && bar[j].velocity == 0 && bar[j].f_z == 0 && bar[j].f_age == 0);
+  for (int j = 4; j < 6; j++)
+    CHECK(bar[j].mass_formed == 0 && bar[j].velocity == 0 && bar[j].f_z == 0 && bar[j].f_age == 0);
   memcpy(twice, bar, sizeof bar);
   CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, twice, NULL) == CUBIX_OK);
   for (int j = 0; j < N_STAR; j++) CHECK_CLOSE(twice[j].velocity, 2 * bar[j].velocity, 1e-14 * fabs(bar[j].velocity));
@@ -227,7 +258,8 @@ static void test_taylor(const struct setting *s, int which, double largest, doub
   struct cubix_star at[N_STAR];
   double before = 0;
   open_bench(&b, s, 1);
-  cubix_real *slope = cubix_alloc(b.n_flux, sizeof *slope), *here = cubix_alloc(b.n_flux, sizeof *here), *there = cubix_alloc(b.n_flux, sizeof *there);
+  cubix_real *slope = cubix_alloc(b.n_flux, sizeof *slope), *here = cubix_alloc(b.n_flux, sizeof *here),
+             *there = cubix_alloc(b.n_flux, sizeof *there);
   struct cubix_cube cube_dot = cube_of(&b, slope);
   random_dot(dot, which);
   CHECK(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, dot, &cube_dot) == CUBIX_OK);
@@ -260,7 +292,8 @@ static void test_rows(const struct setting *s)
   struct bench b;
   struct cubix_star_bar bar[N_STAR] = { 0 };
   open_bench(&b, s, 1);
-  cubix_real *flux_bar = random_flux(b.n_flux), *row_dot = random_flux(b.n_row), *flux = cubix_alloc(b.n_flux, sizeof *flux);
+  cubix_real *flux_bar = random_flux(b.n_flux), *row_dot = random_flux(b.n_row),
+             *flux = cubix_alloc(b.n_flux, sizeof *flux);
   const cubix_real *row = b.tables.row;
   double *row_bar = cubix_alloc(b.n_row, sizeof *row_bar), reverse = 0;
   struct cubix_cube cube_bar = cube_of(&b, flux_bar);
@@ -287,7 +320,8 @@ static void test_shares(const struct setting *s)
   cubix_real *flux_bar = random_flux(b.n_flux), *flux_dot[2], *part = cubix_alloc(b.n_flux, sizeof *part);
   double *row_bar[2];
   for (int t = 0; t < 2; t++) {
-    struct cubix_cube cube_bar = cube_of(&b, flux_bar), cube_dot = cube_of(&b, flux_dot[t] = cubix_alloc(b.n_flux, sizeof **flux_dot));
+    struct cubix_cube cube_bar = cube_of(&b, flux_bar),
+                      cube_dot = cube_of(&b, flux_dot[t] = cubix_alloc(b.n_flux, sizeof **flux_dot));
     row_bar[t] = cubix_alloc(b.n_row, sizeof **row_bar);
     b.dev.ops->close(&b.dev);
     omp_set_num_threads(t + 1);
@@ -295,10 +329,12 @@ static void test_shares(const struct setting *s)
     CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar[t], row_bar[t]) == CUBIX_OK);
     CHECK(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, bar[t], &cube_dot) == CUBIX_OK);
   }
-  CHECK(!memcmp(bar[0], bar[1], sizeof bar[0]) && !memcmp(row_bar[0], row_bar[1], b.n_row * sizeof **row_bar) && !memcmp(flux_dot[0], flux_dot[1], b.n_flux * sizeof **flux_dot));
+  CHECK(!memcmp(bar[0], bar[1], sizeof bar[0]) && !memcmp(row_bar[0], row_bar[1], b.n_row * sizeof **row_bar) &&
+        !memcmp(flux_dot[0], flux_dot[1], b.n_flux * sizeof **flux_dot));
   for (int from = 0, half = s->n_lambda / 3; from < s->n_lambda; from += half, half = s->n_lambda - from) {
     struct cubix_cube cube_bar = { .n_x = N_SPAXEL, .n_y = 1, .lambda_first = from, .n_lambda = half, .flux = part };
-    for (size_t i = 0; i < (size_t)N_SPAXEL * (size_t)half; i++) part[i] = flux_bar[i / (size_t)half * (size_t)s->n_lambda + (size_t)from + i % (size_t)half];
+    for (size_t i = 0; i < (size_t)N_SPAXEL * (size_t)half; i++)
+      part[i] = flux_bar[i / (size_t)half * (size_t)s->n_lambda + (size_t)from + i % (size_t)half];
     CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, part_bar, NULL) == CUBIX_OK);
   }
   check_same(part_bar, bar[0], is_double ? 1e-12 : 1e-6);
@@ -319,10 +355,13 @@ static void test_empty(void)
   cubix_real flux[2 * N_SPAXEL] = { 0 };
   struct cubix_star_bar bar[N_STAR] = { 0 };
   open_bench(&b, &settings[0], 1);
-  struct cubix_cube cube = { .n_x = N_SPAXEL, .n_y = 1, .n_lambda = 2, .flux = flux }, none = { .n_x = N_SPAXEL, .n_y = 1 };
+  struct cubix_cube cube = { .n_x = N_SPAXEL, .n_y = 1, .n_lambda = 2, .flux = flux },
+                    none = { .n_x = N_SPAXEL, .n_y = 1 };
   struct cubix_placement empty = { .n_spaxel = N_SPAXEL, .start = nobody };
-  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &empty, &cube, NULL, NULL) == CUBIX_OK && cubix_device_paint_jvp(&b.dev, &b.tables, &empty, NULL, &cube) == CUBIX_OK);
-  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &none, bar, NULL) == CUBIX_OK && cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, bar, &none) == CUBIX_OK);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &empty, &cube, NULL, NULL) == CUBIX_OK &&
+        cubix_device_paint_jvp(&b.dev, &b.tables, &empty, NULL, &cube) == CUBIX_OK);
+  CHECK(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &none, bar, NULL) == CUBIX_OK &&
+        cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, bar, &none) == CUBIX_OK);
   for (int i = 0; i < 2 * N_SPAXEL; i++) CHECK(flux[i] == 0);
   for (int j = 0; j < N_STAR; j++) CHECK(bar[j].mass_formed == 0 && bar[j].velocity == 0);
   close_bench(&b);

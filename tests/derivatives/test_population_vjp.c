@@ -8,7 +8,9 @@
 enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE };
 
 static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
-static const struct cubix_tables tables = { .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age };
+static const struct cubix_tables tables = {
+  .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age
+};
 
 static double uniform(void)
 {
@@ -44,8 +46,10 @@ static void test_mix(int n_z, int n_age, int pchip)
   v.n_age = n_age;
   v.pchip = pchip;
   for (int i = 0; i < 200; i++) {
-    struct cubix_star star = { .iz = (int16_t)(uniform() * (n_z - 1)), .ia = (int16_t)(uniform() * (n_age - 1)) }, less, more;
-    double h = 1e-5, z_dot = n_z == 1 ? 0 : uniform() - 0.5, age_dot = n_age == 1 ? 0 : uniform() - 0.5, dot[CUBIX_MAX_CORNER], bar[CUBIX_MAX_CORNER], z_bar = 0.25, age_bar = -1, forward = 0;
+    struct cubix_star star = { .iz = (int16_t)(uniform() * (n_z - 1)), .ia = (int16_t)(uniform() * (n_age - 1)) }, less,
+                      more;
+    double h = 1e-5, z_dot = n_z == 1 ? 0 : uniform() - 0.5, age_dot = n_age == 1 ? 0 : uniform() - 0.5,
+           dot[CUBIX_MAX_CORNER], bar[CUBIX_MAX_CORNER], z_bar = 0.25, age_bar = -1, forward = 0;
     struct cubix_mix a, b;
     star.f_z = n_z == 1 ? 0 : i % 7 ? uniform() : i % 2;
     star.f_age = n_age == 1 ? 0 : i % 11 ? uniform() : i % 2;
@@ -80,7 +84,8 @@ static void test_locate(void)
 {
   struct cubix_tables v = tables;
   for (int i = 0; i < 300; i++) {
-    double x = i % 3 ? pow(10., -3.2 + 2 * uniform()) : pow(10., log_z[i % N_Z]), age = i % 5 ? pow(10., -2.2 + 3.5 * uniform()) : pow(10., log_age[i % N_AGE]);
+    double x = i % 3 ? pow(10., -3.2 + 2 * uniform()) : pow(10., log_z[i % N_Z]),
+           age = i % 5 ? pow(10., -2.2 + 3.5 * uniform()) : pow(10., log_age[i % N_AGE]);
     double z_bar = 3, age_bar = -2, h = 1e-7;
     struct cubix_star low, high;
     struct cubix_star_bar bar = { .f_z = uniform() + 0.1, .f_age = uniform() + 0.1 }, dot = { 0 };

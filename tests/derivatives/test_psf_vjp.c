@@ -43,8 +43,16 @@ enum { N_SETUP = sizeof setup / sizeof *setup };
 
 static struct cubix_instrument instrument(const struct setup *s)
 {
-  struct cubix_instrument ins = { .n_x = s->n_x, .n_y = s->n_y, .pixel_x = 0.5, .pixel_y = s->pixel_y, .n_lambda = N_LAMBDA, .lambda_min = 5000., .lambda_step = 50.,
-                                  .psf = s->kind, .psf_beta = s->beta, .aperture = s->aperture };
+  struct cubix_instrument ins = { .n_x = s->n_x,
+                                  .n_y = s->n_y,
+                                  .pixel_x = 0.5,
+                                  .pixel_y = s->pixel_y,
+                                  .n_lambda = N_LAMBDA,
+                                  .lambda_min = 5000.,
+                                  .lambda_step = 50.,
+                                  .psf = s->kind,
+                                  .psf_beta = s->beta,
+                                  .aperture = s->aperture };
   ins.psf_fwhm.n_coef = s->slope != 0. ? 2 : 1;
   ins.psf_fwhm.coef[0] = s->fwhm - s->slope * 5000.;
   ins.psf_fwhm.coef[1] = s->slope;
@@ -56,13 +64,18 @@ static struct cubix_instrument instrument(const struct setup *s)
   return ins;
 }
 
-static size_t size(const struct cubix_cube *cube) { return (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda; }
+static size_t size(const struct cubix_cube *cube)
+{
+  return (size_t)cube->n_x * (size_t)cube->n_y * (size_t)cube->n_lambda;
+}
 
 /* @param low, high random numbers between them */
 static struct cubix_cube hold(const struct cubix_instrument *ins, int margin, int first, int n, double low, double high)
 {
   static uint64_t state = 88172645463325252u;
-  struct cubix_cube cube = { .n_x = ins->n_x + 2 * margin, .n_y = ins->n_y + 2 * margin, .lambda_first = first, .n_lambda = n, .margin = margin };
+  struct cubix_cube cube = {
+    .n_x = ins->n_x + 2 * margin, .n_y = ins->n_y + 2 * margin, .lambda_first = first, .n_lambda = n, .margin = margin
+  };
   cube.flux = malloc(size(&cube) * sizeof *cube.flux);
   CHECK(cube.flux);
   for (size_t i = 0; i < size(&cube); i++) {
@@ -79,7 +92,8 @@ static struct cubix_cube cut(const struct cubix_instrument *ins, const struct cu
 {
   struct cubix_cube part = hold(ins, whole->margin, first, n, 0., 0.);
   for (size_t s = 0; s < (size_t)part.n_x * (size_t)part.n_y; s++)
-    memcpy(part.flux + s * (size_t)n, whole->flux + s * (size_t)whole->n_lambda + first - whole->lambda_first, (size_t)n * sizeof *part.flux);
+    memcpy(part.flux + s * (size_t)n, whole->flux + s * (size_t)whole->n_lambda + first - whole->lambda_first,
+           (size_t)n * sizeof *part.flux);
   return part;
 }
 
@@ -90,7 +104,10 @@ static double product(const struct cubix_cube *a, const struct cubix_cube *b)
   return sum;
 }
 
-static double along(const struct cubix_psf_bar *a, const struct cubix_psf_bar *b) { return a->fwhm * b->fwhm + a->scale * b->scale + a->beta * b->beta; }
+static double along(const struct cubix_psf_bar *a, const struct cubix_psf_bar *b)
+{
+  return a->fwhm * b->fwhm + a->scale * b->scale + a->beta * b->beta;
+}
 
 /* <J (u, theta), w> = <(u, theta), J' w>, for the image, for the shape and for both. */
 static void test_products(void)
@@ -99,13 +116,16 @@ static void test_products(void)
     const struct setup *s = setup + t;
     struct cubix_instrument ins = instrument(s);
     const struct cubix_psf_bar dot = { .fwhm = 0.7, .scale = -0.4, .beta = 0.3 };
-    struct cubix_cube painted = hold(&ins, ins.margin, s->first, s->n, 0., 1.), u = hold(&ins, ins.margin, s->first, s->n, -1., 1.);
+    struct cubix_cube painted = hold(&ins, ins.margin, s->first, s->n, 0., 1.),
+                      u = hold(&ins, ins.margin, s->first, s->n, -1., 1.);
     struct cubix_cube w = hold(&ins, 0, s->first, s->n, -1., 1.);
     for (int what = 1; what < 4; what++) {
       struct cubix_cube v = hold(&ins, 0, s->first, s->n, 0., 0.), bar = hold(&ins, ins.margin, s->first, s->n, 0., 0.);
       struct cubix_psf_bar psf_bar = { .fwhm = 0. };
-      CHECK(cubix_psf_apply_jvp(&ins, what & 2 ? &painted : NULL, what & 1 ? &u : NULL, what & 2 ? &dot : NULL, &v) == 0);
-      CHECK(cubix_psf_apply_vjp(&ins, what & 2 ? &painted : NULL, &w, what & 1 ? &bar : NULL, what & 2 ? &psf_bar : NULL) == 0);
+      CHECK(cubix_psf_apply_jvp(&ins, what & 2 ? &painted : NULL, what & 1 ? &u : NULL, what & 2 ? &dot : NULL, &v) ==
+            0);
+      CHECK(cubix_psf_apply_vjp(&ins, what & 2 ? &painted : NULL, &w, what & 1 ? &bar : NULL,
+                                what & 2 ? &psf_bar : NULL) == 0);
       const double length = sqrt(product(&v, &v) * product(&w, &w));
       CHECK_CLOSE(product(&v, &w), (what & 1 ? product(&u, &bar) : 0.) + along(&dot, &psf_bar), dot_tolerance * length);
       const int shape = (s->kind == CUBIX_PSF_GAUSSIAN || s->kind == CUBIX_PSF_MOFFAT) && ins.margin > 0;
@@ -128,25 +148,32 @@ static void test_linear(void)
   for (int t = 0; t < N_SETUP; t++) {
     const struct setup *s = setup + t;
     struct cubix_instrument ins = instrument(s);
-    struct cubix_cube painted = hold(&ins, ins.margin, s->first, s->n, 0., 1.), field = hold(&ins, 0, s->first, s->n, 9., 9.), dot = hold(&ins, 0, s->first, s->n, 2., 2.);
-    struct cubix_cube bar = hold(&ins, ins.margin, s->first, s->n, 0., 0.), more = hold(&ins, ins.margin, s->first, s->n, 2., 2.);
+    struct cubix_cube painted = hold(&ins, ins.margin, s->first, s->n, 0., 1.),
+                      field = hold(&ins, 0, s->first, s->n, 9., 9.), dot = hold(&ins, 0, s->first, s->n, 2., 2.);
+    struct cubix_cube bar = hold(&ins, ins.margin, s->first, s->n, 0., 0.),
+                      more = hold(&ins, ins.margin, s->first, s->n, 2., 2.);
     double worst = 0., apart = 0.;
     int wrong = 0;
     CHECK(cubix_psf_apply_to(&ins, &painted, &field) == 0);
     CHECK(cubix_psf_apply_jvp(&ins, NULL, &painted, NULL, &dot) == 0);
-    for (size_t i = 0; i < size(&field); i++) worst = check_worst(worst, fabs((double)dot.flux[i] - 2. - (double)field.flux[i]));
+    for (size_t i = 0; i < size(&field); i++)
+      worst = check_worst(worst, fabs((double)dot.flux[i] - 2. - (double)field.flux[i]));
     CHECK_CLOSE(worst, 0., sizeof(cubix_real) == 8 ? 1e-14 : 3e-7);
-    CHECK(cubix_psf_apply_vjp(&ins, NULL, &field, &bar, NULL) == 0 && cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL) == 0);
-    for (size_t i = 0; i < size(&bar); i++) apart = check_worst(apart, fabs((double)more.flux[i] - 2. - (double)bar.flux[i]));
+    CHECK(cubix_psf_apply_vjp(&ins, NULL, &field, &bar, NULL) == 0 &&
+          cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL) == 0);
+    for (size_t i = 0; i < size(&bar); i++)
+      apart = check_worst(apart, fabs((double)more.flux[i] - 2. - (double)bar.flux[i]));
     CHECK_CLOSE(apart, 0., sizeof(cubix_real) == 8 ? 1e-15 : 3e-7);
     /* spaxels outside the aperture have no say, whatever stands there */
     for (int x = 0; x < ins.n_x * ins.n_y; x++)
-      for (int k = 0; k < s->n && !cubix_instrument_inside(&ins, x % ins.n_x, x / ins.n_x); k++) field.flux[x * s->n + k] = (cubix_real)NAN;
+      for (int k = 0; k < s->n && !cubix_instrument_inside(&ins, x % ins.n_x, x / ins.n_x); k++)
+        field.flux[x * s->n + k] = (cubix_real)NAN;
     memset(more.flux, 0, size(&more) * sizeof *more.flux);
     CHECK(cubix_psf_apply_vjp(&ins, NULL, &field, &more, NULL) == 0);
     CHECK(memcmp(more.flux, bar.flux, size(&bar) * sizeof *bar.flux) == 0);
     CHECK(cubix_psf_apply_to(&ins, &painted, &field) == 0 && cubix_psf_apply(&ins, &painted) == 0);
-    for (size_t i = 0; i < size(&field); i++) wrong += memcmp(painted.flux + i, field.flux + i, sizeof *field.flux) != 0;
+    for (size_t i = 0; i < size(&field); i++)
+      wrong += memcmp(painted.flux + i, field.flux + i, sizeof *field.flux) != 0;
     CHECK(wrong == 0 && painted.margin == 0 && painted.n_x == ins.n_x && painted.n_y == ins.n_y);
     free(painted.flux);
     free(field.flux);
@@ -160,7 +187,8 @@ static void test_linear(void)
 static struct cubix_instrument moved(const struct setup *s, const struct cubix_psf_bar *direction, double step)
 {
   struct cubix_instrument ins = instrument(s);
-  for (int i = 0; i < 2; i++) ins.psf_fwhm.coef[i] = ins.psf_fwhm.coef[i] * (1. + step * direction->scale) + (i ? 0. : step * direction->fwhm);
+  for (int i = 0; i < 2; i++)
+    ins.psf_fwhm.coef[i] = ins.psf_fwhm.coef[i] * (1. + step * direction->scale) + (i ? 0. : step * direction->fwhm);
   ins.psf_beta += step * direction->beta;
   return ins;
 }
@@ -168,12 +196,15 @@ static struct cubix_instrument moved(const struct setup *s, const struct cubix_p
 /* |F(theta + e d) - F(theta) - e J d| falls with the square of e. */
 static void test_taylor(void)
 {
-  static const struct cubix_psf_bar direction[] = { { .fwhm = 1. }, { .scale = 1. }, { .beta = 1. }, { .fwhm = -0.5, .beta = 2. } };
+  static const struct cubix_psf_bar direction[] = {
+    { .fwhm = 1. }, { .scale = 1. }, { .beta = 1. }, { .fwhm = -0.5, .beta = 2. }
+  };
   for (int t = 0; t < N_SETUP && sizeof(cubix_real) == 8; t++) {
     const struct setup *s = setup + t;
     struct cubix_instrument ins = instrument(s);
     if ((s->kind != CUBIX_PSF_GAUSSIAN && s->kind != CUBIX_PSF_MOFFAT) || ins.margin == 0) continue;
-    struct cubix_cube painted = hold(&ins, ins.margin, s->first, s->n, 1., 2.), field = hold(&ins, 0, s->first, s->n, 0., 0.), there = hold(&ins, 0, s->first, s->n, 0., 0.);
+    struct cubix_cube painted = hold(&ins, ins.margin, s->first, s->n, 1., 2.),
+                      field = hold(&ins, 0, s->first, s->n, 0., 0.), there = hold(&ins, 0, s->first, s->n, 0., 0.);
     CHECK(cubix_psf_apply_to(&ins, &painted, &field) == 0);
     for (size_t d = 0; d < sizeof direction / sizeof *direction; d++) {
       double rest[4], step = 1e-2;
@@ -187,7 +218,8 @@ static void test_taylor(void)
         other.margin = ins.margin;
         CHECK(cubix_psf_apply_to(&other, &painted, &there) == 0);
         rest[e] = 0.;
-        for (size_t i = 0; i < size(&field); i++) rest[e] += pow((double)there.flux[i] - (double)field.flux[i] - step * (double)dot.flux[i], 2.);
+        for (size_t i = 0; i < size(&field); i++)
+          rest[e] += pow((double)there.flux[i] - (double)field.flux[i] - step * (double)dot.flux[i], 2.);
         rest[e] = sqrt(rest[e]);
       }
       for (int e = 0; e < 3; e++) CHECK_CLOSE(log10(rest[e] / rest[e + 1]), 2., 0.1);
@@ -215,7 +247,8 @@ static void test_kernels(void)
       /* moves the cut by the widest channel's factor, not by this one's */
       if (direction[d].fwhm != 0. && s->slope != 0.) continue;
       CHECK(cubix_psf_kernel_build_jvp(dot, &ins, 5200., ins.margin, direction + d) == 0);
-      CHECK(cubix_psf_kernel_build(dot + n, &more, 5200., ins.margin) == 0 && cubix_psf_kernel_build(dot + 2 * n, &less, 5200., ins.margin) == 0);
+      CHECK(cubix_psf_kernel_build(dot + n, &more, 5200., ins.margin) == 0 &&
+            cubix_psf_kernel_build(dot + 2 * n, &less, 5200., ins.margin) == 0);
       for (size_t i = 0; i < n; i++) {
         sum += dot[i];
         largest = check_worst(largest, fabs(dot[i]));
@@ -223,7 +256,8 @@ static void test_kernels(void)
       }
       CHECK_CLOSE(sum, 0., 1e-14);
       CHECK_CLOSE(worst, 0., 2e-9);
-      CHECK((largest > 1e-3) == (s->kind != CUBIX_PSF_FILE && ins.margin > 0 && (direction[d].beta == 0. || s->kind == CUBIX_PSF_MOFFAT)));
+      CHECK((largest > 1e-3) ==
+            (s->kind != CUBIX_PSF_FILE && ins.margin > 0 && (direction[d].beta == 0. || s->kind == CUBIX_PSF_MOFFAT)));
     }
     free(dot);
   }
@@ -235,25 +269,33 @@ static void test_owners(void)
   const struct setup s = { CUBIX_PSF_MOFFAT, 9, 7, 0.5, 0.9, -1e-4, 2.5, CUBIX_HEXAGON, -1, 0, N_LAMBDA };
   const struct cubix_psf_bar dot = { .scale = 0.5, .beta = -0.2 };
   struct cubix_instrument ins = instrument(&s);
-  struct cubix_cube painted = hold(&ins, ins.margin, 0, s.n, 0., 1.), u = hold(&ins, ins.margin, 0, s.n, -1., 1.), w = hold(&ins, 0, 0, s.n, -1., 1.), v[2], bar[2];
+  struct cubix_cube painted = hold(&ins, ins.margin, 0, s.n, 0., 1.), u = hold(&ins, ins.margin, 0, s.n, -1., 1.),
+                    w = hold(&ins, 0, 0, s.n, -1., 1.), v[2], bar[2];
   struct cubix_psf_bar psf_bar[2] = { { .fwhm = 0. }, { .fwhm = 0. } }, sum = { .fwhm = 0. };
   for (int t = 0; t < 2; t++) {
     omp_set_num_threads(t + 1);
     v[t] = hold(&ins, 0, 0, s.n, 0., 0.);
     bar[t] = hold(&ins, ins.margin, 0, s.n, 0., 0.);
-    CHECK(cubix_psf_apply_jvp(&ins, &painted, &u, &dot, &v[t]) == 0 && cubix_psf_apply_vjp(&ins, &painted, &w, &bar[t], &psf_bar[t]) == 0);
+    CHECK(cubix_psf_apply_jvp(&ins, &painted, &u, &dot, &v[t]) == 0 &&
+          cubix_psf_apply_vjp(&ins, &painted, &w, &bar[t], &psf_bar[t]) == 0);
   }
-  CHECK(memcmp(v[0].flux, v[1].flux, size(v) * sizeof *v[0].flux) == 0 && memcmp(bar[0].flux, bar[1].flux, size(bar) * sizeof *bar[0].flux) == 0);
+  CHECK(memcmp(v[0].flux, v[1].flux, size(v) * sizeof *v[0].flux) == 0 &&
+        memcmp(bar[0].flux, bar[1].flux, size(bar) * sizeof *bar[0].flux) == 0);
   CHECK(memcmp(&psf_bar[0], &psf_bar[1], sizeof sum) == 0);
   static const int at[] = { 0, 5, 5, 6, 17, N_LAMBDA, N_LAMBDA };
   for (size_t r = 0; r + 1 < sizeof at / sizeof *at; r++) {
     const int n = at[r + 1] - at[r];
-    struct cubix_cube image = cut(&ins, &painted, at[r], n), w_part = cut(&ins, &w, at[r], n), bar_part = hold(&ins, ins.margin, at[r], n, 0., 0.);
-    struct cubix_cube u_part = cut(&ins, &u, at[r], n), v_part = hold(&ins, 0, at[r], n, 0., 0.), bar_want = cut(&ins, bar, at[r], n), v_want = cut(&ins, v, at[r], n);
-    CHECK(cubix_psf_apply_vjp(&ins, &image, &w_part, &bar_part, &sum) == 0 && cubix_psf_apply_jvp(&ins, &image, &u_part, &dot, &v_part) == 0);
+    struct cubix_cube image = cut(&ins, &painted, at[r], n), w_part = cut(&ins, &w, at[r], n),
+                      bar_part = hold(&ins, ins.margin, at[r], n, 0., 0.);
+    struct cubix_cube u_part = cut(&ins, &u, at[r], n), v_part = hold(&ins, 0, at[r], n, 0., 0.),
+                      bar_want = cut(&ins, bar, at[r], n), v_want = cut(&ins, v, at[r], n);
+    CHECK(cubix_psf_apply_vjp(&ins, &image, &w_part, &bar_part, &sum) == 0 &&
+          cubix_psf_apply_jvp(&ins, &image, &u_part, &dot, &v_part) == 0);
     CHECK(memcmp(bar_part.flux, bar_want.flux, size(&bar_part) * sizeof *bar_part.flux) == 0);
     CHECK(memcmp(v_part.flux, v_want.flux, size(&v_part) * sizeof *v_part.flux) == 0);
-    cubix_real *flux[] = { image.flux, w_part.flux, bar_part.flux, u_part.flux, v_part.flux, bar_want.flux, v_want.flux };
+    cubix_real *flux[] = {
+      image.flux, w_part.flux, bar_part.flux, u_part.flux, v_part.flux, bar_want.flux, v_want.flux
+    };
     for (size_t i = 0; i < sizeof flux / sizeof *flux; i++) free(flux[i]);
   }
   CHECK_CLOSE(sum.fwhm, psf_bar[0].fwhm, 1e-13 * fabs(sum.fwhm));
@@ -277,7 +319,8 @@ static void test_owners(void)
 static void test_dark(void)
 {
   struct cubix_instrument ins = instrument(setup + 8);
-  struct cubix_cube painted = hold(&ins, ins.margin, 0, N_LAMBDA, 0., 0.), w = hold(&ins, 0, 0, N_LAMBDA, 0., 0.), bar = hold(&ins, ins.margin, 0, N_LAMBDA, 0., 0.);
+  struct cubix_cube painted = hold(&ins, ins.margin, 0, N_LAMBDA, 0., 0.), w = hold(&ins, 0, 0, N_LAMBDA, 0., 0.),
+                    bar = hold(&ins, ins.margin, 0, N_LAMBDA, 0., 0.);
   struct cubix_psf_bar psf_bar = { .fwhm = 0. };
   const size_t centre = ((size_t)(3 + ins.margin) * (size_t)painted.n_x + 4 + (size_t)ins.margin) * N_LAMBDA;
   double sum = 0.;
@@ -303,12 +346,14 @@ static void test_set(void)
   struct cubix_instrument ins = instrument(&gaussian);
   /* 2.5 FWHM are 6.5 spaxels */
   CHECK(cubix_instrument_set_psf(&ins, 1.3, 0.) == 0 && ins.margin == 7 && ins.psf_fwhm.coef[0] == 1.3);
-  CHECK(cubix_instrument_set_psf(&ins, 0., 0.) == CUBIX_EUSAGE && cubix_instrument_set_psf(&ins, NAN, 0.) == CUBIX_EUSAGE);
+  CHECK(cubix_instrument_set_psf(&ins, 0., 0.) == CUBIX_EUSAGE &&
+        cubix_instrument_set_psf(&ins, NAN, 0.) == CUBIX_EUSAGE);
   CHECK(cubix_instrument_set_psf(&ins, 9000., 0.) == CUBIX_EUSAGE && strstr(cubix_error_message(), "margin"));
   CHECK(ins.psf_fwhm.coef[0] == 1.3 && ins.margin == 7);
   ins = instrument(setup + 8);
   CHECK(cubix_instrument_set_psf(&ins, 1., 3.) == 0 && ins.psf_beta == 3. && ins.psf_fwhm.coef[0] == 1.);
-  CHECK(cubix_instrument_set_psf(&ins, 1., 1.) == CUBIX_EUSAGE && strstr(cubix_error_message(), "PsfBeta") && ins.psf_beta == 3.);
+  CHECK(cubix_instrument_set_psf(&ins, 1., 1.) == CUBIX_EUSAGE && strstr(cubix_error_message(), "PsfBeta") &&
+        ins.psf_beta == 3.);
   ins = instrument(setup + 4);    /* varies with wavelength; from a file; none */
   CHECK(cubix_instrument_set_psf(&ins, 1., 3.) == CUBIX_EUSAGE);
   ins = instrument(setup + N_SETUP - 1);
@@ -322,12 +367,14 @@ static void test_rim(enum cubix_psf_kind psf, double fwhm, double beta)
 {
   enum { SIDE = 61 };
   static double before[SIDE * SIDE], after[SIDE * SIDE], dot[SIDE * SIDE];
-  const struct setup narrow = { psf, 8, 6, 0.5, fwhm * (1. - 1e-7), 0., beta, CUBIX_SQUARE, 30, 0, 1 }, wide = { psf, 8, 6, 0.5, fwhm * (1. + 1e-7), 0., beta, CUBIX_SQUARE, 30, 0, 1 };
+  const struct setup narrow = { psf, 8, 6, 0.5, fwhm * (1. - 1e-7), 0., beta, CUBIX_SQUARE, 30, 0, 1 },
+                     wide = { psf, 8, 6, 0.5, fwhm * (1. + 1e-7), 0., beta, CUBIX_SQUARE, 30, 0, 1 };
   struct cubix_instrument a = instrument(&narrow), b = instrument(&wide);
   const struct cubix_psf_bar along = { .fwhm = 1. };
   double worst = 0., largest = 0.;
   CHECK(cubix_psf_margin(&b) == cubix_psf_margin(&a) + 1);
-  CHECK(!cubix_psf_kernel_build(before, &a, 5000., 30) && !cubix_psf_kernel_build(after, &b, 5000., 30) && !cubix_psf_kernel_build_jvp(dot, &a, 5000., 30, &along));
+  CHECK(!cubix_psf_kernel_build(before, &a, 5000., 30) && !cubix_psf_kernel_build(after, &b, 5000., 30) &&
+        !cubix_psf_kernel_build_jvp(dot, &a, 5000., 30, &along));
   for (int i = 0; i < SIDE * SIDE; i++) {
     worst = check_worst(worst, fabs(after[i] - before[i] - 2e-7 * fwhm * dot[i]));
     largest = check_worst(largest, fabs(after[i] - before[i]));

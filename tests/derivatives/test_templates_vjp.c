@@ -33,11 +33,12 @@ static double *random_array(size_t n, double scale)
 }
 
 /* |a - b| against the size of what was added up. */
-static void check_same(double a, double b, double size, double tolerance) { CHECK_CLOSE(a / size, b / size, tolerance); }
+static void check_same(double a, double b, double size, double tolerance)
+{
+  CHECK_CLOSE(a / size, b / size, tolerance);
+}
 
-/* ---- pieces
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 static void spline_adjoint(void)
 {
   static const int size[] = { 2, 3, 4, 5, 6, 61 };
@@ -66,11 +67,13 @@ static void spline_adjoint(void)
 }
 
 /* Broadened values of one spline or broken line, and their derivatives, with all variances larger by `more`. */
-static void broadened(const double *x, const double *sigma, int n, double more, int is_spline, double (*broad)[CUBIX_LANES], double (*slope)[CUBIX_LANES])
+static void broadened(const double *x, const double *sigma, int n, double more, int is_spline,
+                      double (*broad)[CUBIX_LANES], double (*slope)[CUBIX_LANES])
 {
   struct cubix_spline spline = { 0 };
   struct cubix_lsf lsf = { 0 };
-  double (*f)[CUBIX_LANES] = calloc((size_t)n, sizeof *f), (*m)[CUBIX_LANES] = calloc((size_t)n, sizeof *m), *wider = calloc((size_t)n, sizeof *wider);
+  double(*f)[CUBIX_LANES] = calloc((size_t)n, sizeof *f), (*m)[CUBIX_LANES] = calloc((size_t)n, sizeof *m),
+  *wider = calloc((size_t)n, sizeof *wider);
   for (int i = 0; i < n; i++) {
     wider[i] = sigma[i] > 0 ? sqrt(sigma[i] * sigma[i] + more) : 0;
     for (int l = 0; l < CUBIX_LANES; l++) f[i][l] = 1 + sin(0.7 * x[i] + l) + 0.1 * x[i];
@@ -89,7 +92,8 @@ static void lsf_slope(int is_spline)
   enum { N = 80 };
   static double less[N][CUBIX_LANES], more[N][CUBIX_LANES], slope[N][CUBIX_LANES], unused[N][CUBIX_LANES];
   double x[N], sigma[N], h = 1e-4, most = 0;
-  for (int i = 0; i < N; i++) x[i] = i ? x[i - 1] + 0.8 + 0.5 * uniform() : 0, sigma[i] = i % 9 == 5 ? 0 : 0.3 + 2 * i / (double)N;
+  for (int i = 0; i < N; i++)
+    x[i] = i ? x[i - 1] + 0.8 + 0.5 * uniform() : 0, sigma[i] = i % 9 == 5 ? 0 : 0.3 + 2 * i / (double)N;
   broadened(x, sigma, N, 0, is_spline, unused, slope);
   broadened(x, sigma, N, -h, is_spline, less, unused);
   broadened(x, sigma, N, h, is_spline, more, unused);
@@ -101,7 +105,8 @@ static void lsf_slope(int is_spline)
   CHECK(most > 0.1);
   for (int i = 0; i < N; i++) sigma[i] = 1e-7;                /* a spline's limit: half the second derivative, inside */
   broadened(x, sigma, N, 0, is_spline, unused, slope);
-  for (int i = 10; i < N - 10; i++) CHECK(isfinite(slope[i][0]) && (!is_spline || fabs(slope[i][0] + 0.5 * 0.49 * sin(0.7 * x[i])) < 0.05));
+  for (int i = 10; i < N - 10; i++)
+    CHECK(isfinite(slope[i][0]) && (!is_spline || fabs(slope[i][0] + 0.5 * 0.49 * sin(0.7 * x[i])) < 0.05));
 }
 
 static void pchip_slopes(void)
@@ -132,17 +137,21 @@ static void pchip_slopes(void)
 
 static void curves(void)
 {
-  struct cubix_curve poly = { .n_coef = 3, .coef = { 6, -9e-4, 6e-8 } }, table = { .n_table = 3, .lambda = (double[]){ 4000, 5000, 7000 }, .value = (double[]){ 2, 3, 1 } };
+  struct cubix_curve poly = { .n_coef = 3, .coef = { 6, -9e-4, 6e-8 } },
+                     table = { .n_table = 3, .lambda = (double[]){ 4000, 5000, 7000 }, .value = (double[]){ 2, 3, 1 } };
   for (double at = 3500; at < 8000; at += 333.3) {
-    CHECK_CLOSE(cubix_curve_slope(&poly, at), (cubix_curve_at(&poly, at + 0.1) - cubix_curve_at(&poly, at - 0.1)) / 0.2, 1e-10);
-    CHECK_CLOSE(cubix_curve_slope(&table, at), (cubix_curve_at(&table, at + 0.1) - cubix_curve_at(&table, at - 0.1)) / 0.2, 1e-10);
-    CHECK_CLOSE(cubix_vacuum_to_air_slope(at), (cubix_vacuum_to_air(at + 0.1) - cubix_vacuum_to_air(at - 0.1)) / 0.2, 1e-10);
+    CHECK_CLOSE(cubix_curve_slope(&poly, at), (cubix_curve_at(&poly, at + 0.1) - cubix_curve_at(&poly, at - 0.1)) / 0.2,
+                1e-10);
+    CHECK_CLOSE(cubix_curve_slope(&table, at),
+                (cubix_curve_at(&table, at + 0.1) - cubix_curve_at(&table, at - 0.1)) / 0.2, 1e-10);
+    CHECK_CLOSE(cubix_vacuum_to_air_slope(at), (cubix_vacuum_to_air(at + 0.1) - cubix_vacuum_to_air(at - 0.1)) / 0.2,
+                1e-10);
   }
-  CHECK(cubix_curve_slope(&table, 5000) == -1e-3 && cubix_curve_slope(&table, 4000) == 1e-3 && cubix_curve_slope(&table, 7000) == 0 && cubix_vacuum_to_air_slope(1500) == 1);
+  CHECK(cubix_curve_slope(&table, 5000) == -1e-3 && cubix_curve_slope(&table, 4000) == 1e-3 &&
+        cubix_curve_slope(&table, 7000) == 0 && cubix_vacuum_to_air_slope(1500) == 1);
 }
 
-/* ---- a library and a model of it
- * ---------------------------------------------------------------------------------------------- */
+/* ---- a library and a model of it ------------------------------------------------------------- */
 static void put_text(hid_t where, const char *name, const char *text)
 {
   hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
@@ -175,8 +184,10 @@ static void write_library(int n_age)
   }
   for (int t = 0; t < N_Z * n_age; t++)
     for (int i = 0; i < N_WAVE; i++) {
-      double z = t / n_age, a = t % n_age, x = wave[i], line = 0.8 * exp(-pow((x - 5007) / 3, 2)), ripple = 0.1 * sin(0.9 * x + 2 * a * a);
-      luminosity[t * N_WAVE + i] = 1e30 * exp(-0.7 * a + 0.2 * z) * pow(x / 5000, z - a) * (1 - line) * (1.3 + ripple) * (z == 1 && a == 3 ? 8 : 1);
+      double z = t / n_age, a = t % n_age, x = wave[i], line = 0.8 * exp(-pow((x - 5007) / 3, 2)),
+             ripple = 0.1 * sin(0.9 * x + 2 * a * a);
+      luminosity[t * N_WAVE + i] = 1e30 * exp(-0.7 * a + 0.2 * z) * pow(x / 5000, z - a) * (1 - line) * (1.3 + ripple) *
+                                   (z == 1 && a == 3 ? 8 : 1);
     }
   hid_t file = H5Fcreate(library, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
   put_text(file, "CubixFile", "ssp");
@@ -199,14 +210,26 @@ struct lab {
 
 static void lab_init(struct lab *lab, const char *lsf, const char *semantic, const char *interpolation, int kept)
 {
-  const char *const value[][2] = { { "Instrument", "MUSE" }, { "FieldOfView", "2" }, { "PixelScale", "1" }, { "LambdaMin", "5000" }, { "LambdaMax", "5300" }, { "Psf", "none" },
-    { "SspFile", library }, { "Lsf", lsf }, { "LsfFwhm", strcmp(lsf, "gaussian") ? "0" : "2.6" }, { "TemplateSemantic", semantic }, { "SspInterpolation", interpolation } };
+  const char *const value[][2] = { { "Instrument", "MUSE" },
+                                   { "FieldOfView", "2" },
+                                   { "PixelScale", "1" },
+                                   { "LambdaMin", "5000" },
+                                   { "LambdaMax", "5300" },
+                                   { "Psf", "none" },
+                                   { "SspFile", library },
+                                   { "Lsf", lsf },
+                                   { "LsfFwhm", strcmp(lsf, "gaussian") ? "0" : "2.6" },
+                                   { "TemplateSemantic", semantic },
+                                   { "SspInterpolation", interpolation } };
   struct cubix_params *par = NULL;
   *lab = (struct lab){ .scene = { .redshift = 0.02, .d_l_mpc = 88, .kpc_per_arcsec = 0.4, .flux_scale = 1e-32 } };
   CHECK(cubix_params_init(&par) == CUBIX_OK);
-  for (size_t i = 0; i < sizeof value / sizeof value[0]; i++) CHECK(cubix_params_set(par, value[i][0], value[i][1]) == CUBIX_OK);
+  for (size_t i = 0; i < sizeof value / sizeof value[0]; i++)
+    CHECK(cubix_params_set(par, value[i][0], value[i][1]) == CUBIX_OK);
   int status = cubix_instrument_read(&lab->ins, par);
-  if (!status) status = (kept ? cubix_templates_build_kept : cubix_templates_build)(&lab->templates, par, lab->ins, &lab->scene, 300);
+  if (!status)
+    status =
+        (kept ? cubix_templates_build_kept : cubix_templates_build)(&lab->templates, par, lab->ins, &lab->scene, 300);
   if (status) {
     printf("%s\n", cubix_error_message());
     abort();
@@ -226,9 +249,7 @@ static void lab_free(struct lab *lab)
   free(lab->luminosity);
 }
 
-/* ---- the whole model
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the whole model ------------------------------------------------------------------------- */
 static double product(const cubix_real *a, const double *b, size_t n, double *size)
 {
   double sum = 0;
@@ -251,13 +272,16 @@ static void dot_product(const struct lab *lab, int gaussian)
   double *w = random_array(lab->n_row, 1), *dot = direction(lab), *bar[2];
   cubix_real *row_dot = malloc(lab->n_row * sizeof *row_dot);
   for (int s = 0; s < 4; s++) {
-    double fwhm_bar[2] = { 0, 7 }, z_bar[2] = { 0, 7 }, size, other = 0, fwhm_dot = gaussian ? 0.3 * scale[s][1] : 0, z_dot = 0.02 * scale[s][2];
+    double fwhm_bar[2] = { 0, 7 }, z_bar[2] = { 0, 7 }, size, other = 0, fwhm_dot = gaussian ? 0.3 * scale[s][1] : 0,
+           z_dot = 0.02 * scale[s][2];
     for (int k = 0; k < 2; k++) {                 /* the second time added to what is there, by two threads */
       bar[k] = calloc(lab->n, sizeof *bar[k]);
       for (size_t i = 0; i < lab->n; i++) bar[k][i] = 1e-30 * k;
       omp_set_num_threads(1 + k);
-      CHECK(cubix_templates_vjp(lab->templates, lab->ins, w, bar[k], gaussian ? &fwhm_bar[k] : NULL, &z_bar[k]) == CUBIX_OK);
-      CHECK(cubix_templates_jvp(lab->templates, lab->ins, scale[s][0] > 0 ? dot : NULL, fwhm_dot, z_dot, row_dot) == CUBIX_OK);
+      CHECK(cubix_templates_vjp(lab->templates, lab->ins, w, bar[k], gaussian ? &fwhm_bar[k] : NULL, &z_bar[k]) ==
+            CUBIX_OK);
+      CHECK(cubix_templates_jvp(lab->templates, lab->ins, scale[s][0] > 0 ? dot : NULL, fwhm_dot, z_dot, row_dot) ==
+            CUBIX_OK);
     }
     omp_set_num_threads(1);
     double one = product(row_dot, w, lab->n_row, &size);
@@ -291,11 +315,13 @@ static void taylor(struct lab *lab, enum leaf leaf, double h)
   double *dot = direction(lab), last = 0;
   cubix_real *before = malloc(lab->n_row * sizeof *before), *row_dot = malloc(lab->n_row * sizeof *row_dot);
   memcpy(before, lab->templates->row, lab->n_row * sizeof *before);
-  CHECK(cubix_templates_jvp(lab->templates, lab->ins, leaf == LUMINOSITY ? dot : NULL, leaf == FWHM, leaf == REDSHIFT, row_dot) == CUBIX_OK);
+  CHECK(cubix_templates_jvp(lab->templates, lab->ins, leaf == LUMINOSITY ? dot : NULL, leaf == FWHM, leaf == REDSHIFT,
+                            row_dot) == CUBIX_OK);
   for (int k = 0; k < 5; k++) {
     double step = h * pow(10, -k), remainder = 0;
     move(lab, leaf, dot, step);
-    for (size_t i = 0; i < lab->n_row; i++) remainder += fabs((double)(lab->templates->row[i] - before[i] - step * row_dot[i]));
+    for (size_t i = 0; i < lab->n_row; i++)
+      remainder += fabs((double)(lab->templates->row[i] - before[i] - step * row_dot[i]));
     if (k) CHECK_CLOSE(log10(last / remainder), 2, 0.1);
     last = remainder;
   }
@@ -312,7 +338,8 @@ static void linear(struct lab *lab)
   memcpy(before, lab->templates->row, lab->n_row * sizeof *before);
   CHECK(cubix_templates_jvp(lab->templates, lab->ins, dot, 0, 0, row_dot) == CUBIX_OK);
   move(lab, LUMINOSITY, dot, 1);
-  for (size_t i = 0; i < lab->n_row; i++) most = check_worst(most, fabs((double)(lab->templates->row[i] - before[i] - row_dot[i])));
+  for (size_t i = 0; i < lab->n_row; i++)
+    most = check_worst(most, fabs((double)(lab->templates->row[i] - before[i] - row_dot[i])));
   CHECK(most < 1e-14);
   move(lab, LUMINOSITY, dot, 0);
   CHECK(!memcmp(before, lab->templates->row, lab->n_row * sizeof *before));
@@ -321,7 +348,8 @@ static void linear(struct lab *lab)
 
 static void models(void)
 {
-  static const char *const lsf[] = { "none", "gaussian", "instrument" }, *const semantic[] = { "spline", "linear" }, *const interpolation[] = { "linear", "pchip" };
+  static const char *const lsf[] = { "none", "gaussian", "instrument" }, *const semantic[] = { "spline", "linear" },
+                           *const interpolation[] = { "linear", "pchip" };
   for (int n_age = 1; n_age <= 5; n_age += n_age < 3 ? 1 : 2) {
     write_library(n_age);
     for (int a = n_age < 5 ? 1 : 0; a < (n_age < 5 ? 2 : 3); a++)
@@ -347,31 +375,41 @@ static void again(void)
   double bar = 0;
   lab_init(&kept, "gaussian", "spline", "pchip", 1);
   lab_init(&fresh, "gaussian", "spline", "pchip", 0);
-  CHECK(kept.n_row == fresh.n_row && !memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)));
-  CHECK(kept.templates->n_too_broad > 0 && kept.templates->n_too_broad < kept.ins->n_lambda && kept.templates->n_uncovered == 0);
+  CHECK(kept.n_row == fresh.n_row &&
+        !memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)));
+  CHECK(kept.templates->n_too_broad > 0 && kept.templates->n_too_broad < kept.ins->n_lambda &&
+        kept.templates->n_uncovered == 0);
   outliers = kept.scene;
   outliers.redshift += 0.01;
   /* the library ends before the range that was asked for */
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);
-  CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->tables.one_plus_z == 1 + outliers.redshift);
+  CHECK(memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) &&
+        kept.templates->tables.one_plus_z == 1 + outliers.redshift);
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &kept.scene, NULL) == CUBIX_OK);
   CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) &&
         !memcmp(kept.templates->light, fresh.templates->light, (size_t)kept.templates->tables.n_row * sizeof(double)));
-  CHECK(!memcmp(kept.templates->covered, fresh.templates->covered, (size_t)kept.ins->n_lambda) && kept.templates->n_too_broad == fresh.templates->n_too_broad);
+  CHECK(!memcmp(kept.templates->covered, fresh.templates->covered, (size_t)kept.ins->n_lambda) &&
+        kept.templates->n_too_broad == fresh.templates->n_too_broad);
   kept.templates->ssp->lambda_first = 1000;                          /* as if there were more of it */
-  CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_EUSAGE && strstr(cubix_error_message(), "open again"));
-  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) && kept.templates->tables.one_plus_z == 1 + kept.scene.redshift);
+  CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_EUSAGE &&
+        strstr(cubix_error_message(), "open again"));
+  CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)) &&
+        kept.templates->tables.one_plus_z == 1 + kept.scene.redshift);
   outliers.redshift = kept.scene.redshift + 0.002;
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL) == CUBIX_OK);
-  CHECK(cubix_templates_remake(fresh.templates, fresh.ins, &outliers, NULL) == CUBIX_EFAIL && cubix_templates_vjp(fresh.templates, fresh.ins, &bar, NULL, NULL, &bar) == CUBIX_EFAIL);
+  CHECK(cubix_templates_remake(fresh.templates, fresh.ins, &outliers, NULL) == CUBIX_EFAIL &&
+        cubix_templates_vjp(fresh.templates, fresh.ins, &bar, NULL, NULL, &bar) == CUBIX_EFAIL);
   kept.luminosity[5] = NAN;
   CHECK(cubix_templates_remake(kept.templates, kept.ins, &outliers, kept.luminosity) == CUBIX_EINPUT);
-  CHECK(cubix_instrument_set_lsf(kept.ins, 0) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, NAN) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, 2e5) == CUBIX_EUSAGE);
+  CHECK(cubix_instrument_set_lsf(kept.ins, 0) == CUBIX_EUSAGE &&
+        cubix_instrument_set_lsf(kept.ins, NAN) == CUBIX_EUSAGE &&
+        cubix_instrument_set_lsf(kept.ins, 2e5) == CUBIX_EUSAGE);
   CHECK(kept.ins->lsf_fwhm.coef[0] == 2.6);
   lab_free(&kept);
   lab_free(&fresh);
   lab_init(&kept, "instrument", "spline", "linear", 1);
-  CHECK(cubix_templates_vjp(kept.templates, kept.ins, &bar, NULL, &bar, NULL) == CUBIX_EUSAGE && cubix_instrument_set_lsf(kept.ins, 2.6) == CUBIX_EUSAGE);
+  CHECK(cubix_templates_vjp(kept.templates, kept.ins, &bar, NULL, &bar, NULL) == CUBIX_EUSAGE &&
+        cubix_instrument_set_lsf(kept.ins, 2.6) == CUBIX_EUSAGE);
   lab_free(&kept);
 }
 

@@ -10,7 +10,8 @@
  *   errno=NUMBER  it fails with this errno (EIO by default); 0: a read or a write moves half of
  *   what was asked for, which is no error signal=NUMBER the process gets this signal instead
  *   least=BYTES   of an allocation (1 by default)
- *   from=TEXT     an allocation by the program or library whose file name holds this text ("cubix" by default), after MPI has been started
+ *   from=TEXT     an allocation by the program or library whose file name holds this text ("cubix"
+ *                 by default), after MPI has been started
  * CUBIX_FAULT_LOG names a file that gets a line for every fault, and at the end of the process the
  * number of such calls.
  *
@@ -44,8 +45,7 @@ static struct {
 static long n_call;
 static int mpi_runs;                /* before, and in it, memory is asked for by others than us */
 
-/* ---- what is asked for
- * -------------------------------------------------------------------------------------------------- */
+/* ---- what is asked for ----------------------------------------------------------------------- */
 
 static int my_rank(void)
 {
@@ -94,7 +94,8 @@ static void note(const char *what, const char *about)
 {
   const char *log = getenv("CUBIX_FAULT_LOG");
   char line[2 * TEXT + 128];
-  int n = snprintf(line, sizeof line, "rank %d: call %ld of %s %s %.255s\n", my_rank(), n_call, fault.call, what, about);
+  int n =
+      snprintf(line, sizeof line, "rank %d: call %ld of %s %s %.255s\n", my_rank(), n_call, fault.call, what, about);
   int out = log ? (int)syscall(SYS_openat, AT_FDCWD, log, O_WRONLY | O_APPEND | O_CREAT, 0666) : -1;
   if (out < 0) return;
   syscall(SYS_write, out, line, n < (int)sizeof line ? (size_t)n : sizeof line - 1);
@@ -149,9 +150,30 @@ static int of_path_at(const char *call, int folder, const char *path)
 }
 
 #define REAL(name) static __typeof__(name) *real; if (!real) *(void **)&real = dlsym(RTLD_NEXT, #name)
-#define FAIL_PATH(call, path, value) do { int e = of_path(call, path); if (e > 0) { errno = e; return value; } } while (0)
-#define FAIL_AT(call, folder, path, value) do { int e = of_path_at(call, folder, path); if (e > 0) { errno = e; return value; } } while (0)
-#define FAIL_FILE(call, file, value) do { int e = of_file(call, file); if (e > 0) { errno = e; return value; } } while (0)
+#define FAIL_PATH(call, path, value) \
+  do { \
+    int e = of_path(call, path); \
+    if (e > 0) { \
+      errno = e; \
+      return value; \
+    } \
+  } while (0)
+#define FAIL_AT(call, folder, path, value) \
+  do { \
+    int e = of_path_at(call, folder, path); \
+    if (e > 0) { \
+      errno = e; \
+      return value; \
+    } \
+  } while (0)
+#define FAIL_FILE(call, file, value) \
+  do { \
+    int e = of_file(call, file); \
+    if (e > 0) { \
+      errno = e; \
+      return value; \
+    } \
+  } while (0)
 /* Of n bytes that are to be moved, half or none. */
 #define MOVE(call, file, n, value) \
   do { \
@@ -160,9 +182,7 @@ static int of_path_at(const char *call, int folder, const char *path)
     if (e > 0) { errno = e; return value; } \
   } while (0)
 
-/* ---- files
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 #define OPEN(name) \
   int name(const char *path, int how, ...) \
@@ -187,19 +207,54 @@ OPEN(open64)
 OPENAT(openat)
 OPENAT(openat64)
 FILE *fopen(const char *path, const char *how) { REAL(fopen); FAIL_PATH("open", path, NULL); return real(path, how); }
-FILE *fopen64(const char *path, const char *how) { REAL(fopen64); FAIL_PATH("open", path, NULL); return real(path, how); }
+FILE *fopen64(const char *path, const char *how)
+{
+  REAL(fopen64);
+  FAIL_PATH("open", path, NULL);
+  return real(path, how);
+}
 DIR *opendir(const char *path) { REAL(opendir); FAIL_PATH("open", path, NULL); return real(path); }
 
 ssize_t read(int f, void *to, size_t n) { REAL(read); MOVE("read", f, n, -1); return real(f, to, n); }
 ssize_t pread(int f, void *to, size_t n, off_t at) { REAL(pread); MOVE("read", f, n, -1); return real(f, to, n, at); }
-ssize_t pread64(int f, void *to, size_t n, off64_t at) { REAL(pread64); MOVE("read", f, n, -1); return real(f, to, n, at); }
+ssize_t pread64(int f, void *to, size_t n, off64_t at)
+{
+  REAL(pread64);
+  MOVE("read", f, n, -1);
+  return real(f, to, n, at);
+}
 ssize_t readv(int f, const struct iovec *to, int n) { REAL(readv); FAIL_FILE("read", f, -1); return real(f, to, n); }
-ssize_t preadv(int f, const struct iovec *to, int n, off_t at) { REAL(preadv); FAIL_FILE("read", f, -1); return real(f, to, n, at); }
+ssize_t preadv(int f, const struct iovec *to, int n, off_t at)
+{
+  REAL(preadv);
+  FAIL_FILE("read", f, -1);
+  return real(f, to, n, at);
+}
 ssize_t write(int f, const void *from, size_t n) { REAL(write); MOVE("write", f, n, -1); return real(f, from, n); }
-ssize_t pwrite(int f, const void *from, size_t n, off_t at) { REAL(pwrite); MOVE("write", f, n, -1); return real(f, from, n, at); }
-ssize_t pwrite64(int f, const void *from, size_t n, off64_t at) { REAL(pwrite64); MOVE("write", f, n, -1); return real(f, from, n, at); }
-ssize_t writev(int f, const struct iovec *from, int n) { REAL(writev); FAIL_FILE("write", f, -1); return real(f, from, n); }
-ssize_t pwritev(int f, const struct iovec *from, int n, off_t at) { REAL(pwritev); FAIL_FILE("write", f, -1); return real(f, from, n, at); }
+ssize_t pwrite(int f, const void *from, size_t n, off_t at)
+{
+  REAL(pwrite);
+  MOVE("write", f, n, -1);
+  return real(f, from, n, at);
+}
+ssize_t pwrite64(int f, const void *from, size_t n, off64_t at)
+{
+  REAL(pwrite64);
+  MOVE("write", f, n, -1);
+  return real(f, from, n, at);
+}
+ssize_t writev(int f, const struct iovec *from, int n)
+{
+  REAL(writev);
+  FAIL_FILE("write", f, -1);
+  return real(f, from, n);
+}
+ssize_t pwritev(int f, const struct iovec *from, int n, off_t at)
+{
+  REAL(pwritev);
+  FAIL_FILE("write", f, -1);
+  return real(f, from, n, at);
+}
 
 /* A stream remembers an error: one that only reads, where something is written to it. */
 size_t fread(void *to, size_t size, size_t n, FILE *in)
@@ -243,13 +298,38 @@ int fsync(int f) { REAL(fsync); FAIL_FILE("sync", f, -1); return real(f); }
 int fdatasync(int f) { REAL(fdatasync); FAIL_FILE("sync", f, -1); return real(f); }
 int ftruncate(int f, off_t n) { REAL(ftruncate); FAIL_FILE("truncate", f, -1); return real(f, n); }
 int ftruncate64(int f, off64_t n) { REAL(ftruncate64); FAIL_FILE("truncate", f, -1); return real(f, n); }
-int posix_fallocate(int f, off_t at, off_t n) { REAL(posix_fallocate); int e = of_file("truncate", f); return e > 0 ? e : real(f, at, n); }
+int posix_fallocate(int f, off_t at, off_t n)
+{
+  REAL(posix_fallocate);
+  int e = of_file("truncate", f);
+  return e > 0 ? e : real(f, at, n);
+}
 int rename(const char *from, const char *to) { REAL(rename); FAIL_PATH("rename", to, -1); return real(from, to); }
-int renameat(int a, const char *from, int b, const char *to) { REAL(renameat); FAIL_AT("rename", b, to, -1); return real(a, from, b, to); }
+int renameat(int a, const char *from, int b, const char *to)
+{
+  REAL(renameat);
+  FAIL_AT("rename", b, to, -1);
+  return real(a, from, b, to);
+}
 int link(const char *from, const char *to) { REAL(link); FAIL_PATH("link", to, -1); return real(from, to); }
-int linkat(int a, const char *from, int b, const char *to, int how) { REAL(linkat); FAIL_AT("link", b, to, -1); return real(a, from, b, to, how); }
-int unlinkat(int a, const char *path, int how) { REAL(unlinkat); FAIL_AT("unlink", a, path, -1); return real(a, path, how); }
-int fstatat(int a, const char *path, struct stat *s, int how) { REAL(fstatat); FAIL_AT("stat", a, path, -1); return real(a, path, s, how); }
+int linkat(int a, const char *from, int b, const char *to, int how)
+{
+  REAL(linkat);
+  FAIL_AT("link", b, to, -1);
+  return real(a, from, b, to, how);
+}
+int unlinkat(int a, const char *path, int how)
+{
+  REAL(unlinkat);
+  FAIL_AT("unlink", a, path, -1);
+  return real(a, path, how);
+}
+int fstatat(int a, const char *path, struct stat *s, int how)
+{
+  REAL(fstatat);
+  FAIL_AT("stat", a, path, -1);
+  return real(a, path, s, how);
+}
 int unlink(const char *path) { REAL(unlink); FAIL_PATH("unlink", path, -1); return real(path); }
 int stat(const char *path, struct stat *s) { REAL(stat); FAIL_PATH("stat", path, -1); return real(path, s); }
 int lstat(const char *path, struct stat *s) { REAL(lstat); FAIL_PATH("stat", path, -1); return real(path, s); }
@@ -272,9 +352,7 @@ void *mmap64(void *at, size_t n, int may, int how, int f, off64_t from)
   return real(at, n, may, how, f, from);
 }
 
-/* ---- memory
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* dlsym may ask for memory before it has found who gives it: a few bytes, never given back. */
 static char early[65536];
@@ -292,9 +370,13 @@ static int no_memory(size_t n, const void *caller)
 {
   Dl_info info;
   const char *slash;
-  if (!mpi_runs || !fault.armed || strcmp(fault.call, "alloc") || n < fault.least || !dladdr(caller, &info) || !info.dli_fname) return 0;
+  if (!mpi_runs || !fault.armed || strcmp(fault.call, "alloc") || n < fault.least || !dladdr(caller, &info) ||
+      !info.dli_fname)
+    return 0;
   slash = strrchr(info.dli_fname, '/');
-  if (!strstr(slash ? slash + 1 : info.dli_fname, fault.from) || !is_due(info.dli_sname ? info.dli_sname : info.dli_fname)) return 0;
+  if (!strstr(slash ? slash + 1 : info.dli_fname, fault.from) ||
+      !is_due(info.dli_sname ? info.dli_sname : info.dli_fname))
+    return 0;
   errno = ENOMEM;
   return 1;
 }
@@ -321,7 +403,11 @@ int MPI_Init_thread(int *argc, char ***argv, int wanted, int *have)
   }
 
 void *malloc(size_t n) { FIND(malloc, early_take(n)) return no_memory(n, CALLER) ? NULL : real(n); }
-void *calloc(size_t a, size_t b) { FIND(calloc, early_take(a * b)) return no_memory(b && a > (size_t)-1 / b ? (size_t)-1 : a * b, CALLER) ? NULL : real(a, b); }
+void *calloc(size_t a, size_t b)
+{
+  FIND(calloc, early_take(a * b))
+      return no_memory(b && a > (size_t)-1 / b ? (size_t)-1 : a * b, CALLER) ? NULL : real(a, b);
+}
 void *realloc(void *p, size_t n)
 {
   FIND(realloc, NULL)
@@ -334,7 +420,10 @@ void *realloc(void *p, size_t n)
 void *aligned_alloc(size_t a, size_t n) { FIND(aligned_alloc, NULL) return no_memory(n, CALLER) ? NULL : real(a, n); }
 void *memalign(size_t a, size_t n);
 void *memalign(size_t a, size_t n) { FIND(memalign, NULL) return no_memory(n, CALLER) ? NULL : real(a, n); }
-int posix_memalign(void **p, size_t a, size_t n) { FIND(posix_memalign, ENOMEM) return no_memory(n, CALLER) ? ENOMEM : real(p, a, n); }
+int posix_memalign(void **p, size_t a, size_t n)
+{
+  FIND(posix_memalign, ENOMEM) return no_memory(n, CALLER) ? ENOMEM : real(p, a, n);
+}
 void free(void *p)
 {
   FIND(free, )                    /* what dlsym gives back meanwhile is lost */

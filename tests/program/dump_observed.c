@@ -44,7 +44,8 @@ static int dump(const char *out, int first, int n, int n_set, char **set)
   const size_t size = (size_t)obs->n_x * (size_t)obs->n_y * (size_t)obs->n_lambda;
   CUBIX_TRY(reals_write(f, obs->data, size));
   CUBIX_TRY(reals_write(f, obs->weight, size));
-  CUBIX_CHECK(fwrite(obs->gain, sizeof(double), (size_t)obs->n_lambda, f) == (size_t)obs->n_lambda, CUBIX_EOUTPUT, "cannot write %s", out);
+  CUBIX_CHECK(fwrite(obs->gain, sizeof(double), (size_t)obs->n_lambda, f) == (size_t)obs->n_lambda, CUBIX_EOUTPUT,
+              "cannot write %s", out);
   printf("%d %d %d %d %.0f\n", obs->n_y, obs->n_x, obs->n_lambda, obs->has_variance, obs->n_used);
 done:
   if (f) fclose(f);

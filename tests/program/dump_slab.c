@@ -29,7 +29,8 @@ static int write_share(const char *out, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   char path[4096];
-  const double *array[] = { slab->position, slab->velocity, slab->mass_formed, slab->mass_now, slab->age, slab->metallicity, slab->potential };
+  const double *array[] = { slab->position, slab->velocity,    slab->mass_formed, slab->mass_now,
+                            slab->age,      slab->metallicity, slab->potential };
   const size_t n_c[] = { 3, 3, 1, 1, 1, 1, 1 };
   FILE *f;
 
@@ -37,7 +38,9 @@ static int write_share(const char *out, const struct cubix_slab *slab)
   f = fopen(path, "wb");
   CUBIX_CHECK(f, CUBIX_EOUTPUT, "cannot write %s", path);
   for (int i = 0; i < 7; i++)
-    if (array[i]) CUBIX_CHECK(fwrite(array[i], sizeof(double), n_c[i] * slab->n, f) == n_c[i] * slab->n, CUBIX_EOUTPUT, "cannot write %s", path);
+    if (array[i])
+      CUBIX_CHECK(fwrite(array[i], sizeof(double), n_c[i] * slab->n, f) == n_c[i] * slab->n, CUBIX_EOUTPUT,
+                  "cannot write %s", path);
 done:
   if (f) fclose(f);
   return status;
@@ -50,7 +53,8 @@ static void write_vector(FILE *f, const char *name, const double *x, int n)
   fprintf(f, "]");
 }
 
-static int write_summary(const char *out, const struct cubix_slab *slab, const struct cubix_frame *frame, const int64_t *n, double seconds, double rss)
+static int write_summary(const char *out, const struct cubix_slab *slab, const struct cubix_frame *frame,
+                         const int64_t *n, double seconds, double rss)
 {
   int status = CUBIX_OK;
   const struct cubix_snapshot *s = &slab->snapshot;
@@ -61,10 +65,10 @@ static int write_summary(const char *out, const struct cubix_slab *slab, const s
   snprintf(path, sizeof path, "%s.json", out);
   f = fopen(path, "w");
   CUBIX_CHECK(f, CUBIX_EOUTPUT, "cannot write %s", path);
-  fprintf(f, "{\"format\": \"%s\", \"n_total\": %" PRId64 ", \"n_file_total\": %" PRId64 ", \"n_wind\": %" PRId64, s->format, slab->n_total,
-          slab->n_file_total, slab->n_wind);
-  fprintf(f, ", \"has_potential\": %d, \"has_centre\": %d, \"seconds\": %.4f, \"rss_mib\": %.1f,\n \"n\": [", slab->potential != NULL,
-          s->has_centre, seconds, rss);
+  fprintf(f, "{\"format\": \"%s\", \"n_total\": %" PRId64 ", \"n_file_total\": %" PRId64 ", \"n_wind\": %" PRId64,
+          s->format, slab->n_total, slab->n_file_total, slab->n_wind);
+  fprintf(f, ", \"has_potential\": %d, \"has_centre\": %d, \"seconds\": %.4f, \"rss_mib\": %.1f,\n \"n\": [",
+          slab->potential != NULL, s->has_centre, seconds, rss);
   for (int r = 0; r < cubix_mpi_size(); r++) fprintf(f, "%s%" PRId64, r ? ", " : "", n[r]);
   fprintf(f, "],\n \"file\": [");
   for (int i = 0; i < s->n_file; i++) fprintf(f, "%s[\"%s\", %" PRId64 "]", i ? ", " : "", s->file[i], s->file_size[i]);

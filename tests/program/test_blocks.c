@@ -25,7 +25,8 @@ static int keep_slab(struct cubix_cube *cube, int from, int to)
   cubix_real *whole = cube->flux;
   cube->flux = NULL;
   if (n) CUBIX_ALLOC(cube->flux, n_xy * n);
-  for (size_t s = 0; n && s < n_xy; s++) memcpy(cube->flux + s * n, whole + s * (size_t)cube->n_lambda + from, n * sizeof *whole);
+  for (size_t s = 0; n && s < n_xy; s++)
+    memcpy(cube->flux + s * n, whole + s * (size_t)cube->n_lambda + from, n * sizeof *whole);
   cube->lambda_first = from;
   cube->n_lambda = to - from;
 done:
@@ -39,8 +40,9 @@ static int noise_again(struct made *m)
   const double time = m->noise.exposure_time, snr = m->noise.achieved_snr;
   cubix_noise_free(&m->noise);
   CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, m->cube, pow(10., m->par->FluxUnit), &cubix_mpi_collective));
-  CUBIX_CHECK(m->noise.exposure_time == time && m->noise.achieved_snr == snr, CUBIX_EFAIL, "rank %d: %.17g s for S/N %.17g, but one rank alone needs %.17g s for %.17g",
-              cubix_mpi_rank(), m->noise.exposure_time, m->noise.achieved_snr, time, snr);
+  CUBIX_CHECK(m->noise.exposure_time == time && m->noise.achieved_snr == snr, CUBIX_EFAIL,
+              "rank %d: %.17g s for S/N %.17g, but one rank alone needs %.17g s for %.17g", cubix_mpi_rank(),
+              m->noise.exposure_time, m->noise.achieved_snr, time, snr);
 done:
   return status;
 }
@@ -51,7 +53,8 @@ static int sums_add(void)
   int status = CUBIX_OK;
   double x[3] = { 1., cubix_mpi_rank(), -0.5 }, n = cubix_mpi_size();
   cubix_mpi_collective.sum(x, 3);
-  CUBIX_CHECK(x[0] == n && x[1] == 0.5 * n * (n - 1.) && x[2] == -0.5 * n, CUBIX_EFAIL, "%g ranks add up to %g, %g, %g", n, x[0], x[1], x[2]);
+  CUBIX_CHECK(x[0] == n && x[1] == 0.5 * n * (n - 1.) && x[2] == -0.5 * n, CUBIX_EFAIL, "%g ranks add up to %g, %g, %g",
+              n, x[0], x[1], x[2]);
 done:
   return status;
 }
@@ -72,7 +75,8 @@ int main(int argc, char **argv)
   getrlimit(RLIMIT_FSIZE, &limit);
   if (atol(argv[3]) >= 0) limit.rlim_cur = (rlim_t)atol(argv[3]);
   setrlimit(RLIMIT_FSIZE, &limit);
-  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_blocks_share(m.cube, m.ins->n_lambda, cubix_output_write, cubix_output_block, &m.result)));
+  CUBIX_TRY(cubix_mpi_agree(
+      cubix_mpi_blocks_share(m.cube, m.ins->n_lambda, cubix_output_write, cubix_output_block, &m.result)));
 done:
   if (status && cubix_mpi_rank() == 0) fprintf(stderr, "%s\n", cubix_error_message());
   if (m.par) made_free(&m);

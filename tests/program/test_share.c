@@ -15,12 +15,22 @@
 #include "physics/paint.h"
 #include "physics/random.h"
 
-enum { N_X = 12, N_Y = 10, MARGIN = 1, N_SPAXEL = N_X * N_Y, GIANT = 17, N_Z = 3, N_AGE = 5, N_ROW = N_Z * N_AGE, N_KNOT = 301, N_LAMBDA = 200 };
+enum {
+  N_X = 12,
+  N_Y = 10,
+  MARGIN = 1,
+  N_SPAXEL = N_X * N_Y,
+  GIANT = 17,
+  N_Z = 3,
+  N_AGE = 5,
+  N_ROW = N_Z * N_AGE,
+  N_KNOT = 301,
+  N_LAMBDA = 200
+};
 enum { SHARES, LAST_HAS_ALL, N_SPLIT };
 static const double reach = 400;
 
-/* ---- an allocation that fails on one rank
- * -------------------------------------------------------------------------------------- */
+/* ---- an allocation that fails on one rank ---------------------------------------------------- */
 
 static int allocations_left = -1; /* until one fails; < 0: none does */
 
@@ -38,11 +48,12 @@ static int fails(void)
 }
 
 void *__wrap_cubix_alloc(unsigned long n, unsigned long size) { return fails() ? NULL : __real_cubix_alloc(n, size); }
-void *__wrap_cubix_reserve(unsigned long n, unsigned long size) { return fails() ? NULL : __real_cubix_reserve(n, size); }
+void *__wrap_cubix_reserve(unsigned long n, unsigned long size)
+{
+  return fails() ? NULL : __real_cubix_reserve(n, size);
+}
 
-/* ---- a galaxy
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- a galaxy -------------------------------------------------------------------------------- */
 
 static double uniform(uint32_t star, uint32_t what)
 {
@@ -63,8 +74,10 @@ static size_t spaxel_of(uint32_t i, size_t n_spaxel)
 static struct cubix_star star_of(uint32_t i, int n_z, int n_age)
 {
   double v = 2 * uniform(i, 3) - 1;
-  struct cubix_star star = { pow(10, 3 + 3 * uniform(i, 2)), 180 * v + (uniform(i, 4) < 0.02 ? 900 * v : 0), uniform(i, 5), uniform(i, 6),
-                             (int16_t)(uniform(i, 7) * (n_z - 1)), (int16_t)(uniform(i, 8) * (n_age - 1)) };
+  struct cubix_star star = {
+    pow(10, 3 + 3 * uniform(i, 2)),       180 * v + (uniform(i, 4) < 0.02 ? 900 * v : 0), uniform(i, 5), uniform(i, 6),
+    (int16_t)(uniform(i, 7) * (n_z - 1)), (int16_t)(uniform(i, 8) * (n_age - 1))
+  };
   return star;
 }
 
@@ -94,8 +107,7 @@ static struct cubix_placement *my_part(uint32_t n, int split, size_t n_spaxel, i
   return place(first, end, n_spaxel, n_z, n_age);
 }
 
-/* ---- what must be the same everywhere
- * --------------------------------------------------------------------------------------------- */
+/* ---- what must be the same everywhere -------------------------------------------------------- */
 
 static uint64_t hash(uint64_t h, const void *data, size_t n)
 {
@@ -122,7 +134,10 @@ static void print_once(const char *what, int n, uint64_t value)
   if (cubix_mpi_rank() == 0) printf("same: %s %d %016llx\n", what, n, (unsigned long long)value);
 }
 
-static struct cubix_nodes grid(double step) { return (struct cubix_nodes){ (int)ceil(2 * reach / step) + CUBIX_N_WEIGHT, reach, step }; }
+static struct cubix_nodes grid(double step)
+{
+  return (struct cubix_nodes){ (int)ceil(2 * reach / step) + CUBIX_N_WEIGHT, reach, step };
+}
 
 static struct cubix_tables small_view(int n_z, int n_age)
 {
@@ -156,7 +171,8 @@ static void test_histograms(uint32_t n, int split)
   double heaviest[N_SPAXEL] = { 0 };
   for (size_t s = 0; s < N_SPAXEL; s++) {
     count[s] = whole->start[s + 1] - whole->start[s];
-    for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++) heaviest[s] = check_worst(heaviest[s], whole->star[i].mass_formed);
+    for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++)
+      heaviest[s] = check_worst(heaviest[s], whole->star[i].mass_formed);
   }
   cubix_histogram_scale(of_all, count, heaviest, N_SPAXEL);
   CHECK(scale(&exponent, mine) == 0);
@@ -178,7 +194,8 @@ static void test_histograms(uint32_t n, int split)
 /* The far stars of all ranks are those of the whole galaxy, in its order. */
 static void test_far(uint32_t n, int split)
 {
-  struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, n, N_SPAXEL, N_Z, N_AGE), *outliers = NULL, *own = NULL;
+  struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, n, N_SPAXEL, N_Z, N_AGE),
+                         *outliers = NULL, *own = NULL;
   struct cubix_outliers noted = { 0 };
   CHECK(cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach) == 0);
   CHECK(cubix_mpi_outliers_gather(&outliers, &noted, N_SPAXEL, 1) == 0);
@@ -190,7 +207,8 @@ static void test_far(uint32_t n, int split)
     for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++)
       if (fabs(whole->star[i].velocity) > reach) {
         const struct cubix_star *a = &outliers->star[at++], *b = &whole->star[i];
-        wrong += a->mass_formed != b->mass_formed || a->velocity != b->velocity || a->f_z != b->f_z || a->f_age != b->f_age || a->iz != b->iz || a->ia != b->ia;
+        wrong += a->mass_formed != b->mass_formed || a->velocity != b->velocity || a->f_z != b->f_z ||
+                 a->f_age != b->f_age || a->iz != b->iz || a->ia != b->ia;
       }
   }
   CHECK(wrong == 0 && outliers->start[N_SPAXEL] == at && (n < 300 || at > n / 300));
@@ -214,7 +232,9 @@ static void test_no_memory(void)
     int32_t *exponent = NULL;
     allocations_left = -1;
     struct cubix_outliers noted = { 0 };
-    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &tables) || cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach)) abort();
+    if (scale(&exponent, mine) || cubix_histogram_build(&h, &nodes, exponent, mine, &tables) ||
+        cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach))
+      abort();
     if (cubix_mpi_rank() == poor) allocations_left = k;
     status = cubix_mpi_histogram_share(&h);
     if (!status) status = cubix_mpi_outliers_gather(&outliers, &noted, N_SPAXEL, 1);
@@ -231,9 +251,7 @@ static void test_no_memory(void)
   cubix_placement_free(mine);
 }
 
-/* ---- the audit
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the audit ------------------------------------------------------------------------------- */
 
 struct stage_set {                /* a model by hand, and a cube painted with the plain kernel */
   struct cubix_templates templates;
@@ -257,9 +275,27 @@ static void set_up(struct stage_set *set)
     set->covered[k] = k < 150;
     set->unbounded[k] = k < 20 || k >= 150;
   }
-  struct cubix_tables v = { .n_z = N_Z, .n_age = N_AGE, .log_z = set->log_z, .log_age = set->log_age, .n_row = N_ROW, .n_knot = N_KNOT, .row_stride = 2 * (N_KNOT + 1),
-                          .row = set->row[0], .light = set->light, .knot = set->knot, .n_cell = 1, .cell_origin = 4900, .cell_per_AA = 1e-4, .first = &set->first,
-                          .n_lambda = N_LAMBDA, .edge = set->edge, .one_plus_z = 1.05, .star_scale = 1e-3, .n_x = N_X, .n_y = N_Y, .margin = MARGIN };
+  struct cubix_tables v = { .n_z = N_Z,
+                            .n_age = N_AGE,
+                            .log_z = set->log_z,
+                            .log_age = set->log_age,
+                            .n_row = N_ROW,
+                            .n_knot = N_KNOT,
+                            .row_stride = 2 * (N_KNOT + 1),
+                            .row = set->row[0],
+                            .light = set->light,
+                            .knot = set->knot,
+                            .n_cell = 1,
+                            .cell_origin = 4900,
+                            .cell_per_AA = 1e-4,
+                            .first = &set->first,
+                            .n_lambda = N_LAMBDA,
+                            .edge = set->edge,
+                            .one_plus_z = 1.05,
+                            .star_scale = 1e-3,
+                            .n_x = N_X,
+                            .n_y = N_Y,
+                            .margin = MARGIN };
   for (int r = 0; r < N_ROW; r++) {
     struct cubix_blend blend = { 1, { set->row[r] }, { 1 } };
     set->light[r] = (double)cubix_integral(&v, &blend, set->edge[0] / v.one_plus_z, set->edge[N_LAMBDA] / v.one_plus_z);
@@ -272,7 +308,8 @@ static void set_up(struct stage_set *set)
 static void paint(struct stage_set *set, const struct cubix_placement *whole)
 {
   struct cubix_cube *cube = &set->cube;
-  int size = cubix_mpi_size(), me = cubix_mpi_rank(), idle = size > 2, n_part = size - idle, part = idle && me > 0 ? me - 1 : me;
+  int size = cubix_mpi_size(), me = cubix_mpi_rank(), idle = size > 2, n_part = size - idle,
+      part = idle && me > 0 ? me - 1 : me;
   cube->n_x = N_X;
   cube->n_y = N_Y;
   cube->margin = MARGIN;
@@ -286,7 +323,8 @@ static void paint(struct stage_set *set, const struct cubix_placement *whole)
       for (size_t i = whole->start[s]; i < whole->start[s + 1]; i++) {
         struct cubix_blend blend;
         cubix_blend_of(&set->templates.tables, &whole->star[i], &blend);
-        sum += (double)cubix_star_channel(&set->templates.tables, &blend, cubix_doppler(1.05, whole->star[i].velocity), cube->lambda_first + k);
+        sum += (double)cubix_star_channel(&set->templates.tables, &blend, cubix_doppler(1.05, whole->star[i].velocity),
+                                          cube->lambda_first + k);
       }
       cube->flux[s * (size_t)cube->n_lambda + (size_t)k] = (cubix_real)sum;
     }
@@ -298,11 +336,13 @@ static void spoil(struct stage_set *set, size_t spaxel, int step, double factor)
   struct cubix_cube *cube = &set->cube;
   for (size_t s = 0; s < N_SPAXEL; s++)
     for (int k = 0; k < cube->n_lambda; k++)
-      if ((spaxel == N_SPAXEL || spaxel == s) && (cube->lambda_first + k) % step == 0) cube->flux[s * (size_t)cube->n_lambda + (size_t)k] *= (cubix_real)factor;
+      if ((spaxel == N_SPAXEL || spaxel == s) && (cube->lambda_first + k) % step == 0)
+        cube->flux[s * (size_t)cube->n_lambda + (size_t)k] *= (cubix_real)factor;
 }
 
 /* The stars come in two chunks: every other star, then the rest. */
-static int audit(struct cubix_audit *result, struct stage_set *set, const struct cubix_placement *mine, int seed, double tolerance, enum cubix_method method)
+static int audit(struct cubix_audit *result, struct stage_set *set, const struct cubix_placement *mine, int seed,
+                 double tolerance, enum cubix_method method)
 {
   int status = CUBIX_OK;
   struct cubix_params par = { .Seed = seed };
@@ -316,7 +356,9 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
   cubix_mpi_survey_sum(survey);
   CUBIX_TRY(cubix_mpi_audit_draw(result, &par, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->templates, survey));
   for (size_t half = 0; half < 2; half++) {
-    struct cubix_placement chunk = { .n_spaxel = N_SPAXEL, .start = start, .star = malloc((mine->start[N_SPAXEL] + 1) * sizeof *chunk.star) };
+    struct cubix_placement chunk = { .n_spaxel = N_SPAXEL,
+                                     .start = start,
+                                     .star = malloc((mine->start[N_SPAXEL] + 1) * sizeof *chunk.star) };
     start[0] = 0;
     for (size_t s = 0; s < N_SPAXEL; s++) {
       start[s + 1] = start[s];
@@ -335,13 +377,15 @@ done:
 
 static void test_audit(struct stage_set *set, int split)
 {
-  struct cubix_placement *mine = my_part(800, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, 800, N_SPAXEL, N_Z, N_AGE), *none = my_part(0, split, N_SPAXEL, N_Z, N_AGE);
+  struct cubix_placement *mine = my_part(800, split, N_SPAXEL, N_Z, N_AGE),
+                         *whole = place(0, 800, N_SPAXEL, N_Z, N_AGE), *none = my_part(0, split, N_SPAXEL, N_Z, N_AGE);
   struct cubix_audit found = { 0 };
   paint(set, whole);
   CHECK(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM) == 0);
   CHECK(found.n_voxel > 50 && found.n_voxel <= CUBIX_AUDIT_MOST && found.worst > 0 && found.worst < 2e-6);
   if (cubix_mpi_rank() == 0) printf("same: audit %d voxels, worst %.6e\n", found.n_voxel, found.worst);
-  CHECK(audit(&found, set, mine, 1, 1e-12, CUBIX_HISTOGRAM) == CUBIX_EFAIL && strstr(cubix_error_message(), "Engine direct"));
+  CHECK(audit(&found, set, mine, 1, 1e-12, CUBIX_HISTOGRAM) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "Engine direct"));
   /* all covered channels count */
   CHECK(audit(&found, set, mine, 1, 1e-2, CUBIX_DIRECT) == CUBIX_EFAIL && strstr(cubix_error_message(), "report"));
 
@@ -356,7 +400,8 @@ static void test_audit(struct stage_set *set, int split)
 
   paint(set, whole);
   if (cubix_mpi_rank() == 0) set->cube.n_lambda = 0;        /* channels that nobody holds */
-  CHECK(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM) == CUBIX_EFAIL && strstr(cubix_error_message(), "held by 0 ranks"));
+  CHECK(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM) == CUBIX_EFAIL &&
+        strstr(cubix_error_message(), "held by 0 ranks"));
   cubix_error_clear();
   cubix_placement_free(mine);
   cubix_placement_free(whole);
@@ -383,7 +428,8 @@ static void test_draw(void)
   for (int i = 0; i < n_a && i < n_b; i++) differ += a[i].spaxel != b[i].spaxel || a[i].channel != b[i].channel;
   CHECK(differ > 40);
   CHECK(cubix_audit_draw(b, &n_b, many, 100, covered, 50, 5) == 0 && n_b == CUBIX_AUDIT_LEAST);
-  CHECK(cubix_audit_draw(b, &n_b, count, 1, covered + 10, 1, 5) == 0 && n_b == 1 && b[0].spaxel == 0 && b[0].channel == 0);
+  CHECK(cubix_audit_draw(b, &n_b, count, 1, covered + 10, 1, 5) == 0 && n_b == 1 && b[0].spaxel == 0 &&
+        b[0].channel == 0);
   CHECK(cubix_audit_draw(b, &n_b, count, 100, covered, 10, 5) == 0 && n_b == 0);
   CHECK(cubix_audit_draw(b, &n_b, count + 1, 2, covered, 50, 5) == 0 && n_b == 0);
 }

@@ -73,9 +73,7 @@ static int message_has(const char *word)
   return 0;
 }
 
-/* ---- one file
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- one file -------------------------------------------------------------------------------- */
 static void test_growth(void)
 {
   struct cubix_atomic_file f = { 0 }, g = { 0 };
@@ -89,7 +87,8 @@ static void test_growth(void)
   cubix_atomic_file_discard(&g);
   CHECK(names_with(".part-", NULL) == 0 && holds("a", "new\n"));
   CHECK(!cubix_atomic_file_text("a", print, "text") && holds("a", "text"));
-  CHECK(cubix_atomic_file_text("a", refuse, NULL) == CUBIX_EFAIL && holds("a", "text") && names_with(".part-", NULL) == 0);
+  CHECK(cubix_atomic_file_text("a", refuse, NULL) == CUBIX_EFAIL && holds("a", "text") &&
+        names_with(".part-", NULL) == 0);
   /* all that grows, for a signal handler */
   CHECK(!cubix_atomic_file_begin(&f, "a") && !cubix_atomic_file_begin(&g, "b") && names_with(".part-", NULL) == 2);
   cubix_atomic_file_abandon();
@@ -106,7 +105,8 @@ static void test_names(void)
     memset(name, 'n', sizeof name);
     for (int k = length[i] - 4; k > 2; k -= 2) memcpy(name + k, "\xc3\xa9", 2);       /* letters of two bytes */
     strcpy(name + length[i], "");
-    CHECK(!cubix_atomic_file_check(name, name) && !cubix_atomic_file_text(name, print, "x") && holds(name, "x") && !remove(name));
+    CHECK(!cubix_atomic_file_check(name, name) && !cubix_atomic_file_text(name, print, "x") && holds(name, "x") &&
+          !remove(name));
   }
   memset(name, 'n', sizeof name);
   name[256] = '\0';
@@ -132,9 +132,11 @@ static void test_planted(void)
   CHECK(holds("victim", "precious") && names_with(".part-", NULL) == 0);
   /* another file is not the one either; the true one can be joined */
   CHECK(!cubix_atomic_file_begin(&f, "planted"));
-  CHECK(!cubix_atomic_file_join(&g, "planted", f.temporary, f.inode) && !cubix_atomic_file_write(&g, "two", 3, 0) && !cubix_atomic_file_seal(&g));
+  CHECK(!cubix_atomic_file_join(&g, "planted", f.temporary, f.inode) && !cubix_atomic_file_write(&g, "two", 3, 0) &&
+        !cubix_atomic_file_seal(&g));
   cubix_atomic_file_leave(&g);
-  CHECK(holds(f.temporary, "two") && cubix_atomic_file_join(&g, "planted", "victim", f.inode) == CUBIX_EOUTPUT && message_has("not the file"));
+  CHECK(holds(f.temporary, "two") && cubix_atomic_file_join(&g, "planted", "victim", f.inode) == CUBIX_EOUTPUT &&
+        message_has("not the file"));
   CHECK(!cubix_atomic_file_end(&f, CUBIX_OK) && holds("planted", "two") && holds("victim", "precious"));
   CHECK(!remove("moved") && !remove("planted"));
 }
@@ -164,7 +166,8 @@ static void test_numbers_that_change(void)
   struct cubix_atomic_file f = { 0 };
   forgetful = 1;
   CHECK(!cubix_atomic_file_text("forgotten", print, "text") && holds("forgotten", "text"));
-  CHECK(!cubix_atomic_file_begin(&f, "forgotten") && !cubix_atomic_file_write(&f, "new", 3, 0) && !cubix_atomic_file_seal(&f) && !cubix_atomic_file_publish(&f));
+  CHECK(!cubix_atomic_file_begin(&f, "forgotten") && !cubix_atomic_file_write(&f, "new", 3, 0) &&
+        !cubix_atomic_file_seal(&f) && !cubix_atomic_file_publish(&f));
   CHECK(holds("forgotten", "new") && names_with(".part-", NULL) == 0);
   /* another file under the temporary name is seen all the same */
   CHECK(!cubix_atomic_file_begin(&f, "forgotten") && !remove(f.temporary));
@@ -174,26 +177,29 @@ static void test_numbers_that_change(void)
   CHECK(!remove("forgotten") && names_with(".part-", NULL) == 0);
 }
 
-/* ---- what may be replaced
- * -----------------------------------------------------------------------------------------------------
- */
+/* ---- what may be replaced -------------------------------------------------------------------- */
 static void test_links(void)
 {
   char here[1024], there[1100];
   CHECK(getcwd(here, sizeof here) && !mkdir("disk", 0777) && !mkdir("links", 0777));
   snprintf(there, sizeof there, "%s/disk/whole", here);
   touch("disk/real", "old");
-  CHECK(!symlink("../disk/real", "links/one") && !symlink("one", "links/two") && !symlink(there, "links/new") && !symlink("round", "links/round"));
+  CHECK(!symlink("../disk/real", "links/one") && !symlink("one", "links/two") && !symlink(there, "links/new") &&
+        !symlink("round", "links/round"));
   CHECK(!cubix_atomic_file_check("links/two", "it") && !cubix_atomic_file_text("links/two", print, "new"));
   CHECK(holds("disk/real", "new") && !exists("links/real"));
   struct stat info;
   CHECK(!lstat("links/two", &info) && S_ISLNK(info.st_mode) && !lstat("links/one", &info) && S_ISLNK(info.st_mode));
-  CHECK(!cubix_atomic_file_text("links/new", print, "first") && holds(there, "first") && !lstat("links/new", &info) && S_ISLNK(info.st_mode));
+  CHECK(!cubix_atomic_file_text("links/new", print, "first") && holds(there, "first") && !lstat("links/new", &info) &&
+        S_ISLNK(info.st_mode));
   CHECK(cubix_atomic_file_check("links/round", "it") == CUBIX_EOUTPUT && message_has("leads nowhere"));
-  CHECK(!symlink("../gone/x", "links/gone") && cubix_atomic_file_check("links/gone", "it") == CUBIX_EOUTPUT && message_has("there is no folder"));
+  CHECK(!symlink("../gone/x", "links/gone") && cubix_atomic_file_check("links/gone", "it") == CUBIX_EOUTPUT &&
+        message_has("there is no folder"));
   if (geteuid() == 0) {                            /* a stranger's link where all may write */
-    CHECK(!mkdir("all", 0777) && !chmod("all", 01777) && !symlink("../victim", "all/x") && !lchown("all/x", 65534, 65534));
-    CHECK(cubix_atomic_file_check("all/x", "it") == CUBIX_EOUTPUT && message_has("another user") && holds("victim", "precious"));
+    CHECK(!mkdir("all", 0777) && !chmod("all", 01777) && !symlink("../victim", "all/x") &&
+          !lchown("all/x", 65534, 65534));
+    CHECK(cubix_atomic_file_check("all/x", "it") == CUBIX_EOUTPUT && message_has("another user") &&
+          holds("victim", "precious"));
     CHECK(!lchown("all/x", 0, 0) && !cubix_atomic_file_check("all/x", "it"));
   }
 }
@@ -201,9 +207,11 @@ static void test_links(void)
 static void test_other_things(void)
 {
   CHECK(!mkfifo("fifo", 0666) && cubix_atomic_file_check("fifo", "it") == CUBIX_EOUTPUT && message_has("not a file"));
-  CHECK(!symlink("fifo", "to-fifo") && cubix_atomic_file_check("to-fifo", "it") == CUBIX_EOUTPUT && message_has("not a file"));
+  CHECK(!symlink("fifo", "to-fifo") && cubix_atomic_file_check("to-fifo", "it") == CUBIX_EOUTPUT &&
+        message_has("not a file"));
   CHECK(cubix_atomic_file_check("disk", "it") == CUBIX_EOUTPUT && message_has("not a file"));
-  CHECK(!symlink("/proc/self/fd/1", "out") && cubix_atomic_file_check("out", "it") == CUBIX_EOUTPUT && message_has("stream"));
+  CHECK(!symlink("/proc/self/fd/1", "out") && cubix_atomic_file_check("out", "it") == CUBIX_EOUTPUT &&
+        message_has("stream"));
   struct cubix_atomic_file f = { 0 };
   CHECK(cubix_atomic_file_begin(&f, "fifo") == CUBIX_EOUTPUT && !f.temporary);
 }
@@ -212,7 +220,8 @@ static void test_permissions(void)
 {
   mode_t mask = umask(027);
   CHECK(!cubix_atomic_file_text("fresh", print, "x") && mode_of("fresh") == 0640);
-  CHECK(!chmod("fresh", 0604) && !cubix_atomic_file_text("fresh", print, "y") && mode_of("fresh") == 0604 && holds("fresh", "y"));
+  CHECK(!chmod("fresh", 0604) && !cubix_atomic_file_text("fresh", print, "y") && mode_of("fresh") == 0604 &&
+        holds("fresh", "y"));
   CHECK(!chmod("fresh", 0600) && !cubix_atomic_file_text("fresh", print, "y") && mode_of("fresh") == 0600);
   umask(mask);
   /* what nobody may write to is kept, by root too */
@@ -226,9 +235,7 @@ static void test_permissions(void)
   CHECK(names_with(".part-", NULL) == 0);
 }
 
-/* ---- leftovers
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- leftovers ------------------------------------------------------------------------------- */
 /* A process that begins a file and says so; with lives it waits to be killed. */
 static pid_t begun_by_another(const char *path, int lives)
 {
@@ -257,8 +264,10 @@ static void age(const char *path, long seconds)
 
 static void test_leftovers(void)
 {
-  static const char *const kept[] = { ".left.part-elsewhere-1-0123456789abcdef", ".left.part-elsewhere-1-0123456789abcdeX", ".left.part7", ".left.part-", ".left.part-x-y-0123456789abcdef",
-                                      ".left2.part-elsewhere-1-0123456789abcdef" };
+  static const char *const kept[] = {
+    ".left.part-elsewhere-1-0123456789abcdef", ".left.part-elsewhere-1-0123456789abcdeX", ".left.part7", ".left.part-",
+    ".left.part-x-y-0123456789abcdef",         ".left2.part-elsewhere-1-0123456789abcdef"
+  };
   begun_by_another("left", 0);
   begun_by_another("right", 0);
   pid_t living = begun_by_another("left", 1);
@@ -271,7 +280,8 @@ static void test_leftovers(void)
   age(".left.part-elsewhere-99-00000000000000bb", 8 * 86400);
   CHECK(!cubix_atomic_file_check("left", "it"));
   for (int i = 0; i < 6; i++) CHECK(exists(kept[i]) && !remove(kept[i]));
-  CHECK(!exists(".left.part-elsewhere-99-00000000000000aa") && exists(".left.part-elsewhere-99-00000000000000bb") && holds("victim", "precious"));
+  CHECK(!exists(".left.part-elsewhere-99-00000000000000aa") && exists(".left.part-elsewhere-99-00000000000000bb") &&
+        holds("victim", "precious"));
   CHECK(!remove(".left.part-elsewhere-99-00000000000000bb"));
   /* one lives; the other is another output's */
   CHECK(names_with(".left.part-", NULL) == 1 && names_with(".right.part-", NULL) == 1);

@@ -5,8 +5,7 @@
 #include "base/worst.h"
 #include "physics/pixel.h"
 
-/* ---- B-splines and weights
- * ---------------------------------------------------------------------------------------------- */
+/* ---- B-splines and weights ------------------------------------------------------------------- */
 /* The recursion of Cox and de Boor on the integers, order n, support [0, n]. */
 static double cox_de_boor(int n, double x)
 {
@@ -20,7 +19,8 @@ static void b_splines(void)
   double w[CUBIX_N_WEIGHT], f = 0;
   CHECK(nodes.n == 36);
   CHECK(cubix_basis_nodes(600, 25).n == 54 && cubix_basis_nodes(100, 30).n == 13);
-  CHECK(cubix_node_of(&nodes, 600.01, &f) == -1 && cubix_node_of(&nodes, -600.01, &f) == -1 && cubix_node_of(&nodes, NAN, &f) == -1);
+  CHECK(cubix_node_of(&nodes, 600.01, &f) == -1 && cubix_node_of(&nodes, -600.01, &f) == -1 &&
+        cubix_node_of(&nodes, NAN, &f) == -1);
   for (int i = 0; i <= 480; i++) {
     double v = -600 + 2.5 * i, sum = 0, mean = 0;
     int j = cubix_node_of(&nodes, v, &f);
@@ -44,7 +44,8 @@ static void pixel_weights(const struct lab *lab)
   unsigned state = 3;
   double lo = lab->knot[0], hi = lab->knot[N_KNOT - 1];
   for (int trial = 0; trial < 300; trial++) {
-    double x0 = lo - 3 + (hi - lo + 6) * uniform(&state), x1 = x0 + (trial % 3 ? 1.25 : 20) * uniform(&state), w[2 * 40] = { 0 }, sum = 0;
+    double x0 = lo - 3 + (hi - lo + 6) * uniform(&state), x1 = x0 + (trial % 3 ? 1.25 : 20) * uniform(&state),
+           w[2 * 40] = { 0 }, sum = 0;
     int first, n = cubix_pixel_knots(v, x0, x1, &first), t = trial % N_ROW;
     CHECK(n <= 40 && first >= 0 && first + n <= N_KNOT);
     cubix_pixel_add(v, x0, x1, 1, first, w);
@@ -54,14 +55,13 @@ static void pixel_weights(const struct lab *lab)
   }
 }
 
-/* ---- the basis
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- the basis ------------------------------------------------------------------------------- */
 static double from_basis(const struct cubix_basis *basis, float *const *tile, int t, int k, double v)
 {
   double w[CUBIX_N_WEIGHT], f = 0, sum = 0;
   int j = cubix_node_of(&basis->nodes, v, &f);
-  const float *d = tile[k / CUBIX_TILE] + ((size_t)basis->slot[t] * (size_t)basis->nodes.n + (size_t)j) * CUBIX_TILE + k % CUBIX_TILE;
+  const float *d = tile[k / CUBIX_TILE] + ((size_t)basis->slot[t] * (size_t)basis->nodes.n + (size_t)j) * CUBIX_TILE +
+                   k % CUBIX_TILE;
   cubix_node_weights(f, w);
   for (int q = 0; q < CUBIX_N_WEIGHT; q++) sum += w[q] * (double)d[q * CUBIX_TILE];
   return sum;
@@ -91,7 +91,8 @@ static void accuracy(const struct lab *lab)
     }
     CHECK(worst > 0.2 * basis->certified);       /* the certificate is no idle bound */
     CHECK_CLOSE(worst, 0, 1.1 * basis->certified + 2e-7);
-    for (size_t j = 0; j < (size_t)N_ROW * (size_t)basis->nodes.n; j++) CHECK(tile[2][j * CUBIX_TILE + N_LAMBDA % CUBIX_TILE] == 0);
+    for (size_t j = 0; j < (size_t)N_ROW * (size_t)basis->nodes.n; j++)
+      CHECK(tile[2][j * CUBIX_TILE + N_LAMBDA % CUBIX_TILE] == 0);
     tiles_free(basis, tile);
     cubix_basis_free(basis);
   }
@@ -116,17 +117,22 @@ static void subset(const struct lab *lab)
   only[4] = only[20] = only[36] = 1;
   struct cubix_basis *all = NULL, *few = NULL;
   struct cubix_nodes nodes = cubix_basis_nodes(REACH, 15);
-  CHECK(cubix_basis_init(&all, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK && cubix_basis_init(&few, &lab->templates, &nodes, only, 1e-4) == CUBIX_OK);
+  CHECK(cubix_basis_init(&all, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK &&
+        cubix_basis_init(&few, &lab->templates, &nodes, only, 1e-4) == CUBIX_OK);
   CHECK(few->n_template == 3 && few->slot[4] == 0 && few->slot[20] == 1 && few->slot[36] == 2 && few->slot[5] == -1);
   CHECK(cubix_basis_keep(all, 1) == CUBIX_OK);
   struct cubix_basis_state *state = all->state;
   int i = 1;
   double worst = 0;
-  CHECK(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], &worst, 1) == CUBIX_OK && worst > 0);
+  CHECK(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], &worst, 1) == CUBIX_OK &&
+        worst > 0);
   float **a = tiles_of(all), **b = tiles_of(few);
   for (int tile = 0; tile < 3; tile++)
     for (int t = 0; t < N_ROW; t++)
-      if (only[t]) CHECK(!memcmp(a[tile] + (size_t)t * (size_t)nodes.n * CUBIX_TILE, b[tile] + (size_t)few->slot[t] * (size_t)nodes.n * CUBIX_TILE, (size_t)nodes.n * CUBIX_TILE * sizeof(float)));
+      if (only[t])
+        CHECK(!memcmp(a[tile] + (size_t)t * (size_t)nodes.n * CUBIX_TILE,
+                      b[tile] + (size_t)few->slot[t] * (size_t)nodes.n * CUBIX_TILE,
+                      (size_t)nodes.n * CUBIX_TILE * sizeof(float)));
   tiles_free(all, a);
   tiles_free(few, b);
   cubix_basis_free(all);
@@ -137,12 +143,15 @@ static void subset(const struct lab *lab)
  * is NaN stays the worst of its row. */
 static void not_a_number(void)
 {
-  CHECK(isnan(check_worst(check_worst(1, NAN), 2)) && isnan(check_worst(NAN, 0)) && check_worst(1, 2) == 2 && check_worst(2, 1) == 2);
+  CHECK(isnan(check_worst(check_worst(1, NAN), 2)) && isnan(check_worst(NAN, 0)) && check_worst(1, 2) == 2 &&
+        check_worst(2, 1) == 2);
   CHECK(isnan(cubix_worst(cubix_worst(1, (double)NAN), 2)) && cubix_worst(1, 2) == 2 && cubix_worst(2, 1) == 2);
   struct lab *lab = malloc(sizeof *lab);
   struct cubix_basis *basis = NULL;
   struct cubix_nodes nodes = cubix_basis_nodes(REACH, 15);
-  double worst[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))) = { 0 }, least[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))), value[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64)));
+  double worst[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))) = { 0 },
+                                     least[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))),
+                                     value[CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64)));
   double d[CUBIX_N_WEIGHT][CUBIX_BASIS_FIT_LANE] __attribute__((aligned(64))), weight = 1;
   double phi[3][CUBIX_N_WEIGHT] = { { 0.5, 0.25, 0.25, 0, 0, 0 }, { 1, 0, 0, 0, 0, 0 }, { 0, 0.75, 0.25, 0, 0, 0 } };
   int i = 1, first[3] = { 0 }, count[3] = { 1, 1, 1 }, node[3] = { 0 };
@@ -150,7 +159,8 @@ static void not_a_number(void)
   struct cubix_forms forms = { .n = 3, .first = first, .count = count, .at = at, .weight = &weight };
   lab_init(lab, 1.02, 1, 5075);
   lab->row[20 * lab->templates.tables.row_stride + 2 * (N_KNOT / 2)] = (cubix_real)NAN;
-  CHECK(cubix_basis_init(&basis, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK && cubix_basis_keep(basis, 1) == CUBIX_OK);
+  CHECK(cubix_basis_init(&basis, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK &&
+        cubix_basis_keep(basis, 1) == CUBIX_OK);
   struct cubix_basis_state *state = basis->state;
   CHECK(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], worst, 1) == CUBIX_EFAIL);
   CHECK(strstr(cubix_error_message(), "not finite") != NULL);
@@ -161,8 +171,10 @@ static void not_a_number(void)
     for (int q = 0; q < CUBIX_N_WEIGHT; q++) d[q][lane] = lane == 7 && q == 2 ? NAN : 2.5;
     if (lane == 9) d[0][lane] = INFINITY;
   }
-  cubix_basis_fit_kernel_best()->check(&forms, node, (const double (*)[CUBIX_N_WEIGHT])phi, value, &d[0][0], least, worst);
-  for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) CHECK(lane == 7 || lane == 9 ? !isfinite(worst[lane]) : worst[lane] == 0.25);
+  cubix_basis_fit_kernel_best()->check(&forms, node, (const double(*)[CUBIX_N_WEIGHT])phi, value, &d[0][0], least,
+                                       worst);
+  for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++)
+    CHECK(lane == 7 || lane == 9 ? !isfinite(worst[lane]) : worst[lane] == 0.25);
 }
 
 /* Channels that the library does not cover: left out where it is seen, nothing where it is not. */
@@ -190,7 +202,8 @@ static void edges(void)
     int k = 0;
     while (!lab->covered[k]) k++;
     CHECK(k > 10 && k < N_LAMBDA / 2 && !basis->at_end[k]);
-    for (int i = -300; i <= 300; i += 7) CHECK_CLOSE(from_basis(basis, tile, 7, k, i) / channel_at(lab, 7, k, i), 1, 1.1 * basis->certified + 2e-7);
+    for (int i = -300; i <= 300; i += 7)
+      CHECK_CLOSE(from_basis(basis, tile, 7, k, i) / channel_at(lab, 7, k, i), 1, 1.1 * basis->certified + 2e-7);
     tiles_free(basis, tile);
   }
   cubix_basis_free(basis);

@@ -97,7 +97,8 @@ static void flips(const struct lab *lab, const char *folder, float *const *must)
   int n_tile = basis->n_tile;
   cubix_basis_free(basis);
   for (int i = 0; i < N_FLIP; i++) {
-    off_t at = i < N_FLIP / 3 ? (off_t)(uniform(&state) * (double)(128 + 16 * n_tile)) : first + stride * (i % n_tile) + (off_t)(uniform(&state) * (double)bytes);
+    off_t at = i < N_FLIP / 3 ? (off_t)(uniform(&state) * (double)(128 + 16 * n_tile))
+                              : first + stride * (i % n_tile) + (off_t)(uniform(&state) * (double)bytes);
     damage(path, at, (char)(1 << (int)(8 * uniform(&state))));
     again(lab, folder, must, 0, 1);
     CHECK(strstr(last_warning, path) && (at < first || strstr(last_warning, "tile")));
@@ -116,13 +117,17 @@ static void late(const struct lab *lab, const char *folder, float *const *must)
   struct stat info;
   CHECK(known && *known->cache && !stat(known->cache, &info));
   CHECK(cubix_basis_file_init(&file, folder, &key) == CUBIX_OK && !strcmp(file.path, known->cache));
-  CHECK(cubix_basis_init(&basis, &lab->templates, &known->nodes, NULL, 1e-4) == CUBIX_OK && cubix_basis_file_map(&file, basis));
+  CHECK(cubix_basis_init(&basis, &lab->templates, &known->nodes, NULL, 1e-4) == CUBIX_OK &&
+        cubix_basis_file_map(&file, basis));
   off_t first = first_tile(known, &stride, info.st_size);
   CHECK(basis->n_tile >= 3);
-  CHECK(!strcmp(cubix_basis_lost(((struct cubix_basis_state *)basis->state)->map + first), file.path) && !cubix_basis_lost(&info));
-  CHECK(cubix_basis_tile(basis, 0, NULL, &tile) == CUBIX_OK && !memcmp(tile, must[0], (size_t)cubix_basis_tile_size(basis) * sizeof *tile));
+  CHECK(!strcmp(cubix_basis_lost(((struct cubix_basis_state *)basis->state)->map + first), file.path) &&
+        !cubix_basis_lost(&info));
+  CHECK(cubix_basis_tile(basis, 0, NULL, &tile) == CUBIX_OK &&
+        !memcmp(tile, must[0], (size_t)cubix_basis_tile_size(basis) * sizeof *tile));
   damage(file.path, first + stride + 100, 1);
-  CHECK(cubix_basis_tile(basis, 1, NULL, &tile) == CUBIX_EINPUT && strstr(cubix_error_message(), file.path) && strstr(cubix_error_message(), "tile 1"));
+  CHECK(cubix_basis_tile(basis, 1, NULL, &tile) == CUBIX_EINPUT && strstr(cubix_error_message(), file.path) &&
+        strstr(cubix_error_message(), "tile 1"));
   CHECK(!truncate(file.path, first + 2 * stride));
   CHECK(cubix_basis_tile(basis, 2, NULL, &tile) == CUBIX_EINPUT && strstr(cubix_error_message(), "tile 2"));
   cubix_basis_free(basis);
@@ -173,8 +178,10 @@ static void cache(const struct lab *lab, const char *folder, const char *both)
   CHECK(kept && *kept->cache && !kept->from_cache);
   if (!kept) return;
   snprintf(path, sizeof path, "%s", kept->cache);
-  CHECK(kept->certified == basis->certified && kept->nodes.n == basis->nodes.n && kept->nodes.step == basis->nodes.step);
-  CHECK(file_count(folder) == 1 && !strncmp(path, folder, strlen(folder)) && strlen(path) == strlen(folder) + 1 + 32 + strlen(".cubix-basis"));
+  CHECK(kept->certified == basis->certified && kept->nodes.n == basis->nodes.n &&
+        kept->nodes.step == basis->nodes.step);
+  CHECK(file_count(folder) == 1 && !strncmp(path, folder, strlen(folder)) &&
+        strlen(path) == strlen(folder) + 1 + 32 + strlen(".cubix-basis"));
   cubix_basis_free(kept);
   again(lab, folder, must, 1, 0);
   again(lab, folder, must, 1, 0);
@@ -233,11 +240,14 @@ static void keys(const struct lab *lab)
   struct lab *other = malloc(sizeof *other);
   memcpy(other, lab, sizeof *other);
   struct cubix_tables *v = &other->templates.tables;
-  v->row = other->row, v->knot = other->knot, v->edge = other->edge, v->light = other->light, v->first = other->first, other->templates.covered = other->covered;
-  struct cubix_basis_key a = cubix_basis_key_of(&lab->templates, 300, 1e-4), b = cubix_basis_key_of(&other->templates, 300, 1e-4);
+  v->row = other->row, v->knot = other->knot, v->edge = other->edge, v->light = other->light, v->first = other->first,
+  other->templates.covered = other->covered;
+  struct cubix_basis_key a = cubix_basis_key_of(&lab->templates, 300, 1e-4),
+                         b = cubix_basis_key_of(&other->templates, 300, 1e-4);
 #define DIFFERENT(key) ((b = (key)).word[0] != a.word[0] && b.word[1] != a.word[1])
   CHECK(!memcmp(&a, &b, sizeof a));
-  CHECK(DIFFERENT(cubix_basis_key_of(&lab->templates, 600, 1e-4)) && DIFFERENT(cubix_basis_key_of(&lab->templates, 300, 1e-5)));
+  CHECK(DIFFERENT(cubix_basis_key_of(&lab->templates, 600, 1e-4)) &&
+        DIFFERENT(cubix_basis_key_of(&lab->templates, 300, 1e-5)));
   other->row[777] = nextafterf((float)other->row[777], 10);
   CHECK(DIFFERENT(cubix_basis_key_of(&other->templates, 300, 1e-4)));
   other->row[777] = lab->row[777], other->edge[3] += 1e-9;
@@ -265,7 +275,8 @@ static void two_builders(const struct lab *lab, const char *folder)
     fflush(stdout);
     _exit(check_failed > 0);
   }
-  for (int c = 0; c < 2; c++) CHECK(child[c] > 0 && waitpid(child[c], &result, 0) == child[c] && WIFEXITED(result) && WEXITSTATUS(result) == 0);
+  for (int c = 0; c < 2; c++)
+    CHECK(child[c] > 0 && waitpid(child[c], &result, 0) == child[c] && WIFEXITED(result) && WEXITSTATUS(result) == 0);
   CHECK(file_count(folder) == 2);
 }
 

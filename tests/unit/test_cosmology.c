@@ -39,7 +39,8 @@ static void closed_forms(void)
   const double t_h = CUBIX_HUBBLE_GYR / 70., d_h = CUBIX_C_KMS / 70., z = 3.;
   /* Einstein-de Sitter */
   CHECK_CLOSE(cubix_cosmology_age(1., 0., .7, .25), t_h * 2. / 3. * .125, 1e-14 * t_h);
-  CHECK_CLOSE(cubix_cosmology_luminosity_distance(1., 0., .7, z), d_h * (1. + z) * 2. * (1. - 1. / sqrt(1. + z)), 1e-13 * d_h);
+  CHECK_CLOSE(cubix_cosmology_luminosity_distance(1., 0., .7, z), d_h * (1. + z) * 2. * (1. - 1. / sqrt(1. + z)),
+              1e-13 * d_h);
   /* matter only, open and closed: Mattig 1958 */
   for (double om = .2; om < 2.; om += .5) {
     double mattig = d_h * 2. / (om * om) * (om * z + (om - 2.) * (sqrt(1. + om * z) - 1.));

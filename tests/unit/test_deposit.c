@@ -54,7 +54,8 @@ static double added_up(const struct cubix_tables *v, const double *position, dou
   double sum = 0;
   if (!cubix_foot_of(v, position, length, &foot)) return 0;
   for (int ky = 0; ky < foot.n[1]; ky++)
-    for (int kx = 0; kx < foot.n[0]; kx++) sum += bar[foot.first[1] + ky][foot.first[0] + kx] * cubix_deposit_weight(&foot, kx, ky, NULL);
+    for (int kx = 0; kx < foot.n[0]; kx++)
+      sum += bar[foot.first[1] + ky][foot.first[0] + kx] * cubix_deposit_weight(&foot, kx, ky, NULL);
   return sum;
 }
 
@@ -78,7 +79,8 @@ static void check_moments(enum cubix_deposit_kind kind, double length)
     CHECK(cubix_foot_of(&v, position, length, &foot));
     for (int ky = 0; ky < foot.n[1]; ky++)
       for (int kx = 0; kx < foot.n[0]; kx++) {
-        double w = cubix_deposit_weight(&foot, kx, ky, NULL), x = foot.first[0] + kx - MARGIN + 0.5 - at[0], y = foot.first[1] + ky - MARGIN + 0.5 - at[1];
+        double w = cubix_deposit_weight(&foot, kx, ky, NULL), x = foot.first[0] + kx - MARGIN + 0.5 - at[0],
+               y = foot.first[1] + ky - MARGIN + 0.5 - at[1];
         CHECK(w >= 0);
         sum += w;
         m[0] += w * x;
@@ -115,8 +117,10 @@ static void check_borders(enum cubix_deposit_kind kind, double length)
     CHECK(cubix_foot_of(&wide, position, length, &whole));
     for (int ky = 0; ky < whole.n[1]; ky++)
       for (int kx = 0; kx < whole.n[0]; kx++) {
-        int x = whole.first[0] + kx - more, y = whole.first[1] + ky - more, qx = x - foot.first[0], qy = y - foot.first[1];
-        int painted = x >= 0 && x < N_X && y >= 0 && y < N_Y, mine = seen && qx >= 0 && qx < foot.n[0] && qy >= 0 && qy < foot.n[1];
+        int x = whole.first[0] + kx - more, y = whole.first[1] + ky - more, qx = x - foot.first[0],
+            qy = y - foot.first[1];
+        int painted = x >= 0 && x < N_X && y >= 0 && y < N_Y,
+            mine = seen && qx >= 0 && qx < foot.n[0] && qy >= 0 && qy < foot.n[1];
         CHECK(painted == mine);
         if (!mine) continue;
         CHECK_CLOSE(cubix_deposit_weight(&foot, qx, qy, NULL), cubix_deposit_weight(&whole, kx, ky, NULL), 1e-14);
@@ -160,13 +164,20 @@ static void check_slopes(enum cubix_deposit_kind kind, double length)
     struct cubix_foot foot, near[6];
     if (!cubix_foot_of(&v, position, length, &foot)) continue;
     for (int q = 0; q < 4; q++) {           /* towards larger px (smaller x), smaller px, larger py, smaller py */
-      double moved[3] = { position[0] + (q == 0 ? -h * one_x : q == 1 ? h * one_x : 0), position[1] + (q == 2 ? h * one_y : q == 3 ? -h * one_y : 0), 0 };
+      double moved[3] = { position[0] + (q == 0   ? -h * one_x
+                                         : q == 1 ? h * one_x
+                                                  : 0),
+                          position[1] + (q == 2   ? h * one_y
+                                         : q == 3 ? -h * one_y
+                                                  : 0),
+                          0 };
       cubix_foot_of(&v, moved, length, &near[q]);
     }
     cubix_foot_of(&v, position, length + h, &near[4]);
     cubix_foot_of(&v, position, length - h, &near[5]);
     int jumps = 0;
-    for (int q = 0; q < 6; q++) jumps |= memcmp(near[q].first, foot.first, sizeof foot.first) || memcmp(near[q].n, foot.n, sizeof foot.n);
+    for (int q = 0; q < 6; q++)
+      jumps |= memcmp(near[q].first, foot.first, sizeof foot.first) || memcmp(near[q].n, foot.n, sizeof foot.n);
     if (jumps) continue;
     for (int ky = 0; ky < foot.n[1]; ky++)
       for (int kx = 0; kx < foot.n[0]; kx++) {
@@ -188,14 +199,17 @@ struct move { double position[3], length, roll; struct cubix_sky_bar sky; };
 
 static struct move draw_move(enum cubix_deposit_kind kind)
 {
-  struct move m = { .position = { draw(-1, 1), draw(-1, 1), draw(-1, 1) }, .length = kind == CUBIX_DEPOSIT_GAUSSIAN ? draw(-1, 1) : 0 };
+  struct move m = { .position = { draw(-1, 1), draw(-1, 1), draw(-1, 1) },
+                    .length = kind == CUBIX_DEPOSIT_GAUSSIAN ? draw(-1, 1) : 0 };
   m.sky = (struct cubix_sky_bar){ draw(-1, 1), draw(-1, 1), draw(-1, 1), draw(-1, 1) };
   return m;
 }
 
-static double moved(struct cubix_tables v, const double *position, double length, double roll, const struct move *m, double eps, double bar[N_Y][N_X])
+static double moved(struct cubix_tables v, const double *position, double length, double roll, const struct move *m,
+                    double eps, double bar[N_Y][N_X])
 {
-  double x[3] = { position[0] + eps * m->position[0], position[1] + eps * m->position[1], position[2] + eps * m->position[2] };
+  double x[3] = { position[0] + eps * m->position[0], position[1] + eps * m->position[1],
+                  position[2] + eps * m->position[2] };
   v.arcsec_per_kpc += eps * m->sky.arcsec_per_kpc;
   v.pointing_x += eps * m->sky.pointing_x;
   v.pointing_y += eps * m->sky.pointing_y;
@@ -203,7 +217,8 @@ static double moved(struct cubix_tables v, const double *position, double length
   return added_up(&v, x, length + eps * m->length, bar);
 }
 
-static double forward(const struct cubix_tables *v, const double *position, double length, const struct move *m, double bar[N_Y][N_X], struct cubix_deposit_slope *sum)
+static double forward(const struct cubix_tables *v, const double *position, double length, const struct move *m,
+                      double bar[N_Y][N_X], struct cubix_deposit_slope *sum)
 {
   struct cubix_foot foot;
   struct cubix_deposit_slope dot = { { 0 }, 0 }, s;
@@ -230,19 +245,23 @@ static void check_derivatives(enum cubix_deposit_kind kind, double length)
   int straight = 0, bent = 0;
   fill(bar, -1, 1);
   for (int i = 0; i < N_STAR; i++) {
-    double roll = draw(-4, 4), position[3] = { draw(-3.5, 3.5), draw(-3.5, 3.5), draw(-1, 1) }, position_bar[3] = { 0 }, length_bar = 0;
+    double roll = draw(-4, 4), position[3] = { draw(-3.5, 3.5), draw(-3.5, 3.5), draw(-1, 1) }, position_bar[3] = { 0 },
+           length_bar = 0;
     struct cubix_tables v = make_view(kind, roll);
     struct move m = draw_move(kind);
     struct cubix_deposit_slope sum;
     struct cubix_sky_bar sky_bar = { 0 };
     double tangent = forward(&v, position, length, &m, bar, &sum);
     cubix_deposit_vjp(&v, position, length, &sum, position_bar, &length_bar, &sky_bar);
-    double there = position_bar[0] * m.position[0] + position_bar[1] * m.position[1] + position_bar[2] * m.position[2] + length_bar * m.length
-                   + sky_bar.arcsec_per_kpc * m.sky.arcsec_per_kpc + sky_bar.pointing_x * m.sky.pointing_x + sky_bar.pointing_y * m.sky.pointing_y + sky_bar.roll * m.sky.roll;
+    double there = position_bar[0] * m.position[0] + position_bar[1] * m.position[1] + position_bar[2] * m.position[2] +
+                   length_bar * m.length + sky_bar.arcsec_per_kpc * m.sky.arcsec_per_kpc +
+                   sky_bar.pointing_x * m.sky.pointing_x + sky_bar.pointing_y * m.sky.pointing_y +
+                   sky_bar.roll * m.sky.roll;
     double size = fabs(sum.at[0]) + fabs(sum.at[1]) + fabs(sum.length) + 1e-300;
     worst = check_worst(worst, fabs(there - tangent) / (30 * size));
     double here = added_up(&v, position, length, bar), rest[5];
-    for (int d = 0; d < 5; d++) rest[d] = fabs(moved(v, position, length, roll, &m, pow(10, -2.5 - d), bar) - here - tangent * pow(10, -2.5 - d));
+    for (int d = 0; d < 5; d++)
+      rest[d] = fabs(moved(v, position, length, roll, &m, pow(10, -2.5 - d), bar) - here - tangent * pow(10, -2.5 - d));
     if (!(rest[0] > 1e-8)) continue;                  /* outside, or as good as straight */
     int second = 1;
     for (int d = 0; d < 4; d++) second &= fabs(log10(rest[d] / rest[d + 1]) - 2) < 0.1 || rest[d + 1] < 2e-15;
@@ -269,20 +288,24 @@ static void fill_slab(struct cubix_slab *slab)
 }
 
 /* Every record of a placement is what its star and its spaxel say, in the slab's order, and none is missing. */
-static void compare_records(const struct cubix_placement *p, const struct cubix_tables *v, const struct cubix_slab *slab)
+static void compare_records(const struct cubix_placement *p, const struct cubix_tables *v,
+                            const struct cubix_slab *slab)
 {
   size_t expected = 0, wrong = 0;
   struct cubix_foot foot;
   for (size_t i = 0; i < slab->n; i++)
-    if (cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot)) expected += (size_t)foot.n[0] * (size_t)foot.n[1];
+    if (cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot))
+      expected += (size_t)foot.n[0] * (size_t)foot.n[1];
   CHECK(p->start[p->n_spaxel] == expected && expected > slab->n / 2);
   for (size_t s = 0; s < p->n_spaxel; s++)
     for (size_t k = p->start[s]; k < p->start[s + 1]; k++) {
       size_t i = p->source[k];
       cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot);
       int x = (int)(s % N_X) - foot.first[0], y = (int)(s / N_X) - foot.first[1];
-      wrong += x < 0 || x >= foot.n[0] || y < 0 || y >= foot.n[1] || (k > p->start[s] && p->source[k - 1] >= p->source[k]);
-      wrong += !(fabs(p->star[k].mass_formed - slab->mass_formed[i] * cubix_deposit_weight(&foot, x, y, NULL)) <= 1e-15 * slab->mass_formed[i]);
+      wrong +=
+          x < 0 || x >= foot.n[0] || y < 0 || y >= foot.n[1] || (k > p->start[s] && p->source[k - 1] >= p->source[k]);
+      wrong += !(fabs(p->star[k].mass_formed - slab->mass_formed[i] * cubix_deposit_weight(&foot, x, y, NULL)) <=
+                 1e-15 * slab->mass_formed[i]);
       wrong += p->star[k].velocity != slab->velocity[3 * i + 2];
     }
   CHECK(wrong == 0);
@@ -323,7 +346,8 @@ static void check_placement(enum cubix_deposit_kind kind, double length, size_t 
   v.log_z = v.log_age = &node;
   v.light = &light;
   v.light_scale = 1e-5;
-  CHECK(cubix_slab_reserve(&slab, n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (length > 0 ? 0 : CUBIX_SLAB_LENGTH)) == CUBIX_OK);
+  CHECK(cubix_slab_reserve(
+            &slab, n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (length > 0 ? 0 : CUBIX_SLAB_LENGTH)) == CUBIX_OK);
   fill_slab(&slab);
   for (int t = 0; t < 2; t++) {
     omp_set_num_threads(t + 1);
@@ -334,10 +358,13 @@ static void check_placement(enum cubix_deposit_kind kind, double length, size_t 
   compare_maps(cube[0], p[0], &v);
   CHECK(!memcmp(p[0]->start, p[1]->start, sizeof *p[0]->start * (p[0]->n_spaxel + 1)));
   CHECK(!memcmp(p[0]->source, p[1]->source, sizeof *p[0]->source * p[0]->start[p[0]->n_spaxel]));
-  for (int k = 0; k < CUBIX_N_MAP; k++) CHECK(!memcmp(cube[0]->map[k], cube[1]->map[k], sizeof(double) * (size_t)ins.n_x * (size_t)ins.n_y));
-  CHECK(!memcmp(cube[0]->budget, cube[1]->budget, sizeof cube[0]->budget) && cube[0]->v_max == cube[1]->v_max && cube[0]->v_max > 0);
+  for (int k = 0; k < CUBIX_N_MAP; k++)
+    CHECK(!memcmp(cube[0]->map[k], cube[1]->map[k], sizeof(double) * (size_t)ins.n_x * (size_t)ins.n_y));
+  CHECK(!memcmp(cube[0]->budget, cube[1]->budget, sizeof cube[0]->budget) && cube[0]->v_max == cube[1]->v_max &&
+        cube[0]->v_max > 0);
   CHECK(cubix_placement_build(&bare, NULL, &v, &slab, 0) == CUBIX_OK && !bare->source);
-  for (size_t k = 0; k < bare->start[bare->n_spaxel]; k++) CHECK(bare->star[k].mass_formed == p[0]->star[k].mass_formed);
+  for (size_t k = 0; k < bare->start[bare->n_spaxel]; k++)
+    CHECK(bare->star[k].mass_formed == p[0]->star[k].mass_formed);
   for (int t = 0; t < 2; t++) {
     cubix_placement_free(p[t]);
     cubix_cube_free(cube[t]);
@@ -357,7 +384,8 @@ static void check_few(void)
   p = NULL;
   v.deposit = CUBIX_DEPOSIT_GAUSSIAN;
   slab.n = 1;
-  CHECK(cubix_placement_build(&p, NULL, &v, &slab, 0) == CUBIX_EUSAGE && !p && strstr(cubix_error_message(), "give a DepositLength"));
+  CHECK(cubix_placement_build(&p, NULL, &v, &slab, 0) == CUBIX_EUSAGE && !p &&
+        strstr(cubix_error_message(), "give a DepositLength"));
 }
 
 int main(void)

@@ -12,23 +12,33 @@ static struct cubix_params *par;
 /* A galaxy of n stars on n_spaxel spaxels, for ranks of two CPU cores. */
 static struct cubix_workload a_galaxy(double n, double n_spaxel, int n_used, int n_rank)
 {
-  struct cubix_workload work = { .n_star = (int64_t)n, .values = n_spaxel * cubix_engine_values(n / n_spaxel), .n_spaxel = n_spaxel, .n_lambda = 3681,
-                                 .n_row = n_used, .n_used = n_used, .n_rank = n_rank, .n_core = 2 * n_rank, .rates = { 2.25, 40, 0.025, 0 } };
+  struct cubix_workload work = { .n_star = (int64_t)n,
+                                 .values = n_spaxel * cubix_engine_values(n / n_spaxel),
+                                 .n_spaxel = n_spaxel,
+                                 .n_lambda = 3681,
+                                 .n_row = n_used,
+                                 .n_used = n_used,
+                                 .n_rank = n_rank,
+                                 .n_core = 2 * n_rank,
+                                 .rates = { 2.25, 40, 0.025, 0 } };
   work.values_apart = n_spaxel * cubix_engine_values(n / n_spaxel / n_rank);
   return work;
 }
 
-static struct cubix_engine *choose(const struct cubix_workload *work, const char *engine, const char *combine, const char *tolerance)
+static struct cubix_engine *choose(const struct cubix_workload *work, const char *engine, const char *combine,
+                                   const char *tolerance)
 {
   struct cubix_engine *chosen = NULL;
-  CHECK(!cubix_params_set(par, "Engine", engine) && !cubix_params_set(par, "Combine", combine) && !cubix_params_set(par, "Tolerance", tolerance));
+  CHECK(!cubix_params_set(par, "Engine", engine) && !cubix_params_set(par, "Combine", combine) &&
+        !cubix_params_set(par, "Tolerance", tolerance));
   CHECK(cubix_engine_init(&chosen, par, work->n_row, work->n_rank, work->n_lambda) == CUBIX_OK);
   cubix_engine_set_reach(chosen, work);
   cubix_engine_choose(chosen, par, work);
   return chosen;
 }
 
-static enum cubix_method method(const struct cubix_workload *work, const char *engine, const char *tolerance, const char *word)
+static enum cubix_method method(const struct cubix_workload *work, const char *engine, const char *tolerance,
+                                const char *word)
 {
   struct cubix_engine *chosen = choose(work, engine, "auto", tolerance);
   enum cubix_method found = chosen->method;
@@ -104,8 +114,11 @@ static void test_owners(void)
 {
   for (int n_rank = 1; n_rank < 70; n_rank += n_rank < 6 ? 1 : 21) {
     struct cubix_workload work = a_galaxy(6e6, 1e4, 1326, n_rank);
-    struct cubix_engine *cube = choose(&work, "histogram", "cube", "1e-4"), *slabs = choose(&work, "histogram", "histogram", "1e-4"), *direct = choose(&work, "direct", "histogram", "1e-4");
-    CHECK(cube->combine == CUBIX_COMBINE_CUBE && slabs->combine == CUBIX_COMBINE_HISTOGRAM && direct->combine == CUBIX_COMBINE_CUBE);
+    struct cubix_engine *cube = choose(&work, "histogram", "cube", "1e-4"),
+                        *slabs = choose(&work, "histogram", "histogram", "1e-4"),
+                        *direct = choose(&work, "direct", "histogram", "1e-4");
+    CHECK(cube->combine == CUBIX_COMBINE_CUBE && slabs->combine == CUBIX_COMBINE_HISTOGRAM &&
+          direct->combine == CUBIX_COMBINE_CUBE);
     CHECK(cube->lambda_first[0] == 0 && slabs->lambda_first[0] == 0 && slabs->lambda_first[n_rank] == 3681);
     int least = 3681, most = 0;
     for (int r = 0; r < n_rank; r++) {
@@ -125,11 +138,14 @@ static void test_owners(void)
 /* Combine auto: a small field is added up, a large one shared; a single rank has nothing to combine. */
 static void test_combine(void)
 {
-  struct cubix_workload one = a_galaxy(6e6, 1e4, 1326, 1), large = a_galaxy(6e6, 9e4, 1326, 16), dense = a_galaxy(1e6, 1, 1326, 2);
-  struct cubix_engine *alone = choose(&one, "auto", "auto", "1e-4"), *wide = choose(&large, "auto", "auto", "1e-4"), *small;
+  struct cubix_workload one = a_galaxy(6e6, 1e4, 1326, 1), large = a_galaxy(6e6, 9e4, 1326, 16),
+                        dense = a_galaxy(1e6, 1, 1326, 2);
+  struct cubix_engine *alone = choose(&one, "auto", "auto", "1e-4"), *wide = choose(&large, "auto", "auto", "1e-4"),
+                      *small;
   dense.n_lambda = 10;
   small = choose(&dense, "histogram", "auto", "1e-4");
-  CHECK(alone->combine == CUBIX_COMBINE_HISTOGRAM && wide->combine == CUBIX_COMBINE_HISTOGRAM && small->combine == CUBIX_COMBINE_CUBE);
+  CHECK(alone->combine == CUBIX_COMBINE_HISTOGRAM && wide->combine == CUBIX_COMBINE_HISTOGRAM &&
+        small->combine == CUBIX_COMBINE_CUBE);
   cubix_engine_free(alone);
   cubix_engine_free(wide);
   cubix_engine_free(small);

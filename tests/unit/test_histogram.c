@@ -15,8 +15,10 @@ static struct cubix_histogram *build(const struct cubix_placement *p, const int3
 static int same(const struct cubix_histogram *a, const struct cubix_histogram *b)
 {
   size_t n = a->start[a->n_spaxel];
-  return a->n_spaxel == b->n_spaxel && a->n_value == b->n_value && !memcmp(a->start, b->start, sizeof *a->start * (a->n_spaxel + 1)) &&
-         !memcmp(a->block, b->block, sizeof *a->block * n) && !memcmp(a->value, b->value, sizeof *a->value * a->n_value) &&
+  return a->n_spaxel == b->n_spaxel && a->n_value == b->n_value &&
+         !memcmp(a->start, b->start, sizeof *a->start * (a->n_spaxel + 1)) &&
+         !memcmp(a->block, b->block, sizeof *a->block * n) &&
+         !memcmp(a->value, b->value, sizeof *a->value * a->n_value) &&
          !memcmp(a->exponent, b->exponent, sizeof *a->exponent * a->n_spaxel);
 }
 
@@ -49,7 +51,8 @@ static void test_deposit(size_t n_star, double decades)
     int row = -1;
     for (size_t b = h->start[s]; b < h->start[s + 1]; b++) {
       const struct cubix_block *block = &h->block[b];
-      shape += block->row <= row || block->at != at || block->n < 1 || block->node < 0 || block->node + block->n > nodes.n;
+      shape +=
+          block->row <= row || block->at != at || block->n < 1 || block->node < 0 || block->node + block->n > nodes.n;
       row = block->row;
       ends += h->value[at] <= 0 || h->value[at + (size_t)block->n - 1] <= 0;
       for (int k = 0; k < block->n; k++, at++) {
@@ -117,7 +120,8 @@ static void test_same_bits(void)
   CHECK(cubix_histogram_merge(&sum, part, N_PART + 2) == 0);
   CHECK(sum && same(whole, sum));
   CHECK(cubix_histogram_value_start(sum, 0) == 0 && cubix_histogram_value_start(sum, N_SPAXEL) == sum->n_value);
-  CHECK(cubix_histogram_value_start(sum, 1) == cubix_histogram_value_start(sum, 2) && cubix_histogram_value_start(sum, 3) > cubix_histogram_value_start(sum, 2));
+  CHECK(cubix_histogram_value_start(sum, 1) == cubix_histogram_value_start(sum, 2) &&
+        cubix_histogram_value_start(sum, 3) > cubix_histogram_value_start(sum, 2));
   cubix_histogram_free(sum);
   part[5]->exponent[3]++;
   CHECK(cubix_histogram_merge(&sum, part, N_PART + 2) == CUBIX_EFAIL && !sum);
@@ -125,7 +129,8 @@ static void test_same_bits(void)
   struct cubix_histogram_stack stack = { 0 };
   CHECK(cubix_histogram_stack_take(&sum, &stack) == 0 && !sum);
   for (int q = 0; q < N_PART + 2; q++)                         /* of any size, taken by the stack */
-    if (part[q]) CHECK(cubix_histogram_stack_add(&stack, part[q]) == 0 && stack.n > 0 && stack.n < CUBIX_HISTOGRAM_STACK);
+    if (part[q])
+      CHECK(cubix_histogram_stack_add(&stack, part[q]) == 0 && stack.n > 0 && stack.n < CUBIX_HISTOGRAM_STACK);
   CHECK(cubix_histogram_stack_take(&sum, &stack) == 0 && sum && same(whole, sum) && stack.n == 0);
   cubix_histogram_free(sum);
   cubix_histogram_stack_free(&stack);
@@ -145,7 +150,8 @@ static void test_scale(void)
     CHECK((double)count[i] * ldexp(mass[i], e[i]) <= 0x1p62);
     CHECK(e[i] <= 1000 && isfinite(ldexp(1., e[i])));
   }
-  CHECK(e[1] == 50 && e[2] == 51 && e[3] == 51 - 17 && e[4] == 50 - 17 && e[5] == 62 - 20 - 40 && e[7] == 0 && e[9] == 62 - 40 - 2);
+  CHECK(e[1] == 50 && e[2] == 51 && e[3] == 51 - 17 && e[4] == 50 - 17 && e[5] == 62 - 20 - 40 && e[7] == 0 &&
+        e[9] == 62 - 40 - 2);
 }
 
 static double expected(const struct cubix_histogram *h, const struct cubix_basis *b, size_t s, int channel)
@@ -153,7 +159,8 @@ static double expected(const struct cubix_histogram *h, const struct cubix_basis
   double sum = 0;
   for (size_t i = h->start[s]; i < h->start[s + 1]; i++)
     for (int j = 0; j < h->block[i].n; j++)
-      sum += ldexp(scale * (double)h->value[h->block[i].at + (size_t)j], -h->exponent[s]) * (double)d_of(b, b->slot[h->block[i].row], h->block[i].node + j, channel);
+      sum += ldexp(scale * (double)h->value[h->block[i].at + (size_t)j], -h->exponent[s]) *
+             (double)d_of(b, b->slot[h->block[i].row], h->block[i].node + j, channel);
   return sum;
 }
 
@@ -200,7 +207,9 @@ static void test_slabs(const struct cubix_histogram *h)
         struct cubix_cube slab = cube_of(first, n);
         omp_set_num_threads(t);
         CHECK(cubix_multiply(&slab, h, &basis, scale) == 0);
-        for (size_t s = 0; s < N_SPAXEL; s++) different += memcmp(slab.flux + s * (size_t)n, whole.flux + s * N + first, (size_t)n * sizeof *slab.flux) != 0;
+        for (size_t s = 0; s < N_SPAXEL; s++)
+          different +=
+              memcmp(slab.flux + s * (size_t)n, whole.flux + s * N + first, (size_t)n * sizeof *slab.flux) != 0;
         free(slab.flux);
       }
   CHECK(different == 0);

@@ -59,7 +59,10 @@ static double zigzag(double x, double *slope)
   return fabs(off);
 }
 
-static double column(const struct host *h, size_t k, size_t i) { return h->a[k][i] * (h->wells && i == 0 ? h->slope : 1); }
+static double column(const struct host *h, size_t k, size_t i)
+{
+  return h->a[k][i] * (h->wells && i == 0 ? h->slope : 1);
+}
 
 static const double draw = 0.25, home = 3.35;
 
@@ -134,16 +137,25 @@ static void fill(struct host *h, size_t n, double decades)
   *h = (struct host) { .n = n, .n_row = 3 * n };
   for (size_t k = 0; k < h->n_row; k++) {
     h->b[k] = 20 * (uniform((uint32_t)k, 999) - 0.5);
-    for (size_t i = 0; i < n; i++) h->a[k][i] = pow(10, decades * (double)((7 * i) % n) / (double)n) * (uniform((uint32_t)k, (uint32_t)i) - 0.3);
+    for (size_t i = 0; i < n; i++)
+      h->a[k][i] = pow(10, decades * (double)((7 * i) % n) / (double)n) * (uniform((uint32_t)k, (uint32_t)i) - 0.3);
   }
 }
 
 static struct cubix_optimiser_scan *scan;     /* NULL: none */
 
-static struct cubix_optimiser *search(struct host *h, int by_matrix, const double *lower, const double *upper, const struct cubix_optimiser_rule *rule, int want)
+static struct cubix_optimiser *search(struct host *h, int by_matrix, const double *lower, const double *upper,
+                                      const struct cubix_optimiser_rule *rule, int want)
 {
   struct cubix_optimiser_curve curve = { by_matrix ? (int)h->n : 0, place, gain, 1e-13, matrix, diagonal, product };
-  struct cubix_optimiser_problem problem = { .n = h->n, .lower = lower, .upper = upper, .evaluate = evaluate, .host = h, .collective = &cubix_collective_alone, .curve = &curve, .scan = scan };
+  struct cubix_optimiser_problem problem = { .n = h->n,
+                                             .lower = lower,
+                                             .upper = upper,
+                                             .evaluate = evaluate,
+                                             .host = h,
+                                             .collective = &cubix_collective_alone,
+                                             .curve = &curve,
+                                             .scan = scan };
   struct cubix_optimiser *s = NULL;
   for (int i = 0; i < MOST; i++) place[i] = i;
   CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, h->n, 5));
@@ -175,8 +187,8 @@ static void test_linear(int by_matrix, double decades, size_t n)
   CHECK(s->at[CUBIX_AT_PROMISE] <= gain && s->at[CUBIX_AT_PROMISE] >= 0);
   for (size_t i = 0; i < n; i++) worst = check_worst(worst, fabs(slope_of(&h, cubix_optimiser_x(s), i)));
   CHECK(worst <= 2 * sqrt(gain));                          /* in errors: half of it */
-  printf("linear in %zu, %g decades, %s: %g steps, %d matrices, %d products; off by %.1e errors\n", n, decades, by_matrix ? "matrix" : "products", s->at[CUBIX_AT_ITERATION],
-         h.matrices, h.products, 0.5 * worst);
+  printf("linear in %zu, %g decades, %s: %g steps, %d matrices, %d products; off by %.1e errors\n", n, decades,
+         by_matrix ? "matrix" : "products", s->at[CUBIX_AT_ITERATION], h.matrices, h.products, 0.5 * worst);
   CHECK(s->at[CUBIX_AT_ITERATION] < (by_matrix ? 12 : 60));
   cubix_optimiser_free(s);
 }
@@ -188,9 +200,11 @@ static void test_promise(void)
   struct cubix_optimiser_rule none = { 0, 1e9, 1e9, 0.05 }, all = { 500, 0, -1, 0.05 };
   fill(&h, 8, 2);
   struct cubix_optimiser *first = search(&h, 1, NULL, NULL, &none, CUBIX_OK);
-  CHECK(first->at[CUBIX_AT_END] == CUBIX_END_ITERATIONS && first->at[CUBIX_AT_ITERATION] == 0 && !cubix_optimiser_converged(CUBIX_END_ITERATIONS));
+  CHECK(first->at[CUBIX_AT_END] == CUBIX_END_ITERATIONS && first->at[CUBIX_AT_ITERATION] == 0 &&
+        !cubix_optimiser_converged(CUBIX_END_ITERATIONS));
   struct cubix_optimiser *last = search(&h, 1, NULL, NULL, &all, CUBIX_OK);
-  CHECK_CLOSE(first->at[CUBIX_AT_PROMISE], first->at[CUBIX_AT_VALUE] - last->at[CUBIX_AT_VALUE], 1e-5 * first->at[CUBIX_AT_PROMISE] + gain);
+  CHECK_CLOSE(first->at[CUBIX_AT_PROMISE], first->at[CUBIX_AT_VALUE] - last->at[CUBIX_AT_VALUE],
+              1e-5 * first->at[CUBIX_AT_PROMISE] + gain);
   cubix_optimiser_free(first);
   cubix_optimiser_free(last);
 }
@@ -255,7 +269,8 @@ static void test_rosenbrock(int by_matrix)
   struct cubix_optimiser *s = search(&h, by_matrix, NULL, NULL, &hasty, CUBIX_OK);
   CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NEWTON && s->at[CUBIX_AT_VALUE] < 0.02);
   for (size_t i = 0; i < 6; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, 0.3);
-  printf("rosenbrock, %s: %g steps, %g evaluations, value %.1e\n", by_matrix ? "matrix" : "products", s->at[CUBIX_AT_ITERATION], s->at[CUBIX_AT_EVALUATION], s->at[CUBIX_AT_VALUE]);
+  printf("rosenbrock, %s: %g steps, %g evaluations, value %.1e\n", by_matrix ? "matrix" : "products",
+         s->at[CUBIX_AT_ITERATION], s->at[CUBIX_AT_EVALUATION], s->at[CUBIX_AT_VALUE]);
   cubix_optimiser_free(s);
 }
 
@@ -268,7 +283,8 @@ static void test_verdict(int by_matrix)
   fill(&h, 5, 0);
   h.lie = 30;
   struct cubix_optimiser *s = search(&h, by_matrix, NULL, NULL, &rule, CUBIX_OK);
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_STALLED && !cubix_optimiser_converged(CUBIX_END_STALLED) && s->at[CUBIX_AT_PROMISE] > gain);
+  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_STALLED && !cubix_optimiser_converged(CUBIX_END_STALLED) &&
+        s->at[CUBIX_AT_PROMISE] > gain);
   CHECK(!strncmp(cubix_optimiser_end_text(CUBIX_END_STALLED), "not converged", 13));
   cubix_optimiser_free(s);
   fill(&h, 5, 0);
@@ -292,8 +308,8 @@ static void test_kink(int by_matrix)
   CHECK_CLOSE(cubix_optimiser_x(s)[0], 0.3, 1e-3);
   for (size_t i = 1; i < 8; i++) worst = check_worst(worst, fabs(slope_of(&h, cubix_optimiser_x(s), i)));
   CHECK(worst < 2 * sqrt(gain));
-  printf("kink, %s: %g steps, %g evaluations; the others off by %.1e errors\n", by_matrix ? "matrix" : "products", s->at[CUBIX_AT_ITERATION], s->at[CUBIX_AT_EVALUATION],
-         0.5 * worst);
+  printf("kink, %s: %g steps, %g evaluations; the others off by %.1e errors\n", by_matrix ? "matrix" : "products",
+         s->at[CUBIX_AT_ITERATION], s->at[CUBIX_AT_EVALUATION], 0.5 * worst);
   cubix_optimiser_free(s);
 }
 
@@ -323,7 +339,8 @@ static void test_scan(void)
     else CHECK(cubix_optimiser_x(s)[0] < home - 0.5 && s->at[CUBIX_AT_VALUE] > 0.2);
     for (size_t i = 1; i < 8 && look; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, 0.1);
     CHECK(s->at[CUBIX_AT_EVALUATION] == h.calls);
-    printf("wells, %s: %g steps, %d evaluations, %d matrices, value %.2e\n", look ? "scanned" : "not scanned", s->at[CUBIX_AT_ITERATION], h.calls, h.matrices, s->at[CUBIX_AT_VALUE]);
+    printf("wells, %s: %g steps, %d evaluations, %d matrices, value %.2e\n", look ? "scanned" : "not scanned",
+           s->at[CUBIX_AT_ITERATION], h.calls, h.matrices, s->at[CUBIX_AT_VALUE]);
     cubix_optimiser_free(s);
   }
   CHECK(told.ended && told.unknowns == 1 && told.values >= 8);
@@ -354,7 +371,9 @@ static int note(void *host, const struct cubix_optimiser *state)
 static void test_small_gains(void)
 {
   struct host h = { .n = 20, .rosenbrock = 1 };
-  struct cubix_optimiser_problem problem = { .n = 20, .evaluate = evaluate, .iterated = note, .host = &h, .collective = &cubix_collective_alone };
+  struct cubix_optimiser_problem problem = {
+    .n = 20, .evaluate = evaluate, .iterated = note, .host = &h, .collective = &cubix_collective_alone
+  };
   const struct cubix_optimiser_rule rule = { 500, 0, 0.03, 0.1 };
   struct cubix_optimiser *s = NULL;
   int in_a_row = 0, most = 0, before = 0;

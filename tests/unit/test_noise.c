@@ -15,8 +15,20 @@ static const double unit = 1e-20;
 /* A small field of known figures. */
 static struct cubix_instrument small(enum cubix_noise_kind kind)
 {
-  struct cubix_instrument ins = { .n_x = 11, .n_y = 9, .pixel_x = 0.5, .pixel_y = 0.4, .n_lambda = 40, .lambda_min = 5000., .lambda_step = 1.25, .noise = kind,
-                                  .area_cm2 = 5e5, .dark = 1e-3, .read_noise = 2.5, .n_pixel = 1.5, .exposure = 600., .n_sky = 20. };
+  struct cubix_instrument ins = { .n_x = 11,
+                                  .n_y = 9,
+                                  .pixel_x = 0.5,
+                                  .pixel_y = 0.4,
+                                  .n_lambda = 40,
+                                  .lambda_min = 5000.,
+                                  .lambda_step = 1.25,
+                                  .noise = kind,
+                                  .area_cm2 = 5e5,
+                                  .dark = 1e-3,
+                                  .read_noise = 2.5,
+                                  .n_pixel = 1.5,
+                                  .exposure = 600.,
+                                  .n_sky = 20. };
   ins.throughput.n_coef = ins.sky.n_coef = 2;
   ins.throughput.coef[0] = 0.1;
   ins.throughput.coef[1] = 2e-5;
@@ -32,11 +44,14 @@ static struct cubix_cube cube_of(const struct cubix_instrument *ins)
   for (int j = 0; j < cube.n_y; j++)
     for (int i = 0; i < cube.n_x; i++)
       for (int k = 0; k < cube.n_lambda; k++)
-        cube.flux[(j * cube.n_x + i) * cube.n_lambda + k] = (cubix_real)(1000. * exp(-0.4 * hypot(i - 5., j - 4.)) * (1. + 0.3 * sin(k * 1.7)) * (1. + 0.04 * i + 0.03 * j));
+        cube.flux[(j * cube.n_x + i) * cube.n_lambda + k] =
+            (cubix_real)(1000. * exp(-0.4 * hypot(i - 5., j - 4.)) * (1. + 0.3 * sin(k * 1.7)) *
+                         (1. + 0.04 * i + 0.03 * j));
   return cube;
 }
 
-static int init(struct cubix_noise *noise, const struct cubix_instrument *ins, const struct cubix_cube *cube, const char *const (*set)[2], int n)
+static int init(struct cubix_noise *noise, const struct cubix_instrument *ins, const struct cubix_cube *cube,
+                const char *const (*set)[2], int n)
 {
   struct cubix_params *par = NULL;
   int status = cubix_params_init(&par);
@@ -49,9 +64,11 @@ static int init(struct cubix_noise *noise, const struct cubix_instrument *ins, c
 /* The variance by its formula, written once more. */
 static double slow_variance(const struct cubix_instrument *ins, int k, double flux, double t, int n_exp)
 {
-  double lambda = ins->lambda_min + k * ins->lambda_step, photons = (0.1 + 2e-5 * lambda) * ins->area_cm2 * t * ins->lambda_step * lambda / CUBIX_HC_ERG_AA;
+  double lambda = ins->lambda_min + k * ins->lambda_step,
+         photons = (0.1 + 2e-5 * lambda) * ins->area_cm2 * t * ins->lambda_step * lambda / CUBIX_HC_ERG_AA;
   double signal = flux * unit * photons, sky = 1e-17 * ins->pixel_x * ins->pixel_y * photons;
-  double variance = signal + sky * (1. + (ins->n_sky > 0. ? 1. / ins->n_sky : 0.)) + ins->n_pixel * (ins->dark * t + n_exp * ins->read_noise * ins->read_noise);
+  double variance = signal + sky * (1. + (ins->n_sky > 0. ? 1. / ins->n_sky : 0.)) +
+                    ins->n_pixel * (ins->dark * t + n_exp * ins->read_noise * ins->read_noise);
   return variance / (photons * unit) / (photons * unit);
 }
 
@@ -109,8 +126,10 @@ static void moments(const double *x, int n, double *mean, double *variance, doub
 static void test_P12_chi(void)
 {
   enum { N = 200000 };
-  static const struct { const char *t; double flux, n_sky; int normal; } row[] = {
-    { "3000", 0., 0., 1 }, { "3000", 500., 20., 1 }, { "3000", 1e5, 3., 1 }, { "5", 0., 20., 0 }, { "5", 100., 3., 0 }, { "40", 300., 1., 0 }, { "600", 20., 0., 0 },
+  static const struct { const char *t; double flux, n_sky; int normal;
+  } row[] = {
+    { "3000", 0., 0., 1 }, { "3000", 500., 20., 1 }, { "3000", 1e5, 3., 1 }, { "5", 0., 20., 0 },
+    { "5", 100., 3., 0 },  { "40", 300., 1., 0 },    { "600", 20., 0., 0 },
   };
   double *chi = malloc(N * sizeof *chi), mean, variance, third;
   for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
@@ -120,8 +139,11 @@ static void test_P12_chi(void)
     struct cubix_noise noise;
     ins.n_sky = row[i].n_sky;
     CHECK(init(&noise, &ins, &cube, set, 1) == 0);
-    double photons = row[i].flux * noise.electrons[7] + noise.sky[7], all = cubix_noise_variance(&noise, 7, row[i].flux) * pow(noise.electrons[7], 2.);
-    for (int v = 0; v < N; v++) chi[v] = cubix_noise_draw(&noise, 7, row[i].flux, (uint64_t)v) / sqrt(cubix_noise_variance(&noise, 7, row[i].flux));
+    double photons = row[i].flux * noise.electrons[7] + noise.sky[7],
+           all = cubix_noise_variance(&noise, 7, row[i].flux) * pow(noise.electrons[7], 2.);
+    for (int v = 0; v < N; v++)
+      chi[v] =
+          cubix_noise_draw(&noise, 7, row[i].flux, (uint64_t)v) / sqrt(cubix_noise_variance(&noise, 7, row[i].flux));
     moments(chi, N, &mean, &variance, &third);
     CHECK_CLOSE(mean, 0., 4. / sqrt(N));
     /* the fourth moment of a Poisson number counts too */
@@ -148,7 +170,10 @@ static void test_P12_poisson(void)
   ins.dark = ins.read_noise = ins.n_sky = 0.;
   CHECK(init(&noise, &ins, &cube, set, 1) == 0);
   for (int t = 0; t < 3; t++) {
-    double wanted = t == 0 ? 1.5 : t == 1 ? 12. : 49.9, flux = fmax(wanted - noise.sky[7], 0.) / noise.electrons[7], mean = flux * noise.electrons[7] + noise.sky[7];
+    double wanted = t == 0   ? 1.5
+                    : t == 1 ? 12.
+                             : 49.9,
+           flux = fmax(wanted - noise.sky[7], 0.) / noise.electrons[7], mean = flux * noise.electrons[7] + noise.sky[7];
     double chi2 = 0., p = exp(-mean), off = 0.;
     int count[200] = { 0 }, n_bin = 0, beyond = 0;
     for (int v = 0; v < N; v++) {
@@ -178,19 +203,23 @@ static void test_P12_poisson(void)
 static void test_B5_and_seeds(void)
 {
   enum { N = 20000 };
-  static const char *const set[][2] = { { "ExposureTime", "3000" }, { "Seed", "5" } }, *const other[][2] = { { "ExposureTime", "3000" }, { "Seed", "6" } };
+  static const char *const set[][2] = { { "ExposureTime", "3000" }, { "Seed", "5" } }, *const other[][2] = {
+    { "ExposureTime", "3000" }, { "Seed", "6" }
+  };
   struct cubix_instrument ins = small(CUBIX_NOISE_EXPOSURE);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise a, b, c;
   double dot_seed = 0., dot_next = 0., sum = 0.;
   int same = 0;
   for (int k = 0; k < 40; k++) cube.flux[k] = 0;   /* an empty spaxel does not switch noise off */
-  CHECK(init(&a, &ins, &cube, set, 2) == 0 && init(&b, &ins, &cube, set, 2) == 0 && init(&c, &ins, &cube, other, 2) == 0);
+  CHECK(init(&a, &ins, &cube, set, 2) == 0 && init(&b, &ins, &cube, set, 2) == 0 &&
+        init(&c, &ins, &cube, other, 2) == 0);
   double sigma = sqrt(cubix_noise_variance(&a, 3, 0.)), sky = 1e-17 * 0.2 / unit;
   CHECK(sigma > 0.005 * sky && sigma < 5. * sky);
   for (int v = 0; v < N; v++) {
     uint64_t voxel = (uint64_t)v << 20;   /* beyond 32 bits */
-    double x = cubix_noise_draw(&a, 3, 0., voxel) / sigma, y = cubix_noise_draw(&c, 3, 0., voxel) / sigma, z = cubix_noise_draw(&a, 3, 0., voxel + 1) / sigma;
+    double x = cubix_noise_draw(&a, 3, 0., voxel) / sigma, y = cubix_noise_draw(&c, 3, 0., voxel) / sigma,
+           z = cubix_noise_draw(&a, 3, 0., voxel + 1) / sigma;
     same -= x == cubix_noise_draw(&a, 3, 0., voxel + ((uint64_t)1 << 32)) / sigma;
     same += x == cubix_noise_draw(&b, 3, 0., ((uint64_t)v) << 20) / sigma;
     dot_seed += x * y;
@@ -224,7 +253,8 @@ static void test_time(void)
 }
 
 /* The median S/N by sorting all of it. */
-static double slow_snr(const struct cubix_instrument *ins, const struct cubix_cube *cube, double x0, double y0, double radius, int k0, int k1, double t)
+static double slow_snr(const struct cubix_instrument *ins, const struct cubix_cube *cube, double x0, double y0,
+                       double radius, int k0, int k1, double t)
 {
   static double snr[11 * 9 * 40];
   int n = 0, n_exp = (int)ceil(t / ins->exposure * (1. - 1e-12));
@@ -246,14 +276,19 @@ static double slow_snr(const struct cubix_instrument *ins, const struct cubix_cu
  * read-outs; and no shorter time has it. */
 static void test_snr(void)
 {
-  static const struct { const char *snr, *aperture, *from, *to; double read_noise, exposure; int k0, k1; } row[] = {
-    { "30", "1", "0", "0", 2.5, 600., 0, 39 }, { "3", "1", "5010", "5020", 2.5, 600., 8, 16 }, { "0.01", "5", "0", "0", 2.5, 600., 0, 39 },
-    { "100", "0.1", "5010", "5010", 50., 10., 8, 8 }, { "10", "0.1", "5010", "5011.25", 20., 100., 8, 9 }, { "5", "2", "0", "5020", 30., 1., 0, 16 },
+  static const struct { const char *snr, *aperture, *from, *to; double read_noise, exposure; int k0, k1;
+  } row[] = {
+    { "30", "1", "0", "0", 2.5, 600., 0, 39 },           { "3", "1", "5010", "5020", 2.5, 600., 8, 16 },
+    { "0.01", "5", "0", "0", 2.5, 600., 0, 39 },         { "100", "0.1", "5010", "5010", 50., 10., 8, 8 },
+    { "10", "0.1", "5010", "5011.25", 20., 100., 8, 9 }, { "5", "2", "0", "5020", 30., 1., 0, 16 },
     { "200", "0.6", "5030", "0", 0., 600., 24, 39 },
   };
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     for (int shape = 0; shape < 2; shape++) {
-      const char *const set[][2] = { { "SignalToNoise", row[r].snr }, { "SnrAperture", row[r].aperture }, { "SnrLambdaMin", row[r].from }, { "SnrLambdaMax", row[r].to } };
+      const char *const set[][2] = { { "SignalToNoise", row[r].snr },
+                                     { "SnrAperture", row[r].aperture },
+                                     { "SnrLambdaMin", row[r].from },
+                                     { "SnrLambdaMax", row[r].to } };
       struct cubix_instrument ins = small(CUBIX_NOISE_SNR);
       struct cubix_cube cube = cube_of(&ins);
       struct cubix_noise noise;
@@ -266,7 +301,8 @@ static void test_snr(void)
       CHECK_CLOSE(slow_snr(&ins, &cube, 0., 0., radius, row[r].k0, row[r].k1, noise.exposure_time) / want, 1., 1e-9);
       CHECK(noise.n_exposure == (int)fmax(1., ceil(noise.exposure_time / ins.exposure * (1. - 1e-12))));
       int shorter = 0;
-      for (int i = 1; i < 300; i++) shorter += slow_snr(&ins, &cube, 0., 0., radius, row[r].k0, row[r].k1, noise.exposure_time * i / 300.) >= want;
+      for (int i = 1; i < 300; i++)
+        shorter += slow_snr(&ins, &cube, 0., 0., radius, row[r].k0, row[r].k1, noise.exposure_time * i / 300.) >= want;
       CHECK(shorter == 0);
       cubix_noise_free(&noise);
       free(cube.flux);
@@ -302,7 +338,9 @@ static void test_aperture(void)
 
 static void test_refusals(void)
 {
-  static const char *const set[][2] = { { "SignalToNoise", "20" }, { "SnrLambdaMin", "9000" } }, *const time[][2] = { { "ExposureTime", "1e12" } };
+  static const char *const set[][2] = { { "SignalToNoise", "20" }, { "SnrLambdaMin", "9000" } }, *const time[][2] = {
+    { "ExposureTime", "1e12" }
+  };
   struct cubix_instrument ins = small(CUBIX_NOISE_SNR);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;

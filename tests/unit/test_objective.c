@@ -29,7 +29,11 @@ static struct cubix_params *params(const char *likelihood)
 
 static struct cubix_cube cube_new(int first, int n)
 {
-  return (struct cubix_cube){ .n_x = N_X, .n_y = N_Y, .lambda_first = first, .n_lambda = n, .flux = calloc((size_t)(N_SPAXEL * n + 1), sizeof(cubix_real)) };
+  return (struct cubix_cube){ .n_x = N_X,
+                              .n_y = N_Y,
+                              .lambda_first = first,
+                              .n_lambda = n,
+                              .flux = calloc((size_t)(N_SPAXEL * n + 1), sizeof(cubix_real)) };
 }
 
 /* Spectra of a hundred or so with gaps and a negative number; spaxel 2 masked throughout, spaxel 5
@@ -53,7 +57,8 @@ static void scene(struct cubix_observed **obs, struct cubix_cube *model)
   cubix_observed_settle(*obs);
 }
 
-static double value_of(const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *model, struct cubix_cube *bar)
+static double value_of(const struct cubix_params *par, const struct cubix_observed *obs, const struct cubix_cube *model,
+                       struct cubix_cube *bar)
 {
   double value = NAN;
   CHECK(cubix_objective(&value, par, obs, model, bar, &cubix_collective_alone) == CUBIX_OK);
@@ -67,12 +72,14 @@ static double plain(const char *likelihood, const struct cubix_observed *obs, co
   for (int s = 0; s < N_SPAXEL; s++) {
     double dd = 0., dm = 0., mm = 0.;
     for (int k = 0; k < N_LAMBDA; k++) {
-      const double d = (double)obs->data[s * N_LAMBDA + k], w = (double)obs->weight[s * N_LAMBDA + k], m = (double)model->flux[s * N_LAMBDA + k];
+      const double d = (double)obs->data[s * N_LAMBDA + k], w = (double)obs->weight[s * N_LAMBDA + k],
+                   m = (double)model->flux[s * N_LAMBDA + k];
       dd += w * d * d;
       dm += w * d * m;
       mm += w * m * m;
       if (!strcmp(likelihood, "chi2")) value += w * (d - m) * (d - m);
-      if (!strcmp(likelihood, "poisson") && w > 0. && m > 0.) value += 2. * obs->gain[k] * (d > 0. ? m - d + d * log(d / m) : m);
+      if (!strcmp(likelihood, "poisson") && w > 0. && m > 0.)
+        value += 2. * obs->gain[k] * (d > 0. ? m - d + d * log(d / m) : m);
     }
     if (!strcmp(likelihood, "cosine") && dd > 0. && mm > 0.) value += 1. - dm / sqrt(dd * mm);
   }
@@ -93,7 +100,9 @@ static void test_values(void)
     CHECK_CLOSE(value, want, 1e-12 * want);
     CHECK(value > 0. && value == value_of(par, obs, &model, NULL));
     for (int at = 0; at < N; at++) if (obs->weight[at] == 0) CHECK(bar.flux[at] == 0);
-    for (int k = 0; k < N_LAMBDA; k++) CHECK(bar.flux[2 * N_LAMBDA + k] == 0 && (l != 2 || (bar.flux[5 * N_LAMBDA + k] == 0 && bar.flux[7 * N_LAMBDA + k] == 0)));
+    for (int k = 0; k < N_LAMBDA; k++)
+      CHECK(bar.flux[2 * N_LAMBDA + k] == 0 &&
+            (l != 2 || (bar.flux[5 * N_LAMBDA + k] == 0 && bar.flux[7 * N_LAMBDA + k] == 0)));
     /* where the model is the data: nothing is left to pull */
     memcpy(model.flux, obs->data, N * sizeof *model.flux);
     if (l == 1) for (int at = 0; at < N; at++) if (obs->data[at] <= 0) obs->weight[at] = 0;
@@ -155,18 +164,22 @@ static void test_curvature(void)
   for (int l = 0; l < 3; l++) {
     struct cubix_params *par = params(likelihoods[l]);
     struct cubix_observed *obs;
-    struct cubix_cube model, moved = cube_new(0, N_LAMBDA), a = cube_new(0, N_LAMBDA), b = cube_new(0, N_LAMBDA), weight = cube_new(0, N_LAMBDA);
+    struct cubix_cube model, moved = cube_new(0, N_LAMBDA), a = cube_new(0, N_LAMBDA), b = cube_new(0, N_LAMBDA),
+                             weight = cube_new(0, N_LAMBDA);
     scene(&obs, &model);
     if (l) memcpy(obs->data, model.flux, N * sizeof *model.flux);
     CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_OK);
-    for (int at = 0; at < N; at++) CHECK((double)weight.flux[at] >= 0. && isfinite((double)weight.flux[at]) && (obs->weight[at] > 0 || weight.flux[at] == 0));
+    for (int at = 0; at < N; at++)
+      CHECK((double)weight.flux[at] >= 0. && isfinite((double)weight.flux[at]) &&
+            (obs->weight[at] > 0 || weight.flux[at] == 0));
     for (int s = 0; s < N_SPAXEL; s++) {
       const int at = s * N_LAMBDA + 4, other = at + 1;
       if (s == 2 || s == 5 || !(obs->weight[at] > 0) || !(obs->weight[other] > 0)) continue;
       memcpy(moved.flux, model.flux, N * sizeof *moved.flux);
       const double h = 1e-2 * (double)model.flux[at];
       /* two channels move so that <m, change> = 0 */
-      const double ratio = -(double)obs->weight[at] * (double)model.flux[at] / ((double)obs->weight[other] * (double)model.flux[other]);
+      const double ratio =
+          -(double)obs->weight[at] * (double)model.flux[at] / ((double)obs->weight[other] * (double)model.flux[other]);
       double form = 0., want = 0.;
       for (int sign = -1; sign <= 1; sign += 2) {
         moved.flux[at] = model.flux[at] + (cubix_real)(sign * h);
@@ -299,9 +312,7 @@ static void test_threads(void)
   omp_set_num_threads(most);
 }
 
-/* ---- ranks as threads
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- ranks as threads ------------------------------------------------------------------------ */
 enum { N_RANK = 3 };
 static pthread_barrier_t meeting;
 static double shared_sum[N_RANK][3 * N_SPAXEL + 2];
@@ -360,7 +371,9 @@ static void test_ranks(void)
     CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_OK);
     for (int r = 0; r < N_RANK; r++) {
       const int n = cut[r + 1] - cut[r];
-      rank[r] = (struct rank){ .index = r, .par = par, .model = cube_new(cut[r], n), .bar = cube_new(cut[r], n), .weight = cube_new(cut[r], n) };
+      rank[r] = (struct rank){
+        .index = r, .par = par, .model = cube_new(cut[r], n), .bar = cube_new(cut[r], n), .weight = cube_new(cut[r], n)
+      };
       CHECK(!cubix_observed_init(&rank[r].obs, N_X, N_Y, cut[r], n));
       for (int at = 0; at < N_SPAXEL * n; at++) {
         const int whole = at / n * N_LAMBDA + cut[r] + at % n;
@@ -378,7 +391,8 @@ static void test_ranks(void)
       for (int at = 0; at < N_SPAXEL * n; at++) {
         const int whole = at / n * N_LAMBDA + cut[r] + at % n;
         CHECK_CLOSE((double)rank[r].bar.flux[at], (double)bar.flux[whole], 2e-7 * fabs((double)bar.flux[whole]));
-        CHECK_CLOSE((double)rank[r].weight.flux[at], (double)weight.flux[whole], 2e-7 * fabs((double)weight.flux[whole]));
+        CHECK_CLOSE((double)rank[r].weight.flux[at], (double)weight.flux[whole],
+                    2e-7 * fabs((double)weight.flux[whole]));
       }
     }
     rank[2].model.n_x++;
@@ -408,14 +422,17 @@ static void test_refusals(void)
     double value = 7.;
     scene(&obs, &model);
     model.flux[3 * N_LAMBDA + 5] = (cubix_real)NAN;
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EFAIL && strstr(cubix_error_message(), "not finite") && value == 7.);
+    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EFAIL &&
+          strstr(cubix_error_message(), "not finite") && value == 7.);
     model.flux[3 * N_LAMBDA + 5] = 1;
     model.lambda_first = 1;
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EFAIL && strstr(cubix_error_message(), "shape"));
+    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EFAIL &&
+          strstr(cubix_error_message(), "shape"));
     model.lambda_first = 0;
     memset(obs->weight, 0, N * sizeof *obs->weight);
     cubix_observed_settle(obs);
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EINPUT && strstr(cubix_error_message(), "no voxel is left"));
+    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EINPUT &&
+          strstr(cubix_error_message(), "no voxel is left"));
     cubix_observed_free(obs);
     free(model.flux);
     free(bar.flux);

@@ -120,9 +120,7 @@ static void test_fastest(void)
   cubix_slab_free(slab);
 }
 
-/* ---- soundings
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- soundings ------------------------------------------------------------------------------- */
 enum { N_Z = 3, N_AGE = 5, N_ROW = N_Z * N_AGE };
 
 static int below(const double *node, int n, double x)

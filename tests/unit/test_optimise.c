@@ -78,9 +78,12 @@ static int iterated(void *host, const struct cubix_optimiser *state)
   return CUBIX_OK;
 }
 
-static struct cubix_optimiser_problem problem_of(struct host *h, int (*evaluate)(void *, const double *, double *, double *))
+static struct cubix_optimiser_problem problem_of(struct host *h,
+                                                 int (*evaluate)(void *, const double *, double *, double *))
 {
-  struct cubix_optimiser_problem p = { .n = h->n, .evaluate = evaluate, .iterated = iterated, .host = h, .collective = &cubix_collective_alone };
+  struct cubix_optimiser_problem p = {
+    .n = h->n, .evaluate = evaluate, .iterated = iterated, .host = h, .collective = &cubix_collective_alone
+  };
   return p;
 }
 
@@ -100,7 +103,8 @@ static void test_rosenbrock(size_t n, enum cubix_optimiser_method method)
   for (size_t i = 0; i < n; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, method == CUBIX_LBFGS ? 1e-8 : 1e-5);
   if (method == CUBIX_LBFGS) CHECK(h.rose == 0);
   CHECK(s->at[CUBIX_AT_EVALUATION] == h.calls && s->at[CUBIX_AT_ITERATION] == h.iterations);
-  printf("rosenbrock in %zu, %s: %d iterations, %d evaluations\n", n, method == CUBIX_LBFGS ? "L-BFGS" : "Adam", h.iterations, h.calls);
+  printf("rosenbrock in %zu, %s: %d iterations, %d evaluations\n", n, method == CUBIX_LBFGS ? "L-BFGS" : "Adam",
+         h.iterations, h.calls);
   cubix_optimiser_free(s);
 }
 
@@ -157,7 +161,8 @@ static void test_quadratic(double decades, const double *lower, const double *up
   CHECK(wrong == 0);
   CHECK(slope <= 1e-9 * fmax(1, s->at[CUBIX_AT_VALUE]));
   CHECK_CLOSE(s->at[CUBIX_AT_GRADIENT], slope, 1e-9 * slope);
-  printf("quadratic in %zu, %g decades%s: %d iterations, %d evaluations\n", n, decades, lower ? ", bounded" : "", h.iterations, h.calls);
+  printf("quadratic in %zu, %g decades%s: %d iterations, %d evaluations\n", n, decades, lower ? ", bounded" : "",
+         h.iterations, h.calls);
   cubix_optimiser_free(s);
 }
 
@@ -184,7 +189,8 @@ static void same_state(const struct cubix_optimiser *a, const struct cubix_optim
 }
 
 /* Stopped and continued, and with another number of threads: the same bits. */
-static void test_restart(enum cubix_optimiser_method method, int (*evaluate)(void *, const double *, double *, double *), size_t n)
+static void test_restart(enum cubix_optimiser_method method,
+                         int (*evaluate)(void *, const double *, double *, double *), size_t n)
 {
   static double lower[MOST], upper[MOST];
   struct host h = { .stop_at = 11 }, again = { 0 };

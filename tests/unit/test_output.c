@@ -2,7 +2,8 @@
  * cannot be written.
  *
  *   test_output                        checks itself in a folder of its own
- *   test_output Name=value ...         writes the made-up result with these parameters and prints `seconds peak_kB_before peak_kB_after`
+ *   test_output Name=value ...         writes the made-up result with these parameters and prints
+ *                                      `seconds peak_kB_before peak_kB_after`
  *
  * tests/program/test_output.py reads the files of the second form and knows the same formulas: with
  * i, j, k counted from 0,
@@ -27,8 +28,7 @@
 #include "output/output_parts.h"
 #include "output/provenance.h"
 
-/* ---- a program that writes
- * ----------------------------------------------------------------------------------------------- */
+/* ---- a program that writes ------------------------------------------------------------------- */
 static long peak_kb(void)
 {
   struct rusage usage;
@@ -43,7 +43,8 @@ static int write_made(int n_value, char **value)
   long before;
   int status = made_init(&m, n_value, value);
   cubix_log(CUBIX_LOG_WARNING, "the first warning");
-  cubix_log(CUBIX_LOG_WARNING, "the second one, which is rather long: longer than a card of a FITS header has room for, so that it goes on in the next");
+  cubix_log(CUBIX_LOG_WARNING, "the second one, which is rather long: longer than a card of a FITS header has room "
+                               "for, so that it goes on in the next");
   before = peak_kb();
   start = cubix_log_clock();
   if (!status) status = cubix_output_check(m.par);
@@ -54,9 +55,7 @@ static int write_made(int n_value, char **value)
   return cubix_error_exit_status(status);
 }
 
-/* ---- checks
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 static int exists(const char *path)
 {
   struct stat info;
@@ -74,7 +73,8 @@ static int check_of(const char *output, const char *overwrite, const char *word)
 {
   struct cubix_params *par = NULL;
   int status;
-  CHECK(!cubix_params_init(&par) && !cubix_params_set(par, "InputFile", "input.hdf5") && !cubix_params_set(par, "SspFile", "ssp.hdf5"));
+  CHECK(!cubix_params_init(&par) && !cubix_params_set(par, "InputFile", "input.hdf5") &&
+        !cubix_params_set(par, "SspFile", "ssp.hdf5"));
   CHECK(!cubix_params_set(par, "OutputFile", output) && !cubix_params_set(par, "Overwrite", overwrite));
   cubix_error_clear();
   status = cubix_output_check(par);
@@ -111,7 +111,8 @@ static void test_check(void)
   CHECK(check_of("of,fits", "yes", "OutputFile = of (") == CUBIX_EUSAGE);
   CHECK(check_of("of\\,fits", "yes", "OutputFile = of,fits (") == CUBIX_EUSAGE);
   touch("a,b-usedvalues", "used");
-  CHECK(check_of("a\\,b.fits , c.fits", "no", "a,b-usedvalues, written beside") == CUBIX_EOUTPUT && check_of("a\\,b.fits,c.fits", "yes", "") == CUBIX_OK);
+  CHECK(check_of("a\\,b.fits , c.fits", "no", "a,b-usedvalues, written beside") == CUBIX_EOUTPUT &&
+        check_of("a\\,b.fits,c.fits", "yes", "") == CUBIX_OK);
   CHECK(check_of("new.fits,", "yes", "empty name") == CUBIX_EUSAGE);
   CHECK(check_of("new.fits,new.fits", "yes", "twice") == CUBIX_EUSAGE);
   CHECK(check_of("new.fits,./new.fits", "yes", "twice") == CUBIX_EUSAGE);
@@ -254,17 +255,22 @@ static void test_many_files(void)
   made_free(&m);
 }
 
-/* ---- ranks that hold different channels, played by one process
- * ------------------------------------------------------------- */
+/* ---- ranks that hold different channels, played by one process ------------------------------- */
 /* Other ranks' blocks: made when asked, here when looked for the third time. */
-struct stage { const struct cubix_result *of[8]; int status[CUBIX_MOST_BLOCKS], looks[CUBIX_MOST_BLOCKS], n_asked, fail_at; };
+struct stage {
+  const struct cubix_result *of[8];
+  int status[CUBIX_MOST_BLOCKS], looks[CUBIX_MOST_BLOCKS], n_asked, fail_at;
+};
 
-static int stage_ask(struct cubix_blocks *blocks, int slot, int r, int what, int k0, int n_k, void *block, size_t n_byte)
+static int stage_ask(struct cubix_blocks *blocks, int slot, int r, int what, int k0, int n_k, void *block,
+                     size_t n_byte)
 {
   struct stage *stage = blocks->host;
   CHECK(r != blocks->me && slot < CUBIX_MOST_BLOCKS && stage->looks[slot] == 0);
   stage->looks[slot] = 3;
-  stage->status[slot] = stage->n_asked++ == stage->fail_at ? CUBIX_ENOMEM : cubix_output_block(stage->of[r], what, k0, n_k, block, n_byte);
+  stage->status[slot] = stage->n_asked++ == stage->fail_at
+                            ? CUBIX_ENOMEM
+                            : cubix_output_block(stage->of[r], what, k0, n_k, block, n_byte);
   return CUBIX_OK;
 }
 
@@ -273,7 +279,9 @@ static int stage_look(struct cubix_blocks *blocks, int slot, int *here)
   struct stage *stage = blocks->host;
   CHECK(stage->looks[slot] > 0);
   *here = --stage->looks[slot] == 0;
-  return *here && stage->status[slot] ? cubix_error_set(stage->status[slot], __func__, __FILE__, __LINE__, "the owner's words") : CUBIX_OK;
+  return *here && stage->status[slot]
+             ? cubix_error_set(stage->status[slot], __func__, __FILE__, __LINE__, "the owner's words")
+             : CUBIX_OK;
 }
 
 /* A whole file, its dates (2026-01-02T03:04:05) blanked. */
@@ -283,9 +291,12 @@ static char *bytes_of(const char *path, size_t *n)
   struct stat info;
   char *bytes = NULL;
   *n = 0;
-  if (file && !fstat(fileno(file), &info) && (bytes = calloc((size_t)info.st_size + 20, 1))) *n = fread(bytes, 1, (size_t)info.st_size, file);
+  if (file && !fstat(fileno(file), &info) && (bytes = calloc((size_t)info.st_size + 20, 1)))
+    *n = fread(bytes, 1, (size_t)info.st_size, file);
   for (size_t i = 0; i < *n; i++)
-    if (bytes[i] == '2' && bytes[i + 1] == '0' && bytes[i + 4] == '-' && bytes[i + 7] == '-' && bytes[i + 10] == 'T' && bytes[i + 13] == ':') memset(bytes + i, ' ', 19);
+    if (bytes[i] == '2' && bytes[i + 1] == '0' && bytes[i + 4] == '-' && bytes[i + 7] == '-' && bytes[i + 10] == 'T' &&
+        bytes[i + 13] == ':')
+      memset(bytes + i, ' ', 19);
   if (file) fclose(file);
   return bytes;
 }
@@ -315,7 +326,8 @@ static int write_cut(const struct made *m, const int *cut, int n_rank, int fail_
     part[r].n_lambda = cut[r + 1] - cut[r];
     part[r].flux = part[r].n_lambda ? malloc(n_xy * (size_t)part[r].n_lambda * sizeof *part[r].flux) : NULL;
     for (size_t s = 0; part[r].flux && s < n_xy; s++)
-      memcpy(part[r].flux + s * (size_t)part[r].n_lambda, m->cube->flux + s * (size_t)m->cube->n_lambda + cut[r], (size_t)part[r].n_lambda * sizeof *part[r].flux);
+      memcpy(part[r].flux + s * (size_t)part[r].n_lambda, m->cube->flux + s * (size_t)m->cube->n_lambda + cut[r],
+             (size_t)part[r].n_lambda * sizeof *part[r].flux);
     result[r] = m->result;
     result[r].cube = &part[r];
     stage.of[r] = &result[r];
@@ -329,16 +341,22 @@ static int write_cut(const struct made *m, const int *cut, int n_rank, int fail_
 /* Whoever holds the channels, the file is the same; whatever fails, nothing is left. */
 static void test_owners(void)
 {
-  static const int cuts[][6] = { { 0, 30, 101, 101, 101, 101 }, { 0, 0, 17, 17, 100, 101 }, { 0, 101, 101, 101, 101, 101 } };
-  char *values[][5] = { { "FieldOfView=190 130", "LambdaMax=5100", "Noise=none", "OutputFile=w.fits,w.h5", "MinStars=1" },
-                        { "FieldOfView=190 130", "LambdaMax=5100", "Noise=exposure", "OutputFile=w.fits,w.h5", "KeepNoiseFree=yes" } };
+  static const int cuts[][6] = { { 0, 30, 101, 101, 101, 101 },
+                                 { 0, 0, 17, 17, 100, 101 },
+                                 { 0, 101, 101, 101, 101, 101 } };
+  char *values[][5] = {
+    { "FieldOfView=190 130", "LambdaMax=5100", "Noise=none", "OutputFile=w.fits,w.h5", "MinStars=1" },
+    { "FieldOfView=190 130", "LambdaMax=5100", "Noise=exposure", "OutputFile=w.fits,w.h5", "KeepNoiseFree=yes" }
+  };
   for (int v = 0; v < 2; v++) {
     struct made m;
     CHECK(made_init(&m, 5, values[v]) == CUBIX_OK && m.cube->n_lambda == 101);
-    CHECK(cubix_output_write(&m.result, NULL) == CUBIX_OK && !rename("w.fits", "whole.fits") && !rename("w.h5", "whole.h5"));
+    CHECK(cubix_output_write(&m.result, NULL) == CUBIX_OK && !rename("w.fits", "whole.fits") &&
+          !rename("w.h5", "whole.h5"));
     for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
       CHECK(write_cut(&m, cuts[c], 5, -1) == CUBIX_OK);
-      CHECK(same_bytes("w.fits", "whole.fits") > 190 * 130 * 101 * 12 && same_bytes("w.h5", "whole.h5") > 190 * 130 * 101 * 12);
+      CHECK(same_bytes("w.fits", "whole.fits") > 190 * 130 * 101 * 12 &&
+            same_bytes("w.h5", "whole.h5") > 190 * 130 * 101 * 12);
       remove("w.fits");
       remove("w.h5");
       remove("w-usedvalues");

@@ -49,9 +49,7 @@ static char *help_of(const char *name, int *status)
   return text;
 }
 
-/* ---- what is read
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- what is read ---------------------------------------------------------------------------- */
 
 static void test_defaults(void)
 {
@@ -63,7 +61,8 @@ static void test_defaults(void)
   CHECK(par->Overwrite == 1 && par->KeepNoiseFree == 0 && par->Seed == 1 && par->FluxUnit == -20);
   CHECK(par->Redshift == 0.01 && par->PixelScale.x == 0. && par->PixelScale.y == 0.);
   CHECK(par->Centre.word && !strcmp(par->Centre.word, "auto"));
-  CHECK(!strcmp(cubix_params_origin(par, "Seed"), "default") && !strcmp(cubix_params_origin(par, "InputFile"), "t.param:1"));
+  CHECK(!strcmp(cubix_params_origin(par, "Seed"), "default") &&
+        !strcmp(cubix_params_origin(par, "InputFile"), "t.param:1"));
   for (int i = 0; i < cubix_params_count(); i++) {   /* each row of the table is documented and has its place */
     cubix_params_info(par, i, &info);
     n_required += !info.dflt;
@@ -80,14 +79,16 @@ static void test_defaults(void)
 
 static void test_values(void)
 {
-  CHECK(takes("Seed 7\nRedshift\t1.5e-1\nPixelScale 0.2\nFieldOfView 60 30\nCentre 1 -2 .5\nPsf moffat\nTruthMaps no\nPsfFile a%b#c.fits"));
+  CHECK(takes("Seed 7\nRedshift\t1.5e-1\nPixelScale 0.2\nFieldOfView 60 30\nCentre 1 -2 .5\nPsf moffat\nTruthMaps "
+              "no\nPsfFile a%b#c.fits"));
   CHECK(par->Seed == 7 && par->Redshift == 0.15 && par->PixelScale.x == 0.2 && par->PixelScale.y == 0.2);
   CHECK(par->FieldOfView.x == 60. && par->FieldOfView.y == 30.);
   CHECK(!par->Centre.word && par->Centre.x[0] == 1. && par->Centre.x[1] == -2. && par->Centre.x[2] == 0.5);
   CHECK(!strcmp(par->Psf, "moffat") && par->TruthMaps == 0 && !strcmp(par->PsfFile, "a%b#c.fits"));
   CHECK(!strcmp(cubix_params_origin(par, "Redshift"), "t.param:5"));
   CHECK(takes("Centre 1, 2 , 3 kpc\nFieldOfView 60, 30") && par->Centre.x[2] == 3. && par->FieldOfView.y == 30.);
-  const char *const yes[] = { "yes", "1", "true", "on", "Yes", "TRUE" }, *const no[] = { "no", "0", "false", "off", "No", "OFF" };
+  const char *const yes[] = { "yes", "1", "true", "on", "Yes", "TRUE" }, *const no[] = { "no",  "0",  "false",
+                                                                                         "off", "No", "OFF" };
   for (int i = 0; i < N_OF(yes); i++) {
     char line[64];
     snprintf(line, sizeof line, "KeepNoiseFree %s", yes[i]);
@@ -103,11 +104,13 @@ static void test_text(void)
   CHECK(takes("% a comment\n# another\n\n   \t \nSeed 3 % why\nMinStars 4 # why not"));
   CHECK(par->Seed == 3 && par->MinStars == 4);
   CHECK(takes("PsfFile \"my psf.fits\"   % in quotes") && !strcmp(par->PsfFile, "my psf.fits"));
-  CHECK(takes("PsfFile \"a \"\"b\"\" # c\"") && !strcmp(par->PsfFile, "a \"b\" # c") && takes("PsfFile \"\"") && !*par->PsfFile);
+  CHECK(takes("PsfFile \"a \"\"b\"\" # c\"") && !strcmp(par->PsfFile, "a \"b\" # c") && takes("PsfFile \"\"") &&
+        !*par->PsfFile);
   /* BOM, CRLF, CR, no last end */
   CHECK(parse("\xef\xbb\xbfInputFile a\r\nSspFile b\r\n\r\nOutputFile c.fits\rSeed 9") == CUBIX_OK);
   CHECK(par && !strcmp(par->InputFile, "a") && !strcmp(par->OutputFile, "c.fits") && par->Seed == 9);
-  CHECK(!strcmp(cubix_params_origin(par, "OutputFile"), "t.param:4") && !strcmp(cubix_params_origin(par, "Seed"), "t.param:5"));
+  CHECK(!strcmp(cubix_params_origin(par, "OutputFile"), "t.param:4") &&
+        !strcmp(cubix_params_origin(par, "Seed"), "t.param:5"));
 
   size_t n = 300000;   /* a path of that length is nobody's, but it must not break anything */
   char *text = malloc(n + 200);
@@ -123,11 +126,13 @@ static void test_text(void)
 static void test_units(void)
 {
   char list[200];
-  CHECK(takes("PixelScale 200 mas\nFieldOfView 1 2 arcmin\nLambdaMin 480 nm\nLambdaMax 0.93 um\nLambdaStep 1.25 Angstrom\n"
-              "ExposureTime 2 h\nDistance 44595 kpc\nSystemicVelocity 1000 0 -250 m/s\nRoll 1 rad\nCentre 0.001 0 1 Mpc"));
+  CHECK(takes(
+      "PixelScale 200 mas\nFieldOfView 1 2 arcmin\nLambdaMin 480 nm\nLambdaMax 0.93 um\nLambdaStep 1.25 Angstrom\n"
+      "ExposureTime 2 h\nDistance 44595 kpc\nSystemicVelocity 1000 0 -250 m/s\nRoll 1 rad\nCentre 0.001 0 1 Mpc"));
   CHECK(par->PixelScale.x == 0.2 && par->FieldOfView.x == 60. && par->FieldOfView.y == 120.);
   CHECK(par->LambdaMin == 4800. && par->LambdaMax == 9300. && par->LambdaStep == 1.25);
-  CHECK(par->ExposureTime == 7200. && par->Distance == 44.595 && par->SystemicVelocity.x[0] == 1. && par->SystemicVelocity.x[2] == -0.25);
+  CHECK(par->ExposureTime == 7200. && par->Distance == 44.595 && par->SystemicVelocity.x[0] == 1. &&
+        par->SystemicVelocity.x[2] == -0.25);
   CHECK_CLOSE(par->Roll, 57.29577951308232, 1e-13);
   CHECK(par->Centre.x[0] == 1. && par->Centre.x[2] == 1000.);
   double x = 0.1;
@@ -146,53 +151,55 @@ static void test_units(void)
   CHECK(!strcmp(little, "arcsec (or "));
 }
 
-/* ---- what is refused, and in which words
- * ---------------------------------------------------------------------------------- */
+/* ---- what is refused, and in which words ----------------------------------------------------- */
 
 static void test_refused(void)
 {
-  static const struct { const char *line, *message; } table[] = {
-    { "PixelScale -0.2",      "PixelScale = -0.2 must be 0..1000 arcsec" },
-    { "PixelScale 1 deg",     "PixelScale = 1 deg must be 0..1000 arcsec and is 3600 arcsec" },
-    { "FieldOfView 9 -1",     "FieldOfView = 9 -1 must be 0..1e5 arcsec" },
-    { "FieldOfView 1 2 3",    "FieldOfView = 1 2 3 must be one or two numbers, 0..1e5 arcsec" },
-    { "Redshift 20.1",        "Redshift = 20.1 must be -0.01..20" },
-    { "Redshift 0.1 kpc",     "Redshift = 0.1 kpc must be a number without unit" },
-    { "Redshift nan",         "Redshift = nan must be a number, -0.01..20" },
-    { "Redshift inf",         "Redshift = inf must be a number, -0.01..20" },
-    { "Redshift 0x1",         "Redshift = 0x1 must be a number, -0.01..20" },
-    { "Redshift 1e999",       "Redshift = 1e999 must be a number, -0.01..20" },
-    { "Redshift 1.5.2",       "Redshift = 1.5.2 must be a number, -0.01..20" },
-    { "Redshift 0.1%",        "Redshift = 0.1% must be a number, -0.01..20; a blank must come before a comment" },
-    { "Redshift",             "Redshift has no value" },
-    { "Redshift % 0.1",       "Redshift has no value" },
-    { "Roll 1 2",             "Roll = 1 2 must be a number, -360..360 deg" },
-    { "Seed 1.0",             "Seed = 1.0 must be a whole number, 0..2147483647" },
-    { "Seed 2147483648",      "Seed = 2147483648 must be 0..2147483647" },
-    { "Seed 1e3",             "Seed = 1e3 must be a whole number, 0..2147483647" },
-    { "Seed -1",              "Seed = -1 must be 0..2147483647" },
+  static const struct { const char *line, *message;
+  } table[] = {
+    { "PixelScale -0.2", "PixelScale = -0.2 must be 0..1000 arcsec" },
+    { "PixelScale 1 deg", "PixelScale = 1 deg must be 0..1000 arcsec and is 3600 arcsec" },
+    { "FieldOfView 9 -1", "FieldOfView = 9 -1 must be 0..1e5 arcsec" },
+    { "FieldOfView 1 2 3", "FieldOfView = 1 2 3 must be one or two numbers, 0..1e5 arcsec" },
+    { "Redshift 20.1", "Redshift = 20.1 must be -0.01..20" },
+    { "Redshift 0.1 kpc", "Redshift = 0.1 kpc must be a number without unit" },
+    { "Redshift nan", "Redshift = nan must be a number, -0.01..20" },
+    { "Redshift inf", "Redshift = inf must be a number, -0.01..20" },
+    { "Redshift 0x1", "Redshift = 0x1 must be a number, -0.01..20" },
+    { "Redshift 1e999", "Redshift = 1e999 must be a number, -0.01..20" },
+    { "Redshift 1.5.2", "Redshift = 1.5.2 must be a number, -0.01..20" },
+    { "Redshift 0.1%", "Redshift = 0.1% must be a number, -0.01..20; a blank must come before a comment" },
+    { "Redshift", "Redshift has no value" },
+    { "Redshift % 0.1", "Redshift has no value" },
+    { "Roll 1 2", "Roll = 1 2 must be a number, -360..360 deg" },
+    { "Seed 1.0", "Seed = 1.0 must be a whole number, 0..2147483647" },
+    { "Seed 2147483648", "Seed = 2147483648 must be 0..2147483647" },
+    { "Seed 1e3", "Seed = 1e3 must be a whole number, 0..2147483647" },
+    { "Seed -1", "Seed = -1 must be 0..2147483647" },
     { "MinStars 99999999999999999999", "MinStars = 99999999999999999999 must be 0..1000000000" },
     { "CentreRadius 1 arcsec", "CentreRadius = 1 arcsec must be in kpc (or pc, Mpc)" },
     { "CentreRadius 1 parsec", "CentreRadius = 1 parsec must be in kpc (or pc, Mpc); the unit is unknown" },
-    { "Centre 1 2",           "Centre = 1 2 must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
-    { "Centre auto kpc",      "Centre = auto kpc must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
-    { "Centre 1 2 1e308 Mpc", "Centre = 1 2 1e308 Mpc must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
-    { "Psf Moffat",           "Psf = Moffat must be instrument, none, gaussian, moffat or file" },
-    { "Psf none none",        "Psf = none none must be instrument, none, gaussian, moffat or file" },
-    { "Overwrite perhaps",    "Overwrite = perhaps must be yes or no" },
-    { "PsfFile a b",          "PsfFile = a b must be one text; put \"quotes\" about a value with blanks" },
-    { "PsfFile \"a\tb\"",     "PsfFile = a?b must not hold tabs, line ends or other control characters" },
-    { "PsfFile \"a",          "PsfFile: the closing quote is missing" },
-    { "PsfFile \"a\"b",       "PsfFile: a blank must follow the closing quote (a quote within quotes is written \"\")" },
-    { "Pixelscale 1",         "unknown parameter Pixelscale; did you mean PixelScale?" },
-    { "Redhsift 1",           "unknown parameter Redhsift; did you mean Redshift?" },
-    { "PIXELSCLE 1",          "unknown parameter PIXELSCLE; did you mean PixelScale?" },
-    { "Pixel 1",              "unknown parameter Pixel; did you mean PixelScale?" },
-    { "Xyzzy 1",              "unknown parameter Xyzzy; cubix --help lists all" },
-    { "Omega0 0.3",           "parameter Omega0 is called OmegaMatter here" },
-    { "Seed = 3",             "Seed: write the name, a blank and the value; = belongs to the command line" },
-    { "Seed=3",               "Seed=3: write the name, a blank and the value; = belongs to the command line" },
-    { "SspFile b",            "SspFile is given twice, first in line 2" },
+    { "Centre 1 2", "Centre = 1 2 must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
+    { "Centre auto kpc",
+      "Centre = auto kpc must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
+    { "Centre 1 2 1e308 Mpc",
+      "Centre = 1 2 1e308 Mpc must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
+    { "Psf Moffat", "Psf = Moffat must be instrument, none, gaussian, moffat or file" },
+    { "Psf none none", "Psf = none none must be instrument, none, gaussian, moffat or file" },
+    { "Overwrite perhaps", "Overwrite = perhaps must be yes or no" },
+    { "PsfFile a b", "PsfFile = a b must be one text; put \"quotes\" about a value with blanks" },
+    { "PsfFile \"a\tb\"", "PsfFile = a?b must not hold tabs, line ends or other control characters" },
+    { "PsfFile \"a", "PsfFile: the closing quote is missing" },
+    { "PsfFile \"a\"b", "PsfFile: a blank must follow the closing quote (a quote within quotes is written \"\")" },
+    { "Pixelscale 1", "unknown parameter Pixelscale; did you mean PixelScale?" },
+    { "Redhsift 1", "unknown parameter Redhsift; did you mean Redshift?" },
+    { "PIXELSCLE 1", "unknown parameter PIXELSCLE; did you mean PixelScale?" },
+    { "Pixel 1", "unknown parameter Pixel; did you mean PixelScale?" },
+    { "Xyzzy 1", "unknown parameter Xyzzy; cubix --help lists all" },
+    { "Omega0 0.3", "parameter Omega0 is called OmegaMatter here" },
+    { "Seed = 3", "Seed: write the name, a blank and the value; = belongs to the command line" },
+    { "Seed=3", "Seed=3: write the name, a blank and the value; = belongs to the command line" },
+    { "SspFile b", "SspFile is given twice, first in line 2" },
   };
   for (int i = 0; i < N_OF(table); i++) {
     char message[512];
@@ -201,7 +208,8 @@ static void test_refused(void)
   }
   CHECK(parse("InputFile \"\"\nOutputFile o.fits\nSeed 2") == CUBIX_EUSAGE);
   CHECK(!strcmp(cubix_error_message(), "t.param:1: InputFile = \"\" must not be empty\n"
-    "t.param: SspFile is missing: Library of simple stellar populations in the canonical HDF5 form; cubix-ssp makes one."));
+                                       "t.param: SspFile is missing: Library of simple stellar populations in the "
+                                       "canonical HDF5 form; cubix-ssp makes one."));
 }
 
 static void test_all_at_once(void)
@@ -222,14 +230,18 @@ static void test_all_at_once(void)
 
 static void test_overrides(void)
 {
-  const char *const good[] = { "Seed=11", "PixelScale=200 mas", "OutputFile=my cube.fits", " Centre = 1, 2, 3 kpc" + 1, "PsfFile=" };
+  const char *const good[] = { "Seed=11", "PixelScale=200 mas", "OutputFile=my cube.fits", " Centre = 1, 2, 3 kpc" + 1,
+                               "PsfFile=" };
   CHECK(parse_with(REQUIRED "Seed 4\nPsfFile p.fits", N_OF(good), good) == CUBIX_OK);
-  CHECK(par->Seed == 11 && par->PixelScale.y == 0.2 && !strcmp(par->OutputFile, "my cube.fits") && par->Centre.x[1] == 2. && !*par->PsfFile);
-  CHECK(!strcmp(cubix_params_origin(par, "Seed"), "command line") && !strcmp(cubix_params_origin(par, "InputFile"), "t.param:1"));
+  CHECK(par->Seed == 11 && par->PixelScale.y == 0.2 && !strcmp(par->OutputFile, "my cube.fits") &&
+        par->Centre.x[1] == 2. && !*par->PsfFile);
+  CHECK(!strcmp(cubix_params_origin(par, "Seed"), "command line") &&
+        !strcmp(cubix_params_origin(par, "InputFile"), "t.param:1"));
   const char *const all[] = { "InputFile=a", "SspFile=\"b c\"", "OutputFile=c.fits" };
   /* no file is needed for what is required */
   CHECK(parse_with("", N_OF(all), all) == CUBIX_OK && !strcmp(par->SspFile, "b c"));
-  const char *const wrong[] = { "Seed=1", "Seed=2", "Seed", "=1", "seed=1", "Redshift=25", "Psf=", "InputFile=", "Omega0=0.3" };
+  const char *const wrong[] = { "Seed=1",      "Seed=2", "Seed",       "=1",        "seed=1",
+                                "Redshift=25", "Psf=",   "InputFile=", "Omega0=0.3" };
   CHECK(refuses_override(wrong, N_OF(wrong), "command line: Seed is given twice\n"
     "command line: Seed must be Name=value\n"
     "command line: =1 must be Name=value\n"
@@ -239,7 +251,8 @@ static void test_overrides(void)
     "command line: InputFile = \"\" must not be empty\n"
     "command line: parameter Omega0 is called OmegaMatter here"));
   const char *const fine[] = { "Redshift=0.2" };   /* the file's own mistake is told all the same */
-  CHECK(parse_with(REQUIRED "Redshift -1", 1, fine) == CUBIX_EUSAGE && strstr(cubix_error_message(), "t.param:4: Redshift = -1"));
+  CHECK(parse_with(REQUIRED "Redshift -1", 1, fine) == CUBIX_EUSAGE &&
+        strstr(cubix_error_message(), "t.param:4: Redshift = -1"));
 }
 
 static void test_set(void)
@@ -247,23 +260,34 @@ static void test_set(void)
   CHECK(takes(""));
   CHECK(cubix_params_set(par, "PixelScale", "0.5 0.25 arcsec") == CUBIX_OK && par->PixelScale.y == 0.25);
   CHECK(!strcmp(cubix_params_origin(par, "PixelScale"), "set by the program"));
-  CHECK(cubix_params_set(par, "OutputFile", "two words.fits") == CUBIX_OK && !strcmp(par->OutputFile, "two words.fits"));
+  CHECK(cubix_params_set(par, "OutputFile", "two words.fits") == CUBIX_OK &&
+        !strcmp(par->OutputFile, "two words.fits"));
   /* the old value stays */
   CHECK(cubix_params_set(par, "Orientation", "sideways") == CUBIX_EUSAGE && !strcmp(par->Orientation, "none"));
   CHECK(!strcmp(cubix_error_message(), "Orientation = sideways must be none, angles, faceon, edgeon or inclined"));
-  CHECK(cubix_params_set(par, "Orientatoin", "none") == CUBIX_EUSAGE && strstr(cubix_error_message(), "did you mean Orientation?"));
+  CHECK(cubix_params_set(par, "Orientatoin", "none") == CUBIX_EUSAGE &&
+        strstr(cubix_error_message(), "did you mean Orientation?"));
   cubix_params_free(NULL);
 }
 
-/* ---- what is written
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- what is written ------------------------------------------------------------------------- */
 
 static void test_numbers(void)
 {
-  static const struct { double x; const char *text; } table[] = {
-    { 0., "0" }, { -0., "-0" }, { 0.2, "0.2" }, { 1000., "1000" }, { 1e6, "1e6" }, { 1e-6, "1e-6" }, { -250., "-250" }, { 4750.5, "4750.5" },
-    { 0.1 + 0.2, "0.30000000000000004" }, { 1. / 3., "0.3333333333333333" }, { 123456789., "123456789" }, { 1.5e300, "1.5e300" },
+  static const struct { double x; const char *text;
+  } table[] = {
+    { 0., "0" },
+    { -0., "-0" },
+    { 0.2, "0.2" },
+    { 1000., "1000" },
+    { 1e6, "1e6" },
+    { 1e-6, "1e-6" },
+    { -250., "-250" },
+    { 4750.5, "4750.5" },
+    { 0.1 + 0.2, "0.30000000000000004" },
+    { 1. / 3., "0.3333333333333333" },
+    { 123456789., "123456789" },
+    { 1.5e300, "1.5e300" },
   };
   char text[32];
   for (int i = 0; i < N_OF(table); i++) CHECK(!strcmp(cubix_param_number(table[i].x, text), table[i].text));
@@ -297,13 +321,16 @@ static int says(const char *text, const char *name, const char *value, const cha
 
 static void test_used_values(void)
 {
-  const char *const overrides[] = { "Redshift=0.1234567890123456789", "PsfFile=a \"b\" % c", "FieldOfView=61 61.000000000000014", "PixelScale=0 -0" };
-  CHECK(parse_with(REQUIRED "SnrAperture 123.456 mas\nCentre 1 2 0.30000000000000004 Mpc\nRoll -0\nSeed 5", 4, overrides) == CUBIX_OK);
+  const char *const overrides[] = { "Redshift=0.1234567890123456789", "PsfFile=a \"b\" % c",
+                                    "FieldOfView=61 61.000000000000014", "PixelScale=0 -0" };
+  CHECK(parse_with(REQUIRED "SnrAperture 123.456 mas\nCentre 1 2 0.30000000000000004 Mpc\nRoll -0\nSeed 5", 4,
+                   overrides) == CUBIX_OK);
   struct cubix_params before = *par, *old = par;
   par->PsfBeta = 4. / 3.;   /* a host code may set members by hand: they are what is written */
   char *text = written(cubix_params_write_used);
   CHECK(says(text, "Redshift", "0.12345678901234568", "command line") && says(text, "Seed", "5", "t.param:7"));
-  CHECK(says(text, "SnrAperture", "0.123456 arcsec", "t.param:4") && says(text, "Centre", "1000 2000 300.00000000000006 kpc", "t.param:5"));
+  CHECK(says(text, "SnrAperture", "0.123456 arcsec", "t.param:4") &&
+        says(text, "Centre", "1000 2000 300.00000000000006 kpc", "t.param:5"));
   CHECK(says(text, "MinStars", "0", "default") && says(text, "PsfFile", "\"a \"\"b\"\" % c\"", "command line"));
   CHECK(!strncmp(text, "% CUBIX ", 8));
 
@@ -361,11 +388,14 @@ static void test_docs(void)
 
   int status;
   char *help = help_of("PixelScale", &status);
-  CHECK(status == CUBIX_OK && strstr(help, "Unit      arcsec (or mas, arcmin, deg, rad)") && strstr(help, "one or two numbers, 0..1000 arcsec"));
+  CHECK(status == CUBIX_OK && strstr(help, "Unit      arcsec (or mas, arcmin, deg, rad)") &&
+        strstr(help, "one or two numbers, 0..1000 arcsec"));
   free(help);
   free(help_of("pixelscale", &status));
-  CHECK(cubix_error_exit_status(status) == 2 && !strcmp(cubix_error_message(), "unknown parameter pixelscale; did you mean PixelScale?"));
-  CHECK(cubix_params_write_doc(stdout, "latex") == CUBIX_EUSAGE && strstr(cubix_error_message(), "template, markdown or json"));
+  CHECK(cubix_error_exit_status(status) == 2 &&
+        !strcmp(cubix_error_message(), "unknown parameter pixelscale; did you mean PixelScale?"));
+  CHECK(cubix_params_write_doc(stdout, "latex") == CUBIX_EUSAGE &&
+        strstr(cubix_error_message(), "template, markdown or json"));
   FILE *full = fopen("/dev/full", "w");
   if (full) {
     CHECK(cubix_params_write_used(par, full) == CUBIX_EOUTPUT);
@@ -385,12 +415,14 @@ static void test_idle(void)
 {
   char names[8192] = "", *template = doc_of("template"), *text = malloc(strlen(template) + sizeof REQUIRED);
   for (int i = 0; i < cubix_param_n_row; i++)
-    if (cubix_param_table[i].type != CUBIX_PARAM_SECTION && cubix_param_table[i].dflt) strcat(strcat(names, *names ? " " : ""), cubix_param_table[i].name);
+    if (cubix_param_table[i].type != CUBIX_PARAM_SECTION && cubix_param_table[i].dflt)
+      strcat(strcat(names, *names ? " " : ""), cubix_param_table[i].name);
   strcat(strcpy(text, REQUIRED), template);
   cubix_log_to(listen, NULL);
   CHECK(parse(text) == CUBIX_OK);
   cubix_params_warn_idle(par, names, "it is idle");
-  CHECK(strlen(names) > 500 && n_idle == 0 && takes("CentreRadius 1e1 kpc\nAlpha 0.0\nRedshift 0.5\nFitRestartFile x.hdf5\nSnrAperture 1.5\n"));
+  CHECK(strlen(names) > 500 && n_idle == 0 &&
+        takes("CentreRadius 1e1 kpc\nAlpha 0.0\nRedshift 0.5\nFitRestartFile x.hdf5\nSnrAperture 1.5\n"));
   cubix_params_warn_idle(par, "CentreRadius Alpha Redshift FitRestartFile", "it is idle");
   CHECK(n_idle == 2);
   cubix_log_to(NULL, NULL);

@@ -21,8 +21,9 @@ static uint64_t dice(uint64_t *state, uint64_t n)
  * out, doubled or put in. */
 static size_t mutate(char *text, size_t n, uint64_t *state)
 {
-  static const char *const pieces[] = { "\"", "\"\"", "%", "#", "\n", "\r", " ", ",", "=", "-", "nan", "1e400", " kpc", " mas",
-                                      "\xef\xbb\xbf", "Seed 1\n", "\t0", ".", "e9" };
+  static const char *const pieces[] = { "\"", "\"\"", "%",     "#",    "\n",   "\r",           " ",        ",",   "=",
+                                        "-",  "nan",  "1e400", " kpc", " mas", "\xef\xbb\xbf", "Seed 1\n", "\t0", ".",
+                                        "e9" };
   size_t at = dice(state, n + 1), span = dice(state, 30);
   if (at + span > n) span = n - at;
   switch (dice(state, 4)) {
@@ -78,8 +79,9 @@ static int survives(const struct cubix_params *par)
 int main(void)
 {
   static const char valid[] = "% a valid file\nInputFile in.hdf5\nSspFile ssp.hdf5\nOutputFile out.fits\n"
-    "Seed 17 % why\r\nPixelScale 200 mas # small\nFieldOfView 60 30 arcsec\n"
-    "Centre 1, 2, -3.5e1 kpc\nOrientation faceon\nPsfFile \"my \"\"psf\"\".fits\"\nTruthMaps no\nSystemicVelocity none\nExposureTime 1e4 s";
+                              "Seed 17 % why\r\nPixelScale 200 mas # small\nFieldOfView 60 30 arcsec\n"
+                              "Centre 1, 2, -3.5e1 kpc\nOrientation faceon\nPsfFile \"my \"\"psf\"\".fits\"\nTruthMaps "
+                              "no\nSystemicVelocity none\nExposureTime 1e4 s";
   enum { N_ROUND = 20000, N_CHANGE = 6, ROOM = sizeof valid + N_CHANGE * 80 };
   int n_taken = 0, n_refused = 0, n_same = 0, n_set = 0;
   struct cubix_param_info info;

@@ -7,8 +7,10 @@
 
 static void test_quotes_and_commas(void)
 {
-  static const char *const vectors[] = { "\"1 -2 3\"", "\"1 -2 3\" kpc", "\"1 -2 3 kpc\"", "\" 1, -2,\t3 \"", "1, -2, 3", "1,-2,3 kpc",
-                                         "\"1,-2,3\" kpc", "\"1\" \"-2\" \"3\"", "1 , -2 ,3", "\"1000 -2000 3000\" pc" };
+  static const char *const vectors[] = {
+    "\"1 -2 3\"", "\"1 -2 3\" kpc", "\"1 -2 3 kpc\"",     "\" 1, -2,\t3 \"", "1, -2, 3",
+    "1,-2,3 kpc", "\"1,-2,3\" kpc", "\"1\" \"-2\" \"3\"", "1 , -2 ,3",       "\"1000 -2000 3000\" pc"
+  };
   for (int i = 0; i < 2 * N_OF(vectors); i++) {
     char line[200];
     const char *const one[] = { line };
@@ -16,33 +18,37 @@ static void test_quotes_and_commas(void)
     CHECK(i % 2 ? parse_with(REQUIRED, 1, one) == CUBIX_OK : takes(line));
     CHECK(!par->Centre.word && par->Centre.x[0] == 1. && par->Centre.x[1] == -2. && par->Centre.x[2] == 3.);
   }
-  CHECK(takes("Centre \"median\"\nFieldOfView \"60 30\" arcsec\nPixelScale \"200 mas\"\nSeed \"7\"\nPsf \"moffat\"\nTruthMaps \"no\""));
-  CHECK(!strcmp(par->Centre.word, "median") && par->FieldOfView.y == 30. && par->PixelScale.x == 0.2 && par->Seed == 7 && !strcmp(par->Psf, "moffat"));
+  CHECK(takes("Centre \"median\"\nFieldOfView \"60 30\" arcsec\nPixelScale \"200 mas\"\nSeed \"7\"\nPsf "
+              "\"moffat\"\nTruthMaps \"no\""));
+  CHECK(!strcmp(par->Centre.word, "median") && par->FieldOfView.y == 30. && par->PixelScale.x == 0.2 &&
+        par->Seed == 7 && !strcmp(par->Psf, "moffat"));
   CHECK(cubix_params_set(par, "Centre", "\"0 0 0\"") == CUBIX_OK && !par->Centre.word);
 }
 
 static void test_refused(void)
 {
-  static const struct { const char *line, *message; } table[] = {
-    { "FieldOfView 12,5",        "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
-    { "FieldOfView 12.5,5",      "FieldOfView = 12.5,5: two numbers? write 12.5 5" },
-    { "Redshift 0,01",           "Redshift = 0,01: a decimal comma? write 0.01" },
-    { "Redshift ,01",            "Redshift = ,01 must have something on both sides of a comma" },
-    { "Distance 1.234,5",        "Distance = 1.234,5: write one number without a comma" },
-    { "Seed 1,000",              "Seed = 1,000: write a whole number without a comma" },
-    { "Centre 1, 2,5, 3",        "Centre = 1, 2,5, 3: a decimal comma? write 2.5; two numbers? write 2 5" },
-    { "Centre 1,2,3,4",          "Centre = 1,2,3,4 must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
-    { "Centre 1, 2, 3,",         "Centre = 1, 2, 3, must have something on both sides of a comma" },
-    { "Centre \"\"",             "Centre has no value" },
-    { "Centre \"1 2 3\"kpc",     "Centre: a blank must follow the closing quote (a quote within quotes is written \"\")" },
-    { "CentreRadius 5kpc",       "CentreRadius = 5kpc must be a number, 1e-6..1e6 kpc; a blank must come before a unit" },
-    { "PointingX \u22125",       "PointingX = \u22125 must be a number, -1e5..1e5 arcsec; a letter in it is not ASCII: a minus sign, blank or quote of a word processor?" },
-    { "LambdaMin 4750 \u00c5",   "LambdaMin = 4750 \u00c5 must be in AA (or Angstrom, nm, um); the unit is unknown" },
+  static const struct { const char *line, *message;
+  } table[] = {
+    { "FieldOfView 12,5", "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
+    { "FieldOfView 12.5,5", "FieldOfView = 12.5,5: two numbers? write 12.5 5" },
+    { "Redshift 0,01", "Redshift = 0,01: a decimal comma? write 0.01" },
+    { "Redshift ,01", "Redshift = ,01 must have something on both sides of a comma" },
+    { "Distance 1.234,5", "Distance = 1.234,5: write one number without a comma" },
+    { "Seed 1,000", "Seed = 1,000: write a whole number without a comma" },
+    { "Centre 1, 2,5, 3", "Centre = 1, 2,5, 3: a decimal comma? write 2.5; two numbers? write 2 5" },
+    { "Centre 1,2,3,4", "Centre = 1,2,3,4 must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
+    { "Centre 1, 2, 3,", "Centre = 1, 2, 3, must have something on both sides of a comma" },
+    { "Centre \"\"", "Centre has no value" },
+    { "Centre \"1 2 3\"kpc", "Centre: a blank must follow the closing quote (a quote within quotes is written \"\")" },
+    { "CentreRadius 5kpc", "CentreRadius = 5kpc must be a number, 1e-6..1e6 kpc; a blank must come before a unit" },
+    { "PointingX \u22125", "PointingX = \u22125 must be a number, -1e5..1e5 arcsec; a letter in it is not ASCII: a "
+                           "minus sign, blank or quote of a word processor?" },
+    { "LambdaMin 4750 \u00c5", "LambdaMin = 4750 \u00c5 must be in AA (or Angstrom, nm, um); the unit is unknown" },
     { "FieldOfView 12,5 arcmin", "FieldOfView = 12,5 arcmin: a decimal comma? write 12.5; two numbers? write 12 5" },
-    { "FieldOfView \"12,5\"",    "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
-    { "Centre 0,5 1 2",          "Centre = 0,5 1 2: a decimal comma? write 0.5; two numbers? write 0 5" },
-    { "Centre 1,,2,3",           "Centre = 1,,2,3 must have something on both sides of a comma" },
-    { "Redshift 1,234,567",      "Redshift = 1,234,567 must be a number, -0.01..20" },
+    { "FieldOfView \"12,5\"", "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
+    { "Centre 0,5 1 2", "Centre = 0,5 1 2: a decimal comma? write 0.5; two numbers? write 0 5" },
+    { "Centre 1,,2,3", "Centre = 1,,2,3 must have something on both sides of a comma" },
+    { "Redshift 1,234,567", "Redshift = 1,234,567 must be a number, -0.01..20" },
   };
   for (int i = 0; i < N_OF(table); i++) {
     char message[512];

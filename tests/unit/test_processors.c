@@ -42,7 +42,9 @@ static int keep(struct cubix_device *dev, const struct cubix_basis *basis)
 {
   (void)dev;
   n_kept += basis != NULL;
-  return cubix_mpi_rank() == 0 && n_kept == 2 ? cubix_error_set(CUBIX_EDEVICE, __func__, __FILE__, __LINE__, "no room on this GPU") : CUBIX_OK;
+  return cubix_mpi_rank() == 0 && n_kept == 2
+             ? cubix_error_set(CUBIX_EDEVICE, __func__, __FILE__, __LINE__, "no room on this GPU")
+             : CUBIX_OK;
 }
 
 /* A processor that keeps the templates on every other rank: the others wait for it, and stop when it fails. */

@@ -17,8 +17,15 @@ static const double eps = sizeof(cubix_real) == 4 ? 1.2e-7 : 2.3e-16;
 
 static struct cubix_instrument plain(enum cubix_psf_kind kind, double fwhm, double slope, double beta)
 {
-  struct cubix_instrument ins = { .n_x = 9, .n_y = 7, .pixel_x = 0.5, .pixel_y = 0.5, .n_lambda = 37, .lambda_min = 5000., .lambda_step = 50.,
-                                  .psf = kind, .psf_beta = beta };
+  struct cubix_instrument ins = { .n_x = 9,
+                                  .n_y = 7,
+                                  .pixel_x = 0.5,
+                                  .pixel_y = 0.5,
+                                  .n_lambda = 37,
+                                  .lambda_min = 5000.,
+                                  .lambda_step = 50.,
+                                  .psf = kind,
+                                  .psf_beta = beta };
   ins.psf_fwhm.n_coef = 2;
   ins.psf_fwhm.coef[0] = fwhm - slope * 5000.;
   ins.psf_fwhm.coef[1] = slope;
@@ -28,13 +35,19 @@ static struct cubix_instrument plain(enum cubix_psf_kind kind, double fwhm, doub
 
 static struct cubix_cube empty_cube(const struct cubix_instrument *ins)
 {
-  struct cubix_cube cube = { .n_x = ins->n_x + 2 * ins->margin, .n_y = ins->n_y + 2 * ins->margin, .n_lambda = ins->n_lambda, .margin = ins->margin };
+  struct cubix_cube cube = { .n_x = ins->n_x + 2 * ins->margin,
+                             .n_y = ins->n_y + 2 * ins->margin,
+                             .n_lambda = ins->n_lambda,
+                             .margin = ins->margin };
   cube.flux = calloc((size_t)cube.n_x * (size_t)cube.n_y * (size_t)cube.n_lambda, sizeof *cube.flux);
   CHECK(cube.flux);
   return cube;
 }
 
-static size_t at(const struct cubix_cube *cube, int i, int j, int k) { return ((size_t)j * (size_t)cube->n_x + (size_t)i) * (size_t)cube->n_lambda + (size_t)k; }
+static size_t at(const struct cubix_cube *cube, int i, int j, int k)
+{
+  return ((size_t)j * (size_t)cube->n_x + (size_t)i) * (size_t)cube->n_lambda + (size_t)k;
+}
 
 static double profile(const struct cubix_instrument *ins, double fwhm, double r2)
 {
@@ -45,7 +58,9 @@ static double profile(const struct cubix_instrument *ins, double fwhm, double r2
 /* What counts of row i from the middle: all up to the cut, none from a spaxel beyond it. */
 static double share(const struct cubix_instrument *ins, double fwhm, int i)
 {
-  double a = 0.5 * fwhm / sqrt(pow(2., 1. / ins->psf_beta) - 1.), r = ins->psf == CUBIX_PSF_MOFFAT ? fmin(a * sqrt(pow(1000., 1. / (ins->psf_beta - 1.)) - 1.), 8. * fwhm) : 2.5 * fwhm;
+  double a = 0.5 * fwhm / sqrt(pow(2., 1. / ins->psf_beta) - 1.),
+         r = ins->psf == CUBIX_PSF_MOFFAT ? fmin(a * sqrt(pow(1000., 1. / (ins->psf_beta - 1.)) - 1.), 8. * fwhm)
+                                          : 2.5 * fwhm;
   double t = fmin(fmax(r / fmin(ins->pixel_x, ins->pixel_y) + 1. - abs(i), 0.), 1.);
   return t * t * t * (10. - 15. * t + 6. * t * t);
 }
@@ -53,9 +68,11 @@ static double share(const struct cubix_instrument *ins, double fwhm, int i)
 /* Kernels by the midpoint rule, 200 x 200 points a spaxel (error some 1e-6). */
 static void test_kernels(void)
 {
-  static const struct { enum cubix_psf_kind kind; double fwhm, beta, pixel_x, pixel_y; } row[] = {
-    { CUBIX_PSF_GAUSSIAN, 1.0, 0., 0.5, 0.5 }, { CUBIX_PSF_GAUSSIAN, 0.3, 0., 0.5, 0.25 }, { CUBIX_PSF_MOFFAT, 0.65, 2.8, 0.2, 0.2 },
-    { CUBIX_PSF_MOFFAT, 1.0, 2.5, 0.5, 0.3 }, { CUBIX_PSF_MOFFAT, 0.2, 4.765, 0.5, 0.5 },
+  static const struct { enum cubix_psf_kind kind; double fwhm, beta, pixel_x, pixel_y;
+  } row[] = {
+    { CUBIX_PSF_GAUSSIAN, 1.0, 0., 0.5, 0.5 },  { CUBIX_PSF_GAUSSIAN, 0.3, 0., 0.5, 0.25 },
+    { CUBIX_PSF_MOFFAT, 0.65, 2.8, 0.2, 0.2 },  { CUBIX_PSF_MOFFAT, 1.0, 2.5, 0.5, 0.3 },
+    { CUBIX_PSF_MOFFAT, 0.2, 4.765, 0.5, 0.5 },
   };
   enum { N = 200 };
   for (size_t t = 0; t < sizeof row / sizeof *row; t++) {
@@ -96,7 +113,8 @@ static void test_margin(void)
   CHECK(ins.margin == 6);   /* 2.75 arcsec */
   for (double beta = 1.5; beta < 6.; beta += 0.25) {
     ins = plain(CUBIX_PSF_MOFFAT, 0.7, 0., beta);
-    double a = 0.35 / sqrt(pow(2., 1. / beta) - 1.), r = ins.margin * 0.5, outside = pow(1. + r * r / (a * a), 1. - beta);
+    double a = 0.35 / sqrt(pow(2., 1. / beta) - 1.), r = ins.margin * 0.5,
+           outside = pow(1. + r * r / (a * a), 1. - beta);
     double smaller = r - 0.5, outside_smaller = pow(1. + smaller * smaller / (a * a), 1. - beta);
     CHECK(outside <= 1e-3 || ins.margin == 12);   /* 8 FWHM = 5.6 arcsec */
     CHECK(outside_smaller > 1e-3);
@@ -110,7 +128,8 @@ static void test_margin(void)
 }
 
 /* The field by direct sums with the kernel of each channel's own wavelength. */
-static double slow_value(const struct cubix_instrument *ins, const struct cubix_cube *painted, const double *kernel, int i, int j, int k)
+static double slow_value(const struct cubix_instrument *ins, const struct cubix_cube *painted, const double *kernel,
+                         int i, int j, int k)
 {
   int r = ins->margin, side = 2 * r + 1;
   double sum = 0.;
@@ -127,7 +146,8 @@ static void compare_with_sums(const struct cubix_instrument *ins, double toleran
   size_t n = (size_t)painted.n_x * (size_t)painted.n_y * (size_t)painted.n_lambda;
   double *kernel = malloc((size_t)side * (size_t)side * sizeof *kernel), worst = 0.;
   srand(7);
-  for (size_t i = 0; i < n; i++) painted.flux[i] = (cubix_real)(rand() % 4 ? 0. : pow(10., rand() % 6) * (rand() % 1000));
+  for (size_t i = 0; i < n; i++)
+    painted.flux[i] = (cubix_real)(rand() % 4 ? 0. : pow(10., rand() % 6) * (rand() % 1000));
   memcpy(cube.flux, painted.flux, n * sizeof *cube.flux);
   CHECK(cubix_psf_apply(ins, &cube) == 0);
   CHECK(cube.n_x == ins->n_x && cube.n_y == ins->n_y && cube.margin == 0);
@@ -203,16 +223,21 @@ static void test_file(void)
   CHECK(cubix_psf_apply(&ins, &cube) == 0);
   for (int j = -2; j <= 2; j++)
     for (int i = -2; i <= 2; i++)
-      CHECK_CLOSE(cube.flux[at(&cube, 4 + i, 3 + j, 5)], j < -1 || j > 1 ? 0. : image[(j + 1) * 5 + i + 2] / sum, 2. * eps);
+      CHECK_CLOSE(cube.flux[at(&cube, 4 + i, 3 + j, 5)], j < -1 || j > 1 ? 0. : image[(j + 1) * 5 + i + 2] / sum,
+                  2. * eps);
   free(cube.flux);
   free(ins.psf_kernel);
   memcpy(bad, image, sizeof bad);
-  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 4, 3, bad)) == CUBIX_EINPUT && strstr(cubix_error_message(), "4 x 3"));
-  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 3, 5, 3, bad)) == CUBIX_EINPUT && strstr(cubix_error_message(), "3 dimensions"));
+  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 4, 3, bad)) == CUBIX_EINPUT &&
+        strstr(cubix_error_message(), "4 x 3"));
+  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 3, 5, 3, bad)) == CUBIX_EINPUT &&
+        strstr(cubix_error_message(), "3 dimensions"));
   bad[7] = NAN;
-  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 5, 3, bad)) == CUBIX_EINPUT && strstr(cubix_error_message(), "(3, 2)"));
+  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 5, 3, bad)) == CUBIX_EINPUT &&
+        strstr(cubix_error_message(), "(3, 2)"));
   bad[7] = -1000.;
-  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 5, 3, bad)) == CUBIX_EINPUT && strstr(cubix_error_message(), "positive"));
+  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 5, 3, bad)) == CUBIX_EINPUT &&
+        strstr(cubix_error_message(), "positive"));
   CHECK(!unlink(write_image("k.fits", 2, 5, 3, image)));
   CHECK(cubix_psf_kernel_read(&kernel, &n, "/nowhere/k.fits") == CUBIX_EINPUT && !kernel);
 }
@@ -273,7 +298,8 @@ static void test_aperture(void)
     int wrong = 0;
     for (int j = 0; j < cube.n_y; j++)
       for (int i = 0; i < cube.n_x; i++)
-        for (int k = 0; k < cube.n_lambda; k++) cube.flux[at(&cube, i, j, k)] = (cubix_real)(with ? 1 : 1 + i + 100 * j);
+        for (int k = 0; k < cube.n_lambda; k++)
+          cube.flux[at(&cube, i, j, k)] = (cubix_real)(with ? 1 : 1 + i + 100 * j);
     CHECK(cubix_psf_apply(&ins, &cube) == 0);
     for (int j = 0; j < 13; j++) {
       for (int i = 0; i < 13; i++) {
@@ -320,13 +346,16 @@ static void test_owners(void)
     struct cubix_cube part = painted;
     part.lambda_first = cut[r];
     part.n_lambda = cut[r + 1] - cut[r];
-    part.flux = part.n_lambda ? calloc((size_t)part.n_x * (size_t)part.n_y * (size_t)part.n_lambda, sizeof *part.flux) : NULL;
+    part.flux =
+        part.n_lambda ? calloc((size_t)part.n_x * (size_t)part.n_y * (size_t)part.n_lambda, sizeof *part.flux) : NULL;
     for (size_t s = 0; part.n_lambda && s < (size_t)part.n_x * (size_t)part.n_y; s++)
-      memcpy(part.flux + s * (size_t)part.n_lambda, painted.flux + s * 37 + cut[r], (size_t)part.n_lambda * sizeof *part.flux);
+      memcpy(part.flux + s * (size_t)part.n_lambda, painted.flux + s * 37 + cut[r],
+             (size_t)part.n_lambda * sizeof *part.flux);
     CHECK(cubix_psf_apply(&ins, &part) == 0);
     cropped &= part.n_x == ins.n_x && part.n_y == ins.n_y && part.margin == 0;
     for (int s = 0; part.n_lambda && s < ins.n_x * ins.n_y; s++)
-      wrong += memcmp(part.flux + s * part.n_lambda, whole.flux + s * 37 + cut[r], (size_t)part.n_lambda * sizeof *part.flux) != 0;
+      wrong += memcmp(part.flux + s * part.n_lambda, whole.flux + s * 37 + cut[r],
+                      (size_t)part.n_lambda * sizeof *part.flux) != 0;
     free(part.flux);
   }
   CHECK(cropped && wrong == 0);

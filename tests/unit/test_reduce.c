@@ -112,7 +112,9 @@ static void spheres(void)
     for (size_t i = 0; i < N; i++) {
       int companion = i % 3 == 0;
       double size = kind == 2 ? 0 : (companion ? 2 : 1) * pow(uniform(), 3);
-      for (size_t c = 0; c < 3; c++) slab->position[3 * i + c] = 500. + (kind == 1 && companion ? 30. + 10. * (double)c : 0.) + size * (uniform() - 0.5);
+      for (size_t c = 0; c < 3; c++)
+        slab->position[3 * i + c] =
+            500. + (kind == 1 && companion ? 30. + 10. * (double)c : 0.) + size * (uniform() - 0.5);
       slab->mass_now[i] = 1e5 * (1 + uniform());
     }
     CHECK(cubix_mpi_frame_sphere(got, slab) == CUBIX_OK);

@@ -26,7 +26,9 @@ static const double age_range[2] = { 1e-3, 14 }, z_range[2] = { 1e-4, 0.05 };
 /* Stars first .. end - 1 of a galaxy; some are beyond the library, some without mass or metals. */
 static struct cubix_unknowns_start start_of(size_t n)
 {
-  struct cubix_unknowns_start start = { .n_star = n, .value = &start_value, .age = { age_range[0], age_range[1] }, .metallicity = { z_range[0], z_range[1] } };
+  struct cubix_unknowns_start start = {
+    .n_star = n, .value = &start_value, .age = { age_range[0], age_range[1] }, .metallicity = { z_range[0], z_range[1] }
+  };
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
     size_t all = (info->of == CUBIX_OF_STAR ? n : info->of == CUBIX_OF_GLOBAL ? 1 : 0) * (size_t)info->n;
@@ -34,8 +36,12 @@ static struct cubix_unknowns_start start_of(size_t n)
     start_value.value[leaf] = calloc(all + 1, sizeof(double));
     for (size_t i = 0; i < all; i++) {
       double r = uniform((uint32_t)i, (uint32_t)leaf);
-      start_value.value[leaf][i] = leaf == CUBIX_LEAF_Mass ? (i % 9 == 4 ? 0 : 1e4 * (1 + r)) : leaf == CUBIX_LEAF_Age ? 16 * pow(r, 6) :
-        leaf == CUBIX_LEAF_Metallicity ? (i % 11 == 3 ? 0 : 0.06 * r * r) : leaf == CUBIX_LEAF_Velocity ? 300 * (r - 0.5) : leaf == CUBIX_LEAF_Position ? 20 * pow(r - 0.5, 3) : 1.5 + r;
+      start_value.value[leaf][i] = leaf == CUBIX_LEAF_Mass          ? (i % 9 == 4 ? 0 : 1e4 * (1 + r))
+                                   : leaf == CUBIX_LEAF_Age         ? 16 * pow(r, 6)
+                                   : leaf == CUBIX_LEAF_Metallicity ? (i % 11 == 3 ? 0 : 0.06 * r * r)
+                                   : leaf == CUBIX_LEAF_Velocity    ? 300 * (r - 0.5)
+                                   : leaf == CUBIX_LEAF_Position    ? 20 * pow(r - 0.5, 3)
+                                                                    : 1.5 + r;
     }
   }
   return start;
@@ -71,17 +77,20 @@ static void test_derivatives(const char *model, const char *list, size_t n_star)
 {
   struct cubix_unknowns *u = unknowns_of(model, list, n_star);
   struct cubix_leaves dot, bar, here, plus, minus;
-  double *x = calloc(u->n + 1, 8), *x_dot = calloc(u->n + 1, 8), *x_bar = calloc(u->n + 1, 8), *moved = calloc(u->n + 1, 8);
+  double *x = calloc(u->n + 1, 8), *x_dot = calloc(u->n + 1, 8), *x_bar = calloc(u->n + 1, 8),
+         *moved = calloc(u->n + 1, 8);
   double left = 0, right = 0, size = 0, worst = 0;
   const double step = 1e-5;
-  CHECK(!cubix_unknowns_leaves(u, &dot) && !cubix_unknowns_leaves(u, &bar) && !cubix_unknowns_leaves(u, &here) && !cubix_unknowns_leaves(u, &plus) && !cubix_unknowns_leaves(u, &minus));
+  CHECK(!cubix_unknowns_leaves(u, &dot) && !cubix_unknowns_leaves(u, &bar) && !cubix_unknowns_leaves(u, &here) &&
+        !cubix_unknowns_leaves(u, &plus) && !cubix_unknowns_leaves(u, &minus));
   for (size_t i = 0; i < u->n; i++) {
     CHECK(u->lower[i] <= 0 && u->upper[i] >= 0);
     x[i] = inside(u, i, 0.2 + 0.6 * uniform((uint32_t)i, 101));
     x_dot[i] = u->lower[i] < u->upper[i] ? uniform((uint32_t)i, 102) - 0.5 : 0;
   }
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-    for (size_t i = 0; bar.value[leaf] && i < leaf_size(u, leaf); i++) bar.value[leaf][i] = uniform((uint32_t)i, 200 + (uint32_t)leaf) - 0.5;
+    for (size_t i = 0; bar.value[leaf] && i < leaf_size(u, leaf); i++)
+      bar.value[leaf][i] = uniform((uint32_t)i, 200 + (uint32_t)leaf) - 0.5;
   cubix_unknowns_apply_jvp(u, x, x_dot, &dot);
   cubix_unknowns_apply_vjp(u, x, &bar, x_bar);
   cubix_unknowns_apply_vjp(u, x, &bar, x_bar);             /* bars add */
@@ -93,15 +102,18 @@ static void test_derivatives(const char *model, const char *list, size_t n_star)
   }
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
     for (size_t i = 0; bar.value[leaf] && i < leaf_size(u, leaf); i++) {
-      double term = dot.value[leaf][i] * bar.value[leaf][i], difference = (plus.value[leaf][i] - minus.value[leaf][i]) / (2 * step);
+      double term = dot.value[leaf][i] * bar.value[leaf][i],
+             difference = (plus.value[leaf][i] - minus.value[leaf][i]) / (2 * step);
       left += term;
       size += fabs(term);
-      worst = check_worst(worst, fabs(difference - dot.value[leaf][i]) / (fabs(dot.value[leaf][i]) + 1e-4 * fabs(here.value[leaf][i]) + 1e-12));
+      worst = check_worst(worst, fabs(difference - dot.value[leaf][i]) /
+                                     (fabs(dot.value[leaf][i]) + 1e-4 * fabs(here.value[leaf][i]) + 1e-12));
     }
   CHECK(size > 0);
   CHECK_CLOSE(left, right, 1e-13 * size);
   CHECK(worst < 1e-6);
-  printf("%s %s: %zu unknowns, %zu shared: <J x, y> %.15g, apart by %.1e; differences %.1e\n", model, list, u->n, u->n_shared, left, fabs(left - right) / size, worst);
+  printf("%s %s: %zu unknowns, %zu shared: <J x, y> %.15g, apart by %.1e; differences %.1e\n", model, list, u->n,
+         u->n_shared, left, fabs(left - right) / size, worst);
   cubix_leaves_free(&dot);
   cubix_leaves_free(&bar);
   cubix_leaves_free(&here);
@@ -128,8 +140,10 @@ static void test_stars(void)
     double age = start_value.value[CUBIX_LEAF_Age][i], z = start_value.value[CUBIX_LEAF_Metallicity][i];
     wrong += value.value[CUBIX_LEAF_Mass][i] != start_value.value[CUBIX_LEAF_Mass][i];
     wrong += value.value[CUBIX_LEAF_Velocity][3 * i + 1] != start_value.value[CUBIX_LEAF_Velocity][3 * i + 1];
-    wrong += !(fabs(value.value[CUBIX_LEAF_Age][i] - fmin(fmax(age, age_range[0]), age_range[1])) <= 2e-9 * age_range[1]);
-    wrong += !(fabs(value.value[CUBIX_LEAF_Metallicity][i] - fmin(fmax(z, z_range[0]), z_range[1])) <= 2e-9 * z_range[1]);
+    wrong +=
+        !(fabs(value.value[CUBIX_LEAF_Age][i] - fmin(fmax(age, age_range[0]), age_range[1])) <= 2e-9 * age_range[1]);
+    wrong +=
+        !(fabs(value.value[CUBIX_LEAF_Metallicity][i] - fmin(fmax(z, z_range[0]), z_range[1])) <= 2e-9 * z_range[1]);
     wrong += age > 1.01e-3 && age < 13.9 && value.value[CUBIX_LEAF_Age][i] != age;
     wrong += start_value.value[CUBIX_LEAF_Mass][i] == 0 && (u->lower[6 * i] != 0 || u->upper[6 * i] != 0);
   }
@@ -138,9 +152,11 @@ static void test_stars(void)
     cubix_unknowns_apply(u, side ? u->upper : u->lower, &value);
     wrong = 0;
     for (size_t i = 0; i < N_STAR; i++) {
-      wrong += !(fabs(value.value[CUBIX_LEAF_Age][i] / age_range[side] - 1) <= 1.1e-9) || value.value[CUBIX_LEAF_Age][i] >= age_range[1] || value.value[CUBIX_LEAF_Age][i] <= age_range[0];
+      wrong += !(fabs(value.value[CUBIX_LEAF_Age][i] / age_range[side] - 1) <= 1.1e-9) ||
+               value.value[CUBIX_LEAF_Age][i] >= age_range[1] || value.value[CUBIX_LEAF_Age][i] <= age_range[0];
       wrong += !(fabs(value.value[CUBIX_LEAF_Metallicity][i] / z_range[side] - 1) <= 1.1e-9);
-      wrong += !(fabs(value.value[CUBIX_LEAF_Velocity][3 * i] - start_value.value[CUBIX_LEAF_Velocity][3 * i] - (side ? 1000 : -1000)) < 1e-9);
+      wrong += !(fabs(value.value[CUBIX_LEAF_Velocity][3 * i] - start_value.value[CUBIX_LEAF_Velocity][3 * i] -
+                      (side ? 1000 : -1000)) < 1e-9);
     }
     CHECK(wrong == 0);
     CHECK_CLOSE(value.value[CUBIX_LEAF_Inclination][0], side ? 180 : 0, 1e-12);
@@ -185,8 +201,10 @@ static void test_bins(void)
   for (size_t i = 0; i < 18; i++) {
     cubix_unknowns_info(u, x, i, &info);
     if (i < 5) CHECK(!strncmp(info.name, "MassFactor[", 11) && info.value == 1 && !strcmp(info.range_unit, "Gyr"));
-    else if (i < 10) CHECK(!strncmp(info.name, "MetallicityShift[", 17) && info.value == 0 && !strcmp(info.unit, "dex"));
-    else if (i < 14) CHECK(!strncmp(info.name, "VelocityFactor[", 15) && info.value == 1 && !strcmp(info.range_unit, "kpc"));
+    else if (i < 10)
+      CHECK(!strncmp(info.name, "MetallicityShift[", 17) && info.value == 0 && !strcmp(info.unit, "dex"));
+    else if (i < 14)
+      CHECK(!strncmp(info.name, "VelocityFactor[", 15) && info.value == 1 && !strcmp(info.range_unit, "kpc"));
     else CHECK(!info.range_unit);
     if (i == 0) CHECK(info.from == youngest());
     if (i > 0 && i < 5) CHECK(info.from == edge);
@@ -202,13 +220,18 @@ static void test_bins(void)
   cubix_unknowns_info(u, x, 10, &shell);
   int wrong = 0;
   for (size_t i = 0; i < N_STAR; i++) {
-    double age = start_value.value[CUBIX_LEAF_Age][i], in = age >= info.from && age < info.to, r = 0, *s = start_value.value[CUBIX_LEAF_SystemicVelocity];
+    double age = start_value.value[CUBIX_LEAF_Age][i], in = age >= info.from && age < info.to, r = 0,
+           *s = start_value.value[CUBIX_LEAF_SystemicVelocity];
     wrong += !(fabs(value.value[CUBIX_LEAF_Mass][i] - (in ? 3 : 1) * start_value.value[CUBIX_LEAF_Mass][i]) <= 1e-9);
-    wrong += !(fabs(value.value[CUBIX_LEAF_Metallicity][i] - (in ? 0.1 : 1) * start_value.value[CUBIX_LEAF_Metallicity][i]) <= 1e-15);
-    for (size_t c = 0; c < 3; c++) r += pow(start_value.value[CUBIX_LEAF_Position][3 * i + c] - start_value.value[CUBIX_LEAF_Centre][c], 2);
+    wrong += !(fabs(value.value[CUBIX_LEAF_Metallicity][i] -
+                    (in ? 0.1 : 1) * start_value.value[CUBIX_LEAF_Metallicity][i]) <= 1e-15);
+    for (size_t c = 0; c < 3; c++)
+      r += pow(start_value.value[CUBIX_LEAF_Position][3 * i + c] - start_value.value[CUBIX_LEAF_Centre][c], 2);
     if (sqrt(r) <= shell.to) inside_shell++;
     double f = sqrt(r) <= shell.to ? 2 : 1;
-    for (size_t c = 0; c < 3; c++) wrong += !(fabs(value.value[CUBIX_LEAF_Velocity][3 * i + c] - s[c] - f * (start_value.value[CUBIX_LEAF_Velocity][3 * i + c] - s[c])) < 1e-9);
+    for (size_t c = 0; c < 3; c++)
+      wrong += !(fabs(value.value[CUBIX_LEAF_Velocity][3 * i + c] - s[c] -
+                      f * (start_value.value[CUBIX_LEAF_Velocity][3 * i + c] - s[c])) < 1e-9);
   }
   CHECK(wrong == 0);
   CHECK(inside_shell > N_STAR / 4 - 25 && inside_shell < N_STAR / 4 + 25);
@@ -239,7 +262,8 @@ static void test_several(void)
     /* mass, age, metallicity, three of velocity */
     const int several = i < u->n - u->n_shared && (i % 6 == 1 || i % 6 == 2);
     cubix_unknowns_scan(u, i, range);
-    wrong += several ? range[0] != u->lower[i] || range[1] != u->upper[i] || !(range[0] < range[1]) : range[0] != range[1];
+    wrong +=
+        several ? range[0] != u->lower[i] || range[1] != u->upper[i] || !(range[0] < range[1]) : range[0] != range[1];
   }
   CHECK(wrong == 0);
   cubix_unknowns_free(u);
@@ -266,7 +290,8 @@ static void test_light(void)
   double light[N_STAR], x[70] = { 0 }, all = 0, worst = 0;
   for (size_t i = 0; i < N_STAR; i++) all += light[i] = i % 3 ? 1 + 5 * uniform((uint32_t)i, 77) : 0;
   start.light = light;
-  CHECK(!cubix_params_set(par, "FitAgeBins", "4") && !cubix_params_set(par, "FitModel", "bins") && !cubix_leaves_parse(varied, "mass", "test"));
+  CHECK(!cubix_params_set(par, "FitAgeBins", "4") && !cubix_params_set(par, "FitModel", "bins") &&
+        !cubix_leaves_parse(varied, "mass", "test"));
   CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone) && u->n == 4);
   for (size_t j = 0; j < u->n; j++) {
     struct cubix_unknown_info info;
@@ -283,7 +308,8 @@ static void test_light(void)
   cubix_unknowns_free(u);
 
   CHECK(!cubix_params_set(par, "FitAgeEdges", " 0.5,2 5  9, 13"));
-  for (size_t i = 0; i < N_STAR; i++) light[i] *= start_value.value[CUBIX_LEAF_Age][i] < 5 || start_value.value[CUBIX_LEAF_Age][i] >= 9;
+  for (size_t i = 0; i < N_STAR; i++)
+    light[i] *= start_value.value[CUBIX_LEAF_Age][i] < 5 || start_value.value[CUBIX_LEAF_Age][i] >= 9;
   CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone) && u->n == 4);
   for (size_t j = 0; j < 4; j++) {
     static const double edge[5] = { 0.5, 2, 5, 9, 13 };
@@ -297,7 +323,8 @@ static void test_light(void)
   cubix_unknowns_apply(u, x, &value);
   int wrong = 0;
   for (size_t i = 0; i < N_STAR; i++)                      /* younger ones belong to the first bin */
-    wrong += !(fabs(value.value[CUBIX_LEAF_Mass][i] - (start_value.value[CUBIX_LEAF_Age][i] < 2 ? 2 : 1) * start_value.value[CUBIX_LEAF_Mass][i]) <= 1e-9);
+    wrong += !(fabs(value.value[CUBIX_LEAF_Mass][i] - (start_value.value[CUBIX_LEAF_Age][i] < 2 ? 2 : 1) *
+                                                          start_value.value[CUBIX_LEAF_Mass][i]) <= 1e-9);
   CHECK(wrong == 0);
   cubix_leaves_free(&value);
   cubix_unknowns_free(u);
@@ -309,7 +336,8 @@ static void refused_edges(const char *edges, const char *words)
   double edge[CUBIX_UNKNOWN_MOST_BINS + 1];
   int n;
   CHECK(!cubix_params_set(par, "FitAgeEdges", edges));
-  CHECK(cubix_unknowns_edges(edge, &n, par) == CUBIX_EUSAGE && strstr(cubix_error_message(), words) && strstr(cubix_error_message(), "FitAgeEdges"));
+  CHECK(cubix_unknowns_edges(edge, &n, par) == CUBIX_EUSAGE && strstr(cubix_error_message(), words) &&
+        strstr(cubix_error_message(), "FitAgeEdges"));
   CHECK(!cubix_params_set(par, "FitAgeEdges", ""));
   cubix_error_clear();
 }
@@ -347,12 +375,16 @@ int main(void)
   CHECK(!cubix_params_init(&par));
   test_derivatives("stars", "mass", 1);
   test_derivatives("stars", "mass,age,metallicity,velocity,position,smoothinglength", N_STAR);
-  test_derivatives("stars", "age,centre,systemicvelocity,alpha,beta,gamma,inclination,positionangle,pointingx,pointingy,roll,redshift,distance,psffwhm,psfbeta,lsffwhm,massscale,fluxscale", 20);
+  test_derivatives("stars",
+                   "age,centre,systemicvelocity,alpha,beta,gamma,inclination,positionangle,pointingx,pointingy,roll,"
+                   "redshift,distance,psffwhm,psfbeta,lsffwhm,massscale,fluxscale",
+                   20);
   test_derivatives("bins", "mass,metallicity,velocity", N_STAR);
   test_derivatives("bins", "mass,inclination,psffwhm,velocity", N_STAR);
   test_derivatives("bins", "redshift", 3);
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)          /* every leaf by itself, those included that come later */
-    if (cubix_leaf_info((enum cubix_leaf)leaf)->of != CUBIX_OF_LIBRARY) test_derivatives("stars", cubix_leaf_info((enum cubix_leaf)leaf)->name, 7);
+    if (cubix_leaf_info((enum cubix_leaf)leaf)->of != CUBIX_OF_LIBRARY)
+      test_derivatives("stars", cubix_leaf_info((enum cubix_leaf)leaf)->name, 7);
   test_stars();
   test_bins();
   test_several();
@@ -365,7 +397,8 @@ int main(void)
   refused_edges("1,nan", "larger than the one before");
   refused_edges("1 Gyr", "no number");
   char many[400] = "0";
-  for (int i = 1; i <= CUBIX_UNKNOWN_MOST_BINS + 1; i++) snprintf(many + strlen(many), sizeof many - strlen(many), ",%d", i);
+  for (int i = 1; i <= CUBIX_UNKNOWN_MOST_BINS + 1; i++)
+    snprintf(many + strlen(many), sizeof many - strlen(many), ",%d", i);
   refused_edges(many, "65 edges");
   refused("bins", "mass,age", "not Age");
   refused("stars", "mass,luminosity", "does not vary Luminosity");

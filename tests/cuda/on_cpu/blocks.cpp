@@ -145,7 +145,8 @@ void run_grid(dim3 grid, dim3 size, const std::function<void()> &work)
   races_begin(__start_cuda_shared, shared);
   for (size_t i = 0; i < n; i++) {
     self.block = next[i];
-    here.block = dim3((unsigned)(self.block % grid.x), (unsigned)(self.block / grid.x % grid.y), (unsigned)(self.block / grid.x / grid.y));
+    here.block = dim3((unsigned)(self.block % grid.x), (unsigned)(self.block / grid.x % grid.y),
+                      (unsigned)(self.block / grid.x / grid.y));
     memset(__start_cuda_shared, POISON, shared);
     run_block(size, i % 2);
   }
@@ -155,8 +156,10 @@ void run_grid(dim3 grid, dim3 size, const std::function<void()> &work)
 }
 
 const struct runner *running() { return inside ? &self : nullptr; }
-bool in_shared(const void *p, size_t bytes) { return (char *)p >= __start_cuda_shared && (char *)p + bytes <= __stop_cuda_shared; }
-
+bool in_shared(const void *p, size_t bytes)
+{
+  return (char *)p >= __start_cuda_shared && (char *)p + bytes <= __stop_cuda_shared;
+}
 }
 
 using namespace cuda_on_cpu_machine;
@@ -176,8 +179,10 @@ uint64_t cuda_on_cpu_kernel::exchange(uint64_t mine, unsigned lane, int line)
 
 void cuda_on_cpu_kernel::copy_later(void *to, const void *from, size_t bytes)
 {
-  if (bytes != 4 && bytes != 8 && bytes != 16) misuse("an asynchronous copy to shared memory of other than 4, 8 or 16 bytes");
-  if ((uintptr_t)to % bytes || (uintptr_t)from % bytes) misuse("an asynchronous copy to shared memory that is not aligned");
+  if (bytes != 4 && bytes != 8 && bytes != 16)
+    misuse("an asynchronous copy to shared memory of other than 4, 8 or 16 bytes");
+  if ((uintptr_t)to % bytes || (uintptr_t)from % bytes)
+    misuse("an asynchronous copy to shared memory that is not aligned");
   if (!in_shared(to, bytes)) misuse("an asynchronous copy beside shared memory");
   if (!on_gpu(from, bytes)) misuse("an asynchronous copy to shared memory of what is not on the GPU");
   races_note(&self, to, bytes, WRITE);
@@ -204,7 +209,8 @@ void cuda_on_cpu_kernel::submit(dim3 grid, dim3 size, cudaStream_t stream, std::
   size_t n = (size_t)size.x * size.y * size.z;
   cuda_on_cpu.n_launch++;
   if (work_fails()) (void)fail(cudaErrorLaunchFailure);
-  else if (n < 1 || n > MOST_THREADS || grid.x < 1 || grid.x > 0x7fffffffu || grid.y < 1 || grid.y > 65535 || grid.z < 1 || grid.z > 65535)
+  else if (n < 1 || n > MOST_THREADS || grid.x < 1 || grid.x > 0x7fffffffu || grid.y < 1 || grid.y > 65535 ||
+           grid.z < 1 || grid.z > 65535)
     (void)fail(cudaErrorInvalidConfiguration);
   else enqueue(stream, std::move(work));
 }

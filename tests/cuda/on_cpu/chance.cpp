@@ -5,7 +5,10 @@
 
 #include "machine.h"
 
-struct cuda_on_cpu cuda_on_cpu = { 1, { 9 }, { 0 }, { 0 }, { 0 }, size_t(1) << 30, 13000, -1, 0, 0, getenv("CUDA_ON_CPU_RACES") != nullptr, 0, 0, 0, 0, 0, 0, 0 };
+struct cuda_on_cpu cuda_on_cpu = {
+  1, { 9 }, { 0 }, { 0 }, { 0 }, size_t(1) << 30, 13000, -1, 0, 0, getenv("CUDA_ON_CPU_RACES") != nullptr, 0, 0,
+  0, 0,     0,     0,     0
+};
 
 namespace cuda_on_cpu_machine {
 

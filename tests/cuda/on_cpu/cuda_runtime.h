@@ -37,7 +37,11 @@ typedef enum cudaError {
 } cudaError_t;
 
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2 };
-enum cudaDeviceAttr { cudaDevAttrComputeMode = 20, cudaDevAttrComputeCapabilityMajor = 75, cudaDevAttrComputeCapabilityMinor = 76 };
+enum cudaDeviceAttr {
+  cudaDevAttrComputeMode = 20,
+  cudaDevAttrComputeCapabilityMajor = 75,
+  cudaDevAttrComputeCapabilityMinor = 76
+};
 enum cudaComputeMode { cudaComputeModeDefault = 0, cudaComputeModeProhibited = 2 };
 enum { cudaStreamNonBlocking = 1, cudaEventDisableTiming = 2 };
 typedef struct cuda_on_cpu_stream *cudaStream_t;
@@ -83,7 +87,8 @@ cudaError_t cudaDeviceSynchronize(void);
 #define __device__
 #define __host__
 #define __launch_bounds__(...)
-#define __shared__ static __attribute__((section("cuda_shared")))   /* found and poisoned by the runtime before every block */
+#define __shared__ \
+  static __attribute__((section("cuda_shared"))) /* found and poisoned by the runtime before every block */
 
 struct alignas(16) float4 { float x, y, z, w; };
 struct dim3 { unsigned x, y, z; dim3(unsigned a = 1, unsigned b = 1, unsigned c = 1) : x(a), y(b), z(c) {} };
@@ -99,12 +104,14 @@ void wait_for_groups(size_t but);
 void check_argument(const void *argument, size_t bytes);
 void note_atomic(const void *at, size_t bytes);
 std::function<void()> threads(dim3 grid, dim3 block, std::function<void()> thread);      /* the work that runs them */
-bool of_nvcc(const char *name, dim3 grid, dim3 block, const void *const *argument, const size_t *bytes, size_t n, std::function<void()> *work);
+bool of_nvcc(const char *name, dim3 grid, dim3 block, const void *const *argument, const size_t *bytes, size_t n,
+             std::function<void()> *work);
 void submit(dim3 grid, dim3 block, cudaStream_t stream, std::function<void()> work);
 
 /* nvcc's code of that kernel where there is some, or the C++ compiler's. */
 template <class... Parameter, class... Argument>
-void launch(const char *name, dim3 grid, dim3 block, cudaStream_t stream, void (*kernel)(Parameter...), Argument... argument)
+void launch(const char *name, dim3 grid, dim3 block, cudaStream_t stream, void (*kernel)(Parameter...),
+            Argument... argument)
 {
   std::function<void()> work;
   (check_argument(&argument, sizeof argument), ...);
@@ -129,16 +136,36 @@ template <class T> T exchange_value(T mine, unsigned lane, int line)
 }
 /* Threads never run at the same time; that these are atomic is told to the search for races. */
 #define CUDA_ON_CPU_ATOMIC template <class T> __attribute__((no_sanitize("thread"), noinline)) T
-CUDA_ON_CPU_ATOMIC atomicAdd(T *at, T value) { cuda_on_cpu_kernel::note_atomic(at, sizeof *at); T old = *at; *at += value; return old; }
-CUDA_ON_CPU_ATOMIC atomicMin(T *at, T value) { cuda_on_cpu_kernel::note_atomic(at, sizeof *at); T old = *at; if (value < old) *at = value; return old; }
-CUDA_ON_CPU_ATOMIC atomicMax(T *at, T value) { cuda_on_cpu_kernel::note_atomic(at, sizeof *at); T old = *at; if (value > old) *at = value; return old; }
+CUDA_ON_CPU_ATOMIC atomicAdd(T *at, T value)
+{
+  cuda_on_cpu_kernel::note_atomic(at, sizeof *at);
+  T old = *at;
+  *at += value;
+  return old;
+}
+CUDA_ON_CPU_ATOMIC atomicMin(T *at, T value)
+{
+  cuda_on_cpu_kernel::note_atomic(at, sizeof *at);
+  T old = *at;
+  if (value < old) *at = value;
+  return old;
+}
+CUDA_ON_CPU_ATOMIC atomicMax(T *at, T value)
+{
+  cuda_on_cpu_kernel::note_atomic(at, sizeof *at);
+  T old = *at;
+  if (value > old) *at = value;
+  return old;
+}
 #define threadIdx (cuda_on_cpu_kernel::here.thread)
 #define blockIdx  (cuda_on_cpu_kernel::here.block)
 #define blockDim  (cuda_on_cpu_kernel::here.block_dim)
 #define gridDim   (cuda_on_cpu_kernel::here.grid_dim)
 #define __syncthreads() cuda_on_cpu_kernel::wait_for_block(__LINE__)
 #define __shfl_sync(mask, value, lane_) cuda_on_cpu_kernel::exchange_value(value, lane_, __LINE__)
-#define __shfl_xor_sync(mask, value, bits) cuda_on_cpu_kernel::exchange_value(value, cuda_on_cpu_kernel::here.lane ^ (bits), __LINE__)
-#define CUBIX_LAUNCH(kernel, grid, block, stream, ...) cuda_on_cpu_kernel::launch(#kernel, grid, block, stream, kernel, __VA_ARGS__)
+#define __shfl_xor_sync(mask, value, bits) \
+  cuda_on_cpu_kernel::exchange_value(value, cuda_on_cpu_kernel::here.lane ^ (bits), __LINE__)
+#define CUBIX_LAUNCH(kernel, grid, block, stream, ...) \
+  cuda_on_cpu_kernel::launch(#kernel, grid, block, stream, kernel, __VA_ARGS__)
 #endif
 #endif

@@ -12,7 +12,8 @@ bool work_fails()
 {
   static int owner;               /* the GPU that memory and streams belong to */
   if (cuda_on_cpu.current < 0) misuse("work while no GPU is current");
-  if ((any_memory() || any_stream()) && cuda_on_cpu.current != owner) misuse("work on one GPU while another is current");
+  if ((any_memory() || any_stream()) && cuda_on_cpu.current != owner)
+    misuse("work on one GPU while another is current");
   owner = cuda_on_cpu.current;
   return fails();
 }
@@ -47,7 +48,8 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, in
 {
   if (fails()) return fail(cudaErrorUnknown);
   if (device < 0 || device >= cuda_on_cpu.n_gpu) return fail(cudaErrorInvalidDevice);
-  if (attribute == cudaDevAttrComputeMode) *value = cuda_on_cpu.prohibited[device] ? cudaComputeModeProhibited : cudaComputeModeDefault;
+  if (attribute == cudaDevAttrComputeMode)
+    *value = cuda_on_cpu.prohibited[device] ? cudaComputeModeProhibited : cudaComputeModeDefault;
   else *value = attribute == cudaDevAttrComputeCapabilityMajor ? cuda_on_cpu.capability[device] : 0;
   return cudaSuccess;
 }
@@ -131,7 +133,10 @@ void *__wrap_dlopen(const char *name, int flags);
 void *__wrap_dlsym(void *library, const char *name);
 int __wrap_dlclose(void *library);
 
-void *__wrap_dlopen(const char *name, int flags) { return name && !strcmp(name, "libcuda.so.1") ? &driver : __real_dlopen(name, flags); }
+void *__wrap_dlopen(const char *name, int flags)
+{
+  return name && !strcmp(name, "libcuda.so.1") ? &driver : __real_dlopen(name, flags);
+}
 
 void *__wrap_dlsym(void *library, const char *name)
 {

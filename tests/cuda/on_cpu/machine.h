@@ -26,8 +26,10 @@
  *     interpreted, a thread for some instructions, then another (ptx_run.cpp).
  * Any call that can fail can be made to fail by its number.  What a test sets is in control.h, what
  * a user of the tests sets is in the environment:
- *   CUDA_ON_CPU_SEEDS  seeds of the passes of a test ("0 1 2"; 0 is the plain order)     CUDA_ON_CPU_BRIEF  1: only the tests that compare numbers
- *   CUDA_ON_CPU_RACES  1: end at the first race                                          CUDA_ON_CPU_PTX    files of PTX, between colons
+ *   CUDA_ON_CPU_SEEDS  seeds of the passes of a test ("0 1 2"; 0 is the plain order)
+ *   CUDA_ON_CPU_BRIEF  1: only the tests that compare numbers
+ *   CUDA_ON_CPU_RACES  1: end at the first race
+ *   CUDA_ON_CPU_PTX    files of PTX, between colons
  *   CUDA_ON_CPU_TELL   1: say at the end how much was looked at
  * It does not know caches, weak memory order between threads that race on purpose (a volatile look
  * before an atomic), nor time.

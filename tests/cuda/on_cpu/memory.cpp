@@ -45,11 +45,13 @@ void on_fault(int, siginfo_t *info, void *)
   const char *what = nullptr;
   for (auto &m : gpu_memory)
     if (info->si_addr >= m.second.map && info->si_addr < m.second.map + m.second.mapped + page)
-      what = opened ? "cuda_on_cpu: a kernel reaches beyond an allocation on the GPU\n" : "cuda_on_cpu: the host touches memory of the GPU\n";
+      what = opened ? "cuda_on_cpu: a kernel reaches beyond an allocation on the GPU\n"
+                    : "cuda_on_cpu: the host touches memory of the GPU\n";
   for (auto &m : locked_memory)
     if (info->si_addr >= m.second.map && info->si_addr < m.second.map + m.second.mapped + page)
-      what = info->si_addr >= m.first + m.second.bytes ? "cuda_on_cpu: the host reaches beyond page-locked memory\n"
-                                                       : "cuda_on_cpu: the host touches page-locked memory while a copy of it is under way\n";
+      what = info->si_addr >= m.first + m.second.bytes
+                 ? "cuda_on_cpu: the host reaches beyond page-locked memory\n"
+                 : "cuda_on_cpu: the host touches page-locked memory while a copy of it is under way\n";
   if (!what) {                   /* not ours: the access is done again, and told as it would have been */
     sigaction(SIGSEGV, &before, nullptr);
     return;
@@ -63,7 +65,8 @@ char *take(std::map<char *, block> &memory, size_t bytes, int protection)
 {
   static unsigned long number;
   size_t room = (bytes + 15) / 16 * 16, mapped = (room + page - 1) / page * page;
-  char *map = (char *)mmap(nullptr, mapped + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *first = map + mapped - room;
+  char *map = (char *)mmap(nullptr, mapped + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+       *first = map + mapped - room;
   if (map == MAP_FAILED) misuse("no memory for the stand-in");
   if (!number++) {
     struct sigaction action = {};
@@ -137,7 +140,8 @@ void journey::close() const
   for (char *p = page_up(host); p + page <= host + bytes; p += page) {
     int protection = PROT_READ | PROT_WRITE;
     for (auto other : under_way)
-      if (other->host <= p && p + page <= other->host + other->bytes) protection &= other->way == UP ? PROT_READ : PROT_NONE;
+      if (other->host <= p && p + page <= other->host + other->bytes)
+        protection &= other->way == UP ? PROT_READ : PROT_NONE;
     mprotect(p, page, protection);
   }
 }
@@ -219,7 +223,8 @@ cudaError_t cudaFree(void *pointer)
   unsigned long number;
   if (!pointer) return cudaSuccess;
   finish_all();
-  if (allocation(pointer, &bytes, &number) != pointer || !give(gpu_memory, pointer, "something was written beside an allocation on the GPU"))
+  if (allocation(pointer, &bytes, &number) != pointer ||
+      !give(gpu_memory, pointer, "something was written beside an allocation on the GPU"))
     misuse("cudaFree of what cudaMalloc did not give");
   races_forget(number);
   used -= bytes;
@@ -238,6 +243,7 @@ cudaError_t cudaFreeHost(void *pointer)
 {
   if (!pointer) return cudaSuccess;
   finish_all();
-  if (!give(locked_memory, pointer, "something was written beside page-locked memory")) misuse("cudaFreeHost of what cudaMallocHost did not give");
+  if (!give(locked_memory, pointer, "something was written beside page-locked memory"))
+    misuse("cudaFreeHost of what cudaMallocHost did not give");
   return cudaSuccess;
 }

@@ -32,7 +32,22 @@ struct instruction {
 };
 
 /* What a slot holds when a thread begins. */
-enum special : uint8_t { TID_X, TID_Y, TID_Z, NTID_X, NTID_Y, NTID_Z, CTAID_X, CTAID_Y, CTAID_Z, NCTAID_X, NCTAID_Y, NCTAID_Z, DEPOT, PARAMETER };
+enum special : uint8_t {
+  TID_X,
+  TID_Y,
+  TID_Z,
+  NTID_X,
+  NTID_Y,
+  NTID_Z,
+  CTAID_X,
+  CTAID_Y,
+  CTAID_Z,
+  NCTAID_X,
+  NCTAID_Y,
+  NCTAID_Z,
+  DEPOT,
+  PARAMETER
+};
 struct given { int slot; enum special what; size_t at; };
 
 struct kernel {

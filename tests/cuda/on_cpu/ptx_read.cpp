@@ -62,7 +62,8 @@ int new_slot(reader *r, const std::string &name, uint64_t value)
 /* The slot of a register, a constant, or something that has an address. */
 int slot_of(reader *r, const std::string &name)
 {
-  static const char *const special[] = { "%tid.x", "%tid.y", "%tid.z", "%ntid.x", "%ntid.y", "%ntid.z", "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z" };
+  static const char *const special[] = { "%tid.x",   "%tid.y",   "%tid.z",   "%ntid.x",   "%ntid.y",   "%ntid.z",
+                                         "%ctaid.x", "%ctaid.y", "%ctaid.z", "%nctaid.x", "%nctaid.y", "%nctaid.z" };
   for (auto inner = r->slot.rbegin(); inner != r->slot.rend(); inner++)
     if (inner->count(name)) return inner->at(name);
   if (name.empty()) unknown(r, "an operand that is missing");
@@ -73,7 +74,8 @@ int slot_of(reader *r, const std::string &name)
       return slot;
     }
   if (name[0] == '%') unknown(r, name);
-  if (name.compare(0, 2, "0d") == 0 || name.compare(0, 2, "0f") == 0 || name.compare(0, 2, "0D") == 0 || name.compare(0, 2, "0F") == 0)
+  if (name.compare(0, 2, "0d") == 0 || name.compare(0, 2, "0f") == 0 || name.compare(0, 2, "0D") == 0 ||
+      name.compare(0, 2, "0F") == 0)
     return new_slot(r, name, strtoull(name.c_str() + 2, nullptr, 16));
   if (isdigit(name[0])) return new_slot(r, name, strtoull(name.c_str(), nullptr, 0));
   if (name[0] == '-') return new_slot(r, name, (uint64_t)strtoll(name.c_str(), nullptr, 0));
@@ -82,7 +84,8 @@ int slot_of(reader *r, const std::string &name)
   if (name.compare(0, 13, "__local_depot") && parameter == std::string::npos) unknown(r, name);
   int slot = new_slot(r, name, 0);
   if (parameter == std::string::npos) r->kernel->given.push_back({ slot, DEPOT, 0 });
-  else r->kernel->given.push_back({ slot, PARAMETER, r->kernel->param_at.at((size_t)atoi(name.c_str() + parameter + 7)) });
+  else
+    r->kernel->given.push_back({ slot, PARAMETER, r->kernel->param_at.at((size_t)atoi(name.c_str() + parameter + 7)) });
   return slot;
 }
 
@@ -105,9 +108,11 @@ void take_address(reader *r, int *base, int64_t *offset, const std::string &oper
 
 enum type type_of(const std::string &word)
 {
-  static const std::map<std::string, enum type> type = {
-    { "b8", U8 }, { "u8", U8 }, { "s8", S8 }, { "b16", U16 }, { "u16", U16 }, { "s16", S16 }, { "b32", U32 }, { "u32", U32 }, { "s32", S32 },
-    { "b64", U64 }, { "u64", U64 }, { "s64", S64 }, { "f32", F32 }, { "f64", F64 }, { "pred", PRED } };
+  static const std::map<std::string, enum type> type = { { "b8", U8 },   { "u8", U8 },   { "s8", S8 },
+                                                         { "b16", U16 }, { "u16", U16 }, { "s16", S16 },
+                                                         { "b32", U32 }, { "u32", U32 }, { "s32", S32 },
+                                                         { "b64", U64 }, { "u64", U64 }, { "s64", S64 },
+                                                         { "f32", F32 }, { "f64", F64 }, { "pred", PRED } };
   auto t = type.find(word);
   return t == type.end() ? NONE : t->second;
 }
@@ -161,9 +166,18 @@ void decode_copy(reader *r, instruction *i, const strings &word, const strings &
 
 void decode_compare(reader *r, instruction *i, const strings &word)
 {
-  static const std::map<std::string, int> compare = {
-    { "eq", EQ }, { "ne", NE }, { "lt", LT }, { "le", LE }, { "gt", GT }, { "ge", GE }, { "equ", EQ | UNORDERED }, { "neu", NE | UNORDERED },
-    { "ltu", LT | UNORDERED }, { "leu", LE | UNORDERED }, { "gtu", GT | UNORDERED }, { "geu", GE | UNORDERED } };
+  static const std::map<std::string, int> compare = { { "eq", EQ },
+                                                      { "ne", NE },
+                                                      { "lt", LT },
+                                                      { "le", LE },
+                                                      { "gt", GT },
+                                                      { "ge", GE },
+                                                      { "equ", EQ | UNORDERED },
+                                                      { "neu", NE | UNORDERED },
+                                                      { "ltu", LT | UNORDERED },
+                                                      { "leu", LE | UNORDERED },
+                                                      { "gtu", GT | UNORDERED },
+                                                      { "geu", GE | UNORDERED } };
   auto c = compare.find(word.at(1));
   if (c == compare.end() || word.size() != 3) unknown(r, "a comparison");
   i->op = SETP;
@@ -174,9 +188,11 @@ void decode_compare(reader *r, instruction *i, const strings &word)
 void decode_value(reader *r, instruction *i, const strings &word, const strings &operand)
 {
   static const std::map<std::string, enum op> simple = {
-    { "add", ADD }, { "sub", SUB }, { "mul", MUL }, { "mad", MAD }, { "fma", FMA }, { "div", DIV }, { "rem", REM }, { "neg", NEG }, { "abs", ABS }, { "min", MIN },
-    { "max", MAX }, { "and", AND }, { "or", OR }, { "xor", XOR }, { "not", NOT }, { "shl", SHL }, { "shr", SHR }, { "selp", SELP }, { "mov", MOV }, { "cvta", MOV },
-    { "cvt", CVT }, { "prmt", PRMT }, { "shfl", SHFL } };
+    { "add", ADD }, { "sub", SUB },  { "mul", MUL }, { "mad", MAD },   { "fma", FMA },  { "div", DIV },
+    { "rem", REM }, { "neg", NEG },  { "abs", ABS }, { "min", MIN },   { "max", MAX },  { "and", AND },
+    { "or", OR },   { "xor", XOR },  { "not", NOT }, { "shl", SHL },   { "shr", SHR },  { "selp", SELP },
+    { "mov", MOV }, { "cvta", MOV }, { "cvt", CVT }, { "prmt", PRMT }, { "shfl", SHFL }
+  };
   auto has = [&](const char *x) { return std::find(word.begin(), word.end(), x) != word.end(); };
   auto o = simple.find(word[0]);
   if (o == simple.end()) unknown(r, word[0]);
@@ -212,7 +228,8 @@ void decode(reader *r, std::string text)
     text = trim(text.substr(end));
   }
   size_t end = text.find_first_of(" \t");
-  const strings word = split(text.substr(0, end), '.'), operand = split(end == std::string::npos ? "" : text.substr(end), ',');
+  const strings word = split(text.substr(0, end), '.'),
+                operand = split(end == std::string::npos ? "" : text.substr(end), ',');
   for (size_t j = 1; j < word.size(); j++)
     if (enum type t = type_of(word[j])) (i.type ? i.from : i.type) = t;
   if (text == "ret") i.op = RET;
@@ -252,7 +269,8 @@ void declare_memory(reader *r, const std::string &text)
 {
   size_t bracket = text.rfind('['), before = text.find_last_of(" \t", bracket), align = text.find(".align");
   if (bracket == std::string::npos || align == std::string::npos) unknown(r, text);
-  size_t bytes = strtoull(text.c_str() + bracket + 1, nullptr, 0), step = strtoull(text.c_str() + align + 6, nullptr, 0);
+  size_t bytes = strtoull(text.c_str() + bracket + 1, nullptr, 0),
+         step = strtoull(text.c_str() + align + 6, nullptr, 0);
   if (text.compare(0, 6, ".local") == 0) {
     r->kernel->n_local = bytes;
     return;

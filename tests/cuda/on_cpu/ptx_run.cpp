@@ -58,8 +58,18 @@ void begin(struct launch *l, struct thread *t, size_t i)
 {
   const kernel *k = l->kernel;
   const size_t b = l->who.block;
-  const unsigned value[] = { (unsigned)(i % l->size.x), (unsigned)(i / l->size.x % l->size.y), (unsigned)(i / l->size.x / l->size.y), l->size.x, l->size.y, l->size.z,
-                             (unsigned)(b % l->grid.x), (unsigned)(b / l->grid.x % l->grid.y), (unsigned)(b / l->grid.x / l->grid.y), l->grid.x, l->grid.y, l->grid.z };
+  const unsigned value[] = { (unsigned)(i % l->size.x),
+                             (unsigned)(i / l->size.x % l->size.y),
+                             (unsigned)(i / l->size.x / l->size.y),
+                             l->size.x,
+                             l->size.y,
+                             l->size.z,
+                             (unsigned)(b % l->grid.x),
+                             (unsigned)(b / l->grid.x % l->grid.y),
+                             (unsigned)(b / l->grid.x / l->grid.y),
+                             l->grid.x,
+                             l->grid.y,
+                             l->grid.z };
   t->slot = k->slot;
   t->local.assign((k->n_local + 15) / 16 * 16, (char)POISON);
   t->copies.clear();
@@ -67,7 +77,9 @@ void begin(struct launch *l, struct thread *t, size_t i)
   t->group = 0;
   t->state = RUNS;
   for (auto &g : k->given)
-    t->slot[(size_t)g.slot] = g.what == DEPOT ? (uint64_t)t->local.data() : g.what == PARAMETER ? (uint64_t)(l->param.data() + g.at) : value[g.what];
+    t->slot[(size_t)g.slot] = g.what == DEPOT       ? (uint64_t)t->local.data()
+                              : g.what == PARAMETER ? (uint64_t)(l->param.data() + g.at)
+                                                    : value[g.what];
 }
 
 /* Whether all of these that live wait there, at one place: its instruction, or none. */
@@ -100,7 +112,8 @@ void shuffle(const struct launch *l, std::vector<thread> &threads, size_t a, siz
     auto &slot = threads[j].slot;
     size_t other = (j - a) ^ get<uint32_t>(slot[(size_t)i->s[1]]);
     if (threads[j].state == DONE) continue;
-    if (get<uint32_t>(slot[(size_t)i->number]) != 0xffffffffu || get<uint32_t>(slot[(size_t)i->s[2]]) != 31) fault(l, i, "a shuffle by less than a warp");
+    if (get<uint32_t>(slot[(size_t)i->number]) != 0xffffffffu || get<uint32_t>(slot[(size_t)i->s[2]]) != 31)
+      fault(l, i, "a shuffle by less than a warp");
     if (other >= b - a || threads[a + other].state == DONE) fault(l, i, "a shuffle from a thread that has ended");
     slot[(size_t)i->d[0]] = given[other];
   }
@@ -165,7 +178,8 @@ void run(kernel *kernel, dim3 grid, dim3 size, const std::vector<char> &param)
 
 void cuda_on_cpu_ptx::add(const std::string &file, const std::string &text) { read(&kernels(), file, text); }
 
-bool cuda_on_cpu_kernel::of_nvcc(const char *name, dim3 grid, dim3 size, const void *const *argument, const size_t *bytes, size_t n, std::function<void()> *work)
+bool cuda_on_cpu_kernel::of_nvcc(const char *name, dim3 grid, dim3 size, const void *const *argument,
+                                 const size_t *bytes, size_t n, std::function<void()> *work)
 {
   cuda_on_cpu_ptx::kernel *k = cuda_on_cpu_ptx::find(name);
   if (!k) return false;

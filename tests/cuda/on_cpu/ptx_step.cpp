@@ -15,8 +15,8 @@ using namespace cuda_on_cpu_machine;
 
 void fault(const struct launch *launch, const struct instruction *i, const char *what)
 {
-  fprintf(stderr, "cuda_on_cpu: %s:%d: %s: thread %u of block %zu of %s\n", launch->kernel->file.c_str(), i->line, what, launch->who.thread, launch->who.block,
-          launch->kernel->name.c_str());
+  fprintf(stderr, "cuda_on_cpu: %s:%d: %s: thread %u of block %zu of %s\n", launch->kernel->file.c_str(), i->line, what,
+          launch->who.thread, launch->who.block, launch->kernel->name.c_str());
   abort();
 }
 
@@ -27,20 +27,24 @@ const size_t size_of[N_TYPE] = { 0, 1, 1, 2, 2, 4, 4, 8, 8, 4, 8, 1 };
 /* Where an address leads, in the space that the instruction names. */
 char *reach(struct launch *l, struct thread *t, const instruction *i, enum space space, uint64_t at, size_t bytes)
 {
-  auto in = [&](const std::vector<char> &memory) { return (char *)at >= memory.data() && (char *)at + bytes <= memory.data() + memory.size(); };
+  auto in = [&](const std::vector<char> &memory) {
+    return (char *)at >= memory.data() && (char *)at + bytes <= memory.data() + memory.size();
+  };
   if (at % bytes) fault(l, i, "an address that is not aligned");
   if (space == SHARED) {
     if ((uint32_t)at + bytes > l->kernel->n_shared) fault(l, i, "an address beyond shared memory");
     return l->shared.data() + (uint32_t)at;
   }
-  bool mine = space != GLOBAL && space != PARAM && in(t->local), given = space == PARAM && in(l->param), there = (space == GLOBAL || space == GENERIC) && on_gpu((void *)at, bytes);
+  bool mine = space != GLOBAL && space != PARAM && in(t->local), given = space == PARAM && in(l->param),
+       there = (space == GLOBAL || space == GENERIC) && on_gpu((void *)at, bytes);
   if (!mine && !given && !there) fault(l, i, "an address beyond all that is the thread's");
   return (char *)at;
 }
 
 void note(const struct launch *l, enum space space, const void *place, size_t bytes, enum access access)
 {
-  if (cuda_on_cpu.races && (space == GLOBAL || space == GENERIC || space == SHARED)) races_note(&l->who, place, bytes, access);
+  if (cuda_on_cpu.races && (space == GLOBAL || space == GENERIC || space == SHARED))
+    races_note(&l->who, place, bytes, access);
 }
 
 void load_or_store(struct launch *l, struct thread *t, const instruction *i)
@@ -56,11 +60,17 @@ void load_or_store(struct launch *l, struct thread *t, const instruction *i)
     }
     uint64_t x = 0;
     memcpy(&x, p, n);
-    r[i->d[j]] = i->type == S8 ? put(get<int8_t>(x)) : i->type == S16 ? put(get<int16_t>(x)) : i->type == S32 ? put(get<int32_t>(x)) : x;
+    r[i->d[j]] = i->type == S8    ? put(get<int8_t>(x))
+                 : i->type == S16 ? put(get<int16_t>(x))
+                 : i->type == S32 ? put(get<int32_t>(x))
+                                  : x;
   }
 }
 
-template <class T> T changed(enum op op, T old, T x) { return op == ATOM_ADD ? (T)(old + x) : op == ATOM_MIN ? (x < old ? x : old) : (x > old ? x : old); }
+template <class T> T changed(enum op op, T old, T x)
+{
+  return op == ATOM_ADD ? (T)(old + x) : op == ATOM_MIN ? (x < old ? x : old) : (x > old ? x : old);
+}
 
 template <class T> void change(char *p, enum op op, uint64_t x, uint64_t *old)
 {
@@ -88,7 +98,8 @@ void atomic(struct launch *l, struct thread *t, const instruction *i)
 
 void begin_copy(struct launch *l, struct thread *t, const instruction *i)
 {
-  uint64_t to = (uint32_t)(t->slot[(size_t)i->base] + (uint64_t)i->offset), from = t->slot[(size_t)i->s[0]] + t->slot[(size_t)i->s[1]];
+  uint64_t to = (uint32_t)(t->slot[(size_t)i->base] + (uint64_t)i->offset),
+           from = t->slot[(size_t)i->s[0]] + t->slot[(size_t)i->s[1]];
   char *place = reach(l, t, i, SHARED, to, (size_t)i->number);
   note(l, GLOBAL, reach(l, t, i, GLOBAL, from, (size_t)i->number), (size_t)i->number, READ);
   note(l, SHARED, place, (size_t)i->number, WRITE);

@@ -47,7 +47,8 @@ region *region_of(char *p, size_t bytes, bool *is_shared)
 
 bool in_order(const touch &a, const touch &b, bool is_shared)
 {
-  if (a.launch != b.launch || ((a.access == ATOMIC || a.access == LOOK) && (b.access == ATOMIC || b.access == LOOK))) return true;
+  if (a.launch != b.launch || ((a.access == ATOMIC || a.access == LOOK) && (b.access == ATOMIC || b.access == LOOK)))
+    return true;
   if (a.block != b.block) return is_shared;
   if (a.thread == b.thread || a.met != b.met) return true;
   return a.thread / WARP == b.thread / WARP && a.met_warp != b.met_warp;
@@ -57,14 +58,20 @@ bool in_order(const touch &a, const touch &b, bool is_shared)
 {
   static const char *const name[] = { "reads", "writes", "changes (atomic)", "looks at (volatile)" };
   void *frame[16];
-  fprintf(stderr, "cuda_on_cpu: a race in %s memory at %p: thread %u of block %u %s, thread %u of block %u %s, and nothing is between them\n", is_shared ? "shared" : "global",
-          place, a.thread, a.block, name[a.access], b.thread, b.block, name[b.access]);
+  fprintf(stderr,
+          "cuda_on_cpu: a race in %s memory at %p: thread %u of block %u %s, thread %u of block %u %s, and nothing is "
+          "between them\n",
+          is_shared ? "shared" : "global", place, a.thread, a.block, name[a.access], b.thread, b.block, name[b.access]);
   backtrace_symbols_fd(frame, backtrace(frame, 16), 2);
   abort();
 }
 
 struct at_the_end {
-  ~at_the_end() { if (from_environment("CUDA_ON_CPU_TELL") && n_seen) fprintf(stderr, "cuda_on_cpu: %lu accesses looked at for races\n", n_seen); }
+  ~at_the_end()
+  {
+    if (from_environment("CUDA_ON_CPU_TELL") && n_seen)
+      fprintf(stderr, "cuda_on_cpu: %lu accesses looked at for races\n", n_seen);
+  }
 } at_the_end;
 
 /* The thread that runs has touched memory; the host's touches do not count, nor do those of a thread's own stack. */
@@ -81,7 +88,8 @@ void races_begin(char *first, size_t bytes)
   if (!cuda_on_cpu.races) return;
   launch++;
   last = nullptr;
-  if (shared.first != first || shared.bytes != bytes) shared = { first, bytes, std::vector<struct cell>(bytes / WORD + 2) };
+  if (shared.first != first || shared.bytes != bytes)
+    shared = { first, bytes, std::vector<struct cell>(bytes / WORD + 2) };
 }
 
 void races_forget(unsigned long number)
@@ -97,13 +105,19 @@ void races_note(const struct runner *who, const void *pointer, size_t bytes, enu
   region *r = region_of((char *)pointer, bytes, &is_shared);
   if (!r) return;
   n_seen++;
-  const touch me = { launch, (unsigned)who->block, who->epoch->block, who->epoch->warp[who->thread / WARP], (uint16_t)who->thread, (uint8_t)access };
+  const touch me = { launch,
+                     (unsigned)who->block,
+                     who->epoch->block,
+                     who->epoch->warp[who->thread / WARP],
+                     (uint16_t)who->thread,
+                     (uint8_t)access };
   size_t a = (size_t)((char *)pointer - r->first) / WORD, b = ((size_t)((char *)pointer - r->first) + bytes - 1) / WORD;
   for (size_t i = a; i <= b; i++) {
     cell &c = r->cell[i];
     if (!in_order(c.write, me, is_shared)) tell(c.write, me, is_shared, pointer);
     if (access == READ || access == LOOK) {
-      if (c.read[0].launch != me.launch || c.read[0].block != me.block || c.read[0].thread != me.thread) c.read[1] = c.read[0];
+      if (c.read[0].launch != me.launch || c.read[0].block != me.block || c.read[0].thread != me.thread)
+        c.read[1] = c.read[0];
       c.read[0] = me;
     } else {
       for (auto &read : c.read)
