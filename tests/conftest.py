@@ -5,7 +5,8 @@ import harness
 
 
 def pytest_report_header(config):
-    return [f"programs: {harness.BUILD}", f"shared data: {harness.SHARED}{'' if harness.SHARED.exists() else ' (absent: its tests are skipped)'}"]
+    return [f"programs: {harness.BUILD}",
+            f"shared data: {harness.SHARED}{'' if harness.SHARED.exists() else ' (absent: its tests are skipped)'}"]
 
 
 @pytest.fixture

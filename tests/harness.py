@@ -44,7 +44,7 @@ def program(name):
     pytest.fail(f"{name} is not in {BUILD}: build it, or set CUBIX_BUILD to the build folder")
 
 
-# ---- running ---------------------------------------------------------------------------------------------------------------
+# ---- running -------------------------------------------------------------------------------------
 
 @functools.cache
 def mpi_folder():
@@ -56,10 +56,15 @@ def mpi_folder():
 
 def environment(threads=1, extra=None):
     env = {k: v for k, v in os.environ.items() if not k.startswith(("OMPI_COMM_", "PMIX_"))}
-    env.update(OMP_NUM_THREADS=str(threads), CUBIX_SOURCE=str(SOURCE), OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
-               OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1", PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
-               OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_pml="ob1", OMPI_MCA_btl="self,vader", LC_ALL="C")   # no search for networks, which takes 0.2 s a start
-    if os.environ.get("PYTEST_XDIST_WORKER"):     # programs that start and end at the same time would remove each other's folders
+    env.update(OMP_NUM_THREADS=str(threads), CUBIX_SOURCE=str(SOURCE), OMPI_ALLOW_RUN_AS_ROOT="1",
+               OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+               OMPI_MCA_rmaps_base_oversubscribe="1", OMPI_MCA_mpi_yield_when_idle="1",
+               PRTE_MCA_rmaps_default_mapping_policy=":oversubscribe",
+               # no search for networks, which takes 0.2 s a start
+               OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_pml="ob1", OMPI_MCA_btl="self,vader",
+               LC_ALL="C")
+    # programs that start and end at the same time would remove each other's folders
+    if os.environ.get("PYTEST_XDIST_WORKER"):
         env.update(OMPI_MCA_orte_tmpdir_base=mpi_folder())
     env.update(extra or {})
     return env
@@ -81,12 +86,15 @@ def command(name, args, ranks=1, before=()):
     return start + list(before) + [str(program(name))] + [str(a) for a in args]
 
 
-def run(name, args, ranks=1, threads=1, cwd=None, env=None, stdin=None, timeout=TIMEOUT, file_limit=None, interrupt_after=None):
+def run(name, args, ranks=1, threads=1, cwd=None, env=None, stdin=None, timeout=TIMEOUT, file_limit=None,
+        interrupt_after=None):
     """Run a program to its end: status, out, err.  One that does not end in time is killed with all its ranks, and fails the test.
     interrupt_after: a function of the Popen that returns when SIGINT is due."""
     limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))) if file_limit else None
-    proc = subprocess.Popen(command(name, args, ranks), cwd=cwd, env=environment(threads, env), text=True, start_new_session=True, preexec_fn=limit,
-                            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    proc = subprocess.Popen(command(name, args, ranks), cwd=cwd, env=environment(threads, env), text=True,
+                            start_new_session=True, preexec_fn=limit,
+                            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE)
     try:
         if interrupt_after:
             interrupt_after(proc)
@@ -101,13 +109,14 @@ def run(name, args, ranks=1, threads=1, cwd=None, env=None, stdin=None, timeout=
     return SimpleNamespace(status=proc.returncode, out=out, err=err, args=proc.args)
 
 
-# ---- galaxies ----------------------------------------------------------------------------------------------------------------
+# ---- galaxies ------------------------------------------------------------------------------------
 
 def galaxy(n=300, seed=1, radius=3.0, centre=(0, 0, 0), velocity=(0, 0, 0), tilt=True):
     """A rotating, thick, lopsided disc of n stars: dict of arrays in kpc, km/s, Msun, Gyr."""
     rng = np.random.default_rng(seed)
     r, phi = rng.gamma(2.0, 0.5 * radius, n), rng.uniform(0, 2 * np.pi, n)
-    pos = np.array([r * np.cos(phi) + 0.1 * r**2 / radius, 0.8 * r * np.sin(phi), 0.15 * radius * rng.standard_normal(n)])
+    pos = np.array([r * np.cos(phi) + 0.1 * r**2 / radius, 0.8 * r * np.sin(phi),
+                    0.15 * radius * rng.standard_normal(n)])
     v = 180.0 * r / (r + 0.5 * radius)
     vel = np.array([-v * np.sin(phi), v * np.cos(phi), 0 * v]) + 40.0 * rng.standard_normal((3, n))
     if tilt:
@@ -116,17 +125,20 @@ def galaxy(n=300, seed=1, radius=3.0, centre=(0, 0, 0), velocity=(0, 0, 0), tilt
         pos, vel = q @ pos, q @ vel
     age = 10**rng.uniform(-1.8, 1.17, n)
     mass = 10**rng.uniform(3.5, 5.5, n)
-    return {"pos": pos.T + centre, "vel": vel.T + velocity, "mass": mass, "mass_now": mass * (0.5 + 0.4 / (1 + age)), "age": age,
+    return {"pos": pos.T + centre, "vel": vel.T + velocity, "mass": mass, "mass_now": mass * (0.5 + 0.4 / (1 + age)),
+            "age": age,
             "z": 10**rng.uniform(-4.2, -1.2, n)}
 
 
 def stars(*rows):
     """Stars from rows (x, y, z [kpc], vx, vy, vz [km/s], mass [Msun], age [Gyr], Z)."""
     a = np.atleast_2d(np.array(rows, float))
-    return {"pos": a[:, 0:3], "vel": a[:, 3:6], "mass": a[:, 6], "mass_now": 0.6 * a[:, 6], "age": a[:, 7], "z": a[:, 8]}
+    return {"pos": a[:, 0:3], "vel": a[:, 3:6], "mass": a[:, 6], "mass_now": 0.6 * a[:, 6], "age": a[:, 7],
+            "z": a[:, 8]}
 
 
-CANONICAL = (("Position", "pos", "kpc"), ("Velocity", "vel", "km/s"), ("InitialMass", "mass", "Msun"), ("Mass", "mass_now", "Msun"),
+CANONICAL = (("Position", "pos", "kpc"), ("Velocity", "vel", "km/s"), ("InitialMass", "mass", "Msun"),
+             ("Mass", "mass_now", "Msun"),
              ("Age", "age", "Gyr"), ("Metallicity", "z", "mass fraction"))
 
 
@@ -134,7 +146,8 @@ def write_particles(path, s, redshift=0.0, dtype="f8", extra=None, **header):
     """A canonical particle file.  header: Centre=..., BoxSize=...; extra: further datasets of /Stars."""
     with h5py.File(path, "w") as f:
         head = f.create_group("Header").attrs
-        for key, value in {"CubixFile": "particles", "Version": 1, "Redshift": float(redshift), **COSMOLOGY, "BoxSize": 0.0, "Source": "made by a test",
+        for key, value in {"CubixFile": "particles", "Version": 1, "Redshift": float(redshift), **COSMOLOGY,
+                           "BoxSize": 0.0, "Source": "made by a test",
                            "Program": "tests", **header}.items():
             head[key] = value
         group = f.create_group("Stars")
@@ -161,9 +174,12 @@ def formation_scale_factor(age, redshift, cosmo=COSMO):
 def _write_snapshot(path, s, redshift, names, attrs, length_cm, files, header, gas, extra):
     a, h = 1 / (1 + redshift), COSMOLOGY["HubbleParam"]
     kpc, msun = MPC_CM / 1e3, 1.98840987e33
-    form = np.array([formation_scale_factor(t, redshift) if t >= 0 else -1.0 for t in s["age"]])   # age < 0: a wind cell
-    data = ((names[0], s["pos"] * kpc / length_cm / a * h, 1.0, -1.0, length_cm), (names[1], s["vel"] / np.sqrt(a), 0.5, 0.0, 1e5),
-            (names[2], s["mass"] * msun / 1.989e43 * h, 0.0, -1.0, 1.989e43), (names[3], s["mass_now"] * msun / 1.989e43 * h, 0.0, -1.0, 1.989e43),
+    # age < 0: a wind cell
+    form = np.array([formation_scale_factor(t, redshift) if t >= 0 else -1.0 for t in s["age"]])
+    data = ((names[0], s["pos"] * kpc / length_cm / a * h, 1.0, -1.0, length_cm),
+            (names[1], s["vel"] / np.sqrt(a), 0.5, 0.0, 1e5),
+            (names[2], s["mass"] * msun / 1.989e43 * h, 0.0, -1.0, 1.989e43),
+            (names[3], s["mass_now"] * msun / 1.989e43 * h, 0.0, -1.0, 1.989e43),
             (names[4], form, 0.0, 0.0, 0.0), (names[5], s["z"], 0.0, 0.0, 0.0))
     n, paths = len(form), []
     for k in range(files):
@@ -172,8 +188,10 @@ def _write_snapshot(path, s, redshift, names, attrs, length_cm, files, header, g
         with h5py.File(paths[-1], "w") as f:
             head = f.create_group("Header").attrs
             count = np.array([0, 0, 0, 0, part.stop - part.start, 0], "i4")
-            for key, value in {"Time": a, "Redshift": redshift, "Omega0": COSMOLOGY["OmegaMatter"], "OmegaLambda": COSMOLOGY["OmegaLambda"], "HubbleParam": h,
-                               "BoxSize": 0.0, "NumFilesPerSnapshot": files, "NumPart_ThisFile": count, "NumPart_Total": np.array([0, 0, 0, 0, n, 0], "i4"),
+            for key, value in {"Time": a, "Redshift": redshift, "Omega0": COSMOLOGY["OmegaMatter"],
+                               "OmegaLambda": COSMOLOGY["OmegaLambda"], "HubbleParam": h,
+                               "BoxSize": 0.0, "NumFilesPerSnapshot": files, "NumPart_ThisFile": count,
+                               "NumPart_Total": np.array([0, 0, 0, 0, n, 0], "i4"),
                                "MassTable": np.zeros(6), **header}.items():
                 head[key] = value
             group = f.create_group("PartType4")
@@ -194,11 +212,12 @@ def write_tng(path, s, redshift=0.0, files=1, extra=None, **header):
 
 def write_eagle(path, s, redshift=0.0, files=1, extra=None, **header):
     names = ("Coordinates", "Velocity", "InitialMass", "Mass", "StellarFormationTime", "SmoothedMetallicity")
-    return _write_snapshot(Path(path), s, redshift, names, ("aexp-scale-exponent", "h-scale-exponent", "CGSConversionFactor"), MPC_CM, files,
+    return _write_snapshot(Path(path), s, redshift, names,
+                           ("aexp-scale-exponent", "h-scale-exponent", "CGSConversionFactor"), MPC_CM, files,
                            {"RunLabel": "EAGLE", **header}, False, extra)
 
 
-# ---- libraries -----------------------------------------------------------------------------------------------------------------
+# ---- libraries -----------------------------------------------------------------------------------
 
 AGES, METALS = np.array([0.0, 0.05, 0.3, 1.0, 4.0, 13.0]), np.array([1e-4, 2e-3, 0.01, 0.02, 0.04])
 
@@ -215,7 +234,8 @@ def wavelengths(kind, lo=4500.0, hi=6100.0, step=1.5):
 def templates(lam, ages=AGES, metals=METALS, seed=7, n_line=40):
     """Smooth positive spectra with absorption and emission lines: [n_Z][n_age][n_lambda] erg/s/AA/Msun."""
     rng = np.random.default_rng(seed)
-    centre, width, depth = rng.uniform(lam[0], lam[-1], n_line), rng.uniform(2.0, 6.0, n_line), rng.uniform(-0.6, 0.9, n_line)
+    centre, width, depth = rng.uniform(lam[0], lam[-1], n_line), rng.uniform(2.0, 6.0, n_line), rng.uniform(-0.6, 0.9,
+                                                                                                            n_line)
     lines = depth[:, None] * np.exp(-0.5 * ((lam - centre[:, None]) / width[:, None])**2)
     out = np.empty((len(metals), len(ages), len(lam)))
     for i, z in enumerate(metals):
@@ -227,10 +247,13 @@ def templates(lam, ages=AGES, metals=METALS, seed=7, n_line=40):
     return out
 
 
-def write_ssp(path, lam, luminosity, ages=AGES, metals=METALS, fwhm=0.0, medium="vacuum", units=("Gyr", "mass fraction", "AA", "erg/s/AA/Msun", "AA")):
-    data = (np.asarray(ages, float), np.asarray(metals, float), lam, luminosity, np.broadcast_to(np.asarray(fwhm, float), np.shape(lam)))
+def write_ssp(path, lam, luminosity, ages=AGES, metals=METALS, fwhm=0.0, medium="vacuum",
+              units=("Gyr", "mass fraction", "AA", "erg/s/AA/Msun", "AA")):
+    data = (np.asarray(ages, float), np.asarray(metals, float), lam, luminosity,
+            np.broadcast_to(np.asarray(fwhm, float), np.shape(lam)))
     with h5py.File(path, "w") as f:
-        for key, value in {"CubixFile": "ssp", "Version": 1, "Name": "test library", "IMF": "none", "SourceMedium": medium, "SolarLuminosity": 3.828e33,
+        for key, value in {"CubixFile": "ssp", "Version": 1, "Name": "test library", "IMF": "none",
+                           "SourceMedium": medium, "SolarLuminosity": 3.828e33,
                            "Reference": "tests", "Licence": "none", "Demo": 0}.items():
             f.attrs[key] = value
         for name, x, unit in zip(("Age", "Metallicity", "Wavelength", "Luminosity", "LsfFwhm"), data, units):
@@ -239,7 +262,7 @@ def write_ssp(path, lam, luminosity, ages=AGES, metals=METALS, fwhm=0.0, medium=
     return path
 
 
-# ---- instruments and parameter files ---------------------------------------------------------------------------------------------
+# ---- instruments and parameter files -------------------------------------------------------------
 
 def _with_unit(unit, *numbers):
     text = ", ".join(repr(float(x)) for x in numbers)
@@ -258,21 +281,26 @@ def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3
     """An instrument file that says what `inst` says; lsf_curve, psf_curve: coefficients of FWHM(lambda).  Gives `inst` the same curves.
     Without lsf_curve the file has some LSF, as every file must, and Bench.parameters says `Lsf none`."""
     text = [f'instrument = {{ name = "TEST"; reference = "made by a test"; }};',
-            f'field = {{ shape = "{inst.aperture}"; size = {_with_unit("arcsec", inst.n_x * inst.pixel_x, inst.n_y * inst.pixel_y)}; '
+            f'field = {{ shape = "{inst.aperture}"; size = '
+            f'{_with_unit("arcsec", inst.n_x * inst.pixel_x, inst.n_y * inst.pixel_y)}; '
             f'pixel = {_with_unit("arcsec", inst.pixel_x, inst.pixel_y)}; }};',
-            f'spectrum = {{ medium = "{inst.medium}"; first = {_with_unit("AA", inst.lam_min)}; last = {_with_unit("AA", inst.lam_max)}; step = {_with_unit("AA", inst.step)}; }};']
+            f'spectrum = {{ medium = "{inst.medium}"; first = {_with_unit("AA", inst.lam_min)}; last = '
+            f'{_with_unit("AA", inst.lam_max)}; step = {_with_unit("AA", inst.step)}; }};']
     if psf_curve is None:
         text.append('psf = { profile = "none"; };')
     else:
         beta = f' beta = {_with_unit("", inst.psf_beta)};' if inst.psf == "moffat" else ""
         text.append(f'psf = {{ profile = "{inst.psf}"; fwhm = {_curve("arcsec", psf_curve)};{beta} }};')
         inst.psf_fwhm = polynomial(psf_curve)
-    text.append(f'lsf = {{ fwhm = {_curve("AA", lsf_curve or (1.0,))}; pixel = "{"included" if inst.lsf_pixel_included else "excluded"}"; }};')
+    text.append(f'lsf = {{ fwhm = {_curve("AA", lsf_curve or (1.0,))}; pixel = '
+                f'"{"included" if inst.lsf_pixel_included else "excluded"}"; }};')
     inst.lsf_fwhm = polynomial(lsf_curve) if lsf_curve else None
     if inst.area > 0:
         inst.throughput, inst.sky = polynomial(throughput), polynomial(sky)
-        text.append(f'noise = {{ area = {_with_unit("cm2", inst.area)}; throughput = {_curve("", throughput)}; sky = {_curve("erg/s/cm2/AA/arcsec2", sky)}; '
-                    f'dark = {_with_unit("electron/s", inst.dark)}; read_noise = {_with_unit("electron", inst.read_noise)}; pixels = {_with_unit("", inst.n_pixel)}; '
+        text.append(f'noise = {{ area = {_with_unit("cm2", inst.area)}; throughput = {_curve("", throughput)}; sky = '
+                    f'{_curve("erg/s/cm2/AA/arcsec2", sky)}; '
+                    f'dark = {_with_unit("electron/s", inst.dark)}; read_noise = '
+                    f'{_with_unit("electron", inst.read_noise)}; pixels = {_with_unit("", inst.n_pixel)}; '
                     f'exposure = {_with_unit("s", inst.exposure)}; sky_spaxels = {_with_unit("", inst.n_sky)}; }};')
     path.write_text("\n".join(text) + "\n")
     return path
@@ -315,15 +343,18 @@ class Bench:
     def path(self, name):
         return self.folder / name
 
-    def instrument(self, n_x=12, n_y=10, pixel=0.5, lam=(5000.0, 5399.0, 1.0), name="test.cfg", lsf_curve=None, psf_curve=None, throughput=(0.3,), sky=(0.0,), **kw):
+    def instrument(self, n_x=12, n_y=10, pixel=0.5, lam=(5000.0, 5399.0, 1.0), name="test.cfg", lsf_curve=None,
+                   psf_curve=None, throughput=(0.3,), sky=(0.0,), **kw):
         inst = Instrument(n_x, n_y, pixel, pixel, *lam, **kw)
         self.inst, self.inst_file = inst, write_instrument(self.path(name), inst, lsf_curve, psf_curve, throughput, sky)
         return inst
 
-    def ssp(self, kind="uniform", lo=4500.0, hi=6100.0, step=1.5, fwhm=0.0, luminosity=None, lam=None, name="ssp.hdf5", **kw):
+    def ssp(self, kind="uniform", lo=4500.0, hi=6100.0, step=1.5, fwhm=0.0, luminosity=None, lam=None, name="ssp.hdf5",
+            **kw):
         lam = wavelengths(kind, lo, hi, step) if lam is None else lam
         self.lam = lam
-        luminosity = templates(lam, kw.get("ages", AGES), kw.get("metals", METALS)) if luminosity is None else luminosity
+        luminosity = templates(lam, kw.get("ages", AGES),
+                               kw.get("metals", METALS)) if luminosity is None else luminosity
         self.ssp_file = write_ssp(self.path(name), lam, luminosity, fwhm=fwhm(lam) if callable(fwhm) else fwhm, **kw)
         return self.ssp_file
 
@@ -368,7 +399,8 @@ def finite(*arrays):
 
 
 def within(got, want, rtol, atol=0.0):
-    """True where |got - want| <= atol + rtol |want| everywhere, all of it finite; otherwise it raises and shows what is apart."""
+    """True where |got - want| <= atol + rtol |want| everywhere, all of it finite; otherwise it
+    raises and shows what is apart."""
     assert finite(got, want, atol), "not finite"
     np.testing.assert_allclose(got, want, rtol=rtol, atol=atol, equal_nan=False)
     return True
@@ -386,7 +418,8 @@ def assert_close(got, want, tolerance, level=None, what="", gaps=False):
     assert finite(got, want, level), f"{what}: not finite"
     excess = np.abs(got - want) - tolerance * level
     worst = np.unravel_index(np.argmax(excess), excess.shape) if excess.size else ()
-    assert excess.size == 0 or excess[worst] <= 0, (f"{what}: at {tuple(int(i) for i in worst)} {got[worst]!r}, not {want[worst]!r}; off by "
+    assert excess.size == 0 or excess[worst] <= 0, (f"{what}: at {tuple(int(i) for i in worst)} {got[worst]!r}, not "
+                                                    f"{want[worst]!r}; off by "
                                                     f"{abs(got[worst] - want[worst]) / max(level[worst], 1e-300):.3g} of the level, {tolerance:.3g} allowed")
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Inclination and star formation history of a disc from one noisy cube, by simulation-based inference: see README.md beside this file."""
+"""Inclination and star formation history of a disc from one noisy cube, by simulation-based
+inference: see README.md beside this file."""
 import argparse
 import subprocess
 import sys
@@ -18,12 +19,14 @@ SIGNAL_TO_NOISE = 0.5                 # of a voxel of mean brightness
 
 
 def disc(n, rng):
-    """A cold exponential disc in the x-y plane that turns about z, of one mass a star; ages even over the disc's life."""
+    """A cold exponential disc in the x-y plane that turns about z, of one mass a star; ages even
+    over the disc's life."""
     r, phi = rng.gamma(2.0, 1.5, n), rng.uniform(0, 2 * np.pi, n)
     v = 200 * r / (r + 0.8)
     position = np.stack([r * np.cos(phi), r * np.sin(phi), 0.15 * rng.standard_normal(n)], 1)
     velocity = np.stack([-v * np.sin(phi), v * np.cos(phi), 0 * v], 1) + 15 * rng.standard_normal((n, 3))
-    return {"position": position, "velocity": velocity, "mass": np.ones(n), "age": AGE_OF_DISC * (np.arange(n) + 0.5) / n, "metallicity": np.full(n, 0.02)}
+    return {"position": position, "velocity": velocity, "mass": np.ones(n),
+            "age": AGE_OF_DISC * (np.arange(n) + 0.5) / n, "metallicity": np.full(n, 0.02)}
 
 
 def masses(age, log_tau):
@@ -35,9 +38,12 @@ def masses(age, log_tau):
 
 
 def open_chain(ssp, stars):
-    return cubix.Chain({"SspFile": ssp, "Instrument": "MUSE", "FieldOfView": 10, "PixelScale": 1.0, "LambdaMin": 4800, "LambdaMax": 5547.5, "LambdaStep": 2.5, "Redshift": 0.05,
-                        "OmegaMatter": 0.31, "OmegaLambda": 0.69, "HubbleParam": 0.68, "Psf": "gaussian", "PsfFwhm": 1.5, "Deposit": "tsc", "Engine": "direct",
-                        "Centre": [0, 0, 0], "SystemicVelocity": "none", "Orientation": "inclined", "AlignWith": "angularmomentum", "Inclination": TRUTH[0]},
+    return cubix.Chain({"SspFile": ssp, "Instrument": "MUSE", "FieldOfView": 10, "PixelScale": 1.0, "LambdaMin": 4800,
+                        "LambdaMax": 5547.5, "LambdaStep": 2.5, "Redshift": 0.05,
+                        "OmegaMatter": 0.31, "OmegaLambda": 0.69, "HubbleParam": 0.68, "Psf": "gaussian",
+                        "PsfFwhm": 1.5, "Deposit": "tsc", "Engine": "direct",
+                        "Centre": [0, 0, 0], "SystemicVelocity": "none", "Orientation": "inclined",
+                        "AlignWith": "angularmomentum", "Inclination": TRUTH[0]},
                        stars, active=["inclination", "mass"])
 
 
@@ -56,9 +62,11 @@ def infer(theta, x, observed, n_sample, seed):
     from sbi.utils import BoxUniform
     torch.manual_seed(seed)
     inference = NPE(BoxUniform(torch.tensor(LOW), torch.tensor(HIGH)), show_progress_bars=False)
-    inference.append_simulations(torch.tensor(theta, dtype=torch.float32), torch.tensor(x, dtype=torch.float32)).train(max_num_epochs=300)
+    inference.append_simulations(torch.tensor(theta, dtype=torch.float32),
+                                 torch.tensor(x, dtype=torch.float32)).train(max_num_epochs=300)
     posterior = inference.build_posterior()
-    return posterior.sample((n_sample,), x=torch.tensor(observed, dtype=torch.float32), show_progress_bars=False).numpy()
+    return posterior.sample((n_sample,), x=torch.tensor(observed, dtype=torch.float32),
+                            show_progress_bars=False).numpy()
 
 
 def draw(path, samples, covariance):
@@ -69,7 +77,8 @@ def draw(path, samples, covariance):
     axes.scatter(*samples.T, s=4, alpha=0.3, lw=0, label="posterior (sbi)")
     circle = np.stack([np.cos(a := np.linspace(0, 2 * np.pi, 200)), np.sin(a)])
     for scale in (1.52, 2.48):        # 68 and 95 per cent of two dimensions
-        axes.plot(*(np.array(TRUTH)[:, None] + scale * np.linalg.cholesky(covariance) @ circle), "k-", lw=1, label="Fisher matrix, 68 and 95 %" if scale < 2 else None)
+        axes.plot(*(np.array(TRUTH)[:, None] + scale * np.linalg.cholesky(covariance) @ circle), "k-", lw=1,
+                  label="Fisher matrix, 68 and 95 %" if scale < 2 else None)
     axes.plot(*TRUTH, "r+", ms=12, label="truth")
     axes.set(xlabel="inclination [deg]", ylabel="log10 tau [Gyr]")
     axes.legend()
@@ -89,14 +98,16 @@ def main():
         if not opt.ssp:
             opt.ssp = f"{folder}/ssp.hdf5"
             tool = Path(__file__).resolve().parents[2] / "scripts" / "cubix-ssp"
-            subprocess.run([sys.executable, tool, "demo", opt.ssp], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            subprocess.run([sys.executable, tool, "demo", opt.ssp], check=True, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
         stars = disc(opt.stars, rng)
         with open_chain(opt.ssp, stars) as chain:
             def cube_of(theta):
                 return chain.forward(inclination=theta[0], mass=masses(stars["age"], theta[1])[0])
             clean = cube_of(TRUTH)
             sigma = clean.mean() / SIGNAL_TO_NOISE
-            # What the network sees of a cube: its scalar products with slopes, in units of their noise.  Near the places that is all a cube knows of theta.
+            # What the network sees of a cube: its scalar products with slopes, in units of their
+            # noise.  Near the places that is all a cube knows of theta.
             filters = np.concatenate([slopes(chain, stars["age"], place) for place in PLACES], 1)
             filters /= sigma * np.linalg.norm(filters, axis=0)
 
@@ -109,7 +120,8 @@ def main():
     covariance = np.linalg.inv(j.T @ j / sigma**2)
     samples = infer(theta, x, observed, 2000, opt.seed)
     for i, name in enumerate(("inclination [deg]", "log10 tau [Gyr]")):
-        print(f"\n{name:18s} truth {TRUTH[i]:7.4f}   posterior {samples[:, i].mean():7.4f} +- {samples[:, i].std():.4f}   Fisher +- {covariance[i, i]**0.5:.4f}", end="")
+        print(f"\n{name:18s} truth {TRUTH[i]:7.4f}   posterior {samples[:, i].mean():7.4f} +- "
+              f"{samples[:, i].std():.4f}   Fisher +- {covariance[i, i]**0.5:.4f}", end="")
     print()
     draw(opt.output, samples, covariance)
 

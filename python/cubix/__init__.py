@@ -27,7 +27,8 @@ __all__ = ["Chain", "Error", "Leaf", "leaves", "rank", "size"]
 class Leaf(NamedTuple):
     """Something that a cube can be differentiated with respect to."""
     name: str
-    of: str          # "star": n numbers for every star; "global": n numbers; "library": a number for every value of the templates
+    # "star": n numbers for every star; "global": n numbers; "library": a number for every value of the templates
+    of: str
     n: int
     unit: str
     help: str
@@ -35,7 +36,8 @@ class Leaf(NamedTuple):
 
 
 _OF = "star", "global", "library"
-_COLUMNS = ("position", 3), ("velocity", 3), ("mass", 1), ("mass_now", 1), ("age", 1), ("metallicity", 1), ("smoothing_length", 1)
+_COLUMNS = (("position", 3), ("velocity", 3), ("mass", 1), ("mass_now", 1), ("age", 1), ("metallicity", 1),
+            ("smoothing_length", 1))
 _OPTIONAL = "mass_now", "smoothing_length"
 _SIMULATION = "Redshift", "OmegaMatter", "OmegaLambda", "HubbleParam", "BoxSize"
 _table = {}
@@ -90,10 +92,12 @@ def _word(value):
 
 
 def _plain(what, value):
-    """value, if it is nothing but real numbers: what else an array may say of them, numpy would pass over without a word."""
+    """value, if it is nothing but real numbers: what else an array may say of them, numpy would
+    pass over without a word."""
     unit = getattr(value, "unit", getattr(value, "units", None))
     if unit is not None and str(unit) not in ("", "1", "dimensionless"):
-        raise Error(f"{what} has a unit of its own, {unit}, which is not looked at: give plain numbers, in the unit of the documentation")
+        raise Error(f"{what} has a unit of its own, {unit}, which is not looked at: give plain numbers, in the unit "
+                    f"of the documentation")
     if np.ma.is_masked(value):
         raise Error(f"{what} has masked values, which would be taken as they are: leave them out, or fill them")
     if np.iscomplexobj(value):
@@ -105,7 +109,8 @@ def _doubles(what, value, shape):
     """value as contiguous float64 of this shape: itself where it is that already."""
     array = np.asarray(_plain(what, value), np.float64, order="C")
     if len(shape) <= 1 and array.size == np.prod(shape, dtype=int):
-        array = array.reshape(shape)          # a number for an array of one and the other way round; the library's [n_z][n_age][n_lambda]
+        # a number for an array of one and the other way round; the library's [n_z][n_age][n_lambda]
+        array = array.reshape(shape)
     if array.shape != shape:
         raise Error(f"{what} has shape {array.shape}; it must be {shape}")
     return array
@@ -151,12 +156,14 @@ class Chain:
                 raise Error(f"{text!r} has a zero byte, where the library would take it to end")
         columns, n = self._columns(stars)
         if simulation and set(simulation) - set(_SIMULATION):
-            raise Error(f"simulation has {', '.join(sorted(set(simulation) - set(_SIMULATION)))}; it may have {', '.join(_SIMULATION)}")
+            raise Error(f"simulation has {', '.join(sorted(set(simulation) - set(_SIMULATION)))}; it may have "
+                        f"{', '.join(_SIMULATION)}")
         snapshot = np.array([float((simulation or {}).get(name, 0)) for name in _SIMULATION])
         self._door = _library.Door(path, b"", words, ",".join(names).encode(), n, columns, snapshot)
         self._dtype = np.dtype(f"f{_library.library().cubix_mpi_binding_real()}")
         self._n_star = self._door.size(table["mass"].index)
-        self._puts = {}                # how often each leaf was put: who differentiates later sees whether it still is what it was
+        # how often each leaf was put: who differentiates later sees whether it still is what it was
+        self._puts = {}
         self._digest = {}              # of the values that were put last
         self._shape = None             # of the cube, after the first forward run
         self._fresh = False            # the last forward run belongs to the values in use
@@ -176,7 +183,8 @@ class Chain:
         given = {}
         for name, value in stars.items():
             if _key(name) not in known:
-                raise Error(f"stars have {name}, which nothing looks at; they may have {', '.join(name for name, _ in _COLUMNS)}")
+                raise Error(f"stars have {name}, which nothing looks at; they may have "
+                            f"{', '.join(name for name, _ in _COLUMNS)}")
             name = known[_key(name)][0]
             if name in given:
                 raise Error(f"stars have {name} twice")
@@ -185,21 +193,25 @@ class Chain:
         if missing:
             raise Error(f"stars have no {', '.join(missing)}")
         n = int(np.shape(given["mass"])[0]) if np.ndim(given["mass"]) else 1
-        return [_doubles(f"stars' {name}", given[name], (n, n_c) if n_c > 1 else (n,)) if name in given else None for name, n_c in _COLUMNS], n
+        return [_doubles(f"stars' {name}", given[name], (n, n_c) if n_c > 1 else (n,)) if name in given else None
+                for name, n_c in _COLUMNS], n
 
-    # ---- what it is like -------------------------------------------------------------------------------------------------
+    # ---- what it is like -------------------------------------------------------------------------
 
     @property
     def shape(self):
-        """(n_y, n_x, n_lambda) of what `forward` returns: with several ranks the channels that this one owns.  None before the first `forward`."""
+        """(n_y, n_x, n_lambda) of what `forward` returns: with several ranks the channels that this
+        one owns.  None before the first `forward`."""
         return self._shape
 
     @property
     def channels(self):
-        """The channels that this rank owns, a slice: `wavelength[chain.channels]` belongs to what `forward` returns.  None before the first `forward`."""
+        """The channels that this rank owns, a slice: `wavelength[chain.channels]` belongs to what
+        `forward` returns.  None before the first `forward`."""
         return self._channels
 
-    # wavelength: [n_lambda] AA, centres of all channels of the field, in the instrument's medium (air or vacuum); set by __init__
+    # wavelength: [n_lambda] AA, centres of all channels of the field, in the instrument's medium
+    # (air or vacuum); set by __init__
 
     @property
     def dtype(self):
@@ -257,7 +269,7 @@ class Chain:
         """The active leaves' values in use: {name: new array}."""
         return {name: self.get(name) for name in self.active}
 
-    # ---- the cube and its derivatives ------------------------------------------------------------------------------------
+    # ---- the cube and its derivatives ------------------------------------------------------------
 
     def forward(self, *, copy=True, **values):
         """The cube, noise-free, after PSF and LSF.
@@ -328,13 +340,14 @@ class Chain:
     def __exit__(self, *_):
         self.close()
 
-    # ---- inside ----------------------------------------------------------------------------------------------------------
+    # ---- inside ----------------------------------------------------------------------------------
 
     def _view(self, pointer, copy):
         number = np.ctypeslib.as_ctypes_type(self._dtype)
         n = int(np.prod(self._shape))
         view = (number * n).from_address(pointer.value) if n else (number * 0)()
-        view.keeps = self._door                     # the chain's memory stays while the view does, unless it is closed by hand
+        # the chain's memory stays while the view does, unless it is closed by hand
+        view.keeps = self._door
         cube = np.frombuffer(view, self._dtype, n).reshape(self._shape) if n else np.zeros(self._shape, self._dtype)
         if copy:
             return cube.copy()

@@ -59,7 +59,7 @@ class Error(Exception):
         self.code, self.meaning = code, meaning
 
 
-# ---- finding it ----------------------------------------------------------------------------------------------------------
+# ---- finding it ----------------------------------------------------------------------------------
 
 def _candidates():
     """(where it was looked for, path) in the order in which the first that exists wins."""
@@ -67,7 +67,8 @@ def _candidates():
         yield "CUBIX_LIBRARY", os.environ["CUBIX_LIBRARY"]
         return
     try:
-        told = subprocess.run(["pkg-config", "--variable=sharedlib", "cubix"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip()
+        told = subprocess.run(["pkg-config", "--variable=sharedlib", "cubix"], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True).stdout.strip()
         yield "pkg-config cubix", told
     except OSError:
         yield "pkg-config cubix", ""
@@ -90,7 +91,8 @@ def _open():
         except OSError as why:
             if "/" in path or os.path.basename(path) not in str(why):
                 raise Error(f"{path} ({where}) cannot be loaded: {why}") from None
-    raise Error(f"libcubix.so was not found; looked at: {', '.join(looked)}. Build and install CUBIX (configure && make && make install), "
+    raise Error(f"libcubix.so was not found; looked at: {', '.join(looked)}. Build and install CUBIX (configure && "
+                f"make && make install), "
                 "or set CUBIX_LIBRARY to the file, which a build leaves in its folder")
 
 
@@ -116,7 +118,7 @@ def _forked():
 os.register_at_fork(after_in_child=_forked)
 
 
-# ---- its life ------------------------------------------------------------------------------------------------------------
+# ---- its life ------------------------------------------------------------------------------------
 
 @_LOG
 def _log_line(level, line, _):
@@ -139,7 +141,8 @@ def _finish():
     for door in list(doors):
         door.close()
     _library.cubix_log_to(_LOG(), None)
-    # A rank that dies of an exception must not wait in MPI_Finalize for others, which wait for it: mpirun then ends them.
+    # A rank that dies of an exception must not wait in MPI_Finalize for others, which wait for it:
+    # mpirun then ends them.
     if _failed and _library.cubix_mpi_size() > 1:
         return
     with contextlib.suppress(Error):
@@ -148,11 +151,13 @@ def _finish():
 
 
 def library():
-    """The library, loaded and with MPI started at the first call.  Collective then: under mpirun all ranks come here."""
+    """The library, loaded and with MPI started at the first call.  Collective then: under mpirun
+    all ranks come here."""
     global _library, _process
     with lock:
         if _process not in (None, os.getpid()):
-            raise Error("this process was forked from one that had started MPI, and cannot use it: start such workers by spawning")
+            raise Error("this process was forked from one that had started MPI, and cannot use it: start such "
+                        "workers by spawning")
         if _library is None:
             found = _open()
             for name, (result, *arguments) in _FUNCTIONS.items():
@@ -177,7 +182,8 @@ def _need_outside():
 
 
 def call(name, *arguments):
-    """Call a function of the library that returns a status; a failure becomes Error.  What a log handler raised meanwhile is raised afterwards."""
+    """Call a function of the library that returns a status; a failure becomes Error.  What a log
+    handler raised meanwhile is raised afterwards."""
     global _inside, _raised
     with lock:
         function = getattr(library(), name)
@@ -189,7 +195,8 @@ def call(name, *arguments):
             _inside = False
             raised, _raised = _raised, None
         if status:
-            message, meaning = (f.decode("utf-8", "replace") for f in (_library.cubix_error_message(), _library.cubix_error_meaning(status)))
+            message, meaning = (f.decode("utf-8", "replace") for f in (_library.cubix_error_message(),
+                                                                       _library.cubix_error_meaning(status)))
         while _unwanted:
             _unwanted.pop().close()
         if raised:
@@ -215,10 +222,12 @@ def meet(what, which=0, flag=False):
         theirs = _CALLS[other[1] % len(_CALLS)]
         me = f"rank {_library.cubix_mpi_rank()}"
         if theirs == "end" or what == "end":
-            _parted = (f"rank {other[0]} has ended, and {me} goes on" if theirs == "end" else f"{me} ends") + ": all ranks must make the same calls"
+            _parted = (f"rank {other[0]} has ended, and {me} goes on" if theirs == "end"
+                       else f"{me} ends") + ": all ranks must make the same calls"
             raise Error(_parted)
         detail = f"{theirs} of another chain or leaf" if theirs == what else theirs
-        raise Error(f"{me} calls {what}, and rank {other[0]} calls {detail}: all ranks must make the same calls in the same order")
+        raise Error(f"{me} calls {what}, and rank {other[0]} calls {detail}: all ranks must make the same calls in "
+                    f"the same order")
 
 
 class Door:
@@ -232,7 +241,8 @@ class Door:
             meet("open", Door.opened)
             Door.opened += 1
             self.number = Door.opened
-            call("cubix_mpi_binding_open", ctypes.byref(self.pointer), path, text, len(overrides), (_TEXT * len(overrides))(*overrides), active, n_star, column,
+            call("cubix_mpi_binding_open", ctypes.byref(self.pointer), path, text, len(overrides),
+                 (_TEXT * len(overrides))(*overrides), active, n_star, column,
                  snapshot.ctypes.data)
         doors.add(self)
 

@@ -41,7 +41,8 @@ def forward(chain: Chain):
     def cube(values):
         unknown = [name for name in values if name not in chain.active]
         if unknown:
-            raise Error(f"{', '.join(unknown)}: not active in this chain; active are {', '.join(chain.active) or 'none'}")
+            raise Error(f"{', '.join(unknown)}: not active in this chain; active are "
+                        f"{', '.join(chain.active) or 'none'}")
         values = {name: jax.numpy.asarray(x) for name, x in values.items()}
         for name, x in values.items():
             if x.size != np.prod(chain.leaf_shape(name), dtype=int):

@@ -34,7 +34,8 @@ class _Forward(torch.autograd.Function):
     def _stand(ctx):
         """The chain where it was in forward: it may have been elsewhere since."""
         if ctx.chain._stamp(ctx.names) != ctx.stamp:
-            raise Error("values that this cube was made of, but not by cubix.torch.forward's arguments, were put between forward and its derivative")
+            raise Error("values that this cube was made of, but not by cubix.torch.forward's arguments, were put "
+                        "between forward and its derivative")
         ctx.chain._at({name: _numbers(t) for name, t in zip(ctx.names, ctx.saved_tensors)})
 
     @staticmethod
@@ -44,7 +45,9 @@ class _Forward(torch.autograd.Function):
             _Forward._stand(ctx)
             bars = ctx.chain.vjp(cube_bar.detach().to("cpu").numpy())
         need = zip(ctx.names, ctx.saved_tensors, ctx.needs_input_grad[2:])
-        return (None, None, *(torch.from_numpy(bars[name]).reshape(t.shape).to(t.device, t.dtype) if needed else None for name, t, needed in need))
+        return (None, None,
+                *(torch.from_numpy(bars[name]).reshape(t.shape).to(t.device, t.dtype) if needed else None for name, t,
+                  needed in need))
 
     @staticmethod
     def jvp(ctx, _chain, _names, *dots):
@@ -66,6 +69,8 @@ def forward(chain: Chain, **tensors):
     for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):
             raise Error(f"{name} is no tensor; Chain.put takes values that are not differentiated")
-        if name not in chain.active and (tensor.requires_grad or torch.autograd.forward_ad.unpack_dual(tensor).tangent is not None):
-            raise Error(f"{name} requires a gradient, but is not active in this chain; active are {', '.join(chain.active) or 'none'}")
+        if name not in chain.active and (tensor.requires_grad
+                                         or torch.autograd.forward_ad.unpack_dual(tensor).tangent is not None):
+            raise Error(f"{name} requires a gradient, but is not active in this chain; active are "
+                        f"{', '.join(chain.active) or 'none'}")
     return _Forward.apply(chain, tuple(tensors), *tensors.values())

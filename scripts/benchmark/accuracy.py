@@ -1,4 +1,5 @@
-"""Certified, audited and true errors, and what they cost: the histogram against the float64 direct method, every voxel."""
+"""Certified, audited and true errors, and what they cost: the histogram against the float64 direct
+method, every voxel."""
 import statistics
 
 import h5py
@@ -62,8 +63,11 @@ def measure(program, setting, canonical, library_name, number, tolerances, threa
         truth = program.paint("truth", dict(base, Engine="direct"), threads=threads, program=twin)["output"]
         direct = program.paint("direct32", dict(base, Engine="direct"), threads=threads)
         error = worst(direct["output"], truth, good)
-        rows.append(dict(error, library=library_name, lsf=lsf, engine="direct, float32", N=number, channels=int(good.sum()), paint_s=shell.painting(direct)))
-        say("  %s, LSF %s: direct float32 max %.2e rms %.2e, painting %.3f s" % (library_name, lsf, error["true_max"], error["true_rms"], rows[-1]["paint_s"]))
+        rows.append(dict(error, library=library_name, lsf=lsf, engine="direct, float32", N=number,
+                         channels=int(good.sum()), paint_s=shell.painting(direct)))
+        say("  %s, LSF %s: direct float32 max %.2e rms %.2e, painting %.3f s" % (library_name, lsf, error["true_max"],
+                                                                                 error["true_rms"],
+                                                                                 rows[-1]["paint_s"]))
         if not program.has_histogram:
             continue
         for tolerance in tolerances:
@@ -72,15 +76,20 @@ def measure(program, setting, canonical, library_name, number, tolerances, threa
                 cold = program.paint("accuracy", parameters, threads=threads)
                 runs = [program.paint("accuracy", parameters, threads=threads) for _ in range(repeats)]
             except shell.Failed as error:
-                rows.append({"library": library_name, "lsf": lsf, "engine": "histogram", "tolerance": tolerance, "missing": str(error)})
+                rows.append({"library": library_name, "lsf": lsf, "engine": "histogram", "tolerance": tolerance,
+                             "missing": str(error)})
                 say("  %s, LSF %s: Tolerance %g: %s" % (library_name, lsf, tolerance, error))
                 continue
             error, said = worst(runs[-1]["output"], truth, good), runs[-1]["figures"]
-            row = dict(error, library=library_name, lsf=lsf, engine=said.get("engine", "histogram"), N=number, tolerance=tolerance, channels=int(good.sum()),
-                       certified=said.get("certified"), audited=said.get("audited"), step_kms=said.get("step_kms"), peak_MiB=runs[-1]["peak_MiB"],
+            row = dict(error, library=library_name, lsf=lsf, engine=said.get("engine", "histogram"), N=number,
+                       tolerance=tolerance, channels=int(good.sum()),
+                       certified=said.get("certified"), audited=said.get("audited"), step_kms=said.get("step_kms"),
+                       peak_MiB=runs[-1]["peak_MiB"],
                        paint_s=statistics.median(shell.painting(r) for r in runs), cold_paint_s=shell.painting(cold))
             rows.append(row)
-            say("  %s, LSF %s: Tolerance %g: %s, certified %s, audited %s, true max %.2e rms %.2e; painting %.3f s, cold %.3f s"
-                % (library_name, lsf, tolerance, row["engine"], row["certified"], row["audited"], row["true_max"], row["true_rms"], row["paint_s"],
+            say("  %s, LSF %s: Tolerance %g: %s, certified %s, audited %s, true max %.2e rms %.2e; painting %.3f s, "
+                "cold %.3f s"
+                % (library_name, lsf, tolerance, row["engine"], row["certified"], row["audited"], row["true_max"],
+                   row["true_rms"], row["paint_s"],
                    row["cold_paint_s"]))
     return rows

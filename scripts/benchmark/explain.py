@@ -17,7 +17,8 @@ FLOOR = 1e-3          # of the spaxel's mean: what is darker is compared with th
 
 
 def compare(a, b):
-    """Differences of two {spaxel: spectrum}, relative to b voxel by voxel (not below FLOOR of the spaxel's mean).  dark: spaxels that have light in one only."""
+    """Differences of two {spaxel: spectrum}, relative to b voxel by voxel (not below FLOOR of the
+    spaxel's mean).  dark: spaxels that have light in one only."""
     worst, ratios, sum_d, sum_b, dark = 0.0, [], 0.0, 0.0, 0
     for s, y in b.items():
         x = a[s]
@@ -32,12 +33,14 @@ def compare(a, b):
         ratio = np.abs(x - y) / np.maximum(np.abs(y), FLOOR * level)
         worst = max(worst, ratio.max())
         ratios.append(np.median(ratio))
-    return {"max": float(worst), "median": float(np.median(ratios)) if ratios else 0.0, "L1": sum_d / sum_b if sum_b else 0.0,
+    return {"max": float(worst), "median": float(np.median(ratios)) if ratios else 0.0,
+            "L1": sum_d / sum_b if sum_b else 0.0,
             "dark": dark}
 
 
 def safe_stars(stars, setting, scale, v_max=900.0):
-    """Stars inside the field and further than a thousandth of a spaxel from any spaxel's edge: all codes agree on their spaxels."""
+    """Stars inside the field and further than a thousandth of a spaxel from any spaxel's edge: all
+    codes agree on their spaxels."""
     x = stars["pos"][:, :2] / scale / setting.pixel + 0.5 * setting.spaxels
     within = np.all((x > 0) & (x < setting.spaxels), axis=1)
     away = np.all(np.abs(x - np.round(x)) > 1e-3, axis=1)
@@ -75,7 +78,8 @@ def rows_of_cubix(path, wanted, n):
 
 
 def explain(work, cubix, rubix, setting, name, template, canonical, n_stars=1000, tolerance="1e-5"):
-    """The table of one library.  template: RUBIX's file; canonical: CUBIX's.  rubix: function(job) -> result, or None."""
+    """The table of one library.  template: RUBIX's file; canonical: CUBIX's.  rubix: function(job)
+    -> result, or None."""
     folder = work / ("explain-" + name)
     folder.mkdir(exist_ok=True)
     stars, info = galaxy.read_mock(cubix.mock(n_stars, seed=5))
@@ -85,7 +89,8 @@ def explain(work, cubix, rubix, setting, name, template, canonical, n_stars=1000
     galaxy.write_canonical(folder / "stars.hdf5", stars, info["cosmology"])
     v, where, centre = stars["vel"][:, 2] - galaxy.systemic(stars)[2], spaxels(stars, setting, scale), setting.centres()
     wanted = sorted(set(where.tolist()))
-    out = {"stars": len(v), "spaxels": len(wanted), "side": setting.spaxels, "library": name, "floor": FLOOR, "steps": []}
+    out = {"stars": len(v), "spaxels": len(wanted), "side": setting.spaxels, "library": name, "floor": FLOOR,
+           "steps": []}
 
     with h5py.File(template) as f:                      # as RUBIX holds it: float32
         held = [np.float32(f[key][:]) for key in ("age", "metallicity", "wavelength", "flux")]
@@ -100,9 +105,11 @@ def explain(work, cubix, rubix, setting, name, template, canonical, n_stars=1000
     lib = library.read(canonical)
     cut = library.band(lib["Wavelength"], *setting.rest_range())
     cut = slice(max(cut.start - 40, 0), cut.stop + 40)              # the spline's ends are far away
-    exact = formulas.Library(formulas.CUBIX_FILE, lib["Age"], lib["Metallicity"], lib["Wavelength"][cut], lib["Luminosity"][:, :, cut] / library.LSUN)
+    exact = formulas.Library(formulas.CUBIX_FILE, lib["Age"], lib["Metallicity"], lib["Wavelength"][cut],
+                             lib["Luminosity"][:, :, cut] / library.LSUN)
     last = formulas.cube(exact, stars, v, where, setting.redshift, centre)
-    out["steps"].append(dict(compare(last, previous), change="the library as CUBIX's file holds it, not rounded to float32 nor cut"))
+    out["steps"].append(dict(compare(last, previous),
+                             change="the library as CUBIX's file holds it, not rounded to float32 nor cut"))
     out["whole_way"] = compare(last, first)
 
     unit = library.LSUN / (4 * np.pi * (d_l * 3.0856775814913673e24)**2) / 1e-20
@@ -113,10 +120,12 @@ def explain(work, cubix, rubix, setting, name, template, canonical, n_stars=1000
         if engine == "histogram":
             more.update(Tolerance=tolerance, TemplateCache="none")
         try:
-            result = cubix.paint("explain-%s-%s" % (name, engine), setting.parameters(folder / "stars.hdf5", canonical, instrument, (0, 0, 0), **more))
+            result = cubix.paint("explain-%s-%s" % (name, engine),
+                                 setting.parameters(folder / "stars.hdf5", canonical, instrument, (0, 0, 0), **more))
             rows, lit = rows_of_cubix(result["output"], wanted, setting.spaxels)
             good = accuracy.bounded(setting, lib) if engine == "histogram" else slice(None)
-            out["cubix_" + engine] = dict(compare({s: row[good] for s, row in rows.items()}, {s: row[good] for s, row in last.items()}),
+            out["cubix_" + engine] = dict(compare({s: row[good] for s, row in rows.items()},
+                                                  {s: row[good] for s, row in last.items()}),
                                           same_spaxels=lit == set(wanted))
             if engine == "histogram":
                 out["cubix_histogram"].update(tolerance=float(tolerance), channels=int(good.sum()))
@@ -127,7 +136,8 @@ def explain(work, cubix, rubix, setting, name, template, canonical, n_stars=1000
         for double in (True, False):
             key = "rubix_float64" if double else "rubix_float32"
             try:
-                result = rubix({"galaxy": str(folder), "template": str(template), "double": double, "devices": 1, "repeat": 0,
+                result = rubix({"galaxy": str(folder), "template": str(template), "double": double, "devices": 1,
+                                "repeat": 0,
                                 "cube": str(folder / (key + ".npz"))}, setting, info["cosmology"])
                 rows, lit = rows_of_rubix(folder / (key + ".npz"), wanted)
                 out[key] = dict(compare(rows, first), same_spaxels=lit == bright, n_edge=result["n_edge"])

@@ -18,7 +18,8 @@ class Recipe:
     medium: str = "file"           # file: wavelengths as they stand in the file; vacuum: converted from air
     outside: str = "dark"          # a star beyond the grid's ages or metallicities: dark, or nearest
     blend: str = "cubic"           # cubic: C1 bicubic Hermite in Z and age; log: bilinear in log Z and log age
-    channels: str = "centres"      # centres: values at the centres, rescaled to the band's light; linear, spline: integral over the channel
+    # centres: values at the centres, rescaled to the band's light; linear, spline: integral over the channel
+    channels: str = "centres"
     rounded: bool = True           # observed wavelengths of the library at v = 0 are kept in float32, as RUBIX does
     dimming: str = "none"          # none: L_lambda is carried along; redshift: divided by (1+z) exp(v/c)
 
@@ -35,7 +36,8 @@ LADDER = (("RUBIX's own", {}),
 
 
 def recipes(log_ages=True, air=True):
-    """(what changed, recipe) from RUBIX to CUBIX; steps that do not apply to a library whose file has ages in Gyr or wavelengths in vacuum are left out."""
+    """(what changed, recipe) from RUBIX to CUBIX; steps that do not apply to a library whose file
+    has ages in Gyr or wavelengths in vacuum are left out."""
     out, recipe = [], RUBIX
     for text, change in LADDER:
         if ("ages" in change and not log_ages) or ("medium" in change and not air):
@@ -46,7 +48,8 @@ def recipes(log_ages=True, air=True):
 
 
 CUBIX = recipes()[-1][1]
-CUBIX_FILE = replace(CUBIX, ages="file", medium="file", rounded=False)          # with CUBIX's own library file, whose ages are Gyr and wavelengths vacuum
+# with CUBIX's own library file, whose ages are Gyr and wavelengths vacuum
+CUBIX_FILE = replace(CUBIX, ages="file", medium="file", rounded=False)
 
 
 def air_to_vacuum(lam):
@@ -80,7 +83,8 @@ class Library:
     def __init__(self, recipe, age, metallicity, wave, flux):
         self.recipe = recipe
         age = np.asarray(age, float)
-        if recipe.ages == "gyr" and age[-1] > 5 and age[1] > 4:                 # log10(yr); its first entry 0 stands for age 0
+        # log10(yr); its first entry 0 stands for age 0
+        if recipe.ages == "gyr" and age[-1] > 5 and age[1] > 4:
             age = np.where(age > 0, 10.0**(age - 9.0), 0.0)
         self.age, self.z = age, np.asarray(metallicity, float)
         self.wave = air_to_vacuum(wave) if recipe.medium == "vacuum" else np.asarray(wave, float)
@@ -99,7 +103,8 @@ class Library:
             x, t = np.log10(np.where(self.z > 0, self.z, 1e-10)), np.log10(np.where(self.age > 0, self.age, 1e-4))
             i, f = cell(x, np.clip(np.log10(max(z, 1e-300)), x[0], x[-1]))
             j, g = cell(t, np.clip(np.log10(max(age, 1e-300)), t[0], t[-1]))
-            return (1 - f) * ((1 - g) * self.flux[i, j] + g * self.flux[i, j + 1]) + f * ((1 - g) * self.flux[i + 1, j] + g * self.flux[i + 1, j + 1])
+            return (1 - f) * ((1 - g) * self.flux[i, j] + g * self.flux[i, j + 1]) + f * ((1 - g) * self.flux[i + 1, j]
+                                                                                          + g * self.flux[i + 1, j + 1])
         age, z = np.clip(age, self.age[0], self.age[-1]), np.clip(z, self.z[0], self.z[-1])
         i, f = cell(self.z, z)
         j, g = cell(self.age, age)

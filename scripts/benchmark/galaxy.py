@@ -37,7 +37,8 @@ def read_mock(path):
         if box > 0:
             x -= box * np.round(x / box)
         stars = {"pos": (x * a / h)[keep], "vel": (s["Velocities"][:].astype(float) * np.sqrt(a))[keep],
-                 "mass": (s["GFM_InitialMass"][:].astype(float) * 1e10 / h)[keep], "z": s["GFM_Metallicity"][:].astype(float)[keep],
+                 "mass": (s["GFM_InitialMass"][:].astype(float) * 1e10 / h)[keep],
+                 "z": s["GFM_Metallicity"][:].astype(float)[keep],
                  "age": (age_of_universe(a, om, ol, h) - age_of_universe(form[keep], om, ol, h))}
     return stars, {"centre": centre * a / h, "cosmology": (om, ol, h), "redshift": 1 / a - 1}
 
@@ -47,7 +48,8 @@ def subset(stars, keep):
 
 
 def systemic(stars, radius=10.0):
-    """Component-wise median velocity of the stars within radius [kpc]: the rule of RUBIX and of CUBIX's SystemicVelocity auto."""
+    """Component-wise median velocity of the stars within radius [kpc]: the rule of RUBIX and of
+    CUBIX's SystemicVelocity auto."""
     return np.median(stars["vel"][(stars["pos"]**2).sum(axis=1) < radius**2], axis=0)
 
 
@@ -56,9 +58,11 @@ def write_rubix(path, stars, dtype="f4"):
     half = np.sort(np.sqrt((stars["pos"]**2).sum(axis=1)))[len(stars["mass"]) // 2]
     with h5py.File(path, "w") as f:
         f.create_group("meta")
-        for name, value, unit in (("redshift", 0.0, ""), ("center", np.zeros(3), "kpc"), ("halfmassrad_stars", half, "kpc")):
+        for name, value, unit in (("redshift", 0.0, ""), ("center", np.zeros(3), "kpc"),
+                                  ("halfmassrad_stars", half, "kpc")):
             f.create_dataset("galaxy/" + name, data=value).attrs["unit"] = unit
-        for name, key, unit in (("coords", "pos", "kpc"), ("velocity", "vel", "km/s"), ("mass", "mass", "Msun"), ("age", "age", "Gyr"),
+        for name, key, unit in (("coords", "pos", "kpc"), ("velocity", "vel", "km/s"), ("mass", "mass", "Msun"),
+                                ("age", "age", "Gyr"),
                                 ("metallicity", "z", "")):
             f.create_dataset("particles/stars/" + name, data=np.asarray(stars[key], dtype)).attrs["unit"] = unit
 
@@ -68,9 +72,11 @@ def write_canonical(path, stars, cosmology):
     om, ol, h = cosmology
     with h5py.File(path, "w") as f:
         f.create_group("Header").attrs.update({
-            "CubixFile": "particles", "Version": 1, "Redshift": 0.0, "OmegaMatter": om, "OmegaLambda": ol, "HubbleParam": h, "BoxSize": 0.0,
+            "CubixFile": "particles", "Version": 1, "Redshift": 0.0, "OmegaMatter": om, "OmegaLambda": ol,
+                                               "HubbleParam": h, "BoxSize": 0.0,
             "Source": "scripts/benchmark", "Program": "scripts/benchmark"})
-        for name, key, unit in (("Position", "pos", "kpc"), ("Velocity", "vel", "km/s"), ("InitialMass", "mass", "Msun"), ("Mass", "mass", "Msun"),
+        for name, key, unit in (("Position", "pos", "kpc"), ("Velocity", "vel", "km/s"),
+                                ("InitialMass", "mass", "Msun"), ("Mass", "mass", "Msun"),
                                 ("Age", "age", "Gyr"), ("Metallicity", "z", "mass fraction")):
             data = f.create_dataset("Stars/" + name, data=np.asarray(stars[key], "f8"))
             data.attrs["unit"], data.attrs["description"] = unit, name

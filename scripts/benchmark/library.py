@@ -34,5 +34,8 @@ def drop_metallicity(source, target, index):
         n = f["Metallicity"].shape[0]
         keep = [i for i in range(n) if i != index]
         for name, data in f.items():
-            by_metallicity = name != "Wavelength" and data.ndim and data.shape[0] == n and name in ("Metallicity", "Luminosity", "SurvivingMass", "IonizingPhotons")
+            by_metallicity = name != "Wavelength" and data.ndim and data.shape[0] == n and name in ("Metallicity",
+                                                                                                    "Luminosity",
+                                                                                                    "SurvivingMass",
+                                                                                                    "IonizingPhotons")
             g.create_dataset(name, data=data[:][keep] if by_metallicity else data[:]).attrs.update(data.attrs)

@@ -30,11 +30,15 @@ def describe(build, source, cubix_version):
     return {
         "processor": _file("/proc/cpuinfo", r"^model name\s*:(.*)"), "cores": len(os.sched_getaffinity(0)),
         "vectors": [name for name in ("avx512f", "avx2", "fma", "asimd", "sve") if name in flags] or ["unknown"],
-        "last_level_cache": _first(["lscpu"], r"L3 cache:\s*(.*)"), "hypervisor": _first(["lscpu"], r"Hypervisor vendor:\s*(.*)"),
+        "last_level_cache": _first(["lscpu"], r"L3 cache:\s*(.*)"),
+            "hypervisor": _first(["lscpu"], r"Hypervisor vendor:\s*(.*)"),
         "memory_GiB": round(int(memory) / 1024**2, 1) if memory.isdigit() else "unknown",
         "system": _file("/etc/os-release", r'^PRETTY_NAME="(.*)"'), "kernel": platform.release(),
-        "compiler": _first(["gcc", "--version"]), "mpi": _first(["mpirun", "--version"]), "configured": _file(Path(build) / "config.log", r"^  \$ (.*)"),
-        "cubix": cubix_version, "commit": _first(["git", "-C", str(source), "rev-parse", "HEAD"]) + (" with changes" if dirty != "unknown" else ""),
+        "compiler": _first(["gcc", "--version"]), "mpi": _first(["mpirun", "--version"]),
+            "configured": _file(Path(build) / "config.log", r"^  \$ (.*)"),
+        "cubix": cubix_version,
+            "commit": _first(["git", "-C", str(source), "rev-parse", "HEAD"])
+            + (" with changes" if dirty != "unknown" else ""),
         "load_before": list(os.getloadavg()),
     }
 
@@ -43,4 +47,5 @@ def name():
     """A short name for file names: processor and cores, no host name."""
     model = _file("/proc/cpuinfo", r"^model name\s*:(.*)")
     word = re.sub(r"\(.*?\)|processor|cpu|core|@.*", " ", model, flags=re.I)
-    return "-".join(re.findall(r"[a-z0-9]+", word.lower())[:4] or ["machine"]) + "-%dcores" % len(os.sched_getaffinity(0))
+    return "-".join(re.findall(r"[a-z0-9]+", word.lower())[:4]
+                    or ["machine"]) + "-%dcores" % len(os.sched_getaffinity(0))

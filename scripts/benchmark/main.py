@@ -27,13 +27,20 @@ SECTIONS = ("explain", "race", "sgemm", "scaling", "accuracy", "gradient", "imag
 
 
 def options():
-    p = argparse.ArgumentParser(prog="benchmark.sh", description="CUBIX beside its peers on the same stars, library, spaxels and channels; doc/benchmarks.md.")
-    p.add_argument("--build", default=str(SOURCE / "build"), help="folder with cubix, cubix-mock and, for the accuracy, tests/cubix64")
-    p.add_argument("--work", default=os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "cubix-benchmark"),
+    p = argparse.ArgumentParser(prog="benchmark.sh",
+                                description="CUBIX beside its peers on the same stars, library, spaxels and "
+                                            "channels; doc/benchmarks.md.")
+    p.add_argument("--build", default=str(SOURCE / "build"),
+                   help="folder with cubix, cubix-mock and, for the accuracy, tests/cubix64")
+    p.add_argument("--work",
+                   default=os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"),
+                                        "cubix-benchmark"),
                    help="folder for galaxies, libraries and the peers' virtual environments (tens of GB in full)")
-    p.add_argument("--out", default=str(SOURCE / "doc" / "benchmarks"), help="folder for DATE-MACHINE.md, .json and pictures")
+    p.add_argument("--out", default=str(SOURCE / "doc" / "benchmarks"),
+                   help="folder for DATE-MACHINE.md, .json and pictures")
     p.add_argument("--name", help="instead of DATE-MACHINE")
-    p.add_argument("--library", action="append", default=[], metavar="NAME=FILE", help="a canonical library to race with (E-MILES must be given so: its licence)")
+    p.add_argument("--library", action="append", default=[], metavar="NAME=FILE",
+                   help="a canonical library to race with (E-MILES must be given so: its licence)")
     p.add_argument("--sections", default=",".join(SECTIONS), help="of " + ", ".join(SECTIONS))
     p.add_argument("--quick", action="store_true", help="a few minutes: few stars, one repeat")
     p.add_argument("--full", action="store_true", help="all of it (the default)")
@@ -43,10 +50,13 @@ def options():
     p.add_argument("--repeat", type=int, help="runs of which the median is taken [5; quick 1]")
     p.add_argument("--threads", type=int, default=peers.cores())
     p.add_argument("--tolerance", default="1e-4", help="of the histogram in the race")
-    p.add_argument("--rubix-seconds", type=float, help="for all runs of RUBIX in the race [600; quick 60]; beyond, its line is extrapolated")
-    p.add_argument("--cubix-seconds", type=float, help="for each library and method of CUBIX in the race [300; quick 30]")
+    p.add_argument("--rubix-seconds", type=float,
+                   help="for all runs of RUBIX in the race [600; quick 60]; beyond, its line is extrapolated")
+    p.add_argument("--cubix-seconds", type=float,
+                   help="for each library and method of CUBIX in the race [300; quick 30]")
     p.add_argument("--galcraft-seconds", type=float, help="for GalCraft [240; quick 0]")
-    p.add_argument("--gradient-seconds", type=float, help="for RUBIX's gradients, and for those of CUBIX at each N [240; quick 30]")
+    p.add_argument("--gradient-seconds", type=float,
+                   help="for RUBIX's gradients, and for those of CUBIX at each N [240; quick 30]")
     p.add_argument("--skip-peers", action="store_true", help="CUBIX alone: nothing is downloaded")
     a = p.parse_args()
     quick = a.quick and not a.full
@@ -54,7 +64,8 @@ def options():
     a.numbers = [int(float(n)) for n in (a.numbers or ("1e3,1e4" if quick else "1e3,1e4,3e4,1e5,1e6,6e6")).split(",")]
     a.spaxels = a.spaxels or (50 if quick else 100)
     a.repeat = a.repeat or (1 if quick else 5)
-    for name, full, small in (("rubix_seconds", 600, 60), ("cubix_seconds", 300, 30), ("galcraft_seconds", 240, 0), ("gradient_seconds", 240, 30)):
+    for name, full, small in (("rubix_seconds", 600, 60), ("cubix_seconds", 300, 30), ("galcraft_seconds", 240, 0),
+                              ("gradient_seconds", 240, 30)):
         if getattr(a, name) is None:
             setattr(a, name, small if quick else full)
     unknown = set(a.sections.split(",")) - set(SECTIONS)
@@ -74,7 +85,8 @@ class Benchmark:
         self.cache = self.work / "templates"
         self.cache.mkdir(exist_ok=True)
         self.rubix = self.peer("RUBIX", peers.Rubix)
-        self.results = {"machine": machine.describe(a.build, SOURCE, self.cubix.version), "setting": vars(self.setting) | {}, "missing": {},
+        self.results = {"machine": machine.describe(a.build, SOURCE, self.cubix.version),
+                        "setting": vars(self.setting) | {}, "missing": {},
                         "options": {k: v for k, v in vars(a).items() if k not in ("work", "out", "build", "library")}}
         self.results["missing"].update(self.lacking)
         self.keep_earlier()
@@ -88,9 +100,11 @@ class Benchmark:
             earlier = json.loads((self.out / (self.name + ".json")).read_text())
         except (OSError, ValueError):
             return
-        same = all(earlier.get("machine", {}).get(key) == self.results["machine"][key] for key in ("commit", "processor", "cores"))
+        same = all(earlier.get("machine", {}).get(key) == self.results["machine"][key]
+                   for key in ("commit", "processor", "cores"))
         if same and earlier.get("setting") == self.results["setting"]:
-            self.results.update({name: earlier[name] for name in SECTIONS if name in earlier and name not in self.a.sections.split(",")})
+            self.results.update({name: earlier[name] for name in SECTIONS if name in earlier
+                                 and name not in self.a.sections.split(",")})
 
     def say(self, text):
         print(text, flush=True)
@@ -160,7 +174,8 @@ class Benchmark:
         out = []
         for name, (canonical, template) in self.libraries.items():
             self.say("explain: %s" % name)
-            out.append(explain.explain(self.work, self.cubix, self.rubix, self.setting, name, template, canonical, n_stars=300 if self.a.quick else 1000))
+            out.append(explain.explain(self.work, self.cubix, self.rubix, self.setting, name, template, canonical,
+                                       n_stars=300 if self.a.quick else 1000))
         return out
 
     def race(self):
@@ -170,18 +185,22 @@ class Benchmark:
             self.say("race: %s" % name)
             out[name] = rows = {}
             for engine, parameters in self.engines().items():
-                rows["CUBIX " + engine] = race.cubix(self.cubix, self.setting, self.a.numbers, canonical, parameters, self.a.threads, self.a.repeat,
+                rows["CUBIX " + engine] = race.cubix(self.cubix, self.setting, self.a.numbers, canonical, parameters,
+                                                     self.a.threads, self.a.repeat,
                                                      self.a.cubix_seconds, self.say, engine == "histogram")
             race.extrapolate(rows["CUBIX direct"], self.a.numbers, "paint_s")
             if self.rubix:
-                rows["RUBIX"] = race.rubix(self.rubix, self.cubix, self.setting, self.a.numbers, template, self.a.threads, min(self.a.repeat, 3),
+                rows["RUBIX"] = race.rubix(self.rubix, self.cubix, self.setting, self.a.numbers, template,
+                                           self.a.threads, min(self.a.repeat, 3),
                                            self.a.rubix_seconds / len(raced), self.say)
         try:
             six = self.six()
             self.say("race: bc03-miles 6x221 (CUBIX alone)")
             out["bc03-miles 6x221"] = {
-                "CUBIX " + engine: race.cubix(self.cubix, self.setting, self.a.numbers, six, parameters, self.a.threads, self.a.repeat, self.a.cubix_seconds,
-                                              self.say, engine == "histogram") for engine, parameters in self.engines().items()}
+                "CUBIX " + engine: race.cubix(self.cubix, self.setting, self.a.numbers, six, parameters, self.a.threads,
+                                              self.a.repeat, self.a.cubix_seconds,
+                                              self.say, engine == "histogram") for engine,
+                                       parameters in self.engines().items()}
             race.extrapolate(out["bc03-miles 6x221"]["CUBIX direct"], self.a.numbers, "paint_s")
         except shell.Failed as error:
             self.results["missing"]["bc03-miles 6x221"] = str(error)[:600]
@@ -189,7 +208,8 @@ class Benchmark:
             peer = self.peer("GalCraft", peers.Galcraft)
             if peer:
                 name = raced[0]
-                out[name]["GalCraft"] = race.galcraft(peer, self.cubix, self.setting, [300] + self.a.numbers, self.libraries[name][0], self.a.threads,
+                out[name]["GalCraft"] = race.galcraft(peer, self.cubix, self.setting, [300] + self.a.numbers,
+                                                      self.libraries[name][0], self.a.threads,
                                                       self.a.galcraft_seconds, self.say)
         self.results["missing"].update(self.lacking)
         return out
@@ -197,7 +217,8 @@ class Benchmark:
     def sgemm(self):
         out = {}
         for threads in sorted({1, self.a.threads}):
-            best, median, blas = shell.run([sys.executable, HERE / "sgemm.py", threads, 1 if self.a.quick else 5], threads=threads)[0].split(" ", 2)
+            best, median, blas = shell.run([sys.executable, HERE / "sgemm.py", threads, 1 if self.a.quick else 5],
+                                           threads=threads)[0].split(" ", 2)
             out[str(threads)] = {"best_GFs": float(best), "median_GFs": float(median), "blas": blas.strip()}
             self.say("sgemm: %d thread(s): %s GF/s (%s)" % (threads, best, blas.strip()))
         if self.cubix.has_histogram:
@@ -205,7 +226,8 @@ class Benchmark:
                 name, canonical = "bc03-miles 6x221", self.six()
             except shell.Failed:
                 name, (canonical, _) = next(iter(self.libraries.items()))
-            rows = race.cubix(self.cubix, self.setting, [max(self.a.numbers)], canonical, self.engines()["histogram"], self.a.threads, self.a.repeat,
+            rows = race.cubix(self.cubix, self.setting, [max(self.a.numbers)], canonical, self.engines()["histogram"],
+                              self.a.threads, self.a.repeat,
                               self.a.cubix_seconds, self.say, True)
             rate = rows[0]["figures"].get("multiply_GFs")
             if rate:
@@ -218,13 +240,17 @@ class Benchmark:
         engines = {"direct": self.engines()["direct"]}
         if self.cubix.has_histogram:
             histogram = self.engines()["histogram"]
-            engines.update({"histogram, cubes": dict(histogram, Combine="cube"), "histogram, slabs": dict(histogram, Combine="histogram")})
+            engines.update({"histogram, cubes": dict(histogram, Combine="cube"),
+                            "histogram, slabs": dict(histogram, Combine="histogram")})
         out = {"library": name, "strong": [], "weak": [], "bandwidth": scaling.BANDWIDTH, "latency": scaling.LATENCY}
         for engine, parameters in engines.items():
-            number = min(max(self.a.numbers), (100000 if engine == "direct" else 1000000) // (50 if self.a.quick else 1))
+            number = min(max(self.a.numbers),
+                         (100000 if engine == "direct" else 1000000) // (50 if self.a.quick else 1))
             for weak in (False, True):
-                out["weak" if weak else "strong"] += scaling.measure(self.cubix, self.setting, canonical, {engine: parameters}, self.a.threads,
-                                                                     max(number // (self.a.threads if weak else 1), 1), min(self.a.repeat, 3), weak, self.say)
+                out["weak" if weak else "strong"] += scaling.measure(self.cubix, self.setting, canonical,
+                                                                     {engine: parameters}, self.a.threads,
+                                                                     max(number // (self.a.threads if weak else 1), 1),
+                                                                     min(self.a.repeat, 3), weak, self.say)
         for row in out["strong"]:
             row["bytes"], row["bytes_from"] = scaling.volume(self.setting, row)
         out["model"] = scaling.predict(self.setting, out["strong"])
@@ -232,7 +258,8 @@ class Benchmark:
 
     def accuracy(self):
         rows = []
-        candidates = {name: canonical for name, (canonical, _) in self.libraries.items() if name not in ("bc03lr", "bc03-miles")}
+        candidates = {name: canonical for name,
+                      (canonical, _) in self.libraries.items() if name not in ("bc03lr", "bc03-miles")}
         try:
             candidates["bc03-miles 6x221"] = self.six()
         except shell.Failed as error:
@@ -242,7 +269,8 @@ class Benchmark:
         number = 2000 if self.a.quick else 100000
         for name, canonical in candidates.items():
             self.say("accuracy: %s" % name)
-            rows += accuracy.measure(self.cubix, self.setting, canonical, name, min(number, max(self.a.numbers)), (1e-3, 1e-4, 1e-5, 1e-6), self.a.threads,
+            rows += accuracy.measure(self.cubix, self.setting, canonical, name, min(number, max(self.a.numbers)),
+                                     (1e-3, 1e-4, 1e-5, 1e-6), self.a.threads,
                                      min(self.a.repeat, 3), self.cache, self.say)
         return rows
 
@@ -251,17 +279,21 @@ class Benchmark:
         engine, number, a = self.engines().get("histogram", {"Engine": "direct"}), max(self.a.numbers), self.a
         small = dataclasses.replace(self.setting, spaxels=25 if not a.quick else min(25, self.setting.spaxels))
         numbers = sorted({n for n in (200, 1000, 100000, 6000000) if n <= number} | {min(a.numbers)})
-        out = {"library": name, "spaxels": small.spaxels, "cost": gradient.cost(self.cubix, self.setting, canonical, number, engine, a.threads, a.repeat,
-                                                                                 a.gradient_seconds, self.say)}
+        out = {"library": name, "spaxels": small.spaxels,
+               "cost": gradient.cost(self.cubix, self.setting, canonical, number, engine, a.threads, a.repeat,
+                                      a.gradient_seconds, self.say)}
         out["race"] = {"CUBIX histogram" if "Tolerance" in engine else "CUBIX direct": gradient.ours(
             self.cubix, small, canonical, numbers, engine, a.threads, min(a.repeat, 3), a.gradient_seconds, self.say)}
         if self.rubix:
-            out["race"]["RUBIX"] = gradient.rubix(self.rubix, self.cubix, small, (200, 1000, 3000, 6000), template, a.threads, a.gradient_seconds, 8192, self.say)
+            out["race"]["RUBIX"] = gradient.rubix(self.rubix, self.cubix, small, (200, 1000, 3000, 6000), template,
+                                                  a.threads, a.gradient_seconds, 8192, self.say)
         out["largest"] = {who: gradient.largest(rows) for who, rows in out["race"].items()}
-        out["exact"] = gradient.exact(self.cubix, self.setting, canonical, min(number, 1000000), list(self.engines().values())[::-1], a.threads,
+        out["exact"] = gradient.exact(self.cubix, self.setting, canonical, min(number, 1000000),
+                                      list(self.engines().values())[::-1], a.threads,
                                       100 if a.quick else 2000, self.say)
         if (self.cubix.build / "tests" / "cubix64").is_file():
-            field = dataclasses.replace(self.setting, spaxels=11, pixel=1.0)        # for which RUBIX makes as many edges as it should
+            # for which RUBIX makes as many edges as it should
+            field = dataclasses.replace(self.setting, spaxels=11, pixel=1.0)
             cosmology = race.head_of(self.cubix.mock(min(a.numbers)))[1]["cosmology"]
             out["agree"] = []
             for one, (file, _) in [item for item in self.libraries.items() if item[0] != "bc03-miles"]:
@@ -274,7 +306,8 @@ class Benchmark:
         name, (canonical, _) = next(iter(self.libraries.items()))
         mock = self.cubix.mock(min(max(self.a.numbers), 20000 if self.a.quick else 1000000))
         side = self.setting.spaxels * 0.2
-        parameters = {"InputFile": mock, "SspFile": canonical, "Instrument": "MUSE", "Redshift": "0.03", "FieldOfView": side, "Noise": "snr",
+        parameters = {"InputFile": mock, "SspFile": canonical, "Instrument": "MUSE", "Redshift": "0.03",
+                      "FieldOfView": side, "Noise": "snr",
                       "SnrAperture": "3", "Backend": "cpu"}
         result = self.cubix.paint("example", parameters, threads=self.a.threads)
         picture = self.out / (self.name + "-cube.png")
@@ -292,7 +325,8 @@ class Benchmark:
                 self.results["missing"][section] = str(error)[:800]
                 self.say("%s is missing: %s" % (section, error))
             self.results.setdefault("seconds", {})[section] = round(time.perf_counter() - begin, 1)
-            report.write(self.results, self.out, self.name)                 # after every section: an interrupted run leaves what it has
+            # after every section: an interrupted run leaves what it has
+            report.write(self.results, self.out, self.name)
         self.results["machine"]["load_after"] = list(os.getloadavg())
         path = report.write(self.results, self.out, self.name)
         self.say("%.0f s; %s" % (time.perf_counter() - started, path))

@@ -1,4 +1,5 @@
-"""Other people's programs, in virtual environments of their own in the work folder.  One that cannot be had is reported as missing."""
+"""Other people's programs, in virtual environments of their own in the work folder.  One that
+cannot be had is reported as missing."""
 import json
 import os
 import shutil
@@ -12,8 +13,10 @@ import library
 import shell
 
 HERE = Path(__file__).resolve().parent
-# what run_sharded and its imports need; the package also asks for mpdaf, jdaviz, ipywidgets and astroquery, which plot and fetch
-RUBIX_NEEDS = ["jax[cpu]", "h5py", "astropy", "scipy", "pyaml", "jaxtyping", "equinox", "interpax", "beartype", "requests", "optax", "opt-einsum", "pynbody"]
+# what run_sharded and its imports need; the package also asks for mpdaf, jdaviz, ipywidgets and
+# astroquery, which plot and fetch
+RUBIX_NEEDS = ["jax[cpu]", "h5py", "astropy", "scipy", "pyaml", "jaxtyping", "equinox", "interpax", "beartype",
+               "requests", "optax", "opt-einsum", "pynbody"]
 
 
 class Environment:
@@ -53,14 +56,17 @@ class Rubix:
 
     def __call__(self, job, setting, cosmology, timeout=None):
         """One galaxy in one process: see rubix_worker.py."""
-        job = dict({"template": "", "double": False, "devices": 1, "repeat": 1, "cube": "", "limit": 0, "method": "cubic", "spaxels": setting.spaxels,
+        job = dict({"template": "", "double": False, "devices": 1, "repeat": 1, "cube": "", "limit": 0,
+                    "method": "cubic", "spaxels": setting.spaxels,
                     "pixel": setting.pixel, "redshift": setting.redshift, "cosmology": list(cosmology),
-                    "wave": [setting.first, setting.first + (setting.channels - 0.5) * setting.step, setting.step]}, **job)
+                    "wave": [setting.first, setting.first + (setting.channels - 0.5) * setting.step, setting.step]},
+                   **job)
         if job["template"] and Path(job["template"]).name == "BC03lr.h5":
             job["template"] = ""
         path = Path(job["galaxy"]) / "job.json"
         path.write_text(json.dumps(job, indent=1))
-        text, wall, _ = shell.run([self.env.python, HERE / "rubix_worker.py", path], threads=job["devices"], timeout=timeout)
+        text, wall, _ = shell.run([self.env.python, HERE / "rubix_worker.py", path], threads=job["devices"],
+                                  timeout=timeout)
         result = json.loads(text.strip().splitlines()[-1])
         return dict(result, process_s=wall, devices=job["devices"])
 
@@ -77,11 +83,13 @@ class Galcraft:
         _, d_l = galaxy.angular_scale(setting.redshift, *cosmology)
         age = np.where(lib["Age"] > 0, lib["Age"], 1e-4)
         # redshifted templates in Lsun/AA; dimming by (1+z) as elsewhere
-        np.savez(self.work / (label + ".npz"), age=age, z=lib["Metallicity"], wave=lib["Wavelength"][cut] * (1 + setting.redshift), centre=setting.centres(),
+        np.savez(self.work / (label + ".npz"), age=age, z=lib["Metallicity"],
+                 wave=lib["Wavelength"][cut] * (1 + setting.redshift), centre=setting.centres(),
                  flux=np.moveaxis(lib["Luminosity"][:, :, cut], 1, 0) / library.LSUN / (1 + setting.redshift),
                  **{"star_" + name: stars[name] for name in ("mass", "age", "z", "v", "ix", "iy")})
         job = self.work / (label + ".json")
-        job.write_text(json.dumps({"input": str(self.work / (label + ".npz")), "spaxels": setting.spaxels, "distance_kpc": 1e3 * d_l, "processes": processes,
+        job.write_text(json.dumps({"input": str(self.work / (label + ".npz")), "spaxels": setting.spaxels,
+                                   "distance_kpc": 1e3 * d_l, "processes": processes,
                                    "cube": str(cube)}))
         text, wall, _ = shell.run([self.env.python, HERE / "galcraft_worker.py", job], threads=1, timeout=timeout)
         return dict(json.loads(text.strip().splitlines()[-1]), process_s=wall)

@@ -4,9 +4,11 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-LOOK = {"CUBIX histogram": ("#0072B2", "o"), "CUBIX direct": ("#56B4E9", "s"), "RUBIX": ("#D55E00", "^"), "GalCraft": ("#009E73", "D")}
+LOOK = {"CUBIX histogram": ("#0072B2", "o"), "CUBIX direct": ("#56B4E9", "s"), "RUBIX": ("#D55E00", "^"),
+        "GalCraft": ("#009E73", "D")}
 MORE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25, "legend.frameon": False,
+STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
+         "legend.frameon": False,
          "savefig.dpi": 160, "figure.constrained_layout.use": True}
 plt.rcParams.update(STYLE)
 
@@ -24,7 +26,8 @@ def _curve(axis, name, rows, key):
     if solid:
         axis.plot(*zip(*solid), marker=marker, color=colour, label=name)
     if guess and solid:
-        axis.plot(*zip(*([solid[-1]] + guess)), marker=marker, mfc="none", ls=":", color=colour, label=name + ", extrapolated")
+        axis.plot(*zip(*([solid[-1]] + guess)), marker=marker, mfc="none", ls=":", color=colour,
+                  label=name + ", extrapolated")
 
 
 def race(results, path):
@@ -69,14 +72,17 @@ def scaling(results, path):
                 if row["ranks"] * row["threads"] == 1 or which == kind_of:
                     curves[row["engine"], kind_of].append((row["ranks"] * row["threads"], row["efficiency"]))
         for i, ((engine, which), points) in enumerate(curves.items()):
-            axis.plot(*zip(*sorted(points)), marker="os^Dv<"[i % 6], color=MORE[i % 6], ls="-" if which == "ranks" else "--", label="%s, %s" % (engine, which))
+            axis.plot(*zip(*sorted(points)), marker="os^Dv<"[i % 6], color=MORE[i % 6],
+                      ls="-" if which == "ranks" else "--", label="%s, %s" % (engine, which))
         axis.axhline(1, color="0.6", lw=0.8)
         axis.set(title=kind + " scaling, measured", xlabel="cores", ylabel="efficiency", ylim=(0, 1.3))
         if curves:
             axis.legend(fontsize=8)
     for i, (engine, number) in enumerate(sorted({(r["engine"], r["N"]) for r in results.get("model", [])})):
-        points = sorted((r["ranks"], r["paint_s"]) for r in results["model"] if r["engine"] == engine and r["N"] == number)
-        axes[2].plot(*zip(*points), marker="os^Dv<"[i % 6], color=MORE[i % 6], ls=":", label="%s, N = %.0e" % (engine, number))
+        points = sorted((r["ranks"], r["paint_s"]) for r in results["model"] if r["engine"] == engine
+                        and r["N"] == number)
+        axes[2].plot(*zip(*points), marker="os^Dv<"[i % 6], color=MORE[i % 6], ls=":",
+                     label="%s, N = %.0e" % (engine, number))
     axes[2].set(title="the model", xscale="log", yscale="log", xlabel="ranks", ylabel="painting [s]")
     if results.get("model"):
         axes[2].legend(fontsize=8)
@@ -87,7 +93,8 @@ def accuracy(rows, path):
     figure, axes = plt.subplots(1, 2, figsize=(10, 4))
     groups = sorted({(r["library"], r["lsf"]) for r in rows})
     for i, group in enumerate(groups):
-        mine = sorted((r for r in rows if (r["library"], r["lsf"]) == group and r.get("tolerance") and "missing" not in r), key=lambda r: r["tolerance"])
+        mine = sorted((r for r in rows if (r["library"], r["lsf"]) == group and r.get("tolerance")
+                       and "missing" not in r), key=lambda r: r["tolerance"])
         if not mine:
             continue
         colour, label = MORE[i % 6], "%s, LSF %s" % group
@@ -102,7 +109,8 @@ def accuracy(rows, path):
         axes[1].plot(t, [r["paint_s"] for r in mine], marker="o", color=colour, label=label)
         axes[1].plot(t, [r["cold_paint_s"] for r in mine], marker="s", ls=":", color=colour, label="cold")
     for i, row in enumerate(r for r in rows if "tolerance" not in r):
-        axes[1].axhline(row["paint_s"], color=MORE[i % 6], lw=0.8, ls="-.", label="direct, %s, LSF %s" % (row["library"], row["lsf"]))
+        axes[1].axhline(row["paint_s"], color=MORE[i % 6], lw=0.8, ls="-.",
+                        label="direct, %s, LSF %s" % (row["library"], row["lsf"]))
     for axis in axes:
         axis.set(xscale="log", yscale="log", xlabel="Tolerance")
     limits = [1e-6, 1e-3]
@@ -124,7 +132,8 @@ def ladder(results, path):
     height = 0.8 / len(results)
     for i, result in enumerate(results):
         place = [order.index(s["change"]) + (i - 0.5 * (len(results) - 1)) * height for s in result["steps"]]
-        axis.barh(place, [max(s["L1"], 1e-9) for s in result["steps"]], height=height, color=MORE[i], label=result["library"])
+        axis.barh(place, [max(s["L1"], 1e-9) for s in result["steps"]], height=height, color=MORE[i],
+                  label=result["library"])
     axis.set_yticks(range(len(order)), order, fontsize=8)
     axis.invert_yaxis()
     axis.set(xscale="log", xlabel="sum of |change| over sum of light", title="From RUBIX's cube to CUBIX's")

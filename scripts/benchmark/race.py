@@ -34,7 +34,8 @@ def extrapolate(rows, numbers, key):
 
 
 def cubix(program, setting, numbers, canonical, engine, threads, repeats, seconds, say, cache):
-    """engine: a dict of parameters.  Medians of the painting and of the whole run; repeated while the budget lasts, at least once."""
+    """engine: a dict of parameters.  Medians of the painting and of the whole run; repeated while
+    the budget lasts, at least once."""
     rows, started = [], time.perf_counter()
     instrument = setting.write_instrument(program.work / "instrument.cfg")
     label = "race-%s" % engine["Engine"]
@@ -52,8 +53,10 @@ def cubix(program, setting, numbers, canonical, engine, threads, repeats, second
         runs = [program.paint(label, parameters, threads=threads)]
         while len(runs) < repeats and time.perf_counter() - started + runs[-1]["wall_s"] < seconds:
             runs.append(program.paint(label, parameters, threads=threads))
-        row = {"N": n, "repeats": len(runs), "paint_s": statistics.median(shell.painting(r) for r in runs), "paint_all_s": [shell.painting(r) for r in runs],
-               "wall_s": statistics.median(r["wall_s"] for r in runs), "cpu_s": statistics.median(r["cpu_s"] for r in runs),
+        row = {"N": n, "repeats": len(runs), "paint_s": statistics.median(shell.painting(r) for r in runs),
+               "paint_all_s": [shell.painting(r) for r in runs],
+               "wall_s": statistics.median(r["wall_s"] for r in runs),
+               "cpu_s": statistics.median(r["cpu_s"] for r in runs),
                "peak_MiB": max(r["peak_MiB"] for r in runs), "stages": runs[-1]["stages"],
                "figures": runs[-1]["figures"]}
         if cold:
@@ -76,7 +79,8 @@ def head_of(mock):
 
 
 def rubix(peer, program, setting, numbers, template, cores, repeats, seconds, say):
-    """Each N in a process of its own, so that its peak memory is its own.  One device, or one per core: whichever is faster."""
+    """Each N in a process of its own, so that its peak memory is its own.  One device, or one per
+    core: whichever is faster."""
     rows, started, devices = [], time.perf_counter(), None
     for n in numbers:
         left = seconds - (time.perf_counter() - started)
@@ -91,11 +95,15 @@ def rubix(peer, program, setting, numbers, template, cores, repeats, seconds, sa
             galaxy.write_rubix(folder / "rubix_galaxy.h5", stars)
         best = None
         for count in ([1, cores] if devices is None and cores > 1 else [devices or 1]):
-            result = peer({"galaxy": str(folder), "template": str(template), "devices": count, "repeat": repeats, "limit": max(left / 2, 10)}, setting,
+            result = peer({"galaxy": str(folder), "template": str(template), "devices": count, "repeat": repeats,
+                           "limit": max(left / 2, 10)}, setting,
                           info["cosmology"], timeout=max(left + 120, 180))
-            row = {"N": n, "run_s": statistics.median(result["times_s"]), "first_s": result["first_s"], "prepare_s": result["prepare_s"],
-                   "cpu_s": statistics.median(result["cpu_s"]), "repeats": len(result["times_s"]), "peak_MiB": result["peak_MiB"],
-                   "base_MiB": result["base_MiB"], "run_all_s": result["times_s"], "devices": count, "n_ssp": result["n_ssp"],
+            row = {"N": n, "run_s": statistics.median(result["times_s"]), "first_s": result["first_s"],
+                   "prepare_s": result["prepare_s"],
+                   "cpu_s": statistics.median(result["cpu_s"]), "repeats": len(result["times_s"]),
+                   "peak_MiB": result["peak_MiB"],
+                   "base_MiB": result["base_MiB"], "run_all_s": result["times_s"], "devices": count,
+                   "n_ssp": result["n_ssp"],
                    "versions": "%s, jax %s" % (result["rubix"], result["jax"])}
             if best is None or row["run_s"] < best["run_s"]:
                 best = row
@@ -124,7 +132,8 @@ def galcraft(peer, program, setting, numbers, canonical, cores, seconds, say):
         where = explain.spaxels(stars, setting, scale)
         stars["ix"], stars["iy"] = where % setting.spaxels, where // setting.spaxels
         result = peer("galcraft-%d" % n, stars, lib, setting, info["cosmology"], cores, timeout=seconds + 120)
-        rows.append({"N": n, "in_field": result["stars"], "run_s": result["seconds"], "peak_MiB": result["peak_MiB"], "repeats": 1, "versions": result["version"]})
+        rows.append({"N": n, "in_field": result["stars"], "run_s": result["seconds"], "peak_MiB": result["peak_MiB"],
+                     "repeats": 1, "versions": result["version"]})
         say("  GalCraft        N = %8d: spectra %8.3f s, %5.0f MiB" % (n, result["seconds"], result["peak_MiB"]))
     extrapolate(rows, numbers, "run_s")
     return rows

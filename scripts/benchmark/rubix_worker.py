@@ -34,8 +34,10 @@ STEPS = ("rotate_galaxy", "filter_particles", "spaxel_assignment", "calculate_da
 
 def configure():
     """The instrument and the library enter through RUBIX's own configuration tables."""
-    telescope = {"fov": job["spaxels"] * job["pixel"] * (1 + 1e-9), "spatial_res": job["pixel"], "wave_range": [float(job["wave"][0]), float(job["wave"][1])],
-                 "wave_res": float(job["wave"][2]), "lsf_fwhm": 2.51, "signal_to_noise": None, "aperture_type": "square", "pixel_type": "square"}
+    telescope = {"fov": job["spaxels"] * job["pixel"] * (1 + 1e-9), "spatial_res": job["pixel"],
+                 "wave_range": [float(job["wave"][0]), float(job["wave"][1])],
+                 "wave_res": float(job["wave"][2]), "lsf_fwhm": 2.51, "signal_to_noise": None,
+                 "aperture_type": "square", "pixel_type": "square"}
     table = os.path.join(job["galaxy"], "telescopes.json")
     json.dump({"BENCHMARK": telescope}, open(table, "w"))
     telescope_factory.TELESCOPE_CONFIG_PATH = table            # JSON is YAML
@@ -50,14 +52,16 @@ def configure():
     rubix.config["logger"].update(quiet)
     return {
         "pipeline": {"name": "calc_ifu"}, "logger": quiet,
-        "data": {"name": "NihaoHandler", "args": {"particle_type": ["stars"]}, "subset": {"use_subset": False, "subset_size": 1}},
+        "data": {"name": "NihaoHandler", "args": {"particle_type": ["stars"]},
+                 "subset": {"use_subset": False, "subset_size": 1}},
         "simulation": {"name": "NIHAO", "args": {"path": ""}}, "output_path": job["galaxy"],
         "telescope": {"name": "BENCHMARK", "psf": {"name": "gaussian", "size": 1, "sigma": 1.0}, "lsf": {"sigma": 1.0},
                       "noise": {"signal_to_noise": 1.0, "noise_distribution": "normal"}},
         "cosmology": {"name": "CUSTOM", "args": {"Om0": om, "w0": -1.0, "wa": 0.0, "h": h}},
         "galaxy": {"dist_z": float(job["redshift"]), "rotation": {"alpha": 0.0, "beta": 0.0, "gamma": 0.0}},
         "ssp": {"template": {"name": name}, "method": job["method"],
-                "dust": {"extinction_model": "Cardelli89", "dust_to_gas_ratio": 0.01, "dust_to_metals_ratio": 0.4, "dust_grain_density": 3.5, "Rv": 3.1}},
+                "dust": {"extinction_model": "Cardelli89", "dust_to_gas_ratio": 0.01, "dust_to_metals_ratio": 0.4,
+                         "dust_grain_density": 3.5, "Rv": 3.1}},
     }
 
 
@@ -73,7 +77,8 @@ def main():
     logging.disable(logging.WARNING)
     pipe = RubixPipeline(configure())
     pipe.pipeline_config = {"Transformers": {
-        step: {"name": step, "depends_on": STEPS[i - 1] if i else None, "args": [], "kwargs": {}} for i, step in enumerate(STEPS)}}
+        step: {"name": step, "depends_on": STEPS[i - 1] if i else None, "args": [], "kwargs": {}} for i,
+                                             step in enumerate(STEPS)}}
     start = time.perf_counter()
     data = pipe.prepare_data()
     out = {"prepare_s": time.perf_counter() - start, "base_MiB": peak_mib(), "times_s": [], "cpu_s": []}
@@ -85,7 +90,8 @@ def main():
         with np.load(job["cotangent"]) as f:
             bar = jax.numpy.asarray(f["bar"])
         stars = jax.grad(lambda data: jax.numpy.sum(pipe.run_sharded(data) * bar))(data).stars
-        np.savez(job["bars"], **{name: np.asarray(getattr(stars, name)) for name in ("mass", "age", "metallicity", "velocity")})
+        np.savez(job["bars"],
+                 **{name: np.asarray(getattr(stars, name)) for name in ("mass", "age", "metallicity", "velocity")})
     for call in range(job["repeat"] + 1):
         start, cpu = time.perf_counter(), time.process_time()
         cube = jax.block_until_ready(call_it(data))
@@ -99,10 +105,12 @@ def main():
             break
     from rubix.core.telescope import get_spatial_bin_edges
     edges = np.asarray(get_spatial_bin_edges(pipe.user_config))
-    out.update(peak_MiB=peak_mib(), n_edge=len(edges), n_lambda=len(pipe.telescope.wave_seq), n_ssp=int(pipe.ssp.wavelength.shape[0]), jax=jax.__version__,
+    out.update(peak_MiB=peak_mib(), n_edge=len(edges), n_lambda=len(pipe.telescope.wave_seq),
+               n_ssp=int(pipe.ssp.wavelength.shape[0]), jax=jax.__version__,
                rubix=rubix.__version__)
     if job["cube"]:
-        np.savez(job["cube"], cube=np.asarray(cube), edges=edges, wave=np.asarray(pipe.telescope.wave_seq), pixel=job["pixel"])
+        np.savez(job["cube"], cube=np.asarray(cube), edges=edges, wave=np.asarray(pipe.telescope.wave_seq),
+                 pixel=job["pixel"])
     print(json.dumps(out))
 
 

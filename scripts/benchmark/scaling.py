@@ -45,17 +45,21 @@ def measure(program, setting, canonical, engines, cores, number, repeats, weak, 
             _, info = race.head_of(mock)
             parameters = setting.parameters(mock, canonical, instrument, info["centre"], **engine)
             label = "scale-%s" % "-".join(name.replace(",", "").split())
-            program.paint(label, parameters, ranks=ranks, threads=threads)                       # warm: file cache and templates
+            # warm: file cache and templates
+            program.paint(label, parameters, ranks=ranks, threads=threads)
             runs = [program.paint(label, parameters, ranks=ranks, threads=threads) for _ in range(repeats)]
             seconds = statistics.median(shell.painting(r) for r in runs)
             first = first or seconds
             cores_used = ranks * threads
             compared = weak or n == number
-            rows.append({"engine": name, "ranks": ranks, "threads": threads, "N": n, "paint_s": seconds, "wall_s": statistics.median(r["wall_s"] for r in runs),
-                         "efficiency": first / seconds / (1 if weak else cores_used) if compared else None, "stages": runs[-1]["stages"], "figures": runs[-1]["figures"],
+            rows.append({"engine": name, "ranks": ranks, "threads": threads, "N": n, "paint_s": seconds,
+                         "wall_s": statistics.median(r["wall_s"] for r in runs),
+                         "efficiency": first / seconds / (1 if weak else cores_used) if compared else None,
+                         "stages": runs[-1]["stages"], "figures": runs[-1]["figures"],
                          "peak_MiB": max(r["peak_MiB"] for r in runs), "repeats": repeats})
             say("  %-6s %-18s %d rank(s) x %d thread(s), N = %8d: painting %8.3f s%s"
-                % ("weak" if weak else "strong", name, ranks, threads, n, seconds, ", efficiency %.2f" % rows[-1]["efficiency"] if compared else ""))
+                % ("weak" if weak else "strong", name, ranks, threads, n, seconds,
+                   ", efficiency %.2f" % rows[-1]["efficiency"] if compared else ""))
     return rows
 
 
@@ -80,7 +84,8 @@ WORK = ("place", "paint", "sum")         # the stages that share the stars
 
 
 def one_core_costs(rows):
-    """{engine: (s, seconds per star, seconds of the multiply at N, N)} from the rows on one core: with N and, for the histograms, N/4 stars."""
+    """{engine: (s, seconds per star, seconds of the multiply at N, N)} from the rows on one core:
+    with N and, for the histograms, N/4 stars."""
     out = {}
     for engine in {row["engine"] for row in rows}:
         alone = sorted((row["N"], sum(row["stages"].get(name, 0.0) for name in WORK), row["paint_s"]) for row in rows

@@ -37,8 +37,10 @@ noise = {{ area = ( 4.8e5, "cm2" ); throughput = ( 0.3 ); sky = ( 2e-17, "erg/s/
         return path
 
     def parameters(self, galaxy, library, instrument, centre, **more):
-        out = {"InputFile": galaxy, "SspFile": library, "Instrument": instrument, "Redshift": repr(self.redshift), "Psf": "none", "Lsf": "none",
-               "Noise": "none", "TruthMaps": "no", "Backend": "cpu", "Centre": " ".join(repr(float(x)) for x in centre), "SystemicVelocity": "auto",
+        out = {"InputFile": galaxy, "SspFile": library, "Instrument": instrument, "Redshift": repr(self.redshift),
+               "Psf": "none", "Lsf": "none",
+               "Noise": "none", "TruthMaps": "no", "Backend": "cpu", "Centre": " ".join(repr(float(x)) for x in centre),
+               "SystemicVelocity": "auto",
                "CentreRadius": "10", "Orientation": "none"}
         out.update(more)
         return out

@@ -8,7 +8,8 @@ from pathlib import Path
 import h5py
 
 MPI = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1",
-       "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_btl_vader_single_copy_mechanism": "none", "LC_ALL": "C"}
+       "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe", "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+       "LC_ALL": "C"}
 
 
 class Failed(Exception):
@@ -26,7 +27,8 @@ def run(command, threads=1, cwd=None, timeout=None, extra=None):
     """Standard output, wall seconds, processor seconds of the children."""
     before, start = os.times(), time.perf_counter()
     try:
-        done = subprocess.run([str(c) for c in command], cwd=cwd, env=environment(threads, extra), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        done = subprocess.run([str(c) for c in command], cwd=cwd, env=environment(threads, extra),
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=timeout)
     except subprocess.TimeoutExpired:
         raise Failed("%s: no end after %.0f s" % (Path(str(command[0])).name, timeout))
@@ -34,7 +36,8 @@ def run(command, threads=1, cwd=None, timeout=None, extra=None):
         raise Failed("%s: %s" % (command[0], error))
     wall, after = time.perf_counter() - start, os.times()
     if done.returncode:
-        raise Failed("%s ended with status %d: %s" % (" ".join(map(str, command))[:300], done.returncode, (done.stderr or done.stdout).strip()[-1500:]))
+        raise Failed("%s ended with status %d: %s" % (" ".join(map(str, command))[:300], done.returncode,
+                                                      (done.stderr or done.stdout).strip()[-1500:]))
     return done.stdout, wall, after.children_user + after.children_system - before.children_user - before.children_system
 
 
@@ -51,16 +54,20 @@ def timings(text):
 
 
 def figures(output, text):
-    """What the program says of its method: errors certified and audited, velocity grid, choices; the multiply's rate and the bytes sent.  Absent: not said."""
+    """What the program says of its method: errors certified and audited, velocity grid, choices;
+    the multiply's rate and the bytes sent.  Absent: not said."""
     found = {}
     with h5py.File(output) as f:
         said = f["Provenance"] if "Provenance" in f else {}
-        for key, name in (("certified", "CERTIFED"), ("audited", "AUDIT"), ("step_kms", "NODESTEP"), ("templates", "NTEMPLAT"), ("engine", "ENGINE"),
+        for key, name in (("certified", "CERTIFED"), ("audited", "AUDIT"), ("step_kms", "NODESTEP"),
+                          ("templates", "NTEMPLAT"), ("engine", "ENGINE"),
                           ("combine", "COMBINE"), ("why", "ENGINWHY"), ("beyond", "NBEYOND")):
             if name in said:
                 value = said[name][()]
-                found[key] = value.decode() if isinstance(value, bytes) else value.item() if hasattr(value, "item") else value
-    for key, pattern in (("multiply_GFs", r"multiply\s+([\d.]+(?:e[+-]?\d+)?) GF/s"), ("sent_most_MiB", r"^communication\s+([\d.]+)"),
+                found[key] = value.decode() if isinstance(value, bytes) else value.item() if hasattr(value,
+                                                                                                     "item") else value
+    for key, pattern in (("multiply_GFs", r"multiply\s+([\d.]+(?:e[+-]?\d+)?) GF/s"),
+                         ("sent_most_MiB", r"^communication\s+([\d.]+)"),
                          ("sent_mean_MiB", r"^communication\s+[\d.]+\s+([\d.]+)")):
         match = re.search(pattern, text, re.M)
         if match:
@@ -91,7 +98,8 @@ class Cubix:
         return path
 
     def paint(self, label, parameters, ranks=1, threads=1, program="cubix", timeout=3600):
-        """One run.  Stages, wall and processor seconds, peak memory of the fattest rank, and the program's own figures."""
+        """One run.  Stages, wall and processor seconds, peak memory of the fattest rank, and the
+        program's own figures."""
         out = self.work / ("%s.hdf5" % label)
         file = self.work / ("%s.param" % label)
         file.write_text("".join("%s  %s\n" % item for item in dict(parameters, OutputFile=out).items()))
@@ -100,7 +108,8 @@ class Cubix:
         start = ["mpirun", "-np", str(ranks), "--bind-to", "none"] if ranks > 1 else []
         text, wall, cpu = run(start + [binary, "-v", file], threads, cwd=self.work, timeout=timeout)
         stages, rest = timings(Path("%s-timings.txt" % stem).read_text())
-        return {"wall_s": wall, "cpu_s": cpu, "stages": {k: v["slowest_s"] for k, v in stages.items()}, "peak_MiB": max(v["peak_MiB"] for v in stages.values()),
+        return {"wall_s": wall, "cpu_s": cpu, "stages": {k: v["slowest_s"] for k, v in stages.items()},
+                "peak_MiB": max(v["peak_MiB"] for v in stages.values()),
                 "peaks": {k: v["peak_MiB"] for k, v in stages.items()},
                 "figures": figures(out, "\n".join(rest) + "\n" + text), "output": str(out), "log": text[-20000:]}
 

@@ -27,14 +27,17 @@ def _mode(path):
     if not stat.S_ISREG(info.st_mode):
         raise Fault(OUTPUT, "%s cannot be written: it is there and is not a file; choose another name" % path)
     if not info.st_mode & 0o222 or not os.access(path, os.W_OK):
-        raise Fault(OUTPUT, "%s cannot be written: it is write-protected (mode %03o); make it writable (chmod u+w), remove it, or choose another name"
+        raise Fault(OUTPUT,
+                    "%s cannot be written: it is write-protected (mode %03o); make it writable (chmod u+w), remove "
+                    "it, or choose another name"
                     % (path, stat.S_IMODE(info.st_mode)))
     return stat.S_IMODE(info.st_mode) & 0o777
 
 
 @contextlib.contextmanager
 def atomic_file(path):
-    """A stream; what is written to it becomes the file when the block ends without an error, and is dropped otherwise."""
+    """A stream; what is written to it becomes the file when the block ends without an error, and is
+    dropped otherwise."""
     part = None
     try:
         target = os.path.realpath(path)
@@ -55,7 +58,8 @@ def atomic_file(path):
 
 
 def clean_up_on_signals():
-    """What ends a program from outside ends it as Ctrl-C does: nothing half-written stays.  Signals that are ignored (nohup) stay ignored."""
+    """What ends a program from outside ends it as Ctrl-C does: nothing half-written stays.  Signals
+    that are ignored (nohup) stay ignored."""
     def interrupt(number, frame):
         raise KeyboardInterrupt
     for name in ("SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGXCPU"):

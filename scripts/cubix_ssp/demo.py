@@ -38,10 +38,13 @@ def make():
             luminosity[i, j] = spectrum(wave, depths, a, z)
             surviving[i, j] = 1.0 - 0.105 * soft(a + 2.75, 0.1)
             photons[i, j] = 10.0 ** (46.75 - 4.6 * soft(a + 2.45, 0.1) + 4.6 * soft(a + 1.15, 0.1))
-    tables = {"Age": age, "Metallicity": metals, "Wavelength": wave, "Luminosity": rounded(luminosity), "LsfFwhm": np.round(lsf, 4),
+    tables = {"Age": age, "Metallicity": metals, "Wavelength": wave, "Luminosity": rounded(luminosity),
+              "LsfFwhm": np.round(lsf, 4),
               "SurvivingMass": rounded(surviving), "IonizingPhotons": np.round(photons / 1e38) * 1e38}
-    texts = {"Name": "CUBIX demo", "IMF": "none; M/L near that of Kroupa 2001", "SourceMedium": "vacuum", "Program": "cubix-ssp demo",
-             "Reference": "closed form, doc/formats.md of CUBIX; not a model of stellar populations", "Licence": "public domain"}
+    texts = {"Name": "CUBIX demo", "IMF": "none; M/L near that of Kroupa 2001", "SourceMedium": "vacuum",
+             "Program": "cubix-ssp demo",
+             "Reference": "closed form, doc/formats.md of CUBIX; not a model of stellar populations",
+             "Licence": "public domain"}
     return Library(tables, texts, light.LSUN, demo=1)
 
 
@@ -56,7 +59,8 @@ def wavelengths():
 
 
 def lsf_fwhm(wave):
-    return np.where(wave <= UV_END, 5.0, np.where(wave < OPTICAL_END - 1.0, 2.5, light.FWHM * 60.0 / light.C_KMS * wave))
+    return np.where(wave <= UV_END, 5.0,
+                    np.where(wave < OPTICAL_END - 1.0, 2.5, light.FWHM * 60.0 / light.C_KMS * wave))
 
 
 def logistic(u):
@@ -83,7 +87,9 @@ def continuum(wave, a, z):
     jump = 0.50 * logistic((a + 2.15) / 0.12) * logistic(-(a - 0.1) / 0.25)
     metal_break = 0.36 * logistic((a - 0.1) / 0.3) * 10.0 ** (0.22 * z)
     blanket = (0.02 + 1.15 * logistic((a - 0.1) / 0.3)) * 10.0 ** (0.15 * z)
-    depth = jump * logistic((3700.0 - wave) / 12.0) + metal_break * logistic((3995.0 - wave) / 20.0) + blanket * soft(3900.0 - wave, 150.0) / 1000.0
+    depth = jump * logistic((3700.0 - wave) / 12.0) + metal_break * logistic((3995.0 - wave)
+                                                                             / 20.0) + blanket * soft(3900.0 - wave,
+                                                                                                      150.0) / 1000.0
     return ((1.0 - share) * black_body(wave, hot) + share * black_body(wave, cool)) * np.exp(-depth)
 
 
@@ -92,7 +98,8 @@ def strengths(a, z):
     old = logistic((a + 0.15) / 0.35)
     metal = (0.20 + 0.80 * old) * 10.0 ** (0.30 * z)
     return {"hydrogen_broad": 1.05 * np.exp(-((a + 0.6) / 0.75) ** 2) + 0.40 * logistic(-(a + 1.3) / 0.3),
-            "hydrogen_narrow": 0.10 + 0.25 * old, "strong": metal, "metals": 1.4 * metal, "bands": old * 10.0 ** (0.35 * z),
+            "hydrogen_narrow": 0.10 + 0.25 * old, "strong": metal, "metals": 1.4 * metal,
+            "bands": old * 10.0 ** (0.35 * z),
             "sodium": (0.25 + 0.75 * old) * 10.0 ** (0.45 * z), "titanium": old * 10.0 ** (0.60 * z)
             + 0.6 * np.exp(-((a + 1.9) / 0.25) ** 2) * 10.0 ** (0.4 * z),
             "carbon_monoxide": (0.4 + 0.6 * old) * logistic((a + 2.1) / 0.08) * 10.0 ** (0.30 * z),
@@ -118,13 +125,17 @@ def templates(wave, lsf):
 
     series = [(n, 1.0 / (RYDBERG_HYDROGEN * (0.25 - 1.0 / n ** 2))) for n in range(3, 21)]
     paschen = [(n, 1.0 / (RYDBERG_HYDROGEN * (1.0 / 9.0 - 1.0 / n ** 2))) for n in range(4, 19)]
-    broad = sum(line(at, 0.55 * (0.6 if n == 3 else 0.8 if n == 4 else 1.0), 10.0) + line(at, 0.14, 34.0) for n, at in series)
+    broad = sum(line(at, 0.55 * (0.6 if n == 3 else 0.8 if n == 4 else 1.0), 10.0) + line(at, 0.14, 34.0) for n,
+                at in series)
     broad = broad + sum(line(at, 0.16, 20.0 if n > 7 else 30.0) for n, at in paschen) + line(1215.67, 1.0, 18.0)
     thin = lambda rows: [(at, depth, 1.0) for at, depth in rows]
     return {"hydrogen_broad": broad, "hydrogen_narrow": sum(line(at, 1.0 if n < 5 else 0.6, 3.5) for n, at in series),
-            "strong": lines(demo_lines.STRONG), "metals": lines(thin(demo_lines.METALS)), "sodium": lines(demo_lines.SODIUM),
-            "bands": bands(demo_lines.BANDS), "titanium": bands(demo_lines.TITANIUM), "carbon_monoxide": bands(demo_lines.CARBON_MONOXIDE),
-            "helium": lines(thin(demo_lines.HELIUM)), "wind": lines([(at, depth, 6.0) for at, depth in demo_lines.WIND], vacuum=True)}
+            "strong": lines(demo_lines.STRONG), "metals": lines(thin(demo_lines.METALS)),
+            "sodium": lines(demo_lines.SODIUM),
+            "bands": bands(demo_lines.BANDS), "titanium": bands(demo_lines.TITANIUM),
+            "carbon_monoxide": bands(demo_lines.CARBON_MONOXIDE),
+            "helium": lines(thin(demo_lines.HELIUM)),
+            "wind": lines([(at, depth, 6.0) for at, depth in demo_lines.WIND], vacuum=True)}
 
 
 def log_luminosity(a, z):
@@ -134,7 +145,9 @@ def log_luminosity(a, z):
 
 def spectrum(wave, depths, a, z):
     weight = strengths(a, z)
-    return 10.0 ** log_luminosity(a, z) * continuum(wave, a, z) * np.exp(-sum(weight[name] * depths[name] for name in sorted(depths)))
+    return 10.0 ** log_luminosity(a, z) * continuum(wave, a,
+                                                    z) * np.exp(-sum(weight[name] * depths[name]
+                                                                     for name in sorted(depths)))
 
 
 def rounded(values):

@@ -25,7 +25,8 @@ Z_OF_MH = {                                       # [M/H] -> mass fraction, Vazd
     "T": {-2.27: .0001, -1.79: .0003, -1.49: .0006, -1.26: .001, -0.96: .002, -0.66: .004, -0.35: .008, -0.25: .010,
           0.06: .0198, 0.15: .024, 0.26: .030, 0.40: .040},
 }
-REFERENCE = ("Vazdekis, Koleva, Ricciardelli, Roeck & Falcon-Barroso 2016, MNRAS 463, 3409 (E-MILES). Based on data from the MILES project: "
+REFERENCE = ("Vazdekis, Koleva, Ricciardelli, Roeck & Falcon-Barroso 2016, MNRAS 463, 3409 (E-MILES). Based on data "
+             "from the MILES project: "
              "Sanchez-Blazquez et al. 2006, MNRAS 371, 703; Falcon-Barroso et al. 2011, A&A 532, A95")
 LICENCE = "Copyright (C) 2016 MILES team; non-commercial use; modified for personal or internal use only, with the notice in SourceHeader; http://miles.iac.es"
 
@@ -37,7 +38,8 @@ def convert(inputs):
     ages = sorted({key[1] for key in grid})
     lacking = [(z, age) for z in zs for age in ages if (z, age) not in grid]
     if lacking:
-        raise Fault(INPUT, "E-MILES: the grid has holes: %d of %d populations lack, first Z = %g, age = %g Gyr; give all files"
+        raise Fault(INPUT,
+                    "E-MILES: the grid has holes: %d of %d populations lack, first Z = %g, age = %g Gyr; give all files"
                     % (len(lacking), len(zs) * len(ages), lacking[0][0], lacking[0][1]))
     first = grid[zs[0], ages[0]]
     air, header = _axis(first[0]), _notice(first[0])
@@ -46,20 +48,23 @@ def convert(inputs):
         for j, age in enumerate(ages):
             luminosity[i, j] = _spectrum(grid[z, age][0], air)
     row = first[1]
-    tables = {"Age": np.array(ages), "Metallicity": np.array(zs), "Wavelength": light.air_to_vacuum(air), "Luminosity": luminosity,
+    tables = {"Age": np.array(ages), "Metallicity": np.array(zs), "Wavelength": light.air_to_vacuum(air),
+              "Luminosity": luminosity,
               "LsfFwhm": lsf_fwhm(air)}
     surviving = _surviving(files, row, zs, ages)
     if surviving is not None:
         tables["SurvivingMass"] = surviving
     texts = {"Name": "E-MILES %s %s %s" % (ISOCHRONES[row["iso"]], row["imf"] + row["slope"], row["base"] or "baseFe"),
              "IMF": "%s, slope %s, 0.1-100 Msun%s"
-                    % (IMFS[row["imf"]], row["slope"], " (Salpeter)" if row["imf"] == "un" and float(row["slope"]) in (1.3, 1.35) else ""),
+                    % (IMFS[row["imf"]], row["slope"],
+                       " (Salpeter)" if row["imf"] == "un" and float(row["slope"]) in (1.3, 1.35) else ""),
              "SourceMedium": "air", "Reference": REFERENCE, "Licence": LICENCE, "Program": "cubix-ssp convert emiles"}
     return Library(tables, texts, light.LSUN, extra={"SourceHeader": header} if header else None)
 
 
 def lsf_fwhm(air):
-    return np.where(air < 3060.0, 3.0, np.where(air < 3540.0, 5.0, np.where(air < 8950.0, 2.51, light.FWHM * 60.0 / light.C_KMS * air)))
+    return np.where(air < 3060.0, 3.0,
+                    np.where(air < 3540.0, 5.0, np.where(air < 8950.0, 2.51, light.FWHM * 60.0 / light.C_KMS * air)))
 
 
 def _files(inputs):
@@ -85,16 +90,19 @@ def _grid(files):
     for path in files:
         match = NAME.match(os.path.basename(path))
         if not match:
-            raise Fault(INPUT, "%s: the name is not one of E-MILES (like Ech1.30Zp0.06T10.0000_iTp0.00_baseFe.fits)" % path)
+            raise Fault(INPUT,
+                        "%s: the name is not one of E-MILES (like Ech1.30Zp0.06T10.0000_iTp0.00_baseFe.fits)" % path)
         row = match.groupdict()
         same = tuple(row[key] for key in ("kind", "imf", "slope", "iso", "alpha", "base"))
         if common and same != common[0]:
-            raise Fault(INPUT, "%s differs in IMF, isochrones or abundances from %s: give the files of one library at a time" % (path, common[1]))
+            raise Fault(INPUT,
+                        "%s differs in IMF, isochrones or abundances from %s: give the files of one library at a time" % (path, common[1]))
         common = common or (same, path)
         mh = float(row["mh"]) * (-1.0 if row["sign"] == "m" else 1.0)
         near = [z for known, z in Z_OF_MH[row["iso"]].items() if abs(known - mh) < 0.0151]
         if not near:
-            raise Fault(INPUT, "%s: [M/H] = %+.2f is not in the metallicity table of %s" % (path, mh, ISOCHRONES[row["iso"]]))
+            raise Fault(INPUT,
+                        "%s: [M/H] = %+.2f is not in the metallicity table of %s" % (path, mh, ISOCHRONES[row["iso"]]))
         key = (near[0], float(row["age"]))
         if key in grid:
             raise Fault(INPUT, "%s and %s hold the same population" % (grid[key][0], path))
@@ -105,11 +113,15 @@ def _grid(files):
 def _axis(path):
     header, data = _open(path)
     try:
-        start, step, pixel = float(header["CRVAL1"]), float(header.get("CDELT1", header.get("CD1_1"))), float(header.get("CRPIX1", 1))
+        start, step, pixel = float(header["CRVAL1"]), float(header.get("CDELT1",
+                                                                       header.get("CD1_1"))), float(header.get("CRPIX1",
+                                                                                                               1))
     except (KeyError, TypeError):
         raise Fault(INPUT, "%s has no linear wavelength axis (CRVAL1, CDELT1)" % path)
     if start < 100.0 or step <= 0:
-        raise Fault(INPUT, "%s: CRVAL1 = %g, CDELT1 = %g are not linear Angstrom; logarithmic axes are not read" % (path, start, step))
+        raise Fault(INPUT,
+                    "%s: CRVAL1 = %g, CDELT1 = %g are not linear Angstrom; logarithmic axes are not read" % (path,
+                                                                                                             start, step))
     return start + step * (np.arange(data.size) + 1.0 - pixel)
 
 
@@ -131,13 +143,16 @@ def _open(path):
 
 def _notice(path):
     """The copyright and disclaimer of the MILES team, which must stay with the data."""
-    return "\n".join(line.strip().strip("='").strip() for line in map(str, _open(path)[0].get("COMMENT", [])) if line.lstrip().startswith("="))
+    return "\n".join(line.strip().strip("='").strip() for line in map(str, _open(path)[0].get("COMMENT", []))
+                     if line.lstrip().startswith("="))
 
 
 def _surviving(files, row, zs, ages):
-    """[n_Z][n_age], stars and remnants, from a mass table of the same IMF and isochrones beside the spectra; None without one."""
+    """[n_Z][n_age], stars and remnants, from a mass table of the same IMF and isochrones beside the
+    spectra; None without one."""
     for folder in dict.fromkeys(os.path.dirname(os.path.abspath(path)) for path in files):
-        for path in sorted(glob.glob(os.path.join(glob.escape(folder), "*ssp_mass_%s_%s_*" % (ISOCHRONES[row["iso"]], row["imf"].upper())))):
+        for path in sorted(glob.glob(os.path.join(glob.escape(folder),
+                                                  "*ssp_mass_%s_%s_*" % (ISOCHRONES[row["iso"]], row["imf"].upper())))):
             known = _mass_table(path, row)
             table = [[_nearest(known, z, age) for age in ages] for z in zs]
             if all(value is not None for line in table for value in line):

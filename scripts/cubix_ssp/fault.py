@@ -18,7 +18,8 @@ def first_line(error):
 
 @contextlib.contextmanager
 def reading(path, trouble):
-    """Whatever a library raises over a damaged file is an INPUT fault: the file, the trouble ("cannot be read as FITS"), and why."""
+    """Whatever a library raises over a damaged file is an INPUT fault: the file, the trouble
+    ("cannot be read as FITS"), and why."""
     if os.path.exists(path) and not os.path.isfile(path):
         raise Fault(INPUT, "%s is not a file" % path)        # a FIFO would be waited for
     try:

@@ -1,4 +1,5 @@
-"""HDF5 files that are read: what they name in other files is looked at before HDF5 opens it, for it would wait for the writer of a FIFO."""
+"""HDF5 files that are read: what they name in other files is looked at before HDF5 opens it, for it
+would wait for the writer of a FIFO."""
 import os
 
 import h5py
@@ -25,7 +26,8 @@ def _look(file, path, seen):
             try:
                 _look_at(group, name, path, seen, groups, known)
             except (KeyError, OSError, RuntimeError, ValueError):
-                pass                                  # damaged: who reads it will say so, and who does not need not know
+                # damaged: who reads it will say so, and who does not need not know
+                pass
 
 
 def _look_at(group, name, path, seen, groups, known):
@@ -49,7 +51,8 @@ def _look_at_data(item, path, place, seen):
             _regular(where, path, place)
     for source in item.virtual_sources() if item.is_virtual else ():
         block, counts = 0, "%b" in source.file_name
-        while source.file_name != "." and _follow(path, place, source.file_name.replace("%b", str(block)), "HDF5_VDS_PREFIX", seen) and counts:
+        while source.file_name != "." and _follow(path, place, source.file_name.replace("%b", str(block)),
+                                                  "HDF5_VDS_PREFIX", seen) and counts:
             block += 1
 
 
@@ -58,7 +61,9 @@ def _places(beside, name, prefix):
     bare, listed = os.path.basename(name) if os.path.isabs(name) else name, os.environ.get(prefix, "")
     folder = os.path.dirname(os.path.abspath(beside))
     folders = [part for part in listed.split(":") + [listed.replace("${ORIGIN}", folder)] if part]
-    return ([name] if os.path.isabs(name) else []) + [os.path.join(f, bare) for f in folders + [folder, "", os.path.dirname(os.path.realpath(beside))]]
+    return ([name] if os.path.isabs(name) else []) + [os.path.join(f, bare)
+                                                      for f in folders + [folder, "",
+                                                                          os.path.dirname(os.path.realpath(beside))]]
 
 
 def _regular(where, path, place):

@@ -7,7 +7,8 @@ HC = 1.98644586e-8         # erg AA
 FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 LYMAN = 911.75             # AA, the edge of ionisation of hydrogen
 
-# The Sun in V: M_V = 4.81 mag (Willmer 2018, ApJS 236, 47; Vega system) and 3.63e-9 erg/s/cm2/AA at V = 0 (Bessell, Castelli & Plez 1998), at 10 pc.
+# The Sun in V: M_V = 4.81 mag (Willmer 2018, ApJS 236, 47; Vega system) and 3.63e-9 erg/s/cm2/AA at
+# V = 0 (Bessell, Castelli & Plez 1998), at 10 pc.
 SUN_V = 4.0 * np.pi * (3.0856775814913673e19) ** 2 * 3.63e-9 * 10.0 ** (-0.4 * 4.81)   # erg/s/AA
 
 
@@ -45,5 +46,6 @@ def ionizing_photons(wavelength, luminosity):
 
 
 def v_band_mass_to_light(wavelength, luminosity):
-    """Msun formed per Lsun in V.  The band is a box, 5050-5950 AA: good to some per cent, which is what a sanity check needs."""
+    """Msun formed per Lsun in V.  The band is a box, 5050-5950 AA: good to some per cent, which is
+    what a sanity check needs."""
     return SUN_V * 900.0 / np.maximum(integral(wavelength, luminosity, 5050.0, 5950.0), 1e-300)

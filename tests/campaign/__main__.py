@@ -70,13 +70,15 @@ def stop(code, frame):
 
 
 def report(asked, table, failed, seconds):
-    columns = ["cases", "failed"] + sorted({column for _, column in table if column not in ("cases", "failed")}, key=lambda s: (not isinstance(s, int), str(s)))
+    columns = ["cases", "failed"] + sorted({column for _, column in table if column not in ("cases", "failed")},
+                                           key=lambda s: (not isinstance(s, int), str(s)))
     print(f"\nseed {asked.seed}, {seconds:.0f} s; runs that ended with each status:")
     print(f"{'kind':<12}" + "".join(f"{str(c):>9}" for c in columns))
     for kind in sorted({kind for kind, _ in table}):
         print(f"{kind:<12}" + "".join(f"{table[kind, c] or '':>9}" for c in columns))
     for number, kind, about, told in failed:
-        print(f"\n{kind} {number}: {about}\n  {'; '.join(told)}\n  again: make campaign CAMPAIGN_SEED={shlex.quote(asked.seed)} CAMPAIGN_CASES={number},")
+        print(f"\n{kind} {number}: {about}\n  {'; '.join(told)}\n  again: make campaign "
+              f"CAMPAIGN_SEED={shlex.quote(asked.seed)} CAMPAIGN_CASES={number},")
     print(f"\n{len(failed)} of {sum(n for (_, c), n in table.items() if c == 'cases')} cases failed")
 
 

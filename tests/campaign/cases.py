@@ -1,4 +1,5 @@
-"""The kinds of cases.  Each takes a Lab and a random.Random, and gives what was done, what is wrong with how it ended, and the statuses of the runs."""
+"""The kinds of cases.  Each takes a Lab and a random.Random, and gives what was done, what is wrong
+with how it ended, and the statuses of the runs."""
 import shutil
 import signal
 
@@ -17,7 +18,8 @@ def _ranks(rng):
 def _compare(bench, name, done, inputs_changed=False, **more):
     want = bench.reference(name) if done.status == 0 and not inputs_changed else None
     if want and name in ("fit", "resume"):
-        want = {file: {} for file in want}                        # an optimum is found by sums whose order may differ; the tests of fits compare them
+        # an optimum is found by sums whose order may differ; the tests of fits compare them
+        want = {file: {} for file in want}
     return judge(done, want, **more)
 
 
@@ -32,13 +34,15 @@ def _again(bench, name, folder, ranks, told, statuses):
 
 def kill(bench, rng):
     name, ranks = rng.choice(sorted(JOBS)), _ranks(rng)
-    number = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGPIPE])
+    number = rng.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1,
+                         signal.SIGUSR2, signal.SIGXCPU, signal.SIGPIPE])
     one = rng.randrange(ranks) if ranks > 1 and rng.random() < 0.5 else None
     after = rng.uniform(0.05, 1.2) * (1 + 0.5 * (ranks - 1))
     folder = bench.fresh()
     done = bench.run(JOBS[name], ranks, folder, interrupt=(after, number, one))
     statuses = [done.status]
-    told = _compare(bench, name, done, killed=number if ranks == 1 or done.status < 0 or done.status > 128 else signal.SIGKILL)
+    told = _compare(bench, name, done, killed=number if ranks == 1 or done.status < 0 or done.status > 128
+                    else signal.SIGKILL)
     _again(bench, name, folder, ranks, told, statuses)
     return f"{name}, {ranks} ranks, {number.name} to {'all' if one is None else f'rank {one}'} after {after:.2f} s", told, statuses, done
 
@@ -67,8 +71,10 @@ def full_disk(bench, rng):
         done = bench.run(JOBS[name], ranks, folder, file_limit=limit)
         about = f"files of at most {limit} bytes"
     else:
-        call, nth, error = rng.choice(["write", "write", "sync", "close", "truncate"]), int(2**rng.uniform(0, 7)), rng.choice(["ENOSPC", "EDQUOT"])
-        done = bench.run(JOBS[name], ranks, folder, fault=f"call={call} path={folder}/ nth={nth} times=0 errno={28 if error == 'ENOSPC' else 122}")
+        call, nth, error = rng.choice(["write", "write", "sync", "close", "truncate"]), int(2**rng.uniform(0,
+                                                                                                           7)), rng.choice(["ENOSPC", "EDQUOT"])
+        done = bench.run(JOBS[name], ranks, folder,
+                         fault=f"call={call} path={folder}/ nth={nth} times=0 errno={28 if error == 'ENOSPC' else 122}")
         about = f"{error} from {call} {nth} on{'' if done.fired else ' (not reached)'}"
     told = _compare(bench, name, done)
     statuses = [done.status]
@@ -92,20 +98,27 @@ def file_call(bench, rng):
     path = rng.choice(list(JOBS[name].inputs) + ["p.param"])
     call, error = rng.choice(CALLS_IN), rng.choice(["EIO", "EACCES", "ENOENT", "ENOMEM", "ESTALE", "EMFILE"])
     rank = rng.randrange(ranks)
-    if call == "close" and path.endswith("hdf5"):                 # no file system refuses that to a reader, and HDF5 1.10 crashes at its end over it
+    # no file system refuses that to a reader, and HDF5 1.10 crashes at its end over it
+    if call == "close" and path.endswith("hdf5"):
         call = "read"
     n = bench.count(name, ranks, rank, f"call={call} path=/{path}")
     nth, times = 1 + rng.randrange(max(n, 1)), rng.choice([1, 1, 0])
     everybody = rng.random() < 0.15
-    done = bench.run(JOBS[name], ranks, fault=f"call={call} path=/{path} {'' if everybody else f'rank={rank} '}nth={nth} times={times} errno={ERRNO[error]}")
+    done = bench.run(JOBS[name], ranks,
+                     fault=f"call={call} path=/{path} {'' if everybody else f'rank={rank} '}nth={nth} times={times} "
+                           f"errno={ERRNO[error]}")
     return f"{name}, {ranks} ranks, {error} of {call} {nth} of {n} of {path} on {'all ranks' if everybody else f'rank {rank}'}", _compare(bench, name, done), [done.status], done
 
 
 def output_call(bench, rng):
     name, ranks = rng.choice(sorted(JOBS)), _ranks(rng)
-    call, error, rank, nth = rng.choice(CALLS_OUT), rng.choice(["EIO", "EACCES", "ENOSPC", "EMFILE", "ENOMEM"]), rng.randrange(ranks), int(2**rng.uniform(0, 6))
+    call, error, rank, nth = rng.choice(CALLS_OUT), rng.choice(["EIO", "EACCES", "ENOSPC", "EMFILE",
+                                                                "ENOMEM"]), rng.randrange(ranks), int(2**rng.uniform(0,
+                                                                                                                     6))
     folder = bench.fresh()
-    done = bench.run(JOBS[name], ranks, folder, fault=f"call={call} path={folder}/ rank={rank} nth={nth} times={rng.choice([1, 1, 0])} errno={ERRNO[error]}")
+    done = bench.run(JOBS[name], ranks, folder,
+                     fault=f"call={call} path={folder}/ rank={rank} nth={nth} times={rng.choice([1, 1, 0])} "
+                           f"errno={ERRNO[error]}")
     return f"{name}, {ranks} ranks, {error} of {call} {nth} of what it writes, rank {rank}{'' if done.fired else ' (not reached)'}", _compare(bench, name, done), [done.status], done
 
 
@@ -138,11 +151,13 @@ def _fuzz(bench, rng, name, path, how):
         pass
     ranks = rng.choice([1, 1, 1, 2, 3])
     job = JOBS[name]
-    if path == "p.param":                                         # which without a line or two may ask for gigabytes, or for another Mode
+    # which without a line or two may ask for gigabytes, or for another Mode
+    if path == "p.param":
         mode = f"Mode={job.parameters.get('Mode', 'cube')}"
         job = Job(job.program, job.parameters, job.writes, job.inputs, ("FieldOfView=12 10", "LambdaMax=5078", mode))
     done = bench.run(job, ranks, folder)
-    return f"{name}, {ranks} ranks, {how.__name__} of {path}", _compare(bench, name, done, inputs_changed=True), [done.status], done
+    return f"{name}, {ranks} ranks, {how.__name__} of {path}", _compare(bench, name, done,
+                                                                        inputs_changed=True), [done.status], done
 
 
 def _job_with(rng, path):
@@ -156,12 +171,14 @@ def fuzz_text(bench, rng):
 
 
 def fuzz_bytes(bench, rng):
-    path = rng.choice(["gal.hdf5", "many.hdf5", "tng.0.hdf5", "tng.1.hdf5", "eagle.hdf5", "packed.hdf5", "ssp.hdf5", "psf.fits", "obs.fits", "obs.hdf5", "r.hdf5", "kept"])
+    path = rng.choice(["gal.hdf5", "many.hdf5", "tng.0.hdf5", "tng.1.hdf5", "eagle.hdf5", "packed.hdf5", "ssp.hdf5",
+                       "psf.fits", "obs.fits", "obs.hdf5", "r.hdf5", "kept"])
     return _fuzz(bench, rng, _job_with(rng, path), path, fuzz.damage_bytes)
 
 
 def fuzz_hdf5(bench, rng):
-    path = rng.choice(["gal.hdf5", "gal.hdf5", "tng.0.hdf5", "tng.1.hdf5", "eagle.hdf5", "packed.hdf5", "ssp.hdf5", "ssp.hdf5", "obs.hdf5", "r.hdf5", "r.hdf5"])
+    path = rng.choice(["gal.hdf5", "gal.hdf5", "tng.0.hdf5", "tng.1.hdf5", "eagle.hdf5", "packed.hdf5", "ssp.hdf5",
+                       "ssp.hdf5", "obs.hdf5", "r.hdf5", "r.hdf5"])
     return _fuzz(bench, rng, _job_with(rng, path), path, fuzz.damage_hdf5)
 
 
@@ -170,7 +187,8 @@ def fuzz_fits(bench, rng):
     return _fuzz(bench, rng, _job_with(rng, path), path, fuzz.damage_fits)
 
 
-KINDS = {kill: 3, kill_at: 2, full_disk: 2, memory: 3, file_call: 4, output_call: 3, short_moves: 1, fuzz_text: 3, fuzz_bytes: 3, fuzz_hdf5: 4, fuzz_fits: 1}
+KINDS = {kill: 3, kill_at: 2, full_disk: 2, memory: 3, file_call: 4, output_call: 3, short_moves: 1, fuzz_text: 3,
+         fuzz_bytes: 3, fuzz_hdf5: 4, fuzz_fits: 1}
 
 
 def run(bench, rng, number, kinds=None):
@@ -187,7 +205,9 @@ def run(bench, rng, number, kinds=None):
     shutil.rmtree(kept, ignore_errors=True)
     told = [word for word in told if word != NO_START]            # Open MPI's own, three times: no case
     if told:
-        (done.folder / "told.txt").write_text(f"{about}\n{told}\n{' '.join(map(str, done.command))}\nstatus {done.status}\n{done.log}\n{done.out}\n{done.err}")
+        (done.folder
+         / "told.txt").write_text(f"{about}\n{told}\n{' '.join(map(str, done.command))}\nstatus "
+                                  f"{done.status}\n{done.log}\n{done.out}\n{done.err}")
         done.folder.rename(kept)
     else:
         shutil.rmtree(done.folder)

@@ -1,10 +1,13 @@
-"""Inputs that are damaged: bytes of any file, words of a text, the structure and the numbers of an HDF5 or FITS file."""
+"""Inputs that are damaged: bytes of any file, words of a text, the structure and the numbers of an
+HDF5 or FITS file."""
 import h5py
 import numpy as np
 from astropy.io import fits
 
-WORDS = ["", "0", "-1", "1e308", "-1e308", "nan", "inf", "1e-320", "99999999999999999999", "0x10", "yes", "none", "auto", "'", '"', "%n%s", "\\", "a" * 3000, "1 2 3", "1,5",
-         "é", ";", "{", "}", "(", "()", '"kpc"', "../../..", "/", "/dev/null", "-", "#", "1e5", "1e-300", "3 2", "[0]", "\0", "\t"]
+WORDS = ["", "0", "-1", "1e308", "-1e308", "nan", "inf", "1e-320", "99999999999999999999", "0x10", "yes", "none",
+         "auto", "'", '"', "%n%s", "\\", "a" * 3000, "1 2 3", "1,5",
+         "é", ";", "{", "}", "(", "()", '"kpc"', "../../..", "/", "/dev/null", "-", "#", "1e5", "1e-300", "3 2", "[0]",
+         "\0", "\t"]
 NUMBERS = [np.nan, np.inf, -np.inf, 0.0, -1.0, 1e30, -1e30, 1e300, 1e-300, 2.0**63, 0.5]
 
 
@@ -74,7 +77,9 @@ def damage_hdf5(rng, path):
             elif name != "/" and rng.random() < 0.3:
                 del file[name]
                 if rng.random() < 0.5:
-                    file[name] = rng.choice([h5py.SoftLink("/nowhere"), h5py.SoftLink(name), h5py.ExternalLink("nowhere.hdf5", "/x"), h5py.ExternalLink(path.name, name)])
+                    file[name] = rng.choice([h5py.SoftLink("/nowhere"), h5py.SoftLink(name),
+                                             h5py.ExternalLink("nowhere.hdf5", "/x"),
+                                             h5py.ExternalLink(path.name, name)])
 
 
 def _damage_attribute(rng, item):
@@ -103,7 +108,8 @@ def _damage_dataset(rng, file, name):
         how = rng.choice([0, 4])
     if how <= 2 and value.size and how:
         for _ in range(rng.choice([1, 3, value.size])):
-            file[name][np.unravel_index(rng.randrange(value.size), value.shape)] = _fitting(rng.choice(NUMBERS), value.dtype)
+            file[name][np.unravel_index(rng.randrange(value.size), value.shape)] = _fitting(rng.choice(NUMBERS),
+                                                                                            value.dtype)
         return
     del file[name]
     if how == 0:
@@ -123,7 +129,8 @@ def _damage_dataset(rng, file, name):
     else:
         new = np.concatenate([value, value]) if value.ndim else value
     if rng.random() < 0.2 and new.ndim:
-        file.create_dataset(name, shape=new.shape, dtype=new.dtype, chunks=tuple(max(1, n // 2) for n in new.shape), compression="gzip").attrs.update(attributes)
+        file.create_dataset(name, shape=new.shape, dtype=new.dtype, chunks=tuple(max(1, n // 2) for n in new.shape),
+                            compression="gzip").attrs.update(attributes)
     else:
         file.create_dataset(name, data=new).attrs.update(attributes)
 
@@ -140,15 +147,18 @@ def damage_fits(rng, path):
         data = bytearray(path.read_bytes())
         cards = [i for i in range(0, min(len(data), 400 * 80), 80) if data[i + 8:i + 9] == b"="]
         at = rng.choice(cards)
-        word = rng.choice(["-1", "0", "1", "3", "16", "-64", "99", "999999999", "T", "F", "'x'", "1.5E300", "", "2147483648"]).rjust(20)[:20]
+        word = rng.choice(["-1", "0", "1", "3", "16", "-64", "99", "999999999", "T", "F", "'x'", "1.5E300", "",
+                           "2147483648"]).rjust(20)[:20]
         data[at + 10:at + 30] = word.encode()
         path.write_bytes(bytes(data))
         return
     with fits.open(path, mode="update") as hdus:
-        images = [h for h in hdus if isinstance(h, (fits.ImageHDU, fits.PrimaryHDU)) and h.data is not None and h.data.size]
+        images = [h for h in hdus if isinstance(h, (fits.ImageHDU, fits.PrimaryHDU)) and h.data is not None
+                  and h.data.size]
         hdu = rng.choice(images)
         if rng.random() < 0.3 and len(hdus) > 1 and hdu is not hdus[0]:
             hdus.remove(hdu)
             return
         for _ in range(rng.choice([1, 3, hdu.data.size])):
-            hdu.data[np.unravel_index(rng.randrange(hdu.data.size), hdu.data.shape)] = _fitting(rng.choice(NUMBERS), hdu.data.dtype)
+            hdu.data[np.unravel_index(rng.randrange(hdu.data.size), hdu.data.shape)] = _fitting(rng.choice(NUMBERS),
+                                                                                                hdu.data.dtype)

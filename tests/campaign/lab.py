@@ -20,9 +20,11 @@ from astropy.io import fits
 import harness
 
 INTERRUPTED = 130
-DAMAGE = re.compile(r"AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer|Segmentation fault|signal [46] |signal 11|signal 7 |Assertion .* failed|"
+DAMAGE = re.compile(r"AddressSanitizer|runtime error:|LeakSanitizer|ThreadSanitizer|Segmentation fault|signal [46] "
+                    r"|signal 11|signal 7 |Assertion .* failed|"
                     r"\*\*\* Process received signal|stack smashing|corrupted|double free|free\(\): invalid|malloc\(\)")
-MPI_START = re.compile(r"An error occurred in MPI_Init|MPI_INIT has failed|orte_init failed|ORTE_ERROR_LOG|unable to start the daemon")
+MPI_START = re.compile(r"An error occurred in MPI_Init|MPI_INIT has failed|orte_init failed|ORTE_ERROR_LOG|unable to "
+                       r"start the daemon")
 NO_START = "MPI did not start"
 TRANSIENT = re.compile(r"^\.|\.part")
 CUBE = {"Backend": "cpu", "Redshift": 0.03, "Noise": "exposure", "ExposureTime": 3600.0}
@@ -30,7 +32,8 @@ STARS = 60
 
 
 class Job:
-    """The program, its parameters (a name of Lab.made stands for its path), what it writes, more words of the command line."""
+    """The program, its parameters (a name of Lab.made stands for its path), what it writes, more
+    words of the command line."""
 
     def __init__(self, program, parameters, writes, inputs, args=()):
         self.program, self.parameters, self.writes, self.inputs, self.args = program, parameters, writes, inputs, args
@@ -40,24 +43,38 @@ FITTED = dict(ObservedFile="obs.fits", Parameters="mass,velocity", Deposit="tsc"
 FIT_WRITES = ("o-fit.txt", "o-stars.hdf5", "o-restart.hdf5", "o-convergence.txt")
 JOBS = {
     "cube": Job("cubix", dict(OutputFile="o.fits"), ("o.fits",), ("gal.hdf5", "ssp.hdf5", "test.cfg")),
-    "independent": Job("cubix", dict(OutputFile="o.fits", ReadMode="independent"), ("o.fits",), ("gal.hdf5", "ssp.hdf5", "test.cfg")),
-    "chunks": Job("cubix", dict(OutputFile="o.hdf5", InputFile="many.hdf5", SlabMemory=0.05), ("o.hdf5",), ("many.hdf5", "ssp.hdf5", "test.cfg")),
-    "members": Job("cubix", dict(OutputFile="o.fits,o.hdf5", InputFile="tng.0.hdf5", Psf="file", PsfFile="psf.fits"), ("o.fits", "o.hdf5"),
+    "independent": Job("cubix", dict(OutputFile="o.fits", ReadMode="independent"), ("o.fits",),
+                       ("gal.hdf5", "ssp.hdf5", "test.cfg")),
+    "chunks": Job("cubix", dict(OutputFile="o.hdf5", InputFile="many.hdf5", SlabMemory=0.05), ("o.hdf5",),
+                  ("many.hdf5", "ssp.hdf5", "test.cfg")),
+    "members": Job("cubix", dict(OutputFile="o.fits,o.hdf5", InputFile="tng.0.hdf5", Psf="file", PsfFile="psf.fits"),
+                   ("o.fits", "o.hdf5"),
                    ("tng.0.hdf5", "tng.1.hdf5", "ssp.hdf5", "test.cfg", "psf.fits")),
-    "eagle": Job("cubix", dict(OutputFile="o.hdf5", InputFile="eagle.hdf5", SimulationFormat="own.cfg"), ("o.hdf5",), ("eagle.hdf5", "ssp.hdf5", "test.cfg", "own.cfg")),
-    "packed": Job("cubix", dict(OutputFile="o.fits", InputFile="packed.hdf5", Deposit="gaussian"), ("o.fits",), ("packed.hdf5", "ssp.hdf5", "test.cfg")),
-    "shared": Job("cubix", dict(OutputFile="o.hdf5", Engine="histogram", Combine="histogram", InputFile="many.hdf5"), ("o.hdf5",), ("many.hdf5", "ssp.hdf5", "test.cfg")),
-    "cache": Job("cubix", dict(OutputFile="o.fits", Engine="histogram", Combine="cube", TemplateCache="cache"), ("o.fits",), ("gal.hdf5", "ssp.hdf5", "test.cfg")),
-    "cached": Job("cubix", dict(OutputFile="o.fits", Engine="histogram", Combine="cube", TemplateCache="kept"), ("o.fits",), ("gal.hdf5", "ssp.hdf5", "test.cfg", "kept")),
-    "gradient": Job("cubix", dict(OutputFile="o.fits", Mode="gradient", **FITTED), ("o-gradient.txt", "o-gradient.hdf5"),
+    "eagle": Job("cubix", dict(OutputFile="o.hdf5", InputFile="eagle.hdf5", SimulationFormat="own.cfg"), ("o.hdf5",),
+                 ("eagle.hdf5", "ssp.hdf5", "test.cfg", "own.cfg")),
+    "packed": Job("cubix", dict(OutputFile="o.fits", InputFile="packed.hdf5", Deposit="gaussian"), ("o.fits",),
+                  ("packed.hdf5", "ssp.hdf5", "test.cfg")),
+    "shared": Job("cubix", dict(OutputFile="o.hdf5", Engine="histogram", Combine="histogram", InputFile="many.hdf5"),
+                  ("o.hdf5",), ("many.hdf5", "ssp.hdf5", "test.cfg")),
+    "cache": Job("cubix", dict(OutputFile="o.fits", Engine="histogram", Combine="cube", TemplateCache="cache"),
+                 ("o.fits",), ("gal.hdf5", "ssp.hdf5", "test.cfg")),
+    "cached": Job("cubix", dict(OutputFile="o.fits", Engine="histogram", Combine="cube", TemplateCache="kept"),
+                  ("o.fits",), ("gal.hdf5", "ssp.hdf5", "test.cfg", "kept")),
+    "gradient": Job("cubix", dict(OutputFile="o.fits", Mode="gradient", **FITTED),
+                    ("o-gradient.txt", "o-gradient.hdf5"),
                     ("gal.hdf5", "ssp.hdf5", "test.cfg", "obs.fits")),
-    "gradient_hdf5": Job("cubix", dict(OutputFile="o.fits", Mode="gradient", **{**FITTED, "ObservedFile": "obs.hdf5"}), ("o-gradient.txt", "o-gradient.hdf5"),
+    "gradient_hdf5": Job("cubix", dict(OutputFile="o.fits", Mode="gradient", **{**FITTED, "ObservedFile": "obs.hdf5"}),
+                         ("o-gradient.txt", "o-gradient.hdf5"),
                          ("gal.hdf5", "ssp.hdf5", "test.cfg", "obs.hdf5")),
-    "fit": Job("cubix", dict(OutputFile="o.fits", Mode="fit", MaxIterations=3, FitRestart=1, **FITTED), FIT_WRITES, ("gal.hdf5", "ssp.hdf5", "test.cfg", "obs.fits")),
-    "resume": Job("cubix", dict(OutputFile="o.fits", Mode="fit", MaxIterations=4, FitRestart=1, FitResume="yes", FitRestartFile="r.hdf5", **FITTED),
+    "fit": Job("cubix", dict(OutputFile="o.fits", Mode="fit", MaxIterations=3, FitRestart=1, **FITTED), FIT_WRITES,
+               ("gal.hdf5", "ssp.hdf5", "test.cfg", "obs.fits")),
+    "resume": Job("cubix",
+                  dict(OutputFile="o.fits", Mode="fit", MaxIterations=4, FitRestart=1, FitResume="yes",
+                       FitRestartFile="r.hdf5", **FITTED),
                   FIT_WRITES[:2] + FIT_WRITES[3:], ("gal.hdf5", "ssp.hdf5", "test.cfg", "obs.fits", "r.hdf5")),
     "mock": Job("cubix-mock", None, ("m.hdf5",), (), ("--stars", "500", "--gas", "50", "m.hdf5")),
-    "mock_pieces": Job("cubix-mock", None, ("m.0.hdf5", "m.1.hdf5"), (), ("--stars", "300", "--gas", "0", "--files", "2", "--h5-chunk", "64", "m.hdf5")),
+    "mock_pieces": Job("cubix-mock", None, ("m.0.hdf5", "m.1.hdf5"), (),
+                       ("--stars", "300", "--gas", "0", "--files", "2", "--h5-chunk", "64", "m.hdf5")),
 }
 
 
@@ -76,7 +93,8 @@ class Lab:
     def _make(self):
         bench, galaxy = harness.Bench(self.made), harness.galaxy(STARS, seed=3)
         galaxy["z"] = np.clip(galaxy["z"], 2e-4, 0.035)
-        bench.instrument(n_x=6, n_y=5, pixel=2.0, lam=(5000.0, 5078.0, 2.0), lsf_curve=(4.0,), psf_curve=(3.0,), psf="gaussian", area=5e5, exposure=3600.0, dark=1e-3,
+        bench.instrument(n_x=6, n_y=5, pixel=2.0, lam=(5000.0, 5078.0, 2.0), lsf_curve=(4.0,), psf_curve=(3.0,),
+                         psf="gaussian", area=5e5, exposure=3600.0, dark=1e-3,
                          read_noise=2.0)
         lam = harness.wavelengths("uniform", 4700.0, 5400.0, 4.0)
         harness.write_ssp(self.made / "ssp.hdf5", lam, harness.templates(lam), fwhm=2.0)
@@ -85,15 +103,18 @@ class Lab:
         harness.write_tng(self.made / "tng.hdf5", galaxy, files=2)
         harness.write_eagle(self.made / "eagle.hdf5", galaxy)
         shutil.copy(harness.SOURCE / "parameterfiles/formats/EAGLE.cfg", self.made / "own.cfg")
-        with h5py.File(harness.write_particles(self.made / "packed.hdf5", galaxy, extra={"SmoothingLength": np.full(STARS, 0.2)}), "r+") as file:
+        with h5py.File(harness.write_particles(self.made / "packed.hdf5", galaxy,
+                                               extra={"SmoothingLength": np.full(STARS, 0.2)}), "r+") as file:
             for name, old in list(file["Stars"].items()):
                 value, said = old[:], dict(old.attrs)
                 del file["Stars"][name]
-                file["Stars"].create_dataset(name, data=value, chunks=(16,) + value.shape[1:], compression="gzip", shuffle=True).attrs.update(said)
+                file["Stars"].create_dataset(name, data=value, chunks=(16,) + value.shape[1:], compression="gzip",
+                                             shuffle=True).attrs.update(said)
         y, x = np.mgrid[-2:3, -2:3]
         fits.PrimaryHDU(np.exp(-(x * x + y * y) / 2.0)).writeto(self.made / "psf.fits", overwrite=True)
         (self.made / "kept").mkdir(exist_ok=True)
-        for name, over in (("obs.fits", dict(OutputFile="obs.fits")), ("obs.hdf5", dict(OutputFile="obs.hdf5")), ("cached", {}), ("fit", dict(FitRestartFile="r.hdf5"))):
+        for name, over in (("obs.fits", dict(OutputFile="obs.fits")), ("obs.hdf5", dict(OutputFile="obs.hdf5")),
+                           ("cached", {}), ("fit", dict(FitRestartFile="r.hdf5"))):
             job = JOBS.get(name, JOBS["cube"])
             (self.made / "p.param").unlink(missing_ok=True)
             done = self.run(job, folder=self.made, over=over)
@@ -109,21 +130,25 @@ class Lab:
     def arguments(self, job, folder, over):
         if job.parameters is None:
             return list(job.args)
-        wanted = {"InputFile": "gal.hdf5", "SspFile": "ssp.hdf5", "Instrument": "test.cfg", **CUBE, **job.parameters, **(over or {})}
+        wanted = {"InputFile": "gal.hdf5", "SspFile": "ssp.hdf5", "Instrument": "test.cfg", **CUBE, **job.parameters,
+                  **(over or {})}
         path = folder / "p.param"
         if not path.exists():                                     # else a case has written its own
             lines = []
             for name, value in wanted.items():
                 if value is None:
                     continue
-                if name in ("InputFile", "SspFile", "Instrument", "ObservedFile", "PsfFile", "FitRestartFile", "SimulationFormat", "TemplateCache"):
-                    value = folder / value if (folder / value).exists() or not (self.made / value).exists() else self.made / value
+                if name in ("InputFile", "SspFile", "Instrument", "ObservedFile", "PsfFile", "FitRestartFile",
+                            "SimulationFormat", "TemplateCache"):
+                    value = folder / value if (folder / value).exists() or not (self.made
+                                                                                / value).exists() else self.made / value
                 lines.append(f"{name}  {value}\n")
             path.write_text("".join(lines))
         return [path, *job.args]
 
     def run(self, job, ranks=1, folder=None, over=None, fault=None, file_limit=None, interrupt=None, changed=()):
-        """interrupt: (seconds, signal, rank or None for all of them); changed: copies of inputs in folder that differ."""
+        """interrupt: (seconds, signal, rank or None for all of them); changed: copies of inputs in
+        folder that differ."""
         folder = folder or self.fresh()
         for name in job.inputs:
             if name == "r.hdf5" and not (folder / name).exists():     # a resumed fit writes it anew
@@ -135,13 +160,16 @@ class Lab:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir()
         # Open MPI's own folders are this run's alone; sanitizers report with a status that is none of ours
-        env = {"CUBIX_DATA": str(harness.SOURCE / "parameterfiles"), "TMPDIR": str(scratch), "OMPI_MCA_orte_tmpdir_base": str(scratch),
-               "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:exitcode=99:verify_asan_link_order=0", "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99"}
+        env = {"CUBIX_DATA": str(harness.SOURCE / "parameterfiles"), "TMPDIR": str(scratch),
+               "OMPI_MCA_orte_tmpdir_base": str(scratch),
+               "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:exitcode=99:verify_asan_link_order=0",
+               "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99"}
         before = []
         if fault:
             before = ["env", f"LD_PRELOAD={injector()}", f"CUBIX_FAULT={fault}", f"CUBIX_FAULT_LOG={log}"]
         start = time.time()
-        done = _launch(harness.command(job.program, args, ranks, before), folder, harness.environment(1, env), file_limit, interrupt, self.timeout)
+        done = _launch(harness.command(job.program, args, ranks, before), folder, harness.environment(1, env),
+                       file_limit, interrupt, self.timeout)
         done.seconds = time.time() - start
         done.folder, done.job, done.changed, done.ranks = folder, job, changed, ranks
         done.fired = log.exists() and " fails " in log.read_text()
@@ -176,9 +204,11 @@ def injector():
 
 def _launch(command, folder, env, file_limit, interrupt, timeout):
     import resource
-    limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))) if file_limit is not None else None
+    limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE,
+                                        (file_limit, file_limit))) if file_limit is not None else None
     hung = False
-    proc = subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, preexec_fn=limit)
+    proc = subprocess.Popen(command, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, start_new_session=True, preexec_fn=limit)
     try:
         if interrupt:
             _interrupt(proc, *interrupt)
@@ -189,11 +219,13 @@ def _launch(command, folder, env, file_limit, interrupt, timeout):
         out, err = proc.communicate()
     finally:
         harness.session_kill(proc.pid)
-    return SimpleNamespace(status=proc.returncode, hung=hung, out=out.decode(errors="replace"), err=err.decode(errors="replace"), command=command)
+    return SimpleNamespace(status=proc.returncode, hung=hung, out=out.decode(errors="replace"),
+                           err=err.decode(errors="replace"), command=command)
 
 
 def _interrupt(proc, seconds, number, rank):
-    """After so many seconds the signal goes to the whole job, as a terminal or a batch system sends it, or to one rank."""
+    """After so many seconds the signal goes to the whole job, as a terminal or a batch system sends
+    it, or to one rank."""
     try:
         proc.wait(seconds)
         return
@@ -204,7 +236,8 @@ def _interrupt(proc, seconds, number, rank):
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 session = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[3])
-                if session == proc.pid and (entry / "comm").read_text().startswith("cubix") and f"OMPI_COMM_WORLD_RANK={rank}\0" in (entry / "environ").read_text():
+                if session == proc.pid and (entry
+                                            / "comm").read_text().startswith("cubix") and f"OMPI_COMM_WORLD_RANK={rank}\0" in (entry / "environ").read_text():
                     target = int(entry.name)
             except (OSError, ValueError):
                 pass
@@ -214,7 +247,7 @@ def _interrupt(proc, seconds, number, rank):
         pass
 
 
-# ---- what was written ------------------------------------------------------------------------------------------------------
+# ---- what was written ----------------------------------------------------------------------------
 
 def numbers(path):
     """{name: array} of all numbers in a file: HDUs, datasets, or the columns of a text."""
@@ -226,9 +259,11 @@ def numbers(path):
                     found[hdu.name] = np.array(hdu.data, float)
     elif path.suffix == ".hdf5":
         with h5py.File(path) as file:
-            file.visititems(lambda name, item: found.update({name: item[()].astype(float)}) if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" else None)
+            file.visititems(lambda name, item: found.update({name: item[()].astype(float)})
+                            if isinstance(item, h5py.Dataset) and item.dtype.kind in "fiu" else None)
     else:
-        words = re.findall(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w.])", re.sub(r"(?m)^#.*$", "", path.read_text()), re.I)
+        words = re.findall(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w.])",
+                           re.sub(r"(?m)^#.*$", "", path.read_text()), re.I)
         found["numbers"] = np.array(words, float)
     return found
 
@@ -240,7 +275,8 @@ OF_THE_RUN = re.compile(r"Provenance|seconds", re.I)
 def _differences(path, got, want):
     told = []
     for name, value in got.items():
-        if not np.all(np.isfinite(value)) and not (MAY_BE_NAN.search(name) or (want and not np.all(np.isfinite(want.get(name, np.nan))))):
+        if not np.all(np.isfinite(value)) and not (MAY_BE_NAN.search(name)
+                                                   or (want and not np.all(np.isfinite(want.get(name, np.nan))))):
             told.append(f"{path.name}: {name} is not finite")
     for name, value in (want or {}).items():
         if OF_THE_RUN.search(name):
@@ -260,13 +296,16 @@ def judge(done, reference=None, killed=None):
     reference: what an undisturbed run writes, where this one must write the same; killed: the signal it was sent."""
     told, job = [], done.job
     speak = "cubix-mock: error:" if job.program == "cubix-mock" else "cubix: error:"
-    if MPI_START.search(done.err) or (done.status == -11 and "mpirun(" in done.err):      # mpirun itself may crash where a signal meets it
+    # mpirun itself may crash where a signal meets it
+    if MPI_START.search(done.err) or (done.status == -11 and "mpirun(" in done.err):
         return [NO_START]
     if done.hung:
         told.append("hangs")
     if DAMAGE.search(done.err) or done.status == 99:
-        told.append("a sanitizer or a signal: " + next((line for line in done.err.splitlines() if DAMAGE.search(line)), "")[:200])
-    ends = killed and (done.status in (-killed, 128 + killed) or (done.ranks > 1 and done.status > 128))      # mpirun has its own way to tell it
+        told.append("a sanitizer or a signal: " + next((line for line in done.err.splitlines() if DAMAGE.search(line)),
+                                                       "")[:200])
+    # mpirun has its own way to tell it
+    ends = killed and (done.status in (-killed, 128 + killed) or (done.ranks > 1 and done.status > 128))
     if done.status not in {0, 1, 2, 3, 4, INTERRUPTED} and not ends and not done.hung:
         told.append(f"status {done.status}")
     errors = [line for line in done.err.splitlines() if speak in line]

@@ -22,17 +22,25 @@ def mixed_lsf(lam):
 CASES = {
     "plain": (dict(lam=(5000.0, 5239.0, 1.0)), dict(kind="uniform"), dict(SystemicVelocity="none", Centre=(0, 0, 0)),
               dict(velocity="none", centre=(0, 0, 0))),
-    "linear": (dict(lam=(5000.0, 5299.0, 1.3)), dict(kind="log"), dict(TemplateSemantic="linear", Centre="median"), dict(semantic="linear", centre="median")),
-    "air": (dict(lam=(5000.0, 5350.0, 1.25), medium="air", lsf=(8.0, -1.0e-3), pointing=(0.6, -0.9), roll=33.0), dict(kind="mixed", fwhm=mixed_lsf),
-            dict(Orientation="inclined", Inclination=55.0, PositionAngle=130.0, PointingX=0.6, PointingY=-0.9, Roll=33.0),
+    "linear": (dict(lam=(5000.0, 5299.0, 1.3)), dict(kind="log"), dict(TemplateSemantic="linear", Centre="median"),
+               dict(semantic="linear", centre="median")),
+    "air": (dict(lam=(5000.0, 5350.0, 1.25), medium="air", lsf=(8.0, -1.0e-3), pointing=(0.6, -0.9), roll=33.0),
+            dict(kind="mixed", fwhm=mixed_lsf),
+            dict(Orientation="inclined", Inclination=55.0, PositionAngle=130.0, PointingX=0.6, PointingY=-0.9,
+                 Roll=33.0),
             dict(orientation="inclined", inclination=55.0, position_angle=130.0)),
     "pchip": (dict(lam=(5000.0, 5299.0, 1.5), lsf=(4.0,), lsf_pixel_included=False), dict(kind="mixed", fwhm=1.5),
-              dict(SspInterpolation="pchip", Orientation="angles", Alpha=20.0, Beta=-40.0, Gamma=75.0), dict(interpolation="pchip", orientation="angles", angles=(20, -40, 75))),
-    "linear-lsf": (dict(lam=(5000.0, 5299.0, 1.5), lsf=(2.0, 4e-4), medium="air"), dict(kind="log", fwhm=1.5), dict(TemplateSemantic="linear"), dict(semantic="linear")),
-    "gaussian": (dict(lam=(5000.0, 5199.0, 1.0), psf="gaussian"), dict(kind="uniform"), dict(Orientation="faceon", AlignWith="angularmomentum"),
+              dict(SspInterpolation="pchip", Orientation="angles", Alpha=20.0, Beta=-40.0, Gamma=75.0),
+              dict(interpolation="pchip", orientation="angles", angles=(20, -40, 75))),
+    "linear-lsf": (dict(lam=(5000.0, 5299.0, 1.5), lsf=(2.0, 4e-4), medium="air"), dict(kind="log", fwhm=1.5),
+                   dict(TemplateSemantic="linear"), dict(semantic="linear")),
+    "gaussian": (dict(lam=(5000.0, 5199.0, 1.0), psf="gaussian"), dict(kind="uniform"),
+                 dict(Orientation="faceon", AlignWith="angularmomentum"),
                  dict(orientation="faceon", align_with="angularmomentum")),
-    "moffat": (dict(lam=(5000.0, 5199.0, 1.0), psf="moffat", psf_beta=2.8, aperture="hexagon", lsf=(5.0,)), dict(kind="log", fwhm=1.5),
-               dict(Orientation="edgeon", PositionAngle=-20.0, AlignRadius=4.0, MinStars=2), dict(orientation="edgeon", position_angle=-20.0, align_radius=4.0, min_stars=2)),
+    "moffat": (dict(lam=(5000.0, 5199.0, 1.0), psf="moffat", psf_beta=2.8, aperture="hexagon", lsf=(5.0,)),
+               dict(kind="log", fwhm=1.5),
+               dict(Orientation="edgeon", PositionAngle=-20.0, AlignRadius=4.0, MinStars=2),
+               dict(orientation="edgeon", position_angle=-20.0, align_radius=4.0, min_stars=2)),
 }
 PSF = {"gaussian": (5.0, -8e-4), "moffat": (-0.25, 2.0e-4)}     # arcsec, of the wavelength
 
@@ -43,7 +51,8 @@ def prepare(bench, case):
     lsf = ins.pop("lsf", None)
     bench.instrument(n_x=12, n_y=10, pixel=0.5, lsf_curve=lsf, psf_curve=PSF.get(ins.get("psf")), **ins)
     bench.ssp(**lib)
-    bench.particles(galaxy(N_STAR, seed=len(case), radius=1.6, centre=(3, -2, 5), velocity=(120, -310, 55)), redshift=0.1)
+    bench.particles(galaxy(N_STAR, seed=len(case), radius=1.6, centre=(3, -2, 5), velocity=(120, -310, 55)),
+                    redshift=0.1)
     if par.get("Centre") == (0, 0, 0):
         par, orc = {**par, "Centre": (3.0, -2.0, 5.0)}, {**orc, "centre": (3.0, -2.0, 5.0)}
     return par, oracle.observe(bench.file, bench.ssp_file, bench.inst, 0.05, **orc)
@@ -57,12 +66,14 @@ def test_cube_and_maps(bench, case):
     for name, tolerance in (("cubix", 2e-6), ("cubix64", 1e-11 if convolved else 1e-12)):
         got = bench.cube(name, Redshift=0.05, **par)
         assert (got["header"]["DATA"]["BITPIX"] == -64) == (name == "cubix64")
-        assert_close(got["DATA"], want.cube, tolerance, peak if convolved else local_level(want.cube), f"{name} {case} DATA")
+        assert_close(got["DATA"], want.cube, tolerance, peak if convolved else local_level(want.cube),
+                     f"{name} {case} DATA")
         for m in MAPS:
             sig = m.startswith("SIG")
             level = np.maximum(np.abs(want.maps[m]), 300.0) if m.startswith(("VEL", "SIG")) else None
             # a dispersion is the root of a difference: near 0 its error is the root of rounding
-            assert_close(got[m]**2 if sig else got[m], want.maps[m]**2 if sig else want.maps[m], 2e-6, level**2 if sig else level, f"{name} {case} {m}", gaps=True)
+            assert_close(got[m]**2 if sig else got[m], want.maps[m]**2 if sig else want.maps[m], 2e-6,
+                         level**2 if sig else level, f"{name} {case} {m}", gaps=True)
         assert not got["STAT"].any()
         assert_close(got["DQ"], want.dq, 0, 0, f"{name} {case} DQ")
 
@@ -76,18 +87,21 @@ def test_the_cases_are_what_they_say():
     inst = np.polynomial.Polynomial((8.0, -1.0e-3))
     broader = 1.05 * mixed_lsf(lam) > inst(1.05 * lam)
     assert broader.any() and not broader.all()
-    assert (np.abs(galaxy(N_STAR, seed=5, radius=1.6)["pos"]) > 3.5).any()                 # some stars are outside the field
+    # some stars are outside the field
+    assert (np.abs(galaxy(N_STAR, seed=5, radius=1.6)["pos"]) > 3.5).any()
 
 
 @pytest.mark.parametrize("kind", ["uniform", "log", "mixed"])
 @pytest.mark.parametrize("semantic", ["spline", "linear"])
 def test_every_velocity(bench, kind, semantic):
-    """Channel edges fall anywhere between the library's points, and within rounding of one: 400 velocities, a spaxel each, float32 against float64."""
+    """Channel edges fall anywhere between the library's points, and within rounding of one: 400
+    velocities, a spaxel each, float32 against float64."""
     bench.instrument(20, 20, 1.0, lam=(5000.0, 5199.0, 1.25))
     bench.ssp(kind)
     kpc = cosmology.scene(0.05, *COSMO)[1]
     rng = np.random.default_rng(6)
-    bench.particles(stars(*[((i - 9.5) * kpc, (j - 9.5) * kpc, 0, 0, 0, v, 1e6, 4.0, 0.02) for (i, j), v in zip(np.ndindex(20, 20), rng.uniform(-900, 900, 400))]))
+    bench.particles(stars(*[((i - 9.5) * kpc, (j - 9.5) * kpc, 0, 0, 0, v, 1e6, 4.0, 0.02) for (i, j),
+                            v in zip(np.ndindex(20, 20), rng.uniform(-900, 900, 400))]))
     par = dict(Redshift=0.05, TemplateSemantic=semantic, Centre=(0.0, 0.0, 0.0), SystemicVelocity="none")
     want = bench.cube("cubix64", **par)["DATA"]
     assert (want.min(axis=0) > 0).all()
@@ -95,7 +109,8 @@ def test_every_velocity(bench, kind, semantic):
 
 
 def test_psf_from_a_fits_image(bench):
-    """A lopsided kernel: the convolution's sense counts.  Row 0 of the image is the southernmost, column 0 the most eastern."""
+    """A lopsided kernel: the convolution's sense counts.  Row 0 of the image is the southernmost,
+    column 0 the most eastern."""
     kernel = np.random.default_rng(5).random((5, 3))
     fits.writeto(bench.path("kernel.fits"), kernel)
     inst = bench.instrument(lam=(5000.0, 5049.0, 1.0))
@@ -111,10 +126,12 @@ def test_parameters_lie_over_the_instrument(bench):
     """PSF, LSF, field and channels given as parameters equal an instrument that has them."""
     bench.ssp(fwhm=1.0)
     bench.particles(galaxy(100, seed=8, radius=0.6), redshift=0.1)
-    bench.instrument(n_x=8, n_y=6, pixel=0.6, lam=(5010.0, 5070.0, 1.5), lsf_curve=(4.0,), psf_curve=(1.1,), psf="gaussian")
+    bench.instrument(n_x=8, n_y=6, pixel=0.6, lam=(5010.0, 5070.0, 1.5), lsf_curve=(4.0,), psf_curve=(1.1,),
+                     psf="gaussian")
     want = bench.cube(Redshift=0.05)
     bench.instrument(n_x=20, n_y=20, pixel=0.2, lam=(4900.0, 5270.0, 1.0), name="other.cfg")
-    got = bench.cube(Redshift=0.05, FieldOfView=(4.8, 3.6), PixelScale=0.6, LambdaMin=5010, LambdaMax=5070, LambdaStep=1.5, Psf="gaussian", PsfFwhm=1.1,
+    got = bench.cube(Redshift=0.05, FieldOfView=(4.8, 3.6), PixelScale=0.6, LambdaMin=5010, LambdaMax=5070,
+                     LambdaStep=1.5, Psf="gaussian", PsfFwhm=1.1,
                      Lsf="gaussian", LsfFwhm=4.0)
     assert np.array_equal(got["DATA"], want["DATA"])
 
@@ -123,7 +140,8 @@ def test_the_observers_cosmology_and_a_given_distance(bench):
     bench.instrument(lam=(5000.0, 5049.0, 1.0))
     bench.ssp()
     bench.particles(galaxy(60, seed=8, radius=0.6), redshift=0.1)
-    for par, orc in ((dict(OmegaMatter=0.25, OmegaLambda=0.65, HubbleParam=0.72), dict(cosmo=(0.25, 0.65, 0.72))), (dict(Distance=300.0), dict(distance=300.0))):
+    for par, orc in ((dict(OmegaMatter=0.25, OmegaLambda=0.65, HubbleParam=0.72), dict(cosmo=(0.25, 0.65, 0.72))),
+                     (dict(Distance=300.0), dict(distance=300.0))):
         want = oracle.observe(bench.file, bench.ssp_file, bench.inst, 0.05, **orc)
         got = bench.cube("cubix64", Redshift=0.05, **par)
         assert_close(got["DATA"], want.cube, 1e-12, local_level(want.cube))

@@ -1,4 +1,6 @@
-"""Mode fit, and the files of Mode gradient, on a galaxy in closed form (tests/derivatives/test_fit.c): it finds the truth, on any number of ranks, and continues where it stopped."""
+"""Mode fit, and the files of Mode gradient, on a galaxy in closed form
+(tests/derivatives/test_fit.c): it finds the truth, on any number of ranks, and continues where
+it stopped."""
 import os
 
 import h5py
@@ -11,7 +13,8 @@ ALL = "Parameters=Mass,Age,Velocity"
 
 
 def fit(folder, *options, ranks=1, n=24, mode="fit", status=0, threads=1):
-    done = run("test_fit", [mode, os.path.join(str(folder), "out.fits"), str(n)] + list(options), ranks=ranks, threads=threads)
+    done = run("test_fit", [mode, os.path.join(str(folder), "out.fits"), str(n)] + list(options), ranks=ranks,
+               threads=threads)
     assert done.status == status, done.out[-2000:] + done.err[-2000:]
     assert not [name for name in os.listdir(str(folder)) if ".part" in name]
     return done
@@ -38,7 +41,8 @@ def found(folder):
 
 
 def same_files(one, other):
-    with h5py.File(os.path.join(str(one), "out-restart.hdf5"), "r") as a, h5py.File(os.path.join(str(other), "out-restart.hdf5"), "r") as b:
+    with h5py.File(os.path.join(str(one), "out-restart.hdf5"),
+                   "r") as a, h5py.File(os.path.join(str(other), "out-restart.hdf5"), "r") as b:
         names = []
         a.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         assert len(names) > 4
@@ -50,7 +54,8 @@ def same_files(one, other):
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     folder = tmp_path_factory.mktemp("alone")
-    return folder, fit(folder, ALL, "MaxIterations=200", "ValueTolerance=0", "GradientTolerance=1e-5", "FitRestart=50", n=12)
+    return folder, fit(folder, ALL, "MaxIterations=200", "ValueTolerance=0", "GradientTolerance=1e-5", "FitRestart=50",
+                       n=12)
 
 
 def test_finds_the_truth(alone):
@@ -76,7 +81,8 @@ def test_finds_the_truth(alone):
 
 @pytest.mark.parametrize("ranks, threads", [(2, 1), (3, 1), (1, 2)])
 def test_any_ranks(alone, tmp_path, ranks, threads):
-    fit(tmp_path, ALL, "MaxIterations=200", "ValueTolerance=0", "GradientTolerance=1e-5", "FitRestart=50", n=12, ranks=ranks, threads=threads)
+    fit(tmp_path, ALL, "MaxIterations=200", "ValueTolerance=0", "GradientTolerance=1e-5", "FitRestart=50", n=12,
+        ranks=ranks, threads=threads)
     one, here = stars(alone[0]), stars(tmp_path)
     for name in ("InitialMass", "Age"):
         good = np.isfinite(one[name + "Error"])
@@ -91,19 +97,22 @@ def test_any_ranks(alone, tmp_path, ranks, threads):
 def test_restart_is_exact(tmp_path, method, ranks):
     for name in ("straight", "broken"):
         (tmp_path / name).mkdir()
-    options = [ALL + ",FluxScale,Inclination", "Optimiser=" + method, "GradientTolerance=0", "ValueTolerance=0", "FitRestart=3", "FitProbes=0"]
+    options = [ALL + ",FluxScale,Inclination", "Optimiser=" + method, "GradientTolerance=0", "ValueTolerance=0",
+               "FitRestart=3", "FitProbes=0"]
     fit(tmp_path / "straight", "MaxIterations=14", *options, ranks=ranks)
     fit(tmp_path / "broken", "MaxIterations=6", *options, ranks=ranks)
     done = fit(tmp_path / "broken", "MaxIterations=14", "FitResume=yes", *options, ranks=ranks)
     assert done.status == 0
     same_files(tmp_path / "straight", tmp_path / "broken")
-    with open(str(tmp_path / "straight" / "out-convergence.txt")) as a, open(str(tmp_path / "broken" / "out-convergence.txt")) as b:
+    with open(str(tmp_path / "straight" / "out-convergence.txt")) as a, open(str(tmp_path / "broken"
+                                                                                 / "out-convergence.txt")) as b:
         assert a.read() == b.read()
     assert len(table(tmp_path / "broken", "convergence")) == 15
 
 
 def test_restart_on_other_ranks(tmp_path):
-    options = [ALL, "GradientTolerance=0", "ValueTolerance=0", "FitProbes=0", "FitRestartFile=%s" % (tmp_path / "mine.hdf5")]
+    options = [ALL, "GradientTolerance=0", "ValueTolerance=0", "FitProbes=0",
+               "FitRestartFile=%s" % (tmp_path / "mine.hdf5")]
     fit(tmp_path, "MaxIterations=4", *options, ranks=1)
     fit(tmp_path, "MaxIterations=6", "FitResume=yes", *options, ranks=3)
     rows = table(tmp_path, "convergence")
@@ -111,9 +120,11 @@ def test_restart_on_other_ranks(tmp_path):
     assert not (tmp_path / "out-restart.hdf5").exists()
 
 
-@pytest.mark.parametrize("change, words", [(["Parameters=Mass,Age"], "its Parameters are Mass,Age,Velocity, here they are Mass,Age;"),
-                                           (["Optimiser=adam"], "another fit: its Optimiser"), (["FitPairs=7"], "FitPairs is 10"),
-                                           (["Parameters=Mass,Velocity,Metallicity"], "here they are Mass,Metallicity,Velocity;"), (["FitRestartFile=nowhere.hdf5"], "nowhere.hdf5")])
+@pytest.mark.parametrize("change, words",
+                         [(["Parameters=Mass,Age"], "its Parameters are Mass,Age,Velocity, here they are Mass,Age;"),
+                          (["Optimiser=adam"], "another fit: its Optimiser"), (["FitPairs=7"], "FitPairs is 10"),
+                          (["Parameters=Mass,Velocity,Metallicity"], "here they are Mass,Metallicity,Velocity;"),
+                          (["FitRestartFile=nowhere.hdf5"], "nowhere.hdf5")])
 def test_foreign_restart(tmp_path, change, words):
     fit(tmp_path, ALL, "MaxIterations=2", "FitProbes=0")
     done = fit(tmp_path, *([ALL, "FitResume=yes"] + change), status=3, ranks=2)
@@ -132,14 +143,16 @@ def test_what_cannot_be_told_apart(tmp_path):
     done = fit(tmp_path, "Parameters=FluxScale,Inclination", "GradientTolerance=1e-9")
     one = found(tmp_path)
     exact = float([line for line in done.out.splitlines() if line.startswith("scale_error")][0].split()[1])
-    assert 0.2 < one["FluxScale"][1] / exact < 5 and np.isfinite(one["Inclination"][1])          # the other held, not the 1e4 times larger joint one
+    # the other held, not the 1e4 times larger joint one
+    assert 0.2 < one["FluxScale"][1] / exact < 5 and np.isfinite(one["Inclination"][1])
     with open(str(tmp_path / "out-fit.txt")) as file:
         assert "the others held" in file.read()
 
 
 def test_probes(tmp_path):
     """Many stars: errors from 64 probes are those of each mass with the others held, right to 1/sqrt(128)."""
-    done = fit(tmp_path, "Parameters=Mass", "MaxIterations=300", "GradientTolerance=1e-7", "FitProbes=64", n=400, ranks=1)
+    done = fit(tmp_path, "Parameters=Mass", "MaxIterations=300", "GradientTolerance=1e-7", "FitProbes=64", n=400,
+               ranks=1)
     true, here = truth(done), stars(tmp_path)
     lit = true["mass"] > 0
     ratio = here["InitialMassError"][lit] / true["mass_error"][lit]
@@ -151,7 +164,8 @@ def test_probes(tmp_path):
 
 
 def test_bins(tmp_path):
-    done = fit(tmp_path, "Parameters=Mass,Velocity,FluxScale", "FitModel=bins", "FitAgeEdges=0.001,0.01,0.1,0.9,3,6,14", "FitRadiusBins=3", "MaxIterations=50", n=200, ranks=2)
+    done = fit(tmp_path, "Parameters=Mass,Velocity,FluxScale", "FitModel=bins", "FitAgeEdges=0.001,0.01,0.1,0.9,3,6,14",
+               "FitRadiusBins=3", "MaxIterations=50", n=200, ranks=2)
     rows, names = table(tmp_path, "convergence"), found(tmp_path)
     assert rows[-1, 2] < 0.9 * rows[0, 2] and done.status == 0
     assert [names["MassFactor[%d]" % i][3] for i in range(3)] == ["frozen"] * 3                   # no star is as young
@@ -161,7 +175,8 @@ def test_bins(tmp_path):
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_comes_home_over_hills(tmp_path, ranks):
-    """Metallicities of two bins start 1.5 dex off, with a minimum in each interval of the library: the descent ends in the wrong ones, and the scan finds the right ones."""
+    """Metallicities of two bins start 1.5 dex off, with a minimum in each interval of the library:
+    the descent ends in the wrong ones, and the scan finds the right ones."""
     options = ["Parameters=Metallicity,FluxScale", "FitModel=bins", "FitAgeBins=2"]
     shifts = []
     for scan in ("no", "yes"):
@@ -169,13 +184,15 @@ def test_comes_home_over_hills(tmp_path, ranks):
         done = fit(tmp_path / scan, *options, "FitScan=" + scan, n=30, ranks=ranks)
         shifts.append([found(tmp_path / scan)["MetallicityShift[%d]" % i][:2] for i in range(2)])
         text = (tmp_path / scan / "out-fit.txt").read_text()
-        assert "# converged" in text and table(tmp_path / scan, "convergence")[-1, 2] == float(text.split("# objective")[1].split()[0])
+        assert "# converged" in text and table(tmp_path / scan, "convergence")[-1,
+                                                                               2] == float(text.split("# objective")[1].split()[0])
         assert ("# other minima were not looked for\n" in text) == (scan == "no")
         assert np.all(np.diff(table(tmp_path / scan, "convergence")[:, 2]) <= 0)
     assert all(value < 0 for value, error in shifts[0])
     assert all(abs(value - 1.5) < 3 * error < 0.1 for value, error in shifts[1]), shifts
     assert "# a scan found a lower minimum, by " in text and "along 2 unknowns found no other lower minimum\n" in text
-    done = fit(tmp_path / "yes", *options, "FitResume=yes", n=30, ranks=ranks)                    # what has ended is looked over once more
+    # what has ended is looked over once more
+    done = fit(tmp_path / "yes", *options, "FitResume=yes", n=30, ranks=ranks)
     assert "along 2 unknowns found no lower minimum\n" in (tmp_path / "yes" / "out-fit.txt").read_text()
     assert found(tmp_path / "yes")["FluxScale"][0] == pytest.approx(1, abs=1e-3)
 
@@ -187,12 +204,15 @@ def test_gradient_files(tmp_path):
     fit(tmp_path, "Parameters=Mass,Velocity,Inclination,FluxScale", mode="gradient", ranks=3)
     for folder in (whole, tmp_path):
         rows = [line.split() for line in open(str(folder / "out-gradient.txt")) if not line.startswith("#")]
-        assert [row[0] for row in rows] == ["Inclination", "FluxScale"] and rows[0][3] == "deg" and float(rows[0][1]) == 40
-    with h5py.File(str(whole / "out-gradient.hdf5"), "r") as a, h5py.File(str(tmp_path / "out-gradient.hdf5"), "r") as b:
+        assert [row[0] for row in rows] == ["Inclination",
+                                            "FluxScale"] and rows[0][3] == "deg" and float(rows[0][1]) == 40
+    with h5py.File(str(whole / "out-gradient.hdf5"), "r") as a, h5py.File(str(tmp_path / "out-gradient.hdf5"),
+                                                                          "r") as b:
         assert sorted(a["Stars"]) == ["Mass", "Velocity"] and a["Stars/Velocity"].shape == (24, 3)
         assert a["Stars/Mass"].attrs["unit"] == b"1/(Msun)" and a["Header"].attrs["Voxels"] == 768
         for name in a["Stars"]:
-            assert within(a["Stars"][name][()], b["Stars"][name][()], rtol=1e-5, atol=1e-6 * np.abs(a["Stars"][name][()]).max())
+            assert within(a["Stars"][name][()], b["Stars"][name][()], rtol=1e-5,
+                          atol=1e-6 * np.abs(a["Stars"][name][()]).max())
         assert np.any(a["Stars/Mass"][()] != 0) and np.all(a["Stars/Velocity"][:, :2] == 0)
 
 

@@ -1,4 +1,5 @@
-"""The restart file of Mode fit: whatever is wrong in it is told, with exit status 3; what cannot be written does not end the fit.  On the galaxy of tests/derivatives/test_fit.c."""
+"""The restart file of Mode fit: whatever is wrong in it is told, with exit status 3; what cannot be
+written does not end the fit.  On the galaxy of tests/derivatives/test_fit.c."""
 import os
 import shutil
 
@@ -13,7 +14,8 @@ OPTIONS = ["Parameters=Mass,Age,FluxScale", "GradientTolerance=0", "ValueToleran
 
 
 def fit(folder, *options, ranks=1, n=12, status=0):
-    done = run("test_fit", ["fit", os.path.join(str(folder), "out.fits"), str(n)] + OPTIONS + list(options), ranks=ranks)
+    done = run("test_fit", ["fit", os.path.join(str(folder), "out.fits"), str(n)] + OPTIONS + list(options),
+               ranks=ranks)
     assert done.status == status, done.out[-2000:] + done.err[-2000:]
     assert not [name for name in os.listdir(str(folder)) if ".part" in name]
     return done
@@ -59,15 +61,23 @@ def turned(file):
 
 
 DAMAGE = [
-    (state(ITERATION, np.nan), "iteration"), (state(ITERATION, 5.5), "iteration"), (state(ITERATION, -1), "iteration"), (state(EVALUATION, 3), "too few"),
-    (state(VALUE, np.nan), "the value"), (state(VALUE, np.inf), "the value"), (state(VALUE, 123.0), "at its unknowns"), (state(GRADIENT, np.nan), "gradient"),
-    (state(STEP, -np.inf), "step"), (state(DECREASE, np.nan), "decrease"), (state(PAIRS, 1e9), "pairs"), (state(PAIRS, np.nan), "pairs"), (state(PAIRS, 2.5), "pairs"),
-    (state(NEWEST, -5), "newest pair"), (state(NEWEST, np.nan), "newest pair"), (state(NEWEST, 10), "newest pair"), (state(END, 99), "the end"), (state(SMALL, -1), "small gains"),
+    (state(ITERATION, np.nan), "iteration"), (state(ITERATION, 5.5), "iteration"), (state(ITERATION, -1), "iteration"),
+          (state(EVALUATION, 3), "too few"),
+    (state(VALUE, np.nan), "the value"), (state(VALUE, np.inf), "the value"), (state(VALUE, 123.0), "at its unknowns"),
+          (state(GRADIENT, np.nan), "gradient"),
+    (state(STEP, -np.inf), "step"), (state(DECREASE, np.nan), "decrease"), (state(PAIRS, 1e9), "pairs"),
+          (state(PAIRS, np.nan), "pairs"), (state(PAIRS, 2.5), "pairs"),
+    (state(NEWEST, -5), "newest pair"), (state(NEWEST, np.nan), "newest pair"), (state(NEWEST, 10), "newest pair"),
+          (state(END, 99), "the end"), (state(SMALL, -1), "small gains"),
     (state(NEWTON, 2), "phase"), (state(DAMPING, np.inf), "damping"), (state(PROMISE, np.nan), "promised"),
-    (number("Stars/v1", Ellipsis, np.nan), "vector v1 (gradient) is nan"), (number("Stars/v0", (3, 0), np.inf), "vector v0 (unknowns) is inf"),
-    (number("Shared", 0, np.nan), "vector v0"), (number("Stars/v0", (3, 0), 1e3), "outside its bounds"), (number("Stars/v0", (3, 0), 5.0), "at its unknowns"), (turned, "curvature"),
-    (number("Convergence", 7, np.nan), "Convergence"), (number("Convergence", 5, 4.0), "Convergence"), (attribute("Rows", 8.0), "Rows"), (attribute("Rows", np.nan), "Rows"),
-    (attribute("Version", 1.0), "version 1"), (attribute("Observed", 1.0), "observed cube"), (attribute("Start", np.nan), "starts from"), (attribute("Voxels", 5.0), "Voxels"),
+    (number("Stars/v1", Ellipsis, np.nan), "vector v1 (gradient) is nan"),
+          (number("Stars/v0", (3, 0), np.inf), "vector v0 (unknowns) is inf"),
+    (number("Shared", 0, np.nan), "vector v0"), (number("Stars/v0", (3, 0), 1e3), "outside its bounds"),
+          (number("Stars/v0", (3, 0), 5.0), "at its unknowns"), (turned, "curvature"),
+    (number("Convergence", 7, np.nan), "Convergence"), (number("Convergence", 5, 4.0), "Convergence"),
+          (attribute("Rows", 8.0), "Rows"), (attribute("Rows", np.nan), "Rows"),
+    (attribute("Version", 1.0), "version 1"), (attribute("Observed", 1.0), "observed cube"),
+          (attribute("Start", np.nan), "starts from"), (attribute("Voxels", 5.0), "Voxels"),
 ]
 
 
@@ -112,7 +122,8 @@ def test_what_is_sound_continues(kept, tmp_path):
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize("fault", ["call=write errno=28 times=0", "call=rename errno=28 times=1"], ids=["full", "once"])
 def test_a_restart_that_cannot_be_written(bench, fault, ranks):
-    """Where the disk of the restart file is full the fit warns once, goes on, and its results are whole; the file of before stays, until there is room."""
+    """Where the disk of the restart file is full the fit warns once, goes on, and its results are
+    whole; the file of before stays, until there is room."""
     bench.instrument(5, 4, 0.7, lam=(5000.0, 5039.0, 1.0), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
     bench.ssp("mixed", step=1.5)
     bench.particles(galaxy(12, seed=5, radius=1.2))
@@ -120,7 +131,8 @@ def test_a_restart_that_cannot_be_written(bench, fault, ranks):
     bench.cube(**view, OutputFile=bench.path("seen.fits"), Noise="snr", SignalToNoise=20.0)
     bench.path("full").mkdir()
     restart = bench.path("full") / "r.hdf5"
-    rule = dict(**view, Mode="fit", ObservedFile=bench.path("seen.fits"), Parameters="Mass,Velocity", FitProbes=0, GradientTolerance=0, ValueTolerance=0, FitRestart=1,
+    rule = dict(**view, Mode="fit", ObservedFile=bench.path("seen.fits"), Parameters="Mass,Velocity", FitProbes=0,
+                GradientTolerance=0, ValueTolerance=0, FitRestart=1,
                 FitRestartFile=restart, OutputFile=bench.path("out.fits"), Engine="direct")
     assert run("cubix", [bench.parameters(**rule, MaxIterations=3)], ranks, cwd=bench.folder).status == 0
     before = restart.read_bytes()

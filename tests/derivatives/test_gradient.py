@@ -1,4 +1,5 @@
-"""The whole chain's derivatives: products with the Jacobian and its transpose against each other, against steps of the forward run, and on any number of ranks."""
+"""The whole chain's derivatives: products with the Jacobian and its transpose against each other,
+against steps of the forward run, and on any number of ranks."""
 import numpy as np
 import pytest
 
@@ -43,10 +44,12 @@ def check_steps(told):
     for leaf, rows in told["taylor"].items():
         n, slope = rows[0]
         remainders = np.array(told["remainder"][leaf])
-        exact = np.all(remainders[:, 1] <= 1e-9 * remainders[:, 2].max())         # linear in it: nothing is left but rounding
+        # linear in it: nothing is left but rounding
+        exact = np.all(remainders[:, 1] <= 1e-9 * remainders[:, 2].max())
         assert exact or (n >= 4 and abs(slope - 2) <= 0.1), f"{leaf}: slope {slope} over {n} steps\n{remainders}"
         got, want = told["central"][leaf][0]
-        assert np.isfinite(got - want) and abs(got - want) <= 2e-6 * max(abs(want), abs(got)), f"{leaf}: {got} by differences, {want}"
+        assert np.isfinite(got - want) and abs(got - want) <= 2e-6 * max(abs(want),
+                                                                         abs(got)), f"{leaf}: {got} by differences, {want}"
 
 
 MOFFAT = dict(Psf="moffat", PsfFwhm=0.9, PsfBeta=2.8)
@@ -55,8 +58,11 @@ CASES = {
     "pchip": (STARS, dict(SspInterpolation="pchip")),
     "tsc": (PLACE, dict(Deposit="tsc", Roll=20.0, PointingX=0.1)),
     "gaussian": (PLACE + ",DepositLength", dict(Deposit="gaussian", DepositLength=0.35, Psf="gaussian", PsfFwhm=0.9)),
-    "angles": ("Velocity,Position,Alpha,Beta,Gamma", dict(Deposit="tsc", Orientation="angles", Alpha=20.0, Beta=40.0, Gamma=-65.0)),
-    "inclined": ("Velocity,Position,Inclination,PositionAngle", dict(Deposit="tsc", Orientation="inclined", Inclination=50.0, PositionAngle=25.0, AlignWith="angularmomentum")),
+    "angles": ("Velocity,Position,Alpha,Beta,Gamma",
+               dict(Deposit="tsc", Orientation="angles", Alpha=20.0, Beta=40.0, Gamma=-65.0)),
+    "inclined": ("Velocity,Position,Inclination,PositionAngle",
+                 dict(Deposit="tsc", Orientation="inclined", Inclination=50.0, PositionAngle=25.0,
+                      AlignWith="angularmomentum")),
     "redshift": ("Mass,Redshift", dict(Deposit="tsc", Lsf="gaussian", LsfFwhm=4.0)),
     "distance": ("Mass,Redshift,Distance", dict(Deposit="tsc", Distance=230.0)),
     "approaching": ("Mass,Redshift,Distance", dict(Deposit="tsc", Distance=230.0, Redshift=-0.004)),
@@ -105,7 +111,8 @@ def test_any_number_of_ranks(bench, engine):
 
 
 def test_a_velocity_grid_with_fast_stars_and_templates_that_end(bench):
-    """Stars beyond the velocity grid and, with a library that ends within the band, those painted star by star there."""
+    """Stars beyond the velocity grid and, with a library that ends within the band, those painted
+    star by star there."""
     bench.instrument(7, 6, 0.5, lam=(5000.0, 5191.0, 1.0))
     bench.ssp("mixed", lo=4500.0, hi=4915.0, step=1.5, fwhm=1.5)
     s = galaxy(300, seed=3, radius=1.2)
@@ -116,9 +123,11 @@ def test_a_velocity_grid_with_fast_stars_and_templates_that_end(bench):
 
 
 def test_stars_that_give_nothing_have_derivatives_of_nothing(bench):
-    """A massless star, one outside the field, ages and metallicities beyond the library: finite, and 0 where that is the truth."""
+    """A massless star, one outside the field, ages and metallicities beyond the library: finite,
+    and 0 where that is the truth."""
     setup(bench)
-    bench.particles(stars((0, 0, 0, 10, 20, 30, 1e6, 1.0, 0.01), (0.3, 0.2, 0, 10, 20, 30, 0.0, 1.0, 0.01), (500, 0, 0, 0, 0, 10, 1e6, 1.0, 0.01),
+    bench.particles(stars((0, 0, 0, 10, 20, 30, 1e6, 1.0, 0.01), (0.3, 0.2, 0, 10, 20, 30, 0.0, 1.0, 0.01),
+                          (500, 0, 0, 0, 0, 10, 1e6, 1.0, 0.01),
                           (0.1, 0, 0, 0, 0, 10, 1e6, 30.0, 0.5), (0.2, 0, 0, 0, 0, 10, 1e6, 0.0, 0.0)))
     for engine in ("direct", "histogram"):
         told = prove(bench, STARS + ",Position", "prove_chain", Engine=engine, Deposit="tsc", SystemicVelocity="none")
@@ -153,12 +162,14 @@ STILL = {("one age", "Age"), ("one metallicity", "Metallicity"), ("narrowest", "
 
 @pytest.mark.parametrize("case", EDGES)
 def test_edges(bench, case):
-    """A library of one age or metallicity, and stars at its nodes; straight templates; footprints larger than the field, and at their least."""
+    """A library of one age or metallicity, and stars at its nodes; straight templates; footprints
+    larger than the field, and at their least."""
     leaves, library, parameters = EDGES[case]
     setup(bench)
     bench.ssp("mixed", step=1.5, fwhm=1.5, **library)
     if case == "nodes":
-        bench.particles(stars(*((0.3 * np.sin(7 * i + 3 * j), 0.3 * np.cos(5 * i - j), 0, 0, 0, 13 * i - 7 * j, 1e6, age, z)
+        bench.particles(stars(*((0.3 * np.sin(7 * i + 3 * j), 0.3 * np.cos(5 * i - j), 0, 0, 0, 13 * i - 7 * j, 1e6,
+                                 age, z)
                                 for i, age in enumerate(AGES) for j, z in enumerate(METALS))))
     for program, engine, tolerance in (("prove_chain64", "direct", 1e-12), ("prove_chain", "histogram", 1e-5)):
         told = prove(bench, leaves, program, Engine=engine, **parameters)
@@ -173,7 +184,8 @@ def test_invariances(bench):
     the pointing, or against its centre, stays where it is."""
     setup(bench)
     told = prove(bench, PLACE + ",Distance", Deposit="tsc", Distance=230.0)
-    bar, sums = {leaf: rows[0][0] for leaf, rows in told["bar"].items()}, {leaf: np.array(rows[0]) for leaf, rows in told["sum"].items()}
+    bar, sums = {leaf: rows[0][0] for leaf, rows in told["bar"].items()}, {leaf: np.array(rows[0]) for leaf,
+                                                                           rows in told["sum"].items()}
     assert bar["MassScale"] == pytest.approx(told["light"], rel=1e-12)       # sum m dF/dm = F
     assert bar["FluxScale"] == pytest.approx(told["light"], rel=1e-12)
     size = told["bar"]["Position"][0][1]
@@ -191,27 +203,34 @@ def test_a_whole_turn(bench):
     """An angle of 360 degrees more: the same derivatives."""
     setup(bench)
     more = dict(Deposit="tsc", Orientation="angles", Beta=40.0)
-    a, b = (prove(bench, "Position,Velocity,Alpha,Beta,Gamma", Alpha=alpha, Gamma=gamma, **more) for alpha, gamma in ((-340.0, 65.0), (20.0, -295.0)))
+    a, b = (prove(bench, "Position,Velocity,Alpha,Beta,Gamma", Alpha=alpha, Gamma=gamma, **more) for alpha,
+            gamma in ((-340.0, 65.0), (20.0, -295.0)))
     for leaf in a["bar"]:
         assert a["bar"][leaf][0][:2] == pytest.approx(b["bar"][leaf][0][:2], rel=1e-9), leaf
 
 
 def test_what_is_missing_is_told_before_the_work(bench):
     setup(bench)
-    for more, words, status in ((dict(), "Parameters is empty", 2), (dict(Parameters="mas"), "nothing is called mas", 2), (dict(Parameters="mass"), "ObservedFile is not given", 2),
+    for more, words, status in ((dict(), "Parameters is empty", 2),
+                                (dict(Parameters="mas"), "nothing is called mas", 2),
+                                (dict(Parameters="mass"), "ObservedFile is not given", 2),
                                 (dict(Parameters="mass", ObservedFile="nowhere.fits"), "cannot open nowhere.fits", 3),
-                                (dict(Parameters="Alpha", ObservedFile=bench.ssp_file), "nothing changes with Alpha", 2)):
+                                (dict(Parameters="Alpha", ObservedFile=bench.ssp_file), "nothing changes with Alpha",
+                                 2)):
         done = run("cubix", [bench.parameters(Redshift=0.05, Mode="gradient", **more)], cwd=bench.folder)
         assert done.status == status and words in done.err, done.err
         assert not list(bench.folder.glob("out*"))
 
 
 def test_nearest_warns_of_what_moves_stars(bench):
-    """Deposit nearest has no derivative with a star's place: what moves stars and more says that part of it is missing."""
+    """Deposit nearest has no derivative with a star's place: what moves stars and more says that
+    part of it is missing."""
     setup(bench)
     fixed = dict(Redshift=0.05, Engine="direct", Orientation="inclined", Inclination=50.0)
     bench.cube(OutputFile=bench.path("there.fits"), **fixed)
-    more = dict(fixed, OutputFile=bench.path("x.fits"), Mode="gradient", ObservedFile=bench.path("there.fits"), Likelihood="cosine")
+    more = dict(fixed, OutputFile=bench.path("x.fits"), Mode="gradient", ObservedFile=bench.path("there.fits"),
+                Likelihood="cosine")
     for deposit, warned in (("nearest", 2), ("tsc", 0)):
-        done = run("cubix", ["-n", bench.parameters(**more, Parameters="Mass,Inclination,Redshift", Deposit=deposit)], 2, cwd=bench.folder)
+        done = run("cubix", ["-n", bench.parameters(**more, Parameters="Mass,Inclination,Redshift", Deposit=deposit)],
+                   2, cwd=bench.folder)
         assert done.status == 0 and done.err.count("not of stars that move across the field") == warned, done.err

@@ -1,4 +1,5 @@
-"""Mode gradient and Mode fit as the program runs them: their files, any number of ranks, what is refused before any work, and what an interrupted fit leaves."""
+"""Mode gradient and Mode fit as the program runs them: their files, any number of ranks, what is
+refused before any work, and what an interrupted fit leaves."""
 import os
 import time
 
@@ -10,7 +11,8 @@ from astropy.io import fits
 from harness import galaxy, run, within
 
 VARIED = "Mass,Age,Velocity,Inclination,PsfFwhm"
-VIEW = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Orientation="inclined", Inclination=50.0, AlignWith="angularmomentum", Psf="gaussian", PsfFwhm=0.9)
+VIEW = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Orientation="inclined", Inclination=50.0,
+            AlignWith="angularmomentum", Psf="gaussian", PsfFwhm=0.9)
 
 
 @pytest.fixture
@@ -24,7 +26,8 @@ def seen(bench):
 
 
 def derive(seen, *options, mode="gradient", ranks=1, status=0, interrupt_after=None, **parameters):
-    file = seen.parameters(**{**VIEW, "Mode": mode, "ObservedFile": seen.path("seen.fits"), "Parameters": VARIED, "Engine": "direct", "OutputFile": seen.path("out.fits"),
+    file = seen.parameters(**{**VIEW, "Mode": mode, "ObservedFile": seen.path("seen.fits"), "Parameters": VARIED,
+                              "Engine": "direct", "OutputFile": seen.path("out.fits"),
                               **parameters})
     done = run("cubix", list(options) + [file], ranks, cwd=seen.folder, interrupt_after=interrupt_after)
     assert done.status == status, done.out[-2000:] + done.err[-3000:]
@@ -41,14 +44,18 @@ def gradient(seen):
     return told
 
 
-@pytest.mark.parametrize("how", [dict(Engine="direct"), dict(Engine="histogram", Combine="histogram"), dict(Engine="histogram", Combine="cube")], ids=["direct", "slabs", "cube"])
+@pytest.mark.parametrize("how",
+                         [dict(Engine="direct"), dict(Engine="histogram", Combine="histogram"),
+                          dict(Engine="histogram", Combine="cube")], ids=["direct", "slabs", "cube"])
 def test_gradient_of_engines_and_ranks(seen, how):
     derive(seen, Inclination=47.0, PsfFwhm=0.8, Engine="direct")
     want = gradient(seen)
     assert sorted(want) == ["Age", "Inclination", "Mass", "PsfFwhm", "Velocity"]
     level = {name: np.abs(x).max() for name, x in want.items()}
-    turned = np.linalg.norm(want["Velocity"], axis=1) @ np.linalg.norm(galaxy(12, seed=5, radius=1.2)["vel"], axis=1) * np.pi / 180
-    level["Inclination"] = turned                              # with Deposit nearest it acts by velocities alone, and stars cancel each other
+    turned = np.linalg.norm(want["Velocity"], axis=1) @ np.linalg.norm(galaxy(12, seed=5, radius=1.2)["vel"],
+                                                                       axis=1) * np.pi / 180
+    # with Deposit nearest it acts by velocities alone, and stars cancel each other
+    level["Inclination"] = turned
     for ranks in (1, 3):
         derive(seen, ranks=ranks, Inclination=47.0, PsfFwhm=0.8, **how)
         got = gradient(seen)
@@ -62,7 +69,8 @@ def test_fit_of_two_stars_on_three_ranks(seen):
     told = VIEW | dict(Orientation="none")
     seen.cube(**told, OutputFile=seen.path("seen.fits"), Noise="snr", SignalToNoise=50.0)
     for how in (dict(), dict(Engine="histogram", Combine="cube"), dict(Engine="histogram", Combine="histogram")):
-        derive(seen, mode="fit", ranks=3, MaxIterations=3, FitRestart=1, **{**told, "Parameters": "Mass,Age,FluxScale", **how})
+        derive(seen, mode="fit", ranks=3, MaxIterations=3, FitRestart=1,
+               **{**told, "Parameters": "Mass,Age,FluxScale", **how})
         with h5py.File(seen.path("out-stars.hdf5"), "r") as file:
             assert within(file["Stars/InitialMass"][()] / two["mass"], 1, atol=0.3, rtol=1e-5)
 
@@ -71,8 +79,10 @@ def test_fit_of_redshift_and_lsf_on_two_ranks(seen):
     """Templates change with every step of this fit."""
     more = dict(Lsf="gaussian", LsfFwhm=3.0)
     seen.cube(**VIEW, **more, OutputFile=seen.path("seen.fits"), Noise="snr", SignalToNoise=50.0)
-    derive(seen, mode="fit", ranks=2, MaxIterations=6, Engine="auto", Parameters="Redshift,LsfFwhm", **{**VIEW, **more, "Redshift": 0.0503, "LsfFwhm": 3.2})
-    rows = {line.split()[0]: [float(word) for word in line.split()[1:3]] for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")}
+    derive(seen, mode="fit", ranks=2, MaxIterations=6, Engine="auto", Parameters="Redshift,LsfFwhm",
+           **{**VIEW, **more, "Redshift": 0.0503, "LsfFwhm": 3.2})
+    rows = {line.split()[0]: [float(word) for word in line.split()[1:3]]
+            for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")}
     assert len(rows) == 2
     for name, true in (("Redshift", 0.05), ("LsfFwhm", 3.0)):
         value, error = rows[name]
@@ -80,9 +90,12 @@ def test_fit_of_redshift_and_lsf_on_two_ranks(seen):
 
 
 def test_the_verdict_is_told_everywhere(seen):
-    """Of 1 iteration it is not converged: log, text, cube and stars; of enough it is, and says what may still be gained."""
-    told = dict(mode="fit", Parameters="Mass,FluxScale", FitModel="bins", FitAgeBins=1, FitRestart=0, Orientation="none")
-    for options, word in ((dict(MaxIterations=1), "not converged: stopped after MaxIterations"), (dict(MaxIterations=50), "converged: the curvature promises no gain that matters")):
+    """Of 1 iteration it is not converged: log, text, cube and stars; of enough it is, and says what
+    may still be gained."""
+    told = dict(mode="fit", Parameters="Mass,FluxScale", FitModel="bins", FitAgeBins=1, FitRestart=0,
+                Orientation="none")
+    for options, word in ((dict(MaxIterations=1), "not converged: stopped after MaxIterations"),
+                          (dict(MaxIterations=50), "converged: the curvature promises no gain that matters")):
         done = derive(seen, **{**VIEW, **told, **options})
         text = seen.path("out-fit.txt").read_text().splitlines()
         assert text[1].startswith("# " + word), text
@@ -95,38 +108,51 @@ def test_the_verdict_is_told_everywhere(seen):
             assert text[2].startswith("# chi2 is ") and text[3].startswith("# no unknown is an age or a metallicity")
 
 
-SMOOTH = dict(Deposit="gaussian", DepositLength=0.5, Lsf="gaussian", LsfFwhm=3.0, Psf="moffat", PsfFwhm=0.9, PsfBeta=2.6)
+SMOOTH = dict(Deposit="gaussian", DepositLength=0.5, Lsf="gaussian", LsfFwhm=3.0, Psf="moffat", PsfFwhm=0.9,
+              PsfBeta=2.6)
 
 
-@pytest.mark.parametrize("name, starts, engine", [("PsfFwhm", (0.55, 1.4), "direct"), ("PsfFwhm", (0.55, 1.4), "histogram"), ("PsfBeta", (2.0, 4.0), "direct"),
-                                                  ("LsfFwhm", (2.4, 4.0), "direct"), ("LsfFwhm", (2.4, 4.0), "histogram"), ("DepositLength", (0.35, 0.9), "direct"),
-                                                  ("Redshift", (0.0495, 0.0505), "direct"), ("Redshift", (0.0495, 0.0505), "histogram"),
-                                                  ("SystemicVelocity", ((0, 0, 90), (0, 0, -90)), "histogram")])
+@pytest.mark.parametrize("name, starts, engine",
+                         [("PsfFwhm", (0.55, 1.4), "direct"), ("PsfFwhm", (0.55, 1.4), "histogram"),
+                          ("PsfBeta", (2.0, 4.0), "direct"),
+                          ("LsfFwhm", (2.4, 4.0), "direct"), ("LsfFwhm", (2.4, 4.0), "histogram"),
+                          ("DepositLength", (0.35, 0.9), "direct"),
+                          ("Redshift", (0.0495, 0.0505), "direct"), ("Redshift", (0.0495, 0.0505), "histogram"),
+                          ("SystemicVelocity", ((0, 0, 90), (0, 0, -90)), "histogram")])
 def test_the_objective_does_not_know_the_start(seen, name, starts, engine):
-    """Where a fit ends its objective is that of a fresh run with the values found there, wherever it started: to what float32 and, with the histogram, Tolerance leave."""
+    """Where a fit ends its objective is that of a fresh run with the values found there, wherever
+    it started: to what float32 and, with the histogram, Tolerance leave."""
     view = {**VIEW, **SMOOTH, "Orientation": "none"}
     seen.cube(**view, OutputFile=seen.path("seen.fits"), Noise="snr", SignalToNoise=20.0)
     for start in starts:
-        derive(seen, mode="fit", FitRestart=0, FitProbes=0, MaxIterations=2, **{**view, "Engine": engine, "Parameters": name, name: start})
-        told = dict(line[2:].split(None, 1) for line in seen.path("out-fit.txt").read_text().splitlines() if line.startswith("# objective"))
+        derive(seen, mode="fit", FitRestart=0, FitProbes=0, MaxIterations=2,
+               **{**view, "Engine": engine, "Parameters": name, name: start})
+        told = dict(line[2:].split(None, 1) for line in seen.path("out-fit.txt").read_text().splitlines()
+                    if line.startswith("# objective"))
         rows = [line.split() for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")]
         here = [float(row[1]) for row in rows]
         assert here != list(np.atleast_1d(start))
         derive(seen, **{**view, "Engine": engine, "Parameters": "FluxScale", name: here if len(here) > 1 else here[0]})
-        fresh = [float(line.split()[2]) for line in seen.path("out-gradient.txt").read_text().splitlines() if line.startswith("# objective ")][0]
-        assert abs(float(told["objective"]) / fresh - 1) < (2e-7 if engine == "direct" else 2e-5), (start, here, told, fresh)
+        fresh = [float(line.split()[2]) for line in seen.path("out-gradient.txt").read_text().splitlines()
+                 if line.startswith("# objective ")][0]
+        assert abs(float(told["objective"]) / fresh - 1) < (2e-7 if engine == "direct" else 2e-5), (start, here, told,
+                                                                                                    fresh)
 
 
 def test_bins_of_age_follow_the_light(seen):
-    """Edges between equal shares, the same on any number of ranks; the user's own; what is wrong in them is told before any work."""
-    rule = dict(mode="fit", Parameters="Mass", FitModel="bins", FitAgeBins=3, FitRestart=0, FitProbes=0, MaxIterations=0, Orientation="none")
+    """Edges between equal shares, the same on any number of ranks; the user's own; what is wrong in
+    them is told before any work."""
+    rule = dict(mode="fit", Parameters="Mass", FitModel="bins", FitAgeBins=3, FitRestart=0, FitProbes=0,
+                MaxIterations=0, Orientation="none")
     found = []
     for ranks in (1, 3):
         derive(seen, ranks=ranks, **{**VIEW, **rule})
-        found.append([line.split()[4:6] for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")])
+        found.append([line.split()[4:6] for line in seen.path("out-fit.txt").read_text().splitlines()
+                      if not line.startswith("#")])
     edges = np.array(found[0], float)
     age = galaxy(12, seed=5, radius=1.2)["age"]
-    assert found[0] == found[1] and len(edges) == 3 and np.all(edges[1:, 0] == edges[:-1, 1]) and np.all(edges[:, 1] > edges[:, 0])
+    assert found[0] == found[1] and len(edges) == 3 and np.all(edges[1:, 0] == edges[:-1, 1]) and np.all(edges[:,
+                                                                                                               1] > edges[:, 0])
     assert edges[0, 0] >= age.min() * 0.999 and edges[-1, 1] <= age.max() * 1.001
     derive(seen, **{**VIEW, **rule, "FitAgeEdges": '"1e-6,1e-5,0.3,20"'})
     rows = [line.split() for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")]
@@ -135,7 +161,8 @@ def test_bins_of_age_follow_the_light(seen):
 
 
 def test_a_restart_of_another_problem(seen):
-    """As many stars of the same masses, but elsewhere; another library; another cube of the same field: refused, and the file stays."""
+    """As many stars of the same masses, but elsewhere; another library; another cube of the same
+    field: refused, and the file stays."""
     rule = dict(mode="fit", Parameters="Mass,FluxScale", FitProbes=0, MaxIterations=3, FitRestart=1)
     derive(seen, **rule)
     before = seen.path("out-restart.hdf5").read_bytes()
@@ -153,7 +180,9 @@ def test_a_restart_of_another_problem(seen):
     derive(seen, **{**again, "InputFile": ours})
 
 
-@pytest.mark.parametrize("mode, mine", [("gradient", "out-gradient.txt"), ("gradient", "out-gradient.hdf5"), ("fit", "out-stars.hdf5")])
+@pytest.mark.parametrize("mode, mine",
+                         [("gradient", "out-gradient.txt"), ("gradient", "out-gradient.hdf5"),
+                          ("fit", "out-stars.hdf5")])
 def test_overwrite_no(seen, mode, mine):
     seen.path(mine).write_text("mine")
     done = derive(seen, mode=mode, ranks=2, status=4, Overwrite="no")
@@ -174,7 +203,8 @@ def test_refusals_come_before_the_work(seen):
 
 
 def test_an_interrupted_fit_continues(seen):
-    rule = dict(mode="fit", MaxIterations=100000, ValueTolerance=0, GradientTolerance=0, FitRestart=1, Optimiser="adam", LearningRate=1e-4, Parameters="Mass,Age")
+    rule = dict(mode="fit", MaxIterations=100000, ValueTolerance=0, GradientTolerance=0, FitRestart=1, Optimiser="adam",
+                LearningRate=1e-4, Parameters="Mass,Age")
 
     def started(proc):
         for _ in range(600):

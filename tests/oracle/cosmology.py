@@ -1,4 +1,5 @@
-"""Section 1: ages and distances in LCDM without radiation, all by quadrature (the closed form is what the tests compare with)."""
+"""Section 1: ages and distances in LCDM without radiation, all by quadrature (the closed form is
+what the tests compare with)."""
 import math
 
 from scipy.integrate import quad
@@ -12,10 +13,12 @@ def _e2(x, om, ol):
 
 
 def age(a, om, ol, h):
-    """Age of the universe at scale factor a [Gyr]: int_0^a da / (a H(a)).  With a = s^2 the integrand is smooth at the big bang."""
+    """Age of the universe at scale factor a [Gyr]: int_0^a da / (a H(a)).  With a = s^2 the
+    integrand is smooth at the big bang."""
     if a <= 0:
         return 0.0
-    value, _ = quad(lambda s: 2.0 * s**2 / math.sqrt(om + (1.0 - om - ol) * s**2 + ol * s**6), 0.0, math.sqrt(a), epsabs=0, epsrel=1e-13, limit=200)
+    value, _ = quad(lambda s: 2.0 * s**2 / math.sqrt(om + (1.0 - om - ol) * s**2 + ol * s**6), 0.0, math.sqrt(a),
+                    epsabs=0, epsrel=1e-13, limit=200)
     return HUBBLE_GYR / (100.0 * h) * value
 
 

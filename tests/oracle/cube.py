@@ -12,14 +12,17 @@ from .ssp import Library
 def read_particles(path):
     with h5py.File(path) as f:
         s, head = f["Stars"], dict(f["Header"].attrs)
-        stars = {"pos": s["Position"][:].astype(float), "vel": s["Velocity"][:].astype(float), "mass": s["InitialMass"][:].astype(float),
-                 "mass_now": s["Mass"][:].astype(float), "age": s["Age"][:].astype(float), "z": s["Metallicity"][:].astype(float)}
+        stars = {"pos": s["Position"][:].astype(float), "vel": s["Velocity"][:].astype(float),
+                 "mass": s["InitialMass"][:].astype(float),
+                 "mass_now": s["Mass"][:].astype(float), "age": s["Age"][:].astype(float),
+                 "z": s["Metallicity"][:].astype(float)}
         if "SmoothingLength" in s:
             stars["length"] = s["SmoothingLength"][:].astype(float)
     return stars, head
 
 
-def to_sky(stars, head, centre="auto", select=0.0, velocity="auto", centre_radius=10.0, orientation="none", angles=(0, 0, 0),
+def to_sky(stars, head, centre="auto", select=0.0, velocity="auto", centre_radius=10.0, orientation="none",
+           angles=(0, 0, 0),
            inclination=0.0, position_angle=0.0, align_with="inertia", align_radius=0.0):
     """Stars in the sky frame (x east, y north, z away), and the frame."""
     stars = dict(stars)
@@ -42,7 +45,8 @@ def to_sky(stars, head, centre="auto", select=0.0, velocity="auto", centre_radiu
         keep = np.sqrt(((stars["pos"] - centre)**2).sum(axis=1)) <= select
         stars = {name: x[keep] for name, x in stars.items()}
     if isinstance(velocity, str):
-        velocity = np.zeros(3) if velocity == "none" else frame.systemic_velocity(stars["pos"], stars["vel"], centre, centre_radius)
+        velocity = np.zeros(3) if velocity == "none" else frame.systemic_velocity(stars["pos"], stars["vel"], centre,
+                                                                                  centre_radius)
     pos, vel = stars["pos"] - centre, stars["vel"] - velocity
     rotation, radius, p, q = np.eye(3), 0.0, 1.0, 1.0
     if orientation == "angles":
@@ -52,7 +56,8 @@ def to_sky(stars, head, centre="auto", select=0.0, velocity="auto", centre_radiu
         inclination = {"faceon": 0.0, "edgeon": 90.0}.get(orientation, inclination)
         rotation = frame.rotation_inclined(axes, inclination, position_angle)
     stars["pos"], stars["vel"] = pos @ rotation.T, vel @ rotation.T
-    return stars, SimpleNamespace(centre=centre, velocity=np.asarray(velocity), rotation=rotation, radius=radius, p=p, q=q)
+    return stars, SimpleNamespace(centre=centre, velocity=np.asarray(velocity), rotation=rotation, radius=radius, p=p,
+                                  q=q)
 
 
 def quality(lib, inst, z, v_max, nstar=None, min_stars=0):
@@ -71,7 +76,8 @@ def quality(lib, inst, z, v_max, nstar=None, min_stars=0):
     return dq
 
 
-def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpolation="linear", unit=1e-20, cosmo=None, distance=0.0, min_stars=0, deposit="nearest",
+def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpolation="linear", unit=1e-20, cosmo=None,
+            distance=0.0, min_stars=0, deposit="nearest",
             length=0.0, **geometry):
     """Everything the program makes without noise."""
     stars, head = read_particles(particle_file)
@@ -82,5 +88,6 @@ def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpol
     painter = paint.Painter(lib, inst, redshift, d_l, semantic, interpolation, unit)
     painted, v_max = paint.paint(painter, stars, scale, psf.margin(inst), deposit, length)
     truth = maps.truth(painter, stars, scale, deposit, length)
-    return SimpleNamespace(cube=psf.apply(inst, painted), painted=painted, maps=truth, dq=quality(lib, inst, redshift, v_max, truth["NSTAR"], min_stars),
+    return SimpleNamespace(cube=psf.apply(inst, painted), painted=painted, maps=truth,
+                           dq=quality(lib, inst, redshift, v_max, truth["NSTAR"], min_stars),
                            frame=fr, stars=stars, painter=painter, d_l=d_l, kpc_per_arcsec=scale, v_max=v_max)

@@ -43,7 +43,8 @@ def _falling(tensor):
 
 
 def inertia_axes(pos, mass, radius):
-    """Rows e1, e2, e3 without their signs, p and q: the ellipsoid of the sphere's volume, r_e^2 = x.W.x with W = M^-1 det(M)^(1/3) of the round before."""
+    """Rows e1, e2, e3 without their signs, p and q: the ellipsoid of the sphere's volume, r_e^2 =
+    x.W.x with W = M^-1 det(M)^(1/3) of the round before."""
     shape, first = np.eye(3), None
     for _ in range(ROUNDS):
         tensor, count = _reduced_tensor(pos, mass, shape, radius)
@@ -61,7 +62,8 @@ def inertia_axes(pos, mass, radius):
 
 
 def body_axes(pos, vel, mass, align_with="inertia", radius=0.0):
-    """Rows e1, e2, e3 (proper), the radius used, p and q.  pos and vel relative to centre and systemic velocity; mass: the present one."""
+    """Rows e1, e2, e3 (proper), the radius used, p and q.  pos and vel relative to centre and
+    systemic velocity; mass: the present one."""
     r = np.sqrt((pos**2).sum(axis=1))
     radius = radius if radius > 0 else half_mass_radius(r, mass)
     near = r <= radius

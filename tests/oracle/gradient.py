@@ -1,4 +1,5 @@
-"""Section 13: what a cube's cotangents say of every star.  The forward's own formulas, differentiated by hand, one star after the other."""
+"""Section 13: what a cube's cotangents say of every star.  The forward's own formulas,
+differentiated by hand, one star after the other."""
 from types import SimpleNamespace
 
 import numpy as np
@@ -43,7 +44,8 @@ def spectrum_slopes(painter, age, z, v):
     x = painter.edge / ((1.0 + painter.z) * np.exp(v / C))
     between = [ssp.between(lam, y, painter.semantic) for y in _corners(painter.lib, painter.values, age, z)]
     out = [scale * ssp.integrate(f, lam, x) for f in between]
-    flow = np.where((x >= lam[0]) & (x <= lam[-1]), between[0](np.clip(x, lam[0], lam[-1])) * -x / C, 0.0)     # an edge sweeps over light
+    # an edge sweeps over light
+    flow = np.where((x >= lam[0]) & (x <= lam[-1]), between[0](np.clip(x, lam[0], lam[-1])) * -x / C, 0.0)
     return out + [scale * np.diff(flow)]
 
 
@@ -77,7 +79,9 @@ def stars(painter, sky, kpc_per_arcsec, margin, painted_bar, rotation, deposit="
         here, mass = box @ w_x[on_x] @ w_y[on_y], sky["mass"][k]
         out["mass"][row], out["age"][row], out["z"][row], out["v"][row] = one @ here, mass * (by_age @ here), mass * (by_z @ here), mass * (by_v @ here)
         a, b = -mass * (one @ (box @ d_x[on_x] @ w_y[on_y])) / inst.pixel_x, mass * (one @ (box @ w_x[on_x] @ d_y[on_y])) / inst.pixel_y
-        place[row, :2] = (a * np.cos(rho) + b * np.sin(rho)) / kpc_per_arcsec, (b * np.cos(rho) - a * np.sin(rho)) / kpc_per_arcsec
+        place[row,
+              :2] = (a * np.cos(rho) + b * np.sin(rho)) / kpc_per_arcsec, (b * np.cos(rho) - a
+                                                                           * np.sin(rho)) / kpc_per_arcsec
     return dict(out, vel=out["v"][:, None] * rotation[2], pos=place @ rotation)
 
 
@@ -86,4 +90,5 @@ def chi2(seen, data, weight, deposit="nearest"):
     inst = seen.painter.inst
     bar = observe_back(inst, 2 * weight * (seen.cube - data))
     return SimpleNamespace(value=(weight * (data - seen.cube)**2).sum(),
-                           **stars(seen.painter, seen.stars, seen.kpc_per_arcsec, psf.margin(inst), bar, seen.frame.rotation, deposit))
+                           **stars(seen.painter, seen.stars, seen.kpc_per_arcsec, psf.margin(inst), bar,
+                                   seen.frame.rotation, deposit))

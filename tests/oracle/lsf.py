@@ -16,7 +16,8 @@ def extra_sigma2(lib, z, inst):
 
 
 def broaden(lib, z, inst, semantic, points=None):
-    """Broadened luminosities, same shape as the library's.  points: only these library points (the others stay as they are)."""
+    """Broadened luminosities, same shape as the library's.  points: only these library points (the
+    others stay as they are)."""
     if inst.lsf_fwhm is None:
         return lib.luminosity
     lam = lib.lam

@@ -21,7 +21,8 @@ def truth(painter, stars, kpc_per_arcsec, deposit="nearest", length=0.0):
     iy, ix, w, on = split("nearest")
     out = {"NSTAR": total(np.ones(len(on)))}
     iy, ix, w, on = split(deposit)
-    each = np.array([painter.light(stars["mass"][k], stars["age"][k], stars["z"][k]) for k in range(len(stars["mass"]))])
+    each = np.array([painter.light(stars["mass"][k], stars["age"][k], stars["z"][k])
+                     for k in range(len(stars["mass"]))])
     mass, light = stars["mass"][on] * w, each[on] * w
     out.update(MASS=total(mass), MASS_NOW=total(stars["mass_now"][on] * w))
     with np.errstate(invalid="ignore", divide="ignore"):

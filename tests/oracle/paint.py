@@ -39,12 +39,14 @@ def axis_weights(deposit, p, sigma):
 
 
 def parts(inst, stars, kpc_per_arcsec, margin, deposit="nearest", length=0.0):
-    """Of every star: (rows, columns, weights [row][column]) in a field with this margin; empty where it sheds nothing."""
+    """Of every star: (rows, columns, weights [row][column]) in a field with this margin; empty
+    where it sheds nothing."""
     p_x, p_y = sky_to_place(inst, stars["pos"][:, 0] / kpc_per_arcsec, stars["pos"][:, 1] / kpc_per_arcsec)
     lengths = np.full(len(p_x), length) if length > 0 else stars.get("length", np.zeros(len(p_x)))
     out = []
     for x, y, size in zip(p_x, p_y, lengths / kpc_per_arcsec):
-        (ix, w_x), (iy, w_y) = axis_weights(deposit, x, size / inst.pixel_x), axis_weights(deposit, y, size / inst.pixel_y)
+        (ix, w_x), (iy, w_y) = axis_weights(deposit, x, size / inst.pixel_x), axis_weights(deposit, y,
+                                                                                           size / inst.pixel_y)
         columns, rows = ix + margin + np.arange(len(w_x)), iy + margin + np.arange(len(w_y))
         on_x, on_y = (columns >= 0) & (columns < inst.n_x + 2 * margin), (rows >= 0) & (rows < inst.n_y + 2 * margin)
         out.append((rows[on_y], columns[on_x], np.outer(w_y[on_y], w_x[on_x])))
@@ -61,12 +63,14 @@ class Painter:
         self.scale = 1.0 / (4.0 * math.pi * (d_l * MPC_CM)**2) / unit
 
     def template(self, age, metallicity):
-        return ssp.between(self.lib.lam, ssp.star_template(self.lib, self.values, age, metallicity, self.how), self.semantic)
+        return ssp.between(self.lib.lam, ssp.star_template(self.lib, self.values, age, metallicity, self.how),
+                           self.semantic)
 
     def spectrum(self, mass, age, metallicity, v):
         """Flux density per channel."""
         d = (1.0 + self.z) * math.exp(v / C)
-        return mass * self.scale / self.inst.step * ssp.integrate(self.template(age, metallicity), self.lib.lam, self.edge / d)
+        return mass * self.scale / self.inst.step * ssp.integrate(self.template(age, metallicity), self.lib.lam,
+                                                                  self.edge / d)
 
     def light(self, mass, age, metallicity):
         """W, the star's weight by light [erg/s]."""

@@ -45,7 +45,8 @@ def _moffat(inst, fwhm, half):
 
 
 def kernel(inst, fwhm, half, end):
-    k = (_gaussian if inst.psf == "gaussian" else _moffat)(inst, fwhm, half) * np.outer(_rim(half, end), _rim(half, end))
+    k = (_gaussian if inst.psf == "gaussian" else _moffat)(inst, fwhm, half) * np.outer(_rim(half, end),
+                                                                                        _rim(half, end))
     return k / k.sum()
 
 

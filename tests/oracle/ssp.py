@@ -33,7 +33,8 @@ def _cell(nodes, x):
 
 
 def star_template(lib, values, age, metallicity, how="linear"):
-    """Template values of a star at the library's wavelengths: [n_lambda].  values: [n_Z][n_age][n_lambda], broadened or not."""
+    """Template values of a star at the library's wavelengths: [n_lambda].  values:
+    [n_Z][n_age][n_lambda], broadened or not."""
     log_t, log_z = lib.log_age(), lib.log_z()
     t = np.log10(age) if age > 0 else -np.inf
     z = np.log10(metallicity) if metallicity > 0 else -np.inf
@@ -58,7 +59,8 @@ def between(lam, values, semantic):
 
 
 def integrate(function, lam, edge):
-    """int of the template between successive edges (increasing), zero outside the library: four Gauss points on every smooth piece."""
+    """int of the template between successive edges (increasing), zero outside the library: four
+    Gauss points on every smooth piece."""
     inside = np.clip(edge, lam[0], lam[-1])
     cut = np.union1d(inside, lam[(lam > inside[0]) & (lam < inside[-1])])
     if len(cut) < 2:

@@ -1,4 +1,5 @@
-"""How the disc is found: AlignWith inertia against the numpy oracle, on bodies of every shape, on real galaxies, and where there is no shape to find."""
+"""How the disc is found: AlignWith inertia against the numpy oracle, on bodies of every shape, on
+real galaxies, and where there is no shape to find."""
 import json
 
 import numpy as np
@@ -47,13 +48,16 @@ def body(n, shape, seed, clump=0.0, spin=1.0):
         x[:k] = np.array([2.0, 0.5, 0.3]) + 0.05 * rng.standard_normal((k, 3))
         m[:k] *= clump * m[k:].sum() / m[:k].sum()
     turn = rotation_angles(37, -121, 13)
-    return {"pos": x @ turn.T, "vel": v @ turn.T, "mass": 2 * m, "mass_now": m, "age": np.full(n, 3.0), "z": np.full(n, 0.01)}, turn
+    return {"pos": x @ turn.T, "vel": v @ turn.T, "mass": 2 * m, "mass_now": m, "age": np.full(n, 3.0),
+            "z": np.full(n, 0.01)}, turn
 
 
-SHAPES = {"sphere": (0.97, 0.94), "triaxial": (0.7, 0.5), "prolate": (0.3, 0.28), "oblate": (0.98, 0.4), "disc": (0.9, 0.1), "thin": (0.8, 0.01), "needle": (0.05, 0.04)}
+SHAPES = {"sphere": (0.97, 0.94), "triaxial": (0.7, 0.5), "prolate": (0.3, 0.28), "oblate": (0.98, 0.4),
+          "disc": (0.9, 0.1), "thin": (0.8, 0.01), "needle": (0.05, 0.04)}
 
 
-@pytest.mark.parametrize("shape, clump", [*((name, 0.0) for name in SHAPES), ("triaxial", 0.1), ("disc", 0.1), ("disc", 0.3)])
+@pytest.mark.parametrize("shape, clump",
+                         [*((name, 0.0) for name in SHAPES), ("triaxial", 0.1), ("disc", 0.1), ("disc", 0.3)])
 def test_shapes(tmp_path, shape, clump):
     s, turn = body(3000, SHAPES[shape], 5, clump)
     file = write_particles(tmp_path / "body.hdf5", s, Centre=np.zeros(3))
@@ -63,12 +67,15 @@ def test_shapes(tmp_path, shape, clump):
     assert_frame(got, oracle_of(stars, info))
     if not clump:
         assert got[0][2] @ turn[:, 2] > 0.97 or SHAPES[shape][0] - SHAPES[shape][1] < 0.1
-        assert abs(got[2] / SHAPES[shape][0] - 1) < 0.15 and abs(got[3] / SHAPES[shape][1] - 1) < 0.15     # what 3000 stars tell
+        # what 3000 stars tell
+        assert abs(got[2] / SHAPES[shape][0] - 1) < 0.15 and abs(got[3] / SHAPES[shape][1] - 1) < 0.15
     assert_frame(frame_of(tmp_path, 3, InputFile=file, SystemicVelocity="none")[0], got, 0)
 
 
 @pytest.mark.parametrize("align", ["inertia", "angularmomentum"])
-@pytest.mark.parametrize("name, radius", [("eagle", 0.0), ("eagle", 2.0), ("eagle", 30.0), ("illustris_tng", 0.0), ("illustris_tng", 40.0)])
+@pytest.mark.parametrize("name, radius",
+                         [("eagle", 0.0), ("eagle", 2.0), ("eagle", 30.0), ("illustris_tng", 0.0),
+                          ("illustris_tng", 40.0)])
 def test_real_galaxies(tmp_path, name, align, radius):
     file = shared(f"data/simulations/{name}.hdf5")
     got, info, said = frame_of(tmp_path, InputFile=file, AlignWith=align, AlignRadius=radius)
@@ -80,7 +87,8 @@ def test_real_galaxies(tmp_path, name, align, radius):
 
 
 def test_disc_keeps_its_stars(tmp_path):
-    """A disc in which the longest axis, kept, would lose the stars round by round: its flattening is found within the sphere's volume."""
+    """A disc in which the longest axis, kept, would lose the stars round by round: its flattening
+    is found within the sphere's volume."""
     s, turn = body(20000, (0.99, 0.15), 8)
     file = write_particles(tmp_path / "disc.hdf5", s, Centre=np.zeros(3))
     for radius in (0.5, 2.0, 10.0):
@@ -94,8 +102,10 @@ def test_no_shape(tmp_path):
     flat = {**s, "pos": (s["pos"] @ turn * (1, 1, 0)) @ turn.T}
     line = {**s, "pos": s["pos"] * (0, 1, 0), "vel": s["vel"] * (1, 0, 0)}
     heavy = {**s, "mass_now": s["mass_now"].copy()}
-    heavy["mass_now"][np.argsort((s["pos"]**2).sum(axis=1))[40]] = 1e12             # nearly all the mass in one star: a needle without end
-    for name, t, words in (("few", few, "15 stars within"), ("flat", flat, "too flat"), ("line", line, "too flat"), ("heavy", heavy, "first round")):
+    # nearly all the mass in one star: a needle without end
+    heavy["mass_now"][np.argsort((s["pos"]**2).sum(axis=1))[40]] = 1e12
+    for name, t, words in (("few", few, "15 stars within"), ("flat", flat, "too flat"), ("line", line, "too flat"),
+                           ("heavy", heavy, "first round")):
         file = write_particles(tmp_path / f"{name}.hdf5", t, Centre=np.zeros(3))
         got, info, said = frame_of(tmp_path, InputFile=file, SystemicVelocity="none", AlignRadius=4.0)
         stars, _ = read(tmp_path, InputFile=file)

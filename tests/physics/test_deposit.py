@@ -7,7 +7,8 @@ from oracle import cube as oracle
 
 Z = 0.05
 PLAIN = {"Redshift": Z, "Centre": (0, 0, 0), "SystemicVelocity": "none"}
-SMOOTH = {"cic": {"Deposit": "cic"}, "tsc": {"Deposit": "tsc"}, "gaussian": {"Deposit": "gaussian", "DepositLength": 0.55},
+SMOOTH = {"cic": {"Deposit": "cic"}, "tsc": {"Deposit": "tsc"},
+          "gaussian": {"Deposit": "gaussian", "DepositLength": 0.55},
           "narrow": {"Deposit": "gaussian", "DepositLength": 0.02}}
 MAPS = ("MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "NSTAR")
 LAM = (5000.0, 5059.0, 1.0)
@@ -20,7 +21,8 @@ def setup(bench, s, **kw):
 
 
 def expect(bench, par):
-    return oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre=(0, 0, 0), velocity="none", deposit=par["Deposit"],
+    return oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre=(0, 0, 0), velocity="none",
+                          deposit=par["Deposit"],
                           length=par.get("DepositLength", 0.0))
 
 
@@ -30,13 +32,15 @@ def compare(got, want, tolerance, what):
     inside = want.maps["MASS"] > 1e-6 * want.maps["MASS"].max()     # a mean in a Gaussian's tail is one of rounding
     for name in MAPS:
         floor = 1e-6 * np.abs(want.maps[name][inside]).max() + (300 if name.startswith("VEL") else 0)
-        assert_close(got[name][inside], want.maps[name][inside], 1e-6, np.abs(want.maps[name][inside]) + floor, f"{what} {name}")
+        assert_close(got[name][inside], want.maps[name][inside], 1e-6, np.abs(want.maps[name][inside]) + floor,
+                     f"{what} {name}")
     assert np.array_equal(got["NSTAR"], want.maps["NSTAR"])
 
 
 @pytest.mark.parametrize("kind", SMOOTH)
 def test_against_the_oracle(bench, kind):
-    """A galaxy larger than the field, whose stars beyond the border shed light into it; turned and off centre; both engines."""
+    """A galaxy larger than the field, whose stars beyond the border shed light into it; turned and
+    off centre; both engines."""
     for seed, psf in ((5, dict(psf="gaussian", psf_curve=(5.0, -8e-4))), (6, {})):
         setup(bench, galaxy(200, seed=seed, radius=3.0), pointing=(0.6, -0.9), roll=33.0, **psf)
         par = {**PLAIN, **SMOOTH[kind], "PointingX": 0.6, "PointingY": -0.9, "Roll": 33.0}
@@ -116,7 +120,9 @@ def test_lengths_of_its_own(bench):
     few = {**s, **{key: s[key][::10] for key in s}}
     lengths = bench.file
     bench.particles(few, name="few.hdf5", extra={"SmoothingLength": length[::10]})
-    compare(bench.cube(**par, SelectRadius=2.0), oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre=(0, 0, 0), velocity="none", select=2.0, deposit="gaussian"),
+    compare(bench.cube(**par, SelectRadius=2.0),
+            oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre=(0, 0, 0), velocity="none", select=2.0,
+                           deposit="gaussian"),
             2e-6, "own lengths")
     bench.file = lengths
     chosen = {**par, "SelectRadius": 2.0, "Engine": "histogram", "Combine": "histogram"}
@@ -155,7 +161,8 @@ def test_any_ranks_threads_and_chunks(bench, deposit):
     n = 9000
     setup(bench, galaxy(n, seed=17, radius=1.6), psf="gaussian", psf_curve=(5.0, -8e-4))
     for engine in ("histogram", "direct"):
-        par = {**PLAIN, "Deposit": deposit, "Engine": engine, "Combine": "histogram"} if engine == "histogram" else {**PLAIN, "Deposit": deposit, "Engine": engine}
+        par = {**PLAIN, "Deposit": deposit, "Engine": engine,
+               "Combine": "histogram"} if engine == "histogram" else {**PLAIN, "Deposit": deposit, "Engine": engine}
         want = bench.cube(**par)
         assert "voxels recomputed in float64" in want["run"].out
         one_way = bits(bench.out)

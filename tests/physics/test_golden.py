@@ -31,7 +31,8 @@ class Golden:
 
 def stars_of(g, use=slice(None)):
     p = g.part
-    return {"pos": np.array([p["x"], p["y"], p["z"]]).T[use], "vel": np.array([p["vx"], p["vy"], p["vz"]]).T[use], "mass": p["Mass"][use], "mass_now": p["Mass"][use],
+    return {"pos": np.array([p["x"], p["y"], p["z"]]).T[use], "vel": np.array([p["vx"], p["vy"], p["vz"]]).T[use],
+            "mass": p["Mass"][use], "mass_now": p["Mass"][use],
             "age": p["Age"][use], "z": p["Metallicity"][use]}
 
 
@@ -47,8 +48,10 @@ def look(bench, g, s, v_max=None, **parameters):
     alpha, beta, gamma = (float(x) for x in turn.as_euler("xyz", degrees=True))
     z = g.attrs["z"]
     # the same angular scale, and light that arrives unshifted
-    return bench.cube("cubix64", Redshift=z if v_max is None else 0.0, Distance=g.attrs["lum_dist"] / (1.0 if v_max is None else (1 + z)**2), Orientation="angles",
-                      Alpha=alpha, Beta=beta, Gamma=gamma, Centre=(0.0, 0.0, 0.0), SystemicVelocity="none", TemplateSemantic="linear", **parameters)
+    return bench.cube("cubix64", Redshift=z if v_max is None else 0.0,
+                      Distance=g.attrs["lum_dist"] / (1.0 if v_max is None else (1 + z)**2), Orientation="angles",
+                      Alpha=alpha, Beta=beta, Gamma=gamma, Centre=(0.0, 0.0, 0.0), SystemicVelocity="none",
+                      TemplateSemantic="linear", **parameters)
 
 
 def flip(ours):
@@ -67,18 +70,21 @@ def test_maps(bench, name):
     assert_close(flip(got["VEL_M"])[on], g.maps["raw_velocity_image"][on], 1e-6, scale)
     assert_close(flip(got["SIG_M"])[on], g.maps["raw_dispersion_image"][on], 1e-5, scale)
     assert abs(count.sum() - {"EAGLE": 2000, "IllustrisTNG": 1515}[name]) == 0
-    assert abs(g.maps["raw_mass_image"].sum() / {"EAGLE": 2975652673.31, "IllustrisTNG": 1538464144.49}[name] - 1) < 1e-9
+    assert abs(g.maps["raw_mass_image"].sum() / {"EAGLE": 2975652673.31, "IllustrisTNG": 1538464144.49}[name]
+               - 1) < 1e-9
     assert np.array_equal(g.inside, flip(bench.inst.inside()))
 
 
 @pytest.mark.parametrize("name", GALAXIES)
 def test_velocity_cube(bench, name):
-    """Mass below each edge of SimSpin's velocity bins lies between ours below the channel edges on either side of it."""
+    """Mass below each edge of SimSpin's velocity bins lies between ours below the channel edges on
+    either side of it."""
     g = Golden(name)
     s = stars_of(g)
     v_max = float(np.abs(g.maps["vbin_edges"]).max()) + 200
     got = look(bench, g, s, v_max)
-    mass = flip(got["DATA"]) * STEP * 1e-20 * 4 * np.pi * (g.attrs["lum_dist"] / (1 + g.attrs["z"])**2 * MPC_CM)**2 / 1e30
+    mass = flip(got["DATA"]) * STEP * 1e-20 * 4 * np.pi * (g.attrs["lum_dist"] / (1 + g.attrs["z"])**2
+                                                           * MPC_CM)**2 / 1e30
     mass = np.concatenate([np.zeros((1, g.n, g.n)), np.cumsum(mass, axis=0)])                # below each channel edge
     want = np.concatenate([np.zeros((1, g.n, g.n)), np.cumsum(g.maps["cube"], axis=0)])      # below each velocity edge
     slack = 1e-6 * want[-1].max()
@@ -94,7 +100,8 @@ def test_velocity_cube(bench, name):
 
 @pytest.mark.parametrize("name", GALAXIES)
 def test_blurred_mass(bench, name):
-    """SimSpin cuts to the aperture before it blurs: so does this test, by leaving out the stars beyond it.  Its kernel is taken as a FITS image."""
+    """SimSpin cuts to the aperture before it blurs: so does this test, by leaving out the stars
+    beyond it.  Its kernel is taken as a FITS image."""
     g = Golden(name)
     turn = Rotation.from_euler("x", -45, degrees=True) * Rotation.from_euler("z", 30, degrees=True)
     x, y, _ = turn.apply(stars_of(g)["pos"]).T / g.attrs["sbin_size"] + 0.5 * g.n

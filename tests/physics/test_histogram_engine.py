@@ -1,4 +1,5 @@
-"""Engine histogram: within Tolerance of the oracle in every voxel, the same bits whoever computes it, and honest about what it did."""
+"""Engine histogram: within Tolerance of the oracle in every voxel, the same bits whoever computes
+it, and honest about what it did."""
 import subprocess
 import sys
 
@@ -50,7 +51,8 @@ def test_within_tolerance_of_the_oracle(bench, tolerance, lsf):
 def emiles(tmp_path_factory):
     """The E-MILES library in canonical form."""
     path = tmp_path_factory.mktemp("emiles") / "emiles.hdf5"
-    done = subprocess.run([sys.executable, SOURCE / "scripts/cubix-ssp", "convert", "emiles", shared("data/ssp/emiles"), path], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, SOURCE / "scripts/cubix-ssp", "convert", "emiles", shared("data/ssp/emiles"),
+                           path], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return path
 
@@ -70,7 +72,8 @@ def test_a_real_library(bench, emiles, lsf, tolerance):
 
 def test_the_same_bits_on_any_ranks_and_threads(bench):
     """With noise, a PSF that changes with wavelength, and a library that ends within the band."""
-    setup(bench, n=703, lam=(5000.0, 5699.0, 1.0), psf="gaussian", psf_curve=(5.0, -8e-4), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
+    setup(bench, n=703, lam=(5000.0, 5699.0, 1.0), psf="gaussian", psf_curve=(5.0, -8e-4), area=5e5, sky=(2e-17,),
+          read_noise=3.0, exposure=900.0)
     bench.ssp("mixed", lo=4500.0, hi=5350.0, fwhm=1.5)
     for noise in (dict(Noise="exposure"), dict(Noise="snr", SnrLambdaMax=5500.0)):
         par = fast(KeepNoiseFree=True, Combine="histogram", **noise)
@@ -87,7 +90,8 @@ def test_combinations_agree(bench):
     cube = {c: bench.cube(ranks=3, **fast(Combine=c)) for c in ("cube", "histogram", "auto")}
     assert cube["cube"]["header"]["PRIMARY"]["COMBINE"] == "cube" and cube["histogram"]["header"]["PRIMARY"]["COMBINE"] == "histogram"
     for c in ("histogram", "auto"):
-        assert_close(cube[c]["DATA"], cube["cube"]["DATA"], 2e-6, np.abs(cube["cube"]["DATA"]).max(axis=(1, 2), keepdims=True), c)
+        assert_close(cube[c]["DATA"], cube["cube"]["DATA"], 2e-6,
+                     np.abs(cube["cube"]["DATA"]).max(axis=(1, 2), keepdims=True), c)
         assert np.array_equal(cube[c]["NSTAR"], cube["cube"]["NSTAR"])
 
 
@@ -107,7 +111,8 @@ def test_empty_ranks_and_a_giant_spaxel(bench, n):
 
 
 def test_stars_beyond_the_grid(bench):
-    """A few hundred slow stars and some fast ones, which are painted directly; with too many of them the grid reaches further."""
+    """A few hundred slow stars and some fast ones, which are painted directly; with too many of
+    them the grid reaches further."""
     setup(bench, n=600)
     for n_fast, reach in ((0, None), (5, None), (50, 2400.0)):
         s = galaxy(600, seed=8, radius=1.6)
@@ -159,7 +164,8 @@ def test_the_library_ends_in_the_band(bench):
 
 @pytest.mark.parametrize("lsf", [None, (4.0,)])
 def test_templates_that_end_in_the_band(bench, lsf):
-    """The two youngest of them, at 5150 AA, as those of E-MILES do in the far red; some stars beyond the grid as well."""
+    """The two youngest of them, at 5150 AA, as those of E-MILES do in the far red; some stars
+    beyond the grid as well."""
     setup(bench, lam=(5000.0, 5699.0, 1.0), lsf=lsf)
     lum = templates(bench.lam)
     lum[:, :2, bench.lam > 5150.0] = 0
@@ -170,9 +176,11 @@ def test_templates_that_end_in_the_band(bench, lsf):
     want = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre="median", velocity="none")
     one = None
     for tolerance, ranks, threads in ((1e-4, 1, 1), (1e-4, 3, 2), (1e-5, 1, 2)):
-        got = bench.cube(ranks=ranks, threads=threads, **fast(Combine="histogram", SystemicVelocity="none", Tolerance=tolerance))
+        got = bench.cube(ranks=ranks, threads=threads,
+                         **fast(Combine="histogram", SystemicVelocity="none", Tolerance=tolerance))
         assert got["header"]["PRIMARY"]["ENGINE"] == "histogram"
-        assert_close(got["DATA"], want.cube, tolerance, np.maximum(np.abs(want.cube), 0.03 * want.cube.max(axis=0)))   # beside the jump the spline rings
+        # beside the jump the spline rings
+        assert_close(got["DATA"], want.cube, tolerance, np.maximum(np.abs(want.cube), 0.03 * want.cube.max(axis=0)))
         assert tolerance < 1e-4 or one is None or bits(bench.out) == one
         one = bits(bench.out)
 
@@ -189,7 +197,8 @@ def test_masses_of_twelve_decades(bench):
 def test_a_star_on_grid_points(bench):
     """Ages, metallicities and velocities exactly on nodes: weights of 0 leave nothing behind."""
     setup(bench)
-    bench.particles(stars((0.1, 0.1, 0, 0, 0, 0, 1e5, 1.0, 0.01), (0.6, 0.1, 0, 0, 0, 300.0, 1e5, 4.0, 0.02), (0.6, 0.7, 0, 0, 0, -300.0, 1e5, 0.0, 0.0001)))
+    bench.particles(stars((0.1, 0.1, 0, 0, 0, 0, 1e5, 1.0, 0.01), (0.6, 0.1, 0, 0, 0, 300.0, 1e5, 4.0, 0.02),
+                          (0.6, 0.7, 0, 0, 0, -300.0, 1e5, 0.0, 0.0001)))
     par = dict(centre=(0.0, 0.0, 0.0), velocity="none")
     want = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, **par)
     got = bench.cube(**{**fast(), "Centre": (0.0, 0.0, 0.0), "SystemicVelocity": "none"})
@@ -197,7 +206,8 @@ def test_a_star_on_grid_points(bench):
 
 
 def test_prepared_templates_are_kept(bench):
-    """The second run reads what the first one prepared, to the bit; another galaxy, other ranks too; a broken file is made anew."""
+    """The second run reads what the first one prepared, to the bit; another galaxy, other ranks
+    too; a broken file is made anew."""
     setup(bench)
     cache = bench.path("cache")
     par = fast(TemplateCache=cache)
@@ -222,14 +232,16 @@ def test_prepared_templates_are_kept(bench):
 
 
 def test_a_flipped_bit_of_prepared_templates(bench):
-    """Anywhere in the file, on any number of ranks, whoever multiplies the tile: told with the file's name, made anew, and the cube is the same to the bit."""
+    """Anywhere in the file, on any number of ranks, whoever multiplies the tile: told with the
+    file's name, made anew, and the cube is the same to the bit."""
     setup(bench)
     cache = bench.path("cache")
     par = fast(TemplateCache=cache, Combine="histogram")
     bench.cube(**par)
     want, file = bits(bench.out), next(cache.iterdir())
     size, rng = file.stat().st_size, np.random.default_rng(3)
-    for ranks, at in ((1, 30), (2, 200), (3, size - 4096), (1, size // 8192 * 4096), (2, size // 12288 * 4096)):   # a page begins with numbers, and may end with padding
+    # a page begins with numbers, and may end with padding
+    for ranks, at in ((1, 30), (2, 200), (3, size - 4096), (1, size // 8192 * 4096), (2, size // 12288 * 4096)):
         with open(file, "r+b") as f:
             f.seek(at)
             old = f.read(1)

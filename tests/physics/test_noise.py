@@ -1,4 +1,5 @@
-"""P12: a variance that the residuals obey, electrons where there are few, the S/N that was asked for, and random numbers that depend on the seed alone."""
+"""P12: a variance that the residuals obey, electrons where there are few, the S/N that was asked
+for, and random numbers that depend on the seed alone."""
 import math
 
 import numpy as np
@@ -10,8 +11,9 @@ from oracle.noise import variance
 
 
 def noisy(bench, **kw):
-    bench.instrument(10, 10, 0.5, lam=(5000.0, 5099.0, 1.0), **{**dict(area=5e5, throughput=(0.1, 4e-5), sky=(2e-17, 1e-21), dark=1e-3, read_noise=3.0,
-                                                                  n_pixel=4.0, exposure=900.0, n_sky=40.0), **kw})
+    bench.instrument(10, 10, 0.5, lam=(5000.0, 5099.0, 1.0),
+                     **{**dict(area=5e5, throughput=(0.1, 4e-5), sky=(2e-17, 1e-21), dark=1e-3, read_noise=3.0,
+                          n_pixel=4.0, exposure=900.0, n_sky=40.0), **kw})
     bench.ssp()
     bench.particles(galaxy(400, seed=20, radius=1.0))
 
@@ -51,7 +53,8 @@ def test_P12_few_electrons_are_whole(bench):
 
 def test_P12_signal_to_noise_is_met(bench):
     noisy(bench)
-    got = bench.cube(Redshift=0.05, Noise="snr", SignalToNoise=40.0, SnrAperture=1.2, SnrLambdaMin=5020, SnrLambdaMax=5080, KeepNoiseFree=True)
+    got = bench.cube(Redshift=0.05, Noise="snr", SignalToNoise=40.0, SnrAperture=1.2, SnrLambdaMin=5020,
+                     SnrLambdaMax=5080, KeepNoiseFree=True)
     lam = bench.inst.centres()
     offset = (np.arange(10) - 4.5) * 0.5
     aperture = np.hypot(*np.meshgrid(offset, offset)) <= 1.2

@@ -59,7 +59,8 @@ def test_integral_of_a_template(semantic):
 def _library(n=400, fwhm=2.0, step=1.0):
     lam = 5000 + step * np.arange(n)
     lines = np.exp(-0.5 * ((lam - lam[n // 2]) / 3.0)**2)
-    return ssp.Library([1.0, 10.0], [0.01, 0.02], lam, np.array([[1 + lines, 2 + lines], [3 + lines, 5 + lines]]), np.full(n, fwhm))
+    return ssp.Library([1.0, 10.0], [0.01, 0.02], lam, np.array([[1 + lines, 2 + lines], [3 + lines, 5 + lines]]),
+                       np.full(n, fwhm))
 
 
 def test_weights_are_bilinear_and_clamped():
@@ -118,7 +119,8 @@ def test_gaussian_psf_against_closed_form():
     k = psf.kernel(inst, 1.3, r, psf.cut(inst, 1.3))
     s = 1.3 / FWHM * math.sqrt(2)
     axis = np.array([0.5 * (erf((i + 0.5) * 0.4 / s) - erf((i - 0.5) * 0.4 / s)) for i in range(-r, r + 1)])
-    axis[[0, -1]] *= 0.125**3 * (10 - 15 * 0.125 + 6 * 0.125**2)            # the cut lies at 8.125 spaxels, between rows 8 and 9
+    # the cut lies at 8.125 spaxels, between rows 8 and 9
+    axis[[0, -1]] *= 0.125**3 * (10 - 15 * 0.125 + 6 * 0.125**2)
     assert abs(k.sum() - 1) < 1e-14 and np.abs(k - np.outer(axis, axis) / axis.sum()**2).max() < 1e-15
 
 
@@ -166,7 +168,8 @@ def test_face_on_turns_counter_clockwise_and_receding_side_is_at_pa():
         r = frame.rotation_inclined(axes, i, pa)
         assert abs(np.linalg.det(r) - 1) < 1e-12
         x, v = pos @ r.T, vel @ r.T
-        if i == 0:                                          # on the sky east is left, so counter-clockwise is from north to east: y -> x
+        # on the sky east is left, so counter-clockwise is from north to east: y -> x
+        if i == 0:
             assert np.mean(x[:, 1] * v[:, 0] - x[:, 0] * v[:, 1] > 0) > 0.98
         else:
             along = x[:, 0] * np.sin(np.radians(pa)) + x[:, 1] * np.cos(np.radians(pa))

@@ -21,7 +21,7 @@ def one_star(v=0.0, x=0.0, y=0.0, mass=1e6, age=4.0, z=0.02):
 AT_REST = dict(Centre=(0.0, 0.0, 0.0), SystemicVelocity="none")
 
 
-# ---- P1: one star ------------------------------------------------------------------------------------------------------------------
+# ---- P1: one star --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("medium", ["vacuum", "air"])
 @pytest.mark.parametrize("v", [0.0, 213.0])
@@ -58,13 +58,15 @@ def test_P1_ppxf_finds_the_velocity(bench, medium):
 
     template, lam_template = log_spectrum(0.0, 0)
     for v in (150.0, -87.0):
-        spectrum, lam_galaxy = log_spectrum(v, 140)                           # pPXF wants 2900 km/s of template beyond the galaxy
-        fit = ppxf(template[:, None], spectrum, np.full_like(spectrum, 1e-3), 25.0, [0.9 * v, 10.0], moments=2, degree=-1, mdegree=0, quiet=True,
+        # pPXF wants 2900 km/s of template beyond the galaxy
+        spectrum, lam_galaxy = log_spectrum(v, 140)
+        fit = ppxf(template[:, None], spectrum, np.full_like(spectrum, 1e-3), 25.0, [0.9 * v, 10.0], moments=2,
+                   degree=-1, mdegree=0, quiet=True,
                    lam=lam_galaxy, lam_temp=lam_template)
         assert abs(fit.sol[0] - v) < 0.1
 
 
-# ---- P2: the flux is all there -------------------------------------------------------------------------------------------------------
+# ---- P2: the flux is all there -------------------------------------------------------------------
 
 def band_light(bench, s, z, d_l):
     """sum of L/(4 pi D_L^2) of all stars in the band [1e-20 erg/s/cm2], each at its own velocity."""
@@ -72,11 +74,14 @@ def band_light(bench, s, z, d_l):
     band = painter.edge[[0, -1]]
     total = 0.0
     for m, t, met, v in zip(s["mass"], s["age"], s["z"], s["vel"][:, 2]):
-        total += m * painter.scale * ssp.integrate(painter.template(t, met), painter.lib.lam, band / ((1 + z) * math.exp(v / C)))[0]
+        total += m * painter.scale * ssp.integrate(painter.template(t, met), painter.lib.lam,
+                                                   band / ((1 + z) * math.exp(v / C)))[0]
     return total
 
 
-@pytest.mark.parametrize("pixel, n, psf", [(0.5, 20, None), (0.25, 40, None), (1.0, 10, None), (0.5, 40, "gaussian"), (0.5, 60, "moffat")])
+@pytest.mark.parametrize("pixel, n, psf",
+                         [(0.5, 20, None), (0.25, 40, None), (1.0, 10, None), (0.5, 40, "gaussian"),
+                          (0.5, 60, "moffat")])
 def test_P2_flux_budget(bench, pixel, n, psf):
     """Whatever the spaxels and the PSF, the cube holds the stars' light."""
     kw = {} if psf is None else dict(psf=psf, psf_curve=(3.0, -4e-4), psf_beta=2.6)
@@ -96,13 +101,15 @@ def test_P2_light_comes_in_over_the_fields_edge(bench):
     bench.ssp()
     bench.particles(stars((0, 0, 0, 0, 0, 0, 1e6, 4, 0.02), (2.4, 0, 0, 0, 0, 0, 1e6, 4, 0.02)))
     image = bench.cube(Redshift=0.05, **AT_REST)["DATA"].sum(axis=0)
-    # 2.4 kpc is 2.38": the spaxel beyond the eastern edge, whose light leaks in as that of the middle star leaks by five spaxels
+    # 2.4 kpc is 2.38": the spaxel beyond the eastern edge, whose light leaks in as that of the
+    # middle star leaks by five spaxels
     assert image[4, 0] > 10 * image[4, 8] > 0
 
 
-# ---- P3: distance ---------------------------------------------------------------------------------------------------------------------
+# ---- P3: distance --------------------------------------------------------------------------------
 
-D_L = {0.01: 44.595, 0.1: 475.341, 1.0: 6792.42}                # Mpc: check values of the literature's cosmology, Om 0.3089, h 0.6774
+# Mpc: check values of the literature's cosmology, Om 0.3089, h 0.6774
+D_L = {0.01: 44.595, 0.1: 475.341, 1.0: 6792.42}
 
 
 def test_P3_inverse_square_and_dimming(bench):
@@ -117,12 +124,13 @@ def test_P3_inverse_square_and_dimming(bench):
         d_0, kpc_0 = cosmology.scene(0.01, 0.3089, 0.6911, 0.6774)
         assert_close(flux * d_l**2 * (1 + z), seen[0.01] * d_0**2 * 1.01, 1e-11)
         assert abs(flux.mean() / seen[0.01].mean() * (kpc / kpc_0)**2 / ((1 + z) / 1.01)**-5 - 1) < 1e-10      # per AA
-        assert abs(flux.sum() * (1 + z) / (seen[0.01].sum() * 1.01) * (kpc / kpc_0)**2 / ((1 + z) / 1.01)**-4 - 1) < 1e-10
+        assert abs(flux.sum() * (1 + z) / (seen[0.01].sum() * 1.01) * (kpc / kpc_0)**2 / ((1 + z) / 1.01)**-4
+                   - 1) < 1e-10
         if z in D_L:
             assert abs(math.sqrt(seen[0.01].mean() * 1.01 / (flux.mean() * (1 + z))) / (D_L[z] / D_L[0.01]) - 1) < 3e-5
 
 
-# ---- P5: mass and light weights ---------------------------------------------------------------------------------------------------------
+# ---- P5: mass and light weights ------------------------------------------------------------------
 
 def test_P5_weighted_means(bench):
     bench.instrument(1, 1, 5.0, lam=(5000.0, 5099.0, 1.0))
@@ -132,13 +140,17 @@ def test_P5_weighted_means(bench):
     got = bench.cube(Redshift=0.02, **AT_REST)
     lib = ssp.Library.read(bench.ssp_file)
     edge = bench.inst.edges()[[0, -1]] / 1.02
-    light = np.array([2e6, 3e6]) * [ssp.integrate(ssp.between(lib.lam, row, "spline"), lib.lam, edge)[0] for row in (lib.luminosity[2, 3], lib.luminosity[4, 5])]
+    light = np.array([2e6, 3e6]) * [ssp.integrate(ssp.between(lib.lam, row, "spline"), lib.lam, edge)[0]
+                                    for row in (lib.luminosity[2, 3], lib.luminosity[4, 5])]
     mass = np.array([2e6, 3e6])
     for name, w in (("M", mass), ("L", light)):
         f = w / w.sum()
-        assert abs(got[f"AGE_{name}"][0, 0] - f @ [1, 13]) < 1e-5 and abs(got[f"Z_{name}"][0, 0] - f @ [0.01, 0.04]) < 1e-7
-        assert abs(got[f"VEL_{name}"][0, 0] - f @ [100, -50]) < 1e-3 and abs(got[f"SIG_{name}"][0, 0] - 150 * math.sqrt(f[0] * f[1])) < 1e-3
-    assert got["MASS"][0, 0] == 5e6 and abs(got["MASS_NOW"][0, 0] / got["MASS"][0, 0] - 0.6) < 1e-6 and got["NSTAR"][0, 0] == 2
+        assert abs(got[f"AGE_{name}"][0, 0] - f @ [1, 13]) < 1e-5 and abs(got[f"Z_{name}"][0, 0] - f @ [0.01,
+                                                                                                        0.04]) < 1e-7
+        assert abs(got[f"VEL_{name}"][0, 0] - f @ [100, -50]) < 1e-3 and abs(got[f"SIG_{name}"][0, 0] - 150
+                                                                             * math.sqrt(f[0] * f[1])) < 1e-3
+    assert got["MASS"][0, 0] == 5e6 and abs(got["MASS_NOW"][0, 0] / got["MASS"][0, 0] - 0.6) < 1e-6 and got["NSTAR"][0,
+                                                                                                                     0] == 2
 
 
 def test_P5_surviving_mass(bench):
@@ -153,7 +165,7 @@ def test_P5_surviving_mass(bench):
     assert np.abs(got["MASS_NOW"][on] / got["MASS"][on] - 0.57).max() < 1e-6
 
 
-# ---- P7: a rotating disc ------------------------------------------------------------------------------------------------------------------
+# ---- P7: a rotating disc -------------------------------------------------------------------------
 
 def disc_at_spaxels(inclination, pa, n, pixel_kpc, v_max=220.0, r_turn=1.5):
     """A thin disc, face-on in the x-y plane of the file, turning counter-clockwise seen from +z, with a star (doubled above and below) behind every spaxel's
@@ -192,7 +204,8 @@ def test_P7_velocity_field_of_a_disc(bench, inclination, pa, align):
     bench.instrument(n, n, pixel, lam=(5000.0, 5009.0, 1.0))
     bench.ssp()
     bench.particles(s)
-    got = bench.cube(Redshift=0.05, Orientation="inclined", Inclination=inclination, PositionAngle=pa, AlignWith=align, AlignRadius=3.0, **AT_REST)
+    got = bench.cube(Redshift=0.05, Orientation="inclined", Inclination=inclination, PositionAngle=pa, AlignWith=align,
+                     AlignRadius=3.0, **AT_REST)
     assert abs(got["MASS"].min() / 2e5 - 1) < 1e-6
     assert np.abs(got["VEL_M"] - v_los).max() < 1.0
     assert np.abs(got["VEL_L"] - v_los).max() < 1.0
@@ -202,7 +215,7 @@ def test_P7_velocity_field_of_a_disc(bench, inclination, pa, align):
     assert abs((found - pa + 180) % 360 - 180) < 1.0
 
 
-# ---- orientation --------------------------------------------------------------------------------------------------------------------------
+# ---- orientation ---------------------------------------------------------------------------------
 
 def test_east_is_left_and_north_is_up(bench):
     from astropy.wcs import WCS
@@ -227,12 +240,14 @@ def test_pointing_and_roll(bench):
     where = lambda **kw: np.argwhere(bench.cube(Redshift=0.05, **AT_REST, **kw)["NSTAR"] > 0).tolist()
     assert where(PointingX=3, PointingY=2) == [[4, 4]]
     assert where(PointingX=4, PointingY=0) == [[6, 5]]           # now 1" west and 2" north of the field's centre
-    # the detector's north a quarter turn counter-clockwise from the sky's: it points east, so that east is up and south is left
+    # the detector's north a quarter turn counter-clockwise from the sky's: it points east, so that
+    # east is up and south is left
     assert where(Roll=90) == [[7, 6]]
 
 
 def test_face_on_disc_turns_counter_clockwise(bench):
-    """Two marks in the disc: one on the major axis, which PositionAngle 0 puts north; the other 90 degrees ahead in the sense of rotation: east, counter-clockwise."""
+    """Two marks in the disc: one on the major axis, which PositionAngle 0 puts north; the other 90
+    degrees ahead in the sense of rotation: east, counter-clockwise."""
     s = galaxy(600, seed=6, radius=1.2, tilt=False)
     s["pos"][:, 0] *= 1.6
     s["pos"] -= np.median(s["pos"], axis=0)
@@ -248,12 +263,13 @@ def test_face_on_disc_turns_counter_clockwise(bench):
         got = bench.cube(Redshift=0.05, Orientation="faceon", PositionAngle=0, Centre=(0.0, 0.0, 0.0))
         first, ahead = (np.argwhere(np.abs(got["MASS"] / m - 1) < 0.01)[0] for m in (1e10, 2e10))
         north, east = first[0] - 10, 10 - first[1]
-        assert abs(north) > 5 > abs(east)                        # the major axis; which half is the one with more stars far out
+        # the major axis; which half is the one with more stars far out
+        assert abs(north) > 5 > abs(east)
         assert np.sign(10 - ahead[1]) == np.sign(north) and abs(10 - ahead[1]) > 5
         assert np.abs(got["VEL_M"][got["NSTAR"] > 0]).max() < 250
 
 
-# ---- invariances --------------------------------------------------------------------------------------------------------------------------
+# ---- invariances ---------------------------------------------------------------------------------
 
 def test_a_velocity_shift_is_a_redshift(bench):
     bench.instrument(1, 1, 10.0, lam=(5000.0, 5199.0, 1.0))
@@ -280,18 +296,20 @@ def test_turning_the_galaxy_back_and_forth(bench):
     assert_close(got["VEL_M"], want["VEL_M"], 1e-6, 100.0, gaps=True)
 
 
-# ---- P11: line width ----------------------------------------------------------------------------------------------------------------------
+# ---- P11: line width -----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("z, own", [(0.0, 0.0), (0.08, 1.5)])
 def test_P11_an_arc_line_has_the_instruments_width(bench, z, own):
-    """A line as narrow as the library says comes out with the instrument's FWHM, pixel included, at every wavelength."""
+    """A line as narrow as the library says comes out with the instrument's FWHM, pixel included, at
+    every wavelength."""
     curve = (5.866e-8 * 5400**2 + 1.1, 3e-4)                     # AA
     bench.instrument(1, 1, 50.0, lam=(5000.0, 5799.0, 1.25), lsf_curve=curve)
     lam = np.arange(4600.0, 6000.0, 0.1)
     sigma = max(own, 0.25) / FWHM
     centres = np.array([5150.0, 5400.0, 5650.0]) / (1 + z)
     line = 1e30 * np.exp(-0.5 * ((lam[:, None] - centres) / sigma)**2).sum(axis=1)
-    bench.ssp(lam=lam, luminosity=np.broadcast_to(line, (1, 1, len(lam))).copy(), ages=[1.0], metals=[0.02], fwhm=max(own, 0.25))
+    bench.ssp(lam=lam, luminosity=np.broadcast_to(line, (1, 1, len(lam))).copy(), ages=[1.0], metals=[0.02],
+              fwhm=max(own, 0.25))
     bench.particles(one_star())
     got = bench.cube("cubix64", Redshift=z, Distance=50.0, **AT_REST)
     at = bench.inst.centres()
@@ -303,7 +321,8 @@ def test_P11_an_arc_line_has_the_instruments_width(bench, z, own):
         assert abs(mean - centre) < 0.01
         assert abs(width / (curve[0] + curve[1] * centre) - 1) < 0.01
     lsf = got["LSF"]
-    assert abs(np.interp(5400.0, lsf[lsf.dtype.names[0]], lsf[lsf.dtype.names[1]]) / (curve[0] + curve[1] * 5400) - 1) < 1e-5
+    assert abs(np.interp(5400.0, lsf[lsf.dtype.names[0]], lsf[lsf.dtype.names[1]]) / (curve[0] + curve[1] * 5400)
+               - 1) < 1e-5
 
 
 def test_P11_nothing_is_broadened_twice(bench):
@@ -317,7 +336,7 @@ def test_P11_nothing_is_broadened_twice(bench):
     assert not (got["DQ"] & 4).any()
 
 
-# ---- galaxies that are hard to align ------------------------------------------------------------------------------------------------------
+# ---- galaxies that are hard to align -------------------------------------------------------------
 
 def _few(seed):
     s = galaxy(300, seed=seed, radius=0.8, tilt=False)
@@ -346,7 +365,8 @@ def test_alignment_of_hard_cases(bench, which, align):
     bench.ssp()
     s = HARD[which]()
     bench.particles(s)
-    done = run("cubix", [bench.parameters(Redshift=0.05, Orientation="faceon", AlignWith=align, **AT_REST)], cwd=bench.folder)
+    done = run("cubix", [bench.parameters(Redshift=0.05, Orientation="faceon", AlignWith=align, **AT_REST)],
+               cwd=bench.folder)
     if done.status != 0:
         assert which in ("on a line", "one star") and "Align" in done.err, done.err
         return

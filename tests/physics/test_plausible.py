@@ -1,4 +1,5 @@
-"""Files whose numbers are possible one by one and cannot be meant: a box smaller than its galaxy, speeds that no star has, stars without light."""
+"""Files whose numbers are possible one by one and cannot be meant: a box smaller than its galaxy,
+speeds that no star has, stars without light."""
 import h5py
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ def warnings(cube):
     return [line for line in cube["run"].err.splitlines() if "warning" in line]
 
 
-# ---- the box ---------------------------------------------------------------------------------------------------------------------
+# ---- the box -------------------------------------------------------------------------------------
 
 @RANKS
 @pytest.mark.parametrize("memory", [4096, 1])
@@ -30,7 +31,8 @@ def test_a_box_smaller_than_the_galaxy(ready, ranks, memory):
     s = galaxy(40, seed=2, radius=5.0)
     span = np.ptp(s["pos"], axis=0)
     ready.particles(s, BoxSize=0.9 * span.min())
-    refused(ready, INPUT, "galaxy.hdf5", "BoxSize", f"{span[0]:.6g} kpc apart along x", f"{0.9 * span.min():.6g}", "kpc against Mpc", ranks=ranks, SlabMemory=memory)
+    refused(ready, INPUT, "galaxy.hdf5", "BoxSize", f"{span[0]:.6g} kpc apart along x", f"{0.9 * span.min():.6g}",
+            "kpc against Mpc", ranks=ranks, SlabMemory=memory)
 
 
 @RANKS
@@ -53,7 +55,7 @@ def test_box_of_a_simulation(ready):
     ready.cube(Centre="25 25 25", FieldOfView=400.0, PixelScale=100.0)
 
 
-# ---- speeds ----------------------------------------------------------------------------------------------------------------------
+# ---- speeds --------------------------------------------------------------------------------------
 
 @RANKS
 @pytest.mark.parametrize("speed", [(LIGHT, 0, 0), (0, 0.8 * LIGHT, 0.8 * LIGHT), (0, -1e8, 0)])
@@ -61,7 +63,8 @@ def test_faster_than_light(ready, speed, ranks):
     s = galaxy(40, seed=2)
     s["vel"][33] = speed
     ready.particles(s)
-    refused(ready, INPUT, "galaxy.hdf5", "Velocity", "row 33", f"{np.linalg.norm(speed):.6g} km/s", "light", "m/s", ranks=ranks)
+    refused(ready, INPUT, "galaxy.hdf5", "Velocity", "row 33", f"{np.linalg.norm(speed):.6g} km/s", "light", "m/s",
+            ranks=ranks)
 
 
 @RANKS
@@ -82,7 +85,7 @@ def test_fast_stars_are_told(ready, family, ranks):
         assert len(lines) == told and all("12000 km/s" in line and "m/s" in line for line in lines), cube["run"].err
 
 
-# ---- light -----------------------------------------------------------------------------------------------------------------------
+# ---- light ---------------------------------------------------------------------------------------
 
 @RANKS
 def test_a_cube_without_light(ready, ranks):

@@ -31,9 +31,11 @@ def bright(bench, s, **kw):
 
 
 def test_B1_every_star_keeps_its_own_age_and_metallicity(bench):
-    """B1: with several devices all stars get the ages and metallicities of the first one's.  Here that would be a factor of 50 for half of the light."""
+    """B1: with several devices all stars get the ages and metallicities of the first one's.  Here
+    that would be a factor of 50 for half of the light."""
     simple(bench, n=4)
-    s = stars(*[(3.0 * i - 4.5, 0, 0, 0, 0, 0, 1e6, age, z) for i, (age, z) in enumerate(((0.05, 0.02), (0.05, 0.02), (13.0, 0.001), (13.0, 0.001)))])
+    s = stars(*[(3.0 * i - 4.5, 0, 0, 0, 0, 0, 1e6, age, z) for i,
+                (age, z) in enumerate(((0.05, 0.02), (0.05, 0.02), (13.0, 0.001), (13.0, 0.001)))])
     bench.particles(s)
     alone, many = bench.cube(ranks=1, Redshift=0.05, **AT_REST), bench.cube(ranks=4, Redshift=0.05, **AT_REST)
     assert_close(many["DATA"], alone["DATA"], 2e-6, local_level(alone["DATA"]))
@@ -43,20 +45,25 @@ def test_B1_every_star_keeps_its_own_age_and_metallicity(bench):
 
 @pytest.mark.parametrize("z", [0.003, 0.0125, 0.02, 0.1])
 def test_B2_the_cube_is_a_flux(bench, z):
-    """B2: the file says 1e-20 erg/s/cm2/AA and holds Lsun/AA: 0.056, 0.99, 2.6 and 78 times the truth at these redshifts."""
+    """B2: the file says 1e-20 erg/s/cm2/AA and holds Lsun/AA: 0.056, 0.99, 2.6 and 78 times the
+    truth at these redshifts."""
     defect = {0.003: 0.056, 0.0125: 0.99, 0.02: 2.6, 0.1: 78.0}[z]
     simple(bench, lam=(5000.0, 5049.0, 1.0))
     bench.particles(one())
     got = bench.cube(Redshift=z, **AT_REST)["DATA"][:, 0, 0]
     lib = ssp.Library.read(bench.ssp_file)
-    at_rest = 1e6 * ssp.integrate(ssp.between(lib.lam, lib.luminosity[3, 4], "spline"), lib.lam, bench.inst.edges() / (1 + z)) * (1 + z)    # erg/s/AA
-    want = at_rest / (1 + z) / (4 * math.pi * (cosmology.luminosity_distance(z, 0.3089, 0.6911, 0.6774) * MPC_CM)**2) / 1e-20
+    # erg/s/AA
+    at_rest = 1e6 * ssp.integrate(ssp.between(lib.lam, lib.luminosity[3, 4], "spline"), lib.lam,
+                                  bench.inst.edges() / (1 + z)) * (1 + z)
+    want = at_rest / (1 + z) / (4 * math.pi
+                                * (cosmology.luminosity_distance(z, 0.3089, 0.6911, 0.6774) * MPC_CM)**2) / 1e-20
     assert_close(got, want, 2e-6)
     assert abs(math.log((at_rest / LSUN / want).mean() / defect)) < 0.15     # the number of the defect, reproduced
 
 
 def test_B3_the_frame_does_not_depend_on_the_first_star(bench):
-    """B3: padding counts the first star N - |S| times over in the inertia tensor: the disc's axis is off by 1.7 degrees (median), 9.2 at worst."""
+    """B3: padding counts the first star N - |S| times over in the inertia tensor: the disc's axis
+    is off by 1.7 degrees (median), 9.2 at worst."""
     simple(bench, n=12, pixel=0.5)
     s = galaxy(800, seed=31, radius=1.0, tilt=False)
     far = int(np.argmax(s["pos"][:, 2]))
@@ -75,7 +82,10 @@ def test_B3_the_frame_does_not_depend_on_the_first_star(bench):
     tensor = lambda w: np.einsum("k,ki,kj->ij", w, x, x)
     padded = np.where(inside, m, 0.0)
     padded[0] += (~inside).sum() * m[0]
-    tilt = math.degrees(math.acos(min(1.0, abs(np.linalg.eigh(tensor(padded))[1][:, 0] @ np.linalg.eigh(tensor(np.where(inside, m, 0)))[1][:, 0]))))
+    tilt = math.degrees(math.acos(min(1.0,
+                                      abs(np.linalg.eigh(tensor(padded))[1][:,
+                                                                            0] @ np.linalg.eigh(tensor(np.where(inside,
+                                                                                                                m, 0)))[1][:, 0]))))
     assert tilt > 1.0                                            # what the defect would do to this galaxy
 
 
@@ -109,7 +119,8 @@ def test_B7_apertures_and_lsf_of_the_instrument_are_used(bench):
 
 @pytest.mark.parametrize("z", [0.05, 0.075, 0.08, 0.15])
 def test_B8_spaxels_are_counted_in_integers(bench, z):
-    """B8: float arange gives n + 2 edges at one redshift in six (n = 25: .05, .075, .08, .15): a straight column of stars becomes a diagonal."""
+    """B8: float arange gives n + 2 edges at one redshift in six (n = 25: .05, .075, .08, .15): a
+    straight column of stars becomes a diagonal."""
     bench.instrument(25, 25, 0.2, lam=(5300.0, 5302.0, 1.0))
     bench.ssp()
     kpc = cosmology.scene(z, 0.3089, 0.6911, 0.6774)[1]
@@ -131,7 +142,8 @@ def test_B9_ages_belong_to_the_snapshot(bench):
 
 @pytest.mark.parametrize("how", ["linear", "pchip"])
 def test_B10_no_overshoot_between_ages(bench, how):
-    """B10: the cubic through 1, 0.1, 0.1 (1 Myr, then 10 Myr apart) dips to about -0.57.  Interpolated light stays between its neighbours."""
+    """B10: the cubic through 1, 0.1, 0.1 (1 Myr, then 10 Myr apart) dips to about -0.57.
+    Interpolated light stays between its neighbours."""
     lam = wavelengths("uniform")
     ages = np.array([0.001, 0.002, 0.012, 0.1])
     flat = np.ones((2, 4, len(lam))) * np.array([1.0, 0.1, 0.1, 0.05])[:, None] * 1e30
@@ -140,7 +152,8 @@ def test_B10_no_overshoot_between_ages(bench, how):
     # the defect: Hermite with unweighted mean slopes, in linear age
     slope = np.array([-900, 0.5 * (-900 + 0.0)])
     dt = 0.010
-    h = lambda y0, y1, d0, d1, s: y0 * (2 * s**3 - 3 * s**2 + 1) + dt * d0 * (s**3 - 2 * s**2 + s) + y1 * (3 * s**2 - 2 * s**3) + dt * d1 * (s**3 - s**2)
+    h = lambda y0, y1, d0, d1, s: y0 * (2 * s**3 - 3 * s**2 + 1) + dt * d0 * (s**3 - 2 * s**2 + s) + y1 * (3 * s**2 - 2
+                                                                                                           * s**3) + dt * d1 * (s**3 - s**2)
     assert abs(h(0.1, 0.1, slope[1], 0.0, 1 / 3) - -0.57) < 0.05
     node = bright(bench, one(age=0.002), SspInterpolation=how)
     for age in (0.0025, 0.004, 0.006, 0.011):
@@ -149,7 +162,9 @@ def test_B10_no_overshoot_between_ages(bench, how):
     assert all(a > b for a, b in zip(between, between[1:]))
 
 
-@pytest.mark.parametrize("age, z, node_age, node_z", [(4.0, 1e-8, 4.0, METALS[0]), (4.0, 0.3, 4.0, METALS[-1]), (16.0, 0.02, AGES[-1], 0.02), (1e-5, 0.02, 1e-4, 0.02)])
+@pytest.mark.parametrize("age, z, node_age, node_z",
+                         [(4.0, 1e-8, 4.0, METALS[0]), (4.0, 0.3, 4.0, METALS[-1]), (16.0, 0.02, AGES[-1], 0.02),
+                          (1e-5, 0.02, 1e-4, 0.02)])
 def test_B11_stars_beyond_the_grid_shine(bench, age, z, node_age, node_z):
     """B11: Z or age outside the library's grid gives no light at all."""
     simple(bench)
@@ -169,10 +184,12 @@ def test_B11_clamping_is_reported(bench):
 
 
 def test_B11_a_node_of_age_zero_is_the_youngest_there_is(bench):
-    """A library whose first age is 0 covers newborn stars: they are not beyond it.  Older than the last they still are."""
+    """A library whose first age is 0 covers newborn stars: they are not beyond it.  Older than the
+    last they still are."""
     simple(bench)
     bench.ssp(ages=np.array([0.0, 1.0, 4.0, 13.0]))
-    bench.particles(stars((0, 0, 0, 0, 0, 0, 1e6, 0, 0.02), (0, 0, 0, 0, 0, 0, 1e6, 5e-5, 0.02), (0, 0, 0, 0, 0, 0, 3e6, 16, 0.02)))
+    bench.particles(stars((0, 0, 0, 0, 0, 0, 1e6, 0, 0.02), (0, 0, 0, 0, 0, 0, 1e6, 5e-5, 0.02),
+                          (0, 0, 0, 0, 0, 0, 3e6, 16, 0.02)))
     told = bench.cube(**AT_REST)["header"]["PRIMARY"]
     assert told["N_CLAMPA"] == 1 and abs(told["M_CLAMPA"] / 3e6 - 1) < 1e-9
 
@@ -203,7 +220,8 @@ def test_B12_B21_the_frame_is_a_proper_rotation(bench):
 
 
 def test_B13_one_frame_and_one_noise_for_all_ranks(bench):
-    """B13: rotation and noise per shard: with stars sorted by radius 2 and 4 devices differ from 1 by 32 and 73 %, and the noise vanishes."""
+    """B13: rotation and noise per shard: with stars sorted by radius 2 and 4 devices differ from 1
+    by 32 and 73 %, and the noise vanishes."""
     bench.instrument(10, 10, 0.5, lam=(5000.0, 5019.0, 1.0), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
     bench.ssp()
     s = galaxy(300, seed=23, radius=0.8)
@@ -219,22 +237,26 @@ def test_B13_one_frame_and_one_noise_for_all_ranks(bench):
 
 @pytest.mark.parametrize("step", [0.7, 1.25, 1.6, 2.7])
 def test_B14_line_width_at_every_sampling(bench, step):
-    """B14: steps of 1.6 and 2.7 AA crash; at 1.25 AA a sigma of 0.5, 8, 12 AA comes out as 0.36, 7.0, 8.0.  Ours is the width asked for."""
+    """B14: steps of 1.6 and 2.7 AA crash; at 1.25 AA a sigma of 0.5, 8, 12 AA comes out as 0.36,
+    7.0, 8.0.  Ours is the width asked for."""
     lam = np.arange(4800.0, 5600.0, 0.2)
     line = 1e30 * np.exp(-0.5 * ((lam - 5200) / 0.15)**2)
     bench.instrument(1, 1, 50.0, lam=(4900.0, 4900.0 + step * int(600 / step), step))
     bench.ssp(lam=lam, luminosity=line[None, None].copy(), ages=[1.0], metals=[0.02])
     bench.particles(one(1.0))
     at = bench.inst.centres()
-    for sigma in (max(1.07, 0.8 * step), 8.0, 12.0):             # below 0.8 channels a sampled width depends on where the line falls
-        w = bench.cube("cubix64", Redshift=0.0, Distance=50.0, Lsf="gaussian", LsfFwhm=FWHM * sigma, **AT_REST)["DATA"][:, 0, 0]
+    # below 0.8 channels a sampled width depends on where the line falls
+    for sigma in (max(1.07, 0.8 * step), 8.0, 12.0):
+        w = bench.cube("cubix64", Redshift=0.0, Distance=50.0, Lsf="gaussian", LsfFwhm=FWHM * sigma,
+                       **AT_REST)["DATA"][:, 0, 0]
         mean = (w * at).sum() / w.sum()
         assert abs(math.sqrt((w * (at - mean)**2).sum() / w.sum()) / sigma - 1) < 0.01
         assert len(w) == int(600 / step) + 1
 
 
 def test_B15_headers(bench):
-    """B15: CRPIX = 2.0 for five spaxels (should be 3), CD1_1 > 0, x on NAXIS2, AWAV for vacuum wavelengths, no CRVAL; options missing from a file are errors."""
+    """B15: CRPIX = 2.0 for five spaxels (should be 3), CD1_1 > 0, x on NAXIS2, AWAV for vacuum
+    wavelengths, no CRVAL; options missing from a file are errors."""
     for medium, ctype in (("vacuum", "WAVE"), ("air", "AWAV")):
         bench.instrument(5, 7, 0.5, lam=(5000.0, 5019.0, 1.0), medium=medium)
         bench.ssp()
@@ -256,7 +278,8 @@ def test_B16_every_bin_holds_its_own_flux(bench):
     line = np.exp(-0.5 * ((lam - 5000) / (3 / FWHM))**2) * 1e30 + 1e28
     bench.ssp(lam=lam, luminosity=line[None, None].copy(), ages=[1.0], metals=[0.02])
     totals = []
-    for offset in (0.0, 13.0, 37.0, 59.0, 83.0):                 # coarse channels of 114 AA that start somewhere else each time
+    # coarse channels of 114 AA that start somewhere else each time
+    for offset in (0.0, 13.0, 37.0, 59.0, 83.0):
         bench.instrument(1, 1, 50.0, lam=(4724.0 + offset, 4724.0 + offset + 5 * 114, 114.0))
         bench.particles(one(1.0))
         flux = bench.cube("cubix64", Redshift=0.0, Distance=50.0, **AT_REST)["DATA"][:, 0, 0]
@@ -277,7 +300,8 @@ def test_B17_nothing_is_remembered(bench):
     first = bright(bench, one(mass=1e6))
     assert abs(bright(bench, one(mass=3e6)) / first - 3) < 1e-5
     left = {p.name for p in bench.folder.iterdir()}
-    assert {"galaxy.hdf5", "ssp.hdf5", "test.cfg"} <= left and not [n for n in left if n.endswith(".h5") or "cache" in n]
+    assert {"galaxy.hdf5", "ssp.hdf5", "test.cfg"} <= left and not [n for n in left if n.endswith(".h5")
+                                                                    or "cache" in n]
 
 
 def test_B19_the_psf_can_be_off(bench):
@@ -305,8 +329,9 @@ def test_B21_extra_groups_are_no_errors(bench):
     s = galaxy(20, seed=1, radius=0.2)
     bench.file = write_tng(bench.path("plain.hdf5"), s)
     want = bench.cube()["DATA"]
-    bench.file = write_tng(bench.path("extra.hdf5"), s, extra={"PartType5/Coordinates": np.zeros((2, 3)), "PartType4/GFM_Metals": np.zeros((20, 10)),
-                                                               "Config/x": np.arange(3), "PartType4/Odd": np.zeros((7, 2, 2))})
+    bench.file = write_tng(bench.path("extra.hdf5"), s,
+                           extra={"PartType5/Coordinates": np.zeros((2, 3)), "PartType4/GFM_Metals": np.zeros((20, 10)),
+                                  "Config/x": np.arange(3), "PartType4/Odd": np.zeros((7, 2, 2))})
     assert np.array_equal(bench.cube()["DATA"], want)
 
 
@@ -325,7 +350,8 @@ def test_B21_periodic_box(bench):
 
 
 def test_B22_the_age_axis_is_in_gyr(bench):
-    """B22: BC03lr's axis is log10(age/yr), read as Gyr: a 6 Gyr star is 193 times too bright at 5500 AA and 2.2 mag too blue, one above 10.3 Gyr is dark."""
+    """B22: BC03lr's axis is log10(age/yr), read as Gyr: a 6 Gyr star is 193 times too bright at
+    5500 AA and 2.2 mag too blue, one above 10.3 Gyr is dark."""
     lam = wavelengths("uniform")
     bench.instrument(1, 1, 5.0, lam=(5000.0, 5009.0, 1.0))
     bench.ssp(lam=lam)
@@ -345,11 +371,14 @@ def test_B24_integers_are_numbers(bench):
     bench.instrument(4, 4, 5.0, lam=(5000.0, 5049.0, 1.0))
     bench.ssp(lo=2000.0, step=3.0)
     bench.particles(galaxy(20, seed=1, radius=0.2))
-    want = bench.cube(Redshift=1.0, LambdaMin=5000.0, LambdaMax=5040.0, LambdaStep=2.0, Orientation="angles", Alpha=90.0, PixelScale=5.0)
-    got = bench.cube(Redshift="1", LambdaMin="5000", LambdaMax="5040", LambdaStep="2", Orientation="angles", Alpha="90", PixelScale="5")
+    want = bench.cube(Redshift=1.0, LambdaMin=5000.0, LambdaMax=5040.0, LambdaStep=2.0, Orientation="angles",
+                      Alpha=90.0, PixelScale=5.0)
+    got = bench.cube(Redshift="1", LambdaMin="5000", LambdaMax="5040", LambdaStep="2", Orientation="angles", Alpha="90",
+                     PixelScale="5")
     assert np.array_equal(got["DATA"], want["DATA"])
     bench.inst_file.write_text(bench.inst_file.read_text().replace(".0,", ","))
-    assert np.array_equal(bench.cube(Redshift=1, LambdaMin=5000, LambdaMax=5040, LambdaStep=2, Orientation="angles", Alpha=90, PixelScale=5)["DATA"], want["DATA"])
+    assert np.array_equal(bench.cube(Redshift=1, LambdaMin=5000, LambdaMax=5040, LambdaStep=2, Orientation="angles",
+                                     Alpha=90, PixelScale=5)["DATA"], want["DATA"])
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (SOURCE / "parameterfiles/instruments").glob("*.cfg")))
@@ -372,7 +401,8 @@ def test_B26_stars_outside_the_field_stay_outside(bench):
     assert np.array_equal(got["NSTAR"], want.maps["NSTAR"])
     assert_close(got["DATA"], want.cube, 2e-6, local_level(want.cube))
     told, inside = got["header"]["PRIMARY"], int(want.maps["NSTAR"].sum())
-    assert (told["N_ALL"], told["N_FIELD"], told["N_MARGIN"], told["N_OUT"]) == (500, inside, 0, 500 - inside)     # and they are counted
+    # and they are counted
+    assert (told["N_ALL"], told["N_FIELD"], told["N_MARGIN"], told["N_OUT"]) == (500, inside, 0, 500 - inside)
 
 
 def test_B29_angles_are_never_ignored(bench):
@@ -418,7 +448,8 @@ def test_B35_nothing_is_invented_beyond_the_library(bench):
 
 
 def test_B37_the_input_is_left_alone(bench):
-    """B37: padding changes the caller's data.  Ours leaves the input files bit for bit, whatever the number of ranks."""
+    """B37: padding changes the caller's data.  Ours leaves the input files bit for bit, whatever
+    the number of ranks."""
     simple(bench)
     bench.particles(galaxy(21, seed=1, radius=0.2))
     before = [p.read_bytes() for p in (bench.file, bench.ssp_file, bench.inst_file)]

@@ -1,4 +1,5 @@
-"""What goes wrong says so once, says where, ends with the right status on any number of ranks, and leaves nothing behind."""
+"""What goes wrong says so once, says where, ends with the right status on any number of ranks, and
+leaves nothing behind."""
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ def ready(bench):
     return bench
 
 
-# ---- particle files --------------------------------------------------------------------------------------------------------------
+# ---- particle files ------------------------------------------------------------------------------
 
 def changed(bench, dataset, change):
     """A copy of the galaxy in which change(array) stands for a dataset; None: without it."""
@@ -142,13 +143,16 @@ def test_no_star_within_the_radius(ready, ranks):
     refused(ready, PARAMETER, "SelectRadius", ranks=ranks, SelectRadius=0.1, Centre=(900.0, 0.0, 0.0))
 
 
-# ---- libraries -------------------------------------------------------------------------------------------------------------------
+# ---- libraries -----------------------------------------------------------------------------------
 
-UNITS = {"Age": "Gyr", "Metallicity": "mass fraction", "Wavelength": "AA", "Luminosity": "erg/s/AA/Msun", "LsfFwhm": "AA"}
+UNITS = {"Age": "Gyr", "Metallicity": "mass fraction", "Wavelength": "AA", "Luminosity": "erg/s/AA/Msun",
+         "LsfFwhm": "AA"}
 
 
 @RANKS
-@pytest.mark.parametrize("dataset, unit", [("Age", "yr"), ("Wavelength", "nm"), ("Luminosity", "Lsun/AA/Msun"), ("Metallicity", "[M/H]"), ("Age", None)])
+@pytest.mark.parametrize("dataset, unit",
+                         [("Age", "yr"), ("Wavelength", "nm"), ("Luminosity", "Lsun/AA/Msun"), ("Metallicity", "[M/H]"),
+                          ("Age", None)])
 def test_library_units(ready, dataset, unit, ranks):
     with h5py.File(ready.ssp_file, "r+") as f:
         del f[dataset].attrs["unit"]
@@ -159,8 +163,10 @@ def test_library_units(ready, dataset, unit, ranks):
 
 @RANKS
 @pytest.mark.parametrize("dataset, change", [
-    ("Age", lambda x: x[::-1]), ("Wavelength", lambda x: x[::-1]), ("Metallicity", lambda x: x[[0, 2, 1, 3, 4]]), ("Wavelength", lambda x: np.r_[x[:300], x[299], x[301:]]),
-    ("Luminosity", lambda x: np.where(x == x[2, 2, 310], np.nan, x)), ("Luminosity", lambda x: x[:, :, :-1]), ("Luminosity", lambda x: x[0]), ("LsfFwhm", lambda x: -1 - x),
+    ("Age", lambda x: x[::-1]), ("Wavelength", lambda x: x[::-1]), ("Metallicity", lambda x: x[[0, 2, 1, 3, 4]]),
+                                             ("Wavelength", lambda x: np.r_[x[:300], x[299], x[301:]]),
+    ("Luminosity", lambda x: np.where(x == x[2, 2, 310], np.nan, x)), ("Luminosity", lambda x: x[:, :, :-1]),
+                                             ("Luminosity", lambda x: x[0]), ("LsfFwhm", lambda x: -1 - x),
     ("Age", lambda x: None), ("Luminosity", lambda x: None), ("Age", lambda x: np.where(x > 1, np.inf, x))])
 def test_library_content(ready, dataset, change, ranks):
     with h5py.File(ready.ssp_file, "r+") as f:
@@ -203,16 +209,19 @@ def test_library_does_not_cover_the_range(ready, ranks):
     assert "6098" in done.err or "6099" in done.err              # the library's end
 
 
-# ---- parameters ------------------------------------------------------------------------------------------------------------------
+# ---- parameters ----------------------------------------------------------------------------------
 
 @RANKS
 def test_all_wrong_parameters_at_once(ready, ranks):
     """Unknown, doubled, malformed, out of range, a wrong word: one message, every line of it with its place."""
     good = ready.parameters().read_text()
     bad = ready.path("bad.param")
-    bad.write_text(good + "Redshfit 0.1\nSeed 1\nSeed 2\nRoll 12abc\nInclination 500\nOrientation sideways\nLambdaMin nan\nPixelScale 0.2 0.3 0.4\nOverwrite maybe\n"
+    bad.write_text(good
+                   + "Redshfit 0.1\nSeed 1\nSeed 2\nRoll 12abc\nInclination 500\nOrientation sideways\nLambdaMin "
+                     "nan\nPixelScale 0.2 0.3 0.4\nOverwrite maybe\n"
                           "Seed 1.5\nCentre 1 2\nLambdaStep 1 kpc\nRedshift\n")
-    done = refused(ready, PARAMETER, "bad.param:", "Redshfit", "Redshift", "Seed", "Roll", "Inclination", "180", "Orientation", "sideways", "edgeon", "LambdaMin", "PixelScale",
+    done = refused(ready, PARAMETER, "bad.param:", "Redshfit", "Redshift", "Seed", "Roll", "Inclination", "180",
+                   "Orientation", "sideways", "edgeon", "LambdaMin", "PixelScale",
                    "Overwrite", "Centre", "LambdaStep", "kpc", ranks=ranks, file=bad)
     first = good.count("\n") + 1
     for line in range(first, first + 13):
@@ -228,8 +237,10 @@ def test_required_parameters(ready, ranks):
 
 
 @RANKS
-@pytest.mark.parametrize("args, word", [(["Redshfit=1"], "Redshift"), (["Redshift=-1"], "Redshift"), (["Redshift=0.1", "Redshift=0.2"], "Redshift"), (["Redshift"], "Redshift"),
-                                        (["=3"], "=3"), (["Redshift="], "Redshift"), (["--what"], "--what")])
+@pytest.mark.parametrize("args, word",
+                         [(["Redshfit=1"], "Redshift"), (["Redshift=-1"], "Redshift"),
+                          (["Redshift=0.1", "Redshift=0.2"], "Redshift"), (["Redshift"], "Redshift"),
+                          (["=3"], "=3"), (["Redshift="], "Redshift"), (["--what"], "--what")])
 def test_command_line(ready, args, word, ranks):
     refused(ready, PARAMETER, word, ranks=ranks, args=args)
 
@@ -253,7 +264,8 @@ def test_no_parameter_file(ready, ranks):
     (dict(OutputFile="cube.png"), ["OutputFile", "cube.png"]),
 ])
 def test_parameters_that_make_no_sense_together(ready, parameters, words, ranks):
-    done = run("cubix", [ready.parameters(**{"OutputFile": ready.path("cube.fits"), **parameters})], ranks, cwd=ready.folder)
+    done = run("cubix", [ready.parameters(**{"OutputFile": ready.path("cube.fits"), **parameters})], ranks,
+               cwd=ready.folder)
     assert done.status in (PARAMETER, INPUT) and done.err.count("cubix: error:") == 1, done.err
     for word in words:
         assert word in done.err, done.err
@@ -261,7 +273,8 @@ def test_parameters_that_make_no_sense_together(ready, parameters, words, ranks)
 
 
 @RANKS
-@pytest.mark.parametrize("text", ["", "instrument: {", "instrument: { name = 3; };", "spectrum: { medium = \"water\"; };"])
+@pytest.mark.parametrize("text",
+                         ["", "instrument: {", "instrument: { name = 3; };", "spectrum: { medium = \"water\"; };"])
 def test_instrument_file(ready, text, ranks):
     path = ready.path("broken.cfg")
     path.write_text(text)
@@ -288,8 +301,10 @@ CFG = pytest.mark.parametrize("make", [instrument_file, format_file])
 
 @RANKS
 @CFG
-@pytest.mark.parametrize("kind, words", [("fifo", "a FIFO"), ("folder", "is a folder"), ("absent", "No such file"), ("dangling", "a symbolic link to gone"), ("binary", "zero byte"),
-                                         ("itself", "does one include itself?"), ("inner", "a FIFO"), ("/dev/zero", "/dev/zero")])
+@pytest.mark.parametrize("kind, words",
+                         [("fifo", "a FIFO"), ("folder", "is a folder"), ("absent", "No such file"),
+                          ("dangling", "a symbolic link to gone"), ("binary", "zero byte"),
+                          ("itself", "does one include itself?"), ("inner", "a FIFO"), ("/dev/zero", "/dev/zero")])
 def test_included_file_that_is_none(ready, make, kind, words, ranks):
     """libconfig would wait for ever, or end the program, or not say which file it means."""
     os.mkfifo(ready.path("fifo"))
@@ -301,12 +316,14 @@ def test_included_file_that_is_none(ready, make, kind, words, ranks):
     parameters = make(ready, f"\n@include \"{kind}\"\n")
     status = INPUT if "Instrument" in parameters else PARAMETER
     place = {"inner": "inner:3: @include \"fifo\"", "itself": "itself:2: @include \"itself\""}
-    refused(ready, status, place.get(kind, "made.cfg:"), place.get(kind, f"@include \"{kind}\""), words, ranks=ranks, **parameters)
+    refused(ready, status, place.get(kind, "made.cfg:"), place.get(kind, f"@include \"{kind}\""), words, ranks=ranks,
+            **parameters)
 
 
 @CFG
 def test_included_files(ready, make):
-    """Beside the file that includes them, wherever the program runs; what stands in a comment or in quotes is not included."""
+    """Beside the file that includes them, wherever the program runs; what stands in a comment or in
+    quotes is not included."""
     want = ready.cube()
     ready.path("elsewhere").mkdir()
     parameters = make(ready, "\n# @include \"a\"\n/* \n@include \"b\"\n*/\n// \"\n @include \"empty\"\n")
@@ -316,7 +333,8 @@ def test_included_files(ready, make):
     assert done.status == 0, done.err
     assert np.array_equal(read_cube(ready.out)["DATA"], want["DATA"], equal_nan=True)
     name, path = next(iter(parameters.items()))
-    path.write_text(path.read_text() + "text = \"\n@include \\\"fifo\\\" \n@include \";\n")      # read as what it is: an unknown key
+    # read as what it is: an unknown key
+    path.write_text(path.read_text() + "text = \"\n@include \\\"fifo\\\" \n@include \";\n")
     refused(ready, INPUT if name == "Instrument" else PARAMETER, "unknown", "'text'", **parameters)
 
 
@@ -331,7 +349,7 @@ def test_psf_file(ready, shape, ranks):
     refused(ready, INPUT, "psf.fits", ranks=ranks, Psf="file", PsfFile=path)
 
 
-# ---- output ----------------------------------------------------------------------------------------------------------------------
+# ---- output --------------------------------------------------------------------------------------
 
 @RANKS
 def test_output_cannot_be_made(ready, ranks):
@@ -343,7 +361,8 @@ def test_output_cannot_be_made(ready, ranks):
 @RANKS
 def test_output_is_not_replaced(ready, ranks):
     ready.path("cube.fits").write_text("precious")
-    done = run("cubix", [ready.parameters(OutputFile=ready.path("cube.fits"), Overwrite=False)], ranks, cwd=ready.folder)
+    done = run("cubix", [ready.parameters(OutputFile=ready.path("cube.fits"), Overwrite=False)], ranks,
+               cwd=ready.folder)
     assert done.status in (PARAMETER, OUTPUT) and done.err.count("cubix: error:") == 1 and "Overwrite" in done.err
     assert ready.path("cube.fits").read_text() == "precious"
 
@@ -351,13 +370,16 @@ def test_output_is_not_replaced(ready, ranks):
 @RANKS
 @pytest.mark.parametrize("suffix", ["fits", "hdf5"])
 def test_output_is_full(ready, suffix, ranks, tmp_path_factory):
-    """A file system of 1 MB where we may mount one; else a limit on the size of files.  An older cube of that name survives."""
+    """A file system of 1 MB where we may mount one; else a limit on the size of files.  An older
+    cube of that name survives."""
     folder = tmp_path_factory.mktemp("full")
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True).returncode == 0
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder],
+                             capture_output=True).returncode == 0
     try:
         out = folder / f"cube.{suffix}"
         out.write_text("precious")
-        file = ready.parameters(OutputFile=out, FieldOfView=60.0, PixelScale=0.25, LambdaMin=5000, LambdaMax=5099)        # 23 MB
+        # 23 MB
+        file = ready.parameters(OutputFile=out, FieldOfView=60.0, PixelScale=0.25, LambdaMin=5000, LambdaMax=5099)
         old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         try:
             done = run("cubix", [file], ranks, cwd=ready.folder, file_limit=None if mounted else 20_000_000)
@@ -370,16 +392,19 @@ def test_output_is_full(ready, suffix, ranks, tmp_path_factory):
             subprocess.run(["umount", folder], check=True)
 
 
-# ---- interruption ----------------------------------------------------------------------------------------------------------------
+# ---- interruption --------------------------------------------------------------------------------
 
 @RANKS
 def test_sigint(ready, ranks):
     """Ctrl-C while stars are painted: 130, soon, and nothing left."""
     n = 400_000
     rng = np.random.default_rng(1)
-    write_particles(ready.file, {"pos": rng.standard_normal((n, 3)), "vel": 100 * rng.standard_normal((n, 3)), "mass": np.ones(n), "mass_now": np.ones(n),
-                                 "age": rng.uniform(0.1, 10, n), "z": rng.uniform(0.001, 0.03, n)})
-    file = ready.parameters(OutputFile=ready.path("cube.fits"), LambdaMin=4800, LambdaMax=5800, LambdaStep=0.1, FieldOfView=6, PixelScale=1, Engine="direct")
+    write_particles(ready.file,
+                    {"pos": rng.standard_normal((n, 3)), "vel": 100 * rng.standard_normal((n, 3)), "mass": np.ones(n),
+                     "mass_now": np.ones(n),
+                     "age": rng.uniform(0.1, 10, n), "z": rng.uniform(0.001, 0.03, n)})
+    file = ready.parameters(OutputFile=ready.path("cube.fits"), LambdaMin=4800, LambdaMax=5800, LambdaStep=0.1,
+                            FieldOfView=6, PixelScale=1, Engine="direct")
     started = []
 
     def while_painting(proc):

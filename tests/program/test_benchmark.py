@@ -28,14 +28,17 @@ WAVE = np.array([10.0, 11.0, 12.0, 13.0])
 
 
 def test_rubix_interpolation_by_hand():
-    """Values 0, 1, 4 at ages 0, 1, 2: slopes 1, 2, 3; at 0.5 the cubic is 1/2 + (1 - 2)/8 = 0.375, at 1.5 it is 5/2 + (2 - 3)/8 = 2.375."""
+    """Values 0, 1, 4 at ages 0, 1, 2: slopes 1, 2, 3; at 0.5 the cubic is 1/2 + (1 - 2)/8 = 0.375,
+    at 1.5 it is 5/2 + (2 - 3)/8 = 2.375."""
     flux = np.zeros((2, 3, 1)) + np.array([0.0, 1.0, 4.0])[None, :, None]
     lib = formulas.Library(formulas.RUBIX, [0, 1, 2], [0.01, 0.02], [5000.0], flux)
     assert lib.spectrum(0.5, 0.013)[0] == pytest.approx(0.375, abs=1e-14)
     assert lib.spectrum(1.5, 0.013)[0] == pytest.approx(2.375, abs=1e-14)
     assert lib.spectrum(2.1, 0.013) is None and lib.spectrum(1.0, 0.03) is None
-    # along metallicity, and the product of both axes: f = x^2 t with x = 100 Z - 1 is linear in t, and cubic Hermite in x as above
-    lib = formulas.Library(formulas.RUBIX, [0, 1, 2], [0.01, 0.02, 0.03], [5000.0], np.array([[[i * i * t] for t in (0, 1, 2)] for i in (0, 1, 2)], float))
+    # along metallicity, and the product of both axes: f = x^2 t with x = 100 Z - 1 is linear in t,
+    # and cubic Hermite in x as above
+    lib = formulas.Library(formulas.RUBIX, [0, 1, 2], [0.01, 0.02, 0.03], [5000.0],
+                           np.array([[[i * i * t] for t in (0, 1, 2)] for i in (0, 1, 2)], float))
     assert lib.spectrum(1.25, 0.015)[0] == pytest.approx(0.375 * 1.25, abs=1e-13)
 
 
@@ -47,16 +50,19 @@ def test_ages_of_the_bc03_file():
 
 
 def test_resampling_by_hand():
-    """Centres 10.5, 11.5, 12.5 of the line 1, 2, 3, 4: values 1.5, 2.5, 3.5; light 2 + 3 = 5 by the template's steps, 2.5 + 3.5 = 6 by the channels'."""
+    """Centres 10.5, 11.5, 12.5 of the line 1, 2, 3, 4: values 1.5, 2.5, 3.5; light 2 + 3 = 5 by the
+    template's steps, 2.5 + 3.5 = 6 by the channels'."""
     centre = np.array([10.5, 11.5, 12.5])
-    assert formulas.at_centres(WAVE, np.array([1.0, 2, 3, 4]), centre) == pytest.approx(np.array([1.5, 2.5, 3.5]) * 5 / 6)
+    assert formulas.at_centres(WAVE, np.array([1.0, 2, 3, 4]),
+                               centre) == pytest.approx(np.array([1.5, 2.5, 3.5]) * 5 / 6)
     edge = np.array([10.25, 10.75, 12.5])
     line = formulas.over_channels(WAVE, WAVE - 9, edge, "linear")
     assert line == pytest.approx([1.5, 2.625])
     assert formulas.over_channels(WAVE, WAVE - 9, edge, "spline") == pytest.approx(line)
     kink = formulas.over_channels(WAVE, np.array([0.0, 1, 0, 0]), np.array([10.0, 12.0]), "linear")
     assert kink == pytest.approx([0.5])
-    assert formulas.over_channels(WAVE, np.ones(4), np.array([12.0, 14.0]), "linear") == pytest.approx([0.5])      # half of it beyond the library
+    # half of it beyond the library
+    assert formulas.over_channels(WAVE, np.ones(4), np.array([12.0, 14.0]), "linear") == pytest.approx([0.5])
 
 
 def test_a_star_by_hand():
@@ -67,7 +73,8 @@ def test_a_star_by_hand():
     for recipe, expected in ((formulas.RUBIX, 6.0), (formulas.CUBIX_FILE, 4.0)):
         lib = formulas.Library(recipe, [1.0, 2.0], [0.01, 0.02], wave, flux)
         assert formulas.star(lib, 2.0, 1.5, 0.015, 0.0, 0.5, centre) == pytest.approx(expected, rel=1.0 / 5)
-        cube = formulas.cube(lib, {"mass": [2.0, 1.0], "age": [1.5, 1.5], "z": [0.015, 0.9]}, [0.0, 0.0], [7, 7], 0.5, centre)
+        cube = formulas.cube(lib, {"mass": [2.0, 1.0], "age": [1.5, 1.5], "z": [0.015, 0.9]}, [0.0, 0.0], [7, 7], 0.5,
+                             centre)
         star = formulas.star(lib, 2.0, 1.5, 0.015, 0.0, 0.5, centre)
         assert cube[7] == pytest.approx(star * (1.5 if recipe.outside == "nearest" else 1.0))
     assert star == pytest.approx(4.0, rel=1e-12)
@@ -95,7 +102,8 @@ def test_model_of_many_ranks():
     assert found[1] == pytest.approx(2.1)
     assert found[4] == pytest.approx(0.1 + 0.5 + 2 * scaling.LATENCY, abs=1e-8)
     # a histogram of 1e-4 s a star and 0.1 sqrt(N) s of multiply
-    rows = [{"engine": "histogram, cubes", "ranks": 1, "threads": 1, "N": n, "paint_s": t + 0.5, "stages": {"place": 0.25 * t, "paint": 0.75 * t}}
+    rows = [{"engine": "histogram, cubes", "ranks": 1, "threads": 1, "N": n, "paint_s": t + 0.5,
+             "stages": {"place": 0.25 * t, "paint": 0.75 * t}}
             for n, t in ((10000, 11.0), (2500, 5.25))]
     serial, per_star, multiply, n = scaling.one_core_costs(rows)["histogram, cubes"]
     assert (serial, per_star, multiply, n) == (pytest.approx(0.5), pytest.approx(1e-4), pytest.approx(10.0), 10000)
@@ -104,7 +112,8 @@ def test_model_of_many_ranks():
 def test_timings_and_figures_are_read(tmp_path):
     stages, rest = shell.timings("# 1 rank(s)\n# stage slowest_s\nread 0.5000 0.4000 0 21.0\npaint 1.5 1.25 1 90.0\n"
                                  "# sent most_MiB mean_MiB\ncommunication 12.500 3.125\n")
-    assert stages == {"read": {"slowest_s": 0.5, "mean_s": 0.4, "peak_MiB": 21.0}, "paint": {"slowest_s": 1.5, "mean_s": 1.25, "peak_MiB": 90.0}}
+    assert stages == {"read": {"slowest_s": 0.5, "mean_s": 0.4, "peak_MiB": 21.0},
+                      "paint": {"slowest_s": 1.5, "mean_s": 1.25, "peak_MiB": 90.0}}
     with h5py.File(tmp_path / "x.hdf5", "w") as f:
         f["Provenance/CERTIFED"], f["Provenance/COMBINE"] = 2.5e-5, b"cube"
     assert shell.figures(tmp_path / "x.hdf5", "\n".join(rest) + "\nmultiply  44.5 GF/s useful, 7 rows") == {
@@ -122,7 +131,8 @@ def test_templates_for_rubix(tmp_path):
         assert f["flux"][1, 2] == pytest.approx(lum[1, 2, 20:31] / library.LSUN)
     library.drop_metallicity(tmp_path / "ssp.hdf5", tmp_path / "one.hdf5", 0)
     with h5py.File(tmp_path / "one.hdf5") as f:
-        assert f["Metallicity"][:].tolist() == [0.02] and f["Luminosity"].shape == (1, 3, 100) and f.attrs["CubixFile"] == "ssp"
+        assert f["Metallicity"][:].tolist() == [0.02] and f["Luminosity"].shape == (1, 3,
+                                                                                    100) and f.attrs["CubixFile"] == "ssp"
 
 
 @pytest.fixture(scope="module")
@@ -134,18 +144,21 @@ def program(tmp_path_factory):
     return shell.Cubix(hs.BUILD, work)
 
 
-SETTING = settings.Setting(spaxels=11, pixel=1.0, first=4800.0, channels=60)      # a field for which RUBIX makes as many edges as it should
+# a field for which RUBIX makes as many edges as it should
+SETTING = settings.Setting(spaxels=11, pixel=1.0, first=4800.0, channels=60)
 
 
 def test_the_converters_say_the_same_as_cubix(program):
-    """CUBIX from the mock's file, and from the canonical file that the benchmark's own reader made of it: the same cube."""
+    """CUBIX from the mock's file, and from the canonical file that the benchmark's own reader made
+    of it: the same cube."""
     mock = program.mock(400)
     stars, info = galaxy.read_mock(mock)
     galaxy.write_canonical(program.work / "same.hdf5", stars, info["cosmology"])
     instrument = SETTING.write_instrument(program.work / "i.cfg")
     cubes = []
     for label, path, centre in (("a", mock, info["centre"]), ("b", program.work / "same.hdf5", (0, 0, 0))):
-        result = program.paint(label, SETTING.parameters(path, program.work / "ssp.hdf5", instrument, centre, Engine="direct"))
+        result = program.paint(label,
+                               SETTING.parameters(path, program.work / "ssp.hdf5", instrument, centre, Engine="direct"))
         with h5py.File(result["output"]) as f:
             cubes.append(f["DATA"][:].astype(float))
     assert cubes[0].sum() > 0
@@ -157,7 +170,8 @@ def test_the_converters_say_the_same_as_cubix(program):
 
 
 def work_of_rubix():
-    folder = Path(os.environ.get("CUBIX_BENCHMARK_WORK") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cubix-benchmark")
+    folder = Path(os.environ.get("CUBIX_BENCHMARK_WORK")
+                  or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cubix-benchmark")
     return folder if (folder / "venv-rubix" / "complete").exists() else None
 
 
@@ -169,7 +183,8 @@ def test_numpy_explains_the_cubes(program):
         rubix = peers.Rubix(work_of_rubix())
     template = program.work / "rubix-ssp.h5"
     library.write_rubix(template, library.read(program.work / "ssp.hdf5"), *SETTING.rest_range())
-    out = explain.explain(program.work, program, rubix, SETTING, "test", template, program.work / "ssp.hdf5", n_stars=150)
+    out = explain.explain(program.work, program, rubix, SETTING, "test", template, program.work / "ssp.hdf5",
+                          n_stars=150)
     assert out["cubix_direct"]["same_spaxels"] and out["cubix_direct"]["max"] < 1e-5
     assert max(step["L1"] for step in out["steps"]) > 1e-3                                  # the two programs do differ
     if program.has_histogram:
@@ -187,7 +202,9 @@ def test_gradients_explained_by_numpy(program):
         rubix = peers.Rubix(work_of_rubix())
     out = gradient.agree(program.work, program, rubix, SETTING, "test", program.work / "ssp.hdf5", hs.COSMO, n_stars=6)
     for key in ("cubix_linear", "cubix_spline") + (("rubix",) if rubix else ()):
-        assert out[key]["mass"] < 1e-10 and max(out[key][name] for name in ("age", "z")) < 1e-6 and out[key]["v"] < 1e-5, (key, out[key])
+        assert out[key]["mass"] < 1e-10 and max(out[key][name]
+                                                for name in ("age", "z")) < 1e-6 and out[key]["v"] < 1e-5, (key,
+                                                                                                            out[key])
     assert out["whole_way"]["age"] > 1e-3                                                   # the two programs do differ
 
 
@@ -201,10 +218,13 @@ def test_largest_number_of_stars():
 def test_the_script_from_end_to_end(tmp_path):
     pytest.importorskip("matplotlib")
     hs.program("cubix")
-    command = ["bash", str(hs.SOURCE / "scripts" / "benchmark.sh"), "--build", str(hs.BUILD), "--work", str(tmp_path / "work"), "--out", str(tmp_path / "out"), "--name",
-               "tiny", "--quick", "--skip-peers", "--numbers", "200,400", "--spaxels", "6", "--channels", "40", "--threads", "1", "--sections",
+    command = ["bash", str(hs.SOURCE / "scripts" / "benchmark.sh"), "--build", str(hs.BUILD), "--work",
+               str(tmp_path / "work"), "--out", str(tmp_path / "out"), "--name",
+               "tiny", "--quick", "--skip-peers", "--numbers", "200,400", "--spaxels", "6", "--channels", "40",
+               "--threads", "1", "--sections",
                "explain,race,sgemm,scaling,accuracy,gradient"]
-    done = subprocess.run(command, env=hs.environment(extra={"CUBIX_PYTHON": sys.executable}), capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=hs.environment(extra={"CUBIX_PYTHON": sys.executable}), capture_output=True,
+                          text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads((tmp_path / "out" / "tiny.json").read_text())
     assert result["missing"]["RUBIX"] == "--skip-peers"
@@ -214,8 +234,10 @@ def test_the_script_from_end_to_end(tmp_path):
     for picture in ("tiny-ladder.png", "tiny-race.png", "tiny-scaling.png", "tiny-gradient.png"):
         assert picture in text and (tmp_path / "out" / picture).stat().st_size > 5000
     cost, exact = result["gradient"]["cost"], result["gradient"]["exact"]
-    assert [row["deposit"] for row in cost] == ["nearest", "tsc"] and all(row["ratio"] > 0 and row["memory_ratio"] >= 1 for row in cost) and cost[1]["ratio_nearest"] > 0
+    assert [row["deposit"] for row in cost] == ["nearest", "tsc"] and all(row["ratio"] > 0 and row["memory_ratio"] >= 1
+                                                                          for row in cost) and cost[1]["ratio_nearest"] > 0
     assert [row["N"] for row in result["gradient"]["race"]["CUBIX histogram"]] == [200] and len(exact) == 2
     for row in exact:
-        assert all(row["error"][leaf]["max"] < 1e-4 for leaf in ("Mass", "Age", "Metallicity")) and row["error"]["Velocity"]["max"] < 1e-3
+        assert all(row["error"][leaf]["max"] < 1e-4
+                   for leaf in ("Mass", "Age", "Metallicity")) and row["error"]["Velocity"]["max"] < 1e-3
     assert str(tmp_path) not in text

@@ -1,4 +1,5 @@
-"""Ranks that hold different channels of one cube write the same file as one that holds all, whatever fails leaves nothing, and nobody waits for ever."""
+"""Ranks that hold different channels of one cube write the same file as one that holds all,
+whatever fails leaves nothing, and nobody waits for ever."""
 import re
 
 import pytest
@@ -18,7 +19,8 @@ def content(path):
     return re.sub(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d", b"", path.read_bytes())
 
 
-@pytest.mark.parametrize("noise", [["Noise=none", "MinStars=1"], ["Noise=snr", "SignalToNoise=12", "KeepNoiseFree=yes"], ["Noise=exposure", "ExposureTime=900"]])
+@pytest.mark.parametrize("noise", [["Noise=none", "MinStars=1"], ["Noise=snr", "SignalToNoise=12", "KeepNoiseFree=yes"],
+                                   ["Noise=exposure", "ExposureTime=900"]])
 def test_the_same_bytes_for_any_owners(tmp_path, noise):
     files = [f"made.{suffix}" for suffix in ("fits", "hdf5")]
     for ranks, cut in CUTS.items():

@@ -7,7 +7,8 @@ import pytest
 from harness import assert_close, bits, chunks_said, galaxy, local_level, run, write_tng
 
 Z = 0.05
-ROW = 204.05 / 1e6                                     # MB that a star of a small chunk takes: slab 80, placed 40, while it is sorted 84
+# MB that a star of a small chunk takes: slab 80, placed 40, while it is sorted 84
+ROW = 204.05 / 1e6
 MAPS = ("MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L")
 WAYS = [(1, 1, 2), (1, 2, 3), (1, 1, 7), (2, 1, 3), (3, 1, 2), (4, 1, 3), (2, 2, 7)]     # ranks, threads, chunks
 
@@ -20,7 +21,8 @@ def chunks_of(n, ranks, chunks):
 
 
 def fast(**more):
-    return {"Redshift": Z, "Engine": "histogram", "Centre": "shrinking-sphere", "Orientation": "inclined", "Inclination": 50.0, **more}
+    return {"Redshift": Z, "Engine": "histogram", "Centre": "shrinking-sphere", "Orientation": "inclined",
+            "Inclination": 50.0, **more}
 
 
 def setup(bench, n=15000, lam=(5000.0, 5099.0, 1.0), **kw):
@@ -33,7 +35,8 @@ def setup(bench, n=15000, lam=(5000.0, 5099.0, 1.0), **kw):
 def account(cube):
     """What the header says of numbers, masses and light, and of the frame."""
     head = cube["header"]["PRIMARY"]
-    numbers = {k: head[k] for k in head if k.startswith(("N_", "CENTRE", "SYSVEL", "ROT", "AXIS")) or k in ("NSTARFIL", "NWIND", "NOUTRAD", "NSTARS", "VMAX", "NBEYOND", "NAUDIT", "ENGINWHY")}
+    numbers = {k: head[k] for k in head if k.startswith(("N_", "CENTRE", "SYSVEL", "ROT", "AXIS"))
+               or k in ("NSTARFIL", "NWIND", "NOUTRAD", "NSTARS", "VMAX", "NBEYOND", "NAUDIT", "ENGINWHY")}
     return numbers, np.array([head[k] for k in head if k.startswith(("M_", "L_"))])
 
 
@@ -46,7 +49,8 @@ def same_truth(got, want):
 
 def test_the_same_bits(bench):
     """With noise, a PSF and SelectRadius."""
-    n = setup(bench, n=26000, psf="gaussian", psf_curve=(5.0, -8e-4), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
+    n = setup(bench, n=26000, psf="gaussian", psf_curve=(5.0, -8e-4), area=5e5, sky=(2e-17,), read_noise=3.0,
+              exposure=900.0)
     par = fast(Noise="snr", KeepNoiseFree=True, Combine="histogram", SelectRadius=4.0)
     want = bench.cube(**par)
     assert chunks_said(want["run"]) == 1 and want["header"]["PRIMARY"]["NOUTRAD"] > 500
@@ -96,7 +100,8 @@ def test_a_frame_that_needs_no_stars(bench, select):
     s = galaxy(n, seed=9, radius=1.6, centre=(0.5, 20.0, 39.5))
     s["pos"] %= 40.0
     bench.particles(s, BoxSize=40.0)
-    par = fast(Centre=(0.5, 20.0, 39.5), SystemicVelocity=(3.0, 4.0, 5.0), Orientation="angles", Alpha=20.0, Beta=-40.0, SelectRadius=select, Combine="histogram")
+    par = fast(Centre=(0.5, 20.0, 39.5), SystemicVelocity=(3.0, 4.0, 5.0), Orientation="angles", Alpha=20.0, Beta=-40.0,
+               SelectRadius=select, Combine="histogram")
     par.pop("Inclination")
     want = bench.cube(**par)
     one = bits(bench.out)
@@ -106,7 +111,9 @@ def test_a_frame_that_needs_no_stars(bench, select):
         assert chunks_said(got["run"]) == chunks and bits(bench.out) == one
         same_truth(got, want)
     for ranks in (1, 2):
-        done = run("cubix", [bench.parameters(**{**par, "Centre": (20.0, 0.0, 20.0), "SelectRadius": 1e-3, "SlabMemory": chunks_of(n, ranks, 2)})], ranks=ranks, cwd=bench.folder)
+        done = run("cubix",
+                   [bench.parameters(**{**par, "Centre": (20.0, 0.0, 20.0), "SelectRadius": 1e-3,
+                                        "SlabMemory": chunks_of(n, ranks, 2)})], ranks=ranks, cwd=bench.folder)
         assert done.status != 0 and "SelectRadius" in done.err and "keeps none of 8000 stars" in done.err
 
 

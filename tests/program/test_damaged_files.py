@@ -1,4 +1,5 @@
-"""cubix-plot and cubix-ssp on damaged files: random bytes, cards, attributes and shapes.  Whatever happens, one line says it."""
+"""cubix-plot and cubix-ssp on damaged files: random bytes, cards, attributes and shapes.  Whatever
+happens, one line says it."""
 import contextlib
 import io
 import os
@@ -32,7 +33,8 @@ def damage_cards(path, rng):
         hdus = fits.HDUList([hdu.copy() for hdu in hdus])
         for _ in range(3):
             header = hdus[rng.integers(len(hdus))].header
-            names = [card for card in header if not re.match("SIMPLE|XTENSION|BITPIX|NAXIS|PCOUNT|GCOUNT|EXTEND|EXTNAME", card)]
+            names = [card for card in header
+                     if not re.match("SIMPLE|XTENSION|BITPIX|NAXIS|PCOUNT|GCOUNT|EXTEND|EXTNAME", card)]
             if names:
                 header[names[rng.integers(len(names))]] = WORDS[rng.integers(len(WORDS))]
         hdus.writeto(path, overwrite=True)
@@ -47,12 +49,14 @@ def damage_hdf5(path, rng):
             where = file[name].attrs if rng.integers(2) or not len(file.attrs) else file.attrs
             names = list(where)
             if names:
-                where[names[rng.integers(len(names))]] = (np.arange(3.), np.bytes_("x"), h5py.Empty("f"), np.nan, "word", -1.0)[rng.integers(6)]
+                where[names[rng.integers(len(names))]] = (np.arange(3.), np.bytes_("x"), h5py.Empty("f"), np.nan,
+                                                          "word", -1.0)[rng.integers(6)]
         else:
             attributes, shape = dict(file[name].attrs), file[name].shape
             del file[name]
             if kind > 2:
-                file[name] = (np.zeros(()), np.full(shape, np.nan), np.zeros((2,) * len(shape)), np.zeros(shape, "S3"))[rng.integers(4)]
+                file[name] = (np.zeros(()), np.full(shape, np.nan), np.zeros((2,) * len(shape)),
+                              np.zeros(shape, "S3"))[rng.integers(4)]
                 file[name].attrs.update(attributes)
 
 
@@ -86,7 +90,8 @@ def test_info_of_a_damaged_library(tmp_path, case):
 
 
 @pytest.mark.parametrize("lead", ["link", "way", "source", "counted", "raw"])
-@pytest.mark.parametrize("tool, words", [("cubix-ssp", ("info",)), ("cubix-ssp", ("convert", "rubix")), ("cubix-plot", ())])
+@pytest.mark.parametrize("tool, words",
+                         [("cubix-ssp", ("info",)), ("cubix-ssp", ("convert", "rubix")), ("cubix-plot", ())])
 def test_data_in_a_fifo(tmp_path, lead, tool, words):
     """Links, also by way of another file, sources and raw data: one line instead of waiting for somebody to write."""
     path, fifo = tmp_path / "data.hdf5", tmp_path / "fifo"
@@ -104,13 +109,16 @@ def test_data_in_a_fifo(tmp_path, lead, tool, words):
             else:
                 layout = h5py.VirtualLayout((2, 2, 2), "f8", maxshape=(None, 2, 2) if lead == "counted" else None)
                 if lead == "counted":
-                    layout[:h5py.h5s.UNLIMITED] = h5py.VirtualSource("fifo", "x", (2, 2, 2), "f8", maxshape=(None, 2, 2))[:h5py.h5s.UNLIMITED]
+                    layout[:h5py.h5s.UNLIMITED] = h5py.VirtualSource("fifo", "x", (2, 2, 2), "f8",
+                                                                     maxshape=(None, 2, 2))[:h5py.h5s.UNLIMITED]
                 else:
                     layout[:] = h5py.VirtualSource("fifo", "x", (2, 2, 2), "f8")
                 file.create_virtual_dataset(name, layout)
     words = [tool, *words, path, *([tmp_path / "out.hdf5"] if "convert" in words else [])]
-    done = subprocess.run([sys.executable, f"{SOURCE}/scripts/{tool}", *map(str, words[1:])], cwd=tmp_path, capture_output=True, text=True, timeout=20)
-    assert done.returncode == 3 and done.stderr.count("\n") == 1 and (lead == "way" or "data.hdf5" in done.stderr) and "fifo, which is not a file" in done.stderr, done.stderr
+    done = subprocess.run([sys.executable, f"{SOURCE}/scripts/{tool}", *map(str, words[1:])], cwd=tmp_path,
+                          capture_output=True, text=True, timeout=20)
+    assert done.returncode == 3 and done.stderr.count("\n") == 1 and (lead == "way"
+                                                                      or "data.hdf5" in done.stderr) and "fifo, which is not a file" in done.stderr, done.stderr
 
 
 def test_a_library_whose_folder_looks_like_a_pattern(tmp_path):

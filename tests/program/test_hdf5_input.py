@@ -22,7 +22,7 @@ def ready(bench):
     return bench
 
 
-# ---- locks -----------------------------------------------------------------------------------------------------------------------
+# ---- locks ---------------------------------------------------------------------------------------
 
 NO_LOCKS = """#include <errno.h>
 int flock(int file, int what) { (void)file; (void)what; errno = ENOLCK; return -1; }
@@ -49,7 +49,9 @@ def test_without_file_locks(ready, no_locks, ranks):
     assert done.status == 0, done.err
     with h5py.File(ready.path("out.hdf5")) as f:
         assert np.array_equal(f["DATA"][:], want["DATA"], equal_nan=True)
-    done = run("cubix", [ready.parameters(Mode="gradient", ObservedFile=ready.path("out.hdf5"), Parameters="Mass", Likelihood="cosine")], ranks,
+    done = run("cubix",
+               [ready.parameters(Mode="gradient", ObservedFile=ready.path("out.hdf5"), Parameters="Mass",
+                                 Likelihood="cosine")], ranks,
                cwd=ready.folder, env=no_locks)
     assert done.status == 0, done.err
 
@@ -60,9 +62,10 @@ def test_open_for_writing_elsewhere(ready, ranks):
         ready.cube(ranks=ranks)
 
 
-# ---- what is no regular file -----------------------------------------------------------------------------------------------------
+# ---- what is no regular file ---------------------------------------------------------------------
 
-FILES = {"InputFile": {}, "SspFile": {}, "PsfFile": {"Psf": "file"}, "ObservedFile": {"Mode": "gradient", "Parameters": "Mass"}, "Instrument": {},
+FILES = {"InputFile": {}, "SspFile": {}, "PsfFile": {"Psf": "file"},
+         "ObservedFile": {"Mode": "gradient", "Parameters": "Mass"}, "Instrument": {},
          "SimulationFormat": {}, "FitRestartFile": {"Mode": "fit", "Parameters": "Mass", "FitResume": "yes"}}
 
 
@@ -109,7 +112,7 @@ def test_parameters_through_a_fifo_without_writer(ready):
     refused(ready, PARAMETER, "fifo", "nobody wrote", file=ready.path("fifo"))
 
 
-# ---- links -----------------------------------------------------------------------------------------------------------------------
+# ---- links ---------------------------------------------------------------------------------------
 
 @RANKS
 @pytest.mark.parametrize("name", FILES)
@@ -119,7 +122,8 @@ def test_dangling_link(ready, name, ranks):
     if name == "FitRestartFile":
         ready.cube(OutputFile=ready.path("observed.fits"))
         more["ObservedFile"] = ready.path("observed.fits")
-    refused(ready, words_of(name), "here", "symbolic link to moved away", ranks=ranks, **{**more, name: ready.path("here")})
+    refused(ready, words_of(name), "here", "symbolic link to moved away", ranks=ranks,
+            **{**more, name: ready.path("here")})
 
 
 def edit(path, change):
@@ -175,7 +179,7 @@ def relink(path, name, link):
     edit(path, change)
 
 
-# ---- a FIFO where HDF5 would look for another file -------------------------------------------------------------------------------
+# ---- a FIFO where HDF5 would look for another file -----------------------------------------------
 
 WAITS = "which may keep a reader waiting for ever"
 
@@ -186,7 +190,8 @@ def test_external_link_to_a_fifo(ready, ranks, what):
     external_link(ready, what)
     ready.path("other.hdf5").unlink()
     os.mkfifo(ready.path("other.hdf5"))
-    refused(ready, INPUT, "galaxy.hdf5", f"/{what} is a link to /there of the file other.hdf5", "a FIFO", WAITS, ranks=ranks)
+    refused(ready, INPUT, "galaxy.hdf5", f"/{what} is a link to /there of the file other.hdf5", "a FIFO", WAITS,
+            ranks=ranks)
 
 
 def test_external_link_to_a_device_or_a_folder(ready):
@@ -205,12 +210,14 @@ def test_links_that_lead_to_a_fifo_by_way_of_others(ready):
     relink(ready.file, "Stars/Age", h5py.ExternalLink("other.hdf5", "/far/Age"))
     with h5py.File(ready.path("other.hdf5"), "w") as other:
         other["far"] = h5py.ExternalLink("fifo", "/")
-    refused(ready, INPUT, "galaxy.hdf5", "/Stars/Age is a link to /far/Age of the file other.hdf5", "other.hdf5: /far is a link to / of the file fifo", "a FIFO")
+    refused(ready, INPUT, "galaxy.hdf5", "/Stars/Age is a link to /far/Age of the file other.hdf5",
+            "other.hdf5: /far is a link to / of the file fifo", "a FIFO")
 
 
 def test_links_that_go_round(ready):
     """Which HDF5 follows no further than it chooses."""
-    for target in (h5py.SoftLink("/Stars/Age"), h5py.ExternalLink("galaxy.hdf5", "/Stars/Age"), h5py.SoftLink("/Stars" + 8 * "/Age")):
+    for target in (h5py.SoftLink("/Stars/Age"), h5py.ExternalLink("galaxy.hdf5", "/Stars/Age"),
+                   h5py.SoftLink("/Stars" + 8 * "/Age")):
         relink(ready.file, "Stars/Age", target)
         refused(ready, INPUT, "galaxy.hdf5", "/Stars/Age")
 
@@ -221,9 +228,12 @@ def test_a_link_with_a_long_path(ready):
 
 
 @RANKS
-@pytest.mark.parametrize("prefix, make", [("HDF5_EXT_PREFIX", lambda ready: (external_link(ready), ready.file)[1]), ("HDF5_VDS_PREFIX", lambda ready: make_virtual(ready))])
+@pytest.mark.parametrize("prefix, make",
+                         [("HDF5_EXT_PREFIX", lambda ready: (external_link(ready), ready.file)[1]),
+                          ("HDF5_VDS_PREFIX", lambda ready: make_virtual(ready))])
 def test_fifo_in_a_folder_that_comes_first(ready, ranks, prefix, make):
-    """HDF5 opens whatever bears the name in the folders that it is told, before it looks beside the file; a folder of that name it passes over."""
+    """HDF5 opens whatever bears the name in the folders that it is told, before it looks beside the
+    file; a folder of that name it passes over."""
     file = make(ready)
     for name in ("other.hdf5", "part0.hdf5", "part1.hdf5"):
         ready.path("first").mkdir(exist_ok=True)
@@ -241,13 +251,16 @@ def test_fifo_in_a_folder_that_comes_first(ready, ranks, prefix, make):
 def test_a_file_that_is_not_hdf5_comes_first(ready):
     """HDF5 1.10 would pass over it, 1.14 fails there: it is named."""
     ready.path("first").mkdir()
-    for prefix, make in (("HDF5_VDS_PREFIX", make_virtual), ("HDF5_EXT_PREFIX", lambda ready: (external_link(ready), ready.file)[1])):
+    for prefix, make in (("HDF5_VDS_PREFIX", make_virtual),
+                         ("HDF5_EXT_PREFIX", lambda ready: (external_link(ready), ready.file)[1])):
         file = make(ready)
         for name in ("other.hdf5", "part0.hdf5", "part1.hdf5"):
             (ready.path("first") / name).write_text("notes")
-        done = run("cubix", [ready.parameters(InputFile=file)], cwd=ready.folder, env={prefix: str(ready.path("first"))})
+        done = run("cubix", [ready.parameters(InputFile=file)], cwd=ready.folder,
+                   env={prefix: str(ready.path("first"))})
         name = "part0.hdf5" if prefix == "HDF5_VDS_PREFIX" else "other.hdf5"
-        assert done.status == INPUT and str(ready.path("first") / name) in done.err and "not an HDF5 file" in done.err, done.err
+        assert done.status == INPUT and str(ready.path("first")
+                                            / name) in done.err and "not an HDF5 file" in done.err, done.err
 
 
 @RANKS
@@ -255,7 +268,8 @@ def test_virtual_source_is_a_fifo(ready, ranks):
     file = make_virtual(ready)
     ready.path("part1.hdf5").unlink()
     os.mkfifo(ready.path("part1.hdf5"))
-    refused(ready, INPUT, "virtual.hdf5", "is a virtual dataset", "part1.hdf5", "a FIFO", WAITS, ranks=ranks, InputFile=file)
+    refused(ready, INPUT, "virtual.hdf5", "is a virtual dataset", "part1.hdf5", "a FIFO", WAITS, ranks=ranks,
+            InputFile=file)
 
 
 @RANKS
@@ -265,7 +279,8 @@ def test_counted_source_is_a_fifo(ready, ranks, block):
     file = counted(ready)
     ready.path(f"block{block}.hdf5").unlink(missing_ok=True)
     os.mkfifo(ready.path(f"block{block}.hdf5"))
-    refused(ready, INPUT, "counted.hdf5", "is a virtual dataset", f"block{block}.hdf5", "a FIFO", WAITS, ranks=ranks, InputFile=file)
+    refused(ready, INPUT, "counted.hdf5", "is a virtual dataset", f"block{block}.hdf5", "a FIFO", WAITS, ranks=ranks,
+            InputFile=file)
 
 
 def test_source_behind_a_link_to_a_fifo(ready):
@@ -283,7 +298,8 @@ def test_external_storage_is_a_fifo(ready, ranks):
     def change(f):
         attributes = dict(f["Stars/Mass"].attrs)
         del f["Stars/Mass"]
-        f["Stars"].create_dataset("Mass", shape=(40,), dtype="f8", external=[(str(ready.path("fifo")), 0, 8 * 40)]).attrs.update(attributes)
+        f["Stars"].create_dataset("Mass", shape=(40,), dtype="f8",
+                                  external=[(str(ready.path("fifo")), 0, 8 * 40)]).attrs.update(attributes)
     edit(ready.file, change)
     os.mkfifo(ready.path("fifo"))
     refused(ready, INPUT, "galaxy.hdf5", "the data of /Stars/Mass", "fifo", "a FIFO", WAITS, ranks=ranks)
@@ -295,12 +311,13 @@ def test_other_files_with_links_to_a_fifo(ready):
     assert done.status == 0, done.err
     os.mkfifo(ready.path("fifo"))
     relink(ready.path("seen.hdf5"), "DATA", h5py.ExternalLink("fifo", "/DATA"))
-    refused(ready, INPUT, "seen.hdf5", "a FIFO", Mode="gradient", ObservedFile=ready.path("seen.hdf5"), Parameters="Mass", Likelihood="cosine")
+    refused(ready, INPUT, "seen.hdf5", "a FIFO", Mode="gradient", ObservedFile=ready.path("seen.hdf5"),
+            Parameters="Mass", Likelihood="cosine")
     relink(ready.ssp_file, "Luminosity", h5py.ExternalLink("fifo", "/Luminosity"))
     refused(ready, INPUT, "ssp.hdf5", "/Luminosity is a link to /Luminosity of the file fifo", "a FIFO")
 
 
-# ---- data that lie elsewhere, or nowhere ---------------------------------------------------------------------------------------------
+# ---- data that lie elsewhere, or nowhere ---------------------------------------------------------
 
 def make_virtual(ready, pattern="part{}.hdf5", n=40, parts=2, gap=(), name="virtual.hdf5", fill=None):
     """The galaxy as virtual datasets over `parts` files; without the parts of `gap`."""
@@ -315,7 +332,8 @@ def make_virtual(ready, pattern="part{}.hdf5", n=40, parts=2, gap=(), name="virt
             for k in range(parts):
                 rows = slice(k * n // parts, (k + 1) * n // parts)
                 if k not in gap:
-                    layout[rows] = h5py.VirtualSource(pattern.format(k), key, shape=(rows.stop - rows.start, *d.shape[1:]))
+                    layout[rows] = h5py.VirtualSource(pattern.format(k), key,
+                                                      shape=(rows.stop - rows.start, *d.shape[1:]))
             v.create_virtual_dataset("Stars/" + key, layout, fillvalue=fill)
             for key_, value in d.attrs.items():
                 v["Stars/" + key].attrs[key_] = value
@@ -327,7 +345,8 @@ VRANKS = pytest.mark.parametrize("ranks", [1, 3])
 
 @VRANKS
 def test_virtual(ready, ranks):
-    """With all sources there, one rank and several read what the plain file holds; the sources may be where HDF5 looks for them."""
+    """With all sources there, one rank and several read what the plain file holds; the sources may
+    be where HDF5 looks for them."""
     want = ready.cube(ranks=ranks)
     file = make_virtual(ready)
     got = ready.cube(ranks=ranks, InputFile=file)
@@ -336,7 +355,8 @@ def test_virtual(ready, ranks):
         ready.path(folder).mkdir()
     for k in range(2):
         ready.path(f"part{k}.hdf5").rename(ready.path(f"elsewhere/part{k}.hdf5"))
-    done = run("cubix", [ready.parameters(InputFile=file)], ranks, cwd=ready.folder, env={"HDF5_VDS_PREFIX": f"/nowhere:{ready.path('elsewhere')}"})
+    done = run("cubix", [ready.parameters(InputFile=file)], ranks, cwd=ready.folder,
+               env={"HDF5_VDS_PREFIX": f"/nowhere:{ready.path('elsewhere')}"})
     assert done.status == 0, done.err
     assert np.array_equal(read_cube(ready.out)["DATA"], want["DATA"], equal_nan=True)
     file.rename(ready.path("elsewhere/virtual.hdf5"))
@@ -415,10 +435,12 @@ def counted(ready, parts=4):
             rest = d.shape[1:]
             create = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
             here = h5py.h5s.create_simple((0, *rest), (h5py.h5s.UNLIMITED, *rest))
-            here.select_hyperslab((0,) * d.ndim, (h5py.h5s.UNLIMITED,) + (1,) * (d.ndim - 1), (n, *(1 for _ in rest)), (n, *rest))
+            here.select_hyperslab((0,) * d.ndim, (h5py.h5s.UNLIMITED,) + (1,) * (d.ndim - 1), (n, *(1 for _ in rest)),
+                                  (n, *rest))
             create.set_virtual(here, b"block%b.hdf5", key.encode(), h5py.h5s.create_simple((n, *rest)))
             v.require_group("Stars")
-            h5py.h5d.create(v["Stars"].id, key.encode(), h5py.h5t.py_create(d.dtype), h5py.h5s.create_simple((0, *rest), (h5py.h5s.UNLIMITED, *rest)), create)
+            h5py.h5d.create(v["Stars"].id, key.encode(), h5py.h5t.py_create(d.dtype),
+                            h5py.h5s.create_simple((0, *rest), (h5py.h5s.UNLIMITED, *rest)), create)
             for name, value in d.attrs.items():
                 v["Stars/" + key].attrs[name] = value
     return ready.path("counted.hdf5")
@@ -444,7 +466,8 @@ def test_external_storage(ready, ranks):
         mass = f["Stars/Mass"][:]
         attributes = dict(f["Stars/Mass"].attrs)
         del f["Stars/Mass"]
-        d = f["Stars"].create_dataset("Mass", shape=mass.shape, dtype="f8", external=[(str(ready.path("mass.raw")), 0, 8 * 40)])
+        d = f["Stars"].create_dataset("Mass", shape=mass.shape, dtype="f8",
+                                      external=[(str(ready.path("mass.raw")), 0, 8 * 40)])
         d[:] = mass
         d.attrs.update(attributes)
     edit(ready.file, change)
@@ -470,13 +493,16 @@ def unwritten(ready, rows, **create):
 
 
 @RANKS
-@pytest.mark.parametrize("rows, create", [(0, {}), (0, {"chunks": (8,)}), (16, {"chunks": (8,)}), (16, {"chunks": (8,), "compression": "gzip"})])
+@pytest.mark.parametrize("rows, create",
+                         [(0, {}), (0, {"chunks": (8,)}), (16, {"chunks": (8,)}),
+                          (16, {"chunks": (8,), "compression": "gzip"})])
 def test_data_that_were_never_written(ready, rows, create, ranks):
     unwritten(ready, rows, **create)
     refused(ready, INPUT, "galaxy.hdf5", "InitialMass", "written", ranks=ranks)
 
 
-@pytest.mark.parametrize("rows, create", [(40, {"chunks": (8,), "compression": "gzip"}), (16, {"chunks": (8,), "fillvalue": 1e5})])
+@pytest.mark.parametrize("rows, create",
+                         [(40, {"chunks": (8,), "compression": "gzip"}), (16, {"chunks": (8,), "fillvalue": 1e5})])
 def test_data_that_are_there(ready, rows, create):
     """All chunks written, or a fill value that the writer chose."""
     unwritten(ready, rows, **create)
@@ -496,13 +522,15 @@ def test_a_filter_that_is_not_there(ready, ranks, skipped):
         create.set_chunk(data.shape)
         create.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
         space = h5py.h5s.create_simple(data.shape)
-        h5py.h5d.create(f["Stars"].id, b"Age", h5py.h5t.IEEE_F64LE, space, create).write_direct_chunk((0,), data.astype("<f8").tobytes(), skipped)
+        h5py.h5d.create(f["Stars"].id, b"Age", h5py.h5t.IEEE_F64LE, space, create).write_direct_chunk((0,),
+                                                                                                      data.astype("<f8").tobytes(), skipped)
         f["Stars/Age"].attrs["unit"] = unit
     edit(ready.file, pack)
     if skipped:
         assert np.array_equal(ready.cube(ranks=ranks)["DATA"], want["DATA"], equal_nan=True)
     else:
-        refused(ready, INPUT, "galaxy.hdf5", "/Stars/Age is packed by filter 32015", "HDF5_PLUGIN_PATH", "h5repack", ranks=ranks)
+        refused(ready, INPUT, "galaxy.hdf5", "/Stars/Age is packed by filter 32015", "HDF5_PLUGIN_PATH", "h5repack",
+                ranks=ranks)
 
 
 @RANKS
@@ -518,13 +546,14 @@ def test_library_and_observed_cube(ready, ranks):
             f.create_dataset(key, shape=shape, dtype="f8").attrs.update(attributes)
         edit(name, change)
     empty(ready.path("seen.hdf5"), "DATA")
-    refused(ready, INPUT, "ObservedFile", "seen.hdf5", "DATA", "never written", ranks=ranks, Mode="gradient", ObservedFile=ready.path("seen.hdf5"), Parameters="Mass",
+    refused(ready, INPUT, "ObservedFile", "seen.hdf5", "DATA", "never written", ranks=ranks, Mode="gradient",
+            ObservedFile=ready.path("seen.hdf5"), Parameters="Mass",
             Likelihood="cosine")
     empty(ready.ssp_file, "Luminosity")
     refused(ready, INPUT, "ssp.hdf5", "Luminosity", "never written", ranks=ranks)
 
 
-# ---- ranks that see a file differently ---------------------------------------------------------------------------------------------
+# ---- ranks that see a file differently -----------------------------------------------------------
 
 ODD = """#define _GNU_SOURCE
 #include <dlfcn.h>
@@ -551,7 +580,8 @@ int H5Tequal(long long a, long long b)
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize("answer", ["filters", "type"])
 def test_ranks_that_see_a_file_differently(ready, tmp_path_factory, answer, rank):
-    """One finds data compressed, or in double precision, where the other does not: who sends what to whom is agreed upon all the same."""
+    """One finds data compressed, or in double precision, where the other does not: who sends what
+    to whom is agreed upon all the same."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if not compiler:
         pytest.skip("no C compiler: ranks that differ cannot be played")
@@ -566,11 +596,13 @@ def test_ranks_that_see_a_file_differently(ready, tmp_path_factory, answer, rank
     assert np.array_equal(read_cube(ready.out)["DATA"], want["DATA"], equal_nan=True)
 
 
-# ---- sizes -----------------------------------------------------------------------------------------------------------------------
+# ---- sizes ---------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("value", [np.arange(1, 8001, dtype="i4"), np.arange(8000, dtype="f8"), np.float64(1.0), "yes", np.array([], "i4"), h5py.Empty("i4")])
+@pytest.mark.parametrize("value", [np.arange(1, 8001, dtype="i4"), np.arange(8000, dtype="f8"), np.float64(1.0), "yes",
+                                   np.array([], "i4"), h5py.Empty("i4")])
 def test_an_attribute_larger_than_its_place(ready, value):
-    """Of 8000 numbers where one is wanted the first is taken; what is no number is passed over, for Demo is only a note."""
+    """Of 8000 numbers where one is wanted the first is taken; what is no number is passed over, for
+    Demo is only a note."""
     edit(ready.ssp_file, lambda f: f.attrs.__setitem__("Demo", value))
     assert ready.cube()["NSTAR"].sum() > 0
 
@@ -584,8 +616,11 @@ def test_a_header_larger_than_its_place(ready):
     refused(ready, INPUT, "galaxy.hdf5", "centre", "100 numbers", "must have 3")
 
 
-@pytest.mark.parametrize("name, value, words", [("Redshift", [0.0, 0.5], ["2 numbers", "it must be one"]), ("HubbleParam", [0.7, 0.7, 0.8], ["3 numbers"]),
-                                                ("BoxSize", [100.0, 100.0], ["2 sides", "three equal ones"]), ("BoxSize", [100.0] * 4, ["4 sides"])])
+@pytest.mark.parametrize("name, value, words",
+                         [("Redshift", [0.0, 0.5], ["2 numbers", "it must be one"]),
+                          ("HubbleParam", [0.7, 0.7, 0.8], ["3 numbers"]),
+                          ("BoxSize", [100.0, 100.0], ["2 sides", "three equal ones"]),
+                          ("BoxSize", [100.0] * 4, ["4 sides"])])
 def test_several_numbers_where_one_is_wanted(ready, name, value, words):
     edit(ready.file, lambda f: f["Header"].attrs.__setitem__(name, np.array(value)))
     refused(ready, INPUT, "galaxy.hdf5", name if name != "BoxSize" else "box", *words)
@@ -606,7 +641,8 @@ def test_a_hubble_constant_in_km_s_mpc(ready, ranks):
 
 def test_shapes_that_are_not_what_they_were(ready):
     """Tables of a library that are larger or smaller than its axes say."""
-    for key, change in (("Luminosity", lambda x: x[:, :, :-1]), ("Luminosity", lambda x: np.concatenate([x, x])), ("LsfFwhm", lambda x: x[:-1])):
+    for key, change in (("Luminosity", lambda x: x[:, :, :-1]), ("Luminosity", lambda x: np.concatenate([x, x])),
+                        ("LsfFwhm", lambda x: x[:-1])):
         ready.ssp()
 
         def resize(f):

@@ -1,4 +1,5 @@
-"""Which files belong together: by a count in their headers, or because the user names their stem; and all of them must say the same of their snapshot."""
+"""Which files belong together: by a count in their headers, or because the user names their stem;
+and all of them must say the same of their snapshot."""
 import h5py
 import numpy as np
 import pytest
@@ -32,11 +33,14 @@ def test_dots_in_names(ready, ranks):
     header = cube["header"]["PRIMARY"]
     assert header["SNAPZ"] == pytest.approx(0.1) and header["NFILE"] == 1
     assert cube["NSTAR"].sum() <= 40 and cube["MASS"].sum() <= s["mass"].sum() * (1 + 1e-6)
-    refused(ready, INPUT, "gal_z0.0.hdf5", "gal_z0.1.hdf5", "Redshift", "0 and 0.1", ranks=ranks, InputFile=ready.path("gal_z0"))
+    refused(ready, INPUT, "gal_z0.0.hdf5", "gal_z0.1.hdf5", "Redshift", "0 and 0.1", ranks=ranks,
+            InputFile=ready.path("gal_z0"))
 
 
-CHANGES = {"redshift": ("Redshift", 0.01), "scale factor": ("Time", 0.9), "matter": ("Omega0", 0.25), "dark energy": ("OmegaLambda", 0.7), "hubble": ("HubbleParam", 0.7),
-           "box": ("BoxSize", 500), "count": ("NumFilesPerSnapshot", 4), "code": ("SimulationName", "L25n512TNG"), "missing": ("BoxSize", None)}
+CHANGES = {"redshift": ("Redshift", 0.01), "scale factor": ("Time", 0.9), "matter": ("Omega0", 0.25),
+           "dark energy": ("OmegaLambda", 0.7), "hubble": ("HubbleParam", 0.7),
+           "box": ("BoxSize", 500), "count": ("NumFilesPerSnapshot", 4), "code": ("SimulationName", "L25n512TNG"),
+           "missing": ("BoxSize", None)}
 
 
 @RANKS
@@ -50,7 +54,8 @@ def test_members_disagree(ready, what, ranks):
         before = f["Header"].attrs[key]
     edit(other, lambda head: head.pop(key) if value is None else head.__setitem__(key, value))
     before = before if isinstance(before, str) else f"{before:.9g}"
-    refused(ready, INPUT, "snap.0.hdf5", "snap.2.hdf5", key, before, "not there" if value is None else value, ranks=ranks)
+    refused(ready, INPUT, "snap.0.hdf5", "snap.2.hdf5", key, before, "not there" if value is None else value,
+            ranks=ranks)
 
 
 def test_members_agree(ready):

@@ -29,8 +29,10 @@ def taken(done):
 
 PAR = {"Redshift": Z, "Centre": (0.0, 0.0, 0.0)}
 NOISE = {"area": 5e5, "sky": (2e-17,), "read_noise": 3.0, "exposure": 900.0}
-WAYS = [(1, {"Engine": "direct", "Noise": "snr"}), (1, {"Engine": "histogram"}), (1, {"Engine": "histogram", "SlabMemory": 0.3}),
-        (1, {"Engine": "histogram", "TemplateCache": "cache"}), (2, {"Engine": "direct"}), (2, {"Engine": "histogram", "Combine": "histogram"}),
+WAYS = [(1, {"Engine": "direct", "Noise": "snr"}), (1, {"Engine": "histogram"}),
+        (1, {"Engine": "histogram", "SlabMemory": 0.3}),
+        (1, {"Engine": "histogram", "TemplateCache": "cache"}), (2, {"Engine": "direct"}),
+        (2, {"Engine": "histogram", "Combine": "histogram"}),
         (2, {"Engine": "histogram", "Combine": "cube"})]
 
 
@@ -60,15 +62,18 @@ def test_derivatives(bench):
     assert abs(predicted - taken(done)) < 0.1 * taken(done) + 8, f"predicted {predicted}, taken {taken(done)}"
 
 
-DEPOSITS = [{"Deposit": "nearest"}, {"Deposit": "cic"}, {"Deposit": "tsc"}, {"Deposit": "gaussian", "DepositLength": 0.3}]
-RUNS = [(1, {"Engine": "direct"}), (1, {"Engine": "histogram", "SlabMemory": 3}), (2, {"Engine": "histogram", "Combine": "histogram"}),
+DEPOSITS = [{"Deposit": "nearest"}, {"Deposit": "cic"}, {"Deposit": "tsc"},
+            {"Deposit": "gaussian", "DepositLength": 0.3}]
+RUNS = [(1, {"Engine": "direct"}), (1, {"Engine": "histogram", "SlabMemory": 3}),
+        (2, {"Engine": "histogram", "Combine": "histogram"}),
         (2, {"Engine": "histogram", "Combine": "histogram", "SlabMemory": 3})]
 
 
 @pytest.mark.parametrize("deposit", DEPOSITS, ids=lambda d: d["Deposit"])
 @pytest.mark.parametrize("ranks, par", RUNS)
 def test_light_that_is_divided(bench, ranks, par, deposit):
-    """Stars in many spaxels: no spaxel has more values than rows and nodes, and histograms of chunks are of few stars each."""
+    """Stars in many spaxels: no spaxel has more values than rows and nodes, and histograms of
+    chunks are of few stars each."""
     setup(bench, n=20000, side=60)
     par = {**PAR, **par, **deposit}
     predicted = said(bench, ranks, par)
@@ -78,28 +83,34 @@ def test_light_that_is_divided(bench, ranks, par, deposit):
 
 @pytest.mark.parametrize("slab", [0, 20])
 def test_stars_that_are_alike(bench, slab):
-    """Wide stars of a cold disc, on a library of 240 templates: a spaxel has thousands of them, and not many more values than one has of a hundred."""
+    """Wide stars of a cold disc, on a library of 240 templates: a spaxel has thousands of them, and
+    not many more values than one has of a hundred."""
     setup(bench)
     assert run("cubix-mock", ["--stars", 20000, bench.path("mock.hdf5")], cwd=bench.folder).status == 0
-    subprocess.run([sys.executable, SOURCE / "scripts/cubix-ssp", "demo", bench.path("demo.hdf5")], check=True, capture_output=True)
-    par = {"InputFile": bench.path("mock.hdf5"), "SspFile": bench.path("demo.hdf5"), "Redshift": 0.03, "FieldOfView": "8 arcsec", "LambdaStep": 20, "Deposit": "gaussian",
+    subprocess.run([sys.executable, SOURCE / "scripts/cubix-ssp", "demo", bench.path("demo.hdf5")], check=True,
+                   capture_output=True)
+    par = {"InputFile": bench.path("mock.hdf5"), "SspFile": bench.path("demo.hdf5"), "Redshift": 0.03,
+           "FieldOfView": "8 arcsec", "LambdaStep": 20, "Deposit": "gaussian",
            "DepositLength": 0.3, "Engine": "histogram", "SlabMemory": slab}
     predicted = said(bench, 1, par)
     measured = taken(bench.cube(**par)["run"])
     assert abs(predicted - measured) < 0.15 * measured, f"predicted {predicted}, taken {measured}"
 
 
-FITS = [(1, {"Engine": "direct", "Parameters": "psffwhm,pointingx", "Deposit": "tsc"}), (1, {"Engine": "histogram", "Parameters": "psffwhm,fluxscale"}),
+FITS = [(1, {"Engine": "direct", "Parameters": "psffwhm,pointingx", "Deposit": "tsc"}),
+        (1, {"Engine": "histogram", "Parameters": "psffwhm,fluxscale"}),
         (2, {"Engine": "histogram", "Combine": "cube", "Parameters": "psffwhm,fluxscale"}),
         (2, {"Engine": "histogram", "Combine": "histogram", "Parameters": "psffwhm,fluxscale"})]
 
 
 def fit(bench, ranks, fwhm, iterations=6, **par):
-    """Of a cube that was seen through a PSF of 1 arcsec, begun at another.  @return what was predicted, the run, the log of `cubix -n`."""
+    """Of a cube that was seen through a PSF of 1 arcsec, begun at another.  @return what was
+    predicted, the run, the log of `cubix -n`."""
     fixed = {**PAR, "Psf": "gaussian", "PsfFwhm": 1.0, **{k: v for k, v in par.items() if k in ("Engine", "Deposit")}}
     bench.cube(Noise="snr", SignalToNoise=30, **fixed)
     bench.out.rename(bench.path("observed.fits"))
-    par = {**PAR, "Psf": "gaussian", "Mode": "fit", "ObservedFile": bench.path("observed.fits"), "MaxIterations": iterations, "PsfFwhm": fwhm, **par}
+    par = {**PAR, "Psf": "gaussian", "Mode": "fit", "ObservedFile": bench.path("observed.fits"),
+           "MaxIterations": iterations, "PsfFwhm": fwhm, **par}
     dry = run("cubix", ["-n", bench.parameters(**par)], ranks=ranks, cwd=bench.folder)
     assert dry.status == 0, dry.err
     done = run("cubix", [bench.parameters(**par)], ranks=ranks, cwd=bench.folder)
@@ -114,28 +125,36 @@ def test_a_fit(bench, ranks, par):
     predicted, done, said_of_it = fit(bench, ranks, 0.85, **par)
     assert abs(predicted - taken(done)) < 0.15 * taken(done), f"predicted {predicted}, taken {taken(done)}"
     widest = re.search(r"a margin of (\d+) spaxels instead of (\d+)\), a rank takes up to (\d+) MiB", said_of_it)
-    assert int(widest[1]) == 54 and int(widest[2]) == 11 and float(widest[3]) > 1.5 * predicted     # ceil(2.5 x 5 x 0.85/0.2); ceil(2.5 x 0.85/0.2)
+    # ceil(2.5 x 5 x 0.85/0.2); ceil(2.5 x 0.85/0.2)
+    assert int(widest[1]) == 54 and int(widest[2]) == 11 and float(widest[3]) > 1.5 * predicted
 
 
 def test_a_fit_whose_psf_grows_too_large(bench):
-    """From 0.6 to 2 arcsec, under a limit that the start fits, the end does not: told beforehand, and the fit goes as far as there is memory."""
+    """From 0.6 to 2 arcsec, under a limit that the start fits, the end does not: told beforehand,
+    and the fit goes as far as there is memory."""
     setup(bench, side=100, channels=500, **NOISE)
     par = {**PAR, "Engine": "direct", "Psf": "gaussian"}
     bench.cube(Noise="snr", SignalToNoise=30, PsfFwhm=2.0, **par)
     bench.out.rename(bench.path("observed.fits"))
-    line = command("cubix", [bench.parameters(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.6, Parameters="psffwhm", LearningRate=1, MaxIterations=2, **par)], 1)
-    done = subprocess.run(["bash", "-c", "ulimit -d 280000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder, env=environment(1), capture_output=True, text=True)
+    line = command("cubix",
+                   [bench.parameters(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.6,
+                                     Parameters="psffwhm", LearningRate=1, MaxIterations=2, **par)], 1)
+    done = subprocess.run(["bash", "-c", "ulimit -d 280000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder,
+                          env=environment(1), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "a margin of 38 spaxels instead of 8" in done.stderr and "the fit then takes shorter steps" in done.stderr, done.stderr
     fwhm = float(re.search(r"PsfFwhm\s+(\S+)", (bench.folder / (bench.out.stem + "-fit.txt")).read_text())[1])
     assert 0.6 < fwhm < 2
 
 
-@pytest.mark.parametrize("optimiser", [{"Optimiser": "lbfgs", "GradientTolerance": 1}, {"Optimiser": "adam"}], ids=lambda o: o["Optimiser"])
+@pytest.mark.parametrize("optimiser", [{"Optimiser": "lbfgs", "GradientTolerance": 1}, {"Optimiser": "adam"}],
+                         ids=lambda o: o["Optimiser"])
 def test_a_fit_of_stars(bench, optimiser):
-    """300000 unknowns in channels that take little: the vectors of the optimiser, those of its Gauss-Newton steps included."""
+    """300000 unknowns in channels that take little: the vectors of the optimiser, those of its
+    Gauss-Newton steps included."""
     setup(bench, n=60000, side=40, channels=100, **NOISE)
-    predicted, done, _ = fit(bench, 1, 1.0, iterations=2, Engine="histogram", Parameters="mass,age,velocity", **optimiser)
+    predicted, done, _ = fit(bench, 1, 1.0, iterations=2, Engine="histogram", Parameters="mass,age,velocity",
+                             **optimiser)
     assert abs(predicted - taken(done)) < 0.15 * taken(done), f"predicted {predicted}, taken {taken(done)}"
     assert taken(done) > 70
 
@@ -144,21 +163,25 @@ def test_a_file_is_as_large_as_the_log_says(bench):
     setup(bench, side=60, channels=400, **NOISE)
     for noise in "none", "snr":
         done = bench.cube(Engine="direct", Noise=noise, **PAR)["run"]
-        told, variance = 1e9 * float(re.search(r"every output file will have about ([0-9.e+-]+) GB", done.out).group(1)), 60 * 60 * 400 * 4
+        told, variance = 1e9 * float(re.search(r"every output file will have about ([0-9.e+-]+) GB",
+                                               done.out).group(1)), 60 * 60 * 400 * 4
         hole = variance if noise == "none" else 0      # a variance that is zero throughout takes nothing
         assert abs(told + hole - bench.out.stat().st_size) < 0.03 * told, f"{noise}: told {told}, {bench.out.stat()}"
 
 
 def test_more_than_any_machine_has(bench):
-    """Refused before the stars are read, with the largest items and the remedy; the field and the channels may be as large as a machine can count."""
+    """Refused before the stars are read, with the largest items and the remedy; the field and the
+    channels may be as large as a machine can count."""
     setup(bench, n=100)
     done = run("cubix", [bench.parameters(FieldOfView="2000 arcsec", LambdaStep=1e-3, **PAR)], cwd=bench.folder)
     assert done.status == 2 and "voxels, more than" in done.err and "read " not in done.out
     done = run("cubix", [bench.parameters(FieldOfView="200 arcsec", LambdaStep=1e-3, **PAR)], ranks=2, cwd=bench.folder)
     assert done.status == 2 and done.err.count("error:") == 1 and "read " not in done.out, done.err
-    for word in ("GB more memory on a node of 2 rank(s)", "are free there", "the cube 1.6e+03 GB", "make FieldOfView smaller", "fewer ranks"):
+    for word in ("GB more memory on a node of 2 rank(s)", "are free there", "the cube 1.6e+03 GB",
+                 "make FieldOfView smaller", "fewer ranks"):
         assert word in done.err, done.err
-    done = run("cubix", [bench.parameters(FieldOfView="20000 arcsec", LambdaMin=5000, LambdaMax=5001, **PAR)], cwd=bench.folder)
+    done = run("cubix", [bench.parameters(FieldOfView="20000 arcsec", LambdaMin=5000, LambdaMax=5001, **PAR)],
+               cwd=bench.folder)
     assert done.status == 2 and "can be numbered" in done.err, done.err
 
 
@@ -167,7 +190,8 @@ def test_a_limit_of_the_process(bench, dry):
     """ulimit -v: told before the work, and not by an allocation that fails."""
     setup(bench, side=400)
     line = command("cubix", (["-n"] if dry else []) + [bench.parameters(**PAR)], 1)
-    done = subprocess.run(["bash", "-c", "ulimit -v 600000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder, env=environment(1), capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", "ulimit -v 600000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder,
+                          env=environment(1), capture_output=True, text=True)
     assert done.returncode == 2 and "ulimit" in done.stderr and "the cube 0.512 GB" in done.stderr, done.stderr
     assert not bench.path("out.fits").exists()
 
@@ -177,6 +201,7 @@ def test_what_is_done_already_is_no_remedy(bench, slab, remedy):
     """Stars that do not fit: SlabMemory is to be set, or lowered, and then they do."""
     setup(bench, n=200000, side=20, channels=50)
     line = command("cubix", ["-n", bench.parameters(Deposit="tsc", Engine="direct", SlabMemory=slab, **PAR)], 1)
-    done = subprocess.run(["bash", "-c", "ulimit -d 90000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder, env=environment(1), capture_output=True, text=True)
+    done = subprocess.run(["bash", "-c", "ulimit -d 90000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder,
+                          env=environment(1), capture_output=True, text=True)
     assert done.returncode == (2 if remedy else 0), done.stderr
     assert not remedy or ("placed stars" in done.stderr and remedy in done.stderr), done.stderr

@@ -1,4 +1,5 @@
-"""cubix-mock: the IllustrisTNG layout to the letter, a galaxy that is what doc/mock.md says, and the same file whoever writes it."""
+"""cubix-mock: the IllustrisTNG layout to the letter, a galaxy that is what doc/mock.md says, and
+the same file whoever writes it."""
 import time
 
 import h5py
@@ -17,25 +18,40 @@ ATTRIBUTES = ("a_scaling", "h_scaling", "length_scaling", "mass_scaling", "veloc
 
 # type, components, attributes: as in the snapshots of the TNG data release
 STARS = {
-    "BirthPos": ("f4", 3, LENGTH), "BirthVel": ("f4", 3, VELOCITY), "Coordinates": ("f8", 3, LENGTH), "GFM_InitialMass": ("f4", 1, MASS),
-    "GFM_Metallicity": ("f4", 1, NONE), "GFM_Metals": ("f4", 10, NONE), "GFM_MetalsTagged": ("f4", 6, NONE), "GFM_StellarFormationTime": ("f4", 1, NONE),
-    "GFM_StellarPhotometrics": ("f4", 8, NONE), "Masses": ("f4", 1, MASS), "ParticleIDs": ("u8", 1, NONE), "Potential": ("f4", 1, POTENTIAL),
-    "StellarHsml": ("f4", 1, LENGTH), "SubfindDMDensity": ("f4", 1, DENSITY), "SubfindDensity": ("f4", 1, DENSITY), "SubfindHsml": ("f4", 1, LENGTH),
+    "BirthPos": ("f4", 3, LENGTH), "BirthVel": ("f4", 3, VELOCITY), "Coordinates": ("f8", 3, LENGTH),
+         "GFM_InitialMass": ("f4", 1, MASS),
+    "GFM_Metallicity": ("f4", 1, NONE), "GFM_Metals": ("f4", 10, NONE), "GFM_MetalsTagged": ("f4", 6, NONE),
+         "GFM_StellarFormationTime": ("f4", 1, NONE),
+    "GFM_StellarPhotometrics": ("f4", 8, NONE), "Masses": ("f4", 1, MASS), "ParticleIDs": ("u8", 1, NONE),
+         "Potential": ("f4", 1, POTENTIAL),
+    "StellarHsml": ("f4", 1, LENGTH), "SubfindDMDensity": ("f4", 1, DENSITY), "SubfindDensity": ("f4", 1, DENSITY),
+         "SubfindHsml": ("f4", 1, LENGTH),
     "SubfindVelDisp": ("f4", 1, DISPERSION), "Velocities": ("f4", 3, VELOCITY)}
 GAS = {
-    "CenterOfMass": ("f4", 3, LENGTH), "Coordinates": ("f8", 3, LENGTH), "Density": ("f4", 1, DENSITY), "ElectronAbundance": ("f4", 1, NONE),
-    "EnergyDissipation": ("f4", 1, (-1, 0, -1, 1, 3, G * CMS**3 / CM)), "GFM_AGNRadiation": ("f4", 1, (0, 0, -3, 1, 3, 1)),
-    "GFM_CoolingRate": ("f4", 1, (0, 0, 0, 0, 0, 1)), "GFM_Metallicity": ("f4", 1, NONE), "GFM_Metals": ("f4", 10, NONE), "GFM_MetalsTagged": ("f4", 6, NONE),
-    "GFM_WindDMVelDisp": ("f4", 1, DISPERSION), "GFM_WindHostHaloMass": ("f4", 1, MASS), "InternalEnergy": ("f4", 1, ENERGY), "Machnumber": ("f4", 1, NONE),
-    "MagneticField": ("f4", 3, (-2, 1, -1.5, 0.5, 1, 2.60191e-6)), "MagneticFieldDivergence": ("f4", 1, (-3, 2, -2.5, 0.5, 1, 2.60191e-6 / CM)),
-    "Masses": ("f4", 1, MASS), "NeutralHydrogenAbundance": ("f4", 1, NONE), "ParticleIDs": ("u8", 1, NONE), "Potential": ("f4", 1, POTENTIAL),
-    "StarFormationRate": ("f4", 1, (0, 0, -1, 1, 1, 6.30276067e25)), "SubfindDMDensity": ("f4", 1, DENSITY), "SubfindDensity": ("f4", 1, DENSITY),
+    "CenterOfMass": ("f4", 3, LENGTH), "Coordinates": ("f8", 3, LENGTH), "Density": ("f4", 1, DENSITY),
+       "ElectronAbundance": ("f4", 1, NONE),
+    "EnergyDissipation": ("f4", 1, (-1, 0, -1, 1, 3, G * CMS**3 / CM)),
+       "GFM_AGNRadiation": ("f4", 1, (0, 0, -3, 1, 3, 1)),
+    "GFM_CoolingRate": ("f4", 1, (0, 0, 0, 0, 0, 1)), "GFM_Metallicity": ("f4", 1, NONE),
+       "GFM_Metals": ("f4", 10, NONE), "GFM_MetalsTagged": ("f4", 6, NONE),
+    "GFM_WindDMVelDisp": ("f4", 1, DISPERSION), "GFM_WindHostHaloMass": ("f4", 1, MASS),
+       "InternalEnergy": ("f4", 1, ENERGY), "Machnumber": ("f4", 1, NONE),
+    "MagneticField": ("f4", 3, (-2, 1, -1.5, 0.5, 1, 2.60191e-6)),
+       "MagneticFieldDivergence": ("f4", 1, (-3, 2, -2.5, 0.5, 1, 2.60191e-6 / CM)),
+    "Masses": ("f4", 1, MASS), "NeutralHydrogenAbundance": ("f4", 1, NONE), "ParticleIDs": ("u8", 1, NONE),
+       "Potential": ("f4", 1, POTENTIAL),
+    "StarFormationRate": ("f4", 1, (0, 0, -1, 1, 1, 6.30276067e25)), "SubfindDMDensity": ("f4", 1, DENSITY),
+       "SubfindDensity": ("f4", 1, DENSITY),
     "SubfindHsml": ("f4", 1, LENGTH), "SubfindVelDisp": ("f4", 1, DISPERSION), "Velocities": ("f4", 3, VELOCITY)}
-MINIMAL = {"PartType4": {"Coordinates", "Velocities", "Masses", "GFM_InitialMass", "GFM_Metallicity", "GFM_StellarFormationTime", "ParticleIDs", "Potential"},
-           "PartType0": {"Coordinates", "Velocities", "Masses", "Density", "InternalEnergy", "ElectronAbundance", "StarFormationRate", "GFM_Metallicity",
+MINIMAL = {"PartType4": {"Coordinates", "Velocities", "Masses", "GFM_InitialMass", "GFM_Metallicity",
+                         "GFM_StellarFormationTime", "ParticleIDs", "Potential"},
+           "PartType0": {"Coordinates", "Velocities", "Masses", "Density", "InternalEnergy", "ElectronAbundance",
+                         "StarFormationRate", "GFM_Metallicity",
                          "GFM_Metals", "NeutralHydrogenAbundance", "ParticleIDs"}}
-HEADER = {"BoxSize": "f8", "HubbleParam": "f8", "MassTable": "f8", "NumFilesPerSnapshot": "i4", "NumPart_ThisFile": "i4", "NumPart_Total": "u4",
-          "NumPart_Total_HighWord": "u4", "Omega0": "f8", "OmegaBaryon": "f8", "OmegaLambda": "f8", "Redshift": "f8", "Time": "f8", "UnitLength_in_cm": "f8",
+HEADER = {"BoxSize": "f8", "HubbleParam": "f8", "MassTable": "f8", "NumFilesPerSnapshot": "i4",
+          "NumPart_ThisFile": "i4", "NumPart_Total": "u4",
+          "NumPart_Total_HighWord": "u4", "Omega0": "f8", "OmegaBaryon": "f8", "OmegaLambda": "f8", "Redshift": "f8",
+          "Time": "f8", "UnitLength_in_cm": "f8",
           "UnitMass_in_g": "f8", "UnitVelocity_in_cm_per_s": "f8"}
 
 
@@ -68,7 +84,8 @@ class Galaxy:
 
         def place(group):
             x = data[f"{group}/Coordinates"] - self.head["MockCentre"]
-            return (x - box * np.round(x / box)) * a / h @ back.T, (data[f"{group}/Velocities"] * np.sqrt(a) - self.head["MockVelocity"]) @ back.T
+            return (x - box * np.round(x / box)) * a / h @ back.T, (data[f"{group}/Velocities"] * np.sqrt(a)
+                                                                    - self.head["MockVelocity"]) @ back.T
 
         form = data["PartType4/GFM_StellarFormationTime"].astype(float)
         self.wind = form <= 0
@@ -96,7 +113,7 @@ def galaxy(tmp_path_factory):
     return Galaxy(path)
 
 
-# ---- layout ------------------------------------------------------------------------------------------------------------------
+# ---- layout --------------------------------------------------------------------------------------
 
 def test_layout(tmp_path):
     mock(tmp_path / "g.hdf5", "--stars", 300, "--gas", 200, "--redshift", 0.5)
@@ -115,7 +132,8 @@ def test_layout(tmp_path):
         for name, kind in HEADER.items():
             assert head[name].dtype == np.dtype("<" + kind), name
         assert head["Time"] == 1 / 1.5 and head["Redshift"] == 0.5 and head["NumFilesPerSnapshot"] == 1 and b"TNG" in head["SimulationName"]
-        assert list(head["NumPart_Total"]) == list(head["NumPart_ThisFile"]) == [200, 0, 0, 0, 300, 0] and not head["MassTable"].any()
+        assert list(head["NumPart_Total"]) == list(head["NumPart_ThisFile"]) == [200, 0, 0, 0, 300,
+                                                                                 0] and not head["MassTable"].any()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["g.hdf5"]
 
 
@@ -133,7 +151,8 @@ def test_layout_is_that_of_a_real_cutout(tmp_path):
         assert checked > 40
         cutout_only = {"CutoutID", "CutoutRequest", "Git_commit", "Git_date", "RunLabel", "SnapshotNumber"}
         assert set(real["Header"].attrs) - cutout_only <= set(f["Header"].attrs)
-        for key in ("UnitLength_in_cm", "UnitMass_in_g", "UnitVelocity_in_cm_per_s", "HubbleParam", "Omega0", "OmegaLambda", "OmegaBaryon"):
+        for key in ("UnitLength_in_cm", "UnitMass_in_g", "UnitVelocity_in_cm_per_s", "HubbleParam", "Omega0",
+                    "OmegaLambda", "OmegaBaryon"):
             assert float(f["Header"].attrs[key]) == pytest.approx(float(real["Header"].attrs[key][0]))
 
 
@@ -145,7 +164,8 @@ def test_minimal_and_chunked(tmp_path):
     with h5py.File(tmp_path / "few.hdf5") as f:
         for group, fields in MINIMAL.items():
             assert set(f[group]) == fields
-        assert f["PartType4/Coordinates"].chunks == (1024, 3) and f["PartType4/Masses"].chunks == (1024,) and f["PartType0/Masses"].chunks == (700,)
+        assert f["PartType4/Coordinates"].chunks == (1024, 3) and f["PartType4/Masses"].chunks == (1024,
+                                                                                                   ) and f["PartType0/Masses"].chunks == (700,)
     for name, x in few.items():
         np.testing.assert_array_equal(x, every[name], name)
 
@@ -156,12 +176,13 @@ def test_no_group_without_particles(tmp_path):
         assert "PartType0" not in f and len(f["PartType4/Masses"]) == 10
 
 
-# ---- whoever writes it ----------------------------------------------------------------------------------------------------------
+# ---- whoever writes it ---------------------------------------------------------------------------
 
 OPTIONS = ("--stars", 3001, "--gas", 501, "--winds", 7, "--seed", 12)
 
 
-@pytest.mark.parametrize("ranks, threads, extra", [(2, 1, ()), (3, 1, ()), (4, 2, ()), (1, 2, ()), (3, 1, ("--h5-chunk", 100))])
+@pytest.mark.parametrize("ranks, threads, extra",
+                         [(2, 1, ()), (3, 1, ()), (4, 2, ()), (1, 2, ()), (3, 1, ("--h5-chunk", 100))])
 def test_same_bytes_on_any_number_of_ranks(tmp_path, ranks, threads, extra):
     mock(tmp_path / "one.hdf5", *OPTIONS, *extra)
     mock(tmp_path / "many.hdf5", *OPTIONS, *extra, ranks=ranks, threads=threads)
@@ -200,7 +221,7 @@ def test_seeds_differ(tmp_path):
     assert (one != two).all()
 
 
-# ---- what the galaxy is ----------------------------------------------------------------------------------------------------------
+# ---- what the galaxy is --------------------------------------------------------------------------
 
 def test_masses(galaxy):
     g = galaxy
@@ -246,7 +267,8 @@ def test_rotation(galaxy):
 
 def test_dispersion_falls_outward_and_rises_with_age(galaxy):
     g = galaxy
-    sigma = {(lo, r): g.v[(g.age > lo) & (g.age < hi) & (np.abs(g.radius - r) < 0.15 * r), 2].std() for lo, hi in ((0, 2), (2, 5), (5, 8)) for r in (2, 8)}
+    sigma = {(lo, r): g.v[(g.age > lo) & (g.age < hi) & (np.abs(g.radius - r) < 0.15 * r), 2].std() for lo,
+             hi in ((0, 2), (2, 5), (5, 8)) for r in (2, 8)}
     assert sigma[0, 2] > 1.5 * sigma[0, 8] and sigma[5, 2] > 1.5 * sigma[5, 8]
     assert sigma[0, 8] < sigma[2, 8] < sigma[5, 8] and sigma[0, 2] < sigma[2, 2] < sigma[5, 2]
 
@@ -256,10 +278,12 @@ def test_metallicity(galaxy):
     for lo, hi in ((0, 2), (3, 5)):
         k = (g.age > lo) & (g.age < hi) & (g.radius > 0.5) & (g.radius < 15)
         born = np.log10((g.age_now - g.age[k]) / g.age_now)
-        slope, enrich, _ = np.linalg.lstsq(np.column_stack([g.radius[k], born, np.ones(k.sum())]), np.log10(g.z[k]), rcond=None)[0]
+        slope, enrich, _ = np.linalg.lstsq(np.column_stack([g.radius[k], born, np.ones(k.sum())]), np.log10(g.z[k]),
+                                           rcond=None)[0]
         assert slope == pytest.approx(-0.05, abs=0.002)
     k = (g.age < 6) & (np.abs(g.radius - 8) < 2)                 # no bulge
-    fit = np.linalg.lstsq(np.column_stack([g.radius[k], np.log10(g.age_now - g.age[k]), np.ones(k.sum())]), np.log10(g.z[k]), rcond=None)
+    fit = np.linalg.lstsq(np.column_stack([g.radius[k], np.log10(g.age_now - g.age[k]), np.ones(k.sum())]),
+                          np.log10(g.z[k]), rcond=None)
     assert fit[0][1] == pytest.approx(0.6, abs=0.05) and np.sqrt(fit[1][0] / k.sum()) == pytest.approx(0.1, rel=0.05)
     metals = g.star["GFM_Metals"].astype(float)
     assert within(metals.sum(axis=1), 1, atol=1e-6, rtol=1e-7)
@@ -280,7 +304,8 @@ def test_potential_is_that_of_the_rotation_curve(galaxy):
     for lo, hi in zip(edges, edges[1:]):
         inside = k & (r > lo) & (r < hi)
         slope = np.polyfit(np.log(r[inside]), phi[inside], 1)[0]
-        assert slope == pytest.approx((g.head["MockSpeed"] * 2 / np.pi * np.arctan(np.sqrt(lo * hi) / 0.75))**2, rel=0.02)
+        assert slope == pytest.approx((g.head["MockSpeed"] * 2 / np.pi * np.arctan(np.sqrt(lo * hi) / 0.75))**2,
+                                      rel=0.02)
 
 
 def test_gas(galaxy):
@@ -309,7 +334,8 @@ def test_gas(galaxy):
 
 
 def test_wrapped_inclined_small(tmp_path):
-    options = ("--stars", 20000, "--gas", 2000, "--redshift", 1, "--radius", 1.5, "--bulge=0", "--arms=0", "--mass=1e9", "--speed", 90, "--box", 5000)
+    options = ("--stars", 20000, "--gas", 2000, "--redshift", 1, "--radius", 1.5, "--bulge=0", "--arms=0", "--mass=1e9",
+               "--speed", 90, "--box", 5000)
     mock(tmp_path / "g.hdf5", *options, "--wrap", "--inclination", 50)
     mock(tmp_path / "flat.hdf5", *options)
     for kind in ("PartType4", "PartType0"):
@@ -325,19 +351,22 @@ def test_wrapped_inclined_small(tmp_path):
 def test_bulge_is_pressure_supported(tmp_path):
     mock(tmp_path / "g.hdf5", "--stars", 20000, "--gas", 100, "--bulge", 1)
     g = Galaxy(tmp_path / "g.hdf5")
-    assert np.median(np.linalg.norm(g.x, axis=1)) == pytest.approx(0.6 * 2.06, rel=0.03)     # Hernquist, cut at 20 a: half of the mass inside 2.06 a
+    # Hernquist, cut at 20 a: half of the mass inside 2.06 a
+    assert np.median(np.linalg.norm(g.x, axis=1)) == pytest.approx(0.6 * 2.06, rel=0.03)
     sigma = g.v.std(axis=0)
     assert abs(g.v_phi.mean()) < 0.05 * sigma[0] and np.ptp(sigma) < 0.05 * sigma[0]
     # virial theorem in the potential of the rotation curve: <v^2> = <v_c^2>
     r = np.linalg.norm(g.x, axis=1)
-    assert (g.v**2).sum(axis=1).mean() == pytest.approx(((g.head["MockSpeed"] * 2 / np.pi * np.arctan(r / 0.75))**2).mean(), rel=0.05)
+    assert (g.v**2).sum(axis=1).mean() == pytest.approx(((g.head["MockSpeed"] * 2 / np.pi
+                                                          * np.arctan(r / 0.75))**2).mean(), rel=0.05)
     assert np.median(g.age) > 11
 
 
-# ---- the command line -----------------------------------------------------------------------------------------------------------
+# ---- the command line ----------------------------------------------------------------------------
 
 def test_all_wrong_options_are_reported_together(tmp_path):
-    done = mock(tmp_path / "g.hdf5", "--stars", "1.5", "--mass=heavy", "--colour", "--gas=-1", "--wrap=yes", "second.hdf5", "--redshift", "nan",
+    done = mock(tmp_path / "g.hdf5", "--stars", "1.5", "--mass=heavy", "--colour", "--gas=-1", "--wrap=yes",
+                "second.hdf5", "--redshift", "nan",
                 status=2, ranks=2)
     for what in ("--stars 1.5", "'heavy'", "'--colour'", "--gas -1", "--wrap takes no value", "second.hdf5", "'nan'"):
         assert done.err.count(what) == 1, (what, done.err)
@@ -345,7 +374,8 @@ def test_all_wrong_options_are_reported_together(tmp_path):
 
 
 @pytest.mark.parametrize("options, what", [
-    ((), "no output named"), (("--stars",), "value is missing"), (("--box", 100, "g.hdf5"), "--box 100"), (("--stars", "3e9", "g.hdf5"), "--files"),
+    ((), "no output named"), (("--stars",), "value is missing"), (("--box", 100, "g.hdf5"), "--box 100"),
+                                           (("--stars", "3e9", "g.hdf5"), "--files"),
     (("--stars=", "g.hdf5"), "not a number"), (("--bulge", "1.2", "g.hdf5"), "from 0 to 1"), (("",), "no output named"),
     (("-s", "g.hdf5"), "no such option")])
 def test_bad_options(tmp_path, options, what):
@@ -356,7 +386,8 @@ def test_bad_options(tmp_path, options, what):
 def test_help_and_version(tmp_path):
     done = run("cubix-mock", ["--help"], ranks=2)
     assert done.status == 0 and done.out.count("usage:") == 1 and "cubix-mock:" not in done.err
-    for option in ("stars", "gas", "winds", "seed", "files", "redshift", "h5-chunk", "mass", "radius", "bulge", "box", "wrap", "inclination"):
+    for option in ("stars", "gas", "winds", "seed", "files", "redshift", "h5-chunk", "mass", "radius", "bulge", "box",
+                   "wrap", "inclination"):
         assert f"--{option} " in done.out
     done = run("cubix-mock", ["--version"])
     assert done.status == 0 and done.out.startswith("cubix-mock ")

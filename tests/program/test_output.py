@@ -1,4 +1,5 @@
-"""What test_output writes, read back by those who will read it: astropy, h5py, spectral-cube, MPDAF and a stand-in for nGIST's reader."""
+"""What test_output writes, read back by those who will read it: astropy, h5py, spectral-cube, MPDAF
+and a stand-in for nGIST's reader."""
 import math
 import os
 import re
@@ -54,7 +55,7 @@ def clean(tmp_path_factory):
     return folder
 
 
-# ---- layout and values -------------------------------------------------------------------------------------------------
+# ---- layout and values ---------------------------------------------------------------------------
 
 def test_hdus_in_order_and_valid(made):
     with fits.open(made / "made.fits") as hdus:
@@ -151,7 +152,8 @@ def test_truth_maps(made):
     j, i = np.mgrid[0:N_Y, 0:N_X].astype(float)
     n = (i + j) % 3
     v, mass, empty = 10 * i - 7 * j, 1e6 * (1 + i) * n, n == 0
-    want = {"MASS": mass, "MASS_NOW": 0.6 * mass, "AGE_M": 5 + 0 * i, "AGE_L": 2 + 0 * i, "Z_M": 0.02 + 0 * i, "Z_L": 0.01 + 0 * i, "VEL_M": v,
+    want = {"MASS": mass, "MASS_NOW": 0.6 * mass, "AGE_M": 5 + 0 * i, "AGE_L": 2 + 0 * i, "Z_M": 0.02 + 0 * i,
+            "Z_L": 0.01 + 0 * i, "VEL_M": v,
             "VEL_L": v + 1, "SIG_M": 50 + 0 * i, "SIG_L": 40 + 0 * i, "NSTAR": n}
     with fits.open(made / "made.fits") as hdus:
         for name, map_ in want.items():
@@ -173,10 +175,11 @@ def test_lsf_table(made):
         assert table["FWHM_CUBE"][0] == table["FWHM_INSTRUMENT"][0] + 1
 
 
-# ---- where things are --------------------------------------------------------------------------------------------------
+# ---- where things are ----------------------------------------------------------------------------
 
 def spaxel(x, y, pointing, roll, n_x, n_y, pixel_x, pixel_y):
-    """doc/math.md section 4: arcsec east and north of the galaxy -> continuous spaxel coordinates, whose floor is the spaxel."""
+    """doc/math.md section 4: arcsec east and north of the galaxy -> continuous spaxel coordinates,
+    whose floor is the spaxel."""
     dx, dy, rho = x - pointing[0], y - pointing[1], math.radians(roll)
     x_d, y_d = dx * math.cos(rho) - dy * math.sin(rho), dx * math.sin(rho) + dy * math.cos(rho)
     return n_x / 2 - x_d / pixel_x, n_y / 2 + y_d / pixel_y
@@ -192,10 +195,12 @@ def tangent_plane(wcs, x, y):
 
 
 @pytest.mark.parametrize("roll, pointing, field, pixel", [
-    (0, (0, 0), (6, 5), (1, 1)), (30, (0, 0), (6, 5), (1, 1)), (90, (1.5, -2), (7, 4), (1, 1)), (-127.3, (3, 4), (5, 5), (0.5, 0.5)),
+    (0, (0, 0), (6, 5), (1, 1)), (30, (0, 0), (6, 5), (1, 1)), (90, (1.5, -2), (7, 4), (1, 1)),
+                                                          (-127.3, (3, 4), (5, 5), (0.5, 0.5)),
     (200, (-31.4, 12.2), (4, 6), (0.5, 0.25)), (359, (1000, -500), (6, 6), (0.2, 0.2))])
 def test_world_coordinates_are_those_of_the_painting(tmp_path, roll, pointing, field, pixel):
-    write(tmp_path, f"Roll={roll}", f"PointingX={pointing[0]}", f"PointingY={pointing[1]}", f"FieldOfView={field[0]} {field[1]}",
+    write(tmp_path, f"Roll={roll}", f"PointingX={pointing[0]}", f"PointingY={pointing[1]}",
+          f"FieldOfView={field[0]} {field[1]}",
           f"PixelScale={pixel[0]} {pixel[1]}", "LambdaMax=5003")
     rng = np.random.default_rng(5)
     x, y = pointing[0] + rng.uniform(-5, 5, 200), pointing[1] + rng.uniform(-5, 5, 200)
@@ -214,11 +219,13 @@ def test_world_coordinates_are_those_of_the_painting(tmp_path, roll, pointing, f
 
 def test_east_is_left_and_north_up(clean):
     wcs = WCS(fits.getheader(clean / "made.fits", "DATA"))
-    assert list(wcs.wcs.ctype)[:2] == ["RA---TAN", "DEC--TAN"] and wcs.wcs.radesys == "ICRS" and wcs.wcs.specsys == "BARYCENT"
+    assert list(wcs.wcs.ctype)[:2] == ["RA---TAN",
+                                       "DEC--TAN"] and wcs.wcs.radesys == "ICRS" and wcs.wcs.specsys == "BARYCENT"
     corner, right, up = wcs.all_pix2world([[0, 0, 0], [1, 0, 0], [0, 1, 0]], 0)
     assert right[0] < corner[0] and up[1] > corner[1]
     centre = wcs.all_world2pix([[wcs.wcs.crval[0], wcs.wcs.crval[1], 5000e-10]], 0)[0]
-    assert within(centre[:2], [(N_X - 1) / 2, (N_Y - 1) / 2], atol=1e-9, rtol=1e-5)      # B15: the centre, counted from 1, is (n + 1)/2
+    # B15: the centre, counted from 1, is (n + 1)/2
+    assert within(centre[:2], [(N_X - 1) / 2, (N_Y - 1) / 2], atol=1e-9, rtol=1e-5)
 
 
 @pytest.mark.parametrize("instrument, ctype", [("IFU", None), ("MUSE", "AWAV"), ("MaNGA", "WAVE")])
@@ -227,13 +234,14 @@ def test_wavelengths(tmp_path, instrument, ctype):
     with fits.open(tmp_path / "made.fits") as hdus:
         header, medium = hdus["DATA"].header, hdus[0].header["MEDIUM"]
         want = 5000 + 1.25 * np.arange(41)
-        assert header["CTYPE3"] == {"air": "AWAV", "vacuum": "WAVE"}[medium] and header["CTYPE3"] == (ctype or header["CTYPE3"])
+        assert header["CTYPE3"] == {"air": "AWAV",
+                                    "vacuum": "WAVE"}[medium] and header["CTYPE3"] == (ctype or header["CTYPE3"])
         assert header["CRPIX3"] == 1 and header["CD3_3"] == header["CDELT3"] == 1.25 and header["CRVAL3"] == 5000
         assert within(WCS(header).spectral.all_pix2world(np.arange(41), 0)[0] * 1e10, want, rtol=1e-12)
         assert within(hdus["LSF"].data["WAVELENGTH"], want, rtol=1e-14)
 
 
-# ---- other people's readers --------------------------------------------------------------------------------------------
+# ---- other people's readers ----------------------------------------------------------------------
 
 def test_spectral_cube(made):
     spectral_cube = pytest.importorskip("spectral_cube")
@@ -251,13 +259,15 @@ def test_spectral_cube(made):
 def test_mpdaf(made, clean):
     obj = pytest.importorskip("mpdaf.obj")
     cube = obj.Cube(str(made / "made.fits"))
-    assert cube.shape == (N_LAMBDA, N_Y, N_X) and cube.unit.is_equivalent(UNIT) and cube.unit.to(UNIT) == pytest.approx(1, rel=1e-12)
+    assert cube.shape == (N_LAMBDA, N_Y,
+                          N_X) and cube.unit.is_equivalent(UNIT) and cube.unit.to(UNIT) == pytest.approx(1, rel=1e-12)
     assert within(cube.wave.coord(), 5000 + np.arange(N_LAMBDA), rtol=1e-12, atol=1e-8)
     assert within(cube.wcs.get_step(unit=u.arcsec), [1, 1], rtol=1e-9, atol=1e-8) and abs(cube.wcs.get_rot()) < 1e-9
     assert within(cube.wcs.sky2pix(np.array(cube.wcs.pix2sky([2, 3])), nearest=False), [[2, 3]], atol=1e-6, rtol=1e-5)
     with fits.open(made / "made.fits") as hdus:
         assert np.array_equal(cube.var.filled(-1)[~cube.mask], hdus["STAT"].data[~cube.mask])
-        assert np.array_equal(cube.mask, hdus["DQ"].data != 0)       # any bit masks: output_fits.c tells users of unmask()
+        # any bit masks: output_fits.c tells users of unmask()
+        assert np.array_equal(cube.mask, hdus["DQ"].data != 0)
         cube.unmask()
         assert not cube.mask.any() and np.array_equal(cube.data.data, hdus["DATA"].data)
     image = obj.Image(str(clean / "made.fits"), ext="VEL_L")
@@ -276,21 +286,27 @@ def test_ngist(made):
         assert cube["x"][spaxel_2_3] == 0 == cube["y"][spaxel_2_3]
 
 
-# ---- provenance ----------------------------------------------------------------------------------------------------------
+# ---- provenance ----------------------------------------------------------------------------------
 
 def test_provenance(made):
     with fits.open(made / "made.fits") as hdus:
         head = hdus[0].header
         assert head["CREATOR"] == "CUBIX" and head["VERSION"] and head["COMMIT"] and head["DATE"].startswith("20")
-        want = {"INSTRUME": fits.getheader(made / "made.fits")["INSTRUME"], "OBJECT": "snap.0", "NFILE": 2, "FILE1": "snap.0.hdf5", "SIZE1": 123456789012,
-                "FILE2": "a folder/V?zquez's snap.1.hdf5", "SIZE2": 42, "SIMFMT": "illustris-tng", "SIMNAME": "TNG50-1", "SNAPZ": 0.25, "BOXSIZE": 51700.0,
-                "REDSHIFT": 0.01, "DISTANCE": 44.595, "KPCARC": 0.21194, "OMEGAM": 0.31, "SSPNAME": "made up", "SSPFILE": "library.hdf5", "SSPIMF": "Kroupa",
-                "SSPREF": "nobody, nowhere", "SSPLIC": "none", "SSPDEMO": True, "NUNCOV": 1, "NBROAD": 1, "CENTRE2": 2.0, "SYSVEL3": 6.0, "ROT12": 1.0,
-                "ROT21": -1.0, "ALIGNRAD": 7.5, "AXISQ": 0.25, "NOISE": "exposure", "EXPTIME": 600.0, "SEED": 1, "FLUXUNIT": -20, "NSTARFIL": 1017, "NWIND": 9,
+        want = {"INSTRUME": fits.getheader(made / "made.fits")["INSTRUME"], "OBJECT": "snap.0", "NFILE": 2,
+                "FILE1": "snap.0.hdf5", "SIZE1": 123456789012,
+                "FILE2": "a folder/V?zquez's snap.1.hdf5", "SIZE2": 42, "SIMFMT": "illustris-tng", "SIMNAME": "TNG50-1",
+                "SNAPZ": 0.25, "BOXSIZE": 51700.0,
+                "REDSHIFT": 0.01, "DISTANCE": 44.595, "KPCARC": 0.21194, "OMEGAM": 0.31, "SSPNAME": "made up",
+                "SSPFILE": "library.hdf5", "SSPIMF": "Kroupa",
+                "SSPREF": "nobody, nowhere", "SSPLIC": "none", "SSPDEMO": True, "NUNCOV": 1, "NBROAD": 1,
+                "CENTRE2": 2.0, "SYSVEL3": 6.0, "ROT12": 1.0,
+                "ROT21": -1.0, "ALIGNRAD": 7.5, "AXISQ": 0.25, "NOISE": "exposure", "EXPTIME": 600.0, "SEED": 1,
+                "FLUXUNIT": -20, "NSTARFIL": 1017, "NWIND": 9,
                 "NOUTRAD": 8, "NSTARS": 1000, "N_ALL": 1000, "N_FIELD": 999, "N_MARGIN": 998, "N_OUT": 997,
                 "N_SHED": 996, "N_CLAMPZ": 995, "N_CLAMPA": 994, "N_OLD": 993,
                 "SIMIMF": "Salpeter 1955", "IMFDIFF": True, "SNAPMOVE": True,
-                "M_CLAMPA": 1e9 - 6, "L_OUT": 1e6 - 3, "VMAX": 321.5, "NRANK": 3, "DEVICE": "2 threads", "NWARN": 2, "WARN1": "the first warning"}
+                "M_CLAMPA": 1e9 - 6, "L_OUT": 1e6 - 3, "VMAX": 321.5, "NRANK": 3, "DEVICE": "2 threads", "NWARN": 2,
+                "WARN1": "the first warning"}
         assert {key: head[key] for key in want} == want
         assert head["WARN2"].endswith("goes on in the next") and len(head["WARN2"]) > 80
         assert head["INSTFILE"] and head["INSTREF"] and head["SNR"] > 0 and head["NEXP"] >= 1
@@ -311,7 +327,7 @@ def test_every_parameter_with_its_spelling(made):
     assert all(re.search(rf"^{name}\s", used, re.M) for name in names)
 
 
-# ---- HDF5 ------------------------------------------------------------------------------------------------------------------
+# ---- HDF5 ----------------------------------------------------------------------------------------
 
 def test_hdf5_equals_fits(made):
     with fits.open(made / "made.fits") as hdus, h5py.File(made / "made.hdf5") as h5:
@@ -320,16 +336,20 @@ def test_hdf5_equals_fits(made):
         assert sorted(h5) == sorted([*images, "LSF", "Parameters", "Provenance"])
         for name in images:
             data, header = h5[name], hdus[name].header
-            assert data.dtype == hdus[name].data.dtype.newbyteorder("=") and np.array_equal(data[()], hdus[name].data, equal_nan=True), name
+            assert data.dtype == hdus[name].data.dtype.newbyteorder("=") and np.array_equal(data[()], hdus[name].data,
+                                                                                            equal_nan=True), name
             assert data.attrs["axes"] == ("lambda y x" if data.ndim == 3 else "y x") and data.attrs["description"]
             assert data.attrs["unit"] == header.get("BUNIT", "1")
             for key in WCS_KEYS[:None if data.ndim == 3 else 15]:
-                assert data.attrs[key] == pytest.approx(header[key], rel=1e-14, abs=1e-30) if not isinstance(header[key], str) else data.attrs[key] == header[key]
+                assert data.attrs[key] == pytest.approx(header[key], rel=1e-14,
+                                                        abs=1e-30) if not isinstance(header[key],
+                                                                                     str) else data.attrs[key] == header[key]
         for bit in (1, 2, 4, 8):
             assert h5["DQ"].attrs[f"DQBIT{bit}"] == hdus["DQ"].header[f"DQBIT{bit}"]
         assert h5["STAT"].attrs["STATZERO"] == 0
         for column in hdus["LSF"].data.names:
-            assert np.array_equal(h5["LSF"][column][()], hdus["LSF"].data[column]) and h5["LSF"][column].attrs["unit"] == "Angstrom"
+            assert np.array_equal(h5["LSF"][column][()],
+                                  hdus["LSF"].data[column]) and h5["LSF"][column].attrs["unit"] == "Angstrom"
         for name, value, unit, origin in hdus["PARAMETERS"].data:
             p = h5["Parameters"][name]
             assert (p[()].decode(), p.attrs["unit"], p.attrs["origin"]) == (value, unit, origin)
@@ -338,15 +358,18 @@ def test_hdf5_equals_fits(made):
         assert facts.pop("FILE2") == "a folder/Vázquez's snap.1.hdf5"
         assert facts.pop("DATE")[:4] == hdus[0].header["DATE"][:4]
         for key, value in facts.items():
-            assert hdus[0].header[key] == pytest.approx(value, rel=1e-14) if not isinstance(value, str) else hdus[0].header[key] == value, key
-        assert set(hdus[0].header) - set(facts) <= {"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "COMMENT", "FILE2", "DATE", "LONGSTRN", ""}
+            assert hdus[0].header[key] == pytest.approx(value, rel=1e-14) if not isinstance(value,
+                                                                                            str) else hdus[0].header[key] == value, key
+        assert set(hdus[0].header) - set(facts) <= {"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "COMMENT", "FILE2", "DATE",
+                                                    "LONGSTRN", ""}
 
 
-WCS_KEYS = ["WCSAXES", "CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2", "CD2_1", "CD2_2",
+WCS_KEYS = ["WCSAXES", "CTYPE1", "CTYPE2", "CUNIT1", "CUNIT2", "CRVAL1", "CRVAL2", "CRPIX1", "CRPIX2", "CD1_1", "CD1_2",
+            "CD2_1", "CD2_2",
             "CDELT1", "CDELT2", "CTYPE3", "CUNIT3", "CRVAL3", "CRPIX3", "CD3_3", "CDELT3", "SPECSYS", "RADESYS"]
 
 
-# ---- files ---------------------------------------------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------------------
 
 def test_a_full_disk(tmp_path):
     """A file system of 64 KiB: one clear message, exit status 4, nothing left."""

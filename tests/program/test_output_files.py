@@ -16,7 +16,8 @@ from astropy.io import fits
 import harness
 from harness import galaxy, run, write_tng
 
-VIEW = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Orientation="none", Psf="gaussian", PsfFwhm=0.9, Engine="direct")
+VIEW = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Orientation="none", Psf="gaussian",
+            PsfFwhm=0.9, Engine="direct")
 
 
 @pytest.fixture
@@ -42,10 +43,11 @@ def names(folder):
 
 
 def derived(ready, mode, **more):
-    return dict(Mode=mode, ObservedFile=ready.path("seen.fits"), Parameters="Mass", Deposit="tsc", **(dict(MaxIterations=2, FitRestart=1) if mode == "fit" else {}), **more)
+    return dict(Mode=mode, ObservedFile=ready.path("seen.fits"), Parameters="Mass", Deposit="tsc",
+                **(dict(MaxIterations=2, FitRestart=1) if mode == "fit" else {}), **more)
 
 
-# ---- what is in the place of the output ------------------------------------------------------------------------------------------
+# ---- what is in the place of the output ----------------------------------------------------------
 
 def test_a_linked_output_is_written_where_it_leads(ready):
     elsewhere, out = ready.path("elsewhere"), ready.path("out")
@@ -54,7 +56,9 @@ def test_a_linked_output_is_written_where_it_leads(ready):
     (out / "o.fits").symlink_to(elsewhere / "real.fits")
     (out / "o-usedvalues").symlink_to("../elsewhere/used")          # not there yet
     look(ready)
-    assert fits.getdata(elsewhere / "real.fits", "DATA").shape == (30, 4, 5) and "InputFile" in (elsewhere / "used").read_text()
+    assert fits.getdata(elsewhere / "real.fits", "DATA").shape == (30, 4,
+                                                                   5) and "InputFile" in (elsewhere
+                                                                                          / "used").read_text()
     assert (out / "o.fits").is_symlink() and (out / "o-usedvalues").is_symlink()
     assert names(elsewhere) == ["real.fits", "used"]
 
@@ -88,10 +92,12 @@ def test_mock_replaces_files_only(tmp_path, ranks):
     (tmp_path / "p.hdf5").write_text("mine")
     (tmp_path / "p.hdf5").chmod(0o444)
     before = names(tmp_path)
-    for name, word in (("f.hdf5", "not a file"), ("to.hdf5", "not a file"), ("d.hdf5", "not a file"), ("p.hdf5", "write-protected")):
+    for name, word in (("f.hdf5", "not a file"), ("to.hdf5", "not a file"), ("d.hdf5", "not a file"),
+                       ("p.hdf5", "write-protected")):
         done = run("cubix-mock", ["--stars", 10, tmp_path / name], ranks)
         assert done.status == 4 and name in done.err and word in done.err, done.err
-    assert stat.S_ISFIFO((tmp_path / "f.hdf5").stat().st_mode) and (tmp_path / "to.hdf5").is_symlink() and names(tmp_path) == before
+    assert stat.S_ISFIFO((tmp_path / "f.hdf5").stat().st_mode) and (tmp_path
+                                                                    / "to.hdf5").is_symlink() and names(tmp_path) == before
     (tmp_path / "real").write_text("old")
     (tmp_path / "l.hdf5").symlink_to("real")
     assert run("cubix-mock", ["--stars", 10, tmp_path / "l.hdf5"], ranks).status == 0
@@ -116,7 +122,8 @@ TOOLS = harness.SOURCE / "scripts"
 
 
 def tool(name, *args, **kw):
-    return subprocess.run([sys.executable, str(TOOLS / name), *map(str, args)], capture_output=True, text=True, timeout=harness.TIMEOUT, stdin=subprocess.DEVNULL, **kw)
+    return subprocess.run([sys.executable, str(TOOLS / name), *map(str, args)], capture_output=True, text=True,
+                          timeout=harness.TIMEOUT, stdin=subprocess.DEVNULL, **kw)
 
 
 @pytest.mark.parametrize("name", ["cubix-ssp", "cubix-plot"])
@@ -125,7 +132,8 @@ def test_the_tools_follow_the_same_rules(tmp_path, name):
     suffix = ".hdf5" if name == "cubix-ssp" else ".png"
 
     def write(to, **kw):
-        return tool(name, *(["demo", to] if name == "cubix-ssp" else [tmp_path / "c.txt", "--convergence", "-o", to]), **kw)
+        return tool(name, *(["demo", to] if name == "cubix-ssp" else [tmp_path / "c.txt", "--convergence", "-o", to]),
+                    **kw)
     plain, fifo, link, kept = (tmp_path / (stem + suffix) for stem in ("plain[1]", "fifo", "link", "kept"))
     mask = os.umask(0)
     os.umask(mask)
@@ -148,7 +156,7 @@ def test_the_tools_follow_the_same_rules(tmp_path, name):
     assert plain.read_bytes() == whole and not list(tmp_path.glob(".*"))
 
 
-# ---- names -----------------------------------------------------------------------------------------------------------------------
+# ---- names ---------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("folder", ["run[1]", "a(b)+c", "x!y,z"])
 def test_every_name_is_taken_as_it_stands(ready, folder):
@@ -156,7 +164,8 @@ def test_every_name_is_taken_as_it_stands(ready, folder):
     odd = ready.path(folder)
     odd.mkdir()
     y, x = np.mgrid[-2:3, -2:3]
-    images = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("a", "D", array=[1.0])]), fits.ImageHDU(np.exp(-0.5 * (x * x + y * y)))]
+    images = [fits.PrimaryHDU(), fits.BinTableHDU.from_columns([fits.Column("a", "D", array=[1.0])]),
+              fits.ImageHDU(np.exp(-0.5 * (x * x + y * y)))]
     fits.HDUList(images).writeto(odd / "psf[1][2:3].fits")          # the kernel is the first image of the file
     os.rename(ready.file, odd / "galaxy+1,2.hdf5")
     os.rename(ready.ssp_file, odd / "ssp(2),3.hdf5")
@@ -178,12 +187,14 @@ def test_no_kernel_from_elsewhere(ready):
     """A name that CFITSIO would make a copy of, or ask the network for, is a file that is not there."""
     y, x = np.mgrid[-2:3, -2:3]
     fits.PrimaryHDU(np.exp(-0.5 * (x * x + y * y))).writeto(ready.path("psf.fits"))
-    for name in (f"{ready.path('psf.fits')}({ready.path('out')}/copy.fits)", f"{ready.path('psf.fits')}[1:3,1:3]", "http://127.0.0.1:9/psf.fits"):
+    for name in (f"{ready.path('psf.fits')}({ready.path('out')}/copy.fits)", f"{ready.path('psf.fits')}[1:3,1:3]",
+                 "http://127.0.0.1:9/psf.fits"):
         err = look(ready, status=3, Psf="file", PsfFile=name, PsfFwhm=0).err
-        assert "psf.fits" in err and ("cannot open" in err or "cannot be read" in err) and names(ready.path("out")) == []
+        assert "psf.fits" in err and ("cannot open" in err
+                                      or "cannot be read" in err) and names(ready.path("out")) == []
 
 
-# ---- signals and what is left ------------------------------------------------------------------------------------------------------
+# ---- signals and what is left --------------------------------------------------------------------
 
 def growing(folder):
     """Waits until a temporary file has something in it."""
@@ -206,7 +217,8 @@ def size(path):
 def signalled(args, folder, number, ranks=1, **kw):
     if number != signal.SIGKILL:                       # the tests may run where it is ignored, as under nohup
         kw.setdefault("preexec_fn", lambda: signal.signal(number, signal.SIG_DFL))
-    proc = subprocess.Popen(harness.command("cubix-mock", args, ranks), env=harness.environment(), text=True, start_new_session=True, stdin=subprocess.DEVNULL,
+    proc = subprocess.Popen(harness.command("cubix-mock", args, ranks), env=harness.environment(), text=True,
+                            start_new_session=True, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, **kw)
     try:
         growing(folder)(proc)
@@ -221,7 +233,8 @@ def signalled(args, folder, number, ranks=1, **kw):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGXCPU", "SIGPIPE"])
 def test_every_signal_that_ends_a_program_cleans_up(tmp_path, name):
     status, err = signalled(["--stars", 20000000, "--minimal", tmp_path / "g.hdf5"], tmp_path, getattr(signal, name))
-    assert status == 130 and "cubix-mock: error: interrupted" in err and (name == "SIGINT" or name in err) and names(tmp_path) == []
+    assert status == 130 and "cubix-mock: error: interrupted" in err and (name == "SIGINT"
+                                                                          or name in err) and names(tmp_path) == []
 
 
 def test_nohup_is_respected(tmp_path):
@@ -231,7 +244,8 @@ def test_nohup_is_respected(tmp_path):
 
 
 def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path):
-    assert signalled(["--stars", 20000000, "--minimal", tmp_path / "g.hdf5"], tmp_path, signal.SIGKILL)[0] == -signal.SIGKILL
+    assert signalled(["--stars", 20000000, "--minimal", tmp_path / "g.hdf5"], tmp_path,
+                     signal.SIGKILL)[0] == -signal.SIGKILL
     assert len(names(tmp_path)) == 1 and names(tmp_path)[0].startswith(".g.hdf5.part-")
     assert run("cubix-mock", ["--stars", 10, tmp_path / "other.hdf5"]).status == 0
     assert len(names(tmp_path)) == 2                              # another output is none of its business
@@ -242,7 +256,8 @@ def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path):
 def test_two_runs_of_one_output_do_not_meet(ready):
     """Both are whole; the last to end is what is there."""
     file = ready.parameters(**VIEW, OutputFile=ready.path("out") / "o.hdf5")
-    both = [subprocess.Popen(harness.command("cubix", [file]), cwd=ready.folder, env=harness.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    both = [subprocess.Popen(harness.command("cubix", [file]), cwd=ready.folder, env=harness.environment(),
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
     for proc in both:
         err = proc.communicate(timeout=harness.TIMEOUT)[1]
         assert proc.returncode == 0, err
@@ -251,7 +266,9 @@ def test_two_runs_of_one_output_do_not_meet(ready):
     assert names(ready.path("out")) == ["o-timings.txt", "o-usedvalues", "o.hdf5"]
 
 
-@pytest.mark.parametrize("name, is_link", [("o.fits", False), ("o-fit.txt", False), ("o-stars.hdf5", False), ("o-usedvalues", False), ("../out/o.fits", False), ("mine.hdf5", True)])
+@pytest.mark.parametrize("name, is_link",
+                         [("o.fits", False), ("o-fit.txt", False), ("o-stars.hdf5", False), ("o-usedvalues", False),
+                          ("../out/o.fits", False), ("mine.hdf5", True)])
 def test_a_restart_file_is_no_other_file_of_the_run(ready, name, is_link):
     """What is written last would replace it, and the run would end well."""
     out = ready.path("out")
@@ -268,7 +285,9 @@ def test_a_restart_file_may_bear_its_usual_name(ready):
 
 
 @pytest.mark.parametrize("ranks", [1, 3])
-@pytest.mark.parametrize("what", ["member", "linked member", "restart", "external link", "virtual", "external storage", "library"])
+@pytest.mark.parametrize("what",
+                         ["member", "linked member", "restart", "external link", "virtual", "external storage",
+                          "library"])
 def test_no_output_replaces_what_was_read(ready, what, ranks):
     """A file that no parameter names belongs to the input all the same: it stays, and the run ends before the work."""
     out, stars = ready.path("out"), galaxy(40, seed=2, radius=0.5)
@@ -313,23 +332,25 @@ def test_no_output_replaces_what_was_read(ready, what, ranks):
     assert names(out) == before and source.read_bytes() == content
 
 
-# ---- what other runs have left -------------------------------------------------------------------------------------------------------
+# ---- what other runs have left -------------------------------------------------------------------
 
 def test_files_of_an_earlier_run_are_replaced_removed_or_named(ready):
     out = ready.path("out")
     look(ready, **derived(ready, "gradient"))
     look(ready, **derived(ready, "fit"))
-    assert {"o-gradient.hdf5", "o-gradient.txt", "o-stars.hdf5", "o-fit.txt", "o-convergence.txt", "o-restart.hdf5"} <= set(names(out))
+    assert {"o-gradient.hdf5", "o-gradient.txt", "o-stars.hdf5", "o-fit.txt", "o-convergence.txt",
+            "o-restart.hdf5"} <= set(names(out))
     # no star varies: neither star file would be of this run
     err = look(ready, **{**derived(ready, "gradient"), "Parameters": "FluxScale"}).err
     assert "o-gradient.hdf5" not in names(out) and "o-stars.hdf5 is of an earlier run in Mode fit" in err and "o-gradient" not in err
     err = look(ready, **{**derived(ready, "fit"), "Parameters": "FluxScale"}).err
     assert "o-stars.hdf5" not in names(out) and "o-gradient.txt is of an earlier run in Mode gradient" in err
     err = look(ready).err
-    assert "o-fit.txt is of" in err and "o-gradient.txt is of" in err and {"o-fit.txt", "o-gradient.txt"} <= set(names(out))
+    assert "o-fit.txt is of" in err and "o-gradient.txt is of" in err and {"o-fit.txt",
+                                                                           "o-gradient.txt"} <= set(names(out))
 
 
-# ---- full disks -----------------------------------------------------------------------------------------------------------------------
+# ---- full disks ----------------------------------------------------------------------------------
 
 def started(done):
     """Open MPI 5 writes files of its own while it starts, which a low limit ends before the program has its say."""
@@ -338,21 +359,27 @@ def started(done):
 
 
 def no_crash(done):
-    assert not any(word in done.err for word in ("Segmentation", "signal 11", "SIGSEGV", "Assertion", "HDF5-DIAG")), done.err
+    assert not any(word in done.err for word in ("Segmentation", "signal 11", "SIGSEGV", "Assertion",
+                                                 "HDF5-DIAG")), done.err
 
 
-@pytest.mark.parametrize("mode, name, limit", [("gradient", "o-gradient.hdf5", 4000), ("gradient", "o-gradient.hdf5", 20000), ("fit", "o-restart.hdf5", 4000),
-                                               ("fit", "o-restart.hdf5", 30000), ("cube", "o.fits", 20000), ("cube", "o.hdf5", 1000), ("cube", "o.hdf5", 20000)])
+@pytest.mark.parametrize("mode, name, limit",
+                         [("gradient", "o-gradient.hdf5", 4000), ("gradient", "o-gradient.hdf5", 20000),
+                          ("fit", "o-restart.hdf5", 4000),
+                          ("fit", "o-restart.hdf5", 30000), ("cube", "o.fits", 20000), ("cube", "o.hdf5", 1000),
+                          ("cube", "o.hdf5", 20000)])
 def test_no_room_for_a_file(ready, mode, name, limit):
     """A limit on the size of files: the write fails where a full disk would let it fail."""
     out = ready.path("out")
     (out / name).write_text("older")
-    file = ready.parameters(**{**VIEW, "OutputFile": out / ("o.hdf5" if name == "o.hdf5" else "o.fits"), **(derived(ready, mode) if mode != "cube" else {}), "TemplateCache": "none"})
+    file = ready.parameters(**{**VIEW, "OutputFile": out / ("o.hdf5" if name == "o.hdf5" else "o.fits"),
+                               **(derived(ready, mode) if mode != "cube" else {}), "TemplateCache": "none"})
     done = run("cubix", [file], cwd=ready.folder, file_limit=limit)
     started(done)
     no_crash(done)
     assert done.status == 4 and "cannot write" in done.err and os.strerror(27) in done.err, done.err
-    told = ["o-convergence.txt", "o-fit.txt"] if mode == "fit" else []     # a fit goes on without its restart file, and tells what it found
+    # a fit goes on without its restart file, and tells what it found
+    told = ["o-convergence.txt", "o-fit.txt"] if mode == "fit" else []
     assert (out / name).read_text() == "older" and names(out) == sorted([name, *told])
 
 
@@ -375,7 +402,8 @@ def disk(tmp_path):
     def make(size):
         folder = tmp_path / f"disk{len(made)}"
         folder.mkdir()
-        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True).returncode:
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+                          capture_output=True).returncode:
             pytest.skip("a small file system needs the right to mount one")
         made.append(folder)
         return folder
@@ -400,10 +428,12 @@ def test_room_is_asked_for_before_the_work(ready, disk, ranks):
     # the star files of other Modes, and the mock, count too
     small = disk(40000)
     cube = headers + y_x_lambda * 8 + 4 * 30 * 8
-    columns, vectors = 3 + 2 * 3 + 2 * 1 + 2 * 1 + 1 + 1, 2 + 2 * 5        # of the particle file, errors included; of the restart file, which is there twice
+    # of the particle file, errors included; of the restart file, which is there twice
+    columns, vectors = 3 + 2 * 3 + 2 * 1 + 2 * 1 + 1 + 1, 2 + 2 * 5
     need = dict(gradient=cube + 2**16 + 3000 * 8 * 5, fit=cube + 2**16 + 2**17 + 3000 * 8 * (columns + 2 * 5 * vectors))
     for mode in need:
-        varied = {**derived(ready, mode), "Parameters": "Mass,Age,Velocity", **(dict(FitPairs=5) if mode == "fit" else {})}
+        varied = {**derived(ready, mode), "Parameters": "Mass,Age,Velocity",
+                  **(dict(FitPairs=5) if mode == "fit" else {})}
         err = look(ready, 4, ranks, **{**varied, "OutputFile": small / "o.fits", "TruthMaps": "no"}).err
         told, unit = err.split("and what belongs to it need ")[1].split()[:2]
         assert abs(float(told) * dict(kB=1e3, MB=1e6)[unit] / need[mode] - 1) < 0.01, err
@@ -426,7 +456,8 @@ def test_a_disk_that_is_full_for_one_rank(ready, name, rank, nth):
     """Three ranks write one file, and one of them finds no room any more."""
     folder = ready.path("out")
     (folder / name).write_text("older")
-    env = injected(f"call=write path=/.{'o-' if name in ('gradient.hdf5', 'stars.hdf5') else ''}{name}.part- rank={rank} nth={nth} times=0 errno=28")
+    env = injected(f"call=write path=/.{'o-' if name in ('gradient.hdf5', 'stars.hdf5') else ''}{name}.part- "
+                   f"rank={rank} nth={nth} times=0 errno=28")
     if name.startswith("g."):
         args = ["--stars", 3000, "--files", 3 if name == "g.1.hdf5" else 1, "--h5-chunk", 100, folder / "g.hdf5"]
         done = run("cubix-mock", args, 3, env=env)
@@ -434,7 +465,8 @@ def test_a_disk_that_is_full_for_one_rank(ready, name, rank, nth):
         mode = "gradient" if name == "gradient.hdf5" else "fit"
         rename = folder / f"o-{name}"
         os.rename(folder / name, rename)
-        file = ready.parameters(**{**VIEW, "OutputFile": folder / "o.fits", **derived(ready, mode), "Parameters": "Mass,Age,Velocity,Metallicity,Position", "MaxIterations": 1,
+        file = ready.parameters(**{**VIEW, "OutputFile": folder / "o.fits", **derived(ready, mode),
+                                   "Parameters": "Mass,Age,Velocity,Metallicity,Position", "MaxIterations": 1,
                                    "FitRestart": 0, "FitProbes": 0, "TemplateCache": "none"})
         done = run("cubix", [file], 3, cwd=ready.folder, env=env)
         name = rename.name

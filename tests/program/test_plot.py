@@ -1,4 +1,5 @@
-"""cubix-plot on synthetic cubes that follow the layout of CUBIX's output: the picture shows the galaxy where it is, and errors are one line."""
+"""cubix-plot on synthetic cubes that follow the layout of CUBIX's output: the picture shows the
+galaxy where it is, and errors are one line."""
 import contextlib
 import importlib.machinery
 import importlib.util
@@ -19,23 +20,28 @@ from matplotlib.image import imread  # noqa: E402
 from harness import within  # noqa: E402
 
 TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "cubix-plot")
-TRUTH = {"MASS": "solMass", "MASS_NOW": "solMass", "AGE_M": "Gyr", "AGE_L": "Gyr", "Z_M": "", "Z_L": "", "VEL_M": "km/s", "VEL_L": "km/s",
+TRUTH = {"MASS": "solMass", "MASS_NOW": "solMass", "AGE_M": "Gyr", "AGE_L": "Gyr", "Z_M": "", "Z_L": "",
+         "VEL_M": "km/s", "VEL_L": "km/s",
          "SIG_M": "km/s", "SIG_L": "km/s", "NSTAR": ""}
 
 
 def wcs(n_x, n_y, scale, wave, roll=0.0, medium="AWAV"):
-    """World coordinates as CUBIX writes them: the galaxy's centre in the middle of the field, RA growing to the left."""
+    """World coordinates as CUBIX writes them: the galaxy's centre in the middle of the field, RA
+    growing to the left."""
     c, s, p = np.cos(np.radians(roll)), np.sin(np.radians(roll)), scale / 3600.0
-    keys = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg", "CRVAL1": 150.0, "CRVAL2": 0.0, "CRPIX1": 0.5 * n_x + 0.5,
+    keys = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg", "CRVAL1": 150.0,
+            "CRVAL2": 0.0, "CRPIX1": 0.5 * n_x + 0.5,
             "CRPIX2": 0.5 * n_y + 0.5, "CD1_1": -p * c, "CD1_2": p * s, "CD2_1": p * s, "CD2_2": p * c}
     if wave is not None:
-        keys.update({"CTYPE3": medium, "CUNIT3": "Angstrom", "CRVAL3": wave[0], "CRPIX3": 1.0, "CD1_3": 0.0, "CD2_3": 0.0, "CD3_1": 0.0, "CD3_2": 0.0,
+        keys.update({"CTYPE3": medium, "CUNIT3": "Angstrom", "CRVAL3": wave[0], "CRPIX3": 1.0, "CD1_3": 0.0,
+                     "CD2_3": 0.0, "CD3_1": 0.0, "CD3_2": 0.0,
                      "CD3_3": wave[1] - wave[0], "CDELT3": wave[1] - wave[0]})
     return keys
 
 
 def galaxy(n_x=36, n_y=30, n_lambda=400, scale=0.4, noise=2.0, centre=(0.0, 0.0), size=1.6, seed=3):
-    """Flux [1e-20 erg/s/cm2/AA], variance, wavelengths and maps of an inclined, rotating disc at `centre` [arcsec east, north]."""
+    """Flux [1e-20 erg/s/cm2/AA], variance, wavelengths and maps of an inclined, rotating disc at
+    `centre` [arcsec east, north]."""
     x, y = np.meshgrid(np.arange(n_x), np.arange(n_y))
     east, north = -(x - 0.5 * (n_x - 1)) * scale - centre[0], (y - 0.5 * (n_y - 1)) * scale - centre[1]
     pa = np.radians(60.0)
@@ -45,24 +51,29 @@ def galaxy(n_x=36, n_y=30, n_lambda=400, scale=0.4, noise=2.0, centre=(0.0, 0.0)
     velocity = 180.0 * np.tanh(radius / 0.8) * major / np.maximum(radius, 1e-9)
     wave = 4750.0 + 11.0 * np.arange(n_lambda)
     rest = wave[:, None, None] / (1.01 * np.exp(velocity / 299792.458))
-    flux = light * (1.0 + 0.3 * np.sin(rest / 700.0)) * (1.0 - 0.4 * np.exp(-0.5 * ((rest - 5175.0) / 12.0) ** 2) - 0.5 * np.exp(-0.5 * ((rest - 8545.0) / 12.0) ** 2))
+    flux = light * (1.0 + 0.3 * np.sin(rest / 700.0)) * (1.0 - 0.4 * np.exp(-0.5 * ((rest - 5175.0) / 12.0) ** 2) - 0.5
+                                                         * np.exp(-0.5 * ((rest - 8545.0) / 12.0) ** 2))
     variance = np.full(flux.shape, noise ** 2)
     if noise:
         flux = flux + noise * np.random.default_rng(seed).standard_normal(flux.shape)
     n_star = np.floor(light * 3.0)
     lone = np.where(n_star > 0, 0.0, np.nan)
-    maps = {"MASS": 1e5 * n_star, "MASS_NOW": 6e4 * n_star, "AGE_M": 8.0 - 0.5 * radius + lone, "AGE_L": 7.0 - 0.6 * radius + lone, "Z_M": 0.03 * np.exp(-radius / 9) + lone,
-            "Z_L": 0.025 * np.exp(-radius / 9) + lone, "VEL_M": velocity + lone, "VEL_L": 0.98 * velocity + lone, "SIG_M": 40 + 80 * np.exp(-radius) + lone,
+    maps = {"MASS": 1e5 * n_star, "MASS_NOW": 6e4 * n_star, "AGE_M": 8.0 - 0.5 * radius + lone,
+            "AGE_L": 7.0 - 0.6 * radius + lone, "Z_M": 0.03 * np.exp(-radius / 9) + lone,
+            "Z_L": 0.025 * np.exp(-radius / 9) + lone, "VEL_M": velocity + lone, "VEL_L": 0.98 * velocity + lone,
+            "SIG_M": 40 + 80 * np.exp(-radius) + lone,
             "SIG_L": 42 + 80 * np.exp(-radius) + lone, "NSTAR": n_star}
     return flux, variance, wave, maps
 
 
 def provenance(demo=True):
-    return {"CREATOR": "CUBIX", "OBJECT": "snapshot_99", "INSTRUME": "MUSE", "SSPNAME": "CUBIX demo" if demo else "E-MILES", "SSPDEMO": demo,
+    return {"CREATOR": "CUBIX", "OBJECT": "snapshot_99", "INSTRUME": "MUSE",
+            "SSPNAME": "CUBIX demo" if demo else "E-MILES", "SSPDEMO": demo,
             "REDSHIFT": 0.01, "KPCARC": 0.21194}
 
 
-def write_fits(path, flux, variance, wave, maps, scale=0.4, roll=0.0, facts=None, outside=None, unit="10**(-20)*erg/s/cm**2/Angstrom", medium="AWAV"):
+def write_fits(path, flux, variance, wave, maps, scale=0.4, roll=0.0, facts=None, outside=None,
+               unit="10**(-20)*erg/s/cm**2/Angstrom", medium="AWAV"):
     n_y, n_x = flux.shape[1:]
     primary = fits.PrimaryHDU()
     for key, value in (facts or provenance()).items():
@@ -79,7 +90,8 @@ def write_fits(path, flux, variance, wave, maps, scale=0.4, roll=0.0, facts=None
 
     image("DATA", flux.astype(np.float32), unit, 3)
     image("STAT", variance.astype(np.float32), "(%s)**2" % unit, 3)
-    image("DQ", np.broadcast_to(np.zeros((n_y, n_x), np.int32) if outside is None else outside.astype(np.int32), flux.shape).copy(), "", 3)
+    image("DQ", np.broadcast_to(np.zeros((n_y, n_x), np.int32) if outside is None else outside.astype(np.int32),
+                                flux.shape).copy(), "", 3)
     for name, values in maps.items():
         image(name, values, TRUTH[name], 2)
     fits.HDUList(hdus).writeto(path, overwrite=True)
@@ -89,8 +101,10 @@ def write_hdf5(path, flux, variance, wave, maps, scale=0.4):
     h5py = pytest.importorskip("h5py")
     n_y, n_x = flux.shape[1:]
     with h5py.File(path, "w") as file:
-        for name, data, unit in [("DATA", flux.astype(np.float32), "10**(-20)*erg/s/cm**2/Angstrom"), ("STAT", variance.astype(np.float32), ""),
-                                 ("DQ", np.zeros(flux.shape, np.int32), "1")] + [(name, values, TRUTH[name] or "1") for name, values in maps.items()]:
+        for name, data, unit in [("DATA", flux.astype(np.float32), "10**(-20)*erg/s/cm**2/Angstrom"),
+                                 ("STAT", variance.astype(np.float32), ""),
+                                 ("DQ", np.zeros(flux.shape, np.int32), "1")] + [(name, values, TRUTH[name] or "1")
+                                                                                 for name, values in maps.items()]:
             item = file.create_dataset(name, data=data)
             item.attrs["unit"] = np.bytes_(unit)
             for key, value in wcs(n_x, n_y, scale, wave if data.ndim == 3 else None).items():
@@ -144,7 +158,8 @@ def centroid(rgb):
     bright[-int(0.16 * bright.shape[0]):] = 0.0
     bright[:int(0.1 * bright.shape[0])] = 0.0
     y, x = np.mgrid[:bright.shape[0], :bright.shape[1]]
-    return (bright * x).sum() / bright.sum() / bright.shape[1], 1.0 - (bright * y).sum() / bright.sum() / bright.shape[0]
+    return (bright * x).sum() / bright.sum() / bright.shape[1], 1.0 - (bright
+                                                                       * y).sum() / bright.sum() / bright.shape[0]
 
 
 def test_picture_shows_the_galaxy(tmp_path):
@@ -162,12 +177,15 @@ def test_picture_shows_the_galaxy(tmp_path):
 
 
 def test_east_is_left_and_north_is_up(tmp_path):
-    """A galaxy 3 arcsec east and 2 arcsec north appears to the upper left, also on a detector that is rolled by a quarter turn."""
+    """A galaxy 3 arcsec east and 2 arcsec north appears to the upper left, also on a detector that
+    is rolled by a quarter turn."""
     for roll in (0.0, 90.0):
         cube = tmp_path / ("roll%d.fits" % roll)
-        flux, variance, wave, maps = galaxy(n_x=36, n_y=36, noise=0.0, size=0.6, centre=(3.0, 2.0) if roll == 0 else (2.0, -3.0))
+        flux, variance, wave, maps = galaxy(n_x=36, n_y=36, noise=0.0, size=0.6,
+                                            centre=(3.0, 2.0) if roll == 0 else (2.0, -3.0))
         write_fits(cube, flux, variance, wave, maps, roll=roll)
-        # detector axes of a rolled field: X_d = X cos - Y sin, Y_d = X sin + Y cos; (3, 2) lies at (-2, 3): checked against the WCS
+        # detector axes of a rolled field: X_d = X cos - Y sin, Y_d = X sin + Y cos; (3, 2) lies at
+        # (-2, 3): checked against the WCS
         code, text = run(cube, "--spaxel", "18,18")
         assert code == 0, text
         x, y = centroid(picture(str(cube)[:-5] + ".png"))
@@ -210,8 +228,10 @@ def test_maps(tmp_path):
     code, text = run(cube, "--maps")
     assert code == 0, text
     rgb = picture(tmp_path / "disc-maps.png")
-    assert rgb.shape[1] == 2680 and abs(rgb.shape[0] - 980) <= 1     # 13.4 inches by two maps of 1.5 and 1.9 for the rest, 200 dots per inch
-    column = rgb[130:430, 200 * 825 // 100:200 * 1005 // 100]  # the velocity map, PA 60: red where it recedes, in the east
+    # 13.4 inches by two maps of 1.5 and 1.9 for the rest, 200 dots per inch
+    assert rgb.shape[1] == 2680 and abs(rgb.shape[0] - 980) <= 1
+    # the velocity map, PA 60: red where it recedes, in the east
+    column = rgb[130:430, 200 * 825 // 100:200 * 1005 // 100]
     half = column.shape[1] // 2
     redder = column[..., 0] - column[..., 2]
     assert redder[:, :half].mean() > 0.1 and redder[:, half:].mean() < -0.1
@@ -241,16 +261,19 @@ def test_aperture_is_left_out(tmp_path):
 
 
 def convergence(path, rows):
-    path.write_text("# CUBIX, Mode fit: Likelihood chi2\n# voxels  768\n# unknowns 168\n#iteration evaluations value gradient step\n" + "".join("%d %d %.17g %g %g\n" % row for row in rows))
+    path.write_text("# CUBIX, Mode fit: Likelihood chi2\n# voxels  768\n# unknowns 168\n#iteration evaluations value "
+                    "gradient step\n" + "".join("%d %d %.17g %g %g\n" % row for row in rows))
 
 
 def test_convergence(tmp_path):
-    convergence(tmp_path / "x-convergence.txt", [(i, i + 1, 6e5 * 0.5 ** i + 600, 1e3 * 0.5 ** i, 0.1 * (i > 0)) for i in range(20)])
+    convergence(tmp_path / "x-convergence.txt",
+                [(i, i + 1, 6e5 * 0.5 ** i + 600, 1e3 * 0.5 ** i, 0.1 * (i > 0)) for i in range(20)])
     assert run(tmp_path / "x-convergence.txt", "--convergence")[0] == 0
     assert picture(tmp_path / "x-convergence.png").shape[0] > 800
     figure = PLOT.draw_convergence(str(tmp_path / "x-convergence.txt"))
     x, y = figure.axes[0].lines[0].get_data()
-    assert within(y[0], 1001, rtol=1e-5) and len(x) == 20 and len(figure.axes[2].lines[0].get_data()[0]) == 19     # the start has no step
+    # the start has no step
+    assert within(y[0], 1001, rtol=1e-5) and len(x) == 20 and len(figure.axes[2].lines[0].get_data()[0]) == 19
     assert figure.axes[0].get_yscale() == "log"
     convergence(tmp_path / "y.txt", [(0, 1, 0.0, 0.0, 0.0)])
     assert run(tmp_path / "y.txt", "--convergence", "-o", tmp_path / "y.pdf")[0] == 0
@@ -311,10 +334,12 @@ def test_errors(tmp_path, monkeypatch, arguments, code, words):
 
 
 def test_from_the_shell(tmp_path):
-    """As a program: the exit status reaches the shell, nothing goes to standard output, the picture is written beside the cube."""
+    """As a program: the exit status reaches the shell, nothing goes to standard output, the picture
+    is written beside the cube."""
     write_fits(tmp_path / "good.fits", *galaxy(n_x=8, n_y=8, n_lambda=20))
     for words, code in ((["good.fits"], 0), (["good.fits", "-o", "x.gif"], 2), (["nowhere.fits"], 3)):
-        done = subprocess.run([sys.executable, os.path.abspath(TOOL)] + words, cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        done = subprocess.run([sys.executable, os.path.abspath(TOOL)] + words, cwd=str(tmp_path),
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               universal_newlines=True)
         assert done.returncode == code and done.stdout == "" and len(done.stderr.splitlines()) == 1, done.stderr
     assert (tmp_path / "good.png").exists()

@@ -52,8 +52,10 @@ def case(bench):
     bench.ssp(lo=4600.0, hi=5500.0)
     s = harness.galaxy(60)
     bench.particles(s, redshift=0.1)
-    bench.fixed = {"SspFile": str(bench.ssp_file), "Instrument": str(bench.inst_file), "Redshift": 0.05, "Engine": "direct", "Lsf": "none", "Centre": [0.1, 0, 0]}
-    np.savez(bench.path("stars.npz"), position=s["pos"], velocity=s["vel"], mass=s["mass"], mass_now=s["mass_now"], age=s["age"], metallicity=s["z"])
+    bench.fixed = {"SspFile": str(bench.ssp_file), "Instrument": str(bench.inst_file), "Redshift": 0.05,
+                   "Engine": "direct", "Lsf": "none", "Centre": [0.1, 0, 0]}
+    np.savez(bench.path("stars.npz"), position=s["pos"], velocity=s["vel"], mass=s["mass"], mass_now=s["mass_now"],
+             age=s["age"], metallicity=s["z"])
     simulation = {"Redshift": 0.1, **harness.COSMOLOGY}
     bench.path("case.json").write_text(json.dumps({"parameters": bench.fixed, "simulation": simulation}))
     return bench
@@ -62,7 +64,8 @@ def case(bench):
 def python(bench, body, ranks=1, library=LIBRARY, status=0, env=None, timeout=harness.TIMEOUT):
     script = bench.path("script.py")
     script.write_text(PRELUDE + body)
-    world = {"CUBIX_LIBRARY": str(library), "PYTHONPATH": str(SOURCE / "python"), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+    world = {"CUBIX_LIBRARY": str(library), "PYTHONPATH": str(SOURCE / "python"), "PYTHONDONTWRITEBYTECODE": "1",
+             **(env or {})}
     done = harness.run(sys.executable, [script], ranks=ranks, cwd=bench.folder, env=world, timeout=timeout)
     assert (done.status == 0) == (status == 0), f"{done.status}\n{done.out[-2000:]}\n{done.err[-4000:]}"
     return done
@@ -81,7 +84,7 @@ def version_of(module):
         return 0, 0
 
 
-# ---- cubes -----------------------------------------------------------------------------------------------------------------
+# ---- cubes ---------------------------------------------------------------------------------------
 
 def test_cube_of_arrays_and_of_a_file_is_the_programs(case):
     want = case.cube(**case.fixed, Psf="gaussian", PsfFwhm=1.5)
@@ -100,7 +103,8 @@ with cubix.Chain({str(case.path('p1.param'))!r}) as c:
     np.save("text.npy", c.forward())
 """)
     for name in ("arrays", "file", "text"):
-        assert_close(np.moveaxis(np.load(case.path(name + ".npy")), -1, 0), want["DATA"], 1e-6, level=np.abs(want["DATA"]).max(), what=name)
+        assert_close(np.moveaxis(np.load(case.path(name + ".npy")), -1, 0), want["DATA"], 1e-6,
+                     level=np.abs(want["DATA"]).max(), what=name)
 
 
 def test_views_and_copies(case):
@@ -216,11 +220,13 @@ near(box.forward(position=stars["position"] - 100.0), cube, 1e-6)
 
 def test_a_missing_library_is_told_once_and_clearly(tmp_path):
     world = harness.environment(extra={"PYTHONPATH": str(SOURCE / "python"), "CUBIX_LIBRARY": "/nowhere/libcubix.so"})
-    done = subprocess.run([sys.executable, "-c", "import cubix; cubix.leaves()"], env=world, cwd=tmp_path, text=True, capture_output=True)
-    assert done.returncode == 1 and re.search(r"cubix.*Error: libcubix.so was not found; looked at: CUBIX_LIBRARY\. Build and install", done.stderr), done.stderr
+    done = subprocess.run([sys.executable, "-c", "import cubix; cubix.leaves()"], env=world, cwd=tmp_path, text=True,
+                          capture_output=True)
+    assert done.returncode == 1 and re.search(r"cubix.*Error: libcubix.so was not found; looked at: CUBIX_LIBRARY\. "
+                                              r"Build and install", done.stderr), done.stderr
 
 
-# ---- derivatives -------------------------------------------------------------------------------------------------------------
+# ---- derivatives ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("library, tolerance", [(LIBRARY, 1e-5), (TWIN, 1e-11)], ids=["float32", "float64"])
 def test_products_fit_each_other(case, library, tolerance):
@@ -264,7 +270,7 @@ for name, h in (("age", 1e-5), ("velocity", 0.1), ("beta", 1e-3)):
 """, library=TWIN)
 
 
-# ---- ranks ---------------------------------------------------------------------------------------------------------------------
+# ---- ranks ---------------------------------------------------------------------------------------
 
 def test_two_ranks_are_one_galaxy(case):
     case.path("smooth.json").write_text(json.dumps(SMOOTH))
@@ -313,7 +319,7 @@ os._exit(0)                                        # what _finish would do again
 """)
 
 
-# ---- torch, jax, sbi ----------------------------------------------------------------------------------------------------------
+# ---- torch, jax, sbi -----------------------------------------------------------------------------
 
 def test_torch(case):
     need("torch")
@@ -383,8 +389,10 @@ raises("age has shape (3,)", cube, {"age": np.ones(3)})
 def test_example_of_inference(tmp_path):
     need("sbi")
     need("matplotlib")
-    world = harness.environment(extra={"CUBIX_LIBRARY": str(LIBRARY), "PYTHONPATH": str(SOURCE / "python"), "PYTHONDONTWRITEBYTECODE": "1"})
-    done = subprocess.run([sys.executable, SOURCE / "examples/inference/inference.py", "--simulations", "250", "--stars", "1000", "--output", "x.png"], env=world, cwd=tmp_path,
+    world = harness.environment(extra={"CUBIX_LIBRARY": str(LIBRARY), "PYTHONPATH": str(SOURCE / "python"),
+                                       "PYTHONDONTWRITEBYTECODE": "1"})
+    done = subprocess.run([sys.executable, SOURCE / "examples/inference/inference.py", "--simulations", "250",
+                           "--stars", "1000", "--output", "x.png"], env=world, cwd=tmp_path,
                           text=True, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stderr[-3000:]
     found = re.findall(r"truth +(\S+) +posterior +(\S+) \+- (\S+) +Fisher \+- (\S+)", done.stdout)
@@ -393,16 +401,20 @@ def test_example_of_inference(tmp_path):
     assert len(found) == 2 and (tmp_path / "x.png").stat().st_size > 5000
 
 
-# ---- installing ------------------------------------------------------------------------------------------------------------------
+# ---- installing ----------------------------------------------------------------------------------
 
 def test_pip_installs_it(tmp_path):
     need("pip")
     if version_of("setuptools") < (70, 1):
         pytest.skip(f"{sys.executable} has no setuptools that makes wheels by itself (70.1 or newer)")
-    shutil.copytree(SOURCE / "python", tmp_path / "python", ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation", "--no-index", "--target", tmp_path / "there", tmp_path / "python"],
+    shutil.copytree(SOURCE / "python", tmp_path / "python",
+                    ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__"))
+    done = subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation",
+                           "--no-index", "--target", tmp_path / "there", tmp_path / "python"],
                           text=True, capture_output=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert {p.name for p in (tmp_path / "there" / "cubix").glob("*.py")} == {p.name for p in (SOURCE / "python" / "cubix").glob("*.py")}
+    assert {p.name for p in (tmp_path / "there" / "cubix").glob("*.py")} == {p.name
+                                                                             for p in (SOURCE / "python"
+                                                                                       / "cubix").glob("*.py")}
     version = re.search(r"AC_INIT\(\[CUBIX\], \[(.*?)\]", (SOURCE / "configure.ac").read_text()).group(1)
     assert (tmp_path / "there" / f"cubix-{version}.dist-info").is_dir()

@@ -1,4 +1,5 @@
-"""The Python package where things end or meet badly: ranks that leave or are out of step, Ctrl-C, threads, log handlers, forks, arrays that are no stars."""
+"""The Python package where things end or meet badly: ranks that leave or are out of step, Ctrl-C,
+threads, log handlers, forks, arrays that are no stars."""
 import pytest
 
 from test_python import case, python  # noqa: F401  (case is a fixture)
@@ -44,7 +45,8 @@ if cubix.rank() != 1:
 
 
 def test_ctrl_c_while_the_log_calls_back(case):  # noqa: F811
-    """The interruption that arrives inside the callback is raised when the call has ended, and the chain is as good as before."""
+    """The interruption that arrives inside the callback is raised when the call has ended, and the
+    chain is as good as before."""
     python(case, """
 import logging, signal
 class Handler(logging.Handler):
@@ -195,7 +197,8 @@ raises("star 5 (of 0 to 59) moves at 300000 km/s, beyond the speed of light", ch
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_put_is_checked_as_open_is(case, ranks):  # noqa: F811
-    """Stars that a box would fold, and speeds that are none, on one rank only: all are told, and the values in use stay."""
+    """Stars that a box would fold, and speeds that are none, on one rank only: all are told, and
+    the values in use stay."""
     python(case, """
 import logging
 told = []
@@ -223,7 +226,8 @@ assert cubix.rank() or [line for line in told if "the fastest star in the field 
 
 
 def test_rounding_below_zero(case):  # noqa: F811
-    """Ages and metallicities just below 0 are 0, in files and in arrays, when a chain is opened and when they are put; what is further below is refused."""
+    """Ages and metallicities just below 0 are 0, in files and in arrays, when a chain is opened and
+    when they are put; what is further below is refused."""
     python(case, """
 import shutil
 import h5py

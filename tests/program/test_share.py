@@ -1,4 +1,5 @@
-"""What ranks share (histograms, far stars) and audit together: tests/program/test_share.c on any number of ranks finds the same, to the last bit."""
+"""What ranks share (histograms, far stars) and audit together: tests/program/test_share.c on any
+number of ranks finds the same, to the last bit."""
 import pytest
 
 from harness import run

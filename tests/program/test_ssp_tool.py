@@ -30,7 +30,8 @@ from harness import within  # noqa: E402
 
 
 def run(*words):
-    done = subprocess.run([sys.executable, TOOL] + [str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run([sys.executable, TOOL] + [str(word) for word in words], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True)
     return done.returncode, done.stdout, done.stderr
 
 
@@ -43,7 +44,7 @@ def vacuum(air):
     return np.where(air < 2000, air, wave)
 
 
-# ---- the demo library --------------------------------------------------------------------------------------------------------
+# ---- the demo library ----------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def demo_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("demo") / "demo.hdf5"
@@ -60,7 +61,8 @@ def spectrum(file, z, age):
 
 def mean(wave, flux, lo, hi):
     inside = (wave > lo) & (wave < hi)
-    return np.trapezoid(flux[inside], wave[inside]) / np.ptp(wave[inside]) if hasattr(np, "trapezoid") else np.trapz(flux[inside], wave[inside]) / np.ptp(wave[inside])
+    return np.trapezoid(flux[inside], wave[inside]) / np.ptp(wave[inside]) if hasattr(np,
+                                                                                      "trapezoid") else np.trapz(flux[inside], wave[inside]) / np.ptp(wave[inside])
 
 
 def width(wave, flux, line, blue, red):
@@ -99,17 +101,22 @@ def test_demo_mass_to_light(demo_file, age, want):
 
 
 def test_demo_features_follow_age_and_metallicity(demo_file):
-    d4000 = [mean(*spectrum(demo_file, 0.02, t), 4001, 4101) / mean(*spectrum(demo_file, 0.02, t), 3851, 3951) for t in (0.01, 0.3, 1, 3, 10)]
+    d4000 = [mean(*spectrum(demo_file, 0.02, t), 4001, 4101) / mean(*spectrum(demo_file, 0.02, t), 3851, 3951)
+             for t in (0.01, 0.3, 1, 3, 10)]
     assert np.all(np.diff(d4000) > 0.1) and d4000[0] < 1.0 and 1.6 < d4000[-1] < 2.3
-    h_beta = {t: width(*spectrum(demo_file, 0.02, t), (4849, 4878), (4829, 4849), (4878, 4893)) for t in (0.01, 0.4, 10)}
+    h_beta = {t: width(*spectrum(demo_file, 0.02, t), (4849, 4878), (4829, 4849), (4878, 4893))
+              for t in (0.01, 0.4, 10)}
     assert 5 < h_beta[0.4] < 9 and h_beta[0.4] > 1.5 * h_beta[0.01] and 1 < h_beta[10] < 2.2
     bands = {"Mg b": ((5162, 5194), (5119, 5144), (5193, 5208)), "Fe 5270": ((5247, 5287), (5235, 5250), (5287, 5320)),
-             "Na D": ((5878.5, 5911), (5862, 5877), (5924, 5950)), "Ca II 8542": ((8524, 8564), (8476, 8486), (8565, 8579)), "G": ((4283, 4318), (4268, 4284), (4319, 4336))}
+             "Na D": ((5878.5, 5911), (5862, 5877), (5924, 5950)),
+             "Ca II 8542": ((8524, 8564), (8476, 8486), (8565, 8579)), "G": ((4283, 4318), (4268, 4284), (4319, 4336))}
     for name, (line, blue, red) in bands.items():
-        strong, poor, young = (width(*spectrum(demo_file, z, t), line, blue, red) for z, t in ((0.02, 10), (0.0004, 10), (0.02, 0.1)))
+        strong, poor, young = (width(*spectrum(demo_file, z, t), line, blue, red) for z,
+                               t in ((0.02, 10), (0.0004, 10), (0.02, 0.1)))
         assert strong > 1.5 * max(poor, 0), name
         assert strong > 2.0 and strong > young, name
-    blue_to_red = [mean(*spectrum(demo_file, 0.02, t), 4400, 4500) / mean(*spectrum(demo_file, 0.02, t), 7400, 7500) for t in (0.003, 0.1, 1, 10)]
+    blue_to_red = [mean(*spectrum(demo_file, 0.02, t), 4400, 4500) / mean(*spectrum(demo_file, 0.02, t), 7400, 7500)
+                   for t in (0.003, 0.1, 1, 10)]
     assert np.all(np.diff(blue_to_red) < 0)
 
 
@@ -120,7 +127,7 @@ def test_demo_hydrogen_lines_are_at_their_vacuum_wavelengths(demo_file):
         assert abs(wave[near][np.argmin(flux[near])] - line) < 0.7
 
 
-# ---- E-MILES -----------------------------------------------------------------------------------------------------------------
+# ---- E-MILES -------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def emiles_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("emiles") / "emiles.hdf5"
@@ -130,7 +137,9 @@ def emiles_file(tmp_path_factory):
 
 
 @need_emiles
-@pytest.mark.parametrize("name, z, age", [("Zp0.00T10.0000", 0.019, 10.0), ("Zm1.71T00.0631", 0.0004, 0.0631), ("Zp0.22T01.0000", 0.03, 1.0), ("Zm0.40T15.8489", 0.008, 15.8489)])
+@pytest.mark.parametrize("name, z, age",
+                         [("Zp0.00T10.0000", 0.019, 10.0), ("Zm1.71T00.0631", 0.0004, 0.0631),
+                          ("Zp0.22T01.0000", 0.03, 1.0), ("Zm0.40T15.8489", 0.008, 15.8489)])
 def test_emiles_flux(emiles_file, name, z, age):
     path, = glob.glob(os.path.join(EMILES, "Eun1.30%s*.fits" % name))
     raw, head = fits.getdata(path).astype(float), fits.getheader(path)
@@ -149,7 +158,8 @@ def test_emiles_flux(emiles_file, name, z, age):
 
 @need_emiles
 def test_emiles_against_its_own_photometry(emiles_file):
-    """The V magnitude of the spectra, through a box for the filter, is that of the authors' table; and the table's surviving mass is kept."""
+    """The V magnitude of the spectra, through a box for the filter, is that of the authors' table;
+    and the table's surviving mass is kept."""
     table = {}
     for line in open(os.path.join(EMILES, "Vazdekis2012_ssp_mass_Padova00_UN_baseFe_v10.0.txt")):
         word = line.split()
@@ -180,7 +190,8 @@ def test_emiles_axes_and_resolution(emiles_file):
 def test_emiles_by_patterns_and_its_refusals(tmp_path):
     for age in ("01.0000", "10.0000"):
         for z in ("Zp0.00", "Zm0.40"):
-            shutil.copy(os.path.join(EMILES, "Eun1.30%sT%s_iPp0.00_baseFe_linear_FWHM_variable.fits" % (z, age)), str(tmp_path))
+            shutil.copy(os.path.join(EMILES, "Eun1.30%sT%s_iPp0.00_baseFe_linear_FWHM_variable.fits" % (z, age)),
+                        str(tmp_path))
     assert run("convert", "emiles", tmp_path / "*Zp0.00*.fits", tmp_path / "*Zm0.40*.fits", tmp_path / "x.hdf5")[0] == 0
     with h5py.File(str(tmp_path / "x.hdf5"), "r") as f:
         assert f["Luminosity"].shape[:2] == (2, 2) and "SurvivingMass" not in f
@@ -193,7 +204,7 @@ def test_emiles_by_patterns_and_its_refusals(tmp_path):
     assert code == 3 and "differs in IMF" in text
 
 
-# ---- the libraries of two packages ---------------------------------------------------------------------------------------------
+# ---- the libraries of two packages ---------------------------------------------------------------
 def bc03lr(path):
     """A file laid out as BC03lr.h5, whose light falls with age as 1/(10 Myr + age)."""
     age = np.concatenate(([0.0], np.linspace(5.1, 10.30103, 41)))
@@ -205,7 +216,8 @@ def bc03lr(path):
 
 
 def test_B22_a_star_of_6_gyr_is_not_193_times_too_bright(tmp_path):
-    """RUBIX reads the axis log10(yr) as Gyr, so that 6 Gyr finds the row of 10^6 yr.  Here the row at 6 Gyr holds the light of 6 Gyr."""
+    """RUBIX reads the axis log10(yr) as Gyr, so that 6 Gyr finds the row of 10^6 yr.  Here the row
+    at 6 Gyr holds the light of 6 Gyr."""
     source = os.environ.get("CUBIX_BC03LR")
     if not source:
         source = tmp_path / "lr.h5"
@@ -232,12 +244,15 @@ def test_rubix_refuses_an_axis_that_is_not_log_years(tmp_path):
 def bc03_miles(path):
     """A file laid out as bc03_miles_stellar_grids.fits, small."""
     age = np.array([0.0, 1e5, 1e8, 1e9, 1e10])
-    wave = np.concatenate((np.arange(500.0, 3540.0, 0.5), np.arange(3541.4, 7350.0, 0.9), np.arange(7351.0, 8750.0, 1.0), np.arange(8770.0, 9500.0, 20.0)))
+    wave = np.concatenate((np.arange(500.0, 3540.0, 0.5), np.arange(3541.4, 7350.0, 0.9),
+                           np.arange(7351.0, 8750.0, 1.0), np.arange(8770.0, 9500.0, 20.0)))
     zs = (0.2, 1.0, 2.5)
-    images = [fits.ImageHDU((1e-3 / (1 + i) * np.exp(-np.maximum(age, 1e5) / 2e9))[:, None] * (5500.0 / wave)[None, :] ** 2, name="ZMET_%.3fZSOL" % z) for i, z in enumerate(zs)]
+    images = [fits.ImageHDU((1e-3 / (1 + i) * np.exp(-np.maximum(age, 1e5) / 2e9))[:, None]
+                            * (5500.0 / wave)[None, :] ** 2, name="ZMET_%.3fZSOL" % z) for i, z in enumerate(zs)]
     live = np.column_stack([np.log10(np.maximum(age, 1.0))] + [1 - 0.05 * np.arange(5) - 0.01 * i for i in range(3)])
     fits.HDUList([fits.PrimaryHDU()] + images[::-1] + [fits.ImageHDU(live, name="LIV_MSTAR_FRAC"),
-                  fits.ImageHDU(age, name="STELLAR_AGE_YR"), fits.ImageHDU(wave, name="WAVELENGTHS_AA")]).writeto(str(path))
+                  fits.ImageHDU(age, name="STELLAR_AGE_YR"),
+                                                       fits.ImageHDU(wave, name="WAVELENGTHS_AA")]).writeto(str(path))
 
 
 def test_bagpipes(tmp_path):
@@ -250,12 +265,14 @@ def test_bagpipes(tmp_path):
     library = canonical.read(str(tmp_path / "x.hdf5"))
     with fits.open(str(source)) as raw:
         air, age = raw["WAVELENGTHS_AA"].data, raw["STELLAR_AGE_YR"].data
-        assert within(library["Age"], age[1:] / 1e9, rtol=1e-12) and library["Age"][0] == pytest.approx(1e-4)   # 0 and 10^5 yr are one node for CUBIX
+        # 0 and 10^5 yr are one node for CUBIX
+        assert within(library["Age"], age[1:] / 1e9, rtol=1e-12) and library["Age"][0] == pytest.approx(1e-4)
         assert within(library["Wavelength"][air < 1e5], vacuum(air[air < 1e5]), atol=2e-4 * 1.3, rtol=1e-5)
         for i, z in enumerate(library["Metallicity"]):
             flux = raw["ZMET_%.3fZSOL" % (z / 0.02)].data
             assert np.array_equal(flux[0], flux[1]) and within(library["Luminosity"][i], flux[1:] * LSUN, rtol=1e-6)
-            assert within(library["SurvivingMass"][i], raw["LIV_MSTAR_FRAC"].data[1:, -1 - (len(library["Metallicity"]) - 1 - i)], rtol=1e-12)
+            assert within(library["SurvivingMass"][i],
+                          raw["LIV_MSTAR_FRAC"].data[1:, -1 - (len(library["Metallicity"]) - 1 - i)], rtol=1e-12)
         i, j = np.argmin(abs(library["Metallicity"] - 0.02)), 0
         lit = (air > air[0]) & (air < 911.75)
         photons = np.sum(raw["ZMET_1.000ZSOL"].data[j][lit] * air[lit] * np.gradient(air)[lit]) * LSUN / 1.98644586e-8
@@ -263,7 +280,8 @@ def test_bagpipes(tmp_path):
     for at, fwhm in ((3000, 1.0), (5500, 2.51), (8000, 3.0), (9200, 20.0)):
         assert np.interp(at, library["Wavelength"], library["LsfFwhm"]) == pytest.approx(fwhm, rel=1e-2)
     if real:
-        assert 1.9e-5 < np.interp(5500, library["Wavelength"], library["Luminosity"][i, np.argmin(abs(library["Age"] - 10))]) / LSUN < 2.3e-5
+        assert 1.9e-5 < np.interp(5500, library["Wavelength"],
+                                  library["Luminosity"][i, np.argmin(abs(library["Age"] - 10))]) / LSUN < 2.3e-5
 
 
 def test_get_unpacks_a_wheel(tmp_path):
@@ -279,12 +297,14 @@ def test_get_unpacks_a_wheel(tmp_path):
     assert code == 3 and "holds no" in text
 
 
-# ---- info --------------------------------------------------------------------------------------------------------------------
+# ---- info ----------------------------------------------------------------------------------------
 def small(path):
     n = 12
-    tables = {"Age": np.array([0.0, 0.1, 1.0]), "Metallicity": np.array([0.004, 0.02]), "Wavelength": 5000.0 + np.arange(n), "LsfFwhm": np.full(n, 2.5),
+    tables = {"Age": np.array([0.0, 0.1, 1.0]), "Metallicity": np.array([0.004, 0.02]),
+              "Wavelength": 5000.0 + np.arange(n), "LsfFwhm": np.full(n, 2.5),
               "Luminosity": np.ones((2, 3, n), np.float32), "SurvivingMass": np.full((2, 3), 0.6)}
-    texts = {"Name": "test", "IMF": "Kroupa", "SourceMedium": "vacuum", "Reference": "none", "Licence": "none", "Program": "test"}
+    texts = {"Name": "test", "IMF": "Kroupa", "SourceMedium": "vacuum", "Reference": "none", "Licence": "none",
+             "Program": "test"}
     canonical.write(str(path), canonical.Library(tables, texts, LSUN))
 
 
@@ -360,13 +380,20 @@ def test_write_refuses_what_no_reader_takes(tmp_path):
 
 
 @pytest.mark.parametrize("words, code, say", [
-    ((), 2, "required"), (("frobnicate",), 2, "frobnicate"), (("info",), 2, "FILE"), (("convert", "galaxev", "a", "b"), 2, "galaxev"),
-    (("get", "xsl", "b"), 2, "xsl"), (("info", "nowhere.hdf5"), 3, "no such file"), (("info", __file__), 3, "not a readable HDF5"),
-    (("convert", "emiles", "nowhere*", "out.hdf5"), 3, "nothing matches"), (("convert", "bagpipes", __file__, "out.hdf5"), 3, "cannot be read as FITS"),
-    (("convert", "rubix", "a", "b", "out.hdf5"), 3, "one file"), (("demo", os.path.join("no", "such", "folder.hdf5")), 4, "cannot be written"),
+    ((), 2, "required"), (("frobnicate",), 2, "frobnicate"), (("info",), 2, "FILE"),
+                                              (("convert", "galaxev", "a", "b"), 2, "galaxev"),
+    (("get", "xsl", "b"), 2, "xsl"), (("info", "nowhere.hdf5"), 3, "no such file"),
+                                              (("info", __file__), 3, "not a readable HDF5"),
+    (("convert", "emiles", "nowhere*", "out.hdf5"), 3, "nothing matches"),
+                                              (("convert", "bagpipes", __file__, "out.hdf5"), 3,
+                                               "cannot be read as FITS"),
+    (("convert", "rubix", "a", "b", "out.hdf5"), 3, "one file"),
+                                              (("demo", os.path.join("no", "such", "folder.hdf5")), 4,
+                                               "cannot be written"),
 ])
 def test_errors_of_the_command(tmp_path, words, code, say):
-    done = subprocess.run([sys.executable, os.path.abspath(TOOL)] + list(words), cwd=str(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run([sys.executable, os.path.abspath(TOOL)] + list(words), cwd=str(tmp_path),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     lines = done.stderr.splitlines()
     assert done.returncode == code, done.stderr
     assert len(lines) == 1 and lines[0].startswith("cubix-ssp: error: ") and say in lines[0], done.stderr
@@ -381,4 +408,5 @@ def test_air_to_vacuum():
 
 def test_demo_rounding_hides_the_last_bits():
     values = np.array([1.0, 3.3e28, 7.7e-3])
-    assert np.array_equal(demo.rounded(values), demo.rounded(values * (1 + 1e-12))) and within(demo.rounded(values), values, rtol=1e-5)
+    assert np.array_equal(demo.rounded(values), demo.rounded(values * (1 + 1e-12))) and within(demo.rounded(values),
+                                                                                               values, rtol=1e-5)

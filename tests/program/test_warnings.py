@@ -22,14 +22,16 @@ def observe(bench, redshift, **kw):
     return oracle.observe(bench.file, bench.ssp_file, bench.inst, redshift, centre=np.zeros(3), velocity="none", **kw)
 
 
-# ---- beside the field ----------------------------------------------------------------------------------------------------------
+# ---- beside the field ----------------------------------------------------------------------------
 
 @pytest.mark.parametrize("ranks, engine", [(1, "direct"), (1, "histogram"), (3, "auto")])
 def test_star_beside_the_field(bench, ranks, engine):
-    """All stars in the PSF's margin: their scattered light is in the cube, as it is in the field's edge with the PSF's wings; a fast one too."""
+    """All stars in the PSF's margin: their scattered light is in the cube, as it is in the field's
+    edge with the PSF's wings; a fast one too."""
     bench.instrument(8, 6, 0.5, lam=(5000.0, 5029.0, 1.0), psf="moffat", psf_beta=2.5, psf_curve=(1.2,))
     bench.ssp("mixed", fwhm=1.0)
-    bench.particles(stars((-2.4 * KPC[0.05], 0, 0, 0, 0, 900.0, 1e6, 1.0, 0.01), (2.6 * KPC[0.05], 1.0, 0, 0, 0, -30.0, 2e6, 4.0, 0.02)))
+    bench.particles(stars((-2.4 * KPC[0.05], 0, 0, 0, 0, 900.0, 1e6, 1.0, 0.01),
+                          (2.6 * KPC[0.05], 1.0, 0, 0, 0, -30.0, 2e6, 4.0, 0.02)))
     got = bench.cube(ranks=ranks, Redshift=0.05, Engine=engine, **FIXED)
     want = observe(bench, 0.05)
     head = got["header"]["PRIMARY"]
@@ -51,7 +53,7 @@ def test_wide_star_beside_the_field(bench):
     said(bench, status=2, Redshift=0.05, Deposit="gaussian", DepositLength=0.05, **FIXED)
 
 
-# ---- approaching galaxies ----------------------------------------------------------------------------------------------------------
+# ---- approaching galaxies ------------------------------------------------------------------------
 
 @pytest.mark.parametrize("engine", ["direct", "histogram"])
 @pytest.mark.parametrize("z", [-0.001, -0.01, 0.0])
@@ -73,11 +75,12 @@ def test_approaching_needs_a_distance(bench):
     bench.ssp("mixed")
     bench.particles(galaxy(50))
     for z in (-0.001, 0.0):
-        assert f"Redshift = {z:g}" in (err := said(bench, status=2, Redshift=z, **FIXED).err) and "Distance in Mpc" in err
+        assert f"Redshift = {z:g}" in (err := said(bench, status=2, Redshift=z,
+                                                   **FIXED).err) and "Distance in Mpc" in err
     assert "must be -0.01..20" in said(bench, status=2, Redshift=-0.011, Distance=0.78, **FIXED).err
 
 
-# ---- ages and redshifts ------------------------------------------------------------------------------------------------------------
+# ---- ages and redshifts --------------------------------------------------------------------------
 
 def test_older_than_the_universe(bench):
     """At z = 8 the universe is 0.64 Gyr old."""
@@ -91,7 +94,8 @@ def test_older_than_the_universe(bench):
     head = got["header"]["PRIMARY"]
     assert head["N_OLD"] == 2 and head["SNAPZ"] == 0 and head["SNAPMOVE"] is True
     assert any("older than the universe" in str(v) for k, v in head.items() if k.startswith("WARN"))
-    bench.particles(stars((*row, 1e4, 12.0, 0.01), (*row, 1e8, 0.5, 0.01)))                   # a trace of light: no warning
+    # a trace of light: no warning
+    bench.particles(stars((*row, 1e4, 12.0, 0.01), (*row, 1e8, 0.5, 0.01)))
     got = bench.cube(Redshift=8, **FIXED)
     assert "older" not in got["run"].err and got["header"]["PRIMARY"]["N_OLD"] == 1
     got = bench.cube(Redshift=8, Distance=1e5, OmegaMatter=0.3, OmegaLambda=0.7, HubbleParam=0.7, ranks=2, **FIXED)
@@ -106,13 +110,17 @@ def test_another_redshift_than_the_snapshots(bench):
     assert "snapshot's redshift" not in got["run"].out and got["header"]["PRIMARY"]["SNAPMOVE"] is False
     got = bench.cube(Redshift=0.07, **FIXED)
     assert "the snapshot's redshift is 0.05" in got["run"].out and "0.07" in got["run"].out and got["header"]["PRIMARY"]["SNAPMOVE"] is True
-    assert "snapshot's" not in got["run"].err                                                 # it is legitimate: no warning
+    # it is legitimate: no warning
+    assert "snapshot's" not in got["run"].err
 
 
-# ---- the library ---------------------------------------------------------------------------------------------------------------------
+# ---- the library ---------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("library, factor", [("Salpeter 1955, 0.1-100 Msun", "too faint"), ("unimodal, slope 1.30, 0.1-100 Msun (Salpeter)", "too faint"), ("Kroupa 2001", ""),
-                                             ("CHABRIER", ""), ("Chabrier 2003, with Salpeter's slope above 1 Msun", ""), ("bimodal, slope 1.30", ""), ("none", "")])
+@pytest.mark.parametrize("library, factor",
+                         [("Salpeter 1955, 0.1-100 Msun", "too faint"),
+                          ("unimodal, slope 1.30, 0.1-100 Msun (Salpeter)", "too faint"), ("Kroupa 2001", ""),
+                          ("CHABRIER", ""), ("Chabrier 2003, with Salpeter's slope above 1 Msun", ""),
+                          ("bimodal, slope 1.30", ""), ("none", "")])
 def test_mass_functions(bench, library, factor):
     bench.instrument(8, 6, 0.5, lam=(5000.0, 5029.0, 1.0))
     bench.ssp("mixed")
@@ -123,9 +131,11 @@ def test_mass_functions(bench, library, factor):
         got = bench.cube(Redshift=0.05, Centre="median")
         head = got["header"]["PRIMARY"]
         assert head["SIMIMF"] == "Chabrier 2003" and head["SSPIMF"] == library and head["IMFDIFF"] is bool(factor)
-        assert ("initial mass function" in got["run"].err and factor in got["run"].err and library in got["run"].err) if factor else "mass function" not in got["run"].err
+        assert ("initial mass function" in got["run"].err and factor in got["run"].err
+                and library in got["run"].err) if factor else "mass function" not in got["run"].err
     bench.particles(galaxy(50))
-    got = bench.cube(Redshift=0.05, Centre="median")                                          # nobody knows with which these formed
+    # nobody knows with which these formed
+    got = bench.cube(Redshift=0.05, Centre="median")
     assert got["header"]["PRIMARY"]["SIMIMF"] == "" and "mass function" not in got["run"].err
 
 
@@ -138,7 +148,8 @@ def test_mass_function_of_a_format(bench):
     text = (SOURCE / "parameterfiles/formats/canonical.cfg").read_text()
     own = bench.path("own.cfg")
     own.write_text(text + 'imf = "Salpeter";\n')
-    assert "too bright by a factor of about 1.6" in said(bench, Redshift=0.05, Centre="median", SimulationFormat=own).err
+    assert "too bright by a factor of about 1.6" in said(bench, Redshift=0.05, Centre="median",
+                                                         SimulationFormat=own).err
     own.write_text(text + "imf = 1.3;\n")
     assert "'imf' must be a text" in said(bench, status=2, Redshift=0.05, SimulationFormat=own).err
 
@@ -150,7 +161,8 @@ def test_beyond_the_library(bench, what, part):
     bench.instrument(8, 6, 0.5, lam=(5000.0, 5029.0, 1.0))
     bench.ssp("mixed", luminosity=np.full((5, 6, len(wavelengths("mixed"))), 1e30))
     age, z = (13.5, 0.01) if what == "ages" else (3.0, 0.06)
-    bench.particles(stars((0, 0, 0, 0, 0, 0, 1e8 * (1 - part), 3.0, 0.01), (0, 0, 0, 0, 0, 0, 1e8 * part, age, z)), redshift=0.0)
+    bench.particles(stars((0, 0, 0, 0, 0, 0, 1e8 * (1 - part), 3.0, 0.01), (0, 0, 0, 0, 0, 0, 1e8 * part, age, z)),
+                    redshift=0.0)
     got = bench.cube(Redshift=0.002, Distance=10.0, **FIXED)
     words = f"light comes from 1 stars beyond the library's {what}"
     assert (f"{100 * part:.3g} % of the {words}" in got["run"].err) == (part > 0.01)
