@@ -140,12 +140,10 @@ int cubix_mpi_binding_open(struct cubix_binding **out, const char *path, const c
 {
   int status = CUBIX_OK;
   unsigned char wanted[CUBIX_N_LEAF];
-  struct cubix_binding *binding = cubix_alloc(1, sizeof *binding);
+  struct cubix_binding *binding = NULL;
   struct cubix_slab slab = { 0 };
   *out = NULL;
-  CUBIX_TRY(cubix_mpi_agree(binding ? CUBIX_OK
-                                    : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                                                      "cannot allocate %zu bytes", sizeof *binding)));
+  CUBIX_MPI_ALLOC(binding, 1);
   CUBIX_TRY(cubix_mpi_agree(parameters_read(binding, path, text, n_override, override, star != NULL)));
   CUBIX_TRY(cubix_mpi_agree(cubix_leaves_parse(wanted, active, "active")));
   if (star) {

@@ -164,19 +164,13 @@ int cubix_mpi_blocks_share(const struct cubix_cube *cube, int n_lambda, cubix_bl
 {
   int status = CUBIX_OK, *lambda_first = NULL, mine = cube->lambda_first, wrong = 0;
   const int n_rank = cubix_mpi_size(), me = cubix_mpi_rank();
-  lambda_first = malloc(((size_t)n_rank + 1) * sizeof *lambda_first);
-  CUBIX_TRY(cubix_mpi_agree(lambda_first ? CUBIX_OK
-                                         : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                                                           "cannot allocate a table of %d ranks", n_rank)));
+  CUBIX_MPI_ALLOC(lambda_first, n_rank + 1);
   MPI_Allgather(&mine, 1, MPI_INT, lambda_first, 1, MPI_INT, cubix_mpi_group()->comm);
   lambda_first[n_rank] = n_lambda;
   for (int r = n_rank - 1; r >= 0; r--) wrong |= lambda_first[r] > lambda_first[r + 1];
   wrong |= lambda_first[0] != 0 || mine + cube->n_lambda != lambda_first[me + 1];
-  CUBIX_TRY(cubix_mpi_agree(!wrong
-                                ? CUBIX_OK
-                                : cubix_error_set(CUBIX_EFAIL, __func__, __FILE__, __LINE__,
-                                                  "rank %d holds channels %d to %d, which leaves a gap or an overlap",
-                                                  me, mine, mine + cube->n_lambda - 1)));
+  CUBIX_MPI_CHECK(!wrong, CUBIX_EFAIL, "rank %d holds channels %d to %d, which leaves a gap or an overlap", me, mine,
+                  mine + cube->n_lambda - 1);
   CUBIX_TRY(me == 0 ? direct(lambda_first, work, host) : serve(make, host));
 done:
   free(lambda_first);

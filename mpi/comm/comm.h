@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/collective.h"
+#include "base/error.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -13,6 +14,14 @@ extern "C" {
 /** The worst status of all ranks, with the message of the lowest rank that failed.  Collective: end
  * every stage with it and nobody hangs. */
 int cubix_mpi_agree(int status);
+/** CUBIX_CHECK for all ranks: where the condition fails on any, all leave, with the message of the
+ * lowest rank where it does.  Collective: all ranks must come here. */
+#define CUBIX_MPI_CHECK(cond, code, ...) \
+  CUBIX_TRY(cubix_mpi_agree((cond) ? CUBIX_OK : cubix_error_set((code), __func__, __FILE__, __LINE__, __VA_ARGS__)))
+/** CUBIX_ALLOC for all ranks: memory for n things, zeroed, on every rank, or all leave.  Each rank
+ * may ask for another n.  Collective. */
+#define CUBIX_MPI_ALLOC(pointer, n) CUBIX_MPI_CHECK(((pointer) = cubix_alloc((size_t)(n), sizeof *(pointer))), \
+    CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for %s", (size_t)(n), sizeof *(pointer), #pointer)
 /** Do all ranks come to the same call?  For programs in other languages, whose ranks may be out of
  * step, or end one by one, without an error of the library's:
  *  a meeting before every collective call keeps them from waiting for each other for ever.

@@ -29,9 +29,7 @@ int cubix_mpi_file_begin(struct cubix_atomic_file *f, const char *path)
     told[1] = f->inode;
   }
   MPI_Bcast(told, 2, MPI_UINT64_T, 0, cubix_mpi_group()->comm);
-  name = calloc(told[0], 1);
-  if (!name) status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate a file's name");
-  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_MPI_ALLOC(name, told[0]);
   if (root) strcpy(name, f->temporary);
   MPI_Bcast(name, (int)told[0], MPI_CHAR, 0, cubix_mpi_group()->comm);
   CUBIX_TRY(cubix_mpi_agree(root ? CUBIX_OK : cubix_atomic_file_join(f, path, name, told[1])));

@@ -81,9 +81,7 @@ int cubix_mpi_text_read(char **text, const char *path)
   CUBIX_TRY(cubix_mpi_agree(status));
   MPI_Bcast(&length, 1, MPI_LONG, 0, cubix_mpi_group()->comm);
   if (cubix_mpi_rank() != 0) *text = malloc((size_t)length + 1);
-  CUBIX_TRY(cubix_mpi_agree(
-      *text ? CUBIX_OK
-            : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %ld bytes", length)));
+  CUBIX_MPI_CHECK(*text, CUBIX_ENOMEM, "cannot allocate %ld bytes", length);
   MPI_Bcast(*text, (int)length + 1, MPI_CHAR, 0, cubix_mpi_group()->comm);
 done:
   return status;

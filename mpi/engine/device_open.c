@@ -28,13 +28,9 @@ static int find_seat(struct cubix_seat *mine, const struct cubix_params *par)
   MPI_Comm_split_type(cubix_mpi_group()->comm, MPI_COMM_TYPE_SHARED, cubix_mpi_rank(), MPI_INFO_NULL, &node);
   MPI_Comm_rank(node, &rank);
   MPI_Comm_size(node, &n_rank);
-  sight = cubix_alloc(1, sizeof *sight);
-  all = cubix_alloc((size_t)n_rank, sizeof *all);
-  seat = cubix_alloc((size_t)n_rank, sizeof *seat);
-  if (!sight || !all || !seat)
-    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes",
-                             (size_t)n_rank * sizeof *all);
-  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_MPI_ALLOC(sight, 1);
+  CUBIX_MPI_ALLOC(all, n_rank);
+  CUBIX_MPI_ALLOC(seat, n_rank);
   cubix_device_look(sight, par);
   MPI_Allgather(sight, (int)sizeof *sight, MPI_BYTE, all, (int)sizeof *all, MPI_BYTE, node);
   CUBIX_TRY(cubix_mpi_agree(cubix_device_assign(seat, all, n_rank)));

@@ -234,10 +234,7 @@ int cubix_mpi_histogram_share(struct cubix_histogram **histogram)
   struct cubix_histogram *mine = NULL;
   int32_t *exponent = NULL;
   if (cubix_mpi_size() == 1) return CUBIX_OK;
-  exponent = cubix_alloc(n_spaxel, sizeof *exponent);
-  CUBIX_TRY(cubix_mpi_agree(exponent ? CUBIX_OK
-                                     : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                                                       "cannot allocate %zu x 4 bytes", n_spaxel)));
+  CUBIX_MPI_ALLOC(exponent, n_spaxel);
   memcpy(exponent, (*histogram)->exponent, sizeof *exponent * n_spaxel);
   CUBIX_TRY(plan_init(&plan, *histogram));
   CUBIX_TRY(collect(&mine, histogram, &plan));

@@ -128,16 +128,12 @@ static int find_unknowns(struct cubix_fit *fit)
   struct cubix_unknowns_start start = { .n_star = cubix_mpi_chain_size(fit->chain, CUBIX_LEAF_Mass), .value = &first };
   library_range(&start, fit->chain);
   cubix_unknowns_need(need, fit->par, fit->varied);
-  for (int leaf = 0; leaf < CUBIX_N_LEAF && !status; leaf++)
-    if (need[leaf] &&
-        !(first.value[leaf] = cubix_alloc(cubix_mpi_chain_size(fit->chain, (enum cubix_leaf)leaf), sizeof(double))))
-      status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the start of a fit");
-  if (!status && !(light = cubix_alloc(start.n_star, sizeof *light)))
-    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the light of %zu stars",
-                             start.n_star);
-  CUBIX_TRY(cubix_mpi_agree(status));
-  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
-    if (need[leaf]) CUBIX_TRY(cubix_mpi_chain_get(fit->chain, (enum cubix_leaf)leaf, first.value[leaf]));
+  for (enum cubix_leaf leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
+    if (!need[leaf]) continue;
+    CUBIX_MPI_ALLOC(first.value[leaf], cubix_mpi_chain_size(fit->chain, leaf));
+    CUBIX_TRY(cubix_mpi_chain_get(fit->chain, leaf, first.value[leaf]));
+  }
+  CUBIX_MPI_ALLOC(light, start.n_star);
   cubix_mpi_chain_light(fit->chain, light);
   start.light = light;
   CUBIX_TRY(cubix_mpi_agree(cubix_unknowns_init(&fit->unknowns, fit->par, fit->varied, &start, &cubix_mpi_collective)));

@@ -73,11 +73,8 @@ int cubix_fit_blocks_find(struct cubix_fit_blocks *blocks, struct cubix_fit *fit
   const int p = u->n_star_unknown;
   const size_t own = u->n - u->n_shared;
   double *a = NULL;
-  status = blocks_init(blocks, u);
-  if (!status && !(a = cubix_alloc(u->n, sizeof *a)))
-    status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                             "cannot allocate %zu numbers for a fit's curvature", u->n);
-  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_TRY(cubix_mpi_agree(blocks_init(blocks, u)));
+  CUBIX_MPI_ALLOC(a, u->n);
   blocks->n_probe = n_probe;
   for (int probe = 0; probe < n_probe; probe++) {
     probe_voxels(&fit->cube_bar, weight, probe, fit->par->Seed);

@@ -65,10 +65,7 @@ static int find_joint(struct cubix_fit *fit, int stars, int *joined)
     CUBIX_TRY(cubix_mpi_agree(cubix_fit_joint_init(&shared, fit->unknowns, 0)));
     CUBIX_TRY(cubix_fit_joint_fill(&shared, fit));
   }
-  CUBIX_TRY(cubix_mpi_agree(
-      (error = cubix_alloc((size_t)joint->n, sizeof *error))
-          ? CUBIX_OK
-          : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %d errors", joint->n)));
+  CUBIX_MPI_ALLOC(error, joint->n);
   CUBIX_TRY(cubix_mpi_agree(joint_errors(error, joined, joint)));
   for (size_t i = 0; i < fit->unknowns->n; i++) if (joint->place[i] >= 0) fit->error[i] = error[joint->place[i]];
 done:
@@ -87,10 +84,7 @@ int cubix_fit_errors(struct cubix_fit *fit)
               fit->par->FitProbes ? "Likelihood cosine is no likelihood of noise" : "FitProbes = 0");
     return CUBIX_OK;
   }
-  CUBIX_TRY(cubix_mpi_agree(
-      (fit->error = cubix_alloc(u->n, sizeof *fit->error))
-          ? CUBIX_OK
-          : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu errors", u->n)));
+  CUBIX_MPI_ALLOC(fit->error, u->n);
   if (few) for (size_t i = 0; i < u->n; i++) fit->error[i] = INFINITY;
   else {
     CUBIX_TRY(cubix_fit_curve_blocks(fit, cubix_optimiser_x(fit->state)));

@@ -247,13 +247,10 @@ static int read_facts(struct image *image, const char *path)
   const int n_fact = image->file.n_fact;
   image->file.n_fact = 2;
   CUBIX_TRY(cubix_mpi_star_file_read(&image->file, path));
-  CUBIX_TRY(cubix_mpi_agree(
-      image->version == LAYOUT
-          ? CUBIX_OK
-          : cubix_error_set(
-                CUBIX_EINPUT, __func__, __FILE__, __LINE__,
-                "%s is a restart file of version %g, this program continues those of version %d: start the fit again",
-                path, image->version, LAYOUT)));
+  CUBIX_MPI_CHECK(
+      image->version == LAYOUT, CUBIX_EINPUT,
+      "%s is a restart file of version %g, this program continues those of version %d: start the fit again", path,
+      image->version, LAYOUT);
   image->file.n_fact = n_fact;
   CUBIX_TRY(cubix_mpi_star_file_read(&image->file, path));
 done:

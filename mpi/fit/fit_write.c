@@ -181,10 +181,7 @@ static int stars_write(const struct cubix_fit *fit)
   };
   struct cubix_star_column column[2 * N_DATASET + 1];
   struct cubix_star_file file = { .n_star = n, .fact = fact, .n_fact = sizeof fact / sizeof fact[0], .column = column };
-  for (int i = 0; i < N_DATASET && !status; i++)
-    if (!(value[i] = cubix_alloc(cubix_mpi_chain_size(fit->chain, datasets[i].leaf), sizeof(double))))
-      status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate the fitted stars");
-  CUBIX_TRY(cubix_mpi_agree(status));
+  for (int i = 0; i < N_DATASET; i++) CUBIX_MPI_ALLOC(value[i], cubix_mpi_chain_size(fit->chain, datasets[i].leaf));
   if (fit->error && fit->unknowns->n_star_unknown) star_errors(fit);
   for (int i = 0; i < N_DATASET; i++) {
     const int n_c = cubix_leaf_info(datasets[i].leaf)->n, varied = fit->varied[datasets[i].leaf];

@@ -182,10 +182,7 @@ int cubix_mpi_star_file_write(const struct cubix_star_file *f, const char *path)
   struct cubix_atomic_file out = { 0 };
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
-  at = cubix_alloc((unsigned long)f->n_column, sizeof *at);
-  CUBIX_TRY(cubix_mpi_agree(at ? CUBIX_OK
-                               : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                                                 "cannot allocate the places of %d columns", f->n_column)));
+  CUBIX_MPI_ALLOC(at, f->n_column);
   CUBIX_TRY(cubix_mpi_file_begin(&out, path));
   CUBIX_TRY(cubix_mpi_agree(root ? lay_out(f, &out, (hsize_t)all, at) : CUBIX_OK));
   MPI_Bcast(at, f->n_column, MPI_INT64_T, 0, cubix_mpi_group()->comm);

@@ -342,10 +342,9 @@ static int publish(const struct cubix_mock *m, struct cubix_atomic_file *out, in
   int status = CUBIX_OK;
   int64_t renamed = 0;
   struct stat s;
-  char **where = cubix_alloc((unsigned long)m->o.n_file, sizeof *where);
-  CUBIX_TRY(cubix_mpi_agree(
-      where ? places(where, out, m->o.n_file)
-            : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate files' names")));
+  char **where = NULL;
+  CUBIX_MPI_ALLOC(where, m->o.n_file);
+  CUBIX_TRY(cubix_mpi_agree(places(where, out, m->o.n_file)));
   for (; renamed < m->o.n_file; renamed++) {
     CUBIX_TRY(cubix_mpi_file_publish(&out[renamed]));
     if (where[renamed] && !stat(where[renamed], &s)) *bytes += (int64_t)s.st_size;
@@ -390,10 +389,7 @@ int cubix_mpi_mock_write(const struct cubix_mock *mock, const char *path, const 
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
   *bytes = 0;
-  out = cubix_alloc((unsigned long)mock->o.n_file, sizeof *out);
-  CUBIX_TRY(cubix_mpi_agree(out ? CUBIX_OK
-                                : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                                                  "cannot allocate %lld files", (long long)mock->o.n_file)));
+  CUBIX_MPI_ALLOC(out, mock->o.n_file);
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_rank() == 0 ? check(mock, path) : CUBIX_OK));
   for (int64_t k = 0; k < mock->o.n_file; k++) {
     CUBIX_TRY(piece_name(mock, path, k, name));

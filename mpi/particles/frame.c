@@ -74,10 +74,7 @@ static int find_velocity(double velocity[3], const struct cubix_params *par, con
   const char *word = par->SystemicVelocity.word;
   if (!word) memcpy(velocity, par->SystemicVelocity.x, 3 * sizeof *velocity);
   if (!word || !strcmp(word, "none")) goto done;
-  use = cubix_reserve(slab->n, 1);
-  CUBIX_TRY(cubix_mpi_agree(
-      use ? CUBIX_OK
-          : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", slab->n)));
+  CUBIX_MPI_CHECK((use = cubix_reserve(slab->n, 1)), CUBIX_ENOMEM, "cannot allocate %zu bytes", slab->n);
 #pragma omp parallel for schedule(static) reduction(+ : inside)
   for (size_t i = 0; i < slab->n; i++) {
     double r[3];

@@ -234,16 +234,13 @@ done:
 int cubix_mpi_frame_sphere(double centre[3], const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
-  struct shells *s = cubix_alloc(1, sizeof *s);
+  struct shells *s = NULL;
   double t[5], least = fmax(20, (double)slab->n_total / 1000), start = 0, radius, heaviest = 0;
   CUBIX_TRY(start_sphere(centre, &start, &heaviest, slab));
-  if (s) {
-    s->order = cubix_reserve(slab->n, sizeof *s->order);
-    s->spare = cubix_reserve(slab->n, sizeof *s->spare);
-  }
-  CUBIX_TRY(cubix_mpi_agree(s && s->order && s->spare ? CUBIX_OK
-                                                      : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                                                                        "cannot allocate %zu bytes", 8 * slab->n)));
+  CUBIX_MPI_ALLOC(s, 1);
+  CUBIX_MPI_CHECK((s->order = cubix_reserve(slab->n, sizeof *s->order)) &&
+                      (s->spare = cubix_reserve(slab->n, sizeof *s->spare)),
+                  CUBIX_ENOMEM, "cannot allocate %zu bytes", 8 * slab->n);
   s->slab = slab;
   memcpy(s->origin, centre, sizeof s->origin);
   s->scale_m = cubix_exact_scale(heaviest);

@@ -105,20 +105,13 @@ static void skewness(double t[][CUBIX_BLOCK], const void *host, size_t first, si
   }
 }
 
-static int there(int found, size_t bytes)
-{
-  return cubix_mpi_agree(
-      found ? CUBIX_OK
-            : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", bytes));
-}
-
 /* Radius at which the present mass, in order of radius, first reaches half the total. */
 static int half_mass_radius(double *radius, const struct cubix_slab *slab, const double centre[3])
 {
   int status = CUBIX_OK, exponent;
-  double largest = 0, *r = cubix_reserve(slab->n, sizeof *r);
+  double largest = 0, *r = NULL;
   int64_t total = 0;
-  CUBIX_TRY(there(r != NULL, 8 * slab->n));
+  CUBIX_MPI_CHECK((r = cubix_reserve(slab->n, sizeof *r)), CUBIX_ENOMEM, "cannot allocate %zu bytes", 8 * slab->n);
 #pragma omp parallel for schedule(static) reduction(max : largest)
   for (size_t i = 0; i < slab->n; i++) {
     double v[3];
@@ -186,10 +179,10 @@ static int gather_body(struct body *b)
 {
   int status = CUBIX_OK, n_thread = omp_get_max_threads();
   const struct cubix_slab *slab = b->slab;
-  size_t n = slab->n, *begin = cubix_alloc((size_t)n_thread + 1, sizeof *begin);
+  size_t n = slab->n, *begin = NULL;
   double heaviest = 0, fastest = 0;
   free_columns(b);
-  CUBIX_TRY(there(begin != NULL, 8 * (size_t)n_thread));
+  CUBIX_MPI_ALLOC(begin, n_thread + 1);
 #pragma omp parallel for schedule(static, 1) num_threads(n_thread)
   for (int t = 0; t < n_thread; t++) {
     size_t found = 0, last = n * ((size_t)t + 1) / (size_t)n_thread;
@@ -205,7 +198,7 @@ static int gather_body(struct body *b)
   b->z = cubix_reserve(b->n, sizeof *b->z);
   b->m = cubix_reserve(b->n, sizeof *b->m);
   b->star = cubix_reserve(b->n, sizeof *b->star);
-  CUBIX_TRY(there(b->x && b->y && b->z && b->m && b->star, 36 * b->n));
+  CUBIX_MPI_CHECK(b->x && b->y && b->z && b->m && b->star, CUBIX_ENOMEM, "cannot allocate %zu bytes", 36 * b->n);
 #pragma omp parallel for schedule(static, 1) num_threads(n_thread) reduction(max : heaviest, fastest)
   for (int t = 0; t < n_thread; t++) {
     size_t at = begin[t], last = n * ((size_t)t + 1) / (size_t)n_thread;

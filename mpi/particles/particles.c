@@ -130,17 +130,14 @@ static int read_whole(struct cubix_particles *particles, unsigned parts)
   parts |= length_part(particles);
   const double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(),
                there = cubix_memory_free();
-  CUBIX_TRY(cubix_mpi_agree(
-      need <= there ? CUBIX_OK
-                    : cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__,
-                                      particles->n_chunk == 1
-                                          ? "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: "
-                                            "use more nodes, or SlabMemory to read them in chunks"
-                                          : "centre, velocity and axes are found from all stars at once, which takes "
-                                            "%.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, "
-                                            "or give numbers for Centre and SystemicVelocity and Orientation none or "
-                                            "angles, for which stars are read in chunks",
-                                      1e-9 * need, cubix_mpi_local_size(), 1e-9 * there)));
+  CUBIX_MPI_CHECK(need <= there, CUBIX_EUSAGE,
+                  particles->n_chunk == 1
+                      ? "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or "
+                        "SlabMemory to read them in chunks"
+                      : "centre, velocity and axes are found from all stars at once, which takes %.3g GB on a node of "
+                        "%d rank(s), where %.3g GB are free: use more nodes, or give numbers for Centre and "
+                        "SystemicVelocity and Orientation none or angles, for which stars are read in chunks",
+                  1e-9 * need, cubix_mpi_local_size(), 1e-9 * there);
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(particles->slab, cubix_mpi_reader_rows(reader, 0), parts)));
   CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
   reader->n_chunk_rows = rows;
@@ -152,10 +149,8 @@ done:
 int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  struct cubix_particles *particles = cubix_alloc(1, sizeof *particles);
-  CUBIX_TRY(cubix_mpi_agree(particles ? CUBIX_OK
-                                      : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                                                        "cannot allocate %zu bytes", sizeof *particles)));
+  struct cubix_particles *particles = NULL;
+  CUBIX_MPI_ALLOC(particles, 1);
   particles->par = par;
   particles->n_record = records_of(par);
   CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par));

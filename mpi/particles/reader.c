@@ -182,12 +182,10 @@ done:
 int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  struct cubix_reader *r = cubix_alloc(1, sizeof *r);
+  struct cubix_reader *r = NULL;
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
-  CUBIX_TRY(cubix_mpi_agree(
-      r ? CUBIX_OK
-        : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate memory for the reader")));
+  CUBIX_MPI_ALLOC(r, 1);
   if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par);
   CUBIX_TRY(cubix_mpi_agree(status));
   CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));

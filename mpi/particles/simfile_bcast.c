@@ -11,22 +11,15 @@
 #include "simulation/simfile.h"
 #include "simulation/slab.h"
 
-static int memory_there(int there)
-{
-  return there ? CUBIX_OK
-               : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__,
-                                 "cannot allocate memory for the list of files");
-}
-
 int cubix_mpi_simfile_share(struct cubix_simfile **sim)
 {
-  int status = CUBIX_OK, n = 0, root = cubix_mpi_rank() == 0;
+  int status = CUBIX_OK, n = 0, root = cubix_mpi_rank() == 0, there = 1;
   size_t room = 0;
   char *names = NULL, *at;
   struct cubix_snapshot *s;
 
   if (!root) *sim = cubix_alloc(1, sizeof **sim);
-  CUBIX_TRY(cubix_mpi_agree(memory_there(*sim != NULL)));
+  CUBIX_MPI_CHECK(*sim, CUBIX_ENOMEM, "cannot allocate %zu bytes", sizeof **sim);
   s = &(*sim)->snapshot;
   if (root) for (int i = 0; i < s->n_file; i++) room += strlen(s->file[i]) + 1;
   struct cubix_simfile mine = **sim;
@@ -38,7 +31,8 @@ int cubix_mpi_simfile_share(struct cubix_simfile **sim)
   s->file_size = root ? mine.snapshot.file_size : cubix_alloc((size_t)n, sizeof *s->file_size);
   (*sim)->n_star = root ? mine.n_star : cubix_alloc((size_t)n, sizeof *(*sim)->n_star);
   (*sim)->abroad = root ? mine.abroad : cubix_alloc((size_t)n, sizeof *(*sim)->abroad);
-  CUBIX_TRY(cubix_mpi_agree(memory_there(names && s->file && s->file_size && (*sim)->n_star && (*sim)->abroad)));
+  CUBIX_MPI_CHECK(names && s->file && s->file_size && (*sim)->n_star && (*sim)->abroad, CUBIX_ENOMEM,
+                  "cannot allocate the list of %d files", n);
   at = names;
   if (root) for (int i = 0; i < n; i++) at = strcpy(at, s->file[i]) + strlen(s->file[i]) + 1;
   MPI_Bcast(names, (int)room, MPI_CHAR, 0, cubix_mpi_group()->comm);
@@ -46,12 +40,12 @@ int cubix_mpi_simfile_share(struct cubix_simfile **sim)
   MPI_Bcast((*sim)->n_star, n, MPI_INT64_T, 0, cubix_mpi_group()->comm);
   MPI_Bcast((*sim)->abroad, n, MPI_BYTE, 0, cubix_mpi_group()->comm);
   at = names;
-  for (int i = 0; !root && i < n && !status; i++, at += strlen(at) + 1) {
+  for (int i = 0; !root && i < n && there; i++, at += strlen(at) + 1) {
     s->file[i] = cubix_alloc(strlen(at) + 1, 1);
-    status = memory_there(s->file[i] != NULL);
-    if (!status) strcpy(s->file[i], at);
+    there = s->file[i] != NULL;
+    if (there) strcpy(s->file[i], at);
   }
-  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_MPI_CHECK(there, CUBIX_ENOMEM, "cannot allocate the names of %d files", n);
 done:
   free(names);
   return status;

@@ -126,10 +126,8 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
                          const unsigned char active[CUBIX_N_LEAF])
 {
   int status = CUBIX_OK;
-  struct cubix_chain *chain = cubix_alloc(1, sizeof *chain);
-  CUBIX_TRY(cubix_mpi_agree(
-      chain ? CUBIX_OK
-            : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *chain)));
+  struct cubix_chain *chain = NULL;
+  CUBIX_MPI_ALLOC(chain, 1);
   memcpy(chain->active, active, CUBIX_N_LEAF);
   chain->mass_scale = 1;
   const struct cubix_pipeline_use use = {

@@ -55,10 +55,8 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
                             const struct cubix_pipeline_use *use, struct cubix_stages *stages)
 {
   int status = CUBIX_OK;
-  struct cubix_pipeline *pipe = cubix_alloc(1, sizeof *pipe);
-  CUBIX_TRY(cubix_mpi_agree(
-      pipe ? CUBIX_OK
-           : cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes", sizeof *pipe)));
+  struct cubix_pipeline *pipe = NULL;
+  CUBIX_MPI_ALLOC(pipe, 1);
   pipe->group = cubix_mpi_group();
   pipe->warnings = *cubix_log_warnings();
   cubix_mpi_pipeline_enter(pipe);
