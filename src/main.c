@@ -3,7 +3,6 @@
  * Read my share of the galaxy, find its frame on the sky, paint it, add the ranks up, look at it
  * through the instrument, write. */
 #include <math.h>
-#include <string.h>
 
 #include "base/atomic_file.h"
 #include "base/error.h"
@@ -46,7 +45,7 @@ int main(int argc, char **argv)
 
   CUBIX_STAGE(&stages, "parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override));
   cubix_mode_idle(par);
-  if (strcmp(par->Mode, "cube") != 0) {
+  if (par->Mode != CUBIX_Mode_cube) {
     status = cubix_mode_fit(par, opt.dry_run, &stages);
     goto done;
   }

@@ -47,7 +47,7 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
                                  .values = survey->values,
                                  .values_apart = survey->values_apart };
   double step;
-  if (!strcmp(par->Engine, "direct"))
+  if (par->Engine == CUBIX_Engine_direct)
     cubix_params_warn_idle(par, "Tolerance Combine TemplateCache", "it belongs to Engine histogram");
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&engine, par, tables->n_row, cubix_mpi_size(), tables->n_lambda)));
   memcpy(work.beyond, survey->beyond, sizeof work.beyond);
@@ -59,8 +59,8 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
   if (engine->reach > 0 && !tables->pchip)
     CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, templates, engine));
   cubix_engine_choose(engine, par, &work);
-  cubix_log(engine->method == CUBIX_DIRECT && !strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO,
-            "engine: %s", engine->why);
+  int refused = engine->method == CUBIX_DIRECT && par->Engine == CUBIX_Engine_histogram;
+  cubix_log(refused ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
   *out = engine;
   engine = NULL;
 done:
@@ -79,8 +79,8 @@ int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **b
   if (*basis) goto done;
   cubix_engine_go_direct(engine, templates->tables.n_lambda,
                          "direct: no step of the velocity grid is certified to Tolerance = %g with TemplateSemantic %s",
-                         engine->tolerance, par->TemplateSemantic);
-  cubix_log(!strcmp(par->Engine, "histogram") ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
+                         engine->tolerance, cubix_TemplateSemantic_word[par->TemplateSemantic]);
+  cubix_log(par->Engine == CUBIX_Engine_histogram ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO, "engine: %s", engine->why);
 done:
   return status;
 }

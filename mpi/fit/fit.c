@@ -97,7 +97,7 @@ static int iterated(void *host, const struct cubix_optimiser *state)
   struct cubix_fit *fit = host;
   const int iteration = (int)state->at[CUBIX_AT_ITERATION];
   cubix_log(CUBIX_LOG_INFO, "fit: iteration %d, %s %.8g, per degree of freedom %.5g, gradient %.2e, step %.2e",
-            iteration, fit->par->Likelihood, state->at[CUBIX_AT_VALUE],
+            iteration, cubix_Likelihood_word[fit->par->Likelihood], state->at[CUBIX_AT_VALUE],
             state->at[CUBIX_AT_VALUE] / fmax(fit->voxels - fit->free, 1), state->at[CUBIX_AT_GRADIENT],
             state->at[CUBIX_AT_STEP]);
   cubix_log_progress("fit", (double)iteration / fmax(fit->par->MaxIterations, 1));
@@ -166,8 +166,7 @@ static int make_room(struct cubix_fit *fit)
   const struct cubix_params *par = fit->par;
   CUBIX_TRY(cubix_unknowns_leaves(fit->unknowns, &fit->value));
   CUBIX_TRY(cubix_unknowns_leaves(fit->unknowns, &fit->bar));
-  CUBIX_TRY(cubix_optimiser_init(&fit->state, strcmp(par->Optimiser, "adam") ? CUBIX_LBFGS : CUBIX_ADAM,
-                                 fit->unknowns->n, par->FitPairs));
+  CUBIX_TRY(cubix_optimiser_init(&fit->state, par->Optimiser, fit->unknowns->n, par->FitPairs));
   if (par->FitScan && fit->free <= CUBIX_FIT_MOST_JOINT) CUBIX_TRY(find_ranges(fit));
   fit->room = 256;
   CUBIX_ALLOC(fit->row, fit->room * CUBIX_N_ROW);
@@ -192,8 +191,8 @@ static void tell_end(const struct cubix_fit *fit)
   char verdict[CUBIX_FIT_VERDICT];
   cubix_log(cubix_optimiser_converged(end) ? CUBIX_LOG_INFO : CUBIX_LOG_WARNING,
             "fit: %s%s; %.0f iterations, %.0f evaluations, %s %.10g", cubix_optimiser_end_text(end),
-            cubix_fit_promise(fit, verdict), at[CUBIX_AT_ITERATION], at[CUBIX_AT_EVALUATION], fit->par->Likelihood,
-            at[CUBIX_AT_VALUE]);
+            cubix_fit_promise(fit, verdict), at[CUBIX_AT_ITERATION], at[CUBIX_AT_EVALUATION],
+            cubix_Likelihood_word[fit->par->Likelihood], at[CUBIX_AT_VALUE]);
   cubix_log(CUBIX_LOG_INFO, "fit: %s", cubix_fit_scanned(fit, verdict));
   if (!cubix_fit_describes(fit, verdict))
     cubix_log(CUBIX_LOG_WARNING,
@@ -221,7 +220,8 @@ static int search(struct cubix_fit *fit)
                                                    fit->scan.low ? &fit->scan : NULL };
   if (par->FitResume) CUBIX_TRY(cubix_fit_resume(fit, &problem));
   cubix_log(CUBIX_LOG_INFO, "fit: %.0f unknowns, %zu of them of the whole, and %.0f voxels; %s%s", fit->free,
-            fit->unknowns->n_shared, fit->voxels, par->Optimiser, par->FitResume ? ", continued" : "");
+            fit->unknowns->n_shared, fit->voxels, cubix_Optimiser_word[par->Optimiser],
+            par->FitResume ? ", continued" : "");
   CUBIX_TRY(cubix_optimise(fit->state, &problem, &rule));
   tell_end(fit);
   if (par->FitRestart) keep(fit, fit->state);

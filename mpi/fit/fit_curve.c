@@ -176,7 +176,7 @@ done:
 int cubix_fit_curve_init(struct cubix_fit *fit)
 {
   int status = CUBIX_OK;
-  const int cosine = cubix_likelihood_of(fit->par) == CUBIX_COSINE, few = fit->free <= CUBIX_FIT_MOST_JOINT;
+  const int cosine = fit->par->Likelihood == CUBIX_Likelihood_cosine, few = fit->free <= CUBIX_FIT_MOST_JOINT;
   struct cubix_fit_curve *curve = &fit->curve;
   if (few) CUBIX_TRY(cubix_fit_joint_init(&curve->joint, fit->unknowns, 1));
   curve->told = (struct cubix_optimiser_curve) { .n = curve->joint.n, .place = curve->joint.place, .gain = cosine ?

@@ -79,7 +79,7 @@ int cubix_fit_errors(struct cubix_fit *fit)
   int status = CUBIX_OK, joined = 1;
   const struct cubix_unknowns *u = fit->unknowns;
   const int few = fit->free <= CUBIX_FIT_MOST_JOINT;
-  if (!fit->par->FitProbes || cubix_likelihood_of(fit->par) == CUBIX_COSINE) {
+  if (!fit->par->FitProbes || fit->par->Likelihood == CUBIX_Likelihood_cosine) {
     cubix_log(CUBIX_LOG_INFO, "fit: no errors: %s",
               fit->par->FitProbes ? "Likelihood cosine is no likelihood of noise" : "FitProbes = 0");
     return CUBIX_OK;

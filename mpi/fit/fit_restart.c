@@ -65,7 +65,7 @@ static int image_init(struct image *image, const struct cubix_fit *fit, const st
   int status = CUBIX_OK;
   const struct cubix_unknowns *u = fit->unknowns;
   const double same[N_SAME] = {
-    state->method, state->memory, u->n_star_unknown, (double)u->n_shared, cubix_likelihood_of(fit->par),
+    state->method, state->memory, u->n_star_unknown, (double)u->n_shared, fit->par->Likelihood,
     fit->voxels,   stars
   };
   struct cubix_star_file *file = &image->file;
@@ -235,7 +235,7 @@ static int value_check(struct cubix_fit *fit, const char *path)
               "%s is of another fit, or damaged: it says that %s is %.8g at its unknowns, and here it is %.8g; "
               "continue with the same stars, library, instrument and ObservedFile, "
               "or set FitResume no",
-              path, fit->par->Likelihood, was, value);
+              path, cubix_Likelihood_word[fit->par->Likelihood], was, value);
 done:
   return status;
 }

@@ -39,7 +39,8 @@ static int print_convergence(FILE *out, const void *host)
 {
   const struct cubix_fit *fit = host;
   fprintf(out, "# CUBIX, Mode fit: Likelihood %s, Optimiser %s, Parameters %s\n# voxels  %.0f\n# unknowns %.0f\n",
-          fit->par->Likelihood, fit->par->Optimiser, fit->par->Parameters, fit->voxels, fit->free);
+          cubix_Likelihood_word[fit->par->Likelihood], cubix_Optimiser_word[fit->par->Optimiser], fit->par->Parameters,
+          fit->voxels, fit->free);
   fprintf(out, "# gradient: largest component of the projected gradient; step: largest change of an unknown; both in "
                "the unknowns of doc/math.md section 13\n");
   fprintf(out, "#%9s %11s %24s %14s %14s\n", "iteration", "evaluations", "value", "gradient", "step");
@@ -61,7 +62,7 @@ const char *cubix_fit_promise(const struct cubix_fit *fit, char text[CUBIX_FIT_V
   const double promise = fit->state->at[CUBIX_AT_PROMISE];
   text[0] = '\0';
   if (promise < 0) return text;
-  if (cubix_likelihood_of(fit->par) == CUBIX_COSINE)
+  if (fit->par->Likelihood == CUBIX_Likelihood_cosine)
     snprintf(text, CUBIX_FIT_VERDICT, "; %.2g may still be gained", promise);
   else
     snprintf(text, CUBIX_FIT_VERDICT, "; %.2g may still be gained, %.2g standard deviations%s", promise, sqrt(promise),
@@ -89,7 +90,7 @@ int cubix_fit_describes(const struct cubix_fit *fit, char text[CUBIX_FIT_VERDICT
   const double freedom = fit->voxels - fit->free, chi2 = fit->state->at[CUBIX_AT_VALUE],
                sigma = (chi2 - freedom) / sqrt(2 * freedom);
   text[0] = '\0';
-  if (cubix_likelihood_of(fit->par) != CUBIX_CHI2 || !(freedom >= 1)) return 1;
+  if (fit->par->Likelihood != CUBIX_Likelihood_chi2 || !(freedom >= 1)) return 1;
   snprintf(text, CUBIX_FIT_VERDICT, "chi2 is %s (%+.1f standard deviations of chi2)",
            fabs(sigma) < 5 ? "what the noise makes it"
            : sigma < 0     ? "less than the noise makes it: the variances are too large, or the cube has no noise"
@@ -105,8 +106,8 @@ static int print_fit(FILE *out, const void *host)
   const double *at = fit->state->at, *x = cubix_optimiser_x(fit->state);
   double freedom = fmax(fit->voxels - fit->free, 1);
   char text[CUBIX_FIT_VERDICT];
-  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s%s\n", fit->par->Likelihood,
-          fit->par->ObservedFile, fit->par->Parameters,
+  fprintf(out, "# CUBIX, Mode fit: Likelihood %s, ObservedFile %s, Parameters %s\n# %s%s\n",
+          cubix_Likelihood_word[fit->par->Likelihood], fit->par->ObservedFile, fit->par->Parameters,
           cubix_optimiser_end_text((enum cubix_optimiser_end)at[CUBIX_AT_END]), cubix_fit_promise(fit, text));
   (void)cubix_fit_describes(fit, text);
   if (text[0]) fprintf(out, "# %s\n", text);
@@ -211,8 +212,8 @@ int cubix_mpi_fit_room(const struct cubix_chain *chain, const struct cubix_param
                        const unsigned char varied[CUBIX_N_LEAF])
 {
   int status = CUBIX_OK, own = 0, columns = 1, n = 1;         /* numbers of a star: unknowns, in the particle file */
-  const int vectors = strcmp(par->Optimiser, "adam") ? 2 + 2 * par->FitPairs : 4,
-            each = !strcmp(par->FitModel, "stars");
+  const int vectors = par->Optimiser == CUBIX_Optimiser_lbfgs ? 2 + 2 * par->FitPairs : 4,
+            each = par->FitModel == CUBIX_FitModel_stars;
   const double n_star = (double)cubix_mpi_sum_int((int64_t)cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass));
   struct cubix_disk_need need[2] = { { .bytes = 1 << 16 }, { .bytes = 1 << 17 } };
   struct cubix_result result;

@@ -8,7 +8,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/atomic_file.h"
 #include "base/disk.h"
@@ -62,7 +61,7 @@ static int print(FILE *out, const void *host)
 {
   const struct text *t = host;
   fprintf(out, "# CUBIX, Mode gradient: Likelihood %s, ObservedFile %s\n# objective %.17g\n# voxels    %.0f\n",
-          t->par->Likelihood, t->par->ObservedFile, t->value, t->voxels);
+          cubix_Likelihood_word[t->par->Likelihood], t->par->ObservedFile, t->value, t->voxels);
   fprintf(out, "# gradient: change of the objective per unit of the parameter\n#%-25s %24s %24s %s\n", " name", "value",
           "gradient", "unit");
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
@@ -113,7 +112,7 @@ int cubix_mpi_gradient_write(const struct cubix_chain *chain, const struct cubix
   struct cubix_star_column column[CUBIX_N_LEAF];
   struct cubix_star_table table[CUBIX_N_LEAF];
   struct cubix_star_fact fact[] = { { "CubixFile", "gradient", NULL, 0 },
-                                    { "Likelihood", par->Likelihood, NULL, 0 },
+                                    { "Likelihood", cubix_Likelihood_word[par->Likelihood], NULL, 0 },
                                     { "ObservedFile", par->ObservedFile, NULL, 0 },
                                     { "Objective", NULL, &value, 1 },
                                     { "Voxels", NULL, &voxels, 1 } };

@@ -94,9 +94,10 @@ done:
 /* A parameter that was given but has no say in this Orientation is a mistake that nobody would see. */
 static void warn_of_idle(const struct cubix_params *par)
 {
-  int angles = !strcmp(par->Orientation, "angles"), disc = !angles && strcmp(par->Orientation, "none") != 0;
+  int angles = par->Orientation == CUBIX_Orientation_angles,
+      disc = !angles && par->Orientation != CUBIX_Orientation_none;
   if (!angles) cubix_params_warn_idle(par, "Alpha Beta Gamma", "it belongs to Orientation angles");
-  if (strcmp(par->Orientation, "inclined") != 0)
+  if (par->Orientation != CUBIX_Orientation_inclined)
     cubix_params_warn_idle(par, "Inclination", "it belongs to Orientation inclined");
   if (!disc)
     cubix_params_warn_idle(par, "PositionAngle AlignWith AlignRadius",
@@ -108,7 +109,7 @@ int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cub
   const char *centre = par->Centre.word, *velocity = par->SystemicVelocity.word;
   if (centre && !(!strcmp(centre, "auto") && snapshot->has_centre)) return 1;
   if (velocity && strcmp(velocity, "none") != 0) return 1;
-  return strcmp(par->Orientation, "none") != 0 && strcmp(par->Orientation, "angles") != 0;
+  return par->Orientation != CUBIX_Orientation_none && par->Orientation != CUBIX_Orientation_angles;
 }
 
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab)
@@ -124,7 +125,7 @@ int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *p
     CUBIX_TRY(cubix_mpi_frame_count(slab, par, frame->centre, (int64_t)slab->n));
   }
   CUBIX_TRY(find_velocity(frame->velocity, par, slab, frame->centre));
-  if (strcmp(par->Orientation, "none") != 0 && strcmp(par->Orientation, "angles") != 0)
+  if (par->Orientation != CUBIX_Orientation_none && par->Orientation != CUBIX_Orientation_angles)
     CUBIX_TRY(cubix_mpi_frame_body(frame->body, frame, par, slab));
   cubix_frame_turn(frame, par);
 done:

@@ -363,7 +363,7 @@ int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const str
   CUBIX_TRY(gather_body(&b));
   bound[0] = bound[1] = bound[2] = 2 * b.heaviest * b.radius * b.fastest;
   cubix_mpi_sum_exact(l, 3, b.n, spin, &b, bound);
-  if (!strcmp(par->AlignWith, "inertia")) CUBIX_TRY(iterate_inertia(&b));
+  if (par->AlignWith == CUBIX_AlignWith_inertia) CUBIX_TRY(iterate_inertia(&b));
   else CUBIX_TRY(axes_from_spin(&b, l));
   frame->align_radius = b.radius;
   frame->axis_p = b.p;

@@ -23,7 +23,6 @@
 #include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -54,18 +53,17 @@ enum { LEAST = 1024, LEAST_RECORDS = 1 << 16 };
 /* Records of a star at least; with Deposit gaussian those of the narrowest. */
 static double records_of(const struct cubix_params *par)
 {
-  return !strcmp(par->Deposit, "nearest") ? 1
-         : !strcmp(par->Deposit, "cic")   ? 4
-         : !strcmp(par->Deposit, "tsc")   ? 9
-                                          : 21;
+  static const double records[] = { [CUBIX_Deposit_nearest] = 1, [CUBIX_Deposit_cic] = 4, [CUBIX_Deposit_tsc] = 9,
+                                    [CUBIX_Deposit_gaussian] = 21 };
+  return records[par->Deposit];
 }
 
 /* Bytes of so many stars of a chunk at the peak: reading and sorting are not at the same time. */
 static double chunk_bytes(const struct cubix_particles *particles, double rows)
 {
   int smooth = particles->n_record > 1;
-  unsigned parts =
-      CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (strcmp(particles->par->Deposit, "gaussian") ? 0 : CUBIX_SLAB_LENGTH);
+  unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION |
+                   (particles->par->Deposit == CUBIX_Deposit_gaussian ? CUBIX_SLAB_LENGTH : 0);
   double sorting = cubix_placement_bytes(rows * particles->n_record, 0, 0) +
                    cubix_placement_work_bytes(rows, rows * particles->n_record, 0, smooth, 0);
   return cubix_slab_bytes(rows, parts) + fmax(sorting, cubix_mpi_reader_bytes(rows));
@@ -268,7 +266,7 @@ done:
  * and the plan of memory cannot count them later. */
 static int begin_count(struct cubix_particles *particles, const struct cubix_instrument *ins)
 {
-  const int wanted = particles->n_chunk > 1 || (!particles->keep && !strcmp(particles->par->Deposit, "gaussian"));
+  const int wanted = particles->n_chunk > 1 || (!particles->keep && particles->par->Deposit == CUBIX_Deposit_gaussian);
   size_t all;
   forget_count(particles);
   cubix_mpi_particles_rows(particles, &all);
@@ -294,7 +292,7 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
     CUBIX_TRY(cubix_mpi_frame_count(slab, particles->par, particles->frame->centre, kept));
   }
   const double n_record = cubix_mpi_max(o->n_star > 0 ? o->n_record / o->n_star : 0);
-  if (!strcmp(particles->par->Deposit, "gaussian")) divide_anew(particles, n_record);
+  if (particles->par->Deposit == CUBIX_Deposit_gaussian) divide_anew(particles, n_record);
   if (particles->n_chunk > 1) cubix_slab_forget_stars(slab);
   *v_max = cubix_mpi_max(o->fastest);
   CUBIX_TRY(judge_speed(particles, *v_max));

@@ -14,7 +14,6 @@
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/h5read.h"
@@ -165,7 +164,7 @@ static int prepare(struct cubix_reader *r, struct cubix_slab **slab, const struc
   int status = CUBIX_OK;
   CUBIX_ALLOC(r->state, 1);
   for (int f = 0; f < CUBIX_N_FIELD; f++) r->state->dataset[f] = -1;
-  r->state->collective = strcmp(par->ReadMode, "collective") == 0;
+  r->state->collective = par->ReadMode == CUBIX_ReadMode_collective;
   CUBIX_ALLOC(r->state->share, cubix_mpi_size());
   CUBIX_ALLOC(r->state->reads_for, cubix_mpi_size());
   CUBIX_ALLOC(*slab, 1);

@@ -36,8 +36,9 @@
 
 const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf)
 {
-  int angles = !strcmp(par->Orientation, "angles"), disc = !angles && strcmp(par->Orientation, "none") != 0;
-  int gaussian = !strcmp(par->Deposit, "gaussian"), moffat = !strcmp(par->Psf, "moffat");
+  int angles = par->Orientation == CUBIX_Orientation_angles,
+      disc = !angles && par->Orientation != CUBIX_Orientation_none;
+  int gaussian = par->Deposit == CUBIX_Deposit_gaussian, moffat = par->Psf == CUBIX_Psf_moffat;
   switch (leaf) {
     case CUBIX_LEAF_SmoothingLength:
       return gaussian && !(par->DepositLength > 0) ? NULL : "it belongs to Deposit gaussian with DepositLength 0";
@@ -47,15 +48,15 @@ const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf lea
     case CUBIX_LEAF_Beta:
     case CUBIX_LEAF_Gamma: return angles ? NULL : "it belongs to Orientation angles";
     case CUBIX_LEAF_Inclination:
-      return !strcmp(par->Orientation, "inclined") ? NULL : "it belongs to Orientation inclined";
+      return par->Orientation == CUBIX_Orientation_inclined ? NULL : "it belongs to Orientation inclined";
     case CUBIX_LEAF_PositionAngle: return disc ? NULL : "it belongs to Orientation faceon, edgeon or inclined";
     case CUBIX_LEAF_Distance:
       return par->Distance > 0 ? NULL
                                : "Distance is 0, so that it follows from Redshift; give Distance, or ask for Redshift";
     case CUBIX_LEAF_PsfFwhm:
-      return moffat || !strcmp(par->Psf, "gaussian") ? NULL : "it belongs to Psf gaussian or moffat";
+      return moffat || par->Psf == CUBIX_Psf_gaussian ? NULL : "it belongs to Psf gaussian or moffat";
     case CUBIX_LEAF_PsfBeta: return moffat ? NULL : "it belongs to Psf moffat";
-    case CUBIX_LEAF_LsfFwhm: return !strcmp(par->Lsf, "gaussian") ? NULL : "it belongs to Lsf gaussian";
+    case CUBIX_LEAF_LsfFwhm: return par->Lsf == CUBIX_Lsf_gaussian ? NULL : "it belongs to Lsf gaussian";
     default: return NULL;
   }
 }
@@ -69,7 +70,7 @@ static const char *flat(const struct cubix_params *par, enum cubix_leaf leaf)
     case CUBIX_LEAF_PointingX:
     case CUBIX_LEAF_PointingY:
     case CUBIX_LEAF_Roll:
-      return strcmp(par->Deposit, "nearest") != 0
+      return par->Deposit != CUBIX_Deposit_nearest
                  ? NULL
                  : "with Deposit nearest light does not change with the place; choose cic, tsc or gaussian";
     default: return cubix_chain_idle(par, leaf);
@@ -82,7 +83,7 @@ static void warn_nearest(const struct cubix_params *par, const unsigned char act
   static const enum cubix_leaf moves[] = { CUBIX_LEAF_Alpha,       CUBIX_LEAF_Beta,          CUBIX_LEAF_Gamma,
                                            CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Redshift,
                                            CUBIX_LEAF_Distance };
-  for (size_t i = 0; i < sizeof moves / sizeof moves[0] && !strcmp(par->Deposit, "nearest"); i++)
+  for (size_t i = 0; i < sizeof moves / sizeof moves[0] && par->Deposit == CUBIX_Deposit_nearest; i++)
     if (active[moves[i]])
       cubix_log(CUBIX_LOG_WARNING,
                 "with Deposit nearest the derivative by %s knows of velocities and fluxes alone, not of stars that "

@@ -218,7 +218,7 @@ static int guess_engine(struct cubix_memory_job *j)
   work.n_used = j->engine->n_used;
   MPI_Bcast(&work, (int)sizeof work, MPI_BYTE, 0, cubix_mpi_group()->comm);
   cubix_engine_set_reach(j->engine, &work);
-  if (j->say && j->engine->reach > 0 && !tables->pchip && strcmp(j->par->Engine, "direct") != 0)
+  if (j->say && j->engine->reach > 0 && !tables->pchip && j->par->Engine != CUBIX_Engine_direct)
     CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &j->step, j->par, j->templates, j->engine));
   j->prepared = work.prepared;
   cubix_engine_choose(j->engine, j->par, &work);
@@ -258,7 +258,7 @@ static int judge(struct verdict *v, const struct cubix_memory_plan *p, const str
 /* The largest PSF that a fit may come to: an instrument with it.  @return 0: it stays */
 static int widen(struct cubix_instrument *wide, const struct cubix_memory_job *j)
 {
-  const int fit = j->active && !strcmp(j->par->Mode, "fit");
+  const int fit = j->active && j->par->Mode == CUBIX_Mode_fit;
   const int by_fwhm = fit && j->active[CUBIX_LEAF_PsfFwhm], by_beta = fit && j->active[CUBIX_LEAF_PsfBeta];
   const double fwhm = cubix_curve_at(&j->ins->psf_fwhm, j->ins->lambda_min);
   double beta, most, factor = by_fwhm ? cubix_unknowns_range(CUBIX_LEAF_PsfFwhm) : 1;
@@ -344,7 +344,8 @@ int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_in
   struct cubix_memory_plan plan;
   struct verdict v;
   size_t all = 0;
-  j.channels = strcmp(par->Combine, "cube") || j.n_rank == 1 ? ceil((double)ins->n_lambda / j.n_rank) : ins->n_lambda;
+  const int whole = par->Combine == CUBIX_Combine_cube && j.n_rank > 1;
+  j.channels = whole ? ins->n_lambda : ceil((double)ins->n_lambda / j.n_rank);
   if (particles) j.rows = (double)cubix_mpi_particles_rows(particles, &all);
   j.all_rows = (double)all;
   assume_everywhere(&j);

@@ -32,7 +32,7 @@ typedef const struct cubix_memory_job job;
 static const double message_bytes = 1 << 24;   /* MPI's copy of what is added up, at the most */
 static const enum cubix_phase first = (enum cubix_phase)0, last = CUBIX_N_PHASE - 1;
 
-static int is_fit(job *j) { return j->active && !strcmp(j->par->Mode, "fit"); }
+static int is_fit(job *j) { return j->active && j->par->Mode == CUBIX_Mode_fit; }
 static int is_histogram(job *j) { return j->engine && j->engine->method == CUBIX_HISTOGRAM; }
 static int is_caching(job *j) { return strcmp(j->par->TemplateCache, "none") != 0; }
 static int moves(job *j, enum cubix_leaf leaf) { return j->active && j->active[leaf]; }
@@ -61,7 +61,7 @@ static double tile_bytes(job *j)
 
 static void plan_stars(plan *p, job *j)
 {
-  const int smooth = strcmp(j->par->Deposit, "nearest") != 0, keep = j->active != NULL,
+  const int smooth = j->par->Deposit != CUBIX_Deposit_nearest, keep = j->active != NULL,
             chunks = j->particles->n_chunk > 1;
   const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_FILL : CUBIX_PHASE_PAINT;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
@@ -160,7 +160,7 @@ static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
 static void plan_derivatives(plan *p, job *j)
 {
   const struct cubix_tables *tables = &j->templates->tables;
-  const int fit = is_fit(j), direct = !is_histogram(j), smooth = strcmp(j->par->Deposit, "nearest") != 0;
+  const int fit = is_fit(j), direct = !is_histogram(j), smooth = j->par->Deposit != CUBIX_Deposit_nearest;
   const double field = j->field * channel_bytes(j), painted = j->painted * channel_bytes(j);
   const double placed = direct ? j->records : fmin(j->records, CUBIX_CHAIN_PART);
   const double of_star = numbers(j) * sizeof(double) + (smooth ? sizeof(struct cubix_chain_total) : 0);

@@ -200,8 +200,8 @@ static int choose_engine(struct cubix_pipeline *pipe)
   /* stars come back to where they were */
   for (int r = 0; pipe->engine && r < pipe->engine->n_row; r++) survey->used[r] |= pipe->engine->used[r];
   if (pipe->engine) {
-    par.Engine = "histogram";
-    par.Combine = pipe->engine->combine == CUBIX_COMBINE_CUBE ? "cube" : "histogram";
+    par.Engine = CUBIX_Engine_histogram;
+    par.Combine = pipe->engine->combine == CUBIX_COMBINE_CUBE ? CUBIX_Combine_cube : CUBIX_Combine_histogram;
   }
   drop_engine(pipe);
   CUBIX_TRY(cubix_mpi_engine_choose(&pipe->engine, &par, pipe->templates, survey, &pipe->dev->rates));

@@ -8,29 +8,28 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
 
-static const struct cubix_device_ops *const processors[] = {
-#define CUBIX_DEVICE(name) &cubix_device_##name##_ops,
+static const struct { enum cubix_Backend backend; const struct cubix_device_ops *ops; } processors[] = {
+#define CUBIX_DEVICE(name) { CUBIX_Backend_##name, &cubix_device_##name##_ops },
 #include "engine/device.def"
 #undef CUBIX_DEVICE
 };
 enum { N_PROCESSOR = sizeof processors / sizeof processors[0] };
 
-/* Whether Backend lets a processor be taken. */
-static int allowed(const struct cubix_device_ops *ops, const struct cubix_params *par)
+/* Whether Backend lets processor i be taken. */
+static int allowed(int i, const struct cubix_params *par)
 {
-  return !strcmp(par->Backend, "auto") || !strcmp(par->Backend, ops->name);
+  return par->Backend == CUBIX_Backend_auto || par->Backend == processors[i].backend;
 }
 
 void cubix_device_look(struct cubix_sight *sight, const struct cubix_params *par)
 {
   *sight = (struct cubix_sight){ 0 };
   for (int i = 0; i < N_PROCESSOR && !sight->n; i++)
-    if (allowed(processors[i], par) && processors[i]->look) processors[i]->look(sight);
+    if (allowed(i, par) && processors[i].ops->look) processors[i].ops->look(sight);
 }
 
 /* A processor of one kind.  @param[out] amiss  1: there is one, but it cannot be used */
@@ -57,24 +56,24 @@ done:
 
 int cubix_device_open(struct cubix_device **out, const struct cubix_params *par, int ordinal, int n_share)
 {
-  int status = CUBIX_OK, automatic = !strcmp(par->Backend, "auto"), amiss;
+  int status = CUBIX_OK, automatic = par->Backend == CUBIX_Backend_auto, amiss;
   struct cubix_device *dev = NULL;
   CUBIX_ALLOC(dev, 1);
   dev->n_share = n_share;
   for (int i = 0; i < N_PROCESSOR; i++) {
-    if (!allowed(processors[i], par)) continue;
-    status = open_one(dev, processors[i], ordinal, &amiss);
+    if (!allowed(i, par)) continue;
+    status = open_one(dev, processors[i].ops, ordinal, &amiss);
     if (status != CUBIX_EDEVICE || !automatic || i + 1 == N_PROCESSOR) break;
     snprintf(dev->passed_over, sizeof dev->passed_over, "%s", cubix_error_message());
     dev->amiss = amiss;
     cubix_error_clear();
   }
   if (status == CUBIX_EDEVICE)
-    cubix_error_about("Backend = %s (%s)", par->Backend, cubix_params_origin(par, "Backend"));
+    cubix_error_about("Backend = %s (%s)", cubix_Backend_word[par->Backend], cubix_params_origin(par, "Backend"));
   CUBIX_TRY(status);
   CUBIX_CHECK(dev->ops, CUBIX_EDEVICE,
               "Backend = %s (%s): this cubix was built without it; configure --with-cuda, or use Backend cpu",
-              par->Backend, cubix_params_origin(par, "Backend"));
+              cubix_Backend_word[par->Backend], cubix_params_origin(par, "Backend"));
   dev->rates = dev->ops->rates;
   if (!dev->rates.per_core) {
     dev->rates.direct *= n_share;

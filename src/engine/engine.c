@@ -30,7 +30,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "physics/node.h"
@@ -142,15 +141,15 @@ static void choose_combination(struct cubix_engine *engine, const struct cubix_p
   double cube = multiply_seconds(work, work->values_apart) + 1e-9 * voxels * (8 * byte_ns + observe_ns / per_rank);
   double histogram = multiply_seconds(work, work->values / work->n_rank) +
                      1e-9 * (16 * work->values * byte_ns + voxels * observe_ns / work->n_core);
-  int share =
-      !strcmp(par->Combine, "histogram") || (!strcmp(par->Combine, "auto") && (work->n_rank == 1 || histogram < cube));
+  int share = par->Combine == CUBIX_Combine_histogram ||
+              (par->Combine == CUBIX_Combine_auto && (work->n_rank == 1 || histogram < cube));
   if (share) own_slabs(engine, work->n_lambda);
   else own_cube(engine, work->n_lambda);
 }
 
 void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params *par, const struct cubix_workload *work)
 {
-  int automatic = !strcmp(par->Engine, "auto"), asked = !strcmp(par->Engine, "histogram");
+  int automatic = par->Engine == CUBIX_Engine_auto, asked = par->Engine == CUBIX_Engine_histogram;
   double n = (double)work->n_star / work->n_rank, direct = 1e-9 * n * work->n_lambda * work->rates.direct;
   double prepare = prepare_seconds(engine, work),
          histogram = 1e-9 * n * work->rates.fill + multiply_seconds(work, work->values / work->n_rank) + prepare;

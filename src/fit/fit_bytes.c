@@ -2,14 +2,12 @@
  * stars and of unknowns. */
 #include "fit/fit_bytes.h"
 
-#include <string.h>
-
 #include "fit/optimise.h"
 
 double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], double n_star,
                        const struct cubix_collective *collective)
 {
-  const int each = !strcmp(par->FitModel, "stars");
+  const int each = par->FitModel == CUBIX_FitModel_stars;
   double of_star = 0, of_all = 0, all;
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     const struct cubix_leaf_info *info = cubix_leaf_info((enum cubix_leaf)leaf);
@@ -21,7 +19,6 @@ double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varie
   const double leaves = 4 * n_star * of_star;  /* value, bar, dot and start */
   const double vectors = 6 * all;              /* bounds, room of the curve, errors */
   const double blocks = few ? 0 : n_star * (each ? of_star * (of_star + 1) / 2 : 0) + all;
-  const enum cubix_optimiser_method method = strcmp(par->Optimiser, "adam") ? CUBIX_LBFGS : CUBIX_ADAM;
   return sizeof(double) * (leaves + vectors + blocks) +
-         cubix_optimiser_bytes(method, all, par->FitPairs, few ? (int)all : 0);
+         cubix_optimiser_bytes(par->Optimiser, all, par->FitPairs, few ? (int)all : 0);
 }

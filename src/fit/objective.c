@@ -44,13 +44,6 @@ static const double count_floor = 1e-3;
 /* A spaxel's channels; bar may be NULL. */
 struct row { const cubix_real *d, *w, *m; cubix_real *bar; const double *gain; int n; };
 
-enum cubix_likelihood cubix_likelihood_of(const struct cubix_params *par)
-{
-  return !strcmp(par->Likelihood, "poisson")  ? CUBIX_POISSON
-         : !strcmp(par->Likelihood, "cosine") ? CUBIX_COSINE
-                                              : CUBIX_CHI2;
-}
-
 static struct row row_of(const struct cubix_observed *obs, const struct cubix_cube *cube, const struct cubix_cube *bar,
                          size_t s)
 {
@@ -156,19 +149,19 @@ static int fits(const struct cubix_observed *obs, const struct cubix_cube *cube,
           (other->margin == 0 && other->n_x == obs->n_x && other->n_y == obs->n_y && other->n_lambda == obs->n_lambda));
 }
 
-static double voxels_here(enum cubix_likelihood kind, const struct cubix_observed *obs)
+static double voxels_here(enum cubix_Likelihood kind, const struct cubix_observed *obs)
 {
-  return kind == CUBIX_POISSON ? obs->n_counted : obs->n_used;
+  return kind == CUBIX_Likelihood_poisson ? obs->n_counted : obs->n_used;
 }
 
 double cubix_objective_voxels(const struct cubix_params *par, const struct cubix_observed *obs,
                               const struct cubix_collective *collective)
 {
-  return collective->total(voxels_here(cubix_likelihood_of(par), obs));
+  return collective->total(voxels_here(par->Likelihood, obs));
 }
 
 /* Add up n numbers and, behind them, what says that all is well: the same verdict on every rank. */
-static int share(double *sum, size_t n, int matches, enum cubix_likelihood kind, const struct cubix_observed *obs,
+static int share(double *sum, size_t n, int matches, enum cubix_Likelihood kind, const struct cubix_observed *obs,
                  const struct cubix_collective *collective)
 {
   int status = CUBIX_OK;
@@ -183,7 +176,9 @@ static int share(double *sum, size_t n, int matches, enum cubix_likelihood kind,
       "ObservedFile %s: no voxel is left to compare with: all are masked, outside the aperture or without a positive "
       "variance (STAT)%s",
       obs->file,
-      kind == CUBIX_POISSON ? ", or no channel's flux adds up to more than 0: Likelihood poisson compares counts" : "");
+      kind != CUBIX_Likelihood_poisson
+          ? ""
+          : ", or no channel's flux adds up to more than 0: Likelihood poisson compares counts");
 done:
   return status;
 }
@@ -203,7 +198,7 @@ static int products(const struct cubix_observed *obs, const struct cubix_cube *c
       products_row(&r, obs->sum + N_PRODUCT * s);
     }
   }
-  CUBIX_TRY(share(obs->sum, N_PRODUCT * n, matches, CUBIX_COSINE, obs, collective));
+  CUBIX_TRY(share(obs->sum, N_PRODUCT * n, matches, CUBIX_Likelihood_cosine, obs, collective));
   for (size_t s = 0; s < n; s++) n_lit += obs->sum[N_PRODUCT * s + DD] != 0.;
   CUBIX_CHECK(n_lit > 0, CUBIX_EINPUT,
               "ObservedFile %s: its flux is 0 in every spaxel: there are no spectra whose shape Likelihood cosine "
@@ -218,25 +213,25 @@ int cubix_objective(double *value, const struct cubix_params *par, const struct 
                     const struct cubix_collective *collective)
 {
   int status = CUBIX_OK, matches = fits(obs, cube, cube_bar);
-  const enum cubix_likelihood kind = cubix_likelihood_of(par);
+  const enum cubix_Likelihood kind = par->Likelihood;
   const size_t n = spaxels(cube);
   double *term = obs->sum, total[3] = { 0. };      /* cosine: a spaxel's term replaces the first of its products */
-  const size_t stride = kind == CUBIX_COSINE ? N_PRODUCT : 1;
-  if (kind == CUBIX_COSINE) CUBIX_TRY(products(obs, cube, matches, collective));
+  const size_t stride = kind == CUBIX_Likelihood_cosine ? N_PRODUCT : 1;
+  if (kind == CUBIX_Likelihood_cosine) CUBIX_TRY(products(obs, cube, matches, collective));
   if (matches) {
 #pragma omp parallel for schedule(static)
     for (size_t s = 0; s < n; s++) {
       const struct row r = row_of(obs, cube, cube_bar, s);
-      term[stride * s] = kind == CUBIX_CHI2      ? chi2_row(&r)
-                         : kind == CUBIX_POISSON ? poisson_row(&r)
+      term[stride * s] = kind == CUBIX_Likelihood_chi2      ? chi2_row(&r)
+                         : kind == CUBIX_Likelihood_poisson ? poisson_row(&r)
                                                  : cosine_row(&r, term + stride * s);
     }
     for (size_t s = 0; s < n; s++) total[0] += term[stride * s];
   }
-  if (kind != CUBIX_COSINE) CUBIX_TRY(share(total, 1, matches, kind, obs, collective));
+  if (kind != CUBIX_Likelihood_cosine) CUBIX_TRY(share(total, 1, matches, kind, obs, collective));
   CUBIX_CHECK(isfinite(total[0]), CUBIX_EFAIL,
               "the objective (Likelihood %s) is not finite: there is a voxel in the model that is not",
-              par->Likelihood);
+              cubix_Likelihood_word[par->Likelihood]);
   *value = total[0];
 done:
   return status;
@@ -247,19 +242,20 @@ int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_para
                               const struct cubix_collective *collective)
 {
   int status = CUBIX_OK, matches = fits(obs, cube, weight);
-  const enum cubix_likelihood kind = cubix_likelihood_of(par);
+  const enum cubix_Likelihood kind = par->Likelihood;
   const size_t n = spaxels(cube);
   double nothing[2];
-  if (kind == CUBIX_COSINE) CUBIX_TRY(products(obs, cube, matches, collective));
+  if (kind == CUBIX_Likelihood_cosine) CUBIX_TRY(products(obs, cube, matches, collective));
   else CUBIX_TRY(share(nothing, 0, matches, kind, obs, collective));
 #pragma omp parallel for schedule(static)
   for (size_t s = 0; s < n; s++) {
     const struct row r = row_of(obs, cube, weight, s);
     const double *sum = obs->sum + N_PRODUCT * s;
-    const double scale = kind == CUBIX_CHI2 ? 2. : kind == CUBIX_COSINE && is_lit(sum) ? 1. / sum[MM] : 0.;
+    const double scale = kind == CUBIX_Likelihood_chi2 ? 2.
+                         : kind == CUBIX_Likelihood_cosine && is_lit(sum) ? 1. / sum[MM] : 0.;
     for (int k = 0; k < r.n; k++) {
       const double g = r.gain[k];
-      r.bar[k] = kind != CUBIX_POISSON ? (cubix_real)(scale * (double)r.w[k])
+      r.bar[k] = kind != CUBIX_Likelihood_poisson ? (cubix_real)(scale * (double)r.w[k])
                : r.w[k] > 0 && g > 0. ? (cubix_real)(2. * g / fmax((double)r.m[k], count_floor / g)) : 0;
     }
   }

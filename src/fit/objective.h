@@ -11,10 +11,6 @@
 extern "C" {
 #endif
 
-enum cubix_likelihood { CUBIX_CHI2, CUBIX_POISSON, CUBIX_COSINE };
-
-/** What the parameter Likelihood says.  Local. */
-enum cubix_likelihood cubix_likelihood_of(const struct cubix_params *par);
 /** The objective, summed over all ranks' channels, and its derivative with respect to the flux of
  * every voxel held here.  Collective as far as `collective` is.
  *  @param obs, cube  the same spaxels and channels; without margin @param[out] value the same on

@@ -260,7 +260,7 @@ static int header_read(struct header *h, const struct cubix_instrument *ins, con
   CUBIX_TRY(wavelengths_check(h, ins));
   if (h->has_stat) cubix_observed_file_number(h->file, "STAT", "STATZERO", &zero, 0.);
   if (h->has_stat && zero != 0.) h->has_stat = 0;
-  CUBIX_CHECK(h->has_stat || cubix_likelihood_of(par) != CUBIX_CHI2, CUBIX_EINPUT,
+  CUBIX_CHECK(h->has_stat || par->Likelihood != CUBIX_Likelihood_chi2, CUBIX_EINPUT,
               "ObservedFile %s has no variance (STAT is absent, or zero by STATZERO): Likelihood chi2 needs one; make "
               "the cube with Noise snr or exposure, or take "
               "Likelihood cosine or poisson",
@@ -343,7 +343,7 @@ int cubix_observed_read(struct cubix_observed **out, const char *path, const str
   struct cubix_observed *obs = NULL;
   struct header h = { .path = path };
   CUBIX_CHECK(path && path[0], CUBIX_EUSAGE, "ObservedFile is not given: Mode %s needs the cube that it compares with",
-              par->Mode);
+              cubix_Mode_word[par->Mode]);
   CUBIX_TRY(cubix_observed_file_open(&h.file, path));
   CUBIX_TRY(header_read(&h, ins, par));
   CUBIX_TRY(cubix_observed_init(&obs, ins->n_x, ins->n_y, lambda_first, n_lambda));

@@ -22,7 +22,6 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/worst.h"
@@ -64,7 +63,7 @@ static enum cubix_optimiser_end judge(const struct cubix_optimiser *state, const
 {
   double size = fmax(1, fabs(state->at[CUBIX_AT_VALUE]));
   if (state->at[CUBIX_AT_GRADIENT] <= rule->gradient_tolerance * size) return CUBIX_END_GRADIENT;
-  if (state->method == CUBIX_LBFGS && state->at[CUBIX_AT_SMALL] >= FEW_GAINS) return CUBIX_END_VALUE;
+  if (state->method == CUBIX_Optimiser_lbfgs && state->at[CUBIX_AT_SMALL] >= FEW_GAINS) return CUBIX_END_VALUE;
   return state->at[CUBIX_AT_ITERATION] >= rule->max_iterations ? CUBIX_END_ITERATIONS : CUBIX_END_NONE;
 }
 
@@ -76,7 +75,8 @@ static int step(struct cubix_optimiser *state, const struct cubix_optimiser_prob
   int status = CUBIX_OK;
   *end = judge(state, rule);
   if (*end != CUBIX_END_NONE) goto done;
-  CUBIX_TRY((state->method == CUBIX_LBFGS ? cubix_lbfgs_step : cubix_adam_step)(state, problem, rule, work, end));
+  const int lbfgs = state->method == CUBIX_Optimiser_lbfgs;
+  CUBIX_TRY((lbfgs ? cubix_lbfgs_step : cubix_adam_step)(state, problem, rule, work, end));
   if (*end != CUBIX_END_NONE) goto done;
   const int small = state->at[CUBIX_AT_DECREASE] <= rule->value_tolerance * fmax(1, fabs(state->at[CUBIX_AT_VALUE]));
   state->at[CUBIX_AT_SMALL] = small ? state->at[CUBIX_AT_SMALL] + 1 : 0;
@@ -144,7 +144,7 @@ done:
 }
 
 /* ---- the state ------------------------------------------------------------------------------- */
-int cubix_optimiser_init(struct cubix_optimiser **out, enum cubix_optimiser_method method, size_t n, int memory)
+int cubix_optimiser_init(struct cubix_optimiser **out, enum cubix_Optimiser method, size_t n, int memory)
 {
   int status = CUBIX_OK;
   struct cubix_optimiser *state = NULL;
@@ -153,8 +153,8 @@ int cubix_optimiser_init(struct cubix_optimiser **out, enum cubix_optimiser_meth
   CUBIX_ALLOC(state, 1);
   state->method = method;
   state->n = n;
-  state->memory = method == CUBIX_LBFGS ? memory : 0;
-  state->n_vector = method == CUBIX_LBFGS ? 2 + 2 * memory : 4;
+  state->memory = method == CUBIX_Optimiser_lbfgs ? memory : 0;
+  state->n_vector = method == CUBIX_Optimiser_lbfgs ? 2 + 2 * memory : 4;
   state->at[CUBIX_AT_PROMISE] = -1;
   CUBIX_ALLOC(state->vector, (size_t)state->n_vector * n);
   *out = state;
@@ -164,10 +164,10 @@ done:
   return status;
 }
 
-double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int memory, int n_matrix)
+double cubix_optimiser_bytes(enum cubix_Optimiser method, double n, int memory, int n_matrix)
 {
   const double vector = n * sizeof(double);
-  if (method == CUBIX_ADAM) return vector * (4 + 4) + n;      /* it seldom comes to Gauss-Newton steps */
+  if (method == CUBIX_Optimiser_adam) return vector * (4 + 4) + n;      /* it seldom comes to Gauss-Newton steps */
   return vector * (2 + 2. * memory + 4) + n + cubix_quadratic_bytes(n_matrix ? n_matrix : n, n_matrix > 0);
 }
 

@@ -5,12 +5,12 @@
 #include <stddef.h>
 
 #include "base/collective.h"
+#include "params/params.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-enum cubix_optimiser_method { CUBIX_LBFGS, CUBIX_ADAM };
 enum { CUBIX_OPTIMISER_MOST_PAIRS = 100, CUBIX_OPTIMISER_MOST_ITERATIONS = 1000000 };
 
 /* Why it ended. */
@@ -41,7 +41,7 @@ enum {
 
 /* Where the search is: copied number by number, another run continues with the same bits. */
 struct cubix_optimiser {
-  enum cubix_optimiser_method method;
+  enum cubix_Optimiser method;
   size_t n;                       /* unknowns of this rank */
   int memory, n_vector;           /* pairs of L-BFGS; vectors: 2 + 2 memory, Adam: 4 */
   double at[CUBIX_N_AT];
@@ -100,11 +100,11 @@ struct cubix_optimiser_rule {
 /** Room for a search that starts at x = 0: put the start into cubix_optimiser_x.  Local.  @param
  * memory pairs that L-BFGS keeps
  *  @param[out] state owned by the caller */
-int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_optimiser_method method, size_t n, int memory);
+int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_Optimiser method, size_t n, int memory);
 /** What a search takes, n being the unknowns of this rank: its state, and what its steps hold beside
  * that.  Local.
  *  @param n_matrix  as in cubix_optimiser_curve.n */
-double cubix_optimiser_bytes(enum cubix_optimiser_method method, double n, int memory, int n_matrix);
+double cubix_optimiser_bytes(enum cubix_Optimiser method, double n, int memory, int n_matrix);
 /** Search from where the state is.  Where the curvature is known the method's end is not believed:
  * Gauss-Newton steps go on until H promises no more gain,
  *  and then other minima are looked for (problem->scan).

@@ -62,7 +62,7 @@ static int check_vectors(const struct cubix_optimiser *state, const struct cubix
                 i,
                 x[i], lower, upper);
   }
-  for (size_t i = 0; state->method == CUBIX_ADAM && i < state->n; i++)
+  for (size_t i = 0; state->method == CUBIX_Optimiser_adam && i < state->n; i++)
     CUBIX_CHECK(state->vector[3 * state->n + i] >= 0, CUBIX_EINPUT,
                 "%s: the mean square of unknown %zu's gradient is %g: the file is damaged", what, i,
                 state->vector[3 * state->n + i]);

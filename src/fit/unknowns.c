@@ -67,7 +67,7 @@ static const struct rule factor = { CUBIX_FORM_LN, 1, 1e6, 0 };      /* of a lea
 
 double cubix_unknowns_range(enum cubix_leaf leaf) { return rules[leaf].range; }
 
-static int in_bins(const struct cubix_params *par) { return !strcmp(par->FitModel, "bins"); }
+static int in_bins(const struct cubix_params *par) { return par->FitModel == CUBIX_FitModel_bins; }
 
 void cubix_unknowns_need(unsigned char need[CUBIX_N_LEAF], const struct cubix_params *par,
                          const unsigned char varied[CUBIX_N_LEAF])

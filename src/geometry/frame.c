@@ -89,15 +89,17 @@ void cubix_frame_inclined(double rotation[3][3], double body[3][3], double incli
 }
 
 /* What the parameters speak of. */
-static int has_angles(const struct cubix_params *par) { return !strcmp(par->Orientation, "angles"); }
+static int has_angles(const struct cubix_params *par) { return par->Orientation == CUBIX_Orientation_angles; }
 static int has_disc(const struct cubix_params *par)
 {
-  return !has_angles(par) && strcmp(par->Orientation, "none") != 0;
+  return !has_angles(par) && par->Orientation != CUBIX_Orientation_none;
 }
 
 static double inclination_of(const struct cubix_params *par)
 {
-  return !strcmp(par->Orientation, "faceon") ? 0 : !strcmp(par->Orientation, "edgeon") ? 90 : par->Inclination;
+  return par->Orientation == CUBIX_Orientation_faceon   ? 0
+         : par->Orientation == CUBIX_Orientation_edgeon ? 90
+                                                        : par->Inclination;
 }
 
 void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par)
@@ -121,7 +123,7 @@ static int turn_slopes(double slope[3][3][3], size_t which[3], const struct cubi
       which[n] = offsetof(struct cubix_turn_bar, alpha) / sizeof(double) + (size_t)n;
     }
   if (!has_disc(par)) return n;
-  for (int i = strcmp(par->Orientation, "inclined") != 0; i < 2; i++, n++) {
+  for (int i = par->Orientation != CUBIX_Orientation_inclined; i < 2; i++, n++) {
     inclined(slope[n], f.body, inclination_of(par), par->PositionAngle, i);
     which[n] = offsetof(struct cubix_turn_bar, inclination) / sizeof(double) + (size_t)i;
   }

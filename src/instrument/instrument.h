@@ -8,7 +8,6 @@
 enum cubix_medium   { CUBIX_AIR, CUBIX_VACUUM };
 enum cubix_aperture { CUBIX_SQUARE, CUBIX_CIRCLE, CUBIX_HEXAGON };
 enum cubix_psf_kind { CUBIX_PSF_NONE, CUBIX_PSF_GAUSSIAN, CUBIX_PSF_MOFFAT, CUBIX_PSF_FILE };
-enum cubix_noise_kind { CUBIX_NOISE_NONE, CUBIX_NOISE_SNR, CUBIX_NOISE_EXPOSURE };
 
 /** A function of wavelength: a polynomial sum c_i lambda^i, or (n_table > 0) a table, linear
  * between, constant beyond. */
@@ -40,7 +39,7 @@ struct cubix_instrument {
   int lsf_pixel_included;                  /* 1: the FWHM is that of a line in the cube, pixel included */
   struct cubix_curve lsf_fwhm;             /* AA */
   /* noise */
-  enum cubix_noise_kind noise;
+  enum cubix_Noise noise;
   double area_cm2;                         /* collecting area [cm2] */
   struct cubix_curve throughput;           /* electrons per photon above the atmosphere */
   struct cubix_curve sky;                  /* surface brightness [erg/s/cm2/AA/arcsec2] */

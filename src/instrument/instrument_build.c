@@ -118,7 +118,7 @@ static int lay_psf(struct cubix_instrument *ins, struct cubix_instrument_file *f
   int status = CUBIX_OK;
   char path[2048];
   const char *slash = strrchr(file->path, '/');
-  if (strcmp(par->Psf, "instrument") == 0) {
+  if (par->Psf == CUBIX_Psf_instrument) {
     if (par->PsfFwhm > 0.)
       cubix_log(CUBIX_LOG_WARNING,
                 "PsfFwhm = %g (%s) has no effect: Psf is the instrument's; say Psf gaussian or moffat", par->PsfFwhm,
@@ -133,15 +133,15 @@ static int lay_psf(struct cubix_instrument *ins, struct cubix_instrument_file *f
     } else if (ins->psf != CUBIX_PSF_NONE) {
       CUBIX_TRY(check_curve(ins, &ins->psf_fwhm, CUBIX_KEY_psf_fwhm));
     }
-  } else if (strcmp(par->Psf, "file") == 0) {
+  } else if (par->Psf == CUBIX_Psf_file) {
     CUBIX_CHECK(par->PsfFile[0], CUBIX_EUSAGE, "Psf file (%s) needs PsfFile, a FITS image",
                 cubix_params_origin(par, "Psf"));
     ins->psf = CUBIX_PSF_FILE;
     CUBIX_TRY(cubix_psf_kernel_read(&ins->psf_kernel, &ins->psf_n, par->PsfFile));
-  } else if (strcmp(par->Psf, "none") != 0) {
-    CUBIX_CHECK(par->PsfFwhm > 0., CUBIX_EUSAGE, "Psf %s (%s) needs PsfFwhm > 0 arcsec", par->Psf,
+  } else if (par->Psf != CUBIX_Psf_none) {
+    CUBIX_CHECK(par->PsfFwhm > 0., CUBIX_EUSAGE, "Psf %s (%s) needs PsfFwhm > 0 arcsec", cubix_Psf_word[par->Psf],
                 cubix_params_origin(par, "Psf"));
-    ins->psf = strcmp(par->Psf, "moffat") == 0 ? CUBIX_PSF_MOFFAT : CUBIX_PSF_GAUSSIAN;
+    ins->psf = par->Psf == CUBIX_Psf_moffat ? CUBIX_PSF_MOFFAT : CUBIX_PSF_GAUSSIAN;
     ins->psf_beta = par->PsfBeta;
     constant_curve(&ins->psf_fwhm, par->PsfFwhm);
   }
@@ -172,9 +172,9 @@ done:
 static int lay_lsf(struct cubix_instrument *ins, struct cubix_instrument_file *file, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  ins->lsf_none = strcmp(par->Lsf, "none") == 0;
+  ins->lsf_none = par->Lsf == CUBIX_Lsf_none;
   ins->lsf_pixel_included = file->lsf_pixel == 0;
-  if (strcmp(par->Lsf, "gaussian") == 0) {
+  if (par->Lsf == CUBIX_Lsf_gaussian) {
     CUBIX_CHECK(par->LsfFwhm > 0., CUBIX_EUSAGE, "Lsf gaussian (%s) needs LsfFwhm > 0 AA",
                 cubix_params_origin(par, "Lsf"));
     constant_curve(&ins->lsf_fwhm, par->LsfFwhm);
@@ -215,7 +215,7 @@ done:
 static int lay_noise(struct cubix_instrument *ins, struct cubix_instrument_file *file)
 {
   int status = CUBIX_OK;
-  if (ins->noise == CUBIX_NOISE_NONE) goto done;
+  if (ins->noise == CUBIX_Noise_none) goto done;
   ins->area_cm2 = file->noise_area;
   ins->dark = file->noise_dark;
   ins->read_noise = file->noise_read_noise;
@@ -242,16 +242,16 @@ done:
 int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  const enum cubix_noise_kind noise = strcmp(par->Noise, "snr") == 0 ? CUBIX_NOISE_SNR
-                                    : strcmp(par->Noise, "exposure") == 0 ? CUBIX_NOISE_EXPOSURE : CUBIX_NOISE_NONE;
   struct cubix_instrument *ins = NULL;
   struct cubix_instrument_file file = { 0 };
 
   *out = NULL;
-  if (noise != CUBIX_NOISE_SNR) cubix_params_warn_idle(par, "SignalToNoise", "it belongs to Noise snr");
-  if (noise == CUBIX_NOISE_NONE) cubix_params_warn_idle(par, "SnrAperture SnrLambdaMin SnrLambdaMax", "Noise is none");
-  if (noise != CUBIX_NOISE_EXPOSURE) cubix_params_warn_idle(par, "ExposureTime", "it belongs to Noise exposure");
-  status = cubix_instrument_file_read(&file, par->Instrument, noise != CUBIX_NOISE_NONE);
+  if (par->Noise != CUBIX_Noise_snr) cubix_params_warn_idle(par, "SignalToNoise", "it belongs to Noise snr");
+  if (par->Noise == CUBIX_Noise_none)
+    cubix_params_warn_idle(par, "SnrAperture SnrLambdaMin SnrLambdaMax", "Noise is none");
+  if (par->Noise != CUBIX_Noise_exposure)
+    cubix_params_warn_idle(par, "ExposureTime", "it belongs to Noise exposure");
+  status = cubix_instrument_file_read(&file, par->Instrument, par->Noise != CUBIX_Noise_none);
   if (status == CUBIX_EUSAGE)
     cubix_error_about("Instrument = %s (%s)", par->Instrument, cubix_params_origin(par, "Instrument"));
   CUBIX_TRY(status);
@@ -260,7 +260,7 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   CUBIX_TRY(copy_text(ins->file, sizeof ins->file, file.path, "the path", file.path));
   CUBIX_TRY(
       copy_text(ins->reference, sizeof ins->reference, file.instrument_reference, "instrument.reference", file.path));
-  ins->noise = noise;
+  ins->noise = par->Noise;
   CUBIX_TRY(lay_field(ins, &file, par));
   CUBIX_TRY(lay_spectrum(ins, &file, par));
   CUBIX_TRY(lay_psf(ins, &file, par));

@@ -262,14 +262,14 @@ int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, 
   noise->kind = ins->noise;
   noise->n_lambda = ins->n_lambda;
   noise->seed = (unsigned)par->Seed;
-  if (noise->kind == CUBIX_NOISE_NONE) goto done;
+  if (noise->kind == CUBIX_Noise_none) goto done;
 
   status = sample_init(&a, par, flux_unit);
   const int failed = collective->largest(status ? 1. : 0.) > 0.;  /* from here on all ranks or none */
   if (status) goto done;
   CUBIX_CHECK(!failed, CUBIX_EFAIL, "another rank could not prepare the noise");
   noise->exposure_time = par->ExposureTime;
-  if (noise->kind == CUBIX_NOISE_SNR) CUBIX_TRY(solve(noise, &a, par));
+  if (noise->kind == CUBIX_Noise_snr) CUBIX_TRY(solve(noise, &a, par));
   n_exp = fmax(1., ceil(noise->exposure_time / ins->exposure * (1. - 1e-12)));
   CUBIX_CHECK(n_exp <= 2147483647., CUBIX_EUSAGE,
               "an exposure time of %g s is %g exposures of %g s (%s); at most 2147483647", noise->exposure_time, n_exp,

@@ -12,7 +12,7 @@
 #include "params/params.h"
 
 struct cubix_noise {
-  enum cubix_noise_kind kind;
+  enum cubix_Noise kind;
   double exposure_time;           /* s: given, or solved for */
   int n_exposure;
   double achieved_snr;            /* median S/N per sqrt(AA) in aperture and band */

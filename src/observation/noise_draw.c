@@ -29,7 +29,7 @@ INLINE double signal_of(double electrons, double flux) { return flux > 0. ? flux
 
 void cubix_noise_variances(const struct cubix_noise *noise, int k, size_t n, const double *flux, double *variance)
 {
-  if (noise->kind == CUBIX_NOISE_NONE) {
+  if (noise->kind == CUBIX_Noise_none) {
     memset(variance, 0, n * sizeof *variance);
     return;
   }
@@ -206,7 +206,7 @@ static drawer *best(void)
 void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const double *flux, uint64_t voxel,
                        double *draw)
 {
-  if (noise->kind == CUBIX_NOISE_NONE) {
+  if (noise->kind == CUBIX_Noise_none) {
     memset(draw, 0, n * sizeof *draw);
     return;
   }

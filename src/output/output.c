@@ -30,10 +30,10 @@
 enum { MAX_OUTPUT = 8 };
 enum { USED, TIMINGS, N_TEXT };                  /* texts beside the first output, in every Mode */
 static const char *const text_ending[N_TEXT] = { "-usedvalues", "-timings.txt" };
-static const struct { const char *mode, *ending;
-} of_mode[] = {
-  { "gradient", "-gradient.txt" }, { "gradient", "-gradient.hdf5" }, { "fit", "-convergence.txt" },
-  { "fit", "-fit.txt" },           { "fit", "-stars.hdf5" },         { "fit", "-restart.hdf5" },
+static const struct { enum cubix_Mode mode; const char *ending; } of_mode[] = {
+  { CUBIX_Mode_gradient, "-gradient.txt" }, { CUBIX_Mode_gradient, "-gradient.hdf5" },
+  { CUBIX_Mode_fit, "-convergence.txt" },   { CUBIX_Mode_fit, "-fit.txt" },
+  { CUBIX_Mode_fit, "-stars.hdf5" },        { CUBIX_Mode_fit, "-restart.hdf5" },
 };
 
 struct kind {
@@ -188,12 +188,12 @@ static int tell_of_others(const struct cubix_params *par)
   int status = CUBIX_OK;
   for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
     char path[CUBIX_OUTPUT_PATH];
-    if (!strcmp(of_mode[i].mode, par->Mode)) continue;
+    if (of_mode[i].mode == par->Mode) continue;
     CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending, ""));
     if (access(path, F_OK) || cubix_atomic_file_same(path, par->InputFile)) continue;
     cubix_log(CUBIX_LOG_WARNING,
               "%s is of an earlier run in Mode %s and stays as it is: it does not belong to the new cube", path,
-              of_mode[i].mode);
+              cubix_Mode_word[of_mode[i].mode]);
   }
 done:
   return status;
@@ -244,7 +244,7 @@ int cubix_output_check_other(const struct cubix_params *par, const char *name, c
   CUBIX_TRY(targets_init(target, &n, par));
   for (int i = 0; i < n + N_TEXT; i++) CUBIX_TRY(check_apart(target[i].path, &own, par, name));
   for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
-    if (strcmp(of_mode[i].mode, par->Mode) || !strcmp(of_mode[i].ending, ending)) continue;
+    if (of_mode[i].mode != par->Mode || !strcmp(of_mode[i].ending, ending)) continue;
     CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending, ""));
     CUBIX_TRY(check_apart(path, &own, par, name));
   }
@@ -294,7 +294,7 @@ int cubix_output_check_apart(const struct cubix_params *par)
   CUBIX_TRY(targets_init(target, &n, par));
   for (int i = 0; i < n + N_TEXT; i++) CUBIX_TRY(check_unread(target[i].path));
   for (size_t i = 0; i < sizeof of_mode / sizeof of_mode[0]; i++) {
-    if (strcmp(of_mode[i].mode, par->Mode)) continue;
+    if (of_mode[i].mode != par->Mode) continue;
     CUBIX_TRY(cubix_output_side_name(path, par, of_mode[i].ending,
                                      strcmp(of_mode[i].ending, "-restart.hdf5") ? "" : par->FitRestartFile));
     CUBIX_TRY(check_unread(path));
@@ -308,7 +308,7 @@ done:
 double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
 {
   const double image = (double)ins->n_x * ins->n_y, headers = 1 << 18;
-  const int n_real = 1 + (strcmp(par->Noise, "none") != 0) + (par->KeepNoiseFree != 0);
+  const int n_real = 1 + (par->Noise != CUBIX_Noise_none) + (par->KeepNoiseFree != 0);
   return image * ins->n_lambda * (n_real * (double)sizeof(cubix_real) + sizeof(int32_t)) +
          (par->TruthMaps ? CUBIX_N_TRUTH * image * sizeof(double) : 0) +
          CUBIX_N_LSF_COLUMN * (double)ins->n_lambda * sizeof(double) + headers;

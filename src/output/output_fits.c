@@ -159,7 +159,7 @@ done:
 static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, enum cubix_plane plane,
                        struct plan *plan)
 {
-  int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ, zero = result->noise->kind == CUBIX_NOISE_NONE;
+  int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ, zero = result->noise->kind == CUBIX_Noise_none;
   char unit[80];
   cubix_plane_unit(unit, plane, result);
   CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, cubix_plane_name(plane), unit,

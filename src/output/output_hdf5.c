@@ -150,7 +150,7 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
                        struct plan *plan)
 {
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
-  int64_t zero = result->noise->kind == CUBIX_NOISE_NONE;
+  int64_t zero = result->noise->kind == CUBIX_Noise_none;
   hid_t dataset = -1;
   haddr_t address;
   char unit[80];

@@ -123,7 +123,7 @@ static int strip_fill(const struct cubix_result *result, enum cubix_plane plane,
   const struct cubix_cube *cube = result->cube;
   const cubix_real largest = sizeof(cubix_real) == sizeof(double) ? (cubix_real)DBL_MAX : (cubix_real)FLT_MAX;
   const size_t n_lambda = (size_t)cube->n_lambda, n_xy = (size_t)cube->n_y * (size_t)cube->n_x;
-  const int noisy = result->noise->kind != CUBIX_NOISE_NONE && plane != CUBIX_PLANE_NOISEFREE,
+  const int noisy = result->noise->kind != CUBIX_Noise_none && plane != CUBIX_PLANE_NOISEFREE,
             zero = plane == CUBIX_PLANE_STAT && !noisy;
   unsigned char inside[STRIP];
   int finite = 1;
@@ -366,7 +366,7 @@ static int pieces_init(struct job *job, int n_place)
   CUBIX_ALLOC(job->other, room);
   for (int p = 0; p < n_place; p++) {
     const int dq = job->place[p].plane == CUBIX_PLANE_DQ;
-    if (job->place[p].plane == CUBIX_PLANE_STAT && job->result->noise->kind == CUBIX_NOISE_NONE) continue;   /* zeros */
+    if (job->place[p].plane == CUBIX_PLANE_STAT && job->result->noise->kind == CUBIX_Noise_none) continue;   /* zeros */
     for (int step = 0, more = 1; more; step++) {
       more = 0;
       for (int r = 0; r < (dq ? 1 : n_rank); r++) {

@@ -243,7 +243,7 @@ static void noise_facts(struct cubix_facts *facts, const struct cubix_noise *noi
 {
   static const char *const kind[] = { "none", "snr", "exposure" };
   text(facts, "NOISE", kind[noise->kind], "none, snr (finds EXPTIME) or exposure");
-  if (noise->kind == CUBIX_NOISE_NONE) return;
+  if (noise->kind == CUBIX_Noise_none) return;
   real(facts, "EXPTIME", noise->exposure_time, "s", "time on target, given or found");
   integer(facts, "NEXP", noise->n_exposure, "", "number of exposures");
   real(facts, "SNR", noise->achieved_snr, "Angstrom**(-1/2)", "median S/N in aperture and band");

@@ -1,15 +1,16 @@
 /* params.c -- the table of parameters and the values in use.
  *
- * params.def is included three times: in params.h for the members of struct cubix_params, and here
- * for the rows that describe them and for the names that are no more.  A row knows where its member
- * lies (offsetof), so that one loop serves all: defaults, reader (params_text.c), values
- * (params_value.c), help, template, documentation and the file of used values (params_doc.c).
+ * params.def is included in params.h, for the enumerators of choices and the members of struct
+ * cubix_params, and in params_table.c, for the rows that describe them and for the names that are
+ * no more.  A row knows where its member lies (offsetof), so that one loop serves all: defaults,
+ * reader (params_text.c), values (params_value.c), help, template, documentation and the file of
+ * used values (params_doc.c).
  *
- * Words and texts are owned by par->origin[row].text; the members point there.  A member that a
- * host code sets by hand is written out as it stands: members, not texts, are the truth.  Names are
- * compared exactly.  What to suggest for a wrong one is the known name with the smallest edit
- * distance (name.h), if it is near enough to be a slip, or the first that begins with what was
- * written. */
+ * Texts are owned by par->origin[row].text; the members point there.  A choice is an enumerator,
+ * whose word the table has.  A member that a host code sets by hand is written out as it stands:
+ * members, not texts, are the truth.  Names are compared exactly.  What to suggest for a wrong one
+ * is the known name with the smallest edit distance (spelling.h), if it is near enough to be a
+ * slip, or the first that begins with what was written. */
 #include "params/params_table.h"
 
 #include "base/error.h"

@@ -9,19 +9,34 @@
 struct cubix_pair   { double x, y; };
 struct cubix_vector { const char *word; double x[3]; };   /* word: NULL when three numbers were given */
 
+/* X(name, word) for each word of a choice, (none, snr, exposure). */
+#define CUBIX_EACH(X, name, words) CUBIX_EACH_OF(X, name, CUBIX_EACH_BARE words)
+#define CUBIX_EACH_BARE(...) __VA_ARGS__
+#define CUBIX_EACH_OF(X, name, ...) CUBIX_EACH_PICK(__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)(X, name, __VA_ARGS__)
+#define CUBIX_EACH_PICK(a, b, c, d, e, f, n, ...) CUBIX_EACH_##n
+#define CUBIX_EACH_2(X, name, a, b) X(name, a) X(name, b)
+#define CUBIX_EACH_3(X, name, a, ...) X(name, a) CUBIX_EACH_2(X, name, __VA_ARGS__)
+#define CUBIX_EACH_4(X, name, a, ...) X(name, a) CUBIX_EACH_3(X, name, __VA_ARGS__)
+#define CUBIX_EACH_5(X, name, a, ...) X(name, a) CUBIX_EACH_4(X, name, __VA_ARGS__)
+#define CUBIX_EACH_6(X, name, a, ...) X(name, a) CUBIX_EACH_5(X, name, __VA_ARGS__)
+
+/* Of each choice, as of Noise: CUBIX_Noise_none ... of enum cubix_Noise, and their words. */
+#define CUBIX_CHOICE(name, dflt, words, help) \
+  enum cubix_##name { CUBIX_EACH(CUBIX_CHOICE_WORD, name, words) }; \
+  extern const char *const cubix_##name##_word[];
+#define CUBIX_CHOICE_WORD(name, word) CUBIX_##name##_##word,
+#include "params/params.def"
+
 struct cubix_params {
-#define CUBIX_SECTION(title)
 #define CUBIX_PARAM(type, name, dflt, min, max, unit, help) CUBIX_TYPE_##type name;
+#define CUBIX_CHOICE(name, dflt, words, help) enum cubix_##name name;
 #define CUBIX_TYPE_STRING const char *
-#define CUBIX_TYPE_CHOICE const char *
 #define CUBIX_TYPE_BOOL   int
 #define CUBIX_TYPE_INT    int
 #define CUBIX_TYPE_DOUBLE double
 #define CUBIX_TYPE_PAIR   struct cubix_pair
 #define CUBIX_TYPE_VECTOR struct cubix_vector
 #include "params/params.def"
-#undef CUBIX_PARAM
-#undef CUBIX_SECTION
   struct cubix_params_origin *origin;   /* [n_param]: text and place of each value (params.c) */
 };
 

@@ -11,30 +11,34 @@
 
 /* words, min, max, range of a row, by type: what the columns min and max mean */
 #define LIMITS_STRING(min, max) min, 0., 0., ""
-#define LIMITS_CHOICE(min, max) min, 0., 0., min
 #define LIMITS_BOOL(min, max)   "yes|no", 0., 1., "yes|no"
 #define LIMITS_INT(min, max)    NULL, min, max, #min ".." #max
 #define LIMITS_DOUBLE(min, max) NULL, min, max, #min ".." #max
 #define LIMITS_PAIR(min, max)   NULL, min, max, #min ".." #max
 #define LIMITS_VECTOR(min, max) min, 0., 0., min
 
-const struct cubix_param_row cubix_param_table[] = {
-#define CUBIX_SECTION(title) { CUBIX_PARAM_SECTION, "section", title, NULL, NULL, 0., 0., "", "-", "", 0 },
-#define CUBIX_PARAM(type, name, dflt, min, max, unit, help) \
-  { CUBIX_PARAM_##type, #type, #name, dflt, LIMITS_##type(min, max), unit, help, offsetof(struct cubix_params, name) },
+#define CUBIX_CHOICE(name, dflt, words, help) \
+  const char *const cubix_##name##_word[] = { CUBIX_EACH(WORD, name, words) };
+#define WORD(name, word) #word,
 #include "params/params.def"
-#undef CUBIX_PARAM
-#undef CUBIX_SECTION
+
+const struct cubix_param_row cubix_param_table[] = {
+#define CUBIX_SECTION(title) { CUBIX_PARAM_SECTION, "section", title, NULL, NULL, NULL, 0., 0., "", "-", "", 0 },
+#define CUBIX_PARAM(type, name, dflt, min, max, unit, help) \
+  { CUBIX_PARAM_##type,     #type, #name, dflt, NULL, \
+    LIMITS_##type(min, max), unit, help, offsetof(struct cubix_params, name) },
+#define CUBIX_CHOICE(name, dflt, words, help) \
+  { CUBIX_PARAM_CHOICE, "CHOICE", #name, dflt, cubix_##name##_word, \
+    WORDS(name, words), 0., 0., WORDS(name, words), "-", help, offsetof(struct cubix_params, name) },
+#define WORDS(name, words) &(CUBIX_EACH(BAR_WORD, name, words))[1]   /* "a|b|c" */
+#define BAR_WORD(name, word) "|" #word
+#include "params/params.def"
 };
 const int cubix_param_n_row = sizeof cubix_param_table / sizeof *cubix_param_table;
 
 const struct cubix_param_rename cubix_param_renames[] = {
-#define CUBIX_SECTION(title)
-#define CUBIX_PARAM(type, name, dflt, min, max, unit, help)
 #define CUBIX_RENAMED(other, name) { #other, #name },
 #include "params/params.def"
-#undef CUBIX_PARAM
-#undef CUBIX_SECTION
   { NULL, NULL }
 };
 

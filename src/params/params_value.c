@@ -286,6 +286,7 @@ static void words_judge(const struct cubix_param_row *row, const struct given *g
     i = word_index("no|yes|0|1|false|true|off|on", given->token[0], 1);
     v->x[0] = i & 1;
   }
+  if (row->type == CUBIX_PARAM_CHOICE) v->x[0] = i;
   v->text = given->token[0];
   if (i >= 0) return;
   cubix_param_bounds(row, 1, bounds, sizeof bounds);
@@ -310,14 +311,16 @@ static void string_judge(const struct cubix_param_row *row, const struct given *
 
 /* ---- storing --------------------------------------------------------------------------------- */
 
-/* text: the owned copy that pointers point to, NULL for numbers */
+_Static_assert(sizeof(enum cubix_Noise) == sizeof(int), "choices are read and written as int");
+
+/* text: the owned copy that pointers point to, NULL for numbers and choices */
 static void store(struct cubix_params *par, const struct cubix_param_row *row, const struct value *v, const char *text)
 {
   void *member = (char *)par + row->offset;
   switch (row->type) {
   case CUBIX_PARAM_SECTION: break;
-  case CUBIX_PARAM_STRING:
-  case CUBIX_PARAM_CHOICE: *(const char **)member = text; break;
+  case CUBIX_PARAM_STRING: *(const char **)member = text; break;
+  case CUBIX_PARAM_CHOICE:
   case CUBIX_PARAM_BOOL:
   case CUBIX_PARAM_INT:    *(int *)member = (int)v->x[0]; break;
   case CUBIX_PARAM_DOUBLE: *(double *)member = v->x[0]; break;
@@ -348,7 +351,8 @@ int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, c
   else numbers_judge(row, &given, &v, wrong, size);
   if (wrong[0]) goto done;
 
-  if (v.text && row->type != CUBIX_PARAM_BOOL) CUBIX_TRY(cubix_param_copy(v.text, &text));
+  if (v.text && (row->type == CUBIX_PARAM_STRING || row->type == CUBIX_PARAM_VECTOR))
+    CUBIX_TRY(cubix_param_copy(v.text, &text));
   if (place) CUBIX_TRY(cubix_param_copy(place, &where));
   free(origin->text);
   free(origin->place);
@@ -426,7 +430,7 @@ size_t cubix_param_text(const struct cubix_params *par, int i, char *text, size_
   case CUBIX_PARAM_STRING:
     word = *(const char *const *)member;
     return word ? string_text(word, text, size) : (size_t)snprintf(text, size, "%s", "");
-  case CUBIX_PARAM_CHOICE: word = *(const char *const *)member; break;
+  case CUBIX_PARAM_CHOICE: word = row->word[*(const int *)member]; break;
   case CUBIX_PARAM_BOOL:   word = *(const int *)member ? "yes" : "no"; break;
   case CUBIX_PARAM_INT:    return (size_t)snprintf(text, size, "%d", *(const int *)member);
   case CUBIX_PARAM_DOUBLE: x[n++] = *(const double *)member; break;

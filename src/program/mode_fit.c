@@ -9,7 +9,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/error.h"
 #include "base/infile.h"
@@ -76,7 +75,7 @@ static int names(unsigned char active[CUBIX_N_LEAF], const struct cubix_params *
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) any |= active[leaf];
   CUBIX_CHECK(any, CUBIX_EUSAGE,
               "Parameters is empty: Mode %s needs the names of what varies, as in Parameters Mass,Age,Inclination",
-              par->Mode);
+              cubix_Mode_word[par->Mode]);
 done:
   return status;
 }
@@ -86,7 +85,8 @@ static int check_observed(const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   CUBIX_CHECK(par->ObservedFile[0], CUBIX_EUSAGE,
-              "ObservedFile is not given: Mode %s needs the cube that it compares with", par->Mode);
+              "ObservedFile is not given: Mode %s needs the cube that it compares with",
+              cubix_Mode_word[par->Mode]);
   status = cubix_infile_check(par->ObservedFile, CUBIX_EINPUT);
   if (status) cubix_error_about("ObservedFile (%s)", cubix_params_origin(par, "ObservedFile"));
 done:
@@ -107,14 +107,14 @@ void cubix_mode_idle(const struct cubix_params *par)
   static const char fits[] = "FitModel FitAgeBins FitAgeEdges FitRadiusBins "
                              "Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes "
                              "FitRestart FitRestartFile FitResume";
-  if (!strcmp(par->Mode, "cube"))
+  if (par->Mode == CUBIX_Mode_cube)
     cubix_params_warn_idle(par, "ObservedFile Likelihood Parameters", "it belongs to Mode gradient and Mode fit");
-  if (strcmp(par->Mode, "fit") != 0) cubix_params_warn_idle(par, fits, "it belongs to Mode fit");
+  if (par->Mode != CUBIX_Mode_fit) cubix_params_warn_idle(par, fits, "it belongs to Mode fit");
 }
 
 int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_stages *stages)
 {
-  int status = CUBIX_OK, root = cubix_mpi_rank() == 0, fit = !strcmp(par->Mode, "fit");
+  int status = CUBIX_OK, root = cubix_mpi_rank() == 0, fit = par->Mode == CUBIX_Mode_fit;
   unsigned char active[CUBIX_N_LEAF];      /* what Parameters names                      */
   struct cubix_chain    *chain = NULL;     /* the pipeline, held open                    */
   struct cubix_observed *obs   = NULL;     /* the observed cube                          */

@@ -148,7 +148,7 @@ done:
 static int is_wanted(enum cubix_field field, const struct cubix_params *par)
 {
   if (field == CUBIX_FIELD_POTENTIAL) return par->Centre.word && strcmp(par->Centre.word, "potential") == 0;
-  if (field == CUBIX_FIELD_LENGTH) return strcmp(par->Deposit, "gaussian") == 0 && !(par->DepositLength > 0);
+  if (field == CUBIX_FIELD_LENGTH) return par->Deposit == CUBIX_Deposit_gaussian && !(par->DepositLength > 0);
   return field != CUBIX_FIELD_FORMATION;
 }
 

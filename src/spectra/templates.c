@@ -81,8 +81,11 @@ static void place_grid(struct cubix_tables *v, const struct cubix_instrument *in
 
 static void choose_deposit(struct cubix_tables *v, const struct cubix_params *par)
 {
-  v->deposit = !strcmp(par->Deposit, "cic") ? CUBIX_DEPOSIT_CIC : !strcmp(par->Deposit, "tsc") ? CUBIX_DEPOSIT_TSC
-             : !strcmp(par->Deposit, "gaussian") ? CUBIX_DEPOSIT_GAUSSIAN : CUBIX_DEPOSIT_NEAREST;
+  static const enum cubix_deposit_kind kind[] = { [CUBIX_Deposit_nearest] = CUBIX_DEPOSIT_NEAREST,
+                                                  [CUBIX_Deposit_cic] = CUBIX_DEPOSIT_CIC,
+                                                  [CUBIX_Deposit_tsc] = CUBIX_DEPOSIT_TSC,
+                                                  [CUBIX_Deposit_gaussian] = CUBIX_DEPOSIT_GAUSSIAN };
+  v->deposit = kind[par->Deposit];
   v->deposit_length = par->DepositLength;
 }
 
@@ -207,8 +210,8 @@ static int build(struct cubix_templates **out, const struct cubix_params *par, c
   struct cubix_templates *templates = NULL;
   CUBIX_ALLOC(templates, 1);
   templates->v_max = v_max;
-  templates->is_spline = !strcmp(par->TemplateSemantic, "spline");
-  templates->tables.pchip = !strcmp(par->SspInterpolation, "pchip");
+  templates->is_spline = par->TemplateSemantic == CUBIX_TemplateSemantic_spline;
+  templates->tables.pchip = par->SspInterpolation == CUBIX_SspInterpolation_pchip;
   needed_range(ins, 1 + scene->redshift, v_read, &templates->read_first, &templates->read_last);
   CUBIX_TRY(cubix_ssp_read(&templates->ssp, par->SspFile, templates->read_first, templates->read_last));
   CUBIX_TRY(lay_axes(templates));

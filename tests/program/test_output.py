@@ -315,7 +315,7 @@ def test_provenance(made):
 
 def test_every_parameter_with_its_spelling(made):
     text = (harness.SOURCE / "src" / "params" / "params.def").read_text()
-    names = re.findall(r"^CUBIX_PARAM\(\w+,\s*(\w+),", text, re.M)
+    names = re.findall(r"^CUBIX_(?:PARAM\(\w+,|CHOICE\()\s*(\w+),", text, re.M)
     with fits.open(made / "made.fits") as hdus:
         table = hdus["PARAMETERS"].data
         assert list(table["NAME"]) == names and table.names == ["NAME", "VALUE", "UNIT", "ORIGIN"]

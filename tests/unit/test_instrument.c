@@ -106,7 +106,7 @@ static void test_muse(void)
   if (!ins) return;
   CHECK(ins->n_x == 300 && ins->n_y == 300 && ins->n_lambda == 3681 && ins->medium == CUBIX_AIR &&
         ins->aperture == CUBIX_SQUARE);
-  CHECK(ins->psf == CUBIX_PSF_MOFFAT && ins->psf_beta == 2.8 && ins->noise == CUBIX_NOISE_SNR);
+  CHECK(ins->psf == CUBIX_PSF_MOFFAT && ins->psf_beta == 2.8 && ins->noise == CUBIX_Noise_snr);
   for (int i = 0; i < 4; i++) CHECK_CLOSE(cubix_curve_at(&ins->lsf_fwhm, lsf[i][0]), lsf[i][1], 0.005);
   CHECK_CLOSE(cubix_curve_at(&ins->psf_fwhm, 7000.), 0.65, 1e-12);
   CHECK_CLOSE(cubix_curve_at(&ins->psf_fwhm, 7001.) - cubix_curve_at(&ins->psf_fwhm, 6999.), 2 * 0.65 * -0.2 / 7000.,

@@ -158,7 +158,7 @@ static struct cubix_optimiser *search(struct host *h, int by_matrix, const doubl
                                              .scan = scan };
   struct cubix_optimiser *s = NULL;
   for (int i = 0; i < MOST; i++) place[i] = i;
-  CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, h->n, 5));
+  CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, h->n, 5));
   CHECK(cubix_optimise(s, &problem, rule) == want);
   CHECK(want || !cubix_optimiser_check(s, &problem, "here"));
   CHECK(want || !cubix_optimiser_check_pairs(s, &problem, "here"));
@@ -377,7 +377,7 @@ static void test_small_gains(void)
   const struct cubix_optimiser_rule rule = { 500, 0, 0.03, 0.1 };
   struct cubix_optimiser *s = NULL;
   int in_a_row = 0, most = 0, before = 0;
-  CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, 20, 5));
+  CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 20, 5));
   for (size_t i = 0; i < 20; i++) cubix_optimiser_x(s)[i] = i % 2 ? 1 : -1.2;
   CHECK(!cubix_optimise(s, &problem, &rule));
   const int end = (int)s->at[CUBIX_AT_ITERATION];

@@ -13,7 +13,7 @@
 static const double unit = 1e-20;
 
 /* A small field of known figures. */
-static struct cubix_instrument small(enum cubix_noise_kind kind)
+static struct cubix_instrument small(enum cubix_Noise kind)
 {
   struct cubix_instrument ins = { .n_x = 11,
                                   .n_y = 9,
@@ -75,7 +75,7 @@ static double slow_variance(const struct cubix_instrument *ins, int k, double fl
 static void test_variance(void)
 {
   static const char *const set[][2] = { { "ExposureTime", "1300" } };
-  struct cubix_instrument ins = small(CUBIX_NOISE_EXPOSURE);
+  struct cubix_instrument ins = small(CUBIX_Noise_exposure);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;
   CHECK(init(&noise, &ins, &cube, set, 1) == 0);
@@ -88,7 +88,7 @@ static void test_variance(void)
   ins.exposure = 0.3;          /* 2.1/0.3 is more than 7 in the last bit */
   CHECK(init(&noise, &ins, &cube, seven, 1) == 0 && noise.n_exposure == 7);
   cubix_noise_free(&noise);
-  ins.noise = CUBIX_NOISE_NONE;
+  ins.noise = CUBIX_Noise_none;
   CHECK(init(&noise, &ins, &cube, set, 1) == 0);
   CHECK(cubix_noise_variance(&noise, 3, 10.) == 0. && cubix_noise_draw(&noise, 3, 10., 5) == 0.);
   cubix_noise_free(&noise);
@@ -134,7 +134,7 @@ static void test_P12_chi(void)
   double *chi = malloc(N * sizeof *chi), mean, variance, third;
   for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
     const char *const set[][2] = { { "ExposureTime", row[i].t } };
-    struct cubix_instrument ins = small(CUBIX_NOISE_EXPOSURE);
+    struct cubix_instrument ins = small(CUBIX_Noise_exposure);
     struct cubix_cube cube = cube_of(&ins);
     struct cubix_noise noise;
     ins.n_sky = row[i].n_sky;
@@ -164,7 +164,7 @@ static void test_P12_poisson(void)
 {
   enum { N = 200000 };
   static const char *const set[][2] = { { "ExposureTime", "100" } };
-  struct cubix_instrument ins = small(CUBIX_NOISE_EXPOSURE);
+  struct cubix_instrument ins = small(CUBIX_Noise_exposure);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;
   ins.dark = ins.read_noise = ins.n_sky = 0.;
@@ -206,7 +206,7 @@ static void test_B5_and_seeds(void)
   static const char *const set[][2] = { { "ExposureTime", "3000" }, { "Seed", "5" } }, *const other[][2] = {
     { "ExposureTime", "3000" }, { "Seed", "6" }
   };
-  struct cubix_instrument ins = small(CUBIX_NOISE_EXPOSURE);
+  struct cubix_instrument ins = small(CUBIX_Noise_exposure);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise a, b, c;
   double dot_seed = 0., dot_next = 0., sum = 0.;
@@ -240,7 +240,7 @@ static void test_B5_and_seeds(void)
 static void test_time(void)
 {
   static const char *const once[][2] = { { "ExposureTime", "1e6" } }, *const twice[][2] = { { "ExposureTime", "2e6" } };
-  struct cubix_instrument ins = small(CUBIX_NOISE_EXPOSURE);
+  struct cubix_instrument ins = small(CUBIX_Noise_exposure);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise a, b;
   ins.read_noise = 0.;
@@ -289,7 +289,7 @@ static void test_snr(void)
                                      { "SnrAperture", row[r].aperture },
                                      { "SnrLambdaMin", row[r].from },
                                      { "SnrLambdaMax", row[r].to } };
-      struct cubix_instrument ins = small(CUBIX_NOISE_SNR);
+      struct cubix_instrument ins = small(CUBIX_Noise_snr);
       struct cubix_cube cube = cube_of(&ins);
       struct cubix_noise noise;
       double want = atof(row[r].snr), radius = atof(row[r].aperture);
@@ -315,7 +315,7 @@ static void test_snr(void)
 static void test_aperture(void)
 {
   static const char *const set[][2] = { { "SignalToNoise", "20" }, { "SnrAperture", "0.7" } };
-  struct cubix_instrument ins = small(CUBIX_NOISE_SNR);
+  struct cubix_instrument ins = small(CUBIX_Noise_snr);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;
   ins.pointing_x = 1.;
@@ -341,7 +341,7 @@ static void test_refusals(void)
   static const char *const set[][2] = { { "SignalToNoise", "20" }, { "SnrLambdaMin", "9000" } }, *const time[][2] = {
     { "ExposureTime", "1e12" }
   };
-  struct cubix_instrument ins = small(CUBIX_NOISE_SNR);
+  struct cubix_instrument ins = small(CUBIX_Noise_snr);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;
   CHECK(init(&noise, &ins, &cube, set, 2) == CUBIX_EUSAGE && strstr(cubix_error_message(), "SnrLambdaMin = 9000"));
@@ -355,7 +355,7 @@ static void test_refusals(void)
   CHECK(init(&noise, &ins, &cube, one, 2) == 0);
   CHECK_CLOSE(noise.achieved_snr, 4., 1e-8);
   cubix_noise_free(&noise);
-  ins.noise = CUBIX_NOISE_EXPOSURE;
+  ins.noise = CUBIX_Noise_exposure;
   ins.exposure = 1.;
   CHECK(init(&noise, &ins, &cube, time, 1) == CUBIX_EUSAGE && strstr(cubix_error_message(), "exposures"));
   cubix_noise_free(&noise);

@@ -89,21 +89,21 @@ static struct cubix_optimiser_problem problem_of(struct host *h,
 
 static const struct cubix_optimiser_rule rule = { 2000, 1e-9, -1, 0.1 };
 
-static void test_rosenbrock(size_t n, enum cubix_optimiser_method method)
+static void test_rosenbrock(size_t n, enum cubix_Optimiser method)
 {
   struct host h = { .n = n };
   struct cubix_optimiser_problem p = problem_of(&h, rosenbrock);
   struct cubix_optimiser *s = NULL;
   struct cubix_optimiser_rule r = rule;
-  if (method == CUBIX_ADAM) r = (struct cubix_optimiser_rule) { 20000, 1e-6, 0, 0.01 };
+  if (method == CUBIX_Optimiser_adam) r = (struct cubix_optimiser_rule) { 20000, 1e-6, 0, 0.01 };
   CHECK(!cubix_optimiser_init(&s, method, n, 10));
   for (size_t i = 0; i < n; i++) cubix_optimiser_x(s)[i] = i % 2 ? 1 : -1.2;
   CHECK(!cubix_optimise(s, &p, &r));
   CHECK(s->at[CUBIX_AT_END] == CUBIX_END_GRADIENT);
-  for (size_t i = 0; i < n; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, method == CUBIX_LBFGS ? 1e-8 : 1e-5);
-  if (method == CUBIX_LBFGS) CHECK(h.rose == 0);
+  for (size_t i = 0; i < n; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, method == CUBIX_Optimiser_lbfgs ? 1e-8 : 1e-5);
+  if (method == CUBIX_Optimiser_lbfgs) CHECK(h.rose == 0);
   CHECK(s->at[CUBIX_AT_EVALUATION] == h.calls && s->at[CUBIX_AT_ITERATION] == h.iterations);
-  printf("rosenbrock in %zu, %s: %d iterations, %d evaluations\n", n, method == CUBIX_LBFGS ? "L-BFGS" : "Adam",
+  printf("rosenbrock in %zu, %s: %d iterations, %d evaluations\n", n, cubix_Optimiser_word[method],
          h.iterations, h.calls);
   cubix_optimiser_free(s);
 }
@@ -117,7 +117,7 @@ static void test_rosenbrock_bounded(void)
   double lower[2] = { 1.5, 1.5 }, upper[2] = { 4, 4 };
   p.lower = lower;
   p.upper = upper;
-  CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, 2, 5));
+  CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 2, 5));
   cubix_optimiser_x(s)[0] = 3;
   cubix_optimiser_x(s)[1] = -1;                            /* outside: brought to the bound */
   CHECK(!cubix_optimise(s, &p, &rule));
@@ -146,7 +146,7 @@ static void test_quadratic(double decades, const double *lower, const double *up
   struct cubix_optimiser_problem p = problem_of(&h, quadratic);
   p.lower = lower;
   p.upper = upper;
-  CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, n, 20));
+  CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, n, 20));
   CHECK(!cubix_optimise(s, &p, &rule));
   CHECK(s->at[CUBIX_AT_END] == CUBIX_END_GRADIENT);
   CHECK(h.rose == 0);
@@ -189,7 +189,7 @@ static void same_state(const struct cubix_optimiser *a, const struct cubix_optim
 }
 
 /* Stopped and continued, and with another number of threads: the same bits. */
-static void test_restart(enum cubix_optimiser_method method,
+static void test_restart(enum cubix_Optimiser method,
                          int (*evaluate)(void *, const double *, double *, double *), size_t n)
 {
   static double lower[MOST], upper[MOST];
@@ -218,11 +218,11 @@ static void test_restart(enum cubix_optimiser_method method,
   cubix_optimiser_free(s);
 }
 
-static void test_not_finite(enum cubix_optimiser_method method)
+static void test_not_finite(enum cubix_Optimiser method)
 {
   struct host h = { 0 };
   struct cubix_optimiser *s = NULL;
-  struct cubix_optimiser_rule r = { 400, 1e-8, -1, method == CUBIX_ADAM ? 0.2 : 5 };
+  struct cubix_optimiser_rule r = { 400, 1e-8, -1, method == CUBIX_Optimiser_adam ? 0.2 : 5 };
   fill(&h, 4, 1);
   h.centre[0] = 1.9;
   h.wall = 1.91;                                           /* what overshoots falls off: */
@@ -266,7 +266,7 @@ static void test_adam_noisy(void)
   struct cubix_optimiser_rule r = { 3000, 0, 0, 0.002 };
   fill(&h, 30, 1);
   struct cubix_optimiser_problem p = problem_of(&h, quadratic);
-  CHECK(!cubix_optimiser_init(&s, CUBIX_ADAM, 30, 1));
+  CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_adam, 30, 1));
   CHECK(!cubix_optimise(s, &p, &r));
   CHECK(s->at[CUBIX_AT_END] == CUBIX_END_ITERATIONS);
   for (size_t i = 0; i < 30; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], h.centre[i], 0.05);
@@ -288,11 +288,11 @@ static void test_noise_end(void)
   struct host h = { .n = 1 };
   struct cubix_optimiser_problem p = problem_of(&h, deceitful);
   struct cubix_optimiser *s = NULL;
-  CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, 1, 3));
+  CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 1, 3));
   CHECK(!cubix_optimise(s, &p, &rule));
   CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NOISE && s->at[CUBIX_AT_ITERATION] == 0 && cubix_optimiser_x(s)[0] == 0);
   cubix_optimiser_free(s);
-  CHECK(cubix_optimiser_init(&s, CUBIX_LBFGS, 1, 0) == CUBIX_EUSAGE);
+  CHECK(cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 1, 0) == CUBIX_EUSAGE);
   cubix_error_clear();
 }
 
@@ -323,7 +323,7 @@ static void test_shared(void)
   struct cubix_optimiser *s = NULL;
   p.n_shared = 2;
   p.collective = &twin;
-  CHECK(!cubix_optimiser_init(&s, CUBIX_LBFGS, 3, 5));
+  CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 3, 5));
   CHECK(!cubix_optimise(s, &p, &rule));
   CHECK(s->at[CUBIX_AT_END] == CUBIX_END_GRADIENT);
   CHECK_CLOSE(cubix_optimiser_x(s)[0], 1, 1e-8);
@@ -335,16 +335,16 @@ static void test_shared(void)
 
 int main(void)
 {
-  test_rosenbrock(2, CUBIX_LBFGS);
-  test_rosenbrock(20, CUBIX_LBFGS);
-  test_rosenbrock(2, CUBIX_ADAM);
+  test_rosenbrock(2, CUBIX_Optimiser_lbfgs);
+  test_rosenbrock(20, CUBIX_Optimiser_lbfgs);
+  test_rosenbrock(2, CUBIX_Optimiser_adam);
   test_rosenbrock_bounded();
   test_bounds();
-  test_restart(CUBIX_LBFGS, rosenbrock, 20);
-  test_restart(CUBIX_LBFGS, quadratic, MOST);
-  test_restart(CUBIX_ADAM, quadratic, 50);
-  test_not_finite(CUBIX_LBFGS);
-  test_not_finite(CUBIX_ADAM);
+  test_restart(CUBIX_Optimiser_lbfgs, rosenbrock, 20);
+  test_restart(CUBIX_Optimiser_lbfgs, quadratic, MOST);
+  test_restart(CUBIX_Optimiser_adam, quadratic, 50);
+  test_not_finite(CUBIX_Optimiser_lbfgs);
+  test_not_finite(CUBIX_Optimiser_adam);
   test_adam_noisy();
   test_noise_end();
   test_shared();

@@ -57,7 +57,8 @@ static void test_defaults(void)
   int n_required = 0;
 
   CHECK(takes(""));
-  CHECK(!strcmp(par->SimulationFormat, "auto") && !strcmp(par->PsfFile, "") && !strcmp(par->Orientation, "none"));
+  CHECK(!strcmp(par->SimulationFormat, "auto") && !strcmp(par->PsfFile, "") &&
+        par->Orientation == CUBIX_Orientation_none);
   CHECK(par->Overwrite == 1 && par->KeepNoiseFree == 0 && par->Seed == 1 && par->FluxUnit == -20);
   CHECK(par->Redshift == 0.01 && par->PixelScale.x == 0. && par->PixelScale.y == 0.);
   CHECK(par->Centre.word && !strcmp(par->Centre.word, "auto"));
@@ -84,7 +85,7 @@ static void test_values(void)
   CHECK(par->Seed == 7 && par->Redshift == 0.15 && par->PixelScale.x == 0.2 && par->PixelScale.y == 0.2);
   CHECK(par->FieldOfView.x == 60. && par->FieldOfView.y == 30.);
   CHECK(!par->Centre.word && par->Centre.x[0] == 1. && par->Centre.x[1] == -2. && par->Centre.x[2] == 0.5);
-  CHECK(!strcmp(par->Psf, "moffat") && par->TruthMaps == 0 && !strcmp(par->PsfFile, "a%b#c.fits"));
+  CHECK(par->Psf == CUBIX_Psf_moffat && par->TruthMaps == 0 && !strcmp(par->PsfFile, "a%b#c.fits"));
   CHECK(!strcmp(cubix_params_origin(par, "Redshift"), "t.param:5"));
   CHECK(takes("Centre 1, 2 , 3 kpc\nFieldOfView 60, 30") && par->Centre.x[2] == 3. && par->FieldOfView.y == 30.);
   const char *const yes[] = { "yes", "1", "true", "on", "Yes", "TRUE" }, *const no[] = { "no",  "0",  "false",
@@ -263,11 +264,36 @@ static void test_set(void)
   CHECK(cubix_params_set(par, "OutputFile", "two words.fits") == CUBIX_OK &&
         !strcmp(par->OutputFile, "two words.fits"));
   /* the old value stays */
-  CHECK(cubix_params_set(par, "Orientation", "sideways") == CUBIX_EUSAGE && !strcmp(par->Orientation, "none"));
+  CHECK(cubix_params_set(par, "Orientation", "sideways") == CUBIX_EUSAGE && par->Orientation == CUBIX_Orientation_none);
   CHECK(!strcmp(cubix_error_message(), "Orientation = sideways must be none, angles, faceon, edgeon or inclined"));
   CHECK(cubix_params_set(par, "Orientatoin", "none") == CUBIX_EUSAGE &&
         strstr(cubix_error_message(), "did you mean Orientation?"));
   cubix_params_free(NULL);
+}
+
+/* Each word of each choice is the enumerator of its name, whoever sets it. */
+static void test_choices(void)
+{
+  char words[256], text[64];
+  int n_choice = 0;
+  for (int i = 0; i < cubix_param_n_row; i++) {
+    const struct cubix_param_row *row = &cubix_param_table[i];
+    if (row->type != CUBIX_PARAM_CHOICE) continue;
+    int value = 0, *member = (int *)((char *)par + row->offset);
+    n_choice++;
+    for (char *word = strtok(strcpy(words, row->words), "|"); word; word = strtok(NULL, "|"), value++) {
+      CHECK(!strcmp(row->word[value], word) && !cubix_params_set(par, row->name, word) && *member == value);
+      *member = 0;
+      cubix_param_text(par, i, text, sizeof text);
+      CHECK(!strcmp(text, row->word[0]));
+      *member = value;
+      cubix_param_text(par, i, text, sizeof text);
+      CHECK(!strcmp(text, word));
+    }
+    CHECK(value >= 2);
+  }
+  CHECK(n_choice >= 16 && !strcmp(cubix_Orientation_word[CUBIX_Orientation_edgeon], "edgeon") &&
+        !strcmp(cubix_Backend_word[CUBIX_Backend_cuda], "cuda"));
 }
 
 /* ---- what is written ------------------------------------------------------------------------- */
@@ -440,6 +466,7 @@ int main(void)
   test_all_at_once();
   test_overrides();
   test_set();
+  test_choices();
   test_numbers();
   test_used_values();
   test_docs();

@@ -21,7 +21,7 @@ static void test_quotes_and_commas(void)
   CHECK(takes("Centre \"median\"\nFieldOfView \"60 30\" arcsec\nPixelScale \"200 mas\"\nSeed \"7\"\nPsf "
               "\"moffat\"\nTruthMaps \"no\""));
   CHECK(!strcmp(par->Centre.word, "median") && par->FieldOfView.y == 30. && par->PixelScale.x == 0.2 &&
-        par->Seed == 7 && !strcmp(par->Psf, "moffat"));
+        par->Seed == 7 && par->Psf == CUBIX_Psf_moffat);
   CHECK(cubix_params_set(par, "Centre", "\"0 0 0\"") == CUBIX_OK && !par->Centre.word);
 }
 
