@@ -3,7 +3,7 @@
  * Rank 0 lays the file out alone: header, tables, and datasets with their space and attributes;
  * HDF5 tells where each lies, and when it has closed the file all ranks write their own,
  * contiguous, rows there (shared_file.c).  So HDF5 never holds what a full disk refuses, which it
- * would try to write again when the process exits, and crash (output_h5sink.c).  To read, every
+ * would try to write again when the process exits, and crash (output/hdf5_sink.c).  To read, every
  * rank opens the file by itself and takes its rows. */
 
 #include "mpi/fit/star_file.h"

@@ -5,7 +5,7 @@
  * all ranks write their own, contiguous, rows there (shared_file.c): as many rows as fit in 64 MiB
  * are made (by all threads), and a column at a time goes through one buffer to the file.  So HDF5
  * never holds what a full disk refuses, which it would try to write again when the process exits,
- * and crash (output_h5sink.c).  The files do not depend on the number of ranks, byte for byte.
+ * and crash (output/hdf5_sink.c).  The files do not depend on the number of ranks, byte for byte.
  *
  * No file gets its name before all of them are whole. */
 #define _POSIX_C_SOURCE 200809L

@@ -5,7 +5,7 @@
 #include <hdf5.h>
 
 struct cubix_h5sink {
-  hid_t driver, access_list;      /* access_list: for H5Fcreate */
+  hid_t access_list;              /* for H5Fcreate */
   int file;                       /* descriptor, the caller's */
   int error;                      /* 0, or errno of the first write that failed; what came after it went nowhere */
 };
