@@ -24,7 +24,6 @@
 #include "base/error.h"
 #include "base/h5source.h"
 #include "base/log.h"
-#include "cube/truth_maps.h"
 #include "output/output_parts.h"
 
 enum { MAX_OUTPUT = 8 };
@@ -301,17 +300,6 @@ int cubix_output_check_apart(const struct cubix_params *par)
   }
 done:
   return status;
-}
-
-/* Planes, maps, the table LSF, and what goes into headers.  A variance that is zero throughout is a
- * hole in the file. */
-double cubix_output_file_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
-{
-  const double image = (double)ins->n_x * ins->n_y, headers = 1 << 18;
-  const int n_real = 1 + (par->Noise != CUBIX_Noise_none) + (par->KeepNoiseFree != 0);
-  return image * ins->n_lambda * (n_real * (double)sizeof(cubix_real) + sizeof(int32_t)) +
-         (par->TruthMaps ? CUBIX_N_TRUTH * image * sizeof(double) : 0) +
-         CUBIX_N_LSF_COLUMN * (double)ins->n_lambda * sizeof(double) + headers;
 }
 
 int cubix_output_room(const struct cubix_params *par, const struct cubix_instrument *ins,

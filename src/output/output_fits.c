@@ -5,9 +5,8 @@
  * file with room for the voxels between them, and the cubes' headers get their true sides.  So
  * voxels are made and written by all threads at once, in any order.
  *
- * HDUs: PRIMARY (provenance, no data), DATA, STAT, DQ, LSF (table), the truth maps, NOISEFREE on
- * request, PARAMETERS (table).  The order is part of the format: readers of the GIST family take
- * the second and third HDU as flux and variance by position; MPDAF and others look for the names
+ * HDUs: PRIMARY (provenance, no data), the parts of output_parts.c in their order (DATA, STAT, DQ,
+ * LSF, a table, the truth maps, NOISEFREE), PARAMETERS (table).  MPDAF and others look for the names
  * DATA, STAT, DQ.  STAT is there even without noise, then full of zeros and marked STATZERO = T.
  * MPDAF masks every voxel whose DQ is not 0, whichever the bit.  Where only bit 4 or 8 is set the
  * data are still good: Cube(file).unmask() gives them back.
@@ -255,20 +254,25 @@ done:
 /* ---- from memory to the file ----------------------------------------------------------------- */
 enum { CARD = 80, FITS_BLOCK = 2880 };
 
+static int part_write(fitsfile *fits, const char *shown, const struct cubix_result *result,
+                      const struct cubix_part *part, struct plan *plan)
+{
+  return part->kind == CUBIX_PART_PLANE ? plane_begin(fits, shown, result, part->plane, plan)
+         : part->kind == CUBIX_PART_LSF ? lsf_write(fits, shown, result)
+                                        : maps_write(fits, shown, result);
+}
+
 /* The whole file in CFITSIO's memory, but for the planes' voxels. */
 static int draft_write(fitsfile *fits, const char *shown, const struct cubix_result *result, struct plan *plan)
 {
   int status = CUBIX_OK;
   struct cubix_facts *facts = NULL;
+  struct cubix_part part[CUBIX_MOST_PART];
+  const int n = cubix_output_parts(part, result->par);
   CUBIX_TRY(cubix_provenance_init(&facts, result));
   TRY_FITS(fits_create_imgll(fits, BYTE_IMG, 0, NULL, &fits_status));
   CUBIX_TRY(facts_write(fits, shown, facts));
-  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_DATA, plan));
-  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_STAT, plan));
-  CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_DQ, plan));
-  CUBIX_TRY(lsf_write(fits, shown, result));
-  if (result->par->TruthMaps) CUBIX_TRY(maps_write(fits, shown, result));
-  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_begin(fits, shown, result, CUBIX_PLANE_NOISEFREE, plan));
+  for (int i = 0; i < n; i++) CUBIX_TRY(part_write(fits, shown, result, &part[i], plan));
   CUBIX_TRY(parameters_write(fits, shown, result->par));
 done:
   cubix_facts_free(facts);

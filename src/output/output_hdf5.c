@@ -256,11 +256,21 @@ done:
   return status;
 }
 
+static int part_write(hid_t file, const char *shown, const struct cubix_result *result, const struct cubix_part *part,
+                      struct plan *plan)
+{
+  return part->kind == CUBIX_PART_PLANE ? plane_begin(file, shown, result, part->plane, plan)
+         : part->kind == CUBIX_PART_LSF ? lsf_write(file, shown, result)
+                                        : maps_write(file, shown, result);
+}
+
 /* All but the planes' voxels. */
 static int draft_write(const struct cubix_result *result, const struct cubix_atomic_file *out, struct plan *plan)
 {
   int status = CUBIX_OK;
   const char *shown = out->path;
+  struct cubix_part part[CUBIX_MOST_PART];
+  const int n = cubix_output_parts(part, result->par);
   struct cubix_h5_quiet quiet;
   struct cubix_h5sink h5 = { 0 };
   hid_t file = -1;
@@ -270,12 +280,7 @@ static int draft_write(const struct cubix_result *result, const struct cubix_ato
   CUBIX_TRY(text_attribute(file, shown, "CubixFile", "cube"));
   CUBIX_TRY(parameters_write(file, shown, result->par));
   CUBIX_TRY(provenance_write(file, shown, result));
-  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_DATA, plan));
-  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_STAT, plan));
-  CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_DQ, plan));
-  CUBIX_TRY(lsf_write(file, shown, result));
-  if (result->par->TruthMaps) CUBIX_TRY(maps_write(file, shown, result));
-  if (result->par->KeepNoiseFree) CUBIX_TRY(plane_begin(file, shown, result, CUBIX_PLANE_NOISEFREE, plan));
+  for (int i = 0; i < n; i++) CUBIX_TRY(part_write(file, shown, result, &part[i], plan));
 done:
   if (file >= 0 && H5Fclose(file) < 0 && !status) status = h5_failed(shown, __func__, __LINE__);
   if (h5.error && (!status || status == CUBIX_EOUTPUT)) status = disk_failed(shown, h5.error, __func__, __LINE__);

@@ -1,5 +1,5 @@
-/* output_parts.h -- what the kinds of output file share: the planes of a cube, made and written a
- * block of channels at a time. */
+/* output_parts.h -- what the kinds of output file share: their parts, in one order, and the planes
+ * of a cube, made and written a block of channels at a time. */
 #ifndef CUBIX_OUTPUT_PARTS_H
 #define CUBIX_OUTPUT_PARTS_H
 
@@ -17,6 +17,14 @@ extern const struct cubix_dq_bit cubix_dq_bits[4];
 struct cubix_lsf_column { const char *name, *description; };
 enum { CUBIX_N_LSF_COLUMN = 4 };
 extern const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN];
+
+/* What a file consists of, beside headers, parameters and provenance. */
+enum cubix_part_kind { CUBIX_PART_PLANE, CUBIX_PART_LSF, CUBIX_PART_MAPS };
+struct cubix_part { enum cubix_part_kind kind; enum cubix_plane plane; };
+enum { CUBIX_MOST_PART = CUBIX_N_PLANE + 2 };
+/** The parts that the files of this run have, in the order in which they follow one another there.
+ * Local.  @return how many */
+int cubix_output_parts(struct cubix_part part[CUBIX_MOST_PART], const struct cubix_params *par);
 
 /** Name in the files, and one line of description.  Local, borrowed. */
 const char *cubix_plane_name(enum cubix_plane plane);

@@ -40,49 +40,6 @@
 
 enum { TILE = 16, STRIP = 64, BLOCK_BYTES = 2 << 20 };
 
-const struct cubix_dq_bit cubix_dq_bits[4] = {
-  { CUBIX_DQ_OUTSIDE,   "DQBIT1", "1: outside the aperture" },
-  { CUBIX_DQ_UNCOVERED, "DQBIT2", "2: library does not cover the channel" },
-  { CUBIX_DQ_BROAD,     "DQBIT4", "4: template broader than the LSF" },
-  { CUBIX_DQ_FEW,       "DQBIT8", "8: fewer than MinStars stars" },
-};
-
-const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
-  { "WAVELENGTH",      "centre of the channel, in the medium of the cube" },
-  { "FWHM_INSTRUMENT", "line spread function of the instrument" },
-  { "FWHM_TEMPLATE",   "line spread function of the library, observed frame" },
-  { "FWHM_CUBE",       "width of a narrow line in the cube" },
-};
-
-static const struct { const char *name, *description; } table[CUBIX_N_PLANE] = {
-  { "DATA",      "flux density" },
-  { "STAT",      "variance of DATA" },
-  { "DQ",        "data quality, a sum of bits; 0: good" },
-  { "NOISEFREE", "flux density before noise" },
-};
-
-const char *cubix_plane_name(enum cubix_plane plane) { return table[plane].name; }
-const char *cubix_plane_description(enum cubix_plane plane) { return table[plane].description; }
-
-void cubix_plane_unit(char unit[80], enum cubix_plane plane, const struct cubix_result *result)
-{
-  const char *form = plane == CUBIX_PLANE_DQ     ? ""
-                     : plane == CUBIX_PLANE_STAT ? "(10**(%d)*erg/s/cm**2/Angstrom)**2"
-                                                 : "10**(%d)*erg/s/cm**2/Angstrom";
-  snprintf(unit, 80, form, result->par->FluxUnit);
-}
-
-void cubix_lsf_values(const struct cubix_result *result, int column, double *value)
-{
-  for (int k = 0; k < result->ins->n_lambda; k++) {
-    double lambda = cubix_instrument_lambda(result->ins, k);
-    value[k] = column == 0   ? lambda
-               : column == 1 ? (result->ins->lsf_none ? 0. : cubix_curve_at(&result->ins->lsf_fwhm, lambda))
-               : column == 2 ? result->templates->fwhm_template[k]
-                             : result->templates->fwhm_cube[k];
-  }
-}
-
 /* ---- blocks ---------------------------------------------------------------------------------- */
 int cubix_block_what(enum cubix_plane plane, int swapped) { return (int)plane << 1 | swapped; }
 
@@ -166,7 +123,7 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *block,
   CUBIX_CHECK(finite, CUBIX_EFAIL,
               "%s has a value that is not finite in channels %d to %d; nothing was written.  Is FluxUnit = %d far from "
               "the galaxy's flux?",
-              table[plane].name, k0, k0 + n_k - 1, result->par->FluxUnit);
+              cubix_plane_name(plane), k0, k0 + n_k - 1, result->par->FluxUnit);
 done:
   return status;
 }
