@@ -1,14 +1,18 @@
-"""CUBIX from Python: datacubes of simulated galaxies, and their derivatives with respect to everything that went in.
+"""CUBIX from Python: datacubes of simulated galaxies, and their exact derivatives.
 
     import cubix
-    chain = cubix.Chain({"SspFile": "bc03.hdf5", "Instrument": "MUSE", "FieldOfView": 10, "Redshift": 0.02, "OmegaMatter": 0.31,
-                         "OmegaLambda": 0.69, "HubbleParam": 0.68, "Engine": "histogram"},
-                        stars={"position": x, "velocity": v, "mass": m, "age": t, "metallicity": z}, active=["age", "mass"])
-    cube = chain.forward(age=t)                  # [n_y][n_x][n_lambda] 10^-20 erg/s/cm2/AA
-    bar = chain.vjp(2 * (cube - observed))       # bar["age"]: the gradient of the sum of squares with every star's age
+    chain = cubix.Chain(
+        {"SspFile": "bc03.hdf5", "Instrument": "MUSE", "FieldOfView": 10, "Redshift": 0.02,
+         "OmegaMatter": 0.31, "OmegaLambda": 0.69, "HubbleParam": 0.68, "Engine": "histogram"},
+        stars={"position": x, "velocity": v, "mass": m, "age": t, "metallicity": z},
+        active=["age", "mass"])
+    cube = chain.forward(age=t)                # [n_y][n_x][n_lambda] 10^-20 erg/s/cm2/AA
+    bar = chain.vjp(2 * (cube - observed))     # bar["age"]: d(sum of squares)/d(age of each star)
 
-`Chain` is all of it; `cubix.torch` and `cubix.jax` make it a function that torch and jax differentiate.  Under mpirun every Python process is a rank with
-its own stars, and all must make the same calls in the same order.  Lines of the library's log go to the logger "cubix" of `logging`.
+`Chain` does everything; `cubix.torch` and `cubix.jax` turn it into a function that torch and jax
+can differentiate.  Under mpirun every Python process is a rank with its own stars, and all ranks
+must make the same calls in the same order.  The library's log goes to the logger "cubix" of
+`logging`.
 """
 import ctypes
 import hashlib
@@ -25,9 +29,17 @@ __all__ = ["Chain", "Error", "Leaf", "leaves", "rank", "size"]
 
 
 class Leaf(NamedTuple):
-    """Something that a cube can be differentiated with respect to."""
+    """Something that a cube can be differentiated with respect to: a row of src/fit/leaves.def.
+
+    name   as in the parameter file
+    of     "star": n numbers for every star; "global": n numbers in all; "library": one number for
+           every value of the templates
+    n      how many numbers
+    unit   of the values; derivatives are per this unit
+    help   what it is, in a few words
+    index  row of the table
+    """
     name: str
-    # "star": n numbers for every star; "global": n numbers; "library": a number for every value of the templates
     of: str
     n: int
     unit: str
@@ -64,17 +76,20 @@ def _leaf(name):
 
 
 def leaves():
-    """All leaves: list of `Leaf`.  Names may be written in any case, with underscores: PsfFwhm, psf_fwhm."""
+    """All leaves, as a list of `Leaf`.
+
+    Names may be written in any case, with or without underscores: PsfFwhm, psf_fwhm.
+    """
     return list(_leaf_table().values())
 
 
 def rank():
-    """Which rank this process is.  Starts MPI where it has not been: collective then."""
+    """The rank of this process.  Collective if MPI has not been started yet: then it starts MPI."""
     return _library.library().cubix_mpi_rank()
 
 
 def size():
-    """How many ranks there are.  Starts MPI where it has not been: collective then."""
+    """The number of ranks.  Collective if MPI has not been started yet: then it starts MPI."""
     return _library.library().cubix_mpi_size()
 
 
@@ -92,8 +107,10 @@ def _word(value):
 
 
 def _plain(what, value):
-    """value, if it is nothing but real numbers: what else an array may say of them, numpy would
-    pass over without a word."""
+    """value itself, if it holds plain real numbers.
+
+    Raises Error for units, masks and complex numbers, which numpy would drop silently.
+    """
     unit = getattr(value, "unit", getattr(value, "units", None))
     if unit is not None and str(unit) not in ("", "1", "dimensionless"):
         raise Error(f"{what} has a unit of its own, {unit}, which is not looked at: give plain numbers, in the unit "
@@ -106,10 +123,10 @@ def _plain(what, value):
 
 
 def _doubles(what, value, shape):
-    """value as contiguous float64 of this shape: itself where it is that already."""
+    """value as a contiguous float64 array of this shape; no copy if it is one already."""
     array = np.asarray(_plain(what, value), np.float64, order="C")
     if len(shape) <= 1 and array.size == np.prod(shape, dtype=int):
-        # a number for an array of one and the other way round; the library's [n_z][n_age][n_lambda]
+        # a scalar for an array of one and vice versa; the library's [n_z][n_age][n_lambda]
         array = array.reshape(shape)
     if array.shape != shape:
         raise Error(f"{what} has shape {array.shape}; it must be {shape}")
@@ -119,27 +136,43 @@ def _doubles(what, value, shape):
 class Chain:
     """The whole pipeline, from stars and parameters to the cube, as one differentiable function.
 
-    parameters  a parameter file's path, or a dict: {"SspFile": ..., "Instrument": "MUSE", "FieldOfView": [10, 10], "TruthMaps": False, ...}.  Names and
-                meanings as in a parameter file (`cubix --help`); a str may carry a unit, "10 arcsec"; an array or tuple is several numbers.  OutputFile
-                is not needed; noise is never added.
-    stars       None: those of InputFile.  Otherwise a dict of arrays with this rank's n stars: position (n, 3) kpc, velocity (n, 3) km/s, mass (n,)
-                Msun formed, age (n,) Gyr, metallicity (n,) mass fraction; mass_now (n,) Msun, if absent the mass formed (the frame is found with
-                it); smoothing_length (n,) kpc for Deposit gaussian.  They are copied: the arrays may change or go afterwards.
-    active      leaves with respect to which derivatives will be asked for: names, or one str with commas, or "Mass,Age".  They are also the keys,
-                spelt as here, of what `values`, `vjp` and `gnvp` return.  See `leaves()`.
-    simulation  with stars: what a particle file's header would say, a dict of Redshift, OmegaMatter, OmegaLambda, HubbleParam, BoxSize (kpc).  Absent:
-                not known; the cosmology then has to be among the parameters.
-    overrides   further parameters, which win: Chain("muse.param", Redshift=0.02).
+    parameters  a parameter file's path, or a dict {"SspFile": ..., "Instrument": "MUSE",
+                "FieldOfView": [10, 10], "TruthMaps": False, ...} with names and meanings as in a
+                parameter file (`cubix --help`).  A str may carry a unit, "10 arcsec"; an array or
+                tuple is several numbers.  OutputFile is not needed; noise is never added.
+    stars       None: the stars of InputFile.  Otherwise a dict of arrays with the n stars of this
+                rank:
+                  position          (n, 3) kpc
+                  velocity          (n, 3) km/s
+                  mass              (n,)   Msun, mass formed
+                  age               (n,)   Gyr
+                  metallicity       (n,)   mass fraction
+                  mass_now          (n,)   Msun, optional, the weight in finding the frame; if
+                                           absent the mass formed
+                  smoothing_length  (n,)   kpc, only for Deposit gaussian with DepositLength 0
+                They are copied: the arrays may be changed or freed afterwards.
+    active      the leaves with respect to which derivatives will be asked for: a list of names, or
+                one str with commas, "Mass,Age".  Spelt as here they are also the keys of what
+                `values`, `vjp` and `gnvp` return.  See `leaves()`.
+    simulation  only with stars: what a particle file's header would state, a dict of Redshift,
+                OmegaMatter, OmegaLambda, HubbleParam, BoxSize (kpc).  If absent these are unknown,
+                and the cosmology must be among the parameters.
+    overrides   further parameters, which take precedence: Chain("muse.param", Redshift=0.02).
 
-    The constructor, `forward`, `vjp`, `jvp`, `gnvp`, `put`, `get`, `values`: collective.  Errors are `cubix.Error` with the library's message.
+    The constructor, `forward`, `vjp`, `jvp`, `gnvp`, `put`, `get` and `values` are collective.
+    Errors are raised as `cubix.Error` with the library's message.
 
-    A chain can be used in `with`, and is closed when it is no longer needed.  It is one object with one state: `vjp`, `jvp` and `gnvp` differentiate
-    where the last `forward` was.
+    A chain can be used in a `with` statement, and closes when it is no longer referenced.  It has
+    one state: `vjp`, `jvp` and `gnvp` differentiate where the last `forward` was.
+
+    wavelength  [n_lambda] AA: centres of all channels of the field, in the instrument's medium
+                (air or vacuum)
+    active      the names given
     """
 
     def __init__(self, parameters, stars=None, active=(), *, simulation=None, **overrides):
         table = _leaf_table()
-        self._door = None
+        self._binding = None
         names = [n.strip() for n in active.split(",") if n.strip()] if isinstance(active, str) else list(active)
         self.active = tuple(names)
         self._leaf = {name: _leaf(name) for name in names}
@@ -159,19 +192,19 @@ class Chain:
             raise Error(f"simulation has {', '.join(sorted(set(simulation) - set(_SIMULATION)))}; it may have "
                         f"{', '.join(_SIMULATION)}")
         snapshot = np.array([float((simulation or {}).get(name, 0)) for name in _SIMULATION])
-        self._door = _library.Door(path, b"", words, ",".join(names).encode(), n, columns, snapshot)
+        self._binding = _library.Binding(path, b"", words, ",".join(names).encode(), n, columns, snapshot)
         self._dtype = np.dtype(f"f{_library.library().cubix_mpi_binding_real()}")
-        self._n_star = self._door.size(table["mass"].index)
-        # how often each leaf was put: who differentiates later sees whether it still is what it was
+        self._n_star = self._binding.size(table["mass"].index)
+        # how often each leaf was put, so that a later derivative can tell whether it has changed
         self._puts = {}
-        self._digest = {}              # of the values that were put last
-        self._shape = None             # of the cube, after the first forward run
-        self._fresh = False            # the last forward run belongs to the values in use
+        self._digest = {}              # hash of each leaf's last values
+        self._shape = None             # of the cube; None before the first forward run
+        self._fresh = False            # True: the last forward run used the present values
         self._channels = None
         grid = (ctypes.c_int * 3)()
-        self._door.call("grid", grid, None)
+        self._binding.call("grid", grid, None)
         self.wavelength = np.empty(grid[2])
-        self._door.call("grid", grid, self.wavelength.ctypes.data)
+        self._binding.call("grid", grid, self.wavelength.ctypes.data)
         self.wavelength.flags.writeable = False
         self._field = tuple(grid)
 
@@ -196,26 +229,27 @@ class Chain:
         return [_doubles(f"stars' {name}", given[name], (n, n_c) if n_c > 1 else (n,)) if name in given else None
                 for name, n_c in _COLUMNS], n
 
-    # ---- what it is like -------------------------------------------------------------------------
+    # ---- sizes and values ------------------------------------------------------------------------
 
     @property
     def shape(self):
-        """(n_y, n_x, n_lambda) of what `forward` returns: with several ranks the channels that this
-        one owns.  None before the first `forward`."""
+        """(n_y, n_x, n_lambda) of what `forward` returns; None before the first `forward`.
+
+        With several ranks n_lambda counts the channels that this rank owns.
+        """
         return self._shape
 
     @property
     def channels(self):
-        """The channels that this rank owns, a slice: `wavelength[chain.channels]` belongs to what
-        `forward` returns.  None before the first `forward`."""
-        return self._channels
+        """Slice of the channels that this rank owns; None before the first `forward`.
 
-    # wavelength: [n_lambda] AA, centres of all channels of the field, in the instrument's medium
-    # (air or vacuum); set by __init__
+        `chain.wavelength[chain.channels]` are the wavelengths of what `forward` returns.
+        """
+        return self._channels
 
     @property
     def dtype(self):
-        """Of the cube: float32."""
+        """Type of the cube's values: float32."""
         return self._dtype
 
     @property
@@ -225,30 +259,36 @@ class Chain:
 
     @property
     def n_star(self):
-        """Stars of this rank, in the order of the caller's arrays or of the file."""
+        """Number of stars of this rank, in the order of the caller's arrays or of the file."""
         return self._n_star
 
     def leaf_shape(self, name):
-        """Shape of a leaf's values: (n_star,) or (n_star, n) for one of a star; () or (n,) for a global one; (all values,) for the library, which the
-        C code calls [n_z][n_age][n_lambda]."""
+        """Shape of a leaf's values.
+
+        (n_star,) or (n_star, n) for a leaf of stars, () or (n,) for a global one, and one dimension
+        for the library: its [n_z][n_age][n_lambda] values, flattened.
+        """
         leaf = _leaf(name)
         if leaf.of == "star":
             return (self._n_star,) if leaf.n == 1 else (self._n_star, leaf.n)
         if leaf.of == "global":
             return () if leaf.n == 1 else (leaf.n,)
-        return (self._door.size(leaf.index),)
+        return (self._binding.size(leaf.index),)
 
     def get(self, name):
-        """A leaf's value in use: a new array of `leaf_shape`."""
+        """The value of a leaf in use, in its unit: a new array of `leaf_shape`.  Collective."""
         value = np.zeros(self.leaf_shape(name))
         with _library.lock:
-            self._door.meet("get", _leaf(name).index)
-            self._door.call("get", _leaf(name).index, value.ctypes.data)
+            self._binding.meet("get", _leaf(name).index)
+            self._binding.call("get", _leaf(name).index, value.ctypes.data)
         return value
 
     def put(self, **values):
-        """New values of leaves, for the next `forward`: of `leaf_shape`; float64 arrays are read where they are.  Global ones must be the same on every
-        rank."""
+        """Set new values of leaves for the next `forward`.  Collective.
+
+        Each has the leaf's unit and `leaf_shape`; float64 arrays are read in place.  Global values
+        must be the same on every rank.
+        """
         if len({_leaf(name).index for name in values}) < len(values):
             raise Error(f"something is put twice: {', '.join(values)}")
         for name, value in values.items():
@@ -256,83 +296,99 @@ class Chain:
             value = _doubles(name, value, self.leaf_shape(name))
             digest = hashlib.blake2b(value.reshape(-1).view(np.uint8), digest_size=16).digest()
             with _library.lock:
-                if not self._door.meet("put", leaf.index, self._digest.get(leaf.index) != digest):
-                    continue                                          # what did not change need not be prepared again
+                if not self._binding.meet("put", leaf.index, self._digest.get(leaf.index) != digest):
+                    continue              # unchanged: nothing needs to be prepared again
                 self._fresh = False
-                self._digest.pop(leaf.index, None)                    # should put fail
-                self._door.call("put", leaf.index, value.ctypes.data)
+                self._digest.pop(leaf.index, None)    # in case put fails
+                self._binding.call("put", leaf.index, value.ctypes.data)
                 self._digest[leaf.index] = digest
                 self._puts[leaf.index] = self._puts.get(leaf.index, 0) + 1
 
     @property
     def values(self):
-        """The active leaves' values in use: {name: new array}."""
+        """Values in use of the active leaves: {name: new array}.  Collective."""
         return {name: self.get(name) for name in self.active}
 
     # ---- the cube and its derivatives ------------------------------------------------------------
 
     def forward(self, *, copy=True, **values):
-        """The cube, noise-free, after PSF and LSF.
+        """The noise-free cube after PSF and LSF.  Collective.
 
-        values  leaves that change first, as in `put`: forward(age=t, psf_fwhm=0.8).
-        copy    True: an array of your own.  False: a read-only view of the library's memory, which the next `forward` of this chain fills with
-                something else or gives up: use it before, and keep nothing of it.
+        values  leaves to change first, as in `put`: forward(age=t, psf_fwhm=0.8)
+        copy    True: return an array of your own.  False: return a read-only view of the library's
+                memory, which the next `forward` of this chain overwrites or frees: use it before
+                that, and keep no reference to it.
 
-        Returns float32 [n_y][n_x][n_lambda] in 10^FluxUnit (-20) erg/s/cm2/AA; row 0 is the most southern, column 0 the most eastern, the last index
-        runs along `wavelength[channels]`.
+        Returns float32 [n_y][n_x][n_lambda] in 10^FluxUnit (default -20) erg/s/cm2/AA.  Row 0 is
+        the most southern, column 0 the most eastern; the last index runs along
+        `wavelength[channels]`.
         """
         pointer, shape = ctypes.c_void_p(), (ctypes.c_int * 4)()
         with _library.lock:
             self.put(**values)
             self._fresh = False
-            self._door.meet("forward")
-            self._door.call("forward", ctypes.byref(pointer), shape)
+            self._binding.meet("forward")
+            self._binding.call("forward", ctypes.byref(pointer), shape)
             self._shape, self._channels = (shape[0], shape[1], shape[3]), slice(shape[2], shape[2] + shape[3])
             self._fresh = True
             return self._view(pointer, copy)
 
     def vjp(self, cube_bar):
-        """Reverse derivative: J^T cube_bar, what a change of each active value does to sum(cube_bar * cube).
+        """Reverse derivative J^T cube_bar: the gradient of sum(cube_bar * cube).  Collective.
 
-        cube_bar  of `shape`, in 1/(unit of the cube); an array of `dtype` is read where it is.
-        Returns {name: float64 array of `leaf_shape`} for the active leaves, in 1/(unit of the leaf), with all ranks' channels taken into account;
-        exactly 0 for a star without light, outside the field or beyond the library's grid.
+        cube_bar  [n_y][n_x][n_lambda] as `shape`, in 1/(unit of the cube); an array of `dtype` is
+                  read in place
+
+        Returns {name: float64 array of `leaf_shape`} for the active leaves, in 1/(unit of the
+        leaf).  All ranks' channels are taken into account.  A star without light, outside the field
+        or beyond the library's grid has exactly 0.
+        Errors: cubix.Error before the first `forward`, or after a `put` that no `forward` followed.
         """
         with _library.lock:
             bars, pointers = self._bars()
             cube_bar = self._cube("cube_bar", cube_bar)
-            self._door.meet("vjp")
-            self._door.call("vjp", cube_bar.ctypes.data, pointers)
+            self._binding.meet("vjp")
+            self._binding.call("vjp", cube_bar.ctypes.data, pointers)
         return bars
 
     def jvp(self, dots, *, copy=True):
-        """Forward derivative: J dot, the change of the cube along dots, {name of an active leaf: array of its `leaf_shape`}.  Absent ones count as 0.
+        """Forward derivative J dot: the change of the cube along dots.  Collective.
 
-        Returns an array like `forward`'s; `copy` as there, a view being good until the next `jvp` or `gnvp`."""
+        dots  {name of an active leaf: array of its `leaf_shape`}; absent leaves count as 0
+        copy  as in `forward`; a view is valid until the next `jvp` or `gnvp`
+
+        Returns an array like that of `forward`.  Errors: as for `vjp`.
+        """
         pointer = ctypes.c_void_p()
         with _library.lock:
             held, pointers = self._dots(dots)
-            self._door.meet("jvp")
-            self._door.call("jvp", pointers, ctypes.byref(pointer))
+            self._binding.meet("jvp")
+            self._binding.call("jvp", pointers, ctypes.byref(pointer))
             del held
             return self._view(pointer, copy)
 
     def gnvp(self, weight, dots):
-        """Gauss-Newton product J^T W J dot: weight (`shape`; with 1/variance, and dots a unit vector, a column of the Fisher matrix) is W's diagonal, dots
-        as in `jvp`, the result as of `vjp`."""
+        """Gauss-Newton product J^T W J dot.  Collective.
+
+        weight  [n_y][n_x][n_lambda] as `shape`: the diagonal of W
+        dots    as in `jvp`
+
+        With weight = 1/variance and a unit vector for dots the result is a column of the Fisher
+        matrix.  Returns a dict like that of `vjp`.  Errors: as for `vjp`.
+        """
         with _library.lock:
             held, pointers = self._dots(dots)
             bars, bar_pointers = self._bars()
             weight = self._cube("weight", weight)
-            self._door.meet("gnvp")
-            self._door.call("gnvp", weight.ctypes.data, pointers, bar_pointers)
+            self._binding.meet("gnvp")
+            self._binding.call("gnvp", weight.ctypes.data, pointers, bar_pointers)
             del held
         return bars
 
     def close(self):
-        """Give up the library's memory.  Views of it must not be used any more."""
-        if self._door:
-            self._door.close()
+        """Free the library's memory.  Views of it must not be used afterwards."""
+        if self._binding:
+            self._binding.close()
 
     def __enter__(self):
         return self
@@ -346,8 +402,8 @@ class Chain:
         number = np.ctypeslib.as_ctypes_type(self._dtype)
         n = int(np.prod(self._shape))
         view = (number * n).from_address(pointer.value) if n else (number * 0)()
-        # the chain's memory stays while the view does, unless it is closed by hand
-        view.keeps = self._door
+        # the chain's memory lives as long as the view, unless the chain is closed by hand
+        view.keeps = self._binding
         cube = np.frombuffer(view, self._dtype, n).reshape(self._shape) if n else np.zeros(self._shape, self._dtype)
         if copy:
             return cube.copy()
@@ -387,13 +443,16 @@ class Chain:
         return bars, pointers
 
     def _stamp(self, without):
-        """What the leaves not named here have been through."""
+        """How often each leaf not named here was put: equal stamps mean equal values."""
         skip = {_leaf(name).index for name in without}
         return tuple(sorted(item for item in self._puts.items() if item[0] not in skip))
 
     def _at(self, values):
-        """Stand where these values are: put what differs, and run forward where the last run was elsewhere.  With the library's lock, which the caller keeps
-        until the derivative is there: another thread may want to stand elsewhere."""
+        """Return to these values: put those that differ, and run forward if necessary.
+
+        The caller holds the library's lock until it has the derivative, since another thread may
+        want other values.
+        """
         self.put(**values)
         if not self._fresh:
             self.forward(copy=False)

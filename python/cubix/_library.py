@@ -1,4 +1,4 @@
-"""libcubix.so: where it is, its functions, its errors, and MPI's life."""
+"""libcubix.so: how it is found, loaded and called, its errors, and the start and end of MPI."""
 import atexit
 import contextlib
 import ctypes
@@ -13,7 +13,7 @@ from pathlib import Path
 _INT, _SIZE, _POINTER, _TEXT = ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p
 _TEXTS, _INTS, _POINTERS = ctypes.POINTER(_TEXT), ctypes.POINTER(_INT), ctypes.POINTER(_POINTER)
 _LOG = ctypes.CFUNCTYPE(None, _INT, _TEXT, _POINTER)
-# name: result, arguments -- as in mpi/binding/binding.h, mpi/cubix-mpi.h, src/base/error.h, src/base/log.h
+# name: result, arguments, as in the headers binding.h and cubix-mpi.h (mpi/), error.h and log.h (src/base/)
 _FUNCTIONS = {
     "cubix_mpi_start": (_INT, _POINTER, _POINTER),
     "cubix_mpi_finish": (_INT, _INT),
@@ -39,20 +39,24 @@ _FUNCTIONS = {
 _LEVELS = (logging.DEBUG, logging.INFO, logging.DEBUG, logging.WARNING)   # enum cubix_log_level
 
 log = logging.getLogger("cubix")
-lock = threading.RLock()         # the library is called by one thread at a time
-doors = weakref.WeakSet()        # what must be closed before MPI ends
+lock = threading.RLock()         # only one thread at a time may call the library
+bindings = weakref.WeakSet()     # open ones, which must be closed before MPI ends
 _library = None
-_process = None                  # that started MPI: a fork of it must not use it
-_failed = False
-_inside = False                  # the library is in a call, and has called back
-_raised = None                   # what a log handler raised meanwhile, Ctrl-C among it
-_unwanted = []                   # doors that were given up meanwhile
-_parted = None                   # why the ranks can make no call together any more
+_process = None                  # process id that started MPI; a fork of it must not use it
+_failed = False                  # an exception that nobody caught is ending this process
+_inside = False                  # a call of the library is in progress
+_raised = None                   # exception of a log handler during the call, Ctrl-C included
+_unwanted = []                   # bindings to close once the call in progress has returned
+_parted = None                   # why the ranks can no longer make calls together
 _CALLS = "end", "open", "get", "put", "forward", "vjp", "jvp", "gnvp"   # what ranks meet for
 
 
 class Error(Exception):
-    """What the library says when it cannot: its message.  `meaning` tells the kind, `code` is the library's status."""
+    """A failure of the library or a wrong argument; the text is the library's message.
+
+    code     the library's status (src/base/error.def), 0 for errors found in Python
+    meaning  what this status means, one line
+    """
 
     def __init__(self, message, code=0, meaning=""):
         super().__init__(message)
@@ -62,7 +66,7 @@ class Error(Exception):
 # ---- finding it ----------------------------------------------------------------------------------
 
 def _candidates():
-    """(where it was looked for, path) in the order in which the first that exists wins."""
+    """(description of the place, path) of every candidate; the first that exists is used."""
     if os.environ.get("CUBIX_LIBRARY"):
         yield "CUBIX_LIBRARY", os.environ["CUBIX_LIBRARY"]
         return
@@ -76,7 +80,7 @@ def _candidates():
     yield "the system's libraries (ldconfig, LD_LIBRARY_PATH)", "libcubix.so"
     tree = Path(__file__).resolve().parents[2]
     for folder in (tree, *sorted(tree.glob("build/*"))):
-        if (folder / "libcubix.so").exists() and (tree / "src" / "params.def").exists():
+        if (folder / "libcubix.so").exists() and (tree / "src" / "params" / "params.def").exists():
             yield "the source tree's build folder", str(folder / "libcubix.so")
 
 
@@ -101,8 +105,10 @@ class _Where(ctypes.Structure):
 
 
 def _show_mpi(library):
-    """MPI's plug-ins look for MPI's own symbols among those that are global in this process.  Make libmpi global, and nothing else: a second HDF5
-    (h5py brings its own) must not meet ours."""
+    """Make the symbols of libmpi global in this process, as MPI's plug-ins require.
+
+    Only those of libmpi: h5py brings an HDF5 of its own, whose symbols must not mix with ours.
+    """
     where, dladdr = _Where(), ctypes.CDLL(None).dladdr
     dladdr.argtypes = _POINTER, ctypes.POINTER(_Where)
     if dladdr(ctypes.cast(library.MPI_Init_thread, _POINTER), ctypes.byref(where)) and where.file:
@@ -110,7 +116,7 @@ def _show_mpi(library):
 
 
 def _forked():
-    """In the child of a fork: what another thread held there, nobody will give back."""
+    """In the child of a fork: replace the lock, which another thread may have held."""
     global lock, _inside
     lock, _inside = threading.RLock(), False
 
@@ -118,14 +124,14 @@ def _forked():
 os.register_at_fork(after_in_child=_forked)
 
 
-# ---- its life ------------------------------------------------------------------------------------
+# ---- start, calls, end ---------------------------------------------------------------------------
 
 @_LOG
 def _log_line(level, line, _):
     global _raised
     try:
         log.log(_LEVELS[level], "%s", line.decode("utf-8", "replace"))
-    except BaseException as raised:      # ctypes would drop it: it is raised when the library has returned
+    except BaseException as raised:      # ctypes would drop it; `call` raises it later
         _raised = _raised or raised
 
 
@@ -138,11 +144,11 @@ def _note_exception(kind, value, trace, was=sys.excepthook):
 def _finish():
     if os.getpid() != _process:
         return
-    for door in list(doors):
-        door.close()
+    for binding in list(bindings):
+        binding.close()
     _library.cubix_log_to(_LOG(), None)
-    # A rank that dies of an exception must not wait in MPI_Finalize for others, which wait for it:
-    # mpirun then ends them.
+    # A rank that an exception ends must not wait in MPI_Finalize for ranks that wait for it: mpirun
+    # ends them.
     if _failed and _library.cubix_mpi_size() > 1:
         return
     with contextlib.suppress(Error):
@@ -151,8 +157,7 @@ def _finish():
 
 
 def library():
-    """The library, loaded and with MPI started at the first call.  Collective then: under mpirun
-    all ranks come here."""
+    """The loaded library.  The first call loads it and starts MPI, collectively under mpirun."""
     global _library, _process
     with lock:
         if _process not in (None, os.getpid()):
@@ -182,8 +187,10 @@ def _need_outside():
 
 
 def call(name, *arguments):
-    """Call a function of the library that returns a status; a failure becomes Error.  What a log
-    handler raised meanwhile is raised afterwards."""
+    """Call a function of the library that returns a status, and raise Error if it fails.
+
+    An exception that a log handler raised during the call is raised instead.
+    """
     global _inside, _raised
     with lock:
         function = getattr(library(), name)
@@ -206,8 +213,13 @@ def call(name, *arguments):
 
 
 def meet(what, which=0, flag=False):
-    """All ranks come to the same call, or Error on each of them; True where flag is true on any rank.  Collective: goes before every collective call.
-    which: tells calls of one name apart, below 2^24."""
+    """Check that all ranks are about to make the same call.  Precedes every collective call.
+
+    what   name of the call, one of _CALLS
+    which  number below 2^24 that distinguishes calls of one name
+    flag   any truth value of this rank
+    Returns True if flag is true on any rank.  Raises Error on every rank if the calls differ.
+    """
     global _parted
     with lock:
         size = library().cubix_mpi_size()
@@ -230,24 +242,24 @@ def meet(what, which=0, flag=False):
                     f"the same order")
 
 
-class Door:
-    """A struct cubix_binding, closed when nobody needs it any more."""
+class Binding:
+    """A struct cubix_binding (mpi/binding/binding.h), closed when it is no longer referenced."""
     opened = 0       # by this process, and so by every rank
 
     def __init__(self, path, text, overrides, active, n_star, star, snapshot):
         self.pointer = _POINTER()
         column = None if star is None else (_POINTER * 7)(*(None if x is None else x.ctypes.data for x in star))
         with lock:
-            meet("open", Door.opened)
-            Door.opened += 1
-            self.number = Door.opened
+            meet("open", Binding.opened)
+            Binding.opened += 1
+            self.number = Binding.opened
             call("cubix_mpi_binding_open", ctypes.byref(self.pointer), path, text, len(overrides),
                  (_TEXT * len(overrides))(*overrides), active, n_star, column,
                  snapshot.ctypes.data)
-        doors.add(self)
+        bindings.add(self)
 
     def meet(self, what, leaf=0, flag=False):
-        """As `meet`, for a call on this door."""
+        """As the function `meet`, for a call on this binding."""
         self._need_open()
         return meet(what, self.number % (1 << 16) * 64 + leaf, flag)
 
@@ -270,7 +282,7 @@ class Door:
             if not self.pointer or os.getpid() != _process:
                 return
             if _inside:
-                _unwanted.append(self)         # when the call that called back has ended
+                _unwanted.append(self)         # `call` closes it when the library has returned
                 return
             _library.cubix_mpi_binding_close(self.pointer)
             self.pointer = _POINTER()

@@ -1,12 +1,16 @@
-"""A chain as a function that jax differentiates.
+"""A chain as a function that jax can differentiate.
 
     cube = cubix.jax.forward(chain)
-    gradient = jax.grad(lambda values: ((cube(values) - observed)**2).sum())({"age": age, "inclination": 60.0})
+    loss = lambda values: ((cube(values) - observed)**2).sum()
+    gradient = jax.grad(loss)({"age": age, "inclination": 60.0})
 
-The library is called back from the host (jax.pure_callback): it works under jit and grad, without a handler of XLA's to be compiled, at the cost of a copy of
-the cube each way; vmap runs one after the other.  Reverse mode only, once: jax.custom_vjp rules out jax.jvp, for which there is `Chain.jvp`.
+jax calls the library on the host (jax.pure_callback).  This works under jit and grad, and no
+handler for XLA has to be compiled; the cost is a copy of the cube each way.  vmap runs one call
+after the other.  Only first derivatives in reverse mode are available: jax.custom_vjp rules out
+jax.jvp, for which there is `Chain.jvp`.
 
-jax computes in float32 unless `jax.config.update("jax_enable_x64", True)`; ages and masses then reach the library rounded to seven digits.
+jax computes in float32 unless `jax.config.update("jax_enable_x64", True)` is called; without it ages and
+masses reach the library rounded to seven digits.
 """
 import jax
 import numpy as np
@@ -17,12 +21,14 @@ __all__ = ["forward"]
 
 
 def forward(chain: Chain):
-    """A function of a dict {name: array of `chain.leaf_shape(name)`}, names as in `chain.active`, that returns the cube, float32 [n_y][n_x][n_lambda]
-    (`Chain.forward`).
+    """A function that makes the cube from a dict of values.
 
-    What is not in the dict stays as it is in the chain, as seen when the function runs.  `Chain.forward` runs once here, unless it has, to see the shape.
-    With several ranks all of them must run the same program, so that the callbacks meet.
-    Errors: cubix.Error, or what jax makes of it in compiled code, where it quotes the library's message.
+    The dict is {name: array of `chain.leaf_shape(name)`} with names as in `chain.active`; the
+    result is the cube, float32 [n_y][n_x][n_lambda] (`Chain.forward`).  Leaves that are not in the
+    dict keep the values that the chain has when the function runs.  To learn the shape,
+    `Chain.forward` runs once here unless it has run before.  With several ranks all must run the
+    same program, so that the callbacks meet.
+    Errors: cubix.Error, or in compiled code an exception of jax that quotes the library's message.
     """
     if chain.shape is None:
         chain.forward(copy=False)

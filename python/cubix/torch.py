@@ -1,12 +1,13 @@
-"""A chain as a function that torch differentiates.
+"""A chain as a function that torch can differentiate.
 
     age = torch.tensor(t, dtype=torch.float64, requires_grad=True)
     cube = cubix.torch.forward(chain, age=age, inclination=inclination)
     loss = ((cube - observed)**2 / variance).sum()
     loss.backward()                                   # age.grad, inclination.grad
 
-Reverse mode (backward, torch.autograd.grad) and forward mode (torch.autograd.forward_ad) both work, once: there are no second derivatives, but
-`Chain.gnvp`.  The library works on the processor's side: tensors elsewhere are copied there and back.
+Reverse mode (backward, torch.autograd.grad) and forward mode (torch.autograd.forward_ad) both work.
+There are no second derivatives; use `Chain.gnvp`.  The library works in the host's memory: tensors
+on another device are copied there and back.
 """
 import torch
 from torch.autograd.function import once_differentiable
@@ -32,7 +33,7 @@ class _Forward(torch.autograd.Function):
 
     @staticmethod
     def _stand(ctx):
-        """The chain where it was in forward: it may have been elsewhere since."""
+        """Return the chain to the values of forward; it may have had others since."""
         if ctx.chain._stamp(ctx.names) != ctx.stamp:
             raise Error("values that this cube was made of, but not by cubix.torch.forward's arguments, were put "
                         "between forward and its derivative")
@@ -60,11 +61,15 @@ class _Forward(torch.autograd.Function):
 def forward(chain: Chain, **tensors):
     """`chain.forward(**tensors)` as a differentiable tensor.
 
-    tensors  leaves by name, of `chain.leaf_shape(name)` (a global number also with shape (1,)), float64 for full precision.  Those that require a gradient
-             must be active in the chain, and named as in `chain.active`; the others' values are only put.
-    Returns a float32 tensor [n_y][n_x][n_lambda] (`Chain.forward`), on the device of the first tensor.
-    Errors: cubix.Error, also where other values were put (`Chain.put`) between a forward and its backward.  In between the same chain may well be run
-    with other tensors: backward then goes back, at the cost of one more forward run.
+    tensors  leaves by name, of `chain.leaf_shape(name)` (a global number may also have the shape
+             (1,)), in float64 for full precision.  Those that require a gradient must be active in
+             the chain and named as in `chain.active`; the others are only put.
+
+    Returns a float32 tensor [n_y][n_x][n_lambda] (`Chain.forward`), on the device of the first
+    tensor.
+    Errors: cubix.Error, also if other values were put (`Chain.put`) between a forward and its
+    backward.  In between, the same chain may be run with other tensors; backward then goes back to
+    the old ones, for one more forward run.
     """
     for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):

@@ -226,6 +226,18 @@ def test_a_missing_library_is_told_once_and_clearly(tmp_path):
                                               r"Build and install", done.stderr), done.stderr
 
 
+def test_the_build_folder_of_a_source_tree_is_looked_into(tmp_path):
+    shutil.copytree(SOURCE / "python" / "cubix", tmp_path / "python" / "cubix")
+    for file in ("src/params/params.def", "build/mine/libcubix.so"):
+        (tmp_path / file).parent.mkdir(parents=True)
+    shutil.copy(SOURCE / "src/params/params.def", tmp_path / "src/params/params.def")
+    (tmp_path / "build/mine/libcubix.so").symlink_to(LIBRARY)
+    done = subprocess.run([sys.executable, "-c", "from cubix import _library; print(*_library._candidates(), sep='\\n')"],
+                          env=harness.environment(extra={"PYTHONPATH": str(tmp_path / "python")}), cwd=tmp_path,
+                          text=True, capture_output=True)
+    assert str(tmp_path / "build/mine/libcubix.so") in done.stdout, done.stdout + done.stderr
+
+
 # ---- derivatives ---------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("library, tolerance", [(LIBRARY, 1e-5), (TWIN, 1e-11)], ids=["float32", "float64"])

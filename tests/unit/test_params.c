@@ -209,8 +209,8 @@ static void test_refused(void)
   }
   CHECK(parse("InputFile \"\"\nOutputFile o.fits\nSeed 2") == CUBIX_EUSAGE);
   CHECK(!strcmp(cubix_error_message(), "t.param:1: InputFile = \"\" must not be empty\n"
-                                       "t.param: SspFile is missing: Library of simple stellar populations in the "
-                                       "canonical HDF5 form; cubix-ssp makes one."));
+                                       "t.param: SspFile is missing: Library of simple stellar populations in "
+                                       "CUBIX's HDF5 format; cubix-ssp makes one."));
 }
 
 static void test_all_at_once(void)
