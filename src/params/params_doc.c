@@ -129,8 +129,8 @@ static void write_template(FILE *out)
           "%% A line is `Name  value [unit]  %% comment`; # also starts a comment; a value with blanks is put in "
           "\"quotes\".\n"
           "%% A number without a unit is in the unit shown here; with one it is converted: 0.2 arcsec is 200 mas.\n"
-          "%% What is left out has its default.  The command line wins over the file: cubix my.param Redshift=0.05\n"
-          "\n%% ==== Required: take away the %% and put your own ====\n\n");
+          "%% What is left out has its default.  The command line overrides the file: cubix my.param Redshift=0.05\n"
+          "\n%% ==== Required: remove the %% and set your own ====\n\n");
   FOR_ROWS(row) if (!is_section(row) && !row->dflt) template_row(out, row);
   FOR_ROWS(row) {
     if (is_section(row)) fprintf(out, "\n%% ==== %s ====\n\n", row->name);
@@ -145,19 +145,14 @@ static void write_markdown(FILE *out)
       out,
       "# Parameters of `cubix`\n\n"
       "<!-- Made by `cubix --params=markdown` from src/params/params.def; tests/tree/params_docs.sh compares. -->\n\n"
-      "A parameter file has lines of `Name  value [unit]   %% comment`; `#` also starts a comment, and a value with "
-      "blanks is put\n"
-      "in \"quotes\" (a quote within is doubled). Names are exact, upper and lower case included. A number without a "
-      "unit is in the\n"
-      "unit listed here; another unit of the same kind is converted (`PixelScale 200 mas`). Several numbers stand "
-      "apart (`1 2 3 kpc`,\n"
-      "`1, 2, 3 kpc` or `\"1 2 3\" kpc`); numbers have a decimal point, and `12,5` is refused. `Name=value` on the "
-      "command line wins over\n"
-      "the file. Everything wrong in a file is reported at once, with its line. `cubix --help Name` tells all about "
-      "one parameter,\n"
-      "`cubix --params=template` writes a file to begin with, and every result comes with a file of the values in use, "
-      "which runs\n"
-      "again to the same cube.\n\n"
+      "A parameter file has lines of the form `Name  value [unit]   %% comment`; `#` also starts a comment.\n"
+      "A value with blanks is put in \"quotes\" (a quote within is doubled). Names are case-sensitive. A\n"
+      "number without a unit is in the unit listed here; another unit of the same kind is converted\n"
+      "(`PixelScale 200 mas`). Several numbers are separated by blanks or commas (`1 2 3 kpc`,\n"
+      "`1, 2, 3 kpc` or `\"1 2 3\" kpc`). The decimal separator is a point; `12,5` is refused. `Name=value` on\n"
+      "the command line overrides the file. All errors in a file are reported at once, with their lines.\n\n"
+      "`cubix --help Name` explains one parameter, and `cubix --params=template` writes a file to begin\n"
+      "with. Every result comes with a file of the values in use, which makes the same cube again.\n\n"
       "Units: ");
   const char *told = "";
   FOR_ROWS(row) {   /* each kind of unit once: in the words of the first parameter that has it */
