@@ -44,7 +44,6 @@ int main(int argc, char **argv)
   cubix_mpi_cores_warn();
 
   CUBIX_STAGE(&stages, "parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override));
-  cubix_mode_idle(par);
   if (par->Mode != CUBIX_Mode_cube) {
     status = cubix_mode_fit(par, opt.dry_run, &stages);
     goto done;

@@ -47,8 +47,6 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
                                  .values = survey->values,
                                  .values_apart = survey->values_apart };
   double step;
-  if (par->Engine == CUBIX_Engine_direct)
-    cubix_params_warn_idle(par, "Tolerance Combine TemplateCache", "it belongs to Engine histogram");
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&engine, par, tables->n_row, cubix_mpi_size(), tables->n_lambda)));
   memcpy(work.beyond, survey->beyond, sizeof work.beyond);
   memcpy(engine->used, survey->used, (size_t)engine->n_row);

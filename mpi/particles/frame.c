@@ -91,25 +91,12 @@ done:
   return status;
 }
 
-/* A parameter that was given but has no say in this Orientation is a mistake that nobody would see. */
-static void warn_of_idle(const struct cubix_params *par)
-{
-  int angles = par->Orientation == CUBIX_Orientation_angles,
-      disc = !angles && par->Orientation != CUBIX_Orientation_none;
-  if (!angles) cubix_params_warn_idle(par, "Alpha Beta Gamma", "it belongs to Orientation angles");
-  if (par->Orientation != CUBIX_Orientation_inclined)
-    cubix_params_warn_idle(par, "Inclination", "it belongs to Orientation inclined");
-  if (!disc)
-    cubix_params_warn_idle(par, "PositionAngle AlignWith AlignRadius",
-                           "it belongs to Orientation faceon, edgeon or inclined");
-}
-
 int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cubix_snapshot *snapshot)
 {
   const char *centre = par->Centre.word, *velocity = par->SystemicVelocity.word;
   if (centre && !(!strcmp(centre, "auto") && snapshot->has_centre)) return 1;
   if (velocity && strcmp(velocity, "none") != 0) return 1;
-  return par->Orientation != CUBIX_Orientation_none && par->Orientation != CUBIX_Orientation_angles;
+  return cubix_frame_has_disc(par);
 }
 
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab)
@@ -118,15 +105,13 @@ int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *p
   memset(frame, 0, sizeof *frame);
   for (int i = 0; i < 3; i++) frame->body[i][i] = 1;
   frame->axis_p = frame->axis_q = 1;
-  warn_of_idle(par);
   CUBIX_TRY(find_centre(frame->centre, par, slab));
   if (slab->position) {
     CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(frame->centre, par->SelectRadius, slab)));
     CUBIX_TRY(cubix_mpi_frame_count(slab, par, frame->centre, (int64_t)slab->n));
   }
   CUBIX_TRY(find_velocity(frame->velocity, par, slab, frame->centre));
-  if (par->Orientation != CUBIX_Orientation_none && par->Orientation != CUBIX_Orientation_angles)
-    CUBIX_TRY(cubix_mpi_frame_body(frame->body, frame, par, slab));
+  if (cubix_frame_has_disc(par)) CUBIX_TRY(cubix_mpi_frame_body(frame->body, frame, par, slab));
   cubix_frame_turn(frame, par);
 done:
   return status;

@@ -34,47 +34,12 @@
 #include "physics/constants.h"
 #include "spectra/templates.h"
 
-const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf)
+/* Whether light does not change with a leaf because it stays in its spaxel. */
+static int stays(const struct cubix_params *par, enum cubix_leaf leaf)
 {
-  int angles = par->Orientation == CUBIX_Orientation_angles,
-      disc = !angles && par->Orientation != CUBIX_Orientation_none;
-  int gaussian = par->Deposit == CUBIX_Deposit_gaussian, moffat = par->Psf == CUBIX_Psf_moffat;
-  switch (leaf) {
-    case CUBIX_LEAF_SmoothingLength:
-      return gaussian && !(par->DepositLength > 0) ? NULL : "it belongs to Deposit gaussian with DepositLength 0";
-    case CUBIX_LEAF_DepositLength:
-      return gaussian && par->DepositLength > 0 ? NULL : "it belongs to Deposit gaussian with DepositLength > 0";
-    case CUBIX_LEAF_Alpha:
-    case CUBIX_LEAF_Beta:
-    case CUBIX_LEAF_Gamma: return angles ? NULL : "it belongs to Orientation angles";
-    case CUBIX_LEAF_Inclination:
-      return par->Orientation == CUBIX_Orientation_inclined ? NULL : "it belongs to Orientation inclined";
-    case CUBIX_LEAF_PositionAngle: return disc ? NULL : "it belongs to Orientation faceon, edgeon or inclined";
-    case CUBIX_LEAF_Distance:
-      return par->Distance > 0 ? NULL
-                               : "Distance is 0, so that it follows from Redshift; give Distance, or ask for Redshift";
-    case CUBIX_LEAF_PsfFwhm:
-      return moffat || par->Psf == CUBIX_Psf_gaussian ? NULL : "it belongs to Psf gaussian or moffat";
-    case CUBIX_LEAF_PsfBeta: return moffat ? NULL : "it belongs to Psf moffat";
-    case CUBIX_LEAF_LsfFwhm: return par->Lsf == CUBIX_Lsf_gaussian ? NULL : "it belongs to Lsf gaussian";
-    default: return NULL;
-  }
-}
-
-/* Why nothing has a derivative with a leaf, NULL where something has. */
-static const char *flat(const struct cubix_params *par, enum cubix_leaf leaf)
-{
-  switch (leaf) {
-    case CUBIX_LEAF_Position:
-    case CUBIX_LEAF_Centre:
-    case CUBIX_LEAF_PointingX:
-    case CUBIX_LEAF_PointingY:
-    case CUBIX_LEAF_Roll:
-      return par->Deposit != CUBIX_Deposit_nearest
-                 ? NULL
-                 : "with Deposit nearest light does not change with the place; choose cic, tsc or gaussian";
-    default: return cubix_chain_idle(par, leaf);
-  }
+  return par->Deposit == CUBIX_Deposit_nearest &&
+         (leaf == CUBIX_LEAF_Position || leaf == CUBIX_LEAF_Centre || leaf == CUBIX_LEAF_PointingX ||
+          leaf == CUBIX_LEAF_PointingY || leaf == CUBIX_LEAF_Roll);
 }
 
 /* With Deposit nearest what turns or scales the sky has part of its derivative only. */
@@ -96,15 +61,20 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
 {
   int status = CUBIX_OK;
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
-    const char *why = active[leaf] ? flat(par, (enum cubix_leaf)leaf) : NULL;
-    CUBIX_CHECK(!why, CUBIX_EUSAGE, "nothing changes with %s: %s", cubix_leaf_info((enum cubix_leaf)leaf)->name, why);
+    const char *name = cubix_leaf_info((enum cubix_leaf)leaf)->name;
+    const char *unmet = active[leaf] ? cubix_leaf_unmet(par, (enum cubix_leaf)leaf) : NULL;
+    CUBIX_CHECK(!unmet, CUBIX_EUSAGE, "nothing changes with %s: it belongs to %s", name, unmet);
+    CUBIX_CHECK(!active[leaf] || !stays(par, (enum cubix_leaf)leaf), CUBIX_EUSAGE,
+                "nothing changes with %s: with Deposit nearest light does not change with the place; choose cic, tsc "
+                "or gaussian",
+                name);
   }
   warn_nearest(par, active);
   CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE,
               "SelectRadius = %g (%s) is for files; of the caller's own stars all count: give those that shall, and "
               "SelectRadius 0",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
-  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_chain_idle(par, CUBIX_LEAF_SmoothingLength),
+  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_leaf_unmet(par, CUBIX_LEAF_SmoothingLength),
               CUBIX_EUSAGE,
               "the stars have no smoothing lengths, which Deposit gaussian (%s) takes where DepositLength is 0: give "
               "them, or a DepositLength in kpc, or another Deposit",

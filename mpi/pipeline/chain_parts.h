@@ -48,8 +48,6 @@ enum { CUBIX_CHAIN_PIECE = 1 << 27, CUBIX_CHAIN_PART = 1 << 18 };
 /* Channels that are worked on together: first .. first + n - 1, all of one owner. */
 struct cubix_chain_piece { int owner, first, n; };
 
-/** Why the cube does not change with a leaf, whatever its value; NULL where it does.  Local. */
-const char *cubix_chain_idle(const struct cubix_params *par, enum cubix_leaf leaf);
 /** 1 where a derivative of the templates' rows is wanted.  Local. */
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
 /** Errors: CUBIX_EFAIL where values were put after the last forward run, or for a cube of another

@@ -176,7 +176,7 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
   int status = CUBIX_OK;
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_CHECK(leaf != CUBIX_LEAF_SmoothingLength || here, CUBIX_EUSAGE,
-              "the stars have no SmoothingLength: it belongs to Deposit gaussian with DepositLength 0");
+              "the stars have no SmoothingLength: it belongs to %s", cubix_leaf_info(leaf)->needs);
   CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE,
               "the chain was opened without Luminosity: name it among the active leaves");
   if (leaf == CUBIX_LEAF_Luminosity) here = chain->pipe->templates->ssp->luminosity;
@@ -212,13 +212,13 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
 {
   int row = cubix_param_find(cubix_leaf_info(leaf)->name),
       bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
-  const char *why = cubix_chain_idle(&chain->pipe->par, leaf), *name = cubix_leaf_info(leaf)->name;
+  const char *unmet = cubix_leaf_unmet(&chain->pipe->par, leaf), *name = cubix_leaf_info(leaf)->name;
   int status = CUBIX_OK,
       rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
   const enum cubix_field field = field_of(leaf);
   int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale,
       positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
-  CUBIX_CHECK(!why, CUBIX_EUSAGE, "a new value of %s changes nothing: %s", name, why);
+  CUBIX_CHECK(!unmet, CUBIX_EUSAGE, "a new value of %s changes nothing: it belongs to %s", name, unmet);
   CUBIX_CHECK(!rows || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE,
               "a new value of %s needs the library's templates, which were not kept: name it among the active leaves",
               name);

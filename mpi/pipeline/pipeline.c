@@ -64,6 +64,7 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   pipe->use = *use;
   pipe->stages = stages;
   pipe->flux_scale = 1;
+  cubix_params_warn_idle(&pipe->par);
   CUBIX_STAGE(stages, "instrument", cubix_instrument_read(&pipe->ins, &pipe->par));
   CUBIX_STAGE(stages, "size",       cubix_mpi_memory_check(&pipe->par, pipe->ins, NULL, NULL, NULL, NULL, NULL, 0));
   *out = pipe;

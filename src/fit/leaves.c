@@ -8,14 +8,23 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "params/params_table.h"
 
 static const struct cubix_leaf_info table[] = {
-#define CUBIX_LEAF(of, name, n, unit, help) { CUBIX_OF_##of, #name, n, unit, help },
+#define CUBIX_LEAF(of, name, n, unit, needs, help) { CUBIX_OF_##of, #name, n, unit, needs, help },
 #include "fit/leaves.def"
 #undef CUBIX_LEAF
 };
 
 const struct cubix_leaf_info *cubix_leaf_info(enum cubix_leaf leaf) { return &table[leaf]; }
+
+const char *cubix_leaf_unmet(const struct cubix_params *par, enum cubix_leaf leaf)
+{
+  const char *needs = table[leaf].needs;
+  int row = cubix_param_find(table[leaf].name);
+  if (!*needs && row >= 0) needs = cubix_param_table[row].needs;
+  return cubix_params_unmet(par, needs);
+}
 
 /* Equal but for case and underscores. */
 static int same(const char *word, size_t n, const char *name)

@@ -3,12 +3,14 @@
 #ifndef CUBIX_LEAVES_H
 #define CUBIX_LEAVES_H
 
+#include "params/params.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 enum cubix_leaf {
-#define CUBIX_LEAF(of, name, n, unit, help) CUBIX_LEAF_##name,
+#define CUBIX_LEAF(of, name, n, unit, needs, help) CUBIX_LEAF_##name,
 #include "fit/leaves.def"
 #undef CUBIX_LEAF
   CUBIX_N_LEAF
@@ -20,7 +22,7 @@ struct cubix_leaf_info {
   enum cubix_leaf_of of;
   const char *name;               /* the parameter's, where there is one of that meaning */
   int n;                          /* numbers: of a star, altogether, of a value of the library */
-  const char *unit, *help;
+  const char *unit, *needs, *help;   /* needs: cubix_leaf_unmet */
 };
 
 /* A number for everything in the sets that are not NULL. */
@@ -30,6 +32,9 @@ struct cubix_leaves {
 
 /** Row of leaves.def.  Local, borrowed. */
 const struct cubix_leaf_info *cubix_leaf_info(enum cubix_leaf leaf);
+/** Whether the cube can change with a leaf, whatever its value, under the parameters in use.  Local.
+ *  @return NULL where it can, otherwise what that needs, as cubix_params_unmet says it */
+const char *cubix_leaf_unmet(const struct cubix_params *par, enum cubix_leaf leaf);
 /** Leaves by name, as in "mass,age,inclination" (upper or lower case, blanks and underscores alike).
  * Local.
  *  @param[out] wanted [CUBIX_N_LEAF] 1 where named  @param origin of the list, for messages

@@ -88,9 +88,9 @@ void cubix_frame_inclined(double rotation[3][3], double body[3][3], double incli
   inclined(rotation, body, inclination, position_angle, -1);
 }
 
-/* What the parameters speak of. */
 static int has_angles(const struct cubix_params *par) { return par->Orientation == CUBIX_Orientation_angles; }
-static int has_disc(const struct cubix_params *par)
+
+int cubix_frame_has_disc(const struct cubix_params *par)
 {
   return !has_angles(par) && par->Orientation != CUBIX_Orientation_none;
 }
@@ -104,7 +104,8 @@ static double inclination_of(const struct cubix_params *par)
 
 void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par)
 {
-  if (has_disc(par)) cubix_frame_inclined(frame->rotation, frame->body, inclination_of(par), par->PositionAngle);
+  if (cubix_frame_has_disc(par))
+    cubix_frame_inclined(frame->rotation, frame->body, inclination_of(par), par->PositionAngle);
   else if (has_angles(par)) cubix_frame_angles(frame->rotation, par->Alpha, par->Beta, par->Gamma);
   else cubix_frame_angles(frame->rotation, 0, 0, 0);
 }
@@ -122,7 +123,7 @@ static int turn_slopes(double slope[3][3][3], size_t which[3], const struct cubi
       angles(slope[n], angle, n);
       which[n] = offsetof(struct cubix_turn_bar, alpha) / sizeof(double) + (size_t)n;
     }
-  if (!has_disc(par)) return n;
+  if (!cubix_frame_has_disc(par)) return n;
   for (int i = par->Orientation != CUBIX_Orientation_inclined; i < 2; i++, n++) {
     inclined(slope[n], f.body, inclination_of(par), par->PositionAngle, i);
     which[n] = offsetof(struct cubix_turn_bar, inclination) / sizeof(double) + (size_t)i;

@@ -21,6 +21,8 @@ void cubix_frame_angles(double rotation[3][3], double alpha, double beta, double
 /** Rotation that puts body axes (rows e1 major, e2, e3 spin; proper) at inclination and position
  * angle [deg].  Local.  Source: doc/math.md section 3. */
 void cubix_frame_inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle);
+/** Whether the parameters' Orientation is that of a disc, which has to be found.  Local. */
+int cubix_frame_has_disc(const struct cubix_params *par);
 /** The rotation that the parameters ask for, with the body's axes that the frame holds.  Local. */
 void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par);
 

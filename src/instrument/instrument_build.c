@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "instrument/instrument.h"
 #include "instrument/instrument_file.h"
 #include "instrument/psf_kernel.h"
@@ -119,10 +118,6 @@ static int lay_psf(struct cubix_instrument *ins, struct cubix_instrument_file *f
   char path[2048];
   const char *slash = strrchr(file->path, '/');
   if (par->Psf == CUBIX_Psf_instrument) {
-    if (par->PsfFwhm > 0.)
-      cubix_log(CUBIX_LOG_WARNING,
-                "PsfFwhm = %g (%s) has no effect: Psf is the instrument's; say Psf gaussian or moffat", par->PsfFwhm,
-                cubix_params_origin(par, "PsfFwhm"));
     ins->psf = (enum cubix_psf_kind)file->psf_profile;
     ins->psf_beta = file->psf_beta;
     take_curve(&ins->psf_fwhm, &file->psf_fwhm);
@@ -180,9 +175,6 @@ static int lay_lsf(struct cubix_instrument *ins, struct cubix_instrument_file *f
     constant_curve(&ins->lsf_fwhm, par->LsfFwhm);
     goto done;
   }
-  if (par->LsfFwhm > 0. && !ins->lsf_none)
-    cubix_log(CUBIX_LOG_WARNING, "LsfFwhm = %g (%s) has no effect: Lsf is the instrument's; say Lsf gaussian",
-              par->LsfFwhm, cubix_params_origin(par, "LsfFwhm"));
   if (file->given[CUBIX_KEY_lsf_fwhm]) {
     take_curve(&ins->lsf_fwhm, &file->lsf_fwhm);
   } else {
@@ -246,11 +238,6 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   struct cubix_instrument_file file = { 0 };
 
   *out = NULL;
-  if (par->Noise != CUBIX_Noise_snr) cubix_params_warn_idle(par, "SignalToNoise", "it belongs to Noise snr");
-  if (par->Noise == CUBIX_Noise_none)
-    cubix_params_warn_idle(par, "SnrAperture SnrLambdaMin SnrLambdaMax", "Noise is none");
-  if (par->Noise != CUBIX_Noise_exposure)
-    cubix_params_warn_idle(par, "ExposureTime", "it belongs to Noise exposure");
   status = cubix_instrument_file_read(&file, par->Instrument, par->Noise != CUBIX_Noise_none);
   if (status == CUBIX_EUSAGE)
     cubix_error_about("Instrument = %s (%s)", par->Instrument, cubix_params_origin(par, "Instrument"));

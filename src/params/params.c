@@ -14,7 +14,6 @@
 #include "params/params_table.h"
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/spelling.h"
 
 #include <stdio.h>
@@ -106,22 +105,4 @@ const char *cubix_params_origin(const struct cubix_params *par, const char *name
 {
   int i = cubix_param_find(name);
   return i >= 0 && par->origin[i].place ? par->origin[i].place : "default";
-}
-
-void cubix_params_warn_idle(const struct cubix_params *par, const char *names, const char *why)
-{
-  struct cubix_params *defaults = NULL;
-  if (cubix_params_init(&defaults)) return;
-  while (*names) {
-    char name[64], value[1024], untouched[1024];
-    size_t n = strcspn(names, " ");
-    snprintf(name, sizeof name, "%.*s", (int)n, names);
-    int i = cubix_param_find(name);
-    cubix_param_text(par, i, value, sizeof value);
-    cubix_param_text(defaults, i, untouched, sizeof untouched);
-    if (strcmp(value, untouched))
-      cubix_log(CUBIX_LOG_WARNING, "%s (%s) has no effect: %s", name, cubix_params_origin(par, name), why);
-    names += n + strspn(names + n, " ");
-  }
-  cubix_params_free(defaults);
 }

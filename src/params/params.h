@@ -21,15 +21,15 @@ struct cubix_vector { const char *word; double x[3]; };   /* word: NULL when thr
 #define CUBIX_EACH_6(X, name, a, ...) X(name, a) CUBIX_EACH_5(X, name, __VA_ARGS__)
 
 /* Of each choice, as of Noise: CUBIX_Noise_none ... of enum cubix_Noise, and their words. */
-#define CUBIX_CHOICE(name, dflt, words, help) \
+#define CUBIX_CHOICE(name, dflt, words, needs, help) \
   enum cubix_##name { CUBIX_EACH(CUBIX_CHOICE_WORD, name, words) }; \
   extern const char *const cubix_##name##_word[];
 #define CUBIX_CHOICE_WORD(name, word) CUBIX_##name##_##word,
 #include "params/params.def"
 
 struct cubix_params {
-#define CUBIX_PARAM(type, name, dflt, min, max, unit, help) CUBIX_TYPE_##type name;
-#define CUBIX_CHOICE(name, dflt, words, help) enum cubix_##name name;
+#define CUBIX_PARAM(type, name, dflt, min, max, unit, needs, help) CUBIX_TYPE_##type name;
+#define CUBIX_CHOICE(name, dflt, words, needs, help) enum cubix_##name name;
 #define CUBIX_TYPE_STRING const char *
 #define CUBIX_TYPE_BOOL   int
 #define CUBIX_TYPE_INT    int
@@ -66,10 +66,12 @@ void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param
 /** "muse.param:14", "command line", "set by the program" or "default": where a value comes from, for
  * messages.  Local, borrowed. */
 const char *cubix_params_origin(const struct cubix_params *par, const char *name);
-/** Warn of parameters that were given another value than the default although nothing looks at them.
- * Local.
- *  @param names  separated by blanks  @param why  as "it belongs to Noise snr" */
-void cubix_params_warn_idle(const struct cubix_params *par, const char *names, const char *why);
+/** Whether the values in use are what `needs` asks for, as in "Noise snr or exposure" or "Mode fit
+ * with FitModel bins" (params.def).  Local.  @return NULL where they are, `needs` otherwise */
+const char *cubix_params_unmet(const struct cubix_params *par, const char *needs);
+/** Warn of parameters that were given another value than the default although others leave them
+ * without effect.  Local. */
+void cubix_params_warn_idle(const struct cubix_params *par);
 /** A complete parameter file with the values in use: runs again to the same cube.  Local. */
 int cubix_params_write_used(const struct cubix_params *par, FILE *out);
 /** Documentation made from the table: form "template", "markdown" or "json".  Local. */

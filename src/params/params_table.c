@@ -17,19 +17,19 @@
 #define LIMITS_PAIR(min, max)   NULL, min, max, #min ".." #max
 #define LIMITS_VECTOR(min, max) min, 0., 0., min
 
-#define CUBIX_CHOICE(name, dflt, words, help) \
+#define CUBIX_CHOICE(name, dflt, words, needs, help) \
   const char *const cubix_##name##_word[] = { CUBIX_EACH(WORD, name, words) };
 #define WORD(name, word) #word,
 #include "params/params.def"
 
 const struct cubix_param_row cubix_param_table[] = {
-#define CUBIX_SECTION(title) { CUBIX_PARAM_SECTION, "section", title, NULL, NULL, NULL, 0., 0., "", "-", "", 0 },
-#define CUBIX_PARAM(type, name, dflt, min, max, unit, help) \
+#define CUBIX_SECTION(title) { CUBIX_PARAM_SECTION, "section", title, NULL, NULL, NULL, 0., 0., "", "-", "", "", 0 },
+#define CUBIX_PARAM(type, name, dflt, min, max, unit, needs, help) \
   { CUBIX_PARAM_##type,     #type, #name, dflt, NULL, \
-    LIMITS_##type(min, max), unit, help, offsetof(struct cubix_params, name) },
-#define CUBIX_CHOICE(name, dflt, words, help) \
+    LIMITS_##type(min, max), unit, help, needs, offsetof(struct cubix_params, name) },
+#define CUBIX_CHOICE(name, dflt, words, needs, help) \
   { CUBIX_PARAM_CHOICE, "CHOICE", #name, dflt, cubix_##name##_word, \
-    WORDS(name, words), 0., 0., WORDS(name, words), "-", help, offsetof(struct cubix_params, name) },
+    WORDS(name, words), 0., 0., WORDS(name, words), "-", help, needs, offsetof(struct cubix_params, name) },
 #define WORDS(name, words) &(CUBIX_EACH(BAR_WORD, name, words))[1]   /* "a|b|c" */
 #define BAR_WORD(name, word) "|" #word
 #include "params/params.def"

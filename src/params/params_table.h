@@ -20,6 +20,7 @@ struct cubix_param_row {
   double min, max;
   const char *range;                     /* "0..1000" of numbers, the words of words, "" of a STRING and a section */
   const char *unit, *help;               /* unit "-": none */
+  const char *needs;                     /* cubix_params_unmet; "": it always has an effect */
   size_t offset;                         /* of the member in struct cubix_params */
 };
 

@@ -102,16 +102,6 @@ static int header(const struct cubix_params *par, const struct cubix_instrument 
   return status;
 }
 
-void cubix_mode_idle(const struct cubix_params *par)
-{
-  static const char fits[] = "FitModel FitAgeBins FitAgeEdges FitRadiusBins "
-                             "Optimiser MaxIterations GradientTolerance ValueTolerance LearningRate FitPairs FitProbes "
-                             "FitRestart FitRestartFile FitResume";
-  if (par->Mode == CUBIX_Mode_cube)
-    cubix_params_warn_idle(par, "ObservedFile Likelihood Parameters", "it belongs to Mode gradient and Mode fit");
-  if (par->Mode != CUBIX_Mode_fit) cubix_params_warn_idle(par, fits, "it belongs to Mode fit");
-}
-
 int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_stages *stages)
 {
   int status = CUBIX_OK, root = cubix_mpi_rank() == 0, fit = par->Mode == CUBIX_Mode_fit;

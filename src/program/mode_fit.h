@@ -8,7 +8,5 @@
 /** All that follows the parameters in Mode gradient and Mode fit.  Collective.  @param dry_run  plan
  * memory, make no cube  @param stages where times are told */
 int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_stages *stages);
-/** Warn of parameters that belong to another Mode.  Local. */
-void cubix_mode_idle(const struct cubix_params *par);
 
 #endif

@@ -225,8 +225,6 @@ static int build(struct cubix_templates **out, const struct cubix_params *par, c
   mark(&templates->tables);
   cubix_templates_channels(templates, ins);
   report(templates, ins);
-  if (templates->tables.deposit != CUBIX_DEPOSIT_GAUSSIAN)
-    cubix_params_warn_idle(par, "DepositLength", "it belongs to Deposit gaussian");
   *out = templates;
   templates = NULL;
 done:

@@ -10,18 +10,10 @@
 
 #include "base/datafile.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "instrument/instrument.h"
 #include "instrument/instrument_file.h"
 
 static char folder[] = "/tmp/cubix-test-XXXXXX";
-static char last_warning[2048];
-
-static void keep_warning(enum cubix_log_level level, const char *line, void *host)
-{
-  (void)host;
-  if (level == CUBIX_LOG_WARNING) snprintf(last_warning, sizeof last_warning, "%s", line);
-}
 
 /* The instrument with parameters "Name", "value", ..., NULL over it; NULL where it is refused (status in *code). */
 static struct cubix_instrument *instrument(int *code, ...)
@@ -399,13 +391,6 @@ static void test_parameters(void)
   cubix_instrument_free(ins);
   ins = instrument(&code, "Psf", "none", "Lsf", "none", NULL);
   CHECK(ins && ins->psf == CUBIX_PSF_NONE && ins->margin == 0 && ins->lsf_none);
-  cubix_instrument_free(ins);
-  cubix_log_to(keep_warning, NULL);
-  ins = instrument(&code, "PsfFwhm", "1", NULL);
-  CHECK(ins && strstr(last_warning, "PsfFwhm = 1"));
-  cubix_instrument_free(ins);
-  ins = instrument(&code, "LsfFwhm", "3", NULL);
-  CHECK(ins && strstr(last_warning, "LsfFwhm = 3"));
   cubix_instrument_free(ins);
 }
 

@@ -4,7 +4,6 @@
 #include "tests/check.h"
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/units.h"
 #include "params/params_table.h"
 #include "tests/params_lab.h"
@@ -429,33 +428,6 @@ static void test_docs(void)
   }
 }
 
-static int n_idle;
-
-static void listen(enum cubix_log_level level, const char *line, void *host)
-{
-  n_idle += level == CUBIX_LOG_WARNING && !host && strstr(line, " has no effect: it is idle") != NULL;
-}
-
-/* A value that is the default's is no request that could be without effect, however it is spelt. */
-static void test_idle(void)
-{
-  char names[8192] = "", *template = doc_of("template"), *text = malloc(strlen(template) + sizeof REQUIRED);
-  for (int i = 0; i < cubix_param_n_row; i++)
-    if (cubix_param_table[i].type != CUBIX_PARAM_SECTION && cubix_param_table[i].dflt)
-      strcat(strcat(names, *names ? " " : ""), cubix_param_table[i].name);
-  strcat(strcpy(text, REQUIRED), template);
-  cubix_log_to(listen, NULL);
-  CHECK(parse(text) == CUBIX_OK);
-  cubix_params_warn_idle(par, names, "it is idle");
-  CHECK(strlen(names) > 500 && n_idle == 0 &&
-        takes("CentreRadius 1e1 kpc\nAlpha 0.0\nRedshift 0.5\nFitRestartFile x.hdf5\nSnrAperture 1.5\n"));
-  cubix_params_warn_idle(par, "CentreRadius Alpha Redshift FitRestartFile", "it is idle");
-  CHECK(n_idle == 2);
-  cubix_log_to(NULL, NULL);
-  free(text);
-  free(template);
-}
-
 int main(void)
 {
   test_defaults();
@@ -470,7 +442,6 @@ int main(void)
   test_numbers();
   test_used_values();
   test_docs();
-  test_idle();
   cubix_params_free(par);
   return check_done();
 }

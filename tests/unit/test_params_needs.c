@@ -1,0 +1,119 @@
+/* test_params_needs.c -- which parameters and leaves have no effect, and what is said of them. */
+#define _POSIX_C_SOURCE 200809L
+#include "tests/check.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "fit/leaves.h"
+#include "params/params_table.h"
+#include "tests/params_lab.h"
+
+static char idle[4096];   /* all that was said to have no effect */
+
+static void listen(enum cubix_log_level level, const char *line, void *host)
+{
+  (void)host;
+  if (level == CUBIX_LOG_WARNING && strlen(idle) + strlen(line) + 2 < sizeof idle) strcat(strcat(idle, line), "\n");
+}
+
+/* Whether a parameter file makes the program warn so. */
+static int warns(const char *text, const char *want)
+{
+  idle[0] = '\0';
+  cubix_log_to(listen, NULL);
+  int read = parse(text) == CUBIX_OK;
+  if (read) cubix_params_warn_idle(par);
+  cubix_log_to(NULL, NULL);
+  if (strcmp(idle, want)) printf("warned: %swanted: %s", idle, want);
+  return read && !strcmp(idle, want);
+}
+
+/* A value that is the default's is no request that could be without effect, however it is spelt. */
+static void test_idle(void)
+{
+  char *text = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  fputs(REQUIRED, out);
+  CHECK(cubix_params_write_doc(out, "template") == CUBIX_OK);
+  fclose(out);
+  CHECK(warns(text, ""));
+  free(text);
+  CHECK(warns(REQUIRED "SystemicVelocity none\nCentreRadius 1e1 kpc\nAlpha 0.0\nRedshift 0.5\n", ""));
+  CHECK(warns(REQUIRED "SnrAperture 1.5\nPsfFwhm 800 mas\nFitAgeBins 3\nFitRestartFile \"a b\"\n",
+              "PsfFwhm = 0.8 (t.param:5) has no effect: it belongs to Psf gaussian or moffat\n"
+              "SnrAperture = 1.5 (t.param:4) has no effect: it belongs to Noise snr or exposure\n"
+              "FitAgeBins = 3 (t.param:6) has no effect: it belongs to Mode fit with FitModel bins\n"
+              "FitRestartFile = \"a b\" (t.param:7) has no effect: it belongs to Mode fit\n"));
+  CHECK(warns(REQUIRED "SnrAperture 1.5\nNoise exposure\nPsfFwhm 0.8\nPsf moffat\nPositionAngle 3\nOrientation edgeon\n"
+              "Mode fit\nFitAgeBins 3\nFitModel bins\nTolerance 1e-3\nCentreRadius 2\n", ""));
+  CHECK(warns(REQUIRED "Mode fit\nFitAgeBins 3\nOrientation angles\nPositionAngle 3\nCentreRadius 2\n"
+              "SystemicVelocity 1 2 3\n",
+              "CentreRadius = 2 (t.param:8) has no effect: it belongs to SystemicVelocity auto\n"
+              "PositionAngle = 3 (t.param:7) has no effect: it belongs to Orientation faceon, edgeon or inclined\n"
+              "FitAgeBins = 3 (t.param:5) has no effect: it belongs to Mode fit with FitModel bins\n"));
+  CHECK(takes("Deposit gaussian\n"));
+  CHECK(!cubix_params_unmet(par, "") && !cubix_params_unmet(par, "Deposit gaussian with DepositLength 0") &&
+        cubix_params_unmet(par, "Deposit gaussian with DepositLength > 0; a remark") &&
+        cubix_params_unmet(par, "Deposit gauss") && cubix_params_unmet(par, "Deposit cic, tsc or nearest"));
+  CHECK(takes("Deposit gaussian\nDepositLength 0.1\n"));
+  CHECK(!cubix_params_unmet(par, "Deposit gaussian with DepositLength > 0; a remark") &&
+        cubix_params_unmet(par, "Deposit gaussian with DepositLength 0"));
+}
+
+/* What a row of the table needs can be had: there are such parameters and such words. */
+static void test_needs(void)
+{
+  int n = 0;
+  CHECK(takes(""));
+  for (int i = 0; i < cubix_param_n_row; i++) {
+    char needs[256], *rest = NULL;
+    snprintf(needs, sizeof needs, "%s", cubix_param_table[i].needs);
+    for (char *name = strtok_r(needs, " ", &rest), *word; name; name = strtok_r(NULL, " ", &rest)) {
+      while ((word = strtok_r(NULL, " ", &rest)) && strcmp(word, "with")) {
+        word[strcspn(word, ",")] = '\0';
+        if (strcmp(word, "or")) CHECK(!cubix_params_set(par, name, word) && ++n);
+      }
+    }
+    CHECK(!cubix_params_unmet(par, cubix_param_table[i].needs));
+  }
+  CHECK(n > 30);
+}
+
+/* Whether a leaf has an effect with these lines of a parameter file. */
+static int has_effect(enum cubix_leaf leaf, const char *lines)
+{
+  CHECK(takes(lines));
+  return !cubix_leaf_unmet(par, leaf);
+}
+
+static void test_leaves(void)
+{
+  const char *most = "Orientation inclined\nDeposit gaussian\nDistance 5\nPsf moffat\nPsfFwhm 1\nLsf gaussian\n"
+                     "LsfFwhm 2\n";
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
+    int angle = leaf == CUBIX_LEAF_Alpha || leaf == CUBIX_LEAF_Beta || leaf == CUBIX_LEAF_Gamma;
+    CHECK(has_effect((enum cubix_leaf)leaf, most) == !(angle || leaf == CUBIX_LEAF_DepositLength));
+    int bound = angle || leaf == CUBIX_LEAF_SmoothingLength || leaf == CUBIX_LEAF_DepositLength ||
+                leaf == CUBIX_LEAF_Inclination || leaf == CUBIX_LEAF_PositionAngle || leaf == CUBIX_LEAF_Distance ||
+                leaf == CUBIX_LEAF_PsfFwhm || leaf == CUBIX_LEAF_PsfBeta || leaf == CUBIX_LEAF_LsfFwhm;
+    CHECK(has_effect((enum cubix_leaf)leaf, "") == !bound);
+  }
+  CHECK(has_effect(CUBIX_LEAF_Beta, "Orientation angles\n") &&
+        has_effect(CUBIX_LEAF_PositionAngle, "Orientation faceon\n") &&
+        !has_effect(CUBIX_LEAF_Inclination, "Orientation edgeon\n"));
+  CHECK(has_effect(CUBIX_LEAF_DepositLength, "Deposit gaussian\nDepositLength 0.1\n") &&
+        !has_effect(CUBIX_LEAF_SmoothingLength, "Deposit gaussian\nDepositLength 0.1\n"));
+  CHECK(has_effect(CUBIX_LEAF_PsfFwhm, "Psf gaussian\nPsfFwhm 1\n") &&
+        !has_effect(CUBIX_LEAF_PsfBeta, "Psf gaussian\nPsfFwhm 1\n"));
+  CHECK(!strcmp(cubix_leaf_unmet(par, CUBIX_LEAF_Gamma), "Orientation angles"));
+}
+
+int main(void)
+{
+  test_idle();
+  test_needs();
+  test_leaves();
+  cubix_params_free(par);
+  return check_done();
+}
