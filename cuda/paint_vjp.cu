@@ -142,22 +142,19 @@ static __global__ void __launch_bounds__(THREADS, 2)
   }
 }
 
-extern "C" cudaError_t cubix_cuda_paint_vjp_runs(const struct cubix_tables *tables, const struct cubix_star *star,
-                                                 int n_star, const struct cubix_cuda_run *run, int n_run,
-                                                 const cubix_real *row, struct cubix_star_bar *bar, double *row_bar,
-                                                 cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_paint_vjp_runs(const struct cubix_tables *tables, const struct cubix_cuda_runs *runs,
+                                                 double *row_bar, cudaStream_t stream)
 {
-  CUBIX_LAUNCH(cubix_gather_stars, dim3(((unsigned)n_star + WARPS - 1) / WARPS), dim3(THREADS), stream, *tables, star,
-               n_star, run, n_run, row, bar, row_bar);
+  CUBIX_LAUNCH(cubix_gather_stars, dim3(((unsigned)runs->n_star + WARPS - 1) / WARPS), dim3(THREADS), stream, *tables,
+               runs->star, runs->n_star, runs->run, runs->n_run, runs->row, runs->bar, row_bar);
   return cudaGetLastError();
 }
 
-extern "C" cudaError_t cubix_cuda_paint_jvp_runs(const struct cubix_tables *tables, const struct cubix_star *star,
-                                                 const struct cubix_star_bar *dot, const struct cubix_cuda_run *run,
-                                                 int n_run, cubix_real *row, cudaStream_t stream)
+extern "C" cudaError_t cubix_cuda_paint_jvp_runs(const struct cubix_tables *tables, const struct cubix_cuda_runs *runs,
+                                                 cudaStream_t stream)
 {
   unsigned width = THREADS / WAYS;
-  CUBIX_LAUNCH(cubix_paint_dots, dim3((unsigned)n_run, ((unsigned)tables->n_lambda + width - 1) / width),
-               dim3(width, WAYS), stream, *tables, star, dot, run, row);
+  CUBIX_LAUNCH(cubix_paint_dots, dim3((unsigned)runs->n_run, ((unsigned)tables->n_lambda + width - 1) / width),
+               dim3(width, WAYS), stream, *tables, runs->star, runs->bar, runs->run, runs->row);
   return cudaGetLastError();
 }

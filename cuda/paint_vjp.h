@@ -28,18 +28,24 @@ int cubix_cuda_paint_jvp(struct cubix_cuda_transfer *transfer, const char *gpu, 
                          const struct cubix_placement *placement, const struct cubix_star_bar *dot,
                          struct cubix_cube *cube_dot);
 
-/** Derivatives by n_star stars, which n_run runs hold one after the other: bar [n_star] is set.
- * Local.  Returns as soon as the work is queued.
- *  @param row [*][tables->n_lambda] cotangents  @param[in,out] row_bar  of the template rows, or
- *  NULL; all pointers but tables itself are the GPU's */
-cudaError_t cubix_cuda_paint_vjp_runs(const struct cubix_tables *tables, const struct cubix_star *star, int n_star,
-                                      const struct cubix_cuda_run *run, int n_run, const cubix_real *row,
-                                      struct cubix_star_bar *bar, double *row_bar, cudaStream_t stream);
-/** Tangents of n_run runs' spectra: row[run.row] is set.  Local.  Returns as soon as the work is
- * queued.  @param dot  of the stars */
-cudaError_t cubix_cuda_paint_jvp_runs(const struct cubix_tables *tables, const struct cubix_star *star,
-                                      const struct cubix_star_bar *dot, const struct cubix_cuda_run *run, int n_run,
-                                      cubix_real *row, cudaStream_t stream);
+/* Stars that runs hold one after the other, and what belongs to stars and runs; all on the GPU. */
+struct cubix_cuda_runs {
+  int n_star, n_run;
+  const struct cubix_star *star;      /* [n_star] */
+  const struct cubix_cuda_run *run;   /* [n_run] */
+  struct cubix_star_bar *bar;         /* [n_star] cotangents or tangents of the stars */
+  cubix_real *row;                    /* [*][n_lambda] those of the runs' spectra */
+};
+
+/** Derivatives by the stars: from runs->row to runs->bar, which is set.  Local.  Returns as soon as
+ * the work is queued.
+ *  @param tables  they lie on the GPU  @param[in,out] row_bar  of the template rows, on the GPU, or NULL */
+cudaError_t cubix_cuda_paint_vjp_runs(const struct cubix_tables *tables, const struct cubix_cuda_runs *runs,
+                                      double *row_bar, cudaStream_t stream);
+/** Tangents of the runs' spectra: from runs->bar to runs->row, which is set.  Local.  Returns as soon
+ * as the work is queued. */
+cudaError_t cubix_cuda_paint_jvp_runs(const struct cubix_tables *tables, const struct cubix_cuda_runs *runs,
+                                      cudaStream_t stream);
 
 #ifdef __cplusplus
 }

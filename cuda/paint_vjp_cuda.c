@@ -131,16 +131,16 @@ static int submit(const struct travel *x, int t)
   struct parts here = parts_of(x, x->transfer->staging[t].host), there = parts_of(x, x->gpu_cargo[t]);
   size_t n = x->load[t].n_star, stars = n * sizeof *here.star, bars = n * sizeof *here.bar,
          rows = (size_t)n_run * x->row_bytes;
+  const struct cubix_cuda_runs runs = { (int)n, n_run, there.star, there.run, there.bar, there.row };
   CUBIX_CUDA(cudaMemcpyAsync(there.star, here.star, stars, cudaMemcpyHostToDevice, stream));
   CUBIX_CUDA(cudaMemcpyAsync(there.run, here.run, (size_t)n_run * sizeof *here.run, cudaMemcpyHostToDevice, stream));
   if (x->cube_bar) {
     CUBIX_CUDA(cudaMemcpyAsync(there.row, here.row, rows, cudaMemcpyHostToDevice, stream));
-    CUBIX_CUDA(cubix_cuda_paint_vjp_runs(x->tables, there.star, (int)n, there.run, n_run, there.row, there.bar,
-                                         x->gpu_row_bar, stream));
+    CUBIX_CUDA(cubix_cuda_paint_vjp_runs(x->tables, &runs, x->gpu_row_bar, stream));
     CUBIX_CUDA(cudaMemcpyAsync(here.bar, there.bar, bars, cudaMemcpyDeviceToHost, stream));
   } else {
     CUBIX_CUDA(cudaMemcpyAsync(there.bar, here.bar, bars, cudaMemcpyHostToDevice, stream));
-    CUBIX_CUDA(cubix_cuda_paint_jvp_runs(x->tables, there.star, there.bar, there.run, n_run, there.row, stream));
+    CUBIX_CUDA(cubix_cuda_paint_jvp_runs(x->tables, &runs, stream));
     CUBIX_CUDA(cudaMemcpyAsync(here.row, there.row, rows, cudaMemcpyDeviceToHost, stream));
   }
 done:

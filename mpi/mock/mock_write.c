@@ -249,16 +249,20 @@ static void make_records(const struct cubix_mock *m, int w, int64_t first, int64
   }
 }
 
-/* One column of a batch into rows [row, row + n) of its dataset.  @param at  [p->n_chunk] of the field */
+/* Rows [row, row + n) as records, and room for a column of them. */
+struct batch { size_t record_bytes; int64_t row, n; char *record, *column; };
+
+/* One column of a batch into its dataset.  @param at  [p->n_chunk] of the field */
 static int write_column(const struct cubix_atomic_file *out, const struct cubix_mock_field *f, const struct place *p,
-                        const int64_t *at, const char *record, size_t record_bytes, int64_t row, int64_t n,
-                        char *column)
+                        const int64_t *at, const struct batch *batch)
 {
   int status = CUBIX_OK;
+  char *column = batch->column;
+  int64_t begin = batch->row, end = begin + batch->n;
 #pragma omp parallel for schedule(static)
-  for (int64_t i = 0; i < n; i++)
-    memcpy(column + (size_t)i * f->bytes, record + (size_t)i * record_bytes + f->offset, f->bytes);
-  for (int64_t end = row + n, begin = row, take; row < end; row += take) {
+  for (int64_t i = 0; i < batch->n; i++)
+    memcpy(column + (size_t)i * f->bytes, batch->record + (size_t)i * batch->record_bytes + f->offset, f->bytes);
+  for (int64_t row = begin, take; row < end; row += take) {
     const int64_t k = row / p->chunk, within = row - k * p->chunk, bytes = (int64_t)f->bytes;
     take = p->chunk - within < end - row ? p->chunk - within : end - row;
     CUBIX_TRY(
@@ -278,28 +282,29 @@ static int type_fill(const struct cubix_mock *m, const struct cubix_atomic_file 
           rank = cubix_mpi_rank();
   int64_t from = rows / size * rank + rows % size * rank / size,
           to = rows / size * (rank + 1) + rows % size * (rank + 1) / size;
-  size_t record_bytes = w ? sizeof(struct cubix_mock_star) : sizeof(struct cubix_mock_gas), widest = 0;
-  char *record = NULL, *column = NULL;
+  struct batch batch = { .record_bytes = w ? sizeof(struct cubix_mock_star) : sizeof(struct cubix_mock_gas) };
+  size_t widest = 0;
   for (int i = 0; i < n_field; i++) if (field[i].bytes > widest) widest = field[i].bytes;
-  int64_t batch = (int64_t)(BATCH_BYTES / (record_bytes + widest));
-  if (batch > to - from) batch = to - from;
+  int64_t most = (int64_t)(BATCH_BYTES / (batch.record_bytes + widest));
+  if (most > to - from) most = to - from;
   if (rows == 0) goto done;
-  CUBIX_ALLOC(record, (size_t)batch * record_bytes);
-  CUBIX_ALLOC(column, (size_t)batch * widest);
-  for (int64_t row = from; row < to; row += batch) {
-    int64_t n = to - row < batch ? to - row : batch;
+  CUBIX_ALLOC(batch.record, (size_t)most * batch.record_bytes);
+  CUBIX_ALLOC(batch.column, (size_t)most * widest);
+  for (batch.row = from; batch.row < to; batch.row += most) {
+    batch.n = to - batch.row < most ? to - batch.row : most;
     const int64_t *at = p->at;
-    make_records(m, w, first + row, n, record);
+    make_records(m, w, first + batch.row, batch.n, batch.record);
     for (int i = 0; i < n_field; i++) {
       if (!field[i].minimal && m->o.minimal) continue;
-      CUBIX_TRY(write_column(out, &field[i], p, at, record, record_bytes, row, n, column));
+      CUBIX_TRY(write_column(out, &field[i], p, at, &batch));
       at += p->n_chunk;
     }
-    if (rank == 0) cubix_log_progress("writing", (double)(row + n - from) / (double)(to - from) * (w ? 1. : 0.1));
+    if (rank == 0)
+      cubix_log_progress("writing", (double)(batch.row + batch.n - from) / (double)(to - from) * (w ? 1. : 0.1));
   }
 done:
-  free(column);
-  free(record);
+  free(batch.column);
+  free(batch.record);
   return status;
 }
 

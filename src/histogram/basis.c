@@ -57,7 +57,8 @@ int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int
       for (size_t r = 0; r < (size_t)n_row * (size_t)fit->nodes.n; r++)
         memset(at + r * CUBIX_TILE, 0, CUBIX_BASIS_FIT_GROUP * sizeof *at);
     if (n_k <= 0) continue;
-    fail(&failure, cubix_basis_fit_channels(fit, row, n_row, k0, n_k, at, worst ? &mine : NULL, limit));
+    const struct cubix_basis_job job = { row, n_row, k0, n_k, at, worst ? &mine : NULL, limit };
+    fail(&failure, cubix_basis_fit_channels(fit, &job));
 #pragma omp critical(cubix_basis_worst)
     {
       mine = cubix_worst(most, mine);
@@ -149,8 +150,11 @@ int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, do
 #pragma omp atomic read
     mine = most;
     if (!state->covered[k] || !(mine <= limit)) continue;
-    fail(&failure, cubix_basis_fit_channels(&state->fit, all ? state->row : few, all ? basis->n_template : n_few, k, 1,
-                                            NULL, &mine, limit));
+    const struct cubix_basis_job job = {
+      .row = all ? state->row : few, .n_row = all ? basis->n_template : n_few, .k0 = k, .n_k = 1, .worst = &mine,
+      .limit = limit
+    };
+    fail(&failure, cubix_basis_fit_channels(&state->fit, &job));
 #pragma omp critical(cubix_basis_worst)
     {
       mine = cubix_worst(most, mine);

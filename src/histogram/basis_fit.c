@@ -228,27 +228,29 @@ static void block_channel(const struct cubix_basis_fit *fit, const struct cubix_
   store(fit, block, block->exact, block->left_out, tile);
 }
 
-/* All blocks of rows in the channels of a group. */
-static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch, int n_k, const int *row,
-                      int n_row, int a, int b, float *tile, double *worst, double limit)
+/* All blocks of rows in the channels of a group, which rest on knots a .. b. */
+static int group_rows(const struct cubix_basis_fit *fit, const struct cubix_basis_job *job,
+                      const struct cubix_basis_channel *ch, int a, int b)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, n_row = job->n_row;
+  double *worst = job->worst;
   const struct cubix_basis_fit_kernel *kernel = cubix_basis_fit_kernel_best();
   struct block block = { 0 };
   CUBIX_ALLOC(block.value, (size_t)(b - a + 1) * 2 * CUBIX_BASIS_FIT_LANE);
   CUBIX_ALLOC(block.d, fit->factor.n * CUBIX_BASIS_FIT_LANE);
   CUBIX_ALLOC(block.exact, fit->nodes.n * CUBIX_BASIS_FIT_LANE);
-  for (int t = 0; t < n_row && !(worst && !(*worst <= limit)); t += CUBIX_BASIS_FIT_LANE) {
+  for (int t = 0; t < n_row && !(worst && !(*worst <= job->limit)); t += CUBIX_BASIS_FIT_LANE) {
+    const int *row = job->row + t;
     block.n = n_row - t < CUBIX_BASIS_FIT_LANE ? n_row - t : CUBIX_BASIS_FIT_LANE;
-    CUBIX_TRY(gather(fit, row + t, block.n, a, b, block.value, block.dark));
+    CUBIX_TRY(gather(fit, row, block.n, a, b, block.value, block.dark));
     for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
-      double mean = lane < block.n ? fit->tables.light[row[t + lane]] / fit->tables.n_lambda : 1;
+      double mean = lane < block.n ? fit->tables.light[row[lane]] / fit->tables.n_lambda : 1;
       block.floor[lane] = mean > 0 ? fmax(DARK * mean, DBL_MIN) : DBL_MIN;
       block.worst[lane] = 0;
     }
-    for (int k = 0; k < n_k; k++)
-      block_channel(fit, kernel, &ch[k], row + t, &block,
-                    tile ? tile + (size_t)t * (size_t)fit->nodes.n * CUBIX_TILE + k : NULL, worst != NULL);
+    for (int k = 0; k < job->n_k; k++)
+      block_channel(fit, kernel, &ch[k], row, &block,
+                    job->tile ? job->tile + (size_t)t * (size_t)fit->nodes.n * CUBIX_TILE + k : NULL, worst != NULL);
     for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE && worst; lane++) *worst = cubix_worst(*worst, block.worst[lane]);
   }
 done:
@@ -258,10 +260,9 @@ done:
   return status;
 }
 
-int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile,
-                             double *worst, double limit)
+int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const struct cubix_basis_job *job)
 {
-  int status = CUBIX_OK, a = INT32_MAX, b = 0;
+  int status = CUBIX_OK, a = INT32_MAX, b = 0, check = job->worst != NULL, k0 = job->k0, n_k = job->n_k;
   struct cubix_basis_channel ch[CUBIX_BASIS_FIT_GROUP] = { 0 };
   struct cubix_forms sample = { 0 };
   CUBIX_CHECK(n_k <= CUBIX_BASIS_FIT_GROUP, CUBIX_EFAIL, "%d channels in a group of at most %d", n_k,
@@ -271,8 +272,8 @@ int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, 
     if (ch[k].a < a) a = ch[k].a;
     if (ch[k].b > b) b = ch[k].b;
   }
-  for (int k = 0; k < n_k; k++) CUBIX_TRY(cubix_basis_channel_init(fit, &ch[k], k0 + k, a, worst != NULL, &sample));
-  CUBIX_TRY(group_rows(fit, ch, n_k, row, n_row, a, b, tile, worst, limit));
+  for (int k = 0; k < n_k; k++) CUBIX_TRY(cubix_basis_channel_init(fit, &ch[k], k0 + k, a, check, &sample));
+  CUBIX_TRY(group_rows(fit, job, ch, a, b));
 done:
   for (int k = 0; k < CUBIX_BASIS_FIT_GROUP; k++) cubix_basis_channel_free(&ch[k]);
   cubix_basis_forms_free(&sample);

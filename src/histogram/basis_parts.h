@@ -94,16 +94,21 @@ void cubix_basis_forms_free(struct cubix_forms *forms);
 /** Local.  @param dark  1: the row is not lit throughout near the channel's neighbours */
 enum cubix_basis_way cubix_basis_way_of(const struct cubix_basis_fit *fit, const struct cubix_basis_channel *ch,
                                         int row, int dark);
-/** Fit some rows in some neighbouring channels.  Local; any thread.
- *  @param[out] tile  NULL, or where row[0], node 0, channel k0 goes: [n_row][nodes.n][CUBIX_TILE]
- *  @param[in,out] worst  NULL: do not certify; raised to the largest relative error at the checked
- *  velocities @param limit  the work ends early once worst is above it */
-int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const int *row, int n_row, int k0, int n_k, float *tile,
-                             double *worst, double limit);
+/* Some rows in some neighbouring channels. */
+struct cubix_basis_job {
+  const int *row;                 /* [n_row] */
+  int n_row, k0, n_k;             /* channels k0 .. k0 + n_k - 1, at most CUBIX_BASIS_FIT_GROUP */
+  float *tile;                    /* NULL, or where row[0], node 0, channel k0 goes: [n_row][nodes.n][CUBIX_TILE] */
+  double *worst;                  /* NULL: do not certify; raised to the largest relative error where it is checked */
+  double limit;                   /* the work ends early once *worst is above it */
+};
+
+/** Fit them.  Local; any thread. */
+int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const struct cubix_basis_job *job);
 /** Tiles of the basis; channels beyond the last are zero.  Local; all threads work on them unless it
  * is called by one of many.
  *  @param i [n] which tiles  @param tile [n] places of cubix_basis_tile_size floats, or NULL
- *  @param worst, limit  as above */
+ *  @param worst, limit  as in struct cubix_basis_job */
 int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n,
                           float *const *tile, double *worst, double limit);
 /** The velocity of a place on the fit's grid [steps from its first interval].  Local. */

@@ -112,11 +112,14 @@ done:
 }
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
-/* A new dataset [n_lambda][n_y][n_x] or its last axes, with unit, description and, for images, axes and WCS. */
-static int array_begin(hid_t *out, hid_t file, const char *shown, const struct cubix_result *result, hid_t type,
-                       int n_axis, const char *name, const char *unit, const char *description)
+/* [n_lambda][n_y][n_x] (n_axis 3), a map (2), or a column of the table LSF (1). */
+struct array { hid_t type; int n_axis; const char *name, *unit, *description; };
+
+/* A new dataset, with unit, description and, for images, axes and WCS. */
+static int array_begin(hid_t *out, hid_t file, const char *shown, const struct cubix_result *result,
+                       const struct array *array)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, n_axis = array->n_axis;
   hsize_t side[3] = { (hsize_t)result->ins->n_lambda, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
   hid_t space = n_axis == 1 ? H5Screate_simple(1, side, NULL) : H5Screate_simple(n_axis, side + 3 - n_axis, NULL);
   hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
@@ -125,9 +128,9 @@ static int array_begin(hid_t *out, hid_t file, const char *shown, const struct c
   TRY_H5(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER));
   /* DATE tells it once; the same run gives the same bytes */
   TRY_H5(H5Pset_obj_track_times(creation, 0));
-  TRY_H5(*out = H5Dcreate2(file, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
-  CUBIX_TRY(text_attribute(*out, shown, "unit", unit));
-  CUBIX_TRY(text_attribute(*out, shown, "description", description));
+  TRY_H5(*out = H5Dcreate2(file, array->name, array->type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+  CUBIX_TRY(text_attribute(*out, shown, "unit", array->unit));
+  CUBIX_TRY(text_attribute(*out, shown, "description", array->description));
   CUBIX_TRY(text_attribute(*out, shown, "axes", n_axis == 3 ? "lambda y x" : n_axis == 2 ? "y x" : "lambda"));
   if (n_axis > 1) {
     CUBIX_TRY(cubix_wcs_init(&wcs, result->ins, n_axis));
@@ -155,8 +158,9 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
   haddr_t address;
   char unit[80];
   cubix_plane_unit(unit, plane, result);
-  CUBIX_TRY(array_begin(&dataset, file, shown, result, is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, cubix_plane_name(plane),
-                        is_dq ? "1" : unit, cubix_plane_description(plane)));
+  const struct array array = { is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, cubix_plane_name(plane), is_dq ? "1" : unit,
+                               cubix_plane_description(plane) };
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, &array));
   if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
   for (int i = 0; is_dq && i < 4; i++)
     CUBIX_TRY(text_attribute(dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
@@ -169,13 +173,13 @@ done:
   return status;
 }
 
-/* A map (n_axis 2) or a column of the table LSF (n_axis 1). */
-static int values_write(hid_t file, const char *shown, const struct cubix_result *result, int n_axis, const char *name,
-                        const char *unit, const char *description, const double *value)
+/* A map or a column. */
+static int values_write(hid_t file, const char *shown, const struct cubix_result *result, const struct array *array,
+                        const double *value)
 {
   int status = CUBIX_OK;
   hid_t dataset = -1;
-  CUBIX_TRY(array_begin(&dataset, file, shown, result, H5T_NATIVE_DOUBLE, n_axis, name, unit, description));
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, array));
   TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
 done:
   if (dataset >= 0) H5Dclose(dataset);
@@ -189,9 +193,10 @@ static int maps_write(hid_t file, const char *shown, const struct cubix_result *
   double *map = NULL;
   CUBIX_ALLOC(map, n);
   for (int t = 0; t < CUBIX_N_TRUTH; t++) {
+    const struct array array = { H5T_NATIVE_DOUBLE, 2, cubix_truth_name(t), cubix_truth_unit(t),
+                                 cubix_truth_description(t) };
     cubix_truth_map(result->cube, t, n, map);
-    CUBIX_TRY(values_write(file, shown, result, 2, cubix_truth_name(t), cubix_truth_unit(t), cubix_truth_description(t),
-                           map));
+    CUBIX_TRY(values_write(file, shown, result, &array, map));
   }
 done:
   free(map);
@@ -206,9 +211,10 @@ static int lsf_write(hid_t file, const char *shown, const struct cubix_result *r
   CUBIX_ALLOC(value, result->ins->n_lambda);
   TRY_H5(group = H5Gcreate2(file, "LSF", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
+    const struct array array = { H5T_NATIVE_DOUBLE, 1, cubix_lsf_columns[c].name, "Angstrom",
+                                 cubix_lsf_columns[c].description };
     cubix_lsf_values(result, c, value);
-    CUBIX_TRY(values_write(group, shown, result, 1, cubix_lsf_columns[c].name, "Angstrom",
-                           cubix_lsf_columns[c].description, value));
+    CUBIX_TRY(values_write(group, shown, result, &array, value));
   }
 done:
   if (group >= 0) H5Gclose(group);

@@ -33,6 +33,9 @@
  * with sigma^2 where there is room for them. */
 struct weights { double *value, *curvature, *value_slope, *curvature_slope; };
 
+/* The Gaussian at a knot, its limits inside the library, and the rule by which it is integrated. */
+struct gaussian { double centre, sigma, lo, hi; gsl_integration_glfixed_table *rule; };
+
 static void scale(double *x, int n, double by)
 {
   for (int k = 0; k < n; k++) x[k] *= by;
@@ -50,10 +53,12 @@ static void add_end(const struct weights *w, int n, int e, double x, double sigm
   }
 }
 
-/* The part of the quadrature in knot interval k, from a to b.  @return its part of the Gaussian's integral */
-static double add_interval(const struct weights *w, int k, double x0, double h, double a, double b, double centre,
-                           double sigma, gsl_integration_glfixed_table *rule)
+/* The part of the quadrature in knot interval k, from x0 to x0 + h.  @return its part of the Gaussian's integral */
+static double add_interval(const struct weights *w, int k, double x0, double h, const struct gaussian *gaussian)
 {
+  const double centre = gaussian->centre, sigma = gaussian->sigma, a = fmax(gaussian->lo, x0),
+               b = fmin(gaussian->hi, x0 + h);
+  gsl_integration_glfixed_table *rule = gaussian->rule;
   int pieces = b > a ? (int)ceil((b - a) / (0.5 * sigma)) : 0;
   double norm = 0;
   for (int p = 0; p < pieces; p++)
@@ -86,11 +91,12 @@ static int weights_of(const double *x, int n, int i, double sigma, gsl_integrati
   for (last = i; last < n - 1 && x[last] < hi; last++) {}
   if (last == j) last = j + 1 < n ? j + 1 : j;
   int count = last - j + 1;
+  const struct gaussian gaussian = { x[i], sigma, lo, hi, rule };
   double *const all[] = { w->value, w->curvature, w->value_slope, w->curvature_slope };
   for (int a = 0; a < 4 && all[a]; a++) memset(all[a], 0, sizeof *all[a] * (size_t)count);
   for (int k = 0; k + 1 < count; k++) {
     double x0 = x[j + k], h = x[j + k + 1] - x0;
-    norm += add_interval(w, k, x0, h, fmax(lo, x0), fmin(hi, x0 + h), x[i], sigma, rule);
+    norm += add_interval(w, k, x0, h, &gaussian);
   }
   for (int a = 0; a < 4 && all[a]; a++) scale(all[a], count, 1 / (a < 2 ? norm : norm * 2 * sigma));
   if (!w->value_slope) return count;

@@ -125,20 +125,24 @@ done:
   return status;
 }
 
-/* Points first .. first + n - 1 of the last axis of [n_z][n_age][all] or [all]. */
-static int range_read(double *out, hid_t file, const char *path, const char *name, const char *unit,
-                      const hsize_t want[3], int n_dim, int first, int n)
+/* Points first .. first + n - 1 of the last axis of the table [n_z][n_age][all] or [all]. */
+struct range { const char *name, *unit; int n_dim; hsize_t dim[3]; int first, n; };
+
+static int range_read(double *out, hid_t file, const char *path, const struct range *range)
 {
   int status = CUBIX_OK;
   struct table t = { -1, -1, 0, { 0 } };
   hid_t memory = -1;
+  const char *name = range->name;
+  const int n_dim = range->n_dim;
+  const hsize_t *want = range->dim;
   hsize_t start[3] = { 0, 0, 0 }, count[3] = { want[0], want[1], want[2] };
-  CUBIX_TRY(table_open(&t, file, path, name, n_dim, unit));
+  CUBIX_TRY(table_open(&t, file, path, name, n_dim, range->unit));
   for (int d = 0; d < n_dim; d++)
     CUBIX_CHECK(t.dim[d] == want[d], CUBIX_EINPUT, "%s: dimension %d of %s is %llu, must be %llu as the axes say", path,
                 d, name, (unsigned long long)t.dim[d], (unsigned long long)want[d]);
-  start[n_dim - 1] = (hsize_t)first;
-  count[n_dim - 1] = (hsize_t)n;
+  start[n_dim - 1] = (hsize_t)range->first;
+  count[n_dim - 1] = (hsize_t)range->n;
   H5Sselect_hyperslab(t.space, H5S_SELECT_SET, start, NULL, count, NULL);
   memory = H5Screate_simple(n_dim, count, NULL);
   CUBIX_CHECK(H5Dread(t.set, H5T_NATIVE_DOUBLE, memory, t.space, H5P_DEFAULT, out) >= 0, CUBIX_EINPUT,
@@ -151,7 +155,7 @@ static int range_read(double *out, hid_t file, const char *path, const char *nam
   for (size_t i = 0; i < total && n_bad; i++)
     CUBIX_CHECK(isfinite(out[i]) && out[i] >= 0, CUBIX_EINPUT,
                 "%s: %s holds %g at wavelength point %zu; must be finite and not negative", path, name, out[i],
-                (size_t)first + i % (size_t)n);
+                (size_t)range->first + i % (size_t)range->n);
 done:
   if (memory >= 0) H5Sclose(memory);
   table_close(&t);
@@ -211,13 +215,15 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   CUBIX_TRY(axis_read(&ssp->lambda, &ssp->n_lambda, file, path, "/Wavelength", "AA", 1e-3, DBL_MAX));
   n_all = ssp->n_lambda;
   CUBIX_TRY(crop(ssp, lambda_lo, lambda_hi, &first));
-  hsize_t cube[3] = { (hsize_t)ssp->n_z, (hsize_t)ssp->n_age, (hsize_t)n_all }, line[3] = { (hsize_t)n_all, 0, 0 };
+  const hsize_t n_z = (hsize_t)ssp->n_z, n_age = (hsize_t)ssp->n_age, all = (hsize_t)n_all;
+  const struct range widths = { "/LsfFwhm", "AA", 1, { all }, first, ssp->n_lambda },
+                     spectra = { "/Luminosity", "erg/s/AA/Msun", 3, { n_z, n_age, all }, first, ssp->n_lambda };
   CUBIX_ALLOC(ssp->lsf_fwhm, ssp->n_lambda);
   ssp->luminosity =
       cubix_reserve((size_t)ssp->n_z * (size_t)ssp->n_age * (size_t)ssp->n_lambda, sizeof *ssp->luminosity);
   CUBIX_CHECK(ssp->luminosity, CUBIX_ENOMEM, "no memory for the %d x %d spectra of %s", ssp->n_z, ssp->n_age, path);
-  CUBIX_TRY(range_read(ssp->lsf_fwhm, file, path, "/LsfFwhm", "AA", line, 1, first, ssp->n_lambda));
-  CUBIX_TRY(range_read(ssp->luminosity, file, path, "/Luminosity", "erg/s/AA/Msun", cube, 3, first, ssp->n_lambda));
+  CUBIX_TRY(range_read(ssp->lsf_fwhm, file, path, &widths));
+  CUBIX_TRY(range_read(ssp->luminosity, file, path, &spectra));
   *out = ssp;
   ssp = NULL;
 done:
