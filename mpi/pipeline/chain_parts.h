@@ -1,4 +1,4 @@
-/* chain_parts.h -- inside the chain: what it holds, and its parts. */
+/* chain_parts.h -- inside the chain: what it holds, and the functions that its files share. */
 #ifndef CUBIX_MPI_CHAIN_PARTS_H
 #define CUBIX_MPI_CHAIN_PARTS_H
 
@@ -27,44 +27,48 @@ struct cubix_chain {
   struct cubix_pipeline *pipe;
   unsigned char active[CUBIX_N_LEAF];
   double mass_scale;
-  struct cubix_histogram *cover;            /* of the placement; NULL: to be made */
+  struct cubix_histogram *cover;            /* of the placement; NULL: not made yet */
   struct cubix_cube *cube_dot;              /* the channels that this rank owns */
   int fresh;                                /* the last forward run was with the values in use */
 };
 
-/* Sums over stars that the globals depend on: all ranks' after cubix_mpi_chain_total. */
+/* Sums over stars from which the derivatives with respect to globals follow. */
 struct cubix_chain_sums {
-  double rotation[3][3];                    /* what changes with the frame's rotation */
+  double rotation[3][3];                    /* bar of the frame's rotation */
   double centre[3], velocity[3];            /* in the file's frame */
   struct cubix_sky_bar sky;
-  double receding;                          /* with a velocity added to all stars along the line of sight [1/(km/s)] */
-  double mass_scale;                        /* with the logarithm of all masses */
-  double length;                            /* with the standard deviation of all stars' light */
+  double receding;                          /* of a velocity added to all stars along the line of sight [1/(km/s)] */
+  double mass_scale;                        /* of the logarithm of all masses */
+  double length;                            /* of the standard deviation of all stars' light */
 };
 
-/* bytes of a piece of the cube; stars that are led back together */
+/* bytes of a piece of the cube; stars whose bars are found together */
 enum { CUBIX_CHAIN_PIECE = 1 << 27, CUBIX_CHAIN_PART = 1 << 18 };
 
 /* Channels that are worked on together: first .. first + n - 1, all of one owner. */
 struct cubix_chain_piece { int owner, first, n; };
 
-/** 1 where a derivative of the templates' rows is wanted.  Local. */
+/** 1 if a derivative with respect to the templates' rows is wanted.  Local. */
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
-/** Errors: CUBIX_EFAIL where values were put after the last forward run, or for a cube of another
- * shape, CUBIX_EUSAGE for leaves that are not active.  Local.  @param cube or NULL */
+/** Check what a derivative is given.  Local.
+ *  @param cube or NULL
+ *  Errors: CUBIX_EFAIL if values were put after the last forward run, or for a cube of another
+ *    shape; CUBIX_EUSAGE for leaves that are not active. */
 int cubix_chain_check(const struct cubix_chain *chain, const struct cubix_leaves *leaves,
                       const struct cubix_cube *cube);
-/** The pieces one after the other.  Local: the same on all ranks.  @param[in,out] piece  n = 0: the
- * first  @return 0 after the last */
+/** Step through the pieces.  Local: the same on all ranks.
+ *  @param[in,out] piece n = 0: start with the first
+ *  @return 0 after the last */
 int cubix_chain_next(const struct cubix_chain *chain, struct cubix_chain_piece *piece);
-/** A cube of field and margin for the channels of a piece, all zero.  Local.  @param cube reused */
+/** A zeroed cube of field and margin for a piece's channels.  Local.  @param cube reused */
 int cubix_chain_hold(const struct cubix_chain *chain, struct cubix_cube *cube, const struct cubix_chain_piece *piece,
                      int margin);
-/** Channels of a piece out of a cube that holds more of them, with the same spaxels.  Local. */
+/** Copy a piece's channels out of a cube that holds more of them, with the same spaxels.  Local. */
 void cubix_chain_cut(struct cubix_cube *part, const struct cubix_cube *cube);
-/** The other way.  Local. */
+/** Copy them back.  Local. */
 void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part);
-/** The values of a piece from its owner to all; from all, added up, to its owner.  Collective. */
+/** Send the values of a piece from its owner to all; add up those of all on its owner.
+ * Collective. */
 void cubix_chain_spread(struct cubix_cube *part, int owner);
 void cubix_chain_gather(struct cubix_cube *part, int owner);
 
@@ -72,12 +76,13 @@ void cubix_chain_gather(struct cubix_cube *part, int owner);
  * histogram of the others with values. */
 struct cubix_chain_rest {
   struct cubix_placement *outliers, *leftover;    /* NULL: none */
-  struct cubix_tables ending;                 /* the model with all rows dark but those that end */
+  struct cubix_tables ending;                 /* the tables with all rows dark but those that end */
   cubix_real *ending_row;
 };
 int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chain *chain);
 void cubix_chain_rest_free(struct cubix_chain_rest *rest);
-/** The forward histogram of this rank's stars.  Local.  @param[out] histogram owned by the caller */
+/** The forward run's histogram of this rank's stars, made again.  Local.
+ *  @param[out] histogram owned by the caller */
 int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain);
 
 /* A star's records, where it has several, added up: their bars with the weights of the spaxels, and
@@ -86,27 +91,30 @@ struct cubix_chain_total {
   struct cubix_star_bar bar;
   struct cubix_deposit_slope slope;
 };
-/** Bars of placed stars to those of the leaves of stars, and to sums; with total only to that.  Local.
- *  @param placement  some or all spaxels of the chain's, from first_spaxel on  @param star_bar
- *  [records in it] @param[in,out] total [stars of this rank] with a smooth deposit, NULL with
- *  nearest  @param[in,out] bar, sums  added to */
+/** Take the bars of placed stars to those of the leaves of stars, and add to the sums; if total is
+ * given, add only to that.  Local.
+ *  @param placement some or all spaxels of the chain's, from first_spaxel on
+ *  @param star_bar [records in it]
+ *  @param[in,out] total [stars of this rank] with a smooth deposit, NULL with nearest
+ *  @param[in,out] bar, sums added to */
 int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *placement, size_t first_spaxel,
                           const struct cubix_star_bar *star_bar, struct cubix_chain_total *total,
                           struct cubix_leaves *bar, struct cubix_chain_sums *sums);
-/** Totals, complete, to the leaves of stars and to sums.  Local. */
+/** Take complete totals to the leaves of stars and to the sums.  Local. */
 int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total,
                            struct cubix_leaves *bar, struct cubix_chain_sums *sums);
-/** Tangents of the placed stars from those of the leaves.  Local.  @param[out] star_dot [records]
- * @param sky_dot, rotation_dot, receding_dot  of the globals */
+/** Tangents of the placed stars from those of the leaves.  Local.
+ *  @param[out] star_dot [records]
+ *  @param dots tangents of the globals */
 void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain,
                            const struct cubix_leaves *dot, const struct cubix_chain_sums *dots);
 
-/** A number of a leaf, 0 where the set is absent.  Local. */
+/** A number of a leaf; 0 if the set is absent.  Local. */
 static inline double cubix_leaf_of(const struct cubix_leaves *leaves, enum cubix_leaf leaf)
 {
   return leaves->value[leaf] ? leaves->value[leaf][0] : 0;
 }
-/** R x, and R^T x, with a frame's rotation; to may be x.  Local. */
+/** R x, and R^T x, with the rotation of a frame; `to` may be x.  Local. */
 static inline void cubix_rotate(double to[3], const struct cubix_frame *frame, const double x[3])
 {
   double y[3] = { x[0], x[1], x[2] };

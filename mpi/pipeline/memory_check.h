@@ -1,4 +1,4 @@
-/* memory_check.h -- what a run will take of the nodes' memory, before it takes it. */
+/* memory_check.h -- how much of the nodes' memory a run will take, before it takes any. */
 #ifndef CUBIX_MPI_PIPELINE_MEMORY_CHECK_H
 #define CUBIX_MPI_PIPELINE_MEMORY_CHECK_H
 
@@ -13,12 +13,12 @@
 extern "C" {
 #endif
 
-/** What this run will take of the node's memory, from sizes alone, against what is free.
- * Collective.  What is told of it: DEBUG, or INFO where `say` is set.
- *  Errors: CUBIX_EUSAGE where it cannot fit, with the largest items and the remedy.
- *  @param scene, templates, particles  NULL: not known yet, and taken for nothing  @param active
- *  NULL, or the derivatives that will be asked for @param dev of this rank, where templates is
- *  given */
+/** Compare what this run will take of the nodes' memory, known from sizes alone, with what is free
+ * there.  Collective.  The result is logged at DEBUG, or at INFO if `say` is set.
+ *  @param scene, templates, particles NULL: not known yet, and counted as nothing
+ *  @param active NULL, or the leaves whose derivatives will be asked for
+ *  @param dev of this rank, if templates is given
+ *  Errors: CUBIX_EUSAGE if it cannot fit, with the largest items and the remedy. */
 int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_instrument *ins,
                            const struct cubix_scene *scene, const struct cubix_templates *templates,
                            struct cubix_particles *particles, const unsigned char *active,

@@ -1,4 +1,5 @@
-/* memory_parts.h -- inside the check of memory: what is known of a run, and the plan of what it will take. */
+/* memory_parts.h -- inside the check of memory: what is known about a run, and the plan of the
+ * memory that it will take. */
 #ifndef CUBIX_MPI_MEMORY_PARTS_H
 #define CUBIX_MPI_MEMORY_PARTS_H
 
@@ -28,7 +29,7 @@ struct cubix_memory_job {
   double step;                              /* of the templates' nodes [km/s] */
   struct cubix_engine *engine;
   int prepared;                             /* templates lie in the cache */
-  double mapped;                            /* bytes of cached tiles */
+  double mapped;                            /* bytes of tiles mapped from the cache */
 };
 
 /** The plan of this rank, and job->mapped.  Collective. */

@@ -1,10 +1,10 @@
 /* pipeline.h -- from stars to the observed cube: opened once, loaded with stars, run forward any
  * number of times.
  *
- * Every mode stands on it: Mode cube runs forward once and gives up what it no longer needs on the
- * way; the chain (chain.h) keeps its stars, changes values between runs and adds derivatives.  All
- * ranks call the same functions in the same order; each has its own stars. A new stage is one line
- * in pipeline.c. */
+ * Every mode is built on it.  Mode cube runs forward once, and frees on the way what it no longer
+ * needs.  The chain (chain.h) keeps the stars, changes values between runs, and adds derivatives.
+ * All ranks call the same functions in the same order; each has its own stars.  A new stage is one
+ * line in pipeline.c. */
 #ifndef CUBIX_MPI_PIPELINE_H
 #define CUBIX_MPI_PIPELINE_H
 
@@ -32,7 +32,7 @@ extern "C" {
 /* What a pipeline is opened for; all 0: one forward run. */
 struct cubix_pipeline_use {
   int keep_stars;                 /* 1: they stay in memory, in the sky frame, for more runs */
-  int keep_library;               /* 1: so does the SSP library, for templates to be made again */
+  int keep_library;               /* 1: so does the SSP library, so that templates can be remade */
   int keep_painted;               /* 1: so does the cube as it was before the PSF */
   /* NULL, or [CUBIX_N_LEAF] leaves whose derivatives will be asked for: memory is planned for them; borrowed */
   const unsigned char *active;
@@ -43,7 +43,7 @@ struct cubix_pipeline {
   struct cubix_warnings warnings; /* of this run */
   struct cubix_params par;        /* the user's with the values in use; texts are borrowed */
   struct cubix_pipeline_use use;
-  struct cubix_stages *stages;    /* where times are told; NULL: nowhere */
+  struct cubix_stages *stages;    /* records the times; NULL: nobody does */
   double flux_scale;              /* a factor on all flux */
   struct cubix_instrument *ins;   /* spaxels, wavelengths, PSF, LSF, noise */
   struct cubix_particles *particles;      /* the stars, at once or chunk by chunk */
@@ -57,34 +57,39 @@ struct cubix_pipeline {
   struct cubix_cube *cube;        /* the channels that this rank owns, and truth maps */
   struct cubix_cube *painted;     /* with keep_painted: the same before the PSF */
   double v_max;                   /* of the fastest star in the field [km/s] */
-  int moved;                      /* 1: v_max is that of earlier values */
-  int rows_changed;               /* 1: the templates are others than those that the basis was made from */
+  int moved;                      /* 1: v_max belongs to earlier values */
+  int rows_changed;               /* 1: the basis was made from other templates */
   int unprepared;                 /* 1: the engine was chosen, but its basis not made */
   int unread;                     /* 1: the values in use need more of the library than is in memory */
 };
 
-/** Read the instrument, and look whether its cube fits into memory.  Collective.
- *  @param par borrowed, and must outlive the pipeline  @param stages NULL, or borrowed  @param[out]
- *  pipe owned by the caller */
+/** Read the instrument, and check that its cube fits into memory.  Collective.
+ *  @param par borrowed, and must outlive the pipeline
+ *  @param stages NULL, or borrowed
+ *  @param[out] pipe owned by the caller */
 int cubix_mpi_pipeline_open(struct cubix_pipeline **pipe, const struct cubix_params *par,
                             const struct cubix_pipeline_use *use, struct cubix_stages *stages);
-/** Take stars, find their frame, make the templates for them and open the processor.  Collective.
- *  @param stars  NULL: those of InputFile; otherwise this rank's, which are copied, with snapshot
- *  filled in as a file would have it */
+/** Read the stars, find their frame, make the templates for them and open the processor.
+ * Collective.
+ *  @param stars NULL: the stars of InputFile; otherwise those of this rank, which are copied, with
+ *    snapshot filled in as a file would have it */
 int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars);
-/** Make the cube of the values in use, noise-free, after the PSF: pipe->cube.  Collective; again
- * only with keep_stars. */
+/** Make the cube of the values in use, noise-free and after the PSF: pipe->cube.  Collective.  It
+ * can be repeated only with keep_stars. */
 int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe);
-/** From now on collective means its ranks, and warnings are its own: what every call does that is
- * given a pipeline or a chain.  Local. */
+/** Make the pipeline's ranks those that work together, and collect warnings for it.  Every function
+ * that is given a pipeline or a chain begins with it.  Local. */
 void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe);
-/** What a run takes of memory, with all that is known of it.  Collective.  @param say  1: tell it at
- * INFO  Errors: CUBIX_EUSAGE where it does not fit. */
+/** Compare what this run will take of memory, from all that is known by now, with what is free.
+ * Collective.
+ *  @param say 1: log it at INFO
+ *  Errors: CUBIX_EUSAGE if it does not fit. */
 int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say);
-/** A cube of the field for the channels that this rank owns, all zero.  Local.  @param cube NULL the
- * first time, then reused */
+/** A cube of the field for the channels that this rank owns, all zero.  Local.
+ *  @param cube NULL the first time, then reused */
 int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube);
-/** What an output tells of the forward run, its noise left out; all borrowed.  Local. */
+/** Everything that an output states about the forward run except the noise; all borrowed.
+ * Local. */
 void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe);
 void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe);
 

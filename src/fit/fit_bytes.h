@@ -8,7 +8,7 @@
 
 enum { CUBIX_FIT_MOST_JOINT = 300 };   /* unknowns whose curvature is found as one matrix */
 
-/** What the optimiser and the curvature hold.  Collective.  @param n_star of this rank */
+/** Bytes that the optimiser and the curvature hold.  Collective.  @param n_star of this rank */
 double cubix_fit_bytes(const struct cubix_params *par, const unsigned char varied[CUBIX_N_LEAF], double n_star,
                        const struct cubix_collective *collective);
 

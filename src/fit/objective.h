@@ -1,4 +1,5 @@
-/* objective.h -- how far a cube is from an observed one, and how that changes with every voxel. */
+/* objective.h -- how far a cube is from an observed one, and the derivative of that with respect to
+ * every voxel. */
 #ifndef CUBIX_OBJECTIVE_H
 #define CUBIX_OBJECTIVE_H
 
@@ -12,24 +13,25 @@ extern "C" {
 #endif
 
 /** The objective, summed over all ranks' channels, and its derivative with respect to the flux of
- * every voxel held here.  Collective as far as `collective` is.
- *  @param obs, cube  the same spaxels and channels; without margin @param[out] value the same on
- *  every rank: chi2 = sum w (d - m)^2; poisson: the deviance; cosine: sum over spaxels of 1 - cos.
- *  doc/math.md section 13 @param[out] cube_bar  flux overwritten, sizes as in cube; NULL: the
- *  value alone Errors: CUBIX_EINPUT where no voxel of any rank counts, for cosine where the
- *  observed cube is dark; CUBIX_EFAIL for other shapes, and for a value that is not finite. */
+ * every voxel held here.  Collective if `collective` is.
+ *  @param obs, cube the same spaxels and channels, without margin
+ *  @param[out] value the same on every rank. chi2: sum w (d - m)^2; poisson: the deviance; cosine:
+ *    sum over spaxels of 1 - cos.  See doc/math.md section 13
+ *  @param[out] cube_bar flux is overwritten, sizes as in cube; NULL: only the value is wanted
+ *  Errors: CUBIX_EINPUT if no voxel of any rank counts, for cosine if the observed cube is dark;
+ *    CUBIX_EFAIL for other shapes, and for a value that is not finite. */
 int cubix_objective(double *value, const struct cubix_params *par, const struct cubix_observed *obs,
                     const struct cubix_cube *cube, struct cubix_cube *cube_bar,
                     const struct cubix_collective *collective);
-/** Voxels that count on all ranks: those with a weight, for poisson in channels with counts.
- * Collective as far as `collective` is. */
+/** Number of voxels that count on all ranks: those with a weight, for poisson in channels with
+ * counts.  Collective if `collective` is. */
 double cubix_objective_voxels(const struct cubix_params *par, const struct cubix_observed *obs,
                               const struct cubix_collective *collective);
-/** Diagonal W of the Gauss-Newton approximation J^T W J to the objective's second derivatives.
- * Never negative.  Collective as far as `collective` is.
- *  chi2: 2 w; poisson: 2 g/m, its expectation where the model is true; cosine: w/|m|^2, which
- *  leaves out that the length of a spectrum does not count. @param[out] weight  flux overwritten,
- *  sizes as in cube  Errors: as cubix_objective */
+/** Diagonal W of the Gauss-Newton approximation J^T W J to the objective's second derivatives;
+ * never negative. chi2: 2 w; poisson: 2 g/m, its expectation if the model is true; cosine: w/|m|^2,
+ * which ignores that the length of a spectrum does not count.  Collective if `collective` is.
+ *  @param[out] weight flux is overwritten, sizes as in cube
+ *  Errors: as cubix_objective */
 int cubix_objective_curvature(struct cubix_cube *weight, const struct cubix_params *par,
                               const struct cubix_observed *obs, const struct cubix_cube *cube,
                               const struct cubix_collective *collective);

@@ -26,19 +26,21 @@ struct cubix_observed {
   double *sum;                    /* [3 n_y n_x + 2] room in which cubix_objective adds up */
 };
 
-/** Zeros, all masked.  Local.  @param[out] obs owned by the caller */
+/** A cube of zeros, all masked.  Local.  @param[out] obs owned by the caller */
 int cubix_observed_init(struct cubix_observed **obs, int n_x, int n_y, int lambda_first, int n_lambda);
-/** Channels lambda_first .. lambda_first + n_lambda - 1 of a cube in FITS (extensions DATA, STAT,
- * DQ) or HDF5.  Local: every rank reads its own.
- *  Masked are voxels outside the aperture, with a value that is not finite, a variance that is not
- *  a positive number, or a DQ other than 0 (in cubes of CUBIX but for bits 4 and 8).  Errors:
- *  CUBIX_EUSAGE without a path, CUBIX_EINPUT for anything wrong with the file: it names extension,
- *  value, bound and remedy. @param[out] obs owned by the caller */
+/** Read channels lambda_first .. lambda_first + n_lambda - 1 of a cube in FITS (extensions DATA,
+ * STAT, DQ) or HDF5.  Local: every rank reads its own.  Masked are voxels outside the aperture, and
+ * those with a value that is not finite, a variance that is not a positive number, or a DQ other
+ * than 0 (in cubes of CUBIX bits 4 and 8 do not count).
+ *  @param[out] obs owned by the caller
+ *  Errors: CUBIX_EUSAGE without a path; CUBIX_EINPUT for anything wrong with the file, naming
+ *    extension, value, bound and remedy. */
 int cubix_observed_read(struct cubix_observed **obs, const char *path, const struct cubix_instrument *ins,
                         const struct cubix_params *par, int lambda_first, int n_lambda);
-/** Mask whole channels.  Local.  @param keep [all channels of the instrument] 0: mask (as model->covered says it) */
+/** Mask whole channels.  Local.
+ *  @param keep [all channels of the instrument] 0: mask (as templates->covered) */
 void cubix_observed_mask_channels(struct cubix_observed *obs, const unsigned char *keep);
-/** After data or weight were changed by hand: n_used, n_counted and gain anew.  Local. */
+/** Recompute n_used, n_counted and gain after data or weight were changed by hand.  Local. */
 void cubix_observed_settle(struct cubix_observed *obs);
 void cubix_observed_free(struct cubix_observed *obs);
 

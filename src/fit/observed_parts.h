@@ -1,35 +1,39 @@
-/* observed_parts.h -- what the reader of observed cubes is made of: a file of either kind, and the
+/* observed_parts.h -- the parts of the reader of observed cubes: a file of either kind, and the
  * units of a flux density. */
 #ifndef CUBIX_OBSERVED_PARTS_H
 #define CUBIX_OBSERVED_PARTS_H
 
 #include <stddef.h>
 
-/** A cube on disk: planes (DATA, STAT, DQ) of one shape, each with keywords.  FITS: image extensions
- * and their headers; HDF5: datasets and their attributes. */
+/** A cube on disk: planes (DATA, STAT, DQ) of one shape, each with keywords.  FITS: image
+ * extensions and their headers; HDF5: datasets and their attributes. */
 struct cubix_observed_file;
 
-/** Open by content, not by suffix.  Local.  @param[out] file owned by the caller  Errors: CUBIX_EINPUT */
+/** Open by content, not by suffix.  Local.
+ *  @param[out] file owned by the caller
+ *  Errors: CUBIX_EINPUT */
 int cubix_observed_file_open(struct cubix_observed_file **file, const char *path);
-/** Number of axes of a plane, 0 where there is none of that name, and the first three sides, the
+/** Number of axes of a plane (0 if there is none of that name) and the first three sides, the
  * fastest first.  Local. */
 int cubix_observed_file_shape(struct cubix_observed_file *file, const char *plane, int *n_axis, long long side[3]);
-/** A keyword of a plane that is there; where the keyword is not, 0 and its default.  Local.  @return
- * 1 where it is there */
+/** A keyword of an existing plane; its default if the keyword is absent.  Local.
+ *  @return 1 if it is present */
 int cubix_observed_file_number(struct cubix_observed_file *file, const char *plane, const char *key, double *x,
                                double dflt);
 int cubix_observed_file_text(struct cubix_observed_file *file, const char *plane, const char *key, char *text,
                              size_t size);
-/** Images k0 .. k0 + n_k - 1 of a plane, as they are stored (with BSCALE, BZERO); BLANK becomes NaN.
- * Local.  @param[out] out [n_k][n_y][n_x] */
+/** Read images k0 .. k0 + n_k - 1 of a plane, with BSCALE and BZERO applied; BLANK becomes NaN.
+ * Local.
+ *  @param[out] out [n_k][n_y][n_x] */
 int cubix_observed_file_read(struct cubix_observed_file *file, const char *plane, const long long side[3], int k0,
                              int n_k, double *out);
 void cubix_observed_file_close(struct cubix_observed_file *file);
 
 /** A unit as a power of ten and of three quantities: factor 10^ten erg^energy s^time cm^length. */
 struct cubix_measure { double factor; int ten, energy, time, length; };
-/** Read a unit as FITS files write them: numbers, powers (10**(-20), cm2, cm^-2, s-1), products,
- * quotients, brackets.  Local.  @return 0; -1: not understood */
+/** Parse a unit as FITS files write them: numbers, powers (10**(-20), cm2, cm^-2, s-1), products,
+ * quotients, brackets.  Local.
+ *  @return 0; -1: not understood */
 int cubix_measure_read(const char *text, struct cubix_measure *measure);
 
 #endif

@@ -1,4 +1,4 @@
-/* unknowns_parts.h -- how leaves follow from unknowns, for unknowns.c and unknowns_info.c. */
+/* unknowns_parts.h -- how leaves follow from unknowns; shared by unknowns.c and unknowns_info.c. */
 #ifndef CUBIX_UNKNOWNS_PARTS_H
 #define CUBIX_UNKNOWNS_PARTS_H
 
@@ -41,8 +41,8 @@ struct cubix_unknowns_map {
   double shift[CUBIX_UNKNOWN_MOST_BINS][2];
 };
 
-/** In which bin every star is, and the edges; those of ages stay where n_age is set.  Collective as
- * far as `collective` is. */
+/** Find the bin of every star, and the edges; those of ages stay if n_age is set.  Collective if
+ * `collective` is. */
 void cubix_unknowns_find_bins(struct cubix_unknowns *unknowns, const struct cubix_params *par,
                               const struct cubix_unknowns_start *start);
 

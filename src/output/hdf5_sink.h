@@ -1,4 +1,4 @@
-/* hdf5_sink.h -- a way to write HDF5 files in which a full disk is an error like any other. */
+/* hdf5_sink.h -- HDF5 files written so that a full disk is an error like any other. */
 #ifndef CUBIX_OUTPUT_H5SINK_H
 #define CUBIX_OUTPUT_H5SINK_H
 
@@ -10,10 +10,11 @@ struct cubix_h5sink {
   int error;                      /* 0, or errno of the first write that failed; what came after it went nowhere */
 };
 
-/** Get ready to write to a descriptor, which stays open.  Local.  sink must stay in its place until
- * the file is closed and cubix_h5sink_close was called.  @return < 0: HDF5 refuses */
+/** Prepare to write to a descriptor, which stays open.  Local. `sink` must stay at its address
+ * until the file is closed and cubix_h5sink_close has been called.
+ *  @return < 0: HDF5 refuses */
 int cubix_h5sink_open(struct cubix_h5sink *sink, int file);
-/** Release the driver, after H5Fclose.  Local.  Accepts a sink that is all 0. */
+/** Release the driver after H5Fclose.  Local.  Accepts a sink that is all 0. */
 void cubix_h5sink_close(struct cubix_h5sink *sink);
 
 #endif

@@ -1,5 +1,5 @@
-/* provenance.h -- what an output says of itself, as one table of name, value, unit and comment that
- * every kind of file writes. */
+/* provenance.h -- what an output states about its own origin: one table of name, value, unit and
+ * comment that every kind of file writes. */
 #ifndef CUBIX_PROVENANCE_H
 #define CUBIX_PROVENANCE_H
 
@@ -25,12 +25,13 @@ struct cubix_facts {
   int n_lost;                     /* facts for which there was no memory */
 };
 
-/** Version, inputs, library, scene, frame, noise, counts, warnings.  Local.  @param[out] facts owned by the caller */
+/** Version, inputs, library, scene, frame, noise, counts, warnings.  Local.
+ *  @param[out] facts owned by the caller */
 int cubix_provenance_init(struct cubix_facts **facts, const struct cubix_result *result);
-/** The world coordinates of an image: n_axis 2 (sky) or 3 (sky and wavelength).  Local.  @param[out]
- * facts owned by the caller
+/** The world coordinates of an image: n_axis 2 (sky) or 3 (sky and wavelength).  Local.
+ *  @param[out] facts owned by the caller
  *  Source: Greisen & Calabretta 2002, A&A 395, 1061; Calabretta & Greisen 2002, A&A 395, 1077;
- *  Greisen et al. 2006, A&A 446, 747. */
+ *    Greisen et al. 2006, A&A 446, 747. */
 int cubix_wcs_init(struct cubix_facts **facts, const struct cubix_instrument *ins, int n_axis);
 void cubix_facts_free(struct cubix_facts *facts);
 

@@ -1,20 +1,23 @@
-/* console.h -- where a program's words go: log to standard output, warnings and errors to standard
- * error, from rank 0 only. */
+/* console.h -- a program's terminal output: the log on standard output, warnings and errors on
+ * standard error, all from rank 0 only; and what signals do. */
 #ifndef CUBIX_CONSOLE_H
 #define CUBIX_CONSOLE_H
 
-/** Start telling: speaker 0 is silent; quiet: warnings and errors only; verbose: what DEBUG says, too.  Local. */
+/** Send the log to the terminal.  Local.
+ *  @param speaker  0: print nothing
+ *  @param quiet  1: only warnings and errors
+ *  @param verbose  1: DEBUG lines as well */
 void cubix_console_open(const char *program, int speaker, int quiet, int verbose);
-/** The error of a failed status, with its trace if verbose, on the rank that speaks; all ranks that
- * failed call it.  Local. */
+/** Print the error of this thread, with its trace if verbose, on the rank that prints.  Local:
+ * every rank that failed calls it. */
 void cubix_console_error(const char *program, int verbose);
-/** Before MPI is started, which changes some for itself: note the signals that the program was told
- * to ignore, as nohup does.  Local. */
+/** Note which signals the program was started to ignore, as under nohup.  Call it before MPI
+ * starts, because MPI changes some of them.  Local. */
 void cubix_console_note_signals(void);
-/** SIGINT, SIGTERM, and those of SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU and SIGPIPE that were
- * not ignored: leave nothing half-written, exit status 130.
- *  SIGBUS in a mapped cache file: the same, with its name, exit status 3.  Local.  @param abandon
- *  removes what is unfinished; async-signal-safe */
+/** On SIGINT and SIGTERM, and on those of SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU and SIGPIPE
+ * that were not ignored, remove unfinished files and exit with status 130.  On SIGBUS in a mapped
+ * cache file do the same, name the file, and exit with status 3.  Local.
+ *  @param abandon removes unfinished files; async-signal-safe */
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void));
 
 #endif

@@ -9,8 +9,10 @@ struct cubix_options {
   char **override;                /* [n_override] "Name=value", borrowed from argv */
 };
 
-/** Read the command line.  Local.  --help, --version and --params are answered here, on standard output.
- *  @param[out] answered 1: there is nothing left to do.  Errors: CUBIX_EUSAGE. */
+/** Read the command line.  Local. --help, --version and --params are answered here, on standard
+ * output.
+ *  @param[out] answered  1: nothing is left to do
+ *  Errors: CUBIX_EUSAGE. */
 int cubix_options_read(struct cubix_options *options, int *answered, int argc, char **argv);
 
 #endif

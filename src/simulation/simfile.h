@@ -1,4 +1,5 @@
-/* simfile.h -- what a simulation's file(s) hold, before anything is read: members, counts, datasets, conversions. */
+/* simfile.h -- what the file(s) of a simulation hold, found out before anything is read: members,
+ * counts, datasets, conversions. */
 #ifndef CUBIX_SIMFILE_H
 #define CUBIX_SIMFILE_H
 
@@ -11,9 +12,9 @@
 struct cubix_simfile {
   struct cubix_snapshot snapshot; /* with the list of members */
   int64_t *n_star;                /* [snapshot.n_file] star particles in each member, wind cells included */
-  /* [snapshot.n_file] 1: some of its data lie in other files, and every rank looks for them itself */
+  /* [snapshot.n_file] 1: some of its data lie in other files, which every rank must find for itself */
   unsigned char *abroad;
-  int64_t n_total;                /* their sum */
+  int64_t n_total;                /* sum of n_star */
   double a;                       /* scale factor of the snapshot */
   struct {
     char path[160];               /* in the file; "": not read */
@@ -22,34 +23,39 @@ struct cubix_simfile {
   double reference[3];            /* a periodic box is unwrapped about this point [kpc] */
 };
 
-/** Look into the file(s) that InputFile names: format, header, and the type, shape and unit of every
+/** Examine the file(s) that InputFile names: format, header, and the type, shape and unit of every
  * dataset.  Local.
- *  @param[out] sim owned by the caller Errors: CUBIX_EINPUT: anything wrong with the files;
- *  CUBIX_EUSAGE: with SimulationFormat or a format file. */
+ *  @param[out] sim owned by the caller
+ *  Errors: CUBIX_EINPUT: anything wrong with the files; CUBIX_EUSAGE: a wrong SimulationFormat or
+ *    format file. */
 int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par);
 void cubix_simfile_free(struct cubix_simfile *sim);
 
-/** The files of a snapshot and their sizes.  Local.
- *  @param path    an existing member
- *  @param n_file  how many there are by the header; 0: it does not say
- *  @param by_stem the user named a stem, not a file
+/** List the files of a snapshot and their sizes.  Local.
+ *  @param path  an existing member
+ *  @param n_file  number of files by the header; 0: it does not say
+ *  @param by_stem 1: the user named a stem, not a file
  *  Errors: CUBIX_EINPUT with the name of a missing member. */
 int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, double n_file, int by_stem);
 
-/* What a member's header says of the whole snapshot. */
+/* What a member's header states about the whole snapshot. */
 struct cubix_stated {
   double number[CUBIX_N_HEADER];
-  int n[CUBIX_N_HEADER];          /* 0: it does not say; the centre is not asked for */
+  int n[CUBIX_N_HEADER];          /* 0: not stated; the centre is not read */
   char label[128];
 };
-/** Ask a member.  Local.  Errors: CUBIX_EINPUT: an attribute of the wrong type; a label may be of any. */
+/** Read it from a member's header.  Local.
+ *  Errors: CUBIX_EINPUT: an attribute of the wrong type (a label may have any). */
 int cubix_simfile_stated(struct cubix_stated *stated, hid_t file, const struct cubix_simformat *format);
-/** Two members must say the same.  Local.  Errors: CUBIX_EINPUT with both files and both values. */
+/** Check that two members state the same.  Local.
+ *  Errors: CUBIX_EINPUT with both files and both values. */
 int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, const struct cubix_stated *two,
                         const char *two_path, const struct cubix_simformat *format);
-/** An existing file for InputFile: itself, or the first member where it is a stem.  Local.  @param[out] path [size] */
+/** An existing file for InputFile: the file itself, or the first member if it is a stem.  Local.
+ *  @param[out] path [size] */
 int cubix_simfile_first(char *path, size_t size, const char *input);
-/** The format of a file, by name or by looking into it (and, where it holds no stars, into its siblings).  Local. */
+/** Find the format of a file, by name or from its content (if it holds no stars, from that of its
+ * siblings).  Local. */
 int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, const char *name);
 
 #endif

@@ -1,4 +1,5 @@
-/* slab.h -- a rank's share of the particles, in physical units, and what the simulation file says of itself. */
+/* slab.h -- a rank's share of the particles, in physical units, and what the simulation file states
+ * about itself. */
 #ifndef CUBIX_SLAB_H
 #define CUBIX_SLAB_H
 
@@ -19,10 +20,10 @@ struct cubix_snapshot {
   int64_t *file_size;             /* [n_file] bytes */
 };
 
-/* Columns that go together. */
+/* Groups of columns that are read together. */
 enum {
-  CUBIX_SLAB_MOTION = 1,          /* position, velocity, present mass: what the frame is found from */
-  CUBIX_SLAB_POPULATION = 2,      /* mass formed, age, metallicity: what shines */
+  CUBIX_SLAB_MOTION = 1,          /* position, velocity, present mass: needed to find the frame */
+  CUBIX_SLAB_POPULATION = 2,      /* mass formed, age, metallicity: needed for the light */
   CUBIX_SLAB_POTENTIAL = 4,
   CUBIX_SLAB_LENGTH = 8
 };
@@ -40,22 +41,23 @@ struct cubix_slab {
   double *mass_now;               /* [n] Msun */
   double *age;                    /* [n] Gyr at the snapshot */
   double *metallicity;            /* [n] mass fraction */
-  double *potential;              /* [n] only where Centre potential asks for it, else NULL */
-  double *smoothing_length;       /* [n] kpc; only where Deposit gaussian asks for it, else NULL */
+  double *potential;              /* [n] with Centre potential, else NULL */
+  double *smoothing_length;       /* [n] kpc; with Deposit gaussian and DepositLength 0, else NULL */
 };
 
-/** Room for n stars, not zeroed.  Local.  @param[out] slab owned by the caller */
+/** Allocate room for n stars, not zeroed.  Local.  @param[out] slab owned by the caller */
 int cubix_slab_init(struct cubix_slab **slab, size_t n);
-/** Room for n stars, not zeroed, in the columns of `parts` alone; what the slab held is given up.  Local. */
+/** Allocate room for n stars, not zeroed, in the columns of `parts` only; what the slab held is
+ * freed.  Local. */
 int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts);
-/** What the columns of `parts` take for n stars.  Local. */
+/** Bytes that the columns of `parts` take for n stars.  Local. */
 double cubix_slab_bytes(double n, unsigned parts);
-/** A copy, with the columns that there are, and what is said of their origin but the files.  Local.
- * @param[out] copy owned by the caller */
+/** Copy a slab: its columns, and all about their origin except the list of files.  Local.
+ *  @param[out] copy owned by the caller */
 int cubix_slab_copy(struct cubix_slab **copy, const struct cubix_slab *slab);
 /** Keep the stars with keep[i] != 0, in order.  Local. */
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);
-/** Give up the stars; what the file says of itself and the counts stay.  Local. */
+/** Free the stars; counts and what the file states stay.  Local. */
 void cubix_slab_forget_stars(struct cubix_slab *slab);
 void cubix_slab_free(struct cubix_slab *slab);
 
