@@ -21,12 +21,6 @@
 enum { N_ROW = 37, N_KNOT = 420, N_LAMBDA = 200, ENDING = 35 };
 static const double REACH = 300;
 
-static inline double uniform(unsigned *state)
-{
-  *state = *state * 1664525u + 1013904223u;
-  return (*state >> 8) / 16777216.;
-}
-
 /* ---- a library ------------------------------------------------------------------------------- */
 struct lab {
   struct cubix_templates templates;
@@ -39,11 +33,11 @@ struct lab {
 /* Lines of sigma [AA]; row ENDING is dark from 5150 AA on. */
 static inline double template_at(int t, double x, double sigma)
 {
-  unsigned state = 17;
   double value = 1 + 0.3 * t / N_ROW + 1e-4 * (x - 5000);
   if (t == ENDING && x > 5150) return 0;
   for (int l = 0; l < 90; l++) {
-    double at = 4880 + 400 * uniform(&state), depth = 0.02 + 0.4 * uniform(&state) * (t + 1.) / N_ROW,
+    double at = 4880 + 400 * uniform_of((uint64_t)l, 0),
+           depth = 0.02 + 0.4 * uniform_of((uint64_t)l, 1) * (t + 1.) / N_ROW,
            u = (x - at) / sigma;
     value *= 1 - depth * exp(-0.5 * u * u);
   }
@@ -68,7 +62,7 @@ static inline void lab_init(struct lab *lab, double sigma, int is_spline, double
     while (i < N_KNOT - 2 && lab->knot[i + 1] <= v->cell_origin + 0.5 * cell) i++;
     lab->first[cell] = i;
   }
-  CHECK(cubix_spline_init(&spline, lab->knot, N_KNOT) == CUBIX_OK);
+  CHECK_IS(cubix_spline_init(&spline, lab->knot, N_KNOT), ==, CUBIX_OK);
   for (int t = 0; t < N_ROW; t++) {
     for (int i = 0; i < N_KNOT; i++) f[i][0] = template_at(t, lab->knot[i], sigma);
     if (is_spline) cubix_spline_curvature(&spline, (const double (*)[CUBIX_LANES])f, m);
@@ -129,8 +123,9 @@ static inline struct cubix_basis *build(const struct lab *lab, double tolerance,
   unsigned char used[N_ROW];
   for (int t = 0; t < N_ROW; t++) used[t] = only ? only[t] : 1;
   struct cubix_engine engine = engine_for(tolerance, used);
-  CHECK(cubix_params_init(&par) == CUBIX_OK && cubix_params_set(par, "TemplateCache", cache) == CUBIX_OK);
-  CHECK(cubix_mpi_basis_build(&basis, par, &lab->templates, &engine) == CUBIX_OK);
+  CHECK_IS(cubix_params_init(&par), ==, CUBIX_OK);
+  CHECK_IS(cubix_params_set(par, "TemplateCache", cache), ==, CUBIX_OK);
+  CHECK_IS(cubix_mpi_basis_build(&basis, par, &lab->templates, &engine), ==, CUBIX_OK);
   cubix_params_free(par);
   return basis;
 }
@@ -142,7 +137,7 @@ static inline float **tiles_of(const struct cubix_basis *basis)
   float **tile = calloc((size_t)basis->n_tile, sizeof *tile), *buffer = malloc(size * sizeof *buffer);
   const float *at;
   for (int i = 0; i < basis->n_tile; i++) {
-    CHECK(cubix_basis_tile(basis, i, buffer, &at) == CUBIX_OK);
+    CHECK_IS(cubix_basis_tile(basis, i, buffer, &at), ==, CUBIX_OK);
     tile[i] = malloc(size * sizeof **tile);
     memcpy(tile[i], at, size * sizeof **tile);
   }

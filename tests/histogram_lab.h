@@ -52,20 +52,11 @@ done:
   return status;
 }
 
-static double uniform(void)
-{
-  static uint64_t x = 88172645463325252u;
-  x ^= x << 13;
-  x ^= x >> 7;
-  x ^= x << 17;
-  return (double)(x >> 11) * 0x1p-53;
-}
-
 /* n stars: half of them in spaxel 20, some at and beyond the ends of grid and reach, masses over `decades`. */
 static struct cubix_placement *stars(size_t n, double decades)
 {
   struct cubix_placement *p = NULL;
-  CHECK(cubix_placement_init(&p, N_SPAXEL, n) == 0);
+  CHECK_IS(cubix_placement_init(&p, N_SPAXEL, n), ==, 0);
   for (size_t s = 0, i = 0; s <= N_SPAXEL; s++) {
     p->start[s] = i;
     if (s == N_SPAXEL - 1) i = n;

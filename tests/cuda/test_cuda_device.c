@@ -27,7 +27,8 @@ static int opens(enum backend backend, int ordinal, char *description)
   if (!status && dev->passed_over[0]) CHECK(!strncmp(dev->description, "cpu", 3));
   if (!status && dev->passed_over[0]) snprintf(description + strlen(description), 32, " amiss: %d", dev->amiss);
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0 && cuda_on_cpu.current == -1);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
+  CHECK_IS(cuda_on_cpu.current, ==, -1);
   cubix_error_clear();
   return status;
 }
@@ -38,9 +39,13 @@ static void check_refusal(const char *words, int amiss)
 {
   char text[4096] = "", tail[] = " amiss: 0";
   tail[strlen(tail) - 1] = (char)('0' + amiss);
-  CHECK(opens(AUTO, 0, text) == CUBIX_OK && strstr(text, words) && strstr(text, tail));
-  CHECK(opens(CUDA, 0, text) == CUBIX_EDEVICE && strstr(text, words) && strstr(text, "Backend = cuda") &&
-        strstr(text, "use Backend cpu"));
+  CHECK_IS(opens(AUTO, 0, text), ==, CUBIX_OK);
+  CHECK_SAYS(text, words);
+  CHECK_SAYS(text, tail);
+  CHECK_IS(opens(CUDA, 0, text), ==, CUBIX_EDEVICE);
+  CHECK_SAYS(text, words);
+  CHECK_SAYS(text, "Backend = cuda");
+  CHECK_SAYS(text, "use Backend cpu");
 }
 
 /* Which GPUs count, who gets which, and why there is none. */
@@ -71,15 +76,24 @@ static void test_choice(void)
   cuda_on_cpu.prohibited[2] = 1;
   cuda_on_cpu.slice[3] = 5;
   cubix_device_look(&sight, params[AUTO]);
-  CHECK(sight.n == 2 && !sight.amiss && !strcmp(sight.unit[0].bus, "0000:11:00.0") &&
-        !strcmp(sight.unit[1].bus, "0000:13:00.0"));
-  CHECK(sight.unit[0].uuid[0] == 'b' && sight.unit[1].uuid[0] == 'd' && sight.unit[1].uuid[15] == 5);
+  CHECK_IS(sight.n, ==, 2);
+  CHECK(!sight.amiss);
+  CHECK_TEXT(sight.unit[0].bus, "0000:11:00.0");
+  CHECK_TEXT(sight.unit[1].bus, "0000:13:00.0");
+  CHECK_IS(sight.unit[0].uuid[0], ==, 'b');
+  CHECK_IS(sight.unit[1].uuid[0], ==, 'd');
+  CHECK_IS(sight.unit[1].uuid[15], ==, 5);
   cubix_device_look(&sight, params[CPU]);
-  CHECK(sight.n == 0 && !sight.amiss);
-  CHECK(opens(AUTO, 0, text) == CUBIX_OK && !strncmp(text, "stand-in GPU 1,", 15));
-  CHECK(opens(CUDA, 1, text) == CUBIX_OK && !strncmp(text, "stand-in GPU 3,", 15));
-  CHECK(opens(CUDA, 2, text) == CUBIX_EDEVICE && strstr(text, "cuda 2 is wanted, but this rank sees 2"));
-  CHECK(opens(CUDA, -1, text) == CUBIX_EDEVICE && opens(AUTO, -1, text) == CUBIX_OK);
+  CHECK_IS(sight.n, ==, 0);
+  CHECK(!sight.amiss);
+  CHECK_IS(opens(AUTO, 0, text), ==, CUBIX_OK);
+  CHECK(!strncmp(text, "stand-in GPU 1,", 15));
+  CHECK_IS(opens(CUDA, 1, text), ==, CUBIX_OK);
+  CHECK(!strncmp(text, "stand-in GPU 3,", 15));
+  CHECK_IS(opens(CUDA, 2, text), ==, CUBIX_EDEVICE);
+  CHECK_SAYS(text, "cuda 2 is wanted, but this rank sees 2");
+  CHECK_IS(opens(CUDA, -1, text), ==, CUBIX_EDEVICE);
+  CHECK_IS(opens(AUTO, -1, text), ==, CUBIX_OK);
   cuda_on_cpu = before;
 }
 
@@ -103,9 +117,10 @@ static int all_open(enum backend backend, char *description, int *n_share, int *
   strcpy(description, status ? "" : dev->description);
   *n_share = status ? 0 : dev->n_share;
   *n_gpu = (int)cubix_mpi_sum_int(!strncmp(description, "stand-in", 8));
-  if (!status && backend == CUDA) CHECK(dev->rates.direct == *n_share * cubix_device_cuda_ops.rates.direct);
+  if (!status && backend == CUDA) CHECK_IS(dev->rates.direct, ==, *n_share * cubix_device_cuda_ops.rates.direct);
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0 && cuda_on_cpu.current == -1);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
+  CHECK_IS(cuda_on_cpu.current, ==, -1);
   return status;
 }
 
@@ -117,39 +132,53 @@ static void test_ranks(void)
   cuda_on_cpu.n_gpu = 4;                       /* every rank sees all */
   for (int i = 0; i < 4; i++) cuda_on_cpu.capability[i] = 9;
   snprintf(want, sizeof want, "stand-in GPU %d,", rank % 4);
-  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && !strncmp(text, want, strlen(want)) &&
-        n_share == 1 && !warnings[0]);
+  CHECK_IS(all_open(CUDA, text, &n_share, &n_gpu), ==, CUBIX_OK);
+  CHECK_IS(n_gpu, ==, n_rank);
+  CHECK(!strncmp(text, want, strlen(want)));
+  CHECK_IS(n_share, ==, 1);
+  CHECK(!warnings[0]);
   cuda_on_cpu.n_gpu = 1;                       /* a slice of its own */
   cuda_on_cpu.slice[0] = rank;
-  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && n_share == 1 && !warnings[0]);
+  CHECK_IS(all_open(CUDA, text, &n_share, &n_gpu), ==, CUBIX_OK);
+  CHECK_IS(n_gpu, ==, n_rank);
+  CHECK_IS(n_share, ==, 1);
+  CHECK(!warnings[0]);
   cuda_on_cpu.slice[0] = 0;                    /* the same one for all */
   for (int backend = AUTO; backend <= CUDA; backend += CUDA - AUTO) {
-    CHECK(all_open(backend, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank && n_share == n_rank);
+    CHECK_IS(all_open(backend, text, &n_share, &n_gpu), ==, CUBIX_OK);
+    CHECK_IS(n_gpu, ==, n_rank);
+    CHECK_IS(n_share, ==, n_rank);
     snprintf(want, sizeof want, "up to %d ranks share a GPU", n_rank);
     CHECK(n_rank > 1 ? strstr(warnings, want) != NULL : !warnings[0]);
   }
   cuda_on_cpu.n_gpu = rank > 0;                /* none for the first */
-  CHECK(all_open(AUTO, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank - 1);
+  CHECK_IS(all_open(AUTO, text, &n_share, &n_gpu), ==, CUBIX_OK);
+  CHECK_IS(n_gpu, ==, n_rank - 1);
   snprintf(want, sizeof want, "1 of %d rank(s) paint on the CPU", n_rank);
   CHECK(n_rank > 1 ? strstr(warnings, want) && strstr(warnings, "no GPU is to be seen") : !warnings[0]);
-  CHECK(all_open(CUDA, text, &n_share, &n_gpu) == CUBIX_EDEVICE &&
-        strstr(cubix_error_message(), "no GPU is to be seen"));
+  CHECK_IS(all_open(CUDA, text, &n_share, &n_gpu), ==, CUBIX_EDEVICE);
+  CHECK_SAYS(cubix_error_message(), "no GPU is to be seen");
   cuda_on_cpu.n_gpu = 1;                       /* too old a driver for the last */
   cuda_on_cpu.driver = rank == n_rank - 1 ? 11080 : 13000;
-  CHECK(all_open(AUTO, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == n_rank - 1);
-  CHECK(strstr(warnings, want) && strstr(warnings, "CUDA up to 11.8"));
-  CHECK(all_open(CPU, text, &n_share, &n_gpu) == CUBIX_OK && n_gpu == 0 && !warnings[0]);
+  CHECK_IS(all_open(AUTO, text, &n_share, &n_gpu), ==, CUBIX_OK);
+  CHECK_IS(n_gpu, ==, n_rank - 1);
+  CHECK_SAYS(warnings, want);
+  CHECK_SAYS(warnings, "CUDA up to 11.8");
+  CHECK_IS(all_open(CPU, text, &n_share, &n_gpu), ==, CUBIX_OK);
+  CHECK_IS(n_gpu, ==, 0);
+  CHECK(!warnings[0]);
 }
 
 int main(int argc, char **argv)
 {
   static const char *const backend[] = { "auto", "cpu", "cuda" };
-  int ranks = argc > 1;
+  int ranks = argc > 1 && !strcmp(argv[1], "test_ranks");
+  check_init(argc, argv);
   if (ranks && cubix_mpi_start(&argc, &argv)) abort();
   for (int b = 0; b < N_BACKEND; b++)
     if (cubix_params_init(&params[b]) || cubix_params_set(params[b], "Backend", backend[b])) abort();
-  if (ranks) test_ranks();
-  else test_choice();
+  if (ranks) CASE(test_ranks());
+  else CASE(test_choice());
   for (int b = 0; b < N_BACKEND; b++) cubix_params_free(params[b]);
   if (ranks) (void)cubix_mpi_finish(CUBIX_OK);
   return check_done();

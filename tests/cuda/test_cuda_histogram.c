@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "tests/check.h"
 #include "cuda/multiply.h"
-#include "tests/cuda/on_cpu/control.h"
+#include "tests/cuda/gpu_lab.h"
 #include "engine/device.h"
 #include "histogram/multiply.h"
 
@@ -24,20 +24,6 @@ static const struct cubix_tables tables = {
 };
 static const struct cubix_nodes nodes = { .n = N_NODE, .reach = 200., .step = 20. };
 static struct cubix_params *params;
-
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------- */
-
-void *__real_cubix_alloc(unsigned long n, unsigned long size);
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
-static long n_alloc, fail_alloc_at;
-
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
-{
-  long number;
-#pragma omp atomic capture
-  number = ++n_alloc;
-  return number == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
-}
 
 /* ---- a basis of numbers between 1 and 2, without basis.c: tiles that are mapped, or read into the
  * buffer, or missing -------------------- */
@@ -88,15 +74,6 @@ static void make_basis(void)
 }
 
 /* ---- a small galaxy -------------------------------------------------------------------------- */
-
-static double uniform(void)
-{
-  static uint64_t x = 88172645463325252u;
-  x ^= x << 13;
-  x ^= x >> 7;
-  x ^= x << 17;
-  return (double)(x >> 11) * 0x1p-53;
-}
 
 /* n stars: half of them in spaxel 20, none in every third; some at and beyond the grid's ends;
  * masses over `decades`; not in rows 0 and 1. */
@@ -179,12 +156,6 @@ static double apart(const struct cubix_cube *a, const struct cubix_cube *b)
   return worst;
 }
 
-static struct cubix_device *open_gpu(void)
-{
-  struct cubix_device *dev = NULL;
-  return cubix_device_open(&dev, params, 0, 1) ? NULL : dev;
-}
-
 /* ---- the tests ------------------------------------------------------------------------------- */
 
 static void test_deposit(void)
@@ -193,24 +164,28 @@ static void test_deposit(void)
     size_t n;
     double decades;
   } row[] = { { 0, 0 }, { 1, 0 }, { 2, 0 }, { 400, 3 }, { 3000, 0 }, { 5000, 9 } };
-  struct cubix_device *dev = open_gpu();
+  struct cubix_device *dev = open_gpu(params);
   for (size_t r = 0; r < sizeof row / sizeof *row; r++)
     for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
       struct cubix_placement *p = stars(row[r].n, row[r].decades);
       struct cubix_histogram *cpu = histogram_of(p), *gpu = NULL;
       cuda_on_cpu.n_launch = 0;
-      CHECK(dev->ops->fill(dev, &gpu, &nodes, scale_of(p), p, &tables) == CUBIX_OK);
-      CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0));
-      CHECK(gpu && same_histogram(gpu, cpu));
+      CHECK_IS(dev->ops->fill(dev, &gpu, &nodes, scale_of(p), p, &tables), ==, CUBIX_OK);
+      CHECK_IS(cuda_on_cpu.n_launch > 0, ==, row[r].n > 0);
+      REQUIRE(gpu);
+      CHECK(same_histogram(gpu, cpu));
       /* many cargoes of stars and values, several batches */
-      if (row[r].n >= 3000) CHECK(cpu->n_value > 2500 && cuda_on_cpu.n_launch > 130);
+      if (row[r].n >= 3000) {
+        CHECK_IS(cpu->n_value, >, 2500);
+        CHECK_IS(cuda_on_cpu.n_launch, >, 130);
+      }
       cubix_histogram_free(cpu);
       cubix_histogram_free(gpu);
       cubix_placement_free(p);
     }
   cuda_on_cpu.lazy = 0;
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
 }
 
 /* With memory for few spaxels' sums the same bits come in more batches; with too little for one it is said. */
@@ -219,21 +194,25 @@ static void test_deposit_memory(void)
   size_t memory = cuda_on_cpu.memory;
   struct cubix_placement *p = stars(2000, 2);
   struct cubix_histogram *want = histogram_of(p), *got = NULL;
-  struct cubix_device *dev = open_gpu();
+  struct cubix_device *dev = open_gpu(params);
   for (cuda_on_cpu.memory = 40000; cuda_on_cpu.memory > 12200; cuda_on_cpu.memory -= 5000) {
-    CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables) == CUBIX_OK && same_histogram(got, want));
+    CHECK_IS(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables), ==, CUBIX_OK);
+    CHECK(same_histogram(got, want));
     cubix_histogram_free(got);
     got = NULL;
   }
   cuda_on_cpu.memory = 10000;
-  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables) == CUBIX_EDEVICE && !got);
-  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") &&
-        strstr(cubix_error_message(), "are free") && strstr(cubix_error_message(), "use Backend cpu"));
+  CHECK_IS(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables), ==, CUBIX_EDEVICE);
+  CHECK(!got);
+  CHECK_SAYS(cubix_error_message(), "stand-in GPU 0");
+  CHECK_SAYS(cubix_error_message(), "MiB needed");
+  CHECK_SAYS(cubix_error_message(), "are free");
+  CHECK_SAYS(cubix_error_message(), "use Backend cpu");
   cuda_on_cpu.memory = memory;
   struct cubix_tables pchip = tables;
   pchip.pchip = 1;
-  CHECK(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &pchip) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "direct method"));
+  CHECK_IS(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &pchip), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "direct method");
   cubix_error_clear();
   cubix_device_close(dev);
   cubix_histogram_free(want);
@@ -254,19 +233,20 @@ static void test_multiply(void)
   struct cubix_cube *whole = cube_of(0, 250);
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     struct cubix_cube *cpu = cube_of(row[r].first, row[r].n), *gpu[4];
-    CHECK(cubix_multiply(cpu, h, &basis, 1e-3) == CUBIX_OK);
+    CHECK_IS(cubix_multiply(cpu, h, &basis, 1e-3), ==, CUBIX_OK);
     for (int way = 0; way < 4; way++) {
-      struct cubix_device *dev = open_gpu();
+      struct cubix_device *dev = open_gpu(params);
       cuda_on_cpu.lazy = way % 2;
       cuda_on_cpu.memory = row[r].memory ? row[r].memory : memory;
       cuda_on_cpu.n_launch = 0, cuda_on_cpu.largest_locked = 0;
-      if (way / 2) CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);
+      if (way / 2) CHECK_IS(dev->ops->keep(dev, &basis), ==, CUBIX_OK);
       gpu[way] = cube_of(row[r].first, row[r].n);
-      CHECK(dev->ops->multiply(dev, gpu[way], h, &basis, 1e-3) == CUBIX_OK);
+      CHECK_IS(dev->ops->multiply(dev, gpu[way], h, &basis, 1e-3), ==, CUBIX_OK);
       double locked = 3. * (double)cuda_on_cpu.largest_locked,
              planned = dev->ops->locked_bytes(N_SPAXEL, row[r].n, 4. * (double)cubix_basis_tile_size(&basis), 0);
       CHECK(!row[r].n || row[r].memory || (planned >= locked && planned <= 1.1 * locked));
-      CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0) && (cuda_on_cpu.n_launch > 6) == (row[r].memory > 0));
+      CHECK_IS(cuda_on_cpu.n_launch > 0, ==, row[r].n > 0);
+      CHECK_IS(cuda_on_cpu.n_launch > 6, ==, row[r].memory > 0);
       CHECK_CLOSE(apart(gpu[way], cpu), 0, 1e-6);
       CHECK(same_cube(gpu[way], gpu[0]));
       cubix_device_close(dev);
@@ -280,7 +260,7 @@ static void test_multiply(void)
   }
   cuda_on_cpu.lazy = 0;
   cuda_on_cpu.memory = memory;
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
   cubix_cube_free(whole);
   cubix_histogram_free(h);
   cubix_placement_free(p);
@@ -293,27 +273,28 @@ static void test_keep(void)
   struct cubix_histogram *h = histogram_of(p);
   struct cubix_basis other = basis;
   struct cubix_cube *cpu = cube_of(0, 250), *gpu;
-  struct cubix_device *dev = open_gpu();
-  CHECK(cubix_multiply(cpu, h, &basis, 1) == CUBIX_OK);
+  struct cubix_device *dev = open_gpu(params);
+  CHECK_IS(cubix_multiply(cpu, h, &basis, 1), ==, CUBIX_OK);
   for (int turn = 0; turn < 4; turn++) {
     size_t live = cuda_on_cpu.n_live;
-    CHECK(dev->ops->keep(dev, turn == 0 ? &other : turn == 1 ? &basis : turn == 2 ? NULL : &basis) == CUBIX_OK);
-    if (turn == 2) CHECK(cuda_on_cpu.n_live == live - 1);
+    CHECK_IS(dev->ops->keep(dev, turn == 0 ? &other : turn == 1 ? &basis : turn == 2 ? NULL : &basis), ==, CUBIX_OK);
+    if (turn == 2) CHECK_IS(cuda_on_cpu.n_live, ==, live - 1);
     if (turn == 3) missing_tile = 1;           /* it is there: nobody asks for it again */
     gpu = cube_of(0, 250);
-    CHECK(dev->ops->multiply(dev, gpu, h, &basis, 1) == CUBIX_OK);
+    CHECK_IS(dev->ops->multiply(dev, gpu, h, &basis, 1), ==, CUBIX_OK);
     CHECK_CLOSE(apart(gpu, cpu), 0, 1e-6);
     cubix_cube_free(gpu);
   }
-  CHECK(dev->ops->keep(dev, &basis) == CUBIX_EINPUT);
+  CHECK_IS(dev->ops->keep(dev, &basis), ==, CUBIX_EINPUT);
   gpu = cube_of(0, 250);
-  CHECK(dev->ops->multiply(dev, gpu, h, &basis, 1) == CUBIX_EINPUT && strstr(cubix_error_message(), "no tile 1"));
+  CHECK_IS(dev->ops->multiply(dev, gpu, h, &basis, 1), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "no tile 1");
   missing_tile = -1;
   cubix_error_clear();
   cubix_cube_free(gpu);
   cubix_cube_free(cpu);
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
   cubix_histogram_free(h);
   cubix_placement_free(p);
 }
@@ -332,7 +313,7 @@ static void test_plain(void)
   struct cubix_placement *p = stars(6000, 4);
   struct cubix_histogram *h = histogram_of(p);
   struct cubix_cube *tiled = cube_of(96, 96);
-  struct cubix_device *dev = open_gpu();
+  struct cubix_device *dev = open_gpu(params);
   size_t n_block = h->start[N_SPAXEL];
   struct cubix_cuda_plain_block *block = calloc(n_block, sizeof *block);
   float *weight = calloc(h->n_value, sizeof *weight), *out = malloc(SIZE * sizeof *out);
@@ -355,12 +336,12 @@ static void test_plain(void)
   void *gpu[5] = { to_gpu(h->start, (N_SPAXEL + 1) * sizeof *h->start), to_gpu(block, n_block * sizeof *block),
                    to_gpu(weight, h->n_value * sizeof *weight),
                    to_gpu(mapped[1], cubix_basis_tile_size(&basis) * sizeof(float)), to_gpu(out, SIZE * sizeof *out) };
-  CHECK(cudaDeviceSynchronize() == cudaSuccess);               /* the stream does not wait for such copies */
+  CHECK_IS(cudaDeviceSynchronize(), ==, cudaSuccess);               /* the stream does not wait for such copies */
   const struct cubix_cuda_plain of = { N_SPAXEL, N_NODE, gpu[0], gpu[1], gpu[2] };
-  CHECK(cubix_cuda_tile_plain(&of, gpu[3], gpu[4], stream) == cudaSuccess &&
-        cudaStreamSynchronize(stream) == cudaSuccess);
-  CHECK(cudaMemcpy(out, gpu[4], SIZE * sizeof *out, cudaMemcpyDeviceToHost) == cudaSuccess);
-  CHECK(dev->ops->multiply(dev, tiled, h, &basis, 1e-3) == CUBIX_OK);
+  CHECK_IS(cubix_cuda_tile_plain(&of, gpu[3], gpu[4], stream), ==, cudaSuccess);
+  CHECK_IS(cudaStreamSynchronize(stream), ==, cudaSuccess);
+  CHECK_IS(cudaMemcpy(out, gpu[4], SIZE * sizeof *out, cudaMemcpyDeviceToHost), ==, cudaSuccess);
+  CHECK_IS(dev->ops->multiply(dev, tiled, h, &basis, 1e-3), ==, CUBIX_OK);
   for (size_t i = 0; i < SIZE; i++) {
     double there = exact[i] + 7;
     worst = check_worst(worst, fabs((double)tiled->flux[i] - there) / there);
@@ -371,7 +352,8 @@ static void test_plain(void)
   for (int i = 0; i < 5; i++) cudaFree(gpu[i]);
   cudaStreamDestroy(stream);
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0 && cuda_on_cpu.current == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
+  CHECK_IS(cuda_on_cpu.current, ==, 0);
   cuda_on_cpu.current = -1;
   free(block), free(weight), free(out), free(exact);
   cubix_cube_free(tiled);
@@ -410,7 +392,7 @@ static void test_failures(void)
     cuda_on_cpu.n_call = n_alloc = 0;
     cubix_cube_free(want);
     want = cube_of(192, 58);
-    CHECK(paint(p, exponent, want) == CUBIX_OK);
+    CHECK_IS(paint(p, exponent, want), ==, CUBIX_OK);
     for (long n = kind == 2 ? n_alloc : cuda_on_cpu.n_call, i = 1; i <= n; i++) {
       struct cubix_cube *cube = cube_of(192, 58);
       cuda_on_cpu.n_call = n_alloc = 0;
@@ -421,15 +403,20 @@ static void test_failures(void)
       if (kind == 2) n_error += status == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate");
       else n_error += status == CUBIX_EDEVICE && strstr(cubix_error_message(), "use Backend cpu");
       n_ignored += status == CUBIX_OK && same_cube(cube, want);
-      CHECK(n_error + n_ignored == i);
-      CHECK(cuda_on_cpu.n_live == 0);
+      CHECK_IS(n_error + n_ignored, ==, i);
+      CHECK_IS(cuda_on_cpu.n_live, ==, 0);
       cubix_error_clear();
       cubix_cube_free(cube);
     }
-    if (kind == 2) CHECK(n_error > 15 && n_ignored == 0);
-    /* three streams after each of four steps, before larger staging buffers, on closing; the
-     * context, there; 8 times idle memory is given up */
-    else CHECK(n_error > 100 && n_ignored == 27);
+    if (kind == 2) {
+      CHECK_IS(n_error, >, 15);
+      CHECK_IS(n_ignored, ==, 0);
+    } else {
+      /* three streams after each of four steps, before larger staging buffers, on closing; the
+       * context, there; 8 times idle memory is given up */
+      CHECK_IS(n_error, >, 100);
+      CHECK_IS(n_ignored, ==, 27);
+    }
   }
   cuda_on_cpu.lazy = 0;
   cubix_cube_free(want);
@@ -442,7 +429,7 @@ static void test_limits(void)
   size_t memory = cuda_on_cpu.memory;
   struct cubix_placement *p = stars(450, 3);
   struct cubix_histogram *h = histogram_of(p);
-  struct cubix_device *dev = open_gpu();
+  struct cubix_device *dev = open_gpu(params);
   size_t live = cuda_on_cpu.n_live;
   static const struct {
     int first, n;
@@ -450,26 +437,30 @@ static void test_limits(void)
   } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     struct cubix_cube *cube = cube_of(row[r].first, row[r].n);
-    CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), row[r].why));
+    CHECK_IS(dev->ops->multiply(dev, cube, h, &basis, 1), ==, CUBIX_EFAIL);
+    CHECK_SAYS(cubix_error_message(), row[r].why);
     cubix_cube_free(cube);
   }
   struct cubix_cube *cube = cube_of(0, 250);
   h->nodes.step = 21;
-  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), "every 21 km/s"));
+  CHECK_IS(dev->ops->multiply(dev, cube, h, &basis, 1), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "every 21 km/s");
   h->nodes.step = 20;
   cube->n_x--;
-  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "a cube of 11 x 20"));
+  CHECK_IS(dev->ops->multiply(dev, cube, h, &basis, 1), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "a cube of 11 x 20");
   cube->n_x++;
   slot[9] = -1;
-  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EFAIL && strstr(cubix_error_message(), "row 9"));
+  CHECK_IS(dev->ops->multiply(dev, cube, h, &basis, 1), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "row 9");
   slot[9] = N_ROW - 10;
   cuda_on_cpu.memory = 500000;
-  CHECK(dev->ops->multiply(dev, cube, h, &basis, 1) == CUBIX_EDEVICE);
-  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") &&
-        strstr(cubix_error_message(), "of 0.5 MiB are free"));
-  CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);          /* no room for it is no error */
-  CHECK(cuda_on_cpu.n_live == live);
+  CHECK_IS(dev->ops->multiply(dev, cube, h, &basis, 1), ==, CUBIX_EDEVICE);
+  CHECK_SAYS(cubix_error_message(), "stand-in GPU 0");
+  CHECK_SAYS(cubix_error_message(), "MiB needed");
+  CHECK_SAYS(cubix_error_message(), "of 0.5 MiB are free");
+  CHECK_IS(dev->ops->keep(dev, &basis), ==, CUBIX_OK);          /* no room for it is no error */
+  CHECK_IS(cuda_on_cpu.n_live, ==, live);
   cuda_on_cpu.memory = memory;
   cubix_error_clear();
   cubix_cube_free(cube);
@@ -478,15 +469,22 @@ static void test_limits(void)
   cubix_placement_free(p);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   if (cubix_params_init(&params) || cubix_params_set(params, "Backend", "cuda")) abort();
   make_basis();
   for (int i = 0; cuda_on_cpu_pass(i); i++) {
-    static void (*const test[])(void) = { test_deposit, test_deposit_memory, test_multiply, test_keep, test_plain };
-    for (size_t t = 0; t < sizeof test / sizeof *test; t++) test[t]();
+    CASE_OF(test_deposit(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_deposit_memory(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_multiply(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_keep(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_plain(), "seed %lu", cuda_on_cpu.seed);
   }
-  if (!cuda_on_cpu_brief()) test_failures(), test_limits();
+  if (!cuda_on_cpu_brief()) {
+    CASE(test_failures());
+    CASE(test_limits());
+  }
   free(mapped[1]);
   cubix_params_free(params);
   return check_done();

@@ -11,24 +11,12 @@
 
 #include "base/error.h"
 #include "tests/check.h"
-#include "tests/cuda/on_cpu/control.h"
+#include "tests/cuda/gpu_lab.h"
 #include "engine/device.h"
 #include "instrument/instrument.h"
-#include "physics/random.h"
 #include "spectra/templates.h"
 
-enum { N_Z = 3, N_AGE = 5, N_WAVE = 700, N_STAR = 800 };
-
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------- */
-
-void *__real_cubix_alloc(unsigned long n, unsigned long size);
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
-static long n_alloc, fail_alloc_at;
-
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
-{
-  return ++n_alloc == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
-}
+enum { N_Z = 3, N_AGE = 5, N_WAVE = 700, N_STAR = 900 };
 
 /* ---- a small library ------------------------------------------------------------------------- */
 
@@ -102,14 +90,6 @@ static struct cubix_instrument an_instrument(int margin, double lambda_min, doub
   return ins;
 }
 
-static double uniform(uint32_t star, uint32_t which)
-{
-  const uint32_t counter[4] = { star, which, 0, 0 }, key[2] = { 7, 0 };
-  uint32_t word[4];
-  cubix_philox(word, counter, key);
-  return cubix_uniform(word[0], word[1]);
-}
-
 /* Stars over the field and beyond it, a spaxel with very many and one with many; masses over six
  * orders of magnitude. */
 static struct cubix_slab *a_slab(size_t n, int all_outside)
@@ -119,12 +99,12 @@ static struct cubix_slab *a_slab(size_t n, int all_outside)
   for (uint32_t i = 0; i < n; i++) {
     int giant = i % 7 == 0 || i % 7 == 3 || i % 7 == 4, dense = i % 12 == 2;
     for (uint32_t c = 0; c < 3; c++)
-      slab->position[3 * i + c] = all_outside ? 1000 : giant ? 0.5 : dense ? -1.5 : 9 * (uniform(i, c) - 0.5);
-    slab->velocity[3 * i + 2] = 600 * (uniform(i, 3) - 0.5);
-    slab->mass_formed[i] = pow(10, 2 + 6 * uniform(i, 4));
+      slab->position[3 * i + c] = all_outside ? 1000 : giant ? 0.5 : dense ? -1.5 : 9 * (uniform_of(i, c) - 0.5);
+    slab->velocity[3 * i + 2] = 600 * (uniform_of(i, 3) - 0.5);
+    slab->mass_formed[i] = pow(10, 2 + 6 * uniform_of(i, 4));
     slab->mass_now[i] = 0.6 * slab->mass_formed[i];
-    slab->age[i] = pow(10, 4.5 * uniform(i, 5) - 3.2);
-    slab->metallicity[i] = pow(10, 4 * uniform(i, 6) - 5);
+    slab->age[i] = pow(10, 4.5 * uniform_of(i, 5) - 3.2);
+    slab->metallicity[i] = pow(10, 4 * uniform_of(i, 6) - 5);
   }
   return slab;
 }
@@ -233,16 +213,17 @@ static void test_parity(void)
     struct cubix_cube *cpu = NULL, *cuda = NULL, *lazy = NULL;
     cuda_on_cpu.lazy = 0;
     cuda_on_cpu.n_launch = 0, cuda_on_cpu.largest_locked = 0;
-    CHECK(paint(CPU, &ins, templates, slab, 0, &cpu) == CUBIX_OK);
-    CHECK(paint(CUDA, &ins, templates, slab, 0, &cuda) == CUBIX_OK);
+    CHECK_IS(paint(CPU, &ins, templates, slab, 0, &cpu), ==, CUBIX_OK);
+    CHECK_IS(paint(CUDA, &ins, templates, slab, 0, &cuda), ==, CUBIX_OK);
     CHECK_CLOSE(3. * (double)cuda_on_cpu.largest_locked,
                 cubix_device_cuda_ops.locked_bytes(cuda->n_x * cuda->n_y, row[r].n_lambda, 0, 0), 0.02);
-    CHECK(cuda_on_cpu.n_launch > 6 && total(cpu) > 0); /* several chunks, of both shapes */
+    CHECK_IS(cuda_on_cpu.n_launch, >, 6);
+    CHECK_IS(total(cpu), >, 0); /* several chunks, of both shapes */
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     cuda_on_cpu.lazy = 1;
-    CHECK(paint(CUDA, &ins, templates, slab, 0, &lazy) == CUBIX_OK);
+    CHECK_IS(paint(CUDA, &ins, templates, slab, 0, &lazy), ==, CUBIX_OK);
     CHECK(same(lazy, cuda)); /* and the same bits when work is done as late as can be */
-    CHECK(cuda_on_cpu.n_live == 0);
+    CHECK_IS(cuda_on_cpu.n_live, ==, 0);
     cubix_cube_free(cpu);
     cubix_cube_free(cuda);
     cubix_cube_free(lazy);
@@ -261,11 +242,11 @@ static void test_adds(void)
     struct cubix_slab *slab = a_slab(row[r].n, row[r].outside);
     struct cubix_cube *cpu = NULL, *cuda = NULL;
     cuda_on_cpu.n_launch = 0;
-    CHECK(paint(CPU, &ins, templates, slab, 1000, &cpu) == CUBIX_OK);
-    CHECK(paint(CUDA, &ins, templates, slab, 1000, &cuda) == CUBIX_OK);
-    CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0 && !row[r].outside));
+    CHECK_IS(paint(CPU, &ins, templates, slab, 1000, &cpu), ==, CUBIX_OK);
+    CHECK_IS(paint(CUDA, &ins, templates, slab, 1000, &cuda), ==, CUBIX_OK);
+    CHECK_IS(cuda_on_cpu.n_launch > 0, ==, row[r].n > 0 && !row[r].outside);
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
-    CHECK((total(cuda) > 1000. * 8 * 7 * 40) == (row[r].n > 0 && !row[r].outside));
+    CHECK_IS(total(cuda) > 1000. * 8 * 7 * 40, ==, row[r].n > 0 && !row[r].outside);
     cubix_cube_free(cpu);
     cubix_cube_free(cuda);
     cubix_slab_free(slab);
@@ -282,13 +263,14 @@ static void test_again(void)
                                            a_model(&ins, MIXED, "linear", "pchip") };
   struct cubix_slab *slab = a_slab(150, 0);
   struct cubix_device *dev = NULL;
-  CHECK(cubix_device_open(&dev, params[CUDA], 0, 1) == CUBIX_OK);
-  CHECK(!strcmp(dev->description, "stand-in GPU 0, 1 GiB"));
+  CHECK_IS(cubix_device_open(&dev, params[CUDA], 0, 1), ==, CUBIX_OK);
+  CHECK_TEXT(dev->description, "stand-in GPU 0, 1 GiB");
   for (int turn = 0; turn < 4; turn++) {
     struct cubix_cube *cpu = NULL, *cuda = NULL;
-    CHECK(paint(CPU, &ins, templates[turn / 2], slab, 0, &cpu) == CUBIX_OK);
-    CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
-    CHECK(paint_with(dev, cuda, templates[turn / 2], slab) == CUBIX_OK);
+    CHECK_IS(paint(CPU, &ins, templates[turn / 2], slab, 0, &cpu), ==, CUBIX_OK);
+    REQUIRE(cubix_cube_init(&cuda, &ins) == CUBIX_OK);
+    CHECK_IS(cubix_cube_hold(cuda, 0, ins.n_lambda), ==, CUBIX_OK);
+    CHECK_IS(paint_with(dev, cuda, templates[turn / 2], slab), ==, CUBIX_OK);
     CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
     cubix_cube_free(cpu);
     cubix_cube_free(cuda);
@@ -296,17 +278,19 @@ static void test_again(void)
   struct cubix_slab *others = a_slab(400, 0);
   struct cubix_placement *placement = NULL, *others_placement = NULL;
   struct cubix_cube *cpu = NULL, *broken = NULL, *cuda = NULL;
-  CHECK(paint(CPU, &ins, templates[1], slab, 0, &cpu) == CUBIX_OK);
-  CHECK(cubix_cube_init(&broken, &ins) == CUBIX_OK && cubix_cube_hold(broken, 0, ins.n_lambda) == CUBIX_OK);
-  CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
-  CHECK(cubix_placement_build(&placement, cuda, &templates[1]->tables, slab, 0) == CUBIX_OK &&
-        cubix_placement_build(&others_placement, broken, &templates[1]->tables, others, 0) == CUBIX_OK);
+  CHECK_IS(paint(CPU, &ins, templates[1], slab, 0, &cpu), ==, CUBIX_OK);
+  REQUIRE(cubix_cube_init(&broken, &ins) == CUBIX_OK);
+  CHECK_IS(cubix_cube_hold(broken, 0, ins.n_lambda), ==, CUBIX_OK);
+  REQUIRE(cubix_cube_init(&cuda, &ins) == CUBIX_OK);
+  CHECK_IS(cubix_cube_hold(cuda, 0, ins.n_lambda), ==, CUBIX_OK);
+  REQUIRE(cubix_placement_build(&placement, cuda, &templates[1]->tables, slab, 0) == CUBIX_OK);
+  CHECK_IS(cubix_placement_build(&others_placement, broken, &templates[1]->tables, others, 0), ==, CUBIX_OK);
   cuda_on_cpu.n_call = 0;
   cuda_on_cpu.fail_at = 10;                /* the first chunk is on its way, the second half */
-  CHECK(dev->ops->paint(dev, others_placement, broken) == CUBIX_EDEVICE);
+  CHECK_IS(dev->ops->paint(dev, others_placement, broken), ==, CUBIX_EDEVICE);
   cuda_on_cpu.fail_at = 0;
   cubix_error_clear();
-  CHECK(dev->ops->paint(dev, placement, cuda) == CUBIX_OK);
+  CHECK_IS(dev->ops->paint(dev, placement, cuda), ==, CUBIX_OK);
   CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
   cubix_cube_free(cpu);
   cubix_cube_free(broken);
@@ -315,7 +299,7 @@ static void test_again(void)
   cubix_placement_free(others_placement);
   cubix_slab_free(others);
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
   cubix_slab_free(slab);
   cubix_templates_free(templates[0]);
   cubix_templates_free(templates[1]);
@@ -334,26 +318,31 @@ static void test_host(void)
   cuda_on_cpu.n_gpu = 2;
   cuda_on_cpu.capability[1] = 9;
   cuda_on_cpu.current = 0;
-  CHECK(paint(CPU, &ins, templates, slab, 0, &cpu) == CUBIX_OK);
-  CHECK(cubix_device_open(&dev, params[CUDA], 1, 1) == CUBIX_OK && cuda_on_cpu.current == 0);
-  CHECK(dev->ops->divide(dev, 2) == CUBIX_OK && cuda_on_cpu.current == 0);
+  CHECK_IS(paint(CPU, &ins, templates, slab, 0, &cpu), ==, CUBIX_OK);
+  CHECK_IS(cubix_device_open(&dev, params[CUDA], 1, 1), ==, CUBIX_OK);
+  CHECK_IS(cuda_on_cpu.current, ==, 0);
+  CHECK_IS(dev->ops->divide(dev, 2), ==, CUBIX_OK);
+  CHECK_IS(cuda_on_cpu.current, ==, 0);
   for (int turn = 0; turn < 5; turn++) {
     struct cubix_cube *cuda = NULL;
-    CHECK(cubix_cube_init(&cuda, &ins) == CUBIX_OK && cubix_cube_hold(cuda, 0, ins.n_lambda) == CUBIX_OK);
+    REQUIRE(cubix_cube_init(&cuda, &ins) == CUBIX_OK);
+    CHECK_IS(cubix_cube_hold(cuda, 0, ins.n_lambda), ==, CUBIX_OK);
     cuda_on_cpu.n_malloc = cuda_on_cpu.n_call = 0;
     cuda_on_cpu.n_up = 0;
     cuda_on_cpu.fail_at = turn == 1 ? 12 : turn == 2 ? 1 : 0;
     int status = paint_with(dev, cuda, templates, slab);
     cuda_on_cpu.fail_at = 0;
-    CHECK((status == CUBIX_OK) == (turn != 1 && turn != 2) && cuda_on_cpu.current == 0);
+    CHECK_IS(status == CUBIX_OK, ==, turn != 1 && turn != 2);
+    CHECK_IS(cuda_on_cpu.current, ==, 0);
     if (!status) CHECK_CLOSE(apart(cuda, cpu), 0, 1e-6);
-    CHECK((cuda_on_cpu.n_malloc > 0) == (turn == 0));
-    if (turn == 4) CHECK(cuda_on_cpu.n_up < 400 * sizeof(struct cubix_star));
+    CHECK_IS(cuda_on_cpu.n_malloc > 0, ==, turn == 0);
+    if (turn == 4) CHECK_IS(cuda_on_cpu.n_up, <, 400 * sizeof(struct cubix_star));
     cubix_error_clear();
     cubix_cube_free(cuda);
   }
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.current == 0 && cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.current, ==, 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
   cubix_cube_free(cpu);
   cubix_slab_free(slab);
   cubix_templates_free(templates);
@@ -372,22 +361,23 @@ static void test_failing_calls(void)
     int n_error = 0, n_ignored = 0;
     cuda_on_cpu.lazy = lazy;
     cuda_on_cpu.n_call = cuda_on_cpu.fail_at = 0;
-    CHECK(paint(CUDA, &ins, templates, slab, 0, &want) == CUBIX_OK);
+    CHECK_IS(paint(CUDA, &ins, templates, slab, 0, &want), ==, CUBIX_OK);
     for (long n = cuda_on_cpu.n_call, i = 1; i <= n; i++) {
       cuda_on_cpu.n_call = 0;
       cuda_on_cpu.fail_at = i;
       int status = paint(CUDA, &ins, templates, slab, 0, &cube);
       n_error += status == CUBIX_EDEVICE && strstr(cubix_error_message(), "use Backend cpu");
       n_ignored += status == CUBIX_OK && same(cube, want);
-      CHECK(n_error + n_ignored == i);
-      CHECK(cuda_on_cpu.n_live == 0);
+      CHECK_IS(n_error + n_ignored, ==, i);
+      CHECK_IS(cuda_on_cpu.n_live, ==, 0);
       cubix_error_clear();
       cubix_cube_free(cube);
       cube = NULL;
     }
     cuda_on_cpu.fail_at = 0;
     /* the three streams when all is done, before larger staging buffers and on closing; the context, there */
-    CHECK(n_error > 40 && n_ignored == 10);
+    CHECK_IS(n_error, >, 40);
+    CHECK_IS(n_ignored, ==, 10);
     cubix_cube_free(want);
   }
   cubix_slab_free(slab);
@@ -402,15 +392,15 @@ static void test_failing_allocations(void)
   struct cubix_slab *slab = a_slab(250, 0);
   struct cubix_cube *cube = NULL;
   n_alloc = 0;
-  CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_OK);
+  CHECK_IS(paint(CUDA, &ins, templates, slab, 0, &cube), ==, CUBIX_OK);
   cubix_cube_free(cube);
-  CHECK(n_alloc > 8);
+  CHECK_IS(n_alloc, >, 8);
   for (long n = n_alloc, i = 1; i <= n; i++) {
     n_alloc = 0;
     fail_alloc_at = i;
-    CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_ENOMEM &&
-          strstr(cubix_error_message(), "cannot allocate"));
-    CHECK(cuda_on_cpu.n_live == 0);
+    CHECK_IS(paint(CUDA, &ins, templates, slab, 0, &cube), ==, CUBIX_ENOMEM);
+    CHECK_SAYS(cubix_error_message(), "cannot allocate");
+    CHECK_IS(cuda_on_cpu.n_live, ==, 0);
     cubix_error_clear();
   }
   fail_alloc_at = 0;
@@ -429,49 +419,54 @@ static void test_limits(void)
   size_t memory = cuda_on_cpu.memory;
   cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = 150000;
-  CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_EDEVICE);
-  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "0.2 MiB needed") &&
-        strstr(cubix_error_message(), "0.1 of 0.1 MiB are free"));
+  CHECK_IS(paint(CUDA, &ins, templates, slab, 0, &cube), ==, CUBIX_EDEVICE);
+  CHECK_SAYS(cubix_error_message(), "stand-in GPU 0");
+  CHECK_SAYS(cubix_error_message(), "0.2 MiB needed");
+  CHECK_SAYS(cubix_error_message(), "0.1 of 0.1 MiB are free");
   cuda_on_cpu.memory = 340000;                 /* enough for one rank, and not for two that share it */
-  CHECK(cubix_cube_init(&cube, &ins) == CUBIX_OK && cubix_cube_hold(cube, 0, ins.n_lambda) == CUBIX_OK);
+  REQUIRE(cubix_cube_init(&cube, &ins) == CUBIX_OK);
+  CHECK_IS(cubix_cube_hold(cube, 0, ins.n_lambda), ==, CUBIX_OK);
   for (int n_share = 1; n_share < 3; n_share++) {
-    CHECK(cubix_device_open(&dev, params[CUDA], 0, n_share) == CUBIX_OK && dev->ops->divide(dev, n_share) == CUBIX_OK);
-    CHECK(paint_with(dev, cube, templates, slab) == (n_share == 1 ? CUBIX_OK : CUBIX_EDEVICE));
+    REQUIRE(cubix_device_open(&dev, params[CUDA], 0, n_share) == CUBIX_OK);
+    CHECK_IS(dev->ops->divide(dev, n_share), ==, CUBIX_OK);
+    CHECK_IS(paint_with(dev, cube, templates, slab), ==, n_share == 1 ? CUBIX_OK : CUBIX_EDEVICE);
     cubix_device_close(dev);
   }
-  CHECK(strstr(cubix_error_message(), "0.1 MiB needed for stars and spectra") &&
-        strstr(cubix_error_message(), "0.0 of 0.3 MiB are free"));
+  CHECK_SAYS(cubix_error_message(), "0.1 MiB needed for stars and spectra");
+  CHECK_SAYS(cubix_error_message(), "0.0 of 0.3 MiB are free");
   cubix_cube_free(cube);
   cube = NULL;
   cuda_on_cpu.n_launch = 0;
   cuda_on_cpu.memory = memory;
   templates->tables.n_lambda = 65535 * 32 + 1;
-  CHECK(paint(CUDA, &ins, templates, slab, 0, &cube) == CUBIX_EDEVICE &&
-        strstr(cubix_error_message(), "at most 2097120 on a GPU"));
-  CHECK(cuda_on_cpu.n_launch == 0 && cuda_on_cpu.n_live == 0);
+  CHECK_IS(paint(CUDA, &ins, templates, slab, 0, &cube), ==, CUBIX_EDEVICE);
+  CHECK_SAYS(cubix_error_message(), "at most 2097120 on a GPU");
+  CHECK_IS(cuda_on_cpu.n_launch, ==, 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
   cubix_error_clear();
   cubix_slab_free(slab);
   cubix_templates_free(templates);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   static const char *const backend[] = { "auto", "cpu", "cuda" };
   for (int b = 0; b < N_BACKEND; b++)
     if (cubix_params_init(&params[b]) || cubix_params_set(params[b], "Backend", backend[b])) abort();
-  CHECK(cuda_on_cpu_selfcheck() == 0);
+  CHECK_IS(cuda_on_cpu_selfcheck(), ==, 0);
   write_library(UNIFORM);
   write_library(MIXED);
   for (int i = 0; cuda_on_cpu_pass(i); i++) {
-    test_parity();
-    test_adds();
+    CASE_OF(test_parity(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_adds(), "seed %lu", cuda_on_cpu.seed);
   }
   if (!cuda_on_cpu_brief()) {
-    test_again();
-    test_host();
-    test_failing_calls();
-    test_failing_allocations();
-    test_limits();
+    CASE(test_again());
+    CASE(test_host());
+    CASE(test_failing_calls());
+    CASE(test_failing_allocations());
+    CASE(test_limits());
   }
   remove(library[UNIFORM]);
   remove(library[MIXED]);

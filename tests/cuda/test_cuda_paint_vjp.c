@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "tests/check.h"
-#include "tests/cuda/on_cpu/control.h"
+#include "tests/cuda/gpu_lab.h"
 #include "engine/device.h"
 #include "math/spline.h"
 #include "physics/paint_vjp.h"
@@ -27,27 +27,7 @@ static struct cubix_star star[N_STAR];
 enum backend { CPU, CUDA, N_BACKEND };
 static struct cubix_params *params[N_BACKEND];
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------- */
-
-void *__real_cubix_alloc(unsigned long n, unsigned long size);
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
-static long n_alloc, fail_alloc_at;
-
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
-{
-  return ++n_alloc == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
-}
-
 /* ---- a model, stars, cubes ------------------------------------------------------------------- */
-
-static double uniform(void)
-{
-  static uint64_t x = 88172645463325252u;
-  x ^= x << 13;
-  x ^= x >> 7;
-  x ^= x << 17;
-  return (double)(x >> 11) * 0x1p-53;
-}
 
 /* Knots from 4000 AA on, `spacing` apart, stretched by up to `wobble` of it; channels of `step` from `blue` on. */
 struct setting { int n_knot, n_lambda, is_spline, pchip; double spacing, wobble, blue, step; };
@@ -89,7 +69,7 @@ static struct cubix_tables make_view(const struct setting *s)
   cubix_real *row = calloc((size_t)v.n_row * (size_t)v.row_stride, sizeof *row);
   for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
   for (int k = 0; k <= s->n_lambda; k++) edge[k] = s->blue + s->step * k;
-  CHECK(cubix_spline_init(&spline, knot, s->n_knot) == CUBIX_OK);
+  CHECK_IS(cubix_spline_init(&spline, knot, s->n_knot), ==, CUBIX_OK);
   for (int r = 0; r < v.n_row; r++) {
     for (int i = 0; i < s->n_knot; i++)
       for (int l = 0; l < CUBIX_LANES; l++) f[i][l] = 1 + r + 0.5 * sin(0.3 * i + r) + 0.02 * uniform();
@@ -262,21 +242,22 @@ static void test_parity(void)
       result_begin(&before, &v, row[r].rows);
       result_begin(&plain, &v, 0);
       derive_plainly(&v, row[r].start, flux_bar, plain.bar);
-      CHECK(derive(CPU, &v, row[r].start, flux_bar, dot, &cpu) == CUBIX_OK);
-      CHECK((bars_apart(cpu.bar, before.bar) > 0.01) == (n_star > 0 && !row[r].dark));
+      CHECK_IS(derive(CPU, &v, row[r].start, flux_bar, dot, &cpu), ==, CUBIX_OK);
+      CHECK_IS(bars_apart(cpu.bar, before.bar) > 0.01, ==, n_star > 0 && !row[r].dark);
       for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
         struct result gpu;
         result_begin(&gpu, &v, row[r].rows);
         cuda_on_cpu.n_launch = 0;
-        CHECK(derive(CUDA, &v, row[r].start, flux_bar, dot, &gpu) == CUBIX_OK);
-        CHECK((cuda_on_cpu.n_launch > 0) == (n_star > 0) && (cuda_on_cpu.n_launch > 8) == (n_star > 1));
+        CHECK_IS(derive(CUDA, &v, row[r].start, flux_bar, dot, &gpu), ==, CUBIX_OK);
+        CHECK_IS(cuda_on_cpu.n_launch > 0, ==, n_star > 0);
+        CHECK_IS(cuda_on_cpu.n_launch > 8, ==, n_star > 1);
         CHECK_CLOSE(bars_apart(gpu.bar, plain.bar), 0, 1e-12);
         CHECK_CLOSE(bars_apart(gpu.bar, cpu.bar), 0, 1e-6);
         CHECK_CLOSE(flux_apart(gpu.flux_dot, cpu.flux_dot, n_flux), 0, 1e-6);
         if (row[r].rows) CHECK_CLOSE(rows_apart(gpu.row_bar, cpu.row_bar, n_row), 0, 1e-6);
         /* nothing of these two is in the band */
         if (n_star > 6) CHECK(!memcmp(&gpu.bar[4], &before.bar[4], 2 * sizeof *gpu.bar));
-        CHECK(cuda_on_cpu.n_live == 0);
+        CHECK_IS(cuda_on_cpu.n_live, ==, 0);
         result_free(&gpu);
       }
       result_free(&cpu);
@@ -301,7 +282,7 @@ static void test_adjoint(void)
     result_begin(&r, &v, 0);
     memset(r.bar, 0, sizeof r.bar);
     memset(r.flux_dot, 0, N_SPAXEL * (size_t)v.n_lambda * sizeof *r.flux_dot);
-    CHECK(derive(CUDA, &v, start, flux_bar, dot, &r) == CUBIX_OK);
+    CHECK_IS(derive(CUDA, &v, start, flux_bar, dot, &r), ==, CUBIX_OK);
     for (size_t k = 0; k < N_SPAXEL * (size_t)v.n_lambda; k++) {
       forward += (double)r.flux_dot[k] * (double)flux_bar[k];
       terms += fabs((double)r.flux_dot[k] * (double)flux_bar[k]);
@@ -309,7 +290,7 @@ static void test_adjoint(void)
     for (int j = 0; j < N_STAR; j++)
       reverse += r.bar[j].mass_formed * dot[j].mass_formed + r.bar[j].velocity * dot[j].velocity +
                  r.bar[j].f_z * dot[j].f_z + r.bar[j].f_age * dot[j].f_age;
-    CHECK(terms > 0);
+    CHECK_IS(terms, >, 0);
     CHECK_CLOSE((forward - reverse) / terms, 0, 2e-6);
     result_free(&r);
     free(flux_bar);
@@ -331,7 +312,7 @@ static void test_failures(void)
     cuda_on_cpu.lazy = kind == 1;
     result_begin(&want, &v, 1);
     cuda_on_cpu.n_call = n_alloc = 0;
-    CHECK(derive(CUDA, &v, start, flux_bar, dot, &want) == CUBIX_OK);
+    CHECK_IS(derive(CUDA, &v, start, flux_bar, dot, &want), ==, CUBIX_OK);
     for (long n = kind == 2 ? n_alloc : cuda_on_cpu.n_call, i = 1; i <= n; i++) {
       result_begin(&got, &v, 1);
       cuda_on_cpu.n_call = n_alloc = 0;
@@ -343,14 +324,19 @@ static void test_failures(void)
       else n_error += status == CUBIX_EDEVICE && strstr(cubix_error_message(), "use Backend cpu");
       n_ignored += status == CUBIX_OK && !memcmp(got.bar, want.bar, sizeof want.bar) &&
                    !memcmp(got.flux_dot, want.flux_dot, N_SPAXEL * (size_t)v.n_lambda * sizeof *want.flux_dot);
-      CHECK(n_error + n_ignored == i);
-      CHECK(cuda_on_cpu.n_live == 0);
+      CHECK_IS(n_error + n_ignored, ==, i);
+      CHECK_IS(cuda_on_cpu.n_live, ==, 0);
       cubix_error_clear();
       result_free(&got);
     }
-    if (kind == 2) CHECK(n_error > 2 && n_ignored == 0);
-    /* the three streams after both ways and on closing; the context, there */
-    else CHECK(n_error > 100 && n_ignored == 10);
+    if (kind == 2) {
+      CHECK_IS(n_error, >, 2);
+      CHECK_IS(n_ignored, ==, 0);
+    } else {
+      /* the three streams after both ways and on closing; the context, there */
+      CHECK_IS(n_error, >, 100);
+      CHECK_IS(n_ignored, ==, 10);
+    }
     result_free(&want);
   }
   cuda_on_cpu.lazy = 0;
@@ -369,36 +355,39 @@ static void test_memory(void)
   cubix_real *flux_bar = random_flux(v.n_lambda, 0);
   struct cubix_cube cube_bar = cube_of(&v, flux_bar);
   result_begin(&r, &v, 1);
-  CHECK(cubix_device_open(&dev, params[CUDA], 0, 1) == CUBIX_OK && dev->ops->load(dev, &v) == CUBIX_OK);
+  REQUIRE(cubix_device_open(&dev, params[CUDA], 0, 1) == CUBIX_OK);
+  CHECK_IS(dev->ops->load(dev, &v), ==, CUBIX_OK);
   cuda_on_cpu.memory = 160000;                 /* the tables, and not the templates' derivatives */
-  CHECK(dev->ops->paint_vjp(dev, &p, &cube_bar, r.bar, r.row_bar) == CUBIX_EDEVICE);
-  CHECK(strstr(cubix_error_message(), "stand-in GPU 0") &&
-        strstr(cubix_error_message(), "for derivatives by the templates") &&
-        strstr(cubix_error_message(), "of 0.2 MiB are free") && strstr(cubix_error_message(), "use Backend cpu"));
-  CHECK(dev->ops->paint_vjp(dev, &p, &cube_bar, r.bar, NULL) == CUBIX_OK);
+  CHECK_IS(dev->ops->paint_vjp(dev, &p, &cube_bar, r.bar, r.row_bar), ==, CUBIX_EDEVICE);
+  CHECK_SAYS(cubix_error_message(), "stand-in GPU 0");
+  CHECK_SAYS(cubix_error_message(), "for derivatives by the templates");
+  CHECK_SAYS(cubix_error_message(), "of 0.2 MiB are free");
+  CHECK_SAYS(cubix_error_message(), "use Backend cpu");
+  CHECK_IS(dev->ops->paint_vjp(dev, &p, &cube_bar, r.bar, NULL), ==, CUBIX_OK);
   cuda_on_cpu.memory = memory;
   cubix_error_clear();
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
   result_free(&r);
   free(flux_bar);
   free((void *)v.row);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   static const char *const backend[] = { "cpu", "cuda" };
   for (int b = 0; b < N_BACKEND; b++)
     if (cubix_params_init(&params[b]) || cubix_params_set(params[b], "Backend", backend[b])) abort();
   omp_set_num_threads(1);
   make_stars();
   for (int i = 0; cuda_on_cpu_pass(i); i++) {
-    test_parity();
-    test_adjoint();
+    CASE_OF(test_parity(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_adjoint(), "seed %lu", cuda_on_cpu.seed);
   }
   if (!cuda_on_cpu_brief()) {
-    test_failures();
-    test_memory();
+    CASE(test_failures());
+    CASE(test_memory());
   }
   for (int b = 0; b < N_BACKEND; b++) cubix_params_free(params[b]);
   return check_done();

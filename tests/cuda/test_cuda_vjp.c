@@ -8,7 +8,7 @@
 #define LAB_N_Y 21
 #include "tests/histogram_lab.h"
 
-#include "tests/cuda/on_cpu/control.h"
+#include "tests/cuda/gpu_lab.h"
 #include "engine/device.h"
 
 enum { N_LAMBDA = 250 };
@@ -16,27 +16,7 @@ enum { N_LAMBDA = 250 };
 static struct cubix_params *params;
 static int32_t slot[N_ROW];
 
-/* ---- memory that runs out: the linker sends every call of cubix_alloc here ------------------- */
-
-void *__real_cubix_alloc(unsigned long n, unsigned long size);
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size);
-static long n_alloc, fail_alloc_at;
-
-void *__wrap_cubix_alloc(unsigned long n, unsigned long size)
-{
-  long number;
-#pragma omp atomic capture
-  number = ++n_alloc;
-  return number == fail_alloc_at ? NULL : __real_cubix_alloc(n, size);
-}
-
 /* ---- what is compared ------------------------------------------------------------------------ */
-
-static struct cubix_device *open_gpu(void)
-{
-  struct cubix_device *dev = NULL;
-  return cubix_device_open(&dev, params, 0, 1) ? NULL : dev;
-}
 
 static struct cubix_placement *galaxy(size_t n)
 {
@@ -106,18 +86,18 @@ static void test_deposit_vjp(void)
     struct cubix_histogram *cover = cover_of(p);
     double *value_bar = numbers(cover->n_value), f;
     struct cubix_star_bar *cpu = bars(n), *before = bars(n);
-    CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, cpu) == CUBIX_OK);
+    CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, cpu), ==, CUBIX_OK);
     for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
-      struct cubix_device *dev = open_gpu();
+      struct cubix_device *dev = open_gpu(params);
       struct cubix_star_bar *gpu = bars(n);
       cuda_on_cpu.memory = row[r].memory ? row[r].memory : memory;
       cuda_on_cpu.n_launch = 0;
-      CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, gpu) == CUBIX_OK);
-      CHECK((cuda_on_cpu.n_launch > 0) == (n > 0));
+      CHECK_IS(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, gpu), ==, CUBIX_OK);
+      CHECK_IS(cuda_on_cpu.n_launch > 0, ==, n > 0);
       /* several batches: more cargoes that are not full */
-      if (row[r].memory) CHECK(cuda_on_cpu.n_launch > launches + 5);
+      if (row[r].memory) CHECK_IS(cuda_on_cpu.n_launch, >, launches + 5);
       CHECK_CLOSE(bars_apart(p, gpu, cpu), 0, 1e-13);
-      if (n > 100) CHECK(bars_apart(p, gpu, before) > 0.01);
+      if (n > 100) CHECK_IS(bars_apart(p, gpu, before), >, 0.01);
       for (size_t i = 0; i < n; i++)
         if (cubix_node_of(&nodes, p->star[i].velocity, &f) < 0) {
           n_beyond++;
@@ -127,7 +107,7 @@ static void test_deposit_vjp(void)
       cubix_device_close(dev);
     }
     launches = cuda_on_cpu.n_launch;
-    if (n > 100) CHECK(n_beyond > 20);
+    if (n > 100) CHECK_IS(n_beyond, >, 20);
     free(cpu);
     free(before);
     free(value_bar);
@@ -136,7 +116,7 @@ static void test_deposit_vjp(void)
   }
   cuda_on_cpu.lazy = 0;
   cuda_on_cpu.memory = memory;
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
 }
 
 static struct cubix_star_bar *dots(size_t n)
@@ -170,35 +150,40 @@ static void test_deposit_jvp(void)
     struct cubix_placement *p = galaxy(row[r].n);
     struct cubix_star_bar *dot = dots(row[r].n);
     struct cubix_histogram *cpu = NULL;
-    CHECK(cubix_histogram_fill_jvp(&cpu, &nodes, p, dot, &tables) == CUBIX_OK);
+    CHECK_IS(cubix_histogram_fill_jvp(&cpu, &nodes, p, dot, &tables), ==, CUBIX_OK);
     double *want = dense_of(cpu);
     for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
       struct cubix_histogram *gpu = NULL;
-      struct cubix_device *dev = open_gpu();
+      struct cubix_device *dev = open_gpu(params);
       double worst = 0;
       size_t n_less = 0, n_more = 0;
       cuda_on_cpu.memory = row[r].memory ? row[r].memory : memory;
-      CHECK(dev->ops->fill_jvp(dev, &gpu, &nodes, p, dot, &tables) == CUBIX_OK);
-      CHECK(gpu && !memcmp(gpu->exponent, cpu->exponent, N_SPAXEL * sizeof *gpu->exponent));
+      CHECK_IS(dev->ops->fill_jvp(dev, &gpu, &nodes, p, dot, &tables), ==, CUBIX_OK);
+      REQUIRE(gpu);
+      CHECK(!memcmp(gpu->exponent, cpu->exponent, N_SPAXEL * sizeof *gpu->exponent));
       double *got = dense_of(gpu);
       for (size_t i = 0; i < (size_t)N_SPAXEL * N_ROW * (size_t)nodes.n; i++) {
         worst = check_worst(worst, fabs(got[i] - want[i]));
         n_less += got[i] < -1e6;
         n_more += got[i] > 1e6;
       }
-      CHECK(worst <= 2 * (double)row[r].n);
-      if (row[r].n > 100) CHECK(n_less > 100 && n_more > 100);
+      CHECK_IS(worst, <=, 2 * (double)row[r].n);
+      if (row[r].n > 100) {
+        CHECK_IS(n_less, >, 100);
+        CHECK_IS(n_more, >, 100);
+      }
       free(got);
       cubix_histogram_free(gpu);
       cubix_device_close(dev);
     }
     if (row[r].n > 100) {
       struct cubix_histogram *none = NULL;
-      struct cubix_device *dev = open_gpu();
+      struct cubix_device *dev = open_gpu(params);
       dot[p->start[20]].mass_formed = HUGE_VAL;
       p->star[p->start[20]].velocity = 0;
-      CHECK(dev->ops->fill_jvp(dev, &none, &nodes, p, dot, &tables) == CUBIX_EFAIL && !none &&
-            strstr(cubix_error_message(), "not finite numbers"));
+      CHECK_IS(dev->ops->fill_jvp(dev, &none, &nodes, p, dot, &tables), ==, CUBIX_EFAIL);
+      CHECK(!none);
+      CHECK_SAYS(cubix_error_message(), "not finite numbers");
       cubix_error_clear();
       cubix_device_close(dev);
     }
@@ -209,7 +194,7 @@ static void test_deposit_jvp(void)
   }
   cuda_on_cpu.lazy = 0;
   cuda_on_cpu.memory = memory;
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
 }
 
 /* All channels and slabs of them; kept on the GPU or not; early and late; in one go and, with
@@ -229,17 +214,17 @@ static void test_multiply_vjp(void)
     size_t n = cover->n_value, bytes = n * sizeof(double), n_voxel = (size_t)N_SPAXEL * (size_t)row[r].n;
     double *before = numbers(n), *cpu = numbers(n), *all = calloc(n + 1, sizeof *all), *gpu[4];
     memcpy(cpu, before, bytes);
-    CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, cpu) == CUBIX_OK);
+    CHECK_IS(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, cpu), ==, CUBIX_OK);
     for (int way = 0; way < 4; way++) {
-      struct cubix_device *dev = open_gpu();
+      struct cubix_device *dev = open_gpu(params);
       cuda_on_cpu.lazy = way % 2;
       cuda_on_cpu.n_launch = 0;
       cuda_on_cpu.memory = memory;
-      if (way / 2) CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);
+      if (way / 2) CHECK_IS(dev->ops->keep(dev, &basis), ==, CUBIX_OK);
       if (row[r].memory) cuda_on_cpu.memory = row[r].memory;
       gpu[way] = numbers(n);
       memcpy(gpu[way], before, bytes);
-      CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, scale, gpu[way]) == CUBIX_OK);
+      CHECK_IS(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, scale, gpu[way]), ==, CUBIX_OK);
       CHECK((cuda_on_cpu.n_launch > 0) == (row[r].n > 0 && row[r].n_star > 1 && !row[r].dark) || row[r].n_star == 1);
       /* batches of 128 spaxels, and smaller ones */
       if (row[r].n == 250) CHECK(row[r].memory ? cuda_on_cpu.n_launch > 6 : cuda_on_cpu.n_launch == 6);
@@ -248,14 +233,14 @@ static void test_multiply_vjp(void)
     }
     for (size_t i = 0; i < n_voxel; i++) cube_bar.flux[i] = (cubix_real)fabs((double)cube_bar.flux[i]);
     /* the sum of the terms without their signs */
-    CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, all) == CUBIX_OK);
+    CHECK_IS(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, all), ==, CUBIX_OK);
     size_t n_wrong = 0, n_changed = 0;
     for (size_t i = 0; i < n; i++) {
       n_wrong += !(fabs(gpu[0][i] - cpu[i]) <= 1e-6 * all[i] + 1e-15);
       n_changed += gpu[0][i] != before[i];
-      if (all[i] == 0) CHECK(gpu[0][i] == before[i]);
+      if (all[i] == 0) CHECK_IS(gpu[0][i], ==, before[i]);
     }
-    CHECK(n_wrong == 0);
+    CHECK_IS(n_wrong, ==, 0);
     CHECK((n_changed > n / 2) == (row[r].n > 0 && row[r].n_star > 1 && !row[r].dark) || row[r].n_star == 1);
     for (int way = 0; way < 4; way++) free(gpu[way]);
     free(cpu);
@@ -267,7 +252,7 @@ static void test_multiply_vjp(void)
   }
   cuda_on_cpu.lazy = 0;
   cuda_on_cpu.memory = memory;
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
 }
 
 /* One processor, asked for the same again and again: from the second time on no memory is
@@ -279,26 +264,27 @@ static void test_again(void)
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   struct cubix_cube cube_bar = random_cube(0, N_LAMBDA, 0), cube = cube_of(0, N_LAMBDA);
   struct cubix_star_bar *bar = bars(400);
-  struct cubix_device *dev = open_gpu();
+  struct cubix_device *dev = open_gpu(params);
   double *value_bar = calloc(cover->n_value, sizeof *value_bar);
   size_t tiles = (size_t)basis.n_tile * cubix_basis_tile_size(&basis) * sizeof(float);
-  CHECK(dev->ops->keep(dev, &basis) == CUBIX_OK);
+  CHECK_IS(dev->ops->keep(dev, &basis), ==, CUBIX_OK);
   for (int turn = 0; turn < 3; turn++) {
     struct cubix_histogram *h = NULL, *tangents = NULL;
     cuda_on_cpu.n_malloc = 0;
     cuda_on_cpu.n_up = 0;
-    CHECK(dev->ops->fill(dev, &h, &nodes, cover->exponent, p, &tables) == CUBIX_OK);
-    CHECK(dev->ops->multiply(dev, &cube, h, &basis, scale) == CUBIX_OK);
-    CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, scale, value_bar) == CUBIX_OK);
-    CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar) == CUBIX_OK);
-    CHECK(dev->ops->fill_jvp(dev, &tangents, &nodes, p, bar, &tables) == CUBIX_OK);
-    CHECK((cuda_on_cpu.n_malloc > 0) == (turn == 0));
-    CHECK(cuda_on_cpu.n_up > 0 && cuda_on_cpu.n_up < tiles);
+    CHECK_IS(dev->ops->fill(dev, &h, &nodes, cover->exponent, p, &tables), ==, CUBIX_OK);
+    CHECK_IS(dev->ops->multiply(dev, &cube, h, &basis, scale), ==, CUBIX_OK);
+    CHECK_IS(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, scale, value_bar), ==, CUBIX_OK);
+    CHECK_IS(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar), ==, CUBIX_OK);
+    CHECK_IS(dev->ops->fill_jvp(dev, &tangents, &nodes, p, bar, &tables), ==, CUBIX_OK);
+    CHECK_IS(cuda_on_cpu.n_malloc > 0, ==, turn == 0);
+    CHECK_IS(cuda_on_cpu.n_up, >, 0);
+    CHECK_IS(cuda_on_cpu.n_up, <, tiles);
     cubix_histogram_free(h);
     cubix_histogram_free(tangents);
   }
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
   free(value_bar);
   free(bar);
   free(cube.flux);
@@ -340,7 +326,7 @@ static void test_failures(void)
     int n_error = 0, n_ignored = 0;
     cuda_on_cpu.lazy = kind == 1;
     cuda_on_cpu.n_call = n_alloc = 0;
-    CHECK(back(p, cover, &cube_bar, &basis, value_bar, want) == CUBIX_OK);
+    CHECK_IS(back(p, cover, &cube_bar, &basis, value_bar, want), ==, CUBIX_OK);
     for (long n = kind == 2 ? n_alloc : cuda_on_cpu.n_call, i = 1; i <= n; i++) {
       struct cubix_star_bar *bar = bars(N);
       memset(value_bar, 0, cover->n_value * sizeof *value_bar);
@@ -352,15 +338,20 @@ static void test_failures(void)
       if (kind == 2) n_error += status == CUBIX_ENOMEM && strstr(cubix_error_message(), "cannot allocate");
       else n_error += status == CUBIX_EDEVICE && strstr(cubix_error_message(), "use Backend cpu");
       n_ignored += status == CUBIX_OK && !memcmp(bar, want, N * sizeof *bar);
-      CHECK(n_error + n_ignored == i);
-      CHECK(cuda_on_cpu.n_live == 0);
+      CHECK_IS(n_error + n_ignored, ==, i);
+      CHECK_IS(cuda_on_cpu.n_live, ==, 0);
       cubix_error_clear();
       free(bar);
     }
-    if (kind == 2) CHECK(n_error > 9 && n_ignored == 0);
-    /* the three streams when all is done, after each step and on closing; the context, there; 15
-     * times idle memory is given up instead */
-    else CHECK(n_error > 60 && n_ignored == 28);
+    if (kind == 2) {
+      CHECK_IS(n_error, >, 9);
+      CHECK_IS(n_ignored, ==, 0);
+    } else {
+      /* the three streams when all is done, after each step and on closing; the context, there; 15
+       * times idle memory is given up instead */
+      CHECK_IS(n_error, >, 60);
+      CHECK_IS(n_ignored, ==, 28);
+    }
     free(want);
     free(value_bar);
   }
@@ -380,7 +371,7 @@ static void test_limits(void)
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   struct cubix_star_bar *bar = bars(1000);
   struct cubix_tables pchip = tables;
-  struct cubix_device *dev = open_gpu();
+  struct cubix_device *dev = open_gpu(params);
   double *value_bar = numbers(cover->n_value);
   static const struct {
     int first, n;
@@ -388,39 +379,41 @@ static void test_limits(void)
   } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     struct cubix_cube cube_bar = random_cube(row[r].first, row[r].n, 0);
-    CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EFAIL &&
-          strstr(cubix_error_message(), row[r].why));
+    CHECK_IS(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar), ==, CUBIX_EFAIL);
+    CHECK_SAYS(cubix_error_message(), row[r].why);
     free(cube_bar.flux);
   }
   struct cubix_cube cube_bar = random_cube(0, 250, 0);
   slot[9] = -1;
-  CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "row 9"));
+  CHECK_IS(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "row 9");
   basis = basis_of(slot, N_LAMBDA);
   missing_tile = 1;
-  CHECK(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar) == CUBIX_EINPUT &&
-        strstr(cubix_error_message(), "no tile 1"));
+  CHECK_IS(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "no tile 1");
   missing_tile = -1;
-  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "the cover lacks rows or nodes"));
+  CHECK_IS(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "the cover lacks rows or nodes");
   less->n_spaxel--;
-  CHECK(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "a cover of 398 spaxels"));
+  CHECK_IS(dev->ops->fill_vjp(dev, less, value_bar, p, &tables, bar), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "a cover of 398 spaxels");
   less->n_spaxel++;
   pchip.pchip = 1;
-  CHECK(dev->ops->fill_vjp(dev, cover, value_bar, p, &pchip, bar) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "direct method"));
+  CHECK_IS(dev->ops->fill_vjp(dev, cover, value_bar, p, &pchip, bar), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "direct method");
   cuda_on_cpu.memory = 12000;
   for (int op = 0; op < 2; op++) {
-    CHECK((op ? dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar)
-              : dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, 1, value_bar)) == CUBIX_EDEVICE);
-    CHECK(strstr(cubix_error_message(), "stand-in GPU 0") && strstr(cubix_error_message(), "MiB needed") &&
-          strstr(cubix_error_message(), "of 0.0 MiB are free") && strstr(cubix_error_message(), "use Backend cpu"));
+    CHECK_IS(op ? dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, bar) : dev->ops->multiply_vjp(dev, &cube_bar,
+             cover, &basis, 1, value_bar), ==, CUBIX_EDEVICE);
+    CHECK_SAYS(cubix_error_message(), "stand-in GPU 0");
+    CHECK_SAYS(cubix_error_message(), "MiB needed");
+    CHECK_SAYS(cubix_error_message(), "of 0.0 MiB are free");
+    CHECK_SAYS(cubix_error_message(), "use Backend cpu");
   }
   cuda_on_cpu.memory = memory;
   cubix_error_clear();
   cubix_device_close(dev);
-  CHECK(cuda_on_cpu.n_live == 0);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
   free(cube_bar.flux);
   free(value_bar);
   free(bar);
@@ -430,20 +423,21 @@ static void test_limits(void)
   cubix_placement_free(few);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   if (cubix_params_init(&params) || cubix_params_set(params, "Backend", "cuda")) abort();
   for (int i = 0; cuda_on_cpu_pass(i); i++) {
     omp_set_num_threads(1);
-    test_deposit_vjp();
-    test_deposit_jvp();
+    CASE_OF(test_deposit_vjp(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_deposit_jvp(), "seed %lu", cuda_on_cpu.seed);
     omp_set_num_threads(2);
-    test_multiply_vjp();
+    CASE_OF(test_multiply_vjp(), "seed %lu", cuda_on_cpu.seed);
   }
   if (!cuda_on_cpu_brief()) {
-    test_again();
-    test_failures();
-    test_limits();
+    CASE(test_again());
+    CASE(test_failures());
+    CASE(test_limits());
   }
   cubix_params_free(params);
   return check_done();

@@ -21,18 +21,13 @@
 #include "base/error.h"
 #include "mpi/cubix-mpi.h"
 #include "mpi/pipeline/chain.h"
-#include "physics/random.h"
+#include "tests/numbers.h"
 
 static size_t first_star;                        /* of this rank */
 static int root;
 
 /* A number of its own for every index, -1 .. 1. */
-static double draw(uint64_t index, uint32_t seed)
-{
-  uint32_t counter[4] = { (uint32_t)index, (uint32_t)(index >> 32), seed, 0 }, key[2] = { 20, 26 }, out[4];
-  cubix_philox(out, counter, key);
-  return 2 * cubix_uniform(out[0], out[1]) - 1;
-}
+static double number_of(uint64_t index, uint32_t what) { return 2 * uniform_of(index, what) - 1; }
 
 static uint64_t index_of(enum cubix_leaf leaf, size_t i)
 {
@@ -94,7 +89,7 @@ static cubix_real *weights(const struct cubix_cube *cube, uint32_t seed, int pos
   if (!w) abort();
   for (size_t s = 0; s < n_spaxel; s++)
     for (size_t k = 0; k < n; k++) {
-      double x = draw(s * 100000 + (size_t)cube->lambda_first + k, seed);
+      double x = number_of(s * 100000 + (size_t)cube->lambda_first + k, seed);
       w[s * n + k] = (cubix_real)(positive ? 1 + x : x);
     }
   return w;
@@ -181,7 +176,7 @@ static int prove_leaf(struct cubix_chain *chain, enum cubix_leaf leaf, const str
   back.value[leaf] = array(chain, leaf);
   CUBIX_TRY(cubix_mpi_chain_get(chain, leaf, x));
   for (size_t i = 0; i < n; i++) {
-    d.value[leaf][i] = scale_of(leaf, x[i]) * draw(index_of(leaf, i), 7);
+    d.value[leaf][i] = scale_of(leaf, x[i]) * number_of(index_of(leaf, i), 7);
     right += d.value[leaf][i] * bar->value[leaf][i];
     sum += bar->value[leaf][i];
     part[i % 3] += bar->value[leaf][i];

@@ -20,7 +20,7 @@
 #include "mpi/cubix-mpi.h"
 #include "mpi/fit/fit.h"
 #include "mpi/fit/gradient_write.h"
-#include "physics/random.h"
+#include "tests/numbers.h"
 
 enum { N_X = 4, N_Y = 3, N_SPAXEL = N_X * N_Y, N_LAMBDA = 64 };
 
@@ -37,18 +37,11 @@ struct cubix_chain {
 
 static double log_age[2] = { -3, 1.2 }, log_z[2] = { -4, -1 };
 
-static double uniform(size_t i, uint32_t what)
-{
-  const uint32_t key[2] = { 21, 22 }, counter[4] = { (uint32_t)i, what, 0, 0 };
-  uint32_t word[4];
-  cubix_philox(word, counter, key);
-  return cubix_uniform(word[0], word[1]);
-}
-
 /* Number c of a leaf of star i; at 0: the truth, 1: where the search starts. */
 static double number(enum cubix_leaf leaf, size_t i, size_t c, int at)
 {
-  double r = uniform(i, (uint32_t)(10 * (int)leaf) + (uint32_t)c), off = at * (uniform(i, 1000 + (uint32_t)leaf) - 0.5);
+  double r = uniform_of(i, (uint32_t)(10 * (int)leaf) + (uint32_t)c),
+         off = at * (uniform_of(i, 1000 + (uint32_t)leaf) - 0.5);
   switch (leaf) {
   case CUBIX_LEAF_Mass: return i % 13 == 5 ? 0 : 1e4 * (1 + r) * (1 + 0.4 * off);
   case CUBIX_LEAF_Age: return 1 + 9 * r + off;

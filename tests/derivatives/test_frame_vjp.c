@@ -10,7 +10,7 @@
 
 static struct cubix_params *par;
 
-static void set(const char *name, const char *value) { CHECK(cubix_params_set(par, name, value) == CUBIX_OK); }
+static void set(const char *name, const char *value) { CHECK_IS(cubix_params_set(par, name, value), ==, CUBIX_OK); }
 
 /* The parameters that the members of struct cubix_turn_bar stand for. */
 static double *angle(int i)
@@ -47,7 +47,7 @@ static void test_turn(const char *orientation, int depends)
       sum += dot[k / 3][k % 3] * bar_of[k / 3][k % 3];
     }
     CHECK_CLOSE(((double *)&bar)[i], 1 + sum, 1e-15);
-    CHECK((sum != 0) == (depends >> i & 1));
+    CHECK_IS(sum != 0, ==, depends >> i & 1);
     reverse += (((double *)&bar)[i] - 1) * ((double *)&whole)[i];
   }
   cubix_frame_turn_jvp(dot, &frame, par, &whole);
@@ -69,7 +69,7 @@ static void test_scene(const char *distance, const char *redshift, double omega_
   double here[4], a[4], b[4], slope[4], weight[4], by[2] = { 0.25, -4 }, both = 0, before[2] = { 0.25, -4 };
   set("Distance", distance);
   set("Redshift", redshift);
-  CHECK(cubix_scene_init(&scene, par, &snapshot) == CUBIX_OK);
+  CHECK_IS(cubix_scene_init(&scene, par, &snapshot), ==, CUBIX_OK);
   bar.flux_scale = 1 / scene.flux_scale;
   cubix_scene_vjp(&scene, par, &bar, &by[0], &by[1]);
   members(here, &scene);
@@ -81,9 +81,9 @@ static void test_scene(const char *distance, const char *redshift, double omega_
       continue;
     }
     *x = at - h;
-    CHECK(cubix_scene_init(&less, par, &snapshot) == CUBIX_OK);
+    CHECK_IS(cubix_scene_init(&less, par, &snapshot), ==, CUBIX_OK);
     *x = at + h;
-    CHECK(cubix_scene_init(&more, par, &snapshot) == CUBIX_OK);
+    CHECK_IS(cubix_scene_init(&more, par, &snapshot), ==, CUBIX_OK);
     *x = at;
     cubix_scene_jvp(&dot, &scene, par, i == 0, i == 1);
     members(a, &less);
@@ -103,18 +103,19 @@ static void test_scene(const char *distance, const char *redshift, double omega_
               1e-12);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  CHECK(cubix_params_init(&par) == CUBIX_OK);
-  test_turn("none", 0);
-  test_turn("angles", 7);
-  test_turn("faceon", 16);
-  test_turn("edgeon", 16);
-  test_turn("inclined", 24);
-  test_scene("0", "0.02", 0.3, 0.7);
-  test_scene("0", "1.5", 0.3, 0.6);
-  test_scene("0", "0.1", 1.2, 0.3);
-  test_scene("35", "0.02", 0.3, 0.7);
+  check_init(argc, argv);
+  CHECK_IS(cubix_params_init(&par), ==, CUBIX_OK);
+  CASE(test_turn("none", 0));
+  CASE(test_turn("angles", 7));
+  CASE(test_turn("faceon", 16));
+  CASE(test_turn("edgeon", 16));
+  CASE(test_turn("inclined", 24));
+  CASE(test_scene("0", "0.02", 0.3, 0.7));
+  CASE(test_scene("0", "1.5", 0.3, 0.6));
+  CASE(test_scene("0", "0.1", 1.2, 0.3));
+  CASE(test_scene("35", "0.02", 0.3, 0.7));
   cubix_params_free(par);
   return check_done();
 }

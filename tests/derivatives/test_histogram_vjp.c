@@ -18,7 +18,7 @@ static struct cubix_histogram *cover_of(const struct cubix_placement *p, int n_t
 {
   struct cubix_histogram *cover = NULL;
   omp_set_num_threads(n_thread);
-  CHECK(cubix_histogram_cover(&cover, &nodes, p, &tables) == 0);
+  CHECK_IS(cubix_histogram_cover(&cover, &nodes, p, &tables), ==, 0);
   return cover;
 }
 
@@ -67,7 +67,8 @@ static void test_cover(void)
   for (size_t i = 0; i < N_STAR; i += 5) p->star[i].mass_formed = 0;
   struct cubix_histogram *one = cover_of(p, 1);
   size_t wrong = 0, n = 0;
-  CHECK(!one->value && one->n_value > 0);
+  CHECK(!one->value);
+  CHECK_IS(one->n_value, >, 0);
   for (size_t s = 0; s < N_SPAXEL; s++) {
     struct { int first, last; } window[N_ROW];
     for (int r = 0; r < N_ROW; r++) window[r].first = LEFT, window[r].last = -1;
@@ -90,11 +91,13 @@ static void test_cover(void)
     }
     wrong += b != one->start[s + 1] || one->exponent[s] != 0;
   }
-  CHECK(wrong == 0 && n == one->n_value);
+  CHECK_IS(wrong, ==, 0);
+  CHECK_IS(n, ==, one->n_value);
   for (int t = 2; t <= 3; t++) {
     struct cubix_histogram *h = cover_of(p, t);
-    CHECK(h->n_value == one->n_value && !memcmp(h->start, one->start, sizeof *h->start * (N_SPAXEL + 1)) &&
-          !memcmp(h->block, one->block, sizeof *h->block * h->start[N_SPAXEL]));
+    CHECK_IS(h->n_value, ==, one->n_value);
+    CHECK(!memcmp(h->start, one->start, sizeof *h->start * (N_SPAXEL + 1)));
+    CHECK(!memcmp(h->block, one->block, sizeof *h->block * h->start[N_SPAXEL]));
     cubix_histogram_free(h);
   }
   cubix_histogram_free(one);
@@ -113,15 +116,18 @@ static void test_survey(void)
   unsigned char touched[N_ROW] = { 0 };
   for (size_t b = 0; b < cover->start[N_SPAXEL]; b++) touched[cover->block[b].row] = 1;
   for (int d = 0; d < 2; d++) {
-    CHECK(cubix_survey_init(&survey[d], N_SPAXEL, N_ROW) == 0);
+    CHECK_IS(cubix_survey_init(&survey[d], N_SPAXEL, N_ROW), ==, 0);
     survey[d]->derivatives = d;
     cubix_survey_add(survey[d], &tables, p);
     for (int r = 0; r < N_ROW; r++) n_used[d] += survey[d]->used[r];
   }
   for (int r = 0; r < N_ROW; r++) n_cover += touched[r];
-  CHECK(n_used[0] > 0 && n_used[0] < n_used[1]);
-  CHECK(!memcmp(touched, survey[1]->used, N_ROW) && n_cover == n_used[1]);
-  CHECK(cubix_histogram_merge(&sum, (struct cubix_histogram *[]){ cover, NULL, cover }, 3) == CUBIX_EFAIL && !sum);
+  CHECK_IS(n_used[0], >, 0);
+  CHECK_IS(n_used[0], <, n_used[1]);
+  CHECK(!memcmp(touched, survey[1]->used, N_ROW));
+  CHECK_IS(n_cover, ==, n_used[1]);
+  CHECK_IS(cubix_histogram_merge(&sum, (struct cubix_histogram *[]){ cover, NULL, cover }, 3), ==, CUBIX_EFAIL);
+  CHECK(!sum);
   cubix_survey_free(survey[0]);
   cubix_survey_free(survey[1]);
   cubix_histogram_free(cover);
@@ -140,17 +146,18 @@ static void test_deposit(size_t n_star)
   for (size_t i = 0; i < cover->n_value; i++) value_bar[i] = uniform() - 0.3;
   for (size_t i = 0; i < n_star; i++) bar[i] = again[i] = (struct cubix_star_bar){ 1, 2, 3, 4 };
   omp_set_num_threads(1);
-  CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar) == 0);
-  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables) == 0);
+  CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar), ==, 0);
+  CHECK_IS(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables), ==, 0);
   for (int t = 2; t <= 3; t++) {
     omp_set_num_threads(t);
     for (size_t i = 0; i < n_star; i++) again[i] = (struct cubix_star_bar){ 1, 2, 3, 4 };
-    CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, again) == 0);
+    CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, again), ==, 0);
     CHECK(!memcmp(bar, again, n_star * sizeof *bar));
-    CHECK(cubix_histogram_fill_jvp(&more, &nodes, p, dot, &tables) == 0);
-    CHECK(h->n_value == more->n_value && !memcmp(h->value, more->value, h->n_value * sizeof *h->value) &&
-          !memcmp(h->exponent, more->exponent, sizeof *h->exponent * N_SPAXEL) &&
-          !memcmp(h->block, more->block, h->start[N_SPAXEL] * sizeof *h->block));
+    CHECK_IS(cubix_histogram_fill_jvp(&more, &nodes, p, dot, &tables), ==, 0);
+    CHECK_IS(h->n_value, ==, more->n_value);
+    CHECK(!memcmp(h->value, more->value, h->n_value * sizeof *h->value));
+    CHECK(!memcmp(h->exponent, more->exponent, sizeof *h->exponent * N_SPAXEL));
+    CHECK(!memcmp(h->block, more->block, h->start[N_SPAXEL] * sizeof *h->block));
     cubix_histogram_free(more);
   }
   double *by_value = dense_of(cover, value_bar), *value_dot = dense_of(h, NULL);
@@ -169,7 +176,7 @@ static void test_deposit(size_t n_star)
       wrong += b.mass_formed == 0 || (p->star[i].mass_formed == 0) != (b.velocity == 0 && b.f_z == 0 && b.f_age == 0);
   }
   CHECK(n_star < 100 || negative > 100);
-  CHECK(wrong == 0);
+  CHECK_IS(wrong, ==, 0);
   CHECK_CLOSE(forward, reverse, 1e-12 * size);
   free(by_value), free(value_dot), free(value_bar), free(dot), free(bar), free(again);
   cubix_histogram_free(h);
@@ -188,7 +195,7 @@ static void test_taylor(void)
   double remainder[5];
   for (size_t i = 0; i < N_STAR; i++)
     if (fabs(p->star[i].velocity) > 160.) p->star[i].velocity = 150. * (uniform() - 0.5);
-  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables) == 0);
+  CHECK_IS(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables), ==, 0);
   double *change = dense_of(h, NULL), *here = exact_of(p, dot, 0);
   for (int e = 0; e < 5; e++) {
     double eps = pow(10., -1. - e), *there = exact_of(p, dot, eps), sum = 0;
@@ -252,7 +259,7 @@ static void test_multiply(const struct cubix_histogram *cover)
       free(bar);
       free(cube.flux);
     }
-  CHECK(n_run >= 5);
+  CHECK_IS(n_run, >=, 5);
 }
 
 /* Threads and slabs of channels, one after the other: the same bits. */
@@ -264,14 +271,14 @@ static void test_slabs(const struct cubix_histogram *cover)
   struct cubix_cube cube = cotangents(N);
   double *whole = calloc(cover->n_value, sizeof *whole), *bar = calloc(cover->n_value, sizeof *bar);
   omp_set_num_threads(1);
-  CHECK(cubix_multiply_vjp(&cube, cover, &basis, scale, whole) == 0);
+  CHECK_IS(cubix_multiply_vjp(&cube, cover, &basis, scale, whole), ==, 0);
   for (int t = 1; t <= 3; t++)
     for (int step = CUBIX_TILE; step <= 5 * CUBIX_TILE; step += CUBIX_TILE) {
       memset(bar, 0, cover->n_value * sizeof *bar);
       omp_set_num_threads(t);
       for (int first = 0; first < N; first += step) {
         struct cubix_cube slab = channels_of(&cube, first, N - first < step ? N - first : step);
-        CHECK(cubix_multiply_vjp(&slab, cover, &basis, scale, bar) == 0);
+        CHECK_IS(cubix_multiply_vjp(&slab, cover, &basis, scale, bar), ==, 0);
         free(slab.flux);
       }
       CHECK(!memcmp(whole, bar, cover->n_value * sizeof *bar));
@@ -302,17 +309,17 @@ static void test_basis(const struct cubix_histogram *h)
           }
     for (size_t i = 0; i < n; i++) bar[i] = again[i] = i % 3 ? 0.f : 1.f;
     omp_set_num_threads(1);
-    CHECK(cubix_multiply_basis_vjp(&cube, h, &basis, scale, tile, bar) == 0);
+    CHECK_IS(cubix_multiply_basis_vjp(&cube, h, &basis, scale, tile, bar), ==, 0);
     omp_set_num_threads(3);
-    CHECK(cubix_multiply_basis_vjp(tile == 1 ? &slab : &cube, h, &basis, scale, tile, again) == 0);
+    CHECK_IS(cubix_multiply_basis_vjp(tile == 1 ? &slab : &cube, h, &basis, scale, tile, again), ==, 0);
     for (size_t i = 0; i < n; i++)
       worst = check_worst(worst, fabs((double)bar[i] - (i % 3 ? 0 : 1) - sum[i]) / (size[i] + 1));
     CHECK_CLOSE(worst, 0., 1e-6);
     CHECK(!memcmp(bar, again, n * sizeof *bar));
     free(sum), free(size);
   }
-  CHECK(cubix_multiply_basis_vjp(&slab, h, &basis, scale, 0, bar) == CUBIX_EFAIL &&
-        cubix_multiply_basis_vjp(&slab, h, &basis, scale, 2, bar) == CUBIX_EFAIL);
+  CHECK_IS(cubix_multiply_basis_vjp(&slab, h, &basis, scale, 0, bar), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_multiply_basis_vjp(&slab, h, &basis, scale, 2, bar), ==, CUBIX_EFAIL);
   free(bar), free(again), free(cube.flux), free(slab.flux);
 }
 
@@ -327,9 +334,10 @@ static void test_engine(const struct cubix_placement *p, const struct cubix_hist
   struct cubix_star_bar *dot = dots(n_star), *bar = calloc(n_star, sizeof *bar);
   struct cubix_histogram *h = NULL;
   double *value_bar = calloc(cover->n_value, sizeof *value_bar), forward = 0, reverse = 0, size = 0;
-  CHECK(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables) == 0 && cubix_multiply(&cube_dot, h, &basis, scale) == 0);
-  CHECK(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, value_bar) == 0 &&
-        cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar) == 0);
+  CHECK_IS(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables), ==, 0);
+  CHECK_IS(cubix_multiply(&cube_dot, h, &basis, scale), ==, 0);
+  CHECK_IS(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, value_bar), ==, 0);
+  CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar), ==, 0);
   for (size_t i = 0; i < (size_t)N_SPAXEL * N; i++) {
     forward += (double)cube_dot.flux[i] * (double)cube_bar.flux[i];
     size += fabs((double)cube_dot.flux[i] * (double)cube_bar.flux[i]);
@@ -355,56 +363,60 @@ static void test_refused(const struct cubix_placement *p, const struct cubix_his
   double *value_bar = calloc(cover->n_value, sizeof *value_bar);
   struct cubix_tables pchip = tables;
   pchip.pchip = 1;
-  CHECK(cubix_placement_init(&none, N_SPAXEL, 0) == 0);
+  CHECK_IS(cubix_placement_init(&none, N_SPAXEL, 0), ==, 0);
   empty = cover_of(none, 3);
-  CHECK(empty->n_value == 0 && cubix_multiply_vjp(&cube, empty, &basis, scale, NULL) == 0 &&
-        cubix_histogram_fill_vjp(empty, NULL, none, &tables, NULL) == 0);
-  CHECK(cubix_histogram_fill_jvp(&h, &nodes, none, NULL, &tables) == 0 && h->n_value == 0);
-  CHECK(cubix_histogram_fill_vjp(empty, NULL, p, &tables, bar) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "cover lacks"));
-  CHECK(cubix_histogram_fill_vjp(cover, value_bar, p, &pchip, bar) == CUBIX_EFAIL);
-  CHECK(cubix_histogram_cover(&h, &nodes, p, &pchip) == CUBIX_EFAIL &&
-        cubix_histogram_fill_jvp(&h, &nodes, p, bar, &pchip) == CUBIX_EFAIL);
-  CHECK(cubix_multiply_vjp(&nothing, cover, &basis, scale, value_bar) == 0 &&
-        cubix_multiply_vjp(&dark, cover, &basis, scale, value_bar) == 0);
+  CHECK_IS(empty->n_value, ==, 0);
+  CHECK_IS(cubix_multiply_vjp(&cube, empty, &basis, scale, NULL), ==, 0);
+  CHECK_IS(cubix_histogram_fill_vjp(empty, NULL, none, &tables, NULL), ==, 0);
+  CHECK_IS(cubix_histogram_fill_jvp(&h, &nodes, none, NULL, &tables), ==, 0);
+  CHECK_IS(h->n_value, ==, 0);
+  CHECK_IS(cubix_histogram_fill_vjp(empty, NULL, p, &tables, bar), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "cover lacks");
+  CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &pchip, bar), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_histogram_cover(&h, &nodes, p, &pchip), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_histogram_fill_jvp(&h, &nodes, p, bar, &pchip), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_multiply_vjp(&nothing, cover, &basis, scale, value_bar), ==, 0);
+  CHECK_IS(cubix_multiply_vjp(&dark, cover, &basis, scale, value_bar), ==, 0);
   for (size_t i = 0; i < cover->n_value; i++)
-    if (value_bar[i] != 0) CHECK(value_bar[i] == 0);
-  CHECK(cubix_multiply_vjp(&odd, cover, &basis, scale, value_bar) == CUBIX_EFAIL);
+    if (value_bar[i] != 0) CHECK_IS(value_bar[i], ==, 0);
+  CHECK_IS(cubix_multiply_vjp(&odd, cover, &basis, scale, value_bar), ==, CUBIX_EFAIL);
   missing_tile = 1;
-  CHECK(cubix_multiply_vjp(&cube, cover, &basis, scale, value_bar) == CUBIX_EINPUT &&
-        strstr(cubix_error_message(), "no tile 1"));
+  CHECK_IS(cubix_multiply_vjp(&cube, cover, &basis, scale, value_bar), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "no tile 1");
   missing_tile = -1;
   slot[cover->block[0].row] = -1;
-  CHECK(cubix_multiply_vjp(&cube, cover, &basis, scale, value_bar) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "library row"));
+  CHECK_IS(cubix_multiply_vjp(&cube, cover, &basis, scale, value_bar), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "library row");
   for (size_t i = 0; i < p->start[N_SPAXEL]; i++)
     if (fabs(p->star[i].velocity) < 200.) bar[i].f_age = NAN;
   struct cubix_histogram *refused = NULL;
-  CHECK(cubix_histogram_fill_jvp(&refused, &nodes, p, bar, &tables) == CUBIX_EFAIL && !refused);
+  CHECK_IS(cubix_histogram_fill_jvp(&refused, &nodes, p, bar, &tables), ==, CUBIX_EFAIL);
+  CHECK(!refused);
   free(cube.flux), free(odd.flux), free(nothing.flux), free(dark.flux), free(bar), free(value_bar);
   cubix_histogram_free(empty);
   cubix_histogram_free(h);
   cubix_placement_free(none);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_cover();
-  test_survey();
-  test_deposit(1);
-  test_deposit(N_STAR);
-  test_deposit(60000);                /* half of them in one spaxel: shared by all threads */
-  test_taylor();
+  check_init(argc, argv);
+  CASE(test_cover());
+  CASE(test_survey());
+  CASE(test_deposit(1));
+  CASE(test_deposit(N_STAR));
+  CASE(test_deposit(60000));                /* half of them in one spaxel: shared by all threads */
+  CASE(test_taylor());
   struct cubix_placement *p = stars(N_STAR, 4.);
   struct cubix_histogram *cover = cover_of(p, 2), *h = NULL;
   int32_t exponent[N_SPAXEL];
   scale_of(exponent, p);
-  CHECK(cubix_histogram_build(&h, &nodes, exponent, p, &tables) == 0);
-  test_multiply(cover);
-  test_slabs(cover);
-  test_basis(h);
-  test_engine(p, cover);
-  test_refused(p, cover);
+  CHECK_IS(cubix_histogram_build(&h, &nodes, exponent, p, &tables), ==, 0);
+  CASE(test_multiply(cover));
+  CASE(test_slabs(cover));
+  CASE(test_basis(h));
+  CASE(test_engine(p, cover));
+  CASE(test_refused(p, cover));
   cubix_histogram_free(cover);
   cubix_histogram_free(h);
   cubix_placement_free(p);

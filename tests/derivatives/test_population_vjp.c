@@ -12,15 +12,6 @@ static const struct cubix_tables tables = {
   .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age
 };
 
-static double uniform(void)
-{
-  static uint64_t x = 88172645463325252u;
-  x ^= x << 13;
-  x ^= x >> 7;
-  x ^= x << 17;
-  return (double)(x >> 11) * 0x1p-53;
-}
-
 /* Splines against differences of their values; the slopes keep the light. */
 static void test_slopes(void)
 {
@@ -64,8 +55,8 @@ static void test_mix(int n_z, int n_age, int pchip)
       forward += dot[k] * (bar[k] = uniform() - 0.5);
     }
     cubix_mix_of_vjp(&v, &star, bar, &z_bar, &age_bar);
-    if (n_z == 1) CHECK(z_bar == 0.25);
-    if (n_age == 1) CHECK(age_bar == -1);
+    if (n_z == 1) CHECK_IS(z_bar, ==, 0.25);
+    if (n_age == 1) CHECK_IS(age_bar, ==, -1);
     CHECK_CLOSE((z_bar - 0.25) * z_dot + (age_bar + 1) * age_dot, forward, 1e-14);
   }
 }
@@ -94,27 +85,34 @@ static void test_locate(void)
     cubix_locate_vjp(&v, x, age, &low, &bar, &z_bar, &age_bar);
     cubix_locate_jvp(&v, x, age, &low, 0.7 * x, 1.3 * age, &dot);
     CHECK_CLOSE((z_bar - 3) * 0.7 * x + (age_bar + 2) * 1.3 * age, bar.f_z * dot.f_z + bar.f_age * dot.f_age, 1e-12);
-    if (clamped & CUBIX_CLAMP_Z) CHECK(dot.f_z == 0 && z_bar == 3);
+    if (clamped & CUBIX_CLAMP_Z) {
+      CHECK_IS(dot.f_z, ==, 0);
+      CHECK_IS(z_bar, ==, 3);
+    }
     else if (i % 3 && low.iz == high.iz) CHECK_CLOSE(dot.f_z, 0.7 * (high.f_z - low.f_z) / h, 1e-5);
-    if (clamped & CUBIX_CLAMP_AGE) CHECK(dot.f_age == 0 && age_bar == -2);
+    if (clamped & CUBIX_CLAMP_AGE) {
+      CHECK_IS(dot.f_age, ==, 0);
+      CHECK_IS(age_bar, ==, -2);
+    }
     else if (i % 5 && low.ia == high.ia) CHECK_CLOSE(dot.f_age, 1.3 * (high.f_age - low.f_age) / h, 1e-5);
   }
   static const double end[] = { 0., -1., 1e-3, 1e-4, 1e300, HUGE_VAL, -HUGE_VAL, NAN };
-  for (int i = 0; i < 8; i++) CHECK(slope_at(log_z, N_Z, end[i]) == 0);
-  CHECK(slope_at(log_z, 1, 1e-2) == 0);
+  for (int i = 0; i < 8; i++) CHECK_IS(slope_at(log_z, N_Z, end[i]), ==, 0);
+  CHECK_IS(slope_at(log_z, 1, 1e-2), ==, 0);
   CHECK_CLOSE(slope_at(log_age, N_AGE, 1.) * log(10.), 1 / 0.5, 1e-12);   /* at log age 0: of 0 .. 0.5 */
   CHECK_CLOSE(slope_at(log_z, N_Z, 1e-2) * 1e-2 * log(10.), 1 / 0.5, 1e-12);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_slopes();
+  check_init(argc, argv);
+  CASE(test_slopes());
   for (int pchip = 0; pchip < 2; pchip++) {
-    test_mix(N_Z, N_AGE, pchip);
-    test_mix(1, N_AGE, pchip);
-    test_mix(N_Z, 1, pchip);
-    test_mix(1, 1, pchip);
+    CASE_OF(test_mix(N_Z, N_AGE, pchip), "Z and age%s", pchip ? ", pchip" : "");
+    CASE_OF(test_mix(1, N_AGE, pchip), "age%s", pchip ? ", pchip" : "");
+    CASE_OF(test_mix(N_Z, 1, pchip), "Z%s", pchip ? ", pchip" : "");
+    CASE_OF(test_mix(1, 1, pchip), "one row%s", pchip ? ", pchip" : "");
   }
-  test_locate();
+  CASE(test_locate());
   return check_done();
 }

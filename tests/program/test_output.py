@@ -25,7 +25,7 @@ UNIT = 1e-20 * u.erg / u.s / u.cm**2 / u.AA
 
 def write(folder, *values, files="made.fits", status=0):
     """Run test_output; the folder holds what it wrote."""
-    result = harness.run("test_output", [f"OutputFile={files}", *values], cwd=folder)
+    result = harness.run("test_output", ["write", f"OutputFile={files}", *values], cwd=folder)
     assert result.status == status, result.err
     return result
 
@@ -109,7 +109,7 @@ def test_noise_obeys_the_variance_and_the_seed(tmp_path, made):
     for threads in (1, 2):          # the noise is that of the voxel, whoever draws it
         again = tmp_path / str(threads)
         again.mkdir()
-        assert harness.run("test_output", ["OutputFile=made.fits", *NOISE], cwd=again, threads=threads).status == 0
+        assert harness.run("test_output", ["write", "OutputFile=made.fits", *NOISE], cwd=again, threads=threads).status == 0
         assert np.array_equal(fits.getdata(again / "made.fits", "DATA"), data)
     other = tmp_path / "other"
     other.mkdir()

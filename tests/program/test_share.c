@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "mpi/cubix-mpi.h"
 #include "physics/paint.h"
-#include "physics/random.h"
 
 enum {
   N_X = 12,
@@ -55,28 +54,24 @@ void *__wrap_cubix_reserve(unsigned long n, unsigned long size)
 
 /* ---- a galaxy -------------------------------------------------------------------------------- */
 
-static double uniform(uint32_t star, uint32_t what)
-{
-  const uint32_t key[2] = { 7, 7 }, counter[4] = { star, what, 0, 0 };
-  uint32_t word[4];
-  cubix_philox(word, counter, key);
-  return cubix_uniform(word[0], word[1]);
-}
-
 /* Spaxel of star i: half of them in one, none in every fifth. */
 static size_t spaxel_of(uint32_t i, size_t n_spaxel)
 {
-  size_t s = (size_t)(uniform(i, 0) * (double)n_spaxel);
-  if (uniform(i, 1) < 0.5) return GIANT;
+  size_t s = (size_t)(uniform_of(i, 0) * (double)n_spaxel);
+  if (uniform_of(i, 1) < 0.5) return GIANT;
   return s % 5 ? s : s + 1;
 }
 
 static struct cubix_star star_of(uint32_t i, int n_z, int n_age)
 {
-  double v = 2 * uniform(i, 3) - 1;
+  double v = 2 * uniform_of(i, 3) - 1;
   struct cubix_star star = {
-    pow(10, 3 + 3 * uniform(i, 2)),       180 * v + (uniform(i, 4) < 0.02 ? 900 * v : 0), uniform(i, 5), uniform(i, 6),
-    (int16_t)(uniform(i, 7) * (n_z - 1)), (int16_t)(uniform(i, 8) * (n_age - 1))
+    pow(10, 3 + 3 * uniform_of(i, 2)),
+    180 * v + (uniform_of(i, 4) < 0.02 ? 900 * v : 0),
+    uniform_of(i, 5),
+    uniform_of(i, 6),
+    (int16_t)(uniform_of(i, 7) * (n_z - 1)),
+    (int16_t)(uniform_of(i, 8) * (n_age - 1))
   };
   return star;
 }
@@ -175,13 +170,15 @@ static void test_histograms(uint32_t n, int split)
       heaviest[s] = check_worst(heaviest[s], whole->star[i].mass_formed);
   }
   cubix_histogram_scale(of_all, count, heaviest, N_SPAXEL);
-  CHECK(scale(&exponent, mine) == 0);
-  CHECK(memcmp(exponent, of_all, sizeof of_all) == 0);
-  CHECK(cubix_histogram_build(&want, &nodes, of_all, whole, &tables) == 0);
-  CHECK(cubix_histogram_build(&shared, &nodes, exponent, mine, &tables) == 0);
-  CHECK(cubix_mpi_histogram_share(&shared) == 0);
-  CHECK(shared->n_spaxel == N_SPAXEL && shared->nodes.n == nodes.n && shared->n_value == want->n_value);
-  CHECK(hash_histogram(shared) == hash_histogram(want));
+  CHECK_IS(scale(&exponent, mine), ==, 0);
+  CHECK_IS(memcmp(exponent, of_all, sizeof of_all), ==, 0);
+  CHECK_IS(cubix_histogram_build(&want, &nodes, of_all, whole, &tables), ==, 0);
+  CHECK_IS(cubix_histogram_build(&shared, &nodes, exponent, mine, &tables), ==, 0);
+  CHECK_IS(cubix_mpi_histogram_share(&shared), ==, 0);
+  CHECK_IS(shared->n_spaxel, ==, N_SPAXEL);
+  CHECK_IS(shared->nodes.n, ==, nodes.n);
+  CHECK_IS(shared->n_value, ==, want->n_value);
+  CHECK_IS(hash_histogram(shared), ==, hash_histogram(want));
   CHECK(n == 0 || want->n_value > 0);
   print_once(split ? "histogram on the last rank" : "histogram", (int)n, hash_histogram(shared));
   cubix_histogram_free(shared);
@@ -197,9 +194,9 @@ static void test_far(uint32_t n, int split)
   struct cubix_placement *mine = my_part(n, split, N_SPAXEL, N_Z, N_AGE), *whole = place(0, n, N_SPAXEL, N_Z, N_AGE),
                          *outliers = NULL, *own = NULL;
   struct cubix_outliers noted = { 0 };
-  CHECK(cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach) == 0);
-  CHECK(cubix_mpi_outliers_gather(&outliers, &noted, N_SPAXEL, 1) == 0);
-  CHECK(cubix_mpi_outliers_gather(&own, &noted, N_SPAXEL, 0) == 0);
+  CHECK_IS(cubix_mpi_outliers_add(&noted, mine, cubix_placement_beyond, &reach), ==, 0);
+  CHECK_IS(cubix_mpi_outliers_gather(&outliers, &noted, N_SPAXEL, 1), ==, 0);
+  CHECK_IS(cubix_mpi_outliers_gather(&own, &noted, N_SPAXEL, 0), ==, 0);
   cubix_mpi_outliers_free(&noted);
   size_t at = 0, wrong = 0;
   for (size_t s = 0; s < N_SPAXEL; s++) {
@@ -211,8 +208,10 @@ static void test_far(uint32_t n, int split)
                  a->f_age != b->f_age || a->iz != b->iz || a->ia != b->ia;
       }
   }
-  CHECK(wrong == 0 && outliers->start[N_SPAXEL] == at && (n < 300 || at > n / 300));
-  CHECK((size_t)cubix_mpi_sum_int((int64_t)own->start[N_SPAXEL]) == at);
+  CHECK_IS(wrong, ==, 0);
+  CHECK_IS(outliers->start[N_SPAXEL], ==, at);
+  CHECK(n < 300 || at > n / 300);
+  CHECK_IS((size_t)cubix_mpi_sum_int((int64_t)own->start[N_SPAXEL]), ==, at);
   cubix_placement_free(mine);
   cubix_placement_free(whole);
   cubix_placement_free(outliers);
@@ -247,7 +246,8 @@ static void test_no_memory(void)
     cubix_placement_free(outliers);
     cubix_error_clear();
   }
-  CHECK(status == CUBIX_OK && failed > (cubix_mpi_size() > 1 ? 15 : 5));
+  CHECK_IS(status, ==, CUBIX_OK);
+  CHECK_IS(failed, >, cubix_mpi_size() > 1 ? 15 : 5);
   cubix_placement_free(mine);
 }
 
@@ -381,27 +381,33 @@ static void test_audit(struct stage_set *set, int split)
                          *whole = place(0, 800, N_SPAXEL, N_Z, N_AGE), *none = my_part(0, split, N_SPAXEL, N_Z, N_AGE);
   struct cubix_audit found = { 0 };
   paint(set, whole);
-  CHECK(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM) == 0);
-  CHECK(found.n_voxel > 50 && found.n_voxel <= CUBIX_AUDIT_MOST && found.worst > 0 && found.worst < 2e-6);
+  CHECK_IS(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM), ==, 0);
+  CHECK_IS(found.n_voxel, >, 50);
+  CHECK_IS(found.n_voxel, <=, CUBIX_AUDIT_MOST);
+  CHECK_IS(found.worst, >, 0);
+  CHECK_IS(found.worst, <, 2e-6);
   if (cubix_mpi_rank() == 0) printf("same: audit %d voxels, worst %.6e\n", found.n_voxel, found.worst);
-  CHECK(audit(&found, set, mine, 1, 1e-12, CUBIX_HISTOGRAM) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "Engine direct"));
+  CHECK_IS(audit(&found, set, mine, 1, 1e-12, CUBIX_HISTOGRAM), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "Engine direct");
   /* all covered channels count */
-  CHECK(audit(&found, set, mine, 1, 1e-2, CUBIX_DIRECT) == CUBIX_EFAIL && strstr(cubix_error_message(), "report"));
+  CHECK_IS(audit(&found, set, mine, 1, 1e-2, CUBIX_DIRECT), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "report");
 
   spoil(set, N_SPAXEL, 3, 1.0003);                          /* a third of the channels */
-  CHECK(audit(&found, set, mine, 2, 1e-4, CUBIX_HISTOGRAM) == CUBIX_EFAIL);
+  CHECK_IS(audit(&found, set, mine, 2, 1e-4, CUBIX_HISTOGRAM), ==, CUBIX_EFAIL);
   CHECK_CLOSE(found.worst, 3e-4, 3e-6);
-  CHECK(audit(&found, set, mine, 2, 1e-3, CUBIX_HISTOGRAM) == CUBIX_OK);
+  CHECK_IS(audit(&found, set, mine, 2, 1e-3, CUBIX_HISTOGRAM), ==, CUBIX_OK);
   paint(set, whole);
   spoil(set, N_SPAXEL, 4, NAN);
-  CHECK(audit(&found, set, mine, 3, 1e-2, CUBIX_HISTOGRAM) == CUBIX_EFAIL && isnan(found.worst));
-  CHECK(audit(&found, set, none, 1, 1e-5, CUBIX_HISTOGRAM) == CUBIX_OK && found.n_voxel == 0);
+  CHECK_IS(audit(&found, set, mine, 3, 1e-2, CUBIX_HISTOGRAM), ==, CUBIX_EFAIL);
+  CHECK(isnan(found.worst));
+  CHECK_IS(audit(&found, set, none, 1, 1e-5, CUBIX_HISTOGRAM), ==, CUBIX_OK);
+  CHECK_IS(found.n_voxel, ==, 0);
 
   paint(set, whole);
   if (cubix_mpi_rank() == 0) set->cube.n_lambda = 0;        /* channels that nobody holds */
-  CHECK(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM) == CUBIX_EFAIL &&
-        strstr(cubix_error_message(), "held by 0 ranks"));
+  CHECK_IS(audit(&found, set, mine, 1, 1e-5, CUBIX_HISTOGRAM), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "held by 0 ranks");
   cubix_error_clear();
   cubix_placement_free(mine);
   cubix_placement_free(whole);
@@ -418,37 +424,46 @@ static void test_draw(void)
   for (int i = 0; i < 100; i++) many[i] = 1000000000;
   for (int i = 0; i < 100; i += 3) count[i] = 1 + (uint64_t)i;
   for (int k = 10; k < 30; k++) covered[k] = 1;
-  CHECK(cubix_audit_draw(a, &n_a, count, 100, covered, 50, 5) == 0 && n_a > 48 && n_a <= CUBIX_AUDIT_MOST);
+  CHECK_IS(cubix_audit_draw(a, &n_a, count, 100, covered, 50, 5), ==, 0);
+  CHECK_IS(n_a, >, 48);
+  CHECK_IS(n_a, <=, CUBIX_AUDIT_MOST);
   for (int i = 0; i < n_a; i++) {
     wrong += a[i].spaxel % 3 != 0 || a[i].n_star != 1 + a[i].spaxel || a[i].channel < 10 || a[i].channel >= 30;
     for (int j = 0; j < i; j++) wrong += a[i].spaxel == a[j].spaxel && a[i].channel == a[j].channel;
   }
-  CHECK(wrong == 0);
-  CHECK(cubix_audit_draw(b, &n_b, count, 100, covered, 50, 6) == 0);
+  CHECK_IS(wrong, ==, 0);
+  CHECK_IS(cubix_audit_draw(b, &n_b, count, 100, covered, 50, 6), ==, 0);
   for (int i = 0; i < n_a && i < n_b; i++) differ += a[i].spaxel != b[i].spaxel || a[i].channel != b[i].channel;
-  CHECK(differ > 40);
-  CHECK(cubix_audit_draw(b, &n_b, many, 100, covered, 50, 5) == 0 && n_b == CUBIX_AUDIT_LEAST);
-  CHECK(cubix_audit_draw(b, &n_b, count, 1, covered + 10, 1, 5) == 0 && n_b == 1 && b[0].spaxel == 0 &&
-        b[0].channel == 0);
-  CHECK(cubix_audit_draw(b, &n_b, count, 100, covered, 10, 5) == 0 && n_b == 0);
-  CHECK(cubix_audit_draw(b, &n_b, count + 1, 2, covered, 50, 5) == 0 && n_b == 0);
+  CHECK_IS(differ, >, 40);
+  CHECK_IS(cubix_audit_draw(b, &n_b, many, 100, covered, 50, 5), ==, 0);
+  CHECK_IS(n_b, ==, CUBIX_AUDIT_LEAST);
+  CHECK_IS(cubix_audit_draw(b, &n_b, count, 1, covered + 10, 1, 5), ==, 0);
+  CHECK_IS(n_b, ==, 1);
+  CHECK_IS(b[0].spaxel, ==, 0);
+  CHECK_IS(b[0].channel, ==, 0);
+  CHECK_IS(cubix_audit_draw(b, &n_b, count, 100, covered, 10, 5), ==, 0);
+  CHECK_IS(n_b, ==, 0);
+  CHECK_IS(cubix_audit_draw(b, &n_b, count + 1, 2, covered, 50, 5), ==, 0);
+  CHECK_IS(n_b, ==, 0);
 }
 
 int main(int argc, char **argv)
 {
+  static const char *const split_name[] = { "shared out", "all on the last rank" };
   static struct stage_set set;
+  check_init(argc, argv);
   if (cubix_mpi_start(&argc, &argv)) return 1;
   for (int split = 0; split < N_SPLIT; split++) {
     static const uint32_t number[] = { 0, 1, 7, 300, 20000 };
     for (size_t i = 0; i < sizeof number / sizeof *number; i++) {
-      test_histograms(number[i], split);
-      test_far(number[i], split);
+      CASE_OF(test_histograms(number[i], split), "%u stars, %s", (unsigned)number[i], split_name[split]);
+      CASE_OF(test_far(number[i], split), "%u stars, %s", (unsigned)number[i], split_name[split]);
     }
   }
-  test_no_memory();
+  CASE(test_no_memory());
   set_up(&set);
-  for (int split = 0; split < N_SPLIT; split++) test_audit(&set, split);
-  test_draw();
+  for (int split = 0; split < N_SPLIT; split++) CASE_OF(test_audit(&set, split), "%s", split_name[split]);
+  CASE(test_draw());
   free(set.cube.flux);
   int failed = check_done();
   return cubix_mpi_finish(cubix_mpi_sum_int(failed) ? CUBIX_EFAIL : CUBIX_OK);

@@ -17,18 +17,21 @@ static void b_splines(void)
 {
   struct cubix_nodes nodes = cubix_basis_nodes(600, 40);
   double w[CUBIX_N_WEIGHT], f = 0;
-  CHECK(nodes.n == 36);
-  CHECK(cubix_basis_nodes(600, 25).n == 54 && cubix_basis_nodes(100, 30).n == 13);
-  CHECK(cubix_node_of(&nodes, 600.01, &f) == -1 && cubix_node_of(&nodes, -600.01, &f) == -1 &&
-        cubix_node_of(&nodes, NAN, &f) == -1);
+  CHECK_IS(nodes.n, ==, 36);
+  CHECK_IS(cubix_basis_nodes(600, 25).n, ==, 54);
+  CHECK_IS(cubix_basis_nodes(100, 30).n, ==, 13);
+  CHECK_IS(cubix_node_of(&nodes, 600.01, &f), ==, -1);
+  CHECK_IS(cubix_node_of(&nodes, -600.01, &f), ==, -1);
+  CHECK_IS(cubix_node_of(&nodes, NAN, &f), ==, -1);
   for (int i = 0; i <= 480; i++) {
     double v = -600 + 2.5 * i, sum = 0, mean = 0;
     int j = cubix_node_of(&nodes, v, &f);
-    CHECK(j >= 0 && j + CUBIX_N_WEIGHT <= nodes.n);
+    CHECK_IS(j, >=, 0);
+    CHECK_IS(j + CUBIX_N_WEIGHT, <=, nodes.n);
     cubix_node_weights(f, w);
     for (int q = 0; q < CUBIX_N_WEIGHT; q++) {
       CHECK_CLOSE(w[q], cox_de_boor(6, f + 5 - q), 1e-15);
-      CHECK(w[q] >= 0);
+      CHECK_IS(w[q], >=, 0);
       sum += w[q];
       mean += w[q] * (-nodes.reach + (j + q - 2) * nodes.step);
     }
@@ -41,17 +44,18 @@ static void b_splines(void)
 static void pixel_weights(const struct lab *lab)
 {
   const struct cubix_tables *v = &lab->templates.tables;
-  unsigned state = 3;
   double lo = lab->knot[0], hi = lab->knot[N_KNOT - 1];
   for (int trial = 0; trial < 300; trial++) {
-    double x0 = lo - 3 + (hi - lo + 6) * uniform(&state), x1 = x0 + (trial % 3 ? 1.25 : 20) * uniform(&state),
+    double x0 = lo - 3 + (hi - lo + 6) * uniform(), x1 = x0 + (trial % 3 ? 1.25 : 20) * uniform(),
            w[2 * 40] = { 0 }, sum = 0;
     int first, n = cubix_pixel_knots(v, x0, x1, &first), t = trial % N_ROW;
-    CHECK(n <= 40 && first >= 0 && first + n <= N_KNOT);
+    CHECK_IS(n, <=, 40);
+    CHECK_IS(first, >=, 0);
+    CHECK_IS(first + n, <=, N_KNOT);
     cubix_pixel_add(v, x0, x1, 1, first, w);
     for (int q = 0; q < 2 * n; q++) sum += w[q] * (double)v->row[t * v->row_stride + 2 * first + q];
     CHECK_CLOSE(sum, quadrature(lab, t, x0, x1), 1e-13);
-    CHECK((n > 0) == (x1 > lo && x0 < hi));
+    CHECK_IS(n > 0, ==, x1 > lo && x0 < hi);
   }
 }
 
@@ -73,26 +77,28 @@ static void accuracy(const struct lab *lab)
   double step = 100;
   for (int i = 0; i < 3; i++) {
     struct cubix_basis *basis = build(lab, tolerance[i], "none", NULL);
-    unsigned state = 5;
     double worst = 0;
     CHECK(basis != NULL);
     if (!basis) continue;
     float **tile = tiles_of(basis);
-    CHECK(basis->certified > 0 && 1.1 * basis->certified <= 0.8 * tolerance[i]);
-    CHECK(basis->nodes.step <= step);
+    CHECK_IS(basis->certified, >, 0);
+    CHECK_IS(1.1 * basis->certified, <=, 0.8 * tolerance[i]);
+    CHECK_IS(basis->nodes.step, <=, step);
     step = basis->nodes.step;
-    CHECK(basis->n_template == N_ROW && basis->n_tile == 3 && basis->nodes.reach >= REACH);
+    CHECK_IS(basis->n_template, ==, N_ROW);
+    CHECK_IS(basis->n_tile, ==, 3);
+    CHECK_IS(basis->nodes.reach, >=, REACH);
     for (int trial = 0; trial < 20000; trial++) {
-      int t = (int)(N_ROW * uniform(&state)), k = (int)(N_LAMBDA * uniform(&state));
-      double v = REACH * (2 * uniform(&state) - 1), b = channel_at(lab, t, k, v);
+      int t = (int)(N_ROW * uniform()), k = (int)(N_LAMBDA * uniform());
+      double v = REACH * (2 * uniform() - 1), b = channel_at(lab, t, k, v);
       /* beyond the end nothing to be relative to */
       if (basis->ending[t] && (basis->at_end[k] || lab->edge[k] / lab->templates.tables.one_plus_z > 5150)) continue;
       worst = check_worst(worst, fabs(from_basis(basis, tile, t, k, v) - b) / b);
     }
-    CHECK(worst > 0.2 * basis->certified);       /* the certificate is no idle bound */
+    CHECK_IS(worst, >, 0.2 * basis->certified);       /* the certificate is no idle bound */
     CHECK_CLOSE(worst, 0, 1.1 * basis->certified + 2e-7);
     for (size_t j = 0; j < (size_t)N_ROW * (size_t)basis->nodes.n; j++)
-      CHECK(tile[2][j * CUBIX_TILE + N_LAMBDA % CUBIX_TILE] == 0);
+      CHECK_IS(tile[2][j * CUBIX_TILE + N_LAMBDA % CUBIX_TILE], ==, 0);
     tiles_free(basis, tile);
     cubix_basis_free(basis);
   }
@@ -117,15 +123,19 @@ static void subset(const struct lab *lab)
   only[4] = only[20] = only[36] = 1;
   struct cubix_basis *all = NULL, *few = NULL;
   struct cubix_nodes nodes = cubix_basis_nodes(REACH, 15);
-  CHECK(cubix_basis_init(&all, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK &&
-        cubix_basis_init(&few, &lab->templates, &nodes, only, 1e-4) == CUBIX_OK);
-  CHECK(few->n_template == 3 && few->slot[4] == 0 && few->slot[20] == 1 && few->slot[36] == 2 && few->slot[5] == -1);
-  CHECK(cubix_basis_keep(all, 1) == CUBIX_OK);
+  REQUIRE(cubix_basis_init(&all, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK);
+  CHECK_IS(cubix_basis_init(&few, &lab->templates, &nodes, only, 1e-4), ==, CUBIX_OK);
+  CHECK_IS(few->n_template, ==, 3);
+  CHECK_IS(few->slot[4], ==, 0);
+  CHECK_IS(few->slot[20], ==, 1);
+  CHECK_IS(few->slot[36], ==, 2);
+  CHECK_IS(few->slot[5], ==, -1);
+  CHECK_IS(cubix_basis_keep(all, 1), ==, CUBIX_OK);
   struct cubix_basis_state *state = all->state;
   int i = 1;
   double worst = 0;
-  CHECK(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], &worst, 1) == CUBIX_OK &&
-        worst > 0);
+  CHECK_IS(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], &worst, 1), ==, CUBIX_OK);
+  CHECK_IS(worst, >, 0);
   float **a = tiles_of(all), **b = tiles_of(few);
   for (int tile = 0; tile < 3; tile++)
     for (int t = 0; t < N_ROW; t++)
@@ -143,9 +153,13 @@ static void subset(const struct lab *lab)
  * is NaN stays the worst of its row. */
 static void not_a_number(void)
 {
-  CHECK(isnan(check_worst(check_worst(1, NAN), 2)) && isnan(check_worst(NAN, 0)) && check_worst(1, 2) == 2 &&
-        check_worst(2, 1) == 2);
-  CHECK(isnan(cubix_worst(cubix_worst(1, (double)NAN), 2)) && cubix_worst(1, 2) == 2 && cubix_worst(2, 1) == 2);
+  CHECK(isnan(check_worst(check_worst(1, NAN), 2)));
+  CHECK(isnan(check_worst(NAN, 0)));
+  CHECK_IS(check_worst(1, 2), ==, 2);
+  CHECK_IS(check_worst(2, 1), ==, 2);
+  CHECK(isnan(cubix_worst(cubix_worst(1, (double)NAN), 2)));
+  CHECK_IS(cubix_worst(1, 2), ==, 2);
+  CHECK_IS(cubix_worst(2, 1), ==, 2);
   struct lab *lab = malloc(sizeof *lab);
   struct cubix_basis *basis = NULL;
   struct cubix_nodes nodes = cubix_basis_nodes(REACH, 15);
@@ -159,11 +173,11 @@ static void not_a_number(void)
   struct cubix_forms forms = { .n = 3, .first = first, .count = count, .at = at, .weight = &weight };
   lab_init(lab, 1.02, 1, 5075);
   lab->row[20 * lab->templates.tables.row_stride + 2 * (N_KNOT / 2)] = (cubix_real)NAN;
-  CHECK(cubix_basis_init(&basis, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK &&
-        cubix_basis_keep(basis, 1) == CUBIX_OK);
+  REQUIRE(cubix_basis_init(&basis, &lab->templates, &nodes, NULL, 1e-4) == CUBIX_OK);
+  CHECK_IS(cubix_basis_keep(basis, 1), ==, CUBIX_OK);
   struct cubix_basis_state *state = basis->state;
-  CHECK(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], worst, 1) == CUBIX_EFAIL);
-  CHECK(strstr(cubix_error_message(), "not finite") != NULL);
+  CHECK_IS(cubix_basis_fit_tiles(&state->fit, state->row, N_ROW, &i, 1, &state->kept[1], worst, 1), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "not finite");
   cubix_basis_free(basis);
   free(lab);
   for (int lane = 0; lane < CUBIX_BASIS_FIT_LANE; lane++) {
@@ -192,16 +206,20 @@ static void edges(void)
       for (int j = 0; j < basis->nodes.n && !lab->covered[k]; j++) {
         double b = channel_at(lab, 7, k, -basis->nodes.reach + (j - 2) * basis->nodes.step);
         float d = tile[k / CUBIX_TILE][((size_t)7 * (size_t)basis->nodes.n + (size_t)j) * CUBIX_TILE + k % CUBIX_TILE];
-        CHECK(d == 0 && (b == 0 || (basis->at_end[k] && basis->ending[7])));
+        CHECK_IS(d, ==, 0);
+        CHECK(b == 0 || (basis->at_end[k] && basis->ending[7]));
         n_open += b > 0;
         n_empty += b == 0;
       }
     }
-    CHECK(n_open > 50 && n_empty > 50);
+    CHECK_IS(n_open, >, 50);
+    CHECK_IS(n_empty, >, 50);
     /* just inside: covered, and as good as elsewhere, although the fit's own margin looks beyond the library */
     int k = 0;
     while (!lab->covered[k]) k++;
-    CHECK(k > 10 && k < N_LAMBDA / 2 && !basis->at_end[k]);
+    CHECK_IS(k, >, 10);
+    CHECK(k < N_LAMBDA / 2);
+    CHECK(!basis->at_end[k]);
     for (int i = -300; i <= 300; i += 7)
       CHECK_CLOSE(from_basis(basis, tile, 7, k, i) / channel_at(lab, 7, k, i), 1, 1.1 * basis->certified + 2e-7);
     tiles_free(basis, tile);
@@ -223,24 +241,28 @@ static void ending(const struct lab *lab)
     if (rest < 5110) CHECK(!basis->at_end[k]);
     CHECK(!basis->unbounded[k]);
   }
-  for (int t = 0; t < N_ROW && basis; t++) CHECK(basis->ending[t] == (t == ENDING));
-  CHECK(basis && n > 10 && n < N_LAMBDA && n == basis->n_at_end);
+  for (int t = 0; t < N_ROW && basis; t++) CHECK_IS(basis->ending[t], ==, t == ENDING);
+  REQUIRE(basis);
+  CHECK_IS(n, >, 10);
+  CHECK_IS(n, <, N_LAMBDA);
+  CHECK_IS(n, ==, basis->n_at_end);
   cubix_basis_free(basis);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   struct lab *lab = malloc(sizeof *lab);
   lab_init(lab, 1.2, 1, 5040);
-  CHECK(cubix_mpi_start(NULL, NULL) == CUBIX_OK);
-  b_splines();
-  pixel_weights(lab);
-  accuracy(lab);
-  refusal();
-  subset(lab);
-  not_a_number();
-  edges();
-  ending(lab);
+  CHECK_IS(cubix_mpi_start(NULL, NULL), ==, CUBIX_OK);
+  CASE(b_splines());
+  CASE(pixel_weights(lab));
+  CASE(accuracy(lab));
+  CASE(refusal());
+  CASE(subset(lab));
+  CASE(not_a_number());
+  CASE(edges());
+  CASE(ending(lab));
   cubix_mpi_finish(0);
   free(lab);
   return check_done();

@@ -10,20 +10,10 @@
 #include "cube/placement.h"
 #include "instrument/instrument.h"
 #include "physics/deposit.h"
-#include "physics/random.h"
 
 enum { N_X = 31, N_Y = 26, MARGIN = 3, N_STAR = 200 };
 
 static const enum cubix_deposit_kind smooth[] = { CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC, CUBIX_DEPOSIT_GAUSSIAN };
-static uint32_t drawn;
-
-static double draw(double low, double high)
-{
-  const uint32_t key[2] = { 5, 7 }, counter[4] = { drawn++, 0, 0, 0 };
-  uint32_t word[4];
-  cubix_philox(word, counter, key);
-  return low + (high - low) * cubix_uniform(word[0], word[1]);
-}
 
 static void set_roll(struct cubix_tables *v, double roll)
 {
@@ -81,7 +71,7 @@ static void check_moments(enum cubix_deposit_kind kind, double length)
       for (int kx = 0; kx < foot.n[0]; kx++) {
         double w = cubix_deposit_weight(&foot, kx, ky, NULL), x = foot.first[0] + kx - MARGIN + 0.5 - at[0],
                y = foot.first[1] + ky - MARGIN + 0.5 - at[1];
-        CHECK(w >= 0);
+        CHECK_IS(w, >=, 0);
         sum += w;
         m[0] += w * x;
         m[1] += w * y;
@@ -121,12 +111,12 @@ static void check_borders(enum cubix_deposit_kind kind, double length)
             qy = y - foot.first[1];
         int painted = x >= 0 && x < N_X && y >= 0 && y < N_Y,
             mine = seen && qx >= 0 && qx < foot.n[0] && qy >= 0 && qy < foot.n[1];
-        CHECK(painted == mine);
+        CHECK_IS(painted, ==, mine);
         if (!mine) continue;
         CHECK_CLOSE(cubix_deposit_weight(&foot, qx, qy, NULL), cubix_deposit_weight(&whole, kx, ky, NULL), 1e-14);
         overlap++;
       }
-    CHECK(overlap == (seen ? foot.n[0] * foot.n[1] : 0));
+    CHECK_IS(overlap, ==, seen ? foot.n[0] * foot.n[1] : 0);
     partial += seen && overlap < whole.n[0] * whole.n[1];
   }
   CHECK(kind == CUBIX_DEPOSIT_NEAREST || partial > 3);
@@ -146,7 +136,9 @@ static void check_wide(void)
   struct cubix_tables v = make_view(CUBIX_DEPOSIT_GAUSSIAN, 0);
   double position[3] = { 0 }, length = 1e9;
   struct cubix_foot foot;
-  CHECK(cubix_foot_of(&v, position, length, &foot) && foot.n[0] == N_X && foot.n[1] == N_Y);
+  CHECK(cubix_foot_of(&v, position, length, &foot));
+  CHECK_IS(foot.n[0], ==, N_X);
+  CHECK_IS(foot.n[1], ==, N_Y);
   double w = cubix_deposit_weight(&foot, 0, 0, NULL), sigma = length * v.arcsec_per_kpc * v.inv_pixel_x;
   CHECK_CLOSE(w * 2 * acos(-1) * sigma * length * v.arcsec_per_kpc * v.inv_pixel_y, 1, 1e-6);
 }
@@ -183,7 +175,7 @@ static void check_slopes(enum cubix_deposit_kind kind, double length)
       for (int kx = 0; kx < foot.n[0]; kx++) {
         struct cubix_deposit_slope s;
         double w[6], alone = cubix_deposit_weight(&foot, kx, ky, NULL);
-        CHECK(cubix_deposit_weight(&foot, kx, ky, &s) == alone);
+        CHECK_IS(cubix_deposit_weight(&foot, kx, ky, &s), ==, alone);
         for (int q = 0; q < 6; q++) w[q] = cubix_deposit_weight(&near[q], kx, ky, NULL);
         CHECK_CLOSE(s.at[0], (w[0] - w[1]) / (2 * h), 3e-9);
         CHECK_CLOSE(s.at[1], (w[2] - w[3]) / (2 * h), 3e-9);
@@ -191,7 +183,7 @@ static void check_slopes(enum cubix_deposit_kind kind, double length)
         compared++;
       }
   }
-  CHECK(compared > 20);
+  CHECK_IS(compared, >, 20);
 }
 
 /* What everything of the sky is moved by. */
@@ -268,8 +260,9 @@ static void check_derivatives(enum cubix_deposit_kind kind, double length)
     straight += second;
     bent += !second;                                  /* a spaxel's border was crossed, or a border of the field */
   }
-  CHECK(worst < 1e-14);
-  CHECK(straight > 5 * bent && straight > 20);
+  CHECK_IS(worst, <, 1e-14);
+  CHECK_IS(straight, >, 5 * bent);
+  CHECK_IS(straight, >, 20);
 }
 
 static void fill_slab(struct cubix_slab *slab)
@@ -296,7 +289,8 @@ static void compare_records(const struct cubix_placement *p, const struct cubix_
   for (size_t i = 0; i < slab->n; i++)
     if (cubix_foot_of(v, slab->position + 3 * i, cubix_deposit_length(v, slab->smoothing_length, (int64_t)i), &foot))
       expected += (size_t)foot.n[0] * (size_t)foot.n[1];
-  CHECK(p->start[p->n_spaxel] == expected && expected > slab->n / 2);
+  CHECK_IS(p->start[p->n_spaxel], ==, expected);
+  CHECK_IS(expected, >, slab->n / 2);
   for (size_t s = 0; s < p->n_spaxel; s++)
     for (size_t k = p->start[s]; k < p->start[s + 1]; k++) {
       size_t i = p->source[k];
@@ -308,7 +302,7 @@ static void compare_records(const struct cubix_placement *p, const struct cubix_
                  1e-15 * slab->mass_formed[i]);
       wrong += p->star[k].velocity != slab->velocity[3 * i + 2];
     }
-  CHECK(wrong == 0);
+  CHECK_IS(wrong, ==, 0);
 }
 
 /* The maps hold what the records of the field hold; every star is counted once. */
@@ -329,7 +323,8 @@ static void compare_maps(const struct cubix_cube *cube, const struct cubix_place
     CHECK_CLOSE(cube->map[CUBIX_MAP_LIGHT][field], 3e-5 * mass, 1e-12 * mass);
     number += cube->map[CUBIX_MAP_NSTAR][field];
   }
-  CHECK(number > 0 && number == cube->budget[CUBIX_IN_FIELD].number);
+  CHECK_IS(number, >, 0);
+  CHECK_IS(number, ==, cube->budget[CUBIX_IN_FIELD].number);
 }
 
 /* @param n of stars; more than one share of them */
@@ -346,13 +341,13 @@ static void check_placement(enum cubix_deposit_kind kind, double length, size_t 
   v.log_z = v.log_age = &node;
   v.light = &light;
   v.light_scale = 1e-5;
-  CHECK(cubix_slab_reserve(
-            &slab, n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (length > 0 ? 0 : CUBIX_SLAB_LENGTH)) == CUBIX_OK);
+  CHECK_IS(cubix_slab_reserve( &slab, n,
+           CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (length > 0 ? 0 : CUBIX_SLAB_LENGTH)), ==, CUBIX_OK);
   fill_slab(&slab);
   for (int t = 0; t < 2; t++) {
     omp_set_num_threads(t + 1);
-    CHECK(cubix_cube_init(&cube[t], &ins) == CUBIX_OK);
-    CHECK(cubix_placement_build(&p[t], cube[t], &v, &slab, 1) == CUBIX_OK);
+    CHECK_IS(cubix_cube_init(&cube[t], &ins), ==, CUBIX_OK);
+    CHECK_IS(cubix_placement_build(&p[t], cube[t], &v, &slab, 1), ==, CUBIX_OK);
   }
   compare_records(p[0], &v, &slab);
   compare_maps(cube[0], p[0], &v);
@@ -360,11 +355,13 @@ static void check_placement(enum cubix_deposit_kind kind, double length, size_t 
   CHECK(!memcmp(p[0]->source, p[1]->source, sizeof *p[0]->source * p[0]->start[p[0]->n_spaxel]));
   for (int k = 0; k < CUBIX_N_MAP; k++)
     CHECK(!memcmp(cube[0]->map[k], cube[1]->map[k], sizeof(double) * (size_t)ins.n_x * (size_t)ins.n_y));
-  CHECK(!memcmp(cube[0]->budget, cube[1]->budget, sizeof cube[0]->budget) && cube[0]->v_max == cube[1]->v_max &&
-        cube[0]->v_max > 0);
-  CHECK(cubix_placement_build(&bare, NULL, &v, &slab, 0) == CUBIX_OK && !bare->source);
+  CHECK(!memcmp(cube[0]->budget, cube[1]->budget, sizeof cube[0]->budget));
+  CHECK_IS(cube[0]->v_max, ==, cube[1]->v_max);
+  CHECK_IS(cube[0]->v_max, >, 0);
+  REQUIRE(cubix_placement_build(&bare, NULL, &v, &slab, 0) == CUBIX_OK);
+  CHECK(!bare->source);
   for (size_t k = 0; k < bare->start[bare->n_spaxel]; k++)
-    CHECK(bare->star[k].mass_formed == p[0]->star[k].mass_formed);
+    CHECK_IS(bare->star[k].mass_formed, ==, p[0]->star[k].mass_formed);
   for (int t = 0; t < 2; t++) {
     cubix_placement_free(p[t]);
     cubix_cube_free(cube[t]);
@@ -379,36 +376,40 @@ static void check_few(void)
   struct cubix_tables v = make_view(CUBIX_DEPOSIT_TSC, 0);
   struct cubix_slab slab = { 0 };
   struct cubix_placement *p = NULL;
-  CHECK(cubix_placement_build(&p, NULL, &v, &slab, 1) == CUBIX_OK && p->start[p->n_spaxel] == 0);
+  REQUIRE(cubix_placement_build(&p, NULL, &v, &slab, 1) == CUBIX_OK);
+  CHECK_IS(p->start[p->n_spaxel], ==, 0);
   cubix_placement_free(p);
   p = NULL;
   v.deposit = CUBIX_DEPOSIT_GAUSSIAN;
   slab.n = 1;
-  CHECK(cubix_placement_build(&p, NULL, &v, &slab, 0) == CUBIX_EUSAGE && !p &&
-        strstr(cubix_error_message(), "give a DepositLength"));
+  REQUIRE(cubix_placement_build(&p, NULL, &v, &slab, 0) == CUBIX_EUSAGE);
+  CHECK(!p);
+  CHECK_SAYS(cubix_error_message(), "give a DepositLength");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
+  static const char *const name[] = { "cic", "tsc", "gaussian" };
   const double lengths[] = { 0.03, 0.2, 0.4 };       /* below the least, and above */
-  check_moments(CUBIX_DEPOSIT_NEAREST, 0);
-  check_borders(CUBIX_DEPOSIT_NEAREST, 0);
-  check_nowhere(CUBIX_DEPOSIT_NEAREST);
-  check_wide();
+  CASE(check_moments(CUBIX_DEPOSIT_NEAREST, 0));
+  CASE(check_borders(CUBIX_DEPOSIT_NEAREST, 0));
+  CASE(check_nowhere(CUBIX_DEPOSIT_NEAREST));
+  CASE(check_wide());
   for (size_t k = 0; k < sizeof smooth / sizeof smooth[0]; k++) {
-    check_nowhere(smooth[k]);
+    CASE_OF(check_nowhere(smooth[k]), "%s", name[k]);
     for (int l = 0; l < (smooth[k] == CUBIX_DEPOSIT_GAUSSIAN ? 3 : 1); l++) {
-      check_moments(smooth[k], lengths[l]);
-      check_borders(smooth[k], lengths[l]);
-      check_slopes(smooth[k], lengths[l]);
-      check_derivatives(smooth[k], lengths[l]);
+      CASE_OF(check_moments(smooth[k], lengths[l]), "%s, %g kpc", name[k], lengths[l]);
+      CASE_OF(check_borders(smooth[k], lengths[l]), "%s, %g kpc", name[k], lengths[l]);
+      CASE_OF(check_slopes(smooth[k], lengths[l]), "%s, %g kpc", name[k], lengths[l]);
+      CASE_OF(check_derivatives(smooth[k], lengths[l]), "%s, %g kpc", name[k], lengths[l]);
     }
   }
-  check_placement(CUBIX_DEPOSIT_NEAREST, 0, 9001);
-  check_placement(CUBIX_DEPOSIT_CIC, 0, 40000);
-  check_placement(CUBIX_DEPOSIT_TSC, 0, 9001);
-  check_placement(CUBIX_DEPOSIT_GAUSSIAN, 0.2, 5000);
-  check_placement(CUBIX_DEPOSIT_GAUSSIAN, 0, 5000);
-  check_few();
+  CASE(check_placement(CUBIX_DEPOSIT_NEAREST, 0, 9001));
+  CASE(check_placement(CUBIX_DEPOSIT_CIC, 0, 40000));
+  CASE(check_placement(CUBIX_DEPOSIT_TSC, 0, 9001));
+  CASE(check_placement(CUBIX_DEPOSIT_GAUSSIAN, 0.2, 5000));
+  CASE(check_placement(CUBIX_DEPOSIT_GAUSSIAN, 0, 5000));
+  CASE(check_few());
   return check_done();
 }

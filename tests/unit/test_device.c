@@ -48,7 +48,7 @@ static void test_layouts(void)
   for (size_t l = 0; l < sizeof layout / sizeof *layout; l++) {
     int n = 0, n_wrong = 0;
     for (; n < MOST && layout[l].sees[n]; n++) see(&sight[n], layout[l].sees[n]);
-    CHECK(cubix_device_assign(seat, sight, n) == 0);
+    CHECK_IS(cubix_device_assign(seat, sight, n), ==, 0);
     for (int r = 0; r < n; r++) {
       const char *want = layout[l].want + 4 * r;
       char got[8] = "--";
@@ -57,7 +57,7 @@ static void test_layouts(void)
       n_wrong += strncmp(got, want, 3) != 0;
       if (strncmp(got, want, 3)) printf("%s: rank %d has %.3s, not %.3s\n", layout[l].name, r, got, want);
     }
-    CHECK(n_wrong == 0);
+    CHECK_IS(n_wrong, ==, 0);
   }
 }
 
@@ -92,18 +92,20 @@ static void test_random(void)
         if (state >> (20 + u) & 1) snprintf(gpus + strlen(gpus), 3, "%c0", (int)('a' + u));
       see(&sight[r], gpus);
     }
-    CHECK(cubix_device_assign(seat, sight, n_rank) == 0);
+    CHECK_IS(cubix_device_assign(seat, sight, n_rank), ==, 0);
     for (int r = 0; r < n_rank; r++) {
       n_missing += (seat[r].ordinal < 0) != (sight[r].n == 0) || seat[r].ordinal >= sight[r].n;
       most = sight[r].n && seat[r].n_share > most ? seat[r].n_share : most;
     }
-    CHECK(n_missing == 0 && most == least_load(sight, n_rank, 0, taken));
+    CHECK_IS(n_missing, ==, 0);
+    CHECK_IS(most, ==, least_load(sight, n_rank, 0, taken));
   }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_layouts();
-  test_random();
+  check_init(argc, argv);
+  CASE(test_layouts());
+  CASE(test_random());
   return check_done();
 }

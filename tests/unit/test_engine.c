@@ -29,9 +29,10 @@ static struct cubix_engine *choose(const struct cubix_workload *work, const char
                                    const char *tolerance)
 {
   struct cubix_engine *chosen = NULL;
-  CHECK(!cubix_params_set(par, "Engine", engine) && !cubix_params_set(par, "Combine", combine) &&
-        !cubix_params_set(par, "Tolerance", tolerance));
-  CHECK(cubix_engine_init(&chosen, par, work->n_row, work->n_rank, work->n_lambda) == CUBIX_OK);
+  CHECK(!cubix_params_set(par, "Engine", engine));
+  CHECK(!cubix_params_set(par, "Combine", combine));
+  CHECK(!cubix_params_set(par, "Tolerance", tolerance));
+  CHECK_IS(cubix_engine_init(&chosen, par, work->n_row, work->n_rank, work->n_lambda), ==, CUBIX_OK);
   cubix_engine_set_reach(chosen, work);
   cubix_engine_choose(chosen, par, work);
   return chosen;
@@ -42,7 +43,7 @@ static enum cubix_method method(const struct cubix_workload *work, const char *e
 {
   struct cubix_engine *chosen = choose(work, engine, "auto", tolerance);
   enum cubix_method found = chosen->method;
-  CHECK(strstr(chosen->why, word) != NULL);
+  CHECK_SAYS(chosen->why, word);
   cubix_engine_free(chosen);
   return found;
 }
@@ -50,20 +51,20 @@ static enum cubix_method method(const struct cubix_workload *work, const char *e
 static void test_method(void)
 {
   struct cubix_workload many = a_galaxy(6e6, 1e4, 1326, 1), few = a_galaxy(1e4, 900, 150, 1);
-  CHECK(method(&many, "auto", "1e-4", "histogram: about") == CUBIX_HISTOGRAM);
-  CHECK(method(&many, "direct", "1e-4", "asked") == CUBIX_DIRECT);
+  CHECK_IS(method(&many, "auto", "1e-4", "histogram: about"), ==, CUBIX_HISTOGRAM);
+  CHECK_IS(method(&many, "direct", "1e-4", "asked"), ==, CUBIX_DIRECT);
   /* the templates would take longer than the stars */
-  CHECK(method(&few, "auto", "1e-4", "direct: about") == CUBIX_DIRECT);
-  CHECK(method(&few, "histogram", "1e-4", "asked") == CUBIX_HISTOGRAM);
+  CHECK_IS(method(&few, "auto", "1e-4", "direct: about"), ==, CUBIX_DIRECT);
+  CHECK_IS(method(&few, "histogram", "1e-4", "asked"), ==, CUBIX_HISTOGRAM);
   few.prepared = 1;
-  CHECK(method(&few, "auto", "1e-4", "histogram: about") == CUBIX_HISTOGRAM);
-  CHECK(method(&many, "histogram", "2.9e-6", "float32") == CUBIX_DIRECT);
-  CHECK(method(&many, "histogram", "3e-6", "asked") == CUBIX_HISTOGRAM);
+  CHECK_IS(method(&few, "auto", "1e-4", "histogram: about"), ==, CUBIX_HISTOGRAM);
+  CHECK_IS(method(&many, "histogram", "2.9e-6", "float32"), ==, CUBIX_DIRECT);
+  CHECK_IS(method(&many, "histogram", "3e-6", "asked"), ==, CUBIX_HISTOGRAM);
   many.pchip = 1;
-  CHECK(method(&many, "histogram", "1e-4", "pchip") == CUBIX_DIRECT);
+  CHECK_IS(method(&many, "histogram", "1e-4", "pchip"), ==, CUBIX_DIRECT);
   many.pchip = 0;
   for (int i = 0; i < CUBIX_N_REACH; i++) many.beyond[i] = 1001;
-  CHECK(method(&many, "histogram", "1e-4", "9600 km/s") == CUBIX_DIRECT);
+  CHECK_IS(method(&many, "histogram", "1e-4", "9600 km/s"), ==, CUBIX_DIRECT);
 }
 
 /* One GPU is as fast beside one core as beside sixteen; cores add up.  The GPU's rates are those of
@@ -75,7 +76,9 @@ static void test_processors(void)
   work.prepared = 1;
   for (int n_core = 1; n_core <= 64; n_core *= 4) {
     struct cubix_rates rank = cubix_rates_of_rank(&gpu, n_core);
-    CHECK(rank.direct == 5e-3 && rank.fill == 1 && rank.multiply == 1e-4);
+    CHECK_IS(rank.direct, ==, 5e-3);
+    CHECK_IS(rank.fill, ==, 1);
+    CHECK_IS(rank.multiply, ==, 1e-4);
     work.rates = rank;
     work.n_core = n_core;
     double direct = 0;
@@ -83,7 +86,8 @@ static void test_processors(void)
     const char *at = strstr(chosen->why, "directly about ");
     CHECK(n_core < 4 || chosen->method == CUBIX_HISTOGRAM);
     if (chosen->method == CUBIX_DIRECT) at = strstr(chosen->why, "direct: about ");
-    CHECK(at && sscanf(strpbrk(at, "0123456789"), "%lf", &direct) == 1);
+    REQUIRE(at);
+    CHECK_IS(sscanf(strpbrk(at, "0123456789"), "%lf", &direct), ==, 1);
     CHECK_CLOSE(direct, 6e6 * 3681 * 5e-12, 0.05);                           /* 0.11 s, two digits of it */
     cubix_engine_free(chosen);
     rank = cubix_rates_of_rank(&cpu, n_core);
@@ -105,7 +109,7 @@ static void test_reach(void)
     memcpy(work.beyond, row[r].beyond, sizeof row[r].beyond);
     struct cubix_engine *chosen = choose(&work, "histogram", "auto", "1e-4");
     CHECK_CLOSE(chosen->reach, row[r].reach, 0);
-    CHECK(chosen->n_beyond == row[r].left);
+    CHECK_IS(chosen->n_beyond, ==, row[r].left);
     cubix_engine_free(chosen);
   }
 }
@@ -117,18 +121,23 @@ static void test_owners(void)
     struct cubix_engine *cube = choose(&work, "histogram", "cube", "1e-4"),
                         *slabs = choose(&work, "histogram", "histogram", "1e-4"),
                         *direct = choose(&work, "direct", "histogram", "1e-4");
-    CHECK(cube->combine == CUBIX_COMBINE_CUBE && slabs->combine == CUBIX_COMBINE_HISTOGRAM &&
-          direct->combine == CUBIX_COMBINE_CUBE);
-    CHECK(cube->lambda_first[0] == 0 && slabs->lambda_first[0] == 0 && slabs->lambda_first[n_rank] == 3681);
+    CHECK_IS(cube->combine, ==, CUBIX_COMBINE_CUBE);
+    CHECK_IS(slabs->combine, ==, CUBIX_COMBINE_HISTOGRAM);
+    CHECK_IS(direct->combine, ==, CUBIX_COMBINE_CUBE);
+    CHECK_IS(cube->lambda_first[0], ==, 0);
+    CHECK_IS(slabs->lambda_first[0], ==, 0);
+    CHECK_IS(slabs->lambda_first[n_rank], ==, 3681);
     int least = 3681, most = 0;
     for (int r = 0; r < n_rank; r++) {
       int n = slabs->lambda_first[r + 1] - slabs->lambda_first[r];
-      CHECK(cube->lambda_first[r + 1] == 3681 && direct->lambda_first[r + 1] == 3681);
-      CHECK(n >= 0 && slabs->lambda_first[r] % CUBIX_TILE == 0);
+      CHECK_IS(cube->lambda_first[r + 1], ==, 3681);
+      CHECK_IS(direct->lambda_first[r + 1], ==, 3681);
+      CHECK_IS(n, >=, 0);
+      CHECK_IS(slabs->lambda_first[r] % CUBIX_TILE, ==, 0);
       least = n < least ? n : least;
       most = n > most ? n : most;
     }
-    CHECK(most - least <= 2 * CUBIX_TILE);
+    CHECK_IS(most - least, <=, 2 * CUBIX_TILE);
     cubix_engine_free(cube);
     cubix_engine_free(slabs);
     cubix_engine_free(direct);
@@ -144,21 +153,23 @@ static void test_combine(void)
                       *small;
   dense.n_lambda = 10;
   small = choose(&dense, "histogram", "auto", "1e-4");
-  CHECK(alone->combine == CUBIX_COMBINE_HISTOGRAM && wide->combine == CUBIX_COMBINE_HISTOGRAM &&
-        small->combine == CUBIX_COMBINE_CUBE);
+  CHECK_IS(alone->combine, ==, CUBIX_COMBINE_HISTOGRAM);
+  CHECK_IS(wide->combine, ==, CUBIX_COMBINE_HISTOGRAM);
+  CHECK_IS(small->combine, ==, CUBIX_COMBINE_CUBE);
   cubix_engine_free(alone);
   cubix_engine_free(wide);
   cubix_engine_free(small);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  CHECK(cubix_params_init(&par) == CUBIX_OK);
-  test_method();
-  test_processors();
-  test_reach();
-  test_owners();
-  test_combine();
+  check_init(argc, argv);
+  CHECK_IS(cubix_params_init(&par), ==, CUBIX_OK);
+  CASE(test_method());
+  CASE(test_processors());
+  CASE(test_reach());
+  CASE(test_owners());
+  CASE(test_combine());
   cubix_params_free(par);
   return check_done();
 }

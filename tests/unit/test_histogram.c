@@ -8,7 +8,7 @@ static struct cubix_histogram *build(const struct cubix_placement *p, const int3
 {
   struct cubix_histogram *h = NULL;
   omp_set_num_threads(n_thread);
-  CHECK(cubix_histogram_build(&h, &nodes, exponent, p, &tables) == 0);
+  CHECK_IS(cubix_histogram_build(&h, &nodes, exponent, p, &tables), ==, 0);
   return h;
 }
 
@@ -66,11 +66,12 @@ static void test_deposit(size_t n_star, double decades)
     for (int k = 0; k < N_ROW * 26; k++) missed += !(dense[k] <= 0.5 * n * unit);
     if (mass > 0) lost = check_worst(lost, fabs(sum - mass) / mass), astray = check_worst(astray, fabs(speed) / mass);
   }
-  CHECK(at == h->n_value && h->n_value > 0);
-  CHECK(shape == 0);
-  CHECK(ends == 0);
-  CHECK(missed == 0);
-  CHECK(beyond == 0);
+  CHECK_IS(at, ==, h->n_value);
+  CHECK_IS(h->n_value, >, 0);
+  CHECK_IS(shape, ==, 0);
+  CHECK_IS(ends, ==, 0);
+  CHECK_IS(missed, ==, 0);
+  CHECK_IS(beyond, ==, 0);
   CHECK_CLOSE(worst, 0., 1.);
   CHECK_CLOSE(lost, 0., 0x1p-40);
   CHECK_CLOSE(astray, 0., 1e-9);
@@ -95,7 +96,7 @@ static void test_same_bits(void)
   }
   /* parts of a half, a quarter ... of the stars; the last but one is empty */
   for (int q = 0; q < N_PART; q++) {
-    CHECK(cubix_placement_init(&share[q], N_SPAXEL, p->start[N_SPAXEL]) == 0);
+    CHECK_IS(cubix_placement_init(&share[q], N_SPAXEL, p->start[N_SPAXEL]), ==, 0);
     for (size_t s = 0, n = 0; s < N_SPAXEL; s++) {
       for (size_t i = p->start[s]; i < p->start[s + 1]; i++) {
         int owner = i & 1 ? 0 : i & 2 ? 1 : i & 4 ? 2 : N_PART - 1;
@@ -108,33 +109,45 @@ static void test_same_bits(void)
   }
   for (int t = 1; t <= 3; t++) {
     omp_set_num_threads(t);
-    CHECK(cubix_histogram_merge(&sum, part, N_PART + 2) == 0);
-    CHECK(sum && same(whole, sum));
+    CHECK_IS(cubix_histogram_merge(&sum, part, N_PART + 2), ==, 0);
+    REQUIRE(sum);
+    CHECK(same(whole, sum));
     cubix_histogram_free(sum);
   }
-  CHECK(cubix_histogram_merge(&again, part + 4, 3) == 0);      /* in steps */
+  CHECK_IS(cubix_histogram_merge(&again, part + 4, 3), ==, 0);      /* in steps */
   cubix_histogram_free(part[4]);
   cubix_histogram_free(part[5]);
   part[4] = NULL;
   part[5] = again;
-  CHECK(cubix_histogram_merge(&sum, part, N_PART + 2) == 0);
-  CHECK(sum && same(whole, sum));
-  CHECK(cubix_histogram_value_start(sum, 0) == 0 && cubix_histogram_value_start(sum, N_SPAXEL) == sum->n_value);
-  CHECK(cubix_histogram_value_start(sum, 1) == cubix_histogram_value_start(sum, 2) &&
-        cubix_histogram_value_start(sum, 3) > cubix_histogram_value_start(sum, 2));
+  CHECK_IS(cubix_histogram_merge(&sum, part, N_PART + 2), ==, 0);
+  REQUIRE(sum);
+  CHECK(same(whole, sum));
+  CHECK_IS(cubix_histogram_value_start(sum, 0), ==, 0);
+  CHECK_IS(cubix_histogram_value_start(sum, N_SPAXEL), ==, sum->n_value);
+  CHECK_IS(cubix_histogram_value_start(sum, 1), ==, cubix_histogram_value_start(sum, 2));
+  CHECK_IS(cubix_histogram_value_start(sum, 3), >, cubix_histogram_value_start(sum, 2));
   cubix_histogram_free(sum);
   part[5]->exponent[3]++;
-  CHECK(cubix_histogram_merge(&sum, part, N_PART + 2) == CUBIX_EFAIL && !sum);
+  CHECK_IS(cubix_histogram_merge(&sum, part, N_PART + 2), ==, CUBIX_EFAIL);
+  CHECK(!sum);
   part[5]->exponent[3]--;
   struct cubix_histogram_stack stack = { 0 };
-  CHECK(cubix_histogram_stack_take(&sum, &stack) == 0 && !sum);
+  CHECK_IS(cubix_histogram_stack_take(&sum, &stack), ==, 0);
+  CHECK(!sum);
   for (int q = 0; q < N_PART + 2; q++)                         /* of any size, taken by the stack */
-    if (part[q])
-      CHECK(cubix_histogram_stack_add(&stack, part[q]) == 0 && stack.n > 0 && stack.n < CUBIX_HISTOGRAM_STACK);
-  CHECK(cubix_histogram_stack_take(&sum, &stack) == 0 && sum && same(whole, sum) && stack.n == 0);
+    if (part[q]) {
+      CHECK_IS(cubix_histogram_stack_add(&stack, part[q]), ==, 0);
+      CHECK_IS(stack.n, >, 0);
+      CHECK_IS(stack.n, <, CUBIX_HISTOGRAM_STACK);
+    }
+  CHECK_IS(cubix_histogram_stack_take(&sum, &stack), ==, 0);
+  REQUIRE(sum);
+  CHECK(same(whole, sum));
+  CHECK_IS(stack.n, ==, 0);
   cubix_histogram_free(sum);
   cubix_histogram_stack_free(&stack);
-  CHECK(cubix_histogram_merge(&sum, (struct cubix_histogram *[]){ NULL, NULL }, 2) == 0 && !sum);
+  CHECK_IS(cubix_histogram_merge(&sum, (struct cubix_histogram *[]){ NULL, NULL }, 2), ==, 0);
+  CHECK(!sum);
   cubix_histogram_free(whole);
   cubix_placement_free(p);
 }
@@ -146,12 +159,18 @@ static void test_scale(void)
   int32_t e[10];
   cubix_histogram_scale(e, count, mass, 10);
   for (int i = 0; i < 10; i++) {
-    CHECK(ldexp(mass[i], e[i]) < 0x1p51);
-    CHECK((double)count[i] * ldexp(mass[i], e[i]) <= 0x1p62);
-    CHECK(e[i] <= 1000 && isfinite(ldexp(1., e[i])));
+    CHECK_IS(ldexp(mass[i], e[i]), <, 0x1p51);
+    CHECK_IS((double)count[i] * ldexp(mass[i], e[i]), <=, 0x1p62);
+    CHECK_IS(e[i], <=, 1000);
+    CHECK(isfinite(ldexp(1., e[i])));
   }
-  CHECK(e[1] == 50 && e[2] == 51 && e[3] == 51 - 17 && e[4] == 50 - 17 && e[5] == 62 - 20 - 40 && e[7] == 0 &&
-        e[9] == 62 - 40 - 2);
+  CHECK_IS(e[1], ==, 50);
+  CHECK_IS(e[2], ==, 51);
+  CHECK_IS(e[3], ==, 51 - 17);
+  CHECK_IS(e[4], ==, 50 - 17);
+  CHECK_IS(e[5], ==, 62 - 20 - 40);
+  CHECK_IS(e[7], ==, 0);
+  CHECK_IS(e[9], ==, 62 - 40 - 2);
 }
 
 static double expected(const struct cubix_histogram *h, const struct cubix_basis *b, size_t s, int channel)
@@ -188,7 +207,7 @@ static void test_multiply(const struct cubix_histogram *h)
       if (!status) n_run++;
       free(cube.flux);
     }
-  CHECK(n_run >= 6);
+  CHECK_IS(n_run, >=, 6);
 }
 
 /* Threads, and slabs of channels that start at a tile: the same bits; a second product doubles them. */
@@ -200,23 +219,24 @@ static void test_slabs(const struct cubix_histogram *h)
   struct cubix_cube whole = cube_of(0, N);
   size_t different = 0;
   omp_set_num_threads(1);
-  CHECK(cubix_multiply(&whole, h, &basis, scale) == 0);
+  CHECK_IS(cubix_multiply(&whole, h, &basis, scale), ==, 0);
   for (int t = 1; t <= 4; t++)
     for (int first = 0; first < N; first += CUBIX_TILE)
       for (int n = CUBIX_TILE - 9; first + n <= N; n += CUBIX_TILE) {
         struct cubix_cube slab = cube_of(first, n);
         omp_set_num_threads(t);
-        CHECK(cubix_multiply(&slab, h, &basis, scale) == 0);
+        CHECK_IS(cubix_multiply(&slab, h, &basis, scale), ==, 0);
         for (size_t s = 0; s < N_SPAXEL; s++)
           different +=
               memcmp(slab.flux + s * (size_t)n, whole.flux + s * N + first, (size_t)n * sizeof *slab.flux) != 0;
         free(slab.flux);
       }
-  CHECK(different == 0);
+  CHECK_IS(different, ==, 0);
   struct cubix_cube twice = cube_of(0, N);
-  CHECK(cubix_multiply(&twice, h, &basis, scale) == 0 && cubix_multiply(&twice, h, &basis, scale) == 0);
+  CHECK_IS(cubix_multiply(&twice, h, &basis, scale), ==, 0);
+  CHECK_IS(cubix_multiply(&twice, h, &basis, scale), ==, 0);
   for (size_t i = 0; i < (size_t)N_SPAXEL * N; i++) different += twice.flux[i] != 2 * whole.flux[i];
-  CHECK(different == 0);
+  CHECK_IS(different, ==, 0);
   free(twice.flux);
   free(whole.flux);
 }
@@ -231,23 +251,28 @@ static void test_refused(const struct cubix_histogram *h)
   int32_t exponent[N_SPAXEL] = { 0 };
   omp_set_num_threads(3);
   missing_tile = 1;
-  CHECK(cubix_multiply(&cube, h, &basis, scale) == CUBIX_EINPUT && strstr(cubix_error_message(), "no tile 1"));
+  CHECK_IS(cubix_multiply(&cube, h, &basis, scale), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "no tile 1");
   missing_tile = -1;
-  CHECK(cubix_multiply(&odd, h, &basis, scale) == CUBIX_EFAIL);
-  CHECK(cubix_multiply(&nothing, h, &basis, scale) == CUBIX_OK);
+  CHECK_IS(cubix_multiply(&odd, h, &basis, scale), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_multiply(&nothing, h, &basis, scale), ==, CUBIX_OK);
   basis.n_lambda = CUBIX_TILE;
-  CHECK(cubix_multiply(&cube, h, &basis, scale) == CUBIX_EFAIL);
+  CHECK_IS(cubix_multiply(&cube, h, &basis, scale), ==, CUBIX_EFAIL);
   basis.n_lambda = 3 * CUBIX_TILE;
   slot[h->block[0].row] = -1;
-  CHECK(cubix_multiply(&cube, h, &basis, scale) == CUBIX_EFAIL && strstr(cubix_error_message(), "library row"));
-  CHECK(cubix_placement_init(&none, N_SPAXEL, 0) == 0);
+  CHECK_IS(cubix_multiply(&cube, h, &basis, scale), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "library row");
+  CHECK_IS(cubix_placement_init(&none, N_SPAXEL, 0), ==, 0);
   struct cubix_histogram *empty = build(none, exponent, 2);
   memset(cube.flux, 0, sizeof *cube.flux * 3 * CUBIX_TILE * N_SPAXEL);
-  CHECK(empty->n_value == 0 && cubix_multiply(&cube, empty, &basis, scale) == 0 && cube.flux[0] == 0);
+  CHECK_IS(empty->n_value, ==, 0);
+  CHECK_IS(cubix_multiply(&cube, empty, &basis, scale), ==, 0);
+  CHECK_IS(cube.flux[0], ==, 0);
   struct cubix_tables pchip = tables;
   struct cubix_histogram *refused = NULL;
   pchip.pchip = 1;
-  CHECK(cubix_histogram_build(&refused, &nodes, exponent, none, &pchip) == CUBIX_EFAIL && !refused);
+  CHECK_IS(cubix_histogram_build(&refused, &nodes, exponent, none, &pchip), ==, CUBIX_EFAIL);
+  CHECK(!refused);
   cubix_histogram_free(empty);
   cubix_placement_free(none);
   free(cube.flux);
@@ -255,20 +280,21 @@ static void test_refused(const struct cubix_histogram *h)
   free(nothing.flux);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_scale();
-  test_deposit(1, 0.);
-  test_deposit(300, 2.);
-  test_deposit(100000, 12.);
-  test_same_bits();
+  check_init(argc, argv);
+  CASE(test_scale());
+  CASE(test_deposit(1, 0.));
+  CASE(test_deposit(300, 2.));
+  CASE(test_deposit(100000, 12.));
+  CASE(test_same_bits());
   struct cubix_placement *p = stars(40000, 3.);
   int32_t exponent[N_SPAXEL];
   scale_of(exponent, p);
   struct cubix_histogram *h = build(p, exponent, 2);
-  test_multiply(h);
-  test_slabs(h);
-  test_refused(h);
+  CASE(test_multiply(h));
+  CASE(test_slabs(h));
+  CASE(test_refused(h));
   cubix_histogram_free(h);
   cubix_placement_free(p);
   return check_done();

@@ -22,7 +22,8 @@ static void put(const char *path, const char *text)
     mkdir(full, 0777);
   }
   FILE *out = fopen(full, "w");
-  CHECK(out && fputs(text, out) >= 0);
+  REQUIRE(out);
+  CHECK_IS(fputs(text, out), >=, 0);
   if (out) fclose(out);
 }
 
@@ -38,7 +39,9 @@ static double left(const char *list)
 
 static void test_groups(void)
 {
-  CHECK(isinf(left("")) && isinf(left("nonsense\n0::\n")) && isinf(cubix_memory_group("/nonexistent", "/nonexistent")));
+  CHECK(isinf(left("")));
+  CHECK(isinf(left("nonsense\n0::\n")));
+  CHECK(isinf(cubix_memory_group("/nonexistent", "/nonexistent")));
   /* version 2: the least on the way up; files in the cache can be given up */
   put("mount/a/memory.max", "5000000\n");
   put("mount/a/memory.current", "1000000\n");
@@ -66,11 +69,15 @@ static void test_groups(void)
 static void test_limits(void)
 {
   struct rlimit old, limit;
-  CHECK(cubix_memory_free() > 0 && cubix_memory_used() > 1e5 && cubix_memory_most() >= 0.5 * cubix_memory_used());
+  CHECK_IS(cubix_memory_free(), >, 0);
+  CHECK_IS(cubix_memory_used(), >, 1e5);
+  CHECK_IS(cubix_memory_most(), >=, 0.5 * cubix_memory_used());
   CHECK(!getrlimit(RLIMIT_AS, &old));
   limit = old;
   limit.rlim_cur = (rlim_t)1 << 36;
-  CHECK(!setrlimit(RLIMIT_AS, &limit) && cubix_memory_own() < 68719476736. && cubix_memory_own() > 6e10);
+  CHECK(!setrlimit(RLIMIT_AS, &limit));
+  CHECK_IS(cubix_memory_own(), <, 68719476736.);
+  CHECK_IS(cubix_memory_own(), >, 6e10);
   CHECK(!setrlimit(RLIMIT_AS, &old));
 }
 
@@ -85,22 +92,25 @@ static void test_plan(void)
   cubix_memory_add(&plan, "nothing", 0, CUBIX_PHASE_PLACE, CUBIX_PHASE_WRITE);
   cubix_memory_add(&plan, "unknown", NAN, CUBIX_PHASE_PLACE, CUBIX_PHASE_WRITE);
   CHECK_CLOSE(cubix_memory_peak(&plan, &when), 3e9, 0);
-  CHECK(when == CUBIX_PHASE_PLACE && plan.n == 2);
+  CHECK_IS(when, ==, CUBIX_PHASE_PLACE);
+  CHECK_IS(plan.n, ==, 2);
   cubix_memory_add(&plan, "blocks", 1.5e9, CUBIX_PHASE_WRITE, CUBIX_PHASE_WRITE);
   CHECK_CLOSE(cubix_memory_peak(&plan, &when), 3.5e9, 0);
   cubix_memory_describe(&plan, when, text, sizeof text);
-  CHECK(when == CUBIX_PHASE_WRITE && !strcmp(text, "the cube 2 GB, blocks 1.5 GB"));
+  CHECK_IS(when, ==, CUBIX_PHASE_WRITE);
+  CHECK_TEXT(text, "the cube 2 GB, blocks 1.5 GB");
   for (int p = 0; p < CUBIX_N_PHASE; p++) CHECK(cubix_phase_name((enum cubix_phase)p) != NULL);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   char command[64];
   CHECK(mkdtemp(root) != NULL);
-  test_groups();
-  test_limits();
-  test_plan();
+  CASE(test_groups());
+  CASE(test_limits());
+  CASE(test_plan());
   snprintf(command, sizeof command, "rm -rf '%s'", root);
-  CHECK(system(command) == 0);
+  CHECK_IS(system(command), ==, 0);
   return check_done();
 }

@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "fit/optimise.h"
-#include "physics/random.h"
 
 enum { MOST = 40, ROWS = 120 };
 
@@ -21,14 +20,6 @@ struct host {
   int wells;                      /* the rows see a zigzag of x[0], and one more row only draws it to 3.35 */
   double slope;                   /* of the zigzag */
 };
-
-static double uniform(uint32_t i, uint32_t what)
-{
-  const uint32_t key[2] = { 31, 32 }, counter[4] = { i, what, 0, 0 };
-  uint32_t word[4];
-  cubix_philox(word, counter, key);
-  return cubix_uniform(word[0], word[1]);
-}
 
 /* Residuals and their derivatives at x. */
 static void residuals(struct host *h, const double *x, double *r)
@@ -64,7 +55,7 @@ static double column(const struct host *h, size_t k, size_t i)
   return h->a[k][i] * (h->wells && i == 0 ? h->slope : 1);
 }
 
-static const double draw = 0.25, home = 3.35;
+static const double pull = 0.25, home = 3.35;
 
 static int evaluate(void *host, const double *x, double *value, double *gradient)
 {
@@ -81,8 +72,8 @@ static int evaluate(void *host, const double *x, double *value, double *gradient
     *value += r[k] * r[k];
     for (size_t i = 0; i < h->n; i++) gradient[i] += 2 * column(h, k, i) * r[k];
   }
-  *value += h->wells * draw * pow(x[0] - home, 2);
-  gradient[0] += 2 * h->wells * draw * (x[0] - home);
+  *value += h->wells * pull * pow(x[0] - home, 2);
+  gradient[0] += 2 * h->wells * pull * (x[0] - home);
   *value += h->kink * fabs(x[0] - 0.3);
   gradient[0] += x[0] > 0.3 ? h->kink : -h->kink;
   return CUBIX_OK;
@@ -99,7 +90,7 @@ static int matrix(void *host, const double *x, const double **out)
       h->h[i * h->n + j] = 0;
       for (size_t k = 0; k < h->n_row; k++) h->h[i * h->n + j] += 2 * column(h, k, i) * column(h, k, j);
     }
-  h->h[0] += 2 * h->wells * draw;
+  h->h[0] += 2 * h->wells * pull;
   *out = h->h;
   h->matrices++;
   return CUBIX_OK;
@@ -131,14 +122,16 @@ static int product(void *host, const double *p, double *hp)
 static const double gain = 0.01;
 static int place[MOST];
 
-/* Columns of sizes over `decades`, mixed with each other. */
+/* Columns of sizes over `decades`, mixed with each other: of many such problems one whose bounds, kink
+ * and wells are met. */
 static void fill(struct host *h, size_t n, double decades)
 {
+  const size_t problem = 2000;
   *h = (struct host) { .n = n, .n_row = 3 * n };
   for (size_t k = 0; k < h->n_row; k++) {
-    h->b[k] = 20 * (uniform((uint32_t)k, 999) - 0.5);
+    h->b[k] = 20 * (uniform_of(problem + k, 999) - 0.5);
     for (size_t i = 0; i < n; i++)
-      h->a[k][i] = pow(10, decades * (double)((7 * i) % n) / (double)n) * (uniform((uint32_t)k, (uint32_t)i) - 0.3);
+      h->a[k][i] = pow(10, decades * (double)((7 * i) % n) / (double)n) * (uniform_of(problem + k, i) - 0.3);
   }
 }
 
@@ -159,7 +152,7 @@ static struct cubix_optimiser *search(struct host *h, int by_matrix, const doubl
   struct cubix_optimiser *s = NULL;
   for (int i = 0; i < MOST; i++) place[i] = i;
   CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, h->n, 5));
-  CHECK(cubix_optimise(s, &problem, rule) == want);
+  CHECK_IS(cubix_optimise(s, &problem, rule), ==, want);
   CHECK(want || !cubix_optimiser_check(s, &problem, "here"));
   CHECK(want || !cubix_optimiser_check_pairs(s, &problem, "here"));
   return s;
@@ -183,13 +176,15 @@ static void test_linear(int by_matrix, double decades, size_t n)
   fill(&h, n, decades);
   struct cubix_optimiser *s = search(&h, by_matrix, NULL, NULL, &hasty, CUBIX_OK);
   double worst = 0;
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NEWTON && cubix_optimiser_converged(CUBIX_END_NEWTON));
-  CHECK(s->at[CUBIX_AT_PROMISE] <= gain && s->at[CUBIX_AT_PROMISE] >= 0);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_NEWTON);
+  CHECK(cubix_optimiser_converged(CUBIX_END_NEWTON));
+  CHECK_IS(s->at[CUBIX_AT_PROMISE], <=, gain);
+  CHECK_IS(s->at[CUBIX_AT_PROMISE], >=, 0);
   for (size_t i = 0; i < n; i++) worst = check_worst(worst, fabs(slope_of(&h, cubix_optimiser_x(s), i)));
-  CHECK(worst <= 2 * sqrt(gain));                          /* in errors: half of it */
+  CHECK_IS(worst, <=, 2 * sqrt(gain));                          /* in errors: half of it */
   printf("linear in %zu, %g decades, %s: %g steps, %d matrices, %d products; off by %.1e errors\n", n, decades,
          by_matrix ? "matrix" : "products", s->at[CUBIX_AT_ITERATION], h.matrices, h.products, 0.5 * worst);
-  CHECK(s->at[CUBIX_AT_ITERATION] < (by_matrix ? 12 : 60));
+  CHECK_IS(s->at[CUBIX_AT_ITERATION], <, by_matrix ? 12 : 60);
   cubix_optimiser_free(s);
 }
 
@@ -200,8 +195,9 @@ static void test_promise(void)
   struct cubix_optimiser_rule none = { 0, 1e9, 1e9, 0.05 }, all = { 500, 0, -1, 0.05 };
   fill(&h, 8, 2);
   struct cubix_optimiser *first = search(&h, 1, NULL, NULL, &none, CUBIX_OK);
-  CHECK(first->at[CUBIX_AT_END] == CUBIX_END_ITERATIONS && first->at[CUBIX_AT_ITERATION] == 0 &&
-        !cubix_optimiser_converged(CUBIX_END_ITERATIONS));
+  CHECK_IS(first->at[CUBIX_AT_END], ==, CUBIX_END_ITERATIONS);
+  CHECK_IS(first->at[CUBIX_AT_ITERATION], ==, 0);
+  CHECK(!cubix_optimiser_converged(CUBIX_END_ITERATIONS));
   struct cubix_optimiser *last = search(&h, 1, NULL, NULL, &all, CUBIX_OK);
   CHECK_CLOSE(first->at[CUBIX_AT_PROMISE], first->at[CUBIX_AT_VALUE] - last->at[CUBIX_AT_VALUE],
               1e-5 * first->at[CUBIX_AT_PROMISE] + gain);
@@ -252,14 +248,15 @@ static void test_bounds(int by_matrix)
   best_within(&h, lower, upper, best);
   struct cubix_optimiser *s = search(&h, by_matrix, lower, upper, &once, CUBIX_OK);
   const double *x = cubix_optimiser_x(s);
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NEWTON);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_NEWTON);
   for (size_t i = 0; i < 4; i++) {
     const int bound = best[i] == lower[i] || best[i] == upper[i];
     at_bound += bound;
-    if (bound) CHECK(x[i] == best[i]);
+    if (bound) CHECK_IS(x[i], ==, best[i]);
     else CHECK_CLOSE(x[i], best[i], 0.1);
   }
-  CHECK(at_bound >= 1 && at_bound < 4);
+  CHECK_IS(at_bound, >=, 1);
+  CHECK_IS(at_bound, <, 4);
   cubix_optimiser_free(s);
 }
 
@@ -267,7 +264,8 @@ static void test_rosenbrock(int by_matrix)
 {
   struct host h = { .n = 6, .rosenbrock = 1 };
   struct cubix_optimiser *s = search(&h, by_matrix, NULL, NULL, &hasty, CUBIX_OK);
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NEWTON && s->at[CUBIX_AT_VALUE] < 0.02);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_NEWTON);
+  CHECK_IS(s->at[CUBIX_AT_VALUE], <, 0.02);
   for (size_t i = 0; i < 6; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, 0.3);
   printf("rosenbrock, %s: %g steps, %g evaluations, value %.1e\n", by_matrix ? "matrix" : "products",
          s->at[CUBIX_AT_ITERATION], s->at[CUBIX_AT_EVALUATION], s->at[CUBIX_AT_VALUE]);
@@ -283,15 +281,16 @@ static void test_verdict(int by_matrix)
   fill(&h, 5, 0);
   h.lie = 30;
   struct cubix_optimiser *s = search(&h, by_matrix, NULL, NULL, &rule, CUBIX_OK);
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_STALLED && !cubix_optimiser_converged(CUBIX_END_STALLED) &&
-        s->at[CUBIX_AT_PROMISE] > gain);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_STALLED);
+  CHECK(!cubix_optimiser_converged(CUBIX_END_STALLED));
+  CHECK_IS(s->at[CUBIX_AT_PROMISE], >, gain);
   CHECK(!strncmp(cubix_optimiser_end_text(CUBIX_END_STALLED), "not converged", 13));
   cubix_optimiser_free(s);
   fill(&h, 5, 0);
   h.a[3][2] = 1e200;                                       /* its square is not finite, the value is */
   h.b[3] = 0;
   s = search(&h, by_matrix, NULL, NULL, &rule, CUBIX_EFAIL);
-  CHECK(strstr(cubix_error_message(), "not finite"));
+  CHECK_SAYS(cubix_error_message(), "not finite");
   cubix_error_clear();
   cubix_optimiser_free(s);
 }
@@ -304,10 +303,10 @@ static void test_kink(int by_matrix)
   h.kink = 1000;
   struct cubix_optimiser *s = search(&h, by_matrix, NULL, NULL, &hasty, CUBIX_OK);
   double worst = 0;
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_STALLED);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_STALLED);
   CHECK_CLOSE(cubix_optimiser_x(s)[0], 0.3, 1e-3);
   for (size_t i = 1; i < 8; i++) worst = check_worst(worst, fabs(slope_of(&h, cubix_optimiser_x(s), i)));
-  CHECK(worst < 2 * sqrt(gain));
+  CHECK_IS(worst, <, 2 * sqrt(gain));
   printf("kink, %s: %g steps, %g evaluations; the others off by %.1e errors\n", by_matrix ? "matrix" : "products",
          s->at[CUBIX_AT_ITERATION], s->at[CUBIX_AT_EVALUATION], 0.5 * worst);
   cubix_optimiser_free(s);
@@ -334,17 +333,23 @@ static void test_scan(void)
     }
     scan = look ? &told : NULL;
     struct cubix_optimiser *s = search(&h, 1, lower, upper, &hasty, CUBIX_OK);
-    CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NEWTON);
-    if (look) CHECK_CLOSE(cubix_optimiser_x(s)[0], home, 0.1);
-    else CHECK(cubix_optimiser_x(s)[0] < home - 0.5 && s->at[CUBIX_AT_VALUE] > 0.2);
+    CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_NEWTON);
+    if (look) {
+      CHECK_CLOSE(cubix_optimiser_x(s)[0], home, 0.1);
+    } else {
+      CHECK_IS(cubix_optimiser_x(s)[0], <, home - 0.5);
+      CHECK_IS(s->at[CUBIX_AT_VALUE], >, 0.2);
+    }
     for (size_t i = 1; i < 8 && look; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, 0.1);
-    CHECK(s->at[CUBIX_AT_EVALUATION] == h.calls);
+    CHECK_IS(s->at[CUBIX_AT_EVALUATION], ==, h.calls);
     printf("wells, %s: %g steps, %d evaluations, %d matrices, value %.2e\n", look ? "scanned" : "not scanned",
            s->at[CUBIX_AT_ITERATION], h.calls, h.matrices, s->at[CUBIX_AT_VALUE]);
     cubix_optimiser_free(s);
   }
-  CHECK(told.ended && told.unknowns == 1 && told.values >= 8);
-  CHECK(told.lower > 0.2);
+  CHECK(told.ended);
+  CHECK_IS(told.unknowns, ==, 1);
+  CHECK_IS(told.values, >=, 8);
+  CHECK_IS(told.lower, >, 0.2);
   for (size_t i = 0; i < 8; i++) {
     low[i] = -3;
     high[i] = 3;
@@ -352,8 +357,10 @@ static void test_scan(void)
   told = (struct cubix_optimiser_scan) { .low = low, .high = high };
   fill(&h, 8, 0);
   struct cubix_optimiser *s = search(&h, 1, NULL, NULL, &hasty, CUBIX_OK);
-  CHECK(told.ended && told.unknowns == 8 && told.lower == 0);
-  CHECK(h.matrices <= 4);
+  CHECK(told.ended);
+  CHECK_IS(told.unknowns, ==, 8);
+  CHECK_IS(told.lower, ==, 0);
+  CHECK_IS(h.matrices, <=, 4);
   cubix_optimiser_free(s);
   scan = NULL;
 }
@@ -386,23 +393,27 @@ static void test_small_gains(void)
     in_a_row = decreases[i] <= 0.03 * fmax(1, s->at[CUBIX_AT_VALUE]) ? in_a_row + 1 : 0;
     most = in_a_row > most ? in_a_row : most;
   }
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_VALUE && in_a_row == 3 && before == 2);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_VALUE);
+  CHECK_IS(in_a_row, ==, 3);
+  CHECK_IS(before, ==, 2);
   cubix_optimiser_free(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   for (int by_matrix = 0; by_matrix < 2; by_matrix++) {
-    test_linear(by_matrix, 0, 10);
-    test_linear(by_matrix, 3, 30);
-    test_bounds(by_matrix);
-    test_rosenbrock(by_matrix);
-    test_verdict(by_matrix);
-    test_kink(by_matrix);
+    const char *how = by_matrix ? "by matrix" : "by products";
+    CASE_OF(test_linear(by_matrix, 0, 10), "0 decades, %s", how);
+    CASE_OF(test_linear(by_matrix, 3, 30), "3 decades, %s", how);
+    CASE_OF(test_bounds(by_matrix), "%s", how);
+    CASE_OF(test_rosenbrock(by_matrix), "%s", how);
+    CASE_OF(test_verdict(by_matrix), "%s", how);
+    CASE_OF(test_kink(by_matrix), "%s", how);
   }
-  test_linear(1, 8, 30);
-  test_promise();
-  test_scan();
-  test_small_gains();
+  CASE_OF(test_linear(1, 8, 30), "8 decades, by matrix");
+  CASE(test_promise());
+  CASE(test_scan());
+  CASE(test_small_gains());
   return check_done();
 }

@@ -78,19 +78,22 @@ static void test_variance(void)
   struct cubix_instrument ins = small(CUBIX_Noise_exposure);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;
-  CHECK(init(&noise, &ins, &cube, set, 1) == 0);
-  CHECK(noise.exposure_time == 1300. && noise.n_exposure == 3);
+  CHECK_IS(init(&noise, &ins, &cube, set, 1), ==, 0);
+  CHECK_IS(noise.exposure_time, ==, 1300.);
+  CHECK_IS(noise.n_exposure, ==, 3);
   for (int k = 0; k < 40; k += 13)
     for (double flux = 0.; flux < 1e5; flux = 10. * flux + 1.)
       CHECK_CLOSE(cubix_noise_variance(&noise, k, flux) / slow_variance(&ins, k, flux, 1300., 3), 1., 1e-12);
   cubix_noise_free(&noise);
   static const char *const seven[][2] = { { "ExposureTime", "2.1" } };
   ins.exposure = 0.3;          /* 2.1/0.3 is more than 7 in the last bit */
-  CHECK(init(&noise, &ins, &cube, seven, 1) == 0 && noise.n_exposure == 7);
+  CHECK_IS(init(&noise, &ins, &cube, seven, 1), ==, 0);
+  CHECK_IS(noise.n_exposure, ==, 7);
   cubix_noise_free(&noise);
   ins.noise = CUBIX_Noise_none;
-  CHECK(init(&noise, &ins, &cube, set, 1) == 0);
-  CHECK(cubix_noise_variance(&noise, 3, 10.) == 0. && cubix_noise_draw(&noise, 3, 10., 5) == 0.);
+  CHECK_IS(init(&noise, &ins, &cube, set, 1), ==, 0);
+  CHECK_IS(cubix_noise_variance(&noise, 3, 10.), ==, 0.);
+  CHECK_IS(cubix_noise_draw(&noise, 3, 10., 5), ==, 0.);
   cubix_noise_free(&noise);
   free(cube.flux);
 }
@@ -138,7 +141,7 @@ static void test_P12_chi(void)
     struct cubix_cube cube = cube_of(&ins);
     struct cubix_noise noise;
     ins.n_sky = row[i].n_sky;
-    CHECK(init(&noise, &ins, &cube, set, 1) == 0);
+    CHECK_IS(init(&noise, &ins, &cube, set, 1), ==, 0);
     double photons = row[i].flux * noise.electrons[7] + noise.sky[7],
            all = cubix_noise_variance(&noise, 7, row[i].flux) * pow(noise.electrons[7], 2.);
     for (int v = 0; v < N; v++)
@@ -150,8 +153,11 @@ static void test_P12_chi(void)
     CHECK_CLOSE(variance, 1., 4. * sqrt((2. + photons / (all * all)) / N));
     /* a Poisson number's, if the rest is independent of it */
     CHECK_CLOSE(third, row[i].normal ? 0. : photons / pow(all, 1.5), 0.04);
-    if (row[i].normal) CHECK(photons > 50. && ks_normal(chi, N) < 1.63);
-    else CHECK(photons < 50.);
+    if (row[i].normal) {
+      CHECK_IS(photons, >, 50.);
+      CHECK_IS(ks_normal(chi, N), <, 1.63);
+    }
+    else CHECK_IS(photons, <, 50.);
     cubix_noise_free(&noise);
     free(cube.flux);
   }
@@ -168,7 +174,7 @@ static void test_P12_poisson(void)
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;
   ins.dark = ins.read_noise = ins.n_sky = 0.;
-  CHECK(init(&noise, &ins, &cube, set, 1) == 0);
+  CHECK_IS(init(&noise, &ins, &cube, set, 1), ==, 0);
   for (int t = 0; t < 3; t++) {
     double wanted = t == 0   ? 1.5
                     : t == 1 ? 12.
@@ -191,8 +197,9 @@ static void test_P12_poisson(void)
       p *= mean / (n + 1);
     }
     CHECK_CLOSE(off, 0., 1e-9);
-    CHECK(beyond == 0);
-    CHECK(n_bin > 3 && chi2 < n_bin + 2.33 * sqrt(2. * n_bin) + 2.);
+    CHECK_IS(beyond, ==, 0);
+    CHECK_IS(n_bin, >, 3);
+    CHECK_IS(chi2, <, n_bin + 2.33 * sqrt(2. * n_bin) + 2.);
   }
   cubix_noise_free(&noise);
   free(cube.flux);
@@ -212,10 +219,12 @@ static void test_B5_and_seeds(void)
   double dot_seed = 0., dot_next = 0., sum = 0.;
   int same = 0;
   for (int k = 0; k < 40; k++) cube.flux[k] = 0;   /* an empty spaxel does not switch noise off */
-  CHECK(init(&a, &ins, &cube, set, 2) == 0 && init(&b, &ins, &cube, set, 2) == 0 &&
-        init(&c, &ins, &cube, other, 2) == 0);
+  CHECK_IS(init(&a, &ins, &cube, set, 2), ==, 0);
+  CHECK_IS(init(&b, &ins, &cube, set, 2), ==, 0);
+  CHECK_IS(init(&c, &ins, &cube, other, 2), ==, 0);
   double sigma = sqrt(cubix_noise_variance(&a, 3, 0.)), sky = 1e-17 * 0.2 / unit;
-  CHECK(sigma > 0.005 * sky && sigma < 5. * sky);
+  CHECK_IS(sigma, >, 0.005 * sky);
+  CHECK_IS(sigma, <, 5. * sky);
   for (int v = 0; v < N; v++) {
     uint64_t voxel = (uint64_t)v << 20;   /* beyond 32 bits */
     double x = cubix_noise_draw(&a, 3, 0., voxel) / sigma, y = cubix_noise_draw(&c, 3, 0., voxel) / sigma,
@@ -226,7 +235,7 @@ static void test_B5_and_seeds(void)
     dot_next += x * z;
     sum += x * x;
   }
-  CHECK(same == N);
+  CHECK_IS(same, ==, N);
   CHECK_CLOSE(dot_seed / N, 0., 4. / sqrt(N));
   CHECK_CLOSE(dot_next / N, 0., 4. / sqrt(N));
   CHECK_CLOSE(sum / N, 1., 4. * sqrt(2. / N));
@@ -244,7 +253,8 @@ static void test_time(void)
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise a, b;
   ins.read_noise = 0.;
-  CHECK(init(&a, &ins, &cube, once, 1) == 0 && init(&b, &ins, &cube, twice, 1) == 0);
+  CHECK_IS(init(&a, &ins, &cube, once, 1), ==, 0);
+  CHECK_IS(init(&b, &ins, &cube, twice, 1), ==, 0);
   CHECK_CLOSE(cubix_noise_variance(&a, 3, 0.) / cubix_noise_variance(&b, 3, 0.), 2., 1e-12);
   CHECK_CLOSE(b.achieved_snr / a.achieved_snr, sqrt(2.), 1e-9);
   cubix_noise_free(&a);
@@ -296,14 +306,14 @@ static void test_snr(void)
       ins.read_noise = row[r].read_noise;
       ins.exposure = row[r].exposure;
       ins.aperture = shape ? CUBIX_CIRCLE : CUBIX_SQUARE;
-      CHECK(init(&noise, &ins, &cube, set, 4) == 0);
+      CHECK_IS(init(&noise, &ins, &cube, set, 4), ==, 0);
       CHECK_CLOSE(noise.achieved_snr / want, 1., 1e-9);
       CHECK_CLOSE(slow_snr(&ins, &cube, 0., 0., radius, row[r].k0, row[r].k1, noise.exposure_time) / want, 1., 1e-9);
-      CHECK(noise.n_exposure == (int)fmax(1., ceil(noise.exposure_time / ins.exposure * (1. - 1e-12))));
+      CHECK_IS(noise.n_exposure, ==, (int)fmax(1., ceil(noise.exposure_time / ins.exposure * (1. - 1e-12))));
       int shorter = 0;
       for (int i = 1; i < 300; i++)
         shorter += slow_snr(&ins, &cube, 0., 0., radius, row[r].k0, row[r].k1, noise.exposure_time * i / 300.) >= want;
-      CHECK(shorter == 0);
+      CHECK_IS(shorter, ==, 0);
       cubix_noise_free(&noise);
       free(cube.flux);
     }
@@ -320,17 +330,17 @@ static void test_aperture(void)
   struct cubix_noise noise;
   ins.pointing_x = 1.;
   ins.pointing_y = -0.8;
-  CHECK(init(&noise, &ins, &cube, set, 2) == 0);
+  CHECK_IS(init(&noise, &ins, &cube, set, 2), ==, 0);
   CHECK_CLOSE(slow_snr(&ins, &cube, -1., 0.8, 0.7, 0, 39, noise.exposure_time), 20., 1e-7);
   cubix_noise_free(&noise);
   ins.roll = CUBIX_PI / 2.;   /* the galaxy, (-1, 0.8) from the field's centre, is at X_d = -0.8, Y_d = -1 */
-  CHECK(init(&noise, &ins, &cube, set, 2) == 0);
+  CHECK_IS(init(&noise, &ins, &cube, set, 2), ==, 0);
   CHECK_CLOSE(slow_snr(&ins, &cube, -0.8, -1., 0.7, 0, 39, noise.exposure_time), 20., 1e-7);
   cubix_noise_free(&noise);
   ins.roll = 0.;
   ins.pointing_x = 100.;      /* the galaxy is far to the west: the last column is the nearest */
   ins.pointing_y = 0.;
-  CHECK(init(&noise, &ins, &cube, set, 2) == 0);
+  CHECK_IS(init(&noise, &ins, &cube, set, 2), ==, 0);
   CHECK_CLOSE(slow_snr(&ins, &cube, -2.5, 0., 0.1, 0, 39, noise.exposure_time), 20., 1e-7);
   cubix_noise_free(&noise);
   free(cube.flux);
@@ -344,33 +354,37 @@ static void test_refusals(void)
   struct cubix_instrument ins = small(CUBIX_Noise_snr);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;
-  CHECK(init(&noise, &ins, &cube, set, 2) == CUBIX_EUSAGE && strstr(cubix_error_message(), "SnrLambdaMin = 9000"));
+  CHECK_IS(init(&noise, &ins, &cube, set, 2), ==, CUBIX_EUSAGE);
+  CHECK_SAYS(cubix_error_message(), "SnrLambdaMin = 9000");
   cubix_noise_free(&noise);
   memset(cube.flux, 0, 11 * 9 * 40 * sizeof *cube.flux);
-  CHECK(init(&noise, &ins, &cube, set, 1) == CUBIX_EUSAGE && strstr(cubix_error_message(), "SnrAperture"));
+  CHECK_IS(init(&noise, &ins, &cube, set, 1), ==, CUBIX_EUSAGE);
+  CHECK_SAYS(cubix_error_message(), "SnrAperture");
   cubix_noise_free(&noise);
   /* light in exactly half of the voxels of one spaxel: the median is half the S/N of the faintest of them */
   static const char *const one[][2] = { { "SignalToNoise", "4" }, { "SnrAperture", "0.1" } };
   for (int k = 0; k < 20; k++) cube.flux[(4 * 11 + 5) * 40 + k] = 100;
-  CHECK(init(&noise, &ins, &cube, one, 2) == 0);
+  CHECK_IS(init(&noise, &ins, &cube, one, 2), ==, 0);
   CHECK_CLOSE(noise.achieved_snr, 4., 1e-8);
   cubix_noise_free(&noise);
   ins.noise = CUBIX_Noise_exposure;
   ins.exposure = 1.;
-  CHECK(init(&noise, &ins, &cube, time, 1) == CUBIX_EUSAGE && strstr(cubix_error_message(), "exposures"));
+  CHECK_IS(init(&noise, &ins, &cube, time, 1), ==, CUBIX_EUSAGE);
+  CHECK_SAYS(cubix_error_message(), "exposures");
   cubix_noise_free(&noise);
   free(cube.flux);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_variance();
-  test_P12_chi();
-  test_P12_poisson();
-  test_B5_and_seeds();
-  test_time();
-  test_snr();
-  test_aperture();
-  test_refusals();
+  check_init(argc, argv);
+  CASE(test_variance());
+  CASE(test_P12_chi());
+  CASE(test_P12_poisson());
+  CASE(test_B5_and_seeds());
+  CASE(test_time());
+  CASE(test_snr());
+  CASE(test_aperture());
+  CASE(test_refusals());
   return check_done();
 }

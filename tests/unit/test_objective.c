@@ -23,7 +23,8 @@ static double noise(unsigned *seed)                /* -1 .. 1 */
 static struct cubix_params *params(const char *likelihood)
 {
   struct cubix_params *par = NULL;
-  CHECK(!cubix_params_init(&par) && !cubix_params_set(par, "Likelihood", likelihood));
+  CHECK(!cubix_params_init(&par));
+  CHECK(!cubix_params_set(par, "Likelihood", likelihood));
   return par;
 }
 
@@ -61,7 +62,7 @@ static double value_of(const struct cubix_params *par, const struct cubix_observ
                        struct cubix_cube *bar)
 {
   double value = NAN;
-  CHECK(cubix_objective(&value, par, obs, model, bar, &cubix_collective_alone) == CUBIX_OK);
+  CHECK_IS(cubix_objective(&value, par, obs, model, bar, &cubix_collective_alone), ==, CUBIX_OK);
   return value;
 }
 
@@ -97,16 +98,18 @@ static void test_values(void)
     for (int k = 0; l == 1 && k < N_LAMBDA; k++) model.flux[5 * N_LAMBDA + k] = (cubix_real)0.7;
     const double value = value_of(par, obs, &model, &bar), want = plain(likelihoods[l], obs, &model);
     CHECK_CLOSE(value, want, 1e-12 * want);
-    CHECK(value > 0. && value == value_of(par, obs, &model, NULL));
-    for (int at = 0; at < N; at++) if (obs->weight[at] == 0) CHECK(bar.flux[at] == 0);
-    for (int k = 0; k < N_LAMBDA; k++)
-      CHECK(bar.flux[2 * N_LAMBDA + k] == 0 &&
-            (l != 2 || (bar.flux[5 * N_LAMBDA + k] == 0 && bar.flux[7 * N_LAMBDA + k] == 0)));
+    CHECK_IS(value, >, 0.);
+    CHECK_IS(value, ==, value_of(par, obs, &model, NULL));
+    for (int at = 0; at < N; at++) if (obs->weight[at] == 0) CHECK_IS(bar.flux[at], ==, 0);
+    for (int k = 0; k < N_LAMBDA; k++) {
+      CHECK_IS(bar.flux[2 * N_LAMBDA + k], ==, 0);
+      CHECK(l != 2 || (bar.flux[5 * N_LAMBDA + k] == 0 && bar.flux[7 * N_LAMBDA + k] == 0));
+    }
     /* where the model is the data: nothing is left to pull */
     memcpy(model.flux, obs->data, N * sizeof *model.flux);
     if (l == 1) for (int at = 0; at < N; at++) if (obs->data[at] <= 0) obs->weight[at] = 0;
     CHECK_CLOSE(value_of(par, obs, &model, &bar), 0., 1e-13 * N_SPAXEL);
-    for (int at = 0; at < N; at++) CHECK(fabs((double)bar.flux[at]) <= 1e-12);
+    for (int at = 0; at < N; at++) CHECK_IS(fabs((double)bar.flux[at]), <=, 1e-12);
     cubix_observed_free(obs);
     free(model.flux);
     free(bar.flux);
@@ -167,10 +170,12 @@ static void test_curvature(void)
                              weight = cube_new(0, N_LAMBDA);
     scene(&obs, &model);
     if (l) memcpy(obs->data, model.flux, N * sizeof *model.flux);
-    CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_OK);
-    for (int at = 0; at < N; at++)
-      CHECK((double)weight.flux[at] >= 0. && isfinite((double)weight.flux[at]) &&
-            (obs->weight[at] > 0 || weight.flux[at] == 0));
+    CHECK_IS(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone), ==, CUBIX_OK);
+    for (int at = 0; at < N; at++) {
+      CHECK_IS((double)weight.flux[at], >=, 0.);
+      CHECK(isfinite((double)weight.flux[at]));
+      CHECK(obs->weight[at] > 0 || weight.flux[at] == 0);
+    }
     for (int s = 0; s < N_SPAXEL; s++) {
       const int at = s * N_LAMBDA + 4, other = at + 1;
       if (s == 2 || s == 5 || !(obs->weight[at] > 0) || !(obs->weight[other] > 0)) continue;
@@ -213,13 +218,15 @@ static void test_dark(void)
     for (int kind = 0; kind < 3; kind++) {
       for (int at = 0; at < N; at++) model.flux[at] = (cubix_real)(kind == 0 ? 0. : kind == 1 ? -1e-3 : -50.);
       const double value = value_of(par, obs, &model, &bar);
-      CHECK(isfinite(value) && value >= 0.);
-      if (l == 2 && kind == 0) CHECK(value == 0.);
-      CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_OK);
+      CHECK(isfinite(value));
+      CHECK_IS(value, >=, 0.);
+      if (l == 2 && kind == 0) CHECK_IS(value, ==, 0.);
+      CHECK_IS(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone), ==, CUBIX_OK);
       for (int at = 0; at < N; at++) {
-        CHECK(isfinite((double)bar.flux[at]) && isfinite((double)weight.flux[at]));
-        if (l < 2 && obs->weight[at] > 0 && obs->data[at] > 0) CHECK(bar.flux[at] < 0);
-        if (l == 2 && kind == 0) CHECK(bar.flux[at] == 0);
+        CHECK(isfinite((double)bar.flux[at]));
+        CHECK(isfinite((double)weight.flux[at]));
+        if (l < 2 && obs->weight[at] > 0 && obs->data[at] > 0) CHECK_IS(bar.flux[at], <, 0);
+        if (l == 2 && kind == 0) CHECK_IS(bar.flux[at], ==, 0);
       }
     }
     cubix_observed_free(obs);
@@ -244,16 +251,21 @@ static void test_gain(void)
     model.flux[at] = (cubix_real)(d * (1. + 1e-4 * sin(at)));
   }
   cubix_observed_settle(obs);
-  CHECK(obs->n_used == N && obs->n_counted == N && cubix_objective_voxels(par, obs, &cubix_collective_alone) == N);
+  CHECK_IS(obs->n_used, ==, N);
+  CHECK_IS(obs->n_counted, ==, N);
+  CHECK_IS(cubix_objective_voxels(par, obs, &cubix_collective_alone), ==, N);
   for (int k = 0; k < N_LAMBDA; k++) CHECK_CLOSE(obs->gain[k] / (5. + k), 1., 1e-6);
   CHECK_CLOSE(value_of(par, obs, &model, NULL) / value_of(chi2, obs, &model, NULL), 1., 1e-4);
   obs->has_variance = 0;
   cubix_observed_settle(obs);
-  CHECK(obs->gain[3] == 1.);
+  CHECK_IS(obs->gain[3], ==, 1.);
   unsigned char keep[N_LAMBDA] = { 0 };
   keep[6] = keep[7] = 1;
   cubix_observed_mask_channels(obs, keep);
-  CHECK(obs->n_used == 2 * N_SPAXEL && obs->weight[5] == 0 && obs->weight[6] > 0 && obs->data[5] == 0);
+  CHECK_IS(obs->n_used, ==, 2 * N_SPAXEL);
+  CHECK_IS(obs->weight[5], ==, 0);
+  CHECK_IS(obs->weight[6], >, 0);
+  CHECK_IS(obs->data[5], ==, 0);
   cubix_observed_free(obs);
   free(model.flux);
   cubix_params_free(par);
@@ -274,12 +286,13 @@ static void test_nothing_to_compare(void)
     cubix_observed_settle(obs);
     double n = 0.;
     for (int at = 0; at < N; at++) n += obs->weight[at] > 0 && (l == 2 || at % N_LAMBDA != 5);
-    CHECK(cubix_objective_voxels(par, obs, &cubix_collective_alone) == n && value_of(par, obs, &model, NULL) > 0.);
+    CHECK_IS(cubix_objective_voxels(par, obs, &cubix_collective_alone), ==, n);
+    CHECK_IS(value_of(par, obs, &model, NULL), >, 0.);
     for (int at = 0; at < N; at++) obs->data[at] = (cubix_real)(l == 1 ? -2 : 0);
     cubix_observed_settle(obs);
-    CHECK(cubix_objective(&value, par, obs, &model, NULL, &cubix_collective_alone) == CUBIX_EINPUT);
-    CHECK(strstr(cubix_error_message(), l == 1 ? "compares counts" : "flux is 0 in every spaxel"));
-    CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_EINPUT);
+    CHECK_IS(cubix_objective(&value, par, obs, &model, NULL, &cubix_collective_alone), ==, CUBIX_EINPUT);
+    CHECK_SAYS(cubix_error_message(), l == 1 ? "compares counts" : "flux is 0 in every spaxel");
+    CHECK_IS(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone), ==, CUBIX_EINPUT);
     cubix_error_clear();
     cubix_observed_free(obs);
     free(model.flux);
@@ -300,7 +313,8 @@ static void test_threads(void)
     const double value = value_of(par, obs, &model, &one);
     for (int n = 2; n <= 5; n++) {
       omp_set_num_threads(n);
-      CHECK(value_of(par, obs, &model, &many) == value && !memcmp(one.flux, many.flux, N * sizeof *one.flux));
+      CHECK_IS(value_of(par, obs, &model, &many), ==, value);
+      CHECK(!memcmp(one.flux, many.flux, N * sizeof *one.flux));
     }
     cubix_observed_free(obs);
     free(model.flux);
@@ -367,7 +381,7 @@ static void test_ranks(void)
     struct rank rank[N_RANK] = { { 0 } };
     scene(&obs, &model);
     const double value = value_of(par, obs, &model, &bar);
-    CHECK(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone) == CUBIX_OK);
+    CHECK_IS(cubix_objective_curvature(&weight, par, obs, &model, &cubix_collective_alone), ==, CUBIX_OK);
     for (int r = 0; r < N_RANK; r++) {
       const int n = cut[r + 1] - cut[r];
       rank[r] = (struct rank){
@@ -385,7 +399,9 @@ static void test_ranks(void)
     rank_run_all(rank);
     for (int r = 0; r < N_RANK; r++) {
       const int n = cut[r + 1] - cut[r];
-      CHECK(!rank[r].status && !rank[r].status_w && rank[r].value == rank[0].value);
+      CHECK(!rank[r].status);
+      CHECK(!rank[r].status_w);
+      CHECK_IS(rank[r].value, ==, rank[0].value);
       CHECK_CLOSE(rank[r].value, value, 1e-13 * value);
       for (int at = 0; at < N_SPAXEL * n; at++) {
         const int whole = at / n * N_LAMBDA + cut[r] + at % n;
@@ -396,7 +412,10 @@ static void test_ranks(void)
     }
     rank[2].model.n_x++;
     rank_run_all(rank);
-    for (int r = 0; r < N_RANK; r++) CHECK(rank[r].status == CUBIX_EFAIL && rank[r].status_w == CUBIX_EFAIL);
+    for (int r = 0; r < N_RANK; r++) {
+      CHECK_IS(rank[r].status, ==, CUBIX_EFAIL);
+      CHECK_IS(rank[r].status_w, ==, CUBIX_EFAIL);
+    }
     for (int r = 0; r < N_RANK; r++) {
       cubix_observed_free(rank[r].obs);
       free(rank[r].model.flux);
@@ -421,17 +440,18 @@ static void test_refusals(void)
     double value = 7.;
     scene(&obs, &model);
     model.flux[3 * N_LAMBDA + 5] = (cubix_real)NAN;
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EFAIL &&
-          strstr(cubix_error_message(), "not finite") && value == 7.);
+    CHECK_IS(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone), ==, CUBIX_EFAIL);
+    CHECK_SAYS(cubix_error_message(), "not finite");
+    CHECK_IS(value, ==, 7.);
     model.flux[3 * N_LAMBDA + 5] = 1;
     model.lambda_first = 1;
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EFAIL &&
-          strstr(cubix_error_message(), "shape"));
+    CHECK_IS(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone), ==, CUBIX_EFAIL);
+    CHECK_SAYS(cubix_error_message(), "shape");
     model.lambda_first = 0;
     memset(obs->weight, 0, N * sizeof *obs->weight);
     cubix_observed_settle(obs);
-    CHECK(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone) == CUBIX_EINPUT &&
-          strstr(cubix_error_message(), "no voxel is left"));
+    CHECK_IS(cubix_objective(&value, par, obs, &model, &bar, &cubix_collective_alone), ==, CUBIX_EINPUT);
+    CHECK_SAYS(cubix_error_message(), "no voxel is left");
     cubix_observed_free(obs);
     free(model.flux);
     free(bar.flux);
@@ -439,16 +459,17 @@ static void test_refusals(void)
   }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_values();
-  test_derivative();
-  test_curvature();
-  test_dark();
-  test_gain();
-  test_nothing_to_compare();
-  test_threads();
-  test_ranks();
-  test_refusals();
+  check_init(argc, argv);
+  CASE(test_values());
+  CASE(test_derivative());
+  CASE(test_curvature());
+  CASE(test_dark());
+  CASE(test_gain());
+  CASE(test_nothing_to_compare());
+  CASE(test_threads());
+  CASE(test_ranks());
+  CASE(test_refusals());
   return check_done();
 }

@@ -9,7 +9,6 @@
 #include "tests/check.h"
 #include "engine/sounding.h"
 #include "params/params.h"
-#include "physics/random.h"
 #include "spectra/templates.h"
 
 enum { N_X = 50, N_Y = 37, MARGIN = 3, P_X = N_X + 2 * MARGIN, P_Y = N_Y + 2 * MARGIN };
@@ -19,14 +18,6 @@ static const struct cubix_instrument ins = { .n_x = N_X, .n_y = N_Y, .margin = M
                                             .n_lambda = 1 };
 static const struct cubix_scene scene = { .redshift = 0.01, .d_l_mpc = 44, .kpc_per_arcsec = 1, .flux_scale = 1 };
 
-static double uniform(uint32_t star, uint32_t which)
-{
-  const uint32_t counter[4] = { star, which, 0, 0 }, key[2] = { 11, 0 };
-  uint32_t word[4];
-  cubix_philox(word, counter, key);
-  return cubix_uniform(word[0], word[1]);
-}
-
 /* A disc of scale 6 spaxels, so that some of it lies outside; one star in 200 is faster than 300
  * km/s, the last of them outside the field. */
 static struct cubix_slab *disc(size_t n)
@@ -34,11 +25,11 @@ static struct cubix_slab *disc(size_t n)
   struct cubix_slab *slab = NULL;
   if (cubix_slab_init(&slab, n)) abort();
   for (uint32_t i = 0; i < n; i++) {
-    const double r = -6 * log(uniform(i, 0) * uniform(i, 1)), phi = 6.283185307179586 * uniform(i, 2);
+    const double r = -6 * log(uniform_of(i, 0) * uniform_of(i, 1)), phi = 6.283185307179586 * uniform_of(i, 2);
     slab->position[3 * i] = r * cos(phi);
     slab->position[3 * i + 1] = r * sin(phi);
     slab->position[3 * i + 2] = 0;
-    slab->velocity[3 * i + 2] = i % 200 == 7 ? -700 : 250 * (2 * uniform(i, 3) - 1);
+    slab->velocity[3 * i + 2] = i % 200 == 7 ? -700 : 250 * (2 * uniform_of(i, 3) - 1);
   }
   slab->position[3 * (n - 1)] = 1000;
   slab->velocity[3 * (n - 1) + 2] = 9000;
@@ -92,16 +83,20 @@ static void check(size_t n, const char *deposit, int wide, double largest, doubl
   int64_t beyond[2];
   const double fastest = by_hand(exact, beyond, slab, wide);
   if (cubix_params_set(par, "Deposit", deposit)) abort();
-  CHECK(cubix_occupancy_init(&o, &ins, (double)n) == CUBIX_OK);
+  CHECK_IS(cubix_occupancy_init(&o, &ins, (double)n), ==, CUBIX_OK);
   cubix_occupancy_add(o, par, &ins, &scene, slab);
   cubix_occupancy_counts(count, o);
   for (int s = 0; s < P_X * P_Y; s++) worst = check_worst(worst, fabs(count[s] - exact[s]));
-  CHECK(worst <= largest);
+  CHECK_IS(worst, <=, largest);
   CHECK_CLOSE(sum_of(count) / sum_of(exact), 1, of_sums);
   CHECK_CLOSE(values(count) / values(exact), 1, of_sums);
   CHECK_CLOSE(o->fastest, fastest, 0);
-  CHECK(o->beyond[0] == beyond[0] && o->beyond[1] == beyond[1] && o->beyond[2] == 0);
-  CHECK(o->slowest_in == -700 && o->fastest_in > 240 && o->fastest_in <= 250);
+  CHECK_IS(o->beyond[0], ==, beyond[0]);
+  CHECK_IS(o->beyond[1], ==, beyond[1]);
+  CHECK_IS(o->beyond[2], ==, 0);
+  CHECK_IS(o->slowest_in, ==, -700);
+  CHECK_IS(o->fastest_in, >, 240);
+  CHECK_IS(o->fastest_in, <=, 250);
   cubix_occupancy_free(o);
   cubix_slab_free(slab);
   free(count);
@@ -113,9 +108,11 @@ static void test_fastest(void)
 {
   struct cubix_occupancy *o = NULL;
   struct cubix_slab *slab = disc(5000);
-  CHECK(cubix_occupancy_init(&o, &ins, -1) == CUBIX_OK);
+  CHECK_IS(cubix_occupancy_init(&o, &ins, -1), ==, CUBIX_OK);
   cubix_occupancy_add(o, par, &ins, &scene, slab);
-  CHECK(o->fastest == 700 && !o->every && !o->change);
+  CHECK_IS(o->fastest, ==, 700);
+  CHECK(!o->every);
+  CHECK(!o->change);
   cubix_occupancy_free(o);
   cubix_slab_free(slab);
 }
@@ -164,10 +161,10 @@ static struct cubix_slab *alike(size_t n)
   struct cubix_slab *slab = disc(n);
   for (uint32_t i = 0; i < n; i++) {
     const double r = hypot(slab->position[3 * i], slab->position[3 * i + 1]);
-    const double v = 150 * slab->position[3 * i] / (r + 1) + 40 * (uniform(i, 4) - 0.5);
+    const double v = 150 * slab->position[3 * i] / (r + 1) + 40 * (uniform_of(i, 4) - 0.5);
     if (i % 200 != 7 && i + 1 < n) slab->velocity[3 * i + 2] = v;
-    slab->age[i] = pow(10, 1.2 - 0.1 * r + 0.4 * uniform(i, 5));
-    slab->metallicity[i] = pow(10, -2.1 - 0.05 * r - 0.3 * uniform(i, 6));
+    slab->age[i] = pow(10, 1.2 - 0.1 * r + 0.4 * uniform_of(i, 5));
+    slab->metallicity[i] = pow(10, -2.1 - 0.05 * r - 0.3 * uniform_of(i, 6));
   }
   return slab;
 }
@@ -184,10 +181,11 @@ static void test_soundings(void)
     struct cubix_sounding *few = NULL;
     double *count = calloc(P_X * P_Y, sizeof *count);
     cubix_templates_sky(&tables, par, &ins, &scene);
-    CHECK(cubix_occupancy_init(&o, &ins, (double)n) == CUBIX_OK);
+    CHECK_IS(cubix_occupancy_init(&o, &ins, (double)n), ==, CUBIX_OK);
     cubix_occupancy_add(o, par, &ins, &scene, slab);
     cubix_occupancy_counts(count, o);
-    CHECK(cubix_sounding_init(&few, count, P_X, P_Y, N_ROW, nodes.reach) == CUBIX_OK && few->n <= 256);
+    CHECK_IS(cubix_sounding_init(&few, count, P_X, P_Y, N_ROW, nodes.reach), ==, CUBIX_OK);
+    CHECK_IS(few->n, <=, 256);
     cubix_sounding_add(few, &tables, slab);
     const double exact = all_values(slab, log_z, log_age, &nodes);
     CHECK_CLOSE(cubix_sounding_values(few, &nodes) / exact, 1, 0.06);
@@ -199,15 +197,16 @@ static void test_soundings(void)
   }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   if (cubix_params_init(&par)) abort();
-  check(20000, "nearest", 0, 0, 0);
-  check(20000, "tsc", 1, 0, 0);
-  check(1500000, "nearest", 0, HUGE_VAL, 0.02);          /* from one in five */
-  check(1500000, "tsc", 1, HUGE_VAL, 0.02);
-  test_fastest();
-  test_soundings();
+  CASE(check(20000, "nearest", 0, 0, 0));
+  CASE(check(20000, "tsc", 1, 0, 0));
+  CASE(check(1500000, "nearest", 0, HUGE_VAL, 0.02));          /* from one in five */
+  CASE(check(1500000, "tsc", 1, HUGE_VAL, 0.02));
+  CASE(test_fastest());
+  CASE(test_soundings());
   cubix_params_free(par);
   return check_done();
 }

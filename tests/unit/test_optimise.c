@@ -8,7 +8,6 @@
 
 #include "base/error.h"
 #include "fit/optimise.h"
-#include "physics/random.h"
 
 enum { MOST = 6000 };
 
@@ -49,12 +48,9 @@ static int quadratic(void *host, const double *x, double *value, double *gradien
   *value = 0;
   CUBIX_CHECK(h->calls != h->fail_at, CUBIX_EINPUT, "call %d fails", h->calls);
   for (size_t i = 0; i < h->n; i++) {
-    const uint32_t key[2] = { 5, 6 }, counter[4] = { (uint32_t)i, (uint32_t)h->calls, 0, 0 };
-    uint32_t word[4];
-    cubix_philox(word, counter, key);
     double d = x[i] - h->centre[i];
     *value += 0.5 * h->curvature[i] * d * d;
-    gradient[i] = h->curvature[i] * d + h->noise * (2 * cubix_uniform(word[0], word[1]) - 1);
+    gradient[i] = h->curvature[i] * d + h->noise * (2 * uniform_of(i, (uint64_t)h->calls) - 1);
   }
   if (h->wall != 0 && x[0] > h->wall) *value = NAN;
 done:
@@ -99,10 +95,11 @@ static void test_rosenbrock(size_t n, enum cubix_Optimiser method)
   CHECK(!cubix_optimiser_init(&s, method, n, 10));
   for (size_t i = 0; i < n; i++) cubix_optimiser_x(s)[i] = i % 2 ? 1 : -1.2;
   CHECK(!cubix_optimise(s, &p, &r));
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_GRADIENT);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_GRADIENT);
   for (size_t i = 0; i < n; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], 1, method == CUBIX_Optimiser_lbfgs ? 1e-8 : 1e-5);
-  if (method == CUBIX_Optimiser_lbfgs) CHECK(h.rose == 0);
-  CHECK(s->at[CUBIX_AT_EVALUATION] == h.calls && s->at[CUBIX_AT_ITERATION] == h.iterations);
+  if (method == CUBIX_Optimiser_lbfgs) CHECK_IS(h.rose, ==, 0);
+  CHECK_IS(s->at[CUBIX_AT_EVALUATION], ==, h.calls);
+  CHECK_IS(s->at[CUBIX_AT_ITERATION], ==, h.iterations);
   printf("rosenbrock in %zu, %s: %d iterations, %d evaluations\n", n, cubix_Optimiser_word[method],
          h.iterations, h.calls);
   cubix_optimiser_free(s);
@@ -121,8 +118,8 @@ static void test_rosenbrock_bounded(void)
   cubix_optimiser_x(s)[0] = 3;
   cubix_optimiser_x(s)[1] = -1;                            /* outside: brought to the bound */
   CHECK(!cubix_optimise(s, &p, &rule));
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_GRADIENT);
-  CHECK(cubix_optimiser_x(s)[0] == 1.5);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_GRADIENT);
+  CHECK_IS(cubix_optimiser_x(s)[0], ==, 1.5);
   CHECK_CLOSE(cubix_optimiser_x(s)[1], 2.25, 1e-9);
   CHECK_CLOSE(cubix_optimiser_gradient(s)[0], 1, 1e-6);      /* it would go on to (1, 1) */
   cubix_optimiser_free(s);
@@ -148,8 +145,8 @@ static void test_quadratic(double decades, const double *lower, const double *up
   p.upper = upper;
   CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, n, 20));
   CHECK(!cubix_optimise(s, &p, &rule));
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_GRADIENT);
-  CHECK(h.rose == 0);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_GRADIENT);
+  CHECK_IS(h.rose, ==, 0);
   size_t wrong = 0;
   double slope = 0;
   for (size_t i = 0; i < n; i++) {
@@ -158,8 +155,8 @@ static void test_quadratic(double decades, const double *lower, const double *up
     else if (upper && at > upper[i]) wrong += x != upper[i];
     else slope = check_worst(slope, fabs(h.curvature[i] * (x - at)));
   }
-  CHECK(wrong == 0);
-  CHECK(slope <= 1e-9 * fmax(1, s->at[CUBIX_AT_VALUE]));
+  CHECK_IS(wrong, ==, 0);
+  CHECK_IS(slope, <=, 1e-9 * fmax(1, s->at[CUBIX_AT_VALUE]));
   CHECK_CLOSE(s->at[CUBIX_AT_GRADIENT], slope, 1e-9 * slope);
   printf("quadratic in %zu, %g decades%s: %d iterations, %d evaluations\n", n, decades, lower ? ", bounded" : "",
          h.iterations, h.calls);
@@ -204,14 +201,16 @@ static void test_restart(enum cubix_Optimiser method,
   p.upper = upper;
   CHECK(!cubix_optimiser_init(&s, method, n, 4));
   CHECK(!cubix_optimise(s, &p, &r));
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_ITERATIONS && s->at[CUBIX_AT_ITERATION] == 40);
-  CHECK(h.kept && h.kept->at[CUBIX_AT_ITERATION] == 11);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_ITERATIONS);
+  CHECK_IS(s->at[CUBIX_AT_ITERATION], ==, 40);
+  REQUIRE(h.kept);
+  CHECK_IS(h.kept->at[CUBIX_AT_ITERATION], ==, 11);
   p.host = &again;
   omp_set_num_threads(3);
   if (h.kept) {
     CHECK(!cubix_optimise(h.kept, &p, &r));
     same_state(h.kept, s);
-    CHECK(again.iterations == 29);
+    CHECK_IS(again.iterations, ==, 29);
   }
   omp_set_num_threads(1);
   cubix_optimiser_free(h.kept);
@@ -231,29 +230,30 @@ static void test_not_finite(enum cubix_Optimiser method)
   CHECK(!cubix_optimise(s, &p, &r));
   CHECK(isfinite(s->at[CUBIX_AT_VALUE]));
   CHECK_CLOSE(cubix_optimiser_x(s)[0], 1.9, 0.02);
-  CHECK(s->at[CUBIX_AT_EVALUATION] > s->at[CUBIX_AT_ITERATION] + 1);      /* some were drawn back */
+  CHECK_IS(s->at[CUBIX_AT_EVALUATION], >, s->at[CUBIX_AT_ITERATION] + 1);      /* some were drawn back */
   cubix_optimiser_free(s);
 
   h.wall = 1e-30;                                          /* now nothing but the start is finite */
   h.calls = h.iterations = 0;
   CHECK(!cubix_optimiser_init(&s, method, 4, 5));
-  CHECK(cubix_optimise(s, &p, &r) == CUBIX_EFAIL);
-  CHECK(strstr(cubix_error_message(), "not finite") && strstr(cubix_error_message(), "after iteration 0"));
-  CHECK(cubix_optimiser_x(s)[0] == 0);
+  CHECK_IS(cubix_optimise(s, &p, &r), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "not finite");
+  CHECK_SAYS(cubix_error_message(), "after iteration 0");
+  CHECK_IS(cubix_optimiser_x(s)[0], ==, 0);
   cubix_optimiser_free(s);
 
   CHECK(!cubix_optimiser_init(&s, method, 4, 5));
   cubix_optimiser_x(s)[0] = 3;
-  CHECK(cubix_optimise(s, &p, &r) == CUBIX_EFAIL);
-  CHECK(strstr(cubix_error_message(), "where the search starts"));
+  CHECK_IS(cubix_optimise(s, &p, &r), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "where the search starts");
   cubix_optimiser_free(s);
 
   h.wall = 0;
   h.calls = 0;
   h.fail_at = 3;
   CHECK(!cubix_optimiser_init(&s, method, 4, 5));
-  CHECK(cubix_optimise(s, &p, &r) == CUBIX_EINPUT);
-  CHECK(strstr(cubix_error_message(), "call 3 fails"));
+  CHECK_IS(cubix_optimise(s, &p, &r), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "call 3 fails");
   cubix_optimiser_free(s);
   cubix_error_clear();
 }
@@ -268,7 +268,7 @@ static void test_adam_noisy(void)
   struct cubix_optimiser_problem p = problem_of(&h, quadratic);
   CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_adam, 30, 1));
   CHECK(!cubix_optimise(s, &p, &r));
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_ITERATIONS);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_ITERATIONS);
   for (size_t i = 0; i < 30; i++) CHECK_CLOSE(cubix_optimiser_x(s)[i], h.centre[i], 0.05);
   cubix_optimiser_free(s);
 }
@@ -290,9 +290,11 @@ static void test_noise_end(void)
   struct cubix_optimiser *s = NULL;
   CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 1, 3));
   CHECK(!cubix_optimise(s, &p, &rule));
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_NOISE && s->at[CUBIX_AT_ITERATION] == 0 && cubix_optimiser_x(s)[0] == 0);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_NOISE);
+  CHECK_IS(s->at[CUBIX_AT_ITERATION], ==, 0);
+  CHECK_IS(cubix_optimiser_x(s)[0], ==, 0);
   cubix_optimiser_free(s);
-  CHECK(cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 1, 0) == CUBIX_EUSAGE);
+  CHECK_IS(cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 1, 0), ==, CUBIX_EUSAGE);
   cubix_error_clear();
 }
 
@@ -325,28 +327,29 @@ static void test_shared(void)
   p.collective = &twin;
   CHECK(!cubix_optimiser_init(&s, CUBIX_Optimiser_lbfgs, 3, 5));
   CHECK(!cubix_optimise(s, &p, &rule));
-  CHECK(s->at[CUBIX_AT_END] == CUBIX_END_GRADIENT);
+  CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_GRADIENT);
   CHECK_CLOSE(cubix_optimiser_x(s)[0], 1, 1e-8);
   CHECK_CLOSE(cubix_optimiser_x(s)[1], -2, 1e-8);
   CHECK_CLOSE(cubix_optimiser_x(s)[2], 5, 1e-8);
-  CHECK(h.calls < 20);
+  CHECK_IS(h.calls, <, 20);
   cubix_optimiser_free(s);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_rosenbrock(2, CUBIX_Optimiser_lbfgs);
-  test_rosenbrock(20, CUBIX_Optimiser_lbfgs);
-  test_rosenbrock(2, CUBIX_Optimiser_adam);
-  test_rosenbrock_bounded();
-  test_bounds();
-  test_restart(CUBIX_Optimiser_lbfgs, rosenbrock, 20);
-  test_restart(CUBIX_Optimiser_lbfgs, quadratic, MOST);
-  test_restart(CUBIX_Optimiser_adam, quadratic, 50);
-  test_not_finite(CUBIX_Optimiser_lbfgs);
-  test_not_finite(CUBIX_Optimiser_adam);
-  test_adam_noisy();
-  test_noise_end();
-  test_shared();
+  check_init(argc, argv);
+  CASE(test_rosenbrock(2, CUBIX_Optimiser_lbfgs));
+  CASE(test_rosenbrock(20, CUBIX_Optimiser_lbfgs));
+  CASE(test_rosenbrock(2, CUBIX_Optimiser_adam));
+  CASE(test_rosenbrock_bounded());
+  CASE(test_bounds());
+  CASE(test_restart(CUBIX_Optimiser_lbfgs, rosenbrock, 20));
+  CASE(test_restart(CUBIX_Optimiser_lbfgs, quadratic, MOST));
+  CASE(test_restart(CUBIX_Optimiser_adam, quadratic, 50));
+  CASE(test_not_finite(CUBIX_Optimiser_lbfgs));
+  CASE(test_not_finite(CUBIX_Optimiser_adam));
+  CASE(test_adam_noisy());
+  CASE(test_noise_end());
+  CASE(test_shared());
   return check_done();
 }

@@ -2,7 +2,7 @@
  * cannot be written.
  *
  *   test_output                        checks itself in a folder of its own
- *   test_output Name=value ...         writes the made-up result with these parameters and prints
+ *   test_output write Name=value ...   writes the made-up result with these parameters and prints
  *                                      `seconds peak_kB_before peak_kB_after`
  *
  * tests/program/test_output.py reads the files of the second form and knows the same formulas: with
@@ -65,7 +65,9 @@ static int exists(const char *path)
 static void touch(const char *path, const char *text)
 {
   FILE *file = fopen(path, "w");
-  CHECK(file && fputs(text, file) >= 0 && !fclose(file));
+  REQUIRE(file);
+  CHECK_IS(fputs(text, file), >=, 0);
+  CHECK(!fclose(file));
 }
 
 /* Status of cubix_output_check for a value of OutputFile; its message must hold `word`. */
@@ -73,12 +75,14 @@ static int check_of(const char *output, const char *overwrite, const char *word)
 {
   struct cubix_params *par = NULL;
   int status;
-  CHECK(!cubix_params_init(&par) && !cubix_params_set(par, "InputFile", "input.hdf5") &&
-        !cubix_params_set(par, "SspFile", "ssp.hdf5"));
-  CHECK(!cubix_params_set(par, "OutputFile", output) && !cubix_params_set(par, "Overwrite", overwrite));
+  CHECK(!cubix_params_init(&par));
+  CHECK(!cubix_params_set(par, "InputFile", "input.hdf5"));
+  CHECK(!cubix_params_set(par, "SspFile", "ssp.hdf5"));
+  CHECK(!cubix_params_set(par, "OutputFile", output));
+  CHECK(!cubix_params_set(par, "Overwrite", overwrite));
   cubix_error_clear();
   status = cubix_output_check(par);
-  CHECK(strstr(cubix_error_message(), word));
+  CHECK_SAYS(cubix_error_message(), word);
   cubix_params_free(par);
   return status;
 }
@@ -86,55 +90,57 @@ static int check_of(const char *output, const char *overwrite, const char *word)
 static void test_check(void)
 {
   char many[64] = "a.fits", longer[1400];
-  touch("old.fits", "old");
   touch("input.hdf5", "simulation");
   touch("ssp.hdf5", "library");
   CHECK(!mkdir("folder.fits", 0777));
-  CHECK(check_of("new.fits", "no", "") == CUBIX_OK);
-  CHECK(check_of("new.fits , new.hdf5,new.h5", "no", "") == CUBIX_OK);
-  CHECK(!exists("new.fits") && !exists("new.hdf5"));
-  CHECK(check_of("old.fits", "yes", "") == CUBIX_OK);
-  CHECK(check_of("old.fits", "no", "Overwrite") == CUBIX_EOUTPUT);
-  CHECK(check_of("new.hdf5,old.fits", "no", "old.fits") == CUBIX_EOUTPUT);
+  CHECK_IS(check_of("new.fits", "no", ""), ==, CUBIX_OK);
+  CHECK_IS(check_of("new.fits , new.hdf5,new.h5", "no", ""), ==, CUBIX_OK);
+  CHECK(!exists("new.fits"));
+  CHECK(!exists("new.hdf5"));
+  CHECK_IS(check_of("old.fits", "yes", ""), ==, CUBIX_OK);
+  CHECK_IS(check_of("old.fits", "no", "Overwrite"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("new.hdf5,old.fits", "no", "old.fits"), ==, CUBIX_EOUTPUT);
   /* the texts beside the first output are outputs as well */
   touch("told-usedvalues", "used");
   touch("timed-timings.txt", "times");
-  CHECK(check_of("told.fits", "no", "told-usedvalues, written beside") == CUBIX_EOUTPUT);
-  CHECK(check_of("timed.hdf5, new.fits", "no", "timed-timings.txt, written beside") == CUBIX_EOUTPUT);
-  CHECK(check_of("told.fits", "yes", "") == CUBIX_OK && check_of("timed.fits", "yes", "") == CUBIX_OK);
-  CHECK(check_of("new.fits, told.fits, timed.fits", "no", "") == CUBIX_OK);
-  CHECK(check_of("new.png", "yes", ".hdf5 or .h5") == CUBIX_EUSAGE);
-  CHECK(check_of("fits", "yes", "suffix") == CUBIX_EUSAGE);
-  CHECK(check_of(".fits", "yes", "suffix") == CUBIX_EUSAGE);
-  CHECK(check_of("new.fits.gz", "yes", "gzip") == CUBIX_EUSAGE);
-  CHECK(check_of("new.fits,,new.hdf5", "yes", "empty name") == CUBIX_EUSAGE);
+  CHECK_IS(check_of("told.fits", "no", "told-usedvalues, written beside"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("timed.hdf5, new.fits", "no", "timed-timings.txt, written beside"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("told.fits", "yes", ""), ==, CUBIX_OK);
+  CHECK_IS(check_of("timed.fits", "yes", ""), ==, CUBIX_OK);
+  CHECK_IS(check_of("new.fits, told.fits, timed.fits", "no", ""), ==, CUBIX_OK);
+  CHECK_IS(check_of("new.png", "yes", ".hdf5 or .h5"), ==, CUBIX_EUSAGE);
+  CHECK_IS(check_of("fits", "yes", "suffix"), ==, CUBIX_EUSAGE);
+  CHECK_IS(check_of(".fits", "yes", "suffix"), ==, CUBIX_EUSAGE);
+  CHECK_IS(check_of("new.fits.gz", "yes", "gzip"), ==, CUBIX_EUSAGE);
+  CHECK_IS(check_of("new.fits,,new.hdf5", "yes", "empty name"), ==, CUBIX_EUSAGE);
   CHECK(check_of("of,fits", "yes", "OutputFile = of (") == CUBIX_EUSAGE);
   CHECK(check_of("of\\,fits", "yes", "OutputFile = of,fits (") == CUBIX_EUSAGE);
   touch("a,b-usedvalues", "used");
-  CHECK(check_of("a\\,b.fits , c.fits", "no", "a,b-usedvalues, written beside") == CUBIX_EOUTPUT &&
-        check_of("a\\,b.fits,c.fits", "yes", "") == CUBIX_OK);
-  CHECK(check_of("new.fits,", "yes", "empty name") == CUBIX_EUSAGE);
-  CHECK(check_of("new.fits,new.fits", "yes", "twice") == CUBIX_EUSAGE);
-  CHECK(check_of("new.fits,./new.fits", "yes", "twice") == CUBIX_EUSAGE);
-  CHECK(check_of("missing/new.fits", "yes", "no folder missing/") == CUBIX_EOUTPUT);
-  CHECK(check_of("old.fits/new.fits", "yes", "no folder old.fits/") == CUBIX_EOUTPUT);
-  CHECK(check_of("/proc/new.fits", "yes", "cannot create") == CUBIX_EOUTPUT);
-  CHECK(check_of("folder.fits", "yes", "not a file") == CUBIX_EOUTPUT);
-  CHECK(check_of("./input.hdf5", "yes", "InputFile") == CUBIX_EOUTPUT);
-  CHECK(check_of("ssp.hdf5", "yes", "SspFile") == CUBIX_EOUTPUT);
+  CHECK_IS(check_of("a\\,b.fits , c.fits", "no", "a,b-usedvalues, written beside"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("a\\,b.fits,c.fits", "yes", ""), ==, CUBIX_OK);
+  CHECK_IS(check_of("new.fits,", "yes", "empty name"), ==, CUBIX_EUSAGE);
+  CHECK_IS(check_of("new.fits,new.fits", "yes", "twice"), ==, CUBIX_EUSAGE);
+  CHECK_IS(check_of("new.fits,./new.fits", "yes", "twice"), ==, CUBIX_EUSAGE);
+  CHECK_IS(check_of("missing/new.fits", "yes", "no folder missing/"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("old.fits/new.fits", "yes", "no folder old.fits/"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("/proc/new.fits", "yes", "cannot create"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("folder.fits", "yes", "not a file"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("./input.hdf5", "yes", "InputFile"), ==, CUBIX_EOUTPUT);
+  CHECK_IS(check_of("ssp.hdf5", "yes", "SspFile"), ==, CUBIX_EOUTPUT);
   for (int i = 0; i < 8; i++) snprintf(many + strlen(many), sizeof many - strlen(many), ",%d.h5", i);
-  CHECK(check_of(many, "yes", "more than 8") == CUBIX_EUSAGE);
+  CHECK_IS(check_of(many, "yes", "more than 8"), ==, CUBIX_EUSAGE);
   memset(longer, 'x', sizeof longer);
   strcpy(longer + 900, ".fits");
   /* no file system has names of 900 characters */
-  CHECK(check_of(longer, "yes", "cannot create") == CUBIX_EOUTPUT);
+  CHECK_IS(check_of(longer, "yes", "cannot create"), ==, CUBIX_EOUTPUT);
 }
 
 static int count_parts(void)
 {
   FILE *list = popen("ls -A | grep -c '[.]part'", "r");
   int n = -1;
-  CHECK(list && fscanf(list, "%d", &n) == 1);
+  REQUIRE(list);
+  CHECK_IS(fscanf(list, "%d", &n), ==, 1);
   pclose(list);
   return n;
 }
@@ -147,17 +153,19 @@ static void test_full(const char *output, rlim_t room)
   char name[128], *value[1] = { name };
   int status;
   snprintf(name, sizeof name, "OutputFile=%s", output);
-  CHECK(made_init(&m, 1, value) == CUBIX_OK);
+  CHECK_IS(made_init(&m, 1, value), ==, CUBIX_OK);
   getrlimit(RLIMIT_FSIZE, &whole);
   limit = whole;
   limit.rlim_cur = room;
   setrlimit(RLIMIT_FSIZE, &limit);
   status = cubix_output_write(&m.result, NULL);
   setrlimit(RLIMIT_FSIZE, &whole);
-  CHECK(status == CUBIX_EOUTPUT);
-  CHECK(strstr(cubix_error_message(), "cannot write") && strstr(cubix_error_message(), output));
+  CHECK_IS(status, ==, CUBIX_EOUTPUT);
+  CHECK_SAYS(cubix_error_message(), "cannot write");
+  CHECK_SAYS(cubix_error_message(), output);
   printf("room of %ld bytes: %s\n", (long)room, cubix_error_message());
-  CHECK(count_parts() == 0 && !exists(output));
+  CHECK_IS(count_parts(), ==, 0);
+  CHECK(!exists(output));
   made_free(&m);
 }
 
@@ -168,21 +176,31 @@ static void test_write(void)
   FILE *file;
   hid_t read;
   /* a value that is not finite is refused, and the older file stays */
-  CHECK(made_init(&m, 1, value) == CUBIX_OK);
+  CHECK_IS(made_init(&m, 1, value), ==, CUBIX_OK);
   m.cube->flux[17] = (cubix_real)NAN;
-  CHECK(cubix_output_write(&m.result, NULL) == CUBIX_EFAIL && strstr(cubix_error_message(), "not finite"));
-  CHECK(count_parts() == 0 && !exists("kept.hdf5") && !exists("old-usedvalues"));
-  CHECK((file = fopen("old.fits", "r")) && fgets(old, sizeof old, file) && !strcmp(old, "old"));
+  CHECK_IS(cubix_output_write(&m.result, NULL), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "not finite");
+  CHECK_IS(count_parts(), ==, 0);
+  CHECK(!exists("kept.hdf5"));
+  CHECK(!exists("old-usedvalues"));
+  REQUIRE(file = fopen("old.fits", "r"));
+  CHECK(fgets(old, sizeof old, file));
+  CHECK_TEXT(old, "old");
   if (file) fclose(file);
   m.cube->flux[17] = 1;
-  CHECK(cubix_output_write(&m.result, NULL) == CUBIX_OK);
-  CHECK(count_parts() == 0 && exists("kept.hdf5") && exists("old-usedvalues"));
+  CHECK_IS(cubix_output_write(&m.result, NULL), ==, CUBIX_OK);
+  CHECK_IS(count_parts(), ==, 0);
+  CHECK(exists("kept.hdf5"));
+  CHECK(exists("old-usedvalues"));
   /* a file that was read is not replaced */
-  CHECK(cubix_output_check_apart(m.par) == CUBIX_OK);
-  CHECK(cubix_h5_open(&read, "kept.hdf5") == CUBIX_OK && H5Fclose(read) >= 0);
-  CHECK(cubix_output_check_apart(m.par) == CUBIX_EOUTPUT && strstr(cubix_error_message(), "would replace kept.hdf5"));
+  CHECK_IS(cubix_output_check_apart(m.par), ==, CUBIX_OK);
+  CHECK_IS(cubix_h5_open(&read, "kept.hdf5"), ==, CUBIX_OK);
+  CHECK_IS(H5Fclose(read), >=, 0);
+  CHECK_IS(cubix_output_check_apart(m.par), ==, CUBIX_EOUTPUT);
+  CHECK_SAYS(cubix_error_message(), "would replace kept.hdf5");
   m.cube->margin = 1;
-  CHECK(cubix_output_write(&m.result, NULL) == CUBIX_EFAIL && strstr(cubix_error_message(), "PSF"));
+  CHECK_IS(cubix_output_write(&m.result, NULL), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "PSF");
   made_free(&m);
 }
 
@@ -195,19 +213,25 @@ static void test_timings(void)
   struct rlimit limit, whole;
   char line[16] = "", *value[] = { "OutputFile= timed.v2.fits, other.hdf5" };
   FILE *file;
-  CHECK(made_init(&m, 1, value) == CUBIX_OK);
+  CHECK_IS(made_init(&m, 1, value), ==, CUBIX_OK);
   touch("timed.v2-timings.txt", "older");
   getrlimit(RLIMIT_FSIZE, &whole);
   limit = whole;
   limit.rlim_cur = 0;
   setrlimit(RLIMIT_FSIZE, &limit);
-  CHECK(cubix_output_timings(m.par, print_times, "paint 1.5\n") == CUBIX_EOUTPUT);
+  CHECK_IS(cubix_output_timings(m.par, print_times, "paint 1.5\n"), ==, CUBIX_EOUTPUT);
   setrlimit(RLIMIT_FSIZE, &whole);
-  CHECK(strstr(cubix_error_message(), "cannot write timed.v2-timings.txt") && count_parts() == 0);
-  CHECK((file = fopen("timed.v2-timings.txt", "r")) && fgets(line, sizeof line, file) && !strcmp(line, "older"));
+  CHECK_SAYS(cubix_error_message(), "cannot write timed.v2-timings.txt");
+  CHECK_IS(count_parts(), ==, 0);
+  REQUIRE(file = fopen("timed.v2-timings.txt", "r"));
+  CHECK(fgets(line, sizeof line, file));
+  CHECK_TEXT(line, "older");
   if (file) fclose(file);
-  CHECK(cubix_output_timings(m.par, print_times, "paint 1.5\n") == CUBIX_OK && count_parts() == 0);
-  CHECK((file = fopen("timed.v2-timings.txt", "r")) && fgets(line, sizeof line, file) && !strcmp(line, "paint 1.5\n"));
+  CHECK_IS(cubix_output_timings(m.par, print_times, "paint 1.5\n"), ==, CUBIX_OK);
+  CHECK_IS(count_parts(), ==, 0);
+  REQUIRE(file = fopen("timed.v2-timings.txt", "r"));
+  CHECK(fgets(line, sizeof line, file));
+  CHECK_TEXT(line, "paint 1.5\n");
   if (file) fclose(file);
   made_free(&m);
 }
@@ -221,7 +245,7 @@ static const struct cubix_fact *fact_of(const struct cubix_facts *facts, const c
     found = &facts->fact[i];
     n++;
   }
-  CHECK(n <= 1);
+  CHECK_IS(n, <=, 1);
   return found;
 }
 
@@ -233,7 +257,7 @@ static void test_many_files(void)
   static int64_t sizes[N];
   const int count[] = { 9999, N };
   struct made m;
-  CHECK(made_init(&m, 0, NULL) == CUBIX_OK);
+  CHECK_IS(made_init(&m, 0, NULL), ==, CUBIX_OK);
   for (int i = 0; i < N; i++) {
     names[i] = file_names[i % 2];
     sizes[i] = 1000 + i;
@@ -244,11 +268,14 @@ static void test_many_files(void)
     m.slab.snapshot.n_file = count[c];
     m.slab.snapshot.file = names;
     m.slab.snapshot.file_size = sizes;
-    CHECK(cubix_provenance_init(&facts, &m.result) == CUBIX_OK);
-    CHECK(fact_of(facts, "NFILE")->integer == count[c] && fact_of(facts, "SIZE1000")->integer == 1999);
+    CHECK_IS(cubix_provenance_init(&facts, &m.result), ==, CUBIX_OK);
+    CHECK_IS(fact_of(facts, "NFILE")->integer, ==, count[c]);
+    CHECK_IS(fact_of(facts, "SIZE1000")->integer, ==, 1999);
     last = fact_of(facts, "SIZE9999");
     rest = fact_of(facts, "NUNLIST");
-    CHECK(last && last->integer == 1000 + 9998 && fact_of(facts, "FILE9999"));
+    REQUIRE(last);
+    CHECK_IS(last->integer, ==, 1000 + 9998);
+    CHECK(fact_of(facts, "FILE9999"));
     CHECK(count[c] == 9999 ? !rest : rest && rest->integer == 5);
     cubix_facts_free(facts);
   }
@@ -266,7 +293,9 @@ static int stage_ask(struct cubix_blocks *blocks, int slot, int r, int what, int
                      size_t n_byte)
 {
   struct stage *stage = blocks->host;
-  CHECK(r != blocks->me && slot < CUBIX_MOST_BLOCKS && stage->looks[slot] == 0);
+  CHECK_IS(r, !=, blocks->me);
+  REQUIRE(slot < CUBIX_MOST_BLOCKS);
+  CHECK_IS(stage->looks[slot], ==, 0);
   stage->looks[slot] = 3;
   stage->status[slot] = stage->n_asked++ == stage->fail_at
                             ? CUBIX_ENOMEM
@@ -277,7 +306,7 @@ static int stage_ask(struct cubix_blocks *blocks, int slot, int r, int what, int
 static int stage_look(struct cubix_blocks *blocks, int slot, int *here)
 {
   struct stage *stage = blocks->host;
-  CHECK(stage->looks[slot] > 0);
+  CHECK_IS(stage->looks[slot], >, 0);
   *here = --stage->looks[slot] == 0;
   return *here && stage->status[slot]
              ? cubix_error_set(stage->status[slot], __func__, __FILE__, __LINE__, "the owner's words")
@@ -333,7 +362,7 @@ static int write_cut(const struct made *m, const int *cut, int n_rank, int fail_
     stage.of[r] = &result[r];
   }
   int status = cubix_output_write(&result[0], &blocks);
-  for (int i = 0; i < CUBIX_MOST_BLOCKS; i++) CHECK(stage.looks[i] == 0);      /* nothing is left on its way */
+  for (int i = 0; i < CUBIX_MOST_BLOCKS; i++) CHECK_IS(stage.looks[i], ==, 0);      /* nothing is left on its way */
   for (int r = 0; r < n_rank; r++) free(part[r].flux);
   return status;
 }
@@ -350,21 +379,27 @@ static void test_owners(void)
   };
   for (int v = 0; v < 2; v++) {
     struct made m;
-    CHECK(made_init(&m, 5, values[v]) == CUBIX_OK && m.cube->n_lambda == 101);
-    CHECK(cubix_output_write(&m.result, NULL) == CUBIX_OK && !rename("w.fits", "whole.fits") &&
-          !rename("w.h5", "whole.h5"));
+    CHECK_IS(made_init(&m, 5, values[v]), ==, CUBIX_OK);
+    CHECK_IS(m.cube->n_lambda, ==, 101);
+    CHECK_IS(cubix_output_write(&m.result, NULL), ==, CUBIX_OK);
+    CHECK(!rename("w.fits", "whole.fits"));
+    CHECK(!rename("w.h5", "whole.h5"));
     for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
-      CHECK(write_cut(&m, cuts[c], 5, -1) == CUBIX_OK);
-      CHECK(same_bytes("w.fits", "whole.fits") > 190 * 130 * 101 * 12 &&
-            same_bytes("w.h5", "whole.h5") > 190 * 130 * 101 * 12);
+      CHECK_IS(write_cut(&m, cuts[c], 5, -1), ==, CUBIX_OK);
+      CHECK_IS(same_bytes("w.fits", "whole.fits"), >, 190 * 130 * 101 * 12);
+      CHECK_IS(same_bytes("w.h5", "whole.h5"), >, 190 * 130 * 101 * 12);
       remove("w.fits");
       remove("w.h5");
       remove("w-usedvalues");
     }
-    CHECK(write_cut(&m, cuts[1], 5, 4) == CUBIX_ENOMEM && strstr(cubix_error_message(), "the owner's words"));
-    CHECK(count_parts() == 0 && !exists("w.fits"));
+    CHECK_IS(write_cut(&m, cuts[1], 5, 4), ==, CUBIX_ENOMEM);
+    CHECK_SAYS(cubix_error_message(), "the owner's words");
+    CHECK_IS(count_parts(), ==, 0);
+    CHECK(!exists("w.fits"));
     m.cube->flux[50] = (cubix_real)INFINITY;
-    CHECK(write_cut(&m, cuts[1], 5, -1) == CUBIX_EFAIL && count_parts() == 0 && !exists("w.fits"));
+    CHECK_IS(write_cut(&m, cuts[1], 5, -1), ==, CUBIX_EFAIL);
+    CHECK_IS(count_parts(), ==, 0);
+    CHECK(!exists("w.fits"));
     made_free(&m);
   }
 }
@@ -373,16 +408,20 @@ int main(int argc, char **argv)
 {
   char folder[] = "/tmp/cubix_test_output.XXXXXX", command[64];
   signal(SIGXFSZ, SIG_IGN);
-  if (argc > 1) return write_made(argc - 1, argv + 1);
-  CHECK(mkdtemp(folder) && !chdir(folder));
-  test_check();
-  test_write();
-  test_timings();
-  test_many_files();
-  test_owners();
-  for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.fits", room);
-  for (rlim_t room = 0; room <= 24000; room += 8000) test_full("full.hdf5", room);
+  if (argc > 1 && !strcmp(argv[1], "write")) return write_made(argc - 2, argv + 2);
+  check_init(argc, argv);
+  REQUIRE(mkdtemp(folder));
+  CHECK(!chdir(folder));
+  touch("old.fits", "old");
+  CASE(test_check());
+  CASE(test_write());
+  CASE(test_timings());
+  CASE(test_many_files());
+  CASE(test_owners());
+  for (rlim_t room = 0; room <= 24000; room += 8000) CASE_OF(test_full("full.fits", room), "fits, %d bytes", (int)room);
+  for (rlim_t room = 0; room <= 24000; room += 8000) CASE_OF(test_full("full.hdf5", room), "hdf5, %d bytes", (int)room);
   snprintf(command, sizeof command, "rm -rf %s", folder);
-  CHECK(!chdir("/") && !system(command));
+  CHECK(!chdir("/"));
+  CHECK(!system(command));
   return check_done();
 }

@@ -76,7 +76,7 @@ static int survives(const struct cubix_params *par)
   return same;
 }
 
-int main(void)
+static void test_fuzz(void)
 {
   static const char valid[] = "% a valid file\nInputFile in.hdf5\nSspFile ssp.hdf5\nOutputFile out.fits\n"
                               "Seed 17 % why\r\nPixelScale 200 mas # small\nFieldOfView 60 30 arcsec\n"
@@ -109,7 +109,16 @@ int main(void)
     free(text);
   }
   printf("fuzz: %d taken, %d refused\n", n_taken, n_refused);
-  CHECK(n_taken + n_refused == N_ROUND && n_taken == n_same && n_set == N_ROUND);
-  CHECK(n_taken > N_ROUND / 50 && n_refused > N_ROUND / 2);   /* both kinds are really met */
+  CHECK_IS(n_taken + n_refused, ==, N_ROUND);
+  CHECK_IS(n_taken, ==, n_same);
+  CHECK_IS(n_set, ==, N_ROUND);
+  CHECK_IS(n_taken, >, N_ROUND / 50);
+  CHECK_IS(n_refused, >, N_ROUND / 2);   /* both kinds are really met */
+}
+
+int main(int argc, char **argv)
+{
+  check_init(argc, argv);
+  CASE(test_fuzz());
   return check_done();
 }

@@ -35,7 +35,7 @@ static void test_idle(void)
   size_t size;
   FILE *out = open_memstream(&text, &size);
   fputs(REQUIRED, out);
-  CHECK(cubix_params_write_doc(out, "template") == CUBIX_OK);
+  CHECK_IS(cubix_params_write_doc(out, "template"), ==, CUBIX_OK);
   fclose(out);
   CHECK(warns(text, ""));
   free(text);
@@ -53,12 +53,14 @@ static void test_idle(void)
               "PositionAngle = 3 (t.param:7) has no effect: it belongs to Orientation faceon, edgeon or inclined\n"
               "FitAgeBins = 3 (t.param:5) has no effect: it belongs to Mode fit with FitModel bins\n"));
   CHECK(takes("Deposit gaussian\n"));
-  CHECK(!cubix_params_unmet(par, "") && !cubix_params_unmet(par, "Deposit gaussian with DepositLength 0") &&
-        cubix_params_unmet(par, "Deposit gaussian with DepositLength > 0; a remark") &&
-        cubix_params_unmet(par, "Deposit gauss") && cubix_params_unmet(par, "Deposit cic, tsc or nearest"));
+  CHECK(!cubix_params_unmet(par, ""));
+  CHECK(!cubix_params_unmet(par, "Deposit gaussian with DepositLength 0"));
+  CHECK(cubix_params_unmet(par, "Deposit gaussian with DepositLength > 0; a remark"));
+  CHECK(cubix_params_unmet(par, "Deposit gauss"));
+  CHECK(cubix_params_unmet(par, "Deposit cic, tsc or nearest"));
   CHECK(takes("Deposit gaussian\nDepositLength 0.1\n"));
-  CHECK(!cubix_params_unmet(par, "Deposit gaussian with DepositLength > 0; a remark") &&
-        cubix_params_unmet(par, "Deposit gaussian with DepositLength 0"));
+  CHECK(!cubix_params_unmet(par, "Deposit gaussian with DepositLength > 0; a remark"));
+  CHECK(cubix_params_unmet(par, "Deposit gaussian with DepositLength 0"));
 }
 
 /* What a row of the table needs can be had: there are such parameters and such words. */
@@ -72,12 +74,15 @@ static void test_needs(void)
     for (char *name = strtok_r(needs, " ", &rest), *word; name; name = strtok_r(NULL, " ", &rest)) {
       while ((word = strtok_r(NULL, " ", &rest)) && strcmp(word, "with")) {
         word[strcspn(word, ",")] = '\0';
-        if (strcmp(word, "or")) CHECK(!cubix_params_set(par, name, word) && ++n);
+        if (strcmp(word, "or")) {
+          CHECK(!cubix_params_set(par, name, word));
+          n++;
+        }
       }
     }
     CHECK(!cubix_params_unmet(par, cubix_param_table[i].needs));
   }
-  CHECK(n > 30);
+  CHECK_IS(n, >, 30);
 }
 
 /* Whether a leaf has an effect with these lines of a parameter file. */
@@ -93,27 +98,28 @@ static void test_leaves(void)
                      "LsfFwhm 2\n";
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     int angle = leaf == CUBIX_LEAF_Alpha || leaf == CUBIX_LEAF_Beta || leaf == CUBIX_LEAF_Gamma;
-    CHECK(has_effect((enum cubix_leaf)leaf, most) == !(angle || leaf == CUBIX_LEAF_DepositLength));
+    CHECK_IS(has_effect((enum cubix_leaf)leaf, most), ==, !(angle || leaf == CUBIX_LEAF_DepositLength));
     int bound = angle || leaf == CUBIX_LEAF_SmoothingLength || leaf == CUBIX_LEAF_DepositLength ||
                 leaf == CUBIX_LEAF_Inclination || leaf == CUBIX_LEAF_PositionAngle || leaf == CUBIX_LEAF_Distance ||
                 leaf == CUBIX_LEAF_PsfFwhm || leaf == CUBIX_LEAF_PsfBeta || leaf == CUBIX_LEAF_LsfFwhm;
-    CHECK(has_effect((enum cubix_leaf)leaf, "") == !bound);
+    CHECK_IS(has_effect((enum cubix_leaf)leaf, ""), ==, !bound);
   }
-  CHECK(has_effect(CUBIX_LEAF_Beta, "Orientation angles\n") &&
-        has_effect(CUBIX_LEAF_PositionAngle, "Orientation faceon\n") &&
-        !has_effect(CUBIX_LEAF_Inclination, "Orientation edgeon\n"));
-  CHECK(has_effect(CUBIX_LEAF_DepositLength, "Deposit gaussian\nDepositLength 0.1\n") &&
-        !has_effect(CUBIX_LEAF_SmoothingLength, "Deposit gaussian\nDepositLength 0.1\n"));
-  CHECK(has_effect(CUBIX_LEAF_PsfFwhm, "Psf gaussian\nPsfFwhm 1\n") &&
-        !has_effect(CUBIX_LEAF_PsfBeta, "Psf gaussian\nPsfFwhm 1\n"));
-  CHECK(!strcmp(cubix_leaf_unmet(par, CUBIX_LEAF_Gamma), "Orientation angles"));
+  CHECK(has_effect(CUBIX_LEAF_Beta, "Orientation angles\n"));
+  CHECK(has_effect(CUBIX_LEAF_PositionAngle, "Orientation faceon\n"));
+  CHECK(!has_effect(CUBIX_LEAF_Inclination, "Orientation edgeon\n"));
+  CHECK(has_effect(CUBIX_LEAF_DepositLength, "Deposit gaussian\nDepositLength 0.1\n"));
+  CHECK(!has_effect(CUBIX_LEAF_SmoothingLength, "Deposit gaussian\nDepositLength 0.1\n"));
+  CHECK(has_effect(CUBIX_LEAF_PsfFwhm, "Psf gaussian\nPsfFwhm 1\n"));
+  CHECK(!has_effect(CUBIX_LEAF_PsfBeta, "Psf gaussian\nPsfFwhm 1\n"));
+  CHECK_TEXT(cubix_leaf_unmet(par, CUBIX_LEAF_Gamma), "Orientation angles");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_idle();
-  test_needs();
-  test_leaves();
+  check_init(argc, argv);
+  CASE(test_idle());
+  CASE(test_needs());
+  CASE(test_leaves());
   cubix_params_free(par);
   return check_done();
 }

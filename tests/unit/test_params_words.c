@@ -16,13 +16,20 @@ static void test_quotes_and_commas(void)
     const char *const one[] = { line };
     snprintf(line, sizeof line, "Centre%c%s", " ="[i % 2], vectors[i / 2]);
     CHECK(i % 2 ? parse_with(REQUIRED, 1, one) == CUBIX_OK : takes(line));
-    CHECK(!par->Centre.word && par->Centre.x[0] == 1. && par->Centre.x[1] == -2. && par->Centre.x[2] == 3.);
+    CHECK(!par->Centre.word);
+    CHECK_IS(par->Centre.x[0], ==, 1.);
+    CHECK_IS(par->Centre.x[1], ==, -2.);
+    CHECK_IS(par->Centre.x[2], ==, 3.);
   }
   CHECK(takes("Centre \"median\"\nFieldOfView \"60 30\" arcsec\nPixelScale \"200 mas\"\nSeed \"7\"\nPsf "
               "\"moffat\"\nTruthMaps \"no\""));
-  CHECK(!strcmp(par->Centre.word, "median") && par->FieldOfView.y == 30. && par->PixelScale.x == 0.2 &&
-        par->Seed == 7 && par->Psf == CUBIX_Psf_moffat);
-  CHECK(cubix_params_set(par, "Centre", "\"0 0 0\"") == CUBIX_OK && !par->Centre.word);
+  CHECK_TEXT(par->Centre.word, "median");
+  CHECK_IS(par->FieldOfView.y, ==, 30.);
+  CHECK_IS(par->PixelScale.x, ==, 0.2);
+  CHECK_IS(par->Seed, ==, 7);
+  CHECK_IS(par->Psf, ==, CUBIX_Psf_moffat);
+  CHECK_IS(cubix_params_set(par, "Centre", "\"0 0 0\""), ==, CUBIX_OK);
+  CHECK(!par->Centre.word);
 }
 
 static void test_refused(void)
@@ -57,10 +64,11 @@ static void test_refused(void)
   }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-  test_quotes_and_commas();
-  test_refused();
+  check_init(argc, argv);
+  CASE(test_quotes_and_commas());
+  CASE(test_refused());
   cubix_params_free(par);
   return check_done();
 }

@@ -14,24 +14,27 @@ static void test_choice(const struct lab *lab)
   static const struct cubix_rates cpu = { 4.5, 80, 0.05, 1 }, gpu = { 5e-3, 1, 1e-4, 0 };
   int rank = cubix_mpi_rank(), n_rank = cubix_mpi_size(), n_thread = omp_get_max_threads(), seen[2] = { 0, 0 };
   struct cubix_params *par = NULL;
-  CHECK(cubix_params_init(&par) == CUBIX_OK);
+  CHECK_IS(cubix_params_init(&par), ==, CUBIX_OK);
   omp_set_num_threads(1 + rank % 3);
   for (double n = 10; n < 1e12; n *= 3) {
     struct cubix_survey *survey = NULL;
     struct cubix_engine *engine = NULL;
-    CHECK(cubix_survey_init(&survey, N_SPAXEL, N_ROW) == CUBIX_OK);
+    CHECK_IS(cubix_survey_init(&survey, N_SPAXEL, N_ROW), ==, CUBIX_OK);
     survey->n_star = (int64_t)n;
     survey->values = N_SPAXEL * cubix_engine_values(n / N_SPAXEL);
     survey->values_apart = N_SPAXEL * cubix_engine_values(n / N_SPAXEL / n_rank);
     memset(survey->used, 1, N_ROW);
-    CHECK(cubix_mpi_engine_choose(&engine, par, &lab->templates, survey, rank % 2 ? &gpu : &cpu) == CUBIX_OK);
-    CHECK(same_everywhere(engine->method) && same_everywhere(engine->combine) && same_everywhere(engine->reach));
+    CHECK_IS(cubix_mpi_engine_choose(&engine, par, &lab->templates, survey, rank % 2 ? &gpu : &cpu), ==, CUBIX_OK);
+    CHECK(same_everywhere(engine->method));
+    CHECK(same_everywhere(engine->combine));
+    CHECK(same_everywhere(engine->reach));
     for (int r = 0; r <= n_rank; r++) CHECK(same_everywhere(engine->lambda_first[r]));
     seen[engine->method == CUBIX_HISTOGRAM]++;
     cubix_engine_free(engine);
     cubix_survey_free(survey);
   }
-  CHECK(seen[0] > 1 && seen[1] > 1);
+  CHECK_IS(seen[0], >, 1);
+  CHECK_IS(seen[1], >, 1);
   omp_set_num_threads(n_thread);
   cubix_params_free(par);
 }
@@ -57,15 +60,16 @@ static void test_keep(const struct lab *lab)
   int *lambda_first = calloc((size_t)cubix_mpi_size() + 1, sizeof *lambda_first);
   for (int r = 1; r <= cubix_mpi_size(); r++) lambda_first[r] = N_LAMBDA;
   memset(used, 1, N_ROW);
-  CHECK(cubix_params_init(&par) == CUBIX_OK);
+  CHECK_IS(cubix_params_init(&par), ==, CUBIX_OK);
   for (int round = 1; round <= 2; round++) {
     struct cubix_engine engine = engine_for(1e-3, used);
     struct cubix_basis *basis = NULL;
     engine.n_rank = cubix_mpi_size();
     engine.lambda_first = lambda_first;
     int status = cubix_mpi_engine_prepare(&engine, &basis, &dev, par, &lab->templates);
-    CHECK(basis != NULL && status == (round == 1 ? CUBIX_OK : CUBIX_EDEVICE));
-    CHECK(n_kept == (cubix_mpi_rank() % 2 ? 0 : round));
+    CHECK(basis != NULL);
+    CHECK_IS(status, ==, round == 1 ? CUBIX_OK : CUBIX_EDEVICE);
+    CHECK_IS(n_kept, ==, cubix_mpi_rank() % 2 ? 0 : round);
     cubix_error_clear();
     cubix_basis_free(basis);
   }
@@ -75,11 +79,12 @@ static void test_keep(const struct lab *lab)
 
 int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   struct lab *lab = malloc(sizeof *lab);
   if (cubix_mpi_start(&argc, &argv)) return 1;
   lab_init(lab, 1.2, 1, 5040);
-  test_choice(lab);
-  test_keep(lab);
+  CASE(test_choice(lab));
+  CASE(test_keep(lab));
   free(lab);
   int failed = check_done();
   return cubix_mpi_finish(cubix_mpi_sum_int(failed) ? CUBIX_EFAIL : CUBIX_OK);

@@ -81,7 +81,7 @@ static void test_kernels(void)
     ins.pixel_y = row[t].pixel_y;
     int r = 3, side = 2 * r + 1;
     double kernel[49], slow[49], sum = 0., total = 0., worst = 0., skew = 0.;
-    CHECK(cubix_psf_kernel_build(kernel, &ins, 5000., r) == 0);
+    CHECK_IS(cubix_psf_kernel_build(kernel, &ins, 5000., r), ==, 0);
     for (int j = 0; j < side; j++) {
       for (int i = 0; i < side; i++) {
         double s = 0.;
@@ -101,7 +101,7 @@ static void test_kernels(void)
     }
     CHECK_CLOSE(worst, 0., 1e-5);
     CHECK_CLOSE(total, 1., 1e-14);
-    CHECK(skew == 0.);
+    CHECK_IS(skew, ==, 0.);
   }
 }
 
@@ -110,21 +110,21 @@ static void test_kernels(void)
 static void test_margin(void)
 {
   struct cubix_instrument ins = plain(CUBIX_PSF_GAUSSIAN, 1.1, 0., 0.);
-  CHECK(ins.margin == 6);   /* 2.75 arcsec */
+  CHECK_IS(ins.margin, ==, 6);   /* 2.75 arcsec */
   for (double beta = 1.5; beta < 6.; beta += 0.25) {
     ins = plain(CUBIX_PSF_MOFFAT, 0.7, 0., beta);
     double a = 0.35 / sqrt(pow(2., 1. / beta) - 1.), r = ins.margin * 0.5,
            outside = pow(1. + r * r / (a * a), 1. - beta);
     double smaller = r - 0.5, outside_smaller = pow(1. + smaller * smaller / (a * a), 1. - beta);
     CHECK(outside <= 1e-3 || ins.margin == 12);   /* 8 FWHM = 5.6 arcsec */
-    CHECK(outside_smaller > 1e-3);
+    CHECK_IS(outside_smaller, >, 1e-3);
   }
   ins = plain(CUBIX_PSF_GAUSSIAN, 1.1, -1e-4, 0.);   /* FWHM 1.1 at 5000, 0.92 at 6800 AA: the largest counts */
-  CHECK(ins.margin == 6);
+  CHECK_IS(ins.margin, ==, 6);
   ins.pixel_y = 0.25;
-  CHECK(cubix_psf_margin(&ins) == 11);
+  CHECK_IS(cubix_psf_margin(&ins), ==, 11);
   ins.psf = CUBIX_PSF_NONE;
-  CHECK(cubix_psf_margin(&ins) == 0);
+  CHECK_IS(cubix_psf_margin(&ins), ==, 0);
 }
 
 /* The field by direct sums with the kernel of each channel's own wavelength. */
@@ -149,11 +149,13 @@ static void compare_with_sums(const struct cubix_instrument *ins, double toleran
   for (size_t i = 0; i < n; i++)
     painted.flux[i] = (cubix_real)(rand() % 4 ? 0. : pow(10., rand() % 6) * (rand() % 1000));
   memcpy(cube.flux, painted.flux, n * sizeof *cube.flux);
-  CHECK(cubix_psf_apply(ins, &cube) == 0);
-  CHECK(cube.n_x == ins->n_x && cube.n_y == ins->n_y && cube.margin == 0);
+  CHECK_IS(cubix_psf_apply(ins, &cube), ==, 0);
+  CHECK_IS(cube.n_x, ==, ins->n_x);
+  CHECK_IS(cube.n_y, ==, ins->n_y);
+  CHECK_IS(cube.margin, ==, 0);
   for (int k = 0; k < ins->n_lambda; k++) {
     double largest = 0., apart = 0.;
-    CHECK(cubix_psf_kernel_build(kernel, ins, ins->lambda_min + k * ins->lambda_step, ins->margin) == 0);
+    CHECK_IS(cubix_psf_kernel_build(kernel, ins, ins->lambda_min + k * ins->lambda_step, ins->margin), ==, 0);
     for (int j = 0; j < ins->n_y; j++) {
       for (int i = 0; i < ins->n_x; i++) {
         double want = slow_value(ins, &painted, kernel, i, j, k), got = (double)cube.flux[at(&cube, i, j, k)];
@@ -165,7 +167,7 @@ static void compare_with_sums(const struct cubix_instrument *ins, double toleran
     worst = check_worst(worst, apart / largest);
   }
   CHECK_CLOSE(worst, 0., tolerance + 2. * eps);
-  CHECK(negative == 0);
+  CHECK_IS(negative, ==, 0);
   free(kernel);
   free(painted.flux);
   free(cube.flux);
@@ -195,7 +197,8 @@ static const char *write_image(const char *name, int n_dim, long n_x, long n_y, 
   long size[3] = { n_x, n_y, 2 };
   double *image = calloc((size_t)(2 * n_x * n_y), sizeof *image);
   snprintf(path, sizeof path, "!%s/%s", folder, name);
-  CHECK(image && !fits_create_file(&f, path, &fits));
+  CHECK(image);
+  CHECK(!fits_create_file(&f, path, &fits));
   if (image) memcpy(image, pixels, (size_t)(n_x * n_y) * sizeof *image);
   fits_create_img(f, DOUBLE_IMG, n_dim, size, &fits);
   fits_write_img(f, TDOUBLE, 1, n_x * n_y * (n_dim == 3 ? 2 : 1), image, &fits);
@@ -212,15 +215,15 @@ static void test_file(void)
   struct cubix_instrument ins = plain(CUBIX_PSF_FILE, 0., 0., 0.);
   double *kernel = NULL, sum = 0.;
   int n = 0;
-  CHECK(cubix_psf_kernel_read(&ins.psf_kernel, &ins.psf_n, write_image("k.fits", 2, 5, 3, image)) == 0);
-  CHECK(ins.psf_n == 5);
+  CHECK_IS(cubix_psf_kernel_read(&ins.psf_kernel, &ins.psf_n, write_image("k.fits", 2, 5, 3, image)), ==, 0);
+  CHECK_IS(ins.psf_n, ==, 5);
   for (int i = 0; i < 15; i++) sum += image[i];
   ins.margin = cubix_psf_margin(&ins);
-  CHECK(ins.margin == 2);
+  CHECK_IS(ins.margin, ==, 2);
   compare_with_sums(&ins, 1e-14);
   struct cubix_cube cube = empty_cube(&ins);
   cube.flux[at(&cube, 4 + 2, 3 + 2, 5)] = 1;
-  CHECK(cubix_psf_apply(&ins, &cube) == 0);
+  CHECK_IS(cubix_psf_apply(&ins, &cube), ==, 0);
   for (int j = -2; j <= 2; j++)
     for (int i = -2; i <= 2; i++)
       CHECK_CLOSE(cube.flux[at(&cube, 4 + i, 3 + j, 5)], j < -1 || j > 1 ? 0. : image[(j + 1) * 5 + i + 2] / sum,
@@ -228,18 +231,19 @@ static void test_file(void)
   free(cube.flux);
   free(ins.psf_kernel);
   memcpy(bad, image, sizeof bad);
-  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 4, 3, bad)) == CUBIX_EINPUT &&
-        strstr(cubix_error_message(), "4 x 3"));
-  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 3, 5, 3, bad)) == CUBIX_EINPUT &&
-        strstr(cubix_error_message(), "3 dimensions"));
+  CHECK_IS(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 4, 3, bad)), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "4 x 3");
+  CHECK_IS(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 3, 5, 3, bad)), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "3 dimensions");
   bad[7] = NAN;
-  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 5, 3, bad)) == CUBIX_EINPUT &&
-        strstr(cubix_error_message(), "(3, 2)"));
+  CHECK_IS(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 5, 3, bad)), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "(3, 2)");
   bad[7] = -1000.;
-  CHECK(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 5, 3, bad)) == CUBIX_EINPUT &&
-        strstr(cubix_error_message(), "positive"));
+  CHECK_IS(cubix_psf_kernel_read(&kernel, &n, write_image("k.fits", 2, 5, 3, bad)), ==, CUBIX_EINPUT);
+  CHECK_SAYS(cubix_error_message(), "positive");
   CHECK(!unlink(write_image("k.fits", 2, 5, 3, image)));
-  CHECK(cubix_psf_kernel_read(&kernel, &n, "/nowhere/k.fits") == CUBIX_EINPUT && !kernel);
+  CHECK_IS(cubix_psf_kernel_read(&kernel, &n, "/nowhere/k.fits"), ==, CUBIX_EINPUT);
+  CHECK(!kernel);
 }
 
 /* Light is neither made nor lost, a uniform sky stays uniform up to the edge, nothing is negative,
@@ -261,7 +265,7 @@ static void test_light(void)
     for (int j = 40; j < 45; j++)
       for (int i = 50; i < 55; i++) in[k] += (double)cube.flux[at(&cube, i, j, k)];
   }
-  CHECK(cubix_psf_apply(&ins, &cube) == 0);
+  CHECK_IS(cubix_psf_apply(&ins, &cube), ==, 0);
   for (int j = 0; j < ins.n_y; j++) {
     for (int i = 0; i < ins.n_x; i++) {
       int far = i < 50 - 2 * r || i > 54 || j < 40 - 2 * r || j > 44;
@@ -274,13 +278,15 @@ static void test_light(void)
     }
   }
   for (int k = 0; k < 36; k++) CHECK_CLOSE(out[k] / in[k], 1., 1e-6);
-  CHECK(out[36] == 0. && negative == 0 && wrong == 0);
+  CHECK_IS(out[36], ==, 0.);
+  CHECK_IS(negative, ==, 0);
+  CHECK_IS(wrong, ==, 0);
   free(cube.flux);
 
   ins.n_x = ins.n_y = 10;
   cube = empty_cube(&ins);
   for (size_t i = 0; i < at(&cube, 0, cube.n_y, 0); i++) cube.flux[i] = 3;
-  CHECK(cubix_psf_apply(&ins, &cube) == 0);
+  CHECK_IS(cubix_psf_apply(&ins, &cube), ==, 0);
   double worst = 0.;
   for (size_t i = 0; i < at(&cube, 0, 10, 0); i++) worst = check_worst(worst, fabs((double)cube.flux[i] / 3. - 1.));
   CHECK_CLOSE(worst, 0., 1e-14 + 4. * eps);
@@ -300,16 +306,17 @@ static void test_aperture(void)
       for (int i = 0; i < cube.n_x; i++)
         for (int k = 0; k < cube.n_lambda; k++)
           cube.flux[at(&cube, i, j, k)] = (cubix_real)(with ? 1 : 1 + i + 100 * j);
-    CHECK(cubix_psf_apply(&ins, &cube) == 0);
+    CHECK_IS(cubix_psf_apply(&ins, &cube), ==, 0);
     for (int j = 0; j < 13; j++) {
       for (int i = 0; i < 13; i++) {
         double want = !cubix_instrument_inside(&ins, i, j) ? 0. : with ? 1. : 1. + i + 100. * j;
         for (int k = 0; k < 37; k++) wrong += !(fabs((double)cube.flux[at(&cube, i, j, k)] - want) <= 4. * eps * want);
       }
     }
-    CHECK(wrong == 0 && cube.flux[at(&cube, 0, 0, 0)] == 0);
+    CHECK_IS(wrong, ==, 0);
+    CHECK_IS(cube.flux[at(&cube, 0, 0, 0)], ==, 0);
     ins.margin++;
-    CHECK(cubix_psf_apply(&ins, &cube) == CUBIX_EFAIL);
+    CHECK_IS(cubix_psf_apply(&ins, &cube), ==, CUBIX_EFAIL);
     free(cube.flux);
   }
 }
@@ -324,9 +331,9 @@ static void test_threads(void)
     cube[t] = empty_cube(&ins);
     srand(11);
     for (size_t i = 0; i < at(&cube[t], 0, cube[t].n_y, 0); i++) cube[t].flux[i] = (cubix_real)(rand() % 100);
-    CHECK(cubix_psf_apply(&ins, &cube[t]) == 0);
+    CHECK_IS(cubix_psf_apply(&ins, &cube[t]), ==, 0);
   }
-  CHECK(memcmp(cube[0].flux, cube[1].flux, at(&cube[0], 0, ins.n_y, 0) * sizeof *cube[0].flux) == 0);
+  CHECK_IS(memcmp(cube[0].flux, cube[1].flux, at(&cube[0], 0, ins.n_y, 0) * sizeof *cube[0].flux), ==, 0);
   free(cube[0].flux);
   free(cube[1].flux);
 }
@@ -341,7 +348,7 @@ static void test_owners(void)
   int wrong = 0, cropped = 1;
   srand(13);
   for (size_t i = 0; i < at(&whole, 0, whole.n_y, 0); i++) whole.flux[i] = painted.flux[i] = (cubix_real)(rand() % 100);
-  CHECK(cubix_psf_apply(&ins, &whole) == 0);
+  CHECK_IS(cubix_psf_apply(&ins, &whole), ==, 0);
   for (size_t r = 0; r + 1 < sizeof cut / sizeof *cut; r++) {
     struct cubix_cube part = painted;
     part.lambda_first = cut[r];
@@ -351,31 +358,33 @@ static void test_owners(void)
     for (size_t s = 0; part.n_lambda && s < (size_t)part.n_x * (size_t)part.n_y; s++)
       memcpy(part.flux + s * (size_t)part.n_lambda, painted.flux + s * 37 + cut[r],
              (size_t)part.n_lambda * sizeof *part.flux);
-    CHECK(cubix_psf_apply(&ins, &part) == 0);
+    CHECK_IS(cubix_psf_apply(&ins, &part), ==, 0);
     cropped &= part.n_x == ins.n_x && part.n_y == ins.n_y && part.margin == 0;
     for (int s = 0; part.n_lambda && s < ins.n_x * ins.n_y; s++)
       wrong += memcmp(part.flux + s * part.n_lambda, whole.flux + s * 37 + cut[r],
                       (size_t)part.n_lambda * sizeof *part.flux) != 0;
     free(part.flux);
   }
-  CHECK(cropped && wrong == 0);
+  CHECK(cropped);
+  CHECK_IS(wrong, ==, 0);
   painted.lambda_first = 1;       /* beyond the last channel */
-  CHECK(cubix_psf_apply(&ins, &painted) == CUBIX_EFAIL);
+  CHECK_IS(cubix_psf_apply(&ins, &painted), ==, CUBIX_EFAIL);
   free(whole.flux);
   free(painted.flux);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   CHECK(mkdtemp(folder));
-  test_kernels();
-  test_margin();
-  test_convolution();
-  test_file();
-  test_light();
-  test_aperture();
-  test_threads();
-  test_owners();
+  CASE(test_kernels());
+  CASE(test_margin());
+  CASE(test_convolution());
+  CASE(test_file());
+  CASE(test_light());
+  CASE(test_aperture());
+  CASE(test_threads());
+  CASE(test_owners());
   rmdir(folder);
   return check_done();
 }

@@ -12,8 +12,6 @@
 
 enum { N = 30011, MOST = 40000 };           /* enough for several threads, and for several blocks */
 
-static double uniform(void) { return (double)rand() / RAND_MAX; }
-
 static int by_size(const void *a, const void *b)
 {
   double x = *(const double *)a, y = *(const double *)b;
@@ -48,7 +46,7 @@ static void medians(void)
         if (use[i]) sorted[m++] = x[i];
       }
       qsort(sorted, (size_t)m, sizeof *sorted, by_size);
-      CHECK(cubix_mpi_median(median, x, use, (size_t)n, 1) == CUBIX_OK);
+      CHECK_IS(cubix_mpi_median(median, x, use, (size_t)n, 1), ==, CUBIX_OK);
       CHECK_CLOSE(median[0], 0.5 * (sorted[(m - 1) / 2] + sorted[m / 2]), 0.);
     }
 }
@@ -59,7 +57,7 @@ static void columns(void)
   static double x[3 * N], one[N], weight[N], r[N];
   double median[3], value, sum = 0, target;
   for (int i = 0; i < 3 * N; i++) x[i] = sample(i % 3, i);
-  CHECK(cubix_mpi_median(median, x, NULL, N, 3) == CUBIX_OK);
+  CHECK_IS(cubix_mpi_median(median, x, NULL, N, 3), ==, CUBIX_OK);
   for (int c = 0; c < 3; c++) {
     for (int i = 0; i < N; i++) one[i] = x[3 * i + c];
     qsort(one, N, sizeof *one, by_size);
@@ -71,12 +69,12 @@ static void columns(void)
     sum += weight[i];
   }
   const struct cubix_columns weighted = { .n = N, .n_c = 1, .x = r, .weight = weight, .unit = 1 };
-  CHECK(cubix_mpi_select(&value, NULL, &weighted, (int64_t)(sum / 3)) == CUBIX_OK);
+  CHECK_IS(cubix_mpi_select(&value, NULL, &weighted, (int64_t)(sum / 3)), ==, CUBIX_OK);
   target = floor(sum / 3);
   for (int i = 0; i < N; i++) if (r[i] < value) target -= weight[i];
-  CHECK(target > 0);
+  CHECK_IS(target, >, 0);
   for (int i = 0; i < N; i++) if (r[i] == value) target -= weight[i];
-  CHECK(target <= 0);
+  CHECK_IS(target, <=, 0);
 }
 
 /* Every star, every sphere, in plain float64. */
@@ -107,7 +105,7 @@ static void spheres(void)
   struct cubix_slab *slab = NULL;
   double got[3], want[3];
   for (int kind = 0; kind < 3; kind++) {
-    CHECK(cubix_slab_init(&slab, N) == CUBIX_OK);
+    CHECK_IS(cubix_slab_init(&slab, N), ==, CUBIX_OK);
     slab->n_total = N;
     for (size_t i = 0; i < N; i++) {
       int companion = i % 3 == 0;
@@ -117,7 +115,7 @@ static void spheres(void)
             500. + (kind == 1 && companion ? 30. + 10. * (double)c : 0.) + size * (uniform() - 0.5);
       slab->mass_now[i] = 1e5 * (1 + uniform());
     }
-    CHECK(cubix_mpi_frame_sphere(got, slab) == CUBIX_OK);
+    CHECK_IS(cubix_mpi_frame_sphere(got, slab), ==, CUBIX_OK);
     plain_sphere(want, slab);
     for (int c = 0; c < 3; c++) CHECK_CLOSE(got[c], want[c], 1e-10);
     cubix_slab_free(slab);
@@ -126,11 +124,11 @@ static void spheres(void)
 
 int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   if (cubix_mpi_start(&argc, &argv)) return 1;
-  srand(5);
-  medians();
-  columns();
-  spheres();
+  CASE(medians());
+  CASE(columns());
+  CASE(spheres());
   int failed = check_done();
   return cubix_mpi_finish(CUBIX_OK) ? 1 : failed;
 }

@@ -7,17 +7,8 @@
 
 #include "base/error.h"
 #include "fit/unknowns.h"
-#include "physics/random.h"
 
 enum { N_STAR = 500 };
-
-static double uniform(uint32_t i, uint32_t what)
-{
-  const uint32_t key[2] = { 11, 12 }, counter[4] = { i, what, 0, 0 };
-  uint32_t word[4];
-  cubix_philox(word, counter, key);
-  return cubix_uniform(word[0], word[1]);
-}
 
 static struct cubix_params *par;
 static struct cubix_leaves start_value;
@@ -35,7 +26,7 @@ static struct cubix_unknowns_start start_of(size_t n)
     free(start_value.value[leaf]);
     start_value.value[leaf] = calloc(all + 1, sizeof(double));
     for (size_t i = 0; i < all; i++) {
-      double r = uniform((uint32_t)i, (uint32_t)leaf);
+      double r = uniform_of((uint32_t)i, (uint32_t)leaf);
       start_value.value[leaf][i] = leaf == CUBIX_LEAF_Mass          ? (i % 9 == 4 ? 0 : 1e4 * (1 + r))
                                    : leaf == CUBIX_LEAF_Age         ? 16 * pow(r, 6)
                                    : leaf == CUBIX_LEAF_Metallicity ? (i % 11 == 3 ? 0 : 0.06 * r * r)
@@ -52,7 +43,8 @@ static struct cubix_unknowns *unknowns_of(const char *model, const char *list, s
   unsigned char varied[CUBIX_N_LEAF];
   struct cubix_unknowns *u = NULL;
   struct cubix_unknowns_start start = start_of(n);
-  CHECK(!cubix_params_set(par, "FitModel", model) && !cubix_params_set(par, "Parameters", list));
+  CHECK(!cubix_params_set(par, "FitModel", model));
+  CHECK(!cubix_params_set(par, "Parameters", list));
   CHECK(!cubix_leaves_parse(varied, list, "test"));
   CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone));
   if (!u) printf("%s\n", cubix_error_message()), exit(1);
@@ -81,16 +73,20 @@ static void test_derivatives(const char *model, const char *list, size_t n_star)
          *moved = calloc(u->n + 1, 8);
   double left = 0, right = 0, size = 0, worst = 0;
   const double step = 1e-5;
-  CHECK(!cubix_unknowns_leaves(u, &dot) && !cubix_unknowns_leaves(u, &bar) && !cubix_unknowns_leaves(u, &here) &&
-        !cubix_unknowns_leaves(u, &plus) && !cubix_unknowns_leaves(u, &minus));
+  CHECK(!cubix_unknowns_leaves(u, &dot));
+  CHECK(!cubix_unknowns_leaves(u, &bar));
+  CHECK(!cubix_unknowns_leaves(u, &here));
+  CHECK(!cubix_unknowns_leaves(u, &plus));
+  CHECK(!cubix_unknowns_leaves(u, &minus));
   for (size_t i = 0; i < u->n; i++) {
-    CHECK(u->lower[i] <= 0 && u->upper[i] >= 0);
-    x[i] = inside(u, i, 0.2 + 0.6 * uniform((uint32_t)i, 101));
-    x_dot[i] = u->lower[i] < u->upper[i] ? uniform((uint32_t)i, 102) - 0.5 : 0;
+    CHECK_IS(u->lower[i], <=, 0);
+    CHECK_IS(u->upper[i], >=, 0);
+    x[i] = inside(u, i, 0.2 + 0.6 * uniform_of((uint32_t)i, 101));
+    x_dot[i] = u->lower[i] < u->upper[i] ? uniform_of((uint32_t)i, 102) - 0.5 : 0;
   }
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
     for (size_t i = 0; bar.value[leaf] && i < leaf_size(u, leaf); i++)
-      bar.value[leaf][i] = uniform((uint32_t)i, 200 + (uint32_t)leaf) - 0.5;
+      bar.value[leaf][i] = uniform_of((uint32_t)i, 200 + (uint32_t)leaf) - 0.5;
   cubix_unknowns_apply_jvp(u, x, x_dot, &dot);
   cubix_unknowns_apply_vjp(u, x, &bar, x_bar);
   cubix_unknowns_apply_vjp(u, x, &bar, x_bar);             /* bars add */
@@ -109,9 +105,9 @@ static void test_derivatives(const char *model, const char *list, size_t n_star)
       worst = check_worst(worst, fabs(difference - dot.value[leaf][i]) /
                                      (fabs(dot.value[leaf][i]) + 1e-4 * fabs(here.value[leaf][i]) + 1e-12));
     }
-  CHECK(size > 0);
+  CHECK_IS(size, >, 0);
   CHECK_CLOSE(left, right, 1e-13 * size);
-  CHECK(worst < 1e-6);
+  CHECK_IS(worst, <, 1e-6);
   printf("%s %s: %zu unknowns, %zu shared: <J x, y> %.15g, apart by %.1e; differences %.1e\n", model, list, u->n,
          u->n_shared, left, fabs(left - right) / size, worst);
   cubix_leaves_free(&dot);
@@ -133,7 +129,9 @@ static void test_stars(void)
   struct cubix_leaves value;
   double *x = calloc(u->n, 8);
   int wrong = 0;
-  CHECK(u->n_star_unknown == 6 && u->n_shared == 2 && u->n == 6 * N_STAR + 2);
+  CHECK_IS(u->n_star_unknown, ==, 6);
+  CHECK_IS(u->n_shared, ==, 2);
+  CHECK_IS(u->n, ==, 6 * N_STAR + 2);
   CHECK(!cubix_unknowns_leaves(u, &value));
   cubix_unknowns_apply(u, x, &value);
   for (size_t i = 0; i < N_STAR; i++) {
@@ -147,7 +145,7 @@ static void test_stars(void)
     wrong += age > 1.01e-3 && age < 13.9 && value.value[CUBIX_LEAF_Age][i] != age;
     wrong += start_value.value[CUBIX_LEAF_Mass][i] == 0 && (u->lower[6 * i] != 0 || u->upper[6 * i] != 0);
   }
-  CHECK(wrong == 0);
+  CHECK_IS(wrong, ==, 0);
   for (int side = 0; side < 2; side++) {
     cubix_unknowns_apply(u, side ? u->upper : u->lower, &value);
     wrong = 0;
@@ -158,14 +156,17 @@ static void test_stars(void)
       wrong += !(fabs(value.value[CUBIX_LEAF_Velocity][3 * i] - start_value.value[CUBIX_LEAF_Velocity][3 * i] -
                       (side ? 1000 : -1000)) < 1e-9);
     }
-    CHECK(wrong == 0);
+    CHECK_IS(wrong, ==, 0);
     CHECK_CLOSE(value.value[CUBIX_LEAF_Inclination][0], side ? 180 : 0, 1e-12);
   }
   struct cubix_unknown_info info;
   x[u->n - 2] = 1;
   x[u->n - 1] = log(2);
   cubix_unknowns_info(u, x, 0, &info);
-  CHECK(!strcmp(info.name, "Inclination") && !strcmp(info.unit, "deg") && !info.range_unit && !info.frozen);
+  CHECK_TEXT(info.name, "Inclination");
+  CHECK_TEXT(info.unit, "deg");
+  CHECK(!info.range_unit);
+  CHECK(!info.frozen);
   CHECK_CLOSE(info.value, start_value.value[CUBIX_LEAF_Inclination][0] + 10, 1e-12);
   CHECK_CLOSE(info.slope, 10, 0);
   cubix_unknowns_info(u, x, 1, &info);
@@ -187,28 +188,41 @@ static double youngest(void)
 
 static void test_bins(void)
 {
-  CHECK(!cubix_params_set(par, "FitAgeBins", "5") && !cubix_params_set(par, "FitRadiusBins", "4"));
+  CHECK(!cubix_params_set(par, "FitAgeBins", "5"));
+  CHECK(!cubix_params_set(par, "FitRadiusBins", "4"));
   struct cubix_unknowns *u = unknowns_of("bins", "mass,metallicity,velocity,redshift,centre", N_STAR);
   struct cubix_leaves value;
   struct cubix_unknown_info info;
   double x[18] = { 0 }, edge = 0;
   size_t inside_shell = 0;
-  CHECK(u->n_star_unknown == 0 && u->n == 18 && u->n_shared == 18);
+  CHECK_IS(u->n_star_unknown, ==, 0);
+  CHECK_IS(u->n, ==, 18);
+  CHECK_IS(u->n_shared, ==, 18);
   CHECK(!cubix_unknowns_leaves(u, &value));
   cubix_unknowns_apply(u, x, &value);
   CHECK(!memcmp(value.value[CUBIX_LEAF_Mass], start_value.value[CUBIX_LEAF_Mass], N_STAR * sizeof(double)));
   CHECK(!memcmp(value.value[CUBIX_LEAF_Velocity], start_value.value[CUBIX_LEAF_Velocity], 3 * N_STAR * sizeof(double)));
   for (size_t i = 0; i < 18; i++) {
     cubix_unknowns_info(u, x, i, &info);
-    if (i < 5) CHECK(!strncmp(info.name, "MassFactor[", 11) && info.value == 1 && !strcmp(info.range_unit, "Gyr"));
-    else if (i < 10)
-      CHECK(!strncmp(info.name, "MetallicityShift[", 17) && info.value == 0 && !strcmp(info.unit, "dex"));
-    else if (i < 14)
-      CHECK(!strncmp(info.name, "VelocityFactor[", 15) && info.value == 1 && !strcmp(info.range_unit, "kpc"));
+    if (i < 5) {
+      CHECK(!strncmp(info.name, "MassFactor[", 11));
+      CHECK_IS(info.value, ==, 1);
+      CHECK_TEXT(info.range_unit, "Gyr");
+    }
+    else if (i < 10) {
+      CHECK(!strncmp(info.name, "MetallicityShift[", 17));
+      CHECK_IS(info.value, ==, 0);
+      CHECK_TEXT(info.unit, "dex");
+    }
+    else if (i < 14) {
+      CHECK(!strncmp(info.name, "VelocityFactor[", 15));
+      CHECK_IS(info.value, ==, 1);
+      CHECK_TEXT(info.range_unit, "kpc");
+    }
     else CHECK(!info.range_unit);
-    if (i == 0) CHECK(info.from == youngest());
-    if (i > 0 && i < 5) CHECK(info.from == edge);
-    if (i == 4) CHECK(info.to == age_range[1]);            /* older stars count as the library's oldest */
+    if (i == 0) CHECK_IS(info.from, ==, youngest());
+    if (i > 0 && i < 5) CHECK_IS(info.from, ==, edge);
+    if (i == 4) CHECK_IS(info.to, ==, age_range[1]);            /* older stars count as the library's oldest */
     edge = info.to;
   }
   cubix_unknowns_info(u, x, 2, &info);
@@ -233,8 +247,9 @@ static void test_bins(void)
       wrong += !(fabs(value.value[CUBIX_LEAF_Velocity][3 * i + c] - s[c] -
                       f * (start_value.value[CUBIX_LEAF_Velocity][3 * i + c] - s[c])) < 1e-9);
   }
-  CHECK(wrong == 0);
-  CHECK(inside_shell > N_STAR / 4 - 25 && inside_shell < N_STAR / 4 + 25);
+  CHECK_IS(wrong, ==, 0);
+  CHECK_IS(inside_shell, >, N_STAR / 4 - 25);
+  CHECK_IS(inside_shell, <, N_STAR / 4 + 25);
   cubix_leaves_free(&value);
   cubix_unknowns_free(u);
 }
@@ -244,10 +259,12 @@ static void refused(const char *model, const char *list, const char *words)
   unsigned char varied[CUBIX_N_LEAF];
   struct cubix_unknowns *u = NULL;
   struct cubix_unknowns_start start = start_of(3);
-  CHECK(!cubix_params_set(par, "FitModel", model) && !cubix_params_set(par, "Parameters", list));
+  CHECK(!cubix_params_set(par, "FitModel", model));
+  CHECK(!cubix_params_set(par, "Parameters", list));
   CHECK(!cubix_leaves_parse(varied, list, "test"));
-  CHECK(cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone) == CUBIX_EUSAGE && !u);
-  CHECK(strstr(cubix_error_message(), words));
+  CHECK_IS(cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone), ==, CUBIX_EUSAGE);
+  CHECK(!u);
+  CHECK_SAYS(cubix_error_message(), words);
   cubix_error_clear();
 }
 
@@ -265,18 +282,23 @@ static void test_several(void)
     wrong +=
         several ? range[0] != u->lower[i] || range[1] != u->upper[i] || !(range[0] < range[1]) : range[0] != range[1];
   }
-  CHECK(wrong == 0);
+  CHECK_IS(wrong, ==, 0);
   cubix_unknowns_free(u);
   CHECK(!cubix_params_set(par, "FitAgeBins", "5"));
   u = unknowns_of("bins", "mass,metallicity,velocity,redshift", N_STAR);
   for (size_t i = 0; i < u->n; i++) {
     cubix_unknowns_scan(u, i, range);
-    if (i < 5 || i >= 10) CHECK(range[0] == range[1]);
-    else CHECK(fabs(range[1] - range[0] - log10(z_range[1] / z_range[0])) < 1e-12 && range[0] < 0 && range[1] > 0);
+    if (i < 5 || i >= 10) {
+      CHECK_IS(range[0], ==, range[1]);
+    } else {
+      CHECK_IS(fabs(range[1] - range[0] - log10(z_range[1] / z_range[0])), <, 1e-12);
+      CHECK_IS(range[0], <, 0);
+      CHECK_IS(range[1], >, 0);
+    }
   }
   u->lower[7] = u->upper[7] = 0;
   cubix_unknowns_scan(u, 7, range);
-  CHECK(range[0] == range[1]);
+  CHECK_IS(range[0], ==, range[1]);
   cubix_unknowns_free(u);
 }
 
@@ -288,11 +310,13 @@ static void test_light(void)
   struct cubix_unknowns *u = NULL;
   struct cubix_unknowns_start start = start_of(N_STAR);
   double light[N_STAR], x[70] = { 0 }, all = 0, worst = 0;
-  for (size_t i = 0; i < N_STAR; i++) all += light[i] = i % 3 ? 1 + 5 * uniform((uint32_t)i, 77) : 0;
+  for (size_t i = 0; i < N_STAR; i++) all += light[i] = i % 3 ? 1 + 5 * uniform_of((uint32_t)i, 77) : 0;
   start.light = light;
-  CHECK(!cubix_params_set(par, "FitAgeBins", "4") && !cubix_params_set(par, "FitModel", "bins") &&
-        !cubix_leaves_parse(varied, "mass", "test"));
-  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone) && u->n == 4);
+  CHECK(!cubix_params_set(par, "FitAgeBins", "4"));
+  CHECK(!cubix_params_set(par, "FitModel", "bins"));
+  CHECK(!cubix_leaves_parse(varied, "mass", "test"));
+  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone));
+  CHECK_IS(u->n, ==, 4);
   for (size_t j = 0; j < u->n; j++) {
     struct cubix_unknown_info info;
     double share = 0;
@@ -304,18 +328,21 @@ static void test_light(void)
     }
     worst = check_worst(worst, fabs(share / all - 0.25));
   }
-  CHECK(worst < 0.01);
+  CHECK_IS(worst, <, 0.01);
   cubix_unknowns_free(u);
 
   CHECK(!cubix_params_set(par, "FitAgeEdges", " 0.5,2 5  9, 13"));
   for (size_t i = 0; i < N_STAR; i++)
     light[i] *= start_value.value[CUBIX_LEAF_Age][i] < 5 || start_value.value[CUBIX_LEAF_Age][i] >= 9;
-  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone) && u->n == 4);
+  CHECK(!cubix_unknowns_init(&u, par, varied, &start, &cubix_collective_alone));
+  CHECK_IS(u->n, ==, 4);
   for (size_t j = 0; j < 4; j++) {
     static const double edge[5] = { 0.5, 2, 5, 9, 13 };
     struct cubix_unknown_info info;
     cubix_unknowns_info(u, x, j, &info);
-    CHECK(info.from == edge[j] && info.to == edge[j + 1] && info.frozen == (j == 2));
+    CHECK_IS(info.from, ==, edge[j]);
+    CHECK_IS(info.to, ==, edge[j + 1]);
+    CHECK_IS(info.frozen, ==, j == 2);
   }
   x[0] = log(2);
   struct cubix_leaves value;
@@ -325,7 +352,7 @@ static void test_light(void)
   for (size_t i = 0; i < N_STAR; i++)                      /* younger ones belong to the first bin */
     wrong += !(fabs(value.value[CUBIX_LEAF_Mass][i] - (start_value.value[CUBIX_LEAF_Age][i] < 2 ? 2 : 1) *
                                                           start_value.value[CUBIX_LEAF_Mass][i]) <= 1e-9);
-  CHECK(wrong == 0);
+  CHECK_IS(wrong, ==, 0);
   cubix_leaves_free(&value);
   cubix_unknowns_free(u);
   CHECK(!cubix_params_set(par, "FitAgeEdges", ""));
@@ -336,8 +363,9 @@ static void refused_edges(const char *edges, const char *words)
   double edge[CUBIX_UNKNOWN_MOST_BINS + 1];
   int n;
   CHECK(!cubix_params_set(par, "FitAgeEdges", edges));
-  CHECK(cubix_unknowns_edges(edge, &n, par) == CUBIX_EUSAGE && strstr(cubix_error_message(), words) &&
-        strstr(cubix_error_message(), "FitAgeEdges"));
+  CHECK_IS(cubix_unknowns_edges(edge, &n, par), ==, CUBIX_EUSAGE);
+  CHECK_SAYS(cubix_error_message(), words);
+  CHECK_SAYS(cubix_error_message(), "FitAgeEdges");
   CHECK(!cubix_params_set(par, "FitAgeEdges", ""));
   cubix_error_clear();
 }
@@ -350,59 +378,62 @@ static void test_edges(void)
   double x[20] = { 0 };
   CHECK(!cubix_params_set(par, "FitAgeBins", "20"));
   struct cubix_unknowns *u = unknowns_of("bins", "mass", 1);
-  CHECK(u->n == 1);
+  CHECK_IS(u->n, ==, 1);
   cubix_unknowns_free(u);
   CHECK(!cubix_params_set(par, "FitAgeEdges", "0,1e-3,2e-3,0.01,0.03,0.1,0.3,0.5,1,2,3,4,5,6,7,8,9,10,11,12,14"));
   u = unknowns_of("bins", "mass", 1);
   CHECK(!cubix_params_set(par, "FitAgeEdges", ""));
-  CHECK(u->n == 20);
+  CHECK_IS(u->n, ==, 20);
   int frozen = 0;
   for (size_t i = 0; i < u->n; i++) {
     cubix_unknowns_info(u, x, i, &info);
     frozen += info.frozen;
   }
-  CHECK(frozen == 19);
+  CHECK_IS(frozen, ==, 19);
   cubix_unknowns_free(u);
   u = unknowns_of("stars", "mass,velocity,roll", 0);
-  CHECK(u->n == 1 && u->n_shared == 1);
+  CHECK_IS(u->n, ==, 1);
+  CHECK_IS(u->n_shared, ==, 1);
   cubix_unknowns_free(u);
   u = unknowns_of("bins", "velocity", 0);
   cubix_unknowns_free(u);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+  check_init(argc, argv);
   CHECK(!cubix_params_init(&par));
-  test_derivatives("stars", "mass", 1);
-  test_derivatives("stars", "mass,age,metallicity,velocity,position,smoothinglength", N_STAR);
+  CASE(test_derivatives("stars", "mass", 1));
+  CASE(test_derivatives("stars", "mass,age,metallicity,velocity,position,smoothinglength", N_STAR));
   test_derivatives("stars",
                    "age,centre,systemicvelocity,alpha,beta,gamma,inclination,positionangle,pointingx,pointingy,roll,"
                    "redshift,distance,psffwhm,psfbeta,lsffwhm,massscale,fluxscale",
                    20);
-  test_derivatives("bins", "mass,metallicity,velocity", N_STAR);
-  test_derivatives("bins", "mass,inclination,psffwhm,velocity", N_STAR);
-  test_derivatives("bins", "redshift", 3);
+  CASE(test_derivatives("bins", "mass,metallicity,velocity", N_STAR));
+  CASE(test_derivatives("bins", "mass,inclination,psffwhm,velocity", N_STAR));
+  CASE(test_derivatives("bins", "redshift", 3));
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)          /* every leaf by itself, those included that come later */
     if (cubix_leaf_info((enum cubix_leaf)leaf)->of != CUBIX_OF_LIBRARY)
-      test_derivatives("stars", cubix_leaf_info((enum cubix_leaf)leaf)->name, 7);
-  test_stars();
-  test_bins();
-  test_several();
-  test_light();
-  test_edges();
-  refused_edges("1", "one edge");
-  refused_edges("1,x", "no number");
-  refused_edges("1,1", "larger than the one before");
-  refused_edges("-1,2", "larger than the one before");
-  refused_edges("1,nan", "larger than the one before");
-  refused_edges("1 Gyr", "no number");
+      CASE_OF(test_derivatives("stars", cubix_leaf_info((enum cubix_leaf)leaf)->name, 7), "stars, %s",
+              cubix_leaf_info((enum cubix_leaf)leaf)->name);
+  CASE(test_stars());
+  CASE(test_bins());
+  CASE(test_several());
+  CASE(test_light());
+  CASE(test_edges());
+  CASE(refused_edges("1", "one edge"));
+  CASE(refused_edges("1,x", "no number"));
+  CASE(refused_edges("1,1", "larger than the one before"));
+  CASE(refused_edges("-1,2", "larger than the one before"));
+  CASE(refused_edges("1,nan", "larger than the one before"));
+  CASE(refused_edges("1 Gyr", "no number"));
   char many[400] = "0";
   for (int i = 1; i <= CUBIX_UNKNOWN_MOST_BINS + 1; i++)
     snprintf(many + strlen(many), sizeof many - strlen(many), ",%d", i);
-  refused_edges(many, "65 edges");
-  refused("bins", "mass,age", "not Age");
-  refused("stars", "mass,luminosity", "does not vary Luminosity");
-  refused("stars", "", "is empty");
+  CASE_OF(refused_edges(many, "65 edges"), "65 edges");
+  CASE(refused("bins", "mass,age", "not Age"));
+  CASE(refused("stars", "mass,luminosity", "does not vary Luminosity"));
+  CASE(refused("stars", "", "is empty"));
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) free(start_value.value[leaf]);
   cubix_params_free(par);
   return check_done();

@@ -1,0 +1,254 @@
+/* test_instrument_file.c -- instruments: what a file may say, keys and units, the parameters over it, and the page
+ * that documents it. */
+#define _POSIX_C_SOURCE 200809L
+#include "tests/check.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/datafile.h"
+#include "base/error.h"
+#include "instrument/instrument_file.h"
+#include "tests/instrument_lab.h"
+
+static char folder[] = "/tmp/cubix-test-XXXXXX";
+
+static const char *write_file(const char *name, const char *text)
+{
+  static char path[256];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *f = fopen(path, "w");
+  REQUIRE(f);
+  CHECK_IS(fputs(text, f), >=, 0);
+  if (f) fclose(f);
+  return path;
+}
+
+#define HEAD "instrument = { name = \"T\"; reference = \"a test\"; };\n"
+#define FIELD "field = { shape = \"square\"; size = ( 6.0, 4.0, \"arcsec\" ); pixel = ( 0.5, \"arcsec\" ); };\n"
+#define SPECTRUM \
+  "spectrum = { medium = \"vacuum\"; first = ( 5000.0, \"AA\" ); last = ( 5100.0, \"AA\" ); step = ( 1.0, \"AA\" ); " \
+  "};\n"
+#define PSF "psf = { profile = \"none\"; };\n"
+#define LSF "lsf = { fwhm = ( 2.5, \"AA\" ); };\n"
+#define NOISE \
+  "noise = { area = ( 10, \"m2\" ); throughput = 0.3; sky = ( 1e-17, \"erg/s/cm2/AA/arcsec2\" ); dark = ( 0.0, " \
+  "\"electron/s\" );" \
+  " read_noise = ( 3, \"electron\" ); pixels = 1; exposure = ( 0.5, \"h\" ); };\n"
+
+/* Files with something wrong: status, and words the message must hold (among them the line). */
+static void test_wrong_files(void)
+{
+  static const struct { const char *text, *noise; int code; const char *words[3];
+  } row[] = {
+    { HEAD FIELD SPECTRUM PSF LSF, "none", 0, { "" } },
+    { HEAD FIELD SPECTRUM PSF LSF, "snr", CUBIX_EINPUT, { "noise.area", "noise.throughput", "Noise none" } },
+    { HEAD FIELD SPECTRUM PSF LSF NOISE, "snr", 0, { "" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fhwm = ( 2.5, \"AA\" ); };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "t.cfg:5", "lsf.fhwm", "'lsf.fwhm'" } },
+    { HEAD FIELD SPECTRUM PSF LSF "sky = { };\n", "none", CUBIX_EINPUT, { "t.cfg:6", "unknown section 'sky'", "psf" } },
+    { HEAD FIELD PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "'spectrum.first' is missing", "'spectrum.medium'", "'spectrum.step'" } },
+    { HEAD FIELD SPECTRUM PSF, "none", CUBIX_EINPUT, { "lsf.fwhm", "lsf.resolving_power" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = \"2.5\"; };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "t.cfg:5", "lsf.fwhm", "numbers" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = 2.5; };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "t.cfg:5", "unit", "( 2.5, \"AA\" )" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = ( 2.5, \"arcsec\" ); };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "t.cfg:5", "'arcsec'", "nm" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = ( -2.5, \"AA\" ); };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "t.cfg:5", "-2.5", "1e-06 .. 100000" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = { polynomial = ( 50.5, -0.01, \"AA\" ); }; };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "lsf.fwhm", "5050 AA", "LambdaMin" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = { lambda = ( 1, 2, \"AA\" ); value = ( 1, \"AA\" ); }; };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "1 values at 2" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = { lambda = ( 2, 2, \"AA\" ); value = ( 1, 1, \"AA\" ); }; };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "must increase" } },
+    { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = { table = 3; }; };\n",
+      "none",
+      CUBIX_EINPUT,
+      { "t.cfg:5", "polynomial" } },
+    { HEAD FIELD SPECTRUM "psf = { profile = \"gauss\"; };\n" LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "t.cfg:4", "gauss", "gaussian" } },
+    { HEAD FIELD SPECTRUM "psf = { profile = \"moffat\"; fwhm = ( 1, \"arcsec\" ); };\n" LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "psf.beta" } },
+    { HEAD FIELD SPECTRUM "psf = { profile = \"file\"; file = \"no.fits\"; };\n" LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "/no.fits" } },
+    { HEAD FIELD SPECTRUM PSF LSF "lsf = { };\n", "none", CUBIX_EINPUT, { "t.cfg:6", "uplicate" } },
+    { HEAD FIELD "spectrum = {", "none", CUBIX_EINPUT, { "t.cfg:3" } },
+    { HEAD
+      "field = { shape = \"square\"; size = ( 1, 2, 3, \"arcsec\" ); pixel = ( 1e999, \"arcsec\" ); };\n" SPECTRUM PSF
+          LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "field.size", "field.pixel", "t.cfg:2" } },
+  };
+  for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+    int code;
+    struct cubix_instrument *ins =
+        instrument(&code, "Instrument", write_file("t.cfg", row[i].text), "Noise", row[i].noise, NULL);
+    int found = 1;
+    for (int w = 0; w < 3 && row[i].words[w]; w++) found &= strstr(cubix_error_message(), row[i].words[w]) != NULL;
+    CHECK_IS(code, ==, row[i].code);
+    CHECK_IS(!ins, ==, !!code);
+    CHECK(found || !code);
+    if (code != row[i].code || (code && !found)) printf("row %zu: %d %s\n", i, code, cubix_error_message());
+    if (ins) {
+      CHECK_IS(ins->n_x, ==, 12);
+      CHECK_IS(ins->n_y, ==, 8);
+      CHECK_IS(ins->n_lambda, ==, 101);
+      CHECK(ins->lsf_pixel_included);
+    }
+    if (ins && ins->noise) {
+      CHECK_IS(ins->exposure, ==, 1800.);
+      CHECK_IS(ins->area_cm2, ==, 1e5);
+    }
+    cubix_instrument_free(ins);
+  }
+}
+
+static void test_units(void)
+{
+  int code;
+  struct cubix_instrument *ins = instrument(
+      &code, "Instrument",
+      write_file("u.cfg",
+                 HEAD "field = { shape = \"circle\"; size = ( 0.1, \"arcmin\" ); pixel = ( 500, \"mas\" ); };\n"
+                      "spectrum = { medium = \"vacuum\"; first = ( 500.0, \"nm\" ); last = ( 0.51, \"um\" ); step = ( "
+                      "1, \"AA\" ); };\n" PSF "lsf = { fwhm = { lambda = ( 500.0, 510.0, \"nm\" ); value = ( 0.2, 0.3, "
+                                              "\"nm\" ); }; pixel = \"excluded\"; };\n"),
+      NULL);
+  REQUIRE(ins);
+  CHECK_IS(ins->n_x, ==, 12);
+  CHECK_IS(ins->pixel_y, ==, 0.5);
+  CHECK_IS(ins->n_lambda, ==, 101);
+  CHECK_IS(ins->lambda_min, ==, 5000.);
+  CHECK(!ins->lsf_pixel_included);
+  if (ins) CHECK_CLOSE(cubix_curve_at(&ins->lsf_fwhm, 5050.), 2.5, 1e-12);
+  REQUIRE(ins);
+  CHECK(cubix_instrument_inside(ins, 0, 5));
+  CHECK(!cubix_instrument_inside(ins, 0, 1));
+  cubix_instrument_free(ins);
+}
+
+static void test_parameters(void)
+{
+  static const struct { const char *name[3], *value[3]; int code; const char *words[3];
+  } row[] = {
+    { { "LambdaMin", "LambdaMax" }, { "5000", "4000" }, CUBIX_EUSAGE, { "LambdaMax = 4000", "LambdaMin = 5000" } },
+    { { "LambdaMax" }, { "4000" }, CUBIX_EUSAGE, { "LambdaMax = 4000", "spectrum.first = 4750", "MUSE.cfg" } },
+    { { "PixelScale" }, { "200" }, CUBIX_EUSAGE, { "PixelScale = 200", "0 spaxels", "field.size = 60" } },
+    { { "PixelScale" }, { "1e-5" }, CUBIX_EUSAGE, { "spaxels" } },
+    { { "PixelScale", "Psf" },
+      { "1e-4", "none" },
+      CUBIX_EUSAGE,
+      { "600000 x 600000", "3681 channels", "FieldOfView" } },
+    { { "LambdaStep" }, { "1e-7" }, CUBIX_EUSAGE, { "LambdaStep = 1e-07", "channels" } },
+    { { "Psf" }, { "gaussian" }, CUBIX_EUSAGE, { "PsfFwhm > 0" } },
+    { { "Psf" }, { "file" }, CUBIX_EUSAGE, { "PsfFile" } },
+    { { "Psf", "PsfFile" }, { "file", "/nowhere.fits" }, CUBIX_EINPUT, { "/nowhere.fits" } },
+    { { "Lsf" }, { "gaussian" }, CUBIX_EUSAGE, { "LsfFwhm > 0" } },
+    { { "Psf", "PsfFwhm", "FieldOfView" }, { "gaussian", "5000", "1" }, CUBIX_EUSAGE, { "margin" } },
+  };
+  int code;
+  for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+    const char *const *n = row[i].name, *const *v = row[i].value;
+    struct cubix_instrument *ins = instrument(&code, n[0], v[0], n[1] ? n[1] : "Seed", n[1] ? v[1] : "1",
+                                              n[2] ? n[2] : "Seed", n[2] ? v[2] : "1", NULL);
+    int found = 1;
+    for (int w = 0; w < 3 && row[i].words[w]; w++) found &= strstr(cubix_error_message(), row[i].words[w]) != NULL;
+    CHECK(!ins);
+    CHECK_IS(code, ==, row[i].code);
+    CHECK(found);
+    if (code != row[i].code || !found) printf("row %zu: %d %s\n", i, code, cubix_error_message());
+    cubix_instrument_free(ins);
+  }
+  struct cubix_instrument *ins =
+      instrument(&code, "FieldOfView", "10 20", "PixelScale", "0.2 0.4", "Roll", "90", "PointingX", "3", "PointingY",
+                 "-2", "Psf", "moffat", "PsfFwhm", "0.8", "PsfBeta", "3", "Lsf", "gaussian", "LsfFwhm", "2.2", NULL);
+  REQUIRE(ins);
+  CHECK_IS(ins->n_x, ==, 50);
+  CHECK_IS(ins->n_y, ==, 50);
+  CHECK_IS(ins->pixel_y, ==, 0.4);
+  CHECK_IS(ins->pointing_x, ==, 3.);
+  CHECK_IS(ins->pointing_y, ==, -2.);
+  REQUIRE(ins);
+  CHECK_IS(ins->psf, ==, CUBIX_PSF_MOFFAT);
+  CHECK_IS(ins->psf_beta, ==, 3.);
+  CHECK_IS(cubix_curve_at(&ins->psf_fwhm, 1e4), ==, 0.8);
+  CHECK_IS(ins->margin, >, 0);
+  REQUIRE(ins);
+  CHECK(!ins->lsf_none);
+  CHECK_IS(cubix_curve_at(&ins->lsf_fwhm, 1e4), ==, 2.2);
+  CHECK_IS(fabs(ins->roll - asin(1.)), <, 1e-15);
+  cubix_instrument_free(ins);
+  ins = instrument(&code, "Psf", "none", "Lsf", "none", NULL);
+  REQUIRE(ins);
+  CHECK_IS(ins->psf, ==, CUBIX_PSF_NONE);
+  CHECK_IS(ins->margin, ==, 0);
+  CHECK(ins->lsf_none);
+  cubix_instrument_free(ins);
+}
+
+/* doc/instruments.md speaks of every key and every shipped instrument. */
+static void test_documented(void)
+{
+  const char *source = getenv("CUBIX_SOURCE"), *unit, *help;
+  char path[1024], **names = NULL, *text = calloc(1, 100000);
+  double min, max;
+  int n = 0;
+  snprintf(path, sizeof path, "%s/doc/instruments.md", source ? source : CUBIX_SOURCEDIR);
+  FILE *f = fopen(path, "r");
+  REQUIRE(f);
+  REQUIRE(text);
+  CHECK_IS(fread(text, 1, 99999, f), >, 1000);
+  if (f) fclose(f);
+  for (int k = 0; k < CUBIX_N_KEY; k++) {
+    const char *name = cubix_instrument_key(k, &min, &max, &unit, &help);
+    CHECK_SAYS(text, name);
+  }
+  CHECK_IS(cubix_datafile_list(&names, &n, "instruments"), ==, 0);
+  for (int i = 0; i < n; i++)
+    CHECK_SAYS(text, names[i]);
+  cubix_datafile_list_free(names, n);
+  free(text);
+}
+
+int main(int argc, char **argv)
+{
+  check_init(argc, argv);
+  REQUIRE(mkdtemp(folder));
+  CASE(test_wrong_files());
+  CASE(test_units());
+  CASE(test_parameters());
+  CASE(test_documented());
+  unlink(write_file("t.cfg", ""));
+  unlink(write_file("u.cfg", ""));
+  rmdir(folder);
+  return check_done();
+}
