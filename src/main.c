@@ -32,7 +32,6 @@ int main(int argc, char **argv)
   struct cubix_stages    stages = { 0 };   /* how long each step took                    */
   int status, started, answered, root;
 
-  cubix_console_note_signals();
   status = cubix_options_read(&opt, &answered, argc, argv);
   if (answered && !status) return 0;
   started = cubix_mpi_start(&argc, &argv);

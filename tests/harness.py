@@ -86,12 +86,30 @@ def command(name, args, ranks=1, before=()):
     return start + list(before) + [str(program(name))] + [str(a) for a in args]
 
 
+# Open MPI 5's mpirun mixes what ranks write to standard output and standard error: ranks write to files.
+TO_FILES = ("sh", "-c", 'out=$1 err=$2; shift 2; exec "$@" >> "$out" 2>> "$err"', "sh")
+
+
 def run(name, args, ranks=1, threads=1, cwd=None, env=None, stdin=None, timeout=TIMEOUT, file_limit=None,
         interrupt_after=None):
-    """Run a program to its end: status, out, err.  One that does not end in time is killed with all its ranks, and fails the test.
+    """Run a program to its end: status, out, err.  One that does not end in time is killed with all
+    its ranks, and fails the test.
     interrupt_after: a function of the Popen that returns when SIGINT is due."""
+    if ranks > 1 and not file_limit:
+        with tempfile.TemporaryDirectory() as folder:
+            said = [Path(folder, "out"), Path(folder, "err")]
+            done = run_words(command(name, args, ranks, [*TO_FILES, *said]), threads, cwd, env, stdin, timeout, None,
+                             interrupt_after)
+            texts = [p.read_text(errors="replace") if p.exists() else "" for p in said]
+            return SimpleNamespace(status=done.status, out=texts[0] + done.out, err=texts[1] + done.err,
+                                   args=command(name, args, ranks))
+    return run_words(command(name, args, ranks), threads, cwd, env, stdin, timeout, file_limit, interrupt_after)
+
+
+def run_words(words, threads, cwd, env, stdin, timeout, file_limit, interrupt_after):
+    """The same of a command line."""
     limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))) if file_limit else None
-    proc = subprocess.Popen(command(name, args, ranks), cwd=cwd, env=environment(threads, env), text=True,
+    proc = subprocess.Popen(words, cwd=cwd, env=environment(threads, env), text=True,
                             start_new_session=True, preexec_fn=limit,
                             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE)

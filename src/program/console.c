@@ -111,12 +111,15 @@ static void on_lost_page(int number, siginfo_t *info, void *context)
   _exit(cubix_error_exit_status(CUBIX_EINPUT));
 }
 
-void cubix_console_note_signals(void)
+/* A signal that is ignored, as under nohup, stays so.  Libraries that MPI brings (UCX) take signals for
+ * themselves before main() begins, so that it is noted before they are set up. */
+static void note_signals(void)
 {
   struct sigaction old;
   for (int i = 0; i < N_END; i++)
     interrupted.ignored[i] = !sigaction(ends[i].number, NULL, &old) && old.sa_handler == SIG_IGN;
 }
+__attribute__((section(".preinit_array"), used)) static void (*const note_early)(void) = note_signals;
 
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void))
 {
@@ -131,6 +134,7 @@ void cubix_console_catch_signals(const char *program, int speaker, void (*abando
     interrupted.length[i] = (size_t)snprintf(interrupted.message[i], sizeof interrupted.message[i],
                                              "%s: error: interrupted%s\n", program, ends[i].name);
     if (i < 2 || !interrupted.ignored[i]) sigaction(ends[i].number, &action, NULL);
+    else signal(ends[i].number, SIG_IGN);
   }
   action.sa_sigaction = on_lost_page;
   action.sa_flags = SA_SIGINFO;

@@ -11,11 +11,8 @@ void cubix_console_open(const char *program, int speaker, int quiet, int verbose
 /** Print the error of this thread, with its trace if verbose, on the rank that prints.  Local:
  * every rank that failed calls it. */
 void cubix_console_error(const char *program, int verbose);
-/** Note which signals the program was started to ignore, as under nohup.  Call it before MPI
- * starts, because MPI changes some of them.  Local. */
-void cubix_console_note_signals(void);
 /** On SIGINT and SIGTERM, and on those of SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU and SIGPIPE
- * that were not ignored, remove unfinished files and exit with status 130.  On SIGBUS in a mapped
+ * that were not ignored when the program began, as under nohup, remove unfinished files and exit with status 130.  On SIGBUS in a mapped
  * cache file do the same, name the file, and exit with status 3.  Local.
  *  @param abandon removes unfinished files; async-signal-safe */
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void));

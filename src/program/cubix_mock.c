@@ -167,7 +167,6 @@ int main(int argc, char **argv)
   int64_t bytes = 0;
   double start = cubix_log_clock();
 
-  cubix_console_note_signals();
   CUBIX_TRY(cubix_mpi_start(&argc, &argv));
   root = cubix_mpi_rank() == 0;
   cubix_console_open("cubix-mock", root, 1, 0);
