@@ -12,8 +12,9 @@ void cubix_console_open(const char *program, int speaker, int quiet, int verbose
  * every rank that failed calls it. */
 void cubix_console_error(const char *program, int verbose);
 /** On SIGINT and SIGTERM, and on those of SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGXCPU and SIGPIPE
- * that were not ignored when the program began, as under nohup, remove unfinished files and exit with status 130.  On SIGBUS in a mapped
- * cache file do the same, name the file, and exit with status 3.  Local.
+ * that were not ignored when the program began, as under nohup, remove unfinished files and exit
+ * with status 130.  On SIGBUS in a mapped cache file do the same, name the file, and exit with
+ * status 3.  Local.
  *  @param abandon removes unfinished files; async-signal-safe */
 void cubix_console_catch_signals(const char *program, int speaker, void (*abandon)(void));
 
