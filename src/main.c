@@ -48,16 +48,13 @@ int main(int argc, char **argv)
     goto done;
   }
   CUBIX_STAGE(&stages, "files", root ? cubix_output_check(par) : CUBIX_OK);
-  CUBIX_TRY(cubix_mpi_pipeline_open(&pipe, par, &(struct cubix_pipeline_use){ 0 }, &stages));
+  CUBIX_TRY(cubix_mpi_pipeline_open(&pipe, par, &(struct cubix_pipeline_use){ .dry_run = opt.dry_run }, &stages));
   CUBIX_STAGE(&stages, "disk",  root ? cubix_output_room(par, pipe->ins, NULL, 0) : CUBIX_OK);
   CUBIX_TRY(cubix_mpi_pipeline_load(pipe, NULL));
   CUBIX_STAGE(&stages, "apart", root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_pipeline_result(&result, pipe);
   cubix_report_scene(&result);
-  if (opt.dry_run) {
-    CUBIX_STAGE(&stages, "plan", cubix_mpi_pipeline_memory(pipe, 1));
-    goto done;
-  }
+  if (opt.dry_run) goto done;
   CUBIX_TRY(cubix_mpi_pipeline_forward(pipe));
   cubix_mpi_pipeline_result(&result, pipe);
   CUBIX_STAGE(&stages, "light", cubix_cube_shine(pipe->cube, par, &cubix_mpi_collective));

@@ -88,13 +88,8 @@ done:
   return status;
 }
 
-int cubix_mpi_chain_memory(const struct cubix_chain *chain, int say)
-{
-  return cubix_mpi_pipeline_memory(chain->pipe, say);
-}
-
 int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *par, const struct cubix_slab *stars,
-                         const unsigned char active[CUBIX_N_LEAF])
+                         const unsigned char active[CUBIX_N_LEAF], int dry_run)
 {
   int status = CUBIX_OK;
   struct cubix_chain *chain = NULL;
@@ -102,7 +97,7 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
   memcpy(chain->active, active, CUBIX_N_LEAF);
   chain->mass_scale = 1;
   const struct cubix_pipeline_use use = {
-    .keep_stars = 1, .active = chain->active,
+    .keep_stars = 1, .active = chain->active, .dry_run = dry_run,
     .keep_library = active[CUBIX_LEAF_Luminosity] || active[CUBIX_LEAF_LsfFwhm] || active[CUBIX_LEAF_Redshift],
     .keep_painted = active[CUBIX_LEAF_PsfFwhm] || active[CUBIX_LEAF_PsfBeta]
   };

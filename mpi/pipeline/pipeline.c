@@ -44,13 +44,6 @@ void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
   cubix_log_collect(&pipe->warnings);
 }
 
-int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say)
-{
-  cubix_mpi_pipeline_enter(pipe);
-  return cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->templates, pipe->particles, pipe->use.active,
-                                pipe->dev, say);
-}
-
 int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par,
                             const struct cubix_pipeline_use *use, struct cubix_stages *stages)
 {
@@ -126,7 +119,9 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
   CUBIX_STAGE(stages, "speeds",    find_speed(pipe));
   CUBIX_STAGE(stages, "templates", make_templates(pipe));
   CUBIX_STAGE(stages, "device",    cubix_mpi_device_open(&pipe->dev, &pipe->par));
-  CUBIX_STAGE(stages, "memory",    cubix_mpi_pipeline_memory(pipe, 0));
+  CUBIX_STAGE(stages, "memory",
+              cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->templates, pipe->particles,
+                                     pipe->use.active, pipe->dev, pipe->use.dry_run));
   CUBIX_STAGE(stages, "maps",      cubix_cube_init(&pipe->cube, pipe->ins));
 done:
   return status;
@@ -206,18 +201,17 @@ static int choose_engine(struct cubix_pipeline *pipe)
   }
   drop_engine(pipe);
   CUBIX_TRY(cubix_mpi_engine_choose(&pipe->engine, &par, pipe->templates, survey, &pipe->dev->rates));
-  pipe->unprepared = 1;
 done:
   return status;
 }
 
-/* The templates that an engine needs which was chosen just now. */
+/* The templates that the engine needs; one that serves has them. */
 static int prepare_basis(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
-  if (!pipe->unprepared) goto done;
+  if (pipe->basis) goto done;
   CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
-  pipe->unprepared = pipe->rows_changed = 0;
+  pipe->rows_changed = 0;
 done:
   return status;
 }

@@ -36,6 +36,7 @@ struct cubix_pipeline_use {
   int keep_painted;               /* 1: so does the cube as it was before the PSF */
   /* NULL, or [CUBIX_N_LEAF] leaves whose derivatives will be asked for: memory is planned for them; borrowed */
   const unsigned char *active;
+  int dry_run;                    /* 1: no forward run follows; what memory one would take is logged at INFO */
 };
 
 struct cubix_pipeline {
@@ -59,7 +60,6 @@ struct cubix_pipeline {
   double v_max;                   /* of the fastest star in the field [km/s] */
   int moved;                      /* 1: v_max belongs to earlier values */
   int rows_changed;               /* 1: the basis was made from other templates */
-  int unprepared;                 /* 1: the engine was chosen, but its basis not made */
   int unread;                     /* 1: the values in use need more of the library than is in memory */
 };
 
@@ -80,11 +80,6 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe);
 /** Make the pipeline's ranks those that work together, and collect warnings for it.  Every function
  * that is given a pipeline or a chain begins with it.  Local. */
 void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe);
-/** Compare what this run will take of memory, from all that is known by now, with what is free.
- * Collective.
- *  @param say 1: log it at INFO
- *  Errors: CUBIX_EUSAGE if it does not fit. */
-int cubix_mpi_pipeline_memory(struct cubix_pipeline *pipe, int say);
 /** A cube of the field for the channels that this rank owns, all zero.  Local.
  *  @param cube NULL the first time, then reused */
 int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube);

@@ -119,17 +119,14 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
   CUBIX_STAGE(stages, "check",    root ? cubix_output_check(par) : CUBIX_OK);
   CUBIX_STAGE(stages, "compare",  root ? check_observed(par) : CUBIX_OK);
   CUBIX_STAGE(stages, "files",    !root ? CUBIX_OK : fit ? cubix_mpi_fit_check(par) : cubix_mpi_gradient_check(par));
-  CUBIX_STAGE(stages, "open",     cubix_mpi_chain_open(&chain, par, NULL, active));
+  CUBIX_STAGE(stages, "open",     cubix_mpi_chain_open(&chain, par, NULL, active, dry_run));
   CUBIX_STAGE(stages, "apart",    root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE(stages, "header",   header(par, result.ins));
   CUBIX_STAGE(stages, "room",
               fit ? cubix_mpi_fit_room(chain, par, active) : cubix_mpi_gradient_room(chain, par, active));
   cubix_report_scene(&result);
-  if (dry_run) {
-    CUBIX_STAGE(stages, "memory", cubix_mpi_chain_memory(chain, 1));
-    goto done;
-  }
+  if (dry_run) goto done;
   CUBIX_STAGE(stages, "forward",  cubix_mpi_chain_forward(chain, &cube));
   CUBIX_STAGE(stages, "light",    cubix_cube_shine(cube, par, &cubix_mpi_collective));
   cubix_mpi_chain_result(&result, chain);
