@@ -1,4 +1,4 @@
-/* engine.h -- how the cube is painted: which method, on which velocity grid, and which rank owns
+/* engine.h -- how the cube is painted: by which method, on which velocity grid, and which rank owns
  * which channels.  The rules are in engine.c. */
 #ifndef CUBIX_ENGINE_H
 #define CUBIX_ENGINE_H
@@ -26,16 +26,16 @@ struct cubix_engine {
   int *lambda_first;              /* [n_rank + 1] */
 };
 
-/* What a processor takes for a unit of work [ns]. */
+/* Time that a processor needs for a unit of work [ns]. */
 struct cubix_rates {
-  double direct;                  /* a star in a channel, directly */
-  double fill;                    /* a star into the histogram */
-  double multiply;                /* a value of the histogram in a channel */
-  /* 1: a single core takes that, and a rank has several; 0: the processor as a whole, as a GPU does */
+  double direct;                  /* one star in one channel, directly */
+  double fill;                    /* one star into the histogram */
+  double multiply;                /* one value of the histogram in one channel */
+  /* 1: the times are for a single core, and a rank has several; 0: for the whole processor, a GPU */
   int per_core;
 };
 
-/* What there is to do, all ranks together. */
+/* The work to do, of all ranks together. */
 struct cubix_workload {
   int64_t n_star;                 /* painted */
   int64_t beyond[CUBIX_N_REACH];  /* stars faster than cubix_engine_reach(i) */
@@ -45,26 +45,28 @@ struct cubix_workload {
   /* ranks; cores of all ranks: they prepare templates, blur and write whatever paints */
   int n_rank, n_core;
   int pchip;                      /* SspInterpolation pchip */
-  int keeping, prepared;          /* templates are kept in a cache; they lie in it */
+  int keeping, prepared;          /* 1: templates are kept in a cache; 1: they are in it already */
   struct cubix_rates rates;       /* of the slowest rank as a whole: ranks have equal shares, and wait for each other */
 };
 
-/** What a rank takes that has n_core cores, or one GPU: per_core is 0.  Local. */
+/** The rates of a rank with n_core cores; if per_core is 0, those of its GPU.  Local. */
 struct cubix_rates cubix_rates_of_rank(const struct cubix_rates *rates, int n_core);
-/** The reaches that a velocity grid may have [km/s], i = 0 .. CUBIX_N_REACH - 1.  Local. */
+/** The possible reaches of a velocity grid [km/s], i = 0 ..  CUBIX_N_REACH - 1.  Local. */
 double cubix_engine_reach(int i);
-/** Values that n stars of a spaxel leave in a histogram, about.  Local. */
+/** Estimate of the number of values that n stars of a spaxel leave in a histogram.  Local. */
 double cubix_engine_values(double n);
-/** An engine for n_rank ranks that paints n_row library rows directly.  Local.  @param[out] engine
- * owned by the caller */
+/** An engine for n_rank ranks that paints n_row library rows directly, until it is told otherwise.
+ * Local.
+ *  @param[out] engine owned by the caller */
 int cubix_engine_init(struct cubix_engine **engine, const struct cubix_params *par, int n_row, int n_rank,
                       int n_lambda);
-/** The velocity grid's reach for these stars; 0: none serves.  Local. */
+/** Set the velocity grid's reach for these stars; 0: no reach serves them.  Local. */
 void cubix_engine_set_reach(struct cubix_engine *engine, const struct cubix_workload *work);
-/** Method, combination and owners by the rules of engine.c.  Local: the same on every rank that knows the same. */
+/** Choose method, combination and owners by the rules of engine.c.  Local: the same on all ranks
+ * that are given the same workload. */
 void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params *par,
                          const struct cubix_workload *work);
-/** Paint directly after all; `why` as in printf.  Local. */
+/** Change to the direct method after all; `why` as in printf.  Local. */
 void cubix_engine_go_direct(struct cubix_engine *engine, int n_lambda, const char *why, ...);
 void cubix_engine_free(struct cubix_engine *engine);
 

@@ -1,4 +1,5 @@
-/* survey.h -- what there is to paint, counted: all that is to be known of the stars before the first is painted. */
+/* survey.h -- the stars counted before the first is painted: all that the choice of the engine, the
+ * histogram's scale and the audit must know about them. */
 #ifndef CUBIX_SURVEY_H
 #define CUBIX_SURVEY_H
 
@@ -9,13 +10,13 @@
 #include "engine/engine.h"
 #include "physics/tables.h"
 
-/* Of one or more placements; after cubix_mpi_survey_sum of all ranks'. */
+/* Of one or more placements of this rank; of all ranks after cubix_mpi_survey_sum. */
 struct cubix_survey {
   size_t n_spaxel;                /* painted, margin included */
   int64_t n_star;                 /* painted */
   int64_t beyond[CUBIX_N_REACH];  /* stars faster than cubix_engine_reach(i) */
   int n_row;
-  /* 1: of rows that a star only touches too, with weight 0, as derivatives ask for; set before the first is counted */
+  /* 1: `used` includes rows that a star touches with weight 0, as derivatives need; set before counting */
   int derivatives;
   unsigned char *used;            /* [n_row] library rows with weight in a star */
   uint64_t *count;                /* [n_spaxel] stars */
@@ -23,9 +24,9 @@ struct cubix_survey {
   double values, values_apart;    /* of the histogram: of all ranks' stars together; of the busiest rank's alone */
 };
 
-/** Nothing counted yet.  Local.  @param[out] survey owned by the caller */
+/** Allocate an empty survey.  Local.  @param[out] survey owned by the caller */
 int cubix_survey_init(struct cubix_survey **survey, size_t n_spaxel, int n_row);
-/** Count the stars of a placement as well.  Local. */
+/** Add the stars of a placement.  Local. */
 void cubix_survey_add(struct cubix_survey *survey, const struct cubix_tables *tables,
                       const struct cubix_placement *placement);
 double cubix_survey_bytes(double n_spaxel);

@@ -43,9 +43,9 @@ struct cubix_basis_fit {
   double *check_doppler;          /* [n_check] rising */
   double (*check_phi)[CUBIX_N_WEIGHT];
   int *check_node;                /* [n_check] first of the six, counted from the fit's first */
-  double *dark;                   /* [n_row] what counts as no light at a knot */
-  /* NULL, or [n_row][row_stride] tangents, borrowed: they are fitted in the rows' place, each in
-   * the way that its row is */
+  double *dark;                   /* [n_row] below it a knot counts as dark */
+  /* NULL, or [n_row][row_stride] tangents, borrowed: they are fitted in place of the rows, each in
+   * the way its row is treated */
   const cubix_real *instead;
 };
 
@@ -56,7 +56,7 @@ struct cubix_basis_channel {
   struct cubix_forms rhs, exact, check;
 };
 
-/* What becomes of a row in a channel: D is the fit; D_j = B(v_j); D = 0, the row ends there. */
+/* How a row is treated in a channel: D is the fit; D_j = B(v_j); D = 0, because the row ends there. */
 enum cubix_basis_way { CUBIX_FITTED, CUBIX_EXACT, CUBIX_LEFT_OUT };
 
 /* What the vector code works on: 32 rows beside each other, value[knot value][lane], d[node of the fit][lane]. */
@@ -65,10 +65,10 @@ struct cubix_basis_fit_kernel {
   /** Least-squares coefficients from the forms of the right-hand side. */
   void (*solve)(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, const double *value,
                 double *d);
-  /** Forms themselves, from row `first` of d on. */
+  /** Values of the forms, into rows of d from `first` on. */
   void (*apply)(const struct cubix_forms *forms, const double *value, double *d);
-  /** Adjoints: bars of the coefficients to those of the values, added; solve_vjp uses its d up.  As
-   * many rows of d as solve and apply make. */
+  /** Adjoints: take the bars of the coefficients to those of the values, and add them; solve_vjp
+   * overwrites its d.  They read as many rows of d as solve and apply write. */
   void (*solve_vjp)(const struct cubix_forms *rhs, const struct cubix_basis_fit_factor *factor, double *value_bar,
                     double *d);
   void (*apply_vjp)(const struct cubix_forms *forms, double *value_bar, const double *d);
@@ -78,14 +78,16 @@ struct cubix_basis_fit_kernel {
 };
 const struct cubix_basis_fit_kernel *cubix_basis_fit_kernel_best(void);
 
-/** A fit on the grid.  Local.  @param covered [n_lambda]; what tables and covered point to must outlive the fit */
+/** A fit on the grid.  Local.
+ *  @param covered [n_lambda]; what tables and covered point to must outlive the fit */
 int cubix_basis_fit_init(struct cubix_basis_fit *fit, const struct cubix_nodes *nodes,
                          const struct cubix_tables *tables, const unsigned char *covered);
 void cubix_basis_fit_free(struct cubix_basis_fit *fit);
 /** The nodes of a step.  Local. */
 struct cubix_nodes cubix_basis_nodes(double reach, double step);
-/** Forms of channel k; ch->a, b are there.  Local.  @param check  also those of the certificate: the
- * velocities at which the whole channel is inside the library
+/** Forms of channel k; ch->a, b are there.  Local.
+ *  @param check  also those of the certificate: the velocities at which the whole channel is inside
+ *    the library
  *  @param sample  scratch, zeroed before the first and freed after the last channel */
 int cubix_basis_channel_init(const struct cubix_basis_fit *fit, struct cubix_basis_channel *ch, int k, int base,
                              int check, struct cubix_forms *sample);
@@ -105,30 +107,31 @@ struct cubix_basis_job {
 
 /** Fit them.  Local; any thread. */
 int cubix_basis_fit_channels(const struct cubix_basis_fit *fit, const struct cubix_basis_job *job);
-/** Tiles of the basis; channels beyond the last are zero.  Local; all threads work on them unless it
- * is called by one of many.
- *  @param i [n] which tiles  @param tile [n] places of cubix_basis_tile_size floats, or NULL
- *  @param worst, limit  as in struct cubix_basis_job */
+/** Make tiles of the basis; channels beyond the last are zero.  Local; all threads work on them
+ * unless it is called by one of many.
+ *  @param i [n] which tiles
+ *  @param tile [n] places of cubix_basis_tile_size floats, or NULL
+ *  @param worst, limit as above */
 int cubix_basis_fit_tiles(const struct cubix_basis_fit *fit, const int *row, int n_row, const int *i, int n,
                           float *const *tile, double *worst, double limit);
 /** The velocity of a place on the fit's grid [steps from its first interval].  Local. */
 double cubix_basis_fit_velocity(const struct cubix_basis_fit *fit, double steps);
 /** Knots a .. b that a channel rests on at any fitted velocity, reflections included.  Local. */
 void cubix_basis_window(const struct cubix_basis_fit *fit, int k, int *a, int *b);
-/* Where a row has light: everywhere, in places, nowhere to speak of, none at all. */
+/* Where a row has light: everywhere, in places, nearly nowhere, nowhere at all. */
 enum cubix_light { CUBIX_LIT, CUBIX_ENDS, CUBIX_DIM, CUBIX_EMPTY };
 /** What a row has in knots a .. b and near them.  Local. */
 enum cubix_light cubix_basis_row_light(const struct cubix_basis_fit *fit, int row, int a, int b);
-/** Rows that end in what the channels see, the channels that see it, and those without a bound
- * (basis.h).  Local.
- *  @param[in,out] ending [tables.n_row], at_end, unbounded [n_lambda]  set to 1 where that is so */
+/** Find the rows that end within what the channels see, the channels that see such an end, and
+ * those without a bound (basis.h).  Local.
+ *  @param[in,out] ending [tables.n_row], at_end, unbounded [n_lambda] set to 1 where that holds */
 void cubix_basis_fit_ends(const struct cubix_basis_fit *fit, const int *row, int n_row, unsigned char *ending,
                           unsigned char *at_end, unsigned char *unbounded);
 
 /* The checksum of a tile (src/base/hash.h). */
 struct cubix_basis_sum { uint64_t word[2]; };
 
-/* A basis's own. */
+/* The private part of a basis. */
 struct cubix_basis_state {
   struct cubix_basis_fit fit;
   unsigned char *covered;         /* [n_lambda] */
@@ -140,24 +143,25 @@ struct cubix_basis_state {
   int file;                       /* its descriptor, where there is a map */
   size_t first, stride;           /* bytes: where tile 0 begins, from tile to tile */
   struct cubix_basis_sum *sum;    /* [n_tile] */
-  unsigned char *seen;            /* [n_tile] 0: not yet compared with sum; otherwise what came out */
+  unsigned char *seen;            /* [n_tile] 0: not yet compared with sum; otherwise the result */
 };
 
-/** A basis on a grid without any tile: they are computed on demand.  Local.  @param used [n_row]
- * rows, or NULL: all
- *  @param[out] basis owned by the caller; borrows the tables of the model, which must outlive it */
+/** A basis on a grid without any tile: they are computed on demand.  Local.
+ *  @param used [n_row] rows, or NULL: all
+ *  @param[out] basis owned by the caller; borrows the tables of the templates, which must outlive
+ *    it */
 int cubix_basis_init(struct cubix_basis **basis, const struct cubix_templates *templates,
                      const struct cubix_nodes *nodes, const unsigned char *used, double tolerance);
 /** Memory for tile i (kept, not filled).  Local. */
 int cubix_basis_keep(struct cubix_basis *basis, int i);
-/** How many tiles may be kept in memory: the smaller of 2 GiB and a quarter of a rank's share of the
- * node's free memory.  Local. */
+/** How many tiles may be kept in memory: the smaller of 2 GiB and a quarter of a rank's share of
+ * the node's free memory.  Local. */
 int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node);
 /** The same for tiles of a known size, all of n.  Local. */
 double cubix_basis_room_for(double tile_bytes, int n, int n_rank_on_node);
-/** Largest relative error in a sample of rows and channels: no larger than that of all, at a
- * hundredth of the cost.  Local.
- *  @param part, n_part  which share of the sample */
+/** Largest relative error in a sample of rows and channels: at most that of all, at a hundredth of
+ * the cost.  Local.
+ *  @param part, n_part which share of the sample */
 int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst);
 
 /* ---- the file: basis_cache.c ----------------------------------------------------------------- */
@@ -175,33 +179,39 @@ struct cubix_basis_file {
 struct cubix_basis_key cubix_basis_key_of(const struct cubix_templates *templates, double reach, double tolerance);
 /** Name of a basis's file in a folder.  Local. */
 int cubix_basis_file_init(struct cubix_basis_file *file, const char *folder, const struct cubix_basis_key *key);
-/** 1 where there is a whole file of this key; one that does not fit gives a warning, and is replaced
- * by the next that is made.  Local.  @param[out] nodes, certified */
+/** 1 if there is a complete file for this key; a file that does not match gives a warning, and is
+ * replaced by the next that is made.  Local.
+ *  @param[out] nodes, certified */
 int cubix_basis_file_look(const struct cubix_basis_file *file, const struct cubix_templates *templates,
                           struct cubix_nodes *nodes, double *certified);
-/** Take the tiles of a basis of all rows from the file.  Local.  @return 1 where that was possible */
+/** Map the file, and take the tiles of a basis of all rows from it.  Local.
+ *  @return 1 on success */
 int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis *basis);
-/** Whether tile i of a mapped basis is what was written; it is read once to tell.  Local; any thread. */
+/** Whether tile i of a mapped basis is what was written; the tile is read once for that.  Local;
+ * any thread. */
 int cubix_basis_file_sound(const struct cubix_basis *basis, int i);
 void cubix_basis_file_unmap(struct cubix_basis_state *state);
-/** Make the folder, remove from it what killed jobs have left, and begin the file.  One rank.
- * @return 1, or 0 with a warning */
+/** Make the folder, remove what killed jobs have left in it, and begin the file.  One rank.
+ *  @return 1, or 0 with a warning */
 int cubix_basis_file_create(struct cubix_basis_file *file);
 /** Open the file that another rank has begun under a temporary name.  @return 1 or 0 */
 int cubix_basis_file_join(struct cubix_basis_file *file, const char *temporary, uint64_t inode);
-/** 1 where the folder has room for the tiles of the basis; 0 with a warning.  One rank. */
+/** 1 if the folder has room for the tiles of the basis; 0 with a warning.  One rank. */
 int cubix_basis_file_fits(const struct cubix_basis_file *file, const struct cubix_basis *basis);
 /** Write tile i.  @param[out] sum  its checksum  @return 1 or 0 (errno) */
 int cubix_basis_file_write(const struct cubix_basis_file *file, const struct cubix_basis *basis, int i,
                            const float *tile, struct cubix_basis_sum *sum);
-/** All that this rank has written is brought to the disk, the file closed where this rank has not
- * begun it.  @return 1 or 0 (errno) */
+/** Bring everything that this rank has written to the disk, and close the file if another rank has
+ * begun it.
+ *  @return 1 or 0 (errno) */
 int cubix_basis_file_close(struct cubix_basis_file *file);
-/** Header, table and name: from now on the file is there.  One rank, after all have closed.  @param
- * sum [n_tile] of all ranks  @return 1, or 0 with a warning */
+/** Write header and table and give the file its name: from now on it exists.  One rank, after all
+ * have closed.
+ *  @param sum [n_tile] of all ranks
+ *  @return 1, or 0 with a warning */
 int cubix_basis_file_publish(struct cubix_basis_file *file, const struct cubix_basis *basis,
                              const struct cubix_basis_sum *sum);
-/** Close and remove what is unfinished.  All ranks, once none of them goes on with it. */
+/** Close and remove an unfinished file.  All ranks, once none of them uses it any more. */
 void cubix_basis_file_discard(struct cubix_basis_file *file);
 
 #endif

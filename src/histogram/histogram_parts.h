@@ -1,5 +1,5 @@
-/* histogram_parts.h -- inside the histogram: the machinery of histogram.c that deposits stars, for
- * masses, tangents, and what stars touch. */
+/* histogram_parts.h -- inside the histogram: the machinery of histogram.c that fills it, with
+ * masses, with tangents, or with nothing but what the stars touch. */
 #ifndef CUBIX_HISTOGRAM_PARTS_H
 #define CUBIX_HISTOGRAM_PARTS_H
 
@@ -21,9 +21,9 @@ struct cubix_scratch {            /* one thread's; all zero or empty between two
   uint64_t *cells, *rows;         /* [n_word] bit set: not empty */
 };
 
-struct cubix_part {               /* what one thread makes at a time */
+struct cubix_part {               /* the work of one thread at a time */
   size_t first, last;             /* spaxels */
-  int shared;                     /* 1: one spaxel, of all threads */
+  int shared;                     /* 1: one spaxel, shared by all threads */
   int failed;                     /* no memory */
   struct cubix_block *block;
   int64_t *value;
@@ -31,14 +31,14 @@ struct cubix_part {               /* what one thread makes at a time */
 };
 
 struct cubix_filling {
-  /* what is asked for */
+  /* the request */
   const struct cubix_placement *placement;
   const struct cubix_tables *tables;
-  /** Add stars first .. last - 1, of one spaxel, to the scratch, and note what they touch. */
+  /** Add stars first .. last - 1, all of one spaxel, to the scratch, and note what they touch. */
   void (*stars)(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent);
-  int cover;                      /* 1: blocks of all that is touched, without values */
-  const struct cubix_star_bar *dot; /* tangents of the stars, where they are what is deposited */
-  /* the rest is cubix_deposit_run's own */
+  int cover;                      /* 1: blocks of everything touched, without values */
+  const struct cubix_star_bar *dot; /* tangents of the stars, if these are filled in */
+  /* private to cubix_deposit_run */
   struct cubix_histogram *histogram;
   int n_thread, n_row, stride, n_word;
   struct cubix_scratch *scratch;  /* [n_thread] */
@@ -46,7 +46,7 @@ struct cubix_filling {
   struct cubix_part *part;
 };
 
-/** Deposit all stars.  Local.  @param exponent [n_spaxel], copied; NULL: all 0 */
+/** Fill the histogram with all stars.  Local.  @param exponent [n_spaxel], copied; NULL: all 0 */
 int cubix_deposit_run(struct cubix_histogram **histogram, struct cubix_filling *d, const struct cubix_nodes *nodes,
                       const int32_t *exponent);
 
@@ -57,7 +57,7 @@ static inline struct cubix_window cubix_windows(struct cubix_window a, struct cu
   return (struct cubix_window){ a.first < b.first ? a.first : b.first, a.last > b.last ? a.last : b.last };
 }
 
-/** A star of this cell touches the nodes from j on. */
+/** Note that a star of this cell touches the nodes from j on. */
 static inline void cubix_touch(struct cubix_scratch *scratch, int cell, int j)
 {
   scratch->cell[cell] =
@@ -65,9 +65,9 @@ static inline void cubix_touch(struct cubix_scratch *scratch, int cell, int j)
   cubix_mark(scratch->cells, cell);
 }
 
-/** Add two numbers below 2^51, rounded to integers.  Rounding is one addition: in x + 1.5 2^52 the
- * last bit of a float64 is worth 1, and the sum's bits less
- *  those of the constant are the integer nearest to x. */
+/** Add two numbers below 2^51, rounded to integers.  The rounding is one addition: in x + 1.5 2^52
+ * the last bit of a float64 is worth 1, and the bits of the sum less those of the constant are the
+ * integer nearest to x. */
 static inline void cubix_add_rounded(int64_t *sum, cubix_pair x)
 {
   static const double half = 6755399441055744.;   /* 1.5 2^52 */

@@ -1,5 +1,5 @@
-/* multiply.h -- histogram times basis: the cube.  Block-sparse, register-blocked, in float32, with
- * the best instructions of the machine. */
+/* multiply.h -- the cube as the product of histogram and basis: block-sparse, register-blocked, in
+ * float32, with the best instructions of the machine. */
 #ifndef CUBIX_MULTIPLY_H
 #define CUBIX_MULTIPLY_H
 
@@ -7,40 +7,41 @@
 #include "histogram/basis.h"
 #include "histogram/histogram.h"
 
-/** Add to the cube's channels (cube->lambda_first .. + n_lambda - 1, first a multiple of CUBIX_TILE)
- * the spectra of a histogram.  Local.
- *  A spaxel's channel is summed in the order of rows and nodes whatever the number of threads or
- *  ranks: the same bits. @param scale  value/2^exponent [Msun] -> weight of D:
- *  cubix_view.star_scale */
+/** Add the spectra of a histogram to the cube's channels (cube->lambda_first .. + n_lambda - 1, the
+ * first a multiple of CUBIX_TILE).  A voxel is summed in the order of rows and nodes with any
+ * number of threads or ranks: the same bits.  Local.
+ *  @param scale from value/2^exponent [Msun] to the weight of D: cubix_tables.star_scale */
 int cubix_multiply(struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis,
                    double scale);
-/** The same by the instructions of that name, for comparisons.  Local.  Errors: CUBIX_EDEVICE where
- * this machine lacks them. */
+/** The same with the named instruction set, for comparisons.  Local.
+ *  Errors: CUBIX_EDEVICE if this machine lacks it. */
 int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *histogram, const struct cubix_basis *basis,
                       double scale, const char *instructions);
-/** Reverse, by the values: derivatives by the cube's channels to those by the values of a cover
- * [1/Msun].  Local.  Only the blocks of `cover` are looked at.
- *  The same bits whatever the number of threads, and whatever slabs of channels (from one multiple
- *  of CUBIX_TILE to another) are taken one after the other. @param[in,out] value_bar
- *  [cover->n_value] */
+/** Reverse, with respect to the values: take derivatives with respect to the cube's channels to
+ * those with respect to a cover's values [1/Msun].  Only the blocks of `cover` are used.  The same
+ * bits with any number of threads, and however the channels are divided at multiples of CUBIX_TILE.
+ * Local.
+ *  @param[in,out] value_bar [cover->n_value] */
 int cubix_multiply_vjp(const struct cubix_cube *cube_bar, const struct cubix_histogram *cover,
                        const struct cubix_basis *basis, double scale, double *value_bar);
-/** The same by the instructions of that name, for comparisons.  Local. */
+/** The same with the named instruction set, for comparisons.  Local. */
 int cubix_multiply_vjp_by(const struct cubix_cube *cube_bar, const struct cubix_histogram *cover,
                           const struct cubix_basis *basis, double scale, double *value_bar, const char *instructions);
-/** Reverse, by the basis: derivatives by a tile of D, which must be among the cube's channels.
- * Local.  The same bits whatever the number of threads.
- *  @param histogram  with values  @param[in,out] tile_bar [n_template][nodes.n][CUBIX_TILE] */
+/** Reverse, with respect to the basis: derivatives with respect to a tile of D, which must be among
+ * the cube's channels.  The same bits with any number of threads.  Local.
+ *  @param histogram with values
+ *  @param[in,out] tile_bar [n_template][nodes.n][CUBIX_TILE] */
 int cubix_multiply_basis_vjp(const struct cubix_cube *cube_bar, const struct cubix_histogram *histogram,
                              const struct cubix_basis *basis, double scale, int tile, float *tile_bar);
-/** Errors: CUBIX_EFAIL where the three do not go together, and would be written somewhere else.  Local. */
+/** Check that the three belong together, since otherwise memory would be overwritten.  Local.
+ *  Errors: CUBIX_EFAIL. */
 int cubix_multiply_check(const struct cubix_cube *cube, const struct cubix_histogram *histogram,
                          const struct cubix_basis *basis);
-/** What multiplying n_value values takes beside histogram, basis and cube, tiles that are made anew
- * included.  Local.
- *  @param tile_bytes  0 where the basis holds its tiles */
+/** Bytes that multiplying n_value values takes beside histogram, basis and cube, including tiles
+ * that are made anew.  Local.
+ *  @param tile_bytes 0 if the basis holds its tiles */
 double cubix_multiply_bytes(double n_value, double tile_bytes, int n_thread);
-/** The instructions in use: "AVX-512", "AVX2", "NEON" or "baseline".  Local. */
+/** The instruction set in use: "AVX-512", "AVX2", "NEON" or "baseline".  Local. */
 const char *cubix_multiply_name(void);
 
 #endif

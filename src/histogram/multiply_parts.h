@@ -1,5 +1,5 @@
-/* multiply_parts.h -- inside the multiply: blocks in the order in which they are multiplied
- * (multiply_panel.c), and which instructions there are. */
+/* multiply_parts.h -- inside the multiply: the blocks in the order in which they are multiplied
+ * (multiply_panel.c), and the instruction sets. */
 #ifndef CUBIX_MULTIPLY_PARTS_H
 #define CUBIX_MULTIPLY_PARTS_H
 
@@ -43,14 +43,16 @@ struct cubix_panels {
   struct cubix_panel *panel;
 };
 
-/** Sort.  Local.  @param scale of the values  @param wanted [n_spaxel] 0: leave the spaxel out;
- * NULL: none  @param[out] panels borrow histogram and basis */
+/** Sort.  Local.
+ *  @param scale of the values
+ *  @param wanted [n_spaxel] 0: leave the spaxel out; NULL: none
+ *  @param[out] panels borrow histogram and basis */
 int cubix_panels_init(struct cubix_panels *panels, const struct cubix_histogram *histogram,
                       const struct cubix_basis *basis, double scale, const unsigned char *wanted);
 /** What panels of n_value values take, about: as in cubix_histogram_bytes.  Local. */
 double cubix_panels_bytes(double n_value);
 void cubix_panels_free(struct cubix_panels *panels);
-/** Instructions by name.  Local.  Errors: CUBIX_EDEVICE where this machine lacks them. */
+/** Instructions by name.  Local.  Errors: CUBIX_EDEVICE if this machine lacks them. */
 int cubix_multiply_instructions(enum cubix_cpu *cpu, const char *name);
 
 #endif
