@@ -1,4 +1,5 @@
-/* cpu.h -- vector instructions: what code may be compiled for beside the baseline, and what this machine has of it. */
+/* cpu.h -- vector instruction sets: those for which code may be compiled beside the baseline, and
+ * which of them this machine has. */
 #ifndef CUBIX_CPU_H
 #define CUBIX_CPU_H
 
@@ -10,7 +11,7 @@ enum cubix_cpu { CUBIX_CPU_BASELINE, CUBIX_CPU_AVX2, CUBIX_CPU_AVX512 };  /* eac
 #define CUBIX_AVX512 __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw")))
 #endif
 
-/** The best that this machine has.  Local. */
+/** The best set of this machine.  Local. */
 static inline enum cubix_cpu cubix_cpu_best(void)
 {
 #ifdef CUBIX_CPU_X86

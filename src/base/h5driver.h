@@ -21,10 +21,12 @@ struct cubix_h5file {
 H5FD_class_t cubix_h5driver_class(const char *name, int value);
 /** The features that HDF5 asks for: those of a plain file.  Local. */
 herr_t cubix_h5driver_query(const H5FD_t *file, unsigned long *flags);
-/** Read; beyond the end of the file, and after a failure, lie zeros.  Local.  @return 0, or errno */
+/** Read; beyond the end of the file, and after a failure, lie zeros.  Local.
+ *  @return 0, or errno */
 int cubix_h5driver_read(const struct cubix_h5file *file, haddr_t address, size_t size, void *buffer);
-/** Files that are opened with this access list have this driver.  Local.  @param info NULL, or
- * class->fapl_size bytes, copied, that the driver's open finds in the list  @return 0, or -1 */
+/** Files that are opened with this access list have this driver.  Local.
+ *  @param info NULL, or class->fapl_size bytes, copied, that the driver's open finds in the list
+ *  @return 0, or -1 */
 int cubix_h5driver_use(hid_t access_list, const H5FD_class_t *class, const void *info);
 
 #endif

@@ -5,12 +5,14 @@
 #include <hdf5.h>
 
 /** Files that are opened with this access list, and those that they lead to, are ordinary ones, and
- * closing them does not fail.  Local.  @return 0, or -1 */
+ * closing them does not fail.  Local.
+ *  @return 0, or -1 */
 int cubix_h5source_use(hid_t access_list);
-/** Whether this process has opened the file in that way, under whatever name, or noted it.  Local. */
+/** Whether this process has opened the file in that way, under whatever name, or noted it.
+ * Local. */
 int cubix_h5source_has_read(const char *path);
-/** Note a file that HDF5 opens by itself: external storage.  Local.  @return 0, or -1 where there is
- * no such file, or no memory */
+/** Note a file that HDF5 opens by itself: external storage.  Local.
+ *  @return 0, or -1 if there is no such file, or no memory */
 int cubix_h5source_note(const char *path);
 
 #endif

@@ -1,4 +1,4 @@
-/* infile.h -- a file that is to be read: is it one, and why not. */
+/* infile.h -- whether a path is a file that can be read, and why not. */
 #ifndef CUBIX_INFILE_H
 #define CUBIX_INFILE_H
 
@@ -6,13 +6,13 @@
 extern "C" {
 #endif
 
-/** Whether a path leads to a regular file that this process may read.  What waits for somebody to
- * write (a FIFO, a socket, a device) is refused.  Local.
- *  @param code the status of a refusal: CUBIX_EINPUT, or CUBIX_EUSAGE where a parameter names what
- *  ought to be shipped Errors: code, with the reason; a symbolic link that leads nowhere is named
- *  with its target. */
+/** Check that a path leads to a regular file that this process may read.  Anything that might block
+ * the reader (a FIFO, a socket, a device) is refused.  Local.
+ *  @param code status of a refusal: CUBIX_EINPUT, or CUBIX_EUSAGE if a parameter names something
+ *    that should be shipped
+ *  Errors: code, with the reason; a symbolic link that leads nowhere is named with its target. */
 int cubix_infile_check(const char *path, int code);
-/** 1 where the path leads to a regular file.  Local. */
+/** 1 if the path leads to a regular file.  Local. */
 int cubix_infile_is(const char *path);
 
 #ifdef __cplusplus

@@ -1,8 +1,8 @@
-/* log.h -- what the program tells while it works: the log (standard output of rank 0) and warnings
- * (standard error, once per job).
+/* log.h -- what the program reports while it works: the log (standard output of rank 0) and
+ * warnings (standard error, once per job).
  *
  * The library itself prints nothing: everything goes to one callback, which the mains set and a
- * host code may replace. */
+ * host program may replace. */
 #ifndef CUBIX_LOG_H
 #define CUBIX_LOG_H
 
@@ -19,18 +19,19 @@ struct cubix_warnings { char text[8192]; };
 
 typedef void cubix_log_function(enum cubix_log_level level, const char *line, void *host);
 
-/** Where lines go from now on; NULL: nowhere.  Local. */
+/** Set where lines go from now on; NULL: nowhere.  Local. */
 void cubix_log_to(cubix_log_function *function, void *host);
-/** One line, without newline.  Local. */
+/** Log one line, without newline.  Local. */
 void cubix_log(enum cubix_log_level level, const char *fmt, ...) CUBIX_PRINTF(2, 3);
-/** A share of a stage that is done, 0..1, for the live line on a terminal.  Local; call it from one thread. */
+/** Report the share of a stage that is done, 0..1, for the live line on a terminal.  Local; call it
+ * from one thread. */
 void cubix_log_progress(const char *stage, double done);
-/** Seconds of a steady clock.  Local. */
+/** Seconds of a monotonic clock.  Local. */
 double cubix_log_clock(void);
-/** Whose warnings they are from now on: those of a run, begun with all that there were so far.
- * Local.  @param warnings borrowed while it is in use; NULL: the program's */
+/** Collect warnings here from now on: those of a run, which begins with all earlier ones.  Local.
+ *  @param warnings borrowed while it is in use; NULL: the program's */
 void cubix_log_collect(struct cubix_warnings *warnings);
-/** Where warnings are collected now, a line each, for the outputs' provenance.  Local, borrowed. */
+/** The warnings collected so far, one per line, for the provenance of outputs.  Local, borrowed. */
 const struct cubix_warnings *cubix_log_warnings(void);
 
 #ifdef __cplusplus

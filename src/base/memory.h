@@ -1,20 +1,21 @@
-/* memory.h -- how much memory there is, and the plan of what a run will take of it. */
+/* memory.h -- how much memory there is, and the plan of how much a run will take. */
 #ifndef CUBIX_MEMORY_H
 #define CUBIX_MEMORY_H
 
 #include <stddef.h>
 
-/** Bytes that are free for all programs of this node together, files that the system keeps for
- * convenience not counted; less where this process is in a
- *  control group (a container, a batch job) with less left.  Local. */
+/** Bytes that are free for all programs of this node together, with the page cache counted as free;
+ * less if this process is in a control group (a container, a batch job) that leaves less.
+ * Local. */
 double cubix_memory_free(void);
-/** What control groups leave: the least of the groups in `list`, a file like /proc/self/cgroup, and
- * those above them, whose files lie below `mount`, of
- *  version 2 or 1; HUGE_VAL where none has a limit.  Local. */
+/** Bytes that control groups leave: the least of the groups in `list`, a file like
+ * /proc/self/cgroup, and those above them, whose files lie below `mount`, of version 2 or 1;
+ * HUGE_VAL if none has a limit.  Local. */
 double cubix_memory_group(const char *list, const char *mount);
-/** What the limits of this process alone (ulimit -v, -d) leave; HUGE_VAL where there are none.  Local. */
+/** Bytes that the limits of this process itself (ulimit -v, -d) leave; HUGE_VAL if there are none.
+ * Local. */
 double cubix_memory_own(void);
-/** Bytes of memory that this process has now, and its largest number so far.  Local. */
+/** Bytes of memory that this process has now, and the most that it has had.  Local. */
 double cubix_memory_used(void);
 double cubix_memory_most(void);
 
@@ -40,15 +41,16 @@ struct cubix_memory_plan {
   struct { const char *what; double bytes; enum cubix_phase first, last; } item[CUBIX_MEMORY_ITEMS];
 };
 
-/** Note an item that is in memory from one phase to another; of 0 bytes or less it is left out.
- * Local.  @param what borrowed */
+/** Add an item that is in memory from one phase to another; one of 0 bytes or less is ignored.
+ * Local.
+ *  @param what borrowed */
 void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first,
                       enum cubix_phase last);
-/** The largest sum of all phases.  Local.  @param[out] phase  NULL, or when that is */
+/** The largest sum of all phases.  Local.  @param[out] phase NULL, or in which phase */
 double cubix_memory_peak(const struct cubix_memory_plan *plan, enum cubix_phase *phase);
 /** The largest items of a phase, as "the cube 1.2 GB, stars 0.3 GB, ...".  Local. */
 void cubix_memory_describe(const struct cubix_memory_plan *plan, enum cubix_phase phase, char *text, size_t size);
-/** As "while stars are placed".  Local. */
+/** The phase in words, such as "while stars are placed".  Local. */
 const char *cubix_phase_name(enum cubix_phase phase);
 
 #endif

@@ -1,4 +1,5 @@
-/* cube.h -- the product: flux per spaxel and channel, the truth maps, and the account of where the light went. */
+/* cube.h -- the product: flux per spaxel and channel, the truth maps, and the budget of where the
+ * light went. */
 #ifndef CUBIX_CUBE_H
 #define CUBIX_CUBE_H
 
@@ -47,18 +48,21 @@ struct cubix_cube {
   double v_max;                   /* largest |v| painted [km/s] */
 };
 
-/** Maps and account of the instrument's field, empty, and no channel yet.  Local.  @param[out] cube
- * owned by the caller */
+/** Maps and flux budget for the instrument's field, empty, and no channel yet.  Local.
+ *  @param[out] cube owned by the caller */
 int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
-/** Hold channels first .. first + n - 1 of field and margin, all zero.  Local.  What was held before is given up. */
+/** Allocate channels first .. first + n - 1 of field and margin, all zero; what was held before is
+ * freed.  Local. */
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
-/** After the sum: refuse a field that no star sheds light into, itself or through the PSF.  Local.
- * Errors: CUBIX_EUSAGE. */
+/** Check after the sum that some star sheds light into the field, directly or through the PSF.
+ * Local.
+ *  Errors: CUBIX_EUSAGE. */
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
-/** What the maps take.  Local. */
+/** Bytes of the maps.  Local. */
 double cubix_cube_maps_bytes(const struct cubix_instrument *ins);
-/** After the PSF: refuse a cube that is dark in every channel and spaxel of all ranks.  Collective
- * through `collective`.  Errors: CUBIX_EINPUT. */
+/** Check after the PSF that the cube is not dark in every voxel of all ranks.  Collective through
+ * `collective`.
+ *  Errors: CUBIX_EINPUT. */
 int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *par,
                      const struct cubix_collective *collective);
 void cubix_cube_free(struct cubix_cube *cube);

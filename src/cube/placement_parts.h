@@ -1,5 +1,5 @@
-/* placement_parts.h -- what the files of the placement share: how a star is taken in, and what the
- * maps and the account are told of it. */
+/* placement_parts.h -- what the files of the placement share: how a star is taken in, and what it
+ * adds to maps and budget. */
 #ifndef CUBIX_PLACEMENT_PARTS_H
 #define CUBIX_PLACEMENT_PARTS_H
 
@@ -16,8 +16,9 @@ static inline void cubix_placement_count(struct cubix_budget *b, double number, 
   b->light += light;
 }
 
-/** Star i of the slab: what it is, and its entry in the account.  Local.  @param where its nearest
- * spaxel is  @param painted it sheds light into field or margin
+/** Take in star i of the slab: fill in the star and its entry in the budget.  Local.
+ *  @param where place of its nearest spaxel
+ *  @param painted 1: it sheds light into field or margin
  *  @return its light in the band */
 static inline double cubix_placement_take(struct cubix_star *star, struct cubix_share_account *account,
                                           const struct cubix_tables *v, const struct cubix_slab *slab, size_t i,
@@ -41,7 +42,7 @@ static inline double cubix_placement_take(struct cubix_star *star, struct cubix_
   return light;
 }
 
-/** A star, or a part of one, to the maps of a spaxel.  Local. */
+/** Add a star, or a part of one, to the maps of a spaxel.  Local. */
 static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, double m, double mass_now, double light,
                                        double vel, double age, double metallicity)
 {
@@ -59,7 +60,8 @@ static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, d
   sum[CUBIX_MAP_L_V2] += light * vel * vel;
 }
 
-/** What was summed, to the cube.  Local.  @param field [n_spaxel] a spaxel's number in the field, -1: margin */
+/** Add the sums to the cube.  Local.
+ *  @param field [n_spaxel] index of a spaxel in the field, -1: margin */
 static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel, const int64_t *field,
                                         const double (*sum)[CUBIX_N_MAP], size_t n_share,
                                         const struct cubix_share_account *account)
@@ -74,12 +76,12 @@ static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel
   }
 }
 
-/** What sorting takes beside the placement, and cubix_placement_build for Deposit nearest.  Local. */
+/** Bytes that sorting takes beside the placement, and cubix_placement_build, for Deposit nearest.
+ * Local. */
 double cubix_placement_nearest_bytes(double n_star, double n_spaxel, int n_thread);
 int cubix_placement_nearest(struct cubix_placement **placement, struct cubix_cube *cube,
                             const struct cubix_tables *tables, const struct cubix_slab *slab, int with_source);
-/** What sorting takes for every spaxel, for every star and while records wait, in
- * cubix_placement_build for a smooth deposit.  Local. */
+/** Bytes that sorting takes beside the placement for a smooth deposit.  Local. */
 double cubix_placement_spread_bytes(double n_star, double n_record, double n_spaxel, int n_thread);
 /** cubix_placement_build for a smooth deposit.  Local. */
 int cubix_placement_spread(struct cubix_placement **placement, struct cubix_cube *cube,

@@ -15,8 +15,9 @@ enum cubix_truth {
 const char *cubix_truth_name(enum cubix_truth truth);
 const char *cubix_truth_unit(enum cubix_truth truth);
 const char *cubix_truth_description(enum cubix_truth truth);
-/** One truth map.  Local.  Source: doc/math.md section 8.
- *  @param[in]  n    spaxels of the field, n_y*n_x
+/** One truth map.  Local.
+ *  Source: doc/math.md section 8.
+ *  @param[in]  n  spaxels of the field, n_y*n_x
  *  @param[out] map  [n_y][n_x]; empty spaxels hold 0 in sums and NaN in means */
 void cubix_truth_map(const struct cubix_cube *cube, enum cubix_truth truth, size_t n, double *map);
 

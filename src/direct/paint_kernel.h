@@ -31,8 +31,8 @@ int cubix_fast_scratch_init(struct cubix_fast_scratch *scratch, const struct cub
 /** Add a star to spectrum [n_lambda].  Local.  Equals cubix_star_channel to float32 rounding. */
 void cubix_fast_paint(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
                       struct cubix_fast_scratch *scratch, float *spectrum);
-/** The same without the spectrum: what the scratch holds of the edges.  Local.  @return 0, and
- * nothing, where no channel sees the library */
+/** The same without the spectrum: only fill the scratch for the edges.  Local.
+ *  @return 0, and nothing, if no channel sees the library */
 int cubix_fast_edges(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
                      struct cubix_fast_scratch *scratch);
 /** The instructions in use: "AVX-512", "AVX2" or "baseline".  Local. */

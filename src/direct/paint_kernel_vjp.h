@@ -12,13 +12,16 @@ struct cubix_fast_vjp {           /* a thread's scratch */
 };
 
 int cubix_fast_vjp_init(struct cubix_fast_vjp *scratch, const struct cubix_tables *tables);
-/** Reverse of cubix_fast_paint.  Local.  Adds.  @param spectrum_bar [n_lambda]  @param[in,out]
- * weight_bar [blend->n]  @param[in,out] velocity_bar [1/(km/s)] */
+/** Reverse of cubix_fast_paint.  Local.  Adds.
+ *  @param spectrum_bar [n_lambda]
+ *  @param[in,out] weight_bar [blend->n]
+ *  @param[in,out] velocity_bar [1/(km/s)] */
 void cubix_fast_paint_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
                           struct cubix_fast_vjp *scratch, const float *spectrum_bar, double *weight_bar,
                           double *velocity_bar);
-/** What a star's velocity alone, changing by velocity_dot [km/s], changes in its channels.  Local.
- * Adds.  @param spectrum_dot [n_lambda] */
+/** Forward derivative with respect to velocity alone: the change of a star's channels as its
+ * velocity changes by velocity_dot [km/s].  Local.  Adds.
+ *  @param spectrum_dot [n_lambda] */
 void cubix_fast_velocity_jvp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
                              struct cubix_fast_vjp *scratch, double velocity_dot, double *spectrum_dot);
 void cubix_fast_vjp_free(struct cubix_fast_vjp *scratch);

@@ -9,7 +9,7 @@
 struct cubix_frame {
   double centre[3];               /* kpc, in the file's frame */
   double velocity[3];             /* km/s */
-  /* rows: the disc's axes in the file's frame, frozen; unit matrix where no disc was looked for */
+  /* rows: the disc's axes in the file's frame, frozen; unit matrix if no disc is needed */
   double body[3][3];
   double rotation[3][3];          /* rows: sky axes x east, y north, z away; determinant +1 */
   double align_radius;            /* kpc; 0: nothing was aligned */
@@ -19,24 +19,27 @@ struct cubix_frame {
 /** Rotation of `Orientation angles`: Rz(gamma) Ry(beta) Rx(alpha), degrees.  Local. */
 void cubix_frame_angles(double rotation[3][3], double alpha, double beta, double gamma);
 /** Rotation that puts body axes (rows e1 major, e2, e3 spin; proper) at inclination and position
- * angle [deg].  Local.  Source: doc/math.md section 3. */
+ * angle [deg].  Local.
+ *  Source: doc/math.md section 3. */
 void cubix_frame_inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle);
-/** Whether the parameters' Orientation is that of a disc, which has to be found.  Local. */
+/** Whether Orientation refers to a disc, which must be found.  Local. */
 int cubix_frame_has_disc(const struct cubix_params *par);
-/** The rotation that the parameters ask for, with the body's axes that the frame holds.  Local. */
+/** Set the rotation that the parameters ask for, from the body axes of the frame.  Local. */
 void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par);
 
-/* What a number changes with the angles [per deg], or how fast these change [deg]. */
+/* Cotangents of the angles [per deg], or tangents [deg]. */
 struct cubix_turn_bar { double alpha, beta, gamma, inclination, position_angle; };
-/** Angles that the rotation does not depend on have a derivative of 0.  Local.  Adds. */
+/** Derivatives of cubix_frame_turn; angles on which the rotation does not depend have 0.  The
+ * reverse one adds.  Local. */
 void cubix_frame_turn_vjp(const struct cubix_frame *frame, const struct cubix_params *par,
                           const double rotation_bar[3][3], struct cubix_turn_bar *bar);
 void cubix_frame_turn_jvp(double rotation_dot[3][3], const struct cubix_frame *frame, const struct cubix_params *par,
                           const struct cubix_turn_bar *dot);
-/** Of every star the periodic image that is nearest to the centre; with radius > 0 [kpc] stars
- * beyond it are dropped.  Local.  @param slab in the file's frame */
+/** Replace every star by its periodic image nearest to the centre; with radius > 0 [kpc] drop stars
+ * beyond it.  Local.
+ *  @param slab in the file's frame */
 int cubix_frame_select(const double centre[3], double radius, struct cubix_slab *slab);
-/** Positions and velocities of the slab into the sky frame, in place.  Local. */
+/** Transform positions and velocities of the slab to the sky frame, in place.  Local. */
 void cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab);
 
 #endif

@@ -15,18 +15,17 @@ struct cubix_scene {
   double flux_scale;              /* luminosity [erg/s] -> flux [10^FluxUnit erg/s/cm2]: 10^-FluxUnit/(4 pi D_L^2) */
 };
 
-/** 1 where the galaxy is observed at another redshift than its snapshot's.  Local. */
+/** 1 if the galaxy is observed at another redshift than its snapshot's.  Local. */
 int cubix_scene_moved(const struct cubix_scene *scene, const struct cubix_snapshot *snapshot);
-/** Redshift, cosmology and scales.  Local.  Source: doc/math.md section 1. */
+/** Set redshift, cosmology and scales.  Local.  Source: doc/math.md section 1. */
 int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot);
 
-/** What a number changes with Redshift and Distance, from what it changes with the scene's redshift,
- * d_l_mpc, kpc_per_arcsec and flux_scale (the other members
- *  are not looked at).  Where Distance is 0 the luminosity distance follows the redshift.  Local.
- *  Adds. */
+/** Reverse derivative: from the bars of the scene's redshift, d_l_mpc, kpc_per_arcsec and
+ * flux_scale (other members are ignored) to those of Redshift and Distance, added.  If Distance is
+ * 0 the luminosity distance follows the redshift.  Local. */
 void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params *par,
                      const struct cubix_scene *scene_bar, double *redshift_bar, double *distance_bar);
-/** How fast redshift, d_l_mpc, kpc_per_arcsec and flux_scale change.  Local. */
+/** Forward derivative: tangents of redshift, d_l_mpc, kpc_per_arcsec and flux_scale.  Local. */
 void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par,
                      double redshift_dot, double distance_dot);
 

@@ -1,5 +1,5 @@
 /* instrument.h -- the spectrograph: spaxels, channels, aperture, PSF, LSF and noise, from one file
- * of parameterfiles/instruments with the user's parameters laid over it. */
+ * of parameterfiles/instruments, as modified by the user's parameters. */
 #ifndef CUBIX_INSTRUMENT_H
 #define CUBIX_INSTRUMENT_H
 
@@ -50,27 +50,30 @@ struct cubix_instrument {
   double n_sky;                            /* spaxels that measured the sky; 0: sky known */
 };
 
-/** Instrument file + parameters.  Local.  Errors name file, key and remedy: CUBIX_EUSAGE for the
- * parameters, CUBIX_EINPUT for the file.
- *  @param[out] ins owned by the caller */
+/** Read the instrument file and apply the parameters.  Local.
+ *  @param[out] ins owned by the caller
+ *  Errors: name file, key and remedy: CUBIX_EUSAGE for the parameters, CUBIX_EINPUT for the
+ *    file. */
 int cubix_instrument_read(struct cubix_instrument **ins, const struct cubix_params *par);
 /** Value of a curve at lambda [AA, output medium].  Local. */
 double cubix_curve_at(const struct cubix_curve *curve, double lambda);
-/** Its derivative with lambda; at a table's point that of the interval to the red, 0 beyond the table.  Local. */
+/** Its derivative with respect to lambda; at a point of a table that of the interval to the red, 0
+ * beyond the table.  Local. */
 double cubix_curve_slope(const struct cubix_curve *curve, double lambda);
-/** Another FWHM [AA] for a line spread function that is the same at all wavelengths (Lsf gaussian).
- * Local.
- *  Errors: CUBIX_EUSAGE where there is none of that kind, or the width is out of bounds: nothing is
- *  changed. */
+/** Set another FWHM [AA] of a line spread function that is the same at all wavelengths (Lsf
+ * gaussian).  Local.
+ *  Errors: CUBIX_EUSAGE if there is none of that kind, or the width is out of bounds; nothing is
+ *    changed then. */
 int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm);
 /** Centre of channel k in the output's medium [AA].  Local. */
 double cubix_instrument_lambda(const struct cubix_instrument *ins, int k);
-/** Whether a cube of this field and margin is one that this machine can hold.  Local.  Errors: CUBIX_EUSAGE. */
+/** Check that this machine can hold a cube of this field and margin.  Local.
+ *  Errors: CUBIX_EUSAGE. */
 int cubix_instrument_check_size(const struct cubix_instrument *ins);
-/** 1 where the spaxel (ix, iy) of the field lies in the aperture.  Local. */
+/** 1 if the spaxel (ix, iy) of the field lies in the aperture.  Local. */
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy);
-/** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.  Source: VALD3 (N. Piskunov);
- * Morton 2000, ApJS 130, 403, eq. 8. */
+/** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.
+ *  Source: VALD3 (N.  Piskunov); Morton 2000, ApJS 130, 403, eq. 8. */
 double cubix_air_to_vacuum(double lambda_air);
 double cubix_vacuum_to_air(double lambda_vac);
 /** Derivative of the latter.  Local. */

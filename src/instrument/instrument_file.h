@@ -1,4 +1,4 @@
-/* instrument_file.h -- an instrument's file as it stands, before the parameters are laid over it. */
+/* instrument_file.h -- an instrument's file as it is, before the parameters modify it. */
 #ifndef CUBIX_INSTRUMENT_READ_H
 #define CUBIX_INSTRUMENT_READ_H
 
@@ -28,13 +28,14 @@ struct cubix_instrument_file {
   config_t *config;               /* owns the texts */
 };
 
-/** Find the file that a name, an alias or a path means, and read it.  Local.
- *  @param need_noise  1: the noise section must be complete @param[out] file  release with
- *  cubix_instrument_file_free Errors: CUBIX_EUSAGE for a name that nobody bears, CUBIX_EINPUT for
- *  the file's content: every wrong thing in one message, with file and line. */
+/** Find the file for a name, an alias or a path, and read it.  Local.
+ *  @param need_noise 1: the noise section must be complete
+ *  @param[out] file release with cubix_instrument_file_free
+ *  Errors: CUBIX_EUSAGE for an unknown name; CUBIX_EINPUT for the content: all that is wrong in one
+ *    message, with file and line. */
 int cubix_instrument_file_read(struct cubix_instrument_file *file, const char *name, int need_noise);
 void cubix_instrument_file_free(struct cubix_instrument_file *file);
-/** Documentation of the keys and the bounds of one, from the table.  Local.  @return its name "section.key" */
+/** Documentation and bounds of a key, from the table.  Local.  @return its name "section.key" */
 const char *cubix_instrument_key(int key, double *min, double *max, const char **unit, const char **help);
 
 #endif

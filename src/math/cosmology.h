@@ -4,18 +4,18 @@
 
 #include <math.h>
 
-#define CUBIX_LARGEST_H 2.        /* of H0/(100 km/s/Mpc), as in params.def: who writes 70 means km/s/Mpc */
+#define CUBIX_LARGEST_H 2.        /* of H0/(100 km/s/Mpc), as in params.def: a value of 70 would be km/s/Mpc */
 
 /** Age of the universe at scale factor a [Gyr].  Local.  0 for a <= 0. */
 double cubix_cosmology_age(double omega_m, double omega_l, double h, double a);
-/* The same age as a table, for stars by the million: in sqrt(a), of which it is a smooth function,
- * polynomials of degree 5 between CUBIX_N_AGE_STEP steps. */
+/* The same age as a table, for millions of stars: polynomials of degree 5 in sqrt(a), of which the
+ * age is a smooth function, on CUBIX_N_AGE_STEP steps. */
 enum { CUBIX_N_AGE_STEP = 256, CUBIX_N_AGE_NODE = 6 };
 struct cubix_age_table {
   double step_per_root, node[CUBIX_N_AGE_NODE];            /* Chebyshev's nodes on [-1, 1] */
   double newton[CUBIX_N_AGE_STEP][CUBIX_N_AGE_NODE];       /* divided differences [Gyr] */
 };
-/** Fill it for scale factors 0 .. a_last.  Local. */
+/** Fill the table for scale factors 0 .. a_last.  Local. */
 void cubix_cosmology_tabulate(struct cubix_age_table *table, double omega_m, double omega_l, double h, double a_last);
 /** cubix_cosmology_age within 1e-14 of the age at a_last.  Local. */
 static inline double cubix_cosmology_look_up(const struct cubix_age_table *table, double a)
@@ -29,7 +29,7 @@ static inline double cubix_cosmology_look_up(const struct cubix_age_table *table
 
 /** Luminosity distance at redshift z [Mpc].  Local. */
 double cubix_cosmology_luminosity_distance(double omega_m, double omega_l, double h, double z);
-/** Its derivative by z [Mpc].  Local. */
+/** Its derivative with respect to z [Mpc].  Local. */
 double cubix_cosmology_luminosity_distance_slope(double omega_m, double omega_l, double h, double z);
 
 #endif

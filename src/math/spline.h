@@ -14,12 +14,14 @@ struct cubix_spline {
 
 /** Factor the system of the knots (rising).  Local. */
 int cubix_spline_init(struct cubix_spline *spline, const double *knot, int n);
-/** A sixth of the second derivatives, T''/6, at the knots.  Local.  @param f [n][CUBIX_LANES]
- * @param[out] m [n][CUBIX_LANES], may not alias f */
+/** A sixth of the second derivatives, T''/6, at the knots.  Local.
+ *  @param f [n][CUBIX_LANES]
+ *  @param[out] m [n][CUBIX_LANES], may not alias f */
 void cubix_spline_curvature(const struct cubix_spline *spline, const double (*f)[CUBIX_LANES],
                             double (*m)[CUBIX_LANES]);
-/** Its adjoint, added to f_bar.  Local.  @param m_bar [n][CUBIX_LANES], used up  @param f_bar
- * [n][CUBIX_LANES], may not alias m_bar */
+/** Its adjoint, added to f_bar.  Local.
+ *  @param m_bar [n][CUBIX_LANES], overwritten
+ *  @param f_bar [n][CUBIX_LANES], may not alias m_bar */
 void cubix_spline_curvature_vjp(const struct cubix_spline *spline, double (*m_bar)[CUBIX_LANES],
                                 double (*f_bar)[CUBIX_LANES]);
 void cubix_spline_free(struct cubix_spline *spline);

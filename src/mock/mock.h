@@ -1,12 +1,12 @@
-/* mock.h -- a model galaxy in the units and fields of an IllustrisTNG snapshot: what star i and gas
- * cell i are, for any i alone. */
+/* mock.h -- a model galaxy in the units and fields of an IllustrisTNG snapshot.  Star i and gas
+ * cell i can be computed for any i by itself. */
 #ifndef CUBIX_MOCK_H
 #define CUBIX_MOCK_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* What the user asks for; the ranges are those of mock_main.c's table. */
+/* The user's options; their ranges are in the table of src/program/cubix_mock.c. */
 struct cubix_mock_options {
   int64_t n_star, n_gas, n_wind;
   int64_t seed;
@@ -39,7 +39,7 @@ struct cubix_mock_gas {
 
 enum cubix_mock_type { CUBIX_MOCK_float, CUBIX_MOCK_double, CUBIX_MOCK_uint64_t };
 
-/* A dataset: where it stands in the row and what its attributes say. */
+/* A dataset: its place in the row and its attributes. */
 struct cubix_mock_field {
   const char *name;
   enum cubix_mock_type type;
@@ -51,12 +51,13 @@ struct cubix_mock_field {
 
 struct cubix_mock;                /* the galaxy: see mock_galaxy.h */
 
-/** The galaxy that the options describe.  Local.  Errors: CUBIX_EUSAGE where options contradict each
- * other.
- *  @param[out] mock owned by the caller */
+/** Make the galaxy that the options describe.  Local.
+ *  @param[out] mock owned by the caller
+ *  Errors: CUBIX_EUSAGE if options contradict each other. */
 int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *options);
 /** Row `row` of PartType4: a star, or one of the wind cells strewn evenly among them.  Local; any
- * thread, any order.  @param[out] star */
+ * thread, any order.
+ *  @param[out] star */
 void cubix_mock_star_at(const struct cubix_mock *mock, int64_t row, struct cubix_mock_star *star);
 /** Row `row` of PartType0.  Local; any thread, any order.  @param[out] gas */
 void cubix_mock_gas_at(const struct cubix_mock *mock, int64_t row, struct cubix_mock_gas *gas);

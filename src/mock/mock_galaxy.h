@@ -59,13 +59,15 @@ struct cubix_mock_place { double radius, phi, z; };
 
 /** n_pair pairs of uniforms of member i of a stream.  Local.  @param[out] u [2 n_pair] */
 void cubix_mock_draw(const struct cubix_mock *mock, enum cubix_mock_stream stream, int64_t i, int n_pair, double *u);
-/** Speed of the circular orbit [km/s] and the ratio of the azimuthal to the radial dispersion, squared.  Local. */
+/** Speed of the circular orbit [km/s] and the ratio of the azimuthal to the radial dispersion,
+ * squared.  Local. */
 double cubix_mock_speed(const struct cubix_mock *mock, double radius, double *ratio2);
 /** Value of a radial table at r [kpc].  Local. */
 double cubix_mock_at(const struct cubix_mock *mock, const double *table, double r);
 /** Strength of the arms' modulation for an age [Gyr] at a radius [kpc].  Local. */
 double cubix_mock_arm_strength(const struct cubix_mock *mock, double age, double radius);
-/** Azimuth of uniform u where the density goes as 1 + strength cos(arms (phi - phi_arm(R))).  Local. */
+/** Azimuth of uniform u where the density goes as 1 + strength cos(arms (phi - phi_arm(R))).
+ * Local. */
 double cubix_mock_arm_phi(const struct cubix_mock *mock, double strength, double radius, double u);
 /** 1 + strength cos(...) there.  Local. */
 double cubix_mock_arm_density(const struct cubix_mock *mock, double strength, const struct cubix_mock_place *p);
@@ -80,17 +82,22 @@ double cubix_mock_log_z(const struct cubix_mock *mock, double t, double radius);
 double cubix_mock_metallicity(double log_z);
 /** Surviving fraction of the mass formed, at an age [Gyr].  Local. */
 double cubix_mock_surviving(double age);
-/** Mass fractions of the ten elements and six tags.  Local.  @param alpha [alpha/Fe] @param[out]
- * metals [10] @param[out] tagged [6] */
+/** Mass fractions of the ten elements and six tags.  Local.
+ *  @param alpha [alpha/Fe]
+ *  @param[out] metals [10]
+ *  @param[out] tagged [6] */
 void cubix_mock_elements(double z, double alpha, float *metals, float *tagged);
 /** [alpha/Fe] of what forms at cosmic time t [Gyr].  Local. */
 double cubix_mock_alpha(const struct cubix_mock *mock, double t, int in_bulge);
-/** Eight magnitudes of a population.  Local.  @param mass formed [Msun], age [Gyr]  @param[out] magnitude [8] */
+/** Eight magnitudes of a population.  Local.
+ *  @param mass formed [Msun], age [Gyr]
+ *  @param[out] magnitude [8] */
 void cubix_mock_photometry(double mass, double age, double z, float *magnitude);
 /** Densities [Msun/kpc3] at a place: stars, gas, dark matter.  Local. */
 void cubix_mock_density(const struct cubix_mock *mock, double radius, double z, double *star, double *gas,
                         double *dark);
-/** Radius of the sphere of n particles of mass m [Msun] at a density [Msun/kpc3], in the file's unit.  Local. */
+/** Radius of the sphere of n particles of mass m [Msun] at a density [Msun/kpc3], in the file's
+ * unit.  Local. */
 float cubix_mock_sphere(const struct cubix_mock *mock, double n, double m, double density);
 /** Gas mass from the star formation rate; called once by cubix_mock_init.  Local. */
 int cubix_mock_gas_init(struct cubix_mock *mock);

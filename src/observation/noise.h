@@ -1,8 +1,9 @@
-/* noise.h -- photon, sky, dark and read noise as a function of a voxel: nothing cube-sized is ever
- * stored.
+/* noise.h -- photon, sky, dark and read noise as a function of a voxel: no array of the size of a
+ * cube is ever stored.
  *
- * The cube in memory stays noise-free; whoever writes it asks for a voxel's variance and its noise.
- * Random numbers are counter-based, so that a voxel's noise depends on Seed and its place alone. */
+ * The cube in memory stays noise-free; whoever writes it asks for the variance and the noise of a
+ * voxel.  Random numbers are counter-based, so that the noise of a voxel depends only on Seed and
+ * its place. */
 #ifndef CUBIX_NOISE_H
 #define CUBIX_NOISE_H
 
@@ -24,19 +25,21 @@ struct cubix_noise {
   double detector;                /* electrons^2 per voxel: dark current and read noise */
 };
 
-/** Set up the noise; Noise snr solves for the exposure time.  All ranks, after the PSF, each with
- * the channels that it holds, perhaps none
- *  (collective as far as `collective` is); every rank gets the same.  flux_unit: 10^FluxUnit
- *  [erg/s/cm2/AA]. Errors: CUBIX_EUSAGE when no light falls into the aperture and band, or the S/N
- *  cannot be had. */
+/** Set up the noise; Noise snr solves for the exposure time.  All ranks call it after the PSF, each
+ * with the channels that it holds, perhaps none, and get the same result.  Collective if
+ * `collective` is.
+ *  @param flux_unit 10^FluxUnit [erg/s/cm2/AA]
+ *  Errors: CUBIX_EUSAGE if no light falls into aperture and band, or the S/N cannot be reached. */
 int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, const struct cubix_instrument *ins,
                      const struct cubix_cube *cube, double flux_unit, const struct cubix_collective *collective);
 /** Variance of n voxels of channel k whose noise-free flux is `flux` [unit of the cube]; in that
- * unit squared.  Local.  @param[out] variance [n] */
+ * unit squared.  Local.
+ *  @param[out] variance [n] */
 void cubix_noise_variances(const struct cubix_noise *noise, int k, size_t n, const double *flux, double *variance);
 double cubix_noise_variance(const struct cubix_noise *noise, int k, double flux);
-/** What the detector recorded minus `flux`, for n voxels of channel k, one after the other.  Local.
- *  @param voxel the first: (k n_y + j) n_x + i  @param[out] draw [n] */
+/** Noise: what the detector recorded minus `flux`, for n consecutive voxels of channel k.  Local.
+ *  @param voxel the first: (k n_y + j) n_x + i
+ *  @param[out] draw [n] */
 void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const double *flux, uint64_t voxel,
                        double *draw);
 double cubix_noise_draw(const struct cubix_noise *noise, int k, double flux, uint64_t voxel);

@@ -1,5 +1,5 @@
-/* psf_parts.h -- inside the PSF: transforms and kernels on them (psf_plan.c), what is done to a few
- * channels at a time (psf_convolve.c). */
+/* psf_parts.h -- inside the PSF: transforms, and the kernels' transforms (psf_plan.c); the work on
+ * a few channels at a time (psf_convolve.c). */
 #ifndef CUBIX_PSF_PARTS_H
 #define CUBIX_PSF_PARTS_H
 
@@ -33,7 +33,7 @@ struct cubix_psf_plan {
 /* The channels under work: their nodes, and the weight of each in each channel. */
 struct cubix_psf_lanes { int n_node, node[2 * CUBIX_PSF_LANE]; double weight[2 * CUBIX_PSF_LANE][CUBIX_PSF_LANE]; };
 
-/* What is asked for, of all channels: with kernel K, its mirror image K' and D, its derivative in
+/* A request for all channels: with kernel K, its mirror image K' and D, its derivative in
  * the direction of set 1,
  *   forward: out = K * in + D * by,   adjoint: out = K' * in, and the products of in with D * by for every direction.
  * Any of in, by, out may be NULL.  Painted images are by, forward in, adjoint out; the others have
@@ -51,14 +51,15 @@ struct cubix_psf_job {
 
 /** Plan for images of the instrument's field and margin, and the kernels' transforms for channels
  * first .. first + n - 1 (n > 0).  Local.
- *  @param n_spectrum 2 where a job has both `in` and `by`  @param slope [n_slope] directions of
- *  sets 1 and 2 */
+ *  @param n_spectrum 2 where a job has both `in` and `by`
+ *  @param slope [n_slope] directions of sets 1 and 2 */
 int cubix_psf_plan_init(struct cubix_psf_plan *plan, const struct cubix_instrument *ins, int first, int n,
                         int n_spectrum, int n_slope, const struct cubix_psf_bar *slope);
 void cubix_psf_plan_free(struct cubix_psf_plan *plan);
 /** Nodes and weights of the instrument's channels k .. k + n - 1, at most CUBIX_PSF_LANE. */
 void cubix_psf_plan_lanes(struct cubix_psf_lanes *lanes, const struct cubix_psf_plan *plan, int k, int n);
-/** Do the job for channels k .. k + n - 1 of those held.  @param work [plan->n_work] this thread's */
+/** Do the job for channels k .. k + n - 1 of those held.
+ *  @param work [plan->n_work] of this thread */
 void cubix_psf_convolve(const struct cubix_psf_plan *plan, const struct cubix_psf_job *job, cubix_psf_pair *work, int k,
                         int n);
 

@@ -1,6 +1,6 @@
-/* params.h -- what the user asked for: one struct, made from params.def.
+/* params.h -- what the user asked for, in one struct made from params.def.
  *
- * Members bear the names of the parameter file.  A parameter has one spelling everywhere. */
+ * Members have the names of the parameter file: a parameter has one spelling everywhere. */
 #ifndef CUBIX_PARAMS_H
 #define CUBIX_PARAMS_H
 
@@ -48,14 +48,15 @@ struct cubix_param_info {
   char origin[256];                                                 /* as cubix_params_origin */
 };
 
-/** All parameters at their defaults.  Local.  @param[out] par owned by the caller: cubix_params_free */
+/** All parameters at their defaults.  Local.
+ *  @param[out] par owned by the caller: cubix_params_free */
 int cubix_params_init(struct cubix_params **par);
-/** Read a parameter file's text.  Every wrong thing (unknown name with the nearest known one,
- * doubled, malformed, out of range, wrong unit,
- *  missing) is collected and reported in one message with file and line.  Local.
- *  @param name  how the file is called in messages
+/** Read the text of a parameter file.  Everything that is wrong (an unknown name, with the nearest
+ * known one; doubled, malformed, out of range, wrong unit, missing) is collected and reported in
+ * one message with file and line.  Local.
+ *  @param name  the file's name for messages
  *  @param text  the whole file, '\0'-terminated
- *  @param overrides  [n_override] "Name=value" from the command line, which win over the file */
+ *  @param overrides  [n_override] "Name=value" from the command line, which override the file */
 int cubix_params_parse(struct cubix_params *par, const char *name, const char *text, int n_override,
                        char *const *overrides);
 /** Set one parameter by name, as a parameter file would.  Local. */
@@ -63,21 +64,22 @@ int cubix_params_set(struct cubix_params *par, const char *name, const char *val
 /** Number of parameters, and one of them (par NULL: without value and origin).  Local. */
 int cubix_params_count(void);
 void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param_info *info);
-/** "muse.param:14", "command line", "set by the program" or "default": where a value comes from, for
- * messages.  Local, borrowed. */
+/** Where a value comes from, for messages: "muse.param:14", "command line", "set by the program" or
+ * "default".  Local, borrowed. */
 const char *cubix_params_origin(const struct cubix_params *par, const char *name);
 /** Whether the values in use are what `needs` asks for, as in "Noise snr or exposure" or "Mode fit
- * with FitModel bins" (params.def).  Local.  @return NULL where they are, `needs` otherwise */
+ * with FitModel bins" (params.def).  Local.
+ *  @return NULL if they are, `needs` otherwise */
 const char *cubix_params_unmet(const struct cubix_params *par, const char *needs);
 /** Warn of parameters that were given another value than the default although others leave them
  * without effect.  Local. */
 void cubix_params_warn_idle(const struct cubix_params *par);
-/** A complete parameter file with the values in use: runs again to the same cube.  Local. */
+/** Write a complete parameter file with the values in use; it makes the same cube again.  Local. */
 int cubix_params_write_used(const struct cubix_params *par, FILE *out);
-/** Documentation made from the table: form "template", "markdown" or "json".  Local. */
+/** Write documentation from the table: form "template", "markdown" or "json".  Local. */
 int cubix_params_write_doc(FILE *out, const char *form);
-/** --help (name NULL) or --help Name; CUBIX_EUSAGE names the nearest parameter when there is none of
- * that name.  Local. */
+/** Write --help (name NULL) or --help Name.  Local.
+ *  Errors: CUBIX_EUSAGE for an unknown name, with the nearest parameter. */
 int cubix_params_write_help(FILE *out, const char *name);
 void cubix_params_free(struct cubix_params *par);
 

@@ -1,5 +1,5 @@
-/* params_table.h -- the rows of params.def as the files of the parameter system share them; of the
- * others only a fit, which needs the bounds. */
+/* params_table.h -- the rows of params.def, shared by the files of the parameter system; outside
+ * them only a fit uses it, for the bounds. */
 #ifndef CUBIX_PARAMS_TABLE_H
 #define CUBIX_PARAMS_TABLE_H
 
@@ -38,32 +38,35 @@ extern const struct cubix_param_row cubix_param_table[];
 extern const int cubix_param_n_row;
 extern const struct cubix_param_rename cubix_param_renames[];
 
-/** Row of a name, exact in case; -1: no such parameter.  Local. */
+/** Row of a name, case-sensitive; -1: no such parameter.  Local. */
 int cubix_param_find(const char *name);
-/** What to say of a name that is none: "unknown parameter Pixelscale; did you mean PixelScale?".  Local. */
+/** Message about an unknown name: "unknown parameter Pixelscale; did you mean PixelScale?".
+ * Local. */
 void cubix_param_unknown(const char *name, char *text, size_t size);
 
-/** Put the words of a value into a parameter.  Local.
- *  @param[in] n, word  [n] the value and, where the row has one, its unit; a STRING is one word
- *  @param[in] place    copied; NULL: default
- *  @param[out] wrong   [size] "" when the value was taken, else "PixelScale = -0.2 must be 0..1000
+/** Set a parameter from the words of a value.  Local.
+ *  @param[in] n, word  [n] the value and, if the row has one, its unit; a STRING is one word
+ *  @param[in] place  copied; NULL: default
+ *  @param[out] wrong  [size] "" if the value was accepted, else "PixelScale = -0.2 must be 0..1000
  *    arcsec", and the old value stays
- *  @return CUBIX_OK also when the value is wrong; CUBIX_ENOMEM */
+ *  @return CUBIX_OK also if the value is wrong; CUBIX_ENOMEM */
 int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, const char *place, char *wrong,
                     size_t size);
-/** The same from one text, as an override or a host code gives it: a STRING is taken whole, anything
- * else is cut into words.  Local. */
+/** The same from one text, as an override or a host program gives it: a STRING is taken whole,
+ * anything else is split into words.  Local. */
 int cubix_param_put_text(struct cubix_params *par, int i, const char *value, const char *place, char *wrong,
                          size_t size);
 
-/** The value in use as a parameter file writes it, without unit.  Local.  @return the length it
- * needs, as snprintf does */
+/** The value in use as a parameter file writes it, without unit.  Local.
+ *  @return the length it needs, as snprintf does */
 size_t cubix_param_text(const struct cubix_params *par, int i, char *text, size_t size);
-/** What a value may be: "0..1000 arcsec", or with form "one or two numbers, 0..1000 arcsec".  Local. */
+/** Allowed values: "0..1000 arcsec", or with form "one or two numbers, 0..1000 arcsec".  Local. */
 void cubix_param_bounds(const struct cubix_param_row *row, int form, char *text, size_t size);
 /** The shortest decimal number that reads back to the same bits.  Local.  @return text */
 char *cubix_param_number(double x, char text[32]);
-/** Copy for the eye: fewer than `size` bytes, control characters as ?, a cut marked by dots.  Local.  @return show */
+/** A copy for display: fewer than `size` bytes, control characters as ?, a cut marked by dots.
+ * Local.
+ *  @return show */
 char *cubix_param_show(const char *text, char *show, size_t size);
 /** A copy that free() releases.  Local. */
 int cubix_param_copy(const char *text, char **copy);

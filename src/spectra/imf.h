@@ -1,11 +1,11 @@
-/* imf.h -- initial mass functions by their names: which of them give other masses for the same light. */
+/* imf.h -- initial mass functions by name: which of them give different masses for the same
+ * light. */
 #ifndef CUBIX_IMF_H
 #define CUBIX_IMF_H
 
-/** By which factor a library of one IMF shines too faintly for stars whose mass formed was counted
- * with another: 1.6 for a library of Salpeter's and stars of
- *  Chabrier's or Kroupa's, 1/1.6 the other way round, 1 where they agree within 10 % or a text
- *  names none of these.  Local.
+/** Factor by which a library of one IMF is too faint for stars whose mass formed was counted with
+ * another: 1.6 for a library of Salpeter's and stars of Chabrier's or Kroupa's, 1/1.6 the other way
+ * round, 1 if they agree within 10 % or a text names none of these.  Local.
  *  Source: Madau & Dickinson 2014, ARA&A 52, 415, section 3.1. */
 double cubix_imf_factor(const char *library, const char *stars);
 

@@ -1,4 +1,4 @@
-/* lsf.h -- the line spread function, put on the templates. */
+/* lsf.h -- broadening templates by the line spread function. */
 #ifndef CUBIX_LSF_H
 #define CUBIX_LSF_H
 
@@ -15,21 +15,23 @@ struct cubix_lsf {
 };
 
 /** Weights that broaden a template at every knot by a Gaussian of its own width.  Local.
- *  @param knot [n] rising  @param sigma [n] same unit, 0: leave this knot as it is @param slope  1:
- *  the weights' derivatives with sigma^2 as well, those of a C1 template; 0 at knots that are left
- *  as they are */
+ *  @param knot [n] rising
+ *  @param sigma [n] same unit, 0: leave this knot as it is
+ *  @param slope  1: the weights' derivatives with sigma^2 as well, those of a C1 template; 0 at
+ *    knots that are left as they are */
 int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigma, int n, int slope);
-/** Broadened values of CUBIX_LANES templates.  Local.  @param f, m [n][CUBIX_LANES] values and
- * sixths of the second derivatives (0 for straight lines)
+/** Broadened values of CUBIX_LANES templates.  Local.
+ *  @param f, m [n][CUBIX_LANES] values and sixths of the second derivatives (0 for straight lines)
  *  @param[out] broad [n][CUBIX_LANES], may not alias */
 void cubix_lsf_apply(const struct cubix_lsf *lsf, const double (*f)[CUBIX_LANES], const double (*m)[CUBIX_LANES],
                      double (*broad)[CUBIX_LANES]);
-/** Derivatives of the broadened values, each with the sigma^2 of its own knot.  Local.  @param[out]
- * broad_slope [n][CUBIX_LANES], may not alias */
+/** Derivatives of the broadened values, each with the sigma^2 of its own knot.  Local.
+ *  @param[out] broad_slope [n][CUBIX_LANES], may not alias */
 void cubix_lsf_apply_slope(const struct cubix_lsf *lsf, const double (*f)[CUBIX_LANES], const double (*m)[CUBIX_LANES],
                            double (*broad_slope)[CUBIX_LANES]);
-/** Adjoint of cubix_lsf_apply, added.  Local.  @param broad_bar [n][CUBIX_LANES]  @param f_bar,
- * m_bar [n][CUBIX_LANES] */
+/** Adjoint of cubix_lsf_apply, added.  Local.
+ *  @param broad_bar [n][CUBIX_LANES]
+ *  @param f_bar, m_bar [n][CUBIX_LANES] */
 void cubix_lsf_apply_vjp(const struct cubix_lsf *lsf, const double (*broad_bar)[CUBIX_LANES],
                          double (*f_bar)[CUBIX_LANES], double (*m_bar)[CUBIX_LANES]);
 void cubix_lsf_free(struct cubix_lsf *lsf);

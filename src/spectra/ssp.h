@@ -16,7 +16,9 @@ struct cubix_ssp {
 
 /** Read a canonical SSP file; units, shapes, order and finiteness are verified.  Local.
  *  @param[in] lambda_lo, lambda_hi  rest-frame range that is needed [AA]; points in it and a margin
- *  of 64 on each side are read @param[out] ssp owned by the caller.  Errors: CUBIX_EINPUT. */
+ *    of 64 on each side are read
+ *  @param[out] ssp owned by the caller.
+ *  Errors: CUBIX_EINPUT. */
 int cubix_ssp_read(struct cubix_ssp **ssp, const char *file, double lambda_lo, double lambda_hi);
 void cubix_ssp_free(struct cubix_ssp *ssp);
 

@@ -1,4 +1,4 @@
-/* templates.h -- everything tabulated once, before the first star: templates on their knots
+/* templates.h -- everything that is tabulated once, before the first star: templates on their knots
  * (broadened by the LSF), channels, spaxel grid. */
 #ifndef CUBIX_TEMPLATES_H
 #define CUBIX_TEMPLATES_H
@@ -28,46 +28,49 @@ struct cubix_templates {
   double read_first, read_last;   /* rest AA: the range that was read of the library */
 };
 
-/** Of the tables what says where a star's light falls on the sky.  Local. */
+/** Fill in the part of the tables that determines where a star's light falls on the sky.  Local. */
 void cubix_templates_sky(struct cubix_tables *tables, const struct cubix_params *par,
                          const struct cubix_instrument *ins, const struct cubix_scene *scene);
-/** Read the library, broaden it, tabulate.  Local.  @param v_max the fastest star's of all ranks
- * (occupancy.h)
- *  @param[out] mod owned by the caller; borrows ins, which must outlive it */
+/** Read the library, broaden it and tabulate it.  Local.
+ *  @param v_max speed of the fastest star of all ranks (occupancy.h)
+ *  @param[out] templates owned by the caller; borrows ins, which must outlive it */
 int cubix_templates_build(struct cubix_templates **templates, const struct cubix_params *par,
                           const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max);
-/** The same, and the library's luminosities are kept, for cubix_templates_remake, _vjp and _jvp; the
- * range that is read allows the redshift to grow or shrink
- *  by 0.002 (1 + z) at least.  Local. */
+/** The same, keeping the library's luminosities for cubix_templates_remake, _vjp and _jvp; the
+ * range that is read allows the redshift to change by at least 0.002 (1 + z).  Local. */
 int cubix_templates_build_kept(struct cubix_templates **templates, const struct cubix_params *par,
                                const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max);
-/** 1 where the wavelengths of the library that were read serve these channels at |v| <= v_max.  Local. */
+/** 1 if the wavelengths of the library that were read suffice for these channels at |v| <= v_max.
+ * Local. */
 int cubix_templates_reaches(const struct cubix_templates *templates, const struct cubix_instrument *ins,
                             const struct cubix_scene *scene, double v_max);
-/** Make a kept model again, in place and without reading: for ins and scene as they are now and |v|
- * <= templates->v_max, which the caller may change before.  Local.
- *  All sizes and pointers stay; copies of templates->tables, bases, and what a device has loaded
- *  are out of date afterwards.
- *  @param ins  as many channels as before  @param luminosity  new ones [n_z][n_age][n_knot]
- *  erg/s/AA per Msun, or NULL: those in use Errors: CUBIX_EUSAGE where the channels leave the range
- *  that was read; the model is then as it was. */
+/** Make kept templates again, in place and without reading, for the present ins and scene and |v|
+ * <= templates->v_max, which the caller may change before.  All sizes and pointers stay; copies of
+ * templates->tables, bases, and what a device has loaded become out of date.  Local.
+ *  @param ins as many channels as before
+ *  @param luminosity new ones [n_z][n_age][n_knot] erg/s/AA per Msun, or NULL: those in use
+ *  Errors: CUBIX_EUSAGE if the channels leave the range that was read; the templates are unchanged
+ *    then. */
 int cubix_templates_remake(struct cubix_templates *templates, const struct cubix_instrument *ins,
                            const struct cubix_scene *scene, const double *luminosity);
-/** Derivatives of the rows of a kept model, added.  Local; all threads.  @param row_bar
- * [n_row][n_knot + 1][2]
- *  @param luminosity_bar  NULL, or [n_z][n_age][n_knot] per erg/s/AA per Msun  @param lsf_fwhm_bar
- *  NULL, or Lsf gaussian's LsfFwhm [per AA] @param one_plus_z_bar  NULL, or 1 + z where the widths
- *  depend on it.  Errors: CUBIX_EUSAGE for lsf_fwhm_bar of an LSF that is not the same everywhere. */
+/** Reverse derivative of the rows of kept templates, added.  Local; all threads.
+ *  @param row_bar [n_row][n_knot + 1][2]
+ *  @param luminosity_bar NULL, or [n_z][n_age][n_knot] per erg/s/AA per Msun
+ *  @param lsf_fwhm_bar NULL, or of LsfFwhm with Lsf gaussian [per AA]
+ *  @param one_plus_z_bar NULL, or of 1 + z through the widths
+ *  Errors: CUBIX_EUSAGE for lsf_fwhm_bar of an LSF that varies with wavelength. */
 int cubix_templates_vjp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
                         const double *row_bar, double *luminosity_bar, double *lsf_fwhm_bar, double *one_plus_z_bar);
-/** Tangents of the rows.  Local; all threads.  @param luminosity_dot  or NULL: 0  @param[out]
- * row_dot [n_row][row_stride] */
+/** Forward derivative of the rows.  Local; all threads.
+ *  @param luminosity_dot NULL: 0
+ *  @param[out] row_dot [n_row][row_stride] */
 int cubix_templates_jvp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
                         const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot, cubix_real *row_dot);
-/** 1 where the library's own resolution, redshifted, is coarser than the instrument's (DQ 4).
- * Local.  Reads fwhm_template. */
+/** 1 if the library's own resolution, redshifted, is coarser than the instrument's (DQ 4), from
+ * fwhm_template.  Local. */
 int cubix_templates_too_broad(const struct cubix_templates *templates, const struct cubix_instrument *ins, int k);
-/** Only where on the sky things are, anew: scales, pointing, roll, deposit, for rows that stay as they are.  Local. */
+/** Update only what determines places on the sky (scales, pointing, roll, deposit), for rows that
+ * stay as they are.  Local. */
 void cubix_templates_place(struct cubix_templates *templates, const struct cubix_params *par,
                            const struct cubix_instrument *ins, const struct cubix_scene *scene);
 void cubix_templates_free(struct cubix_templates *templates);

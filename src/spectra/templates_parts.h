@@ -1,5 +1,5 @@
-/* templates_parts.h -- inside the model: how template rows are made (model_rows.c), which their
- * derivatives go through again (model_vjp.c). */
+/* templates_parts.h -- inside the templates: how their rows are made (template_rows.c); the
+ * derivatives take the same steps again (templates_vjp.c). */
 #ifndef CUBIX_TEMPLATES_PARTS_H
 #define CUBIX_TEMPLATES_PARTS_H
 
@@ -22,8 +22,8 @@ struct cubix_lanes {
       (*broad_bar)[CUBIX_LANES];
 };
 
-/** The spline's factors and the LSF's weights for the redshift in templates->tables.  Local.  @param
- * slope  1: also the weights' derivatives */
+/** The spline's factors and the LSF's weights for the redshift in templates->tables.  Local.
+ *  @param slope  1: also the weights' derivatives */
 int cubix_maker_init(struct cubix_maker *maker, const struct cubix_templates *templates,
                      const struct cubix_instrument *ins, int slope);
 void cubix_maker_free(struct cubix_maker *maker);
@@ -35,20 +35,23 @@ void cubix_maker_load(const struct cubix_maker *maker, const double *luminosity,
                       const struct cubix_lanes *s);
 void cubix_maker_broaden(const struct cubix_maker *maker, const struct cubix_lanes *s);
 /** make(job, first, n, scratch) for templates 0 .. n_template - 1, CUBIX_LANES at a time, by all
- * threads.  Local.  @param bars  1: all six of the scratch */
+ * threads.  Local.
+ *  @param bars  1: all six of the scratch */
 int cubix_maker_run(void *job, int n_knot, int n_template, int bars,
                     void make(void *job, int first, int n, const struct cubix_lanes *s));
 /** sigma_inst^2 - pixel^2 - ((1+z) sigma_template)^2 at an observed vacuum wavelength [AA^2].
- * Local.  @param fwhm_template  (1+z) times the library's */
+ * Local.
+ *  @param fwhm_template  (1+z) times the library's */
 double cubix_templates_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template);
 /** Coverage and widths per channel, for DQ and the LSF table: templates->covered, fwhm_template,
  * fwhm_cube and their counts.  Local. */
 void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins);
-/** Derivatives of the width squared [rest AA^2] at library point i: with the LSF's FWHM, the same at
- * all wavelengths, and with 1 + z.  Local. */
+/** Derivatives of the width squared [rest AA^2] at library point i: with the LSF's FWHM, the same
+ * at all wavelengths, and with 1 + z.  Local. */
 void cubix_templates_width_slopes(const struct cubix_templates *templates, const struct cubix_instrument *ins, int i,
                                   double *lsf_fwhm, double *one_plus_z);
-/** All rows and their light, from ssp->luminosity into templates->row and templates->light, which are there.  Local. */
+/** All rows and their light, from ssp->luminosity into templates->row and templates->light, which
+ * are there.  Local. */
 int cubix_templates_fill(struct cubix_templates *templates, const struct cubix_instrument *ins);
 
 #endif
