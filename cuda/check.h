@@ -1,4 +1,4 @@
-/* check.h -- a failure of CUDA becomes an error of CUBIX: the call, CUDA's words and name for it,
+/* check.h -- turns a failure of CUDA into an error of CUBIX: the call, CUDA's name and description,
  * and what the user can do. */
 #ifndef CUBIX_CUDA_CHECK_H
 #define CUBIX_CUDA_CHECK_H
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-/** What may help against a CUDA error. */
+/** The remedy for a CUDA error. */
 static inline const char *cubix_cuda_remedy(cudaError_t error)
 {
   switch (error) {
@@ -27,7 +27,7 @@ static inline const char *cubix_cuda_remedy(cudaError_t error)
   }
 }
 
-/** Run a CUDA call; on failure set the message and leave.  CUDA's own memory of the error is
+/** Make a CUDA call; if it fails, set the message and leave.  CUDA's own record of the error is
  * cleared, so that the next call starts afresh. */
 #define CUBIX_CUDA(call) \
   do { \

@@ -33,29 +33,30 @@ struct cubix_cuda_batch {
   unsigned long long *count, *before;
 };
 
-/** Add n stars, the first being star number `first` of the batch.  Local.  This and all others
- * return as soon as the work is queued. */
+/** Add n stars, the first being star number `first` of the batch.  Local.  This and the following
+ * functions return as soon as the work is queued. */
 cudaError_t cubix_cuda_cell_add(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables,
                                 const struct cubix_star *star, uint64_t first, int n, cudaStream_t stream);
 /** The same for the stars' tangents. */
 cudaError_t cubix_cuda_cell_add_dots(const struct cubix_cuda_batch *batch, const struct cubix_tables *tables,
                                      const struct cubix_star *star, const struct cubix_star_bar *dot, uint64_t first,
                                      int n, cudaStream_t stream);
-/** Cut the empty ends of every line and count.  Local. */
+/** Trim the empty ends of every line and count its blocks and values.  Local. */
 cudaError_t cubix_cuda_cell_trim(const struct cubix_cuda_batch *batch, cudaStream_t stream);
-/** Sums before every line (scan.cu).  Local.  @param work, bytes  with work NULL only bytes is set */
+/** Prefix sums over the lines (scan.cu).  Local.
+ *  @param work, bytes with work NULL only bytes is set */
 cudaError_t cubix_cuda_cell_scan(const struct cubix_cuda_batch *batch, void *work, size_t *bytes, cudaStream_t stream);
-/** start[s] = what lies before spaxel s, for s = 0 .. n_spaxel.  Local. */
+/** start[s] = blocks and values before spaxel s, for s = 0 .. n_spaxel.  Local. */
 cudaError_t cubix_cuda_cell_starts(const struct cubix_cuda_batch *batch, unsigned long long *start,
                                    cudaStream_t stream);
 /** Values first .. first + n - 1 of the batch.  Local. */
 cudaError_t cubix_cuda_cell_values(const struct cubix_cuda_batch *batch, uint64_t first, uint64_t n, int64_t *value,
                                    cudaStream_t stream);
-/** Blocks first .. first + n - 1 of the batch.  Local.  @param at  number of the batch's first value
- * in the histogram */
+/** Blocks first .. first + n - 1 of the batch.  Local.
+ *  @param at  number of the batch's first value in the histogram */
 cudaError_t cubix_cuda_cell_blocks(const struct cubix_cuda_batch *batch, uint64_t first, uint64_t n, uint64_t at,
                                    struct cubix_cuda_block *block, cudaStream_t stream);
-/** Empty again what was touched, or, where nothing is known of it, forget all that lo and hi hold.  Local. */
+/** Zero the sums that were touched; or, if it is not known which, reset lo and hi.  Local. */
 cudaError_t cubix_cuda_cell_clear(const struct cubix_cuda_batch *batch, cudaStream_t stream);
 cudaError_t cubix_cuda_cell_forget(const struct cubix_cuda_batch *batch, cudaStream_t stream);
 

@@ -1,5 +1,5 @@
-/* fill_vjp.h -- a batch of a cover and the derivatives by its values on the GPU, and the launcher
- * of the kernel in fill_vjp.cu. */
+/* fill_vjp.h -- a batch of a cover and the derivatives with respect to its values on the GPU, and
+ * the launcher of the kernel in fill_vjp.cu. */
 #ifndef CUBIX_CUDA_CELL_VJP_H
 #define CUBIX_CUDA_CELL_VJP_H
 
@@ -24,8 +24,8 @@ struct cubix_cuda_cover {
   int32_t *lacking;
 };
 
-/** Derivatives by stars first .. first + n - 1 of all, which lie in the batch: bar [n] is set.
- * Local.  Returns as soon as the work is queued. */
+/** Derivatives with respect to stars first .. first + n - 1 of all, which lie in the batch: bar [n]
+ * is set.  Local.  Returns as soon as the work is queued. */
 cudaError_t cubix_cuda_fill_stars_vjp(const struct cubix_cuda_cover *cover, const struct cubix_tables *tables,
                                       const struct cubix_star *star, uint64_t first, int n, struct cubix_star_bar *bar,
                                       cudaStream_t stream);

@@ -7,9 +7,10 @@
 #include "histogram/basis.h"
 #include "histogram/histogram.h"
 
-/** cubix_histogram_build on the GPU: the same bits; or with dot, and the scale of
- * cubix_histogram_dot_scale, the values' tangents.  Local.
- *  @param gpu  its description, for messages  @param dot [stars placed], or NULL */
+/** cubix_histogram_build on the GPU: the same bits.  With dot, and the scale of
+ * cubix_histogram_dot_scale: the tangents of the values.  Local.
+ *  @param gpu its description, for messages
+ *  @param dot [stars placed], or NULL */
 int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struct cubix_histogram **histogram,
                     const struct cubix_nodes *nodes, const int32_t *exponent, const struct cubix_placement *placement,
                     const struct cubix_star_bar *dot, const struct cubix_tables *tables);
@@ -22,17 +23,17 @@ struct cubix_cuda_kept {
   const struct cubix_basis *basis;            /* NULL: none */
   float *tile;                                /* [n_tile][n_template][nodes.n][CUBIX_TILE] */
 };
-/** Copy a basis to the GPU, in place of the one before, if that takes no more than half of the
- * memory that is free.  Local.  The basis stays as it is, and
- *  where it is, until it is given up.  @param basis  NULL: give up the one before */
+/** Copy a basis to the GPU in place of the one before, if it takes no more than half of the free
+ * memory.  The basis must not change or move until it is given up.  Local.
+ *  @param basis NULL: give up the one before */
 int cubix_cuda_keep(struct cubix_cuda_transfer *transfer, struct cubix_cuda_kept *kept,
                     const struct cubix_basis *basis);
 /** cubix_multiply on the GPU.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_multiply(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu,
                         struct cubix_cube *cube, const struct cubix_histogram *histogram,
                         const struct cubix_basis *basis, double scale);
-/** Bytes of a staging buffer that these two ask for, with light in all of n_spaxel.  Local.
- *  @param derivatives  1: both, 0: cubix_cuda_multiply alone */
+/** Bytes of a staging buffer that these two need if all of n_spaxel have light.  Local.
+ *  @param derivatives 1: both, 0: cubix_cuda_multiply alone */
 size_t cubix_cuda_multiply_staging(size_t n_spaxel, size_t tile_bytes, int derivatives);
 /** cubix_multiply_vjp on the GPU.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_multiply_vjp(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu,

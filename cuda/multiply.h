@@ -1,10 +1,10 @@
 /* multiply.h -- a histogram as the GPU multiplies it, and the launchers of the kernels in
  * multiply.cu and multiply_vjp.cu.
  *
- * GROUP spaxels that have light and follow each other are multiplied together: WARP panels of
- * PANEL.  Its blob begins with its steps: a window of at most WINDOW nodes of a library row, of
- * which each panel takes a part, a piece.  Behind them, at the next multiple of 16 bytes, lie the
- * panels' weights [node][PANEL], 0 where a spaxel has none. */
+ * GROUP consecutive spaxels with light are multiplied together, in WARPS panels of PANEL spaxels.
+ * The blob of a group begins with its steps.  A step is a window of at most WINDOW nodes of one
+ * library row; the part of it that a panel needs is a piece.  Behind the steps, at the next
+ * multiple of 16 bytes, lie the panels' weights [node][PANEL], 0 where a spaxel has none. */
 #ifndef CUBIX_CUDA_TILE_H
 #define CUBIX_CUDA_TILE_H
 
@@ -40,8 +40,8 @@ static inline size_t cubix_cuda_weights_at(size_t n_step)
   return (n_step * sizeof(struct cubix_cuda_step) + 15) / 16 * 16;
 }
 
-/** Multiply n_group groups by one tile: out [n_group*GROUP][CUBIX_TILE].  Local.  Returns as soon as
- * the work is queued.  All pointers are the GPU's. */
+/** Multiply n_group groups by one tile: out [n_group*GROUP][CUBIX_TILE].  Local.  Returns as soon
+ * as the work is queued.  All pointers are the GPU's. */
 cudaError_t cubix_cuda_tile(const struct cubix_cuda_group *group, int n_group, const char *blob, const float *tile,
                             float *out, cudaStream_t stream);
 
@@ -60,10 +60,11 @@ cudaError_t cubix_cuda_tile_plain(const struct cubix_cuda_plain *histogram, cons
 struct cubix_cuda_dots { uint64_t step, bar; int32_t n_step, unused; };
 
 /** Reverse of cubix_cuda_tile by the values: sums over a tile's channels, at the places of the
- * weights.  Local.  Returns as soon as the work is queued; the launches of
- *  all tiles must follow one another.  All pointers are the GPU's.
- *  @param channels [n_group*GROUP][CUBIX_TILE] cotangents  @param[in,out] bar [nodes of all
- *  panels][PANEL]  @param begin 1: bar holds nothing yet */
+ * weights.  Local.  Returns as soon as the work is queued; the launches of all tiles must follow
+ * one another.  All pointers are the GPU's.
+ *  @param channels [n_group*GROUP][CUBIX_TILE] cotangents
+ *  @param[in,out] bar [nodes of all panels][PANEL]
+ *  @param begin 1: bar holds nothing yet */
 cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group, const struct cubix_cuda_step *step,
                                 const float *tile, const float *channels, double *bar, int begin, cudaStream_t stream);
 

@@ -1,7 +1,7 @@
 /* multiply_cuda.c -- histogram times basis on the GPU: weights up once, tiles of the basis up and
  * tiles of the cube down.
  *
- * The occupied spaxels are packed into groups (tile.h), as many at a time as there is memory for:
+ * The occupied spaxels are packed into groups (multiply.h), as many at a time as there is memory for:
  * usually all.  Then tile after tile goes through the staging buffers: in each a tile of the basis
  * goes up, is multiplied, and its part of the cube comes down into the same page-locked memory,
  * from where all threads add it to the cube.  While one tile is multiplied, the next is on its way

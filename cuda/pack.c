@@ -1,4 +1,4 @@
-/* pack.c -- the blobs of tile.h, and for derivatives the way back.
+/* pack.c -- the blobs of multiply.h, and for derivatives the way back.
  *
  * Spaxels' blocks rise in row, but each spaxel has rows of its own: a table [row][panel] takes the
  * union of the windows of a panel's spaxels, and is walked row by row.  The group's windows are

@@ -1,4 +1,5 @@
-/* pack.h -- a histogram into the groups and blobs of tile.h.  On the host: there the histogram is. */
+/* pack.h -- packing a histogram into the groups and blobs of multiply.h, on the host, where the
+ * histogram is. */
 #ifndef CUBIX_CUDA_PACK_H
 #define CUBIX_CUDA_PACK_H
 
@@ -28,21 +29,24 @@ struct cubix_cuda_packers {
   int *n_step;                                /* [n_group] */
 };
 
-/** Spaxels, groups and their sizes, by all threads.  Local.  @param n_x, n_y  spaxels of the cube
- * @param wanted [n_spaxel] 0: leave the spaxel out; NULL: none
- *  @param scale  value/2^exponent [Msun] -> weight  Errors: CUBIX_EFAIL where a block's row is not
- *  in the basis */
+/** Find the spaxels, groups and their sizes, with all threads.  Local.
+ *  @param n_x, n_y spaxels of the cube
+ *  @param wanted [n_spaxel] 0: leave the spaxel out; NULL: take all
+ *  @param scale value/2^exponent [Msun] -> weight
+ *  Errors: CUBIX_EFAIL if the row of a block is not in the basis */
 int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cubix_histogram *histogram,
                             const struct cubix_basis *basis, int n_x, int n_y, const unsigned char *wanted,
                             double scale);
 void cubix_cuda_packers_free(struct cubix_cuda_packers *packers);
-/** Write the blob of group g.  Local.  @param n_step, bytes  as the packers has found */
+/** Write the blob of group g.  Local.  @param n_step, bytes as found by cubix_cuda_packers_init */
 void cubix_cuda_packer_fill(struct cubix_cuda_packer *packer, size_t g, int n_step, size_t bytes, void *blob);
-/** The same group without weights, for the reverse product: `step` as many as the packers has found.
- * Local.  @return nodes of all panels */
+/** The same group without weights, for the reverse product: as many steps as found by
+ * cubix_cuda_packers_init.  Local.
+ *  @return nodes of all panels */
 size_t cubix_cuda_packer_steps(struct cubix_cuda_packer *packer, size_t g, struct cubix_cuda_step *step);
-/** Add scale times the sums of group g, bar [nodes of all panels][PANEL], to where the histogram has
- * its values.  Local.  @param[in,out] value_bar [n_value] */
+/** Add scale times the sums of group g, bar [nodes of all panels][PANEL], to the places of the
+ * histogram's values.  Local.
+ *  @param[in,out] value_bar [n_value] */
 void cubix_cuda_packer_take(struct cubix_cuda_packer *packer, size_t g, const double *bar, double *value_bar);
 
 #endif

@@ -1,4 +1,5 @@
-/* paint.h -- what host and GPU hand to each other, and the launchers of the kernels in paint.cu. */
+/* paint.h -- what host and GPU exchange for the direct method, and the launchers of the kernels in
+ * paint.cu. */
 #ifndef CUBIX_CUDA_PAINT_H
 #define CUBIX_CUDA_PAINT_H
 
@@ -20,11 +21,11 @@ enum cubix_cuda_shape { CUBIX_CUDA_WIDE, CUBIX_CUDA_DEEP };
 /* The most channels that a grid of either shape reaches. */
 enum { CUBIX_CUDA_MAX_CHANNEL = 65535 * 32 };
 
-/** Whether the GPU that is current, with its driver, can run what is compiled in here.  Local. */
+/** Whether the current GPU, with its driver, can run the code compiled in here.  Local. */
 cudaError_t cubix_cuda_paint_probe(void);
 /** Paint n_run runs: row[run.row][k] is the sum of its stars in channel k.  Local.  Returns as soon
  * as the work is queued.
- *  @param tables    they lie on the GPU; the struct itself on the host
+ *  @param tables  they lie on the GPU; the struct itself on the host
  *  @param star, run, row  on the GPU; row [*][tables->n_lambda] */
 cudaError_t cubix_cuda_paint(const struct cubix_tables *tables, const struct cubix_star *star,
                              const struct cubix_cuda_run *run, int n_run, enum cubix_cuda_shape shape, cubix_real *row,

@@ -1,4 +1,4 @@
-/* tables.h -- the tables of a model on the GPU. */
+/* tables.h -- the tables of the templates on the GPU. */
 #ifndef CUBIX_CUDA_TABLES_H
 #define CUBIX_CUDA_TABLES_H
 
@@ -12,9 +12,9 @@ struct cubix_cuda_tables {
   void *table[CUBIX_CUDA_N_TABLE];
 };
 
-/** Have these tables on the GPU: those of an edition that is there already stay, but for the
- * channels' edges.  Local.  Nothing of the tables may be in use.
- *  @param gpu  its description, for messages */
+/** Put these tables on the GPU; if their edition is there already, only the channels' edges are
+ * copied.  The tables must not be in use.  Local.
+ *  @param gpu its description, for messages */
 int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu,
                            const struct cubix_tables *tables);
 void cubix_cuda_tables_free(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer);

@@ -1,5 +1,5 @@
-/* transfer.h -- page-locked memory and streams, kept as long as the processor is open: what
- * everything travels in to the GPU and back; and the memory there. */
+/* transfer.h -- page-locked staging buffers and streams, through which everything travels to the
+ * GPU and back, kept while the processor is open; and the memory on the GPU. */
 #ifndef CUBIX_CUDA_TRANSFER_H
 #define CUBIX_CUDA_TRANSFER_H
 
@@ -28,16 +28,18 @@ struct cubix_cuda_transfer {
   struct cubix_cuda_workspace workspace;
 };
 
-/** Berths of at least so many bytes.  Local.  What they held is lost if they are too small. */
+/** Make the staging buffers at least so large.  What they held is lost if they were smaller.
+ * Local. */
 int cubix_cuda_transfer_ready(struct cubix_cuda_transfer *transfer, size_t bytes);
-/** Queue bytes of the host's, through all staging buffers by turns; the memory they come from is
- * free at once.  Local.  They are there after cubix_cuda_transfer_wait. */
+/** Queue bytes of the host for the GPU, through all staging buffers in turn; the memory they come
+ * from may be reused at once.  They have arrived after cubix_cuda_transfer_wait.  Local. */
 int cubix_cuda_transfer_up(const struct cubix_cuda_transfer *transfer, void *gpu, const void *host, size_t bytes);
-/** Bring bytes to the host, behind all that is under way in the staging buffers.  Local.  They are there on return. */
+/** Bring bytes to the host, after everything that is in flight in the staging buffers.  They are
+ * there on return.  Local. */
 int cubix_cuda_transfer_down(const struct cubix_cuda_transfer *transfer, void *host, const void *gpu, size_t bytes);
-/** Wait for whatever is under way.  Local. */
+/** Wait for everything in flight.  Local. */
 int cubix_cuda_transfer_wait(const struct cubix_cuda_transfer *transfer);
-/** The same after a failure: nothing can be said or done about another. */
+/** The same after a failure: further failures are ignored. */
 void cubix_cuda_transfer_abandon(const struct cubix_cuda_transfer *transfer);
 /** memcpy by all threads.  Local. */
 void cubix_cuda_transfer_copy(void *to, const void *from, size_t bytes);

@@ -1,5 +1,4 @@
-/* cubix-mpi.h -- all of libcubix_mpi in one include, for programs of others.  With the programs'
- * mains the only users of MPI. */
+/* cubix-mpi.h -- all of libcubix_mpi in one include, for other programs. */
 #ifndef CUBIX_MPI_H
 #define CUBIX_MPI_H
 

@@ -1,8 +1,9 @@
-/* binding.h -- the chain for languages that load libcubix.so while they run: numbers, texts and
- * arrays only, no struct whose layout they would have to know.
+/* binding.h -- the chain for languages that load libcubix.so at run time: only numbers, texts and
+ * arrays, and no struct whose layout they would have to know.
  *
  * A binding owns a chain (chain.h) with the parameters and the instrument that it was opened with.
- * Errors as everywhere: a status, and cubix_error_message() of the same thread. */
+ * Errors are reported as everywhere: by a status, and by cubix_error_message() in the same
+ * thread. */
 #ifndef CUBIX_MPI_BINDING_H
 #define CUBIX_MPI_BINDING_H
 
@@ -17,30 +18,33 @@ enum { CUBIX_N_BINDING_STAR = 7 };
 
 /** Bytes of a number of the cube: 4, or 8 in the float64 twin of the tests.  Local. */
 int cubix_mpi_binding_real(void);
-/** A row of leaves.def.  Local.  @param[out] text [3] name, unit, help; borrowed, static
- * @param[out] number [2] enum cubix_leaf_of, how many of it
+/** A row of leaves.def.  Local.
+ *  @param[out] text [3] name, unit, help; borrowed, static
+ *  @param[out] number [2] enum cubix_leaf_of, and how many numbers
  *  @return 0, or 1 beyond the last row */
 int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2]);
 
-/** Open.  Collective.
+/** Open a binding.  Collective.
  *  @param[out] binding owned by the caller
- *  @param path     of a parameter file, which rank 0 reads; NULL: there is none, and text has what
- *    one would hold.  OutputFile may be absent
- *  @param override [n_override] "Name=value", which win
- *  @param active   names of leaves, separated by commas, with respect to which derivatives will be
+ *  @param path  of a parameter file, which rank 0 reads; NULL: there is none, and text has its
+ *    content.  OutputFile may be absent
+ *  @param override [n_override] "Name=value"; they override the file
+ *  @param active  names of leaves, separated by commas, with respect to which derivatives will be
  *    asked for
- *  @param star     NULL: the stars of InputFile; else this rank's: position [n_star][3] kpc,
- *    velocity [n_star][3] km/s, mass formed, present mass
- *                  (NULL: the mass formed) Msun, age Gyr, metallicity, smoothing length kpc (NULL:
- *                  none), as in a particle file.  Read before this returns, not kept
+ *  @param star  NULL: the stars of InputFile; else this rank's: position [n_star][3] kpc, velocity
+ *    [n_star][3] km/s, mass formed, present mass (NULL: the mass formed) Msun, age Gyr,
+ *    metallicity, smoothing length kpc (NULL: none), as in a particle file.  Read before this
+ *    returns, not kept
  *  @param snapshot [5] with star: redshift, OmegaMatter, OmegaLambda, HubbleParam of the simulation
- *  (0: not known), side of its periodic box [kpc] (0: none) Errors: those of cubix_mpi_chain_open;
- *  CUBIX_EINPUT for a star that is none (not finite, negative where that means nothing). */
+ *    (0: not known), side of its periodic box [kpc] (0: none)
+ *  Errors: those of cubix_mpi_chain_open; CUBIX_EINPUT for a star that is not possible (not finite,
+ *    negative where that means nothing). */
 int cubix_mpi_binding_open(struct cubix_binding **binding, const char *path, const char *text, int n_override,
                            char *const *override, const char *active, size_t n_star,
                            const double *const star[CUBIX_N_BINDING_STAR], const double snapshot[5]);
-/** The field.  Local.  @param[out] shape [3] n_y, n_x, n_lambda of the whole cube  @param[out]
- * lambda [n_lambda] centres [AA, the instrument's medium], or NULL */
+/** The grid of the field.  Local.
+ *  @param[out] shape [3] n_y, n_x, n_lambda of the whole cube
+ *  @param[out] lambda [n_lambda] centres [AA, the instrument's medium], or NULL */
 int cubix_mpi_binding_grid(const struct cubix_binding *binding, int shape[3], double *lambda);
 /** As cubix_mpi_chain_size, _get, _put. */
 size_t cubix_mpi_binding_size(const struct cubix_binding *binding, int leaf);
@@ -48,11 +52,13 @@ int cubix_mpi_binding_get(const struct cubix_binding *binding, int leaf, double 
 int cubix_mpi_binding_put(struct cubix_binding *binding, int leaf, const double *value);
 /** As cubix_mpi_chain_forward.  Collective.
  *  @param[out] flux  [n_y][n_x][n_lambda of this rank] 10^FluxUnit erg/s/cm2/AA, borrowed until the
- *  next call  @param[out] shape [4] n_y, n_x, first channel, n_lambda */
+ *    next call
+ *  @param[out] shape [4] n_y, n_x, first channel, n_lambda */
 int cubix_mpi_binding_forward(struct cubix_binding *binding, const void **flux, int shape[4]);
 /** As cubix_mpi_chain_vjp, _jvp, _gnvp.  Collective, after forward.
- *  @param flux_bar, weight  as forward's flux  @param dot, bar  [number of leaves] as struct
- *  cubix_leaves  @param[out] flux_dot borrowed until the next jvp or gnvp */
+ *  @param flux_bar, weight  as forward's flux
+ *  @param dot, bar  [number of leaves] as struct cubix_leaves
+ *  @param[out] flux_dot borrowed until the next jvp or gnvp */
 int cubix_mpi_binding_vjp(struct cubix_binding *binding, const void *flux_bar, double *const *bar);
 int cubix_mpi_binding_jvp(struct cubix_binding *binding, double *const *dot, const void **flux_dot);
 int cubix_mpi_binding_gnvp(struct cubix_binding *binding, const void *weight, double *const *dot, double *const *bar);

@@ -1,4 +1,4 @@
-/* cores.h -- the cores that ranks have. */
+/* cores.h -- the cores that ranks may run on. */
 #ifndef CUBIX_MPI_COMM_CORES_H
 #define CUBIX_MPI_COMM_CORES_H
 
@@ -6,9 +6,10 @@
 extern "C" {
 #endif
 
-/** Warn where ranks are bound to fewer cores than they have threads; on rank 0.  Collective. */
+/** Warn, on rank 0, if ranks are bound to fewer cores than they have threads.  Collective. */
 void cubix_mpi_cores_warn(void);
-/** Rank 0, about to work alone, takes all cores of the node that it may run on; the others take one.  Local. */
+/** Give rank 0, which is about to work alone, all cores of the node that it may run on; the others
+ * take one each.  Local. */
 void cubix_mpi_take_cores(void);
 
 #ifdef __cplusplus

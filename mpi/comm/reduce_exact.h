@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* A function of long loops, compiled for wide vectors as well; which one runs is found out when the
- * program starts.  No multiply-add is fused in either: all machines of a run have the same bits. */
+/* For a function of long loops: it is compiled for wide vectors as well, and which version runs is
+ * decided when the program starts.  Neither fuses multiply-adds, so all machines of a run have the
+ * same bits. */
 #if defined(__x86_64__) && defined(__gnu_linux__)
 #define CUBIX_VECTOR __attribute__((target_clones("avx2", "default")))
 #else
@@ -16,18 +17,19 @@
 
 enum { CUBIX_MAX_TERM = 8, CUBIX_BLOCK = 256 };
 
-/** What particles first .. first + n - 1 (n <= CUBIX_BLOCK) add to each of the sums: term[c][k] is
- * particle first + k's. */
+/** Terms that particles first .. first + n - 1 (n <= CUBIX_BLOCK) add to each of the sums:
+ * term[c][k] is that of particle first + k. */
 typedef void cubix_terms(double term[][CUBIX_BLOCK], const void *host, size_t first, size_t n);
 
 /** Sums over the particles of all ranks, each rounded once: they depend neither on the order nor on
  * the number of ranks.  Collective.
- *  @param[out] sum [n_c], n_c <= CUBIX_MAX_TERM  @param n particles of this rank
- *  @param bound [n_c] what no |term| exceeds, the same on all ranks; NULL: found in a pass of its own
- */
+ *  @param[out] sum [n_c], n_c <= CUBIX_MAX_TERM
+ *  @param n particles of this rank
+ *  @param bound [n_c] upper bound of |term|, the same on all ranks; NULL: found in a separate
+ *    pass */
 void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_terms *terms, const void *host, const double *bound);
 
-/** The factor that brings terms of at most `bound` to integers of 31 bits. */
+/** The factor that scales terms of at most `bound` to integers of 31 bits. */
 double cubix_exact_scale(double bound);
 
 /** A scaled term as two integers, q[0] + q[1] 2^-31, added to q.  Sums of those are exact;
@@ -46,7 +48,7 @@ static inline void cubix_exact_add(int64_t q[2], double scaled)
 }
 double cubix_exact_value(const int64_t q[2], double scale);
 
-/* Columns of doubles, of which order statistics are asked. */
+/* Columns of doubles whose order statistics are wanted. */
 struct cubix_columns {
   size_t n;                       /* rows of this rank */
   int n_c;                        /* columns, at most 3 */
@@ -66,12 +68,14 @@ static inline int64_t cubix_columns_weight(const struct cubix_columns *columns, 
 
 /** In each column the smallest value at which the rows of all smaller or equal ones add up to at
  * least target.  Collective.
- *  @param[out] value [n_c]  @param[out] next [n_c] or NULL: the same for target + 1
+ *  @param[out] value [n_c]
+ *  @param[out] next [n_c] or NULL: the same for target + 1
  *  Errors: CUBIX_ENOMEM. */
 int cubix_mpi_select(double *value, double *next, const struct cubix_columns *columns, int64_t target);
 /** Component-wise median over all ranks (even n: mean of the middle two) of the particles with
  * use[i] != 0 (use NULL: all).  Collective.
- *  @param x [n][n_c]  @param[out] median [n_c] */
+ *  @param x [n][n_c]
+ *  @param[out] median [n_c] */
 int cubix_mpi_median(double *median, const double *x, const unsigned char *use, size_t n, int n_c);
 
 #endif

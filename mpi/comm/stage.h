@@ -1,4 +1,5 @@
-/* stage.h -- a stage of the pipeline: its errors become everybody's, its time and memory are told. */
+/* stage.h -- a stage of the pipeline: the ranks agree on its status, and its time and memory are
+ * recorded. */
 #ifndef CUBIX_MPI_STAGE_H
 #define CUBIX_MPI_STAGE_H
 
@@ -16,8 +17,8 @@ struct cubix_stages {
   double sent_largest, sent_mean;   /* MiB that a rank has sent up to the last stage */
 };
 
-/** Run a call as the stage `name` on all ranks: agree on its status; where there are stages (not
- * NULL), log the seconds of the slowest rank. */
+/** Run a call as the stage `name` on all ranks, and agree on its status; if stages is not NULL, log
+ * the seconds of the slowest rank. */
 #define CUBIX_STAGE(stages, name, call) \
   do { \
     cubix_mpi_stage_begin(stages, name); \
@@ -31,9 +32,9 @@ struct cubix_stages {
 void cubix_mpi_stage_begin(struct cubix_stages *stages, const char *name);
 /** Agree on the status, gather times and peak memory.  Collective. */
 int cubix_mpi_stage_end(struct cubix_stages *stages, int status);
-/** The table of all stages so far, as text.  Local (rank 0).  @param host the struct cubix_stages */
+/** Print the table of all stages so far.  Local (rank 0).  @param host the struct cubix_stages */
 int cubix_mpi_stages_print(FILE *out, const void *host);
-/** One line with the total and the peak memory per rank.  Collective. */
+/** Log one line with the total time and the peak memory per rank.  Collective. */
 void cubix_mpi_stages_summary(const struct cubix_stages *stages);
 
 #endif

@@ -1,4 +1,4 @@
-/* text.h -- a text file that rank 0 reads and all know: parameters. */
+/* text.h -- text files that rank 0 reads for all ranks: parameters. */
 #ifndef CUBIX_MPI_COMM_TEXT_H
 #define CUBIX_MPI_COMM_TEXT_H
 
@@ -8,11 +8,12 @@
 extern "C" {
 #endif
 
-/** A text file that rank 0 reads ("-": standard input), known to all.  Collective.  @param[out] text
- * owned by the caller: free */
+/** Read a text file on rank 0 ("-": standard input) and send it to all ranks.  Collective.
+ *  @param[out] text owned by the caller: free */
 int cubix_mpi_text_read(char **text, const char *path);
-/** Parameters from a file that rank 0 reads ("-": standard input) and from the command line, known
- * to all.  Collective.  @param[out] par owned by the caller */
+/** Read parameters on rank 0 from a file ("-": standard input) and the command line, and send them
+ * to all ranks.  Collective.
+ *  @param[out] par owned by the caller */
 int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides);
 
 #ifdef __cplusplus

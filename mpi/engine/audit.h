@@ -16,11 +16,13 @@ extern "C" {
 
 /** Draw a few dozen voxels, for which cubix_audit_examine then collects the evidence of the stars.
  * Local: the same on every rank.
- *  @param basis NULL with the direct method  @param survey of all ranks' stars */
+ *  @param basis NULL with the direct method
+ *  @param survey of all ranks' stars */
 int cubix_mpi_audit_draw(struct cubix_audit *audit, const struct cubix_params *par, const struct cubix_basis *basis,
                          const struct cubix_templates *templates, const struct cubix_survey *survey);
-/** Compare the summed cube with the evidence of all ranks.  Collective.  Errors: CUBIX_EFAIL above
- * engine->tolerance.  @param cube the channels that this rank owns */
+/** Compare the summed cube with the evidence of all ranks.  Collective.
+ *  @param cube the channels that this rank owns
+ *  Errors: CUBIX_EFAIL above engine->tolerance. */
 int cubix_mpi_audit_judge(struct cubix_audit *audit, const struct cubix_engine *engine, const struct cubix_basis *basis,
                           const struct cubix_templates *templates, const struct cubix_cube *cube);
 

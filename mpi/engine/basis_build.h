@@ -11,16 +11,19 @@
 extern "C" {
 #endif
 
-/** 1 where the cache (TemplateCache) holds the basis that an engine with this reach and tolerance
- * needs.  Collective.  @param[out] step of its nodes [km/s] */
+/** Whether the cache (TemplateCache) holds the basis that an engine with this reach and tolerance
+ * needs.  Collective.
+ *  @param[out] prepared 1 if it does
+ *  @param[out] step of its nodes [km/s] */
 int cubix_mpi_basis_probe(int *prepared, double *step, const struct cubix_params *par,
                           const struct cubix_templates *templates, const struct cubix_engine *engine);
 /** The step that a basis will most likely have, from a sample of rows and channels [km/s]; 0: none
- * serves.  Collective.  @param engine  its reach, tolerance and rows in use */
+ * can be certified.  Collective.
+ *  @param engine its reach, tolerance and rows in use */
 int cubix_mpi_basis_step(double *step, const struct cubix_templates *templates, const struct cubix_engine *engine);
 /** Prepare the templates on the velocity grid: from the cache, or fitted and certified by all ranks
  * together.  Collective.
- *  @param[out] basis owned by the caller; NULL where no step of the grid is certified */
+ *  @param[out] basis owned by the caller; NULL if no step of the grid can be certified */
 int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params *par,
                           const struct cubix_templates *templates, const struct cubix_engine *engine);
 

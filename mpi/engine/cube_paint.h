@@ -1,4 +1,4 @@
-/* cube_paint.h -- this rank's stars become its part of the cube. */
+/* cube_paint.h -- painting this rank's stars into its part of the cube. */
 #ifndef CUBIX_MPI_ENGINE_CUBE_PAINT_H
 #define CUBIX_MPI_ENGINE_CUBE_PAINT_H
 
@@ -14,10 +14,11 @@
 extern "C" {
 #endif
 
-/** Paint the placed stars into the channels that this rank shall hold: those that it owns, or all
- * with Combine cube.  Collective.
- *  @param[in,out] audit the evidence of this rank's stars is added  @param basis NULL with the
- *  direct method  @param particles gives up its stars */
+/** Paint the placed stars into the channels that this rank is to hold: those that it owns, or with
+ * Combine cube all.  Collective.
+ *  @param[in,out] audit the evidence of this rank's stars is added
+ *  @param basis NULL with the direct method
+ *  @param particles their stars are freed unless they are kept */
 int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine,
                          const struct cubix_basis *basis, const struct cubix_templates *templates,
                          struct cubix_particles *particles, struct cubix_device *dev);

@@ -1,4 +1,4 @@
-/* engine.h -- which engine all ranks use, and its templates. */
+/* engine.h -- the engine that all ranks use, and its templates. */
 #ifndef CUBIX_MPI_ENGINE_ENGINE_H
 #define CUBIX_MPI_ENGINE_ENGINE_H
 
@@ -13,15 +13,16 @@
 extern "C" {
 #endif
 
-/** Method, combination and owners of channels for all ranks' stars: the same on all ranks.
- * Collective.  @param rates of this rank's processor
+/** Choose method, combination and owners of channels from all ranks' stars: the same on all ranks.
+ * Collective.
+ *  @param rates of this rank's processor
  *  @param[out] engine owned by the caller */
 int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par,
                             const struct cubix_templates *templates, const struct cubix_survey *survey,
                             const struct cubix_rates *rates);
-/** Prepare the templates that the engine needs, near the processor: none for the direct method, to
- * which it falls back where no velocity grid is
- *  certified.  Collective.
+/** Prepare the templates that the engine needs, and keep them on the processor if possible.  The
+ * direct method needs none; the engine falls back to it if no velocity grid can be certified.
+ * Collective.
  *  @param[out] basis owned by the caller; NULL with the direct method */
 int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev,
                              const struct cubix_params *par, const struct cubix_templates *templates);

@@ -8,7 +8,8 @@
 extern "C" {
 #endif
 
-/** Replace every rank's histogram by the sum of all.  Collective; the same bits on any number of ranks. */
+/** Replace every rank's histogram by the sum of all.  Collective; the same bits on any number of
+ * ranks. */
 int cubix_mpi_histogram_share(struct cubix_histogram **histogram);
 
 #ifdef __cplusplus

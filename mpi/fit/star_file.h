@@ -1,5 +1,5 @@
-/* star_file.h -- inside mpi/: a number or a few for every star, in one HDF5 file: gradients, fitted
- * stars, the state of a fit. */
+/* star_file.h -- inside mpi/: one or several numbers for every star in one HDF5 file: gradients,
+ * fitted stars, the state of a fit. */
 #ifndef CUBIX_MPI_STAR_FILE_H
 #define CUBIX_MPI_STAR_FILE_H
 
@@ -21,13 +21,14 @@ struct cubix_star_file {
   struct cubix_star_table *table;
 };
 
-/** Write the file, whole or not at all: after a failure an older one of that name is untouched, and
- * another may be written.  Collective.
+/** Write the file completely or not at all: after a failure an older one of that name is untouched.
+ * Collective.
  *  Errors: CUBIX_EOUTPUT, the same on all ranks. */
 int cubix_mpi_star_file_write(const struct cubix_star_file *file, const char *path);
-/** Columns, numbers of facts (into number, which is written to) and tables back.  Collective: as
- * many stars as then, on any number of ranks.
- *  Errors: CUBIX_EINPUT for a file that is not there or holds something else; it names what. */
+/** Read columns, numbers of facts (into number, which is overwritten) and tables back.  Collective:
+ * as many stars as were written, on any number of ranks.
+ *  Errors: CUBIX_EINPUT for a file that does not exist or holds something else; the message names
+ *    it. */
 int cubix_mpi_star_file_read(struct cubix_star_file *file, const char *path);
 
 #endif

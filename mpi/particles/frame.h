@@ -1,4 +1,4 @@
-/* frame.h -- the frame on the sky that is found from the stars of all ranks. */
+/* frame.h -- the frame on the sky, found from the stars of all ranks. */
 #ifndef CUBIX_MPI_PARTICLES_FRAME_H
 #define CUBIX_MPI_PARTICLES_FRAME_H
 
@@ -10,9 +10,9 @@
 extern "C" {
 #endif
 
-/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical
- * for any number of ranks.
- *  @param slab all stars; without any column where nothing is to be found from them */
+/** Find centre, systemic velocity and orientation, and apply SelectRadius.  Collective;
+ * bit-identical on any number of ranks.
+ *  @param slab all stars; without any column if nothing has to be found from them */
 int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab);
 
 #ifdef __cplusplus

@@ -1,4 +1,4 @@
-/* frame_parts.h -- inside mpi/: the parts of frame_find.c. */
+/* frame_parts.h -- inside mpi/: what the files of the frame share. */
 #ifndef CUBIX_MPI_FRAME_PARTS_H
 #define CUBIX_MPI_FRAME_PARTS_H
 
@@ -17,18 +17,18 @@ static inline double cubix_relative(double r[3], const struct cubix_slab *slab, 
   return sqrt(cubix_dot(r, r));
 }
 
-/** 1 where centre, systemic velocity or axes are to be found from the stars, 0 where all are known
- * without them.  Local. */
+/** 1 if centre, systemic velocity or axes must be found from the stars, 0 if all are known without
+ * them.  Local. */
 int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cubix_snapshot *snapshot);
-/** Note in the slab's counts how many of this rank's stars SelectRadius has kept.  Collective.
- * Errors: CUBIX_EUSAGE: none on any rank. */
+/** Record in the slab's counts how many of this rank's stars SelectRadius has kept.  Collective.
+ *  Errors: CUBIX_EUSAGE: none on any rank. */
 int cubix_mpi_frame_count(struct cubix_slab *slab, const struct cubix_params *par, const double centre[3],
                           int64_t kept);
 /** The mean of the stars in an ever smaller sphere.  Collective.  Errors: CUBIX_EINPUT: no mass. */
 int cubix_mpi_frame_sphere(double centre[3], const struct cubix_slab *slab);
 /** Rows e1 (long), e2, e3 (spin side of the short axis): a proper rotation from the file's axes to
- * the body's; its radius and axis ratios go into the
- *  frame, whose centre and velocity are known.  Collective. */
+ * the body's; its radius and axis ratios go into the frame, whose centre and velocity are known.
+ * Collective. */
 int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const struct cubix_params *par,
                          const struct cubix_slab *slab);
 

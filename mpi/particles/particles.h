@@ -1,7 +1,8 @@
-/* particles.h -- the stars of all ranks: in memory where they fit, otherwise read again, chunk by
- * chunk, whenever they are wanted.
+/* particles.h -- the stars of all ranks: kept in memory if they fit, otherwise read again, chunk by
+ * chunk, whenever they are needed.
  *
- * main() uses it in this order: open, frame, fastest, place, then next until there is none. */
+ * The pipeline uses it in this order: open, frame, fastest, place, then next until there is
+ * none. */
 #ifndef CUBIX_MPI_PARTICLES_H
 #define CUBIX_MPI_PARTICLES_H
 
@@ -22,55 +23,56 @@ extern "C" {
 struct cubix_reader;
 
 struct cubix_particles {
-  struct cubix_slab *slab;        /* what the files say of themselves, and counts; its stars come and go */
+  struct cubix_slab *slab;        /* what the files state, and counts; its stars change from chunk to chunk */
   struct cubix_survey *survey;    /* of all ranks' stars, once they have been placed */
   size_t n_chunk;                 /* 1: all stars stay in memory */
   /* 1: slab and placement (with source) stay until close, and may be placed and painted again */
   int keep;
-  /* the particles' own */
+  /* private */
   struct cubix_reader *reader;
   struct cubix_placement *placement;
   const struct cubix_params *par;
   const struct cubix_frame *frame;
   const struct cubix_tables *tables;
   size_t next;
-  double n_record;                /* spaxels of a star in a placement, about */
-  struct cubix_occupancy *occupancy; /* of this rank's stars, from when the fastest is found until they are placed */
-  int told;                       /* 1: that its stars are fast */
+  double n_record;                /* records of a star in a placement, approximately */
+  struct cubix_occupancy *occupancy; /* of this rank's stars, while they are not placed */
+  int told;                       /* 1: the warning about fast stars has been given */
 };
 
-/** Look into the file(s), decide on chunks (SlabMemory), read what is needed first.  Collective.
- * @param[out] particles owned by the caller; borrows par */
+/** Examine the file(s), decide on chunks (SlabMemory), and read what is needed first.  Collective.
+ *  @param[out] particles owned by the caller; borrows par */
 int cubix_mpi_particles_open(struct cubix_particles **particles, const struct cubix_params *par);
-/** A set of particles of stars that the caller has, all of them in memory; they are copied.
- * Collective.  @param stars this rank's, in the order of ranks; in the file's frame
+/** Particles from stars that the caller has, all of them in memory; they are copied.  Collective.
+ *  @param stars of this rank, in rank order and in the file's frame
  *  @param[out] particles owned by the caller; borrows par */
 int cubix_mpi_particles_hold(struct cubix_particles **particles, const struct cubix_params *par,
                              const struct cubix_slab *stars);
-/** Centre, systemic velocity and orientation; SelectRadius is applied.  Collective; bit-identical
- * for any number of ranks.
+/** Find centre, systemic velocity and orientation, and apply SelectRadius.  Collective;
+ * bit-identical on any number of ranks.
  *  @param[out] frame must outlive the particles */
 int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_frame *frame);
 /** Largest |v| along the line of sight of the stars that will be painted [km/s].  Collective.
- * Errors: CUBIX_EINPUT: beyond that of light. */
+ *  Errors: CUBIX_EINPUT: above the speed of light. */
 int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins,
                                 const struct cubix_scene *scene);
-/** Find the spaxel of every star, fill maps and account of the cube (this rank's part), and survey
- * all.  Collective.  @param tables must outlive the particles */
+/** Find the spaxel of every star, fill maps and budget of the cube (this rank's part), and survey
+ * all.  Collective.
+ *  @param tables must outlive the particles */
 int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cube *cube,
                               const struct cubix_tables *tables);
-/** This rank's next chunk of placed stars; NULL after the last, and the stars are given up.
- * Collective: all ranks have as many, some perhaps empty.
+/** This rank's next chunk of placed stars; NULL after the last, and then the stars are freed.
+ * Collective: all ranks have equally many chunks, some perhaps empty.
  *  @param[out] placement borrowed until the next call */
 int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cubix_particles *particles);
-/** Bring chunk c's stars, with all columns, into the slab and to the sky; where all stay they are
- * there.  Collective. */
+/** Bring the stars of chunk c, with all columns, into the slab and into the sky frame; if all stars
+ * stay in memory they are there already.  Collective. */
 int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c);
-/** Rows of this rank that are in memory at a time, and of all chunks.  Local. */
+/** Number of rows of this rank that are in memory at a time, and of all its chunks.  Local. */
 size_t cubix_mpi_particles_rows(const struct cubix_particles *particles, size_t *all);
 void cubix_mpi_particles_close(struct cubix_particles *particles);
 
-/** Make a survey of this rank's stars that of all ranks'.  Collective. */
+/** Turn a survey of this rank's stars into that of all ranks.  Collective. */
 void cubix_mpi_survey_sum(struct cubix_survey *survey);
 
 #ifdef __cplusplus

@@ -5,7 +5,7 @@
  * is that many rows of every rank's share, from c times as many on: every rank can tell which
  * members a chunk touches on any rank, opens those, and reads in pieces of CUBIX_READER_PIECE rows
  * (reader_rows.c), all quantities of a piece together, so that wind cells are dropped and units
- * converted on the way and no more than 14 MiB are needed beside the slab (slab_convert.c).
+ * converted on the way and no more than 14 MiB are needed beside the slab (reader_convert.c).
  * A rank that finds something wrong keeps to the order of pieces, for others may read for it or
  * wait for what it reads, and says so at the end of the member: nobody hangs. */
 #include "mpi/particles/reader.h"

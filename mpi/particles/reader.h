@@ -1,4 +1,5 @@
-/* reader.h -- inside mpi/: the stars of the file(s), each rank's share, chunk by chunk, as often as one likes. */
+/* reader.h -- inside mpi/: each rank's share of the stars in the file(s), chunk by chunk, as often
+ * as needed. */
 #ifndef CUBIX_MPI_READER_H
 #define CUBIX_MPI_READER_H
 
@@ -20,21 +21,22 @@ struct cubix_reader {
   struct cubix_reader_state *state;       /* the reader's own */
 };
 
-/** Look into the file(s).  Collective.  @param[out] reader owned by the caller; @param[out] slab
- * likewise: what the files say of themselves, and no stars yet */
+/** Examine the file(s).  Collective.
+ *  @param[out] reader owned by the caller
+ *  @param[out] slab likewise: what the files state, and no stars yet */
 int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par);
 /** Rows of this rank's share in chunk c.  Local. */
 size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
-/** Chunk c into those columns of the slab that there is room for; it then holds the chunk's stars,
- * in physical units, in the file's frame.  Collective.
- *  Errors: CUBIX_EINPUT: a number that makes no sense, or data that are not there. */
+/** Read chunk c into those columns of the slab that are allocated; it then holds the chunk's stars,
+ * in physical units and in the file's frame.  Collective.
+ *  Errors: CUBIX_EINPUT: a number that makes no sense, or data that do not exist. */
 int cubix_mpi_reader_read(struct cubix_reader *reader, size_t c);
-/** What reading takes beside the slab.  Local. */
+/** Bytes that reading takes beside the slab.  Local. */
 double cubix_mpi_reader_bytes(double n_row);
 void cubix_mpi_reader_close(struct cubix_reader *reader);
 
-/** What rank 0 found in the files, to all ranks.  Collective.  @param[in,out] sim rank 0's; on the
- * others owned by the caller */
+/** Send what rank 0 found in the files to all ranks.  Collective.
+ *  @param[in,out] sim rank 0's; on the others owned by the caller */
 int cubix_mpi_simfile_share(struct cubix_simfile **sim);
 
 #endif

@@ -35,27 +35,29 @@ struct cubix_reader_state {
   int relayed[CUBIX_N_FIELD];             /* 1: read by reads_for, 0: by every rank itself */
 };
 
-/** Who reads for whom.  Collective. */
+/** Decide which rank reads for which.  Collective. */
 void cubix_mpi_reader_divide(struct cubix_reader *reader);
-/** Open the datasets of a member that are wanted.  Local.  @param file open  Errors: CUBIX_EINPUT. */
+/** Open the datasets of a member that are wanted.  Local.
+ *  @param file open
+ *  Errors: CUBIX_EINPUT. */
 int cubix_mpi_reader_go(struct cubix_reader *reader, int member, hid_t file);
-/** What ranks send to each other, in which precision: only what all have found alike, else each
- * reads by itself, in double precision.  Collective, when all
- *  have opened a member: nodes may see different files, and who is waited for must know. */
+/** Agree on what ranks send to each other, and in which precision: only data that all have found
+ * alike; otherwise each rank reads by itself, in double precision.  Collective, once all have
+ * opened a member: nodes may see different files, and all must know which rank will send. */
 void cubix_mpi_reader_agree(struct cubix_reader *reader);
-/** Rows of this rank's piece p of the open member, into state->piece.  To be called by all ranks
- * with the same fields and pieces in the same order,
- *  whatever has failed before: some may read for others.  Errors: CUBIX_EINPUT, on the rank that
- *  wants the rows. */
+/** Read this rank's piece p of the open member into state->piece.  All ranks must call it with the
+ * same fields and pieces in the same order, even after a failure, because some may read for others.
+ *  Errors: CUBIX_EINPUT, on the rank that wants the rows. */
 int cubix_mpi_reader_fetch(struct cubix_reader *reader, int member, enum cubix_field field, hsize_t p);
 /** Close the datasets.  Local. */
 void cubix_mpi_reader_leave(struct cubix_reader *reader);
 
-/** Where a quantity goes: a column of the slab, NULL where there is no room for it.  Local. */
+/** The column of the slab for a quantity; NULL if it is not allocated.  Local. */
 double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field);
 /** Append the stars of the piece in state->piece to the slab, in physical units; wind cells are
  * dropped.  Local.
- *  @param member_row of the member, at which the piece begins  @param n rows
+ *  @param member_row of the member, at which the piece begins
+ *  @param n rows
  *  Errors: CUBIX_EINPUT: a number that makes no sense, with its row and its bounds. */
 int cubix_piece_keep(struct cubix_reader *reader, int member, hsize_t member_row, size_t n);
 

@@ -1,5 +1,5 @@
-/* star_check.h -- inside mpi/: whether numbers make stars.  One rule for a file's, for the arrays
- * that open a chain, and for values that are put. */
+/* star_check.h -- inside mpi/: whether numbers can be stars.  The same rules hold for files, for
+ * the arrays that open a chain, and for values that are put. */
 #ifndef CUBIX_MPI_STAR_CHECK_H
 #define CUBIX_MPI_STAR_CHECK_H
 
@@ -11,17 +11,19 @@
 /* [km/s] */
 static inline double cubix_star_speed(const double v[3]) { return sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]); }
 
-/** The numbers of one quantity, in internal units: within its bounds, and none faster than light.
- * Local.
- *  @param name  what to call it in messages  @param x [n_star][n_c]  @param code  status of a refusal
- */
+/** Check the numbers of one quantity, in internal units: within its bounds, and no velocity faster
+ * than light.  Local.
+ *  @param name for messages
+ *  @param x [n_star][n_c]
+ *  @param code status of a refusal */
 int cubix_star_check(const char *name, enum cubix_field field, const double *x, size_t n_star, int code);
-/** That the stars of all ranks are no further apart than the side of a periodic box, which would
- * fold them.  Collective.
- *  @param low, high [3]  this rank's range; INFINITY and -INFINITY without stars  @param box  [kpc]
- *  0: there is none  @param code  status of a refusal */
+/** Check that the stars of all ranks are no further apart than the side of a periodic box, which
+ * would fold them.  Collective.
+ *  @param low, high [3] this rank's range; INFINITY and -INFINITY without stars
+ *  @param box [kpc] 0: there is none
+ *  @param code status of a refusal */
 int cubix_mpi_star_extent_check(const double low[3], const double high[3], double box, int code);
-/** The same of positions [n_star][3], wherever in the box.  Collective. */
+/** The same for positions [n_star][3], anywhere in the box.  Collective. */
 int cubix_mpi_star_box_check(const double *position, size_t n_star, double box, int code);
 
 #endif

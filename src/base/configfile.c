@@ -1,4 +1,4 @@
-/* configfile.c -- the one door to libconfig: a text file with what it includes.
+/* configfile.c -- a text file with what it includes, read through libconfig.
  *
  * libconfig opens an included file itself.  It waits for ever for the writer of a FIFO, ends the
  * whole process where a read fails (of a folder, with version 1.5), and does not say which file is

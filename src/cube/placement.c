@@ -1,5 +1,5 @@
 /* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel:
- * Deposit nearest (the others: placement_spread.c).
+ * Deposit nearest (the others: placement_smooth.c).
  *
  * A first pass through the slab finds every star's spaxel and counts.  The second goes through it
  * in chunks that stay in the cache.  Each of a chunk's stars is placed on the library's grid and

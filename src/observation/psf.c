@@ -14,7 +14,7 @@
  *             FWHM: FWHM_bar times FWHM, channel by channel
  *   tangent   f_dot_s += m_s sum_p (K_(s-p) p_dot_p + K_dot_(s-p) p_p)
  * They are those of the sums above: that forward sets the noise of the transforms to 0
- * (psf_convolve.c) is no part of them.  dK sums to 0 as K sums to 1 (instrument_psf.c).  A file's
+ * (psf_convolve.c) is no part of them.  dK sums to 0 as K sums to 1 (psf_kernel.c).  A file's
  * kernel has no parameter, and no PSF neither: their derivatives are 0.
  * All run through one job (psf_parts.h), a group of channels at a time; beyond the cubes there is
  * the work space of each thread, two images of LANE channels at most.  Sums over channels are added

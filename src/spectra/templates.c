@@ -6,7 +6,7 @@
  * must be broadened (doc/math.md section 6); the broadened values and their spline curvatures as
  * template rows; with SspInterpolation pchip also the rows of d/dlog age; the light of every row in
  * the band; and a table from wavelength to interval. Everything is prepared in float64 and stored
- * as cubix_real (model_rows.c).
+ * as cubix_real (template_rows.c).
  *
  * A model whose library is kept can be made again for another redshift, LSF or library without
  * reading: the same points, the same arrays. */

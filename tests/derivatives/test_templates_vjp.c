@@ -1,4 +1,4 @@
-/* test_model_vjp.c -- derivatives of the template rows: the pieces (splines, LSF, monotone slopes,
+/* test_templates_vjp.c -- derivatives of the template rows: the pieces (splines, LSF, monotone slopes,
  * curves), the whole model, and models made again.
  *
  * The model's own files are compiled here with cubix_real = double.  The library: lines and ripples
