@@ -5,31 +5,21 @@
  *
  * Cargoes are small here (50 stars, 250 values; sums of 13 spaxels, results of 128:
  * tests/Makefile.inc), so that little work has many of them. */
-#include <omp.h>
-#include <stdlib.h>
-#include <string.h>
+#define LAB_N_X 12
+#define LAB_N_Y 20
+#define LAB_FIRST_AGE 2            /* the first two rows are not in use */
+#include "tests/histogram_lab.h"
 
-#include "base/error.h"
-#include "tests/check.h"
 #include "cuda/multiply.h"
 #include "tests/cuda/gpu_lab.h"
 #include "engine/device.h"
-#include "histogram/multiply.h"
 
-enum { N_Z = 3, N_AGE = 7, N_ROW = N_Z * N_AGE, N_NODE = 26, N_X = 12, N_Y = 20, N_SPAXEL = N_X * N_Y, N_LAMBDA = 250 };
+enum { N_NODE = 26, N_LAMBDA = 250 };
 
-static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., -0.5, 0., 0.5, 0.8, 1.1 };
-static const struct cubix_tables tables = {
-  .n_z = N_Z, .n_age = N_AGE, .n_row = N_ROW, .log_z = log_z, .log_age = log_age, .n_x = N_X, .n_y = N_Y
-};
-static const struct cubix_nodes nodes = { .n = N_NODE, .reach = 200., .step = 20. };
 static struct cubix_params *params;
 
-/* ---- a basis of numbers between 1 and 2, without basis.c: tiles that are mapped, or read into the
- * buffer, or missing -------------------- */
+/* ---- a basis whose tiles are mapped, or read into the buffer, or missing --------------------- */
 
-static float *mapped[3];
-static int missing_tile = -1;
 static int32_t slot[N_ROW];
 static struct cubix_basis basis = { .nodes = { N_NODE, 200., 20. },
                                     .n_row = N_ROW,
@@ -37,30 +27,6 @@ static struct cubix_basis basis = { .nodes = { N_NODE, 200., 20. },
                                     .n_template = N_ROW - 2,
                                     .n_lambda = N_LAMBDA,
                                     .n_tile = 3 };
-
-size_t cubix_basis_tile_size(const struct cubix_basis *b)
-{
-  return (size_t)b->n_template * (size_t)b->nodes.n * CUBIX_TILE;
-}
-
-static float d_of(int t, int node, int channel)
-{
-  return channel >= N_LAMBDA
-             ? 0.f
-             : 1.f + (float)((unsigned)(t * 7919 + node * 104729 + channel * 1299709) * 2654435761u >> 16) / 65536.f;
-}
-
-int cubix_basis_tile(const struct cubix_basis *b, int i, float *buffer, const float **tile)
-{
-  int status = CUBIX_OK;
-  CUBIX_CHECK(i != missing_tile, CUBIX_EINPUT, "no tile %d", i);
-  *tile = mapped[i] ? mapped[i] : buffer;
-  for (int t = 0; t < b->n_template && !mapped[i]; t++)
-    for (int j = 0; j < N_NODE; j++)
-      for (int k = 0; k < CUBIX_TILE; k++) buffer[(t * N_NODE + j) * CUBIX_TILE + k] = d_of(t, j, i * CUBIX_TILE + k);
-done:
-  return status;
-}
 
 /* Map tile 1 only. */
 static void make_basis(void)
@@ -70,68 +36,27 @@ static void make_basis(void)
   for (int t = 0; t < N_ROW; t++) slot[t] = t < 2 ? -1 : N_ROW - 1 - t;
   float *room = cubix_alloc(cubix_basis_tile_size(&basis), sizeof *room);
   if (!room || cubix_basis_tile(&basis, 1, room, &tile)) abort();
-  mapped[1] = room;
+  mapped_tile[1] = room;
 }
 
 /* ---- a small galaxy -------------------------------------------------------------------------- */
 
-/* n stars: half of them in spaxel 20, none in every third; some at and beyond the grid's ends;
- * masses over `decades`; not in rows 0 and 1. */
-static struct cubix_placement *stars(size_t n, double decades)
-{
-  struct cubix_placement *p = NULL;
-  if (cubix_placement_init(&p, N_SPAXEL, n)) abort();
-  for (size_t s = 0, i = 0; s <= N_SPAXEL; s++) {
-    p->start[s] = i;
-    if (s >= N_SPAXEL - 2) i = n;
-    else if (s % 3 != 1) i += s == 20 ? n / 2 : n / 400;
-  }
-  for (size_t i = 0; i < n; i++) {
-    static const double edge[] = { -200., 200., -200.0000001, 200.0000001, 1e9, -1e9, 0., 180., -180. };
-    struct cubix_star *star = &p->star[i];
-    star->mass_formed = 1e4 * pow(10., -decades * uniform());
-    star->velocity = i % 10 ? 500. * (uniform() - 0.5) : edge[i / 10 % 9];
-    star->iz = (int16_t)(uniform() * (N_Z - 1));
-    star->ia = (int16_t)(2 + uniform() * (N_AGE - 3));
-    star->f_z = i % 7 ? uniform() : (double)(i % 2);
-    star->f_age = i % 11 ? uniform() : (double)(i % 2);
-  }
-  return p;
-}
-
-static int32_t *scale_of(const struct cubix_placement *p)
+static int32_t *exponent_of(const struct cubix_placement *p)
 {
   static int32_t exponent[N_SPAXEL];
-  uint64_t count[N_SPAXEL] = { 0 };
-  double heaviest[N_SPAXEL] = { 0 };
-  for (size_t s = 0; s < N_SPAXEL; s++)
-    for (size_t i = p->start[s]; i < p->start[s + 1]; i++) {
-      count[s]++;
-      heaviest[s] = check_worst(heaviest[s], p->star[i].mass_formed);
-    }
-  cubix_histogram_scale(exponent, count, heaviest, N_SPAXEL);
+  scale_of(exponent, p);
   return exponent;
 }
 
 static struct cubix_histogram *histogram_of(const struct cubix_placement *p)
 {
   struct cubix_histogram *h = NULL;
-  if (cubix_histogram_build(&h, &nodes, scale_of(p), p, &tables)) abort();
+  if (cubix_histogram_build(&h, &nodes, exponent_of(p), p, &tables)) abort();
   return h;
 }
 
-static int same_histogram(const struct cubix_histogram *a, const struct cubix_histogram *b)
-{
-  size_t n = a->start[a->n_spaxel];
-  return a->n_spaxel == b->n_spaxel && a->n_value == b->n_value &&
-         !memcmp(a->start, b->start, sizeof *a->start * (a->n_spaxel + 1)) &&
-         !memcmp(a->block, b->block, sizeof *a->block * n) &&
-         !memcmp(a->value, b->value, sizeof *a->value * a->n_value) &&
-         !memcmp(a->exponent, b->exponent, sizeof *a->exponent * a->n_spaxel);
-}
-
 /* A cube of channels first .. first + n - 1; there was 7 in every voxel. */
-static struct cubix_cube *cube_of(int first, int n)
+static struct cubix_cube *full_cube(int first, int n)
 {
   struct cubix_cube *cube = calloc(1, sizeof *cube);
   if (!cube || !(cube->flux = malloc(sizeof *cube->flux * N_SPAXEL * (size_t)(n + 1)))) abort();
@@ -170,7 +95,7 @@ static void test_deposit(void)
       struct cubix_placement *p = stars(row[r].n, row[r].decades);
       struct cubix_histogram *cpu = histogram_of(p), *gpu = NULL;
       cuda_on_cpu.n_launch = 0;
-      CHECK_IS(dev->ops->fill(dev, &gpu, &nodes, scale_of(p), p, &tables), ==, CUBIX_OK);
+      CHECK_IS(dev->ops->fill(dev, &gpu, &nodes, exponent_of(p), p, &tables), ==, CUBIX_OK);
       CHECK_IS(cuda_on_cpu.n_launch > 0, ==, row[r].n > 0);
       REQUIRE(gpu);
       CHECK(same_histogram(gpu, cpu));
@@ -196,13 +121,13 @@ static void test_deposit_memory(void)
   struct cubix_histogram *want = histogram_of(p), *got = NULL;
   struct cubix_device *dev = open_gpu(params);
   for (cuda_on_cpu.memory = 40000; cuda_on_cpu.memory > 12200; cuda_on_cpu.memory -= 5000) {
-    CHECK_IS(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables), ==, CUBIX_OK);
+    CHECK_IS(dev->ops->fill(dev, &got, &nodes, exponent_of(p), p, &tables), ==, CUBIX_OK);
     CHECK(same_histogram(got, want));
     cubix_histogram_free(got);
     got = NULL;
   }
   cuda_on_cpu.memory = 10000;
-  CHECK_IS(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &tables), ==, CUBIX_EDEVICE);
+  CHECK_IS(dev->ops->fill(dev, &got, &nodes, exponent_of(p), p, &tables), ==, CUBIX_EDEVICE);
   CHECK(!got);
   CHECK_SAYS(cubix_error_message(), "stand-in GPU 0");
   CHECK_SAYS(cubix_error_message(), "MiB needed");
@@ -211,7 +136,7 @@ static void test_deposit_memory(void)
   cuda_on_cpu.memory = memory;
   struct cubix_tables pchip = tables;
   pchip.pchip = 1;
-  CHECK_IS(dev->ops->fill(dev, &got, &nodes, scale_of(p), p, &pchip), ==, CUBIX_EFAIL);
+  CHECK_IS(dev->ops->fill(dev, &got, &nodes, exponent_of(p), p, &pchip), ==, CUBIX_EFAIL);
   CHECK_SAYS(cubix_error_message(), "direct method");
   cubix_error_clear();
   cubix_device_close(dev);
@@ -230,9 +155,9 @@ static void test_multiply(void)
   size_t memory = cuda_on_cpu.memory;
   struct cubix_placement *p = stars(4000, 3);
   struct cubix_histogram *h = histogram_of(p);
-  struct cubix_cube *whole = cube_of(0, 250);
+  struct cubix_cube *whole = full_cube(0, 250);
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
-    struct cubix_cube *cpu = cube_of(row[r].first, row[r].n), *gpu[4];
+    struct cubix_cube *cpu = full_cube(row[r].first, row[r].n), *gpu[4];
     CHECK_IS(cubix_multiply(cpu, h, &basis, 1e-3), ==, CUBIX_OK);
     for (int way = 0; way < 4; way++) {
       struct cubix_device *dev = open_gpu(params);
@@ -240,7 +165,7 @@ static void test_multiply(void)
       cuda_on_cpu.memory = row[r].memory ? row[r].memory : memory;
       cuda_on_cpu.n_launch = 0, cuda_on_cpu.largest_locked = 0;
       if (way / 2) CHECK_IS(dev->ops->keep(dev, &basis), ==, CUBIX_OK);
-      gpu[way] = cube_of(row[r].first, row[r].n);
+      gpu[way] = full_cube(row[r].first, row[r].n);
       CHECK_IS(dev->ops->multiply(dev, gpu[way], h, &basis, 1e-3), ==, CUBIX_OK);
       double locked = 3. * (double)cuda_on_cpu.largest_locked,
              planned = dev->ops->locked_bytes(N_SPAXEL, row[r].n, 4. * (double)cubix_basis_tile_size(&basis), 0);
@@ -272,7 +197,7 @@ static void test_keep(void)
   struct cubix_placement *p = stars(800, 3);
   struct cubix_histogram *h = histogram_of(p);
   struct cubix_basis other = basis;
-  struct cubix_cube *cpu = cube_of(0, 250), *gpu;
+  struct cubix_cube *cpu = full_cube(0, 250), *gpu;
   struct cubix_device *dev = open_gpu(params);
   CHECK_IS(cubix_multiply(cpu, h, &basis, 1), ==, CUBIX_OK);
   for (int turn = 0; turn < 4; turn++) {
@@ -280,13 +205,13 @@ static void test_keep(void)
     CHECK_IS(dev->ops->keep(dev, turn == 0 ? &other : turn == 1 ? &basis : turn == 2 ? NULL : &basis), ==, CUBIX_OK);
     if (turn == 2) CHECK_IS(cuda_on_cpu.n_live, ==, live - 1);
     if (turn == 3) missing_tile = 1;           /* it is there: nobody asks for it again */
-    gpu = cube_of(0, 250);
+    gpu = full_cube(0, 250);
     CHECK_IS(dev->ops->multiply(dev, gpu, h, &basis, 1), ==, CUBIX_OK);
     CHECK_CLOSE(apart(gpu, cpu), 0, 1e-6);
     cubix_cube_free(gpu);
   }
   CHECK_IS(dev->ops->keep(dev, &basis), ==, CUBIX_EINPUT);
-  gpu = cube_of(0, 250);
+  gpu = full_cube(0, 250);
   CHECK_IS(dev->ops->multiply(dev, gpu, h, &basis, 1), ==, CUBIX_EINPUT);
   CHECK_SAYS(cubix_error_message(), "no tile 1");
   missing_tile = -1;
@@ -312,7 +237,7 @@ static void test_plain(void)
   enum { SIZE = N_SPAXEL * CUBIX_TILE };
   struct cubix_placement *p = stars(6000, 4);
   struct cubix_histogram *h = histogram_of(p);
-  struct cubix_cube *tiled = cube_of(96, 96);
+  struct cubix_cube *tiled = full_cube(96, 96);
   struct cubix_device *dev = open_gpu(params);
   size_t n_block = h->start[N_SPAXEL];
   struct cubix_cuda_plain_block *block = calloc(n_block, sizeof *block);
@@ -326,7 +251,8 @@ static void test_plain(void)
         double mass = (double)h->value[from->at + (size_t)j] * ldexp(1e-3, -h->exponent[s]);
         weight[from->at + (size_t)j] = (float)mass;
         for (int k = 0; k < CUBIX_TILE; k++)
-          exact[s * CUBIX_TILE + (size_t)k] += mass * (double)d_of(slot[from->row], from->node + j, CUBIX_TILE + k);
+          exact[s * CUBIX_TILE + (size_t)k] +=
+              mass * (double)d_of(&basis, slot[from->row], from->node + j, CUBIX_TILE + k);
       }
     }
   for (size_t i = 0; i < SIZE; i++) out[i] = 7;
@@ -335,7 +261,8 @@ static void test_plain(void)
   if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking)) abort();
   void *gpu[5] = { to_gpu(h->start, (N_SPAXEL + 1) * sizeof *h->start), to_gpu(block, n_block * sizeof *block),
                    to_gpu(weight, h->n_value * sizeof *weight),
-                   to_gpu(mapped[1], cubix_basis_tile_size(&basis) * sizeof(float)), to_gpu(out, SIZE * sizeof *out) };
+                   to_gpu(mapped_tile[1], cubix_basis_tile_size(&basis) * sizeof(float)),
+                   to_gpu(out, SIZE * sizeof *out) };
   CHECK_IS(cudaDeviceSynchronize(), ==, cudaSuccess);               /* the stream does not wait for such copies */
   const struct cubix_cuda_plain of = { N_SPAXEL, N_NODE, gpu[0], gpu[1], gpu[2] };
   CHECK_IS(cubix_cuda_tile_plain(&of, gpu[3], gpu[4], stream), ==, cudaSuccess);
@@ -383,18 +310,18 @@ done:
 static void test_failures(void)
 {
   struct cubix_placement *p = stars(60, 3);
-  int32_t *exponent = scale_of(p);
-  struct cubix_cube *want = cube_of(192, 58);
+  int32_t *exponent = exponent_of(p);
+  struct cubix_cube *want = full_cube(192, 58);
   omp_set_num_threads(1);
   for (int kind = 0; kind < 3; kind++) {       /* calls, calls with work done late, allocations */
     int n_error = 0, n_ignored = 0;
     cuda_on_cpu.lazy = kind == 1;
     cuda_on_cpu.n_call = n_alloc = 0;
     cubix_cube_free(want);
-    want = cube_of(192, 58);
+    want = full_cube(192, 58);
     CHECK_IS(paint(p, exponent, want), ==, CUBIX_OK);
     for (long n = kind == 2 ? n_alloc : cuda_on_cpu.n_call, i = 1; i <= n; i++) {
-      struct cubix_cube *cube = cube_of(192, 58);
+      struct cubix_cube *cube = full_cube(192, 58);
       cuda_on_cpu.n_call = n_alloc = 0;
       if (kind == 2) fail_alloc_at = n_alloc + i;
       else cuda_on_cpu.fail_at = i;
@@ -436,12 +363,12 @@ static void test_limits(void)
     const char *why;
   } row[] = { { 1, 20, "not a multiple of 96" }, { 192, 59, "templates have 250" } };
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
-    struct cubix_cube *cube = cube_of(row[r].first, row[r].n);
+    struct cubix_cube *cube = full_cube(row[r].first, row[r].n);
     CHECK_IS(dev->ops->multiply(dev, cube, h, &basis, 1), ==, CUBIX_EFAIL);
     CHECK_SAYS(cubix_error_message(), row[r].why);
     cubix_cube_free(cube);
   }
-  struct cubix_cube *cube = cube_of(0, 250);
+  struct cubix_cube *cube = full_cube(0, 250);
   h->nodes.step = 21;
   CHECK_IS(dev->ops->multiply(dev, cube, h, &basis, 1), ==, CUBIX_EFAIL);
   CHECK_SAYS(cubix_error_message(), "every 21 km/s");
@@ -485,7 +412,7 @@ int main(int argc, char **argv)
     CASE(test_failures());
     CASE(test_limits());
   }
-  free(mapped[1]);
+  free(mapped_tile[1]);
   cubix_params_free(params);
   return check_done();
 }

@@ -5,13 +5,13 @@
  * Chunks are small here (100 stars, 20 spectra, 40 stars that make a run deep: tests/Makefile.inc),
  * so that a few hundred stars show what millions do on a GPU.  src/engine/device.c is compiled anew
  * as well, as in a build with CUDA. */
-#include <hdf5.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "tests/check.h"
 #include "tests/cuda/gpu_lab.h"
+#include "tests/library_lab.h"
 #include "engine/device.h"
 #include "instrument/instrument.h"
 #include "spectra/templates.h"
@@ -23,33 +23,11 @@ enum { N_Z = 3, N_AGE = 5, N_WAVE = 700, N_STAR = 900 };
 enum sampling { UNIFORM, MIXED };
 static const char *const library[] = { "test_cuda_on_cpu_uniform.hdf5", "test_cuda_on_cpu_mixed.hdf5" };
 
-static void put_text(hid_t where, const char *name, const char *text)
-{
-  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-  H5Tset_size(type, strlen(text) + 1);
-  hid_t attribute = H5Acreate(where, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  H5Awrite(attribute, type, text);
-  H5Aclose(attribute);
-  H5Sclose(space);
-  H5Tclose(type);
-}
-
-static void put_table(hid_t file, const char *name, const char *unit, int n_dim, const hsize_t *dim, const double *x)
-{
-  hid_t space = H5Screate_simple(n_dim, dim, NULL);
-  hid_t set = H5Dcreate(file, name, H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, x);
-  put_text(set, "unit", unit);
-  H5Dclose(set);
-  H5Sclose(space);
-}
-
 /* A continuum with lines, smooth in age and metallicity; 4600 .. 5300 AA, evenly or in steps of 0.6, 2.5 and 0.9 AA. */
 static void write_library(enum sampling sampling)
 {
   static double wave[N_WAVE], width[N_WAVE], luminosity[N_Z * N_AGE][N_WAVE];
   const double metallicity[N_Z] = { 0, 0.008, 0.03 }, age[N_AGE] = { 0, 0.01, 0.3, 2, 13 };
-  const hsize_t n_z = N_Z, n_age = N_AGE, n_wave = N_WAVE, all[3] = { N_Z, N_AGE, N_WAVE };
   for (int i = 0; i < N_WAVE; i++)
     wave[i] = i == 0 ? 4600 : wave[i - 1] + (sampling == UNIFORM ? 1 : i < 250 ? 0.6 : i < 400 ? 2.5 : 0.9);
   for (int t = 0; t < N_Z * N_AGE; t++)
@@ -58,15 +36,8 @@ static void write_library(enum sampling sampling)
       luminosity[t][i] = 1e30 * exp(-1.5 * a + 0.2 * z) * pow(x / 5000, z - a) *
                          (1 - 0.8 * exp(-pow((x - 4861) / (3 + a), 2)) + 3 * exp(-pow((x - 5007) / 1.5, 2)));
     }
-  hid_t file = H5Fcreate(library[sampling], H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  put_text(file, "CubixFile", "ssp");
-  put_text(file, "Name", "test");
-  put_table(file, "/Metallicity", "mass fraction", 1, &n_z, metallicity);
-  put_table(file, "/Age", "Gyr", 1, &n_age, age);
-  put_table(file, "/Wavelength", "AA", 1, &n_wave, wave);
-  put_table(file, "/LsfFwhm", "AA", 1, &n_wave, width);
-  put_table(file, "/Luminosity", "erg/s/AA/Msun", 3, all, &luminosity[0][0]);
-  H5Fclose(file);
+  const struct lab_library lab = { N_Z, N_AGE, N_WAVE, metallicity, age, wave, width, &luminosity[0][0] };
+  lab_library_write(library[sampling], &lab);
 }
 
 /* ---- a small scene --------------------------------------------------------------------------- */

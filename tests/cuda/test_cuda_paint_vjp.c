@@ -4,6 +4,8 @@
  *
  * A cargo has 13 stars here and one spectrum or a few (tests/Makefile.inc), so that 90 stars need many.
  */
+#define LAB_N_SPAXEL 7
+#define LAB_N_STAR 90
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,111 +14,25 @@
 #include "tests/check.h"
 #include "tests/cuda/gpu_lab.h"
 #include "engine/device.h"
-#include "math/spline.h"
 #include "physics/paint_vjp.h"
-#include "physics/pixel.h"
+#include "tests/paint_lab.h"
 
-enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 7, N_STAR = 90, N_MOST = 700 };
-
-static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., 0.5, 1. };
 static size_t start[N_SPAXEL + 1] = { 0, 0, 1, 1, 7, 76, N_STAR, N_STAR }, none[N_SPAXEL + 1],
                                one[N_SPAXEL + 1] = { 0, 0, 0, 1, 1, 1, 1, 1 };
-static double knot[N_MOST], edge[N_MOST], light[N_ROW];
-static int32_t first[1] = { 0 };
-static struct cubix_star star[N_STAR];
 enum backend { CPU, CUDA, N_BACKEND };
 static struct cubix_params *params[N_BACKEND];
 
 /* ---- a model, stars, cubes ------------------------------------------------------------------- */
 
-/* Knots from 4000 AA on, `spacing` apart, stretched by up to `wobble` of it; channels of `step` from `blue` on. */
-struct setting { int n_knot, n_lambda, is_spline, pchip; double spacing, wobble, blue, step; };
 static const struct setting settings[] = {
-  { 400, 200, 1, 0, 0.9, 0,   4150, 1.25 },
-  { 300, 130, 1, 1, 1.2, 0.8, 4200, 1.25 },
-  { 110, 203, 0, 0, 8,   0.1, 4300, 1.5 },    /* several channels to an interval */
-  { 600,  17, 1, 0, 0.9, 0.3, 4100, 21 },     /* many intervals to a channel; a few rows to a cargo */
-  { 100, 160, 1, 1, 1.1, 0,   4040, 1.25 },   /* beyond both ends */
-  { 30,    1, 0, 1, 1.1, 0.5, 4097, 1.25 },
+  { "spline",                 400, 200, 1, 0, 0, 0.9, 0,   4150, 1.25 },
+  { "uneven knots, pchip",    300, 130, 1, 1, 0, 1.2, 0.8, 4200, 1.25 },
+  { "several channels to an interval", 110, 203, 0, 0, 0, 8, 0.1, 4300, 1.5 },
+  { "many intervals to a channel", 600, 17, 1, 0, 0, 0.9, 0.3, 4100, 21 },   /* a few rows to a cargo */
+  { "beyond both ends",       100, 160, 1, 1, 1, 1.1, 0,   4040, 1.25 },
+  { "one channel",            30,    1, 0, 1, 0, 1.1, 0.5, 4097, 1.25 },
 };
 enum { N_SETTING = sizeof settings / sizeof *settings };
-
-static struct cubix_tables make_view(const struct setting *s)
-{
-  struct cubix_tables v = { .n_z = N_Z,
-                            .n_age = N_AGE,
-                            .pchip = s->pchip,
-                            .log_z = log_z,
-                            .log_age = log_age,
-                            .n_row = s->pchip ? N_ROW : N_ROW / 2,
-                            .n_knot = s->n_knot,
-                            .row_stride = 2 * (s->n_knot + 1),
-                            .knot = knot,
-                            .n_cell = 1,
-                            .cell_origin = 4000,
-                            .cell_per_AA = 1e-9,
-                            .first = first,
-                            .n_lambda = s->n_lambda,
-                            .edge = edge,
-                            .one_plus_z = 1.02,
-                            .star_scale = 0.37,
-                            .light = light,
-                            .n_x = N_SPAXEL,
-                            .n_y = 1 };
-  struct cubix_spline spline = { 0 };
-  double(*f)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *f),
-  (*m)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *m);
-  cubix_real *row = calloc((size_t)v.n_row * (size_t)v.row_stride, sizeof *row);
-  for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
-  for (int k = 0; k <= s->n_lambda; k++) edge[k] = s->blue + s->step * k;
-  CHECK_IS(cubix_spline_init(&spline, knot, s->n_knot), ==, CUBIX_OK);
-  for (int r = 0; r < v.n_row; r++) {
-    for (int i = 0; i < s->n_knot; i++)
-      for (int l = 0; l < CUBIX_LANES; l++) f[i][l] = 1 + r + 0.5 * sin(0.3 * i + r) + 0.02 * uniform();
-    if (s->is_spline) cubix_spline_curvature(&spline, (const double (*)[CUBIX_LANES])f, m);
-    for (int i = 0; i < s->n_knot; i++) {
-      row[(size_t)r * (size_t)v.row_stride + 2 * (size_t)i] = (cubix_real)f[i][0];
-      row[(size_t)r * (size_t)v.row_stride + 2 * (size_t)i + 1] = (cubix_real)m[i][0];
-    }
-  }
-  v.row = row;
-  cubix_spline_free(&spline);
-  free(f);
-  free(m);
-  return v;
-}
-
-/* Stars all over the grid, on its nodes too; one without mass, some so fast that nothing of them,
- * or half, is in the band. */
-static void make_stars(void)
-{
-  for (int j = 0; j < N_STAR; j++) {
-    star[j] = (struct cubix_star){ .mass_formed = 0.5 + uniform(),
-                                   .velocity = 400 * (uniform() - 0.5),
-                                   .f_z = uniform(),
-                                   .f_age = uniform(),
-                                   .iz = (int16_t)(uniform() * (N_Z - 1)),
-                                   .ia = (int16_t)(uniform() * (N_AGE - 1)) };
-    if (j % 9 == 1) star[j].f_z = j % 2, star[j].f_age = 0;
-  }
-  star[3].mass_formed = 0;
-  star[4].velocity = -250000;
-  star[5].velocity = 250000;
-  star[6].velocity = 6000;
-}
-
-static cubix_real *random_flux(int n_lambda, int dark)
-{
-  size_t n = N_SPAXEL * (size_t)n_lambda;
-  cubix_real *flux = malloc(n * sizeof *flux);
-  for (size_t i = 0; i < n; i++) flux[i] = dark ? 0 : (cubix_real)(uniform() - 0.45);
-  return flux;
-}
-
-static struct cubix_cube cube_of(const struct cubix_tables *v, cubix_real *flux)
-{
-  return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = v->n_lambda, .flux = flux };
-}
 
 /* ---- what the processors make ---------------------------------------------------------------- */
 
@@ -152,30 +68,6 @@ static int derive(enum backend backend, const struct cubix_tables *v, size_t *fr
 done:
   cubix_device_close(dev);
   return status;
-}
-
-/* Reverse by the plain kernel in float64, star by star. */
-static void derive_plainly(const struct cubix_tables *v, const size_t *from, const cubix_real *flux_bar,
-                           struct cubix_star_bar *bar)
-{
-  double *g = malloc((size_t)v->row_stride * sizeof *g);
-  for (size_t s = 0; s < N_SPAXEL; s++)
-    for (size_t j = from[s]; j < from[s + 1]; j++) {
-      const cubix_real *r = flux_bar + s * (size_t)v->n_lambda;
-      double doppler = cubix_doppler(v->one_plus_z, star[j].velocity), weight_bar[CUBIX_MAX_CORNER] = { 0 };
-      struct cubix_blend blend;
-      cubix_blend_of(v, &star[j], &blend);
-      memset(g, 0, (size_t)v->row_stride * sizeof *g);
-      for (int k = 0; k < v->n_lambda; k++)
-        cubix_pixel_add(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, (double)r[k], 0, g);
-      for (int c = 0; c < blend.n; c++)
-        for (int i = 0; i < 2 * v->n_knot; i++) weight_bar[c] += g[i] * (double)blend.row[c][i];
-      cubix_blend_of_vjp(v, &star[j], weight_bar, &bar[j]);
-      for (int k = 0; k <= v->n_lambda; k++)
-        bar[j].velocity += ((k ? (double)r[k - 1] : 0) - (k < v->n_lambda ? (double)r[k] : 0)) *
-                           cubix_edge_slope(v, &blend, v->edge[k] / doppler);
-    }
-  free(g);
 }
 
 /* Largest difference of bars, in units of the largest of each kind. */
@@ -231,17 +123,17 @@ static void test_parity(void)
   } row[] = { { start, 0, 1 }, { start, 0, 0 }, { start, 1, 1 }, { one, 0, 1 }, { none, 0, 1 } };
   for (int i = 0; i < N_SETTING; i++)
     for (int r = 0; r < (i ? 1 : 5); r++) {
-      struct cubix_tables v = make_view(&settings[i]);
+      struct cubix_tables v = tables_of(&settings[i]);
       size_t n_row = (size_t)v.n_row * (size_t)v.row_stride, n_flux = N_SPAXEL * (size_t)v.n_lambda,
              n_star = row[r].start[N_SPAXEL];
-      cubix_real *flux_bar = random_flux(v.n_lambda, row[r].dark);
+      cubix_real *flux_bar = random_flux(n_flux, row[r].dark);
       struct cubix_star_bar dot[N_STAR];
       struct result cpu, before, plain;
       random_dots(dot);
       result_begin(&cpu, &v, row[r].rows);
       result_begin(&before, &v, row[r].rows);
       result_begin(&plain, &v, 0);
-      derive_plainly(&v, row[r].start, flux_bar, plain.bar);
+      plain_vjp(&v, row[r].start, flux_bar, plain.bar);
       CHECK_IS(derive(CPU, &v, row[r].start, flux_bar, dot, &cpu), ==, CUBIX_OK);
       CHECK_IS(bars_apart(cpu.bar, before.bar) > 0.01, ==, n_star > 0 && !row[r].dark);
       for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
@@ -273,8 +165,8 @@ static void test_parity(void)
 static void test_adjoint(void)
 {
   for (int i = 0; i < N_SETTING; i++) {
-    struct cubix_tables v = make_view(&settings[i]);
-    cubix_real *flux_bar = random_flux(v.n_lambda, 0);
+    struct cubix_tables v = tables_of(&settings[i]);
+    cubix_real *flux_bar = random_flux(N_SPAXEL * (size_t)v.n_lambda, 0);
     struct cubix_star_bar dot[N_STAR];
     struct result r;
     double forward = 0, reverse = 0, terms = 0;
@@ -302,8 +194,8 @@ static void test_adjoint(void)
  * all is done and only given back, the right result; and nothing is kept. */
 static void test_failures(void)
 {
-  struct cubix_tables v = make_view(&settings[3]);
-  cubix_real *flux_bar = random_flux(v.n_lambda, 0);
+  struct cubix_tables v = tables_of(&settings[3]);
+  cubix_real *flux_bar = random_flux(N_SPAXEL * (size_t)v.n_lambda, 0);
   struct cubix_star_bar dot[N_STAR];
   struct result want, got;
   random_dots(dot);
@@ -347,12 +239,12 @@ static void test_failures(void)
 /* Where the memory does not suffice it is said. */
 static void test_memory(void)
 {
-  struct cubix_tables v = make_view(&settings[1]);
+  struct cubix_tables v = tables_of(&settings[1]);
   const struct cubix_placement p = { .n_spaxel = N_SPAXEL, .start = start, .star = star };
   size_t memory = cuda_on_cpu.memory;
   struct cubix_device *dev = NULL;
   struct result r;
-  cubix_real *flux_bar = random_flux(v.n_lambda, 0);
+  cubix_real *flux_bar = random_flux(N_SPAXEL * (size_t)v.n_lambda, 0);
   struct cubix_cube cube_bar = cube_of(&v, flux_bar);
   result_begin(&r, &v, 1);
   REQUIRE(cubix_device_open(&dev, params[CUDA], 0, 1) == CUBIX_OK);

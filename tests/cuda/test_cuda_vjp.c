@@ -25,13 +25,6 @@ static struct cubix_placement *galaxy(size_t n)
   return p;
 }
 
-static struct cubix_histogram *cover_of(const struct cubix_placement *p)
-{
-  struct cubix_histogram *cover = NULL;
-  if (cubix_histogram_cover(&cover, &nodes, p, &tables)) abort();
-  return cover;
-}
-
 static double *numbers(size_t n)
 {
   double *x = malloc((n + 1) * sizeof *x);
@@ -83,7 +76,7 @@ static void test_deposit_vjp(void)
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     size_t n = row[r].n, n_beyond = 0;
     struct cubix_placement *p = galaxy(n);
-    struct cubix_histogram *cover = cover_of(p);
+    struct cubix_histogram *cover = cover_of(p, 0);
     double *value_bar = numbers(cover->n_value), f;
     struct cubix_star_bar *cpu = bars(n), *before = bars(n);
     CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, cpu), ==, CUBIX_OK);
@@ -119,28 +112,6 @@ static void test_deposit_vjp(void)
   CHECK_IS(cuda_on_cpu.n_live, ==, 0);
 }
 
-static struct cubix_star_bar *dots(size_t n)
-{
-  struct cubix_star_bar *d = calloc(n + 1, sizeof *d);
-  for (size_t i = 0; i < n; i++)
-    if (i % 6)
-      d[i] =
-          (struct cubix_star_bar){ 1e3 * (uniform() - 0.5), 60 * (uniform() - 0.5), uniform() - 0.5, uniform() - 0.5 };
-  return d;
-}
-
-/* Values of a histogram [spaxel][row][node], in units of its last bit. */
-static double *dense_of(const struct cubix_histogram *h)
-{
-  double *dense = calloc((size_t)N_SPAXEL * N_ROW * (size_t)h->nodes.n, sizeof *dense);
-  for (size_t s = 0; s < h->n_spaxel; s++)
-    for (size_t b = h->start[s]; b < h->start[s + 1]; b++)
-      for (int j = 0; j < h->block[b].n; j++)
-        dense[(s * N_ROW + (size_t)h->block[b].row) * (size_t)h->nodes.n + (size_t)(h->block[b].node + j)] =
-            (double)h->value[h->block[b].at + (size_t)j];
-  return dense;
-}
-
 /* Tangents, of either sign, to a rounding for each star. */
 static void test_deposit_jvp(void)
 {
@@ -148,10 +119,10 @@ static void test_deposit_jvp(void)
   size_t memory = cuda_on_cpu.memory;
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     struct cubix_placement *p = galaxy(row[r].n);
-    struct cubix_star_bar *dot = dots(row[r].n);
+    struct cubix_star_bar *dot = dots(row[r].n, 6);
     struct cubix_histogram *cpu = NULL;
     CHECK_IS(cubix_histogram_fill_jvp(&cpu, &nodes, p, dot, &tables), ==, CUBIX_OK);
-    double *want = dense_of(cpu);
+    double *want = dense_of(cpu, NULL, 1);
     for (cuda_on_cpu.lazy = 0; cuda_on_cpu.lazy < 2; cuda_on_cpu.lazy++) {
       struct cubix_histogram *gpu = NULL;
       struct cubix_device *dev = open_gpu(params);
@@ -161,7 +132,7 @@ static void test_deposit_jvp(void)
       CHECK_IS(dev->ops->fill_jvp(dev, &gpu, &nodes, p, dot, &tables), ==, CUBIX_OK);
       REQUIRE(gpu);
       CHECK(!memcmp(gpu->exponent, cpu->exponent, N_SPAXEL * sizeof *gpu->exponent));
-      double *got = dense_of(gpu);
+      double *got = dense_of(gpu, NULL, 1);
       for (size_t i = 0; i < (size_t)N_SPAXEL * N_ROW * (size_t)nodes.n; i++) {
         worst = check_worst(worst, fabs(got[i] - want[i]));
         n_less += got[i] < -1e6;
@@ -209,7 +180,7 @@ static void test_multiply_vjp(void)
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   for (size_t r = 0; r < sizeof row / sizeof *row; r++) {
     struct cubix_placement *p = galaxy(row[r].n_star);
-    struct cubix_histogram *cover = cover_of(p);
+    struct cubix_histogram *cover = cover_of(p, 0);
     struct cubix_cube cube_bar = random_cube(row[r].first, row[r].n, row[r].dark);
     size_t n = cover->n_value, bytes = n * sizeof(double), n_voxel = (size_t)N_SPAXEL * (size_t)row[r].n;
     double *before = numbers(n), *cpu = numbers(n), *all = calloc(n + 1, sizeof *all), *gpu[4];
@@ -260,7 +231,7 @@ static void test_multiply_vjp(void)
 static void test_again(void)
 {
   struct cubix_placement *p = galaxy(400);
-  struct cubix_histogram *cover = cover_of(p);
+  struct cubix_histogram *cover = cover_of(p, 0);
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   struct cubix_cube cube_bar = random_cube(0, N_LAMBDA, 0), cube = cube_of(0, N_LAMBDA);
   struct cubix_star_bar *bar = bars(400);
@@ -316,7 +287,7 @@ static void test_failures(void)
 {
   enum { N = 60 };
   struct cubix_placement *p = galaxy(N);
-  struct cubix_histogram *cover = cover_of(p);
+  struct cubix_histogram *cover = cover_of(p, 0);
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   struct cubix_cube cube_bar = random_cube(96, 154, 0);
   omp_set_num_threads(1);
@@ -367,7 +338,7 @@ static void test_limits(void)
 {
   size_t memory = cuda_on_cpu.memory;
   struct cubix_placement *p = galaxy(1000), *few = galaxy(40);
-  struct cubix_histogram *cover = cover_of(p), *less = cover_of(few);
+  struct cubix_histogram *cover = cover_of(p, 0), *less = cover_of(few, 0);
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   struct cubix_star_bar *bar = bars(1000);
   struct cubix_tables pchip = tables;

@@ -6,36 +6,6 @@
 
 enum { N_STAR = 6000, LEFT = 26 };
 
-static struct cubix_star_bar *dots(size_t n)
-{
-  struct cubix_star_bar *d = calloc(n + 1, sizeof *d);
-  for (size_t i = 0; i < n; i++)
-    d[i] = (struct cubix_star_bar){ 1e3 * (uniform() - 0.5), 60 * (uniform() - 0.5), uniform() - 0.5, uniform() - 0.5 };
-  return d;
-}
-
-static struct cubix_histogram *cover_of(const struct cubix_placement *p, int n_thread)
-{
-  struct cubix_histogram *cover = NULL;
-  omp_set_num_threads(n_thread);
-  CHECK_IS(cubix_histogram_cover(&cover, &nodes, p, &tables), ==, 0);
-  return cover;
-}
-
-/* Values, dense: [spaxel][row][node]. */
-static double *dense_of(const struct cubix_histogram *h, const double *value)
-{
-  double *dense = calloc((size_t)N_SPAXEL * N_ROW * LEFT, sizeof *dense);
-  for (size_t s = 0; s < h->n_spaxel; s++)
-    for (size_t b = h->start[s]; b < h->start[s + 1]; b++)
-      for (int j = 0; j < h->block[b].n; j++) {
-        size_t at = h->block[b].at + (size_t)j;
-        dense[(s * N_ROW + (size_t)h->block[b].row) * LEFT + (size_t)(h->block[b].node + j)] =
-            value ? value[at] : ldexp((double)h->value[at], -h->exponent[s]);
-      }
-  return dense;
-}
-
 /* What stars add, in float64 without rounding: the truth for Taylor remainders.  @param out [N_SPAXEL][N_ROW][LEFT] */
 static double *exact_of(const struct cubix_placement *p, const struct cubix_star_bar *dot, double eps)
 {
@@ -140,7 +110,8 @@ static void test_deposit(size_t n_star)
 {
   struct cubix_placement *p = stars(n_star, 2.);
   for (size_t i = 0; i < n_star; i += 13) p->star[i].mass_formed = 0;
-  struct cubix_star_bar *dot = dots(n_star), *bar = calloc(n_star, sizeof *bar), *again = calloc(n_star, sizeof *bar);
+  struct cubix_star_bar *dot = dots(n_star, 0), *bar = calloc(n_star, sizeof *bar),
+                        *again = calloc(n_star, sizeof *bar);
   struct cubix_histogram *cover = cover_of(p, 2), *h = NULL, *more = NULL;
   double *value_bar = calloc(cover->n_value, sizeof *value_bar), forward = 0, reverse = 0, size = 0;
   for (size_t i = 0; i < cover->n_value; i++) value_bar[i] = uniform() - 0.3;
@@ -160,7 +131,7 @@ static void test_deposit(size_t n_star)
     CHECK(!memcmp(h->block, more->block, h->start[N_SPAXEL] * sizeof *h->block));
     cubix_histogram_free(more);
   }
-  double *by_value = dense_of(cover, value_bar), *value_dot = dense_of(h, NULL);
+  double *by_value = dense_of(cover, value_bar, 0), *value_dot = dense_of(h, NULL, 0);
   size_t negative = 0, wrong = 0;
   for (size_t i = 0; i < (size_t)N_SPAXEL * N_ROW * LEFT; i++) {
     forward += by_value[i] * value_dot[i];
@@ -189,14 +160,14 @@ static void test_deposit(size_t n_star)
 static void test_taylor(void)
 {
   struct cubix_placement *p = stars(N_STAR, 2.);
-  struct cubix_star_bar *dot = dots(N_STAR);
+  struct cubix_star_bar *dot = dots(N_STAR, 0);
   struct cubix_histogram *h = NULL;
   size_t n = (size_t)N_SPAXEL * N_ROW * LEFT;
   double remainder[5];
   for (size_t i = 0; i < N_STAR; i++)
     if (fabs(p->star[i].velocity) > 160.) p->star[i].velocity = 150. * (uniform() - 0.5);
   CHECK_IS(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables), ==, 0);
-  double *change = dense_of(h, NULL), *here = exact_of(p, dot, 0);
+  double *change = dense_of(h, NULL, 0), *here = exact_of(p, dot, 0);
   for (int e = 0; e < 5; e++) {
     double eps = pow(10., -1. - e), *there = exact_of(p, dot, eps), sum = 0;
     for (size_t i = 0; i < n; i++) sum += pow(there[i] - here[i] - eps * change[i], 2);
@@ -331,7 +302,7 @@ static void test_engine(const struct cubix_placement *p, const struct cubix_hist
   size_t n_star = p->start[N_SPAXEL];
   struct cubix_basis basis = basis_of(slot, N);
   struct cubix_cube cube_bar = cotangents(N), cube_dot = cube_of(0, N);
-  struct cubix_star_bar *dot = dots(n_star), *bar = calloc(n_star, sizeof *bar);
+  struct cubix_star_bar *dot = dots(n_star, 0), *bar = calloc(n_star, sizeof *bar);
   struct cubix_histogram *h = NULL;
   double *value_bar = calloc(cover->n_value, sizeof *value_bar), forward = 0, reverse = 0, size = 0;
   CHECK_IS(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables), ==, 0);
@@ -359,7 +330,7 @@ static void test_refused(const struct cubix_placement *p, const struct cubix_his
                     dark = cube_of(0, 3 * CUBIX_TILE);
   struct cubix_placement *none = NULL;
   struct cubix_histogram *empty, *h = NULL;
-  struct cubix_star_bar *bar = dots(p->start[N_SPAXEL]);
+  struct cubix_star_bar *bar = dots(p->start[N_SPAXEL], 0);
   double *value_bar = calloc(cover->n_value, sizeof *value_bar);
   struct cubix_tables pchip = tables;
   pchip.pchip = 1;

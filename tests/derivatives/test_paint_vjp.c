@@ -1,6 +1,8 @@
 /* test_paint_vjp.c -- derivatives of the direct method on the CPU, in float32 and, as
  * test_paint_vjp64, in float64: against the plain kernel, against each other (forward against
  * reverse), and in float64 against differences of what the forward paints. */
+#define LAB_N_SPAXEL 5
+#define LAB_N_STAR 70
 #include <float.h>
 #include <omp.h>
 #include <stdlib.h>
@@ -9,26 +11,12 @@
 #include "base/error.h"
 #include "tests/check.h"
 #include "engine/device.h"
-#include "math/spline.h"
 #include "physics/paint_vjp.h"
-#include "physics/pixel.h"
-
-enum { N_Z = 3, N_AGE = 4, N_ROW = 2 * N_Z * N_AGE, N_SPAXEL = 5, N_STAR = 70, N_MOST = 4096 };
+#include "tests/paint_lab.h"
 
 static const int is_double = sizeof(cubix_real) == 8;
-static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1., 0.5, 1. };
 static size_t start[N_SPAXEL + 1] = { 0, 1, 1, 8, 20, N_STAR };
-static double knot[N_MOST], edge[N_MOST];
-static int32_t first[1] = { 0 };
-static struct cubix_star star[N_STAR];
 
-/* Knots from 4000 AA on, `spacing` apart, evenly or stretched by up to `wobble` of it; channels of
- * `step` from `blue` on. */
-struct setting {
-  const char *name;
-  int n_knot, n_lambda, is_spline, pchip, has_end;
-  double spacing, wobble, blue, step;
-};
 static const struct setting settings[] = {
   { "as MUSE on E-MILES",    900,  500, 1, 0, 0, 0.9,  0,   4150, 1.25 },
   { "uneven knots, pchip",   700,  400, 1, 1, 0, 1.2,  0.8, 4200, 1.25 },
@@ -39,71 +27,6 @@ static const struct setting settings[] = {
   { "one channel",            30,    1, 0, 1, 0, 1.1,  0.5, 4097, 1.25 },
 };
 
-/* A view of the setting; its rows are the caller's. */
-static struct cubix_tables make_view(const struct setting *s)
-{
-  struct cubix_tables v = { .n_z = N_Z,
-                            .n_age = N_AGE,
-                            .pchip = s->pchip,
-                            .log_z = log_z,
-                            .log_age = log_age,
-                            .n_row = s->pchip ? N_ROW : N_ROW / 2,
-                            .n_knot = s->n_knot,
-                            .row_stride = 2 * (s->n_knot + 1),
-                            .knot = knot,
-                            .n_cell = 1,
-                            .cell_origin = 4000,
-                            .cell_per_AA = 1e-9,
-                            .first = first,
-                            .n_lambda = s->n_lambda,
-                            .edge = edge,
-                            .one_plus_z = 1.02,
-                            .star_scale = 0.37 };
-  for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
-  for (int k = 0; k <= s->n_lambda; k++) edge[k] = s->blue + s->step * k;
-  struct cubix_spline spline = { 0 };
-  double(*f)[CUBIX_LANES] = cubix_alloc((size_t)s->n_knot, sizeof *f),
-  (*m)[CUBIX_LANES] = cubix_alloc((size_t)s->n_knot, sizeof *m);
-  cubix_real *row = cubix_alloc((size_t)v.n_row * (size_t)v.row_stride, sizeof *row);
-  CHECK(f);
-  CHECK(m);
-  CHECK(row);
-  CHECK_IS(cubix_spline_init(&spline, knot, s->n_knot), ==, CUBIX_OK);
-  for (int r = 0; r < v.n_row; r++) {
-    for (int i = 0; i < s->n_knot; i++)
-      for (int l = 0; l < CUBIX_LANES; l++) f[i][l] = 1 + r + 0.5 * sin(0.3 * i + r) + 0.02 * uniform();
-    if (s->is_spline) cubix_spline_curvature(&spline, (const double (*)[CUBIX_LANES])f, m);
-    for (int i = 0; i < s->n_knot; i++) {
-      row[(size_t)r * (size_t)v.row_stride + 2 * (size_t)i] = (cubix_real)f[i][0];
-      row[(size_t)r * (size_t)v.row_stride + 2 * (size_t)i + 1] = (cubix_real)m[i][0];
-    }
-  }
-  v.row = row;
-  cubix_spline_free(&spline);
-  free(f);
-  free(m);
-  return v;
-}
-
-/* Stars all over the grid, on its nodes too; one without mass, one so fast that nothing of it is in
- * the band, one half in it. */
-static void make_stars(void)
-{
-  for (int j = 0; j < N_STAR; j++) {
-    star[j] = (struct cubix_star){ .mass_formed = 0.5 + uniform(),
-                                   .velocity = 400 * (uniform() - 0.5),
-                                   .f_z = uniform(),
-                                   .f_age = uniform(),
-                                   .iz = (int16_t)(uniform() * (N_Z - 1)),
-                                   .ia = (int16_t)(uniform() * (N_AGE - 1)) };
-    if (j % 9 == 1) star[j].f_z = j % 2, star[j].f_age = 0;
-  }
-  star[3].mass_formed = 0;
-  star[4].velocity = -250000;
-  star[5].velocity = 250000;
-  star[6].velocity = 6000;
-}
-
 struct bench {
   struct cubix_tables tables;
   struct cubix_placement place;
@@ -112,14 +35,9 @@ struct bench {
   size_t n_flux, n_row;           /* numbers in the cube, in the rows */
 };
 
-static struct cubix_cube cube_of(struct bench *b, cubix_real *flux)
-{
-  return (struct cubix_cube){ .n_x = N_SPAXEL, .n_y = 1, .n_lambda = b->tables.n_lambda, .flux = flux };
-}
-
 static void open_bench(struct bench *b, const struct setting *s, int n_thread)
 {
-  *b = (struct bench){ .tables = make_view(s),
+  *b = (struct bench){ .tables = tables_of(s),
                        .place = { .n_spaxel = N_SPAXEL, .start = start, .star = star },
                        .dev = { .ops = &cubix_device_cpu_ops } };
   b->n_flux = (size_t)N_SPAXEL * (size_t)s->n_lambda;
@@ -134,13 +52,6 @@ static void close_bench(struct bench *b)
   free((void *)b->tables.row);
 }
 
-static cubix_real *random_flux(size_t n)
-{
-  cubix_real *flux = cubix_alloc(n, sizeof *flux);
-  for (size_t i = 0; i < n; i++) flux[i] = (cubix_real)(uniform() - 0.45);
-  return flux;
-}
-
 static double dot_flux(const cubix_real *a, const cubix_real *b, size_t n)
 {
   double sum = 0;
@@ -151,7 +62,7 @@ static double dot_flux(const cubix_real *a, const cubix_real *b, size_t n)
 /* What the forward paints.  @param[out] flux the caller's */
 static void forward(struct bench *b, cubix_real *flux)
 {
-  struct cubix_cube cube = cube_of(b, flux);
+  struct cubix_cube cube = cube_of(&b->tables, flux);
   memset(flux, 0, b->n_flux * sizeof *flux);
   CHECK_IS(cubix_device_paint(&b->dev, &b->tables, &b->place, &cube), ==, CUBIX_OK);
 }
@@ -171,30 +82,6 @@ static void random_dot(struct cubix_star_bar *dot, int which)
   for (int j = 0; j < N_STAR; j++)
     dot[j] = (struct cubix_star_bar){ which & 1 ? uniform() - 0.3 : 0, which & 2 ? 40 * (uniform() - 0.3) : 0,
                                       which & 4 ? uniform() - 0.3 : 0, which & 8 ? uniform() - 0.3 : 0 };
-}
-
-/* The plain kernel alone. */
-static void plain_vjp(const struct cubix_tables *v, const cubix_real *flux_bar, struct cubix_star_bar *bar)
-{
-  double *g = cubix_alloc((size_t)v->row_stride, sizeof *g);
-  for (size_t s = 0; s < N_SPAXEL; s++) {
-    for (size_t j = start[s]; j < start[s + 1]; j++) {
-      const cubix_real *r = flux_bar + s * (size_t)v->n_lambda;
-      double doppler = cubix_doppler(v->one_plus_z, star[j].velocity), weight_bar[CUBIX_MAX_CORNER] = { 0 };
-      struct cubix_blend blend;
-      cubix_blend_of(v, &star[j], &blend);
-      memset(g, 0, (size_t)v->row_stride * sizeof *g);
-      for (int k = 0; k < v->n_lambda; k++) {
-        cubix_pixel_add(v, edge[k] / doppler, edge[k + 1] / doppler, (double)r[k], 0, g);
-        bar[j].velocity += (double)r[k] * (cubix_edge_slope(v, &blend, edge[k + 1] / doppler) -
-                                           cubix_edge_slope(v, &blend, edge[k] / doppler));
-      }
-      for (int c = 0; c < blend.n; c++)
-        for (int i = 0; i < v->row_stride; i++) weight_bar[c] += g[i] * (double)blend.row[c][i];
-      cubix_blend_of_vjp(v, &star[j], weight_bar, &bar[j]);
-    }
-  }
-  free(g);
 }
 
 /* All of them apart by at most tol of the largest of their kind; those of velocity, which are differences, by more. */
@@ -219,10 +106,10 @@ static void test_reverse(const struct setting *s)
   struct bench b;
   struct cubix_star_bar bar[N_STAR] = { 0 }, twice[N_STAR], plain[N_STAR] = { 0 }, dot[N_STAR];
   open_bench(&b, s, 1);
-  cubix_real *flux_bar = random_flux(b.n_flux), *flux_dot = cubix_alloc(b.n_flux, sizeof *flux_dot);
-  struct cubix_cube cube_bar = cube_of(&b, flux_bar), cube_dot = cube_of(&b, flux_dot);
+  cubix_real *flux_bar = random_flux(b.n_flux, 0), *flux_dot = cubix_alloc(b.n_flux, sizeof *flux_dot);
+  struct cubix_cube cube_bar = cube_of(&b.tables, flux_bar), cube_dot = cube_of(&b.tables, flux_dot);
   CHECK_IS(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar, NULL), ==, CUBIX_OK);
-  plain_vjp(&b.tables, flux_bar, plain);
+  plain_vjp(&b.tables, start, flux_bar, plain);
   check_same(bar, plain, is_double ? 1e-12 : 1e-6);
   CHECK_IS(bar[3].velocity, ==, 0);
   CHECK_IS(bar[3].f_z, ==, 0);
@@ -261,7 +148,7 @@ static void test_taylor(const struct setting *s, int which, double largest, doub
   open_bench(&b, s, 1);
   cubix_real *slope = cubix_alloc(b.n_flux, sizeof *slope), *here = cubix_alloc(b.n_flux, sizeof *here),
              *there = cubix_alloc(b.n_flux, sizeof *there);
-  struct cubix_cube cube_dot = cube_of(&b, slope);
+  struct cubix_cube cube_dot = cube_of(&b.tables, slope);
   random_dot(dot, which);
   CHECK_IS(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, dot, &cube_dot), ==, CUBIX_OK);
   memcpy(at, star, sizeof at);
@@ -293,11 +180,11 @@ static void test_rows(const struct setting *s)
   struct bench b;
   struct cubix_star_bar bar[N_STAR] = { 0 };
   open_bench(&b, s, 1);
-  cubix_real *flux_bar = random_flux(b.n_flux), *row_dot = random_flux(b.n_row),
+  cubix_real *flux_bar = random_flux(b.n_flux, 0), *row_dot = random_flux(b.n_row, 0),
              *flux = cubix_alloc(b.n_flux, sizeof *flux);
   const cubix_real *row = b.tables.row;
   double *row_bar = cubix_alloc(b.n_row, sizeof *row_bar), reverse = 0;
-  struct cubix_cube cube_bar = cube_of(&b, flux_bar);
+  struct cubix_cube cube_bar = cube_of(&b.tables, flux_bar);
   CHECK_IS(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, bar, row_bar), ==, CUBIX_OK);
   for (size_t i = 0; i < b.n_row; i++) reverse += row_bar[i] * (double)row_dot[i];
   for (int r = 0; r < b.tables.n_row; r++) CHECK_IS(row_bar[(size_t)(r + 1) * (size_t)b.tables.row_stride - 1], ==, 0);
@@ -318,11 +205,11 @@ static void test_shares(const struct setting *s)
   struct cubix_star_bar bar[2][N_STAR] = { 0 }, part_bar[N_STAR] = { 0 };
   struct bench b;
   open_bench(&b, s, 1);
-  cubix_real *flux_bar = random_flux(b.n_flux), *flux_dot[2], *part = cubix_alloc(b.n_flux, sizeof *part);
+  cubix_real *flux_bar = random_flux(b.n_flux, 0), *flux_dot[2], *part = cubix_alloc(b.n_flux, sizeof *part);
   double *row_bar[2];
   for (int t = 0; t < 2; t++) {
-    struct cubix_cube cube_bar = cube_of(&b, flux_bar),
-                      cube_dot = cube_of(&b, flux_dot[t] = cubix_alloc(b.n_flux, sizeof **flux_dot));
+    struct cubix_cube cube_bar = cube_of(&b.tables, flux_bar),
+                      cube_dot = cube_of(&b.tables, flux_dot[t] = cubix_alloc(b.n_flux, sizeof **flux_dot));
     row_bar[t] = cubix_alloc(b.n_row, sizeof **row_bar);
     b.dev.ops->close(&b.dev);
     omp_set_num_threads(t + 1);

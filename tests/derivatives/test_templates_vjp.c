@@ -6,7 +6,6 @@
  * broader than the line spread function. */
 #include "tests/check.h"
 
-#include <hdf5.h>
 #include <omp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "base/error.h"
 #include "math/pchip.h"
 #include "spectra/templates_parts.h"
+#include "tests/library_lab.h"
 
 enum { N_Z = 2, N_WAVE = 320 };
 static const char *const library = "test_model_vjp.hdf5";
@@ -151,32 +151,10 @@ static void curves(void)
 }
 
 /* ---- a library and a model of it ------------------------------------------------------------- */
-static void put_text(hid_t where, const char *name, const char *text)
-{
-  hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-  H5Tset_size(type, strlen(text) + 1);
-  hid_t attribute = H5Acreate(where, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-  H5Awrite(attribute, type, text);
-  H5Aclose(attribute);
-  H5Sclose(space);
-  H5Tclose(type);
-}
-
-static void put_table(hid_t file, const char *name, const char *unit, int n_dim, const hsize_t *dim, const double *x)
-{
-  hid_t space = H5Screate_simple(n_dim, dim, NULL);
-  hid_t set = H5Dcreate(file, name, H5T_IEEE_F64LE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
-  H5Dwrite(set, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, x);
-  put_text(set, "unit", unit);
-  H5Dclose(set);
-  H5Sclose(space);
-}
-
 static void write_library(int n_age)
 {
   static double wave[N_WAVE], width[N_WAVE], luminosity[N_Z * 5 * N_WAVE];
   const double metallicity[N_Z] = { 0.004, 0.02 }, age[5] = { 0, 0.01, 0.3, 2, 13 };
-  const hsize_t n_z = N_Z, n_a = (hsize_t)n_age, n_wave = N_WAVE, all[3] = { N_Z, n_a, N_WAVE };
   for (int i = 0; i < N_WAVE; i++) {
     wave[i] = i == 0 ? 4860 : wave[i - 1] + (i < 150 ? 0.9 : i < 240 ? 2.1 : 1);
     width[i] = i > 190 && i < 220 ? 5 : i % 100 ? 1.5 : 0;
@@ -188,15 +166,8 @@ static void write_library(int n_age)
       luminosity[t * N_WAVE + i] = 1e30 * exp(-0.7 * a + 0.2 * z) * pow(x / 5000, z - a) * (1 - line) * (1.3 + ripple) *
                                    (z == 1 && a == 3 ? 8 : 1);
     }
-  hid_t file = H5Fcreate(library, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
-  put_text(file, "CubixFile", "ssp");
-  put_text(file, "Name", "test");
-  put_table(file, "/Metallicity", "mass fraction", 1, &n_z, metallicity);
-  put_table(file, "/Age", "Gyr", 1, &n_a, age);
-  put_table(file, "/Wavelength", "AA", 1, &n_wave, wave);
-  put_table(file, "/LsfFwhm", "AA", 1, &n_wave, width);
-  put_table(file, "/Luminosity", "erg/s/AA/Msun", 3, all, luminosity);
-  H5Fclose(file);
+  const struct lab_library lab = { N_Z, n_age, N_WAVE, metallicity, age, wave, width, luminosity };
+  lab_library_write(library, &lab);
 }
 
 struct lab {

@@ -16,14 +16,7 @@
 
 #include "base/error.h"
 #include "tests/check.h"
-
-static void touch(const char *path, const char *text)
-{
-  FILE *file = fopen(path, "w");
-  REQUIRE(file);
-  CHECK_IS(fputs(text, file), >=, 0);
-  CHECK(!fclose(file));
-}
+#include "tests/files_lab.h"
 
 static int holds(const char *path, const char *text)
 {
@@ -32,12 +25,6 @@ static int holds(const char *path, const char *text)
   int same = file && fgets(found, sizeof found, file) && !strcmp(found, text);
   if (file) fclose(file);
   return same;
-}
-
-static int exists(const char *path)
-{
-  struct stat info;
-  return !lstat(path, &info);
 }
 
 static mode_t mode_of(const char *path)

@@ -21,7 +21,7 @@ static void set_roll(struct cubix_tables *v, double roll)
   v->sin_roll = sin(roll);
 }
 
-static struct cubix_tables make_view(enum cubix_deposit_kind kind, double roll)
+static struct cubix_tables tables_of(enum cubix_deposit_kind kind, double roll)
 {
   struct cubix_tables v = { 0 };
   v.n_x = N_X;
@@ -58,7 +58,7 @@ static void fill(double bar[N_Y][N_X], double low, double high)
 /* Their sum is 1, their mean is where the star is, and their variance is the kernel's. */
 static void check_moments(enum cubix_deposit_kind kind, double length)
 {
-  struct cubix_tables v = make_view(kind, 0.4);
+  struct cubix_tables v = tables_of(kind, 0.4);
   double variance = 0, sigma = fmax(CUBIX_DEPOSIT_LEAST, length * v.arcsec_per_kpc * v.inv_pixel_y);
   /* of a Gaussian's pixels: the first harmonic */
   double off = 1.01 * exp(-2 * acos(-1) * acos(-1) * sigma * sigma) / acos(-1) + 1e-8;
@@ -90,7 +90,7 @@ static void check_moments(enum cubix_deposit_kind kind, double length)
 /* In a wider field more of a footprint is painted, and nothing else changes. */
 static void check_borders(enum cubix_deposit_kind kind, double length)
 {
-  struct cubix_tables v = make_view(kind, 1.1), wide = v;
+  struct cubix_tables v = tables_of(kind, 1.1), wide = v;
   const int more = 40;
   wide.n_x += 2 * more;
   wide.n_y += 2 * more;
@@ -125,7 +125,7 @@ static void check_borders(enum cubix_deposit_kind kind, double length)
 static void check_nowhere(enum cubix_deposit_kind kind)
 {
   const double far[][3] = { { 1e30, 0, 0 }, { 0, -1e30, 0 }, { NAN, 0, 0 }, { 0, NAN, 0 }, { 200, 0, 0 } };
-  struct cubix_tables v = make_view(kind, 0.2);
+  struct cubix_tables v = tables_of(kind, 0.2);
   struct cubix_foot foot;
   for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) CHECK(!cubix_foot_of(&v, far[i], 0.3, &foot));
 }
@@ -133,7 +133,7 @@ static void check_nowhere(enum cubix_deposit_kind kind)
 /* A star much wider than the field: nothing overflows, and its light is level. */
 static void check_wide(void)
 {
-  struct cubix_tables v = make_view(CUBIX_DEPOSIT_GAUSSIAN, 0);
+  struct cubix_tables v = tables_of(CUBIX_DEPOSIT_GAUSSIAN, 0);
   double position[3] = { 0 }, length = 1e9;
   struct cubix_foot foot;
   CHECK(cubix_foot_of(&v, position, length, &foot));
@@ -147,7 +147,7 @@ static void check_wide(void)
 static void check_slopes(enum cubix_deposit_kind kind, double length)
 {
   const double h = 1e-5;
-  struct cubix_tables v = make_view(kind, 0);
+  struct cubix_tables v = tables_of(kind, 0);
   /* a spaxel in kpc */
   double one_x = 1 / (v.arcsec_per_kpc * v.inv_pixel_x), one_y = 1 / (v.arcsec_per_kpc * v.inv_pixel_y);
   int compared = 0;
@@ -239,7 +239,7 @@ static void check_derivatives(enum cubix_deposit_kind kind, double length)
   for (int i = 0; i < N_STAR; i++) {
     double roll = draw(-4, 4), position[3] = { draw(-3.5, 3.5), draw(-3.5, 3.5), draw(-1, 1) }, position_bar[3] = { 0 },
            length_bar = 0;
-    struct cubix_tables v = make_view(kind, roll);
+    struct cubix_tables v = tables_of(kind, roll);
     struct move m = draw_move(kind);
     struct cubix_deposit_slope sum;
     struct cubix_sky_bar sky_bar = { 0 };
@@ -330,7 +330,7 @@ static void compare_maps(const struct cubix_cube *cube, const struct cubix_place
 /* @param n of stars; more than one share of them */
 static void check_placement(enum cubix_deposit_kind kind, double length, size_t n)
 {
-  struct cubix_tables v = make_view(kind, 0.7);
+  struct cubix_tables v = tables_of(kind, 0.7);
   const double node = 0, light = 3;
   struct cubix_instrument ins = { .n_x = N_X - 2 * MARGIN, .n_y = N_Y - 2 * MARGIN, .margin = MARGIN };
   struct cubix_slab slab = { 0 };
@@ -373,7 +373,7 @@ static void check_placement(enum cubix_deposit_kind kind, double length, size_t 
 /* None at all; one; and stars without the lengths that are asked for. */
 static void check_few(void)
 {
-  struct cubix_tables v = make_view(CUBIX_DEPOSIT_TSC, 0);
+  struct cubix_tables v = tables_of(CUBIX_DEPOSIT_TSC, 0);
   struct cubix_slab slab = { 0 };
   struct cubix_placement *p = NULL;
   REQUIRE(cubix_placement_build(&p, NULL, &v, &slab, 1) == CUBIX_OK);

@@ -12,16 +12,6 @@ static struct cubix_histogram *build(const struct cubix_placement *p, const int3
   return h;
 }
 
-static int same(const struct cubix_histogram *a, const struct cubix_histogram *b)
-{
-  size_t n = a->start[a->n_spaxel];
-  return a->n_spaxel == b->n_spaxel && a->n_value == b->n_value &&
-         !memcmp(a->start, b->start, sizeof *a->start * (a->n_spaxel + 1)) &&
-         !memcmp(a->block, b->block, sizeof *a->block * n) &&
-         !memcmp(a->value, b->value, sizeof *a->value * a->n_value) &&
-         !memcmp(a->exponent, b->exponent, sizeof *a->exponent * a->n_spaxel);
-}
-
 /* Every value against the sum over the stars; mass and momentum, which the splines keep; and the
  * shape of the blocks. */
 static void test_deposit(size_t n_star, double decades)
@@ -91,7 +81,7 @@ static void test_same_bits(void)
   whole = build(p, exponent, 1);
   for (int t = 2; t <= 5; t++) {
     struct cubix_histogram *h = build(p, exponent, t);
-    CHECK(same(whole, h));
+    CHECK(same_histogram(whole, h));
     cubix_histogram_free(h);
   }
   /* parts of a half, a quarter ... of the stars; the last but one is empty */
@@ -111,7 +101,7 @@ static void test_same_bits(void)
     omp_set_num_threads(t);
     CHECK_IS(cubix_histogram_merge(&sum, part, N_PART + 2), ==, 0);
     REQUIRE(sum);
-    CHECK(same(whole, sum));
+    CHECK(same_histogram(whole, sum));
     cubix_histogram_free(sum);
   }
   CHECK_IS(cubix_histogram_merge(&again, part + 4, 3), ==, 0);      /* in steps */
@@ -121,7 +111,7 @@ static void test_same_bits(void)
   part[5] = again;
   CHECK_IS(cubix_histogram_merge(&sum, part, N_PART + 2), ==, 0);
   REQUIRE(sum);
-  CHECK(same(whole, sum));
+  CHECK(same_histogram(whole, sum));
   CHECK_IS(cubix_histogram_value_start(sum, 0), ==, 0);
   CHECK_IS(cubix_histogram_value_start(sum, N_SPAXEL), ==, sum->n_value);
   CHECK_IS(cubix_histogram_value_start(sum, 1), ==, cubix_histogram_value_start(sum, 2));
@@ -142,7 +132,7 @@ static void test_same_bits(void)
     }
   CHECK_IS(cubix_histogram_stack_take(&sum, &stack), ==, 0);
   REQUIRE(sum);
-  CHECK(same(whole, sum));
+  CHECK(same_histogram(whole, sum));
   CHECK_IS(stack.n, ==, 0);
   cubix_histogram_free(sum);
   cubix_histogram_stack_free(&stack);

@@ -24,6 +24,7 @@
 #include "base/log.h"
 #include "tests/check.h"
 #include "cube/truth_maps.h"
+#include "tests/files_lab.h"
 #include "tests/made.h"
 #include "output/output_parts.h"
 #include "output/provenance.h"
@@ -56,20 +57,6 @@ static int write_made(int n_value, char **value)
 }
 
 /* ---- checks ---------------------------------------------------------------------------------- */
-static int exists(const char *path)
-{
-  struct stat info;
-  return !lstat(path, &info);
-}
-
-static void touch(const char *path, const char *text)
-{
-  FILE *file = fopen(path, "w");
-  REQUIRE(file);
-  CHECK_IS(fputs(text, file), >=, 0);
-  CHECK(!fclose(file));
-}
-
 /* Status of cubix_output_check for a value of OutputFile; its message must hold `word`. */
 static int check_of(const char *output, const char *overwrite, const char *word)
 {
