@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Every reverse derivative that a header declares has a row in tests/derivatives/vjp_rows.txt that names the test that proves it, and every row is true:
-# the function is declared, the test is one of `make check`, and calls the function, itself or through the one that the row says.
+# the function is declared, the test is one of `make check`, and it (or what it is made of, tests/*_lab.h) calls the function, itself or through
+# the one that the row says.
 cd "${CUBIX_SOURCE:-$(dirname "$0")/..}" || exit 1
 bad=0 checked=0
 complain() { echo "$*"; bad=$((bad + 1)); }
@@ -20,7 +21,8 @@ while read -r name test through rest; do
   fi
   [ -e "$test.c" ] || { complain "tests/derivatives/vjp_rows.txt: $name: there is no $test.c"; continue; }
   grep -qE "^[[:space:]]*$test( |\$)" tests/Makefile.inc || complain "tests/derivatives/vjp_rows.txt: $name: $test is not in tests/Makefile.inc"
-  grep -qE "\b${through:-$name}[[:space:]]*\(" "$test.c" || complain "tests/derivatives/vjp_rows.txt: $name: $test.c does not call ${through:-$name}"
+  of_test="$test.c $(sed -nE 's,^#include "(tests/[a-z_]*_lab\.h)".*,\1,p' "$test.c")"
+  grep -qE "\b${through:-$name}[[:space:]]*\(" $of_test || complain "tests/derivatives/vjp_rows.txt: $name: $test.c does not call ${through:-$name}"
   [ -z "$through" ] || grep -qE "\b$name\(" -r --include='*.c' --include='*.h' src mpi cuda || complain "tests/derivatives/vjp_rows.txt: $name: nothing calls it"
 done < tests/derivatives/vjp_rows.txt
 for name in $declared; do
