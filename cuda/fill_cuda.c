@@ -271,8 +271,8 @@ int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struc
                        .batch = { .n_row = tables->n_z * tables->n_age, .nodes = *nodes } };
   size_t n_block = 0, n_value = 0;
   CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL,
-              "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the "
-              "direct method");
+              "the histogram holds masses, which are never negative, so it cannot serve SspInterpolation pchip; "
+              "use the direct method");
   d.tables.row = NULL;
   d.tables.light = d.tables.log_z = d.tables.log_age = d.tables.knot = d.tables.edge = NULL;
   d.tables.first = NULL;

@@ -162,7 +162,7 @@ int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, c
                       .cover = { .nodes = cover->nodes } };
   const size_t *start = placement->start;
   int32_t lacking;
-  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram knows no monotone cubic ages: use the direct method");
+  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram cannot serve SspInterpolation pchip: use the direct method");
   CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu",
               cover->n_spaxel, placement->n_spaxel);
   if (!start[placement->n_spaxel]) goto done;

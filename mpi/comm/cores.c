@@ -17,9 +17,9 @@ void cubix_mpi_cores_warn(void)
   if (!(worst > 1)) return;
   if (cubix_mpi_rank() == 0)
     cubix_log(CUBIX_LOG_WARNING,
-              "ranks have up to %.3g times as many threads (OMP_NUM_THREADS) as cores that they may run on, and their "
-              "threads "
-              "take turns: let mpirun not bind them, --bind-to none, or give each rank its cores, --map-by slot:pe=%d",
+              "ranks have up to %.3g times as many threads (OMP_NUM_THREADS) as cores that they may run on, so "
+              "threads take turns: tell mpirun not to bind them, --bind-to none, or to give each rank its cores, "
+              "--map-by slot:pe=%d",
               worst, threads);
 }
 

@@ -366,7 +366,7 @@ static void report(const struct job *job, double seconds)
   int unbounded = 0;
   if (!basis) {
     cubix_log(CUBIX_LOG_INFO,
-              "templates: no velocity step down to %g km/s holds Tolerance = %g; stars are painted directly",
+              "templates: no velocity step down to %g km/s satisfies Tolerance = %g; stars are painted directly",
               steps[N_STEP - 1], job->engine->tolerance);
     return;
   }
@@ -387,7 +387,7 @@ static void report(const struct job *job, double seconds)
               basis->n_at_end, basis->n_lambda);
   if (unbounded)
     cubix_log(CUBIX_LOG_INFO,
-              "templates: in %d of %d channels some have next to no light: no bound on the relative error there",
+              "templates: in %d of %d channels some are almost dark, so that the relative error has no bound there",
               unbounded, basis->n_lambda);
 }
 

@@ -152,7 +152,7 @@ static int read_rows(const struct cubix_reader *r, int member, enum cubix_field 
          H5Dread(dataset, type, memory, space, H5P_DEFAULT, to) >= 0;
   if (read && !r->state->single[field])
     read = H5Tconvert(type, H5T_NATIVE_DOUBLE, count[0] * (hsize_t)n_c, to, NULL, H5P_DEFAULT) >= 0;
-  CUBIX_CHECK(read, CUBIX_EINPUT, "%s: /%s cannot be read in rows %lld to %lld; the file is damaged or not all there",
+  CUBIX_CHECK(read, CUBIX_EINPUT, "%s: /%s cannot be read in rows %lld to %lld; the file is damaged or incomplete",
               r->slab->snapshot.file[member], r->sim->field[field].path, (long long)rows.from, (long long)rows.to);
 done:
   if (memory >= 0) H5Sclose(memory);
@@ -196,7 +196,7 @@ int cubix_mpi_reader_fetch(struct cubix_reader *r, int member, enum cubix_field 
     MPI_Recv(state->piece[field], bytes_of(r, field, rows), MPI_BYTE, from, TAG, cubix_mpi_group()->comm, &arrival);
     MPI_Get_count(&arrival, MPI_BYTE, &got);
     CUBIX_CHECK(got == bytes_of(r, field, rows), CUBIX_EINPUT,
-                "%s: /%s cannot be read by rank %d in rows %lld to %lld; the file is damaged or not all there",
+                "%s: /%s cannot be read by rank %d in rows %lld to %lld; the file is damaged or incomplete",
                 r->slab->snapshot.file[member], r->sim->field[field].path, from, (long long)rows.from,
                 (long long)rows.to);
   }

@@ -51,8 +51,8 @@ static void warn_nearest(const struct cubix_params *par, const unsigned char act
   for (size_t i = 0; i < sizeof moves / sizeof moves[0] && par->Deposit == CUBIX_Deposit_nearest; i++)
     if (active[moves[i]])
       cubix_log(CUBIX_LOG_WARNING,
-                "with Deposit nearest the derivative by %s knows of velocities and fluxes alone, not of stars that "
-                "move across the field: no fit will find it; choose Deposit tsc",
+                "with Deposit nearest the derivative with respect to %s takes account of velocities and fluxes, but "
+                "not of stars that move across the field: no fit will find it; choose Deposit tsc",
                 cubix_leaf_info(moves[i])->name);
 }
 
@@ -65,14 +65,14 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
     const char *unmet = active[leaf] ? cubix_leaf_unmet(par, (enum cubix_leaf)leaf) : NULL;
     CUBIX_CHECK(!unmet, CUBIX_EUSAGE, "nothing changes with %s: it belongs to %s", name, unmet);
     CUBIX_CHECK(!active[leaf] || !stays(par, (enum cubix_leaf)leaf), CUBIX_EUSAGE,
-                "nothing changes with %s: with Deposit nearest light does not change with the place; choose cic, tsc "
-                "or gaussian",
+                "nothing changes with %s: with Deposit nearest the cube does not change with positions; choose cic, "
+                "tsc or gaussian",
                 name);
   }
   warn_nearest(par, active);
   CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE,
-              "SelectRadius = %g (%s) is for files; of the caller's own stars all count: give those that shall, and "
-              "SelectRadius 0",
+              "SelectRadius = %g (%s) applies to files only, and stars given as arrays are all used: give only those "
+              "wanted, and SelectRadius 0",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
   CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_leaf_unmet(par, CUBIX_LEAF_SmoothingLength),
               CUBIX_EUSAGE,

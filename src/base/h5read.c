@@ -95,7 +95,7 @@ int cubix_h5_open(hid_t *file, const char *path)
               why);
   CUBIX_CHECK(
       0, CUBIX_EINPUT,
-      "%s (%lld bytes) begins as an HDF5 file but cannot be opened: it is damaged or not all there (HDF5 says: %s)",
+      "%s (%lld bytes) begins as an HDF5 file but cannot be opened: it is damaged or incomplete (HDF5 says: %s)",
       path, (long long)s.st_size, why);
 done:
   H5Pclose(access);
@@ -141,7 +141,7 @@ static int say_unknown(hid_t file, const char *object, const char *what)
   cubix_h5_reason(why, sizeof why);
   file_name(file, path, sizeof path);
   return cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__,
-                         "%s: %s%s cannot be read; the file is damaged or not all there (HDF5 says: %s)", path, what,
+                         "%s: %s%s cannot be read; the file is damaged or incomplete (HDF5 says: %s)", path, what,
                          object + strspn(object, "/"), why);
 }
 

@@ -217,7 +217,7 @@ static int wavelengths_check(struct header *h, const struct cubix_instrument *in
                   (cubix_observed_file_number(h->file, "DATA", "CD3_3", &step, 0.) ||
                    cubix_observed_file_number(h->file, "DATA", "CDELT3", &step, 0.)),
               CUBIX_EINPUT,
-              "ObservedFile %s: DATA does not say its wavelengths; it must have CRVAL3, and CD3_3 or CDELT3", h->path);
+              "ObservedFile %s: DATA states no wavelengths; it must have CRVAL3, and CD3_3 or CDELT3", h->path);
   if (!cubix_observed_file_number(h->file, "DATA", "CD3_3", &pc, 0.)) {
     cubix_observed_file_number(h->file, "DATA", "PC3_3", &pc, 1.);
     step *= pc;

@@ -52,7 +52,7 @@ static int start(struct cubix_optimiser *state, const struct cubix_optimiser_pro
   CUBIX_TRY(cubix_optimiser_evaluate(state, problem, x, &state->at[CUBIX_AT_VALUE], cubix_optimiser_gradient(state),
                                      &finite));
   CUBIX_CHECK(finite, CUBIX_EFAIL,
-              "where the search starts the objective is %g, and it or its gradient is not finite: choose another start",
+              "at the start of the search the objective is %g; it or its gradient is not finite: choose another start",
               state->at[CUBIX_AT_VALUE]);
 done:
   return status;

@@ -275,7 +275,7 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
   const struct rule *rule = rules[leaf].scale > 0 ? &rules[leaf] : &factor;
   const int shells = leaf == CUBIX_LEAF_Velocity;
   CUBIX_CHECK(info->of != CUBIX_OF_LIBRARY, CUBIX_EUSAGE,
-              "Parameters = %s (%s): a fit does not vary %s; Mode gradient tells its gradient", par->Parameters,
+              "Parameters = %s (%s): a fit cannot vary %s; Mode gradient gives its gradient", par->Parameters,
               cubix_params_origin(par, "Parameters"), info->name);
   *k = (struct cubix_unknown_block){ leaf,
                                      info->of == CUBIX_OF_GLOBAL ? CUBIX_OF_ALL
@@ -350,7 +350,7 @@ static int init_blocks(struct cubix_unknowns *u, const struct cubix_params *par,
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
     if (varied[leaf]) CUBIX_TRY(block_add(u, par, (enum cubix_leaf)leaf, start));
   CUBIX_CHECK(u->map->n_block, CUBIX_EUSAGE,
-              "Parameters (%s) is empty: name what Mode fit shall vary, such as Parameters Mass,Age",
+              "Parameters (%s) is empty: name what Mode fit is to vary, such as Parameters Mass,Age",
               cubix_params_origin(par, "Parameters"));
   u->n = u->n_star * (size_t)u->n_star_unknown + u->n_shared;
   CUBIX_ALLOC(u->lower, u->n);

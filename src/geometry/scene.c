@@ -30,7 +30,7 @@ int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, 
     scene->d_l_mpc = par->Distance;
   } else {
     CUBIX_CHECK(z > 0., CUBIX_EUSAGE,
-                "Redshift = %g (%s) puts the galaxy at no distance; give Redshift > 0 or a Distance in Mpc", z,
+                "Redshift = %g (%s) determines no distance; give Redshift > 0 or a Distance in Mpc", z,
                 cubix_params_origin(par, "Redshift"));
     CUBIX_CHECK(scene->h > 0. && scene->omega_m > 0., CUBIX_EUSAGE,
                 "OmegaMatter = %g (%s) and HubbleParam = %g (%s) must be > 0, and the simulation file does not state "

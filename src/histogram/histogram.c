@@ -316,8 +316,8 @@ int cubix_deposit_run(struct cubix_histogram **out, struct cubix_filling *d, con
   int status = CUBIX_OK;
   const struct cubix_tables *tables = d->tables;
   CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL,
-              "the histogram holds masses, which are never negative: monotone cubic ages have no place in it; use the "
-              "direct method");
+              "the histogram holds masses, which are never negative, so it cannot serve SspInterpolation pchip; "
+              "use the direct method");
   d->n_thread = omp_get_max_threads();
   d->n_row = tables->n_z * tables->n_age;
   d->stride = nodes->n + nodes->n % 2;

@@ -131,7 +131,7 @@ int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *
   size_t n_star = placement->start[placement->n_spaxel], n_part = (n_star + PART - 1) / PART,
          lacking = placement->n_spaxel;
   int no_memory = 0;
-  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram knows no monotone cubic ages: use the direct method");
+  CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL, "the histogram cannot serve SspInterpolation pchip: use the direct method");
   CUBIX_CHECK(cover->n_spaxel == placement->n_spaxel, CUBIX_EFAIL, "a cover of %zu spaxels for stars in %zu",
               cover->n_spaxel, placement->n_spaxel);
 #pragma omp parallel

@@ -283,7 +283,7 @@ static void check_whole(struct cubix_instrument_file *file, struct complaints *b
   for (int k = 0; k < CUBIX_N_KEY; k++)
     if (!given[k] && (keys[k].need == ALWAYS || (keys[k].need == NOISE && need_noise)))
       complain(bad, NULL, "'%s' is missing%s", keys[k].full,
-               keys[k].need == NOISE ? "; without it only Noise none can be had" : "");
+               keys[k].need == NOISE ? "; without it only Noise none is possible" : "");
   if (given[CUBIX_KEY_psf_profile]) {
     int kind = file->psf_profile;
     if ((kind == CUBIX_PSF_GAUSSIAN || kind == CUBIX_PSF_MOFFAT) && !given[CUBIX_KEY_psf_fwhm])

@@ -212,7 +212,7 @@ int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double b
   const int moffat = ins->psf == CUBIX_PSF_MOFFAT;
   CUBIX_CHECK((moffat || ins->psf == CUBIX_PSF_GAUSSIAN) && ins->psf_fwhm.n_table == 0 && ins->psf_fwhm.n_coef == 1,
               CUBIX_EUSAGE,
-              "the PSF has no single FWHM that could be changed: say Psf gaussian or moffat, with PsfFwhm");
+              "the PSF has no single FWHM that could be changed: set Psf gaussian or moffat, with PsfFwhm");
   cubix_instrument_key(CUBIX_KEY_psf_fwhm, &min, &max, &unit, &help);
   CUBIX_CHECK(fwhm >= min && fwhm <= max, CUBIX_EUSAGE, "PsfFwhm = %g %s; it must be in %g .. %g", fwhm, unit, min,
               max);

@@ -90,7 +90,7 @@ int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *o
   struct cubix_mock *m = NULL;
   int64_t rows = options->n_star + options->n_wind, most = rows > options->n_gas ? rows : options->n_gas;
   CUBIX_CHECK(options->n_wind == 0 || rows < INT64_MAX / options->n_wind, CUBIX_EUSAGE,
-              "--winds %lld beside --stars %lld: fewer winds, please", (long long)options->n_wind,
+              "--winds %lld is too many for --stars %lld: choose fewer", (long long)options->n_wind,
               (long long)options->n_star);
   CUBIX_CHECK(most / options->n_file < INT32_MAX - 1, CUBIX_EUSAGE,
               "%lld particles of a type in %lld file(s): the layout counts to %d in a file; use --files %lld or more",

@@ -213,9 +213,9 @@ static int solve(struct cubix_noise *noise, const struct sample *a, const struct
               cubix_instrument_lambda(a->ins, a->ins->n_lambda - 1));
   t = median_time(a, par->SignalToNoise, 0.);
   CUBIX_CHECK(t <= longest_time, CUBIX_EUSAGE,
-              "SignalToNoise = %g (%s) cannot be had: about half of the %zu spaxels x %d channels within SnrAperture = "
-              "%g arcsec (%s) of the galaxy's "
-              "centre hold no light, or too little; make SnrAperture smaller, or SignalToNoise",
+              "SignalToNoise = %g (%s) cannot be reached: about half of the %zu spaxels x %d channels within "
+              "SnrAperture = %g arcsec (%s) of the galaxy's centre hold no light, or too little; make "
+              "SnrAperture smaller, or SignalToNoise",
               par->SignalToNoise, cubix_params_origin(par, "SignalToNoise"), a->n_spaxel, a->n_k, par->SnrAperture,
               cubix_params_origin(par, "SnrAperture"));
   n_exp = fmax(1., ceil(t / a->ins->exposure * (1. - 1e-12)));

@@ -121,7 +121,7 @@ static int read_options(struct cubix_mock_options *o, int argc, char **argv, con
     if (strcmp(arg, "--help") == 0 || strcmp(arg, "-h") == 0) { *word = 'h'; return CUBIX_OK; }
     if (strcmp(arg, "--version") == 0) { *word = 'v'; return CUBIX_OK; }
     if (arg[0] != '-') {
-      if (*path) complain(wrong, sizeof wrong, "'%s': one output only, and that is %s", arg, *path);
+      if (*path) complain(wrong, sizeof wrong, "'%s': there can be only one output, and that is %s", arg, *path);
       else *path = arg;
       continue;
     }

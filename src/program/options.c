@@ -53,8 +53,8 @@ int cubix_options_read(struct cubix_options *o, int *answered, int argc, char **
     else if (!strcmp(a, "-q")) o->quiet = 1;
     else if (!strcmp(a, "-v")) o->verbose = 1;
     else {
-      CUBIX_CHECK(a[0] != '-' || !a[1], CUBIX_EUSAGE, "unknown option %s; cubix --help shows those there are", a);
-      CUBIX_CHECK(!strchr(a, '='), CUBIX_EUSAGE, "%s comes before the parameter file; say cubix PARAMFILE %s", a, a);
+      CUBIX_CHECK(a[0] != '-' || !a[1], CUBIX_EUSAGE, "unknown option %s; cubix --help lists all", a);
+      CUBIX_CHECK(!strchr(a, '='), CUBIX_EUSAGE, "%s comes before the parameter file; write cubix PARAMFILE %s", a, a);
       o->file = a;
       o->override = argv + i + 1;
       o->n_override = argc - i - 1;

@@ -16,7 +16,7 @@ static void warn_of_imf(const char *library, const struct cubix_snapshot *snap)
     cubix_log(CUBIX_LOG_WARNING,
               "the library's initial mass function is \"%s\", but the stars formed with that of %s (%s): for the mass "
               "formed the cube is too %s by a "
-              "factor of about 1.6; take a library of their own",
+              "factor of about 1.6; take a library with the IMF of the stars",
               library, snap->imf, snap->format, factor > 1 ? "faint" : "bright");
 }
 

@@ -54,7 +54,7 @@ static int read_header(struct cubix_simfile *sim, const struct cubix_simformat *
               format->header_group, z_names, *a_names ? " or " : "", a_names);
   if (!has_a) sim->a = 1. / (1. + s->redshift);
   if (!has_z) s->redshift = 1. / sim->a - 1.;
-  CUBIX_CHECK(sim->a > 0. && sim->a < 2., CUBIX_EINPUT, "%s: redshift %g and scale factor %g are of no known universe",
+  CUBIX_CHECK(sim->a > 0. && sim->a < 2., CUBIX_EINPUT, "%s: redshift %g and scale factor %g are impossible",
               path, s->redshift, sim->a);
   CUBIX_CHECK(fabs(sim->a * (1. + s->redshift) - 1.) < 1e-3, CUBIX_EINPUT,
               "%s: the header contradicts itself: %s = %g, but %s = %g (it should be 1/(1+z))", path, z_names,
@@ -87,7 +87,7 @@ static int read_places(struct cubix_simfile *sim, const struct cubix_simformat *
   CUBIX_CHECK(found <= 1 || found == 3, CUBIX_EINPUT,
               "%s: the box has %d sides; it must be one number or three equal ones", path, found);
   CUBIX_CHECK(found <= 1 || (box[1] == box[0] && box[2] == box[0]), CUBIX_EINPUT,
-              "%s: the box has the sides %g, %g, %g; only cubes are known", path, box[0], box[1], box[2]);
+              "%s: the box has the sides %g, %g, %g; it must be a cube", path, box[0], box[1], box[2]);
   CUBIX_CHECK(isfinite(box[0]) && box[0] >= 0., CUBIX_EINPUT, "%s: the side of the box is %g; it must be >= 0", path,
               box[0]);
   s->box = box[0] * length;
@@ -135,7 +135,7 @@ static int find_field(char *path, size_t size, const struct cubix_simformat *for
   path[0] = '\0';
   if (optional) goto done;
   list_group(there, sizeof there, file, format->star_group);
-  CUBIX_CHECK(names->n > 0, CUBIX_EINPUT, "%s: the format %s knows no dataset for %s; add one to %s", file_name,
+  CUBIX_CHECK(names->n > 0, CUBIX_EINPUT, "%s: the format %s has no dataset for %s; add one to %s", file_name,
               format->name, cubix_field_table[field].name, format->path);
   CUBIX_CHECK(0, CUBIX_EINPUT, "%s: there is no dataset for %s: looked in /%s for %s; there are: %s", file_name,
               cubix_field_table[field].name, format->star_group, cubix_names_text(names, looked_for, sizeof looked_for),
@@ -195,7 +195,7 @@ static int look_at_member(struct cubix_simfile *sim, const struct cubix_simforma
     sim->abroad[member] |= (unsigned char)abroad;
     CUBIX_TRY(cubix_h5_rows(dataset, path, name, cubix_field_table[f].n_c, &n_row));
     if (f == CUBIX_FIELD_POSITION) n_first = n_row;
-    CUBIX_CHECK(n_row == n_first, CUBIX_EINPUT, "%s: /%s has %llu rows, but /%s has %llu; they must be as many", path,
+    CUBIX_CHECK(n_row == n_first, CUBIX_EINPUT, "%s: /%s has %llu rows, but /%s has %llu; they must be equal", path,
                 name, (unsigned long long)n_row, sim->field[CUBIX_FIELD_POSITION].path, (unsigned long long)n_first);
     CUBIX_TRY(cubix_simformat_factor(format, f, file, name + strlen(format->star_group) + 1, sim->a, sim->snapshot.h,
                                      &factor));

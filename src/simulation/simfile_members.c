@@ -289,7 +289,8 @@ int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, co
   }
   CUBIX_CHECK(
       which >= 0, CUBIX_EINPUT,
-      "%s is of no known format. Known are:%s\nName one with SimulationFormat, or add a file to parameterfiles/formats",
+      "%s is of no known format. The known formats are:%s\n"
+      "Name one with SimulationFormat, or add a file to parameterfiles/formats",
       path, text);
   *format = known[which];
 done:

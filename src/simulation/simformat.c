@@ -286,7 +286,7 @@ int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_fiel
   }
   if (cgs == 0.) cgs = 1.;
   CUBIX_CHECK(isfinite(p) && isfinite(q) && isfinite(cgs) && cgs > 0., CUBIX_EINPUT,
-              "%s: /%s states the conversion a^%g h^%g %g cgs, which is none", file_name, path, p, q, cgs);
+              "%s: /%s states the conversion a^%g h^%g %g cgs, which is impossible", file_name, path, p, q, cgs);
   CUBIX_CHECK(q == 0. || hubble > 0., CUBIX_EINPUT,
               "%s: /%s is in units with h^%g, but /%s states no h (looked for %s)", file_name, path, q,
               format->header_group, cubix_names_text(&format->header[CUBIX_HEADER_H], names, sizeof names));

@@ -79,8 +79,8 @@ static int job_init(struct job *job, const struct cubix_templates *templates, co
               "the templates of %s were released once the model was made: make it with cubix_templates_build_kept",
               templates->ssp->file);
   CUBIX_CHECK(!wants_fwhm || ins->lsf_none || (!ins->lsf_fwhm.n_table && ins->lsf_fwhm.n_coef == 1), CUBIX_EUSAGE,
-              "the line spread function of %s is not the same at all wavelengths, so that it has no LsfFwhm to be "
-              "differentiated with: say Lsf gaussian",
+              "the line spread function of %s varies with wavelength, so there is no LsfFwhm for a derivative: set Lsf "
+              "gaussian",
               ins->name);
   job->templates = templates;
   job->wants_width = wants_width && !ins->lsf_none;

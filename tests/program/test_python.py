@@ -185,7 +185,7 @@ more = dict(Orientation="angles", Deposit="tsc", Psf="moffat", PsfFwhm=1.0, PsfB
 c = chain("position,redshift,psf_fwhm,psf_beta,lsf_fwhm", **more)
 cube = c.forward()
 for name, bad, words in (("psf_fwhm", 9000., "the PSF's margin"), ("lsf_fwhm", 0., "must be above 0 and in"), ("redshift", 25., "it must be -0.01..20"),
-                         ("redshift", -1., "it must be -0.01..20"), ("redshift", -0.005, "at no distance"), ("redshift", 0., "at no distance"),
+                         ("redshift", -1., "it must be -0.01..20"), ("redshift", -0.005, "determines no distance"), ("redshift", 0., "determines no distance"),
                          ("mass_scale", 1e-320, "it must be in 1e-100"),
                          ("distance", 9., "Distance is 0"), ("smoothing_length", np.ones(60), "changes nothing"), ("inclination", 5., "it belongs to Orientation inclined")):
     raises(words, c.put, **{name: bad})

@@ -465,18 +465,18 @@ BAD = {
     "no redshift": ({"header": {"Redshift": None, "Time": None}},
                     r"/Header states no redshift: it has no attribute Redshift or Time"),
     "contradiction": ({"header": {"Time": 1.0}}, r"the header contradicts itself: Redshift = 0\.25, but Time = 1 "),
-    "time in Gyr": ({"header": {"Time": 13.8}}, r"redshift 0\.25 and scale factor 13\.8 are of no known universe"),
+    "time in Gyr": ({"header": {"Time": 13.8}}, r"redshift 0\.25 and scale factor 13\.8 are impossible"),
     "no cosmology": ({"header": {"Omega0": None}},
                      r"ages need the cosmology; /Header must state Omega_m > 0 \(here 0\)"),
     "no h": ({"header": {"HubbleParam": 0.0}}, r"h > 0 \(0\)"),
     "no Big Bang": ({"header": {"Omega0": 0.05, "OmegaLambda": 2.5}}, r"had no beginning"),
     "NaN header": ({"header": {"Omega0": np.nan}}, r"the attribute Omega0 of /Header is -?nan"),
     "text header": ({"header": {"Redshift": "low"}}, r"the attribute Redshift of /Header must be a number"),
-    "oblong box": ({"header": {"BoxSize": [1.0, 1.0, 2.0]}}, r"the box has the sides 1, 1, 2; only cubes"),
+    "oblong box": ({"header": {"BoxSize": [1.0, 1.0, 2.0]}}, r"the box has the sides 1, 1, 2; it must be a cube"),
     "negative box": ({"header": {"BoxSize": -1.0}}, r"the side of the box is -1"),
     "many files": ({"header": {"NumFilesPerSnapshot": -3}}, r"its header counts -3 files"),
     "conversion": ({"edit": lambda f: f["PartType4/Masses"].attrs.__setitem__("to_cgs", -1.0)},
-                   r"/PartType4/Masses states the conversion .* which is none"),
+                   r"/PartType4/Masses states the conversion .* which is impossible"),
 }
 
 

@@ -245,7 +245,7 @@ static void test_not_finite(enum cubix_Optimiser method)
   CHECK(!cubix_optimiser_init(&s, method, 4, 5));
   cubix_optimiser_x(s)[0] = 3;
   CHECK_IS(cubix_optimise(s, &p, &r), ==, CUBIX_EFAIL);
-  CHECK_SAYS(cubix_error_message(), "where the search starts");
+  CHECK_SAYS(cubix_error_message(), "at the start of the search");
   cubix_optimiser_free(s);
 
   h.wall = 0;

@@ -432,7 +432,7 @@ int main(int argc, char **argv)
     snprintf(many + strlen(many), sizeof many - strlen(many), ",%d", i);
   CASE_OF(refused_edges(many, "65 edges"), "65 edges");
   CASE(refused("bins", "mass,age", "not Age"));
-  CASE(refused("stars", "mass,luminosity", "does not vary Luminosity"));
+  CASE(refused("stars", "mass,luminosity", "cannot vary Luminosity"));
   CASE(refused("stars", "", "is empty"));
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) free(start_value.value[leaf]);
   cubix_params_free(par);
