@@ -1,8 +1,8 @@
-/* chain.c -- the pipeline held open: its stars stay, values change, the cube is made again, and has
- * derivatives.
+/* chain.c -- a pipeline held open: its stars stay, values change, the cube is made again, and can
+ * be differentiated.
  *
- * Stars are kept in the sky frame, so that a new centre or angle moves them (chain_values.c); a new
- * redshift or LSF makes the templates' rows anew, from the library in memory. */
+ * Stars are kept in the sky frame, so that a new centre or angle moves them (chain_values.c).  A
+ * new redshift or LSF makes the templates' rows again, from the library in memory. */
 #include "mpi/pipeline/chain.h"
 
 #include <math.h>

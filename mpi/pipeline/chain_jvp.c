@@ -1,11 +1,12 @@
-/* chain_jvp.c -- the chain in forward derivatives: from tangents of the leaves to those of the
- * cube; and the Gauss-Newton product of both.
+/* chain_jvp.c -- the forward derivative, from tangents of the leaves to those of the cube; and the
+ * Gauss-Newton product of both derivatives.
  *
- * Tangents of the globals become those of rotation, sky, Doppler factor and scales, these and the
- * leaves of stars those of the placed stars; they are deposited (signed, deposit_jvp) and
- * multiplied, or painted (paint_jvp).  Changing templates are painted with their tangents in place
- * of the rows: by a basis that is fitted to these, or directly.  Piece by piece of the channels the
- * ranks' parts are added up on the owner, which applies the PSF and its tangent. */
+ * Tangents of the globals become those of rotation, sky, Doppler factor and scales; with the
+ * tangents of the stars' leaves they give those of the placed stars.  These are filled into a
+ * histogram with signs (cubix_histogram_fill_jvp) and multiplied, or painted
+ * (cubix_device_paint_jvp).  If templates change, their tangents are painted in place of the rows:
+ * through a basis fitted to them, or directly.  Piece by piece of the channels, the ranks' parts
+ * are added up on the owner, which applies the PSF and its tangent. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,14 +1,14 @@
-/* chain_piece.c -- derivatives of the cube are worked on piece by piece: some channels of one
- * owner, known to all ranks.
+/* chain_piece.c -- derivatives of the cube are computed piece by piece: a piece is some channels of
+ * one owner, the same on all ranks.
  *
  * The adjoint of the sum over ranks is a broadcast: the owner of some channels has their cotangent,
- * and every rank needs it for its own stars.  Piece by piece this takes CUBIX_CHAIN_PIECE bytes of
- * memory on a rank and not another cube.  The other way, tangents of a piece are added up on its
- * owner.
+ * and every rank needs it for its own stars.  Done piece by piece this takes CUBIX_CHAIN_PIECE
+ * bytes on a rank instead of another cube.  In the other direction, tangents of a piece are added
+ * up on its owner.
  *
- * Beside the histogram stand stars beyond its velocities, and, in some channels, stars with
- * templates that end within the band (src/engine/template_ends.c).  Of these also corners of no
- * weight count here: their derivative is another than 0. */
+ * Beside the histogram there are stars beyond its velocities, and, in some channels, stars with
+ * templates that end within the band (src/engine/template_ends.c).  For these, rows of weight 0
+ * count here as well, because their derivative is not 0. */
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,20 +1,20 @@
-/* chain_stars.c -- between the leaves of stars and the stars as they are painted.
+/* chain_stars.c -- from the leaves of stars to the stars as they are painted, and back.
  *
  * A star at x (file) is at x' = R (x - c) on the sky; its velocity along the line of sight is v' =
  * [R (v - v0)]_z.  It is painted as one record per spaxel of its footprint: mass k m with the
- * weight k of the spaxel, velocity v' (1 + z enters as a velocity c ln(1 + z) that all stars have
- * in common: the Doppler factor is exp of their sum over c), and its places on the library's grid.
- * So from the bars of a record
+ * weight k of the spaxel, velocity v', and its places on the library's grid.  (1 + z enters as a
+ * velocity c ln(1 + z) that all stars have in common: the Doppler factor is exp of the sum of both
+ * over c.)  From the bars of a record follow
  *   m_bar += k mass_bar,   k_bar = m mass_bar,   Z, age: cubix_locate_vjp,   v'_bar,
- * from k_bar through the deposit (physics/deposit.h) x'_bar, length_bar and the sky's, and from
- * both x_bar = R^T x'_bar, c_bar = -sum x_bar, R_bar = sum x'_bar (x - c)^T.  Everything is linear
- * in the bars, so that records need not wait for each other.
+ * from k_bar through the deposit (physics/deposit.h) x'_bar, length_bar and those of the sky, and
+ * from both x_bar = R^T x'_bar, c_bar = -sum x_bar, R_bar = sum x'_bar (x - c)^T.  Everything is
+ * linear in the bars, so records can be processed in any order.
  *
- * So with a smooth deposit the records of a star are first added up in the sky frame (struct
- * cubix_chain_total), and the star is led back once. Sums over stars are taken in shares of SHARE,
- * and shares in their order: the numbers depend on no number of threads.  With Deposit nearest a
- * star has one record at most, and so its bars have the same bits as well; with others they are
- * added atomically, in any order. */
+ * With a smooth deposit the records of a star are therefore first added up in the sky frame (struct
+ * cubix_chain_total), and then taken to the star's leaves once.  Sums over stars are taken in
+ * shares of SHARE, and the shares in their order: the numbers do not depend on the number of
+ * threads.  With Deposit nearest a star has one record at most, so its bars have the same bits as
+ * well; with other deposits they are added atomically, in any order. */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,7 +1,8 @@
-/* chain_values.c -- the values of the leaves: where they are, and what a new one touches.
+/* chain_values.c -- the values of the leaves: where they are kept, and what a new one changes.
  *
- * Stars lie in the sky frame, x' = R (x - c), v' = R (v - v0): values go there and come back by the
- * rotation in use.  GLOBAL values that are parameters lie in the chain's own struct cubix_params. */
+ * Stars are kept in the sky frame, x' = R (x - c), v' = R (v - v0): the rotation in use takes
+ * values there and back.  GLOBAL values that are parameters are kept in the chain's own struct
+ * cubix_params. */
 #include <math.h>
 #include <omp.h>
 #include <stddef.h>

@@ -1,21 +1,21 @@
-/* chain_vjp.c -- the chain backwards: from cotangents of the cube to those of the leaves.
+/* chain_vjp.c -- the reverse derivative: from cotangents of the cube to those of the leaves.
  *
- * Against the order of the forward run, piece by piece of the channels (chain_piece.c): the owner
- * of a piece applies the PSF's adjoint to its cotangents and sends the result R to all; every rank
- * takes the products of R with its own stars' spectra:
- *   histogram  G = R D^T on the blocks that its stars touch (cubix_multiply_vjp), in the end once
- *   star by star (deposit_vjp);
- *   direct     star by star (paint_vjp); so also those that the histogram leaves out.
- * Forward values are recomputed from the stars, never kept: what is held beside the forward run's
- * memory is G (8 bytes for a value of the histogram), a piece of R, and the bars of some stars at a
- * time.  Only where the PSF's own parameters are asked for, the painted cube is kept from the
- * forward run. Where templates change (Luminosity, LsfFwhm, Redshift through the LSF), their bars
- * are collected on the rows' knots, added up over ranks, and led back through the LSF and the
- * splines (cubix_templates_vjp).
+ * It runs through the forward stages in reverse order, piece by piece of the channels
+ * (chain_piece.c).  The owner of a piece applies the PSF's adjoint to its cotangents and sends the
+ * result R to all; every rank takes the products of R with the spectra of its own stars:
+ *   histogram  G = R D^T on the blocks that its stars touch (cubix_multiply_vjp), at the end once
+ *              star by star (cubix_histogram_fill_vjp);
+ *   direct     star by star (cubix_device_paint_vjp); also for stars that the histogram leaves out.
+ * Forward values are recomputed from the stars, never kept.  Beside the forward run's memory there
+ * are G (8 bytes for each value of the histogram), a piece of R, and the bars of some stars at a
+ * time.  Only if the PSF's own parameters are asked for, the painted cube is kept from the forward
+ * run.  If templates change (Luminosity, LsfFwhm, Redshift through the LSF), their bars are
+ * collected on the rows' knots, added up over ranks, and taken back through the LSF and the splines
+ * (cubix_templates_vjp).
  *
- * Globals.  FluxScale and the distance: F = <cube, cube_bar>.  Redshift: by the scales, by D_L, by
- * the LSF, and by the Doppler factor, in which ln(1 + z) is a velocity over c.  Angles: by the
- * frame's rotation.  The disc's axes, the centre and the systemic velocity found from the stars are
+ * Globals.  FluxScale and the distance: F = <cube, cube_bar>.  Redshift: through the scales, D_L,
+ * the LSF, and the Doppler factor, in which ln(1 + z) is a velocity over c.  Angles: through the
+ * frame's rotation.  The disc's axes, and a centre and systemic velocity found from the stars, are
  * frozen. */
 #include <math.h>
 #include <stdlib.h>

@@ -1,16 +1,16 @@
-/* memory_check.c -- whether a run fits into memory, told before it takes any.
+/* memory_check.c -- whether a run fits into memory, decided before it takes any.
  *
- * What a rank has now is measured; what it will take beside that is known from sizes: spaxels,
- * channels, stars, templates (memory_plan.c).  How many values a histogram will have follows from
- * how many stars each spaxel has, and how alike they are.  Where the answer matters (cubix -n, or a
- * run that seems not to fit) the stars are looked at (sounding.h), for which those that come in
- * chunks are read once more.  Else they are counted while the fastest of the chunks is looked for
- * (occupancy.h), or count as spread evenly: both are too many rather than too few.  The method and
- * the channels of a rank follow from the rules of engine.c.
+ * What a rank has now is measured.  What it will take beyond that follows from sizes: spaxels,
+ * channels, stars, templates (memory_plan.c).  The number of values in a histogram follows from how
+ * many stars each spaxel has, and how alike they are.  If the answer matters (cubix -n, or a run
+ * that seems not to fit) the stars are examined (sounding.h); those that come in chunks are read
+ * once more for that.  Otherwise they are counted while the fastest of the chunks is sought
+ * (occupancy.h), or are taken to be spread evenly; both overestimate rather than underestimate.
+ * The method and the channels of a rank follow from the rules of engine.c.
  *
- * Ranks of a node share its memory: what they will take beyond what they have must not exceed what
- * is free there.  Tiles of a cache file are the system's to keep or give up, and the same pages for
- * all ranks: they count in a rank's peak, not in the node's sum. */
+ * The ranks of a node share its memory: what they will take beyond what they have must not exceed
+ * what is free there.  The system may keep or drop tiles of a cache file, and all ranks share their
+ * pages: they count in a rank's peak, not in the node's sum. */
 #include <math.h>
 #include <mpi.h>
 #include <omp.h>

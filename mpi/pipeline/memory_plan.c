@@ -1,8 +1,8 @@
-/* memory_plan.c -- what a rank will take of the memory, item by item, from sizes.
+/* memory_plan.c -- the memory that a rank will take, item by item, from sizes.
  *
- * Who allocates says how much (..._bytes); here it is put into the phases of the run (memory.h).  A
- * fit goes through all of them again and again: what its derivatives and its optimiser hold is
- * there in every one. */
+ * Each module states its own memory (functions ..._bytes); here the items are put into the phases
+ * of the run (memory.h).  A fit repeats all phases, so what its derivatives and its optimiser hold
+ * is there in every one. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>

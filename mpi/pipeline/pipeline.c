@@ -1,13 +1,13 @@
-/* pipeline.c -- the stages, from a parameter file to a cube as the instrument saw it.
+/* pipeline.c -- the stages, from a parameter file to the cube as the instrument saw it.
  *
- * What a new value touches is brought up to date where it is put (chain_values.c).  What depends on
- * where the stars are (placement, survey, the histogram) is made by every forward run; the
- * templates on a grid of velocities only when rows, reach or library change.  Nothing is read
- * again, but for the library where a new redshift, LSF or velocity asks for wavelengths of it that
- * were not read.
+ * A new value brings up to date what depends on it when it is put (chain_values.c).  Every forward
+ * run makes what depends on where the stars are: placement, survey, histogram.  The templates on a
+ * grid of velocities are made again only when rows, reach or library change.  Nothing is read
+ * again, except the library when a new redshift, LSF or velocity needs wavelengths of it that were
+ * not read.
  *
- * Frozen by the first run: the centre and systemic velocity that were found from the stars, the
- * disc's axes, SelectRadius, which engine paints and who owns which channels. */
+ * The first run freezes the centre and systemic velocity found from the stars, the disc's axes,
+ * SelectRadius, the engine, and the owners of the channels. */
 #include "mpi/pipeline/pipeline.h"
 
 #include <math.h>

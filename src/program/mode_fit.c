@@ -1,7 +1,7 @@
-/* mode_fit.c -- Mode gradient and Mode fit: a cube beside an observed one, how their difference
- * changes with the parameters, and where it is smallest.
+/* mode_fit.c -- Mode gradient and Mode fit: compare the cube with an observed one, differentiate
+ * the difference with respect to the parameters, and minimise it.
  *
- * Both end with the model cube, written as any other: that of the parameters given, or of those
+ * Both end with the model cube, written like any other: that of the given parameters, or of those
  * that fit best. */
 
 #include "program/mode_fit.h"

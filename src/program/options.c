@@ -1,4 +1,5 @@
-/* options.c -- the command line: few switches, one parameter file, and Name=value, which win over the file. */
+/* options.c -- the command line: a few switches, one parameter file, and Name=value, which override
+ * the file. */
 #include "program/options.h"
 
 #include <stdio.h>

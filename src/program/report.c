@@ -1,4 +1,5 @@
-/* report.c -- the log's lines about the run.  Every number here is also in the output's provenance. */
+/* report.c -- the log's lines about the run.  Every number here is also in the provenance of the
+ * output. */
 #include "program/report.h"
 
 #include <math.h>

@@ -1,11 +1,11 @@
-/* simfile.c -- the look into a simulation's files before they are read: header, datasets,
- * conversions, counts.
+/* simfile.c -- examines a simulation's files before they are read: header, datasets, conversions,
+ * counts.
  *
- * One process looks and tells the others what there is, so that a thousand ranks do not all ask the
- * file system the same questions. The shapes of the datasets are the truth: counts in the header of
- * a cutout are often those of the snapshot it was cut from. Header: the scale factor a is taken
- * from where the format says, else a = 1/(1 + redshift); the two must agree to 0.1 %.  The box and
- * a stated centre are in the units of the positions. */
+ * One process examines the files and sends the others the result, so that a thousand ranks do not
+ * all ask the file system the same questions.  The shapes of the datasets are authoritative: counts
+ * in the header of a cutout are often those of the snapshot it was cut from.  The scale factor a is
+ * taken from where the format says, otherwise a = 1/(1 + redshift); if both are there they must
+ * agree to 0.1 %.  The box and a stated centre are in the units of the positions. */
 #include "simulation/simfile.h"
 
 #include <math.h>

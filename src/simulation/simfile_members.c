@@ -1,13 +1,14 @@
 /* simfile_members.c -- which files belong together, and which simulation wrote them.
  *
- * A snapshot in many files is called STEM.0.hdf5, STEM.1.hdf5, ...; InputFile may be any of them,
- * or STEM.  How many there are is said by the header.  Where it is not said, a file that is named
- * in full is read alone, for gal_z0.1.hdf5 may be anything; a stem stands for the files that exist,
- * without a gap.  A file whose name bears no number stands alone, whatever header it has inherited
- * from the snapshot it was cut out of. What the header says of the whole snapshot must be the same
- * in all of its files.
- * Recognition tries names first (header attributes), then the presence of telling datasets; it must
- * be unambiguous. */
+ * A snapshot in several files is called STEM.0.hdf5, STEM.1.hdf5, ...; InputFile may be any of
+ * them, or STEM.  The header states how many there are.  If it does not, a file that is named in
+ * full is read alone, because gal_z0.1.hdf5 may be anything, and a stem stands for the files that
+ * exist, without a gap.  A file whose name has no number stands alone, whatever header it has
+ * inherited from the snapshot it was cut out of.  What the header states about the whole snapshot
+ * must be the same in all of its files.
+ *
+ * Recognition tries names first (header attributes), then the presence of characteristic datasets;
+ * the result must be unambiguous. */
 #define _POSIX_C_SOURCE 200809L
 #include "simulation/simfile.h"
 

@@ -1,6 +1,6 @@
 /* slab.c -- memory of a rank's particles: one array per quantity, 80 bytes per star.
  *
- * Structure of arrays, so that a kernel that needs positions streams positions only.  Every array
+ * A structure of arrays, so that a kernel that needs positions reads only positions.  Every array
  * is aligned to 64 bytes. */
 #include "simulation/slab.h"
 
