@@ -12,7 +12,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cube/cube.h"
-#include "cube/placement_parts.h"
 #include "engine/device.h"
 #include "engine/engine.h"
 #include "fit/leaves.h"

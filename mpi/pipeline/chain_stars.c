@@ -19,7 +19,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "cube/placement_parts.h"
 #include "fit/leaves.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "physics/deposit.h"

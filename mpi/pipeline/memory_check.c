@@ -20,7 +20,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "cube/placement_parts.h"
 #include "engine/engine.h"
 #include "engine/occupancy.h"
 #include "engine/sounding.h"

@@ -1,16 +1,5 @@
-/* placement.c -- the stars sorted by painted spaxel, and what they are told spaxel by spaxel:
- * Deposit nearest (the others: placement_smooth.c).
- *
- * A first pass through the slab finds every star's spaxel and counts.  The second goes through it
- * in chunks that stay in the cache.  Each of a chunk's stars is placed on the library's grid and
- * written down with all that the maps want of it, in buckets of neighbouring spaxels, by threads
- * that have contiguous parts of the chunk; then each bucket is emptied by one thread, star by star,
- * into the spaxels' places and sums.  So memory is written line by line, few of them at a time, and
- * beside the stars themselves a chunk is all that is needed.
- *
- * The order is the slab's throughout: the stars of a spaxel lie in it, and the maps are summed in
- * it.  The account of number, mass and light is summed in it within a share of SHARE stars, and
- * shares in theirs: whatever the threads do, the numbers are the same. */
+/* placement.c -- a placement as it is kept: memory for it, and choices of its stars.  How it is made:
+ * placement_nearest.c and placement_smooth.c. */
 #include "cube/placement.h"
 
 #include <math.h>
@@ -19,8 +8,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "cube/placement_parts.h"
-#include "physics/deposit.h"
 
 int cubix_placement_init(struct cubix_placement **out, size_t n_spaxel, size_t n_star)
 {

@@ -1,4 +1,18 @@
-/* placement_nearest.c -- Deposit nearest: all of a star's light in the spaxel that holds it. */
+/* placement_nearest.c -- the placement where all of a star's light is in the spaxel that holds it.
+ *
+ * A first pass through the slab finds every star's spaxel and counts.  The second goes through it
+ * in chunks that stay in the cache.  Each of a chunk's stars is placed on the library's grid and
+ * written down with all that the maps want of it, in buckets of neighbouring spaxels, by threads
+ * that have contiguous parts of the chunk; then each bucket is emptied by one thread, star by star,
+ * into the spaxels' places and sums.  So memory is written line by line, few of them at a time, and
+ * beside the stars themselves a chunk is all that is needed.
+ *
+ * The order is the slab's throughout: the stars of a spaxel lie in it, and the maps are summed in
+ * it.  The account of number, mass and light is summed in it within a share of SHARE stars, and
+ * shares in theirs: whatever the threads do, the numbers are the same.
+ *
+ * placement_smooth.c could do this, too, with footprints of one spaxel.  But a record there is only
+ * told which star of the chunk it is of, and looking that up makes the sort a fifth slower. */
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>

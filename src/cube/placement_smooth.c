@@ -8,7 +8,7 @@
  * of whole shares.  Each of a chunk's stars is taken in once, as a parent, and for every record a
  * record of 16 bytes (which parent, which spaxel, which weight) goes into its bucket, share by
  * share; then each bucket is emptied by one thread, record by record, into the spaxels' places and
- * sums.  As in placement.c the order is the slab's throughout, whatever the threads do.
+ * sums.  As in placement_nearest.c the order is the slab's throughout, whatever the threads do.
  *
  * The maps are given the same parts of a star as the cube.  Its number is counted in the spaxel
  * nearest to it, and there its budget belongs, too. */

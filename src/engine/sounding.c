@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "cube/placement_parts.h"
 #include "engine/engine.h"
 #include "physics/deposit.h"
 #include "physics/node.h"
