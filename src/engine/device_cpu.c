@@ -1,12 +1,12 @@
-/* device_cpu.c -- the reference processor: the cores of this rank, by OpenMP.
+/* device_cpu.c -- the reference processor: the cores of this rank, through OpenMP.
  *
- * A thread takes one spaxel at a time and adds its stars up in a private spectrum: 32 stars in
- * float32, then into float64, so that faint stars are not lost in bright spaxels; the cube's row is
- * written once.  Spaxels of very many stars (a nucleus) are painted by all threads together, in
- * shares with a float64 spectrum each that are added in their order.  So the sums depend on no
- * number of threads.  In the float64 twin the plain kernel is used throughout.  Tangents are
- * painted the same way: a star's rows with how fast their weights change, and what its velocity
- * changes. */
+ * A thread takes one spaxel at a time and adds its stars up in a private spectrum, 32 stars in
+ * float32 and then in float64, so that faint stars are not lost in bright spaxels; the cube's row
+ * is written once.  All threads together paint spaxels of very many stars (a nucleus), in shares
+ * with a float64 spectrum each that are added in their order.  The sums therefore do not depend on
+ * the number of threads.  The float64 twin uses the plain kernel throughout.  Tangents are painted
+ * in the same way: the rows of a star with the rates at which their weights change, and the change
+ * with its velocity. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>

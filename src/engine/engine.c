@@ -1,29 +1,29 @@
-/* engine.c -- the rules by which a run is painted.
+/* engine.c -- the rules that decide how a run is painted.
  *
  * Velocity grid.  Its reach is the smallest of 300, 600, ... 9600 km/s beyond which no more than
- * 1000 stars are left, nor more than one in a hundred:
- * few classes, so that galaxies share prepared templates.  Stars beyond it are painted directly.
+ * 1000 stars are left, nor more than one in a hundred.  There are only these few classes so that
+ * galaxies share prepared templates.  Stars beyond the reach are painted directly.
  *
- * Method.  Engine direct: direct.  Otherwise directly, whatever was asked for and with a word about
- * it, where the histogram's error has no certificate:
+ * Method.  Engine direct: direct.  Otherwise direct as well, whatever was asked for and with a line
+ * in the log, if the histogram's error has no certificate:
  *   SspInterpolation pchip (its weights have both signs), Tolerance below 3e-6 (float32), no reach
  *   that holds the stars; and, found later, templates that no step of the grid serves.
  * Engine histogram: histogram.  Engine auto: whichever takes less time by the estimates
  *   direct      N n_lambda d / ranks
  *   histogram   (N p + V n_lambda m) / ranks + preparing the templates: n_used n_node n_lambda b /
  *               cores, b from the cache or built, on all cores alike,
- * with d, p, m of the slowest rank: of its GPU, whatever cores stand beside it, or of all of its
- * cores together (cubix_rates_of_rank); N stars and V values in the histogram.  A spaxel of n stars
+ * with d, p, m of the slowest rank: of its GPU, whatever cores it also has, or of all of its cores
+ * together (cubix_rates_of_rank); N stars and V values in the histogram.  A spaxel of n stars
  * leaves about 24 n/sqrt(1 + n/8) values (measured on disc galaxies with 6 x 221 templates and
  * steps of 20..30 km/s).
  *
  * Combination.  A single rank has nothing to add up: histogram.  Combine cube: every rank
- * multiplies its own histogram into a whole cube, and rank 0 adds them, blurs and writes. Combine
- * histogram: histograms are shared (16 bytes per value, blocks included), then each rank
- * multiplies, blurs and adds noise to its own channels.  Auto takes the shorter by
+ * multiplies its own histogram into a whole cube, and rank 0 adds the cubes, convolves and writes.
+ * Combine histogram: the ranks share their histograms (16 bytes per value, blocks included), and
+ * each rank multiplies, convolves and adds noise to its own channels.  Auto takes the shorter of
  *   cube        V_apart n_lambda m + 8 bytes per voxel over the network + t per voxel / cores of a rank
  *   histogram   V n_lambda m / ranks + 16 V bytes over the network + t per voxel / cores,
- * t: what blurring and noise take.  The direct method always adds cubes. */
+ * with t the time for convolution and noise.  The direct method always adds cubes. */
 #include "engine/engine.h"
 
 #include <math.h>

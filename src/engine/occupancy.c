@@ -1,14 +1,14 @@
-/* occupancy.c -- stars in spaxels, counted from a sample.
+/* occupancy.c -- the number of stars in each spaxel, counted from a sample.
  *
- * What is planned from the counts (memory, the engine) needs them to a few per cent, and must not
- * take longer than reading the stars does: from 2 SAMPLE stars on one in so many is counted that
- * about SAMPLE are.  The counts of a sample are spread over cells of CELL x CELL spaxels: a spaxel
- * with one star of a sample says little, and what is planned is no linear function of the counts.
- * The fastest star, and how many are beyond the reaches of a velocity grid, are found from all:
- * few of them are fast.
+ * What is planned from these counts (memory, the engine) needs them to a few per cent, and counting
+ * must not take longer than reading the stars.  From 2 SAMPLE stars on, only one star in k is
+ * counted, with k such that there are about SAMPLE of them.  The counts of a sample are spread over
+ * cells of CELL x CELL spaxels: a spaxel with a single star of the sample says little, and what is
+ * planned is not a linear function of the counts.  The fastest star, and the number of stars beyond
+ * each reach of a velocity grid, are found from all stars, because few of them are fast.
  *
- * A footprint is a rectangle of spaxels, noted by its four corners: the sums along rows and columns
- * are the counts, so that a wide star takes no longer than a narrow one. */
+ * A footprint is a rectangle of spaxels, noted by its four corners; the sums along rows and columns
+ * then are the counts, so that a wide star takes no longer than a narrow one. */
 #include "engine/occupancy.h"
 
 #include <math.h>

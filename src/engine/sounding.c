@@ -1,11 +1,12 @@
-/* sounding.c -- values of a histogram, from a few spaxels that are looked at star by star.
+/* sounding.c -- the number of values in a histogram, estimated from a few spaxels that are examined
+ * star by star.
  *
- * How many values n stars leave depends on how alike they are, in age, metallicity and velocity: a
- * rule of thumb (cubix_engine_values) is wrong by factors where n is large, as with Deposit
- * gaussian.  So spaxels are drawn with a chance proportional to what the rule says, f; the mean of
- * V/f over those drawn, times the sum of f over all, is V of all without bias, whatever the rule is
- * worth (Horvitz & Thompson 1952, J. Am. Stat. Assoc. 47, 663).  Drawn in steps of equal sums of f,
- * along the rows of the field: the same ones in every run. */
+ * How many values n stars leave depends on how alike they are in age, metallicity and velocity: a
+ * rule of thumb (cubix_engine_values) is wrong by factors if n is large, as with Deposit gaussian.
+ * So spaxels are drawn with a probability proportional to the rule's estimate f.  The mean of V/f
+ * over those drawn, times the sum of f over all, is an unbiased estimate of all values, however
+ * good the rule is (Horvitz & Thompson 1952, J.  Am.  Stat.  Assoc. 47, 663).  They are drawn in
+ * steps of equal sums of f along the rows of the field: the same ones in every run. */
 #include "engine/sounding.h"
 
 #include <math.h>

@@ -1,12 +1,12 @@
-/* basis_ends.c -- where templates end: the channels that see it, and the rows that are painted star
- * by star there.
+/* basis_ends.c -- where templates end: the channels that see an end, and the rows that are painted
+ * star by star there.
  *
- * No step of a velocity grid follows a jump.  Channels that see one, the library's end (they are
- * not `covered`) or that of single rows (libraries whose hot templates end before the others do),
+ * No step of a velocity grid follows a jump.  Channels that see the end of the library (they are
+ * not `covered`) or that of single rows (libraries whose hot templates end before the others do)
  * are `at_end`: rows that end are left out of D there (basis_fit.c), and painted directly
- * (engine/template_ends.c).  A row has a jump where among the knots that a channel sees, and
- * END_KNOTS around them, since a spline's ringing beside a jump falls by 3.7 per knot, some have
- * light and others less than 1e-6 of the row's mean. */
+ * (engine/template_ends.c).  A row has a jump if, among the knots that a channel sees and END_KNOTS
+ * around them, some have light and others less than 1e-6 of the row's mean.  The margin is needed
+ * because a spline's ringing beside a jump falls by 3.7 per knot. */
 #include "histogram/basis_parts.h"
 
 #include <math.h>

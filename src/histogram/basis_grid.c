@@ -1,4 +1,5 @@
-/* basis_grid.c -- the velocity grid: its nodes, what a channel rests on, how large a tile is. */
+/* basis_grid.c -- the velocity grid: its nodes, the knots on which a channel depends, the size of a
+ * tile. */
 #include <float.h>
 #include <omp.h>
 #include <stdlib.h>

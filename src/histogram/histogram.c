@@ -1,19 +1,19 @@
-/* histogram.c -- stars of a spaxel become masses on template rows and velocity nodes.
+/* histogram.c -- the stars of a spaxel become masses on template rows and velocity nodes.
  *
- * A star of mass m is in four library rows with weights w_t, and in six nodes with weights phi_j:
- * 24 masses m w_t phi_j [Msun].  They are rounded once, to integers of 2^-exponent Msun, and then
- * only added as integers: no order of stars, threads, chunks or ranks changes a bit. The product is
- * (m 2^exponent)(w_z w_age) phi, in that order, in float64.
+ * A star of mass m contributes to four library rows with weights w_t and to six nodes with weights
+ * phi_j: 24 masses m w_t phi_j [Msun].  They are rounded once, to integers of 2^-exponent Msun, and
+ * from then on only added as integers: no order of stars, threads, chunks or ranks changes a bit.
+ * The product is (m 2^exponent)(w_z w_age) phi, in that order, in float64.
  *
  * A thread has a dense scratch [row][node], and takes one spaxel at a time.  Stars fall into cells
- * of the library's grid; a cell knows which nodes its stars touch, and when the spaxel is done, a
- * row's window is what its (up to four) cells touched, without the zeros at its ends. Whatever was
- * touched is copied out and zeroed, nothing else is looked at.  Spaxels go to threads in parts of
- * many stars; a spaxel that holds more than its share of the stars (a nucleus) is one part, which
- * all threads deposit together.
+ * of the library's grid, and each cell records which nodes its stars touch.  When the spaxel is
+ * done, a row's window is what its (up to four) cells touched, without the zeros at its ends.
+ * Whatever was touched is copied out and zeroed; nothing else is looked at.  Spaxels go to threads
+ * in parts of many stars; a spaxel with more than its share of the stars (a nucleus) is one part,
+ * which all threads fill together.
  *
- * What stars add is a function that this machinery is given: masses here; in histogram_vjp.c their
- * tangents, or nothing but what they touch. */
+ * What stars add is a function given to this machinery: masses here; in histogram_vjp.c their
+ * tangents, or only a record of what they touch. */
 #include "histogram/histogram.h"
 
 #include <math.h>

@@ -1,17 +1,19 @@
 /* multiply.c -- the cube as a product: flux[spaxel][channel] += sum over blocks and nodes of mass x
  * D[template][node][channel].
  *
- * Channels are cut into tiles of CUBIX_TILE, spaxels into panels.  For one tile and panel the
- * templates pass by, in the order of the library's rows, and with each template all blocks of the
- * panel that have it: the template's tile (all nodes, some 25 KB) stays in the first-level cache,
- * the panel's sums (a row of CUBIX_TILE float32 a spaxel) in the second (multiply_panel.c).
+ * Channels are cut into tiles of CUBIX_TILE, spaxels into panels.  For one tile and panel the loop
+ * runs over the templates, in the order of the library's rows, and for each template over all
+ * blocks of the panel that have it.  The template's tile (all nodes, some 25 KB) stays in the
+ * first-level cache, the panel's sums (a row of CUBIX_TILE float32 for each spaxel) in the second
+ * (multiply_panel.c).
  *
- * Sums are float32.  A block's nodes are added in registers from zero, GROUP blocks of a spaxel
- * into a sum, these sums into the spectrum: no sum has many terms, and the error stays below 1e-6.
- * The order is that of rows and nodes, for each spaxel and channel by itself: neither threads nor
- * ranks, panels or slabs of channels change a bit.  The instruction set may.
+ * Sums are float32.  The nodes of a block are added in registers, starting from zero; GROUP blocks
+ * of a spaxel are added into a sum, and these sums into the spectrum.  No sum has many terms, and
+ * the error stays below 1e-6.  The order is that of rows and nodes, for each spaxel and channel
+ * separately: neither threads nor ranks, panels or ranges of channels change a bit.  The
+ * instruction set may.
  *
- * Work is shared out by tiles, the last ones by panels, so that all threads finish together. */
+ * Work is distributed by tiles, and at the end by panels, so that all threads finish together. */
 #include "histogram/multiply.h"
 
 #include <omp.h>
