@@ -1,7 +1,8 @@
-"""python -m campaign FOLDER --seed N --cases 2000 | 17 | 3,8,40-50: runs the cases, prints a table, and how to run again what failed.
+"""python -m campaign FOLDER --seed N --cases 2000 | 17 | 3,8,40-50: runs the cases, prints a table,
+and how to run again what failed.
 
-A case is made from its seed and number alone.  A single number after --cases counts cases; with a comma or a dash it names them.  The folders of cases
-that failed are kept."""
+A case is made from its seed and number alone.  A single number after --cases counts cases; with a
+comma or a dash it names them.  The folders of cases that failed are kept."""
 import argparse
 import os
 import random

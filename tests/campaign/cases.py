@@ -44,7 +44,8 @@ def kill(bench, rng):
     told = _compare(bench, name, done, killed=number if ranks == 1 or done.status < 0 or done.status > 128
                     else signal.SIGKILL)
     _again(bench, name, folder, ranks, told, statuses)
-    return f"{name}, {ranks} ranks, {number.name} to {'all' if one is None else f'rank {one}'} after {after:.2f} s", told, statuses, done
+    whom = "all" if one is None else f"rank {one}"
+    return f"{name}, {ranks} ranks, {number.name} to {whom} after {after:.2f} s", told, statuses, done
 
 
 def kill_at(bench, rng):
@@ -60,7 +61,9 @@ def kill_at(bench, rng):
     told = _compare(bench, name, done, killed=signal.SIGKILL if done.fired else None)
     if done.fired:
         _again(bench, name, folder, ranks, told, statuses)
-    return f"{name}, {ranks} ranks, {number.name} of rank {rank} at {call} {nth} of {stem}*{'' if done.fired else ' (not reached)'}", told, statuses, done
+    reached = "" if done.fired else " (not reached)"
+    return (f"{name}, {ranks} ranks, {number.name} of rank {rank} at {call} {nth} of {stem}*{reached}", told, statuses,
+            done)
 
 
 def full_disk(bench, rng):
@@ -71,8 +74,8 @@ def full_disk(bench, rng):
         done = bench.run(JOBS[name], ranks, folder, file_limit=limit)
         about = f"files of at most {limit} bytes"
     else:
-        call, nth, error = rng.choice(["write", "write", "sync", "close", "truncate"]), int(2**rng.uniform(0,
-                                                                                                           7)), rng.choice(["ENOSPC", "EDQUOT"])
+        call, nth = rng.choice(["write", "write", "sync", "close", "truncate"]), int(2**rng.uniform(0, 7))
+        error = rng.choice(["ENOSPC", "EDQUOT"])
         done = bench.run(JOBS[name], ranks, folder,
                          fault=f"call={call} path={folder}/ nth={nth} times=0 errno={28 if error == 'ENOSPC' else 122}")
         about = f"{error} from {call} {nth} on{'' if done.fired else ' (not reached)'}"
@@ -89,7 +92,9 @@ def memory(bench, rng):
     n = bench.count(name, ranks, rank, "call=alloc")
     nth, times = 1 + rng.randrange(max(n, 1)), rng.choice([1, 1, 1, 0])
     done = bench.run(JOBS[name], ranks, fault=f"call=alloc rank={rank} nth={nth} times={times}")
-    return f"{name}, {ranks} ranks, allocation {nth} of {n} of rank {rank}{'' if times else ' and all later'}", _compare(bench, name, done), [done.status], done
+    later = "" if times else " and all later"
+    return (f"{name}, {ranks} ranks, allocation {nth} of {n} of rank {rank}{later}", _compare(bench, name, done),
+            [done.status], done)
 
 
 def file_call(bench, rng):
@@ -107,7 +112,9 @@ def file_call(bench, rng):
     done = bench.run(JOBS[name], ranks,
                      fault=f"call={call} path=/{path} {'' if everybody else f'rank={rank} '}nth={nth} times={times} "
                            f"errno={ERRNO[error]}")
-    return f"{name}, {ranks} ranks, {error} of {call} {nth} of {n} of {path} on {'all ranks' if everybody else f'rank {rank}'}", _compare(bench, name, done), [done.status], done
+    where = "all ranks" if everybody else f"rank {rank}"
+    return (f"{name}, {ranks} ranks, {error} of {call} {nth} of {n} of {path} on {where}", _compare(bench, name, done),
+            [done.status], done)
 
 
 def output_call(bench, rng):
@@ -119,7 +126,9 @@ def output_call(bench, rng):
     done = bench.run(JOBS[name], ranks, folder,
                      fault=f"call={call} path={folder}/ rank={rank} nth={nth} times={rng.choice([1, 1, 0])} "
                            f"errno={ERRNO[error]}")
-    return f"{name}, {ranks} ranks, {error} of {call} {nth} of what it writes, rank {rank}{'' if done.fired else ' (not reached)'}", _compare(bench, name, done), [done.status], done
+    reached = "" if done.fired else " (not reached)"
+    return (f"{name}, {ranks} ranks, {error} of {call} {nth} of what it writes, rank {rank}{reached}",
+            _compare(bench, name, done), [done.status], done)
 
 
 def short_moves(bench, rng):

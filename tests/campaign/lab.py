@@ -1,9 +1,10 @@
 """Small jobs of every kind, run with something wrong, and the verdict on how they end.
 
-A job is a program, its parameters and what it writes.  Its inputs lie in one folder (Lab.made); every run has a folder of its own for what it writes,
-and copies of those inputs that a case changes.  The judge asks: a status of the programs' own, no sanitizer's report, no signal, no hang; where the
-status is not 0 one line that says why, and nothing half-written; where it is 0 finite outputs, and those of an undisturbed run where the inputs were
-not changed."""
+A job is a program, its parameters and what it writes.  Its inputs lie in one folder (Lab.made);
+every run has a folder of its own for what it writes, and copies of those inputs that a case
+changes.  The judge asks: a status of the programs' own, no sanitizer's report, no signal, no hang;
+where the status is not 0 one line that says why, and nothing half-written; where it is 0 finite
+outputs, and those of an undisturbed run where the inputs were not changed."""
 import os
 import re
 import shutil
@@ -182,7 +183,8 @@ class Lab:
         """What the job's outputs hold when nothing is wrong."""
         if name not in self.references:
             done = self.run(JOBS[name], folder=self.fresh(f"reference-{name}"))
-            assert done.status == 0 and not done.hung, f"{name} undisturbed: status {done.status}\n{done.out[-2000:]}\n{done.err[-3000:]}"
+            assert done.status == 0, f"{name} undisturbed: status {done.status}\n{done.out[-2000:]}\n{done.err[-3000:]}"
+            assert not done.hung, f"{name} undisturbed: status {done.status}\n{done.out[-2000:]}\n{done.err[-3000:]}"
             self.references[name] = {file: numbers(done.folder / file) for file in JOBS[name].writes}
         return self.references[name]
 
@@ -236,8 +238,8 @@ def _interrupt(proc, seconds, number, rank):
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 session = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[3])
-                if session == proc.pid and (entry
-                                            / "comm").read_text().startswith("cubix") and f"OMPI_COMM_WORLD_RANK={rank}\0" in (entry / "environ").read_text():
+                if (session == proc.pid and (entry / "comm").read_text().startswith("cubix")
+                        and f"OMPI_COMM_WORLD_RANK={rank}\0" in (entry / "environ").read_text()):
                     target = int(entry.name)
             except (OSError, ValueError):
                 pass

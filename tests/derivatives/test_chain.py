@@ -1,6 +1,8 @@
-"""The whole chain against the oracle: every voxel, every map, every flag, of galaxies seen through quite different spectrographs.
+"""The whole chain against the oracle: every voxel, every map, every flag, of galaxies seen through
+quite different spectrographs.
 
-`cubix` (float32 cube) agrees to 2e-6 of the spectrum's local level; `cubix64`, its float64 twin, to 1e-12 (after the PSF's FFT: 1e-11 of the image's peak)."""
+`cubix` (float32 cube) agrees to 2e-6 of the spectrum's local level; `cubix64`, its float64 twin, to
+1e-12 (after the PSF's FFT: 1e-11 of the image's peak)."""
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -82,7 +84,10 @@ def test_the_cases_are_what_they_say():
     """Cases that would pass without testing anything are no cases."""
     from harness import AGES, METALS
     s = galaxy(N_STAR, radius=0.6)
-    assert (s["z"] < METALS[0]).any() and (s["z"] > METALS[-1]).any() and (s["age"] > AGES[-1]).any() and (s["age"] < 0.05).any()
+    assert (s["z"] < METALS[0]).any()
+    assert (s["z"] > METALS[-1]).any()
+    assert (s["age"] > AGES[-1]).any()
+    assert (s["age"] < 0.05).any()
     lam = np.linspace(4760, 5095, 50)
     inst = np.polynomial.Polynomial((8.0, -1.0e-3))
     broader = 1.05 * mixed_lsf(lam) > inst(1.05 * lam)

@@ -1,6 +1,8 @@
-"""Mode gradient against the oracle's gradient, which is written from doc/math.md in numpy: every star's mass, age, metallicity, velocity and place.
+"""Mode gradient against the oracle's gradient, which is written from doc/math.md in numpy: every
+star's mass, age, metallicity, velocity and place.
 
-Sizes of differences are in units of the largest derivative of that kind.  In ln M, ln age and ln Z, so that stars of all masses and ages stand beside each other."""
+Sizes of differences are in units of the largest derivative of that kind.  In ln M, ln age and ln Z,
+so that stars of all masses and ages stand beside each other."""
 import subprocess
 import sys
 
@@ -169,6 +171,7 @@ def test_stars_at_nodes_and_beyond(bench):
         got = told(bench, path, {"Engine": engine}, name)[0]
         check({"twin" if name == "cubix64" else engine: differences(got, want, star)})
         assert np.array_equal(got["Age"] == 0, want.age == 0) and np.array_equal(got["Metallicity"] == 0, want.z == 0)
-        assert np.all(got["Age"][[0, 4, 5, 10, 11]] == 0) and np.all(got["Metallicity"][[6, 7, 9, 10,
-                                                                                         11]] == 0) and np.all(got["Age"][[1, 2, 3]] != 0)
+        assert np.all(got["Age"][[0, 4, 5, 10, 11]] == 0)
+        assert np.all(got["Metallicity"][[6, 7, 9, 10, 11]] == 0)
+        assert np.all(got["Age"][[1, 2, 3]] != 0)
         assert got["Mass"][10] != 0 and got["Mass"][11] == 0 and np.all(got["Velocity"][[10, 11]] == 0)

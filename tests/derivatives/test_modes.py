@@ -151,8 +151,10 @@ def test_bins_of_age_follow_the_light(seen):
                       if not line.startswith("#")])
     edges = np.array(found[0], float)
     age = galaxy(12, seed=5, radius=1.2)["age"]
-    assert found[0] == found[1] and len(edges) == 3 and np.all(edges[1:, 0] == edges[:-1, 1]) and np.all(edges[:,
-                                                                                                               1] > edges[:, 0])
+    assert found[0] == found[1]
+    assert len(edges) == 3
+    assert np.all(edges[1:, 0] == edges[:-1, 1])
+    assert np.all(edges[:, 1] > edges[:, 0])
     assert edges[0, 0] >= age.min() * 0.999 and edges[-1, 1] <= age.max() * 1.001
     derive(seen, **{**VIEW, **rule, "FitAgeEdges": '"1e-6,1e-5,0.3,20"'})
     rows = [line.split() for line in seen.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")]
@@ -186,7 +188,10 @@ def test_a_restart_of_another_problem(seen):
 def test_overwrite_no(seen, mode, mine):
     seen.path(mine).write_text("mine")
     done = derive(seen, mode=mode, ranks=2, status=4, Overwrite="no")
-    assert f"{mine}, written beside" in done.err and "exists and Overwrite = no" in done.err and seen.path(mine).read_text() == "mine" and not seen.path("out.fits").exists()
+    assert f"{mine}, written beside" in done.err
+    assert "exists and Overwrite = no" in done.err
+    assert seen.path(mine).read_text() == "mine"
+    assert not seen.path("out.fits").exists()
 
 
 def test_refusals_come_before_the_work(seen):

@@ -59,8 +59,8 @@ def _weight_slopes(deposit, p):
 
 
 def stars(painter, sky, kpc_per_arcsec, margin, painted_bar, rotation, deposit="nearest", which=None):
-    """Derivatives of sum(bar cube): mass [1/Msun], age [1/Gyr], z, v (along the line of sight), and vel, pos [n][3] in the file's frame.
-    sky: stars in the sky frame; which: only these stars."""
+    """Derivatives of sum(bar cube): mass [1/Msun], age [1/Gyr], z, v (along the line of sight), and
+    vel, pos [n][3] in the file's frame. sky: stars in the sky frame; which: only these stars."""
     inst = painter.inst
     which = np.arange(len(sky["mass"])) if which is None else which
     out = {name: np.zeros(len(which)) for name in ("mass", "age", "z", "v")}
@@ -77,8 +77,10 @@ def stars(painter, sky, kpc_per_arcsec, margin, painted_bar, rotation, deposit="
         box = painted_bar[:, y[on_y]][:, :, x[on_x]]
         one, by_age, by_z, by_v = spectrum_slopes(painter, sky["age"][k], sky["z"][k], sky["vel"][k, 2])
         here, mass = box @ w_x[on_x] @ w_y[on_y], sky["mass"][k]
-        out["mass"][row], out["age"][row], out["z"][row], out["v"][row] = one @ here, mass * (by_age @ here), mass * (by_z @ here), mass * (by_v @ here)
-        a, b = -mass * (one @ (box @ d_x[on_x] @ w_y[on_y])) / inst.pixel_x, mass * (one @ (box @ w_x[on_x] @ d_y[on_y])) / inst.pixel_y
+        out["mass"][row], out["age"][row] = one @ here, mass * (by_age @ here)
+        out["z"][row], out["v"][row] = mass * (by_z @ here), mass * (by_v @ here)
+        a = -mass * (one @ (box @ d_x[on_x] @ w_y[on_y])) / inst.pixel_x
+        b = mass * (one @ (box @ w_x[on_x] @ d_y[on_y])) / inst.pixel_y
         place[row,
               :2] = (a * np.cos(rho) + b * np.sin(rho)) / kpc_per_arcsec, (b * np.cos(rho) - a
                                                                            * np.sin(rho)) / kpc_per_arcsec

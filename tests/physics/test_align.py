@@ -34,8 +34,8 @@ def assert_frame(got, want, tolerance=1e-10):
 
 
 def body(n, shape, seed, clump=0.0, spin=1.0):
-    """n stars of a turned ellipsoid with axis ratios 1:b:c, exponential in the radius, turning about its short axis; a part of the mass in an
-    off-centre clump."""
+    """n stars of a turned ellipsoid with axis ratios 1:b:c, exponential in the radius, turning
+    about its short axis; a part of the mass in an off-centre clump."""
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, 3))
     x *= (rng.gamma(2.0, 1.5, n) / np.sqrt((x**2).sum(axis=1)))[:, None]

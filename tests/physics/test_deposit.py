@@ -115,7 +115,10 @@ def test_lengths_of_its_own(bench):
     plain = bench.file
     par = {**PLAIN, "Deposit": "gaussian"}
     done = run("cubix", [bench.parameters(**par)], cwd=bench.folder)
-    assert done.status != 0 and "SmoothingLength" in done.err and "/Stars" in done.err and "give a DepositLength in kpc" in done.err
+    assert done.status != 0
+    assert "SmoothingLength" in done.err
+    assert "/Stars" in done.err
+    assert "give a DepositLength in kpc" in done.err
     bench.particles(s, name="lengths.hdf5", extra={"SmoothingLength": length})
     few = {**s, **{key: s[key][::10] for key in s}}
     lengths = bench.file

@@ -1,7 +1,10 @@
-"""Mass-weighted maps and velocity cubes of SimSpin 2.10.4 (EAGLE and IllustrisTNG cutouts), made again by cubix from SimSpin's aligned particles.
+"""Mass-weighted maps and velocity cubes of SimSpin 2.10.4 (EAGLE and IllustrisTNG cutouts), made
+again by cubix from SimSpin's aligned particles.
 
-SimSpin twists by 30 degrees about z and inclines by 45; its picture has x to the right where ours has east to the left, so its images are ours with columns reversed.
-The velocity cube is compared through spectra: a library of one needle-thin line turns a spaxel's spectrum into its distribution of velocities."""
+SimSpin twists by 30 degrees about z and inclines by 45; its picture has x to the right where ours
+has east to the left, so its images are ours with columns reversed. The velocity cube is compared
+through spectra: a library of one needle-thin line turns a spaxel's spectrum into its distribution
+of velocities."""
 import h5py
 import numpy as np
 import pytest

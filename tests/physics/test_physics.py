@@ -1,4 +1,5 @@
-"""What an astronomer would check first, with closed forms: flux, distance, wavelengths, orientation, kinematics, line widths.
+"""What an astronomer would check first, with closed forms: flux, distance, wavelengths,
+orientation, kinematics, line widths.
 
 Noise (P12) is in test_noise.py."""
 import math
@@ -149,8 +150,9 @@ def test_P5_weighted_means(bench):
                                                                                                         0.04]) < 1e-7
         assert abs(got[f"VEL_{name}"][0, 0] - f @ [100, -50]) < 1e-3 and abs(got[f"SIG_{name}"][0, 0] - 150
                                                                              * math.sqrt(f[0] * f[1])) < 1e-3
-    assert got["MASS"][0, 0] == 5e6 and abs(got["MASS_NOW"][0, 0] / got["MASS"][0, 0] - 0.6) < 1e-6 and got["NSTAR"][0,
-                                                                                                                     0] == 2
+    assert got["MASS"][0, 0] == 5e6
+    assert abs(got["MASS_NOW"][0, 0] / got["MASS"][0, 0] - 0.6) < 1e-6
+    assert got["NSTAR"][0, 0] == 2
 
 
 def test_P5_surviving_mass(bench):
@@ -168,9 +170,10 @@ def test_P5_surviving_mass(bench):
 # ---- P7: a rotating disc -------------------------------------------------------------------------
 
 def disc_at_spaxels(inclination, pa, n, pixel_kpc, v_max=220.0, r_turn=1.5):
-    """A thin disc, face-on in the x-y plane of the file, turning counter-clockwise seen from +z, with a star (doubled above and below) behind every spaxel's
-    centre once the disc is seen at this inclination and position angle.  A small body with nearly all the present mass defines its axes, x the longest.
-    Returns stars and v_los [n_y][n_x]."""
+    """A thin disc, face-on in the x-y plane of the file, turning counter-clockwise seen from +z,
+    with a star (doubled above and below) behind every spaxel's centre once the disc is seen at this
+    inclination and position angle.  A small body with nearly all the present mass defines its axes,
+    x the longest. Returns stars and v_los [n_y][n_x]."""
     i, p = np.radians([inclination, pa])
     col, row = np.meshgrid(np.arange(n), np.arange(n))
     east, north = (0.5 * n - col - 0.5) * pixel_kpc, (row + 0.5 - 0.5 * n) * pixel_kpc
@@ -358,9 +361,10 @@ HARD = {"few stars": lambda: _few(17), "fewer": lambda: _few(0), "perfectly flat
 @pytest.mark.parametrize("align", ["inertia", "angularmomentum"])
 @pytest.mark.parametrize("which", HARD)
 def test_alignment_of_hard_cases(bench, which, align):
-    """The iterated tensor shrinks to nothing where there are few stars, and has no third axis where they are flat: the disc must still be found,
-    or a warning that names AlignWith must say that it is lost.
-    Seen face-on, a disc in the file's x-y plane shows its rotation nowhere; an axis that is wrong would."""
+    """The iterated tensor shrinks to nothing where there are few stars, and has no third axis where
+    they are flat: the disc must still be found, or a warning that names AlignWith must say that it
+    is lost. Seen face-on, a disc in the file's x-y plane shows its rotation nowhere; an axis that
+    is wrong would."""
     bench.instrument(14, 14, 0.5, lam=(5000.0, 5002.0, 1.0))
     bench.ssp()
     s = HARD[which]()

@@ -11,13 +11,6 @@ PARAMETER, INPUT = 2, 3
 LIGHT = 299792.458
 
 
-@pytest.fixture
-def ready(bench):
-    bench.instrument(4, 4, 1.0, lam=(5000.0, 5049.0, 1.0))
-    bench.ssp()
-    return bench
-
-
 def warnings(cube):
     return [line for line in cube["run"].err.splitlines() if "warning" in line]
 

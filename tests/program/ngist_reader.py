@@ -1,8 +1,10 @@
-"""A stand-in for the reader that the pipelines GIST and nGIST have for MUSE wide-field cubes: what it takes from a file, and how.
+"""A stand-in for the reader that the pipelines GIST and nGIST have for MUSE wide-field cubes: what
+it takes from a file, and how.
 
-It goes by position, not by name: the second HDU is the flux, the third the variance; it takes the wavelength scale from CRVAL3 and CD3_3
-(the first pixel is the first wavelength) and the size of a spaxel from CD2_2.  Without CD keywords it falls back on CDELT3, for the size of
-a spaxel too.  The redshift comes from the user."""
+It goes by position, not by name: the second HDU is the flux, the third the variance; it takes the
+wavelength scale from CRVAL3 and CD3_3 (the first pixel is the first wavelength) and the size of a
+spaxel from CD2_2.  Without CD keywords it falls back on CDELT3, for the size of a spaxel too.  The
+redshift comes from the user."""
 import numpy as np
 from astropy.io import fits
 

@@ -10,18 +10,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from harness import SOURCE, galaxy, read_cube, refused, run, write_particles, write_tng
+from harness import SOURCE, galaxy, put, read_cube, refused, run, write_particles, write_tng
 
 RANKS = pytest.mark.parametrize("ranks", [1, 4])
 PARAMETER, INPUT, OUTPUT = 2, 3, 4
-
-
-@pytest.fixture
-def ready(bench):
-    bench.instrument(4, 4, 1.0, lam=(5000.0, 5049.0, 1.0))
-    bench.ssp()
-    bench.particles(galaxy(40, seed=2, radius=0.5))
-    return bench
 
 
 # ---- particle files ------------------------------------------------------------------------------
@@ -35,13 +27,6 @@ def changed(bench, dataset, change):
         data = change(data)
         if data is not None:
             f["Stars"].create_dataset(dataset, data=data).attrs["unit"] = unit
-
-
-def put(index, value):
-    def change(x):
-        x[index] = value
-        return x
-    return change
 
 
 DATASETS = {
@@ -385,7 +370,9 @@ def test_output_is_full(ready, suffix, ranks, tmp_path_factory):
             done = run("cubix", [file], ranks, cwd=ready.folder, file_limit=None if mounted else 20_000_000)
         finally:
             signal.signal(signal.SIGXFSZ, old)
-        assert done.status == OUTPUT and done.err.count("cubix: error:") == 1 and f"cube.{suffix}" in done.err, f"{done.status}\n{done.err}"
+        assert done.status == OUTPUT, f"{done.status}\n{done.err}"
+        assert done.err.count("cubix: error:") == 1, f"{done.status}\n{done.err}"
+        assert f"cube.{suffix}" in done.err, f"{done.status}\n{done.err}"
         assert [p.name for p in folder.iterdir()] == [f"cube.{suffix}"] and out.read_text() == "precious"
     finally:
         if mounted:

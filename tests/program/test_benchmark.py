@@ -1,4 +1,5 @@
-"""The benchmark's own arithmetic: what it says RUBIX and CUBIX compute, its converters, and that the script runs from end to end.
+"""The benchmark's own arithmetic: what it says RUBIX and CUBIX compute, its converters, and that
+the script runs from end to end.
 
 Nothing here times anything."""
 import json
@@ -131,8 +132,9 @@ def test_templates_for_rubix(tmp_path):
         assert f["flux"][1, 2] == pytest.approx(lum[1, 2, 20:31] / library.LSUN)
     library.drop_metallicity(tmp_path / "ssp.hdf5", tmp_path / "one.hdf5", 0)
     with h5py.File(tmp_path / "one.hdf5") as f:
-        assert f["Metallicity"][:].tolist() == [0.02] and f["Luminosity"].shape == (1, 3,
-                                                                                    100) and f.attrs["CubixFile"] == "ssp"
+        assert f["Metallicity"][:].tolist() == [0.02]
+        assert f["Luminosity"].shape == (1, 3, 100)
+        assert f.attrs["CubixFile"] == "ssp"
 
 
 @pytest.fixture(scope="module")
@@ -234,8 +236,9 @@ def test_the_script_from_end_to_end(tmp_path):
     for picture in ("tiny-ladder.png", "tiny-race.png", "tiny-scaling.png", "tiny-gradient.png"):
         assert picture in text and (tmp_path / "out" / picture).stat().st_size > 5000
     cost, exact = result["gradient"]["cost"], result["gradient"]["exact"]
-    assert [row["deposit"] for row in cost] == ["nearest", "tsc"] and all(row["ratio"] > 0 and row["memory_ratio"] >= 1
-                                                                          for row in cost) and cost[1]["ratio_nearest"] > 0
+    assert [row["deposit"] for row in cost] == ["nearest", "tsc"]
+    assert all(row["ratio"] > 0 and row["memory_ratio"] >= 1 for row in cost)
+    assert cost[1]["ratio_nearest"] > 0
     assert [row["N"] for row in result["gradient"]["race"]["CUBIX histogram"]] == [200] and len(exact) == 2
     for row in exact:
         assert all(row["error"][leaf]["max"] < 1e-4

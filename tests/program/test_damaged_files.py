@@ -117,8 +117,10 @@ def test_data_in_a_fifo(tmp_path, lead, tool, words):
     words = [tool, *words, path, *([tmp_path / "out.hdf5"] if "convert" in words else [])]
     done = subprocess.run([sys.executable, f"{SOURCE}/scripts/{tool}", *map(str, words[1:])], cwd=tmp_path,
                           capture_output=True, text=True, timeout=20)
-    assert done.returncode == 3 and done.stderr.count("\n") == 1 and (lead == "way"
-                                                                      or "data.hdf5" in done.stderr) and "fifo, which is not a file" in done.stderr, done.stderr
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert (lead == "way" or "data.hdf5" in done.stderr), done.stderr
+    assert "fifo, which is not a file" in done.stderr, done.stderr
 
 
 def test_a_library_whose_folder_looks_like_a_pattern(tmp_path):

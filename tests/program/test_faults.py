@@ -1,5 +1,6 @@
-"""One call of one rank fails: a file that the others can open, read or write, memory that they get.  Every run ends in time, with the right status and one
-message, leaves nothing half-written, or goes on and writes what it would have written.  The random ones are in tests/campaign."""
+"""One call of one rank fails: a file that the others can open, read or write, memory that they get.
+Every run ends in time, with the right status and one message, leaves nothing half-written, or goes
+on and writes what it would have written.  The random ones are in tests/campaign."""
 import pytest
 
 from campaign.lab import JOBS, Lab, injector, judge

@@ -4,22 +4,14 @@ import h5py
 import numpy as np
 import pytest
 
-from harness import galaxy, refused, write_particles, write_tng
+from harness import edit, galaxy, refused, write_particles, write_tng
 
 RANKS = pytest.mark.parametrize("ranks", [1, 2])
 INPUT = 3
 
 
-@pytest.fixture
-def ready(bench):
-    bench.instrument(4, 4, 1.0, lam=(5000.0, 5049.0, 1.0))
-    bench.ssp()
-    return bench
-
-
-def edit(path, change):
-    with h5py.File(path, "r+") as f:
-        change(f["Header"].attrs)
+def edit_header(path, change):
+    edit(path, lambda f: change(f["Header"].attrs))
 
 
 @RANKS
@@ -52,7 +44,7 @@ def test_members_disagree(ready, what, ranks):
     other = ready.path("snap.2.hdf5")
     with h5py.File(other) as f:
         before = f["Header"].attrs[key]
-    edit(other, lambda head: head.pop(key) if value is None else head.__setitem__(key, value))
+    edit_header(other, lambda head: head.pop(key) if value is None else head.__setitem__(key, value))
     before = before if isinstance(before, str) else f"{before:.9g}"
     refused(ready, INPUT, "snap.0.hdf5", "snap.2.hdf5", key, before, "not there" if value is None else value,
             ranks=ranks)
@@ -62,8 +54,8 @@ def test_members_agree(ready):
     """A count as another type, and the last digits of a redshift, are no difference; the centre is the first file's."""
     ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
     want = ready.cube()
-    edit(ready.path("snap.1.hdf5"), lambda head: head.__setitem__("NumFilesPerSnapshot", np.array([3.0])))
-    edit(ready.path("snap.1.hdf5"), lambda head: head.__setitem__("Redshift", 1e-9))
+    edit_header(ready.path("snap.1.hdf5"), lambda head: head.__setitem__("NumFilesPerSnapshot", np.array([3.0])))
+    edit_header(ready.path("snap.1.hdf5"), lambda head: head.__setitem__("Redshift", 1e-9))
     for name in ("snap.0.hdf5", "snap.2.hdf5", "snap"):
         got = ready.cube(InputFile=ready.path(name))
         assert np.array_equal(got["DATA"], want["DATA"], equal_nan=True)
@@ -72,9 +64,9 @@ def test_members_agree(ready):
 def test_a_label_of_any_type_is_only_a_label(ready):
     """A name of the simulation that is no text is passed over; a number that is no number is not."""
     ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5))
-    edit(ready.file, lambda head: head.__setitem__("SimulationName", 7))
+    edit_header(ready.file, lambda head: head.__setitem__("SimulationName", 7))
     assert ready.cube(SimulationFormat="IllustrisTNG")["NSTAR"].sum() > 0
-    edit(ready.file, lambda head: head.__setitem__("HubbleParam", "seven tenths"))
+    edit_header(ready.file, lambda head: head.__setitem__("HubbleParam", "seven tenths"))
     refused(ready, INPUT, "HubbleParam", "must be a number", SimulationFormat="IllustrisTNG")
 
 

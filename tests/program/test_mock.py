@@ -131,7 +131,10 @@ def test_layout(tmp_path):
         head = f["Header"].attrs
         for name, kind in HEADER.items():
             assert head[name].dtype == np.dtype("<" + kind), name
-        assert head["Time"] == 1 / 1.5 and head["Redshift"] == 0.5 and head["NumFilesPerSnapshot"] == 1 and b"TNG" in head["SimulationName"]
+        assert head["Time"] == 1 / 1.5
+        assert head["Redshift"] == 0.5
+        assert head["NumFilesPerSnapshot"] == 1
+        assert b"TNG" in head["SimulationName"]
         assert list(head["NumPart_Total"]) == list(head["NumPart_ThisFile"]) == [200, 0, 0, 0, 300,
                                                                                  0] and not head["MassTable"].any()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["g.hdf5"]
@@ -164,8 +167,9 @@ def test_minimal_and_chunked(tmp_path):
     with h5py.File(tmp_path / "few.hdf5") as f:
         for group, fields in MINIMAL.items():
             assert set(f[group]) == fields
-        assert f["PartType4/Coordinates"].chunks == (1024, 3) and f["PartType4/Masses"].chunks == (1024,
-                                                                                                   ) and f["PartType0/Masses"].chunks == (700,)
+        assert f["PartType4/Coordinates"].chunks == (1024, 3)
+        assert f["PartType4/Masses"].chunks == (1024, )
+        assert f["PartType0/Masses"].chunks == (700,)
     for name, x in few.items():
         np.testing.assert_array_equal(x, every[name], name)
 

@@ -109,7 +109,8 @@ def test_noise_obeys_the_variance_and_the_seed(tmp_path, made):
     for threads in (1, 2):          # the noise is that of the voxel, whoever draws it
         again = tmp_path / str(threads)
         again.mkdir()
-        assert harness.run("test_output", ["write", "OutputFile=made.fits", *NOISE], cwd=again, threads=threads).status == 0
+        done = harness.run("test_output", ["write", "OutputFile=made.fits", *NOISE], cwd=again, threads=threads)
+        assert done.status == 0
         assert np.array_equal(fits.getdata(again / "made.fits", "DATA"), data)
     other = tmp_path / "other"
     other.mkdir()
@@ -320,7 +321,9 @@ def test_every_parameter_with_its_spelling(made):
         table = hdus["PARAMETERS"].data
         assert list(table["NAME"]) == names and table.names == ["NAME", "VALUE", "UNIT", "ORIGIN"]
         value = dict(zip(table["NAME"], table["VALUE"]))
-        assert value["MinStars"] == "2" and value["Noise"] == "exposure" and value["OutputFile"].strip('"') == "made.fits, made.hdf5"
+        assert value["MinStars"] == "2"
+        assert value["Noise"] == "exposure"
+        assert value["OutputFile"].strip('"') == "made.fits, made.hdf5"
         assert dict(zip(table["NAME"], table["UNIT"]))["PixelScale"] == "arcsec"
         assert dict(zip(table["NAME"], table["ORIGIN"]))["Alpha"] == "default"
     used = (made / "made-usedvalues").read_text()
@@ -341,9 +344,8 @@ def test_hdf5_equals_fits(made):
             assert data.attrs["axes"] == ("lambda y x" if data.ndim == 3 else "y x") and data.attrs["description"]
             assert data.attrs["unit"] == header.get("BUNIT", "1")
             for key in WCS_KEYS[:None if data.ndim == 3 else 15]:
-                assert data.attrs[key] == pytest.approx(header[key], rel=1e-14,
-                                                        abs=1e-30) if not isinstance(header[key],
-                                                                                     str) else data.attrs[key] == header[key]
+                want = header[key]
+                assert data.attrs[key] == (want if isinstance(want, str) else pytest.approx(want, rel=1e-14, abs=1e-30))
         for bit in (1, 2, 4, 8):
             assert h5["DQ"].attrs[f"DQBIT{bit}"] == hdus["DQ"].header[f"DQBIT{bit}"]
         assert h5["STAT"].attrs["STATZERO"] == 0
@@ -358,8 +360,8 @@ def test_hdf5_equals_fits(made):
         assert facts.pop("FILE2") == "a folder/Vázquez's snap.1.hdf5"
         assert facts.pop("DATE")[:4] == hdus[0].header["DATE"][:4]
         for key, value in facts.items():
-            assert hdus[0].header[key] == pytest.approx(value, rel=1e-14) if not isinstance(value,
-                                                                                            str) else hdus[0].header[key] == value, key
+            want = value if isinstance(value, str) else pytest.approx(value, rel=1e-14)
+            assert hdus[0].header[key] == want, key
         assert set(hdus[0].header) - set(facts) <= {"SIMPLE", "BITPIX", "NAXIS", "EXTEND", "COMMENT", "FILE2", "DATE",
                                                     "LONGSTRN", ""}
 

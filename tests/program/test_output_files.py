@@ -1,5 +1,6 @@
-"""What the programs write, in bad weather: links, FIFOs, devices and protected files in the place of the output, names with brackets, signals, what killed runs
-leave, full disks.  Whatever happens: one clear message, the right exit status, an older file untouched, nothing half-written."""
+"""What the programs write, in bad weather: links, FIFOs, devices and protected files in the place
+of the output, names with brackets, signals, what killed runs leave, full disks.  Whatever happens:
+one clear message, the right exit status, an older file untouched, nothing half-written."""
 import os
 import resource
 import signal
@@ -96,8 +97,9 @@ def test_mock_replaces_files_only(tmp_path, ranks):
                        ("p.hdf5", "write-protected")):
         done = run("cubix-mock", ["--stars", 10, tmp_path / name], ranks)
         assert done.status == 4 and name in done.err and word in done.err, done.err
-    assert stat.S_ISFIFO((tmp_path / "f.hdf5").stat().st_mode) and (tmp_path
-                                                                    / "to.hdf5").is_symlink() and names(tmp_path) == before
+    assert stat.S_ISFIFO((tmp_path / "f.hdf5").stat().st_mode)
+    assert (tmp_path / "to.hdf5").is_symlink()
+    assert names(tmp_path) == before
     (tmp_path / "real").write_text("old")
     (tmp_path / "l.hdf5").symlink_to("real")
     assert run("cubix-mock", ["--stars", 10, tmp_path / "l.hdf5"], ranks).status == 0
@@ -142,13 +144,19 @@ def test_the_tools_follow_the_same_rules(tmp_path, name):
     plain.chmod(0o600)
     link.symlink_to(plain.name)
     before = plain.stat().st_ino
-    assert write(link).returncode == 0 and link.is_symlink() and plain.stat().st_ino != before and stat.S_IMODE(plain.stat().st_mode) == 0o600
+    assert write(link).returncode == 0
+    assert link.is_symlink()
+    assert plain.stat().st_ino != before
+    assert stat.S_IMODE(plain.stat().st_mode) == 0o600
     os.mkfifo(fifo)
     kept.write_text("mine")
     kept.chmod(0o444)
     for path, word in ((fifo, "is not a file"), (kept, "write-protected (mode 444)")):
         done = write(path)
-        assert done.returncode == 4 and str(path) in done.stderr and word in done.stderr and len(done.stderr.splitlines()) == 1
+        assert done.returncode == 4
+        assert str(path) in done.stderr
+        assert word in done.stderr
+        assert len(done.stderr.splitlines()) == 1
     assert stat.S_ISFIFO(fifo.stat().st_mode) and kept.read_text() == "mine"
     whole = plain.read_bytes()
     done = write(plain, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000)))
@@ -276,7 +284,10 @@ def test_a_restart_file_is_no_other_file_of_the_run(ready, name, is_link):
         (out / name).symlink_to("o.fits")
     before = names(out)
     err = look(ready, 2, **derived(ready, "fit", FitRestartFile=f"{out}/{name}")).err
-    assert "FitRestartFile" in err and f"{out}/{name}" in err and "which this run writes" in err and names(out) == before
+    assert "FitRestartFile" in err
+    assert f"{out}/{name}" in err
+    assert "which this run writes" in err
+    assert names(out) == before
 
 
 def test_a_restart_file_may_bear_its_usual_name(ready):
@@ -328,7 +339,9 @@ def test_no_output_replaces_what_was_read(ready, what, ranks):
                 f.create_virtual_dataset("Stars/" + name, layout).attrs.update(old["Stars"][name].attrs)
     before, content = names(out), source.read_bytes()
     done = look(ready, 4, ranks, **more)
-    assert done.err.count("cubix: error:") == 1 and "which belongs to the InputFile" in done.err and "\npaint " not in done.out, done.err
+    assert done.err.count("cubix: error:") == 1, done.err
+    assert "which belongs to the InputFile" in done.err, done.err
+    assert "\npaint " not in done.out, done.err
     assert names(out) == before and source.read_bytes() == content
 
 
@@ -342,7 +355,9 @@ def test_files_of_an_earlier_run_are_replaced_removed_or_named(ready):
             "o-restart.hdf5"} <= set(names(out))
     # no star varies: neither star file would be of this run
     err = look(ready, **{**derived(ready, "gradient"), "Parameters": "FluxScale"}).err
-    assert "o-gradient.hdf5" not in names(out) and "o-stars.hdf5 is of an earlier run in Mode fit" in err and "o-gradient" not in err
+    assert "o-gradient.hdf5" not in names(out)
+    assert "o-stars.hdf5 is of an earlier run in Mode fit" in err
+    assert "o-gradient" not in err
     err = look(ready, **{**derived(ready, "fit"), "Parameters": "FluxScale"}).err
     assert "o-stars.hdf5" not in names(out) and "o-gradient.txt is of an earlier run in Mode gradient" in err
     err = look(ready).err
@@ -421,7 +436,9 @@ def test_room_is_asked_for_before_the_work(ready, disk, ranks):
     many = dict(OutputFile=f"{folder / 'o.fits'},{folder / 'p.hdf5'}", Overwrite="yes")
     for options in ([], ["-n"]):
         done = look(ready, 4, ranks, options, **many)
-        assert f"and what belongs to it need {(2 * (headers + y_x_lambda * 8 + 11 * 20 * 8 + 4 * 30 * 8)) / 1e3:.3g} kB on the disk of {folder}/" in done.err and "are free" in done.err
+        need = 2 * (headers + y_x_lambda * 8 + 11 * 20 * 8 + 4 * 30 * 8)
+        assert f"and what belongs to it need {need / 1e3:.3g} kB on the disk of {folder}/" in done.err
+        assert "are free" in done.err
         assert "paint" not in done.out and names(folder) == before
     out = look(ready, 0, ranks, ["-n"]).out                            # elsewhere
     assert f"disk of {ready.path('out')}/: the outputs take 27" in out and "are free" in out
@@ -471,5 +488,8 @@ def test_a_disk_that_is_full_for_one_rank(ready, name, rank, nth):
         done = run("cubix", [file], 3, cwd=ready.folder, env=env)
         name = rename.name
     no_crash(done)
-    assert done.status == 4 and "cannot write" in done.err and name in done.err and os.strerror(28) in done.err, done.err
+    assert done.status == 4, done.err
+    assert "cannot write" in done.err, done.err
+    assert name in done.err, done.err
+    assert os.strerror(28) in done.err, done.err
     assert (folder / name).read_text() == "older" and not [n for n in names(folder) if ".part" in n]

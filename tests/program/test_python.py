@@ -1,6 +1,8 @@
-"""The Python package: cubes as the program makes them, derivatives that fit each other, errors, ranks; torch and jax where they are installed.
+"""The Python package: cubes as the program makes them, derivatives that fit each other, errors,
+ranks; torch and jax where they are installed.
 
-Every test is a script that a fresh interpreter runs on the library of the build folder: a process can start MPI only once."""
+Every test is a script that a fresh interpreter runs on the library of the build folder: a process
+can start MPI only once."""
 import importlib.metadata
 import importlib.util
 import json
@@ -29,7 +31,8 @@ case = json.load(open("case.json"))
 stars = {k: v for k, v in np.load("stars.npz").items()}
 simulation = case["simulation"]
 def chain(active=(), part=slice(None), **more):
-    return cubix.Chain({**case["parameters"], **more}, {k: v[part] for k, v in stars.items()}, active=active, simulation=simulation)
+    return cubix.Chain({**case["parameters"], **more}, {k: v[part] for k, v in stars.items()}, active=active,
+                       simulation=simulation)
 def raises(words, function, *args, **kw):
     try:
         function(*args, **kw)
@@ -40,7 +43,8 @@ def raises(words, function, *args, **kw):
 def near(got, want, tolerance):
     got, want = np.asarray(got, float), np.asarray(want, float)
     assert got.shape == want.shape, (got.shape, want.shape)
-    assert np.isfinite(want).all() and abs(got - want).max() <= tolerance * abs(want).max(), (abs(got - want).max(), abs(want).max())
+    off, largest = abs(got - want).max(), abs(want).max()
+    assert np.isfinite(want).all() and off <= tolerance * largest, (off, largest)
 """
 SMOOTH = {"Orientation": "angles", "Alpha": 20.0, "Beta": 30.0, "Deposit": "tsc", "Psf": "gaussian", "PsfFwhm": 1.0}
 
@@ -129,7 +133,8 @@ raises("names something twice", chain, active=["mass", "Mass"])
 raises("Inclination", chain, active="Inclination")                       # has no say without Orientation inclined
 raises("stars have no velocity", cubix.Chain, case["parameters"], {k: v for k, v in stars.items() if k != "velocity"})
 raises("stars have colour", cubix.Chain, case["parameters"], {**stars, "colour": stars["age"]})
-raises("stars' age has shape (59,); it must be (60,)", cubix.Chain, case["parameters"], {**stars, "age": stars["age"][1:]})
+raises("stars' age has shape (59,); it must be (60,)", cubix.Chain, case["parameters"],
+       {**stars, "age": stars["age"][1:]})
 stars["mass"][7] *= -1
 raises("mass of star 7 (of 0 to 59)", chain)
 stars["mass"][7] = np.nan
@@ -160,8 +165,10 @@ class Array(np.ndarray):                                                  # as u
 class Pure(np.ndarray):
     unit = ""
 masked = np.ma.masked_array(stars["mass"], mask=np.arange(60) < 30)
-for name, value, words in (("position", stars["position"].view(Quantity), "stars' position has a unit of its own, Mpc"), ("mass", masked, "stars' mass has masked values"),
-                           ("position", stars["position"].view(Array), "a unit of its own, Mpc"), ("age", stars["age"] + 0j, "stars' age has complex numbers")):
+for name, value, words in (("position", stars["position"].view(Quantity), "stars' position has a unit of its own, Mpc"),
+                           ("mass", masked, "stars' mass has masked values"),
+                           ("position", stars["position"].view(Array), "a unit of its own, Mpc"),
+                           ("age", stars["age"] + 0j, "stars' age has complex numbers")):
     raises(words, cubix.Chain, case["parameters"], {**stars, name: value})
 raises("stars have mass twice", cubix.Chain, case["parameters"], {**stars, "Mass": stars["mass"]})
 c = chain(active="mass,age")
@@ -172,22 +179,27 @@ raises("mass has masked values", c.jvp, {"mass": masked})
 raises("put twice: age, Age", c.forward, age=stars["age"], Age=2 * stars["age"])
 raises("cube_bar has complex numbers", c.vjp, 1j * cube)
 raises("weight has masked values", c.gnvp, np.ma.masked_less(cube, cube.max()), {"mass": stars["mass"]})
-assert np.array_equal(c.forward(age=np.ma.masked_array(stars["age"]), mass=stars["mass"].view(Pure)), cube)      # nothing of it masked; no unit
+# nothing of it masked; no unit
+assert np.array_equal(c.forward(age=np.ma.masked_array(stars["age"]), mass=stars["mass"].view(Pure)), cube)
 raises("has a zero byte", chain, SspFile="ssp.hdf5\\0.old")
 raises("has a zero byte", cubix.Chain, "a.param\\0b")
-raises("HubbleParam is 67.74; it is H0/(100 km/s/Mpc) and must be at most 2", cubix.Chain, case["parameters"], stars, simulation={"HubbleParam": 67.74})
+raises("HubbleParam is 67.74; it is H0/(100 km/s/Mpc) and must be at most 2", cubix.Chain, case["parameters"], stars,
+       simulation={"HubbleParam": 67.74})
 """)
 
 
 def test_values_that_are_refused_change_nothing(case):
     python(case, """
-more = dict(Orientation="angles", Deposit="tsc", Psf="moffat", PsfFwhm=1.0, PsfBeta=3.0, Lsf="gaussian", LsfFwhm=4.0, Engine="direct", SystemicVelocity=[0, 0, 0])
+more = dict(Orientation="angles", Deposit="tsc", Psf="moffat", PsfFwhm=1.0, PsfBeta=3.0, Lsf="gaussian", LsfFwhm=4.0,
+            Engine="direct", SystemicVelocity=[0, 0, 0])
 c = chain("position,redshift,psf_fwhm,psf_beta,lsf_fwhm", **more)
 cube = c.forward()
-for name, bad, words in (("psf_fwhm", 9000., "the PSF's margin"), ("lsf_fwhm", 0., "must be above 0 and in"), ("redshift", 25., "it must be -0.01..20"),
-                         ("redshift", -1., "it must be -0.01..20"), ("redshift", -0.005, "determines no distance"), ("redshift", 0., "determines no distance"),
+for name, bad, words in (("psf_fwhm", 9000., "the PSF's margin"), ("lsf_fwhm", 0., "must be above 0 and in"),
+                         ("redshift", 25., "it must be -0.01..20"), ("redshift", -1., "it must be -0.01..20"),
+                         ("redshift", -0.005, "determines no distance"), ("redshift", 0., "determines no distance"),
                          ("mass_scale", 1e-320, "it must be in 1e-100"),
-                         ("distance", 9., "Distance is 0"), ("smoothing_length", np.ones(60), "changes nothing"), ("inclination", 5., "it belongs to Orientation inclined")):
+                         ("distance", 9., "Distance is 0"), ("smoothing_length", np.ones(60), "changes nothing"),
+                         ("inclination", 5., "it belongs to Orientation inclined")):
     raises(words, c.put, **{name: bad})
     if name not in ("smoothing_length", "distance", "inclination"):
         assert c.get(name) == {"psf_fwhm": 1, "lsf_fwhm": 4, "redshift": 0.05, "mass_scale": 1}[name]
@@ -232,7 +244,8 @@ def test_the_build_folder_of_a_source_tree_is_looked_into(tmp_path):
         (tmp_path / file).parent.mkdir(parents=True)
     shutil.copy(SOURCE / "src/params/params.def", tmp_path / "src/params/params.def")
     (tmp_path / "build/mine/libcubix.so").symlink_to(LIBRARY)
-    done = subprocess.run([sys.executable, "-c", "from cubix import _library; print(*_library._candidates(), sep='\\n')"],
+    done = subprocess.run([sys.executable, "-c",
+                           "from cubix import _library; print(*_library._candidates(), sep='\\n')"],
                           env=harness.environment(extra={"PYTHONPATH": str(tmp_path / "python")}), cwd=tmp_path,
                           text=True, capture_output=True)
     assert str(tmp_path / "build/mine/libcubix.so") in done.stdout, done.stdout + done.stderr
@@ -247,13 +260,18 @@ def test_products_fit_each_other(case, library, tolerance):
 names = ["mass", "age", "Metallicity", "velocity", "Position", "alpha", "psf_fwhm", "FluxScale"]
 c = chain(names, **json.load(open("smooth.json")))
 cube, rng = c.forward(), np.random.default_rng(3)
-assert {{n: v.shape for n, v in c.values.items()}} == {{"mass": (60,), "age": (60,), "Metallicity": (60,), "velocity": (60, 3), "Position": (60, 3), "alpha": (), "psf_fwhm": (), "FluxScale": ()}}
+assert {{n: v.shape for n, v in c.values.items()}} == {{"mass": (60,), "age": (60,), "Metallicity": (60,),
+    "velocity": (60, 3), "Position": (60, 3), "alpha": (), "psf_fwhm": (), "FluxScale": ()}}
 w = rng.standard_normal(cube.shape).astype(c.dtype)
 bars = c.vjp(w)
-assert list(bars) == names and all(b.shape == c.leaf_shape(n) and b.dtype == np.float64 and np.isfinite(b).all() for n, b in bars.items())
-near((bars["mass"] * stars["mass"]).sum(), np.vdot(w.astype(float), cube), 1e-4 if {tolerance} > 1e-6 else 1e-10)       # the cube is linear in mass
+assert list(bars) == names
+for n, b in bars.items():
+    assert b.shape == c.leaf_shape(n) and b.dtype == np.float64 and np.isfinite(b).all()
+# the cube is linear in mass
+near((bars["mass"] * stars["mass"]).sum(), np.vdot(w.astype(float), cube), 1e-4 if {tolerance} > 1e-6 else 1e-10)
 near(bars["FluxScale"], np.vdot(w.astype(float), cube), 1e-4 if {tolerance} > 1e-6 else 1e-10)
-size = {{"mass": 1e3, "age": 1e-2, "Metallicity": 1e-4, "velocity": 1., "Position": 1e-2, "alpha": .1, "psf_fwhm": .01, "FluxScale": .01}}
+size = {{"mass": 1e3, "age": 1e-2, "Metallicity": 1e-4, "velocity": 1., "Position": 1e-2, "alpha": .1,
+         "psf_fwhm": .01, "FluxScale": .01}}
 dots = {{n: size[n] * rng.standard_normal(c.leaf_shape(n)) for n in names}}
 cube_dot = c.jvp(dots).astype(float)
 level = np.linalg.norm(cube_dot) * np.linalg.norm(w)

@@ -16,7 +16,8 @@ if cubix.rank() == 1:
 else:
     {call}
 """, ranks=2, status=1, timeout=30)
-    assert "KeyboardInterrupt" in done.err or "rank 1 has ended, and rank 0 goes on: all ranks must make the same calls" in done.err
+    assert ("KeyboardInterrupt" in done.err
+            or "rank 1 has ended, and rank 0 goes on: all ranks must make the same calls" in done.err)
 
 
 def test_ranks_that_are_out_of_step_are_told_and_go_on(case):  # noqa: F811
@@ -24,7 +25,8 @@ def test_ranks_that_are_out_of_step_are_told_and_go_on(case):  # noqa: F811
 a, b = chain("mass"), chain("mass,age")
 cube, me = a.forward(), cubix.rank()
 b.forward()
-raises("calls vjp, and rank 1 calls forward" if me == 0 else "calls forward, and rank 0 calls vjp", *((a.vjp, cube) if me == 0 else (a.forward,)))
+raises("calls vjp, and rank 1 calls forward" if me == 0 else "calls forward, and rank 0 calls vjp",
+       *((a.vjp, cube) if me == 0 else (a.forward,)))
 raises("forward of another chain or leaf", (a if me == 0 else b).forward)
 raises("put of another chain or leaf", a.put, **{"mass" if me == 0 else "age": stars["age"]})
 raises("all ranks must make the same calls", a.forward, **({} if me else {"mass": 2 * stars["mass"]}))
@@ -174,14 +176,16 @@ host.MPI_Finalize()
 def test_arrays_are_checked_as_files_are(case):  # noqa: F811
     """What no file may hold is refused when a chain is opened, and when it is put; the values in use then stay."""
     python(case, """
-for name, bad in (("mass", 1e300), ("mass", -1.), ("age", np.inf), ("position", 1e300), ("velocity", 1e300), ("metallicity", 7.)):
+for name, bad in (("mass", 1e300), ("mass", -1.), ("age", np.inf), ("position", 1e300), ("velocity", 1e300),
+                  ("metallicity", 7.)):
     wrong = {k: v.copy() for k, v in stars.items()}
     wrong[name].flat[5] = bad
     error = raises(name + " of star ", cubix.Chain, case["parameters"], wrong, simulation=simulation)
     assert error.meaning == "wrong or unreadable input file", error.meaning
     c = chain()
     cube = c.forward()
-    raises(f"{name.capitalize()} of star {5 // (wrong[name].size // 60)} (of 0 to 59) is ", c.put, **{name: wrong[name]})
+    raises(f"{name.capitalize()} of star {5 // (wrong[name].size // 60)} (of 0 to 59) is ", c.put,
+           **{name: wrong[name]})
     assert np.array_equal(c.forward(), cube)
 simulation["BoxSize"] = 3.
 raises("would fold them", chain)

@@ -123,6 +123,8 @@ def test_threads_that_share_a_core_are_told(bench):
         done = run("cubix", ["-n", bench.parameters()], threads=2)
     finally:
         os.sched_setaffinity(0, may)
-    assert done.status == 0 and done.err.count("--bind-to none") == 1 and "2 times as many threads" in done.err, done.err
+    assert done.status == 0, done.err
+    assert done.err.count("--bind-to none") == 1, done.err
+    assert "2 times as many threads" in done.err, done.err
     done = run("cubix", ["-n", bench.parameters()], threads=1)
     assert done.status == 0 and "--bind-to none" not in done.err, done.err

@@ -1,5 +1,6 @@
-"""Reading simulations: small files of every kind, made here, and what the reader must hand on, computed by numpy; real files against
-what SimSpin read from them; and every way in which a file can be wrong, with its message and exit status, on one rank and on several."""
+"""Reading simulations: small files of every kind, made here, and what the reader must hand on,
+computed by numpy; real files against what SimSpin read from them; and every way in which a file can
+be wrong, with its message and exit status, on one rank and on several."""
 import re
 import shutil
 
@@ -198,8 +199,8 @@ def test_periodic_box(tmp_path, ranks):
     s = raw_stars(40)
     s["pos"] = (np.random.default_rng(5).normal(0, 30, (40, 3)) + [0, box, 17000]) % box
     file = write_raw(tmp_path / "g.hdf5", s, header={"BoxSize": np.array([box] * 3)})
-    whole = s["pos"] + box * (np.array([0, box, 0]) > 0) * (s["pos"] < 0.5 * box) - box * np.array([1, 0,
-                                                                                                    0]) * (s["pos"] > 0.5 * box)
+    up, down = box * (np.array([0, box, 0]) > 0), box * np.array([1, 0, 0])
+    whole = s["pos"] + up * (s["pos"] < 0.5 * box) - down * (s["pos"] > 0.5 * box)
     whole[:, 2] = s["pos"][:, 2]
     got, info = read(tmp_path, ranks, InputFile=file)
     assert within(got["pos"] - got["pos"][0], (whole - whole[0]) * A / HUBBLE, atol=1e-10, rtol=1e-5)
@@ -351,9 +352,12 @@ def test_choice_of_format(tmp_path, formats):
                                           done.err), done.err
     shutil.copy(folder / "IllustrisTNG.cfg", folder / "Twin.cfg")
     done = dump(tmp_path, 2, InputFile=file, env=env)
-    assert done.status == 3 and "may be IllustrisTNG or Twin; choose with the parameter SimulationFormat" in done.err, done.err
+    assert done.status == 3, done.err
+    assert "may be IllustrisTNG or Twin; choose with the parameter SimulationFormat" in done.err, done.err
     done = dump(tmp_path, InputFile=file, SimulationFormat="EAGLE")
-    assert done.status == 3 and "no dataset for Velocity: looked in /PartType4 for Velocity; there are: Coordinates, GFM_" in done.err, done.err
+    assert done.status == 3, done.err
+    assert ("no dataset for Velocity: looked in /PartType4 for Velocity; there are: Coordinates, GFM_"
+            in done.err), done.err
 
 
 # ---- real files ----------------------------------------------------------------------------------

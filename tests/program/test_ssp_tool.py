@@ -1,7 +1,9 @@
-"""cubix-ssp: conversions against the originals read here in another way, the demo library, and what `info` refuses.
+"""cubix-ssp: conversions against the originals read here in another way, the demo library, and what
+`info` refuses.
 
-Libraries that may not be shipped are read from $CUBIX_SHARED (E-MILES), and the two of packages from files given by $CUBIX_BC03LR
-and $CUBIX_BC03MILES; without them the formats are tested on files of the same layout made here.
+Libraries that may not be shipped are read from $CUBIX_SHARED (E-MILES), and the two of packages
+from files given by $CUBIX_BC03LR and $CUBIX_BC03MILES; without them the formats are tested on files
+of the same layout made here.
 """
 import glob
 import os
@@ -26,7 +28,7 @@ sys.path.insert(0, SCRIPTS)
 from cubix_ssp import canonical, demo, light  # noqa: E402
 from cubix_ssp.fault import Fault  # noqa: E402
 
-from harness import within  # noqa: E402
+from harness import put, within  # noqa: E402
 
 
 def run(*words):
@@ -61,8 +63,8 @@ def spectrum(file, z, age):
 
 def mean(wave, flux, lo, hi):
     inside = (wave > lo) & (wave < hi)
-    return np.trapezoid(flux[inside], wave[inside]) / np.ptp(wave[inside]) if hasattr(np,
-                                                                                      "trapezoid") else np.trapz(flux[inside], wave[inside]) / np.ptp(wave[inside])
+    integral = np.trapezoid if hasattr(np, "trapezoid") else np.trapz
+    return integral(flux[inside], wave[inside]) / np.ptp(wave[inside])
 
 
 def width(wave, flux, line, blue, red):
@@ -90,7 +92,8 @@ def test_demo_is_reproducible(demo_file, tmp_path):
     assert (tmp_path / "again.hdf5").read_bytes() == demo_file.read_bytes()
 
 
-#   V-band M/L (box 5050-5950 AA, per mass formed, M_V,sun = 4.81): BC03 2016 MILES, Kroupa, as `cubix-ssp info` of that file prints it
+# V-band M/L (box 5050-5950 AA, per mass formed, M_V,sun = 4.81): BC03 2016 MILES, Kroupa, as `cubix-ssp
+# info` of that file prints it
 @pytest.mark.parametrize("age, want", [(0.01, 0.0288), (0.1, 0.161), (1.0, 0.80), (10.0, 6.99)])
 def test_demo_mass_to_light(demo_file, age, want):
     wave, flux = spectrum(demo_file, 0.02, age)
@@ -183,7 +186,9 @@ def test_emiles_axes_and_resolution(emiles_file):
     for at, fwhm in ((2500, 3.0), (3300, 5.0), (5500, 2.51), (8900, 2.51), (20000, 2.3548 * 60 / 299792.458 * 20000)):
         assert np.interp(at, library["Wavelength"], library["LsfFwhm"]) == pytest.approx(fwhm, rel=1e-3)
     with h5py.File(str(emiles_file), "r") as f:
-        assert b"All other rights are reserved" in f.attrs["SourceHeader"] and f.attrs["SourceMedium"] == b"air" and f.attrs["SolarLuminosity"] == LSUN
+        assert b"All other rights are reserved" in f.attrs["SourceHeader"]
+        assert f.attrs["SourceMedium"] == b"air"
+        assert f.attrs["SolarLuminosity"] == LSUN
 
 
 @need_emiles
@@ -315,13 +320,6 @@ def spoil(name, change):
         f[name] = change(values)
         for key, value in attributes.items():
             f[name].attrs[key] = value
-    return work
-
-
-def put(index, value):
-    def work(values):
-        values[index] = value
-        return values
     return work
 
 

@@ -1,5 +1,6 @@
-"""What a run says of things that make a cube another than was meant, and of what only seems to be wrong: stars beside the field whose light the PSF scatters
-in, galaxies that approach, stars older than the universe, ages and metallicities beyond the library, masses of another IMF."""
+"""What a run says of things that make a cube another than was meant, and of what only seems to be
+wrong: stars beside the field whose light the PSF scatters in, galaxies that approach, stars older
+than the universe, ages and metallicities beyond the library, masses of another IMF."""
 import h5py
 import numpy as np
 import pytest
@@ -90,7 +91,8 @@ def test_older_than_the_universe(bench):
     bench.particles(stars((*row, 1e8, 12.0, 0.01), (*row, 1e8, 5.0, 0.01), (*row, 1e6, 0.5, 0.01)))
     age = cosmology.age(1 / 9, 0.3089, 0.6911, 0.6774)
     got = bench.cube(Redshift=8, **FIXED)
-    assert "light comes from 2 stars older than the universe at Redshift = 8" in got["run"].err and f"({age:.4g} Gyr)" in got["run"].err
+    assert "light comes from 2 stars older than the universe at Redshift = 8" in got["run"].err
+    assert f"({age:.4g} Gyr)" in got["run"].err
     head = got["header"]["PRIMARY"]
     assert head["N_OLD"] == 2 and head["SNAPZ"] == 0 and head["SNAPMOVE"] is True
     assert any("older than the universe" in str(v) for k, v in head.items() if k.startswith("WARN"))
@@ -109,7 +111,9 @@ def test_another_redshift_than_the_snapshots(bench):
     got = bench.cube(Redshift=0.05, **FIXED)
     assert "snapshot's redshift" not in got["run"].out and got["header"]["PRIMARY"]["SNAPMOVE"] is False
     got = bench.cube(Redshift=0.07, **FIXED)
-    assert "the snapshot's redshift is 0.05" in got["run"].out and "0.07" in got["run"].out and got["header"]["PRIMARY"]["SNAPMOVE"] is True
+    assert "the snapshot's redshift is 0.05" in got["run"].out
+    assert "0.07" in got["run"].out
+    assert got["header"]["PRIMARY"]["SNAPMOVE"] is True
     # it is legitimate: no warning
     assert "snapshot's" not in got["run"].err
 
