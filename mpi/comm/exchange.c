@@ -68,3 +68,26 @@ static void all_reduce(void *x, size_t n, size_t size, MPI_Datatype type, MPI_Op
 
 void cubix_mpi_sum_counts(uint64_t *count, size_t n) { all_reduce(count, n, sizeof *count, MPI_UINT64_T, MPI_SUM); }
 void cubix_mpi_max_all(double *x, size_t n) { all_reduce(x, n, sizeof *x, MPI_DOUBLE, MPI_MAX); }
+
+/* MPI 3 counts are int, and a reduction needs scratch of its own length: what is long goes in pieces. */
+static void sum_to(int root, void *values, size_t n, MPI_Datatype type, size_t size)
+{
+  const size_t piece = (size_t)1 << 22;
+  int mine = cubix_mpi_rank() == root;
+  for (size_t first = 0; first < n; first += piece) {
+    char *at = (char *)values + first * size;
+    int count = (int)(n - first < piece ? n - first : piece);
+    MPI_Reduce(mine ? MPI_IN_PLACE : at, mine ? at : NULL, count, type, MPI_SUM, root, cubix_mpi_group()->comm);
+  }
+  if (!mine) cubix_mpi_volume_add(n * size);
+}
+
+void cubix_mpi_sum_to(int root, cubix_real *values, size_t n)
+{
+  sum_to(root, values, n, sizeof(cubix_real) == sizeof(double) ? MPI_DOUBLE : MPI_FLOAT, sizeof *values);
+}
+
+void cubix_mpi_sum_doubles_to(int root, double *values, size_t n)
+{
+  sum_to(root, values, n, MPI_DOUBLE, sizeof *values);
+}

@@ -22,6 +22,7 @@ void cubix_mpi_max_all(double *x, size_t n);
 /** Sum of every element over ranks, on rank `root` only; the arrays of the others are undefined
  * afterwards.  Collective. */
 void cubix_mpi_sum_to(int root, cubix_real *values, size_t n);
+void cubix_mpi_sum_doubles_to(int root, double *values, size_t n);
 /** Add to the number of bytes that this rank has sent; a reduction counts as sending its vector
  * once.  Local. */
 void cubix_mpi_volume_add(size_t bytes);

@@ -59,7 +59,7 @@ static void own_cube(struct cubix_engine *engine, int n_lambda)
 }
 
 /* Whole tiles, as many to each rank as to any other, but one. */
-static void own_slabs(struct cubix_engine *engine, int n_lambda)
+static void own_channels(struct cubix_engine *engine, int n_lambda)
 {
   int64_t n_tile = (n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   engine->combine = CUBIX_COMBINE_HISTOGRAM;
@@ -143,7 +143,7 @@ static void choose_combination(struct cubix_engine *engine, const struct cubix_p
                      1e-9 * (16 * work->values * byte_ns + voxels * observe_ns / work->n_core);
   int share = par->Combine == CUBIX_Combine_histogram ||
               (par->Combine == CUBIX_Combine_auto && (work->n_rank == 1 || histogram < cube));
-  if (share) own_slabs(engine, work->n_lambda);
+  if (share) own_channels(engine, work->n_lambda);
   else own_cube(engine, work->n_lambda);
 }
 

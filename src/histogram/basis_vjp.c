@@ -182,7 +182,7 @@ int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, c
   struct cubix_basis *dot = NULL;
   unsigned char *used = NULL;
   CUBIX_CHECK(templates->tables.n_row == basis->n_row && templates->tables.n_lambda == n_lambda, CUBIX_EFAIL,
-              "a basis of %d rows and %d channels, but a model of %d and %d", basis->n_row, n_lambda,
+              "a basis of %d rows and %d channels, but templates of %d and %d", basis->n_row, n_lambda,
               templates->tables.n_row, templates->tables.n_lambda);
   CUBIX_ALLOC(used, basis->n_row);
   for (int r = 0; r < basis->n_row; r++) used[r] = basis->slot[r] >= 0;

@@ -262,9 +262,9 @@ int cubix_templates_remake(struct cubix_templates *templates, const struct cubix
   double lo, hi, sum = 0;
   size_t n = (size_t)templates->tables.n_z * (size_t)templates->tables.n_age * (size_t)templates->tables.n_knot;
   CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL,
-              "the templates of %s were released once the model was made: make it with cubix_templates_build_kept",
+              "the library %s was released once its templates were made: make them with cubix_templates_build_kept",
               ssp->file);
-  CUBIX_CHECK(ins->n_lambda == templates->tables.n_lambda, CUBIX_EFAIL, "%d channels, but the model was made for %d",
+  CUBIX_CHECK(ins->n_lambda == templates->tables.n_lambda, CUBIX_EFAIL, "%d channels, but the templates were made for %d",
               ins->n_lambda, templates->tables.n_lambda);
   needed_range(ins, 1 + scene->redshift, templates->v_max, &lo, &hi);
   CUBIX_CHECK(cubix_templates_reaches(templates, ins, scene, templates->v_max), CUBIX_EUSAGE,

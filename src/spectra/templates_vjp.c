@@ -76,7 +76,7 @@ static int job_init(struct job *job, const struct cubix_templates *templates, co
   int status = CUBIX_OK, n = templates->tables.n_knot, n_template = templates->tables.n_z * templates->tables.n_age;
   double *width[2] = { NULL, NULL };
   CUBIX_CHECK(templates->ssp->luminosity, CUBIX_EFAIL,
-              "the templates of %s were released once the model was made: make it with cubix_templates_build_kept",
+              "the library %s was released once its templates were made: make them with cubix_templates_build_kept",
               templates->ssp->file);
   CUBIX_CHECK(!wants_fwhm || ins->lsf_none || (!ins->lsf_fwhm.n_table && ins->lsf_fwhm.n_coef == 1), CUBIX_EUSAGE,
               "the line spread function of %s varies with wavelength, so there is no LsfFwhm for a derivative: set Lsf "
