@@ -28,7 +28,7 @@ BUILD = Path(os.environ.get("CUBIX_BUILD", SOURCE / "build"))
 SHARED = Path(os.environ.get("CUBIX_SHARED", SOURCE.parent / "shared"))
 COSMOLOGY = {"OmegaMatter": 0.3089, "OmegaLambda": 0.6911, "HubbleParam": 0.6774}
 COSMO = tuple(COSMOLOGY.values())
-TIMEOUT = 60.0
+TIMEOUT = 150.0
 
 
 def shared(path):
@@ -92,11 +92,12 @@ TO_FILES = ("sh", "-c", 'out=$1 err=$2; shift 2; exec "$@" >> "$out" 2>> "$err"'
 
 
 def run(name, args, ranks=1, threads=1, cwd=None, env=None, stdin=None, timeout=TIMEOUT, file_limit=None,
-        interrupt_after=None):
+        interrupt_after=None, to_files=True):
     """Run a program to its end: status, out, err.  One that does not end in time is killed with all
     its ranks, and fails the test.
-    interrupt_after: a function of the Popen that returns when SIGINT is due."""
-    if ranks > 1 and not file_limit:
+    interrupt_after: a function of the Popen that returns when SIGINT is due.  to_files: False for ranks
+    that could not write to files."""
+    if ranks > 1 and to_files and file_limit is None:
         with tempfile.TemporaryDirectory() as folder:
             said = [Path(folder, "out"), Path(folder, "err")]
             done = run_words(command(name, args, ranks, [*TO_FILES, *said]), threads, cwd, env, stdin, timeout, None,

@@ -264,8 +264,8 @@ int cubix_templates_remake(struct cubix_templates *templates, const struct cubix
   CUBIX_CHECK(ssp->luminosity, CUBIX_EFAIL,
               "the library %s was released once its templates were made: make them with cubix_templates_build_kept",
               ssp->file);
-  CUBIX_CHECK(ins->n_lambda == templates->tables.n_lambda, CUBIX_EFAIL, "%d channels, but the templates were made for %d",
-              ins->n_lambda, templates->tables.n_lambda);
+  CUBIX_CHECK(ins->n_lambda == templates->tables.n_lambda, CUBIX_EFAIL,
+              "%d channels, but the templates were made for %d", ins->n_lambda, templates->tables.n_lambda);
   needed_range(ins, 1 + scene->redshift, templates->v_max, &lo, &hi);
   CUBIX_CHECK(cubix_templates_reaches(templates, ins, scene, templates->v_max), CUBIX_EUSAGE,
               "at Redshift = %g with stars of up to %g km/s the channels need %.1f..%.1f AA (rest) of %s, of which "

@@ -21,13 +21,18 @@
 #include "base/error.h"
 #include "mpi/cubix-mpi.h"
 #include "mpi/pipeline/chain.h"
-#include "tests/numbers.h"
+#include "physics/random.h"
 
 static size_t first_star;                        /* of this rank */
 static int root;
 
 /* A number of its own for every index, -1 .. 1. */
-static double number_of(uint64_t index, uint32_t what) { return 2 * uniform_of(index, what) - 1; }
+static double number_of(uint64_t index, uint32_t what)
+{
+  uint32_t counter[4] = { (uint32_t)index, (uint32_t)(index >> 32), what, 0 }, key[2] = { 20, 26 }, out[4];
+  cubix_philox(out, counter, key);
+  return 2 * cubix_uniform(out[0], out[1]) - 1;
+}
 
 static uint64_t index_of(enum cubix_leaf leaf, size_t i)
 {

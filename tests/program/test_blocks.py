@@ -12,7 +12,8 @@ CUTS = {1: "0,101", 2: "0,48,101", 3: "0,0,17,101", 4: "0,30,31,31,101"}
 
 def write(folder, cut, *values, bad=-1, limit=-1, **kw):
     folder.mkdir(exist_ok=True)
-    return run("tests/program/test_blocks", [cut, bad, limit, *BASE, *values], ranks=cut.count(","), cwd=folder, **kw)
+    return run("tests/program/test_blocks", [cut, bad, limit, *BASE, *values], ranks=cut.count(","), cwd=folder,
+               to_files=limit == -1, **kw)
 
 
 def content(path):
