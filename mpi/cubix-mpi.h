@@ -18,6 +18,7 @@
 #include "mpi/particles/frame.h"
 #include "mpi/pipeline/memory_check.h"
 #include "mpi/pipeline/pipeline.h"
+#include "mpi/particles/gas.h"
 #include "mpi/particles/particles.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/comm/reduce_exact.h"

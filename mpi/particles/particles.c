@@ -41,6 +41,7 @@
 #include "mpi/particles/frame.h"
 #include "mpi/particles/frame_parts.h"
 #include "mpi/particles/reader.h"
+#include "mpi/particles/sanity.h"
 #include "params/params.h"
 #include "physics/constants.h"
 #include "physics/tables.h"
@@ -114,7 +115,7 @@ done:
 /* The column of smoothing lengths, where they are read. */
 static unsigned length_part(const struct cubix_particles *particles)
 {
-  return particles->reader->sim->field[CUBIX_FIELD_LENGTH].path[0] ? CUBIX_SLAB_LENGTH : 0;
+  return particles->reader->sim->field[CUBIX_FIELD_LENGTH].name[0] ? CUBIX_SLAB_LENGTH : 0;
 }
 
 /* All rows at once, in these columns. */
@@ -124,7 +125,7 @@ static int read_whole(struct cubix_particles *particles, unsigned parts)
   struct cubix_reader *reader = particles->reader;
   size_t rows = reader->n_chunk_rows;
   reader->n_chunk_rows = reader->n_largest;
-  if (reader->sim->field[CUBIX_FIELD_POTENTIAL].path[0]) parts |= CUBIX_SLAB_POTENTIAL;
+  if (reader->sim->field[CUBIX_FIELD_POTENTIAL].name[0]) parts |= CUBIX_SLAB_POTENTIAL;
   parts |= length_part(particles);
   const double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(),
                there = cubix_memory_free();
@@ -151,7 +152,8 @@ int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_pa
   CUBIX_MPI_ALLOC(particles, 1);
   particles->par = par;
   particles->n_record = records_of(par);
-  CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par));
+  CUBIX_MPI_ALLOC(particles->sanity, 1);
+  CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par, CUBIX_STARS));
   divide(particles);
   if (particles->n_chunk == 1) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
   else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot))
@@ -262,6 +264,19 @@ done:
   return status;
 }
 
+/* Once, when all stars have been counted with all columns; chunks bring what shines only when they are
+ * placed. */
+static int judge_sanity(struct cubix_particles *particles, int last)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_sanity_judge(particles->sanity, particles->par, &particles->slab->snapshot));
+  if (!last) goto done;
+  free(particles->sanity);
+  particles->sanity = NULL;
+done:
+  return status;
+}
+
 /* Spaxels are counted where the number of chunks depends on them, or where the stars do not stay
  * and the plan of memory cannot count them later. */
 static int begin_count(struct cubix_particles *particles, const struct cubix_instrument *ins)
@@ -281,11 +296,14 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
   int64_t read = 0, kept = 0;
   CUBIX_TRY(begin_count(particles, ins));
   const struct cubix_occupancy *o = particles->occupancy;
-  if (slab->position) cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
-  else {
+  if (slab->position) {
+    cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
+    if (particles->sanity) cubix_sanity_add(particles->sanity, slab, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
+  } else {
     for (size_t c = 0; c < particles->n_chunk; c++) {
       CUBIX_TRY(fetch(particles, c, CUBIX_SLAB_MOTION, &read));
       cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
+      if (particles->sanity) cubix_sanity_add(particles->sanity, slab, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
       kept += (int64_t)slab->n;
     }
     CUBIX_TRY(count_stars(particles, read));
@@ -296,6 +314,7 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
   if (particles->n_chunk > 1) cubix_slab_forget_stars(slab);
   *v_max = cubix_mpi_max(o->fastest);
   CUBIX_TRY(judge_speed(particles, *v_max));
+  if (particles->sanity) CUBIX_TRY(judge_sanity(particles, particles->n_chunk == 1));
 done:
   return status;
 }
@@ -307,6 +326,7 @@ static int place_chunk(struct cubix_particles *particles, size_t c, struct cubix
   cubix_placement_free(particles->placement);
   particles->placement = NULL;
   CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
+  if (particles->sanity) cubix_sanity_add(particles->sanity, particles->slab, CUBIX_SLAB_POPULATION);
   CUBIX_TRY(cubix_mpi_agree(
       cubix_placement_build(&particles->placement, cube, particles->tables, particles->slab, particles->keep)));
   if (c + 1 == particles->n_chunk && !particles->keep) cubix_slab_forget_stars(particles->slab);
@@ -329,6 +349,7 @@ int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cu
     CUBIX_TRY(place_chunk(particles, c, cube));
     cubix_survey_add(particles->survey, tables, particles->placement);
   }
+  if (particles->sanity) CUBIX_TRY(judge_sanity(particles, 1));
   cubix_mpi_survey_sum(particles->survey);
 done:
   return status;
@@ -360,6 +381,7 @@ void cubix_mpi_particles_close(struct cubix_particles *particles)
   cubix_survey_free(particles->survey);
   cubix_slab_free(particles->slab);
   forget_count(particles);
+  free(particles->sanity);
   free(particles);
 }
 

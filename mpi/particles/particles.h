@@ -21,6 +21,7 @@ extern "C" {
 #endif
 
 struct cubix_reader;
+struct cubix_sanity;
 
 struct cubix_particles {
   struct cubix_slab *slab;        /* what the files state, and counts; its stars change from chunk to chunk */
@@ -35,9 +36,10 @@ struct cubix_particles {
   const struct cubix_frame *frame;
   const struct cubix_tables *tables;
   size_t next;
-  double n_record;                /* records of a star in a placement, approximately */
-  struct cubix_occupancy *occupancy; /* of this rank's stars, while they are not placed */
-  int told;                       /* 1: the warning about fast stars has been given */
+  double n_record;                /* spaxels of a star in a placement, about */
+  struct cubix_occupancy *occupancy; /* of this rank's stars, from when the fastest is found until they are placed */
+  struct cubix_sanity *sanity;    /* what is counted of stars from files; NULL: judged, or not from files */
+  int told;                       /* 1: that its stars are fast */
 };
 
 /** Examine the file(s), decide on chunks (SlabMemory), and read what is needed first.  Collective.

@@ -1,13 +1,13 @@
 /* reader.c -- every rank reads its share of the stars, at once or chunk by chunk.
  *
- * Rank 0 looks into the files and tells the others (src/simulation/simfile.c); then all members are
- * read as if they were one list of N stars, of which rank r of P owns [N r/P, N (r+1)/P).  Chunk c
+ * Rank 0 looks into the files and tells the others (src/simulation/simfile.c); then the parts of all members
+ * are read as if they were one list of N stars, of which rank r of P owns [N r/P, N (r+1)/P).  Chunk c
  * is that many rows of every rank's share, from c times as many on: every rank can tell which
- * members a chunk touches on any rank, opens those, and reads in pieces of CUBIX_READER_PIECE rows
+ * parts a chunk touches on any rank, opens those, and reads in pieces of CUBIX_READER_PIECE rows
  * (reader_rows.c), all quantities of a piece together, so that wind cells are dropped and units
  * converted on the way and no more than 14 MiB are needed beside the slab (reader_convert.c).
  * A rank that finds something wrong keeps to the order of pieces, for others may read for it or
- * wait for what it reads, and says so at the end of the member: nobody hangs. */
+ * wait for what it reads, and says so at the end of the part: nobody hangs. */
 #include "mpi/particles/reader.h"
 
 #include <math.h>
@@ -18,7 +18,6 @@
 #include "base/error.h"
 #include "base/h5read.h"
 #include "base/log.h"
-#include "math/cosmology.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/particles/reader_parts.h"
@@ -28,24 +27,27 @@
 #include "simulation/simformat.h"
 #include "simulation/slab.h"
 
-/* Eleven columns at most: position, velocity, two masses, formation or age, metallicity, potential or length. */
-double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 11 * sizeof(double); }
+/* Eleven columns of stars at most: position, velocity, two masses, formation or age, metallicity, potential
+ * or length; sixteen of gas. */
+double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 16 * sizeof(double); }
 
-/* My rows of member i, piece by piece; n_piece is the same on all ranks. */
-static int read_pieces(struct cubix_reader *r, int i, hsize_t n_piece, hid_t file)
+/* My rows of a part, piece by piece; n_piece is the same on all ranks. */
+static int read_pieces(struct cubix_reader *r, const struct cubix_simpart *part, size_t n_piece)
 {
   int status = CUBIX_OK, failed;
   const struct cubix_span mine = r->state->share[cubix_mpi_rank()];
-  const hsize_t n = (hsize_t)(mine.to - mine.from);
-  CUBIX_TRY(cubix_mpi_agree(failed = cubix_mpi_reader_go(r, i, file)));
+  const size_t n = (size_t)(mine.to - mine.from);
+  CUBIX_TRY(cubix_mpi_agree(failed = cubix_mpi_reader_go(r, part)));
   cubix_mpi_reader_agree(r);
-  for (hsize_t p = 0; p < n_piece; p++) {
-    hsize_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
+  for (size_t p = 0; p < n_piece; p++) {
+    size_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
     for (int f = 0; f < CUBIX_N_FIELD; f++) {
-      int code = r->state->piece[f] ? cubix_mpi_reader_fetch(r, i, (enum cubix_field)f, p) : CUBIX_OK;
+      int code = r->state->piece[f] && part->reads[f]
+                     ? cubix_mpi_reader_fetch(r, part, (enum cubix_field)f, p)
+                     : CUBIX_OK;
       if (!failed) failed = code;
     }
-    if (!failed) failed = cubix_piece_keep(r, i, (hsize_t)mine.from + done_before, (size_t)now);
+    if (!failed) failed = cubix_piece_keep(r, part, mine.from + (int64_t)done_before, now);
     if (cubix_mpi_rank() == 0 && now)
       cubix_log_progress("read", (double)(r->state->n_read += now) / (double)r->n_largest);
   }
@@ -70,48 +72,83 @@ static struct cubix_span chunk_of(const struct cubix_reader *r, int rank, size_t
   return s;
 }
 
-/* What of it lies in a member whose n rows begin at `offset`, counted from there. */
-static struct cubix_span in_member(struct cubix_span s, int64_t offset, int64_t n)
+/* What of it lies in a part whose n rows begin at `offset`, counted from there. */
+static struct cubix_span in_part(struct cubix_span s, int64_t offset, int64_t n)
 {
   struct cubix_span in = { s.from > offset ? s.from - offset : 0, s.to < offset + n ? s.to - offset : n };
   return in.from < in.to ? in : (struct cubix_span){ 0, 0 };
 }
 
-/* The members that chunk c touches on any rank, one after the other.  Every rank opens a member by
+/* The parts that chunk c touches on any rank, one after the other.  Every rank opens a member by
  * itself; nobody reads before all could. */
-static int read_members(struct cubix_reader *r, size_t c)
+static int read_parts(struct cubix_reader *r, size_t c)
 {
   int status = CUBIX_OK;
   int64_t offset = 0;
-  hid_t file = -1;
 
-  for (int i = 0; i < r->slab->snapshot.n_file; offset += r->sim->n_star[i++]) {
-    int64_t n = r->sim->n_star[i], most = 0;
+  for (int i = 0; i < r->sim->n_part; offset += r->sim->part[i++].n) {
+    const struct cubix_simpart *part = &r->sim->part[i];
+    int64_t most = 0;
     for (int rank = 0; rank < cubix_mpi_size(); rank++) {
-      struct cubix_span in = r->state->share[rank] = in_member(chunk_of(r, rank, c), offset, n);
+      struct cubix_span in = r->state->share[rank] = in_part(chunk_of(r, rank, c), offset, part->n);
       most = in.to - in.from > most ? in.to - in.from : most;
     }
     if (most == 0) continue;
-    status = cubix_h5_open(&file, r->slab->snapshot.file[i]);
+    status = cubix_source_open(&r->state->source, r->slab->snapshot.file[part->member], &r->sim->options);
     if (status && cubix_mpi_rank() > 0) cubix_error_about("rank %d (does its node see this file?)", cubix_mpi_rank());
     CUBIX_TRY(cubix_mpi_agree(status));
-    CUBIX_TRY(read_pieces(r, i, ((hsize_t)most + PIECE - 1) / PIECE, file));
-    H5Fclose(file);
-    file = -1;
+    CUBIX_TRY(read_pieces(r, part, ((size_t)most + PIECE - 1) / PIECE));
   }
 done:
-  if (file >= 0) H5Fclose(file);
+  cubix_mpi_reader_leave(r);
   return status;
 }
 
-/* Room for one piece of every quantity that is wanted; the time of formation tells stars from wind
- * cells and is wanted always. */
+/* Is a quantity read, if only to find another?  When a star formed tells it from a wind cell, and
+ * what a mass at birth follows from is needed for it. */
+static int is_read(const struct cubix_reader *r, int f)
+{
+  const struct cubix_simfile *sim = r->sim;
+  const int derived = r->slab->mass_formed && sim->birth_mass != CUBIX_BIRTH_FILE;
+  if (!sim->field[f].name[0]) return 0;
+  if (f == (int)sim->birth || cubix_piece_column(r->slab, f)) return 1;
+  if (f == CUBIX_FIELD_ENERGY || f == CUBIX_FIELD_ELECTRONS) return r->slab->temperature != NULL;
+  if (f == CUBIX_FIELD_MASS_NOW)
+    return derived || (r->slab->metallicity &&
+                       sim->field[CUBIX_FIELD_METALLICITY].of_mass);
+  return 0;
+}
+
+/* Columns of gas that the files do not have, and that nothing there gives, are none. */
+static void drop_unknown(struct cubix_slab *slab, const struct cubix_simfile *sim)
+{
+  double **const optional[] = { &slab->metallicity, &slab->smoothing_length, &slab->density,   &slab->sfr,
+                                &slab->temperature, &slab->hydrogen,         &slab->oxygen,    &slab->dust_mass,
+                                &slab->molecular };
+  const int known[] = { sim->field[CUBIX_FIELD_METALLICITY].name[0],
+                        sim->field[CUBIX_FIELD_LENGTH].name[0] || sim->field[CUBIX_FIELD_DENSITY].name[0],
+                        sim->field[CUBIX_FIELD_DENSITY].name[0],
+                        sim->field[CUBIX_FIELD_SFR].name[0],
+                        sim->field[CUBIX_FIELD_TEMPERATURE].name[0] ||
+                            (sim->field[CUBIX_FIELD_ENERGY].name[0] && sim->field[CUBIX_FIELD_ELECTRONS].name[0]),
+                        sim->field[CUBIX_FIELD_HYDROGEN].name[0],
+                        sim->field[CUBIX_FIELD_OXYGEN].name[0],
+                        sim->field[CUBIX_FIELD_DUST_MASS].name[0],
+                        sim->field[CUBIX_FIELD_MOLECULAR].name[0] };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (known[i]) continue;
+    free(*optional[i]);
+    *optional[i] = NULL;
+  }
+}
+
+/* Room for one piece of every quantity that is wanted. */
 static int make_room(struct cubix_reader *r, size_t n)
 {
   int status = CUBIX_OK;
   size_t rows = n < (size_t)PIECE ? n + 1 : (size_t)PIECE;
   for (int f = 0; f < CUBIX_N_FIELD; f++)
-    if (r->sim->field[f].path[0] && (f == CUBIX_FIELD_FORMATION || cubix_piece_column(r->slab, f)))
+    if (is_read(r, f))
       CUBIX_CHECK((r->state->piece[f] = cubix_alloc(rows * (size_t)cubix_field_table[f].n_c, sizeof(double))),
                   CUBIX_ENOMEM, "cannot allocate memory for %zu rows of %s", rows, cubix_field_table[f].name);
   if (r->state->reads_for_others)
@@ -141,8 +178,9 @@ int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
   }
   r->state->examine = c == 0 && cubix_mpi_rank() > 0;       /* rank 0 has seen them */
   r->state->n_kept = 0;
+  if (r->sim->population == CUBIX_GAS) drop_unknown(r->slab, r->sim);
   CUBIX_TRY(cubix_mpi_agree(make_room(r, cubix_mpi_reader_rows(r, c))));
-  CUBIX_TRY(read_members(r, c));
+  CUBIX_TRY(read_parts(r, c));
   status = cubix_mpi_star_extent_check(r->state->range.low, r->state->range.high, r->slab->snapshot.box, CUBIX_EINPUT);
   if (status) cubix_error_about("%s", r->slab->snapshot.file[0]);
   CUBIX_TRY(status);
@@ -162,30 +200,28 @@ done:
 static int prepare(struct cubix_reader *r, struct cubix_slab **slab, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
+  const struct cubix_snapshot *s = &r->sim->snapshot;
   CUBIX_ALLOC(r->state, 1);
-  for (int f = 0; f < CUBIX_N_FIELD; f++) r->state->dataset[f] = -1;
   r->state->collective = par->ReadMode == CUBIX_ReadMode_collective;
   CUBIX_ALLOC(r->state->share, cubix_mpi_size());
   CUBIX_ALLOC(r->state->reads_for, cubix_mpi_size());
   CUBIX_ALLOC(*slab, 1);
-  if (r->sim->field[CUBIX_FIELD_FORMATION].path[0]) {
-    const struct cubix_snapshot *s = &r->sim->snapshot;
-    CUBIX_ALLOC(r->state->ages, 1);
-    cubix_cosmology_tabulate(r->state->ages, s->omega_m, s->omega_l, s->h, r->sim->a * (1. + 1e-6));
-    r->state->age_now = cubix_cosmology_age(s->omega_m, s->omega_l, s->h, r->sim->a);
-  }
+  if (r->sim->birth < CUBIX_N_FIELD && r->sim->birth != CUBIX_FIELD_AGE)
+    CUBIX_TRY(cubix_clock_init(&r->state->clock, r->sim->birth, r->sim->now, s->omega_m, s->omega_l, s->h, r->sim->a));
+  if (r->sim->birth_mass == CUBIX_BIRTH_LIBRARY) CUBIX_TRY(cubix_survival_read(&r->state->survival, par->SspFile));
 done:
   return status;
 }
 
-int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, const struct cubix_params *par)
+int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, const struct cubix_params *par,
+                          enum cubix_population population)
 {
   int status = CUBIX_OK;
   struct cubix_reader *r = NULL;
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
   CUBIX_MPI_ALLOC(r, 1);
-  if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par);
+  if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par, population);
   CUBIX_TRY(cubix_mpi_agree(status));
   CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));
   CUBIX_TRY(cubix_mpi_agree(prepare(r, slab, par)));
@@ -209,7 +245,8 @@ void cubix_mpi_reader_close(struct cubix_reader *r)
 {
   if (!r) return;
   if (r->state) {
-    free(r->state->ages);
+    cubix_clock_free(r->state->clock);
+    cubix_survival_free(r->state->survival);
     free(r->state->share);
     free(r->state->reads_for);
   }

@@ -21,10 +21,10 @@ struct cubix_reader {
   struct cubix_reader_state *state;       /* the reader's own */
 };
 
-/** Examine the file(s).  Collective.
- *  @param[out] reader owned by the caller
- *  @param[out] slab likewise: what the files state, and no stars yet */
-int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par);
+/** Look into the file(s).  Collective.  @param[out] reader owned by the caller; @param[out] slab
+ * likewise: what the files say of themselves, and no stars yet */
+int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par,
+                          enum cubix_population population);
 /** Rows of this rank's share in chunk c.  Local. */
 size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
 /** Read chunk c into those columns of the slab that are allocated; it then holds the chunk's stars,

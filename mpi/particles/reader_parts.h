@@ -2,12 +2,14 @@
 #ifndef CUBIX_MPI_READER_PARTS_H
 #define CUBIX_MPI_READER_PARTS_H
 
-#include <hdf5.h>
-
-#include "math/cosmology.h"
 #include "mpi/particles/reader.h"
+#include "simulation/clock.h"
+#include "spectra/survival.h"
 
-enum { PIECE = CUBIX_READER_PIECE };
+enum {
+  PIECE = CUBIX_READER_PIECE,
+  BLOCK = 1024                    /* rows that a thread converts at a time, in its cache */
+};
 
 /* Rows [from, to). */
 struct cubix_span { int64_t from, to; };
@@ -15,8 +17,8 @@ struct cubix_span { int64_t from, to; };
 struct cubix_range { double low[3], high[3]; };
 
 struct cubix_reader_state {
-  double age_now;                         /* of the universe at the snapshot [Gyr] */
-  struct cubix_age_table *ages;           /* NULL: the file holds ages */
+  struct cubix_clock *clock;              /* from times of formation to ages; NULL: the file holds ages */
+  struct cubix_survival *survival;        /* of the library, where masses at birth follow from it; else NULL */
   size_t n_kept;                          /* stars in the slab so far */
   struct cubix_range range;               /* of the positions since chunk 0, before they are led back into the box */
   size_t n_read;                          /* rows, since chunk 0 */
@@ -31,34 +33,44 @@ struct cubix_reader_state {
   int reads_for_others;
   double *relay;                          /* [3 PIECE] rows on their way to another rank */
   struct cubix_span *share;               /* [ranks] */
-  hid_t dataset[CUBIX_N_FIELD];           /* -1: none */
+  struct cubix_source *source;            /* of the open part, and its columns; NULL: none */
+  struct cubix_column *column[CUBIX_N_FIELD];
   int relayed[CUBIX_N_FIELD];             /* 1: read by reads_for, 0: by every rank itself */
 };
 
 /** Decide which rank reads for which.  Collective. */
 void cubix_mpi_reader_divide(struct cubix_reader *reader);
-/** Open the datasets of a member that are wanted.  Local.
- *  @param file open
- *  Errors: CUBIX_EINPUT. */
-int cubix_mpi_reader_go(struct cubix_reader *reader, int member, hid_t file);
-/** Agree on what ranks send to each other, and in which precision: only data that all have found
- * alike; otherwise each rank reads by itself, in double precision.  Collective, once all have
- * opened a member: nodes may see different files, and all must know which rank will send. */
+/** Open the columns of a part that are wanted, in state->source.  Local.  Errors: CUBIX_EINPUT. */
+int cubix_mpi_reader_go(struct cubix_reader *reader, const struct cubix_simpart *part);
+/** What ranks send to each other, in which precision: only what all have found alike, else each
+ * reads by itself, in double precision.  Collective, when all
+ *  have opened a part: nodes may see different files, and who is waited for must know. */
 void cubix_mpi_reader_agree(struct cubix_reader *reader);
-/** Read this rank's piece p of the open member into state->piece.  All ranks must call it with the
- * same fields and pieces in the same order, even after a failure, because some may read for others.
- *  Errors: CUBIX_EINPUT, on the rank that wants the rows. */
-int cubix_mpi_reader_fetch(struct cubix_reader *reader, int member, enum cubix_field field, hsize_t p);
-/** Close the datasets.  Local. */
+/** Rows of this rank's piece p of the open part, into state->piece.  To be called by all ranks
+ * with the same fields and pieces in the same order,
+ *  whatever has failed before: some may read for others.  Errors: CUBIX_EINPUT, on the rank that
+ *  wants the rows. */
+int cubix_mpi_reader_fetch(struct cubix_reader *reader, const struct cubix_simpart *part, enum cubix_field field,
+                           size_t p);
+/** Close the columns and their source.  Local. */
 void cubix_mpi_reader_leave(struct cubix_reader *reader);
 
 /** The column of the slab for a quantity; NULL if it is not allocated.  Local. */
 double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field);
 /** Append the stars of the piece in state->piece to the slab, in physical units; wind cells are
  * dropped.  Local.
- *  @param member_row of the member, at which the piece begins
- *  @param n rows
+ *  @param part_row of the part, at which the piece begins  @param n rows
  *  Errors: CUBIX_EINPUT: a number that makes no sense, with its row and its bounds. */
-int cubix_piece_keep(struct cubix_reader *reader, int member, hsize_t member_row, size_t n);
+int cubix_piece_keep(struct cubix_reader *reader, const struct cubix_simpart *part, int64_t part_row, size_t n);
+
+/* Particles to .. to + n - 1 of the slab, and of what is read to derive others. */
+struct cubix_derived {
+  size_t to, n;
+  double mass[BLOCK], energy[BLOCK], electrons[BLOCK];
+};
+/** What follows from other columns: fractions of masses, masses at birth, temperatures and kernels of gas.
+ * Local.  @return 1 where a number makes no sense */
+int cubix_piece_derive(const struct cubix_reader *reader, const struct cubix_simpart *part,
+                       const struct cubix_derived *given);
 
 #endif

@@ -1,5 +1,5 @@
-/* simfile_bcast.c -- what rank 0 found in the simulation's files, made known to all: names, sizes
- * and counts of the members go beside the fixed part. */
+/* simfile_bcast.c -- what rank 0 found in the simulation's files, made known to all: names and sizes
+ * of the members, and their parts, go beside what has a fixed size. */
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,15 +29,15 @@ int cubix_mpi_simfile_share(struct cubix_simfile **sim)
   names = cubix_alloc(room, 1);
   s->file = root ? mine.snapshot.file : cubix_alloc((size_t)n, sizeof *s->file);
   s->file_size = root ? mine.snapshot.file_size : cubix_alloc((size_t)n, sizeof *s->file_size);
-  (*sim)->n_star = root ? mine.n_star : cubix_alloc((size_t)n, sizeof *(*sim)->n_star);
+  (*sim)->part = root ? mine.part : cubix_alloc((size_t)(*sim)->n_part, sizeof *(*sim)->part);
   (*sim)->abroad = root ? mine.abroad : cubix_alloc((size_t)n, sizeof *(*sim)->abroad);
-  CUBIX_MPI_CHECK(names && s->file && s->file_size && (*sim)->n_star && (*sim)->abroad, CUBIX_ENOMEM,
+  CUBIX_MPI_CHECK(names && s->file && s->file_size && (*sim)->part && (*sim)->abroad, CUBIX_ENOMEM,
                   "cannot allocate the list of %d files", n);
   at = names;
   if (root) for (int i = 0; i < n; i++) at = strcpy(at, s->file[i]) + strlen(s->file[i]) + 1;
   MPI_Bcast(names, (int)room, MPI_CHAR, 0, cubix_mpi_group()->comm);
   MPI_Bcast(s->file_size, n, MPI_INT64_T, 0, cubix_mpi_group()->comm);
-  MPI_Bcast((*sim)->n_star, n, MPI_INT64_T, 0, cubix_mpi_group()->comm);
+  MPI_Bcast((*sim)->part, (int)((size_t)(*sim)->n_part * sizeof *(*sim)->part), MPI_BYTE, 0, cubix_mpi_group()->comm);
   MPI_Bcast((*sim)->abroad, n, MPI_BYTE, 0, cubix_mpi_group()->comm);
   at = names;
   for (int i = 0; !root && i < n && there; i++, at += strlen(at) + 1) {

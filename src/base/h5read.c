@@ -19,16 +19,6 @@
 #include "base/infile.h"
 #include "base/spelling.h"
 
-const char *cubix_names_text(const struct cubix_names *names, char *text, size_t size)
-{
-  text[0] = '\0';
-  for (int i = 0; i < names->n; i++) {
-    size_t used = strlen(text);
-    snprintf(text + used, size - used, "%s%s", i == 0 ? "" : i + 1 < names->n ? ", " : " or ", names->name[i]);
-  }
-  return text;
-}
-
 void cubix_h5_quiet_begin(struct cubix_h5_quiet *quiet)
 {
   H5Eget_auto2(H5E_DEFAULT, &quiet->function, &quiet->data);

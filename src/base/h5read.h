@@ -5,16 +5,7 @@
 
 #include <hdf5.h>
 
-#define CUBIX_N_NAMES 8
-
-/* Alternative names of one thing, in order of preference. */
-struct cubix_names {
-  int n;
-  char name[CUBIX_N_NAMES][80];
-};
-
-/** "a, b or c".  Local.  @return text, borrowed from the caller */
-const char *cubix_names_text(const struct cubix_names *names, char *text, size_t size);
+#include "base/names.h"
 
 /** Open an existing file for reading, by this process alone.  Every HDF5 file that is read is
  * opened here first.  Local.

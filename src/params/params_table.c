@@ -10,7 +10,7 @@
 #include "params/params.h"
 
 /* words, min, max, range of a row, by type: what the columns min and max mean */
-#define LIMITS_STRING(min, max) min, 0., 0., ""
+#define LIMITS_STRING(min, max) min, 0., max, ""
 #define LIMITS_BOOL(min, max)   "yes|no", 0., 1., "yes|no"
 #define LIMITS_INT(min, max)    NULL, min, max, #min ".." #max
 #define LIMITS_DOUBLE(min, max) NULL, min, max, #min ".." #max

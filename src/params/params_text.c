@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { N_WORD = 8 };   /* more than any value has, so that too many are seen and told */
+enum { N_WORD = 128 }; /* more than any value has, so that too many are seen and told */
 
 struct reader {
   struct cubix_params *par;
@@ -61,15 +61,18 @@ static char *unquote(char *s)
   return NULL;
 }
 
-/* Cut a line into words, in place; no more than N_WORD are told.  *flaw: what is wrong with the
- * line, NULL if nothing. */
+/* Cut a line into words, in place.  *flaw: what is wrong with the line, NULL if nothing. */
 static int words_cut(char *s, char *word[N_WORD], const char **flaw)
 {
   int n = 0;
   *flaw = NULL;
-  while (n < N_WORD) {
+  for (;;) {
     while (is_blank(*s)) s++;
     if (!*s || *s == '%' || *s == '#') break;
+    if (n == N_WORD) {
+      *flaw = "there are more than 128 words";
+      break;
+    }
     word[n++] = s;
     if (*s == '"') {
       s = unquote(s);

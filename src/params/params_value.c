@@ -297,7 +297,7 @@ static void string_judge(const struct cubix_param_row *row, const struct given *
                          char *wrong, size_t size)
 {
   v->text = given->text;
-  if (n_word > 1) {
+  if (n_word > 1 && row->max == 0.) {
     blame(row, given, wrong, size, "must be one text; put \"quotes\" about a value with blanks");
     return;
   }

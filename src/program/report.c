@@ -30,6 +30,9 @@ void cubix_report_scene(const struct cubix_result *r)
             snap->format, snap->simulation[0] ? snap->simulation : "no name", (long long)r->slab->n_total,
             snap->n_file > 1 ? " in several files" : "", snap->redshift, (long long)r->slab->n_wind,
             (long long)r->slab->n_outside_radius);
+  if (snap->n_gas > 0)
+    cubix_log(CUBIX_LOG_INFO, "beside the stars %lld gas particles, of which this is known: %s", (long long)snap->n_gas,
+              snap->gas);
   cubix_log(CUBIX_LOG_INFO, "centre (%.6g, %.6g, %.6g) kpc, systemic velocity (%.5g, %.5g, %.5g) km/s", f->centre[0],
             f->centre[1], f->centre[2], f->velocity[0], f->velocity[1], f->velocity[2]);
   if (f->align_radius > 0)

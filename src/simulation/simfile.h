@@ -1,5 +1,4 @@
-/* simfile.h -- what the file(s) of a simulation hold, found out before anything is read: members,
- * counts, datasets, conversions. */
+/* simfile.h -- what a simulation's file(s) hold, before anything is read: members, counts, columns, conversions. */
 #ifndef CUBIX_SIMFILE_H
 #define CUBIX_SIMFILE_H
 
@@ -9,53 +8,68 @@
 #include "simulation/simformat.h"
 #include "simulation/slab.h"
 
+enum cubix_population { CUBIX_STARS, CUBIX_GAS };
+
+/* The particles of one type in one member. */
+struct cubix_simpart {
+  int member, type;               /* number of the type in cubix_simfile.type */
+  int64_t n;
+  unsigned char reads[CUBIX_N_FIELD]; /* 1: there is a column; else */
+  double value[CUBIX_N_FIELD];    /* what all of them have, in internal units; NAN: nothing */
+};
+
 struct cubix_simfile {
   struct cubix_snapshot snapshot; /* with the list of members */
-  int64_t *n_star;                /* [snapshot.n_file] star particles in each member, wind cells included */
-  /* [snapshot.n_file] 1: some of its data lie in other files, which every rank must find for itself */
+  struct cubix_source_options options; /* with which each of them is opened */
+  enum cubix_population population;
+  int n_part;
+  struct cubix_simpart *part;     /* [n_part] in the order of members, and of types in each */
+  /* [snapshot.n_file] 1: some of its data lie in other files, and every rank looks for them itself */
   unsigned char *abroad;
-  int64_t n_total;                /* sum of n_star */
-  double a;                       /* scale factor of the snapshot */
+  int64_t n_total;                /* particles of all parts, wind cells included */
+  int n_type, type[CUBIX_N_TYPE]; /* -1: without a number */
+  char group[CUBIX_N_TYPE][64];
+  double a;                       /* scale factor of the snapshot; 1 for an isolated run */
+  double now;                     /* its time [Gyr], where there are formation times */
+  enum cubix_field birth;         /* what says when a star formed */
+  enum cubix_unborn unborn;
+  enum cubix_birth_mass birth_mass;
   struct {
-    char path[160];               /* in the file; "": not read */
+    char name[96];                /* in its group; "": not read */
+    struct cubix_pick pick;
     double factor;                /* to internal units */
+    int of_mass;                  /* 1: divided by the particle's mass */
   } field[CUBIX_N_FIELD];
+  double unborn_age[CUBIX_N_TYPE]; /* of stars without a time of formation, by the user [Gyr]; NAN: not said */
   double reference[3];            /* a periodic box is unwrapped about this point [kpc] */
 };
 
-/** Examine the file(s) that InputFile names: format, header, and the type, shape and unit of every
- * dataset.  Local.
- *  @param[out] sim owned by the caller
- *  Errors: CUBIX_EINPUT: anything wrong with the files; CUBIX_EUSAGE: a wrong SimulationFormat or
- *    format file. */
-int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par);
+/** Look into the file(s) that InputFile names: format, header, and the type, shape and unit of every
+ * column that is wanted.  Local.
+ *  @param[out] sim owned by the caller  Errors: CUBIX_EINPUT: anything wrong with the files;
+ *  CUBIX_EUSAGE: with SimulationFormat or a format file. */
+int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par, enum cubix_population population);
 void cubix_simfile_free(struct cubix_simfile *sim);
+/** Path of a column in the member of a part.  Local.  @return path, borrowed from the caller */
+const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfile *sim,
+                               const struct cubix_simpart *part, enum cubix_field field);
 
-/** List the files of a snapshot and their sizes.  Local.
- *  @param path  an existing member
- *  @param n_file  number of files by the header; 0: it does not say
- *  @param by_stem 1: the user named a stem, not a file
- *  Errors: CUBIX_EINPUT with the name of a missing member. */
-int cubix_simfile_members(struct cubix_snapshot *snapshot, const char *path, double n_file, int by_stem);
-
-/* What a member's header states about the whole snapshot. */
+/* What a member's header says of the whole snapshot. */
 struct cubix_stated {
   double number[CUBIX_N_HEADER];
-  int n[CUBIX_N_HEADER];          /* 0: not stated; the centre is not read */
+  int n[CUBIX_N_HEADER];          /* 0: it does not say; the centre is not asked for */
   char label[128];
 };
-/** Read it from a member's header.  Local.
- *  Errors: CUBIX_EINPUT: an attribute of the wrong type (a label may have any). */
-int cubix_simfile_stated(struct cubix_stated *stated, hid_t file, const struct cubix_simformat *format);
-/** Check that two members state the same.  Local.
- *  Errors: CUBIX_EINPUT with both files and both values. */
+/** Ask a member.  Local.  Errors: CUBIX_EINPUT: an attribute of the wrong type; a label may be of any. */
+int cubix_simfile_stated(struct cubix_stated *stated, const struct cubix_source *source,
+                         const struct cubix_simformat *format);
+/** Two members must say the same.  Local.  Errors: CUBIX_EINPUT with both files and both values. */
 int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, const struct cubix_stated *two,
                         const char *two_path, const struct cubix_simformat *format);
-/** An existing file for InputFile: the file itself, or the first member if it is a stem.  Local.
- *  @param[out] path [size] */
-int cubix_simfile_first(char *path, size_t size, const char *input);
-/** Find the format of a file, by name or from its content (if it holds no stars, from that of its
- * siblings).  Local. */
-int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, const char *name);
+/** The format of a file, by its name (or "auto") or by looking into it (and, where it holds no stars, into its
+ * siblings).  Local.
+ *  Errors: CUBIX_EINPUT: none fits, or several, with what was looked for and found. */
+int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, const char *name,
+                            const struct cubix_source_options *options);
 
 #endif

@@ -1,17 +1,6 @@
-/* simformat.c -- format files, and the one place where powers of a and h are.
- *
- *   X_physical = X_file * a^p * h^q * unit
- *
- * p, q and the unit in cgs are taken from the dataset's own attributes where it has them
- * (IllustrisTNG: a_scaling, h_scaling, to_cgs; EAGLE: aexp-scale-exponent, h-scale-exponent,
- * CGSConversionFactor; to_cgs = 0 marks a pure number), else from the format file. A stated unit
- * within 0.1 % of the nominal one is the nominal one: codes of different decades carry solar masses
- * of 1.989e33 or 1.98841e33 g, and a megaparsec with seven digits, but all of them mean the same
- * mass and length.  Any other value is taken as it is. A dataset may name its unit instead
- * (canonical files): then the name must be the nominal one. */
+/* simformat.c -- format files: their grammar (doc/formats.md, "Another simulation"). */
 #include "simulation/simformat.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,56 +8,30 @@
 #include "base/configfile.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "physics/constants.h"
-
-const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD] = {
-  [CUBIX_FIELD_POSITION]    = { "Position",             "kpc",      CUBIX_KPC_CM,  3, -CUBIX_LARGEST, CUBIX_LARGEST },
-  [CUBIX_FIELD_VELOCITY]    = { "Velocity",             "km/s",     1e5,           3, -CUBIX_LARGEST, CUBIX_LARGEST },
-  [CUBIX_FIELD_MASS_FORMED] = { "InitialMass",          "Msun",     CUBIX_MSUN_G,  1, 0.,             CUBIX_LARGEST },
-  [CUBIX_FIELD_MASS_NOW]    = { "Mass",                 "Msun",     CUBIX_MSUN_G,  1, 0.,             CUBIX_LARGEST },
-  [CUBIX_FIELD_FORMATION]   = { "FormationScaleFactor", "1",        1.,            1, -CUBIX_LARGEST, CUBIX_LARGEST },
-  [CUBIX_FIELD_AGE]         = { "Age",                  "Gyr",      CUBIX_GYR_S,   1, 0.,             CUBIX_LARGEST },
-  [CUBIX_FIELD_METALLICITY] = { "Metallicity",          "1",        1.,            1, 0.,             1. },
-  [CUBIX_FIELD_POTENTIAL]   = { "Potential",            "(km/s)^2", 1e10,          1, -CUBIX_LARGEST, CUBIX_LARGEST },
-  [CUBIX_FIELD_LENGTH]      = { "SmoothingLength",      "kpc",      CUBIX_KPC_CM,  1, 0.,             CUBIX_LARGEST },
-};
-
-static double rounding(enum cubix_field field)
-{
-  return field == CUBIX_FIELD_METALLICITY || field == CUBIX_FIELD_AGE ? 1e-6 : 0.;
-}
-
-void cubix_field_bounds(double *low, double *high, enum cubix_field field)
-{
-  *low = cubix_field_table[field].low - rounding(field);
-  *high = cubix_field_table[field].high + rounding(field);
-}
-
-void cubix_field_settle(double *x, enum cubix_field field, size_t n)
-{
-  const double least = -rounding(field);
-  for (size_t i = 0; least < 0. && i < n; i++) x[i] = x[i] <= 0. && x[i] >= least ? 0. : x[i];
-}
 
 static const char *const header_key[CUBIX_N_HEADER] = {
   [CUBIX_HEADER_SIMULATION] = "simulation",
   [CUBIX_HEADER_REDSHIFT] = "redshift",
   [CUBIX_HEADER_SCALE_FACTOR] = "scale_factor",
+  [CUBIX_HEADER_TIME] = "time",
+  [CUBIX_HEADER_COSMOLOGICAL] = "cosmological",
   [CUBIX_HEADER_OMEGA_M] = "omega_m",
   [CUBIX_HEADER_OMEGA_L] = "omega_l",
   [CUBIX_HEADER_H] = "h",
   [CUBIX_HEADER_BOX] = "box",
   [CUBIX_HEADER_N_FILE] = "n_file",
+  [CUBIX_HEADER_VIRTUAL] = "virtual",
   [CUBIX_HEADER_CENTRE] = "centre",
+  [CUBIX_HEADER_MASS_TABLE] = "mass_table",
 };
 
-/* A reader's place in a format file. */
-struct source { const char *path; config_setting_t *at; };
+/* A place in a format file. */
+struct place { const char *path; config_setting_t *at; };
 
-static int line_of(const struct source *s) { return (int)config_setting_source_line(s->at); }
+static int line_of(const struct place *s) { return (int)config_setting_source_line(s->at); }
 
 /* Every key of a group must be one of these. */
-static int check_keys(struct source s, const char *const *known, int n_known)
+static int check_keys(struct place s, const char *const *known, int n_known)
 {
   int status = CUBIX_OK;
   char list[1024] = "";
@@ -80,7 +43,7 @@ static int check_keys(struct source s, const char *const *known, int n_known)
     snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[i]);
   }
   for (int i = 0; i < config_setting_length(s.at); i++) {
-    struct source key = { s.path, config_setting_get_elem(s.at, (unsigned)i) };
+    struct place key = { s.path, config_setting_get_elem(s.at, (unsigned)i) };
     int found = 0;
     for (int j = 0; j < n_known; j++) found |= strcmp(config_setting_name(key.at), known[j]) == 0;
     CUBIX_CHECK(found, CUBIX_EUSAGE, "%s:%d: unknown key '%s'; known here: %s", s.path, line_of(&key),
@@ -90,7 +53,13 @@ done:
   return status;
 }
 
-static int read_text(struct source s, const char *key, char *text, size_t size)
+/* A group within, or at = NULL where there is none. */
+static struct place member_of(struct place s, const char *key)
+{
+  return (struct place){ s.path, config_setting_get_member(s.at, key) };
+}
+
+static int read_text(struct place s, const char *key, char *text, size_t size)
 {
   int status = CUBIX_OK;
   const char *value = NULL;
@@ -107,7 +76,7 @@ done:
 }
 
 /* One text or an array of texts; without the key: none. */
-static int read_names(struct source s, const char *key, struct cubix_names *names)
+static int read_names(struct place s, const char *key, struct cubix_names *names)
 {
   int status = CUBIX_OK, n, line;
   config_setting_t *member = config_setting_get_member(s.at, key);
@@ -131,7 +100,13 @@ done:
   return status;
 }
 
-static int read_number(struct source s, const char *key, double *x)
+static double number_of(const config_setting_t *member)
+{
+  return config_setting_type(member) == CONFIG_TYPE_FLOAT ? config_setting_get_float(member)
+                                                          : (double)config_setting_get_int64(member);
+}
+
+static int read_number(struct place s, const char *key, double *x)
 {
   int status = CUBIX_OK;
   config_setting_t *member = config_setting_get_member(s.at, key);
@@ -140,158 +115,261 @@ static int read_number(struct source s, const char *key, double *x)
   if (!member) goto done;
   CUBIX_CHECK(config_setting_is_number(member), CUBIX_EUSAGE, "%s:%d: '%s' must be a number", s.path,
               (int)config_setting_source_line(member), key);
-  *x = config_setting_type(member) == CONFIG_TYPE_FLOAT ? config_setting_get_float(member)
-                                                        : (double)config_setting_get_int64(member);
+  *x = number_of(member);
 done:
   return status;
 }
 
-/* "kpc", "1e10 Msun": a number, if any, and a unit of the field's kind. */
-static int read_unit(struct source s, const struct cubix_field_info *info, struct cubix_field_map *map)
+/* One integer or a list of them, of low .. high. */
+static int read_integers(struct place s, const char *key, int *x, int most, int *n, int low, int high)
+{
+  int status = CUBIX_OK, several;
+  config_setting_t *member = config_setting_get_member(s.at, key);
+
+  *n = 0;
+  if (!member) goto done;
+  several = config_setting_is_aggregate(member);
+  *n = several ? config_setting_length(member) : 1;
+  CUBIX_CHECK(*n >= 1 && *n <= most, CUBIX_EUSAGE, "%s:%d: '%s' must have 1 to %d numbers", s.path,
+              (int)config_setting_source_line(member), key, most);
+  for (int i = 0; i < *n; i++) {
+    const config_setting_t *at = several ? config_setting_get_elem(member, (unsigned)i) : member;
+    CUBIX_CHECK(config_setting_type(at) == CONFIG_TYPE_INT && config_setting_get_int(at) >= low &&
+                    config_setting_get_int(at) <= high,
+                CUBIX_EUSAGE, "%s:%d: '%s' must hold whole numbers from %d to %d", s.path,
+                (int)config_setting_source_line(member), key, low, high);
+    x[i] = config_setting_get_int(at);
+  }
+done:
+  return status;
+}
+
+static int read_bool(struct place s, const char *key, int *x)
 {
   int status = CUBIX_OK;
-  char *unit = map->unit;
+  config_setting_t *member = config_setting_get_member(s.at, key);
+  *x = 0;
+  if (!member) goto done;
+  CUBIX_CHECK(config_setting_type(member) == CONFIG_TYPE_BOOL, CUBIX_EUSAGE, "%s:%d: '%s' must be true or false",
+              s.path, (int)config_setting_source_line(member), key);
+  *x = config_setting_get_bool(member);
+done:
+  return status;
+}
 
+/* One of the words, by its number; without the key the first. */
+static int read_word(struct place s, const char *key, const char *const *word, int n, int *x)
+{
+  int status = CUBIX_OK;
+  char text[32], list[128] = "";
+  *x = 0;
+  if (!config_setting_get_member(s.at, key)) goto done;
+  CUBIX_TRY(read_text(s, key, text, sizeof text));
+  for (*x = 0; *x < n && strcmp(text, word[*x]); ++*x)
+    snprintf(list + strlen(list), sizeof list - strlen(list), "%s\"%s\"", *x ? ", " : "", word[*x]);
+  CUBIX_CHECK(*x < n, CUBIX_EUSAGE, "%s:%d: %s = \"%s\" must be one of %s", s.path,
+              (int)config_setting_source_line(config_setting_get_member(s.at, key)), key, text, list);
+done:
+  return status;
+}
+
+/* "kpc", "1e10 Msun": a number, if any, and a unit of the kind of `unit`.  @param[out] factor  in that one */
+static int read_unit(struct place s, const char *key, const char *what, const char *unit, char text[32],
+                     double *factor)
+{
+  int status = CUBIX_OK;
+  char *word = text;
+
+  CUBIX_TRY(read_text(s, key, text, 32));
+  *factor = strchr(text, ' ') ? strtod(text, &word) : 1.;
+  word += strspn(word, " ");
+  CUBIX_CHECK((strcmp(word, unit) == 0 || cubix_unit_convert(word, unit, 1, factor) == 0) && *factor > 0.,
+              CUBIX_EUSAGE, "%s:%d: %s = \"%s\" is no unit of %s; write one like \"%s\" or \"1e10 %s\"", s.path,
+              line_of(&s), key, text, what, unit, unit);
+done:
+  return status;
+}
+
+/* ---- stars and gas --------------------------------------------------------------------------- */
+
+static int read_field(struct place s, const struct cubix_field_info *info, struct cubix_field_map *map)
+{
+  static const char *const key[] = { "dataset", "integer", "unit", "a", "h", "column",
+                                     "label",   "of_mass", "misstated" };
+  int status = CUBIX_OK, column[2], n;
+
+  CUBIX_TRY(check_keys(s, key, 9));
+  CUBIX_TRY(read_names(s, "dataset", &map->dataset));
+  CUBIX_CHECK(map->dataset.n > 0, CUBIX_EUSAGE, "%s:%d: %s names no dataset", s.path, line_of(&s), info->name);
+  CUBIX_TRY(read_names(s, "integer", &map->integer));
+  CUBIX_TRY(read_bool(s, "of_mass", &map->of_mass));
+  if (map->of_mass) info = &cubix_field_table[CUBIX_FIELD_MASS_NOW];
   CUBIX_TRY(read_text(s, "unit", map->unit, sizeof map->unit));
-  map->factor = strchr(map->unit, ' ') ? strtod(map->unit, &unit) : 1.;
-  unit += strspn(unit, " ");
-  CUBIX_CHECK((strcmp(unit, info->unit) == 0 || cubix_unit_convert(unit, info->unit, 1, &map->factor) == 0) &&
-                  map->factor > 0.,
-              CUBIX_EUSAGE, "%s:%d: unit = \"%s\" is no unit of %s; write one like \"%s\" or \"1e10 %s\"", s.path,
-              line_of(&s), map->unit, info->name, info->unit, info->unit);
-  map->cgs = map->factor * info->cgs;
+  map->code = !strcmp(map->unit, "code");
+  if (!map->code) CUBIX_TRY(read_unit(s, "unit", info->name, info->unit, map->unit, &map->factor));
+  CUBIX_TRY(read_number(s, "a", &map->a));
+  CUBIX_TRY(read_number(s, "h", &map->h));
+  CUBIX_TRY(read_integers(s, "column", column, 2, &n, 0, 1000));
+  map->first = n ? column[0] : -1;
+  map->last = n ? column[n - 1] : -1;
+  CUBIX_CHECK(map->last >= map->first, CUBIX_EUSAGE, "%s:%d: column = [%d, %d] must rise", s.path, line_of(&s),
+              map->first, map->last);
+  if (config_setting_get_member(s.at, "label")) CUBIX_TRY(read_text(s, "label", map->label, sizeof map->label));
+  CUBIX_TRY(read_bool(s, "misstated", &map->misstated));
 done:
   return status;
 }
 
-static int read_stars(struct source s, struct cubix_simformat *format)
+static int is_of(enum cubix_field f, int gas)
 {
-  static const char *const field_key[] = { "dataset", "unit", "a", "h" };
-  int status = CUBIX_OK;
-  const char *known[CUBIX_N_FIELD + 1];
+  if (f >= CUBIX_FIELD_DENSITY) return gas;
+  return !gas || f == CUBIX_FIELD_POSITION || f == CUBIX_FIELD_VELOCITY || f == CUBIX_FIELD_MASS_NOW ||
+         f == CUBIX_FIELD_METALLICITY || f == CUBIX_FIELD_LENGTH;
+}
 
-  for (int f = 0; f < CUBIX_N_FIELD; f++) known[f] = cubix_field_table[f].name;
-  known[CUBIX_N_FIELD] = "group";
-  CUBIX_TRY(check_keys(s, known, CUBIX_N_FIELD + 1));
-  CUBIX_TRY(read_text(s, "group", format->star_group, sizeof format->star_group));
-  for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    const struct cubix_field_info *info = &cubix_field_table[f];
-    struct cubix_field_map *map = &format->field[f];
-    struct source entry = { s.path, config_setting_get_member(s.at, info->name) };
-    if (!entry.at) continue;
-    CUBIX_TRY(check_keys(entry, field_key, 4));
-    CUBIX_TRY(read_names(entry, "dataset", &map->dataset));
-    CUBIX_CHECK(map->dataset.n > 0, CUBIX_EUSAGE, "%s:%d: %s names no dataset", s.path, line_of(&entry), info->name);
-    CUBIX_TRY(read_unit(entry, info, map));
-    CUBIX_TRY(read_number(entry, "a", &map->a));
-    CUBIX_TRY(read_number(entry, "h", &map->h));
+static int read_species(struct place s, struct cubix_species *species, int gas)
+{
+  static const char *const key[] = { "group", "type", "isolated_type", "no_formation", "initial_mass", "kernel" };
+  static const char *const unborn[] = { "drop", "initial" };
+  static const char *const birth_mass[] = { "file", "library", "current" };
+  int status = CUBIX_OK, n_known = 0, x;
+  const char *known[CUBIX_N_FIELD + 6];
+
+  for (int f = 0; f < CUBIX_N_FIELD; f++)
+    if (is_of(f, gas)) known[n_known++] = cubix_field_table[f].name;
+  for (int i = 0; i < 6; i++)
+    if (!gas || (i != 3 && i != 4)) known[n_known++] = key[i];
+  CUBIX_TRY(check_keys(s, known, n_known));
+  species->there = 1;
+  CUBIX_TRY(read_text(s, "group", species->group, sizeof species->group));
+  CUBIX_TRY(read_integers(s, "type", species->type, CUBIX_N_TYPE, &species->n_type, 0, 31));
+  CUBIX_TRY(read_integers(s, "isolated_type", species->isolated, CUBIX_N_TYPE, &species->n_isolated, 0, 31));
+  x = strstr(species->group, "%d") != NULL;
+  CUBIX_CHECK(x == (species->n_type > 0), CUBIX_EUSAGE,
+              "%s:%d: group = \"%s\" %s", s.path, line_of(&s), species->group,
+              x ? "needs the key 'type': which numbers stand for %d" : "has no %d for the numbers of the key 'type'");
+  if (!x) {
+    species->n_type = 1;
+    species->type[0] = -1;
   }
+  CUBIX_TRY(read_word(s, "no_formation", unborn, 2, &x));
+  species->unborn = (enum cubix_unborn)x;
+  CUBIX_TRY(read_word(s, "initial_mass", birth_mass, 3, &x));
+  species->birth_mass = (enum cubix_birth_mass)x;
+  CUBIX_TRY(read_names(s, "kernel", &species->kernel));
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
-    int optional =
-        f == CUBIX_FIELD_AGE || f == CUBIX_FIELD_FORMATION || f == CUBIX_FIELD_POTENTIAL || f == CUBIX_FIELD_LENGTH;
-    CUBIX_CHECK(optional || format->field[f].dataset.n > 0, CUBIX_EUSAGE, "%s:%d: the key '%s' is missing", s.path,
-                line_of(&s), cubix_field_table[f].name);
+    struct place entry = member_of(s, cubix_field_table[f].name);
+    if (entry.at) CUBIX_TRY(read_field(entry, &cubix_field_table[f], &species->field[f]));
   }
-  CUBIX_CHECK(format->field[CUBIX_FIELD_AGE].dataset.n + format->field[CUBIX_FIELD_FORMATION].dataset.n > 0,
-              CUBIX_EUSAGE, "%s:%d: either 'FormationScaleFactor' or 'Age' must be there", s.path, line_of(&s));
+  for (int f = 0; f <= CUBIX_FIELD_MASS_NOW; f++)
+    CUBIX_CHECK(f == CUBIX_FIELD_MASS_FORMED || species->field[f].dataset.n > 0, CUBIX_EUSAGE,
+                "%s:%d: the key '%s' is missing", s.path, line_of(&s), cubix_field_table[f].name);
+  CUBIX_CHECK(gas || species->birth_mass || species->field[CUBIX_FIELD_MASS_FORMED].dataset.n > 0, CUBIX_EUSAGE,
+              "%s:%d: the key 'InitialMass' is missing; or say initial_mass = \"library\" or \"current\"", s.path,
+              line_of(&s));
 done:
   return status;
 }
 
-static int read_header(struct source s, struct cubix_simformat *format)
+/* ---- the rest -------------------------------------------------------------------------------- */
+
+static int read_header(struct place s, struct cubix_simformat *format)
 {
   int status = CUBIX_OK;
-  const char *known[CUBIX_N_HEADER + 1];
+  const char *known[CUBIX_N_HEADER + 2];
 
   for (int i = 0; i < CUBIX_N_HEADER; i++) known[i] = header_key[i];
   known[CUBIX_N_HEADER] = "group";
-  CUBIX_TRY(check_keys(s, known, CUBIX_N_HEADER + 1));
-  CUBIX_TRY(read_text(s, "group", format->header_group, sizeof format->header_group));
+  known[CUBIX_N_HEADER + 1] = "isolated_h";
+  CUBIX_TRY(check_keys(s, known, CUBIX_N_HEADER + 2));
+  CUBIX_TRY(read_names(s, "group", &format->header_group));
+  CUBIX_CHECK(format->header_group.n, CUBIX_EUSAGE, "%s:%d: the key 'group' is missing", s.path, line_of(&s));
   for (int i = 0; i < CUBIX_N_HEADER; i++) CUBIX_TRY(read_names(s, header_key[i], &format->header[i]));
+  CUBIX_TRY(read_bool(s, "isolated_h", &format->isolated_h));
   CUBIX_CHECK(format->header[CUBIX_HEADER_REDSHIFT].n + format->header[CUBIX_HEADER_SCALE_FACTOR].n > 0, CUBIX_EUSAGE,
               "%s:%d: either 'redshift' or 'scale_factor' must be there", s.path, line_of(&s));
 done:
   return status;
 }
 
+static int read_units(struct place s, struct cubix_code_units *units)
+{
+  static const char *const key[] = { "group", "length", "mass", "velocity", "time", "nominal" };
+  static const char *const unit[] = { "kpc", "Msun", "km/s" };
+  int status = CUBIX_OK;
+  char text[32];
+  struct place nominal = member_of(s, "nominal");
+
+  CUBIX_TRY(check_keys(s, key, 6));
+  CUBIX_TRY(read_names(s, "group", &units->group));
+  CUBIX_TRY(read_names(s, "length", &units->length));
+  CUBIX_TRY(read_names(s, "mass", &units->mass));
+  CUBIX_TRY(read_names(s, "velocity", &units->velocity));
+  CUBIX_TRY(read_names(s, "time", &units->time));
+  if (!nominal.at) goto done;
+  CUBIX_TRY(check_keys(nominal, key + 1, 3));
+  for (int i = 0; i < 3; i++)
+    if (config_setting_get_member(nominal.at, key[1 + i]))
+      CUBIX_TRY(read_unit(nominal, key[1 + i], key[1 + i], unit[i], text, &units->nominal[i]));
+done:
+  return status;
+}
+
+static int read_attributes(struct place s, struct cubix_simformat *format)
+{
+  static const char *const key[] = { "a", "h", "cgs", "cgs_physical", "physical", "unit" };
+  struct cubix_names *const to[] = { &format->a,        &format->h,    &format->cgs, &format->cgs_physical,
+                                     &format->physical, &format->unit };
+  int status = CUBIX_OK;
+  CUBIX_TRY(check_keys(s, key, 6));
+  for (int i = 0; i < 6; i++) CUBIX_TRY(read_names(s, key[i], to[i]));
+done:
+  return status;
+}
+
+static int read_recognise(struct place s, struct cubix_simformat *format)
+{
+  static const char *const key[] = { "file", "attribute", "contains", "dataset", "absent" };
+  int status = CUBIX_OK;
+  CUBIX_TRY(check_keys(s, key, 5));
+  snprintf(format->recognise.file, sizeof format->recognise.file, "hdf5");
+  if (config_setting_get_member(s.at, "file"))
+    CUBIX_TRY(read_text(s, "file", format->recognise.file, sizeof format->recognise.file));
+  CUBIX_TRY(read_names(s, "attribute", &format->recognise.attribute));
+  CUBIX_TRY(read_names(s, "contains", &format->recognise.contains));
+  CUBIX_TRY(read_names(s, "dataset", &format->recognise.dataset));
+  CUBIX_TRY(read_names(s, "absent", &format->recognise.absent));
+done:
+  return status;
+}
+
 int cubix_simformat_read(struct cubix_simformat *format, const char *path)
 {
-  static const char *const top_key[] = { "description", "source", "imf", "recognise", "header", "attributes", "stars" };
-  static const char *const recognise_key[] = { "attribute", "contains", "dataset" }, *const attribute_key[] = {
-    "a", "h", "cgs", "unit"
-  };
+  static const char *const key[] = { "description", "source", "imf",   "recognise", "header",
+                                     "attributes",  "units",  "stars", "gas" };
   int status = CUBIX_OK;
   const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
   config_t config;
-  struct source s = { path, NULL };
-  config_setting_t *root;
+  struct place root = { path, NULL }, part;
 
   config_init(&config);
   *format = (struct cubix_simformat){ 0 };
   strncat(format->path, path, sizeof format->path - 1);
   snprintf(format->name, sizeof format->name, "%.*s", (int)strcspn(base, "."), base);
   CUBIX_TRY(cubix_configfile_read(&config, path, CUBIX_EUSAGE));
-  s.at = root = config_root_setting(&config);
-  CUBIX_TRY(check_keys(s, top_key, 7));
-  if (config_setting_get_member(root, "imf")) CUBIX_TRY(read_text(s, "imf", format->imf, sizeof format->imf));
-  for (int i = 3; i < 7; i++)
-    CUBIX_CHECK(config_setting_get_member(root, top_key[i]) || i == 5, CUBIX_EUSAGE, "%s: the group '%s' is missing",
-                path, top_key[i]);
-  s.at = config_setting_get_member(root, "recognise");
-  CUBIX_TRY(check_keys(s, recognise_key, 3));
-  CUBIX_TRY(read_names(s, "attribute", &format->recognise.attribute));
-  CUBIX_TRY(read_names(s, "contains", &format->recognise.contains));
-  CUBIX_TRY(read_names(s, "dataset", &format->recognise.dataset));
-  s.at = config_setting_get_member(root, "header");
-  CUBIX_TRY(read_header(s, format));
-  if ((s.at = config_setting_get_member(root, "attributes"))) {
-    CUBIX_TRY(check_keys(s, attribute_key, 4));
-    CUBIX_TRY(read_names(s, "a", &format->a));
-    CUBIX_TRY(read_names(s, "h", &format->h));
-    CUBIX_TRY(read_names(s, "cgs", &format->cgs));
-    CUBIX_TRY(read_names(s, "unit", &format->unit));
-  }
-  s.at = config_setting_get_member(root, "stars");
-  CUBIX_TRY(read_stars(s, format));
+  root.at = config_root_setting(&config);
+  CUBIX_TRY(check_keys(root, key, 9));
+  if (config_setting_get_member(root.at, "imf")) CUBIX_TRY(read_text(root, "imf", format->imf, sizeof format->imf));
+  for (int i = 3; i < 8; i++)
+    CUBIX_CHECK(i == 5 || i == 6 || config_setting_get_member(root.at, key[i]), CUBIX_EUSAGE,
+                "%s: the group '%s' is missing", path, key[i]);
+  CUBIX_TRY(read_recognise(member_of(root, "recognise"), format));
+  CUBIX_TRY(read_header(member_of(root, "header"), format));
+  if ((part = member_of(root, "attributes")).at) CUBIX_TRY(read_attributes(part, format));
+  if ((part = member_of(root, "units")).at) CUBIX_TRY(read_units(part, &format->units));
+  CUBIX_TRY(read_species(member_of(root, "stars"), &format->stars, 0));
+  if ((part = member_of(root, "gas")).at) CUBIX_TRY(read_species(part, &format->gas, 1));
 done:
   config_destroy(&config);
-  return status;
-}
-
-const char *cubix_simformat_path(const struct cubix_simformat *format, const char *dataset, char *path, size_t size)
-{
-  snprintf(path, size, "%s/%s", format->star_group, dataset);
-  return path;
-}
-
-int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_field field, hid_t file,
-                           const char *dataset, double a, double hubble, double *factor)
-{
-  int status = CUBIX_OK, found;
-  const struct cubix_field_map *map = &format->field[field];
-  double p = map->a, q = map->h, cgs = map->cgs;
-  char path[256], stated[64], file_name[1024] = "", names[256];
-
-  H5Fget_name(file, file_name, sizeof file_name);
-  cubix_simformat_path(format, dataset, path, sizeof path);
-  CUBIX_TRY(cubix_h5_number(file, path, &format->a, &p, &found));
-  CUBIX_TRY(cubix_h5_number(file, path, &format->h, &q, &found));
-  CUBIX_TRY(cubix_h5_number(file, path, &format->cgs, &cgs, &found));
-  if (format->unit.n) {
-    CUBIX_TRY(cubix_h5_text(file, path, &format->unit, stated, sizeof stated, &found));
-    CUBIX_CHECK(found, CUBIX_EINPUT, "%s: /%s has no attribute %s; it must say \"%s\"", file_name, path,
-                cubix_names_text(&format->unit, names, sizeof names), map->unit);
-    CUBIX_CHECK(cubix_unit_same(stated, map->unit), CUBIX_EINPUT, "%s: /%s is in \"%s\"; it must be in \"%s\"",
-                file_name, path, stated, map->unit);
-  }
-  if (cgs == 0.) cgs = 1.;
-  CUBIX_CHECK(isfinite(p) && isfinite(q) && isfinite(cgs) && cgs > 0., CUBIX_EINPUT,
-              "%s: /%s states the conversion a^%g h^%g %g cgs, which is impossible", file_name, path, p, q, cgs);
-  CUBIX_CHECK(q == 0. || hubble > 0., CUBIX_EINPUT,
-              "%s: /%s is in units with h^%g, but /%s states no h (looked for %s)", file_name, path, q,
-              format->header_group, cubix_names_text(&format->header[CUBIX_HEADER_H], names, sizeof names));
-  *factor = map->factor * (p == 0. ? 1. : pow(a, p)) * (q == 0. ? 1. : pow(hubble, q));
-  if (fabs(cgs / map->cgs - 1.) > 1e-3) *factor *= cgs / map->cgs;
-done:
   return status;
 }

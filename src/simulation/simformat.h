@@ -1,87 +1,134 @@
 /* simformat.h -- how a simulation writes its files: where each quantity is, in which unit, with
  * which powers of a and h.
  *
- * Each simulation has one file in parameterfiles/formats; adding a file adds a simulation. */
+ * One file of parameterfiles/formats per simulation; a simulation is added by adding a file. */
 #ifndef CUBIX_SIMFORMAT_H
 #define CUBIX_SIMFORMAT_H
 
-#include "base/h5read.h"
+#include "simulation/field.h"
+#include "simulation/source.h"
 
-/* What is read of a star.  The name is the key in a format file. */
-enum cubix_field {
-  CUBIX_FIELD_POSITION,           /* Position              kpc          */
-  CUBIX_FIELD_VELOCITY,           /* Velocity              km/s         */
-  CUBIX_FIELD_MASS_FORMED,        /* InitialMass           Msun         */
-  CUBIX_FIELD_MASS_NOW,           /* Mass                  Msun         */
-  CUBIX_FIELD_FORMATION,          /* FormationScaleFactor  1            */
-  CUBIX_FIELD_AGE,                /* Age                   Gyr, at the snapshot: instead of FormationScaleFactor */
-  CUBIX_FIELD_METALLICITY,        /* Metallicity           1            */
-  CUBIX_FIELD_POTENTIAL,          /* Potential             (km/s)^2, optional */
-  CUBIX_FIELD_LENGTH,             /* SmoothingLength       kpc, optional */
-  CUBIX_N_FIELD
-};
-struct cubix_field_info {
-  const char *name, *unit;        /* key, internal unit */
-  double cgs;                     /* its size in cgs */
-  int n_c;                        /* components */
-  double low, high;               /* bounds beyond which a number makes no sense */
-};
-#define CUBIX_LARGEST 1e30        /* of any number, in internal units: its cube must be finite, too */
-extern const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD];
-
-/** Bounds of a quantity: those of the table, widened by round-off if they end at 0 and files hold
- * values near it (ages, metallicities).  Local. */
-void cubix_field_bounds(double *low, double *high, enum cubix_field field);
-/** Set round-off below 0 to 0, in n numbers of a quantity.  Local. */
-void cubix_field_settle(double *x, enum cubix_field field, size_t n);
-
-/* What is read from the header. */
+/* What is read of the header: all alternatives of attribute names. */
 enum cubix_header {
   CUBIX_HEADER_SIMULATION,
   CUBIX_HEADER_REDSHIFT,
   CUBIX_HEADER_SCALE_FACTOR,
+  CUBIX_HEADER_TIME,              /* of an isolated run, in units of the formation times */
+  CUBIX_HEADER_COSMOLOGICAL,      /* 0: an isolated run */
   CUBIX_HEADER_OMEGA_M,
   CUBIX_HEADER_OMEGA_L,
   CUBIX_HEADER_H,
   CUBIX_HEADER_BOX,
   CUBIX_HEADER_N_FILE,
+  CUBIX_HEADER_VIRTUAL,           /* 1: one file that stands for all, whose number it may state */
   CUBIX_HEADER_CENTRE,
+  CUBIX_HEADER_MASS_TABLE,        /* [type] masses of particles that are all alike, in units of Mass */
   CUBIX_N_HEADER
 };
 
 struct cubix_field_map {
-  struct cubix_names dataset;     /* alternative names; n = 0: this simulation has none */
-  char unit[32];                  /* nominal: "1e10 Msun" */
-  double factor, cgs;             /* that unit in internal units and in cgs */
-  double a, h;                    /* exponents, unless the dataset states its own */
+  struct cubix_names dataset;     /* alternatives; n = 0: this simulation has none */
+  struct cubix_names integer;     /* likewise, of positions as integers: box i/2^bits */
+  char unit[32];                  /* nominal: "1e10 Msun"; "code": the simulation's own */
+  int code;                       /* 1: that */
+  double factor;                  /* else the nominal unit in internal units */
+  double a, h;                    /* exponents, where the dataset does not state its own */
+  /* of a dataset with several numbers a row: which one, or the sum of which; -1: not said */
+  int first, last;
+  char label[96];                 /* or which by name: "texts@label", where `texts` names all of them; "": not said */
+  int of_mass;                    /* 1: a mass, in a unit of masses; what is wanted is its fraction of the particle's */
+  int misstated;                  /* 1: what the dataset's attributes say is wrong; the format file knows better */
+};
+
+/* What becomes of particles without a time of formation. */
+enum cubix_unborn { CUBIX_UNBORN_DROP, CUBIX_UNBORN_INITIAL };
+/* Where a star's mass at birth comes from. */
+enum cubix_birth_mass { CUBIX_BIRTH_FILE, CUBIX_BIRTH_LIBRARY, CUBIX_BIRTH_CURRENT };
+
+enum { CUBIX_N_TYPE = 8 };
+
+/* Stars, or gas. */
+struct cubix_species {
+  int there;                      /* 0: the format has none */
+  char group[64];                 /* "PartType%d", or a name without a number */
+  int n_type, type[CUBIX_N_TYPE]; /* which numbers; 1 and -1: the group has none */
+  int n_isolated, isolated[CUBIX_N_TYPE]; /* which of an isolated run; 0: the same */
+  struct cubix_field_map field[CUBIX_N_FIELD];
+  enum cubix_unborn unborn;
+  enum cubix_birth_mass birth_mass; /* where the file has none */
+  struct cubix_names
+      kernel; /* attribute "Group@Name" with the kernel's name: SmoothingLength
+                 is no radius, see kernel_support */
+};
+
+/* The simulation's own units: who states them, and what they are where nobody does. */
+struct cubix_code_units {
+  struct cubix_names group, length, mass, velocity, time;
+  double nominal[3];              /* length [kpc], mass [Msun], velocity [km/s]; 0: not said */
 };
 
 struct cubix_simformat {
   char name[64], path[1024];
   char imf[64];                   /* of the simulation's stars, or "" */
   struct {                        /* how a file is recognised: */
+    char file[16];                /* kind of file (source.h), and */
     /* one of these header attributes contains one of these words (any case), */
     struct cubix_names attribute, contains;
-    struct cubix_names dataset;   /* or all of these datasets are there */
+    /* or all of these groups, columns or attributes ("Header@Omega0") are there, "A|B" meaning one of
+     * both, and "[]" behind a column that its rows have several numbers, */
+    struct cubix_names dataset;
+    struct cubix_names absent;    /* and none of these */
   } recognise;
-  char header_group[64], star_group[64];
+  struct cubix_names header_group;
   struct cubix_names header[CUBIX_N_HEADER];
-  struct cubix_names a, h, cgs;   /* attributes of a dataset that state its conversion */
+  int isolated_h;                 /* 1: units of isolated runs hold h as well */
+  struct cubix_code_units units;
+  struct cubix_names a, h, cgs;   /* attributes of a dataset that state its conversion: to comoving cgs, */
+  struct cubix_names cgs_physical; /* or to physical cgs at once */
+  struct cubix_names physical;    /* attribute that says 1 where a number is physical already */
   struct cubix_names unit;        /* attribute that must be there and name the nominal unit */
-  struct cubix_field_map field[CUBIX_N_FIELD];
+  struct cubix_species stars, gas;
 };
 
 /** Read a format file.  Local.
  *  Errors: CUBIX_EUSAGE with file and line: syntax, unknown or missing keys, unknown units. */
 int cubix_simformat_read(struct cubix_simformat *format, const char *path);
-/** Path in the file of the star dataset with this name.  Local.
- *  @return path, borrowed from the caller */
-const char *cubix_simformat_path(const struct cubix_simformat *format, const char *dataset, char *path, size_t size);
-/** The factor that converts a dataset's numbers to internal units.  Local.
- *  @param a, hubble scale factor of the snapshot and H0/(100 km/s/Mpc)
- *  Errors: CUBIX_EINPUT: a stated unit is not the nominal one; an attribute is of the wrong type; h
- *    is needed and unknown. */
-int cubix_simformat_factor(const struct cubix_simformat *format, enum cubix_field field, hid_t file,
-                           const char *dataset, double a, double hubble, double *factor);
+
+/** What a header says: of all groups in turn, the first that has one of the names.  Local.
+ *  @param[out] n_found as in source.h  Errors: CUBIX_EINPUT: the wrong type, several numbers for one, no number. */
+int cubix_header_number(double *x, int *n_found, const struct cubix_simformat *format,
+                        const struct cubix_source *source, enum cubix_header key);
+int cubix_header_numbers(double *x, int n, int *n_found, const struct cubix_simformat *format,
+                         const struct cubix_source *source, enum cubix_header key);
+int cubix_header_text(char *text, size_t size, int *n_found, const struct cubix_simformat *format,
+                      const struct cubix_source *source, enum cubix_header key);
+/** "Time or ExpansionFactor of /Header or /Parameters": where it was looked for.  Local.
+ *  @return text, borrowed from the caller */
+const char *cubix_header_names(const struct cubix_simformat *format, enum cubix_header key, char *text, size_t size);
+
+/* What factors depend on. */
+struct cubix_scales {
+  double a, h;                    /* scale factor, H0/(100 km/s/Mpc); 1 where they do not apply */
+  int isolated;                   /* 1: no powers of a */
+  double code[3]; /* the simulation's units of length [kpc], mass [Msun],
+                     velocity [km/s]; 0: nobody says */
+};
+/** The simulation's own units, from the file or from the format.  Local.
+ *  Errors: CUBIX_EINPUT: a unit that is none. */
+int cubix_code_units_find(double code[3], const struct cubix_simformat *format, const struct cubix_source *source);
+/** Whether nobody but the format file says in which unit a column is.  Local. */
+int cubix_simformat_assumes(int *assumes, const struct cubix_simformat *format, const struct cubix_source *source,
+                            const char *path);
+/** What turns a column's numbers into internal units; of a column that is a mass (map->of_mass), into
+ * Msun.  Local.
+ *  @param path  of the column; NULL: of numbers that stand elsewhere, in the units of the code
+ *  Errors: CUBIX_EINPUT: a stated unit is not the nominal one; an attribute is of the wrong type; h is
+ *  needed and unknown; nobody says what the unit is. */
+int cubix_simformat_factor(double *factor, const struct cubix_simformat *format, const struct cubix_field_map *map,
+                           enum cubix_field field, const struct cubix_source *source, const char *path,
+                           const struct cubix_scales *scales);
+/** Radius of the kernel's support in units of the smoothing length that its code writes, by the kernel's
+ * name: Dehnen & Aly 2012 (MNRAS 425, 1068), table 1.  Local.  @return 0: unknown */
+double cubix_kernel_support(const char *kernel);
 
 #endif

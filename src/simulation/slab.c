@@ -4,36 +4,48 @@
  * is aligned to 64 bytes. */
 #include "simulation/slab.h"
 
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 
-static int reserve(double **x, size_t n)
+/* Every column: where it stands in the slab, numbers of a particle, and what it is part of. */
+static const struct { size_t at; size_t n_c; unsigned parts; } columns[] = {
+#define COLUMN(name, n_c, parts) { offsetof(struct cubix_slab, name), n_c, parts }
+  COLUMN(position, 3, CUBIX_SLAB_MOTION),
+  COLUMN(velocity, 3, CUBIX_SLAB_MOTION),
+  COLUMN(mass_now, 1, CUBIX_SLAB_MOTION),
+  COLUMN(mass_formed, 1, CUBIX_SLAB_POPULATION),
+  COLUMN(age, 1, CUBIX_SLAB_POPULATION),
+  COLUMN(metallicity, 1, CUBIX_SLAB_POPULATION | CUBIX_SLAB_GAS),
+  COLUMN(potential, 1, CUBIX_SLAB_POTENTIAL),
+  COLUMN(smoothing_length, 1, CUBIX_SLAB_LENGTH | CUBIX_SLAB_GAS),
+  COLUMN(density, 1, CUBIX_SLAB_GAS),
+  COLUMN(sfr, 1, CUBIX_SLAB_GAS),
+  COLUMN(temperature, 1, CUBIX_SLAB_GAS),
+  COLUMN(hydrogen, 1, CUBIX_SLAB_GAS),
+  COLUMN(oxygen, 1, CUBIX_SLAB_GAS),
+  COLUMN(dust_mass, 1, CUBIX_SLAB_GAS),
+  COLUMN(molecular, 1, CUBIX_SLAB_GAS),
+};
+enum { N_COLUMN = sizeof columns / sizeof columns[0] };
+
+static double **column_of(const struct cubix_slab *slab, int c)
 {
-  int status = CUBIX_OK;
-  CUBIX_CHECK((*x = cubix_reserve(n, sizeof **x)), CUBIX_ENOMEM, "cannot allocate %zu bytes for particles",
-              n * sizeof **x);
-done:
-  return status;
+  return (double **)(void *)((char *)(uintptr_t)slab + columns[c].at);
 }
 
 int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts)
 {
   int status = CUBIX_OK;
   cubix_slab_forget_stars(slab);
-  if (parts & CUBIX_SLAB_MOTION) {
-    CUBIX_TRY(reserve(&slab->position, 3 * n));
-    CUBIX_TRY(reserve(&slab->velocity, 3 * n));
-    CUBIX_TRY(reserve(&slab->mass_now, n));
+  for (int c = 0; c < N_COLUMN; c++) {
+    if (!(parts & columns[c].parts)) continue;
+    double *x = *column_of(slab, c) = cubix_reserve(columns[c].n_c * n, sizeof(double));
+    CUBIX_CHECK(x, CUBIX_ENOMEM, "cannot allocate %zu bytes for particles", columns[c].n_c * n * sizeof(double));
   }
-  if (parts & CUBIX_SLAB_POPULATION) {
-    CUBIX_TRY(reserve(&slab->mass_formed, n));
-    CUBIX_TRY(reserve(&slab->age, n));
-    CUBIX_TRY(reserve(&slab->metallicity, n));
-  }
-  if (parts & CUBIX_SLAB_POTENTIAL) CUBIX_TRY(reserve(&slab->potential, n));
-  if (parts & CUBIX_SLAB_LENGTH) CUBIX_TRY(reserve(&slab->smoothing_length, n));
   slab->n = n;
 done:
   return status;
@@ -41,9 +53,9 @@ done:
 
 double cubix_slab_bytes(double n, unsigned parts)
 {
-  int columns = (parts & CUBIX_SLAB_MOTION ? 7 : 0) + (parts & CUBIX_SLAB_POPULATION ? 3 : 0) +
-                (parts & CUBIX_SLAB_POTENTIAL ? 1 : 0) + (parts & CUBIX_SLAB_LENGTH ? 1 : 0);
-  return n * columns * (double)sizeof(double);
+  size_t n_c = 0;
+  for (int c = 0; c < N_COLUMN; c++) n_c += parts & columns[c].parts ? columns[c].n_c : 0;
+  return n * (double)n_c * (double)sizeof(double);
 }
 
 int cubix_slab_init(struct cubix_slab **slab, size_t n)
@@ -63,20 +75,20 @@ int cubix_slab_copy(struct cubix_slab **out, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   struct cubix_slab *copy = NULL;
-  unsigned parts = (slab->position ? CUBIX_SLAB_MOTION : 0) | (slab->mass_formed ? CUBIX_SLAB_POPULATION : 0) |
-                   (slab->potential ? CUBIX_SLAB_POTENTIAL : 0) | (slab->smoothing_length ? CUBIX_SLAB_LENGTH : 0);
   CUBIX_ALLOC(copy, 1);
   copy->snapshot = slab->snapshot;
   copy->snapshot.file = NULL;
   copy->snapshot.file_size = NULL;
   copy->snapshot.n_file = 0;
-  CUBIX_TRY(cubix_slab_reserve(copy, slab->n, parts));
-  double *const *from[] = { &slab->position, &slab->velocity,    &slab->mass_formed, &slab->mass_now,
-                            &slab->age,      &slab->metallicity, &slab->potential,   &slab->smoothing_length };
-  double *const *to[] = { &copy->position, &copy->velocity,    &copy->mass_formed, &copy->mass_now,
-                          &copy->age,      &copy->metallicity, &copy->potential,   &copy->smoothing_length };
-  for (size_t c = 0; c < sizeof to / sizeof *to; c++)
-    if (*to[c]) memcpy(*to[c], *from[c], (c < 2 ? 3 : 1) * slab->n * sizeof(double));
+  for (int c = 0; c < N_COLUMN; c++) {
+    const double *from = *column_of(slab, c);
+    const size_t n = columns[c].n_c * slab->n;
+    if (!from) continue;
+    double *to = *column_of(copy, c) = cubix_reserve(n, sizeof *to);
+    CUBIX_CHECK(to, CUBIX_ENOMEM, "cannot allocate %zu bytes for particles", n * sizeof *to);
+    memcpy(to, from, n * sizeof *to);
+  }
+  copy->n = slab->n;
   *out = copy;
   copy = NULL;
 done:
@@ -85,12 +97,12 @@ done:
 }
 
 /* Close the gaps in x[n][n_c], in place. */
-static void keep_rows(double *x, size_t n, int n_c, const unsigned char *keep)
+static void keep_rows(double *x, size_t n, size_t n_c, const unsigned char *keep)
 {
   size_t to = 0;
   for (size_t i = 0; i < n; i++) {
     if (!keep[i]) continue;
-    for (int c = 0; c < n_c; c++) x[to * (size_t)n_c + (size_t)c] = x[i * (size_t)n_c + (size_t)c];
+    for (size_t c = 0; c < n_c; c++) x[to * n_c + c] = x[i * n_c + c];
     to++;
   }
 }
@@ -98,22 +110,18 @@ static void keep_rows(double *x, size_t n, int n_c, const unsigned char *keep)
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep)
 {
   size_t n = 0;
-  double *column[8] = { slab->position, slab->velocity,    slab->mass_formed, slab->mass_now,
-                        slab->age,      slab->metallicity, slab->potential,   slab->smoothing_length };
 #pragma omp parallel for schedule(dynamic)
-  for (int c = 0; c < 8; c++)
-    if (column[c]) keep_rows(column[c], slab->n, c < 2 ? 3 : 1, keep);
+  for (int c = 0; c < N_COLUMN; c++)
+    if (*column_of(slab, c)) keep_rows(*column_of(slab, c), slab->n, columns[c].n_c, keep);
   for (size_t i = 0; i < slab->n; i++) n += keep[i] != 0;
   slab->n = n;
 }
 
 void cubix_slab_forget_stars(struct cubix_slab *slab)
 {
-  double **column[] = { &slab->position, &slab->velocity,    &slab->mass_formed, &slab->mass_now,
-                        &slab->age,      &slab->metallicity, &slab->potential,   &slab->smoothing_length };
-  for (size_t c = 0; c < sizeof column / sizeof column[0]; c++) {
-    free(*column[c]);
-    *column[c] = NULL;
+  for (int c = 0; c < N_COLUMN; c++) {
+    free(*column_of(slab, c));
+    *column_of(slab, c) = NULL;
   }
   slab->n = 0;
 }

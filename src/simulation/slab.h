@@ -10,6 +10,7 @@ struct cubix_snapshot {
   char format[64];                /* name of the format file */
   char simulation[128];           /* name the file gives itself, or "" */
   char imf[64];                   /* initial mass function that its stars formed with, or "": unknown */
+  int units_named;                /* 1: every column of its files names its unit */
   double redshift;                /* of the snapshot */
   double omega_m, omega_l, h;
   double box;                     /* side of the periodic box [kpc, physical]; 0: none */
@@ -18,6 +19,8 @@ struct cubix_snapshot {
   int n_file;
   char **file;                    /* [n_file] paths */
   int64_t *file_size;             /* [n_file] bytes */
+  int64_t n_gas;                  /* gas particles or cells in the file(s), none of which stars ask for */
+  char gas[256];                  /* what the file says of them, "Position, Velocity, Mass" */
 };
 
 /* Groups of columns that are read together. */
@@ -25,7 +28,8 @@ enum {
   CUBIX_SLAB_MOTION = 1,          /* position, velocity, present mass: needed to find the frame */
   CUBIX_SLAB_POPULATION = 2,      /* mass formed, age, metallicity: needed for the light */
   CUBIX_SLAB_POTENTIAL = 4,
-  CUBIX_SLAB_LENGTH = 8
+  CUBIX_SLAB_LENGTH = 8,
+  CUBIX_SLAB_GAS = 16             /* of gas beside its motion: metallicity, kernels, and what gas alone has */
 };
 
 struct cubix_slab {
@@ -42,7 +46,15 @@ struct cubix_slab {
   double *age;                    /* [n] Gyr at the snapshot */
   double *metallicity;            /* [n] mass fraction */
   double *potential;              /* [n] with Centre potential, else NULL */
-  double *smoothing_length;       /* [n] kpc; with Deposit gaussian and DepositLength 0, else NULL */
+  /* [n] kpc; of stars only where Deposit gaussian needs it, else NULL; of gas the radius of its kernel */
+  double *smoothing_length;
+  /* of gas, each NULL where the file does not have it */
+  double *density;                /* [n] Msun/kpc^3 */
+  double *sfr;                    /* [n] Msun/yr */
+  double *temperature;            /* [n] K */
+  double *hydrogen, *oxygen;      /* [n] mass fractions */
+  double *dust_mass;              /* [n] Msun */
+  double *molecular;              /* [n] fraction of hydrogen */
 };
 
 /** Allocate room for n stars, not zeroed.  Local.  @param[out] slab owned by the caller */

@@ -185,33 +185,49 @@ done:
   return status;
 }
 
-int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, double lambda_hi)
+/* Open a library: canonical, and of a version that is known. */
+static int library_open(hid_t *file, const char *path)
 {
-  int status = CUBIX_OK, n_all = 0, first = 0, found;
-  struct cubix_h5_quiet quiet;
-  hid_t file = -1;
-  struct cubix_ssp *ssp = NULL;
+  int found, status = cubix_h5_open(file, path);
   char kind[32];
-  cubix_h5_quiet_begin(&quiet);
-  CUBIX_ALLOC(ssp, 1);
-  snprintf(ssp->file, sizeof ssp->file, "%s", path);
-  status = cubix_h5_open(&file, path);
   if (status) cubix_error_about("SspFile (cubix-ssp makes one)");
   CUBIX_TRY(status);
-  status = text_read(file, "/", "CubixFile", kind, sizeof kind, &found);
+  status = text_read(*file, "/", "CubixFile", kind, sizeof kind, &found);
   if (status == CUBIX_ENOMEM) CUBIX_TRY(status);
   CUBIX_CHECK(!status && !strcmp(kind, "ssp"), CUBIX_EINPUT,
               "SspFile %s has CubixFile = \"%s\", must be \"ssp\": `cubix-ssp convert` makes a canonical file of other "
               "libraries",
               path, kind);
-  CUBIX_TRY(version_check(file, path));
+  CUBIX_TRY(version_check(*file, path));
+done:
+  return status;
+}
+
+static int axes_read(double **age, int *n_age, double **metallicity, int *n_z, hid_t file, const char *path)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(axis_read(age, n_age, file, path, "/Age", "Gyr", 0, oldest));
+  CUBIX_TRY(axis_read(metallicity, n_z, file, path, "/Metallicity", "mass fraction", 0, 1));
+done:
+  return status;
+}
+
+int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, double lambda_hi)
+{
+  int status = CUBIX_OK, n_all = 0, first = 0;
+  struct cubix_h5_quiet quiet;
+  hid_t file = -1;
+  struct cubix_ssp *ssp = NULL;
+  cubix_h5_quiet_begin(&quiet);
+  CUBIX_ALLOC(ssp, 1);
+  snprintf(ssp->file, sizeof ssp->file, "%s", path);
+  CUBIX_TRY(library_open(&file, path));
   note_read(file, "Name", ssp->name, sizeof ssp->name);
   note_read(file, "IMF", ssp->imf, sizeof ssp->imf);
   note_read(file, "Reference", ssp->reference, sizeof ssp->reference);
   note_read(file, "Licence", ssp->licence, sizeof ssp->licence);
   ssp->demo = is_demo(file);
-  CUBIX_TRY(axis_read(&ssp->age, &ssp->n_age, file, path, "/Age", "Gyr", 0, oldest));
-  CUBIX_TRY(axis_read(&ssp->metallicity, &ssp->n_z, file, path, "/Metallicity", "mass fraction", 0, 1));
+  CUBIX_TRY(axes_read(&ssp->age, &ssp->n_age, &ssp->metallicity, &ssp->n_z, file, path));
   CUBIX_TRY(axis_read(&ssp->lambda, &ssp->n_lambda, file, path, "/Wavelength", "AA", 1e-3, DBL_MAX));
   n_all = ssp->n_lambda;
   CUBIX_TRY(crop(ssp, lambda_lo, lambda_hi, &first));
@@ -230,6 +246,31 @@ done:
   if (file >= 0) H5Fclose(file);
   cubix_h5_quiet_end(&quiet);
   cubix_ssp_free(ssp);
+  return status;
+}
+
+int cubix_ssp_surviving_mass(const char *path, int *n_z, int *n_age, double **metallicity, double **age,
+                             double **surviving)
+{
+  int status = CUBIX_OK, there;
+  struct cubix_h5_quiet quiet;
+  hid_t file = -1;
+  cubix_h5_quiet_begin(&quiet);
+  *metallicity = *age = *surviving = NULL;
+  CUBIX_TRY(library_open(&file, path));
+  CUBIX_TRY(axes_read(age, n_age, metallicity, n_z, file, path));
+  CUBIX_TRY(cubix_h5_look(&there, file, "SurvivingMass"));
+  CUBIX_CHECK(there, CUBIX_EINPUT,
+              "SspFile %s has no SurvivingMass, which the masses at birth are "
+              "to follow from, as the simulation does not "
+              "write them: use another library, or StarInitialMass current",
+              path);
+  CUBIX_ALLOC(*surviving, (size_t)*n_z * (size_t)*n_age);
+  const struct range whole = { "/SurvivingMass", "1", 2, { (hsize_t)*n_z, (hsize_t)*n_age, 0 }, 0, *n_age };
+  CUBIX_TRY(range_read(*surviving, file, path, &whole));
+done:
+  if (file >= 0) H5Fclose(file);
+  cubix_h5_quiet_end(&quiet);
   return status;
 }
 

@@ -21,5 +21,11 @@ struct cubix_ssp {
  *  Errors: CUBIX_EINPUT. */
 int cubix_ssp_read(struct cubix_ssp **ssp, const char *file, double lambda_lo, double lambda_hi);
 void cubix_ssp_free(struct cubix_ssp *ssp);
+/** The library's axes and /SurvivingMass.  Local.
+ *  @param[out] metallicity [n_z], age [n_age] Gyr, surviving [n_z][n_age]  owned by the caller, also
+ *  after a failure; NULL where they were not read
+ *  Errors: CUBIX_EINPUT: as cubix_ssp_read; the library has no such table. */
+int cubix_ssp_surviving_mass(const char *file, int *n_z, int *n_age, double **metallicity, double **age,
+                             double **surviving);
 
 #endif

@@ -1,10 +1,12 @@
-/* dump_slab.c -- what the reader hands on, for the tests: dump_slab [--frame] PARAMFILE OUT
+/* dump_slab.c -- what the reader hands on, for the tests: dump_slab [--frame|--gas] PARAMFILE OUT
  * [Name=value ...], alone or under mpirun.
  *
  * OUT.json (rank 0) says how many stars each rank holds and what the snapshot says of itself;
  * OUT.RANK (each rank) holds the slab as raw doubles: position [n][3], velocity [n][3],
  * mass_formed, mass_now, age, metallicity and, where there is one, potential, each [n]. --frame: in
- * the frame that cubix_mpi_frame_find finds; OUT.json then states it. */
+ * the frame that cubix_mpi_frame_find finds; OUT.json then states it.  --gas: the gas, as position,
+ * velocity, mass_now, and those of metallicity, smoothing_length, density, sfr, temperature, hydrogen,
+ * oxygen, dust_mass and molecular that "columns" of OUT.json lists. */
 #define _XOPEN_SOURCE 700
 #include <inttypes.h>
 #include <stdio.h>
@@ -86,6 +88,48 @@ done:
   return status;
 }
 
+/* The columns of gas that are there, and their names. */
+static int write_gas(const char *out, const struct cubix_slab *gas)
+{
+  int status = CUBIX_OK;
+  const double *array[] = { gas->metallicity, gas->smoothing_length, gas->density,   gas->sfr,      gas->temperature,
+                            gas->hydrogen,    gas->oxygen,           gas->dust_mass, gas->molecular };
+  static const char *const name[] = { "metallicity", "smoothing_length", "density",   "sfr",      "temperature",
+                                      "hydrogen",    "oxygen",           "dust_mass", "molecular" };
+  char path[4096], list[512] = "";
+  FILE *f;
+  snprintf(path, sizeof path, "%s.%d", out, cubix_mpi_rank());
+  f = fopen(path, "wb");
+  CUBIX_CHECK(f, CUBIX_EOUTPUT, "cannot write %s", path);
+  fwrite(gas->position, sizeof(double), 3 * gas->n, f);
+  fwrite(gas->velocity, sizeof(double), 3 * gas->n, f);
+  fwrite(gas->mass_now, sizeof(double), gas->n, f);
+  for (int i = 0; i < 9; i++) {
+    if (!array[i]) continue;
+    fwrite(array[i], sizeof(double), gas->n, f);
+    snprintf(list + strlen(list), sizeof list - strlen(list), "%s\"%s\"", list[0] ? ", " : "", name[i]);
+  }
+  fclose(f);
+  snprintf(path, sizeof path, "%s.%d.json", out, cubix_mpi_rank());
+  f = fopen(path, "w");
+  CUBIX_CHECK(f, CUBIX_EOUTPUT, "cannot write %s", path);
+  fprintf(f, "{\"n\": %zu, \"n_total\": %" PRId64 ", \"columns\": [%s]}\n", gas->n, gas->n_total, list);
+  fclose(f);
+done:
+  return status;
+}
+
+static int dump_gas(const struct cubix_params *par, const char *out)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *gas = NULL;
+  CUBIX_TRY(cubix_mpi_gas_read(&gas, par));
+  CUBIX_TRY(cubix_mpi_agree(write_gas(out, gas)));
+done:
+  cubix_slab_free(gas);
+  return status;
+}
+
 static int dump(struct cubix_params *par, int with_frame, const char *out)
 {
   int status = CUBIX_OK, n_rank = cubix_mpi_size();
@@ -116,16 +160,17 @@ done:
 
 int main(int argc, char **argv)
 {
-  int status = CUBIX_OK, with_frame = argc > 1 && strcmp(argv[1], "--frame") == 0;
+  int status = CUBIX_OK, with_frame = argc > 1 && strcmp(argv[1], "--frame") == 0,
+      with_gas = argc > 1 && strcmp(argv[1], "--gas") == 0;
   struct cubix_params *par = NULL;
 
   CUBIX_TRY(cubix_mpi_start(&argc, &argv));
-  argv += with_frame;
-  argc -= with_frame;
-  CUBIX_CHECK(argc >= 3, CUBIX_EUSAGE, "usage: dump_slab [--frame] PARAMFILE OUT [Name=value ...]");
+  argv += with_frame | with_gas;
+  argc -= with_frame | with_gas;
+  CUBIX_CHECK(argc >= 3, CUBIX_EUSAGE, "usage: dump_slab [--frame|--gas] PARAMFILE OUT [Name=value ...]");
   if (cubix_mpi_rank() == 0) cubix_log_to(tell, NULL);
   CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 3, argv + 3));
-  CUBIX_TRY(dump(par, with_frame, argv[2]));
+  CUBIX_TRY(with_gas ? dump_gas(par, argv[2]) : dump(par, with_frame, argv[2]));
 done:
   if (H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) > 0) {
     fprintf(stderr, "dump_slab: the reader left HDF5 objects open\n");

@@ -297,8 +297,8 @@ def formats(tmp_path):
 def test_new_simulation_is_one_file(tmp_path, formats):
     folder, env = formats
     text = (folder / "IllustrisTNG.cfg").read_text()
-    for old, new in (('"TNG", "Illustris"', '"NewSim"'), ("PartType4", "Sterne"),
-                     ('"Coordinates"', '[ "Ort", "Orte" ]'), ('unit = "kpc"', 'unit = "Mpc"'),
+    for old, new in (('"TNG", "Illustris"', '"NewSim"'), ("PartType%d", "Sterne"), ("  type         = 4;\n", ""), ("  type  = 0;\n", ""), ("PartType4", "Sterne"),
+                     ('"Coordinates"', '[ "Ort", "Orte" ]'), ('"Orte" ];              unit = "code"', '"Orte" ]; unit = "Mpc"'),
                      ('"GFM_InitialMass"', '"M0"'),
                      ('dataset   = [ "Sterne/GFM', 'dataset   = [ "Sterne/M0", "Sterne/GFM')):
         assert old in text
@@ -319,17 +319,20 @@ def test_new_simulation_is_one_file(tmp_path, formats):
 
 
 @pytest.mark.parametrize("old, new, message", [
-    ('group = "PartType4";', 'group = "PartType4"; Positron = { };',
+    ('no_formation = "drop"', 'no_formation = "drop"; Positron = { }',
      r"EAGLE.cfg:\d+: unknown key 'Positron'; known here: Position, Velocity"),
     ('omega_l      =', 'omega_lambda =',
      r"EAGLE.cfg:\d+: unknown key 'omega_lambda'; known here: simulation, redshift"),
-    ('unit = "Mpc"', 'unit = "Msun"', r'EAGLE.cfg:\d+: unit = "Msun" is no unit of Position'),
-    ('unit = "Mpc"', 'unit = "-1 Mpc"', r'EAGLE.cfg:\d+: unit = "-1 Mpc" is no unit of Position'),
+    ('unit = "code"; a = 1', 'unit = "Msun"; a = 1', r'EAGLE.cfg:\d+: unit = "Msun" is no unit of Position'),
+    ('length = "Mpc"', 'length = "-1 Mpc"', r'EAGLE.cfg:\d+: length = "-1 Mpc" is no unit of length'),
+    ('no_formation = "drop"', 'no_formation = "keep"',
+     r'EAGLE.cfg:\d+: no_formation = "keep" must be one of "drop", "initial"'),
+    ('type         = 4', 'type = 77', r"EAGLE.cfg:\d+: 'type' must hold whole numbers from 0 to 31"),
+    ('  type         = 4;', '', r'EAGLE.cfg:\d+: group = "PartType%d" needs the key .type.'),
     ('a = 1; h', 'a = "1"; h', r"EAGLE.cfg:\d+: 'a' must be a number"),
     ('dataset = "Mass"', 'dataset = [ ]', r"EAGLE.cfg:\d+: Mass names no dataset"),
     ('header = {', 'header = ', r"EAGLE.cfg:\d+: syntax error"),
     ('recognise', 'recognize', r"EAGLE.cfg:\d+: unknown key 'recognize'"),
-    ('  FormationScaleFactor', '#', r"EAGLE.cfg:\d+: either 'FormationScaleFactor' or 'Age' must be there"),
     ('  Velocity  ', '#', r"EAGLE.cfg:\d+: the key 'Velocity' is missing"),
     ('contains  = "EAGLE"', 'contains  = ( "EAGLE", 7 )', r"EAGLE.cfg:\d+: 'contains' must hold texts"),
     ('"h-scale-exponent"', '[ "a", "b", "c", "d", "e", "f", "g", "h", "i" ]',
@@ -348,7 +351,7 @@ def test_choice_of_format(tmp_path, formats):
     folder, env = formats
     file = write_raw(tmp_path / "g.hdf5", raw_stars(3))
     done = dump(tmp_path, InputFile=file, SimulationFormat="eagel")
-    assert done.status == 2 and re.search(r"'eagel' is not in .*formats.*: EAGLE, IllustrisTNG, canonical",
+    assert done.status == 2 and re.search(r"'eagel' is not in .*formats.*: .*EAGLE, .*IllustrisTNG, .*canonical",
                                           done.err), done.err
     shutil.copy(folder / "IllustrisTNG.cfg", folder / "Twin.cfg")
     done = dump(tmp_path, 2, InputFile=file, env=env)
@@ -382,13 +385,6 @@ def test_against_simspin(tmp_path, name, file, unit, ranks):
         assert within(apart(got["vel"]), apart(v), rtol=1e-12, atol=1e-10)
 
 
-def test_real_file_of_unknown_simulation(tmp_path):
-    done = dump(tmp_path, 2, InputFile=shared("data/simulations/colibre_swift.hdf5"))
-    assert done.status == 3
-    assert re.search(r"is of no known format.*EAGLE: the attribute .*here "
-                     r"Colibre.*IllustrisTNG.*canonical.*SimulationFormat", done.err, re.S)
-
-
 # ---- wrong files ---------------------------------------------------------------------------------
 
 def value(key, row, x, column=None):
@@ -417,7 +413,7 @@ def cut_short(path):
 BAD = {
     "missing file": ({"after": lambda p: p.unlink()},
                      r"InputFile = .*g\.hdf5: there is no such file, and no .*g\.hdf5\.0\.hdf5"),
-    "folder": ({"after": lambda p: (p.unlink(), p.mkdir())}, r"g\.hdf5 is a folder; name a file in it"),
+    "folder": ({"after": lambda p: (p.unlink(), p.mkdir())}, r"g\.hdf5 is a folder without a snapshot"),
     "not HDF5": ({"after": lambda p: p.write_text("SIMPLE  = T")}, r"g\.hdf5 \(11 bytes\) is not an HDF5 file"),
     "empty file": ({"after": lambda p: p.write_text("")}, r"g\.hdf5 \(0 bytes\) is not an HDF5 file"),
     "truncated": ({"after": cut_short},
@@ -430,13 +426,13 @@ BAD = {
     "shape of vectors": ({"stars": lambda s: s.update(pos=s["pos"][:, :2])},
                          r"/PartType4/Coordinates has the shape \[20\]\[2\], it must be \[N\]\[3\]"),
     "shape of scalars": ({"stars": lambda s: s.update(z=s["vel"])},
-                         r"/PartType4/GFM_Metallicity has the shape \[20\]\[3\], it must be \[N\]"),
-    "no shape": (replaced("Masses", data=1.0), r"/PartType4/Masses has the shape of a scalar, it must be \[N\]"),
+                         r"/PartType4/GFM_Metallicity has the shape \[20\]\[3\].* must be \[N\]"),
+    "no shape": (replaced("Masses", data=1.0), r"/PartType4/Masses has 0 dimensions; it must be \[N\]"),
     "lengths": ({"stars": lambda s: s.update(now=s["now"][:-1])},
                 r"/PartType4/Masses has 19 rows, but /PartType4/Coordinates has 20"),
     "text": (replaced("Masses", data=np.array([b"heavy"] * 20)), r"/PartType4/Masses must hold numbers"),
     "group": ({"edit": lambda f: (f["PartType4"].__delitem__("Masses"), f["PartType4"].create_group("Masses"))},
-              r"/PartType4/Masses is not a dataset"),
+              r"/PartType4/Masses cannot be opened as a dataset"),
     "broken link": ({"edit": lambda f: (f["PartType4"].__delitem__("Masses"),
                                         f["PartType4"].__setitem__("Masses", h5py.SoftLink("/nowhere")))},
                     r"Masses is a link to /nowhere, which does not exist"),
@@ -460,18 +456,18 @@ BAD = {
     "all wind": ({"stars": lambda s: s.update(born=-s["born"])},
                  r"holds no stars: all 20 star particles are wind cells"),
     "no stars": ({"edit": lambda f: f.__delitem__("PartType4")},
-                 r"g\.hdf5 holds no stars: the group /PartType4 is missing or empty"),
+                 r"g\.hdf5 holds no stars: /PartType4 is missing or empty"),
     "zero rows": ({"stars": lambda s: s.update({k: x[:0] for k, x in s.items()})}, r"g\.hdf5 holds no stars"),
     "unknown simulation": ({"header": {"SimulationName": "Unheard"}, **replaced("GFM_InitialMass", data=1.0),
                             "stars": lambda s: s.pop("born")},
                            r"is of no known format.*here Unheard"),
-    "no header": ({"edit": lambda f: f.__delitem__("Header")}, r"/Header states no redshift"),
+    "no header": ({"edit": lambda f: f.__delitem__("Header")}, r"states no redshift: looked for Redshift of /Header"),
     "no redshift": ({"header": {"Redshift": None, "Time": None}},
-                    r"/Header states no redshift: it has no attribute Redshift or Time"),
-    "contradiction": ({"header": {"Time": 1.0}}, r"the header contradicts itself: Redshift = 0\.25, but Time = 1 "),
+                    r"states no redshift: looked for Redshift of /Header, and Time of /Header"),
+    "contradiction": ({"header": {"Time": 1.0}}, r"the header contradicts itself: Redshift of /Header = 0\.25, but Time of /Header = 1 "),
     "time in Gyr": ({"header": {"Time": 13.8}}, r"redshift 0\.25 and scale factor 13\.8 are impossible"),
     "no cosmology": ({"header": {"Omega0": None}},
-                     r"ages need the cosmology; /Header must state Omega_m > 0 \(here 0\)"),
+                     r"ages need the cosmology; the file must state Omega_m > 0 \(here 0\)"),
     "no h": ({"header": {"HubbleParam": 0.0}}, r"h > 0 \(0\)"),
     "no Big Bang": ({"header": {"Omega0": 0.05, "OmegaLambda": 2.5}}, r"had no beginning"),
     "NaN header": ({"header": {"Omega0": np.nan}}, r"the attribute Omega0 of /Header is -?nan"),
@@ -515,7 +511,7 @@ def refuse(folder, ranks, **parameters):
     ({}, lambda f: f["Stars/Mass"].attrs.__setitem__("unit", "kg"), r'/Stars/Mass is in "kg"; it must be in "Msun"'),
     ({}, lambda f: f["Stars/Age"].attrs.__delitem__("unit"), r'/Stars/Age has no attribute unit; it must say "Gyr"'),
     ({}, lambda f: f["Stars/Age"].__setitem__(4, -1.0), r"/Stars/Age holds -1 Gyr in row 4 .* from 0 to 1e\+30"),
-    ({"Centre": [0, np.inf, 0]}, None, r"/Header states the centre inf"),
+    ({"Centre": [0, np.inf, 0]}, None, r"the centre, Centre of /Header, is inf"),
     ({}, lambda f: f["Stars"].__delitem__("Age"), r"no dataset for Age: looked in /Stars for Age"),
 ])
 def test_wrong_canonical_file(tmp_path, header, edit, message):

@@ -14,7 +14,7 @@ export PKG_CONFIG_PATH=$(dirname "$(find "$scratch/root" -name cubix-mpi.pc)")
 configured() { sed -n "s/^$1 = //p" "$CUBIX_BUILD/Makefile"; }
 cc=$(configured CC) sanitizers=$(configured SAN_CFLAGS) pkg_config=$(configured PKG_CONFIG)
 
-for program in cubix cubix-mock cubix-ssp cubix-plot; do
+for program in cubix cubix-mock cubix-ssp cubix-plot cubix-import; do
   check test -x "$prefix/bin/$program"
 done
 for file in "$CUBIX_SOURCE"/parameterfiles/*/*.*; do

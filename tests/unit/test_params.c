@@ -166,6 +166,18 @@ static void test_units(void)
   CHECK_TEXT(little, "arcsec (or ");
 }
 
+/* A list is a text of many words, and none of them gets lost. */
+static void test_lists(void)
+{
+  char line[1024] = "GadgetBlocks";
+  CHECK(takes("GadgetBlocks U RHO NE NH HSML SFR AGE Z POT  ACCE # all"));
+  CHECK_TEXT(par->GadgetBlocks, "U RHO NE NH HSML SFR AGE Z POT ACCE");
+  for (int i = 0; i < 129; i++) strcat(line, " U");
+  CHECK(refuses(line, "t.param:4: GadgetBlocks: there are more than 128 words"));
+  line[strlen(line) - 2] = '\0';
+  CHECK(takes(line));
+}
+
 /* ---- what is refused, and in which words ----------------------------------------------------- */
 
 static void test_refused(void)
@@ -328,6 +340,7 @@ int main(int argc, char **argv)
   CASE(test_defaults());
   CASE(test_values());
   CASE(test_text());
+  CASE(test_lists());
   CASE(test_units());
   CASE(test_refused());
   CASE(test_all_at_once());

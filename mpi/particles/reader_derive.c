@@ -1,0 +1,105 @@
+/* reader_derive.c -- what follows from other columns.
+ *
+ *   masses at birth    m/f(Z, age), f the library's surviving fraction, or m, as the format says.  Stars
+ *                      that were there from the beginning, with a mass at birth of 0, have today's.
+ *   temperature        T = (2/3) u m_p mu/k, mu = 4/(1 + 3 X + 4 X x_e), of a monatomic gas with the
+ *                      hydrogen fraction X (0.76 where the file has none) and x_e electrons per
+ *                      hydrogen nucleus
+ *   kernel             of a cell without one the radius 2.5 (3 V/4 pi)^(1/3), V = m/rho */
+#include <math.h>
+
+#include "mpi/particles/reader_parts.h"
+#include "physics/constants.h"
+
+double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field)
+{
+  switch (field) {
+    case CUBIX_FIELD_POSITION:    return slab->position;
+    case CUBIX_FIELD_VELOCITY:    return slab->velocity;
+    case CUBIX_FIELD_MASS_FORMED: return slab->mass_formed;
+    case CUBIX_FIELD_MASS_NOW:    return slab->mass_now;
+    case CUBIX_FIELD_METALLICITY: return slab->metallicity;
+    case CUBIX_FIELD_POTENTIAL:   return slab->potential;
+    case CUBIX_FIELD_LENGTH:      return slab->smoothing_length;
+    case CUBIX_FIELD_AGE:
+    case CUBIX_FIELD_SCALE_FACTOR:
+    case CUBIX_FIELD_TIME:
+    case CUBIX_FIELD_CONFORMAL_TIME: return slab->age;
+    case CUBIX_FIELD_DENSITY:     return slab->density;
+    case CUBIX_FIELD_SFR:         return slab->sfr;
+    case CUBIX_FIELD_TEMPERATURE: return slab->temperature;
+    case CUBIX_FIELD_HYDROGEN:    return slab->hydrogen;
+    case CUBIX_FIELD_OXYGEN:      return slab->oxygen;
+    case CUBIX_FIELD_DUST_MASS:   return slab->dust_mass;
+    case CUBIX_FIELD_MOLECULAR:   return slab->molecular;
+    default:                      return NULL;
+  }
+}
+
+/* Was this read, or did the user give it? */
+static int is_read(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field)
+{
+  return r->state->piece[field] && part->reads[field];
+}
+
+/* Masses of elements become fractions. */
+static int divide(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field,
+                  const struct cubix_derived *given)
+{
+  double *column = cubix_piece_column(r->slab, field);
+  if (!column || !r->sim->field[field].of_mass || !is_read(r, part, field)) return 0;
+  for (size_t q = 0; q < given->n; q++) {
+    double *x = &column[given->to + q];
+    *x = given->mass[q] > 0 ? *x / given->mass[q] : 0;
+    if (!(*x >= 0 && *x <= 1)) return 1;
+  }
+  return 0;
+}
+
+static void births(const struct cubix_reader *r, const struct cubix_simpart *part, const struct cubix_derived *given)
+{
+  const struct cubix_slab *slab = r->slab;
+  double *formed = slab->mass_formed + given->to;
+  if (is_read(r, part, CUBIX_FIELD_MASS_FORMED)) {
+    for (size_t q = 0; r->sim->unborn == CUBIX_UNBORN_INITIAL && q < given->n; q++)
+      if (formed[q] == 0) formed[q] = given->mass[q];
+    return;
+  }
+  for (size_t q = 0; q < given->n; q++) {
+    formed[q] = given->mass[q];
+    if (r->state->survival)
+      formed[q] /= cubix_survival_at(r->state->survival, slab->metallicity[given->to + q], slab->age[given->to + q]);
+  }
+}
+
+static void temperatures(const struct cubix_slab *slab, const struct cubix_derived *given)
+{
+  for (size_t q = 0; q < given->n; q++) {
+    const double x = slab->hydrogen ? slab->hydrogen[given->to + q] : 0.76,
+                 mu = 4 / (1 + 3 * x + 4 * x * given->electrons[q]);
+    slab->temperature[given->to + q] = 2. / 3. * 1e10 * given->energy[q] * CUBIX_MP_KB * mu;
+  }
+}
+
+static void kernels(const struct cubix_slab *slab, const struct cubix_derived *given)
+{
+  for (size_t q = 0; q < given->n; q++) {
+    const double density = slab->density[given->to + q];
+    slab->smoothing_length[given->to + q] =
+        density > 0 ? 2.5 * cbrt(3 * given->mass[q] / (density * 4 * CUBIX_PI)) : 0;
+  }
+}
+
+int cubix_piece_derive(const struct cubix_reader *r,
+                       const struct cubix_simpart *part,
+                       const struct cubix_derived *given) {
+  const struct cubix_slab *slab = r->slab;
+  if (divide(r, part, CUBIX_FIELD_METALLICITY, given) || divide(r, part, CUBIX_FIELD_HYDROGEN, given) ||
+      divide(r, part, CUBIX_FIELD_OXYGEN, given))
+    return 1;
+  if (slab->mass_formed) births(r, part, given);
+  if (r->sim->population != CUBIX_GAS) return 0;
+  if (slab->temperature && !r->sim->field[CUBIX_FIELD_TEMPERATURE].name[0]) temperatures(slab, given);
+  if (slab->smoothing_length && !r->sim->field[CUBIX_FIELD_LENGTH].name[0]) kernels(slab, given);
+  return 0;
+}

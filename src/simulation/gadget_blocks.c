@@ -1,0 +1,73 @@
+/* gadget_blocks.c -- layouts of blocks: those that all descendants of Gadget-2 write alike, and the
+ * table INFO of the newer ones.
+ *
+ * An entry of INFO has 40 bytes: 4 characters of label, 8 of type (FLOAT, FLOATN, DOUBLE, DOUBLEN, LONG,
+ * LLONG), the number of components, and six numbers that say which types of particles have the block.
+ * Whether numbers have 4 or 8 bytes is seen by the length of the block. */
+#include "simulation/gadget_blocks.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define EVERY 0xffffffffu
+#define GAS 1u
+#define STARS (1u << 4)
+
+static const struct cubix_gadget_layout known[] = {
+  { "POS", EVERY, { 3, 0 }, 0 },
+  { "VEL", EVERY, { 3, 0 }, 0 },
+  { "ID", EVERY, { 1, 0 }, 1 },
+  { "MASS", EVERY, { 1, 0 }, 0 }, /* but of types with a mass in the header */
+  { "U", GAS, { 1, 0 }, 0 },
+  { "RHO", GAS, { 1, 0 }, 0 },
+  { "NE", GAS, { 1, 0 }, 0 },
+  { "NH", GAS, { 1, 0 }, 0 },
+  { "HSML", GAS, { 1, 0 }, 0 },
+  { "SFR", GAS, { 1, 0 }, 0 },
+  { "TEMP", GAS, { 1, 0 }, 0 },
+  { "AGE", STARS, { 1, 0 }, 0 },
+  { "iM", STARS, { 1, 0 }, 0 },
+  { "Z", GAS | STARS, { 1, 0 }, 0 },
+  { "Zs", GAS | STARS, { 11, 8 }, 0 },
+};
+
+const struct cubix_gadget_layout *cubix_gadget_layout_known(const char *label)
+{
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(known[i].label, label)) return &known[i];
+  return NULL;
+}
+
+int cubix_gadget_label(char label[8], const unsigned char four[4])
+{
+  size_t n = 4;
+  memset(label, 0, 8);
+  while (n && (four[n - 1] == ' ' || four[n - 1] == 0)) n--;
+  for (size_t i = 0; i < n; i++)
+    if (four[i] <= ' ' || four[i] > '~' || four[i] == '/') return -1;
+  memcpy(label, four, n);
+  return n ? 0 : -1;
+}
+
+static int32_t integer(const unsigned char *p, int swap)
+{
+  unsigned char b[4];
+  int32_t x;
+  for (int i = 0; i < 4; i++) b[i] = p[swap ? 3 - i : i];
+  memcpy(&x, b, 4);
+  return x;
+}
+
+int cubix_gadget_layout_read(struct cubix_gadget_layout *layout, const unsigned char entry[CUBIX_GADGET_INFO_BYTES],
+                             int swap)
+{
+  enum { MOST = 1000 };
+  const char *type = (const char *)entry + 4;
+  *layout = (struct cubix_gadget_layout){ .n_c = { integer(entry + 12, swap), 0 } };
+  layout->whole = !strncmp(type, "LONG", 4) || !strncmp(type, "LLONG", 5);
+  if (!layout->whole && strncmp(type, "FLOAT", 5) && strncmp(type, "DOUBLE", 6)) return -1;
+  if (layout->n_c[0] < 1 || layout->n_c[0] > MOST) return -1;
+  for (int t = 0; t < 6; t++)
+    if (integer(entry + 16 + 4 * t, swap)) layout->types |= 1u << t;
+  return cubix_gadget_label(layout->label, entry);
+}

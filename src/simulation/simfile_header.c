@@ -1,0 +1,242 @@
+/* simfile_header.c -- what a header says of a snapshot as a whole: when it is, in which universe and
+ * units, how large its box is, and which particles count.
+ *
+ * The scale factor a is taken from where the format says, else a = 1/(1 + redshift); the two must
+ * agree to 0.1 %.  A run is isolated where the file says that it is not cosmological, or, where it
+ * does not say, that there is no matter (Omega_m = 0): then its Time is a time, and there is no a. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "math/cosmology.h"
+#include "simulation/simfile_parts.h"
+
+/* The universe of the simulation; a flat one where it says nothing of dark energy, the user's where it
+ * says nothing at all. */
+static int find_cosmology(struct cubix_snapshot *s, const struct cubix_look *look, int *known)
+{
+  int status = CUBIX_OK, has_m, has_l, has_h;
+  const struct cubix_params *par = look->par;
+  char names[512];
+  CUBIX_TRY(cubix_header_number(&s->omega_m, &has_m, look->format, look->source, CUBIX_HEADER_OMEGA_M));
+  CUBIX_TRY(cubix_header_number(&s->omega_l, &has_l, look->format, look->source, CUBIX_HEADER_OMEGA_L));
+  CUBIX_TRY(cubix_header_number(&s->h, &has_h, look->format, look->source, CUBIX_HEADER_H));
+  CUBIX_CHECK(s->h <= CUBIX_LARGEST_H, CUBIX_EINPUT, "%s: %s is %g; it is H0/(100 km/s/Mpc) and must be at most %g",
+              look->source->path, cubix_header_names(look->format, CUBIX_HEADER_H, names, sizeof names), s->h,
+              CUBIX_LARGEST_H);
+  if (has_m && !has_l && s->omega_m > 0) {
+    s->omega_l = 1 - s->omega_m;
+    cubix_log(CUBIX_LOG_WARNING, "%s states Omega_m = %g and no Omega_Lambda: the universe is taken as flat, with %g",
+              look->source->path, s->omega_m, s->omega_l);
+  }
+  *known = has_m;
+  if (has_m && has_h) goto done;
+  if (!has_m && par->OmegaMatter > 0) {
+    s->omega_m = par->OmegaMatter;
+    s->omega_l = par->OmegaLambda;
+  }
+  if (!has_h && par->HubbleParam > 0) s->h = par->HubbleParam;
+  if ((!has_m && s->omega_m > 0) || (!has_h && s->h > 0))
+    cubix_log(CUBIX_LOG_INFO,
+              "%s states no %s: the simulation's cosmology is the one given, Omega_m %g, Omega_Lambda %g, h %g",
+              look->source->path, has_m ? "h" : has_h ? "Omega_m" : "cosmology", s->omega_m, s->omega_l, s->h);
+done:
+  return status;
+}
+
+/* Whether the run is isolated.  @param known  the file states Omega_m */
+static int find_kind(struct cubix_simfile *sim, struct cubix_look *look, int known)
+{
+  const struct cubix_simformat *format = look->format;
+  int status = CUBIX_OK, has = 0;
+  double cosmological = 1;
+  CUBIX_TRY(cubix_header_number(&cosmological, &has, format, look->source, CUBIX_HEADER_COSMOLOGICAL));
+  look->scales.isolated = format->header[CUBIX_HEADER_TIME].n > 0 &&
+                          (has ? cosmological == 0 : known && sim->snapshot.omega_m == 0);
+done:
+  return status;
+}
+
+/* Redshift and scale factor. */
+static int find_epoch(struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  int status = CUBIX_OK, has_z, has_a;
+  struct cubix_snapshot *s = &sim->snapshot;
+  const char *path = look->source->path;
+  char z_names[512], a_names[512];
+  CUBIX_TRY(cubix_header_number(&s->redshift, &has_z, look->format, look->source, CUBIX_HEADER_REDSHIFT));
+  CUBIX_TRY(cubix_header_number(&sim->a, &has_a, look->format, look->source, CUBIX_HEADER_SCALE_FACTOR));
+  cubix_header_names(look->format, CUBIX_HEADER_REDSHIFT, z_names, sizeof z_names);
+  cubix_header_names(look->format, CUBIX_HEADER_SCALE_FACTOR, a_names, sizeof a_names);
+  CUBIX_CHECK(has_z || has_a, CUBIX_EINPUT, "%s states no redshift: looked for %s, and %s", path, z_names, a_names);
+  if (!has_a) sim->a = 1. / (1. + s->redshift);
+  if (!has_z) s->redshift = 1. / sim->a - 1.;
+  CUBIX_CHECK(sim->a > 0. && sim->a < 2., CUBIX_EINPUT, "%s: redshift %g and scale factor %g are impossible",
+              path, s->redshift, sim->a);
+  CUBIX_CHECK(fabs(sim->a * (1. + s->redshift) - 1.) < 1e-3, CUBIX_EINPUT,
+              "%s: the header contradicts itself: %s = %g, but %s = %g (it should be 1/(1+z))", path, z_names,
+              s->redshift, a_names, sim->a);
+  if (fabs(s->redshift) < 1e-9) s->redshift = 0.;
+done:
+  return status;
+}
+
+/* A format whose files cannot state their units says what they are by custom: an assumption, which is said. */
+static void say_units(const struct cubix_look *look)
+{
+  const struct cubix_simformat *format = look->format;
+  const double *unit = look->scales.code;
+  if (format->units.group.n || format->cgs.n || format->cgs_physical.n || format->unit.n || unit[0] == 0) return;
+  cubix_log(CUBIX_LOG_INFO,
+            "%s states no units: lengths in %g kpc, masses in %g Msun, velocities in %g km/s are assumed, with the "
+            "powers of a and h of the format %s",
+            look->source->path, unit[0], unit[1], unit[2], format->name);
+}
+
+int cubix_simfile_header(struct cubix_simfile *sim, struct cubix_look *look)
+{
+  int status = CUBIX_OK, known;
+  struct cubix_snapshot *s = &sim->snapshot;
+  struct cubix_scales *scales = &look->scales;
+
+  snprintf(s->format, sizeof s->format, "%s", look->format->name);
+  snprintf(s->imf, sizeof s->imf, "%s", look->format->imf);
+  s->units_named = look->format->unit.n > 0;
+  CUBIX_TRY(find_cosmology(s, look, &known));
+  CUBIX_TRY(find_kind(sim, look, known));
+  if (scales->isolated) {
+    sim->a = 1;
+    s->redshift = 0;
+    cubix_log(
+        CUBIX_LOG_INFO,
+        "%s is of an isolated run: times are times, and no powers of a%s apply",
+        look->source->path, look->format->isolated_h ? "" : " and h");
+    if (!look->format->isolated_h && s->h > 0 && s->h != 1)
+      cubix_log(CUBIX_LOG_WARNING, "%s is of an isolated run and states h = %g, which is not applied to its units",
+                look->source->path, s->h);
+  } else {
+    CUBIX_TRY(find_epoch(sim, look));
+  }
+  scales->a = sim->a;
+  scales->h = s->h > 0 ? s->h : scales->isolated ? 1 : 0;
+  CUBIX_TRY(cubix_code_units_find(scales->code, look->format, look->source));
+  say_units(look);
+done:
+  return status;
+}
+
+int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look)
+{
+  const struct cubix_species *species = look->species;
+  const struct cubix_params *par = look->par;
+  const int isolated = look->scales.isolated && species->n_isolated, stars = sim->population == CUBIX_STARS;
+  int status = CUBIX_OK;
+  char wrong[200];
+
+  CUBIX_CHECK(species->there, CUBIX_EINPUT,
+              "%s: the format %s knows no gas; add a group `gas` to %s",
+              look->source->path, look->format->name, look->format->path);
+  sim->n_type = isolated ? species->n_isolated : species->n_type;
+  memcpy(sim->type, isolated ? species->isolated : species->type, sizeof sim->type);
+  if (stars && par->StarType[0]) {
+    const int n = cubix_types_read(sim->type, CUBIX_N_TYPE, par->StarType);
+    CUBIX_CHECK(n > 0, CUBIX_EUSAGE, "StarType = %s (%s) must list up to %d types of particles, like 2, 3, 4",
+                par->StarType, cubix_params_origin(par, "StarType"), CUBIX_N_TYPE);
+    CUBIX_CHECK(species->type[0] >= 0, CUBIX_EUSAGE, "StarType = %s (%s): particles of the format %s have no types",
+                par->StarType, cubix_params_origin(par, "StarType"), look->format->name);
+    sim->n_type = n;
+  }
+  for (int t = 0; t < sim->n_type; t++) {
+    const char *at = strstr(species->group, "%d");
+    if (at)
+      snprintf(sim->group[t], sizeof sim->group[t], "%.*s%d%.40s", (int)(at - species->group), species->group,
+               sim->type[t], at + 2);
+    else snprintf(sim->group[t], sizeof sim->group[t], "%s", species->group);
+  }
+  cubix_by_type_read(look->age, par->StarAge, 0, 1e4, wrong, sizeof wrong);
+  CUBIX_CHECK(!wrong[0], CUBIX_EUSAGE, "StarAge = %s (%s): %s Gyr", par->StarAge, cubix_params_origin(par, "StarAge"),
+              wrong);
+  cubix_by_type_read(look->metallicity, par->StarMetallicity, 0, 1, wrong, sizeof wrong);
+  CUBIX_CHECK(!wrong[0], CUBIX_EUSAGE, "StarMetallicity = %s (%s): %s", par->StarMetallicity,
+              cubix_params_origin(par, "StarMetallicity"), wrong);
+  for (int t = 0; t < sim->n_type; t++) sim->unborn_age[t] = look->age[sim->type[t] < 0 ? 0 : sim->type[t]];
+  sim->birth = CUBIX_N_FIELD;
+  sim->unborn = species->unborn;
+  sim->birth_mass = CUBIX_BIRTH_FILE;
+done:
+  return status;
+}
+
+/* What turns lengths of the header, which are in the units of the positions, into kpc. */
+static int length_unit(double *length, const struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  int status = CUBIX_OK;
+  const struct cubix_field_map *map = &look->species->field[CUBIX_FIELD_POSITION];
+  *length = sim->field[CUBIX_FIELD_POSITION].factor;
+  /* of integers they are no columns, and the unit is the code's */
+  for (int i = 0; i < map->integer.n; i++)
+    if (!strcmp(sim->field[CUBIX_FIELD_POSITION].name, map->integer.name[i]))
+      CUBIX_TRY(cubix_simformat_factor(length, look->format, map, CUBIX_FIELD_POSITION, look->source, NULL,
+                                       &look->scales));
+done:
+  return status;
+}
+
+/* Where only the format says what a length is, it says so aloud, and the box of a cosmological run
+ * shows a wrong one: none is smaller than half a comoving Mpc or larger than 20 Gpc. */
+static int check_assumed(const struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  int status = CUBIX_OK, assumes;
+  const double comoving = sim->snapshot.box / sim->a / 1e3;
+  const struct cubix_field_map *map = &look->species->field[CUBIX_FIELD_POSITION];
+  const struct cubix_source *source = look->source;
+  char path[256], unit[40];
+  snprintf(path, sizeof path, "%s/%s", sim->group[0], sim->field[CUBIX_FIELD_POSITION].name);
+  CUBIX_TRY(cubix_simformat_assumes(&assumes, look->format, source, path));
+  if (!assumes) goto done;
+  snprintf(unit, sizeof unit, "%s", map->unit);
+  if (map->code) snprintf(unit, sizeof unit, "%g kpc", look->scales.code[0]);
+  cubix_log(CUBIX_LOG_INFO, "%s does not say in which unit its lengths are: the format %s says %s a^%g h^%g",
+            source->path, look->format->name, unit, look->scales.isolated ? 0 : map->a,
+            look->scales.isolated && !look->format->isolated_h ? 0 : map->h);
+  CUBIX_CHECK(look->scales.isolated || comoving == 0 || (comoving >= 0.5 && comoving <= 2e4), CUBIX_EINPUT,
+              "%s: the box would have a side of %.3g comoving Mpc if its lengths were in %s, as the format %s says; "
+              "the file does not say.  No cosmological run has one beyond 0.5..20000: copy %s, put the right unit into "
+              "its group `units` (nominal), and name it with SimulationFormat",
+              source->path, comoving, unit, look->format->name, look->format->path);
+done:
+  return status;
+}
+
+int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  int status = CUBIX_OK, found;
+  struct cubix_snapshot *s = &sim->snapshot;
+  const char *path = look->source->path;
+  double length, box[3] = { 0., 0., 0. };
+  char names[512];
+
+  CUBIX_TRY(length_unit(&length, sim, look));
+  CUBIX_TRY(cubix_header_numbers(box, 3, &found, look->format, look->source, CUBIX_HEADER_BOX));
+  CUBIX_CHECK(found <= 1 || found == 3, CUBIX_EINPUT,
+              "%s: the box has %d sides; it must be one number or three equal ones", path, found);
+  CUBIX_CHECK(found <= 1 || (box[1] == box[0] && box[2] == box[0]), CUBIX_EINPUT,
+              "%s: the box has the sides %g, %g, %g; it must be a cube", path, box[0], box[1], box[2]);
+  CUBIX_CHECK(isfinite(box[0]) && box[0] >= 0., CUBIX_EINPUT, "%s: the side of the box is %g; it must be >= 0", path,
+              box[0]);
+  s->box = box[0] * length;
+  CUBIX_TRY(check_assumed(sim, look));
+  CUBIX_TRY(cubix_header_numbers(s->centre, 3, &found, look->format, look->source, CUBIX_HEADER_CENTRE));
+  cubix_header_names(look->format, CUBIX_HEADER_CENTRE, names, sizeof names);
+  CUBIX_CHECK(found == 0 || found == 3, CUBIX_EINPUT, "%s: the centre, %s, has %d numbers; it must have 3", path, names,
+              found);
+  s->has_centre = found == 3;
+  for (int c = 0; c < 3; c++) {
+    CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: the centre, %s, is %g", path, names, s->centre[c]);
+    s->centre[c] *= length;
+  }
+done:
+  return status;
+}

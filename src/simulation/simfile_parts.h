@@ -1,0 +1,43 @@
+/* simfile_parts.h -- inside src/simulation: what the files of the look share. */
+#ifndef CUBIX_SIMFILE_PARTS_H
+#define CUBIX_SIMFILE_PARTS_H
+
+#include "simulation/by_type.h"
+#include "simulation/simfile.h"
+
+/* What is looked at. */
+struct cubix_look {
+  const struct cubix_simformat *format;
+  const struct cubix_species *species;
+  const struct cubix_params *par;
+  const struct cubix_source *source; /* the member that is open */
+  struct cubix_scales scales;
+  double age[CUBIX_N_BY_TYPE], metallicity[CUBIX_N_BY_TYPE]; /* StarAge, StarMetallicity; NAN: not given */
+};
+
+/** Redshift, scale factor, cosmology, units of the code, into sim and look->scales.  Local.
+ *  Errors: CUBIX_EINPUT: a header that contradicts itself, or lacks what is needed. */
+int cubix_simfile_header(struct cubix_simfile *sim, struct cubix_look *look);
+/** Which types of particles are wanted: StarType, or the format's.  Local. */
+int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look);
+/** Side of the box and centre, where they are stated.  Local. */
+int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *look);
+/** Choose a quantity's column, where that has not been done and a part has one.  Local.
+ *  Errors: CUBIX_EINPUT: it has several numbers a row, and nobody says which; ages need what is not there. */
+int cubix_simfile_find_field(struct cubix_simfile *sim, const struct cubix_look *look, const struct cubix_simpart *part,
+                             enum cubix_field field);
+/** 1 where a quantity is needed, or read where it is there.  Of what says when a star formed it is one:
+ * the one that was found, else Age.  Local. */
+int cubix_simfile_wants(const struct cubix_simfile *sim, const struct cubix_look *look, enum cubix_field field);
+/** What a column's numbers are multiplied by.  Local.  Errors: as cubix_simformat_factor. */
+int cubix_simfile_factor(double *factor, const struct cubix_look *look, const struct cubix_simfile *sim,
+                         enum cubix_field field, const char *path);
+/** Count the gas of the member that is open, and note what it says of it.  Local. */
+int cubix_simfile_note_gas(struct cubix_snapshot *snapshot, const struct cubix_look *look);
+/** The value that takes the place of a column that a part lacks: the table of masses, or what the user
+ * gives.  Local.  @param[out] value  NAN: it can be done without
+ *  Errors: CUBIX_EINPUT: nobody says, with the remedy. */
+int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct cubix_simfile *sim,
+                           const struct cubix_simpart *part, enum cubix_field field);
+
+#endif

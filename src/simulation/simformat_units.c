@@ -1,0 +1,268 @@
+/* simformat_units.c -- what headers say, and the one place where powers of a and h are.
+ *
+ *   X_physical = X_file * a^p * h^q * unit
+ *
+ * p, q and the unit in cgs are taken from the dataset's own attributes where it has them
+ * (IllustrisTNG: a_scaling, h_scaling, to_cgs; EAGLE: aexp-scale-exponent, h-scale-exponent,
+ * CGSConversionFactor; to_cgs = 0 marks a pure number); the unit else from the units of the code that
+ * the file states (UnitLength_in_cm ...), and last from the format file.  Where none of them says what
+ * the unit is there is none to be had.  A stated unit within 0.1 % of the nominal one is the nominal
+ * one: codes of different decades carry solar masses of 1.989e33 or 1.98841e33 g, and a megaparsec
+ * with seven digits, but all of them mean the same mass and length.  Any other value is taken as it
+ * is.  A dataset may name its unit instead (canonical files): then the name must be the nominal one.
+ * In an isolated run there is no a, and no h but where the format says so. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "physics/constants.h"
+#include "simulation/simformat.h"
+
+/* ---- headers --------------------------------------------------------------------------------- */
+
+int cubix_header_numbers(double *x, int n, int *n_found, const struct cubix_simformat *format,
+                         const struct cubix_source *source, enum cubix_header key)
+{
+  int status = CUBIX_OK, there;
+  *n_found = 0;
+  for (int i = 0; i < format->header_group.n && !*n_found; i++) {
+    const char *group = format->header_group.name[i];
+    CUBIX_TRY(cubix_source_has(&there, source, group));
+    if (there) CUBIX_TRY(cubix_source_numbers(source, group, &format->header[key], x, n, n_found));
+  }
+done:
+  return status;
+}
+
+int cubix_header_number(double *x, int *n_found, const struct cubix_simformat *format,
+                        const struct cubix_source *source, enum cubix_header key)
+{
+  int status = CUBIX_OK, there;
+  double value = 0.;
+  char names[512];
+  *n_found = 0;
+  for (int i = 0; i < format->header_group.n && !*n_found; i++) {
+    const char *group = format->header_group.name[i];
+    CUBIX_TRY(cubix_source_has(&there, source, group));
+    if (there) CUBIX_TRY(cubix_source_number(source, group, &format->header[key], &value, n_found));
+  }
+  if (!*n_found) goto done;
+  CUBIX_CHECK(isfinite(value), CUBIX_EINPUT, "%s: the attribute %s is %g", source->path,
+              cubix_header_names(format, key, names, sizeof names), value);
+  *x = value;
+done:
+  return status;
+}
+
+int cubix_header_text(char *text, size_t size, int *n_found, const struct cubix_simformat *format,
+                      const struct cubix_source *source, enum cubix_header key)
+{
+  int status = CUBIX_OK, there;
+  *n_found = 0;
+  for (int i = 0; i < format->header_group.n && !*n_found; i++) {
+    const char *group = format->header_group.name[i];
+    CUBIX_TRY(cubix_source_has(&there, source, group));
+    if (there) CUBIX_TRY(cubix_source_text(source, group, &format->header[key], text, size, n_found));
+  }
+done:
+  return status;
+}
+
+const char *cubix_header_names(const struct cubix_simformat *format, enum cubix_header key, char *text, size_t size)
+{
+  struct cubix_names groups = format->header_group;
+  size_t used;
+  for (int i = 0; i < groups.n; i++) {
+    groups.name[i][0] = '/';
+    snprintf(groups.name[i] + 1, sizeof groups.name[i] - 1, "%.78s", format->header_group.name[i]);
+  }
+  cubix_names_text(&format->header[key], text, size);
+  used = strlen(text);
+  snprintf(text + used, size - used, " of ");
+  used = strlen(text);
+  cubix_names_text(&groups, text + used, size - used);
+  return text;
+}
+
+/* ---- units ----------------------------------------------------------------------------------- */
+
+/* One unit of the code, in cgs. */
+static int find_unit(double *cgs, const struct cubix_code_units *units, const struct cubix_names *names,
+                     const struct cubix_source *source)
+{
+  int status = CUBIX_OK, there, found = 0;
+  char text[512];
+  for (int i = 0; i < units->group.n && !found; i++) {
+    CUBIX_TRY(cubix_source_has(&there, source, units->group.name[i]));
+    if (there) CUBIX_TRY(cubix_source_number(source, units->group.name[i], names, cgs, &found));
+  }
+  CUBIX_CHECK(!found || (isfinite(*cgs) && *cgs > 0), CUBIX_EINPUT, "%s: %s is %g; it must be a unit in cgs",
+              source->path, cubix_names_text(names, text, sizeof text), *cgs);
+done:
+  return status;
+}
+
+/* The power of ten that a number within 0.1 % of one means. */
+static double settle(double x)
+{
+  const double decade = x > 0 ? pow(10., round(log10(x))) : 0;
+  return decade > 0 && fabs(x / decade - 1.) <= 1e-3 ? decade : x;
+}
+
+int cubix_code_units_find(double code[3], const struct cubix_simformat *format, const struct cubix_source *source)
+{
+  static const double size[] = { CUBIX_KPC_CM, CUBIX_MSUN_G, 1e5 };
+  const struct cubix_code_units *units = &format->units;
+  int status = CUBIX_OK;
+  double time = 0;
+  for (int i = 0; i < 3; i++) code[i] = 0;
+  CUBIX_TRY(find_unit(&code[0], units, &units->length, source));
+  CUBIX_TRY(find_unit(&code[1], units, &units->mass, source));
+  CUBIX_TRY(find_unit(&code[2], units, &units->velocity, source));
+  CUBIX_TRY(find_unit(&time, units, &units->time, source));
+  if (code[2] == 0 && time > 0 && code[0] > 0) code[2] = code[0] / time;
+  for (int i = 0; i < 3; i++) {
+    code[i] /= size[i];
+    if (code[i] == 0 || fabs(code[i] / units->nominal[i] - 1) <= 1e-3) code[i] = units->nominal[i];
+    else code[i] = settle(code[i]);
+  }
+done:
+  return status;
+}
+
+/* The unit that a column has where it does not say itself, in internal units.  0: nobody says. */
+static double nominal_unit(const struct cubix_field_map *map, enum cubix_field field, const double code[3])
+{
+  const struct cubix_dimension *d = &cubix_field_table[field].dimension;
+  const int power[3] = { d->length, d->mass, d->velocity };
+  double unit = cubix_field_table[field].of_code;
+  if (!map->code) return map->factor;
+  for (int i = 0; i < 3; i++)
+    if (power[i]) unit *= code[i] > 0 ? pow(code[i], power[i]) : 0;
+  return unit;
+}
+
+int cubix_simformat_assumes(int *assumes, const struct cubix_simformat *format, const struct cubix_source *source,
+                            const char *path)
+{
+  int status = CUBIX_OK, found, whole, code = 0;
+  double cgs = 0;
+  *assumes = 0;
+  CUBIX_TRY(cubix_source_number(source, path, &format->cgs, &cgs, &found));
+  CUBIX_TRY(cubix_source_number(source, path, &format->cgs_physical, &cgs, &whole));
+  cgs = 0;
+  CUBIX_TRY(find_unit(&cgs, &format->units, &format->units.length, source));
+  code = cgs > 0;
+  *assumes = !found && !whole && !code && !format->unit.n;
+done:
+  return status;
+}
+
+/* A dataset that names its unit must name the nominal one. */
+static int check_name(const struct cubix_simformat *format, const struct cubix_field_map *map,
+                      const struct cubix_source *source, const char *path)
+{
+  int status = CUBIX_OK, found;
+  char stated[64], names[256];
+  CUBIX_TRY(cubix_source_text(source, path, &format->unit, stated, sizeof stated, &found));
+  CUBIX_CHECK(found, CUBIX_EINPUT, "%s: /%s has no attribute %s; it must say \"%s\"", source->path, path,
+              cubix_names_text(&format->unit, names, sizeof names), map->unit);
+  CUBIX_CHECK(cubix_unit_same(stated, map->unit), CUBIX_EINPUT, "%s: /%s is in \"%s\"; it must be in \"%s\"",
+              source->path, path, stated, map->unit);
+done:
+  return status;
+}
+
+/* What a dataset says of its conversion, and what the format says where it does not. */
+struct conversion {
+  double p, q, cgs;               /* powers of a and h, unit in cgs; 0: nobody says */
+  double whole;                   /* to physical cgs at once; 0: not said */
+};
+
+static int find_conversion(struct conversion *c, const struct cubix_simformat *format,
+                           const struct cubix_field_map *map, const struct cubix_source *source, const char *path)
+{
+  int status = CUBIX_OK, found, stated = 0;
+  double physical = 0;
+  c->p = map->a;
+  c->q = map->h;
+  c->whole = 0;
+  if (map->misstated || !path) goto done;
+  CUBIX_TRY(cubix_source_number(source, path, &format->a, &c->p, &found));
+  CUBIX_TRY(cubix_source_number(source, path, &format->h, &c->q, &found));
+  CUBIX_TRY(cubix_source_number(source, path, &format->cgs, &c->cgs, &stated));
+  CUBIX_TRY(cubix_source_number(source, path, &format->cgs_physical, &c->whole, &found));
+  CUBIX_CHECK(!found || (isfinite(c->whole) && c->whole > 0), CUBIX_EINPUT,
+              "%s: /%s states the conversion to physical units %g cgs, which is impossible", source->path, path,
+              c->whole);
+  CUBIX_TRY(cubix_source_number(source, path, &format->physical, &physical, &found));
+  if (stated && c->cgs == 0.) c->cgs = 1.;
+  if (found && physical != 0) {
+    c->p = 0;
+    if (stated) c->whole = 0;
+  }
+done:
+  return status;
+}
+
+/* Which of the quantities has one unit, whose size the codes' decades set. */
+static int is_simple(const struct cubix_dimension *d)
+{
+  return d->length * d->length + d->mass * d->mass + d->velocity * d->velocity == 1;
+}
+
+int cubix_simformat_factor(double *factor, const struct cubix_simformat *format, const struct cubix_field_map *map,
+                           enum cubix_field of, const struct cubix_source *source, const char *path,
+                           const struct cubix_scales *scales)
+{
+  int status = CUBIX_OK;
+  const enum cubix_field field = map->of_mass ? CUBIX_FIELD_MASS_NOW : of;
+  const double size = cubix_field_table[field].cgs, nominal = nominal_unit(map, field, scales->code);
+  struct conversion c = { .cgs = nominal * size };
+  const char *what = path ? path : cubix_field_table[of].name;
+  double power;
+  char names[512];
+
+  CUBIX_TRY(find_conversion(&c, format, map, source, path));
+  if (format->unit.n && path) CUBIX_TRY(check_name(format, map, source, path));
+  if (scales->isolated) c.p = 0;
+  if (scales->isolated && !format->isolated_h) c.q = 0;
+  CUBIX_CHECK(c.cgs != 0 || c.whole > 0, CUBIX_EINPUT,
+              "%s: nobody says in which unit /%s is: it has no attribute %s, "
+              "and the file states no units of the code "
+              "(looked for %s in %s).  Copy %s, say so in its group `units` "
+              "(nominal), and name it with SimulationFormat",
+              source->path, what,
+              format->cgs.n ? cubix_names_text(&format->cgs, names, 200)
+                            : "that says so",
+              format->units.length.n ? format->units.length.name[0] : "none",
+              format->units.group.n ? format->units.group.name[0] : "no group",
+              format->path);
+  CUBIX_CHECK(isfinite(c.p) && isfinite(c.q) && isfinite(c.cgs) && (c.cgs > 0. || c.whole > 0), CUBIX_EINPUT,
+              "%s: /%s states the conversion a^%g h^%g %g cgs, which is impossible", source->path, what, c.p, c.q,
+              c.cgs);
+  CUBIX_CHECK(c.q == 0. || scales->h > 0., CUBIX_EINPUT,
+              "%s: /%s is in units with h^%g, but the file states no h (looked for %s); give HubbleParam", source->path,
+              what, c.q, cubix_header_names(format, CUBIX_HEADER_H, names, sizeof names));
+  power = (c.p == 0. ? 1. : pow(scales->a, c.p)) * (c.q == 0. ? 1. : pow(scales->h, c.q));
+  if (c.whole > 0) c.cgs = c.whole / power;
+  if (nominal > 0 && fabs(c.cgs / (nominal * size) - 1.) <= 1e-3) *factor = nominal * power;
+  else *factor = (is_simple(&cubix_field_table[field].dimension) ? settle(c.cgs / size) : c.cgs / size) * power;
+done:
+  return status;
+}
+
+double cubix_kernel_support(const char *kernel)
+{
+  static const struct { const char *word; double support; } known[] = { { "Cubic spline", 1.825742 },
+                                                                        { "Quartic spline", 2.018932 },
+                                                                        { "Quintic spline", 2.195775 },
+                                                                        { "Wendland C2", 1.936492 },
+                                                                        { "Wendland C4", 2.207940 },
+                                                                        { "Wendland C6", 2.449490 } };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strncmp(kernel, known[i].word, strlen(known[i].word))) return known[i].support;
+  return 0;
+}

@@ -1,0 +1,117 @@
+/* source.h -- one open file of a simulation, whatever its kind: attributes of groups, and columns of
+ * numbers of which rows can be read.
+ *
+ * HDF5 files are that already (source_hdf5.c).  Of other kinds an index is made when they are opened
+ * (source_raw.h): it says under which names, as in an HDF5 file, their numbers stand where.  Format
+ * files therefore describe all of them in the same words.  Each process opens for itself. */
+#ifndef CUBIX_SOURCE_H
+#define CUBIX_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/names.h"
+
+struct cubix_source {
+  const struct cubix_source_ops *ops;
+  char path[4096];
+  char note[512];                 /* what is in it and cannot be read, and why; what it was opened with; "": nothing */
+  char assumed[512];              /* what nobody says and is assumed, for a warning; "": nothing */
+};
+
+/* What the user says of files that do not say it themselves. */
+struct cubix_source_options {
+  /* GadgetBlocks: names of the blocks behind the masses of Gadget's format 1; "": unknown */
+  char gadget_blocks[512];
+};
+
+/* Which numbers of a row are wanted. */
+struct cubix_pick {
+  int n_c;                        /* how many are handed out */
+  /* of a row of several where one is wanted: the sum of those from `first` to `last`, counted from 0;
+   * -1: the row has one number */
+  int first, last;
+};
+
+/* What a column is before it is opened. */
+struct cubix_shape {
+  int64_t n_row;
+  int n_d, n_c;                   /* dimensions, 1 or 2; numbers in a row */
+  int bits;                       /* of an integer; 0: floating point */
+};
+
+struct cubix_column {
+  const struct cubix_source *source;
+  char path[160];
+  struct cubix_pick pick;
+  int64_t n_row;
+  int single;                     /* 1: rows are floats, 0: doubles */
+  int in_rows;                    /* 1: they lie in the file one behind the other: cheap to read for others */
+  int abroad;                     /* 1: some lie in other files */
+  void *own;                      /* of the kind of file */
+};
+
+struct cubix_source_ops {
+  const char *kind;               /* as a format file's `file` names it */
+  int (*has)(int *there, const struct cubix_source *source, const char *path);
+  int (*numbers)(const struct cubix_source *source, const char *object, const struct cubix_names *names, double *x,
+                 int n, int *n_found);
+  int (*text)(const struct cubix_source *source, const char *object, const struct cubix_names *names, char *text,
+              size_t size, int *n_found);
+  /* [256][size] texts of a column */
+  int (*labels)(const struct cubix_source *source, const char *path, char *text, size_t size, int *n_found);
+  void (*list)(const struct cubix_source *source, const char *group, char *text, size_t size);
+  int (*shape)(struct cubix_shape *shape, const struct cubix_source *source, const char *path);
+  int (*column_open)(struct cubix_column *column, int examine);
+  int (*column_read)(const struct cubix_column *column, int64_t from, int64_t to, void *rows);
+  void (*column_close)(struct cubix_column *column);
+  void (*close)(struct cubix_source *source);
+};
+
+/** Open a file of any kind, by what it holds.  Local.  @param[out] source owned by the caller
+ *  Errors: CUBIX_EINPUT: missing, unreadable, damaged, or of no known kind; CUBIX_EUSAGE: in the options. */
+int cubix_source_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options);
+/** NULL is allowed.  Local. */
+void cubix_source_close(struct cubix_source *source);
+
+/** Whether it holds a group or column of this path ("PartType4/Masses"), or with '@' an attribute
+ * ("Header@Omega0").  Local.  Errors: CUBIX_EINPUT: a link on the way leads nowhere. */
+int cubix_source_has(int *there, const struct cubix_source *source, const char *path);
+/** The first of these attributes that exists, as in base/h5read.h: up to n numbers, one number
+ * (several must be the same), or a text.  Local.
+ *  @param[out] n_found  how many there are, 0: no such attribute  Errors: CUBIX_EINPUT: the wrong type. */
+int cubix_source_numbers(const struct cubix_source *source, const char *object, const struct cubix_names *names,
+                         double *x, int n, int *n_found);
+int cubix_source_number(const struct cubix_source *source, const char *object, const struct cubix_names *names,
+                        double *x, int *n_found);
+int cubix_source_text(const struct cubix_source *source, const char *object, const struct cubix_names *names,
+                      char *text, size_t size, int *n_found);
+/** "Coordinates, Masses, ...": what a group holds.  Local. */
+void cubix_source_list(const struct cubix_source *source, const char *group, char *text, size_t size);
+/** Which element of a column of texts is `label`, as SWIFT names the columns of a dataset.  Local.
+ *  @param[out] index  from 0; -1: there is no such column, or none of this name */
+int cubix_source_label(int *index, const struct cubix_source *source, const char *path, const char *label);
+
+/** What a column is.  Local.  Errors: CUBIX_EINPUT: no such column, no numbers, or more than two dimensions. */
+int cubix_source_shape(struct cubix_shape *shape, const struct cubix_source *source, const char *path);
+/** Open a column.  Local.
+ *  @param examine  1: find out, too, whether data that lie elsewhere are all there
+ *  @param[out] column owned by the caller
+ *  Errors: CUBIX_EINPUT: no such column; not numbers; another shape than wanted; data that are not there. */
+int cubix_column_open(struct cubix_column **column, const struct cubix_source *source, const char *path,
+                      struct cubix_pick pick, int examine);
+/** Rows from .. to - 1, in float or double as column->single says.  Local.
+ *  @param rows [to - from][pick.n_c]  Errors: CUBIX_EINPUT. */
+int cubix_column_read(const struct cubix_column *column, int64_t from, int64_t to, void *rows);
+/** NULL is allowed.  Local. */
+void cubix_column_close(struct cubix_column *column);
+
+/* Inside: how each kind is opened.  @return CUBIX_OK with *source NULL where the file is not of this kind. */
+int cubix_source_hdf5_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options);
+int cubix_source_gadget_open(struct cubix_source **source, const char *path,
+                             const struct cubix_source_options *options);
+int cubix_source_tipsy_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options);
+int cubix_source_ramses_open(struct cubix_source **source, const char *path,
+                             const struct cubix_source_options *options);
+
+#endif

@@ -1,0 +1,272 @@
+/* source_hdf5.c -- HDF5 files as sources.
+ *
+ * Rows come in the file's own precision; other types than float and double become doubles here.
+ * Compressed data, and chunks of single columns, are not "in rows": the one who reads would unpack
+ * for all, or seek number by number. */
+#include <hdf5.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/h5data.h"
+#include "base/h5read.h"
+#include "base/h5search.h"
+#include "simulation/source.h"
+
+struct hdf5_source { struct cubix_source source; hid_t file; };
+struct hdf5_column { hid_t dataset; };
+
+static hid_t file_of(const struct cubix_source *source) { return ((const struct hdf5_source *)source)->file; }
+
+static int has(int *there, const struct cubix_source *source, const char *path)
+{
+  return cubix_h5_look(there, file_of(source), path);
+}
+
+static int numbers(const struct cubix_source *source, const char *object, const struct cubix_names *names, double *x,
+                   int n, int *n_found)
+{
+  return cubix_h5_numbers(file_of(source), object, names, x, n, n_found);
+}
+
+static int text(const struct cubix_source *source, const char *object, const struct cubix_names *names, char *to,
+                size_t size, int *n_found)
+{
+  return cubix_h5_text(file_of(source), object, names, to, size, n_found);
+}
+
+/* A dataset of texts of fixed length, [n] or [n][1]. */
+static int labels(const struct cubix_source *source, const char *path, char *to, size_t size, int *n_found)
+{
+  enum { MOST = 256 };
+  int status = CUBIX_OK, there;
+  hid_t set = -1, stored = -1, type = -1, space = -1;
+  *n_found = 0;
+  CUBIX_TRY(cubix_h5_look(&there, file_of(source), path));
+  if (!there || (set = H5Dopen2(file_of(source), path, H5P_DEFAULT)) < 0) goto done;
+  stored = H5Dget_type(set);
+  space = H5Dget_space(set);
+  const hssize_t n = H5Sget_simple_extent_npoints(space);
+  if (H5Tget_class(stored) != H5T_STRING || H5Tis_variable_str(stored) > 0 || n < 1 || n > MOST) goto done;
+  type = H5Tcopy(H5T_C_S1);
+  H5Tset_size(type, size);
+  CUBIX_CHECK(H5Dread(set, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, to) >= 0, CUBIX_EINPUT, "%s: /%s cannot be read",
+              source->path, path);
+  for (hssize_t i = 0; i < n; i++) {
+    char *name = to + (size_t)i * size;
+    name[size - 1] = '\0';
+    for (size_t k = strlen(name); k > 0 && name[k - 1] == ' '; k--) name[k - 1] = '\0';
+  }
+  *n_found = (int)n;
+done:
+  if (type >= 0) H5Tclose(type);
+  if (space >= 0) H5Sclose(space);
+  if (stored >= 0) H5Tclose(stored);
+  if (set >= 0) H5Dclose(set);
+  return status;
+}
+
+/* The group is opened, for it may be a link into another file. */
+static void list(const struct cubix_source *source, const char *name, char *to, size_t size)
+{
+  H5G_info_t info;
+  size_t used = 0;
+  const hid_t group = H5Gopen2(file_of(source), name, H5P_DEFAULT);
+  if (group < 0) return;
+  if (H5Gget_info(group, &info) < 0) info.nlinks = 0;
+  for (hsize_t i = 0; i < info.nlinks && used + 80 < size; i++) {
+    used += (size_t)snprintf(to + used, size - used, "%s", i ? ", " : "");
+    if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, to + used, size - used, H5P_DEFAULT) < 0) break;
+    used = strlen(to);
+  }
+  H5Gclose(group);
+}
+
+static int shape(struct cubix_shape *shape, const struct cubix_source *source, const char *path)
+{
+  int status = CUBIX_OK, rank;
+  hsize_t n[H5S_MAX_RANK];
+  hid_t set = H5Dopen2(file_of(source), path, H5P_DEFAULT), type = -1, space = -1;
+  CUBIX_CHECK(set >= 0, CUBIX_EINPUT, "%s: /%s cannot be opened as a dataset", source->path, path);
+  type = H5Dget_type(set);
+  space = H5Dget_space(set);
+  rank = H5Sget_simple_extent_dims(space, n, NULL);
+  CUBIX_CHECK(H5Tget_class(type) == H5T_FLOAT || H5Tget_class(type) == H5T_INTEGER, CUBIX_EINPUT,
+              "%s: /%s must hold numbers (integer or floating point)", source->path, path);
+  CUBIX_CHECK(rank == 1 || rank == 2, CUBIX_EINPUT, "%s: /%s has %d dimensions; it must be [N] or [N][n]",
+              source->path, path, rank);
+  shape->n_row = (int64_t)n[0];
+  shape->n_d = rank;
+  shape->n_c = rank == 2 ? (int)n[1] : 1;
+  shape->bits = H5Tget_class(type) == H5T_INTEGER ? 8 * (int)H5Tget_size(type) : 0;
+done:
+  if (space >= 0) H5Sclose(space);
+  if (type >= 0) H5Tclose(type);
+  if (set >= 0) H5Dclose(set);
+  return status;
+}
+
+/* Do the data lie in the file as rows? */
+static int lies_in_rows(hid_t creation, int n_c)
+{
+  hsize_t chunk[2] = { 1, 1 };
+  if (H5Pget_nfilters(creation) != 0) return 0;
+  return H5Pget_layout(creation) != H5D_CHUNKED || n_c == 1 ||
+         (H5Pget_chunk(creation, 2, chunk) == 2 && chunk[1] == (hsize_t)n_c);
+}
+
+/* With room for a whole chunk: pieces that share a compressed one would otherwise each unpack it.
+ * @return the dataset, < 0 where it cannot be opened */
+static hid_t open_dataset(hid_t file, const char *path, int n_c, int *in_rows, int *single)
+{
+  const size_t usual = (size_t)1 << 20, most = (size_t)1 << 28;
+  hid_t dataset = H5Dopen2(file, path, H5P_DEFAULT), creation, type, native, access;
+  hsize_t chunk[2] = { 0, 1 };
+  if (dataset < 0) return dataset;
+  creation = H5Dget_create_plist(dataset);
+  type = H5Dget_type(dataset);
+  native = H5Tget_native_type(type, H5T_DIR_DEFAULT);
+  if (H5Pget_layout(creation) == H5D_CHUNKED) H5Pget_chunk(creation, 2, chunk);
+  size_t bytes = (size_t)(chunk[0] * chunk[1]) * H5Tget_size(type);
+  *in_rows = creation >= 0 && lies_in_rows(creation, n_c);
+  *single = H5Tequal(native, H5T_NATIVE_FLOAT) > 0;
+  if (creation < 0 || native < 0 || (bytes > usual && bytes <= most)) {
+    H5Dclose(dataset);
+    dataset = -1;
+  }
+  if (dataset < 0 && creation >= 0 && native >= 0) {
+    access = H5Pcreate(H5P_DATASET_ACCESS);
+    H5Pset_chunk_cache(access, H5D_CHUNK_CACHE_NSLOTS_DEFAULT, bytes + usual, H5D_CHUNK_CACHE_W0_DEFAULT);
+    dataset = H5Dopen2(file, path, access);
+    H5Pclose(access);
+  }
+  if (native >= 0) H5Tclose(native);
+  if (type >= 0) H5Tclose(type);
+  if (creation >= 0) H5Pclose(creation);
+  return dataset;
+}
+
+static int column_open(struct cubix_column *column, int examine)
+{
+  int status = CUBIX_OK;
+  const struct cubix_source *source = column->source;
+  const int several = column->pick.first >= 0;
+  struct cubix_shape is = { .n_c = column->pick.n_c };
+  struct hdf5_column *own = NULL;
+  hid_t seen = -1;
+  hsize_t n_row = 0;
+
+  if (examine) {
+    CUBIX_TRY(cubix_h5_dataset(&seen, &column->abroad, file_of(source), column->path));
+    CUBIX_CHECK(seen >= 0, CUBIX_EINPUT, "%s: /%s is missing", source->path, column->path);
+    H5Dclose(seen);
+  }
+  if (several) CUBIX_TRY(shape(&is, source, column->path));
+  CUBIX_ALLOC(own, 1);
+  own->dataset = open_dataset(file_of(source), column->path, is.n_c, &column->in_rows, &column->single);
+  CUBIX_CHECK(own->dataset >= 0, CUBIX_EINPUT, "%s: /%s cannot be opened; did the file change while it was read?",
+              source->path, column->path);
+  if (several) {
+    CUBIX_CHECK(column->pick.last < is.n_c, CUBIX_EINPUT, "%s: /%s has %d columns; number %d (from 0) is wanted",
+                source->path, column->path, is.n_c, column->pick.last);
+    n_row = (hsize_t)is.n_row;
+    column->single = 0;
+    column->in_rows = 0;
+  } else {
+    CUBIX_TRY(cubix_h5_rows(own->dataset, source->path, column->path, column->pick.n_c, &n_row));
+  }
+  column->n_row = (int64_t)n_row;
+  column->own = own;
+  own = NULL;
+done:
+  if (own && own->dataset >= 0) H5Dclose(own->dataset);
+  free(own);
+  return status;
+}
+
+/* Rows and columns of a dataset in its own precision, or as doubles.  @return 1 where they were read */
+static int read_block(const struct cubix_column *column, const hsize_t start[2], const hsize_t count[2], int rank,
+                      void *to)
+{
+  const hid_t dataset = ((struct hdf5_column *)column->own)->dataset, space = H5Dget_space(dataset),
+              stored = H5Dget_type(dataset), memory = H5Screate_simple(rank, count, NULL);
+  hid_t type = column->single ? H5Tcopy(H5T_NATIVE_FLOAT) : H5Tget_native_type(stored, H5T_DIR_DEFAULT);
+  if (H5Tget_size(type) > sizeof(double)) {
+    H5Tclose(type);
+    type = H5Tcopy(H5T_NATIVE_DOUBLE);
+  }
+  int read = space >= 0 && memory >= 0 && type >= 0 &&
+             H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
+             H5Dread(dataset, type, memory, space, H5P_DEFAULT, to) >= 0;
+  if (read && !column->single)
+    read = H5Tconvert(type, H5T_NATIVE_DOUBLE, count[0] * (rank > 1 ? count[1] : 1), to, NULL, H5P_DEFAULT) >= 0;
+  if (memory >= 0) H5Sclose(memory);
+  if (type >= 0) H5Tclose(type);
+  if (stored >= 0) H5Tclose(stored);
+  if (space >= 0) H5Sclose(space);
+  return read;
+}
+
+/* Of rows of several, the sum of those that are wanted. */
+static int read_sums(const struct cubix_column *column, hsize_t from, hsize_t n, double *to)
+{
+  enum { ROWS = 4096 };
+  const hsize_t first = (hsize_t)column->pick.first, n_c = (hsize_t)(column->pick.last - column->pick.first + 1);
+  double *block = malloc(ROWS * n_c * sizeof *block);
+  int read = block != NULL;
+  for (hsize_t at = 0; read && at < n; at += ROWS) {
+    const hsize_t now = n - at < ROWS ? n - at : ROWS, start[2] = { from + at, first }, count[2] = { now, n_c };
+    read = read_block(column, start, count, 2, block);
+    for (hsize_t i = 0; read && i < now; i++) {
+      to[at + i] = 0;
+      for (hsize_t c = 0; c < n_c; c++) to[at + i] += block[i * n_c + c];
+    }
+  }
+  free(block);
+  return read;
+}
+
+static int column_read(const struct cubix_column *column, int64_t from, int64_t to, void *rows)
+{
+  int status = CUBIX_OK;
+  const hsize_t start[2] = { (hsize_t)from, 0 }, count[2] = { (hsize_t)(to - from), (hsize_t)column->pick.n_c };
+  const int read = column->pick.first >= 0 ? read_sums(column, start[0], count[0], rows)
+                                           : read_block(column, start, count, column->pick.n_c > 1 ? 2 : 1, rows);
+  CUBIX_CHECK(read, CUBIX_EINPUT, "%s: /%s cannot be read in rows %lld to %lld; the file is damaged or incomplete",
+              column->source->path, column->path, (long long)from, (long long)to);
+done:
+  return status;
+}
+
+static void column_close(struct cubix_column *column)
+{
+  struct hdf5_column *own = column->own;
+  if (own) H5Dclose(own->dataset);
+  free(own);
+}
+
+static void close_file(struct cubix_source *source)
+{
+  H5Fclose(file_of(source));
+  free(source);
+}
+
+static const struct cubix_source_ops hdf5_ops = { "hdf5", has, numbers, text, labels, list, shape,
+                                                  column_open, column_read, column_close, close_file };
+
+int cubix_source_hdf5_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)
+{
+  int status = CUBIX_OK;
+  struct hdf5_source *s = NULL;
+  (void)options;
+  if (!cubix_h5_is(path)) goto done;
+  CUBIX_ALLOC(s, 1);
+  s->source.ops = &hdf5_ops;
+  snprintf(s->source.path, sizeof s->source.path, "%s", path);
+  status = cubix_h5_open(&s->file, path);
+  if (status) free(s);
+  else *source = &s->source;
+done:
+  return status;
+}
