@@ -1,13 +1,13 @@
 /* reader.c -- every rank reads its share of the stars, at once or chunk by chunk.
  *
- * Rank 0 looks into the files and tells the others (src/simulation/simfile.c); then the parts of all members
- * are read as if they were one list of N stars, of which rank r of P owns [N r/P, N (r+1)/P).  Chunk c
- * is that many rows of every rank's share, from c times as many on: every rank can tell which
- * parts a chunk touches on any rank, opens those, and reads in pieces of CUBIX_READER_PIECE rows
- * (reader_rows.c), all quantities of a piece together, so that wind cells are dropped and units
- * converted on the way and no more than 14 MiB are needed beside the slab (reader_convert.c).
- * A rank that finds something wrong keeps to the order of pieces, for others may read for it or
- * wait for what it reads, and says so at the end of the part: nobody hangs. */
+ * Rank 0 looks into the files and tells the others (src/simulation/simfile.c); then the parts of
+ * all members are read as if they were one list of N stars, of which rank r of P owns [N r/P, N
+ * (r+1)/P).  Chunk c is that many rows of every rank's share, from c times as many on: every rank
+ * can tell which parts a chunk touches on any rank, opens those, and reads in pieces of
+ * CUBIX_READER_PIECE rows (reader_rows.c), all quantities of a piece together, so that wind cells
+ * are dropped and units converted on the way and no more than 14 MiB are needed beside the slab
+ * (reader_convert.c). A rank that finds something wrong keeps to the order of pieces, for others
+ * may read for it or wait for what it reads, and says so at the end of the part: nobody hangs. */
 #include "mpi/particles/reader.h"
 
 #include <math.h>
@@ -27,9 +27,9 @@
 #include "simulation/simformat.h"
 #include "simulation/slab.h"
 
-/* Eleven columns of stars at most: position, velocity, two masses, formation or age, metallicity, potential
- * or length; sixteen of gas. */
-double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 16 * sizeof(double); }
+/* Eleven columns of stars at most: position, velocity, two masses, formation or age, metallicity,
+ * potential or length. */
+double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 11 * sizeof(double); }
 
 /* My rows of a part, piece by piece; n_piece is the same on all ranks. */
 static int read_pieces(struct cubix_reader *r, const struct cubix_simpart *part, size_t n_piece)

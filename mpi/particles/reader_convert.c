@@ -156,6 +156,8 @@ static int convert_block(const struct cubix_reader *r, const struct cubix_simpar
     if (count_bad(x, f, low, high, n) && is_bad(x, f, low, high, row, n_star)) return 1;
     if (!out) continue;
     if (f == CUBIX_FIELD_POSITION && r->slab->snapshot.box > 0.) reach(range, x, row, n_star);
+    if (f == (int)r->sim->birth && r->state->clock)
+      for (size_t q = 0; q < n_star; q++) given.unborn[q] = !cubix_clock_is_born(r->sim->birth, x[row[q]]);
     transform(x, r, part, f, n);
     put(out, x, row, n_star, n, n_c);
     if (f == (int)r->sim->birth)
@@ -232,9 +234,10 @@ static int complain(const struct cubix_reader *r, const struct cubix_simpart *pa
     if (reads(r, part, f) && !r->sim->field[f].of_mass) CUBIX_TRY(complain_of(r, part, f, part_row, n));
   cubix_simfile_path(path, sizeof path, r->sim, part, CUBIX_FIELD_METALLICITY);
   CUBIX_CHECK(0, CUBIX_EINPUT,
-              "%s: /%s, or another mass of elements, is larger than the particle's own, or no number, in rows %lld to "
-              "%lld",
-              r->slab->snapshot.file[part->member], path, (long long)part_row, (long long)part_row + (long long)n - 1);
+              "%s: /%s, or another mass of elements, is larger than the particle's own, or a star that has a time of "
+              "formation has a mass at birth of 0, in rows %lld to %lld",
+              r->slab->snapshot.file[part->member], path, (long long)part_row,
+              (long long)part_row + (long long)n - 1);
 done:
   return status;
 }

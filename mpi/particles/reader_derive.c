@@ -56,20 +56,19 @@ static int divide(const struct cubix_reader *r, const struct cubix_simpart *part
   return 0;
 }
 
-static void births(const struct cubix_reader *r, const struct cubix_simpart *part, const struct cubix_derived *given)
+static int births(const struct cubix_reader *r, const struct cubix_simpart *part, const struct cubix_derived *given)
 {
   const struct cubix_slab *slab = r->slab;
   double *formed = slab->mass_formed + given->to;
-  if (is_read(r, part, CUBIX_FIELD_MASS_FORMED)) {
-    for (size_t q = 0; r->sim->unborn == CUBIX_UNBORN_INITIAL && q < given->n; q++)
-      if (formed[q] == 0) formed[q] = given->mass[q];
-    return;
-  }
+  const int read = is_read(r, part, CUBIX_FIELD_MASS_FORMED), initial = r->sim->unborn == CUBIX_UNBORN_INITIAL;
   for (size_t q = 0; q < given->n; q++) {
+    if (read && (formed[q] > 0 || !initial || !(given->mass[q] > 0))) continue;
+    if (read && !given->unborn[q]) return 1;
     formed[q] = given->mass[q];
-    if (r->state->survival)
+    if (r->state->survival && !read)
       formed[q] /= cubix_survival_at(r->state->survival, slab->metallicity[given->to + q], slab->age[given->to + q]);
   }
+  return 0;
 }
 
 static void temperatures(const struct cubix_slab *slab, const struct cubix_derived *given)
@@ -97,7 +96,7 @@ int cubix_piece_derive(const struct cubix_reader *r,
   if (divide(r, part, CUBIX_FIELD_METALLICITY, given) || divide(r, part, CUBIX_FIELD_HYDROGEN, given) ||
       divide(r, part, CUBIX_FIELD_OXYGEN, given))
     return 1;
-  if (slab->mass_formed) births(r, part, given);
+  if (slab->mass_formed && births(r, part, given)) return 1;
   if (r->sim->population != CUBIX_GAS) return 0;
   if (slab->temperature && !r->sim->field[CUBIX_FIELD_TEMPERATURE].name[0]) temperatures(slab, given);
   if (slab->smoothing_length && !r->sim->field[CUBIX_FIELD_LENGTH].name[0]) kernels(slab, given);

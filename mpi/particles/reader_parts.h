@@ -67,6 +67,7 @@ int cubix_piece_keep(struct cubix_reader *reader, const struct cubix_simpart *pa
 struct cubix_derived {
   size_t to, n;
   double mass[BLOCK], energy[BLOCK], electrons[BLOCK];
+  unsigned char unborn[BLOCK];    /* 1: a star that was there from the beginning, without a time of formation */
 };
 /** What follows from other columns: fractions of masses, masses at birth, temperatures and kernels of gas.
  * Local.  @return 1 where a number makes no sense */

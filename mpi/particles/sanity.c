@@ -17,7 +17,7 @@
 #include "math/cosmology.h"
 #include "mpi/comm/group.h"
 
-enum { FEW = 20, SAMPLE = 1 << 17, BITS = 4 };     /* stars: fewer have no size that could be judged */
+enum { FEW = 20, SAMPLE = 1 << 17, BITS = 4 }; /* stars: fewer have no size that could be judged */
 
 static uint64_t bits_of(double x)
 {
@@ -46,6 +46,12 @@ static int is_sampled(double x, uint64_t mask) { return !((bits_of(x) * 0x9e3779
 
 static double square(const double v[3]) { return v[0] * v[0] + v[1] * v[1] + v[2] * v[2]; }
 
+/* Exactly 0 is what no unit makes: one place for all stars, or the age 0 of all. */
+static void count(double bin[CUBIX_SANITY_BIN], double x, double weight)
+{
+  if (x != 0) bin[bin_of(x)] += weight;
+}
+
 void cubix_sanity_add(struct cubix_sanity *s, const struct cubix_slab *slab, unsigned parts)
 {
   const int motion = (parts & CUBIX_SLAB_MOTION) != 0, population = (parts & CUBIX_SLAB_POPULATION) && slab->age;
@@ -54,13 +60,14 @@ void cubix_sanity_add(struct cubix_sanity *s, const struct cubix_slab *slab, uns
   for (size_t i = 0; i < slab->n; i++) {
     if (!is_sampled(slab->position[3 * i], mask)) continue;
     if (motion) {
-      s->mass_within[bin_of(square(slab->position + 3 * i))] += slab->mass_now[i];
-      s->mass[bin_of(slab->mass_now[i])]++;
-      s->speed[bin_of(square(slab->velocity + 3 * i))]++;
+      count(s->mass_within, square(slab->position + 3 * i), slab->mass_now[i]);
+      count(s->mass, slab->mass_now[i], 1);
+      count(s->speed, square(slab->velocity + 3 * i), 1);
     }
     if (population) {
-      s->age[bin_of(slab->age[i])]++;
-      s->metallicity[bin_of(slab->metallicity[i])]++;
+      count(s->formed, slab->mass_formed[i], 1);
+      count(s->age, slab->age[i], 1);
+      count(s->metallicity, slab->metallicity[i], 1);
     }
   }
 }
@@ -72,15 +79,17 @@ static double total(const double count[CUBIX_SANITY_BIN])
   return sum;
 }
 
-/* Half lie below; 0 where most are 0. */
-static double median(const double count[CUBIX_SANITY_BIN])
+/* This part of all that are not 0 lies below. */
+static double quantile(const double count[CUBIX_SANITY_BIN], double part)
 {
-  const double half = 0.5 * total(count);
+  const double below = part * total(count);
   double sum = 0;
   int i = 0;
-  while (i < CUBIX_SANITY_BIN - 1 && (sum += count[i]) < half) i++;
-  return i ? value_of(i) : 0;
+  while (i < CUBIX_SANITY_BIN - 1 && (sum += count[i]) < below) i++;
+  return value_of(i);
 }
+
+static double median(const double count[CUBIX_SANITY_BIN]) { return quantile(count, 0.5); }
 
 /* What is judged: a number, what is usual, what is possible, and what a number beyond tells of. */
 struct verdict {
@@ -105,9 +114,9 @@ done:
   return status;
 }
 
-int cubix_mpi_sanity_judge(struct cubix_sanity *s,
-                           const struct cubix_params *par,
-                           const struct cubix_snapshot *snapshot) {
+int cubix_mpi_sanity_judge(struct cubix_sanity *s, const struct cubix_params *par,
+                           const struct cubix_snapshot *snapshot)
+{
   int status = CUBIX_OK;
   const double z = snapshot->redshift,
                oldest = snapshot->omega_m > 0 && snapshot->h > 0
@@ -119,22 +128,29 @@ int cubix_mpi_sanity_judge(struct cubix_sanity *s,
     { "the radius that holds half of the stellar mass", "kpc", size, 0.05, 100, 0.02, 1e7,
       "are its lengths in Mpc and taken for kpc, or does a factor of h or of the scale factor lack",
       "is it a whole box (SelectRadius takes a galaxy out of it), or are its lengths in kpc and taken for Mpc" },
-    { "the median mass of a star particle", "Msun", median(s->mass), 1, 1e10, 1e-3, 1e13,
+    { "the median mass of a star particle", "Msun", median(s->mass), 1, 1e10, 0.05, 1e12,
       "are the masses in 1e10 Msun and taken for Msun", "are the masses in Msun and taken for 1e10 Msun" },
+    { "the median mass at birth of a star particle", "Msun", median(s->formed), 1, 1e10, 0.05, 1e12,
+      "are the masses at birth in 1e10 Msun and taken for Msun",
+      "are the masses at birth in Msun and taken for 1e10 Msun" },
     { "the median speed of the stars", "km/s", sqrt(median(s->speed)), 0, 5000, 0, 3e4, "",
       "are the velocities in m/s or cm/s and taken for km/s" },
-    { "the median age of the stars", "Gyr", median(s->age), 0, 1.06 * oldest, 0, 1.06 * oldest, "",
+    { "the age below which nine stars in ten are", "Gyr", quantile(s->age, 0.9), 1e-4, 1.06 * oldest, 1e-6,
+      1.06 * oldest, "are times of formation, or the time of the snapshot, in another unit than was taken",
       "are they older than the universe because times of formation are of another kind (scale factors, times, "
       "conformal or proper times), or in Myr or years" },
-    { "the median metallicity", "(mass fraction)", median(s->metallicity), 0, 0.2, 0, 0.2, "",
-      "are the metallicities in solar units (a star of solar metallicity has 0.0134)" },
+    { "the metallicity below which nine stars in ten are", "(mass fraction)", quantile(s->metallicity, 0.9), 0, 0.2, 0,
+      0.2, "", "are the metallicities in solar units (a star of solar metallicity has 0.0134)" },
   };
-  const double *const count[] = { s->mass, s->mass, s->speed, s->age, s->metallicity };
+  const double *const bins[] = { s->mass_within, s->mass, s->formed, s->speed, s->age, s->metallicity };
   for (size_t i = 0; i < sizeof verdicts / sizeof *verdicts; i++) {
-    /* one place for all stars is a size that no unit makes */
-    if (!(total(count[i]) > 0) || (i == 0 && (total(s->mass) < FEW || size == 0))) continue;
+    if (!(total(bins[i]) > 0) || (i == 0 && total(s->mass) < FEW)) continue;
     CUBIX_TRY(judge(&verdicts[i], par, snapshot));
   }
+  if (total(s->mass) > 0)
+    cubix_log(CUBIX_LOG_INFO,
+              "half of the stellar mass within %.3g kpc; star particles of %.3g Msun; median speed %.3g km/s", size,
+              median(s->mass), verdicts[3].value);
 done:
   memset(s, 0, sizeof *s);
   return status;

@@ -7,6 +7,16 @@ from cubix_ssp.fault import INPUT, Fault
 
 def settle(path, galaxy, source, library_path):
     """source: None, "current", "library"."""
+    _find(path, galaxy, source, library_path)
+    formed, mass = galaxy.stars["InitialMass"], galaxy.stars["Mass"]
+    if (formed == 0).any():
+        galaxy.notes.append("warning: %d stars have a mass at birth of 0: that of today is taken" % (formed == 0).sum())
+        formed = galaxy.stars["InitialMass"] = np.where(formed == 0, mass, formed)
+    if (formed == 0).any():
+        raise Fault(INPUT, "%s: star %d has no mass, neither at birth nor today" % (path, (formed == 0).argmax()))
+
+
+def _find(path, galaxy, source, library_path):
     stars, notes = galaxy.stars, galaxy.from_raw
     if source is None:
         if "InitialMass" not in stars:

@@ -27,7 +27,8 @@ GAS = (
 class Galaxy:
     def __init__(self, reader):
         self.reader = reader      # "pynbody 2.8.0 (TipsySnap)"
-        self.stars = {}           # Position, Velocity, Mass; if known InitialMass, Age (ScaleFactor), Metallicity, Id
+        self.stars = {}           # Position, Velocity, Mass; if known InitialMass, Age (ScaleFactor), Metallicity, Id,
+                                  # and Birth, as the file has it
         self.kinds = None         # of each star: the index of its name in `names`
         self.names = []           # families of pynbody, particle types of yt
         self.gas = {}             # {} where there is none or it is not wanted

@@ -73,7 +73,11 @@ def of_kinds(path, galaxy, option, given):
 def ages(path, galaxy, universe, given):
     """Age of every star at the snapshot, within that of the universe."""
     stars = galaxy.stars
-    born, told = stars.pop("ScaleFactor", None), stars.get("Age")
+    born, told, birth = stars.pop("ScaleFactor", None), stars.get("Age"), stars.pop("Birth", None)
+    if given is None and birth is not None and not universe.cosmological and not (birth > 0).all():
+        bad = ~(birth > 0)
+        raise Fault(INPUT, "%s: %d stars have no time of birth (star %d: %g), as those that were there when the run "
+                           "began; --age gives ages" % (path, bad.sum(), bad.argmax(), birth[bad.argmax()]))
     now = float(universe.time(universe.a)) if universe.cosmological else OLDEST
     if given is not None:
         stars["Age"], galaxy.from_raw["Age"] = of_kinds(path, galaxy, "--age", given), "given by the user (--age)"

@@ -27,6 +27,7 @@ class Stated:
         self.swift = False            # it has groups that only SWIFT writes
         self.wind = False             # stars with a formation scale factor <= 0 are wind
         self.proper_times = None      # RAMSES: whether times of birth are proper; None: not said
+        self.assumed = ""             # what is taken and not said, for the user
 
 
 def read(path):
@@ -103,7 +104,7 @@ def _gadget(stated, head):
 # ---- Tipsy and Nchilada ----------------------------------------------------------------------------
 
 def _tipsy_time(head):
-    for order in ">" "<":
+    for order in (">", "<"):
         if len(head) >= 32:
             time, n, n_dim, gas, dark, star, _ = struct.unpack(order + "d6i", head[:32])
             if n_dim == 3 and n > 0 and n == gas + dark + star:
@@ -118,6 +119,9 @@ def _with_param(stated, path):
         sorted(glob.glob(os.path.join(glob.escape(os.path.dirname(folder)), "*.param")))
     if not found:
         return stated
+    if len(found) > 1:
+        raise Fault(INPUT, "%s states no units, and both %s and %s may be the parameter file of its run: packages take "
+                           "the first that they find, so leave the right one there alone" % (path, found[0], found[1]))
     with reading(found[0], "cannot be read"), open(found[0], errors="replace") as file:
         rows = [line.split("#")[0].split("=", 1) for line in file]
     said = {row[0].strip(): row[1].strip() for row in rows if len(row) == 2}
@@ -159,10 +163,19 @@ def _ramses(info):
     namelist = os.path.join(folder, "namelist.txt")
     if os.path.isfile(namelist):
         with reading(namelist, "cannot be read"), open(namelist, errors="replace") as file:
-            text = re.sub(r"!.*", "", file.read()).lower()
-        # radiation runs count in proper time, too
-        stated.proper_times = bool(re.search(r"^\s*(use_proper_time|rt)\s*=\s*\.t", text, re.M))
+            said = _logicals(file.read())
+        # RAMSES sets the first itself where stars radiate
+        stated.proper_times = said.get("use_proper_time", False) or said.get("rt_star", False)
+        if said.get("rt") and not stated.proper_times and stated.cosmological:
+            stated.assumed = "warning: %s says rt, but neither rt_star nor use_proper_time: times of birth are taken " \
+                             "as conformal" % namelist
     return stated
+
+
+def _logicals(text):
+    """The logical values of a namelist; of several of one name the last."""
+    found = re.findall(r"(?<![^\s,/&])(\w+)\s*=\s*\.?([tf])", re.sub(r"!.*", "", text).lower())
+    return {key: value == "t" for key, value in found}
 
 
 def size_of(path):

@@ -137,9 +137,10 @@ def _star_columns(galaxy, snap, part, stated, path):
     if age is not None:
         out["Age"] = age
         galaxy.from_raw.setdefault("Age", "pynbody's age")
-    if stated.kind == "Tipsy":
-        born, _ = _array(part, ("tform",))
-        if born is not None:
+    born, _ = _array(part, ("tform",) if stated.kind == "Tipsy" else SCALE_FACTOR + ("tform",))
+    if born is not None:
+        out["Birth"] = born.astype(float)
+        if stated.kind == "Tipsy":
             out["BlackHole"] = born < 0
     metals, name = _array(part, METALS)
     if metals is not None and metals.ndim == 2 and type(snap).__name__ == "GizmoHDFSnap":

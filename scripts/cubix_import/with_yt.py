@@ -17,6 +17,7 @@ BIRTH_MASS = ("GFM_InitialMass", "InitialMass", "InitialMasses", "BirthMasses", 
               "particle_initial_mass", "INITIAL_MASS")
 SCALE_FACTOR = ("GFM_StellarFormationTime", "StellarFormationTime", "BirthScaleFactors")
 AGE = ("age", "star_age")
+BIRTH_RAW = ("particle_birth_time",)      # of RAMSES, on one of its clocks
 BIRTH_TIME = ("creation_time", "FormationTime", "particle_creation_time")
 METALS = ("GFM_Metallicity", "metallicity", "particle_metallicity", "Metallicity_00", "Metallicity",
           "SmoothedMetallicity", "MetalMassFractions", "Metals", "metallicity_fraction")
@@ -148,9 +149,11 @@ def _star_columns(galaxy, data, everything, known, kind, stated, path):
             age = None if born is None else float(data.current_time.to("Gyr")) - born
         if age is not None:
             out["Age"], galaxy.from_raw["Age"] = age.astype(float), "from yt's %s" % name
-    if stated.kind == "Tipsy":
-        born, _ = _field(everything, known, kind, BIRTH_TIME)
-        if born is not None:
+    born, _ = _field(everything, known, kind, BIRTH_TIME if stated.kind == "Tipsy" else
+                     SCALE_FACTOR + BIRTH_RAW + BIRTH_TIME)
+    if born is not None:
+        out["Birth"] = born.astype(float)
+        if stated.kind == "Tipsy":
             out["BlackHole"] = born < 0
     metals, name = _field(everything, known, kind, METALS, "dimensionless", path)
     if metals is not None:

@@ -138,6 +138,8 @@ static void input_facts(struct cubix_facts *facts, const struct cubix_result *re
   text(facts, "SIMFMT", snap->format, "format of the simulation file");
   text(facts, "SIMNAME", snap->simulation, "name the simulation gives itself");
   text(facts, "SIMIMF", snap->imf, "initial mass function of its stars");
+  if (snap->birth_mass[0])
+    text(facts, "SIMBIRTH", snap->birth_mass, "masses at birth: file, else library's or current");
   integer(facts, "NFILE", snap->n_file, "", "number of simulation files: FILEi, SIZEi");
   if (n_listed < snap->n_file)
     integer(facts, "NUNLIST", snap->n_file - n_listed, "", "of these, the last ones, not listed");

@@ -19,8 +19,8 @@ void cubix_by_type_read(double x[CUBIX_N_BY_TYPE], const char *text, double low,
     long type = -1;
     after = end + strspn(end, " \t");
     if (end > at && *after == ':') {
-      type = (long)value;
-      if (value != (double)type || type < 0 || type >= CUBIX_N_BY_TYPE) {
+      type = value >= 0 && value < CUBIX_N_BY_TYPE ? (long)value : -1;
+      if (value != (double)type || type < 0) {
         snprintf(wrong, (size_t)size, "%g is no type of particles (0 to %d)", value, CUBIX_N_BY_TYPE - 1);
         return;
       }
@@ -52,6 +52,8 @@ int cubix_types_read(int *type, int most, const char *text)
     char *end;
     long t = strtol(at, &end, 10);
     if (end == at || (*end && !strchr(blanks, *end)) || t < 0 || t >= CUBIX_N_BY_TYPE || n == most) return -1;
+    for (int i = 0; i < n; i++)
+      if (type[i] == (int)t) return -1;      /* twice would count twice */
     type[n++] = (int)t;
     at = end + strspn(end, blanks);
   }

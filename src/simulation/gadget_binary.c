@@ -107,6 +107,7 @@ static int read_header(struct gadget *g, const struct block *head)
   double count[MOST_TYPES], x[5], several;
   int32_t n_file = 0;
   int lost = 0;
+  struct cubix_source *source = cubix_raw_source(g->raw);
   for (int t = 0; t < n; t++) {
     uint32_t narrow = 0;
     uint64_t wide = 0;
@@ -137,6 +138,10 @@ static int read_header(struct gadget *g, const struct block *head)
     const double zero = 0;
     if (x[1] == 0 && fabs(x[0] - 1) > 1e-3)
       CUBIX_TRY(cubix_raw_add_numbers(g->raw, "Header", "ComovingIntegrationOn", &zero, 1));
+    else if (x[1] == 0)
+      snprintf(source->assumed, sizeof source->assumed,
+               "its header has a redshift of 0 and a time of %g, as both a cosmological run today and an isolated one "
+               "at that time have: it is taken as cosmological", x[0]);
     goto done;
   }
   static const char *const name[] = { "Omega0", "OmegaLambda", "HubbleParam" };
@@ -230,16 +235,18 @@ done:
   return status;
 }
 
-/* " POS VEL ... ": the blocks of the file and of its table, of which it may have no particles. */
+/* Blocks@POS, Blocks@VEL ...: an attribute for each block of the file and of its table, of which it may have no
+ * particles. */
 static int list_blocks(const struct gadget *g)
 {
-  char text[512] = " ";
+  int status = CUBIX_OK;
   for (int i = 0; i < g->n_block; i++)
-    snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", g->block[i].label);
+    CUBIX_TRY(cubix_raw_add_text(g->raw, "Blocks", g->block[i].label, "in the file"));
   for (int i = 0; i < g->n_info; i++)
     if (!find_block(g, g->info[i].label))
-      snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", g->info[i].label);
-  return cubix_raw_add_text(g->raw, "Header", "Blocks", text);
+      CUBIX_TRY(cubix_raw_add_text(g->raw, "Blocks", g->info[i].label, "in INFO"));
+done:
+  return status;
 }
 
 /* ---- format 2 -------------------------------------------------------------------------------- */

@@ -8,9 +8,9 @@
  * birth.
  *
  * Units are in info_NNNNN.txt, in cgs and physical at the scale factor of the snapshot.  A time of
- * birth is conformal in a cosmological run (clock.c), unless namelist.txt says use_proper_time: then
- * it is a time in units of 1/H0, 0 today; and one of the code in an isolated run.  The last two
- * become Gyr here, since the Big Bang or on the run's own clock. */
+ * birth is conformal in a cosmological run (clock.c), unless namelist.txt says use_proper_time or
+ * rt_star: then it is a time in units of 1/H0, 0 today; and one of the code in an isolated run.  The
+ * last two become Gyr here, since the Big Bang or on the run's own clock. */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -22,6 +22,7 @@
 #include "math/cosmology.h"
 #include "physics/constants.h"
 #include "simulation/keyfile.h"
+#include "simulation/ramses_namelist.h"
 #include "simulation/source_raw.h"
 
 enum { N_HEAD = 8, MOST_RECORDS = 200, STAR = 2, DARK = 1, UNDEFINED = 127, N_FAMILY = 8 };
@@ -251,27 +252,14 @@ static int add_number(struct ramses *r, const char *name, double x)
 /* Which clock times of birth are read from. */
 static int find_clock(struct ramses *r, double h0, double omega_m, double omega_l, double unit_t)
 {
-  int status = CUBIX_OK, proper = 0, found;
-  struct cubix_source *source = cubix_raw_source(r->raw);
-  struct cubix_keyfile namelist = { .text = NULL };
-  char path[4200];
-  snprintf(path, sizeof path, "%.4000snamelist.txt", r->folder);
-  if (!r->cosmological) {
-    r->birth_factor = unit_t / CUBIX_GYR_S;
-  } else if (cubix_infile_is(path)) {
-    CUBIX_TRY(cubix_keyfile_read(&namelist, path, '!'));
-    CUBIX_TRY(cubix_keyfile_logical(&proper, &found, &namelist, "use_proper_time"));
-    snprintf(source->note, sizeof source->note, "times of birth are %s, by %.300s", proper ? "proper" : "conformal",
-             path);
-  } else {
-    snprintf(source->assumed, sizeof source->assumed,
-             "there is no %.300s to say use_proper_time: times of birth are taken as conformal", path);
-  }
+  int status = CUBIX_OK, proper;
+  const int has_birth_mass = field_of(r, "initial_mass") >= 0 || field_of(r, "mass0") >= 0;
+  CUBIX_TRY(cubix_ramses_namelist(&proper, cubix_raw_source(r->raw), r->folder, r->cosmological, has_birth_mass));
+  if (!r->cosmological) r->birth_factor = unit_t / CUBIX_GYR_S;
   if (!proper) goto done;
   r->birth_factor = CUBIX_HUBBLE_GYR / h0;
   r->birth_shift = cubix_cosmology_age(omega_m, omega_l, h0 / 100, 1);
 done:
-  cubix_keyfile_free(&namelist);
   return status;
 }
 

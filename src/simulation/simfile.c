@@ -85,19 +85,6 @@ done:
   return status;
 }
 
-/* A member without particles has no group for them, or an empty one. */
-static int look_for_group(int *there, const struct cubix_source *source, const char *group)
-{
-  int status = CUBIX_OK;
-  char names[256];
-  CUBIX_TRY(cubix_source_has(there, source, group));
-  if (!*there) goto done;
-  cubix_source_list(source, group, names, sizeof names);
-  *there = names[0] != '\0';
-done:
-  return status;
-}
-
 /* The position in row 0 of a part. */
 static int first_position(struct cubix_simfile *sim, const struct cubix_look *look, const struct cubix_simpart *part)
 {
@@ -123,13 +110,19 @@ static int look_at_member(struct cubix_simfile *sim, struct cubix_look *look, in
   int status = CUBIX_OK, there;
   for (int t = 0; t < sim->n_type; t++) {
     struct cubix_simpart *part = &sim->part[sim->n_part];
-    CUBIX_TRY(look_for_group(&there, look->source, sim->group[t]));
+    /* a member without particles has no group for them, or an empty one */
+    CUBIX_TRY(cubix_source_is_filled(&there, look->source, sim->group[t]));
     if (!there) continue;
     part->member = member;
     part->type = t;
     CUBIX_TRY(look_at_part(sim, look, part));
     if (part->n <= 0) continue;
-    if (sim->n_total == 0) CUBIX_TRY(first_position(sim, look, part));
+    if (sim->n_total == 0) {
+      char path[256];
+      cubix_simfile_path(path, sizeof path, sim, part, CUBIX_FIELD_POSITION);
+      CUBIX_TRY(cubix_simformat_assumes(&look->assumes, look->format, look->source, path));
+      CUBIX_TRY(first_position(sim, look, part));
+    }
     sim->n_total += part->n;
     sim->n_part++;
   }
@@ -169,6 +162,22 @@ done:
   return status;
 }
 
+/* Where masses at birth come from: said, and written to the output. */
+static void say_births(struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  static const char *const word[] = { "file", "library", "current" };
+  static const char *const text[] = { "", "the masses today divided by the library's surviving fractions",
+                                      "the masses today, as if these stars lost none" };
+  snprintf(sim->snapshot.birth_mass, sizeof sim->snapshot.birth_mass, "%s", word[sim->birth_mass]);
+  if (sim->birth_mass != CUBIX_BIRTH_FILE)
+    cubix_log(CUBIX_LOG_INFO, "%s: stars without a mass at birth have %s (%s)", sim->snapshot.file[0],
+              text[sim->birth_mass],
+              look->par->StarInitialMass == CUBIX_StarInitialMass_auto ? "as the format says" : "StarInitialMass");
+  if (sim->unborn == CUBIX_UNBORN_INITIAL && sim->field[CUBIX_FIELD_MASS_FORMED].name[0])
+    cubix_log(CUBIX_LOG_INFO, "%s: stars without a time of formation, whose mass at birth is 0, have that of today",
+              sim->snapshot.file[0]);
+}
+
 /* Every member in turn. */
 static int look_at_members(struct cubix_simfile *sim, struct cubix_look *look)
 {
@@ -192,13 +201,15 @@ static int look_at_members(struct cubix_simfile *sim, struct cubix_look *look)
       CUBIX_TRY(cubix_simfile_agree(&first, s->file[0], &stated, s->file[i], look->format));
     }
     CUBIX_TRY(look_at_member(sim, look, i));
-    if (sim->population == CUBIX_STARS) CUBIX_TRY(cubix_simfile_note_gas(s, look));
+    /* what is wrong with the gas is nothing to the stars */
+    if (sim->population == CUBIX_STARS && cubix_simfile_note_gas(s, look)) cubix_error_clear();
     if (i + 1 == s->n_file && sim->n_total == 0) CUBIX_TRY(no_particles(sim, look));
     if (i + 1 == s->n_file) CUBIX_TRY(cubix_simfile_places(sim, look));
     cubix_source_close(source);
     source = NULL;
   }
   CUBIX_TRY(check_everywhere(sim));
+  if (sim->population == CUBIX_STARS) say_births(sim, look);
   snprintf(s->simulation, sizeof s->simulation, "%s", first.label);
   if (s->has_centre) memcpy(sim->reference, s->centre, sizeof s->centre);
   if (!look->par->Centre.word) memcpy(sim->reference, look->par->Centre.x, sizeof look->par->Centre.x);

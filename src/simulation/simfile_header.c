@@ -13,12 +13,10 @@
 #include "math/cosmology.h"
 #include "simulation/simfile_parts.h"
 
-/* The universe of the simulation; a flat one where it says nothing of dark energy, the user's where it
- * says nothing at all. */
+/* The universe of the simulation; a flat one where it says nothing of dark energy. */
 static int find_cosmology(struct cubix_snapshot *s, const struct cubix_look *look, int *known)
 {
   int status = CUBIX_OK, has_m, has_l, has_h;
-  const struct cubix_params *par = look->par;
   char names[512];
   CUBIX_TRY(cubix_header_number(&s->omega_m, &has_m, look->format, look->source, CUBIX_HEADER_OMEGA_M));
   CUBIX_TRY(cubix_header_number(&s->omega_l, &has_l, look->format, look->source, CUBIX_HEADER_OMEGA_L));
@@ -26,35 +24,49 @@ static int find_cosmology(struct cubix_snapshot *s, const struct cubix_look *loo
   CUBIX_CHECK(s->h <= CUBIX_LARGEST_H, CUBIX_EINPUT, "%s: %s is %g; it is H0/(100 km/s/Mpc) and must be at most %g",
               look->source->path, cubix_header_names(look->format, CUBIX_HEADER_H, names, sizeof names), s->h,
               CUBIX_LARGEST_H);
+  CUBIX_CHECK(s->omega_m >= 0 && s->omega_m <= 2 && fabs(s->omega_l) <= 3, CUBIX_EINPUT,
+              "%s: Omega_m = %g and Omega_Lambda = %g are of no universe: they must be 0..2 and -3..3",
+              look->source->path, s->omega_m, s->omega_l);
   if (has_m && !has_l && s->omega_m > 0) {
     s->omega_l = 1 - s->omega_m;
     cubix_log(CUBIX_LOG_WARNING, "%s states Omega_m = %g and no Omega_Lambda: the universe is taken as flat, with %g",
               look->source->path, s->omega_m, s->omega_l);
   }
   *known = has_m;
-  if (has_m && has_h) goto done;
-  if (!has_m && par->OmegaMatter > 0) {
+done:
+  return status;
+}
+
+/* What a cosmological run does not state, or states as 0, is the user's. */
+static void fill_cosmology(struct cubix_snapshot *s, const struct cubix_look *look)
+{
+  const struct cubix_params *par = look->par;
+  const int fill_m = !(s->omega_m > 0) && par->OmegaMatter > 0, fill_h = !(s->h > 0) && par->HubbleParam > 0;
+  if (fill_m) {
     s->omega_m = par->OmegaMatter;
     s->omega_l = par->OmegaLambda;
   }
-  if (!has_h && par->HubbleParam > 0) s->h = par->HubbleParam;
-  if ((!has_m && s->omega_m > 0) || (!has_h && s->h > 0))
+  if (fill_h) s->h = par->HubbleParam;
+  if (fill_m || fill_h)
     cubix_log(CUBIX_LOG_INFO,
               "%s states no %s: the simulation's cosmology is the one given, Omega_m %g, Omega_Lambda %g, h %g",
-              look->source->path, has_m ? "h" : has_h ? "Omega_m" : "cosmology", s->omega_m, s->omega_l, s->h);
-done:
-  return status;
+              look->source->path, fill_m && fill_h ? "cosmology" : fill_m ? "Omega_m" : "h", s->omega_m, s->omega_l,
+              s->h);
 }
 
 /* Whether the run is isolated.  @param known  the file states Omega_m */
 static int find_kind(struct cubix_simfile *sim, struct cubix_look *look, int known)
 {
   const struct cubix_simformat *format = look->format;
-  int status = CUBIX_OK, has = 0;
-  double cosmological = 1;
+  int status = CUBIX_OK, has = 0, has_z, has_a;
+  double cosmological = 1, z = 0, time = 0;
   CUBIX_TRY(cubix_header_number(&cosmological, &has, format, look->source, CUBIX_HEADER_COSMOLOGICAL));
+  CUBIX_TRY(cubix_header_number(&z, &has_z, format, look->source, CUBIX_HEADER_REDSHIFT));
+  CUBIX_TRY(cubix_header_number(&time, &has_a, format, look->source, CUBIX_HEADER_SCALE_FACTOR));
+  /* a redshift with the scale factor that belongs to it is of a cosmological run, whatever it omits */
+  const int expands = has_z && has_a && z > 1e-3 && fabs(time * (1 + z) - 1) < 1e-3;
   look->scales.isolated = format->header[CUBIX_HEADER_TIME].n > 0 &&
-                          (has ? cosmological == 0 : known && sim->snapshot.omega_m == 0);
+                          (has ? cosmological == 0 : known && sim->snapshot.omega_m == 0 && !expands);
 done:
   return status;
 }
@@ -117,11 +129,12 @@ int cubix_simfile_header(struct cubix_simfile *sim, struct cubix_look *look)
       cubix_log(CUBIX_LOG_WARNING, "%s is of an isolated run and states h = %g, which is not applied to its units",
                 look->source->path, s->h);
   } else {
+    fill_cosmology(s, look);
     CUBIX_TRY(find_epoch(sim, look));
   }
   scales->a = sim->a;
   scales->h = s->h > 0 ? s->h : scales->isolated ? 1 : 0;
-  CUBIX_TRY(cubix_code_units_find(scales->code, look->format, look->source));
+  CUBIX_TRY(cubix_code_units_find(scales->code, look->format, look->source, s->h));
   say_units(look);
 done:
   return status;
@@ -142,8 +155,9 @@ int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look)
   memcpy(sim->type, isolated ? species->isolated : species->type, sizeof sim->type);
   if (stars && par->StarType[0]) {
     const int n = cubix_types_read(sim->type, CUBIX_N_TYPE, par->StarType);
-    CUBIX_CHECK(n > 0, CUBIX_EUSAGE, "StarType = %s (%s) must list up to %d types of particles, like 2, 3, 4",
-                par->StarType, cubix_params_origin(par, "StarType"), CUBIX_N_TYPE);
+    CUBIX_CHECK(n > 0, CUBIX_EUSAGE,
+                "StarType = %s (%s) must list up to %d types of particles, each once, like 2, 3, 4", par->StarType,
+                cubix_params_origin(par, "StarType"), CUBIX_N_TYPE);
     CUBIX_CHECK(species->type[0] >= 0, CUBIX_EUSAGE, "StarType = %s (%s): particles of the format %s have no types",
                 par->StarType, cubix_params_origin(par, "StarType"), look->format->name);
     sim->n_type = n;
@@ -188,23 +202,23 @@ done:
  * shows a wrong one: none is smaller than half a comoving Mpc or larger than 20 Gpc. */
 static int check_assumed(const struct cubix_simfile *sim, const struct cubix_look *look)
 {
-  int status = CUBIX_OK, assumes;
+  int status = CUBIX_OK;
   const double comoving = sim->snapshot.box / sim->a / 1e3;
   const struct cubix_field_map *map = &look->species->field[CUBIX_FIELD_POSITION];
   const struct cubix_source *source = look->source;
-  char path[256], unit[40];
-  snprintf(path, sizeof path, "%s/%s", sim->group[0], sim->field[CUBIX_FIELD_POSITION].name);
-  CUBIX_TRY(cubix_simformat_assumes(&assumes, look->format, source, path));
-  if (!assumes) goto done;
+  char unit[40];
+  if (!look->assumes) goto done;
   snprintf(unit, sizeof unit, "%s", map->unit);
   if (map->code) snprintf(unit, sizeof unit, "%g kpc", look->scales.code[0]);
   cubix_log(CUBIX_LOG_INFO, "%s does not say in which unit its lengths are: the format %s says %s a^%g h^%g",
             source->path, look->format->name, unit, look->scales.isolated ? 0 : map->a,
             look->scales.isolated && !look->format->isolated_h ? 0 : map->h);
-  CUBIX_CHECK(look->scales.isolated || comoving == 0 || (comoving >= 0.5 && comoving <= 2e4), CUBIX_EINPUT,
+  CUBIX_CHECK(look->scales.isolated || comoving == 0 || (comoving >= 0.5 && comoving <= 2e4) ||
+                  look->par->SanityCheck == CUBIX_SanityCheck_warn,
+              CUBIX_EINPUT,
               "%s: the box would have a side of %.3g comoving Mpc if its lengths were in %s, as the format %s says; "
               "the file does not say.  No cosmological run has one beyond 0.5..20000: copy %s, put the right unit into "
-              "its group `units` (nominal), and name it with SimulationFormat",
+              "its group `units` (nominal), and name it with SimulationFormat; SanityCheck warn goes on all the same",
               source->path, comoving, unit, look->format->name, look->format->path);
 done:
   return status;
@@ -227,6 +241,11 @@ int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *loo
   CUBIX_CHECK(isfinite(box[0]) && box[0] >= 0., CUBIX_EINPUT, "%s: the side of the box is %g; it must be >= 0", path,
               box[0]);
   s->box = box[0] * length;
+  if (look->scales.isolated && s->box > 0) {
+    cubix_log(CUBIX_LOG_INFO, "%s is of an isolated run: its BoxSize of %g kpc is not taken for a periodic box", path,
+              s->box);
+    s->box = 0;
+  }
   CUBIX_TRY(check_assumed(sim, look));
   CUBIX_TRY(cubix_header_numbers(s->centre, 3, &found, look->format, look->source, CUBIX_HEADER_CENTRE));
   cubix_header_names(look->format, CUBIX_HEADER_CENTRE, names, sizeof names);

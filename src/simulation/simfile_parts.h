@@ -12,6 +12,7 @@ struct cubix_look {
   const struct cubix_params *par;
   const struct cubix_source *source; /* the member that is open */
   struct cubix_scales scales;
+  int assumes;                    /* 1: only the format says in which unit the file's lengths are */
   double age[CUBIX_N_BY_TYPE], metallicity[CUBIX_N_BY_TYPE]; /* StarAge, StarMetallicity; NAN: not given */
 };
 

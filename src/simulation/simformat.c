@@ -121,7 +121,7 @@ done:
 }
 
 /* One integer or a list of them, of low .. high. */
-static int read_integers(struct place s, const char *key, int *x, int most, int *n, int low, int high)
+static int read_integers(struct place s, const char *key, int *x, int most, int *n, int low, int high, int distinct)
 {
   int status = CUBIX_OK, several;
   config_setting_t *member = config_setting_get_member(s.at, key);
@@ -139,6 +139,9 @@ static int read_integers(struct place s, const char *key, int *x, int most, int 
                 CUBIX_EUSAGE, "%s:%d: '%s' must hold whole numbers from %d to %d", s.path,
                 (int)config_setting_source_line(member), key, low, high);
     x[i] = config_setting_get_int(at);
+    for (int k = 0; k < i && distinct; k++)
+      CUBIX_CHECK(x[k] != x[i], CUBIX_EUSAGE, "%s:%d: '%s' lists %d twice", s.path,
+                  (int)config_setting_source_line(member), key, x[i]);
   }
 done:
   return status;
@@ -209,7 +212,7 @@ static int read_field(struct place s, const struct cubix_field_info *info, struc
   if (!map->code) CUBIX_TRY(read_unit(s, "unit", info->name, info->unit, map->unit, &map->factor));
   CUBIX_TRY(read_number(s, "a", &map->a));
   CUBIX_TRY(read_number(s, "h", &map->h));
-  CUBIX_TRY(read_integers(s, "column", column, 2, &n, 0, 1000));
+  CUBIX_TRY(read_integers(s, "column", column, 2, &n, 0, 1000, 0));
   map->first = n ? column[0] : -1;
   map->last = n ? column[n - 1] : -1;
   CUBIX_CHECK(map->last >= map->first, CUBIX_EUSAGE, "%s:%d: column = [%d, %d] must rise", s.path, line_of(&s),
@@ -242,8 +245,8 @@ static int read_species(struct place s, struct cubix_species *species, int gas)
   CUBIX_TRY(check_keys(s, known, n_known));
   species->there = 1;
   CUBIX_TRY(read_text(s, "group", species->group, sizeof species->group));
-  CUBIX_TRY(read_integers(s, "type", species->type, CUBIX_N_TYPE, &species->n_type, 0, 31));
-  CUBIX_TRY(read_integers(s, "isolated_type", species->isolated, CUBIX_N_TYPE, &species->n_isolated, 0, 31));
+  CUBIX_TRY(read_integers(s, "type", species->type, CUBIX_N_TYPE, &species->n_type, 0, 31, 1));
+  CUBIX_TRY(read_integers(s, "isolated_type", species->isolated, CUBIX_N_TYPE, &species->n_isolated, 0, 31, 1));
   x = strstr(species->group, "%d") != NULL;
   CUBIX_CHECK(x == (species->n_type > 0), CUBIX_EUSAGE,
               "%s:%d: group = \"%s\" %s", s.path, line_of(&s), species->group,
@@ -294,13 +297,14 @@ done:
 
 static int read_units(struct place s, struct cubix_code_units *units)
 {
-  static const char *const key[] = { "group", "length", "mass", "velocity", "time", "nominal" };
+  static const char *const key[] = { "group", "length", "mass", "velocity", "time", "nominal", "hold_h" };
   static const char *const unit[] = { "kpc", "Msun", "km/s" };
   int status = CUBIX_OK;
   char text[32];
   struct place nominal = member_of(s, "nominal");
 
-  CUBIX_TRY(check_keys(s, key, 6));
+  CUBIX_TRY(check_keys(s, key, 7));
+  CUBIX_TRY(read_bool(s, "hold_h", &units->hold_h));
   CUBIX_TRY(read_names(s, "group", &units->group));
   CUBIX_TRY(read_names(s, "length", &units->length));
   CUBIX_TRY(read_names(s, "mass", &units->mass));

@@ -65,6 +65,7 @@ struct cubix_species {
 struct cubix_code_units {
   struct cubix_names group, length, mass, velocity, time;
   double nominal[3];              /* length [kpc], mass [Msun], velocity [km/s]; 0: not said */
+  int hold_h;                     /* 1: lengths and masses are stated divided by h, which the data hold once more */
 };
 
 struct cubix_simformat {
@@ -115,7 +116,8 @@ struct cubix_scales {
 };
 /** The simulation's own units, from the file or from the format.  Local.
  *  Errors: CUBIX_EINPUT: a unit that is none. */
-int cubix_code_units_find(double code[3], const struct cubix_simformat *format, const struct cubix_source *source);
+int cubix_code_units_find(double code[3], const struct cubix_simformat *format, const struct cubix_source *source,
+                          double h);
 /** Whether nobody but the format file says in which unit a column is.  Local. */
 int cubix_simformat_assumes(int *assumes, const struct cubix_simformat *format, const struct cubix_source *source,
                             const char *path);

@@ -111,7 +111,17 @@ static double settle(double x)
   return decade > 0 && fabs(x / decade - 1.) <= 1e-3 ? decade : x;
 }
 
-int cubix_code_units_find(double code[3], const struct cubix_simformat *format, const struct cubix_source *source)
+/* A stated unit, the nominal one or a power of ten where it is within 0.1 % of one.  @return 1 where it was */
+static int settle_unit(double *unit, double nominal)
+{
+  const double settled = nominal > 0 && fabs(*unit / nominal - 1) <= 1e-3 ? nominal : settle(*unit),
+               power = settled > 0 ? log10(settled) : 0.5;
+  *unit = settled;
+  return settled == nominal || fabs(power - round(power)) < 1e-12;
+}
+
+int cubix_code_units_find(double code[3], const struct cubix_simformat *format, const struct cubix_source *source,
+                          double h)
 {
   static const double size[] = { CUBIX_KPC_CM, CUBIX_MSUN_G, 1e5 };
   const struct cubix_code_units *units = &format->units;
@@ -125,8 +135,11 @@ int cubix_code_units_find(double code[3], const struct cubix_simformat *format, 
   if (code[2] == 0 && time > 0 && code[0] > 0) code[2] = code[0] / time;
   for (int i = 0; i < 3; i++) {
     code[i] /= size[i];
-    if (code[i] == 0 || fabs(code[i] / units->nominal[i] - 1) <= 1e-3) code[i] = units->nominal[i];
-    else code[i] = settle(code[i]);
+    if (code[i] == 0) code[i] = units->nominal[i];
+    else if (!settle_unit(&code[i], units->nominal[i]) && units->hold_h && h > 0 && i < 2) {
+      code[i] *= h;
+      settle_unit(&code[i], units->nominal[i]);
+    }
   }
 done:
   return status;
@@ -175,6 +188,12 @@ done:
   return status;
 }
 
+static int is_pure(enum cubix_field field)
+{
+  const struct cubix_dimension *d = &cubix_field_table[field].dimension;
+  return !d->length && !d->mass && !d->velocity;
+}
+
 /* What a dataset says of its conversion, and what the format says where it does not. */
 struct conversion {
   double p, q, cgs;               /* powers of a and h, unit in cgs; 0: nobody says */
@@ -182,10 +201,12 @@ struct conversion {
 };
 
 static int find_conversion(struct conversion *c, const struct cubix_simformat *format,
-                           const struct cubix_field_map *map, const struct cubix_source *source, const char *path)
+                           const struct cubix_field_map *map, enum cubix_field field,
+                           const struct cubix_source *source, const char *path)
 {
   int status = CUBIX_OK, found, stated = 0;
   double physical = 0;
+  const double nominal = c->cgs;
   c->p = map->a;
   c->q = map->h;
   c->whole = 0;
@@ -198,7 +219,14 @@ static int find_conversion(struct conversion *c, const struct cubix_simformat *f
               "%s: /%s states the conversion to physical units %g cgs, which is impossible", source->path, path,
               c->whole);
   CUBIX_TRY(cubix_source_number(source, path, &format->physical, &physical, &found));
-  if (stated && c->cgs == 0.) c->cgs = 1.;
+  /* 0 marks a pure number; of a quantity with a unit nothing was said */
+  if (stated && c->cgs == 0.) {
+    c->cgs = nominal;
+    if (!is_pure(field)) {
+      c->p = map->a;
+      c->q = map->h;
+    }
+  }
   if (found && physical != 0) {
     c->p = 0;
     if (stated) c->whole = 0;
@@ -225,7 +253,7 @@ int cubix_simformat_factor(double *factor, const struct cubix_simformat *format,
   double power;
   char names[512];
 
-  CUBIX_TRY(find_conversion(&c, format, map, source, path));
+  CUBIX_TRY(find_conversion(&c, format, map, field, source, path));
   if (format->unit.n && path) CUBIX_TRY(check_name(format, map, source, path));
   if (scales->isolated) c.p = 0;
   if (scales->isolated && !format->isolated_h) c.q = 0;

@@ -9,6 +9,8 @@
 struct cubix_snapshot {
   char format[64];                /* name of the format file */
   char simulation[128];           /* name the file gives itself, or "" */
+  /* where masses at birth come from: "file"; "library" or "current", where it has none; "": from the caller */
+  char birth_mass[8];
   char imf[64];                   /* initial mass function that its stars formed with, or "": unknown */
   int units_named;                /* 1: every column of its files names its unit */
   double redshift;                /* of the snapshot */

@@ -87,6 +87,15 @@ int cubix_source_text(const struct cubix_source *source, const char *object, con
   return source->ops->text(source, object, names, text, size, n_found);
 }
 
+int cubix_source_is_filled(int *is, const struct cubix_source *source, const char *group)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(source->ops->has(is, source, group));
+  if (*is) CUBIX_TRY(source->ops->is_filled(is, source, group));
+done:
+  return status;
+}
+
 void cubix_source_list(const struct cubix_source *source, const char *group, char *text, size_t size)
 {
   text[0] = '\0';

@@ -60,6 +60,7 @@ struct cubix_source_ops {
               size_t size, int *n_found);
   /* [256][size] texts of a column */
   int (*labels)(const struct cubix_source *source, const char *path, char *text, size_t size, int *n_found);
+  int (*is_filled)(int *is, const struct cubix_source *source, const char *group);
   void (*list)(const struct cubix_source *source, const char *group, char *text, size_t size);
   int (*shape)(struct cubix_shape *shape, const struct cubix_source *source, const char *path);
   int (*column_open)(struct cubix_column *column, int examine);
@@ -86,7 +87,10 @@ int cubix_source_number(const struct cubix_source *source, const char *object, c
                         double *x, int *n_found);
 int cubix_source_text(const struct cubix_source *source, const char *object, const struct cubix_names *names,
                       char *text, size_t size, int *n_found);
-/** "Coordinates, Masses, ...": what a group holds.  Local. */
+/** Whether there is a group of this name, and anything in it.  Local.  Errors: CUBIX_EINPUT: that cannot be
+ * found out. */
+int cubix_source_is_filled(int *is, const struct cubix_source *source, const char *group);
+/** "Coordinates, Masses, ...": what a group holds, for messages.  Local. */
 void cubix_source_list(const struct cubix_source *source, const char *group, char *text, size_t size);
 /** Which element of a column of texts is `label`, as SWIFT names the columns of a dataset.  Local.
  *  @param[out] index  from 0; -1: there is no such column, or none of this name */

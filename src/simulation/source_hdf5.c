@@ -68,6 +68,20 @@ done:
 }
 
 /* The group is opened, for it may be a link into another file. */
+/* No answer is not the answer "no". */
+static int is_filled(int *is, const struct cubix_source *source, const char *group)
+{
+  int status = CUBIX_OK;
+  H5G_info_t info = { 0 };
+  const hid_t it = H5Gopen2(file_of(source), group, H5P_DEFAULT);
+  CUBIX_CHECK(it >= 0 && H5Gget_info(it, &info) >= 0, CUBIX_EINPUT,
+              "%s: /%s is no group that can be read; the file is damaged", source->path, group);
+  *is = info.nlinks > 0;
+done:
+  if (it >= 0) H5Gclose(it);
+  return status;
+}
+
 static void list(const struct cubix_source *source, const char *name, char *to, size_t size)
 {
   H5G_info_t info;
@@ -96,6 +110,8 @@ static int shape(struct cubix_shape *shape, const struct cubix_source *source, c
               "%s: /%s must hold numbers (integer or floating point)", source->path, path);
   CUBIX_CHECK(rank == 1 || rank == 2, CUBIX_EINPUT, "%s: /%s has %d dimensions; it must be [N] or [N][n]",
               source->path, path, rank);
+  CUBIX_CHECK(rank == 1 || n[1] < 1 << 20, CUBIX_EINPUT, "%s: /%s has %llu numbers a row", source->path, path,
+              (unsigned long long)n[1]);
   shape->n_row = (int64_t)n[0];
   shape->n_d = rank;
   shape->n_c = rank == 2 ? (int)n[1] : 1;
@@ -252,7 +268,7 @@ static void close_file(struct cubix_source *source)
   free(source);
 }
 
-static const struct cubix_source_ops hdf5_ops = { "hdf5", has, numbers, text, labels, list, shape,
+static const struct cubix_source_ops hdf5_ops = { "hdf5", has, numbers, text, labels, is_filled, list, shape,
                                                   column_open, column_read, column_close, close_file };
 
 int cubix_source_hdf5_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)

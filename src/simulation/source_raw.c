@@ -6,6 +6,7 @@
 #include "simulation/source_raw.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,7 +45,6 @@ static const struct cubix_raw *raw_of(const struct cubix_source *source) { retur
 
 /* ---- making the index ------------------------------------------------------------------------ */
 
-FILE *cubix_raw_stream(const struct cubix_raw *raw) { return raw->stream; }
 int64_t cubix_raw_size(const struct cubix_raw *raw) { return raw->size; }
 
 static void turn(unsigned char *p, size_t n, size_t word)
@@ -70,20 +70,21 @@ int cubix_raw_bytes(const struct cubix_raw *raw, int64_t at, void *to, size_t n,
   return 0;
 }
 
-/* One more entry.  @return NULL without memory */
-static void *grow(void **list, size_t *n, size_t size)
+/* The list with room for one more entry, set to 0, behind its n.  @return NULL without memory: it is as it was */
+static void *grow(void *list, size_t n, size_t size)
 {
-  void *more = *n & (*n - 1) ? *list : realloc(*list, (*n ? 2 * *n : 1) * size);   /* at 0, 1, 2, 4, ... */
-  if (!more) return NULL;
-  *list = more;
-  return memset((char *)more + (*n)++ * size, 0, size);
+  void *more = n & (n - 1) ? list : realloc(list, (n ? 2 * n : 1) * size);   /* at 0, 1, 2, 4, ... */
+  if (more) memset((char *)more + n * size, 0, size);
+  return more;
 }
 
 static int add_attribute(struct raw_attribute **a, struct cubix_raw *raw, const char *object, const char *name)
 {
   int status = CUBIX_OK;
-  *a = grow((void **)&raw->attribute, &raw->n_attribute, sizeof **a);
-  CUBIX_CHECK(*a, CUBIX_ENOMEM, "cannot allocate memory for the index of %s", raw->source.path);
+  struct raw_attribute *more = grow(raw->attribute, raw->n_attribute, sizeof *more);
+  CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate memory for the index of %s", raw->source.path);
+  raw->attribute = more;
+  *a = &more[raw->n_attribute++];
   snprintf((*a)->object, sizeof (*a)->object, "%s", object);
   snprintf((*a)->name, sizeof (*a)->name, "%s", name);
 done:
@@ -93,7 +94,7 @@ done:
 int cubix_raw_add_numbers(struct cubix_raw *raw, const char *object, const char *name, const double *x, int n)
 {
   int status = CUBIX_OK;
-  struct raw_attribute *a;
+  struct raw_attribute *a = NULL;
   CUBIX_TRY(add_attribute(&a, raw, object, name));
   a->n = n < 32 ? n : 32;
   memcpy(a->x, x, (size_t)a->n * sizeof *x);
@@ -104,7 +105,7 @@ done:
 int cubix_raw_add_text(struct cubix_raw *raw, const char *object, const char *name, const char *text)
 {
   int status = CUBIX_OK;
-  struct raw_attribute *a;
+  struct raw_attribute *a = NULL;
   CUBIX_TRY(add_attribute(&a, raw, object, name));
   snprintf(a->text, sizeof a->text, "%s", text);
 done:
@@ -114,7 +115,7 @@ done:
 int cubix_raw_add_column(struct cubix_raw *raw, const struct cubix_raw_column *column)
 {
   int status = CUBIX_OK;
-  struct cubix_raw_column *to;
+  struct cubix_raw_column *more;
   const int64_t last = column->row && column->n_row ? column->row[column->n_row - 1] : column->n_row - 1;
   for (int c = 0; c < column->n_c && !column->value && column->n_row > 0; c++)
     CUBIX_CHECK(place(column, c) >= 0 && last <= (raw->size - place(column, c)) / column->stride &&
@@ -122,9 +123,10 @@ int cubix_raw_add_column(struct cubix_raw *raw, const struct cubix_raw_column *c
                 CUBIX_EINPUT, "%s ends within %s: it has %lld bytes, and row %lld of %s should end at byte %lld",
                 raw->source.path, column->path, (long long)raw->size, (long long)last, column->path,
                 (long long)(place(column, c) + last * column->stride + (int64_t)size_of[column->type]));
-  to = grow((void **)&raw->column, &raw->n_column, sizeof *to);
-  CUBIX_CHECK(to, CUBIX_ENOMEM, "cannot allocate memory for the index of %s", raw->source.path);
-  *to = *column;
+  more = grow(raw->column, raw->n_column, sizeof *more);
+  CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate memory for the index of %s", raw->source.path);
+  raw->column = more;
+  more[raw->n_column++] = *column;
 done:
   return status;
 }
@@ -132,10 +134,11 @@ done:
 int cubix_raw_keep(struct cubix_raw *raw, void *memory)
 {
   int status = CUBIX_OK;
-  void **to = grow((void **)&raw->kept, &raw->n_kept, sizeof *to);
-  if (to) *to = memory;
-  else free(memory);
-  CUBIX_CHECK(to, CUBIX_ENOMEM, "cannot allocate memory for the index of %s", raw->source.path);
+  void **more = grow(raw->kept, raw->n_kept, sizeof *more);
+  if (!more) free(memory);
+  CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate memory for the index of %s", raw->source.path);
+  raw->kept = more;
+  more[raw->n_kept++] = memory;
 done:
   return status;
 }
@@ -214,6 +217,17 @@ static int is_listed(const struct cubix_raw *raw, size_t i, int length)
   for (size_t k = 0; k < i; k++)
     if (!strncmp(raw->column[i].path, raw->column[k].path, (size_t)length + 1)) return 1;
   return 0;
+}
+
+/* The index has no groups without columns. */
+static int is_filled(int *is, const struct cubix_source *source, const char *group)
+{
+  const struct cubix_raw *raw = raw_of(source);
+  const size_t n = strlen(group);
+  *is = 0;
+  for (size_t i = 0; i < raw->n_column && !*is; i++)
+    *is = !strncmp(raw->column[i].path, group, n) && raw->column[i].path[n] == '/';
+  return CUBIX_OK;
 }
 
 /* What a group holds; of "/" the groups. */
@@ -359,7 +373,7 @@ int cubix_raw_open(struct cubix_raw **raw, const char *kind, const char *path)
   struct cubix_raw *r = NULL;
   struct stat s;
   CUBIX_ALLOC(r, 1);
-  r->ops = (struct cubix_source_ops){ kind, has, numbers, text, labels, list, shape,
+  r->ops = (struct cubix_source_ops){ kind, has, numbers, text, labels, is_filled, list, shape,
                                       column_open, column_read, column_close, close_file };
   r->source.ops = &r->ops;
   snprintf(r->source.path, sizeof r->source.path, "%s", path);

@@ -5,8 +5,6 @@
 #ifndef CUBIX_SOURCE_RAW_H
 #define CUBIX_SOURCE_RAW_H
 
-#include <stdio.h>
-
 #include "simulation/source.h"
 
 enum cubix_raw_type {
@@ -40,8 +38,7 @@ struct cubix_raw;                 /* a source that is being made */
 /** Open a file whose index is to be made.  Local.  @param kind  what a format file calls it
  *  @param[out] raw owned by the caller, until cubix_raw_source hands it on */
 int cubix_raw_open(struct cubix_raw **raw, const char *kind, const char *path);
-/** Its stream, for those who look into it; its size [byte].  Local. */
-FILE *cubix_raw_stream(const struct cubix_raw *raw);
+/** Its size [byte].  Local. */
 int64_t cubix_raw_size(const struct cubix_raw *raw);
 /** n bytes from a place in the file, and their order turned round in words of `word` bytes (1: none).
  * Local.  @return 0; -1 where the file ends before */

@@ -183,11 +183,15 @@ static int add_number(struct tipsy *t, const char *name, double x)
 static int add_cosmology(struct tipsy *t, double time_gyr)
 {
   int status = CUBIX_OK, found;
-  double hubble, omega_m, omega_l, periodic = 1, box = 1;
+  struct cubix_source *source = cubix_raw_source(t->raw);
+  double hubble, omega_m, omega_l, periodic = 0, box = 1;
   CUBIX_TRY(cubix_keyfile_need(&hubble, &t->param, "dHubble0", 0));
   CUBIX_TRY(cubix_keyfile_need(&omega_m, &t->param, "dOmega0", 0));
   CUBIX_TRY(cubix_keyfile_need(&omega_l, &t->param, "dLambda", -1));
   CUBIX_TRY(cubix_keyfile_number(&periodic, &found, &t->param, "bPeriodic"));
+  if (!found)
+    snprintf(source->assumed, sizeof source->assumed,
+             "%.350s does not state bPeriodic: the box is taken as not periodic, as its code does", t->param.path);
   CUBIX_TRY(cubix_keyfile_number(&box, &found, &t->param, "dPeriod"));
   CUBIX_TRY(cubix_keyfile_number(&box, &found, &t->param, "dxPeriod"));
   CUBIX_TRY(add_number(t, "HubbleParam", hubble / time_gyr * CUBIX_HUBBLE_GYR / 100));

@@ -123,7 +123,7 @@ static int dump_gas(const struct cubix_params *par, const char *out)
 {
   int status = CUBIX_OK;
   struct cubix_slab *gas = NULL;
-  CUBIX_TRY(cubix_mpi_gas_read(&gas, par));
+  CUBIX_TRY(cubix_mpi_gas_read(&gas, par, NULL));
   CUBIX_TRY(cubix_mpi_agree(write_gas(out, gas)));
 done:
   cubix_slab_free(gas);

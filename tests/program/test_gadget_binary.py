@@ -400,6 +400,19 @@ def test_initial_masses(tmp_path):
     assert_same(read(tmp_path, 2, InputFile=file)[0], expected(s[4]))
 
 
+def test_a_run_at_time_1_may_be_of_either_kind(tmp_path):
+    """Gadget-4's header of an isolated run at that time is the one of a cosmological run today."""
+    file = Snapshot(galaxy(), time=1.0, redshift=0.0).write(tmp_path / "snap", ALL, head="new")
+    _, info = read(tmp_path, 2, InputFile=file, **GIVEN)
+    assert info["err"].count("warning") == 1
+    assert "redshift of 0 and a time of 1, as both a cosmological run today and an isolated one" in info["err"]
+    done = dump(tmp_path, 1, InputFile=file)
+    assert done.status == BAD_INPUT and "it is taken as cosmological" in done.err
+    # the old one has Omega0
+    file = Snapshot(galaxy(), time=1.0, redshift=0.0).write(tmp_path / "snap", ALL)
+    assert read(tmp_path, 1, InputFile=file)[1]["err"] == ""
+
+
 KPC, MSUN, MP_KB = 3.0856775814913673e21, 1.98840987e33, 1.67262192369e-24 / 1.380649e-16
 
 
@@ -416,6 +429,21 @@ def test_gas(tmp_path, form, ranks):
     for name, value in want.items():
         assert within(got[name], value, rtol=1e-6 if name == "temperature" else 1e-12), name
     assert set(got["columns"]) == set(want) - {"position", "velocity", "mass_now"}
+
+
+def test_masses_of_elements_behind_many_blocks(tmp_path):
+    """Zs is recognised wherever it stands, and is no part of another label."""
+    s = galaxy()
+    s[0]["Zs"], s[4]["Zs"] = np.ones((13, 11)), np.full((37, 11), 1e-8)
+    other = [(f"B{k:03}", b"what") for k in range(240)]
+    labels = ["POS", "VEL", "ID", "MASS", "AGE"]
+    z = np.concatenate([s[0]["Zs"], s[4]["Zs"]]).astype("<f4").tobytes()
+    file = Snapshot(s).write(tmp_path / "snap", labels, extra=[*other, ("Zs", z)])
+    _, info = read(tmp_path, 2, InputFile=file, StarInitialMass="current")
+    assert info["format"] == "MagneticumBinary"
+    for label in ("ZS", "Zsx", "xZs"):
+        file = Snapshot(s).write(tmp_path / "snap", labels, extra=[(label, b"what")])
+        assert read(tmp_path, 1, InputFile=file, StarMetallicity=0.02)[1]["format"] == "GadgetBinary"
 
 
 @pytest.mark.parametrize("real", ["f4", "f8"])
@@ -532,7 +560,7 @@ def test_damaged(tmp_path, form):
            InputFile=changed(fresh(), first + 8, struct.pack("<i", 10)), **blocks)
     refuse(tmp_path, "particles of type 4 have the mass nan", ranks=[1],
            InputFile=changed(fresh(), first + 4 + 24 + 32, struct.pack("<d", np.nan)), **blocks)
-    refuse(tmp_path, "of no known universe|contradicts itself", ranks=[1],
+    refuse(tmp_path, "are impossible|contradicts itself", ranks=[1],
            InputFile=changed(fresh(), first + 4 + 72, struct.pack("<d", 1e300)), **blocks)
     refuse(tmp_path, "/Header is inf|is nan|is inf", ranks=[1],
            InputFile=changed(fresh(), first + 4 + 80, struct.pack("<d", np.inf)), **blocks)

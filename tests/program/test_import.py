@@ -423,6 +423,64 @@ def test_n_body(tmp_path, s, out):
         assert f["Header"].attrs["Redshift"] == 0 and "OmegaMatter" not in f["Header"].attrs
 
 
+ALONE = {"Omega0": 0.0, "OmegaLambda": 0.0, "HubbleParam": 1.0, "Time": 3.0, "Redshift": 0.0}
+
+
+@pytest.mark.parametrize("born", [0.0, -1.0, np.nan])
+@pytest.mark.parametrize("package", ["pynbody", "yt"])
+def test_stars_of_the_beginning_of_an_isolated_run_have_no_age(tmp_path, s, out, package, born):
+    """Both packages make them as old as the run."""
+    file = snapshot(tmp_path / "snap.hdf5", s, header=ALONE, Coordinates=s["pos"], Velocities=s["vel"],
+                    Masses=s["mass"] / 1e10)
+    birth = 3.0 - 0.3 * s["age"]
+    birth[[4, 9]] = born
+    s["age"] = 3.0 - np.nan_to_num(np.maximum(birth, 0))
+    if package == "pynbody":
+        says(file, s, properties={"a": 1.0, "h": 1.0, "omegaM0": 0.0, "omegaL0": 0.0}, tform=(birth, "kpc s km**-1"))
+    else:
+        yt_says(file, s, creation_time=(birth, "Gyr"))
+        with open(f"{file}.fake", "rb") as f:
+            said = pickle.load(f)
+        said["properties"].update(cosmological_simulation=False, current_time=(3.0, "Gyr"))
+        with open(f"{file}.fake", "wb") as f:
+            pickle.dump(said, f)
+    refused(3, "2 stars have no time of birth", "star 4", "--age", args=(file, out, "--with", package))
+    assert tool(file, out, "--with", package, "--age", 7)[0] == 0
+
+
+def test_a_mass_at_birth_of_0(tmp_path, s, out):
+    """As initial conditions have it: that of today, aloud; and no star without any."""
+    formed = 1.5 * s["mass"]
+    formed[[2, 7, 11]] = 0
+    file = says(snapshot(tmp_path / "snap.hdf5", s), s, massform=(formed, "Msol"))
+    code, said = tool(file, out)
+    assert code == 0 and "3 stars have a mass at birth of 0: that of today is taken" in said, said
+    with h5py.File(out) as f:
+        assert within(f["Stars/InitialMass"][()], np.where(formed == 0, s["mass"], formed), 1e-6)
+    os.unlink(out)
+    s["mass"][5] = formed[5] = 0
+    file = says(snapshot(tmp_path / "snap.hdf5", s), s, massform=(formed, "Msol"))
+    refused(3, "star 5 has no mass", args=(file, out))
+    refused(3, "star 5 has no mass", args=(file, out, "--initial-mass", "current"))
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_two_parameter_files_are_one_too_many(tmp_path, s, out, order):
+    """Of Tipsy in either byte order."""
+    n = len(s["mass"])
+    file = tmp_path / "g.00010"
+    file.write_bytes(np.array([A], order + "f8").tobytes() + np.array([n, 3, 0, 0, n, 0], order + "i4").tobytes() +
+                     bytes(44 * n))
+    param = "dKpcUnit = 50000\ndMsolUnit = 1.5e16\nbComove = 1\ndOmega0 = %g\ndLambda = %g\n" % (OM, OL)
+    (tmp_path / "a.param").write_text(param)
+    says(file, s, kind="TipsySnap")
+    words = (file, out, "--hubble", H)
+    assert tool(*words)[0] == 0
+    os.unlink(out)
+    (tmp_path / "b.param").write_text(param.replace("50000", "60000"))
+    refused(3, "a.param", "b.param", "parameter file of its run", args=words)
+
+
 def test_the_universe_where_the_file_says_nothing(tmp_path, s, out):
     file = says(snapshot(tmp_path / "snap.hdf5", s, lacks=("Omega0", "OmegaLambda", "HubbleParam")), s)
     refused(3, "Omega_matter", "--omega-matter", "--hubble", args=(file, out))
@@ -580,6 +638,14 @@ def test_ramses_without_a_namelist(tmp_path, s, out):
     (folder / "namelist.txt").write_text("&RUN_PARAMS\nUse_Proper_Time = .TRUE.\n/\n")
     says(folder, s, kind="RamsesSnap", how={"times_are_proper": True})
     assert tool(folder / "info_00002.txt", out)[0] == 0
+    # as RAMSES sets it itself
+    for text in ("&RT_PARAMS\nrt=.true., rt_star = T\n/\n", "&RUN_PARAMS use_proper_time=.false., rt_star=.true. /\n"):
+        (folder / "namelist.txt").write_text(text)
+        assert tool(folder, out)[0] == 0
+    (folder / "namelist.txt").write_text("&RUN_PARAMS\ncosmo=.true.\nrt=.true.\n/\n&RT_PARAMS\nrt_star=.false.\n/\n")
+    says(folder, s, kind="RamsesSnap", how={"times_are_proper": False})
+    code, said = tool(folder, out)
+    assert code == 0 and "says rt, but neither rt_star nor use_proper_time" in said, said
 
 
 # ---- yt ----------------------------------------------------------------------------------------------

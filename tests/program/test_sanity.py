@@ -51,7 +51,7 @@ WRONG = {
     "Mpc taken for kpc": (dict(length=1e-3), r"radius that holds half of the stellar mass is 0\.0\d+ kpc", "in Mpc and taken for kpc"),
     "Msun taken for 1e10 Msun": (dict(mass=1e10), "median mass of a star particle is", "in Msun and taken for 1e10 Msun"),
     "1e10 Msun taken for Msun": (dict(mass=1e-10), "median mass of a star particle is", "in 1e10 Msun and taken for Msun"),
-    "solar metallicities": (dict(z=20), "median metallicity is", "in solar units"),
+    "solar metallicities": (dict(z=20), "metallicity below which nine stars in ten are is", "in solar units"),
 }
 
 

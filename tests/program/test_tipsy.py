@@ -1,5 +1,5 @@
-"""Tipsy files of Gasoline and ChaNGa: a real one, and synthetic ones of every kind, against numpy; what is missing beside them, and
-damage."""
+"""Tipsy files of Gasoline and ChaNGa: a real one, and synthetic ones of every kind, against numpy; what is missing
+beside them, and damage."""
 import shutil
 
 import h5py
@@ -11,8 +11,8 @@ from dumps import dump, read, read_gas
 from harness import SOURCE, run, shared, within, write_parameters, write_ssp
 
 HUBBLE_GYR, G = 977.7922216807891, 4.300917270036e-6                # 1/(km/s/Mpc); kpc (km/s)^2/Msun
-PARAM = {"dKpcUnit": 50000, "dMsolUnit": 1.57138e16, "dHubble0": 2.89265, "dOmega0": 0.3156, "dLambda": 0.6844, "bComove": 1,
-         "bPeriodic": 1}
+PARAM = {"dKpcUnit": 50000, "dMsolUnit": 1.57138e16, "dHubble0": 2.89265, "dOmega0": 0.3156, "dLambda": 0.6844,
+         "bComove": 1, "bPeriodic": 1}
 A = 0.25
 REST = {"gas": ("rho", "temp", "hsmooth", "metals", "phi"), "dark": ("eps", "phi"),
         "star": ("metals", "tform", "eps", "phi")}
@@ -53,10 +53,12 @@ def write(path, s, time=A, order=">", header=32, doubles=0, param=PARAM, param_f
     """doubles: 1: positions, 2: velocities, too."""
     f4, pos, vel = order + "f4", order + ("f8" if doubles > 0 else "f4"), order + ("f8" if doubles > 1 else "f4")
     n = [len(s[k]["mass"]) for k in REST]
-    data = in_words([time], order + "f8").tobytes() + in_words([sum(n), 3, *n, 0][:5 + (header == 32)], order + "i4").tobytes()
+    counts = [sum(n), 3, *n, 0][:5 + (header == 32)]
+    data = in_words([time], order + "f8").tobytes() + in_words(counts, order + "i4").tobytes()
     assert len(data) == header
     for kind, rest in REST.items():
-        record = np.zeros(len(s[kind]["mass"]), [("mass", f4), ("pos", pos, 3), ("vel", vel, 3), *((k, f4) for k in rest)])
+        layout = [("mass", f4), ("pos", pos, 3), ("vel", vel, 3), *((k, f4) for k in rest)]
+        record = np.zeros(len(s[kind]["mass"]), layout)
         for key in record.dtype.names:
             record[key] = s[kind][key]
         data += record.tobytes()
@@ -71,8 +73,8 @@ def write(path, s, time=A, order=">", header=32, doubles=0, param=PARAM, param_f
 def expected(s, keep=None, doubles=0, p=PARAM, a=A, kind="star"):
     """By numpy, from what was rounded to the file's precision."""
     kpc, msun, speed, time, _ = units(p)
-    x = {k: in_words(v, "f8" if (k, doubles > 0) == ("pos", True) or (k, doubles > 1) == ("vel", True) else "f4").astype("f8")
-         for k, v in s[kind].items()}
+    wide = ("pos", "vel")[:doubles]
+    x = {k: in_words(v, "f8" if k in wide else "f4").astype("f8") for k, v in s[kind].items()}
     keep = np.ones(len(x["mass"]), bool) if keep is None else keep
     return {"pos": x["pos"][keep] * kpc * a, "vel": x["vel"][keep] * speed * a, "now": x["mass"][keep] * msun,
             "z": x["metals"][keep],
@@ -98,7 +100,8 @@ def refuse(folder, *words, ranks=1, **parameters):
 @pytest.mark.parametrize("ranks", [1, 2, 3])
 def test_a_real_file_of_gasoline(tmp_path, ranks):
     """Numbers by another reader: 49 stars, ages in Gyr, metallicities, extent in parts of the box."""
-    got, info = read(tmp_path, ranks, InputFile=shared("data/simulations/tangos_tipsy/tiny.000640"), StarInitialMass="current")
+    file = shared("data/simulations/tangos_tipsy/tiny.000640")
+    got, info = read(tmp_path, ranks, InputFile=file, StarInitialMass="current")
     assert info["format"] == "Tipsy" and info["n_total"] == 49
     z, om, ol, h, box = info["redshift_omega_m_omega_l_h_box"]
     assert within([1 / (1 + z), om, ol, h, box * (1 + z)], [0.252281368, 0.3156, 0.6844, 0.672608, 50000], rtol=1e-6)
@@ -110,8 +113,8 @@ def test_a_real_file_of_gasoline(tmp_path, ranks):
 
 def test_real_file_record_by_record(tmp_path):
     file = shared("data/simulations/tangos_tipsy/tiny.000640")
-    star = np.frombuffer(file.read_bytes(), [("mass", ">f4"), ("pos", ">f4", 3), ("vel", ">f4", 3), ("metals", ">f4"),
-                                             ("tform", ">f4"), ("eps", ">f4"), ("phi", ">f4")], 49, 32 + 171 * 48 + 3078 * 36)
+    layout = [("mass", ">f4"), ("pos", ">f4", 3), ("vel", ">f4", 3), *((k, ">f4") for k in REST["star"])]
+    star = np.frombuffer(file.read_bytes(), layout, 49, 32 + 171 * 48 + 3078 * 36)
     a = float(np.frombuffer(file.read_bytes(), ">f8", 1)[0])
     got, _ = read(tmp_path, 2, InputFile=file, StarInitialMass="current")
     assert_same(got, expected({"star": {k: star[k] for k in star.dtype.names}}, a=a))
@@ -151,7 +154,8 @@ def test_gas_and_dark_matter_have_columns(tmp_path, kind, column):
     shutil.copy(SOURCE / "parameterfiles/formats/units.inc", tmp_path)
     (tmp_path / "mine.cfg").write_text(cfg)
     more = {"SimulationFormat": tmp_path / "mine.cfg"} if column else {"StarMetallicity": 0.02}
-    got, _ = read(tmp_path, InputFile=write(tmp_path / "g", s), StarType=TYPE[kind], StarAge=3, StarInitialMass="current", **more)
+    got, _ = read(tmp_path, InputFile=write(tmp_path / "g", s), StarType=TYPE[kind], StarAge=3,
+                  StarInitialMass="current", **more)
     s[kind]["metals"] = s[kind][column] if column else np.full(7, 0.02)
     assert_same(got, {**expected(s, kind=kind), "z": np.float32(s[kind]["metals"]) if column else s[kind]["metals"]})
     assert (got["age"] == 3).all()
@@ -167,6 +171,16 @@ def test_box_is_centred_on_0_and_comoving(tmp_path):
     s["star"]["pos"][0] += 0.3
     file = write(tmp_path / "g", s, param={**PARAM, "bPeriodic": 0})
     assert read(tmp_path, InputFile=file, StarInitialMass="current")[1]["redshift_omega_m_omega_l_h_box"][4] == 0
+
+
+def test_without_bPeriodic_a_box_is_not_periodic_and_that_is_said(tmp_path):
+    """0 is what Gasoline and ChaNGa take."""
+    s = particles()
+    s["star"]["pos"][0] += 0.6
+    file = write(tmp_path / "g", s, param={k: v for k, v in PARAM.items() if k != "bPeriodic"})
+    got, info = read(tmp_path, 2, InputFile=file, StarInitialMass="current")
+    assert info["redshift_omega_m_omega_l_h_box"][4] == 0 and "does not state bPeriodic" in info["err"]
+    assert_same(got, expected(s))
 
 
 def test_tform_is_since_the_big_bang(tmp_path):
@@ -217,12 +231,14 @@ def test_massform(tmp_path, form):
 def test_masses_at_birth_from_the_library_without_massform(tmp_path):
     """Gasoline's stars lose mass: half of it by this library."""
     s = particles()
-    write_ssp(tmp_path / "ssp.hdf5", np.array([4000.0, 5000, 6000]), np.ones((2, 2, 3)), ages=[0.001, 14.0], metals=[1e-4, 0.05])
+    write_ssp(tmp_path / "ssp.hdf5", np.array([4000.0, 5000, 6000]), np.ones((2, 2, 3)), ages=[0.001, 14.0],
+              metals=[1e-4, 0.05])
     with h5py.File(tmp_path / "ssp.hdf5", "r+") as f:
         d = f.create_dataset("SurvivingMass", data=np.full((2, 2), 0.5))
         d.attrs["unit"], d.attrs["description"] = "1", "half"
     file = write(tmp_path / "g", s)
-    par = write_parameters(tmp_path / "reader.param", SspFile=tmp_path / "ssp.hdf5", OutputFile=tmp_path / "none.fits", InputFile=file)
+    par = write_parameters(tmp_path / "reader.param", SspFile=tmp_path / "ssp.hdf5",
+                           OutputFile=tmp_path / "none.fits", InputFile=file)
     done = run("dump_slab", [par, tmp_path / "slab"], cwd=tmp_path)
     assert done.status == 0, done.err
     formed = np.fromfile(tmp_path / "slab.0")[23 * 6:23 * 7]
@@ -251,8 +267,8 @@ def test_isolated_run(tmp_path):
     """Lengths and velocities without a; ages by the run's own clock."""
     s = particles(now=3.0)
     time = ISOLATED["dKpcUnit"]**1.5 / np.sqrt(G * ISOLATED["dMsolUnit"]) * HUBBLE_GYR / 1e3
-    got, info = read(tmp_path, 2, InputFile=write(tmp_path / "g", s, time=3.0, param=ISOLATED), StarInitialMass="current",
-                     SanityCheck="warn")
+    file = write(tmp_path / "g", s, time=3.0, param=ISOLATED)
+    got, info = read(tmp_path, 2, InputFile=file, StarInitialMass="current", SanityCheck="warn")
     assert within(got["pos"], s["star"]["pos"], rtol=1e-6)
     assert within(got["vel"], s["star"]["vel"] * np.sqrt(G * 3.1e5), rtol=1e-6)
     assert within(got["age"], (3.0 - s["star"]["tform"]) * time, rtol=1e-5)
@@ -274,8 +290,8 @@ def test_stars_of_the_beginning_need_an_age(tmp_path):
 
 def test_without_bComove_a_run_is_isolated_and_that_is_said(tmp_path):
     param = {k: v for k, v in ISOLATED.items() if k != "bComove"}
-    _, info = read(tmp_path, InputFile=write(tmp_path / "g", particles(now=3.0), time=3.0, param=param), StarInitialMass="current",
-                   SanityCheck="warn")
+    file = write(tmp_path / "g", particles(now=3.0), time=3.0, param=param)
+    _, info = read(tmp_path, InputFile=file, StarInitialMass="current", SanityCheck="warn")
     assert "does not state bComove" in info["err"]
 
 
@@ -317,8 +333,8 @@ def test_parameters_that_are_missing_or_wrong(tmp_path, key, value):
 def test_file_of_another_size(tmp_path, order, change):
     file = write(tmp_path / "g", particles(), order=order)
     file.write_bytes(change(file.read_bytes()))
-    refuse(tmp_path, "begins as a Tipsy file of 5 gas, 7 dark and 23 star particles", "1536 bytes", len(file.read_bytes()),
-           ranks=2, InputFile=file)
+    refuse(tmp_path, "begins as a Tipsy file of 5 gas, 7 dark and 23 star particles", "1536 bytes",
+           len(file.read_bytes()), ranks=2, InputFile=file)
 
 
 @pytest.mark.parametrize("at, value", [(8, 36), (12, 2), (24, 22)])
@@ -359,13 +375,14 @@ def test_a_folder_of_one_output_or_of_several(tmp_path):
 
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_gas(tmp_path, ranks):
-    """Densities of comoving coordinates; hsmooth is the softening of its codes, and kernels follow from mass and density."""
+    """Densities of comoving coordinates; hsmooth is the softening of its codes, and kernels follow from mass and
+    density."""
     s = particles(n_gas=300)
     s["gas"]["rho"], s["gas"]["temp"] = s["gas"]["rho"] * 1e6, 1e4 + 1e6 * s["gas"]["temp"]
     got = read_gas(tmp_path, ranks, InputFile=write(tmp_path / "g", s))
     kpc, msun, _, _, _ = units()
     want, density = expected(s, kind="gas"), np.float32(s["gas"]["rho"]) * msun / kpc**3 / A**3
-    for key, w in (("position", want["pos"]), ("velocity", want["vel"]), ("mass_now", want["now"]), ("metallicity", want["z"]),
-                   ("density", density), ("temperature", np.float32(s["gas"]["temp"]))):
+    for key, w in (("position", want["pos"]), ("velocity", want["vel"]), ("mass_now", want["now"]),
+                   ("metallicity", want["z"]), ("density", density), ("temperature", np.float32(s["gas"]["temp"]))):
         assert within(got[key], w, rtol=1e-6), key
     assert within(got["smoothing_length"], 2.5 * (3 * want["now"] / density / (4 * np.pi))**(1 / 3), rtol=1e-3)
