@@ -46,7 +46,7 @@ static int is_sampled(double x, uint64_t mask) { return !((bits_of(x) * 0x9e3779
 
 static double square(const double v[3]) { return v[0] * v[0] + v[1] * v[1] + v[2] * v[2]; }
 
-/* Exactly 0 is what no unit makes: one place for all stars, or the age 0 of all. */
+/* Of places, ages and masses exactly 0 is what no unit makes: one place for all stars, the age 0 of all. */
 static void count(double bin[CUBIX_SANITY_BIN], double x, double weight)
 {
   if (x != 0) bin[bin_of(x)] += weight;
@@ -62,12 +62,12 @@ void cubix_sanity_add(struct cubix_sanity *s, const struct cubix_slab *slab, uns
     if (motion) {
       count(s->mass_within, square(slab->position + 3 * i), slab->mass_now[i]);
       count(s->mass, slab->mass_now[i], 1);
-      count(s->speed, square(slab->velocity + 3 * i), 1);
+      s->speed[bin_of(square(slab->velocity + 3 * i))]++;
     }
     if (population) {
       count(s->formed, slab->mass_formed[i], 1);
       count(s->age, slab->age[i], 1);
-      count(s->metallicity, slab->metallicity[i], 1);
+      s->metallicity[bin_of(slab->metallicity[i])]++;
     }
   }
 }
@@ -79,7 +79,7 @@ static double total(const double count[CUBIX_SANITY_BIN])
   return sum;
 }
 
-/* This part of all that are not 0 lies below. */
+/* This part of what was counted lies below. */
 static double quantile(const double count[CUBIX_SANITY_BIN], double part)
 {
   const double below = part * total(count);
