@@ -34,18 +34,14 @@ static void widen(double *restrict x, const struct cubix_reader *r, enum cubix_f
   }
 }
 
-static int reads(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field)
-{
-  return r->state->piece[field] && part->reads[field];
-}
-
 /* Those of the rows first .. first + n - 1 of a piece that are stars, relative to first.  @return how many */
-static size_t find_stars(size_t row[BLOCK], const struct cubix_reader *r,
-                         const struct cubix_simpart *part, size_t first,
-                         size_t n) {
+static size_t find_stars(size_t row[BLOCK], const struct cubix_reader *r, const struct cubix_simpart *part,
+                         size_t first, size_t n)
+{
   double formed[BLOCK];
   size_t n_star = 0;
-  const int tells = r->state->clock && reads(r, part, r->sim->birth) && r->sim->unborn == CUBIX_UNBORN_DROP;
+  const int tells =
+    r->state->clock && cubix_piece_has(r, part, r->sim->birth) && r->sim->unborn == CUBIX_UNBORN_DROP;
   if (tells) widen(formed, r, r->sim->birth, first, n);
   for (size_t i = 0; i < n; i++) {
     row[n_star] = i;
@@ -146,7 +142,7 @@ static int convert_block(const struct cubix_reader *r, const struct cubix_simpar
                     : f == CUBIX_FIELD_ENERGY    ? given.energy
                     : f == CUBIX_FIELD_ELECTRONS ? given.electrons
                                                  : NULL;
-    if (!reads(r, part, f)) {
+    if (!cubix_piece_has(r, part, f)) {
       if (out && !isnan(part->value[f])) put_value(out, part->value[f], n_star);
       continue;
     }
@@ -231,7 +227,7 @@ static int complain(const struct cubix_reader *r, const struct cubix_simpart *pa
   int status = CUBIX_OK;
   char path[256];
   for (int f = 0; f < CUBIX_N_FIELD; f++)
-    if (reads(r, part, f) && !r->sim->field[f].of_mass) CUBIX_TRY(complain_of(r, part, f, part_row, n));
+    if (cubix_piece_has(r, part, f) && !r->sim->field[f].of_mass) CUBIX_TRY(complain_of(r, part, f, part_row, n));
   cubix_simfile_path(path, sizeof path, r->sim, part, CUBIX_FIELD_METALLICITY);
   CUBIX_CHECK(0, CUBIX_EINPUT,
               "%s: /%s, or another mass of elements, is larger than the particle's own, or a star that has a time of "

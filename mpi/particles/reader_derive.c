@@ -36,8 +36,7 @@ double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field
   }
 }
 
-/* Was this read, or did the user give it? */
-static int is_read(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field)
+int cubix_piece_has(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field)
 {
   return r->state->piece[field] && part->reads[field];
 }
@@ -47,7 +46,7 @@ static int divide(const struct cubix_reader *r, const struct cubix_simpart *part
                   const struct cubix_derived *given)
 {
   double *column = cubix_piece_column(r->slab, field);
-  if (!column || !r->sim->field[field].of_mass || !is_read(r, part, field)) return 0;
+  if (!column || !r->sim->field[field].of_mass || !cubix_piece_has(r, part, field)) return 0;
   for (size_t q = 0; q < given->n; q++) {
     double *x = &column[given->to + q];
     *x = given->mass[q] > 0 ? *x / given->mass[q] : 0;
@@ -60,7 +59,8 @@ static int births(const struct cubix_reader *r, const struct cubix_simpart *part
 {
   const struct cubix_slab *slab = r->slab;
   double *formed = slab->mass_formed + given->to;
-  const int read = is_read(r, part, CUBIX_FIELD_MASS_FORMED), initial = r->sim->unborn == CUBIX_UNBORN_INITIAL;
+  const int read = cubix_piece_has(r, part, CUBIX_FIELD_MASS_FORMED);
+  const int initial = r->sim->unborn == CUBIX_UNBORN_INITIAL;
   for (size_t q = 0; q < given->n; q++) {
     if (read && (formed[q] > 0 || !initial || !(given->mass[q] > 0))) continue;
     if (read && !given->unborn[q]) return 1;
