@@ -25,9 +25,36 @@ int cubix_simfile_stated(struct cubix_stated *stated, const struct cubix_source 
   for (int key = 0; key < CUBIX_N_HEADER; key++)
     if (key != CUBIX_HEADER_SIMULATION && key != CUBIX_HEADER_CENTRE && key != CUBIX_HEADER_MASS_TABLE)
       CUBIX_TRY(cubix_header_numbers(&stated->number[key], 1, &stated->n[key], format, source, key));
+  CUBIX_TRY(cubix_code_units_stated(stated->unit, format, source));
   /* a label of any type is only a label */
   if (cubix_header_text(stated->label, sizeof stated->label, &found, format, source, CUBIX_HEADER_SIMULATION))
     cubix_error_clear();
+done:
+  return status;
+}
+
+/* A number of two members, NAN where one does not state it. */
+static int is_same(double x, double y, double scale)
+{
+  return isnan(x) || isnan(y) ? isnan(x) && isnan(y) : fabs(x - y) <= 1e-6 * scale;
+}
+
+static const char *spell_number(char *text, size_t size, double x)
+{
+  snprintf(text, size, isnan(x) ? "not there" : "%.9g", x);
+  return text;
+}
+
+static const char not_one[] =
+    "they are not of one snapshot; name a single galaxy in full, by a name without a number before its suffix";
+
+/* Two members must say the same of `what`. */
+static int check_same(const char *one, const char *two, const char *what, double x, double y, double scale)
+{
+  int status = CUBIX_OK;
+  char here[64], there[64];
+  CUBIX_CHECK(is_same(x, y, scale), CUBIX_EINPUT, "%s and %s do not agree: %s is %s and %s: %s", one, two, what,
+              spell_number(here, sizeof here, x), spell_number(there, sizeof there, y), not_one);
 done:
   return status;
 }
@@ -36,21 +63,39 @@ int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, co
                         const char *two_path, const struct cubix_simformat *format)
 {
   int status = CUBIX_OK;
-  char names[512], here[64], there[64];
-  static const char remedy[] =
-      "they are not of one snapshot; name a single galaxy in full, by a name without a number before its suffix";
+  char names[512];
   for (int key = 0; key < CUBIX_N_HEADER; key++) {
-    const double x = one->number[key], y = two->number[key],
-                 scale = key == CUBIX_HEADER_REDSHIFT ? 1. + fabs(x) : fabs(x);
-    if (one->n[key] ? two->n[key] && fabs(x - y) <= 1e-6 * scale : !two->n[key]) continue;
-    snprintf(here, sizeof here, one->n[key] ? "%.9g" : "not there", x);
-    snprintf(there, sizeof there, two->n[key] ? "%.9g" : "not there", y);
-    CUBIX_CHECK(0, CUBIX_EINPUT, "%s and %s do not agree: %s is %s and %s: %s", one_path, two_path,
-                cubix_header_names(format, key, names, sizeof names), here, there, remedy);
+    const double x = one->n[key] ? one->number[key] : NAN, y = two->n[key] ? two->number[key] : NAN;
+    CUBIX_TRY(check_same(one_path, two_path, cubix_header_names(format, key, names, sizeof names), x, y,
+                         key == CUBIX_HEADER_REDSHIFT ? 1. + fabs(x) : fabs(x)));
   }
+  for (int i = 0; i < CUBIX_N_UNIT; i++)
+    CUBIX_TRY(check_same(one_path, two_path, cubix_names_text(cubix_code_unit_names(format, i), names, sizeof names),
+                         one->unit[i], two->unit[i], one->unit[i]));
   CUBIX_CHECK(strcmp(one->label, two->label) == 0, CUBIX_EINPUT,
               "%s and %s do not agree: %s is \"%s\" and \"%s\": %s", one_path, two_path,
-              cubix_header_names(format, CUBIX_HEADER_SIMULATION, names, sizeof names), one->label, two->label, remedy);
+              cubix_header_names(format, CUBIX_HEADER_SIMULATION, names, sizeof names), one->label, two->label,
+              not_one);
+done:
+  return status;
+}
+
+int cubix_simfile_columns_agree(struct cubix_stated_column *first, const struct cubix_source *source, const char *path,
+                                const struct cubix_simformat *format, const char *const *files, int member)
+{
+  int status = CUBIX_OK;
+  double x[CUBIX_N_ATTRIBUTE];
+  char names[512], what[800];
+  CUBIX_TRY(cubix_simformat_attributes(x, format, source, path));
+  for (int i = 0; i < CUBIX_N_ATTRIBUTE && first->known; i++) {
+    snprintf(what, sizeof what, "%s of /%s",
+             cubix_names_text(cubix_simformat_attribute_names(format, i), names, sizeof names), path);
+    CUBIX_TRY(check_same(files[first->member], files[member], what, first->x[i], x[i], fabs(first->x[i])));
+  }
+  if (!first->known) {
+    *first = (struct cubix_stated_column){ .known = 1, .member = member };
+    memcpy(first->x, x, sizeof x);
+  }
 done:
   return status;
 }

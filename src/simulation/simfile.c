@@ -27,7 +27,7 @@ const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfi
 /* ---- members --------------------------------------------------------------------------------- */
 
 /* Type, shape and conversion of a column of one part. */
-static int look_at_column(struct cubix_simfile *sim, const struct cubix_look *look, struct cubix_simpart *part,
+static int look_at_column(struct cubix_simfile *sim, struct cubix_look *look, struct cubix_simpart *part,
                           enum cubix_field field)
 {
   int status = CUBIX_OK;
@@ -45,6 +45,9 @@ static int look_at_column(struct cubix_simfile *sim, const struct cubix_look *lo
       look->source->path, path, (long long)column->n_row,
       sim->group[part->type], sim->field[CUBIX_FIELD_POSITION].name,
       (long long)part->n);
+  if (part->n > 0 && !look->species->field[field].misstated)
+    CUBIX_TRY(cubix_simfile_columns_agree(&look->stated[part->type][field], look->source, path, look->format,
+                                          (const char *const *)sim->snapshot.file, part->member));
   CUBIX_TRY(cubix_simfile_factor(&factor, look, sim, field, path));
   CUBIX_CHECK(sim->field[field].factor == 0. ||
                   sim->field[field].factor == factor,
@@ -59,7 +62,7 @@ done:
 }
 
 /* The particles of one type in the member that is open; part->n 0 where it has none. */
-static int look_at_part(struct cubix_simfile *sim, const struct cubix_look *look, struct cubix_simpart *part)
+static int look_at_part(struct cubix_simfile *sim, struct cubix_look *look, struct cubix_simpart *part)
 {
   int status = CUBIX_OK, there;
   char path[256];
@@ -121,6 +124,7 @@ static int look_at_member(struct cubix_simfile *sim, struct cubix_look *look, in
       char path[256];
       cubix_simfile_path(path, sizeof path, sim, part, CUBIX_FIELD_POSITION);
       CUBIX_TRY(cubix_simformat_assumes(&look->assumes, look->format, look->source, path));
+      CUBIX_TRY(cubix_simfile_length(look, sim, path));
       CUBIX_TRY(first_position(sim, look, part));
     }
     sim->n_total += part->n;

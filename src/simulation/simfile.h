@@ -58,6 +58,7 @@ const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfi
 struct cubix_stated {
   double number[CUBIX_N_HEADER];
   int n[CUBIX_N_HEADER];          /* 0: it does not say; the centre is not asked for */
+  double unit[CUBIX_N_UNIT];      /* of the code, in cgs; NAN: it does not say */
   char label[128];
 };
 /** Ask a member.  Local.  Errors: CUBIX_EINPUT: an attribute of the wrong type; a label may be of any. */
@@ -66,6 +67,13 @@ int cubix_simfile_stated(struct cubix_stated *stated, const struct cubix_source 
 /** Two members must say the same.  Local.  Errors: CUBIX_EINPUT with both files and both values. */
 int cubix_simfile_agree(const struct cubix_stated *one, const char *one_path, const struct cubix_stated *two,
                         const char *two_path, const struct cubix_simformat *format);
+/* What a column's attributes say in the first member that has any rows of it. */
+struct cubix_stated_column { int known, member; double x[CUBIX_N_ATTRIBUTE]; };
+/** The member that is open must say the same of a column as the first one.  Local.
+ *  @param files  paths of the members  @param member  which one is open
+ *  Errors: CUBIX_EINPUT with both files and both values. */
+int cubix_simfile_columns_agree(struct cubix_stated_column *first, const struct cubix_source *source, const char *path,
+                                const struct cubix_simformat *format, const char *const *files, int member);
 /** The format of a file, by its name (or "auto") or by looking into it (and, where it holds no stars, into its
  * siblings).  Local.
  *  Errors: CUBIX_EINPUT: none fits, or several, with what was looked for and found. */

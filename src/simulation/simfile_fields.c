@@ -218,6 +218,20 @@ done:
   return status;
 }
 
+int cubix_simfile_length(struct cubix_look *look, const struct cubix_simfile *sim, const char *path)
+{
+  int status = CUBIX_OK;
+  const struct cubix_field_map *map = &look->species->field[CUBIX_FIELD_POSITION];
+  /* integers have no unit */
+  if (is_integer(sim, map, CUBIX_FIELD_POSITION))
+    CUBIX_TRY(cubix_simformat_factor(&look->length, look->format, map, CUBIX_FIELD_POSITION, look->source, NULL,
+                                     &look->scales));
+  else
+    CUBIX_TRY(cubix_simformat_header_length(&look->length, look->format, map, look->source, path, &look->scales));
+done:
+  return status;
+}
+
 /* ---- what stands in -------------------------------------------------------------------------- */
 
 static int say_missing(const struct cubix_look *look, const struct cubix_simfile *sim, const struct cubix_simpart *part,

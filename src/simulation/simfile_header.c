@@ -183,21 +183,6 @@ done:
   return status;
 }
 
-/* What turns lengths of the header, which are in the units of the positions, into kpc. */
-static int length_unit(double *length, const struct cubix_simfile *sim, const struct cubix_look *look)
-{
-  int status = CUBIX_OK;
-  const struct cubix_field_map *map = &look->species->field[CUBIX_FIELD_POSITION];
-  *length = sim->field[CUBIX_FIELD_POSITION].factor;
-  /* of integers they are no columns, and the unit is the code's */
-  for (int i = 0; i < map->integer.n; i++)
-    if (!strcmp(sim->field[CUBIX_FIELD_POSITION].name, map->integer.name[i]))
-      CUBIX_TRY(cubix_simformat_factor(length, look->format, map, CUBIX_FIELD_POSITION, look->source, NULL,
-                                       &look->scales));
-done:
-  return status;
-}
-
 /* Where only the format says what a length is, it says so aloud, and the box of a cosmological run
  * shows a wrong one: none is smaller than half a comoving Mpc or larger than 20 Gpc. */
 static int check_assumed(const struct cubix_simfile *sim, const struct cubix_look *look)
@@ -229,10 +214,9 @@ int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *loo
   int status = CUBIX_OK, found;
   struct cubix_snapshot *s = &sim->snapshot;
   const char *path = look->source->path;
-  double length, box[3] = { 0., 0., 0. };
+  double box[3] = { 0., 0., 0. };
   char names[512];
 
-  CUBIX_TRY(length_unit(&length, sim, look));
   CUBIX_TRY(cubix_header_numbers(box, 3, &found, look->format, look->source, CUBIX_HEADER_BOX));
   CUBIX_CHECK(found <= 1 || found == 3, CUBIX_EINPUT,
               "%s: the box has %d sides; it must be one number or three equal ones", path, found);
@@ -240,7 +224,7 @@ int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *loo
               "%s: the box has the sides %g, %g, %g; it must be a cube", path, box[0], box[1], box[2]);
   CUBIX_CHECK(isfinite(box[0]) && box[0] >= 0., CUBIX_EINPUT, "%s: the side of the box is %g; it must be >= 0", path,
               box[0]);
-  s->box = box[0] * length;
+  s->box = box[0] * look->length;
   if (look->scales.isolated && s->box > 0) {
     cubix_log(CUBIX_LOG_INFO, "%s is of an isolated run: its BoxSize of %g kpc is not taken for a periodic box", path,
               s->box);
@@ -254,7 +238,7 @@ int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *loo
   s->has_centre = found == 3;
   for (int c = 0; c < 3; c++) {
     CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: the centre, %s, is %g", path, names, s->centre[c]);
-    s->centre[c] *= length;
+    s->centre[c] *= look->length;
   }
 done:
   return status;

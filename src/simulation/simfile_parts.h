@@ -12,6 +12,8 @@ struct cubix_look {
   const struct cubix_params *par;
   const struct cubix_source *source; /* the member that is open */
   struct cubix_scales scales;
+  struct cubix_stated_column stated[CUBIX_N_TYPE][CUBIX_N_FIELD];
+  double length;                  /* lengths of the header in kpc */
   int assumes;                    /* 1: only the format says in which unit the file's lengths are */
   double age[CUBIX_N_BY_TYPE], metallicity[CUBIX_N_BY_TYPE]; /* StarAge, StarMetallicity; NAN: not given */
 };
@@ -33,6 +35,8 @@ int cubix_simfile_wants(const struct cubix_simfile *sim, const struct cubix_look
 /** What a column's numbers are multiplied by.  Local.  Errors: as cubix_simformat_factor. */
 int cubix_simfile_factor(double *factor, const struct cubix_look *look, const struct cubix_simfile *sim,
                          enum cubix_field field, const char *path);
+/** What turns lengths of the header into kpc, into look->length.  Local.  @param path  of the positions */
+int cubix_simfile_length(struct cubix_look *look, const struct cubix_simfile *sim, const char *path);
 /** Count the gas of the member that is open, and note what it says of it.  Local. */
 int cubix_simfile_note_gas(struct cubix_snapshot *snapshot, const struct cubix_look *look);
 /** The value that takes the place of a column that a part lacks: the table of masses, or what the user

@@ -114,6 +114,18 @@ struct cubix_scales {
   double code[3]; /* the simulation's units of length [kpc], mass [Msun],
                      velocity [km/s]; 0: nobody says */
 };
+enum { CUBIX_N_UNIT = 4, CUBIX_N_ATTRIBUTE = 5 };
+/** The simulation's own units of length, mass, velocity and time in cgs, as the file states them; NAN: it does
+ * not.  Local.  Errors: CUBIX_EINPUT: a unit that is none. */
+int cubix_code_units_stated(double cgs[CUBIX_N_UNIT], const struct cubix_simformat *format,
+                            const struct cubix_source *source);
+/** What a column's attributes state of its conversion: a, h, cgs, cgs_physical, physical; NAN: nothing.  Local.
+ *  Errors: CUBIX_EINPUT: the wrong type. */
+int cubix_simformat_attributes(double x[CUBIX_N_ATTRIBUTE], const struct cubix_simformat *format,
+                               const struct cubix_source *source, const char *path);
+/** Under which names they are looked for.  Local.  @param i  which of the above */
+const struct cubix_names *cubix_code_unit_names(const struct cubix_simformat *format, int i);
+const struct cubix_names *cubix_simformat_attribute_names(const struct cubix_simformat *format, int i);
 /** The simulation's own units, from the file or from the format.  Local.
  *  Errors: CUBIX_EINPUT: a unit that is none. */
 int cubix_code_units_find(double code[3], const struct cubix_simformat *format, const struct cubix_source *source,
@@ -129,6 +141,13 @@ int cubix_simformat_assumes(int *assumes, const struct cubix_simformat *format, 
 int cubix_simformat_factor(double *factor, const struct cubix_simformat *format, const struct cubix_field_map *map,
                            enum cubix_field field, const struct cubix_source *source, const char *path,
                            const struct cubix_scales *scales);
+/** What turns lengths of the header into kpc.  Local.  They are in the units of Position; but in formats
+ * whose datasets may be stored physical those of the header are in the units of the code, and hold the
+ * format's power of a, whatever is said of Position.
+ *  @param path  of Position  Errors: as cubix_simformat_factor. */
+int cubix_simformat_header_length(double *length, const struct cubix_simformat *format,
+                                  const struct cubix_field_map *position, const struct cubix_source *source,
+                                  const char *path, const struct cubix_scales *scales);
 /** Radius of the kernel's support in units of the smoothing length that its code writes, by the kernel's
  * name: Dehnen & Aly 2012 (MNRAS 425, 1068), table 1.  Local.  @return 0: unknown */
 double cubix_kernel_support(const char *kernel);

@@ -88,12 +88,13 @@ const char *cubix_header_names(const struct cubix_simformat *format, enum cubix_
 
 /* ---- units ----------------------------------------------------------------------------------- */
 
-/* One unit of the code, in cgs. */
+/* One unit of the code, in cgs; NAN: the file does not say. */
 static int find_unit(double *cgs, const struct cubix_code_units *units, const struct cubix_names *names,
                      const struct cubix_source *source)
 {
   int status = CUBIX_OK, there, found = 0;
   char text[512];
+  *cgs = NAN;
   for (int i = 0; i < units->group.n && !found; i++) {
     CUBIX_TRY(cubix_source_has(&there, source, units->group.name[i]));
     if (there) CUBIX_TRY(cubix_source_number(source, units->group.name[i], names, cgs, &found));
@@ -120,22 +121,35 @@ static int settle_unit(double *unit, double nominal)
   return settled == nominal || fabs(power - round(power)) < 1e-12;
 }
 
+const struct cubix_names *cubix_code_unit_names(const struct cubix_simformat *format, int i)
+{
+  const struct cubix_code_units *units = &format->units;
+  const struct cubix_names *const name[] = { &units->length, &units->mass, &units->velocity, &units->time };
+  return name[i];
+}
+
+int cubix_code_units_stated(double cgs[CUBIX_N_UNIT], const struct cubix_simformat *format,
+                            const struct cubix_source *source)
+{
+  int status = CUBIX_OK;
+  for (int i = 0; i < CUBIX_N_UNIT; i++)
+    CUBIX_TRY(find_unit(&cgs[i], &format->units, cubix_code_unit_names(format, i), source));
+done:
+  return status;
+}
+
 int cubix_code_units_find(double code[3], const struct cubix_simformat *format, const struct cubix_source *source,
                           double h)
 {
   static const double size[] = { CUBIX_KPC_CM, CUBIX_MSUN_G, 1e5 };
   const struct cubix_code_units *units = &format->units;
   int status = CUBIX_OK;
-  double time = 0;
-  for (int i = 0; i < 3; i++) code[i] = 0;
-  CUBIX_TRY(find_unit(&code[0], units, &units->length, source));
-  CUBIX_TRY(find_unit(&code[1], units, &units->mass, source));
-  CUBIX_TRY(find_unit(&code[2], units, &units->velocity, source));
-  CUBIX_TRY(find_unit(&time, units, &units->time, source));
-  if (code[2] == 0 && time > 0 && code[0] > 0) code[2] = code[0] / time;
+  double cgs[CUBIX_N_UNIT];
+  CUBIX_TRY(cubix_code_units_stated(cgs, format, source));
+  if (isnan(cgs[2])) cgs[2] = cgs[0] / cgs[3];
   for (int i = 0; i < 3; i++) {
-    code[i] /= size[i];
-    if (code[i] == 0) code[i] = units->nominal[i];
+    code[i] = cgs[i] / size[i];
+    if (isnan(code[i])) code[i] = units->nominal[i];
     else if (!settle_unit(&code[i], units->nominal[i]) && units->hold_h && h > 0 && i < 2) {
       code[i] *= h;
       settle_unit(&code[i], units->nominal[i]);
@@ -165,7 +179,6 @@ int cubix_simformat_assumes(int *assumes, const struct cubix_simformat *format, 
   *assumes = 0;
   CUBIX_TRY(cubix_source_number(source, path, &format->cgs, &cgs, &found));
   CUBIX_TRY(cubix_source_number(source, path, &format->cgs_physical, &cgs, &whole));
-  cgs = 0;
   CUBIX_TRY(find_unit(&cgs, &format->units, &format->units.length, source));
   code = cgs > 0;
   *assumes = !found && !whole && !code && !format->unit.n;
@@ -192,6 +205,25 @@ static int is_pure(enum cubix_field field)
 {
   const struct cubix_dimension *d = &cubix_field_table[field].dimension;
   return !d->length && !d->mass && !d->velocity;
+}
+
+const struct cubix_names *cubix_simformat_attribute_names(const struct cubix_simformat *format, int i)
+{
+  const struct cubix_names *const name[] = { &format->a, &format->h, &format->cgs, &format->cgs_physical,
+                                             &format->physical };
+  return name[i];
+}
+
+int cubix_simformat_attributes(double x[CUBIX_N_ATTRIBUTE], const struct cubix_simformat *format,
+                               const struct cubix_source *source, const char *path)
+{
+  int status = CUBIX_OK, found;
+  for (int i = 0; i < CUBIX_N_ATTRIBUTE; i++) {
+    x[i] = NAN;
+    CUBIX_TRY(cubix_source_number(source, path, cubix_simformat_attribute_names(format, i), &x[i], &found));
+  }
+done:
+  return status;
 }
 
 /* What a dataset says of its conversion, and what the format says where it does not. */
@@ -278,6 +310,22 @@ int cubix_simformat_factor(double *factor, const struct cubix_simformat *format,
   if (c.whole > 0) c.cgs = c.whole / power;
   if (nominal > 0 && fabs(c.cgs / (nominal * size) - 1.) <= 1e-3) *factor = nominal * power;
   else *factor = (is_simple(&cubix_field_table[field].dimension) ? settle(c.cgs / size) : c.cgs / size) * power;
+done:
+  return status;
+}
+
+int cubix_simformat_header_length(double *length, const struct cubix_simformat *format,
+                                  const struct cubix_field_map *position, const struct cubix_source *source,
+                                  const char *path, const struct cubix_scales *scales)
+{
+  int status = CUBIX_OK;
+  const int code = format->physical.n && position->code && scales->code[0] > 0;
+  struct conversion c = { .cgs = 0 };
+  CUBIX_TRY(cubix_simformat_factor(length, format, position, CUBIX_FIELD_POSITION, source, code ? NULL : path,
+                                   scales));
+  if (code || !format->physical.n || scales->isolated) goto done;
+  CUBIX_TRY(find_conversion(&c, format, position, CUBIX_FIELD_POSITION, source, path));
+  if (c.p != position->a) *length *= pow(scales->a, position->a - c.p);
 done:
   return status;
 }

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from dumps import dump, read, read_gas
-from harness import SOURCE, shared, within, write_particles
-from harness import galaxy as stars_of_harness
+from harness import SOURCE, shared, within
 
 OM, OL, HUBBLE, A = 0.3, 0.7, 0.7, 0.5
 COSMOLOGY = (OM, OL, HUBBLE)
@@ -360,7 +359,7 @@ def test_blocks_of_format_1(tmp_path):
     s = galaxy()
     file = Snapshot(s).write(tmp_path / "snap", ALL, 1)
     want = expected(s[4])
-    for blocks in (BEHIND_MASS, BEHIND_MASS.lower(), "Pos vel id Mass u Rho ne Hsml sfr Age z", "POS VEL ID MASS U RHO NE HSML SFR AGE Z", "U,RHO,NE,HSML,SFR,AGE,Z"):
+    for blocks in (BEHIND_MASS, "POS VEL ID MASS U RHO NE HSML SFR AGE Z", "U,RHO,NE,HSML,SFR,AGE,Z"):
         assert_same(read(tmp_path, 2, InputFile=file, GadgetBlocks=blocks)[0], want)
     got, _ = read(tmp_path, 2, InputFile=file, GadgetBlocks="U RHO NE HSML SFR AGE", StarMetallicity=0.013)
     assert_same(got, {**want, "z": np.full(37, 0.013)})
@@ -369,22 +368,8 @@ def test_blocks_of_format_1(tmp_path):
     refuse(tmp_path, "block AGE has 52 bytes", "does GadgetBlocks list the blocks in the order of the file",
            InputFile=file, GadgetBlocks="U RHO NE HSML AGE SFR Z")
     refuse(tmp_path, "Density is no name of a block", status=2, InputFile=file, GadgetBlocks="U Density")
-    refuse(tmp_path, "GadgetBlocks = .* names RHO twice", status=2, InputFile=file, GadgetBlocks="U RHO rho HSML SFR AGE Z")
     refuse(tmp_path, "where its block iM should begin", InputFile=file, GadgetBlocks=BEHIND_MASS + " iM")
     refuse(tmp_path, r"GadgetBlocks \(.*\) has 600 characters", status=2, InputFile=file, GadgetBlocks="U" * 600)
-
-
-def test_blocks_that_need_no_names(tmp_path):
-    """Files of all other kinds say what is in them; so does format 2."""
-    for k in range(2):
-        Snapshot(galaxy(seed=k)).write(tmp_path / f"snap.{k}", ALL, files=2)
-    write_particles(tmp_path / "canonical.hdf5", stars_of_harness(20))
-    for file in ("snap", "canonical.hdf5"):
-        want, info = read(tmp_path, 1, InputFile=tmp_path / file)
-        assert info["err"] == ""
-        got, info = read(tmp_path, 2, InputFile=tmp_path / file, GadgetBlocks="U RHO AGE")
-        assert_bits(got, want)
-        assert info["err"].count("warning") == 1 and "GadgetBlocks = U RHO AGE has no effect" in info["err"]
 
 
 @pytest.mark.parametrize("head", ["old", "new"])
@@ -587,20 +572,6 @@ def test_damaged(tmp_path, form):
         refuse(tmp_path, "label of a block, a record of 8 bytes, should stand at byte 280",
                InputFile=changed(fresh(), pos - 16, struct.pack("<I", 9)))
         refuse(tmp_path, "there is no block POS", InputFile=changed(fresh(), pos - 12, b"WHAT"))
-
-
-@pytest.mark.parametrize("names", ["", BEHIND_MASS, "U what AGE"])
-def test_format_1_counts_nothing(tmp_path, names):
-    """A member whose header says 0: with blocks behind it it is damaged, without it is empty."""
-    s = galaxy()
-    for k, p in enumerate((s, galaxy(seed=20), {})):
-        Snapshot(p).write(tmp_path / f"snap.{k}", ["POS", "VEL", "ID", "MASS", "U", "RHO", "AGE"], 1, files=3)
-    par = {"InputFile": tmp_path / "snap", "StarAge": 1, "StarMetallicity": 0.02,
-           **blocks_of(1 if names else 2, names.replace("RHO NE HSML SFR AGE Z", "RHO AGE"))}
-    got, _ = read(tmp_path, 2, **par)
-    assert len(got["now"]) == 74
-    changed(tmp_path / "snap.1", 4, bytes(24))
-    refuse(tmp_path, "snap.1: its header counts 0 particles, but a block of 708 bytes follows, at byte 268", **par)
 
 
 def test_noise(tmp_path):

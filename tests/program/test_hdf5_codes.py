@@ -217,6 +217,32 @@ def test_1_3_value_stored_as_physical(tmp_path, factors):
          snap.expected("SWIFT", s))
 
 
+@pytest.mark.parametrize("stated", ["code", "cgs", "physical", "a-scale exponent 0"])
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_1_3_the_box_is_comoving_whatever_the_positions_are(tmp_path, ranks, stated):
+    """a = 0.5, 20 comoving Mpc: the box is 10000 kpc, and a galaxy across its edge is put together, though Coordinates
+    are stored physical."""
+    s = stars(redshift=1.0, centre=(0, 5000, 9999.0))
+    box = 1e4
+
+    def edit(f):
+        d = f["PartType4/Coordinates"]
+        d[:] = s["pos"] % box / 1e3
+        if stated == "a-scale exponent 0":
+            d.attrs[snap.SWIFT[0]] = np.array([0.0])
+        else:
+            d.attrs["Value stored as physical"] = np.array([1], "i4")
+        if stated in ("cgs", "physical"):
+            del f["Units"], f["InternalCodeUnits"]
+        if stated == "physical":
+            d.attrs[snap.WHOLE] = np.array([1e3 * snap.KPC])
+            del d.attrs[snap.SWIFT[2]]
+    file = snap.write(tmp_path / "g.hdf5", "SWIFT", s, edit=edit, header={"BoxSize": np.array([20.0] * 3)})
+    got, info = read(tmp_path, ranks, InputFile=file)
+    assert info["redshift_omega_m_omega_l_h_box"][4] == pytest.approx(box, rel=1e-3)
+    assert within(got["pos"] - got["pos"][0], s["pos"] - s["pos"][0], rtol=1e-6, atol=1e-6)
+
+
 def test_1_3_exponents_of_isolated_runs(tmp_path, demo):
     """They are not 0 there either; a is 1, even where Scale-factor is something else."""
     s = of_isolated_run()

@@ -75,3 +75,65 @@ def test_dangling_member(ready):
     ready.path("snap.1.hdf5").unlink()
     ready.path("snap.1.hdf5").symlink_to("archive.hdf5")
     refused(ready, INPUT, "snap.1.hdf5 is missing", "symbolic link to archive.hdf5")
+
+
+UNITS = {"UnitLength_in_cm": 3.085678e21, "UnitMass_in_g": 1.989e43, "UnitVelocity_in_cm_per_s": 1e5}
+OTHER_UNITS = {"length": ("UnitLength_in_cm", 3.085678e24), "mass": ("UnitMass_in_g", 1.989e33),
+               "velocity": ("UnitVelocity_in_cm_per_s", 1e3), "no length": ("UnitLength_in_cm", None)}
+
+
+@RANKS
+@pytest.mark.parametrize("columns", ["state theirs", "state nothing"])
+@pytest.mark.parametrize("what", OTHER_UNITS)
+def test_members_in_other_units(ready, what, columns, ranks):
+    """A member whose code has another unit is of another run, even where its columns state units of their own."""
+    key, value = OTHER_UNITS[what]
+    ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    for k in range(3):
+        def change(f, k=k):
+            f["Header"].attrs.update(UNITS)
+            if k == 2:
+                f["Header"].attrs.pop(key) if value is None else f["Header"].attrs.__setitem__(key, value)
+            for d in f["PartType4"].values() if columns == "state nothing" else ():
+                for name in list(d.attrs):
+                    del d.attrs[name]
+        edit(ready.path(f"snap.{k}.hdf5"), change)
+    refused(ready, INPUT, "snap.0.hdf5", "snap.2.hdf5", key, f"{UNITS[key]:.9g}",
+            "not there" if value is None else f"{value:.9g}", ranks=ranks)
+
+
+@RANKS
+@pytest.mark.parametrize("name, value", [("a_scaling", 0.5), ("h_scaling", 0.0), ("to_cgs", 1.98841e43),
+                                         ("to_cgs", 1.989e33), ("to_cgs", None)])
+def test_members_whose_columns_state_something_else(ready, name, value, ranks):
+    """At a = 1, or a thousandth away, the conversion is the same; the members are not."""
+    ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    with h5py.File(ready.path("snap.1.hdf5")) as f:
+        before = float(f["PartType4/Masses"].attrs[name])
+
+    def change(f):
+        attributes = f["PartType4/Masses"].attrs
+        attributes.pop(name) if value is None else attributes.__setitem__(name, value)
+    edit(ready.path("snap.1.hdf5"), change)
+    refused(ready, INPUT, "snap.0.hdf5", "snap.1.hdf5", name, "/PartType4/Masses", f"{before:.9g}",
+            "not there" if value is None else f"{value:.9g}", ranks=ranks)
+
+
+def test_an_empty_column_states_nothing(ready):
+    """A member without stars may have columns without attributes."""
+    ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    want = ready.cube()
+
+    def empty(f):
+        for name, d in list(f["PartType4"].items()):
+            shape, kind = (0, *d.shape[1:]), d.dtype
+            del f["PartType4"][name]
+            f["PartType4"].create_dataset(name, shape=shape, dtype=kind)
+    for k in (0, 1, 2):
+        edit(ready.path(f"snap.{k}.hdf5"), lambda f: f["Header"].attrs.__setitem__("NumFilesPerSnapshot", 4))
+    with h5py.File(ready.path("snap.0.hdf5")) as a, h5py.File(ready.path("snap.3.hdf5"), "w") as b:
+        a.copy("Header", b)
+        a.copy("PartType4", b)
+        b["Header"].attrs.update(a["Header"].attrs)
+    edit(ready.path("snap.3.hdf5"), empty)
+    assert np.array_equal(ready.cube()["DATA"], want["DATA"], equal_nan=True)
