@@ -5,8 +5,9 @@
  * that holds them and no other snapshot.  How many there are is said by the header.  Where it is not
  * said, a file that is named in full is read alone, for gal_z0.1.hdf5 may be anything; a stem stands
  * for the files that exist, without a gap.  A file whose name bears no number stands alone, whatever
- * header it has inherited from the snapshot it was cut out of. */
-#define _POSIX_C_SOURCE 200809L
+ * header it has inherited from the snapshot it was cut out of; but a link to one of several stands for
+ * all of them. */
+#define _XOPEN_SOURCE 700           /* realpath */
 #include "simulation/members.h"
 
 #include <ctype.h>
@@ -56,6 +57,22 @@ const char *cubix_member_path(char *path, size_t size, const struct cubix_member
 {
   snprintf(path, size, "%s%0*ld%s", m->stem, m->width, index, m->suffix);
   return path;
+}
+
+int cubix_member_find(struct cubix_member *m, const char *path)
+{
+  char *real, other[4200];
+  int found = cubix_member_split(m, path);
+  if (found) return 1;
+  real = realpath(path, NULL);
+  if (real && cubix_member_split(m, real)) {
+    const long beside[] = { m->first, m->index - 1, m->index + 1 };
+    for (int i = 0; i < 3; i++)
+      found |= beside[i] >= m->first && beside[i] != m->index &&
+               cubix_infile_is(cubix_member_path(other, sizeof other, m, beside[i]));
+  }
+  free(real);
+  return found;
 }
 
 /* ---- a folder -------------------------------------------------------------------------------- */
@@ -224,7 +241,7 @@ int cubix_members_find(struct cubix_snapshot *snapshot, const char *path, double
 {
   int status = CUBIX_OK;
   struct cubix_member m;
-  int numbered = cubix_member_split(&m, path);
+  int numbered = n_file > 1. ? cubix_member_find(&m, path) : cubix_member_split(&m, path);
   char stem[4096];
   long n = 1;
 

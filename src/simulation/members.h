@@ -15,6 +15,9 @@ struct cubix_member {
 
 /** Take a name apart.  Local.  @return 0 where it is not of this form */
 int cubix_member_split(struct cubix_member *member, const char *path);
+/** Likewise, and a link whose own name bears no number is what it leads to, where other members lie beside that.
+ * Local. */
+int cubix_member_find(struct cubix_member *member, const char *path);
 /** The name of another one.  Local.  @return path, borrowed from the caller */
 const char *cubix_member_path(char *path, size_t size, const struct cubix_member *member, long index);
 

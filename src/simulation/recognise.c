@@ -22,8 +22,8 @@ int cubix_simfile_stated(struct cubix_stated *stated, const struct cubix_source 
                          const struct cubix_simformat *format)
 {
   int status = CUBIX_OK, found;
-  for (int key = 0; key < CUBIX_N_HEADER; key++)
-    if (key != CUBIX_HEADER_SIMULATION && key != CUBIX_HEADER_CENTRE && key != CUBIX_HEADER_MASS_TABLE)
+  for (int key = 0; key <= CUBIX_HEADER_VIRTUAL; key++)
+    if (key != CUBIX_HEADER_SIMULATION)
       CUBIX_TRY(cubix_header_numbers(&stated->number[key], 1, &stated->n[key], format, source, key));
   CUBIX_TRY(cubix_code_units_stated(stated->unit, format, source));
   /* a label of any type is only a label */
@@ -284,7 +284,7 @@ static int ask_siblings(int *which, const char *path, const struct cubix_simform
   struct cubix_member m;
   struct cubix_source *source = NULL;
   char sibling[4200];
-  if (!cubix_member_split(&m, path)) goto done;
+  if (!cubix_member_find(&m, path)) goto done;
   for (long i = m.first; *which < 0 && cubix_infile_is(cubix_member_path(sibling, sizeof sibling, &m, i)); i++) {
     CUBIX_TRY(cubix_source_open(&source, sibling, options));
     CUBIX_TRY(match(which, source, known, n));

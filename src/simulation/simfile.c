@@ -209,6 +209,7 @@ static int look_at_members(struct cubix_simfile *sim, struct cubix_look *look)
     if (sim->population == CUBIX_STARS && cubix_simfile_note_gas(s, look)) cubix_error_clear();
     if (i + 1 == s->n_file && sim->n_total == 0) CUBIX_TRY(no_particles(sim, look));
     if (i + 1 == s->n_file) CUBIX_TRY(cubix_simfile_places(sim, look));
+    CUBIX_TRY(cubix_simfile_alone(sim, look));
     cubix_source_close(source);
     source = NULL;
   }

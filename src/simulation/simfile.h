@@ -54,10 +54,10 @@ void cubix_simfile_free(struct cubix_simfile *sim);
 const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfile *sim,
                                const struct cubix_simpart *part, enum cubix_field field);
 
-/* What a member's header says of the whole snapshot. */
+/* What a member's header says of the whole snapshot, up to CUBIX_HEADER_VIRTUAL. */
 struct cubix_stated {
   double number[CUBIX_N_HEADER];
-  int n[CUBIX_N_HEADER];          /* 0: it does not say; the centre is not asked for */
+  int n[CUBIX_N_HEADER];          /* 0: it does not say */
   double unit[CUBIX_N_UNIT];      /* of the code, in cgs; NAN: it does not say */
   char label[128];
 };

@@ -243,3 +243,49 @@ int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *loo
 done:
   return status;
 }
+
+/* How many particles of the wanted types the header counts, and how many there are.
+ * @return 0 where it does not count them, or other ones than are there */
+static int count_own(double *own, double *all, const struct cubix_simfile *sim, const double *here,
+                     const double *everywhere, int n)
+{
+  *own = *all = 0;
+  for (int t = 0; t < sim->n_type; t++) {
+    double held = 0;
+    if (sim->type[t] < 0 || sim->type[t] >= n) return 0;
+    for (int i = 0; i < sim->n_part; i++)
+      if (sim->part[i].type == t) held += (double)sim->part[i].n;
+    if (held != here[sim->type[t]]) return 0;
+    *own += held;
+    *all += everywhere[sim->type[t]];
+  }
+  return 1;
+}
+
+int cubix_simfile_alone(const struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  enum { MOST = 32 };
+  int status = CUBIX_OK, n_here, n_all, found;
+  double here[MOST], all[MOST], n_file = 1, virtual = 0, own, total;
+  char here_names[512], all_names[512], text[1024];
+  const struct cubix_simformat *format = look->format;
+  if (sim->snapshot.n_file > 1) goto done;
+  CUBIX_TRY(cubix_header_number(&n_file, &found, format, look->source, CUBIX_HEADER_N_FILE));
+  CUBIX_TRY(cubix_header_number(&virtual, &found, format, look->source, CUBIX_HEADER_VIRTUAL));
+  CUBIX_TRY(cubix_header_numbers(here, MOST, &n_here, format, look->source, CUBIX_HEADER_N_HERE));
+  CUBIX_TRY(cubix_header_numbers(all, MOST, &n_all, format, look->source, CUBIX_HEADER_N_ALL));
+  if (n_file <= 1 || virtual != 0 || n_here > MOST || n_all > MOST) goto done;
+  if (!count_own(&own, &total, sim, here, all, n_here < n_all ? n_here : n_all) || total == 0 || own == total)
+    goto done;
+  snprintf(text, sizeof text,
+           "one of the %.0f files of its snapshot, under a name that does not say which: it holds the %.0f particles "
+           "that it should (%.200s), of %.0f in all (%.200s).  Name it as it was written, NAME.0.hdf5 and so on, "
+           "beside the others; of a galaxy of its own correct the counts in the header",
+           n_file, own, cubix_header_names(format, CUBIX_HEADER_N_HERE, here_names, sizeof here_names), total,
+           cubix_header_names(format, CUBIX_HEADER_N_ALL, all_names, sizeof all_names));
+  CUBIX_CHECK(look->par->SanityCheck == CUBIX_SanityCheck_warn, CUBIX_EINPUT,
+              "%s is %s; SanityCheck warn reads it all the same", look->source->path, text);
+  cubix_log(CUBIX_LOG_WARNING, "%s is %s", look->source->path, text);
+done:
+  return status;
+}

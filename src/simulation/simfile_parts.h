@@ -25,6 +25,9 @@ int cubix_simfile_header(struct cubix_simfile *sim, struct cubix_look *look);
 int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look);
 /** Side of the box and centre, where they are stated.  Local. */
 int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *look);
+/** A file that is read alone must not be one of several.  Local.  Errors: CUBIX_EINPUT: it is, by what its header
+ * counts. */
+int cubix_simfile_alone(const struct cubix_simfile *sim, const struct cubix_look *look);
 /** Choose a quantity's column, where that has not been done and a part has one.  Local.
  *  Errors: CUBIX_EINPUT: it has several numbers a row, and nobody says which; ages need what is not there. */
 int cubix_simfile_find_field(struct cubix_simfile *sim, const struct cubix_look *look, const struct cubix_simpart *part,

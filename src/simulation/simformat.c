@@ -21,6 +21,8 @@ static const char *const header_key[CUBIX_N_HEADER] = {
   [CUBIX_HEADER_BOX] = "box",
   [CUBIX_HEADER_N_FILE] = "n_file",
   [CUBIX_HEADER_VIRTUAL] = "virtual",
+  [CUBIX_HEADER_N_HERE] = "n_here",
+  [CUBIX_HEADER_N_ALL] = "n_all",
   [CUBIX_HEADER_CENTRE] = "centre",
   [CUBIX_HEADER_MASS_TABLE] = "mass_table",
 };

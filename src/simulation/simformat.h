@@ -8,7 +8,8 @@
 #include "simulation/field.h"
 #include "simulation/source.h"
 
-/* What is read of the header: all alternatives of attribute names. */
+/* What is read of the header: all alternatives of attribute names.  What is the same in all members
+ * comes first, up to VIRTUAL. */
 enum cubix_header {
   CUBIX_HEADER_SIMULATION,
   CUBIX_HEADER_REDSHIFT,
@@ -21,6 +22,8 @@ enum cubix_header {
   CUBIX_HEADER_BOX,
   CUBIX_HEADER_N_FILE,
   CUBIX_HEADER_VIRTUAL,           /* 1: one file that stands for all, whose number it may state */
+  CUBIX_HEADER_N_HERE,            /* [type] particles in this file, */
+  CUBIX_HEADER_N_ALL,             /* [type] and in all files */
   CUBIX_HEADER_CENTRE,
   CUBIX_HEADER_MASS_TABLE,        /* [type] masses of particles that are all alike, in units of Mass */
   CUBIX_N_HEADER

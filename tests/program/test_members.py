@@ -137,3 +137,69 @@ def test_an_empty_column_states_nothing(ready):
         b["Header"].attrs.update(a["Header"].attrs)
     edit(ready.path("snap.3.hdf5"), empty)
     assert np.array_equal(ready.cube()["DATA"], want["DATA"], equal_nan=True)
+
+
+@RANKS
+@pytest.mark.parametrize("kind", ["absolute", "relative", "chain"])
+def test_a_link_to_one_of_several_is_all_of_them(ready, kind, ranks):
+    """Whatever the link is called, and whichever member it leads to."""
+    (ready.folder / "run").mkdir()
+    write_tng(ready.path("run/snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    want = ready.cube(InputFile=ready.path("run/snap"), ranks=ranks)
+    target = {"absolute": ready.path("run/snap.0.hdf5"), "relative": "run/snap.1.hdf5", "chain": "other"}[kind]
+    ready.path("link.hdf5").symlink_to(target)
+    if kind == "chain":
+        ready.path("other").symlink_to("run/snap.2.hdf5")
+    got = ready.cube(InputFile=ready.path("link.hdf5"), ranks=ranks)
+    assert got["header"]["PRIMARY"]["NFILE"] == 3
+    assert np.array_equal(got["DATA"], want["DATA"], equal_nan=True)
+
+
+def test_a_link_to_a_member_without_stars(ready):
+    """The others show of which format it is, and have the stars."""
+    (ready.folder / "run").mkdir()
+    write_tng(ready.path("run/snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    for k in range(3):
+        edit_header(ready.path(f"run/snap.{k}.hdf5"), lambda head: head.pop("SimulationName"))
+    want = ready.cube(InputFile=ready.path("run/snap.1.hdf5"))
+    with h5py.File(ready.path("run/snap.2.hdf5")) as a, h5py.File(ready.path("run/snap.3.hdf5"), "w") as b:
+        a.copy("Header", b)
+    for k in range(4):
+        edit_header(ready.path(f"run/snap.{k}.hdf5"), lambda head: head.__setitem__("NumFilesPerSnapshot", 4))
+    ready.path("link.hdf5").symlink_to("run/snap.3.hdf5")
+    got = ready.cube(InputFile=ready.path("link.hdf5"))
+    assert np.array_equal(got["DATA"], want["DATA"], equal_nan=True)
+
+
+@RANKS
+@pytest.mark.parametrize("way", ["copy", "link"])
+def test_a_member_under_another_name(ready, way, ranks):
+    """13 stars of 40 were read, with a warning."""
+    (ready.folder / "run").mkdir()
+    write_tng(ready.path("run/snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    ready.file = ready.path("member.hdf5")
+    if way == "copy":
+        ready.file.write_bytes(ready.path("run/snap.0.hdf5").read_bytes())
+    else:                      # its siblings are elsewhere
+        for k in (1, 2):
+            ready.path(f"run/snap.{k}.hdf5").unlink()
+        ready.file.symlink_to("run/snap.0.hdf5")
+    refused(ready, INPUT, "member.hdf5 is one of the 3 files", "13", "40", "NumPart_ThisFile", "SanityCheck warn",
+            ranks=ranks)
+    got = ready.cube(SanityCheck="warn", ranks=ranks)
+    assert "member.hdf5 is one of the 3 files" in got["run"].err and got["header"]["PRIMARY"]["NFILE"] == 1
+
+
+@pytest.mark.parametrize("here, everywhere", [(4000, 90000), (40, 40), (40, None), (None, 90000), (None, None)])
+def test_a_cutout_with_its_snapshots_header_stands_alone(ready, here, everywhere):
+    """All stars in one file, whatever of the header is the snapshot's."""
+    want = galaxy(40, seed=2, radius=0.5)
+    ready.file = write_tng(ready.path("cutout.hdf5"), want)
+    alone = ready.cube()
+
+    def change(head):
+        head["NumFilesPerSnapshot"] = 8
+        for key, n in (("NumPart_ThisFile", here), ("NumPart_Total", everywhere)):
+            head.pop(key) if n is None else head.__setitem__(key, np.array([0, 0, 0, 0, n, 0]))
+    edit_header(ready.file, change)
+    assert np.array_equal(ready.cube()["DATA"], alone["DATA"], equal_nan=True)
