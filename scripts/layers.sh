@@ -9,6 +9,7 @@ src/base
 src/params
 src/math
 src/simulation
+src/catalogue
 src/instrument
 src/geometry
 src/spectra

@@ -17,7 +17,9 @@
 
 #include "base/error.h"
 #include "base/h5read.h"
+#include "base/infile.h"
 #include "base/log.h"
+#include "catalogue/catalogue.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/particles/reader_parts.h"
@@ -163,14 +165,24 @@ size_t cubix_mpi_reader_rows(const struct cubix_reader *r, size_t c)
   return (size_t)(mine.to - mine.from);
 }
 
+/* Of a snapshot from which a catalogue takes a galaxy little more should be read than that. */
+static void say_bytes(struct cubix_reader *r, int64_t before)
+{
+  const double read = 1e-6 * (double)cubix_mpi_sum_int(cubix_infile_bytes() - before),
+               wanted = 1e-6 * (double)cubix_mpi_sum_int(r->state->wanted);
+  cubix_log(CUBIX_LOG_INFO, "read %.4g MB of the snapshot for %.4g MB of particles", read, wanted);
+}
+
 int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
 {
   int status = CUBIX_OK;
+  const int64_t before = cubix_infile_bytes();
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
   if (c == 0) {
     r->n_wind = 0;
     r->state->n_read = 0;
+    r->state->wanted = 0;
     for (int k = 0; k < 3; k++) {
       r->state->range.low[k] = INFINITY;
       r->state->range.high[k] = -INFINITY;
@@ -181,6 +193,7 @@ int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
   if (r->sim->population == CUBIX_GAS) drop_unknown(r->slab, r->sim);
   CUBIX_TRY(cubix_mpi_agree(make_room(r, cubix_mpi_reader_rows(r, c))));
   CUBIX_TRY(read_parts(r, c));
+  if (r->sim->n_run && r->n_chunk_rows >= r->n_largest) say_bytes(r, before);
   status = cubix_mpi_star_extent_check(r->state->range.low, r->state->range.high, r->slab->snapshot.box, CUBIX_EINPUT);
   if (status) cubix_error_about("%s", r->slab->snapshot.file[0]);
   CUBIX_TRY(status);
@@ -213,6 +226,16 @@ done:
   return status;
 }
 
+/* Which rows of the snapshot count. */
+static int choose(struct cubix_simfile *sim, const struct cubix_params *par)
+{
+  const int64_t before = cubix_infile_bytes();
+  const int status = cubix_catalogue_choose(sim, par);
+  if (sim->n_run)
+    cubix_log(CUBIX_LOG_INFO, "read %.4g MB to find them", 1e-6 * (double)(cubix_infile_bytes() - before));
+  return status;
+}
+
 int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, const struct cubix_params *par,
                           enum cubix_population population)
 {
@@ -222,6 +245,7 @@ int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, c
   cubix_h5_quiet_begin(&quiet);
   CUBIX_MPI_ALLOC(r, 1);
   if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par, population);
+  if (cubix_mpi_rank() == 0 && !status) status = choose(r->sim, par);
   CUBIX_TRY(cubix_mpi_agree(status));
   CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));
   CUBIX_TRY(cubix_mpi_agree(prepare(r, slab, par)));

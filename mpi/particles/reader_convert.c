@@ -197,23 +197,23 @@ static int complain_of(const struct cubix_reader *r, const struct cubix_simpart 
     size_t now = n - first < BLOCK ? n - first : BLOCK, n_star = find_stars(row, r, part, first, now);
     widen(x, r, f, first * n_c, now * n_c);
     for (size_t j = 0; j < n_star * n_c; j++) {
-      const long long at = (long long)part_row + (long long)(first + row[j / n_c]);
+      const long long at = (long long)cubix_simfile_row(r->sim, part, part_row + (int64_t)(first + row[j / n_c]));
       double value = x[row[j / n_c] * n_c + j % n_c],
              speed = f == CUBIX_FIELD_VELOCITY && j % n_c == 0 ? cubix_star_speed(x + row[j / n_c] * n_c) : 0.;
       CUBIX_CHECK(!(speed >= CUBIX_C_KMS) || !isfinite(speed), CUBIX_EINPUT,
                   "%s: /%s holds a speed of %.6g km/s in row %lld (of 0 to %lld), beyond that of light: are the "
                   "velocities in cm/s or m/s, or do their attributes state another unit?",
-                  file, path, speed, at, (long long)part->n - 1);
+                  file, path, speed, at, (long long)part->n_row - 1);
       CUBIX_CHECK(
           value >= low && value <= high, CUBIX_EINPUT,
           "%s: /%s holds %.9g%s%s in row %lld (of 0 to %lld); it must be %s. Remove this particle or repair the file",
-          file, path, value, pure ? "" : " ", pure ? "" : info->unit, at, (long long)part->n - 1, must);
+          file, path, value, pure ? "" : " ", pure ? "" : info->unit, at, (long long)part->n_row - 1, must);
       CUBIX_CHECK(!r->state->clock || f != r->sim->birth || cubix_clock_is_born(f, value) ||
                       !isnan(r->sim->unborn_age[part->type]),
                   CUBIX_EINPUT,
                   "%s: /%s holds %.9g in row %lld (of 0 to %lld): this star has no time of formation, as it was there "
                   "from the beginning; give StarAge in Gyr, like StarAge 5.0",
-                  file, path, value, at, (long long)part->n - 1);
+                  file, path, value, at, (long long)part->n_row - 1);
     }
   }
 done:
@@ -232,8 +232,8 @@ static int complain(const struct cubix_reader *r, const struct cubix_simpart *pa
   CUBIX_CHECK(0, CUBIX_EINPUT,
               "%s: /%s, or another mass of elements, is larger than the particle's own, or a star that has a time of "
               "formation has a mass at birth of 0, in rows %lld to %lld",
-              r->slab->snapshot.file[part->member], path, (long long)part_row,
-              (long long)part_row + (long long)n - 1);
+              r->slab->snapshot.file[part->member], path, (long long)cubix_simfile_row(r->sim, part, part_row),
+              (long long)cubix_simfile_row(r->sim, part, part_row + (int64_t)n - 1));
 done:
   return status;
 }

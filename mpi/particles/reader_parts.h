@@ -11,9 +11,6 @@ enum {
   BLOCK = 1024                    /* rows that a thread converts at a time, in its cache */
 };
 
-/* Rows [from, to). */
-struct cubix_span { int64_t from, to; };
-
 struct cubix_range { double low[3], high[3]; };
 
 struct cubix_reader_state {
@@ -22,6 +19,7 @@ struct cubix_reader_state {
   size_t n_kept;                          /* stars in the slab so far */
   struct cubix_range range;               /* of the positions since chunk 0, before they are led back into the box */
   size_t n_read;                          /* rows, since chunk 0 */
+  int64_t wanted;                         /* bytes of those columns' rows that were read, since chunk 0 */
   void *piece[CUBIX_N_FIELD];             /* [PIECE][n_c] as in the file; NULL: not read */
   int single[CUBIX_N_FIELD];              /* 1: float, 0: double */
   /* who reads, and what of the open member */

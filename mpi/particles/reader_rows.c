@@ -13,6 +13,7 @@
  * Compressed data and chunks of single columns are always read independently: the one who reads
  * would unpack for all, or seek number by number. Data come in the file's own precision. */
 #include <mpi.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -46,9 +47,9 @@ int cubix_mpi_reader_go(struct cubix_reader *r, const struct cubix_simpart *part
     cubix_simfile_path(path, sizeof path, r->sim, part, f);
     CUBIX_TRY(cubix_column_open(&state->column[f], state->source, path, r->sim->field[f].pick,
                                 r->sim->abroad[part->member] && state->examine));
-    CUBIX_CHECK(state->column[f]->n_row == part->n, CUBIX_EINPUT,
+    CUBIX_CHECK(state->column[f]->n_row == part->n_row, CUBIX_EINPUT,
                 "%s: /%s has %lld rows and had %lld: did the file change while it was read?", state->source->path, path,
-                (long long)state->column[f]->n_row, (long long)part->n);
+                (long long)state->column[f]->n_row, (long long)part->n_row);
     state->single[f] = state->column[f]->single;
     state->relayed[f] = state->collective && state->column[f]->in_rows;
   }
@@ -87,13 +88,62 @@ static struct cubix_span piece_of(struct cubix_span share, size_t p)
   return s;
 }
 
+/* Rows that count, of a part of which only some do, in the column's own precision.  Runs with little
+ * between them are read at once: it costs less than to ask again. */
+static int read_runs(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field,
+                     struct cubix_span rows, char *to)
+{
+  enum { BETWEEN = 64, AT_ONCE = 4096 };
+  int status = CUBIX_OK;
+  const struct cubix_column *column = r->state->column[field];
+  const size_t row = (size_t)cubix_field_table[field].n_c * (column->single ? sizeof(float) : sizeof(double));
+  const struct cubix_run *run = r->sim->run + part->first_run, *const end = run + part->n_run;
+  char *block = NULL;
+  CUBIX_ALLOC(block, AT_ONCE * row);
+  while (run + 1 < end && run[1].before <= rows.from) run++;
+  while (rows.from < rows.to) {
+    const struct cubix_run *last = run;
+    const int64_t first = run->rows.from + (rows.from - run->before), left = rows.to - rows.from;
+    int64_t n = run->rows.to - first;
+    while (n < left && last + 1 < end && last[1].rows.from - last->rows.to <= BETWEEN &&
+           last[1].rows.to - first <= AT_ONCE) {
+      last++;
+      n += last->rows.to - last->rows.from;
+    }
+    if (last == run) {
+      if (n > left) n = left;
+      CUBIX_TRY(cubix_column_read(column, first, first + n, to));
+    } else {
+      CUBIX_TRY(cubix_column_read(column, first, last->rows.to, block));
+      if (n > left) n = left;
+      size_t done = 0;
+      for (const struct cubix_run *one = run; one <= last && done < (size_t)n; one++) {
+        const int64_t from = one == run ? first : one->rows.from;
+        size_t now = (size_t)(one->rows.to - from);
+        if (now > (size_t)n - done) now = (size_t)n - done;
+        memcpy(to + done * row, block + (size_t)(from - first) * row, now * row);
+        done += now;
+      }
+    }
+    rows.from += n;
+    to += (size_t)n * row;
+    run = last;
+    if (run + 1 < end && run[1].before <= rows.from) run++;
+  }
+done:
+  free(block);
+  return status;
+}
+
 /* Into floats or doubles, as all ranks agreed. */
-static int read_rows(const struct cubix_reader *r, enum cubix_field field, struct cubix_span rows, void *to)
+static int read_rows(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field,
+                     struct cubix_span rows, void *to)
 {
   int status = CUBIX_OK;
   const struct cubix_column *column = r->state->column[field];
   const size_t n = (size_t)(rows.to - rows.from) * (size_t)cubix_field_table[field].n_c;
-  CUBIX_TRY(cubix_column_read(column, rows.from, rows.to, to));
+  if (part->n_run) CUBIX_TRY(read_runs(r, part, field, rows, to));
+  else CUBIX_TRY(cubix_column_read(column, rows.from, rows.to, to));
   /* the last first: they lie in each other's way */
   for (size_t i = n; column->single && !r->state->single[field] && i-- > 0;) {
     float x;
@@ -112,13 +162,13 @@ static int bytes_of(const struct cubix_reader *r, enum cubix_field field, struct
 }
 
 /* The piece of every rank that this one reads for; an empty message where it could not be read. */
-static void serve(const struct cubix_reader *r, enum cubix_field field, size_t p)
+static void serve(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field, size_t p)
 {
   const struct cubix_reader_state *state = r->state;
   for (int q = 0; q < cubix_mpi_size(); q++) {
     const struct cubix_span rows = piece_of(state->share[q], p);
     if (q == cubix_mpi_rank() || state->reads_for[q] != cubix_mpi_rank() || rows.from == rows.to) continue;
-    int read = !read_rows(r, field, rows, state->relay), n = read ? bytes_of(r, field, rows) : 0;
+    int read = !read_rows(r, part, field, rows, state->relay), n = read ? bytes_of(r, field, rows) : 0;
     MPI_Send(state->relay, n, MPI_BYTE, q, TAG, cubix_mpi_group()->comm);
     cubix_mpi_volume_add((size_t)n);
   }
@@ -132,10 +182,11 @@ int cubix_mpi_reader_fetch(struct cubix_reader *r, const struct cubix_simpart *p
   const struct cubix_span rows = piece_of(state->share[cubix_mpi_rank()], p);
   MPI_Status arrival;
   char path[256];
-  if (state->relayed[field] && state->reads_for_others) serve(r, field, p);
+  if (state->relayed[field] && state->reads_for_others) serve(r, part, field, p);
   if (rows.from == rows.to) goto done;
+  state->wanted += bytes_of(r, field, rows);
   if (from == cubix_mpi_rank()) {
-    CUBIX_TRY(read_rows(r, field, rows, state->piece[field]));
+    CUBIX_TRY(read_rows(r, part, field, rows, state->piece[field]));
   } else {
     MPI_Recv(state->piece[field], bytes_of(r, field, rows), MPI_BYTE, from, TAG, cubix_mpi_group()->comm, &arrival);
     MPI_Get_count(&arrival, MPI_BYTE, &got);

@@ -11,6 +11,15 @@
 #include "simulation/simfile.h"
 #include "simulation/slab.h"
 
+/* Of a galaxy whose stars lie scattered there may be more than one message holds. */
+static void share_runs(struct cubix_run *run, int64_t n)
+{
+  enum { MOST = 1 << 20 };
+  for (int64_t i = 0; i < n; i += MOST)
+    MPI_Bcast(run + i, (int)((size_t)(n - i < MOST ? n - i : MOST) * sizeof *run), MPI_BYTE, 0,
+              cubix_mpi_group()->comm);
+}
+
 int cubix_mpi_simfile_share(struct cubix_simfile **sim)
 {
   int status = CUBIX_OK, n = 0, root = cubix_mpi_rank() == 0, there = 1;
@@ -30,14 +39,18 @@ int cubix_mpi_simfile_share(struct cubix_simfile **sim)
   s->file = root ? mine.snapshot.file : cubix_alloc((size_t)n, sizeof *s->file);
   s->file_size = root ? mine.snapshot.file_size : cubix_alloc((size_t)n, sizeof *s->file_size);
   (*sim)->part = root ? mine.part : cubix_alloc((size_t)(*sim)->n_part, sizeof *(*sim)->part);
+  (*sim)->run = root ? mine.run : cubix_alloc((size_t)(*sim)->n_run, sizeof *(*sim)->run);
+  (*sim)->format = root ? mine.format : NULL;
   (*sim)->abroad = root ? mine.abroad : cubix_alloc((size_t)n, sizeof *(*sim)->abroad);
-  CUBIX_MPI_CHECK(names && s->file && s->file_size && (*sim)->part && (*sim)->abroad, CUBIX_ENOMEM,
+  CUBIX_MPI_CHECK(names && s->file && s->file_size && (*sim)->part && (*sim)->abroad &&
+                      ((*sim)->run || !(*sim)->n_run), CUBIX_ENOMEM,
                   "cannot allocate the list of %d files", n);
   at = names;
   if (root) for (int i = 0; i < n; i++) at = strcpy(at, s->file[i]) + strlen(s->file[i]) + 1;
   MPI_Bcast(names, (int)room, MPI_CHAR, 0, cubix_mpi_group()->comm);
   MPI_Bcast(s->file_size, n, MPI_INT64_T, 0, cubix_mpi_group()->comm);
   MPI_Bcast((*sim)->part, (int)((size_t)(*sim)->n_part * sizeof *(*sim)->part), MPI_BYTE, 0, cubix_mpi_group()->comm);
+  share_runs((*sim)->run, (*sim)->n_run);
   MPI_Bcast((*sim)->abroad, n, MPI_BYTE, 0, cubix_mpi_group()->comm);
   at = names;
   for (int i = 0; !root && i < n && there; i++, at += strlen(at) + 1) {

@@ -55,3 +55,13 @@ int cubix_infile_is(const char *path)
   struct stat s;
   return stat(path, &s) == 0 && S_ISREG(s.st_mode);
 }
+
+static int64_t n_read;
+
+int64_t cubix_infile_bytes(void) { return n_read; }
+
+void cubix_infile_add_bytes(int64_t n)
+{
+#pragma omp atomic
+  n_read += n;
+}

@@ -2,6 +2,8 @@
 #ifndef CUBIX_INFILE_H
 #define CUBIX_INFILE_H
 
+#include <stdint.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -14,6 +16,9 @@ extern "C" {
 int cubix_infile_check(const char *path, int code);
 /** 1 if the path leads to a regular file.  Local. */
 int cubix_infile_is(const char *path);
+/** Bytes that this process has read of particle files and catalogues since its start; to add some.  Local. */
+int64_t cubix_infile_bytes(void);
+void cubix_infile_add_bytes(int64_t n);
 
 #ifdef __cplusplus
 }

@@ -2,9 +2,9 @@
  *
  * The column `needs` of params.def says it, in words that a message can use as they are: "Noise
  * snr", "Orientation faceon, edgeon or inclined", "Mode fit with FitModel bins", "DepositLength >
- * 0".  A condition is a parameter's name and the values that will do, as a parameter file writes
- * them, or a bound; all conditions that are joined by "with" must hold.  What follows a semicolon
- * is for the reader alone. */
+ * 0", "GroupCatalogue not none".  A condition is a parameter's name and the values that will do, as a
+ * parameter file writes them, one that will not, or a bound; all conditions that are joined by
+ * "with" must hold.  What follows a semicolon is for the reader alone. */
 #include "params/params_table.h"
 
 #include <stdio.h>
@@ -31,10 +31,11 @@ static int is_value(const char **s, const char *value)
     *s = end;
     return strtod(value, NULL) > bound;
   }
+  const int other = skip(s, "not ");
   size_t n = strcspn(*s, " ,;");
   int same = n == strlen(value) && !strncmp(*s, value, n);
   *s += n;
-  return same;
+  return other ? !same : same;
 }
 
 /* Whether the condition at *s holds; it is passed over. */

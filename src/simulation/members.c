@@ -97,18 +97,18 @@ static int is_bigfile(const char *folder)
 }
 
 /* The first member of the one snapshot in a folder. */
-static int first_in_folder(char *path, size_t size, const char *folder)
+static int first_in_folder(char *path, size_t size, const char *folder, const char *parameter)
 {
   int status = CUBIX_OK, n = 0, has_first = 0;
   char stem[4096] = "", other[512] = "", whole[4096], member[4200];
   struct dirent *entry;
   struct cubix_member m;
   DIR *dir = opendir(folder);
-  CUBIX_CHECK(dir, CUBIX_EINPUT, "InputFile = %s is a folder that cannot be read", folder);
+  CUBIX_CHECK(dir, CUBIX_EINPUT, "%s = %s is a folder that cannot be read", parameter, folder);
   CUBIX_CHECK(!is_bigfile(folder), CUBIX_EINPUT,
-              "InputFile = %s is a BigFile of MP-Gadget (ASTRID, BlueTides), a kind of file that is not read: write "
+              "%s = %s is a BigFile of MP-Gadget (ASTRID, BlueTides), a kind of file that is not read: write "
               "its stars as a canonical particle file (doc/formats.md)",
-              folder);
+              parameter, folder);
   path[0] = '\0';
   while ((entry = readdir(dir))) {
     if (!might_be(entry->d_name)) continue;
@@ -128,16 +128,16 @@ static int first_in_folder(char *path, size_t size, const char *folder)
     if (!path[0] && n == 1) snprintf(path, size, "%s", whole);
   }
   CUBIX_CHECK(n, CUBIX_EINPUT,
-              "InputFile = %s is a folder without a snapshot: there is no file NAME.hdf5, NAME.0.hdf5, NAME.0 or "
+              "%s = %s is a folder without a snapshot: there is no file NAME.hdf5, NAME.0.hdf5, NAME.0 or "
               "part_NNNNN.out00001 in it",
-              folder);
+              parameter, folder);
   CUBIX_CHECK(!other[0], CUBIX_EINPUT,
-              "InputFile = %s is a folder with more than one snapshot, %s and %s among them: name one of their files",
-              folder, strrchr(stem, '/') + 1, other);
+              "%s = %s is a folder with more than one snapshot, %s and %s among them: name one of their files",
+              parameter, folder, strrchr(stem, '/') + 1, other);
   CUBIX_CHECK(has_first || n == 1, CUBIX_EINPUT,
-              "InputFile = %s is a folder with more than one snapshot, or without the first file of one: there are %d "
+              "%s = %s is a folder with more than one snapshot, or without the first file of one: there are %d "
               "files %s* and none of the number 0 (RAMSES: 1); name one of them",
-              folder, n, strrchr(stem, '/') + 1);
+              parameter, folder, n, strrchr(stem, '/') + 1);
 done:
   if (dir) closedir(dir);
   return status;
@@ -153,20 +153,20 @@ static int is_ramses_info(char *path, size_t size, const char *input)
   return cubix_infile_is(path);
 }
 
-int cubix_members_first(char *path, size_t size, const char *input)
+int cubix_members_first(char *path, size_t size, const char *input, const char *parameter)
 {
   int status = CUBIX_OK;
   struct stat s;
   size_t n = strlen(input);
   int found;
 
-  CUBIX_CHECK(n > 0 && n + 16 < size, CUBIX_EINPUT, "InputFile = '%.80s' is no path of 1 to %zu characters", input,
-              size - 16);
+  CUBIX_CHECK(n > 0 && n + 16 < size, CUBIX_EINPUT, "%s = '%.80s' is no path of 1 to %zu characters", parameter,
+              input, size - 16);
   if (is_ramses_info(path, size, input)) goto done;
   snprintf(path, size, "%s", input);
   found = stat(input, &s) == 0;
   if (found && S_ISDIR(s.st_mode)) {
-    CUBIX_TRY(first_in_folder(path, size, input));
+    CUBIX_TRY(first_in_folder(path, size, input, parameter));
     goto done;
   }
   if (input[n - 1] == '.') n--;
@@ -180,8 +180,8 @@ int cubix_members_first(char *path, size_t size, const char *input)
   }
   if (!found && lstat(input, &s) == 0) CUBIX_TRY(cubix_infile_check(input, CUBIX_EINPUT));
   CUBIX_CHECK(found, CUBIX_EINPUT,
-              "InputFile = %s: there is no such file, and no %.*s.0.hdf5 of which it could be the stem", input, (int)n,
-              input);
+              "%s = %s: there is no such file, and no %.*s.0.hdf5 of which it could be the stem", parameter, input,
+              (int)n, input);
 done:
   return status;
 }

@@ -21,9 +21,10 @@ int cubix_member_find(struct cubix_member *member, const char *path);
 /** The name of another one.  Local.  @return path, borrowed from the caller */
 const char *cubix_member_path(char *path, size_t size, const struct cubix_member *member, long index);
 
-/** An existing file for InputFile: itself, or the first member where it is a stem or a folder.  Local.
- *  @param[out] path [size]  Errors: CUBIX_EINPUT: nothing there, or more than one snapshot. */
-int cubix_members_first(char *path, size_t size, const char *input);
+/** An existing file for what the user names: itself, or the first member where it is a stem or a folder.  Local.
+ *  @param[out] path [size]  @param parameter  "InputFile", for messages
+ *  Errors: CUBIX_EINPUT: nothing there, or more than one snapshot. */
+int cubix_members_first(char *path, size_t size, const char *input, const char *parameter);
 /** The files of a snapshot and their sizes.  Local.
  *  @param path    an existing member
  *  @param n_file  how many there are by the header; 0: it does not say

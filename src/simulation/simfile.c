@@ -38,7 +38,7 @@ static int look_at_column(struct cubix_simfile *sim, struct cubix_look *look, st
   cubix_simfile_path(path, sizeof path, sim, part, field);
   CUBIX_TRY(cubix_column_open(&column, look->source, path, sim->field[field].pick, 1));
   sim->abroad[part->member] |= (unsigned char)column->abroad;
-  if (part->n < 0) part->n = column->n_row;
+  if (part->n < 0) part->n = part->n_row = column->n_row;
   CUBIX_CHECK(
       column->n_row == part->n, CUBIX_EINPUT,
       "%s: /%s has %lld rows, but /%s/%s has %lld; they must be equal",
@@ -88,25 +88,6 @@ done:
   return status;
 }
 
-/* The position in row 0 of a part. */
-static int first_position(struct cubix_simfile *sim, const struct cubix_look *look, const struct cubix_simpart *part)
-{
-  int status = CUBIX_OK;
-  char path[256];
-  struct cubix_column *column = NULL;
-  double x[3];
-  float single[3];
-
-  cubix_simfile_path(path, sizeof path, sim, part, CUBIX_FIELD_POSITION);
-  CUBIX_TRY(cubix_column_open(&column, look->source, path, sim->field[CUBIX_FIELD_POSITION].pick, 0));
-  CUBIX_TRY(cubix_column_read(column, 0, 1, column->single ? (void *)single : (void *)x));
-  for (int c = 0; c < 3; c++)
-    sim->reference[c] = (column->single ? (double)single[c] : x[c]) * sim->field[CUBIX_FIELD_POSITION].factor;
-done:
-  cubix_column_close(column);
-  return status;
-}
-
 /* All types in the member that is open; the header is that of the first member with particles. */
 static int look_at_member(struct cubix_simfile *sim, struct cubix_look *look, int member)
 {
@@ -125,7 +106,6 @@ static int look_at_member(struct cubix_simfile *sim, struct cubix_look *look, in
       cubix_simfile_path(path, sizeof path, sim, part, CUBIX_FIELD_POSITION);
       CUBIX_TRY(cubix_simformat_assumes(&look->assumes, look->format, look->source, path));
       CUBIX_TRY(cubix_simfile_length(look, sim, path));
-      CUBIX_TRY(first_position(sim, look, part));
     }
     sim->n_total += part->n;
     sim->n_part++;
@@ -217,6 +197,7 @@ static int look_at_members(struct cubix_simfile *sim, struct cubix_look *look)
   if (sim->population == CUBIX_STARS) say_births(sim, look);
   snprintf(s->simulation, sizeof s->simulation, "%s", first.label);
   if (s->has_centre) memcpy(sim->reference, s->centre, sizeof s->centre);
+  else CUBIX_TRY(cubix_simfile_first_position(sim->reference, sim));
   if (!look->par->Centre.word) memcpy(sim->reference, look->par->Centre.x, sizeof look->par->Centre.x);
 done:
   cubix_source_close(source);
@@ -248,7 +229,7 @@ int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *pa
   CUBIX_ALLOC(format, 1);
   (*sim)->population = population;
   CUBIX_TRY(find_options(&(*sim)->options, par));
-  CUBIX_TRY(cubix_members_first(path, sizeof path, par->InputFile));
+  CUBIX_TRY(cubix_members_first(path, sizeof path, par->InputFile, "InputFile"));
   CUBIX_TRY(cubix_source_open(&source, path, &(*sim)->options));
   status = cubix_simfile_recognise(format, path, par->SimulationFormat, &(*sim)->options);
   if (status == CUBIX_EUSAGE)
@@ -270,6 +251,10 @@ int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *pa
   struct cubix_look look = { .format = format, .par = par,
                              .species = population == CUBIX_STARS ? &format->stars : &format->gas };
   CUBIX_TRY(look_at_members(*sim, &look));
+  (*sim)->scales = look.scales;
+  (*sim)->length = look.length;
+  (*sim)->format = format;
+  format = NULL;
 done:
   cubix_source_close(source);
   free(format);
@@ -288,6 +273,8 @@ void cubix_simfile_free(struct cubix_simfile *sim)
   free(sim->snapshot.file);
   free(sim->snapshot.file_size);
   free(sim->part);
+  free(sim->run);
+  free(sim->format);
   free(sim->abroad);
   free(sim);
 }

@@ -10,10 +10,21 @@
 
 enum cubix_population { CUBIX_STARS, CUBIX_GAS };
 
+/* Rows from .. to - 1. */
+struct cubix_span { int64_t from, to; };
+
+/* Rows of a part that count, one behind the other. */
+struct cubix_run {
+  struct cubix_span rows;         /* of the file */
+  int64_t before;                 /* how many rows of the part count before these */
+};
+
 /* The particles of one type in one member. */
 struct cubix_simpart {
   int member, type;               /* number of the type in cubix_simfile.type */
-  int64_t n;
+  int64_t n;                      /* rows that count */
+  int64_t n_row;                  /* rows of the file */
+  int64_t first_run, n_run;       /* which of them count: of cubix_simfile.run; n_run 0: all */
   unsigned char reads[CUBIX_N_FIELD]; /* 1: there is a column; else */
   double value[CUBIX_N_FIELD];    /* what all of them have, in internal units; NAN: nothing */
 };
@@ -24,6 +35,8 @@ struct cubix_simfile {
   enum cubix_population population;
   int n_part;
   struct cubix_simpart *part;     /* [n_part] in the order of members, and of types in each */
+  int64_t n_run;
+  struct cubix_run *run;          /* [n_run] in the order of parts, and rising in each; NULL: all rows count */
   /* [snapshot.n_file] 1: some of its data lie in other files, and every rank looks for them itself */
   unsigned char *abroad;
   int64_t n_total;                /* particles of all parts, wind cells included */
@@ -42,6 +55,10 @@ struct cubix_simfile {
   } field[CUBIX_N_FIELD];
   double unborn_age[CUBIX_N_TYPE]; /* of stars without a time of formation, by the user [Gyr]; NAN: not said */
   double reference[3];            /* a periodic box is unwrapped about this point [kpc] */
+  /* for who looks into catalogues, on the process that has opened it; NULL on others */
+  struct cubix_simformat *format;
+  struct cubix_scales scales;
+  double length;                  /* kpc of the lengths in headers and catalogues */
 };
 
 /** Look into the file(s) that InputFile names: format, header, and the type, shape and unit of every
@@ -53,6 +70,23 @@ void cubix_simfile_free(struct cubix_simfile *sim);
 /** Path of a column in the member of a part.  Local.  @return path, borrowed from the caller */
 const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfile *sim,
                                const struct cubix_simpart *part, enum cubix_field field);
+
+/** Row of the file that is number i of the rows of a part that count.  Local. */
+int64_t cubix_simfile_row(const struct cubix_simfile *sim, const struct cubix_simpart *part, int64_t i);
+
+/* Rows that are chosen, in any order; some may be twice. */
+struct cubix_choice {
+  size_t n, room;
+  struct cubix_chosen { int part; struct cubix_span rows; } *list;
+};
+/** Choose rows of a part.  Local. */
+int cubix_choice_add(struct cubix_choice *choice, int part, int64_t from, int64_t to);
+void cubix_choice_free(struct cubix_choice *choice);
+/** Only these rows count from now on.  Local.  @param what  of which they are, for messages
+ *  Errors: CUBIX_EINPUT: there are none. */
+int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice, const char *what);
+/** The position in the first row that counts [kpc].  Local.  Errors: CUBIX_EINPUT. */
+int cubix_simfile_first_position(double position[3], const struct cubix_simfile *sim);
 
 /* What a member's header says of the whole snapshot, up to CUBIX_HEADER_VIRTUAL. */
 struct cubix_stated {

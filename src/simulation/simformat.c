@@ -234,16 +234,16 @@ static int is_of(enum cubix_field f, int gas)
 
 static int read_species(struct place s, struct cubix_species *species, int gas)
 {
-  static const char *const key[] = { "group", "type", "isolated_type", "no_formation", "initial_mass", "kernel" };
+  static const char *const key[] = { "group", "type", "isolated_type", "kernel", "id", "group_number",
+                                     "subgroup_number", "no_formation", "initial_mass" };
   static const char *const unborn[] = { "drop", "initial" };
   static const char *const birth_mass[] = { "file", "library", "current" };
   int status = CUBIX_OK, n_known = 0, x;
-  const char *known[CUBIX_N_FIELD + 6];
+  const char *known[CUBIX_N_FIELD + 9];
 
   for (int f = 0; f < CUBIX_N_FIELD; f++)
     if (is_of(f, gas)) known[n_known++] = cubix_field_table[f].name;
-  for (int i = 0; i < 6; i++)
-    if (!gas || (i != 3 && i != 4)) known[n_known++] = key[i];
+  for (int i = 0; i < (gas ? 7 : 9); i++) known[n_known++] = key[i];
   CUBIX_TRY(check_keys(s, known, n_known));
   species->there = 1;
   CUBIX_TRY(read_text(s, "group", species->group, sizeof species->group));
@@ -262,6 +262,7 @@ static int read_species(struct place s, struct cubix_species *species, int gas)
   CUBIX_TRY(read_word(s, "initial_mass", birth_mass, 3, &x));
   species->birth_mass = (enum cubix_birth_mass)x;
   CUBIX_TRY(read_names(s, "kernel", &species->kernel));
+  for (int i = 0; i < CUBIX_N_TAG; i++) CUBIX_TRY(read_names(s, key[4 + i], &species->tag[i]));
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     struct place entry = member_of(s, cubix_field_table[f].name);
     if (entry.at) CUBIX_TRY(read_field(entry, &cubix_field_table[f], &species->field[f]));

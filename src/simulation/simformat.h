@@ -50,6 +50,14 @@ enum cubix_birth_mass { CUBIX_BIRTH_FILE, CUBIX_BIRTH_LIBRARY, CUBIX_BIRTH_CURRE
 
 enum { CUBIX_N_TYPE = 8 };
 
+/* Integers by which catalogues tell particles. */
+enum cubix_tag {
+  CUBIX_TAG_ID,                   /* of the particle */
+  CUBIX_TAG_GROUP,                /* number of the group, or of the object, that it belongs to */
+  CUBIX_TAG_SUBGROUP,             /* and of the subhalo in that group */
+  CUBIX_N_TAG
+};
+
 /* Stars, or gas. */
 struct cubix_species {
   int there;                      /* 0: the format has none */
@@ -57,6 +65,7 @@ struct cubix_species {
   int n_type, type[CUBIX_N_TYPE]; /* which numbers; 1 and -1: the group has none */
   int n_isolated, isolated[CUBIX_N_TYPE]; /* which of an isolated run; 0: the same */
   struct cubix_field_map field[CUBIX_N_FIELD];
+  struct cubix_names tag[CUBIX_N_TAG];
   enum cubix_unborn unborn;
   enum cubix_birth_mass birth_mass; /* where the file has none */
   struct cubix_names

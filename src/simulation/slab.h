@@ -17,7 +17,9 @@ struct cubix_snapshot {
   double omega_m, omega_l, h;
   double box;                     /* side of the periodic box [kpc, physical]; 0: none */
   int has_centre;
-  double centre[3];               /* stated by the file [kpc] */
+  double centre[3];               /* stated by the file, or by a catalogue [kpc] */
+  int has_velocity;
+  double velocity[3];             /* of the galaxy, likewise [km/s, peculiar] */
   int n_file;
   char **file;                    /* [n_file] paths */
   int64_t *file_size;             /* [n_file] bytes */

@@ -145,6 +145,18 @@ int cubix_column_read(const struct cubix_column *column, int64_t from, int64_t t
   return column->source->ops->column_read(column, from, to, rows);
 }
 
+int cubix_column_integers(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows)
+{
+  int status = CUBIX_OK;
+  struct cubix_shape shape;
+  CUBIX_TRY(cubix_source_shape(&shape, column->source, column->path));
+  CUBIX_CHECK(shape.bits && shape.n_c == 1, CUBIX_EINPUT, "%s: /%s must hold integers, one a row",
+              column->source->path, column->path);
+  CUBIX_TRY(column->source->ops->column_integers(column, from, to, rows));
+done:
+  return status;
+}
+
 void cubix_column_close(struct cubix_column *column)
 {
   if (!column) return;

@@ -65,6 +65,7 @@ struct cubix_source_ops {
   int (*shape)(struct cubix_shape *shape, const struct cubix_source *source, const char *path);
   int (*column_open)(struct cubix_column *column, int examine);
   int (*column_read)(const struct cubix_column *column, int64_t from, int64_t to, void *rows);
+  int (*column_integers)(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows);
   void (*column_close)(struct cubix_column *column);
   void (*close)(struct cubix_source *source);
 };
@@ -107,6 +108,9 @@ int cubix_column_open(struct cubix_column **column, const struct cubix_source *s
 /** Rows from .. to - 1, in float or double as column->single says.  Local.
  *  @param rows [to - from][pick.n_c]  Errors: CUBIX_EINPUT. */
 int cubix_column_read(const struct cubix_column *column, int64_t from, int64_t to, void *rows);
+/** Likewise of a column of integers, as they are: identifiers may need all 64 bits.  Unsigned ones of 64 bits
+ * keep their bits.  Local.  @param rows [to - from]  Errors: CUBIX_EINPUT: also: no integers, or several a row. */
+int cubix_column_integers(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows);
 /** NULL is allowed.  Local. */
 void cubix_column_close(struct cubix_column *column);
 

@@ -255,6 +255,30 @@ done:
   return status;
 }
 
+static int column_integers(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows)
+{
+  int status = CUBIX_OK;
+  const hid_t dataset = ((struct hdf5_column *)column->own)->dataset, space = H5Dget_space(dataset),
+              stored = H5Dget_type(dataset);
+  /* HDF5 would take what is too large for a signed number for the largest */
+  const hid_t type = H5Tget_sign(stored) == H5T_SGN_NONE ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64;
+  const hsize_t start = (hsize_t)from, count = (hsize_t)(to - from);
+  hsize_t size[2] = { 0, 1 };
+  const int rank = H5Sget_simple_extent_dims(space, size, NULL);
+  const hid_t memory = H5Screate_simple(1, &count, NULL);
+  const hsize_t starts[2] = { start, 0 }, counts[2] = { count, 1 };
+  const int read = rank >= 1 && rank <= 2 && memory >= 0 &&
+                   H5Sselect_hyperslab(space, H5S_SELECT_SET, starts, NULL, counts, NULL) >= 0 &&
+                   H5Dread(dataset, type, memory, space, H5P_DEFAULT, rows) >= 0;
+  if (memory >= 0) H5Sclose(memory);
+  H5Tclose(stored);
+  H5Sclose(space);
+  CUBIX_CHECK(read, CUBIX_EINPUT, "%s: /%s cannot be read in rows %lld to %lld; the file is damaged or incomplete",
+              column->source->path, column->path, (long long)from, (long long)to);
+done:
+  return status;
+}
+
 static void column_close(struct cubix_column *column)
 {
   struct hdf5_column *own = column->own;
@@ -269,7 +293,7 @@ static void close_file(struct cubix_source *source)
 }
 
 static const struct cubix_source_ops hdf5_ops = { "hdf5", has, numbers, text, labels, is_filled, list, shape,
-                                                  column_open, column_read, column_close, close_file };
+                                                  column_open, column_read, column_integers, column_close, close_file };
 
 int cubix_source_hdf5_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)
 {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/infile.h"
 
 enum { BLOCK_BYTES = 1 << 22 };
 
@@ -60,6 +61,7 @@ static void turn(unsigned char *p, size_t n, size_t word)
 int cubix_raw_bytes(const struct cubix_raw *raw, int64_t at, void *to, size_t n, size_t word)
 {
   size_t done = 0;
+  cubix_infile_add_bytes((int64_t)n);
   while (done < n) {
     ssize_t got = pread(fileno(raw->stream), (char *)to + done, n - done, (off_t)(at + (int64_t)done));
     if (got < 0 && errno == EINTR) continue;
@@ -354,6 +356,45 @@ done:
   return status;
 }
 
+/* One integer of the file. */
+static int64_t integer(const unsigned char *p, const struct cubix_raw_column *c)
+{
+  unsigned char b[8] = { 0 };
+  union { int8_t i1; int32_t i4; int64_t i8; uint32_t u4; } u;
+  memcpy(b, p, size_of[c->type]);
+  if (c->swap) turn(b, size_of[c->type], size_of[c->type]);
+  memcpy(&u, b, sizeof u);
+  switch (c->type) {
+    case CUBIX_RAW_I1: return u.i1;
+    case CUBIX_RAW_I4: return u.i4;
+    case CUBIX_RAW_U4: return u.u4;
+    default: return u.i8;
+  }
+}
+
+static int column_integers(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows)
+{
+  int status = CUBIX_OK, lost = 0;
+  const struct cubix_raw_column *c = column->own;
+  const int64_t block_rows = BLOCK_BYTES / c->stride;
+  unsigned char *block = NULL;
+  CUBIX_ALLOC(block, BLOCK_BYTES + (size_t)c->stride);
+  for (int64_t at = from, end; at < to && !lost; at = end) {
+    const int64_t first = c->row ? c->row[at] : at;
+    for (end = at + 1; end < to && (c->row ? c->row[end] : end) - first < block_rows; end++) continue;
+    const int64_t last = c->row ? c->row[end - 1] : end - 1;
+    lost = cubix_raw_bytes(raw_of(column->source), place(c, 0) + first * c->stride, block,
+                           (size_t)((last - first) * c->stride) + size_of[c->type], 1);
+    for (int64_t i = at; i < end && !lost; i++)
+      rows[i - from] = integer(block + ((c->row ? c->row[i] : i) - first) * c->stride, c);
+  }
+  CUBIX_CHECK(!lost, CUBIX_EINPUT, "%s: %s cannot be read in rows %lld to %lld; the file is damaged or incomplete",
+              column->source->path, column->path, (long long)from, (long long)to);
+done:
+  free(block);
+  return status;
+}
+
 static void column_close(struct cubix_column *column) { (void)column; }
 
 static void close_file(struct cubix_source *source)
@@ -374,7 +415,7 @@ int cubix_raw_open(struct cubix_raw **raw, const char *kind, const char *path)
   struct stat s;
   CUBIX_ALLOC(r, 1);
   r->ops = (struct cubix_source_ops){ kind, has, numbers, text, labels, is_filled, list, shape,
-                                      column_open, column_read, column_close, close_file };
+                                      column_open, column_read, column_integers, column_close, close_file };
   r->source.ops = &r->ops;
   snprintf(r->source.path, sizeof r->source.path, "%s", path);
   r->stream = fopen(path, "rb");

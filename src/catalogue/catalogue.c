@@ -1,0 +1,188 @@
+/* catalogue.c -- which catalogue it is, which groups are wanted, and what becomes of what was found.
+ *
+ * A kind of catalogue is told by the tables that it holds.  A catalogue belongs to a snapshot where both
+ * state the same redshift; whether it was written with it only their counts can show. */
+#include "catalogue/catalogue.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/h5read.h"
+#include "base/log.h"
+#include "catalogue/catalogue_parts.h"
+
+static const struct cubix_catalogue_kind *const kinds[] = { &cubix_catalogue_subfind, &cubix_catalogue_eagle,
+                                                            &cubix_catalogue_soap };
+enum { N_KIND = sizeof kinds / sizeof *kinds };
+
+const char *cubix_seek_word(char *text, size_t size, const struct cubix_seek *seek, const struct cubix_group_key *key)
+{
+  const int n = snprintf(text, size, "%s %lld", seek->subhalo ? "subhalo" : "group", (long long)key->index);
+  if (key->sub >= 0 && (size_t)n < size) snprintf(text + n, size - (size_t)n, ":%lld", (long long)key->sub);
+  return text;
+}
+
+int cubix_seek_check(const struct cubix_seek *seek, int64_t n, const char *what)
+{
+  int status = CUBIX_OK;
+  for (size_t i = 0; i < seek->n; i++) {
+    CUBIX_CHECK(seek->key[i].sub < 0, CUBIX_EUSAGE,
+                "GroupIndex = %s (%s): pairs are for GroupCatalogue particles; this catalogue has rows",
+                seek->par->GroupIndex, cubix_params_origin(seek->par, "GroupIndex"));
+    CUBIX_CHECK(seek->key[i].index < n, CUBIX_EUSAGE, "GroupIndex = %s (%s): %s has %lld %s; number %lld is none of 0 "
+                "to %lld",
+                seek->par->GroupIndex, cubix_params_origin(seek->par, "GroupIndex"), seek->listing->file[0],
+                (long long)n, what, (long long)seek->key[i].index, (long long)n - 1);
+  }
+done:
+  return status;
+}
+
+int cubix_seek_choose(const struct cubix_seek *seek, int t, int64_t from, int64_t n, const struct cubix_group_key *key)
+{
+  int status = CUBIX_OK;
+  const struct cubix_simfile *sim = seek->sim;
+  int64_t before = 0;
+  char word[64];
+  for (int i = 0; i < sim->n_part; i++) {
+    const struct cubix_simpart *part = &sim->part[i];
+    if (part->type != t) continue;
+    const int64_t first = from > before ? from - before : 0,
+                  end = from + n < before + part->n_row ? from + n - before : part->n_row;
+    CUBIX_TRY(cubix_choice_add(seek->choice, i, first, end));
+    before += part->n_row;
+  }
+  CUBIX_CHECK(from >= 0 && n >= 0 && from + n <= before, CUBIX_EINPUT,
+              "%s: %s has the particles %lld to %lld of /%s, but the snapshot %s has %lld: they do not belong together",
+              seek->listing->file[0], cubix_seek_word(word, sizeof word, seek, key), (long long)from,
+              (long long)(from + n) - 1, sim->group[t], sim->snapshot.file[0], (long long)before);
+done:
+  return status;
+}
+
+/* "3, 7:0, 12" */
+static int read_keys(struct cubix_group_key **keys, size_t *n, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  const char *at = par->GroupIndex, blanks[] = " \t,;";
+  *n = 0;
+  CUBIX_ALLOC(*keys, strlen(at) + 1);
+  for (at += strspn(at, blanks); *at; at += strspn(at, blanks)) {
+    char *end = NULL;
+    struct cubix_group_key key = { isdigit((unsigned char)*at) ? strtoll(at, &end, 10) : -1, -1 };
+    if (end && *end == ':') key.sub = isdigit((unsigned char)end[1]) ? strtoll(end + 1, &end, 10) : -2;
+    CUBIX_CHECK(key.index >= 0 && key.sub > -2 && (!*end || strchr(blanks, *end)), CUBIX_EUSAGE,
+                "GroupIndex = %s (%s): '%.20s' is no number from 0 on; write one like 12, or several like 3, 7, 12",
+                par->GroupIndex, cubix_params_origin(par, "GroupIndex"), at);
+    (*keys)[(*n)++] = key;
+    at = end;
+  }
+  CUBIX_CHECK(*n, CUBIX_EUSAGE, "GroupIndex (%s) lists no group", cubix_params_origin(par, "GroupIndex"));
+done:
+  return status;
+}
+
+static int find_kind(const struct cubix_catalogue_kind **kind, struct cubix_listing *listing)
+{
+  int status = CUBIX_OK, is;
+  char known[1024] = "", groups[256];
+  *kind = NULL;
+  for (int i = 0; i < N_KIND && !*kind; i++) {
+    CUBIX_TRY(kinds[i]->is(&is, listing));
+    if (is) *kind = kinds[i];
+    snprintf(known + strlen(known), sizeof known - strlen(known), "\n  %s: %s", kinds[i]->name, kinds[i]->holds);
+  }
+  if (*kind) goto done;
+  CUBIX_TRY(cubix_listing_go(listing, 0));
+  cubix_source_list(listing->source, "/", groups, sizeof groups);
+  CUBIX_CHECK(*kind, CUBIX_EINPUT, "GroupCatalogue = %s is no catalogue that is known.  It holds %s.  Known are:%s",
+              listing->file[0], groups[0] ? groups : "no groups", known);
+done:
+  return status;
+}
+
+static int check_epoch(const struct cubix_seek *seek)
+{
+  static const struct cubix_names redshift = { 1, { "Redshift" } };
+  int status = CUBIX_OK, found;
+  double z = 0;
+  CUBIX_TRY(cubix_listing_number(&z, &found, seek->listing, &redshift));
+  CUBIX_CHECK(!found || fabs(z - seek->sim->snapshot.redshift) <= 1e-3 * (1 + fabs(z)), CUBIX_EINPUT,
+              "%s is of redshift %.6g, and the snapshot %s of %.6g: take the catalogue that was written with the "
+              "snapshot",
+              seek->listing->file[0], z, seek->sim->snapshot.file[0], seek->sim->snapshot.redshift);
+done:
+  return status;
+}
+
+/* What was found, to the log; where the first group is, to who asks for a centre. */
+static int settle(struct cubix_simfile *sim, const struct cubix_seek *seek, const char *kind)
+{
+  int status = CUBIX_OK;
+  const struct cubix_halo *halo = seek->halo;
+  const int stars = sim->population == CUBIX_STARS;
+  char what[200], word[64], of[5000] = "", size[64] = "";
+  if (seek->listing) snprintf(of, sizeof of, " of %s (%s)", seek->listing->file[0], kind);
+  snprintf(what, sizeof what, "GroupIndex = %.80s (%s)", seek->par->GroupIndex,
+           cubix_params_origin(seek->par, "GroupIndex"));
+  CUBIX_TRY(cubix_simfile_choose(sim, seek->choice, what));
+  cubix_log(CUBIX_LOG_INFO, "%s%s%s: %lld %s in %d of %d file(s)", cubix_seek_word(word, sizeof word, seek, seek->key),
+            seek->n > 1 ? " and others" : "", of, (long long)sim->n_total, stars ? "star particles" : "cells of gas",
+            sim->n_part ? sim->part[sim->n_part - 1].member - sim->part[0].member + 1 : 0, sim->snapshot.n_file);
+  if (halo->radius > 0) snprintf(size, sizeof size, ", radius %.4g kpc", halo->radius);
+  if (halo->has_centre) {
+    memcpy(sim->snapshot.centre, halo->centre, sizeof halo->centre);
+    sim->snapshot.has_centre = 1;
+    cubix_log(CUBIX_LOG_INFO, "the catalogue states the centre (%.6g, %.6g, %.6g) kpc%s", halo->centre[0],
+              halo->centre[1], halo->centre[2], size);
+  }
+  if (halo->has_velocity) {
+    memcpy(sim->snapshot.velocity, halo->velocity, sizeof halo->velocity);
+    sim->snapshot.has_velocity = 1;
+    cubix_log(CUBIX_LOG_INFO, "the catalogue states the velocity (%.5g, %.5g, %.5g) km/s", halo->velocity[0],
+              halo->velocity[1], halo->velocity[2]);
+  }
+  if (!seek->par->Centre.word) goto done;
+  if (halo->has_centre) memcpy(sim->reference, halo->centre, sizeof halo->centre);
+  else CUBIX_TRY(cubix_simfile_first_position(sim->reference, sim));
+done:
+  return status;
+}
+
+int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_group_key *keys = NULL;
+  struct cubix_choice choice = { 0 };
+  struct cubix_halo halo = { 0 };
+  struct cubix_listing listing = { 0 };
+  const struct cubix_catalogue_kind *kind = NULL;
+  struct cubix_seek seek = { .sim = sim, .par = par, .choice = &choice, .halo = &halo,
+                             .subhalo = par->GroupType == CUBIX_GroupType_subhalo };
+  struct cubix_h5_quiet quiet;
+
+  cubix_h5_quiet_begin(&quiet);
+  if (!strcmp(par->GroupCatalogue, "none")) goto done;
+  CUBIX_TRY(read_keys(&keys, &seek.n, par));
+  seek.key = keys;
+  if (!strcmp(par->GroupCatalogue, "particles")) {
+    CUBIX_TRY(cubix_catalogue_particles(&seek));
+  } else {
+    CUBIX_TRY(cubix_listing_open(&listing, par->GroupCatalogue));
+    seek.listing = &listing;
+    CUBIX_TRY(find_kind(&kind, &listing));
+    CUBIX_TRY(check_epoch(&seek));
+    CUBIX_TRY(kind->choose(&seek));
+  }
+  CUBIX_TRY(settle(sim, &seek, kind ? kind->name : ""));
+done:
+  cubix_listing_free(&listing);
+  cubix_choice_free(&choice);
+  free(keys);
+  cubix_h5_quiet_end(&quiet);
+  return status;
+}

@@ -1,0 +1,42 @@
+/* catalogue_parts.h -- inside src/catalogue: kinds of catalogues. */
+#ifndef CUBIX_CATALOGUE_PARTS_H
+#define CUBIX_CATALOGUE_PARTS_H
+
+#include "catalogue/catalogue.h"
+#include "catalogue/listing.h"
+
+/* One group that is wanted: row of the catalogue's table, or, where particles carry numbers, the number. */
+struct cubix_group_key { int64_t index, sub; };     /* sub: behind a colon, "3:0"; -1: none */
+
+/* What is looked for, and what is found. */
+struct cubix_seek {
+  const struct cubix_simfile *sim;
+  const struct cubix_params *par;
+  struct cubix_listing *listing;
+  int subhalo;                    /* GroupType */
+  size_t n;
+  const struct cubix_group_key *key;
+  struct cubix_choice *choice;
+  struct cubix_halo *halo;        /* of key[0] */
+};
+
+struct cubix_catalogue_kind {
+  const char *name, *holds;       /* "Subfind", and what a file of this kind has, for messages */
+  int (*is)(int *is, struct cubix_listing *listing);
+  int (*choose)(struct cubix_seek *seek);
+};
+extern const struct cubix_catalogue_kind cubix_catalogue_subfind, cubix_catalogue_eagle, cubix_catalogue_soap;
+
+/** Of particles that carry the number of their group, without a catalogue.  Local. */
+int cubix_catalogue_particles(struct cubix_seek *seek);
+
+/** The row of every key must be one of 0 .. n - 1.  Local.  @param what  "subhaloes"
+ *  Errors: CUBIX_EUSAGE. */
+int cubix_seek_check(const struct cubix_seek *seek, int64_t n, const char *what);
+/** Choose rows of the type number t that stand in this place among all of that type.  Local.
+ *  Errors: CUBIX_EINPUT: the snapshot has fewer. */
+int cubix_seek_choose(const struct cubix_seek *seek, int t, int64_t from, int64_t n, const struct cubix_group_key *key);
+/** "subhalo 3", "group 2", "subhalo 3:0".  Local.  @return text, borrowed from the caller */
+const char *cubix_seek_word(char *text, size_t size, const struct cubix_seek *seek, const struct cubix_group_key *key);
+
+#endif

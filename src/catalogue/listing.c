@@ -1,0 +1,135 @@
+/* listing.c -- tables over files: which file holds a row is known once their lengths have been seen. */
+#define _POSIX_C_SOURCE 200809L
+#include "catalogue/listing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "simulation/members.h"
+
+static const struct cubix_source_options plain = { "" };
+
+int cubix_listing_go(struct cubix_listing *listing, int file)
+{
+  int status = CUBIX_OK;
+  if (listing->source && listing->open == file) goto done;
+  cubix_source_close(listing->source);
+  listing->source = NULL;
+  CUBIX_TRY(cubix_source_open(&listing->source, listing->file[file], &plain));
+  listing->open = file;
+done:
+  return status;
+}
+
+int cubix_listing_open(struct cubix_listing *listing, const char *path)
+{
+  static const struct cubix_names counts = { 3, { "NumFiles", "NumFilesPerSnapshot", "Num_of_files" } };
+  int status = CUBIX_OK, found;
+  char first[4096];
+  double n_file = 0;
+  struct cubix_snapshot files = { 0 };
+  char *alone = NULL;
+
+  *listing = (struct cubix_listing){ 0 };
+  CUBIX_TRY(cubix_members_first(first, sizeof first, path, "GroupCatalogue"));
+  CUBIX_CHECK((alone = strdup(first)), CUBIX_ENOMEM, "cannot allocate a file name");
+  listing->file = &alone;
+  listing->n_file = 1;
+  CUBIX_TRY(cubix_listing_number(&n_file, &found, listing, &counts));
+  CUBIX_TRY(cubix_members_find(&files, first, n_file, strcmp(first, path) != 0));
+done:
+  cubix_source_close(listing->source);
+  free(alone);
+  *listing = (struct cubix_listing){ files.n_file, files.file, NULL, 0 };
+  free(files.file_size);
+  return status;
+}
+
+void cubix_listing_free(struct cubix_listing *listing)
+{
+  cubix_source_close(listing->source);
+  for (int i = 0; listing->file && i < listing->n_file; i++) free(listing->file[i]);
+  free(listing->file);
+  *listing = (struct cubix_listing){ 0 };
+}
+
+int cubix_listing_has(int *there, struct cubix_listing *listing, const char *path)
+{
+  int status = CUBIX_OK;
+  *there = 0;
+  for (int i = 0; i < listing->n_file && !*there; i++) {
+    CUBIX_TRY(cubix_listing_go(listing, i));
+    CUBIX_TRY(cubix_source_has(there, listing->source, path));
+  }
+done:
+  return status;
+}
+
+int cubix_listing_table(struct cubix_table *table, struct cubix_listing *listing, const char *column)
+{
+  int status = CUBIX_OK, there;
+  struct cubix_shape shape;
+  CUBIX_ALLOC(table->before, listing->n_file + 1);
+  table->before[0] = 0;
+  for (int i = 0; i < listing->n_file; i++) {
+    CUBIX_TRY(cubix_listing_go(listing, i));
+    CUBIX_TRY(cubix_source_has(&there, listing->source, column));
+    if (there) CUBIX_TRY(cubix_source_shape(&shape, listing->source, column));
+    table->before[i + 1] = table->before[i] + (there ? shape.n_row : 0);
+  }
+  table->n = table->before[listing->n_file];
+done:
+  return status;
+}
+
+void cubix_table_free(struct cubix_table *table)
+{
+  free(table->before);
+  *table = (struct cubix_table){ 0 };
+}
+
+/* Floats become doubles, the last first: they lie in each other's way. */
+static void widen(double *x, size_t n)
+{
+  for (size_t i = n; i-- > 0;) {
+    float single;
+    memcpy(&single, (const char *)x + i * sizeof single, sizeof single);
+    x[i] = (double)single;
+  }
+}
+
+int cubix_listing_read(double *x, struct cubix_listing *listing, const struct cubix_table *table, const char *name,
+                       struct cubix_pick pick, int64_t from, int64_t to)
+{
+  int status = CUBIX_OK;
+  struct cubix_column *column = NULL;
+  for (int i = 0; i < listing->n_file && from < to; i++) {
+    const int64_t first = table->before[i], end = table->before[i + 1], last = to < end ? to : end;
+    if (from >= end) continue;
+    CUBIX_TRY(cubix_listing_go(listing, i));
+    CUBIX_TRY(cubix_column_open(&column, listing->source, name, pick, 1));
+    CUBIX_CHECK(column->n_row == end - first, CUBIX_EINPUT, "%s: /%s has %lld rows where its table has %lld",
+                listing->file[i], name, (long long)column->n_row, (long long)(end - first));
+    CUBIX_TRY(cubix_column_read(column, from - first, last - first, x));
+    if (column->single) widen(x, (size_t)(last - from) * (size_t)pick.n_c);
+    x += (last - from) * pick.n_c;
+    from = last;
+    cubix_column_close(column);
+    column = NULL;
+  }
+done:
+  cubix_column_close(column);
+  return status;
+}
+
+int cubix_listing_number(double *x, int *found, struct cubix_listing *listing, const struct cubix_names *names)
+{
+  int status = CUBIX_OK, there;
+  *found = 0;
+  CUBIX_TRY(cubix_listing_go(listing, 0));
+  CUBIX_TRY(cubix_source_has(&there, listing->source, "Header"));
+  if (there) CUBIX_TRY(cubix_source_number(listing->source, "Header", names, x, found));
+done:
+  return status;
+}

@@ -1,0 +1,120 @@
+/* simfile_choose.c -- of a snapshot only some rows: those of a galaxy that a catalogue names. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "simulation/simfile.h"
+
+int cubix_choice_add(struct cubix_choice *choice, int part, int64_t from, int64_t to)
+{
+  int status = CUBIX_OK;
+  struct cubix_chosen *last = choice->n ? &choice->list[choice->n - 1] : NULL, *more;
+  if (from >= to) goto done;
+  if (last && last->part == part && last->rows.to == from) {
+    last->rows.to = to;
+    goto done;
+  }
+  if (choice->n == choice->room) {
+    more = realloc(choice->list, (2 * choice->room + 64) * sizeof *more);
+    CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate memory for %zu runs of rows", 2 * choice->room + 64);
+    choice->list = more;
+    choice->room = 2 * choice->room + 64;
+  }
+  choice->list[choice->n++] = (struct cubix_chosen){ part, { from, to } };
+done:
+  return status;
+}
+
+void cubix_choice_free(struct cubix_choice *choice)
+{
+  free(choice->list);
+  *choice = (struct cubix_choice){ 0 };
+}
+
+static int by_place(const void *a, const void *b)
+{
+  const struct cubix_chosen *x = a, *y = b;
+  if (x->part != y->part) return x->part < y->part ? -1 : 1;
+  return x->rows.from < y->rows.from ? -1 : x->rows.from > y->rows.from;
+}
+
+/* In the order of the file, each row once. */
+static void settle(struct cubix_choice *choice)
+{
+  size_t n = 0;
+  qsort(choice->list, choice->n, sizeof *choice->list, by_place);
+  for (size_t i = 0; i < choice->n; i++) {
+    struct cubix_chosen *one = &choice->list[i], *last = n ? &choice->list[n - 1] : NULL;
+    if (last && last->part == one->part && one->rows.from <= last->rows.to) {
+      if (one->rows.to > last->rows.to) last->rows.to = one->rows.to;
+    } else {
+      choice->list[n++] = *one;
+    }
+  }
+  choice->n = n;
+}
+
+int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice, const char *what)
+{
+  int status = CUBIX_OK, n_part = 0;
+  struct cubix_run *run = NULL;
+  size_t at = 0;
+  settle(choice);
+  CUBIX_CHECK(choice->n, CUBIX_EINPUT, "%s has no %s in %s", what,
+              sim->population == CUBIX_STARS ? "stars" : "gas", sim->snapshot.file[0]);
+  CUBIX_ALLOC(run, choice->n);
+  sim->n_total = 0;
+  for (int i = 0; i < sim->n_part; i++) {
+    struct cubix_simpart part = sim->part[i];
+    part.first_run = (int64_t)at;
+    part.n = 0;
+    for (; at < choice->n && choice->list[at].part == i; at++) {
+      const struct cubix_span rows = choice->list[at].rows;
+      run[at] = (struct cubix_run){ rows, part.n };
+      part.n += rows.to - rows.from;
+    }
+    part.n_run = (int64_t)at - part.first_run;
+    sim->n_total += part.n;
+    if (part.n) sim->part[n_part++] = part;
+  }
+  sim->n_part = n_part;
+  free(sim->run);
+  sim->run = run;
+  sim->n_run = (int64_t)choice->n;
+done:
+  return status;
+}
+
+int64_t cubix_simfile_row(const struct cubix_simfile *sim, const struct cubix_simpart *part, int64_t i)
+{
+  int64_t low = part->first_run, high = low + part->n_run;
+  if (!part->n_run) return i;
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    if (sim->run[middle].before <= i) low = middle;
+    else high = middle;
+  }
+  return sim->run[low].rows.from + (i - sim->run[low].before);
+}
+
+int cubix_simfile_first_position(double position[3], const struct cubix_simfile *sim)
+{
+  int status = CUBIX_OK;
+  const struct cubix_simpart *part = &sim->part[0];
+  const int64_t row = cubix_simfile_row(sim, part, 0);
+  char path[256];
+  double x[3];
+  float single[3];
+  struct cubix_source *source = NULL;
+  struct cubix_column *column = NULL;
+  CUBIX_TRY(cubix_source_open(&source, sim->snapshot.file[part->member], &sim->options));
+  cubix_simfile_path(path, sizeof path, sim, part, CUBIX_FIELD_POSITION);
+  CUBIX_TRY(cubix_column_open(&column, source, path, sim->field[CUBIX_FIELD_POSITION].pick, 0));
+  CUBIX_TRY(cubix_column_read(column, row, row + 1, column->single ? (void *)single : (void *)x));
+  for (int c = 0; c < 3; c++)
+    position[c] = (column->single ? (double)single[c] : x[c]) * sim->field[CUBIX_FIELD_POSITION].factor;
+done:
+  cubix_column_close(column);
+  cubix_source_close(source);
+  return status;
+}

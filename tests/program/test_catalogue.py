@@ -1,0 +1,274 @@
+"""Halo catalogues: which stars of a snapshot belong to a group, against numpy that reads the same tables."""
+import h5py
+import numpy as np
+import pytest
+
+from dumps import dump, read
+from harness import shared, within
+from program.test_reader import A, HUBBLE, Z, raw_stars, write_raw
+
+GADGET4 = "data/simulations/gadget4_run"
+
+
+# ---- a snapshot with groups, subhaloes and fuzz --------------------------------------------------
+
+def universe(seed=3, n_group=7):
+    """Groups of subhaloes and unbound stars, and stars of no group behind them, in the order of a snapshot.
+    @return  stars, [group][subhalo] numbers of stars, [group] numbers of unbound ones"""
+    rng = np.random.default_rng(seed)
+    subs = [rng.integers(1, 9, rng.integers(0, 4)).tolist() for _ in range(n_group)]
+    subs[0], subs[3] = [6, 0, 5], []
+    fuzz = rng.integers(0, 5, n_group).tolist()
+    fuzz[0], fuzz[3] = 4, 3
+    n = sum(map(sum, subs)) + sum(fuzz) + 11
+    s = raw_stars(n, seed=seed)
+    s["pos"] = rng.uniform(0, 30000, (n, 3))
+    s["ParticleIDs"] = rng.permutation(10 * n)[:n].astype("u8") + 2**60
+    return s, subs, fuzz
+
+
+def place(subs, fuzz, group, sub=None):
+    """The rows of a group, or of a subhalo in it, counted by hand."""
+    start = sum(sum(subs[g]) + fuzz[g] for g in range(group))
+    if sub is None:
+        return range(start, start + sum(subs[group]) + fuzz[group])
+    start += sum(subs[group][:sub])
+    return range(start, start + subs[group][sub])
+
+
+def write_members(folder, s, cuts, edit=None, **header):
+    """Stars over files that end at `cuts`; a file without stars has no group for them."""
+    folder.mkdir(exist_ok=True)
+    ends = [0, *cuts, len(s["pos"])]
+    for k, (i, j) in enumerate(zip(ends, ends[1:])):
+        part = {key: value[i:j] for key, value in s.items()} if j > i else None
+        write_raw(folder / f"snap_099.{k}.hdf5", part, edit=edit, order=[key for key in s if key != "extra"],
+                  header={"NumFilesPerSnapshot": len(ends) - 1, "BoxSize": 30000.0, **header})
+    return folder
+
+
+def by_type(lengths):
+    return np.stack([np.full(len(lengths), 100 + t) if t != 4 else np.asarray(lengths) for t in range(6)],
+                    axis=1).astype("i4")
+
+
+def write_subfind(folder, s, subs, fuzz, files=2, none=-1, offsets=None, numbers="SubhaloGrNr", flag=None, **header):
+    """A Subfind catalogue as IllustrisTNG's: dark matter and gas with lengths of their own, which are of no use
+    here.  offsets: the folder for offsets_099.hdf5; none: GroupFirstSub of a group without subhaloes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    group_len = [sum(sub) + f for sub, f in zip(subs, fuzz)]
+    first = np.cumsum([0] + [len(sub) for sub in subs])[:-1]
+    first = np.where([len(sub) > 0 for sub in subs], first, none)
+    sub_len, sub_group = [n for sub in subs for n in sub], [g for g, sub in enumerate(subs) for _ in sub]
+    rng = np.random.default_rng(9)
+    centre_g, centre_s = rng.uniform(0, 3e4, (len(subs), 3)), rng.uniform(0, 3e4, (len(sub_len), 3))
+    cut_g, cut_s = np.array_split(np.arange(len(subs)), files), np.array_split(np.arange(len(sub_len)), files)
+    for k in range(files):
+        with h5py.File(folder / f"fof_subhalo_tab_099.{k}.hdf5", "w") as f:
+            f.create_group("Header").attrs.update({"Redshift": Z, "Time": A, "NumFiles": files, **header})
+            g, h = cut_g[k], cut_s[k]
+            f["Group/GroupLenType"] = by_type(group_len)[g]
+            f["Group/GroupFirstSub"] = first[g].astype("u4" if none > 2**31 else "i4")
+            f["Group/GroupNsubs"] = np.array([len(sub) for sub in subs])[g].astype("i4")
+            f["Group/GroupPos"], f["Group/GroupVel"] = centre_g[g], np.full((len(g), 3), 8.0)
+            f["Group/Group_R_Crit200"] = np.full(len(g), 200.0)
+            if len(h):
+                f["Subhalo/SubhaloLenType"], f[f"Subhalo/{numbers}"] = by_type(sub_len)[h], np.array(sub_group)[h]
+                f["Subhalo/SubhaloPos"], f["Subhalo/SubhaloVel"] = centre_s[h], np.full((len(h), 3), 80.0)
+                if flag is not None:
+                    f["Subhalo/SubhaloFlag"] = np.array(flag)[h]
+    if offsets:
+        offsets.mkdir(parents=True, exist_ok=True)
+        starts = lambda rows: by_type(rows).astype("i8")
+        with h5py.File(offsets / "offsets_099.hdf5", "w") as f:
+            f["Group/SnapByType"] = starts([place(subs, fuzz, g).start for g in range(len(subs))])
+            f["Subhalo/SnapByType"] = starts([place(subs, fuzz, g, i).start for g, sub in enumerate(subs)
+                                              for i in range(len(sub))])
+            f["FileOffsets/SnapByType"] = np.zeros((2, 6), "i8")
+    return folder, centre_g, centre_s
+
+
+def masses(s, rows):
+    return np.asarray(s["formed"])[list(rows)] * 1e10 / HUBBLE
+
+
+def chosen(tmp_path, ranks, rows, s, **parameters):
+    got, info = read(tmp_path, ranks, **parameters)
+    assert len(got["formed"]) == len(rows) and within(got["formed"], masses(s, rows), rtol=1e-14)
+    return got, info
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("offsets", ["output/../postprocessing/offsets", None])
+def test_subhaloes_and_groups_of_tng(tmp_path, ranks, offsets):
+    """Fuzz lies between groups: lengths of subhaloes alone are wrong (pynbody 786, 839).  Subhaloes and groups
+    cross the ends of files, and a file may have no stars at all."""
+    s, subs, fuzz = universe()
+    out = tmp_path / "output"
+    out.mkdir()
+    snap = write_members(out / "snapdir_099", s, [3, 3, 8, len(place(subs, fuzz, 0)) + 2])
+    cat, centre_g, centre_s = write_subfind(out / "groups_099", s, subs, fuzz,
+                                            offsets=tmp_path / "postprocessing/offsets" if offsets else None)
+    row = 0
+    for g, sub in enumerate(subs):
+        want = place(subs, fuzz, g)
+        if len(want):
+            got, info = chosen(tmp_path, ranks, want, s, InputFile=snap, GroupCatalogue=cat, GroupType="group",
+                               GroupIndex=g)
+            assert within(info["stated_centre"], centre_g[g] * A / HUBBLE, rtol=1e-6)
+        for i in range(len(sub)):
+            want = place(subs, fuzz, g, i)
+            if len(want) and g < 3:
+                chosen(tmp_path, ranks, want, s, InputFile=snap, GroupCatalogue=cat, GroupIndex=row)
+            row += 1
+
+
+@pytest.mark.parametrize("none", [-1, 4294967295, 99999])
+def test_a_group_without_subhaloes(tmp_path, none):
+    """GroupFirstSub is -1, read as 4294967295 in old Illustris (illustris_python 9), or a number too large."""
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", s, [20])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz, none=none)
+    chosen(tmp_path, 1, place(subs, fuzz, 3), s, InputFile=snap, GroupCatalogue=cat, GroupType="group", GroupIndex=3)
+    row = sum(map(len, subs[:4]))
+    g = next(g for g in range(4, 7) if subs[g])
+    chosen(tmp_path, 1, place(subs, fuzz, g, 0), s, InputFile=snap, GroupCatalogue=cat, GroupIndex=row)
+
+
+def test_several_groups_are_one_galaxy(tmp_path):
+    """A merging pair; a subhalo and its group are not counted twice."""
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", s, [7, 30])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz)
+    want = sorted([*place(subs, fuzz, 0, 2), *place(subs, fuzz, 0, 0)])
+    chosen(tmp_path, 2, want, s, InputFile=snap, GroupCatalogue=cat, GroupIndex="2, 0, 2")
+
+
+def test_a_group_across_the_box(tmp_path):
+    """Periodic images are led to the catalogue's centre, not to the first star."""
+    s, subs, fuzz = universe()
+    rows = list(place(subs, fuzz, 0))
+    s["pos"][rows] = (np.random.default_rng(1).normal(0, 40, (len(rows), 3)) + [5, 29990, 15000]) % 30000
+    snap = write_members(tmp_path / "snap", s, [20])
+    cat, centre, _ = write_subfind(tmp_path / "groups", s, subs, fuzz)
+    for k in range(2):
+        with h5py.File(cat / f"fof_subhalo_tab_099.{k}.hdf5", "r+") as f:
+            if k == 0:
+                f["Group/GroupPos"][0] = [2, 29985, 15000]
+    got, _ = chosen(tmp_path, 2, rows, s, InputFile=snap, GroupCatalogue=cat, GroupType="group", GroupIndex=0)
+    d = got["pos"] - np.array([2, 29985, 15000]) * A / HUBBLE
+    assert np.abs(d).max() < 300 * A / HUBBLE
+
+
+def test_subhalo_flag(tmp_path):
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", s, [20])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz, flag=[0] * sum(map(len, subs)))
+    done = dump(tmp_path, 1, InputFile=snap, GroupCatalogue=cat, GroupIndex=0)
+    assert done.status == 0 and "SubhaloFlag 0" in done.err
+
+
+@pytest.mark.parametrize("change, parameters, words", [
+    ({}, dict(GroupIndex=99), ["GroupIndex = 99", "number 99 is none of 0 to"]),
+    ({}, dict(GroupIndex="x"), ["GroupIndex = x", "no number from 0 on"]),
+    ({}, dict(GroupIndex="1:0"), ["pairs are for GroupCatalogue particles"]),
+    ({}, dict(GroupIndex=1), ["GroupIndex = 1", "has no stars"]),
+    ({}, dict(GroupCatalogue="nothere"), ["GroupCatalogue = nothere", "no such file"]),
+    (dict(Redshift=0.5), dict(GroupIndex=0), ["redshift 0.5", "0.25", "written with the snapshot"]),
+    (dict(NumFiles=3), dict(GroupIndex=0), ["fof_subhalo_tab_099.2.hdf5", "missing"]),
+])
+def test_what_is_wrong_is_said(tmp_path, change, parameters, words):
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", s, [20])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz, **change)
+    for ranks in (1, 2):
+        done = dump(tmp_path, ranks, **{"InputFile": snap, "GroupCatalogue": cat, **parameters})
+        assert done.status in (2, 3) and all(w in done.err for w in words), done.err
+
+
+def test_a_catalogue_of_another_snapshot(tmp_path):
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", {k: v[:5] for k, v in s.items()}, [2])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz)
+    done = dump(tmp_path, 1, InputFile=snap, GroupCatalogue=cat, GroupIndex=0)
+    assert done.status == 3 and "they do not belong together" in done.err
+
+
+def test_the_file_itself_is_no_catalogue(tmp_path):
+    s, *_ = universe()
+    snap = write_members(tmp_path / "snap", s, [20])
+    done = dump(tmp_path, 1, InputFile=snap, GroupCatalogue=snap / "snap_099.0.hdf5", GroupIndex=0)
+    assert done.status == 3 and "is no catalogue that is known" in done.err and "Subfind" in done.err
+
+
+# ---- numbers that particles carry ----------------------------------------------------------------
+
+def eagle(tmp_path):
+    """Stars of groups 1 and 2 in any order; -1 lies near group 1, 2^30 belongs to none."""
+    s = raw_stars(60, family="eagle")
+    rng = np.random.default_rng(2)
+    s["GroupNumber"] = rng.choice([1, 2, -1, 2**30], 60)
+    s["SubGroupNumber"] = rng.choice([0, 1, 2**30], 60)
+    snap = write_raw(tmp_path / "snap.hdf5", s, "eagle", dtypes={"GroupNumber": "i4", "SubGroupNumber": "i4"})
+    with h5py.File(tmp_path / "eagle_subfind_tab.hdf5", "w") as f:
+        f.create_group("Header").attrs["Redshift"] = Z
+        f["FOF/GroupCentreOfPotential"] = np.array([[20.0, 20, 20], [21, 21, 21]])
+        f["Subhalo/GroupNumber"], f["Subhalo/SubGroupNumber"] = np.array([1, 1, 2, 2]), np.array([0, 1, 0, 1])
+        f["Subhalo/CentreOfPotential"] = np.array([[20.0, 20, 20], [1, 2, 3], [21, 21, 21], [4, 5, 6]])
+    return s, snap, tmp_path / "eagle_subfind_tab.hdf5"
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("parameters, number, sub", [
+    (dict(GroupIndex=2), 2, 0), (dict(GroupIndex=1), 1, 1), (dict(GroupIndex=0, GroupType="group"), 1, None),
+    (dict(GroupCatalogue="particles", GroupIndex="2:1"), 2, 1),
+    (dict(GroupCatalogue="particles", GroupIndex="1", GroupType="group"), 1, None)])
+def test_eagle(tmp_path, ranks, parameters, number, sub):
+    s, snap, cat = eagle(tmp_path)
+    rows = np.flatnonzero((s["GroupNumber"] == number) & ((s["SubGroupNumber"] == sub) | (sub is None)))
+    got, info = chosen(tmp_path, ranks, rows, s, **{"InputFile": snap, "GroupCatalogue": cat, **parameters})
+    if parameters == dict(GroupIndex=1):
+        assert within(info["stated_centre"], np.array([1, 2, 3]) * 1e3 * A / HUBBLE, rtol=1e-12)
+
+
+# ---- real files ----------------------------------------------------------------------------------
+
+def gadget4():
+    folder = shared(GADGET4)
+    cat = [h5py.File(folder / f"groups_001/fof_subhalo_tab_001.{k}.hdf5") for k in range(2)]
+    snap = [h5py.File(folder / f"snapdir_001/snapshot_001.{k}.hdf5") for k in range(2)]
+    table = lambda name: np.concatenate([f[name][:] for f in cat])
+    stars = lambda name: np.concatenate([f[f"PartType4/{name}"][:] for f in snap])
+    return folder, table, stars, snap[0]["Header"].attrs["Time"]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("kind, index", [("subhalo", 10), ("subhalo", 2), ("group", 9)])
+def test_a_real_run_of_gadget4(tmp_path, ranks, kind, index):
+    """Group 9 and its subhalo 10 lie across the two files: stars 51 to 61, and file 0 ends at 54."""
+    folder, table, stars, a = gadget4()
+    name = "Subhalo/Subhalo" if kind == "subhalo" else "Group/Group"
+    start, n = table(name + "OffsetType")[index, 4], table(name + "LenType")[index, 4]
+    got, info = read(tmp_path, ranks, InputFile=folder / "snapdir_001", GroupCatalogue=folder / "groups_001",
+                     GroupType=kind, GroupIndex=index)
+    centre = table(name + "Pos")[index] * a / 0.6774
+    assert len(got["now"]) == n and within(info["stated_centre"], centre, rtol=1e-6)
+    assert within(got["vel"], stars("Velocities")[start:start + n] * np.sqrt(a), rtol=1e-6)
+    assert np.linalg.norm(got["pos"] - centre, axis=1).max() < 46 * a / 0.6774
+    if kind == "subhalo":
+        assert within(got["now"].sum(), {10: 1.013804e9, 2: 1.105968e9}[index], rtol=1e-6)
+
+
+def test_only_subhaloes_of_a_cutout_of_camels(tmp_path):
+    """Its catalogue has no groups; the cutout holds the stars of the ten subhaloes and nothing else."""
+    folder = shared("data/simulations/camels_tng")
+    length = h5py.File(folder / "camels_subhalo.hdf5")["Subhalo/SubhaloLenType"][:, 4]
+    with h5py.File(folder / "camels_snap.hdf5") as f, h5py.File(tmp_path / "camels.hdf5", "w") as g:
+        for key in f:
+            f.copy(key, g)
+        g["PartType4/Velocities"] = np.zeros((length.sum(), 3))
+        mass = f["PartType4/GFM_InitialMass"][:]
+    got, _ = read(tmp_path, 1, InputFile=tmp_path / "camels.hdf5", GroupCatalogue=folder / "camels_subhalo.hdf5",
+                  GroupIndex=3)
+    start = length[:3].sum()
+    assert within(got["formed"], mass[start:start + length[3]] * 1e10 / 0.6711, rtol=1e-6)
