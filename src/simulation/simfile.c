@@ -17,13 +17,6 @@
 #include "simulation/members.h"
 #include "simulation/simfile_parts.h"
 
-const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfile *sim,
-                               const struct cubix_simpart *part, enum cubix_field field)
-{
-  snprintf(path, size, "%s/%s", sim->group[part->type], sim->field[field].name);
-  return path;
-}
-
 /* ---- members --------------------------------------------------------------------------------- */
 
 /* Type, shape and conversion of a column of one part. */

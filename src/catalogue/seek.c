@@ -1,0 +1,50 @@
+/* seek.c -- what all kinds of catalogues do with the groups that are wanted. */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "catalogue/catalogue_parts.h"
+
+const char *cubix_seek_word(char *text, size_t size, const struct cubix_seek *seek, const struct cubix_group_key *key)
+{
+  const int n = snprintf(text, size, "%s %lld", seek->subhalo ? "subhalo" : "group", (long long)key->index);
+  if (key->sub >= 0 && (size_t)n < size) snprintf(text + n, size - (size_t)n, ":%lld", (long long)key->sub);
+  return text;
+}
+
+int cubix_seek_check(const struct cubix_seek *seek, int64_t n, const char *what)
+{
+  int status = CUBIX_OK;
+  for (size_t i = 0; i < seek->n; i++) {
+    CUBIX_CHECK(seek->key[i].sub < 0, CUBIX_EUSAGE,
+                "GroupIndex = %s (%s): pairs are for GroupCatalogue particles; this catalogue has rows",
+                seek->par->GroupIndex, cubix_params_origin(seek->par, "GroupIndex"));
+    CUBIX_CHECK(seek->key[i].index < n, CUBIX_EUSAGE, "GroupIndex = %s (%s): %s has %lld %s; number %lld is none of 0 "
+                "to %lld",
+                seek->par->GroupIndex, cubix_params_origin(seek->par, "GroupIndex"), seek->listing->file[0],
+                (long long)n, what, (long long)seek->key[i].index, (long long)n - 1);
+  }
+done:
+  return status;
+}
+
+int cubix_seek_choose(const struct cubix_seek *seek, int t, int64_t from, int64_t n, const struct cubix_group_key *key)
+{
+  int status = CUBIX_OK;
+  const struct cubix_simfile *sim = seek->sim;
+  int64_t before = 0;
+  char word[64];
+  for (int i = 0; i < sim->n_part; i++) {
+    const struct cubix_simpart *part = &sim->part[i];
+    if (part->type != t) continue;
+    const int64_t first = from > before ? from - before : 0,
+                  end = from + n < before + part->n_row ? from + n - before : part->n_row;
+    CUBIX_TRY(cubix_choice_add(seek->choice, i, first, end));
+    before += part->n_row;
+  }
+  CUBIX_CHECK(from >= 0 && n >= 0 && from + n <= before, CUBIX_EINPUT,
+              "%s: %s has the particles %lld to %lld of /%s, but the snapshot %s has %lld: they do not belong together",
+              seek->listing->file[0], cubix_seek_word(word, sizeof word, seek, key), (long long)from,
+              (long long)(from + n) - 1, sim->group[t], sim->snapshot.file[0], (long long)before);
+done:
+  return status;
+}
