@@ -96,6 +96,14 @@ static int is_bigfile(const char *folder)
   return cubix_infile_is(path);
 }
 
+/* "galaxy" of "galaxy.", which galaxy.0.hdf5 begins with. */
+static const char *without_dot(char *text, size_t size, const char *stem)
+{
+  const size_t n = strlen(stem);
+  snprintf(text, size, "%.*s", (int)(n && stem[n - 1] == '.' ? n - 1 : n), stem);
+  return text;
+}
+
 /* The first member of the one snapshot in a folder. */
 static int first_in_folder(char *path, size_t size, const char *folder, const char *parameter)
 {
@@ -133,7 +141,7 @@ static int first_in_folder(char *path, size_t size, const char *folder, const ch
               parameter, folder);
   CUBIX_CHECK(!other[0], CUBIX_EINPUT,
               "%s = %s is a folder with more than one snapshot, %s and %s among them: name one of their files",
-              parameter, folder, strrchr(stem, '/') + 1, other);
+              parameter, folder, without_dot(whole, sizeof whole, strrchr(stem, '/') + 1), other);
   CUBIX_CHECK(has_first || n == 1, CUBIX_EINPUT,
               "%s = %s is a folder with more than one snapshot, or without the first file of one: there are %d "
               "files %s* and none of the number 0 (RAMSES: 1); name one of them",
@@ -202,14 +210,6 @@ done:
   return status;
 }
 
-/* "galaxy" of galaxy.0.hdf5. */
-static const char *stem_of(char *text, size_t size, const struct cubix_member *m)
-{
-  const size_t n = strlen(m->stem);
-  snprintf(text, size, "%.*s", (int)(n && m->stem[n - 1] == '.' ? n - 1 : n), m->stem);
-  return text;
-}
-
 static int list_members(struct cubix_snapshot *snapshot, const struct cubix_member *m, const char *path, long n)
 {
   int status = CUBIX_OK;
@@ -257,7 +257,7 @@ int cubix_members_find(struct cubix_snapshot *snapshot, const char *path, double
     if (numbered && n_file == 0.)
       cubix_log(CUBIX_LOG_INFO,
                 "%s is read alone: its header does not count files; InputFile = %s means all that bear a number", path,
-                stem_of(stem, sizeof stem, &m));
+                without_dot(stem, sizeof stem, m.stem));
     if (n_file > 1.)
       cubix_log(CUBIX_LOG_WARNING, "%s: its header counts %.0f files, but its name bears no number; it is read alone",
                 path, n_file);

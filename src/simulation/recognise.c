@@ -144,10 +144,11 @@ static int is_there(const struct cubix_source *source, const char *name)
   return 0;
 }
 
-/* "A|B": one of them. */
+/* "A|B": one of them; "!A|B": none of them. */
 static int is_any_there(const struct cubix_source *source, const char *names)
 {
   char name[80];
+  if (names[0] == '!') return !is_any_there(source, names + 1);
   for (const char *at = names; *at; at += strspn(at, "|")) {
     const size_t n = strcspn(at, "|");
     snprintf(name, sizeof name, "%.*s", (int)n, at);
@@ -202,7 +203,8 @@ static const char *spell(char *text, size_t size, const char *names)
 {
   size_t used = 0;
   for (text[0] = '\0'; *names && used + 8 < size; names++) {
-    if (*names == '|') used += (size_t)snprintf(text + used, size - used, " or ");
+    if (*names == '!') used += (size_t)snprintf(text + used, size - used, "no ");
+    else if (*names == '|') used += (size_t)snprintf(text + used, size - used, " or ");
     else used += (size_t)snprintf(text + used, size - used, "%c", *names);
   }
   return text;

@@ -100,6 +100,7 @@ static int look_at_member(struct cubix_simfile *sim, struct cubix_look *look, in
       CUBIX_TRY(cubix_simformat_assumes(&look->assumes, look->format, look->source, path));
       CUBIX_TRY(cubix_simfile_length(look, sim, path));
     }
+    if (sim->population == CUBIX_STARS) CUBIX_TRY(cubix_simfile_note_births(look, sim, part));
     sim->n_total += part->n;
     sim->n_part++;
   }
@@ -139,22 +140,6 @@ done:
   return status;
 }
 
-/* Where masses at birth come from: said, and written to the output. */
-static void say_births(struct cubix_simfile *sim, const struct cubix_look *look)
-{
-  static const char *const word[] = { "file", "library", "current" };
-  static const char *const text[] = { "", "the masses today divided by the library's surviving fractions",
-                                      "the masses today, as if these stars lost none" };
-  snprintf(sim->snapshot.birth_mass, sizeof sim->snapshot.birth_mass, "%s", word[sim->birth_mass]);
-  if (sim->birth_mass != CUBIX_BIRTH_FILE)
-    cubix_log(CUBIX_LOG_INFO, "%s: stars without a mass at birth have %s (%s)", sim->snapshot.file[0],
-              text[sim->birth_mass],
-              look->par->StarInitialMass == CUBIX_StarInitialMass_auto ? "as the format says" : "StarInitialMass");
-  if (sim->unborn == CUBIX_UNBORN_INITIAL && sim->field[CUBIX_FIELD_MASS_FORMED].name[0])
-    cubix_log(CUBIX_LOG_INFO, "%s: stars without a time of formation, whose mass at birth is 0, have that of today",
-              sim->snapshot.file[0]);
-}
-
 /* Every member in turn. */
 static int look_at_members(struct cubix_simfile *sim, struct cubix_look *look)
 {
@@ -187,7 +172,7 @@ static int look_at_members(struct cubix_simfile *sim, struct cubix_look *look)
     source = NULL;
   }
   CUBIX_TRY(check_everywhere(sim));
-  if (sim->population == CUBIX_STARS) say_births(sim, look);
+  if (sim->population == CUBIX_STARS) cubix_simfile_say_given(sim, look);
   snprintf(s->simulation, sizeof s->simulation, "%s", first.label);
   if (s->has_centre) memcpy(sim->reference, s->centre, sizeof s->centre);
   else CUBIX_TRY(cubix_simfile_first_position(sim->reference, sim));

@@ -19,6 +19,7 @@ static int is_wanted(const struct cubix_simfile *sim, const struct cubix_look *l
 {
   const struct cubix_params *par = look->par;
   if (sim->population == CUBIX_GAS) return look->species->field[f].dataset.n > 0;
+  if (f == CUBIX_FIELD_MASS_FORMED) return par->StarInitialMass == CUBIX_StarInitialMass_auto;
   if (f == CUBIX_FIELD_POTENTIAL) return par->Centre.word && strcmp(par->Centre.word, "potential") == 0;
   if (f == CUBIX_FIELD_LENGTH) return par->Deposit == CUBIX_Deposit_gaussian && !(par->DepositLength > 0);
   if (f == CUBIX_FIELD_SCALE_FACTOR) return !look->scales.isolated;
@@ -275,12 +276,87 @@ done:
 /* A value that the user gives for a type. */
 static double given(const double by_type[CUBIX_N_BY_TYPE], int type) { return by_type[type < 0 ? 0 : type]; }
 
+/* Which column would say when a star formed. */
+static enum cubix_field birth_of(const struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  for (int b = CUBIX_FIELD_AGE; b <= CUBIX_FIELD_CONFORMAL_TIME; b++)
+    if (look->species->field[b].dataset.n && is_wanted(sim, look, b)) return (enum cubix_field)b;
+  return CUBIX_FIELD_CONFORMAL_TIME;
+}
+
+/* Whether a part of the stars has neither a column nor anything that stands in for it. */
+static int lacks(int *is, const struct cubix_look *look, const struct cubix_simfile *sim,
+                 const struct cubix_simpart *part, enum cubix_field f)
+{
+  int status = CUBIX_OK, there = 0;
+  const int type = sim->type[part->type];
+  const enum cubix_field column = f == CUBIX_FIELD_AGE ? sim->birth : f;
+  char path[256];
+  if (column < CUBIX_N_FIELD && sim->field[column].name[0])
+    CUBIX_TRY(cubix_source_has(&there, look->source, cubix_simfile_path(path, sizeof path, sim, part, column)));
+  *is = !there && (f == CUBIX_FIELD_AGE           ? isnan(given(look->age, type))
+                   : f == CUBIX_FIELD_METALLICITY ? isnan(given(look->metallicity, type))
+                                                  : look->species->birth_mass == CUBIX_BIRTH_FILE);
+done:
+  return status;
+}
+
+/* `like StarAge "2: 5.0, 3: 5.0"`, for all types in this member that have none yet. */
+static int give(char *text, size_t size, const struct cubix_look *look, const struct cubix_simfile *sim,
+                const char *parameter, const double by_type[CUBIX_N_BY_TYPE], const char *value)
+{
+  int status = CUBIX_OK, there;
+  size_t used = (size_t)snprintf(text, size, "like %s \"", parameter);
+  const char *comma = "";
+  for (int t = 0; t < sim->n_type; t++) {
+    CUBIX_TRY(cubix_source_is_filled(&there, look->source, sim->group[t]));
+    if (!there || !isnan(given(by_type, sim->type[t]))) continue;
+    if (sim->type[t] < 0) used += (size_t)snprintf(text + used, size - used, "%s", value);
+    else used += (size_t)snprintf(text + used, size - used, "%s%d: %s", comma, sim->type[t], value);
+    comma = ", ";
+  }
+  snprintf(text + used, size - used, "\"");
+done:
+  return status;
+}
+
+/* All that a part of the stars lacks, in one message, and what the user can give for it. */
+static int say_lacking(const struct cubix_look *look, const struct cubix_simfile *sim, const struct cubix_simpart *part)
+{
+  static const enum cubix_field asked[] = { CUBIX_FIELD_MASS_FORMED, CUBIX_FIELD_METALLICITY, CUBIX_FIELD_AGE };
+  int status = CUBIX_OK, is;
+  enum cubix_field first = CUBIX_N_FIELD;
+  char either[128] = "", like[200], remedy[1024] = "", text[1200];
+  for (int i = 0; i < 3; i++) {
+    const size_t used = strlen(remedy);
+    CUBIX_TRY(lacks(&is, look, sim, part, asked[i]));
+    if (!is) continue;
+    const enum cubix_field column = asked[i] == CUBIX_FIELD_AGE ? birth_of(sim, look) : asked[i];
+    if (first == CUBIX_N_FIELD) first = column;
+    else snprintf(either + strlen(either), sizeof either - strlen(either), "%s%s", either[0] ? " and " : "",
+                  cubix_field_table[column].name);
+    if (asked[i] == CUBIX_FIELD_MASS_FORMED) {
+      snprintf(remedy, sizeof remedy, "; StarInitialMass says what stands in for masses at birth");
+    } else if (asked[i] == CUBIX_FIELD_METALLICITY) {
+      CUBIX_TRY(give(like, sizeof like, look, sim, "StarMetallicity", look->metallicity, "0.02"));
+      snprintf(remedy + used, sizeof remedy - used, "; give StarMetallicity, %s", like);
+    } else {
+      CUBIX_TRY(give(like, sizeof like, look, sim, "StarAge", look->age, "5.0"));
+      snprintf(remedy + used, sizeof remedy - used, "; give StarAge in Gyr, %s", like);
+    }
+  }
+  snprintf(text, sizeof text, "%s%s%s", either[0] ? "; nor is there one for " : "", either, remedy);
+  if (first < CUBIX_N_FIELD) CUBIX_TRY(say_missing(look, sim, part, first, text));
+done:
+  return status;
+}
+
 int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct cubix_simfile *sim,
                            const struct cubix_simpart *part, enum cubix_field f)
 {
   int status = CUBIX_OK;
   const int type = sim->type[part->type], stars = sim->population == CUBIX_STARS;
-  char remedy[256];
+  char names[256];
   *value = NAN;
   switch (f) {
     case CUBIX_FIELD_POSITION:
@@ -291,23 +367,16 @@ int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct 
       break;
     case CUBIX_FIELD_MASS_FORMED:
       if (!stars) break;
-      sim->birth_mass = look->par->StarInitialMass == CUBIX_StarInitialMass_library   ? CUBIX_BIRTH_LIBRARY
-                        : look->par->StarInitialMass == CUBIX_StarInitialMass_current ? CUBIX_BIRTH_CURRENT
-                                                                                      : look->species->birth_mass;
-      if (sim->birth_mass == CUBIX_BIRTH_FILE)
-        CUBIX_TRY(say_missing(look, sim, part, f, "; StarInitialMass says what stands in for it"));
+      sim->birth_mass = look->species->birth_mass;
+      if (sim->birth_mass == CUBIX_BIRTH_FILE) CUBIX_TRY(say_lacking(look, sim, part));
       break;
     case CUBIX_FIELD_METALLICITY:
       if (stars) *value = given(look->metallicity, type);
-      snprintf(remedy, sizeof remedy, "; give StarMetallicity, like StarMetallicity \"%d: 0.02\"", type < 0 ? 0 : type);
-      if (stars && isnan(*value)) CUBIX_TRY(say_missing(look, sim, part, f, remedy));
+      if (stars && isnan(*value)) CUBIX_TRY(say_lacking(look, sim, part));
       break;
     case CUBIX_FIELD_AGE:
       *value = given(look->age, type);
-      snprintf(remedy, sizeof remedy, "; give StarAge in Gyr, like StarAge \"%d: 5.0\"", type < 0 ? 0 : type);
-      for (int b = CUBIX_FIELD_AGE; isnan(*value) && b <= CUBIX_FIELD_CONFORMAL_TIME; b++)
-        if (look->species->field[b].dataset.n || b == CUBIX_FIELD_CONFORMAL_TIME)
-          CUBIX_TRY(say_missing(look, sim, part, b, remedy));
+      if (isnan(*value)) CUBIX_TRY(say_lacking(look, sim, part));
       break;
     case CUBIX_FIELD_LENGTH:
       CUBIX_CHECK(!stars, CUBIX_EINPUT,
@@ -315,7 +384,7 @@ int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct 
                   "DepositLength is 0: give a DepositLength in kpc, or another Deposit",
                   look->source->path, sim->group[part->type],
                   look->species->field[f].dataset.n
-                      ? cubix_names_text(&look->species->field[f].dataset, remedy, sizeof remedy)
+                      ? cubix_names_text(&look->species->field[f].dataset, names, sizeof names)
                       : "none: the format knows no name for it");
       break;
     case CUBIX_FIELD_POTENTIAL: CUBIX_TRY(say_missing(look, sim, part, f, "")); break;

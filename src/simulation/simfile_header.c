@@ -178,7 +178,10 @@ int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look)
   for (int t = 0; t < sim->n_type; t++) sim->unborn_age[t] = look->age[sim->type[t] < 0 ? 0 : sim->type[t]];
   sim->birth = CUBIX_N_FIELD;
   sim->unborn = species->unborn;
-  sim->birth_mass = CUBIX_BIRTH_FILE;
+  sim->birth_mass = !stars                                                  ? CUBIX_BIRTH_FILE
+                    : par->StarInitialMass == CUBIX_StarInitialMass_library ? CUBIX_BIRTH_LIBRARY
+                    : par->StarInitialMass == CUBIX_StarInitialMass_current ? CUBIX_BIRTH_CURRENT
+                                                                            : CUBIX_BIRTH_FILE;
 done:
   return status;
 }

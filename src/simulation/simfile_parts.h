@@ -15,6 +15,7 @@ struct cubix_look {
   struct cubix_stated_column stated[CUBIX_N_TYPE][CUBIX_N_FIELD];
   double length;                  /* lengths of the header in kpc */
   int assumes;                    /* 1: only the format says in which unit the file's lengths are */
+  char births[256];               /* a column of masses at birth that StarInitialMass puts aside; "": none */
   double age[CUBIX_N_BY_TYPE], metallicity[CUBIX_N_BY_TYPE]; /* StarAge, StarMetallicity; NAN: not given */
 };
 
@@ -42,6 +43,12 @@ int cubix_simfile_factor(double *factor, const struct cubix_look *look, const st
 int cubix_simfile_length(struct cubix_look *look, const struct cubix_simfile *sim, const char *path);
 /** Count the gas of the member that is open, and note what it says of it.  Local. */
 int cubix_simfile_note_gas(struct cubix_snapshot *snapshot, const struct cubix_look *look);
+/** Note masses at birth that a part has and StarInitialMass puts aside.  Local. */
+int cubix_simfile_note_births(struct cubix_look *look, const struct cubix_simfile *sim,
+                              const struct cubix_simpart *part);
+/** Say, after all members, where masses at birth come from, also to the output, and what the user gives in
+ * vain.  Local. */
+void cubix_simfile_say_given(struct cubix_simfile *sim, const struct cubix_look *look);
 /** The value that takes the place of a column that a part lacks: the table of masses, or what the user
  * gives.  Local.  @param[out] value  NAN: it can be done without
  *  Errors: CUBIX_EINPUT: nobody says, with the remedy. */

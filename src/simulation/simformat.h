@@ -88,7 +88,7 @@ struct cubix_simformat {
     /* one of these header attributes contains one of these words (any case), */
     struct cubix_names attribute, contains;
     /* or all of these groups, columns or attributes ("Header@Omega0") are there, "A|B" meaning one of
-     * both, and "[]" behind a column that its rows have several numbers, */
+     * both, "!A" that it is not, and "[]" behind a column that its rows have several numbers, */
     struct cubix_names dataset;
     struct cubix_names absent;    /* and none of these */
   } recognise;

@@ -155,6 +155,21 @@ def test_0_1_auriga_in_mpc_is_never_read_as_kpc(tmp_path, demo):
         same(got, {**snap.expected("Auriga", s, demo), "formed": s["mass"]})
 
 
+@pytest.mark.parametrize("units", ["stated", "not stated"])
+def test_0_1_a_file_that_calls_itself_auriga_is_auriga(tmp_path, demo, units):
+    """Also with masses at birth: without stated units its lengths are in Mpc/h, where IllustrisTNG's are in kpc/h."""
+    s = stars()
+
+    def edit(f):
+        f["PartType4/GFM_InitialMass"] = s["mass"] / 1e10 * COSMO[2]
+        if units == "stated":
+            f["Header"].attrs.update(snap.MPC)
+    file = snap.write(tmp_path / "g.hdf5", "Auriga", s, edit=edit, header={"RunLabel": "Auriga 6"})
+    got, info = read(tmp_path, 2, InputFile=file, SspFile=demo)
+    assert info["format"] == "Auriga"
+    same(got, {**snap.expected("Auriga", s, demo), "formed": s["mass"]})
+
+
 def test_0_1_tng_without_masses_at_birth_is_never_read_as_mpc(tmp_path, demo):
     """And the other way round: a box of 35000 kpc/h is none of 35 Gpc/h."""
     s = stars()

@@ -203,3 +203,12 @@ def test_a_cutout_with_its_snapshots_header_stands_alone(ready, here, everywhere
             head.pop(key) if n is None else head.__setitem__(key, np.array([0, 0, 0, 0, n, 0]))
     edit_header(ready.file, change)
     assert np.array_equal(ready.cube()["DATA"], alone["DATA"], equal_nan=True)
+
+
+def test_a_folder_of_several_snapshots(ready):
+    """Their names are said as they are, without a dot behind."""
+    (ready.folder / "run").mkdir()
+    for name in ("gal_z0.1", "snap_099"):
+        write_tng(ready.path(f"run/{name}.hdf5"), galaxy(40, seed=2, radius=0.5), files=2)
+    done = refused(ready, INPUT, "more than one snapshot", InputFile=ready.path("run"))
+    assert "gal_z0.1 and snap_099." in done.err or "snap_099 and gal_z0.1." in done.err, done.err

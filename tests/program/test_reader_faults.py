@@ -192,3 +192,86 @@ def test_masses_at_birth_are_judged(tmp_path):
     tng(bench.file, edit=heavy)
     done = run("cubix", ["-n", bench.parameters(FieldOfView=4, Redshift=0.02)], cwd=tmp_path)
     assert done.status == 3 and "mass at birth of a star particle" in done.err, done.err
+
+
+@pytest.mark.parametrize("name, value, column", [("StarAge", 5.0, "GFM_StellarFormationTime"),
+                                                 ("StarMetallicity", 0.01, "GFM_Metallicity")])
+def test_what_a_file_states_is_not_the_users(tmp_path, name, value, column):
+    """It was passed over without a word."""
+    s = tng(tmp_path / "s.hdf5")
+    want, info = read(tmp_path, InputFile=tmp_path / "s.hdf5")
+    assert "no effect" not in info["err"]
+    got, info = read(tmp_path, 2, InputFile=tmp_path / "s.hdf5", **{name: value})
+    assert all(np.array_equal(got[k], want[k]) for k in want) and len(got["z"]) == len(s["Masses"])
+    told = " ".join(info["err"].split())
+    assert f"warning: {name} = {value:g}" in told and f"the file states it, /PartType4/{column}" in told
+    assert told.count("no effect") == 1
+
+
+def n_body(path, types=(2, 3), **datasets):
+    """Disc and bulge of an isolated run, and what else some of them have: {"PartType3/Metallicity": x}."""
+    with h5py.File(path, "w") as f:
+        f.create_group("Header").attrs.update({"Time": 3.0, "Redshift": 0.0, "Omega0": 0.0, "OmegaLambda": 0.0,
+                                               "HubbleParam": 1.0, "NumPart_ThisFile": np.zeros(6)})
+        for t in types:
+            f[f"PartType{t}/Coordinates"] = np.random.default_rng(t).normal(0, 3, (20, 3))
+            f[f"PartType{t}/Velocities"] = np.zeros((20, 3))
+            f[f"PartType{t}/Masses"] = np.full(20, 1e-5)
+        for name, x in datasets.items():
+            f[name] = x
+
+
+def test_what_one_type_has_is_said_of_that_type(tmp_path):
+    n_body(tmp_path / "s.hdf5", **{"PartType3/Metallicity": np.full(20, 0.03)})
+    got, info = read(tmp_path, InputFile=tmp_path / "s.hdf5", SimulationFormat="Gadget", StarAge=5,
+                     StarMetallicity=0.01)
+    assert (got["z"] == [0.01] * 20 + [0.03] * 20).all() and (got["age"] == 5).all()
+    told = " ".join(info["err"].split())
+    assert told.count("no effect") == 1 and "no effect on stars in /PartType3: the file states it" in told
+
+
+def test_all_that_n_body_stars_lack_is_said_at_once(tmp_path):
+    """It took a run for the ages, another for the metallicities, and one more for each type."""
+    n_body(tmp_path / "s.hdf5")
+    file = dict(InputFile=tmp_path / "s.hdf5", SimulationFormat="Gadget")
+    done = dump(tmp_path, 2, **file)
+    told = " ".join(done.err.split())
+    assert done.status == 3 and told.count("cubix: error:") == 1
+    assert "no dataset for Metallicity" in told and "nor is there one for FormationTime" in told, told
+    assert 'StarMetallicity "2: 0.02, 3: 0.02"' in told and 'StarAge "2: 5.0, 3: 5.0"' in told, told
+    done = dump(tmp_path, **file, StarAge='"2: 5.0, 3: 5.0"', StarMetallicity='"2: 0.02"')
+    assert done.status == 3 and 'like StarMetallicity "3: 0.02"' in done.err, done.err
+    assert "give StarAge" not in done.err
+    assert len(read(tmp_path, **file, StarAge='"2: 5.0, 3: 5.0"', StarMetallicity='"2: 0.02, 3: 0.02"')[0]["z"]) == 40
+
+
+def test_a_star_forming_file_that_lacks_all_of_it(tmp_path):
+    def strip(f):
+        for name in ("GFM_InitialMass", "GFM_StellarFormationTime", "GFM_Metallicity"):
+            del f["PartType4"][name]
+    tng(tmp_path / "s.hdf5", edit=strip)
+    done = dump(tmp_path, InputFile=tmp_path / "s.hdf5")
+    told = " ".join(done.err.split())
+    assert done.status == 3 and "no dataset for InitialMass" in told, told
+    for words in ("nor is there one for Metallicity and FormationScaleFactor", "StarInitialMass", "StarAge",
+                  "StarMetallicity"):
+        assert words in told, told
+    got, _ = read(tmp_path, InputFile=tmp_path / "s.hdf5", StarAge=5, StarMetallicity=0.02, StarInitialMass="current")
+    assert np.array_equal(got["formed"], got["now"])
+
+
+def test_a_stated_mass_at_birth_gives_way_to_the_users_word(tmp_path):
+    """StarInitialMass current did nothing where the file has masses at birth; the output says what was taken."""
+    bench = Bench(tmp_path)
+    bench.instrument()
+    bench.ssp()
+    bench.file = tmp_path / "s.hdf5"
+    s = tng(bench.file)
+    got, info = read(tmp_path, 2, InputFile=bench.file, StarInitialMass="current")
+    assert within(got["formed"], s["Masses"] * 1e10 / H, 1e-12)
+    told = " ".join(info["err"].split())
+    assert "warning:" in told and "states masses at birth, /PartType4/GFM_InitialMass, which are not read" in told
+    got, info = read(tmp_path, InputFile=bench.file)
+    assert within(got["formed"], s["GFM_InitialMass"] * 1e10 / H, 1e-12) and "at birth" not in info["err"]
+    done = bench.cube(FieldOfView=4, Redshift=0.02, StarInitialMass="current")
+    assert done["header"]["PRIMARY"]["SIMBIRTH"] == "current"
