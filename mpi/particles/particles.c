@@ -14,7 +14,7 @@
  * What the stars of a chunk take at the peak their owners say: the slab, the placement and its
  * sorting (placement.c), and the reader, which holds no more than CUBIX_READER_PIECE rows beside
  * the slab.  A chunk has LEAST rows at least: less than that would be all overhead.  With a smooth
- * Deposit a star stands in several spaxels, and takes more for each; with gaussian their number is
+ * Deposit a star stands in several spaxels, and takes more for each; where it has a length their number is
  * found on the sky, by cubix_mpi_particles_fastest, and the stars are divided anew.  Where stars
  * are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
 
@@ -51,20 +51,23 @@
 
 enum { LEAST = 1024, LEAST_RECORDS = 1 << 16 };
 
-/* Records of a star at least; with Deposit gaussian those of the narrowest. */
+/* Records of a star at least; where it has a length those of the narrowest. */
 static double records_of(const struct cubix_params *par)
 {
   static const double records[] = { [CUBIX_Deposit_nearest] = 1, [CUBIX_Deposit_cic] = 4, [CUBIX_Deposit_tsc] = 9,
-                                    [CUBIX_Deposit_gaussian] = 21 };
+                                    [CUBIX_Deposit_gaussian] = 21, [CUBIX_Deposit_cubic] = 10,
+                                    [CUBIX_Deposit_wendland] = 11 };
   return records[par->Deposit];
 }
+
+static int has_length(const struct cubix_params *par) { return !cubix_params_unmet(par, CUBIX_NEEDS_LENGTH); }
 
 /* Bytes of so many stars of a chunk at the peak: reading and sorting are not at the same time. */
 static double chunk_bytes(const struct cubix_particles *particles, double rows)
 {
   int smooth = particles->n_record > 1;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION |
-                   (particles->par->Deposit == CUBIX_Deposit_gaussian ? CUBIX_SLAB_LENGTH : 0);
+                   (has_length(particles->par) ? CUBIX_SLAB_LENGTH : 0);
   double sorting = cubix_placement_bytes(rows * particles->n_record, 0, 0) +
                    cubix_placement_work_bytes(rows, rows * particles->n_record, 0, smooth, 0);
   return cubix_slab_bytes(rows, parts) + fmax(sorting, cubix_mpi_reader_bytes(rows));
@@ -281,7 +284,7 @@ done:
  * and the plan of memory cannot count them later. */
 static int begin_count(struct cubix_particles *particles, const struct cubix_instrument *ins)
 {
-  const int wanted = particles->n_chunk > 1 || (!particles->keep && particles->par->Deposit == CUBIX_Deposit_gaussian);
+  const int wanted = particles->n_chunk > 1 || (!particles->keep && has_length(particles->par));
   size_t all;
   forget_count(particles);
   cubix_mpi_particles_rows(particles, &all);
@@ -310,7 +313,7 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
     CUBIX_TRY(cubix_mpi_frame_count(slab, particles->par, particles->frame->centre, kept));
   }
   const double n_record = cubix_mpi_max(o->n_star > 0 ? o->n_record / o->n_star : 0);
-  if (particles->par->Deposit == CUBIX_Deposit_gaussian) divide_anew(particles, n_record);
+  if (has_length(particles->par)) divide_anew(particles, n_record);
   if (particles->n_chunk > 1) cubix_slab_forget_stars(slab);
   *v_max = cubix_mpi_max(o->fastest);
   CUBIX_TRY(judge_speed(particles, *v_max));

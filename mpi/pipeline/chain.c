@@ -64,8 +64,8 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
     const char *unmet = active[leaf] ? cubix_leaf_unmet(par, (enum cubix_leaf)leaf) : NULL;
     CUBIX_CHECK(!unmet, CUBIX_EUSAGE, "nothing changes with %s: it belongs to %s", name, unmet);
     CUBIX_CHECK(!active[leaf] || !stays(par, (enum cubix_leaf)leaf), CUBIX_EUSAGE,
-                "nothing changes with %s: with Deposit nearest the cube does not change with positions; choose cic, "
-                "tsc or gaussian",
+                "nothing changes with %s: with Deposit nearest the cube does not change with positions; choose "
+                "another, like tsc",
                 name);
   }
   warn_nearest(par, active);
@@ -75,9 +75,9 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
   CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_leaf_unmet(par, CUBIX_LEAF_SmoothingLength),
               CUBIX_EUSAGE,
-              "the stars have no smoothing lengths, which Deposit gaussian (%s) takes where DepositLength is 0: give "
-              "them, or a DepositLength in kpc, or another Deposit",
-              cubix_params_origin(par, "Deposit"));
+              "the stars have no smoothing lengths, which Deposit %s (%s) takes with SmoothingLength file: give them, "
+              "or a SmoothingLength in kpc, or another Deposit",
+              cubix_Deposit_word[par->Deposit], cubix_params_origin(par, "Deposit"));
   CUBIX_CHECK(!stars || !stars->n || stars->potential || !par->Centre.word || strcmp(par->Centre.word, "potential"),
               CUBIX_EUSAGE,
               "the stars have no potential, in which Centre potential (%s) looks for the centre: give Centre three "

@@ -147,7 +147,7 @@ static void record_back(const struct cubix_chain *chain, size_t i, size_t spaxel
   t->slope.at[0] += k_bar * slope.at[0];
 #pragma omp atomic
   t->slope.at[1] += k_bar * slope.at[1];
-  if (v->deposit != CUBIX_DEPOSIT_GAUSSIAN) return;
+  if (v->deposit < CUBIX_DEPOSIT_GAUSSIAN) return;
 #pragma omp atomic
   t->slope.length += k_bar * slope.length;
 }

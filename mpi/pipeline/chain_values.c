@@ -42,7 +42,7 @@ static double *parameter(struct cubix_params *par, enum cubix_leaf leaf)
     case CUBIX_LEAF_PointingX: return &par->PointingX;
     case CUBIX_LEAF_PointingY: return &par->PointingY;
     case CUBIX_LEAF_Roll: return &par->Roll;
-    case CUBIX_LEAF_DepositLength: return &par->DepositLength;
+    case CUBIX_LEAF_DepositLength: return &par->SmoothingLength.x;
     case CUBIX_LEAF_Redshift: return &par->Redshift;
     case CUBIX_LEAF_Distance: return &par->Distance;
     case CUBIX_LEAF_PsfFwhm: return &par->PsfFwhm;

@@ -149,7 +149,7 @@ class Chain:
                   metallicity       (n,)   mass fraction
                   mass_now          (n,)   Msun, optional, the weight in finding the frame; if
                                            absent the mass formed
-                  smoothing_length  (n,)   kpc, only for Deposit gaussian with DepositLength 0
+                  smoothing_length  (n,)   kpc, only with SmoothingLength file (Deposit gaussian, cubic or wendland)
                 They are copied: the arrays may be changed or freed afterwards.
     active      the leaves with respect to which derivatives will be asked for: a list of names, or
                 one str with commas, "Mass,Age".  Spelt as here they are also the keys of what

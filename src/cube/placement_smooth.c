@@ -47,7 +47,8 @@ struct spread {
   size_t *bucket;                 /* [n_bucket + 1] where the buckets begin */
   int64_t *field;                 /* [n_spaxel] its number in the field, -1: margin */
   double (*sum)[CUBIX_N_MAP];     /* [n_spaxel] */
-  double *factor;                 /* [n_thread][n_x + n_y] weights along the axes */
+  /* [n_thread][2 n_x + n_y + 2] weights along the axes; of kernels the light at the corners of a row */
+  double *factor;
   struct parent *parent;            /* [CHUNK] or fewer */
   struct record *record;            /* of the largest chunk */
   struct cubix_share_account *account; /* [n_share] */
@@ -68,6 +69,11 @@ static void spread_free(struct spread *s)
   free(s->account);
 }
 
+static size_t factor_size(const struct spread *s)
+{
+  return 2 * (size_t)s->tables->n_x + (size_t)s->tables->n_y + 2;
+}
+
 static int spread_init(struct spread *s, const struct cubix_tables *tables, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
@@ -77,11 +83,11 @@ static int spread_init(struct spread *s, const struct cubix_tables *tables, cons
   s->n_spaxel = (size_t)tables->n_x * (size_t)tables->n_y;
   s->n_share = (slab->n + SHARE - 1) / SHARE;
   while ((s->n_bucket = (s->n_spaxel >> s->shift) + 1) > MOST_BUCKET) s->shift++;
-  CUBIX_CHECK(tables->deposit != CUBIX_DEPOSIT_GAUSSIAN || tables->deposit_length > 0 || slab->smoothing_length ||
+  CUBIX_CHECK(tables->deposit < CUBIX_DEPOSIT_GAUSSIAN || tables->deposit_length > 0 || slab->smoothing_length ||
                   !slab->n,
               CUBIX_EUSAGE,
-              "Deposit gaussian with DepositLength 0 takes every star's own smoothing length, but the stars have none: "
-              "give a DepositLength in kpc");
+              "SmoothingLength file takes every star's own smoothing length, but the stars have none: give a "
+              "SmoothingLength in kpc");
   CUBIX_CHECK(slab->n < UINT32_MAX, CUBIX_EFAIL, "%zu stars on one rank; at most %u fit: use more ranks", slab->n,
               UINT32_MAX);
   CUBIX_ALLOC(s->count, (size_t)s->n_thread * s->n_spaxel);
@@ -91,7 +97,7 @@ static int spread_init(struct spread *s, const struct cubix_tables *tables, cons
   CUBIX_ALLOC(s->bucket, s->n_bucket + 1);
   CUBIX_ALLOC(s->field, s->n_spaxel);
   CUBIX_ALLOC(s->sum, s->n_spaxel);
-  CUBIX_ALLOC(s->factor, (size_t)s->n_thread * ((size_t)tables->n_x + (size_t)tables->n_y));
+  CUBIX_ALLOC(s->factor, (size_t)s->n_thread * factor_size(s));
   CUBIX_ALLOC(s->account, s->n_share);
   for (size_t i = 0; i < s->n_spaxel; i++)
     if (!cubix_in_field(tables, (int64_t)i, &s->field[i])) s->field[i] = -1;
@@ -162,7 +168,7 @@ static int make_room(struct spread *s, struct cubix_placement **out, int with_so
               "%zu stars fall into %zu spaxels altogether (%.0f each), which takes %.3g GB: more than the memory that "
               "is free. Use more ranks, a SlabMemory%s",
               s->slab->n, n, (double)n / (double)s->slab->n, 1e-9 * (double)n * (double)each,
-              s->tables->deposit == CUBIX_DEPOSIT_GAUSSIAN ? ", or a shorter DepositLength" : "");
+              s->tables->deposit >= CUBIX_DEPOSIT_GAUSSIAN ? ", or a shorter SmoothingLengthMax" : "");
   CUBIX_TRY(cubix_placement_init(&p, s->n_spaxel, n));
   if (with_source) CUBIX_TRY(cubix_placement_trace(p, n));
   for (size_t k = 0; k < s->n_spaxel; k++) {
@@ -232,27 +238,49 @@ static void take(struct spread *s, struct parent *g, size_t i, int painted)
   g->source = i;
 }
 
+/* The records of parent k. */
+static void spread_product(struct spread *s, const struct cubix_foot *foot, size_t k, size_t *at, double *x)
+{
+  double *y = x + foot->n[0];
+  for (int kx = 0; kx < foot->n[0]; kx++) x[kx] = cubix_deposit_factor(foot, 0, kx, NULL);
+  for (int ky = 0; ky < foot->n[1]; ky++) y[ky] = cubix_deposit_factor(foot, 1, ky, NULL);
+  for (int ky = 0; ky < foot->n[1]; ky++)
+    for (int kx = 0; kx < foot->n[0]; kx++) {
+      size_t spaxel = spaxel_of(s, foot, kx, ky);
+      s->record[at[spaxel >> s->shift]++] = (struct record){ x[kx] * y[ky], (uint32_t)k, (uint32_t)spaxel };
+    }
+}
+
+static void spread_kernel(struct spread *s, const struct cubix_foot *foot, size_t k, size_t *at, double *low)
+{
+  double *high = low + foot->n[0] + 1;
+  cubix_deposit_corners(foot, 0, low);
+  for (int ky = 0; ky < foot->n[1]; ky++) {
+    cubix_deposit_corners(foot, ky + 1, high);
+    for (int kx = 0; kx < foot->n[0]; kx++) {
+      size_t spaxel = spaxel_of(s, foot, kx, ky);
+      double w = cubix_deposit_between(low[kx], low[kx + 1], high[kx], high[kx + 1]);
+      s->record[at[spaxel >> s->shift]++] = (struct record){ w, (uint32_t)k, (uint32_t)spaxel };
+    }
+    double *swap = low;
+    low = high;
+    high = swap;
+  }
+}
+
 /* The stars of the shares first .. first + n - 1 into the buckets. */
 static void fill_buckets(struct spread *s, size_t first, size_t n)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_thread)
   for (size_t share = first; share < first + n; share++) {
     size_t *at = s->at + share * s->n_bucket;
-    double *x = s->factor + (size_t)omp_get_thread_num() * ((size_t)s->tables->n_x + (size_t)s->tables->n_y),
-           *y = x + s->tables->n_x;
+    double *factor = s->factor + (size_t)omp_get_thread_num() * factor_size(s);
     for (size_t i = share * SHARE; i < share_end(s, share); i++) {
       size_t k = i - first * SHARE;
       struct cubix_foot foot;
       int painted = foot_of(s, i, &foot);
       take(s, &s->parent[k], i, painted);
-      if (!painted) continue;
-      for (int kx = 0; kx < foot.n[0]; kx++) x[kx] = cubix_deposit_factor(&foot, 0, kx, NULL);
-      for (int ky = 0; ky < foot.n[1]; ky++) y[ky] = cubix_deposit_factor(&foot, 1, ky, NULL);
-      for (int ky = 0; ky < foot.n[1]; ky++)
-        for (int kx = 0; kx < foot.n[0]; kx++) {
-          size_t spaxel = spaxel_of(s, &foot, kx, ky);
-          s->record[at[spaxel >> s->shift]++] = (struct record){ x[kx] * y[ky], (uint32_t)k, (uint32_t)spaxel };
-        }
+      if (painted) (foot.kind > CUBIX_DEPOSIT_GAUSSIAN ? spread_kernel : spread_product)(s, &foot, k, at, factor);
     }
   }
 }

@@ -5,9 +5,19 @@
 #define CUBIX_PARAMS_H
 
 #include <stdio.h>
+#include <string.h>
 
 struct cubix_pair   { double x, y; };
 struct cubix_vector { const char *word; double x[3]; };   /* word: NULL when three numbers were given */
+struct cubix_number { const char *word; double x; };      /* word: NULL when a number was given; x is 0 otherwise */
+
+static inline int cubix_number_is(const struct cubix_number *number, const char *word)
+{
+  return number->word && !strcmp(number->word, word);
+}
+
+/* The Deposits that have a SmoothingLength, as cubix_params_unmet reads them. */
+#define CUBIX_NEEDS_LENGTH "Deposit gaussian, cubic or wendland"
 
 /* X(name, word) for each word of a choice, (none, snr, exposure). */
 #define CUBIX_EACH(X, name, words) CUBIX_EACH_OF(X, name, CUBIX_EACH_BARE words)
@@ -36,6 +46,7 @@ struct cubix_params {
 #define CUBIX_TYPE_DOUBLE double
 #define CUBIX_TYPE_PAIR   struct cubix_pair
 #define CUBIX_TYPE_VECTOR struct cubix_vector
+#define CUBIX_TYPE_NUMBER struct cubix_number
 #include "params/params.def"
   struct cubix_params_origin *origin;   /* [n_param]: text and place of each value (params.c) */
 };

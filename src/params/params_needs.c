@@ -1,7 +1,7 @@
 /* params_needs.c -- which parameters have no effect, under the values of the others.
  *
  * The column `needs` of params.def says it, in words that a message can use as they are: "Noise
- * snr", "Orientation faceon, edgeon or inclined", "Mode fit with FitModel bins", "DepositLength >
+ * snr", "Orientation faceon, edgeon or inclined", "Mode fit with FitModel bins", "Distance >
  * 0", "GroupCatalogue not none".  A condition is a parameter's name and the values that will do, as a
  * parameter file writes them, one that will not, or a bound; all conditions that are joined by
  * "with" must hold.  What follows a semicolon is for the reader alone. */

@@ -16,6 +16,7 @@
 #define LIMITS_DOUBLE(min, max) NULL, min, max, #min ".." #max
 #define LIMITS_PAIR(min, max)   NULL, min, max, #min ".." #max
 #define LIMITS_VECTOR(min, max) min, 0., 0., min
+#define LIMITS_NUMBER(min, max) min, 0., max, min
 
 #define CUBIX_CHOICE(name, dflt, words, needs, help) \
   const char *const cubix_##name##_word[] = { CUBIX_EACH(WORD, name, words) };

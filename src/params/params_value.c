@@ -57,7 +57,7 @@ static void words_say(const char *words, const char *last, char *text, size_t si
 void cubix_param_bounds(const struct cubix_param_row *row, int form, char *text, size_t size)
 {
   const char *what = "", *unit = strcmp(row->unit, "-") ? row->unit : "", *blank = *unit ? " " : "";
-  char numbers[64];
+  char numbers[80], most[32];
 
   switch (row->type) {
   case CUBIX_PARAM_SECTION: text[0] = '\0'; return;
@@ -66,6 +66,11 @@ void cubix_param_bounds(const struct cubix_param_row *row, int form, char *text,
   case CUBIX_PARAM_BOOL:    words_say(row->words, NULL, text, size); return;
   case CUBIX_PARAM_VECTOR:
     snprintf(numbers, sizeof numbers, "three numbers%s%s", *unit ? " in " : "", unit);
+    words_say(row->words, numbers, text, size);
+    return;
+  case CUBIX_PARAM_NUMBER:
+    snprintf(numbers, sizeof numbers, "a number above 0, up to %s%s%s", cubix_param_number(row->max, most), blank,
+             unit);
     words_say(row->words, numbers, text, size);
     return;
   case CUBIX_PARAM_INT:    what = "a whole number, "; break;
@@ -267,7 +272,9 @@ static void numbers_judge(const struct cubix_param_row *row, const struct given 
   if (has_unit && !unit_judge(row, given, v, wrong, size)) return;
   int inside = 1;
   for (int k = 0; k < v->n; k++)
-    inside &= row->type == CUBIX_PARAM_VECTOR ? isfinite(v->x[k]) : v->x[k] >= row->min && v->x[k] <= row->max;
+    inside &= row->type == CUBIX_PARAM_VECTOR   ? isfinite(v->x[k])
+              : row->type == CUBIX_PARAM_NUMBER ? v->x[k] > 0 && v->x[k] <= row->max
+                                                : v->x[k] >= row->min && v->x[k] <= row->max;
   if (inside) return;
   for (int k = 0; k < v->n; k++) cubix_param_number(v->x[k], number[k]);
   if (has_unit && strcmp(token[n - 1], row->unit) && v->n < 3)
@@ -328,6 +335,7 @@ static void store(struct cubix_params *par, const struct cubix_param_row *row, c
   case CUBIX_PARAM_VECTOR:
     *(struct cubix_vector *)member = (struct cubix_vector){ text, { v->x[0], v->x[1], v->x[2] } };
     break;
+  case CUBIX_PARAM_NUMBER: *(struct cubix_number *)member = (struct cubix_number){ text, v->x[0] }; break;
   }
 }
 
@@ -348,10 +356,11 @@ int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, c
   else if (row->type == CUBIX_PARAM_STRING) string_judge(row, &given, n, &v, wrong, size);
   else if (row->type == CUBIX_PARAM_CHOICE || row->type == CUBIX_PARAM_BOOL) words_judge(row, &given, &v, wrong, size);
   else if (row->type == CUBIX_PARAM_VECTOR && given.n == 1) words_judge(row, &given, &v, wrong, size);
+  else if (row->type == CUBIX_PARAM_NUMBER && word_index(row->words, given.text, 0) >= 0) v.text = given.text;
   else numbers_judge(row, &given, &v, wrong, size);
   if (wrong[0]) goto done;
 
-  if (v.text && (row->type == CUBIX_PARAM_STRING || row->type == CUBIX_PARAM_VECTOR))
+  if (v.text && row->type != CUBIX_PARAM_CHOICE && row->type != CUBIX_PARAM_BOOL)
     CUBIX_TRY(cubix_param_copy(v.text, &text));
   if (place) CUBIX_TRY(cubix_param_copy(place, &where));
   free(origin->text);
@@ -445,6 +454,10 @@ size_t cubix_param_text(const struct cubix_params *par, int i, char *text, size_
       x[n] = ((const struct cubix_vector *)member)->x[n];
       n++;
     }
+    break;
+  case CUBIX_PARAM_NUMBER:
+    word = ((const struct cubix_number *)member)->word;
+    x[n++] = ((const struct cubix_number *)member)->x;
     break;
   }
   if (word) return (size_t)snprintf(text, size, "%s", word);

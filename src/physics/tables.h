@@ -10,7 +10,10 @@
 
 enum { CUBIX_MAX_CORNER = 8 };
 /* How a star's light is divided among spaxels: physics/deposit.h. */
-enum cubix_deposit_kind { CUBIX_DEPOSIT_NEAREST, CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC, CUBIX_DEPOSIT_GAUSSIAN };
+enum cubix_deposit_kind {
+  CUBIX_DEPOSIT_NEAREST, CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC,
+  CUBIX_DEPOSIT_GAUSSIAN, CUBIX_DEPOSIT_CUBIC, CUBIX_DEPOSIT_WENDLAND   /* those of a length */
+};
 
 struct cubix_tables {
   uint64_t edition;               /* views of the same are equal in all tables but the edges; 0: nobody knows */
@@ -42,8 +45,9 @@ struct cubix_tables {
   double arcsec_per_kpc, inv_pixel_x, inv_pixel_y;
   double pointing_x, pointing_y, cos_roll, sin_roll;
   enum cubix_deposit_kind deposit;
-  /* CUBIX_DEPOSIT_GAUSSIAN: standard deviation of every star's light [kpc]; 0: each star has its own */
-  double deposit_length;
+  double deposit_length;          /* length of every star's light [kpc]; 0: each star has its own */
+  double deposit_most;            /* longest length [spaxels] */
+  const double *kernel;           /* cubic, wendland: physics/kernel.h */
 };
 
 /** The same model in channels first .. first + n - 1 only. */

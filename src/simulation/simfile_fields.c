@@ -21,7 +21,7 @@ static int is_wanted(const struct cubix_simfile *sim, const struct cubix_look *l
   if (sim->population == CUBIX_GAS) return look->species->field[f].dataset.n > 0;
   if (f == CUBIX_FIELD_MASS_FORMED) return par->StarInitialMass == CUBIX_StarInitialMass_auto;
   if (f == CUBIX_FIELD_POTENTIAL) return par->Centre.word && strcmp(par->Centre.word, "potential") == 0;
-  if (f == CUBIX_FIELD_LENGTH) return par->Deposit == CUBIX_Deposit_gaussian && !(par->DepositLength > 0);
+  if (f == CUBIX_FIELD_LENGTH) return !cubix_params_unmet(par, CUBIX_NEEDS_LENGTH " with SmoothingLength file");
   if (f == CUBIX_FIELD_SCALE_FACTOR) return !look->scales.isolated;
   if (f == CUBIX_FIELD_CONFORMAL_TIME) return !look->scales.isolated;
   return f < CUBIX_FIELD_DENSITY;
@@ -380,12 +380,13 @@ int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct 
       break;
     case CUBIX_FIELD_LENGTH:
       CUBIX_CHECK(!stars, CUBIX_EINPUT,
-                  "%s: stars have no SmoothingLength (looked in /%s for %s), which Deposit gaussian takes where "
-                  "DepositLength is 0: give a DepositLength in kpc, or another Deposit",
+                  "%s: stars have no SmoothingLength (looked in /%s for %s), which Deposit %s takes with "
+                  "SmoothingLength file: give a SmoothingLength in kpc, or another Deposit",
                   look->source->path, sim->group[part->type],
                   look->species->field[f].dataset.n
                       ? cubix_names_text(&look->species->field[f].dataset, names, sizeof names)
-                      : "none: the format knows no name for it");
+                      : "none: the format knows no name for it",
+                  cubix_Deposit_word[look->par->Deposit]);
       break;
     case CUBIX_FIELD_POTENTIAL: CUBIX_TRY(say_missing(look, sim, part, f, "")); break;
     default: break;

@@ -50,7 +50,7 @@ struct cubix_slab {
   double *age;                    /* [n] Gyr at the snapshot */
   double *metallicity;            /* [n] mass fraction */
   double *potential;              /* [n] with Centre potential, else NULL */
-  /* [n] kpc; of stars only where Deposit gaussian needs it, else NULL; of gas the radius of its kernel */
+  /* [n] kpc; of stars only where Deposit needs it, else NULL; of gas the radius of its kernel */
   double *smoothing_length;
   /* of gas, each NULL where the file does not have it */
   double *density;                /* [n] Msun/kpc^3 */

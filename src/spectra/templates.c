@@ -22,6 +22,7 @@
 #include "instrument/instrument.h"
 #include "params/params.h"
 #include "physics/constants.h"
+#include "math/kernel_table.h"
 #include "physics/deposit.h"
 #include "physics/doppler.h"
 #include "physics/population.h"
@@ -84,9 +85,12 @@ static void choose_deposit(struct cubix_tables *v, const struct cubix_params *pa
   static const enum cubix_deposit_kind kind[] = { [CUBIX_Deposit_nearest] = CUBIX_DEPOSIT_NEAREST,
                                                   [CUBIX_Deposit_cic] = CUBIX_DEPOSIT_CIC,
                                                   [CUBIX_Deposit_tsc] = CUBIX_DEPOSIT_TSC,
-                                                  [CUBIX_Deposit_gaussian] = CUBIX_DEPOSIT_GAUSSIAN };
+                                                  [CUBIX_Deposit_gaussian] = CUBIX_DEPOSIT_GAUSSIAN,
+                                                  [CUBIX_Deposit_cubic] = CUBIX_DEPOSIT_CUBIC,
+                                                  [CUBIX_Deposit_wendland] = CUBIX_DEPOSIT_WENDLAND };
   v->deposit = kind[par->Deposit];
-  v->deposit_length = par->DepositLength;
+  v->deposit_length = par->SmoothingLength.x;
+  v->deposit_most = par->SmoothingLengthMax;
 }
 
 void cubix_templates_sky(struct cubix_tables *tables, const struct cubix_params *par,
@@ -218,6 +222,8 @@ static int build(struct cubix_templates **out, const struct cubix_params *par, c
   CUBIX_TRY(lay_rows(templates, ins));
   place_grid(&templates->tables, ins, scene);
   choose_deposit(&templates->tables, par);
+  CUBIX_TRY(cubix_kernel_table(&templates->kernel, templates->tables.deposit));
+  templates->tables.kernel = templates->kernel;
   CUBIX_TRY(cubix_templates_fill(templates, ins));
   if (!keep) free(templates->ssp->luminosity);
   if (!keep) templates->ssp->luminosity = NULL;
@@ -296,6 +302,7 @@ void cubix_templates_free(struct cubix_templates *templates)
   cubix_ssp_free(templates->ssp);
   free(templates->row);
   free(templates->light);
+  free(templates->kernel);
   free(templates->log_z);
   free(templates->log_age);
   free(templates->first);

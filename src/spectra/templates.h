@@ -17,6 +17,7 @@ struct cubix_templates {
   double *light, *log_z, *log_age;
   int32_t *first;
   struct cubix_tables tables;         /* points into the above and into the instrument */
+  double *kernel;                 /* of the deposit, or NULL */
   /* per channel, for DQ and the LSF table */
   unsigned char *covered;         /* [n_lambda] 1: the library covers the channel at every |v| <= v_max */
   double *fwhm_template;          /* [n_lambda] AA observed, as the library states it, times 1 + z */

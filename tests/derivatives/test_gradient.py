@@ -57,7 +57,9 @@ CASES = {
     "populations": (STARS + ",MassScale,FluxScale,SystemicVelocity", dict()),
     "pchip": (STARS, dict(SspInterpolation="pchip")),
     "tsc": (PLACE, dict(Deposit="tsc", Roll=20.0, PointingX=0.1)),
-    "gaussian": (PLACE + ",DepositLength", dict(Deposit="gaussian", DepositLength=0.35, Psf="gaussian", PsfFwhm=0.9)),
+    "cubic": (PLACE + ",DepositLength", dict(Deposit="cubic", SmoothingLength=1.1, Psf="gaussian", PsfFwhm=0.9)),
+    "wendland": (PLACE + ",DepositLength", dict(Deposit="wendland", SmoothingLength=0.9, Psf="gaussian", PsfFwhm=0.9)),
+    "gaussian": (PLACE + ",DepositLength", dict(Deposit="gaussian", SmoothingLength=0.35, Psf="gaussian", PsfFwhm=0.9)),
     "angles": ("Velocity,Position,Alpha,Beta,Gamma",
                dict(Deposit="tsc", Orientation="angles", Alpha=20.0, Beta=40.0, Gamma=-65.0)),
     "inclined": ("Velocity,Position,Inclination,PositionAngle",
@@ -153,8 +155,8 @@ EDGES = {
     "one age": (STARS, dict(ages=(1.0,)), dict()),
     "one metallicity": (STARS, dict(metals=(0.02,)), dict()),
     "linear": (STARS + ",Luminosity,Redshift", dict(), dict(TemplateSemantic="linear", Lsf="gaussian", LsfFwhm=4.0)),
-    "wider than the field": (PLACE + ",DepositLength", dict(), dict(Deposit="gaussian", DepositLength=50.0)),
-    "narrowest": (PLACE + ",DepositLength", dict(), dict(Deposit="gaussian", DepositLength=1e-4)),
+    "wider than the field": (PLACE + ",DepositLength", dict(), dict(Deposit="gaussian", SmoothingLength=50.0, SmoothingLengthMax=1e3)),
+    "narrowest": (PLACE + ",DepositLength", dict(), dict(Deposit="gaussian", SmoothingLength=1e-4)),
     "nodes": (STARS + ",Position", dict(), dict(Deposit="tsc", SystemicVelocity="none")),
 }
 STILL = {("one age", "Age"), ("one metallicity", "Metallicity"), ("narrowest", "DepositLength")}

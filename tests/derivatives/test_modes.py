@@ -108,7 +108,7 @@ def test_the_verdict_is_told_everywhere(seen):
             assert text[2].startswith("# chi2 is ") and text[3].startswith("# no unknown is an age or a metallicity")
 
 
-SMOOTH = dict(Deposit="gaussian", DepositLength=0.5, Lsf="gaussian", LsfFwhm=3.0, Psf="moffat", PsfFwhm=0.9,
+SMOOTH = dict(Deposit="gaussian", SmoothingLength=0.5, Lsf="gaussian", LsfFwhm=3.0, Psf="moffat", PsfFwhm=0.9,
               PsfBeta=2.6)
 
 

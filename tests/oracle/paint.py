@@ -4,7 +4,7 @@ import math
 import numpy as np
 from scipy.special import ndtr
 
-from . import lsf, ssp
+from . import kernels, lsf, ssp
 from .constants import C, MPC_CM
 
 
@@ -21,7 +21,7 @@ def sky_to_spaxel(inst, x, y):
     return tuple(np.floor(p).astype(int) for p in sky_to_place(inst, x, y))
 
 
-def axis_weights(deposit, p, sigma):
+def axis_weights(deposit, p, sigma, most=50.0):
     """First spaxel and weights of a star at p on one axis."""
     if deposit == "nearest":
         return math.floor(p), np.ones(1)
@@ -32,24 +32,29 @@ def axis_weights(deposit, p, sigma):
         i = math.floor(p) + np.arange(-1, 2)
         u = np.abs(i + 0.5 - p)
         return i[0], np.where(u <= 0.5, 0.75 - u**2, 0.5 * (1.5 - u)**2)
-    s = max(0.3, sigma)
+    s = min(max(0.3, sigma), most)
     edge = np.arange(math.floor(p - 6 * s), math.floor(p + 6 * s) + 2)
     w = np.diff(ndtr((edge - p) / s))
     return edge[0], w / w.sum()
 
 
-def parts(inst, stars, kpc_per_arcsec, margin, deposit="nearest", length=0.0):
+def parts(inst, stars, kpc_per_arcsec, margin, deposit="nearest", length=0.0, most=50.0):
     """Of every star: (rows, columns, weights [row][column]) in a field with this margin; empty
     where it sheds nothing."""
     p_x, p_y = sky_to_place(inst, stars["pos"][:, 0] / kpc_per_arcsec, stars["pos"][:, 1] / kpc_per_arcsec)
     lengths = np.full(len(p_x), length) if length > 0 else stars.get("length", np.zeros(len(p_x)))
     out = []
     for x, y, size in zip(p_x, p_y, lengths / kpc_per_arcsec):
-        (ix, w_x), (iy, w_y) = axis_weights(deposit, x, size / inst.pixel_x), axis_weights(deposit, y,
-                                                                                           size / inst.pixel_y)
-        columns, rows = ix + margin + np.arange(len(w_x)), iy + margin + np.arange(len(w_y))
+        sizes = size / inst.pixel_x, size / inst.pixel_y
+        if deposit in kernels.RADIUS:
+            (ix, iy), w = kernels.weights(deposit, (x, y), [min(max(0.3 * kernels.RADIUS[deposit], s), most)
+                                                            for s in sizes])
+        else:
+            (ix, w_x), (iy, w_y) = axis_weights(deposit, x, sizes[0], most), axis_weights(deposit, y, sizes[1], most)
+            w = np.outer(w_y, w_x)
+        columns, rows = ix + margin + np.arange(w.shape[1]), iy + margin + np.arange(w.shape[0])
         on_x, on_y = (columns >= 0) & (columns < inst.n_x + 2 * margin), (rows >= 0) & (rows < inst.n_y + 2 * margin)
-        out.append((rows[on_y], columns[on_x], np.outer(w_y[on_y], w_x[on_x])))
+        out.append((rows[on_y], columns[on_x], w[np.ix_(on_y, on_x)]))
     return out
 
 

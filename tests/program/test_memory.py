@@ -63,7 +63,7 @@ def test_derivatives(bench):
 
 
 DEPOSITS = [{"Deposit": "nearest"}, {"Deposit": "cic"}, {"Deposit": "tsc"},
-            {"Deposit": "gaussian", "DepositLength": 0.3}]
+            {"Deposit": "gaussian", "SmoothingLength": 0.3}, {"Deposit": "cubic", "SmoothingLength": 0.9}]
 RUNS = [(1, {"Engine": "direct"}), (1, {"Engine": "histogram", "SlabMemory": 3}),
         (2, {"Engine": "histogram", "Combine": "histogram"}),
         (2, {"Engine": "histogram", "Combine": "histogram", "SlabMemory": 3})]
@@ -91,7 +91,7 @@ def test_stars_that_are_alike(bench, slab):
                    capture_output=True)
     par = {"InputFile": bench.path("mock.hdf5"), "SspFile": bench.path("demo.hdf5"), "Redshift": 0.03,
            "FieldOfView": "8 arcsec", "LambdaStep": 20, "Deposit": "gaussian",
-           "DepositLength": 0.3, "Engine": "histogram", "SlabMemory": slab}
+           "SmoothingLength": 0.3, "Engine": "histogram", "SlabMemory": slab}
     predicted = said(bench, 1, par)
     measured = taken(bench.cube(**par)["run"])
     assert abs(predicted - measured) < 0.15 * measured, f"predicted {predicted}, taken {measured}"

@@ -47,11 +47,11 @@ def test_wide_star_beside_the_field(bench):
     bench.instrument(8, 6, 0.5, lam=(5000.0, 5029.0, 1.0))
     bench.ssp("mixed", fwhm=1.0)
     bench.particles(stars((-3.0 * KPC[0.05], 0, 0, 0, 0, 0, 1e6, 1.0, 0.01)))
-    got = bench.cube(Redshift=0.05, Deposit="gaussian", DepositLength=1.0, **FIXED)
+    got = bench.cube(Redshift=0.05, Deposit="gaussian", SmoothingLength=1.0, **FIXED)
     want = observe(bench, 0.05, deposit="gaussian", length=1.0)
     assert got["header"]["PRIMARY"]["N_SHED"] == got["header"]["PRIMARY"]["N_OUT"] == 1 and want.cube.sum() > 0
     assert_close(got["DATA"], want.cube, 1e-4, local_level(want.cube))
-    said(bench, status=2, Redshift=0.05, Deposit="gaussian", DepositLength=0.05, **FIXED)
+    said(bench, status=2, Redshift=0.05, Deposit="gaussian", SmoothingLength=0.05, **FIXED)
 
 
 # ---- approaching galaxies ------------------------------------------------------------------------

@@ -9,11 +9,17 @@
 #include "base/error.h"
 #include "cube/placement.h"
 #include "instrument/instrument.h"
+#include "math/kernel_table.h"
 #include "physics/deposit.h"
 
 enum { N_X = 31, N_Y = 26, MARGIN = 3, N_STAR = 200 };
 
-static const enum cubix_deposit_kind smooth[] = { CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC, CUBIX_DEPOSIT_GAUSSIAN };
+static const enum cubix_deposit_kind smooth[] = { CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC, CUBIX_DEPOSIT_GAUSSIAN,
+                                                 CUBIX_DEPOSIT_CUBIC, CUBIX_DEPOSIT_WENDLAND };
+static double *kernel[CUBIX_DEPOSIT_WENDLAND + 1];      /* of those that have a table */
+
+static int has_length(enum cubix_deposit_kind kind) { return kind >= CUBIX_DEPOSIT_GAUSSIAN; }
+static int is_kernel(enum cubix_deposit_kind kind) { return kind > CUBIX_DEPOSIT_GAUSSIAN; }
 
 static void set_roll(struct cubix_tables *v, double roll)
 {
@@ -33,6 +39,8 @@ static struct cubix_tables tables_of(enum cubix_deposit_kind kind, double roll)
   v.pointing_x = 0.31;
   v.pointing_y = -0.22;
   v.deposit = kind;
+  v.deposit_most = HUGE_VAL;
+  v.kernel = kernel[kind];
   set_roll(&v, roll);
   return v;
 }
@@ -59,9 +67,11 @@ static void fill(double bar[N_Y][N_X], double low, double high)
 static void check_moments(enum cubix_deposit_kind kind, double length)
 {
   struct cubix_tables v = tables_of(kind, 0.4);
-  double variance = 0, sigma = fmax(CUBIX_DEPOSIT_LEAST, length * v.arcsec_per_kpc * v.inv_pixel_y);
+  const double per_sigma = is_kernel(kind) ? cubix_kernel_radius(kind) : 1;
+  double variance = 0, sigma = fmax(CUBIX_DEPOSIT_LEAST, length * v.arcsec_per_kpc * v.inv_pixel_y / per_sigma);
   /* of a Gaussian's pixels: the first harmonic */
   double off = 1.01 * exp(-2 * acos(-1) * acos(-1) * sigma * sigma) / acos(-1) + 1e-8;
+  if (is_kernel(kind)) off = 0.02 / sigma;              /* a kernel's Fourier transform falls by a power */
   for (int i = 0; i < N_STAR; i++) {
     double position[3] = { draw(-0.5, 0.5), draw(-0.5, 0.5), draw(-9, 9) }, at[2], sum = 0, m[2] = { 0 }, m2 = 0;
     struct cubix_foot foot;
@@ -78,13 +88,14 @@ static void check_moments(enum cubix_deposit_kind kind, double length)
         m2 += w * x * x;
       }
     CHECK_CLOSE(sum, 1, 1e-14);
-    CHECK_CLOSE(m[0], 0, kind == CUBIX_DEPOSIT_NEAREST ? 0.5 : kind == CUBIX_DEPOSIT_GAUSSIAN ? off : 1e-14);
-    CHECK_CLOSE(m[1], 0, kind == CUBIX_DEPOSIT_NEAREST ? 0.5 : kind == CUBIX_DEPOSIT_GAUSSIAN ? off : 1e-14);
+    CHECK_CLOSE(m[0], 0, kind == CUBIX_DEPOSIT_NEAREST ? 0.5 : has_length(kind) ? off : 1e-14);
+    CHECK_CLOSE(m[1], 0, kind == CUBIX_DEPOSIT_NEAREST ? 0.5 : has_length(kind) ? off : 1e-14);
     variance += m2 / N_STAR;
   }
-  sigma = fmax(CUBIX_DEPOSIT_LEAST, length * v.arcsec_per_kpc * v.inv_pixel_x);
+  sigma = fmax(CUBIX_DEPOSIT_LEAST, length * v.arcsec_per_kpc * v.inv_pixel_x / per_sigma);
   double expected[] = { 1. / 12, 1. / 6, 1. / 4, sigma * sigma + 1. / 12 };
-  CHECK_CLOSE(variance, expected[kind], kind == CUBIX_DEPOSIT_TSC ? 1e-13 : 0.02);
+  CHECK_CLOSE(variance, expected[has_length(kind) ? CUBIX_DEPOSIT_GAUSSIAN : kind],
+              kind == CUBIX_DEPOSIT_TSC ? 1e-13 : 0.02);
 }
 
 /* In a wider field more of a footprint is painted, and nothing else changes. */
@@ -143,6 +154,48 @@ static void check_wide(void)
   CHECK_CLOSE(w * 2 * acos(-1) * sigma * length * v.arcsec_per_kpc * v.inv_pixel_y, 1, 1e-6);
 }
 
+/* Light within squares about a kernel's middle, by Gauss-Legendre points in polar coordinates (numpy). */
+static void check_kernels(void)
+{
+  static const struct { enum cubix_deposit_kind kind; double half, light; } known[] = {
+    { CUBIX_DEPOSIT_CUBIC, 0.1, 0.0736645087 },
+    { CUBIX_DEPOSIT_CUBIC, 0.37, 0.6602987886 },
+    { CUBIX_DEPOSIT_CUBIC, 0.62, 0.9621561864 },
+    { CUBIX_DEPOSIT_CUBIC, 0.9, 0.9999402667 },
+    { CUBIX_DEPOSIT_WENDLAND, 0.1, 0.0849499139 },
+    { CUBIX_DEPOSIT_WENDLAND, 0.37, 0.7049400132 },
+    { CUBIX_DEPOSIT_WENDLAND, 0.62, 0.9758376697 },
+    { CUBIX_DEPOSIT_WENDLAND, 0.9, 0.9999877400 },
+  };
+  double *none;
+  CHECK_IS(cubix_kernel_table(&none, CUBIX_DEPOSIT_GAUSSIAN), ==, CUBIX_OK);
+  CHECK(!none);
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    CHECK_CLOSE(4 * cubix_kernel_corner(kernel[known[i].kind], known[i].half, known[i].half, NULL), known[i].light,
+                1e-7);
+}
+
+/* A length is cut at deposit_most, on each axis; there it has no derivative. */
+static void check_most(void)
+{
+  for (size_t k = 2; k < sizeof smooth / sizeof *smooth; k++) {
+    struct cubix_tables v = tables_of(smooth[k], 0.3);
+    const double most = 3, position[3] = { 0.1, 0.2, 0 };
+    struct cubix_foot cut, same;
+    struct cubix_deposit_slope slope;
+    CHECK(cubix_foot_of(&v, position, most / (v.arcsec_per_kpc * v.inv_pixel_x), &same));
+    v.deposit_most = most;
+    CHECK(cubix_foot_of(&v, position, 1e6, &cut));
+    CHECK_IS(cut.size[0], ==, most);
+    CHECK_IS(cut.size[1], ==, most);
+    CHECK_CLOSE(same.size[0], most, 1e-15);
+    CHECK_IS(cut.n[0], ==, same.n[0]);
+    cubix_deposit_weight(&cut, 1, 1, &slope);
+    CHECK_IS(slope.length, ==, 0);
+    CHECK_IS(fabs(slope.at[0]), >, 0);
+  }
+}
+
 /* The slopes of single weights against central differences. */
 static void check_slopes(enum cubix_deposit_kind kind, double length)
 {
@@ -192,7 +245,7 @@ struct move { double position[3], length, roll; struct cubix_sky_bar sky; };
 static struct move draw_move(enum cubix_deposit_kind kind)
 {
   struct move m = { .position = { draw(-1, 1), draw(-1, 1), draw(-1, 1) },
-                    .length = kind == CUBIX_DEPOSIT_GAUSSIAN ? draw(-1, 1) : 0 };
+                    .length = has_length(kind) ? draw(-1, 1) : 0 };
   m.sky = (struct cubix_sky_bar){ draw(-1, 1), draw(-1, 1), draw(-1, 1), draw(-1, 1) };
   return m;
 }
@@ -337,6 +390,7 @@ static void check_placement(enum cubix_deposit_kind kind, double length, size_t 
   struct cubix_placement *p[2] = { NULL }, *bare = NULL;
   struct cubix_cube *cube[2] = { NULL };
   v.deposit_length = length;
+  v.deposit_most = is_kernel(kind) ? 2.5 : HUGE_VAL;
   v.n_z = v.n_age = v.n_row = 1;
   v.log_z = v.log_age = &node;
   v.light = &light;
@@ -384,21 +438,23 @@ static void check_few(void)
   slab.n = 1;
   REQUIRE(cubix_placement_build(&p, NULL, &v, &slab, 0) == CUBIX_EUSAGE);
   CHECK(!p);
-  CHECK_SAYS(cubix_error_message(), "give a DepositLength");
+  CHECK_SAYS(cubix_error_message(), "give a SmoothingLength");
 }
 
 int main(int argc, char **argv)
 {
   check_init(argc, argv);
-  static const char *const name[] = { "cic", "tsc", "gaussian" };
-  const double lengths[] = { 0.03, 0.2, 0.4 };       /* below the least, and above */
+  static const char *const name[] = { "cic", "tsc", "gaussian", "cubic", "wendland" };
+  for (int k = CUBIX_DEPOSIT_CUBIC; k <= CUBIX_DEPOSIT_WENDLAND; k++)
+    REQUIRE(cubix_kernel_table(&kernel[k], (enum cubix_deposit_kind)k) == CUBIX_OK);
+  const double lengths[] = { 0.03, 0.2, 0.4, 0.9 };  /* below the least, and above */
   CASE(check_moments(CUBIX_DEPOSIT_NEAREST, 0));
   CASE(check_borders(CUBIX_DEPOSIT_NEAREST, 0));
   CASE(check_nowhere(CUBIX_DEPOSIT_NEAREST));
   CASE(check_wide());
   for (size_t k = 0; k < sizeof smooth / sizeof smooth[0]; k++) {
     CASE_OF(check_nowhere(smooth[k]), "%s", name[k]);
-    for (int l = 0; l < (smooth[k] == CUBIX_DEPOSIT_GAUSSIAN ? 3 : 1); l++) {
+    for (int l = 0; l < (is_kernel(smooth[k]) ? 4 : has_length(smooth[k]) ? 3 : 1); l++) {
       CASE_OF(check_moments(smooth[k], lengths[l]), "%s, %g kpc", name[k], lengths[l]);
       CASE_OF(check_borders(smooth[k], lengths[l]), "%s, %g kpc", name[k], lengths[l]);
       CASE_OF(check_slopes(smooth[k], lengths[l]), "%s, %g kpc", name[k], lengths[l]);
@@ -410,6 +466,11 @@ int main(int argc, char **argv)
   CASE(check_placement(CUBIX_DEPOSIT_TSC, 0, 9001));
   CASE(check_placement(CUBIX_DEPOSIT_GAUSSIAN, 0.2, 5000));
   CASE(check_placement(CUBIX_DEPOSIT_GAUSSIAN, 0, 5000));
+  CASE(check_placement(CUBIX_DEPOSIT_CUBIC, 0.5, 5000));
+  CASE(check_placement(CUBIX_DEPOSIT_WENDLAND, 0, 5000));
+  CASE(check_kernels());
+  CASE(check_most());
   CASE(check_few());
+  for (int k = 0; k <= CUBIX_DEPOSIT_WENDLAND; k++) free(kernel[k]);
   return check_done();
 }

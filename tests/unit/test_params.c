@@ -77,6 +77,13 @@ static void test_values(void)
   CHECK_IS(par->TruthMaps, ==, 0);
   CHECK_TEXT(par->PsfFile, "a%b#c.fits");
   CHECK_TEXT(cubix_params_origin(par, "Redshift"), "t.param:5");
+  CHECK(cubix_number_is(&par->SmoothingLength, "file"));
+  CHECK_IS(par->SmoothingLength.x, ==, 0.);
+  CHECK(takes("SmoothingLength 1500 pc"));
+  CHECK(!par->SmoothingLength.word);
+  CHECK_IS(par->SmoothingLength.x, ==, 1.5);
+  CHECK(takes("SmoothingLength file"));
+  CHECK(cubix_number_is(&par->SmoothingLength, "file"));
   CHECK(takes("Centre 1, 2 , 3 kpc\nFieldOfView 60, 30"));
   CHECK_IS(par->Centre.x[2], ==, 3.);
   CHECK_IS(par->FieldOfView.y, ==, 30.);
@@ -206,6 +213,14 @@ static void test_refused(void)
     { "MinStars 99999999999999999999", "MinStars = 99999999999999999999 must be 0..1000000000" },
     { "CentreRadius 1 arcsec", "CentreRadius = 1 arcsec must be in kpc (or pc, Mpc)" },
     { "CentreRadius 1 parsec", "CentreRadius = 1 parsec must be in kpc (or pc, Mpc); the unit is unknown" },
+    { "SmoothingLength 0", "SmoothingLength = 0 must be file or a number above 0, up to 1e6 kpc" },
+    { "SmoothingLength -1 pc",
+      "SmoothingLength = -1 pc must be file or a number above 0, up to 1e6 kpc and is -0.001 kpc" },
+    { "SmoothingLength File", "SmoothingLength = File must be file or a number above 0, up to 1e6 kpc" },
+    { "SmoothingLength 1 2", "SmoothingLength = 1 2 must be file or a number above 0, up to 1e6 kpc" },
+    { "SmoothingLength file kpc", "SmoothingLength = file kpc must be file or a number above 0, up to 1e6 kpc" },
+    { "SmoothingLength 2 arcsec", "SmoothingLength = 2 arcsec must be in kpc (or pc, Mpc)" },
+    { "DepositLength 0", "parameter DepositLength is called SmoothingLength here" },
     { "Centre 1 2", "Centre = 1 2 must be auto, median, shrinking-sphere, potential or three numbers in kpc" },
     { "Centre auto kpc",
       "Centre = auto kpc must be auto, median, shrinking-sphere, potential or three numbers in kpc" },

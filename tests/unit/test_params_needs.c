@@ -54,13 +54,13 @@ static void test_idle(void)
               "FitAgeBins = 3 (t.param:5) has no effect: it belongs to Mode fit with FitModel bins\n"));
   CHECK(takes("Deposit gaussian\n"));
   CHECK(!cubix_params_unmet(par, ""));
-  CHECK(!cubix_params_unmet(par, "Deposit gaussian with DepositLength 0"));
-  CHECK(cubix_params_unmet(par, "Deposit gaussian with DepositLength > 0; a remark"));
+  CHECK(!cubix_params_unmet(par, "Deposit gaussian with SmoothingLength file"));
+  CHECK(cubix_params_unmet(par, "Deposit gaussian with SmoothingLength > 0; a remark"));
   CHECK(cubix_params_unmet(par, "Deposit gauss"));
   CHECK(cubix_params_unmet(par, "Deposit cic, tsc or nearest"));
-  CHECK(takes("Deposit gaussian\nDepositLength 0.1\n"));
-  CHECK(!cubix_params_unmet(par, "Deposit gaussian with DepositLength > 0; a remark"));
-  CHECK(cubix_params_unmet(par, "Deposit gaussian with DepositLength 0"));
+  CHECK(takes("Deposit gaussian\nSmoothingLength 0.1\n"));
+  CHECK(!cubix_params_unmet(par, "Deposit gaussian with SmoothingLength > 0; a remark"));
+  CHECK(cubix_params_unmet(par, "Deposit gaussian with SmoothingLength file"));
 }
 
 /* What a row of the table needs can be had: there are such parameters and such words. */
@@ -107,8 +107,8 @@ static void test_leaves(void)
   CHECK(has_effect(CUBIX_LEAF_Beta, "Orientation angles\n"));
   CHECK(has_effect(CUBIX_LEAF_PositionAngle, "Orientation faceon\n"));
   CHECK(!has_effect(CUBIX_LEAF_Inclination, "Orientation edgeon\n"));
-  CHECK(has_effect(CUBIX_LEAF_DepositLength, "Deposit gaussian\nDepositLength 0.1\n"));
-  CHECK(!has_effect(CUBIX_LEAF_SmoothingLength, "Deposit gaussian\nDepositLength 0.1\n"));
+  CHECK(has_effect(CUBIX_LEAF_DepositLength, "Deposit gaussian\nSmoothingLength 0.1\n"));
+  CHECK(!has_effect(CUBIX_LEAF_SmoothingLength, "Deposit gaussian\nSmoothingLength 0.1\n"));
   CHECK(has_effect(CUBIX_LEAF_PsfFwhm, "Psf gaussian\nPsfFwhm 1\n"));
   CHECK(!has_effect(CUBIX_LEAF_PsfBeta, "Psf gaussian\nPsfFwhm 1\n"));
   CHECK_TEXT(cubix_leaf_unmet(par, CUBIX_LEAF_Gamma), "Orientation angles");
