@@ -4,7 +4,9 @@
  * mass within 0.05 to 100 kpc, particles of 1 to 1e10 Msun, speeds below 5000 km/s, metallicities below
  * 0.2, ages below that of the universe.  What is beyond them is said; what is beyond the wider ones is
  * the work of a wrong unit.  Where every column names its unit there is none, and made-up stars may be
- * anything: that is only said.  A whole box has no size of its own, so that large sizes are only said. */
+ * anything: that is only said.  A whole box has no size of its own, and a large one is only said where it
+ * may be such: stars that fill a good part of a stated box, several files, or a radius that the user
+ * chose.  Else half of the mass lies within a megaparsec, or kiloparsecs were taken for megaparsecs. */
 #include "mpi/particles/sanity.h"
 
 #include <math.h>
@@ -114,6 +116,14 @@ done:
   return status;
 }
 
+/* The largest radius of half of the mass [kpc] that is possible. */
+static double largest_size(double size, const struct cubix_params *par, const struct cubix_snapshot *snapshot)
+{
+  const int box = snapshot->box > 0 && size > 0.05 * snapshot->box,
+            several = snapshot->n_file > 1 && !strcmp(par->GroupCatalogue, "none");
+  return box || several || par->SelectRadius > 0 ? 1e7 : 1e3;
+}
+
 int cubix_mpi_sanity_judge(struct cubix_sanity *s, const struct cubix_params *par,
                            const struct cubix_snapshot *snapshot)
 {
@@ -125,7 +135,8 @@ int cubix_mpi_sanity_judge(struct cubix_sanity *s, const struct cubix_params *pa
   MPI_Allreduce(MPI_IN_PLACE, s, (int)(sizeof *s / sizeof(double)), MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   const double size = sqrt(median(s->mass_within));
   const struct verdict verdicts[] = {
-    { "the radius that holds half of the stellar mass", "kpc", size, 0.05, 100, 0.02, 1e7,
+    { "the radius that holds half of the stellar mass", "kpc", size, 0.05, 100, 0.02,
+      largest_size(size, par, snapshot),
       "are its lengths in Mpc and taken for kpc, or does a factor of h or of the scale factor lack",
       "is it a whole box (SelectRadius takes a galaxy out of it), or are its lengths in kpc and taken for Mpc" },
     { "the median mass of a star particle", "Msun", median(s->mass), 1, 1e10, 0.05, 1e12,

@@ -74,10 +74,35 @@ def test_speeds(bench):
     assert done.status == 0 and "median speed of the stars is" in done.err and "m/s" in done.err, done.err
 
 
-def test_a_whole_box_is_said_and_read(bench):
-    snapshot(bench.path("s.hdf5"), size=4000.0)
+LARGE = {"a box": dict(units={"BoxSize": 30000.0 * H}), "a radius": dict(), "several files": dict(), "of no galaxy": dict(),
+         "a small part of a box": dict(units={"BoxSize": 3e5 * H}), "150 kpc": dict(size=100.0)}
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("what", LARGE)
+def test_a_whole_box_is_said_and_read_and_a_galaxy_in_wrong_units_is_not(bench, what, ranks):
+    """kpc taken for Mpc: half of the mass within 6 Mpc, which only the stars of a whole box may have."""
+    snapshot(bench.path("s.hdf5"), **{"size": 4000.0, **LARGE[what]})
+    more = {"SelectRadius": 20000} if what == "a radius" else {}
+    if what == "several files":
+        for k in range(2):
+            snapshot(bench.path(f"s.{k}.hdf5"), size=4000.0, units={"NumFilesPerSnapshot": 2})
+        more["InputFile"] = bench.path("s.0.hdf5")
+    done = look(bench, ranks, **more)
+    told = " ".join(done.err.split())
+    assert done.status == (3 if what in ("of no galaxy", "a small part of a box") else 0), told
+    assert "is it a whole box (SelectRadius takes a galaxy out of it), or are its lengths in kpc" in told, told
+    if done.status:
+        assert "SanityCheck warn" in told
+        assert look(bench, ranks, SanityCheck="warn").status == 0
+
+
+def test_kpc_that_are_stated_to_be_mpc(bench):
+    """A galaxy of 4 kpc that says that its unit is a megaparsec."""
+    units = {"UnitLength_in_cm": 3.085678e24, "UnitMass_in_g": 1.989e43, "UnitVelocity_in_cm_per_s": 1e5}
+    snapshot(bench.path("s.hdf5"), units=units)
     done = look(bench)
-    assert done.status == 0 and "is it a whole box (SelectRadius" in " ".join(done.err.split()), done.err
+    assert done.status == 3 and "in kpc and taken for Mpc" in " ".join(done.err.split()), done.err
 
 
 def test_an_auriga_file_in_mpc_is_not_read_as_kpc(bench):
