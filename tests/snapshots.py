@@ -233,13 +233,14 @@ def write_gas(path, code, s, edit=None):
         if code in ("SWIFT", "SWIFT-GEAR"):
             f.require_group("HydroScheme").attrs["Kernel function"] = np.bytes_("Quartic spline (M5)")
         if code in ("GIZMO", "Simba"):
-            f["PartType0/Metallicity"] = np.column_stack([s["z"], *[0 * s["z"]] * 3, s["oxygen"], *[s["z"]] * 6])
+            f["PartType0/Metallicity"] = np.column_stack([s["z"], 1 - s["z"] - s["hydrogen"], *[0 * s["z"]] * 2,
+                                                          s["oxygen"], *[s["z"]] * 6])
         if code == "SWIFT-GEAR":
             f["PartType0/MetalMassFractions"] = elements(s, True)
         if code == "Magneticum":
             share = np.full((10, len(s["z"])), 1 / 9) * (s["z"] - s["oxygen"] * s["z"] / s["z"].max())
             share[2] = s["oxygen"] * s["z"] / s["z"].max()
-            metals = np.vstack([0.25 + 0 * s["z"], share]).T * s["mass_now"][:, None] / 1e10 * COSMO[2]
+            metals = np.vstack([1 - s["hydrogen"] - share.sum(0), share]).T * s["mass_now"][:, None] / 1e10 * COSMO[2]
             f.create_dataset("PartType0/Metallicity", data=metals).attrs.update(
                 dict(zip(EAGLE, ([0.0], [-1.0], [1.989e43]))))
         if edit:

@@ -41,15 +41,17 @@ int cubix_piece_has(const struct cubix_reader *r, const struct cubix_simpart *pa
   return r->state->piece[field] && part->reads[field];
 }
 
-/* Masses of elements become fractions. */
+/* Masses of elements become fractions, and others' what is left. */
 static int divide(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field,
                   const struct cubix_derived *given)
 {
   double *column = cubix_piece_column(r->slab, field);
-  if (!column || !r->sim->field[field].of_mass || !cubix_piece_has(r, part, field)) return 0;
+  const int of_mass = r->sim->field[field].of_mass, rest = r->sim->field[field].rest;
+  if (!column || !(of_mass || rest) || !cubix_piece_has(r, part, field)) return 0;
   for (size_t q = 0; q < given->n; q++) {
     double *x = &column[given->to + q];
-    *x = given->mass[q] > 0 ? *x / given->mass[q] : 0;
+    if (of_mass) *x = given->mass[q] > 0 ? *x / given->mass[q] : 0;
+    if (rest) *x = 1 - *x;
     if (!(*x >= 0 && *x <= 1)) return 1;
   }
   return 0;
@@ -89,9 +91,9 @@ static void kernels(const struct cubix_slab *slab, const struct cubix_derived *g
   }
 }
 
-int cubix_piece_derive(const struct cubix_reader *r,
-                       const struct cubix_simpart *part,
-                       const struct cubix_derived *given) {
+int cubix_piece_derive(const struct cubix_reader *r, const struct cubix_simpart *part,
+                       const struct cubix_derived *given)
+{
   const struct cubix_slab *slab = r->slab;
   if (divide(r, part, CUBIX_FIELD_METALLICITY, given) || divide(r, part, CUBIX_FIELD_HYDROGEN, given) ||
       divide(r, part, CUBIX_FIELD_OXYGEN, given))

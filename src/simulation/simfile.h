@@ -52,6 +52,7 @@ struct cubix_simfile {
     struct cubix_pick pick;
     double factor;                /* to internal units */
     int of_mass;                  /* 1: divided by the particle's mass */
+    int rest;                     /* 1: then taken from 1 */
   } field[CUBIX_N_FIELD];
   double unborn_age[CUBIX_N_TYPE]; /* of stars without a time of formation, by the user [Gyr]; NAN: not said */
   double reference[3];            /* a periodic box is unwrapped about this point [kpc] */

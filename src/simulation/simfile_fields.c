@@ -121,6 +121,7 @@ static int choose(struct cubix_simfile *sim, const struct cubix_look *look, cons
     if (f >= CUBIX_FIELD_DENSITY && look->species->field[f].last >= shape.n_c) continue;
     CUBIX_TRY(find_pick(&sim->field[f].pick, look, f, path));
     sim->field[f].of_mass = look->species->field[f].of_mass;
+    sim->field[f].rest = look->species->field[f].rest;
     snprintf(sim->field[f].name, sizeof sim->field[f].name, "%s", names->name[i]);
     if (!is_birth(f)) continue;
     sim->birth = f;

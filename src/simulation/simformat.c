@@ -199,15 +199,16 @@ done:
 
 static int read_field(struct place s, const struct cubix_field_info *info, struct cubix_field_map *map)
 {
-  static const char *const key[] = { "dataset", "integer", "unit", "a", "h", "column",
-                                     "label",   "of_mass", "misstated" };
+  static const char *const key[] = { "dataset", "integer", "unit", "a",        "h",
+                                     "column",  "label",   "rest", "of_mass",  "misstated" };
   int status = CUBIX_OK, column[2], n;
 
-  CUBIX_TRY(check_keys(s, key, 9));
+  CUBIX_TRY(check_keys(s, key, 10));
   CUBIX_TRY(read_names(s, "dataset", &map->dataset));
   CUBIX_CHECK(map->dataset.n > 0, CUBIX_EUSAGE, "%s:%d: %s names no dataset", s.path, line_of(&s), info->name);
   CUBIX_TRY(read_names(s, "integer", &map->integer));
   CUBIX_TRY(read_bool(s, "of_mass", &map->of_mass));
+  CUBIX_TRY(read_bool(s, "rest", &map->rest));
   if (map->of_mass) info = &cubix_field_table[CUBIX_FIELD_MASS_NOW];
   CUBIX_TRY(read_text(s, "unit", map->unit, sizeof map->unit));
   map->code = !strcmp(map->unit, "code");

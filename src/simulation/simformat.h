@@ -40,6 +40,7 @@ struct cubix_field_map {
   int first, last;
   char label[96];                 /* or which by name: "texts@label", where `texts` names all of them; "": not said */
   int of_mass;                    /* 1: a mass, in a unit of masses; what is wanted is its fraction of the particle's */
+  int rest;                       /* 1: what is wanted is what is left of 1 */
   int misstated;                  /* 1: what the dataset's attributes say is wrong; the format file knows better */
 };
 

@@ -16,7 +16,7 @@ def expected(code, s):
     """Temperatures from energies where none are written, kernels of cells from their volumes."""
     written = {x[0] for x in snap.GAS[code].values()} | ({"z"} if code in ("GIZMO", "Simba", "SWIFT-GEAR", "Magneticum")
                                                         else set())
-    written |= {"oxygen"} if code in ("GIZMO", "Simba", "Magneticum") else set()
+    written |= {"oxygen", "hydrogen"} if code in ("GIZMO", "Simba", "Magneticum") else set()
     out = {name: s[key] for name, key in SAME.items() if key in written}
     if code == "Magneticum":
         out["oxygen"] = s["oxygen"] * s["z"] / s["z"].max()
@@ -24,7 +24,8 @@ def expected(code, s):
     if "temperature" in written:
         out["temperature"] = s["temperature"]
     elif x_e is not None:
-        out["temperature"] = 2 / 3 * s["u"] * 1e10 * MP_KB * 4 / (1 + 3 * 0.76 + 4 * 0.76 * x_e)
+        x = s["hydrogen"] if "hydrogen" in written else 0.76
+        out["temperature"] = 2 / 3 * s["u"] * 1e10 * MP_KB * 4 / (1 + 3 * x + 4 * x * x_e)
     out["smoothing_length"] = (s["hsml"] if written & {"hsml", "fwhm"} else
                                2.5 * (3 * s["mass_now"] / s["rho"] / (4 * np.pi))**(1 / 3))
     return out
@@ -80,7 +81,8 @@ def test_simspin_oxygen_is_not_hydrogen(tmp_path):
     """SimSpin exchanges them for Magneticum: its oxygen is 0.7."""
     s = snap.gas()
     got = read_gas(tmp_path, InputFile=snap.write_gas(tmp_path / "g.hdf5", "Magneticum", s))
-    assert 0 < got["oxygen"].max() < 0.02 and "hydrogen" not in got
+    assert 0 < got["oxygen"].max() < 0.02
+    assert 0.5 < got["hydrogen"].min() and np.all(np.abs(got["hydrogen"] - s["hydrogen"]) < 4e-4)
 
 
 def test_simspin_gas_of_n_body_runs(tmp_path):
@@ -101,7 +103,7 @@ def test_what_gas_lacks(tmp_path):
         del f["PartType0/Metallicity"]
         f["PartType0/Metallicity"] = s["z"]
     got = read_gas(tmp_path, InputFile=snap.write_gas(tmp_path / "g.hdf5", "GIZMO", s, edit))
-    assert "oxygen" not in got
+    assert "oxygen" not in got and "hydrogen" not in got
     same(got, {"metallicity": s["z"]})
     file = snap.write_gas(tmp_path / "g.hdf5", "GIZMO", s, lambda f: f.__delitem__("PartType0"))
     assert "holds no gas: /PartType0 is missing or empty" in refuse_gas(tmp_path, InputFile=file).err
