@@ -143,6 +143,7 @@ static int read_whole(struct cubix_particles *particles, unsigned parts)
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(particles->slab, cubix_mpi_reader_rows(reader, 0), parts)));
   CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
   reader->n_chunk_rows = rows;
+  if (particles->n_chunk == 1) cubix_mpi_reader_forget(reader);
   CUBIX_TRY(count_stars(particles, (int64_t)particles->slab->n));
 done:
   return status;

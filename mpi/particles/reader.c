@@ -3,8 +3,8 @@
  * Rank 0 looks into the files and tells the others (src/simulation/simfile.c); then the parts of
  * all members are read as if they were one list of N stars, of which rank r of P owns [N r/P, N
  * (r+1)/P).  Chunk c is that many rows of every rank's share, from c times as many on: every rank
- * can tell which parts a chunk touches on any rank, opens those, and reads in pieces of
- * CUBIX_READER_PIECE rows (reader_rows.c), all quantities of a piece together, so that wind cells
+ * can tell which parts a chunk touches on any rank, opens those of which it reads rows (reader_members.c),
+ * and reads in pieces of CUBIX_READER_PIECE rows (reader_rows.c), all quantities of a piece together, so that wind cells
  * are dropped and units converted on the way and no more than 14 MiB are needed beside the slab
  * (reader_convert.c). A rank that finds something wrong keeps to the order of pieces, for others
  * may read for it or wait for what it reads, and says so at the end of the part: nobody hangs. */
@@ -33,14 +33,52 @@
  * potential or length. */
 double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 11 * sizeof(double); }
 
+/* Does this rank read for others that have rows of the part? */
+static int serves(const struct cubix_reader *r)
+{
+  const struct cubix_reader_state *state = r->state;
+  for (int q = 0; q < cubix_mpi_size(); q++)
+    if (q != cubix_mpi_rank() && state->reads_for[q] == cubix_mpi_rank() && state->share[q].from < state->share[q].to)
+      return 1;
+  return 0;
+}
+
+static int open_part(struct cubix_reader *r, const struct cubix_simpart *part)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_reader_member_open(r, part->member));
+  CUBIX_TRY(cubix_mpi_reader_go(r, part));
+done:
+  if (status && cubix_mpi_rank() > 0) cubix_error_about("rank %d (does its node see this file?)", cubix_mpi_rank());
+  return status;
+}
+
+/* Those who have rows of the part open it.  If they find columns that one of a node reads for all of it,
+ * that one opens it, too. */
+static int open_parts(struct cubix_reader *r, const struct cubix_simpart *part)
+{
+  int status = CUBIX_OK, relayed = 0;
+  const struct cubix_span mine = r->state->share[cubix_mpi_rank()];
+  cubix_mpi_reader_stay(r);
+  if (mine.from < mine.to) status = open_part(r, part);
+  CUBIX_TRY(cubix_mpi_agree(status));
+  cubix_mpi_reader_agree(r);
+  for (int f = 0; f < CUBIX_N_FIELD; f++) relayed |= r->state->piece[f] && part->reads[f] && r->state->relayed[f];
+  if (!relayed) goto done;
+  if (!r->state->source && serves(r)) status = open_part(r, part);
+  CUBIX_TRY(cubix_mpi_agree(status));
+  cubix_mpi_reader_agree(r);
+done:
+  return status;
+}
+
 /* My rows of a part, piece by piece; n_piece is the same on all ranks. */
 static int read_pieces(struct cubix_reader *r, const struct cubix_simpart *part, size_t n_piece)
 {
-  int status = CUBIX_OK, failed;
+  int status = CUBIX_OK, failed = CUBIX_OK;
   const struct cubix_span mine = r->state->share[cubix_mpi_rank()];
   const size_t n = (size_t)(mine.to - mine.from);
-  CUBIX_TRY(cubix_mpi_agree(failed = cubix_mpi_reader_go(r, part)));
-  cubix_mpi_reader_agree(r);
+  CUBIX_TRY(open_parts(r, part));
   for (size_t p = 0; p < n_piece; p++) {
     size_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
     for (int f = 0; f < CUBIX_N_FIELD; f++) {
@@ -81,8 +119,8 @@ static struct cubix_span in_part(struct cubix_span s, int64_t offset, int64_t n)
   return in.from < in.to ? in : (struct cubix_span){ 0, 0 };
 }
 
-/* The parts that chunk c touches on any rank, one after the other.  Every rank opens a member by
- * itself; nobody reads before all could. */
+/* The parts that chunk c touches on any rank, one after the other.  Every rank that reads of a member opens
+ * it by itself; nobody reads before all could. */
 static int read_parts(struct cubix_reader *r, size_t c)
 {
   int status = CUBIX_OK;
@@ -96,9 +134,6 @@ static int read_parts(struct cubix_reader *r, size_t c)
       most = in.to - in.from > most ? in.to - in.from : most;
     }
     if (most == 0) continue;
-    status = cubix_source_open(&r->state->source, r->slab->snapshot.file[part->member], &r->sim->options);
-    if (status && cubix_mpi_rank() > 0) cubix_error_about("rank %d (does its node see this file?)", cubix_mpi_rank());
-    CUBIX_TRY(cubix_mpi_agree(status));
     CUBIX_TRY(read_pieces(r, part, ((size_t)most + PIECE - 1) / PIECE));
   }
 done:
@@ -188,7 +223,6 @@ int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
       r->state->range.high[k] = -INFINITY;
     }
   }
-  r->state->examine = c == 0 && cubix_mpi_rank() > 0;       /* rank 0 has seen them */
   r->state->n_kept = 0;
   if (r->sim->population == CUBIX_GAS) drop_unknown(r->slab, r->sim);
   CUBIX_TRY(cubix_mpi_agree(make_room(r, cubix_mpi_reader_rows(r, c))));
@@ -218,6 +252,7 @@ static int prepare(struct cubix_reader *r, struct cubix_slab **slab, const struc
   r->state->collective = par->ReadMode == CUBIX_ReadMode_collective;
   CUBIX_ALLOC(r->state->share, cubix_mpi_size());
   CUBIX_ALLOC(r->state->reads_for, cubix_mpi_size());
+  CUBIX_TRY(cubix_mpi_reader_members_init(r));
   CUBIX_ALLOC(*slab, 1);
   if (r->sim->birth < CUBIX_N_FIELD && r->sim->birth != CUBIX_FIELD_AGE)
     CUBIX_TRY(cubix_clock_init(&r->state->clock, r->sim->birth, r->sim->now, s->omega_m, s->omega_l, s->h, r->sim->a));
@@ -271,6 +306,9 @@ void cubix_mpi_reader_close(struct cubix_reader *r)
   if (r->state) {
     cubix_clock_free(r->state->clock);
     cubix_survival_free(r->state->survival);
+    cubix_mpi_reader_forget(r);
+    free(r->state->members);
+    free(r->state->examined);
     free(r->state->share);
     free(r->state->reads_for);
   }

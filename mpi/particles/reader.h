@@ -31,8 +31,12 @@ size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
  * in physical units and in the file's frame.  Collective.
  *  Errors: CUBIX_EINPUT: a number that makes no sense, or data that do not exist. */
 int cubix_mpi_reader_read(struct cubix_reader *reader, size_t c);
-/** Bytes that reading takes beside the slab.  Local. */
+/** Bytes that reading takes beside the slab and what is kept.  Local. */
 double cubix_mpi_reader_bytes(double n_row);
+/** Bytes of the indices of members that stay open from chunk to chunk.  Local. */
+double cubix_mpi_reader_kept_bytes(const struct cubix_reader *reader);
+/** Close them: nothing will be read for a while.  Local. */
+void cubix_mpi_reader_forget(struct cubix_reader *reader);
 void cubix_mpi_reader_close(struct cubix_reader *reader);
 
 /** Send what rank 0 found in the files to all ranks.  Collective.

@@ -23,26 +23,35 @@ struct cubix_reader_state {
   void *piece[CUBIX_N_FIELD];             /* [PIECE][n_c] as in the file; NULL: not read */
   int single[CUBIX_N_FIELD];              /* 1: float, 0: double */
   /* who reads, and what of the open member */
-  /* 1 in chunk 0 but on rank 0: are data that lie in other files there for this rank, too? */
-  int examine;
+  unsigned char *examined;                /* [parts] 1: data that lie in other files are there for this rank, too */
   int collective;                         /* ReadMode */
   /* [ranks] for each rank the one that reads for it: with ReadMode collective the first of its node */
   int *reads_for;
   int reads_for_others;
   double *relay;                          /* [3 PIECE] rows on their way to another rank */
   struct cubix_span *share;               /* [ranks] */
-  struct cubix_source *source;            /* of the open part, and its columns; NULL: none */
+  struct cubix_reader_members *members;   /* that stay open */
+  int member;                             /* that of the open part, where this rank reads of it, */
+  struct cubix_source *source;            /* and its columns; NULL: none */
   struct cubix_column *column[CUBIX_N_FIELD];
   int relayed[CUBIX_N_FIELD];             /* 1: read by reads_for, 0: by every rank itself */
 };
 
 /** Decide which rank reads for which.  Collective. */
 void cubix_mpi_reader_divide(struct cubix_reader *reader);
+/** Open a member into state->source, or take it from those that stayed open.  Local.  Errors: CUBIX_EINPUT. */
+int cubix_mpi_reader_member_open(struct cubix_reader *reader, int member);
+/** Close it, or keep it for later.  Local. */
+void cubix_mpi_reader_member_close(struct cubix_reader *reader);
+/** Begin without open members.  Local.  Errors: CUBIX_ENOMEM. */
+int cubix_mpi_reader_members_init(struct cubix_reader *reader);
+/** Do not open a part, and agree to what others find in it.  Local. */
+void cubix_mpi_reader_stay(struct cubix_reader *reader);
 /** Open the columns of a part that are wanted, in state->source.  Local.  Errors: CUBIX_EINPUT. */
 int cubix_mpi_reader_go(struct cubix_reader *reader, const struct cubix_simpart *part);
-/** What ranks send to each other, in which precision: only what all have found alike, else each
- * reads by itself, in double precision.  Collective, when all
- *  have opened a part: nodes may see different files, and who is waited for must know. */
+/** What ranks send to each other, in which precision: only what all who opened a part have found alike, else
+ * each reads by itself, in double precision.  Collective: nodes may see different files, and who is waited for
+ * must know. */
 void cubix_mpi_reader_agree(struct cubix_reader *reader);
 /** Rows of this rank's piece p of the open part, into state->piece.  To be called by all ranks
  * with the same fields and pieces in the same order,

@@ -1,6 +1,6 @@
 /* reader_rows.c -- rows from the file to the rank that wants them.
  *
- * Every rank opens the file by itself, with HDF5's serial driver.  With ReadMode independent each
+ * Every rank that reads opens the file by itself, with HDF5's serial driver.  With ReadMode independent each
  * reads its own rows.  With ReadMode collective one rank of every node reads for all of the node,
  * piece by piece, and sends: a parallel file system then sees one client a node, with large
  * requests in the order of the file.  That is done with messages of our own rather than through
@@ -36,23 +36,30 @@ void cubix_mpi_reader_divide(struct cubix_reader *r)
 
 /* ---- the columns of a part -------------------------------------------------------------------- */
 
+void cubix_mpi_reader_stay(struct cubix_reader *r)
+{
+  for (int f = 0; f < CUBIX_N_FIELD; f++) r->state->single[f] = r->state->relayed[f] = 1;
+}
+
 int cubix_mpi_reader_go(struct cubix_reader *r, const struct cubix_simpart *part)
 {
   int status = CUBIX_OK;
   struct cubix_reader_state *state = r->state;
   char path[256];
+  unsigned char *examined = &state->examined[part - r->sim->part];
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     state->single[f] = state->relayed[f] = 0;
     if (!state->piece[f] || !part->reads[f]) continue;
     cubix_simfile_path(path, sizeof path, r->sim, part, f);
     CUBIX_TRY(cubix_column_open(&state->column[f], state->source, path, r->sim->field[f].pick,
-                                r->sim->abroad[part->member] && state->examine));
+                                r->sim->abroad[part->member] && !*examined && cubix_mpi_rank() > 0));
     CUBIX_CHECK(state->column[f]->n_row == part->n_row, CUBIX_EINPUT,
                 "%s: /%s has %lld rows and had %lld: did the file change while it was read?", state->source->path, path,
                 (long long)state->column[f]->n_row, (long long)part->n_row);
     state->single[f] = state->column[f]->single;
     state->relayed[f] = state->collective && state->column[f]->in_rows;
   }
+  *examined = 1;                  /* rank 0 has seen them before */
 done:
   return status;
 }
@@ -73,8 +80,7 @@ void cubix_mpi_reader_leave(struct cubix_reader *r)
     cubix_column_close(r->state->column[f]);
     r->state->column[f] = NULL;
   }
-  cubix_source_close(r->state->source);
-  r->state->source = NULL;
+  cubix_mpi_reader_member_close(r);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@
 #include "histogram/multiply.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
+#include "mpi/particles/reader.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/memory_parts.h"
 #include "observation/psf.h"
@@ -67,6 +68,8 @@ static void plan_stars(plan *p, job *j)
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
   cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
+  if (chunks)
+    cubix_memory_add(p, "indices of the input", cubix_mpi_reader_kept_bytes(j->particles->reader), place, last);
   cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), place,
                    keep ? last : used_up);
   cubix_memory_add(p, "sorting of stars",

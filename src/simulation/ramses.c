@@ -335,7 +335,7 @@ done:
 }
 
 /* A column of the particles of one group.  @param row [n], NULL: all of them */
-static int add_column(struct ramses *r, struct cubix_raw_column *c, int group, const char *name, const int64_t *row,
+static int add_column(struct ramses *r, struct cubix_raw_column *c, int group, const char *name, const uint32_t *row,
                       int64_t n)
 {
   snprintf(c->path, sizeof c->path, "Family%d/%s", group, name);
@@ -345,7 +345,7 @@ static int add_column(struct ramses *r, struct cubix_raw_column *c, int group, c
 }
 
 /* Position or velocity, if its components are there. */
-static int add_vector(struct ramses *r, int group, const char *name, const int64_t *row, int64_t n)
+static int add_vector(struct ramses *r, int group, const char *name, const uint32_t *row, int64_t n)
 {
   int status = CUBIX_OK;
   struct cubix_raw_column all = { .n_c = 0 }, c;
@@ -366,7 +366,7 @@ done:
   return status;
 }
 
-static int add_columns(struct ramses *r, int group, const int64_t *row, int64_t n)
+static int add_columns(struct ramses *r, int group, const uint32_t *row, int64_t n)
 {
   int status = CUBIX_OK;
   struct cubix_raw_column c;
@@ -395,15 +395,16 @@ static int add_groups(struct ramses *r)
   unsigned char *of = NULL;
   CUBIX_TRY(find_groups(&of, r));
   for (int group = 1; group < N_FAMILY; group++) {
-    int64_t n = 0, *row = NULL;
+    int64_t n = 0;
+    uint32_t *row = NULL;
     for (int64_t i = 0; i < r->n; i++) n += of[i] == group;
     if (n == 0) continue;
     if (n < r->n) {
       CUBIX_ALLOC(row, n);
       n = 0;
       for (int64_t i = 0; i < r->n; i++)
-        if (of[i] == group) row[n++] = i;
-      CUBIX_TRY(cubix_raw_keep(r->raw, row));
+        if (of[i] == group) row[n++] = (uint32_t)i;
+      CUBIX_TRY(cubix_raw_keep(r->raw, row, (size_t)n * sizeof *row));
     }
     CUBIX_TRY(add_columns(r, group, row, n));
   }

@@ -37,6 +37,8 @@ void cubix_source_close(struct cubix_source *source)
   if (source) source->ops->close(source);
 }
 
+int64_t cubix_source_bytes(const struct cubix_source *source) { return source->ops->bytes(source); }
+
 int cubix_source_has(int *there, const struct cubix_source *source, const char *path)
 {
   int status = CUBIX_OK;

@@ -67,6 +67,7 @@ struct cubix_source_ops {
   int (*column_read)(const struct cubix_column *column, int64_t from, int64_t to, void *rows);
   int (*column_integers)(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows);
   void (*column_close)(struct cubix_column *column);
+  int64_t (*bytes)(const struct cubix_source *source);
   void (*close)(struct cubix_source *source);
 };
 
@@ -75,6 +76,9 @@ struct cubix_source_ops {
 int cubix_source_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options);
 /** NULL is allowed.  Local. */
 void cubix_source_close(struct cubix_source *source);
+
+/** Memory of the index that was made of the file, to be kept for the next time; 0: none was made.  Local. */
+int64_t cubix_source_bytes(const struct cubix_source *source);
 
 /** Whether it holds a group or column of this path ("PartType4/Masses"), or with '@' an attribute
  * ("Header@Omega0").  Local.  Errors: CUBIX_EINPUT: a link on the way leads nowhere. */

@@ -292,8 +292,15 @@ static void close_file(struct cubix_source *source)
   free(source);
 }
 
+static int64_t bytes(const struct cubix_source *source)
+{
+  (void)source;
+  return 0;
+}
+
 static const struct cubix_source_ops hdf5_ops = { "hdf5", has, numbers, text, labels, is_filled, list, shape,
-                                                  column_open, column_read, column_integers, column_close, close_file };
+                                                  column_open, column_read, column_integers, column_close, bytes,
+                                                  close_file };
 
 int cubix_source_hdf5_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)
 {

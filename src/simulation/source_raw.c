@@ -31,7 +31,7 @@ struct cubix_raw {
   struct raw_attribute *attribute;
   struct cubix_raw_column *column;
   void **kept;
-  size_t n_attribute, n_column, n_kept;
+  size_t n_attribute, n_column, n_kept, kept_bytes;
 };
 
 static const size_t size_of[] = { 4, 8, 1, 4, 8, 4, 8 };
@@ -133,7 +133,7 @@ done:
   return status;
 }
 
-int cubix_raw_keep(struct cubix_raw *raw, void *memory)
+int cubix_raw_keep(struct cubix_raw *raw, void *memory, size_t bytes)
 {
   int status = CUBIX_OK;
   void **more = grow(raw->kept, raw->n_kept, sizeof *more);
@@ -141,6 +141,7 @@ int cubix_raw_keep(struct cubix_raw *raw, void *memory)
   CUBIX_CHECK(more, CUBIX_ENOMEM, "cannot allocate memory for the index of %s", raw->source.path);
   raw->kept = more;
   more[raw->n_kept++] = memory;
+  raw->kept_bytes += bytes;
 done:
   return status;
 }
@@ -397,6 +398,14 @@ done:
 
 static void column_close(struct cubix_column *column) { (void)column; }
 
+/* Lists grow by doubling. */
+static int64_t bytes(const struct cubix_source *source)
+{
+  const struct cubix_raw *raw = raw_of(source);
+  return (int64_t)(sizeof *raw + 2 * raw->n_attribute * sizeof *raw->attribute +
+                   2 * raw->n_column * sizeof *raw->column + raw->kept_bytes);
+}
+
 static void close_file(struct cubix_source *source)
 {
   struct cubix_raw *raw = (struct cubix_raw *)source;
@@ -415,7 +424,7 @@ int cubix_raw_open(struct cubix_raw **raw, const char *kind, const char *path)
   struct stat s;
   CUBIX_ALLOC(r, 1);
   r->ops = (struct cubix_source_ops){ kind, has, numbers, text, labels, is_filled, list, shape,
-                                      column_open, column_read, column_integers, column_close, close_file };
+                                      column_open, column_read, column_integers, column_close, bytes, close_file };
   r->source.ops = &r->ops;
   snprintf(r->source.path, sizeof r->source.path, "%s", path);
   r->stream = fopen(path, "rb");

@@ -29,7 +29,7 @@ struct cubix_raw_column {
   int64_t stride;                 /* from row to row [byte] */
   double factor, shift;           /* what is handed out is factor x + shift; 1 and 0: x as it is */
   /* [n_row] numbers of the rows that count, rising; NULL: all, from 0.  Borrowed: see cubix_raw_keep. */
-  const int64_t *row;
+  const uint32_t *row;
   const double *value;            /* [n_row], where they are in memory already; borrowed likewise */
 };
 
@@ -49,7 +49,7 @@ int cubix_raw_add_text(struct cubix_raw *raw, const char *object, const char *na
 /** Add a column.  Local.  Errors: CUBIX_EINPUT: it reaches beyond the end of the file. */
 int cubix_raw_add_column(struct cubix_raw *raw, const struct cubix_raw_column *column);
 /** Memory (of malloc) that columns borrow, to be freed with the source.  Local.  Where that fails it is freed. */
-int cubix_raw_keep(struct cubix_raw *raw, void *memory);
+int cubix_raw_keep(struct cubix_raw *raw, void *memory, size_t bytes);
 /** The source that it has become.  Local. */
 struct cubix_source *cubix_raw_source(struct cubix_raw *raw);
 /** Give up what has not become a source.  NULL is allowed.  Local. */

@@ -43,7 +43,7 @@ struct tipsy {
   int comoving;                   /* 1: a cosmological run */
   double time;
   int64_t n[N_KIND], n_hole;
-  int64_t *star;                  /* [n[STAR] - n_hole] those that are stars; NULL: all */
+  uint32_t *star;                 /* [n[STAR] - n_hole] those that are stars; NULL: all */
   struct cubix_keyfile param;
 };
 
@@ -257,12 +257,12 @@ static int find_stars(struct tipsy *t)
       CUBIX_TRY(read_births(t, from, now, block, birth));
       for (int64_t i = 0; i < now; i++)
         if (pass == 0) t->n_hole += birth[i] < 0;
-        else if (!(birth[i] < 0)) t->star[n++] = from + i;
+        else if (!(birth[i] < 0)) t->star[n++] = (uint32_t)(from + i);
     }
     if (t->n_hole == 0) goto done;
     if (pass == 1) goto done;
     CUBIX_ALLOC(t->star, t->n[STAR] - t->n_hole);
-    CUBIX_TRY(cubix_raw_keep(t->raw, t->star));
+    CUBIX_TRY(cubix_raw_keep(t->raw, t->star, (size_t)(t->n[STAR] - t->n_hole) * sizeof *t->star));
   }
 done:
   free(block);
@@ -381,7 +381,7 @@ static int add_birth_masses(struct tipsy *t)
   struct cubix_raw_column c = { .path = "PartType4/massform", .n_row = t->n[STAR] - t->n_hole, .n_c = 1,
                                 .type = CUBIX_RAW_F8, .factor = 1, .value = mass };
   mass = NULL;
-  CUBIX_TRY(cubix_raw_keep(t->raw, (void *)(uintptr_t)c.value));
+  CUBIX_TRY(cubix_raw_keep(t->raw, (void *)(uintptr_t)c.value, (size_t)t->n[STAR] * sizeof *c.value));
   CUBIX_TRY(cubix_raw_add_column(t->raw, &c));
 done:
   free(mass);

@@ -80,7 +80,7 @@ def test_a_close_that_fails_after_reading(lab, name, path, rank):
     hit(lab, name, 2, f"call=close path=/{path} rank={rank} times=0 errno={EIO}", 0, reached=rank == 0)
 
 
-@pytest.mark.parametrize("name, path, call", [("gradient", "obs.fits", "close"), ("members", "tng.0.hdf5", "stat")])
+@pytest.mark.parametrize("name, path, call", [("gradient", "obs.fits", "close"), ("members", "tng.1.hdf5", "stat")])
 def test_what_may_go_wrong_beside(lab, name, path, call):
     hit(lab, name, 2, f"call={call} path=/{path} rank=1 times=0 errno={EIO}")
 
