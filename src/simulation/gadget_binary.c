@@ -160,6 +160,13 @@ static int has_block(const struct gadget *g, const struct cubix_gadget_layout *l
   return (layout->types >> type & 1u) && g->n[type] > 0 && (strcmp(layout->label, "MASS") || g->mass[type] == 0);
 }
 
+static int64_t count_all(const struct gadget *g)
+{
+  int64_t n = 0;
+  for (int t = 0; t < g->n_type; t++) n += g->n[t];
+  return n;
+}
+
 static int64_t count_rows(const struct gadget *g, const struct cubix_gadget_layout *layout)
 {
   int64_t n = 0;
@@ -297,8 +304,7 @@ static const struct cubix_gadget_layout *layout_of(const struct gadget *g, const
 static int check_kind(const struct gadget *g)
 {
   int status = CUBIX_OK;
-  int64_t n = 0;
-  for (int t = 0; t < g->n_type; t++) n += g->n[t];
+  const int64_t n = count_all(g);
   CUBIX_CHECK(!find_block(g, "GLEN") && !find_block(g, "SLEN"), CUBIX_EINPUT,
               "%s holds groups and not particles (its blocks are GLEN, SLEN ...): it is a catalogue of Subfind; name "
               "the snapshot itself",
@@ -361,6 +367,21 @@ done:
   return status;
 }
 
+/* Behind a header without particles nothing but empty records may come. */
+static int check_empty(struct gadget *g)
+{
+  int status = CUBIX_OK;
+  struct block block;
+  while (g->at < g->size) {
+    CUBIX_TRY(next_record(&block, g, "behind the header", NULL, 0));
+    CUBIX_CHECK(block.size == 0, CUBIX_EINPUT,
+                "%s: its header counts 0 particles, but a block of %lld bytes follows, at byte %lld: it is damaged",
+                g->path, (long long)block.size, (long long)block.at);
+  }
+done:
+  return status;
+}
+
 static int index_unlabelled(struct gadget *g, const char *names, char *note, size_t size)
 {
   static const char *const first[] = { "POS", "VEL", "ID", "MASS" };
@@ -368,6 +389,10 @@ static int index_unlabelled(struct gadget *g, const char *names, char *note, siz
   struct block head, other;
   CUBIX_TRY(next_record(&head, g, "header", NULL, 0));
   CUBIX_TRY(read_header(g, &head));
+  if (count_all(g) == 0) {
+    CUBIX_TRY(check_empty(g));
+    goto done;
+  }
   for (int i = 0; i < 4; i++) CUBIX_TRY(read_unlabelled(g, first[i], NULL));
   for (const char *at = names + strspn(names, " ,\t"); *at; at += strspn(at, " ,\t")) {
     const size_t length = strcspn(at, " ,\t");

@@ -211,6 +211,10 @@ static int find_fields(struct ramses *r)
               "%s has %d records after its header, and %s has %d fields: name them all in %s (`1, position_x, d` ...), "
               "in the order of the records",
               r->path, r->n_record - N_HEAD, said_by, r->n_field, path);
+  for (int i = 0; i < r->n_field && r->n == 0; i++)
+    CUBIX_CHECK(r->record[N_HEAD + i].n == 0, CUBIX_EINPUT,
+                "%s counts 0 particles, but its record of %s has %lld bytes: it is damaged", r->path, r->field[i].name,
+                (long long)r->record[N_HEAD + i].n);
 done:
   return status;
 }
@@ -231,7 +235,8 @@ static int column_of(struct cubix_raw_column *c, const struct ramses *r, int i)
   *c = (struct cubix_raw_column){ .n_row = r->n, .swap = r->swap, .at = { r->record[N_HEAD + i].at }, .stride = word,
                                   .factor = 1 };
   if (type == ' ') goto done;
-  CUBIX_CHECK(n == word * r->n && (type == 'r' ? word == 4 || word == 8 : word == 1 || word == 4 || word == 8),
+  /* levels are small: in 8 bytes they would be those of two particles */
+  CUBIX_CHECK(n == word * r->n && (word < 8 || strcmp(r->field[i].name, "levelp")) && (type == 'r' ? word == 4 || word == 8 : word == 1 || word == 4 || word == 8),
               CUBIX_EINPUT,
               "%s: the record of %s has %lld bytes for %lld particles: are the fields those of another output?",
               r->path, r->field[i].name, (long long)n, (long long)r->n);

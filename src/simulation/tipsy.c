@@ -362,6 +362,9 @@ static int read_text(const struct tipsy *t, double *mass, const char *path)
                 (long long)n);
     if (i >= n - t->n[STAR]) mass[i - (n - t->n[STAR])] = x;
   }
+  CUBIX_CHECK(fscanf(stream, "%1s", line) != 1, CUBIX_EINPUT,
+              "%s goes on behind line %lld: by its first line it holds %lld numbers; repair it, or take it away to do "
+              "without masses at birth", path, (long long)n + 1, (long long)n);
 done:
   if (stream) fclose(stream);
   return status;

@@ -574,6 +574,20 @@ def test_damaged(tmp_path, form):
         refuse(tmp_path, "there is no block POS", InputFile=changed(fresh(), pos - 12, b"WHAT"))
 
 
+@pytest.mark.parametrize("names", ["", BEHIND_MASS, "U what AGE"])
+def test_format_1_counts_nothing(tmp_path, names):
+    """A member whose header says 0: with blocks behind it it is damaged, without it is empty."""
+    s = galaxy()
+    for k, p in enumerate((s, galaxy(seed=20), {})):
+        Snapshot(p).write(tmp_path / f"snap.{k}", ["POS", "VEL", "ID", "MASS", "U", "RHO", "AGE"], 1, files=3)
+    par = {"InputFile": tmp_path / "snap", "StarAge": 1, "StarMetallicity": 0.02,
+           **blocks_of(1 if names else 2, names.replace("RHO NE HSML SFR AGE Z", "RHO AGE"))}
+    got, _ = read(tmp_path, 2, **par)
+    assert len(got["now"]) == 74
+    changed(tmp_path / "snap.1", 4, bytes(24))
+    refuse(tmp_path, "snap.1: its header counts 0 particles, but a block of 708 bytes follows, at byte 268", **par)
+
+
 def test_noise(tmp_path):
     """Files with a few wrong bytes: read, or refused in one sentence."""
     rng = np.random.default_rng(11)

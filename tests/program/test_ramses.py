@@ -439,6 +439,7 @@ DAMAGE = {
     "negative": (FILE, poke(12, -4), r"record 2, .* has no end"),
     "count": (FILE, poke(28, 24), r"the record of family has 25 bytes for 24 particles"),
     "negative count": (FILE, poke(28, -25), r"counts -25 particles"),
+    "counts nothing": (FILE, poke(28, 0), r"counts 0 particles, but its record of position_x has 200 bytes"),
     "other processors": (FILE, poke(4, 16), r"ncpu is 16, but 2 in"),
     "missing": (FILE, lambda f: f.unlink(), r"part_00007.out00002 is missing: it is one of the 2 files"),
     "no info": ("info_00007.txt", lambda f: f.unlink(), r"states no units.*cannot open .*info_00007.txt"),
@@ -469,6 +470,17 @@ def test_damage(tmp_path, what, ranks):
     name, harm, words = DAMAGE[what]
     harm(output / name)
     refuse(tmp_path, words, ranks=ranks, InputFile=output)
+
+
+@pytest.mark.parametrize("count", [0, 20])
+def test_old_format_counts_too_few(tmp_path, count):
+    """None, and half: 4-byte numbers would be read as half as many of 8 bytes."""
+    output = write_output(tmp_path, [particles(40), particles(40, 2)], OLD, False, real="f4",
+                          types={"identity": "i4", "levelp": "i4"})
+    poke(28, count)(output / FILE)
+    words = {0: "counts 0 particles, but its record of position_x has 160 bytes",
+             20: "the record of levelp has 160 bytes for 20 particles"}[count]
+    refuse(tmp_path, words, ranks=2, InputFile=output)
 
 
 def test_no_stars(tmp_path):

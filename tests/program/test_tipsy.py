@@ -249,6 +249,7 @@ def test_masses_at_birth_from_the_library_without_massform(tmp_path):
     (lambda p: p.write_bytes(p.read_bytes()[:-4]), ("ends or holds no number in line 1",)),
     (lambda p: p.write_text("36\n" + "1\n" * 36), ("is of 36 particles", "has 35")),
     (lambda p: p.write_text("35\n" + "1\n" * 34), ("no number in line 36",)),
+    (lambda p: p.write_text("35\n" + "1\n" * 36), ("goes on behind line 36", "35 numbers")),
     (lambda p: p.write_text("35\n1\n2\nthree\n"), ("no number in line 4",)),
     (lambda p: p.write_text(""), ("no number in line 1",))])
 def test_damaged_massform(tmp_path, harm, words):
@@ -335,6 +336,16 @@ def test_file_of_another_size(tmp_path, order, change):
     file.write_bytes(change(file.read_bytes()))
     refuse(tmp_path, "begins as a Tipsy file of 5 gas, 7 dark and 23 star particles", "1536 bytes",
            len(file.read_bytes()), ranks=2, InputFile=file)
+
+
+def test_header_that_counts_too_few(tmp_path):
+    """One star less, of all kinds and of stars."""
+    file = write(tmp_path / "g", particles())
+    data = bytearray(file.read_bytes())
+    data[8:12], data[24:28] = (34).to_bytes(4, "big"), (22).to_bytes(4, "big")
+    file.write_bytes(data)
+    refuse(tmp_path, "begins as a Tipsy file of 5 gas, 7 dark and 22 star particles, which take 1492 bytes",
+           "has 1536", ranks=2, InputFile=file)
 
 
 @pytest.mark.parametrize("at, value", [(8, 36), (12, 2), (24, 22)])
