@@ -360,9 +360,30 @@ static int read_unlabelled(struct gadget *g, const char *label, const char *name
   CUBIX_CHECK(!names || g->at < g->size, CUBIX_EINPUT,
               "%s ends at byte %lld, where its block %s should begin: GadgetBlocks = %s lists more blocks than there "
               "are", g->path, (long long)g->at, label, names);
+  CUBIX_CHECK(!layout || !find_block(g, label), CUBIX_EUSAGE,
+              "GadgetBlocks = %s names %s twice; give other blocks another name of up to 4 letters, to pass them over",
+              names, label);
   CUBIX_TRY(keep_block(&block, g));
   CUBIX_TRY(next_record(block, g, label, likely, likely_sizes(likely, g, layout)));
   if (layout) CUBIX_TRY(add_block(g, layout, block));
+done:
+  return status;
+}
+
+/* The next name of GadgetBlocks, "" behind the last.  Those of known blocks may be written in any case. */
+static int next_name(char label[8], const char **at, const char *names)
+{
+  static const char between[] = " ,\t";
+  int status = CUBIX_OK;
+  *at += strspn(*at, between);
+  const size_t length = strcspn(*at, between);
+  CUBIX_CHECK(length <= 4, CUBIX_EUSAGE,
+              "GadgetBlocks = %s: %.*s is no name of a block; they have up to 4 characters, like U RHO NE NH HSML SFR "
+              "AGE iM Z", names, (int)length, *at);
+  snprintf(label, 8, "%.*s", (int)length, *at);
+  const char *known = cubix_gadget_label_known(label);
+  if (known) snprintf(label, 8, "%s", known);
+  *at += length;
 done:
   return status;
 }
@@ -394,18 +415,12 @@ static int index_unlabelled(struct gadget *g, const char *names, char *note, siz
     goto done;
   }
   for (int i = 0; i < 4; i++) CUBIX_TRY(read_unlabelled(g, first[i], NULL));
-  for (const char *at = names + strspn(names, " ,\t"); *at; at += strspn(at, " ,\t")) {
-    const size_t length = strcspn(at, " ,\t");
+  for (const char *at = names; *at;) {
     char label[8];
     int named = 0;                /* already */
-    CUBIX_CHECK(length <= 4, CUBIX_EUSAGE,
-                "GadgetBlocks = %s: %.*s is no name of a block; they have up to 4 characters, like U RHO NE NH HSML "
-                "SFR AGE iM Z",
-                names, (int)length, at);
-    snprintf(label, sizeof label, "%.*s", (int)length, at);
-    at += length;
+    CUBIX_TRY(next_name(label, &at, names));
     for (int i = 0; i < 4; i++) named |= !strcmp(label, first[i]);
-    if (!named) CUBIX_TRY(read_unlabelled(g, label, names));
+    if (label[0] && !named) CUBIX_TRY(read_unlabelled(g, label, names));
   }
   for (; g->at < g->size; n++) CUBIX_TRY(next_record(&other, g, "without a name", NULL, 0));
   if (n)
@@ -445,6 +460,7 @@ int cubix_source_gadget_open(struct cubix_source **source, const char *path, con
                         : index_unlabelled(g, options->gadget_blocks, note, sizeof note));
   CUBIX_TRY(list_blocks(g));
   *source = cubix_raw_source(g->raw);
+  (*source)->takes_blocks = !g->labelled;
   snprintf((*source)->note, sizeof (*source)->note, "%s", note);
   g->raw = NULL;
 done:

@@ -4,10 +4,12 @@
  * An entry of INFO has 40 bytes: 4 characters of label, 8 of type (FLOAT, FLOATN, DOUBLE, DOUBLEN, LONG,
  * LLONG), the number of components, and six numbers that say which types of particles have the block.
  * Whether numbers have 4 or 8 bytes is seen by the length of the block. */
+#define _POSIX_C_SOURCE 200809L
 #include "simulation/gadget_blocks.h"
 
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #define EVERY 0xffffffffu
 #define GAS 1u
@@ -35,6 +37,13 @@ const struct cubix_gadget_layout *cubix_gadget_layout_known(const char *label)
 {
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (!strcmp(known[i].label, label)) return &known[i];
+  return NULL;
+}
+
+const char *cubix_gadget_label_known(const char *text)
+{
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcasecmp(known[i].label, text)) return known[i].label;
   return NULL;
 }
 

@@ -14,6 +14,8 @@ struct cubix_gadget_layout {
 
 /** Layout of a block by its label, as all codes write it.  Local.  @return NULL: of no known block */
 const struct cubix_gadget_layout *cubix_gadget_layout_known(const char *label);
+/** The label of a known block, written in any case: "im" is iM.  Local.  @return NULL: of no known block */
+const char *cubix_gadget_label_known(const char *text);
 
 enum { CUBIX_GADGET_INFO_BYTES = 40 };
 /** Layout by an entry of the file's own table of blocks, INFO.  Local.  @param swap  1: of the other byte order

@@ -9,6 +9,16 @@
 #include "base/error.h"
 #include "base/infile.h"
 
+/* What the user says of files of another kind. */
+static void say_in_vain(struct cubix_source *source, const struct cubix_source_options *options)
+{
+  const size_t used = strlen(source->assumed);
+  if (options->gadget_blocks[0] && !source->takes_blocks)
+    snprintf(source->assumed + used, sizeof source->assumed - used,
+             "%sGadgetBlocks = %.200s has no effect: it names the blocks of Gadget's binary format 1, and this file is "
+             "none", used ? "; " : "", options->gadget_blocks);
+}
+
 int cubix_source_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)
 {
   static int (*const open_as[])(struct cubix_source **, const char *, const struct cubix_source_options *) = {
@@ -28,6 +38,7 @@ int cubix_source_open(struct cubix_source **source, const char *path, const stru
               "is none of a header), no Tipsy file (header and size do not "
               "agree), no part_NNNNN.outMMMMM of RAMSES",
               path, (long long)s.st_size);
+  say_in_vain(*source, options);
 done:
   return status;
 }

@@ -16,7 +16,8 @@ struct cubix_source {
   const struct cubix_source_ops *ops;
   char path[4096];
   char note[512];                 /* what is in it and cannot be read, and why; what it was opened with; "": nothing */
-  char assumed[512];              /* what nobody says and is assumed, for a warning; "": nothing */
+  char assumed[512];              /* for a warning: what nobody says and is assumed, what has no effect; "": nothing */
+  int takes_blocks;               /* 1: GadgetBlocks says what is in it */
 };
 
 /* What the user says of files that do not say it themselves. */

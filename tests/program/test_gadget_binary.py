@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dumps import dump, read, read_gas
-from harness import SOURCE, shared, within
+from harness import SOURCE, shared, within, write_particles
+from harness import galaxy as stars_of_harness
 
 OM, OL, HUBBLE, A = 0.3, 0.7, 0.7, 0.5
 COSMOLOGY = (OM, OL, HUBBLE)
@@ -359,7 +360,7 @@ def test_blocks_of_format_1(tmp_path):
     s = galaxy()
     file = Snapshot(s).write(tmp_path / "snap", ALL, 1)
     want = expected(s[4])
-    for blocks in (BEHIND_MASS, "POS VEL ID MASS U RHO NE HSML SFR AGE Z", "U,RHO,NE,HSML,SFR,AGE,Z"):
+    for blocks in (BEHIND_MASS, BEHIND_MASS.lower(), "Pos vel id Mass u Rho ne Hsml sfr Age z", "POS VEL ID MASS U RHO NE HSML SFR AGE Z", "U,RHO,NE,HSML,SFR,AGE,Z"):
         assert_same(read(tmp_path, 2, InputFile=file, GadgetBlocks=blocks)[0], want)
     got, _ = read(tmp_path, 2, InputFile=file, GadgetBlocks="U RHO NE HSML SFR AGE", StarMetallicity=0.013)
     assert_same(got, {**want, "z": np.full(37, 0.013)})
@@ -368,8 +369,22 @@ def test_blocks_of_format_1(tmp_path):
     refuse(tmp_path, "block AGE has 52 bytes", "does GadgetBlocks list the blocks in the order of the file",
            InputFile=file, GadgetBlocks="U RHO NE HSML AGE SFR Z")
     refuse(tmp_path, "Density is no name of a block", status=2, InputFile=file, GadgetBlocks="U Density")
+    refuse(tmp_path, "GadgetBlocks = .* names RHO twice", status=2, InputFile=file, GadgetBlocks="U RHO rho HSML SFR AGE Z")
     refuse(tmp_path, "where its block iM should begin", InputFile=file, GadgetBlocks=BEHIND_MASS + " iM")
     refuse(tmp_path, r"GadgetBlocks \(.*\) has 600 characters", status=2, InputFile=file, GadgetBlocks="U" * 600)
+
+
+def test_blocks_that_need_no_names(tmp_path):
+    """Files of all other kinds say what is in them; so does format 2."""
+    for k in range(2):
+        Snapshot(galaxy(seed=k)).write(tmp_path / f"snap.{k}", ALL, files=2)
+    write_particles(tmp_path / "canonical.hdf5", stars_of_harness(20))
+    for file in ("snap", "canonical.hdf5"):
+        want, info = read(tmp_path, 1, InputFile=tmp_path / file)
+        assert info["err"] == ""
+        got, info = read(tmp_path, 2, InputFile=tmp_path / file, GadgetBlocks="U RHO AGE")
+        assert_bits(got, want)
+        assert info["err"].count("warning") == 1 and "GadgetBlocks = U RHO AGE has no effect" in info["err"]
 
 
 @pytest.mark.parametrize("head", ["old", "new"])
