@@ -236,7 +236,8 @@ static int column_of(struct cubix_raw_column *c, const struct ramses *r, int i)
                                   .factor = 1 };
   if (type == ' ') goto done;
   /* levels are small: in 8 bytes they would be those of two particles */
-  CUBIX_CHECK(n == word * r->n && (word < 8 || strcmp(r->field[i].name, "levelp")) && (type == 'r' ? word == 4 || word == 8 : word == 1 || word == 4 || word == 8),
+  const int wide = word == 8 && strcmp(r->field[i].name, "levelp"), fits = word == 4 || wide;
+  CUBIX_CHECK(n == word * r->n && (fits || (type == 'i' && word == 1)),
               CUBIX_EINPUT,
               "%s: the record of %s has %lld bytes for %lld particles: are the fields those of another output?",
               r->path, r->field[i].name, (long long)n, (long long)r->n);
