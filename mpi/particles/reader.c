@@ -4,9 +4,9 @@
  * all members are read as if they were one list of N stars, of which rank r of P owns [N r/P, N
  * (r+1)/P).  Chunk c is that many rows of every rank's share, from c times as many on: every rank
  * can tell which parts a chunk touches on any rank, opens those of which it reads rows (reader_members.c),
- * and reads in pieces of CUBIX_READER_PIECE rows (reader_rows.c), all quantities of a piece together, so that wind cells
- * are dropped and units converted on the way and no more than 14 MiB are needed beside the slab
- * (reader_convert.c). A rank that finds something wrong keeps to the order of pieces, for others
+ * and reads in pieces of CUBIX_READER_PIECE rows (reader_rows.c), all quantities of a piece together,
+ * so that wind cells are dropped and units converted on the way and no more than 14 MiB are needed
+ * beside the slab (reader_convert.c). A rank that finds something wrong keeps to the order of pieces, for others
  * may read for it or wait for what it reads, and says so at the end of the part: nobody hangs. */
 #include "mpi/particles/reader.h"
 
