@@ -29,9 +29,7 @@ void cubix_by_type_read(double x[CUBIX_N_BY_TYPE], const char *text, double low,
     }
     if (end == at || (*end && !strchr(blanks, *end))) {
       snprintf(wrong, (size_t)size,
-               "'%.40s' is not understood: write one number for all types, or "
-               "\"2: 5.0, 3: 10.0\"",
-               at);
+               "'%.40s' is not understood: write one number for all types, or \"2: 5.0, 3: 10.0\"", at);
       return;
     }
     if (!(value >= low && value <= high)) {

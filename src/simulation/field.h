@@ -44,6 +44,11 @@ struct cubix_field_info {
 #define CUBIX_LARGEST 1e30        /* of any number, in internal units: its cube must be a number, too */
 extern const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD];
 
+/** Is it one of those that say when a star formed?  Local. */
+static inline int cubix_field_is_birth(enum cubix_field field)
+{
+  return field >= CUBIX_FIELD_AGE && field <= CUBIX_FIELD_CONFORMAL_TIME;
+}
 /** What the numbers of a quantity may be: the table's bounds, and round-off beyond them where they
  * end at 0 and files hold values near it (ages, metallicities).  Local. */
 void cubix_field_bounds(double *low, double *high, enum cubix_field field);

@@ -185,15 +185,13 @@ static int is_excluded(const struct cubix_source *source, const struct cubix_sim
 
 static int has_stars(const struct cubix_source *source, const struct cubix_species *stars)
 {
-  char group[80], names[256];
+  char group[80];
+  int filled;
   for (int i = 0; i < stars->n_type + stars->n_isolated; i++) {
     const int type = i < stars->n_type ? stars->type[i] : stars->isolated[i - stars->n_type];
-    const char *at = strstr(stars->group, "%d");
-    if (at) snprintf(group, sizeof group, "%.*s%d%.30s", (int)(at - stars->group), stars->group, type, at + 2);
-    else snprintf(group, sizeof group, "%s", stars->group);
-    if (!is_there(source, group)) continue;
-    cubix_source_list(source, group, names, sizeof names);
-    if (names[0]) return 1;
+    if (cubix_source_is_filled(&filled, source, cubix_species_group(group, sizeof group, stars, type)))
+      cubix_error_clear();
+    else if (filled) return 1;
   }
   return 0;
 }
@@ -326,8 +324,7 @@ int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, co
   }
   CUBIX_CHECK(which >= 0, CUBIX_EINPUT,
               "%s is of no known format.  It holds %s.  The known formats are:%s\nName one with SimulationFormat, or "
-              "add a file to "
-              "parameterfiles/formats",
+              "add a file to parameterfiles/formats",
               path, groups[0] ? groups : "no groups", text);
   *format = known[which];
 done:

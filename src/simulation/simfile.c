@@ -32,21 +32,16 @@ static int look_at_column(struct cubix_simfile *sim, struct cubix_look *look, st
   CUBIX_TRY(cubix_column_open(&column, look->source, path, sim->field[field].pick, 1));
   sim->abroad[part->member] |= (unsigned char)column->abroad;
   if (part->n < 0) part->n = part->n_row = column->n_row;
-  CUBIX_CHECK(
-      column->n_row == part->n, CUBIX_EINPUT,
-      "%s: /%s has %lld rows, but /%s/%s has %lld; they must be equal",
-      look->source->path, path, (long long)column->n_row,
-      sim->group[part->type], sim->field[CUBIX_FIELD_POSITION].name,
-      (long long)part->n);
+  CUBIX_CHECK(column->n_row == part->n, CUBIX_EINPUT,
+              "%s: /%s has %lld rows, but /%s/%s has %lld; they must be equal", look->source->path, path,
+              (long long)column->n_row, sim->group[part->type], sim->field[CUBIX_FIELD_POSITION].name,
+              (long long)part->n);
   if (part->n > 0 && !look->species->field[field].misstated)
     CUBIX_TRY(cubix_simfile_columns_agree(&look->stated[part->type][field], look->source, path, look->format,
                                           (const char *const *)sim->snapshot.file, part->member));
   CUBIX_TRY(cubix_simfile_factor(&factor, look, sim, field, path));
-  CUBIX_CHECK(sim->field[field].factor == 0. ||
-                  sim->field[field].factor == factor,
-              CUBIX_EINPUT,
-              "%s: /%s converts by %.9g, but by %.9g in other files or types "
-              "of this snapshot",
+  CUBIX_CHECK(sim->field[field].factor == 0. || sim->field[field].factor == factor, CUBIX_EINPUT,
+              "%s: /%s converts by %.9g, but by %.9g in other files or types of this snapshot",
               look->source->path, path, factor, sim->field[field].factor);
   sim->field[field].factor = factor;
 done:
@@ -131,7 +126,7 @@ static int check_everywhere(const struct cubix_simfile *sim)
   for (int i = 0; i < sim->n_part; i++)
     for (int f = 0; f < CUBIX_N_FIELD; f++) {
       const struct cubix_simpart *part = &sim->part[i];
-      const int stands_in = f == CUBIX_FIELD_MASS_FORMED || (f >= CUBIX_FIELD_AGE && f <= CUBIX_FIELD_CONFORMAL_TIME);
+      const int stands_in = f == CUBIX_FIELD_MASS_FORMED || cubix_field_is_birth(f);
       CUBIX_CHECK(!sim->field[f].name[0] || part->reads[f] || !isnan(part->value[f]) || stands_in, CUBIX_EINPUT,
                   "%s: /%s/%s is missing, but other files or types of this snapshot have it",
                   sim->snapshot.file[part->member], sim->group[part->type], sim->field[f].name);
@@ -214,10 +209,9 @@ int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *pa
     cubix_error_about("SimulationFormat = %s (%s)", par->SimulationFormat,
                       cubix_params_origin(par, "SimulationFormat"));
   CUBIX_TRY(status);
-  CUBIX_CHECK(
-      !strcmp(format->recognise.file, source->ops->kind), CUBIX_EINPUT,
-      "%s is a file of the kind %s, and the format %s is one of %s files", path,
-      source->ops->kind, format->name, format->recognise.file);
+  CUBIX_CHECK(!strcmp(format->recognise.file, source->ops->kind), CUBIX_EINPUT,
+              "%s is a file of the kind %s, and the format %s is one of %s files", path, source->ops->kind,
+              format->name, format->recognise.file);
   CUBIX_TRY(cubix_header_number(&n_file, &found, format, source, CUBIX_HEADER_N_FILE));
   CUBIX_TRY(cubix_header_number(&virtual, &found, format, source, CUBIX_HEADER_VIRTUAL));
   if (virtual != 0) n_file = 1;

@@ -12,8 +12,6 @@
 #include "math/cosmology.h"
 #include "simulation/simfile_parts.h"
 
-static int is_birth(enum cubix_field f) { return f >= CUBIX_FIELD_AGE && f <= CUBIX_FIELD_CONFORMAL_TIME; }
-
 /* Quantities that only some parameters ask for, and those that only stars or gas have. */
 static int is_wanted(const struct cubix_simfile *sim, const struct cubix_look *look, enum cubix_field f)
 {
@@ -48,20 +46,17 @@ static int find_pick(struct cubix_pick *pick, const struct cubix_look *look, enu
     snprintf(labels, sizeof labels, "%.*s", (int)(label - map->label), map->label);
     CUBIX_TRY(cubix_source_label(&index, look->source, labels, label + 1));
     CUBIX_CHECK(index >= 0 || pick->first >= 0, CUBIX_EINPUT,
-                "%s: /%s has %d numbers a row, and /%s does not name one of "
-                "them \"%s\": which one is %s?  Say `column` "
-                "in a copy of %s",
-                look->source->path, path, shape.n_c, labels, label + 1,
-                cubix_field_table[field].name, look->format->path);
+                "%s: /%s has %d numbers a row, and /%s does not name one of them \"%s\": which one is %s?  Say "
+                "`column` in a copy of %s",
+                look->source->path, path, shape.n_c, labels, label + 1, cubix_field_table[field].name,
+                look->format->path);
     if (index >= 0) pick->first = pick->last = index;
   }
   CUBIX_CHECK(pick->first >= 0, CUBIX_EINPUT,
-              "%s: /%s has the shape [%lld][%d], and the format %s does not "
-              "say which of its columns is %s: it must be "
+              "%s: /%s has the shape [%lld][%d], and the format %s does not say which of its columns is %s: it must be "
               "[N]; or say `column` in a copy of %s",
-              look->source->path, path, (long long)shape.n_row, shape.n_c,
-              look->format->name, cubix_field_table[field].name,
-              look->format->path);
+              look->source->path, path, (long long)shape.n_row, shape.n_c, look->format->name,
+              cubix_field_table[field].name, look->format->path);
 done:
   return status;
 }
@@ -89,14 +84,11 @@ static int find_now(struct cubix_simfile *sim, const struct cubix_look *look, co
     sim->now *= unit;
     goto done;
   }
-  CUBIX_CHECK(
-      s->omega_m > 0. && s->h > 0., CUBIX_EINPUT,
-      "%s: ages need the cosmology; the file must state Omega_m > 0 (here %g), "
-      "Omega_Lambda (%g) and h > 0 (%g) "
-      "(looked for %s); or give OmegaMatter, OmegaLambda and HubbleParam",
-      path, s->omega_m, s->omega_l, s->h,
-      cubix_header_names(look->format, CUBIX_HEADER_OMEGA_M, names,
-                         sizeof names));
+  CUBIX_CHECK(s->omega_m > 0. && s->h > 0., CUBIX_EINPUT,
+              "%s: ages need the cosmology; the file must state Omega_m > 0 (here %g), Omega_Lambda (%g) and h > 0 "
+              "(%g) (looked for %s); or give OmegaMatter, OmegaLambda and HubbleParam",
+              path, s->omega_m, s->omega_l, s->h,
+              cubix_header_names(look->format, CUBIX_HEADER_OMEGA_M, names, sizeof names));
   sim->now = cubix_cosmology_age(s->omega_m, s->omega_l, s->h, sim->a);
   CUBIX_CHECK(isfinite(sim->now), CUBIX_EINPUT,
               "%s: a universe of Omega_m = %g and Omega_Lambda = %g had no beginning, and its stars have no age", path,
@@ -123,7 +115,7 @@ static int choose(struct cubix_simfile *sim, const struct cubix_look *look, cons
     sim->field[f].of_mass = look->species->field[f].of_mass;
     sim->field[f].rest = look->species->field[f].rest;
     snprintf(sim->field[f].name, sizeof sim->field[f].name, "%s", names->name[i]);
-    if (!is_birth(f)) continue;
+    if (!cubix_field_is_birth(f)) continue;
     sim->birth = f;
     CUBIX_TRY(find_now(sim, look, path));
   }
@@ -170,7 +162,8 @@ int cubix_simfile_find_field(struct cubix_simfile *sim, const struct cubix_look 
                              enum cubix_field f)
 {
   int status = CUBIX_OK, tells;
-  if (sim->field[f].name[0] || !is_wanted(sim, look, f) || (is_birth(f) && sim->birth < CUBIX_N_FIELD)) goto done;
+  if (sim->field[f].name[0] || !is_wanted(sim, look, f)) goto done;
+  if (cubix_field_is_birth(f) && sim->birth < CUBIX_N_FIELD) goto done;
   CUBIX_TRY(is_measure(&tells, sim, look, f));
   if (!tells) goto done;
   CUBIX_TRY(choose(sim, look, part, f, &look->species->field[f].dataset));
@@ -252,8 +245,7 @@ static int say_missing(const struct cubix_look *look, const struct cubix_simfile
               look->format->path);
   CUBIX_CHECK(0, CUBIX_EINPUT, "%s: there is no dataset for %s: looked in /%s for %s; there are: %s%s%s%s",
               look->source->path, cubix_field_table[f].name, sim->group[part->type],
-              cubix_names_text(names, looked_for, sizeof looked_for), there, remedy, and,
-              note);
+              cubix_names_text(names, looked_for, sizeof looked_for), there, remedy, and, note);
 done:
   return status;
 }
@@ -398,10 +390,9 @@ done:
 
 int cubix_simfile_wants(const struct cubix_simfile *sim, const struct cubix_look *look, enum cubix_field f)
 {
-  if (is_birth(f))
+  if (cubix_field_is_birth(f))
     return sim->population == CUBIX_STARS &&
-           (sim->birth < CUBIX_N_FIELD ? f == sim->birth
-                                       : f == CUBIX_FIELD_AGE);
+           (sim->birth < CUBIX_N_FIELD ? f == sim->birth : f == CUBIX_FIELD_AGE);
   return is_wanted(sim, look, f);
 }
 
@@ -411,10 +402,8 @@ int cubix_simfile_note_gas(struct cubix_snapshot *snapshot, const struct cubix_l
   int status = CUBIX_OK, there;
   char group[64], path[256];
   struct cubix_shape shape = { 0 };
-  const char *at = strstr(gas->group, "%d");
   if (!gas->there) goto done;
-  snprintf(group, sizeof group, "%s", gas->group);
-  if (at) snprintf(group, sizeof group, "%.*s%d%.40s", (int)(at - gas->group), gas->group, gas->type[0], at + 2);
+  cubix_species_group(group, sizeof group, gas, gas->type[0]);
   for (int f = 0; f < CUBIX_N_FIELD; f++)
     for (int i = 0; i < gas->field[f].dataset.n; i++) {
       snprintf(path, sizeof path, "%s/%s", group, gas->field[f].dataset.name[i]);
@@ -423,8 +412,8 @@ int cubix_simfile_note_gas(struct cubix_snapshot *snapshot, const struct cubix_l
       if (f == CUBIX_FIELD_POSITION) CUBIX_TRY(cubix_source_shape(&shape, look->source, path));
       const size_t used = strlen(snapshot->gas);
       if (!snapshot->n_gas && shape.n_row > 0)
-        snprintf(snapshot->gas + used, sizeof snapshot->gas - used, "%s%s",
-                 used ? ", " : "", cubix_field_table[f].name);
+        snprintf(snapshot->gas + used, sizeof snapshot->gas - used, "%s%s", used ? ", " : "",
+                 cubix_field_table[f].name);
       break;
     }
   snapshot->n_gas += shape.n_row;

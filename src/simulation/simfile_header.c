@@ -121,10 +121,8 @@ int cubix_simfile_header(struct cubix_simfile *sim, struct cubix_look *look)
   if (scales->isolated) {
     sim->a = 1;
     s->redshift = 0;
-    cubix_log(
-        CUBIX_LOG_INFO,
-        "%s is of an isolated run: times are times, and no powers of a%s apply",
-        look->source->path, look->format->isolated_h ? "" : " and h");
+    cubix_log(CUBIX_LOG_INFO, "%s is of an isolated run: times are times, and no powers of a%s apply",
+              look->source->path, look->format->isolated_h ? "" : " and h");
     if (!look->format->isolated_h && s->h > 0 && s->h != 1)
       cubix_log(CUBIX_LOG_WARNING, "%s is of an isolated run and states h = %g, which is not applied to its units",
                 look->source->path, s->h);
@@ -148,8 +146,7 @@ int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look)
   int status = CUBIX_OK;
   char wrong[200];
 
-  CUBIX_CHECK(species->there, CUBIX_EINPUT,
-              "%s: the format %s knows no gas; add a group `gas` to %s",
+  CUBIX_CHECK(species->there, CUBIX_EINPUT, "%s: the format %s knows no gas; add a group `gas` to %s",
               look->source->path, look->format->name, look->format->path);
   sim->n_type = isolated ? species->n_isolated : species->n_type;
   memcpy(sim->type, isolated ? species->isolated : species->type, sizeof sim->type);
@@ -162,13 +159,7 @@ int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look)
                 par->StarType, cubix_params_origin(par, "StarType"), look->format->name);
     sim->n_type = n;
   }
-  for (int t = 0; t < sim->n_type; t++) {
-    const char *at = strstr(species->group, "%d");
-    if (at)
-      snprintf(sim->group[t], sizeof sim->group[t], "%.*s%d%.40s", (int)(at - species->group), species->group,
-               sim->type[t], at + 2);
-    else snprintf(sim->group[t], sizeof sim->group[t], "%s", species->group);
-  }
+  for (int t = 0; t < sim->n_type; t++) cubix_species_group(sim->group[t], sizeof sim->group[t], species, sim->type[t]);
   cubix_by_type_read(look->age, par->StarAge, 0, 1e4, wrong, sizeof wrong);
   CUBIX_CHECK(!wrong[0], CUBIX_EUSAGE, "StarAge = %s (%s): %s Gyr", par->StarAge, cubix_params_origin(par, "StarAge"),
               wrong);

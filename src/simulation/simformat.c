@@ -278,6 +278,14 @@ done:
   return status;
 }
 
+const char *cubix_species_group(char *group, size_t size, const struct cubix_species *species, int type)
+{
+  const char *at = strstr(species->group, "%d");
+  if (at) snprintf(group, size, "%.*s%d%s", (int)(at - species->group), species->group, type, at + 2);
+  else snprintf(group, size, "%s", species->group);
+  return group;
+}
+
 /* ---- the rest -------------------------------------------------------------------------------- */
 
 static int read_header(struct place s, struct cubix_simformat *format)

@@ -69,9 +69,8 @@ struct cubix_species {
   struct cubix_names tag[CUBIX_N_TAG];
   enum cubix_unborn unborn;
   enum cubix_birth_mass birth_mass; /* where the file has none */
-  struct cubix_names
-      kernel; /* attribute "Group@Name" with the kernel's name: SmoothingLength
-                 is no radius, see kernel_support */
+  struct cubix_names kernel;      /* attribute "Group@Name" with the kernel's name: SmoothingLength is no radius,
+                                     see kernel_support */
 };
 
 /* The simulation's own units: who states them, and what they are where nobody does. */
@@ -108,6 +107,10 @@ struct cubix_simformat {
  *  Errors: CUBIX_EUSAGE with file and line: syntax, unknown or missing keys, unknown units. */
 int cubix_simformat_read(struct cubix_simformat *format, const char *path);
 
+/** The group of a type: its number in place of %d, where there is one.  Local.
+ *  @return group, borrowed from the caller */
+const char *cubix_species_group(char *group, size_t size, const struct cubix_species *species, int type);
+
 /** What a header says: of all groups in turn, the first that has one of the names.  Local.
  *  @param[out] n_found as in source.h  Errors: CUBIX_EINPUT: the wrong type, several numbers for one, no number. */
 int cubix_header_number(double *x, int *n_found, const struct cubix_simformat *format,
@@ -124,8 +127,8 @@ const char *cubix_header_names(const struct cubix_simformat *format, enum cubix_
 struct cubix_scales {
   double a, h;                    /* scale factor, H0/(100 km/s/Mpc); 1 where they do not apply */
   int isolated;                   /* 1: no powers of a */
-  double code[3]; /* the simulation's units of length [kpc], mass [Msun],
-                     velocity [km/s]; 0: nobody says */
+  /* the simulation's units of length [kpc], mass [Msun], velocity [km/s]; 0: nobody says */
+  double code[3];
 };
 enum { CUBIX_N_UNIT = 4, CUBIX_N_ATTRIBUTE = 5 };
 /** The simulation's own units of length, mass, velocity and time in cgs, as the file states them; NAN: it does

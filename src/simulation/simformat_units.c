@@ -22,32 +22,40 @@
 
 /* ---- headers --------------------------------------------------------------------------------- */
 
-int cubix_header_numbers(double *x, int n, int *n_found, const struct cubix_simformat *format,
-                         const struct cubix_source *source, enum cubix_header key)
+/* What is wanted of a key: up to n numbers, one number (n 0), or a text. */
+struct wanted { double *x; int n; char *text; size_t size; };
+
+static int find(struct wanted to, int *n_found, const struct cubix_simformat *format, const struct cubix_source *source,
+                enum cubix_header key)
 {
   int status = CUBIX_OK, there;
+  const struct cubix_names *names = &format->header[key];
   *n_found = 0;
   for (int i = 0; i < format->header_group.n && !*n_found; i++) {
     const char *group = format->header_group.name[i];
     CUBIX_TRY(cubix_source_has(&there, source, group));
-    if (there) CUBIX_TRY(cubix_source_numbers(source, group, &format->header[key], x, n, n_found));
+    if (!there) continue;
+    if (to.text) CUBIX_TRY(cubix_source_text(source, group, names, to.text, to.size, n_found));
+    else if (to.n) CUBIX_TRY(cubix_source_numbers(source, group, names, to.x, to.n, n_found));
+    else CUBIX_TRY(cubix_source_number(source, group, names, to.x, n_found));
   }
 done:
   return status;
 }
 
+int cubix_header_numbers(double *x, int n, int *n_found, const struct cubix_simformat *format,
+                         const struct cubix_source *source, enum cubix_header key)
+{
+  return find((struct wanted){ .x = x, .n = n }, n_found, format, source, key);
+}
+
 int cubix_header_number(double *x, int *n_found, const struct cubix_simformat *format,
                         const struct cubix_source *source, enum cubix_header key)
 {
-  int status = CUBIX_OK, there;
+  int status = CUBIX_OK;
   double value = 0.;
   char names[512];
-  *n_found = 0;
-  for (int i = 0; i < format->header_group.n && !*n_found; i++) {
-    const char *group = format->header_group.name[i];
-    CUBIX_TRY(cubix_source_has(&there, source, group));
-    if (there) CUBIX_TRY(cubix_source_number(source, group, &format->header[key], &value, n_found));
-  }
+  CUBIX_TRY(find((struct wanted){ .x = &value }, n_found, format, source, key));
   if (!*n_found) goto done;
   CUBIX_CHECK(isfinite(value), CUBIX_EINPUT, "%s: the attribute %s is %g", source->path,
               cubix_header_names(format, key, names, sizeof names), value);
@@ -59,15 +67,7 @@ done:
 int cubix_header_text(char *text, size_t size, int *n_found, const struct cubix_simformat *format,
                       const struct cubix_source *source, enum cubix_header key)
 {
-  int status = CUBIX_OK, there;
-  *n_found = 0;
-  for (int i = 0; i < format->header_group.n && !*n_found; i++) {
-    const char *group = format->header_group.name[i];
-    CUBIX_TRY(cubix_source_has(&there, source, group));
-    if (there) CUBIX_TRY(cubix_source_text(source, group, &format->header[key], text, size, n_found));
-  }
-done:
-  return status;
+  return find((struct wanted){ .text = text, .size = size }, n_found, format, source, key);
 }
 
 const char *cubix_header_names(const struct cubix_simformat *format, enum cubix_header key, char *text, size_t size)
@@ -290,16 +290,12 @@ int cubix_simformat_factor(double *factor, const struct cubix_simformat *format,
   if (scales->isolated) c.p = 0;
   if (scales->isolated && !format->isolated_h) c.q = 0;
   CUBIX_CHECK(c.cgs != 0 || c.whole > 0, CUBIX_EINPUT,
-              "%s: nobody says in which unit /%s is: it has no attribute %s, "
-              "and the file states no units of the code "
-              "(looked for %s in %s).  Copy %s, say so in its group `units` "
-              "(nominal), and name it with SimulationFormat",
-              source->path, what,
-              format->cgs.n ? cubix_names_text(&format->cgs, names, 200)
-                            : "that says so",
+              "%s: nobody says in which unit /%s is: it has no attribute %s, and the file states no units of the code "
+              "(looked for %s in %s).  Copy %s, say so in its group `units` (nominal), and name it with "
+              "SimulationFormat",
+              source->path, what, format->cgs.n ? cubix_names_text(&format->cgs, names, 200) : "that says so",
               format->units.length.n ? format->units.length.name[0] : "none",
-              format->units.group.n ? format->units.group.name[0] : "no group",
-              format->path);
+              format->units.group.n ? format->units.group.name[0] : "no group", format->path);
   CUBIX_CHECK(isfinite(c.p) && isfinite(c.q) && isfinite(c.cgs) && (c.cgs > 0. || c.whole > 0), CUBIX_EINPUT,
               "%s: /%s states the conversion a^%g h^%g %g cgs, which is impossible", source->path, what, c.p, c.q,
               c.cgs);
