@@ -23,6 +23,7 @@ src/output
 src/mock
 mpi/comm
 mpi/particles
+mpi/extract
 mpi/engine
 mpi/pipeline
 mpi/fit

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
   if (status) goto done;
   cubix_mpi_cores_warn();
 
-  CUBIX_STAGE(&stages, "parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override));
+  CUBIX_STAGE(&stages, "parameters", cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override, NULL));
   if (par->Mode != CUBIX_Mode_cube) {
     status = cubix_mode_fit(par, opt.dry_run, &stages);
     goto done;

@@ -46,7 +46,7 @@ int main(int argc, char **argv)
     if (cubix_mpi_rank() == 0) fprintf(stderr, "usage: chi2 FILE.param [Name=value ...]\n");
     return cubix_mpi_finish(CUBIX_EUSAGE);
   }
-  CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 2, argv + 2));
+  CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 2, argv + 2, NULL));
   CUBIX_TRY(cubix_leaves_parse(active, "inclination, mass", "chi2.c"));
   /* NULL: stars of InputFile; or a struct cubix_slab of your own */
   CUBIX_TRY(cubix_mpi_chain_open(&chain, par, NULL, active, 0));

@@ -87,12 +87,14 @@ done:
   return status;
 }
 
-int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides)
+int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides,
+                          const char *spared)
 {
   int status = CUBIX_OK;
   char *text = NULL;
   CUBIX_TRY(cubix_mpi_text_read(&text, path));
   CUBIX_TRY(cubix_params_init(par));
+  if (spared) CUBIX_TRY(cubix_params_set(*par, spared, "none"));
   CUBIX_TRY(cubix_params_parse(*par, path, text, n_override, overrides));
 done:
   free(text);

@@ -13,8 +13,10 @@ extern "C" {
 int cubix_mpi_text_read(char **text, const char *path);
 /** Read parameters on rank 0 from a file ("-": standard input) and the command line, and send them
  * to all ranks.  Collective.
+ *  @param spared  a parameter that is required of others and may be missing here; NULL: none
  *  @param[out] par owned by the caller */
-int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides);
+int cubix_mpi_params_read(struct cubix_params **par, const char *path, int n_override, char *const *overrides,
+                          const char *spared);
 
 #ifdef __cplusplus
 }

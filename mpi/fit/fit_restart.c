@@ -22,7 +22,7 @@
 #include "fit/unknowns.h"
 #include "mpi/comm/comm.h"
 #include "mpi/fit/fit_parts.h"
-#include "mpi/fit/star_file.h"
+#include "mpi/particles/star_file.h"
 #include "output/output.h"
 
 enum { N_SAME = 7, LAYOUT = 2 };
@@ -95,7 +95,7 @@ static int image_init(struct image *image, const struct cubix_fit *fit, const st
                                                   k == 0   ? "unknowns"
                                                   : k == 1 ? "gradient"
                                                            : "memory of the optimiser",
-                                                  u->n_star_unknown, state->vector + (size_t)k * state->n };
+                                                  u->n_star_unknown, state->vector + (size_t)k * state->n, NULL };
     memcpy(image->shared + (size_t)k * u->n_shared, state->vector + (size_t)(k + 1) * state->n - u->n_shared,
            u->n_shared * sizeof(double));
   }

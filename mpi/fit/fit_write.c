@@ -17,7 +17,7 @@
 #include "mpi/comm/group.h"
 #include "mpi/fit/fit.h"
 #include "mpi/fit/fit_parts.h"
-#include "mpi/fit/star_file.h"
+#include "mpi/particles/star_file.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "output/output.h"
@@ -189,18 +189,18 @@ static int stars_write(const struct cubix_fit *fit)
     if (datasets[i].leaf == CUBIX_LEAF_SmoothingLength && !result.slab->smoothing_length) continue;
     CUBIX_TRY(cubix_mpi_chain_get(fit->chain, datasets[i].leaf, value[i]));
     column[file.n_column++] = (struct cubix_star_column){ datasets[i].name, datasets[i].unit,
-                                                          varied ? "fitted" : "as in the input", n_c, value[i] };
+                                                          varied ? "fitted" : "as in the input", n_c, value[i], NULL };
     if (varied && fit->error && fit->unknowns->n_star_unknown)
       column[file.n_column++] = (struct cubix_star_column){ datasets[i].error, datasets[i].unit,
                                                             fit->joint ? "standard deviation, all unknowns free"
                                                                        : "standard deviation, the other stars held",
-                                                            n_c, fit->bar.value[datasets[i].leaf] };
+                                                            n_c, fit->bar.value[datasets[i].leaf], NULL };
   }
   column[file.n_column++] =
       (struct cubix_star_column){ "Mass", "Msun",
                                   result.slab->mass_now ? "present mass, as in the input"
                                                         : "mass formed: the present one is not known",
-                                  1, result.slab->mass_now ? result.slab->mass_now : value[2] };
+                                  1, result.slab->mass_now ? result.slab->mass_now : value[2], NULL };
   CUBIX_TRY(cubix_output_side_name(path, fit->par, "-stars.hdf5", ""));
   CUBIX_TRY(cubix_mpi_star_file_write(&file, path));
 done:

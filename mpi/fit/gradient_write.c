@@ -15,7 +15,7 @@
 #include "fit/leaves.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
-#include "mpi/fit/star_file.h"
+#include "mpi/particles/star_file.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "output/output.h"
@@ -87,7 +87,8 @@ static void list(struct cubix_star_file *file, char (*unit)[48], const struct cu
     snprintf(unit[leaf], sizeof unit[leaf], "1/(%s)", info->unit);
     if (info->of == CUBIX_OF_STAR) {
       file->column[file->n_column++] = (struct cubix_star_column){
-        info->name, unit[leaf], "derivative of the objective with this number of each star", info->n, bar->value[leaf]
+        info->name, unit[leaf], "derivative of the objective with this number of each star", info->n, bar->value[leaf],
+        NULL
       };
       file->n_star = cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf) / (size_t)info->n;
     } else {

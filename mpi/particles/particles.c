@@ -157,7 +157,7 @@ int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_pa
   particles->par = par;
   particles->n_record = records_of(par);
   CUBIX_MPI_ALLOC(particles->sanity, 1);
-  CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par, CUBIX_STARS));
+  CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par, CUBIX_STARS, 0));
   divide(particles);
   if (particles->n_chunk == 1) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
   else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot))

@@ -148,7 +148,8 @@ static int is_read(const struct cubix_reader *r, int f)
   const struct cubix_simfile *sim = r->sim;
   const int derived = r->slab->mass_formed && sim->birth_mass != CUBIX_BIRTH_FILE;
   if (!sim->field[f].name[0]) return 0;
-  if (f == (int)sim->birth || cubix_piece_column(r->slab, f)) return 1;
+  if (f == (int)sim->birth || cubix_slab_column(r->slab, f)) return 1;
+  if (f == CUBIX_FIELD_ID) return r->slab->id != NULL;
   if (f == CUBIX_FIELD_ENERGY || f == CUBIX_FIELD_ELECTRONS) return r->slab->temperature != NULL;
   if (f == CUBIX_FIELD_MASS_NOW)
     return derived || (r->slab->metallicity &&
@@ -157,8 +158,10 @@ static int is_read(const struct cubix_reader *r, int f)
 }
 
 /* Columns of gas that the files do not have, and that nothing there gives, are none. */
-static void drop_unknown(struct cubix_slab *slab, const struct cubix_simfile *sim)
+void cubix_mpi_reader_drop_unknown(struct cubix_reader *r)
 {
+  struct cubix_slab *slab = r->slab;
+  const struct cubix_simfile *sim = r->sim;
   double **const optional[] = { &slab->metallicity, &slab->smoothing_length, &slab->density,   &slab->sfr,
                                 &slab->temperature, &slab->hydrogen,         &slab->oxygen,    &slab->dust_mass,
                                 &slab->molecular };
@@ -224,7 +227,7 @@ int cubix_mpi_reader_read(struct cubix_reader *r, size_t c)
     }
   }
   r->state->n_kept = 0;
-  if (r->sim->population == CUBIX_GAS) drop_unknown(r->slab, r->sim);
+  if (r->sim->population == CUBIX_GAS) cubix_mpi_reader_drop_unknown(r);
   CUBIX_TRY(cubix_mpi_agree(make_room(r, cubix_mpi_reader_rows(r, c))));
   CUBIX_TRY(read_parts(r, c));
   if (r->sim->n_run && r->n_chunk_rows >= r->n_largest) say_bytes(r, before);
@@ -272,14 +275,14 @@ static int choose(struct cubix_simfile *sim, const struct cubix_params *par)
 }
 
 int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, const struct cubix_params *par,
-                          enum cubix_population population)
+                          enum cubix_population population, int everything)
 {
   int status = CUBIX_OK;
   struct cubix_reader *r = NULL;
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
   CUBIX_MPI_ALLOC(r, 1);
-  if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par, population);
+  if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par, population, everything);
   if (cubix_mpi_rank() == 0 && !status) status = choose(r->sim, par);
   CUBIX_TRY(cubix_mpi_agree(status));
   CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));

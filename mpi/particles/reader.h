@@ -21,16 +21,18 @@ struct cubix_reader {
   struct cubix_reader_state *state;       /* the reader's own */
 };
 
-/** Look into the file(s).  Collective.  @param[out] reader owned by the caller; @param[out] slab
+/** Look into the file(s).  Collective.  @param everything  as in cubix_simfile_open  @param[out] reader owned by the caller; @param[out] slab
  * likewise: what the files say of themselves, and no stars yet */
 int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par,
-                          enum cubix_population population);
+                          enum cubix_population population, int everything);
 /** Rows of this rank's share in chunk c.  Local. */
 size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
 /** Read chunk c into those columns of the slab that are allocated; it then holds the chunk's stars,
  * in physical units and in the file's frame.  Collective.
  *  Errors: CUBIX_EINPUT: a number that makes no sense, or data that do not exist. */
 int cubix_mpi_reader_read(struct cubix_reader *reader, size_t c);
+/** Free those columns of a slab of gas which the files cannot fill; reading does it, too.  Local. */
+void cubix_mpi_reader_drop_unknown(struct cubix_reader *reader);
 /** Bytes that reading takes beside the slab and what is kept.  Local. */
 double cubix_mpi_reader_bytes(double n_row);
 /** Bytes of the indices of members that stay open from chunk to chunk.  Local. */

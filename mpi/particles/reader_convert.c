@@ -137,7 +137,12 @@ static int convert_block(const struct cubix_reader *r, const struct cubix_simpar
   struct cubix_derived given = { .to = to, .n = n_star };
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
     const size_t n_c = (size_t)cubix_field_table[f].n_c;
-    double *column = cubix_piece_column(r->slab, f), *out = column ? column + to * n_c : NULL;
+    if (f == CUBIX_FIELD_ID) {     /* 8 bytes, whatever they mean */
+      if (cubix_piece_has(r, part, f))
+        put((void *)(r->slab->id + to), (const double *)r->state->piece[f] + first, row, n_star, n, 1);
+      continue;
+    }
+    double *column = cubix_slab_column(r->slab, f), *out = column ? column + to * n_c : NULL;
     if (!out) out = f == CUBIX_FIELD_MASS_NOW    ? given.mass
                     : f == CUBIX_FIELD_ENERGY    ? given.energy
                     : f == CUBIX_FIELD_ELECTRONS ? given.electrons
@@ -227,7 +232,8 @@ static int complain(const struct cubix_reader *r, const struct cubix_simpart *pa
   int status = CUBIX_OK;
   char path[256];
   for (int f = 0; f < CUBIX_N_FIELD; f++)
-    if (cubix_piece_has(r, part, f) && !r->sim->field[f].of_mass) CUBIX_TRY(complain_of(r, part, f, part_row, n));
+    if (f != CUBIX_FIELD_ID && cubix_piece_has(r, part, f) && !r->sim->field[f].of_mass)
+      CUBIX_TRY(complain_of(r, part, f, part_row, n));
   cubix_simfile_path(path, sizeof path, r->sim, part, CUBIX_FIELD_METALLICITY);
   CUBIX_CHECK(0, CUBIX_EINPUT,
               "%s: /%s, or another mass of elements, is larger than the particle's own, or a star that has a time of "

@@ -11,31 +11,6 @@
 #include "mpi/particles/reader_parts.h"
 #include "physics/constants.h"
 
-double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field)
-{
-  switch (field) {
-    case CUBIX_FIELD_POSITION:    return slab->position;
-    case CUBIX_FIELD_VELOCITY:    return slab->velocity;
-    case CUBIX_FIELD_MASS_FORMED: return slab->mass_formed;
-    case CUBIX_FIELD_MASS_NOW:    return slab->mass_now;
-    case CUBIX_FIELD_METALLICITY: return slab->metallicity;
-    case CUBIX_FIELD_POTENTIAL:   return slab->potential;
-    case CUBIX_FIELD_LENGTH:      return slab->smoothing_length;
-    case CUBIX_FIELD_AGE:
-    case CUBIX_FIELD_SCALE_FACTOR:
-    case CUBIX_FIELD_TIME:
-    case CUBIX_FIELD_CONFORMAL_TIME: return slab->age;
-    case CUBIX_FIELD_DENSITY:     return slab->density;
-    case CUBIX_FIELD_SFR:         return slab->sfr;
-    case CUBIX_FIELD_TEMPERATURE: return slab->temperature;
-    case CUBIX_FIELD_HYDROGEN:    return slab->hydrogen;
-    case CUBIX_FIELD_OXYGEN:      return slab->oxygen;
-    case CUBIX_FIELD_DUST_MASS:   return slab->dust_mass;
-    case CUBIX_FIELD_MOLECULAR:   return slab->molecular;
-    default:                      return NULL;
-  }
-}
-
 int cubix_piece_has(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field)
 {
   return r->state->piece[field] && part->reads[field];
@@ -45,7 +20,7 @@ int cubix_piece_has(const struct cubix_reader *r, const struct cubix_simpart *pa
 static int divide(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field,
                   const struct cubix_derived *given)
 {
-  double *column = cubix_piece_column(r->slab, field);
+  double *column = cubix_slab_column(r->slab, field);
   const int of_mass = r->sim->field[field].of_mass, rest = r->sim->field[field].rest;
   if (!column || !(of_mass || rest) || !cubix_piece_has(r, part, field)) return 0;
   for (size_t q = 0; q < given->n; q++) {

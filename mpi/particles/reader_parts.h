@@ -62,8 +62,6 @@ int cubix_mpi_reader_fetch(struct cubix_reader *reader, const struct cubix_simpa
 /** Close the columns and their source.  Local. */
 void cubix_mpi_reader_leave(struct cubix_reader *reader);
 
-/** The column of the slab for a quantity; NULL if it is not allocated.  Local. */
-double *cubix_piece_column(const struct cubix_slab *slab, enum cubix_field field);
 /** Was this quantity of the part read, or (0) did the user give it, or is it not wanted?  Local. */
 int cubix_piece_has(const struct cubix_reader *reader, const struct cubix_simpart *part, enum cubix_field field);
 /** Append the stars of the piece in state->piece to the slab, in physical units; wind cells are

@@ -94,6 +94,14 @@ static struct cubix_span piece_of(struct cubix_span share, size_t p)
   return s;
 }
 
+/* Rows of the file, in the column's own precision; identifiers as they are. */
+static int read_span(const struct cubix_reader *r, enum cubix_field field, int64_t from, int64_t to, void *rows)
+{
+  const struct cubix_column *column = r->state->column[field];
+  return field == CUBIX_FIELD_ID ? cubix_column_integers(column, from, to, rows)
+                                 : cubix_column_read(column, from, to, rows);
+}
+
 /* Rows that count, of a part of which only some do, in the column's own precision.  Runs with little
  * between them are read at once: it costs less than to ask again. */
 static int read_runs(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field,
@@ -118,9 +126,9 @@ static int read_runs(const struct cubix_reader *r, const struct cubix_simpart *p
     }
     if (last == run) {
       if (n > left) n = left;
-      CUBIX_TRY(cubix_column_read(column, first, first + n, to));
+      CUBIX_TRY(read_span(r, field, first, first + n, to));
     } else {
-      CUBIX_TRY(cubix_column_read(column, first, last->rows.to, block));
+      CUBIX_TRY(read_span(r, field, first, last->rows.to, block));
       if (n > left) n = left;
       size_t done = 0;
       for (const struct cubix_run *one = run; one <= last && done < (size_t)n; one++) {
@@ -149,7 +157,7 @@ static int read_rows(const struct cubix_reader *r, const struct cubix_simpart *p
   const struct cubix_column *column = r->state->column[field];
   const size_t n = (size_t)(rows.to - rows.from) * (size_t)cubix_field_table[field].n_c;
   if (part->n_run) CUBIX_TRY(read_runs(r, part, field, rows, to));
-  else CUBIX_TRY(cubix_column_read(column, rows.from, rows.to, to));
+  else CUBIX_TRY(read_span(r, field, rows.from, rows.to, to));
   /* the last first: they lie in each other's way */
   for (size_t i = n; column->single && !r->state->single[field] && i-- > 0;) {
     float x;

@@ -101,7 +101,7 @@ static int settle(struct cubix_simfile *sim, const struct cubix_seek *seek, cons
     cubix_log(CUBIX_LOG_INFO, "the catalogue states the velocity (%.5g, %.5g, %.5g) km/s", halo->velocity[0],
               halo->velocity[1], halo->velocity[2]);
   }
-  if (!seek->par->Centre.word) goto done;
+  if (!seek->par->Centre.word || !sim->n_part) goto done;
   if (halo->has_centre) memcpy(sim->reference, halo->centre, sizeof halo->centre);
   else CUBIX_TRY(cubix_simfile_first_position(sim->reference, sim));
 done:

@@ -22,6 +22,7 @@ const struct cubix_field_info cubix_field_table[CUBIX_N_FIELD] = {
   [CUBIX_FIELD_CONFORMAL_TIME] = { "FormationConformalTime", "1", 1., 1, ANY, { 0, 0, 0 }, 1. },
   [CUBIX_FIELD_POTENTIAL] = { "Potential", "(km/s)^2", 1e10, 1, ANY, { 0, 0, 2 }, 1. },
   [CUBIX_FIELD_LENGTH] = { "SmoothingLength", "kpc", CUBIX_KPC_CM, 1, POSITIVE, { 1, 0, 0 }, 1. },
+  [CUBIX_FIELD_ID] = { "Id", "1", 1., 1, ANY, { 0, 0, 0 }, 1. },
   [CUBIX_FIELD_DENSITY] = { "Density", "Msun/kpc^3", CUBIX_MSUN_G / KPC3, 1, POSITIVE, { -3, 1, 0 }, 1. },
   [CUBIX_FIELD_SFR] = { "StarFormationRate", "Msun/yr", MSUN_YR, 1, ANY, { -1, 1, 1 }, 1e-9 / GYR_PER_CODE },
   [CUBIX_FIELD_TEMPERATURE] = { "Temperature", "K", 1., 1, POSITIVE, { 0, 0, 0 }, 1. },

@@ -17,6 +17,7 @@ enum cubix_field {
   CUBIX_FIELD_CONFORMAL_TIME,     /* RAMSES: dt = a^2 dtau/H0, 0 today, negative before */
   CUBIX_FIELD_POTENTIAL,
   CUBIX_FIELD_LENGTH,             /* of a star its light's standard deviation, of gas the radius of its kernel */
+  CUBIX_FIELD_ID,                 /* an integer of 64 bits, and never a double */
   /* of gas alone */
   CUBIX_FIELD_DENSITY,
   CUBIX_FIELD_SFR,

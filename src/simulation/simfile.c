@@ -188,7 +188,8 @@ done:
   return status;
 }
 
-int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par, enum cubix_population population)
+int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par, enum cubix_population population,
+                       int everything)
 {
   int status = CUBIX_OK, found;
   char path[4096];
@@ -201,6 +202,7 @@ int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *pa
   CUBIX_ALLOC(*sim, 1);
   CUBIX_ALLOC(format, 1);
   (*sim)->population = population;
+  (*sim)->everything = everything;
   CUBIX_TRY(find_options(&(*sim)->options, par));
   CUBIX_TRY(cubix_members_first(path, sizeof path, par->InputFile, "InputFile"));
   CUBIX_TRY(cubix_source_open(&source, path, &(*sim)->options));

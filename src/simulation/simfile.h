@@ -33,6 +33,7 @@ struct cubix_simfile {
   struct cubix_snapshot snapshot; /* with the list of members */
   struct cubix_source_options options; /* with which each of them is opened */
   enum cubix_population population;
+  int everything;                 /* 1: what can be done without is read where it is there */
   int n_part;
   struct cubix_simpart *part;     /* [n_part] in the order of members, and of types in each */
   int64_t n_run;
@@ -64,9 +65,11 @@ struct cubix_simfile {
 
 /** Look into the file(s) that InputFile names: format, header, and the type, shape and unit of every
  * column that is wanted.  Local.
+ *  @param everything  1: also columns that nothing asks for: identifiers, and of stars potentials and lengths
  *  @param[out] sim owned by the caller  Errors: CUBIX_EINPUT: anything wrong with the files;
  *  CUBIX_EUSAGE: with SimulationFormat or a format file. */
-int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par, enum cubix_population population);
+int cubix_simfile_open(struct cubix_simfile **sim, const struct cubix_params *par, enum cubix_population population,
+                       int everything);
 void cubix_simfile_free(struct cubix_simfile *sim);
 /** Path of a column in the member of a part.  Local.  @return path, borrowed from the caller */
 const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfile *sim,
@@ -84,7 +87,7 @@ struct cubix_choice {
 int cubix_choice_add(struct cubix_choice *choice, int part, int64_t from, int64_t to);
 void cubix_choice_free(struct cubix_choice *choice);
 /** Only these rows count from now on.  Local.  @param what  of which they are, for messages
- *  Errors: CUBIX_EINPUT: there are none. */
+ *  Errors: CUBIX_EINPUT: there are no stars among them; there may be no gas. */
 int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice, const char *what);
 /** The position in the first row that counts [kpc].  Local.  Errors: CUBIX_EINPUT. */
 int cubix_simfile_first_position(double position[3], const struct cubix_simfile *sim);

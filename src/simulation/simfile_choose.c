@@ -60,8 +60,8 @@ int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice,
   struct cubix_run *run = NULL;
   size_t at = 0;
   settle(choice);
-  CUBIX_CHECK(choice->n, CUBIX_EINPUT, "%s has no %s in %s", what,
-              sim->population == CUBIX_STARS ? "stars" : "gas", sim->snapshot.file[0]);
+  CUBIX_CHECK(choice->n || sim->population == CUBIX_GAS, CUBIX_EINPUT, "%s has no stars in %s", what,
+              sim->snapshot.file[0]);
   CUBIX_ALLOC(run, choice->n);
   sim->n_total = 0;
   for (int i = 0; i < sim->n_part; i++) {

@@ -16,6 +16,8 @@
 static int is_wanted(const struct cubix_simfile *sim, const struct cubix_look *look, enum cubix_field f)
 {
   const struct cubix_params *par = look->par;
+  if (f == CUBIX_FIELD_ID) return sim->everything;
+  if (sim->everything && (f == CUBIX_FIELD_POTENTIAL || f == CUBIX_FIELD_LENGTH)) return 1;
   if (sim->population == CUBIX_GAS) return look->species->field[f].dataset.n > 0;
   if (f == CUBIX_FIELD_MASS_FORMED) return par->StarInitialMass == CUBIX_StarInitialMass_auto;
   if (f == CUBIX_FIELD_POTENTIAL) return par->Centre.word && strcmp(par->Centre.word, "potential") == 0;
@@ -201,6 +203,8 @@ int cubix_simfile_factor(double *factor, const struct cubix_look *look, const st
   int status = CUBIX_OK;
   struct cubix_field_map map = look->species->field[field];
   double support;
+  *factor = 1;
+  if (field == CUBIX_FIELD_ID) goto done;
   /* the box is in the units of the code, whatever is said of the integers */
   const int integer = is_integer(sim, &map, field);
   map.misstated |= integer;
@@ -372,7 +376,7 @@ int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct 
       if (isnan(*value)) CUBIX_TRY(say_lacking(look, sim, part));
       break;
     case CUBIX_FIELD_LENGTH:
-      CUBIX_CHECK(!stars, CUBIX_EINPUT,
+      CUBIX_CHECK(!stars || sim->everything, CUBIX_EINPUT,
                   "%s: stars have no SmoothingLength (looked in /%s for %s), which Deposit %s takes with "
                   "SmoothingLength file: give a SmoothingLength in kpc, or another Deposit",
                   look->source->path, sim->group[part->type],
@@ -381,7 +385,9 @@ int cubix_simfile_stand_in(double *value, const struct cubix_look *look, struct 
                       : "none: the format knows no name for it",
                   cubix_Deposit_word[look->par->Deposit]);
       break;
-    case CUBIX_FIELD_POTENTIAL: CUBIX_TRY(say_missing(look, sim, part, f, "")); break;
+    case CUBIX_FIELD_POTENTIAL:
+      if (!sim->everything) CUBIX_TRY(say_missing(look, sim, part, f, ""));
+      break;
     default: break;
   }
 done:

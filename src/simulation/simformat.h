@@ -51,9 +51,8 @@ enum cubix_birth_mass { CUBIX_BIRTH_FILE, CUBIX_BIRTH_LIBRARY, CUBIX_BIRTH_CURRE
 
 enum { CUBIX_N_TYPE = 8 };
 
-/* Integers by which catalogues tell particles. */
+/* Integers by which particles tell to what they belong. */
 enum cubix_tag {
-  CUBIX_TAG_ID,                   /* of the particle */
   CUBIX_TAG_GROUP,                /* number of the group, or of the object, that it belongs to */
   CUBIX_TAG_SUBGROUP,             /* and of the subhalo in that group */
   CUBIX_N_TAG

@@ -14,7 +14,7 @@
 /* Every column: where it stands in the slab, numbers of a particle, and what it is part of. */
 static const struct { size_t at; size_t n_c; unsigned parts; } columns[] = {
 #define COLUMN(name, n_c, parts) { offsetof(struct cubix_slab, name), n_c, parts }
-  COLUMN(position, 3, CUBIX_SLAB_MOTION),
+  COLUMN(position, 3, CUBIX_SLAB_MOTION | CUBIX_SLAB_PLACE),
   COLUMN(velocity, 3, CUBIX_SLAB_MOTION),
   COLUMN(mass_now, 1, CUBIX_SLAB_MOTION),
   COLUMN(mass_formed, 1, CUBIX_SLAB_POPULATION),
@@ -22,6 +22,7 @@ static const struct { size_t at; size_t n_c; unsigned parts; } columns[] = {
   COLUMN(metallicity, 1, CUBIX_SLAB_POPULATION | CUBIX_SLAB_GAS),
   COLUMN(potential, 1, CUBIX_SLAB_POTENTIAL),
   COLUMN(smoothing_length, 1, CUBIX_SLAB_LENGTH | CUBIX_SLAB_GAS),
+  COLUMN(id, 1, CUBIX_SLAB_ID),   /* as wide as the others, and moved as they are */
   COLUMN(density, 1, CUBIX_SLAB_GAS),
   COLUMN(sfr, 1, CUBIX_SLAB_GAS),
   COLUMN(temperature, 1, CUBIX_SLAB_GAS),
@@ -49,6 +50,31 @@ int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts)
   slab->n = n;
 done:
   return status;
+}
+
+double *cubix_slab_column(const struct cubix_slab *slab, enum cubix_field field)
+{
+  switch (field) {
+    case CUBIX_FIELD_POSITION:    return slab->position;
+    case CUBIX_FIELD_VELOCITY:    return slab->velocity;
+    case CUBIX_FIELD_MASS_FORMED: return slab->mass_formed;
+    case CUBIX_FIELD_MASS_NOW:    return slab->mass_now;
+    case CUBIX_FIELD_METALLICITY: return slab->metallicity;
+    case CUBIX_FIELD_POTENTIAL:   return slab->potential;
+    case CUBIX_FIELD_LENGTH:      return slab->smoothing_length;
+    case CUBIX_FIELD_AGE:
+    case CUBIX_FIELD_SCALE_FACTOR:
+    case CUBIX_FIELD_TIME:
+    case CUBIX_FIELD_CONFORMAL_TIME: return slab->age;
+    case CUBIX_FIELD_DENSITY:     return slab->density;
+    case CUBIX_FIELD_SFR:         return slab->sfr;
+    case CUBIX_FIELD_TEMPERATURE: return slab->temperature;
+    case CUBIX_FIELD_HYDROGEN:    return slab->hydrogen;
+    case CUBIX_FIELD_OXYGEN:      return slab->oxygen;
+    case CUBIX_FIELD_DUST_MASS:   return slab->dust_mass;
+    case CUBIX_FIELD_MOLECULAR:   return slab->molecular;
+    default:                      return NULL;
+  }
 }
 
 double cubix_slab_bytes(double n, unsigned parts)

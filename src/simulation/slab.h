@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "simulation/field.h"
+
 struct cubix_snapshot {
   char format[64];                /* name of the format file */
   char simulation[128];           /* name the file gives itself, or "" */
@@ -33,6 +35,8 @@ enum {
   CUBIX_SLAB_POPULATION = 2,      /* mass formed, age, metallicity: needed for the light */
   CUBIX_SLAB_POTENTIAL = 4,
   CUBIX_SLAB_LENGTH = 8,
+  CUBIX_SLAB_PLACE = 32,          /* position alone */
+  CUBIX_SLAB_ID = 64,
   CUBIX_SLAB_GAS = 16             /* of gas beside its motion: metallicity, kernels, and what gas alone has */
 };
 
@@ -52,6 +56,7 @@ struct cubix_slab {
   double *potential;              /* [n] with Centre potential, else NULL */
   /* [n] kpc; of stars only where Deposit needs it, else NULL; of gas the radius of its kernel */
   double *smoothing_length;
+  int64_t *id;                    /* [n] identifiers, where they are asked for, else NULL */
   /* of gas, each NULL where the file does not have it */
   double *density;                /* [n] Msun/kpc^3 */
   double *sfr;                    /* [n] Msun/yr */
@@ -66,6 +71,8 @@ int cubix_slab_init(struct cubix_slab **slab, size_t n);
 /** Allocate room for n stars, not zeroed, in the columns of `parts` only; what the slab held is
  * freed.  Local. */
 int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts);
+/** The column for a quantity; NULL if it is not allocated.  Identifiers have none of doubles.  Local. */
+double *cubix_slab_column(const struct cubix_slab *slab, enum cubix_field field);
 /** Bytes that the columns of `parts` take for n stars.  Local. */
 double cubix_slab_bytes(double n, unsigned parts);
 /** Copy a slab: its columns, and all about their origin except the list of files.  Local.

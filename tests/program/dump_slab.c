@@ -169,7 +169,7 @@ int main(int argc, char **argv)
   argc -= with_frame | with_gas;
   CUBIX_CHECK(argc >= 3, CUBIX_EUSAGE, "usage: dump_slab [--frame|--gas] PARAMFILE OUT [Name=value ...]");
   if (cubix_mpi_rank() == 0) cubix_log_to(tell, NULL);
-  CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 3, argv + 3));
+  CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 3, argv + 3, NULL));
   CUBIX_TRY(with_gas ? dump_gas(par, argv[2]) : dump(par, with_frame, argv[2]));
 done:
   if (H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) > 0) {

@@ -1,4 +1,4 @@
-/* star_file.c -- columns of stars that are spread over ranks, written to and read from one HDF5 file.
+/* star_file.c -- columns of particles that are spread over ranks, written to and read from one HDF5 file.
  *
  * Rank 0 lays the file out alone: header, tables, and datasets with their space and attributes;
  * HDF5 tells where each lies, and when it has closed the file all ranks write their own,
@@ -6,7 +6,7 @@
  * would try to write again when the process exits, and crash (output/hdf5_sink.c).  To read, every
  * rank opens the file by itself and takes its rows. */
 
-#include "mpi/fit/star_file.h"
+#include "mpi/particles/star_file.h"
 
 #include <hdf5.h>
 #include <mpi.h>
@@ -102,7 +102,8 @@ static int lay_column(hid_t group, const char *shown, const struct cubix_star_co
   hid_t space = H5Screate_simple(column->n > 1 ? 2 : 1, shape, NULL), create = H5Pcreate(H5P_DATASET_CREATE), set = -1;
   H5Pset_alloc_time(create, H5D_ALLOC_TIME_EARLY);
   H5Pset_fill_time(create, H5D_FILL_TIME_NEVER);
-  TRY_H5(set = H5Dcreate2(group, column->name, H5T_NATIVE_DOUBLE, space, H5P_DEFAULT, create, H5P_DEFAULT),
+  TRY_H5(set = H5Dcreate2(group, column->name, column->integer ? H5T_NATIVE_INT64 : H5T_NATIVE_DOUBLE, space,
+                          H5P_DEFAULT, create, H5P_DEFAULT),
          column->name);
   CUBIX_TRY(put_text(set, shown, "unit", column->unit));
   CUBIX_TRY(put_text(set, shown, "description", column->description));
@@ -116,18 +117,25 @@ done:
   return status;
 }
 
-/* @param[out] at  [f->n_column] where the columns' rows begin */
-static int lay_out(const struct cubix_star_file *f, const struct cubix_atomic_file *out, hsize_t rows, int64_t *at)
+static const char *name_of(const struct cubix_star_file *f) { return f->group ? f->group : "Stars"; }
+
+/* @param rows  [n_group]  @param[out] at  where the rows of all columns of all groups begin */
+static int lay_out(const struct cubix_star_writer *w, const int64_t *rows, int64_t *at)
 {
   int status = CUBIX_OK;
-  const char *shown = out->path;
+  const char *shown = w->out.path;
   struct cubix_h5sink sink = { 0 };
   hid_t file = -1, group = -1;
-  TRY_H5(cubix_h5sink_open(&sink, out->file), "the file");
+  TRY_H5(cubix_h5sink_open(&sink, w->out.file), "the file");
   TRY_H5(file = H5Fcreate(shown, H5F_ACC_TRUNC, H5P_DEFAULT, sink.access_list), "the file");
-  CUBIX_TRY(lay_header(file, shown, f));
-  TRY_H5(group = H5Gcreate2(file, "Stars", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), "Stars");
-  for (int i = 0; i < f->n_column; i++) CUBIX_TRY(lay_column(group, shown, &f->column[i], rows, &at[i]));
+  CUBIX_TRY(lay_header(file, shown, &w->group[0]));
+  for (int g = 0; g < w->n_group; g++) {
+    const struct cubix_star_file *f = &w->group[g];
+    TRY_H5(group = H5Gcreate2(file, name_of(f), H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), name_of(f));
+    for (int i = 0; i < f->n_column; i++) CUBIX_TRY(lay_column(group, shown, &f->column[i], (hsize_t)rows[g], at++));
+    H5Gclose(group);
+    group = -1;
+  }
 done:
   if (group >= 0) H5Gclose(group);
   if (file >= 0 && H5Fclose(file) < 0 && !status) status = failed(shown, "closing", __LINE__);
@@ -156,17 +164,6 @@ static int read_rows(hid_t set, const struct cubix_star_column *column, hsize_t 
   return bad;
 }
 
-static int fill(const struct cubix_star_file *f, const struct cubix_atomic_file *out, const int64_t *at, int64_t first)
-{
-  int status = CUBIX_OK;
-  for (int i = 0; i < f->n_column; i++) {
-    const int64_t row = (int64_t)sizeof(double) * f->column[i].n;
-    CUBIX_TRY(cubix_atomic_file_write(out, f->column[i].value, (size_t)row * f->n_star, at[i] + row * first));
-  }
-done:
-  return status;
-}
-
 /* Stars of the ranks before this one. */
 static int64_t stars_before(int64_t n)
 {
@@ -175,24 +172,69 @@ static int64_t stars_before(int64_t n)
   return cubix_mpi_rank() == 0 ? 0 : before;
 }
 
-int cubix_mpi_star_file_write(const struct cubix_star_file *f, const char *path)
+int cubix_mpi_star_writer_begin(struct cubix_star_writer *w, const char *path, const struct cubix_star_file *group,
+                                int n_group)
 {
-  int status = CUBIX_OK, root = cubix_mpi_rank() == 0;
-  int64_t all = cubix_mpi_sum_int((int64_t)f->n_star), first = stars_before((int64_t)f->n_star), *at = NULL;
-  struct cubix_atomic_file out = { 0 };
+  int status = CUBIX_OK, n_column = 0, root = cubix_mpi_rank() == 0;
+  int64_t *rows = NULL, *at;
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
-  CUBIX_MPI_ALLOC(at, f->n_column);
-  CUBIX_TRY(cubix_mpi_file_begin(&out, path));
-  CUBIX_TRY(cubix_mpi_agree(root ? lay_out(f, &out, (hsize_t)all, at) : CUBIX_OK));
-  MPI_Bcast(at, f->n_column, MPI_INT64_T, 0, cubix_mpi_group()->comm);
-  CUBIX_TRY(cubix_mpi_file_seal(&out, fill(f, &out, at, first)));
-  CUBIX_TRY(cubix_mpi_file_publish(&out));
+  *w = (struct cubix_star_writer){ .group = group, .n_group = n_group };
+  for (int g = 0; g < n_group; g++) n_column += group[g].n_column;
+  w->at = cubix_alloc((size_t)n_column + 1, sizeof *w->at);
+  rows = cubix_alloc((size_t)n_group, sizeof *rows);
+  CUBIX_MPI_CHECK(w->at && rows, CUBIX_ENOMEM, "cannot allocate the places of %d columns", n_column);
+  for (int g = 0; g < n_group; g++) rows[g] = cubix_mpi_sum_int((int64_t)group[g].n_star);
+  CUBIX_TRY(cubix_mpi_file_begin(&w->out, path));
+  w->open = 1;
+  CUBIX_TRY(cubix_mpi_agree(root ? lay_out(w, rows, w->at) : CUBIX_OK));
+  MPI_Bcast(w->at, n_column, MPI_INT64_T, 0, cubix_mpi_group()->comm);
+  at = w->at;
+  for (int g = 0; g < n_group; g++) {
+    const int64_t first = stars_before((int64_t)group[g].n_star);
+    for (int i = 0; i < group[g].n_column; i++) *at++ += (int64_t)sizeof(double) * group[g].column[i].n * first;
+  }
 done:
-  cubix_atomic_file_discard(&out);
-  free(at);
+  free(rows);
   cubix_h5_quiet_end(&quiet);
   return status;
+}
+
+int cubix_mpi_star_writer_put(struct cubix_star_writer *w, int g, size_t n)
+{
+  int status = CUBIX_OK;
+  const struct cubix_star_file *f = &w->group[g];
+  int64_t *at = w->at;
+  for (int i = 0; i < g; i++) at += w->group[i].n_column;
+  for (int i = 0; i < f->n_column; i++) {
+    const struct cubix_star_column *column = &f->column[i];
+    const size_t bytes = sizeof(double) * (size_t)column->n * n;
+    CUBIX_TRY(cubix_atomic_file_write(&w->out, column->integer ? (const void *)column->integer : column->value, bytes,
+                                      at[i]));
+    at[i] += (int64_t)bytes;
+  }
+done:
+  return status;
+}
+
+int cubix_mpi_star_writer_end(struct cubix_star_writer *w, int status)
+{
+  if (w->open) {
+    status = cubix_mpi_file_seal(&w->out, status);
+    if (!status) status = cubix_mpi_file_publish(&w->out);
+    cubix_atomic_file_discard(&w->out);
+  }
+  free(w->at);
+  *w = (struct cubix_star_writer){ 0 };
+  return status;
+}
+
+int cubix_mpi_star_file_write(const struct cubix_star_file *f, const char *path)
+{
+  struct cubix_star_writer w;
+  int status = cubix_mpi_star_writer_begin(&w, path, f, 1);
+  if (!status) status = cubix_mpi_star_writer_put(&w, 0, f->n_star);
+  return cubix_mpi_star_writer_end(&w, status);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

@@ -1,0 +1,276 @@
+/* extract.c -- a snapshot's particles, chunk by chunk, into one file.
+ *
+ * HDF5 wants to know how many rows there will be: where some are dropped (wind cells, and what lies beyond
+ * SelectRadius), a first pass counts them.  It reads what tells them apart, the times of formation and the
+ * positions, and nothing else. */
+#include "mpi/extract/extract.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/h5source.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "geometry/frame.h"
+#include "mpi/comm/comm.h"
+#include "mpi/comm/group.h"
+#include "mpi/particles/frame.h"
+#include "mpi/particles/reader.h"
+#include "mpi/particles/sanity.h"
+#include "mpi/particles/star_file.h"
+#include "simulation/simformat.h"
+#include "version.h"
+
+enum { N_COLUMN = 16, LEAST = 1 << 16 };
+
+/* The columns of a canonical file, in the order of doc/formats.md. */
+static const struct { enum cubix_field field; const char *description; } known[] = {
+  { CUBIX_FIELD_POSITION, "physical, in the frame of the snapshot" },
+  { CUBIX_FIELD_VELOCITY, "peculiar" },
+  { CUBIX_FIELD_MASS_FORMED, "mass formed" },
+  { CUBIX_FIELD_MASS_NOW, "mass at the snapshot" },
+  { CUBIX_FIELD_AGE, "at the snapshot" },
+  { CUBIX_FIELD_METALLICITY, "mass fraction of all metals" },
+  { CUBIX_FIELD_POTENTIAL, "gravitational potential" },
+  { CUBIX_FIELD_LENGTH, "of a star as its file has it, of gas the radius of the kernel" },
+  { CUBIX_FIELD_DENSITY, "mass density" },
+  { CUBIX_FIELD_SFR, "star formation rate" },
+  { CUBIX_FIELD_TEMPERATURE, "temperature" },
+  { CUBIX_FIELD_HYDROGEN, "mass fraction of hydrogen" },
+  { CUBIX_FIELD_OXYGEN, "mass fraction of oxygen" },
+  { CUBIX_FIELD_DUST_MASS, "mass of dust" },
+  { CUBIX_FIELD_MOLECULAR, "molecular fraction of hydrogen" },
+};
+enum { N_KNOWN = sizeof known / sizeof known[0] };
+
+/* Stars, or gas, on their way. */
+struct stream {
+  struct cubix_reader *reader;    /* NULL: there are none */
+  struct cubix_slab *slab;
+  unsigned parts;                 /* columns that are read */
+  size_t n_chunk;
+  struct cubix_star_column column[N_COLUMN];
+};
+
+/* Chunks that fit into memory. */
+static void divide(struct stream *s, const struct cubix_params *par)
+{
+  struct cubix_reader *r = s->reader;
+  const double room = par->SlabMemory > 0 ? 1e6 * par->SlabMemory : cubix_memory_free() / (4 * cubix_mpi_local_size()),
+               row = cubix_slab_bytes(1, s->parts) + 1;
+  const size_t rows = (size_t)cubix_mpi_min(fmax(LEAST, fmin(floor(room / row), (double)r->n_largest)));
+  s->n_chunk = r->n_largest ? (r->n_largest + rows - 1) / rows : 0;
+  if (s->n_chunk) r->n_chunk_rows = (r->n_largest + s->n_chunk - 1) / s->n_chunk;
+}
+
+static int open_stream(struct stream *s, const struct cubix_params *par, enum cubix_population population)
+{
+  int status = CUBIX_OK;
+  const int stars = population == CUBIX_STARS;
+  CUBIX_TRY(cubix_mpi_reader_open(&s->reader, &s->slab, par, population, 1));
+  const struct cubix_simfile *sim = s->reader->sim;
+  s->parts = CUBIX_SLAB_MOTION | (stars ? CUBIX_SLAB_POPULATION : CUBIX_SLAB_GAS);
+  if (sim->field[CUBIX_FIELD_ID].name[0]) s->parts |= CUBIX_SLAB_ID;
+  if (stars && sim->field[CUBIX_FIELD_POTENTIAL].name[0]) s->parts |= CUBIX_SLAB_POTENTIAL;
+  if (stars && sim->field[CUBIX_FIELD_LENGTH].name[0]) s->parts |= CUBIX_SLAB_LENGTH;
+  divide(s, par);
+done:
+  return status;
+}
+
+static void close_stream(struct stream *s)
+{
+  cubix_mpi_reader_close(s->reader);
+  cubix_slab_free(s->slab);
+}
+
+/* A chunk, without what lies beyond SelectRadius. */
+static int fetch(struct stream *s, const struct cubix_params *par, const double centre[3], size_t c, unsigned parts)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(s->slab, cubix_mpi_reader_rows(s->reader, c), parts)));
+  CUBIX_TRY(cubix_mpi_reader_read(s->reader, c));
+  if (par->SelectRadius > 0) CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(centre, par->SelectRadius, s->slab)));
+done:
+  return status;
+}
+
+/* How many this rank will write. */
+static int count(size_t *n, struct stream *s, const struct cubix_params *par, const double centre[3])
+{
+  int status = CUBIX_OK;
+  const struct cubix_simfile *sim = s->reader->sim;
+  const int drops = sim->population == CUBIX_STARS && sim->unborn == CUBIX_UNBORN_DROP && sim->birth < CUBIX_N_FIELD &&
+                    sim->birth != CUBIX_FIELD_AGE;
+  *n = 0;
+  for (size_t c = 0; c < s->n_chunk; c++) {
+    if (drops || par->SelectRadius > 0) {
+      CUBIX_TRY(fetch(s, par, centre, c, par->SelectRadius > 0 ? CUBIX_SLAB_PLACE : 0));
+      *n += s->slab->n;
+    } else {
+      *n += cubix_mpi_reader_rows(s->reader, c);
+    }
+  }
+done:
+  return status;
+}
+
+/* The centre about which SelectRadius counts. */
+static int find_centre(double centre[3], struct stream *stars, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  const struct cubix_snapshot *snapshot = &stars->slab->snapshot;
+  struct cubix_reader *r = stars->reader;
+  const size_t rows = r->n_chunk_rows;
+  struct cubix_frame frame;
+  memset(centre, 0, 3 * sizeof *centre);
+  if (!(par->SelectRadius > 0)) goto done;
+  if (!par->Centre.word) {
+    memcpy(centre, par->Centre.x, 3 * sizeof *centre);
+  } else if (!strcmp(par->Centre.word, "auto") && snapshot->has_centre) {
+    memcpy(centre, snapshot->centre, 3 * sizeof *centre);
+  } else {
+    r->n_chunk_rows = r->n_largest;
+    CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(
+        stars->slab, cubix_mpi_reader_rows(r, 0), CUBIX_SLAB_MOTION | (stars->parts & CUBIX_SLAB_POTENTIAL))));
+    CUBIX_TRY(cubix_mpi_reader_read(r, 0));
+    stars->slab->n_total = cubix_mpi_sum_int((int64_t)stars->slab->n);
+    CUBIX_TRY(cubix_mpi_frame_find(&frame, par, stars->slab));
+    memcpy(centre, frame.centre, 3 * sizeof *centre);
+    r->n_chunk_rows = rows;
+  }
+done:
+  return status;
+}
+
+/* The columns that the file will have, with those of the slab where it has room now. */
+static int list_columns(struct stream *s)
+{
+  const struct cubix_slab *slab = s->slab;
+  int n = 0;
+  for (int i = 0; i < N_KNOWN; i++) {
+    const struct cubix_field_info *info = &cubix_field_table[known[i].field];
+    double *value = cubix_slab_column(slab, known[i].field);
+    if (value)
+      s->column[n++] = (struct cubix_star_column){ info->name, info->unit, known[i].description, info->n_c, value,
+                                                   NULL };
+  }
+  if (slab->id) s->column[n++] = (struct cubix_star_column){ "Id", "1", "as in the snapshot", 1, NULL, slab->id };
+  return n;
+}
+
+/* Which columns there will be: those of an empty chunk. */
+static int plan_columns(struct stream *s, struct cubix_star_file *file)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(s->slab, 0, s->parts)));
+  if (s->reader->sim->population == CUBIX_GAS) cubix_mpi_reader_drop_unknown(s->reader);
+  file->n_column = list_columns(s);
+  file->column = s->column;
+done:
+  return status;
+}
+
+static int write_stream(struct cubix_star_writer *w, int g, struct stream *s, const struct cubix_params *par,
+                        const double centre[3], size_t expected)
+{
+  int status = CUBIX_OK;
+  struct cubix_sanity *sanity = NULL;
+  size_t n = 0;
+  const int stars = s->reader->sim->population == CUBIX_STARS;
+  CUBIX_MPI_ALLOC(sanity, 1);
+  for (size_t c = 0; c < s->n_chunk; c++) {
+    CUBIX_TRY(fetch(s, par, centre, c, s->parts));
+    list_columns(s);
+    n += s->slab->n;
+    status = n <= expected ? cubix_mpi_star_writer_put(w, g, s->slab->n) : CUBIX_OK;
+    if (stars) cubix_sanity_add(sanity, s->slab, CUBIX_SLAB_POPULATION);
+    CUBIX_TRY(cubix_mpi_agree(status));
+  }
+  CUBIX_MPI_CHECK(n == expected, CUBIX_EINPUT, "%s changed while it was read: %zu rows were counted, and %zu read",
+                  s->slab->snapshot.file[0], expected, n);
+  if (stars) CUBIX_TRY(cubix_mpi_sanity_judge(sanity, par, &s->slab->snapshot));
+done:
+  free(sanity);
+  return status;
+}
+
+/* Is there gas that can be read?  Rank 0 has looked when it opened the stars. */
+static int has_gas(const struct stream *stars) { return stars->slab->snapshot.n_gas > 0; }
+
+static double bytes_of(const struct stream *s)
+{
+  double bytes = 0;
+  for (int i = 0; i < N_COLUMN && s->column[i].name; i++) bytes += 8. * s->column[i].n;
+  return bytes;
+}
+
+/* Both streams into the file. */
+static int write(struct stream stream[2], int n_stream, const struct cubix_params *par, const double centre[3],
+                 const char *path, size_t n[2])
+{
+  int status = CUBIX_OK;
+  struct cubix_snapshot *s = &stream[0].slab->snapshot;
+  double version = 1;
+  struct cubix_star_writer writer = { 0 };
+  struct cubix_star_fact fact[] = {
+    { "CubixFile", "particles", NULL, 0 },
+    { "Source", s->simulation[0] ? s->simulation : s->format, NULL, 0 },
+    { "SourceFile", s->file[0], NULL, 0 },
+    { "SourceFormat", s->format, NULL, 0 },
+    { "Program", "cubix-extract " CUBIX_VERSION, NULL, 0 },
+    { "InitialMassFrom", s->birth_mass, NULL, 0 },
+    { "IMF", s->imf[0] ? s->imf : "unknown", NULL, 0 },
+    { "Version", NULL, &version, 1 },
+    { "Redshift", NULL, &s->redshift, 1 },
+    { "OmegaMatter", NULL, &s->omega_m, 1 },
+    { "OmegaLambda", NULL, &s->omega_l, 1 },
+    { "HubbleParam", NULL, &s->h, 1 },
+    { "BoxSize", NULL, &s->box, 1 },
+    { "Centre", NULL, s->centre, 3 },           /* these two last: */
+    { "CentreVelocity", NULL, s->velocity, 3 }, /* only where they are known */
+  };
+  int n_fact = sizeof fact / sizeof fact[0] - 2;
+  struct cubix_star_file group[2] = { { .group = "Stars", .fact = fact }, { .group = "Gas" } };
+  if (s->has_centre) n_fact++;
+  if (s->has_centre && s->has_velocity) n_fact++;
+  group[0].n_fact = n_fact;
+  for (int g = 0; g < n_stream; g++) {
+    CUBIX_TRY(plan_columns(&stream[g], &group[g]));
+    group[g].n_star = n[g];
+  }
+  CUBIX_TRY(cubix_mpi_star_writer_begin(&writer, path, group, n_stream));
+  for (int g = 0; g < n_stream; g++) CUBIX_TRY(write_stream(&writer, g, &stream[g], par, centre, n[g]));
+done:
+  return cubix_mpi_star_writer_end(&writer, status);
+}
+
+int cubix_mpi_extract(struct cubix_extracted *out, const struct cubix_params *par, const char *path)
+{
+  int status = CUBIX_OK, n_stream = 1;
+  struct stream stream[2] = { { NULL } };
+  double centre[3];
+  size_t n[2] = { 0 };
+  CUBIX_TRY(open_stream(&stream[0], par, CUBIX_STARS));
+  CUBIX_TRY(find_centre(centre, &stream[0], par));
+  if (has_gas(&stream[0])) {
+    CUBIX_TRY(open_stream(&stream[1], par, CUBIX_GAS));
+    memcpy(stream[1].reader->sim->reference, stream[0].reader->sim->reference, sizeof centre);
+    if (stream[1].reader->sim->n_total) n_stream = 2;
+  }
+  CUBIX_MPI_CHECK(!cubix_h5source_has_read(path), CUBIX_EOUTPUT,
+                  "OutputFile = %s belongs to the InputFile or the GroupCatalogue; choose another name", path);
+  for (int g = 0; g < n_stream; g++) CUBIX_TRY(count(&n[g], &stream[g], par, centre));
+  out->n_star = cubix_mpi_sum_int((int64_t)n[0]);
+  out->n_gas = cubix_mpi_sum_int((int64_t)n[1]);
+  CUBIX_CHECK(out->n_star, CUBIX_EUSAGE, "SelectRadius = %g kpc (%s) keeps no star about (%g, %g, %g) kpc; check Centre",
+              par->SelectRadius, cubix_params_origin(par, "SelectRadius"), centre[0], centre[1], centre[2]);
+  CUBIX_TRY(write(stream, n_stream, par, centre, path, n));
+  out->bytes = bytes_of(&stream[0]) * (double)out->n_star + bytes_of(&stream[1]) * (double)out->n_gas;
+done:
+  for (int g = 0; g < 2; g++) close_stream(&stream[g]);
+  return status;
+}
