@@ -6,12 +6,14 @@
 #include "mpi/extract/extract.h"
 
 #include <math.h>
+#include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/h5source.h"
+#include "base/infile.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "geometry/frame.h"
@@ -21,6 +23,7 @@
 #include "mpi/particles/reader.h"
 #include "mpi/particles/sanity.h"
 #include "mpi/particles/star_file.h"
+#include "output/output.h"
 #include "simulation/simformat.h"
 #include "version.h"
 
@@ -76,7 +79,6 @@ static int open_stream(struct stream *s, const struct cubix_params *par, enum cu
   if (sim->field[CUBIX_FIELD_ID].name[0]) s->parts |= CUBIX_SLAB_ID;
   if (stars && sim->field[CUBIX_FIELD_POTENTIAL].name[0]) s->parts |= CUBIX_SLAB_POTENTIAL;
   if (stars && sim->field[CUBIX_FIELD_LENGTH].name[0]) s->parts |= CUBIX_SLAB_LENGTH;
-  divide(s, par);
 done:
   return status;
 }
@@ -248,28 +250,94 @@ done:
   return cubix_mpi_star_writer_end(&writer, status);
 }
 
-int cubix_mpi_extract(struct cubix_extracted *out, const struct cubix_params *par, const char *path)
+/* What the readers now have, as a file. */
+static int write_one(struct stream stream[2], const struct cubix_params *par, const char *path)
 {
-  int status = CUBIX_OK, n_stream = 1;
-  struct stream stream[2] = { { NULL } };
-  double centre[3];
+  int status = CUBIX_OK, n_stream = stream[1].reader && stream[1].reader->sim->n_total ? 2 : 1;
+  double centre[3], start = cubix_log_clock();
   size_t n[2] = { 0 };
-  CUBIX_TRY(open_stream(&stream[0], par, CUBIX_STARS));
+  int64_t all[2] = { 0 };
+  for (int g = 0; g < n_stream; g++) divide(&stream[g], par);
   CUBIX_TRY(find_centre(centre, &stream[0], par));
-  if (has_gas(&stream[0])) {
-    CUBIX_TRY(open_stream(&stream[1], par, CUBIX_GAS));
-    memcpy(stream[1].reader->sim->reference, stream[0].reader->sim->reference, sizeof centre);
-    if (stream[1].reader->sim->n_total) n_stream = 2;
-  }
   CUBIX_MPI_CHECK(!cubix_h5source_has_read(path), CUBIX_EOUTPUT,
                   "OutputFile = %s belongs to the InputFile or the GroupCatalogue; choose another name", path);
-  for (int g = 0; g < n_stream; g++) CUBIX_TRY(count(&n[g], &stream[g], par, centre));
-  out->n_star = cubix_mpi_sum_int((int64_t)n[0]);
-  out->n_gas = cubix_mpi_sum_int((int64_t)n[1]);
-  CUBIX_CHECK(out->n_star, CUBIX_EUSAGE, "SelectRadius = %g kpc (%s) keeps no star about (%g, %g, %g) kpc; check Centre",
+  for (int g = 0; g < n_stream; g++) {
+    CUBIX_TRY(count(&n[g], &stream[g], par, centre));
+    all[g] = cubix_mpi_sum_int((int64_t)n[g]);
+  }
+  CUBIX_CHECK(all[0], CUBIX_EUSAGE, "SelectRadius = %g kpc (%s) keeps no star about (%g, %g, %g) kpc; check Centre",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"), centre[0], centre[1], centre[2]);
   CUBIX_TRY(write(stream, n_stream, par, centre, path, n));
-  out->bytes = bytes_of(&stream[0]) * (double)out->n_star + bytes_of(&stream[1]) * (double)out->n_gas;
+  cubix_log(CUBIX_LOG_INFO, "%s: %lld stars, %lld gas, %.4g MB in %.2f s", path, (long long)all[0], (long long)all[1],
+            1e-6 * (bytes_of(&stream[0]) * (double)all[0] + bytes_of(&stream[1]) * (double)all[1]),
+            cubix_log_clock() - start);
+done:
+  return status;
+}
+
+/* The file of group i, the group's number in the place of %d; whether it is there already.  Rank 0 knows. */
+static int name_of_group(char path[CUBIX_OUTPUT_PATH], int *there, const struct cubix_reader *reader,
+                         const struct cubix_params *par, size_t i)
+{
+  int status = CUBIX_OK;
+  const char *at = strstr(par->OutputFile, "%d");
+  char word[64];
+  if (cubix_mpi_rank() == 0) {
+    cubix_mpi_reader_group_number(word, sizeof word, reader, i);
+    const int n = snprintf(path, CUBIX_OUTPUT_PATH, "%.*s%s%s", (int)(at - par->OutputFile), par->OutputFile, word,
+                           at + 2);
+    *there = cubix_infile_is(path);
+    if (n >= CUBIX_OUTPUT_PATH)
+      status = cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__, "OutputFile has a name of %d characters, at "
+                               "most %d", n, CUBIX_OUTPUT_PATH - 1);
+    else if (par->Overwrite || !*there) status = cubix_output_side_check(par, "", path);
+  }
+  CUBIX_TRY(cubix_mpi_agree(status));
+  MPI_Bcast(path, CUBIX_OUTPUT_PATH, MPI_CHAR, 0, cubix_mpi_group()->comm);
+  MPI_Bcast(there, 1, MPI_INT, 0, cubix_mpi_group()->comm);
+done:
+  return status;
+}
+
+static int write_groups(struct stream stream[2], const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  char path[CUBIX_OUTPUT_PATH];
+  for (size_t i = 0; i < stream[0].reader->n_group; i++) {
+    int there = 0;
+    CUBIX_TRY(name_of_group(path, &there, stream[0].reader, par, i));
+    if (there && !par->Overwrite) {
+      cubix_log(CUBIX_LOG_INFO, "%s is there already (Overwrite no)", path);
+      continue;
+    }
+    status = cubix_mpi_reader_group(stream[0].reader, par, i);
+    if (status == CUBIX_EINPUT) {                         /* the others of the list may have stars */
+      cubix_log(CUBIX_LOG_WARNING, "%s; no %s is written", cubix_error_message(), path);
+      cubix_error_clear();
+      continue;
+    }
+    CUBIX_TRY(status);
+    if (stream[1].reader) CUBIX_TRY(cubix_mpi_reader_group(stream[1].reader, par, i));
+    CUBIX_TRY(write_one(stream, par, path));
+  }
+done:
+  return status;
+}
+
+int cubix_mpi_extract(const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  const int each = strstr(par->OutputFile, "%d") != NULL;
+  struct stream stream[2] = { { NULL } };
+  CUBIX_TRY(open_stream(&stream[0], par, CUBIX_STARS));
+  CUBIX_CHECK(!each || stream[0].reader->n_group, CUBIX_EUSAGE,
+              "OutputFile = %s (%s): %%d stands for the number of a group; name a GroupCatalogue and GroupIndex",
+              par->OutputFile, cubix_params_origin(par, "OutputFile"));
+  if (has_gas(&stream[0])) {
+    CUBIX_TRY(open_stream(&stream[1], par, CUBIX_GAS));
+    memcpy(stream[1].reader->sim->reference, stream[0].reader->sim->reference, 3 * sizeof(double));
+  }
+  CUBIX_TRY(each ? write_groups(stream, par) : write_one(stream, par, par->OutputFile));
 done:
   for (int g = 0; g < 2; g++) close_stream(&stream[g]);
   return status;

@@ -2,17 +2,13 @@
 #ifndef CUBIX_MPI_EXTRACT_H
 #define CUBIX_MPI_EXTRACT_H
 
-#include <stdint.h>
-
 #include "params/params.h"
 
-struct cubix_extracted { int64_t n_star, n_gas; double bytes; };
-
 /** Write the stars, and the gas where there is any, that GroupCatalogue and SelectRadius leave, in the order of
- * the snapshot; a cube of the file is that of the snapshot, bit for bit.  The file is complete or absent.
- * Collective.
- *  @param path  HDF5 file to write
+ * the snapshot, to OutputFile; a cube of that file is the snapshot's, bit for bit.  With %d in its name there is
+ * a file for each group of GroupIndex; with Overwrite no those that exist are passed over.  A file is complete
+ * or absent.  Collective.
  *  Errors: those of the reader; CUBIX_EUSAGE: nothing is left; CUBIX_EOUTPUT. */
-int cubix_mpi_extract(struct cubix_extracted *extracted, const struct cubix_params *par, const char *path);
+int cubix_mpi_extract(const struct cubix_params *par);
 
 #endif

@@ -14,6 +14,7 @@
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/h5read.h"
@@ -265,13 +266,24 @@ done:
 }
 
 /* Which rows of the snapshot count. */
-static int choose(struct cubix_simfile *sim, const struct cubix_params *par)
+static int choose(struct cubix_groups *groups, struct cubix_simfile *sim, const struct cubix_params *par)
 {
   const int64_t before = cubix_infile_bytes();
-  const int status = cubix_catalogue_choose(sim, par);
-  if (sim->n_run)
-    cubix_log(CUBIX_LOG_INFO, "read %.4g MB to find them", 1e-6 * (double)(cubix_infile_bytes() - before));
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_catalogue_find(groups, sim, par));
+  if (!groups->n) goto done;
+  CUBIX_TRY(cubix_catalogue_choose(sim, par, groups, 0, groups->n));
+  cubix_log(CUBIX_LOG_INFO, "read %.4g MB to find them", 1e-6 * (double)(cubix_infile_bytes() - before));
+done:
   return status;
+}
+
+/* Shares of what counts. */
+static void divide(struct cubix_reader *r)
+{
+  r->slab->n_file_total = r->sim->n_total;
+  r->n_largest = (size_t)((r->sim->n_total + cubix_mpi_size() - 1) / cubix_mpi_size());
+  r->n_chunk_rows = r->n_largest;
 }
 
 int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, const struct cubix_params *par,
@@ -279,34 +291,67 @@ int cubix_mpi_reader_open(struct cubix_reader **out, struct cubix_slab **slab, c
 {
   int status = CUBIX_OK;
   struct cubix_reader *r = NULL;
+  struct cubix_groups groups = { 0 };
+  uint64_t n_group;
   struct cubix_h5_quiet quiet;
   cubix_h5_quiet_begin(&quiet);
   CUBIX_MPI_ALLOC(r, 1);
   if (cubix_mpi_rank() == 0) status = cubix_simfile_open(&r->sim, par, population, everything);
-  if (cubix_mpi_rank() == 0 && !status) status = choose(r->sim, par);
+  if (cubix_mpi_rank() == 0 && !status) status = choose(&groups, r->sim, par);
   CUBIX_TRY(cubix_mpi_agree(status));
+  n_group = groups.n;
+  MPI_Bcast(&n_group, 1, MPI_UINT64_T, 0, cubix_mpi_group()->comm);
+  r->n_group = (size_t)n_group;
   CUBIX_TRY(cubix_mpi_simfile_share(&r->sim));
   CUBIX_TRY(cubix_mpi_agree(prepare(r, slab, par)));
+  r->state->groups = groups;
+  groups = (struct cubix_groups){ 0 };
   cubix_mpi_reader_divide(r);
-  (*slab)->n_file_total = r->sim->n_total;
   (*slab)->snapshot = r->sim->snapshot;
   r->sim->snapshot.file = NULL;
   r->sim->snapshot.file_size = NULL;
   r->slab = *slab;
-  r->n_largest = (size_t)((r->sim->n_total + cubix_mpi_size() - 1) / cubix_mpi_size());
-  r->n_chunk_rows = r->n_largest;
+  divide(r);
   *out = r;
   r = NULL;
 done:
+  cubix_groups_free(&groups);
   cubix_mpi_reader_close(r);
   cubix_h5_quiet_end(&quiet);
   return status;
+}
+
+int cubix_mpi_reader_group(struct cubix_reader *r, const struct cubix_params *par, size_t i)
+{
+  int status = CUBIX_OK;
+  struct cubix_simfile *sim = r->sim;
+  struct cubix_snapshot *own = &sim->snapshot, *s = &r->slab->snapshot;
+  own->file = s->file;                                      /* lent for the time of the look */
+  if (cubix_mpi_rank() == 0) status = cubix_catalogue_choose(sim, par, &r->state->groups, i, 1);
+  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_TRY(cubix_mpi_simfile_share_choice(sim));
+  s->has_centre = own->has_centre;
+  s->has_velocity = own->has_velocity;
+  memcpy(s->centre, own->centre, sizeof s->centre);
+  memcpy(s->velocity, own->velocity, sizeof s->velocity);
+  divide(r);
+done:
+  own->file = NULL;
+  return status;
+}
+
+void cubix_mpi_reader_group_number(char *text, size_t size, const struct cubix_reader *r, size_t i)
+{
+  const struct cubix_group_key *key = &r->state->groups.key[i];
+  const int n = snprintf(text, size, "%lld", (long long)key->index);
+  if (key->sub >= 0 && (size_t)n < size) snprintf(text + n, size - (size_t)n, "_%lld", (long long)key->sub);
 }
 
 void cubix_mpi_reader_close(struct cubix_reader *r)
 {
   if (!r) return;
   if (r->state) {
+    cubix_groups_free(&r->state->groups);
     cubix_clock_free(r->state->clock);
     cubix_survival_free(r->state->survival);
     cubix_mpi_reader_forget(r);

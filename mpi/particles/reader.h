@@ -17,6 +17,7 @@ struct cubix_reader {
   struct cubix_slab *slab;                /* where stars go; borrowed */
   size_t n_largest;                       /* rows of the largest share */
   size_t n_chunk_rows;                    /* of every rank's share in a chunk; n_largest at first */
+  size_t n_group;                         /* that GroupIndex lists; 0: there is no GroupCatalogue */
   int64_t n_wind;                         /* wind cells dropped by this rank since chunk 0 */
   struct cubix_reader_state *state;       /* the reader's own */
 };
@@ -25,6 +26,11 @@ struct cubix_reader {
  * likewise: what the files say of themselves, and no stars yet */
 int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par,
                           enum cubix_population population, int everything);
+/** Of the groups that GroupIndex lists only number i, from 0 on, from now on.  Collective.
+ *  Errors: CUBIX_EINPUT: it has no stars. */
+int cubix_mpi_reader_group(struct cubix_reader *reader, const struct cubix_params *par, size_t i);
+/** The number of group i as GroupIndex gives it, "12" or "12_0", for file names.  Local (rank 0). */
+void cubix_mpi_reader_group_number(char *text, size_t size, const struct cubix_reader *reader, size_t i);
 /** Rows of this rank's share in chunk c.  Local. */
 size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
 /** Read chunk c into those columns of the slab that are allocated; it then holds the chunk's stars,
@@ -44,5 +50,7 @@ void cubix_mpi_reader_close(struct cubix_reader *reader);
 /** Send what rank 0 found in the files to all ranks.  Collective.
  *  @param[in,out] sim rank 0's; on the others owned by the caller */
 int cubix_mpi_simfile_share(struct cubix_simfile **sim);
+/** Only the parts, and which of their rows count.  Collective.  @param[in,out] sim rank 0's */
+int cubix_mpi_simfile_share_choice(struct cubix_simfile *sim);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef CUBIX_MPI_READER_PARTS_H
 #define CUBIX_MPI_READER_PARTS_H
 
+#include "catalogue/catalogue.h"
 #include "mpi/particles/reader.h"
 #include "simulation/clock.h"
 #include "spectra/survival.h"
@@ -14,6 +15,7 @@ enum {
 struct cubix_range { double low[3], high[3]; };
 
 struct cubix_reader_state {
+  struct cubix_groups groups;             /* on rank 0 */
   struct cubix_clock *clock;              /* from times of formation to ages; NULL: the file holds ages */
   struct cubix_survival *survival;        /* of the library, where masses at birth follow from it; else NULL */
   size_t n_kept;                          /* stars in the slab so far */

@@ -74,70 +74,91 @@ done:
   return status;
 }
 
-/* What was found, to the log; where the first group is, to who asks for a centre. */
-static int settle(struct cubix_simfile *sim, const struct cubix_seek *seek, const char *kind)
+int cubix_catalogue_find(struct cubix_groups *groups, const struct cubix_simfile *sim, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  const struct cubix_halo *halo = seek->halo;
-  const int stars = sim->population == CUBIX_STARS;
-  char what[200], word[64], of[5000] = "", size[64] = "";
-  if (seek->listing) snprintf(of, sizeof of, " of %s (%s)", seek->listing->file[0], kind);
-  snprintf(what, sizeof what, "GroupIndex = %.80s (%s)", seek->par->GroupIndex,
-           cubix_params_origin(seek->par, "GroupIndex"));
-  CUBIX_TRY(cubix_simfile_choose(sim, seek->choice, what));
-  cubix_log(CUBIX_LOG_INFO, "%s%s%s: %lld %s in %d of %d file(s)", cubix_seek_word(word, sizeof word, seek, seek->key),
-            seek->n > 1 ? " and others" : "", of, (long long)sim->n_total, stars ? "star particles" : "cells of gas",
-            sim->n_part ? sim->part[sim->n_part - 1].member - sim->part[0].member + 1 : 0, sim->snapshot.n_file);
-  if (halo->radius > 0) snprintf(size, sizeof size, ", radius %.4g kpc", halo->radius);
-  if (halo->has_centre) {
-    memcpy(sim->snapshot.centre, halo->centre, sizeof halo->centre);
-    sim->snapshot.has_centre = 1;
-    cubix_log(CUBIX_LOG_INFO, "the catalogue states the centre (%.6g, %.6g, %.6g) kpc%s", halo->centre[0],
-              halo->centre[1], halo->centre[2], size);
-  }
-  if (halo->has_velocity) {
-    memcpy(sim->snapshot.velocity, halo->velocity, sizeof halo->velocity);
-    sim->snapshot.has_velocity = 1;
-    cubix_log(CUBIX_LOG_INFO, "the catalogue states the velocity (%.5g, %.5g, %.5g) km/s", halo->velocity[0],
-              halo->velocity[1], halo->velocity[2]);
-  }
-  if (!seek->par->Centre.word || !sim->n_part) goto done;
-  if (halo->has_centre) memcpy(sim->reference, halo->centre, sizeof halo->centre);
-  else CUBIX_TRY(cubix_simfile_first_position(sim->reference, sim));
-done:
-  return status;
-}
-
-int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params *par)
-{
-  int status = CUBIX_OK;
-  struct cubix_group_key *keys = NULL;
-  struct cubix_choice choice = { 0 };
-  struct cubix_halo halo = { 0 };
   struct cubix_listing listing = { 0 };
   const struct cubix_catalogue_kind *kind = NULL;
-  struct cubix_seek seek = { .sim = sim, .par = par, .choice = &choice, .halo = &halo,
-                             .subhalo = par->GroupType == CUBIX_GroupType_subhalo };
+  struct cubix_seek seek = { .sim = sim, .par = par, .subhalo = par->GroupType == CUBIX_GroupType_subhalo };
   struct cubix_h5_quiet quiet;
 
   cubix_h5_quiet_begin(&quiet);
+  *groups = (struct cubix_groups){ 0 };
   if (!strcmp(par->GroupCatalogue, "none")) goto done;
-  CUBIX_TRY(read_keys(&keys, &seek.n, par));
-  seek.key = keys;
+  CUBIX_TRY(read_keys(&groups->key, &groups->n, par));
+  CUBIX_ALLOC(groups->choice, groups->n);
+  CUBIX_ALLOC(groups->halo, groups->n);
+  seek.n = groups->n;
+  seek.key = groups->key;
+  seek.choice = groups->choice;
+  seek.halo = groups->halo;
   if (!strcmp(par->GroupCatalogue, "particles")) {
     CUBIX_TRY(cubix_catalogue_particles(&seek));
   } else {
     CUBIX_TRY(cubix_listing_open(&listing, par->GroupCatalogue));
     seek.listing = &listing;
     CUBIX_TRY(find_kind(&kind, &listing));
+    cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of %s", listing.file[0], kind->name);
     CUBIX_TRY(check_epoch(&seek));
     CUBIX_TRY(kind->choose(&seek));
   }
-  CUBIX_TRY(settle(sim, &seek, kind ? kind->name : ""));
 done:
   cubix_listing_free(&listing);
-  cubix_choice_free(&choice);
-  free(keys);
   cubix_h5_quiet_end(&quiet);
   return status;
+}
+
+/* Where a group is, to who asks for a centre. */
+static void state(struct cubix_snapshot *s, const struct cubix_halo *halo)
+{
+  char size[64] = "";
+  s->has_centre = halo->has_centre;
+  s->has_velocity = halo->has_velocity;
+  memcpy(s->centre, halo->centre, sizeof halo->centre);
+  memcpy(s->velocity, halo->velocity, sizeof halo->velocity);
+  if (halo->radius > 0) snprintf(size, sizeof size, ", radius %.4g kpc", halo->radius);
+  if (halo->has_centre)
+    cubix_log(CUBIX_LOG_INFO, "the catalogue states the centre (%.6g, %.6g, %.6g) kpc%s", s->centre[0], s->centre[1],
+              s->centre[2], size);
+  if (halo->has_velocity)
+    cubix_log(CUBIX_LOG_INFO, "the catalogue states the velocity (%.5g, %.5g, %.5g) km/s", s->velocity[0],
+              s->velocity[1], s->velocity[2]);
+}
+
+int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params *par,
+                           const struct cubix_groups *groups, size_t first, size_t n)
+{
+  int status = CUBIX_OK;
+  const int stars = sim->population == CUBIX_STARS;
+  const struct cubix_halo *halo = &groups->halo[first];
+  struct cubix_choice all = { 0 };
+  char what[200], word[64];
+  for (size_t i = first; i < first + n; i++)
+    for (size_t k = 0; k < groups->choice[i].n; k++) {
+      const struct cubix_chosen *one = &groups->choice[i].list[k];
+      CUBIX_TRY(cubix_choice_add(&all, one->part, one->rows.from, one->rows.to));
+    }
+  cubix_group_word(word, sizeof word, par, &groups->key[first]);
+  snprintf(what, sizeof what, "GroupIndex = %.80s (%s): %s%s", par->GroupIndex, cubix_params_origin(par, "GroupIndex"),
+           word, n > 1 ? " and the others together" : "");
+  CUBIX_TRY(cubix_simfile_choose(sim, &all, what));
+  cubix_log(CUBIX_LOG_INFO, "%s%s: %lld %s in %d of %d file(s)", word, n > 1 ? " and others" : "",
+            (long long)sim->n_total, stars ? "star particles" : "cells of gas",
+            sim->n_part ? sim->part[sim->n_part - 1].member - sim->part[0].member + 1 : 0, sim->snapshot.n_file);
+  if (stars) state(&sim->snapshot, halo);
+  if (!par->Centre.word || !sim->n_part) goto done;
+  if (halo->has_centre) memcpy(sim->reference, halo->centre, sizeof halo->centre);
+  else CUBIX_TRY(cubix_simfile_first_position(sim->reference, sim));
+done:
+  cubix_choice_free(&all);
+  return status;
+}
+
+void cubix_groups_free(struct cubix_groups *groups)
+{
+  for (size_t i = 0; groups->choice && i < groups->n; i++) cubix_choice_free(&groups->choice[i]);
+  free(groups->choice);
+  free(groups->halo);
+  free(groups->key);
+  *groups = (struct cubix_groups){ 0 };
 }

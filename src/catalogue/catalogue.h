@@ -13,10 +13,26 @@ struct cubix_halo {
   double radius;                  /* [kpc, physical]; 0: it says none */
 };
 
-/** Only the particles of the groups that GroupIndex lists count from now on, and the first of these groups
- * states the centre.  Without a GroupCatalogue nothing is done.  Local.
- *  Errors: CUBIX_EINPUT: the catalogue is no catalogue, or not of this snapshot; a group has none of these
- *  particles; CUBIX_EUSAGE: there is no such group. */
-int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params *par);
+/* Row of the catalogue's table, or, where particles carry numbers, the number. */
+struct cubix_group_key { int64_t index, sub; };     /* sub: behind a colon, "3:0"; -1: none */
+
+/* The groups that GroupIndex lists. */
+struct cubix_groups {
+  size_t n;
+  struct cubix_group_key *key;    /* [n] */
+  struct cubix_choice *choice;    /* [n] which rows of the snapshot they have */
+  struct cubix_halo *halo;        /* [n] */
+};
+
+/** Find the groups that GroupIndex lists in the snapshot; none without a GroupCatalogue.  Local.
+ *  @param[out] groups to be freed
+ *  Errors: CUBIX_EINPUT: the catalogue is no catalogue, or not of this snapshot; CUBIX_EUSAGE: there is no such
+ *  group. */
+int cubix_catalogue_find(struct cubix_groups *groups, const struct cubix_simfile *sim, const struct cubix_params *par);
+/** Only particles of the groups first .. first + n - 1 of them count from now on, and the first of these states
+ * the centre.  Local.  Errors: CUBIX_EINPUT: they have no stars. */
+int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params *par,
+                           const struct cubix_groups *groups, size_t first, size_t n);
+void cubix_groups_free(struct cubix_groups *groups);
 
 #endif

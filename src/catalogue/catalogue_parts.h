@@ -5,9 +5,6 @@
 #include "catalogue/catalogue.h"
 #include "catalogue/listing.h"
 
-/* One group that is wanted: row of the catalogue's table, or, where particles carry numbers, the number. */
-struct cubix_group_key { int64_t index, sub; };     /* sub: behind a colon, "3:0"; -1: none */
-
 /* What is looked for, and what is found. */
 struct cubix_seek {
   const struct cubix_simfile *sim;
@@ -15,9 +12,9 @@ struct cubix_seek {
   struct cubix_listing *listing;
   int subhalo;                    /* GroupType */
   size_t n;
-  const struct cubix_group_key *key;
+  const struct cubix_group_key *key; /* [n], and what is found of each: */
   struct cubix_choice *choice;
-  struct cubix_halo *halo;        /* of key[0] */
+  struct cubix_halo *halo;
 };
 
 struct cubix_catalogue_kind {
@@ -33,10 +30,11 @@ int cubix_catalogue_particles(struct cubix_seek *seek);
 /** The row of every key must be one of 0 .. n - 1.  Local.  @param what  "subhaloes"
  *  Errors: CUBIX_EUSAGE. */
 int cubix_seek_check(const struct cubix_seek *seek, int64_t n, const char *what);
-/** Choose rows of the type number t that stand in this place among all of that type.  Local.
+/** Group i has rows of the type number t: those in this place among all of that type.  Local.
  *  Errors: CUBIX_EINPUT: the snapshot has fewer. */
-int cubix_seek_choose(const struct cubix_seek *seek, int t, int64_t from, int64_t n, const struct cubix_group_key *key);
+int cubix_seek_choose(const struct cubix_seek *seek, size_t i, int t, int64_t from, int64_t n);
 /** "subhalo 3", "group 2", "subhalo 3:0".  Local.  @return text, borrowed from the caller */
-const char *cubix_seek_word(char *text, size_t size, const struct cubix_seek *seek, const struct cubix_group_key *key);
+const char *cubix_group_word(char *text, size_t size, const struct cubix_params *par,
+                             const struct cubix_group_key *key);
 
 #endif

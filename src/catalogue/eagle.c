@@ -16,13 +16,13 @@ done:
   return status;
 }
 
-static int locate(struct cubix_seek *seek, const struct cubix_table *table)
+static int locate(struct cubix_seek *seek, size_t which, const struct cubix_table *table)
 {
   int status = CUBIX_OK, there;
-  struct cubix_halo *halo = seek->halo;
+  struct cubix_halo *halo = &seek->halo[which];
   const char *const centre = seek->subhalo ? "Subhalo/CentreOfPotential" : "FOF/GroupCentreOfPotential",
              *const radius = seek->subhalo ? "Subhalo/VmaxRadius" : "FOF/Group_R_Crit200";
-  const int64_t at = seek->key[0].index;
+  const int64_t at = seek->key[which].index;
   CUBIX_TRY(cubix_listing_has(&halo->has_centre, seek->listing, centre));
   if (halo->has_centre) CUBIX_TRY(cubix_listing_read(halo->centre, seek->listing, table, centre, three, at, at + 1));
   for (int c = 0; c < 3; c++) halo->centre[c] *= seek->sim->length;
@@ -57,9 +57,10 @@ static int choose(struct cubix_seek *seek)
       CUBIX_TRY(cubix_listing_read(&group, seek->listing, &table, "Subhalo/GroupNumber", one, at, at + 1));
       CUBIX_TRY(cubix_listing_read(&sub, seek->listing, &table, "Subhalo/SubGroupNumber", one, at, at + 1));
     }
-    cubix_keyset_add(&set, seek->subhalo ? cubix_tag_pair((int64_t)group, (int64_t)sub) : (int64_t)group);
+    cubix_keyset_add(&set, seek->subhalo ? cubix_tag_pair((int64_t)group, (int64_t)sub) : (int64_t)group,
+                     (int64_t)i);
+    CUBIX_TRY(locate(seek, i, &table));
   }
-  CUBIX_TRY(locate(seek, &table));
   CUBIX_TRY(cubix_tagged_choose(seek->choice, seek->sim, &tags, &set));
 done:
   cubix_keyset_free(&set);

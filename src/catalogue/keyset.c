@@ -12,7 +12,8 @@ int cubix_keyset_init(struct cubix_keyset *set, size_t n)
   while (size < 2 * n) size *= 2;
   *set = (struct cubix_keyset){ .mask = size - 1 };
   CUBIX_ALLOC(set->slot, size);
-  CUBIX_ALLOC(set->used, size);
+  CUBIX_ALLOC(set->value, size);
+  for (size_t i = 0; i < size; i++) set->value[i] = -1;
 done:
   return status;
 }
@@ -20,23 +21,22 @@ done:
 static size_t place(const struct cubix_keyset *set, int64_t key)
 {
   size_t at = (size_t)((uint64_t)key * 0x9e3779b97f4a7c15u >> 20) & set->mask;
-  while (set->used[at] && set->slot[at] != key) at = (at + 1) & set->mask;
+  while (set->value[at] >= 0 && set->slot[at] != key) at = (at + 1) & set->mask;
   return at;
 }
 
-void cubix_keyset_add(struct cubix_keyset *set, int64_t key)
+void cubix_keyset_add(struct cubix_keyset *set, int64_t key, int64_t value)
 {
   const size_t at = place(set, key);
-  set->n += !set->used[at];
   set->slot[at] = key;
-  set->used[at] = 1;
+  set->value[at] = value;
 }
 
-int cubix_keyset_has(const struct cubix_keyset *set, int64_t key) { return set->used[place(set, key)]; }
+int64_t cubix_keyset_find(const struct cubix_keyset *set, int64_t key) { return set->value[place(set, key)]; }
 
 void cubix_keyset_free(struct cubix_keyset *set)
 {
   free(set->slot);
-  free(set->used);
+  free(set->value);
   *set = (struct cubix_keyset){ 0 };
 }

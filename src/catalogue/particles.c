@@ -25,7 +25,8 @@ int cubix_catalogue_particles(struct cubix_seek *seek)
                         "galaxy); or choose GroupType group"
                       : "GroupIndex = %s (%s): a group is one number of the format %s, not a pair",
                 seek->par->GroupIndex, cubix_params_origin(seek->par, "GroupIndex"), seek->sim->format->name);
-    cubix_keyset_add(&set, pairs ? cubix_tag_pair(seek->key[i].index, seek->key[i].sub) : seek->key[i].index);
+    cubix_keyset_add(&set, pairs ? cubix_tag_pair(seek->key[i].index, seek->key[i].sub) : seek->key[i].index,
+                     (int64_t)i);
   }
   CUBIX_TRY(cubix_tagged_choose(seek->choice, seek->sim, &tags, &set));
 done:

@@ -4,9 +4,10 @@
 #include "base/error.h"
 #include "catalogue/catalogue_parts.h"
 
-const char *cubix_seek_word(char *text, size_t size, const struct cubix_seek *seek, const struct cubix_group_key *key)
+const char *cubix_group_word(char *text, size_t size, const struct cubix_params *par,
+                             const struct cubix_group_key *key)
 {
-  const int n = snprintf(text, size, "%s %lld", seek->subhalo ? "subhalo" : "group", (long long)key->index);
+  const int n = snprintf(text, size, "%s %lld", cubix_GroupType_word[par->GroupType], (long long)key->index);
   if (key->sub >= 0 && (size_t)n < size) snprintf(text + n, size - (size_t)n, ":%lld", (long long)key->sub);
   return text;
 }
@@ -27,7 +28,7 @@ done:
   return status;
 }
 
-int cubix_seek_choose(const struct cubix_seek *seek, int t, int64_t from, int64_t n, const struct cubix_group_key *key)
+int cubix_seek_choose(const struct cubix_seek *seek, size_t which, int t, int64_t from, int64_t n)
 {
   int status = CUBIX_OK;
   const struct cubix_simfile *sim = seek->sim;
@@ -38,13 +39,13 @@ int cubix_seek_choose(const struct cubix_seek *seek, int t, int64_t from, int64_
     if (part->type != t) continue;
     const int64_t first = from > before ? from - before : 0,
                   end = from + n < before + part->n_row ? from + n - before : part->n_row;
-    CUBIX_TRY(cubix_choice_add(seek->choice, i, first, end));
+    CUBIX_TRY(cubix_choice_add(&seek->choice[which], i, first, end));
     before += part->n_row;
   }
   CUBIX_CHECK(from >= 0 && n >= 0 && from + n <= before, CUBIX_EINPUT,
               "%s: %s has the particles %lld to %lld of /%s, but the snapshot %s has %lld: they do not belong together",
-              seek->listing->file[0], cubix_seek_word(word, sizeof word, seek, key), (long long)from,
-              (long long)(from + n) - 1, sim->group[t], sim->snapshot.file[0], (long long)before);
+              seek->listing->file[0], cubix_group_word(word, sizeof word, seek->par, &seek->key[which]),
+              (long long)from, (long long)(from + n) - 1, sim->group[t], sim->snapshot.file[0], (long long)before);
 done:
   return status;
 }

@@ -61,11 +61,11 @@ done:
   return status;
 }
 
-static int locate(struct cubix_seek *seek, const struct cubix_table *table)
+static int locate(struct cubix_seek *seek, size_t which, const struct cubix_table *table)
 {
   int status = CUBIX_OK, there;
-  struct cubix_halo *halo = seek->halo;
-  const int64_t at = seek->key[0].index;
+  struct cubix_halo *halo = &seek->halo[which];
+  const int64_t at = seek->key[which].index;
   const char *centre = NULL, *const radius = "BoundSubhalo/EncloseRadius",
              *const velocity = "BoundSubhalo/CentreOfMassVelocity";
   double factor;
@@ -158,11 +158,11 @@ static int choose(struct cubix_seek *seek)
     const int64_t at = seek->key[i].index;
     double number;
     CUBIX_TRY(cubix_listing_read(&number, seek->listing, &table, index, one, at, at + 1));
-    cubix_keyset_add(&set, (int64_t)number);
-    cubix_log(CUBIX_LOG_INFO, "%s of %s has the %s %.0f", cubix_seek_word(word, sizeof word, seek, &seek->key[i]),
+    cubix_keyset_add(&set, (int64_t)number, (int64_t)i);
+    CUBIX_TRY(locate(seek, i, &table));
+    cubix_log(CUBIX_LOG_INFO, "%s of %s has the %s %.0f", cubix_group_word(word, sizeof word, seek->par, &seek->key[i]),
               seek->listing->file[0], strrchr(index, '/') + 1, number);
   }
-  CUBIX_TRY(locate(seek, &table));
   CUBIX_TRY(find_memberships(&tags.file, seek, &tags.name[0]));
   CUBIX_TRY(cubix_tagged_choose(seek->choice, seek->sim, &tags, &set));
 done:

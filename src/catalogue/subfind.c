@@ -179,10 +179,10 @@ done:
   return status;
 }
 
-static int choose_type(struct subfind *s, int t, const struct cubix_group_key *key)
+static int choose_type(struct subfind *s, size_t which, int t)
 {
   struct cubix_seek *seek = s->seek;
-  const int64_t row = key->index;
+  const int64_t row = seek->key[which].index;
   const int type = seek->sim->type[t];
   int status = CUBIX_OK;
   double length, at;
@@ -197,18 +197,18 @@ static int choose_type(struct subfind *s, int t, const struct cubix_group_key *k
   } else {
     CUBIX_TRY(add_up(&from, s, t, row));
   }
-  CUBIX_TRY(cubix_seek_choose(seek, t, from, (int64_t)length, key));
+  CUBIX_TRY(cubix_seek_choose(seek, which, t, from, (int64_t)length));
 done:
   return status;
 }
 
-/* Where the first group is.  Velocities of groups are a factor of a below peculiar ones. */
-static int locate(struct subfind *s)
+/* Where a group is.  Velocities of groups are a factor of a below peculiar ones. */
+static int locate(struct subfind *s, size_t which)
 {
   struct cubix_seek *seek = s->seek;
-  struct cubix_halo *halo = seek->halo;
+  struct cubix_halo *halo = &seek->halo[which];
   int status = CUBIX_OK, there;
-  const int64_t at = seek->key[0].index;
+  const int64_t at = seek->key[which].index;
   const char *const centre = seek->subhalo ? "Subhalo/SubhaloPos" : "Group/GroupPos",
              *const velocity = seek->subhalo ? "Subhalo/SubhaloVel" : "Group/GroupVel",
              *const radius = seek->subhalo ? "Subhalo/SubhaloHalfmassRadType" : "Group/Group_R_Crit200";
@@ -245,7 +245,7 @@ static int judge_flag(struct subfind *s, const struct cubix_group_key *key)
                                  key->index + 1));
   if (flag == 0)
     cubix_log(CUBIX_LOG_WARNING, "%s has SubhaloFlag 0: it is a clump of baryons, and no galaxy that formed in a halo",
-              cubix_seek_word(word, sizeof word, s->seek, key));
+              cubix_group_word(word, sizeof word, s->seek->par, key));
 done:
   return status;
 }
@@ -262,9 +262,9 @@ static int choose(struct cubix_seek *seek)
   CUBIX_TRY(find_offsets(&s));
   for (size_t i = 0; i < seek->n; i++) {
     CUBIX_TRY(judge_flag(&s, &seek->key[i]));
-    for (int t = 0; t < seek->sim->n_type; t++) CUBIX_TRY(choose_type(&s, t, &seek->key[i]));
+    CUBIX_TRY(locate(&s, i));
+    for (int t = 0; t < seek->sim->n_type; t++) CUBIX_TRY(choose_type(&s, i, t));
   }
-  CUBIX_TRY(locate(&s));
 done:
   cubix_table_free(&s.group);
   cubix_table_free(&s.subhalo);

@@ -49,7 +49,8 @@ static int choose_in_part(struct cubix_choice *choice, int i, const struct cubix
     for (int k = 0; k < tags->n; k++) CUBIX_TRY(cubix_column_integers(column[k], from, to, tag[k]));
     for (int64_t row = from; row < to; row++) {
       const int64_t key = tags->n == 1 ? tag[0][row - from] : cubix_tag_pair(tag[0][row - from], tag[1][row - from]);
-      if (cubix_keyset_has(set, key)) CUBIX_TRY(cubix_choice_add(choice, i, row, row + 1));
+      const int64_t which = cubix_keyset_find(set, key);
+      if (which >= 0) CUBIX_TRY(cubix_choice_add(&choice[which], i, row, row + 1));
     }
   }
 done:

@@ -15,7 +15,8 @@ struct cubix_tags {
   char **file;                    /* [n_file] in files of their own, one for each member; NULL: in the snapshot's */
 };
 
-/** Choose the particles whose tag is in a set.  All tags are read.  Local.
+/** Choose the particles whose tag is in a set, into the choice that its value numbers.  All tags are read.  Local.
+ *  @param choice  one for each value of the set
  *  Errors: CUBIX_EINPUT: the particles have no such tag. */
 int cubix_tagged_choose(struct cubix_choice *choice, const struct cubix_simfile *sim, const struct cubix_tags *tags,
                         const struct cubix_keyset *set);

@@ -248,6 +248,7 @@ void cubix_simfile_free(struct cubix_simfile *sim)
   free(sim->snapshot.file_size);
   free(sim->part);
   free(sim->run);
+  free(sim->all);
   free(sim->format);
   free(sim->abroad);
   free(sim);

@@ -36,6 +36,8 @@ struct cubix_simfile {
   int everything;                 /* 1: what can be done without is read where it is there */
   int n_part;
   struct cubix_simpart *part;     /* [n_part] in the order of members, and of types in each */
+  int n_all;
+  struct cubix_simpart *all;      /* [n_all] parts before any choice; NULL: nothing was chosen */
   int64_t n_run;
   struct cubix_run *run;          /* [n_run] in the order of parts, and rising in each; NULL: all rows count */
   /* [snapshot.n_file] 1: some of its data lie in other files, and every rank looks for them itself */
@@ -86,7 +88,8 @@ struct cubix_choice {
 /** Choose rows of a part.  Local. */
 int cubix_choice_add(struct cubix_choice *choice, int part, int64_t from, int64_t to);
 void cubix_choice_free(struct cubix_choice *choice);
-/** Only these rows count from now on.  Local.  @param what  of which they are, for messages
+/** Only these rows count from now on, whatever was chosen before.  Parts are numbered as they were before the first
+ * choice.  Local.  @param what  of which they are, for messages
  *  Errors: CUBIX_EINPUT: there are no stars among them; there may be no gas. */
 int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice, const char *what);
 /** The position in the first row that counts [kpc].  Local.  Errors: CUBIX_EINPUT. */

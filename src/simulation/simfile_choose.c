@@ -60,12 +60,17 @@ int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice,
   struct cubix_run *run = NULL;
   size_t at = 0;
   settle(choice);
+  if (!sim->all) {
+    CUBIX_ALLOC(sim->all, sim->n_part);
+    memcpy(sim->all, sim->part, (size_t)sim->n_part * sizeof *sim->all);
+    sim->n_all = sim->n_part;
+  }
   CUBIX_CHECK(choice->n || sim->population == CUBIX_GAS, CUBIX_EINPUT, "%s has no stars in %s", what,
               sim->snapshot.file[0]);
   CUBIX_ALLOC(run, choice->n);
   sim->n_total = 0;
-  for (int i = 0; i < sim->n_part; i++) {
-    struct cubix_simpart part = sim->part[i];
+  for (int i = 0; i < sim->n_all; i++) {
+    struct cubix_simpart part = sim->all[i];
     part.first_run = (int64_t)at;
     part.n = 0;
     for (; at < choice->n && choice->list[at].part == i; at++) {

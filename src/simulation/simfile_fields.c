@@ -111,6 +111,7 @@ static int choose(struct cubix_simfile *sim, const struct cubix_look *look, cons
     CUBIX_TRY(cubix_source_has(&there, look->source, path));
     if (!there) continue;
     CUBIX_TRY(cubix_source_shape(&shape, look->source, path));
+    if (f == CUBIX_FIELD_ID && !shape.bits) continue;       /* written as floats: no identifiers */
     /* what can be done without may lack its column */
     if (f >= CUBIX_FIELD_DENSITY && look->species->field[f].last >= shape.n_c) continue;
     CUBIX_TRY(find_pick(&sim->field[f].pick, look, f, path));

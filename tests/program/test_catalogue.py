@@ -42,7 +42,7 @@ def write_members(folder, s, cuts, edit=None, **header):
     ends = [0, *cuts, len(s["pos"])]
     for k, (i, j) in enumerate(zip(ends, ends[1:])):
         part = {key: value[i:j] for key, value in s.items()} if j > i else None
-        write_raw(folder / f"snap_099.{k}.hdf5", part, edit=edit, order=[key for key in s if key != "extra"],
+        write_raw(folder / f"snap_099.{k}.hdf5", part, edit=edit, dtypes={"ParticleIDs": "u8"}, order=list(s),
                   header={"NumFilesPerSnapshot": len(ends) - 1, "BoxSize": 30000.0, **header})
     return folder
 

@@ -1,0 +1,125 @@
+"""cubix-extract: a canonical particle file holds what the reader hands on, and makes the same cube."""
+import h5py
+import numpy as np
+import pytest
+
+from dumps import read
+from harness import Bench, run, shared, within, write_parameters
+from program.test_catalogue import place, universe, write_members, write_subfind
+from program.test_reader import A, raw_stars, write_raw
+
+COLUMNS = {"Position": "pos", "Velocity": "vel", "InitialMass": "formed", "Mass": "now", "Age": "age",
+           "Metallicity": "z"}
+
+
+def extract(tmp_path, ranks=1, options=(), status=0, **parameters):
+    par = write_parameters(tmp_path / "extract.param", **parameters)
+    done = run("cubix-extract", [*options, par], ranks, cwd=tmp_path)
+    assert done.status == status, done.err + done.out
+    return done
+
+
+def stars(path, group="Stars"):
+    with h5py.File(path) as f:
+        assert all("unit" in d.attrs and "description" in d.attrs for d in f[group].values())
+        return {k: d[:] for k, d in f[group].items()}, dict(f["Header"].attrs)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("memory", [0, 1e-6])
+def test_what_the_reader_hands_on(tmp_path, ranks, memory):
+    """Wind cells are dropped, the order is kept, identifiers keep their 64 bits; in chunks as well."""
+    s = raw_stars(997, wind=31)
+    s["ParticleIDs"] = np.arange(997, dtype="u8") * 3 + 2**63 - 1000
+    snap = write_members(tmp_path / "snap", s, [100, 100, 640])
+    extract(tmp_path, ranks, InputFile=snap, OutputFile=tmp_path / "x.hdf5", SlabMemory=memory)
+    got, header = stars(tmp_path / "x.hdf5")
+    want, _ = read(tmp_path, 1, InputFile=snap)
+    for name, key in COLUMNS.items():
+        assert np.array_equal(got[name], want[key]), name
+    assert np.array_equal(got["Id"].astype("u8"), s["ParticleIDs"][s["born"] > 0])
+    assert header["CubixFile"] == b"particles" and within(header["BoxSize"], 30000 * A / 0.6774, rtol=1e-14)
+    again, info = read(tmp_path, ranks, InputFile=tmp_path / "x.hdf5")
+    assert all(np.array_equal(again[key], want[key]) for key in COLUMNS.values()) and info["format"] == "canonical"
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_groups_in_one_pass(tmp_path, ranks):
+    """A file for each; those that exist are passed over; one without stars is said and does not stop the rest."""
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", s, [7, 30])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz)
+    common = dict(InputFile=snap, GroupCatalogue=cat, OutputFile=tmp_path / "g.hdf5")
+    done = extract(tmp_path, ranks, ["--groups", "2,1,0"], **common)
+    assert "subhalo 1 has no stars" in done.err
+    assert sorted(p.name for p in tmp_path.glob("g*.hdf5")) == ["g_0.hdf5", "g_2.hdf5"]
+    for row, sub in ((0, 0), (2, 2)):
+        got, header = stars(tmp_path / f"g_{row}.hdf5")
+        rows = list(place(subs, fuzz, 0, sub))
+        assert within(got["InitialMass"], s["formed"][rows] * 1e10 / 0.6774, rtol=1e-14) and "Centre" in header
+    before = (tmp_path / "g_0.hdf5").stat().st_mtime_ns
+    (tmp_path / "g_2.hdf5").unlink()
+    extract(tmp_path, ranks, ["--groups", "2,0"], Overwrite="no", **common)
+    assert (tmp_path / "g_0.hdf5").stat().st_mtime_ns == before and (tmp_path / "g_2.hdf5").exists()
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_a_sphere_with_its_gas(tmp_path, ranks):
+    """Gas about the centre of the stars, across a face of the box."""
+    assert run("cubix-mock", ["--stars", 4000, "--gas", 3000, "--files", 2, "--wrap", tmp_path / "m.hdf5"]).status == 0
+    whole = extract(tmp_path, ranks, InputFile=tmp_path / "m.0.hdf5", OutputFile=tmp_path / "all.hdf5")
+    assert "4000 stars, 3000 gas" in whole.out
+    extract(tmp_path, ranks, InputFile=tmp_path / "m.0.hdf5", OutputFile=tmp_path / "x.hdf5", SelectRadius=5)
+    got, _ = stars(tmp_path / "x.hdf5")
+    want, info = read(tmp_path, 1, InputFile=tmp_path / "m.0.hdf5")
+    gas, _ = stars(tmp_path / "x.hdf5", "Gas")
+    every, header = stars(tmp_path / "all.hdf5", "Gas")
+    side = header["BoxSize"]
+    centre = np.median(got["Position"], axis=0)
+    r = lambda x: np.linalg.norm((x - centre + side / 2) % side - side / 2, axis=1)
+    assert 500 < len(got["Mass"]) < 4000 and r(got["Position"]).max() < 5.6 and r(gas["Position"]).max() < 5.6
+    inner = np.count_nonzero(r(every["Position"]) < 4.4)
+    assert inner <= len(gas["Mass"]) < len(every["Mass"]) and np.isfinite(gas["Temperature"]).all()
+
+
+def test_the_same_cube(tmp_path):
+    """Of a group: on the snapshot, and on what was extracted of it."""
+    bench = Bench(tmp_path)
+    bench.instrument()
+    bench.ssp()
+    bench.file = "none"
+    s, subs, fuzz = universe()
+    rows = list(place(subs, fuzz, 0))
+    s["pos"][rows] = 20000 + np.random.default_rng(4).normal(0, 1, (len(rows), 3))
+    snap = write_members(tmp_path / "snap", s, [9])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz)
+    chosen = dict(InputFile=snap, GroupCatalogue=cat, GroupType="group", GroupIndex=0)
+    extract(tmp_path, 2, OutputFile=tmp_path / "x.hdf5", **chosen)
+    frame = dict(Centre=[20000 * A / 0.6774] * 3, SanityCheck="warn", Orientation="faceon", AlignRadius=100)
+    one = bench.cube(ranks=2, **chosen, **frame)
+    two = bench.cube(ranks=1, InputFile=tmp_path / "x.hdf5", **frame)
+    assert np.array_equal(one["DATA"], two["DATA"]) and one["DATA"].max() > 0
+
+
+def test_a_real_run(tmp_path):
+    folder = shared("data/simulations/gadget4_run")
+    extract(tmp_path, 2, InputFile=folder / "snapdir_001", GroupCatalogue=folder / "groups_001", GroupIndex=10,
+            OutputFile=tmp_path / "x.hdf5")
+    got, header = stars(tmp_path / "x.hdf5")
+    ids = np.concatenate([h5py.File(folder / f"snapdir_001/snapshot_001.{k}.hdf5")["PartType4/ParticleIDs"][:]
+                          for k in range(2)])
+    assert np.array_equal(got["Id"], ids[51:62]) and within(got["Mass"].sum(), 1.013804e9, rtol=1e-6)
+    assert header["InitialMassFrom"] == b"current"
+
+
+@pytest.mark.parametrize("parameters, status, words", [
+    (dict(OutputFile="x.fits"), 2, "must be one HDF5 file"),
+    (dict(OutputFile="g_%d.hdf5"), 2, "name a GroupCatalogue"),
+    (dict(OutputFile="snap.hdf5"), 4, "is the InputFile as well"),
+    (dict(OutputFile="nowhere/x.hdf5"), 4, "nowhere"),
+    (dict(SelectRadius=1, Centre="1 2 3"), 2, "keeps no star")])
+def test_what_is_wrong_is_said(tmp_path, parameters, status, words):
+    snap = write_raw(tmp_path / "snap.hdf5", raw_stars(50))
+    for ranks in (1, 2):
+        done = extract(tmp_path, ranks, status=status, **{"InputFile": snap, "OutputFile": "x.hdf5", **parameters})
+        assert words in done.err and sorted(p.name for p in tmp_path.iterdir()) == ["extract.param", "snap.hdf5"]
