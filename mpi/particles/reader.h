@@ -22,8 +22,10 @@ struct cubix_reader {
   struct cubix_reader_state *state;       /* the reader's own */
 };
 
-/** Look into the file(s).  Collective.  @param everything  as in cubix_simfile_open  @param[out] reader owned by the caller; @param[out] slab
- * likewise: what the files say of themselves, and no stars yet */
+/** Look into the file(s).  Collective.
+ *  @param everything  as in cubix_simfile_open
+ *  @param[out] reader owned by the caller; @param[out] slab likewise: what the files say of themselves, and no
+ *  stars yet */
 int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par,
                           enum cubix_population population, int everything);
 /** Of the groups that GroupIndex lists only number i, from 0 on, from now on.  Collective.

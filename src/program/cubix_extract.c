@@ -72,7 +72,8 @@ static int check_output(const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   const size_t n = strlen(par->OutputFile);
-  CUBIX_CHECK((n > 5 && !strcmp(par->OutputFile + n - 5, ".hdf5")) || (n > 3 && !strcmp(par->OutputFile + n - 3, ".h5")),
+  CUBIX_CHECK((n > 5 && !strcmp(par->OutputFile + n - 5, ".hdf5")) ||
+                  (n > 3 && !strcmp(par->OutputFile + n - 3, ".h5")),
               CUBIX_EUSAGE, "OutputFile = %s (%s) must be one HDF5 file, NAME.hdf5", par->OutputFile,
               cubix_params_origin(par, "OutputFile"));
   if (!strstr(par->OutputFile, "%d")) CUBIX_TRY(cubix_output_side_check(par, "", par->OutputFile));

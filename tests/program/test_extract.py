@@ -90,7 +90,7 @@ def test_the_same_cube(tmp_path):
     bench.file = "none"
     s, subs, fuzz = universe()
     rows = list(place(subs, fuzz, 0))
-    s["pos"][rows] = 20000 + np.random.default_rng(4).normal(0, 1, (len(rows), 3))
+    s["pos"][rows] = 20000 + np.random.default_rng(4).normal(0, 0.2, (len(rows), 3))
     snap = write_members(tmp_path / "snap", s, [9])
     cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz)
     chosen = dict(InputFile=snap, GroupCatalogue=cat, GroupType="group", GroupIndex=0)
