@@ -23,6 +23,7 @@
 #include <math.h>
 #include <mpi.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -40,10 +41,12 @@
 #include "mpi/comm/group.h"
 #include "mpi/particles/frame.h"
 #include "mpi/particles/frame_parts.h"
+#include "mpi/particles/neighbours.h"
 #include "mpi/particles/reader.h"
 #include "mpi/particles/sanity.h"
 #include "params/params.h"
 #include "physics/constants.h"
+#include "physics/kernel.h"
 #include "physics/tables.h"
 #include "simulation/simformat.h"
 #include "simulation/slab.h"
@@ -61,6 +64,10 @@ static double records_of(const struct cubix_params *par)
 }
 
 static int has_length(const struct cubix_params *par) { return !cubix_params_unmet(par, CUBIX_NEEDS_LENGTH); }
+static int asks_neighbours(const struct cubix_params *par)
+{
+  return has_length(par) && cubix_number_is(&par->SmoothingLength, "knn");
+}
 
 /* Bytes of so many stars of a chunk at the peak: reading and sorting are not at the same time. */
 static double chunk_bytes(const struct cubix_particles *particles, double rows)
@@ -136,9 +143,10 @@ static int read_whole(struct cubix_particles *particles, unsigned parts)
                   particles->n_chunk == 1
                       ? "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or "
                         "SlabMemory to read them in chunks"
-                      : "centre, velocity and axes are found from all stars at once, which takes %.3g GB on a node of "
-                        "%d rank(s), where %.3g GB are free: use more nodes, or give numbers for Centre and "
-                        "SystemicVelocity and Orientation none or angles, for which stars are read in chunks",
+                      : "centre, velocity and axes, and SmoothingLength knn, are found from all stars at once, which "
+                        "takes %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or give "
+                        "numbers for Centre, SystemicVelocity and SmoothingLength, and Orientation none or angles, for "
+                        "which stars are read in chunks",
                   1e-9 * need, cubix_mpi_local_size(), 1e-9 * there);
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(particles->slab, cubix_mpi_reader_rows(reader, 0), parts)));
   CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
@@ -160,7 +168,7 @@ int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_pa
   CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par, CUBIX_STARS, 0));
   divide(particles);
   if (particles->n_chunk == 1) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
-  else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot))
+  else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot) || asks_neighbours(par))
     CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION));
   *out = particles;
   particles = NULL;
@@ -192,12 +200,54 @@ done:
   return status;
 }
 
+/* The lengths that belong to the stars in the slab. */
+static int attach_lengths(struct cubix_particles *particles)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = particles->slab;
+  if (!particles->length) goto done;
+  free(slab->smoothing_length);
+  CUBIX_CHECK((slab->smoothing_length = cubix_reserve(slab->n, sizeof *slab->smoothing_length)), CUBIX_ENOMEM,
+              "cannot allocate the smoothing lengths of %zu stars: use more ranks", slab->n);
+  memcpy(slab->smoothing_length, particles->length + particles->length_at, sizeof *particles->length * slab->n);
+  particles->length_at += slab->n;
+done:
+  return cubix_mpi_agree(status);
+}
+
+/* SmoothingLength knn (doc/math.md section 4). */
+static int find_lengths(struct cubix_particles *particles)
+{
+  int status = CUBIX_OK;
+  const struct cubix_params *par = particles->par;
+  struct cubix_slab *slab = particles->slab;
+  const int64_t n = cubix_mpi_sum_int((int64_t)slab->n);
+  const int k = n > par->KnnNeighbours ? par->KnnNeighbours : (int)n - 1;
+  const double per_radius = par->Deposit == CUBIX_Deposit_gaussian ? 1 / cubix_kernel_radius(CUBIX_DEPOSIT_CUBIC) : 1;
+  CUBIX_MPI_ALLOC(particles->length, slab->n);
+  if (k < par->KnnNeighbours)
+    cubix_log(CUBIX_LOG_WARNING,
+              "there are %lld stars, fewer than KnnNeighbours = %d (%s) and the star itself: SmoothingLength knn is "
+              "the distance to the farthest",
+              (long long)n, par->KnnNeighbours, cubix_params_origin(par, "KnnNeighbours"));
+  if (k > 0) CUBIX_TRY(cubix_mpi_neighbours(particles->length, slab->position, slab->n, k));
+  for (size_t i = 0; i < slab->n; i++) particles->length[i] *= per_radius;
+  particles->length_at = 0;
+  CUBIX_TRY(attach_lengths(particles));
+  if (!particles->keep) goto done;          /* they stay in the slab */
+  free(particles->length);
+  particles->length = NULL;
+done:
+  return status;
+}
+
 int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_frame *frame)
 {
   int status = CUBIX_OK;
   CUBIX_TRY(cubix_mpi_frame_find(frame, particles->par, particles->slab));
   cubix_frame_apply(frame, particles->slab);
   particles->frame = frame;
+  if (asks_neighbours(particles->par)) CUBIX_TRY(find_lengths(particles));
 done:
   return status;
 }
@@ -210,10 +260,16 @@ static int fetch(struct cubix_particles *particles, size_t c, unsigned parts, in
   if (c == 0)
     CUBIX_TRY(
         cubix_mpi_agree(cubix_slab_reserve(slab, particles->reader->n_chunk_rows, parts | length_part(particles))));
+  if (c == 0) particles->length_at = 0;
+  if (particles->length) {                  /* the reader fills every column that is there */
+    free(slab->smoothing_length);
+    slab->smoothing_length = NULL;
+  }
   CUBIX_TRY(cubix_mpi_reader_read(particles->reader, c));
   *n_read += (int64_t)slab->n;
   CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(particles->frame->centre, particles->par->SelectRadius, slab)));
   cubix_frame_apply(particles->frame, slab);
+  CUBIX_TRY(attach_lengths(particles));
 done:
   return status;
 }
@@ -385,6 +441,7 @@ void cubix_mpi_particles_close(struct cubix_particles *particles)
   cubix_survey_free(particles->survey);
   cubix_slab_free(particles->slab);
   forget_count(particles);
+  free(particles->length);
   free(particles->sanity);
   free(particles);
 }

@@ -39,6 +39,8 @@ struct cubix_particles {
   double n_record;                /* spaxels of a star in a placement, about */
   struct cubix_occupancy *occupancy; /* of this rank's stars, from when the fastest is found until they are placed */
   struct cubix_sanity *sanity;    /* what is counted of stars from files; NULL: judged, or not from files */
+  double *length;                 /* with SmoothingLength knn, of this rank's stars in their order; else NULL */
+  size_t length_at;               /* stars of the chunks before this one */
   int told;                       /* 1: that its stars are fast */
 };
 

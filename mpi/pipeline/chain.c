@@ -73,7 +73,8 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
               "SelectRadius = %g (%s) applies to files only, and stars given as arrays are all used: give only those "
               "wanted, and SelectRadius 0",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
-  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length || cubix_leaf_unmet(par, CUBIX_LEAF_SmoothingLength),
+  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length ||
+                  cubix_params_unmet(par, CUBIX_NEEDS_LENGTH " with SmoothingLength file"),
               CUBIX_EUSAGE,
               "the stars have no smoothing lengths, which Deposit %s (%s) takes with SmoothingLength file: give them, "
               "or a SmoothingLength in kpc, or another Deposit",

@@ -74,6 +74,7 @@ static void test_needs(void)
     for (char *name = strtok_r(needs, " ", &rest), *word; name; name = strtok_r(NULL, " ", &rest)) {
       while ((word = strtok_r(NULL, " ", &rest)) && strcmp(word, "with")) {
         word[strcspn(word, ",")] = '\0';
+        if (!strcmp(word, "not")) word = strtok_r(NULL, " ", &rest) ? "another" : "";
         if (strcmp(word, "or")) {
           CHECK(!cubix_params_set(par, name, word));
           n++;
