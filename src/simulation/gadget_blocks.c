@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "simulation/source_raw.h"
+
 #define EVERY 0xffffffffu
 #define GAS 1u
 #define STARS (1u << 4)
@@ -58,25 +60,16 @@ int cubix_gadget_label(char label[8], const unsigned char four[4])
   return n ? 0 : -1;
 }
 
-static int32_t integer(const unsigned char *p, int swap)
-{
-  unsigned char b[4];
-  int32_t x;
-  for (int i = 0; i < 4; i++) b[i] = p[swap ? 3 - i : i];
-  memcpy(&x, b, 4);
-  return x;
-}
-
 int cubix_gadget_layout_read(struct cubix_gadget_layout *layout, const unsigned char entry[CUBIX_GADGET_INFO_BYTES],
                              int swap)
 {
   enum { MOST = 1000 };
   const char *type = (const char *)entry + 4;
-  *layout = (struct cubix_gadget_layout){ .n_c = { integer(entry + 12, swap), 0 } };
+  *layout = (struct cubix_gadget_layout){ .n_c = { (int)cubix_raw_integer(entry + 12, CUBIX_RAW_I4, swap), 0 } };
   layout->whole = !strncmp(type, "LONG", 4) || !strncmp(type, "LLONG", 5);
   if (!layout->whole && strncmp(type, "FLOAT", 5) && strncmp(type, "DOUBLE", 6)) return -1;
   if (layout->n_c[0] < 1 || layout->n_c[0] > MOST) return -1;
   for (int t = 0; t < 6; t++)
-    if (integer(entry + 16 + 4 * t, swap)) layout->types |= 1u << t;
+    if (cubix_raw_integer(entry + 16 + 4 * t, CUBIX_RAW_I4, swap)) layout->types |= 1u << t;
   return cubix_gadget_label(layout->label, entry);
 }

@@ -305,9 +305,9 @@ done:
 /* ---- families -------------------------------------------------------------------------------- */
 
 /* The number of a particle's group; 0: it is in none. */
-static int group_of(int family)
+static int group_of(int64_t family)
 {
-  return family == UNDEFINED ? N_FAMILY - 1 : family > 0 && family < N_FAMILY - 1 ? family : 0;
+  return family == UNDEFINED ? N_FAMILY - 1 : family > 0 && family < N_FAMILY - 1 ? (int)family : 0;
 }
 
 /* [n] the group of every particle. */
@@ -324,16 +324,12 @@ static int find_groups(unsigned char **group, const struct ramses *r)
   CUBIX_CHECK(c.n_c && (by == birth) == (r->field[by].type == 'r'), CUBIX_EINPUT,
               "%s: %s must be of %s", r->path, r->field[by].name, by == birth ? "real numbers" : "integers");
   CUBIX_ALLOC(raw, r->record[N_HEAD + by].n);
-  CUBIX_CHECK(!cubix_raw_bytes(r->raw, c.at[0], raw, (size_t)r->record[N_HEAD + by].n, r->swap ? (size_t)c.stride : 1),
-              CUBIX_EINPUT, "%s: the record of %s cannot be read", r->path, r->field[by].name);
+  CUBIX_CHECK(!cubix_raw_bytes(r->raw, c.at[0], raw, (size_t)r->record[N_HEAD + by].n, 1), CUBIX_EINPUT,
+              "%s: the record of %s cannot be read", r->path, r->field[by].name);
   for (int64_t i = 0; i < r->n; i++) {
     const unsigned char *p = raw + i * c.stride;
-    union { float f4; double f8; int8_t i1; int32_t i4; int64_t i8; } u;
-    memcpy(&u, p, (size_t)c.stride);
-    if (by == family)
-      (*group)[i] = (unsigned char)group_of(c.type == CUBIX_RAW_I1 ? u.i1 : c.type == CUBIX_RAW_I4 ? u.i4 : (int)u.i8);
-    else if ((c.type == CUBIX_RAW_F4 ? (double)u.f4 : u.f8) != 0)
-      (*group)[i] = STAR;
+    if (by == family) (*group)[i] = (unsigned char)group_of(cubix_raw_integer(p, c.type, c.swap));
+    else if (cubix_raw_number(p, c.type, c.swap) != 0) (*group)[i] = STAR;
   }
 done:
   free(raw);

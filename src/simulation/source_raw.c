@@ -58,6 +58,39 @@ static void turn(unsigned char *p, size_t n, size_t word)
     }
 }
 
+union raw_number { float f4; double f8; int8_t i1; int32_t i4; int64_t i8; uint32_t u4; uint64_t u8; };
+
+static union raw_number decode(const void *p, enum cubix_raw_type type, int swap)
+{
+  unsigned char b[8] = { 0 };
+  union raw_number u;
+  memcpy(b, p, size_of[type]);
+  if (swap) turn(b, size_of[type], size_of[type]);
+  memcpy(&u, b, sizeof u);
+  return u;
+}
+
+int64_t cubix_raw_integer(const void *p, enum cubix_raw_type type, int swap)
+{
+  const union raw_number u = decode(p, type, swap);
+  switch (type) {
+    case CUBIX_RAW_I1: return u.i1;
+    case CUBIX_RAW_I4: return u.i4;
+    case CUBIX_RAW_U4: return u.u4;
+    default: return u.i8;
+  }
+}
+
+double cubix_raw_number(const void *p, enum cubix_raw_type type, int swap)
+{
+  switch (type) {
+    case CUBIX_RAW_F4: return (double)decode(p, type, swap).f4;
+    case CUBIX_RAW_F8: return decode(p, type, swap).f8;
+    case CUBIX_RAW_U8: return (double)decode(p, type, swap).u8;
+    default: return (double)cubix_raw_integer(p, type, swap);
+  }
+}
+
 int cubix_raw_bytes(const struct cubix_raw *raw, int64_t at, void *to, size_t n, size_t word)
 {
   size_t done = 0;
@@ -167,14 +200,23 @@ static const struct raw_attribute *find_attribute(const struct cubix_source *sou
   return NULL;
 }
 
-/* A column, what precedes its '/', or the object of an attribute. */
+/* Is a group there?  The index has none without columns. */
+static int is_filled(int *is, const struct cubix_source *source, const char *group)
+{
+  const struct cubix_raw *raw = raw_of(source);
+  const size_t n = strlen(group);
+  *is = 0;
+  for (size_t i = 0; i < raw->n_column && !*is; i++)
+    *is = !strncmp(raw->column[i].path, group, n) && raw->column[i].path[n] == '/';
+  return CUBIX_OK;
+}
+
+/* A column, a group, or the object of an attribute. */
 static int has(int *there, const struct cubix_source *source, const char *path)
 {
   const struct cubix_raw *raw = raw_of(source);
-  const size_t n = strlen(path);
-  *there = find_column(source, path) != NULL;
-  for (size_t i = 0; i < raw->n_column && !*there; i++)
-    *there = !strncmp(raw->column[i].path, path, n) && raw->column[i].path[n] == '/';
+  is_filled(there, source, path);
+  *there |= find_column(source, path) != NULL;
   for (size_t i = 0; i < raw->n_attribute && !*there; i++) *there = !strcmp(raw->attribute[i].object, path);
   return CUBIX_OK;
 }
@@ -220,17 +262,6 @@ static int is_listed(const struct cubix_raw *raw, size_t i, int length)
   for (size_t k = 0; k < i; k++)
     if (!strncmp(raw->column[i].path, raw->column[k].path, (size_t)length + 1)) return 1;
   return 0;
-}
-
-/* The index has no groups without columns. */
-static int is_filled(int *is, const struct cubix_source *source, const char *group)
-{
-  const struct cubix_raw *raw = raw_of(source);
-  const size_t n = strlen(group);
-  *is = 0;
-  for (size_t i = 0; i < raw->n_column && !*is; i++)
-    *is = !strncmp(raw->column[i].path, group, n) && raw->column[i].path[n] == '/';
-  return CUBIX_OK;
 }
 
 /* What a group holds; of "/" the groups. */
@@ -280,25 +311,6 @@ done:
   return status;
 }
 
-/* One number of the file in this machine's order. */
-static double number(const unsigned char *p, const struct cubix_raw_column *c)
-{
-  unsigned char b[8];
-  union { float f4; double f8; int8_t i1; int32_t i4; int64_t i8; uint32_t u4; uint64_t u8; } u;
-  memcpy(b, p, size_of[c->type]);
-  if (c->swap) turn(b, size_of[c->type], size_of[c->type]);
-  memcpy(&u, b, size_of[c->type]);
-  switch (c->type) {
-    case CUBIX_RAW_F4: return u.f4;
-    case CUBIX_RAW_F8: return u.f8;
-    case CUBIX_RAW_I1: return u.i1;
-    case CUBIX_RAW_I4: return u.i4;
-    case CUBIX_RAW_I8: return (double)u.i8;
-    case CUBIX_RAW_U4: return u.u4;
-    default: return (double)u.u8;
-  }
-}
-
 /* What is read into: rows of n_c numbers. */
 struct raw_rows {
   int64_t from, to;
@@ -322,7 +334,7 @@ static int read_component(const struct cubix_raw *raw, const struct cubix_raw_co
                         (size_t)((last - first) * c->stride) + size_of[c->type], 1))
       return -1;
     for (int64_t i = at; i < end; i++) {
-      const double x = number(block + ((c->row ? c->row[i] : i) - first) * c->stride, c);
+      const double x = cubix_raw_number(block + ((c->row ? c->row[i] : i) - first) * c->stride, c->type, c->swap);
       const int64_t at_row = (i - from) * rows->n_c + out;
       if (rows->single) ((float *)rows->into)[at_row] = (float)x;
       else if (rows->add) ((double *)rows->into)[at_row] += c->factor * x + c->shift;
@@ -357,22 +369,6 @@ done:
   return status;
 }
 
-/* One integer of the file. */
-static int64_t integer(const unsigned char *p, const struct cubix_raw_column *c)
-{
-  unsigned char b[8] = { 0 };
-  union { int8_t i1; int32_t i4; int64_t i8; uint32_t u4; } u;
-  memcpy(b, p, size_of[c->type]);
-  if (c->swap) turn(b, size_of[c->type], size_of[c->type]);
-  memcpy(&u, b, sizeof u);
-  switch (c->type) {
-    case CUBIX_RAW_I1: return u.i1;
-    case CUBIX_RAW_I4: return u.i4;
-    case CUBIX_RAW_U4: return u.u4;
-    default: return u.i8;
-  }
-}
-
 static int column_integers(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows)
 {
   int status = CUBIX_OK, lost = 0;
@@ -387,7 +383,7 @@ static int column_integers(const struct cubix_column *column, int64_t from, int6
     lost = cubix_raw_bytes(raw_of(column->source), place(c, 0) + first * c->stride, block,
                            (size_t)((last - first) * c->stride) + size_of[c->type], 1);
     for (int64_t i = at; i < end && !lost; i++)
-      rows[i - from] = integer(block + ((c->row ? c->row[i] : i) - first) * c->stride, c);
+      rows[i - from] = cubix_raw_integer(block + ((c->row ? c->row[i] : i) - first) * c->stride, c->type, c->swap);
   }
   CUBIX_CHECK(!lost, CUBIX_EINPUT, "%s: %s cannot be read in rows %lld to %lld; the file is damaged or incomplete",
               column->source->path, column->path, (long long)from, (long long)to);

@@ -43,6 +43,10 @@ int64_t cubix_raw_size(const struct cubix_raw *raw);
 /** n bytes from a place in the file, and their order turned round in words of `word` bytes (1: none).
  * Local.  @return 0; -1 where the file ends before */
 int cubix_raw_bytes(const struct cubix_raw *raw, int64_t at, void *to, size_t n, size_t word);
+/** A number that stands in memory as in the file, in either byte order.  Local.  @param type  of cubix_raw_integer:
+ * one of integers */
+double cubix_raw_number(const void *p, enum cubix_raw_type type, int swap);
+int64_t cubix_raw_integer(const void *p, enum cubix_raw_type type, int swap);
 /** Add an attribute: numbers, or a text.  Local.  @param object  "Header" */
 int cubix_raw_add_numbers(struct cubix_raw *raw, const char *object, const char *name, const double *x, int n);
 int cubix_raw_add_text(struct cubix_raw *raw, const char *object, const char *name, const char *text);

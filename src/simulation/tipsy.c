@@ -233,10 +233,10 @@ static int read_births(const struct tipsy *t, int64_t from, int64_t n, char *blo
 {
   int status = CUBIX_OK;
   const int64_t stride = record_bytes(t, STAR), at = stride - 4 * (kinds[STAR].n_rest - TFORM);
-  CUBIX_CHECK(!cubix_raw_bytes(t->raw, start_of(t, STAR) + from * stride, block, (size_t)(n * stride), t->swap ? 4 : 1),
-              CUBIX_EINPUT, "%s cannot be read in stars %lld to %lld", t->path, (long long)from,
+  CUBIX_CHECK(!cubix_raw_bytes(t->raw, start_of(t, STAR) + from * stride, block, (size_t)(n * stride), 1), CUBIX_EINPUT,
+              "%s cannot be read in stars %lld to %lld", t->path, (long long)from,
               (long long)(from + n - 1));
-  for (int64_t i = 0; i < n; i++) memcpy(&birth[i], block + i * stride + at, sizeof *birth);
+  for (int64_t i = 0; i < n; i++) birth[i] = (float)cubix_raw_number(block + i * stride + at, CUBIX_RAW_F4, t->swap);
 done:
   return status;
 }
