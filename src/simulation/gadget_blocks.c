@@ -22,6 +22,7 @@ static const struct cubix_gadget_layout known[] = {
   { "VEL", EVERY, { 3, 0 }, 0 },
   { "ID", EVERY, { 1, 0 }, 1 },
   { "MASS", EVERY, { 1, 0 }, 0 }, /* but of types with a mass in the header */
+  { "POT", EVERY, { 1, 0 }, 0 },
   { "U", GAS, { 1, 0 }, 0 },
   { "RHO", GAS, { 1, 0 }, 0 },
   { "NE", GAS, { 1, 0 }, 0 },
