@@ -74,10 +74,9 @@ H5FD_class_t cubix_h5driver_class(const char *name, int value)
   };
 }
 
-int cubix_h5driver_use(hid_t access_list, const H5FD_class_t *class, const void *info)
+int cubix_h5driver_use(hid_t access_list, hid_t *driver, const H5FD_class_t *class, const void *info)
 {
-  hid_t driver = H5FDregister(class);
-  int failed = driver < 0 || H5Pset_driver(access_list, driver, info) < 0;
-  if (driver >= 0) H5FDunregister(driver);       /* the list, and each file opened with it, holds on to it */
-  return failed ? -1 : 0;
+  /* it stays: a file that is closed lets go of its driver, and calls it once more after that */
+  if (H5Iget_type(*driver) != H5I_VFL) *driver = H5FDregister(class);
+  return *driver < 0 || H5Pset_driver(access_list, *driver, info) < 0 ? -1 : 0;
 }

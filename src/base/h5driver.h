@@ -25,8 +25,9 @@ herr_t cubix_h5driver_query(const H5FD_t *file, unsigned long *flags);
  *  @return 0, or errno */
 int cubix_h5driver_read(const struct cubix_h5file *file, haddr_t address, size_t size, void *buffer);
 /** Files that are opened with this access list have this driver.  Local.
+ *  @param driver  under which HDF5 knows it, for as long as HDF5 is in use; H5I_INVALID_HID: not yet
  *  @param info NULL, or class->fapl_size bytes, copied, that the driver's open finds in the list
  *  @return 0, or -1 */
-int cubix_h5driver_use(hid_t access_list, const H5FD_class_t *class, const void *info);
+int cubix_h5driver_use(hid_t access_list, hid_t *driver, const H5FD_class_t *class, const void *info);
 
 #endif

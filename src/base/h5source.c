@@ -132,6 +132,7 @@ static herr_t source_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_
 
 int cubix_h5source_use(hid_t access_list)
 {
+  static hid_t driver = H5I_INVALID_HID;
   H5FD_class_t class = cubix_h5driver_class("cubix_h5source", 601);
   class.open = source_open;
   class.close = source_close;
@@ -140,5 +141,5 @@ int cubix_h5source_use(hid_t access_list)
   class.get_handle = source_get_handle;
   class.read = source_read;
   class.write = source_write;
-  return cubix_h5driver_use(access_list, &class, NULL);
+  return cubix_h5driver_use(access_list, &driver, &class, NULL);
 }

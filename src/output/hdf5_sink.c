@@ -94,6 +94,7 @@ static herr_t sink_truncate(H5FD_t *file, hid_t transfer, hbool_t closing)
 
 int cubix_h5sink_open(struct cubix_h5sink *sink, int file)
 {
+  static hid_t driver = H5I_INVALID_HID;
   H5FD_class_t class = cubix_h5driver_class("cubix_h5sink", 600);
   class.fapl_size = sizeof sink;
   class.open = sink_open;
@@ -104,7 +105,7 @@ int cubix_h5sink_open(struct cubix_h5sink *sink, int file)
   sink->file = file;
   sink->error = 0;
   sink->access_list = H5Pcreate(H5P_FILE_ACCESS);
-  return sink->access_list < 0 ? -1 : cubix_h5driver_use(sink->access_list, &class, &sink);
+  return sink->access_list < 0 ? -1 : cubix_h5driver_use(sink->access_list, &driver, &class, &sink);
 }
 
 void cubix_h5sink_close(struct cubix_h5sink *sink)

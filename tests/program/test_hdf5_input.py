@@ -194,3 +194,14 @@ def test_ranks_that_see_a_file_differently(ready, tmp_path_factory, answer, rank
                env={"LD_PRELOAD": str(folder / "odd.so"), "ODD_RANK": str(rank), "ODD_ANSWER": answer})
     assert done.status == 0, done.err
     assert np.array_equal(read_cube(ready.out)["DATA"], want["DATA"], equal_nan=True)
+
+
+@pytest.mark.parametrize("suffix", ["fits", "hdf5"])
+def test_a_file_is_closed_by_a_driver_that_is_there(ready, monkeypatch, suffix):
+    """HDF5 lets go of a file's driver before it closes the file with it: where nobody else held the driver, the program
+    ended with a segmentation fault if something else had taken its memory meanwhile.  Here free memory is filled."""
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0:glibc.malloc.perturb=165")
+    done = run("cubix", [ready.parameters(OutputFile=ready.path(f"cube.{suffix}"))], cwd=ready.folder)
+    assert done.status == 0 and ready.path(f"cube.{suffix}").is_file(), done.err
+    ready.file = ready.path("none.hdf5")
+    refused(ready, INPUT, "none.hdf5")
