@@ -324,6 +324,20 @@ done:
   return status;
 }
 
+/* Say how many stars are wider than is allowed; with knn or lengths of their own a few always are. */
+static void tell_wide(const struct cubix_particles *particles)
+{
+  const struct cubix_occupancy *o = particles->occupancy;
+  const struct cubix_params *par = particles->par;
+  const double wide = (double)cubix_mpi_sum_int((int64_t)(o->n_wide * (double)o->every)),
+               all = (double)cubix_mpi_sum_int((int64_t)(o->n_star * (double)o->every));
+  if (!(wide > 0)) return;
+  cubix_log(wide > 0.01 * all ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO,
+            "%.3g of the %.3g stars that shed light into the field have a SmoothingLength of more than "
+            "SmoothingLengthMax = %g spaxels (%s), and count as that wide",
+            wide, all, par->SmoothingLengthMax, cubix_params_origin(par, "SmoothingLengthMax"));
+}
+
 /* Once, when all stars have been counted with all columns; chunks bring what shines only when they are
  * placed. */
 static int judge_sanity(struct cubix_particles *particles, int last)
@@ -370,7 +384,10 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
     CUBIX_TRY(cubix_mpi_frame_count(slab, particles->par, particles->frame->centre, kept));
   }
   const double n_record = cubix_mpi_max(o->n_star > 0 ? o->n_record / o->n_star : 0);
-  if (has_length(particles->par)) divide_anew(particles, n_record);
+  if (has_length(particles->par)) {
+    divide_anew(particles, n_record);
+    tell_wide(particles);
+  }
   if (particles->n_chunk > 1) cubix_slab_forget_stars(slab);
   *v_max = cubix_mpi_max(o->fastest);
   CUBIX_TRY(judge_speed(particles, *v_max));

@@ -62,12 +62,12 @@ void cubix_occupancy_add(struct cubix_occupancy *o, const struct cubix_params *p
                          const struct cubix_slab *slab)
 {
   struct cubix_tables tables = { 0 };
-  double fastest = o->fastest, low = o->slowest_in, high = o->fastest_in, stars = 0, records = 0;
+  double fastest = o->fastest, low = o->slowest_in, high = o->fastest_in, stars = 0, records = 0, wide = 0;
   int64_t *beyond = o->beyond;
   const double fast = o->every ? cubix_engine_reach(0) : HUGE_VAL;
   cubix_templates_sky(&tables, par, ins, scene);
 #pragma omp parallel for schedule(static) reduction(max : fastest, high) reduction(min : low) \
-  reduction(+ : stars, records, beyond[:CUBIX_N_REACH])
+  reduction(+ : stars, records, wide, beyond[:CUBIX_N_REACH])
   for (size_t i = 0; i < slab->n; i++) {
     const double v = slab->velocity[3 * i + 2], speed = fabs(v);
     const int counted = o->every && i % o->every == 0;
@@ -82,6 +82,7 @@ void cubix_occupancy_add(struct cubix_occupancy *o, const struct cubix_params *p
     if (!counted) continue;
     stars++;
     records += (double)foot.n[0] * foot.n[1];
+    wide += length * tables.arcsec_per_kpc * fmax(tables.inv_pixel_x, tables.inv_pixel_y) > tables.deposit_most;
     note(o, &foot);
   }
   o->fastest = fastest;
@@ -89,6 +90,7 @@ void cubix_occupancy_add(struct cubix_occupancy *o, const struct cubix_params *p
   o->fastest_in = high;
   o->n_star += stars;
   o->n_record += records;
+  o->n_wide += wide;
 }
 
 /* The mean of the cell that begins at (x, y) for all in it. */

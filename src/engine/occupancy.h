@@ -19,6 +19,7 @@ struct cubix_occupancy {
   double slowest_in, fastest_in;  /* range of v of the stars examined [km/s]; slowest_in > fastest_in: none */
   int64_t beyond[CUBIX_N_REACH];  /* stars faster than cubix_engine_reach(i), if there is counting */
   double n_star, n_record;        /* stars counted, and their records */
+  double n_wide;                  /* those of them that are wider than SmoothingLengthMax */
   int32_t *change;                /* [n_y + 1][n_x + 1] footprints by their corners; NULL without counting */
 };
 

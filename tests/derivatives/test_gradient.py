@@ -60,6 +60,7 @@ CASES = {
     "cubic": (PLACE + ",DepositLength", dict(Deposit="cubic", SmoothingLength=1.1, Psf="gaussian", PsfFwhm=0.9)),
     "wendland": (PLACE + ",DepositLength", dict(Deposit="wendland", SmoothingLength=0.9, Psf="gaussian", PsfFwhm=0.9)),
     "gaussian": (PLACE + ",DepositLength", dict(Deposit="gaussian", SmoothingLength=0.35, Psf="gaussian", PsfFwhm=0.9)),
+    "neighbours": (PLACE + ",SmoothingLength", dict(Deposit="cubic", SmoothingLength="knn", KnnNeighbours=4)),
     "angles": ("Velocity,Position,Alpha,Beta,Gamma",
                dict(Deposit="tsc", Orientation="angles", Alpha=20.0, Beta=40.0, Gamma=-65.0)),
     "inclined": ("Velocity,Position,Inclination,PositionAngle",
@@ -88,7 +89,7 @@ def test_cic_is_exact_between_its_kinks(bench):
 
 
 @pytest.mark.parametrize("engine", ["direct", "histogram"])
-@pytest.mark.parametrize("case", ["populations", "tsc", "inclined", "redshift", "psf", "lsf"])
+@pytest.mark.parametrize("case", ["populations", "tsc", "wendland", "neighbours", "inclined", "redshift", "psf", "lsf"])
 def test_float32(bench, engine, case):
     leaves, parameters = CASES[case]
     setup(bench)

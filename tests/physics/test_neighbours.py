@@ -106,7 +106,11 @@ def test_a_star_far_from_all_others(bench):
     bench.particles(near, name="near.hdf5")
     rest = bench.cube(**PLAIN, Deposit="cubic", SmoothingLength="knn", SmoothingLengthMax=3)["MASS"]
     bench.particles(alone, name="alone.hdf5")
-    wide = bench.cube(**PLAIN, Deposit="cubic", SmoothingLength=1000.0, SmoothingLengthMax=3)["MASS"]
+    wide = bench.cube(**PLAIN, Deposit="cubic", SmoothingLength=1000.0, SmoothingLengthMax=3)
+    assert "1 of the 1 stars that shed light into the field have a SmoothingLength of more than SmoothingLengthMax = 3" \
+        in wide["run"].err
+    assert "1 of the 61 stars that shed light" in got["run"].err       # more than a hundredth: a warning
+    wide = wide["MASS"]
     assert_close(got["MASS"], np.nan_to_num(rest) + wide, 1e-6, got["MASS"].max())
     assert abs(wide.sum() / 1e6 - 1) < 1e-6 and (wide > 0).sum() == 36
 
