@@ -227,6 +227,12 @@ box = chain("position", **more)
 cube = box.forward()
 near(box.forward(position=np.mod(stars["position"], 100.0)), cube, 1e-6)        # cut by the box
 near(box.forward(position=stars["position"] - 100.0), cube, 1e-6)
+# lengths from neighbours, which a box may have put on its other side
+square = ((stars["position"][:, None] - stars["position"])**2).sum(axis=2)
+far = {"Deposit": "cubic", "SmoothingLength": "knn", "KnnNeighbours": 5}
+near(chain("position", **{**more, **far}).get("smoothing_length"), np.sqrt(np.sort(square, axis=1)[:, 5]), 1e-12)
+stars["position"] = np.mod(stars["position"], 100.0)
+near(chain("position", **{**more, **far}).get("smoothing_length"), np.sqrt(np.sort(square, axis=1)[:, 5]), 1e-10)
 """)
 
 
