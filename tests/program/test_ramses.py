@@ -146,9 +146,11 @@ def test_a_real_output(tmp_path, name, ranks):
     assert within(ages, [0, 0.063803, 0.286267], rtol=0, atol=2e-6)
 
 
-def test_real_output_particle_by_particle(tmp_path):
-    """Ages by quadrature and bisection."""
+def real_stars():
+    """The stars of the real output by numpy, and its scale factor, box [kpc] and cosmology; ages by quadrature and
+    bisection."""
     om, ol, a, hubble_time = 0.300000011920929, 0.699999988079071, 0.100162341569543, HUBBLE_GYR / 70
+    length, time, density = 0.247254954995751e25, 0.442243486732973e16, 0.275018427693271e-26
 
     def rate(x, power):
         return 1 / (x**power * np.sqrt(om / x**3 + (1 - om - ol) / x**2 + ol))
@@ -165,14 +167,21 @@ def test_real_output_particle_by_particle(tmp_path):
     files = [real_records(shared(REAL) / f"part_00002.out0000{k}") for k in (1, 2)]
     star = [np.frombuffer(f[9], "i1") == 2 for f in files]
     x = [np.concatenate([np.frombuffer(f[i])[s] for f, s in zip(files, star)]) for i in (*range(7), 11, 12)]
-    got, info = read(tmp_path, 2, InputFile=shared(REAL))
     born = {t: when(t) for t in np.unique(x[7])}
-    assert within(got["age"], [age(a) - age(born[t]) for t in x[7]], rtol=0, atol=1e-9)
-    box = info["redshift_omega_m_omega_l_h_box"][4]
-    d = got["pos"] / box - np.transpose(x[:3])
+    mass = x[6] * density * length**3 / MSUN
+    return {"pos": np.transpose(x[:3]) * length / KPC, "vel": np.transpose(x[3:6]) * length / time / 1e5, "now": mass,
+            "formed": mass, "z": x[8], "age": np.array([age(a) - age(born[t]) for t in x[7]])}, length / KPC, (om, ol, 0.7)
+
+
+def test_real_output_particle_by_particle(tmp_path):
+    want, box, _ = real_stars()
+    got, info = read(tmp_path, 2, InputFile=shared(REAL))
+    assert within(got["age"], want["age"], rtol=0, atol=1e-9)
+    assert within(info["redshift_omega_m_omega_l_h_box"][4], box, rtol=1e-12)
+    d = (got["pos"] - want["pos"]) / box
     assert within(np.abs(d - np.round(d)).max(), 0, rtol=0, atol=1e-12)
-    assert within(got["vel"], np.transpose(x[3:6]) * 0.247254954995751e25 / 0.442243486732973e16 / 1e5, rtol=1e-12)
-    assert np.array_equal(got["z"], x[8])
+    assert within(got["vel"], want["vel"], rtol=1e-12) and within(got["now"], want["now"], rtol=1e-12)
+    assert np.array_equal(got["z"], want["z"])
 
 
 def test_a_damaged_copy_of_the_real_output(tmp_path):

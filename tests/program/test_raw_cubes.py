@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gadget_lab
+import test_gadget_real as real
 import test_ramses as ramses
 import test_tipsy as tipsy
 from harness import shared
@@ -48,3 +49,55 @@ def test_ramses(bench, demo, fields, real):  # noqa: F811
     output = ramses.write_output(bench.folder, parts, fields, fields == ramses.NEW, real=real)
     got = check(bench, output, ramses.expected(ramses.together(parts), real=real), (ramses.OM, ramses.OL, ramses.H0 / 100))
     assert got["header"]["PRIMARY"]["SIMFMT"] == "RAMSES"
+
+
+# ---- real files ----------------------------------------------------------------------------------
+
+def around(want, n_th, box):
+    """A centre, near the star in the midst of most others but so that this one is on no spaxel's side, and the images of
+    all stars that are nearest to it."""
+    def away(centre):
+        d = want["pos"] - centre
+        return d - box * np.round(d / box)
+    best = max(range(0, len(want["pos"]), n_th), key=lambda i: (np.abs(away(want["pos"][i])) < 2).all(1).sum())
+    centre = want["pos"][best] + (0.011, 0.017, 0.013)
+    return tuple(centre), {**want, "pos": centre + away(centre)}
+
+
+def test_real_ramses(bench, demo):  # noqa: F811
+    want, box, cosmo = ramses.real_stars()
+    centre, want = around(want, 10, box)
+    muse(bench, demo, 20)
+    check(bench, shared(ramses.REAL), want, cosmo, centre, True, SanityCheck="warn")
+
+
+def test_real_tipsy(bench, demo):  # noqa: F811
+    want, a, file = tipsy.real_stars()
+    centre, want = around(want, 1, tipsy.PARAM["dKpcUnit"] * a)
+    muse(bench, demo, 20, 1.0)
+    cosmo = (tipsy.PARAM["dOmega0"], tipsy.PARAM["dLambda"], tipsy.units()[4])
+    check(bench, file, {**want, "formed": want["now"]}, cosmo, centre, True, StarInitialMass="current", SanityCheck="warn")
+
+
+def test_real_gadget_format_2(bench, demo):  # noqa: F811
+    """Its header of 192 bytes, and blocks behind their labels, by numpy."""
+    om, ol, h = 0.3089, 0.6911, 0.6774
+    parts = []
+    for k in range(2):
+        records = real.records_of(real.simulation(f"gadget4_run/snap_g4_format2_001.{k}"))
+        block = {label[:4].decode().strip(): data for label, data in zip(records[::2], records[1::2])}
+        n, mass = np.frombuffer(block["HEAD"], "<u8", 6).astype(int), np.frombuffer(block["HEAD"], "<f8", 6, 96)
+        a = np.frombuffer(block["HEAD"], "<f8", 1, 144)[0]
+        last = {key: np.frombuffer(block[key], f"<f{len(block[key]) // (3 * n.sum())}").reshape(-1, 3)[-n[4]:]
+                for key in ("POS", "VEL")}
+        assert n[5] == 0 and mass[4] == 0
+        last.update({key: np.frombuffer(block[key], "<f4")[-n[4]:] for key in ("MASS", "AGE", "Z")})
+        parts.append({key: x.astype("f8") if n[4] else x[:0].astype("f8") for key, x in last.items()})
+    x = {key: np.concatenate([p[key] for p in parts]) for key in parts[0]}
+    age = gadget_lab.age_of_universe(a, om, ol, h) - gadget_lab.age_of_universe(x["AGE"], om, ol, h)
+    want = {"pos": x["POS"] * a / h, "vel": x["VEL"] * np.sqrt(a), "now": x["MASS"] * 1e10 / h, "formed": x["MASS"] * 1e10 / h,
+            "z": x["Z"], "age": np.maximum(age, 0)}
+    centre, want = around(want, 1, 4000 * a / h)
+    muse(bench, demo, 20, 1.5)
+    check(bench, real.simulation("gadget4_run/snap_g4_format2_001.0"), want, (om, ol, h), centre, True, SanityCheck="warn",
+          OmegaMatter=om, OmegaLambda=ol, HubbleParam=h)
