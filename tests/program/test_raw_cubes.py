@@ -1,5 +1,9 @@
 """From files of Gadget's binary formats, Tipsy and RAMSES to the cube, against the oracle, as test_hdf5_cubes.py: it is
 given the stars that were written, or that numpy reads in real files, and knows nothing of formats."""
+import subprocess
+import sys
+
+import h5py
 import numpy as np
 import pytest
 
@@ -7,9 +11,23 @@ import gadget_lab
 import test_gadget_real as real
 import test_ramses as ramses
 import test_tipsy as tipsy
-from harness import shared
+from harness import SOURCE, shared, write_ssp
 from test_hdf5_cubes import check, muse
 from test_hdf5_formats import demo  # noqa: F401  (a fixture)
+
+@pytest.fixture(scope="module")
+def emiles(tmp_path_factory):
+    """E-MILES near the band: the oracle broadens templates point by point."""
+    folder = tmp_path_factory.mktemp("emiles")
+    done = subprocess.run([sys.executable, SOURCE / "scripts/cubix-ssp", "convert", "emiles", shared("data/ssp/emiles"),
+                           folder / "all.hdf5"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    with h5py.File(folder / "all.hdf5") as f:
+        lam = f["Wavelength"][:]
+        near = slice(*np.searchsorted(lam, (6200.0, 6650.0)))
+        return write_ssp(folder / "near.hdf5", lam[near], f["Luminosity"][:, :, near], f["Age"][:], f["Metallicity"][:],
+                         f["LsfFwhm"][near])
+
 
 N = 150
 GALAXY = np.random.default_rng(7).normal(0, 0.25, (N, 3))              # kpc
@@ -64,17 +82,19 @@ def around(want, n_th, box):
     return tuple(centre), {**want, "pos": centre + away(centre)}
 
 
-def test_real_ramses(bench, demo):  # noqa: F811
+@pytest.mark.parametrize("library", ["demo", "emiles"])
+def test_real_ramses(bench, request, library):
     want, box, cosmo = ramses.real_stars()
     centre, want = around(want, 10, box)
-    muse(bench, demo, 20)
+    muse(bench, request.getfixturevalue(library), 20)
     check(bench, shared(ramses.REAL), want, cosmo, centre, True, SanityCheck="warn")
 
 
-def test_real_tipsy(bench, demo):  # noqa: F811
+@pytest.mark.parametrize("library", ["demo", "emiles"])
+def test_real_tipsy(bench, request, library):
     want, a, file = tipsy.real_stars()
     centre, want = around(want, 1, tipsy.PARAM["dKpcUnit"] * a)
-    muse(bench, demo, 20, 1.0)
+    muse(bench, request.getfixturevalue(library), 20, 1.0)
     cosmo = (tipsy.PARAM["dOmega0"], tipsy.PARAM["dLambda"], tipsy.units()[4])
     check(bench, file, {**want, "formed": want["now"]}, cosmo, centre, True, StarInitialMass="current", SanityCheck="warn")
 
