@@ -64,9 +64,9 @@ def environment(threads=1, extra=None):
                # no search for networks, which takes 0.2 s a start
                OMPI_MCA_btl_vader_single_copy_mechanism="none", OMPI_MCA_pml="ob1", OMPI_MCA_btl="self,vader",
                LC_ALL="C")
-    # programs that start and end at the same time would remove each other's folders
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        env.update(OMPI_MCA_orte_tmpdir_base=mpi_folder())
+    # programs that start and end at the same time, as those of other test runs on this machine, would remove each
+    # other's folders
+    env.update(OMPI_MCA_orte_tmpdir_base=mpi_folder())
     env.update(extra or {})
     return env
 
