@@ -15,9 +15,21 @@
 #include "base/log.h"
 #include "catalogue/catalogue_parts.h"
 
-static const struct cubix_catalogue_kind *const kinds[] = { &cubix_catalogue_subfind, &cubix_catalogue_eagle,
-                                                            &cubix_catalogue_soap };
+static const struct cubix_catalogue_kind *const kinds[] = { &cubix_catalogue_subfind,
+                                                            &cubix_catalogue_subfind_binary,
+                                                            &cubix_catalogue_eagle, &cubix_catalogue_soap };
 enum { N_KIND = sizeof kinds / sizeof *kinds };
+
+/* A group that is listed twice is one. */
+static void drop_repeats(struct cubix_group_key *keys, size_t *n)
+{
+  size_t kept = 0;
+  for (size_t i = 0, k; i < *n; i++) {
+    for (k = 0; k < kept && (keys[k].index != keys[i].index || keys[k].sub != keys[i].sub); k++) continue;
+    if (k == kept) keys[kept++] = keys[i];
+  }
+  *n = kept;
+}
 
 /* "3, 7:0, 12" */
 static int read_keys(struct cubix_group_key **keys, size_t *n, const struct cubix_params *par)
@@ -36,6 +48,7 @@ static int read_keys(struct cubix_group_key **keys, size_t *n, const struct cubi
     (*keys)[(*n)++] = key;
     at = end;
   }
+  drop_repeats(*keys, n);
   CUBIX_CHECK(*n, CUBIX_EUSAGE, "GroupIndex (%s) lists no group", cubix_params_origin(par, "GroupIndex"));
 done:
   return status;

@@ -22,7 +22,8 @@ struct cubix_catalogue_kind {
   int (*is)(int *is, struct cubix_listing *listing);
   int (*choose)(struct cubix_seek *seek);
 };
-extern const struct cubix_catalogue_kind cubix_catalogue_subfind, cubix_catalogue_eagle, cubix_catalogue_soap;
+extern const struct cubix_catalogue_kind cubix_catalogue_subfind, cubix_catalogue_subfind_binary,
+    cubix_catalogue_eagle, cubix_catalogue_soap;
 
 /** Of particles that carry the number of their group, without a catalogue.  Local. */
 int cubix_catalogue_particles(struct cubix_seek *seek);

@@ -8,7 +8,8 @@
 #include "base/error.h"
 #include "simulation/members.h"
 
-static const struct cubix_source_options plain = { "" };
+static const struct cubix_source_options plain = { .catalogue = 1 };
+static const struct cubix_pick one = { 1, -1, -1 };
 
 int cubix_listing_go(struct cubix_listing *listing, int file)
 {
@@ -99,8 +100,9 @@ static void widen(double *x, size_t n)
   }
 }
 
-int cubix_listing_read(double *x, struct cubix_listing *listing, const struct cubix_table *table, const char *name,
-                       struct cubix_pick pick, int64_t from, int64_t to)
+/* Rows of a column over files, one file's after the other's. */
+static int read_rows(char *x, size_t row_bytes, struct cubix_listing *listing, const struct cubix_table *table,
+                     const char *name, struct cubix_pick pick, int64_t from, int64_t to, int integers)
 {
   int status = CUBIX_OK;
   struct cubix_column *column = NULL;
@@ -111,9 +113,10 @@ int cubix_listing_read(double *x, struct cubix_listing *listing, const struct cu
     CUBIX_TRY(cubix_column_open(&column, listing->source, name, pick, 1));
     CUBIX_CHECK(column->n_row == end - first, CUBIX_EINPUT, "%s: /%s has %lld rows where its table has %lld",
                 listing->file[i], name, (long long)column->n_row, (long long)(end - first));
-    CUBIX_TRY(cubix_column_read(column, from - first, last - first, x));
-    if (column->single) widen(x, (size_t)(last - from) * (size_t)pick.n_c);
-    x += (last - from) * pick.n_c;
+    if (integers) CUBIX_TRY(cubix_column_integers(column, from - first, last - first, (int64_t *)x));
+    else CUBIX_TRY(cubix_column_read(column, from - first, last - first, x));
+    if (!integers && column->single) widen((double *)x, (size_t)(last - from) * (size_t)pick.n_c);
+    x += (size_t)(last - from) * row_bytes;
     from = last;
     cubix_column_close(column);
     column = NULL;
@@ -121,6 +124,18 @@ int cubix_listing_read(double *x, struct cubix_listing *listing, const struct cu
 done:
   cubix_column_close(column);
   return status;
+}
+
+int cubix_listing_read(double *x, struct cubix_listing *listing, const struct cubix_table *table, const char *name,
+                       struct cubix_pick pick, int64_t from, int64_t to)
+{
+  return read_rows((char *)x, (size_t)pick.n_c * sizeof *x, listing, table, name, pick, from, to, 0);
+}
+
+int cubix_listing_integers(int64_t *x, struct cubix_listing *listing, const struct cubix_table *table,
+                           const char *name, int64_t from, int64_t to)
+{
+  return read_rows((char *)x, sizeof *x, listing, table, name, one, from, to, 1);
 }
 
 int cubix_listing_number(double *x, int *found, struct cubix_listing *listing, const struct cubix_names *names)

@@ -32,6 +32,9 @@ void cubix_table_free(struct cubix_table *table);
  *  Errors: CUBIX_EINPUT: the column is missing, or of another shape or length. */
 int cubix_listing_read(double *x, struct cubix_listing *listing, const struct cubix_table *table, const char *column,
                        struct cubix_pick pick, int64_t from, int64_t to);
+/** Likewise of one integer a row, as it is: identifiers may need all 64 bits.  Local.  @param x [to - from] */
+int cubix_listing_integers(int64_t *x, struct cubix_listing *listing, const struct cubix_table *table,
+                           const char *column, int64_t from, int64_t to);
 /** A number in the header of the first file.  Local. */
 int cubix_listing_number(double *x, int *found, struct cubix_listing *listing, const struct cubix_names *names);
 

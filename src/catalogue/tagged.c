@@ -34,11 +34,12 @@ done:
   return status;
 }
 
-static int choose_in_part(struct cubix_choice *choice, int i, const struct cubix_simfile *sim,
-                          const struct cubix_tags *tags, const struct cubix_keyset *set, int64_t *tag[2])
+static int search_part(int i, const struct cubix_simfile *sim, const struct cubix_tags *tags,
+                       const struct cubix_tag_search *search, int64_t *tag[2])
 {
   int status = CUBIX_OK;
   const struct cubix_simpart *part = &sim->part[i];
+  const struct cubix_keyset *set = &search->set[search->by_type ? part->type : 0];
   struct cubix_source *source = NULL;
   struct cubix_column *column[2] = { NULL, NULL };
   CUBIX_TRY(cubix_source_open(&source, tags->file ? tags->file[part->member] : sim->snapshot.file[part->member],
@@ -49,8 +50,8 @@ static int choose_in_part(struct cubix_choice *choice, int i, const struct cubix
     for (int k = 0; k < tags->n; k++) CUBIX_TRY(cubix_column_integers(column[k], from, to, tag[k]));
     for (int64_t row = from; row < to; row++) {
       const int64_t key = tags->n == 1 ? tag[0][row - from] : cubix_tag_pair(tag[0][row - from], tag[1][row - from]);
-      const int64_t which = cubix_keyset_find(set, key);
-      if (which >= 0) CUBIX_TRY(cubix_choice_add(&choice[which], i, row, row + 1));
+      const int64_t value = cubix_keyset_find(set, key);
+      if (value >= 0) CUBIX_TRY(search->found(search->to, value, i, row));
     }
   }
 done:
@@ -59,15 +60,26 @@ done:
   return status;
 }
 
-int cubix_tagged_choose(struct cubix_choice *choice, const struct cubix_simfile *sim, const struct cubix_tags *tags,
-                        const struct cubix_keyset *set)
+int cubix_tagged_search(const struct cubix_simfile *sim, const struct cubix_tags *tags,
+                        const struct cubix_tag_search *search)
 {
   int status = CUBIX_OK;
   int64_t *tag[2] = { NULL, NULL };
   for (int k = 0; k < tags->n; k++) CUBIX_ALLOC(tag[k], BLOCK);
-  for (int i = 0; i < sim->n_part; i++) CUBIX_TRY(choose_in_part(choice, i, sim, tags, set, tag));
+  for (int i = 0; i < sim->n_part; i++) CUBIX_TRY(search_part(i, sim, tags, search, tag));
 done:
   free(tag[0]);
   free(tag[1]);
   return status;
+}
+
+static int add_row(void *to, int64_t value, int part, int64_t row)
+{
+  return cubix_choice_add((struct cubix_choice *)to + value, part, row, row + 1);
+}
+
+int cubix_tagged_choose(struct cubix_choice *choice, const struct cubix_simfile *sim, const struct cubix_tags *tags,
+                        const struct cubix_keyset *set)
+{
+  return cubix_tagged_search(sim, tags, &(struct cubix_tag_search){ set, 0, add_row, choice });
 }

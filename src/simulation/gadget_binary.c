@@ -12,7 +12,10 @@
  * codes (gadget_blocks.c); whether numbers have 4 or 8 bytes follows from the length.  A length that
  * fits neither is an error.  Markers hold 32 bits, so a longer block's is its length modulo 4 GiB: the length is the
  * one that the counts of particles give, or the shortest that is followed by the same marker.
- * (What a label's record says of the length overflows as well, and is not read.) */
+ * (What a label's record says of the length overflows as well, and is not read.)
+ *
+ * Catalogues of Subfind are files of format 2 as well: in the place of the types 0, 1 and 2 they count groups,
+ * subhaloes, and identifiers of particles. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +37,7 @@ struct gadget {
   const char *path;
   int64_t size, at;               /* of the file; where the next record begins [byte] */
   int swap, labelled;             /* 1: the other byte order; format 2 */
+  int catalogue;                  /* 1: groups, subhaloes and identifiers, in the place of particles, are wanted */
   int n_type;
   int64_t n[MOST_TYPES];          /* particles */
   double mass[MOST_TYPES];        /* of each of them; 0: in a block */
@@ -297,7 +301,7 @@ static const struct cubix_gadget_layout *layout_of(const struct gadget *g, const
 {
   for (int i = 0; i < g->n_info; i++)
     if (!strcmp(g->info[i].label, label)) return &g->info[i];
-  return cubix_gadget_layout_known(label);
+  return g->catalogue ? cubix_gadget_layout_of_groups(label) : cubix_gadget_layout_known(label);
 }
 
 /* A file with particles has their positions. */
@@ -305,6 +309,7 @@ static int check_kind(const struct gadget *g)
 {
   int status = CUBIX_OK;
   const int64_t n = count_all(g);
+  if (g->catalogue) goto done;
   CUBIX_CHECK(!find_block(g, "GLEN") && !find_block(g, "SLEN"), CUBIX_EINPUT,
               "%s holds groups and not particles (its blocks are GLEN, SLEN ...): it is a catalogue of Subfind; name "
               "the snapshot itself",
@@ -455,6 +460,7 @@ int cubix_source_gadget_open(struct cubix_source **source, const char *path, con
   CUBIX_TRY(cubix_raw_open(&g->raw, "gadget", path));
   g->path = path;
   g->size = cubix_raw_size(g->raw);
+  g->catalogue = options->catalogue;
   if (!is_gadget(g)) goto done;
   CUBIX_TRY(g->labelled ? index_labelled(g, note, sizeof note)
                         : index_unlabelled(g, options->gadget_blocks, note, sizeof note));

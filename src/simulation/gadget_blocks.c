@@ -36,11 +36,39 @@ static const struct cubix_gadget_layout known[] = {
   { "Zs", GAS | STARS, { 11, 8 }, 0 },
 };
 
+/* Of groups, subhaloes, identifiers. */
+static const struct cubix_gadget_layout of_groups[] = {
+  { "GLEN", 1, { 1, 0 }, 1 },
+  { "GOFF", 1, { 1, 0 }, 1 },
+  { "GPOS", 1, { 3, 0 }, 0 },
+  { "RCRI", 1, { 1, 0 }, 0 },
+  { "NSUB", 1, { 1, 0 }, 1 },
+  { "FSUB", 1, { 1, 0 }, 1 },
+  { "SLEN", 2, { 1, 0 }, 1 },
+  { "SOFF", 2, { 1, 0 }, 1 },
+  { "SSUB", 2, { 1, 0 }, 1 },
+  { "GRNR", 2, { 1, 0 }, 1 },
+  { "SPOS", 2, { 3, 0 }, 0 },
+  { "SVEL", 2, { 3, 0 }, 0 },
+  { "RHMS", 2, { 1, 0 }, 0 },
+  { "PID", 4, { 1, 0 }, 1 },
+};
+
+static const struct cubix_gadget_layout *find(const struct cubix_gadget_layout *table, size_t n, const char *label)
+{
+  for (size_t i = 0; i < n; i++)
+    if (!strcmp(table[i].label, label)) return &table[i];
+  return NULL;
+}
+
 const struct cubix_gadget_layout *cubix_gadget_layout_known(const char *label)
 {
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (!strcmp(known[i].label, label)) return &known[i];
-  return NULL;
+  return find(known, sizeof known / sizeof *known, label);
+}
+
+const struct cubix_gadget_layout *cubix_gadget_layout_of_groups(const char *label)
+{
+  return find(of_groups, sizeof of_groups / sizeof *of_groups, label);
 }
 
 const char *cubix_gadget_label_known(const char *text)

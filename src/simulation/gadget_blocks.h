@@ -14,6 +14,8 @@ struct cubix_gadget_layout {
 
 /** Layout of a block by its label, as all codes write it.  Local.  @return NULL: of no known block */
 const struct cubix_gadget_layout *cubix_gadget_layout_known(const char *label);
+/** Likewise in catalogues of Subfind, where types 0, 1 and 2 are groups, subhaloes and identifiers.  Local. */
+const struct cubix_gadget_layout *cubix_gadget_layout_of_groups(const char *label);
 /** The label of a known block, written in any case: "im" is iM.  Local.  @return NULL: of no known block */
 const char *cubix_gadget_label_known(const char *text);
 
