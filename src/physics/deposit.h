@@ -25,6 +25,7 @@
 
 #define CUBIX_DEPOSIT_LEAST 0.3   /* spaxels: least standard deviation */
 #define CUBIX_DEPOSIT_REACH 6     /* standard deviations */
+#define CUBIX_DEPOSIT_MANY 12     /* spaxels of a row from which on the kernel's table is first made one along it */
 
 /* Where a star's light goes. */
 struct cubix_foot {
@@ -152,7 +153,13 @@ CUBIX_HD double cubix_deposit_factor(const struct cubix_foot *foot, int axis, in
 CUBIX_HD void cubix_deposit_corners(const struct cubix_foot *foot, int ky, double *corner)
 {
   const double per = 1 / foot->size[0], y = (foot->from[1] + ky) / foot->size[1];
-  for (int k = 0; k <= foot->n[0]; k++) corner[k] = cubix_kernel_corner(foot->kernel, (foot->from[0] + k) * per, y, 0);
+  double line[2 * (CUBIX_KERNEL_CELL + 1)];
+  const int many = foot->n[0] > CUBIX_DEPOSIT_MANY;
+  if (many) cubix_kernel_line(foot->kernel, y, line);
+  for (int k = 0; k <= foot->n[0]; k++) {
+    const double x = (foot->from[0] + k) * per;
+    corner[k] = many ? cubix_kernel_on_line(line, x) : cubix_kernel_corner(foot->kernel, x, y, 0);
+  }
 }
 
 /** Weight from the light at the corners of a spaxel: a difference of numbers near 1/4, whose rounding

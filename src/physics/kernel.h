@@ -81,4 +81,29 @@ CUBIX_HD double cubix_kernel_corner(const double *table, double x, double y, dou
   return sign_x * sign_y * cubix_kernel_sum(node, bx, by);
 }
 
+/** The table along a line of constant y, for many corners there.
+ *  @param[out] line [CUBIX_KERNEL_CELL + 1][2] of each node G and its derivative with x, per cell */
+CUBIX_HD void cubix_kernel_line(const double *table, double y, double *line)
+{
+  double t, b[4];
+  const double *node = table + 4 * (CUBIX_KERNEL_CELL + 1) * cubix_kernel_cell(y, &t);
+  const double *above = node + 4 * (CUBIX_KERNEL_CELL + 1), sign = y < 0 ? -1 : 1;
+  cubix_kernel_hermite(t, b);
+  for (int k = 0; k < 4; k++) b[k] *= sign;
+  for (int i = 0; i <= CUBIX_KERNEL_CELL; i++)
+    for (int d = 0; d < 2; d++)
+      line[2 * i + d] = b[0] * node[4 * i + d] + b[1] * node[4 * i + 2 + d] + b[2] * above[4 * i + d] +
+                        b[3] * above[4 * i + 2 + d];
+}
+
+/** G(x, y) on such a line. */
+CUBIX_HD double cubix_kernel_on_line(const double *line, double x)
+{
+  double t, b[4];
+  const double *node = line + 2 * cubix_kernel_cell(x, &t);
+  cubix_kernel_hermite(t, b);
+  const double light = b[0] * node[0] + b[1] * node[1] + b[2] * node[2] + b[3] * node[3];
+  return x < 0 ? -light : light;
+}
+
 #endif
