@@ -26,7 +26,7 @@
 #include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 
-enum { AXIS_BITS = 21, SAMPLES = 128, TOLD_DEPTH = 6, TOLD = 1 << TOLD_DEPTH, BATCH = 1 << 14, BATCH_ALL = 1 << 18 };
+enum { AXIS_BITS = 21, SAMPLES = 128, TOLD_DEPTH = 6, TOLD = 1 << TOLD_DEPTH, BATCH = 1 << 14, ANSWERS = 1 << 23 };
 
 /* What goes from every rank to every rank: elements of rank r begin at out[r] and in[r]. */
 struct route { size_t *out, *in; };   /* [size + 1] */
@@ -339,7 +339,8 @@ int cubix_mpi_neighbours(double *distance, const double *position, size_t n, int
   CUBIX_TRY(send_stars(&route, &order, &here, position, n));
   CUBIX_TRY(cubix_mpi_agree(cubix_star_tree_build(&s.tree, here, route.in[s.n_rank])));
   CUBIX_TRY(tell_boxes(&s));
-  s.batch = BATCH_ALL / s.n_rank < BATCH ? BATCH_ALL / (size_t)s.n_rank + 1 : BATCH;
+  /* even if all ranks ask one, its answers stay within bounds */
+  s.batch = ANSWERS / s.k1 / s.n_rank < BATCH ? (size_t)(ANSWERS / s.k1 / s.n_rank) + 1 : BATCH;
   CUBIX_MPI_ALLOC(s.heap, s.batch * (size_t)s.k1);
   found = here;                   /* positions are in the tree now */
   CUBIX_TRY(search_all(&s, found));

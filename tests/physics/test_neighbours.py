@@ -49,6 +49,15 @@ def test_any_ranks_and_threads(tmp_path):
             assert distances(tmp_path, x, k, ranks, threads).tobytes() == want, (len(x), ranks, threads)
 
 
+def test_more_than_one_batch(tmp_path):
+    """So many neighbours that a rank searches for some of its stars at a time."""
+    x = clouds(4000, seed=6)
+    want = cKDTree(x).query(x, 2501)[0][:, 2500]
+    one = distances(tmp_path, x, 2500)
+    assert_close(one, want, 4e-16, None)
+    assert distances(tmp_path, x, 2500, 3).tobytes() == one.tobytes()
+
+
 def test_many_at_one_place(tmp_path):
     x = np.concatenate([np.zeros((5000, 3)), np.ones((10, 3)), [[3.0, 1, 1]]])
     for ranks in (1, 3):
