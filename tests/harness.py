@@ -87,8 +87,9 @@ def command(name, args, ranks=1, before=()):
     return start + list(before) + [str(program(name))] + [str(a) for a in args]
 
 
-# Open MPI 5's mpirun mixes what ranks write to standard output and standard error: ranks write to files.
-TO_FILES = ("sh", "-c", 'out=$1 err=$2; shift 2; exec "$@" >> "$out" 2>> "$err"', "sh")
+# Open MPI 5's mpirun mixes what ranks write to standard output and standard error: ranks write to files.  They hold
+# on to mpirun's own pipes (3 and 4): where these end before several ranks fail, mpirun 5.0.7 may never end.
+TO_FILES = ("sh", "-c", 'out=$1 err=$2; shift 2; exec 3>&1 4>&2; exec "$@" >> "$out" 2>> "$err"', "sh")
 
 
 def run(name, args, ranks=1, threads=1, cwd=None, env=None, stdin=None, timeout=TIMEOUT, file_limit=None,
