@@ -5,19 +5,23 @@
 #include "catalogue/catalogue.h"
 
 #include <ctype.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/h5read.h"
+#include "base/infile.h"
 #include "base/log.h"
 #include "catalogue/catalogue_parts.h"
 
 static const struct cubix_catalogue_kind *const kinds[] = { &cubix_catalogue_subfind,
                                                             &cubix_catalogue_subfind_binary,
-                                                            &cubix_catalogue_eagle, &cubix_catalogue_soap };
+                                                            &cubix_catalogue_eagle,
+                                                            &cubix_catalogue_soap,
+                                                            &cubix_catalogue_velociraptor,
+                                                            &cubix_catalogue_hbt,
+                                                            &cubix_catalogue_caesar };
 enum { N_KIND = sizeof kinds / sizeof *kinds };
 
 /* A group that is listed twice is one. */
@@ -75,16 +79,26 @@ done:
 
 static int check_epoch(const struct cubix_seek *seek)
 {
-  static const struct cubix_names redshift = { 1, { "Redshift" } };
-  int status = CUBIX_OK, found;
+  static const char *const objects[] = { "Header", "Cosmology", "simulation_attributes" };
+  static const struct cubix_names redshift = { 2, { "Redshift", "redshift" } };
+  int status = CUBIX_OK, found = 0;
   double z = 0;
-  CUBIX_TRY(cubix_listing_number(&z, &found, seek->listing, &redshift));
-  CUBIX_CHECK(!found || fabs(z - seek->sim->snapshot.redshift) <= 1e-3 * (1 + fabs(z)), CUBIX_EINPUT,
-              "%s is of redshift %.6g, and the snapshot %s of %.6g: take the catalogue that was written with the "
-              "snapshot",
-              seek->listing->file[0], z, seek->sim->snapshot.file[0], seek->sim->snapshot.redshift);
+  for (size_t i = 0; i < sizeof objects / sizeof *objects && !found; i++)
+    CUBIX_TRY(cubix_listing_number(&z, &found, seek->listing, objects[i], &redshift));
+  if (found) CUBIX_TRY(cubix_seek_check_epoch(seek, z));
 done:
   return status;
+}
+
+/* "BASE" of VELOCIraptor's BASE.properties. */
+static const char *path_of(char *path, size_t size, const char *given)
+{
+  static const char *const ends[] = { ".properties", ".properties.0" };
+  for (int i = 0; i < 2; i++) {
+    snprintf(path, size, "%.4000s%s", given, ends[i]);
+    if (cubix_infile_is(path)) return path;
+  }
+  return given;
 }
 
 int cubix_catalogue_find(struct cubix_groups *groups, const struct cubix_simfile *sim, const struct cubix_params *par)
@@ -94,6 +108,7 @@ int cubix_catalogue_find(struct cubix_groups *groups, const struct cubix_simfile
   const struct cubix_catalogue_kind *kind = NULL;
   struct cubix_seek seek = { .sim = sim, .par = par, .subhalo = par->GroupType == CUBIX_GroupType_subhalo };
   struct cubix_h5_quiet quiet;
+  char path[4100];
 
   cubix_h5_quiet_begin(&quiet);
   *groups = (struct cubix_groups){ 0 };
@@ -107,8 +122,10 @@ int cubix_catalogue_find(struct cubix_groups *groups, const struct cubix_simfile
   seek.halo = groups->halo;
   if (!strcmp(par->GroupCatalogue, "particles")) {
     CUBIX_TRY(cubix_catalogue_particles(&seek));
+  } else if (cubix_catalogue_is_tipsy(&seek)) {
+    CUBIX_TRY(cubix_catalogue_tipsy(&seek));
   } else {
-    CUBIX_TRY(cubix_listing_open(&listing, par->GroupCatalogue));
+    CUBIX_TRY(cubix_listing_open(&listing, path_of(path, sizeof path, par->GroupCatalogue)));
     seek.listing = &listing;
     CUBIX_TRY(find_kind(&kind, &listing));
     cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of %s", listing.file[0], kind->name);

@@ -23,10 +23,18 @@ struct cubix_catalogue_kind {
   int (*choose)(struct cubix_seek *seek);
 };
 extern const struct cubix_catalogue_kind cubix_catalogue_subfind, cubix_catalogue_subfind_binary,
-    cubix_catalogue_eagle, cubix_catalogue_soap;
+    cubix_catalogue_eagle, cubix_catalogue_soap, cubix_catalogue_velociraptor, cubix_catalogue_hbt,
+    cubix_catalogue_caesar;
 
 /** Of particles that carry the number of their group, without a catalogue.  Local. */
 int cubix_catalogue_particles(struct cubix_seek *seek);
+/** Of a Tipsy snapshot whose particles have these numbers in a file of their own, GroupCatalogue.  Local. */
+int cubix_catalogue_tipsy(struct cubix_seek *seek);
+/** Whether it is that.  Local. */
+int cubix_catalogue_is_tipsy(const struct cubix_seek *seek);
+
+/** The catalogue is of this redshift, and so must be the snapshot.  Local.  Errors: CUBIX_EINPUT. */
+int cubix_seek_check_epoch(const struct cubix_seek *seek, double redshift);
 
 /** The row of every key must be one of 0 .. n - 1.  Local.  @param what  "subhaloes"
  *  Errors: CUBIX_EUSAGE. */

@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/h5read.h"
+#include "base/h5search.h"
+#include "base/h5table.h"
 #include "simulation/members.h"
 
 static const struct cubix_source_options plain = { .catalogue = 1 };
@@ -23,10 +26,26 @@ done:
   return status;
 }
 
+/* How many files there are: an attribute of the header, or a number that is a dataset; 0: it does not say. */
+static int count_files(double *n, struct cubix_listing *listing)
+{
+  static const struct cubix_names counts = { 2, { "NumFiles", "NumFilesPerSnapshot" } };
+  static const char *const datasets[] = { "NumberOfFiles", "Num_of_files" };
+  int status = CUBIX_OK, found;
+  hid_t file = -1;
+  *n = 0;
+  CUBIX_TRY(cubix_listing_number(n, &found, listing, "Header", &counts));
+  if (found || !cubix_h5_is(listing->file[0])) goto done;
+  CUBIX_TRY(cubix_h5_open(&file, listing->file[0]));
+  for (int i = 0; i < 2 && !found; i++) CUBIX_TRY(cubix_h5_value(n, &found, file, datasets[i]));
+done:
+  if (file >= 0) H5Fclose(file);
+  return status;
+}
+
 int cubix_listing_open(struct cubix_listing *listing, const char *path)
 {
-  static const struct cubix_names counts = { 3, { "NumFiles", "NumFilesPerSnapshot", "Num_of_files" } };
-  int status = CUBIX_OK, found;
+  int status = CUBIX_OK;
   char first[4096];
   double n_file = 0;
   struct cubix_snapshot files = { 0 };
@@ -37,7 +56,7 @@ int cubix_listing_open(struct cubix_listing *listing, const char *path)
   CUBIX_CHECK((alone = strdup(first)), CUBIX_ENOMEM, "cannot allocate a file name");
   listing->file = &alone;
   listing->n_file = 1;
-  CUBIX_TRY(cubix_listing_number(&n_file, &found, listing, &counts));
+  CUBIX_TRY(count_files(&n_file, listing));
   CUBIX_TRY(cubix_members_find(&files, first, n_file, strcmp(first, path) != 0));
 done:
   cubix_source_close(listing->source);
@@ -138,13 +157,14 @@ int cubix_listing_integers(int64_t *x, struct cubix_listing *listing, const stru
   return read_rows((char *)x, sizeof *x, listing, table, name, one, from, to, 1);
 }
 
-int cubix_listing_number(double *x, int *found, struct cubix_listing *listing, const struct cubix_names *names)
+int cubix_listing_number(double *x, int *found, struct cubix_listing *listing, const char *object,
+                         const struct cubix_names *names)
 {
   int status = CUBIX_OK, there;
   *found = 0;
   CUBIX_TRY(cubix_listing_go(listing, 0));
-  CUBIX_TRY(cubix_source_has(&there, listing->source, "Header"));
-  if (there) CUBIX_TRY(cubix_source_number(listing->source, "Header", names, x, found));
+  CUBIX_TRY(cubix_source_has(&there, listing->source, object));
+  if (there) CUBIX_TRY(cubix_source_number(listing->source, object, names, x, found));
 done:
   return status;
 }

@@ -35,7 +35,8 @@ int cubix_listing_read(double *x, struct cubix_listing *listing, const struct cu
 /** Likewise of one integer a row, as it is: identifiers may need all 64 bits.  Local.  @param x [to - from] */
 int cubix_listing_integers(int64_t *x, struct cubix_listing *listing, const struct cubix_table *table,
                            const char *column, int64_t from, int64_t to);
-/** A number in the header of the first file.  Local. */
-int cubix_listing_number(double *x, int *found, struct cubix_listing *listing, const struct cubix_names *names);
+/** A number in a group's attributes, in the first file.  Local. */
+int cubix_listing_number(double *x, int *found, struct cubix_listing *listing, const char *object,
+                         const struct cubix_names *names);
 
 #endif

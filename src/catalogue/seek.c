@@ -1,4 +1,5 @@
 /* seek.c -- what all kinds of catalogues do with the groups that are wanted. */
+#include <math.h>
 #include <stdio.h>
 
 #include "base/error.h"
@@ -24,6 +25,18 @@ int cubix_seek_check(const struct cubix_seek *seek, int64_t n, const char *what)
                 seek->par->GroupIndex, cubix_params_origin(seek->par, "GroupIndex"), seek->listing->file[0],
                 (long long)n, what, (long long)seek->key[i].index, (long long)n - 1);
   }
+done:
+  return status;
+}
+
+int cubix_seek_check_epoch(const struct cubix_seek *seek, double z)
+{
+  int status = CUBIX_OK;
+  const struct cubix_snapshot *snapshot = &seek->sim->snapshot;
+  CUBIX_CHECK(fabs(z - snapshot->redshift) <= 1e-3 * (1 + fabs(z)), CUBIX_EINPUT,
+              "%s is of redshift %.6g, and the snapshot %s of %.6g: take the catalogue that was written with the "
+              "snapshot",
+              seek->listing->file[0], z, snapshot->file[0], snapshot->redshift);
 done:
   return status;
 }

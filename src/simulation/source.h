@@ -24,6 +24,7 @@ struct cubix_source {
 struct cubix_source_options {
   /* GadgetBlocks: names of the blocks behind the masses of Gadget's format 1; "": unknown */
   char gadget_blocks[512];
+  char tipsy_groups[4096];        /* a file with a number for each particle, to be the column `groups`; "": none */
   int catalogue;                  /* 1: a catalogue of groups is wanted, and not refused as no snapshot */
 };
 

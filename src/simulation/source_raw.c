@@ -288,7 +288,7 @@ static int shape(struct cubix_shape *shape, const struct cubix_source *source, c
   shape->n_row = c->n_row;
   shape->n_d = c->n_c > 1 ? 2 : 1;
   shape->n_c = c->n_c;
-  shape->bits = c->value || c->type == CUBIX_RAW_F4 || c->type == CUBIX_RAW_F8 ? 0 : 8 * (int)size_of[c->type];
+  shape->bits = c->type == CUBIX_RAW_F4 || c->type == CUBIX_RAW_F8 ? 0 : 8 * (int)size_of[c->type];
 done:
   return status;
 }
@@ -373,8 +373,12 @@ static int column_integers(const struct cubix_column *column, int64_t from, int6
 {
   int status = CUBIX_OK, lost = 0;
   const struct cubix_raw_column *c = column->own;
-  const int64_t block_rows = BLOCK_BYTES / c->stride;
+  const int64_t block_rows = c->value ? 0 : BLOCK_BYTES / c->stride;
   unsigned char *block = NULL;
+  if (c->value) {
+    for (int64_t i = from; i < to; i++) rows[i - from] = (int64_t)c->value[i];
+    goto done;
+  }
   CUBIX_ALLOC(block, BLOCK_BYTES + (size_t)c->stride);
   for (int64_t at = from, end; at < to && !lost; at = end) {
     const int64_t first = c->row ? c->row[at] : at;

@@ -30,7 +30,8 @@ struct cubix_raw_column {
   double factor, shift;           /* what is handed out is factor x + shift; 1 and 0: x as it is */
   /* [n_row] numbers of the rows that count, rising; NULL: all, from 0.  Borrowed: see cubix_raw_keep. */
   const uint32_t *row;
-  const double *value;            /* [n_row], where they are in memory already; borrowed likewise */
+  const double *value;            /* [n_row], where they are in memory already; borrowed likewise.  Of an integer type
+                                     they are whole */
 };
 
 struct cubix_raw;                 /* a source that is being made */

@@ -315,85 +315,115 @@ done:
   return status;
 }
 
-/* ---- masses at birth ------------------------------------------------------------------------- */
+/* ---- a number for every particle ------------------------------------------------------------- */
 
-/* A number for every particle of the file, of which those of the stars come last: 4-byte floats after
- * their count.  @param[out] is_binary  0: it is not of this form */
-static int read_binary(const struct tipsy *t, double *mass, int *is_binary, const char *path)
+/* A file beside the snapshot: the count of its particles and a number for each, gas, dark matter and stars, as
+ * 4-byte floats or integers, or as text, a number a line. */
+struct beside {
+  const char *path, *remedy;      /* of a damaged one */
+  int whole;                      /* 1: integers */
+  int64_t first, n;               /* which particles are wanted */
+  double *x;                      /* [n] */
+};
+
+/* @param[out] is_binary  0: it is not of this form */
+static int read_binary(const struct tipsy *t, const struct beside *b, int *is_binary)
 {
   int status = CUBIX_OK, swap;
   const int64_t n = t->n[GAS] + t->n[DARK] + t->n[STAR];
   uint32_t count = 0, turned = 0;
-  float *x = NULL;
+  union { float f; int32_t i; } *x = NULL;
   struct cubix_raw *file = NULL;
-  CUBIX_TRY(cubix_raw_open(&file, "tipsy", path));
+  CUBIX_TRY(cubix_raw_open(&file, "tipsy", b->path));
   *is_binary = 0;
   if (cubix_raw_size(file) != 4 * (1 + n) || cubix_raw_bytes(file, 0, &count, 4, 1) ||
       cubix_raw_bytes(file, 0, &turned, 4, 4) || (count != (uint32_t)n && turned != (uint32_t)n))
     goto done;
   *is_binary = 1;
   swap = count != (uint32_t)n;
-  CUBIX_ALLOC(x, t->n[STAR]);
-  CUBIX_CHECK(!cubix_raw_bytes(file, 4 * (1 + n - t->n[STAR]), x, 4 * (size_t)t->n[STAR], swap ? 4 : 1), CUBIX_EINPUT,
-              "%s cannot be read", path);
-  for (int64_t i = 0; i < t->n[STAR]; i++) mass[i] = (double)x[i];
+  CUBIX_ALLOC(x, b->n);
+  CUBIX_CHECK(!cubix_raw_bytes(file, 4 * (1 + b->first), x, 4 * (size_t)b->n, swap ? 4 : 1), CUBIX_EINPUT,
+              "%s cannot be read", b->path);
+  for (int64_t i = 0; i < b->n; i++) b->x[i] = b->whole ? (double)x[i].i : (double)x[i].f;
 done:
   free(x);
   cubix_raw_close(file);
   return status;
 }
 
-/* The same as text, a number a line. */
-static int read_text(const struct tipsy *t, double *mass, const char *path)
+static int read_text(const struct tipsy *t, const struct beside *b)
 {
   int status = CUBIX_OK;
   const int64_t n = t->n[GAS] + t->n[DARK] + t->n[STAR];
   char line[128], *end;
-  FILE *stream = fopen(path, "r");
-  CUBIX_CHECK(stream, CUBIX_EINPUT, "cannot open %s", path);
+  FILE *stream = fopen(b->path, "r");
+  CUBIX_CHECK(stream, CUBIX_EINPUT, "cannot open %s", b->path);
   for (int64_t i = -1; i < n; i++) {
     const char *got = fgets(line, sizeof line, stream);
     const double x = strtod(got ? got : "", &end);
     CUBIX_CHECK(got && end > line, CUBIX_EINPUT,
                 "%s ends or holds no number in line %lld: it must hold the number of particles, %lld, and a number for "
-                "each, as text or binary; repair it, or take it away to do without masses at birth",
-                path, (long long)(i + 2), (long long)n);
-    CUBIX_CHECK(i >= 0 || x == (double)n, CUBIX_EINPUT, "%s is of %.0f particles, and %s has %lld", path, x, t->path,
+                "each, as text or binary; %s",
+                b->path, (long long)(i + 2), (long long)n, b->remedy);
+    CUBIX_CHECK(i >= 0 || x == (double)n, CUBIX_EINPUT, "%s is of %.0f particles, and %s has %lld", b->path, x, t->path,
                 (long long)n);
-    if (i >= n - t->n[STAR]) mass[i - (n - t->n[STAR])] = x;
+    CUBIX_CHECK(!b->whole || (fabs(x) < 0x1p31 && x == floor(x)), CUBIX_EINPUT,
+                "%s: line %lld holds %.10g, and should hold an integer", b->path, (long long)(i + 2), x);
+    if (i >= b->first && i - b->first < b->n) b->x[i - b->first] = x;
   }
   CUBIX_CHECK(fscanf(stream, "%1s", line) != 1, CUBIX_EINPUT,
-              "%s goes on behind line %lld: by its first line it holds %lld numbers; repair it, or take it away to do "
-              "without masses at birth", path, (long long)n + 1, (long long)n);
+              "%s goes on behind line %lld: by its first line it holds %lld numbers; %s", b->path, (long long)n + 1,
+              (long long)n, b->remedy);
 done:
   if (stream) fclose(stream);
   return status;
 }
 
-static int add_birth_masses(struct tipsy *t)
+/* A column of one kind of particles. */
+static int add_beside(struct tipsy *t, int kind, const char *name, const char *path, const char *remedy, int whole)
 {
   int status = CUBIX_OK, is_binary;
-  char path[4200];
-  double *mass = NULL;
-  snprintf(path, sizeof path, "%s.massform", t->path);
-  if (t->n[STAR] == 0 || !cubix_infile_is(path)) goto done;
-  CUBIX_ALLOC(mass, t->n[STAR]);
-  CUBIX_TRY(read_binary(t, mass, &is_binary, path));
-  if (!is_binary) CUBIX_TRY(read_text(t, mass, path));
-  for (int64_t i = 0; t->star && i < t->n[STAR] - t->n_hole; i++) mass[i] = mass[t->star[i]];
-  struct cubix_raw_column c = { .path = "PartType4/massform", .n_row = t->n[STAR] - t->n_hole, .n_c = 1,
-                                .type = CUBIX_RAW_F8, .factor = 1, .value = mass };
-  mass = NULL;
-  CUBIX_TRY(cubix_raw_keep(t->raw, (void *)(uintptr_t)c.value, (size_t)t->n[STAR] * sizeof *c.value));
+  const int64_t n = t->n[kind], n_row = n - (kind == STAR ? t->n_hole : 0);
+  struct beside b = { path, remedy, whole, 0, n, NULL };
+  for (int k = 0; k < kind; k++) b.first += t->n[k];
+  CUBIX_ALLOC(b.x, n);
+  CUBIX_TRY(read_binary(t, &b, &is_binary));
+  if (!is_binary) CUBIX_TRY(read_text(t, &b));
+  for (int64_t i = 0; kind == STAR && t->star && i < n_row; i++) b.x[i] = b.x[t->star[i]];
+  struct cubix_raw_column c = { .n_row = n_row, .n_c = 1, .type = whole ? CUBIX_RAW_I4 : CUBIX_RAW_F8, .factor = 1,
+                                .value = b.x };
+  snprintf(c.path, sizeof c.path, "%s/%s", kinds[kind].group, name);
+  b.x = NULL;
+  CUBIX_TRY(cubix_raw_keep(t->raw, (void *)(uintptr_t)c.value, (size_t)n * sizeof *c.value));
   CUBIX_TRY(cubix_raw_add_column(t->raw, &c));
 done:
-  free(mass);
+  free(b.x);
+  return status;
+}
+
+static int add_birth_masses(struct tipsy *t)
+{
+  int status = CUBIX_OK;
+  char path[4200];
+  snprintf(path, sizeof path, "%s.massform", t->path);
+  if (t->n[STAR] && cubix_infile_is(path))
+    CUBIX_TRY(add_beside(t, STAR, "massform", path, "repair it, or take it away to do without masses at birth", 0));
+done:
+  return status;
+}
+
+/* Numbers of groups, of all kinds of particles. */
+static int add_groups(struct tipsy *t, const char *path)
+{
+  int status = CUBIX_OK;
+  for (int k = 0; path[0] && k < N_KIND; k++)
+    if (t->n[k]) CUBIX_TRY(add_beside(t, k, "groups", path, "give another GroupCatalogue", 1));
+done:
   return status;
 }
 
 int cubix_source_tipsy_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)
 {
-  (void)options;
   int status = CUBIX_OK, found;
   struct tipsy t = { .n_hole = 0 };
   snprintf(t.path, sizeof t.path, "%s", path);
@@ -405,6 +435,7 @@ int cubix_source_tipsy_open(struct cubix_source **source, const char *path, cons
   CUBIX_TRY(find_stars(&t));
   CUBIX_TRY(add_columns(&t));
   CUBIX_TRY(add_birth_masses(&t));
+  CUBIX_TRY(add_groups(&t, options->tipsy_groups));
   tell(&t);
   *source = cubix_raw_source(t.raw);
   t.raw = NULL;
