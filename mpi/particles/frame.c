@@ -73,7 +73,14 @@ static int find_velocity(double velocity[3], const struct cubix_params *par, con
   int64_t inside = 0;
   const char *word = par->SystemicVelocity.word;
   if (!word) memcpy(velocity, par->SystemicVelocity.x, 3 * sizeof *velocity);
-  if (!word || !strcmp(word, "none")) goto done;
+  if (word && !strcmp(word, "stated")) {
+    CUBIX_CHECK(slab->snapshot.has_velocity, CUBIX_EUSAGE,
+                "SystemicVelocity = stated (%s), but neither a GroupCatalogue nor %s states a velocity",
+                cubix_params_origin(par, "SystemicVelocity"),
+                slab->snapshot.n_file ? slab->snapshot.file[0] : "the host");
+    memcpy(velocity, slab->snapshot.velocity, 3 * sizeof *velocity);
+  }
+  if (!word || strcmp(word, "auto") != 0) goto done;
   CUBIX_MPI_CHECK((use = cubix_reserve(slab->n, 1)), CUBIX_ENOMEM, "cannot allocate %zu bytes", slab->n);
 #pragma omp parallel for schedule(static) reduction(+ : inside)
   for (size_t i = 0; i < slab->n; i++) {
@@ -95,7 +102,7 @@ int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cub
 {
   const char *centre = par->Centre.word, *velocity = par->SystemicVelocity.word;
   if (centre && !(!strcmp(centre, "auto") && snapshot->has_centre)) return 1;
-  if (velocity && strcmp(velocity, "none") != 0) return 1;
+  if (velocity && !strcmp(velocity, "auto")) return 1;
   return cubix_frame_has_disc(par);
 }
 

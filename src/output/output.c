@@ -127,6 +127,16 @@ done:
   return status;
 }
 
+int cubix_output_first(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par)
+{
+  int status = CUBIX_OK, length;
+  name_take(par->OutputFile, path, &length);
+  CUBIX_CHECK(length < CUBIX_OUTPUT_PATH, CUBIX_EUSAGE, "OutputFile (%s) has a name of %d characters, at most %d",
+              cubix_params_origin(par, "OutputFile"), length, CUBIX_OUTPUT_PATH - 1);
+done:
+  return status;
+}
+
 int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending,
                            const char *given)
 {

@@ -67,6 +67,8 @@ enum { CUBIX_OUTPUT_PATH = CUBIX_DISK_PATH };
  *  Errors: CUBIX_EUSAGE for a name that is too long. */
 int cubix_output_side_name(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par, const char *ending,
                            const char *given);
+/** The first OutputFile.  Local.  Errors: CUBIX_EUSAGE for a name that is too long. */
+int cubix_output_first(char path[CUBIX_OUTPUT_PATH], const struct cubix_params *par);
 /** Check a file of that name before the run, as cubix_output_check does.  Local (rank 0).
  *  Errors: CUBIX_EUSAGE, CUBIX_EOUTPUT. */
 int cubix_output_side_check(const struct cubix_params *par, const char *ending, const char *given);

@@ -203,13 +203,31 @@ done:
   return status;
 }
 
+/* Three numbers that a header may state.  @param[out] has  0: it does not */
+static int place(double x[3], int *has, const struct cubix_look *look, enum cubix_header key, double unit)
+{
+  const char *const what = key == CUBIX_HEADER_CENTRE ? "centre" : "velocity";
+  int status = CUBIX_OK, found;
+  char names[512];
+  CUBIX_TRY(cubix_header_numbers(x, 3, &found, look->format, look->source, key));
+  cubix_header_names(look->format, key, names, sizeof names);
+  CUBIX_CHECK(found == 0 || found == 3, CUBIX_EINPUT, "%s: the %s, %s, has %d numbers; it must have 3",
+              look->source->path, what, names, found);
+  *has = found == 3;
+  for (int c = 0; c < 3; c++) {
+    CUBIX_CHECK(!found || isfinite(x[c]), CUBIX_EINPUT, "%s: the %s, %s, is %g", look->source->path, what, names, x[c]);
+    x[c] *= unit;
+  }
+done:
+  return status;
+}
+
 int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *look)
 {
   int status = CUBIX_OK, found;
   struct cubix_snapshot *s = &sim->snapshot;
   const char *path = look->source->path;
   double box[3] = { 0., 0., 0. };
-  char names[512];
 
   CUBIX_TRY(cubix_header_numbers(box, 3, &found, look->format, look->source, CUBIX_HEADER_BOX));
   CUBIX_CHECK(found <= 1 || found == 3, CUBIX_EINPUT,
@@ -225,15 +243,8 @@ int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *loo
     s->box = 0;
   }
   CUBIX_TRY(check_assumed(sim, look));
-  CUBIX_TRY(cubix_header_numbers(s->centre, 3, &found, look->format, look->source, CUBIX_HEADER_CENTRE));
-  cubix_header_names(look->format, CUBIX_HEADER_CENTRE, names, sizeof names);
-  CUBIX_CHECK(found == 0 || found == 3, CUBIX_EINPUT, "%s: the centre, %s, has %d numbers; it must have 3", path, names,
-              found);
-  s->has_centre = found == 3;
-  for (int c = 0; c < 3; c++) {
-    CUBIX_CHECK(isfinite(s->centre[c]), CUBIX_EINPUT, "%s: the centre, %s, is %g", path, names, s->centre[c]);
-    s->centre[c] *= look->length;
-  }
+  CUBIX_TRY(place(s->centre, &s->has_centre, look, CUBIX_HEADER_CENTRE, look->length));
+  CUBIX_TRY(place(s->velocity, &s->has_velocity, look, CUBIX_HEADER_VELOCITY, 1));
 done:
   return status;
 }

@@ -24,6 +24,7 @@ static const char *const header_key[CUBIX_N_HEADER] = {
   [CUBIX_HEADER_N_HERE] = "n_here",
   [CUBIX_HEADER_N_ALL] = "n_all",
   [CUBIX_HEADER_CENTRE] = "centre",
+  [CUBIX_HEADER_VELOCITY] = "velocity",
   [CUBIX_HEADER_MASS_TABLE] = "mass_table",
 };
 

@@ -25,6 +25,7 @@ enum cubix_header {
   CUBIX_HEADER_N_HERE,            /* [type] particles in this file, */
   CUBIX_HEADER_N_ALL,             /* [type] and in all files */
   CUBIX_HEADER_CENTRE,
+  CUBIX_HEADER_VELOCITY,          /* of what lies there [km/s, peculiar] */
   CUBIX_HEADER_MASS_TABLE,        /* [type] masses of particles that are all alike, in units of Mass */
   CUBIX_N_HEADER
 };

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dumps import dump, read
-from harness import shared, within
+from harness import Bench, read_cube, run, shared, within
 from program.test_reader import A, HUBBLE, Z, raw_stars, write_raw
 
 GADGET4 = "data/simulations/gadget4_run"
@@ -272,3 +272,53 @@ def test_only_subhaloes_of_a_cutout_of_camels(tmp_path):
                   GroupIndex=3)
     start = length[:3].sum()
     assert within(got["formed"], mass[start:start + length[3]] * 1e10 / 0.6711, rtol=1e-6)
+
+
+# ---- cubes ---------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_one_cube_each(tmp_path, ranks):
+    """%d in OutputFile: a cube for each group, as a run for that group alone makes it."""
+    bench, s, common = galaxies(tmp_path)
+    par = bench.parameters(OutputFile=tmp_path / "g_%d.fits", GroupIndex="2, 0", **common)
+    assert run("cubix", [par], ranks, cwd=tmp_path).status == 0
+    for row in (0, 2):
+        alone = bench.cube(ranks=1, GroupIndex=row, **common)
+        each = read_cube(tmp_path / f"g_{row}.fits")
+        assert np.array_equal(alone["DATA"], each["DATA"]) and each["DATA"].max() > 0
+    for path in tmp_path.glob("g_2*"):
+        path.unlink()
+    before = (tmp_path / "g_0.fits").stat().st_mtime_ns
+    assert run("cubix", [par, "Overwrite=no"], ranks, cwd=tmp_path).status == 0
+    assert (tmp_path / "g_2.fits").exists() and (tmp_path / "g_0.fits").stat().st_mtime_ns == before
+    done = run("cubix", [bench.parameters(OutputFile=tmp_path / "h_%d.fits", InputFile=common["InputFile"])], ranks)
+    assert done.status == 2 and "name a GroupCatalogue" in done.err
+
+
+def galaxies(tmp_path):
+    """Group 0, with its subhaloes 0 and 2 within a kpc of the catalogue's places of them."""
+    bench = Bench(tmp_path)
+    bench.instrument()
+    bench.ssp()
+    bench.file = "none"
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", s, [9])
+    cat, _, centre = write_subfind(tmp_path / "groups", s, subs, fuzz)
+    for sub in (0, 2):
+        rows = list(place(subs, fuzz, 0, sub))
+        s["pos"][rows] = centre[sub] + np.random.default_rng(sub).normal(0, 0.2, (len(rows), 3))
+    write_members(snap, s, [9])
+    return bench, s, dict(InputFile=snap, GroupCatalogue=cat, SanityCheck="warn")
+
+
+def test_the_stated_velocity(tmp_path):
+    """SystemicVelocity stated is the catalogue's; a canonical file passes it on."""
+    bench, s, common = galaxies(tmp_path)
+    assert run("cubix-extract", [bench.parameters(**{**common, "GroupIndex": 2, "OutputFile": tmp_path / "x.hdf5"})],
+               cwd=tmp_path).status == 0
+    want = bench.cube(GroupIndex=2, SystemicVelocity=[80.0, 80, 80], **common)["DATA"]
+    assert np.array_equal(want, bench.cube(GroupIndex=2, SystemicVelocity="stated", **common)["DATA"])
+    assert np.array_equal(want, bench.cube(InputFile=tmp_path / "x.hdf5", SystemicVelocity="stated",
+                                           SanityCheck="warn")["DATA"])
+    done = dump(tmp_path, 2, frame=True, InputFile=common["InputFile"], SystemicVelocity="stated")
+    assert done.status == 2 and "states a velocity" in done.err
