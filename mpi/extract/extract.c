@@ -250,8 +250,8 @@ done:
   return cubix_mpi_star_writer_end(&writer, status);
 }
 
-/* What the readers now have, as a file. */
-static int write_one(struct stream stream[2], const struct cubix_params *par, const char *path)
+/* What the readers now have, as a file.  @param[out] none  no star is left */
+static int write_one(struct stream stream[2], const struct cubix_params *par, const char *path, int *none)
 {
   int status = CUBIX_OK, n_stream = stream[1].reader && stream[1].reader->sim->n_total ? 2 : 1;
   double centre[3], start = cubix_log_clock();
@@ -265,6 +265,10 @@ static int write_one(struct stream stream[2], const struct cubix_params *par, co
     CUBIX_TRY(count(&n[g], &stream[g], par, centre));
     all[g] = cubix_mpi_sum_int((int64_t)n[g]);
   }
+  *none = all[0] == 0;
+  CUBIX_CHECK(all[0] || par->SelectRadius > 0, CUBIX_EINPUT,
+              "%s holds no stars: all %lld star particles are wind cells",
+              stream[0].slab->snapshot.file[0], (long long)stream[0].reader->sim->n_total);
   CUBIX_CHECK(all[0], CUBIX_EUSAGE, "SelectRadius = %g kpc (%s) keeps no star about (%g, %g, %g) kpc; check Centre",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"), centre[0], centre[1], centre[2]);
   CUBIX_TRY(write(stream, n_stream, par, centre, path, n));
@@ -304,21 +308,22 @@ static int write_groups(struct stream stream[2], const struct cubix_params *par)
   int status = CUBIX_OK;
   char path[CUBIX_OUTPUT_PATH];
   for (size_t i = 0; i < stream[0].reader->n_group; i++) {
-    int there = 0;
+    int there = 0, none;
     CUBIX_TRY(name_of_group(path, &there, stream[0].reader, par, i));
     if (there && !par->Overwrite) {
       cubix_log(CUBIX_LOG_INFO, "%s is there already (Overwrite no)", path);
       continue;
     }
     status = cubix_mpi_reader_group(stream[0].reader, par, i);
-    if (status == CUBIX_EINPUT) {                         /* the others of the list may have stars */
+    none = status == CUBIX_EINPUT;
+    if (!status && stream[1].reader) status = cubix_mpi_reader_group(stream[1].reader, par, i);
+    if (!status) status = write_one(stream, par, path, &none);
+    if (status && none) {                                 /* the others of the list may have stars */
       cubix_log(CUBIX_LOG_WARNING, "%s; no %s is written", cubix_error_message(), path);
       cubix_error_clear();
-      continue;
+      status = CUBIX_OK;
     }
     CUBIX_TRY(status);
-    if (stream[1].reader) CUBIX_TRY(cubix_mpi_reader_group(stream[1].reader, par, i));
-    CUBIX_TRY(write_one(stream, par, path));
   }
 done:
   return status;
@@ -326,7 +331,7 @@ done:
 
 int cubix_mpi_extract(const struct cubix_params *par)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, none;
   const int each = strstr(par->OutputFile, "%d") != NULL;
   struct stream stream[2] = { { NULL } };
   CUBIX_TRY(open_stream(&stream[0], par, CUBIX_STARS));
@@ -337,7 +342,7 @@ int cubix_mpi_extract(const struct cubix_params *par)
     CUBIX_TRY(open_stream(&stream[1], par, CUBIX_GAS));
     memcpy(stream[1].reader->sim->reference, stream[0].reader->sim->reference, 3 * sizeof(double));
   }
-  CUBIX_TRY(each ? write_groups(stream, par) : write_one(stream, par, par->OutputFile));
+  CUBIX_TRY(each ? write_groups(stream, par) : write_one(stream, par, par->OutputFile, &none));
 done:
   for (int g = 0; g < 2; g++) close_stream(&stream[g]);
   return status;

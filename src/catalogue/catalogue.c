@@ -5,6 +5,7 @@
 #include "catalogue/catalogue.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,9 @@ static int read_keys(struct cubix_group_key **keys, size_t *n, const struct cubi
     CUBIX_CHECK(key.index >= 0 && key.sub > -2 && (!*end || strchr(blanks, *end)), CUBIX_EUSAGE,
                 "GroupIndex = %s (%s): '%.20s' is no number from 0 on; write one like 12, or several like 3, 7, 12",
                 par->GroupIndex, cubix_params_origin(par, "GroupIndex"), at);
+    CUBIX_CHECK(key.sub < 0 || (key.index <= INT32_MAX && key.sub <= INT32_MAX), CUBIX_EUSAGE,
+                "GroupIndex = %s (%s): '%.40s' is no pair of numbers from 0 to %d", par->GroupIndex,
+                cubix_params_origin(par, "GroupIndex"), at, INT32_MAX);
     (*keys)[(*n)++] = key;
     at = end;
   }
@@ -169,6 +173,11 @@ int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params 
       CUBIX_TRY(cubix_choice_add(&all, one->part, one->rows.from, one->rows.to));
     }
   cubix_group_word(word, sizeof word, par, &groups->key[first]);
+  for (int c = 0; c < 3; c++)
+    CUBIX_CHECK(isfinite(halo->centre[c]) && isfinite(halo->velocity[c]), CUBIX_EINPUT,
+                "GroupCatalogue = %s states the centre (%g, %g, %g) and the velocity (%g, %g, %g) of %s: it is damaged",
+                par->GroupCatalogue, halo->centre[0], halo->centre[1], halo->centre[2], halo->velocity[0],
+                halo->velocity[1], halo->velocity[2], word);
   snprintf(what, sizeof what, "GroupIndex = %.80s (%s): %s%s", par->GroupIndex, cubix_params_origin(par, "GroupIndex"),
            word, n > 1 ? " and the others together" : "");
   CUBIX_TRY(cubix_simfile_choose(sim, &all, what));

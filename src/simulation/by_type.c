@@ -11,6 +11,7 @@ static const char blanks[] = " \t,;";
 void cubix_by_type_read(double x[CUBIX_N_BY_TYPE], const char *text, double low, double high, char *wrong, int size)
 {
   const char *at = text + strspn(text, blanks);
+  int n = 0, seen[CUBIX_N_BY_TYPE] = { 0 };
   wrong[0] = '\0';
   for (int t = 0; t < CUBIX_N_BY_TYPE; t++) x[t] = NAN;
   while (*at) {
@@ -36,6 +37,12 @@ void cubix_by_type_read(double x[CUBIX_N_BY_TYPE], const char *text, double low,
       snprintf(wrong, (size_t)size, "%g must be %g..%g", value, low, high);
       return;
     }
+    if (type < 0 ? n > 0 : seen[type]++ > 0) {
+      snprintf(wrong, (size_t)size, "%g would replace what stands before it: a number for all types comes first, and a "
+               "type once", value);
+      return;
+    }
+    n++;
     for (int t = 0; t < CUBIX_N_BY_TYPE; t++)
       if (type < 0 || t == type) x[t] = value;
     at = end + strspn(end, blanks);

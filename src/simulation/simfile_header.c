@@ -161,8 +161,8 @@ int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look)
   }
   for (int t = 0; t < sim->n_type; t++) cubix_species_group(sim->group[t], sizeof sim->group[t], species, sim->type[t]);
   cubix_by_type_read(look->age, par->StarAge, 0, 1e4, wrong, sizeof wrong);
-  CUBIX_CHECK(!wrong[0], CUBIX_EUSAGE, "StarAge = %s (%s): %s Gyr", par->StarAge, cubix_params_origin(par, "StarAge"),
-              wrong);
+  CUBIX_CHECK(!wrong[0], CUBIX_EUSAGE, "StarAge = %s (%s): %s (in Gyr)", par->StarAge,
+              cubix_params_origin(par, "StarAge"), wrong);
   cubix_by_type_read(look->metallicity, par->StarMetallicity, 0, 1, wrong, sizeof wrong);
   CUBIX_CHECK(!wrong[0], CUBIX_EUSAGE, "StarMetallicity = %s (%s): %s", par->StarMetallicity,
               cubix_params_origin(par, "StarMetallicity"), wrong);

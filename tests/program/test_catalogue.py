@@ -231,6 +231,22 @@ def test_eagle(tmp_path, ranks, parameters, number, sub):
         assert within(info["stated_centre"], np.array([1, 2, 3]) * 1e3 * A / HUBBLE, rtol=1e-12)
 
 
+@pytest.mark.parametrize("pair", ["4294967297:0", "1:4294967296", "9223372036854775807:0", "99999999999999999999:0"])
+def test_a_pair_is_of_32_bits(tmp_path, pair):
+    """Larger numbers are no other group's."""
+    _, snap, _ = eagle(tmp_path)
+    done = dump(tmp_path, 1, InputFile=snap, GroupCatalogue="particles", GroupIndex=pair)
+    assert done.status == 2 and "is no pair of numbers from 0 to 2147483647" in done.err, done.err
+
+
+def test_a_centre_that_is_no_number(tmp_path):
+    _, snap, cat = eagle(tmp_path)
+    with h5py.File(cat, "r+") as f:
+        f["Subhalo/CentreOfPotential"][0] = np.nan
+    done = dump(tmp_path, 2, InputFile=snap, GroupCatalogue=cat, GroupIndex=0)
+    assert done.status == 3 and "states the centre (nan, nan, nan)" in done.err and "subhalo 0" in done.err
+
+
 # ---- real files ----------------------------------------------------------------------------------
 
 def gadget4():

@@ -64,6 +64,30 @@ def test_groups_in_one_pass(tmp_path, ranks):
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("case", ["none", "wind", "outside"])
+def test_groups_of_which_nothing_is_left(tmp_path, ranks, case):
+    """No stars, wind cells alone, or none within SelectRadius: said, wherever in the list, and the rest is done."""
+    s, subs, fuzz = universe()
+    gone = list(place(subs, fuzz, 0, 2))
+    s["pos"][:] = 20000
+    if case == "wind":
+        s["born"][gone] = -1
+    if case == "outside":
+        s["pos"][gone] = 10000
+    snap = write_members(tmp_path / "snap", s, [7, 30])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz)
+    centre = " ".join(["%.9g" % (20000 * A / 0.6774)] * 3)
+    sphere = dict(SelectRadius=10, Centre=centre) if case == "outside" else {}
+    row = 1 if case == "none" else 2
+    words = {"none": "subhalo 1 has no stars", "wind": "all 5 star particles are wind cells", "outside": "keeps no star"}
+    for order in (f"{row},0", f"0,{row}"):
+        done = extract(tmp_path, ranks, ["--groups", order], InputFile=snap, GroupCatalogue=cat,
+                       OutputFile=tmp_path / "g.hdf5", **sphere)
+        assert words[case] in done.err and [p.name for p in tmp_path.glob("g_*.hdf5")] == ["g_0.hdf5"]
+        (tmp_path / "g_0.hdf5").unlink()
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
 def test_a_sphere_with_its_gas(tmp_path, ranks):
     """Gas about the centre of the stars, across a face of the box."""
     assert run("cubix-mock", ["--stars", 4000, "--gas", 3000, "--files", 2, "--wrap", tmp_path / "m.hdf5"]).status == 0

@@ -77,6 +77,8 @@ def test_isolated_run(tmp_path, head):
     assert info["redshift_omega_m_omega_l_h_box"][0] == 0
     assert_bits(got, read(tmp_path, 3, **par)[0])
     refuse(tmp_path, "StarMetallicity", InputFile=file, StarAge="5.0")
+    for twice in ("3: 7, 5", "2: 5, 3: 1, 2: 6", "5, 7"):
+        refuse(tmp_path, "would replace what stands before it", status=2, **{**par, "StarAge": twice})
 
 
 def test_a_run_at_time_1_may_be_of_either_kind(tmp_path):
