@@ -42,10 +42,14 @@ static void fill_cosmology(struct cubix_snapshot *s, const struct cubix_look *lo
 {
   const struct cubix_params *par = look->par;
   const int fill_m = !(s->omega_m > 0) && par->OmegaMatter > 0, fill_h = !(s->h > 0) && par->HubbleParam > 0;
-  if (fill_m) {
-    s->omega_m = par->OmegaMatter;
-    s->omega_l = par->OmegaLambda;
-  }
+  const int flat = fill_m && !(par->OmegaLambda > 0) && s->omega_l == 0 && par->OmegaMatter != 1;
+  if (fill_m) s->omega_m = par->OmegaMatter;
+  if (fill_m && par->OmegaLambda > 0) s->omega_l = par->OmegaLambda;
+  if (flat) s->omega_l = 1 - s->omega_m;
+  if (flat)
+    cubix_log(CUBIX_LOG_WARNING, "OmegaMatter = %g (%s) is given for %s, and no OmegaLambda: the universe is taken as "
+              "flat, with %g",
+              s->omega_m, cubix_params_origin(par, "OmegaMatter"), look->source->path, s->omega_l);
   if (fill_h) s->h = par->HubbleParam;
   if (fill_m || fill_h)
     cubix_log(CUBIX_LOG_INFO,

@@ -94,6 +94,15 @@ def test_a_run_at_time_1_may_be_of_either_kind(tmp_path):
     assert read(tmp_path, 1, InputFile=file)[1]["err"] == ""
 
 
+def test_a_universe_without_omega_lambda_is_flat(tmp_path):
+    """Where OmegaMatter alone is given; it is said."""
+    file = Snapshot(galaxy()).write(tmp_path / "snap", ALL, head="new")
+    want, _ = read(tmp_path, 1, InputFile=file, OmegaMatter=0.3, OmegaLambda=0.7, HubbleParam=HUBBLE)
+    got, info = read(tmp_path, 2, InputFile=file, OmegaMatter=0.3, HubbleParam=HUBBLE)
+    assert within(info["redshift_omega_m_omega_l_h_box"][2], 0.7, rtol=1e-15) and "taken as flat" in info["err"]
+    assert within(got["age"], want["age"], rtol=1e-12)
+
+
 @pytest.mark.parametrize("form, ranks", [(1, 1), (2, 1), (2, 3)])
 def test_gas(tmp_path, form, ranks):
     s = galaxy()
