@@ -97,7 +97,7 @@ static int find_one(struct hbt *t, struct cubix_ids *ids, size_t which)
   CUBIX_TRY(cubix_h5_record(&bound, 1, &there, file, path, RECORDS, "Nbound", row));
   CUBIX_TRY(cubix_h5_list(&id, &n, file, path, LISTS, row));
   cubix_group_word(word, sizeof word, seek->par, &seek->key[which]);
-  CUBIX_CHECK(!there || (double)n >= bound, CUBIX_EINPUT,
+  CUBIX_CHECK(!there || (bound >= 0 && (double)n >= bound), CUBIX_EINPUT,
               "%s: %s%s has %.0f bound particles, but the list of them in /" LISTS " has %zu", path, word, name, bound,
               n);
   if (there) n = (size_t)bound;

@@ -382,6 +382,17 @@ def test_what_is_wrong_with_hbt(tmp_path, how, parameters, status, words):
         assert done.status == status and all(w in done.err for w in words), done.err
 
 
+def test_hbt_with_a_negative_number_of_particles(tmp_path):
+    s, snap = write_snapshot(tmp_path)
+    cat = write_hbt(tmp_path / "050", [[(77, s["ParticleIDs"][:7]), (5, s["ParticleIDs"][7:20])]])
+    with h5py.File(cat / "SubSnap_050.0.hdf5", "r+") as f:
+        x = f["Subhalos"][:]
+        x["Nbound"][0] = -1
+        f["Subhalos"][:] = x
+    done = dump(tmp_path, 1, InputFile=snap, GroupCatalogue=cat, GroupIndex="1, 0")
+    assert done.status == 3 and "subhalo 0 (TrackId 77) has -1 bound particles" in done.err, done.err
+
+
 def test_hbt_without_units_gives_no_centre(tmp_path):
     s, snap = write_snapshot(tmp_path)
     cat = write_hbt(tmp_path / "050", [[(77, s["ParticleIDs"][:7])]], units=False)
