@@ -3,8 +3,9 @@ import h5py
 import numpy as np
 import pytest
 
+import snapshots
 from dumps import dump, read
-from harness import Bench, read_cube, run, shared, within
+from harness import Bench, galaxy, read_cube, run, shared, within
 from program.test_reader import A, HUBBLE, Z, raw_stars, write_raw
 
 GADGET4 = "data/simulations/gadget4_run"
@@ -338,3 +339,132 @@ def test_the_stated_velocity(tmp_path):
                                            SanityCheck="warn")["DATA"])
     done = dump(tmp_path, 2, frame=True, InputFile=common["InputFile"], SystemicVelocity="stated")
     assert done.status == 2 and "states a velocity" in done.err
+
+
+# ---- SOAP ----------------------------------------------------------------------------------------
+
+def soap(tmp_path, how="folder", files=2, comoving=True, old=False, redshift=None):
+    """A snapshot of SWIFT with stars of halos in any order, and the catalogue, whose rows are permuted on purpose: row
+    i has the HaloCatalogueIndex index[i].  how: where the numbers are."""
+    rng = np.random.default_rng(8)
+    s = snapshots.born(galaxy(60, seed=2), 0.25)
+    n = len(s["z"])
+    index = np.array([17, 4, 900, 0])
+    s["number"] = rng.choice([*index, -1, 2, 3], n)
+    cuts = [n * k // files for k in range(files + 1)]
+    name = "GroupNr_all" if old else "GroupNr_bound"
+    inside = tmp_path / "membership_0018"
+    folder = {"beside": tmp_path, "folder": inside, "above": inside}.get(how)
+    cat = tmp_path / "SOAP" if how == "above" else tmp_path
+    for k in range(files):
+        part = {key: x[cuts[k]:cuts[k + 1]] if np.ndim(x) else x for key, x in s.items()}
+        end = f".{k}.hdf5" if files > 1 else ".hdf5"
+
+        def add(f):
+            if how == "virtual":
+                f["PartType4/HaloCatalogueIndex" if not old else "PartType4/GroupNr_all"] = part["number"].astype("i4")
+
+        snapshots.write(tmp_path / f"flamingo_0018{end}", "SWIFT", part, edit=add,
+                        header={"NumFilesPerSnapshot": np.array([files], "i4")})
+        if folder:
+            folder.mkdir(exist_ok=True)
+            with h5py.File(folder / f"membership_0018{end}", "w") as f:
+                f[f"PartType4/{name}"] = part["number"].astype("i4")
+    cat.mkdir(exist_ok=True)
+    centre = np.arange(12.0).reshape(4, 3)
+    with h5py.File(cat / "halo_properties_0018.hdf5", "w") as f:
+        f.create_group("Cosmology").attrs["Redshift"] = np.array([0.25 if redshift is None else redshift])
+        f["VR/ID" if old else "InputHalos/HaloCatalogueIndex"] = index
+        columns = {"VR/CentreOfPotential" if old else "InputHalos/HaloCentre": (centre, 3.08567758e24, 1),
+                   "BoundSubhalo/EncloseRadius": (np.full(4, 0.1), 3.08567758e24, 1),
+                   "BoundSubhalo/CentreOfMassVelocity": (centre * 10, 1e5, 0)}
+        for path, (x, cgs, power) in columns.items():
+            f[path] = x
+            f[path].attrs.update({"a-scale exponent": [float(power)], "Value stored as physical": [int(not comoving)],
+                                  "Conversion factor to CGS (not including cosmological corrections)": [cgs]})
+    snap = tmp_path / (f"flamingo_0018{'.0' if files > 1 else ''}.hdf5")
+    return s, index, centre, snap, cat / "halo_properties_0018.hdf5"
+
+
+def of_halo(s, number):
+    return np.asarray(s["mass"])[s["number"] == number]
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("how, files", [("beside", 1), ("folder", 2), ("above", 2), ("virtual", 1)])
+def test_the_halo_catalogue_index_of_soap_is_not_its_row(tmp_path, ranks, how, files):
+    """Memberships beside the catalogue or in a folder; numbers inside a virtual snapshot."""
+    s, index, centre, snap, cat = soap(tmp_path, how, files)
+    for row in range(4):
+        got, info = read(tmp_path, ranks, InputFile=snap, GroupCatalogue=cat, GroupIndex=row)
+        assert within(got["formed"], of_halo(s, index[row]), rtol=1e-9) and len(got["formed"])
+        assert within(info["stated_centre"], centre[row] * 1e3 / 1.25, rtol=1e-8)
+
+
+@pytest.mark.parametrize("how", ["folder", "virtual"])
+def test_old_soap(tmp_path, how):
+    """VR/ID and GroupNr_all; lengths that are physical by their attributes."""
+    s, index, centre, snap, cat = soap(tmp_path, how, 1, comoving=False, old=True)
+    got, info = read(tmp_path, 2, InputFile=snap, GroupCatalogue=cat, GroupIndex=2)
+    assert within(got["formed"], of_halo(s, 900), rtol=1e-9)
+    assert within(info["stated_centre"], centre[2] * 1e3, rtol=1e-8)
+
+
+@pytest.mark.parametrize("comoving", [True, False])
+def test_the_centre_of_soap_is_comoving_or_physical_by_its_attributes(tmp_path, comoving):
+    _, _, centre, snap, cat = soap(tmp_path, comoving=comoving)
+    _, info = read(tmp_path, 1, InputFile=snap, GroupCatalogue=cat, GroupIndex=3)
+    assert within(info["stated_centre"], centre[3] * 1e3 * (0.8 if comoving else 1), rtol=1e-8)
+
+
+@pytest.mark.parametrize("how, parameters, status, words", [
+    ({"how": "nowhere"}, {}, 3, ["there is no membership_0018.0.hdf5 beside the catalogue or in a folder"]),
+    ({}, {"GroupType": "group"}, 2, ["GroupType = group", "SOAP's rows are subhaloes"]),
+    ({}, {"GroupIndex": 17}, 2, ["number 17 is none of 0 to 3"]),
+    ({"redshift": 3.0}, {}, 3, ["is of redshift 3,"]),
+])
+def test_what_is_wrong_with_soap(tmp_path, how, parameters, status, words):
+    *_, snap, cat = soap(tmp_path, **how)
+    for ranks in (1, 2):
+        done = dump(tmp_path, ranks, **{"InputFile": snap, "GroupCatalogue": cat, "GroupIndex": 0, **parameters})
+        assert done.status == status and all(w in done.err for w in words), done.err
+
+
+# ---- other traps ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("kind", ["subhalo", "group"])
+def test_offsets_of_illustris_1_are_in_the_catalogue(tmp_path, kind):
+    """Offsets/Subhalo_SnapByType: moved by one here, to see that they are what counts."""
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", s, [20])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz, files=1)
+    starts = [place(subs, fuzz, g).start for g in range(len(subs))] if kind == "group" else \
+        [place(subs, fuzz, g, i).start for g, sub in enumerate(subs) for i in range(len(sub))]
+    with h5py.File(cat / "fof_subhalo_tab_099.0.hdf5", "r+") as f:
+        f[f"Offsets/{kind.capitalize()}_SnapByType"] = by_type(starts).astype("i8") + 1
+    want = [i + 1 for i in (place(subs, fuzz, 0) if kind == "group" else place(subs, fuzz, 0, 0))]
+    chosen(tmp_path, 2, want, s, InputFile=snap, GroupCatalogue=cat, GroupType=kind, GroupIndex=0)
+
+
+@pytest.mark.parametrize("kind", ["subhalo", "group"])
+def test_without_the_offsets_file_of_tng_the_same_stars_are_found(tmp_path, kind):
+    s, subs, fuzz = universe()
+    out = tmp_path / "output"
+    out.mkdir()
+    snap = write_members(out / "snapdir_099", s, [3, 8])
+    cat, *_ = write_subfind(out / "groups_099", s, subs, fuzz, offsets=tmp_path / "postprocessing/offsets")
+    got = []
+    for _ in range(2):
+        got.append(read(tmp_path, 2, InputFile=snap, GroupCatalogue=cat, GroupType=kind, GroupIndex=2)[0])
+        (tmp_path / "postprocessing/offsets/offsets_099.hdf5").unlink(missing_ok=True)
+    assert len(got[0]["formed"]) and all(np.array_equal(got[0][k], got[1][k]) for k in got[0])
+
+
+def test_negative_group_numbers_of_eagle_and_2_to_the_30_are_in_no_group(tmp_path):
+    """-1 lies near group 1, 2^30 belongs to none."""
+    s, snap, cat = eagle(tmp_path)
+    assert {-1, 1, 2, 2**30} == set(s["GroupNumber"]) and 2**30 in s["SubGroupNumber"]
+    for parameters in (dict(GroupCatalogue=cat), dict(GroupCatalogue="particles")):
+        number = 0 if parameters["GroupCatalogue"] == cat else 1
+        chosen(tmp_path, 2, np.flatnonzero(s["GroupNumber"] == 1), s, InputFile=snap, GroupType="group",
+               GroupIndex=number, **parameters)
