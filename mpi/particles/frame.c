@@ -54,7 +54,7 @@ done:
 int cubix_mpi_frame_count(struct cubix_slab *slab, const struct cubix_params *par, const double centre[3], int64_t kept)
 {
   int status = CUBIX_OK;
-  int64_t before = slab->n_total;
+  int64_t before = slab->n_total + slab->n_far;
   slab->n_total = cubix_mpi_sum_int(kept);
   slab->n_outside_radius = before - slab->n_total;
   CUBIX_CHECK(slab->n_total > 0, CUBIX_EUSAGE,

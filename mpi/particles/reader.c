@@ -29,6 +29,7 @@
 #include "simulation/simfile.h"
 #include "simulation/simformat.h"
 #include "simulation/slab.h"
+#include "simulation/spatial.h"
 
 /* Eleven columns of stars at most: position, velocity, two masses, formation or age, metallicity,
  * potential or length. */
@@ -271,6 +272,8 @@ static int choose(struct cubix_groups *groups, struct cubix_simfile *sim, const 
   const int64_t before = cubix_infile_bytes();
   int status = CUBIX_OK;
   CUBIX_TRY(cubix_catalogue_find(groups, sim, par));
+  /* gas that is not to be extracted may be wanted from beyond */
+  if (!groups->n && (sim->population == CUBIX_STARS || sim->everything)) CUBIX_TRY(cubix_spatial_choose(sim, par));
   if (!groups->n) goto done;
   CUBIX_TRY(cubix_catalogue_choose(sim, par, groups, 0, groups->n));
   cubix_log(CUBIX_LOG_INFO, "read %.4g MB to find them", 1e-6 * (double)(cubix_infile_bytes() - before));
@@ -281,7 +284,8 @@ done:
 /* Shares of what counts. */
 static void divide(struct cubix_reader *r)
 {
-  r->slab->n_file_total = r->sim->n_total;
+  r->slab->n_file_total = r->sim->n_total + r->sim->n_far;
+  r->slab->n_far = r->sim->n_far;
   r->n_largest = (size_t)((r->sim->n_total + cubix_mpi_size() - 1) / cubix_mpi_size());
   r->n_chunk_rows = r->n_largest;
 }

@@ -43,6 +43,7 @@ struct cubix_simfile {
   /* [snapshot.n_file] 1: some of its data lie in other files, and every rank looks for them itself */
   unsigned char *abroad;
   int64_t n_total;                /* particles of all parts, wind cells included */
+  int64_t n_far;                  /* rows beyond SelectRadius that do not count, by an index of the snapshot */
   int n_type, type[CUBIX_N_TYPE]; /* -1: without a number */
   char group[CUBIX_N_TYPE][64];
   double a;                       /* scale factor of the snapshot; 1 for an isolated run */

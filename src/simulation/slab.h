@@ -47,6 +47,7 @@ struct cubix_slab {
   int64_t n_file_total;           /* star particles in the file(s) */
   int64_t n_wind;                 /* wind cells dropped, all ranks */
   int64_t n_outside_radius;       /* dropped by SelectRadius, all ranks */
+  int64_t n_far;                  /* likewise, and never read: by an index of the snapshot */
   double *position;               /* [n][3] kpc: the file's frame, after cubix_frame_apply x east, y north, z away */
   double *velocity;               /* [n][3] km/s: likewise, receding positive */
   double *mass_formed;            /* [n] Msun */
