@@ -179,6 +179,33 @@ done:
   return status;
 }
 
+/* What the last row of a table needs of the snapshot, or all groups together where nothing says where they begin:
+ * rows of a whole snapshot's catalogue mean nothing in a cutout. */
+static int check_end(struct subfind *s, int t)
+{
+  const struct cubix_seek *seek = s->seek;
+  const int64_t there = particles_of(seek->sim, t), last = s->own->n - 1;
+  const int type = seek->sim->type[t];
+  int status = CUBIX_OK;
+  int64_t all = 0;
+  double length = 0, at = 0;
+  if (s->offset_column) {
+    CUBIX_TRY(cubix_listing_read(&length, seek->listing, s->own, s->length, column_of(type), last, last + 1));
+    CUBIX_TRY(cubix_listing_read(&at, s->offsets.n_file ? &s->offsets : seek->listing,
+                                 s->offsets.n_file ? &s->offset : s->own, s->offset_column, column_of(type), last,
+                                 last + 1));
+  } else if (s->group.n) {
+    CUBIX_TRY(sum_lengths(&all, s, &s->group, "Group/GroupLenType", type, 0, s->group.n));
+    length = (double)all;
+  }
+  CUBIX_CHECK(!(length > 0) || at + length <= (double)there, CUBIX_EINPUT,
+              "%s is of %.0f particles of /%s or more, but the snapshot %s has %lld: they do not belong together; of a "
+              "cutout rows of the whole snapshot's catalogue mean nothing",
+              seek->listing->file[0], at + length, seek->sim->group[t], seek->sim->snapshot.file[0], (long long)there);
+done:
+  return status;
+}
+
 static int choose_type(struct subfind *s, size_t which, int t)
 {
   struct cubix_seek *seek = s->seek;
@@ -260,6 +287,7 @@ static int choose(struct cubix_seek *seek)
   s.length = seek->subhalo ? "Subhalo/SubhaloLenType" : "Group/GroupLenType";
   CUBIX_TRY(cubix_seek_check(seek, s.own->n, seek->subhalo ? "subhaloes" : "groups"));
   CUBIX_TRY(find_offsets(&s));
+  for (int t = 0; t < seek->sim->n_type; t++) CUBIX_TRY(check_end(&s, t));
   for (size_t i = 0; i < seek->n; i++) {
     CUBIX_TRY(judge_flag(&s, &seek->key[i]));
     CUBIX_TRY(locate(&s, i));

@@ -187,6 +187,19 @@ def test_what_is_wrong_is_said(tmp_path, change, parameters, words):
         assert done.status in (2, 3) and all(w in done.err for w in words), done.err
 
 
+@pytest.mark.parametrize("offsets", ["output/../postprocessing/offsets", None])
+@pytest.mark.parametrize("kind", ["subhalo", "group"])
+def test_a_cutout_and_the_catalogue_of_the_whole(tmp_path, offsets, kind):
+    """Its first rows are those of group 4, and not of the group 0 that is asked for."""
+    s, subs, fuzz = universe()
+    (tmp_path / "output").mkdir()
+    cut = {k: v[list(place(subs, fuzz, 4))[::-1] * 3] for k, v in s.items()}
+    snap = write_members(tmp_path / "output" / "cutout", cut, [])
+    cat, *_ = write_subfind(tmp_path / "output" / "groups_099", s, subs, fuzz, offsets=offsets and tmp_path / offsets)
+    done = dump(tmp_path, 2, InputFile=snap, GroupCatalogue=cat, GroupType=kind, GroupIndex=0)
+    assert done.status == 3 and "do not belong together; of a cutout" in done.err, done.err
+
+
 def test_a_catalogue_of_another_snapshot(tmp_path):
     s, subs, fuzz = universe()
     snap = write_members(tmp_path / "snap", {k: v[:5] for k, v in s.items()}, [2])
