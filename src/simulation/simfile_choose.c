@@ -42,7 +42,7 @@ static int by_place(const void *a, const void *b)
 static void settle(struct cubix_choice *choice)
 {
   size_t n = 0;
-  qsort(choice->list, choice->n, sizeof *choice->list, by_place);
+  if (choice->n) qsort(choice->list, choice->n, sizeof *choice->list, by_place);
   for (size_t i = 0; i < choice->n; i++) {
     struct cubix_chosen *one = &choice->list[i], *last = n ? &choice->list[n - 1] : NULL;
     if (last && last->part == one->part && one->rows.from <= last->rows.to) {
