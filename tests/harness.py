@@ -49,7 +49,7 @@ def program(name):
 
 @functools.cache
 def mpi_folder():
-    """This process's own folder for Open MPI 4, with a short name, as sockets need it."""
+    """This process's own folder for Open MPI, with a short name, as sockets need it."""
     folder = tempfile.mkdtemp(prefix="cubix-", dir="/tmp")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -66,7 +66,7 @@ def environment(threads=1, extra=None):
                LC_ALL="C")
     # programs that start and end at the same time, as those of other test runs on this machine, would remove each
     # other's folders
-    env.update(OMPI_MCA_orte_tmpdir_base=mpi_folder())
+    env.update(OMPI_MCA_orte_tmpdir_base=mpi_folder(), PRTE_MCA_prte_tmpdir_base=mpi_folder())
     env.update(extra or {})
     return env
 

@@ -16,6 +16,7 @@
 #include "base/infile.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "catalogue/catalogue.h"
 #include "geometry/frame.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
@@ -135,9 +136,15 @@ static int find_centre(double centre[3], struct stream *stars, const struct cubi
   } else if (!strcmp(par->Centre.word, "auto") && snapshot->has_centre) {
     memcpy(centre, snapshot->centre, 3 * sizeof *centre);
   } else {
+    const unsigned parts = CUBIX_SLAB_MOTION | (stars->parts & CUBIX_SLAB_POTENTIAL);
+    const double need = cubix_slab_bytes((double)r->n_largest, parts) * cubix_mpi_local_size();
+    CUBIX_MPI_CHECK(need <= cubix_memory_free(), CUBIX_EUSAGE,
+                    "the centre is found from all stars at once, which takes %.3g GB on a node of %d rank(s), where "
+                    "%.3g GB are free: give numbers for Centre, or a GroupCatalogue",
+                    1e-9 * need, cubix_mpi_local_size(), 1e-9 * cubix_memory_free());
     r->n_chunk_rows = r->n_largest;
     CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(
-        stars->slab, cubix_mpi_reader_rows(r, 0), CUBIX_SLAB_MOTION | (stars->parts & CUBIX_SLAB_POTENTIAL))));
+        stars->slab, cubix_mpi_reader_rows(r, 0), parts)));
     CUBIX_TRY(cubix_mpi_reader_read(r, 0));
     stars->slab->n_total = cubix_mpi_sum_int((int64_t)stars->slab->n);
     CUBIX_TRY(cubix_mpi_frame_find(&frame, par, stars->slab));
@@ -183,13 +190,15 @@ static int write_stream(struct cubix_star_writer *w, int g, struct stream *s, co
   struct cubix_sanity *sanity = NULL;
   size_t n = 0;
   const int stars = s->reader->sim->population == CUBIX_STARS;
+  /* the first star will do where nobody says where the galaxy is */
+  const double *const about = s->slab->snapshot.has_centre ? s->slab->snapshot.centre : s->reader->sim->reference;
   CUBIX_MPI_ALLOC(sanity, 1);
   for (size_t c = 0; c < s->n_chunk; c++) {
     CUBIX_TRY(fetch(s, par, centre, c, s->parts));
     list_columns(s);
     n += s->slab->n;
     status = n <= expected ? cubix_mpi_star_writer_put(w, g, s->slab->n) : CUBIX_OK;
-    if (stars) cubix_sanity_add(sanity, s->slab, CUBIX_SLAB_POPULATION);
+    if (stars) cubix_sanity_add(sanity, s->slab, about, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
     CUBIX_TRY(cubix_mpi_agree(status));
   }
   CUBIX_MPI_CHECK(n == expected, CUBIX_EINPUT, "%s changed while it was read: %zu rows were counted, and %zu read",
@@ -225,7 +234,7 @@ static int write(struct stream stream[2], int n_stream, const struct cubix_param
     { "SourceFormat", s->format, NULL, 0 },
     { "Program", "cubix-extract " CUBIX_VERSION, NULL, 0 },
     { "InitialMassFrom", s->birth_mass, NULL, 0 },
-    { "IMF", s->imf[0] ? s->imf : "unknown", NULL, 0 },
+    { "IMF", s->imf, NULL, 0 },
     { "Version", NULL, &version, 1 },
     { "Redshift", NULL, &s->redshift, 1 },
     { "OmegaMatter", NULL, &s->omega_m, 1 },
@@ -250,8 +259,15 @@ done:
   return cubix_mpi_star_writer_end(&writer, status);
 }
 
-/* What the readers now have, as a file.  @param[out] none  no star is left */
-static int write_one(struct stream stream[2], const struct cubix_params *par, const char *path, int *none)
+/* Gas lies beside its stars, not a box away. */
+static void unwrap_alike(struct stream stream[2])
+{
+  if (stream[1].reader)
+    memcpy(stream[1].reader->sim->reference, stream[0].reader->sim->reference, 3 * sizeof(double));
+}
+
+/* What the readers now have, as a file. */
+static int write_one(struct stream stream[2], const struct cubix_params *par, const char *path)
 {
   int status = CUBIX_OK, n_stream = stream[1].reader && stream[1].reader->sim->n_total ? 2 : 1;
   double centre[3], start = cubix_log_clock();
@@ -265,11 +281,11 @@ static int write_one(struct stream stream[2], const struct cubix_params *par, co
     CUBIX_TRY(count(&n[g], &stream[g], par, centre));
     all[g] = cubix_mpi_sum_int((int64_t)n[g]);
   }
-  *none = all[0] == 0;
-  CUBIX_CHECK(all[0] || par->SelectRadius > 0, CUBIX_EINPUT,
+  CUBIX_CHECK(all[0] || par->SelectRadius > 0, CUBIX_ENONE,
               "%s holds no stars: all %lld star particles are wind cells",
               stream[0].slab->snapshot.file[0], (long long)stream[0].reader->sim->n_total);
-  CUBIX_CHECK(all[0], CUBIX_EUSAGE, "SelectRadius = %g kpc (%s) keeps no star about (%g, %g, %g) kpc; check Centre",
+  CUBIX_CHECK(all[0], stream[0].reader->n_group ? CUBIX_ENONE : CUBIX_EUSAGE,
+              "SelectRadius = %g kpc (%s) keeps no star about (%g, %g, %g) kpc; check Centre",
               par->SelectRadius, cubix_params_origin(par, "SelectRadius"), centre[0], centre[1], centre[2]);
   CUBIX_TRY(write(stream, n_stream, par, centre, path, n));
   cubix_log(CUBIX_LOG_INFO, "%s: %lld stars, %lld gas, %.4g MB in %.2f s", path, (long long)all[0], (long long)all[1],
@@ -279,46 +295,52 @@ done:
   return status;
 }
 
-/* The file of group i, the group's number in the place of %d; whether it is there already.  Rank 0 knows. */
-static int name_of_group(char path[CUBIX_OUTPUT_PATH], int *there, const struct cubix_reader *reader,
-                         const struct cubix_params *par, size_t i)
+/* Whether the file of a group is there already, and is to stay. */
+static int check_name(int *there, const char *path, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
-  const char *at = strstr(par->OutputFile, "%d");
-  char word[64];
+  *there = 0;
   if (cubix_mpi_rank() == 0) {
-    cubix_mpi_reader_group_number(word, sizeof word, reader, i);
-    const int n = snprintf(path, CUBIX_OUTPUT_PATH, "%.*s%s%s", (int)(at - par->OutputFile), par->OutputFile, word,
-                           at + 2);
-    *there = cubix_infile_is(path);
-    if (n >= CUBIX_OUTPUT_PATH)
-      status = cubix_error_set(CUBIX_EUSAGE, __func__, __FILE__, __LINE__, "OutputFile has a name of %d characters, at "
-                               "most %d", n, CUBIX_OUTPUT_PATH - 1);
-    else if (par->Overwrite || !*there) status = cubix_output_side_check(par, "", path);
+    *there = !par->Overwrite && cubix_infile_is(path);
+    if (!*there) status = cubix_output_side_check(par, "", path);
   }
   CUBIX_TRY(cubix_mpi_agree(status));
-  MPI_Bcast(path, CUBIX_OUTPUT_PATH, MPI_CHAR, 0, cubix_mpi_group()->comm);
   MPI_Bcast(there, 1, MPI_INT, 0, cubix_mpi_group()->comm);
+done:
+  return status;
+}
+
+static int write_group(struct stream stream[2], const struct cubix_params *par, size_t i, const char *path)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_reader_group(stream[0].reader, par, i));
+  if (stream[1].reader) {
+    CUBIX_TRY(cubix_mpi_reader_group(stream[1].reader, par, i));
+    unwrap_alike(stream);
+  }
+  CUBIX_TRY(write_one(stream, par, path));
 done:
   return status;
 }
 
 static int write_groups(struct stream stream[2], const struct cubix_params *par)
 {
-  int status = CUBIX_OK;
+  int status = CUBIX_OK, made = 0, there;
+  size_t n = 0;
+  struct cubix_group_key *key = NULL;
   char path[CUBIX_OUTPUT_PATH];
-  for (size_t i = 0; i < stream[0].reader->n_group; i++) {
-    int there = 0, none;
-    CUBIX_TRY(name_of_group(path, &there, stream[0].reader, par, i));
-    if (there && !par->Overwrite) {
+  CUBIX_TRY(cubix_group_keys(&key, &n, par));
+  for (size_t i = 0; i < n; i++) {
+    CUBIX_TRY(cubix_group_file(path, sizeof path, par->OutputFile, &key[i]));
+    CUBIX_TRY(check_name(&there, path, par));
+    made += there;
+    if (there) {
       cubix_log(CUBIX_LOG_INFO, "%s is there already (Overwrite no)", path);
       continue;
     }
-    status = cubix_mpi_reader_group(stream[0].reader, par, i);
-    none = status == CUBIX_EINPUT;
-    if (!status && stream[1].reader) status = cubix_mpi_reader_group(stream[1].reader, par, i);
-    if (!status) status = write_one(stream, par, path, &none);
-    if (status && none) {                                 /* the others of the list may have stars */
+    status = write_group(stream, par, i, path);
+    made += status == CUBIX_OK;
+    if (status == CUBIX_ENONE && (i + 1 < n || made)) {     /* the others of the list may have stars */
       cubix_log(CUBIX_LOG_WARNING, "%s; no %s is written", cubix_error_message(), path);
       cubix_error_clear();
       status = CUBIX_OK;
@@ -326,12 +348,25 @@ static int write_groups(struct stream stream[2], const struct cubix_params *par)
     CUBIX_TRY(status);
   }
 done:
+  free(key);
   return status;
+}
+
+/* The gas, where there is any that can be read: stars do without. */
+static int open_gas(struct stream *gas, const struct cubix_params *par)
+{
+  int status = open_stream(gas, par, CUBIX_GAS);
+  if (status != CUBIX_EINPUT) return status;
+  cubix_log(CUBIX_LOG_WARNING, "the gas is left out: %s", cubix_error_message());
+  cubix_error_clear();
+  close_stream(gas);
+  *gas = (struct stream){ NULL };
+  return CUBIX_OK;
 }
 
 int cubix_mpi_extract(const struct cubix_params *par)
 {
-  int status = CUBIX_OK, none;
+  int status = CUBIX_OK;
   const int each = strstr(par->OutputFile, "%d") != NULL;
   struct stream stream[2] = { { NULL } };
   CUBIX_TRY(open_stream(&stream[0], par, CUBIX_STARS));
@@ -339,10 +374,10 @@ int cubix_mpi_extract(const struct cubix_params *par)
               "OutputFile = %s (%s): %%d stands for the number of a group; name a GroupCatalogue and GroupIndex",
               par->OutputFile, cubix_params_origin(par, "OutputFile"));
   if (has_gas(&stream[0])) {
-    CUBIX_TRY(open_stream(&stream[1], par, CUBIX_GAS));
-    memcpy(stream[1].reader->sim->reference, stream[0].reader->sim->reference, 3 * sizeof(double));
+    CUBIX_TRY(open_gas(&stream[1], par));
+    unwrap_alike(stream);
   }
-  CUBIX_TRY(each ? write_groups(stream, par) : write_one(stream, par, par->OutputFile, &none));
+  CUBIX_TRY(each ? write_groups(stream, par) : write_one(stream, par, par->OutputFile));
 done:
   for (int g = 0; g < 2; g++) close_stream(&stream[g]);
   return status;

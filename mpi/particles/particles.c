@@ -115,7 +115,7 @@ static int count_stars(struct cubix_particles *particles, int64_t read)
   struct cubix_slab *slab = particles->slab;
   slab->n_total = cubix_mpi_sum_int(read);
   slab->n_wind = cubix_mpi_sum_int(particles->reader->n_wind);
-  CUBIX_CHECK(slab->n_total > 0, CUBIX_EINPUT,
+  CUBIX_CHECK(slab->n_total > 0, CUBIX_ENONE,
               "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
               slab->snapshot.file[0], (long long)slab->n_file_total);
 done:
@@ -372,12 +372,12 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
   const struct cubix_occupancy *o = particles->occupancy;
   if (slab->position) {
     cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
-    if (particles->sanity) cubix_sanity_add(particles->sanity, slab, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
+    if (particles->sanity) cubix_sanity_add(particles->sanity, slab, NULL, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
   } else {
     for (size_t c = 0; c < particles->n_chunk; c++) {
       CUBIX_TRY(fetch(particles, c, CUBIX_SLAB_MOTION, &read));
       cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
-      if (particles->sanity) cubix_sanity_add(particles->sanity, slab, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
+      if (particles->sanity) cubix_sanity_add(particles->sanity, slab, NULL, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
       kept += (int64_t)slab->n;
     }
     CUBIX_TRY(count_stars(particles, read));
@@ -403,7 +403,7 @@ static int place_chunk(struct cubix_particles *particles, size_t c, struct cubix
   cubix_placement_free(particles->placement);
   particles->placement = NULL;
   CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
-  if (particles->sanity) cubix_sanity_add(particles->sanity, particles->slab, CUBIX_SLAB_POPULATION);
+  if (particles->sanity) cubix_sanity_add(particles->sanity, particles->slab, NULL, CUBIX_SLAB_POPULATION);
   CUBIX_TRY(cubix_mpi_agree(
       cubix_placement_build(&particles->placement, cube, particles->tables, particles->slab, particles->keep)));
   if (c + 1 == particles->n_chunk && !particles->keep) cubix_slab_forget_stars(particles->slab);

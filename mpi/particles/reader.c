@@ -338,17 +338,12 @@ int cubix_mpi_reader_group(struct cubix_reader *r, const struct cubix_params *pa
   s->has_velocity = own->has_velocity;
   memcpy(s->centre, own->centre, sizeof s->centre);
   memcpy(s->velocity, own->velocity, sizeof s->velocity);
+  /* parts have other numbers now */
+  memset(r->state->examined, 0, (size_t)sim->n_part);
   divide(r);
 done:
   own->file = NULL;
   return status;
-}
-
-void cubix_mpi_reader_group_number(char *text, size_t size, const struct cubix_reader *r, size_t i)
-{
-  const struct cubix_group_key *key = &r->state->groups.key[i];
-  const int n = snprintf(text, size, "%lld", (long long)key->index);
-  if (key->sub >= 0 && (size_t)n < size) snprintf(text + n, size - (size_t)n, "_%lld", (long long)key->sub);
 }
 
 void cubix_mpi_reader_close(struct cubix_reader *r)

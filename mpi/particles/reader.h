@@ -29,10 +29,8 @@ struct cubix_reader {
 int cubix_mpi_reader_open(struct cubix_reader **reader, struct cubix_slab **slab, const struct cubix_params *par,
                           enum cubix_population population, int everything);
 /** Of the groups that GroupIndex lists only number i, from 0 on, from now on.  Collective.
- *  Errors: CUBIX_EINPUT: it has no stars. */
+ *  Errors: CUBIX_ENONE: it has no stars. */
 int cubix_mpi_reader_group(struct cubix_reader *reader, const struct cubix_params *par, size_t i);
-/** The number of group i as GroupIndex gives it, "12" or "12_0", for file names.  Local (rank 0). */
-void cubix_mpi_reader_group_number(char *text, size_t size, const struct cubix_reader *reader, size_t i);
 /** Rows of this rank's share in chunk c.  Local. */
 size_t cubix_mpi_reader_rows(const struct cubix_reader *reader, size_t c);
 /** Read chunk c into those columns of the slab that are allocated; it then holds the chunk's stars,

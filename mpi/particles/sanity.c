@@ -54,15 +54,18 @@ static void count(double bin[CUBIX_SANITY_BIN], double x, double weight)
   if (x != 0) bin[bin_of(x)] += weight;
 }
 
-void cubix_sanity_add(struct cubix_sanity *s, const struct cubix_slab *slab, unsigned parts)
+void cubix_sanity_add(struct cubix_sanity *s, const struct cubix_slab *slab, const double about[3], unsigned parts)
 {
+  static const double origin[3] = { 0 };
+  const double *const o = about ? about : origin;
   const int motion = (parts & CUBIX_SLAB_MOTION) != 0, population = (parts & CUBIX_SLAB_POPULATION) && slab->age;
   uint64_t mask = 0;
   while (slab->n_file_total / (int64_t)(mask + 1) > SAMPLE) mask = 2 * mask + 1;
   for (size_t i = 0; i < slab->n; i++) {
     if (!is_sampled(slab->position[3 * i], mask)) continue;
     if (motion) {
-      count(s->mass_within, square(slab->position + 3 * i), slab->mass_now[i]);
+      const double *x = slab->position + 3 * i, r[3] = { x[0] - o[0], x[1] - o[1], x[2] - o[2] };
+      count(s->mass_within, square(r), slab->mass_now[i]);
       count(s->mass, slab->mass_now[i], 1);
       s->speed[bin_of(square(slab->velocity + 3 * i))]++;
     }
@@ -119,8 +122,9 @@ done:
 /* The largest radius of half of the mass [kpc] that is possible. */
 static double largest_size(double size, const struct cubix_params *par, const struct cubix_snapshot *snapshot)
 {
-  const int box = snapshot->box > 0 && size > 0.05 * snapshot->box,
-            several = snapshot->n_file > 1 && !strcmp(par->GroupCatalogue, "none");
+  /* a galaxy of a catalogue is none of these, or the catalogue is another snapshot's */
+  const int whole = !strcmp(par->GroupCatalogue, "none"),
+            box = whole && snapshot->box > 0 && size > 0.05 * snapshot->box, several = whole && snapshot->n_file > 1;
   return box || several || par->SelectRadius > 0 ? 1e7 : 1e3;
 }
 

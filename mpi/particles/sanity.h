@@ -18,10 +18,13 @@ struct cubix_sanity {
   double age[CUBIX_SANITY_BIN], metallicity[CUBIX_SANITY_BIN];
 };
 
-/** Count a slab's stars, in the frame of the galaxy.  Local.  @param parts  CUBIX_SLAB_MOTION,
+/** Count a slab's stars.  Local.
+ *  @param about  where the galaxy is [kpc]; NULL: at the origin, as in its frame
+ *  @param parts  CUBIX_SLAB_MOTION,
  * _POPULATION:
  *  what is counted, where the slab has it */
-void cubix_sanity_add(struct cubix_sanity *sanity, const struct cubix_slab *slab, unsigned parts);
+void cubix_sanity_add(struct cubix_sanity *sanity, const struct cubix_slab *slab, const double about[3],
+                      unsigned parts);
 /** Warn of what is unusual; stop at what no galaxy has, unless SanityCheck is warn.  Collective.
  * What was counted is forgotten.
  *  Errors: CUBIX_EINPUT with the number, what it should be, and the probable cause. */

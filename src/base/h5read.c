@@ -130,7 +130,7 @@ static int say_unknown(hid_t file, const char *object, const char *what)
   char path[1024], why[512];
   cubix_h5_reason(why, sizeof why);
   file_name(file, path, sizeof path);
-  return cubix_error_set(CUBIX_EINPUT, __func__, __FILE__, __LINE__,
+  return cubix_error_set(CUBIX_EREAD, __func__, __FILE__, __LINE__,
                          "%s: %s%s cannot be read; the file is damaged or incomplete (HDF5 says: %s)", path, what,
                          object + strspn(object, "/"), why);
 }
@@ -256,8 +256,9 @@ int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *name
   length = H5Tis_variable_str(type) > 0 ? sizeof(char *) : H5Tget_size(type);
   CUBIX_ALLOC(buffer, length + 1);
   memory = H5Tget_native_type(type, H5T_DIR_DEFAULT);
-  CUBIX_CHECK(memory >= 0 && H5Aread(attribute, memory, buffer) >= 0, CUBIX_EINPUT,
-              "%s: the attribute %s of /%s cannot be read", path, name, shown);
+  const int64_t failures = cubix_h5source_failures();
+  CUBIX_CHECK(memory >= 0 && H5Aread(attribute, memory, buffer) >= 0 && cubix_h5source_failures() == failures,
+              CUBIX_EREAD, "%s: the attribute %s of /%s cannot be read", path, name, shown);
   value = buffer;
   if (H5Tis_variable_str(type) > 0) memcpy(&value, buffer, sizeof value);
   snprintf(text, size, "%s", value ? value : "");
@@ -271,6 +272,13 @@ done:
   if (attribute >= 0) H5Aclose(attribute);
   free(buffer);
   return status;
+}
+
+int cubix_h5_forgive(int status)
+{
+  if (status != CUBIX_EINPUT) return status;
+  cubix_error_clear();
+  return CUBIX_OK;
 }
 
 int cubix_h5_numbers(hid_t file, const char *object, const struct cubix_names *names, double *x, int n, int *n_found)
@@ -293,7 +301,7 @@ int cubix_h5_numbers(hid_t file, const char *object, const struct cubix_names *n
                   n_value < 1 << 20,
               CUBIX_EINPUT, "%s: the attribute %s of /%s must be a number", path, name, object);
   CUBIX_ALLOC(value, n_value);
-  CUBIX_CHECK(H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0, CUBIX_EINPUT,
+  CUBIX_CHECK(H5Aread(attribute, H5T_NATIVE_DOUBLE, value) >= 0, CUBIX_EREAD,
               "%s: the attribute %s of /%s cannot be read", path, name, object);
   for (int i = 0; i < n && i < n_value; i++) x[i] = value[i];
   *n_found = (int)n_value;

@@ -26,10 +26,13 @@ int cubix_h5_exists(hid_t file, const char *path);
  *  @param object  path in the file, "/" for the root
  *  @param[out] n_found  how many numbers there are, at most n are stored; text: 1; 0: no such
  *    attribute
- *  Errors: CUBIX_EINPUT: an attribute of the wrong type. */
+ *  Errors: CUBIX_EINPUT: an attribute of the wrong type; CUBIX_EREAD: it cannot be read. */
 int cubix_h5_text(hid_t file, const char *object, const struct cubix_names *names, char *text, size_t size,
                   int *n_found);
 int cubix_h5_numbers(hid_t file, const char *object, const struct cubix_names *names, double *x, int n, int *n_found);
+/** An attribute of the wrong type counts as absent; of one that cannot be read nobody knows.  Local.
+ *  @return 0 for the first error, which is forgotten; any other status as it is */
+int cubix_h5_forgive(int status);
 /** For a single number: if there are several they must be equal.  Local.
  *  @param[out] x unchanged without such an attribute
  *  Errors: CUBIX_EINPUT */

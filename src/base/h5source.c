@@ -27,6 +27,10 @@ struct source_file {
 static struct seen { dev_t device; ino_t inode; } *seen;
 static size_t n_seen, room_seen;
 
+static int64_t n_failed;           /* reads */
+
+int64_t cubix_h5source_failures(void) { return n_failed; }
+
 static int is_seen(const struct stat *s, size_t from)
 {
   for (size_t i = n_seen; i-- > from;)
@@ -115,7 +119,10 @@ static herr_t source_read(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t
   (void)type;
   (void)transfer;
   cubix_infile_add_bytes((int64_t)size);
-  return cubix_h5driver_read((struct cubix_h5file *)file, address, size, buffer) ? -1 : 0;
+  const int failed = cubix_h5driver_read((struct cubix_h5file *)file, address, size, buffer);
+#pragma omp atomic
+  n_failed += failed != 0;
+  return failed ? -1 : 0;
 }
 
 static herr_t source_write(H5FD_t *file, H5FD_mem_t type, hid_t transfer, haddr_t address, size_t size,

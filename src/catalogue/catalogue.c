@@ -4,7 +4,6 @@
  * state the same redshift; whether it was written with it only their counts can show. */
 #include "catalogue/catalogue.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,43 +23,6 @@ static const struct cubix_catalogue_kind *const kinds[] = { &cubix_catalogue_sub
                                                             &cubix_catalogue_hbt,
                                                             &cubix_catalogue_caesar };
 enum { N_KIND = sizeof kinds / sizeof *kinds };
-
-/* A group that is listed twice is one. */
-static void drop_repeats(struct cubix_group_key *keys, size_t *n)
-{
-  size_t kept = 0;
-  for (size_t i = 0, k; i < *n; i++) {
-    for (k = 0; k < kept && (keys[k].index != keys[i].index || keys[k].sub != keys[i].sub); k++) continue;
-    if (k == kept) keys[kept++] = keys[i];
-  }
-  *n = kept;
-}
-
-/* "3, 7:0, 12" */
-static int read_keys(struct cubix_group_key **keys, size_t *n, const struct cubix_params *par)
-{
-  int status = CUBIX_OK;
-  const char *at = par->GroupIndex, blanks[] = " \t,;";
-  *n = 0;
-  CUBIX_ALLOC(*keys, strlen(at) + 1);
-  for (at += strspn(at, blanks); *at; at += strspn(at, blanks)) {
-    char *end = NULL;
-    struct cubix_group_key key = { isdigit((unsigned char)*at) ? strtoll(at, &end, 10) : -1, -1 };
-    if (end && *end == ':') key.sub = isdigit((unsigned char)end[1]) ? strtoll(end + 1, &end, 10) : -2;
-    CUBIX_CHECK(key.index >= 0 && key.sub > -2 && (!*end || strchr(blanks, *end)), CUBIX_EUSAGE,
-                "GroupIndex = %s (%s): '%.20s' is no number from 0 on; write one like 12, or several like 3, 7, 12",
-                par->GroupIndex, cubix_params_origin(par, "GroupIndex"), at);
-    CUBIX_CHECK(key.sub < 0 || (key.index <= INT32_MAX && key.sub <= INT32_MAX), CUBIX_EUSAGE,
-                "GroupIndex = %s (%s): '%.40s' is no pair of numbers from 0 to %d", par->GroupIndex,
-                cubix_params_origin(par, "GroupIndex"), at, INT32_MAX);
-    (*keys)[(*n)++] = key;
-    at = end;
-  }
-  drop_repeats(*keys, n);
-  CUBIX_CHECK(*n, CUBIX_EUSAGE, "GroupIndex (%s) lists no group", cubix_params_origin(par, "GroupIndex"));
-done:
-  return status;
-}
 
 static int find_kind(const struct cubix_catalogue_kind **kind, struct cubix_listing *listing)
 {
@@ -94,6 +56,27 @@ done:
   return status;
 }
 
+/* Box and h of both must be the same: all simulations have a snapshot of redshift 0. */
+static int check_box(const struct cubix_seek *seek)
+{
+  static const struct cubix_names side = { 1, { "BoxSize" } }, small_h = { 1, { "HubbleParam" } };
+  const struct cubix_snapshot *s = &seek->sim->snapshot;
+  static const char remedy[] = "take the catalogue that was written with the snapshot";
+  int status = CUBIX_OK, found;
+  double box = 0, h = 0;
+  CUBIX_TRY(cubix_listing_number(&box, &found, seek->listing, "Header", &side));
+  box *= seek->sim->length;
+  CUBIX_CHECK(!found || !(s->box > 0) || fabs(box - s->box) <= 1e-3 * s->box, CUBIX_EINPUT,
+              "%s is of a box of %.6g kpc, and the snapshot %s of %.6g: %s", seek->listing->file[0], box, s->file[0],
+              s->box, remedy);
+  CUBIX_TRY(cubix_listing_number(&h, &found, seek->listing, "Header", &small_h));
+  CUBIX_CHECK(!found || !(s->h > 0) || fabs(h - s->h) <= 1e-4 * s->h, CUBIX_EINPUT,
+              "%s is of a universe with h = %.6g, and the snapshot %s with %.6g: %s", seek->listing->file[0], h,
+              s->file[0], s->h, remedy);
+done:
+  return status;
+}
+
 /* "BASE" of VELOCIraptor's BASE.properties. */
 static const char *path_of(char *path, size_t size, const char *given)
 {
@@ -117,7 +100,7 @@ int cubix_catalogue_find(struct cubix_groups *groups, const struct cubix_simfile
   cubix_h5_quiet_begin(&quiet);
   *groups = (struct cubix_groups){ 0 };
   if (!strcmp(par->GroupCatalogue, "none")) goto done;
-  CUBIX_TRY(read_keys(&groups->key, &groups->n, par));
+  CUBIX_TRY(cubix_group_keys(&groups->key, &groups->n, par));
   CUBIX_ALLOC(groups->choice, groups->n);
   CUBIX_ALLOC(groups->halo, groups->n);
   seek.n = groups->n;
@@ -134,6 +117,7 @@ int cubix_catalogue_find(struct cubix_groups *groups, const struct cubix_simfile
     CUBIX_TRY(find_kind(&kind, &listing));
     cubix_log(CUBIX_LOG_INFO, "%s is a catalogue of %s", listing.file[0], kind->name);
     CUBIX_TRY(check_epoch(&seek));
+    CUBIX_TRY(check_box(&seek));
     CUBIX_TRY(kind->choose(&seek));
   }
 done:
@@ -159,6 +143,14 @@ static void state(struct cubix_snapshot *s, const struct cubix_halo *halo)
               s->velocity[1], s->velocity[2]);
 }
 
+/* Files in which something counts. */
+static int count_members(const struct cubix_simfile *sim)
+{
+  int n = 0;
+  for (int i = 0; i < sim->n_part; i++) n += i == 0 || sim->part[i].member != sim->part[i - 1].member;
+  return n;
+}
+
 int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params *par,
                            const struct cubix_groups *groups, size_t first, size_t n)
 {
@@ -182,8 +174,8 @@ int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params 
            word, n > 1 ? " and the others together" : "");
   CUBIX_TRY(cubix_simfile_choose(sim, &all, what));
   cubix_log(CUBIX_LOG_INFO, "%s%s: %lld %s in %d of %d file(s)", word, n > 1 ? " and others" : "",
-            (long long)sim->n_total, stars ? "star particles" : "cells of gas",
-            sim->n_part ? sim->part[sim->n_part - 1].member - sim->part[0].member + 1 : 0, sim->snapshot.n_file);
+            (long long)sim->n_total, stars ? "star particles" : "cells of gas", count_members(sim),
+            sim->snapshot.n_file);
   if (stars) state(&sim->snapshot, halo);
   if (!par->Centre.word || !sim->n_part) goto done;
   if (halo->has_centre) memcpy(sim->reference, halo->centre, sizeof halo->centre);

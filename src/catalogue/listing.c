@@ -61,7 +61,7 @@ int cubix_listing_open(struct cubix_listing *listing, const char *path)
 done:
   cubix_source_close(listing->source);
   free(alone);
-  *listing = (struct cubix_listing){ files.n_file, files.file, NULL, 0 };
+  *listing = (struct cubix_listing){ .n_file = files.n_file, .file = files.file };
   free(files.file_size);
   return status;
 }
@@ -77,10 +77,20 @@ void cubix_listing_free(struct cubix_listing *listing)
 int cubix_listing_has(int *there, struct cubix_listing *listing, const char *path)
 {
   int status = CUBIX_OK;
+  enum { MOST = sizeof listing->known / sizeof *listing->known };
   *there = 0;
+  for (int i = 0; i < listing->n_known; i++)
+    if (!strcmp(listing->known[i].path, path)) {
+      *there = listing->known[i].there;
+      goto done;
+    }
   for (int i = 0; i < listing->n_file && !*there; i++) {
     CUBIX_TRY(cubix_listing_go(listing, i));
     CUBIX_TRY(cubix_source_has(there, listing->source, path));
+  }
+  if (listing->n_known < MOST && strlen(path) < sizeof listing->known[0].path) {
+    strcpy(listing->known[listing->n_known].path, path);
+    listing->known[listing->n_known++].there = *there;
   }
 done:
   return status;

@@ -11,6 +11,8 @@ struct cubix_listing {
   char **file;                    /* [n_file] */
   struct cubix_source *source;    /* the one that is open */
   int open;                       /* its number */
+  int n_known;                    /* what was asked of all files before */
+  struct { char path[96]; int there; } known[32];
 };
 
 /* A table: columns with equally many rows. */

@@ -8,8 +8,8 @@
 const char *cubix_group_word(char *text, size_t size, const struct cubix_params *par,
                              const struct cubix_group_key *key)
 {
-  const int n = snprintf(text, size, "%s %lld", cubix_GroupType_word[par->GroupType], (long long)key->index);
-  if (key->sub >= 0 && (size_t)n < size) snprintf(text + n, size - (size_t)n, ":%lld", (long long)key->sub);
+  char number[64];
+  snprintf(text, size, "%s %s", cubix_GroupType_word[par->GroupType], cubix_group_number(number, sizeof number, key));
   return text;
 }
 

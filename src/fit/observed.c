@@ -350,6 +350,7 @@ int cubix_observed_read(struct cubix_observed **out, const char *path, const str
   snprintf(obs->file, sizeof obs->file, "%s", path);
   obs->has_variance = h.has_stat;
   CUBIX_TRY(voxels_read(obs, &h, ins, par));
+  CUBIX_TRY(cubix_observed_file_check(h.file));
   cubix_observed_settle(obs);
   *out = obs;
   obs = NULL;

@@ -25,6 +25,7 @@ struct cubix_observed_file {
   fitsfile *fits;                 /* NULL: HDF5 */
   hid_t h5;
   struct cubix_h5_quiet quiet;    /* HDF5 is silent while the file is open */
+  int broken;                     /* 1: a keyword could not be read: whether it is there nobody knows */
 };
 
 static int fits_failed(const struct cubix_observed_file *file, const char *plane, int code, const char *func, int line)
@@ -132,6 +133,23 @@ int cubix_observed_file_shape(struct cubix_observed_file *file, const char *plan
   return file->fits ? fits_shape(file, plane, n_axis, side) : h5_shape(file, plane, n_axis, side);
 }
 
+static void remember(struct cubix_observed_file *file, int status)
+{
+  if (!cubix_h5_forgive(status)) return;
+  file->broken = 1;
+  cubix_error_clear();
+}
+
+int cubix_observed_file_check(const struct cubix_observed_file *file)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(!file->broken, CUBIX_EREAD,
+              "ObservedFile %s: attributes of its datasets cannot be read; the file is damaged or incomplete",
+              file->path);
+done:
+  return status;
+}
+
 int cubix_observed_file_number(struct cubix_observed_file *file, const char *plane, const char *key, double *x,
                                double dflt)
 {
@@ -143,7 +161,7 @@ int cubix_observed_file_number(struct cubix_observed_file *file, const char *pla
   } else {
     struct cubix_names names = { .n = 1 };
     snprintf(names.name[0], sizeof names.name[0], "%s", key);
-    if (cubix_h5_number(file->h5, plane, &names, x, &n_found)) cubix_error_clear();
+    remember(file, cubix_h5_number(file->h5, plane, &names, x, &n_found));
   }
   if (!n_found) *x = dflt;
   return n_found > 0;
@@ -162,7 +180,7 @@ int cubix_observed_file_text(struct cubix_observed_file *file, const char *plane
   } else {
     struct cubix_names names = { .n = 1 };
     snprintf(names.name[0], sizeof names.name[0], "%s", key);
-    if (cubix_h5_text(file->h5, plane, &names, text, size, &n_found)) cubix_error_clear();
+    remember(file, cubix_h5_text(file->h5, plane, &names, text, size, &n_found));
   }
   return n_found > 0;
 }

@@ -22,6 +22,9 @@ int cubix_observed_file_number(struct cubix_observed_file *file, const char *pla
                                double dflt);
 int cubix_observed_file_text(struct cubix_observed_file *file, const char *plane, const char *key, char *text,
                              size_t size);
+/** Whether all keywords that were asked for could be read, if only to find that they are not there.  Local.
+ *  Errors: CUBIX_EREAD. */
+int cubix_observed_file_check(const struct cubix_observed_file *file);
 /** Read images k0 .. k0 + n_k - 1 of a plane, with BSCALE and BZERO applied; BLANK becomes NaN.
  * Local.
  *  @param[out] out [n_k][n_y][n_x] */

@@ -167,6 +167,7 @@ static int path_check(const char *path, const char *what, const struct cubix_par
   } input[] = {
     { "InputFile", par->InputFile },   { "SspFile", par->SspFile },           { "PsfFile", par->PsfFile },
     { "Instrument", par->Instrument }, { "ObservedFile", par->ObservedFile },
+    { "GroupCatalogue", par->GroupCatalogue },
   };
   for (size_t i = 0; i < sizeof input / sizeof input[0]; i++)
     CUBIX_CHECK(!cubix_atomic_file_same(path, input[i].value), CUBIX_EOUTPUT,
@@ -287,9 +288,8 @@ static int check_unread(const char *path)
 {
   int status = CUBIX_OK;
   CUBIX_CHECK(!cubix_h5source_has_read(path), CUBIX_EOUTPUT,
-              "the run would replace %s, which belongs to the InputFile, the SspFile or the ObservedFile: a member of "
-              "a set, or a "
-              "file that one of them leads to; choose another name",
+              "the run would replace %s, which belongs to the InputFile, the GroupCatalogue, the SspFile or the "
+              "ObservedFile: a member of a set, or a file that one of them leads to; choose another name",
               path);
 done:
   return status;

@@ -5,7 +5,8 @@
 #include "params/params.h"
 
 /** Run once; or, where OutputFile has %d in its name, once for each group that GroupIndex lists, with the number
- * of the group in the place of %d.  With Overwrite no groups whose first output exists are passed over.
+ * of the group in the place of %d.  Groups without stars are passed over with a warning (if all lack them
+ * that is the error), and with Overwrite no those whose first output exists.
  * Collective.
  *  @param run  makes one cube with the parameters that it is given
  *  Errors: those of run, at the first group that has one; CUBIX_EUSAGE. */

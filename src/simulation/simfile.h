@@ -91,7 +91,7 @@ int cubix_choice_add(struct cubix_choice *choice, int part, int64_t from, int64_
 void cubix_choice_free(struct cubix_choice *choice);
 /** Only these rows count from now on, whatever was chosen before.  Parts are numbered as they were before the first
  * choice.  Local.  @param what  of which they are, for messages
- *  Errors: CUBIX_EINPUT: there are no stars among them; there may be no gas. */
+ *  Errors: CUBIX_ENONE: there are no stars among them; there may be no gas. */
 int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice, const char *what);
 /** The position in the first row that counts [kpc].  Local.  Errors: CUBIX_EINPUT. */
 int cubix_simfile_first_position(double position[3], const struct cubix_simfile *sim);

@@ -65,7 +65,7 @@ int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice,
     memcpy(sim->all, sim->part, (size_t)sim->n_part * sizeof *sim->all);
     sim->n_all = sim->n_part;
   }
-  CUBIX_CHECK(choice->n || sim->population == CUBIX_GAS, CUBIX_EINPUT, "%s has no stars in %s", what,
+  CUBIX_CHECK(choice->n || sim->population == CUBIX_GAS, CUBIX_ENONE, "%s has no stars in %s", what,
               sim->snapshot.file[0]);
   CUBIX_ALLOC(run, choice->n);
   sim->n_total = 0;

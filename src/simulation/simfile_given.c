@@ -32,7 +32,8 @@ static void say_births(struct cubix_simfile *sim, const struct cubix_look *look)
   static const char *const text[] = { "", "the masses today divided by the library's surviving fractions",
                                       "the masses today, as if these stars lost none" };
   const char *file = sim->snapshot.file[0];
-  snprintf(sim->snapshot.birth_mass, sizeof sim->snapshot.birth_mass, "%s", word[sim->birth_mass]);
+  if (sim->birth_mass != CUBIX_BIRTH_FILE || !sim->snapshot.birth_mass[0])
+    snprintf(sim->snapshot.birth_mass, sizeof sim->snapshot.birth_mass, "%s", word[sim->birth_mass]);
   if (look->births[0])
     cubix_log(CUBIX_LOG_WARNING,
               "%s states masses at birth, /%s, which are not read: StarInitialMass = %s (%s) takes %s", file,

@@ -111,6 +111,20 @@ static void say_units(const struct cubix_look *look)
             look->source->path, unit[0], unit[1], unit[2], format->name);
 }
 
+/* What a file that was made of another one says of the origin of its stars' masses. */
+static int find_origin(struct cubix_snapshot *s, const struct cubix_simformat *format,
+                       const struct cubix_source *source)
+{
+  int status = CUBIX_OK, found;
+  char text[64];
+  CUBIX_TRY(cubix_header_text(text, sizeof text, &found, format, source, CUBIX_HEADER_IMF));
+  if (found) snprintf(s->imf, sizeof s->imf, "%s", text);
+  CUBIX_TRY(cubix_header_text(text, sizeof text, &found, format, source, CUBIX_HEADER_BIRTH_MASS));
+  if (found) snprintf(s->birth_mass, sizeof s->birth_mass, "%.7s", text);
+done:
+  return status;
+}
+
 int cubix_simfile_header(struct cubix_simfile *sim, struct cubix_look *look)
 {
   int status = CUBIX_OK, known;
@@ -119,6 +133,7 @@ int cubix_simfile_header(struct cubix_simfile *sim, struct cubix_look *look)
 
   snprintf(s->format, sizeof s->format, "%s", look->format->name);
   snprintf(s->imf, sizeof s->imf, "%s", look->format->imf);
+  CUBIX_TRY(find_origin(s, look->format, look->source));
   s->units_named = look->format->unit.n > 0;
   CUBIX_TRY(find_cosmology(s, look, &known));
   CUBIX_TRY(find_kind(sim, look, known));

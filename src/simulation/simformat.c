@@ -25,6 +25,8 @@ static const char *const header_key[CUBIX_N_HEADER] = {
   [CUBIX_HEADER_N_ALL] = "n_all",
   [CUBIX_HEADER_CENTRE] = "centre",
   [CUBIX_HEADER_VELOCITY] = "velocity",
+  [CUBIX_HEADER_BIRTH_MASS] = "birth_mass",
+  [CUBIX_HEADER_IMF] = "imf",
   [CUBIX_HEADER_MASS_TABLE] = "mass_table",
 };
 

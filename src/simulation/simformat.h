@@ -26,6 +26,8 @@ enum cubix_header {
   CUBIX_HEADER_N_ALL,             /* [type] and in all files */
   CUBIX_HEADER_CENTRE,
   CUBIX_HEADER_VELOCITY,          /* of what lies there [km/s, peculiar] */
+  CUBIX_HEADER_BIRTH_MASS,        /* "file", "library" or "current": where masses at birth come from */
+  CUBIX_HEADER_IMF,               /* of its stars */
   CUBIX_HEADER_MASS_TABLE,        /* [type] masses of particles that are all alike, in units of Mass */
   CUBIX_N_HEADER
 };

@@ -46,20 +46,20 @@ done:
 }
 
 /* What only describes the library is no reason to refuse it: of another type it counts as absent. */
-static void note_read(hid_t file, const char *name, char *text, size_t size)
+static int note_read(hid_t file, const char *name, char *text, size_t size)
 {
   int found;
-  if (text_read(file, "/", name, text, size, &found)) cubix_error_clear();
+  return cubix_h5_forgive(text_read(file, "/", name, text, size, &found));
 }
 
 /* Likewise: 1 where the library says of itself that it is for trying out. */
-static int is_demo(hid_t file)
+static int demo_read(int *is, hid_t file)
 {
   const struct cubix_names name = { 1, { "Demo" } };
   double demo = 0.;
-  int found;
-  if (cubix_h5_numbers(file, "/", &name, &demo, 1, &found)) cubix_error_clear();
-  return demo != 0.;
+  int found, status = cubix_h5_forgive(cubix_h5_numbers(file, "/", &name, &demo, 1, &found));
+  *is = demo != 0.;
+  return status;
 }
 
 /* One dataset opened, its unit and rank verified. */
@@ -222,11 +222,11 @@ int cubix_ssp_read(struct cubix_ssp **out, const char *path, double lambda_lo, d
   CUBIX_ALLOC(ssp, 1);
   snprintf(ssp->file, sizeof ssp->file, "%s", path);
   CUBIX_TRY(library_open(&file, path));
-  note_read(file, "Name", ssp->name, sizeof ssp->name);
-  note_read(file, "IMF", ssp->imf, sizeof ssp->imf);
-  note_read(file, "Reference", ssp->reference, sizeof ssp->reference);
-  note_read(file, "Licence", ssp->licence, sizeof ssp->licence);
-  ssp->demo = is_demo(file);
+  CUBIX_TRY(note_read(file, "Name", ssp->name, sizeof ssp->name));
+  CUBIX_TRY(note_read(file, "IMF", ssp->imf, sizeof ssp->imf));
+  CUBIX_TRY(note_read(file, "Reference", ssp->reference, sizeof ssp->reference));
+  CUBIX_TRY(note_read(file, "Licence", ssp->licence, sizeof ssp->licence));
+  CUBIX_TRY(demo_read(&ssp->demo, file));
   CUBIX_TRY(axes_read(&ssp->age, &ssp->n_age, &ssp->metallicity, &ssp->n_z, file, path));
   CUBIX_TRY(axis_read(&ssp->lambda, &ssp->n_lambda, file, path, "/Wavelength", "AA", 1e-3, DBL_MAX));
   n_all = ssp->n_lambda;

@@ -53,6 +53,10 @@ JOBS = {
                    ("tng.0.hdf5", "tng.1.hdf5", "ssp.hdf5", "test.cfg", "psf.fits")),
     "eagle": Job("cubix", dict(OutputFile="o.hdf5", InputFile="eagle.hdf5", SimulationFormat="own.cfg"), ("o.hdf5",),
                  ("eagle.hdf5", "ssp.hdf5", "test.cfg", "own.cfg")),
+    "group": Job("cubix", dict(OutputFile="o.fits", InputFile="tng.0.hdf5", GroupCatalogue="groups.hdf5"), ("o.fits",),
+                 ("tng.0.hdf5", "tng.1.hdf5", "groups.hdf5", "ssp.hdf5", "test.cfg")),
+    "extract": Job("cubix-extract", dict(OutputFile="o.hdf5", InputFile="many.hdf5", SlabMemory=0.05), ("o.hdf5",),
+                   ("many.hdf5",)),
     "packed": Job("cubix", dict(OutputFile="o.fits", InputFile="packed.hdf5", Deposit="gaussian"), ("o.fits",),
                   ("packed.hdf5", "ssp.hdf5", "test.cfg")),
     "shared": Job("cubix", dict(OutputFile="o.hdf5", Engine="histogram", Combine="histogram", InputFile="many.hdf5"),
@@ -104,6 +108,8 @@ class Lab:
         harness.write_tng(self.made / "tng.hdf5", galaxy, files=2)
         harness.write_eagle(self.made / "eagle.hdf5", galaxy)
         shutil.copy(harness.SOURCE / "parameterfiles/formats/EAGLE.cfg", self.made / "own.cfg")
+        shutil.copy(harness.SOURCE / "parameterfiles/formats/units.inc", self.made)
+        self.write_catalogue(self.made / "groups.hdf5")
         with h5py.File(harness.write_particles(self.made / "packed.hdf5", galaxy,
                                                extra={"SmoothingLength": np.full(STARS, 0.2)}), "r+") as file:
             for name, old in list(file["Stars"].items()):
@@ -120,6 +126,15 @@ class Lab:
             (self.made / "p.param").unlink(missing_ok=True)
             done = self.run(job, folder=self.made, over=over)
             assert done.status == 0, f"{name}: status {done.status}\n{done.err}"
+
+    @staticmethod
+    def write_catalogue(path):
+        """Of the snapshot in two files: a group of some stars of both, with one subhalo."""
+        with h5py.File(path, "w") as file:
+            file.create_group("Header").attrs.update({"NumFiles": 1})
+            lengths = np.array([[0, 0, 0, 0, STARS - 20, 0]])
+            file["Group/GroupLenType"], file["Group/GroupFirstSub"] = lengths, np.array([0])
+            file["Subhalo/SubhaloLenType"], file["Subhalo/SubhaloGrNr"] = lengths, np.array([0])
 
     def fresh(self, name=None):
         self.n_run += 1
@@ -140,7 +155,7 @@ class Lab:
                 if value is None:
                     continue
                 if name in ("InputFile", "SspFile", "Instrument", "ObservedFile", "PsfFile", "FitRestartFile",
-                            "SimulationFormat", "TemplateCache"):
+                            "SimulationFormat", "TemplateCache", "GroupCatalogue"):
                     value = folder / value if (folder / value).exists() or not (self.made
                                                                                 / value).exists() else self.made / value
                 lines.append(f"{name}  {value}\n")
@@ -162,16 +177,23 @@ class Lab:
         scratch.mkdir()
         # Open MPI's own folders are this run's alone; sanitizers report with a status that is none of ours
         env = {"CUBIX_DATA": str(harness.SOURCE / "parameterfiles"), "TMPDIR": str(scratch),
-               "OMPI_MCA_orte_tmpdir_base": str(scratch),
+               "OMPI_MCA_orte_tmpdir_base": str(scratch), "PRTE_MCA_prte_tmpdir_base": str(scratch),
                "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1:exitcode=99:verify_asan_link_order=0",
                "UBSAN_OPTIONS": "print_stacktrace=1:exitcode=99"}
-        before = []
+        before, said = [], [scratch / "out", scratch / "err"]
+        # a limit of the size of files would be theirs, too
+        to_files = ranks > 1 and file_limit is None
+        if to_files:
+            before = [*harness.TO_FILES, *map(str, said)]
         if fault:
-            before = ["env", f"LD_PRELOAD={injector()}", f"CUBIX_FAULT={fault}", f"CUBIX_FAULT_LOG={log}"]
+            before += ["env", f"LD_PRELOAD={injector()}", f"CUBIX_FAULT={fault}", f"CUBIX_FAULT_LOG={log}"]
         start = time.time()
         done = _launch(harness.command(job.program, args, ranks, before), folder, harness.environment(1, env),
                        file_limit, interrupt, self.timeout)
         done.seconds = time.time() - start
+        if to_files:
+            texts = [path.read_text(errors="replace") if path.exists() else "" for path in said]
+            done.out, done.err = texts[0] + done.out, texts[1] + done.err
         done.folder, done.job, done.changed, done.ranks = folder, job, changed, ranks
         done.fired = log.exists() and " fails " in log.read_text()
         done.log = log.read_text() if log.exists() else ""
@@ -297,7 +319,7 @@ def judge(done, reference=None, killed=None):
     """What is wrong with how a run ended: a list of words, empty where all is well.
     reference: what an undisturbed run writes, where this one must write the same; killed: the signal it was sent."""
     told, job = [], done.job
-    speak = "cubix-mock: error:" if job.program == "cubix-mock" else "cubix: error:"
+    speak = f"{job.program}: error:"
     # mpirun itself may crash where a signal meets it
     if MPI_START.search(done.err) or (done.status == -11 and "mpirun(" in done.err):
         return [NO_START]

@@ -177,6 +177,8 @@ def test_subhalo_flag(tmp_path):
     ({}, dict(GroupCatalogue="nothere"), ["GroupCatalogue = nothere", "no such file"]),
     (dict(Redshift=0.5), dict(GroupIndex=0), ["redshift 0.5", "0.25", "written with the snapshot"]),
     (dict(NumFiles=3), dict(GroupIndex=0), ["fof_subhalo_tab_099.2.hdf5", "missing"]),
+    (dict(BoxSize=60000.0), dict(GroupIndex=0), ["is of a box of", "written with the snapshot"]),
+    (dict(HubbleParam=0.7), dict(GroupIndex=0), ["h = 0.7", "written with the snapshot"]),
 ])
 def test_what_is_wrong_is_said(tmp_path, change, parameters, words):
     s, subs, fuzz = universe()
@@ -323,6 +325,33 @@ def test_one_cube_each(tmp_path, ranks):
     assert (tmp_path / "g_2.fits").exists() and (tmp_path / "g_0.fits").stat().st_mtime_ns == before
     done = run("cubix", [bench.parameters(OutputFile=tmp_path / "h_%d.fits", InputFile=common["InputFile"])], ranks)
     assert done.status == 2 and "name a GroupCatalogue" in done.err
+
+
+def test_groups_in_a_list_that_make_no_cube(tmp_path):
+    """One without stars does not stop the rest, a repeated one is made once, and a list that is wrong makes none."""
+    bench, s, common = galaxies(tmp_path)
+    par = lambda **more: bench.parameters(**{**common, "OutputFile": tmp_path / "g_%d.fits", **more})
+    done = run("cubix", [par(GroupIndex="1, 2, 2, 0")], 2, cwd=tmp_path)
+    assert done.status == 0 and "has no stars" in done.err and "g_1.fits is written" in done.err
+    assert sorted(p.name for p in tmp_path.glob("g*.fits")) == ["g_0.fits", "g_2.fits"]
+    stages = [[line.split()[0] for line in (tmp_path / f"g_{row}-timings.txt").read_text().splitlines()]
+              for row in (2, 0)]
+    assert stages[0][-8:] == stages[1][-8:] and len(stages[0]) - len(stages[1]) in (0, 1)
+    for path in tmp_path.glob("g_*"):
+        path.unlink()
+    for wrong, words in ((",", "lists no group"), ("0, x", "no number from 0 on"), ("1", "has no stars")):
+        done = run("cubix", [par(GroupIndex=wrong)], 1, cwd=tmp_path)
+        assert done.status in (2, 3) and words in done.err and not list(tmp_path.glob("g_*")), done.err
+
+
+def test_a_group_that_lies_nowhere(tmp_path):
+    s, subs, fuzz = universe()
+    snap = write_members(tmp_path / "snap", s, [20])
+    cat, *_ = write_subfind(tmp_path / "groups", s, subs, fuzz)
+    with h5py.File(cat / "fof_subhalo_tab_099.0.hdf5", "r+") as f:
+        f["Subhalo/SubhaloPos"][0] = [1, np.nan, 3]
+    done = dump(tmp_path, 2, InputFile=snap, GroupCatalogue=cat, GroupIndex=0)
+    assert done.status == 3 and "nan" in done.err and "it is damaged" in done.err
 
 
 def galaxies(tmp_path):

@@ -2,6 +2,7 @@
 import h5py
 import numpy as np
 import pytest
+from astropy.io import fits
 
 from dumps import read
 from harness import Bench, run, shared, within, write_parameters
@@ -106,6 +107,54 @@ def test_a_sphere_with_its_gas(tmp_path, ranks):
     assert inner <= len(gas["Mass"]) < len(every["Mass"]) and np.isfinite(gas["Temperature"]).all()
 
 
+def test_gas_lies_beside_its_stars(tmp_path):
+    """Of each group, across a face of the box, without a stated centre; gas that cannot be read is left out."""
+    rng = np.random.default_rng(8)
+    side = 30.0 * A / 0.6774 * 1e3
+    s = raw_stars(40, family="eagle")
+    s["pos"] = (rng.normal(0, 0.05, (40, 3)) + [0.01, 15, 15]) % 30
+    s["GroupNumber"], s["SubGroupNumber"] = np.arange(40) % 2 + 1, np.zeros(40)
+
+    def gas(f):
+        g = f.create_group("PartType0")
+        for name, x, p, q, cgs in (("Coordinates", (rng.normal(0, 0.05, (30, 3)) + [-0.02, 15, 15]) % 30, 1, -1, 3.085678e24),
+                                   ("Velocity", rng.normal(0, 50, (30, 3)), 0.5, 0, 1e5),
+                                   ("Mass", np.full(30, 1e-4), 0, -1, 1.989e43)):
+            g[name] = x
+            g[name].attrs.update({"aexp-scale-exponent": p, "h-scale-exponent": q, "CGSConversionFactor": cgs})
+        g["GroupNumber"], g["SubGroupNumber"] = np.arange(30, dtype="i4") % 2 + 1, np.zeros(30, "i4")
+
+    tags = {"GroupNumber": "i4", "SubGroupNumber": "i4"}
+    snap = write_raw(tmp_path / "snap.hdf5", s, "eagle", dtypes=tags, header={"BoxSize": 30.0}, edit=gas)
+    extract(tmp_path, 2, ["--groups", "1,2"], InputFile=snap, GroupCatalogue="particles", GroupType="group",
+            OutputFile=tmp_path / "g.hdf5")
+    for row in (1, 2):
+        got, _ = stars(tmp_path / f"g_{row}.hdf5")
+        cells, _ = stars(tmp_path / f"g_{row}.hdf5", "Gas")
+        assert np.abs(np.median(got["Position"], axis=0) - np.median(cells["Position"], axis=0)).max() < 0.01 * side
+    with h5py.File(snap, "r+") as f:
+        del f["PartType0/Velocity"]
+    done = extract(tmp_path, 2, InputFile=snap, OutputFile=tmp_path / "x.hdf5")
+    assert "the gas is left out" in done.err and "Velocity" in done.err
+    with h5py.File(tmp_path / "x.hdf5") as f:
+        assert "Gas" not in f and len(f["Stars/Mass"]) == 40
+
+
+def test_where_masses_come_from(tmp_path):
+    """What the snapshot's masses at birth were is told by a cube of the extracted file as well."""
+    folder = shared("data/simulations/gadget4_run")
+    extract(tmp_path, 1, InputFile=folder / "snapdir_001", OutputFile=tmp_path / "x.hdf5")
+    bench = Bench(tmp_path)
+    bench.instrument()
+    bench.ssp()
+    bench.file = tmp_path / "x.hdf5"
+    with h5py.File(tmp_path / "x.hdf5") as f:
+        centre = f["Stars/Position"][0]
+    bench.cube(Centre=centre, OutputFile=tmp_path / "c.fits", SystemicVelocity="none")
+    header = fits.getheader(tmp_path / "c.fits", 0)
+    assert header["SIMBIRTH"] == "current"
+
+
 def test_the_same_cube(tmp_path):
     """Of a group: on the snapshot, and on what was extracted of it."""
     bench = Bench(tmp_path)
@@ -147,3 +196,19 @@ def test_what_is_wrong_is_said(tmp_path, parameters, status, words):
     for ranks in (1, 2):
         done = extract(tmp_path, ranks, status=status, **{"InputFile": snap, "OutputFile": "x.hdf5", **parameters})
         assert words in done.err and sorted(p.name for p in tmp_path.iterdir()) == ["extract.param", "snap.hdf5"]
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda s: s.update(pos=s["pos"][0] + 1000 * (s["pos"] - s["pos"][0])), "half of the stellar mass"),
+    (lambda s: s.update(vel=s["vel"] * 1000), "median speed"),
+    (lambda s: s.update(now=s["now"] * 1e10), "median mass of a star particle")])
+def test_units_that_no_galaxy_has(tmp_path, change, words):
+    """A canonical file names its units, so that they must be right before it is written."""
+    s = raw_stars(80)
+    s["vel"] *= 0.1
+    write_raw(tmp_path / "good.hdf5", s)
+    extract(tmp_path, 2, InputFile=tmp_path / "good.hdf5", OutputFile=tmp_path / "x.hdf5")
+    change(s)
+    write_raw(tmp_path / "bad.hdf5", s)
+    done = extract(tmp_path, 2, status=3, InputFile=tmp_path / "bad.hdf5", OutputFile=tmp_path / "y.hdf5")
+    assert words in done.err and not (tmp_path / "y.hdf5").exists()
