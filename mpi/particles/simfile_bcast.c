@@ -25,9 +25,9 @@ int cubix_mpi_simfile_share_choice(struct cubix_simfile *sim)
   int status = CUBIX_OK;
   const int root = cubix_mpi_rank() == 0;
   struct {
-    int64_t n_part, n_run, n_total;
+    int64_t n_part, n_run, n_total, n_far;
     double reference[3];
-  } told = { sim->n_part, sim->n_run, sim->n_total, { 0 } };
+  } told = { sim->n_part, sim->n_run, sim->n_total, sim->n_far, { 0 } };
   struct cubix_snapshot *s = &sim->snapshot;
   memcpy(told.reference, sim->reference, sizeof told.reference);
   MPI_Bcast(&told, sizeof told, MPI_BYTE, 0, cubix_mpi_group()->comm);
@@ -39,6 +39,7 @@ int cubix_mpi_simfile_share_choice(struct cubix_simfile *sim)
   sim->n_part = (int)told.n_part;
   sim->n_run = told.n_run;
   sim->n_total = told.n_total;
+  sim->n_far = told.n_far;
   if (!root) {
     free(sim->part);
     free(sim->run);

@@ -14,6 +14,7 @@
 #include "base/infile.h"
 #include "base/log.h"
 #include "catalogue/catalogue_parts.h"
+#include "simulation/spatial.h"
 
 static const struct cubix_catalogue_kind *const kinds[] = { &cubix_catalogue_subfind,
                                                             &cubix_catalogue_subfind_binary,
@@ -151,6 +152,44 @@ static int count_members(const struct cubix_simfile *sim)
   return n;
 }
 
+static int64_t count_rows(const struct cubix_choice *choice)
+{
+  int64_t n = 0;
+  for (size_t i = 0; i < choice->n; i++) n += choice->list[i].rows.to - choice->list[i].rows.from;
+  return n;
+}
+
+/* What lies beyond SelectRadius by the snapshot's own index need not be read. */
+static int cut(struct cubix_choice *all, struct cubix_simfile *sim, const struct cubix_params *par,
+               const struct cubix_halo *halo)
+{
+  int status = CUBIX_OK, used = 0;
+  struct cubix_choice near = { 0 };
+  struct cubix_simfile whole = *sim;                /* before any choice */
+  const int given = !par->Centre.word, stated = !given && !strcmp(par->Centre.word, "auto") && halo->has_centre;
+  int64_t n;
+  sim->n_far = 0;
+  if (!(par->SelectRadius > 0) || !(given || stated) || !(sim->population == CUBIX_STARS || sim->everything)) goto done;
+  if (sim->all) {
+    whole.part = sim->all;
+    whole.n_part = sim->n_all;
+    whole.n_total = 0;
+    for (int i = 0; i < sim->n_all; i++) whole.n_total += sim->all[i].n;
+  }
+  CUBIX_TRY(cubix_spatial_near(&near, &used, &whole, given ? par->Centre.x : halo->centre, par->SelectRadius));
+  if (!used || !near.n) goto done;
+  CUBIX_TRY(cubix_choice_common(&near, all));
+  n = count_rows(all);                              /* each row once by now */
+  if (!near.n) goto done;                           /* the cut itself says so */
+  sim->n_far = n - count_rows(&near);
+  cubix_choice_free(all);
+  *all = near;
+  near = (struct cubix_choice){ 0 };
+done:
+  cubix_choice_free(&near);
+  return status;
+}
+
 int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params *par,
                            const struct cubix_groups *groups, size_t first, size_t n)
 {
@@ -170,11 +209,12 @@ int cubix_catalogue_choose(struct cubix_simfile *sim, const struct cubix_params 
                 "GroupCatalogue = %s states the centre (%g, %g, %g) and the velocity (%g, %g, %g) of %s: it is damaged",
                 par->GroupCatalogue, halo->centre[0], halo->centre[1], halo->centre[2], halo->velocity[0],
                 halo->velocity[1], halo->velocity[2], word);
+  CUBIX_TRY(cut(&all, sim, par, halo));
   snprintf(what, sizeof what, "GroupIndex = %.80s (%s): %s%s", par->GroupIndex, cubix_params_origin(par, "GroupIndex"),
            word, n > 1 ? " and the others together" : "");
   CUBIX_TRY(cubix_simfile_choose(sim, &all, what));
   cubix_log(CUBIX_LOG_INFO, "%s%s: %lld %s in %d of %d file(s)", word, n > 1 ? " and others" : "",
-            (long long)sim->n_total, stars ? "star particles" : "cells of gas", count_members(sim),
+            (long long)(sim->n_total + sim->n_far), stars ? "star particles" : "cells of gas", count_members(sim),
             sim->snapshot.n_file);
   if (stars) state(&sim->snapshot, halo);
   if (!par->Centre.word || !sim->n_part) goto done;

@@ -89,6 +89,8 @@ struct cubix_choice {
 /** Choose rows of a part.  Local. */
 int cubix_choice_add(struct cubix_choice *choice, int part, int64_t from, int64_t to);
 void cubix_choice_free(struct cubix_choice *choice);
+/** Leave of one choice what is in another, too; each row once, in the order of the file.  Local. */
+int cubix_choice_common(struct cubix_choice *one, struct cubix_choice *other);
 /** Only these rows count from now on, whatever was chosen before.  Parts are numbered as they were before the first
  * choice.  Local.  @param what  of which they are, for messages
  *  Errors: CUBIX_ENONE: there are no stars among them; there may be no gas. */

@@ -54,6 +54,33 @@ static void settle(struct cubix_choice *choice)
   choice->n = n;
 }
 
+int cubix_choice_common(struct cubix_choice *one, struct cubix_choice *other)
+{
+  int status = CUBIX_OK;
+  struct cubix_choice both = { 0 };
+  size_t k = 0;
+  settle(one);
+  settle(other);
+  for (size_t i = 0; i < one->n; i++) {
+    const struct cubix_chosen *x = &one->list[i];
+    while (k < other->n && (other->list[k].part < x->part ||
+                            (other->list[k].part == x->part && other->list[k].rows.to <= x->rows.from)))
+      k++;
+    for (size_t at = k; at < other->n && other->list[at].part == x->part; at++) {
+      const struct cubix_span y = other->list[at].rows;
+      if (y.from >= x->rows.to) break;
+      CUBIX_TRY(cubix_choice_add(&both, x->part, y.from > x->rows.from ? y.from : x->rows.from,
+                                 y.to < x->rows.to ? y.to : x->rows.to));
+    }
+  }
+  cubix_choice_free(one);
+  *one = both;
+  both = (struct cubix_choice){ 0 };
+done:
+  cubix_choice_free(&both);
+  return status;
+}
+
 int cubix_simfile_choose(struct cubix_simfile *sim, struct cubix_choice *choice, const char *what)
 {
   int status = CUBIX_OK, n_part = 0;

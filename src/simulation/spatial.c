@@ -77,11 +77,12 @@ done:
 }
 
 /* The rows that are near. */
-static int find_near(struct cubix_choice *choice, int64_t *n, struct cubix_spatial *s, const struct cubix_simfile *sim)
+static int find_near(struct cubix_choice *choice, struct cubix_spatial *s, const struct cubix_simfile *sim)
 {
   enum { SAMPLE = 8 };
   int status = CUBIX_OK;
   size_t near = 0, seen = 0;
+  int64_t n = 0;
   const double reach = s->radius * (1 + 1e-6);
   for (size_t i = 0; i < s->n; i++)
     near += s->place[i].far = s->place[i].far || distance(&s->place[i], s->centre, sim->snapshot.box) > reach;
@@ -91,51 +92,52 @@ static int find_near(struct cubix_choice *choice, int64_t *n, struct cubix_spati
     if (place->far) continue;
     if (seen++ % (near / SAMPLE + 1) == 0) CUBIX_TRY(check_first(place, sim));
     CUBIX_TRY(cubix_choice_add(choice, place->part, place->rows.from, place->rows.to));
-    *n += place->rows.to - place->rows.from;
+    n += place->rows.to - place->rows.from;
   }
   cubix_log(CUBIX_LOG_INFO, "SelectRadius = %g kpc: by %s it is enough to read %lld of %lld rows", s->radius, s->name,
-            (long long)*n, (long long)sim->n_total);
+            (long long)n, (long long)sim->n_total);
 done:
   return status;
 }
 
-/* A centre that is known before anything is read. */
-static int knows_centre(double centre[3], const struct cubix_simfile *sim, const struct cubix_params *par)
-{
-  const int given = !par->Centre.word, stated = !given && !strcmp(par->Centre.word, "auto") && sim->snapshot.has_centre;
-  if (given) memcpy(centre, par->Centre.x, sizeof par->Centre.x);
-  else if (stated) memcpy(centre, sim->snapshot.centre, sizeof sim->snapshot.centre);
-  return given || stated;
-}
-
-int cubix_spatial_choose(struct cubix_simfile *sim, const struct cubix_params *par)
+int cubix_spatial_near(struct cubix_choice *near, int *used, const struct cubix_simfile *sim, const double centre[3],
+                       double radius)
 {
   static int (*const find[])(struct cubix_spatial *, const struct cubix_simfile *) = { cubix_spatial_cells,
                                                                                        cubix_spatial_hash };
   int status = CUBIX_OK;
-  struct cubix_spatial s = { .radius = par->SelectRadius };
-  struct cubix_choice choice = { 0 };
-  int64_t n = 0;
-  if (!(s.radius > 0) || !knows_centre(s.centre, sim, par)) goto done;
+  struct cubix_spatial s = { .centre = { centre[0], centre[1], centre[2] }, .radius = radius };
   for (size_t i = 0; i < sizeof find / sizeof *find && !s.place && !status; i++) status = find[i](&s, sim);
   if (!status && s.place) status = check_places(&s, sim);
-  if (!status && s.place) status = find_near(&choice, &n, &s, sim);
+  if (!status && s.place) status = find_near(near, &s, sim);
+  *used = !status && s.place;
   if (status == CUBIX_EINPUT) {
     cubix_log(CUBIX_LOG_WARNING, "%s: %s are not used, and all is read, for %s", sim->snapshot.file[0], s.name,
               cubix_error_message());
     cubix_error_clear();
     status = CUBIX_OK;
-    goto done;
   }
-  if (status || !s.place) goto done;
-  CUBIX_CHECK(n || sim->population == CUBIX_GAS, CUBIX_EUSAGE,
-              "SelectRadius = %g kpc (%s) keeps none of %lld stars about (%g, %g, %g) kpc; check Centre",
-              par->SelectRadius, cubix_params_origin(par, "SelectRadius"), (long long)sim->n_total, s.centre[0],
-              s.centre[1], s.centre[2]);
-  sim->n_far = sim->n_total - n;
-  CUBIX_TRY(cubix_simfile_choose(sim, &choice, "SelectRadius"));
-done:
-  cubix_choice_free(&choice);
   free(s.place);
+  return status;
+}
+
+int cubix_spatial_choose(struct cubix_simfile *sim, const struct cubix_params *par)
+{
+  int status = CUBIX_OK, used = 0;
+  struct cubix_choice near = { 0 };
+  const int64_t before = sim->n_total;
+  const int given = !par->Centre.word, stated = !given && !strcmp(par->Centre.word, "auto") && sim->snapshot.has_centre;
+  const double *centre = given ? par->Centre.x : sim->snapshot.centre;
+  if (par->SelectRadius > 0 && (given || stated))
+    CUBIX_TRY(cubix_spatial_near(&near, &used, sim, centre, par->SelectRadius));
+  if (!used) goto done;
+  CUBIX_CHECK(near.n || sim->population == CUBIX_GAS, CUBIX_EUSAGE,
+              "SelectRadius = %g kpc (%s) keeps none of %lld stars about (%g, %g, %g) kpc; check Centre",
+              par->SelectRadius, cubix_params_origin(par, "SelectRadius"), (long long)before, centre[0], centre[1],
+              centre[2]);
+  CUBIX_TRY(cubix_simfile_choose(sim, &near, "SelectRadius"));
+  sim->n_far = before - sim->n_total;
+done:
+  cubix_choice_free(&near);
   return status;
 }

@@ -12,4 +12,9 @@
  *  Errors: CUBIX_EUSAGE: there are no stars. */
 int cubix_spatial_choose(struct cubix_simfile *sim, const struct cubix_params *par);
 
+/** The rows of sim->part that may lie within a sphere [kpc].  Local.
+ *  @param[out] near  empty before  @param[out] used  0: the snapshot has no index that is right: nothing is known */
+int cubix_spatial_near(struct cubix_choice *near, int *used, const struct cubix_simfile *sim, const double centre[3],
+                       double radius);
+
 #endif

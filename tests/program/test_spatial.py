@@ -157,6 +157,40 @@ def test_any_centre_in_a_periodic_box(tmp_path, centre):
         same(extract(tmp_path, file, centre, radius)[0], want)
 
 
+@pytest.mark.parametrize("centre", ["auto", "100 20000 39990"])
+def test_about_the_centre_of_a_catalogue(tmp_path, centre):
+    """Of a large group only what is near its centre is read."""
+    got = []
+    for index in (True, False):
+        file, s, where = write_swift(tmp_path, index=index)
+        with h5py.File(file, "r+") as f:
+            f["PartType4/GroupNr_bound"] = np.arange(len(f["PartType4/Masses"])) % 2
+        with h5py.File(tmp_path / "soap.hdf5", "w") as f:
+            f["InputHalos/HaloCatalogueIndex"] = np.array([0, 1])
+            f["InputHalos/HaloCentre"] = np.array([where, where]) / 1e3 / A
+            f["InputHalos/HaloCentre"].attrs.update({
+                "a-scale exponent": 1.0,
+                "Conversion factor to CGS (not including cosmological corrections)": 3.08567758e24})
+        out = tmp_path / "out.hdf5"
+        par = write_parameters(tmp_path / "extract.param", InputFile=file, OutputFile=out, SelectRadius=300,
+                               SanityCheck="warn", Centre=centre, GroupIndex="1, 0, 1",
+                               GroupCatalogue=tmp_path / "soap.hdf5")
+        for ranks in (1, 2):
+            for options in ([], ["--groups", "0,1"]):
+                done = run("cubix-extract", [*options, par], ranks, cwd=tmp_path)
+                assert done.status == 0, done.err
+                assert ("by SWIFT's cells it is enough" in done.out) == index
+                for path in sorted(tmp_path.glob("out*.hdf5")):
+                    with h5py.File(path) as f:
+                        got.append(({k: d[:] for k, d in f["Stars"].items()}, megabytes(done)))
+                    path.unlink()
+    half = len(got) // 2
+    assert half == 2 * (1 + 2)
+    for i in range(half):
+        same(got[i][0], got[half + i][0])
+        assert len(got[i][0]["Mass"]) > 50 and got[i][1] < 0.4 * got[half + i][1]
+
+
 def test_no_star_is_near(tmp_path):
     file, s, _ = write_swift(tmp_path)
     whole, *_ = write_swift(tmp_path, index=False)
