@@ -210,13 +210,30 @@ done:
   return status;
 }
 
+struct seen { dev_t device; ino_t inode; };
+
+/* Two names of one file would count its particles twice. */
+static int check_own(struct seen *own, const struct stat *s, const char *name, const struct seen *others, long n)
+{
+  enum { MOST = 8192 };           /* more are no work of a hand */
+  int status = CUBIX_OK;
+  *own = (struct seen){ s->st_dev, s->st_ino };
+  for (long k = 0; k < n && n < MOST; k++)
+    CUBIX_CHECK(others[k].inode != own->inode || others[k].device != own->device, CUBIX_EINPUT,
+                "%s is the same file as number %ld of its snapshot; each must be a file of its own", name, k);
+done:
+  return status;
+}
+
 static int list_members(struct cubix_snapshot *snapshot, const struct cubix_member *m, const char *path, long n)
 {
   int status = CUBIX_OK;
   char name[4200];
   struct stat s;
+  struct seen *seen = NULL;
   CUBIX_ALLOC(snapshot->file, n);
   CUBIX_ALLOC(snapshot->file_size, n);
+  CUBIX_ALLOC(seen, n);
   snapshot->n_file = (int)n;
   for (long i = 0; i < n; i++) {
     if (m) cubix_member_path(name, sizeof name, m, m->first + i);
@@ -229,11 +246,13 @@ static int list_members(struct cubix_snapshot *snapshot, const struct cubix_memb
                           name, n);
       CUBIX_TRY(status);
     }
+    CUBIX_TRY(check_own(&seen[i], &s, name, seen, i));
     snapshot->file[i] = strdup(name);
     CUBIX_CHECK(snapshot->file[i], CUBIX_ENOMEM, "cannot allocate a file name");
     snapshot->file_size[i] = (int64_t)s.st_size;
   }
 done:
+  free(seen);
   return status;
 }
 

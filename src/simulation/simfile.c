@@ -76,6 +76,27 @@ done:
   return status;
 }
 
+/* Row 0 of a part. */
+static int look_at_first(struct cubix_simpart *part, const struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  int status = CUBIX_OK;
+  char path[256];
+  struct cubix_column *column = NULL;
+  for (int f = CUBIX_FIELD_POSITION; f <= CUBIX_FIELD_VELOCITY; f++) {
+    double x[3];
+    float single[3];
+    cubix_simfile_path(path, sizeof path, sim, part, f);
+    CUBIX_TRY(cubix_column_open(&column, look->source, path, sim->field[f].pick, 0));
+    CUBIX_TRY(cubix_column_read(column, 0, 1, column->single ? (void *)single : (void *)x));
+    for (int c = 0; c < 3; c++) part->first[3 * f + c] = column->single ? (double)single[c] : x[c];
+    cubix_column_close(column);
+    column = NULL;
+  }
+done:
+  cubix_column_close(column);
+  return status;
+}
+
 /* All types in the member that is open; the header is that of the first member with particles. */
 static int look_at_member(struct cubix_simfile *sim, struct cubix_look *look, int member)
 {
@@ -89,6 +110,7 @@ static int look_at_member(struct cubix_simfile *sim, struct cubix_look *look, in
     part->type = t;
     CUBIX_TRY(look_at_part(sim, look, part));
     if (part->n <= 0) continue;
+    if (sim->snapshot.n_file > 1) CUBIX_TRY(look_at_first(part, sim, look));
     if (sim->n_total == 0) {
       char path[256];
       cubix_simfile_path(path, sizeof path, sim, part, CUBIX_FIELD_POSITION);
@@ -162,6 +184,7 @@ static int look_at_members(struct cubix_simfile *sim, struct cubix_look *look)
     if (sim->population == CUBIX_STARS && cubix_simfile_note_gas(s, look)) cubix_error_clear();
     if (i + 1 == s->n_file && sim->n_total == 0) CUBIX_TRY(no_particles(sim, look));
     if (i + 1 == s->n_file) CUBIX_TRY(cubix_simfile_places(sim, look));
+    if (i + 1 == s->n_file) CUBIX_TRY(cubix_simfile_whole(sim, look));
     CUBIX_TRY(cubix_simfile_alone(sim, look));
     cubix_source_close(source);
     source = NULL;

@@ -25,6 +25,7 @@ struct cubix_simpart {
   int64_t n;                      /* rows that count */
   int64_t n_row;                  /* rows of the file */
   int64_t first_run, n_run;       /* which of them count: of cubix_simfile.run; n_run 0: all */
+  double first[6];                /* position and velocity in row 0, as the file has them */
   unsigned char reads[CUBIX_N_FIELD]; /* 1: there is a column; else */
   double value[CUBIX_N_FIELD];    /* what all of them have, in internal units; NAN: nothing */
 };

@@ -286,6 +286,51 @@ static int count_own(double *own, double *all, const struct cubix_simfile *sim, 
   return 1;
 }
 
+/* Two parts that begin with the same particle are one and its copy. */
+static int check_copies(const struct cubix_simfile *sim)
+{
+  int status = CUBIX_OK;
+  for (int i = 0; i < sim->n_part; i++)
+    for (int k = 0; k < i; k++) {
+      const struct cubix_simpart *a = &sim->part[k], *b = &sim->part[i];
+      CUBIX_CHECK(a->type != b->type || a->n_row != b->n_row || memcmp(a->first, b->first, sizeof a->first), CUBIX_EINPUT,
+                  "%s is a copy of %s: its %lld particles in /%s begin with the same one; each file of a snapshot must "
+                  "be one of its own",
+                  sim->snapshot.file[b->member], sim->snapshot.file[a->member], (long long)b->n_row, sim->group[b->type]);
+    }
+done:
+  return status;
+}
+
+int cubix_simfile_whole(const struct cubix_simfile *sim, const struct cubix_look *look)
+{
+  enum { MOST = 32 };
+  static const double low_word = 4294967296.;   /* totals may be the lower 32 bits alone */
+  int status = CUBIX_OK, n_all;
+  double all[MOST];
+  char names[512], text[1024];
+  if (sim->snapshot.n_file < 2) goto done;
+  CUBIX_TRY(check_copies(sim));
+  CUBIX_TRY(cubix_header_numbers(all, MOST, &n_all, look->format, look->source, CUBIX_HEADER_N_ALL));
+  for (int t = 0; t < sim->n_type; t++) {
+    double held = 0;
+    /* where the header counts none it does not count */
+    if (sim->type[t] < 0 || sim->type[t] >= n_all || n_all > MOST || all[sim->type[t]] == 0) continue;
+    for (int i = 0; i < sim->n_part; i++)
+      if (sim->part[i].type == t) held += (double)sim->part[i].n;
+    if (fmod(held, low_word) == fmod(all[sim->type[t]], low_word)) continue;
+    snprintf(text, sizeof text, "the %d files of %s hold %.0f particles in /%s, and the header counts %.0f (%.200s): is "
+             "one of them a copy of another, of another snapshot, or cut",
+             sim->snapshot.n_file, sim->snapshot.file[0], held, sim->group[t], all[sim->type[t]],
+             cubix_header_names(look->format, CUBIX_HEADER_N_ALL, names, sizeof names));
+    CUBIX_CHECK(look->par->SanityCheck == CUBIX_SanityCheck_warn, CUBIX_EINPUT,
+                "%s?  SanityCheck warn reads them all the same", text);
+    cubix_log(CUBIX_LOG_WARNING, "%s?", text);
+  }
+done:
+  return status;
+}
+
 int cubix_simfile_alone(const struct cubix_simfile *sim, const struct cubix_look *look)
 {
   enum { MOST = 32 };

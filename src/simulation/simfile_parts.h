@@ -26,6 +26,10 @@ int cubix_simfile_header(struct cubix_simfile *sim, struct cubix_look *look);
 int cubix_simfile_types(struct cubix_simfile *sim, struct cubix_look *look);
 /** Side of the box and centre, where they are stated.  Local. */
 int cubix_simfile_places(struct cubix_simfile *sim, const struct cubix_look *look);
+/** Whether all files of a snapshot together hold as many particles as their header counts, and none is a copy of
+ * another.  The last one is open.  Local.
+ *  Errors: CUBIX_EINPUT: other numbers, unless SanityCheck is warn; a copy. */
+int cubix_simfile_whole(const struct cubix_simfile *sim, const struct cubix_look *look);
 /** A file that is read alone must not be one of several.  Local.  Errors: CUBIX_EINPUT: it is, by what its header
  * counts. */
 int cubix_simfile_alone(const struct cubix_simfile *sim, const struct cubix_look *look);

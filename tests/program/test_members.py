@@ -1,5 +1,7 @@
 """Which files belong together: by a count in their headers, or because the user names their stem;
 and all of them must say the same of their snapshot."""
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -212,3 +214,22 @@ def test_a_folder_of_several_snapshots(ready):
         write_tng(ready.path(f"run/{name}.hdf5"), galaxy(40, seed=2, radius=0.5), files=2)
     done = refused(ready, INPUT, "more than one snapshot", InputFile=ready.path("run"))
     assert "gal_z0.1 and snap_099." in done.err or "snap_099 and gal_z0.1." in done.err, done.err
+
+
+@RANKS
+@pytest.mark.parametrize("what", ["copied", "linked", "hard link", "emptied"])
+def test_a_member_that_is_none(ready, what, ranks):
+    """A copy of another doubled its stars, and one without its group lost them, with exit status 0."""
+    ready.file = write_tng(ready.path("snap.hdf5"), galaxy(40, seed=2, radius=0.5), files=3)
+    first, second = ready.path("snap.0.hdf5"), ready.path("snap.1.hdf5")
+    if what == "emptied":
+        edit(second, lambda f: f.pop("PartType4"))
+    else:
+        second.unlink()
+        {"copied": shutil.copy, "linked": lambda a, b: b.symlink_to(a), "hard link": lambda a, b: b.hardlink_to(a)}[what](
+            first, second)
+    words = {"copied": ["snap.1.hdf5 is a copy of", "snap.0.hdf5"],
+             "emptied": ["snap.0.hdf5", "40 (NumPart_Total", "SanityCheck warn"]}
+    refused(ready, INPUT, *words.get(what, ["snap.1.hdf5", "the same file as number 0"]), ranks=ranks)
+    if what == "emptied":
+        assert "40 (NumPart_Total" in ready.cube(SanityCheck="warn")["run"].err
