@@ -45,8 +45,14 @@ int cubix_seek_choose(const struct cubix_seek *seek, size_t which, int t, int64_
 {
   int status = CUBIX_OK;
   const struct cubix_simfile *sim = seek->sim;
-  int64_t before = 0;
+  int64_t before = 0, there = 0;
   char word[64];
+  for (int i = 0; i < sim->n_part; i++) there += sim->part[i].type == t ? sim->part[i].n_row : 0;
+  CUBIX_CHECK(from >= 0 && n >= 0 && n <= there && from <= there - n, CUBIX_EINPUT,
+              "%s: %s has %lld particles of /%s from number %lld on, but the snapshot %s has %lld: they do not belong "
+              "together",
+              seek->listing->file[0], cubix_group_word(word, sizeof word, seek->par, &seek->key[which]), (long long)n,
+              sim->group[t], (long long)from, sim->snapshot.file[0], (long long)there);
   for (int i = 0; i < sim->n_part; i++) {
     const struct cubix_simpart *part = &sim->part[i];
     if (part->type != t) continue;
@@ -55,10 +61,6 @@ int cubix_seek_choose(const struct cubix_seek *seek, size_t which, int t, int64_
     CUBIX_TRY(cubix_choice_add(&seek->choice[which], i, first, end));
     before += part->n_row;
   }
-  CUBIX_CHECK(from >= 0 && n >= 0 && from + n <= before, CUBIX_EINPUT,
-              "%s: %s has the particles %lld to %lld of /%s, but the snapshot %s has %lld: they do not belong together",
-              seek->listing->file[0], cubix_group_word(word, sizeof word, seek->par, &seek->key[which]),
-              (long long)from, (long long)(from + n) - 1, sim->group[t], sim->snapshot.file[0], (long long)before);
 done:
   return status;
 }

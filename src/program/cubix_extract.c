@@ -44,11 +44,12 @@ static int answer(int argc, char **argv)
 /* Take --groups LIST out of the command line.  @return LIST; NULL without one */
 static const char *take_groups(int *argc, char **argv)
 {
-  for (int i = 1; i + 1 < *argc; i++) {
-    if (strcmp(argv[i], "--groups")) continue;
-    const char *list = argv[i + 1];
-    memmove(argv + i, argv + i + 2, (size_t)(*argc - i - 1) * sizeof *argv);
-    *argc -= 2;
+  for (int i = 1; i < *argc; i++) {
+    const int joined = !strncmp(argv[i], "--groups=", 9), words = joined ? 1 : 2;
+    if (!joined && (strcmp(argv[i], "--groups") || i + 1 == *argc)) continue;
+    const char *list = joined ? argv[i] + 9 : argv[i + 1];
+    memmove(argv + i, argv + i + words, (size_t)(*argc - i - words + 1) * sizeof *argv);
+    *argc -= words;
     return list;
   }
   return NULL;
