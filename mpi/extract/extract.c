@@ -329,7 +329,7 @@ static int write_groups(struct stream stream[2], const struct cubix_params *par)
   size_t n = 0;
   struct cubix_group_key *key = NULL;
   char path[CUBIX_OUTPUT_PATH];
-  CUBIX_TRY(cubix_group_keys(&key, &n, par));
+  CUBIX_TRY(cubix_mpi_agree(cubix_group_keys(&key, &n, par)));
   for (size_t i = 0; i < n; i++) {
     CUBIX_TRY(cubix_group_file(path, sizeof path, par->OutputFile, &key[i]));
     CUBIX_TRY(check_name(&there, path, par));

@@ -17,7 +17,7 @@
 
 static const struct cubix_pick one = { 1, -1, -1 }, three = { 3, -1, -1 };
 
-/* What a row's number is called, in files of today and of some years ago. */
+/* What a row's number is called, in files of today and of some years ago: there it is one more. */
 static const char *const index_names[] = { "InputHalos/HaloCatalogueIndex", "VR/ID" };
 static const char *const centre_names[] = { "InputHalos/HaloCentre", "VR/CentreOfPotential" };
 
@@ -142,7 +142,7 @@ static int choose(struct cubix_seek *seek)
   int status = CUBIX_OK;
   const struct cubix_names *tag =
       seek->sim->population == CUBIX_STARS ? seek->sim->format->stars.tag : seek->sim->format->gas.tag;
-  struct cubix_tags tags = { .n = 1, .name = { tag[CUBIX_TAG_GROUP] } };
+  struct cubix_tags tags = { .n = 1, .name = { tag[CUBIX_TAG_SUBHALO] } };
   struct cubix_table table = { 0 };
   struct cubix_keyset set = { 0 };
   const char *index = NULL;
@@ -154,10 +154,17 @@ static int choose(struct cubix_seek *seek)
   CUBIX_TRY(cubix_listing_table(&table, seek->listing, index));
   CUBIX_TRY(cubix_seek_check(seek, table.n, "subhaloes"));
   CUBIX_TRY(cubix_keyset_init(&set, seek->n));
+  const int is_old = !strcmp(index, index_names[1]);
   for (size_t i = 0; i < seek->n; i++) {
     const int64_t at = seek->key[i].index;
     double number;
     CUBIX_TRY(cubix_listing_read(&number, seek->listing, &table, index, one, at, at + 1));
+    /* VELOCIraptor's identifiers count from 1, and may begin with the snapshot's number */
+    if (is_old) number = fmod(number, 1e12) - 1;
+    CUBIX_CHECK(number >= 0 && cubix_keyset_find(&set, (int64_t)number) < 0, CUBIX_EINPUT,
+                number < 0 ? "%s: /%s is %.0f in row %lld; it must be from 0 on"
+                           : "%s: /%s has %.0f twice, in row %lld and an earlier one of GroupIndex",
+                seek->listing->file[0], index, number, (long long)at);
     cubix_keyset_add(&set, (int64_t)number, (int64_t)i);
     CUBIX_TRY(locate(seek, i, &table));
     cubix_log(CUBIX_LOG_INFO, "%s of %s has the %s %.0f", cubix_group_word(word, sizeof word, seek->par, &seek->key[i]),

@@ -98,7 +98,7 @@ int main(int argc, char **argv)
   cubix_console_catch_signals("cubix-extract", root, cubix_atomic_file_abandon);
   if (status) goto done;
   cubix_mpi_cores_warn();
-  CUBIX_TRY(cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override, "SspFile"));
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_params_read(&par, opt.file, opt.n_override, opt.override, "SspFile")));
   if (groups) CUBIX_TRY(cubix_mpi_agree(ask_for(par, groups)));
   CUBIX_TRY(cubix_mpi_agree(root ? check_output(par) : CUBIX_OK));
   CUBIX_TRY(cubix_mpi_extract(par));

@@ -238,16 +238,16 @@ static int is_of(enum cubix_field f, int gas)
 
 static int read_species(struct place s, struct cubix_species *species, int gas)
 {
-  static const char *const key[] = { "group", "type", "isolated_type", "kernel", "group_number", "subgroup_number",
+  static const char *const key[] = { "group", "type", "isolated_type", "kernel", "group_number", "subgroup_number", "subhalo_number",
                                       "no_formation", "initial_mass" };
   static const char *const unborn[] = { "drop", "initial" };
   static const char *const birth_mass[] = { "file", "library", "current" };
   int status = CUBIX_OK, n_known = 0, x;
-  const char *known[CUBIX_N_FIELD + 8];
+  const char *known[CUBIX_N_FIELD + 9];
 
   for (int f = 0; f < CUBIX_N_FIELD; f++)
     if (is_of(f, gas)) known[n_known++] = cubix_field_table[f].name;
-  for (int i = 0; i < (gas ? 6 : 8); i++) known[n_known++] = key[i];
+  for (int i = 0; i < (gas ? 7 : 9); i++) known[n_known++] = key[i];
   CUBIX_TRY(check_keys(s, known, n_known));
   species->there = 1;
   CUBIX_TRY(read_text(s, "group", species->group, sizeof species->group));

@@ -56,8 +56,9 @@ enum { CUBIX_N_TYPE = 8 };
 
 /* Integers by which particles tell to what they belong. */
 enum cubix_tag {
-  CUBIX_TAG_GROUP,                /* number of the group, or of the object, that it belongs to */
-  CUBIX_TAG_SUBGROUP,             /* and of the subhalo in that group */
+  CUBIX_TAG_GROUP,                /* number of the group */
+  CUBIX_TAG_SUBGROUP,             /* of the subhalo in that group */
+  CUBIX_TAG_SUBHALO,              /* of the subhalo among all */
   CUBIX_N_TAG
 };
 

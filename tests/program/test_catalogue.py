@@ -416,7 +416,8 @@ def soap(tmp_path, how="folder", files=2, comoving=True, old=False, redshift=Non
     centre = np.arange(12.0).reshape(4, 3)
     with h5py.File(cat / "halo_properties_0018.hdf5", "w") as f:
         f.create_group("Cosmology").attrs["Redshift"] = np.array([0.25 if redshift is None else redshift])
-        f["VR/ID" if old else "InputHalos/HaloCatalogueIndex"] = index
+        # VELOCIraptor counts from 1, and begins with the snapshot's number
+        f["VR/ID" if old else "InputHalos/HaloCatalogueIndex"] = index + 1 + 18 * 10**12 if old else index
         columns = {"VR/CentreOfPotential" if old else "InputHalos/HaloCentre": (centre, 3.08567758e24, 1),
                    "BoundSubhalo/EncloseRadius": (np.full(4, 0.1), 3.08567758e24, 1),
                    "BoundSubhalo/CentreOfMassVelocity": (centre * 10, 1e5, 0)}
@@ -450,6 +451,21 @@ def test_old_soap(tmp_path, how):
     got, info = read(tmp_path, 2, InputFile=snap, GroupCatalogue=cat, GroupIndex=2)
     assert within(got["formed"], of_halo(s, 900), rtol=1e-9)
     assert within(info["stated_centre"], centre[2] * 1e3, rtol=1e-8)
+
+
+def test_numbers_of_groups_and_of_subhaloes_in_swift(tmp_path):
+    """GroupNr_bound is a subhalo's; a group's are FOFGroupIDs."""
+    s, index, _, snap, _ = soap(tmp_path, "virtual", 1)
+    with h5py.File(snap, "r+") as f:
+        f["PartType4/FOFGroupIDs"] = (np.arange(len(f["PartType4/HaloCatalogueIndex"])) % 3).astype("i8")
+        fof = f["PartType4/FOFGroupIDs"][:]
+    got, _ = read(tmp_path, 1, InputFile=snap, GroupCatalogue="particles", GroupIndex=index[1])
+    assert within(got["formed"], of_halo(s, index[1]), rtol=1e-9)
+    got, _ = read(tmp_path, 1, InputFile=snap, GroupCatalogue="particles", GroupType="group", GroupIndex=2)
+    assert within(got["formed"], np.asarray(s["mass"])[fof == 2], rtol=1e-9)
+    done = dump(tmp_path, 1, InputFile=write_raw(tmp_path / "t.hdf5", raw_stars(9)), GroupCatalogue="particles",
+                GroupIndex=2)
+    assert done.status == 2 and "carry no numbers of subhaloes" in done.err
 
 
 @pytest.mark.parametrize("comoving", [True, False])
