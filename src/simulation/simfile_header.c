@@ -293,10 +293,11 @@ static int check_copies(const struct cubix_simfile *sim)
   for (int i = 0; i < sim->n_part; i++)
     for (int k = 0; k < i; k++) {
       const struct cubix_simpart *a = &sim->part[k], *b = &sim->part[i];
-      CUBIX_CHECK(a->type != b->type || a->n_row != b->n_row || memcmp(a->first, b->first, sizeof a->first), CUBIX_EINPUT,
-                  "%s is a copy of %s: its %lld particles in /%s begin with the same one; each file of a snapshot must "
-                  "be one of its own",
-                  sim->snapshot.file[b->member], sim->snapshot.file[a->member], (long long)b->n_row, sim->group[b->type]);
+      CUBIX_CHECK(
+          a->type != b->type || a->n_row != b->n_row || memcmp(a->first, b->first, sizeof a->first), CUBIX_EINPUT,
+          "%s is a copy of %s: its %lld particles in /%s begin with the same one; each file of a snapshot must "
+          "be one of its own",
+          sim->snapshot.file[b->member], sim->snapshot.file[a->member], (long long)b->n_row, sim->group[b->type]);
     }
 done:
   return status;
@@ -319,7 +320,8 @@ int cubix_simfile_whole(const struct cubix_simfile *sim, const struct cubix_look
     for (int i = 0; i < sim->n_part; i++)
       if (sim->part[i].type == t) held += (double)sim->part[i].n;
     if (fmod(held, low_word) == fmod(all[sim->type[t]], low_word)) continue;
-    snprintf(text, sizeof text, "the %d files of %s hold %.0f particles in /%s, and the header counts %.0f (%.200s): is "
+    snprintf(text, sizeof text,
+             "the %d files of %s hold %.0f particles in /%s, and the header counts %.0f (%.200s): is "
              "one of them a copy of another, of another snapshot, or cut",
              sim->snapshot.n_file, sim->snapshot.file[0], held, sim->group[t], all[sim->type[t]],
              cubix_header_names(look->format, CUBIX_HEADER_N_ALL, names, sizeof names));

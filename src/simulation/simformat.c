@@ -238,8 +238,9 @@ static int is_of(enum cubix_field f, int gas)
 
 static int read_species(struct place s, struct cubix_species *species, int gas)
 {
-  static const char *const key[] = { "group", "type", "isolated_type", "kernel", "group_number", "subgroup_number", "subhalo_number",
-                                      "no_formation", "initial_mass" };
+  static const char *const key[] = { "group",          "type",         "isolated_type",
+                                     "kernel",         "group_number", "subgroup_number",
+                                     "subhalo_number", "no_formation", "initial_mass" };
   static const char *const unborn[] = { "drop", "initial" };
   static const char *const birth_mass[] = { "file", "library", "current" };
   int status = CUBIX_OK, n_known = 0, x;
