@@ -154,6 +154,8 @@ def _fuzz(bench, rng, name, path, how):
         for near in bench.made.glob("tng.*.hdf5" if path.startswith("tng.") else path):      # members lie together
             shutil.copy(near, folder / near.name)
         target = folder / path
+        if path.endswith(".cfg"):
+            shutil.copy(bench.made / "units.inc", folder)                     # which it may include
     try:
         how(rng, target)
     except Exception:                                             # damaged already, beyond what the damager understands
@@ -164,7 +166,7 @@ def _fuzz(bench, rng, name, path, how):
     if path == "p.param":
         mode = f"Mode={job.parameters.get('Mode', 'cube')}"
         job = Job(job.program, job.parameters, job.writes, job.inputs, ("FieldOfView=12 10", "LambdaMax=5078", mode))
-    done = bench.run(job, ranks, folder)
+    done = bench.run(job, ranks, folder, changed=[path])
     return f"{name}, {ranks} ranks, {how.__name__} of {path}", _compare(bench, name, done,
                                                                         inputs_changed=True), [done.status], done
 
