@@ -132,9 +132,9 @@ def test_a_real_catalogue_of_subfind_in_format_2(tmp_path):
     n = len(known) // 2
     s = particles(n, 2, ID=rng.permutation(known)[:n], AGE=rng.uniform(0.05, 0.19, n).astype("f4"),
                   Z=rng.uniform(0, 0.04, n).astype("f4"))
-    snap = Snapshot({4: s}, time=0.2, redshift=4.0).write(tmp_path / "snap_002", BLOCKS)
+    snap = Snapshot({4: s}, time=0.2, redshift=4.0, cosmology=(0.24, 0.76, 0.72)).write(tmp_path / "snap_002", BLOCKS)
     for kind in ("subhalo", "group"):
-        want = masses_of(s, ids[660:766])
+        want = masses_of(s, ids[660:766]) * H_BINARY / 0.72
         assert 20 < len(want) < 106
         taken(tmp_path, 2, want, InputFile=snap, GroupCatalogue=cat, GroupType=kind, GroupIndex=4)
     assert "subhalo 4 lists 106 particles of all types" in log_of(tmp_path, InputFile=snap, GroupCatalogue=cat,
