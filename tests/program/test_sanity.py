@@ -19,9 +19,10 @@ def bench(tmp_path):
     return b
 
 
-def snapshot(path, n=400, length=1.0, mass=1.0, speed=1.0, z=1.0, size=3.0, born=(0.2, 0.9), units=None, label="TNG50"):
+def snapshot(path, n=400, length=1.0, mass=1.0, speed=1.0, z=1.0, size=3.0, born=(0.2, 0.9), units=None, label="TNG50",
+             seed=2):
     """A galaxy as IllustrisTNG would write it, without a word about units, with each quantity times a factor."""
-    rng = np.random.default_rng(2)
+    rng = np.random.default_rng(seed)
     with h5py.File(path, "w") as f:
         f.create_group("Header").attrs.update({"Time": A, "Redshift": 0.0, "Omega0": 0.3, "OmegaLambda": 0.7,
                                                "HubbleParam": H, "SimulationName": label, **(units or {})})
@@ -86,7 +87,7 @@ def test_a_whole_box_is_said_and_read_and_a_galaxy_in_wrong_units_is_not(bench, 
     more = {"SelectRadius": 20000} if what == "a radius" else {}
     if what == "several files":
         for k in range(2):
-            snapshot(bench.path(f"s.{k}.hdf5"), size=4000.0, units={"NumFilesPerSnapshot": 2})
+            snapshot(bench.path(f"s.{k}.hdf5"), size=4000.0, units={"NumFilesPerSnapshot": 2}, seed=k)
         more["InputFile"] = bench.path("s.0.hdf5")
     done = look(bench, ranks, **more)
     told = " ".join(done.err.split())
