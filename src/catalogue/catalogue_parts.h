@@ -42,6 +42,10 @@ int cubix_seek_check(const struct cubix_seek *seek, int64_t n, const char *what)
 /** Group i has rows of the type number t: those in this place among all of that type.  Local.
  *  Errors: CUBIX_EINPUT: the snapshot has fewer. */
 int cubix_seek_choose(const struct cubix_seek *seek, size_t i, int t, int64_t from, int64_t n);
+/** A row of a column that may be missing, its numbers times a factor.  Local.
+ *  @param x [pick.n_c]  left alone where it is missing  @param[out] there  0: it is */
+int cubix_seek_scaled(double *x, int *there, struct cubix_seek *seek, const struct cubix_table *table,
+                      const char *column, struct cubix_pick pick, int64_t row, double factor);
 /** "subhalo 3", "group 2", "subhalo 3:0".  Local.  @return text, borrowed from the caller */
 const char *cubix_group_word(char *text, size_t size, const struct cubix_params *par,
                              const struct cubix_group_key *key);

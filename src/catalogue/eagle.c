@@ -23,16 +23,10 @@ static int locate(struct cubix_seek *seek, size_t which, const struct cubix_tabl
   const char *const centre = seek->subhalo ? "Subhalo/CentreOfPotential" : "FOF/GroupCentreOfPotential",
              *const radius = seek->subhalo ? "Subhalo/VmaxRadius" : "FOF/Group_R_Crit200";
   const int64_t at = seek->key[which].index;
-  CUBIX_TRY(cubix_listing_has(&halo->has_centre, seek->listing, centre));
-  if (halo->has_centre) CUBIX_TRY(cubix_listing_read(halo->centre, seek->listing, table, centre, three, at, at + 1));
-  for (int c = 0; c < 3; c++) halo->centre[c] *= seek->sim->length;
-  CUBIX_TRY(cubix_listing_has(&there, seek->listing, radius));
-  if (there) CUBIX_TRY(cubix_listing_read(&halo->radius, seek->listing, table, radius, one, at, at + 1));
-  halo->radius *= seek->sim->length;
-  CUBIX_TRY(cubix_listing_has(&there, seek->listing, "Subhalo/Velocity"));
-  halo->has_velocity = there && seek->subhalo;
-  if (halo->has_velocity)
-    CUBIX_TRY(cubix_listing_read(halo->velocity, seek->listing, table, "Subhalo/Velocity", three, at, at + 1));
+  CUBIX_TRY(cubix_seek_scaled(halo->centre, &halo->has_centre, seek, table, centre, three, at, seek->sim->length));
+  CUBIX_TRY(cubix_seek_scaled(&halo->radius, &there, seek, table, radius, one, at, seek->sim->length));
+  if (seek->subhalo)
+    CUBIX_TRY(cubix_seek_scaled(halo->velocity, &halo->has_velocity, seek, table, "Subhalo/Velocity", three, at, 1));
 done:
   return status;
 }
@@ -40,8 +34,7 @@ done:
 static int choose(struct cubix_seek *seek)
 {
   int status = CUBIX_OK;
-  const struct cubix_names *tag =
-      seek->sim->population == CUBIX_STARS ? seek->sim->format->stars.tag : seek->sim->format->gas.tag;
+  const struct cubix_names *tag = cubix_simfile_species(seek->sim)->tag;
   const struct cubix_tags tags = { .n = 1 + seek->subhalo,
                                    .name = { tag[CUBIX_TAG_GROUP], tag[CUBIX_TAG_SUBGROUP] } };
   struct cubix_table table = { 0 };

@@ -120,7 +120,7 @@ int cubix_ids_choose(struct cubix_seek *seek, struct cubix_ids *ids)
 {
   int status = CUBIX_OK;
   const struct cubix_simfile *sim = seek->sim;
-  const struct cubix_species *species = sim->population == CUBIX_STARS ? &sim->format->stars : &sim->format->gas;
+  const struct cubix_species *species = cubix_simfile_species(sim);
   const struct cubix_tags tags = { .n = 1, .name = { species->field[CUBIX_FIELD_ID].dataset } };
   struct cubix_keyset set[CUBIX_N_TYPE] = { { 0 } };
   struct finds finds = { ids, seek->choice };

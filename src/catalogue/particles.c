@@ -4,15 +4,10 @@
 #include "catalogue/catalogue_parts.h"
 #include "catalogue/tagged.h"
 
-static const struct cubix_names *names_of(const struct cubix_seek *seek)
-{
-  return seek->sim->population == CUBIX_STARS ? seek->sim->format->stars.tag : seek->sim->format->gas.tag;
-}
-
 int cubix_catalogue_particles(struct cubix_seek *seek)
 {
   int status = CUBIX_OK;
-  const struct cubix_names *tag = names_of(seek);
+  const struct cubix_names *tag = cubix_simfile_species(seek->sim)->tag;
   const int pairs = seek->subhalo && tag[CUBIX_TAG_SUBGROUP].n > 0;
   struct cubix_keyset set = { 0 };
   const enum cubix_tag which = seek->subhalo && !pairs ? CUBIX_TAG_SUBHALO : CUBIX_TAG_GROUP;

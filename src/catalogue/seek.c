@@ -64,3 +64,14 @@ int cubix_seek_choose(const struct cubix_seek *seek, size_t which, int t, int64_
 done:
   return status;
 }
+
+int cubix_seek_scaled(double *x, int *there, struct cubix_seek *seek, const struct cubix_table *table,
+                      const char *column, struct cubix_pick pick, int64_t row, double factor)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_listing_has(there, seek->listing, column));
+  if (*there) CUBIX_TRY(cubix_listing_read(x, seek->listing, table, column, pick, row, row + 1));
+  for (int c = 0; *there && c < pick.n_c; c++) x[c] *= factor;
+done:
+  return status;
+}

@@ -140,8 +140,7 @@ done:
 static int choose(struct cubix_seek *seek)
 {
   int status = CUBIX_OK;
-  const struct cubix_names *tag =
-      seek->sim->population == CUBIX_STARS ? seek->sim->format->stars.tag : seek->sim->format->gas.tag;
+  const struct cubix_names *tag = cubix_simfile_species(seek->sim)->tag;
   struct cubix_tags tags = { .n = 1, .name = { tag[CUBIX_TAG_SUBHALO] } };
   struct cubix_table table = { 0 };
   struct cubix_keyset set = { 0 };

@@ -27,30 +27,18 @@ done:
   return status;
 }
 
-/* A column that may be missing, its numbers times a factor. */
-static int read_scaled(double *x, int *there, struct cubix_seek *seek, const struct cubix_table *table,
-                       const char *column, struct cubix_pick pick, int64_t at, double factor)
-{
-  int status = CUBIX_OK;
-  CUBIX_TRY(cubix_listing_has(there, seek->listing, column));
-  if (*there) CUBIX_TRY(cubix_listing_read(x, seek->listing, table, column, pick, at, at + 1));
-  for (int c = 0; *there && c < pick.n_c; c++) x[c] *= factor;
-done:
-  return status;
-}
-
 static int locate(struct cubix_seek *seek, size_t which, const struct cubix_table *table)
 {
   int status = CUBIX_OK, there;
   struct cubix_halo *halo = &seek->halo[which];
   const int64_t at = seek->key[which].index;
   const double length = seek->sim->length;
-  CUBIX_TRY(read_scaled(halo->centre, &halo->has_centre, seek, table,
-                        seek->subhalo ? SUBHALOES "SPOS" : GROUPS "GPOS", three, at, length));
+  CUBIX_TRY(cubix_seek_scaled(halo->centre, &halo->has_centre, seek, table,
+                              seek->subhalo ? SUBHALOES "SPOS" : GROUPS "GPOS", three, at, length));
   if (seek->subhalo)
-    CUBIX_TRY(read_scaled(halo->velocity, &halo->has_velocity, seek, table, SUBHALOES "SVEL", three, at, 1));
-  CUBIX_TRY(read_scaled(&halo->radius, &there, seek, table, seek->subhalo ? SUBHALOES "RHMS" : GROUPS "RCRI", one, at,
-                        length));
+    CUBIX_TRY(cubix_seek_scaled(halo->velocity, &halo->has_velocity, seek, table, SUBHALOES "SVEL", three, at, 1));
+  CUBIX_TRY(cubix_seek_scaled(&halo->radius, &there, seek, table, seek->subhalo ? SUBHALOES "RHMS" : GROUPS "RCRI", one,
+                              at, length));
 done:
   return status;
 }

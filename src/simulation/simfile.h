@@ -79,6 +79,8 @@ void cubix_simfile_free(struct cubix_simfile *sim);
 const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfile *sim,
                                const struct cubix_simpart *part, enum cubix_field field);
 
+/** What the format says of these particles, on the process that has opened the files.  Local. */
+const struct cubix_species *cubix_simfile_species(const struct cubix_simfile *sim);
 /** Row of the file that is number i of the rows of a part that count.  Local. */
 int64_t cubix_simfile_row(const struct cubix_simfile *sim, const struct cubix_simpart *part, int64_t i);
 

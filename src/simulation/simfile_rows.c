@@ -11,6 +11,11 @@ const char *cubix_simfile_path(char *path, size_t size, const struct cubix_simfi
   return path;
 }
 
+const struct cubix_species *cubix_simfile_species(const struct cubix_simfile *sim)
+{
+  return sim->population == CUBIX_STARS ? &sim->format->stars : &sim->format->gas;
+}
+
 int64_t cubix_simfile_row(const struct cubix_simfile *sim, const struct cubix_simpart *part, int64_t i)
 {
   int64_t low = part->first_run, high = low + part->n_run;
