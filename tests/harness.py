@@ -312,6 +312,15 @@ def polynomial(coef):
     return lambda lam: sum(c * np.asarray(lam, float)**i for i, c in enumerate(coef))
 
 
+def _channels(inst):
+    if inst.grid == "list":
+        return f'lambda = {_with_unit("AA", *inst.listed)};'
+    step = {"linear": f'step = {_with_unit("AA", inst.step)};', "log": f"log_step = {inst.step!r};",
+            "steps": inst.listed is not None and f'step = {_curve("AA", inst.listed)};'}[inst.grid]
+    gaps = f' gaps = {_with_unit("AA", *inst.gaps)};' if inst.gaps else ""
+    return f'first = {_with_unit("AA", inst.lam_min)}; last = {_with_unit("AA", inst.lam_max)}; {step}{gaps}'
+
+
 def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3,), sky=(0.0,)):
     """An instrument file that says what `inst` says; lsf_curve, psf_curve: coefficients of
     FWHM(lambda). Gives `inst` the same curves.  Without lsf_curve the file has some LSF, as every
@@ -320,8 +329,7 @@ def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3
             f'field = {{ shape = "{inst.aperture}"; size = '
             f'{_with_unit("arcsec", inst.n_x * inst.pixel_x, inst.n_y * inst.pixel_y)}; '
             f'pixel = {_with_unit("arcsec", inst.pixel_x, inst.pixel_y)}; }};',
-            f'spectrum = {{ medium = "{inst.medium}"; first = {_with_unit("AA", inst.lam_min)}; last = '
-            f'{_with_unit("AA", inst.lam_max)}; step = {_with_unit("AA", inst.step)}; }};']
+            f'spectrum = {{ medium = "{inst.medium}"; {_channels(inst)} }};']
     if psf_curve is None:
         text.append('psf = { profile = "none"; };')
     else:

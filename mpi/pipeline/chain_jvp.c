@@ -191,7 +191,7 @@ done:
   return status;
 }
 
-/* The owner's: through the PSF, and what scales all flux. */
+/* The owner's: over the channels' widths, through the PSF, and what scales all flux. */
 static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
@@ -202,6 +202,7 @@ static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_c
     CUBIX_TRY(cubix_chain_hold(chain, &f->painted, piece, chain->pipe->ins->margin));
     cubix_chain_cut(&f->painted, chain->pipe->painted);
   }
+  cubix_cube_rescale(&f->painted_dot, chain->pipe->ins);
   CUBIX_TRY(cubix_psf_apply_jvp(chain->pipe->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL,
                                 &f->field));
   for (size_t s = 0; s < (size_t)f->field.n_x * (size_t)f->field.n_y; s++)

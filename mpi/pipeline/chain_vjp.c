@@ -127,7 +127,7 @@ done:
   return status;
 }
 
-/* The owner's cotangents of a piece back through the PSF. */
+/* The owner's cotangents of a piece back through the PSF and the channels' widths. */
 static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar,
                   const struct cubix_chain_piece *piece, int psf)
 {
@@ -140,6 +140,7 @@ static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_
   }
   CUBIX_TRY(
       cubix_psf_apply_vjp(chain->pipe->ins, psf ? &b->painted : NULL, &b->bar, &b->painted_bar, psf ? &b->psf : NULL));
+  cubix_cube_rescale(&b->painted_bar, chain->pipe->ins);
 done:
   return status;
 }

@@ -41,6 +41,18 @@ done:
   return status;
 }
 
+void cubix_cube_rescale(struct cubix_cube *cube, const struct cubix_instrument *ins)
+{
+  const size_t n = (size_t)cube->n_lambda, n_spaxel = n ? (size_t)cube->n_x * (size_t)cube->n_y : 0;
+  if (ins->grid == CUBIX_LINEAR) return;
+#pragma omp parallel for schedule(static)
+  for (size_t s = 0; s < n_spaxel; s++)
+    for (size_t k = 0; k < n; k++) {
+      const double width = cubix_instrument_width(ins, cube->lambda_first + (int)k);
+      cube->flux[s * n + k] = (cubix_real)((double)cube->flux[s * n + k] * (ins->lambda_step / width));
+    }
+}
+
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par)
 {
   int status = CUBIX_OK;

@@ -35,7 +35,7 @@ enum cubix_account {
 struct cubix_budget { double number, mass, light; };
 
 /* Bits of data quality (doc/math.md section 11). */
-enum { CUBIX_DQ_OUTSIDE = 1, CUBIX_DQ_UNCOVERED = 2, CUBIX_DQ_BROAD = 4, CUBIX_DQ_FEW = 8 };
+enum { CUBIX_DQ_OUTSIDE = 1, CUBIX_DQ_UNCOVERED = 2, CUBIX_DQ_BROAD = 4, CUBIX_DQ_FEW = 8, CUBIX_DQ_GAP = 16 };
 
 struct cubix_cube {
   int n_x, n_y;                   /* as painted (with margin); after cubix_psf_apply the field's */
@@ -54,6 +54,9 @@ int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins
 /** Allocate channels first .. first + n - 1 of field and margin, all zero; what was held before is
  * freed.  Local. */
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
+/** From light over the channels' mean width, as engines paint it, to light over each channel's own:
+ * multiplies channel k by mean/width.  It is its own adjoint and tangent.  Local; all threads. */
+void cubix_cube_rescale(struct cubix_cube *cube, const struct cubix_instrument *ins);
 /** Check after the sum that some star sheds light into the field, directly or through the PSF.
  * Local.
  *  Errors: CUBIX_EUSAGE. */

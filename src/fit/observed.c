@@ -198,21 +198,12 @@ static double to_medium(double lambda, enum cubix_medium from, enum cubix_medium
   return from == to ? lambda : to == CUBIX_AIR ? cubix_vacuum_to_air(lambda) : cubix_air_to_vacuum(lambda);
 }
 
-static int wavelengths_check(struct header *h, const struct cubix_instrument *ins)
+/* The channels of the file, in its unit: linear, logarithmic (-LOG), or from a table (-TAB). */
+static int wavelengths_read(struct header *h, const char *kind, int n, double *lambda)
 {
-  int status = CUBIX_OK, k_worst = 0;
-  static const char *const medium_name[] = { "air", "vacuum" };
-  char type[32], unit[32];
-  struct cubix_measure m = { 0 };
-  double first, pixel, step, pc, angstrom, worst = -1., lambda_worst = 0.;
-  cubix_observed_file_text(h->file, "DATA", "CTYPE3", type, sizeof type);
-  cubix_observed_file_text(h->file, "DATA", "CUNIT3", unit, sizeof unit);
-  CUBIX_CHECK(!strcmp(type, "AWAV") || !strcmp(type, "WAVE"), CUBIX_EINPUT,
-              "ObservedFile %s: DATA has CTYPE3 = '%s'; it must be AWAV (air) or WAVE (vacuum), on a linear scale",
-              h->path, type);
-  CUBIX_CHECK(!cubix_measure_read(unit, &m) && m.length == 1 && !m.energy && !m.time, CUBIX_EINPUT,
-              "ObservedFile %s: DATA has CUNIT3 = '%s'; it must be a unit of wavelength: Angstrom, nm, um or m",
-              h->path, unit);
+  int status = CUBIX_OK;
+  double first, pixel, step, pc;
+  char table[80], column[80];
   CUBIX_CHECK(cubix_observed_file_number(h->file, "DATA", "CRVAL3", &first, 0.) &&
                   (cubix_observed_file_number(h->file, "DATA", "CD3_3", &step, 0.) ||
                    cubix_observed_file_number(h->file, "DATA", "CDELT3", &step, 0.)),
@@ -223,23 +214,62 @@ static int wavelengths_check(struct header *h, const struct cubix_instrument *in
     step *= pc;
   }
   cubix_observed_file_number(h->file, "DATA", "CRPIX3", &pixel, 0.);
+  for (int k = 0; k < n; k++) {
+    const double from = (k + 1. - pixel) * step;
+    lambda[k] = *kind && first > 0. ? first * exp(from / first) : first + from;
+  }
+  if (strcmp(kind, "-TAB")) goto done;
+  CUBIX_CHECK(cubix_observed_file_text(h->file, "DATA", "PS3_0", table, sizeof table) &&
+                  cubix_observed_file_text(h->file, "DATA", "PS3_1", column, sizeof column) && first == 1. &&
+                  step == 1. && pixel == 1.,
+              CUBIX_EINPUT,
+              "ObservedFile %s: CTYPE3 of DATA ends in -TAB; then PS3_0 and PS3_1 must name a table and its column, "
+              "and CRVAL3, CRPIX3 and CD3_3 or CDELT3 be 1",
+              h->path);
+  CUBIX_TRY(cubix_observed_file_column(h->file, table, column, n, lambda));
+done:
+  return status;
+}
+
+static int wavelengths_check(struct header *h, const struct cubix_instrument *ins)
+{
+  int status = CUBIX_OK, k_worst = 0;
+  static const char *const medium_name[] = { "air", "vacuum" };
+  char type[32], unit[32];
+  struct cubix_measure m = { 0 };
+  double *stated = NULL, angstrom, worst = -1., lambda_worst = 0.;
+  cubix_observed_file_text(h->file, "DATA", "CTYPE3", type, sizeof type);
+  cubix_observed_file_text(h->file, "DATA", "CUNIT3", unit, sizeof unit);
+  const char *kind = strlen(type) > 4 ? type + 4 : "";
+  CUBIX_CHECK((!strncmp(type, "AWAV", 4) || !strncmp(type, "WAVE", 4)) &&
+                  (!*kind || !strcmp(kind, "-LOG") || !strcmp(kind, "-TAB")),
+              CUBIX_EINPUT,
+              "ObservedFile %s: DATA has CTYPE3 = '%s'; it must be AWAV (air) or WAVE (vacuum), on a linear scale, "
+              "or with -LOG or -TAB",
+              h->path, type);
+  CUBIX_CHECK(!cubix_measure_read(unit, &m) && m.length == 1 && !m.energy && !m.time, CUBIX_EINPUT,
+              "ObservedFile %s: DATA has CUNIT3 = '%s'; it must be a unit of wavelength: Angstrom, nm, um or m",
+              h->path, unit);
+  CUBIX_ALLOC(stated, ins->n_lambda);
+  CUBIX_TRY(wavelengths_read(h, kind, ins->n_lambda, stated));
   angstrom = m.factor * pow(10., m.ten + AA_IN_CM);
-  enum cubix_medium medium = !strcmp(type, "AWAV") ? CUBIX_AIR : CUBIX_VACUUM;
+  enum cubix_medium medium = type[0] == 'A' ? CUBIX_AIR : CUBIX_VACUUM;
   for (int k = 0; k < ins->n_lambda; k++) {
-    const double lambda = to_medium(angstrom * (first + (k + 1. - pixel) * step), medium, ins->medium),
-                 off = fabs(lambda - cubix_instrument_lambda(ins, k));
+    const double lambda = to_medium(angstrom * stated[k], medium, ins->medium),
+                 off = fabs(lambda - cubix_instrument_lambda(ins, k)) / cubix_instrument_width(ins, k);
     if (isnan(worst) || off <= worst) continue;
     worst = off;
     k_worst = k;
     lambda_worst = lambda;
   }
-  CUBIX_CHECK(worst <= channel_tolerance * ins->lambda_step, CUBIX_EINPUT,
+  CUBIX_CHECK(worst <= channel_tolerance, CUBIX_EINPUT,
               "ObservedFile %s: channel %d of DATA lies at %.3f Angstrom (in %s), the instrument's at %.3f: %.3g "
               "channels apart, at most %g; set LambdaMin, LambdaMax and "
               "LambdaStep, or resample the cube",
               h->path, k_worst + 1, lambda_worst, medium_name[ins->medium], cubix_instrument_lambda(ins, k_worst),
-              worst / ins->lambda_step, channel_tolerance);
+              worst, channel_tolerance);
 done:
+  free(stated);
   return status;
 }
 

@@ -213,3 +213,45 @@ done:
   if (dataset >= 0) H5Dclose(dataset);
   return status;
 }
+
+static int fits_column(struct cubix_observed_file *file, const char *table, const char *column, int n, double *out)
+{
+  int status = CUBIX_OK, number = 0, type = 0, any_blank;
+  long repeat = 0, width = 0;
+  double blank = NAN;
+  char name[FLEN_VALUE];
+  CUBIX_CHECK(fits_go(file, table), CUBIX_EINPUT, "ObservedFile %s has no table %s", file->path, table);
+  snprintf(name, sizeof name, "%s", column);
+  TRY_FITS(table, fits_get_colnum(file->fits, CASEINSEN, name, &number, &fits_status));
+  TRY_FITS(table, fits_get_coltype(file->fits, number, &type, &repeat, &width, &fits_status));
+  CUBIX_CHECK(repeat == n, CUBIX_EINPUT, "ObservedFile %s: %s of the table %s has %ld numbers in a row, not %d",
+              file->path, column, table, repeat, n);
+  TRY_FITS(table, fits_read_col(file->fits, TDOUBLE, number, 1, 1, n, &blank, out, &any_blank, &fits_status));
+done:
+  return status;
+}
+
+static int h5_column(struct cubix_observed_file *file, const char *table, const char *column, int n, double *out)
+{
+  int status = CUBIX_OK;
+  char path[256], why[256];
+  hid_t dataset = -1, space = -1;
+  snprintf(path, sizeof path, "%s/%s", table, column);
+  if (H5Lexists(file->h5, table, H5P_DEFAULT) > 0) dataset = H5Dopen2(file->h5, path, H5P_DEFAULT);
+  CUBIX_CHECK(dataset >= 0, CUBIX_EINPUT, "ObservedFile %s has no dataset /%s", file->path, path);
+  space = H5Dget_space(dataset);
+  CUBIX_CHECK(H5Sget_simple_extent_npoints(space) == n, CUBIX_EINPUT, "ObservedFile %s: /%s has %lld numbers, not %d",
+              file->path, path, (long long)H5Sget_simple_extent_npoints(space), n);
+  CUBIX_CHECK(H5Dread(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, out) >= 0, CUBIX_EINPUT,
+              "ObservedFile %s: /%s cannot be read: HDF5 says: %s", file->path, path, cubix_h5_reason(why, sizeof why));
+done:
+  if (space >= 0) H5Sclose(space);
+  if (dataset >= 0) H5Dclose(dataset);
+  return status;
+}
+
+int cubix_observed_file_column(struct cubix_observed_file *file, const char *table, const char *column, int n,
+                               double *out)
+{
+  return file->fits ? fits_column(file, table, column, n, out) : h5_column(file, table, column, n, out);
+}

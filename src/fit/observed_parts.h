@@ -30,6 +30,11 @@ int cubix_observed_file_check(const struct cubix_observed_file *file);
  *  @param[out] out [n_k][n_y][n_x] */
 int cubix_observed_file_read(struct cubix_observed_file *file, const char *plane, const long long side[3], int k0,
                              int n_k, double *out);
+/** Read the n numbers of a table's column: those of the first row, or a dataset of a group in HDF5.
+ * Local.
+ *  Errors: CUBIX_EINPUT if there is no such column, or it holds another number of them. */
+int cubix_observed_file_column(struct cubix_observed_file *file, const char *table, const char *column, int n,
+                               double *out);
 void cubix_observed_file_close(struct cubix_observed_file *file);
 
 /** A unit as a power of ten and of three quantities: factor 10^ten erg^energy s^time cm^length. */

@@ -40,11 +40,6 @@ done:
   return status;
 }
 
-double cubix_instrument_lambda(const struct cubix_instrument *ins, int k)
-{
-  return ins->lambda_min + k * ins->lambda_step;
-}
-
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy)
 {
   const double x = fabs((ix + 0.5 - 0.5 * ins->n_x) * ins->pixel_x),
@@ -71,7 +66,10 @@ void cubix_instrument_free(struct cubix_instrument *ins)
   free_curve(&ins->lsf_fwhm);
   free_curve(&ins->throughput);
   free_curve(&ins->sky);
+  free(ins->centre);
+  free(ins->border);
   free(ins->edge);
+  free(ins->gap);
   free(ins->psf_kernel);
   free(ins);
 }

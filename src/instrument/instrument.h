@@ -7,6 +7,7 @@
 
 enum cubix_medium   { CUBIX_AIR, CUBIX_VACUUM };
 enum cubix_aperture { CUBIX_SQUARE, CUBIX_CIRCLE, CUBIX_HEXAGON };
+enum cubix_grid     { CUBIX_LINEAR, CUBIX_LOG, CUBIX_TABLE };
 enum cubix_psf_kind { CUBIX_PSF_NONE, CUBIX_PSF_GAUSSIAN, CUBIX_PSF_MOFFAT, CUBIX_PSF_FILE };
 
 /** A function of wavelength: a polynomial sum c_i lambda^i, or (n_table > 0) a table, linear
@@ -26,8 +27,12 @@ struct cubix_instrument {
   /* channels */
   int n_lambda;
   enum cubix_medium medium;
-  double lambda_min, lambda_step;          /* centre of the first channel, width [AA, medium] */
+  enum cubix_grid grid;
+  double lambda_min, lambda_step;          /* centre of the first channel, width (their mean) [AA, medium] */
+  double log_step;                         /* CUBIX_LOG: ln of the ratio of neighbouring centres */
+  double *centre, *border;                 /* CUBIX_TABLE: [n_lambda], [n_lambda + 1] AA, medium; else NULL */
   double *edge;                            /* [n_lambda + 1] vacuum AA, observed */
+  unsigned char *gap;                      /* [n_lambda] 1: the instrument records nothing there; NULL: no gaps */
   /* point spread function */
   enum cubix_psf_kind psf;
   struct cubix_curve psf_fwhm;             /* arcsec */
@@ -67,6 +72,16 @@ double cubix_curve_slope(const struct cubix_curve *curve, double lambda);
 int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm);
 /** Centre of channel k in the output's medium [AA].  Local. */
 double cubix_instrument_lambda(const struct cubix_instrument *ins, int k);
+/** The same for a place between channels, or beyond them.  Local. */
+double cubix_instrument_lambda_at(const struct cubix_instrument *ins, double k);
+/** Width of channel k [AA, medium].  Local. */
+double cubix_instrument_width(const struct cubix_instrument *ins, int k);
+/** 1 if the instrument records nothing in channel k.  Local. */
+int cubix_instrument_gap(const struct cubix_instrument *ins, int k);
+/** Width of a channel whose centre is lambda [AA, medium], and its derivative: of a table between
+ * the channels on either side.  Local. */
+double cubix_instrument_width_at(const struct cubix_instrument *ins, double lambda);
+double cubix_instrument_width_slope(const struct cubix_instrument *ins, double lambda);
 /** Check that this machine can hold a cube of this field and margin.  Local.
  *  Errors: CUBIX_EUSAGE. */
 int cubix_instrument_check_size(const struct cubix_instrument *ins);

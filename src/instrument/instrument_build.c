@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "instrument/channels.h"
 #include "instrument/instrument.h"
 #include "instrument/instrument_file.h"
 #include "instrument/psf_kernel.h"
@@ -53,32 +54,6 @@ static int lay_field(struct cubix_instrument *ins, const struct cubix_instrument
   ins->pointing_y = par->PointingY;
   ins->roll = par->Roll * CUBIX_PI / 180.;
   ins->aperture = (enum cubix_aperture)file->field_shape;
-done:
-  return status;
-}
-
-static int lay_spectrum(struct cubix_instrument *ins, const struct cubix_instrument_file *file,
-                        const struct cubix_params *par)
-{
-  int status = CUBIX_OK;
-  char blue[512], red[512], width[512];
-  const double first = either(par->LambdaMin, file->spectrum_first), last = either(par->LambdaMax, file->spectrum_last);
-  const double step = either(par->LambdaStep, file->spectrum_step), n = floor((last - first) / step + 1. + 1e-6);
-  whose(blue, par, "LambdaMin", par->LambdaMin, first, file, "spectrum.first");
-  whose(red, par, "LambdaMax", par->LambdaMax, last, file, "spectrum.last");
-  whose(width, par, "LambdaStep", par->LambdaStep, step, file, "spectrum.step");
-  CUBIX_CHECK(last >= first, CUBIX_EUSAGE, "%s AA is below %s AA", red, blue);
-  CUBIX_CHECK(first > step, CUBIX_EUSAGE, "%s AA must be more than %s AA", blue, width);
-  CUBIX_CHECK(n <= 1e8, CUBIX_EUSAGE, "%s AA, %s AA and %s AA give %g channels; at most 1e8", blue, red, width, n);
-  ins->n_lambda = (int)n;
-  ins->lambda_min = first;
-  ins->lambda_step = step;
-  ins->medium = (enum cubix_medium)file->spectrum_medium;
-  CUBIX_ALLOC(ins->edge, ins->n_lambda + 1);
-  for (int k = 0; k <= ins->n_lambda; k++) {
-    double edge = first + (k - 0.5) * step;
-    ins->edge[k] = ins->medium == CUBIX_AIR ? cubix_air_to_vacuum(edge) : edge;
-  }
 done:
   return status;
 }
@@ -178,9 +153,9 @@ static int lay_lsf(struct cubix_instrument *ins, struct cubix_instrument_file *f
   if (file->given[CUBIX_KEY_lsf_fwhm]) {
     take_curve(&ins->lsf_fwhm, &file->lsf_fwhm);
   } else {
-    double red = ins->lambda_min + ins->n_lambda * ins->lambda_step;
+    const double blue = cubix_instrument_lambda_at(ins, -1), red = cubix_instrument_lambda_at(ins, ins->n_lambda);
     CUBIX_TRY(check_curve(ins, &file->lsf_resolving_power, CUBIX_KEY_lsf_resolving_power));
-    CUBIX_TRY(power_to_fwhm(&ins->lsf_fwhm, &file->lsf_resolving_power, ins->lambda_min - ins->lambda_step, red));
+    CUBIX_TRY(power_to_fwhm(&ins->lsf_fwhm, &file->lsf_resolving_power, blue, red));
   }
   if (!ins->lsf_none) CUBIX_TRY(check_curve(ins, &ins->lsf_fwhm, CUBIX_KEY_lsf_fwhm));
 done:
@@ -249,7 +224,7 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
       copy_text(ins->reference, sizeof ins->reference, file.instrument_reference, "instrument.reference", file.path));
   ins->noise = par->Noise;
   CUBIX_TRY(lay_field(ins, &file, par));
-  CUBIX_TRY(lay_spectrum(ins, &file, par));
+  CUBIX_TRY(cubix_channels_lay(ins, &file, par));
   CUBIX_TRY(lay_psf(ins, &file, par));
   CUBIX_TRY(lay_lsf(ins, &file, par));
   CUBIX_TRY(lay_noise(ins, &file));

@@ -20,7 +20,7 @@
 #include "base/spelling.h"
 #include "base/units.h"
 
-enum key_type { STRING, STRINGS, CHOICE, NUMBER, PAIR, CURVE };
+enum key_type { STRING, STRINGS, CHOICE, NUMBER, PAIR, CURVE, LIST };
 enum key_need { NEVER, ALWAYS, NOISE };
 
 static const struct key {
@@ -133,22 +133,45 @@ static int in_range(struct complaints *bad, const config_setting_t *setting, con
   return 0;
 }
 
+static void check_rising(struct complaints *bad, const config_setting_t *setting, const char *full, const double *x,
+                         int n)
+{
+  for (int i = 1; i < n; i++) {
+    if (x[i] > x[i - 1]) continue;
+    complain(bad, setting, "%s must increase: %g AA is followed by %g AA", full, x[i - 1], x[i]);
+    break;
+  }
+}
+
+static int read_list(struct cubix_list *list, struct complaints *bad, const config_setting_t *setting,
+                     const struct key *key)
+{
+  int status = CUBIX_OK;
+  const int n = is_list(setting) ? config_setting_length(setting) : 1;
+  CUBIX_ALLOC(list->value, n + 1);
+  list->n = numbers_of(list->value, bad, setting, key->full, key->unit);
+  for (int i = 0; i < list->n && in_range(bad, setting, key, list->value[i]); i++) continue;
+  check_rising(bad, setting, key->full, list->value, list->n);
+  if (list->n == 1 || (list->n % 2 && key - keys == CUBIX_KEY_spectrum_gaps))
+    complain(bad, setting, "%s holds %d numbers; it must hold %s", key->full, list->n,
+             key - keys == CUBIX_KEY_spectrum_gaps ? "pairs: from, to" : "two or more");
+done:
+  return status;
+}
+
 static int read_table(struct cubix_curve *curve, struct complaints *bad, const config_setting_t *lambda,
                       const config_setting_t *value, const struct key *key)
 {
   int status = CUBIX_OK, n = config_setting_length(lambda), m = config_setting_length(value);
+  char words[128];
   CUBIX_ALLOC(curve->lambda, n + 1);
   CUBIX_ALLOC(curve->value, m + 1);
   n = numbers_of(curve->lambda, bad, lambda, "lambda", "AA");
   m = numbers_of(curve->value, bad, value, key->full, key->unit);
   if (n > 0 && m > 0 && n != m) complain(bad, value, "%s has %d values at %d wavelengths", key->full, m, n);
   else if (n > 0 && m > 0) curve->n_table = n;
-  for (int i = 1; i < n; i++) {
-    if (curve->lambda[i] > curve->lambda[i - 1]) continue;
-    complain(bad, lambda, "lambda of %s must increase: %g AA is followed by %g AA", key->full, curve->lambda[i - 1],
-             curve->lambda[i]);
-    break;
-  }
+  snprintf(words, sizeof words, "lambda of %s", key->full);
+  check_rising(bad, lambda, words, curve->lambda, n);
   for (int i = 0; i < curve->n_table && in_range(bad, value, key, curve->value[i]); i++) continue;
 done:
   return status;
@@ -250,6 +273,9 @@ static int read_key(struct cubix_instrument_file *file, struct complaints *bad, 
     case CURVE:
       CUBIX_TRY(read_curve(member, bad, setting, key));
       break;
+    case LIST:
+      CUBIX_TRY(read_list(member, bad, setting, key));
+      break;
   }
 done:
   return status;
@@ -293,6 +319,14 @@ static void check_whole(struct cubix_instrument_file *file, struct complaints *b
     if (kind == CUBIX_PSF_FILE && !given[CUBIX_KEY_psf_file])
       complain(bad, NULL, "'psf.file' is missing; psf.profile file needs it");
   }
+  const int centres = given[CUBIX_KEY_spectrum_lambda], ends[] = { CUBIX_KEY_spectrum_first, CUBIX_KEY_spectrum_last };
+  for (int i = 0; i < 2; i++) {
+    if (!centres && !given[ends[i]]) complain(bad, NULL, "'%s' is missing", keys[ends[i]].full);
+    if (centres && given[ends[i]])
+      complain(bad, NULL, "'spectrum.lambda' and '%s' exclude each other", keys[ends[i]].full);
+  }
+  if (given[CUBIX_KEY_spectrum_step] + given[CUBIX_KEY_spectrum_log_step] + centres != 1)
+    complain(bad, NULL, "exactly one of 'spectrum.step', 'spectrum.log_step' and 'spectrum.lambda' must be there");
   if (given[CUBIX_KEY_lsf_fwhm] == given[CUBIX_KEY_lsf_resolving_power])
     complain(bad, NULL, "exactly one of 'lsf.fwhm' and 'lsf.resolving_power' must be there");
 }
@@ -359,10 +393,11 @@ done:
 void cubix_instrument_file_free(struct cubix_instrument_file *file)
 {
   for (int k = 0; k < CUBIX_N_KEY; k++) {
+    void *member = (char *)file + keys[k].offset;
+    if (keys[k].type == LIST) free(((struct cubix_list *)member)->value);
     if (keys[k].type != CURVE) continue;
-    struct cubix_curve *curve = (struct cubix_curve *)((char *)file + keys[k].offset);
-    free(curve->lambda);
-    free(curve->value);
+    free(((struct cubix_curve *)member)->lambda);
+    free(((struct cubix_curve *)member)->value);
   }
   if (file->config) config_destroy(file->config);
   free(file->config);

@@ -6,6 +6,8 @@
 
 #include "instrument/instrument.h"
 
+struct cubix_list { int n; double *value; };
+
 enum {
 #define CUBIX_KEY(type, section, key, unit, need, min, max, help) CUBIX_KEY_##section##_##key,
 #include "instrument/instrument.def"
@@ -21,6 +23,7 @@ struct cubix_instrument_file {
 #define CUBIX_KEY_NUMBER  double
 #define CUBIX_KEY_PAIR    struct cubix_pair
 #define CUBIX_KEY_CURVE   struct cubix_curve
+#define CUBIX_KEY_LIST    struct cubix_list
 #include "instrument/instrument.def"
 #undef CUBIX_KEY
   unsigned char given[CUBIX_N_KEY];

@@ -37,10 +37,11 @@ struct sample {
   const struct cubix_collective *collective;
   size_t n_spaxel, *spaxel;                 /* [n_spaxel] places in the field */
   int k_first, n_k;                         /* channels of the band, whoever holds them */
+  int n_open;                               /* those of them outside the instrument's gaps */
   int k_from, k_to;                         /* those of them that this rank holds: k_from .. k_to - 1 */
   uint64_t *count;                          /* [65536] */
   double *rate, *sky_rate;                  /* [n_lambda] electrons/s per unit of flux; electrons/s of the sky */
-  double sky_factor, root_width;            /* sqrt(channel's width) */
+  double sky_factor, *root_width;           /* [n_lambda] sqrt(channel's width) */
 };
 
 enum quantity { TIME, SNR };
@@ -72,10 +73,10 @@ static double answer(const struct sample *a, const struct question *ask, size_t 
                r = ins->n_pixel * ins->read_noise * ins->read_noise;
   if (ask->quantity == SNR) {
     const double t = ask->time, variance = fmax(c, 0.) * t + r * real_exposures(ins, t, ask->n_exp);
-    return s > 0. ? s * t / sqrt(variance) / a->root_width : 0.;
+    return s > 0. ? s * t / sqrt(variance) / a->root_width[k] : 0.;
   }
   if (!(s > 0.)) return HUGE_VAL;
-  const double q = ask->snr * a->root_width;
+  const double q = ask->snr * a->root_width[k];
   double t = solve_time(q, s, c, r * fmax(1., ask->n_exp));
   if (ask->n_exp <= 0. && t > ins->exposure) t = solve_time(q, s, c + r / ins->exposure, 0.);
   return t > 0. ? t : HUGE_VAL;             /* light too faint to be squared */
@@ -99,6 +100,7 @@ static double select_answer(const struct sample *a, const struct question *ask, 
 #pragma omp parallel for reduction(+ : count[:65536])
     for (size_t i = 0; i < a->n_spaxel; i++) {
       for (int k = a->k_from; k < a->k_to; k++) {
+        if (cubix_instrument_gap(a->ins, k)) continue;
         uint64_t bits = bits_of(answer(a, ask, a->spaxel[i], k));
         if ((bits & mask) == prefix) count[bits >> shift & 0xffff]++;
       }
@@ -112,7 +114,7 @@ static double select_answer(const struct sample *a, const struct question *ask, 
   return result;
 }
 
-static uint64_t sample_size(const struct sample *a) { return (uint64_t)a->n_spaxel * (uint64_t)a->n_k; }
+static uint64_t sample_size(const struct sample *a) { return (uint64_t)a->n_spaxel * (uint64_t)a->n_open; }
 
 static double median_snr(const struct sample *a, double t, double n_exp)
 {
@@ -130,6 +132,7 @@ static double middle_snr(const struct sample *a, const struct question *ready, d
 #pragma omp parallel for reduction(min : better) reduction(max : worse)
   for (size_t i = 0; i < a->n_spaxel; i++) {
     for (int k = a->k_from; k < a->k_to; k++) {
+      if (cubix_instrument_gap(a->ins, k)) continue;
       double snr = answer(a, &at, a->spaxel[i], k);
       if (answer(a, ready, a->spaxel[i], k) <= t_a) better = fmin(better, snr);
       else worse = fmax(worse, snr);
@@ -191,11 +194,12 @@ done:
 
 static void choose_channels(struct sample *a, double from, double to)
 {
-  const double slack = 1e-6 * a->ins->lambda_step;
   for (int k = 0; k < a->ins->n_lambda; k++) {
+    const double slack = 1e-6 * cubix_instrument_width(a->ins, k);
     double lambda = cubix_instrument_lambda(a->ins, k);
     if ((from > 0. && lambda < from - slack) || (to > 0. && lambda > to + slack)) continue;
     if (!a->n_k++) a->k_first = k;
+    a->n_open += !cubix_instrument_gap(a->ins, k);
   }
   const int held_to = a->cube->lambda_first + a->cube->n_lambda, band_to = a->k_first + a->n_k;
   a->k_from = a->k_first > a->cube->lambda_first ? a->k_first : a->cube->lambda_first;
@@ -206,7 +210,7 @@ static int solve(struct cubix_noise *noise, const struct sample *a, const struct
 {
   int status = CUBIX_OK;
   double t, n_exp;
-  CUBIX_CHECK(a->n_k > 0, CUBIX_EUSAGE,
+  CUBIX_CHECK(a->n_open > 0, CUBIX_EUSAGE,
               "SnrLambdaMin = %g (%s) .. SnrLambdaMax = %g (%s) holds no channel of the cube: %g .. %g AA",
               par->SnrLambdaMin, cubix_params_origin(par, "SnrLambdaMin"), par->SnrLambdaMax,
               cubix_params_origin(par, "SnrLambdaMax"), a->ins->lambda_min,
@@ -216,7 +220,7 @@ static int solve(struct cubix_noise *noise, const struct sample *a, const struct
               "SignalToNoise = %g (%s) cannot be reached: about half of the %zu spaxels x %d channels within "
               "SnrAperture = %g arcsec (%s) of the galaxy's centre hold no light, or too little; make "
               "SnrAperture smaller, or SignalToNoise",
-              par->SignalToNoise, cubix_params_origin(par, "SignalToNoise"), a->n_spaxel, a->n_k, par->SnrAperture,
+              par->SignalToNoise, cubix_params_origin(par, "SignalToNoise"), a->n_spaxel, a->n_open, par->SnrAperture,
               cubix_params_origin(par, "SnrAperture"));
   n_exp = fmax(1., ceil(t / a->ins->exposure * (1. - 1e-12)));
   noise->exposure_time = median_time(a, par->SignalToNoise, n_exp);
@@ -233,15 +237,15 @@ static int sample_init(struct sample *a, const struct cubix_params *par, double 
   CUBIX_CHECK(cube->n_x == ins->n_x && cube->n_y == ins->n_y && !cube->margin && cube->lambda_first >= 0 &&
                   cube->lambda_first + cube->n_lambda <= ins->n_lambda,
               CUBIX_EFAIL, "noise needs the cube as the instrument sees it, without margin");
-  a->root_width = sqrt(ins->lambda_step);
   a->sky_factor = ins->n_sky > 0. ? 1. + 1. / ins->n_sky : 1.;
   CUBIX_ALLOC(a->count, 65536);
   CUBIX_ALLOC(a->rate, ins->n_lambda);
   CUBIX_ALLOC(a->sky_rate, ins->n_lambda);
+  CUBIX_ALLOC(a->root_width, ins->n_lambda);
   for (int k = 0; k < ins->n_lambda; k++) {
-    const double lambda = cubix_instrument_lambda(ins, k);
-    const double rate =
-        ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * ins->lambda_step * lambda / CUBIX_HC_ERG_AA;
+    const double lambda = cubix_instrument_lambda(ins, k), width = cubix_instrument_width(ins, k);
+    const double rate = ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * width * lambda / CUBIX_HC_ERG_AA;
+    a->root_width[k] = sqrt(width);
     a->rate[k] = rate * flux_unit;
     a->sky_rate[k] = rate * cubix_curve_at(&ins->sky, lambda) * ins->pixel_x * ins->pixel_y;
   }
@@ -275,7 +279,7 @@ int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, 
               "an exposure time of %g s is %g exposures of %g s (%s); at most 2147483647", noise->exposure_time, n_exp,
               ins->exposure, ins->file);
   noise->n_exposure = (int)n_exp;
-  if (a.n_k) noise->achieved_snr = median_snr(&a, noise->exposure_time, n_exp);
+  if (a.n_open) noise->achieved_snr = median_snr(&a, noise->exposure_time, n_exp);
 
   noise->sky_factor = a.sky_factor;
   noise->detector = ins->n_pixel * (ins->dark * noise->exposure_time + n_exp * ins->read_noise * ins->read_noise);
@@ -289,6 +293,7 @@ int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, 
 done:
   free(a.rate);
   free(a.sky_rate);
+  free(a.root_width);
   free(a.spaxel);
   free(a.count);
   return status;

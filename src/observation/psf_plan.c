@@ -82,7 +82,7 @@ static int node_build(const struct cubix_psf_plan *plan, const struct cubix_inst
 {
   int status = CUBIX_OK, radius = ins->margin, side = 2 * radius + 1, row = 2 * plan->half;
   const double scale = 0.5 / ((double)plan->n_x * plan->n_y),
-               lambda = ins->lambda_min + n * plan->step * ins->lambda_step;
+               lambda = cubix_instrument_lambda_at(ins, n * plan->step);
   double *kernel = NULL, *image = NULL;
   CUBIX_ALLOC(kernel, (size_t)side * (size_t)side);
   CUBIX_ALLOC(image, (size_t)row * (size_t)plan->n_y);
@@ -112,7 +112,7 @@ static int build_nodes(struct cubix_psf_plan *plan, const struct cubix_instrumen
   plan->step = plan->n_node > 1 ? (ins->n_lambda - 1.) / (plan->n_node - 1.) : 1.;
   CUBIX_ALLOC(plan->fwhm, plan->n_node);
   for (int m = 0; m < plan->n_node && ins->psf != CUBIX_PSF_FILE; m++)
-    plan->fwhm[m] = cubix_curve_at(&ins->psf_fwhm, ins->lambda_min + m * plan->step * ins->lambda_step);
+    plan->fwhm[m] = cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda_at(ins, m * plan->step));
   place_between(plan, k, &first);
   place_between(plan, k + n - 1, &last);
   last += plan->n_node > 1;

@@ -6,8 +6,10 @@
  * voxels are made and written by all threads at once, in any order.
  *
  * HDUs: PRIMARY (provenance, no data), the parts of output_parts.c in their order (DATA, STAT, DQ,
- * LSF, a table, the truth maps, NOISEFREE), PARAMETERS (table).  MPDAF and others look for the names
- * DATA, STAT, DQ.  STAT is there even without noise, then full of zeros and marked STATZERO = T.
+ * LSF, a table, the truth maps, NOISEFREE), PARAMETERS (table), and, where the channels are neither
+ * linear nor logarithmic, WCS-TABLE with their centres, which the world coordinates refer to (-TAB).
+ * MPDAF and others look for the names DATA, STAT, DQ.  STAT is there even without noise, then full
+ * of zeros and marked STATZERO = T.
  * MPDAF masks every voxel whose DQ is not 0, whichever the bit.  Where only bit 4 or 8 is set the
  * data are still good: Cube(file).unmask() gives them back.
  * Every image carries the whole WCS and its unit, since readers look at one HDU only.  GIST takes
@@ -167,7 +169,7 @@ static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_res
   if (plane == CUBIX_PLANE_STAT)
     TRY_FITS(
         fits_write_key(fits, TLOGICAL, "STATZERO", &zero, "T: Noise none, the variance is 0 throughout", &fits_status));
-  for (int i = 0; is_dq && i < 4; i++)
+  for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
     CUBIX_TRY(text_write(fits, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning, ""));
   plan->place[plan->n] = (struct cubix_plane_place){ plane, 0, is_little_endian() };
   fits_get_hdu_num(fits, &plan->hdu[plan->n++]);
@@ -251,6 +253,26 @@ done:
   return status;
 }
 
+/* Centres of the channels in one cell, as world coordinates of the kind -TAB want them
+ * (Greisen et al. 2006, A&A 446, 747, section 6). */
+static int grid_write(fitsfile *fits, const char *shown, const struct cubix_instrument *ins)
+{
+  int status = CUBIX_OK, n = ins->n_lambda;
+  char form_text[32], name_text[] = CUBIX_GRID_COLUMN, unit_text[] = "Angstrom", *name = name_text, *form = form_text,
+                      *unit = unit_text;
+  long shape[2] = { 1, n };
+  double *value = NULL;
+  CUBIX_ALLOC(value, n);
+  for (int k = 0; k < n; k++) value[k] = cubix_instrument_lambda(ins, k);
+  snprintf(form_text, sizeof form_text, "%dD", n);
+  TRY_FITS(fits_create_tbl(fits, BINARY_TBL, 1, 1, &name, &form, &unit, CUBIX_GRID_TABLE, &fits_status));
+  TRY_FITS(fits_write_tdim(fits, 1, 2, shape, &fits_status));
+  TRY_FITS(fits_write_col(fits, TDOUBLE, 1, 1, 1, n, value, &fits_status));
+done:
+  free(value);
+  return status;
+}
+
 /* ---- from memory to the file ----------------------------------------------------------------- */
 enum { CARD = 80, FITS_BLOCK = 2880 };
 
@@ -274,6 +296,7 @@ static int draft_write(fitsfile *fits, const char *shown, const struct cubix_res
   CUBIX_TRY(facts_write(fits, shown, facts));
   for (int i = 0; i < n; i++) CUBIX_TRY(part_write(fits, shown, result, &part[i], plan));
   CUBIX_TRY(parameters_write(fits, shown, result->par));
+  if (result->ins->grid == CUBIX_TABLE) CUBIX_TRY(grid_write(fits, shown, result->ins));
 done:
   cubix_facts_free(facts);
   return status;

@@ -162,7 +162,7 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
                                cubix_plane_description(plane) };
   CUBIX_TRY(array_begin(&dataset, file, shown, result, &array));
   if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
-  for (int i = 0; is_dq && i < 4; i++)
+  for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
     CUBIX_TRY(text_attribute(dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
   address = H5Dget_offset(dataset);
   CUBIX_CHECK(address != HADDR_UNDEF, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown,
@@ -216,6 +216,23 @@ static int lsf_write(hid_t file, const char *shown, const struct cubix_result *r
     cubix_lsf_values(result, c, value);
     CUBIX_TRY(values_write(group, shown, result, &array, value));
   }
+done:
+  if (group >= 0) H5Gclose(group);
+  free(value);
+  return status;
+}
+
+/* Centres of the channels where the world coordinates refer to a table. */
+static int grid_write(hid_t file, const char *shown, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  hid_t group = -1;
+  double *value = NULL;
+  const struct array array = { H5T_NATIVE_DOUBLE, 1, CUBIX_GRID_COLUMN, "Angstrom", cubix_lsf_columns[0].description };
+  CUBIX_ALLOC(value, result->ins->n_lambda);
+  cubix_lsf_values(result, 0, value);
+  TRY_H5(group = H5Gcreate2(file, CUBIX_GRID_TABLE, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  CUBIX_TRY(values_write(group, shown, result, &array, value));
 done:
   if (group >= 0) H5Gclose(group);
   free(value);
@@ -287,6 +304,7 @@ static int draft_write(const struct cubix_result *result, const struct cubix_ato
   CUBIX_TRY(parameters_write(file, shown, result->par));
   CUBIX_TRY(provenance_write(file, shown, result));
   for (int i = 0; i < n; i++) CUBIX_TRY(part_write(file, shown, result, &part[i], plan));
+  if (result->ins->grid == CUBIX_TABLE) CUBIX_TRY(grid_write(file, shown, result));
 done:
   if (file >= 0 && H5Fclose(file) < 0 && !status) status = h5_failed(shown, __func__, __LINE__);
   if (h5.error && (!status || status == CUBIX_EOUTPUT)) status = disk_failed(shown, h5.error, __func__, __LINE__);

@@ -25,11 +25,12 @@ static const struct { const char *name, *description; } table[CUBIX_N_PLANE] = {
   { "NOISEFREE", "flux density before noise" },
 };
 
-const struct cubix_dq_bit cubix_dq_bits[4] = {
+const struct cubix_dq_bit cubix_dq_bits[CUBIX_N_DQ_BIT] = {
   { CUBIX_DQ_OUTSIDE,   "DQBIT1", "1: outside the aperture" },
   { CUBIX_DQ_UNCOVERED, "DQBIT2", "2: library does not cover the channel" },
   { CUBIX_DQ_BROAD,     "DQBIT4", "4: template broader than the LSF" },
   { CUBIX_DQ_FEW,       "DQBIT8", "8: fewer than MinStars stars" },
+  { CUBIX_DQ_GAP,       "DQBIT16", "16: gap of the instrument, nothing recorded" },
 };
 
 const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
@@ -37,6 +38,7 @@ const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
   { "FWHM_INSTRUMENT", "line spread function of the instrument" },
   { "FWHM_TEMPLATE",   "line spread function of the library, observed frame" },
   { "FWHM_CUBE",       "width of a narrow line in the cube" },
+  { "WIDTH",           "width of the channel" },
 };
 
 int cubix_output_parts(struct cubix_part part[CUBIX_MOST_PART], const struct cubix_params *par)
@@ -87,6 +89,7 @@ void cubix_lsf_values(const struct cubix_result *result, int column, double *val
     value[k] = column == 0   ? lambda
                : column == 1 ? (result->ins->lsf_none ? 0. : cubix_curve_at(&result->ins->lsf_fwhm, lambda))
                : column == 2 ? result->templates->fwhm_template[k]
-                             : result->templates->fwhm_cube[k];
+               : column == 3 ? result->templates->fwhm_cube[k]
+                             : cubix_instrument_width(result->ins, k);
   }
 }

@@ -11,11 +11,12 @@ enum cubix_plane { CUBIX_PLANE_DATA, CUBIX_PLANE_STAT, CUBIX_PLANE_DQ, CUBIX_PLA
 
 /* A bit of the plane DQ. */
 struct cubix_dq_bit { int bit; const char *name, *meaning; };
-extern const struct cubix_dq_bit cubix_dq_bits[4];
+enum { CUBIX_N_DQ_BIT = 5 };
+extern const struct cubix_dq_bit cubix_dq_bits[CUBIX_N_DQ_BIT];
 
 /* Columns of the table LSF, all in Angstrom. */
 struct cubix_lsf_column { const char *name, *description; };
-enum { CUBIX_N_LSF_COLUMN = 4 };
+enum { CUBIX_N_LSF_COLUMN = 5 };
 extern const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN];
 
 /* The parts of a file beside headers, parameters and provenance. */

@@ -10,9 +10,9 @@
  *   DATA       F + noise drawn for this voxel (F itself with Noise none)
  *   STAT       the variance that the noise was drawn from (0 with Noise none)
  *   DQ         bits of the spaxel (outside the aperture, too few stars) and of the channel (library
- *              does not cover, template too broad)
+ *              does not cover, template too broad, gap of the instrument)
  *   NOISEFREE  F
- * Outside the aperture flux and variance are 0.  The noise of a voxel depends on Seed and its place
+ * Outside the aperture and in gaps flux and variance are 0.  The noise of a voxel depends on Seed and its place
  * (k n_y + j) n_x + i alone, so that threads, block sizes, kinds of file and whoever holds the
  * channel all give the same numbers.  A value that is not finite is an error, never written.
  *
@@ -92,8 +92,9 @@ static int strip_fill(const struct cubix_result *result, enum cubix_plane plane,
   for (int k = 0; k < n_k; k++) {
     const cubix_real *flux = cube->flux + s0 * n_lambda + (size_t)(k0 - cube->lambda_first + k);
     cubix_real value[STRIP], *to = out + (size_t)k * n_xy + s0;
-    for (size_t s = 0; s < n_s; s++) value[s] = zero || !inside[s] ? 0 : flux[s * n_lambda];
-    if (noisy) strip_noise(result->noise, plane, k0 + k, n_s, (uint64_t)(k0 + k) * n_xy + s0, inside, value);
+    const int blank = zero || cubix_instrument_gap(result->ins, k0 + k);
+    for (size_t s = 0; s < n_s; s++) value[s] = blank || !inside[s] ? 0 : flux[s * n_lambda];
+    if (noisy && !blank) strip_noise(result->noise, plane, k0 + k, n_s, (uint64_t)(k0 + k) * n_xy + s0, inside, value);
     for (size_t s = 0; s < n_s; s++) finite &= value[s] >= -largest && value[s] <= largest;
     for (size_t s = 0; s < n_s; s++) store(value[s], swapped, to + s);
   }
@@ -140,6 +141,7 @@ static int32_t spaxel_bits(const struct cubix_result *result, int i, int j)
 static int32_t channel_bits(const struct cubix_result *result, int k)
 {
   return (result->templates->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) |
+         (cubix_instrument_gap(result->ins, k) ? CUBIX_DQ_GAP : 0) |
          (cubix_templates_too_broad(result->templates, result->ins, k) ? CUBIX_DQ_BROAD : 0);
 }
 

@@ -316,6 +316,30 @@ done:
   return status;
 }
 
+/* Linear, WAVE-LOG (Greisen et al. 2006, A&A 446, 747, section 3.3), or WAVE-TAB with a table. */
+static void spectral_axis(struct cubix_facts *facts, const struct cubix_instrument *ins)
+{
+  static const char *const type[2][3] = { { "AWAV", "AWAV-LOG", "AWAV-TAB" }, { "WAVE", "WAVE-LOG", "WAVE-TAB" } };
+  const int table = ins->grid == CUBIX_TABLE;
+  const double step = table ? 1. : ins->grid == CUBIX_LOG ? ins->lambda_min * ins->log_step : ins->lambda_step;
+  const char *unit = table ? "" : "Angstrom",
+             *what = ins->grid == CUBIX_LINEAR ? "width of a channel"
+                     : table                   ? "row of the table"
+                                               : "CRVAL3 times the step of ln lambda";
+  text(facts, "CTYPE3", type[ins->medium == CUBIX_VACUUM][ins->grid],
+       ins->medium == CUBIX_AIR ? "wavelength in air" : "wavelength in vacuum");
+  text(facts, "CUNIT3", "Angstrom", "");
+  real(facts, "CRVAL3", table ? 1. : ins->lambda_min, unit, table ? "row of the table" : "centre of the first channel");
+  real(facts, "CRPIX3", 1., "pixel", "");
+  real(facts, "CD3_3", step, unit, what);
+  real(facts, "CDELT3", step, unit, "for readers without a CD matrix");
+  if (!table) return;
+  text(facts, "PS3_0", CUBIX_GRID_TABLE, "table with the centres of the channels");
+  text(facts, "PS3_1", CUBIX_GRID_COLUMN, "its column");
+  integer(facts, "PV3_1", 1, "", "version of the table");
+  integer(facts, "PV3_3", 1, "", "axis of the table");
+}
+
 int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins, int n_axis)
 {
   int status = CUBIX_OK;
@@ -342,17 +366,11 @@ int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins,
   real(facts, "CDELT1", -px, "deg", "for readers without a CD matrix");
   real(facts, "CDELT2", py, "deg", "for readers without a CD matrix");
   if (n_axis == 3) {
-    text(facts, "CTYPE3", ins->medium == CUBIX_AIR ? "AWAV" : "WAVE",
-         ins->medium == CUBIX_AIR ? "wavelength in air" : "wavelength in vacuum");
-    text(facts, "CUNIT3", "Angstrom", "");
-    real(facts, "CRVAL3", ins->lambda_min, "Angstrom", "centre of the first channel");
-    real(facts, "CRPIX3", 1., "pixel", "");
+    spectral_axis(facts, ins);
     real(facts, "CD1_3", 0., "deg", "");
     real(facts, "CD2_3", 0., "deg", "");
     real(facts, "CD3_1", 0., "Angstrom", "");
     real(facts, "CD3_2", 0., "Angstrom", "");
-    real(facts, "CD3_3", ins->lambda_step, "Angstrom", "width of a channel");
-    real(facts, "CDELT3", ins->lambda_step, "Angstrom", "for readers without a CD matrix");
     text(facts, "SPECSYS", "BARYCENT", "frame of the wavelengths");
   }
   text(facts, "RADESYS", "ICRS", "");

@@ -7,6 +7,10 @@
 
 #include "output/output.h"
 
+/* Where the centres of channels stand that are neither linear nor logarithmic. */
+#define CUBIX_GRID_TABLE  "WCS-TABLE"
+#define CUBIX_GRID_COLUMN "wavelength"
+
 enum cubix_fact_type { CUBIX_FACT_TEXT, CUBIX_FACT_LOGICAL, CUBIX_FACT_INTEGER, CUBIX_FACT_REAL };
 
 struct cubix_fact {

@@ -58,17 +58,19 @@ void cubix_report_scene(const struct cubix_result *r)
 }
 
 /* Of the channels held here. */
-static double cube_light(const struct cubix_cube *cube, double step)
+static double cube_light(const struct cubix_cube *cube, const struct cubix_instrument *ins)
 {
   double sum = 0;
   size_t n_spaxel = cube->n_lambda ? (size_t)cube->n_x * (size_t)cube->n_y : 0;
 #pragma omp parallel for schedule(static) reduction(+ : sum)
   for (size_t s = 0; s < n_spaxel; s++) {
     double row = 0;
-    for (int k = 0; k < cube->n_lambda; k++) row += (double)cube->flux[s * (size_t)cube->n_lambda + (size_t)k];
+    for (int k = 0; k < cube->n_lambda; k++)
+      row += cubix_instrument_width(ins, cube->lambda_first + k) / ins->lambda_step *
+             (double)cube->flux[s * (size_t)cube->n_lambda + (size_t)k];
     sum += row;
   }
-  return sum * step;
+  return sum * ins->lambda_step;
 }
 
 static const double told = 0.01;  /* part of the light from which on it is worth a warning */
@@ -110,7 +112,7 @@ void cubix_report_budget(const struct cubix_result *r, const struct cubix_collec
   const struct cubix_budget *b = r->cube->budget;
   static const char *const name[] = { "all stars",      "in the field", "in the margin", "outside",
                                       "of it, shed in", "Z clamped",    "age clamped",   "too old" };
-  double unit = pow(10, r->par->FluxUnit), held = collective->total(cube_light(r->cube, r->ins->lambda_step));
+  double unit = pow(10, r->par->FluxUnit), held = collective->total(cube_light(r->cube, r->ins));
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++)
     cubix_log(CUBIX_LOG_INFO, "%-14s %12.0f stars  %11.5e Msun formed  %11.5e erg/s/cm2 in the band (%.4f of all)",
               name[a], b[a].number, b[a].mass, b[a].light * unit,

@@ -16,16 +16,25 @@ static double in_medium(const struct cubix_instrument *ins, double lambda_vac)
   return ins->medium == CUBIX_AIR ? cubix_vacuum_to_air(lambda_vac) : lambda_vac;
 }
 
-static double pixel_variance(const struct cubix_instrument *ins)
+/* Of a channel at this wavelength, if the FWHM holds it already; and its derivative. */
+static double pixel_variance(const struct cubix_instrument *ins, double lambda)
 {
-  return ins->lsf_pixel_included ? ins->lambda_step * ins->lambda_step / 12 : 0;
+  const double width = cubix_instrument_width_at(ins, lambda);
+  return ins->lsf_pixel_included ? width * width / 12 : 0;
+}
+
+static double pixel_variance_slope(const struct cubix_instrument *ins, double lambda)
+{
+  return ins->lsf_pixel_included
+             ? cubix_instrument_width_at(ins, lambda) * cubix_instrument_width_slope(ins, lambda) / 6
+             : 0;
 }
 
 double cubix_templates_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template)
 {
-  double inst = cubix_curve_at(&ins->lsf_fwhm, in_medium(ins, lambda_vac)) / CUBIX_FWHM_SIGMA;
+  double at = in_medium(ins, lambda_vac), inst = cubix_curve_at(&ins->lsf_fwhm, at) / CUBIX_FWHM_SIGMA;
   double own = fwhm_template / CUBIX_FWHM_SIGMA;
-  return inst * inst - pixel_variance(ins) - own * own;
+  return inst * inst - pixel_variance(ins, at) - own * own;
 }
 
 void cubix_templates_width_slopes(const struct cubix_templates *templates, const struct cubix_instrument *ins, int i,
@@ -34,10 +43,11 @@ void cubix_templates_width_slopes(const struct cubix_templates *templates, const
   double x = templates->tables.knot[i], per_z = 1 / templates->tables.one_plus_z,
          lambda = templates->tables.one_plus_z * x, at = in_medium(ins, lambda);
   double fwhm = cubix_curve_at(&ins->lsf_fwhm, at), unit = CUBIX_FWHM_SIGMA * CUBIX_FWHM_SIGMA,
-         own = fwhm * fwhm / unit - pixel_variance(ins);
+         own = fwhm * fwhm / unit - pixel_variance(ins, at);
   double medium = ins->medium == CUBIX_AIR ? cubix_vacuum_to_air_slope(lambda) : 1;
   *lsf_fwhm = 2 * fwhm / unit * per_z * per_z;
-  *one_plus_z = *lsf_fwhm * cubix_curve_slope(&ins->lsf_fwhm, at) * medium * x - 2 * own * per_z * per_z * per_z;
+  *one_plus_z = *lsf_fwhm * cubix_curve_slope(&ins->lsf_fwhm, at) * medium * x -
+                pixel_variance_slope(ins, at) * medium * x * per_z * per_z - 2 * own * per_z * per_z * per_z;
 }
 
 /* The library's FWHM at a rest wavelength. */
@@ -62,7 +72,8 @@ void cubix_templates_channels(struct cubix_templates *templates, const struct cu
          red = cubix_doppler(one_plus_z, -templates->v_max);
   templates->n_uncovered = templates->n_too_broad = templates->n_pixel_broad = 0;
   for (int k = 0; k < n; k++) {
-    double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), box = ins->lambda_step * ins->lambda_step / 12;
+    double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), width = cubix_instrument_width(ins, k),
+           box = width * width / 12;
     templates->covered[k] =
         ins->edge[k] / blue >= templates->ssp->lambda_first && ins->edge[k + 1] / red <= templates->ssp->lambda_last;
     templates->n_uncovered += !templates->covered[k];

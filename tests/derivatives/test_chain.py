@@ -20,6 +20,7 @@ def mixed_lsf(lam):
     return np.where(lam < 5000, 1.2, 1.2 + 0.05 * (lam - 5000))
 
 
+LISTED = 5000.0 + np.cumsum(np.random.default_rng(4).uniform(0.7, 1.6, 200))
 # what of the instrument and of the library; parameters of the program; the same for the oracle
 CASES = {
     "plain": (dict(lam=(5000.0, 5239.0, 1.0)), dict(kind="uniform"), dict(SystemicVelocity="none", Centre=(0, 0, 0)),
@@ -43,6 +44,13 @@ CASES = {
                dict(kind="log", fwhm=1.5),
                dict(Orientation="edgeon", PositionAngle=-20.0, AlignRadius=4.0, MinStars=2),
                dict(orientation="edgeon", position_angle=-20.0, align_radius=4.0, min_stars=2)),
+    "log": (dict(lam=(5000.0, 5239.0, 9e-5), grid="log", medium="air", lsf=(8.0, -1.0e-3), psf="gaussian"),
+            dict(kind="mixed", fwhm=1.5), dict(), dict()),
+    "list": (dict(lam=(0.0, 0.0, 0.0), grid="list", listed=LISTED, lsf=(5.0,), gaps=()), dict(kind="log", fwhm=1.5),
+             dict(), dict()),
+    "steps": (dict(lam=(5000.0, 5239.0, 0.0), grid="steps", listed=(-4.0, 1e-3), medium="air", lsf=(5.0,),
+                   gaps=(5050.0, 5071.0, 5200.0, 5203.0)),
+              dict(kind="mixed", fwhm=1.5), dict(), dict()),
 }
 PSF = {"gaussian": (5.0, -8e-4), "moffat": (-0.25, 2.0e-4)}     # arcsec, of the wavelength
 

@@ -10,7 +10,7 @@ PLACE = STARS + ",Position,Centre,SystemicVelocity,PointingX,PointingY,Roll,Mass
 
 
 def setup(bench, n=60, **kw):
-    bench.instrument(7, 6, 0.5, lam=(5000.0, 5119.0, 1.0), **kw)
+    bench.instrument(7, 6, 0.5, lam=kw.pop("lam", (5000.0, 5119.0, 1.0)), **kw)
     bench.ssp("mixed", step=1.5, fwhm=1.5)
     bench.particles(galaxy(n, seed=17, radius=1.2, centre=(3, -2, 5), velocity=(120, -310, 55)))
 
@@ -79,6 +79,15 @@ def test_direct_in_float64(bench, case):
     leaves, parameters = CASES[case]
     setup(bench)
     told = prove(bench, leaves, taylor=True, **parameters)
+    check_products(told, 1e-12)
+    check_steps(told)
+
+
+def test_on_logarithmic_channels(bench):
+    """Their width is part of the LSF's FWHM, and follows the redshift."""
+    setup(bench, lam=(5000.0, 5119.0, 8e-5), grid="log")
+    told = prove(bench, "Mass,Velocity,Redshift,LsfFwhm,PsfFwhm", taylor=True, Deposit="tsc", Lsf="gaussian",
+                 LsfFwhm=4.0, **MOFFAT)
     check_products(told, 1e-12)
     check_steps(told)
 

@@ -23,6 +23,9 @@ LEAVES = (("Mass", "mass"), ("Age", "age"), ("Metallicity", "z"), ("Velocity", "
 MOFFAT = dict(psf="moffat", psf_curve=(5.0, -8e-4), psf_beta=2.8)
 CASES = {"plain": ({}, {}), "tsc, psf, lsf": (dict(lsf_curve=(4.0,), roll=25.0, psf="gaussian", psf_curve=(5.0, -8e-4)),
                                               {"Deposit": "tsc", "Roll": 25.0}),
+         "log, psf, lsf": (dict(lam=(5000.0, 5199.0, 9e-5), grid="log", lsf_curve=(4.0,), psf="gaussian",
+                                psf_curve=(5.0, -8e-4)), {"Deposit": "tsc"}),
+         "steps": (dict(lam=(5000.0, 5199.0, 0.0), grid="steps", listed=(-9.0, 2e-3), medium="air"), {}),
          "linear, cic": ({}, {"Deposit": "cic", "TemplateSemantic": "linear"})}
 
 
@@ -63,7 +66,7 @@ def differences(got, want, star):
 
 
 def setup(bench, n=90, **instrument):
-    bench.instrument(8, 7, 0.5, lam=(5000.0, 5199.0, 1.0), area=4e5, dark=1e-3, read_noise=3.0, n_pixel=4.0,
+    bench.instrument(8, 7, 0.5, lam=instrument.pop("lam", (5000.0, 5199.0, 1.0)), area=4e5, dark=1e-3, read_noise=3.0, n_pixel=4.0,
                      exposure=900.0, n_sky=40.0, **instrument)
     bench.ssp("mixed", fwhm=1.5)
     return galaxy(n, seed=5, radius=1.4)
@@ -88,7 +91,7 @@ def check(found):
 @pytest.mark.parametrize("case", CASES)
 def test_against_the_oracle(bench, case):
     instrument, parameters = CASES[case]
-    star = setup(bench, **instrument)
+    star = setup(bench, **dict(instrument))
     path, data, weight = observed(bench, star, parameters)
     bench.particles(star)
     want = expect(bench, (data, weight), parameters)

@@ -71,6 +71,7 @@ def quality(lib, inst, z, v_max, nstar=None, min_stars=0):
         dq = dq | np.where((1 + z) * own > inst.lsf_fwhm(lam), 4, 0)
     dq = np.broadcast_to(dq[:, None, None], (len(lam), inst.n_y, inst.n_x)).copy()
     dq[:, ~inst.inside()] |= 1
+    dq[~inst.open()] |= 16
     if nstar is not None and min_stars > 0:
         dq[:, nstar < min_stars] |= 8
     return dq

@@ -11,7 +11,7 @@ def extra_sigma2(lib, z, inst):
     """s^2 [AA^2 observed] at every library point."""
     observed = (1 + z) * lib.lam
     own = spectral.vacuum_to_air(observed) if inst.medium == "air" else observed
-    pixel = inst.step**2 / 12.0 if inst.lsf_pixel_included else 0.0
+    pixel = inst.width_at(own)**2 / 12.0 if inst.lsf_pixel_included else 0.0
     return (inst.lsf_fwhm(own) / FWHM)**2 - pixel - ((1 + z) * lib.lsf_fwhm / FWHM)**2
 
 

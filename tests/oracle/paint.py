@@ -74,7 +74,7 @@ class Painter:
     def spectrum(self, mass, age, metallicity, v):
         """Flux density per channel."""
         d = (1.0 + self.z) * math.exp(v / C)
-        return mass * self.scale / self.inst.step * ssp.integrate(self.template(age, metallicity), self.lib.lam,
+        return mass * self.scale / self.inst.widths() * ssp.integrate(self.template(age, metallicity), self.lib.lam,
                                                                   self.edge / d)
 
     def light(self, mass, age, metallicity):

@@ -68,12 +68,13 @@ def _kernels(inst):
     n_node = 1 + math.ceil(abs(math.log(fwhm.max() / fwhm.min())) / 0.005)
     if n_node == 1:
         return [kernel(inst, fwhm[0], half, end)] * len(lam)
-    node = np.linspace(lam[0], lam[-1], n_node)
-    table = [kernel(inst, float(inst.psf_fwhm(np.array([x]))[0]), half, end) for x in node]
+    node = np.linspace(0, len(lam) - 1, n_node)                         # evenly over the channels
+    at = lam[0] * (lam[1] / lam[0])**node if inst.grid == "log" else np.interp(node, np.arange(len(lam)), lam)
+    table = [kernel(inst, float(inst.psf_fwhm(np.array([x]))[0]), half, end) for x in at]
     out = []
-    for x in lam:
-        i = min(int((x - node[0]) / (node[1] - node[0])), n_node - 2)
-        f = (x - node[i]) / (node[1] - node[0])
+    for k in range(len(lam)):
+        i = min(int(k / node[1]), n_node - 2)
+        f = k / node[1] - i
         out.append((1 - f) * table[i] + f * table[i + 1])
     return out
 
@@ -86,4 +87,4 @@ def apply(inst, painted):
         r = margin(inst)
         out = np.array([fftconvolve(image, k, mode="same") for image, k in zip(painted, _kernels(inst))])
         out = out[:, r:r + inst.n_y, r:r + inst.n_x]
-    return np.where(inst.inside(), out, 0.0)
+    return np.where(inst.inside() & inst.open()[:, None, None], out, 0.0)

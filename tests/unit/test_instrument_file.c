@@ -30,6 +30,8 @@ static const char *write_file(const char *name, const char *text)
 #define SPECTRUM \
   "spectrum = { medium = \"vacuum\"; first = ( 5000.0, \"AA\" ); last = ( 5100.0, \"AA\" ); step = ( 1.0, \"AA\" ); " \
   "};\n"
+#define GRID(step) \
+  "spectrum = { medium = \"vacuum\"; first = ( 5000.0, \"AA\" ); last = ( 5100.0, \"AA\" ); " step " };\n"
 #define PSF "psf = { profile = \"none\"; };\n"
 #define LSF "lsf = { fwhm = ( 2.5, \"AA\" ); };\n"
 #define NOISE \
@@ -53,7 +55,40 @@ static void test_wrong_files(void)
     { HEAD FIELD PSF LSF,
       "none",
       CUBIX_EINPUT,
-      { "'spectrum.first' is missing", "'spectrum.medium'", "'spectrum.step'" } },
+      { "'spectrum.first' is missing", "'spectrum.medium'", "exactly one of 'spectrum.step'" } },
+    { HEAD FIELD GRID("log_step = 1e-4; step = ( 1.0, \"AA\" );") PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "exactly one of 'spectrum.step', 'spectrum.log_step' and 'spectrum.lambda'" } },
+    { HEAD FIELD GRID("lambda = ( 5000.0, 5001.0, \"AA\" );") PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "'spectrum.lambda' and 'spectrum.first' exclude" } },
+    { HEAD FIELD GRID("step = { polynomial = ( 4050.0, -1.0, \"AA\" ); };") PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "spectrum.step of", "must be positive in 5000 .. 5100 AA" } },
+    { HEAD FIELD GRID("step = { polynomial = ( 5050.0, -1.0, \"AA\" ); };") PSF LSF,   /* never gets beyond 5050 AA */
+      "none",
+      CUBIX_EUSAGE,
+      { "spectrum.step (", "1000001 channels; at most 1e+06" } },
+    { HEAD FIELD GRID("log_step = 2.0;") PSF LSF, "none", CUBIX_EINPUT, { "t.cfg:3", "spectrum.log_step = 2" } },
+    { HEAD FIELD GRID("step = ( 1.0, \"AA\" ); gaps = ( 5010, 5020, 5030, \"AA\" );") PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "t.cfg:3", "spectrum.gaps holds 3 numbers", "pairs" } },
+    { HEAD FIELD GRID("step = ( 1.0, \"AA\" ); gaps = ( 5020, 5010, \"AA\" );") PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "spectrum.gaps must increase: 5020 AA" } },
+    { HEAD FIELD "spectrum = { medium = \"air\"; lambda = ( 5000.0, \"AA\" ); };\n" PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "spectrum.lambda holds 1 numbers", "two or more" } },
+    { HEAD FIELD "spectrum = { medium = \"air\"; lambda = ( 10.0, 100.0, \"AA\" ); };\n" PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "reaches below 0" } },
     { HEAD FIELD SPECTRUM PSF, "none", CUBIX_EINPUT, { "lsf.fwhm", "lsf.resolving_power" } },
     { HEAD FIELD SPECTRUM PSF "lsf = { fwhm = \"2.5\"; };\n",
       "none",
@@ -156,6 +191,58 @@ static void test_units(void)
   cubix_instrument_free(ins);
 }
 
+/* Channels of every kind, and the parameters over them. */
+static void test_channels(void)
+{
+  static const struct { const char *grid, *min, *max, *step; int n; double first, last, width;
+  } row[] = {
+    { "log_step = 1e-3;", "0", "0", "0", 9, 5000., 5092.9569403, 11.7269693 }, /* 5000 10^0.008, ln 10 1e-3 of it */
+    { "log_step = 1e-3;", "6000", "6050", "0", 4, 6000., 6041.5900131, 13.9112782 },
+    { "log_step = 1e-3;", "0", "0", "10", 11, 5000., 5100., 10. },
+    /* 5000 exp(1e-3 k); 2 sinh(5e-4) of it */
+    { "step = { polynomial = ( 0.0, 1e-3, \"AA\" ); };", "0", "0", "0", 20, 5000., 5095.9082431, 5.0959085 },
+    { "step = { lambda = ( 5000, 5100, \"AA\" ); value = ( 2, 4, \"AA\" ); };", "0", "0", "0", 35, 5000., 5097.3877732,
+      3.9478213 }, /* 5000 + 100 (exp(0.02 k) - 1), 200 sinh(0.01) exp(0.02 k) */
+  };
+  int code;
+  for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+    char text[2000];
+    snprintf(text, sizeof text, HEAD FIELD GRID("%s") PSF LSF, row[i].grid);
+    struct cubix_instrument *ins = instrument(&code, "Instrument", write_file("g.cfg", text), "LambdaMin", row[i].min,
+                                              "LambdaMax", row[i].max, "LambdaStep", row[i].step, NULL);
+    REQUIRE(ins);
+    CHECK_IS(ins->n_lambda, ==, row[i].n);
+    CHECK_CLOSE(cubix_instrument_lambda(ins, 0), row[i].first, 1e-9);
+    CHECK_CLOSE(cubix_instrument_lambda(ins, row[i].n - 1), row[i].last, 1e-6);
+    CHECK_CLOSE(cubix_instrument_width(ins, row[i].n - 1), row[i].width, 1e-6);
+    CHECK_CLOSE(cubix_instrument_width_at(ins, row[i].last), row[i].width, 1e-6);
+    CHECK_CLOSE(ins->edge[row[i].n] - ins->edge[0], row[i].n * ins->lambda_step, 1e-8);
+    cubix_instrument_free(ins);
+  }
+  struct cubix_instrument *ins = instrument(
+      &code, "Instrument",
+      write_file("g.cfg", HEAD FIELD "spectrum = { medium = \"vacuum\"; lambda = ( 500.0, 501.0, 503.0, 507.0, 508.0, "
+                                     "\"nm\" ); gaps = ( 5025, 5035, 5080, 5090, \"AA\" ); };\n" PSF LSF),
+      "LambdaMin", "5010", NULL);
+  static const double border[] = { 5005., 5020., 5050., 5075., 5085. };
+  REQUIRE(ins);
+  CHECK_IS(ins->n_lambda, ==, 4);
+  for (int k = 0; k <= 4; k++) CHECK_CLOSE(ins->edge[k], border[k], 1e-9);
+  for (int k = 0; k < 4; k++) CHECK_IS(cubix_instrument_gap(ins, k), ==, k == 1 || k == 3);
+  CHECK_CLOSE(cubix_instrument_lambda_at(ins, 0.25), 5015., 1e-9);
+  CHECK_CLOSE(cubix_instrument_width_at(ins, 5020.), 22.5, 1e-9);              /* between 15 at 5010 and 30 at 5030 */
+  CHECK_CLOSE(cubix_instrument_width_slope(ins, 5020.), 0.75, 1e-9);
+  CHECK_CLOSE(cubix_instrument_width_at(ins, 4000.), 15., 1e-9);
+  CHECK_IS(cubix_instrument_width_slope(ins, 4000.), ==, 0);
+  cubix_instrument_free(ins);
+  CHECK(!instrument(&code, "Instrument", write_file("g.cfg", HEAD FIELD "spectrum = { medium = \"vacuum\"; lambda = ( "
+                                                             "5000, 5010, \"AA\" ); };\n" PSF LSF),
+                    "LambdaMin", "6000", NULL));
+  CHECK_IS(code, ==, CUBIX_EUSAGE);
+  CHECK_SAYS(cubix_error_message(), "LambdaMin = 6000");
+  unlink(write_file("g.cfg", ""));
+}
+
 static void test_parameters(void)
 {
   static const struct { const char *name[3], *value[3]; int code; const char *words[3];
@@ -245,6 +332,7 @@ int main(int argc, char **argv)
   REQUIRE(mkdtemp(folder));
   CASE(test_wrong_files());
   CASE(test_units());
+  CASE(test_channels());
   CASE(test_parameters());
   CASE(test_documented());
   unlink(write_file("t.cfg", ""));
