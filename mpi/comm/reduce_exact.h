@@ -15,7 +15,7 @@
 #define CUBIX_VECTOR
 #endif
 
-enum { CUBIX_MAX_TERM = 8, CUBIX_BLOCK = 256 };
+enum { CUBIX_MAX_TERM = 16, CUBIX_BLOCK = 256 };
 
 /** Terms that particles first .. first + n - 1 (n <= CUBIX_BLOCK) add to each of the sums:
  * term[c][k] is that of particle first + k. */

@@ -96,6 +96,31 @@ def test_disc_keeps_its_stars(tmp_path):
         assert "warning" not in said and abs(got[3] - 0.15) < 0.015 and got[0][2] @ turn[:, 2] > 0.999
 
 
+def test_many_stars(tmp_path):
+    """More stars than go through the rounds one and all: where these end, a round of all stars changes nothing."""
+    s, turn = body(500_000, (0.8, 0.3), 3)
+    file = write_particles(tmp_path / "many.hdf5", s, Centre=np.zeros(3))
+    (axes, radius, p, q), info, said = frame_of(tmp_path, InputFile=file, SystemicVelocity="none", AlignRadius=6.0)
+    assert "warning" not in said and radius == 6.0
+    stars, _ = read(tmp_path, InputFile=file)
+    pos = stars["pos"] - info["centre"]
+    shape = axes.T @ np.diag([1, p**-2, q**-2]) @ axes * (p * q)**(2 / 3)
+    tensor, count = frame._reduced_tensor(pos, stars["now"], shape, radius)
+    assert count > 262144
+    again = np.linalg.inv(tensor) * np.linalg.det(tensor)**(1 / 3)
+    assert np.abs(again - shape).max() < 1e-9 * np.abs(shape).max()
+    assert_frame((axes, radius, p, q), oracle_of(stars, info, radius=6.0), 3e-5)
+    assert_frame(frame_of(tmp_path, 3, InputFile=file, SystemicVelocity="none", AlignRadius=6.0)[0],
+                 (axes, radius, p, q), 0)
+    # nearly all the mass in one star, in the sample or not: the first round of all stars counts
+    s["mass_now"][np.argsort((s["pos"]**2).sum(axis=1))[40]] = 1e14
+    file = write_particles(tmp_path / "heavy.hdf5", s, Centre=np.zeros(3))
+    got, info, said = frame_of(tmp_path, InputFile=file, SystemicVelocity="none", AlignRadius=6.0)
+    stars, _ = read(tmp_path, InputFile=file)
+    assert "first round" in said
+    assert_frame(got, oracle_of(stars, info, radius=6.0))
+
+
 def test_no_shape(tmp_path):
     s, turn = body(3000, (0.8, 0.5), 9)
     few = {k: x[:15] for k, x in s.items()}
