@@ -91,7 +91,8 @@ static int is_sampled(const struct block *b, size_t k, unsigned halvings)
   const double x[3] = { b->x[k], b->y[k], b->z[k] };
   uint64_t bits[3];
   memcpy(bits, x, sizeof bits);
-  uint64_t mixed = (bits[0] ^ (bits[1] << 21 | bits[1] >> 43) ^ (bits[2] << 42 | bits[2] >> 22)) * 0x9E3779B97F4A7C15u;
+  uint64_t mixed = bits[0] ^ (bits[1] << 21 | bits[1] >> 43) ^ (bits[2] << 42 | bits[2] >> 22);
+  mixed *= 0x9E3779B97F4A7C15u;
   mixed = (mixed ^ mixed >> 29) * 0xBF58476D1CE4E5B9u;
   return !halvings || !(mixed >> (64 - halvings));
 }
