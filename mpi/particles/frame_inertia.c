@@ -34,7 +34,7 @@ struct stars {                    /* those whose sums are wanted: a slab's, or s
   const struct cubix_slab *slab;
   const double *centre;
   size_t n, room;
-  double *column[4];              /* [n] x, y, z relative to the centre [kpc], present mass [Msun]; all NULL: the slab's */
+  double *column[4];              /* [n] x, y, z from the centre [kpc], present mass [Msun]; all NULL: the slab's */
 };
 
 struct body {                     /* what goes through the rounds */
@@ -141,8 +141,8 @@ static int append(struct stars *s, const struct block *b, const unsigned short *
 }
 
 /* Set stars with `from` < r_e^2 <= `to`, in units of the ellipsoid's limit, aside. */
-static int gather(struct stars *out, const struct stars *all, const struct cubix_ellipsoid *shape, double from, double to,
-                  unsigned halvings)
+static int gather(struct stars *out, const struct stars *all, const struct cubix_ellipsoid *shape, double from,
+                  double to, unsigned halvings)
 {
   int status = CUBIX_OK, short_of_memory = 0;
   double a[3][3];
