@@ -48,8 +48,9 @@ static int make_cube(const struct cubix_params *par, void *host)
   CUBIX_TRY(cubix_mpi_pipeline_forward(pipe));
   cubix_mpi_pipeline_result(&result, pipe);
   CUBIX_STAGE(stages, "light", cubix_cube_shine(pipe->cube, par, &cubix_mpi_collective));
-  CUBIX_STAGE(stages, "noise",
-              cubix_noise_init(&noise, par, pipe->ins, pipe->cube, pow(10, par->FluxUnit), &cubix_mpi_collective));
+  CUBIX_STAGE(
+      stages, "noise",
+      cubix_noise_init(&noise, par, pipe->ins, pipe->cube, pow(10, pipe->ins->flux_unit), &cubix_mpi_collective));
   result.noise = &noise;
   cubix_report_budget(&result, &cubix_mpi_collective);
   CUBIX_STAGE(stages, "write",

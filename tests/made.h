@@ -137,7 +137,7 @@ static int made_init(struct made *m, int n_value, char **value)
                                    .axis_p = 0.9,
                                    .axis_q = 0.25 };
   m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 13.6, 1. };
-  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->par->FluxUnit), &cubix_collective_alone));
+  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, cube, pow(10., m->ins->flux_unit), &cubix_collective_alone));
   m->engine = (struct cubix_engine){
     .method = CUBIX_HISTOGRAM, .why = "histogram, as asked for", .tolerance = 1e-4, .n_beyond = 7
   };

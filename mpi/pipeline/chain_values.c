@@ -248,7 +248,8 @@ static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
   int status = CUBIX_OK;
   struct cubix_instrument *ins = chain->pipe->ins;
   struct cubix_scene scene;
-  CUBIX_TRY(cubix_scene_init(&scene, &chain->pipe->par, &chain->pipe->particles->slab->snapshot));
+  CUBIX_TRY(cubix_scene_init(&scene, &chain->pipe->par, &chain->pipe->particles->slab->snapshot,
+                             chain->pipe->ins->flux_unit));
   ins->pointing_x = chain->pipe->par.PointingX;
   ins->pointing_y = chain->pipe->par.PointingY;
   ins->roll = chain->pipe->par.Roll * CUBIX_PI / 180;

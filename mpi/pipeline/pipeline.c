@@ -115,7 +115,8 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
   cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "read",      take_stars(pipe, stars));
   CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
-  CUBIX_STAGE(stages, "scene",     cubix_scene_init(&pipe->scene, &pipe->par, &pipe->particles->slab->snapshot));
+  CUBIX_STAGE(stages, "scene",
+              cubix_scene_init(&pipe->scene, &pipe->par, &pipe->particles->slab->snapshot, pipe->ins->flux_unit));
   CUBIX_STAGE(stages, "speeds",    find_speed(pipe));
   CUBIX_STAGE(stages, "templates", make_templates(pipe));
   CUBIX_STAGE(stages, "device",    cubix_mpi_device_open(&pipe->dev, &pipe->par));

@@ -319,7 +319,7 @@ class Chain:
                 memory, which the next `forward` of this chain overwrites or frees: use it before
                 that, and keep no reference to it.
 
-        Returns float32 [n_y][n_x][n_lambda] in 10^FluxUnit (default -20) erg/s/cm2/AA.  Row 0 is
+        Returns float32 [n_y][n_x][n_lambda] in 10^FluxUnit (default: the instrument's) erg/s/cm2/AA.  Row 0 is
         the most southern, column 0 the most eastern; the last index runs along
         `wavelength[channels]`.
         """

@@ -138,7 +138,8 @@ done:
 }
 
 /* The factor by which values of a plane, in the flux unit to a power, are multiplied. */
-static int unit_check(struct header *h, const char *plane, int power, const struct cubix_params *par, double *factor)
+static int unit_check(struct header *h, const char *plane, int power, const struct cubix_instrument *ins,
+                      double *factor)
 {
   int status = CUBIX_OK, understood;
   char text[128];
@@ -151,7 +152,7 @@ static int unit_check(struct header *h, const char *plane, int power, const stru
   CUBIX_CHECK(understood, CUBIX_EINPUT, "ObservedFile %s: %s has BUNIT = '%s'; it must be %s, as in %s", h->path, plane,
               text, power == 1 ? "a flux per wavelength" : "the square of a flux per wavelength (a variance)",
               power == 1 ? "10**(-20)*erg/s/cm**2/Angstrom" : "(10**(-20)*erg/s/cm**2/Angstrom)**2");
-  *factor = m.factor * pow(10., m.ten - power * (par->FluxUnit + AA_IN_CM));
+  *factor = m.factor * pow(10., m.ten - power * (ins->flux_unit + AA_IN_CM));
 done:
   return status;
 }
@@ -285,7 +286,7 @@ static int header_read(struct header *h, const struct cubix_instrument *ins, con
               h->path);
   CUBIX_TRY(shape_check(h, "STAT", ins, &h->has_stat));
   CUBIX_TRY(shape_check(h, "DQ", ins, &h->has_dq));
-  CUBIX_TRY(unit_check(h, "DATA", 1, par, &h->flux));
+  CUBIX_TRY(unit_check(h, "DATA", 1, ins, &h->flux));
   CUBIX_TRY(sky_check(h, ins));
   CUBIX_TRY(wavelengths_check(h, ins));
   if (h->has_stat) cubix_observed_file_number(h->file, "STAT", "STATZERO", &zero, 0.);
@@ -295,7 +296,7 @@ static int header_read(struct header *h, const struct cubix_instrument *ins, con
               "the cube with Noise snr or exposure, or take "
               "Likelihood cosine or poisson",
               h->path);
-  if (h->has_stat) CUBIX_TRY(unit_check(h, "STAT", 2, par, &h->variance));
+  if (h->has_stat) CUBIX_TRY(unit_check(h, "STAT", 2, ins, &h->variance));
   marked = h->has_dq && (cubix_observed_file_text(h->file, "DQ", "DQBIT4", text, sizeof text) ||
                          cubix_observed_file_number(h->file, "DQ", "DQBIT4", &unused, 0.));
   h->spared = marked ? CUBIX_DQ_BROAD | CUBIX_DQ_FEW : 0;
@@ -333,8 +334,7 @@ static double block_turn(struct cubix_observed *obs, const struct header *h, con
   return n_unfit;
 }
 
-static int voxels_read(struct cubix_observed *obs, const struct header *h, const struct cubix_instrument *ins,
-                       const struct cubix_params *par)
+static int voxels_read(struct cubix_observed *obs, const struct header *h, const struct cubix_instrument *ins)
 {
   int status = CUBIX_OK;
   const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y,
@@ -357,7 +357,7 @@ static int voxels_read(struct cubix_observed *obs, const struct header *h, const
   CUBIX_CHECK(n_unfit == 0., CUBIX_EINPUT,
               "ObservedFile %s: %g voxels have a flux or variance beyond float32 in units of 10^%d erg/s/cm2/AA; set "
               "FluxUnit near the galaxy's flux",
-              h->path, n_unfit, par->FluxUnit);
+              h->path, n_unfit, ins->flux_unit);
 done:
   free(data);
   free(stat);
@@ -379,7 +379,7 @@ int cubix_observed_read(struct cubix_observed **out, const char *path, const str
   CUBIX_TRY(cubix_observed_init(&obs, ins->n_x, ins->n_y, lambda_first, n_lambda));
   snprintf(obs->file, sizeof obs->file, "%s", path);
   obs->has_variance = h.has_stat;
-  CUBIX_TRY(voxels_read(obs, &h, ins, par));
+  CUBIX_TRY(voxels_read(obs, &h, ins));
   CUBIX_TRY(cubix_observed_file_check(h.file));
   cubix_observed_settle(obs);
   *out = obs;

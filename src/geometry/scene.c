@@ -17,7 +17,8 @@ static const char *place(const struct cubix_params *par, const char *name, doubl
   return value > 0. ? cubix_params_origin(par, name) : "the simulation's";
 }
 
-int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot)
+int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, const struct cubix_snapshot *snapshot,
+                     int flux_unit)
 {
   int status = CUBIX_OK;
   double z = par->Redshift, d_l_cm;
@@ -50,7 +51,7 @@ int cubix_scene_init(struct cubix_scene *scene, const struct cubix_params *par, 
   if (!isfinite(scene->age)) scene->age = 0.;
   d_l_cm = scene->d_l_mpc * CUBIX_MPC_CM;
   scene->kpc_per_arcsec = 1000. * scene->d_l_mpc / ((1. + z) * (1. + z)) * CUBIX_ARCSEC_RAD;
-  scene->flux_scale = pow(10., -par->FluxUnit) / (4. * CUBIX_PI * d_l_cm * d_l_cm);
+  scene->flux_scale = pow(10., -flux_unit) / (4. * CUBIX_PI * d_l_cm * d_l_cm);
 done:
   return status;
 }

@@ -33,15 +33,15 @@ double cubix_instrument_lambda(const struct cubix_instrument *ins, int k)
   return ins->grid == CUBIX_TABLE ? ins->centre[k] : cubix_instrument_lambda_at(ins, k);
 }
 
-/* Lower border of channel k. */
-static double border(const struct cubix_instrument *ins, int k)
+double cubix_instrument_border(const struct cubix_instrument *ins, int k)
 {
   return ins->grid == CUBIX_TABLE ? ins->border[k] : cubix_instrument_lambda_at(ins, k - 0.5);
 }
 
 double cubix_instrument_width(const struct cubix_instrument *ins, int k)
 {
-  return ins->grid == CUBIX_LINEAR ? ins->lambda_step : border(ins, k + 1) - border(ins, k);
+  return ins->grid == CUBIX_LINEAR ? ins->lambda_step
+                                   : cubix_instrument_border(ins, k + 1) - cubix_instrument_border(ins, k);
 }
 
 int cubix_instrument_gap(const struct cubix_instrument *ins, int k) { return ins->gap && ins->gap[k]; }
@@ -232,10 +232,11 @@ int cubix_channels_lay(struct cubix_instrument *ins, const struct cubix_instrume
     ins->grid = CUBIX_TABLE;
     ins->lambda_min = ins->centre[0];
   }
-  if (ins->grid != CUBIX_LINEAR) ins->lambda_step = (border(ins, ins->n_lambda) - border(ins, 0)) / ins->n_lambda;
+  if (ins->grid != CUBIX_LINEAR)
+    ins->lambda_step = (cubix_instrument_border(ins, ins->n_lambda) - cubix_instrument_border(ins, 0)) / ins->n_lambda;
   CUBIX_ALLOC(ins->edge, ins->n_lambda + 1);
   for (int k = 0; k <= ins->n_lambda; k++) {
-    const double edge = border(ins, k);
+    const double edge = cubix_instrument_border(ins, k);
     ins->edge[k] = ins->medium == CUBIX_AIR ? cubix_air_to_vacuum(edge) : edge;
   }
   CUBIX_TRY(lay_gaps(ins, file));

@@ -66,6 +66,9 @@ void cubix_instrument_free(struct cubix_instrument *ins)
   free_curve(&ins->lsf_fwhm);
   free_curve(&ins->throughput);
   free_curve(&ins->sky);
+  free_curve(&ins->dark);
+  free_curve(&ins->read_noise);
+  free_curve(&ins->n_pixel);
   free(ins->centre);
   free(ins->border);
   free(ins->edge);

@@ -32,6 +32,7 @@ struct cubix_instrument {
   double log_step;                         /* CUBIX_LOG: ln of the ratio of neighbouring centres */
   double *centre, *border;                 /* CUBIX_TABLE: [n_lambda], [n_lambda + 1] AA, medium; else NULL */
   double *edge;                            /* [n_lambda + 1] vacuum AA, observed */
+  int flux_unit;                           /* the cube is in 10^flux_unit erg/s/cm2/AA */
   unsigned char *gap;                      /* [n_lambda] 1: the instrument records nothing there; NULL: no gaps */
   /* point spread function */
   enum cubix_psf_kind psf;
@@ -47,10 +48,10 @@ struct cubix_instrument {
   enum cubix_Noise noise;
   double area_cm2;                         /* collecting area [cm2] */
   struct cubix_curve throughput;           /* electrons per photon above the atmosphere */
-  struct cubix_curve sky;                  /* surface brightness [erg/s/cm2/AA/arcsec2] */
-  double dark;                             /* electrons/s/pixel */
-  double read_noise;                       /* electrons rms/pixel/read */
-  double n_pixel;                          /* detector pixels per voxel */
+  struct cubix_curve sky;                  /* surface brightness [erg/s/cm2/AA/arcsec2], right at channels' centres */
+  struct cubix_curve dark;                 /* electrons/s/pixel */
+  struct cubix_curve read_noise;           /* electrons rms/pixel/read */
+  struct cubix_curve n_pixel;              /* detector pixels per voxel */
   double exposure;                         /* longest single exposure [s]: n_exp = ceil(t / exposure) */
   double n_sky;                            /* spaxels that measured the sky; 0: sky known */
 };
@@ -74,6 +75,8 @@ int cubix_instrument_set_lsf(struct cubix_instrument *ins, double fwhm);
 double cubix_instrument_lambda(const struct cubix_instrument *ins, int k);
 /** The same for a place between channels, or beyond them.  Local. */
 double cubix_instrument_lambda_at(const struct cubix_instrument *ins, double k);
+/** Blue border of channel k, which for k = n_lambda is the red one of the last [AA, medium].  Local. */
+double cubix_instrument_border(const struct cubix_instrument *ins, int k);
 /** Width of channel k [AA, medium].  Local. */
 double cubix_instrument_width(const struct cubix_instrument *ins, int k);
 /** 1 if the instrument records nothing in channel k.  Local. */

@@ -9,8 +9,11 @@
 #include "instrument/instrument.h"
 #include "instrument/instrument_file.h"
 #include "instrument/psf_kernel.h"
+#include "instrument/sky.h"
 #include "params/params.h"
 #include "physics/constants.h"
+
+enum { usual_unit = -20 };
 
 /* "PixelScale = 0.3 (muse.param:14)", or "field.pixel = 0.2 (MUSE.cfg)": whose value it is. */
 static const char *whose(char text[512], const struct cubix_params *par, const char *name, double value,
@@ -179,19 +182,26 @@ done:
   return status;
 }
 
-static int lay_noise(struct cubix_instrument *ins, struct cubix_instrument_file *file)
+static int lay_noise(struct cubix_instrument *ins, struct cubix_instrument_file *file, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   if (ins->noise == CUBIX_Noise_none) goto done;
+  const struct { struct cubix_curve *to, *from; int key; } taken[] = {
+    { &ins->throughput, &file->noise_throughput, CUBIX_KEY_noise_throughput },
+    { &ins->dark, &file->noise_dark, CUBIX_KEY_noise_dark },
+    { &ins->read_noise, &file->noise_read_noise, CUBIX_KEY_noise_read_noise },
+    { &ins->n_pixel, &file->noise_pixels, CUBIX_KEY_noise_pixels },
+  };
   ins->area_cm2 = file->noise_area;
-  ins->dark = file->noise_dark;
-  ins->read_noise = file->noise_read_noise;
-  ins->n_pixel = file->noise_pixels;
   ins->exposure = file->noise_exposure;
   ins->n_sky = file->noise_sky_spaxels;
-  take_curve(&ins->throughput, &file->noise_throughput);
-  take_curve(&ins->sky, &file->noise_sky);
-  CUBIX_TRY(check_curve(ins, &ins->throughput, CUBIX_KEY_noise_throughput));
+  for (int i = 0; i < 4; i++) {
+    take_curve(taken[i].to, taken[i].from);
+    CUBIX_TRY(check_curve(ins, taken[i].to, taken[i].key));
+  }
+  if (par->SkyFile[0]) CUBIX_TRY(cubix_sky_read(ins, par->SkyFile));
+  else if (file->given[CUBIX_KEY_sky_continuum]) CUBIX_TRY(cubix_sky_lay(ins, file));
+  else take_curve(&ins->sky, &file->noise_sky);
   CUBIX_TRY(check_curve(ins, &ins->sky, CUBIX_KEY_noise_sky));
 done:
   return status;
@@ -223,11 +233,13 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   CUBIX_TRY(
       copy_text(ins->reference, sizeof ins->reference, file.instrument_reference, "instrument.reference", file.path));
   ins->noise = par->Noise;
+  ins->flux_unit = file.given[CUBIX_KEY_spectrum_flux_unit] ? (int)file.spectrum_flux_unit : usual_unit;
+  if (par->FluxUnit) ins->flux_unit = par->FluxUnit;
   CUBIX_TRY(lay_field(ins, &file, par));
   CUBIX_TRY(cubix_channels_lay(ins, &file, par));
   CUBIX_TRY(lay_psf(ins, &file, par));
   CUBIX_TRY(lay_lsf(ins, &file, par));
-  CUBIX_TRY(lay_noise(ins, &file));
+  CUBIX_TRY(lay_noise(ins, &file, par));
   CUBIX_TRY(cubix_instrument_check_size(ins));
   *out = ins;
   ins = NULL;

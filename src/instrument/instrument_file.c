@@ -327,6 +327,16 @@ static void check_whole(struct cubix_instrument_file *file, struct complaints *b
   }
   if (given[CUBIX_KEY_spectrum_step] + given[CUBIX_KEY_spectrum_log_step] + centres != 1)
     complain(bad, NULL, "exactly one of 'spectrum.step', 'spectrum.log_step' and 'spectrum.lambda' must be there");
+  if (given[CUBIX_KEY_spectrum_flux_unit] && file->spectrum_flux_unit != (int)file->spectrum_flux_unit)
+    complain(bad, NULL, "'spectrum.flux_unit' must be a whole number, a power of ten");
+  if (given[CUBIX_KEY_sky_continuum] != given[CUBIX_KEY_sky_medium])
+    complain(bad, NULL, "'sky.continuum' and 'sky.medium' need each other");
+  if (given[CUBIX_KEY_sky_lines] && !given[CUBIX_KEY_sky_continuum])
+    complain(bad, NULL, "'sky.lines' needs 'sky.continuum'");
+  if (given[CUBIX_KEY_sky_lines] && file->sky_lines.n_coef)
+    complain(bad, NULL, "'sky.lines' must be a table: { lambda = ...; value = ...; }");
+  if (need_noise && given[CUBIX_KEY_noise_sky] == given[CUBIX_KEY_sky_continuum])
+    complain(bad, NULL, "exactly one of 'noise.sky' and 'sky.continuum' must be there");
   if (given[CUBIX_KEY_lsf_fwhm] == given[CUBIX_KEY_lsf_resolving_power])
     complain(bad, NULL, "exactly one of 'lsf.fwhm' and 'lsf.resolving_power' must be there");
 }

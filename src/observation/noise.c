@@ -41,6 +41,7 @@ struct sample {
   int k_from, k_to;                         /* those of them that this rank holds: k_from .. k_to - 1 */
   uint64_t *count;                          /* [65536] */
   double *rate, *sky_rate;                  /* [n_lambda] electrons/s per unit of flux; electrons/s of the sky */
+  double *dark, *read;                      /* [n_lambda] electrons/s; electrons^2 of one read */
   double sky_factor, *root_width;           /* [n_lambda] sqrt(channel's width) */
 };
 
@@ -69,8 +70,7 @@ static double answer(const struct sample *a, const struct question *ask, size_t 
   const struct cubix_instrument *ins = a->ins;
   const double flux = (double)a->cube->flux[spaxel * (size_t)a->cube->n_lambda + (size_t)(k - a->cube->lambda_first)],
                s = flux * a->rate[k];
-  const double c = s + a->sky_rate[k] * a->sky_factor + ins->n_pixel * ins->dark,
-               r = ins->n_pixel * ins->read_noise * ins->read_noise;
+  const double c = s + a->sky_rate[k] * a->sky_factor + a->dark[k], r = a->read[k];
   if (ask->quantity == SNR) {
     const double t = ask->time, variance = fmax(c, 0.) * t + r * real_exposures(ins, t, ask->n_exp);
     return s > 0. ? s * t / sqrt(variance) / a->root_width[k] : 0.;
@@ -242,10 +242,15 @@ static int sample_init(struct sample *a, const struct cubix_params *par, double 
   CUBIX_ALLOC(a->rate, ins->n_lambda);
   CUBIX_ALLOC(a->sky_rate, ins->n_lambda);
   CUBIX_ALLOC(a->root_width, ins->n_lambda);
+  CUBIX_ALLOC(a->dark, ins->n_lambda);
+  CUBIX_ALLOC(a->read, ins->n_lambda);
   for (int k = 0; k < ins->n_lambda; k++) {
     const double lambda = cubix_instrument_lambda(ins, k), width = cubix_instrument_width(ins, k);
     const double rate = ins->area_cm2 * cubix_curve_at(&ins->throughput, lambda) * width * lambda / CUBIX_HC_ERG_AA;
+    const double n_pixel = cubix_curve_at(&ins->n_pixel, lambda), noise = cubix_curve_at(&ins->read_noise, lambda);
     a->root_width[k] = sqrt(width);
+    a->dark[k] = n_pixel * cubix_curve_at(&ins->dark, lambda);
+    a->read[k] = n_pixel * noise * noise;
     a->rate[k] = rate * flux_unit;
     a->sky_rate[k] = rate * cubix_curve_at(&ins->sky, lambda) * ins->pixel_x * ins->pixel_y;
   }
@@ -282,18 +287,21 @@ int cubix_noise_init(struct cubix_noise *noise, const struct cubix_params *par, 
   if (a.n_open) noise->achieved_snr = median_snr(&a, noise->exposure_time, n_exp);
 
   noise->sky_factor = a.sky_factor;
-  noise->detector = ins->n_pixel * (ins->dark * noise->exposure_time + n_exp * ins->read_noise * ins->read_noise);
   noise->electrons = a.rate;
   noise->sky = a.sky_rate;
-  a.rate = a.sky_rate = NULL;
+  noise->detector = a.dark;
+  a.rate = a.sky_rate = a.dark = NULL;
   for (int k = 0; k < ins->n_lambda; k++) {
     noise->electrons[k] *= noise->exposure_time;
     noise->sky[k] *= noise->exposure_time;
+    noise->detector[k] = noise->detector[k] * noise->exposure_time + n_exp * a.read[k];
   }
 done:
   free(a.rate);
   free(a.sky_rate);
   free(a.root_width);
+  free(a.dark);
+  free(a.read);
   free(a.spaxel);
   free(a.count);
   return status;
@@ -303,5 +311,6 @@ void cubix_noise_free(struct cubix_noise *noise)
 {
   free(noise->electrons);
   free(noise->sky);
+  free(noise->detector);
   memset(noise, 0, sizeof *noise);
 }

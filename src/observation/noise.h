@@ -22,7 +22,7 @@ struct cubix_noise {
   double *electrons;              /* [n_lambda] electrons per unit of the cube's flux */
   double *sky;                    /* [n_lambda] electrons per voxel from the sky */
   double sky_factor;              /* 1 + 1/n_sky */
-  double detector;                /* electrons^2 per voxel: dark current and read noise */
+  double *detector;               /* [n_lambda] electrons^2 per voxel: dark current and read noise */
 };
 
 /** Set up the noise; Noise snr solves for the exposure time.  All ranks call it after the PSF, each

@@ -33,7 +33,7 @@ void cubix_noise_variances(const struct cubix_noise *noise, int k, size_t n, con
     memset(variance, 0, n * sizeof *variance);
     return;
   }
-  const double e = noise->electrons[k], rest = noise->sky[k] * noise->sky_factor + noise->detector,
+  const double e = noise->electrons[k], rest = noise->sky[k] * noise->sky_factor + noise->detector[k],
                per_e2 = 1. / (e * e);
   for (size_t i = 0; i < n; i++) variance[i] = (signal_of(e, flux[i]) + rest) * per_e2;
 }
@@ -211,7 +211,7 @@ void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const d
     return;
   }
   const struct channel c = { noise->electrons[k], noise->sky[k],
-                             noise->sky[k] * (noise->sky_factor - 1.) + noise->detector, noise->seed };
+                             noise->sky[k] * (noise->sky_factor - 1.) + noise->detector[k], noise->seed };
   drawer *draw_some = best();
   for (size_t i = 0; i < n; i += BLOCK) draw_some(&c, n - i < BLOCK ? n - i : BLOCK, flux + i, voxel + i, draw + i);
 }

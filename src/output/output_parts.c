@@ -79,7 +79,7 @@ void cubix_plane_unit(char unit[80], enum cubix_plane plane, const struct cubix_
   const char *form = plane == CUBIX_PLANE_DQ     ? ""
                      : plane == CUBIX_PLANE_STAT ? "(10**(%d)*erg/s/cm**2/Angstrom)**2"
                                                  : "10**(%d)*erg/s/cm**2/Angstrom";
-  snprintf(unit, 80, form, result->par->FluxUnit);
+  snprintf(unit, 80, form, result->ins->flux_unit);
 }
 
 void cubix_lsf_values(const struct cubix_result *result, int column, double *value)

@@ -124,7 +124,7 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *block,
   CUBIX_CHECK(finite, CUBIX_EFAIL,
               "%s has a value that is not finite in channels %d to %d; nothing was written.  Is FluxUnit = %d far from "
               "the galaxy's flux?",
-              cubix_plane_name(plane), k0, k0 + n_k - 1, result->par->FluxUnit);
+              cubix_plane_name(plane), k0, k0 + n_k - 1, result->ins->flux_unit);
 done:
   return status;
 }

@@ -305,7 +305,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   instrument_facts(facts, result->ins);
   engine_facts(facts, result);
   noise_facts(facts, result->noise);
-  integer(facts, "FLUXUNIT", result->par->FluxUnit, "", "DATA is in 10**FLUXUNIT erg/s/cm**2/Angstrom");
+  integer(facts, "FLUXUNIT", result->ins->flux_unit, "", "DATA is in 10**FLUXUNIT erg/s/cm**2/Angstrom");
   account_facts(facts, result->slab, result->cube, "10**FLUXUNIT erg/s/cm**2");
   warning_facts(facts);
   CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for %d lines of provenance", facts->n_lost);

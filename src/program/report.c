@@ -112,7 +112,7 @@ void cubix_report_budget(const struct cubix_result *r, const struct cubix_collec
   const struct cubix_budget *b = r->cube->budget;
   static const char *const name[] = { "all stars",      "in the field", "in the margin", "outside",
                                       "of it, shed in", "Z clamped",    "age clamped",   "too old" };
-  double unit = pow(10, r->par->FluxUnit), held = collective->total(cube_light(r->cube, r->ins));
+  double unit = pow(10, r->ins->flux_unit), held = collective->total(cube_light(r->cube, r->ins));
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++)
     cubix_log(CUBIX_LOG_INFO, "%-14s %12.0f stars  %11.5e Msun formed  %11.5e erg/s/cm2 in the band (%.4f of all)",
               name[a], b[a].number, b[a].mass, b[a].light * unit,

@@ -69,7 +69,7 @@ static void test_scene(const char *distance, const char *redshift, double omega_
   double here[4], a[4], b[4], slope[4], weight[4], by[2] = { 0.25, -4 }, both = 0, before[2] = { 0.25, -4 };
   set("Distance", distance);
   set("Redshift", redshift);
-  CHECK_IS(cubix_scene_init(&scene, par, &snapshot), ==, CUBIX_OK);
+  CHECK_IS(cubix_scene_init(&scene, par, &snapshot, -20), ==, CUBIX_OK);
   bar.flux_scale = 1 / scene.flux_scale;
   cubix_scene_vjp(&scene, par, &bar, &by[0], &by[1]);
   members(here, &scene);
@@ -81,9 +81,9 @@ static void test_scene(const char *distance, const char *redshift, double omega_
       continue;
     }
     *x = at - h;
-    CHECK_IS(cubix_scene_init(&less, par, &snapshot), ==, CUBIX_OK);
+    CHECK_IS(cubix_scene_init(&less, par, &snapshot, -20), ==, CUBIX_OK);
     *x = at + h;
-    CHECK_IS(cubix_scene_init(&more, par, &snapshot), ==, CUBIX_OK);
+    CHECK_IS(cubix_scene_init(&more, par, &snapshot, -20), ==, CUBIX_OK);
     *x = at;
     cubix_scene_jvp(&dot, &scene, par, i == 0, i == 1);
     members(a, &less);

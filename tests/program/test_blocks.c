@@ -39,7 +39,7 @@ static int noise_again(struct made *m)
   int status = CUBIX_OK;
   const double time = m->noise.exposure_time, snr = m->noise.achieved_snr;
   cubix_noise_free(&m->noise);
-  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, m->cube, pow(10., m->par->FluxUnit), &cubix_mpi_collective));
+  CUBIX_TRY(cubix_noise_init(&m->noise, m->par, m->ins, m->cube, pow(10., m->ins->flux_unit), &cubix_mpi_collective));
   CUBIX_CHECK(m->noise.exposure_time == time && m->noise.achieved_snr == snr, CUBIX_EFAIL,
               "rank %d: %.17g s for S/N %.17g, but one rank alone needs %.17g s for %.17g", cubix_mpi_rank(),
               m->noise.exposure_time, m->noise.achieved_snr, time, snr);

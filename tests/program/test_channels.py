@@ -92,7 +92,7 @@ def test_noise_by_the_width_of_each_channel(bench, grid):
 def ratio(got, inst):
     """S/N per root AA in the four spaxels about the centre."""
     middle = np.s_[:, 2:4, 3:5]
-    return got["NOISEFREE"][middle] / np.sqrt(got["STAT"][middle] * inst.widths()[:, None, None])
+    return got["NOISEFREE"][middle] / np.sqrt(np.maximum(got["STAT"][middle], 1e-30) * inst.widths()[:, None, None])
 
 
 def test_signal_to_noise_is_per_root_angstrom(bench):

@@ -169,7 +169,8 @@ def test_truth_maps(made):
 def test_lsf_table(made):
     with fits.open(made / "made.fits") as hdus:
         table = hdus["LSF"].data
-        assert table.names == ["WAVELENGTH", "FWHM_INSTRUMENT", "FWHM_TEMPLATE", "FWHM_CUBE"]
+        assert table.names == ["WAVELENGTH", "FWHM_INSTRUMENT", "FWHM_TEMPLATE", "FWHM_CUBE", "WIDTH"]
+        assert (table["WIDTH"] == 1).all()
         assert [c.unit for c in hdus["LSF"].columns] == ["Angstrom"] * 5
         assert within(table["WAVELENGTH"], 5000 + np.arange(N_LAMBDA), rtol=1e-14)
         assert within(table["FWHM_TEMPLATE"][1:], 0.5 * table["FWHM_INSTRUMENT"][1:], rtol=1e-14)

@@ -82,15 +82,14 @@ static void scene(void)
   CHECK_IS(cubix_params_init(&par), ==, CUBIX_OK);
   if (!par) return;
   par->Redshift = .1;
-  par->FluxUnit = -20;
-  CHECK_IS(cubix_scene_init(&c, par, &s), ==, CUBIX_OK);
+  CHECK_IS(cubix_scene_init(&c, par, &s, -20), ==, CUBIX_OK);
   CHECK_CLOSE(c.d_l_mpc, 475.341, 5e-4);
   CHECK_CLOSE(c.kpc_per_arcsec, 1.90456, 5e-6);
   CHECK_CLOSE(c.flux_scale * 4. * CUBIX_PI * pow(c.d_l_mpc * CUBIX_MPC_CM, 2.) / 1e20, 1., 1e-14);
   /* the observer's own cosmology, number by number */
   par->OmegaMatter = 1.;
   par->HubbleParam = .5;
-  CHECK_IS(cubix_scene_init(&c, par, &s), ==, CUBIX_OK);
+  CHECK_IS(cubix_scene_init(&c, par, &s, -20), ==, CUBIX_OK);
   CHECK_IS(c.omega_m, ==, 1.);
   CHECK_IS(c.omega_l, ==, OL);
   CHECK_IS(c.h, ==, .5);
@@ -98,17 +97,17 @@ static void scene(void)
   /* a given distance needs no cosmology, and no redshift */
   par->OmegaMatter = par->HubbleParam = par->Redshift = 0.;
   par->Distance = 10.;
-  CHECK_IS(cubix_scene_init(&c, par, &unknown), ==, CUBIX_OK);
+  CHECK_IS(cubix_scene_init(&c, par, &unknown, -20), ==, CUBIX_OK);
   CHECK_CLOSE(c.kpc_per_arcsec, 1e4 * CUBIX_PI / 648000., 1e-15);
   par->Redshift = 1.;
-  CHECK_IS(cubix_scene_init(&c, par, &unknown), ==, CUBIX_OK);
+  CHECK_IS(cubix_scene_init(&c, par, &unknown, -20), ==, CUBIX_OK);
   CHECK_CLOSE(c.kpc_per_arcsec, 1e4 / 4. * CUBIX_PI / 648000., 1e-15);
   /* and what cannot be known is an error that says what to do */
   par->Distance = 0.;
-  CHECK_IS(cubix_scene_init(&c, par, &unknown), ==, CUBIX_EUSAGE);
+  CHECK_IS(cubix_scene_init(&c, par, &unknown, -20), ==, CUBIX_EUSAGE);
   CHECK_SAYS(cubix_error_message(), "Distance");
   par->Redshift = 0.;
-  CHECK_IS(cubix_scene_init(&c, par, &s), ==, CUBIX_EUSAGE);
+  CHECK_IS(cubix_scene_init(&c, par, &s, -20), ==, CUBIX_EUSAGE);
   CHECK_SAYS(cubix_error_message(), "Redshift = 0");
   cubix_params_free(par);
 }

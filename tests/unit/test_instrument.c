@@ -90,7 +90,7 @@ static void test_muse(void)
   CHECK_CLOSE(cubix_curve_at(&ins->throughput, 4750.), 0.14, 1e-12);      /* constant beyond the table */
   CHECK_CLOSE(cubix_curve_at(&ins->throughput, 6150.), 0.245, 1e-12);     /* half way between 0.14 and 0.35 */
   CHECK_CLOSE(ins->area_cm2, 48.5e4, 1e-6);
-  CHECK_CLOSE(ins->dark, 3. / 3600., 1e-18);
+  CHECK_CLOSE(cubix_curve_at(&ins->dark, 7000.), 3. / 3600., 1e-18);
   CHECK_CLOSE(cubix_instrument_lambda(ins, 3680), 9350., 1e-9);
   CHECK_CLOSE(ins->edge[0], cubix_air_to_vacuum(4750. - 0.625), 1e-12);
   CHECK_CLOSE(ins->edge[3681], cubix_air_to_vacuum(9350. + 0.625), 1e-12);

@@ -12,6 +12,8 @@
 
 static const double unit = 1e-20;
 
+#define CONSTANT(x) { .n_coef = 1, .coef = { x } }
+
 /* A small field of known figures. */
 static struct cubix_instrument small(enum cubix_Noise kind)
 {
@@ -24,9 +26,9 @@ static struct cubix_instrument small(enum cubix_Noise kind)
                                   .lambda_step = 1.25,
                                   .noise = kind,
                                   .area_cm2 = 5e5,
-                                  .dark = 1e-3,
-                                  .read_noise = 2.5,
-                                  .n_pixel = 1.5,
+                                  .dark = CONSTANT(1e-3),
+                                  .read_noise = CONSTANT(2.5),
+                                  .n_pixel = CONSTANT(1.5),
                                   .exposure = 600.,
                                   .n_sky = 20. };
   ins.throughput.n_coef = ins.sky.n_coef = 2;
@@ -67,8 +69,9 @@ static double slow_variance(const struct cubix_instrument *ins, int k, double fl
   double lambda = ins->lambda_min + k * ins->lambda_step,
          photons = (0.1 + 2e-5 * lambda) * ins->area_cm2 * t * ins->lambda_step * lambda / CUBIX_HC_ERG_AA;
   double signal = flux * unit * photons, sky = 1e-17 * ins->pixel_x * ins->pixel_y * photons;
-  double variance = signal + sky * (1. + (ins->n_sky > 0. ? 1. / ins->n_sky : 0.)) +
-                    ins->n_pixel * (ins->dark * t + n_exp * ins->read_noise * ins->read_noise);
+  double variance =
+      signal + sky * (1. + (ins->n_sky > 0. ? 1. / ins->n_sky : 0.)) +
+      ins->n_pixel.coef[0] * (ins->dark.coef[0] * t + n_exp * ins->read_noise.coef[0] * ins->read_noise.coef[0]);
   return variance / (photons * unit) / (photons * unit);
 }
 
@@ -173,7 +176,7 @@ static void test_P12_poisson(void)
   struct cubix_instrument ins = small(CUBIX_Noise_exposure);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise noise;
-  ins.dark = ins.read_noise = ins.n_sky = 0.;
+  ins.dark.coef[0] = ins.read_noise.coef[0] = ins.n_sky = 0.;
   CHECK_IS(init(&noise, &ins, &cube, set, 1), ==, 0);
   for (int t = 0; t < 3; t++) {
     double wanted = t == 0   ? 1.5
@@ -252,7 +255,7 @@ static void test_time(void)
   struct cubix_instrument ins = small(CUBIX_Noise_exposure);
   struct cubix_cube cube = cube_of(&ins);
   struct cubix_noise a, b;
-  ins.read_noise = 0.;
+  ins.read_noise.coef[0] = 0.;
   CHECK_IS(init(&a, &ins, &cube, once, 1), ==, 0);
   CHECK_IS(init(&b, &ins, &cube, twice, 1), ==, 0);
   CHECK_CLOSE(cubix_noise_variance(&a, 3, 0.) / cubix_noise_variance(&b, 3, 0.), 2., 1e-12);
@@ -303,7 +306,7 @@ static void test_snr(void)
       struct cubix_cube cube = cube_of(&ins);
       struct cubix_noise noise;
       double want = atof(row[r].snr), radius = atof(row[r].aperture);
-      ins.read_noise = row[r].read_noise;
+      ins.read_noise.coef[0] = row[r].read_noise;
       ins.exposure = row[r].exposure;
       ins.aperture = shape ? CUBIX_CIRCLE : CUBIX_SQUARE;
       CHECK_IS(init(&noise, &ins, &cube, set, 4), ==, 0);

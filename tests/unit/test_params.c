@@ -30,7 +30,7 @@ static void test_defaults(void)
   CHECK_IS(par->Overwrite, ==, 1);
   CHECK_IS(par->KeepNoiseFree, ==, 0);
   CHECK_IS(par->Seed, ==, 1);
-  CHECK_IS(par->FluxUnit, ==, -20);
+  CHECK_IS(par->FluxUnit, ==, 0);
   CHECK_IS(par->Redshift, ==, 0.01);
   CHECK_IS(par->PixelScale.x, ==, 0.);
   CHECK_IS(par->PixelScale.y, ==, 0.);
