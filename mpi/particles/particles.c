@@ -16,7 +16,11 @@
  * the slab.  A chunk has LEAST rows at least: less than that would be all overhead.  With a smooth
  * Deposit a star stands in several spaxels, and takes more for each; where it has a length their number is
  * found on the sky, by cubix_mpi_particles_fastest, and the stars are divided anew.  Where stars
- * are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least. */
+ * are wide a chunk may have fewer rows than LEAST, but LEAST_RECORDS at least.
+ *
+ * With ResampleYoung young stars are left out of every chunk as it is read.  What their particles are made of
+ * stays in memory from the frame, or from the first pass over the chunks, on; the particles come in chunks of
+ * their own behind those of the file. */
 
 #include "mpi/particles/particles.h"
 
@@ -44,6 +48,7 @@
 #include "mpi/particles/neighbours.h"
 #include "mpi/particles/reader.h"
 #include "mpi/particles/sanity.h"
+#include "mpi/particles/young.h"
 #include "params/params.h"
 #include "physics/constants.h"
 #include "physics/kernel.h"
@@ -80,12 +85,13 @@ static double chunk_bytes(const struct cubix_particles *particles, double rows)
   return cubix_slab_bytes(rows, parts) + fmax(sorting, cubix_mpi_reader_bytes(rows));
 }
 
-/* Rows of a chunk, the same on all ranks. */
-static size_t rows_that_fit(const struct cubix_particles *particles)
+/* Rows of a chunk of n at most, the same on all ranks. */
+static size_t rows_that_fit(const struct cubix_particles *particles, size_t n)
 {
   double bytes = particles->par->SlabMemory > 0 ? 1e6 * particles->par->SlabMemory
                                                 : cubix_memory_free() / (2 * cubix_mpi_local_size());
-  double rows = 0, most = (double)particles->reader->n_largest + 1;
+  double rows = 0, most = (double)n + 1;
+  bytes -= cubix_young_bytes(particles->young);
   while (most - rows > 1) {                                 /* rows fit, most do not */
     double middle = floor((rows + most) / 2);
     if (chunk_bytes(particles, middle) <= bytes) rows = middle;
@@ -94,12 +100,27 @@ static size_t rows_that_fit(const struct cubix_particles *particles)
   return (size_t)cubix_mpi_min(fmax(rows, fmin(LEAST, ceil(LEAST_RECORDS / particles->n_record))));
 }
 
+/* The particles that ResampleYoung makes, behind the chunks of the file. */
+static void divide_young(struct cubix_particles *particles)
+{
+  const size_t n = particles->young ? particles->young->n_largest : 0;
+  particles->n_young_rows = n ? rows_that_fit(particles, n) : 0;
+  particles->n_chunk = particles->n_star_chunk;
+  if (n) particles->n_chunk += (n + particles->n_young_rows - 1) / particles->n_young_rows;
+}
+
 static void divide(struct cubix_particles *particles)
 {
   struct cubix_reader *reader = particles->reader;
-  size_t rows = rows_that_fit(particles), n = reader->n_largest;
-  particles->n_chunk = (n + rows - 1) / rows;
-  reader->n_chunk_rows = (n + particles->n_chunk - 1) / particles->n_chunk;
+  const size_t stars = reader->n_largest, n = stars + (particles->young ? particles->young->n_largest : 0),
+               rows = rows_that_fit(particles, n);
+  particles->n_chunk = particles->n_star_chunk = 1;
+  particles->n_young_rows = 0;
+  if (rows < n) {
+    particles->n_star_chunk = (stars + rows - 1) / rows;
+    divide_young(particles);
+  }
+  reader->n_chunk_rows = (stars + particles->n_star_chunk - 1) / particles->n_star_chunk;
   if (particles->n_chunk > 1)
     cubix_log(
         CUBIX_LOG_INFO,
@@ -215,28 +236,91 @@ done:
   return cubix_mpi_agree(status);
 }
 
-/* SmoothingLength knn (doc/math.md section 4). */
+/* SmoothingLength knn (doc/math.md section 4).  Cells of gas that ResampleYoung makes stars of are among the
+ * neighbours, and have lengths, too. */
 static int find_lengths(struct cubix_particles *particles)
 {
   int status = CUBIX_OK;
   const struct cubix_params *par = particles->par;
-  struct cubix_slab *slab = particles->slab;
-  const int64_t n = cubix_mpi_sum_int((int64_t)slab->n);
+  struct cubix_slab *slab = particles->slab, *cells = particles->young ? particles->young->parent : NULL;
+  const size_t n_here = slab->n, n_cell = cells ? cells->n : 0;
+  const int64_t n = cubix_mpi_sum_int((int64_t)(n_here + n_cell));
+  double *position = NULL;
   const int k = n > par->KnnNeighbours ? par->KnnNeighbours : (int)n - 1;
   const double per_radius = par->Deposit == CUBIX_Deposit_gaussian ? 1 / cubix_kernel_radius(CUBIX_DEPOSIT_CUBIC) : 1;
-  CUBIX_MPI_ALLOC(particles->length, slab->n);
+  CUBIX_MPI_ALLOC(particles->length, n_here + n_cell);
   if (k < par->KnnNeighbours)
     cubix_log(CUBIX_LOG_WARNING,
               "there are %lld stars, fewer than KnnNeighbours = %d (%s) and the star itself: SmoothingLength knn is "
               "the distance to the farthest",
               (long long)n, par->KnnNeighbours, cubix_params_origin(par, "KnnNeighbours"));
-  if (k > 0) CUBIX_TRY(cubix_mpi_neighbours(particles->length, slab->position, slab->n, k));
-  for (size_t i = 0; i < slab->n; i++) particles->length[i] *= per_radius;
+  if (cells) {
+    CUBIX_MPI_CHECK((position = cubix_reserve(n_here + n_cell, 3 * sizeof *position)), CUBIX_ENOMEM,
+                    "cannot allocate the positions of %zu stars: use more ranks", n_here + n_cell);
+    memcpy(position, slab->position, 3 * n_here * sizeof *position);
+    memcpy(position + 3 * n_here, cells->position, 3 * n_cell * sizeof *position);
+  }
+  if (k > 0)
+    CUBIX_TRY(cubix_mpi_neighbours(particles->length, cells ? position : slab->position, n_here + n_cell, k));
+  for (size_t i = 0; i < n_here + n_cell; i++) particles->length[i] *= per_radius;
+  if (cells) memcpy(cells->smoothing_length, particles->length + n_here, n_cell * sizeof *particles->length);
   particles->length_at = 0;
   CUBIX_TRY(attach_lengths(particles));
   if (!particles->keep) goto done;          /* they stay in the slab */
   free(particles->length);
   particles->length = NULL;
+done:
+  free(position);
+  return status;
+}
+
+/* Once, when all stars have been counted with all columns; chunks bring what shines only when they are
+ * placed. */
+static int judge_sanity(struct cubix_particles *particles, int last)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_sanity_judge(particles->sanity, particles->par, &particles->slab->snapshot));
+  if (!last) goto done;
+  free(particles->sanity);
+  particles->sanity = NULL;
+done:
+  return status;
+}
+
+/* What ResampleYoung makes, behind the stars in the slab. */
+static int append_young(struct cubix_particles *particles)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = particles->slab;
+  const struct cubix_young *young = particles->young;
+  const size_t at = slab->n, n = young->start[young->parent->n];
+  free(slab->potential);                    /* the centre is known */
+  slab->potential = NULL;
+  CUBIX_TRY(cubix_slab_grow(slab, at + n));
+  cubix_young_make(slab, at, young, 0, n);
+done:
+  return cubix_mpi_agree(status);
+}
+
+/* The frame is that of the file's own stars; from now on young ones are replaced. */
+static int begin_young(struct cubix_particles *particles)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = particles->slab;
+  if (particles->n_chunk == 1) {            /* else they are met when the fastest is sought */
+    cubix_sanity_add(particles->sanity, slab, NULL, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
+    CUBIX_TRY(judge_sanity(particles, 1));
+    CUBIX_TRY(cubix_mpi_agree(cubix_young_take(particles->young, slab)));
+    CUBIX_TRY(cubix_mpi_young_settle(particles->young, slab, particles->par));
+    divide(particles);
+    CUBIX_CHECK(particles->n_chunk == 1 || !particles->keep, CUBIX_EUSAGE,
+                "derivatives need all stars in memory, and what ResampleYoung = %g Msun (%s) makes of the young ones "
+                "does not fit: raise it, or SlabMemory (%g MB), or use more ranks",
+                particles->par->ResampleYoung, cubix_params_origin(particles->par, "ResampleYoung"),
+                particles->par->SlabMemory);
+  }
+  if (particles->n_chunk == 1) CUBIX_TRY(append_young(particles));
+  else cubix_slab_forget_stars(slab);
 done:
   return status;
 }
@@ -247,8 +331,24 @@ int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_fr
   CUBIX_TRY(cubix_mpi_frame_find(frame, particles->par, particles->slab));
   cubix_frame_apply(frame, particles->slab);
   particles->frame = frame;
+  if (particles->par->ResampleYoung > 0)
+    CUBIX_TRY(cubix_mpi_young_open(&particles->young, particles->par, particles->reader, frame));
   if (asks_neighbours(particles->par)) CUBIX_TRY(find_lengths(particles));
+  if (particles->young) CUBIX_TRY(begin_young(particles));
 done:
+  return status;
+}
+
+/* A chunk of what ResampleYoung makes. */
+static int make_young(struct cubix_particles *particles, size_t c, unsigned parts)
+{
+  const struct cubix_young *young = particles->young;
+  const size_t all = young->start[young->parent->n], before = (c - particles->n_star_chunk) * particles->n_young_rows,
+               from = before < all ? before : all, left = all - from,
+               n = left < particles->n_young_rows ? left : particles->n_young_rows;
+  if (young->parent->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
+  int status = cubix_mpi_agree(cubix_slab_reserve(particles->slab, n, parts));
+  if (!status) cubix_young_make(particles->slab, 0, young, from, n);
   return status;
 }
 
@@ -257,6 +357,7 @@ static int fetch(struct cubix_particles *particles, size_t c, unsigned parts, in
 {
   int status = CUBIX_OK;
   struct cubix_slab *slab = particles->slab;
+  if (c >= particles->n_star_chunk) return make_young(particles, c, parts);
   if (c == 0)
     CUBIX_TRY(
         cubix_mpi_agree(cubix_slab_reserve(slab, particles->reader->n_chunk_rows, parts | length_part(particles))));
@@ -274,21 +375,36 @@ done:
   return status;
 }
 
+/* The stars of a chunk of the file without the young ones. */
+static int drop_young(struct cubix_particles *particles, size_t c)
+{
+  if (!particles->young || c >= particles->n_star_chunk) return CUBIX_OK;
+  return cubix_mpi_agree(cubix_young_take(particles->young, particles->slab));
+}
+
 int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c)
 {
+  int status = CUBIX_OK;
   int64_t read = 0;
-  return particles->n_chunk > 1 ? fetch(particles, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read) : CUBIX_OK;
+  if (particles->n_chunk == 1) goto done;
+  CUBIX_TRY(fetch(particles, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read));
+  CUBIX_TRY(drop_young(particles, c));
+done:
+  return status;
 }
 
 /* Stars of more records than was thought need more chunks. */
 static void divide_anew(struct cubix_particles *particles, double n_record)
 {
   if (particles->keep || !(n_record > particles->n_record)) return;
-  size_t n_chunk = particles->n_chunk, rows = particles->reader->n_chunk_rows;
+  const struct cubix_particles before = *particles;
+  const size_t rows = particles->reader->n_chunk_rows;
   particles->n_record = n_record;
   divide(particles);
-  if (particles->n_chunk >= n_chunk) return;              /* memory was set free: the stars lie as they lie */
-  particles->n_chunk = n_chunk;
+  if (particles->n_chunk >= before.n_chunk) return;       /* memory was set free: the stars lie as they lie */
+  particles->n_chunk = before.n_chunk;
+  particles->n_star_chunk = before.n_star_chunk;
+  particles->n_young_rows = before.n_young_rows;
   particles->reader->n_chunk_rows = rows;
 }
 
@@ -300,11 +416,13 @@ static void forget_count(struct cubix_particles *particles)
 
 size_t cubix_mpi_particles_rows(const struct cubix_particles *particles, size_t *all)
 {
-  *all = 0;
-  for (size_t c = 0; particles->reader && c < particles->n_chunk; c++)
+  const struct cubix_young *young = particles->young;
+  *all = young && young->start ? young->start[young->parent->n] : 0;
+  for (size_t c = 0; particles->reader && c < particles->n_star_chunk; c++)
     *all += cubix_mpi_reader_rows(particles->reader, c);
-  if (particles->n_chunk == 1) *all = particles->slab->n;
-  return particles->n_chunk == 1 ? particles->slab->n : particles->reader->n_chunk_rows;
+  if (particles->n_chunk == 1) return *all = particles->slab->n;
+  const size_t rows = particles->reader->n_chunk_rows;
+  return rows > particles->n_young_rows ? rows : particles->n_young_rows;
 }
 
 /* No galaxy's stars move like this; the wrong unit does. */
@@ -338,19 +456,6 @@ static void tell_wide(const struct cubix_particles *particles)
             wide, all, par->SmoothingLengthMax, cubix_params_origin(par, "SmoothingLengthMax"));
 }
 
-/* Once, when all stars have been counted with all columns; chunks bring what shines only when they are
- * placed. */
-static int judge_sanity(struct cubix_particles *particles, int last)
-{
-  int status = CUBIX_OK;
-  CUBIX_TRY(cubix_mpi_sanity_judge(particles->sanity, particles->par, &particles->slab->snapshot));
-  if (!last) goto done;
-  free(particles->sanity);
-  particles->sanity = NULL;
-done:
-  return status;
-}
-
 /* Spaxels are counted where the number of chunks depends on them, or where the stars do not stay
  * and the plan of memory cannot count them later. */
 static int begin_count(struct cubix_particles *particles, const struct cubix_instrument *ins)
@@ -360,6 +465,22 @@ static int begin_count(struct cubix_particles *particles, const struct cubix_ins
   forget_count(particles);
   cubix_mpi_particles_rows(particles, &all);
   return cubix_mpi_agree(cubix_occupancy_init(&particles->occupancy, ins, wanted ? (double)all : -1));
+}
+
+/* Now that all young stars have been met. */
+static int add_young(struct cubix_particles *particles, const struct cubix_instrument *ins,
+                     const struct cubix_scene *scene)
+{
+  int status = CUBIX_OK;
+  const int met = particles->young->start != NULL;
+  CUBIX_TRY(cubix_mpi_young_settle(particles->young, particles->slab, particles->par));
+  if (!met) divide_young(particles);
+  for (size_t c = particles->n_star_chunk; c < particles->n_chunk; c++) {
+    CUBIX_TRY(make_young(particles, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
+    cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, particles->slab);
+  }
+done:
+  return status;
 }
 
 int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles, const struct cubix_instrument *ins,
@@ -374,14 +495,16 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
     cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
     if (particles->sanity) cubix_sanity_add(particles->sanity, slab, NULL, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
   } else {
-    for (size_t c = 0; c < particles->n_chunk; c++) {
-      CUBIX_TRY(fetch(particles, c, CUBIX_SLAB_MOTION, &read));
-      cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
+    for (size_t c = 0; c < particles->n_star_chunk; c++) {
+      CUBIX_TRY(fetch(particles, c, CUBIX_SLAB_MOTION | (particles->young ? CUBIX_SLAB_POPULATION : 0), &read));
       if (particles->sanity) cubix_sanity_add(particles->sanity, slab, NULL, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION);
       kept += (int64_t)slab->n;
+      CUBIX_TRY(drop_young(particles, c));
+      cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
     }
     CUBIX_TRY(count_stars(particles, read));
     CUBIX_TRY(cubix_mpi_frame_count(slab, particles->par, particles->frame->centre, kept));
+    if (particles->young) CUBIX_TRY(add_young(particles, ins, scene));
   }
   const double n_record = cubix_mpi_max(o->n_star > 0 ? o->n_record / o->n_star : 0);
   if (has_length(particles->par)) {
@@ -391,7 +514,7 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
   if (particles->n_chunk > 1) cubix_slab_forget_stars(slab);
   *v_max = cubix_mpi_max(o->fastest);
   CUBIX_TRY(judge_speed(particles, *v_max));
-  if (particles->sanity) CUBIX_TRY(judge_sanity(particles, particles->n_chunk == 1));
+  if (particles->sanity) CUBIX_TRY(judge_sanity(particles, particles->n_chunk == 1 || particles->young));
 done:
   return status;
 }
@@ -459,6 +582,7 @@ void cubix_mpi_particles_close(struct cubix_particles *particles)
   cubix_slab_free(particles->slab);
   forget_count(particles);
   free(particles->length);
+  cubix_young_free(particles->young);
   free(particles->sanity);
   free(particles);
 }

@@ -22,6 +22,7 @@ extern "C" {
 
 struct cubix_reader;
 struct cubix_sanity;
+struct cubix_young;
 
 struct cubix_particles {
   struct cubix_slab *slab;        /* what the files state, and counts; its stars change from chunk to chunk */
@@ -41,6 +42,9 @@ struct cubix_particles {
   struct cubix_sanity *sanity;    /* what is counted of stars from files; NULL: judged, or not from files */
   double *length;                 /* with SmoothingLength knn, of this rank's stars in their order; else NULL */
   size_t length_at;               /* stars of the chunks before this one */
+  struct cubix_young *young;      /* what ResampleYoung makes its particles of; NULL: stars are as the file has them */
+  size_t n_star_chunk;            /* chunks of the file; what ResampleYoung makes comes behind them, */
+  size_t n_young_rows;            /* in chunks of so many; 0: none, or all stars stay in memory */
   int told;                       /* 1: that its stars are fast */
 };
 

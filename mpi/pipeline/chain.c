@@ -67,7 +67,17 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
                 "nothing changes with %s: with Deposit nearest the cube does not change with positions; choose "
                 "another, like tsc",
                 name);
+    CUBIX_CHECK(!active[leaf] || !(par->ResampleYoung > 0) ||
+                    cubix_leaf_info((enum cubix_leaf)leaf)->of != CUBIX_OF_STAR,
+                CUBIX_EUSAGE,
+                "there is no derivative with respect to %s of the file's stars: ResampleYoung = %g Msun (%s) replaces "
+                "young ones; set it to 0, or vary only what belongs to the whole galaxy",
+                name, par->ResampleYoung, cubix_params_origin(par, "ResampleYoung"));
   }
+  CUBIX_CHECK(!stars || !(par->ResampleYoung > 0), CUBIX_EUSAGE,
+              "ResampleYoung = %g Msun (%s) applies to files only: stars given as arrays are all used as they are; set "
+              "it to 0",
+              par->ResampleYoung, cubix_params_origin(par, "ResampleYoung"));
   warn_nearest(par, active);
   CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE,
               "SelectRadius = %g (%s) applies to files only, and stars given as arrays are all used: give only those "

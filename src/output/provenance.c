@@ -252,6 +252,17 @@ static void noise_facts(struct cubix_facts *facts, const struct cubix_noise *noi
   integer(facts, "SEED", noise->seed, "", "of every random number");
 }
 
+static void resampled_facts(struct cubix_facts *facts, const struct cubix_resampled *r)
+{
+  if (!r->from) return;
+  text(facts, "YOUNGFRM", r->from, "of what ResampleYoung made its particles");
+  integer(facts, "N_YOUNG", r->n_removed, "", "stars younger than 100 Myr, replaced");
+  real(facts, "M_YOUNG", r->mass_removed, "solMass", "mass formed in them");
+  integer(facts, "N_PARENT", r->n_parent, "", "stars or cells that particles are made of");
+  integer(facts, "N_RESAMP", r->n_made, "", "particles in place of young stars");
+  real(facts, "M_RESAMP", r->mass_made, "solMass", "mass formed in them");
+}
+
 static void account_facts(struct cubix_facts *facts, const struct cubix_slab *slab, const struct cubix_cube *cube,
                           const char *light_unit)
 {
@@ -268,7 +279,8 @@ static void account_facts(struct cubix_facts *facts, const struct cubix_slab *sl
   integer(facts, "NSTARFIL", slab->n_file_total, "", "star particles in the simulation file(s)");
   integer(facts, "NWIND", slab->n_wind, "", "of these, wind cells, dropped");
   integer(facts, "NOUTRAD", slab->n_outside_radius, "", "of these, outside SelectRadius, dropped");
-  integer(facts, "NSTARS", slab->n_total, "", "stars kept");
+  resampled_facts(facts, &slab->resampled);
+  integer(facts, "NSTARS", slab->n_total, "", "stars kept, and made by ResampleYoung");
   for (int i = 0; i < CUBIX_N_ACCOUNT; i++) {
     integer(facts, row[i].number, (int64_t)cube->budget[i].number, "", row[i].comment);
     real(facts, row[i].mass, cube->budget[i].mass, "solMass", "mass formed in them");

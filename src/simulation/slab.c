@@ -19,12 +19,12 @@ static const struct { size_t at; size_t n_c; unsigned parts; } columns[] = {
   COLUMN(mass_now, 1, CUBIX_SLAB_MOTION),
   COLUMN(mass_formed, 1, CUBIX_SLAB_POPULATION),
   COLUMN(age, 1, CUBIX_SLAB_POPULATION),
-  COLUMN(metallicity, 1, CUBIX_SLAB_POPULATION | CUBIX_SLAB_GAS),
+  COLUMN(metallicity, 1, CUBIX_SLAB_POPULATION | CUBIX_SLAB_GAS | CUBIX_SLAB_FORMING),
   COLUMN(potential, 1, CUBIX_SLAB_POTENTIAL),
-  COLUMN(smoothing_length, 1, CUBIX_SLAB_LENGTH | CUBIX_SLAB_GAS),
+  COLUMN(smoothing_length, 1, CUBIX_SLAB_LENGTH | CUBIX_SLAB_GAS | CUBIX_SLAB_FORMING),
   COLUMN(id, 1, CUBIX_SLAB_ID),   /* as wide as the others, and moved as they are */
-  COLUMN(density, 1, CUBIX_SLAB_GAS),
-  COLUMN(sfr, 1, CUBIX_SLAB_GAS),
+  COLUMN(density, 1, CUBIX_SLAB_GAS | CUBIX_SLAB_FORMING),
+  COLUMN(sfr, 1, CUBIX_SLAB_GAS | CUBIX_SLAB_FORMING),
   COLUMN(temperature, 1, CUBIX_SLAB_GAS),
   COLUMN(hydrogen, 1, CUBIX_SLAB_GAS),
   COLUMN(oxygen, 1, CUBIX_SLAB_GAS),
@@ -120,6 +120,35 @@ int cubix_slab_copy(struct cubix_slab **out, const struct cubix_slab *slab)
 done:
   cubix_slab_free(copy);
   return status;
+}
+
+int cubix_slab_grow(struct cubix_slab *slab, size_t n)
+{
+  int status = CUBIX_OK;
+  const size_t kept = slab->n < n ? slab->n : n;
+  for (int c = 0; c < N_COLUMN; c++) {
+    double **const x = column_of(slab, c), *more = NULL;
+    if (!*x) continue;
+    CUBIX_CHECK((more = cubix_reserve(columns[c].n_c * n, sizeof *more)), CUBIX_ENOMEM,
+                "cannot allocate %zu bytes for particles", columns[c].n_c * n * sizeof *more);
+    memcpy(more, *x, columns[c].n_c * kept * sizeof *more);
+    free(*x);
+    *x = more;
+  }
+  slab->n = n;
+done:
+  return status;
+}
+
+void cubix_slab_put(struct cubix_slab *to, size_t at, const struct cubix_slab *from, const size_t *row, size_t n)
+{
+  for (int c = 0; c < N_COLUMN; c++) {
+    const size_t n_c = columns[c].n_c;
+    double *const out = *column_of(to, c);
+    const double *const in = *column_of(from, c);
+    if (!out || !in) continue;
+    for (size_t q = 0; q < n; q++) memcpy(out + (at + q) * n_c, in + row[q] * n_c, n_c * sizeof *in);
+  }
 }
 
 /* Close the gaps in x[n][n_c], in place. */

@@ -37,7 +37,15 @@ enum {
   CUBIX_SLAB_LENGTH = 8,
   CUBIX_SLAB_PLACE = 32,          /* position alone */
   CUBIX_SLAB_ID = 64,
+  CUBIX_SLAB_FORMING = 128,       /* of gas beside its motion: what stars that form there inherit */
   CUBIX_SLAB_GAS = 16             /* of gas beside its motion: metallicity, kernels, and what gas alone has */
+};
+
+/* What ResampleYoung has put in place of young stars, of all ranks. */
+struct cubix_resampled {
+  const char *from;               /* "gas" or "stars"; NULL: nothing */
+  int64_t n_removed, n_parent, n_made; /* young stars; stars or cells of gas that particles are made of; particles */
+  double mass_removed, mass_made; /* mass formed [Msun] */
 };
 
 struct cubix_slab {
@@ -48,6 +56,7 @@ struct cubix_slab {
   int64_t n_wind;                 /* wind cells dropped, all ranks */
   int64_t n_outside_radius;       /* dropped by SelectRadius, all ranks */
   int64_t n_far;                  /* likewise, and never read: by an index of the snapshot */
+  struct cubix_resampled resampled;
   double *position;               /* [n][3] kpc: the file's frame, after cubix_frame_apply x east, y north, z away */
   double *velocity;               /* [n][3] km/s: likewise, receding positive */
   double *mass_formed;            /* [n] Msun */
@@ -79,6 +88,10 @@ double cubix_slab_bytes(double n, unsigned parts);
 /** Copy a slab: its columns, and all about their origin except the list of files.  Local.
  *  @param[out] copy owned by the caller */
 int cubix_slab_copy(struct cubix_slab **copy, const struct cubix_slab *slab);
+/** Make room for n particles in the columns that there are; as many as fit stay as they are.  Local. */
+int cubix_slab_grow(struct cubix_slab *slab, size_t n);
+/** Copy particles row[0 .. n - 1] of another slab to at .. at + n - 1, in the columns that both have.  Local. */
+void cubix_slab_put(struct cubix_slab *to, size_t at, const struct cubix_slab *from, const size_t *row, size_t n);
 /** Keep the stars with keep[i] != 0, in order.  Local. */
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);
 /** Free the stars; counts and what the file states stay.  Local. */
