@@ -45,13 +45,12 @@
 #include "mpi/comm/group.h"
 #include "mpi/particles/frame.h"
 #include "mpi/particles/frame_parts.h"
-#include "mpi/particles/neighbours.h"
+#include "mpi/particles/lengths.h"
 #include "mpi/particles/reader.h"
 #include "mpi/particles/sanity.h"
 #include "mpi/particles/young.h"
 #include "params/params.h"
 #include "physics/constants.h"
-#include "physics/kernel.h"
 #include "physics/tables.h"
 #include "simulation/simformat.h"
 #include "simulation/slab.h"
@@ -69,10 +68,6 @@ static double records_of(const struct cubix_params *par)
 }
 
 static int has_length(const struct cubix_params *par) { return !cubix_params_unmet(par, CUBIX_NEEDS_LENGTH); }
-static int asks_neighbours(const struct cubix_params *par)
-{
-  return has_length(par) && cubix_number_is(&par->SmoothingLength, "knn");
-}
 
 /* Bytes of so many stars of a chunk at the peak: reading and sorting are not at the same time. */
 static double chunk_bytes(const struct cubix_particles *particles, double rows)
@@ -189,7 +184,7 @@ int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_pa
   CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par, CUBIX_STARS, 0));
   divide(particles);
   if (particles->n_chunk == 1) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
-  else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot) || asks_neighbours(par))
+  else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot) || cubix_mpi_lengths_wanted(par))
     CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION));
   *out = particles;
   particles = NULL;
@@ -221,59 +216,6 @@ done:
   return status;
 }
 
-/* The lengths that belong to the stars in the slab. */
-static int attach_lengths(struct cubix_particles *particles)
-{
-  int status = CUBIX_OK;
-  struct cubix_slab *slab = particles->slab;
-  if (!particles->length) goto done;
-  free(slab->smoothing_length);
-  CUBIX_CHECK((slab->smoothing_length = cubix_reserve(slab->n, sizeof *slab->smoothing_length)), CUBIX_ENOMEM,
-              "cannot allocate the smoothing lengths of %zu stars: use more ranks", slab->n);
-  memcpy(slab->smoothing_length, particles->length + particles->length_at, sizeof *particles->length * slab->n);
-  particles->length_at += slab->n;
-done:
-  return cubix_mpi_agree(status);
-}
-
-/* SmoothingLength knn (doc/math.md section 4).  Cells of gas that ResampleYoung makes stars of are among the
- * neighbours, and have lengths, too. */
-static int find_lengths(struct cubix_particles *particles)
-{
-  int status = CUBIX_OK;
-  const struct cubix_params *par = particles->par;
-  struct cubix_slab *slab = particles->slab, *cells = particles->young ? particles->young->parent : NULL;
-  const size_t n_here = slab->n, n_cell = cells ? cells->n : 0;
-  const int64_t n = cubix_mpi_sum_int((int64_t)(n_here + n_cell));
-  double *position = NULL;
-  const int k = n > par->KnnNeighbours ? par->KnnNeighbours : (int)n - 1;
-  const double per_radius = par->Deposit == CUBIX_Deposit_gaussian ? 1 / cubix_kernel_radius(CUBIX_DEPOSIT_CUBIC) : 1;
-  CUBIX_MPI_ALLOC(particles->length, n_here + n_cell);
-  if (k < par->KnnNeighbours)
-    cubix_log(CUBIX_LOG_WARNING,
-              "there are %lld stars, fewer than KnnNeighbours = %d (%s) and the star itself: SmoothingLength knn is "
-              "the distance to the farthest",
-              (long long)n, par->KnnNeighbours, cubix_params_origin(par, "KnnNeighbours"));
-  if (cells) {
-    CUBIX_MPI_CHECK((position = cubix_reserve(n_here + n_cell, 3 * sizeof *position)), CUBIX_ENOMEM,
-                    "cannot allocate the positions of %zu stars: use more ranks", n_here + n_cell);
-    memcpy(position, slab->position, 3 * n_here * sizeof *position);
-    memcpy(position + 3 * n_here, cells->position, 3 * n_cell * sizeof *position);
-  }
-  if (k > 0)
-    CUBIX_TRY(cubix_mpi_neighbours(particles->length, cells ? position : slab->position, n_here + n_cell, k));
-  for (size_t i = 0; i < n_here + n_cell; i++) particles->length[i] *= per_radius;
-  if (cells) memcpy(cells->smoothing_length, particles->length + n_here, n_cell * sizeof *particles->length);
-  particles->length_at = 0;
-  CUBIX_TRY(attach_lengths(particles));
-  if (!particles->keep) goto done;          /* they stay in the slab */
-  free(particles->length);
-  particles->length = NULL;
-done:
-  free(position);
-  return status;
-}
-
 /* Once, when all stars have been counted with all columns; chunks bring what shines only when they are
  * placed. */
 static int judge_sanity(struct cubix_particles *particles, int last)
@@ -285,21 +227,6 @@ static int judge_sanity(struct cubix_particles *particles, int last)
   particles->sanity = NULL;
 done:
   return status;
-}
-
-/* What ResampleYoung makes, behind the stars in the slab. */
-static int append_young(struct cubix_particles *particles)
-{
-  int status = CUBIX_OK;
-  struct cubix_slab *slab = particles->slab;
-  const struct cubix_young *young = particles->young;
-  const size_t at = slab->n, n = young->start[young->parent->n];
-  free(slab->potential);                    /* the centre is known */
-  slab->potential = NULL;
-  CUBIX_TRY(cubix_slab_grow(slab, at + n));
-  cubix_young_make(slab, at, young, 0, n);
-done:
-  return cubix_mpi_agree(status);
 }
 
 /* The frame is that of the file's own stars; from now on young ones are replaced. */
@@ -319,7 +246,7 @@ static int begin_young(struct cubix_particles *particles)
                 particles->par->ResampleYoung, cubix_params_origin(particles->par, "ResampleYoung"),
                 particles->par->SlabMemory);
   }
-  if (particles->n_chunk == 1) CUBIX_TRY(append_young(particles));
+  if (particles->n_chunk == 1) CUBIX_TRY(cubix_mpi_young_append(particles));
   else cubix_slab_forget_stars(slab);
 done:
   return status;
@@ -333,22 +260,9 @@ int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_fr
   particles->frame = frame;
   if (particles->par->ResampleYoung > 0)
     CUBIX_TRY(cubix_mpi_young_open(&particles->young, particles->par, particles->reader, frame));
-  if (asks_neighbours(particles->par)) CUBIX_TRY(find_lengths(particles));
+  if (cubix_mpi_lengths_wanted(particles->par)) CUBIX_TRY(cubix_mpi_lengths_find(particles));
   if (particles->young) CUBIX_TRY(begin_young(particles));
 done:
-  return status;
-}
-
-/* A chunk of what ResampleYoung makes. */
-static int make_young(struct cubix_particles *particles, size_t c, unsigned parts)
-{
-  const struct cubix_young *young = particles->young;
-  const size_t all = young->start[young->parent->n], before = (c - particles->n_star_chunk) * particles->n_young_rows,
-               from = before < all ? before : all, left = all - from,
-               n = left < particles->n_young_rows ? left : particles->n_young_rows;
-  if (young->parent->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
-  int status = cubix_mpi_agree(cubix_slab_reserve(particles->slab, n, parts));
-  if (!status) cubix_young_make(particles->slab, 0, young, from, n);
   return status;
 }
 
@@ -357,7 +271,7 @@ static int fetch(struct cubix_particles *particles, size_t c, unsigned parts, in
 {
   int status = CUBIX_OK;
   struct cubix_slab *slab = particles->slab;
-  if (c >= particles->n_star_chunk) return make_young(particles, c, parts);
+  if (c >= particles->n_star_chunk) return cubix_mpi_young_chunk(particles, c, parts);
   if (c == 0)
     CUBIX_TRY(
         cubix_mpi_agree(cubix_slab_reserve(slab, particles->reader->n_chunk_rows, parts | length_part(particles))));
@@ -370,7 +284,7 @@ static int fetch(struct cubix_particles *particles, size_t c, unsigned parts, in
   *n_read += (int64_t)slab->n;
   CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(particles->frame->centre, particles->par->SelectRadius, slab)));
   cubix_frame_apply(particles->frame, slab);
-  CUBIX_TRY(attach_lengths(particles));
+  CUBIX_TRY(cubix_mpi_lengths_attach(particles));
 done:
   return status;
 }
@@ -476,7 +390,7 @@ static int add_young(struct cubix_particles *particles, const struct cubix_instr
   CUBIX_TRY(cubix_mpi_young_settle(particles->young, particles->slab, particles->par));
   if (!met) divide_young(particles);
   for (size_t c = particles->n_star_chunk; c < particles->n_chunk; c++) {
-    CUBIX_TRY(make_young(particles, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
+    CUBIX_TRY(cubix_mpi_young_chunk(particles, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
     cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, particles->slab);
   }
 done:

@@ -5,6 +5,7 @@
 
 #include <math.h>
 #include <mpi.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -173,5 +174,31 @@ int cubix_mpi_young_settle(struct cubix_young *young, struct cubix_slab *slab, c
               "stars, or ResampleYoung (%s) 0",
               (long long)r->n_removed, cubix_params_origin(par, "ResampleYoung"));
 done:
+  return status;
+}
+
+int cubix_mpi_young_append(struct cubix_particles *particles)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *slab = particles->slab;
+  const struct cubix_young *young = particles->young;
+  const size_t at = slab->n, n = young->start[young->parent->n];
+  free(slab->potential);                    /* the centre is known */
+  slab->potential = NULL;
+  CUBIX_TRY(cubix_slab_grow(slab, at + n));
+  cubix_young_make(slab, at, young, 0, n);
+done:
+  return cubix_mpi_agree(status);
+}
+
+int cubix_mpi_young_chunk(struct cubix_particles *particles, size_t c, unsigned parts)
+{
+  const struct cubix_young *young = particles->young;
+  const size_t all = young->start[young->parent->n], before = (c - particles->n_star_chunk) * particles->n_young_rows,
+               from = before < all ? before : all, left = all - from,
+               n = left < particles->n_young_rows ? left : particles->n_young_rows;
+  if (young->parent->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
+  int status = cubix_mpi_agree(cubix_slab_reserve(particles->slab, n, parts));
+  if (!status) cubix_young_make(particles->slab, 0, young, from, n);
   return status;
 }

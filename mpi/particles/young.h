@@ -3,6 +3,7 @@
 #define CUBIX_MPI_YOUNG_H
 
 #include "geometry/frame.h"
+#include "mpi/particles/particles.h"
 #include "mpi/particles/reader.h"
 #include "params/params.h"
 #include "simulation/young.h"
@@ -17,5 +18,9 @@ int cubix_mpi_young_open(struct cubix_young **young, const struct cubix_params *
  *  @param slab whose counts of all ranks' stars are brought up to date, whenever it is called
  *  Errors: CUBIX_EUSAGE: too many particles; no stars are left. */
 int cubix_mpi_young_settle(struct cubix_young *young, struct cubix_slab *slab, const struct cubix_params *par);
+/** Put all particles behind the stars in the slab.  Collective. */
+int cubix_mpi_young_append(struct cubix_particles *particles);
+/** Put chunk c, one behind those of the file, into the slab, in these columns.  Collective. */
+int cubix_mpi_young_chunk(struct cubix_particles *particles, size_t c, unsigned parts);
 
 #endif

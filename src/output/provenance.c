@@ -280,7 +280,7 @@ static void account_facts(struct cubix_facts *facts, const struct cubix_slab *sl
   integer(facts, "NWIND", slab->n_wind, "", "of these, wind cells, dropped");
   integer(facts, "NOUTRAD", slab->n_outside_radius, "", "of these, outside SelectRadius, dropped");
   resampled_facts(facts, &slab->resampled);
-  integer(facts, "NSTARS", slab->n_total, "", "stars kept, and made by ResampleYoung");
+  integer(facts, "NSTARS", slab->n_total, "", "stars kept, or made by ResampleYoung");
   for (int i = 0; i < CUBIX_N_ACCOUNT; i++) {
     integer(facts, row[i].number, (int64_t)cube->budget[i].number, "", row[i].comment);
     real(facts, row[i].mass, cube->budget[i].mass, "solMass", "mass formed in them");

@@ -50,6 +50,17 @@ def test_what_is_predicted_is_taken(bench, ranks, par):
     assert measured > 70
 
 
+@pytest.mark.parametrize("slab", [0, 3])
+def test_young_stars_that_become_many(bench, slab):
+    """60 times as many particles as there are stars, in memory or in chunks."""
+    setup(bench, n=6000)
+    par = {**PAR, "Engine": "histogram", "ResampleYoung": 300.0, "SlabMemory": slab}
+    predicted = said(bench, 1, par)
+    got = bench.cube(**par)
+    assert got["header"]["PRIMARY"]["N_RESAMP"] > 200000
+    assert abs(predicted - taken(got["run"])) < 0.1 * taken(got["run"]) + 8, f"{predicted}, taken {taken(got['run'])}"
+
+
 def test_derivatives(bench):
     setup(bench, **NOISE)
     par = {**PAR, "Engine": "histogram", "Combine": "histogram"}

@@ -131,6 +131,7 @@ raises("cannot read the parameter file nowhere.param", cubix.Chain, "nowhere.par
 raises("there are Mass, Age", chain, active="mass,colour")
 raises("names something twice", chain, active=["mass", "Mass"])
 raises("Inclination", chain, active="Inclination")                       # has no say without Orientation inclined
+raises("ResampleYoung = 10000 Msun", chain, ResampleYoung=1e4)                  # stars given as arrays stay as they are
 raises("stars have no velocity", cubix.Chain, case["parameters"], {k: v for k, v in stars.items() if k != "velocity"})
 raises("stars have colour", cubix.Chain, case["parameters"], {**stars, "colour": stars["age"]})
 raises("stars' age has shape (59,); it must be (60,)", cubix.Chain, case["parameters"],
