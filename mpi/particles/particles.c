@@ -25,7 +25,6 @@
 #include "mpi/particles/particles.h"
 
 #include <math.h>
-#include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +40,6 @@
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
 #include "mpi/comm/comm.h"
-#include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 #include "mpi/particles/frame.h"
 #include "mpi/particles/frame_parts.h"
@@ -499,18 +497,4 @@ void cubix_mpi_particles_close(struct cubix_particles *particles)
   cubix_young_free(particles->young);
   free(particles->sanity);
   free(particles);
-}
-
-void cubix_mpi_survey_sum(struct cubix_survey *s)
-{
-  double apart = 0;
-  for (size_t i = 0; i < s->n_spaxel; i++) apart += cubix_engine_values((double)s->count[i]);
-  s->values_apart = cubix_mpi_max(apart);
-  s->n_star = cubix_mpi_sum_int(s->n_star);
-  MPI_Allreduce(MPI_IN_PLACE, s->used, s->n_row, MPI_UNSIGNED_CHAR, MPI_BOR, cubix_mpi_group()->comm);
-  MPI_Allreduce(MPI_IN_PLACE, s->beyond, CUBIX_N_REACH, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
-  cubix_mpi_sum_counts(s->count, s->n_spaxel);
-  cubix_mpi_max_all(s->heaviest, s->n_spaxel);
-  s->values = 0;
-  for (size_t i = 0; i < s->n_spaxel; i++) s->values += cubix_engine_values((double)s->count[i]);
 }

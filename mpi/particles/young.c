@@ -42,8 +42,8 @@ static int open_gas(struct cubix_reader **gas, struct cubix_slab **slab, const s
                          ? "densities or smoothing lengths, from which SmoothingLength file takes sizes"
                          : NULL;
   CUBIX_CHECK(!lack, CUBIX_EINPUT,
-              "%s: the gas has no %s, and ResampleYoung (%s) cannot make stars of it: set ResampleYoungFrom stars", file,
-              lack, cubix_params_origin(par, "ResampleYoung"));
+              "%s: the gas has no %s, and ResampleYoung (%s) cannot make stars of it: set ResampleYoungFrom stars",
+              file, lack, cubix_params_origin(par, "ResampleYoung"));
 done:
   return status;
 }
@@ -148,8 +148,8 @@ static void tell(const struct cubix_resampled *r, const struct cubix_params *par
 {
   const int gas = !strcmp(r->from, "gas");
   cubix_log(CUBIX_LOG_INFO,
-            "%lld stars younger than 100 Myr, of which %.4g Msun formed, are replaced by %lld particles of about %g Msun "
-            "%s %lld %s, of which %.4g Msun %s",
+            "%lld stars younger than 100 Myr, of which %.4g Msun formed, are replaced by %lld particles of about %g "
+            "Msun %s %lld %s, of which %.4g Msun %s",
             (long long)r->n_removed, r->mass_removed, (long long)r->n_made, par->ResampleYoung,
             gas ? "made of" : "that share", (long long)r->n_parent, gas ? "cells of gas" : "stars", r->mass_made,
             gas ? "form in 100 Myr" : "formed");
