@@ -42,13 +42,13 @@ def convert(inputs):
     age = np.asarray(data["STELLAR_AGE_YR"], float) / 1e9
     if any(data[name].shape != (age.size, air.size) for _, name in images):
         raise Fault(INPUT, "%s: an image of it is not [%d ages][%d wavelengths]" % (path, age.size, air.size))
-    vacuum = light.air_to_vacuum(air)
     # the spectra of ages 0 and 10^5 yr are the same
     first = 1 if age.size > 1 and age[0] == 0.0 and age[1] <= ZERO["Age"] else 0
     luminosity = np.stack([np.asarray(data[name][first:], float) for _, name in images]) * light.LSUN
+    vacuum, luminosity, fwhm = light.to_vacuum(air, luminosity, lsf_fwhm(air), "air")
     tables = {"Age": age[first:], "Metallicity": np.array([z * Z_SUN for z, _ in images]), "Wavelength": vacuum,
-              "Luminosity": luminosity.astype(np.float32),
-              "LsfFwhm": lsf_fwhm(air), "IonizingPhotons": light.ionizing_photons(vacuum, luminosity)}
+              "Luminosity": luminosity.astype(np.float32), "LsfFwhm": fwhm,
+              "IonizingPhotons": light.ionizing_photons(vacuum, luminosity)}
     notes = {}
     living = data.get("LIV_MSTAR_FRAC")
     if living is not None and living.shape == (age.size, len(images) + 1):

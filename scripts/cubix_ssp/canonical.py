@@ -18,7 +18,7 @@ TABLES = (
     ("Wavelength",      "AA",             ("lambda",),         True,  1e-3,
      "Wavelength in vacuum; strictly increasing"),
     ("Luminosity",      "erg/s/AA/Msun",  ("z", "age", "lambda"), True, 0.0,
-     "Luminosity per Angstrom of the source's own wavelengths (SourceMedium) and per solar mass formed"),
+     "Luminosity per Angstrom in vacuum and per solar mass formed"),
     ("LsfFwhm",         "AA",             ("lambda",),         True,  0.0,
      "Resolution of the library: full width at half maximum of its line spread function"),
     ("SurvivingMass",   "1",              ("z", "age"),        False, 0.0,

@@ -48,9 +48,9 @@ def convert(inputs):
         for j, age in enumerate(ages):
             luminosity[i, j] = _spectrum(grid[z, age][0], air)
     row = first[1]
-    tables = {"Age": np.array(ages), "Metallicity": np.array(zs), "Wavelength": light.air_to_vacuum(air),
-              "Luminosity": luminosity,
-              "LsfFwhm": lsf_fwhm(air)}
+    vacuum, luminosity, fwhm = light.to_vacuum(air, luminosity, lsf_fwhm(air), "air")
+    tables = {"Age": np.array(ages), "Metallicity": np.array(zs), "Wavelength": vacuum,
+              "Luminosity": luminosity.astype(np.float32), "LsfFwhm": fwhm}
     surviving = _surviving(files, row, zs, ages)
     if surviving is not None:
         tables["SurvivingMass"] = surviving

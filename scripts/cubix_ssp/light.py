@@ -20,6 +20,28 @@ def air_to_vacuum(air):
     return np.where(air < 2000.0, air, air * n)
 
 
+def to_vacuum(wavelength, luminosity, lsf_fwhm, medium):
+    """A library on wavelengths in its medium -> the same light on vacuum wavelengths, per AA in vacuum.
+
+    In air lines are closer together by d(air)/d(vacuum) = 1/(1 + 2.7e-4), so a luminosity per AA in air is larger by
+    2.7e-4 than one per AA in vacuum.  luminosity: [..., n_lambda]."""
+    wavelength = np.asarray(wavelength, float)
+    if medium != "air":
+        return wavelength, luminosity, lsf_fwhm
+    stretch = vacuum_per_air(wavelength)
+    return air_to_vacuum(wavelength), luminosity / stretch, np.asarray(lsf_fwhm) * stretch
+
+
+def vacuum_per_air(air):
+    """d(vacuum)/d(air) of air_to_vacuum; 1 below 2000 AA."""
+    air = np.asarray(air, float)
+    s2 = (1e4 / np.maximum(air, 1.0)) ** 2
+    first, second = 130.1065924522 - s2, 38.92568793293 - s2
+    slope = (1.0 + 8.336624212083e-5 + 2.408926869968e-2 / first + 1.599740894897e-4 / second
+             - 2.0 * s2 * (2.408926869968e-2 / first ** 2 + 1.599740894897e-4 / second ** 2))
+    return np.where(air < 2000.0, 1.0, slope)
+
+
 def step_of(wavelength):
     """Local sampling step, the wider of the two neighbours."""
     step = np.diff(wavelength)

@@ -37,10 +37,9 @@ def convert(inputs):
                     "%s: flux is %s, but the axes metallicity, age, wavelength are %s, %s, %s" % (path, flux.shape,
                                                                                                   z.shape, age.shape,
                                                                                                   wave.shape))
-    vacuum = light.air_to_vacuum(wave)
-    luminosity = flux * light.LSUN
+    vacuum, luminosity, fwhm = light.to_vacuum(wave, flux * light.LSUN, light.step_of(wave), "air")
     tables = {"Age": ages_in_gyr(age, path), "Metallicity": z, "Wavelength": vacuum, "Luminosity": luminosity,
-              "LsfFwhm": light.step_of(vacuum)}
+              "LsfFwhm": fwhm}
     if vacuum[0] < light.LYMAN:
         tables["IonizingPhotons"] = light.ionizing_photons(vacuum, luminosity)
     texts = {"Name": "BC03 low resolution (RUBIX)", "IMF": "Chabrier 2003 by its M/L; the file does not say",
