@@ -91,6 +91,7 @@ AC_DEFUN([CUBIX_USE_FFTW_THREADS], [AC_LANG_PROGRAM([[#include <fftw3.h>]], [[re
 AC_DEFUN([CUBIX_USE_GSL], [AC_LANG_PROGRAM([[#include <gsl/gsl_integration.h>]], [[gsl_integration_workspace_free(gsl_integration_workspace_alloc(8));]])])
 AC_DEFUN([CUBIX_USE_LIBCONFIG], [AC_LANG_PROGRAM([[#include <libconfig.h>]], [[config_t c; config_init(&c); config_destroy(&c);]])])
 AC_DEFUN([CUBIX_USE_CFITSIO], [AC_LANG_PROGRAM([[#include <fitsio.h>]], [[float v; ffvers(&v); return v < 3.4f;]])])
+AC_DEFUN([CUBIX_USE_ZLIB], [AC_LANG_PROGRAM([[#include <zlib.h>]], [[z_stream stream = { 0 }; return inflateInit(&stream);]])])
 
 # CUBIX_FLAGS(flags): the C compiler must understand them
 AC_DEFUN([CUBIX_FLAGS], [

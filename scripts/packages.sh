@@ -3,7 +3,7 @@
 # need_packages NAME...  installs what is missing on Debian and Ubuntu (as root or through sudo) and says what; elsewhere, or where
 # it may not, it prints what to install and ends the script.
 
-build_packages="gcc g++ make autoconf automake pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libfftw3-dev libgsl-dev libconfig-dev libcfitsio-dev"
+build_packages="gcc g++ make autoconf automake pkg-config libopenmpi-dev openmpi-bin libhdf5-openmpi-dev libfftw3-dev libgsl-dev libconfig-dev libcfitsio-dev zlib1g-dev"
 
 say() { printf '\n==> %s\n' "$*"; }
 
@@ -11,11 +11,11 @@ other_systems()
 {
   cat >&2 <<END
 Elsewhere than on Debian and Ubuntu install these, and start again with --no-install:
-  Fedora, RHEL   gcc gcc-c++ make autoconf automake pkgconf openmpi-devel hdf5-openmpi-devel fftw-devel gsl-devel libconfig-devel cfitsio-devel
+  Fedora, RHEL   gcc gcc-c++ make autoconf automake pkgconf openmpi-devel hdf5-openmpi-devel fftw-devel gsl-devel libconfig-devel cfitsio-devel zlib-devel
                  python3-numpy python3-astropy python3-h5py python3-matplotlib; then: module load mpi
-  conda          conda install -c conda-forge compilers make autoconf automake pkg-config openmpi 'hdf5=*=mpi_openmpi*' fftw gsl libconfig cfitsio
+  conda          conda install -c conda-forge compilers make autoconf automake pkg-config openmpi 'hdf5=*=mpi_openmpi*' fftw gsl libconfig cfitsio zlib
                  numpy astropy h5py matplotlib
-  spack          spack install openmpi hdf5+mpi 'fftw precision=double,float +openmp' gsl libconfig cfitsio; and: spack load
+  spack          spack install openmpi hdf5+mpi 'fftw precision=double,float +openmp' gsl libconfig cfitsio zlib; and: spack load
 END
 }
 

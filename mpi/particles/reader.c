@@ -83,6 +83,7 @@ static int read_pieces(struct cubix_reader *r, const struct cubix_simpart *part,
   CUBIX_TRY(open_parts(r, part));
   for (size_t p = 0; p < n_piece; p++) {
     size_t done_before = p * PIECE < n ? p * PIECE : n, now = n - done_before < PIECE ? n - done_before : PIECE;
+    cubix_mpi_reader_unpack(r, part, p);
     for (int f = 0; f < CUBIX_N_FIELD; f++) {
       int code = r->state->piece[f] && part->reads[f]
                      ? cubix_mpi_reader_fetch(r, part, (enum cubix_field)f, p)

@@ -55,6 +55,8 @@ int cubix_mpi_reader_go(struct cubix_reader *reader, const struct cubix_simpart 
  * each reads by itself, in double precision.  Collective: nodes may see different files, and who is waited for
  * must know. */
 void cubix_mpi_reader_agree(struct cubix_reader *reader);
+/** Unpack what this rank's piece p of the open part needs of all columns.  Local. */
+void cubix_mpi_reader_unpack(struct cubix_reader *reader, const struct cubix_simpart *part, size_t p);
 /** Rows of this rank's piece p of the open part, into state->piece.  To be called by all ranks
  * with the same fields and pieces in the same order,
  *  whatever has failed before: some may read for others.  Errors: CUBIX_EINPUT, on the rank that

@@ -11,7 +11,8 @@
  * only.)
  *
  * Compressed data and chunks of single columns are always read independently: the one who reads
- * would unpack for all, or seek number by number. Data come in the file's own precision. */
+ * would unpack for all, or seek number by number. What a piece needs of all columns is unpacked
+ * together, by all threads. Data come in the file's own precision. */
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,12 +103,42 @@ static int read_span(const struct cubix_reader *r, enum cubix_field field, int64
                                  : cubix_column_read(column, from, to, rows);
 }
 
-/* Rows that count, of a part of which only some do, in the column's own precision.  Runs with little
- * between them are read at once: it costs less than to ask again. */
+/* Of runs with little between them, this little is read, too: it costs less than to ask again. */
+enum { BETWEEN = 64, AT_ONCE = 4096 };
+
+/* Rows of a part of which only some count, as read_runs below will ask for them. */
+static void want_runs(const struct cubix_reader *r, const struct cubix_simpart *part, const struct cubix_column *column,
+                      struct cubix_span rows)
+{
+  const struct cubix_run *run = r->sim->run + part->first_run, *const end = run + part->n_run;
+  while (run + 1 < end && run[1].before <= rows.from) run++;
+  for (; run < end && run->before < rows.to; run++) {
+    const int64_t first = rows.from > run->before ? run->rows.from + (rows.from - run->before) : run->rows.from,
+                  left = rows.to - run->before;
+    int64_t to = left < AT_ONCE ? run->rows.from + AT_ONCE : run->rows.from + left;
+    if (to > run->rows.to) to = run->rows.to;
+    if (run + 1 < end && run[1].rows.from - run->rows.to <= BETWEEN && to == run->rows.to) to = run[1].rows.from;
+    cubix_column_want(column, first, to);
+  }
+}
+
+void cubix_mpi_reader_unpack(struct cubix_reader *r, const struct cubix_simpart *part, size_t p)
+{
+  const struct cubix_span rows = piece_of(r->state->share[cubix_mpi_rank()], p);
+  if (rows.from == rows.to) return;
+  for (int f = 0; f < CUBIX_N_FIELD; f++) {
+    const struct cubix_column *column = r->state->column[f];
+    if (!column || r->state->relayed[f]) continue;
+    if (part->n_run) want_runs(r, part, column, rows);
+    else cubix_column_want(column, rows.from, rows.to);
+  }
+  cubix_columns_unpack(r->state->column, CUBIX_N_FIELD);
+}
+
+/* Rows that count, of a part of which only some do, in the column's own precision. */
 static int read_runs(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field,
                      struct cubix_span rows, char *to)
 {
-  enum { BETWEEN = 64, AT_ONCE = 4096 };
   int status = CUBIX_OK;
   const struct cubix_column *column = r->state->column[field];
   const size_t row = (size_t)cubix_field_table[field].n_c * (column->single ? sizeof(float) : sizeof(double));

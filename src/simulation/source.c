@@ -170,6 +170,18 @@ done:
   return status;
 }
 
+void cubix_column_want(const struct cubix_column *column, int64_t from, int64_t to)
+{
+  if (column->source->ops->column_want) column->source->ops->column_want(column, from, to);
+}
+
+void cubix_columns_unpack(struct cubix_column *const *column, int n)
+{
+  int i = 0;
+  while (i < n && !column[i]) i++;
+  if (i < n && column[i]->source->ops->columns_unpack) column[i]->source->ops->columns_unpack(column, n);
+}
+
 void cubix_column_close(struct cubix_column *column)
 {
   if (!column) return;

@@ -72,6 +72,9 @@ struct cubix_source_ops {
   void (*column_close)(struct cubix_column *column);
   int64_t (*bytes)(const struct cubix_source *source);
   void (*close)(struct cubix_source *source);
+  /* NULL: nothing is packed */
+  void (*column_want)(const struct cubix_column *column, int64_t from, int64_t to);
+  void (*columns_unpack)(struct cubix_column *const *column, int n);
 };
 
 /** Open a file of any kind, by what it holds.  Local.  @param[out] source owned by the caller
@@ -118,6 +121,13 @@ int cubix_column_read(const struct cubix_column *column, int64_t from, int64_t t
 /** Likewise of a column of integers, as they are: identifiers may need all 64 bits.  Unsigned ones of 64 bits
  * keep their bits.  Local.  @param rows [to - from]  Errors: CUBIX_EINPUT: also: no integers, or several a row. */
 int cubix_column_integers(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows);
+enum { CUBIX_COLUMNS_MOST = 64 };
+/** Rows from .. to - 1 will be read, the first rows first: where they are compressed the next
+ * cubix_columns_unpack unpacks them.  Local. */
+void cubix_column_want(const struct cubix_column *column, int64_t from, int64_t to);
+/** Unpack what is wanted of columns of one file, all of it together, by all threads.  What goes wrong is
+ * reported by who reads it.  Local.  @param column [n], NULL among them is allowed, CUBIX_COLUMNS_MOST at most */
+void cubix_columns_unpack(struct cubix_column *const *column, int n);
 /** NULL is allowed.  Local. */
 void cubix_column_close(struct cubix_column *column);
 

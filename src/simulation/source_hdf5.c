@@ -2,7 +2,8 @@
  *
  * Rows come in the file's own precision; other types than float and double become doubles here.
  * Compressed data, and chunks of single columns, are not "in rows": the one who reads would unpack
- * for all, or seek number by number. */
+ * for all, or seek number by number.  What is compressed in the usual ways is unpacked by all threads
+ * (base/h5packed.h). */
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +11,16 @@
 
 #include "base/error.h"
 #include "base/h5data.h"
+#include "base/h5packed.h"
 #include "base/h5read.h"
 #include "base/h5search.h"
 #include "simulation/source.h"
 
 struct hdf5_source { struct cubix_source source; hid_t file; };
-struct hdf5_column { hid_t dataset; };
+struct hdf5_column {
+  hid_t dataset;
+  struct cubix_h5packed *packed;  /* NULL: HDF5 reads it */
+};
 
 static hid_t file_of(const struct cubix_source *source) { return ((const struct hdf5_source *)source)->file; }
 
@@ -192,6 +197,9 @@ static int column_open(struct cubix_column *column, int examine)
   } else {
     CUBIX_TRY(cubix_h5_rows(own->dataset, source->path, column->path, column->pick.n_c, &n_row));
   }
+  CUBIX_TRY(cubix_h5packed_open(&own->packed, own->dataset, source->path, column->path,
+                                several ? column->pick.first : 0,
+                                several ? column->pick.last - column->pick.first + 1 : column->pick.n_c));
   column->n_row = (int64_t)n_row;
   column->own = own;
   own = NULL;
@@ -201,12 +209,17 @@ done:
   return status;
 }
 
-/* Rows and columns of a dataset in its own precision, or as doubles.  @return 1 where they were read */
+/* Rows and columns of a dataset in its own precision, or as doubles. */
 static int read_block(const struct cubix_column *column, const hsize_t start[2], const hsize_t count[2], int rank,
                       void *to)
 {
-  const hid_t dataset = ((struct hdf5_column *)column->own)->dataset, space = H5Dget_space(dataset),
-              stored = H5Dget_type(dataset), memory = H5Screate_simple(rank, count, NULL);
+  int status = CUBIX_OK;
+  const struct hdf5_column *own = column->own;
+  if (own->packed)
+    return cubix_h5packed_read(own->packed, start[0], start[0] + count[0],
+                               column->single ? CUBIX_H5AS_FLOAT : CUBIX_H5AS_DOUBLE, to);
+  const hid_t space = H5Dget_space(own->dataset), stored = H5Dget_type(own->dataset),
+              memory = H5Screate_simple(rank, count, NULL);
   hid_t type = column->single ? H5Tcopy(H5T_NATIVE_FLOAT) : H5Tget_native_type(stored, H5T_DIR_DEFAULT);
   if (H5Tget_size(type) > sizeof(double)) {
     H5Tclose(type);
@@ -214,52 +227,71 @@ static int read_block(const struct cubix_column *column, const hsize_t start[2],
   }
   int read = space >= 0 && memory >= 0 && type >= 0 &&
              H5Sselect_hyperslab(space, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-             H5Dread(dataset, type, memory, space, H5P_DEFAULT, to) >= 0;
+             H5Dread(own->dataset, type, memory, space, H5P_DEFAULT, to) >= 0;
   if (read && !column->single)
     read = H5Tconvert(type, H5T_NATIVE_DOUBLE, count[0] * (rank > 1 ? count[1] : 1), to, NULL, H5P_DEFAULT) >= 0;
   if (memory >= 0) H5Sclose(memory);
   if (type >= 0) H5Tclose(type);
   if (stored >= 0) H5Tclose(stored);
   if (space >= 0) H5Sclose(space);
-  return read;
+  CUBIX_CHECK(read, CUBIX_EINPUT, "%s: /%s cannot be read in rows %lld to %lld; the file is damaged or incomplete",
+              column->source->path, column->path, (long long)start[0], (long long)(start[0] + count[0]));
+done:
+  return status;
 }
 
 /* Of rows of several, the sum of those that are wanted. */
 static int read_sums(const struct cubix_column *column, hsize_t from, hsize_t n, double *to)
 {
   enum { ROWS = 4096 };
+  int status = CUBIX_OK;
   const hsize_t first = (hsize_t)column->pick.first, n_c = (hsize_t)(column->pick.last - column->pick.first + 1);
-  double *block = malloc(ROWS * n_c * sizeof *block);
-  int read = block != NULL;
-  for (hsize_t at = 0; read && at < n; at += ROWS) {
+  double *block = NULL;
+  CUBIX_ALLOC(block, ROWS * n_c);
+  for (hsize_t at = 0; at < n; at += ROWS) {
     const hsize_t now = n - at < ROWS ? n - at : ROWS, start[2] = { from + at, first }, count[2] = { now, n_c };
-    read = read_block(column, start, count, 2, block);
-    for (hsize_t i = 0; read && i < now; i++) {
+    CUBIX_TRY(read_block(column, start, count, 2, block));
+    for (hsize_t i = 0; i < now; i++) {
       to[at + i] = 0;
       for (hsize_t c = 0; c < n_c; c++) to[at + i] += block[i * n_c + c];
     }
   }
+done:
   free(block);
-  return read;
+  return status;
 }
 
 static int column_read(const struct cubix_column *column, int64_t from, int64_t to, void *rows)
 {
-  int status = CUBIX_OK;
   const hsize_t start[2] = { (hsize_t)from, 0 }, count[2] = { (hsize_t)(to - from), (hsize_t)column->pick.n_c };
-  const int read = column->pick.first >= 0 ? read_sums(column, start[0], count[0], rows)
-                                           : read_block(column, start, count, column->pick.n_c > 1 ? 2 : 1, rows);
-  CUBIX_CHECK(read, CUBIX_EINPUT, "%s: /%s cannot be read in rows %lld to %lld; the file is damaged or incomplete",
-              column->source->path, column->path, (long long)from, (long long)to);
-done:
-  return status;
+  if (column->pick.first >= 0) return read_sums(column, start[0], count[0], rows);
+  return read_block(column, start, count, column->pick.n_c > 1 ? 2 : 1, rows);
+}
+
+static void column_want(const struct cubix_column *column, int64_t from, int64_t to)
+{
+  struct hdf5_column *own = column->own;
+  if (own->packed) cubix_h5packed_want(own->packed, (hsize_t)from, (hsize_t)to);
+}
+
+static void columns_unpack(struct cubix_column *const *column, int n)
+{
+  struct cubix_h5packed *packed[CUBIX_COLUMNS_MOST] = { NULL };
+  int n_packed = 0;
+  for (int i = 0; i < n; i++) {
+    const struct hdf5_column *own = column[i] ? column[i]->own : NULL;
+    if (own && own->packed) packed[n_packed++] = own->packed;
+  }
+  if (n_packed) cubix_h5packed_unpack(packed, n_packed);
 }
 
 static int column_integers(const struct cubix_column *column, int64_t from, int64_t to, int64_t *rows)
 {
   int status = CUBIX_OK;
-  const hid_t dataset = ((struct hdf5_column *)column->own)->dataset, space = H5Dget_space(dataset),
-              stored = H5Dget_type(dataset);
+  const struct hdf5_column *own = column->own;
+  if (own->packed)
+    return cubix_h5packed_read(own->packed, (hsize_t)from, (hsize_t)to, CUBIX_H5AS_INT64, rows);
+  const hid_t dataset = own->dataset, space = H5Dget_space(dataset), stored = H5Dget_type(dataset);
   /* HDF5 would take what is too large for a signed number for the largest */
   const hid_t type = H5Tget_sign(stored) == H5T_SGN_NONE ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64;
   const hsize_t start = (hsize_t)from, count = (hsize_t)(to - from);
@@ -282,6 +314,7 @@ done:
 static void column_close(struct cubix_column *column)
 {
   struct hdf5_column *own = column->own;
+  if (own) cubix_h5packed_close(own->packed);
   if (own) H5Dclose(own->dataset);
   free(own);
 }
@@ -300,7 +333,7 @@ static int64_t bytes(const struct cubix_source *source)
 
 static const struct cubix_source_ops hdf5_ops = { "hdf5", has, numbers, text, labels, is_filled, list, shape,
                                                   column_open, column_read, column_integers, column_close, bytes,
-                                                  close_file };
+                                                  close_file, column_want, columns_unpack };
 
 int cubix_source_hdf5_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)
 {
