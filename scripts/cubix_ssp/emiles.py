@@ -15,6 +15,7 @@ from astropy.io import fits
 from . import light
 from .canonical import Library
 from .fault import INPUT, Fault, reading
+from .grid import files_of
 
 NAME = re.compile(r"^(?P<kind>[EM])(?P<imf>un|bi|ku|kb|ch)(?P<slope>\d\.\d+)Z(?P<sign>[pm])(?P<mh>\d\.\d+)T(?P<age>\d+\.\d+)"
                   r"_i(?P<iso>[TP])(?P<alpha>[pm]\d\.\d+)_(?P<base>base[A-Za-z]+|Ep\d\.\d+)?")
@@ -31,7 +32,8 @@ REFERENCE = ("Vazdekis, Koleva, Ricciardelli, Roeck & Falcon-Barroso 2016, MNRAS
 LICENCE = "Copyright (C) 2016 MILES team; non-commercial use; modified for personal or internal use only, with the notice in SourceHeader; http://miles.iac.es"
 
 
-def convert(inputs):
+def convert(inputs, asked):
+    asked.refuse_but("emiles")
     files = _files(inputs)
     grid = _grid(files)
     zs = sorted({key[0] for key in grid})
@@ -68,18 +70,8 @@ def lsf_fwhm(air):
 
 
 def _files(inputs):
-    found = []
-    for item in inputs:
-        if os.path.isdir(item):
-            found += sorted(glob.glob(os.path.join(glob.escape(item), "[EM]*.fits*")))
-        elif os.path.exists(item):
-            found.append(item)
-        else:
-            match = sorted(glob.glob(item))
-            if not match:
-                raise Fault(INPUT, "%s: no such file or folder, and nothing matches it" % item)
-            found += match
-    found = [path for path in dict.fromkeys(found) if os.path.basename(path).lower().endswith((".fits", ".fits.gz"))]
+    found = [path for path in files_of(inputs, "[EM]*.fits*", "E-MILES")
+             if os.path.basename(path).lower().endswith((".fits", ".fits.gz"))]
     if not found:
         raise Fault(INPUT, "E-MILES: no FITS file in %s" % " ".join(inputs))
     return found

