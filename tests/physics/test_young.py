@@ -8,6 +8,7 @@ from scipy.stats import kstest
 from harness import Bench, assert_close, bits, chunks_said, galaxy, refused, run, within, write_parameters
 from oracle import cube as oracle
 from oracle import young as resampling
+from program.test_reader import raw_stars, write_raw
 
 Z = 0.05
 MASS = 2e4
@@ -203,6 +204,68 @@ def test_sizes(bench, deposit, length):
     compare(bench.cube("cubix64", ranks=2, Engine="direct", **par), want, 2e-7, f"{deposit} {length}", 1e-7)
     chunked = bench.cube(ranks=2, Engine="histogram", SlabMemory=0.1, **par)
     compare(chunked, want, 1e-4, f"{deposit} {length} in chunks", 1e-7)
+
+
+@pytest.mark.parametrize("deposit", ["tsc", "cubic"])
+def test_the_same_bits_with_neighbours(bench, deposit):
+    """Lengths are found once, of stars and cells, and stay with their stars in chunks."""
+    n = 6000
+    setup(bench, n=n, gas=cells(1500))
+    par = {**PLAIN, "Engine": "histogram", "Combine": "histogram", "ResampleYoung": 2e4, "Deposit": deposit,
+           "SelectRadius": 5.0, **({"SmoothingLength": "knn", "SmoothingLengthMax": 3} if deposit == "cubic" else {})}
+    want = bench.cube(**par)
+    one = bits(bench.out)
+    assert header(want)["N_RESAMP"] > 1500
+    for ranks, memory in ((3, 0), (1, 3.0), (2, 1.5)):
+        got = bench.cube(ranks=ranks, SlabMemory=memory, **par)
+        assert bits(bench.out) == one and (chunks_said(got["run"]) > 1) == (memory > 0), f"{ranks} ranks, {memory}"
+
+
+def eagle_groups(path):
+    """Stars and gas of two groups, mixed; the rates of each."""
+    rng = np.random.default_rng(8)
+    s = raw_stars(400, family="eagle")
+    s["pos"] = rng.normal(0, 0.003, (400, 3)) + [15, 15, 15] + 0.1 * (np.arange(400) % 2)[:, None]
+    s["GroupNumber"], s["SubGroupNumber"] = np.arange(400) % 2 + 1, np.zeros(400)
+    rate = np.where(np.arange(300) % 3, 10**rng.uniform(-4, -2, 300), 0)
+
+    def gas(f):
+        g = f.create_group("PartType0")
+        where = rng.normal(0, 0.003, (300, 3)) + [15, 15, 15] + 0.1 * (np.arange(300) % 2)[:, None]
+        for name, x, p, q, cgs in (("Coordinates", where, 1, -1, 3.085678e24),
+                                   ("Velocity", rng.normal(0, 50, (300, 3)), 0.5, 0, 1e5),
+                                   ("Mass", np.full(300, 1e-4), 0, -1, 1.989e43),
+                                   ("SmoothedMetallicity", rng.uniform(0, 0.02, 300), 0, 0, 1.0),
+                                   ("StarFormationRate", rate, 0, 0, 6.3029e25)):
+            g[name] = x
+            g[name].attrs.update({"aexp-scale-exponent": p, "h-scale-exponent": q, "CGSConversionFactor": cgs})
+        g["GroupNumber"], g["SubGroupNumber"] = np.arange(300, dtype="i4") % 2 + 1, np.zeros(300, "i4")
+
+    tags = {"GroupNumber": "i4", "SubGroupNumber": "i4"}
+    return write_raw(path, s, "eagle", dtypes=tags, header={"BoxSize": 30.0}, edit=gas), rate
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_gas_of_a_group(tmp_path, ranks):
+    """The rates of the group's own cells, from the snapshot as from what cubix-extract took out."""
+    bench = Bench(tmp_path)
+    bench.instrument(n_x=14, n_y=14, pixel=0.5, lam=(5000.0, 5059.0, 1.0), lsf_curve=(4.0,))
+    bench.ssp("mixed", fwhm=1.5)
+    snap, rate = eagle_groups(tmp_path / "snap.hdf5")
+    group = {"GroupCatalogue": "particles", "GroupType": "group"}
+    par = {"Redshift": Z, "Engine": "histogram", "Combine": "histogram", "ResampleYoung": 1e4}
+    done = run("cubix-extract", ["--groups", "1,2", write_parameters(
+        tmp_path / "x.param", InputFile=snap, OutputFile=tmp_path / "x.hdf5", **group)], ranks, cwd=tmp_path)
+    assert done.status == 0, done.err
+    for number in (1, 2):
+        bench.file = snap
+        want = header(bench.cube(ranks=ranks, GroupIndex=number, **group, **par))
+        assert want["YOUNGFRM"] == "gas" and within(want["M_RESAMP"], 1e8 * rate[number - 1::2].sum(), 2e-3)
+        assert want["N_PARENT"] == np.count_nonzero(rate[number - 1::2])
+        one = bits(bench.out)
+        bench.file = tmp_path / f"x_{number}.hdf5"
+        bench.cube(**par)
+        assert bits(bench.out) == one
 
 
 def test_auto(bench):
