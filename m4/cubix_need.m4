@@ -60,6 +60,17 @@ AC_DEFUN([CUBIX_NEED_FFTW_THREADS], [
     [AC_MSG_RESULT([no])
      CUBIX_MISSING([FFTW threads (double and single)], [libfftw3-dev | fftw-devel | fftw | fftw precision=double,float +openmp])])])
 
+# libdeflate is welcome, and not needed: src/base/inflate.c
+AC_DEFUN([CUBIX_LIBDEFLATE], [
+  LIBDEFLATE_CFLAGS=; LIBDEFLATE_LIBS=; LIBDEFLATE_FOUND="no libdeflate"
+  AS_IF([test "$with_libdeflate" != no], [
+    AC_MSG_CHECKING([for libdeflate])
+    cubix_ok=
+    CUBIX_TRY_FLAGS([LIBDEFLATE], [libdeflate], [], [-ldeflate], [CUBIX_USE_LIBDEFLATE])
+    AS_IF([test -n "$cubix_ok"], [LIBDEFLATE_CFLAGS=-DHAVE_LIBDEFLATE; AC_MSG_RESULT([yes])],
+      [AC_MSG_RESULT([no])
+       AS_IF([test "$with_libdeflate" != auto], [AC_MSG_ERROR([--with-libdeflate: it does not link (config.log tells why)])])])])])
+
 # All that is missing, by the name that each packager gives it
 AC_DEFUN([CUBIX_REPORT_MISSING], [
   AS_IF([test -n "$cubix_missing"], [
@@ -91,6 +102,7 @@ AC_DEFUN([CUBIX_USE_FFTW_THREADS], [AC_LANG_PROGRAM([[#include <fftw3.h>]], [[re
 AC_DEFUN([CUBIX_USE_GSL], [AC_LANG_PROGRAM([[#include <gsl/gsl_integration.h>]], [[gsl_integration_workspace_free(gsl_integration_workspace_alloc(8));]])])
 AC_DEFUN([CUBIX_USE_LIBCONFIG], [AC_LANG_PROGRAM([[#include <libconfig.h>]], [[config_t c; config_init(&c); config_destroy(&c);]])])
 AC_DEFUN([CUBIX_USE_CFITSIO], [AC_LANG_PROGRAM([[#include <fitsio.h>]], [[float v; ffvers(&v); return v < 3.4f;]])])
+AC_DEFUN([CUBIX_USE_LIBDEFLATE], [AC_LANG_PROGRAM([[#include <libdeflate.h>]], [[libdeflate_free_decompressor(libdeflate_alloc_decompressor());]])])
 AC_DEFUN([CUBIX_USE_ZLIB], [AC_LANG_PROGRAM([[#include <zlib.h>]], [[z_stream stream = { 0 }; return inflateInit(&stream);]])])
 
 # CUBIX_FLAGS(flags): the C compiler must understand them

@@ -28,7 +28,7 @@
 #include "simulation/simformat.h"
 #include "version.h"
 
-enum { N_COLUMN = 16, LEAST = 1 << 16 };
+enum { N_COLUMN = 16, LEAST = 1 << 16, MOST = 1 << 22 };
 
 /* The columns of a canonical file, in the order of doc/formats.md. */
 static const struct { enum cubix_field field; const char *description; } known[] = {
@@ -59,13 +59,13 @@ struct stream {
   struct cubix_star_column column[N_COLUMN];
 };
 
-/* Chunks that fit into memory. */
+/* Chunks that fit into memory, and not all of it at once: while one is read the disk writes the last. */
 static void divide(struct stream *s, const struct cubix_params *par)
 {
   struct cubix_reader *r = s->reader;
   const double room = par->SlabMemory > 0 ? 1e6 * par->SlabMemory : cubix_memory_free() / (4 * cubix_mpi_local_size()),
                row = cubix_slab_bytes(1, s->parts) + 1;
-  const size_t rows = (size_t)cubix_mpi_min(fmax(LEAST, fmin(floor(room / row), (double)r->n_largest)));
+  const size_t rows = (size_t)cubix_mpi_min(fmax(LEAST, fmin(fmin(floor(room / row), MOST), (double)r->n_largest)));
   s->n_chunk = r->n_largest ? (r->n_largest + rows - 1) / rows : 0;
   if (s->n_chunk) r->n_chunk_rows = (r->n_largest + s->n_chunk - 1) / s->n_chunk;
 }

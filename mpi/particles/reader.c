@@ -90,6 +90,7 @@ static int read_pieces(struct cubix_reader *r, const struct cubix_simpart *part,
                      : CUBIX_OK;
       if (!failed) failed = code;
     }
+    cubix_mpi_reader_soon(r, part, p + 1);
     if (!failed) failed = cubix_piece_keep(r, part, mine.from + (int64_t)done_before, now);
     if (cubix_mpi_rank() == 0 && now)
       cubix_log_progress("read", (double)(r->state->n_read += now) / (double)r->n_largest);

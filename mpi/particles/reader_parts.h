@@ -57,6 +57,8 @@ int cubix_mpi_reader_go(struct cubix_reader *reader, const struct cubix_simpart 
 void cubix_mpi_reader_agree(struct cubix_reader *reader);
 /** Unpack what this rank's piece p of the open part needs of all columns.  Local. */
 void cubix_mpi_reader_unpack(struct cubix_reader *reader, const struct cubix_simpart *part, size_t p);
+/** The disk may begin with what this rank reads of piece p, for itself and for others.  Local. */
+void cubix_mpi_reader_soon(const struct cubix_reader *reader, const struct cubix_simpart *part, size_t p);
 /** Rows of this rank's piece p of the open part, into state->piece.  To be called by all ranks
  * with the same fields and pieces in the same order,
  *  whatever has failed before: some may read for others.  Errors: CUBIX_EINPUT, on the rank that

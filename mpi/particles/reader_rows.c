@@ -135,6 +135,19 @@ void cubix_mpi_reader_unpack(struct cubix_reader *r, const struct cubix_simpart 
   cubix_columns_unpack(r->state->column, CUBIX_N_FIELD);
 }
 
+void cubix_mpi_reader_soon(const struct cubix_reader *r, const struct cubix_simpart *part, size_t p)
+{
+  const struct cubix_reader_state *state = r->state;
+  const int me = cubix_mpi_rank();
+  for (int q = 0; q < cubix_mpi_size(); q++) {
+    const struct cubix_span rows = piece_of(state->share[q], p);
+    if (rows.from == rows.to || part->n_run) continue;
+    for (int f = 0; f < CUBIX_N_FIELD; f++)
+      if (state->column[f] && (state->relayed[f] ? state->reads_for[q] : q) == me)
+        cubix_column_soon(state->column[f], rows.from, rows.to);
+  }
+}
+
 /* Rows that count, of a part of which only some do, in the column's own precision. */
 static int read_runs(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field,
                      struct cubix_span rows, char *to)

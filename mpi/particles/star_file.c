@@ -211,6 +211,7 @@ int cubix_mpi_star_writer_put(struct cubix_star_writer *w, int g, size_t n)
     const size_t bytes = sizeof(double) * (size_t)column->n * n;
     CUBIX_TRY(cubix_atomic_file_write(&w->out, column->integer ? (const void *)column->integer : column->value, bytes,
                                       at[i]));
+    cubix_atomic_file_soon(&w->out, bytes, at[i]);
     at[i] += (int64_t)bytes;
   }
 done:

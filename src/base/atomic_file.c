@@ -19,7 +19,7 @@
  * replaced, nor is a file that nobody may write to: root could, but the owner has said that it be
  * kept.  A file that replaces another takes over its permissions, and its owner where the system
  * allows; others get what umask leaves of 0666. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE               /* sync_file_range */
 #include "base/atomic_file.h"
 
 #include <dirent.h>
@@ -325,6 +325,17 @@ int cubix_atomic_file_write(const struct cubix_atomic_file *f, const void *from,
 done:
   if (status) errno = reason;
   return status;
+}
+
+void cubix_atomic_file_soon(const struct cubix_atomic_file *f, size_t n_byte, int64_t offset)
+{
+#ifdef SYNC_FILE_RANGE_WRITE
+  sync_file_range(f->file, (off_t)offset, (off_t)n_byte, SYNC_FILE_RANGE_WRITE);
+#else
+  (void)f;
+  (void)n_byte;
+  (void)offset;
+#endif
 }
 
 int cubix_atomic_file_print(const struct cubix_atomic_file *f, int (*print)(FILE *out, const void *host),

@@ -40,6 +40,8 @@ int cubix_atomic_file_join(struct cubix_atomic_file *f, const char *path, const 
 /** Write all n_byte bytes at an offset.  Local; any thread.
  *  Errors: CUBIX_EOUTPUT, with errno giving the reason. */
 int cubix_atomic_file_write(const struct cubix_atomic_file *f, const void *from, size_t n_byte, int64_t offset);
+/** These bytes will not be written again: the disk may begin with them, rather than when all is there.  Local. */
+void cubix_atomic_file_soon(const struct cubix_atomic_file *f, size_t n_byte, int64_t offset);
 /** Write a text from the file's beginning; `print` writes it to a stream and returns a status.
  * Local.
  *  Errors: those of print, CUBIX_EOUTPUT. */

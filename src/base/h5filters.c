@@ -10,21 +10,20 @@
  *   Fletcher32  four bytes at the end, little-endian: the checksum of what is before them, as words
  *               of 16 bits, big-endian.  HDF5 1.6.2 and older wrote its bytes in another order on
  *               some machines; HDF5 accepts both, and so does this. */
-#define ZLIB_CONST                /* zlib does not write to what it inflates */
 #include "base/h5filters.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
+
+#include "base/inflate.h"
 
 enum { SUM = 4 };                 /* bytes of a checksum */
 
 struct cubix_h5unpacker {
   size_t room;                    /* bytes of one of the buffers between two filters */
   unsigned char *between[2];
-  z_stream stream;
-  int streams;                    /* 1: the stream was begun */
+  struct cubix_inflater *inflater;
 };
 
 int cubix_h5filters_get(struct cubix_h5filters *f, hid_t creation)
@@ -51,8 +50,8 @@ void cubix_h5unpacker_open(struct cubix_h5unpacker **out, size_t n)
   if (!u) return;
   u->room = n + SUM * CUBIX_H5FILTERS_MOST;
   for (int i = 0; i < 2; i++) u->between[i] = malloc(u->room);
-  u->streams = inflateInit(&u->stream) == Z_OK;
-  if (u->streams && u->between[0] && u->between[1]) return;
+  u->inflater = cubix_inflater_open();
+  if (u->inflater && u->between[0] && u->between[1]) return;
   cubix_h5unpacker_close(u);
   *out = NULL;
 }
@@ -60,26 +59,9 @@ void cubix_h5unpacker_open(struct cubix_h5unpacker **out, size_t n)
 void cubix_h5unpacker_close(struct cubix_h5unpacker *u)
 {
   if (!u) return;
-  if (u->streams) inflateEnd(&u->stream);
+  cubix_inflater_close(u->inflater);
   for (int i = 0; i < 2; i++) free(u->between[i]);
   free(u);
-}
-
-/* @param[in,out] n  room for bytes; how many there are */
-static const char *inflate_all(z_stream *stream, unsigned char *to, size_t *n, const unsigned char *from, size_t n_from)
-{
-  if (*n > UINT32_MAX || n_from > UINT32_MAX) return "it is larger than 4 GiB";
-  if (inflateReset(stream) != Z_OK) return "zlib refuses to begin";
-  stream->next_in = from;
-  stream->avail_in = (uInt)n_from;
-  stream->next_out = to;
-  stream->avail_out = (uInt)*n;
-  const int code = inflate(stream, Z_FINISH);
-  *n -= stream->avail_out;
-  if (code == Z_STREAM_END) return NULL;
-  if (code == Z_DATA_ERROR) return "its deflated data are damaged";
-  if (code == Z_MEM_ERROR) return "there is no memory to inflate it";
-  return stream->avail_out ? "its deflated data end too early" : "its deflated data are too long";
 }
 
 /* Inlined for each size of an element, so that the compiler knows how to interleave. */
@@ -138,7 +120,7 @@ static const char *undo_one(struct cubix_h5unpacker *u, const struct cubix_h5fil
     return is_sum(*from + *n, fletcher32(*from, *n)) ? NULL : "its checksum (Fletcher32) is not that of its data";
   }
   if (f->one[i].kind == H5Z_FILTER_DEFLATE) {
-    wrong = inflate_all(&u->stream, to, &room, *from, *n);
+    wrong = cubix_inflater_run(u->inflater, to, &room, *from, *n);
     *n = room;
   } else if (*n > room) {
     return "it has too many bytes";

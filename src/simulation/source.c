@@ -182,6 +182,11 @@ void cubix_columns_unpack(struct cubix_column *const *column, int n)
   if (i < n && column[i]->source->ops->columns_unpack) column[i]->source->ops->columns_unpack(column, n);
 }
 
+void cubix_column_soon(const struct cubix_column *column, int64_t from, int64_t to)
+{
+  if (column->source->ops->column_soon) column->source->ops->column_soon(column, from, to);
+}
+
 void cubix_column_close(struct cubix_column *column)
 {
   if (!column) return;

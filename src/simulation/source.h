@@ -75,6 +75,7 @@ struct cubix_source_ops {
   /* NULL: nothing is packed */
   void (*column_want)(const struct cubix_column *column, int64_t from, int64_t to);
   void (*columns_unpack)(struct cubix_column *const *column, int n);
+  void (*column_soon)(const struct cubix_column *column, int64_t from, int64_t to); /* NULL: nothing can be done */
 };
 
 /** Open a file of any kind, by what it holds.  Local.  @param[out] source owned by the caller
@@ -128,6 +129,8 @@ void cubix_column_want(const struct cubix_column *column, int64_t from, int64_t 
 /** Unpack what is wanted of columns of one file, all of it together, by all threads.  What goes wrong is
  * reported by who reads it.  Local.  @param column [n], NULL among them is allowed, CUBIX_COLUMNS_MOST at most */
 void cubix_columns_unpack(struct cubix_column *const *column, int n);
+/** Rows from .. to - 1 will be read soon: the disk may begin.  Local. */
+void cubix_column_soon(const struct cubix_column *column, int64_t from, int64_t to);
 /** NULL is allowed.  Local. */
 void cubix_column_close(struct cubix_column *column);
 

@@ -4,6 +4,8 @@
  * Compressed data, and chunks of single columns, are not "in rows": the one who reads would unpack
  * for all, or seek number by number.  What is compressed in the usual ways is unpacked by all threads
  * (base/h5packed.h). */
+#define _XOPEN_SOURCE 700
+#include <fcntl.h>
 #include <hdf5.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +22,10 @@ struct hdf5_source { struct cubix_source source; hid_t file; };
 struct hdf5_column {
   hid_t dataset;
   struct cubix_h5packed *packed;  /* NULL: HDF5 reads it */
+  /* of what lies in the file as one: the file, where, and the bytes of a row; file -1: it does not */
+  int file;
+  off_t at;
+  size_t row;
 };
 
 static hid_t file_of(const struct cubix_source *source) { return ((const struct hdf5_source *)source)->file; }
@@ -168,6 +174,20 @@ static hid_t open_dataset(hid_t file, const char *path, int n_c, int *in_rows, i
   return dataset;
 }
 
+/* Find out where the data of a column are. */
+static void locate(struct hdf5_column *own, int n_c)
+{
+  const haddr_t at = H5Dget_offset(own->dataset);
+  const hid_t file = H5Iget_file_id(own->dataset), type = H5Dget_type(own->dataset);
+  int *handle = NULL;
+  own->file = -1;
+  if (at != HADDR_UNDEF && H5Fget_vfd_handle(file, H5P_DEFAULT, (void **)&handle) >= 0 && handle) own->file = *handle;
+  own->at = (off_t)at;
+  own->row = H5Tget_size(type) * (size_t)n_c;
+  H5Tclose(type);
+  H5Fclose(file);
+}
+
 static int column_open(struct cubix_column *column, int examine)
 {
   int status = CUBIX_OK;
@@ -200,6 +220,7 @@ static int column_open(struct cubix_column *column, int examine)
   CUBIX_TRY(cubix_h5packed_open(&own->packed, own->dataset, source->path, column->path,
                                 several ? column->pick.first : 0,
                                 several ? column->pick.last - column->pick.first + 1 : column->pick.n_c));
+  locate(own, several ? is.n_c : column->pick.n_c);
   column->n_row = (int64_t)n_row;
   column->own = own;
   own = NULL;
@@ -274,6 +295,14 @@ static void column_want(const struct cubix_column *column, int64_t from, int64_t
   if (own->packed) cubix_h5packed_want(own->packed, (hsize_t)from, (hsize_t)to);
 }
 
+static void column_soon(const struct cubix_column *column, int64_t from, int64_t to)
+{
+  const struct hdf5_column *own = column->own;
+  if (own->file < 0) return;
+  posix_fadvise(own->file, own->at + (off_t)from * (off_t)own->row, (off_t)(to - from) * (off_t)own->row,
+                POSIX_FADV_WILLNEED);
+}
+
 static void columns_unpack(struct cubix_column *const *column, int n)
 {
   struct cubix_h5packed *packed[CUBIX_COLUMNS_MOST] = { NULL };
@@ -333,7 +362,7 @@ static int64_t bytes(const struct cubix_source *source)
 
 static const struct cubix_source_ops hdf5_ops = { "hdf5", has, numbers, text, labels, is_filled, list, shape,
                                                   column_open, column_read, column_integers, column_close, bytes,
-                                                  close_file, column_want, columns_unpack };
+                                                  close_file, column_want, columns_unpack, column_soon };
 
 int cubix_source_hdf5_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)
 {

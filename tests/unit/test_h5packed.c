@@ -305,7 +305,7 @@ static void test_damage(int threads)
   H5Dget_chunk_storage_size(set, &at, &n);
   REQUIRE(n < sizeof packed && H5Dread_chunk(set, H5P_DEFAULT, &at, &mask, packed) >= 0);
   H5Dclose(set);
-  damage("d", packed, (size_t)n / 2, "its deflated data end too early");
+  damage("d", packed, (size_t)n / 2, "its deflated data are damaged");
   for (hsize_t length = 90; length <= 110; length += 20) {
     const struct how other = { H5T_IEEE_F32LE, "d", 1, ROWS, 1, { length, 1 }, 0, 0 };
     set = filled(&other);
