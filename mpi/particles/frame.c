@@ -37,15 +37,21 @@ static void deepest(double centre[3], const struct cubix_slab *slab)
   MPI_Bcast(centre, 3, MPI_DOUBLE, best.rank, cubix_mpi_group()->comm);
 }
 
+int cubix_mpi_frame_stated(double centre[3], const struct cubix_params *par, const struct cubix_snapshot *snapshot)
+{
+  const char *word = par->Centre.word;
+  if (word && (strcmp(word, "auto") != 0 || !snapshot->has_centre)) return 0;
+  memcpy(centre, word ? snapshot->centre : par->Centre.x, 3 * sizeof *centre);
+  return 1;
+}
+
 static int find_centre(double centre[3], const struct cubix_params *par, const struct cubix_slab *slab)
 {
   int status = CUBIX_OK;
   const char *word = par->Centre.word;
-  if (!word) memcpy(centre, par->Centre.x, 3 * sizeof *centre);
-  else if (!strcmp(word, "median")) CUBIX_TRY(cubix_mpi_median(centre, slab->position, NULL, slab->n, 3));
+  if (cubix_mpi_frame_stated(centre, par, &slab->snapshot)) goto done;
+  if (!strcmp(word, "median")) CUBIX_TRY(cubix_mpi_median(centre, slab->position, NULL, slab->n, 3));
   else if (!strcmp(word, "potential")) deepest(centre, slab);
-  else if (!strcmp(word, "auto") && slab->snapshot.has_centre)
-    memcpy(centre, slab->snapshot.centre, 3 * sizeof *centre);
   else CUBIX_TRY(cubix_mpi_frame_sphere(centre, slab));
 done:
   return status;
@@ -100,8 +106,9 @@ done:
 
 int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cubix_snapshot *snapshot)
 {
-  const char *centre = par->Centre.word, *velocity = par->SystemicVelocity.word;
-  if (centre && !(!strcmp(centre, "auto") && snapshot->has_centre)) return 1;
+  const char *velocity = par->SystemicVelocity.word;
+  double centre[3];
+  if (!cubix_mpi_frame_stated(centre, par, snapshot)) return 1;
   if (velocity && !strcmp(velocity, "auto")) return 1;
   return cubix_frame_has_disc(par);
 }

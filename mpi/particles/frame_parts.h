@@ -37,6 +37,9 @@ static inline double cubix_ellipsoid_limit(const struct cubix_ellipsoid *shape)
 /** 1 if centre, systemic velocity or axes must be found from the stars, 0 if all are known without
  * them.  Local. */
 int cubix_mpi_frame_needs_stars(const struct cubix_params *par, const struct cubix_snapshot *snapshot);
+/** The centre where it is known without the stars: given, or stated by the file or a catalogue.  Local.
+ *  @return 1 if it is known */
+int cubix_mpi_frame_stated(double centre[3], const struct cubix_params *par, const struct cubix_snapshot *snapshot);
 /** Record in the slab's counts how many of this rank's stars SelectRadius has kept.  Collective.
  *  Errors: CUBIX_EUSAGE: none on any rank. */
 int cubix_mpi_frame_count(struct cubix_slab *slab, const struct cubix_params *par, const double centre[3],

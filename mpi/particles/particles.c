@@ -2,9 +2,8 @@
  *
  * Where the stars of every rank fit into what SlabMemory allows, they are read once, and stay: as a
  * slab until they are placed, as a placement until they are painted.  Otherwise
- *   1. what the frame is found from is read, whole: position, velocity, present mass, 56 bytes a
- *      star (and up to 36 more while the disc is looked for). Where centre, systemic velocity and
- *      axes are known without the stars, this goes chunk by chunk as well;
+ *   1. what the frame is found from is read, and held of all stars (held.c). Where centre, systemic
+ *      velocity and axes are known without the stars, this goes chunk by chunk as well;
  *   2. chunk by chunk all is read, brought to the sky and placed: maps, account, survey;
  *   3. once more, to be painted.
  * A chunk's rows are a contiguous part of the rank's share, so that a spaxel's stars come in the
@@ -43,6 +42,7 @@
 #include "mpi/comm/group.h"
 #include "mpi/particles/frame.h"
 #include "mpi/particles/frame_parts.h"
+#include "mpi/particles/held.h"
 #include "mpi/particles/lengths.h"
 #include "mpi/particles/reader.h"
 #include "mpi/particles/sanity.h"
@@ -122,55 +122,6 @@ static void divide(struct cubix_particles *particles)
         particles->par->SlabMemory);
 }
 
-/* After a pass: how many stars there are. */
-static int count_stars(struct cubix_particles *particles, int64_t read)
-{
-  int status = CUBIX_OK;
-  struct cubix_slab *slab = particles->slab;
-  slab->n_total = cubix_mpi_sum_int(read);
-  slab->n_wind = cubix_mpi_sum_int(particles->reader->n_wind);
-  CUBIX_CHECK(slab->n_total > 0, CUBIX_ENONE,
-              "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
-              slab->snapshot.file[0], (long long)slab->n_file_total);
-done:
-  return status;
-}
-
-/* The column of smoothing lengths, where they are read. */
-static unsigned length_part(const struct cubix_particles *particles)
-{
-  return particles->reader->sim->field[CUBIX_FIELD_LENGTH].name[0] ? CUBIX_SLAB_LENGTH : 0;
-}
-
-/* All rows at once, in these columns. */
-static int read_whole(struct cubix_particles *particles, unsigned parts)
-{
-  int status = CUBIX_OK;
-  struct cubix_reader *reader = particles->reader;
-  size_t rows = reader->n_chunk_rows;
-  reader->n_chunk_rows = reader->n_largest;
-  if (reader->sim->field[CUBIX_FIELD_POTENTIAL].name[0]) parts |= CUBIX_SLAB_POTENTIAL;
-  parts |= length_part(particles);
-  const double need = cubix_slab_bytes((double)reader->n_largest, parts) * cubix_mpi_local_size(),
-               there = cubix_memory_free();
-  CUBIX_MPI_CHECK(need <= there, CUBIX_EUSAGE,
-                  particles->n_chunk == 1
-                      ? "the stars take %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or "
-                        "SlabMemory to read them in chunks"
-                      : "centre, velocity and axes, and SmoothingLength knn, are found from all stars at once, which "
-                        "takes %.3g GB on a node of %d rank(s), where %.3g GB are free: use more nodes, or give "
-                        "numbers for Centre, SystemicVelocity and SmoothingLength, and Orientation none or angles, for "
-                        "which stars are read in chunks",
-                  1e-9 * need, cubix_mpi_local_size(), 1e-9 * there);
-  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(particles->slab, cubix_mpi_reader_rows(reader, 0), parts)));
-  CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
-  reader->n_chunk_rows = rows;
-  if (particles->n_chunk == 1) cubix_mpi_reader_forget(reader);
-  CUBIX_TRY(count_stars(particles, (int64_t)particles->slab->n));
-done:
-  return status;
-}
-
 int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
@@ -181,9 +132,9 @@ int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_pa
   CUBIX_MPI_ALLOC(particles->sanity, 1);
   CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par, CUBIX_STARS, 0));
   divide(particles);
-  if (particles->n_chunk == 1) CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
+  if (particles->n_chunk == 1) CUBIX_TRY(cubix_mpi_held_read(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
   else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot) || cubix_mpi_lengths_wanted(par))
-    CUBIX_TRY(read_whole(particles, CUBIX_SLAB_MOTION));
+    CUBIX_TRY(cubix_mpi_held_read(particles, CUBIX_SLAB_MOTION));
   *out = particles;
   particles = NULL;
 done:
@@ -270,10 +221,11 @@ static int fetch(struct cubix_particles *particles, size_t c, unsigned parts, in
   int status = CUBIX_OK;
   struct cubix_slab *slab = particles->slab;
   if (c >= particles->n_star_chunk) return cubix_mpi_young_chunk(particles, c, parts);
-  if (c == 0)
-    CUBIX_TRY(
-        cubix_mpi_agree(cubix_slab_reserve(slab, particles->reader->n_chunk_rows, parts | length_part(particles))));
-  if (c == 0) particles->length_at = 0;
+  if (c == 0) {
+    parts |= cubix_mpi_held_lengths(particles);
+    CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(slab, particles->reader->n_chunk_rows, parts)));
+    particles->length_at = 0;
+  }
   if (particles->length) {                  /* the reader fills every column that is there */
     free(slab->smoothing_length);
     slab->smoothing_length = NULL;
@@ -414,7 +366,7 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
       CUBIX_TRY(drop_young(particles, c));
       cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
     }
-    CUBIX_TRY(count_stars(particles, read));
+    CUBIX_TRY(cubix_mpi_held_count(particles, read));
     CUBIX_TRY(cubix_mpi_frame_count(slab, particles->par, particles->frame->centre, kept));
     if (particles->young) CUBIX_TRY(add_young(particles, ins, scene));
   }

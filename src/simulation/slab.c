@@ -153,6 +153,32 @@ void cubix_slab_put(struct cubix_slab *to, size_t at, const struct cubix_slab *f
   }
 }
 
+int cubix_slab_append(struct cubix_slab *to, const struct cubix_slab *from)
+{
+  int status = CUBIX_OK;
+  const size_t at = to->n;
+  CUBIX_TRY(cubix_slab_grow(to, at + from->n));
+  for (int c = 0; c < N_COLUMN; c++) {
+    const size_t n_c = columns[c].n_c;
+    double *const out = *column_of(to, c);
+    const double *const in = *column_of(from, c);
+    if (out && in) memcpy(out + at * n_c, in, n_c * from->n * sizeof *in);
+  }
+done:
+  return status;
+}
+
+void cubix_slab_take(struct cubix_slab *to, struct cubix_slab *from)
+{
+  cubix_slab_forget_stars(to);
+  for (int c = 0; c < N_COLUMN; c++) {
+    *column_of(to, c) = *column_of(from, c);
+    *column_of(from, c) = NULL;
+  }
+  to->n = from->n;
+  from->n = 0;
+}
+
 /* Close the gaps in x[n][n_c], in place. */
 static void keep_rows(double *x, size_t n, size_t n_c, const unsigned char *keep)
 {

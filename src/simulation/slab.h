@@ -92,6 +92,11 @@ int cubix_slab_copy(struct cubix_slab **copy, const struct cubix_slab *slab);
 int cubix_slab_grow(struct cubix_slab *slab, size_t n);
 /** Copy particles row[0 .. n - 1] of another slab to at .. at + n - 1, in the columns that both have.  Local. */
 void cubix_slab_put(struct cubix_slab *to, size_t at, const struct cubix_slab *from, const size_t *row, size_t n);
+/** Copy all particles of another slab behind those that are there, in the columns of `to`.  Local.
+ *  Errors: CUBIX_ENOMEM. */
+int cubix_slab_append(struct cubix_slab *to, const struct cubix_slab *from);
+/** Take the particles of another slab, which then has none, in place of those that are there.  Local. */
+void cubix_slab_take(struct cubix_slab *to, struct cubix_slab *from);
 /** Keep the stars with keep[i] != 0, in order.  Local. */
 void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);
 /** Free the stars; counts and what the file states stay.  Local. */

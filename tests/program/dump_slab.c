@@ -12,13 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include <hdf5.h>
 #include <mpi.h>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "mpi/cubix-mpi.h"
 
 static void tell(enum cubix_log_level level, const char *line, void *host)
@@ -135,15 +135,13 @@ static int dump(struct cubix_params *par, int with_frame, const char *out)
   int status = CUBIX_OK, n_rank = cubix_mpi_size();
   struct cubix_particles *particles = NULL;
   struct cubix_frame frame = { 0 };
-  struct rusage usage;
   int64_t *n = NULL, mine;
   double seconds = cubix_log_clock(), rss;
 
   CUBIX_TRY(cubix_mpi_particles_open(&particles, par));
   const struct cubix_slab *slab = particles->slab;
   seconds = cubix_mpi_max(cubix_log_clock() - seconds);
-  getrusage(RUSAGE_SELF, &usage);
-  rss = cubix_mpi_max((double)usage.ru_maxrss / 1024.);
+  rss = cubix_mpi_max(cubix_memory_most() / 1048576);
   if (with_frame) CUBIX_TRY(cubix_mpi_particles_frame(particles, &frame));
   n = cubix_alloc((size_t)n_rank, sizeof *n);
   if (!n) abort();

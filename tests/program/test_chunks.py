@@ -1,10 +1,13 @@
 """SlabMemory: stars that are read chunk by chunk make the same cube, to the bit where the engine is the histogram."""
+import json
 
 import h5py
 import numpy as np
 import pytest
 
+from dumps import dump
 from harness import assert_close, bits, chunks_said, galaxy, local_level, run, write_tng
+from program.test_reader import A, HUBBLE, raw_stars, write_raw
 
 Z = 0.05
 # MB that a star of a small chunk takes: slab 80, placed 40, while it is sorted 84
@@ -62,6 +65,38 @@ def test_the_same_bits(bench):
         assert chunks_said(got["run"]) == chunks
         assert bits(bench.out) == one, f"{ranks} ranks, {threads} threads, {chunks} chunks"
         same_truth(got, want)
+
+
+def test_a_stated_sphere_in_chunks(bench):
+    """Where it is known beforehand which stars SelectRadius keeps; lengths of neighbours among them."""
+    n = setup(bench, n=9000)
+    for more in ({}, {"Deposit": "cubic", "SmoothingLength": "knn", "KnnNeighbours": 8}):
+        par = {**fast(Combine="histogram", SelectRadius=2.5, **more), "Centre": [3, -2, 5]}
+        want = bench.cube(**par)
+        assert chunks_said(want["run"]) == 1 and want["header"]["PRIMARY"]["NOUTRAD"] > 500
+        one = bits(bench.out)
+        for ranks in (1, 2, 3):
+            got = bench.cube(ranks=ranks, SlabMemory=1e-6, **par)
+            assert chunks_said(got["run"]) > 1 and bits(bench.out) == one, (ranks, more)
+            same_truth(got, want)
+
+
+def test_only_a_stated_sphere_is_held(tmp_path):
+    """56 bytes of all stars were, 67 MiB here."""
+    n = 1_250_000
+    s = raw_stars(n)
+    s["pos"] = np.random.default_rng(4).normal(20000, 1000, (n, 3))
+    s["pos"][::1000] = 20000 + np.random.default_rng(5).normal(0, 2, (n // 1000, 3))
+    par = dict(InputFile=write_raw(tmp_path / "s.hdf5", s, dtypes={k: "f4" for k in s}), SlabMemory=12,
+               Centre=(np.full(3, 20000.0) * A / HUBBLE).tolist())
+    most = {}
+    for radius in (0, 30):
+        done = dump(tmp_path, frame=True, SelectRadius=radius, **par)
+        assert done.status == 0, done.err
+        info = json.loads((tmp_path / "slab.json").read_text())
+        most[radius] = info["rss_mib"]
+        assert 1200 < info["n_total"] < 1500 if radius else info["n_total"] == n
+    assert most[30] < most[0] - 40, most
 
 
 def test_combine_cube_and_the_direct_method(bench):
