@@ -336,7 +336,7 @@ def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3
         beta = f' beta = {_with_unit("", inst.psf_beta)};' if inst.psf == "moffat" else ""
         text.append(f'psf = {{ profile = "{inst.psf}"; fwhm = {_curve("arcsec", psf_curve)};{beta} }};')
         inst.psf_fwhm = polynomial(psf_curve)
-    text.append(f'lsf = {{ fwhm = {_curve("AA", lsf_curve or (1.0,))}; pixel = '
+    text.append(f'lsf = {{ shape = "{inst.lsf_shape}"; fwhm = {_curve("AA", lsf_curve or (1.0,))}; pixel = '
                 f'"{"included" if inst.lsf_pixel_included else "excluded"}"; }};')
     inst.lsf_fwhm = polynomial(lsf_curve) if lsf_curve else None
     if inst.area > 0:

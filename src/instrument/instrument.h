@@ -8,6 +8,7 @@
 enum cubix_medium   { CUBIX_AIR, CUBIX_VACUUM };
 enum cubix_aperture { CUBIX_SQUARE, CUBIX_CIRCLE, CUBIX_HEXAGON };
 enum cubix_grid     { CUBIX_LINEAR, CUBIX_LOG, CUBIX_TABLE };
+enum cubix_lsf_shape { CUBIX_LSF_GAUSSIAN, CUBIX_LSF_SINC };
 enum cubix_psf_kind { CUBIX_PSF_NONE, CUBIX_PSF_GAUSSIAN, CUBIX_PSF_MOFFAT, CUBIX_PSF_FILE };
 
 /** A function of wavelength: a polynomial sum c_i lambda^i, or (n_table > 0) a table, linear
@@ -43,6 +44,7 @@ struct cubix_instrument {
   /* line spread function */
   int lsf_none;                            /* 1: the templates are left as they are */
   int lsf_pixel_included;                  /* 1: the FWHM is that of a line in the cube, pixel included */
+  enum cubix_lsf_shape lsf_shape;
   struct cubix_curve lsf_fwhm;             /* AA */
   /* noise */
   enum cubix_Noise noise;

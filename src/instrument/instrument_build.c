@@ -153,6 +153,7 @@ static int lay_lsf(struct cubix_instrument *ins, struct cubix_instrument_file *f
     constant_curve(&ins->lsf_fwhm, par->LsfFwhm);
     goto done;
   }
+  ins->lsf_shape = (enum cubix_lsf_shape)file->lsf_shape;
   if (file->given[CUBIX_KEY_lsf_fwhm]) {
     take_curve(&ins->lsf_fwhm, &file->lsf_fwhm);
   } else {

@@ -327,6 +327,8 @@ static void check_whole(struct cubix_instrument_file *file, struct complaints *b
   }
   if (given[CUBIX_KEY_spectrum_step] + given[CUBIX_KEY_spectrum_log_step] + centres != 1)
     complain(bad, NULL, "exactly one of 'spectrum.step', 'spectrum.log_step' and 'spectrum.lambda' must be there");
+  if (given[CUBIX_KEY_lsf_shape] && file->lsf_shape == CUBIX_LSF_SINC && file->lsf_pixel != 1)
+    complain(bad, NULL, "'lsf.shape' sinc needs 'lsf.pixel' excluded: the channel's width comes on top");
   if (given[CUBIX_KEY_spectrum_flux_unit] && file->spectrum_flux_unit != (int)file->spectrum_flux_unit)
     complain(bad, NULL, "'spectrum.flux_unit' must be a whole number, a power of ten");
   if (given[CUBIX_KEY_sky_continuum] != given[CUBIX_KEY_sky_medium])

@@ -219,7 +219,11 @@ static void instrument_facts(struct cubix_facts *facts, const struct cubix_instr
          "FWHM of the PSF, last channel");
   }
   if (ins->psf == CUBIX_PSF_MOFFAT) real(facts, "PSFBETA", ins->psf_beta, "", "exponent of the Moffat profile");
-  text(facts, "LSF", ins->lsf_none ? "none" : "gaussian", "line spread function (table LSF)");
+  text(facts, "LSF",
+       ins->lsf_none                      ? "none"
+       : ins->lsf_shape == CUBIX_LSF_SINC ? "sinc"
+                                          : "gaussian",
+       "line spread function (table LSF)");
 }
 
 static void engine_facts(struct cubix_facts *facts, const struct cubix_result *r)

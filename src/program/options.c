@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "instrument/instrument_doc.h"
 #include "params/params.h"
 #include "version.h"
 
@@ -16,6 +17,7 @@ static const char usage[] =
     "input)\n"
     "  cubix --help [Name]                                        this page and all parameters, or one of them\n"
     "  cubix --params=template|markdown|json                      a complete parameter file, or its documentation\n"
+    "  cubix --instruments[=list|markdown]                        all instruments\n"
     "  cubix --version\n"
     "\n"
     "  -n  read and check everything, say what memory it will take; paint and write nothing\n"
@@ -48,6 +50,11 @@ int cubix_options_read(struct cubix_options *o, int *answered, int argc, char **
     if (!strncmp(a, "--params=", 9)) {
       *answered = 1;
       CUBIX_TRY(cubix_params_write_doc(stdout, a + 9));
+      goto done;
+    }
+    if (!strcmp(a, "--instruments") || !strncmp(a, "--instruments=", 14)) {
+      *answered = 1;
+      CUBIX_TRY(cubix_instruments_write(stdout, a[13] ? a + 14 : "list"));
       goto done;
     }
     if (!strcmp(a, "-n") || !strcmp(a, "--dry-run")) o->dry_run = 1;

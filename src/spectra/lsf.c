@@ -14,6 +14,10 @@
  * a row of weights, the same for all templates.  It is taken by Gauss-Legendre quadrature on pieces
  * no longer than s_i/2 that end at the knots: ten points leave 1e-15.
  *
+ * A Fourier transform spectrograph has a sinc, sin(pi x/a)/(pi x/a) with FWHM 1.2067 a, here ended at
+ * its 20th zero.  It cannot be made from a Gaussian template by widening it, so it is applied whole,
+ * whatever the template has already (what Martin et al. 2016, MNRAS 463, 4223 call a sincgauss).
+ *
  * Derivative with the width.  With y = x_i + s t the limits t = -6, 6 and the Gaussian do not
  * depend on s: for continuous T
  *   s dT'/ds = int T_y(y) t s exp(-t^2/2) dt / int exp(-t^2/2) dt,   dT'/d(s^2) = (s dT'/ds)/(2 s^2);
@@ -28,13 +32,28 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "physics/constants.h"
 
 /* Weights of one knot: of the values and the curvatures of knots first + k, and their derivatives
  * with sigma^2 where there is room for them. */
 struct weights { double *value, *curvature, *value_slope, *curvature_slope; };
 
-/* The Gaussian at a knot, its limits inside the library, and the rule by which it is integrated. */
-struct gaussian { double centre, sigma, lo, hi; gsl_integration_glfixed_table *rule; };
+/* Of a sinc of FWHM 2 sqrt(2 ln 2): its first zero, as its FWHM is 1.2067 of that; and the zero at which it ends. */
+static const double sinc_zero = CUBIX_FWHM_SIGMA / 1.2067091288032284;
+enum { n_zero = 20 };
+
+/* The LSF at a knot, its limits inside the library, and the rule by which it is integrated. */
+struct kernel { enum cubix_lsf_shape shape; double centre, sigma, lo, hi; gsl_integration_glfixed_table *rule; };
+
+/* At t = (y - centre)/sigma, 1 at 0. */
+static double profile(enum cubix_lsf_shape shape, double t)
+{
+  if (shape == CUBIX_LSF_GAUSSIAN) return exp(-0.5 * t * t);
+  const double x = CUBIX_PI * t / sinc_zero;
+  return fabs(x) < 1e-8 ? 1 : sin(x) / x;
+}
+
+double cubix_lsf_reach(enum cubix_lsf_shape shape) { return shape == CUBIX_LSF_GAUSSIAN ? 6 : n_zero * sinc_zero; }
 
 static void scale(double *x, int n, double by)
 {
@@ -42,10 +61,12 @@ static void scale(double *x, int n, double by)
 }
 
 /* What the limits contribute that the library's ends set: knot e of the n knots in w, at x [AA from
- * the Gaussian's centre]; sign: 1 red, -1 blue. */
-static void add_end(const struct weights *w, int n, int e, double x, double sigma, double norm, int sign)
+ * the LSF's centre]; sign: 1 red, -1 blue. */
+static void add_end(const struct weights *w, int n, int e, double x, const struct kernel *kernel,
+                    double norm, int sign)
 {
-  double by = -sign * (x / sigma) * exp(-0.5 * (x / sigma) * (x / sigma)) / norm / (2 * sigma);
+  const double sigma = kernel->sigma;
+  double by = -sign * (x / sigma) * profile(kernel->shape, x / sigma) / norm / (2 * sigma);
   w->value_slope[e] += by;
   for (int k = 0; k < n; k++) {
     w->value_slope[k] -= by * w->value[k];
@@ -53,19 +74,18 @@ static void add_end(const struct weights *w, int n, int e, double x, double sigm
   }
 }
 
-/* The part of the quadrature in knot interval k, from x0 to x0 + h.  @return its part of the Gaussian's integral */
-static double add_interval(const struct weights *w, int k, double x0, double h, const struct gaussian *gaussian)
+/* The part of the quadrature in knot interval k, from x0 to x0 + h.  @return its part of the LSF's integral */
+static double add_interval(const struct weights *w, int k, double x0, double h, const struct kernel *kernel)
 {
-  const double centre = gaussian->centre, sigma = gaussian->sigma, a = fmax(gaussian->lo, x0),
-               b = fmin(gaussian->hi, x0 + h);
-  gsl_integration_glfixed_table *rule = gaussian->rule;
+  const double centre = kernel->centre, sigma = kernel->sigma, a = fmax(kernel->lo, x0), b = fmin(kernel->hi, x0 + h);
+  gsl_integration_glfixed_table *rule = kernel->rule;
   int pieces = b > a ? (int)ceil((b - a) / (0.5 * sigma)) : 0;
   double norm = 0;
   for (int p = 0; p < pieces; p++)
     for (size_t q = 0; q < rule->n; q++) {
       double y, weight;
       gsl_integration_glfixed_point(a + (b - a) * p / pieces, a + (b - a) * (p + 1) / pieces, q, &y, &weight, rule);
-      double t = (y - centre) / sigma, g = weight * exp(-0.5 * t * t), u = (y - x0) / h, v = 1 - u;
+      double t = (y - centre) / sigma, g = weight * profile(kernel->shape, t), u = (y - x0) / h, v = 1 - u;
       norm += g;
       w->value[k] += g * v;
       w->value[k + 1] += g * u;
@@ -81,47 +101,49 @@ static double add_interval(const struct weights *w, int k, double x0, double h, 
 }
 
 /* @return number of knots */
-static int weights_of(const double *x, int n, int i, double sigma, gsl_integration_glfixed_table *rule, int *first,
-                      const struct weights *w)
+static int weights_of(const double *x, int n, int i, double sigma, enum cubix_lsf_shape shape,
+                      gsl_integration_glfixed_table *rule, int *first, const struct weights *w)
 {
-  double reach = CUBIX_LSF_REACH * sigma, lo = fmax(x[i] - reach, x[0]), hi = fmin(x[i] + reach, x[n - 1]), norm = 0;
+  double reach = cubix_lsf_reach(shape) * sigma, lo = fmax(x[i] - reach, x[0]), hi = fmin(x[i] + reach, x[n - 1]),
+         norm = 0;
   int j = i, last;
   while (j > 0 && x[j] > lo) j--;
   *first = j;
   for (last = i; last < n - 1 && x[last] < hi; last++) {}
   if (last == j) last = j + 1 < n ? j + 1 : j;
   int count = last - j + 1;
-  const struct gaussian gaussian = { x[i], sigma, lo, hi, rule };
+  const struct kernel kernel = { shape, x[i], sigma, lo, hi, rule };
   double *const all[] = { w->value, w->curvature, w->value_slope, w->curvature_slope };
   for (int a = 0; a < 4 && all[a]; a++) memset(all[a], 0, sizeof *all[a] * (size_t)count);
   for (int k = 0; k + 1 < count; k++) {
     double x0 = x[j + k], h = x[j + k + 1] - x0;
-    norm += add_interval(w, k, x0, h, &gaussian);
+    norm += add_interval(w, k, x0, h, &kernel);
   }
   for (int a = 0; a < 4 && all[a]; a++) scale(all[a], count, 1 / (a < 2 ? norm : norm * 2 * sigma));
   if (!w->value_slope) return count;
-  if (x[i] - reach < x[0]) add_end(w, count, 0, x[0] - x[i], sigma, norm, -1);
-  if (x[i] + reach > x[n - 1]) add_end(w, count, n - 1 - j, x[n - 1] - x[i], sigma, norm, 1);
+  if (x[i] - reach < x[0]) add_end(w, count, 0, x[0] - x[i], &kernel, norm, -1);
+  if (x[i] + reach > x[n - 1]) add_end(w, count, n - 1 - j, x[n - 1] - x[i], &kernel, norm, 1);
   return count;
 }
 
-/* Most knots that any Gaussian reaches. */
-static int widest(const double *x, const double *sigma, int n)
+/* Most knots that the LSF reaches anywhere. */
+static int widest(const double *x, const double *sigma, int n, double reach)
 {
   int most = 2;
   for (int i = 0, lo = 0, hi = 0; i < n; i++) {
-    while (lo > 0 && x[lo] > x[i] - CUBIX_LSF_REACH * sigma[i]) lo--;
-    while (lo < i && x[lo + 1] <= x[i] - CUBIX_LSF_REACH * sigma[i]) lo++;
-    while (hi > i && x[hi - 1] >= x[i] + CUBIX_LSF_REACH * sigma[i]) hi--;
-    while (hi < n - 1 && x[hi] < x[i] + CUBIX_LSF_REACH * sigma[i]) hi++;
+    while (lo > 0 && x[lo] > x[i] - reach * sigma[i]) lo--;
+    while (lo < i && x[lo + 1] <= x[i] - reach * sigma[i]) lo++;
+    while (hi > i && x[hi - 1] >= x[i] + reach * sigma[i]) hi--;
+    while (hi < n - 1 && x[hi] < x[i] + reach * sigma[i]) hi++;
     if (hi - lo + 1 > most) most = hi - lo + 1;
   }
   return most + 2;
 }
 
-int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigma, int n, int slope)
+int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigma, int n, int slope,
+                   enum cubix_lsf_shape shape)
 {
-  int status = CUBIX_OK, most = widest(knot, sigma, n);
+  int status = CUBIX_OK, most = widest(knot, sigma, n, cubix_lsf_reach(shape));
   size_t room = (size_t)n + (size_t)most, used = 0;
   gsl_integration_glfixed_table *rule = gsl_integration_glfixed_table_alloc(10);
   lsf->n = n;
@@ -141,7 +163,7 @@ int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigm
     lsf->value[used] = 1;
     struct weights w = { lsf->value + used, lsf->curvature + used, slope ? lsf->value_slope + used : NULL,
                          slope ? lsf->curvature_slope + used : NULL };
-    used += sigma[i] > 0 ? (size_t)weights_of(knot, n, i, sigma[i], rule, &lsf->first[i], &w) : 1;
+    used += sigma[i] > 0 ? (size_t)weights_of(knot, n, i, sigma[i], shape, rule, &lsf->first[i], &w) : 1;
   }
   lsf->start[n] = (int)used;
 done:

@@ -2,9 +2,11 @@
 #ifndef CUBIX_LSF_H
 #define CUBIX_LSF_H
 
+#include "instrument/instrument.h"
 #include "math/spline.h"
 
-#define CUBIX_LSF_REACH 6.          /* sigmas that count of a Gaussian */
+/** How far a line spread function counts, in sigmas (FWHM/2.3548).  Local. */
+double cubix_lsf_reach(enum cubix_lsf_shape shape);
 
 struct cubix_lsf {
   int n;                          /* knots */
@@ -14,12 +16,13 @@ struct cubix_lsf {
   double *value_slope, *curvature_slope; /* their derivatives with sigma_i^2; NULL where they were not asked for */
 };
 
-/** Weights that broaden a template at every knot by a Gaussian of its own width.  Local.
+/** Weights that broaden a template at every knot by a Gaussian or sinc of its own width.  Local.
  *  @param knot [n] rising
- *  @param sigma [n] same unit, 0: leave this knot as it is
+ *  @param sigma [n] same unit (FWHM/2.3548), 0: leave this knot as it is
  *  @param slope  1: the weights' derivatives with sigma^2 as well, those of a C1 template; 0 at
  *    knots that are left as they are */
-int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigma, int n, int slope);
+int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigma, int n, int slope,
+                   enum cubix_lsf_shape shape);
 /** Broadened values of CUBIX_LANES templates.  Local.
  *  @param f, m [n][CUBIX_LANES] values and sixths of the second derivatives (0 for straight lines)
  *  @param[out] broad [n][CUBIX_LANES], may not alias */

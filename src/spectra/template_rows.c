@@ -2,7 +2,8 @@
  *
  * At a library point x the variance that the templates lack is (all of it per (1 + z)^2, in rest AA^2)
  *   s^2 = (sigma_inst(l)^2 - pixel^2)/(1 + z)^2 - sigma_template(x)^2,   l = (1 + z) x in the output's medium,
- * and where it is not positive the template stays as it is (doc/math.md section 6). */
+ * and where it is not positive the template stays as it is (doc/math.md section 6).  A sinc is applied
+ * whole: s = sigma_inst(l)/(1 + z). */
 #include "spectra/templates_parts.h"
 
 #include <math.h>
@@ -36,7 +37,7 @@ int cubix_maker_init(struct cubix_maker *k, const struct cubix_templates *templa
     if (missing > 0) sigma[i] = sqrt(missing) / one_plus_z;
   }
   CUBIX_TRY(cubix_spline_init(&k->spline, ssp->lambda, ssp->n_lambda));
-  CUBIX_TRY(cubix_lsf_init(&k->lsf, ssp->lambda, sigma, ssp->n_lambda, slope));
+  CUBIX_TRY(cubix_lsf_init(&k->lsf, ssp->lambda, sigma, ssp->n_lambda, slope, ins->lsf_shape));
 done:
   free(sigma);
   return status;

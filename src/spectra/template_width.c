@@ -33,7 +33,7 @@ static double pixel_variance_slope(const struct cubix_instrument *ins, double la
 double cubix_templates_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template)
 {
   double at = in_medium(ins, lambda_vac), inst = cubix_curve_at(&ins->lsf_fwhm, at) / CUBIX_FWHM_SIGMA;
-  double own = fwhm_template / CUBIX_FWHM_SIGMA;
+  double own = ins->lsf_shape == CUBIX_LSF_SINC ? 0 : fwhm_template / CUBIX_FWHM_SIGMA;
   return inst * inst - pixel_variance(ins, at) - own * own;
 }
 

@@ -57,7 +57,7 @@ static double lsf_reach(const struct cubix_instrument *ins)
   double widest = 0;
   for (int k = 0; k < ins->n_lambda && !ins->lsf_none; k++)
     widest = fmax(widest, cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k)));
-  return CUBIX_LSF_REACH * widest / CUBIX_FWHM_SIGMA;
+  return cubix_lsf_reach(ins->lsf_shape) * widest / CUBIX_FWHM_SIGMA;
 }
 
 static void place_grid(struct cubix_tables *v, const struct cubix_instrument *ins, const struct cubix_scene *scene)

@@ -44,6 +44,8 @@ CASES = {
                dict(kind="log", fwhm=1.5),
                dict(Orientation="edgeon", PositionAngle=-20.0, AlignRadius=4.0, MinStars=2),
                dict(orientation="edgeon", position_angle=-20.0, align_radius=4.0, min_stars=2)),
+    "sinc": (dict(lam=(5000.0, 5239.0, 1.0), lsf=(2.0, 4e-4), lsf_shape="sinc", lsf_pixel_included=False),
+             dict(kind="mixed", fwhm=1.5), dict(), dict()),
     "log": (dict(lam=(5000.0, 5239.0, 9e-5), grid="log", medium="air", lsf=(8.0, -1.0e-3), psf="gaussian"),
             dict(kind="mixed", fwhm=1.5), dict(), dict()),
     "list": (dict(lam=(0.0, 0.0, 0.0), grid="list", listed=LISTED, lsf=(5.0,), gaps=()), dict(kind="log", fwhm=1.5),

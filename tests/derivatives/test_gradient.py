@@ -83,6 +83,13 @@ def test_direct_in_float64(bench, case):
     check_steps(told)
 
 
+def test_through_a_sinc(bench):
+    setup(bench, lsf_curve=(2.0, 4e-4), lsf_shape="sinc", lsf_pixel_included=False)
+    told = prove(bench, "Mass,Velocity,Redshift", taylor=True)
+    check_products(told, 1e-12)
+    check_steps(told)
+
+
 def test_on_logarithmic_channels(bench):
     """Their width is part of the LSF's FWHM, and follows the redshift."""
     setup(bench, lam=(5000.0, 5119.0, 8e-5), grid="log")

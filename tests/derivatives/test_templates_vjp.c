@@ -72,7 +72,7 @@ static void broadened(const double *x, const double *sigma, int n, double more, 
     for (int l = 0; l < CUBIX_LANES; l++) f[i][l] = 1 + sin(0.7 * x[i] + l) + 0.1 * x[i];
   }
   REQUIRE(cubix_spline_init(&spline, x, n) == CUBIX_OK);
-  CHECK_IS(cubix_lsf_init(&lsf, x, wider, n, 1), ==, CUBIX_OK);
+  CHECK_IS(cubix_lsf_init(&lsf, x, wider, n, 1, CUBIX_LSF_GAUSSIAN), ==, CUBIX_OK);
   if (is_spline) cubix_spline_curvature(&spline, (const double (*)[CUBIX_LANES])f, m);
   cubix_lsf_apply(&lsf, (const double (*)[CUBIX_LANES])f, (const double (*)[CUBIX_LANES])m, broad);
   cubix_lsf_apply_slope(&lsf, (const double (*)[CUBIX_LANES])f, (const double (*)[CUBIX_LANES])m, slope);

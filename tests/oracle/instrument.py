@@ -23,6 +23,7 @@ class Instrument:
     roll: float = 0.0                                       # degrees
     lsf_fwhm: Optional[Callable] = None                     # AA, of the wavelength in the output's medium
     lsf_pixel_included: bool = True
+    lsf_shape: str = "gaussian"
     psf: str = "none"
     psf_fwhm: Optional[Callable] = None                     # arcsec, likewise
     psf_beta: float = 2.5

@@ -5,6 +5,7 @@ bad=0 checked=0
 for file in $(find src mpi cuda -name '*.[ch]' -o -name '*.def' -o -name '*.cu') tests/*/*.c parameterfiles/*.param parameterfiles/*/*.* scripts/cubix-* scripts/cubix_*/*.py; do
   [ -e "$file" ] || continue
   [ "$file" = src/version.h ] && continue
+  case $file in parameterfiles/instruments/*) continue ;; esac   # the whole folder is installed
   checked=$((checked + 1))
   name=$file
   case $file in tests/faults/*) ;; tests/*.c) name=${file%.c} ;; esac

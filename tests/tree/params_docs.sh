@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# parameterfiles/cubix.param and doc/parameters.md are what the built cubix writes, and the example files beside them can be read:
+# parameterfiles/cubix.param, doc/parameters.md and the tables of doc/instruments.md are what the built cubix writes, and the example files beside them can be read:
 # their names, values and units are right as far as the table knows.
 #   CUBIX  the program; default: cubix in the build folder
 set -u
@@ -19,6 +19,16 @@ same() { # form file
 }
 same template parameterfiles/cubix.param
 same markdown doc/parameters.md
+
+# The tables of the instruments, at the end of their page.
+checked=$((checked + 1))
+sed '1,/^<!-- Made by/d' "$source_dir/doc/instruments.md" > "$scratch/old"
+CUBIX_DATA="$source_dir/parameterfiles" "$cubix" --instruments=markdown > "$scratch/new"
+[ -s "$scratch/new" ] && diff -u "$scratch/old" "$scratch/new" > "$scratch/diff" || {
+  head -n 40 "$scratch/diff"
+  echo "doc/instruments.md does not end with what cubix --instruments=markdown writes; make docs renews it"
+  bad=$((bad + 1))
+}
 
 # The names that a parameter file uses are all in the table (values are the reader's business, and tested with it).
 "$cubix" --params=json > "$scratch/json" || bad=$((bad + 1))

@@ -1,0 +1,12 @@
+/* instrument_doc.h -- the shipped instruments, told in tables made from their files. */
+#ifndef CUBIX_INSTRUMENT_DOC_H
+#define CUBIX_INSTRUMENT_DOC_H
+
+#include <stdio.h>
+
+/** Write the list of all instruments: form "list" (a line each) or "markdown" (the tables of
+ * doc/instruments.md).  Local.
+ *  Errors: CUBIX_EUSAGE for another form; those of reading the files. */
+int cubix_instruments_write(FILE *out, const char *form);
+
+#endif
