@@ -179,6 +179,19 @@ int cubix_mpi_binding_grid(const struct cubix_binding *binding, int shape[3], do
   return CUBIX_OK;
 }
 
+int cubix_mpi_binding_templates(const struct cubix_binding *binding, int shape[3], double *metallicity, double *age,
+                                double *lambda)
+{
+  const struct cubix_ssp *ssp = binding->chain->pipe->templates->ssp;
+  shape[0] = ssp->n_z;
+  shape[1] = ssp->n_age;
+  shape[2] = ssp->n_lambda;
+  if (metallicity) memcpy(metallicity, ssp->metallicity, sizeof *metallicity * (size_t)ssp->n_z);
+  if (age) memcpy(age, ssp->age, sizeof *age * (size_t)ssp->n_age);
+  if (lambda) memcpy(lambda, ssp->lambda, sizeof *lambda * (size_t)ssp->n_lambda);
+  return CUBIX_OK;
+}
+
 /* ---- values and products --------------------------------------------------------------------- */
 
 size_t cubix_mpi_binding_size(const struct cubix_binding *binding, int leaf)

@@ -46,6 +46,11 @@ int cubix_mpi_binding_open(struct cubix_binding **binding, const char *path, con
  *  @param[out] shape [3] n_y, n_x, n_lambda of the whole cube
  *  @param[out] lambda [n_lambda] centres [AA, the instrument's medium], or NULL */
 int cubix_mpi_binding_grid(const struct cubix_binding *binding, int shape[3], double *lambda);
+/** What the values of the leaf Luminosity stand for: the part of the library that the band needs.  Local.
+ *  @param[out] shape [3] n_z, n_age, n_lambda, in this order in the leaf
+ *  @param[out] metallicity [n_z] mass fraction, age [n_age] Gyr, lambda [n_lambda] rest AA in vacuum, or NULL */
+int cubix_mpi_binding_templates(const struct cubix_binding *binding, int shape[3], double *metallicity, double *age,
+                                double *lambda);
 /** As cubix_mpi_chain_size, _get, _put. */
 size_t cubix_mpi_binding_size(const struct cubix_binding *binding, int leaf);
 int cubix_mpi_binding_get(const struct cubix_binding *binding, int leaf, double *value);

@@ -258,6 +258,16 @@ class Chain:
         return self._field
 
     @property
+    def templates(self):
+        """(metallicity [n_z] mass fraction, age [n_age] Gyr, wavelength [n_lambda] rest AA in vacuum): the axes of the
+        leaf luminosity, the part of the library that the band needs."""
+        shape = (ctypes.c_int * 3)()
+        self._binding.call("templates", shape, None, None, None)
+        axes = tuple(np.empty(n) for n in shape)
+        self._binding.call("templates", shape, *(axis.ctypes.data for axis in axes))
+        return axes
+
+    @property
     def n_star(self):
         """Number of stars of this rank, in the order of the caller's arrays or of the file."""
         return self._n_star
@@ -266,7 +276,7 @@ class Chain:
         """Shape of a leaf's values.
 
         (n_star,) or (n_star, n) for a leaf of stars, () or (n,) for a global one, and one dimension
-        for the library: its [n_z][n_age][n_lambda] values, flattened.
+        for the library: its [n_z][n_age][n_lambda] values, flattened (`templates` has the axes).
         """
         leaf = _leaf(name)
         if leaf.of == "star":

@@ -27,6 +27,7 @@ _FUNCTIONS = {
     "cubix_mpi_binding_leaf": (_INT, _INT, _TEXTS, _INTS),
     "cubix_mpi_binding_open": (_INT, _POINTERS, _TEXT, _TEXT, _INT, _TEXTS, _TEXT, _SIZE, _POINTERS, _POINTER),
     "cubix_mpi_binding_grid": (_INT, _POINTER, _INTS, _POINTER),
+    "cubix_mpi_binding_templates": (_INT, _POINTER, _INTS, _POINTER, _POINTER, _POINTER),
     "cubix_mpi_binding_size": (_SIZE, _POINTER, _INT),
     "cubix_mpi_binding_get": (_INT, _POINTER, _INT, _POINTER),
     "cubix_mpi_binding_put": (_INT, _POINTER, _INT, _POINTER),

@@ -19,6 +19,11 @@ static void warn_of_imf(const char *library, const struct cubix_snapshot *snap)
               "formed the cube is too %s by a "
               "factor of about 1.6; take a library with the IMF of the stars",
               library, snap->imf, snap->format, factor > 1 ? "faint" : "bright");
+  else if (snap->imf[0] && !(cubix_imf_is_known(library) && cubix_imf_is_known(snap->imf)))
+    cubix_log(CUBIX_LOG_INFO,
+              "the library's initial mass function is \"%s\", the stars' is that of %s: whether they give the same "
+              "mass for the same light is not known here",
+              library, snap->imf);
 }
 
 void cubix_report_scene(const struct cubix_result *r)

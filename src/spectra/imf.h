@@ -8,5 +8,7 @@
  * round, 1 if they agree within 10 % or a text names none of these.  Local.
  *  Source: Madau & Dickinson 2014, ARA&A 52, 415, section 3.1. */
 double cubix_imf_factor(const char *library, const char *stars);
+/** 1 if the text names an IMF that the factor is known for.  Local. */
+int cubix_imf_is_known(const char *text);
 
 #endif

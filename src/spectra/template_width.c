@@ -1,8 +1,10 @@
 /* template_width.c -- by how much each template is broadened, and how broad a channel's line is then. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "instrument/instrument.h"
 #include "physics/constants.h"
 #include "physics/doppler.h"
@@ -87,4 +89,43 @@ void cubix_templates_channels(struct cubix_templates *templates, const struct cu
     templates->n_too_broad += too_broad;
     templates->n_pixel_broad += !too_broad && missing <= 0 && templates->fwhm_cube[k] > 1.01 * inst;
   }
+}
+
+/* What a narrow line would have in channel k if the library were sharp, the pixel included [AA]. */
+static double wanted_fwhm(const struct cubix_instrument *ins, int k)
+{
+  const double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k)),
+               pixel = CUBIX_FWHM_SIGMA * cubix_instrument_width(ins, k) / sqrt(12.);
+  return ins->lsf_pixel_included ? inst : sqrt(inst * inst + pixel * pixel);
+}
+
+/* By how much lines are too broad there [%]; 0 where the instrument records nothing. */
+static double excess(const struct cubix_templates *templates, const struct cubix_instrument *ins, int k)
+{
+  return cubix_instrument_gap(ins, k) ? 0 : 100 * (templates->fwhm_cube[k] / wanted_fwhm(ins, k) - 1);
+}
+
+void cubix_templates_report_width(const struct cubix_templates *templates, const struct cubix_instrument *ins)
+{
+  static const struct { const char *name; double lambda;     /* vacuum AA */
+  } line[] = { { "Ca II K", 3934.8 }, { "Mg b", 5176.6 }, { "H alpha", 6564.6 }, { "Ca II 8542", 8544.4 } };
+  char at_lines[160] = "";
+  size_t used = 0;
+  int worst = 0;
+  for (int k = 0; k < ins->n_lambda; k++)
+    if (excess(templates, ins, k) > excess(templates, ins, worst)) worst = k;
+  for (size_t l = 0; l < sizeof line / sizeof *line; l++) {
+    const double lambda = templates->tables.one_plus_z * line[l].lambda;
+    int k = 0;
+    while (k < ins->n_lambda && !(ins->edge[k] <= lambda && lambda < ins->edge[k + 1])) k++;
+    if (k < ins->n_lambda && excess(templates, ins, k) >= 0.5)
+      used += (size_t)snprintf(at_lines + used, sizeof at_lines - used, "%s %s %.0f %%", used ? "," : ";",
+                               line[l].name, excess(templates, ins, k));
+  }
+  cubix_log(CUBIX_LOG_WARNING,
+            "%d of %d channels: %s, or it and the pixel together, is broader than the line spread function, and is not "
+            "sharpened: lines are up to %.1f %% too broad (at %.0f AA %.2f instead of %.2f AA%s); see table LSF",
+            templates->n_too_broad + templates->n_pixel_broad, ins->n_lambda, templates->ssp->name,
+            excess(templates, ins, worst), cubix_instrument_lambda(ins, worst), templates->fwhm_cube[worst],
+            wanted_fwhm(ins, worst), at_lines);
 }

@@ -105,22 +105,14 @@ static void report(const struct cubix_templates *templates, const struct cubix_i
   const struct cubix_ssp *ssp = templates->ssp;
   if (ssp->demo)
     cubix_log(CUBIX_LOG_WARNING,
-              "%s is a closed-form demonstration, not a real library: fluxes are for show (cubix-ssp get bc03-miles "
-              "gets a real one)",
+              "%s is no real library, but a closed-form demonstration or normalised spectra: fluxes are for show "
+              "(cubix-ssp get bc03-miles gets a real one)",
               ssp->file);
   if (templates->n_uncovered)
     cubix_log(CUBIX_LOG_WARNING,
               "%d of %d channels are not covered by %s (%.1f..%.1f AA rest): flux there is incomplete or zero, DQ 2",
               templates->n_uncovered, ins->n_lambda, ssp->name, ssp->lambda_first, ssp->lambda_last);
-  if (templates->n_too_broad)
-    cubix_log(CUBIX_LOG_WARNING,
-              "%d of %d channels: %s is broader than the line spread function; not broadened further, DQ 4",
-              templates->n_too_broad, ins->n_lambda, ssp->name);
-  if (templates->n_pixel_broad)
-    cubix_log(CUBIX_LOG_WARNING,
-              "%d of %d channels: %s and the pixel together are more than 1 %% broader than the line spread function; "
-              "see FWHM_CUBE in the table LSF",
-              templates->n_pixel_broad, ins->n_lambda, ssp->name);
+  if (templates->n_too_broad || templates->n_pixel_broad) cubix_templates_report_width(templates, ins);
 }
 
 static const double SPARE = 600;  /* km/s, a redshift of 0.002: what a model that is made again may move by */

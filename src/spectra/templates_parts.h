@@ -46,6 +46,9 @@ double cubix_templates_missing_variance(const struct cubix_instrument *ins, doub
 /** Coverage and widths per channel, for DQ and the LSF table: templates->covered, fwhm_template,
  * fwhm_cube and their counts.  Local. */
 void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins);
+/** Warn by how much lines are too broad, at the worst channel and at strong absorption lines.  Local.
+ *  @param templates with channels that are */
+void cubix_templates_report_width(const struct cubix_templates *templates, const struct cubix_instrument *ins);
 /** Derivatives of the width squared [rest AA^2] at library point i: with the LSF's FWHM, the same
  * at all wavelengths, and with 1 + z.  Local. */
 void cubix_templates_width_slopes(const struct cubix_templates *templates, const struct cubix_instrument *ins, int i,

@@ -339,6 +339,33 @@ def test_P11_nothing_is_broadened_twice(bench):
     assert not (got["DQ"] & 4).any()
 
 
+@pytest.mark.parametrize("included", [True, False])
+def test_a_library_that_is_too_broad_says_by_how_much(bench, included):
+    """The log names the widths at the worst channel and at strong lines; a line in the cube has them."""
+    own, inst, pixel = 3.2, (2.0, 1e-4), 1.25                    # AA
+    bench.instrument(1, 1, 50.0, lam=(5000.0, 5799.0, pixel), lsf_curve=inst, lsf_pixel_included=included)
+    lam, at_line = np.arange(4600.0, 6000.0, 0.1), 5176.6
+    line = 1e30 * np.exp(-0.5 * ((lam - at_line) * FWHM / own)**2)
+    bench.ssp(lam=lam, luminosity=np.broadcast_to(line, (1, 1, len(lam))).copy(), ages=[1.0], metals=[0.02], fwhm=own)
+    bench.particles(one_star())
+    got = bench.cube("cubix64", Redshift=0.0, Distance=50.0, **AT_REST)
+    text, = [row for row in (got["run"].out + got["run"].err).splitlines() if "is not sharpened" in row]
+    box = FWHM * pixel / math.sqrt(12)
+    assert "640 of 640 channels" in text
+
+    def too_broad(at):
+        wide, want = math.hypot(own, box), math.hypot(inst[0] + inst[1] * at, 0 if included else box)
+        return wide, want, 100 * (wide / want - 1)
+
+    assert "up to %.1f %% too broad (at 5000 AA %.2f instead of %.2f AA" % (too_broad(5000.0)[2],
+                                                                            *too_broad(5000.0)[:2]) in text
+    assert "Mg b %.0f %%" % too_broad(at_line)[2] in text and "H alpha" not in text
+    w, x = got["DATA"][:, 0, 0], bench.inst.centres()
+    near = np.abs(x - at_line) < 15
+    width = FWHM * math.sqrt((w[near] * (x[near] - at_line)**2).sum() / w[near].sum())
+    assert abs(width / too_broad(at_line)[0] - 1) < 0.005
+
+
 # ---- galaxies that are hard to align -------------------------------------------------------------
 
 def _few(seed):

@@ -237,6 +237,28 @@ near(chain("position", **{**more, **far}).get("smoothing_length"), np.sqrt(np.so
 """)
 
 
+def test_new_templates_are_taken_without_opening_again(case):
+    python(case, """
+import h5py
+c = chain("luminosity")
+metals, ages, wave = c.templates
+with h5py.File(case["parameters"]["SspFile"]) as f:
+    assert np.array_equal(metals, f["Metallicity"][()]) and np.array_equal(ages, f["Age"][()])
+    k = int(np.flatnonzero(f["Wavelength"][()] == wave[0])[0])
+    assert np.array_equal(wave, f["Wavelength"][k:k + len(wave)])
+    light = f["Luminosity"][:, :, k:k + len(wave)]
+assert c.leaf_shape("luminosity") == (light.size,) and np.array_equal(c.get("luminosity"), light.ravel())
+cube = c.forward()
+near(c.forward(luminosity=3 * light), 3 * cube.astype(float), 1e-6)
+other = light * (1 + 0.3 * np.sin(wave / 40.))
+new, bar = c.forward(luminosity=other), c.vjp(np.ones_like(cube))["luminosity"]
+near((bar * other.ravel()).sum(), new.astype(float).sum(), 1e-5)          # the cube is linear in them
+with h5py.File(case["parameters"]["SspFile"], "r+") as f:
+    f["Luminosity"][:, :, k:k + len(wave)] = other
+near(chain("").forward(), new, 1e-6)                                      # as a file with these templates
+""")
+
+
 def test_a_missing_library_is_told_once_and_clearly(tmp_path):
     world = harness.environment(extra={"PYTHONPATH": str(SOURCE / "python"), "CUBIX_LIBRARY": "/nowhere/libcubix.so"})
     done = subprocess.run([sys.executable, "-c", "import cubix; cubix.leaves()"], env=world, cwd=tmp_path, text=True,
@@ -421,6 +443,22 @@ near(many[0], c.vjp(w)["alpha"], 1e-12)
 raises("metallicity: not active", cube, {"metallicity": 1.})
 raises("age has shape (3,)", cube, {"age": np.ones(3)})
 """, library=TWIN, timeout=180)
+
+
+def test_example_of_an_imf(tmp_path):
+    """The gradient of a cube's chi2 with the IMF's slope, through jax and the chain, is the difference of two cubes', and
+    leads back to the slope that the cube was made with."""
+    need("jax")
+    need("fastar")
+    world = harness.environment(extra={"CUBIX_LIBRARY": str(LIBRARY), "PYTHONPATH": str(SOURCE / "python"),
+                                       "PYTHONDONTWRITEBYTECODE": "1"})
+    done = subprocess.run([sys.executable, SOURCE / "examples/imf/imf.py", "--stars", "300", "--small"], env=world,
+                          cwd=tmp_path, text=True, capture_output=True, timeout=900)
+    assert done.returncode == 0, done.stderr[-3000:]
+    gradient, difference = map(float, re.search(r"gradient (\S+) difference (\S+)", done.stdout).groups())
+    assert abs(gradient / difference - 1) < 2e-4, done.stdout
+    truth, found = map(float, re.search(r"truth (\S+) found (\S+)", done.stdout).groups())
+    assert abs(found - truth) < 0.01, done.stdout
 
 
 def test_example_of_inference(tmp_path):

@@ -124,7 +124,7 @@ def test_another_redshift_than_the_snapshots(bench):
                          [("Salpeter 1955, 0.1-100 Msun", "too faint"),
                           ("unimodal, slope 1.30, 0.1-100 Msun (Salpeter)", "too faint"), ("Kroupa 2001", ""),
                           ("CHABRIER", ""), ("Chabrier 2003, with Salpeter's slope above 1 Msun", ""),
-                          ("bimodal, slope 1.30", ""), ("none", "")])
+                          ("bimodal, slope 1.30", ""), ("bimodal, slope 2.30", ""), ("none", "")])
 def test_mass_functions(bench, library, factor):
     bench.instrument(8, 6, 0.5, lam=(5000.0, 5029.0, 1.0))
     bench.ssp("mixed")
@@ -137,6 +137,7 @@ def test_mass_functions(bench, library, factor):
         assert head["SIMIMF"] == "Chabrier 2003" and head["SSPIMF"] == library and head["IMFDIFF"] is bool(factor)
         assert ("initial mass function" in got["run"].err and factor in got["run"].err
                 and library in got["run"].err) if factor else "mass function" not in got["run"].err
+        assert ("is not known here" in got["run"].out) == (library in ("none", "bimodal, slope 2.30"))
     bench.particles(galaxy(50))
     # nobody knows with which these formed
     got = bench.cube(Redshift=0.05, Centre="median")
