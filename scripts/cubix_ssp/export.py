@@ -60,7 +60,7 @@ def lsf(path, read, out, asked):
         wave, _, fwhm = _in_medium(library["Wavelength"], library["Luminosity"][:1, :1],
                                    np.maximum(own, asked.fwhm(library["Wavelength"], own)),
                                    asked.medium("vacuum"))
-        what = "the templates, %s" % asked.medium("vacuum")
+        what = "the templates, in %s," % asked.medium("vacuum")
     with atomic_file(out) as stream:
         stream.write(("# wavelength [AA]  FWHM [AA] of %s\n" % what).encode())
         stream.writelines(b"%.4f %.5f\n" % row for row in zip(wave, fwhm))
