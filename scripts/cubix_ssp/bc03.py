@@ -6,6 +6,7 @@ spectrum [Lsun/AA per solar mass formed, Lsun = 3.826e33 erg/s] and a short reco
 then tables that are not needed.  Read so by utils/py/sed_utils.py of RAMSES (readBC03Array).  A file
 `.4color` of the same name beside it gives, in its column M*, the mass in stars and remnants.
 """
+import gzip
 import os
 import re
 
@@ -60,7 +61,7 @@ class _Numbers:
 
 def convert(inputs, asked):
     asked.refuse_but("bc03", "imf", "fwhm")
-    parts = sorted((_read(path) for path in grid.files_of(inputs, "*.ised_ASCII", "bc03")), key=lambda part: part["z"])
+    parts = sorted((_read(path) for path in grid.files_of(inputs, "*.ised_ASCII*", "bc03")), key=lambda part: part["z"])
     age, air = parts[0]["age"], parts[0]["air"]
     for one, other in zip(parts, parts[1:]):
         if one["z"] == other["z"]:
@@ -96,8 +97,8 @@ def convert(inputs, asked):
 
 
 def _read(path):
-    with reading(path, "cannot be read as .ised_ASCII"), open(path, encoding="latin-1") as file:
-        numbers = _Numbers(file.read().splitlines(), path)
+    with reading(path, "cannot be read as .ised_ASCII"):
+        numbers = _Numbers(_lines(path), path)
         age = numbers.record()
         text = numbers.skip_text()
         air = numbers.record()
@@ -117,6 +118,11 @@ def _read(path):
     return {"path": path, "age": age, "air": air, "flux": np.array(flux), "z": z[-1], "imf": imf[0] if imf else None}
 
 
+def _lines(path):
+    with (gzip.open if path.endswith(".gz") else open)(path, "rt", encoding="latin-1") as file:
+        return file.read().splitlines()
+
+
 def lsf_fwhm(air):
     """3 AA between 3200 and 9500 AA (Bruzual & Charlot 2003, table 1) where the sampling is as fine; else the step."""
     step = light.step_of(air)
@@ -125,11 +131,12 @@ def lsf_fwhm(air):
 
 def _mass(part, age):
     """[n_age] mass in stars and remnants; None without a .4color file that has a column M*."""
-    path = re.sub(r"\.ised_ASCII$", "", part["path"], flags=re.I) + ".4color"
-    if not os.path.isfile(path):
+    stem = re.sub(r"\.ised_ASCII(\.gz)?$", "", part["path"], flags=re.I)
+    path = next((stem + end for end in (".4color", ".4color.gz") if os.path.isfile(stem + end)), None)
+    if path is None:
         return None
-    with reading(path, "cannot be read as a .4color table"), open(path, encoding="latin-1") as file:
-        lines = file.read().splitlines()
+    with reading(path, "cannot be read as a .4color table"):
+        lines = _lines(path)
         heads = [line.lstrip("# ").split() for line in lines if line.startswith("#") and "M*" in line.split()]
         rows = np.array([[float(word) for word in line.split()] for line in lines if line.strip()
                          and not line.startswith("#")])

@@ -122,9 +122,13 @@ def test_bc03(tmp_path):
     lit = BC03_WAVE < 911.75
     photons = np.sum((light(0.02, 1.0, BC03_WAVE) * BC03_WAVE * np.gradient(BC03_WAVE))[lit]) * LSUN / 1.98644586e-8
     assert read["IonizingPhotons"][1, 3] == pytest.approx(photons, rel=0.03)
+    packed = tmp_path / "bc2003_hr_m62_chab_ssp.ised_ASCII"
+    with gzip.open(str(packed) + ".gz", "wb") as stream:
+        stream.write(packed.read_bytes())
+    packed.unlink()
     for code, fall in (("m42", 0.11), ("m62", 0.12)):
         four_colour(tmp_path / ("bc2003_hr_%s_chab_ssp.4color" % code), fall)
-    read, _ = convert("bc03", tmp_path / "*m?2*.ised_ASCII", tmp_path / "y.hdf5")
+    read, _ = convert("bc03", tmp_path / "*m?2*.ised_ASCII*", tmp_path / "y.hdf5")
     for i, fall in enumerate((0.11, 0.12)):
         assert within(read["SurvivingMass"][i], [1.0] + [1 - fall * k for k in range(4)], rtol=1e-6)
     assert "remnants" in read["about"]["SurvivingMass"]
