@@ -1,5 +1,5 @@
-"""cubix-ssp export and get: what pPXF, GIST and nGIST read, with the rules of these readers written again here, and with pPXF itself where it
-is installed; and libraries out of wheels that are made here."""
+"""cubix-ssp export and get: what pPXF, GIST and nGIST read, with the rules of these readers written again
+here, and with pPXF itself where it is installed; and libraries out of wheels that are made here."""
 import os
 import re
 import subprocess
@@ -44,7 +44,8 @@ def library(tmp_path_factory):
     with h5py.File(str(path), "r+") as f:
         f["SurvivingMass"] = np.array([[1.0, 0.8, 0.7, 0.6], [1.0, 0.81, 0.71, 0.61]])
         f["SurvivingMass"].attrs["unit"], f["SurvivingMass"].attrs["description"] = np.bytes_("1"), np.bytes_("left")
-        for name, text in (("Name", "lines"), ("IMF", "Kroupa"), ("Reference", "none"), ("Licence", "none"), ("Program", "test")):
+        for name, text in (("Name", "lines"), ("IMF", "Kroupa"), ("Reference", "none"), ("Licence", "none"),
+                           ("Program", "test")):
             f.attrs[name] = np.bytes_(text)
     return path
 
@@ -54,8 +55,10 @@ def test_npz_of_ppxf(library, tmp_path):
     assert code == 0, text
     with np.load(str(tmp_path / "x.npz")) as f:
         assert sorted(f) == ["ages", "fwhm", "lam", "masses", "metals", "templates"]
-        assert f["templates"].shape == (WAVE.size, 4, 2) and within(f["lam"], WAVE, rtol=1e-12) and np.all(f["fwhm"] == 2.5)
-        assert within(f["ages"], AGES, rtol=1e-12) and within(f["metals"], np.log10(np.array(METALS) / 0.02), rtol=1e-12, atol=1e-12)
+        assert f["templates"].shape == (WAVE.size, 4, 2) and within(f["lam"], WAVE,
+                                                                    rtol=1e-12) and np.all(f["fwhm"] == 2.5)
+        assert within(f["ages"], AGES, rtol=1e-12) and within(f["metals"], np.log10(np.array(METALS) / 0.02),
+                                                              rtol=1e-12, atol=1e-12)
         assert f["masses"][3, 1] == 0.61 and f["masses"].shape == (4, 2)
         for i in range(2):
             for j in range(4):
@@ -93,7 +96,8 @@ def test_air_is_the_inverse_of_what_convert_does(library, tmp_path):
 def test_ppxf_itself_reads_it(library, tmp_path):
     sps_util = pytest.importorskip("ppxf.sps_util", reason="ppxf is not installed")
     assert run("export", "ppxf", library, tmp_path / "x.npz")[0] == 0
-    sps = sps_util.sps_lib(str(tmp_path / "x.npz"), 50.0, {"lam": np.array([4400.0, 6100.0]), "fwhm": np.array([5.0, 5.0])}, age_range=[0.01, 20])
+    sps = sps_util.sps_lib(str(tmp_path / "x.npz"), 50.0,
+                           {"lam": np.array([4400.0, 6100.0]), "fwhm": np.array([5.0, 5.0])}, age_range=[0.01, 20])
     assert sps.templates.shape[1:] == (3, 2) and within(sps.age_grid[:, 0], AGES[1:], rtol=1e-12)
     want = spectrum(1, 2, sps.lam_temp, 5.0)
     mine = sps.templates[:, 1, 1] / sps.templates[50, 1, 1] * want[50]
@@ -111,7 +115,8 @@ def of_name(name):
 
 
 def test_folder_of_ngist(library, tmp_path):
-    code, _, text = run("export", "ppxf", "--fwhm", "4.0", "--z-sun", "0.02", "--step", "0.7", "--range", "4600", "5900", library,
+    code, _, text = run("export", "ppxf", "--fwhm", "4.0", "--z-sun", "0.02", "--step", "0.7", "--range", "4600",
+                        "5900", library,
                         "%s/gist/" % tmp_path)
     assert code == 0 and "0.00 is named 0.01" in text, text
     names = sorted(os.listdir(str(tmp_path / "gist")))
@@ -123,7 +128,8 @@ def test_folder_of_ngist(library, tmp_path):
         i, j = int(metal == 0.01), list(AGES).index(age)
         header, data = fits.getheader(str(tmp_path / "gist" / name)), fits.getdata(str(tmp_path / "gist" / name))
         at = header["CRVAL1"] + header["CDELT1"] * np.arange(header["NAXIS1"])
-        assert header["CDELT1"] == 0.7 and header["FWHM"] == 4.0 and at[0] == pytest.approx(4600.0, abs=1) and at[-1] > 5898
+        assert header["CDELT1"] == 0.7 and header["FWHM"] == 4.0 and at[0] == pytest.approx(4600.0,
+                                                                                            abs=1) and at[-1] > 5898
         assert within(data, 1e-5 * spectrum(i, j, at, 4.0), rtol=1e-3)
     code, _, text = run("export", "ppxf", library, "%s/gist/" % tmp_path)
     assert code == 4 and "FITS files already" in text
@@ -156,7 +162,9 @@ def test_lsf_of_a_cube(tmp_path):
     assert run("export", "lsf", path, tmp_path / "lsf.txt")[0] == 0
     with fits.open(str(path)) as hdus:
         table = np.genfromtxt(str(tmp_path / "lsf.txt"))
-        assert within(table[:, 1], hdus["LSF"].data["FWHM_CUBE"], rtol=1e-4) and within(table[:, 0], hdus["LSF"].data["WAVELENGTH"], rtol=1e-7)
+        assert within(table[:, 1], hdus["LSF"].data["FWHM_CUBE"], rtol=1e-4) and within(table[:, 0],
+                                                                                        hdus["LSF"].data["WAVELENGTH"],
+                                                                                        rtol=1e-7)
 
 
 # ---- get -----------------------------------------------------------------------------------------
@@ -167,13 +175,16 @@ def test_get_takes_what_it_wants_out_of_a_wheel(tmp_path):
             hdu = fits.PrimaryHDU(np.full(5969, level))
             hdu.header.update({"Z": 0.02, "AGE": age, "FWHM": 2.3, "CRPIX1": 1, "CRVAL1": 3326.0, "CDELT1": 1.0})
             hdu.writeto(str(tmp_path / "one.fits"), overwrite=True)
-            wheel.write(str(tmp_path / "one.fits"), "mangadap/data/spectral_templates/bc03_mpajhu/BC03_z0.020_a%06.3f.fits" % age)
+            wheel.write(str(tmp_path / "one.fits"),
+                        "mangadap/data/spectral_templates/bc03_mpajhu/BC03_z0.020_a%06.3f.fits" % age)
         wheel.writestr("mangadap/data/spectral_templates/miles/BC03_no.fits", "no")
-    code, _, text = run("get", "bc03-mpajhu", tmp_path / "x.hdf5", "--wheel", tmp_path / "sdss_mangadap-4.5.0-py3-none-any.whl")
+    code, _, text = run("get", "bc03-mpajhu", tmp_path / "x.hdf5", "--wheel",
+                        tmp_path / "sdss_mangadap-4.5.0-py3-none-any.whl")
     assert code == 0 and "is not the wheel" in text and "licence: " in text and "cite: Bruzual" in text, text
     with h5py.File(str(tmp_path / "x.hdf5"), "r") as f:
         assert f["Luminosity"].shape == (1, 2, wave.size)
-    code, _, text = run("get", "bpass", tmp_path / "y.hdf5", "--wheel", tmp_path / "sdss_mangadap-4.5.0-py3-none-any.whl")
+    code, _, text = run("get", "bpass", tmp_path / "y.hdf5", "--wheel",
+                        tmp_path / "sdss_mangadap-4.5.0-py3-none-any.whl")
     assert code == 3 and "holds no *.fits" in text and not (tmp_path / "y.hdf5").exists()
 
 
