@@ -13,8 +13,6 @@
 #include "mpi/engine/cube_reduce.h"
 #include "mpi/engine/device_open.h"
 #include "mpi/engine/engine.h"
-#include "mpi/engine/histogram_sum.h"
-#include "mpi/engine/outliers.h"
 #include "mpi/particles/frame.h"
 #include "mpi/pipeline/memory_check.h"
 #include "mpi/pipeline/pipeline.h"

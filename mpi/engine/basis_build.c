@@ -7,13 +7,13 @@
  *   1.1 eps <= 0.8 Tolerance   (doc/math.md section 12; the 1.1 stands for velocities between those
  *                              looked at, what is left of Tolerance for float32)
  *
- * Who makes which tiles: with histograms combined, the rank that owns the channels, and it keeps
- * what it makes.  With cubes combined every rank needs all tiles: they are dealt out in turn and
- * sent to all as far as the memory goes; the rest each rank recomputes when it needs them. With
- * TemplateCache all rows of the library are made, every rank writes its tiles into one temporary
- * file, and the finished file is mapped by all: nothing is kept in memory of its own.  Whatever the
- * cache refuses (no room, no right to write, a folder that other nodes do not see) costs a warning,
- * and the basis is made without it. */
+ * Who makes which tiles: every rank needs all of them.  The ranks of a node make them in turn, in
+ * memory that they share (basis_keep.c), as far as that goes; the rest each rank makes again when it
+ * needs them.  Nodes do not send each other tiles: making them with all cores of a node takes no
+ * longer.  With TemplateCache all rows of the library are made, every rank of all nodes writes its
+ * tiles into one temporary file, and the finished file is mapped by all.  Whatever the cache refuses
+ * (no room, no right to write, a folder that other nodes do not see) costs a warning, and the basis
+ * is made without it. */
 #include "mpi/engine/basis_build.h"
 
 #include <errno.h>
@@ -30,6 +30,8 @@
 #include "histogram/basis_parts.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
+#include "mpi/comm/node_memory.h"
+#include "mpi/engine/basis_keep.h"
 #include "params/params.h"
 #include "physics/node.h"
 #include "spectra/templates.h"
@@ -46,7 +48,7 @@ struct job {
   int caching;                    /* 1: into file */
   struct cubix_basis_file file;
   /* tiles of this rank */
-  int *mine, n_mine, n_round, per_round, n_keep;
+  int *mine, n_mine, n_round, per_round;
   float **buffer;                 /* [per_round], caching */
   float **place;                  /* [per_round] where the tiles of a round go */
   struct cubix_basis_sum *sum;    /* [n_tile] of the tiles that this rank has written, caching */
@@ -106,23 +108,15 @@ done:
   return status;
 }
 
-static int maker(const struct job *job, int tile)
-{
-  if (job->engine->combine == CUBIX_COMBINE_CUBE) return tile % job->n_rank;
-  for (int r = 0; r < job->n_rank; r++)
-    if (tile * CUBIX_TILE >= job->engine->lambda_first[r] && tile * CUBIX_TILE < job->engine->lambda_first[r + 1])
-      return r;
-  return tile % job->n_rank;
-}
-
-/* The first tile that some rank finds damaged, of those that it will multiply; n_tile: there is none. */
+/* The first tile that is damaged, as the ranks of some node see it, who look at some each; n_tile: there is none. */
 static int first_damaged(const struct job *job)
 {
-  int n = job->basis->n_tile, first = n, everywhere = job->engine->combine == CUBIX_COMBINE_CUBE;
+  int n = job->basis->n_tile, first = n, n_part = cubix_mpi_local_size();
 #pragma omp parallel for schedule(dynamic, 1) reduction(min : first)
-  for (int i = 0; i < n; i++)
-    if ((everywhere || maker(job, i) == job->rank) && !cubix_basis_file_sound(job->basis, i) && i < first) first = i;
+  for (int i = cubix_mpi_local_rank(); i < n; i += n_part)
+    if (!cubix_basis_file_sound(job->basis, i) && i < first) first = i;
   MPI_Allreduce(MPI_IN_PLACE, &first, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
+  if (first == n) cubix_basis_file_trust(job->basis);
   return first;
 }
 
@@ -206,27 +200,22 @@ static void tiles_free(struct job *job)
 /* Which tiles are mine, and where they go. */
 static int tiles_begin(struct job *job)
 {
-  int status = CUBIX_OK, n_thread = omp_get_max_threads(), everywhere = job->engine->combine == CUBIX_COMBINE_CUBE;
+  int status = CUBIX_OK, n_thread = omp_get_max_threads();
   struct cubix_basis *basis = job->basis;
+  struct cubix_share share = { job->rank, job->n_rank };
   tiles_free(job);
   job->n_mine = 0;
   job->per_round = n_thread < 6 ? 2 : n_thread / 3;
   /* rounds are collective; ranks may have different numbers of cores */
   MPI_Allreduce(MPI_IN_PLACE, &job->per_round, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
-  job->n_keep = job->caching ? 0 : cubix_basis_room(basis, cubix_mpi_local_size());
+  if (!job->caching) CUBIX_TRY(cubix_mpi_basis_keep(basis, basis->n_tile, &share));
   CUBIX_ALLOC(job->mine, basis->n_tile);
   CUBIX_ALLOC(job->buffer, job->per_round);
   CUBIX_ALLOC(job->place, job->per_round);
   CUBIX_ALLOC(job->sum, basis->n_tile);
-  for (int i = 0; i < basis->n_tile; i++)
-    if (maker(job, i) == job->rank) job->mine[job->n_mine++] = i;
+  for (int i = share.part; i < basis->n_tile; i += share.n_part) job->mine[job->n_mine++] = i;
   for (int b = 0; b < job->per_round && job->caching; b++) CUBIX_ALLOC(job->buffer[b], cubix_basis_tile_size(basis));
 done:
-  /* with cubes combined, the same tiles on all ranks: what one has no room for none keeps */
-  if (everywhere) MPI_Allreduce(MPI_IN_PLACE, &job->n_keep, 1, MPI_INT, MPI_MIN, cubix_mpi_group()->comm);
-  for (int i = 0; i < job->n_keep && !status; i++)
-    if (everywhere) status = cubix_basis_keep(basis, i);
-    else if (i < job->n_mine) status = cubix_basis_keep(basis, job->mine[i]);
   job->n_round = (job->n_mine + job->per_round - 1) / job->per_round;
   MPI_Allreduce(MPI_IN_PLACE, &job->n_round, 1, MPI_INT, MPI_MAX, cubix_mpi_group()->comm);
   return cubix_mpi_agree(status);
@@ -254,18 +243,6 @@ done:
   return status;
 }
 
-/* Kept tiles of a round to all ranks. */
-static void share_round(const struct job *job, int round)
-{
-  const struct cubix_basis_state *state = job->basis->state;
-  const size_t piece = (size_t)1 << 28, size = cubix_basis_tile_size(job->basis);
-  for (int i = round * job->per_round * job->n_rank; i < (round + 1) * job->per_round * job->n_rank && i < job->n_keep;
-       i++)
-    for (size_t at = 0; at < size; at += piece)
-      MPI_Bcast(state->kept[i] + at, (int)(size - at < piece ? size - at : piece), MPI_FLOAT, i % job->n_rank,
-                cubix_mpi_group()->comm);
-}
-
 /* All tiles, certified.  @param[out] worst  largest error of all ranks  @param[out] error  of the file */
 static int make_tiles(struct job *job, double *worst, int *error)
 {
@@ -278,7 +255,6 @@ static int make_tiles(struct job *job, double *worst, int *error)
     CUBIX_TRY(cubix_mpi_agree(made));
     *worst = cubix_mpi_max(*worst);
     MPI_Allreduce(MPI_IN_PLACE, error, 1, MPI_INT, MPI_MAX, cubix_mpi_group()->comm);
-    if (job->engine->combine == CUBIX_COMBINE_CUBE && job->n_rank > 1) share_round(job, round);
     cubix_log_progress("basis", (round + 1.0) / job->n_round);
   }
 done:
@@ -404,7 +380,6 @@ int cubix_mpi_basis_build(struct cubix_basis **basis, const struct cubix_params 
                      0,
                      { .folder = "" },
                      NULL,
-                     0,
                      0,
                      0,
                      0,

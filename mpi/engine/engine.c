@@ -27,6 +27,7 @@ static void share_workload(struct cubix_workload *work, const struct cubix_rates
   MPI_Allreduce(MPI_IN_PLACE, slowest, 3, MPI_DOUBLE, MPI_MAX, cubix_mpi_group()->comm);
   work->rates = (struct cubix_rates){ .direct = slowest[0], .fill = slowest[1], .multiply = slowest[2] };
   work->n_core = (int)cubix_mpi_sum_int(n_core);
+  work->n_node = (int)cubix_mpi_sum_int(cubix_mpi_local_rank() == 0);
   MPI_Bcast(work, (int)sizeof *work, MPI_BYTE, 0, cubix_mpi_group()->comm);
 }
 

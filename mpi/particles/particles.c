@@ -419,15 +419,20 @@ done:
   return status;
 }
 
+void cubix_mpi_particles_drop(struct cubix_particles *particles)
+{
+  if (particles->keep) return;
+  cubix_placement_free(particles->placement);
+  particles->placement = NULL;
+}
+
 int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cubix_particles *particles)
 {
   int status = CUBIX_OK;
   *placement = NULL;
   if (particles->next == particles->n_chunk) {
     particles->next = 0;
-    if (particles->keep) return CUBIX_OK;
-    cubix_placement_free(particles->placement);
-    particles->placement = NULL;
+    cubix_mpi_particles_drop(particles);
     return CUBIX_OK;
   }
   if (particles->n_chunk > 1) CUBIX_TRY(place_chunk(particles, particles->next, NULL));

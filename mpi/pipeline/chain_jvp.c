@@ -23,6 +23,7 @@
 #include "instrument/psf_kernel.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
+#include "mpi/engine/basis_keep.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/pipeline.h"
@@ -223,6 +224,7 @@ int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *do
   status = cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot);
   if (!status) status = forth_init(&f, chain, dot);
   CUBIX_TRY(cubix_mpi_agree(status));
+  if (f.basis) CUBIX_TRY(cubix_mpi_basis_keep_jvp(f.basis, chain->pipe->basis));
   while (cubix_chain_next(chain, &piece)) {
     status = cubix_chain_hold(chain, &f.painted_dot, &piece, chain->pipe->ins->margin);
     if (!status) status = stars_forth(&f, chain);

@@ -209,15 +209,6 @@ static void add_picked(struct cubix_star_bar *to, size_t first, size_t last, con
   }
 }
 
-/* Spaxels first .. last - 1 of a placement, with the stars in them.  @param start [last - first + 1] room  */
-static struct cubix_placement part_of(const struct cubix_placement *p, size_t first, size_t last, size_t *start)
-{
-  for (size_t s = first; s <= last; s++) start[s - first] = p->start[s] - p->start[first];
-  return (struct cubix_placement){
-    .n_spaxel = last - first, .start = start, .star = p->star + p->start[first], .source = p->source + p->start[first]
-  };
-}
-
 /* What has been collected on the histogram's blocks, to the stars, part by part. */
 static int deposits_back(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar,
                          struct cubix_chain_sums *sums)
@@ -228,7 +219,7 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
   CUBIX_ALLOC(start, p->n_spaxel + 1);
   for (size_t first = 0, last; first < p->n_spaxel; first = last) {
     last = part_end(p, first);
-    struct cubix_placement part = part_of(p, first, last, start);
+    struct cubix_placement part = cubix_placement_part(p, first, last, start);
     struct cubix_histogram cover = *chain->cover;
     cover.n_spaxel = last - first;
     cover.start += first;

@@ -10,7 +10,8 @@
  *
  * The ranks of a node share its memory: what they will take beyond what they have must not exceed
  * what is free there.  The system may keep or drop tiles of a cache file, and all ranks share their
- * pages: they count in a rank's peak, not in the node's sum. */
+ * pages: they count in a rank's peak, not in the node's sum.  Templates that ranks share count in
+ * the peak of each, and once in the sum. */
 #include <math.h>
 #include <mpi.h>
 #include <omp.h>
@@ -31,6 +32,7 @@
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/engine/basis_build.h"
+#include "mpi/engine/owners.h"
 #include "mpi/particles/particles.h"
 #include "mpi/pipeline/memory_parts.h"
 #include "physics/population.h"
@@ -190,6 +192,39 @@ static void limit_values(struct cubix_memory_job *j)
   }
 }
 
+/* What falls to this rank where ranks own spaxels: as many values as its share of those that the counts give. */
+static int own_spaxels(struct cubix_memory_job *j)
+{
+  int status = CUBIX_OK;
+  const size_t n = (size_t)j->painted;
+  const double n_chunk = (double)j->particles->n_chunk;
+  size_t *first = NULL;
+  double mine = 0, all = 0, records = 0;
+  j->spaxels_own = j->painted / j->n_rank;
+  if (j->count_all) {
+    CUBIX_ALLOC(first, j->n_rank + 1);
+    cubix_mpi_owners_cut(first, j->engine, j->count_all, n);
+    for (size_t s = 0; s < n; s++) {
+      const int own = s >= first[j->rank] && s < first[j->rank + 1];
+      const double values = cubix_engine_values(j->count_all[s]);
+      all += values;
+      mine += own * values;
+      records += own * j->count_all[s];
+    }
+    j->spaxels_own = (double)(first[j->rank + 1] - first[j->rank]);
+  } else {
+    mine = 1;
+    all = j->n_rank;
+    records = j->n_star / j->n_rank;
+  }
+  j->records_own = records / n_chunk;
+  j->values_own = all > 0 ? j->values_all * mine / all : 0;
+  j->values_own_chunk = j->values > 0 ? j->values_own * j->values_chunk / j->values : j->values_own;
+done:
+  free(first);
+  return status;
+}
+
 /* ---- the engine ------------------------------------------------------------------------------ */
 static int guess_engine(struct cubix_memory_job *j)
 {
@@ -208,6 +243,7 @@ static int guess_engine(struct cubix_memory_job *j)
                                  .rates = { cubix_mpi_max(rank.direct), cubix_mpi_max(rank.fill),
                                             cubix_mpi_max(rank.multiply), 0 } };
   work.n_core = (int)cubix_mpi_sum_int(j->n_thread);
+  work.n_node = (int)cubix_mpi_sum_int(cubix_mpi_local_rank() == 0);
   memcpy(work.beyond, j->beyond, sizeof work.beyond);
   cubix_engine_free(j->engine);
   j->engine = NULL;
@@ -226,7 +262,9 @@ static int guess_engine(struct cubix_memory_job *j)
   if (!(j->step > 0)) j->step = node_step;
   j->channels = j->engine->lambda_first[j->rank + 1] - j->engine->lambda_first[j->rank];
   if (j->engine->method == CUBIX_DIRECT || j->engine->combine == CUBIX_COMBINE_CUBE) j->channels = j->ins->n_lambda;
-  if (j->engine->method == CUBIX_HISTOGRAM && j->particles) limit_values(j);
+  if (j->engine->method != CUBIX_HISTOGRAM || !j->particles) goto done;
+  limit_values(j);
+  if (cubix_mpi_owners_wanted(j->engine)) CUBIX_TRY(cubix_mpi_agree(own_spaxels(j)));
 done:
   return status;
 }
@@ -241,7 +279,7 @@ static int judge(struct verdict *v, const struct cubix_memory_plan *p, const str
   int fits;
   v->now = cubix_memory_used();
   v->peak = fmax(cubix_memory_peak(p, &v->phase), cubix_memory_most());
-  v->more = fmax(cubix_memory_peak(p, NULL) - v->now - j->mapped, 0);
+  v->more = fmax(cubix_memory_peak_own(p) - v->now, 0);
   v->free = cubix_memory_free();
   v->own = cubix_memory_own();
   fits = v->more <= v->own;

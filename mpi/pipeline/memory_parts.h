@@ -23,16 +23,18 @@ struct cubix_memory_job {
   double *count, *count_all;                /* [painted] parts of this rank's stars, of all ranks'; NULL: unknown */
   double values, values_all, n_star;        /* of the histogram, this rank's and all ranks'; records of all ranks */
   double values_chunk;                      /* of a chunk of this rank */
+  /* where ranks own spaxels: those of this rank, the stars in them that are in memory at a time; values
+   * of the histogram, and of all ranks' chunks */
+  double spaxels_own, records_own, values_own, values_own_chunk;
   int64_t beyond[CUBIX_N_REACH];
   unsigned char *used;                      /* [n_row] library rows in use; NULL: unknown, and all of them */
   struct cubix_sounding *mine, *all, *chunk; /* of this rank's stars, all ranks', one chunk's; NULL: unknown */
   double step;                              /* of the templates' nodes [km/s] */
   struct cubix_engine *engine;
   int prepared;                             /* templates lie in the cache */
-  double mapped;                            /* bytes of tiles mapped from the cache */
 };
 
-/** The plan of this rank, and job->mapped.  Collective. */
-void cubix_mpi_memory_plan(struct cubix_memory_plan *plan, struct cubix_memory_job *job);
+/** The plan of this rank.  Collective. */
+void cubix_mpi_memory_plan(struct cubix_memory_plan *plan, const struct cubix_memory_job *job);
 
 #endif

@@ -20,6 +20,7 @@
 #include "histogram/multiply.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
+#include "mpi/engine/owners.h"
 #include "mpi/particles/reader.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/memory_parts.h"
@@ -35,6 +36,7 @@ static const enum cubix_phase first = (enum cubix_phase)0, last = CUBIX_N_PHASE 
 
 static int is_fit(job *j) { return j->active && j->par->Mode == CUBIX_Mode_fit; }
 static int is_histogram(job *j) { return j->engine && j->engine->method == CUBIX_HISTOGRAM; }
+static int owns_spaxels(job *j) { return is_histogram(j) && cubix_mpi_owners_wanted(j->engine); }
 static int is_caching(job *j) { return strcmp(j->par->TemplateCache, "none") != 0; }
 static int moves(job *j, enum cubix_leaf leaf) { return j->active && j->active[leaf]; }
 static int moves_psf(job *j) { return moves(j, CUBIX_LEAF_PsfFwhm) || moves(j, CUBIX_LEAF_PsfBeta); }
@@ -65,46 +67,53 @@ static void plan_stars(plan *p, job *j)
   const int smooth = j->par->Deposit != CUBIX_Deposit_nearest, keep = j->active != NULL,
             chunks = j->particles->n_chunk > 1;
   const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_FILL : CUBIX_PHASE_PAINT;
+  const enum cubix_phase placed = owns_spaxels(j) ? CUBIX_PHASE_SHARE : used_up;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
   cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
   if (chunks)
     cubix_memory_add(p, "indices of the input", cubix_mpi_reader_kept_bytes(j->particles->reader), place, last);
   cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), place,
-                   keep ? last : used_up);
+                   keep ? last : placed);
   cubix_memory_add(p, "sorting of stars",
                    cubix_placement_work_bytes(j->rows, j->records, j->painted, smooth, j->n_thread), place,
                    chunks ? used_up : place);
   cubix_memory_add(p, "counts of stars", cubix_survey_bytes(j->painted), place, last);
 }
 
-static void plan_templates(plan *p, struct cubix_memory_job *j)
+static void plan_templates(plan *p, job *j)
 {
-  const int everywhere = j->engine->combine == CUBIX_COMBINE_CUBE, per_round = j->n_thread < 6 ? 2 : j->n_thread / 3;
+  const int per_round = j->n_thread < 6 ? 2 : j->n_thread / 3;
   const double tile = tile_bytes(j), n_tile = ceil((double)j->ins->n_lambda / CUBIX_TILE);
-  const double mine = everywhere ? n_tile : ceil(j->channels / CUBIX_TILE);
-  const double kept = fmin(cubix_basis_room_for(tile, (int)n_tile, cubix_mpi_local_size()), mine);
-  const double made = is_caching(j) || kept >= mine ? 0 : tile, values = everywhere ? j->values : j->values_all;
+  const double mine = ceil(n_tile / j->n_rank), kept = cubix_basis_room_for(tile, (int)n_tile, 1);
+  const double made = is_caching(j) || kept >= n_tile ? 0 : tile, values = owns_spaxels(j) ? j->values_own : j->values;
   if (is_caching(j)) {
-    j->mapped = mine * tile;
-    cubix_memory_add(p, "cached templates", j->mapped, CUBIX_PHASE_TEMPLATES, last);
+    cubix_memory_see(p, "cached templates", n_tile * tile, CUBIX_PHASE_TEMPLATES, last);
     if (!j->prepared) add_in(p, CUBIX_PHASE_TEMPLATES, "templates that are made", fmin(per_round, mine) * tile);
-  } else cubix_memory_add(p, "templates", kept * tile, CUBIX_PHASE_TEMPLATES, last);
+  } else
+    (cubix_mpi_local_rank() ? cubix_memory_see : cubix_memory_add)(p, "templates", kept * tile, CUBIX_PHASE_TEMPLATES,
+                                                                   last);
   if (!j->dev->ops->locked_bytes)
     add_in(p, CUBIX_PHASE_PAINT, "multiplication", cubix_multiply_bytes(values, made, j->n_thread));
 }
 
-static void plan_histogram(plan *p, struct cubix_memory_job *j)
+static void plan_histogram(plan *p, job *j)
 {
-  const int share = j->n_rank > 1 && j->engine->combine == CUBIX_COMBINE_HISTOGRAM;
-  const double mine = histogram_bytes(j), all = cubix_histogram_bytes(j->values_all, j->painted);
-  const double chunk = cubix_histogram_bytes(j->values_chunk, j->painted);
-  const double work = cubix_histogram_work_bytes(j->values_chunk, j->templates->tables.n_row, n_node(j), j->n_thread);
+  const int own = owns_spaxels(j);
+  const double spaxels = own ? j->spaxels_own : j->painted, values = own ? j->values_own_chunk : j->values_chunk;
+  const double mine = cubix_histogram_bytes(own ? j->values_own : j->values, spaxels);
+  const double chunk = cubix_histogram_bytes(values, spaxels);
+  const double work = cubix_histogram_work_bytes(values, j->templates->tables.n_row, n_node(j), j->n_thread);
   const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
   add_in(p, CUBIX_PHASE_FILL, "histogram", stack);
-  if (share) add_in(p, CUBIX_PHASE_SHARE, "histograms of ranks", fmax(2.2 * mine, all * (1.2 + 1. / j->n_rank)));
-  add_in(p, CUBIX_PHASE_PAINT, "histogram", share ? all : mine);
+  add_in(p, CUBIX_PHASE_PAINT, "histogram", mine);
   plan_templates(p, j);
+  if (!own) return;
+  const double strip = fmin(spaxels, (double)cubix_mpi_strip_most((size_t)j->painted, j->n_rank)) * sizeof(cubix_real);
+  cubix_memory_add(p, "stars of all ranks", cubix_placement_bytes(j->records_own, spaxels, 0), CUBIX_PHASE_SHARE,
+                   CUBIX_PHASE_FILL);
+  add_in(p, CUBIX_PHASE_SHARE, "stars on their way", j->records_own / j->n_rank * sizeof(struct cubix_star));
+  add_in(p, CUBIX_PHASE_PAINT, "spaxels painted", strip * (j->ins->n_lambda + j->channels));
 }
 
 /* What a GPU's buffers take of this host. */
@@ -200,16 +209,16 @@ static void plan_fit(plan *p, job *j)
   add_in(p, tangent, "tangents of the histogram", histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, j->n_thread));
   if (!moves_rows(j)) return;
   add_in(p, tangent, "histogram", histogram_bytes(j));
-  add_in(p, tangent, "tangents of templates", tile_bytes(j) * ceil(j->channels / CUBIX_TILE));
+  const double tiles = tile_bytes(j) * ceil((double)j->ins->n_lambda / CUBIX_TILE);
+  (cubix_mpi_local_rank() ? cubix_memory_see : cubix_memory_add)(p, "tangents of templates", tiles, tangent, tangent);
 }
 
-void cubix_mpi_memory_plan(plan *p, struct cubix_memory_job *j)
+void cubix_mpi_memory_plan(plan *p, job *j)
 {
   const struct cubix_slab *stars = j->particles ? j->particles->slab : NULL;
   const unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   const double slab = stars && stars->position ? cubix_slab_bytes((double)stars->n, parts) : 0;
   *p = (plan){ 0 };
-  j->mapped = 0;
   cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab, 0), first, last);
   if (!j->templates) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
   if (j->particles && j->templates) plan_stars(p, j);

@@ -168,12 +168,29 @@ void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double b
   plan->item[plan->n].what = what;
   plan->item[plan->n].bytes = bytes;
   plan->item[plan->n].first = first;
+  plan->item[plan->n].others = 0;
   plan->item[plan->n++].last = last;
 }
 
 static int is_there(const struct cubix_memory_plan *plan, int i, enum cubix_phase phase)
 {
   return plan->item[i].first <= phase && phase <= plan->item[i].last;
+}
+
+void cubix_memory_see(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first,
+                      enum cubix_phase last)
+{
+  const int n = plan->n;
+  cubix_memory_add(plan, what, bytes, first, last);
+  if (plan->n > n) plan->item[n].others = 1;
+}
+
+double cubix_memory_peak_own(const struct cubix_memory_plan *plan)
+{
+  struct cubix_memory_plan own = *plan;
+  for (int i = 0; i < own.n; i++)
+    if (own.item[i].others) own.item[i].bytes = 0;
+  return cubix_memory_peak(&own, NULL);
 }
 
 double cubix_memory_peak(const struct cubix_memory_plan *plan, enum cubix_phase *phase)
@@ -211,8 +228,8 @@ const char *cubix_phase_name(enum cubix_phase phase)
   static const char *const name[CUBIX_N_PHASE] = {
     [CUBIX_PHASE_PLACE] = "while stars are placed",
     [CUBIX_PHASE_TEMPLATES] = "while templates are prepared",
+    [CUBIX_PHASE_SHARE] = "while ranks exchange stars",
     [CUBIX_PHASE_FILL] = "while stars become a histogram",
-    [CUBIX_PHASE_SHARE] = "while ranks exchange histograms",
     [CUBIX_PHASE_PAINT] = "while the cube is painted",
     [CUBIX_PHASE_PSF] = "during the convolution with the PSF",
     [CUBIX_PHASE_WRITE] = "while the cube is written",

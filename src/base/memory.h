@@ -27,8 +27,8 @@ void cubix_memory_large(void *memory, size_t bytes);
 enum cubix_phase {
   CUBIX_PHASE_PLACE,              /* stars are sorted into spaxels */
   CUBIX_PHASE_TEMPLATES,          /* templates are prepared */
-  CUBIX_PHASE_FILL,            /* stars become a histogram */
-  CUBIX_PHASE_SHARE,              /* ranks exchange histograms */
+  CUBIX_PHASE_SHARE,              /* stars travel to the owners of their spaxels */
+  CUBIX_PHASE_FILL,               /* stars become a histogram */
   CUBIX_PHASE_PAINT,
   CUBIX_PHASE_PSF,
   CUBIX_PHASE_WRITE,
@@ -42,7 +42,8 @@ enum cubix_phase {
 enum { CUBIX_MEMORY_ITEMS = 48 };
 struct cubix_memory_plan {
   int n;
-  struct { const char *what; double bytes; enum cubix_phase first, last; } item[CUBIX_MEMORY_ITEMS];
+  /* others: 1: memory of the system or of another process, which this one only sees */
+  struct { const char *what; double bytes; enum cubix_phase first, last; int others; } item[CUBIX_MEMORY_ITEMS];
 };
 
 /** Add an item that is in memory from one phase to another; one of 0 bytes or less is ignored.
@@ -50,6 +51,12 @@ struct cubix_memory_plan {
  *  @param what borrowed */
 void cubix_memory_add(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first,
                       enum cubix_phase last);
+/** The same for memory that this process sees, and that the system or another process accounts for.
+ * Local. */
+void cubix_memory_see(struct cubix_memory_plan *plan, const char *what, double bytes, enum cubix_phase first,
+                      enum cubix_phase last);
+/** The largest sum of all phases without what others account for.  Local. */
+double cubix_memory_peak_own(const struct cubix_memory_plan *plan);
 /** The largest sum of all phases.  Local.  @param[out] phase NULL, or in which phase */
 double cubix_memory_peak(const struct cubix_memory_plan *plan, enum cubix_phase *phase);
 /** The largest items of a phase, as "the cube 1.2 GB, stars 0.3 GB, ...".  Local. */

@@ -48,6 +48,10 @@ int cubix_placement_pick(struct cubix_placement **picked, const struct cubix_pla
 int cubix_placement_init(struct cubix_placement **placement, size_t n_spaxel, size_t n_star);
 /** Allocate the sources of its n stars, not filled.  Local. */
 int cubix_placement_trace(struct cubix_placement *placement, size_t n);
+/** Spaxels first .. last - 1 of a placement, which lends its stars.  Local.
+ *  @param start [last - first + 1] room */
+struct cubix_placement cubix_placement_part(const struct cubix_placement *placement, size_t first, size_t last,
+                                            size_t *start);
 void cubix_placement_free(struct cubix_placement *placement);
 
 #endif

@@ -11,7 +11,8 @@
  * Engine histogram: histogram.  Engine auto: whichever takes less time by the estimates
  *   direct      N n_lambda d / ranks
  *   histogram   (N p + V n_lambda m) / ranks + preparing the templates: n_used n_node n_lambda b /
- *               cores, b from the cache or built, on all cores alike,
+ *               cores, b from the cache or built, on all cores alike (without a cache every node
+ *               builds them for itself),
  * with d, p, m of the slowest rank: of its GPU, whatever cores it also has, or of all of its cores
  * together (cubix_rates_of_rank); N stars and V values in the histogram.  A spaxel of n stars
  * leaves about 24 n/sqrt(1 + n/8) values (measured on disc galaxies with 6 x 221 templates and
@@ -19,10 +20,11 @@
  *
  * Combination.  A single rank has nothing to add up: histogram.  Combine cube: every rank
  * multiplies its own histogram into a whole cube, and rank 0 adds the cubes, convolves and writes.
- * Combine histogram: the ranks share their histograms (16 bytes per value, blocks included), and
- * each rank multiplies, convolves and adds noise to its own channels.  Auto takes the shorter of
+ * Combine histogram: the stars go to the owners of their spaxels (40 bytes each), who count and
+ * multiply them; the voxels go to the owners of their channels (4 bytes each), who convolve them and
+ * add noise.  Auto takes the shorter of
  *   cube        V_apart n_lambda m + 8 bytes per voxel over the network + t per voxel / cores of a rank
- *   histogram   V n_lambda m / ranks + 16 V bytes over the network + t per voxel / cores,
+ *   histogram   (V n_lambda m + (40 N + 4 bytes per voxel) over the network) / ranks + t per voxel / cores,
  * with t the time for convolution and noise.  The direct method always adds cubes. */
 #include "engine/engine.h"
 
@@ -131,7 +133,8 @@ static double prepare_seconds(const struct cubix_engine *engine, const struct cu
   double n_node = 2 * engine->reach / node_step + CUBIX_N_WEIGHT, each = work->prepared ? read_ns : build_ns;
   /* all of them where they are kept for the next galaxy */
   double n_row = work->keeping && !work->prepared ? work->n_row : work->n_used;
-  return 1e-9 * n_row * n_node * work->n_lambda * each / work->n_core;
+  double n_core = (double)work->n_core / (work->keeping || !work->n_node ? 1 : work->n_node);
+  return 1e-9 * n_row * n_node * work->n_lambda * each / n_core;
 }
 
 static void choose_combination(struct cubix_engine *engine, const struct cubix_params *par,
@@ -139,8 +142,9 @@ static void choose_combination(struct cubix_engine *engine, const struct cubix_p
 {
   double voxels = work->n_spaxel * work->n_lambda, per_rank = (double)work->n_core / work->n_rank;
   double cube = multiply_seconds(work, work->values_apart) + 1e-9 * voxels * (8 * byte_ns + observe_ns / per_rank);
+  double sent = (40. * (double)work->n_star + 4 * voxels) / work->n_rank;
   double histogram = multiply_seconds(work, work->values / work->n_rank) +
-                     1e-9 * (16 * work->values * byte_ns + voxels * observe_ns / work->n_core);
+                     1e-9 * (sent * byte_ns + voxels * observe_ns / work->n_core);
   int share = par->Combine == CUBIX_Combine_histogram ||
               (par->Combine == CUBIX_Combine_auto && (work->n_rank == 1 || histogram < cube));
   if (share) own_channels(engine, work->n_lambda);
@@ -154,6 +158,7 @@ void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params 
   double prepare = prepare_seconds(engine, work),
          histogram = 1e-9 * n * work->rates.fill + multiply_seconds(work, work->values / work->n_rank) + prepare;
   const char *no = unfit(engine, work), *get = work->prepared ? "read" : "prepare";
+  engine->rates = work->rates;
   if (!automatic && !asked) cubix_engine_go_direct(engine, work->n_lambda, "direct, as asked for");
   else if (no) cubix_engine_go_direct(engine, work->n_lambda, "direct: %s", no);
   else if (automatic && direct <= histogram)

@@ -12,20 +12,6 @@ enum cubix_method  { CUBIX_DIRECT, CUBIX_HISTOGRAM };
 enum cubix_combine { CUBIX_COMBINE_CUBE, CUBIX_COMBINE_HISTOGRAM };
 enum { CUBIX_N_REACH = 6 };
 
-struct cubix_engine {
-  enum cubix_method method;
-  enum cubix_combine combine;
-  char why[256];                  /* one line for the log: the rule that chose */
-  double tolerance;               /* largest relative error allowed */
-  double reach;                   /* [km/s] of the velocity grid */
-  int64_t n_beyond;               /* stars beyond it, painted directly; all ranks */
-  int n_row, n_used;
-  unsigned char *used;            /* [n_row] library rows with weight in any rank's stars */
-  /* who owns which channels of the summed cube: rank r lambda_first[r] .. lambda_first[r + 1] - 1 */
-  int n_rank;
-  int *lambda_first;              /* [n_rank + 1] */
-};
-
 /* Time that a processor needs for a unit of work [ns]. */
 struct cubix_rates {
   double direct;                  /* one star in one channel, directly */
@@ -35,6 +21,21 @@ struct cubix_rates {
   int per_core;
 };
 
+struct cubix_engine {
+  enum cubix_method method;
+  enum cubix_combine combine;
+  char why[256];                  /* one line for the log: the rule that chose */
+  double tolerance;               /* largest relative error allowed */
+  struct cubix_rates rates;       /* of the slowest rank */
+  double reach;                   /* [km/s] of the velocity grid */
+  int64_t n_beyond;               /* stars beyond it, painted directly; all ranks */
+  int n_row, n_used;
+  unsigned char *used;            /* [n_row] library rows with weight in any rank's stars */
+  /* who owns which channels of the summed cube: rank r lambda_first[r] .. lambda_first[r + 1] - 1 */
+  int n_rank;
+  int *lambda_first;              /* [n_rank + 1] */
+};
+
 /* The work to do, of all ranks together. */
 struct cubix_workload {
   int64_t n_star;                 /* painted */
@@ -42,8 +43,8 @@ struct cubix_workload {
   double values, values_apart;    /* of the histogram: of all ranks' stars together; of the busiest rank's alone */
   double n_spaxel;                /* painted */
   int n_lambda, n_row, n_used;
-  /* ranks; cores of all ranks: they prepare templates, blur and write whatever paints */
-  int n_rank, n_core;
+  /* ranks; cores of all ranks: they prepare templates, blur and write whatever paints; nodes */
+  int n_rank, n_core, n_node;
   int pchip;                      /* SspInterpolation pchip */
   int keeping, prepared;          /* 1: templates are kept in a cache; 1: they are in it already */
   struct cubix_rates rates;       /* of the slowest rank as a whole: ranks have equal shares, and wait for each other */

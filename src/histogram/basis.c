@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/shared_memory.h"
 #include "base/worst.h"
 #include "histogram/basis_parts.h"
 
@@ -111,28 +112,26 @@ done:
   return status;
 }
 
-int cubix_basis_keep(struct cubix_basis *basis, int i)
+void cubix_basis_keep(struct cubix_basis *basis, int n, struct cubix_shared_memory *memory)
 {
-  int status = CUBIX_OK;
   struct cubix_basis_state *state = basis->state;
-  size_t bytes = cubix_basis_tile_size(basis) * sizeof(float);
-  /* not zeroed: the threads that fill it touch it first */
-  if (!state->kept[i]) state->kept[i] = aligned_alloc(64, (bytes + 63) / 64 * 64);
-  CUBIX_CHECK(state->kept[i], CUBIX_ENOMEM, "cannot allocate %zu bytes for a tile of prepared templates", bytes);
-done:
-  return status;
+  float *first = (float *)(void *)memory->at;
+  for (int i = 0; i < n; i++) state->kept[i] = first + (size_t)i * cubix_basis_tile_size(basis);
+  state->n_kept = n;
+  state->memory = *memory;
+  *memory = (struct cubix_shared_memory){ NULL, 0 };
 }
 
-double cubix_basis_room_for(double tile_bytes, int n, int n_rank_on_node)
+double cubix_basis_room_for(double tile_bytes, int n, int n_copy)
 {
-  double most = (double)(1ull << 31), free_bytes = cubix_memory_free() / (4 * n_rank_on_node);
+  double most = (double)(1ull << 31), free_bytes = cubix_memory_free() / (4 * n_copy);
   if (free_bytes < most) most = free_bytes;
   return most / (tile_bytes + 1) < n ? floor(most / (tile_bytes + 1)) : n;
 }
 
-int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node)
+int cubix_basis_room(const struct cubix_basis *basis, int n_copy)
 {
-  return (int)cubix_basis_room_for((double)cubix_basis_tile_size(basis) * sizeof(float), basis->n_tile, n_rank_on_node);
+  return (int)cubix_basis_room_for((double)cubix_basis_tile_size(basis) * sizeof(float), basis->n_tile, n_copy);
 }
 
 int cubix_basis_screen(const struct cubix_basis *basis, int part, int n_part, double limit, double *worst)
@@ -191,7 +190,7 @@ void cubix_basis_free(struct cubix_basis *basis)
   struct cubix_basis_state *state = basis->state;
   if (state) {
     cubix_basis_fit_free(&state->fit);
-    for (int i = 0; i < basis->n_tile && state->kept; i++) free(state->kept[i]);
+    cubix_shared_memory_free(&state->memory);
     cubix_basis_file_unmap(state);
     free(state->kept);
     free(state->covered);

@@ -48,9 +48,8 @@ int cubix_basis_tile(const struct cubix_basis *basis, int i, float *buffer, cons
  *  @param row_bar [n_row][n_knot + 1][2] (as cubix_tables.row, but float64) */
 int cubix_basis_vjp(const struct cubix_basis *basis, int i, const float *tile_bar, double *row_bar);
 /** The basis of tangents: tiles that are the derivatives of the basis's along row_dot, with the
- * same nodes, rows, slots and rows left out; nothing is certified.  Those tiles are kept in memory
- * that the basis keeps (or, if it is mapped, as many as fit); the others are made when they are
- * needed.  Local; all threads.
+ * same nodes, rows, slots and rows left out; nothing is certified.  They are made when they are
+ * needed, unless they are kept (mpi/engine/basis_keep.h).  Local; all threads.
  *  @param row_dot [n_row][row_stride], any sign
  *  @param[out] basis_dot owned by the caller; borrows row_dot and templates, from which the basis
  *    was made */

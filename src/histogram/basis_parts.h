@@ -4,6 +4,7 @@
 #define CUBIX_BASIS_PARTS_H
 
 #include "base/atomic_file.h"
+#include "base/shared_memory.h"
 #include "histogram/basis.h"
 
 enum {
@@ -137,6 +138,8 @@ struct cubix_basis_state {
   unsigned char *covered;         /* [n_lambda] */
   int *row;                       /* [n_template] library row of a place in D */
   float **kept;                   /* [n_tile] tiles in memory, or NULL */
+  int n_kept;                     /* the first so many */
+  struct cubix_shared_memory memory; /* where they lie */
   /* the cache file */
   char *map;                      /* NULL: none */
   size_t map_size;
@@ -152,13 +155,14 @@ struct cubix_basis_state {
  *    it */
 int cubix_basis_init(struct cubix_basis **basis, const struct cubix_templates *templates,
                      const struct cubix_nodes *nodes, const unsigned char *used, double tolerance);
-/** Memory for tile i (kept, not filled).  Local. */
-int cubix_basis_keep(struct cubix_basis *basis, int i);
-/** How many tiles may be kept in memory: the smaller of 2 GiB and a quarter of a rank's share of
- * the node's free memory.  Local. */
-int cubix_basis_room(const struct cubix_basis *basis, int n_rank_on_node);
+/** Keep tiles 0 .. n - 1, which are not filled, one after the other in memory.  Local.
+ *  @param[in,out] memory taken, NULL afterwards */
+void cubix_basis_keep(struct cubix_basis *basis, int n, struct cubix_shared_memory *memory);
+/** How many tiles may be kept in memory if there are n_copy of them on the node: the smaller of 2
+ * GiB and a quarter of a copy's share of the free memory.  Local. */
+int cubix_basis_room(const struct cubix_basis *basis, int n_copy);
 /** The same for tiles of a known size, all of n.  Local. */
-double cubix_basis_room_for(double tile_bytes, int n, int n_rank_on_node);
+double cubix_basis_room_for(double tile_bytes, int n, int n_copy);
 /** Largest relative error in a sample of rows and channels: at most that of all, at a hundredth of
  * the cost.  Local.
  *  @param part, n_part which share of the sample */
@@ -190,6 +194,9 @@ int cubix_basis_file_map(const struct cubix_basis_file *file, struct cubix_basis
 /** Whether tile i of a mapped basis is what was written; the tile is read once for that.  Local;
  * any thread. */
 int cubix_basis_file_sound(const struct cubix_basis *basis, int i);
+/** The tiles that have not been looked at are sound: another process of the node has read them.
+ * Local. */
+void cubix_basis_file_trust(struct cubix_basis *basis);
 void cubix_basis_file_unmap(struct cubix_basis_state *state);
 /** Make the folder, remove what killed jobs have left in it, and begin the file.  One rank.
  *  @return 1, or 0 with a warning */

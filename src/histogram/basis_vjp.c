@@ -177,8 +177,7 @@ done:
 int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, const struct cubix_templates *templates,
                     const cubix_real *row_dot)
 {
-  int status = CUBIX_OK, n_lambda = basis->n_lambda, room = 0;
-  const struct cubix_basis_state *state = basis->state;
+  int status = CUBIX_OK, n_lambda = basis->n_lambda;
   struct cubix_basis *dot = NULL;
   unsigned char *used = NULL;
   CUBIX_CHECK(templates->tables.n_row == basis->n_row && templates->tables.n_lambda == n_lambda, CUBIX_EFAIL,
@@ -193,12 +192,6 @@ int cubix_basis_jvp(struct cubix_basis **out, const struct cubix_basis *basis, c
   dot->n_at_end = basis->n_at_end;
   struct cubix_basis_state *mine = dot->state;
   mine->fit.instead = row_dot;
-  if (state->map) room = cubix_basis_room(dot, 1);
-  for (int i = 0; i < basis->n_tile; i++) {
-    if (!state->kept[i] && i >= room) continue;
-    CUBIX_TRY(cubix_basis_keep(dot, i));
-    CUBIX_TRY(cubix_basis_fit_tiles(&mine->fit, mine->row, dot->n_template, &i, 1, &mine->kept[i], NULL, 0));
-  }
   *out = dot;
   dot = NULL;
 done:

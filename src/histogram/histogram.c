@@ -360,6 +360,16 @@ size_t cubix_histogram_value_start(const struct cubix_histogram *h, size_t s)
   return h->start[s] < h->start[h->n_spaxel] ? h->block[h->start[s]].at : h->n_value;
 }
 
+struct cubix_histogram cubix_histogram_part(const struct cubix_histogram *h, size_t first, size_t last)
+{
+  struct cubix_histogram part = *h;
+  part.n_spaxel = last - first;
+  part.exponent += first;
+  part.start += first;
+  part.n_value = cubix_histogram_value_start(h, last);
+  return part;
+}
+
 void cubix_histogram_free(struct cubix_histogram *h)
 {
   if (!h) return;

@@ -97,6 +97,9 @@ void cubix_histogram_stack_free(struct cubix_histogram_stack *stack);
  *  @param exponent [n_spaxel], copied */
 int cubix_histogram_init(struct cubix_histogram **histogram, const struct cubix_nodes *nodes, const int32_t *exponent,
                          size_t n_spaxel, size_t n_block, size_t n_value);
+/** Spaxels first .. last - 1 of a histogram, which lends its memory; blocks keep their places among
+ * its values.  Local. */
+struct cubix_histogram cubix_histogram_part(const struct cubix_histogram *histogram, size_t first, size_t last);
 /** Index of the first value of spaxel s, or if it has none, of the next spaxel that has; for s =
  * n_spaxel: n_value.  Local. */
 size_t cubix_histogram_value_start(const struct cubix_histogram *histogram, size_t s);
