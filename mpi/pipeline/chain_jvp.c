@@ -5,8 +5,10 @@
  * tangents of the stars' leaves they give those of the placed stars.  These are filled into a
  * histogram with signs (cubix_histogram_fill_jvp) and multiplied, or painted
  * (cubix_device_paint_jvp).  If templates change, their tangents are painted in place of the rows:
- * through a basis fitted to them, or directly.  Piece by piece of the channels, the ranks' parts
- * are added up on the owner, which applies the PSF and its tangent. */
+ * through a basis fitted to them, or directly.  Tangents of stars travel to the owners of their
+ * spaxels, who paint them in all channels, and strip by strip the result goes to the owners of the
+ * channels; or, piece by piece of the channels, the ranks' parts are added up on the owner
+ * (chain_records.c).  Owners of channels apply the PSF and its tangent. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +35,7 @@
 #include "spectra/templates.h"
 
 struct forth {
+  struct cubix_chain_records records;
   /* tangents of placed stars, and of those that the histogram leaves out */
   struct cubix_star_bar *star, *outliers, *leftover;
   struct cubix_histogram *dot;                   /* of their deposits */
@@ -40,6 +43,7 @@ struct forth {
   cubix_real *row, *ending_row;                  /* tangents of the templates; of those that end alone */
   struct cubix_basis *basis;                     /* fitted to row */
   struct cubix_cube painted_dot, painted, field;
+  struct cubix_cube strip;
   struct cubix_psf_bar psf;
   struct cubix_chain_rest rest;
   double relative;                               /* d ln(all flux) */
@@ -55,10 +59,12 @@ static void forth_free(struct forth *f)
   free(f->painted_dot.flux);
   free(f->painted.flux);
   free(f->field.flux);
+  free(f->strip.flux);
   cubix_histogram_free(f->dot);
   cubix_histogram_free(f->histogram);
   cubix_basis_free(f->basis);
   cubix_chain_rest_free(&f->rest);
+  cubix_chain_records_free(&f->records);
 }
 
 static void vector_of(double to[3], const struct cubix_leaves *dot, enum cubix_leaf leaf)
@@ -118,7 +124,7 @@ static int rows_forth(struct forth *f, const struct cubix_chain *chain, const st
                                 f->row));
   if (!chain->pipe->basis) goto done;
   CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->templates, f->row));
-  CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain));
+  CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain, &f->records));
   if (!f->rest.leftover) goto done;
   CUBIX_ALLOC(f->ending_row, (size_t)v->n_row * stride);
   for (size_t r = 0; r < (size_t)v->n_row; r++)
@@ -127,21 +133,42 @@ done:
   return status;
 }
 
-static int forth_init(struct forth *f, struct cubix_chain *chain, const struct cubix_leaves *dot)
+/* Of this rank's stars. */
+static int own_stars(struct forth *f, struct cubix_chain *chain, const struct cubix_leaves *dot)
 {
   int status = CUBIX_OK;
   struct cubix_chain_sums dots;
-  const struct cubix_placement *p = chain->pipe->particles->placement;
   globals_forth(&dots, f, chain, dot);
-  CUBIX_TRY(cubix_chain_rest_init(&f->rest, chain));
-  CUBIX_ALLOC(f->star, n_record(p));
+  CUBIX_ALLOC(f->star, n_record(chain->pipe->particles->placement));
   cubix_chain_stars_jvp(f->star, chain, dot, &dots);
+done:
+  return status;
+}
+
+/* Of the records that this rank paints. */
+static int records_forth(struct forth *f, struct cubix_chain *chain, const struct cubix_leaves *dot)
+{
+  int status = CUBIX_OK;
+  const struct cubix_placement *p = f->records.placement;
+  CUBIX_TRY(cubix_chain_rest_init(&f->rest, chain, &f->records));
   CUBIX_TRY(pick(&f->outliers, f->star, f->rest.outliers));
   CUBIX_TRY(pick(&f->leftover, f->star, f->rest.leftover));
   if (chain->pipe->basis)
     CUBIX_TRY(chain->pipe->dev->ops->fill_jvp(chain->pipe->dev, &f->dot, &chain->pipe->basis->nodes, p, f->star,
                                               &chain->pipe->templates->tables));
   CUBIX_TRY(rows_forth(f, chain, dot));
+done:
+  return status;
+}
+
+static int forth_init(struct forth *f, struct cubix_chain *chain, const struct cubix_leaves *dot)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_mpi_agree(own_stars(f, chain, dot)));
+  CUBIX_TRY(cubix_chain_records_init(&f->records, chain));
+  if (f->records.owned) CUBIX_TRY(cubix_mpi_route_forth((void **)&f->star, sizeof *f->star, &f->records.route));
+  CUBIX_TRY(cubix_mpi_agree(records_forth(f, chain, dot)));
+  if (f->basis) CUBIX_TRY(cubix_mpi_basis_keep_jvp(f->basis, chain->pipe->basis));
 done:
   return status;
 }
@@ -159,35 +186,47 @@ done:
   return status;
 }
 
-static int paint_leftover(struct forth *f, const struct cubix_chain *chain)
+static int paint_leftover(struct cubix_cube *cube_dot, const struct forth *f, const struct cubix_chain *chain,
+                          const struct cubix_placement *stars, const struct cubix_star_bar *dot)
 {
-  int status = CUBIX_OK, last = f->painted_dot.lambda_first + f->painted_dot.n_lambda;
-  struct cubix_cube run = { .n_x = f->painted_dot.n_x, .n_y = f->painted_dot.n_y, .margin = f->painted_dot.margin };
+  int status = CUBIX_OK, last = cube_dot->lambda_first + cube_dot->n_lambda;
+  struct cubix_cube run = { .n_x = cube_dot->n_x, .n_y = cube_dot->n_y, .margin = cube_dot->margin };
   for (int k = f->painted_dot.lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
-    cubix_chain_cut(&run, &f->painted_dot);
-    CUBIX_TRY(paint(&run, chain, f->rest.leftover, f->leftover, &f->rest.ending, f->ending_row));
-    cubix_chain_join(&f->painted_dot, &run);
+    cubix_chain_cut(&run, cube_dot);
+    CUBIX_TRY(paint(&run, chain, stars, dot, &f->rest.ending, f->ending_row));
+    cubix_chain_join(cube_dot, &run);
   }
 done:
   free(run.flux);
   return status;
 }
 
-/* This rank's part of a piece. */
-static int stars_forth(struct forth *f, const struct cubix_chain *chain)
+/* Spaxels first .. last - 1 of the records, into the channels that the cube holds. */
+static int stars_forth(struct cubix_cube *cube_dot, const struct forth *f, const struct cubix_chain *chain,
+                       size_t first, size_t last)
 {
   int status = CUBIX_OK;
   const struct cubix_tables *tables = &chain->pipe->templates->tables;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
-    CUBIX_TRY(paint(&f->painted_dot, chain, chain->pipe->particles->placement, f->star, tables, f->row));
+    CUBIX_TRY(paint(cube_dot, chain, f->records.placement, f->star, tables, f->row));
     goto done;
   }
-  CUBIX_TRY(dev->ops->multiply(dev, &f->painted_dot, f->dot, chain->pipe->basis, tables->star_scale));
-  if (f->basis) CUBIX_TRY(cubix_multiply(&f->painted_dot, f->histogram, f->basis, tables->star_scale));
-  if (f->rest.outliers) CUBIX_TRY(paint(&f->painted_dot, chain, f->rest.outliers, f->outliers, tables, f->row));
-  if (f->rest.leftover) CUBIX_TRY(paint_leftover(f, chain));
+  const struct cubix_histogram dot = cubix_histogram_part(f->dot, first, last);
+  CUBIX_TRY(dev->ops->multiply(dev, cube_dot, &dot, chain->pipe->basis, tables->star_scale));
+  if (f->basis) {
+    const struct cubix_histogram histogram = cubix_histogram_part(f->histogram, first, last);
+    CUBIX_TRY(cubix_multiply(cube_dot, &histogram, f->basis, tables->star_scale));
+  }
+  if (f->rest.outliers) {
+    const struct cubix_placement stars = cubix_placement_part(f->rest.outliers, first, last, f->records.start);
+    CUBIX_TRY(paint(cube_dot, chain, &stars, f->outliers + f->rest.outliers->start[first], tables, f->row));
+  }
+  if (f->rest.leftover) {
+    const struct cubix_placement stars = cubix_placement_part(f->rest.leftover, first, last, f->records.start);
+    CUBIX_TRY(paint_leftover(cube_dot, f, chain, &stars, f->leftover + f->rest.leftover->start[first]));
+  }
 done:
   return status;
 }
@@ -214,24 +253,50 @@ done:
   return status;
 }
 
+/* The tangents to the owners of the channels: piece by piece of them, added up there. */
+static int pieces_forth(struct forth *f, struct cubix_chain *chain, int psf)
+{
+  int status = CUBIX_OK;
+  struct cubix_chain_piece piece = { 0, 0, 0 };
+  while (cubix_chain_next(chain, &piece)) {
+    status = cubix_chain_hold(chain, &f->painted_dot, &piece, chain->pipe->ins->margin);
+    if (!status) status = stars_forth(&f->painted_dot, f, chain, 0, f->records.placement->n_spaxel);
+    CUBIX_TRY(cubix_mpi_agree(status));
+    cubix_chain_gather(&f->painted_dot, piece.owner);
+    CUBIX_TRY(cubix_mpi_agree(piece.owner == cubix_mpi_rank() ? blur(f, chain, &piece, psf) : CUBIX_OK));
+  }
+done:
+  return status;
+}
+
+/* Strip by strip of the spaxels. */
+static int strips_forth(struct forth *f, struct cubix_chain *chain, int psf)
+{
+  int status = CUBIX_OK;
+  const struct cubix_owners *owners = &f->records.owners;
+  const struct cubix_chain_piece mine = { cubix_mpi_rank(), chain->cube_dot->lambda_first, chain->cube_dot->n_lambda };
+  CUBIX_TRY(cubix_mpi_agree(cubix_chain_hold(chain, &f->painted_dot, &mine, chain->pipe->ins->margin)));
+  for (int round = 0; round < owners->n_round; round++) {
+    const struct cubix_strip strip = cubix_chain_records_strip(&f->records, round);
+    status = cubix_mpi_strip_hold(&f->strip, owners, round);
+    if (!status) status = stars_forth(&f->strip, f, chain, strip.first, strip.first + strip.n);
+    CUBIX_TRY(cubix_mpi_agree(status));
+    CUBIX_TRY(cubix_mpi_strip_give(&f->painted_dot, &f->strip, owners, round));
+  }
+  CUBIX_TRY(cubix_mpi_agree(blur(f, chain, &mine, psf)));
+done:
+  return status;
+}
+
 int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_cube **cube_dot)
 {
   int status = CUBIX_OK, psf = dot->value[CUBIX_LEAF_PsfFwhm] || dot->value[CUBIX_LEAF_PsfBeta];
-  struct cubix_chain_piece piece = { 0, 0, 0 };
   struct forth f = { .relative = 0 };
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, dot, NULL)));
-  status = cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot);
-  if (!status) status = forth_init(&f, chain, dot);
-  CUBIX_TRY(cubix_mpi_agree(status));
-  if (f.basis) CUBIX_TRY(cubix_mpi_basis_keep_jvp(f.basis, chain->pipe->basis));
-  while (cubix_chain_next(chain, &piece)) {
-    status = cubix_chain_hold(chain, &f.painted_dot, &piece, chain->pipe->ins->margin);
-    if (!status) status = stars_forth(&f, chain);
-    CUBIX_TRY(cubix_mpi_agree(status));
-    cubix_chain_gather(&f.painted_dot, piece.owner);
-    CUBIX_TRY(cubix_mpi_agree(piece.owner == cubix_mpi_rank() ? blur(&f, chain, &piece, psf) : CUBIX_OK));
-  }
+  CUBIX_TRY(cubix_mpi_agree(cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot)));
+  CUBIX_TRY(forth_init(&f, chain, dot));
+  CUBIX_TRY((f.records.owned ? strips_forth : pieces_forth)(&f, chain, psf));
   *cube_dot = chain->cube_dot;
 done:
   forth_free(&f);

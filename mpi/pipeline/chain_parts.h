@@ -13,6 +13,8 @@
 #include "histogram/basis.h"
 #include "histogram/histogram.h"
 #include "instrument/instrument.h"
+#include "mpi/engine/owners.h"
+#include "mpi/engine/route.h"
 #include "mpi/particles/particles.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/pipeline.h"
@@ -27,7 +29,7 @@ struct cubix_chain {
   struct cubix_pipeline *pipe;
   unsigned char active[CUBIX_N_LEAF];
   double mass_scale;
-  struct cubix_histogram *cover;            /* of the placement; NULL: not made yet */
+  struct cubix_histogram *cover;            /* of the records that this rank paints; NULL: not made yet */
   struct cubix_cube *cube_dot;              /* the channels that this rank owns */
   int fresh;                                /* the last forward run was with the values in use */
 };
@@ -72,6 +74,23 @@ void cubix_chain_join(struct cubix_cube *cube, const struct cubix_cube *part);
 void cubix_chain_spread(struct cubix_cube *part, int owner);
 void cubix_chain_gather(struct cubix_cube *part, int owner);
 
+/* The records that this rank paints (chain_records.c). */
+struct cubix_chain_records {
+  const struct cubix_placement *placement;  /* of its own stars, or where owned of all ranks' in its spaxels */
+  int owned;
+  size_t first;                             /* painted spaxel that the placement begins with */
+  size_t *start;                            /* [n_spaxel + 1] scratch for cubix_placement_part */
+  /* where owned: */
+  struct cubix_owners owners;
+  struct cubix_route route;
+  struct cubix_placement *arrived;
+};
+/** Bring them.  Collective.  @param records free them even if it fails */
+int cubix_chain_records_init(struct cubix_chain_records *records, const struct cubix_chain *chain);
+void cubix_chain_records_free(struct cubix_chain_records *records);
+/** The strip of a round, as spaxels of the placement.  Local. */
+struct cubix_strip cubix_chain_records_strip(const struct cubix_chain_records *records, int round);
+
 /** Stars that the histogram leaves out, wholly (outliers) or in some channels (leftover), and the
  * histogram of the others with values. */
 struct cubix_chain_rest {
@@ -79,11 +98,13 @@ struct cubix_chain_rest {
   struct cubix_tables ending;                 /* the tables with all rows dark but those that end */
   cubix_real *ending_row;
 };
-int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chain *chain);
+int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chain *chain,
+                          const struct cubix_chain_records *records);
 void cubix_chain_rest_free(struct cubix_chain_rest *rest);
-/** The forward run's histogram of this rank's stars, made again.  Local.
+/** The forward run's histogram of these records, made again.  Local.
  *  @param[out] histogram owned by the caller */
-int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain);
+int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain,
+                          const struct cubix_chain_records *records);
 
 /* A star's records, where it has several, added up: their bars with the weights of the spaxels, and
  * the bar of its place. */

@@ -1,24 +1,15 @@
-/* chain_piece.c -- derivatives of the cube are computed piece by piece: a piece is some channels of
- * one owner, the same on all ranks.
+/* chain_piece.c -- where every rank paints its own stars in all spaxels, derivatives of the cube are
+ * computed piece by piece: a piece is some channels of one owner, the same on all ranks.
  *
  * The adjoint of the sum over ranks is a broadcast: the owner of some channels has their cotangent,
  * and every rank needs it for its own stars.  Done piece by piece this takes CUBIX_CHAIN_PIECE
  * bytes on a rank instead of another cube.  In the other direction, tangents of a piece are added
- * up on its owner.
- *
- * Beside the histogram there are stars beyond its velocities, and, in some channels, stars with
- * templates that end within the band (src/engine/template_ends.c).  For these, rows of weight 0
- * count here as well, because their derivative is not 0. */
+ * up on its owner. */
 #include <mpi.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "cube/cube.h"
-#include "cube/placement.h"
-#include "engine/template_ends.h"
-#include "histogram/histogram.h"
-#include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 #include "mpi/pipeline/chain_parts.h"
@@ -90,42 +81,4 @@ void cubix_chain_spread(struct cubix_cube *part, int owner)
 void cubix_chain_gather(struct cubix_cube *part, int owner)
 {
   if (cubix_mpi_size() > 1) cubix_mpi_sum_to(owner, part->flux, n_value(part));
-}
-
-int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain)
-{
-  int status = CUBIX_OK;
-  const struct cubix_survey *survey = chain->pipe->particles->survey;
-  int32_t *exponent = NULL;
-  CUBIX_ALLOC(exponent, survey->n_spaxel);
-  cubix_histogram_scale(exponent, survey->count, survey->heaviest, survey->n_spaxel);
-  CUBIX_TRY(chain->pipe->dev->ops->fill(chain->pipe->dev, histogram, &chain->pipe->basis->nodes, exponent,
-                                        chain->pipe->particles->placement, &chain->pipe->templates->tables));
-done:
-  free(exponent);
-  return status;
-}
-
-int cubix_chain_rest_init(struct cubix_chain_rest *rest, const struct cubix_chain *chain)
-{
-  int status = CUBIX_OK;
-  const struct cubix_basis *basis = chain->pipe->basis;
-  const struct cubix_placement *placement = chain->pipe->particles->placement;
-  struct cubix_ends ends = { .basis = basis, .tables = &chain->pipe->templates->tables, .corners = 1 };
-  memset(rest, 0, sizeof *rest);
-  if (!basis) goto done;
-  if (chain->pipe->engine->n_beyond)
-    CUBIX_TRY(cubix_placement_pick(&rest->outliers, placement, cubix_placement_beyond, &basis->nodes.reach));
-  if (!basis->n_at_end) goto done;
-  CUBIX_TRY(cubix_placement_pick(&rest->leftover, placement, cubix_ends_test, &ends));
-  CUBIX_TRY(cubix_ends_rows(&rest->ending_row, &rest->ending, basis, &chain->pipe->templates->tables));
-done:
-  return status;
-}
-
-void cubix_chain_rest_free(struct cubix_chain_rest *rest)
-{
-  cubix_placement_free(rest->outliers);
-  cubix_placement_free(rest->leftover);
-  free(rest->ending_row);
 }

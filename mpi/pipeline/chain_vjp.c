@@ -1,13 +1,15 @@
 /* chain_vjp.c -- the reverse derivative: from cotangents of the cube to those of the leaves.
  *
- * It runs through the forward stages in reverse order, piece by piece of the channels
- * (chain_piece.c).  The owner of a piece applies the PSF's adjoint to its cotangents and sends the
- * result R to all; every rank takes the products of R with the spectra of its own stars:
- *   histogram  G = R D^T on the blocks that its stars touch (cubix_multiply_vjp), at the end once
+ * It runs through the forward stages in reverse order.  The owners of the channels apply the PSF's
+ * adjoint to the cotangents; the result R goes to the ranks that painted (chain_records.c), to the
+ * owners of the spaxels strip by strip in all channels, or piece by piece of the channels to all
+ * (chain_piece.c).  They take the products of R with the spectra of stars:
+ *   histogram  G = R D^T on the blocks that the stars touch (cubix_multiply_vjp), at the end once
  *              star by star (cubix_histogram_fill_vjp);
  *   direct     star by star (cubix_device_paint_vjp); also for stars that the histogram leaves out.
- * Forward values are recomputed from the stars, never kept.  Beside the forward run's memory there
- * are G (8 bytes for each value of the histogram), a piece of R, and the bars of some stars at a
+ * What owners of spaxels find for a star travels back to the rank that has the star. Forward values
+ * are recomputed from the stars, never kept.  Beside the forward run's memory there are G (8 bytes
+ * for each value of the histogram), R or a piece of it, and the bars of the stars, or of some at a
  * time.  Only if the PSF's own parameters are asked for, the painted cube is kept from the forward
  * run.  If templates change (Luminosity, LsfFwhm, Redshift through the LSF), their bars are
  * collected on the rows' knots, added up over ranks, and taken back through the LSF and the splines
@@ -41,7 +43,8 @@
 #include "spectra/templates.h"
 
 struct back {
-  /* [records] directly; [CUBIX_CHAIN_PART, or a spaxel of more] by histogram */
+  struct cubix_chain_records records;
+  /* [records] directly, or of owned spaxels; [CUBIX_CHAIN_PART, or a spaxel of more] by histogram */
   struct cubix_star_bar *star;
   struct cubix_star_bar *outliers, *leftover;     /* [records of rest.outliers, rest.leftover] */
   struct cubix_chain_total *total;          /* [stars] with a smooth deposit */
@@ -50,6 +53,7 @@ struct back {
   float *tile;
   struct cubix_histogram *histogram;        /* where rows are wanted */
   struct cubix_cube bar, painted_bar, painted;
+  struct cubix_cube whole;                  /* painted_bar of all channels that this rank owns */
   struct cubix_psf_bar psf;
   struct cubix_chain_rest rest;
   double flux;                              /* <cube, cube_bar> of the owned channels */
@@ -58,8 +62,8 @@ struct back {
 /* Pieces of cubes are done with before stars get their bars. */
 static void pieces_free(struct back *b)
 {
-  struct cubix_cube *piece[] = { &b->bar, &b->painted_bar, &b->painted };
-  for (int i = 0; i < 3; i++) {
+  struct cubix_cube *piece[] = { &b->bar, &b->painted_bar, &b->painted, &b->whole };
+  for (int i = 0; i < 4; i++) {
     free(piece[i]->flux);
     piece[i]->flux = NULL;
   }
@@ -78,6 +82,7 @@ static void back_free(struct back *b)
   free(b->tile);
   cubix_histogram_free(b->histogram);
   cubix_chain_rest_free(&b->rest);
+  cubix_chain_records_free(&b->records);
 }
 
 static size_t n_record(const struct cubix_placement *p) { return p ? p->start[p->n_spaxel] : 0; }
@@ -103,15 +108,15 @@ static size_t part_end(const struct cubix_placement *p, size_t first)
 static int back_init(struct back *b, struct cubix_chain *chain, const struct cubix_leaves *bar)
 {
   int status = CUBIX_OK;
-  const struct cubix_placement *p = chain->pipe->particles->placement;
-  memset(b, 0, sizeof *b);
-  size_t most = chain->pipe->basis ? 0 : n_record(p);
-  for (size_t first = 0, last; chain->pipe->basis && first < p->n_spaxel; first = last) {
+  const struct cubix_placement *p = b->records.placement;
+  const int whole = !chain->pipe->basis || b->records.owned;
+  size_t most = whole ? n_record(p) : 0;
+  for (size_t first = 0, last; !whole && first < p->n_spaxel; first = last) {
     last = part_end(p, first);
     most = p->start[last] - p->start[first] > most ? p->start[last] - p->start[first] : most;
   }
   CUBIX_ALLOC(b->star, most);
-  CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain));
+  CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain, &b->records));
   CUBIX_ALLOC(b->outliers, n_record(b->rest.outliers));
   CUBIX_ALLOC(b->leftover, n_record(b->rest.leftover));
   if (chain->pipe->basis && !chain->cover)
@@ -122,7 +127,7 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
   if (b->rest.leftover) CUBIX_ALLOC(b->row_rest, n_row_bar(chain));
   if (!chain->pipe->basis) goto done;
   CUBIX_ALLOC(b->tile, cubix_basis_tile_size(chain->pipe->basis));
-  CUBIX_TRY(cubix_chain_histogram(&b->histogram, chain));
+  CUBIX_TRY(cubix_chain_histogram(&b->histogram, chain, &b->records));
 done:
   return status;
 }
@@ -145,16 +150,30 @@ done:
   return status;
 }
 
+/* The cotangents of all channels that this rank owns, likewise. */
+static int unblur_all(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar, int psf)
+{
+  int status = CUBIX_OK;
+  const struct cubix_chain_piece mine = { cubix_mpi_rank(), cube_bar->lambda_first, cube_bar->n_lambda };
+  struct cubix_cube bar = *cube_bar;
+  bar.margin = 0;
+  CUBIX_TRY(cubix_chain_hold(chain, &b->whole, &mine, chain->pipe->ins->margin));
+  CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, psf ? chain->pipe->painted : NULL, &bar, &b->whole,
+                                psf ? &b->psf : NULL));
+done:
+  return status;
+}
+
 /* Stars that the histogram leaves out in some channels: in these. */
-static int leftover_back(struct back *b, const struct cubix_chain *chain)
+static int leftover_back(struct back *b, const struct cubix_chain *chain, const struct cubix_placement *stars,
+                         struct cubix_star_bar *star_bar)
 {
   int status = CUBIX_OK, last = b->painted_bar.lambda_first + b->painted_bar.n_lambda;
   struct cubix_cube run = { .n_x = b->painted_bar.n_x, .n_y = b->painted_bar.n_y, .margin = b->painted_bar.margin };
   for (int k = b->painted_bar.lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, &b->painted_bar);
-    CUBIX_TRY(
-        cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, b->rest.leftover, &run, b->leftover, b->row_rest));
+    CUBIX_TRY(cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, stars, &run, star_bar, b->row_rest));
   }
 done:
   free(run.flux);
@@ -162,13 +181,14 @@ done:
 }
 
 /* Templates of the histogram, tile by tile. */
-static int tiles_back(struct back *b, const struct cubix_chain *chain)
+static int tiles_back(struct back *b, const struct cubix_chain *chain, size_t first_spaxel, size_t last_spaxel)
 {
   int status = CUBIX_OK, first = b->painted_bar.lambda_first / CUBIX_TILE,
       last = (b->painted_bar.lambda_first + b->painted_bar.n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
+  const struct cubix_histogram part = cubix_histogram_part(b->histogram, first_spaxel, last_spaxel);
   for (int i = first; i < last; i++) {
     memset(b->tile, 0, cubix_basis_tile_size(chain->pipe->basis) * sizeof *b->tile);
-    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, b->histogram, chain->pipe->basis,
+    CUBIX_TRY(cubix_multiply_basis_vjp(&b->painted_bar, &part, chain->pipe->basis,
                                        chain->pipe->templates->tables.star_scale, i, b->tile));
     CUBIX_TRY(cubix_basis_vjp(chain->pipe->basis, i, b->tile, b->row));
   }
@@ -176,22 +196,28 @@ done:
   return status;
 }
 
-/* A piece of cotangents, known to all, to this rank's stars. */
-static int stars_back(struct back *b, const struct cubix_chain *chain)
+/* Cotangents of spaxels first .. last - 1 of the records, in some channels or all, to the stars. */
+static int stars_back(struct back *b, const struct cubix_chain *chain, size_t first, size_t last)
 {
   int status = CUBIX_OK;
   const struct cubix_tables *tables = &chain->pipe->templates->tables;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
-    CUBIX_TRY(cubix_device_paint_vjp(dev, tables, chain->pipe->particles->placement, &b->painted_bar, b->star, b->row));
+    CUBIX_TRY(cubix_device_paint_vjp(dev, tables, b->records.placement, &b->painted_bar, b->star, b->row));
     goto done;
   }
-  CUBIX_TRY(
-      dev->ops->multiply_vjp(dev, &b->painted_bar, chain->cover, chain->pipe->basis, tables->star_scale, b->value));
-  if (b->row) CUBIX_TRY(tiles_back(b, chain));
-  if (b->rest.outliers)
-    CUBIX_TRY(cubix_device_paint_vjp(dev, tables, b->rest.outliers, &b->painted_bar, b->outliers, b->row));
-  if (b->rest.leftover) CUBIX_TRY(leftover_back(b, chain));
+  const struct cubix_histogram cover = cubix_histogram_part(chain->cover, first, last);
+  CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, &cover, chain->pipe->basis, tables->star_scale, b->value));
+  if (b->row) CUBIX_TRY(tiles_back(b, chain, first, last));
+  if (b->rest.outliers) {
+    const struct cubix_placement stars = cubix_placement_part(b->rest.outliers, first, last, b->records.start);
+    CUBIX_TRY(cubix_device_paint_vjp(dev, tables, &stars, &b->painted_bar, b->outliers + b->rest.outliers->start[first],
+                                     b->row));
+  }
+  if (b->rest.leftover) {
+    const struct cubix_placement stars = cubix_placement_part(b->rest.leftover, first, last, b->records.start);
+    CUBIX_TRY(leftover_back(b, chain, &stars, b->leftover + b->rest.leftover->start[first]));
+  }
 done:
   return status;
 }
@@ -209,30 +235,54 @@ static void add_picked(struct cubix_star_bar *to, size_t first, size_t last, con
   }
 }
 
-/* What has been collected on the histogram's blocks, to the stars, part by part. */
+/* What has been collected on the histogram's blocks, to the records of spaxels first .. last - 1. */
+static int records_back(struct back *b, const struct cubix_chain *chain, size_t first, size_t last,
+                        const struct cubix_placement *part, struct cubix_star_bar *star, size_t next[2])
+{
+  int status = CUBIX_OK;
+  const size_t *start = b->records.placement->start;
+  const struct cubix_histogram cover = cubix_histogram_part(chain->cover, first, last);
+  memset(star, 0, n_record(part) * sizeof *star);
+  CUBIX_TRY(chain->pipe->dev->ops->fill_vjp(chain->pipe->dev, &cover, b->value, part, &chain->pipe->templates->tables,
+                                            star));
+  add_picked(star, start[first], start[last], b->outliers, b->rest.outliers, &next[0]);
+  add_picked(star, start[first], start[last], b->leftover, b->rest.leftover, &next[1]);
+done:
+  return status;
+}
+
+/* To the records of the spaxels that this rank owns, and from there to the ranks that have the stars.  Collective. */
+static int owned_back(struct back *b, const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK;
+  const struct cubix_placement *p = b->records.placement;
+  size_t next[2] = { 0, 0 };
+  for (size_t first = 0, last; first < p->n_spaxel && !status; first = last) {
+    last = part_end(p, first);
+    const struct cubix_placement part = cubix_placement_part(p, first, last, b->records.start);
+    status = records_back(b, chain, first, last, &part, b->star + p->start[first], next);
+  }
+  CUBIX_TRY(cubix_mpi_agree(status));
+  CUBIX_TRY(cubix_mpi_route_back((void **)&b->star, sizeof *b->star, &b->records.route));
+done:
+  return status;
+}
+
+/* To the stars, part by part. */
 static int deposits_back(struct back *b, const struct cubix_chain *chain, struct cubix_leaves *bar,
                          struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
   const struct cubix_placement *p = chain->pipe->particles->placement;
-  size_t *start = NULL, next_outlier = 0, next_leftover = 0;
-  CUBIX_ALLOC(start, p->n_spaxel + 1);
+  size_t next[2] = { 0, 0 };
   for (size_t first = 0, last; first < p->n_spaxel; first = last) {
     last = part_end(p, first);
-    struct cubix_placement part = cubix_placement_part(p, first, last, start);
-    struct cubix_histogram cover = *chain->cover;
-    cover.n_spaxel = last - first;
-    cover.start += first;
-    cover.exponent += first;
-    memset(b->star, 0, n_record(&part) * sizeof *b->star);
-    CUBIX_TRY(chain->pipe->dev->ops->fill_vjp(chain->pipe->dev, &cover, b->value, &part,
-                                              &chain->pipe->templates->tables, b->star));
-    add_picked(b->star, p->start[first], p->start[last], b->outliers, b->rest.outliers, &next_outlier);
-    add_picked(b->star, p->start[first], p->start[last], b->leftover, b->rest.leftover, &next_leftover);
-    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, b->star, b->total, bar, sums));
+    const struct cubix_placement part = cubix_placement_part(p, first, last, b->records.start);
+    struct cubix_star_bar *star = b->records.owned ? b->star + p->start[first] : b->star;
+    if (!b->records.owned) CUBIX_TRY(records_back(b, chain, first, last, &part, star, next));
+    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, star, b->total, bar, sums));
   }
 done:
-  free(start);
   return status;
 }
 
@@ -314,24 +364,51 @@ static void globals_back(const struct back *b, const struct cubix_chain *chain, 
   }
 }
 
+/* The cotangents to the ranks that painted: piece by piece of the channels to all. */
+static int pieces_back(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar, int psf)
+{
+  int status = CUBIX_OK;
+  struct cubix_chain_piece piece = { 0, 0, 0 };
+  while (cubix_chain_next(chain, &piece)) {
+    status = cubix_chain_hold(chain, &b->painted_bar, &piece, chain->pipe->ins->margin);
+    if (!status && piece.owner == cubix_mpi_rank()) status = unblur(b, chain, cube_bar, &piece, psf);
+    CUBIX_TRY(cubix_mpi_agree(status));
+    cubix_chain_spread(&b->painted_bar, piece.owner);
+    CUBIX_TRY(cubix_mpi_agree(stars_back(b, chain, 0, b->records.placement->n_spaxel)));
+  }
+done:
+  return status;
+}
+
+/* Strip by strip to the owners of the spaxels. */
+static int strips_back(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar, int psf)
+{
+  int status = CUBIX_OK;
+  const struct cubix_owners *owners = &b->records.owners;
+  CUBIX_TRY(cubix_mpi_agree(unblur_all(b, chain, cube_bar, psf)));
+  for (int round = 0; round < owners->n_round; round++) {
+    const struct cubix_strip strip = cubix_chain_records_strip(&b->records, round);
+    CUBIX_TRY(cubix_mpi_agree(cubix_mpi_strip_hold(&b->painted_bar, owners, round)));
+    CUBIX_TRY(cubix_mpi_strip_take(&b->painted_bar, &b->whole, owners, round));
+    CUBIX_TRY(cubix_mpi_agree(stars_back(b, chain, strip.first, strip.first + strip.n)));
+  }
+done:
+  return status;
+}
+
 int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube_bar, struct cubix_leaves *bar)
 {
   int status = CUBIX_OK, psf = bar->value[CUBIX_LEAF_PsfFwhm] || bar->value[CUBIX_LEAF_PsfBeta];
-  struct cubix_chain_piece piece = { 0, 0, 0 };
   struct cubix_chain_sums sums = { .receding = 0 };
   struct back b = { 0 };
   cubix_mpi_pipeline_enter(chain->pipe);
   double one_plus_z_bar = 0;
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, cube_bar)));
+  CUBIX_TRY(cubix_chain_records_init(&b.records, chain));
   CUBIX_TRY(cubix_mpi_agree(back_init(&b, chain, bar)));
-  while (cubix_chain_next(chain, &piece)) {
-    status = cubix_chain_hold(chain, &b.painted_bar, &piece, chain->pipe->ins->margin);
-    if (!status && piece.owner == cubix_mpi_rank()) status = unblur(&b, chain, cube_bar, &piece, psf);
-    CUBIX_TRY(cubix_mpi_agree(status));
-    cubix_chain_spread(&b.painted_bar, piece.owner);
-    CUBIX_TRY(cubix_mpi_agree(stars_back(&b, chain)));
-  }
+  CUBIX_TRY((b.records.owned ? strips_back : pieces_back)(&b, chain, cube_bar, psf));
   pieces_free(&b);
+  if (b.records.owned) CUBIX_TRY(owned_back(&b, chain));
   CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
   b.flux = inner(chain->pipe->cube, cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };

@@ -54,7 +54,10 @@ static void add_in(plan *p, enum cubix_phase phase, const char *what, double byt
 
 static int n_node(job *j) { return cubix_basis_nodes(j->engine->reach, j->step).n; }
 static double channel_bytes(job *j) { return j->channels * sizeof(cubix_real); }
-static double histogram_bytes(job *j) { return cubix_histogram_bytes(j->values, j->painted); }
+/* Of the spaxels that this rank paints. */
+static double values(job *j) { return owns_spaxels(j) ? j->values_own : j->values; }
+static double spaxels(job *j) { return owns_spaxels(j) ? j->spaxels_own : j->painted; }
+static double histogram_bytes(job *j) { return cubix_histogram_bytes(values(j), spaxels(j)); }
 
 static double tile_bytes(job *j)
 {
@@ -86,7 +89,7 @@ static void plan_templates(plan *p, job *j)
   const int per_round = j->n_thread < 6 ? 2 : j->n_thread / 3;
   const double tile = tile_bytes(j), n_tile = ceil((double)j->ins->n_lambda / CUBIX_TILE);
   const double mine = ceil(n_tile / j->n_rank), kept = cubix_basis_room_for(tile, (int)n_tile, 1);
-  const double made = is_caching(j) || kept >= n_tile ? 0 : tile, values = owns_spaxels(j) ? j->values_own : j->values;
+  const double made = is_caching(j) || kept >= n_tile ? 0 : tile;
   if (is_caching(j)) {
     cubix_memory_see(p, "cached templates", n_tile * tile, CUBIX_PHASE_TEMPLATES, last);
     if (!j->prepared) add_in(p, CUBIX_PHASE_TEMPLATES, "templates that are made", fmin(per_round, mine) * tile);
@@ -94,26 +97,31 @@ static void plan_templates(plan *p, job *j)
     (cubix_mpi_local_rank() ? cubix_memory_see : cubix_memory_add)(p, "templates", kept * tile, CUBIX_PHASE_TEMPLATES,
                                                                    last);
   if (!j->dev->ops->locked_bytes)
-    add_in(p, CUBIX_PHASE_PAINT, "multiplication", cubix_multiply_bytes(values, made, j->n_thread));
+    add_in(p, CUBIX_PHASE_PAINT, "multiplication", cubix_multiply_bytes(values(j), made, j->n_thread));
+}
+
+/* Spaxels that are painted together, in all channels, and what of them is on its way. */
+static void plan_strip(plan *p, job *j, enum cubix_phase phase)
+{
+  const double n = fmin(j->spaxels_own, (double)cubix_mpi_strip_most((size_t)j->painted, j->n_rank));
+  add_in(p, phase, "spaxels painted", n * sizeof(cubix_real) * (j->ins->n_lambda + j->channels));
 }
 
 static void plan_histogram(plan *p, job *j)
 {
   const int own = owns_spaxels(j);
-  const double spaxels = own ? j->spaxels_own : j->painted, values = own ? j->values_own_chunk : j->values_chunk;
-  const double mine = cubix_histogram_bytes(own ? j->values_own : j->values, spaxels);
-  const double chunk = cubix_histogram_bytes(values, spaxels);
-  const double work = cubix_histogram_work_bytes(values, j->templates->tables.n_row, n_node(j), j->n_thread);
+  const double of_chunk = own ? j->values_own_chunk : j->values_chunk, mine = histogram_bytes(j);
+  const double chunk = cubix_histogram_bytes(of_chunk, spaxels(j));
+  const double work = cubix_histogram_work_bytes(of_chunk, j->templates->tables.n_row, n_node(j), j->n_thread);
   const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
   add_in(p, CUBIX_PHASE_FILL, "histogram", stack);
   add_in(p, CUBIX_PHASE_PAINT, "histogram", mine);
   plan_templates(p, j);
   if (!own) return;
-  const double strip = fmin(spaxels, (double)cubix_mpi_strip_most((size_t)j->painted, j->n_rank)) * sizeof(cubix_real);
-  cubix_memory_add(p, "stars of all ranks", cubix_placement_bytes(j->records_own, spaxels, 0), CUBIX_PHASE_SHARE,
-                   CUBIX_PHASE_FILL);
+  cubix_memory_add(p, "stars of all ranks", cubix_placement_bytes(j->records_own, j->spaxels_own, 0),
+                   CUBIX_PHASE_SHARE, CUBIX_PHASE_FILL);
   add_in(p, CUBIX_PHASE_SHARE, "stars on their way", j->records_own / j->n_rank * sizeof(struct cubix_star));
-  add_in(p, CUBIX_PHASE_PAINT, "spaxels painted", strip * (j->ins->n_lambda + j->channels));
+  plan_strip(p, j, CUBIX_PHASE_PAINT);
 }
 
 /* What a GPU's buffers take of this host. */
@@ -159,13 +167,23 @@ static double numbers(job *j)
 /* Pieces of the cube that are worked on at a time, and their way through the PSF. */
 static void plan_pieces(plan *p, job *j, enum cubix_phase phase)
 {
-  const int psf = moves_psf(j);
+  const int psf = moves_psf(j), own = owns_spaxels(j);
   const double whole = j->painted * channel_bytes(j), tile = j->painted * CUBIX_TILE * sizeof(cubix_real);
-  const double piece = fmin(fmax(CUBIX_CHAIN_PIECE, tile), whole);
+  const double piece = own ? whole : fmin(fmax(CUBIX_CHAIN_PIECE, tile), whole);
   const double blur = cubix_psf_bytes(j->ins, (int)j->channels, psf ? 2 : 1, psf ? 3 : 1, j->n_thread);
-  add_in(p, phase, "pieces of the cube", piece * (1 + j->field / j->painted + psf));
-  if (j->n_rank > 1) add_in(p, phase, "messages", fmin(message_bytes, piece));
+  const int copies = !own || phase == CUBIX_PHASE_TANGENT;
+  add_in(p, phase, "pieces of the cube", piece * (1 + copies * (j->field / j->painted + psf)));
+  if (own) plan_strip(p, j, phase);
+  else if (j->n_rank > 1) add_in(p, phase, "messages", fmin(message_bytes, piece));
   add_in(p, phase, "the PSF's transforms", blur);
+}
+
+/* Records that have numbers with them: those of this rank, those of its spaxels, and what is under way. */
+static double travelling(job *j) { return j->records + j->records_own * (1 + 1. / j->n_rank); }
+
+static void plan_arrived(plan *p, job *j, enum cubix_phase phase)
+{
+  if (owns_spaxels(j)) add_in(p, phase, "stars of all ranks", cubix_placement_bytes(j->records_own, j->spaxels_own, 0));
 }
 
 /* Backwards, and what is compared with: mpi/pipeline/chain_vjp.c. */
@@ -174,7 +192,7 @@ static void plan_derivatives(plan *p, job *j)
   const struct cubix_tables *tables = &j->templates->tables;
   const int fit = is_fit(j), direct = !is_histogram(j), smooth = j->par->Deposit != CUBIX_Deposit_nearest;
   const double field = j->field * channel_bytes(j), painted = j->painted * channel_bytes(j);
-  const double placed = direct ? j->records : fmin(j->records, CUBIX_CHAIN_PART);
+  const double placed = direct ? j->records : owns_spaxels(j) ? travelling(j) : fmin(j->records, CUBIX_CHAIN_PART);
   const double of_star = numbers(j) * sizeof(double) + (smooth ? sizeof(struct cubix_chain_total) : 0);
   const enum cubix_phase from = fit ? first : CUBIX_PHASE_COMPARE, until = fit ? last : CUBIX_PHASE_COMPARE;
   const enum cubix_phase reverse = CUBIX_PHASE_REVERSE;
@@ -186,8 +204,9 @@ static void plan_derivatives(plan *p, job *j)
   if (moves_rows(j))
     add_in(p, reverse, "derivatives by templates", 2. * tables->n_row * (tables->n_knot + 1.) * sizeof(double));
   if (direct) return;
-  const double of_values = histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, 0);
+  const double of_values = histogram_bytes(j) + cubix_multiply_bytes(values(j), 0, 0);
   add_in(p, reverse, "derivatives by the histogram", 1.2 * of_values);
+  plan_arrived(p, j, reverse);
   if (moves_rows(j)) add_in(p, reverse, "histogram", histogram_bytes(j));
 }
 
@@ -202,11 +221,13 @@ static void plan_fit(plan *p, job *j)
                    last);
   cubix_memory_add(p, "weights and tangents of the cube", 2 * field, first, last);
   plan_pieces(p, j, tangent);
-  add_in(p, tangent, "tangents of stars", j->records * sizeof(struct cubix_star_bar));
+  const double records = owns_spaxels(j) ? travelling(j) : j->records;
+  add_in(p, tangent, "tangents of stars", records * sizeof(struct cubix_star_bar));
+  plan_arrived(p, j, tangent);
   if (moves_rows(j))
     add_in(p, tangent, "tangents of templates", (double)tables->n_row * tables->row_stride * sizeof(cubix_real));
   if (!is_histogram(j)) return;
-  add_in(p, tangent, "tangents of the histogram", histogram_bytes(j) + cubix_multiply_bytes(j->values, 0, j->n_thread));
+  add_in(p, tangent, "tangents of the histogram", histogram_bytes(j) + cubix_multiply_bytes(values(j), 0, j->n_thread));
   if (!moves_rows(j)) return;
   add_in(p, tangent, "histogram", histogram_bytes(j));
   const double tiles = tile_bytes(j) * ceil((double)j->ins->n_lambda / CUBIX_TILE);

@@ -60,13 +60,14 @@ static void own_cube(struct cubix_engine *engine, int n_lambda)
   for (int r = 1; r <= engine->n_rank; r++) engine->lambda_first[r] = n_lambda;
 }
 
-/* Whole tiles, as many to each rank as to any other, but one. */
+/* Whole groups of channels that the PSF takes together, as many to each rank as to any other, but one. */
 static void own_channels(struct cubix_engine *engine, int n_lambda)
 {
-  int64_t n_tile = (n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
+  enum { TOGETHER = 4 };
+  int64_t n_group = (n_lambda + TOGETHER - 1) / TOGETHER;
   engine->combine = CUBIX_COMBINE_HISTOGRAM;
   for (int r = 0; r <= engine->n_rank; r++) {
-    int first = (int)(n_tile * r / engine->n_rank) * CUBIX_TILE;
+    int first = (int)(n_group * r / engine->n_rank) * TOGETHER;
     engine->lambda_first[r] = first < n_lambda ? first : n_lambda;
   }
 }
