@@ -109,6 +109,24 @@ def test_empty_ranks_and_a_giant_spaxel(bench, n):
         assert combine == "cube" or bits(bench.out) == one
 
 
+@pytest.mark.parametrize("shape", [dict(n_x=1, n_y=1), dict(channels=3), dict(channels=9), dict(n=2), dict(n_x=30, n_y=1)],
+                         ids=["one spaxel", "3 channels", "9 channels", "two stars", "a row"])
+@pytest.mark.parametrize("psf", [False, True])
+def test_more_ranks_than_there_is_to_own(bench, shape, psf):
+    """Ranks without stars, spaxels or channels: of six, all but a few have none of one of them."""
+    seen = dict(psf="gaussian", psf_curve=(0.8,)) if psf else {}
+    shape = dict(n_x=4, n_y=3, channels=40, n=60) | shape
+    bench.instrument(shape["n_x"], shape["n_y"], 0.5, lam=(5000.0, 4999.0 + shape["channels"], 1.0), **seen)
+    bench.ssp("mixed", step=1.5, fwhm=1.5)
+    bench.particles(galaxy(shape["n"], seed=17, radius=0.3))
+    par = fast(Combine="histogram", SystemicVelocity="none", Centre=(0.0, 0.0, 0.0))
+    bench.cube(**par)
+    one = bits(bench.out)
+    for ranks in (2, 3, 6):
+        bench.cube(ranks=ranks, **par)
+        assert bits(bench.out) == one, ranks
+
+
 def test_stars_beyond_the_grid(bench):
     """A few hundred slow stars and some fast ones, which are painted directly; with too many of
     them the grid reaches further."""
