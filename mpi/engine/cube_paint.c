@@ -157,7 +157,7 @@ done:
   return status;
 }
 
-/* Spaxels first .. last - 1 of this rank into a cube of these alone: the product, then what the histogram leaves out. */
+/* Spaxels first .. last - 1 of this rank into a cube of these alone: the product, and what the histogram leaves out. */
 static int paint_part(struct cubix_cube *cube, const struct painting *p, size_t first, size_t last)
 {
   int status = CUBIX_OK;

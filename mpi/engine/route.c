@@ -96,8 +96,8 @@ static int travel(char *home, char *here, size_t size, const struct cubix_route 
   for (int r = 0; r < n_rank; r++)
     if (r != me && records_in(route, r) > most) most = records_in(route, r);
   CUBIX_ALLOC(begin, route->n_own + 1);
-  CUBIX_CHECK((come = cubix_reserve(most, size)), CUBIX_ENOMEM, "cannot allocate %zu x %zu bytes for stars on their way",
-              most, size);
+  CUBIX_CHECK((come = cubix_reserve(most, size)), CUBIX_ENOMEM,
+              "cannot allocate %zu x %zu bytes for stars on their way", most, size);
 done:
   status = cubix_mpi_agree(status);
   for (int k = 0; k < n_rank && !status; k++) {

@@ -419,13 +419,6 @@ done:
   return status;
 }
 
-void cubix_mpi_particles_drop(struct cubix_particles *particles)
-{
-  if (particles->keep) return;
-  cubix_placement_free(particles->placement);
-  particles->placement = NULL;
-}
-
 int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cubix_particles *particles)
 {
   int status = CUBIX_OK;

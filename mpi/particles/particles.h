@@ -74,7 +74,12 @@ int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cu
  *  @param[out] placement borrowed until the next call */
 int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cubix_particles *particles);
 /** The stars of the chunk are not needed any more: free them unless they are kept.  Local. */
-void cubix_mpi_particles_drop(struct cubix_particles *particles);
+static inline void cubix_mpi_particles_drop(struct cubix_particles *particles)
+{
+  if (particles->keep) return;
+  cubix_placement_free(particles->placement);
+  particles->placement = NULL;
+}
 /** Bring the stars of chunk c, with all columns, into the slab and into the sky frame; if all stars
  * stay in memory they are there already.  Collective. */
 int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c);

@@ -1,14 +1,16 @@
-"""What ranks share (histograms, far stars) and audit together: tests/program/test_share.c on any
-number of ranks finds the same, to the last bit."""
+"""What ranks exchange (tests/program/test_owners.c) and audit together (test_share.c): on any number of
+ranks they find the same, to the last bit."""
 import pytest
 
 from harness import run
 
 
 def same(ranks, threads=1):
-    done = run("test_share", [], ranks=ranks, threads=threads)
-    assert done.status == 0 and done.out.count(" 0 failed") == ranks, done.out[-3000:] + done.err[-3000:]
-    lines = [line for line in done.out.splitlines() if line.startswith("same: ")]
+    lines = []
+    for name in ("test_owners", "test_share"):
+        done = run(name, [], ranks=ranks, threads=threads)
+        assert done.status == 0 and done.out.count(" 0 failed") == ranks, done.out[-3000:] + done.err[-3000:]
+        lines += [line for line in done.out.splitlines() if line.startswith("same: ")]
     assert len(lines) == 12
     return lines
 
