@@ -20,7 +20,8 @@
 #include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 
-static const double move_ns = 1;  /* a voxel packed, sent and unpacked */
+/* A voxel cleared, written, packed and sent takes as long as so many values multiplied into it. */
+static const double voxel_values = 250;
 
 int cubix_mpi_owners_wanted(const struct cubix_engine *engine)
 {
@@ -32,7 +33,7 @@ size_t cubix_mpi_strip_most(size_t n_spaxel, int n_rank) { return n_spaxel / (si
 static double work_of(const struct cubix_engine *engine, double n_star, double n_lambda)
 {
   const struct cubix_rates *rates = &engine->rates;
-  return n_star * rates->fill + n_lambda * (cubix_engine_values(n_star) * rates->multiply + move_ns);
+  return n_star * rates->fill + n_lambda * rates->multiply * (cubix_engine_values(n_star) + voxel_values);
 }
 
 /* Cut where the work of all ranks reaches r/n: before the spaxel whose middle lies beyond. */

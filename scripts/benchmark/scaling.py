@@ -1,14 +1,14 @@
 """Strong and weak scaling over ranks and threads, and a model for more ranks than this machine has.
 
-The model, for P ranks that share the stars (and, with Combine histogram, the channels):
+The model, for P ranks that share the stars (and, with Combine histogram, spaxels and channels):
 
   direct            t(P) = s + d N/P                        + t_reduce(C, P)
   histogram, cube   t(P) = s + h N/P + q r(N/P)             + t_reduce(C, P)
-  histogram, slabs  t(P) = s + h N/P + q r(N)/P + t_gather(A(N), P)
+  histogram, slabs  t(P) = s + h N/P + q r(N)/P + t_exchange(S(N) + C, P)
 
 s: what every rank repeats (templates, audit); d: a star's direct painting; h: its placing and deposit; q r(n): the multiply, where r(n) are the
-rows of the histograms of n stars, taken to grow as n^0.5; C: bytes of the cube; A: bytes of the histograms.  t_reduce = 2 C (P-1)/P / B +
-ceil(log2 P) L and t_gather = A (P-1)/P / B + ceil(log2 P) L, with bandwidth B and latency L of a network.  s, d, h and q come from the
+rows of the histograms of n stars, taken to grow as n^0.5; C: bytes of the cube; S: of the stars, 40 each.  t_reduce = 2 C (P-1)/P / B +
+ceil(log2 P) L and t_exchange = (S + C)/P (P-1)/P / B + 3 (P - 1) L, with bandwidth B and latency L of a network.  s, d, h and q come from the
 measurements of the same run on one core, with N and N/4 stars; B and L are stated, not measured.
 """
 import math
@@ -76,8 +76,8 @@ def reduce_time(size, ranks):
     return 2 * size * (ranks - 1) / ranks / BANDWIDTH + math.ceil(math.log2(ranks)) * LATENCY if ranks > 1 else 0.0
 
 
-def gather_time(size, ranks):
-    return size * (ranks - 1) / ranks / BANDWIDTH + math.ceil(math.log2(ranks)) * LATENCY if ranks > 1 else 0.0
+def exchange_time(size, ranks):
+    return size / ranks * (ranks - 1) / ranks / BANDWIDTH + 3 * (ranks - 1) * LATENCY
 
 
 WORK = ("place", "paint", "sum")         # the stages that share the stars
@@ -112,14 +112,8 @@ def predict(setting, rows, ranks_list=(1, 2, 8, 64, 512), numbers=(1e6, 1e8)):
                 t = serial + per_star * number / p
                 rows_of = multiply * math.sqrt(number / measured)
                 if "slabs" in name:
-                    t += rows_of / p + gather_time(histogram_bytes(setting, number), p)
+                    t += rows_of / p + exchange_time(40 * number + cube, p)
                 else:
                     t += rows_of / math.sqrt(p) + reduce_time(cube, p)
                 out.append({"engine": name, "N": number, "ranks": p, "paint_s": t})
     return out
-
-
-def histogram_bytes(setting, number):
-    """5 bytes a row; rows per spaxel 65 n^0.49 of n stars, at most 60 000 (1326 templates)."""
-    spaxels = setting.spaxels**2
-    return 5.0 * spaxels * min(65 * max(number / spaxels, 1e-3)**0.49, 6e4)
