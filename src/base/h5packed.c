@@ -8,8 +8,8 @@
  * A band is the chunks beside each other that hold the same rows; it is unpacked whole, into rows of
  * the columns that are wanted, in the file's type and this machine's byte order.  Bands that the last
  * rows needed are kept, since the next rows mostly begin in the last of them.  Beside them there are
- * the packed chunks on their way, IN_FLIGHT bytes and one chunk more at most, and three chunks for
- * each thread.
+ * the packed chunks on their way, IN_FLIGHT bytes and one chunk more at most, two spare ones, and
+ * three chunks for each thread.
  *
  * What is in a chunk that was never written HDF5 is asked: it is the fill value. */
 #include "base/h5packed.h"
@@ -23,12 +23,22 @@
 #include "base/h5filters.h"
 
 static const size_t LARGEST = (size_t)1 << 28, IN_FLIGHT = (size_t)1 << 25;
+enum { SPARES = 2 };
 static const char no_memory[] = "there is no memory for it";
 
 struct band {
   hsize_t number;
   int there;                      /* 1: unpacked */
   unsigned char *rows;            /* [chunk[0]][n_c] */
+};
+
+/* What chunks are unpacked with.  The first of the datasets that are unpacked together keeps it for the next time. */
+struct shop {
+  size_t largest;                 /* bytes of a chunk */
+  int n_worker;
+  struct worker { struct cubix_h5unpacker *unpacker; unsigned char *chunk; } *worker;
+  int n_spare;
+  unsigned char *spare[SPARES];   /* [largest] for packed chunks */
 };
 
 struct cubix_h5packed {
@@ -42,6 +52,7 @@ struct cubix_h5packed {
   hid_t native;                   /* the same numbers in this machine's byte order */
   size_t n_band, n_wanted, room;
   struct band *band, *wanted;     /* in rising order; what is wanted has no rows yet */
+  struct shop *shop;              /* NULL: another dataset has it, or none was needed */
   /* what went wrong last */
   const char *wrong;
   hsize_t wrong_at[2];            /* first row and column of the chunk */
@@ -111,9 +122,58 @@ done:
   return status;
 }
 
+static void close_shop(struct shop *s)
+{
+  if (!s) return;
+  for (int w = 0; s->worker && w < s->n_worker; w++) {
+    cubix_h5unpacker_close(s->worker[w].unpacker);
+    free(s->worker[w].chunk);
+  }
+  while (s->n_spare > 0) free(s->spare[--s->n_spare]);
+  free(s->worker);
+  free(s);
+}
+
+/* For chunks of this size and as many threads as there are now.  @return NULL where there is no memory */
+static struct shop *open_shop(struct shop *old, size_t largest)
+{
+  const int n_worker = omp_get_max_threads();
+  if (old && old->largest >= largest && old->n_worker >= n_worker) return old;
+  close_shop(old);
+  struct shop *s = calloc(1, sizeof *s);
+  if (!s) return NULL;
+  s->largest = largest;
+  s->n_worker = n_worker;
+  s->worker = calloc((size_t)n_worker, sizeof *s->worker);
+  if (s->worker) return s;
+  close_shop(s);
+  return NULL;
+}
+
+/* Room for n bytes of a packed chunk, and back. */
+static unsigned char *take_room(struct shop *s, size_t n)
+{
+  unsigned char *room = NULL;
+  if (n > s->largest) return malloc(n);
+#pragma omp critical(cubix_h5packed_spare)
+  if (s->n_spare > 0) room = s->spare[--s->n_spare];
+  return room ? room : malloc(s->largest);
+}
+
+static void give_room(struct shop *s, unsigned char *room, size_t n)
+{
+#pragma omp critical(cubix_h5packed_spare)
+  if (room && n <= s->largest && s->n_spare < SPARES) {
+    s->spare[s->n_spare++] = room;
+    room = NULL;
+  }
+  free(room);
+}
+
 void cubix_h5packed_close(struct cubix_h5packed *p)
 {
   if (!p) return;
+  close_shop(p->shop);
   for (size_t i = 0; i < p->n_band; i++) free(p->band[i].rows);
   free(p->band);
   free(p->wanted);
@@ -132,8 +192,6 @@ struct job {
   unsigned char *packed;
   const char *wrong;
 };
-
-struct worker { struct cubix_h5unpacker *unpacker; unsigned char *chunk; };
 
 /* The columns that are wanted of the chunk, from .. to - 1. */
 static void columns(hsize_t *from, hsize_t *to, const struct job *j)
@@ -163,7 +221,7 @@ static int read_unpacked(const struct job *j)
 }
 
 /* Ask HDF5 for it.  Some versions call it an error that a chunk was never written, others say that it has no bytes. */
-static void read_packed(struct job *j)
+static void read_packed(struct job *j, struct shop *shop)
 {
   static const char cannot[] = "HDF5 cannot read it";
   hsize_t n = 0;
@@ -173,7 +231,7 @@ static void read_packed(struct job *j)
     if (!read_unpacked(j)) j->wrong = cannot;
     return;
   }
-  j->packed = malloc(j->n_packed);
+  j->packed = take_room(shop, j->n_packed);
   if (!j->packed) j->wrong = no_memory;
   else if (H5Dread_chunk(j->p->dataset, H5P_DEFAULT, j->at, &j->skipped, j->packed) < 0) j->wrong = cannot;
 }
@@ -201,13 +259,14 @@ static void spread(const struct job *j, const unsigned char *chunk)
     memcpy(out, chunk, (size_t)(to - from) * p->size);
 }
 
-static void unpack(struct job *j, struct worker *w, size_t largest)
+static void unpack(struct job *j, struct shop *shop)
 {
   const struct cubix_h5packed *p = j->p;
+  struct worker *w = &shop->worker[omp_get_thread_num()];
   const size_t n = chunk_bytes(p);
   const int whole = p->first == 0 && p->chunk[1] == p->n_c;
-  if (!w->unpacker) cubix_h5unpacker_open(&w->unpacker, largest);
-  if (!whole && !w->chunk) w->chunk = malloc(largest);
+  if (!w->unpacker) cubix_h5unpacker_open(&w->unpacker, shop->largest);
+  if (!whole && !w->chunk) w->chunk = malloc(shop->largest);
   if (!w->unpacker || !(whole || w->chunk)) {
     j->wrong = no_memory;
   } else {
@@ -216,7 +275,7 @@ static void unpack(struct job *j, struct worker *w, size_t largest)
     if (!j->wrong && p->is_swapped) swap(to, n / p->size, p->size);
     if (!j->wrong && !whole) spread(j, to);
   }
-  free(j->packed);
+  give_room(shop, j->packed, j->n_packed);
 }
 
 /* ---- bands ------------------------------------------------------------------------------------- */
@@ -286,21 +345,21 @@ static size_t list_jobs(struct job *job, struct cubix_h5packed *const *packed, i
 }
 
 /* The first thread reads, and all unpack: HDF5 may keep its errors thread by thread. */
-static void run(struct job *job, size_t n_job, struct worker *worker, size_t largest)
+static void run(struct job *job, size_t n_job, struct shop *shop)
 {
   size_t in_flight = 0;
 #pragma omp parallel if (n_job > 1)
 #pragma omp master
   for (size_t i = 0; i < n_job; i++) {
     struct job *j = &job[i];
-    read_packed(j);
+    read_packed(j, shop);
     if (j->wrong || j->n_packed == 0) {
-      free(j->packed);
+      give_room(shop, j->packed, j->n_packed);
       continue;
     }
     in_flight += j->n_packed;
 #pragma omp task firstprivate(j)
-    unpack(j, &worker[omp_get_thread_num()], largest);
+    unpack(j, shop);
     if (in_flight < IN_FLIGHT) continue;
 #pragma omp taskwait
     in_flight = 0;
@@ -310,18 +369,20 @@ static void run(struct job *job, size_t n_job, struct worker *worker, size_t lar
 void cubix_h5packed_unpack(struct cubix_h5packed *const *packed, int n)
 {
   size_t n_job = 0, largest = 0;
-  const int n_worker = omp_get_max_threads();
-  struct worker *worker = calloc((size_t)n_worker, sizeof *worker);
+  struct cubix_h5packed *first = NULL;
   for (int i = 0; i < n; i++) {
     if (!packed[i]) continue;
+    if (!first) first = packed[i];
     n_job += renew(packed[i]) * (size_t)n_across(packed[i]);
     if (chunk_bytes(packed[i]) > largest) largest = chunk_bytes(packed[i]);
     packed[i]->wrong = NULL;
   }
-  struct job *job = calloc(n_job + 1, sizeof *job);
-  if (!job || !worker) goto done;
+  if (n_job == 0) return;
+  struct job *job = calloc(n_job, sizeof *job);
+  first->shop = open_shop(first->shop, largest);
+  if (!job || !first->shop) goto done;
   n_job = list_jobs(job, packed, n);
-  run(job, n_job, worker, largest);
+  run(job, n_job, first->shop);
   for (size_t i = 0; i < n_job; i++) job[i].band->there = 1;
   for (size_t i = n_job; i-- > 0;) {
     if (!job[i].wrong) continue;
@@ -330,11 +391,6 @@ void cubix_h5packed_unpack(struct cubix_h5packed *const *packed, int n)
     memcpy(job[i].p->wrong_at, job[i].at, sizeof job[i].at);
   }
 done:
-  for (int w = 0; worker && w < n_worker; w++) {
-    cubix_h5unpacker_close(worker[w].unpacker);
-    free(worker[w].chunk);
-  }
-  free(worker);
   free(job);
 }
 
