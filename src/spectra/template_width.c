@@ -67,6 +67,27 @@ int cubix_templates_too_broad(const struct cubix_templates *templates, const str
          templates->fwhm_template[k] > cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
 }
 
+/* FWHM of a sinc of FWHM `sinc` convolved with a Gaussian: its transform is that Gaussian's, cut off where the
+ * sinc's ends, so the profile is the integral of exp(-(sigma k)^2/2) cos(k x) from 0 to pi/a, a = sinc/1.2067. */
+static double sinc_fwhm(double sinc, double sigma)
+{
+  enum { N = 64 };
+  const double end = CUBIX_PI * 1.2067091288032284 / sinc;
+  double lo = 0, hi = 0.5 * (sinc + CUBIX_FWHM_SIGMA * sigma), weight[N], top = 0;
+  for (int i = 0; i < N; i++) {                     /* by midpoints; half the FWHM is at most the halves' sum */
+    const double k = end * (i + 0.5) / N;
+    weight[i] = exp(-0.5 * sigma * sigma * k * k);
+    top += weight[i];
+  }
+  for (int step = 0; step < 40; step++) {
+    double x = 0.5 * (lo + hi), sum = 0;
+    for (int i = 0; i < N; i++) sum += weight[i] * cos(end * (i + 0.5) / N * x);
+    if (sum > 0.5 * top) lo = x;
+    else hi = x;
+  }
+  return lo + hi;
+}
+
 void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
   int n = ins->n_lambda;
@@ -82,12 +103,14 @@ void cubix_templates_channels(struct cubix_templates *templates, const struct cu
     templates->fwhm_template[k] = one_plus_z * library_fwhm(templates->ssp, centre / one_plus_z);
     double own = templates->fwhm_template[k] / CUBIX_FWHM_SIGMA,
            missing = ins->lsf_none ? 0 : cubix_templates_missing_variance(ins, centre, templates->fwhm_template[k]);
-    templates->fwhm_cube[k] = CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
+    const int is_sinc = !ins->lsf_none && ins->lsf_shape == CUBIX_LSF_SINC && missing > 0;
+    templates->fwhm_cube[k] = is_sinc ? sinc_fwhm(CUBIX_FWHM_SIGMA * sqrt(missing), sqrt(own * own + box))
+                                      : CUBIX_FWHM_SIGMA * sqrt(own * own + fmax(missing, 0) + box);
     if (ins->lsf_none) continue;
     double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k));
     int too_broad = cubix_templates_too_broad(templates, ins, k);
     templates->n_too_broad += too_broad;
-    templates->n_pixel_broad += !too_broad && missing <= 0 && templates->fwhm_cube[k] > 1.01 * inst;
+    templates->n_pixel_broad += !too_broad && (missing <= 0 || is_sinc) && templates->fwhm_cube[k] > 1.01 * inst;
   }
 }
 
@@ -95,8 +118,9 @@ void cubix_templates_channels(struct cubix_templates *templates, const struct cu
 static double wanted_fwhm(const struct cubix_instrument *ins, int k)
 {
   const double inst = cubix_curve_at(&ins->lsf_fwhm, cubix_instrument_lambda(ins, k)),
-               pixel = CUBIX_FWHM_SIGMA * cubix_instrument_width(ins, k) / sqrt(12.);
-  return ins->lsf_pixel_included ? inst : sqrt(inst * inst + pixel * pixel);
+               pixel = cubix_instrument_width(ins, k) / sqrt(12.), fwhm = CUBIX_FWHM_SIGMA * pixel;
+  if (ins->lsf_pixel_included) return inst;
+  return ins->lsf_shape == CUBIX_LSF_SINC ? sinc_fwhm(inst, pixel) : sqrt(inst * inst + fwhm * fwhm);
 }
 
 /* By how much lines are too broad there [%]; 0 where the instrument records nothing. */
@@ -122,10 +146,13 @@ void cubix_templates_report_width(const struct cubix_templates *templates, const
       used += (size_t)snprintf(at_lines + used, sizeof at_lines - used, "%s %s %.0f %%", used ? "," : ";",
                                line[l].name, excess(templates, ins, k));
   }
+  const char *what = ins->lsf_shape == CUBIX_LSF_SINC
+                         ? " has a width beside the line spread function's sinc"
+                         : ", or it and the pixel together, is broader than the line spread function";
   cubix_log(CUBIX_LOG_WARNING,
-            "%d of %d channels: %s, or it and the pixel together, is broader than the line spread function, and is not "
-            "sharpened: lines are up to %.1f %% too broad (at %.0f AA %.2f instead of %.2f AA%s); see table LSF",
-            templates->n_too_broad + templates->n_pixel_broad, ins->n_lambda, templates->ssp->name,
+            "%d of %d channels: %s%s, and is not sharpened: lines are up to %.1f %% too broad (at %.0f AA %.2f instead "
+            "of %.2f AA%s); see table LSF",
+            templates->n_too_broad + templates->n_pixel_broad, ins->n_lambda, templates->ssp->name, what,
             excess(templates, ins, worst), cubix_instrument_lambda(ins, worst), templates->fwhm_cube[worst],
             wanted_fwhm(ins, worst), at_lines);
 }
