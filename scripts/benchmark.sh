@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# benchmark.sh -- CUBIX beside RUBIX and GalCraft on the same stars: times, memory, accuracy, scaling.  doc/benchmarks.md says what is compared.
+# benchmark.sh -- CUBIX beside RUBIX, GalCraft and Synthesizer on the same stars: times, memory, accuracy, scaling.  doc/benchmarks.md says what is compared.
 #
 #   scripts/benchmark.sh --build BUILD [--quick] [--skip-peers] [--library emiles=emiles.hdf5] ...      (--help lists all)
 #

@@ -3,6 +3,7 @@ import h5py
 import numpy as np
 
 LSUN = 3.826e33                          # erg/s, of BC03 and E-MILES
+C_AA = 2.99792458e18                     # AA/s
 
 
 def read(path):
@@ -24,6 +25,25 @@ def write_rubix(path, lib, low, high):
     with h5py.File(path, "w") as f:
         f["age"], f["metallicity"], f["wavelength"] = lib["Age"], lib["Metallicity"], lib["Wavelength"][cut]
         f["flux"] = lib["Luminosity"][:, :, cut] / LSUN
+    return cut.stop - cut.start
+
+
+def write_synthesizer(path, lib, low, high):
+    """A grid file for Synthesizer: ages in yr, metallicities, wavelengths in AA, L_nu in erg/s/Hz per Msun formed as
+    [age][Z][wavelength]; both axes are read as logarithms, so that it shares a star among the same populations as
+    CUBIX.  Cut to what the channels need."""
+    cut = band(lib["Wavelength"], low, high)
+    wave = lib["Wavelength"][cut]
+    with h5py.File(path, "w") as f:
+        f.attrs["axes"], f.attrs["WeightVariable"] = ["ages", "metallicities"], "initial_masses"
+        for name, unit, values in (("ages", "yr", np.where(lib["Age"] > 0, lib["Age"], 1e-4) * 1e9),
+                                   ("metallicities", "dimensionless",
+                                    np.where(lib["Metallicity"] > 0, lib["Metallicity"], 1e-10))):
+            axis = f.create_dataset("axes/" + name, data=values)
+            axis.attrs["Units"], axis.attrs["log_on_read"] = unit, True
+        f.create_dataset("spectra/wavelength", data=wave).attrs["Units"] = "Angstrom"
+        per_hertz = lib["Luminosity"][:, :, cut] * wave**2 / C_AA
+        f.create_dataset("spectra/incident", data=np.moveaxis(per_hertz, 1, 0)).attrs["Units"] = "erg/s/Hz"
     return cut.stop - cut.start
 
 

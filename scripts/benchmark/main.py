@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import accuracy
+import alternate
 import explain
 import gradient
 import library
@@ -23,7 +24,7 @@ import shell
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
-SECTIONS = ("explain", "race", "sgemm", "scaling", "accuracy", "gradient", "image")
+SECTIONS = ("explain", "race", "synthesizer", "sgemm", "scaling", "accuracy", "gradient", "image")
 
 
 def options():
@@ -55,6 +56,9 @@ def options():
     p.add_argument("--cubix-seconds", type=float,
                    help="for each library and method of CUBIX in the race [300; quick 30]")
     p.add_argument("--galcraft-seconds", type=float, help="for GalCraft [240; quick 0]")
+    p.add_argument("--synthesizer-seconds", type=float,
+                   help="for Synthesizer in the race, and for all rounds of the section synthesizer [600; quick 60]")
+    p.add_argument("--synthesizer-gib", type=float, default=8.0, help="memory that Synthesizer may take [8]")
     p.add_argument("--gradient-seconds", type=float,
                    help="for RUBIX's gradients, and for those of CUBIX at each N [240; quick 30]")
     p.add_argument("--skip-peers", action="store_true", help="CUBIX alone: nothing is downloaded")
@@ -65,6 +69,7 @@ def options():
     a.spaxels = a.spaxels or (50 if quick else 100)
     a.repeat = a.repeat or (1 if quick else 5)
     for name, full, small in (("rubix_seconds", 600, 60), ("cubix_seconds", 300, 30), ("galcraft_seconds", 240, 0),
+                              ("synthesizer_seconds", 600, 60),
                               ("gradient_seconds", 240, 30)):
         if getattr(a, name) is None:
             setattr(a, name, small if quick else full)
@@ -193,6 +198,12 @@ class Benchmark:
                 rows["RUBIX"] = race.rubix(self.rubix, self.cubix, self.setting, self.a.numbers, template,
                                            self.a.threads, min(self.a.repeat, 3),
                                            self.a.rubix_seconds / len(raced), self.say)
+            synthesizer = self.synthesizer_peer()
+            if synthesizer:
+                rows["Synthesizer"] = race.synthesizer(synthesizer, self.cubix, self.setting, self.a.numbers,
+                                                       synthesizer.grid(name, canonical, self.setting),
+                                                       self.a.threads, self.a.synthesizer_seconds / len(raced),
+                                                       self.say)
         try:
             six = self.six()
             self.say("race: bc03-miles 6x221 (CUBIX alone)")
@@ -212,6 +223,25 @@ class Benchmark:
                                                       self.libraries[name][0], self.a.threads,
                                                       self.a.galcraft_seconds, self.say)
         self.results["missing"].update(self.lacking)
+        return out
+
+    def synthesizer_peer(self):
+        return self.peer("Synthesizer", lambda work: peers.Synthesizer(work, limit_gib=self.a.synthesizer_gib))
+
+    def synthesizer(self):
+        """In turn with CUBIX, on the same field in 100 x 100 and in 25 x 25 spaxels, by one thread and by all."""
+        peer, a = self.synthesizer_peer(), self.a
+        if not peer:
+            raise shell.Failed(self.lacking["Synthesizer"])
+        name, (canonical, template) = next(iter(self.libraries.items()))
+        grid = peer.grid(name, canonical, self.setting)
+        out = {"library": name, "limit_GiB": a.synthesizer_gib}
+        out["agree"] = alternate.agree(self.work, self.cubix, peer, self.setting, name, canonical, grid,
+                                       200 if a.quick else 1000)
+        out["rows"] = alternate.measure(self.cubix, peer, self.setting, canonical, grid, self.engines(),
+                                        [n for n in a.numbers if 1e4 <= n <= 1e5] or a.numbers[:1],
+                                        sorted({25, self.setting.spaxels}), sorted({1, a.threads}), min(a.repeat, 3),
+                                        a.synthesizer_seconds, self.say, self.rubix, template)
         return out
 
     def sgemm(self):

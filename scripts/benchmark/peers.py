@@ -22,8 +22,9 @@ RUBIX_NEEDS = ["jax[cpu]", "h5py", "astropy", "scipy", "pyaml", "jaxtyping", "eq
 class Environment:
     """A virtual environment with one package in it, made at the first use."""
 
-    def __init__(self, work, name, package, needs=None):
-        self.folder, self.package, self.needs = Path(work) / ("venv-" + name), package, needs
+    def __init__(self, work, name, package, needs=None, build=None):
+        """build: environment of a compilation, for which nothing is taken from pip's cache."""
+        self.folder, self.package, self.needs, self.build = Path(work) / ("venv-" + name), package, needs, build
         self.python = self.folder / "bin" / "python"
 
     def ready(self):
@@ -37,7 +38,8 @@ class Environment:
             shell.run(pip + self.needs, timeout=1800)
             shell.run(pip + ["--no-deps", self.package], timeout=600)
         else:
-            shell.run(pip + [self.package], timeout=1800)
+            fresh = ["--no-cache-dir"] if self.build else []
+            shell.run(pip + fresh + [self.package], timeout=1800, extra=self.build)
         mark.write_text(self.package + "\n")
         return self
 
@@ -92,6 +94,37 @@ class Galcraft:
                                    "distance_kpc": 1e3 * d_l, "processes": processes,
                                    "cube": str(cube)}))
         text, wall, _ = shell.run([self.env.python, HERE / "galcraft_worker.py", job], threads=1, timeout=timeout)
+        return dict(json.loads(text.strip().splitlines()[-1]), process_s=wall)
+
+
+class Synthesizer:
+    """Compiled as it asks to be for speed: with OpenMP and for this machine's processor."""
+    margin = 40                          # channels on either side of the band: more than 2000 km/s
+
+    def __init__(self, work, package="cosmos-synthesizer==1.3.1", limit_gib=8.0):
+        self.work, self.limit_gib = Path(work), limit_gib
+        self.home = {"SYNTHESIZER_DIR": str(self.work / "synthesizer")}
+        self.env = Environment(work, "synthesizer", package, build={"WITH_OPENMP": "1", "NATIVE": "1"}).ready()
+
+    def grid(self, name, canonical, setting):
+        path = self.work / ("synthesizer-%s.hdf5" % name)
+        library.write_synthesizer(path, library.read(canonical), *setting.rest_range())
+        return path
+
+    def __call__(self, label, stars, setting, scale, grid, precision="float32", threads=1, wave="channels", cube="",
+                 timeout=1800):
+        """stars with v; scale: kpc a spaxel."""
+        path = self.work / ("synthesizer-%s.npz" % label)
+        np.savez(path, **{key: stars[key] for key in ("pos", "v", "mass", "age", "z")})
+        stretch = 1 + setting.redshift
+        job = self.work / ("synthesizer-%s.json" % label)
+        job.write_text(json.dumps({"grid": str(grid), "stars": str(path), "first": setting.first / stretch,
+                                   "step": setting.step / stretch, "channels": setting.channels,
+                                   "margin": self.margin, "wave": wave, "spaxels": setting.spaxels, "scale": scale,
+                                   "precision": precision, "threads": threads, "limit_GiB": self.limit_gib,
+                                   "cube": cube}))
+        text, wall, _ = shell.run([self.env.python, HERE / "synthesizer_worker.py", job], threads=threads,
+                                  timeout=timeout, extra=self.home)
         return dict(json.loads(text.strip().splitlines()[-1]), process_s=wall)
 
 

@@ -1,4 +1,4 @@
-"""Time and memory against the number of stars: CUBIX by both methods, RUBIX, GalCraft."""
+"""Time and memory against the number of stars: CUBIX by both methods, RUBIX, GalCraft, Synthesizer."""
 import statistics
 import time
 
@@ -135,5 +135,26 @@ def galcraft(peer, program, setting, numbers, canonical, cores, seconds, say):
         rows.append({"N": n, "in_field": result["stars"], "run_s": result["seconds"], "peak_MiB": result["peak_MiB"],
                      "repeats": 1, "versions": result["version"]})
         say("  GalCraft        N = %8d: spectra %8.3f s, %5.0f MiB" % (n, result["seconds"], result["peak_MiB"]))
+    extrapolate(rows, numbers, "run_s")
+    return rows
+
+
+def synthesizer(peer, program, setting, numbers, grid, cores, seconds, say):
+    """In float32, its faster precision; each N in a process of its own."""
+    import alternate
+    rows, started = [], time.perf_counter()
+    for n in numbers:
+        if len(rows) > 1:
+            a, b = line([(r["N"], r["run_s"]) for r in rows])
+            if a + b * n > seconds - (time.perf_counter() - started):
+                break
+        stars, scale, _ = alternate.field_stars(program, setting, n)
+        result = peer("race-%d" % n, stars, setting, scale, grid, threads=cores)
+        if "missing" in result:
+            say("  Synthesizer     N = %8d: %s" % (n, result["missing"]))
+            break
+        rows.append({"N": n, "in_field": result["stars"], "run_s": result["run_s"], "cpu_s": result["cpu_s"],
+                     "peak_MiB": result["peak_MiB"], "repeats": 1, "versions": result["version"]})
+        say("  Synthesizer     N = %8d: IFU %8.3f s, %5.0f MiB" % (n, result["run_s"], result["peak_MiB"]))
     extrapolate(rows, numbers, "run_s")
     return rows

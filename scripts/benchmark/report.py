@@ -84,32 +84,35 @@ def _race(r, folder, name):
            "From stars in memory to the cube in memory, seconds, medians: CUBIX's stages from `frame` to the sum and "
            "its check (templates included; those of the "
            "histogram come from the warm cache), RUBIX's second and later calls of `run_sharded` (which compile anew "
-           "every time), GalCraft's spectral step. "
+           "every time), GalCraft's spectral step, Synthesizer's spectra and cube in float32. "
            "`*`: extrapolated along the last two measured.\n"]
     for library, rows in r["race"].items():
         out.append("### %s\n" % library)
-        direct, histogram, rubix, galcraft = (rows.get(k) for k in ("CUBIX direct", "CUBIX histogram", "RUBIX",
-                                                                    "GalCraft"))
+        direct, histogram, rubix, galcraft, synthesizer = (
+            rows.get(k) for k in ("CUBIX direct", "CUBIX histogram", "RUBIX", "GalCraft", "Synthesizer"))
         body = []
         for n in sorted({row["N"] for group in rows.values() for row in group}):
             d, h, x, g = _of(direct, n, "paint_s"), _of(histogram, n, "paint_s"), _of(rubix, n, "run_s"), _of(galcraft,
                                                                                                               n, "run_s")
-            body.append(("%.0e" % n, _cell(d), _cell(h), _cell(x), _cell(g), _ratio(d, h), _ratio(x, d), _ratio(x, h),
-                         _ratio(g, h if h[0] else d)))
-        out.append(table(("N", "direct", "histogram", "RUBIX", "GalCraft", "direct/histogram", "RUBIX/direct",
-                          "RUBIX/histogram", "GalCraft/CUBIX"), body))
+            y = _of(synthesizer, n, "run_s")
+            body.append(("%.0e" % n, _cell(d), _cell(h), _cell(x), _cell(g), _cell(y), _ratio(d, h), _ratio(x, d),
+                         _ratio(x, h), _ratio(g, h if h[0] else d), _ratio(y, d), _ratio(y, h)))
+        out.append(table(("N", "direct", "histogram", "RUBIX", "GalCraft", "Synthesizer", "direct/histogram",
+                          "RUBIX/direct", "RUBIX/histogram", "GalCraft/CUBIX", "Synthesizer/direct",
+                          "Synthesizer/histogram"), body))
         body = []
         for n in sorted({row["N"] for group in rows.values() for row in group}):
             body.append(("%.0e" % n, _cell(_of(direct, n, "wall_s")), _cell(_of(histogram, n, "wall_s")),
                          _cell(_of(direct, n, "peak_MiB"), "%.0f"),
                          _cell(_of(histogram, n, "peak_MiB"), "%.0f"), _cell(_of(rubix, n, "peak_MiB"), "%.0f"),
-                         _cell(_of(galcraft, n, "peak_MiB"), "%.0f")))
+                         _cell(_of(galcraft, n, "peak_MiB"), "%.0f"), _cell(_of(synthesizer, n, "peak_MiB"), "%.0f")))
         out.append("Whole run of CUBIX, file to file [s], and peak memory [MiB]:\n")
         out.append(table(("N", "direct, file to file", "histogram, file to file", "direct MiB", "histogram MiB",
-                          "RUBIX MiB", "GalCraft MiB"), body))
+                          "RUBIX MiB", "GalCraft MiB", "Synthesizer MiB"), body))
         per_star = []
         for label, group, key in (("CUBIX direct", direct, "paint_s"), ("CUBIX histogram", histogram, "paint_s"),
-                                  ("RUBIX", rubix, "run_s"), ("GalCraft", galcraft, "run_s")):
+                                  ("RUBIX", rubix, "run_s"), ("GalCraft", galcraft, "run_s"),
+                                  ("Synthesizer", synthesizer, "run_s")):
             real = sorted((row["N"], row[key]) for row in group or [] if not row.get("extrapolated"))
             if len(real) > 1:
                 (n1, t1), (n2, t2) = real[-2:]
@@ -123,6 +126,78 @@ def _race(r, folder, name):
                        % (rubix[0].get("versions", ""), rubix[0].get("n_ssp", 0),
                           "/".join(str(x) for x in sorted({row["devices"] for row in rubix if "devices" in row}))))
     out.append("![race](%s)\n" % plots.race(r["race"], folder / (name + "-race.png")).name)
+    return out
+
+
+def _synthesizer(r, folder, name):
+    s = r["synthesizer"]
+    a, rows = s["agree"], s["rows"]
+    out = ["## Beside Synthesizer (%s)\n" % s["library"],
+           "Synthesizer %s and CUBIX in turn, one process a run, on the stars inside the field of 20 arcsec, in both "
+           "numbers of spaxels. Synthesizer's time: `get_spectra` (Doppler shifts, one spectrum a star) and "
+           "`get_data_cube` with `hist`, from a grid that was resampled to the channels beforehand (untimed).\n"
+           % next((row["version"] for row in rows if "version" in row), "")]
+    out.append("### The same cube?\n")
+    out.append("%d stars, %d spaxels: the largest difference of a voxel, relative to the voxel or to a thousandth of "
+               "its spaxel's mean, the median over a spaxel's channels and spaxels, and the sum of differences over the "
+               "sum of light.\n" % (a["stars"], a["spaxels"]))
+    what = [("float64", "Synthesizer in float64, numpy with its formulas"),
+            ("float32", "Synthesizer in float32, numpy with its formulas"),
+            ("cubix_direct", "CUBIX direct, numpy with its formulas"),
+            ("cubix_histogram", "CUBIX histogram (channels that every template covers), numpy with its formulas"),
+            ("direct_to_float64", "**Synthesizer in float64, CUBIX direct**"),
+            ("direct_to_float32", "**Synthesizer in float32, CUBIX direct**")]
+    lines = [(text, a[key]) for key, text in what if key in a and "missing" not in a[key]]
+    lines += [("numpy: " + step["change"], step) for step in a["steps"]]
+    lines.append(("numpy: the whole way", a["whole_way"]))
+    out.append(table(("compared", "max", "median", "sum"),
+                     [(text, _number(c["max"], "%.1e"), _number(c["median"], "%.1e"), _number(c["L1"], "%.1e"))
+                      for text, c in lines]))
+    out.append("Total light, Synthesizer over CUBIX: 1 %+.1e.\n" % a["total_light"])
+    names = [n for n in ("CUBIX direct", "CUBIX histogram", "Synthesizer float32", "Synthesizer float64", "RUBIX")
+             if any(row["name"] == n for row in rows)]
+    cases = sorted({(row["N"], row["side"], row["threads"]) for row in rows})
+    find = {(row["N"], row["side"], row["threads"], row["name"]): row for row in rows}
+
+    def numbers(title, key, ratios, form="%.3g", only=cases):
+        body = []
+        for case in only:
+            mine = {n: find.get(case + (n,), {}) for n in names}
+            line = ["%.0e" % case[0], "%d x %d" % (case[1], case[1]), case[2]]
+            line += [_number(mine[n].get(key), form) or ("" if not mine[n] else "-") for n in names]
+            for top, bottom in ratios:
+                x, y = mine[top].get(key), mine[bottom].get(key)
+                line.append(_number(x / y, "%.3g") if x and y else "")
+            if ratios:
+                line += [mine["CUBIX direct"]["runs"], "%.1f to %.1f" % tuple(mine["CUBIX direct"]["load"])]
+            body.append(line)
+        head = ["N", "spaxels", "threads"] + names + ["%s / %s" % pair for pair in ratios]
+        out.append("### %s\n" % title)
+        return table(head + (["runs", "load"] if ratios else []), body)
+
+    pairs = [("Synthesizer float32", n) for n in ("CUBIX direct", "CUBIX histogram") if n in names]
+    text = numbers("Processor seconds", "cpu_s", pairs)
+    out += ["The least of the runs. CUBIX's are those of the whole run, with reading stars and library and writing "
+            "the cube; the others' those of the timed part alone, which favours the others. Waiting threads count, and on "
+            "a loaded machine they wait long: one thread is the clean measure.\n", text]
+    text = numbers("Seconds, from stars in memory to the cube in memory", "run_s", pairs)
+    out += ["The least of the runs, on a machine with the load given. `-`: more than %g GiB.\n" % s["limit_GiB"], text]
+    cold = [row["cold_s"] for row in rows if "cold_s" in row]
+    if cold:
+        out.append("The histogram's templates come from its cache; the run that made them took %.3g s.\n" % cold[0])
+    most = [case for case in cases if case[2] == max(c[2] for c in cases)]
+    text = numbers("Peak memory [MiB]", "peak_MiB", [], "%.0f", most)
+    out.append(text)
+    out.append("### Where Synthesizer's time goes [s]\n")
+    body = []
+    for row in rows:
+        if row["name"].startswith("Synthesizer") and "run_s" in row and (row["N"], row["side"], row["threads"]) in cases:
+            body.append(("%.0e" % row["N"], "%d x %d" % (row["side"], row["side"]), row["threads"],
+                         row["name"].split()[1], _number(row["spectra_s"]), _number(row["resample_s"]),
+                         _number(row["cube_s"] - row["resample_s"])))
+    out.append(table(("N", "spaxels", "threads", "precision", "spectra with Doppler", "resampling to the channels",
+                      "the rest of the cube"), body))
+    out.append("![synthesizer](%s)\n" % plots.synthesizer(rows, folder / (name + "-synthesizer.png")).name)
     return out
 
 
@@ -254,7 +329,7 @@ def write(results, folder, name):
     if r["missing"]:
         out.append("Missing:\n\n" + "\n".join("- %s: %s" % (k, " ".join(v.split())[:300]) for k,
                                               v in r["missing"].items()) + "\n")
-    for section, make in (("explain", _explain), ("race", _race), ("scaling", _scaling), ("accuracy", _accuracy),
+    for section, make in (("explain", _explain), ("race", _race), ("synthesizer", _synthesizer), ("scaling", _scaling), ("accuracy", _accuracy),
                           ("gradient", _gradient)):
         if r.get(section):
             out += make(r, folder, name)
