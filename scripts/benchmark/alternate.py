@@ -1,6 +1,7 @@
 """CUBIX and Synthesizer (and, once, RUBIX) in turn, on the same stars, spaxels and channels: time, processor time,
 memory, and what one cube is beside the other."""
 import dataclasses
+import functools
 import os
 import time
 
@@ -15,6 +16,8 @@ import shell
 import synthesizer_formulas
 
 PRECISIONS = ("float64", "float32")
+BATCH = 1000                             # stars at a time: little memory, but every batch adds a whole cube
+VARIANTS = {"float64": ("float64", 0), "float32": ("float32", 0), "float64, batches": ("float64", BATCH)}
 
 
 def field_stars(program, setting, n):
@@ -124,12 +127,14 @@ def measure(program, peer, base, canonical, grid, engines, numbers, sides, threa
             instrument = setting.write_instrument(program.work / "instrument-alternate.cfg")
             calls = {"CUBIX " + name: (ours, (program, setting, setting.parameters(
                 program.mock(n), canonical, instrument, info["centre"], **more))) for name, more in engines.items()}
-            for precision in PRECISIONS:
-                calls["Synthesizer " + precision] = (peer, ("alternate", stars, setting, scale, grid, precision))
+            for variant, (precision, batch) in VARIANTS.items():
+                calls["Synthesizer " + variant] = (functools.partial(peer, batch=batch),
+                                                   ("alternate", stars, setting, scale, grid, precision))
             if rubix and n == min(numbers) and side == max(sides):
                 calls["RUBIX"] = (theirs, (rubix, program, setting, n, info["cosmology"], template))
-            warm = {name: call(*arguments, threads=max(threads))["run_s"]
-                    for name, (call, arguments) in calls.items() if "TemplateCache" in engines.get(name[6:], {})}
+            for name, (call, arguments) in calls.items():
+                if "TemplateCache" in engines.get(name[6:], {}):                # the templates are made, untimed
+                    call(*arguments, threads=max(threads))
             for count in threads:
                 runs, spent, missing, loads = {name: [] for name in calls}, 0.0, {}, []
                 for turn in range(rounds):
@@ -153,10 +158,8 @@ def measure(program, peer, base, canonical, grid, engines, numbers, sides, threa
                     row = best(runs[name]) if runs[name] else {"missing": missing[name]}
                     row.update(name=name, N=n, in_field=len(stars["mass"]), side=side, threads=count,
                                load=[min(loads), max(loads)])
-                    if name in warm and len(rows) < len(calls):
-                        row["cold_s"] = warm[name]
                     rows.append(row)
-                    say("  %-20s N = %7d, %3d x %d, %d thread(s): %s" % (name, n, side, side, count, row.get("missing")
+                    say("  %-29s N = %7d, %3d x %d, %d thread(s): %s" % (name, n, side, side, count, row.get("missing")
                         or "%8.3f s, %8.3f s of processors, %5.0f MiB, %d runs"
                         % (row["run_s"], row["cpu_s"], row["peak_MiB"], row["runs"])))
     return rows

@@ -99,7 +99,7 @@ class Galcraft:
 
 class Synthesizer:
     """Compiled as it asks to be for speed: with OpenMP and for this machine's processor."""
-    margin = 40                          # channels on either side of the band: more than 2000 km/s
+    margin = 40                          # channels on either side of the band: 1600 km/s or more
 
     def __init__(self, work, package="cosmos-synthesizer==1.3.1", limit_gib=8.0):
         self.work, self.limit_gib = Path(work), limit_gib
@@ -112,8 +112,8 @@ class Synthesizer:
         return path
 
     def __call__(self, label, stars, setting, scale, grid, precision="float32", threads=1, wave="channels", cube="",
-                 timeout=1800):
-        """stars with v; scale: kpc a spaxel."""
+                 batch=0, timeout=1800):
+        """stars with v; scale: kpc a spaxel; batch: stars that are observed at a time, 0 for all at once."""
         path = self.work / ("synthesizer-%s.npz" % label)
         np.savez(path, **{key: stars[key] for key in ("pos", "v", "mass", "age", "z")})
         stretch = 1 + setting.redshift
@@ -122,7 +122,7 @@ class Synthesizer:
                                    "step": setting.step / stretch, "channels": setting.channels,
                                    "margin": self.margin, "wave": wave, "spaxels": setting.spaxels, "scale": scale,
                                    "precision": precision, "threads": threads, "limit_GiB": self.limit_gib,
-                                   "cube": cube}))
+                                   "batch": batch, "cube": cube}))
         text, wall, _ = shell.run([self.env.python, HERE / "synthesizer_worker.py", job], threads=threads,
                                   timeout=timeout, extra=self.home)
         return dict(json.loads(text.strip().splitlines()[-1]), process_s=wall)

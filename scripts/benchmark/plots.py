@@ -6,7 +6,8 @@ import matplotlib.pyplot as plt  # noqa: E402
 
 LOOK = {"CUBIX histogram": ("#0072B2", "o"), "CUBIX direct": ("#56B4E9", "s"), "RUBIX": ("#D55E00", "^"),
         "GalCraft": ("#009E73", "D"), "Synthesizer": ("#CC79A7", "v"), "Synthesizer float32": ("#CC79A7", "v"),
-        "Synthesizer float64": ("#E69F00", "<")}
+        "Synthesizer float64": ("#E69F00", "<"),
+        "Synthesizer float64, batches": ("#000000", ">")}
 MORE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 STYLE = {"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25,
          "legend.frameon": False,
@@ -48,12 +49,12 @@ def race(results, path):
 
 
 def synthesizer(rows, path):
-    """Processor seconds and memory against the number of stars, most threads, a column for each number of spaxels."""
-    sides, most = sorted({row["side"] for row in rows}), max(row["threads"] for row in rows)
+    """Processor seconds and memory against the number of stars, one thread, a column for each number of spaxels."""
+    sides, least = sorted({row["side"] for row in rows}), min(row["threads"] for row in rows)
     figure, axes = plt.subplots(2, len(sides), figsize=(4.6 * len(sides), 7.2), squeeze=False, sharex=True)
     for column, side in enumerate(sides):
         for name in LOOK:
-            mine = [r for r in rows if r["name"] == name and r["side"] == side and r["threads"] == most]
+            mine = [r for r in rows if r["name"] == name and r["side"] == side and r["threads"] == least]
             _curve(axes[0][column], name, mine, "cpu_s")
             _curve(axes[1][column], name, mine, "peak_MiB")
         axes[0][column].set(title="%d x %d spaxels" % (side, side), xscale="log", yscale="log",

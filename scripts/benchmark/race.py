@@ -140,7 +140,8 @@ def galcraft(peer, program, setting, numbers, canonical, cores, seconds, say):
 
 
 def synthesizer(peer, program, setting, numbers, grid, cores, seconds, say):
-    """In float32, its faster precision; each N in a process of its own."""
+    """In float64, all stars at once; where that is more memory than it may have, 10000 stars at a time.  Each N in a
+    process of its own."""
     import alternate
     rows, started = [], time.perf_counter()
     for n in numbers:
@@ -149,7 +150,9 @@ def synthesizer(peer, program, setting, numbers, grid, cores, seconds, say):
             if a + b * n > seconds - (time.perf_counter() - started):
                 break
         stars, scale, _ = alternate.field_stars(program, setting, n)
-        result = peer("race-%d" % n, stars, setting, scale, grid, threads=cores)
+        result = peer("race-%d" % n, stars, setting, scale, grid, "float64", cores)
+        if "missing" in result:
+            result = peer("race-%d" % n, stars, setting, scale, grid, "float64", cores, batch=10000)
         if "missing" in result:
             say("  Synthesizer     N = %8d: %s" % (n, result["missing"]))
             break

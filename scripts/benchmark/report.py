@@ -84,7 +84,7 @@ def _race(r, folder, name):
            "From stars in memory to the cube in memory, seconds, medians: CUBIX's stages from `frame` to the sum and "
            "its check (templates included; those of the "
            "histogram come from the warm cache), RUBIX's second and later calls of `run_sharded` (which compile anew "
-           "every time), GalCraft's spectral step, Synthesizer's spectra and cube in float32. "
+           "every time), GalCraft's spectral step, Synthesizer's spectra and cube in float64. "
            "`*`: extrapolated along the last two measured.\n"]
     for library, rows in r["race"].items():
         out.append("### %s\n" % library)
@@ -105,7 +105,8 @@ def _race(r, folder, name):
             body.append(("%.0e" % n, _cell(_of(direct, n, "wall_s")), _cell(_of(histogram, n, "wall_s")),
                          _cell(_of(direct, n, "peak_MiB"), "%.0f"),
                          _cell(_of(histogram, n, "peak_MiB"), "%.0f"), _cell(_of(rubix, n, "peak_MiB"), "%.0f"),
-                         _cell(_of(galcraft, n, "peak_MiB"), "%.0f"), _cell(_of(synthesizer, n, "peak_MiB"), "%.0f")))
+                         _cell(_of(galcraft, n, "peak_MiB"), "%.0f"),
+                         _cell(_of(synthesizer, n, "peak_MiB"), "%.0f")))
         out.append("Whole run of CUBIX, file to file [s], and peak memory [MiB]:\n")
         out.append(table(("N", "direct, file to file", "histogram, file to file", "direct MiB", "histogram MiB",
                           "RUBIX MiB", "GalCraft MiB", "Synthesizer MiB"), body))
@@ -133,14 +134,16 @@ def _synthesizer(r, folder, name):
     s = r["synthesizer"]
     a, rows = s["agree"], s["rows"]
     out = ["## Beside Synthesizer (%s)\n" % s["library"],
-           "Synthesizer %s and CUBIX in turn, one process a run, on the stars inside the field of 20 arcsec, in both "
-           "numbers of spaxels. Synthesizer's time: `get_spectra` (Doppler shifts, one spectrum a star) and "
-           "`get_data_cube` with `hist`, from a grid that was resampled to the channels beforehand (untimed).\n"
-           % next((row["version"] for row in rows if "version" in row), "")]
+           "Synthesizer %s and CUBIX in turn, one process a run, on the stars inside the field of %.3g arcsec, in "
+           "both numbers of spaxels. Synthesizer's time: `get_spectra` (Doppler shifts, one spectrum a star) and "
+           "`get_data_cube` with `hist`, from a grid that was resampled to the channels beforehand (untimed). In "
+           "batches: 1000 stars at a time, the cubes added up. %s\n"
+           % (next((row["version"] for row in rows if "version" in row), ""),
+              r["setting"]["spaxels"] * r["setting"]["pixel"], s.get("note", ""))]
     out.append("### The same cube?\n")
     out.append("%d stars, %d spaxels: the largest difference of a voxel, relative to the voxel or to a thousandth of "
-               "its spaxel's mean, the median over a spaxel's channels and spaxels, and the sum of differences over the "
-               "sum of light.\n" % (a["stars"], a["spaxels"]))
+               "its spaxel's mean, the median over a spaxel's channels and spaxels, and the sum of differences over "
+               "the sum of light.\n" % (a["stars"], a["spaxels"]))
     what = [("float64", "Synthesizer in float64, numpy with its formulas"),
             ("float32", "Synthesizer in float32, numpy with its formulas"),
             ("cubix_direct", "CUBIX direct, numpy with its formulas"),
@@ -154,46 +157,44 @@ def _synthesizer(r, folder, name):
                      [(text, _number(c["max"], "%.1e"), _number(c["median"], "%.1e"), _number(c["L1"], "%.1e"))
                       for text, c in lines]))
     out.append("Total light, Synthesizer over CUBIX: 1 %+.1e.\n" % a["total_light"])
-    names = [n for n in ("CUBIX direct", "CUBIX histogram", "Synthesizer float32", "Synthesizer float64", "RUBIX")
+    names = [n for n in ("CUBIX direct", "CUBIX histogram", "Synthesizer float32", "Synthesizer float64",
+                         "Synthesizer float64, batches", "RUBIX")
              if any(row["name"] == n for row in rows)]
     cases = sorted({(row["N"], row["side"], row["threads"]) for row in rows})
     find = {(row["N"], row["side"], row["threads"], row["name"]): row for row in rows}
 
-    def numbers(title, key, ratios, form="%.3g", only=cases):
+    def numbers(key, ratios, form="%.3g", only=cases):
         body = []
         for case in only:
             mine = {n: find.get(case + (n,), {}) for n in names}
+            values = {n: row[key] for n, row in mine.items() if key in row}
             line = ["%.0e" % case[0], "%d x %d" % (case[1], case[1]), case[2]]
-            line += [_number(mine[n].get(key), form) or ("" if not mine[n] else "-") for n in names]
-            for top, bottom in ratios:
-                x, y = mine[top].get(key), mine[bottom].get(key)
-                line.append(_number(x / y, "%.3g") if x and y else "")
+            line += [_number(values.get(n), form) or ("-" if mine[n] else "") for n in names]
+            faster = min((x for n, x in values.items() if n.startswith("Synthesizer")), default=None)
+            line += [_number(faster / values[n] if faster else None) for n in ratios]
             if ratios:
-                line += [mine["CUBIX direct"]["runs"], "%.1f to %.1f" % tuple(mine["CUBIX direct"]["load"])]
+                line += [mine[names[0]]["runs"], "%.1f to %.1f" % tuple(mine[names[0]]["load"])]
             body.append(line)
-        head = ["N", "spaxels", "threads"] + names + ["%s / %s" % pair for pair in ratios]
-        out.append("### %s\n" % title)
+        head = ["N", "spaxels", "threads"] + names + ["Synthesizer / %s" % n for n in ratios]
         return table(head + (["runs", "load"] if ratios else []), body)
 
-    pairs = [("Synthesizer float32", n) for n in ("CUBIX direct", "CUBIX histogram") if n in names]
-    text = numbers("Processor seconds", "cpu_s", pairs)
-    out += ["The least of the runs. CUBIX's are those of the whole run, with reading stars and library and writing "
-            "the cube; the others' those of the timed part alone, which favours the others. Waiting threads count, and on "
-            "a loaded machine they wait long: one thread is the clean measure.\n", text]
-    text = numbers("Seconds, from stars in memory to the cube in memory", "run_s", pairs)
-    out += ["The least of the runs, on a machine with the load given. `-`: more than %g GiB.\n" % s["limit_GiB"], text]
-    cold = [row["cold_s"] for row in rows if "cold_s" in row]
-    if cold:
-        out.append("The histogram's templates come from its cache; the run that made them took %.3g s.\n" % cold[0])
+    ratios = [n for n in names if n.startswith("CUBIX")]
+    out += ["### Processor seconds\n",
+            "The least of the runs; the ratios are those of Synthesizer's fastest way. CUBIX's seconds are those "
+            "of the whole run, with reading stars and library and writing the cube, the others' those of the timed "
+            "part alone, which favours the others. Waiting threads count, and on a loaded machine they wait long: one "
+            "thread is the clean measure. `-`: more than %g GiB.\n" % s["limit_GiB"], numbers("cpu_s", ratios)]
+    out += ["### Seconds, from stars in memory to the cube in memory\n",
+            "The least of the runs, on a machine with the load given. The histogram's templates come from its cache.\n",
+            numbers("run_s", ratios)]
     most = [case for case in cases if case[2] == max(c[2] for c in cases)]
-    text = numbers("Peak memory [MiB]", "peak_MiB", [], "%.0f", most)
-    out.append(text)
+    out += ["### Peak memory [MiB]\n", numbers("peak_MiB", [], "%.0f", most)]
     out.append("### Where Synthesizer's time goes [s]\n")
     body = []
     for row in rows:
-        if row["name"].startswith("Synthesizer") and "run_s" in row and (row["N"], row["side"], row["threads"]) in cases:
+        if "resample_s" in row:
             body.append(("%.0e" % row["N"], "%d x %d" % (row["side"], row["side"]), row["threads"],
-                         row["name"].split()[1], _number(row["spectra_s"]), _number(row["resample_s"]),
+                         row["name"].partition(" ")[2], _number(row["spectra_s"]), _number(row["resample_s"]),
                          _number(row["cube_s"] - row["resample_s"])))
     out.append(table(("N", "spaxels", "threads", "precision", "spectra with Doppler", "resampling to the channels",
                       "the rest of the cube"), body))

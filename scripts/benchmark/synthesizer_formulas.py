@@ -1,4 +1,4 @@
-"""What Synthesizer computes for a star, in numpy and float64, and the way from there to CUBIX's formulas, one at a time.
+"""What Synthesizer computes for a star, in numpy and float64, and the way from there to CUBIX's formulas, one by one.
 
 Synthesizer 1.3.1 carries L_nu: the grid is resampled to the channels as if every point of it were the height of a step,
 a star's spectrum is mixed bilinearly in log age and log Z, and each channel's value goes to the two channels on either
@@ -10,8 +10,8 @@ import formulas
 from galaxy import C_KMS
 from library import C_AA
 
-STEPS = (("exact", "the star's own wavelengths are shifted, then resampled to the channels (no sharing among channels)"),
-         ("dimmed", "L_lambda divided by exp(v/c), instead of L_nu carried along (1 + v/c to the third power in L_lambda)"))
+STEPS = (("exact", "the library's wavelengths are shifted, then resampled to the channels: no sharing among channels"),
+         ("dimmed", "L_lambda divided by exp(v/c) instead of L_nu carried along (L_lambda by (1 + v/c)^3)"))
 
 
 def edges(wave):

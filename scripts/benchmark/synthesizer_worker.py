@@ -6,10 +6,10 @@ line of JSON.
 Job: grid (its HDF5 grid, written by library.write_synthesizer), stars (npz: pos [kpc], v [km/s], mass, age [Gyr], z),
 first, step, channels (the channels' centres at rest, AA), margin (channels on either side from which light is shifted
 in), wave ("channels": the grid is resampled to the channels when it is read, untimed; "library": the library's own
-wavelengths are kept, and every star is resampled), spaxels, scale (kpc a spaxel), precision, threads, limit_GiB, cube
-(file or "").  Synthesizer is called by its documented interface: Stars, IncidentEmission with vel_shift and
-per_particle, get_spectra, then get_data_cube with cube_type "hist".  A call with a handful of the stars comes first,
-untimed.
+wavelengths are kept, and every star is resampled), spaxels, scale (kpc a spaxel), precision, threads, limit_GiB, batch
+(stars that are observed at a time, their cubes added up; 0: all at once), cube (file or "").  Synthesizer is called by
+its documented interface: Stars, IncidentEmission with vel_shift and per_particle, get_spectra, then get_data_cube with
+cube_type "hist".  A call with a handful of the stars comes first, untimed.
 """
 import json
 import logging
@@ -54,23 +54,31 @@ def watched(method):
     return call
 
 
-def stars(data, number):
-    zero = np.zeros(number)
-    velocity = np.column_stack((zero, zero, data["v"][:number]))
-    return Stars(initial_masses=unyt_array(data["mass"][:number].astype(DTYPE), "Msun"),
-                 ages=(data["age"][:number] * 1e9).astype(DTYPE) * yr, metallicities=data["z"][:number].astype(DTYPE),
-                 coordinates=data["pos"][:number].astype(DTYPE) * kpc, velocities=velocity.astype(DTYPE) * km / s,
+def stars(data, first, last):
+    data = {name: value[first:last] for name, value in data.items()}
+    zero = np.zeros(len(data["mass"]))
+    velocity = np.column_stack((zero, zero, data["v"]))
+    return Stars(initial_masses=unyt_array(data["mass"].astype(DTYPE), "Msun"),
+                 ages=(data["age"] * 1e9).astype(DTYPE) * yr, metallicities=data["z"].astype(DTYPE),
+                 coordinates=data["pos"].astype(DTYPE) * kpc, velocities=velocity.astype(DTYPE) * km / s,
                  centre=np.zeros(3) * kpc, redshift=0.0, metallicity_floor=1e-30)
 
 
-def observe(model, ifu, particles):
+def observe(model, ifu, batches):
     """The cube; seconds for the spectra and for the cube."""
-    start = time.perf_counter()
-    particles.get_spectra(model, nthreads=job["threads"])
-    middle = time.perf_counter()
-    cube = particles.get_data_cube("incident", fov=job["spaxels"] * job["scale"] * kpc, instrument=ifu,
-                                   cube_type="hist", quantity="lnu", nthreads=job["threads"])
-    return cube, middle - start, time.perf_counter() - middle
+    total, spectra, rest = None, 0.0, 0.0
+    while batches:
+        particles, start = batches.pop(), time.perf_counter()
+        particles.get_spectra(model, nthreads=job["threads"])
+        middle = time.perf_counter()
+        cube = particles.get_data_cube("incident", fov=job["spaxels"] * job["scale"] * kpc, instrument=ifu,
+                                       cube_type="hist", quantity="lnu", nthreads=job["threads"]).arr
+        if total is None:
+            total = cube
+        else:
+            total += cube
+        spectra, rest = spectra + middle - start, rest + time.perf_counter() - middle
+    return total, spectra, rest
 
 
 def main():
@@ -87,16 +95,17 @@ def main():
     with np.load(job["stars"]) as f:
         data = {name: f[name] for name in f.files}
     number = len(data["mass"])
-    observe(model, ifu, stars(data, min(number, 20)))
-    particles, base = stars(data, number), peak_mib()
+    observe(model, ifu, [stars(data, 0, min(number, 20))])
+    size = job["batch"] or number
+    batches, base = [stars(data, first, first + size) for first in range(0, number, size)], peak_mib()
     spent["resample"], cpu = 0.0, time.process_time()
-    cube, spectra, rest = observe(model, ifu, particles)
+    cube, spectra, rest = observe(model, ifu, batches)
     out = {"run_s": spectra + rest, "cpu_s": time.process_time() - cpu, "spectra_s": spectra, "cube_s": rest,
            "resample_s": spent["resample"], "stars": number, "wavelengths": int(grid.nlam), "peak_MiB": peak_mib(),
-           "base_MiB": base, "dtype": str(cube.arr.dtype), "openmp": bool(check_openmp()),
+           "base_MiB": base, "dtype": str(cube.dtype), "openmp": bool(check_openmp()),
            "version": synthesizer.__version__}
     if job["cube"]:
-        np.save(job["cube"], cube.arr)
+        np.save(job["cube"], cube)
     print(json.dumps(out))
 
 

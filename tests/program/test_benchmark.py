@@ -15,6 +15,7 @@ import pytest
 import harness as hs
 
 sys.path.insert(0, str(hs.SOURCE / "scripts" / "benchmark"))
+import alternate  # noqa: E402
 import explain  # noqa: E402
 import formulas  # noqa: E402
 import galaxy  # noqa: E402
@@ -24,6 +25,7 @@ import race  # noqa: E402
 import scaling  # noqa: E402
 import setting as settings  # noqa: E402
 import shell  # noqa: E402
+import synthesizer_formulas  # noqa: E402
 
 WAVE = np.array([10.0, 11.0, 12.0, 13.0])
 
@@ -79,6 +81,35 @@ def test_a_star_by_hand():
         star = formulas.star(lib, 2.0, 1.5, 0.015, 0.0, 0.5, centre)
         assert cube[7] == pytest.approx(star * (1.5 if recipe.outside == "nearest" else 1.0))
     assert star == pytest.approx(4.0, rel=1e-12)
+
+
+def test_synthesizer_shift_and_steps_by_hand():
+    """8 at 11 goes to 11.25: a quarter of the way from 11 to 12.  Steps 1, 2, 3, 4 about 1, 2, 3, 4."""
+    assert synthesizer_formulas.shift(WAVE, np.array([0.0, 8, 0, 0]), 11.25 / 11) == pytest.approx([0, 6, 2, 0])
+    steps = np.array([1.0, 2, 3, 4])
+    assert synthesizer_formulas.resample(steps[1:3], steps, steps) == pytest.approx([2, 3])
+    assert synthesizer_formulas.resample(np.array([2.5, 3.5]), steps, steps) == pytest.approx([2.5, 3.5])
+    # the second channel ends beyond the last step
+    assert synthesizer_formulas.resample(np.array([4.0, 5.0]), steps, steps) == pytest.approx([4, 0])
+
+
+def test_synthesizer_ladder_of_a_flat_star():
+    """2 Msun of 3 Lsun/AA at z = 0.5, receding with c/100: 4 / 1.01^3 for Synthesizer, 4 / exp(0.01) for CUBIX."""
+    wave = np.arange(4000.0, 8000.0, 1.0)
+    lib = formulas.Library(formulas.CUBIX_FILE, [1.0, 2.0], [0.01, 0.02], wave, np.full((2, 2, len(wave)), 3.0))
+    stars = {"mass": [2.0], "age": [1.5], "z": [0.015]}
+    rows = synthesizer_formulas.ladder(lib, stars, [2997.92458], [7], 0.5, np.arange(7000.0, 7100.0, 2.0), 60)
+    for (_, cube), value in zip(rows, (1.01**-3, 1.01**-3, np.exp(-0.01), np.exp(-0.01))):
+        # a point that falls beside a channel's centre leaves it 1 % fainter or brighter
+        assert np.median(cube[7]) == pytest.approx(4 * value, rel=1e-4)
+        assert cube[7] == pytest.approx(4 * value, rel=0.02)
+
+
+def test_rounds_in_turn_are_summed_up():
+    """The least time, the largest memory, the last of the rest."""
+    row = alternate.best([{"run_s": 2.0, "cpu_s": 1.0, "peak_MiB": 5.0, "version": "1"},
+                          {"run_s": 1.5, "cpu_s": 1.25, "peak_MiB": 7.0, "version": "1"}])
+    assert row == {"runs": 2, "run_all_s": [2.0, 1.5], "run_s": 1.5, "cpu_s": 1.0, "peak_MiB": 7.0, "version": "1"}
 
 
 def test_the_ladder_changes_one_thing_at_a_time():
@@ -137,6 +168,21 @@ def test_templates_for_rubix(tmp_path):
         assert f.attrs["CubixFile"] == "ssp"
 
 
+def test_grid_for_synthesizer(tmp_path):
+    """[age][Z][wavelength] in L_nu; an age of 0 and a metallicity of 0 have logarithms."""
+    wave = np.arange(4000.0, 5000.0, 10.0)
+    lum = np.arange(2 * 3 * len(wave), dtype=float).reshape(2, 3, -1) * library.LSUN
+    lib = {"Age": np.array([0.0, 1, 10]), "Metallicity": np.array([0.0, 0.02]), "Wavelength": wave, "Luminosity": lum}
+    assert library.write_synthesizer(tmp_path / "g.hdf5", lib, 4205.0, 4295.0) == 11
+    with h5py.File(tmp_path / "g.hdf5") as f:
+        assert list(f.attrs["axes"]) == ["ages", "metallicities"] and f.attrs["WeightVariable"] == "initial_masses"
+        assert f["axes/ages"][:].tolist() == pytest.approx([1e5, 1e9, 1e10])
+        assert f["axes/metallicities"][:].tolist() == pytest.approx([1e-10, 0.02])
+        assert f["axes/ages"].attrs["log_on_read"] and f["axes/ages"].attrs["Units"] == "yr"
+        assert f["spectra/wavelength"][0] == 4200.0 and f["spectra/incident"].shape == (3, 2, 11)
+        assert f["spectra/incident"][2, 1, 0] == pytest.approx(lum[1, 2, 20] * 4200.0**2 / 2.99792458e18)
+
+
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     hs.program("cubix"), hs.program("cubix-mock")
@@ -171,18 +217,19 @@ def test_the_converters_say_the_same_as_cubix(program):
         assert f["particles/stars/age"][:] == pytest.approx(stars["age"], rel=1e-6)
 
 
-def work_of_rubix():
+def work_of(peer):
+    """The benchmark's folder, if that peer is installed in it."""
     folder = Path(os.environ.get("CUBIX_BENCHMARK_WORK")
                   or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cubix-benchmark")
-    return folder if (folder / "venv-rubix" / "complete").exists() else None
+    return folder if (folder / ("venv-" + peer) / "complete").exists() else None
 
 
 def test_numpy_explains_the_cubes(program):
     """CUBIX's cube always; RUBIX's too where the benchmark has installed it."""
     rubix = None
-    if work_of_rubix():
+    if work_of("rubix"):
         import peers
-        rubix = peers.Rubix(work_of_rubix())
+        rubix = peers.Rubix(work_of("rubix"))
     template = program.work / "rubix-ssp.h5"
     library.write_rubix(template, library.read(program.work / "ssp.hdf5"), *SETTING.rest_range())
     out = explain.explain(program.work, program, rubix, SETTING, "test", template, program.work / "ssp.hdf5",
@@ -196,12 +243,32 @@ def test_numpy_explains_the_cubes(program):
         assert out["rubix_float32"]["L1"] < 1e-5
 
 
+def test_numpy_explains_synthesizer(program):
+    """Where the benchmark has installed it."""
+    if not work_of("synthesizer"):
+        pytest.skip("the benchmark has not installed Synthesizer")
+    import peers
+    peer = peers.Synthesizer(work_of("synthesizer"))
+    grid = program.work / "synthesizer-grid.hdf5"
+    library.write_synthesizer(grid, library.read(program.work / "ssp.hdf5"), *SETTING.rest_range())
+    out = alternate.agree(program.work, program, peer, SETTING, "test", program.work / "ssp.hdf5", grid, n_stars=150)
+    assert out["float64"]["same_spaxels"] and out["float64"]["max"] < 1e-9
+    assert out["float32"]["L1"] < 1e-3 and out["cubix_direct"]["max"] < 1e-5
+    stars, scale, _ = alternate.field_stars(program, SETTING, 400)
+    cubes = []
+    for batch in (0, 150):
+        peer("test", stars, SETTING, scale, grid, "float64", cube=str(program.work / "cube.npy"), batch=batch)
+        cubes.append(np.load(program.work / "cube.npy"))
+    assert np.abs(cubes[0] - cubes[1]).max() < 1e-12 * cubes[0].max()
+    assert abs(out["total_light"]) < 0.01 and 1e-5 < out["direct_to_float64"]["L1"] < 0.05
+
+
 def test_gradients_explained_by_numpy(program):
     """CUBIX's gradient always; jax.grad of RUBIX where the benchmark has installed it."""
     rubix = None
-    if work_of_rubix():
+    if work_of("rubix"):
         import peers
-        rubix = peers.Rubix(work_of_rubix())
+        rubix = peers.Rubix(work_of("rubix"))
     out = gradient.agree(program.work, program, rubix, SETTING, "test", program.work / "ssp.hdf5", hs.COSMO, n_stars=6)
     for key in ("cubix_linear", "cubix_spline") + (("rubix",) if rubix else ()):
         assert out[key]["mass"] < 1e-10 and max(out[key][name]
