@@ -35,7 +35,7 @@ enum cubix_account {
 struct cubix_budget { double number, mass, light; };
 
 /* Bits of data quality (doc/math.md section 11). */
-enum { CUBIX_DQ_OUTSIDE = 1, CUBIX_DQ_UNCOVERED = 2, CUBIX_DQ_BROAD = 4, CUBIX_DQ_FEW = 8, CUBIX_DQ_GAP = 16 };
+enum { CUBIX_DQ_OUTSIDE = 1, CUBIX_DQ_UNCOVERED = 2, CUBIX_DQ_FEW = 8, CUBIX_DQ_GAP = 16 };
 
 struct cubix_cube {
   int n_x, n_y;                   /* as painted (with margin); after cubix_psf_apply the field's */

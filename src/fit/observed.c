@@ -9,11 +9,10 @@
  *
  * A voxel counts with the weight 1/variance.  It is masked, weight 0, where its spaxel lies outside
  * the instrument's aperture, its value is not finite (MUSE's way of masking), its variance not a
- * positive number, or its DQ not 0.  In cubes that name CUBIX's bits (keyword DQBIT4), 4 and 8 do
- * not mask: there the template is broader than the line spread function, or stars are few, in the
- * model as well.
- * Without variances (STAT absent, or STATZERO = T: Noise none) chi2 has no meaning and is refused;
- * cosine and poisson take the weight 1.
+ * positive number, or its DQ not 0.  In cubes that name CUBIX's bits (keyword DQBIT8), 8 does not
+ * mask: there stars are few in the model as well.
+ * Without variances (STAT absent) chi2 has no meaning and is refused; cosine and poisson take the
+ * weight 1.
  *
  * A rank reads its own channels only, a few images at a time, and turns them into spectra. */
 #include "fit/observed.h"
@@ -32,13 +31,26 @@
 enum { BLOCK = 16, AA_IN_CM = 8 };          /* channels read at a time; 1 cm = 10^8 AA */
 static const double channel_tolerance = 0.05, pixel_tolerance = 0.02;
 
+/* What flux, variance and quality are called, here and in the data products of instruments; and
+ * which power of the flux the second is. */
+struct names { const char *data, *stat, *dq; int power; };
+static const struct names styles[] = {
+  { "DATA", "STAT", "DQ",   2 },
+  { "FLUX", "IVAR", "MASK", -2 },
+  { "SCI",  "ERR",  "DQ",   1 },
+  { "PRIMARY", "VARIANCE", "DQ", 2 },
+};
+enum { N_STYLE = sizeof styles / sizeof *styles };
+
 /* What the file says of itself. */
 struct header {
   struct cubix_observed_file *file;
   const char *path;
+  const struct names *names;
+  int surface;                              /* 1: a surface brightness in MJy/sr */
   long long side[3];
   int has_stat, has_dq, spared;             /* spared: bits of DQ that do not mask */
-  double flux, variance;                    /* a stored value times this is in the cube's unit, or its square */
+  double flux, variance;                    /* a stored value times this is in the cube's unit, or that to its power */
 };
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -146,12 +158,23 @@ static int unit_check(struct header *h, const char *plane, int power, const stru
   struct cubix_measure m;
   if (!cubix_observed_file_text(h->file, plane, "BUNIT", text, sizeof text))
     cubix_observed_file_text(h->file, plane, "unit", text, sizeof text);
-  *factor = h->flux * h->flux;
-  if (power == 2 && !text[0]) goto done;    /* the square of DATA's, then */
-  understood = !cubix_measure_read(text, &m) && m.energy == power && m.time == -power && m.length == -3 * power;
+  *factor = pow(h->flux, power);
+  if (plane != h->names->data && !text[0]) goto done;      /* that of the flux, to its power */
+  if (!strcmp(text, "MJy/sr") && (plane == h->names->data || h->surface)) {
+    h->surface = 1;
+    *factor = 1.;
+    goto done;
+  }
+  understood = !h->surface && !cubix_measure_read(text, &m) && m.energy == power && m.time == -power &&
+               m.length == -3 * power;
   CUBIX_CHECK(understood, CUBIX_EINPUT, "ObservedFile %s: %s has BUNIT = '%s'; it must be %s, as in %s", h->path, plane,
-              text, power == 1 ? "a flux per wavelength" : "the square of a flux per wavelength (a variance)",
-              power == 1 ? "10**(-20)*erg/s/cm**2/Angstrom" : "(10**(-20)*erg/s/cm**2/Angstrom)**2");
+              text,
+              power == 1   ? "a flux per wavelength, or MJy/sr"
+              : power == 2 ? "the square of a flux per wavelength (a variance)"
+                           : "the inverse square of a flux per wavelength (an inverse variance)",
+              power == 1   ? "10**(-20)*erg/s/cm**2/Angstrom"
+              : power == 2 ? "10**(-40)*erg**2/s**2/cm**4/Angstrom**2"
+                           : "10**(40)*s**2*cm**4*Angstrom**2/erg**2");
   *factor = m.factor * pow(10., m.ten - power * (ins->flux_unit + AA_IN_CM));
 done:
   return status;
@@ -166,17 +189,17 @@ static int sky_check(struct header *h, const struct cubix_instrument *ins)
                                                                                                       "PC2_2" };
   double cd[4], step[2], pixel_x, pixel_y;
   char unit[32];
-  for (int i = 0; i < 4; i++) has_cd |= cubix_observed_file_number(h->file, "DATA", cd_name[i], &cd[i], 0.);
+  for (int i = 0; i < 4; i++) has_cd |= cubix_observed_file_number(h->file, h->names->data, cd_name[i], &cd[i], 0.);
   if (!has_cd) {
-    if (!cubix_observed_file_number(h->file, "DATA", "CDELT1", &step[0], 1.) ||
-        !cubix_observed_file_number(h->file, "DATA", "CDELT2", &step[1], 1.))
+    if (!cubix_observed_file_number(h->file, h->names->data, "CDELT1", &step[0], 1.) ||
+        !cubix_observed_file_number(h->file, h->names->data, "CDELT2", &step[1], 1.))
       goto done;
     for (int i = 0; i < 4; i++) {
-      cubix_observed_file_number(h->file, "DATA", pc_name[i], &cd[i], i == 0 || i == 3);
+      cubix_observed_file_number(h->file, h->names->data, pc_name[i], &cd[i], i == 0 || i == 3);
       cd[i] *= step[i / 2];
     }
   }
-  if (cubix_observed_file_text(h->file, "DATA", "CUNIT1", unit, sizeof unit) && strcmp(unit, "deg")) goto done;
+  if (cubix_observed_file_text(h->file, h->names->data, "CUNIT1", unit, sizeof unit) && strcmp(unit, "deg")) goto done;
   pixel_x = 3600. * hypot(cd[0], cd[2]);
   pixel_y = 3600. * hypot(cd[1], cd[3]);
   CUBIX_CHECK(fabs(pixel_x - ins->pixel_x) <= pixel_tolerance * ins->pixel_x &&
@@ -205,23 +228,23 @@ static int wavelengths_read(struct header *h, const char *kind, int n, double *l
   int status = CUBIX_OK;
   double first, pixel, step, pc;
   char table[80], column[80];
-  CUBIX_CHECK(cubix_observed_file_number(h->file, "DATA", "CRVAL3", &first, 0.) &&
-                  (cubix_observed_file_number(h->file, "DATA", "CD3_3", &step, 0.) ||
-                   cubix_observed_file_number(h->file, "DATA", "CDELT3", &step, 0.)),
+  CUBIX_CHECK(cubix_observed_file_number(h->file, h->names->data, "CRVAL3", &first, 0.) &&
+                  (cubix_observed_file_number(h->file, h->names->data, "CD3_3", &step, 0.) ||
+                   cubix_observed_file_number(h->file, h->names->data, "CDELT3", &step, 0.)),
               CUBIX_EINPUT,
               "ObservedFile %s: DATA states no wavelengths; it must have CRVAL3, and CD3_3 or CDELT3", h->path);
-  if (!cubix_observed_file_number(h->file, "DATA", "CD3_3", &pc, 0.)) {
-    cubix_observed_file_number(h->file, "DATA", "PC3_3", &pc, 1.);
+  if (!cubix_observed_file_number(h->file, h->names->data, "CD3_3", &pc, 0.)) {
+    cubix_observed_file_number(h->file, h->names->data, "PC3_3", &pc, 1.);
     step *= pc;
   }
-  cubix_observed_file_number(h->file, "DATA", "CRPIX3", &pixel, 0.);
+  cubix_observed_file_number(h->file, h->names->data, "CRPIX3", &pixel, 0.);
   for (int k = 0; k < n; k++) {
     const double from = (k + 1. - pixel) * step;
     lambda[k] = *kind && first > 0. ? first * exp(from / first) : first + from;
   }
   if (strcmp(kind, "-TAB")) goto done;
-  CUBIX_CHECK(cubix_observed_file_text(h->file, "DATA", "PS3_0", table, sizeof table) &&
-                  cubix_observed_file_text(h->file, "DATA", "PS3_1", column, sizeof column) && first == 1. &&
+  CUBIX_CHECK(cubix_observed_file_text(h->file, h->names->data, "PS3_0", table, sizeof table) &&
+                  cubix_observed_file_text(h->file, h->names->data, "PS3_1", column, sizeof column) && first == 1. &&
                   step == 1. && pixel == 1.,
               CUBIX_EINPUT,
               "ObservedFile %s: CTYPE3 of DATA ends in -TAB; then PS3_0 and PS3_1 must name a table and its column, "
@@ -239,8 +262,8 @@ static int wavelengths_check(struct header *h, const struct cubix_instrument *in
   char type[32], unit[32];
   struct cubix_measure m = { 0 };
   double *stated = NULL, angstrom, worst = -1., lambda_worst = 0.;
-  cubix_observed_file_text(h->file, "DATA", "CTYPE3", type, sizeof type);
-  cubix_observed_file_text(h->file, "DATA", "CUNIT3", unit, sizeof unit);
+  cubix_observed_file_text(h->file, h->names->data, "CTYPE3", type, sizeof type);
+  cubix_observed_file_text(h->file, h->names->data, "CUNIT3", unit, sizeof unit);
   const char *kind = strlen(type) > 4 ? type + 4 : "";
   CUBIX_CHECK((!strncmp(type, "AWAV", 4) || !strncmp(type, "WAVE", 4)) &&
                   (!*kind || !strcmp(kind, "-LOG") || !strcmp(kind, "-TAB")),
@@ -276,30 +299,30 @@ done:
 
 static int header_read(struct header *h, const struct cubix_instrument *ins, const struct cubix_params *par)
 {
-  int status = CUBIX_OK, has_data, marked;
-  double zero = 0., unused;
+  int status = CUBIX_OK, has_data = 0, marked;
+  double unused;
   char text[80];
-  CUBIX_TRY(shape_check(h, "DATA", ins, &has_data));
+  for (h->names = styles; h->names < styles + N_STYLE && !has_data; h->names++)
+    CUBIX_TRY(shape_check(h, h->names->data, ins, &has_data));
+  h->names--;
   CUBIX_CHECK(has_data, CUBIX_EINPUT,
-              "ObservedFile %s has no extension (HDF5: dataset) DATA; give a cube like those of MUSE, with DATA (flux) "
-              "and STAT (variance)",
+              "ObservedFile %s has no extension (HDF5: dataset) DATA, FLUX or SCI; give a cube like those of MUSE, with "
+              "DATA (flux) and STAT (variance), or of MaNGA, JWST or SAMI",
               h->path);
-  CUBIX_TRY(shape_check(h, "STAT", ins, &h->has_stat));
-  CUBIX_TRY(shape_check(h, "DQ", ins, &h->has_dq));
-  CUBIX_TRY(unit_check(h, "DATA", 1, ins, &h->flux));
+  CUBIX_TRY(shape_check(h, h->names->stat, ins, &h->has_stat));
+  CUBIX_TRY(shape_check(h, h->names->dq, ins, &h->has_dq));
+  CUBIX_TRY(unit_check(h, h->names->data, 1, ins, &h->flux));
   CUBIX_TRY(sky_check(h, ins));
   CUBIX_TRY(wavelengths_check(h, ins));
-  if (h->has_stat) cubix_observed_file_number(h->file, "STAT", "STATZERO", &zero, 0.);
-  if (h->has_stat && zero != 0.) h->has_stat = 0;
   CUBIX_CHECK(h->has_stat || par->Likelihood != CUBIX_Likelihood_chi2, CUBIX_EINPUT,
-              "ObservedFile %s has no variance (STAT is absent, or zero by STATZERO): Likelihood chi2 needs one; make "
+              "ObservedFile %s has no variance (STAT, IVAR, ERR or VARIANCE): Likelihood chi2 needs one; make "
               "the cube with Noise snr or exposure, or take "
               "Likelihood cosine or poisson",
               h->path);
-  if (h->has_stat) CUBIX_TRY(unit_check(h, "STAT", 2, ins, &h->variance));
-  marked = h->has_dq && (cubix_observed_file_text(h->file, "DQ", "DQBIT4", text, sizeof text) ||
-                         cubix_observed_file_number(h->file, "DQ", "DQBIT4", &unused, 0.));
-  h->spared = marked ? CUBIX_DQ_BROAD | CUBIX_DQ_FEW : 0;
+  if (h->has_stat) CUBIX_TRY(unit_check(h, h->names->stat, h->names->power, ins, &h->variance));
+  marked = h->has_dq && (cubix_observed_file_text(h->file, h->names->dq, "DQBIT8", text, sizeof text) ||
+                         cubix_observed_file_number(h->file, h->names->dq, "DQBIT8", &unused, 0.));
+  h->spared = marked ? CUBIX_DQ_FEW : 0;
 done:
   return status;
 }
@@ -311,18 +334,29 @@ static int is_unmasked(double dq, int spared)
   return dq == 0. || (dq > 0. && dq <= spared && dq == floor(dq) && !((int)dq & ~spared));
 }
 
+/* A variance in the cube's unit, from what the file has of it. */
+static double variance_of(const struct header *h, double stored, double factor)
+{
+  const double x = stored * h->variance;
+  return h->names->power == -2 ? 1. / x * factor * factor
+         : h->names->power == 1 ? (x > 0. ? x * x * factor * factor : x)
+                                : x * factor * factor;
+}
+
 /* Up to BLOCK images, turned into spectra.  @return voxels whose numbers do not fit */
-static double block_turn(struct cubix_observed *obs, const struct header *h, const unsigned char *inside, int k0,
-                         int n_k, const double *data, const double *stat, const double *dq)
+static double block_turn(struct cubix_observed *obs, const struct header *h, const struct cubix_instrument *ins,
+                         const unsigned char *inside, int k0, int n_k, const double *data, const double *stat, const double *dq)
 {
   const double largest = sizeof(cubix_real) == sizeof(double) ? DBL_MAX : (double)FLT_MAX;
   const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y;
-  double n_unfit = 0.;
+  double n_unfit = 0., factor[BLOCK];
+  for (int k = 0; k < n_k; k++) factor[k] = h->surface ? 1. / cubix_instrument_mjy_sr(ins, k0 + k) : 1.;
 #pragma omp parallel for schedule(static) reduction(+ : n_unfit)
   for (size_t s = 0; s < n_xy; s++) {
     for (int k = 0; k < n_k && inside[s]; k++) {
       const size_t from = (size_t)k * n_xy + s, to = s * (size_t)obs->n_lambda + (size_t)(k0 - obs->lambda_first + k);
-      const double flux = data[from] * h->flux, variance = stat ? stat[from] * h->variance : 1., weight = 1. / variance;
+      const double flux = data[from] * h->flux * factor[k],
+                   variance = stat ? variance_of(h, stat[from], factor[k]) : 1., weight = 1. / variance;
       const int good =
           isfinite(data[from]) && variance > 0. && isfinite(variance) && (!dq || is_unmasked(dq[from], h->spared));
       if (!good) continue;
@@ -349,10 +383,10 @@ static int voxels_read(struct cubix_observed *obs, const struct header *h, const
     inside[s] = cubix_instrument_inside(ins, (int)(s % (size_t)obs->n_x), (int)(s / (size_t)obs->n_x)) != 0;
   for (int k0 = obs->lambda_first, end = k0 + obs->n_lambda; k0 < end; k0 += BLOCK) {
     const int n_k = end - k0 < BLOCK ? end - k0 : BLOCK;
-    CUBIX_TRY(cubix_observed_file_read(h->file, "DATA", h->side, k0, n_k, data));
-    if (stat) CUBIX_TRY(cubix_observed_file_read(h->file, "STAT", h->side, k0, n_k, stat));
-    if (dq) CUBIX_TRY(cubix_observed_file_read(h->file, "DQ", h->side, k0, n_k, dq));
-    n_unfit += block_turn(obs, h, inside, k0, n_k, data, stat, dq);
+    CUBIX_TRY(cubix_observed_file_read(h->file, h->names->data, h->side, k0, n_k, data));
+    if (stat) CUBIX_TRY(cubix_observed_file_read(h->file, h->names->stat, h->side, k0, n_k, stat));
+    if (dq) CUBIX_TRY(cubix_observed_file_read(h->file, h->names->dq, h->side, k0, n_k, dq));
+    n_unfit += block_turn(obs, h, ins, inside, k0, n_k, data, stat, dq);
   }
   CUBIX_CHECK(n_unfit == 0., CUBIX_EINPUT,
               "ObservedFile %s: %g voxels have a flux or variance beyond float32 in units of 10^%d erg/s/cm2/AA; set "

@@ -86,7 +86,9 @@ static int fits_go(struct cubix_observed_file *file, const char *plane)
   char name[32];
   int fits_status = 0;
   snprintf(name, sizeof name, "%s", plane);
-  fits_movnam_hdu(file->fits, ANY_HDU, name, 0, &fits_status);
+  if (!strcmp(plane, "PRIMARY")) fits_movabs_hdu(file->fits, 1, NULL, &fits_status);
+  else
+    fits_movnam_hdu(file->fits, ANY_HDU, name, 0, &fits_status);
   if (fits_status) fits_clear_errmsg();
   return !fits_status;
 }

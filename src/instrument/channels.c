@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "physics/constants.h"
 
 static const double most_channel = 1e8, most_table = 1e6;   /* of any kind; where centres are kept as a table */
 
@@ -57,6 +58,13 @@ static int between(const struct cubix_instrument *ins, double lambda)
     else high = middle;
   }
   return low;
+}
+
+double cubix_instrument_mjy_sr(const struct cubix_instrument *ins, int k)
+{
+  const double lambda = cubix_instrument_lambda(ins, k), c_aa = 1e13 * CUBIX_C_KMS, mjy = 1e-17, /* erg/s/cm2/Hz */
+      solid_angle = ins->pixel_x * ins->pixel_y * CUBIX_ARCSEC_RAD * CUBIX_ARCSEC_RAD;
+  return pow(10., ins->flux_unit) * lambda * lambda / c_aa / solid_angle / mjy;
 }
 
 double cubix_instrument_width_slope(const struct cubix_instrument *ins, double lambda)

@@ -33,6 +33,8 @@ struct cubix_instrument {
   double log_step;                         /* CUBIX_LOG: ln of the ratio of neighbouring centres */
   double *centre, *border;                 /* CUBIX_TABLE: [n_lambda], [n_lambda + 1] AA, medium; else NULL */
   double *edge;                            /* [n_lambda + 1] vacuum AA, observed */
+  int layout;                              /* of FITS files, as Layout of the parameters counts them from plain */
+  double sky_ra, sky_dec;                  /* where the galaxy's centre is said to be [deg] */
   int flux_unit;                           /* the cube is in 10^flux_unit erg/s/cm2/AA */
   unsigned char *gap;                      /* [n_lambda] 1: the instrument records nothing there; NULL: no gaps */
   /* point spread function */
@@ -81,6 +83,9 @@ double cubix_instrument_lambda_at(const struct cubix_instrument *ins, double k);
 double cubix_instrument_border(const struct cubix_instrument *ins, int k);
 /** Width of channel k [AA, medium].  Local. */
 double cubix_instrument_width(const struct cubix_instrument *ins, int k);
+/** Surface brightness [MJy/sr] of 10^flux_unit erg/s/cm2/AA in a spaxel, at channel k's centre:
+ * F_nu = F_lambda lambda^2/c.  Local. */
+double cubix_instrument_mjy_sr(const struct cubix_instrument *ins, int k);
 /** 1 if the instrument records nothing in channel k.  Local. */
 int cubix_instrument_gap(const struct cubix_instrument *ins, int k);
 /** Width of a channel whose centre is lambda [AA, medium], and its derivative: of a table between

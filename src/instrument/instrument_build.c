@@ -236,6 +236,9 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   ins->noise = par->Noise;
   ins->flux_unit = file.given[CUBIX_KEY_spectrum_flux_unit] ? (int)file.spectrum_flux_unit : usual_unit;
   if (par->FluxUnit) ins->flux_unit = par->FluxUnit;
+  ins->layout = file.instrument_layout;
+  ins->sky_ra = par->SkyRa;
+  ins->sky_dec = par->SkyDec;
   CUBIX_TRY(lay_field(ins, &file, par));
   CUBIX_TRY(cubix_channels_lay(ins, &file, par));
   CUBIX_TRY(lay_psf(ins, &file, par));

@@ -262,11 +262,29 @@ done:
   return status;
 }
 
+/* Dates of FITS: year-month-day, or with a time. */
+static int is_date(const char *text)
+{
+  int year, month, day, hour = 0, minute = 0, end = 0;
+  double second = 0;
+  if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) < 3) return 0;
+  if (text[end] == 'T') {
+    text += end;
+    end = 0;
+    if (sscanf(text, "T%2d:%2d:%lf%n", &hour, &minute, &second, &end) < 3) return 0;
+  }
+  return end > 0 && !text[end] && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour >= 0 && hour < 24 &&
+         minute >= 0 && minute < 60 && second >= 0 && second < 61;
+}
+
 int cubix_output_check(const struct cubix_params *par)
 {
   int status = CUBIX_OK, n = 0;
   const char *origin = cubix_params_origin(par, "OutputFile");
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
+  CUBIX_CHECK(!par->DateObs[0] || is_date(par->DateObs), CUBIX_EUSAGE,
+              "DateObs = %s (%s) must be a date such as 2026-01-31 or 2026-01-31T22:00:00", par->DateObs,
+              cubix_params_origin(par, "DateObs"));
   CUBIX_TRY(targets_init(target, &n, par));
   for (int i = 0; i < n + N_TEXT; i++) {
     char what[2 * CUBIX_OUTPUT_PATH];

@@ -5,12 +5,10 @@
  * file with room for the voxels between them, and the cubes' headers get their true sides.  So
  * voxels are made and written by all threads at once, in any order.
  *
- * HDUs: PRIMARY (provenance, no data), the parts of output_parts.c in their order (DATA, STAT, DQ,
- * LSF, a table, the truth maps, NOISEFREE), PARAMETERS (table), and, where the channels are neither
- * linear nor logarithmic, WCS-TABLE with their centres, which the world coordinates refer to (-TAB).
- * MPDAF and others look for the names DATA, STAT, DQ.  STAT is there even without noise, then full
- * of zeros and marked STATZERO = T.
- * MPDAF masks every voxel whose DQ is not 0, whichever the bit.  Where only bit 4 or 8 is set the
+ * HDUs: PRIMARY (provenance, no data), the parts of layout.c in their order, PARAMETERS (table),
+ * and, where the channels are neither linear nor logarithmic, WCS-TABLE with their centres, which
+ * the world coordinates refer to (-TAB).
+ * MPDAF masks every voxel whose DQ is not 0, whichever the bit.  Where only bit 8 is set the
  * data are still good: Cube(file).unmask() gives them back.
  * Every image carries the whole WCS and its unit, since readers look at one HDU only.  GIST takes
  * CD2_2 for the size of a spaxel, which Roll makes smaller by its cosine.
@@ -30,6 +28,7 @@
 #include "cube/truth_maps.h"
 #include "output/output_parts.h"
 #include "output/provenance.h"
+#include "physics/constants.h"
 
 #define REAL_IMAGE (sizeof(cubix_real) == 8 ? DOUBLE_IMG : FLOAT_IMG)
 
@@ -46,7 +45,7 @@
   } while (0)
 
 /* The HDU that comes now holds this plane, of which the file in memory has one voxel. */
-struct plan { int n; int hdu[CUBIX_N_PLANE]; struct cubix_plane_place place[CUBIX_N_PLANE]; };
+struct plan { const struct cubix_layout *layout; int n; int hdu[CUBIX_N_PLANE]; struct cubix_plane_place place[CUBIX_N_PLANE]; };
 
 static int fits_failed(const char *shown, int code, int system, const char *func, int line)
 {
@@ -123,7 +122,8 @@ static int image_begin(fitsfile *fits, const char *shown, const struct cubix_res
   LONGLONG side[3] = { n_axis == 3 ? 1 : ins->n_x, n_axis == 3 ? 1 : ins->n_y, 1 };
   struct cubix_facts *wcs = NULL;
   TRY_FITS(fits_create_imgll(fits, bitpix, n_axis, side, &fits_status));
-  CUBIX_TRY(text_write(fits, shown, "EXTNAME", name, description));
+  /* the first HDU has its name without a keyword */
+  if (strcmp(name, "PRIMARY")) CUBIX_TRY(text_write(fits, shown, "EXTNAME", name, description));
   if (*unit && strcmp(unit, "1")) CUBIX_TRY(text_write(fits, shown, "BUNIT", unit, ""));
   CUBIX_TRY(cubix_wcs_init(&wcs, ins, n_axis));
   CUBIX_TRY(facts_write(fits, shown, wcs));
@@ -134,46 +134,78 @@ done:
 
 /* ---- the planes ------------------------------------------------------------------------------ */
 /* How ESO's data interface control document ties flux, variance and quality together. */
-static int class_write(fitsfile *fits, const char *shown, enum cubix_plane plane)
+static int class_write(fitsfile *fits, const char *shown, const struct cubix_result *result,
+                       const struct cubix_layout *layout, enum cubix_plane plane)
 {
-  static const char *const content[CUBIX_N_PLANE] = { "DATA", "ERROR", "QUALITY", "DATA" },
-                           *const detail[CUBIX_N_PLANE] = { "", "MSE", "FLAG32BIT", "" };
-  static const struct { enum cubix_plane plane; const char *name, *comment; } relation[] = {
-    { CUBIX_PLANE_DATA, "SCIDATA",  "extension with the data" },
-    { CUBIX_PLANE_STAT, "ERRDATA",  "extension with the variance" },
-    { CUBIX_PLANE_DQ,   "QUALDATA", "extension with the data quality" },
-  };
+  static const char *const content[CUBIX_N_PLANE] = { "DATA", "ERROR", "ERROR", "ERROR", "QUALITY", "DATA" },
+                           *const detail[CUBIX_N_PLANE] = { "", "MSE", "INVMSE", "RMSE", "FLAG32BIT", "" },
+                           *const relation[CUBIX_N_PLANE] = { "SCIDATA", "ERRDATA", "ERRDATA", "ERRDATA", "QUALDATA", "" };
   int status = CUBIX_OK;
+  struct cubix_part part[CUBIX_MOST_PART];
+  const int n = cubix_layout_parts(part, layout, result->par);
   CUBIX_TRY(text_write(fits, shown, "HDUCLASS", "ESO", "class name (ESO format)"));
   CUBIX_TRY(text_write(fits, shown, "HDUDOC", "DICD", "document with class description"));
   CUBIX_TRY(text_write(fits, shown, "HDUCLAS1", "IMAGE", "image data format"));
   CUBIX_TRY(text_write(fits, shown, "HDUCLAS2", content[plane], "what this extension contains"));
   if (*detail[plane]) CUBIX_TRY(text_write(fits, shown, "HDUCLAS3", detail[plane], "and in which form"));
-  for (int i = 0; i < 3 && plane != CUBIX_PLANE_NOISEFREE; i++) {
-    if (relation[i].plane != plane)
-      CUBIX_TRY(text_write(fits, shown, relation[i].name, cubix_plane_name(relation[i].plane), relation[i].comment));
+  for (int i = 0; i < n && plane != CUBIX_PLANE_NOISEFREE; i++) {
+    if (part[i].kind == CUBIX_PART_PLANE && part[i].which != (int)plane && *relation[part[i].which])
+      CUBIX_TRY(text_write(fits, shown, relation[part[i].which], part[i].name, part[i].description));
   }
 done:
   return status;
 }
 
-static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, enum cubix_plane plane,
-                       struct plan *plan)
+/* The words that readers of the layout look for. */
+static int words_write(fitsfile *fits, const char *shown, const struct cubix_layout *layout, int of_planes)
 {
-  int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ, zero = result->noise->kind == CUBIX_Noise_none;
+  int status = CUBIX_OK;
+  for (const struct cubix_layout_word *w = layout->word; w < layout->word + CUBIX_MOST_WORD && w->name; w++)
+    if (w->of_planes == of_planes) CUBIX_TRY(text_write(fits, shown, w->name, w->value, w->comment));
+done:
+  return status;
+}
+
+static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result,
+                       const struct cubix_part *part, struct plan *plan)
+{
+  const enum cubix_plane plane = (enum cubix_plane)part->which;
+  const struct cubix_layout *layout = plan->layout;
+  const struct cubix_instrument *ins = result->ins;
+  int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
   char unit[80];
-  cubix_plane_unit(unit, plane, result);
-  CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, cubix_plane_name(plane), unit,
-                        cubix_plane_description(plane)));
-  CUBIX_TRY(class_write(fits, shown, plane));
-  if (plane == CUBIX_PLANE_STAT)
-    TRY_FITS(
-        fits_write_key(fits, TLOGICAL, "STATZERO", &zero, "T: Noise none, the variance is 0 throughout", &fits_status));
+  cubix_layout_unit(unit, layout, plane, ins);
+  CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, part->name, unit, part->description));
+  CUBIX_TRY(class_write(fits, shown, result, layout, plane));
+  CUBIX_TRY(words_write(fits, shown, layout, 1));
+  if (!layout->unit) {
+    double area = ins->pixel_x * ins->pixel_y, steradian = area * CUBIX_ARCSEC_RAD * CUBIX_ARCSEC_RAD;
+    TRY_FITS(fits_write_key(fits, TDOUBLE, "PIXAR_SR", &steradian, "[sr] solid angle of a spaxel", &fits_status));
+    TRY_FITS(fits_write_key(fits, TDOUBLE, "PIXAR_A2", &area, "[arcsec2] the same", &fits_status));
+  }
   for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
-    CUBIX_TRY(text_write(fits, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning, ""));
+    CUBIX_TRY(text_write(fits, shown, layout->bit[i].name, layout->bit[i].meaning, ""));
   plan->place[plan->n] = (struct cubix_plane_place){ plane, 0, is_little_endian() };
   fits_get_hdu_num(fits, &plan->hdu[plan->n++]);
 done:
+  return status;
+}
+
+/* A number of every channel. */
+static int vector_write(fitsfile *fits, const char *shown, const struct cubix_result *result,
+                        const struct cubix_part *part)
+{
+  int status = CUBIX_OK;
+  LONGLONG n = result->ins->n_lambda;
+  double *value = NULL;
+  CUBIX_ALLOC(value, n);
+  cubix_vector_values(result, (enum cubix_channel_vector)part->which, value);
+  TRY_FITS(fits_create_imgll(fits, DOUBLE_IMG, 1, &n, &fits_status));
+  CUBIX_TRY(text_write(fits, shown, "EXTNAME", part->name, part->description));
+  if (part->which == CUBIX_VECTOR_WAVE) CUBIX_TRY(text_write(fits, shown, "BUNIT", "Angstrom", ""));
+  TRY_FITS(fits_write_img(fits, TDOUBLE, 1, n, value, &fits_status));
+done:
+  free(value);
   return status;
 }
 
@@ -279,9 +311,10 @@ enum { CARD = 80, FITS_BLOCK = 2880 };
 static int part_write(fitsfile *fits, const char *shown, const struct cubix_result *result,
                       const struct cubix_part *part, struct plan *plan)
 {
-  return part->kind == CUBIX_PART_PLANE ? plane_begin(fits, shown, result, part->plane, plan)
-         : part->kind == CUBIX_PART_LSF ? lsf_write(fits, shown, result)
-                                        : maps_write(fits, shown, result);
+  return part->kind == CUBIX_PART_PLANE    ? plane_begin(fits, shown, result, part, plan)
+         : part->kind == CUBIX_PART_VECTOR ? vector_write(fits, shown, result, part)
+         : part->kind == CUBIX_PART_LSF    ? lsf_write(fits, shown, result)
+                                           : maps_write(fits, shown, result);
 }
 
 /* The whole file in CFITSIO's memory, but for the planes' voxels. */
@@ -290,11 +323,13 @@ static int draft_write(fitsfile *fits, const char *shown, const struct cubix_res
   int status = CUBIX_OK;
   struct cubix_facts *facts = NULL;
   struct cubix_part part[CUBIX_MOST_PART];
-  const int n = cubix_output_parts(part, result->par);
+  const int n = cubix_layout_parts(part, plan->layout, result->par), first = plan->layout->in_primary;
   CUBIX_TRY(cubix_provenance_init(&facts, result));
-  TRY_FITS(fits_create_imgll(fits, BYTE_IMG, 0, NULL, &fits_status));
+  if (first) CUBIX_TRY(part_write(fits, shown, result, &part[0], plan));
+  else TRY_FITS(fits_create_imgll(fits, BYTE_IMG, 0, NULL, &fits_status));
   CUBIX_TRY(facts_write(fits, shown, facts));
-  for (int i = 0; i < n; i++) CUBIX_TRY(part_write(fits, shown, result, &part[i], plan));
+  CUBIX_TRY(words_write(fits, shown, plan->layout, 0));
+  for (int i = first; i < n; i++) CUBIX_TRY(part_write(fits, shown, result, &part[i], plan));
   CUBIX_TRY(parameters_write(fits, shown, result->par));
   if (result->ins->grid == CUBIX_TABLE) CUBIX_TRY(grid_write(fits, shown, result->ins));
 done:
@@ -347,7 +382,7 @@ int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blo
   fitsfile *fits = NULL, *closing;
   void *draft = NULL;
   size_t size = FITS_BLOCK;
-  struct plan plan = { 0 };
+  struct plan plan = { .layout = cubix_layout_fits(result->par, result->ins) };
   LONGLONG *head = NULL, *data = NULL;
   int64_t end;
   CUBIX_CHECK((draft = malloc(size)), CUBIX_ENOMEM, "cannot allocate %zu bytes for a header", size);
@@ -366,7 +401,7 @@ int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blo
   CUBIX_TRY(hdus_write(file, result, &plan, draft, n, head, data, &end));
   CUBIX_CHECK(!ftruncate(file->file, (off_t)end), CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?",
               shown, strerror(errno));
-  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file));
+  CUBIX_TRY(cubix_planes_write(result, plan.layout, blocks, plan.place, plan.n, file));
 done:
   if (fits) {
     int fits_status = 0;

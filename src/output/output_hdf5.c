@@ -3,7 +3,7 @@
  * HDF5 makes the file with room for the planes and tells where that is; cubix_planes_write lays the
  * voxels there, from all threads and in any order.
  *
- * The same arrays under the same names as in FITS: /DATA, /STAT, /DQ [n_lambda][n_y][n_x], the maps
+ * The same arrays as in FITS, in the layout `plain`: /DATA, /STAT, /DQ [n_lambda][n_y][n_x], the maps
  * [n_y][n_x], /NOISEFREE on request, and the group /LSF with a dataset per column.  Every dataset
  * has the attributes `unit` and `description`, images also `axes` ("lambda y x", the last running
  * fastest) and the world coordinates as attributes with the names of the FITS keywords (pixel
@@ -149,24 +149,24 @@ done:
 }
 
 /* Make room for a plane; where it is, its voxels will be written when HDF5 has closed the file. */
-static int plane_begin(hid_t file, const char *shown, const struct cubix_result *result, enum cubix_plane plane,
+static int plane_begin(hid_t file, const char *shown, const struct cubix_result *result, const struct cubix_part *part,
                        struct plan *plan)
 {
+  const enum cubix_plane plane = (enum cubix_plane)part->which;
+  const struct cubix_layout *layout = cubix_layout_plain();
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
-  int64_t zero = result->noise->kind == CUBIX_Noise_none;
   hid_t dataset = -1;
   haddr_t address;
   char unit[80];
-  cubix_plane_unit(unit, plane, result);
-  const struct array array = { is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, cubix_plane_name(plane), is_dq ? "1" : unit,
-                               cubix_plane_description(plane) };
+  cubix_layout_unit(unit, layout, plane, result->ins);
+  const struct array array = { is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, part->name, is_dq ? "1" : unit,
+                               part->description };
   CUBIX_TRY(array_begin(&dataset, file, shown, result, &array));
-  if (plane == CUBIX_PLANE_STAT) CUBIX_TRY(attribute_write(dataset, shown, "STATZERO", H5T_NATIVE_INT64, &zero));
   for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
-    CUBIX_TRY(text_attribute(dataset, shown, cubix_dq_bits[i].name, cubix_dq_bits[i].meaning));
+    CUBIX_TRY(text_attribute(dataset, shown, layout->bit[i].name, layout->bit[i].meaning));
   address = H5Dget_offset(dataset);
   CUBIX_CHECK(address != HADDR_UNDEF, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown,
-              cubix_plane_name(plane));
+              part->name);
   plan->place[plan->n++] = (struct cubix_plane_place){ plane, (int64_t)address, 0 };
 done:
   if (dataset >= 0) H5Dclose(dataset);
@@ -282,7 +282,7 @@ done:
 static int part_write(hid_t file, const char *shown, const struct cubix_result *result, const struct cubix_part *part,
                       struct plan *plan)
 {
-  return part->kind == CUBIX_PART_PLANE ? plane_begin(file, shown, result, part->plane, plan)
+  return part->kind == CUBIX_PART_PLANE ? plane_begin(file, shown, result, part, plan)
          : part->kind == CUBIX_PART_LSF ? lsf_write(file, shown, result)
                                         : maps_write(file, shown, result);
 }
@@ -293,7 +293,7 @@ static int draft_write(const struct cubix_result *result, const struct cubix_ato
   int status = CUBIX_OK;
   const char *shown = out->path;
   struct cubix_part part[CUBIX_MOST_PART];
-  const int n = cubix_output_parts(part, result->par);
+  const int n = cubix_layout_parts(part, cubix_layout_plain(), result->par);
   struct cubix_h5_quiet quiet;
   struct cubix_h5sink h5 = { 0 };
   hid_t file = -1;
@@ -319,7 +319,7 @@ int cubix_hdf5_write(const struct cubix_result *result, struct cubix_blocks *blo
   int status = CUBIX_OK;
   struct plan plan = { 0 };
   CUBIX_TRY(draft_write(result, file, &plan));
-  CUBIX_TRY(cubix_planes_write(result, blocks, plan.place, plan.n, file));
+  CUBIX_TRY(cubix_planes_write(result, cubix_layout_plain(), blocks, plan.place, plan.n, file));
 done:
   return status;
 }

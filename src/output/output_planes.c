@@ -8,11 +8,12 @@
  *
  * What the planes hold, F being the noise-free flux of the cube in memory:
  *   DATA       F + noise drawn for this voxel (F itself with Noise none)
- *   STAT       the variance that the noise was drawn from (0 with Noise none)
+ *   STAT       the variance that the noise was drawn from; IVAR its inverse, ERR its root
  *   DQ         bits of the spaxel (outside the aperture, too few stars) and of the channel (library
- *              does not cover, template too broad, gap of the instrument)
+ *              does not cover, gap of the instrument)
  *   NOISEFREE  F
- * Outside the aperture and in gaps flux and variance are 0.  The noise of a voxel depends on Seed and its place
+ * in the units and with the bits of the file's layout. Outside the aperture and in gaps flux and
+ * variance are 0, or NaN where the layout says so.  The noise of a voxel depends on Seed and its place
  * (k n_y + j) n_x + i alone, so that threads, block sizes, kinds of file and whoever holds the
  * channel all give the same numbers.  A value that is not finite is an error, never written.
  *
@@ -41,7 +42,10 @@
 enum { TILE = 16, STRIP = 64, BLOCK_BYTES = 2 << 20 };
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
-int cubix_block_what(enum cubix_plane plane, int swapped) { return (int)plane << 1 | swapped; }
+int cubix_block_what(const struct cubix_layout *layout, enum cubix_plane plane, int swapped)
+{
+  return (cubix_layout_index(layout) * CUBIX_N_PLANE + (int)plane) << 1 | swapped;
+}
 
 static void store(cubix_real value, int swapped, void *to)
 {
@@ -62,26 +66,31 @@ static void store(cubix_real value, int swapped, void *to)
 
 /* Up to STRIP spaxels in one channel with noise. */
 static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane, int k, size_t n_s, uint64_t voxel,
-                        const unsigned char *inside, cubix_real *value)
+                        double *value)
 {
-  double flux[STRIP], result[STRIP];
-  for (size_t s = 0; s < n_s; s++) flux[s] = (double)value[s];
-  if (plane == CUBIX_PLANE_STAT) cubix_noise_variances(noise, k, n_s, flux, result);
-  else cubix_noise_draws(noise, k, n_s, flux, voxel, result);
+  double result[STRIP];
+  if (plane == CUBIX_PLANE_DATA) cubix_noise_draws(noise, k, n_s, value, voxel, result);
+  else cubix_noise_variances(noise, k, n_s, value, result);
   for (size_t s = 0; s < n_s; s++)
-    value[s] = !inside[s] ? 0 : (cubix_real)(plane == CUBIX_PLANE_STAT ? result[s] : flux[s] + result[s]);
+    value[s] = plane == CUBIX_PLANE_DATA   ? value[s] + result[s]
+               : plane == CUBIX_PLANE_STAT ? result[s]
+               : plane == CUBIX_PLANE_ERR  ? sqrt(result[s])
+               : result[s] > 0             ? 1 / result[s]
+                                           : 0;
 }
 
 /* Up to STRIP spaxels in up to TILE channels: read along the cube's rows, written along the
  * image's.  @return 0 where a value is not finite */
-static int strip_fill(const struct cubix_result *result, enum cubix_plane plane, int swapped, int k0, int n_k,
-                      size_t s0, size_t n_s, cubix_real *out)
+static int strip_fill(const struct cubix_result *result, const struct cubix_layout *layout, enum cubix_plane plane,
+                      int swapped, int k0, int n_k, size_t s0, size_t n_s, cubix_real *out)
 {
   const struct cubix_cube *cube = result->cube;
   const cubix_real largest = sizeof(cubix_real) == sizeof(double) ? (cubix_real)DBL_MAX : (cubix_real)FLT_MAX;
   const size_t n_lambda = (size_t)cube->n_lambda, n_xy = (size_t)cube->n_y * (size_t)cube->n_x;
   const int noisy = result->noise->kind != CUBIX_Noise_none && plane != CUBIX_PLANE_NOISEFREE,
-            zero = plane == CUBIX_PLANE_STAT && !noisy;
+            power = plane == CUBIX_PLANE_STAT ? 2 : plane == CUBIX_PLANE_IVAR ? -2 : 1,
+            empty = cubix_layout_is_void(plane, result->par);
+  const cubix_real blank = empty || (layout->blank && plane != CUBIX_PLANE_IVAR) ? (cubix_real)NAN : 0;
   unsigned char inside[STRIP];
   int finite = 1;
   for (size_t s = 0; s < n_s; s++)
@@ -91,12 +100,17 @@ static int strip_fill(const struct cubix_result *result, enum cubix_plane plane,
     __builtin_prefetch(cube->flux + (s0 + s) * n_lambda + (size_t)(k0 - cube->lambda_first));
   for (int k = 0; k < n_k; k++) {
     const cubix_real *flux = cube->flux + s0 * n_lambda + (size_t)(k0 - cube->lambda_first + k);
-    cubix_real value[STRIP], *to = out + (size_t)k * n_xy + s0;
-    const int blank = zero || cubix_instrument_gap(result->ins, k0 + k);
-    for (size_t s = 0; s < n_s; s++) value[s] = blank || !inside[s] ? 0 : flux[s * n_lambda];
-    if (noisy && !blank) strip_noise(result->noise, plane, k0 + k, n_s, (uint64_t)(k0 + k) * n_xy + s0, inside, value);
-    for (size_t s = 0; s < n_s; s++) finite &= value[s] >= -largest && value[s] <= largest;
-    for (size_t s = 0; s < n_s; s++) store(value[s], swapped, to + s);
+    cubix_real *to = out + (size_t)k * n_xy + s0;
+    double value[STRIP];
+    const int dark = empty || cubix_instrument_gap(result->ins, k0 + k);
+    const double factor = pow(cubix_layout_factor(layout, result->ins, k0 + k), power);
+    for (size_t s = 0; s < n_s; s++) value[s] = dark || !inside[s] ? 0 : (double)flux[s * n_lambda];
+    if (noisy && !dark) strip_noise(result->noise, plane, k0 + k, n_s, (uint64_t)(k0 + k) * n_xy + s0, value);
+    for (size_t s = 0; s < n_s; s++) {
+      value[s] *= factor;
+      finite &= value[s] >= -(double)largest && value[s] <= (double)largest;
+    }
+    for (size_t s = 0; s < n_s; s++) store(dark || !inside[s] ? blank : (cubix_real)value[s], swapped, to + s);
   }
   return finite;
 }
@@ -104,7 +118,8 @@ static int strip_fill(const struct cubix_result *result, enum cubix_plane plane,
 int cubix_output_block(const void *host, int what, int k0, int n_k, void *block, size_t n_byte)
 {
   int status = CUBIX_OK, finite = 1, swapped = what & 1, n_tile = (n_k + TILE - 1) / TILE;
-  enum cubix_plane plane = (enum cubix_plane)(what >> 1);
+  enum cubix_plane plane = (enum cubix_plane)((what >> 1) % CUBIX_N_PLANE);
+  const struct cubix_layout *layout = cubix_layout_number((what >> 1) / CUBIX_N_PLANE);
   const struct cubix_result *result = host;
   const struct cubix_cube *cube = result->cube;
   const size_t n_xy = (size_t)cube->n_y * (size_t)cube->n_x, n_strip = (n_xy + STRIP - 1) / STRIP;
@@ -118,13 +133,13 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *block,
     for (int t = 0; t < n_tile; t++) {                       /* neighbouring cache lines, one after another */
       int n = n_k - t * TILE < TILE ? n_k - t * TILE : TILE;
       size_t s0 = strip * STRIP, n_s = n_xy - s0 < STRIP ? n_xy - s0 : STRIP;
-      finite &= strip_fill(result, plane, swapped, k0 + t * TILE, n, s0, n_s, out + (size_t)(t * TILE) * n_xy);
+      finite &= strip_fill(result, layout, plane, swapped, k0 + t * TILE, n, s0, n_s, out + (size_t)(t * TILE) * n_xy);
     }
   }
   CUBIX_CHECK(finite, CUBIX_EFAIL,
-              "%s has a value that is not finite in channels %d to %d; nothing was written.  Is FluxUnit = %d far from "
-              "the galaxy's flux?",
-              cubix_plane_name(plane), k0, k0 + n_k - 1, result->ins->flux_unit);
+              "the flux or its variance has a value that is not finite in channels %d to %d; nothing was written.  Is "
+              "FluxUnit = %d far from the galaxy's flux?",
+              k0, k0 + n_k - 1, result->ins->flux_unit);
 done:
   return status;
 }
@@ -141,19 +156,29 @@ static int32_t spaxel_bits(const struct cubix_result *result, int i, int j)
 static int32_t channel_bits(const struct cubix_result *result, int k)
 {
   return (result->templates->covered[k] ? 0 : CUBIX_DQ_UNCOVERED) |
-         (cubix_instrument_gap(result->ins, k) ? CUBIX_DQ_GAP : 0) |
-         (cubix_templates_too_broad(result->templates, result->ins, k) ? CUBIX_DQ_BROAD : 0);
+         (cubix_instrument_gap(result->ins, k) ? CUBIX_DQ_GAP : 0);
+}
+
+/* What our bits become in each layout. */
+static void translate(int32_t table[2 * CUBIX_DQ_GAP], const struct cubix_layout *layout)
+{
+  for (int32_t bits = 0; bits < 2 * CUBIX_DQ_GAP; bits++) {
+    table[bits] = 0;
+    for (int i = 0; i < CUBIX_N_DQ_BIT; i++) table[bits] |= bits & layout->bit[i].ours ? layout->bit[i].theirs : 0;
+  }
 }
 
 /* @return 0: zeros throughout */
-static int dq_fill(const struct cubix_result *result, const int32_t *bits, int swapped, int k0, int n_k, int32_t *block)
+static int dq_fill(const struct cubix_result *result, const struct cubix_layout *layout, const int32_t *bits, int swapped,
+                   int k0, int n_k, int32_t *block)
 {
   const size_t n_xy = (size_t)result->ins->n_y * (size_t)result->ins->n_x;
-  int32_t any = 0;
+  int32_t any = 0, table[2 * CUBIX_DQ_GAP];
+  translate(table, layout);
   for (int k = 0; k < n_k; k++) {
     int32_t channel = channel_bits(result, k0 + k), *to = block + (size_t)k * n_xy;
     for (size_t s = 0; s < n_xy; s++) {
-      int32_t value = bits[s] | channel;
+      int32_t value = table[bits[s] | channel];
       any |= value;
       to[s] = swapped ? (int32_t)__builtin_bswap32((uint32_t)value) : value;
     }
@@ -167,6 +192,7 @@ struct piece { int place, k0, n_k, r; };
 
 struct job {
   const struct cubix_result *result;
+  const struct cubix_layout *layout;
   struct cubix_blocks *blocks;
   const struct cubix_plane_place *place;
   const struct cubix_atomic_file *file;
@@ -226,9 +252,9 @@ static int make_and_put(struct job *job, const struct piece *p, void *block)
   int status = CUBIX_OK;
   const struct cubix_plane_place *place = &job->place[p->place];
   if (place->plane == CUBIX_PLANE_DQ) {
-    if (!dq_fill(job->result, job->bits, place->swapped, p->k0, p->n_k, block)) goto done;
+    if (!dq_fill(job->result, job->layout, job->bits, place->swapped, p->k0, p->n_k, block)) goto done;
   } else {
-    CUBIX_TRY(cubix_output_block(job->result, cubix_block_what(place->plane, place->swapped), p->k0, p->n_k, block,
+    CUBIX_TRY(cubix_output_block(job->result, cubix_block_what(job->layout, place->plane, place->swapped), p->k0, p->n_k, block,
                                  bytes_of(job, p)));
   }
   CUBIX_TRY(put(job, p, block));
@@ -244,7 +270,7 @@ static int order(struct job *job)
     if (job->piece_of[i] >= 0) continue;
     const struct piece *p = &job->other[job->next_other];
     const struct cubix_plane_place *place = &job->place[p->place];
-    CUBIX_TRY(job->blocks->ask(job->blocks, i, p->r, cubix_block_what(place->plane, place->swapped), p->k0, p->n_k,
+    CUBIX_TRY(job->blocks->ask(job->blocks, i, p->r, cubix_block_what(job->layout, place->plane, place->swapped), p->k0, p->n_k,
                                job->slot[i], bytes_of(job, p)));
     job->piece_of[i] = job->next_other++;
   }
@@ -325,7 +351,6 @@ static int pieces_init(struct job *job, int n_place)
   CUBIX_ALLOC(job->other, room);
   for (int p = 0; p < n_place; p++) {
     const int dq = job->place[p].plane == CUBIX_PLANE_DQ;
-    if (job->place[p].plane == CUBIX_PLANE_STAT && job->result->noise->kind == CUBIX_Noise_none) continue;   /* zeros */
     for (int step = 0, more = 1; more; step++) {
       more = 0;
       for (int r = 0; r < (dq ? 1 : n_rank); r++) {
@@ -349,12 +374,13 @@ done:
   return status;
 }
 
-int cubix_planes_write(const struct cubix_result *result, struct cubix_blocks *blocks,
-                       const struct cubix_plane_place *place, int n_place, const struct cubix_atomic_file *file)
+int cubix_planes_write(const struct cubix_result *result, const struct cubix_layout *layout,
+                       struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place, const struct cubix_atomic_file *file)
 {
   int status = CUBIX_OK, n_x = result->ins->n_x, n_y = result->ins->n_y;
   struct job job = {
-    .result = result, .blocks = blocks, .place = place, .file = file, .n_xy = (size_t)n_x * (size_t)n_y
+    .result = result, .layout = layout, .blocks = blocks, .place = place, .file = file,
+    .n_xy = (size_t)n_x * (size_t)n_y
   };
   CUBIX_ALLOC(job.bits, job.n_xy);
   for (int j = 0; j < n_y; j++)

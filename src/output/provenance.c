@@ -35,9 +35,6 @@
 
 enum { MAX_LISTED = 9999 };       /* FILE9999: a keyword has eight characters */
 
-#define RA_DEG  150.
-#define DEC_DEG 2.
-
 /* ---- the table ------------------------------------------------------------------------------- */
 static struct cubix_fact *fact_add(struct cubix_facts *facts, const char *name, const char *unit, const char *comment)
 {
@@ -134,7 +131,8 @@ static void input_facts(struct cubix_facts *facts, const struct cubix_result *re
   base = base ? base + 1 : path;
   dot = strrchr(base, '.');
   snprintf(object, sizeof object, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
-  text(facts, "OBJECT", object, "name of the (first) simulation file");
+  text(facts, "OBJECT", result->par->Object[0] ? result->par->Object : object, "Object, or the simulation file's name");
+  if (result->par->DateObs[0]) text(facts, "DATE-OBS", result->par->DateObs, "DateObs: as if observed then");
   text(facts, "SIMFMT", snap->format, "format of the simulation file");
   text(facts, "SIMNAME", snap->simulation, "name the simulation gives itself");
   text(facts, "SIMIMF", snap->imf, "initial mass function of its stars");
@@ -174,7 +172,7 @@ static void library_facts(struct cubix_facts *facts, const struct cubix_result *
   real(facts, "SSPLAM1", ssp->lambda_first, "Angstrom", "its first wavelength (rest, vacuum)");
   real(facts, "SSPLAM2", ssp->lambda_last, "Angstrom", "its last wavelength (rest, vacuum)");
   integer(facts, "NUNCOV", templates->n_uncovered, "", "channels it does not cover (DQ bit 2)");
-  integer(facts, "NBROAD", templates->n_too_broad, "", "channels where it is too broad (DQ bit 4)");
+  integer(facts, "NBROAD", templates->n_too_broad, "", "channels where it is broader than the LSF");
 }
 
 static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *scene, const struct cubix_frame *frame)
@@ -321,7 +319,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   instrument_facts(facts, result->ins);
   engine_facts(facts, result);
   noise_facts(facts, result->noise);
-  integer(facts, "FLUXUNIT", result->ins->flux_unit, "", "DATA is in 10**FLUXUNIT erg/s/cm**2/Angstrom");
+  integer(facts, "FLUXUNIT", result->ins->flux_unit, "", "light is in units of 10**FLUXUNIT erg/s/cm**2");
   account_facts(facts, result->slab, result->cube, "10**FLUXUNIT erg/s/cm**2");
   warning_facts(facts);
   CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for %d lines of provenance", facts->n_lost);
@@ -371,8 +369,8 @@ int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins,
   text(facts, "CTYPE2", "DEC--TAN", "tangent plane");
   text(facts, "CUNIT1", "deg", "");
   text(facts, "CUNIT2", "deg", "");
-  real(facts, "CRVAL1", RA_DEG, "deg", "galaxy's centre, nominal");
-  real(facts, "CRVAL2", DEC_DEG, "deg", "galaxy's centre, nominal");
+  real(facts, "CRVAL1", ins->sky_ra, "deg", "galaxy's centre, SkyRa");
+  real(facts, "CRVAL2", ins->sky_dec, "deg", "galaxy's centre, SkyDec");
   real(facts, "CRPIX1", 0.5 * ins->n_x + 0.5 - x_d / ins->pixel_x, "pixel", "galaxy's centre");
   real(facts, "CRPIX2", 0.5 * ins->n_y + 0.5 + y_d / ins->pixel_y, "pixel", "galaxy's centre");
   real(facts, "CD1_1", -px * cos_roll, "deg", "");

@@ -67,7 +67,7 @@ int cubix_templates_vjp(const struct cubix_templates *templates, const struct cu
  *  @param[out] row_dot [n_row][row_stride] */
 int cubix_templates_jvp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
                         const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot, cubix_real *row_dot);
-/** 1 if the library's own resolution, redshifted, is coarser than the instrument's (DQ 4), from
+/** 1 if the library's own resolution, redshifted, is coarser than the instrument's, from
  * fwhm_template.  Local. */
 int cubix_templates_too_broad(const struct cubix_templates *templates, const struct cubix_instrument *ins, int k);
 /** Update only what determines places on the sky (scales, pointing, roll, deposit), for rows that

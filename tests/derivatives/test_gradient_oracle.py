@@ -38,7 +38,7 @@ def observed(bench, star, parameters, **noise):
     path = bench.path("observed.fits")
     made = bench.cube(**{**FIXED, **parameters, "OutputFile": path, "Noise": "exposure", "ExposureTime": 3600.0,
                          "InputFile": bench.path("other.hdf5")})
-    return path, made["DATA"], np.where(made["DQ"] & ~12, 0, 1 / made["STAT"])
+    return path, made["DATA"], np.where(made["DQ"] & ~8, 0, 1 / made["STAT"])
 
 
 def told(bench, path, parameters, name="cubix", threads=1, ranks=1):

@@ -66,9 +66,6 @@ def quality(lib, inst, z, v_max, nstar=None, min_stars=0):
     stretch = np.exp(v_max / C)
     bad = (edge[:-1] / (1 + z) / stretch < lib.lam[0]) | (edge[1:] / (1 + z) * stretch > lib.lam[-1])
     dq = np.where(bad, 2, 0)
-    if inst.lsf_fwhm is not None:
-        own = np.interp(0.5 * (edge[1:] + edge[:-1]) / (1 + z), lib.lam, lib.lsf_fwhm)
-        dq = dq | np.where((1 + z) * own > inst.lsf_fwhm(lam), 4, 0)
     dq = np.broadcast_to(dq[:, None, None], (len(lam), inst.n_y, inst.n_x)).copy()
     dq[:, ~inst.inside()] |= 1
     dq[~inst.open()] |= 16

@@ -52,7 +52,7 @@ def test_world_coordinates_and_tables(bench, grid):
     both(bench)
     with fits.open(bench.path("a.fits")) as hdus, h5py.File(bench.path("a.hdf5")) as h5:
         kind = ("AWAV" if inst.medium == "air" else "WAVE") + ("-LOG" if grid == "log" else "-TAB")
-        for name in ("DATA", "STAT", "DQ"):
+        for name in ("DATA", "DQ"):
             assert hdus[name].header["CTYPE3"] == kind == h5[name].attrs["CTYPE3"]
             assert within(spectral(hdus, name), want, rtol=1e-9)
         assert within(hdus["LSF"].data["WAVELENGTH"], want, rtol=1e-9)

@@ -130,19 +130,19 @@ def test_muse_with_nan_and_bad_variances(ready):
 
 
 def test_any_other_quality_masks(ready):
-    """Bits 4 and 8 mean something else in others' files."""
+    """Bit 8 means something else in others' files."""
     flux, _ = muse(ready.path("m.fits"), planes=("DATA", "STAT", "DQ"))
 
     def flag(hdus, ours=False):
         for i, bits in enumerate((1, 2, 4, 8, 12, 16, 6)):
             hdus["DQ"].data[10, 2, i] = bits
         if ours:
-            hdus["DQ"].header["DQBIT4"] = "4: template broader than the LSF"
+            hdus["DQ"].header["DQBIT8"] = "8: fewer than MinStars stars"
     edit(ready.path("m.fits"), flag)
     assert not read(ready, "m.fits")[1][10, 2, :7].any() and read(ready,
                                                                   "m.fits")[1].astype(bool).sum() == flux.size - 7
     edit(ready.path("m.fits"), lambda hdus: flag(hdus, True))
-    assert (read(ready, "m.fits")[1][10, 2, :7] > 0).tolist() == [False, False, True, True, True, False, False]
+    assert (read(ready, "m.fits")[1][10, 2, :7] > 0).tolist() == [False, False, False, True, False, False, False]
 
 
 def test_quality_that_is_no_whole_number_masks(ready):
