@@ -305,10 +305,11 @@ static int header_read(struct header *h, const struct cubix_instrument *ins, con
   for (h->names = styles; h->names < styles + N_STYLE && !has_data; h->names++)
     CUBIX_TRY(shape_check(h, h->names->data, ins, &has_data));
   h->names--;
-  CUBIX_CHECK(has_data, CUBIX_EINPUT,
-              "ObservedFile %s has no extension (HDF5: dataset) DATA, FLUX or SCI; give a cube like those of MUSE, with "
-              "DATA (flux) and STAT (variance), or of MaNGA, JWST or SAMI",
-              h->path);
+  CUBIX_CHECK(
+      has_data, CUBIX_EINPUT,
+      "ObservedFile %s has no extension (HDF5: dataset) DATA, FLUX or SCI; give a cube like those of MUSE, with "
+      "DATA (flux) and STAT (variance), or of MaNGA, JWST or SAMI",
+      h->path);
   CUBIX_TRY(shape_check(h, h->names->stat, ins, &h->has_stat));
   CUBIX_TRY(shape_check(h, h->names->dq, ins, &h->has_dq));
   CUBIX_TRY(unit_check(h, h->names->data, 1, ins, &h->flux));
@@ -345,7 +346,8 @@ static double variance_of(const struct header *h, double stored, double factor)
 
 /* Up to BLOCK images, turned into spectra.  @return voxels whose numbers do not fit */
 static double block_turn(struct cubix_observed *obs, const struct header *h, const struct cubix_instrument *ins,
-                         const unsigned char *inside, int k0, int n_k, const double *data, const double *stat, const double *dq)
+                         const unsigned char *inside, int k0, int n_k, const double *data, const double *stat,
+                         const double *dq)
 {
   const double largest = sizeof(cubix_real) == sizeof(double) ? DBL_MAX : (double)FLT_MAX;
   const size_t n_xy = (size_t)obs->n_x * (size_t)obs->n_y;

@@ -110,7 +110,8 @@ void cubix_layout_unit(char unit[80], const struct cubix_layout *layout, enum cu
   if (!layout->unit) snprintf(unit, 80, "%s", "MJy/sr");
   else if (power == 1) snprintf(unit, 80, layout->unit, ins->flux_unit);
   else if (power == 2)
-    snprintf(unit, 80, "10**(%d)*erg**2/s**2/cm**4/Angstrom**2%s%s", 2 * ins->flux_unit, per_pixel, *per_pixel ? "**2" : "");
+    snprintf(unit, 80, "10**(%d)*erg**2/s**2/cm**4/Angstrom**2%s%s", 2 * ins->flux_unit, per_pixel,
+             *per_pixel ? "**2" : "");
   else
     snprintf(unit, 80, "10**(%d)*s**2*cm**4*Angstrom**2%s/erg**2", -2 * ins->flux_unit, *per_pixel ? "*pixel**2" : "");
 }

@@ -45,7 +45,12 @@
   } while (0)
 
 /* The HDU that comes now holds this plane, of which the file in memory has one voxel. */
-struct plan { const struct cubix_layout *layout; int n; int hdu[CUBIX_N_PLANE]; struct cubix_plane_place place[CUBIX_N_PLANE]; };
+struct plan {
+  const struct cubix_layout *layout;
+  int n;
+  int hdu[CUBIX_N_PLANE];
+  struct cubix_plane_place place[CUBIX_N_PLANE];
+};
 
 static int fits_failed(const char *shown, int code, int system, const char *func, int line)
 {
@@ -139,7 +144,9 @@ static int class_write(fitsfile *fits, const char *shown, const struct cubix_res
 {
   static const char *const content[CUBIX_N_PLANE] = { "DATA", "ERROR", "ERROR", "ERROR", "QUALITY", "DATA" },
                            *const detail[CUBIX_N_PLANE] = { "", "MSE", "INVMSE", "RMSE", "FLAG32BIT", "" },
-                           *const relation[CUBIX_N_PLANE] = { "SCIDATA", "ERRDATA", "ERRDATA", "ERRDATA", "QUALDATA", "" };
+                           *const relation[CUBIX_N_PLANE] = {
+                             "SCIDATA", "ERRDATA", "ERRDATA", "ERRDATA", "QUALDATA", ""
+                           };
   int status = CUBIX_OK;
   struct cubix_part part[CUBIX_MOST_PART];
   const int n = cubix_layout_parts(part, layout, result->par);

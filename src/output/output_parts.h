@@ -24,7 +24,8 @@ struct cubix_plane_place { enum cubix_plane plane; int64_t offset; int swapped; 
  *  Errors: CUBIX_ENOMEM; CUBIX_EFAIL for a value that is not finite; CUBIX_EOUTPUT; those of the
  *    owners. */
 int cubix_planes_write(const struct cubix_result *result, const struct cubix_layout *layout,
-                       struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place, const struct cubix_atomic_file *file);
+                       struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place,
+                       const struct cubix_atomic_file *file);
 
 /** The centres of the channels [AA], or lambda over the FWHM of a narrow line in the cube.  Local.
  *  @param[out] value [n_lambda] */

@@ -169,8 +169,8 @@ static void translate(int32_t table[2 * CUBIX_DQ_GAP], const struct cubix_layout
 }
 
 /* @return 0: zeros throughout */
-static int dq_fill(const struct cubix_result *result, const struct cubix_layout *layout, const int32_t *bits, int swapped,
-                   int k0, int n_k, int32_t *block)
+static int dq_fill(const struct cubix_result *result, const struct cubix_layout *layout, const int32_t *bits,
+                   int swapped, int k0, int n_k, int32_t *block)
 {
   const size_t n_xy = (size_t)result->ins->n_y * (size_t)result->ins->n_x;
   int32_t any = 0, table[2 * CUBIX_DQ_GAP];
@@ -254,8 +254,8 @@ static int make_and_put(struct job *job, const struct piece *p, void *block)
   if (place->plane == CUBIX_PLANE_DQ) {
     if (!dq_fill(job->result, job->layout, job->bits, place->swapped, p->k0, p->n_k, block)) goto done;
   } else {
-    CUBIX_TRY(cubix_output_block(job->result, cubix_block_what(job->layout, place->plane, place->swapped), p->k0, p->n_k, block,
-                                 bytes_of(job, p)));
+    CUBIX_TRY(cubix_output_block(job->result, cubix_block_what(job->layout, place->plane, place->swapped), p->k0,
+                                 p->n_k, block, bytes_of(job, p)));
   }
   CUBIX_TRY(put(job, p, block));
 done:
@@ -270,8 +270,8 @@ static int order(struct job *job)
     if (job->piece_of[i] >= 0) continue;
     const struct piece *p = &job->other[job->next_other];
     const struct cubix_plane_place *place = &job->place[p->place];
-    CUBIX_TRY(job->blocks->ask(job->blocks, i, p->r, cubix_block_what(job->layout, place->plane, place->swapped), p->k0, p->n_k,
-                               job->slot[i], bytes_of(job, p)));
+    CUBIX_TRY(job->blocks->ask(job->blocks, i, p->r, cubix_block_what(job->layout, place->plane, place->swapped), p->k0,
+                               p->n_k, job->slot[i], bytes_of(job, p)));
     job->piece_of[i] = job->next_other++;
   }
 done:
@@ -375,7 +375,8 @@ done:
 }
 
 int cubix_planes_write(const struct cubix_result *result, const struct cubix_layout *layout,
-                       struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place, const struct cubix_atomic_file *file)
+                       struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place,
+                       const struct cubix_atomic_file *file)
 {
   int status = CUBIX_OK, n_x = result->ins->n_x, n_y = result->ins->n_y;
   struct job job = {
