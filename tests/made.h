@@ -30,13 +30,13 @@ struct made {
 static char *file_names[] = { "snap.0.hdf5", "a folder/Vázquez's snap.1.hdf5" };
 static int64_t file_sizes[] = { 123456789012, 42 };
 
-static void made_maps(struct cubix_cube *cube, int n_x, int n_y)
+static void made_maps(struct cubix_sums *sums)
 {
-  for (int j = 0; j < n_y; j++) {
-    for (int i = 0; i < n_x; i++) {
-      size_t s = (size_t)(j * n_x + i);
+  for (int j = 0; j < sums->n_y; j++) {
+    for (int i = 0; i < sums->n_x; i++) {
+      const size_t s = cubix_sums_at(sums, i, j);
       double n = (i + j) % 3, mass = 1e6 * (1 + i) * n, light = 2. * mass, v = 10. * i - 7. * j, *value[CUBIX_N_MAP];
-      for (int m = 0; m < CUBIX_N_MAP; m++) value[m] = &cube->map[m][s];
+      for (int m = 0; m < CUBIX_N_MAP; m++) value[m] = &sums->map[m][s];
       *value[CUBIX_MAP_NSTAR] = n;
       *value[CUBIX_MAP_MASS] = mass;
       *value[CUBIX_MAP_MASS_NOW] = 0.6 * mass;
@@ -112,7 +112,7 @@ static int made_init(struct made *m, int n_value, char **value)
       for (int k = 0; k < cube->n_lambda; k++) row[k] = (cubix_real)(100. + i + 10. * j + k / 128.);
     }
   }
-  made_maps(cube, cube->n_x, cube->n_y);
+  made_maps(&cube->sums);
   for (int a = 0; a < CUBIX_N_ACCOUNT; a++) cube->budget[a] = (struct cubix_budget){ 1000. - a, 1e9 - a, 1e6 - a };
   cube->v_max = 321.5;
   m->slab.snapshot = (struct cubix_snapshot){ .format = "illustris-tng",

@@ -25,6 +25,7 @@
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/memory_parts.h"
 #include "observation/psf.h"
+#include "observation/psf_sums.h"
 #include "output/output.h"
 #include "simulation/slab.h"
 
@@ -144,7 +145,9 @@ static void plan_cube(plan *p, job *j)
   const int ends = apart && j->rank != 0;      /* rank 0 adds up, and goes on alone */
   const int n_thread = apart && !getenv("OMP_NUM_THREADS") ? omp_get_num_procs() : j->n_thread;
   const double painted = j->painted * channel_bytes(j);
-  cubix_memory_add(p, "maps", cubix_cube_maps_bytes(j->ins), CUBIX_PHASE_PLACE, last);
+  cubix_memory_add(p, "maps", cubix_sums_bytes(j->ins, j->ins->margin), CUBIX_PHASE_PLACE, last);
+  if (j->par->TruthMaps && !j->rank)
+    add_in(p, CUBIX_PHASE_WRITE, "maps through the PSF", cubix_psf_sums_bytes(j->ins));
   cubix_memory_add(p, "the cube", painted, CUBIX_PHASE_FILL, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
   if (apart) add_in(p, CUBIX_PHASE_PAINT, "messages", fmin(message_bytes, painted));
   add_in(p, CUBIX_PHASE_WRITE, "writing", cubix_output_bytes(j->ins, n_thread, j->n_rank, j->rank));

@@ -148,17 +148,19 @@ done:
 /* An empty cube, and the stars in its spaxels. */
 static int place(struct cubix_pipeline *pipe)
 {
+  int status = CUBIX_OK;
   struct cubix_cube *cube = pipe->cube;
   struct cubix_tables *tables = &pipe->templates->tables;
-  const size_t n_field = (size_t)pipe->ins->n_x * (size_t)pipe->ins->n_y;
   tables->star_scale = pipe->flux_scale * tables->light_scale / pipe->ins->lambda_step;
   cube->margin = pipe->ins->margin;
   cube->n_x = tables->n_x;
   cube->n_y = tables->n_y;
   cube->v_max = 0;
   memset(cube->budget, 0, sizeof cube->budget);
-  for (int m = 0; m < CUBIX_N_MAP; m++) memset(cube->map[m], 0, n_field * sizeof *cube->map[m]);
-  return cubix_mpi_particles_place(pipe->particles, cube, tables);
+  CUBIX_TRY(cubix_mpi_agree(cubix_sums_init(&cube->sums, pipe->ins->n_x, pipe->ins->n_y, pipe->ins->margin)));
+  CUBIX_TRY(cubix_mpi_particles_place(pipe->particles, cube, tables));
+done:
+  return status;
 }
 
 /* What the engine knows of the stars, where it was chosen before.  @return 0: it has to be made again */

@@ -16,7 +16,7 @@ int cubix_cube_init(struct cubix_cube **out, const struct cubix_instrument *ins)
   cube->margin = ins->margin;
   cube->n_x = ins->n_x + 2 * ins->margin;
   cube->n_y = ins->n_y + 2 * ins->margin;
-  for (int m = 0; m < CUBIX_N_MAP; m++) CUBIX_ALLOC(cube->map[m], (size_t)ins->n_y * (size_t)ins->n_x);
+  CUBIX_TRY(cubix_sums_init(&cube->sums, ins->n_x, ins->n_y, ins->margin));
   *out = cube;
   cube = NULL;
 done:
@@ -24,9 +24,25 @@ done:
   return status;
 }
 
-double cubix_cube_maps_bytes(const struct cubix_instrument *ins)
+int cubix_sums_init(struct cubix_sums *sums, int n_x, int n_y, int margin)
 {
-  return (double)CUBIX_N_MAP * ins->n_x * ins->n_y * sizeof(double);
+  int status = CUBIX_OK;
+  cubix_sums_free(sums);
+  *sums = (struct cubix_sums){ .n_x = n_x, .n_y = n_y, .margin = margin };
+  for (int m = 0; m < CUBIX_N_MAP; m++) CUBIX_ALLOC(sums->map[m], cubix_sums_size(sums));
+done:
+  return status;
+}
+
+void cubix_sums_free(struct cubix_sums *sums)
+{
+  for (int m = 0; m < CUBIX_N_MAP; m++) free(sums->map[m]);
+  *sums = (struct cubix_sums){ 0 };
+}
+
+double cubix_sums_bytes(const struct cubix_instrument *ins, int margin)
+{
+  return (double)CUBIX_N_MAP * sizeof(double) * (ins->n_x + 2. * margin) * (ins->n_y + 2. * margin);
 }
 
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n)
@@ -95,7 +111,7 @@ done:
 void cubix_cube_free(struct cubix_cube *cube)
 {
   if (!cube) return;
-  for (int m = 0; m < CUBIX_N_MAP; m++) free(cube->map[m]);
+  cubix_sums_free(&cube->sums);
   free(cube->flux);
   free(cube);
 }

@@ -12,12 +12,19 @@ struct cubix_instrument;
 struct cubix_collective;
 struct cubix_params;
 
-/* Sums per spaxel of the field (no margin); weights: M mass formed, L light in the band (doc/math.md section 8). */
+/* Sums per spaxel; weights: M mass formed, L light in the band (doc/math.md section 8). */
 enum cubix_map {
   CUBIX_MAP_NSTAR, CUBIX_MAP_MASS, CUBIX_MAP_MASS_NOW, CUBIX_MAP_LIGHT,
   CUBIX_MAP_M_AGE, CUBIX_MAP_L_AGE, CUBIX_MAP_M_Z, CUBIX_MAP_L_Z,
   CUBIX_MAP_M_V, CUBIX_MAP_L_V, CUBIX_MAP_M_V2, CUBIX_MAP_L_V2,
   CUBIX_N_MAP
+};
+/* Before the PSF they have the margin that the cube is painted with, so that what it scatters into
+ * the field is known. */
+struct cubix_sums {
+  int n_x, n_y;                   /* spaxels of the field */
+  int margin;                     /* more on each side */
+  double *map[CUBIX_N_MAP];       /* each [n_y + 2 margin][n_x + 2 margin] */
 };
 
 /* Where number, mass formed [Msun] and band light [10^FluxUnit erg/s/cm2] went: all sums over
@@ -43,7 +50,7 @@ struct cubix_cube {
   int lambda_first, n_lambda;
   int margin;                     /* spaxels on each side that are still to be cropped */
   cubix_real *flux;               /* [n_y][n_x][n_lambda], 10^FluxUnit erg/s/cm2/AA; column 0 is the most eastern */
-  double *map[CUBIX_N_MAP];       /* each [field n_y][field n_x] */
+  struct cubix_sums sums;         /* as painted; the PSF leaves them */
   struct cubix_budget budget[CUBIX_N_ACCOUNT];
   double v_max;                   /* largest |v| painted [km/s] */
 };
@@ -51,6 +58,19 @@ struct cubix_cube {
 /** Maps and flux budget for the instrument's field, empty, and no channel yet.  Local.
  *  @param[out] cube owned by the caller */
 int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
+/** Empty sums, for a field and its margin.  Local.
+ *  @param[in,out] sums what they held before is freed; cubix_sums_free frees them */
+int cubix_sums_init(struct cubix_sums *sums, int n_x, int n_y, int margin);
+void cubix_sums_free(struct cubix_sums *sums);
+/** Spaxels of a map with its margin; the place of spaxel (i, j) of the field in it.  Local. */
+static inline size_t cubix_sums_size(const struct cubix_sums *sums)
+{
+  return (size_t)(sums->n_x + 2 * sums->margin) * (size_t)(sums->n_y + 2 * sums->margin);
+}
+static inline size_t cubix_sums_at(const struct cubix_sums *sums, int i, int j)
+{
+  return (size_t)(j + sums->margin) * (size_t)(sums->n_x + 2 * sums->margin) + (size_t)(i + sums->margin);
+}
 /** Allocate channels first .. first + n - 1 of field and margin, all zero; what was held before is
  * freed.  Local. */
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
@@ -61,8 +81,8 @@ void cubix_cube_rescale(struct cubix_cube *cube, const struct cubix_instrument *
  * Local.
  *  Errors: CUBIX_EUSAGE. */
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
-/** Bytes of the maps.  Local. */
-double cubix_cube_maps_bytes(const struct cubix_instrument *ins);
+/** Bytes of the sums with a margin of so many spaxels.  Local. */
+double cubix_sums_bytes(const struct cubix_instrument *ins, int margin);
 /** Check after the PSF that the cube is not dark in every voxel of all ranks.  Collective through
  * `collective`.
  *  Errors: CUBIX_EINPUT. */

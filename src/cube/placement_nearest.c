@@ -208,8 +208,7 @@ int cubix_placement_nearest(struct cubix_placement **out, struct cubix_cube *cub
     empty_buckets(&sort, p);
   }
   if (cube)
-    cubix_placement_tell(cube, sort.n_spaxel, sort.field, (const double(*)[CUBIX_N_MAP])sort.sum, sort.n_share,
-                         sort.account);
+    cubix_placement_tell(cube, sort.n_spaxel, (const double(*)[CUBIX_N_MAP])sort.sum, sort.n_share, sort.account);
   *out = p;
   p = NULL;
 done:

@@ -60,14 +60,12 @@ static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, d
   sum[CUBIX_MAP_L_V2] += light * vel * vel;
 }
 
-/** Add the sums to the cube.  Local.
- *  @param field [n_spaxel] index of a spaxel in the field, -1: margin */
-static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel, const int64_t *field,
-                                        const double (*sum)[CUBIX_N_MAP], size_t n_share,
-                                        const struct cubix_share_account *account)
+/** Add the sums to the cube.  Local.  @param sum [n_spaxel] field and margin */
+static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel, const double (*sum)[CUBIX_N_MAP],
+                                        size_t n_share, const struct cubix_share_account *account)
 {
   for (size_t s = 0; s < n_spaxel; s++)
-    for (int k = 0; k < CUBIX_N_MAP && field[s] >= 0; k++) cube->map[k][field[s]] += sum[s][k];
+    for (int k = 0; k < CUBIX_N_MAP; k++) cube->sums.map[k][s] += sum[s][k];
   for (size_t s = 0; s < n_share; s++) {
     const struct cubix_budget *b = account[s].budget;
     for (int a = 0; a < CUBIX_N_ACCOUNT; a++)

@@ -320,7 +320,7 @@ int cubix_placement_spread(struct cubix_placement **out, struct cubix_cube *cube
     fill_buckets(&s, first, n);
     empty_buckets(&s, p);
   }
-  if (cube) cubix_placement_tell(cube, s.n_spaxel, s.field, (const double (*)[CUBIX_N_MAP])s.sum, s.n_share, s.account);
+  if (cube) cubix_placement_tell(cube, s.n_spaxel, (const double (*)[CUBIX_N_MAP])s.sum, s.n_share, s.account);
   *out = p;
   p = NULL;
 done:

@@ -6,10 +6,15 @@
  * A spaxel without weight has no mean: NaN, which every reader of FITS knows as blank; its mass and
  * number are an honest 0. Limit: SIG is a difference of squares in float64: below 3e-7 of the mean
  * velocity it is rounding, and 0 is written. Velocities are relative to the systemic one, receding
- * positive; the maps are those of the stars before the PSF. */
+ * positive.
+ *
+ * An instrument sees the stars of neighbouring spaxels too, each with the share of its light that
+ * the PSF brings.  Its means and dispersions come from the same formulas with sums that are
+ * convolved (observation/psf_sums.h), never from convolved means. */
 #include "cube/truth_maps.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum form { SUM, MEAN, SIGMA };
 
@@ -31,25 +36,44 @@ static const struct {
     CUBIX_MAP_MASS },
   { "SIG_L", "km/s", "velocity dispersion, weighted with the light in the band", SIGMA, CUBIX_MAP_L_V, CUBIX_MAP_L_V2,
     CUBIX_MAP_LIGHT },
+  { "LIGHT", "", "light in the band, which weighs the maps _L", SUM, CUBIX_MAP_LIGHT, 0, 0 },
   { "NSTAR", "1", "number of star particles", SUM, CUBIX_MAP_NSTAR, 0, 0 },
 };
 
-const char *cubix_truth_name(enum cubix_truth truth) { return table[truth].name; }
-const char *cubix_truth_unit(enum cubix_truth truth) { return table[truth].unit; }
-const char *cubix_truth_description(enum cubix_truth truth) { return table[truth].description; }
-
-void cubix_truth_map(const struct cubix_cube *cube, enum cubix_truth truth, size_t n, double *map)
+void cubix_truth_name(char name[16], enum cubix_truth truth, int seen)
 {
-  const double *sum = cube->map[table[truth].sum], *square = cube->map[table[truth].square],
-               *weight = cube->map[table[truth].weight];
-  for (size_t i = 0; i < n; i++) {
-    double mean;
-    if (table[truth].form == SUM) {
-      map[i] = sum[i];
-      continue;
+  snprintf(name, 16, "%s%s", table[truth].name, seen ? "_OBS" : "");
+}
+
+void cubix_truth_unit(char unit[80], enum cubix_truth truth, int flux_unit)
+{
+  if (truth == CUBIX_TRUTH_LIGHT) snprintf(unit, 80, "10**(%d)*erg/s/cm**2", flux_unit);
+  else snprintf(unit, 80, "%s", table[truth].unit);
+}
+
+void cubix_truth_description(char text[120], enum cubix_truth truth, int seen)
+{
+  snprintf(text, 120, "%s%s", table[truth].description, seen ? "; seen through the PSF" : "");
+}
+
+int cubix_truth_of_light(enum cubix_truth truth)
+{
+  return truth == CUBIX_TRUTH_LIGHT || (table[truth].form != SUM && table[truth].weight == CUBIX_MAP_LIGHT);
+}
+
+void cubix_truth_map(const struct cubix_sums *sums, enum cubix_truth truth, double *map)
+{
+  const double *sum = sums->map[table[truth].sum], *square = sums->map[table[truth].square],
+               *weight = sums->map[table[truth].weight];
+  for (int j = 0; j < sums->n_y; j++)
+    for (int i = 0; i < sums->n_x; i++, map++) {
+      const size_t at = cubix_sums_at(sums, i, j);
+      if (table[truth].form == SUM) {
+        *map = sum[at];
+        continue;
+      }
+      const double mean = weight[at] > 0. ? sum[at] / weight[at] : NAN,
+                   variance = square[at] / weight[at] - mean * mean;
+      *map = table[truth].form == MEAN ? mean : isnan(mean) ? NAN : variance > 1e-13 * mean * mean ? sqrt(variance) : 0;
     }
-    mean = weight[i] > 0. ? sum[i] / weight[i] : NAN;
-    double variance = square[i] / weight[i] - mean * mean;
-    map[i] = table[truth].form == MEAN ? mean : isnan(mean) ? NAN : variance > 1e-13 * mean * mean ? sqrt(variance) : 0;
-  }
 }

@@ -4,21 +4,27 @@
 
 #include "cube/cube.h"
 
-/* In the order in which files hold them. */
+/* In the order in which files hold them: first all from the sums as painted, then those that are
+ * also seen through the PSF, with the ending _OBS. */
 enum cubix_truth {
   CUBIX_TRUTH_MASS, CUBIX_TRUTH_MASS_NOW, CUBIX_TRUTH_AGE_M, CUBIX_TRUTH_AGE_L, CUBIX_TRUTH_Z_M, CUBIX_TRUTH_Z_L,
-  CUBIX_TRUTH_VEL_M, CUBIX_TRUTH_VEL_L, CUBIX_TRUTH_SIG_M, CUBIX_TRUTH_SIG_L, CUBIX_TRUTH_NSTAR,
+  CUBIX_TRUTH_VEL_M, CUBIX_TRUTH_VEL_L, CUBIX_TRUTH_SIG_M, CUBIX_TRUTH_SIG_L, CUBIX_TRUTH_LIGHT, CUBIX_TRUTH_NSTAR,
   CUBIX_N_TRUTH
 };
+enum { CUBIX_N_SEEN = CUBIX_TRUTH_NSTAR };     /* all but the last, the number of stars */
 
-/** Name in the files, unit ("1": a pure number) and one line of description.  Local, borrowed. */
-const char *cubix_truth_name(enum cubix_truth truth);
-const char *cubix_truth_unit(enum cubix_truth truth);
-const char *cubix_truth_description(enum cubix_truth truth);
+/** Name in the files.  Local.  @param seen 1: of the map through the PSF @param[out] name [16] */
+void cubix_truth_name(char name[16], enum cubix_truth truth, int seen);
+/** Unit ("1": a pure number).  Local.  @param[out] unit [80] */
+void cubix_truth_unit(char unit[80], enum cubix_truth truth, int flux_unit);
+/** One line of description.  Local.  @param[out] text [120] */
+void cubix_truth_description(char text[120], enum cubix_truth truth, int seen);
+/** 1: light, or weighted with it.  Local. */
+int cubix_truth_of_light(enum cubix_truth truth);
 /** One truth map.  Local.
  *  Source: doc/math.md section 8.
- *  @param[in]  n  spaxels of the field, n_y*n_x
- *  @param[out] map  [n_y][n_x]; empty spaxels hold 0 in sums and NaN in means */
-void cubix_truth_map(const struct cubix_cube *cube, enum cubix_truth truth, size_t n, double *map);
+ *  @param[in]  sums as painted, or through the PSF
+ *  @param[out] map  [n_y][n_x] of the field; empty spaxels hold 0 in sums and NaN in means */
+void cubix_truth_map(const struct cubix_sums *sums, enum cubix_truth truth, double *map);
 
 #endif

@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/h5source.h"
 #include "base/log.h"
+#include "observation/psf_sums.h"
 #include "output/output_parts.h"
 
 enum { MAX_OUTPUT = 8 };
@@ -368,10 +369,13 @@ static int print_used(FILE *out, const void *host) { return cubix_params_write_u
 int cubix_output_write(const void *host, struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK, n = 0;
-  const struct cubix_result *result = host;
+  struct cubix_result whole = *(const struct cubix_result *)host, *result = &whole;
+  struct cubix_sums seen = { 0 };
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
   CUBIX_TRY(targets_init(target, &n, result->par));
   CUBIX_TRY(result_check(result, blocks));
+  if (result->par->TruthMaps) CUBIX_TRY(cubix_psf_sums(&seen, &result->cube->sums, result->ins));
+  result->seen = &seen;
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
     CUBIX_TRY(cubix_atomic_file_begin(&t->file, t->path));
@@ -382,6 +386,7 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
   for (int i = 0; i <= n + USED; i++) CUBIX_TRY(cubix_atomic_file_publish(&target[i].file));
 done:
   for (int i = 0; i <= n + USED; i++) cubix_atomic_file_discard(&target[i].file);
+  cubix_sums_free(&seen);
   return status;
 }
 

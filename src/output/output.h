@@ -28,6 +28,7 @@ struct cubix_result {
   const struct cubix_scene *scene;
   const struct cubix_templates *templates;
   const struct cubix_cube *cube;       /* noise-free, cropped */
+  const struct cubix_sums *seen;       /* its sums through the PSF; made while writing */
   const struct cubix_engine *engine;
   const struct cubix_basis *basis;     /* NULL with the direct method */
   const struct cubix_audit *audit;

@@ -220,15 +220,26 @@ static int maps_write(fitsfile *fits, const char *shown, const struct cubix_resu
 {
   int status = CUBIX_OK;
   size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
+  struct cubix_facts *facts = NULL;
   double *map = NULL;
   CUBIX_ALLOC(map, n);
-  for (int t = 0; t < CUBIX_N_TRUTH; t++) {
-    cubix_truth_map(result->cube, t, n, map);
-    CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 2, cubix_truth_name(t), cubix_truth_unit(t),
-                          cubix_truth_description(t)));
+  for (int m = 0; m < CUBIX_N_TRUTH + CUBIX_N_SEEN; m++) {
+    const enum cubix_truth t = (enum cubix_truth)(m % CUBIX_N_TRUTH);
+    const int seen = m >= CUBIX_N_TRUTH;
+    char name[16], unit[80], description[120];
+    cubix_truth_name(name, t, seen);
+    cubix_truth_unit(unit, t, result->ins->flux_unit);
+    cubix_truth_description(description, t, seen);
+    cubix_truth_map(seen ? result->seen : &result->cube->sums, t, map);
+    CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 2, name, unit, description));
+    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, cubix_truth_of_light(t), seen));
+    CUBIX_TRY(facts_write(fits, shown, facts));
+    cubix_facts_free(facts);
+    facts = NULL;
     TRY_FITS(fits_write_img(fits, TDOUBLE, 1, (LONGLONG)n, map, &fits_status));
   }
 done:
+  cubix_facts_free(facts);
   free(map);
   return status;
 }

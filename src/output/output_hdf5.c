@@ -93,6 +93,19 @@ static const void *fact_value(const struct cubix_fact *fact)
                                          : &fact->integer;
 }
 
+static int fact_attributes(hid_t object, const char *shown, const struct cubix_facts *facts)
+{
+  int status = CUBIX_OK;
+  for (int i = 0; i < facts->n; i++) {
+    hid_t type = fact_type(&facts->fact[i]);
+    status = attribute_write(object, shown, facts->fact[i].name, type, fact_value(&facts->fact[i]));
+    H5Tclose(type);
+    CUBIX_TRY(status);
+  }
+done:
+  return status;
+}
+
 /* A scalar dataset with its two attributes; note is the name of the second ("description", "origin"). */
 static int scalar_write(hid_t group, const char *shown, const char *name, hid_t type, const void *value,
                         const char *unit, const char *note, const char *text)
@@ -134,12 +147,7 @@ static int array_begin(hid_t *out, hid_t file, const char *shown, const struct c
   CUBIX_TRY(text_attribute(*out, shown, "axes", n_axis == 3 ? "lambda y x" : n_axis == 2 ? "y x" : "lambda"));
   if (n_axis > 1) {
     CUBIX_TRY(cubix_wcs_init(&wcs, result->ins, n_axis));
-    for (int i = 0; i < wcs->n; i++) {
-      hid_t fact = fact_type(&wcs->fact[i]);
-      status = attribute_write(*out, shown, wcs->fact[i].name, fact, fact_value(&wcs->fact[i]));
-      H5Tclose(fact);
-      CUBIX_TRY(status);
-    }
+    CUBIX_TRY(fact_attributes(*out, shown, wcs));
   }
 done:
   cubix_facts_free(wcs);
@@ -173,13 +181,14 @@ done:
   return status;
 }
 
-/* A map or a column. */
+/* A map or a column, with more to say of it (NULL: nothing). */
 static int values_write(hid_t file, const char *shown, const struct cubix_result *result, const struct array *array,
-                        const double *value)
+                        const double *value, const struct cubix_facts *facts)
 {
   int status = CUBIX_OK;
   hid_t dataset = -1;
   CUBIX_TRY(array_begin(&dataset, file, shown, result, array));
+  if (facts) CUBIX_TRY(fact_attributes(dataset, shown, facts));
   TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
 done:
   if (dataset >= 0) H5Dclose(dataset);
@@ -190,15 +199,25 @@ static int maps_write(hid_t file, const char *shown, const struct cubix_result *
 {
   int status = CUBIX_OK;
   size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
+  struct cubix_facts *facts = NULL;
   double *map = NULL;
   CUBIX_ALLOC(map, n);
-  for (int t = 0; t < CUBIX_N_TRUTH; t++) {
-    const struct array array = { H5T_NATIVE_DOUBLE, 2, cubix_truth_name(t), cubix_truth_unit(t),
-                                 cubix_truth_description(t) };
-    cubix_truth_map(result->cube, t, n, map);
-    CUBIX_TRY(values_write(file, shown, result, &array, map));
+  for (int m = 0; m < CUBIX_N_TRUTH + CUBIX_N_SEEN; m++) {
+    const enum cubix_truth t = (enum cubix_truth)(m % CUBIX_N_TRUTH);
+    const int seen = m >= CUBIX_N_TRUTH;
+    char name[16], unit[80], description[120];
+    const struct array array = { H5T_NATIVE_DOUBLE, 2, name, unit, description };
+    cubix_truth_name(name, t, seen);
+    cubix_truth_unit(unit, t, result->ins->flux_unit);
+    cubix_truth_description(description, t, seen);
+    cubix_truth_map(seen ? result->seen : &result->cube->sums, t, map);
+    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, cubix_truth_of_light(t), seen));
+    CUBIX_TRY(values_write(file, shown, result, &array, map, facts));
+    cubix_facts_free(facts);
+    facts = NULL;
   }
 done:
+  cubix_facts_free(facts);
   free(map);
   return status;
 }
@@ -214,7 +233,7 @@ static int lsf_write(hid_t file, const char *shown, const struct cubix_result *r
     const struct array array = { H5T_NATIVE_DOUBLE, 1, cubix_lsf_columns[c].name, "Angstrom",
                                  cubix_lsf_columns[c].description };
     cubix_lsf_values(result, c, value);
-    CUBIX_TRY(values_write(group, shown, result, &array, value));
+    CUBIX_TRY(values_write(group, shown, result, &array, value, NULL));
   }
 done:
   if (group >= 0) H5Gclose(group);
@@ -232,7 +251,7 @@ static int grid_write(hid_t file, const char *shown, const struct cubix_result *
   CUBIX_ALLOC(value, result->ins->n_lambda);
   cubix_lsf_values(result, 0, value);
   TRY_H5(group = H5Gcreate2(file, CUBIX_GRID_TABLE, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
-  CUBIX_TRY(values_write(group, shown, result, &array, value));
+  CUBIX_TRY(values_write(group, shown, result, &array, value, NULL));
 done:
   if (group >= 0) H5Gclose(group);
   free(value);

@@ -19,7 +19,7 @@ static double bytes_of(const struct cubix_part *part, const struct cubix_instrum
 {
   const double image = (double)ins->n_x * ins->n_y;
   if (part->kind == CUBIX_PART_LSF) return CUBIX_N_LSF_COLUMN * (double)ins->n_lambda * sizeof(double);
-  if (part->kind == CUBIX_PART_MAPS) return CUBIX_N_TRUTH * image * sizeof(double);
+  if (part->kind == CUBIX_PART_MAPS) return (CUBIX_N_TRUTH + CUBIX_N_SEEN) * image * sizeof(double);
   if (part->kind == CUBIX_PART_VECTOR) return (double)ins->n_lambda * sizeof(double);
   return image * ins->n_lambda * (part->which == CUBIX_PLANE_DQ ? sizeof(int32_t) : sizeof(cubix_real));
 }

@@ -148,7 +148,7 @@ done:
 static int32_t spaxel_bits(const struct cubix_result *result, int i, int j)
 {
   const struct cubix_instrument *ins = result->ins;
-  double n_star = result->cube->map[CUBIX_MAP_NSTAR][(size_t)j * (size_t)ins->n_x + (size_t)i];
+  double n_star = result->cube->sums.map[CUBIX_MAP_NSTAR][cubix_sums_at(&result->cube->sums, i, j)];
   return (cubix_instrument_inside(ins, i, j) ? 0 : CUBIX_DQ_OUTSIDE) |
          (n_star < result->par->MinStars ? CUBIX_DQ_FEW : 0);
 }

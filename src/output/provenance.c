@@ -29,6 +29,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "observation/psf_sums.h"
 #include "physics/constants.h"
 #include "spectra/imf.h"
 #include "version.h"
@@ -389,6 +390,24 @@ int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins,
   }
   text(facts, "RADESYS", "ICRS", "");
   CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for %d lines of world coordinates", facts->n_lost);
+  *out = facts;
+  facts = NULL;
+done:
+  cubix_facts_free(facts);
+  return status;
+}
+
+int cubix_map_facts_init(struct cubix_facts **out, const struct cubix_instrument *ins, int of_light, int seen)
+{
+  int status = CUBIX_OK;
+  struct cubix_facts *facts = NULL;
+  CUBIX_ALLOC(facts, 1);
+  if (of_light) {
+    real(facts, "BANDMIN", cubix_instrument_border(ins, 0), "Angstrom", "light from here (observed, as the channels)");
+    real(facts, "BANDMAX", cubix_instrument_border(ins, ins->n_lambda), "Angstrom", "to here");
+  }
+  if (seen) real(facts, "PSFLAM", cubix_psf_sums_lambda(ins), "Angstrom", "seen through the PSF at this wavelength");
+  CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for what a map says of itself");
   *out = facts;
   facts = NULL;
 done:

@@ -37,6 +37,10 @@ int cubix_provenance_init(struct cubix_facts **facts, const struct cubix_result 
  *  Source: Greisen & Calabretta 2002, A&A 395, 1061; Calabretta & Greisen 2002, A&A 395, 1077;
  *    Greisen et al. 2006, A&A 446, 747. */
 int cubix_wcs_init(struct cubix_facts **facts, const struct cubix_instrument *ins, int n_axis);
+/** What a truth map is of: the band of the light, where it is of light, and the wavelength of the
+ * PSF, where it is seen through one.  Local.
+ *  @param[out] facts owned by the caller */
+int cubix_map_facts_init(struct cubix_facts **facts, const struct cubix_instrument *ins, int of_light, int seen);
 void cubix_facts_free(struct cubix_facts *facts);
 
 #endif

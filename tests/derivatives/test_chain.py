@@ -12,7 +12,8 @@ from oracle import cosmology
 from oracle import cube as oracle
 
 N_STAR = 300
-MAPS = ("MASS", "MASS_NOW", "NSTAR", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "SIG_M", "SIG_L")
+SEEN = ("MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "SIG_M", "SIG_L", "LIGHT")
+MAPS = (*SEEN, "NSTAR", *(name + "_OBS" for name in SEEN))
 
 
 def mixed_lsf(lam):

@@ -18,7 +18,8 @@ import ngist_reader
 from harness import within
 
 N_X, N_Y, N_LAMBDA = 6, 5, 50
-MAPS = ["MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "SIG_M", "SIG_L", "NSTAR"]
+SEEN = ["MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "SIG_M", "SIG_L", "LIGHT"]
+MAPS = [*SEEN, "NSTAR", *(name + "_OBS" for name in SEEN)]
 NOISE = ["Noise=exposure", "ExposureTime=600"]
 UNIT = 1e-20 * u.erg / u.s / u.cm**2 / u.AA
 

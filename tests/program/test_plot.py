@@ -245,6 +245,12 @@ def test_hdf5_gives_the_same_picture(tmp_path):
     differ = np.abs(picture(tmp_path / "a.png") - picture(tmp_path / "b.png")).sum(axis=2) > 0.05
     assert differ.mean() < 5e-3          # a FITS header keeps 16 digits: the frame may fall one dot aside
     assert run(tmp_path / "b.hdf5", "--maps", "-o", tmp_path / "m.pdf")[0] == 0
+    with fits.open(tmp_path / "a.fits") as hdus:
+        for hdu in hdus[1:]:
+            if hdu.name in ("VEL_L", "MASS"):
+                hdu.name += "_OBS"
+        hdus.writeto(tmp_path / "seen.fits")
+    assert run(tmp_path / "seen.fits", "--seen")[0] == 0 and (tmp_path / "seen-seen.png").stat().st_size > 10000
     assert (tmp_path / "m.pdf").read_bytes()[:5] == b"%PDF-"
 
 
@@ -300,6 +306,8 @@ def test_chosen_spaxels_recede_from_the_centre(tmp_path):
     (["cut.hdf5"], 3, "cannot be read as HDF5"),
     (["empty.fits"], 3, "no cube DATA"),
     (["nomaps.fits", "--maps"], 3, "no truth maps"),
+    (["good.fits", "--seen"], 3, "no truth maps through the PSF"),
+    (["good.fits", "--maps", "--seen"], 2, "exclude"),
     (["unit.fits"], 3, "BUNIT"),
     (["dark.fits"], 3, "no light"),
     (["good.fits", "--spaxel", "99,2"], 2, "outside"),
