@@ -145,9 +145,10 @@ static void plan_cube(plan *p, job *j)
   const int ends = apart && j->rank != 0;      /* rank 0 adds up, and goes on alone */
   const int n_thread = apart && !getenv("OMP_NUM_THREADS") ? omp_get_num_procs() : j->n_thread;
   const double painted = j->painted * channel_bytes(j);
-  cubix_memory_add(p, "maps", cubix_sums_bytes(j->ins, j->ins->margin), CUBIX_PHASE_PLACE, last);
+  cubix_memory_add(p, "maps", cubix_sums_bytes(j->ins, j->par, j->ins->margin), CUBIX_PHASE_PLACE, last);
   if (j->par->TruthMaps && !j->rank)
-    add_in(p, CUBIX_PHASE_WRITE, "maps through the PSF", cubix_psf_sums_bytes(j->ins));
+    add_in(p, CUBIX_PHASE_WRITE, "maps through the PSF", cubix_psf_sums_bytes(j->ins, j->par));
+  if (j->par->TruthMaps && !j->rank) add_in(p, CUBIX_PHASE_WRITE, "maps", cubix_output_maps_bytes(j->par, j->ins));
   cubix_memory_add(p, "the cube", painted, CUBIX_PHASE_FILL, ends ? CUBIX_PHASE_PAINT : CUBIX_PHASE_PSF);
   if (apart) add_in(p, CUBIX_PHASE_PAINT, "messages", fmin(message_bytes, painted));
   add_in(p, CUBIX_PHASE_WRITE, "writing", cubix_output_bytes(j->ins, n_thread, j->n_rank, j->rank));

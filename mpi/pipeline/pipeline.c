@@ -145,6 +145,17 @@ done:
   return status;
 }
 
+static int empty_sums(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  struct cubix_sums *sums = &pipe->cube->sums;
+  const double n_v = cubix_losvd_bins(&pipe->par);
+  CUBIX_TRY(cubix_sums_init(sums, pipe->ins->n_x, pipe->ins->n_y, pipe->ins->margin));
+  if (n_v > 0) CUBIX_TRY(cubix_sums_losvd(sums, (int)n_v, pipe->par.Losvd));
+done:
+  return status;
+}
+
 /* An empty cube, and the stars in its spaxels. */
 static int place(struct cubix_pipeline *pipe)
 {
@@ -157,7 +168,7 @@ static int place(struct cubix_pipeline *pipe)
   cube->n_y = tables->n_y;
   cube->v_max = 0;
   memset(cube->budget, 0, sizeof cube->budget);
-  CUBIX_TRY(cubix_mpi_agree(cubix_sums_init(&cube->sums, pipe->ins->n_x, pipe->ins->n_y, pipe->ins->margin)));
+  CUBIX_TRY(cubix_mpi_agree(empty_sums(pipe)));
   CUBIX_TRY(cubix_mpi_particles_place(pipe->particles, cube, tables));
 done:
   return status;

@@ -37,12 +37,28 @@ done:
 void cubix_sums_free(struct cubix_sums *sums)
 {
   for (int m = 0; m < CUBIX_N_MAP; m++) free(sums->map[m]);
+  free(sums->losvd);
   *sums = (struct cubix_sums){ 0 };
 }
 
-double cubix_sums_bytes(const struct cubix_instrument *ins, int margin)
+int cubix_sums_losvd(struct cubix_sums *sums, int n_v, double v_step)
 {
-  return (double)CUBIX_N_MAP * sizeof(double) * (ins->n_x + 2. * margin) * (ins->n_y + 2. * margin);
+  int status = CUBIX_OK;
+  sums->n_v = n_v;
+  sums->v_step = v_step;
+  CUBIX_ALLOC(sums->losvd, (size_t)n_v * cubix_sums_size(sums));
+done:
+  return status;
+}
+
+double cubix_losvd_bins(const struct cubix_params *par)
+{
+  return par->TruthMaps && par->Losvd > 0 ? 2. * ceil(par->LosvdMax / par->Losvd) + 1. : 0.;
+}
+
+double cubix_sums_bytes(const struct cubix_instrument *ins, const struct cubix_params *par, int margin)
+{
+  return (CUBIX_N_MAP + cubix_losvd_bins(par)) * sizeof(double) * (ins->n_x + 2. * margin) * (ins->n_y + 2. * margin);
 }
 
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n)

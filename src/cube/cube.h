@@ -3,6 +3,7 @@
 #ifndef CUBIX_CUBE_H
 #define CUBIX_CUBE_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,10 @@ struct cubix_sums {
   int n_x, n_y;                   /* spaxels of the field */
   int margin;                     /* more on each side */
   double *map[CUBIX_N_MAP];       /* each [n_y + 2 margin][n_x + 2 margin] */
+  /* the light by velocity, on request (n_v > 0): in bins of width v_step [km/s], the middle one about 0 */
+  int n_v;
+  double v_step;
+  double *losvd;                  /* [n_v][n_y + 2 margin][n_x + 2 margin] */
 };
 
 /* Where number, mass formed [Msun] and band light [10^FluxUnit erg/s/cm2] went: all sums over
@@ -62,6 +67,10 @@ int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins
  *  @param[in,out] sums what they held before is freed; cubix_sums_free frees them */
 int cubix_sums_init(struct cubix_sums *sums, int n_x, int n_y, int margin);
 void cubix_sums_free(struct cubix_sums *sums);
+/** Add an empty histogram of velocities to empty sums.  Local. */
+int cubix_sums_losvd(struct cubix_sums *sums, int n_v, double v_step);
+/** Bins that the parameters ask for: of width Losvd, up to LosvdMax on both sides; 0: none.  Local. */
+double cubix_losvd_bins(const struct cubix_params *par);
 /** Spaxels of a map with its margin; the place of spaxel (i, j) of the field in it.  Local. */
 static inline size_t cubix_sums_size(const struct cubix_sums *sums)
 {
@@ -70,6 +79,12 @@ static inline size_t cubix_sums_size(const struct cubix_sums *sums)
 static inline size_t cubix_sums_at(const struct cubix_sums *sums, int i, int j)
 {
   return (size_t)(j + sums->margin) * (size_t)(sums->n_x + 2 * sums->margin) + (size_t)(i + sums->margin);
+}
+/** Add light at a velocity to the histogram of spaxel s, margin included; faster stars are left out.  Local. */
+static inline void cubix_losvd_add(struct cubix_sums *sums, size_t s, double velocity, double light)
+{
+  const double k = floor(velocity / sums->v_step + 0.5 * sums->n_v);
+  if (k >= 0 && k < sums->n_v) sums->losvd[(size_t)k * cubix_sums_size(sums) + s] += light;
 }
 /** Allocate channels first .. first + n - 1 of field and margin, all zero; what was held before is
  * freed.  Local. */
@@ -81,8 +96,8 @@ void cubix_cube_rescale(struct cubix_cube *cube, const struct cubix_instrument *
  * Local.
  *  Errors: CUBIX_EUSAGE. */
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par);
-/** Bytes of the sums with a margin of so many spaxels.  Local. */
-double cubix_sums_bytes(const struct cubix_instrument *ins, int margin);
+/** Bytes of the sums with a margin of so many spaxels, and of the histogram of velocities.  Local. */
+double cubix_sums_bytes(const struct cubix_instrument *ins, const struct cubix_params *par, int margin);
 /** Check after the PSF that the cube is not dark in every voxel of all ranks.  Collective through
  * `collective`.
  *  Errors: CUBIX_EINPUT. */

@@ -173,7 +173,7 @@ static void fill_buckets(struct sort *sort, size_t first, size_t n)
 }
 
 /* The buckets into the spaxels. */
-static void empty_buckets(struct sort *sort, struct cubix_placement *p)
+static void empty_buckets(struct sort *sort, struct cubix_placement *p, struct cubix_sums *sums)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(sort->n_thread)
   for (size_t b = 0; b < sort->n_bucket; b++)
@@ -185,6 +185,7 @@ static void empty_buckets(struct sort *sort, struct cubix_placement *p)
       if (p->source) p->source[to] = r->source;
       cubix_placement_map(sort->sum[r->spaxel], 1, r->star.mass_formed, r->mass_now, r->light, r->star.velocity, r->age,
                           r->metallicity);
+      if (sums && sums->n_v) cubix_losvd_add(sums, r->spaxel, r->star.velocity, r->light);
     }
 }
 
@@ -205,7 +206,7 @@ int cubix_placement_nearest(struct cubix_placement **out, struct cubix_cube *cub
     size_t n = sort.n_share - first < CHUNK / SHARE ? sort.n_share - first : CHUNK / SHARE;
     plan_chunk(&sort, first, n);
     fill_buckets(&sort, first, n);
-    empty_buckets(&sort, p);
+    empty_buckets(&sort, p, cube ? &cube->sums : NULL);
   }
   if (cube)
     cubix_placement_tell(cube, sort.n_spaxel, (const double(*)[CUBIX_N_MAP])sort.sum, sort.n_share, sort.account);

@@ -286,7 +286,7 @@ static void fill_buckets(struct spread *s, size_t first, size_t n)
 }
 
 /* The buckets into the spaxels. */
-static void empty_buckets(struct spread *s, struct cubix_placement *p)
+static void empty_buckets(struct spread *s, struct cubix_placement *p, struct cubix_sums *sums)
 {
 #pragma omp parallel for schedule(dynamic) num_threads(s->n_thread)
   for (size_t b = 0; b < s->n_bucket; b++)
@@ -300,6 +300,7 @@ static void empty_buckets(struct spread *s, struct cubix_placement *p)
       if (p->source) p->source[to] = (uint32_t)g->source;
       cubix_placement_map(s->sum[c->spaxel], c->spaxel == g->home, p->star[to].mass_formed, g->mass_now * c->weight,
                           g->light * c->weight, g->star.velocity, g->age, g->metallicity);
+      if (sums && sums->n_v) cubix_losvd_add(sums, c->spaxel, g->star.velocity, g->light * c->weight);
     }
 }
 
@@ -318,7 +319,7 @@ int cubix_placement_spread(struct cubix_placement **out, struct cubix_cube *cube
     n = chunk_shares(&s, first, &n_record);
     plan_chunk(&s, first, n);
     fill_buckets(&s, first, n);
-    empty_buckets(&s, p);
+    empty_buckets(&s, p, cube ? &cube->sums : NULL);
   }
   if (cube) cubix_placement_tell(cube, s.n_spaxel, (const double (*)[CUBIX_N_MAP])s.sum, s.n_share, s.account);
   *out = p;

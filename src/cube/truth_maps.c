@@ -16,6 +16,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "cube/gauss_hermite.h"
+
 enum form { SUM, MEAN, SIGMA };
 
 static const struct {
@@ -75,5 +77,41 @@ void cubix_truth_map(const struct cubix_sums *sums, enum cubix_truth truth, doub
       const double mean = weight[at] > 0. ? sum[at] / weight[at] : NAN,
                    variance = square[at] / weight[at] - mean * mean;
       *map = table[truth].form == MEAN ? mean : isnan(mean) ? NAN : variance > 1e-13 * mean * mean ? sqrt(variance) : 0;
+    }
+}
+
+static const struct { const char *name, *unit, *description; } fits[CUBIX_N_FIT_MAP] = {
+  { "V_GH",   "km/s", "velocity of the Gauss-Hermite fit, by light" },
+  { "SIG_GH", "km/s", "dispersion of the Gauss-Hermite fit, by light" },
+  { "H3_L",   "1",    "h3 of the Gauss-Hermite fit, by light" },
+  { "H4_L",   "1",    "h4 of the Gauss-Hermite fit, by light" },
+};
+
+const char *cubix_fit_unit(enum cubix_fit_map which) { return fits[which].unit; }
+
+void cubix_fit_name(char name[16], enum cubix_fit_map which, int seen)
+{
+  snprintf(name, 16, "%s%s", fits[which].name, seen ? "_OBS" : "");
+}
+
+void cubix_fit_description(char text[120], enum cubix_fit_map which, int seen)
+{
+  snprintf(text, 120, "%s%s", fits[which].description, seen ? "; seen through the PSF" : "");
+}
+
+void cubix_fit_maps(const struct cubix_sums *sums, double *map)
+{
+  const size_t n = (size_t)sums->n_x * (size_t)sums->n_y;
+#pragma omp parallel for schedule(dynamic)
+  for (int j = 0; j < sums->n_y; j++)
+    for (int i = 0; i < sums->n_x; i++) {
+      const size_t at = (size_t)j * (size_t)sums->n_x + (size_t)i;
+      struct cubix_gauss_hermite fit;
+      cubix_gauss_hermite_fit(&fit, sums->losvd + cubix_sums_at(sums, i, j), cubix_sums_size(sums), sums->n_v,
+                              sums->v_step);
+      map[CUBIX_FIT_V * n + at] = fit.v;
+      map[CUBIX_FIT_SIGMA * n + at] = fit.sigma;
+      map[CUBIX_FIT_H3 * n + at] = fit.h3;
+      map[CUBIX_FIT_H4 * n + at] = fit.h4;
     }
 }

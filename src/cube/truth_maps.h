@@ -27,4 +27,15 @@ int cubix_truth_of_light(enum cubix_truth truth);
  *  @param[out] map  [n_y][n_x] of the field; empty spaxels hold 0 in sums and NaN in means */
 void cubix_truth_map(const struct cubix_sums *sums, enum cubix_truth truth, double *map);
 
+/* Of the Gauss-Hermite fits of the light by velocity. */
+enum cubix_fit_map { CUBIX_FIT_V, CUBIX_FIT_SIGMA, CUBIX_FIT_H3, CUBIX_FIT_H4, CUBIX_N_FIT_MAP };
+/** As those above.  Local. */
+void cubix_fit_name(char name[16], enum cubix_fit_map which, int seen);
+const char *cubix_fit_unit(enum cubix_fit_map which);
+void cubix_fit_description(char text[120], enum cubix_fit_map which, int seen);
+/** Fit the histogram of every spaxel of the field.  Local; all threads.
+ *  Source: doc/math.md section 8.
+ *  @param[out] map  [CUBIX_N_FIT_MAP][n_y][n_x]; NaN where there is no fit */
+void cubix_fit_maps(const struct cubix_sums *sums, double *map);
+
 #endif

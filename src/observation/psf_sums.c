@@ -21,10 +21,10 @@ double cubix_psf_sums_lambda(const struct cubix_instrument *ins)
   return 0.5 * (cubix_instrument_lambda(ins, 0) + cubix_instrument_lambda(ins, ins->n_lambda - 1));
 }
 
-double cubix_psf_sums_bytes(const struct cubix_instrument *ins)
+double cubix_psf_sums_bytes(const struct cubix_instrument *ins, const struct cubix_params *par)
 {
   const double side = 2. * ins->margin + 1.;
-  return cubix_sums_bytes(ins, 0) + side * side * sizeof(double);
+  return cubix_sums_bytes(ins, par, 0) + side * side * sizeof(double);
 }
 
 /* What row `from` of the image gives to a row of the result. */
@@ -64,6 +64,10 @@ int cubix_psf_sums(struct cubix_sums *seen, const struct cubix_sums *painted, co
   else CUBIX_TRY(cubix_psf_kernel_build(kernel, ins, cubix_psf_sums_lambda(ins), ins->margin));
   for (int m = 0; m < CUBIX_N_MAP; m++)
     cubix_psf_image(seen->map[m], painted->map[m], kernel, painted->n_x, painted->n_y, painted->margin);
+  if (painted->n_v) CUBIX_TRY(cubix_sums_losvd(seen, painted->n_v, painted->v_step));
+  for (size_t k = 0; k < (size_t)painted->n_v; k++)
+    cubix_psf_image(seen->losvd + k * cubix_sums_size(seen), painted->losvd + k * cubix_sums_size(painted), kernel,
+                    painted->n_x, painted->n_y, painted->margin);
 done:
   free(kernel);
   return status;

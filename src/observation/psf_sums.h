@@ -20,6 +20,6 @@ int cubix_psf_sums(struct cubix_sums *seen, const struct cubix_sums *painted, co
  *  @param[out] seen [n_y][n_x] */
 void cubix_psf_image(double *seen, const double *image, const double *kernel, int n_x, int n_y, int margin);
 /** Bytes that this takes on a rank.  Local. */
-double cubix_psf_sums_bytes(const struct cubix_instrument *ins);
+double cubix_psf_sums_bytes(const struct cubix_instrument *ins, const struct cubix_params *par);
 
 #endif

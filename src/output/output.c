@@ -24,6 +24,7 @@
 #include "base/error.h"
 #include "base/h5source.h"
 #include "base/log.h"
+#include "cube/truth_maps.h"
 #include "observation/psf_sums.h"
 #include "output/output_parts.h"
 
@@ -371,11 +372,19 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
   int status = CUBIX_OK, n = 0;
   struct cubix_result whole = *(const struct cubix_result *)host, *result = &whole;
   struct cubix_sums seen = { 0 };
+  double *fit = NULL;
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
   CUBIX_TRY(targets_init(target, &n, result->par));
   CUBIX_TRY(result_check(result, blocks));
   if (result->par->TruthMaps) CUBIX_TRY(cubix_psf_sums(&seen, &result->cube->sums, result->ins));
   result->seen = &seen;
+  if (seen.n_v) {
+    const size_t n_fit = CUBIX_N_FIT_MAP * cubix_sums_size(&seen);
+    CUBIX_ALLOC(fit, 2 * n_fit);
+    cubix_fit_maps(&result->cube->sums, fit);
+    cubix_fit_maps(&seen, fit + n_fit);
+    result->losvd_fit = fit;
+  }
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
     CUBIX_TRY(cubix_atomic_file_begin(&t->file, t->path));
@@ -387,6 +396,7 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
 done:
   for (int i = 0; i <= n + USED; i++) cubix_atomic_file_discard(&target[i].file);
   cubix_sums_free(&seen);
+  free(fit);
   return status;
 }
 

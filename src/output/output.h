@@ -28,7 +28,9 @@ struct cubix_result {
   const struct cubix_scene *scene;
   const struct cubix_templates *templates;
   const struct cubix_cube *cube;       /* noise-free, cropped */
-  const struct cubix_sums *seen;       /* its sums through the PSF; made while writing */
+  /* made while writing: its sums through the PSF; with Losvd the fits of either, [2][CUBIX_N_FIT_MAP][n_y][n_x] */
+  const struct cubix_sums *seen;
+  const double *losvd_fit;
   const struct cubix_engine *engine;
   const struct cubix_basis *basis;     /* NULL with the direct method */
   const struct cubix_audit *audit;
@@ -89,6 +91,8 @@ int cubix_output_room(const struct cubix_params *par, const struct cubix_instrum
  * been checked.  Local (rank 0).
  *  Errors: CUBIX_EOUTPUT. */
 int cubix_output_remove(const struct cubix_params *par, const char *ending);
+/** Bytes of the maps that are made while writing, on rank 0.  Local. */
+double cubix_output_maps_bytes(const struct cubix_params *par, const struct cubix_instrument *ins);
 /** Bytes that writing takes on a rank beside the cube, including the blocks of other ranks.
  * Local. */
 double cubix_output_bytes(const struct cubix_instrument *ins, int n_thread, int n_rank, int rank);

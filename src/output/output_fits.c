@@ -221,26 +221,21 @@ static int maps_write(fitsfile *fits, const char *shown, const struct cubix_resu
   int status = CUBIX_OK;
   size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
   struct cubix_facts *facts = NULL;
-  double *map = NULL;
-  CUBIX_ALLOC(map, n);
-  for (int m = 0; m < CUBIX_N_TRUTH + CUBIX_N_SEEN; m++) {
-    const enum cubix_truth t = (enum cubix_truth)(m % CUBIX_N_TRUTH);
-    const int seen = m >= CUBIX_N_TRUTH;
-    char name[16], unit[80], description[120];
-    cubix_truth_name(name, t, seen);
-    cubix_truth_unit(unit, t, result->ins->flux_unit);
-    cubix_truth_description(description, t, seen);
-    cubix_truth_map(seen ? result->seen : &result->cube->sums, t, map);
-    CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 2, name, unit, description));
-    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, cubix_truth_of_light(t), seen));
+  double *value = NULL;
+  CUBIX_ALLOC(value, n);
+  for (int m = 0; m < cubix_output_n_map(result->par); m++) {
+    struct cubix_output_map map;
+    cubix_output_map(&map, value, result, m);
+    CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 2, map.name, map.unit, map.description));
+    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, map.of_light, map.seen));
     CUBIX_TRY(facts_write(fits, shown, facts));
     cubix_facts_free(facts);
     facts = NULL;
-    TRY_FITS(fits_write_img(fits, TDOUBLE, 1, (LONGLONG)n, map, &fits_status));
+    TRY_FITS(fits_write_img(fits, TDOUBLE, 1, (LONGLONG)n, value, &fits_status));
   }
 done:
   cubix_facts_free(facts);
-  free(map);
+  free(value);
   return status;
 }
 

@@ -125,15 +125,18 @@ done:
 }
 
 /* ---- arrays ---------------------------------------------------------------------------------- */
-/* [n_lambda][n_y][n_x] (n_axis 3), a map (2), or a column of the table LSF (1). */
-struct array { hid_t type; int n_axis; const char *name, *unit, *description; };
+/* [n_lambda][n_y][n_x] (n_axis 3), a map (2), or a column of the table LSF (1); with n_v > 0 velocities in place of
+ * wavelengths. */
+struct array { hid_t type; int n_axis, n_v; const char *name, *unit, *description; };
 
 /* A new dataset, with unit, description and, for images, axes and WCS. */
 static int array_begin(hid_t *out, hid_t file, const char *shown, const struct cubix_result *result,
                        const struct array *array)
 {
+  static const char *const axes[2][3] = { { "lambda", "y x", "lambda y x" }, { "velocity", "", "velocity y x" } };
   int status = CUBIX_OK, n_axis = array->n_axis;
-  hsize_t side[3] = { (hsize_t)result->ins->n_lambda, (hsize_t)result->ins->n_y, (hsize_t)result->ins->n_x };
+  const struct cubix_instrument *ins = result->ins;
+  hsize_t side[3] = { (hsize_t)(array->n_v ? array->n_v : ins->n_lambda), (hsize_t)ins->n_y, (hsize_t)ins->n_x };
   hid_t space = n_axis == 1 ? H5Screate_simple(1, side, NULL) : H5Screate_simple(n_axis, side + 3 - n_axis, NULL);
   hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
   struct cubix_facts *wcs = NULL;
@@ -144,9 +147,9 @@ static int array_begin(hid_t *out, hid_t file, const char *shown, const struct c
   TRY_H5(*out = H5Dcreate2(file, array->name, array->type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
   CUBIX_TRY(text_attribute(*out, shown, "unit", array->unit));
   CUBIX_TRY(text_attribute(*out, shown, "description", array->description));
-  CUBIX_TRY(text_attribute(*out, shown, "axes", n_axis == 3 ? "lambda y x" : n_axis == 2 ? "y x" : "lambda"));
+  CUBIX_TRY(text_attribute(*out, shown, "axes", axes[array->n_v > 0][n_axis - 1]));
   if (n_axis > 1) {
-    CUBIX_TRY(cubix_wcs_init(&wcs, result->ins, n_axis));
+    CUBIX_TRY(cubix_wcs_init(&wcs, ins, array->n_v ? 2 : n_axis));
     CUBIX_TRY(fact_attributes(*out, shown, wcs));
   }
 done:
@@ -167,7 +170,7 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
   haddr_t address;
   char unit[80];
   cubix_layout_unit(unit, layout, plane, result->ins);
-  const struct array array = { is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, part->name, is_dq ? "1" : unit,
+  const struct array array = { is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, 0, part->name, is_dq ? "1" : unit,
                                part->description };
   CUBIX_TRY(array_begin(&dataset, file, shown, result, &array));
   for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
@@ -195,30 +198,79 @@ done:
   return status;
 }
 
+/* One bin of velocity after the other, without the margin, in light per km/s.  @param value room for a map */
+static int losvd_planes(hid_t file, const char *shown, const struct cubix_result *result, const struct cubix_sums *sums,
+                        const struct array *array, int seen, double *value)
+{
+  int status = CUBIX_OK;
+  hid_t dataset = -1, space = -1, plane = -1;
+  struct cubix_facts *facts = NULL;
+  hsize_t at[3] = { 0, 0, 0 }, side[3] = { 1, (hsize_t)sums->n_y, (hsize_t)sums->n_x };
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, array));
+  CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, 1, seen));
+  CUBIX_TRY(fact_attributes(dataset, shown, facts));
+  TRY_H5(space = H5Dget_space(dataset));
+  TRY_H5(plane = H5Screate_simple(3, side, NULL));
+  for (int k = 0; k < sums->n_v; k++) {
+    const double *light = sums->losvd + (size_t)k * cubix_sums_size(sums);
+    for (int j = 0; j < sums->n_y; j++)
+      for (int i = 0; i < sums->n_x; i++)
+        value[(size_t)j * (size_t)sums->n_x + (size_t)i] = light[cubix_sums_at(sums, i, j)] / sums->v_step;
+    at[0] = (hsize_t)k;
+    TRY_H5(H5Sselect_hyperslab(space, H5S_SELECT_SET, at, NULL, side, NULL));
+    TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, plane, space, H5P_DEFAULT, value));
+  }
+done:
+  cubix_facts_free(facts);
+  if (plane >= 0) H5Sclose(plane);
+  if (space >= 0) H5Sclose(space);
+  if (dataset >= 0) H5Dclose(dataset);
+  return status;
+}
+
+/* The light by velocity, as it is and as it is seen, and the velocities. */
+static int losvd_write(hid_t file, const char *shown, const struct cubix_result *result, double *value)
+{
+  int status = CUBIX_OK;
+  const struct cubix_sums *sums = &result->cube->sums;
+  char unit[80];
+  double *v = NULL;
+  const struct array raw = { H5T_NATIVE_DOUBLE, 3, sums->n_v, "LOSVD", unit, "light per velocity" },
+                     seen = { H5T_NATIVE_DOUBLE, 3, sums->n_v, "LOSVD_OBS", unit,
+                              "light per velocity; seen through the PSF" },
+                     axis = { H5T_NATIVE_DOUBLE, 1, sums->n_v, "LOSVD_VELOCITY", "km/s",
+                              "middle of the bin, receding positive" };
+  snprintf(unit, sizeof unit, "10**(%d)*erg/s/cm**2/(km/s)", result->ins->flux_unit);
+  CUBIX_TRY(losvd_planes(file, shown, result, sums, &raw, 0, value));
+  CUBIX_TRY(losvd_planes(file, shown, result, result->seen, &seen, 1, value));
+  CUBIX_ALLOC(v, sums->n_v);
+  for (int k = 0; k < sums->n_v; k++) v[k] = (k - 0.5 * (sums->n_v - 1)) * sums->v_step;
+  CUBIX_TRY(values_write(file, shown, result, &axis, v, NULL));
+done:
+  free(v);
+  return status;
+}
+
 static int maps_write(hid_t file, const char *shown, const struct cubix_result *result)
 {
   int status = CUBIX_OK;
   size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
   struct cubix_facts *facts = NULL;
-  double *map = NULL;
-  CUBIX_ALLOC(map, n);
-  for (int m = 0; m < CUBIX_N_TRUTH + CUBIX_N_SEEN; m++) {
-    const enum cubix_truth t = (enum cubix_truth)(m % CUBIX_N_TRUTH);
-    const int seen = m >= CUBIX_N_TRUTH;
-    char name[16], unit[80], description[120];
-    const struct array array = { H5T_NATIVE_DOUBLE, 2, name, unit, description };
-    cubix_truth_name(name, t, seen);
-    cubix_truth_unit(unit, t, result->ins->flux_unit);
-    cubix_truth_description(description, t, seen);
-    cubix_truth_map(seen ? result->seen : &result->cube->sums, t, map);
-    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, cubix_truth_of_light(t), seen));
-    CUBIX_TRY(values_write(file, shown, result, &array, map, facts));
+  double *value = NULL;
+  CUBIX_ALLOC(value, n);
+  for (int m = 0; m < cubix_output_n_map(result->par); m++) {
+    struct cubix_output_map map;
+    cubix_output_map(&map, value, result, m);
+    const struct array array = { H5T_NATIVE_DOUBLE, 2, 0, map.name, map.unit, map.description };
+    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, map.of_light, map.seen));
+    CUBIX_TRY(values_write(file, shown, result, &array, value, facts));
     cubix_facts_free(facts);
     facts = NULL;
   }
+  if (result->seen->n_v) CUBIX_TRY(losvd_write(file, shown, result, value));
 done:
   cubix_facts_free(facts);
-  free(map);
+  free(value);
   return status;
 }
 
@@ -230,7 +282,7 @@ static int lsf_write(hid_t file, const char *shown, const struct cubix_result *r
   CUBIX_ALLOC(value, result->ins->n_lambda);
   TRY_H5(group = H5Gcreate2(file, "LSF", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
-    const struct array array = { H5T_NATIVE_DOUBLE, 1, cubix_lsf_columns[c].name, "Angstrom",
+    const struct array array = { H5T_NATIVE_DOUBLE, 1, 0, cubix_lsf_columns[c].name, "Angstrom",
                                  cubix_lsf_columns[c].description };
     cubix_lsf_values(result, c, value);
     CUBIX_TRY(values_write(group, shown, result, &array, value, NULL));
@@ -247,7 +299,8 @@ static int grid_write(hid_t file, const char *shown, const struct cubix_result *
   int status = CUBIX_OK;
   hid_t group = -1;
   double *value = NULL;
-  const struct array array = { H5T_NATIVE_DOUBLE, 1, CUBIX_GRID_COLUMN, "Angstrom", cubix_lsf_columns[0].description };
+  const struct array array = { H5T_NATIVE_DOUBLE, 1, 0, CUBIX_GRID_COLUMN, "Angstrom",
+                               cubix_lsf_columns[0].description };
   CUBIX_ALLOC(value, result->ins->n_lambda);
   cubix_lsf_values(result, 0, value);
   TRY_H5(group = H5Gcreate2(file, CUBIX_GRID_TABLE, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));

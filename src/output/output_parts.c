@@ -3,6 +3,7 @@
 #include "output/output_parts.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "cube/truth_maps.h"
 
@@ -15,11 +16,13 @@ const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
 };
 
 /* Bytes on disk. */
-static double bytes_of(const struct cubix_part *part, const struct cubix_instrument *ins)
+static double bytes_of(const struct cubix_part *part, const struct cubix_params *par,
+                       const struct cubix_instrument *ins)
 {
   const double image = (double)ins->n_x * ins->n_y;
   if (part->kind == CUBIX_PART_LSF) return CUBIX_N_LSF_COLUMN * (double)ins->n_lambda * sizeof(double);
-  if (part->kind == CUBIX_PART_MAPS) return (CUBIX_N_TRUTH + CUBIX_N_SEEN) * image * sizeof(double);
+  if (part->kind == CUBIX_PART_MAPS)
+    return (cubix_output_n_map(par) + 2. * cubix_losvd_bins(par)) * image * sizeof(double);
   if (part->kind == CUBIX_PART_VECTOR) return (double)ins->n_lambda * sizeof(double);
   return image * ins->n_lambda * (part->which == CUBIX_PLANE_DQ ? sizeof(int32_t) : sizeof(cubix_real));
 }
@@ -28,7 +31,8 @@ double cubix_output_file_bytes(const struct cubix_params *par, const struct cubi
 {
   struct cubix_part part[CUBIX_MOST_PART];
   double bytes = 1 << 18;                                  /* what goes into headers */
-  for (int i = cubix_layout_parts(part, cubix_layout_fits(par, ins), par); i-- > 0;) bytes += bytes_of(&part[i], ins);
+  for (int i = cubix_layout_parts(part, cubix_layout_fits(par, ins), par); i-- > 0;)
+    bytes += bytes_of(&part[i], par, ins);
   return bytes;
 }
 
@@ -41,6 +45,40 @@ void cubix_lsf_values(const struct cubix_result *result, int column, double *val
                : column == 2 ? result->templates->fwhm_template[k]
                : column == 3 ? result->templates->fwhm_cube[k]
                              : cubix_instrument_width(result->ins, k);
+  }
+}
+
+int cubix_output_n_map(const struct cubix_params *par)
+{
+  return CUBIX_N_TRUTH + CUBIX_N_SEEN + (cubix_losvd_bins(par) > 0 ? 2 * CUBIX_N_FIT_MAP : 0);
+}
+
+double cubix_output_maps_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
+{
+  const double fits = cubix_losvd_bins(par) > 0 ? 2 * CUBIX_N_FIT_MAP : 0;
+  return (cubix_output_n_map(par) + 1 + fits) * ins->n_x * ins->n_y * sizeof(double);
+}
+
+void cubix_output_map(struct cubix_output_map *map, double *value, const struct cubix_result *result, int number)
+{
+  const size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
+  const int fit = number - CUBIX_N_TRUTH - CUBIX_N_SEEN;
+  if (fit >= 0) {
+    const enum cubix_fit_map which = (enum cubix_fit_map)(fit % CUBIX_N_FIT_MAP);
+    map->of_light = 1;
+    map->seen = fit >= CUBIX_N_FIT_MAP;
+    cubix_fit_name(map->name, which, map->seen);
+    snprintf(map->unit, sizeof map->unit, "%s", cubix_fit_unit(which));
+    cubix_fit_description(map->description, which, map->seen);
+    memcpy(value, result->losvd_fit + (size_t)fit * n, n * sizeof *value);
+  } else {
+    const enum cubix_truth truth = (enum cubix_truth)(number % CUBIX_N_TRUTH);
+    map->of_light = cubix_truth_of_light(truth);
+    map->seen = number >= CUBIX_N_TRUTH;
+    cubix_truth_name(map->name, truth, map->seen);
+    cubix_truth_unit(map->unit, truth, result->ins->flux_unit);
+    cubix_truth_description(map->description, truth, map->seen);
+    cubix_truth_map(map->seen ? result->seen : &result->cube->sums, truth, value);
   }
 }
 

@@ -27,6 +27,15 @@ int cubix_planes_write(const struct cubix_result *result, const struct cubix_lay
                        struct cubix_blocks *blocks, const struct cubix_plane_place *place, int n_place,
                        const struct cubix_atomic_file *file);
 
+/* A map as files describe it. */
+struct cubix_output_map {
+  char name[16], unit[80], description[120];
+  int of_light, seen;                       /* weighted with light; through the PSF */
+};
+/** How many there are: truth maps, those that are seen, and with Losvd the fits of both.  Local. */
+int cubix_output_n_map(const struct cubix_params *par);
+/** One of them.  Local.  @param[out] value [n_y][n_x] */
+void cubix_output_map(struct cubix_output_map *map, double *value, const struct cubix_result *result, int number);
 /** The centres of the channels [AA], or lambda over the FWHM of a narrow line in the cube.  Local.
  *  @param[out] value [n_lambda] */
 void cubix_vector_values(const struct cubix_result *result, enum cubix_channel_vector vector, double *value);

@@ -62,7 +62,8 @@ def truth(painter, stars, kpc_per_arcsec, deposit="nearest", length=0.0):
                 near = out[f"VEL_{letter}"]
                 if ending:
                     near = np.full_like(near, np.average(v, weights=w)) if len(v) else near
-                    first, second = look(total(w * (v - near[0, 0]))) / norm, look(total(w * (v - near[0, 0])**2)) / norm
+                    off = v - near[0, 0]
+                    first, second = look(total(w * off)) / norm, look(total(w * off**2)) / norm
                     out[f"SIG_{letter}{ending}"] = np.sqrt(np.maximum(second - first**2, 0))
                 else:
                     near = np.pad(near, margin, constant_values=0.0)

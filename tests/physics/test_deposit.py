@@ -14,7 +14,8 @@ SMOOTH = {"cic": {"Deposit": "cic"}, "tsc": {"Deposit": "tsc"},
           "wendland": {"Deposit": "wendland", "SmoothingLength": 1.7},
           "narrow kernel": {"Deposit": "wendland", "SmoothingLength": 0.02}}
 KERNELS = {"cubic", "wendland", "narrow kernel"}        # their weights come from a table that is good to 1e-7
-MAPS = ("MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "LIGHT", "NSTAR", "MASS_OBS", "Z_L_OBS", "VEL_L_OBS")
+MAPS = ("MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "LIGHT", "NSTAR", "MASS_OBS",
+        "Z_L_OBS", "VEL_L_OBS")
 LAM = (5000.0, 5059.0, 1.0)
 
 

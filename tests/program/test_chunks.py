@@ -12,7 +12,8 @@ from program.test_reader import A, HUBBLE, raw_stars, write_raw
 Z = 0.05
 # MB that a star of a small chunk takes: slab 80, placed 40, while it is sorted 84
 ROW = 204.05 / 1e6
-MAPS = ("MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "LIGHT", "MASS_OBS", "AGE_L_OBS", "VEL_L_OBS")
+MAPS = ("MASS", "MASS_NOW", "AGE_M", "AGE_L", "Z_M", "Z_L", "VEL_M", "VEL_L", "LIGHT", "MASS_OBS", "AGE_L_OBS",
+        "VEL_L_OBS")
 WAYS = [(1, 1, 2), (1, 2, 3), (1, 1, 7), (2, 1, 3), (3, 1, 2), (4, 1, 3), (2, 2, 7)]     # ranks, threads, chunks
 
 
