@@ -31,6 +31,7 @@ struct subfind {
   struct cubix_listing offsets;   /* offsets_NNN.hdf5; n_file 0: there is none */
   struct cubix_table offset;
   const char *offset_column;      /* where offsets stand; NULL: they follow from the lengths */
+  struct { int64_t group, sum; } added[CUBIX_N_TYPE]; /* lengths of each type of all groups before this one */
 };
 
 static int is_subfind(int *is, struct cubix_listing *listing)
@@ -152,6 +153,19 @@ done:
   return status;
 }
 
+/* The lengths of all groups before one; what was added up for another is gone on with. */
+static int sum_groups(int64_t *sum, struct subfind *s, int t, int64_t group)
+{
+  int status = CUBIX_OK;
+  if (group < s->added[t].group) s->added[t].group = s->added[t].sum = 0;
+  CUBIX_TRY(sum_lengths(sum, s, &s->group, "Group/GroupLenType", s->seek->sim->type[t], s->added[t].group, group));
+  *sum += s->added[t].sum;
+  s->added[t].group = group;
+  s->added[t].sum = *sum;
+done:
+  return status;
+}
+
 /* Where the particles of a type begin, by the lengths of what stands before them. */
 static int add_up(int64_t *offset, struct subfind *s, int t, int64_t row)
 {
@@ -173,7 +187,7 @@ static int add_up(int64_t *offset, struct subfind *s, int t, int64_t row)
                 s->seek->listing->file[0], (long long)group, (long long)first, (long long)row);
     CUBIX_TRY(sum_lengths(&before, s, &s->subhalo, "Subhalo/SubhaloLenType", type, first, row));
   }
-  CUBIX_TRY(sum_lengths(offset, s, &s->group, "Group/GroupLenType", type, 0, group));
+  CUBIX_TRY(sum_groups(offset, s, t, group));
   *offset += before;
 done:
   return status;
