@@ -13,10 +13,8 @@
 #include "base/memory.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -146,18 +144,6 @@ double cubix_memory_own(void)
   if (!getrlimit(RLIMIT_DATA, &limit) && limit.rlim_cur != RLIM_INFINITY)
     least = fmin(least, (double)limit.rlim_cur - pages(5));
   return fmax(least, 0);
-}
-
-void cubix_memory_large(void *memory, size_t bytes)
-{
-#ifdef MADV_HUGEPAGE
-  const uintptr_t page = (uintptr_t)1 << 21, start = (uintptr_t)memory, first = (start + page - 1) / page * page,
-                  end = (start + bytes) / page * page;
-  if (end > first) madvise((char *)memory + (first - start), end - first, MADV_HUGEPAGE);
-#else
-  (void)memory;
-  (void)bytes;
-#endif
 }
 
 /* ---- what it will take ----------------------------------------------------------------------- */

@@ -19,9 +19,6 @@ double cubix_memory_own(void);
 double cubix_memory_used(void);
 double cubix_memory_most(void);
 
-/** Ask the system to bring this memory in by large pages, which takes a fifth of the time, before it is
- * first written to.  Only whole pages of its own are, so that it becomes no larger.  Local. */
-void cubix_memory_large(void *memory, size_t bytes);
 
 /* The stages of a run, by what is in memory at the same time. */
 enum cubix_phase {

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 
 /* Every column: where it stands in the slab, numbers of a particle, and what it is part of. */
 static const struct { size_t at; size_t n_c; unsigned parts; } columns[] = {
@@ -47,7 +46,6 @@ int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts)
     if (!(parts & columns[c].parts)) continue;
     double *x = *column_of(slab, c) = cubix_reserve(columns[c].n_c * n, sizeof(double));
     CUBIX_CHECK(x, CUBIX_ENOMEM, "cannot allocate %zu bytes for particles", columns[c].n_c * n * sizeof(double));
-    cubix_memory_large(x, columns[c].n_c * n * sizeof(double));
   }
   slab->n = n;
 done:
