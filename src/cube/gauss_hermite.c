@@ -10,7 +10,7 @@
 
 #include "physics/constants.h"
 
-enum { N = 5, A = 0, V, SIGMA, B3, B4, MOST_STEPS = 200 };
+enum { N = 5, A = 0, V, SIGMA, B3, B4, MOST_STEPS = 100, FAR = 8 };   /* FAR sigma from V the series is 0 */
 
 /* The model at v and its slopes. */
 static double model(const double p[N], double v, double slope[N])
@@ -40,7 +40,12 @@ static double residuals(const double p[N], const double *light, size_t stride, i
   for (int k = 0; k < n; k++) {
     const double v = (k - 0.5 * (n - 1)) * step;
     double low[N], high[N];
-    const double off = light[(size_t)k * stride] - 0.5 * (model(p, v - shift, low) + model(p, v + shift, high));
+    const double here = light[(size_t)k * stride];
+    if (fabs(v - p[V]) > FAR * p[SIGMA] + step) {
+      sum += here * here;
+      continue;
+    }
+    const double off = here - 0.5 * (model(p, v - shift, low) + model(p, v + shift, high));
     sum += off * off;
     for (int a = 0; a < N; a++) low[a] = 0.5 * (low[a] + high[a]);
     for (int a = 0; a < N; a++) {
@@ -100,9 +105,12 @@ int cubix_gauss_hermite_fit(struct cubix_gauss_hermite *fit, const double *light
   *fit = (struct cubix_gauss_hermite){ NAN, NAN, NAN, NAN };
   if (start(p, light, stride, n, step) < N) return 0;
   sum = residuals(p, light, stride, n, step, normal, right);
-  for (int i = 0; i < MOST_STEPS && !found && damping < 1e12; i++) {
+  for (int i = 0; i < MOST_STEPS && !found && damping < 1e9; i++) {
     double x[N], next[N], next_normal[N][N], next_right[N], next_sum = HUGE_VAL;
     if (solve(x, normal, right, damping)) {
+      /* rounding may forbid a last step as small as that; strong damping makes any step small */
+      found = damping < 1 && fabs(x[V]) + fabs(x[SIGMA]) < 1e-8 * p[SIGMA] &&
+              fabs(x[B3]) + fabs(x[B4]) < 1e-8 * fabs(p[A]);
       for (int a = 0; a < N; a++) next[a] = p[a] + x[a];
       if (next[SIGMA] > 0.1 * step) next_sum = residuals(next, light, stride, n, step, next_normal, next_right);
     }
@@ -110,7 +118,6 @@ int cubix_gauss_hermite_fit(struct cubix_gauss_hermite *fit, const double *light
       damping *= 4;
       continue;
     }
-    found = fabs(x[V]) + fabs(x[SIGMA]) < 1e-9 * next[SIGMA] && fabs(x[B3]) + fabs(x[B4]) < 1e-9 * fabs(next[A]);
     damping *= 0.2;
     sum = next_sum;
     for (int a = 0; a < N; a++) {
