@@ -23,6 +23,7 @@
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/pipeline.h"
 #include "observation/psf.h"
+#include "observation/psf_sums.h"
 #include "params/params_table.h"
 #include "physics/constants.h"
 #include "simulation/simformat.h"
@@ -278,7 +279,9 @@ static int check_margin(const struct cubix_chain *chain, int was)
   const double before = (ins->n_x + 2. * was) * (ins->n_y + 2. * was),
                piece = fmin(CUBIX_CHAIN_PIECE, painted * spaxel);
   const double later = chain->cube_dot ? 0 : 2 * field * spaxel;
-  const double need = (painted - before) * spaxel + piece * (2 + field / painted) + later +
+  const double maps = cubix_sums_bytes(ins, &chain->pipe->par, ins->margin) +
+                      cubix_psf_sums_bytes(ins, &chain->pipe->par);
+  const double need = (painted - before) * spaxel + maps + piece * (2 + field / painted) + later +
                       cubix_psf_bytes(ins, n_lambda, 2, 3, omp_get_max_threads());
   const double there = fmin(cubix_memory_free() / cubix_mpi_local_size(), cubix_memory_own());
   CUBIX_CHECK(

@@ -2,6 +2,7 @@
 #include "cube/cube.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/collective.h"
 #include "base/error.h"
@@ -27,6 +28,10 @@ done:
 int cubix_sums_init(struct cubix_sums *sums, int n_x, int n_y, int margin)
 {
   int status = CUBIX_OK;
+  if (!sums->n_v && sums->map[CUBIX_N_MAP - 1] && sums->n_x == n_x && sums->n_y == n_y && sums->margin == margin) {
+    for (int m = 0; m < CUBIX_N_MAP; m++) memset(sums->map[m], 0, cubix_sums_size(sums) * sizeof *sums->map[m]);
+    return CUBIX_OK;
+  }
   cubix_sums_free(sums);
   *sums = (struct cubix_sums){ .n_x = n_x, .n_y = n_y, .margin = margin };
   for (int m = 0; m < CUBIX_N_MAP; m++) CUBIX_ALLOC(sums->map[m], cubix_sums_size(sums));

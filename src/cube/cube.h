@@ -64,7 +64,7 @@ struct cubix_cube {
  *  @param[out] cube owned by the caller */
 int cubix_cube_init(struct cubix_cube **cube, const struct cubix_instrument *ins);
 /** Empty sums, for a field and its margin.  Local.
- *  @param[in,out] sums what they held before is freed; cubix_sums_free frees them */
+ *  @param[in,out] sums what they held before is lost; cubix_sums_free frees them */
 int cubix_sums_init(struct cubix_sums *sums, int n_x, int n_y, int margin);
 void cubix_sums_free(struct cubix_sums *sums);
 /** Add an empty histogram of velocities to empty sums.  Local. */
