@@ -124,12 +124,13 @@ CUBIX_VECTOR static size_t choose(unsigned short *restrict chosen, const struct 
 static int append(struct stars *s, const struct block *b, const unsigned short *chosen, size_t n)
 {
   if (s->n + n > s->room) {
-    s->room = 2 * (s->n + n);
+    const size_t room = 2 * (s->n + n);
     for (int c = 0; c < 4; c++) {
-      double *grown = realloc(s->column[c], s->room * sizeof *grown);
+      double *grown = realloc(s->column[c], room * sizeof *grown);
       if (!grown) return 0;
       s->column[c] = grown;
     }
+    s->room = room;
   }
   for (size_t j = 0; j < n; j++, s->n++) {
     s->column[0][s->n] = b->x[chosen[j]];
@@ -164,7 +165,7 @@ static int gather(struct stars *out, const struct stars *all, const struct cubix
 #pragma omp critical
     short_of_memory |= !append(out, &b, chosen, kept);
   }
-  CUBIX_MPI_CHECK(!short_of_memory, CUBIX_ENOMEM, "cannot allocate %zu bytes", 4 * out->room * sizeof(double));
+  CUBIX_MPI_CHECK(!short_of_memory, CUBIX_ENOMEM, "cannot allocate %zu bytes", 8 * (out->n + CUBIX_BLOCK) * sizeof(double));
 done:
   return status;
 }

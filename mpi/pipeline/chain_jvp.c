@@ -191,7 +191,7 @@ static int paint_leftover(struct cubix_cube *cube_dot, const struct forth *f, co
 {
   int status = CUBIX_OK, last = cube_dot->lambda_first + cube_dot->n_lambda;
   struct cubix_cube run = { .n_x = cube_dot->n_x, .n_y = cube_dot->n_y, .margin = cube_dot->margin };
-  for (int k = f->painted_dot.lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
+  for (int k = cube_dot->lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, cube_dot);
     CUBIX_TRY(paint(&run, chain, stars, dot, &f->rest.ending, f->ending_row));

@@ -160,6 +160,7 @@ static int unblur_all(struct back *b, struct cubix_chain *chain, const struct cu
   CUBIX_TRY(cubix_chain_hold(chain, &b->whole, &mine, chain->pipe->ins->margin));
   CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, psf ? chain->pipe->painted : NULL, &bar, &b->whole,
                                 psf ? &b->psf : NULL));
+  cubix_cube_rescale(&b->whole, chain->pipe->ins);
 done:
   return status;
 }

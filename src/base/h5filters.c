@@ -48,7 +48,7 @@ void cubix_h5unpacker_open(struct cubix_h5unpacker **out, size_t n)
 {
   struct cubix_h5unpacker *u = *out = calloc(1, sizeof *u);
   if (!u) return;
-  u->room = n + SUM * CUBIX_H5FILTERS_MOST;
+  u->room = n + CUBIX_H5FILTERS_MOST * (SUM + n / 1000 + 64);   /* what deflate cannot make smaller grows a little */
   for (int i = 0; i < 2; i++) u->between[i] = malloc(u->room);
   u->inflater = cubix_inflater_open();
   if (u->inflater && u->between[0] && u->between[1]) return;

@@ -22,7 +22,7 @@
 #include "base/error.h"
 #include "base/h5filters.h"
 
-static const size_t LARGEST = (size_t)1 << 28, IN_FLIGHT = (size_t)1 << 25;
+static const size_t LARGEST = (size_t)1 << 28, IN_FLIGHT = (size_t)1 << 25, MOST_AHEAD = (size_t)1 << 26;
 enum { SPARES = 2 };
 static const char no_memory[] = "there is no memory for it";
 
@@ -221,6 +221,12 @@ static int read_unpacked(const struct job *j)
 }
 
 /* Ask HDF5 for it.  Some versions call it an error that a chunk was never written, others say that it has no bytes. */
+#if H5_VERSION_GE(2, 0, 0)
+#define READ_CHUNK H5Dread_chunk1
+#else
+#define READ_CHUNK H5Dread_chunk
+#endif
+
 static void read_packed(struct job *j, struct shop *shop)
 {
   static const char cannot[] = "HDF5 cannot read it";
@@ -233,7 +239,7 @@ static void read_packed(struct job *j, struct shop *shop)
   }
   j->packed = take_room(shop, j->n_packed);
   if (!j->packed) j->wrong = no_memory;
-  else if (H5Dread_chunk(j->p->dataset, H5P_DEFAULT, j->at, &j->skipped, j->packed) < 0) j->wrong = cannot;
+  else if (READ_CHUNK(j->p->dataset, H5P_DEFAULT, j->at, &j->skipped, j->packed) < 0) j->wrong = cannot;
 }
 
 static void swap(unsigned char *x, size_t n, size_t size)
@@ -281,9 +287,11 @@ static void unpack(struct job *j, struct shop *shop)
 /* ---- bands ------------------------------------------------------------------------------------- */
 void cubix_h5packed_want(struct cubix_h5packed *p, hsize_t from, hsize_t to)
 {
+  const size_t before = p->n_wanted, most = MOST_AHEAD / ((size_t)p->chunk[0] * row_bytes(p));
   if (to > p->n_row) to = p->n_row;
   for (hsize_t number = from / p->chunk[0]; number * p->chunk[0] < to; number++) {
     if (p->n_wanted && p->wanted[p->n_wanted - 1].number >= number) continue;
+    if (before && p->n_wanted >= most) return;             /* rows far apart: the rest when it is read */
     if (p->n_wanted == p->room) {
       struct band *more = realloc(p->wanted, (2 * p->room + 16) * sizeof *more);
       if (!more) return;

@@ -15,7 +15,8 @@ enum cubix_h5as { CUBIX_H5AS_FLOAT, CUBIX_H5AS_DOUBLE, CUBIX_H5AS_INT64 };
  *    undo: H5Dread reads it */
 int cubix_h5packed_open(struct cubix_h5packed **packed, hid_t dataset, const char *file, const char *path, int first,
                         int n_c);
-/** Rows from .. to - 1 will be read: unpack them with the next cubix_h5packed_unpack.  In rising order.  Local. */
+/** Rows from .. to - 1 will be read: unpack them with the next cubix_h5packed_unpack.  In rising order; of many runs
+ * of rows no more than fit into 64 MiB, the others when they are read.  Local. */
 void cubix_h5packed_want(struct cubix_h5packed *packed, hsize_t from, hsize_t to);
 /** Unpack what is wanted of n datasets, all of it together, by all threads; what else they hold unpacked they
  * forget.  What cannot be unpacked cubix_h5packed_read will try, and report.  Local.

@@ -48,6 +48,8 @@ struct cubix_budget { double number, mass, light; };
 
 /* Bits of data quality (doc/math.md section 11). */
 enum { CUBIX_DQ_OUTSIDE = 1, CUBIX_DQ_UNCOVERED = 2, CUBIX_DQ_FEW = 8, CUBIX_DQ_GAP = 16 };
+/* Keyword of a plane for variances that holds none, as there was no noise. */
+#define CUBIX_NO_VARIANCE "NOVAR"
 
 struct cubix_cube {
   int n_x, n_y;                   /* as painted (with margin); after cubix_psf_apply the field's */

@@ -8,7 +8,7 @@
  * channel.
  *
  * A voxel counts with the weight 1/variance.  It is masked, weight 0, where its spaxel lies outside
- * the instrument's aperture, its value is not finite (MUSE's way of masking), its variance not a
+ * the instrument's aperture or its channel in a gap, its value is not finite (MUSE's way of masking), its variance not a
  * positive number, or its DQ not 0.  In cubes that name CUBIX's bits (keyword DQBIT8), 8 does not
  * mask: there stars are few in the model as well.
  * Without variances (STAT absent) chi2 has no meaning and is refused; cosine and poisson take the
@@ -312,6 +312,8 @@ static int header_read(struct header *h, const struct cubix_instrument *ins, con
       h->path);
   CUBIX_TRY(shape_check(h, h->names->stat, ins, &h->has_stat));
   CUBIX_TRY(shape_check(h, h->names->dq, ins, &h->has_dq));
+  if (h->has_stat && cubix_observed_file_number(h->file, h->names->stat, CUBIX_NO_VARIANCE, &unused, 0.))
+    h->has_stat = 0;
   CUBIX_TRY(unit_check(h, h->names->data, 1, ins, &h->flux));
   CUBIX_TRY(sky_check(h, ins));
   CUBIX_TRY(wavelengths_check(h, ins));
@@ -356,6 +358,7 @@ static double block_turn(struct cubix_observed *obs, const struct header *h, con
 #pragma omp parallel for schedule(static) reduction(+ : n_unfit)
   for (size_t s = 0; s < n_xy; s++) {
     for (int k = 0; k < n_k && inside[s]; k++) {
+      if (cubix_instrument_gap(ins, k0 + k)) continue;
       const size_t from = (size_t)k * n_xy + s, to = s * (size_t)obs->n_lambda + (size_t)(k0 - obs->lambda_first + k);
       const double flux = data[from] * h->flux * factor[k],
                    variance = stat ? variance_of(h, stat[from], factor[k]) : 1., weight = 1. / variance;

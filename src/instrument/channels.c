@@ -156,13 +156,15 @@ static int lay_steps(struct cubix_instrument *ins, struct wish *wish, const stru
   const struct cubix_curve *step = &file->spectrum_step;
   snprintf(wish->width, sizeof wish->width, "spectrum.step (%s)", file->path);
   CUBIX_TRY(check(wish, 0, most_table));
-  double low = wish->first, centre = wish->first;
+  double low = wish->first, centre = wish->first, high = 1;
   for (int q = 0; q < 2 && low > 0.; q++) low = advance(step, low, -0.25);
-  while (low > 0. && centre > 0. && centre <= wish->last * (1. + 1e-9) && n <= most_table) {
+  while (low > 0. && high > 0. && centre > 0. && centre <= wish->last * (1. + 1e-9) && n <= most_table) {
     n++;
-    centre = half(step, half(step, centre));
+    high = half(step, centre);
+    centre = half(step, high);
   }
-  CUBIX_CHECK(low > 0. && centre > 0., CUBIX_EINPUT, "spectrum.step of %s must be positive in %g .. %g AA", file->path,
+  /* beyond the last channel the step may be anything */
+  CUBIX_CHECK(low > 0. && high > 0. && (centre > 0. || high >= wish->last), CUBIX_EINPUT, "spectrum.step of %s must be positive in %g .. %g AA", file->path,
               wish->first, wish->last);
   CUBIX_TRY(check(wish, n, most_table));
   ins->n_lambda = n;

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "cube/cube.h"
 #include "cube/truth_maps.h"
 #include "output/output_parts.h"
 #include "output/provenance.h"
@@ -185,6 +186,10 @@ static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_res
   CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, part->name, unit, part->description));
   CUBIX_TRY(class_write(fits, shown, result, layout, plane));
   CUBIX_TRY(words_write(fits, shown, layout, 1));
+  if (cubix_layout_is_void(plane, result->par)) {
+    int yes = 1;
+    TRY_FITS(fits_write_key(fits, TLOGICAL, CUBIX_NO_VARIANCE, &yes, "T: no noise, nothing but NaN", &fits_status));
+  }
   if (!layout->unit) {
     double area = ins->pixel_x * ins->pixel_y, steradian = area * CUBIX_ARCSEC_RAD * CUBIX_ARCSEC_RAD;
     TRY_FITS(fits_write_key(fits, TDOUBLE, "PIXAR_SR", &steradian, "[sr] solid angle of a spaxel", &fits_status));

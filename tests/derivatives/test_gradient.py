@@ -99,6 +99,18 @@ def test_on_logarithmic_channels(bench):
     check_steps(told)
 
 
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("grid", [dict(lam=(5000.0, 5119.0, 8e-5), grid="log"),
+                                  dict(lam=(5000.0, 5119.0, 0.0), grid="steps", listed=(-9.0, 2e-3))],
+                         ids=["log", "steps"])
+def test_channels_of_many_widths_on_ranks(bench, grid, ranks):
+    """The width of a channel is part of both directions, whoever owns its spaxels."""
+    setup(bench, **grid)
+    told = prove(bench, "Mass,Velocity,PsfFwhm", "prove_chain", ranks=ranks, Engine="histogram", Combine="histogram",
+                 **MOFFAT)
+    check_products(told, 1e-5)
+
+
 def test_cic_is_exact_between_its_kinks(bench):
     setup(bench)
     check_products(prove(bench, PLACE, Deposit="cic"), 1e-12)
@@ -137,8 +149,10 @@ def test_a_velocity_grid_with_fast_stars_and_templates_that_end(bench):
     s = galaxy(300, seed=3, radius=1.2)
     s["vel"][::100] += 2000.0
     bench.particles(s)
-    told = prove(bench, STARS, "prove_chain", Engine="histogram", SystemicVelocity="none")
-    check_products(told, 1e-5)
+    for ranks in (1, 2, 3):
+        told = prove(bench, STARS, "prove_chain", ranks=ranks, Engine="histogram", SystemicVelocity="none",
+                     Combine="auto" if ranks == 1 else "histogram")
+        check_products(told, 1e-5)
 
 
 def test_stars_that_give_nothing_have_derivatives_of_nothing(bench):

@@ -97,6 +97,17 @@ def test_without_noise(ready, layout):
             assert stat not in hdus and hdus[1 if layout == "sami" else 2].name == "LSF"
 
 
+@pytest.mark.parametrize("layout", list(NAMES))
+def test_a_cube_without_noise_is_an_observed_file(ready, layout):
+    """One without a variance: every voxel counts, and none is masked for a NaN that means that there is none."""
+    make(ready, layout, MinStars=0)
+    done = run("dump_observed", [ready.path("dump"), 0, -1, f"Instrument={ready.inst_file}",
+                                 f"ObservedFile={layout}.fits", "Lsf=none", "Likelihood=cosine"], cwd=ready.folder)
+    assert done.status == 0, done.err
+    n_y, n_x, n_l, has_variance, n_used = map(int, done.out.split())
+    assert not has_variance and n_used > 0.5 * n_x * n_y * n_l
+
+
 def test_auto_is_the_instruments_own(bench, tmp_path):
     for name, first in (("MUSE", "DATA"), ("MaNGA", "FLUX")):
         bench.ssp()
