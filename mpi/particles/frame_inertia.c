@@ -165,7 +165,8 @@ static int gather(struct stars *out, const struct stars *all, const struct cubix
 #pragma omp critical
     short_of_memory |= !append(out, &b, chosen, kept);
   }
-  CUBIX_MPI_CHECK(!short_of_memory, CUBIX_ENOMEM, "cannot allocate %zu bytes", 8 * (out->n + CUBIX_BLOCK) * sizeof(double));
+  CUBIX_MPI_CHECK(!short_of_memory, CUBIX_ENOMEM, "cannot allocate %zu bytes",
+                  8 * (out->n + CUBIX_BLOCK) * sizeof(double));
 done:
   return status;
 }

@@ -8,9 +8,9 @@
  * channel.
  *
  * A voxel counts with the weight 1/variance.  It is masked, weight 0, where its spaxel lies outside
- * the instrument's aperture or its channel in a gap, its value is not finite (MUSE's way of masking), its variance not a
- * positive number, or its DQ not 0.  In cubes that name CUBIX's bits (keyword DQBIT8), 8 does not
- * mask: there stars are few in the model as well.
+ * the instrument's aperture or its channel in a gap, its value is not finite (MUSE's way of
+ * masking), its variance not a positive number, or its DQ not 0.  In cubes that name CUBIX's bits
+ * (keyword DQBIT8), 8 does not mask: there stars are few in the model as well.
  * Without variances (STAT absent) chi2 has no meaning and is refused; cosine and poisson take the
  * weight 1.
  *

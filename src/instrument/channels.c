@@ -164,8 +164,8 @@ static int lay_steps(struct cubix_instrument *ins, struct wish *wish, const stru
     centre = half(step, high);
   }
   /* beyond the last channel the step may be anything */
-  CUBIX_CHECK(low > 0. && high > 0. && (centre > 0. || high >= wish->last), CUBIX_EINPUT, "spectrum.step of %s must be positive in %g .. %g AA", file->path,
-              wish->first, wish->last);
+  CUBIX_CHECK(low > 0. && high > 0. && (centre > 0. || high >= wish->last), CUBIX_EINPUT,
+              "spectrum.step of %s must be positive in %g .. %g AA", file->path, wish->first, wish->last);
   CUBIX_TRY(check(wish, n, most_table));
   ins->n_lambda = n;
   CUBIX_ALLOC(ins->centre, n);
