@@ -11,7 +11,10 @@ Spectra and templates are read off splines.  Rebinned as steps, a library that i
 a dispersion of 60 km/s comes out 6 km/s too small.
 """
 import argparse
+import os
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")         # more only wait: matrices are small
 
 import numpy as np
 from astropy.io import fits
