@@ -143,6 +143,7 @@ int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const str
     CUBIX_TRY(cubix_mpi_frame_inertia(shape, slab, d.centre, d.heaviest, d.n_inside));
   else CUBIX_TRY(axes_from_spin(&d, l));
   frame->align_radius = shape->radius;
+  frame->has_shape = shape->p < 1 || shape->q < 1;
   frame->axis_p = shape->p;
   frame->axis_q = shape->q;
   bound[0] = d.heaviest * shape->radius * shape->radius * shape->radius * 1.01;

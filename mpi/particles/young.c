@@ -27,8 +27,9 @@ static int has_lengths(const struct cubix_params *par)
   return file_lengths(par) || (takes_lengths(par) && cubix_number_is(&par->SmoothingLength, "knn"));
 }
 
-/* The gas, if there is some that tells what is needed of it. */
-static int open_gas(struct cubix_reader **gas, struct cubix_slab **slab, const struct cubix_params *par)
+/* The gas, if there is some that tells what is needed of it.  @param[in,out] lacking what the file does not have */
+static int open_gas(struct cubix_reader **gas, struct cubix_slab **slab, const char **lacking,
+                    const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   /* with `everything` an index of the snapshot applies: only what is selected is wanted */
@@ -41,6 +42,7 @@ static int open_gas(struct cubix_reader **gas, struct cubix_slab **slab, const s
                              !sim->field[CUBIX_FIELD_DENSITY].name[0]
                          ? "densities or smoothing lengths, from which SmoothingLength file takes sizes"
                          : NULL;
+  *lacking = lack;
   CUBIX_CHECK(!lack, CUBIX_EINPUT,
               "%s: the gas has no %s, and ResampleYoung (%s) cannot make stars of it: set ResampleYoungFrom stars",
               file, lack, cubix_params_origin(par, "ResampleYoung"));
@@ -94,8 +96,9 @@ int cubix_mpi_young_open(struct cubix_young **out, const struct cubix_params *pa
   struct cubix_young *young = NULL;
   CUBIX_TRY(cubix_mpi_agree(cubix_young_init(&young, par, has_lengths(par))));
   if (must || may) {
-    status = open_gas(&gas, &slab, par);
-    if (status == CUBIX_EINPUT && may) {
+    const char *lacking = NULL;
+    status = open_gas(&gas, &slab, &lacking, par);
+    if (lacking && may) {
       cubix_log(CUBIX_LOG_WARNING, "young stars are divided instead: %s", cubix_error_message());
       cubix_error_clear();
       status = CUBIX_OK;

@@ -339,6 +339,7 @@ static int check_filters(const struct subject *s, hid_t space)
       H5Dget_chunk_info(s->set, space, 0, at, &skipped, &address, &size) < 0)
     goto done;
   for (int i = 0; i < n_filter; i++) {
+    n_value = 0;                  /* what it is after one filter would be taken for room for the next one's values */
     const H5Z_filter_t filter =
         H5Pget_filter2(s->creation, (unsigned)i, &flags, &n_value, NULL, sizeof name, name, NULL);
     CUBIX_CHECK(filter < 0 || skipped >> i & 1 || H5Zfilter_avail(filter) > 0, CUBIX_EINPUT,

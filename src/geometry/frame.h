@@ -13,7 +13,8 @@ struct cubix_frame {
   double body[3][3];
   double rotation[3][3];          /* rows: sky axes x east, y north, z away; determinant +1 */
   double align_radius;            /* kpc; 0: nothing was aligned */
-  double axis_p, axis_q;          /* b/a and c/a of the aligned body; 1, 1 if nothing was aligned */
+  int has_shape;                  /* 1: the ratios of its axes were found, by AlignWith inertia */
+  double axis_p, axis_q;          /* b/a and c/a of the aligned body; 1, 1 if they were not found */
 };
 
 /** Rotation of `Orientation angles`: Rz(gamma) Ry(beta) Rx(alpha), degrees.  Local. */

@@ -205,6 +205,18 @@ done:
   return status;
 }
 
+static int check_gaps(const struct cubix_instrument *ins, const struct cubix_instrument_file *file)
+{
+  int status = CUBIX_OK, n_open = 0;
+  for (int k = 0; k < ins->n_lambda; k++) n_open += !cubix_instrument_gap(ins, k);
+  CUBIX_CHECK(n_open > 0, CUBIX_EUSAGE,
+              "all channels, %.1f .. %.1f AA, lie in gaps (spectrum.gaps of %s), where nothing is recorded: change "
+              "LambdaMin and LambdaMax",
+              cubix_instrument_lambda(ins, 0), cubix_instrument_lambda(ins, ins->n_lambda - 1), file->path);
+done:
+  return status;
+}
+
 /* Pairs of the list spectrum.gaps. */
 static int lay_gaps(struct cubix_instrument *ins, const struct cubix_instrument_file *file)
 {
@@ -250,6 +262,7 @@ int cubix_channels_lay(struct cubix_instrument *ins, const struct cubix_instrume
     ins->edge[k] = ins->medium == CUBIX_AIR ? cubix_air_to_vacuum(edge) : edge;
   }
   CUBIX_TRY(lay_gaps(ins, file));
+  CUBIX_TRY(check_gaps(ins, file));
 done:
   return status;
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/error.h"
 #include "base/infile.h"
@@ -131,20 +132,55 @@ static void about_lambda(char word[128], const char *comments)
   snprintf(word, 128, "%.*s", line ? (int)fmin(127., (double)strcspn(line, "\n")) : 0, line ? line : "");
 }
 
-/* AA per unit of the column lam: as the column or the comments state; without a word nm, or um where
- * the numbers are small. */
-static double unit_of(fitsfile *f, int column, const char *comments, double last)
+/* TUNIT of a column, "" without one. */
+static void column_unit(char unit[FLEN_VALUE], fitsfile *f, int column)
 {
-  char key[FLEN_KEYWORD], unit[FLEN_VALUE] = "", word[128];
+  char key[FLEN_KEYWORD];
   int fits = 0;
+  unit[0] = '\0';
   fits_make_keyn("TUNIT", column, key, &fits);
   if (fits_read_key(f, TSTRING, key, unit, NULL, &fits)) fits_clear_errmsg();
-  if (*unit) snprintf(word, sizeof word, "%s", unit);
-  else about_lambda(word, comments);
-  if (strstr(word, "nm") || strstr(word, "nanom")) return 10.;
-  if (strstr(word, "um") || strstr(word, "micro")) return 1e4;
-  if (strstr(word, "ngstr") || strstr(word, "AA")) return 1.;
-  return last < 100. ? 1e4 : 10.;
+  if (fits) unit[0] = '\0';
+}
+
+/* AA per unit of the column lam: as the column or the comments state; without a word nm, or um where
+ * the numbers are small. */
+static int unit_of(double *factor, fitsfile *f, int column, const char *comments, double last, const char *path)
+{
+  static const struct { const char *word; double factor; } known[] = {
+    { "nm", 10. },       { "nanometer", 10. }, { "nanometre", 10. }, { "um", 1e4 },      { "micron", 1e4 },
+    { "micrometer", 1e4 }, { "micrometre", 1e4 }, { "Angstrom", 1. },  { "Angstroms", 1. }, { "AA", 1. },
+    { "A", 1. },         { "m", 1e10 }
+  };
+  int status = CUBIX_OK;
+  char unit[FLEN_VALUE], word[128];
+  column_unit(unit, f, column);
+  *factor = 0.;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcasecmp(unit, known[i].word)) *factor = known[i].factor;
+  CUBIX_CHECK(!*unit || *factor > 0., CUBIX_EINPUT,
+              "SkyFile %s: the unit of lam is '%s'; it must be nm, um, Angstrom or m", path, unit);
+  if (*unit) goto done;
+  about_lambda(word, comments);
+  *factor = strstr(word, "nm") || strstr(word, "nanom")     ? 10.
+            : strstr(word, "um") || strstr(word, "micro")   ? 1e4
+            : strstr(word, "ngstr") || strstr(word, "AA")   ? 1.
+            : last < 100.                                   ? 1e4
+                                                            : 10.;
+done:
+  return status;
+}
+
+/* The flux is photons/s/m2/micron/arcsec2: a column that says otherwise is not one of SkyCalc. */
+static int flux_check(fitsfile *f, int column, const char *path)
+{
+  int status = CUBIX_OK;
+  char unit[FLEN_VALUE];
+  column_unit(unit, f, column);
+  CUBIX_CHECK(!*unit || (!strncasecmp(unit, "ph", 2) && strstr(unit, "arcsec") && !strstr(unit, "cm")), CUBIX_EINPUT,
+              "SkyFile %s: the unit of flux is '%s'; it must be ph/s/m2/micron/arcsec2, as SkyCalc writes", path, unit);
+done:
+  return status;
 }
 
 static int column_read(double *value, fitsfile *f, const char *name, int *column, long n, const char *path)
@@ -167,6 +203,7 @@ static int spectrum_read(struct spectrum *s, const char *path)
   int status = CUBIX_OK, fits = 0, type = 0, column, n_hdu = 0;
   long n = 0;
   char *comments = NULL, word[128];
+  double unit;
   fitsfile *f = NULL;
   status = cubix_infile_check(path, CUBIX_EINPUT);
   if (status) cubix_error_about("SkyFile");
@@ -184,9 +221,10 @@ static int spectrum_read(struct spectrum *s, const char *path)
   CUBIX_ALLOC(s->value, n);
   s->n = (int)n;
   CUBIX_TRY(column_read(s->value, f, "flux", &column, n, path));
+  CUBIX_TRY(flux_check(f, column, path));
   CUBIX_TRY(column_read(s->lambda, f, "lam", &column, n, path));
   CUBIX_TRY(comments_read(&comments, f));
-  const double unit = unit_of(f, column, comments, s->lambda[n - 1]);
+  CUBIX_TRY(unit_of(&unit, f, column, comments, s->lambda[n - 1], path));
   about_lambda(word, comments);
   s->medium = strstr(word, "Air") || strstr(comments, "\"vacair\": \"air\"") ? CUBIX_AIR : CUBIX_VACUUM;
   if (strstr(comments, "\"lsf_type\": \"Gaussian\"")) s->broadened = commented(comments, "\"lsf_gauss_fwhm\"");

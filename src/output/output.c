@@ -264,19 +264,19 @@ done:
   return status;
 }
 
-/* Dates of FITS: year-month-day, or with a time. */
+/* Dates of FITS: year-month-day, or with a time, digit by digit. */
 static int is_date(const char *text)
 {
-  int year, month, day, hour = 0, minute = 0, end = 0;
-  double second = 0;
-  if (sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &end) < 3) return 0;
-  if (text[end] == 'T') {
-    text += end;
-    end = 0;
-    if (sscanf(text, "T%2d:%2d:%lf%n", &hour, &minute, &second, &end) < 3) return 0;
-  }
-  return end > 0 && !text[end] && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour >= 0 && hour < 24 &&
-         minute >= 0 && minute < 60 && second >= 0 && second < 61;
+  static const char form[] = "dddd-dd-ddTdd:dd:dd.";
+  static const int days[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+  const size_t n = strlen(text), fixed = n < sizeof form - 1 ? n : sizeof form - 1;
+  if (n != 10 && n != 19 && n < 21) return 0;
+  for (size_t i = 0; i < n; i++)
+    if (i < fixed && form[i] != 'd' ? text[i] != form[i] : text[i] < '0' || text[i] > '9') return 0;
+  const int year = atoi(text), month = atoi(text + 5), day = atoi(text + 8),
+            leap = (year % 4 == 0 && year % 100) || year % 400 == 0;
+  if (month < 1 || month > 12 || day < 1 || day > days[month - 1] + (month == 2 && leap)) return 0;
+  return n == 10 || (atoi(text + 11) < 24 && atoi(text + 14) < 60 && atoi(text + 17) < 61);
 }
 
 int cubix_output_check(const struct cubix_params *par)

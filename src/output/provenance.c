@@ -195,6 +195,7 @@ static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *sce
            "file's frame to sky (east, north, away)");
   }
   real(facts, "ALIGNRAD", frame->align_radius, "kpc", "radius that defined the disc; 0: none");
+  if (!frame->has_shape) return;
   real(facts, "AXISP", frame->axis_p, "", "axis ratio b/a of the aligned body");
   real(facts, "AXISQ", frame->axis_q, "", "axis ratio c/a of the aligned body");
 }

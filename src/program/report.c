@@ -41,8 +41,8 @@ void cubix_report_scene(const struct cubix_result *r)
   cubix_log(CUBIX_LOG_INFO, "centre (%.6g, %.6g, %.6g) kpc, systemic velocity (%.5g, %.5g, %.5g) km/s", f->centre[0],
             f->centre[1], f->centre[2], f->velocity[0], f->velocity[1], f->velocity[2]);
   if (f->align_radius > 0)
-    cubix_log(CUBIX_LOG_INFO, "aligned with the stars within %.4g kpc, axis ratios b/a = %.3f, c/a = %.3f",
-              f->align_radius, f->axis_p, f->axis_q);
+    cubix_log(CUBIX_LOG_INFO, "aligned with the stars within %.4g kpc", f->align_radius);
+  if (f->has_shape) cubix_log(CUBIX_LOG_INFO, "their axis ratios are b/a = %.3f, c/a = %.3f", f->axis_p, f->axis_q);
   cubix_log(CUBIX_LOG_INFO, "observed at z = %.5g: luminosity distance %.5g Mpc, %.5g kpc per arcsec",
             r->scene->redshift, r->scene->d_l_mpc, r->scene->kpc_per_arcsec);
   if (cubix_scene_moved(r->scene, snap))

@@ -96,6 +96,16 @@ def test_disc_keeps_its_stars(tmp_path):
         assert "warning" not in said and abs(got[3] - 0.15) < 0.015 and got[0][2] @ turn[:, 2] > 0.999
 
 
+def test_ratios_that_nobody_found_are_not_told(bench):
+    s, _ = body(3000, (0.8, 0.5), 4)
+    bench.particles(s)
+    bench.instrument(6, 6, 1.0)
+    bench.ssp()
+    for align, told in (("inertia", True), ("angularmomentum", False)):
+        got = bench.cube(Orientation="faceon", AlignWith=align, Redshift=0.05, Centre="0,0,0")
+        assert ("AXISQ" in got["header"]["PRIMARY"]) == told
+
+
 def test_many_stars(tmp_path):
     """More stars than go through the rounds one and all: where these end, a round of all stars changes nothing."""
     s, turn = body(500_000, (0.8, 0.3), 3)

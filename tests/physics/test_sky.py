@@ -58,8 +58,8 @@ def test_lines_and_continuum(bench, medium, grid):
     assert_close(brightness(bench, inst), 2e-20 * lam - 1e-16 + seen(inst, lines), 1e-6)
 
 
-def skycalc(path, lam, flux, comments=(), unit=None, drop=(), **more):
-    columns = [fits.Column("lam", "D", array=lam, unit=unit), fits.Column("flux", "D", array=flux),
+def skycalc(path, lam, flux, comments=(), unit=None, drop=(), flux_unit=None, **more):
+    columns = [fits.Column("lam", "D", array=lam, unit=unit), fits.Column("flux", "D", array=flux, unit=flux_unit),
                fits.Column("trans", "D", array=np.ones(len(lam)))]
     table = fits.BinTableHDU.from_columns([c for c in columns if c.name not in drop])
     for line in comments:
@@ -73,7 +73,7 @@ def per_photon(lam, brightness):
     return brightness / (HC / lam) * 1e8
 
 
-@pytest.mark.parametrize("says", ["nothing", "um", "column", "air"])
+@pytest.mark.parametrize("says", ["nothing", "um", "column", "Angstroms", "metres", "air"])
 def test_a_table_of_skycalc(bench, says):
     """A sharp line and a continuum at R 1e5: what is seen is the line through the LSF."""
     inst = setup(bench)
@@ -83,6 +83,7 @@ def test_a_table_of_skycalc(bench, says):
     continuum = 2e-18 * (lam / 7000)
     flux = per_photon(lam, continuum + np.where(lam == at, 4e-17 / width, 0.0))
     factor, comments, unit = {"nothing": (10.0, (), None), "um": (1e4, (), None), "column": (10.0, (), "nm"),
+                              "Angstroms": (1.0, (), "ANGSTROM"), "metres": (1e10, (), "m"),
                               "air": (10.0, ("column lam:     Air wavelength in nm", '"vacair": "air",'), None)}[says]
     path = skycalc(bench.path("sky.fits"), lam / factor, flux, comments, unit)
     if says == "air":
@@ -120,6 +121,10 @@ def test_the_gaps_between_lines_are_dark(bench):
     (dict(lam=np.arange(700.0, 705.0)), ["covers 7000.0 .. 7040.0 AA in vacuum", "7000.0 .. 7099.0"]),
     (dict(lam=np.r_[690.0, 700.0, 699.0, 720.0]), ["row 3", "must rise"]),
     (dict(drop=("flux",)), ["'lam' and 'flux'"]),
+    (dict(unit="furlong"), ["the unit of lam is 'furlong'", "nm, um, Angstrom"]),
+    (dict(unit="Mm"), ["the unit of lam is 'Mm'"]),
+    (dict(flux_unit="Jy"), ["the unit of flux is 'Jy'", "ph/s/m2/micron/arcsec2"]),
+    (dict(flux_unit="erg/s/cm2/AA/arcsec2"), ["the unit of flux", "ph/s/m2/micron/arcsec2"]),
     (dict(lam=np.arange(1.0)), ["2 to"])])
 def test_refusals(bench, change, words):
     setup(bench)

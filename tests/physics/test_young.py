@@ -300,6 +300,18 @@ def test_gas_that_forms_no_stars(bench):
                 SlabMemory=memory, ranks=2, **PLAIN)
 
 
+def test_rates_that_are_broken_are_no_file_without_rates(bench):
+    setup(bench, gas=cells())
+    with h5py.File(bench.file, "r+") as f:
+        few = f["Gas/StarFormationRate"][:-5]
+        unit = dict(f["Gas/StarFormationRate"].attrs)
+        del f["Gas/StarFormationRate"]
+        f["Gas/StarFormationRate"] = few
+        f["Gas/StarFormationRate"].attrs.update(unit)
+    for source in ("auto", "gas"):
+        refused(bench, 3, "StarFormationRate", "rows", ResampleYoung=MASS, ResampleYoungFrom=source, **PLAIN)
+
+
 def test_rates_in_another_unit(bench):
     gas = cells()
     gas["sfr"] *= 1e6

@@ -139,7 +139,10 @@ def test_header_words(ready):
         head = hdus[0].header
         assert head["OBJECT"] == "NGC 1" and head["DATE-OBS"] == "2026-01-31T22:00:00"
         assert hdus["DATA"].header["CRVAL1"] == 201.5 and hdus["MASS"].header["CRVAL2"] == -43.25
-    for date in ("31.1.2026", "2026-13-01", "2026-01-31 22:00", "2026-01-31T25:00:00", "today"):
+    for date in ("2024-02-29", "2016-12-31T23:59:60.5"):
+        make(ready, "plain", DateObs=date)
+    for date in ("31.1.2026", "2026-13-01", "2026-01-31 22:00", "2026-01-31T25:00:00", "today", "2026-02-30",
+                 "2026-04-31", "2026- 1- 5", "-026-01-31", "2026-1-5", "2026-01-31T22:00:1e1", "2026-01-31T22:00:0x1F"):
         said = make(ready, "plain", status=2, DateObs=f'"{date}"').err
         assert "DateObs" in said and date in said and "2026-01-31T22:00:00" in said
 
