@@ -204,6 +204,17 @@ INSTEAD = {"MUSE_ultraWFM": ("MUSE", dict(FieldOfView=180)),
            "TESTGRADIENT": ("IFU", dict(FieldOfView=2, PixelScale=2, LambdaStep=10))}
 
 
+def ready(folder, name, **more):
+    """The instrument and what the command line says are checked, without a cube."""
+    write_particles(folder / "star.hdf5", stars((0, 0, 0, 0, 0, 0, 1e6, 4.0, 0.02)))
+    lam, light = narrow([5000.0], 1000.0, 300000.0)
+    write_ssp(folder / "ssp.hdf5", lam, light)
+    file = write_parameters(folder / "r.param", InputFile="star.hdf5", SspFile="ssp.hdf5", OutputFile="r.fits",
+                            Instrument=name, Redshift=1e-9, Distance=10.0, **more)
+    done = run("cubix", ["-n", file], cwd=folder)
+    assert done.status == 0, done.err
+
+
 @pytest.mark.parametrize("name", RUBIX + list(INSTEAD))
 def test_the_names_of_rubix(folder, name):
     """They work, or the page says what to use instead; that works."""
@@ -211,13 +222,18 @@ def test_the_names_of_rubix(folder, name):
     mine, more = INSTEAD.get(name, (name, {}))
     row = [line for line in page.splitlines() if re.search(rf"^\| [^|]*\b{name}\b[^|]*\|", line)]
     assert row and (mine == name or f"| {mine}, " + ", ".join(f"{k} {v}" for k, v in more.items()) in row[0]), row
-    write_particles(folder / "star.hdf5", stars((0, 0, 0, 0, 0, 0, 1e6, 4.0, 0.02)))
-    lam, light = narrow([5000.0], 1000.0, 300000.0)
-    write_ssp(folder / "ssp.hdf5", lam, light)
-    file = write_parameters(folder / "r.param", InputFile="star.hdf5", SspFile="ssp.hdf5", OutputFile="r.fits",
-                            Instrument=mine, Redshift=1e-9, Distance=10.0, **more)
-    done = run("cubix", ["-n", file], cwd=folder)
-    assert done.status == 0, done.err
+    ready(folder, mine, **more)
+
+
+SIMSPIN = ["SAMI", "MaNGA_12", "MaNGA_17", "MaNGA_22", "MaNGA_27", "MaNGA_32", "MUSE", "MUSE-NFM", "CALIFA", "Hector",
+           "IFU"]
+
+
+@pytest.mark.parametrize("name", SIMSPIN)
+def test_the_telescopes_of_simspin(folder, name):
+    table = (SOURCE / "doc/instruments.md").read_text().split("SimSpin's telescopes:")[1].split("\n\n")[1]
+    assert re.search(rf"^\|[^|]*\|[^|]*(?<![\w-]){name}(?![\w-])[^|]*\|", table, re.M), table
+    ready(folder, name)
 
 
 # ---- published sensitivities ---------------------------------------------------------------------
