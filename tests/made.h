@@ -134,6 +134,7 @@ static int made_init(struct made *m, int n_value, char **value)
                                    .velocity = { 4, 5, 6 },
                                    .rotation = { { 0, 1, 0 }, { -1, 0, 0 }, { 0, 0, 1 } },
                                    .align_radius = 7.5,
+                                   .has_shape = 1,
                                    .axis_p = 0.9,
                                    .axis_q = 0.25 };
   m->scene = (struct cubix_scene){ 0.01, 0.31, 0.69, 0.68, 44.595, 0.21194, 13.6, 1. };

