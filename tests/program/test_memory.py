@@ -150,7 +150,7 @@ def test_a_fit_whose_psf_grows_too_large(bench):
     line = command("cubix",
                    [bench.parameters(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.6,
                                      Parameters="psffwhm", LearningRate=1, MaxIterations=2, **par)], 1)
-    done = subprocess.run(["bash", "-c", "ulimit -d 280000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder,
+    done = subprocess.run(["bash", "-c", "ulimit -d 300000; exec \"$@\"", "bash", *map(str, line)], cwd=bench.folder,
                           env=environment(1), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "a margin of 38 spaxels instead of 8" in done.stderr, done.stderr
