@@ -128,44 +128,39 @@ static void pack(cubix_real *values, cubix_real *flux, size_t n_spaxel, const st
     else memcpy(values + s * n, flux + s * stride, n * sizeof *flux);
 }
 
-int cubix_mpi_strip_give(struct cubix_cube *cube, const struct cubix_cube *strip, const struct cubix_owners *owners,
-                         int round)
+/* Values of this rank's strip in all channels, and of all ranks' strips in its channels: from one to the other, or
+ * back. */
+static int travel(const struct cubix_cube *cube, const struct cubix_cube *strip, const struct cubix_owners *owners,
+                  int round, int back)
 {
   int status = CUBIX_OK, n_rank = owners->n_rank, me = cubix_mpi_rank();
   const size_t mine = (size_t)cube->n_lambda, n_own = (size_t)strip->n_x;
   cubix_real *values = NULL;
   CUBIX_TRY(room(&values, strip, owners));
   for (int k = 0; k < n_rank; k++) {
-    const int to = (me + k) % n_rank, from = (me - k + n_rank) % n_rank;
+    const int up = (me + k) % n_rank, down = (me - k + n_rank) % n_rank;
+    const int to = back ? down : up, from = back ? up : down;    /* of the forward way */
     const struct cubix_strip come = cubix_mpi_owners_strip(owners, from, round);
     cubix_real *here = cube->flux + come.first * mine;
-    pack(k ? values : here, strip->flux, n_own, owners, to, 0);
-    if (k)
-      cubix_mpi_swap(values, n_own * channels(owners, to) * sizeof *values, to, here, come.n * mine * sizeof *here,
-                     from);
+    const size_t n_leave = n_own * channels(owners, to) * sizeof *values, n_come = come.n * mine * sizeof *here;
+    if (!back) pack(k ? values : here, strip->flux, n_own, owners, to, 0);
+    if (k && back) cubix_mpi_swap(here, n_come, from, values, n_leave, to);
+    if (k && !back) cubix_mpi_swap(values, n_leave, to, here, n_come, from);
+    if (back) pack(k ? values : here, strip->flux, n_own, owners, to, 1);
   }
 done:
   free(values);
   return status;
 }
 
+int cubix_mpi_strip_give(struct cubix_cube *cube, const struct cubix_cube *strip, const struct cubix_owners *owners,
+                         int round)
+{
+  return travel(cube, strip, owners, round, 0);
+}
+
 int cubix_mpi_strip_take(struct cubix_cube *strip, const struct cubix_cube *cube, const struct cubix_owners *owners,
                          int round)
 {
-  int status = CUBIX_OK, n_rank = owners->n_rank, me = cubix_mpi_rank();
-  const size_t mine = (size_t)cube->n_lambda, n_own = (size_t)strip->n_x;
-  cubix_real *values = NULL;
-  CUBIX_TRY(room(&values, strip, owners));
-  for (int k = 0; k < n_rank; k++) {
-    const int to = (me + k) % n_rank, from = (me - k + n_rank) % n_rank;
-    const struct cubix_strip go = cubix_mpi_owners_strip(owners, to, round);
-    cubix_real *here = cube->flux + go.first * mine;
-    if (k)
-      cubix_mpi_swap(here, go.n * mine * sizeof *here, to, values, n_own * channels(owners, from) * sizeof *values,
-                     from);
-    pack(k ? values : here, strip->flux, n_own, owners, from, 1);
-  }
-done:
-  free(values);
-  return status;
+  return travel(cube, strip, owners, round, 1);
 }

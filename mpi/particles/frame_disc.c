@@ -132,8 +132,7 @@ int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const str
   int status = CUBIX_OK;
   double l[3], skew, bound[3];
   struct disc d = { .slab = slab, .centre = frame->centre, .velocity = frame->velocity,
-                    .shape = { .axis = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }, .p = 1, .q = 1,
-                               .radius = par->AlignRadius } };
+                    .shape = cubix_ellipsoid_sphere(par->AlignRadius) };
   struct cubix_ellipsoid *shape = &d.shape;
   if (!(shape->radius > 0)) CUBIX_TRY(half_mass_radius(&shape->radius, slab, d.centre));
   look_around(&d);

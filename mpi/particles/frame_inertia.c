@@ -343,9 +343,8 @@ static int one_round(struct body *b, double *n_star, int *lost)
   int status = CUBIX_OK;
   double t[N_TENSOR];
   if (cubix_ellipsoid_limit(&b->shape) > b->reach * b->reach * CUBIX_FRAME_EDGE) {
-    struct cubix_ellipsoid sphere = { .axis = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }, .p = 1, .q = 1 };
     b->reach = b->reach > 0 ? 1.25 * sqrt(cubix_ellipsoid_limit(&b->shape)) : b->shape.radius;
-    sphere.radius = b->reach;
+    const struct cubix_ellipsoid sphere = cubix_ellipsoid_sphere(b->reach);
     CUBIX_TRY(gather(&b->some, &b->all, &sphere, -1, 1, b->halvings));
   }
   sum_exact(t, N_TENSOR, tensor_terms, &(struct sums){ .stars = &b->some, .shape = &b->shape }, b->heaviest);
@@ -357,10 +356,8 @@ done:
 
 static void begin(struct body *b, unsigned halvings)
 {
-  const struct cubix_ellipsoid sphere = { .axis = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }, .p = 1, .q = 1,
-                                      .radius = b->shape.radius };
   let_go(&b->some);
-  b->shape = sphere;
+  b->shape = cubix_ellipsoid_sphere(b->shape.radius);
   b->halvings = halvings;
   b->reach = 0;
 }

@@ -27,6 +27,14 @@ struct cubix_ellipsoid {
  * radii compare to this, relative and squared. */
 #define CUBIX_FRAME_EDGE (1 + 1e-12)
 
+static inline struct cubix_ellipsoid cubix_ellipsoid_sphere(double radius)
+{
+  const struct cubix_ellipsoid sphere = {
+    .axis = { { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } }, .p = 1, .q = 1, .radius = radius
+  };
+  return sphere;
+}
+
 /** The squared longest half axis [kpc2]. */
 static inline double cubix_ellipsoid_limit(const struct cubix_ellipsoid *shape)
 {

@@ -12,21 +12,16 @@
 #include "base/log.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
+#include "mpi/particles/lengths.h"
 #include "physics/kernel.h"
 
 enum { ROWS = 1 << 18, FEW = 20 };  /* cells that are read at a time; young stars whose mass tells little */
 static const double apart = 100;    /* factor between two estimates of one star formation that a wrong unit makes */
 
-static int takes_lengths(const struct cubix_params *par) { return !cubix_params_unmet(par, CUBIX_NEEDS_LENGTH); }
 static int file_lengths(const struct cubix_params *par)
 {
   return !cubix_params_unmet(par, CUBIX_NEEDS_LENGTH " with SmoothingLength file");
 }
-static int has_lengths(const struct cubix_params *par)
-{
-  return file_lengths(par) || (takes_lengths(par) && cubix_number_is(&par->SmoothingLength, "knn"));
-}
-
 /* The gas, if there is some that tells what is needed of it.  @param[in,out] lacking what the file does not have */
 static int open_gas(struct cubix_reader **gas, struct cubix_slab **slab, const char **lacking,
                     const struct cubix_params *par)
@@ -94,7 +89,7 @@ int cubix_mpi_young_open(struct cubix_young **out, const struct cubix_params *pa
   struct cubix_reader *gas = NULL;
   struct cubix_slab *slab = NULL;
   struct cubix_young *young = NULL;
-  CUBIX_TRY(cubix_mpi_agree(cubix_young_init(&young, par, has_lengths(par))));
+  CUBIX_TRY(cubix_mpi_agree(cubix_young_init(&young, par, file_lengths(par) || cubix_mpi_lengths_wanted(par))));
   if (must || may) {
     const char *lacking = NULL;
     status = open_gas(&gas, &slab, &lacking, par);

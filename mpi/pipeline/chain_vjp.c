@@ -132,7 +132,18 @@ done:
   return status;
 }
 
-/* The owner's cotangents of a piece back through the PSF and the channels' widths. */
+/* Cotangents back through the PSF and the channels' widths.  @param painted NULL: the PSF itself is not asked for */
+static int reverse(struct back *b, const struct cubix_chain *chain, const struct cubix_cube *painted,
+                   const struct cubix_cube *bar, struct cubix_cube *painted_bar)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, painted, bar, painted_bar, painted ? &b->psf : NULL));
+  cubix_cube_rescale(painted_bar, chain->pipe->ins);
+done:
+  return status;
+}
+
+/* The owner's cotangents of a piece. */
 static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar,
                   const struct cubix_chain_piece *piece, int psf)
 {
@@ -143,14 +154,12 @@ static int unblur(struct back *b, struct cubix_chain *chain, const struct cubix_
     CUBIX_TRY(cubix_chain_hold(chain, &b->painted, piece, chain->pipe->ins->margin));
     cubix_chain_cut(&b->painted, chain->pipe->painted);
   }
-  CUBIX_TRY(
-      cubix_psf_apply_vjp(chain->pipe->ins, psf ? &b->painted : NULL, &b->bar, &b->painted_bar, psf ? &b->psf : NULL));
-  cubix_cube_rescale(&b->painted_bar, chain->pipe->ins);
+  CUBIX_TRY(reverse(b, chain, psf ? &b->painted : NULL, &b->bar, &b->painted_bar));
 done:
   return status;
 }
 
-/* The cotangents of all channels that this rank owns, likewise. */
+/* The cotangents of all channels that this rank owns. */
 static int unblur_all(struct back *b, struct cubix_chain *chain, const struct cubix_cube *cube_bar, int psf)
 {
   int status = CUBIX_OK;
@@ -158,9 +167,7 @@ static int unblur_all(struct back *b, struct cubix_chain *chain, const struct cu
   struct cubix_cube bar = *cube_bar;
   bar.margin = 0;
   CUBIX_TRY(cubix_chain_hold(chain, &b->whole, &mine, chain->pipe->ins->margin));
-  CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, psf ? chain->pipe->painted : NULL, &bar, &b->whole,
-                                psf ? &b->psf : NULL));
-  cubix_cube_rescale(&b->whole, chain->pipe->ins);
+  CUBIX_TRY(reverse(b, chain, psf ? chain->pipe->painted : NULL, &bar, &b->whole));
 done:
   return status;
 }

@@ -16,6 +16,22 @@ def vacuum_to_air(lam):
     return np.where(lam < 2000.0, lam, lam / n)
 
 
+def vacuum(air):
+    """Air to vacuum by inverting Morton's formula with Newton steps: another road than the programs'."""
+    wave = np.array(air, float)
+    for _ in range(20):
+        s2 = (1e4 / wave) ** 2
+        wave = air * (1 + 8.34254e-5 + 2.406147e-2 / (130 - s2) + 1.5998e-4 / (38.9 - s2))
+    return np.where(air < 2000, air, wave)
+
+
+def per_vacuum(air):
+    """d(air)/d(vacuum): what turns light per AA in air into light per AA in vacuum.  By differences, wide enough for
+    the rounding of Newton's steps."""
+    h = 1e-4 * air
+    return np.where(air < 2000, 1.0, 2 * h / (vacuum(np.maximum(air, 2000.5) + h) - vacuum(np.maximum(air, 2000.5) - h)))
+
+
 def channels(lam_min, lam_max, step):
     """Centres in the output's medium."""
     return lam_min + step * np.arange(int(np.floor((lam_max - lam_min) / step + 1 + 1e-6)))

@@ -13,6 +13,7 @@ from astropy.io import fits
 
 import harness
 from harness import within
+from oracle.spectral import per_vacuum, vacuum
 
 TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "cubix-ssp")
 LSUN = 3.826e33
@@ -47,20 +48,6 @@ def refused(status, say, *words):
 def light(z, age, wave):
     """Lsun/AA/Msun: about what populations have."""
     return 2e-5 * (age / 10.0 + 1e-4) ** -0.9 * (0.02 / z) ** 0.1 * (wave / 5500.0) ** (-1.0 + 0.2 * age / 10.0)
-
-
-def vacuum(air):
-    wave = np.array(air, float)
-    for _ in range(20):
-        s2 = (1e4 / wave) ** 2
-        wave = air * (1 + 8.34254e-5 + 2.406147e-2 / (130 - s2) + 1.5998e-4 / (38.9 - s2))
-    return np.where(air < 2000, air, wave)
-
-
-def per_vacuum(air):
-    h = 1e-4 * air
-    return np.where(air < 2000, 1.0,
-                    2 * h / (vacuum(np.maximum(air, 2000.5) + h) - vacuum(np.maximum(air, 2000.5) - h)))
 
 
 def same_light(read, wave, unit=LSUN, zs=Z, ages=AGES, air=False, per=light):

@@ -29,28 +29,13 @@ from cubix_ssp import canonical, demo, light  # noqa: E402
 from cubix_ssp.fault import Fault  # noqa: E402
 
 from harness import put, within  # noqa: E402
+from oracle.spectral import per_vacuum, vacuum  # noqa: E402
 
 
 def run(*words):
     done = subprocess.run([sys.executable, TOOL] + [str(word) for word in words], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, universal_newlines=True)
     return done.returncode, done.stdout, done.stderr
-
-
-def vacuum(air):
-    """Air to vacuum by inverting Morton's formula with Newton steps: another road than the tool's."""
-    wave = np.array(air, float)
-    for _ in range(20):
-        s2 = (1e4 / wave) ** 2
-        wave = air * (1 + 8.34254e-5 + 2.406147e-2 / (130 - s2) + 1.5998e-4 / (38.9 - s2))
-    return np.where(air < 2000, air, wave)
-
-
-def per_vacuum(air):
-    """d(air)/d(vacuum): what turns light per AA in air into light per AA in vacuum.  By differences, wide enough for
-    the rounding of Newton's steps."""
-    h = 1e-4 * air
-    return np.where(air < 2000, 1.0, 2 * h / (vacuum(np.maximum(air, 2000.5) + h) - vacuum(np.maximum(air, 2000.5) - h)))
 
 
 # ---- the demo library ----------------------------------------------------------------------------
