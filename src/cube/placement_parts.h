@@ -28,6 +28,7 @@ static inline double cubix_placement_take(struct cubix_star *star, struct cubix_
   int clamped = cubix_locate(v, slab->metallicity[i], slab->age[i], star);
   star->mass_formed = slab->mass_formed[i];
   star->velocity = slab->velocity[3 * i + 2];
+  star->screen = slab->screen ? (cubix_real)slab->screen[i] : 0;
   cubix_mix_of(v, star, &mix);
   double light = star->mass_formed * cubix_mix_light(v, &mix) * v->light_scale;
   cubix_placement_count(&account->budget[CUBIX_ALL], 1, star->mass_formed, light);

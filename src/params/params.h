@@ -22,13 +22,14 @@ static inline int cubix_number_is(const struct cubix_number *number, const char 
 /* X(name, word) for each word of a choice, (none, snr, exposure). */
 #define CUBIX_EACH(X, name, words) CUBIX_EACH_OF(X, name, CUBIX_EACH_BARE words)
 #define CUBIX_EACH_BARE(...) __VA_ARGS__
-#define CUBIX_EACH_OF(X, name, ...) CUBIX_EACH_PICK(__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)(X, name, __VA_ARGS__)
-#define CUBIX_EACH_PICK(a, b, c, d, e, f, n, ...) CUBIX_EACH_##n
+#define CUBIX_EACH_OF(X, name, ...) CUBIX_EACH_PICK(__VA_ARGS__, 7, 6, 5, 4, 3, 2, 1, 0)(X, name, __VA_ARGS__)
+#define CUBIX_EACH_PICK(a, b, c, d, e, f, g, n, ...) CUBIX_EACH_##n
 #define CUBIX_EACH_2(X, name, a, b) X(name, a) X(name, b)
 #define CUBIX_EACH_3(X, name, a, ...) X(name, a) CUBIX_EACH_2(X, name, __VA_ARGS__)
 #define CUBIX_EACH_4(X, name, a, ...) X(name, a) CUBIX_EACH_3(X, name, __VA_ARGS__)
 #define CUBIX_EACH_5(X, name, a, ...) X(name, a) CUBIX_EACH_4(X, name, __VA_ARGS__)
 #define CUBIX_EACH_6(X, name, a, ...) X(name, a) CUBIX_EACH_5(X, name, __VA_ARGS__)
+#define CUBIX_EACH_7(X, name, a, ...) X(name, a) CUBIX_EACH_6(X, name, __VA_ARGS__)
 
 /* Of each choice, as of Noise: CUBIX_Noise_none ... of enum cubix_Noise, and their words. */
 #define CUBIX_CHOICE(name, dflt, words, needs, help) \

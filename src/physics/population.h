@@ -16,6 +16,7 @@ struct cubix_star {
   double velocity;                /* along the line of sight [km/s], receding positive */
   double f_z, f_age;              /* place between grid points iz, iz + 1 and ia, ia + 1: 0 .. 1 */
   int16_t iz, ia;
+  cubix_real screen;              /* A(V) of the dust in front of it [mag] */
 };
 
 /* What a number changes with what a star is painted from: a cotangent; or how fast that changes: a tangent. */

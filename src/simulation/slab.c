@@ -23,6 +23,7 @@ static const struct { size_t at; size_t n_c; unsigned parts; } columns[] = {
   COLUMN(potential, 1, CUBIX_SLAB_POTENTIAL),
   COLUMN(smoothing_length, 1, CUBIX_SLAB_LENGTH | CUBIX_SLAB_GAS | CUBIX_SLAB_FORMING),
   COLUMN(id, 1, CUBIX_SLAB_ID),   /* as wide as the others, and moved as they are */
+  COLUMN(screen, 1, CUBIX_SLAB_SCREEN),
   COLUMN(density, 1, CUBIX_SLAB_GAS | CUBIX_SLAB_FORMING),
   COLUMN(sfr, 1, CUBIX_SLAB_GAS | CUBIX_SLAB_FORMING),
   COLUMN(temperature, 1, CUBIX_SLAB_GAS),

@@ -37,6 +37,7 @@ enum {
   CUBIX_SLAB_LENGTH = 8,
   CUBIX_SLAB_PLACE = 32,          /* position alone */
   CUBIX_SLAB_ID = 64,
+  CUBIX_SLAB_SCREEN = 256,        /* dust in front */
   CUBIX_SLAB_FORMING = 128,       /* of gas beside its motion: what stars that form there inherit */
   CUBIX_SLAB_GAS = 16             /* of gas beside its motion: metallicity, kernels, and what gas alone has */
 };
@@ -67,6 +68,7 @@ struct cubix_slab {
   /* [n] kpc; of stars only where Deposit needs it, else NULL; of gas the radius of its kernel */
   double *smoothing_length;
   int64_t *id;                    /* [n] identifiers, where they are asked for, else NULL */
+  double *screen;                 /* [n] A(V) of the dust in front of it [mag]; NULL: none */
   /* of gas, each NULL where the file does not have it */
   double *density;                /* [n] Msun/kpc^3 */
   double *sfr;                    /* [n] Msun/yr */
