@@ -12,6 +12,7 @@ src/simulation
 src/catalogue
 src/instrument
 src/geometry
+src/dust
 src/spectra
 src/cube
 src/direct

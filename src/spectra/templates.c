@@ -115,6 +115,18 @@ static void report(const struct cubix_templates *templates, const struct cubix_i
   if (templates->n_too_broad || templates->n_pixel_broad) cubix_templates_report_width(templates, ins);
 }
 
+int cubix_templates_dust(struct cubix_templates *templates, const struct cubix_params *par,
+                         const struct cubix_instrument *ins, const struct cubix_scene *scene)
+{
+  int status = CUBIX_OK;
+  struct cubix_tables *v = &templates->tables;
+  CUBIX_TRY(cubix_law_init(&templates->law, par, ins->edge, ins->n_lambda, 1 + scene->redshift));
+  v->dust_k = templates->law.k;
+  v->dust_screen = templates->law.k ? par->DustScreen : 0;
+done:
+  return status;
+}
+
 static const double SPARE = 600;  /* km/s, a redshift of 0.002: what a model that is made again may move by */
 
 /* Up to which velocity the library is read [km/s]: a coarse class, so that galaxies share their
@@ -214,6 +226,7 @@ static int build(struct cubix_templates **out, const struct cubix_params *par, c
   CUBIX_TRY(lay_rows(templates, ins));
   place_grid(&templates->tables, ins, scene);
   choose_deposit(&templates->tables, par);
+  CUBIX_TRY(cubix_templates_dust(templates, par, ins, scene));
   CUBIX_TRY(cubix_kernel_table(&templates->kernel, templates->tables.deposit));
   templates->tables.kernel = templates->kernel;
   CUBIX_TRY(cubix_templates_fill(templates, ins));
@@ -295,6 +308,7 @@ void cubix_templates_free(struct cubix_templates *templates)
   free(templates->row);
   free(templates->light);
   free(templates->kernel);
+  cubix_law_free(&templates->law);
   free(templates->log_z);
   free(templates->log_age);
   free(templates->first);

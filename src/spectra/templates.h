@@ -3,6 +3,7 @@
 #ifndef CUBIX_TEMPLATES_H
 #define CUBIX_TEMPLATES_H
 
+#include "dust/law.h"
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
 #include "params/params.h"
@@ -18,6 +19,7 @@ struct cubix_templates {
   int32_t *first;
   struct cubix_tables tables;         /* points into the above and into the instrument */
   double *kernel;                 /* of the deposit, or NULL */
+  struct cubix_law law;           /* of the dust in every channel; tables.dust_k points into it */
   /* per channel, for DQ and the LSF table */
   unsigned char *covered;         /* [n_lambda] 1: the library covers the channel at every |v| <= v_max */
   double *fwhm_template;          /* [n_lambda] AA observed, as the library states it, times 1 + z */
@@ -70,6 +72,10 @@ int cubix_templates_jvp(const struct cubix_templates *templates, const struct cu
 /** 1 if the library's own resolution, redshifted, is coarser than the instrument's, from
  * fwhm_template.  Local. */
 int cubix_templates_too_broad(const struct cubix_templates *templates, const struct cubix_instrument *ins, int k);
+/** Another screen of dust, or another shape of its law, for rows that stay as they are.  Local.
+ *  Errors: CUBIX_EUSAGE as cubix_law_init; the law is unchanged then. */
+int cubix_templates_dust(struct cubix_templates *templates, const struct cubix_params *par,
+                         const struct cubix_instrument *ins, const struct cubix_scene *scene);
 /** Update only what determines places on the sky (scales, pointing, roll, deposit), for rows that
  * stay as they are.  Local. */
 void cubix_templates_place(struct cubix_templates *templates, const struct cubix_params *par,

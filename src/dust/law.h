@@ -1,0 +1,38 @@
+/* law.h -- the extinction law of a run, in every channel.
+ *
+ * The dust is at rest in the galaxy: k is the law at the observed wavelength over 1 + z.  Attenuation
+ * acts on channels: A(V) magnitudes take the factor exp(-0.4 ln 10 A k) off a channel's light. In a
+ * channel wider than 1 % of its wavelength k is the mean over the channel. */
+#ifndef CUBIX_LAW_H
+#define CUBIX_LAW_H
+
+#include <math.h>
+
+#include "params/params.h"
+
+#define CUBIX_PER_MAG 0.92103403719761827361     /* 0.4 ln 10: the optical depth of a magnitude */
+
+struct cubix_law {
+  int n;                          /* channels; 0: no dust, and the arrays are NULL */
+  double *k;                      /* [n] A(lambda)/A(V) */
+  double *by_shape;               /* [n] its derivative by DustRv or DustSlope; 0 where the law has neither */
+  double *by_one_plus_z;          /* [n] by 1 + z */
+  double k_min, k_max;            /* of all channels */
+};
+
+/** The law for these channels; empty with Dust none.  Local.
+ *  @param law what it held before is freed; cubix_law_free frees it
+ *  @param edge [n + 1] observed, vacuum AA
+ *  Errors: CUBIX_EUSAGE for channels or a DustRv beyond those that the law was made for, and for Calzetti with Dust
+ *    gas; the law is unchanged then. */
+int cubix_law_init(struct cubix_law *law, const struct cubix_params *par, const double *edge, int n,
+                   double one_plus_z);
+/** What A(V) magnitudes leave of the light.  Local. */
+static inline double cubix_law_factor(double k, double magnitudes) { return exp(-CUBIX_PER_MAG * k * magnitudes); }
+/** From the bars of k to those of the law's shape and of 1 + z, added.  Local.  @param k_bar [n] */
+void cubix_law_vjp(const struct cubix_law *law, const double *k_bar, double *shape_bar, double *one_plus_z_bar);
+/** Tangent of k in channel i.  Local. */
+double cubix_law_jvp(const struct cubix_law *law, int i, double shape_dot, double one_plus_z_dot);
+void cubix_law_free(struct cubix_law *law);
+
+#endif
