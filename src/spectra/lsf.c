@@ -12,7 +12,9 @@
  * At knot x_i with width s_i the broadened value is the integral of T(y) G(y - x_i; s_i) over |y -
  * x_i| <= 6 s_i, divided by that of G. T is linear in its values and curvatures, so the integral is
  * a row of weights, the same for all templates.  It is taken by Gauss-Legendre quadrature on pieces
- * no longer than s_i/2 that end at the knots: ten points leave 1e-15.
+ * no longer than s_i/2 that end at the knots: ten points leave 1e-15, and so do four on pieces below
+ * s_i/50, of which an LSF far broader than the library's step has a great many.  Time and memory go
+ * with the number of weights, some 12 s/step at each knot; more than most_weight are refused.
  *
  * A Fourier transform spectrograph has a sinc, sin(pi x/a)/(pi x/a) with FWHM 1.2067 a, here ended at
  * its 20th zero.  It cannot be made from a Gaussian template by widening it, so it is applied whole,
@@ -43,7 +45,11 @@ static const double sinc_zero = CUBIX_FWHM_SIGMA / 1.2067091288032284;
 enum { n_zero = 20 };
 
 /* The LSF at a knot, its limits inside the library, and the rule by which it is integrated. */
-struct kernel { enum cubix_lsf_shape shape; double centre, sigma, lo, hi; gsl_integration_glfixed_table *rule; };
+struct kernel { enum cubix_lsf_shape shape; double centre, sigma, lo, hi; };
+/* Ten points, and four. */
+struct rules { gsl_integration_glfixed_table *ten, *four; };
+static const double short_piece = 0.02;     /* of sigma: four points will do */
+static const double most_weight = 134217728.;   /* 2^27, 16 bytes each, or 32 with slopes */
 
 /* At t = (y - centre)/sigma, 1 at 0. */
 static double profile(enum cubix_lsf_shape shape, double t)
@@ -75,10 +81,11 @@ static void add_end(const struct weights *w, int n, int e, double x, const struc
 }
 
 /* The part of the quadrature in knot interval k, from x0 to x0 + h.  @return its part of the LSF's integral */
-static double add_interval(const struct weights *w, int k, double x0, double h, const struct kernel *kernel)
+static double add_interval(const struct weights *w, int k, double x0, double h, const struct kernel *kernel,
+                           const struct rules *rules)
 {
   const double centre = kernel->centre, sigma = kernel->sigma, a = fmax(kernel->lo, x0), b = fmin(kernel->hi, x0 + h);
-  gsl_integration_glfixed_table *rule = kernel->rule;
+  const gsl_integration_glfixed_table *rule = h < short_piece * sigma ? rules->four : rules->ten;
   int pieces = b > a ? (int)ceil((b - a) / (0.5 * sigma)) : 0;
   double norm = 0;
   for (int p = 0; p < pieces; p++)
@@ -100,74 +107,91 @@ static double add_interval(const struct weights *w, int k, double x0, double h, 
   return norm;
 }
 
-/* @return number of knots */
-static int weights_of(const double *x, int n, int i, double sigma, enum cubix_lsf_shape shape,
-                      gsl_integration_glfixed_table *rule, int *first, const struct weights *w)
+/* The first knot below (or at) lo, and the last of those up to the first at or above hi; the search begins at *j and
+ * *last, which are near. */
+static void span(const double *x, int n, int i, double lo, double hi, int *j, int *last)
+{
+  if (*j > i) *j = i;
+  if (*last < i) *last = i;
+  while (*j < i && x[*j + 1] <= lo) ++*j;
+  while (*j > 0 && x[*j] > lo) --*j;
+  while (*last > i && x[*last - 1] >= hi) --*last;
+  while (*last < n - 1 && x[*last] < hi) ++*last;
+}
+
+/* Weights of the knots from j on, `count` of them. */
+static void weights_of(const double *x, int n, int i, double sigma, enum cubix_lsf_shape shape,
+                       const struct rules *rules, int j, int count, const struct weights *w)
 {
   double reach = cubix_lsf_reach(shape) * sigma, lo = fmax(x[i] - reach, x[0]), hi = fmin(x[i] + reach, x[n - 1]),
          norm = 0;
-  int j = i, last;
-  while (j > 0 && x[j] > lo) j--;
-  *first = j;
-  for (last = i; last < n - 1 && x[last] < hi; last++) {}
-  if (last == j) last = j + 1 < n ? j + 1 : j;
-  int count = last - j + 1;
-  const struct kernel kernel = { shape, x[i], sigma, lo, hi, rule };
+  const struct kernel kernel = { shape, x[i], sigma, lo, hi };
   double *const all[] = { w->value, w->curvature, w->value_slope, w->curvature_slope };
   for (int a = 0; a < 4 && all[a]; a++) memset(all[a], 0, sizeof *all[a] * (size_t)count);
   for (int k = 0; k + 1 < count; k++) {
     double x0 = x[j + k], h = x[j + k + 1] - x0;
-    norm += add_interval(w, k, x0, h, &kernel);
+    norm += add_interval(w, k, x0, h, &kernel, rules);
   }
   for (int a = 0; a < 4 && all[a]; a++) scale(all[a], count, 1 / (a < 2 ? norm : norm * 2 * sigma));
-  if (!w->value_slope) return count;
+  if (!w->value_slope) return;
   if (x[i] - reach < x[0]) add_end(w, count, 0, x[0] - x[i], &kernel, norm, -1);
   if (x[i] + reach > x[n - 1]) add_end(w, count, n - 1 - j, x[n - 1] - x[i], &kernel, norm, 1);
-  return count;
 }
 
-/* Most knots that the LSF reaches anywhere. */
-static int widest(const double *x, const double *sigma, int n, double reach)
+/* Which knots each one takes.  @return how many there are in all, up to the bound */
+static double lay_rows(struct cubix_lsf *lsf, const double *x, const double *sigma, double reach)
 {
-  int most = 2;
-  for (int i = 0, lo = 0, hi = 0; i < n; i++) {
-    while (lo > 0 && x[lo] > x[i] - reach * sigma[i]) lo--;
-    while (lo < i && x[lo + 1] <= x[i] - reach * sigma[i]) lo++;
-    while (hi > i && x[hi - 1] >= x[i] + reach * sigma[i]) hi--;
-    while (hi < n - 1 && x[hi] < x[i] + reach * sigma[i]) hi++;
-    if (hi - lo + 1 > most) most = hi - lo + 1;
+  double used = 0;
+  for (int i = 0, j = 0, last = 0; i < lsf->n; i++) {
+    const double half = reach * sigma[i];
+    int count = 1;
+    lsf->first[i] = i;
+    lsf->start[i] = (int)used;
+    if (sigma[i] > 0) {
+      span(x, lsf->n, i, fmax(x[i] - half, x[0]), fmin(x[i] + half, x[lsf->n - 1]), &j, &last);
+      if (last == j) last = j + 1 < lsf->n ? j + 1 : j;
+      lsf->first[i] = j;
+      count = last - j + 1;
+    }
+    used += count;
+    if (used > most_weight) break;
   }
-  return most + 2;
+  return used;
 }
 
 int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigma, int n, int slope,
                    enum cubix_lsf_shape shape)
 {
-  int status = CUBIX_OK, most = widest(knot, sigma, n, cubix_lsf_reach(shape));
-  size_t room = (size_t)n + (size_t)most, used = 0;
-  gsl_integration_glfixed_table *rule = gsl_integration_glfixed_table_alloc(10);
+  int status = CUBIX_OK;
+  double used, broadest = 0;
+  const struct rules rules = { gsl_integration_glfixed_table_alloc(10), gsl_integration_glfixed_table_alloc(4) };
   lsf->n = n;
-  CUBIX_CHECK(rule, CUBIX_ENOMEM, "no memory for a quadrature rule");
-  for (int i = 0; i < n; i++) room += sigma[i] > 0 ? (size_t)most : 1;
+  CUBIX_CHECK(rules.ten && rules.four, CUBIX_ENOMEM, "no memory for a quadrature rule");
   CUBIX_ALLOC(lsf->first, n);
   CUBIX_ALLOC(lsf->start, n + 1);
-  CUBIX_ALLOC(lsf->value, room);
-  CUBIX_ALLOC(lsf->curvature, room);
-  if (slope) CUBIX_ALLOC(lsf->value_slope, room);
-  if (slope) CUBIX_ALLOC(lsf->curvature_slope, room);
-  for (int i = 0; i < n; i++) {
-    CUBIX_CHECK(used < 2147483647u - (size_t)most, CUBIX_EFAIL,
-                "the line spread function spans too many points of the library (%d at most)", most);
-    lsf->start[i] = (int)used;
-    lsf->first[i] = i;
-    lsf->value[used] = 1;
-    struct weights w = { lsf->value + used, lsf->curvature + used, slope ? lsf->value_slope + used : NULL,
-                         slope ? lsf->curvature_slope + used : NULL };
-    used += sigma[i] > 0 ? (size_t)weights_of(knot, n, i, sigma[i], shape, rule, &lsf->first[i], &w) : 1;
-  }
+  used = lay_rows(lsf, knot, sigma, cubix_lsf_reach(shape));
+  for (int i = 0; i < n; i++) broadest = fmax(broadest, sigma[i]);
+  CUBIX_CHECK(used <= most_weight, CUBIX_EUSAGE,
+              "a line spread function of FWHM %g AA in the rest frame (LsfFwhm, or lsf of the instrument) would take more than %.0f weights for the %d "
+              "wavelengths of the library, %g AA apart, and minutes: is the FWHM in AA?  Otherwise use a library with "
+              "fewer wavelengths, or a narrower LambdaMin .. LambdaMax",
+              broadest * CUBIX_FWHM_SIGMA, most_weight, n, n > 1 ? (knot[n - 1] - knot[0]) / (n - 1) : 0.);
   lsf->start[n] = (int)used;
+  CUBIX_ALLOC(lsf->value, used);
+  CUBIX_ALLOC(lsf->curvature, used);
+  if (slope) CUBIX_ALLOC(lsf->value_slope, used);
+  if (slope) CUBIX_ALLOC(lsf->curvature_slope, used);
+#pragma omp parallel for schedule(dynamic, 16)
+  for (int i = 0; i < n; i++) {
+    const int at = lsf->start[i];
+    const struct weights w = { lsf->value + at, lsf->curvature + at, slope ? lsf->value_slope + at : NULL,
+                               slope ? lsf->curvature_slope + at : NULL };
+    if (sigma[i] > 0) weights_of(knot, n, i, sigma[i], shape, &rules, lsf->first[i], lsf->start[i + 1] - at, &w);
+    else w.value[0] = 1;
+  }
 done:
-  if (rule) gsl_integration_glfixed_table_free(rule);
+  if (rules.ten) gsl_integration_glfixed_table_free(rules.ten);
+  if (rules.four) gsl_integration_glfixed_table_free(rules.four);
   return status;
 }
 

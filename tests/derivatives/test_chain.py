@@ -45,6 +45,12 @@ CASES = {
                dict(kind="log", fwhm=1.5),
                dict(Orientation="edgeon", PositionAngle=-20.0, AlignRadius=4.0, MinStars=2),
                dict(orientation="edgeon", position_angle=-20.0, align_radius=4.0, min_stars=2)),
+    "elongated": (dict(lam=(5000.0, 5059.0, 1.0), psf="gaussian", psf_axis_ratio=0.6, psf_angle=35.0), dict(), dict(),
+                  dict()),
+    "elongated moffat": (dict(lam=(5000.0, 5059.0, 1.0), psf="moffat", psf_beta=(-2.2, 1e-3), psf_axis_ratio=0.7,
+                              psf_angle=-50.0), dict(), dict(), dict()),
+    # so broad that the library's step is below 0.02 sigma, where fewer points will do
+    "broad": (dict(lam=(5000.0, 5059.0, 1.0), lsf=(600.0,)), dict(lo=4400.0, hi=6000.0, step=3.0), dict(), dict()),
     "sinc": (dict(lam=(5000.0, 5239.0, 1.0), lsf=(2.0, 4e-4), lsf_shape="sinc", lsf_pixel_included=False),
              dict(kind="mixed", fwhm=1.5), dict(), dict()),
     "log": (dict(lam=(5000.0, 5239.0, 9e-5), grid="log", medium="air", lsf=(8.0, -1.0e-3), psf="gaussian"),

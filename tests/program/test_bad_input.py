@@ -258,6 +258,13 @@ def test_parameters_that_make_no_sense_together(ready, parameters, words, ranks)
 
 
 @RANKS
+def test_a_line_spread_function_that_takes_for_ever(ready, ranks):
+    """Every wavelength of a fine library would be a sum over all of them: 16000 squared weights."""
+    ready.ssp(step=0.1)
+    refused(ready, PARAMETER, "FWHM 9900.99", "LsfFwhm", ranks=ranks, Lsf="gaussian", LsfFwhm=1e4)
+
+
+@RANKS
 @pytest.mark.parametrize("text",
                          ["", "instrument: {", "instrument: { name = 3; };", "spectrum: { medium = \"water\"; };"])
 def test_instrument_file(ready, text, ranks):
