@@ -86,8 +86,8 @@ double cubix_instrument_width_at(const struct cubix_instrument *ins, double lamb
 }
 
 /* ---- laying them out ------------------------------------------------------------------------- */
-/* What the user or the file asks for, with the words for it. */
-struct wish { double first, last, step; char blue[1200], red[1200], width[1200]; };
+/* What the user or the file asks for, with the words for it, and whose fault a contradiction is. */
+struct wish { double first, last, step; char blue[1200], red[1200], width[1200]; int range_code, code; };
 
 /* "LambdaMin = 4800 (muse.param:14)", or "spectrum.first = 4750 (MUSE.cfg)": whose value it is. */
 static double ask(char text[1200], const struct cubix_params *par, const char *name, double value, double own,
@@ -101,9 +101,9 @@ static double ask(char text[1200], const struct cubix_params *par, const char *n
 static int check(const struct wish *wish, double n, double most)
 {
   int status = CUBIX_OK;
-  CUBIX_CHECK(wish->last >= wish->first, CUBIX_EUSAGE, "%s AA is below %s AA", wish->red, wish->blue);
-  CUBIX_CHECK(wish->first > wish->step, CUBIX_EUSAGE, "%s AA must be more than %s AA", wish->blue, wish->width);
-  CUBIX_CHECK(n <= most, CUBIX_EUSAGE, "%s AA, %s AA and %s%s give %.10g channels; at most %g", wish->blue,
+  CUBIX_CHECK(wish->last >= wish->first, wish->range_code, "%s AA is below %s AA", wish->red, wish->blue);
+  CUBIX_CHECK(wish->first > wish->step, wish->code, "%s AA must be more than %s AA", wish->blue, wish->width);
+  CUBIX_CHECK(n <= most, wish->code, "%s AA, %s AA and %s%s give %.10g channels; at most %g", wish->blue,
               wish->red, wish->width, wish->step > 0. ? " AA" : "", n, most);
 done:
   return status;
@@ -205,11 +205,11 @@ done:
   return status;
 }
 
-static int check_gaps(const struct cubix_instrument *ins, const struct cubix_instrument_file *file)
+static int check_gaps(const struct cubix_instrument *ins, const struct cubix_instrument_file *file, int code)
 {
   int status = CUBIX_OK, n_open = 0;
   for (int k = 0; k < ins->n_lambda; k++) n_open += !cubix_instrument_gap(ins, k);
-  CUBIX_CHECK(n_open > 0, CUBIX_EUSAGE,
+  CUBIX_CHECK(n_open > 0, code,
               "all channels, %.1f .. %.1f AA, lie in gaps (spectrum.gaps of %s), where nothing is recorded: change "
               "LambdaMin and LambdaMax",
               cubix_instrument_lambda(ins, 0), cubix_instrument_lambda(ins, ins->n_lambda - 1), file->path);
@@ -246,6 +246,8 @@ int cubix_channels_lay(struct cubix_instrument *ins, const struct cubix_instrume
   wish.last = ask(wish.red, par, "LambdaMax", par->LambdaMax, list->n ? list->value[list->n - 1] : file->spectrum_last,
                   file, list->n ? "spectrum.lambda" : "spectrum.last");
   wish.step = linear ? ask(wish.width, par, "LambdaStep", par->LambdaStep, step->coef[0], file, "spectrum.step") : 0.;
+  wish.range_code = par->LambdaMin > 0. || par->LambdaMax > 0. ? CUBIX_EUSAGE : CUBIX_EINPUT;
+  wish.code = par->LambdaStep > 0. ? CUBIX_EUSAGE : wish.range_code;
   ins->medium = (enum cubix_medium)file->spectrum_medium;
   if (linear) CUBIX_TRY(lay_linear(ins, &wish));
   else if (file->given[CUBIX_KEY_spectrum_log_step]) CUBIX_TRY(lay_log(ins, &wish, file));
@@ -262,7 +264,7 @@ int cubix_channels_lay(struct cubix_instrument *ins, const struct cubix_instrume
     ins->edge[k] = ins->medium == CUBIX_AIR ? cubix_air_to_vacuum(edge) : edge;
   }
   CUBIX_TRY(lay_gaps(ins, file));
-  CUBIX_TRY(check_gaps(ins, file));
+  CUBIX_TRY(check_gaps(ins, file, wish.code));
 done:
   return status;
 }

@@ -23,16 +23,16 @@
 
 static const double largest_cube = 1099511627776.;   /* 2^40 voxels */
 
-int cubix_instrument_check_size(const struct cubix_instrument *ins)
+int cubix_instrument_check_size(const struct cubix_instrument *ins, int code)
 {
   int status = CUBIX_OK;
   const double x = ins->n_x + 2. * ins->margin, y = ins->n_y + 2. * ins->margin, voxels = x * y * ins->n_lambda;
-  CUBIX_CHECK(voxels <= largest_cube, CUBIX_EUSAGE,
+  CUBIX_CHECK(voxels <= largest_cube, code,
               "a cube of %.0f x %.0f spaxels (%d on each side are the PSF's margin) and %d channels has %.3g voxels, "
               "more than %.3g; "
               "make FieldOfView smaller, or PixelScale or LambdaStep larger",
               x, y, ins->margin, ins->n_lambda, voxels, largest_cube);
-  CUBIX_CHECK(x * y < UINT32_MAX, CUBIX_EUSAGE,
+  CUBIX_CHECK(x * y < UINT32_MAX, code,
               "%.0f x %.0f spaxels (%d on each side are the PSF's margin) are %.3g, and %u can be numbered; make "
               "FieldOfView smaller or PixelScale larger",
               x, y, ins->margin, x * y, UINT32_MAX);

@@ -62,8 +62,8 @@ struct cubix_instrument {
 
 /** Read the instrument file and apply the parameters.  Local.
  *  @param[out] ins owned by the caller
- *  Errors: name file, key and remedy: CUBIX_EUSAGE for the parameters, CUBIX_EINPUT for the
- *    file. */
+ *  Errors: name file, key and remedy: CUBIX_EINPUT for what the file says, CUBIX_EUSAGE where a parameter has a
+ *    part in it. */
 int cubix_instrument_read(struct cubix_instrument **ins, const struct cubix_params *par);
 /** Value of a curve at lambda [AA, output medium].  Local. */
 double cubix_curve_at(const struct cubix_curve *curve, double lambda);
@@ -93,8 +93,8 @@ int cubix_instrument_gap(const struct cubix_instrument *ins, int k);
 double cubix_instrument_width_at(const struct cubix_instrument *ins, double lambda);
 double cubix_instrument_width_slope(const struct cubix_instrument *ins, double lambda);
 /** Check that this machine can hold a cube of this field and margin.  Local.
- *  Errors: CUBIX_EUSAGE. */
-int cubix_instrument_check_size(const struct cubix_instrument *ins);
+ *  @param code the error if it cannot */
+int cubix_instrument_check_size(const struct cubix_instrument *ins, int code);
 /** 1 if the spaxel (ix, iy) of the field lies in the aperture.  Local. */
 int cubix_instrument_inside(const struct cubix_instrument *ins, int ix, int iy);
 /** Air <-> vacuum wavelength [AA]; below 2000 AA unchanged.  Local.

@@ -32,6 +32,7 @@ static int lay_field(struct cubix_instrument *ins, const struct cubix_instrument
   int status = CUBIX_OK;
   char field[512], pixel[512];
   double n[2];
+  const int by_user = par->FieldOfView.x > 0. || par->PixelScale.x > 0.;
   const double size[2] = { either(par->FieldOfView.x, file->field_size.x),
                            either(par->FieldOfView.y, file->field_size.y) };
   const double scale[2] = { either(par->PixelScale.x, file->field_pixel.x),
@@ -46,7 +47,7 @@ static int lay_field(struct cubix_instrument *ins, const struct cubix_instrument
     n[i] = floor(size[i] / scale[i] + 0.5 + 1e-9);
     whose(field, par, "FieldOfView", i ? par->FieldOfView.y : par->FieldOfView.x, size[i], file, "field.size");
     whose(pixel, par, "PixelScale", i ? par->PixelScale.y : par->PixelScale.x, scale[i], file, "field.pixel");
-    CUBIX_CHECK(n[i] >= 1. && n[i] <= 1e6, CUBIX_EUSAGE,
+    CUBIX_CHECK(n[i] >= 1. && n[i] <= 1e6, by_user ? CUBIX_EUSAGE : CUBIX_EINPUT,
                 "%s arcsec and %s arcsec give %g spaxels in %c; there must be 1 to 1e6", field, pixel, n[i], "xy"[i]);
   }
   ins->n_x = (int)n[0];
@@ -213,6 +214,14 @@ static int copy_text(char *to, size_t size, const char *from, const char *key, c
   int status = CUBIX_OK;
   CUBIX_CHECK(strlen(from) < size, CUBIX_EINPUT, "%s of %s is longer than %zu characters", key, path, size - 1);
   memcpy(to, from, strlen(from) + 1);
+/* Whose fault it is if the cube is too large. */
+static int sized_by(const struct cubix_params *par)
+{
+  const int user = par->FieldOfView.x > 0. || par->PixelScale.x > 0. || par->LambdaMin > 0. || par->LambdaMax > 0. ||
+                   par->LambdaStep > 0. || par->Psf != CUBIX_Psf_instrument;
+  return user ? CUBIX_EUSAGE : CUBIX_EINPUT;
+}
+
 done:
   return status;
 }
@@ -244,7 +253,7 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   CUBIX_TRY(lay_psf(ins, &file, par));
   CUBIX_TRY(lay_lsf(ins, &file, par));
   CUBIX_TRY(lay_noise(ins, &file, par));
-  CUBIX_TRY(cubix_instrument_check_size(ins));
+  CUBIX_TRY(cubix_instrument_check_size(ins, sized_by(par)));
   *out = ins;
   ins = NULL;
 done:

@@ -8,6 +8,7 @@
  * bears may be an alias of one; the files of the folder are searched for it. */
 #include "instrument/instrument_file.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -241,6 +242,19 @@ static void read_numbers(double *value, int n_max, struct complaints *bad, const
     for (int i = 0; i < n_max; i++) value[i] = number[i < n ? i : n - 1];
 }
 
+/* A text that lists and headers can show: not empty, and on one line. */
+static void check_text(struct complaints *bad, const config_setting_t *setting, const struct key *key, const char *text)
+{
+  if (!text) return;
+  int control = 0, blank = 1;
+  for (const char *s = text; *s; s++) {
+    control |= iscntrl((unsigned char)*s) != 0;
+    blank &= *s == ' ' || iscntrl((unsigned char)*s);
+  }
+  if (blank) complain(bad, setting, "%s is empty", key->full);
+  else if (control) complain(bad, setting, "%s holds a line break or another control character", key->full);
+}
+
 static int read_key(struct cubix_instrument_file *file, struct complaints *bad, config_setting_t *setting, int k)
 {
   int status = CUBIX_OK;
@@ -251,12 +265,15 @@ static int read_key(struct cubix_instrument_file *file, struct complaints *bad, 
     case STRING:
       *(const char **)member = config_setting_get_string(setting);
       if (!*(const char **)member) complain(bad, setting, "%s must be a text in quotes", key->full);
+      check_text(bad, setting, key, *(const char **)member);
       break;
     case STRINGS:
       *(config_setting_t **)member = setting;
       if (!is_list(setting)) complain(bad, setting, "%s must be a list of texts: [ \"a\", \"b\" ]", key->full);
-      for (int i = 0; is_list(setting) && i < config_setting_length(setting); i++)
+      for (int i = 0; is_list(setting) && i < config_setting_length(setting); i++) {
         if (!config_setting_get_string_elem(setting, i)) complain(bad, setting, "%s must hold texts only", key->full);
+        check_text(bad, setting, key, config_setting_get_string_elem(setting, i));
+      }
       break;
     case CHOICE:
       *(int *)member = read_choice(bad, setting, key);

@@ -223,7 +223,7 @@ int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double b
   ins->psf_fwhm.coef[0] = fwhm;
   if (moffat) ins->psf_beta = beta;
   ins->margin = cubix_psf_margin(ins);
-  status = cubix_instrument_check_size(ins);
+  status = cubix_instrument_check_size(ins, CUBIX_EUSAGE);
   if (status) *ins = was;
 done:
   return status;
