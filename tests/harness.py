@@ -333,8 +333,14 @@ def write_instrument(path, inst, lsf_curve=None, psf_curve=None, throughput=(0.3
     if psf_curve is None:
         text.append('psf = { profile = "none"; };')
     else:
-        beta = f' beta = {_with_unit("", inst.psf_beta)};' if inst.psf == "moffat" else ""
-        text.append(f'psf = {{ profile = "{inst.psf}"; fwhm = {_curve("arcsec", psf_curve)};{beta} }};')
+        beta = inst.psf_beta if isinstance(inst.psf_beta, tuple) else (inst.psf_beta,)
+        shape = f' beta = {_curve("", beta)};' if inst.psf == "moffat" else ""
+        if inst.psf_axis_ratio != 1:
+            shape += (f' axis_ratio = {inst.psf_axis_ratio!r}; position_angle = '
+                      f'{_with_unit("deg", inst.psf_angle)};')
+        text.append(f'psf = {{ profile = "{inst.psf}"; fwhm = {_curve("arcsec", psf_curve)};{shape} }};')
+        if len(beta) > 1:
+            inst.psf_beta = polynomial(beta)
         inst.psf_fwhm = polynomial(psf_curve)
     text.append(f'lsf = {{ shape = "{inst.lsf_shape}"; fwhm = {_curve("AA", lsf_curve or (1.0,))}; pixel = '
                 f'"{"included" if inst.lsf_pixel_included else "excluded"}"; }};')

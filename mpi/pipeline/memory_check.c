@@ -303,7 +303,7 @@ static int widen(struct cubix_instrument *wide, const struct cubix_memory_job *j
   if (!by_fwhm && !by_beta) return 0;
   *wide = *j->ins;
   cubix_instrument_key(CUBIX_KEY_psf_beta, &beta, &most, &unit, &help);
-  if (!by_beta) beta = j->ins->psf_beta;
+  if (!by_beta) beta = cubix_curve_at(&j->ins->psf_beta, j->ins->lambda_min);
   for (; factor >= 1 && cubix_instrument_set_psf(wide, factor * fwhm, beta); factor *= 0.9)
     cubix_error_clear();                       /* what is refused is no place for a fit to go */
   return wide->margin > j->ins->margin;

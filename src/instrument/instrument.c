@@ -63,6 +63,7 @@ void cubix_instrument_free(struct cubix_instrument *ins)
 {
   if (!ins) return;
   free_curve(&ins->psf_fwhm);
+  free_curve(&ins->psf_beta);
   free_curve(&ins->lsf_fwhm);
   free_curve(&ins->throughput);
   free_curve(&ins->sky);

@@ -40,7 +40,9 @@ struct cubix_instrument {
   /* point spread function */
   enum cubix_psf_kind psf;
   struct cubix_curve psf_fwhm;             /* arcsec */
-  double psf_beta;
+  struct cubix_curve psf_beta;             /* CUBIX_PSF_MOFFAT */
+  double psf_axis_ratio;                   /* minor over major axis, 0: round; psf_fwhm is the geometric mean of both */
+  double psf_angle;                        /* of the major axis, from the field's y axis through east [rad] */
   int psf_n;                               /* CUBIX_PSF_FILE: side of the kernel (odd), else 0 */
   double *psf_kernel;                      /* [psf_n][psf_n], sum 1; row 0 is the southernmost, as in the cube */
   /* line spread function */

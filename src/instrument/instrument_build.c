@@ -98,14 +98,17 @@ static int lay_psf(struct cubix_instrument *ins, struct cubix_instrument_file *f
   const char *slash = strrchr(file->path, '/');
   if (par->Psf == CUBIX_Psf_instrument) {
     ins->psf = (enum cubix_psf_kind)file->psf_profile;
-    ins->psf_beta = file->psf_beta;
     take_curve(&ins->psf_fwhm, &file->psf_fwhm);
+    take_curve(&ins->psf_beta, &file->psf_beta);
+    ins->psf_axis_ratio = file->psf_axis_ratio;
+    ins->psf_angle = file->psf_position_angle * CUBIX_PI / 180.;
     if (ins->psf == CUBIX_PSF_FILE) {
       snprintf(path, sizeof path, "%.*s%s", slash && file->psf_file[0] != '/' ? (int)(slash - file->path) + 1 : 0,
                file->path, file->psf_file);
       CUBIX_TRY(cubix_psf_kernel_read(&ins->psf_kernel, &ins->psf_n, path));
     } else if (ins->psf != CUBIX_PSF_NONE) {
       CUBIX_TRY(check_curve(ins, &ins->psf_fwhm, CUBIX_KEY_psf_fwhm));
+      if (ins->psf == CUBIX_PSF_MOFFAT) CUBIX_TRY(check_curve(ins, &ins->psf_beta, CUBIX_KEY_psf_beta));
     }
   } else if (par->Psf == CUBIX_Psf_file) {
     CUBIX_CHECK(par->PsfFile[0], CUBIX_EUSAGE, "Psf file (%s) needs PsfFile, a FITS image",
@@ -116,7 +119,9 @@ static int lay_psf(struct cubix_instrument *ins, struct cubix_instrument_file *f
     CUBIX_CHECK(par->PsfFwhm > 0., CUBIX_EUSAGE, "Psf %s (%s) needs PsfFwhm > 0 arcsec", cubix_Psf_word[par->Psf],
                 cubix_params_origin(par, "Psf"));
     ins->psf = par->Psf == CUBIX_Psf_moffat ? CUBIX_PSF_MOFFAT : CUBIX_PSF_GAUSSIAN;
-    ins->psf_beta = par->PsfBeta;
+    ins->psf_axis_ratio = par->PsfAxisRatio;
+    ins->psf_angle = par->PsfPositionAngle * CUBIX_PI / 180.;
+    constant_curve(&ins->psf_beta, par->PsfBeta);
     constant_curve(&ins->psf_fwhm, par->PsfFwhm);
   }
   ins->margin = cubix_psf_margin(ins);
@@ -209,11 +214,6 @@ done:
   return status;
 }
 
-static int copy_text(char *to, size_t size, const char *from, const char *key, const char *path)
-{
-  int status = CUBIX_OK;
-  CUBIX_CHECK(strlen(from) < size, CUBIX_EINPUT, "%s of %s is longer than %zu characters", key, path, size - 1);
-  memcpy(to, from, strlen(from) + 1);
 /* Whose fault it is if the cube is too large. */
 static int sized_by(const struct cubix_params *par)
 {
@@ -222,6 +222,11 @@ static int sized_by(const struct cubix_params *par)
   return user ? CUBIX_EUSAGE : CUBIX_EINPUT;
 }
 
+static int copy_text(char *to, size_t size, const char *from, const char *key, const char *path)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(strlen(from) < size, CUBIX_EINPUT, "%s of %s is longer than %zu characters", key, path, size - 1);
+  memcpy(to, from, strlen(from) + 1);
 done:
   return status;
 }

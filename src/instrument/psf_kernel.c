@@ -6,11 +6,15 @@
  * (good to 1e-6 for a FWHM above a tenth of a spaxel).  It is cut where 99.9 % of a Moffat's light
  * is inside, at most at 8 FWHM, at 2.5 FWHM for a Gaussian, and normalised to 1: light is neither
  * made nor lost.  Source: Moffat 1969, A&A 3, 455; doc/math.md section 9.
+ * An elongated profile of axis ratio e is the round one of r^2 = e m^2 + n^2/e, m along the major axis and n across it:
+ * FWHM is the geometric mean of both.  Its cut is that of the major axis, r/sqrt(e).  A Gaussian's sides do not part
+ * then, and it is integrated by points as a Moffat is, by 32 x 32 everywhere if the minor axis is narrower than a
+ * spaxel.
  * The cut is a real number c of spaxels: row i of a kernel counts whole up to i = c, and by t^3 (10
  * - 15 t + 6 t^2), t = c + 1 - i, between c and c + 1.  So the cube is a smooth function of FWHM
  * and beta, where a cut at whole spaxels jumps; the margin follows, ceil(c).
  * Derivatives with FWHM and beta are those of these very sums, at frozen points: with q = r^2/a^2,
- *   dI = I (2 beta q/(1 + q) da/a - ln(1 + q) dbeta),
+ *   dI = I (2 beta q/(1 + q) da/a - ln(1 + q) dbeta),   of a Gaussian by points I r^2/sigma^2 dsigma/sigma,
  *   da/a = dFWHM/FWHM + ln 2 2^(1/beta)/(2 beta^2 (2^(1/beta) - 1)) dbeta,
  * and of the Gaussian's side, t = (x -+ w/2)/(sqrt 2 sigma):  d = (t- exp(-t-^2) - t+
  * exp(-t+^2))/sqrt pi dsigma/sigma; and that of the rim, c being proportional to the FWHM. */
@@ -29,16 +33,13 @@
 
 static const double moffat_most = 8.;       /* radius of a Moffat, in FWHM */
 
-static double largest_fwhm(const struct cubix_instrument *ins)
-{
-  double fwhm = 0.;
-  for (int k = 0; k < ins->n_lambda; k++)
-    fwhm = fmax(fwhm, cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, k)));
-  return fwhm;
-}
-
 struct dual { double value, dot; };
 static const struct cubix_psf_bar still = { 0., 0., 0. };
+
+static int is_elongated(const struct cubix_instrument *ins)
+{
+  return ins->psf_axis_ratio > 0. && ins->psf_axis_ratio < 1.;
+}
 
 static double moffat_width(double fwhm, double beta) { return 0.5 * fwhm / sqrt(pow(2., 1. / beta) - 1.); }
 
@@ -49,19 +50,34 @@ static double width_by_beta(double beta)
   return log(2.) * power / (2. * beta * beta * (power - 1.));
 }
 
-/* Where kernels are cut [spaxels], a real number, and its change with the PSF at lambda: a number
- * that is added to a FWHM which varies counts there as the factor that it is at lambda. */
+/* Radius of a profile [arcsec], and the change of its logarithm with beta. */
+static struct dual radius_of(enum cubix_psf_kind kind, double fwhm, double beta)
+{
+  if (kind == CUBIX_PSF_GAUSSIAN) return (struct dual){ 2.5 * fwhm, 0. };
+  const double power = pow(1e3, 1. / (beta - 1.)), r = moffat_width(fwhm, beta) * sqrt(power - 1.);
+  if (!(r < moffat_most * fwhm)) return (struct dual){ moffat_most * fwhm, 0. };
+  return (struct dual){ r, width_by_beta(beta) - power * log(1e3) / (2. * (power - 1.) * (beta - 1.) * (beta - 1.)) };
+}
+
+/* Where kernels are cut [spaxels], a real number, that of the channel with the widest one, and its change with the PSF
+ * at lambda: a number that is added to a FWHM which varies counts there as the factor that it is at lambda. */
 static struct dual cut(const struct cubix_instrument *ins, double lambda, const struct cubix_psf_bar *dot)
 {
-  const double fwhm = largest_fwhm(ins), pixel = fmin(ins->pixel_x, ins->pixel_y);
+  const double pixel = fmin(ins->pixel_x, ins->pixel_y);
   const double by_fwhm = dot->fwhm / cubix_curve_at(&ins->psf_fwhm, lambda) + dot->scale;
-  if (ins->psf == CUBIX_PSF_GAUSSIAN) return (struct dual){ 2.5 * fwhm / pixel, 2.5 * fwhm / pixel * by_fwhm };
-  const double beta = ins->psf_beta, power = pow(1e3, 1. / (beta - 1.)),
-               r = moffat_width(fwhm, beta) * sqrt(power - 1.);
-  if (!(r < moffat_most * fwhm))
-    return (struct dual){ moffat_most * fwhm / pixel, moffat_most * fwhm / pixel * by_fwhm };
-  const double by_beta = width_by_beta(beta) - power * log(1e3) / (2. * (power - 1.) * (beta - 1.) * (beta - 1.));
-  return (struct dual){ r / pixel, r / pixel * (by_fwhm + by_beta * dot->beta) };
+  struct dual widest = { 0., 0. };
+  double fwhm_before = -1., beta_before = -1.;
+  for (int k = 0; k < ins->n_lambda; k++) {
+    const double at = cubix_instrument_lambda(ins, k), fwhm = cubix_curve_at(&ins->psf_fwhm, at),
+                 beta = cubix_curve_at(&ins->psf_beta, at);
+    if (fwhm == fwhm_before && beta == beta_before) continue;
+    const struct dual r = radius_of(ins->psf, fwhm, beta);
+    if (r.value > widest.value) widest = r;
+    fwhm_before = fwhm;
+    beta_before = beta;
+  }
+  if (is_elongated(ins)) widest.value /= sqrt(ins->psf_axis_ratio);
+  return (struct dual){ widest.value / pixel, widest.value / pixel * (by_fwhm + widest.dot * dot->beta) };
 }
 
 int cubix_psf_margin(const struct cubix_instrument *ins)
@@ -82,21 +98,38 @@ static struct dual rim(int i, const struct dual *end)
   return (struct dual){ t * t * t * (10. - 15. * t + 6. * t * t), 30. * t * t * (1. - t) * (1. - t) * end->dot };
 }
 
-/* A profile's width and exponent, and their change. */
-struct shape { double width, width_dot, beta, beta_dot; };   /* width: sigma of a Gaussian, a of a Moffat [arcsec] */
+/* A profile's width and exponent, and their change; x grows westward. */
+struct shape {
+  double width, width_dot, beta, beta_dot;  /* width: sigma of a Gaussian, a of a Moffat [arcsec] */
+  int gaussian, round, narrow;
+  double xx, xy, yy;                        /* r^2 = xx x^2 + 2 xy x y + yy y^2 */
+};
 
 static struct shape shape_at(const struct cubix_instrument *ins, double lambda, const struct cubix_psf_bar *dot)
 {
   const double fwhm = cubix_curve_at(&ins->psf_fwhm, lambda), fwhm_dot = dot->fwhm + dot->scale * fwhm;
-  if (ins->psf == CUBIX_PSF_GAUSSIAN)
-    return (struct shape){ fwhm / CUBIX_FWHM_SIGMA, fwhm_dot / CUBIX_FWHM_SIGMA, 0., 0. };
-  const double beta = ins->psf_beta, a = moffat_width(fwhm, beta);
-  return (struct shape){ a, a * (fwhm_dot / fwhm + dot->beta * width_by_beta(beta)), beta, dot->beta };
+  const double e = is_elongated(ins) ? ins->psf_axis_ratio : 1., c = cos(ins->psf_angle), s = sin(ins->psf_angle);
+  struct shape shape = { .gaussian = ins->psf == CUBIX_PSF_GAUSSIAN,
+                         .round = !(e < 1.),
+                         .narrow = e < 1. && fwhm * sqrt(e) < fmax(ins->pixel_x, ins->pixel_y),
+                         .xx = e * s * s + c * c / e,
+                         .xy = (1. / e - e) * s * c,
+                         .yy = e * c * c + s * s / e };
+  if (shape.gaussian) {
+    shape.width = fwhm / CUBIX_FWHM_SIGMA;
+    shape.width_dot = fwhm_dot / CUBIX_FWHM_SIGMA;
+  } else {
+    shape.beta = cubix_curve_at(&ins->psf_beta, lambda);
+    shape.beta_dot = dot->beta;
+    shape.width = moffat_width(fwhm, shape.beta);
+    shape.width_dot = shape.width * (fwhm_dot / fwhm + dot->beta * width_by_beta(shape.beta));
+  }
+  return shape;
 }
 
 /* Profile times area over the rectangle of sides w_x, w_y about (x, y). */
-static struct dual moffat_spaxel(const gsl_integration_glfixed_table *points, double x, double y, double w_x,
-                                 double w_y, const struct shape *s)
+static struct dual spaxel_by_points(const gsl_integration_glfixed_table *points, double x, double y, double w_x,
+                                    double w_y, const struct shape *s)
 {
   const double a = s->width, beta = s->beta, by_a = 2. * beta * s->width_dot / a;
   struct dual sum = { 0., 0. };
@@ -106,7 +139,14 @@ static struct dual moffat_spaxel(const gsl_integration_glfixed_table *points, do
     for (size_t i = 0; i < points->n; i++) {
       double u, weight_x;
       gsl_integration_glfixed_point(x - 0.5 * w_x, x + 0.5 * w_x, i, &u, &weight_x, points);
-      const double q = (u * u + v * v) / (a * a), log_1q = log1p(q), part = weight_x * weight_y * exp(-beta * log_1q);
+      const double r2 = s->round ? u * u + v * v : s->xx * u * u + 2. * s->xy * u * v + s->yy * v * v, q = r2 / (a * a);
+      if (s->gaussian) {
+        const double part = weight_x * weight_y * exp(-0.5 * q);
+        sum.value += part;
+        sum.dot += part * q * s->width_dot / a;
+        continue;
+      }
+      const double log_1q = log1p(q), part = weight_x * weight_y * exp(-beta * log_1q);
       sum.value += part;
       sum.dot += part * (by_a * q / (1. + q) - s->beta_dot * log_1q);
     }
@@ -128,6 +168,16 @@ static struct dual gauss_spaxel(double x, double y, double w_x, double w_y, cons
   return (struct dual){ along_x.value * along_y.value, along_x.dot * along_y.value + along_x.value * along_y.dot };
 }
 
+/* Profile times area over the spaxel (i, j) from the middle. */
+static struct dual spaxel(const struct cubix_instrument *ins, const struct shape *s, int i, int j,
+                          const gsl_integration_glfixed_table *coarse, const gsl_integration_glfixed_table *fine)
+{
+  const double x = i * ins->pixel_x, y = j * ins->pixel_y;
+  const int peak = abs(i) < 2 && abs(j) < 2;
+  if (s->gaussian && s->round) return gauss_spaxel(x, y, ins->pixel_x, ins->pixel_y, s);
+  return spaxel_by_points(peak || s->narrow ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, s);
+}
+
 static struct dual rimmed(struct dual value, struct dual share)
 {
   return (struct dual){ value.value * share.value, value.dot * share.value + value.value * share.dot };
@@ -143,19 +193,14 @@ static int build(double *kernel, double *kernel_dot, const struct cubix_instrume
                                 *fine = gsl_integration_glfixed_table_alloc(32);
   CUBIX_CHECK(coarse && fine, CUBIX_ENOMEM, "cannot allocate the points of the quadrature");
   for (int j = 0; j <= radius; j++) {
-    for (int i = 0; i <= radius; i++) {
-      const double x = i * ins->pixel_x, y = j * ins->pixel_y;
+    for (int i = shape->round ? 0 : -radius; i <= radius; i++) {
       const int mirror = (radius + i) * side + radius + j;
       struct dual value;
-      if (i < j && ins->pixel_x == ins->pixel_y)
+      if (shape->round && i < j && ins->pixel_x == ins->pixel_y)
         value = (struct dual){ kernel[mirror], kernel_dot ? kernel_dot[mirror] : 0. };
-      else {
-        value = ins->psf == CUBIX_PSF_MOFFAT
-                    ? moffat_spaxel(i < 2 && j < 2 ? fine : coarse, x, y, ins->pixel_x, ins->pixel_y, shape)
-                    : gauss_spaxel(x, y, ins->pixel_x, ins->pixel_y, shape);
-        value = rimmed(rimmed(value, rim(i, end)), rim(j, end));
-      }
-      for (int q = 0; q < 4; q++) {
+      else value = rimmed(rimmed(spaxel(ins, shape, i, j, coarse, fine), rim(abs(i), end)), rim(j, end));
+      for (int q = 0; q < 4; q++) {         /* an elongated one has no mirror images but that in its middle */
+        if (!shape->round && (q == 1 || q == 2)) continue;
         const int at = (radius + (q & 1 ? j : -j)) * side + radius + (q & 2 ? i : -i);
         kernel[at] = value.value;
         if (kernel_dot) kernel_dot[at] = value.dot;
@@ -210,7 +255,8 @@ int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double b
   double min, max;
   const char *unit, *help;
   const int moffat = ins->psf == CUBIX_PSF_MOFFAT;
-  CUBIX_CHECK((moffat || ins->psf == CUBIX_PSF_GAUSSIAN) && ins->psf_fwhm.n_table == 0 && ins->psf_fwhm.n_coef == 1,
+  CUBIX_CHECK((moffat || ins->psf == CUBIX_PSF_GAUSSIAN) && ins->psf_fwhm.n_table == 0 && ins->psf_fwhm.n_coef == 1 &&
+                  (!moffat || (ins->psf_beta.n_table == 0 && ins->psf_beta.n_coef == 1)),
               CUBIX_EUSAGE,
               "the PSF has no single FWHM that could be changed: set Psf gaussian or moffat, with PsfFwhm");
   cubix_instrument_key(CUBIX_KEY_psf_fwhm, &min, &max, &unit, &help);
@@ -221,7 +267,7 @@ int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double b
               max);
   const struct cubix_instrument was = *ins;
   ins->psf_fwhm.coef[0] = fwhm;
-  if (moffat) ins->psf_beta = beta;
+  if (moffat) ins->psf_beta.coef[0] = beta;
   ins->margin = cubix_psf_margin(ins);
   status = cubix_instrument_check_size(ins, CUBIX_EUSAGE);
   if (status) *ins = was;

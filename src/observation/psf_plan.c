@@ -1,7 +1,7 @@
 /* psf_plan.c -- transforms of the painted image's size, and the kernels' transforms.
  *
  * The transform is at least as large as the painted image, so that what wraps around ends in the
- * margin.  A FWHM that varies with wavelength is tabulated at nodes half a percent of FWHM apart,
+ * margin.  A FWHM or beta that varies with wavelength is tabulated at nodes half a percent of FWHM and beta apart,
  * over all channels of the instrument; between them the kernels, and so their transforms, are
  * interpolated linearly: K_k = sum_n w_kn K_n.  So is a kernel's derivative, dK_k = sum_n w_kn
  * dK_n, with the kernel's own support: the number of nodes and the radius do not follow FWHM or
@@ -17,7 +17,7 @@
 #include "observation/psf_parts.h"
 
 enum { LANE = CUBIX_PSF_LANE };
-static const double fwhm_step = 0.005;      /* between nodes, of ln FWHM */
+static const double node_step = 0.005;      /* between nodes, of ln FWHM and ln beta */
 
 /* The smallest 2^a 3^b 5^c 7^d that is at least n; even, so that rows of reals are short. */
 static int good_size(int n)
@@ -30,17 +30,24 @@ static int good_size(int n)
   }
 }
 
-/* Nodes for the spread of FWHM over the channels. */
+/* Largest over smallest of a curve over the channels, as a logarithm. */
+static double spread(const struct cubix_instrument *ins, const struct cubix_curve *curve)
+{
+  double least = HUGE_VAL, most = 0.;
+  for (int k = 0; k < ins->n_lambda; k++) {
+    double value = cubix_curve_at(curve, cubix_instrument_lambda(ins, k));
+    least = fmin(least, value);
+    most = fmax(most, value);
+  }
+  return log(most / least);
+}
+
+/* Nodes for the spread of FWHM and beta. */
 static int count_nodes(const struct cubix_instrument *ins)
 {
   if (ins->psf == CUBIX_PSF_FILE || ins->n_lambda == 1) return 1;
-  double least = HUGE_VAL, most = 0.;
-  for (int k = 0; k < ins->n_lambda; k++) {
-    double fwhm = cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, k));
-    least = fmin(least, fwhm);
-    most = fmax(most, fwhm);
-  }
-  return 1 + (int)ceil(log(most / least) / fwhm_step);
+  const double beta = ins->psf == CUBIX_PSF_MOFFAT ? spread(ins, &ins->psf_beta) : 0.;
+  return 1 + (int)ceil((spread(ins, &ins->psf_fwhm) + beta) / node_step);
 }
 
 double cubix_psf_bytes(const struct cubix_instrument *ins, int n_lambda, int n_spectrum, int n_set, int n_thread)

@@ -218,7 +218,18 @@ static void instrument_facts(struct cubix_facts *facts, const struct cubix_instr
     real(facts, "PSFFWHMR", cubix_curve_at(&ins->psf_fwhm, cubix_instrument_lambda(ins, ins->n_lambda - 1)), "arcsec",
          "FWHM of the PSF, last channel");
   }
-  if (ins->psf == CUBIX_PSF_MOFFAT) real(facts, "PSFBETA", ins->psf_beta, "", "exponent of the Moffat profile");
+  if (ins->psf == CUBIX_PSF_MOFFAT) {
+    const int last = ins->n_lambda - 1, varies = ins->psf_beta.n_table > 0 || ins->psf_beta.n_coef > 1;
+    const double lambda[] = { cubix_instrument_lambda(ins, 0), cubix_instrument_lambda(ins, ins->n_lambda / 2),
+                              cubix_instrument_lambda(ins, last) };
+    if (varies) real(facts, "PSFBETAB", cubix_curve_at(&ins->psf_beta, lambda[0]), "", "the same, first channel");
+    real(facts, "PSFBETA", cubix_curve_at(&ins->psf_beta, lambda[1]), "", "exponent of the Moffat profile");
+    if (varies) real(facts, "PSFBETAR", cubix_curve_at(&ins->psf_beta, lambda[2]), "", "the same, last channel");
+  }
+  if (ins->psf_axis_ratio > 0. && ins->psf_axis_ratio < 1. && ins->psf != CUBIX_PSF_NONE && ins->psf != CUBIX_PSF_FILE) {
+    real(facts, "PSFRATIO", ins->psf_axis_ratio, "", "minor over major axis of the PSF");
+    real(facts, "PSFANGLE", ins->psf_angle * 180. / CUBIX_PI, "deg", "of the major axis, from y through east");
+  }
   text(facts, "LSF",
        ins->lsf_none                      ? "none"
        : ins->lsf_shape == CUBIX_LSF_SINC ? "sinc"

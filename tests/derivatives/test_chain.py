@@ -130,6 +130,29 @@ def test_every_velocity(bench, kind, semantic):
     assert_close(bench.cube("cubix", **par)["DATA"], want, 2e-6, local_level(want))
 
 
+def test_elongated_by_parameters(bench):
+    """What the instrument's file and the parameters say is the same PSF; its angle turns with the detector."""
+    bench.instrument(n_x=14, n_y=12, pixel=0.5, lam=(5010.0, 5012.0, 1.0), psf="gaussian", psf_curve=(1.1,),
+                     psf_axis_ratio=0.5, psf_angle=30.0)
+    bench.ssp()
+    bench.particles(stars((0.01, 0.02, 0, 0, 0, 0, 1e6, 4.0, 0.02)))
+    par = dict(Redshift=0.05, Centre=(0.0, 0.0, 0.0), SystemicVelocity="none")
+    want = bench.cube(**par)
+    same = dict(Psf="gaussian", PsfFwhm=1.1, PsfAxisRatio=0.5, PsfPositionAngle=30.0)
+    got = bench.cube(**par, **same)
+    assert np.array_equal(got["DATA"], want["DATA"])
+    assert got["header"]["PRIMARY"]["PSFRATIO"] == 0.5 and got["header"]["PRIMARY"]["PSFANGLE"] == 30
+    north, east = np.mgrid[0:12, 0:14] * [[[1]], [[-1]]]
+    def moment(image):
+        image = image / image.sum()
+        dx, dy = east - (image * east).sum(), north - (image * north).sum()
+        return (image * dx * dy).sum() / (image * (dy**2 - dx**2)).sum()
+    # 2 xy/(yy - xx) = tan(2 PA), PA north through east
+    assert abs(2 * moment(got["DATA"][0]) / np.tan(np.radians(60)) - 1) < 0.05
+    assert np.array_equal(bench.cube(**par, **{**same, "PsfAxisRatio": 1.0})["DATA"],
+                          bench.cube(**par, Psf="gaussian", PsfFwhm=1.1)["DATA"])
+
+
 def test_psf_from_a_fits_image(bench):
     """A lopsided kernel: the convolution's sense counts.  Row 0 of the image is the southernmost,
     column 0 the most eastern."""

@@ -70,6 +70,7 @@ CASES = {
     "distance": ("Mass,Redshift,Distance", dict(Deposit="tsc", Distance=230.0)),
     "approaching": ("Mass,Redshift,Distance", dict(Deposit="tsc", Distance=230.0, Redshift=-0.004)),
     "psf": ("Mass,PsfFwhm,PsfBeta", dict(Deposit="tsc", **MOFFAT)),
+    "elongated": ("Mass,PsfFwhm,PsfBeta", dict(Deposit="tsc", PsfAxisRatio=0.6, PsfPositionAngle=40.0, **MOFFAT)),
     "lsf": ("Mass,LsfFwhm,Luminosity", dict(Lsf="gaussian", LsfFwhm=4.0)),
 }
 

@@ -25,6 +25,7 @@ CASES = {"plain": ({}, {}), "tsc, psf, lsf": (dict(lsf_curve=(4.0,), roll=25.0, 
                                               {"Deposit": "tsc", "Roll": 25.0}),
          "log, psf, lsf": (dict(lam=(5000.0, 5199.0, 9e-5), grid="log", lsf_curve=(4.0,), psf="gaussian",
                                 psf_curve=(5.0, -8e-4)), {"Deposit": "tsc"}),
+         "elongated": (dict(psf="gaussian", psf_curve=(1.1,), psf_axis_ratio=0.6, psf_angle=35.0), {}),
          "steps": (dict(lam=(5000.0, 5199.0, 0.0), grid="steps", listed=(-9.0, 2e-3), medium="air"), {}),
          "linear, cic": ({}, {"Deposit": "cic", "TemplateSemantic": "linear"})}
 

@@ -24,20 +24,25 @@ static const struct setup {
   enum cubix_aperture aperture;
   int margin;                               /* -1: what the PSF needs */
   int first, n;                             /* channels held */
+  double ratio, beta_slope;                 /* 0: round */
 } setup[] = {
-  { CUBIX_PSF_NONE,     7, 4, 0.5, 0.,  0.,    0.,  CUBIX_SQUARE,  -1, 0, N_LAMBDA },
-  { CUBIX_PSF_NONE,     9, 9, 0.5, 0.,  0.,    0.,  CUBIX_CIRCLE,  -1, 3, 6 },
-  { CUBIX_PSF_GAUSSIAN, 8, 6, 0.5, 1.1, 0.,    0.,  CUBIX_SQUARE,  -1, 0, N_LAMBDA },
-  { CUBIX_PSF_GAUSSIAN, 9, 7, 0.3, 1.1, 0.,    0.,  CUBIX_HEXAGON, -1, 0, N_LAMBDA },
-  { CUBIX_PSF_GAUSSIAN, 9, 8, 0.5, 1.1, 2e-4,  0.,  CUBIX_CIRCLE,  -1, 2, 13 },
-  { CUBIX_PSF_GAUSSIAN, 1, 1, 0.5, 1.1, 0.,    0.,  CUBIX_SQUARE,  -1, 0, N_LAMBDA },
-  { CUBIX_PSF_GAUSSIAN, 5, 5, 0.5, 1.1, 0.,    0.,  CUBIX_CIRCLE,   0, 0, N_LAMBDA },
-  { CUBIX_PSF_GAUSSIAN, 7, 6, 0.5, 1.9, 0.,    0.,  CUBIX_CIRCLE,   3, 0, N_LAMBDA },
-  { CUBIX_PSF_MOFFAT,   9, 7, 0.5, 0.9, 0.,    2.8, CUBIX_HEXAGON, -1, 0, N_LAMBDA },
-  { CUBIX_PSF_MOFFAT,   8, 5, 0.4, 0.9, -1e-4, 2.5, CUBIX_SQUARE,  -1, 7, 5 },
-  { CUBIX_PSF_MOFFAT,   6, 6, 0.5, 0.8, 2e-5,  4.8, CUBIX_CIRCLE,  -1, 18, 1 },
-  { CUBIX_PSF_FILE,     9, 7, 0.5, 0.,  0.,    0.,  CUBIX_HEXAGON, -1, 0, N_LAMBDA },
-  { CUBIX_PSF_FILE,     8, 6, 0.5, 0.,  0.,    0.,  CUBIX_SQUARE,  -1, 1, 4 },
+  { CUBIX_PSF_NONE,     7, 4, 0.5, 0.,  0.,    0.,  CUBIX_SQUARE,  -1, 0, N_LAMBDA, 0., 0. },
+  { CUBIX_PSF_NONE,     9, 9, 0.5, 0.,  0.,    0.,  CUBIX_CIRCLE,  -1, 3, 6, 0., 0. },
+  { CUBIX_PSF_GAUSSIAN, 8, 6, 0.5, 1.1, 0.,    0.,  CUBIX_SQUARE,  -1, 0, N_LAMBDA, 0., 0. },
+  { CUBIX_PSF_GAUSSIAN, 9, 7, 0.3, 1.1, 0.,    0.,  CUBIX_HEXAGON, -1, 0, N_LAMBDA, 0., 0. },
+  { CUBIX_PSF_GAUSSIAN, 9, 8, 0.5, 1.1, 2e-4,  0.,  CUBIX_CIRCLE,  -1, 2, 13, 0., 0. },
+  { CUBIX_PSF_GAUSSIAN, 1, 1, 0.5, 1.1, 0.,    0.,  CUBIX_SQUARE,  -1, 0, N_LAMBDA, 0., 0. },
+  { CUBIX_PSF_GAUSSIAN, 5, 5, 0.5, 1.1, 0.,    0.,  CUBIX_CIRCLE,   0, 0, N_LAMBDA, 0., 0. },
+  { CUBIX_PSF_GAUSSIAN, 7, 6, 0.5, 1.9, 0.,    0.,  CUBIX_CIRCLE,   3, 0, N_LAMBDA, 0., 0. },
+  { CUBIX_PSF_MOFFAT,   9, 7, 0.5, 0.9, 0.,    2.8, CUBIX_HEXAGON, -1, 0, N_LAMBDA, 0., 0. },
+  { CUBIX_PSF_MOFFAT,   8, 5, 0.4, 0.9, -1e-4, 2.5, CUBIX_SQUARE,  -1, 7, 5, 0., 0. },
+  { CUBIX_PSF_MOFFAT,   6, 6, 0.5, 0.8, 2e-5,  4.8, CUBIX_CIRCLE,  -1, 18, 1, 0., 0. },
+  { CUBIX_PSF_GAUSSIAN, 9, 7, 0.5, 1.3, 0.,    0.,  CUBIX_HEXAGON, -1, 0, N_LAMBDA, 0.6, 0. },
+  { CUBIX_PSF_GAUSSIAN, 8, 6, 0.3, 0.7, 2e-4,  0.,  CUBIX_SQUARE,  -1, 2, 13, 0.3, 0. },
+  { CUBIX_PSF_MOFFAT,   8, 6, 0.4, 0.9, 0.,    2.8, CUBIX_SQUARE,  -1, 0, N_LAMBDA, 0.7, 0. },
+  { CUBIX_PSF_MOFFAT,   9, 7, 0.5, 0.8, -1e-4, 2.5, CUBIX_CIRCLE,  -1, 3, 11, 0.8, 5e-4 },
+  { CUBIX_PSF_FILE,     9, 7, 0.5, 0.,  0.,    0.,  CUBIX_HEXAGON, -1, 0, N_LAMBDA, 0., 0. },
+  { CUBIX_PSF_FILE,     8, 6, 0.5, 0.,  0.,    0.,  CUBIX_SQUARE,  -1, 1, 4, 0., 0. },
 };
 enum { N_SETUP = sizeof setup / sizeof *setup };
 
@@ -51,7 +56,10 @@ static struct cubix_instrument instrument(const struct setup *s)
                                   .lambda_min = 5000.,
                                   .lambda_step = 50.,
                                   .psf = s->kind,
-                                  .psf_beta = s->beta,
+                                  .psf_beta = { .n_coef = s->beta_slope != 0. ? 2 : 1,
+                                                .coef = { s->beta - s->beta_slope * 5000., s->beta_slope } },
+                                  .psf_axis_ratio = s->ratio,
+                                  .psf_angle = 0.4,
                                   .aperture = s->aperture };
   ins.psf_fwhm.n_coef = s->slope != 0. ? 2 : 1;
   ins.psf_fwhm.coef[0] = s->fwhm - s->slope * 5000.;
@@ -187,7 +195,7 @@ static struct cubix_instrument moved(const struct setup *s, const struct cubix_p
   struct cubix_instrument ins = instrument(s);
   for (int i = 0; i < 2; i++)
     ins.psf_fwhm.coef[i] = ins.psf_fwhm.coef[i] * (1. + step * direction->scale) + (i ? 0. : step * direction->fwhm);
-  ins.psf_beta += step * direction->beta;
+  ins.psf_beta.coef[0] += step * direction->beta;
   return ins;
 }
 
@@ -208,7 +216,7 @@ static void test_taylor(void)
       double rest[4], step = 1e-2;
       /* moves the nodes too, which are frozen in the derivative */
       if (direction[d].fwhm != 0. && s->slope != 0.) continue;
-      if (direction[d].beta != 0. && s->kind == CUBIX_PSF_GAUSSIAN) continue;
+      if (direction[d].beta != 0. && (s->kind == CUBIX_PSF_GAUSSIAN || s->beta_slope != 0.)) continue;
       struct cubix_cube dot = hold(&ins, 0, s->first, s->n, 0., 0.);
       CHECK_IS(cubix_psf_apply_jvp(&ins, &painted, NULL, direction + d, &dot), ==, 0);
       for (int e = 0; e < 4; e++, step /= 10.) {
@@ -264,7 +272,7 @@ static void test_kernels(void)
 /* Any cut through the channels, 1 thread or 2: the same bits. */
 static void test_owners(void)
 {
-  const struct setup s = { CUBIX_PSF_MOFFAT, 9, 7, 0.5, 0.9, -1e-4, 2.5, CUBIX_HEXAGON, -1, 0, N_LAMBDA };
+  const struct setup s = { CUBIX_PSF_MOFFAT, 9, 7, 0.5, 0.9, -1e-4, 2.5, CUBIX_HEXAGON, -1, 0, N_LAMBDA, 0., 0. };
   const struct cubix_psf_bar dot = { .scale = 0.5, .beta = -0.2 };
   struct cubix_instrument ins = instrument(&s);
   struct cubix_cube painted = hold(&ins, ins.margin, 0, s.n, 0., 1.), u = hold(&ins, ins.margin, 0, s.n, -1., 1.),
@@ -345,7 +353,7 @@ static void test_dark(void)
 /* Another shape, within bounds: the instrument is then as one that was made with it. */
 static void test_set(void)
 {
-  const struct setup gaussian = { CUBIX_PSF_GAUSSIAN, 8, 6, 0.5, 1.1, 0., 0., CUBIX_SQUARE, -1, 0, 1 };
+  const struct setup gaussian = { CUBIX_PSF_GAUSSIAN, 8, 6, 0.5, 1.1, 0., 0., CUBIX_SQUARE, -1, 0, 1, 0., 0. };
   struct cubix_instrument ins = instrument(&gaussian);
   /* 2.5 FWHM are 6.5 spaxels */
   CHECK_IS(cubix_instrument_set_psf(&ins, 1.3, 0.), ==, 0);
@@ -359,11 +367,11 @@ static void test_set(void)
   CHECK_IS(ins.margin, ==, 7);
   ins = instrument(setup + 8);
   CHECK_IS(cubix_instrument_set_psf(&ins, 1., 3.), ==, 0);
-  CHECK_IS(ins.psf_beta, ==, 3.);
+  CHECK_IS(ins.psf_beta.coef[0], ==, 3.);
   CHECK_IS(ins.psf_fwhm.coef[0], ==, 1.);
   CHECK_IS(cubix_instrument_set_psf(&ins, 1., 1.), ==, CUBIX_EUSAGE);
   CHECK_SAYS(cubix_error_message(), "PsfBeta");
-  CHECK_IS(ins.psf_beta, ==, 3.);
+  CHECK_IS(ins.psf_beta.coef[0], ==, 3.);
   ins = instrument(setup + 4);    /* varies with wavelength; from a file; none */
   CHECK_IS(cubix_instrument_set_psf(&ins, 1., 3.), ==, CUBIX_EUSAGE);
   ins = instrument(setup + N_SETUP - 1);
@@ -377,8 +385,8 @@ static void test_rim(enum cubix_psf_kind psf, double fwhm, double beta)
 {
   enum { SIDE = 61 };
   static double before[SIDE * SIDE], after[SIDE * SIDE], dot[SIDE * SIDE];
-  const struct setup narrow = { psf, 8, 6, 0.5, fwhm * (1. - 1e-7), 0., beta, CUBIX_SQUARE, 30, 0, 1 },
-                     wide = { psf, 8, 6, 0.5, fwhm * (1. + 1e-7), 0., beta, CUBIX_SQUARE, 30, 0, 1 };
+  const struct setup narrow = { psf, 8, 6, 0.5, fwhm * (1. - 1e-7), 0., beta, CUBIX_SQUARE, 30, 0, 1, 0., 0. },
+                     wide = { psf, 8, 6, 0.5, fwhm * (1. + 1e-7), 0., beta, CUBIX_SQUARE, 30, 0, 1, 0., 0. };
   struct cubix_instrument a = instrument(&narrow), b = instrument(&wide);
   const struct cubix_psf_bar along = { .fwhm = 1. };
   double worst = 0., largest = 0.;

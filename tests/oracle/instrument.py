@@ -1,7 +1,7 @@
 """What the chain needs to know of a spectrograph (sections 4, 5, 9, 10)."""
 import math
 from dataclasses import dataclass, field
-from typing import Callable, Optional
+from typing import Callable, Optional, Union
 
 import numpy as np
 
@@ -26,7 +26,9 @@ class Instrument:
     lsf_shape: str = "gaussian"
     psf: str = "none"
     psf_fwhm: Optional[Callable] = None                     # arcsec, likewise
-    psf_beta: float = 2.5
+    psf_beta: Union[float, Callable] = 2.5                  # likewise
+    psf_axis_ratio: float = 1.0
+    psf_angle: float = 0.0                                  # degrees, of the major axis, from up to the left
     psf_kernel: Optional[np.ndarray] = None
     area: float = 0.0                                       # cm2
     throughput: Callable = field(default=lambda lam: np.ones_like(lam))

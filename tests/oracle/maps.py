@@ -14,8 +14,7 @@ def see(inst, image):
         kernel = inst.psf_kernel / inst.psf_kernel.sum()
         kernel = np.pad(kernel, [(r - n // 2, r - n // 2) for n in kernel.shape])
     else:
-        end = psf.cut(inst, float(np.max(inst.psf_fwhm(lam))))
-        kernel = psf.kernel(inst, float(inst.psf_fwhm(np.array([0.5 * (lam[0] + lam[-1])]))[0]), r, end)
+        kernel = psf.kernel(inst, 0.5 * (lam[0] + lam[-1]), r, psf.cut(inst))
     out = np.zeros(np.array(image.shape) + 2 * r)
     for j, i in zip(*np.nonzero(image)):
         out[j:j + 2 * r + 1, i:i + 2 * r + 1] += image[j, i] * kernel

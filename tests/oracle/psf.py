@@ -1,4 +1,5 @@
 """Section 9: kernels and the convolution of every channel, cropped to the field."""
+import functools
 import math
 
 import numpy as np
@@ -8,14 +9,25 @@ from scipy.special import erf
 from .constants import FWHM
 
 
-def cut(inst, fwhm):
-    """Where a kernel is cut [spaxels], for this largest FWHM [arcsec]: a real number."""
-    if inst.psf == "gaussian":
-        r = 2.5 * fwhm
-    else:
-        a = fwhm / (2.0 * math.sqrt(2.0**(1.0 / inst.psf_beta) - 1.0))
-        r = min(a * math.sqrt(0.001**(1.0 / (1.0 - inst.psf_beta)) - 1.0), 8.0 * fwhm)
-    return r / min(inst.pixel_x, inst.pixel_y)
+def _width(fwhm, beta):
+    return fwhm / (2.0 * math.sqrt(2.0**(1.0 / beta) - 1.0))
+
+
+def _beta(inst, lam):
+    return float(inst.psf_beta(lam)) if callable(inst.psf_beta) else inst.psf_beta
+
+
+def cut(inst):
+    """Where kernels are cut [spaxels], for the channel with the widest one: a real number."""
+    widest = 0.0
+    for lam, fwhm in zip(inst.centres(), inst.psf_fwhm(inst.centres())):
+        if inst.psf == "gaussian":
+            r = 2.5 * fwhm
+        else:
+            beta = _beta(inst, lam)
+            r = min(_width(fwhm, beta) * math.sqrt(0.001**(1.0 / (1.0 - beta)) - 1.0), 8.0 * fwhm)
+        widest = max(widest, r)
+    return widest / math.sqrt(inst.psf_axis_ratio) / min(inst.pixel_x, inst.pixel_y)
 
 
 def _rim(half, end):
@@ -33,20 +45,37 @@ def _gaussian(inst, fwhm, half):
     return np.outer(*rows)
 
 
-def _moffat(inst, fwhm, half):
-    a = fwhm / (2.0 * math.sqrt(2.0**(1.0 / inst.psf_beta) - 1.0))
+@functools.lru_cache
+def _gauss(n):
+    return np.polynomial.legendre.leggauss(n)
+
+
+def _points(inst, fwhm, profile, half):
+    """A function of r^2 by Gauss-Legendre points in every spaxel; r^2 is that of a round one of the same area, in
+    coordinates along and across the major axis, which lies angle from up (north) to the left (east)."""
+    ratio, angle = inst.psf_axis_ratio, math.radians(inst.psf_angle)
+    fine = ratio < 1 and fwhm * math.sqrt(ratio) < max(inst.pixel_x, inst.pixel_y)
     kernel = np.zeros((2 * half + 1, 2 * half + 1))
     for j in range(-half, half + 1):
         for i in range(-half, half + 1):
-            x, w = np.polynomial.legendre.leggauss(32 if max(abs(i), abs(j)) <= 1 else 8)
-            r2 = ((i + 0.5 * x[None, :]) * inst.pixel_x)**2 + ((j + 0.5 * x[:, None]) * inst.pixel_y)**2
-            kernel[j + half, i + half] = w @ (1.0 + r2 / a**2)**-inst.psf_beta @ w
+            t, w = _gauss(32 if fine or max(abs(i), abs(j)) <= 1 else 8)
+            east, north = -(i + 0.5 * t[None, :]) * inst.pixel_x, (j + 0.5 * t[:, None]) * inst.pixel_y
+            along = east * math.sin(angle) + north * math.cos(angle)
+            across = east * math.cos(angle) - north * math.sin(angle)
+            kernel[j + half, i + half] = w @ profile(ratio * along**2 + across**2 / ratio) @ w
     return kernel
 
 
-def kernel(inst, fwhm, half, end):
-    k = (_gaussian if inst.psf == "gaussian" else _moffat)(inst, fwhm, half) * np.outer(_rim(half, end),
-                                                                                        _rim(half, end))
+def kernel(inst, lam, half, end):
+    """That at the wavelength lam."""
+    fwhm, beta = float(inst.psf_fwhm(np.array([lam]))[0]), _beta(inst, lam)
+    if inst.psf == "moffat":
+        k = _points(inst, fwhm, lambda r2: (1.0 + r2 / _width(fwhm, beta)**2)**-beta, half)
+    elif inst.psf_axis_ratio < 1:
+        k = _points(inst, fwhm, lambda r2: np.exp(-4 * math.log(2) * r2 / fwhm**2), half)
+    else:
+        k = _gaussian(inst, fwhm, half)
+    k *= np.outer(_rim(half, end), _rim(half, end))
     return k / k.sum()
 
 
@@ -55,7 +84,7 @@ def margin(inst):
         return 0
     if inst.psf == "file":
         return max(inst.psf_kernel.shape) // 2
-    return math.ceil(cut(inst, float(np.max(inst.psf_fwhm(inst.centres())))))
+    return math.ceil(cut(inst))
 
 
 def _kernels(inst):
@@ -63,14 +92,14 @@ def _kernels(inst):
     lam = inst.centres()
     if inst.psf == "file":
         return [inst.psf_kernel / inst.psf_kernel.sum()] * len(lam)
-    half, fwhm = margin(inst), inst.psf_fwhm(lam)
-    end = cut(inst, float(np.max(fwhm)))
-    n_node = 1 + math.ceil(abs(math.log(fwhm.max() / fwhm.min())) / 0.005)
+    half, fwhm, end = margin(inst), inst.psf_fwhm(lam), cut(inst)
+    beta = np.array([_beta(inst, x) for x in lam])
+    n_node = 1 + math.ceil((math.log(fwhm.max() / fwhm.min()) + math.log(beta.max() / beta.min())) / 0.005)
     if n_node == 1:
-        return [kernel(inst, fwhm[0], half, end)] * len(lam)
+        return [kernel(inst, lam[0], half, end)] * len(lam)
     node = np.linspace(0, len(lam) - 1, n_node)                         # evenly over the channels
     at = lam[0] * (lam[1] / lam[0])**node if inst.grid == "log" else np.interp(node, np.arange(len(lam)), lam)
-    table = [kernel(inst, float(inst.psf_fwhm(np.array([x]))[0]), half, end) for x in at]
+    table = [kernel(inst, x, half, end) for x in at]
     out = []
     for k in range(len(lam)):
         i = min(int(k / node[1]), n_node - 2)

@@ -116,7 +116,7 @@ def test_gaussian_psf_against_closed_form():
     inst = Instrument(9, 9, 0.4, 0.4, 5000, 5001, 1, psf="gaussian", psf_fwhm=lambda l: 1.3 + 0 * l)
     r = psf.margin(inst)
     assert r == math.ceil(2.5 * 1.3 / 0.4)
-    k = psf.kernel(inst, 1.3, r, psf.cut(inst, 1.3))
+    k = psf.kernel(inst, 5000.0, r, psf.cut(inst))
     s = 1.3 / FWHM * math.sqrt(2)
     axis = np.array([0.5 * (erf((i + 0.5) * 0.4 / s) - erf((i - 0.5) * 0.4 / s)) for i in range(-r, r + 1)])
     # the cut lies at 8.125 spaxels, between rows 8 and 9
@@ -126,11 +126,24 @@ def test_gaussian_psf_against_closed_form():
 
 def test_moffat_holds_its_light_and_its_width():
     inst = Instrument(9, 9, 0.05, 0.05, 5000, 5001, 1, psf="moffat", psf_fwhm=lambda l: 0.5 + 0 * l, psf_beta=4.0)
-    k = psf.kernel(inst, 0.5, psf.margin(inst), psf.cut(inst, 0.5))
+    k = psf.kernel(inst, 5000.0, psf.margin(inst), psf.cut(inst))
     row = k[len(k) // 2]
     x = np.arange(len(row)) - len(row) // 2
     half = np.interp(-0.5 * row.max(), -row[len(row) // 2:], x[len(row) // 2:]) * 0.05
     assert abs(2 * half / 0.5 - 1) < 0.01 and abs(k.sum() - 1) < 1e-14
+
+
+def test_an_elongated_psf_is_as_long_as_it_says():
+    """Second moments along and across the position angle, north (up) through east (left): sigma/sqrt(e), sigma sqrt(e)."""
+    inst = Instrument(9, 9, 0.1, 0.1, 5000, 5001, 1, psf="gaussian", psf_fwhm=lambda l: 0.8 + 0 * l, psf_axis_ratio=0.5,
+                      psf_angle=30.0)
+    r = psf.margin(inst)
+    k = psf.kernel(inst, 5000.0, r, psf.cut(inst))
+    north, east = np.mgrid[-r:r + 1, -r:r + 1] * [[[0.1]], [[-0.1]]]
+    along, across = 0.5 * east + math.sqrt(0.75) * north, math.sqrt(0.75) * east - 0.5 * north
+    for axis, stretch in ((along, math.sqrt(2)), (across, math.sqrt(0.5))):
+        assert abs((k * axis**2).sum() / ((0.8 / FWHM * stretch)**2 + 0.1**2 / 12) - 1) < 2e-3
+    assert abs((k * along * across).sum()) < 1e-4
 
 
 def test_convolution_against_the_plain_one():

@@ -31,8 +31,7 @@ def at(bench, *rows):
 
 def middle_kernel(inst, lam=5099.5):
     half = psf.margin(inst)
-    return psf.kernel(inst, float(inst.psf_fwhm(np.array([lam]))[0]), half,
-                      psf.cut(inst, float(inst.psf_fwhm(inst.centres()).max()))), half
+    return psf.kernel(inst, lam, half, psf.cut(inst)), half
 
 
 def test_without_a_psf_they_are_the_maps(bench):

@@ -83,7 +83,7 @@ static void test_muse(void)
   CHECK_IS(ins->medium, ==, CUBIX_AIR);
   CHECK_IS(ins->aperture, ==, CUBIX_SQUARE);
   CHECK_IS(ins->psf, ==, CUBIX_PSF_MOFFAT);
-  CHECK_IS(ins->psf_beta, ==, 2.8);
+  CHECK_IS(cubix_curve_at(&ins->psf_beta, 5000.), ==, 2.8);
   CHECK_IS(ins->noise, ==, CUBIX_Noise_snr);
   for (int i = 0; i < 4; i++) CHECK_CLOSE(cubix_curve_at(&ins->lsf_fwhm, lsf[i][0]), lsf[i][1], 0.005);
   CHECK_CLOSE(cubix_curve_at(&ins->psf_fwhm, 7000.), 0.65, 1e-12);

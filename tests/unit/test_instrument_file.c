@@ -92,7 +92,7 @@ static void test_wrong_files(void)
       { "spectrum.step of", "must be positive in 5000 .. 5100 AA" } },
     { HEAD FIELD GRID("step = { polynomial = ( 5050.0, -1.0, \"AA\" ); };") PSF LSF,   /* never gets beyond 5050 AA */
       "none",
-      CUBIX_EUSAGE,
+      CUBIX_EINPUT,
       { "spectrum.step (", "1000001 channels; at most 1e+06" } },
     /* contradictions within the file are the file's */
     { HEAD FIELD "spectrum = { medium = \"air\"; first = ( 6000.0, \"AA\" ); last = ( 5000.0, \"AA\" ); step = ( 1.0, "
@@ -345,7 +345,7 @@ static void test_parameters(void)
   CHECK_IS(ins->pointing_y, ==, -2.);
   REQUIRE(ins);
   CHECK_IS(ins->psf, ==, CUBIX_PSF_MOFFAT);
-  CHECK_IS(ins->psf_beta, ==, 3.);
+  CHECK_IS(cubix_curve_at(&ins->psf_beta, 1e4), ==, 3.);
   CHECK_IS(cubix_curve_at(&ins->psf_fwhm, 1e4), ==, 0.8);
   CHECK_IS(ins->margin, >, 0);
   REQUIRE(ins);

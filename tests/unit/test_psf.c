@@ -25,7 +25,7 @@ static struct cubix_instrument plain(enum cubix_psf_kind kind, double fwhm, doub
                                   .lambda_min = 5000.,
                                   .lambda_step = 50.,
                                   .psf = kind,
-                                  .psf_beta = beta };
+                                  .psf_beta = { .n_coef = 1, .coef = { beta } } };
   ins.psf_fwhm.n_coef = 2;
   ins.psf_fwhm.coef[0] = fwhm - slope * 5000.;
   ins.psf_fwhm.coef[1] = slope;
@@ -51,16 +51,26 @@ static size_t at(const struct cubix_cube *cube, int i, int j, int k)
 
 static double profile(const struct cubix_instrument *ins, double fwhm, double r2)
 {
-  double a2 = fwhm * fwhm / 4. / (pow(2., 1. / ins->psf_beta) - 1.);
-  return ins->psf == CUBIX_PSF_MOFFAT ? pow(1. + r2 / a2, -ins->psf_beta) : exp(-4. * log(2.) * r2 / (fwhm * fwhm));
+  double a2 = fwhm * fwhm / 4. / (pow(2., 1. / ins->psf_beta.coef[0]) - 1.);
+  return ins->psf == CUBIX_PSF_MOFFAT ? pow(1. + r2 / a2, -ins->psf_beta.coef[0]) : exp(-4. * log(2.) * r2 / (fwhm * fwhm));
+}
+
+/* r^2 of an elongated profile: of the round one of the same area, across and along its axis, which lies psf_angle from
+ * the y axis against that of x. */
+static double stretched(const struct cubix_instrument *ins, double x, double y)
+{
+  const double e = ins->psf_axis_ratio, c = cos(ins->psf_angle), s = sin(ins->psf_angle), along = y * c - x * s,
+               across = y * s + x * c;
+  return e > 0. ? e * along * along + across * across / e : x * x + y * y;
 }
 
 /* What counts of row i from the middle: all up to the cut, none from a spaxel beyond it. */
 static double share(const struct cubix_instrument *ins, double fwhm, int i)
 {
-  double a = 0.5 * fwhm / sqrt(pow(2., 1. / ins->psf_beta) - 1.),
-         r = ins->psf == CUBIX_PSF_MOFFAT ? fmin(a * sqrt(pow(1000., 1. / (ins->psf_beta - 1.)) - 1.), 8. * fwhm)
+  double a = 0.5 * fwhm / sqrt(pow(2., 1. / ins->psf_beta.coef[0]) - 1.),
+         r = ins->psf == CUBIX_PSF_MOFFAT ? fmin(a * sqrt(pow(1000., 1. / (ins->psf_beta.coef[0] - 1.)) - 1.), 8. * fwhm)
                                           : 2.5 * fwhm;
+  if (ins->psf_axis_ratio > 0.) r /= sqrt(ins->psf_axis_ratio);
   double t = fmin(fmax(r / fmin(ins->pixel_x, ins->pixel_y) + 1. - abs(i), 0.), 1.);
   return t * t * t * (10. - 15. * t + 6. * t * t);
 }
@@ -68,17 +78,21 @@ static double share(const struct cubix_instrument *ins, double fwhm, int i)
 /* Kernels by the midpoint rule, 200 x 200 points a spaxel (error some 1e-6). */
 static void test_kernels(void)
 {
-  static const struct { enum cubix_psf_kind kind; double fwhm, beta, pixel_x, pixel_y;
+  static const struct { enum cubix_psf_kind kind; double fwhm, beta, pixel_x, pixel_y, ratio, angle;
   } row[] = {
-    { CUBIX_PSF_GAUSSIAN, 1.0, 0., 0.5, 0.5 },  { CUBIX_PSF_GAUSSIAN, 0.3, 0., 0.5, 0.25 },
-    { CUBIX_PSF_MOFFAT, 0.65, 2.8, 0.2, 0.2 },  { CUBIX_PSF_MOFFAT, 1.0, 2.5, 0.5, 0.3 },
-    { CUBIX_PSF_MOFFAT, 0.2, 4.765, 0.5, 0.5 },
+    { CUBIX_PSF_GAUSSIAN, 1.0, 0., 0.5, 0.5, 0., 0. },    { CUBIX_PSF_GAUSSIAN, 0.3, 0., 0.5, 0.25, 0., 0. },
+    { CUBIX_PSF_MOFFAT, 0.65, 2.8, 0.2, 0.2, 0., 0. },    { CUBIX_PSF_MOFFAT, 1.0, 2.5, 0.5, 0.3, 0., 0. },
+    { CUBIX_PSF_MOFFAT, 0.2, 4.765, 0.5, 0.5, 0., 0. },   { CUBIX_PSF_GAUSSIAN, 1.0, 0., 0.5, 0.5, 0.6, 0.5 },
+    { CUBIX_PSF_GAUSSIAN, 0.5, 0., 0.5, 0.25, 0.1, 2. },  { CUBIX_PSF_MOFFAT, 0.8, 2.5, 0.5, 0.3, 0.5, -1. },
+    { CUBIX_PSF_MOFFAT, 0.4, 2.8, 0.2, 0.2, 0.8, 1.57 },
   };
   enum { N = 200 };
   for (size_t t = 0; t < sizeof row / sizeof *row; t++) {
     struct cubix_instrument ins = plain(row[t].kind, row[t].fwhm, 0., row[t].beta);
     ins.pixel_x = row[t].pixel_x;
     ins.pixel_y = row[t].pixel_y;
+    ins.psf_axis_ratio = row[t].ratio;
+    ins.psf_angle = row[t].angle;
     int r = 3, side = 2 * r + 1;
     double kernel[49], slow[49], sum = 0., total = 0., worst = 0., skew = 0.;
     CHECK_IS(cubix_psf_kernel_build(kernel, &ins, 5000., r), ==, 0);
@@ -88,7 +102,7 @@ static void test_kernels(void)
         for (int v = 0; v < N; v++) {
           for (int u = 0; u < N; u++) {
             double x = (i - r - 0.5 + (u + 0.5) / N) * ins.pixel_x, y = (j - r - 0.5 + (v + 0.5) / N) * ins.pixel_y;
-            s += profile(&ins, row[t].fwhm, x * x + y * y);
+            s += profile(&ins, row[t].fwhm, stretched(&ins, x, y));
           }
         }
         sum += slow[j * side + i] = s * share(&ins, row[t].fwhm, i - r) * share(&ins, row[t].fwhm, j - r);
