@@ -226,7 +226,8 @@ static void instrument_facts(struct cubix_facts *facts, const struct cubix_instr
     real(facts, "PSFBETA", cubix_curve_at(&ins->psf_beta, lambda[1]), "", "exponent of the Moffat profile");
     if (varies) real(facts, "PSFBETAR", cubix_curve_at(&ins->psf_beta, lambda[2]), "", "the same, last channel");
   }
-  if (ins->psf_axis_ratio > 0. && ins->psf_axis_ratio < 1. && ins->psf != CUBIX_PSF_NONE && ins->psf != CUBIX_PSF_FILE) {
+  if (ins->psf_axis_ratio > 0. && ins->psf_axis_ratio < 1. &&
+      (ins->psf == CUBIX_PSF_GAUSSIAN || ins->psf == CUBIX_PSF_MOFFAT)) {
     real(facts, "PSFRATIO", ins->psf_axis_ratio, "", "minor over major axis of the PSF");
     real(facts, "PSFANGLE", ins->psf_angle * 180. / CUBIX_PI, "deg", "of the major axis, from y through east");
   }

@@ -172,9 +172,9 @@ int cubix_lsf_init(struct cubix_lsf *lsf, const double *knot, const double *sigm
   used = lay_rows(lsf, knot, sigma, cubix_lsf_reach(shape));
   for (int i = 0; i < n; i++) broadest = fmax(broadest, sigma[i]);
   CUBIX_CHECK(used <= most_weight, CUBIX_EUSAGE,
-              "a line spread function of FWHM %g AA in the rest frame (LsfFwhm, or lsf of the instrument) would take more "
-              "than %.0f weights for the %d wavelengths of the library, %g AA apart, and minutes: is the FWHM in AA?  "
-              "Otherwise use a library with fewer wavelengths, or a narrower LambdaMin .. LambdaMax",
+              "a line spread function of FWHM %g AA in the rest frame (LsfFwhm, or lsf of the instrument) would "
+              "take more than %.0f weights for the %d wavelengths of the library, %g AA apart, and minutes: is the "
+              "FWHM in AA?  Otherwise use a library with fewer wavelengths, or a narrower LambdaMin .. LambdaMax",
               broadest * CUBIX_FWHM_SIGMA, most_weight, n, n > 1 ? (knot[n - 1] - knot[0]) / (n - 1) : 0.);
   lsf->start[n] = (int)used;
   CUBIX_ALLOC(lsf->value, used);

@@ -51,8 +51,8 @@ static size_t at(const struct cubix_cube *cube, int i, int j, int k)
 
 static double profile(const struct cubix_instrument *ins, double fwhm, double r2)
 {
-  double a2 = fwhm * fwhm / 4. / (pow(2., 1. / ins->psf_beta.coef[0]) - 1.);
-  return ins->psf == CUBIX_PSF_MOFFAT ? pow(1. + r2 / a2, -ins->psf_beta.coef[0]) : exp(-4. * log(2.) * r2 / (fwhm * fwhm));
+  double beta = ins->psf_beta.coef[0], a2 = fwhm * fwhm / 4. / (pow(2., 1. / beta) - 1.);
+  return ins->psf == CUBIX_PSF_MOFFAT ? pow(1. + r2 / a2, -beta) : exp(-4. * log(2.) * r2 / (fwhm * fwhm));
 }
 
 /* r^2 of an elongated profile: of the round one of the same area, across and along its axis, which lies psf_angle from
@@ -67,8 +67,8 @@ static double stretched(const struct cubix_instrument *ins, double x, double y)
 /* What counts of row i from the middle: all up to the cut, none from a spaxel beyond it. */
 static double share(const struct cubix_instrument *ins, double fwhm, int i)
 {
-  double a = 0.5 * fwhm / sqrt(pow(2., 1. / ins->psf_beta.coef[0]) - 1.),
-         r = ins->psf == CUBIX_PSF_MOFFAT ? fmin(a * sqrt(pow(1000., 1. / (ins->psf_beta.coef[0] - 1.)) - 1.), 8. * fwhm)
+  double beta = ins->psf_beta.coef[0], a = 0.5 * fwhm / sqrt(pow(2., 1. / beta) - 1.),
+         r = ins->psf == CUBIX_PSF_MOFFAT ? fmin(a * sqrt(pow(1000., 1. / (beta - 1.)) - 1.), 8. * fwhm)
                                           : 2.5 * fwhm;
   if (ins->psf_axis_ratio > 0.) r /= sqrt(ins->psf_axis_ratio);
   double t = fmin(fmax(r / fmin(ins->pixel_x, ins->pixel_y) + 1. - abs(i), 0.), 1.);
