@@ -23,6 +23,7 @@ src/fit
 src/output
 src/mock
 mpi/comm
+mpi/dust
 mpi/particles
 mpi/extract
 mpi/engine

@@ -23,13 +23,11 @@
 #include "base/memory.h"
 #include "geometry/star_tree.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/deal.h"
 #include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 
 enum { AXIS_BITS = 21, SAMPLES = 128, TOLD_DEPTH = 6, TOLD = 1 << TOLD_DEPTH, BATCH = 1 << 14, ANSWERS = 1 << 23 };
-
-/* What goes from every rank to every rank: elements of rank r begin at out[r] and in[r]. */
-struct route { size_t *out, *in; };   /* [size + 1] */
 
 struct search {
   int k1, n_rank, rank;           /* k1: neighbours asked for, and the star itself */
@@ -37,51 +35,9 @@ struct search {
   struct cubix_star_tree *tree;
   struct cubix_box *told;         /* [n_rank][1 + TOLD] all of a rank, and its nodes */
   double *heap;                   /* [batch][k1] */
-  struct route ask;
+  struct cubix_deal ask;
   uint32_t *asker;                /* [ask.out[n_rank]] which star of the batch each question is about */
 };
-
-static int route_init(struct route *r)
-{
-  int status = CUBIX_OK;
-  CUBIX_MPI_ALLOC(r->out, cubix_mpi_size() + 1);
-  CUBIX_MPI_ALLOC(r->in, cubix_mpi_size() + 1);
-done:
-  return status;
-}
-
-static void route_free(struct route *r)
-{
-  free(r->out);
-  free(r->in);
-}
-
-/* Tell the others how many elements each will get. */
-static void route_meet(struct route *r)
-{
-  const int n = cubix_mpi_size(), me = cubix_mpi_rank();
-  r->in[0] = 0;
-  for (int k = 0; k < n; k++) {
-    const int to = (me + k) % n, from = (me - k + n) % n;
-    const uint64_t count = r->out[to + 1] - r->out[to];
-    uint64_t here;
-    cubix_mpi_swap(&count, sizeof count, to, &here, sizeof here, from);
-    r->in[from + 1] = here;
-  }
-  for (int k = 0; k < n; k++) r->in[k + 1] += r->in[k];
-}
-
-/* Elements of `size` bytes along a route, or back along it. */
-static void travel(const struct route *r, const void *out, void *in, size_t size, int back)
-{
-  const int n = cubix_mpi_size(), me = cubix_mpi_rank();
-  const size_t *from_at = back ? r->in : r->out, *to_at = back ? r->out : r->in;
-  for (int k = 0; k < n; k++) {
-    const int to = (me + k) % n, from = (me - k + n) % n;
-    cubix_mpi_swap((const char *)out + from_at[to] * size, (from_at[to + 1] - from_at[to]) * size, to,
-                   (char *)in + to_at[from] * size, (to_at[from + 1] - to_at[from]) * size, from);
-  }
-}
 
 /* ---- stars to the ranks that search for them -------------------------------------------------- */
 
@@ -159,7 +115,7 @@ static int rank_of(const uint64_t *cut, int n_rank, uint64_t at)
 /* The stars in the order of the ranks that search for them, and there.
  *  @param[out] order [n] which star each is that is sent
  *  @param[out] here [route.in[size]][3] */
-static int send_stars(struct route *route, size_t **order, double **here, const double *x, size_t n)
+static int send_stars(struct cubix_deal *route, size_t **order, double **here, const double *x, size_t n)
 {
   int status = CUBIX_OK;
   const int n_rank = cubix_mpi_size();
@@ -183,9 +139,9 @@ static int send_stars(struct route *route, size_t **order, double **here, const 
     (*order)[at] = i;
     memcpy(out + 3 * at, x + 3 * i, 3 * sizeof *x);
   }
-  route_meet(route);
+  cubix_mpi_deal_meet(route);
   CUBIX_MPI_ALLOC(*here, 3 * route->in[n_rank]);
-  travel(route, out, *here, 3 * sizeof *x, 0);
+  cubix_mpi_deal_travel(route, out, *here, 3 * sizeof *x, 0);
 done:
   free(out);
   free(cut);
@@ -276,18 +232,18 @@ static int search_there(struct search *s, size_t first)
   CUBIX_MPI_ALLOC(question, 4 * n_out);
   CUBIX_MPI_ALLOC(s->asker, n_out);
   write_questions(s, first, question);
-  route_meet(&s->ask);
+  cubix_mpi_deal_meet(&s->ask);
   const size_t n_in = s->ask.in[s->n_rank];
   CUBIX_MPI_ALLOC(asked, 4 * n_in);
   CUBIX_MPI_ALLOC(answer, k1 * n_in);
   CUBIX_MPI_ALLOC(told, k1 * n_out);
-  travel(&s->ask, question, asked, 4 * sizeof *asked, 0);
+  cubix_mpi_deal_travel(&s->ask, question, asked, 4 * sizeof *asked, 0);
 #pragma omp parallel for schedule(dynamic, 64)
   for (size_t i = 0; i < n_in; i++) {
     for (size_t q = 0; q < k1; q++) answer[i * k1 + q] = asked[4 * i + 3];
     cubix_star_tree_nearest(s->tree, asked + 4 * i, answer + i * k1, s->k1);
   }
-  travel(&s->ask, answer, told, k1 * sizeof *told, 1);
+  cubix_mpi_deal_travel(&s->ask, answer, told, k1 * sizeof *told, 1);
   for (size_t i = 0; i < n_out; i++)
     for (size_t q = 0; q < k1; q++) cubix_nearest_put(s->heap + s->asker[i] * k1, s->k1, told[i * k1 + q]);
 done:
@@ -326,7 +282,7 @@ int cubix_mpi_neighbours(double *distance, const double *position, size_t n, int
 {
   int status = CUBIX_OK;
   struct search s = { .k1 = k + 1, .n_rank = cubix_mpi_size(), .rank = cubix_mpi_rank() };
-  struct route route = { 0 };
+  struct cubix_deal route = { 0 };
   size_t *order = NULL;
   double *here = NULL, *found = NULL, *back = NULL;
   const double need = bytes(cubix_mpi_max((double)n)) * cubix_mpi_local_size(), there = cubix_memory_free();
@@ -334,8 +290,8 @@ int cubix_mpi_neighbours(double *distance, const double *position, size_t n, int
                   "SmoothingLength knn: to find the %d nearest stars of every star takes %.3g GB on a node, where %.3g "
                   "GB are free: use more nodes, or give a SmoothingLength in kpc",
                   k, 1e-9 * need, 1e-9 * there);
-  CUBIX_TRY(route_init(&route));
-  CUBIX_TRY(route_init(&s.ask));
+  CUBIX_TRY(cubix_mpi_deal_init(&route));
+  CUBIX_TRY(cubix_mpi_deal_init(&s.ask));
   CUBIX_TRY(send_stars(&route, &order, &here, position, n));
   CUBIX_TRY(cubix_mpi_agree(cubix_star_tree_build(&s.tree, here, route.in[s.n_rank])));
   CUBIX_TRY(tell_boxes(&s));
@@ -345,7 +301,7 @@ int cubix_mpi_neighbours(double *distance, const double *position, size_t n, int
   found = here;                   /* positions are in the tree now */
   CUBIX_TRY(search_all(&s, found));
   CUBIX_MPI_ALLOC(back, n);
-  travel(&route, found, back, sizeof *back, 1);
+  cubix_mpi_deal_travel(&route, found, back, sizeof *back, 1);
   for (size_t i = 0; i < n; i++) distance[order[i]] = back[i];
 done:
   free(back);
@@ -355,7 +311,7 @@ done:
   free(s.heap);
   free(s.asker);
   cubix_star_tree_free(s.tree);
-  route_free(&route);
-  route_free(&s.ask);
+  cubix_mpi_deal_free(&route);
+  cubix_mpi_deal_free(&s.ask);
   return status;
 }
