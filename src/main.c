@@ -40,7 +40,7 @@ static int make_cube(const struct cubix_params *par, void *host)
   CUBIX_STAGE(stages, "files", root ? cubix_output_check(par) : CUBIX_OK);
   CUBIX_TRY(cubix_mpi_pipeline_open(&pipe, par, &(struct cubix_pipeline_use){ .dry_run = dry_run }, stages));
   CUBIX_STAGE(stages, "disk",  root ? cubix_output_room(par, pipe->ins, NULL, 0) : CUBIX_OK);
-  CUBIX_TRY(cubix_mpi_pipeline_load(pipe, NULL));
+  CUBIX_TRY(cubix_mpi_pipeline_load(pipe, NULL, NULL));
   CUBIX_STAGE(stages, "apart", root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_pipeline_result(&result, pipe);
   cubix_report_scene(&result);

@@ -33,18 +33,18 @@ def read(folder, ranks=1, **parameters):
     return {k: np.concatenate(v) for k, v in parts.items()}, info
 
 
-def refuse_gas(folder, ranks=1, **parameters):
+def refuse_gas(folder, ranks=1, how="--gas", **parameters):
     par = write_parameters(folder / "reader.param", SspFile="none.hdf5", OutputFile=folder / "none.fits", **parameters)
-    done = run("dump_slab", ["--gas", par, folder / "gas"], ranks, cwd=folder)
+    done = run("dump_slab", [how, par, folder / "gas"], ranks, cwd=folder)
     assert done.status == 3 and "HDF5-DIAG" not in done.err
     return done
 
 
-def read_gas(folder, ranks=1, **parameters):
-    """The gas of all ranks put together: arrays by the names of struct cubix_slab, and "columns", the
-    names of those that a file need not have."""
+def read_gas(folder, ranks=1, how="--gas", **parameters):
+    """The gas of all ranks put together: arrays by the names of struct cubix_slab, "columns", the names of
+    those that a file need not have, and "err", the warnings.  how: dump_slab's options."""
     par = write_parameters(folder / "reader.param", SspFile="none.hdf5", OutputFile=folder / "none.fits", **parameters)
-    done = run("dump_slab", ["--gas", par, folder / "gas"], ranks, cwd=folder)
+    done = run("dump_slab", [how, par, folder / "gas"], ranks, cwd=folder)
     assert done.status == 0, done.err
     got = {}
     for rank in range(ranks):
@@ -56,4 +56,4 @@ def read_gas(folder, ranks=1, **parameters):
         assert len(x) == 0
     got = {k: np.concatenate(v) for k, v in got.items()}
     assert len(got["mass_now"]) == info["n_total"]
-    return {**got, "columns": info["columns"]}
+    return {**got, "columns": info["columns"], "err": done.err}

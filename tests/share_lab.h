@@ -43,7 +43,8 @@ static inline struct cubix_star star_of(uint32_t i, int n_z, int n_age)
     uniform_of(i, 5),
     uniform_of(i, 6),
     (int16_t)(uniform_of(i, 7) * (n_z - 1)),
-    (int16_t)(uniform_of(i, 8) * (n_age - 1))
+    (int16_t)(uniform_of(i, 8) * (n_age - 1)),
+    0
   };
   return star;
 }

@@ -49,7 +49,7 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 2, argv + 2, NULL));
   CUBIX_TRY(cubix_leaves_parse(active, "inclination, mass", "chi2.c"));
   /* NULL: stars of InputFile; or a struct cubix_slab of your own */
-  CUBIX_TRY(cubix_mpi_chain_open(&chain, par, NULL, active, 0));
+  CUBIX_TRY(cubix_mpi_chain_open(&chain, par, NULL, NULL, active, 0));
   CUBIX_TRY(cubix_mpi_chain_get(chain, CUBIX_LEAF_Inclination, &start));
   /* once, to know which channels this rank owns */
   CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));

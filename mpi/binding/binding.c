@@ -153,7 +153,7 @@ int cubix_mpi_binding_open(struct cubix_binding **out, const char *path, const c
     slab = slab_of(star, n_star, snapshot);
     CUBIX_CHECK(slab.n_total > 0, CUBIX_EINPUT, "there are no stars: the arrays of all ranks are empty");
   }
-  CUBIX_TRY(cubix_mpi_chain_open(&binding->chain, binding->par, star ? &slab : NULL, wanted, 0));
+  CUBIX_TRY(cubix_mpi_chain_open(&binding->chain, binding->par, star ? &slab : NULL, NULL, wanted, 0));
   *out = binding;
   binding = NULL;
 done:

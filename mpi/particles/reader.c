@@ -256,6 +256,7 @@ static int prepare(struct cubix_reader *r, struct cubix_slab **slab, const struc
   int status = CUBIX_OK;
   const struct cubix_snapshot *s = &r->sim->snapshot;
   CUBIX_ALLOC(r->state, 1);
+  r->state->gas_kernel = par->GasKernel;
   r->state->collective = par->ReadMode == CUBIX_ReadMode_collective;
   CUBIX_ALLOC(r->state->share, cubix_mpi_size());
   CUBIX_ALLOC(r->state->reads_for, cubix_mpi_size());

@@ -5,11 +5,12 @@
  *   temperature        T = (2/3) u m_p mu/k, mu = 4/(1 + 3 X + 4 X x_e), of a monatomic gas with the
  *                      hydrogen fraction X (0.76 where the file has none) and x_e electrons per
  *                      hydrogen nucleus
- *   kernel             of a cell without one the radius 2.5 (3 V/4 pi)^(1/3), V = m/rho */
+ *   kernel             of a cell without one the radius GasKernel (3 V/4 pi)^(1/3), V = m/rho */
 #include <math.h>
 
 #include "mpi/particles/reader_parts.h"
 #include "physics/constants.h"
+#include "physics/kernel.h"
 
 int cubix_piece_has(const struct cubix_reader *r, const struct cubix_simpart *part, enum cubix_field field)
 {
@@ -57,13 +58,11 @@ static void temperatures(const struct cubix_slab *slab, const struct cubix_deriv
   }
 }
 
-static void kernels(const struct cubix_slab *slab, const struct cubix_derived *given)
+static void kernels(const struct cubix_slab *slab, const struct cubix_derived *given, double kernel)
 {
-  for (size_t q = 0; q < given->n; q++) {
-    const double density = slab->density[given->to + q];
+  for (size_t q = 0; q < given->n; q++)
     slab->smoothing_length[given->to + q] =
-        density > 0 ? 2.5 * cbrt(3 * given->mass[q] / (density * 4 * CUBIX_PI)) : 0;
-  }
+        cubix_kernel_of_cell(kernel, given->mass[q], slab->density[given->to + q]);
 }
 
 int cubix_piece_derive(const struct cubix_reader *r, const struct cubix_simpart *part,
@@ -76,6 +75,6 @@ int cubix_piece_derive(const struct cubix_reader *r, const struct cubix_simpart 
   if (slab->mass_formed && births(r, part, given)) return 1;
   if (r->sim->population != CUBIX_GAS) return 0;
   if (slab->temperature && !r->sim->field[CUBIX_FIELD_TEMPERATURE].name[0]) temperatures(slab, given);
-  if (slab->smoothing_length && !r->sim->field[CUBIX_FIELD_LENGTH].name[0]) kernels(slab, given);
+  if (slab->smoothing_length && !r->sim->field[CUBIX_FIELD_LENGTH].name[0]) kernels(slab, given, r->state->gas_kernel);
   return 0;
 }

@@ -17,6 +17,7 @@ struct cubix_range { double low[3], high[3]; };
 struct cubix_reader_state {
   struct cubix_groups groups;             /* on rank 0 */
   struct cubix_clock *clock;              /* from times of formation to ages; NULL: the file holds ages */
+  double gas_kernel;                      /* GasKernel */
   struct cubix_survival *survival;        /* of the library, where masses at birth follow from it; else NULL */
   size_t n_kept;                          /* stars in the slab so far */
   struct cubix_range range;               /* of the positions since chunk 0, before they are led back into the box */

@@ -99,7 +99,7 @@ done:
 }
 
 int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *par, const struct cubix_slab *stars,
-                         const unsigned char active[CUBIX_N_LEAF], int dry_run)
+                         const struct cubix_slab *gas, const unsigned char active[CUBIX_N_LEAF], int dry_run)
 {
   int status = CUBIX_OK;
   struct cubix_chain *chain = NULL;
@@ -113,7 +113,7 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
   };
   CUBIX_TRY(cubix_mpi_agree(check_active(par, active, stars)));
   CUBIX_TRY(cubix_mpi_pipeline_open(&chain->pipe, par, &use, NULL));
-  CUBIX_TRY(cubix_mpi_pipeline_load(chain->pipe, stars));
+  CUBIX_TRY(cubix_mpi_pipeline_load(chain->pipe, stars, gas));
   *out = chain;
   chain = NULL;
 done:

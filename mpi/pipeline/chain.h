@@ -27,12 +27,14 @@ struct cubix_chain;
  *    needs is kept from the start
  *  @param stars NULL: the stars of InputFile; otherwise those of this rank, which are copied, with
  *    snapshot filled in as a file would have it
+ *  @param gas NULL: the gas of InputFile, where Dust or Lines ask for it; otherwise that of this rank, which
+ *    is copied (mpi/particles/gas.h)
  *  @param dry_run 1: no forward run follows; log at INFO what memory one would take
  *  @param[out] chain owned by the caller; borrows par
  *  Errors: CUBIX_EUSAGE for a leaf on which the cube does not depend in this configuration
  *    (Inclination without Orientation inclined, PsfFwhm without Psf gaussian or moffat, ...). */
 int cubix_mpi_chain_open(struct cubix_chain **chain, const struct cubix_params *par, const struct cubix_slab *stars,
-                         const unsigned char active[CUBIX_N_LEAF], int dry_run);
+                         const struct cubix_slab *gas, const unsigned char active[CUBIX_N_LEAF], int dry_run);
 /** How many numbers a leaf has on this rank.  Local. */
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf);
 /** Get the values in use; put new ones for the next forward run.  Collective.

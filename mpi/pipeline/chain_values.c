@@ -113,21 +113,22 @@ done:
   return status;
 }
 
-/* Vectors of stars, rows of [3], from the sky or to it; offset: centre or systemic velocity. */
-static void from_sky(double *to, const struct cubix_chain *chain, const double *sky, const double offset[3])
+/* Vectors [n][3] from the sky or to it; offset: centre or systemic velocity. */
+static void from_sky(double *to, const struct cubix_chain *chain, const double *sky, size_t n, const double offset[3])
 {
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++) {
+  for (size_t i = 0; i < n; i++) {
     cubix_rotate_back(to + 3 * i, &chain->pipe->frame, sky + 3 * i);
     for (size_t c = 0; c < 3; c++) to[3 * i + c] += offset[c];
   }
 }
 
 /* @param box  side of a periodic box in which the nearest image counts; 0: none */
-static void to_sky(double *sky, const struct cubix_chain *chain, const double *from, const double offset[3], double box)
+static void to_sky(double *sky, const struct cubix_chain *chain, const double *from, size_t n, const double offset[3],
+                   double box)
 {
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++) {
+  for (size_t i = 0; i < n; i++) {
     double x[3];
     for (size_t c = 0; c < 3; c++) {
       x[c] = from[3 * i + c] - offset[c];
@@ -137,30 +138,38 @@ static void to_sky(double *sky, const struct cubix_chain *chain, const double *f
   }
 }
 
-/* Another centre or systemic velocity. */
-static void shift(double *sky, const struct cubix_chain *chain, double offset[3], const double now[3])
+/* Another centre or systemic velocity, for stars and gas. */
+static void shift(struct cubix_chain *chain, double offset[3], const double now[3], int places)
 {
+  const struct cubix_slab *all[] = { chain->pipe->particles->slab, chain->pipe->gas };
   double by[3], turned[3];
   for (int c = 0; c < 3; c++) {
     by[c] = offset[c] - now[c];
     offset[c] = now[c];
   }
   cubix_rotate(turned, &chain->pipe->frame, by);
+  for (int k = 0; k < 2 && all[k]; k++) {
+    double *const sky = places ? all[k]->position : all[k]->velocity;
 #pragma omp parallel for schedule(static)
-  for (size_t i = 0; i < chain->pipe->particles->slab->n; i++)
-    for (size_t c = 0; c < 3; c++) sky[3 * i + c] += turned[c];
+    for (size_t i = 0; i < all[k]->n; i++)
+      for (size_t c = 0; c < 3; c++) sky[3 * i + c] += turned[c];
+  }
 }
 
-/* Other angles: x'' = R' R^T x'. */
+/* Other angles, for stars and gas: x'' = R' R^T x'. */
 static void turn(struct cubix_chain *chain)
 {
   static const double nowhere[3];
-  struct cubix_slab *slab = chain->pipe->particles->slab;
-  from_sky(slab->position, chain, slab->position, nowhere);
-  from_sky(slab->velocity, chain, slab->velocity, nowhere);
+  const struct cubix_slab *all[] = { chain->pipe->particles->slab, chain->pipe->gas };
+  for (int k = 0; k < 2 && all[k]; k++) {
+    from_sky(all[k]->position, chain, all[k]->position, all[k]->n, nowhere);
+    from_sky(all[k]->velocity, chain, all[k]->velocity, all[k]->n, nowhere);
+  }
   cubix_frame_turn(&chain->pipe->frame, &chain->pipe->par);
-  to_sky(slab->position, chain, slab->position, nowhere, 0);
-  to_sky(slab->velocity, chain, slab->velocity, nowhere, 0);
+  for (int k = 0; k < 2 && all[k]; k++) {
+    to_sky(all[k]->position, chain, all[k]->position, all[k]->n, nowhere, 0);
+    to_sky(all[k]->velocity, chain, all[k]->velocity, all[k]->n, nowhere, 0);
+  }
 }
 
 static void scale_masses(struct cubix_chain *chain, double scale)
@@ -185,8 +194,8 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
   if (here) memcpy(value, here, cubix_mpi_chain_size(chain, leaf) * sizeof *value);
   else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) value[i] = slab->mass_formed[i] / chain->mass_scale;
-  else if (leaf == CUBIX_LEAF_Position) from_sky(value, chain, slab->position, chain->pipe->frame.centre);
-  else if (leaf == CUBIX_LEAF_Velocity) from_sky(value, chain, slab->velocity, chain->pipe->frame.velocity);
+  else if (leaf == CUBIX_LEAF_Position) from_sky(value, chain, slab->position, slab->n, chain->pipe->frame.centre);
+  else if (leaf == CUBIX_LEAF_Velocity) from_sky(value, chain, slab->velocity, slab->n, chain->pipe->frame.velocity);
   else if (leaf == CUBIX_LEAF_Centre) memcpy(value, chain->pipe->frame.centre, 3 * sizeof *value);
   else if (leaf == CUBIX_LEAF_SystemicVelocity) memcpy(value, chain->pipe->frame.velocity, 3 * sizeof *value);
   else if (leaf == CUBIX_LEAF_MassScale) *value = chain->mass_scale;
@@ -300,10 +309,10 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
   if (at) *at = *value;
   switch (leaf) {
     case CUBIX_LEAF_Centre:
-      shift(chain->pipe->particles->slab->position, chain, chain->pipe->frame.centre, value);
+      shift(chain, chain->pipe->frame.centre, value, 1);
       break;
     case CUBIX_LEAF_SystemicVelocity:
-      shift(chain->pipe->particles->slab->velocity, chain, chain->pipe->frame.velocity, value);
+      shift(chain, chain->pipe->frame.velocity, value, 0);
       break;
     case CUBIX_LEAF_Alpha:
     case CUBIX_LEAF_Beta:
@@ -351,8 +360,8 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   } else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) slab->mass_formed[i] = value[i] * chain->mass_scale;
   else if (leaf == CUBIX_LEAF_Position)
-    to_sky(slab->position, chain, value, chain->pipe->frame.centre, slab->snapshot.box);
-  else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, chain->pipe->frame.velocity, 0);
+    to_sky(slab->position, chain, value, slab->n, chain->pipe->frame.centre, slab->snapshot.box);
+  else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, slab->n, chain->pipe->frame.velocity, 0);
 done:
   return status;
 }

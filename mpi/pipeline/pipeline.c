@@ -32,6 +32,7 @@
 #include "mpi/engine/cube_reduce.h"
 #include "mpi/engine/device_open.h"
 #include "mpi/engine/engine.h"
+#include "mpi/particles/gas.h"
 #include "mpi/particles/particles.h"
 #include "mpi/pipeline/memory_check.h"
 #include "observation/psf.h"
@@ -108,7 +109,25 @@ static int make_templates(struct cubix_pipeline *pipe)
   return CUBIX_OK;
 }
 
-int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars)
+/* The gas that dims and shines, in the frame of the stars. */
+static int take_gas(struct cubix_pipeline *pipe, const struct cubix_slab *stars, const struct cubix_slab *gas)
+{
+  int status = CUBIX_OK;
+  const struct cubix_instrument *ins = pipe->ins;
+  CUBIX_CHECK(!stars || gas || !cubix_mpi_gas_wanted(&pipe->par), CUBIX_EUSAGE,
+              "Dust = %s (%s) with Lines = %s needs gas, and stars were given as arrays without it: give gas, too, or "
+              "set Dust none or screen, and Lines none or stars",
+              cubix_Dust_word[pipe->par.Dust], cubix_params_origin(&pipe->par, "Dust"),
+              cubix_Lines_word[pipe->par.Lines]);
+  if (gas) CUBIX_TRY(cubix_mpi_gas_hold(&pipe->gas, &pipe->par, gas, pipe->particles, &pipe->frame));
+  else CUBIX_TRY(cubix_mpi_gas_open(&pipe->gas, &pipe->par, pipe->particles, &pipe->frame));
+  cubix_mpi_gas_report(pipe->gas, &pipe->par,
+                       fmin(ins->n_x * ins->pixel_x, ins->n_y * ins->pixel_y) * pipe->scene.kpc_per_arcsec);
+done:
+  return status;
+}
+
+int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars, const struct cubix_slab *gas)
 {
   int status = CUBIX_OK;
   struct cubix_stages *stages = pipe->stages;
@@ -117,6 +136,7 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
   CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
   CUBIX_STAGE(stages, "scene",
               cubix_scene_init(&pipe->scene, &pipe->par, &pipe->particles->slab->snapshot, pipe->ins->flux_unit));
+  if (gas || cubix_mpi_gas_wanted(&pipe->par)) CUBIX_STAGE(stages, "gas", take_gas(pipe, stars, gas));
   CUBIX_STAGE(stages, "speeds",    find_speed(pipe));
   CUBIX_STAGE(stages, "templates", make_templates(pipe));
   CUBIX_STAGE(stages, "device",    cubix_mpi_device_open(&pipe->dev, &pipe->par));
@@ -317,6 +337,7 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   cubix_cube_free(pipe->cube);
   cubix_device_close(pipe->dev);
   cubix_templates_free(pipe->templates);
+  cubix_slab_free(pipe->gas);
   cubix_mpi_particles_close(pipe->particles);
   cubix_instrument_free(pipe->ins);
   free(pipe);

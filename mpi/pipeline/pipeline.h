@@ -48,6 +48,7 @@ struct cubix_pipeline {
   double flux_scale;              /* a factor on all flux */
   struct cubix_instrument *ins;   /* spaxels, wavelengths, PSF, LSF, noise */
   struct cubix_particles *particles;      /* the stars, at once or chunk by chunk */
+  struct cubix_slab *gas;         /* this rank's gas, on the sky (mpi/particles/gas.h); NULL: nothing needs it */
   struct cubix_frame frame;       /* centre, systemic velocity, axes on the sky */
   struct cubix_scene scene;       /* redshift, distance, scales */
   struct cubix_templates *templates;        /* SSP templates and the cube's grid */
@@ -72,8 +73,10 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **pipe, const struct cubix_par
 /** Read the stars, find their frame, make the templates for them and open the processor.
  * Collective.
  *  @param stars NULL: the stars of InputFile; otherwise those of this rank, which are copied, with
- *    snapshot filled in as a file would have it */
-int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars);
+ *    snapshot filled in as a file would have it
+ *  @param gas NULL: the gas of InputFile, where Dust or Lines ask for it; otherwise that of this rank,
+ *    which is copied (mpi/particles/gas.h) */
+int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars, const struct cubix_slab *gas);
 /** Make the cube of the values in use, noise-free and after the PSF: pipe->cube.  Collective.  It
  * can be repeated only with keep_stars. */
 int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe);

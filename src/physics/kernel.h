@@ -10,6 +10,7 @@
 #ifndef CUBIX_PHYSICS_KERNEL_H
 #define CUBIX_PHYSICS_KERNEL_H
 
+#include "physics/constants.h"
 #include "physics/tables.h"
 
 /* Cells of the table on each axis, from the middle to the radius. */
@@ -21,6 +22,12 @@ enum { CUBIX_KERNEL_CELL = 64 };
 CUBIX_HD double cubix_kernel_radius(enum cubix_deposit_kind kind)
 {
   return kind == CUBIX_DEPOSIT_CUBIC ? 3.6514837167011076 : 3.8729833462074170;
+}
+
+/** Radius of the kernel of a cell of gas [kpc]: k (3 V/4 pi)^(1/3) with V = m/rho; 0: it has no density. */
+CUBIX_HD double cubix_kernel_of_cell(double k, double mass, double density)
+{
+  return density > 0 ? k * cbrt(3 * mass / (density * 4 * CUBIX_PI)) : 0;
 }
 
 /* The cubics that are 1 at one end in value, and in slope per cell, at t from the left end; and their derivatives. */

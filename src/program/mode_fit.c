@@ -119,7 +119,7 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
   CUBIX_STAGE(stages, "check",    root ? cubix_output_check(par) : CUBIX_OK);
   CUBIX_STAGE(stages, "compare",  root ? check_observed(par) : CUBIX_OK);
   CUBIX_STAGE(stages, "files",    !root ? CUBIX_OK : fit ? cubix_mpi_fit_check(par) : cubix_mpi_gradient_check(par));
-  CUBIX_STAGE(stages, "open",     cubix_mpi_chain_open(&chain, par, NULL, active, dry_run));
+  CUBIX_STAGE(stages, "open",     cubix_mpi_chain_open(&chain, par, NULL, NULL, active, dry_run));
   CUBIX_STAGE(stages, "apart",    root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_chain_result(&result, chain);
   CUBIX_STAGE(stages, "header",   header(par, result.ins));

@@ -31,6 +31,8 @@ static const struct { size_t at; size_t n_c; unsigned parts; } columns[] = {
   COLUMN(oxygen, 1, CUBIX_SLAB_GAS),
   COLUMN(dust_mass, 1, CUBIX_SLAB_GAS),
   COLUMN(molecular, 1, CUBIX_SLAB_GAS),
+  COLUMN(dusty, 1, CUBIX_SLAB_DUST),
+  COLUMN(dust, 1, CUBIX_SLAB_DUST),
 };
 enum { N_COLUMN = sizeof columns / sizeof columns[0] };
 
@@ -152,17 +154,22 @@ void cubix_slab_put(struct cubix_slab *to, size_t at, const struct cubix_slab *f
   }
 }
 
-int cubix_slab_append(struct cubix_slab *to, const struct cubix_slab *from)
+void cubix_slab_insert(struct cubix_slab *to, size_t at, const struct cubix_slab *from)
 {
-  int status = CUBIX_OK;
-  const size_t at = to->n;
-  CUBIX_TRY(cubix_slab_grow(to, at + from->n));
   for (int c = 0; c < N_COLUMN; c++) {
     const size_t n_c = columns[c].n_c;
     double *const out = *column_of(to, c);
     const double *const in = *column_of(from, c);
     if (out && in) memcpy(out + at * n_c, in, n_c * from->n * sizeof *in);
   }
+}
+
+int cubix_slab_append(struct cubix_slab *to, const struct cubix_slab *from)
+{
+  int status = CUBIX_OK;
+  const size_t at = to->n;
+  CUBIX_TRY(cubix_slab_grow(to, at + from->n));
+  cubix_slab_insert(to, at, from);
 done:
   return status;
 }

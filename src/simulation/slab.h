@@ -38,6 +38,7 @@ enum {
   CUBIX_SLAB_PLACE = 32,          /* position alone */
   CUBIX_SLAB_ID = 64,
   CUBIX_SLAB_SCREEN = 256,        /* dust in front */
+  CUBIX_SLAB_DUST = 512,          /* of gas: whether it has dust, and how much */
   CUBIX_SLAB_FORMING = 128,       /* of gas beside its motion: what stars that form there inherit */
   CUBIX_SLAB_GAS = 16             /* of gas beside its motion: metallicity, kernels, and what gas alone has */
 };
@@ -76,6 +77,8 @@ struct cubix_slab {
   double *hydrogen, *oxygen;      /* [n] mass fractions */
   double *dust_mass;              /* [n] Msun */
   double *molecular;              /* [n] fraction of hydrogen */
+  double *dusty;                  /* [n] 1: by DustGas it has dust, 0: none */
+  double *dust;                   /* [n] A(V) times area that its dust gives [mag kpc^2] */
 };
 
 /** Allocate room for n stars, not zeroed.  Local.  @param[out] slab owned by the caller */
@@ -94,6 +97,8 @@ int cubix_slab_copy(struct cubix_slab **copy, const struct cubix_slab *slab);
 int cubix_slab_grow(struct cubix_slab *slab, size_t n);
 /** Copy particles row[0 .. n - 1] of another slab to at .. at + n - 1, in the columns that both have.  Local. */
 void cubix_slab_put(struct cubix_slab *to, size_t at, const struct cubix_slab *from, const size_t *row, size_t n);
+/** Copy all particles of another slab to at .. of this one, which has room, in the columns that both have.  Local. */
+void cubix_slab_insert(struct cubix_slab *to, size_t at, const struct cubix_slab *from);
 /** Copy all particles of another slab behind those that are there, in the columns of `to`.  Local.
  *  Errors: CUBIX_ENOMEM. */
 int cubix_slab_append(struct cubix_slab *to, const struct cubix_slab *from);

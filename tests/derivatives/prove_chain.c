@@ -233,7 +233,7 @@ int main(int argc, char **argv)
   if (argc < 3) abort();
   CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 3, argv + 3, NULL));
   CUBIX_TRY(cubix_leaves_parse(active, argv[2], "command line"));
-  CUBIX_TRY(cubix_mpi_chain_open(&chain, par, NULL, active, 0));
+  CUBIX_TRY(cubix_mpi_chain_open(&chain, par, NULL, NULL, active, 0));
   unsigned long long mine = cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass), before = 0;
   MPI_Exscan(&mine, &before, 1, MPI_UNSIGNED_LONG_LONG, MPI_SUM, MPI_COMM_WORLD);
   first_star = cubix_mpi_rank() ? before : 0;

@@ -1,12 +1,13 @@
-/* dump_slab.c -- what the reader hands on, for the tests: dump_slab [--frame|--gas] PARAMFILE OUT
- * [Name=value ...], alone or under mpirun.
+/* dump_slab.c -- what the reader hands on, for the tests: dump_slab [--frame|--gas|--sky|--given]
+ * PARAMFILE OUT [Name=value ...], alone or under mpirun.
  *
  * OUT.json (rank 0) says how many stars each rank holds and what the snapshot says of itself;
  * OUT.RANK (each rank) holds the slab as raw doubles: position [n][3], velocity [n][3],
  * mass_formed, mass_now, age, metallicity and, where there is one, potential, each [n]. --frame: in
  * the frame that cubix_mpi_frame_find finds; OUT.json then states it.  --gas: the gas, as position,
  * velocity, mass_now, and those of metallicity, smoothing_length, density, sfr, temperature, hydrogen,
- * oxygen, dust_mass and molecular that "columns" of OUT.json lists. */
+ * oxygen, dust_mass, molecular, dusty and dust that "columns" of OUT.json lists; --sky: the gas that dims
+ * and shines, in the frame of the stars; --given: the same, of arrays. */
 #define _XOPEN_SOURCE 700
 #include <inttypes.h>
 #include <stdio.h>
@@ -93,9 +94,11 @@ static int write_gas(const char *out, const struct cubix_slab *gas)
 {
   int status = CUBIX_OK;
   const double *array[] = { gas->metallicity, gas->smoothing_length, gas->density,   gas->sfr,      gas->temperature,
-                            gas->hydrogen,    gas->oxygen,           gas->dust_mass, gas->molecular };
+                            gas->hydrogen,    gas->oxygen,           gas->dust_mass, gas->molecular, gas->dusty,
+                            gas->dust };
   static const char *const name[] = { "metallicity", "smoothing_length", "density",   "sfr",      "temperature",
-                                      "hydrogen",    "oxygen",           "dust_mass", "molecular" };
+                                      "hydrogen",    "oxygen",           "dust_mass", "molecular", "dusty",
+                                      "dust" };
   char path[4096], list[512] = "";
   FILE *f;
   snprintf(path, sizeof path, "%s.%d", out, cubix_mpi_rank());
@@ -104,7 +107,7 @@ static int write_gas(const char *out, const struct cubix_slab *gas)
   fwrite(gas->position, sizeof(double), 3 * gas->n, f);
   fwrite(gas->velocity, sizeof(double), 3 * gas->n, f);
   fwrite(gas->mass_now, sizeof(double), gas->n, f);
-  for (int i = 0; i < 9; i++) {
+  for (size_t i = 0; i < sizeof array / sizeof *array; i++) {
     if (!array[i]) continue;
     fwrite(array[i], sizeof(double), gas->n, f);
     snprintf(list + strlen(list), sizeof list - strlen(list), "%s\"%s\"", list[0] ? ", " : "", name[i]);
@@ -127,6 +130,27 @@ static int dump_gas(const struct cubix_params *par, const char *out)
   CUBIX_TRY(cubix_mpi_agree(write_gas(out, gas)));
 done:
   cubix_slab_free(gas);
+  return status;
+}
+
+/* Gas as the pipeline has it; given: out of arrays, in which it was read. */
+static int dump_sky(const struct cubix_params *par, const char *out, int given)
+{
+  int status = CUBIX_OK;
+  struct cubix_particles *particles = NULL;
+  struct cubix_frame frame = { 0 };
+  struct cubix_slab *gas = NULL, *file = NULL;
+  CUBIX_TRY(cubix_mpi_particles_open(&particles, par));
+  CUBIX_TRY(cubix_mpi_particles_frame(particles, &frame));
+  if (given) CUBIX_TRY(cubix_mpi_gas_read(&file, par, NULL));
+  if (given) CUBIX_TRY(cubix_mpi_gas_hold(&gas, par, file, particles, &frame));
+  else CUBIX_TRY(cubix_mpi_gas_open(&gas, par, particles, &frame));
+  cubix_mpi_gas_report(gas, par, 20);
+  CUBIX_TRY(cubix_mpi_agree(write_gas(out, gas)));
+done:
+  cubix_slab_free(file);
+  cubix_slab_free(gas);
+  cubix_mpi_particles_close(particles);
   return status;
 }
 
@@ -159,16 +183,17 @@ done:
 int main(int argc, char **argv)
 {
   int status = CUBIX_OK, with_frame = argc > 1 && strcmp(argv[1], "--frame") == 0,
-      with_gas = argc > 1 && strcmp(argv[1], "--gas") == 0;
+      with_gas = argc > 1 && strcmp(argv[1], "--gas") == 0, given = argc > 1 && strcmp(argv[1], "--given") == 0,
+      sky = given || (argc > 1 && strcmp(argv[1], "--sky") == 0);
   struct cubix_params *par = NULL;
 
   CUBIX_TRY(cubix_mpi_start(&argc, &argv));
-  argv += with_frame | with_gas;
-  argc -= with_frame | with_gas;
-  CUBIX_CHECK(argc >= 3, CUBIX_EUSAGE, "usage: dump_slab [--frame|--gas] PARAMFILE OUT [Name=value ...]");
+  argv += with_frame | with_gas | sky;
+  argc -= with_frame | with_gas | sky;
+  CUBIX_CHECK(argc >= 3, CUBIX_EUSAGE, "usage: dump_slab [--frame|--gas|--sky|--given] PARAMFILE OUT [Name=value ...]");
   if (cubix_mpi_rank() == 0) cubix_log_to(tell, NULL);
   CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 3, argv + 3, NULL));
-  CUBIX_TRY(with_gas ? dump_gas(par, argv[2]) : dump(par, with_frame, argv[2]));
+  CUBIX_TRY(with_gas ? dump_gas(par, argv[2]) : sky ? dump_sky(par, argv[2], given) : dump(par, with_frame, argv[2]));
 done:
   if (H5Fget_obj_count(H5F_OBJ_ALL, H5F_OBJ_ALL) > 0) {
     fprintf(stderr, "dump_slab: the reader left HDF5 objects open\n");
