@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "instrument/channels.h"
 #include "instrument/instrument.h"
 #include "instrument/instrument_file.h"
@@ -222,6 +223,23 @@ static int sized_by(const struct cubix_params *par)
   return user ? CUBIX_EUSAGE : CUBIX_EINPUT;
 }
 
+static void lay_unit(struct cubix_instrument *ins, const struct cubix_instrument_file *file,
+                     const struct cubix_params *par)
+{
+  const int manga = CUBIX_Layout_manga - CUBIX_Layout_plain,
+            is_manga = par->Layout == CUBIX_Layout_manga || (par->Layout == CUBIX_Layout_auto && ins->layout == manga);
+  ins->flux_unit = is_manga                                    ? CUBIX_MANGA_UNIT
+                   : file->given[CUBIX_KEY_spectrum_flux_unit] ? (int)file->spectrum_flux_unit
+                                                               : usual_unit;
+  if (!par->FluxUnit) return;
+  ins->flux_unit = par->FluxUnit;
+  if (is_manga && par->FluxUnit != CUBIX_MANGA_UNIT)
+    cubix_log(CUBIX_LOG_WARNING,
+              "FluxUnit = %d (%s): specutils, jdaviz and marvin take the light of Layout manga to be in units of 1e%d, "
+              "whatever its BUNIT says",
+              par->FluxUnit, cubix_params_origin(par, "FluxUnit"), CUBIX_MANGA_UNIT);
+}
+
 static int copy_text(char *to, size_t size, const char *from, const char *key, const char *path)
 {
   int status = CUBIX_OK;
@@ -248,9 +266,8 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   CUBIX_TRY(
       copy_text(ins->reference, sizeof ins->reference, file.instrument_reference, "instrument.reference", file.path));
   ins->noise = par->Noise;
-  ins->flux_unit = file.given[CUBIX_KEY_spectrum_flux_unit] ? (int)file.spectrum_flux_unit : usual_unit;
-  if (par->FluxUnit) ins->flux_unit = par->FluxUnit;
   ins->layout = file.instrument_layout;
+  lay_unit(ins, &file, par);
   ins->sky_ra = par->SkyRa;
   ins->sky_dec = par->SkyDec;
   CUBIX_TRY(lay_field(ins, &file, par));

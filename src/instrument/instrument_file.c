@@ -348,6 +348,10 @@ static void check_whole(struct cubix_instrument_file *file, struct complaints *b
     complain(bad, NULL, "'lsf.shape' sinc needs 'lsf.pixel' excluded: the channel's width comes on top");
   if (given[CUBIX_KEY_spectrum_flux_unit] && file->spectrum_flux_unit != (int)file->spectrum_flux_unit)
     complain(bad, NULL, "'spectrum.flux_unit' must be a whole number, a power of ten");
+  if (given[CUBIX_KEY_spectrum_flux_unit] && file->instrument_layout == CUBIX_Layout_manga - CUBIX_Layout_plain &&
+      file->spectrum_flux_unit != CUBIX_MANGA_UNIT)
+    complain(bad, NULL, "'spectrum.flux_unit' of layout manga must be %d: its readers take that for granted",
+             CUBIX_MANGA_UNIT);
   if (given[CUBIX_KEY_sky_continuum] != given[CUBIX_KEY_sky_medium])
     complain(bad, NULL, "'sky.continuum' and 'sky.medium' need each other");
   if (given[CUBIX_KEY_sky_lines] && !given[CUBIX_KEY_sky_continuum])

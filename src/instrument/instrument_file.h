@@ -15,6 +15,9 @@ enum {
   CUBIX_N_KEY
 };
 
+/* Readers of MaNGA's cubes (marvin, specutils, jdaviz) take this unit for granted, whatever BUNIT says. */
+enum { CUBIX_MANGA_UNIT = -17 };
+
 struct cubix_instrument_file {
 #define CUBIX_KEY(type, section, key, unit, need, min, max, help) CUBIX_KEY_##type section##_##key;
 #define CUBIX_KEY_STRING  const char *

@@ -5,7 +5,8 @@
  *        them, with NaN where nothing was recorded.  Readers of the GIST family take the second and
  *        third HDU as flux and variance by position.
  * manga  a cube of the Data Reduction Pipeline (Law et al. 2016, AJ 152, 83): FLUX, IVAR, MASK with
- *        bits of MANGA_DRP3PIXMASK, WAVE, SPECRES.
+ *        bits of MANGA_DRP3PIXMASK, WAVE, SPECRES; with the words by which marvin finds the data model of its
+ *        release 17.  (Its spaxels want LSFPOST and LSFPRE, cubes of the LSF, which are not there.)
  * sami   a cube of SAMI's data release 3 (Croom et al. 2021, MNRAS 505, 991): flux in the first HDU,
  *        VARIANCE; NaN outside.  (The SAMI reader of specutils refuses files that hold more.)
  * jwst   an s3d product of the JWST pipeline: SCI, ERR, DQ in MJy/sr, NaN outside.  (Its ASDF
@@ -42,13 +43,19 @@ static const struct cubix_layout layouts[] = {
     .part = { PLANE(DATA, "FLUX", "flux density"), PLANE(IVAR, "IVAR", "inverse variance of FLUX"),
               PLANE(DQ, "MASK", "bits of MANGA_DRP3PIXMASK; 0: good"),
               { CUBIX_PART_VECTOR, CUBIX_VECTOR_WAVE, "WAVE", "centres of the channels" },
-              { CUBIX_PART_VECTOR, CUBIX_VECTOR_RESOLUTION, "SPECRES", "lambda over the FWHM of the cube" }, TAIL },
+              { CUBIX_PART_VECTOR, CUBIX_VECTOR_RESOLUTION, "SPECRES", "lambda over the FWHM of the cube" },
+              { CUBIX_PART_VECTOR, CUBIX_VECTOR_SPREAD, "SPECRESD", "spread of SPECRES among fibres: none" }, TAIL },
     .bit = { { CUBIX_DQ_OUTSIDE,   1025, "MASKB1", "1 + 1024: NOCOV, outside the aperture" },
              { CUBIX_DQ_UNCOVERED, 1024, "MASKB2", "1024: DONOTUSE, library does not cover the channel" },
              { CUBIX_DQ_FEW,       0,    "MASKB3", "fewer than MinStars stars: no bit" },
              { CUBIX_DQ_GAP,       1025, "MASKB4", "1 + 1024: NOCOV, gap of the instrument" } },
     .word = { { 0, "TELESCOP", "SDSS 2.5-M", "of the layout: this is a simulation" },
-              { 1, "INSTRUME", "MaNGA", "of the layout" } } },
+              { 1, "INSTRUME", "MaNGA", "of the layout" },
+              { 1, "VERSDRP3", "v3_1_1", "of the layout: its data model" },
+              { 1, "PLATEIFU", "0-0", "of the layout: none" },
+              { 1, "MANGAID", "0-0", "of the layout: none" },
+              { 1, "SRVYMODE", "simulation", "of the layout" } },
+    .ra = "OBJRA", .dec = "OBJDEC" },
   { .name = "sami", .unit = "10**(%d)*erg/s/cm**2/Angstrom/pixel", .in_primary = 1, .blank = 1,
     .part = { PLANE(DATA, "PRIMARY", "flux density"), PLANE(STAT, "VARIANCE", "variance of the flux"),
               PLANE(DQ, "DQ", "data quality, a sum of bits; 0: good"), TAIL },

@@ -21,7 +21,7 @@ enum cubix_plane {
 
 /* The parts of a file beside headers, parameters and provenance. */
 enum cubix_part_kind { CUBIX_PART_END, CUBIX_PART_PLANE, CUBIX_PART_LSF, CUBIX_PART_MAPS, CUBIX_PART_VECTOR };
-enum cubix_channel_vector { CUBIX_VECTOR_WAVE, CUBIX_VECTOR_RESOLUTION };
+enum cubix_channel_vector { CUBIX_VECTOR_WAVE, CUBIX_VECTOR_RESOLUTION, CUBIX_VECTOR_SPREAD };
 
 struct cubix_part {
   enum cubix_part_kind kind;
@@ -29,7 +29,7 @@ struct cubix_part {
   const char *name, *description;
 };
 
-enum { CUBIX_MOST_PART = 10, CUBIX_N_DQ_BIT = 4, CUBIX_MOST_WORD = 4 };
+enum { CUBIX_MOST_PART = 10, CUBIX_N_DQ_BIT = 4, CUBIX_MOST_WORD = 8 };
 
 /* A bit of the quality plane: ours, and what it becomes in a file. */
 struct cubix_dq_bit { int32_t ours, theirs; const char *name, *meaning; };
@@ -45,6 +45,7 @@ struct cubix_layout {
   int always;                     /* 1: variances have a plane without noise, too, full of NaN: its readers need one */
   struct cubix_dq_bit bit[CUBIX_N_DQ_BIT];
   struct cubix_layout_word word[CUBIX_MOST_WORD];
+  const char *ra, *dec;           /* keywords of planes for SkyRa and SkyDec, or NULL */
 };
 
 /** The layout of FITS files, by Layout or the instrument's own; that of HDF5 files.  Local,

@@ -186,6 +186,15 @@ static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_res
   CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, part->name, unit, part->description));
   CUBIX_TRY(class_write(fits, shown, result, layout, plane));
   CUBIX_TRY(words_write(fits, shown, layout, 1));
+  if (plane == CUBIX_PLANE_DATA) {          /* by which jdaviz knows the flux of a cube */
+    int axis = 3;
+    TRY_FITS(fits_write_key(fits, TINT, "DISPAXIS", &axis, "axis of the wavelength", &fits_status));
+  }
+  if (layout->ra) {
+    double ra = ins->sky_ra, dec = ins->sky_dec;
+    TRY_FITS(fits_write_key(fits, TDOUBLE, layout->ra, &ra, "[deg] SkyRa", &fits_status));
+    TRY_FITS(fits_write_key(fits, TDOUBLE, layout->dec, &dec, "[deg] SkyDec", &fits_status));
+  }
   if (cubix_layout_is_void(plane, result->par)) {
     int yes = 1;
     TRY_FITS(fits_write_key(fits, TLOGICAL, CUBIX_NO_VARIANCE, &yes, "T: no noise, nothing but NaN", &fits_status));

@@ -86,6 +86,6 @@ void cubix_vector_values(const struct cubix_result *result, enum cubix_channel_v
 {
   for (int k = 0; k < result->ins->n_lambda; k++) {
     const double lambda = cubix_instrument_lambda(result->ins, k), fwhm = result->templates->fwhm_cube[k];
-    value[k] = vector == CUBIX_VECTOR_WAVE ? lambda : fwhm > 0 ? lambda / fwhm : 0;
+    value[k] = vector == CUBIX_VECTOR_WAVE ? lambda : vector == CUBIX_VECTOR_RESOLUTION && fwhm > 0 ? lambda / fwhm : 0;
   }
 }

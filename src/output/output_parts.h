@@ -36,7 +36,7 @@ struct cubix_output_map {
 int cubix_output_n_map(const struct cubix_params *par);
 /** One of them.  Local.  @param[out] value [n_y][n_x] */
 void cubix_output_map(struct cubix_output_map *map, double *value, const struct cubix_result *result, int number);
-/** The centres of the channels [AA], or lambda over the FWHM of a narrow line in the cube.  Local.
+/** The centres of the channels [AA], lambda over the FWHM of a narrow line in the cube, or 0.  Local.
  *  @param[out] value [n_lambda] */
 void cubix_vector_values(const struct cubix_result *result, enum cubix_channel_vector vector, double *value);
 /** One column of the table LSF.  Local.  @param[out] value [n_lambda] AA */

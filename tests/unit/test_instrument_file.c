@@ -94,6 +94,11 @@ static void test_wrong_files(void)
       "none",
       CUBIX_EINPUT,
       { "spectrum.step (", "1000001 channels; at most 1e+06" } },
+    { "instrument = { name = \"T\"; layout = \"manga\"; reference = \"a test\"; };\n" FIELD GRID(
+          "step = ( 1.0, \"AA\" ); flux_unit = -20;") PSF LSF,
+      "none",
+      CUBIX_EINPUT,
+      { "'spectrum.flux_unit' of layout manga must be -17" } },
     /* contradictions within the file are the file's */
     { HEAD FIELD "spectrum = { medium = \"air\"; first = ( 6000.0, \"AA\" ); last = ( 5000.0, \"AA\" ); step = ( 1.0, "
                  "\"AA\" ); };\n" PSF LSF,
