@@ -49,7 +49,7 @@ static __global__ void __launch_bounds__(THREADS)
 {
   int i = (int)(blockIdx.x * blockDim.x + threadIdx.x), lacks = 0;
   double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], weight_bar[CUBIX_MAX_CORNER];
-  struct cubix_star_bar out = { 0, 0, 0, 0 };
+  struct cubix_star_bar out = { 0, 0, 0, 0, 0 };
   struct cubix_mix mix;
   if (i >= n) return;
   tables.pchip = 0;                 /* as it is: the compiler may know */

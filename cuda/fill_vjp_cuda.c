@@ -120,6 +120,7 @@ static int land(struct gather *x, int t)
     to[i].velocity += from[i].velocity;
     to[i].f_z += from[i].f_z;
     to[i].f_age += from[i].f_age;
+    to[i].screen += from[i].screen;
   }
   x->arrival[t].n = 0;
 done:

@@ -102,7 +102,7 @@ static __global__ void __launch_bounds__(THREADS)
   for (int c = 0; c < CUBIX_MAX_CORNER; c++) weight_bar[c] = sum_of_warp(weight_bar[c]);
   speed_bar = sum_of_warp(speed_bar);
   if (lane) return;
-  struct cubix_star_bar out = { 0, speed_bar, 0, 0 };
+  struct cubix_star_bar out = { 0, speed_bar, 0, 0, 0 };
   cubix_blend_of_vjp(&tables, &star[j], weight_bar, &out);
   bar[j] = out;
 }

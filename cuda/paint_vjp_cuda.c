@@ -162,6 +162,7 @@ static int collect(struct travel *x, int t)
     bar->velocity += from.bar[i].velocity;
     bar->f_z += from.bar[i].f_z;
     bar->f_age += from.bar[i].f_age;
+    bar->screen += from.bar[i].screen;
   }
   for (int r = 0; r < load->n_run && x->cube_dot; r++) {
     size_t star = load->first + (size_t)from.run[r].first;

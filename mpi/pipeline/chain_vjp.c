@@ -240,6 +240,7 @@ static void add_picked(struct cubix_star_bar *to, size_t first, size_t last, con
     t->velocity += from[*next].velocity;
     t->f_z += from[*next].f_z;
     t->f_age += from[*next].f_age;
+    t->screen += from[*next].screen;
   }
 }
 

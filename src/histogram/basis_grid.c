@@ -13,7 +13,7 @@
 /* ---- the grid -------------------------------------------------------------------------------- */
 struct cubix_nodes cubix_basis_nodes(double reach, double step)
 {
-  struct cubix_nodes nodes = { (int)ceil(2 * reach / step - 1e-9) + CUBIX_N_WEIGHT, reach, step };
+  struct cubix_nodes nodes = { .n = (int)ceil(2 * reach / step - 1e-9) + CUBIX_N_WEIGHT, .reach = reach, .step = step };
   return nodes;
 }
 

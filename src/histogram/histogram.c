@@ -12,6 +12,10 @@
  * in parts of many stars; a spaxel with more than its share of the stars (a nucleus) is one part,
  * which all threads fill together.
  *
+ * Stars behind dust touch four nodes in A(V) as well, with weights W (physics/screen.h): 96 masses
+ * (m 2^exponent) W (w_z w_age) phi.  A spaxel is then filled node by node, each with the stars that
+ * touch it, so that the scratch is no larger than without dust.
+ *
  * What stars add is a function given to this machinery: masses here; in histogram_vjp.c their
  * tangents, or only a record of what they touch. */
 #include "histogram/histogram.h"
@@ -40,19 +44,19 @@ static int next(uint64_t *bits, int n_word, int i)
   return -1;
 }
 
-static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last,
+static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, const struct cubix_batch *batch,
                        int exponent)
 {
   double scale = ldexp(1., exponent);
-  for (size_t i = first; i < last; i++) {
-    const struct cubix_star *star = &d->placement->star[i];
+  for (size_t i = 0; i < batch->n; i++) {
+    const struct cubix_star *star = &batch->star[cubix_batch_star(batch, i)];
     struct cubix_mix mix;
     double f, phi[CUBIX_N_WEIGHT];
     int j = cubix_node_of(&d->histogram->nodes, star->velocity, &f);
     if (j < 0) continue;
     cubix_node_weights(f, phi);
     cubix_mix_of(d->tables, star, &mix);
-    double mass = star->mass_formed * scale;
+    double mass = star->mass_formed * scale * cubix_batch_weight(d, batch, star);
     for (int c = 0; c < 4; c++) {
       double m = mass * mix.weight[c];
       int64_t *sum = scratch->sum + (size_t)mix.row[c] * (size_t)d->stride + j;
@@ -68,8 +72,9 @@ static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scra
 static void part_init(const struct cubix_filling *d, struct cubix_part *part)
 {
   size_t n_star = d->placement->start[part->last] - d->placement->start[part->first];
-  part->max_block = n_star / 2 + 1024;
-  part->max_value = 6 * n_star + 8192;
+  const size_t n_screen = d->histogram->nodes.axis.n ? CUBIX_N_SCREEN : 1;
+  part->max_block = n_screen * n_star / 2 + 1024;
+  part->max_value = n_screen * 6 * n_star + 8192;
   part->block = cubix_reserve(part->max_block, sizeof *part->block);
   if (!d->cover) part->value = cubix_reserve(part->max_value, sizeof *part->value);
   part->failed = !part->block || (!d->cover && !part->value);
@@ -93,10 +98,9 @@ static int grow(struct cubix_part *part, size_t n_value)
   return 1;
 }
 
-/* The spaxel that the scratch holds, appended to the part; the scratch is empty then. */
-static void emit(const struct cubix_filling *d, struct cubix_scratch *scratch, struct cubix_part *part, size_t s)
+/* What the scratch holds of a spaxel, appended to the part; the scratch is empty then.  @param node  in A(V) */
+static void emit(const struct cubix_filling *d, struct cubix_scratch *scratch, struct cubix_part *part, int node)
 {
-  size_t before = part->n_block;
   int n_age = d->tables->n_age, up_age = n_age > 1, up_z = d->tables->n_z > 1 ? n_age : 0;
   for (int i = next(scratch->cells, d->n_word, 0); i >= 0; i = next(scratch->cells, d->n_word, i)) {
     int corner[4] = { i, i + up_age, i + up_z, i + up_z + up_age };
@@ -117,22 +121,58 @@ static void emit(const struct cubix_filling *d, struct cubix_scratch *scratch, s
     if (part->failed || !grow(part, n)) part->failed = 1;
     else {
       if (!d->cover) memcpy(part->value + part->n_value, sum + first, n * sizeof *sum);
-      part->block[part->n_block++] = (struct cubix_block){ i, (int16_t)first, (int16_t)n, part->n_value };
+      part->block[part->n_block++] =
+          (struct cubix_block){ node * d->n_row + i, (int16_t)first, (int16_t)n, part->n_value };
       part->n_value += n;
     }
     if (!d->cover) memset(sum + first, 0, n * sizeof *sum);
   }
-  d->histogram->start[s + 1] = part->n_block - before;
 }
 
-/* A spaxel of many stars: deposited by all threads, added up row by row. */
-static void fill_together(const struct cubix_filling *d, struct cubix_part *part)
+/* Sort stars by the first node in A(V) that they touch; of these it is known which nodes are touched at all. */
+static void sort_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t n)
 {
-  size_t s = part->first, first = d->placement->start[s], n = d->placement->start[s + 1] - first,
-         n_thread = (size_t)d->n_thread;
-#pragma omp parallel for schedule(static, 1) num_threads(d->n_thread)
-  for (size_t t = 0; t < n_thread; t++)
-    d->stars(d, &d->scratch[t], first + n * t / n_thread, first + n * (t + 1) / n_thread, d->histogram->exponent[s]);
+  const struct cubix_axis *axis = &d->histogram->nodes.axis;
+  size_t *begin = scratch->begin;
+  double f;
+  scratch->low = axis->n;
+  scratch->high = -1;
+  for (size_t i = 0; i < n; i++) {
+    const int j = cubix_axis_of(axis, (double)d->placement->star[first + i].screen, &f);
+    scratch->touched[i] = j;
+    if (j < 0) continue;
+    scratch->low = j < scratch->low ? j : scratch->low;
+    scratch->high = j > scratch->high ? j : scratch->high;
+  }
+  for (int j = scratch->low; j <= scratch->high + 1; j++) begin[j] = 0;
+  for (size_t i = 0; i < n; i++)
+    if (scratch->touched[i] >= 0) begin[scratch->touched[i] + 1]++;
+  for (int j = scratch->low; j < scratch->high; j++) begin[j + 1] += begin[j];
+  for (size_t i = 0; i < n; i++)
+    if (scratch->touched[i] >= 0) scratch->order[begin[scratch->touched[i]]++] = (uint32_t)i;
+  /* each had moved to the beginning of the next */
+  for (int j = scratch->high + 1; j > scratch->low; j--) begin[j] = begin[j - 1];
+  if (scratch->low <= scratch->high) begin[scratch->low] = 0;
+}
+
+/* Those of n stars, from `first` on, that touch a node; without nodes in A(V) all of them. */
+static struct cubix_batch batch_of(const struct cubix_filling *d, const struct cubix_scratch *scratch, size_t first,
+                                   size_t n, int node)
+{
+  struct cubix_batch batch = { .star = d->placement->star + first, .dot = d->dot ? d->dot + first : NULL, .n = n };
+  if (!d->histogram->nodes.axis.n) return batch;
+  const int from = node - CUBIX_N_SCREEN + 1 > scratch->low ? node - CUBIX_N_SCREEN + 1 : scratch->low;
+  const int to = node < scratch->high ? node : scratch->high;
+  batch.node = node;
+  batch.n = from <= to ? scratch->begin[to + 1] - scratch->begin[from] : 0;
+  batch.order = scratch->order + (batch.n ? scratch->begin[from] : 0);
+  return batch;
+}
+
+/* The scratches of all threads added up in the first. */
+static void add_up(const struct cubix_filling *d)
+{
+  const size_t n_thread = (size_t)d->n_thread;
   struct cubix_scratch *all = d->scratch;
 #pragma omp parallel for schedule(static) num_threads(d->n_thread)
   for (int i = 0; i < d->n_row; i++)
@@ -148,8 +188,52 @@ static void fill_together(const struct cubix_filling *d, struct cubix_part *part
       all[0].cells[w] |= all[t].cells[w];
       all[t].cells[w] = 0;
     }
+}
+
+/* A spaxel of many stars: deposited by all threads, added up row by row. */
+static void fill_together(const struct cubix_filling *d, struct cubix_part *part)
+{
+  const size_t s = part->first, first = d->placement->start[s], n = d->placement->start[s + 1] - first,
+               n_thread = (size_t)d->n_thread;
+  const int n_node = d->histogram->nodes.axis.n;
+  int low = n_node ? n_node : 0, high = n_node ? -1 : 0;
   part_init(d, part);
-  emit(d, &all[0], part, s);
+#pragma omp parallel for schedule(static, 1) num_threads(d->n_thread) reduction(min : low) reduction(max : high)
+  for (size_t t = 0; t < n_thread; t++) {
+    const size_t from = n * t / n_thread;
+    if (!n_node) continue;
+    sort_stars(d, &d->scratch[t], first + from, n * (t + 1) / n_thread - from);
+    low = d->scratch[t].low < low ? d->scratch[t].low : low;
+    high = d->scratch[t].high + CUBIX_N_SCREEN - 1 > high ? d->scratch[t].high + CUBIX_N_SCREEN - 1 : high;
+  }
+  for (int node = low; node <= high; node++) {
+#pragma omp parallel for schedule(static, 1) num_threads(d->n_thread)
+    for (size_t t = 0; t < n_thread; t++) {
+      const size_t from = n * t / n_thread;
+      const struct cubix_batch batch =
+          batch_of(d, &d->scratch[t], first + from, n * (t + 1) / n_thread - from, node);
+      d->stars(d, &d->scratch[t], &batch, d->histogram->exponent[s]);
+    }
+    add_up(d);
+    emit(d, &d->scratch[0], part, node);
+  }
+  d->histogram->start[s + 1] = part->n_block;
+}
+
+/* A spaxel by one thread. */
+static void fill_spaxel(const struct cubix_filling *d, struct cubix_scratch *scratch, struct cubix_part *part, size_t s)
+{
+  const size_t first = d->placement->start[s], n = d->placement->start[s + 1] - first, before = part->n_block;
+  const int axis = d->histogram->nodes.axis.n > 0;
+  if (axis) sort_stars(d, scratch, first, n);
+  const int low = axis ? scratch->low : 0, high = axis ? scratch->high + CUBIX_N_SCREEN - 1 : 0;
+  for (int node = low; node <= high; node++) {
+    const struct cubix_batch batch = batch_of(d, scratch, first, n, node);
+    if (!batch.n) continue;
+    d->stars(d, scratch, &batch, d->histogram->exponent[s]);
+    emit(d, scratch, part, node);
+  }
+  d->histogram->start[s + 1] = part->n_block - before;
 }
 
 /* Spaxels into parts of about the same number of stars. */
@@ -165,6 +249,8 @@ static int divide(struct cubix_filling *d)
     size_t n = start[s + 1] - start[s];
     if (!n) continue;
     int shared = n > heavy;
+    const size_t mine = shared ? n / (size_t)d->n_thread + 1 : n;
+    d->most_stars = mine > d->most_stars ? mine : d->most_stars;
     if (!part || shared || part->shared || start[s] - start[part->first] >= enough) {
       part = &d->part[d->n_part++];
       part->first = s;
@@ -184,6 +270,11 @@ static int scratch_init(struct cubix_scratch *scratch, const struct cubix_fillin
   CUBIX_ALLOC(scratch->row, d->n_row);
   CUBIX_ALLOC(scratch->cells, d->n_word);
   CUBIX_ALLOC(scratch->rows, d->n_word);
+  if (d->histogram->nodes.axis.n) {
+    CUBIX_ALLOC(scratch->order, d->most_stars);
+    CUBIX_ALLOC(scratch->touched, d->most_stars);
+    CUBIX_ALLOC(scratch->begin, d->histogram->nodes.axis.n + 1);
+  }
   for (int i = 0; i < d->n_row; i++) scratch->cell[i] = scratch->row[i] = nothing;
 done:
   return status;
@@ -197,6 +288,9 @@ static void fill_free(struct cubix_filling *d)
     free(d->scratch[t].row);
     free(d->scratch[t].cells);
     free(d->scratch[t].rows);
+    free(d->scratch[t].order);
+    free(d->scratch[t].touched);
+    free(d->scratch[t].begin);
   }
   for (int p = 0; p < d->n_part; p++) {
     free(d->part[p].block);
@@ -216,9 +310,7 @@ static void fill_all(struct cubix_filling *d)
     const size_t *start = d->placement->start;
     if (!d->part[p].shared) part_init(d, &d->part[p]);
     for (size_t s = d->part[p].first; s < d->part[p].last && !d->part[p].shared; s++) {
-      if (start[s] == start[s + 1]) continue;
-      d->stars(d, scratch, start[s], start[s + 1], d->histogram->exponent[s]);
-      emit(d, scratch, &d->part[p], s);
+      if (start[s] < start[s + 1]) fill_spaxel(d, scratch, &d->part[p], s);
     }
   }
 }
@@ -323,9 +415,9 @@ int cubix_deposit_run(struct cubix_histogram **out, struct cubix_filling *d, con
   d->stride = nodes->n + nodes->n % 2;
   d->n_word = d->n_row / 64 + 1;
   CUBIX_TRY(create(&d->histogram, nodes, exponent, d->placement->n_spaxel));
+  CUBIX_TRY(divide(d));
   CUBIX_ALLOC(d->scratch, d->n_thread);
   for (int t = 0; t < d->n_thread; t++) CUBIX_TRY(scratch_init(&d->scratch[t], d));
-  CUBIX_TRY(divide(d));
   fill_all(d);
   CUBIX_TRY(assemble(d));
   *out = d->histogram;

@@ -15,7 +15,8 @@
 #include "physics/tables.h"
 
 struct cubix_block {
-  int32_t row;                    /* library row iz*n_age + ia */
+  /* library row iz*n_age + ia; behind dust, plus the node in A(V) times the number of rows */
+  int32_t row;
   int16_t node, n;                /* first node and number of nodes; except in a cover neither end is empty */
   size_t at;                      /* of its n values */
 };

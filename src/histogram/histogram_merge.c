@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "histogram/axis.h"
 #include "histogram/histogram.h"
 
 struct count { size_t n_block, n_value; };
@@ -57,7 +58,7 @@ static int gather(struct cubix_histogram **there, int *n_there, struct cubix_his
     if (!part[p]) continue;
     const struct cubix_histogram *a = part[p], *b = *n_there ? there[0] : a;
     CUBIX_CHECK(a->n_spaxel == b->n_spaxel && a->nodes.n == b->nodes.n && a->nodes.reach == b->nodes.reach &&
-                    a->nodes.step == b->nodes.step,
+                    a->nodes.step == b->nodes.step && cubix_axis_same(&a->nodes.axis, &b->nodes.axis),
                 CUBIX_EFAIL, "histograms of %zu spaxels, %d nodes and of %zu spaxels, %d nodes cannot be added",
                 b->n_spaxel, b->nodes.n, a->n_spaxel, a->nodes.n);
     CUBIX_CHECK(a->value || !a->n_value, CUBIX_EFAIL,

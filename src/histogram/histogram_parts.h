@@ -19,6 +19,20 @@ struct cubix_scratch {            /* one thread's; all zero or empty between two
   int64_t *sum;                   /* [n_row][stride]; NULL for a cover */
   struct cubix_window *cell, *row; /* [n_row] nodes touched; a cell has the number of its lowest row */
   uint64_t *cells, *rows;         /* [n_word] bit set: not empty */
+  /* with nodes in A(V) the stars of a spaxel are sorted by the first that they touch: */
+  uint32_t *order;                /* [most stars] counted from the first of the spaxel, or of a thread's share */
+  int32_t *touched;               /* [most stars] -1: none */
+  size_t *begin;                  /* [nodes + 1] where those of a node begin */
+  int low, high;                  /* first nodes that are touched; high < low: none */
+};
+
+/* Stars of a spaxel that are deposited together. */
+struct cubix_batch {
+  const struct cubix_star *star;
+  const struct cubix_star_bar *dot; /* tangents, if these are filled in */
+  const uint32_t *order;          /* [n] which; NULL: the first n */
+  size_t n;
+  int node;                       /* in A(V) */
 };
 
 struct cubix_part {               /* the work of one thread at a time */
@@ -34,13 +48,15 @@ struct cubix_filling {
   /* the request */
   const struct cubix_placement *placement;
   const struct cubix_tables *tables;
-  /** Add stars first .. last - 1, all of one spaxel, to the scratch, and note what they touch. */
-  void (*stars)(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last, int exponent);
+  /** Add stars of one spaxel to the scratch, and note what they touch. */
+  void (*stars)(const struct cubix_filling *d, struct cubix_scratch *scratch, const struct cubix_batch *batch,
+                int exponent);
   int cover;                      /* 1: blocks of everything touched, without values */
   const struct cubix_star_bar *dot; /* tangents of the stars, if these are filled in */
   /* private to cubix_deposit_run */
   struct cubix_histogram *histogram;
   int n_thread, n_row, stride, n_word;
+  size_t most_stars;              /* that a thread sorts */
   struct cubix_scratch *scratch;  /* [n_thread] */
   int n_part;
   struct cubix_part *part;
@@ -51,6 +67,23 @@ int cubix_deposit_run(struct cubix_histogram **histogram, struct cubix_filling *
                       const int32_t *exponent);
 
 static inline void cubix_mark(uint64_t *bits, int i) { bits[i >> 6] |= (uint64_t)1 << (i & 63); }
+
+static inline size_t cubix_batch_star(const struct cubix_batch *batch, size_t i)
+{
+  return batch->order ? batch->order[i] : i;
+}
+
+/** Weight of a star in the batch's node in A(V), which it touches; 1 without such nodes. */
+static inline double cubix_batch_weight(const struct cubix_filling *d, const struct cubix_batch *batch,
+                                        const struct cubix_star *star)
+{
+  const struct cubix_axis *axis = &d->histogram->nodes.axis;
+  double f, w[CUBIX_N_SCREEN];
+  if (!axis->n) return 1;
+  const int first = cubix_axis_of(axis, (double)star->screen, &f);
+  cubix_axis_weights(axis, f, w);
+  return w[batch->node - first];
+}
 
 static inline struct cubix_window cubix_windows(struct cubix_window a, struct cubix_window b)
 {

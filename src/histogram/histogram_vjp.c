@@ -8,6 +8,9 @@
  *   d/dm = sum_c w_c u_c                           d/dv = m sum_c w_c u'_c
  *   d/dz = m [(1 - a)(u_2 - u_0) + a (u_3 - u_1)]    d/da = m [(1 - z)(u_1 - u_0) + z (u_3 - u_2)]
  *
+ * Behind dust the sums run over four nodes in A(V) as well, with weights W; d/dA has their slopes in
+ * place of them.
+ *
  * A star needs G where it adds nothing, as well: at a node of the library two of its four weights
  * are 0, but not their derivatives.  So G is asked for on a cover: all rows and nodes that a star's
  * cell and velocity touch, whatever its weights and its mass.
@@ -15,8 +18,8 @@
  * Nothing is stored of the forward run.  Each star is by itself, so that no number of threads
  * changes a bit.  A star beyond the grid's reach is in no value, and has no derivative.
  *
- * Tangents, (m' w_c + m w'_c) phi_j + m w_c phi'_j v'/step, are a histogram like the masses, of
- * either sign and on scales of their own. */
+ * Tangents, [(m' w_c + m w'_c) W + m w_c W' A'] phi_j + m w_c W phi'_j v'/step, are a histogram like the
+ * masses, of either sign and on scales of their own. */
 #include "histogram/histogram.h"
 
 #include <math.h>
@@ -33,12 +36,12 @@ struct shelf {
   int first, last;                /* nodes; none: last < first */
 };
 
-static void touch_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last,
+static void touch_stars(const struct cubix_filling *d, struct cubix_scratch *scratch, const struct cubix_batch *batch,
                         int exponent)
 {
   (void)exponent;
-  for (size_t i = first; i < last; i++) {
-    const struct cubix_star *star = &d->placement->star[i];
+  for (size_t i = 0; i < batch->n; i++) {
+    const struct cubix_star *star = &batch->star[cubix_batch_star(batch, i)];
     double f;
     int j = cubix_node_of(&d->histogram->nodes, star->velocity, &f);
     if (j >= 0) cubix_touch(scratch, star->iz * d->tables->n_age + star->ia, j);
@@ -54,33 +57,67 @@ int cubix_histogram_cover(struct cubix_histogram **cover, const struct cubix_nod
 
 /* ---- reverse --------------------------------------------------------------------------------- */
 
+/* Nodes in A(V) that a star touches, with their weights and slopes; without such nodes one of weight 1. */
+struct nodes_in_screen { int first, n; double weight[CUBIX_N_SCREEN], slope[CUBIX_N_SCREEN]; };
+
+static void screen_of(struct nodes_in_screen *x, const struct cubix_axis *axis, const struct cubix_star *star)
+{
+  double f;
+  *x = (struct nodes_in_screen){ .n = 1, .weight = { 1 } };
+  if (!axis->n) return;
+  x->n = CUBIX_N_SCREEN;
+  x->first = cubix_axis_of(axis, (double)star->screen, &f);
+  cubix_axis_weights(axis, f, x->weight);
+  cubix_axis_slopes(axis, f, x->slope);
+}
+
+/* Sums over a row's nodes: values times splines, and times their slopes. */
+struct row_sums { double value, change; };
+
+static struct row_sums row_vjp(const struct shelf *row, int j, const double *phi, const double *slope)
+{
+  cubix_pair value = { 0, 0 }, change = { 0, 0 };
+  for (int p = 0; p < CUBIX_N_PAIR; p++) {
+    cubix_pair g;
+    memcpy(&g, row->at + j + 2 * p, sizeof g);
+    value += g * (cubix_pair){ phi[2 * p], phi[2 * p + 1] };
+    change += g * (cubix_pair){ slope[2 * p], slope[2 * p + 1] };
+  }
+  return (struct row_sums){ value[0] + value[1], change[0] + change[1] };
+}
+
 /* One star.  @return 0 where the cover lacks what it touches */
 static int star_vjp(const struct cubix_nodes *nodes, double per_step, const struct cubix_tables *tables,
                     const struct shelf *shelf, const struct cubix_star *star, struct cubix_star_bar *bar)
 {
   struct cubix_mix mix;
-  double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], u[4], by_v = 0, by_m = 0, m = star->mass_formed, fz = star->f_z,
-                                                              fa = star->f_age;
-  int j = cubix_node_of(nodes, star->velocity, &f);
+  struct nodes_in_screen screen;
+  double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT], u[4], by_v = 0, by_m = 0, by_screen = 0,
+                                                              m = star->mass_formed, fz = star->f_z, fa = star->f_age;
+  const int j = cubix_node_of(nodes, star->velocity, &f), n_row = tables->n_z * tables->n_age;
   if (j < 0) return 1;
+  screen_of(&screen, &nodes->axis, star);
+  if (screen.first < 0) return 1;
   cubix_node_weights(f, phi);
   cubix_node_slopes(f, slope);
   cubix_mix_of(tables, star, &mix);
   for (int c = 0; c < 4; c++) {
-    const struct shelf *row = &shelf[mix.row[c]];
-    cubix_pair value = { 0, 0 }, change = { 0, 0 };
-    if (j < row->first || j + CUBIX_N_WEIGHT - 1 > row->last) return 0;
-    for (int p = 0; p < CUBIX_N_PAIR; p++) {
-      cubix_pair g;
-      memcpy(&g, row->at + j + 2 * p, sizeof g);
-      value += g * (cubix_pair){ phi[2 * p], phi[2 * p + 1] };
-      change += g * (cubix_pair){ slope[2 * p], slope[2 * p + 1] };
+    double change = 0, rate = 0;
+    u[c] = 0;
+    for (int q = 0; q < screen.n; q++) {
+      const struct shelf *row = &shelf[(screen.first + q) * n_row + mix.row[c]];
+      if (j < row->first || j + CUBIX_N_WEIGHT - 1 > row->last) return 0;
+      const struct row_sums sums = row_vjp(row, j, phi, slope);
+      u[c] += screen.weight[q] * sums.value;
+      change += screen.weight[q] * sums.change;
+      rate += screen.slope[q] * sums.value;
     }
-    u[c] = value[0] + value[1];
     by_m += mix.weight[c] * u[c];
-    by_v += mix.weight[c] * (change[0] + change[1]);
+    by_v += mix.weight[c] * change;
+    by_screen += mix.weight[c] * rate;
   }
   bar->mass_formed += by_m;
+  bar->screen += m * by_screen;
   bar->velocity += m * by_v * per_step;
   bar->f_z += m * ((1 - fa) * (u[2] - u[0]) + fa * (u[3] - u[1]));
   bar->f_age += m * ((1 - fz) * (u[1] - u[0]) + fz * (u[3] - u[2]));
@@ -127,7 +164,7 @@ int cubix_histogram_fill_vjp(const struct cubix_histogram *cover, const double *
                              const struct cubix_placement *placement, const struct cubix_tables *tables,
                              struct cubix_star_bar *bar)
 {
-  int status = CUBIX_OK, n_row = tables->n_z * tables->n_age;
+  int status = CUBIX_OK, n_axis = cover->nodes.axis.n, n_row = tables->n_z * tables->n_age * (n_axis ? n_axis : 1);
   size_t n_star = placement->start[placement->n_spaxel], n_part = (n_star + PART - 1) / PART,
          lacking = placement->n_spaxel;
   int no_memory = 0;
@@ -164,8 +201,8 @@ done:
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
-/* Factors of phi_j and of phi'_j in what the tangent adds to the four rows. */
-struct change { struct cubix_mix mix; double value[4], slope[4]; };
+/* Factors of phi_j W, of phi'_j W and of phi_j W' in what the tangent adds to the four rows. */
+struct change { struct cubix_mix mix; double value[4], slope[4], rate[4]; };
 
 static void change_of(struct change *change, const struct cubix_tables *tables, double per_step,
                       const struct cubix_star *star, const struct cubix_star_bar *dot)
@@ -177,24 +214,28 @@ static void change_of(struct change *change, const struct cubix_tables *tables, 
     double w = change->mix.weight[c];
     change->value[c] = dot->mass_formed * w + m * weight_dot[c];
     change->slope[c] = m * w * dot->velocity * per_step;
+    change->rate[c] = m * w * dot->screen;
   }
 }
 
-static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scratch, size_t first, size_t last,
+static void fill_dots(const struct cubix_filling *d, struct cubix_scratch *scratch, const struct cubix_batch *batch,
                       int exponent)
 {
   double scale = ldexp(1., exponent), per_step = 1 / d->histogram->nodes.step;
-  for (size_t i = first; i < last; i++) {
-    const struct cubix_star *star = &d->placement->star[i];
+  for (size_t i = 0; i < batch->n; i++) {
+    const struct cubix_star *star = &batch->star[cubix_batch_star(batch, i)];
     struct change change;
+    struct nodes_in_screen screen;
     double f, phi[CUBIX_N_WEIGHT], slope[CUBIX_N_WEIGHT];
     int j = cubix_node_of(&d->histogram->nodes, star->velocity, &f);
     if (j < 0) continue;
     cubix_node_weights(f, phi);
     cubix_node_slopes(f, slope);
-    change_of(&change, d->tables, per_step, star, &d->dot[i]);
+    change_of(&change, d->tables, per_step, star, &batch->dot[cubix_batch_star(batch, i)]);
+    screen_of(&screen, &d->histogram->nodes.axis, star);
+    const double weight = screen.weight[batch->node - screen.first], rate = screen.slope[batch->node - screen.first];
     for (int c = 0; c < 4; c++) {
-      double a = change.value[c] * scale, b = change.slope[c] * scale;
+      double a = (change.value[c] * weight + change.rate[c] * rate) * scale, b = change.slope[c] * weight * scale;
       int64_t *sum = scratch->sum + (size_t)change.mix.row[c] * (size_t)d->stride + j;
       for (int p = 0; p < CUBIX_N_PAIR; p++)
         cubix_add_rounded(sum + 2 * p, a * (cubix_pair){ phi[2 * p], phi[2 * p + 1] } +
@@ -215,11 +256,18 @@ static int largest_dots(double *largest, uint64_t *count, const struct cubix_nod
   for (size_t s = 0; s < placement->n_spaxel; s++)
     for (size_t i = placement->start[s]; i < placement->start[s + 1]; i++) {
       struct change change;
-      double f;
+      struct nodes_in_screen screen;
+      double f, weight = 0, rate = 0;
       if (cubix_node_of(nodes, placement->star[i].velocity, &f) < 0) continue;
+      screen_of(&screen, &nodes->axis, &placement->star[i]);
+      if (screen.first < 0) continue;
+      for (int q = 0; q < screen.n; q++) {
+        weight = fmax(weight, screen.weight[q]);
+        rate = fmax(rate, fabs(screen.slope[q]));
+      }
       change_of(&change, tables, 1 / nodes->step, &placement->star[i], &dot[i]);
       for (int c = 0; c < 4; c++) {
-        double most = fabs(change.value[c]) + fabs(change.slope[c]);
+        double most = (fabs(change.value[c]) + fabs(change.slope[c])) * weight + fabs(change.rate[c]) * rate;
         finite &= most <= 1e300;
         if (most > largest[s]) largest[s] = most;
       }

@@ -13,6 +13,9 @@
  * separately: neither threads nor ranks, panels or ranges of channels change a bit.  The
  * instruction set may.
  *
+ * Behind dust a template's nodes are multiplied by what the channels have of a node in A(V) (axis.h)
+ * before its blocks are: a scratch of the size of the template, in the first-level cache as well.
+ *
  * Work is distributed by tiles, and at the end by panels, so that all threads finish together. */
 #include "histogram/multiply.h"
 
@@ -22,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "histogram/axis.h"
 #include "histogram/multiply_parts.h"
 
 typedef void kernel(const struct cubix_item *restrict item, size_t n_item, const float *restrict value,
@@ -34,12 +38,14 @@ struct product {
   kernel *kernel;
   struct cubix_panels panels;
   int first_tile, n_tile;
+  float *factor;                  /* cubix_axis_table */
 };
 
 /* What a thread works in. */
 struct workspace {
   float *sum, *total;             /* [CUBIX_PANEL][CUBIX_TILE] of a group; of the groups that are full */
   float *buffer;                  /* for cubix_basis_tile */
+  float *dimmed;                  /* [nodes][CUBIX_TILE] of a template behind a node in A(V) */
   const float *d;                 /* the tile at hand */
   int tile, failed;               /* its number, -1: none; one that could not be had, -1: none */
 };
@@ -93,6 +99,7 @@ static int workspace_init(struct workspace *workspace, const struct product *x)
   workspace->tile = workspace->failed = -1;
   CUBIX_ALLOC(workspace->sum, (size_t)CUBIX_PANEL * CUBIX_TILE);
   CUBIX_ALLOC(workspace->total, (size_t)CUBIX_PANEL * CUBIX_TILE);
+  if (x->factor) CUBIX_ALLOC(workspace->dimmed, (size_t)x->basis->nodes.n * CUBIX_TILE);
   CUBIX_CHECK((workspace->buffer = cubix_reserve(cubix_basis_tile_size(x->basis), sizeof *workspace->buffer)),
               CUBIX_ENOMEM, "cannot allocate a tile of the prepared templates");
 done:
@@ -102,6 +109,24 @@ done:
 double cubix_multiply_bytes(double n_value, double tile_bytes, int n_thread)
 {
   return cubix_panels_bytes(n_value) + n_thread * (2. * CUBIX_PANEL * CUBIX_TILE * sizeof(float) + tile_bytes);
+}
+
+void cubix_multiply_dim(float *restrict dimmed, const float *restrict d, const float *restrict factor, int first,
+                        int n)
+{
+  for (int j = first; j < first + n; j++)
+    for (int k = 0; k < CUBIX_TILE; k++) dimmed[j * CUBIX_TILE + k] = d[j * CUBIX_TILE + k] * factor[k];
+}
+
+/* The template of a run in tile t of the cube's: as it is, or behind dust. */
+static const float *template_of(const struct product *x, struct workspace *workspace, const struct cubix_run *r, int t)
+{
+  const float *d = workspace->d + r->slot * (size_t)x->basis->nodes.n * CUBIX_TILE;
+  if (!x->factor) return d;
+  const size_t n_screen = (size_t)x->panels.histogram->nodes.axis.n;
+  cubix_multiply_dim(workspace->dimmed, d, x->factor + ((size_t)t * n_screen + (size_t)r->screen) * CUBIX_TILE,
+                     r->first, r->n_node);
+  return workspace->dimmed;
 }
 
 static void multiply_panel(const struct product *x, const struct cubix_panel *panel, struct workspace *workspace,
@@ -119,8 +144,9 @@ static void multiply_panel(const struct product *x, const struct cubix_panel *pa
   memset(workspace->total, 0, n * sizeof *workspace->total);
   for (const struct cubix_run *r = panel->run, *end = r + panel->n_run; r < end; r++)
     x->kernel(panel->item + r->at.item, r[1].at.item - r->at.item, panel->value + r->at.value,
-              workspace->d + r->slot * size, workspace->sum, workspace->total,
-              (const char *)(workspace->d + r[1].slot * size + r[1].first * CUBIX_TILE), r[1].n_node * CUBIX_TILE / 16);
+              template_of(x, workspace, r, tile - x->first_tile), workspace->sum, workspace->total,
+              (const char *)(workspace->d + r[1].slot * size + r[1].first * CUBIX_TILE),
+              r[1].slot == r->slot ? 0 : (size_t)r[1].n_node * CUBIX_TILE / 16);
   int first = tile * CUBIX_TILE - cube->lambda_first,
       n_lambda = cube->n_lambda - first < CUBIX_TILE ? cube->n_lambda - first : CUBIX_TILE;
   for (size_t s = 0; s < panel->n_spaxel; s++) {
@@ -172,8 +198,8 @@ done:
   return status;
 }
 
-int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis,
-                      double scale, const char *instructions)
+static int multiply(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis,
+                    double scale, const double *k_dot, const char *instructions)
 {
   int status = CUBIX_OK, n_thread = omp_get_max_threads();
   struct product x = { .cube = cube, .basis = basis };
@@ -187,6 +213,7 @@ int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, 
   x.first_tile = cube->lambda_first / CUBIX_TILE;
   x.n_tile = (cube->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
   CUBIX_TRY(cubix_panels_init(&x.panels, h, basis, scale, NULL));
+  CUBIX_TRY(cubix_axis_table(&x.factor, &h->nodes.axis, basis->n_lambda, x.first_tile, x.n_tile, k_dot));
 
   CUBIX_ALLOC(workspace, n_thread);
   for (int t = 0; t < n_thread; t++) CUBIX_TRY(workspace_init(&workspace[t], &x));
@@ -206,10 +233,24 @@ done:
     free(workspace[t].sum);
     free(workspace[t].total);
     free(workspace[t].buffer);
+    free(workspace[t].dimmed);
   }
+  free(x.factor);
   cubix_panels_free(&x.panels);
   free(workspace);
   return status;
+}
+
+int cubix_multiply_by(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis,
+                      double scale, const char *instructions)
+{
+  return multiply(cube, h, basis, scale, NULL, instructions);
+}
+
+int cubix_multiply_screen_jvp(struct cubix_cube *cube_dot, const struct cubix_histogram *h,
+                              const struct cubix_basis *basis, double scale, const double *k_dot)
+{
+  return h->nodes.axis.n ? multiply(cube_dot, h, basis, scale, k_dot, cubix_multiply_name()) : CUBIX_OK;
 }
 
 int cubix_multiply(struct cubix_cube *cube, const struct cubix_histogram *h, const struct cubix_basis *basis,

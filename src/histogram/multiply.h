@@ -33,6 +33,15 @@ int cubix_multiply_vjp_by(const struct cubix_cube *cube_bar, const struct cubix_
  *  @param[in,out] tile_bar [n_template][nodes.n][CUBIX_TILE] */
 int cubix_multiply_basis_vjp(const struct cubix_cube *cube_bar, const struct cubix_histogram *histogram,
                              const struct cubix_basis *basis, double scale, int tile, float *tile_bar);
+/** Tangents of the cube with A(lambda)/A(V) of its channels; none without nodes in A(V).  Local.
+ *  @param k_dot [basis->n_lambda] */
+int cubix_multiply_screen_jvp(struct cubix_cube *cube_dot, const struct cubix_histogram *histogram,
+                              const struct cubix_basis *basis, double scale, const double *k_dot);
+/** Reverse of it, for the cube's channels.  The same bits with any number of threads, and however the
+ * channels are divided at multiples of CUBIX_TILE.  Local.
+ *  @param[in,out] k_bar [basis->n_lambda] */
+int cubix_multiply_screen_vjp(const struct cubix_cube *cube_bar, const struct cubix_histogram *histogram,
+                              const struct cubix_basis *basis, double scale, double *k_bar);
 /** Check that the three belong together, since otherwise memory would be overwritten.  Local.
  *  Errors: CUBIX_EFAIL. */
 int cubix_multiply_check(const struct cubix_cube *cube, const struct cubix_histogram *histogram,

@@ -21,6 +21,7 @@ struct cubix_place { size_t item, value; };
 
 struct cubix_run {                /* the blocks of one template: up to where the next run's begin */
   size_t slot;
+  int screen;                     /* node in A(V); those of a template follow each other */
   int first, n_node;              /* nodes in use */
   struct cubix_place at;
 };
@@ -52,6 +53,9 @@ int cubix_panels_init(struct cubix_panels *panels, const struct cubix_histogram 
 /** What panels of n_value values take, about: as in cubix_histogram_bytes.  Local. */
 double cubix_panels_bytes(double n_value);
 void cubix_panels_free(struct cubix_panels *panels);
+/** Nodes first .. first + n - 1 of a template times the channels' factors.  Local. */
+void cubix_multiply_dim(float *restrict dimmed, const float *restrict d, const float *restrict factor, int first,
+                        int n);
 /** Instructions by name.  Local.  Errors: CUBIX_EDEVICE if this machine lacks them. */
 int cubix_multiply_instructions(enum cubix_cpu *cpu, const char *name);
 

@@ -7,7 +7,7 @@
 #ifndef CUBIX_PHYSICS_NODE_H
 #define CUBIX_PHYSICS_NODE_H
 
-#include "physics/hd.h"
+#include "physics/screen.h"
 
 enum {
   CUBIX_N_WEIGHT = 6,             /* nodes that a velocity touches */
@@ -17,6 +17,7 @@ enum {
 struct cubix_nodes {
   int n;                          /* nodes: ceil(2 reach/step) + 6 */
   double reach, step;             /* [km/s] the grid serves |v| <= reach */
+  struct cubix_axis axis;         /* nodes in A(V) beside those in velocity */
 };
 
 /** First of the six nodes that v touches, -1 beyond the grid; f: v's place between 0 and 1 in the

@@ -21,7 +21,7 @@ struct cubix_star {
 
 /* What a number changes with what a star is painted from: a cotangent; or how fast that changes: a tangent. */
 struct cubix_star_bar {
-  double mass_formed, velocity, f_z, f_age;
+  double mass_formed, velocity, f_z, f_age, screen;
 };
 
 struct cubix_mix {

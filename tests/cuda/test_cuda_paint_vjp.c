@@ -43,7 +43,7 @@ struct result { struct cubix_star_bar bar[N_STAR]; double *row_bar; cubix_real *
 static void result_begin(struct result *r, const struct cubix_tables *v, int rows)
 {
   size_t n_row = (size_t)v->n_row * (size_t)v->row_stride, n_flux = N_SPAXEL * (size_t)v->n_lambda;
-  for (int j = 0; j < N_STAR; j++) r->bar[j] = (struct cubix_star_bar){ 0.25, -0.5, 3, j };
+  for (int j = 0; j < N_STAR; j++) r->bar[j] = (struct cubix_star_bar){ 0.25, -0.5, 3, j, 7 };
   r->row_bar = rows ? malloc(n_row * sizeof *r->row_bar) : NULL;
   r->flux_dot = malloc(n_flux * sizeof *r->flux_dot);
   for (size_t i = 0; i < n_row && rows; i++) r->row_bar[i] = 0.125;
@@ -111,7 +111,7 @@ static void random_dots(struct cubix_star_bar *dot)
 {
   for (int j = 0; j < N_STAR; j++)
     dot[j] = (struct cubix_star_bar){ uniform() - 0.4, j % 4 ? 40 * (uniform() - 0.5) : 0, uniform() - 0.5,
-                                      uniform() - 0.6 };
+                                      uniform() - 0.6, 0 };
 }
 
 /* ---- the tests ------------------------------------------------------------------------------- */

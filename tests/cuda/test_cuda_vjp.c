@@ -36,7 +36,7 @@ static double *numbers(size_t n)
 static struct cubix_star_bar *bars(size_t n)
 {
   struct cubix_star_bar *bar = calloc(n + 1, sizeof *bar);
-  for (size_t i = 0; i < n; i++) bar[i] = (struct cubix_star_bar){ 0.25, -0.5, 3, (double)i };
+  for (size_t i = 0; i < n; i++) bar[i] = (struct cubix_star_bar){ 0.25, -0.5, 3, (double)i, 7 };
   return bar;
 }
 

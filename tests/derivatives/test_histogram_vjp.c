@@ -115,13 +115,13 @@ static void test_deposit(size_t n_star)
   struct cubix_histogram *cover = cover_of(p, 2), *h = NULL, *more = NULL;
   double *value_bar = calloc(cover->n_value, sizeof *value_bar), forward = 0, reverse = 0, size = 0;
   for (size_t i = 0; i < cover->n_value; i++) value_bar[i] = uniform() - 0.3;
-  for (size_t i = 0; i < n_star; i++) bar[i] = again[i] = (struct cubix_star_bar){ 1, 2, 3, 4 };
+  for (size_t i = 0; i < n_star; i++) bar[i] = again[i] = (struct cubix_star_bar){ 1, 2, 3, 4, 5 };
   omp_set_num_threads(1);
   CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, bar), ==, 0);
   CHECK_IS(cubix_histogram_fill_jvp(&h, &nodes, p, dot, &tables), ==, 0);
   for (int t = 2; t <= 3; t++) {
     omp_set_num_threads(t);
-    for (size_t i = 0; i < n_star; i++) again[i] = (struct cubix_star_bar){ 1, 2, 3, 4 };
+    for (size_t i = 0; i < n_star; i++) again[i] = (struct cubix_star_bar){ 1, 2, 3, 4, 5 };
     CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, again), ==, 0);
     CHECK(!memcmp(bar, again, n_star * sizeof *bar));
     CHECK_IS(cubix_histogram_fill_jvp(&more, &nodes, p, dot, &tables), ==, 0);
@@ -139,7 +139,8 @@ static void test_deposit(size_t n_star)
     negative += value_dot[i] < 0;
   }
   for (size_t i = 0; i < n_star; i++) {
-    struct cubix_star_bar b = { bar[i].mass_formed - 1, bar[i].velocity - 2, bar[i].f_z - 3, bar[i].f_age - 4 };
+    struct cubix_star_bar b = { bar[i].mass_formed - 1, bar[i].velocity - 2, bar[i].f_z - 3, bar[i].f_age - 4,
+                                bar[i].screen - 5 };
     reverse +=
         b.mass_formed * dot[i].mass_formed + b.velocity * dot[i].velocity + b.f_z * dot[i].f_z + b.f_age * dot[i].f_age;
     if (fabs(p->star[i].velocity) > 200.) wrong += b.mass_formed != 0 || b.velocity != 0 || b.f_z != 0 || b.f_age != 0;

@@ -81,7 +81,7 @@ static void random_dot(struct cubix_star_bar *dot, int which)
 {
   for (int j = 0; j < N_STAR; j++)
     dot[j] = (struct cubix_star_bar){ which & 1 ? uniform() - 0.3 : 0, which & 2 ? 40 * (uniform() - 0.3) : 0,
-                                      which & 4 ? uniform() - 0.3 : 0, which & 8 ? uniform() - 0.3 : 0 };
+                                      which & 4 ? uniform() - 0.3 : 0, which & 8 ? uniform() - 0.3 : 0, 0 };
 }
 
 /* All of them apart by at most tol of the largest of their kind; those of velocity, which are differences, by more. */
