@@ -18,6 +18,8 @@ static const double log_z[N_Z] = { -3., -2., -1.5 }, log_age[N_AGE] = { -2., -1.
 static double knot[N_MOST], edge[N_MOST], light[N_ROW];
 static int32_t first[1] = { 0 };
 static struct cubix_star star[N_STAR];
+static int lab_dust;              /* 1: there is dust in front of most stars */
+static double lab_k[N_MOST];
 
 /** Knots from 4000 AA on, `spacing` apart, evenly or stretched by up to `wobble` of it; channels of
  * `step` from `blue` on. */
@@ -52,6 +54,8 @@ static inline struct cubix_tables tables_of(const struct setting *s)
                             .n_y = 1 };
   for (int i = 0; i < s->n_knot; i++) knot[i] = 4000 + s->spacing * (i + s->wobble * 0.45 * sin(1.7 * i));
   for (int k = 0; k <= s->n_lambda; k++) edge[k] = s->blue + s->step * k;
+  for (int k = 0; k < s->n_lambda; k++) lab_k[k] = 1.4 - 0.6 * k / s->n_lambda + 0.05 * sin(0.1 * k);
+  v.dust_k = lab_dust ? lab_k : NULL;
   struct cubix_spline spline = { 0 };
   double(*f)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *f),
   (*m)[CUBIX_LANES] = calloc((size_t)s->n_knot, sizeof *m);
@@ -85,6 +89,7 @@ static inline void make_stars(void)
                                    .iz = (int16_t)(uniform() * (N_Z - 1)),
                                    .ia = (int16_t)(uniform() * (N_AGE - 1)) };
     if (j % 9 == 1) star[j].f_z = j % 2, star[j].f_age = 0;
+    if (lab_dust && j % 4) star[j].screen = (cubix_real)(j % 7 == 1 ? 12 : 2.5 * uniform());
   }
   star[3].mass_formed = 0;
   star[4].velocity = -250000;
@@ -118,9 +123,12 @@ static inline void plain_vjp(const struct cubix_tables *v, const size_t *from, c
       cubix_blend_of(v, &star[j], &blend);
       memset(g, 0, (size_t)v->row_stride * sizeof *g);
       for (int k = 0; k < v->n_lambda; k++) {
-        cubix_pixel_add(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, (double)r[k], 0, g);
-        bar[j].velocity += (double)r[k] * (cubix_edge_slope(v, &blend, v->edge[k + 1] / doppler) -
-                                           cubix_edge_slope(v, &blend, v->edge[k] / doppler));
+        const double dimmed = (double)r[k] * (v->dust_k ? exp(-0.4 * log(10.) * (double)star[j].screen * v->dust_k[k]) : 1);
+        cubix_pixel_add(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, dimmed, 0, g);
+        bar[j].velocity += dimmed * (cubix_edge_slope(v, &blend, v->edge[k + 1] / doppler) -
+                                     cubix_edge_slope(v, &blend, v->edge[k] / doppler));
+        if (v->dust_k)
+          bar[j].screen -= 0.4 * log(10.) * v->dust_k[k] * dimmed * (double)cubix_star_channel(v, &blend, doppler, k);
       }
       for (int c = 0; c < blend.n; c++)
         for (int i = 0; i < v->row_stride; i++) weight_bar[c] += g[i] * (double)blend.row[c][i];

@@ -10,6 +10,7 @@
 #include "engine/device.h"
 #include "engine/engine.h"
 #include "engine/survey.h"
+#include "histogram/axis.h"
 #include "histogram/basis.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
@@ -31,6 +32,21 @@ static void share_workload(struct cubix_workload *work, const struct cubix_rates
   MPI_Bcast(work, (int)sizeof *work, MPI_BYTE, 0, cubix_mpi_group()->comm);
 }
 
+/* Part of Tolerance that is for the nodes in A(V); the velocity grid has 0.8, float32 the rest. */
+static const double axis_share = 0.1;
+
+/* Nodes in A(V) for these stars: none where none has dust in front of it, unless derivatives ask for some.
+ * @return 0 where there would be too many */
+static int find_axis(struct cubix_axis *axis, const struct cubix_params *par, const struct cubix_tables *tables,
+                     const struct cubix_survey *survey)
+{
+  const int wanted = survey->dustiest > 0 || (survey->derivatives && par->Dust == CUBIX_Dust_gas);
+  *axis = (struct cubix_axis){ .n = 0 };
+  if (!tables->dust_k || !wanted || survey->dustiest < survey->clearest) return 1;
+  return cubix_axis_init(axis, tables->dust_k, tables->n_lambda, axis_share * par->Tolerance, survey->clearest,
+                         survey->dustiest);
+}
+
 int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params *par,
                             const struct cubix_templates *templates, const struct cubix_survey *survey,
                             const struct cubix_rates *rates)
@@ -47,7 +63,10 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
                                  .n_star = survey->n_star,
                                  .values = survey->values,
                                  .values_apart = survey->values_apart };
+  struct cubix_axis axis;
   double step;
+  work.endless = !find_axis(&axis, par, tables, survey);
+  work.dust = work.endless || axis.n > 0;
   CUBIX_TRY(cubix_mpi_agree(cubix_engine_init(&engine, par, tables->n_row, cubix_mpi_size(), tables->n_lambda)));
   memcpy(work.beyond, survey->beyond, sizeof work.beyond);
   memcpy(engine->used, survey->used, (size_t)engine->n_row);
@@ -64,6 +83,22 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
   engine = NULL;
 done:
   cubix_engine_free(engine);
+  return status;
+}
+
+int cubix_mpi_engine_axis(struct cubix_basis *basis, const struct cubix_params *par, const struct cubix_tables *tables,
+                          const struct cubix_survey *survey)
+{
+  int status = CUBIX_OK;
+  struct cubix_axis *axis = &basis->nodes.axis;
+  CUBIX_CHECK(find_axis(axis, par, tables, survey), CUBIX_EFAIL,
+              "stars have up to %g mag of dust in front of them now, for which nodes in A(V) would be too many: use "
+              "Engine direct",
+              survey->dustiest);
+  if (axis->n)
+    cubix_log(CUBIX_LOG_INFO, "dust: A(V) from %.3g to %.3g mag in front of stars, %d nodes every %.3g mag, error %.1e",
+              survey->clearest, survey->dustiest, axis->n, axis->step, cubix_axis_error(axis, tables->n_lambda));
+done:
   return status;
 }
 

@@ -27,6 +27,12 @@ int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_par
 int cubix_mpi_engine_prepare(struct cubix_engine *engine, struct cubix_basis **basis, struct cubix_device *dev,
                              const struct cubix_params *par, const struct cubix_templates *templates);
 
+/** The nodes in A(V) for the stars as they are now, on the prepared templates: none where none has dust in
+ * front of it.  Local: the same on all ranks.
+ *  Errors: CUBIX_EFAIL if that would be too many. */
+int cubix_mpi_engine_axis(struct cubix_basis *basis, const struct cubix_params *par, const struct cubix_tables *tables,
+                          const struct cubix_survey *survey);
+
 #ifdef __cplusplus
 }
 #endif

@@ -33,7 +33,8 @@ size_t cubix_mpi_strip_most(size_t n_spaxel, int n_rank) { return n_spaxel / (si
 static double work_of(const struct cubix_engine *engine, double n_star, double n_lambda)
 {
   const struct cubix_rates *rates = &engine->rates;
-  return n_star * rates->fill + n_lambda * rates->multiply * (cubix_engine_values(n_star) + voxel_values);
+  const double values = cubix_engine_growth(engine->dust) * cubix_engine_values(n_star);
+  return n_star * rates->fill + n_lambda * rates->multiply * (values + voxel_values);
 }
 
 /* Cut where the work of all ranks reaches r/n: before the spaxel whose middle lies beyond. */

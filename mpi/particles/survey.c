@@ -12,6 +12,8 @@
 void cubix_mpi_survey_sum(struct cubix_survey *s)
 {
   double apart = 0;
+  s->clearest = -cubix_mpi_max(-s->clearest);
+  s->dustiest = cubix_mpi_max(s->dustiest);
   for (size_t i = 0; i < s->n_spaxel; i++) apart += cubix_engine_values((double)s->count[i]);
   s->values_apart = cubix_mpi_max(apart);
   s->n_star = cubix_mpi_sum_int(s->n_star);

@@ -56,7 +56,8 @@ static void add_in(plan *p, enum cubix_phase phase, const char *what, double byt
 static int n_node(job *j) { return cubix_basis_nodes(j->engine->reach, j->step).n; }
 static double channel_bytes(job *j) { return j->channels * sizeof(cubix_real); }
 /* Of the spaxels that this rank paints. */
-static double values(job *j) { return owns_spaxels(j) ? j->values_own : j->values; }
+static double growth(job *j) { return cubix_engine_growth(j->engine && j->engine->dust); }
+static double values(job *j) { return growth(j) * (owns_spaxels(j) ? j->values_own : j->values); }
 static double spaxels(job *j) { return owns_spaxels(j) ? j->spaxels_own : j->painted; }
 static double histogram_bytes(job *j) { return cubix_histogram_bytes(values(j), spaxels(j)); }
 
@@ -111,7 +112,7 @@ static void plan_strip(plan *p, job *j, enum cubix_phase phase)
 static void plan_histogram(plan *p, job *j)
 {
   const int own = owns_spaxels(j);
-  const double of_chunk = own ? j->values_own_chunk : j->values_chunk, mine = histogram_bytes(j);
+  const double of_chunk = growth(j) * (own ? j->values_own_chunk : j->values_chunk), mine = histogram_bytes(j);
   const double chunk = cubix_histogram_bytes(of_chunk, spaxels(j));
   const double work = cubix_histogram_work_bytes(of_chunk, j->templates->tables.n_row, n_node(j), j->n_thread);
   const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);

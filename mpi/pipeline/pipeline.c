@@ -239,13 +239,16 @@ done:
   return status;
 }
 
-/* The templates that the engine needs; one that serves has them. */
+/* The templates that the engine needs, which one that serves has; and nodes for the dust in front of the stars. */
 static int prepare_basis(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
-  if (pipe->basis) goto done;
-  CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
-  pipe->rows_changed = 0;
+  if (!pipe->basis) {
+    CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
+    pipe->rows_changed = 0;
+  }
+  if (pipe->basis)
+    CUBIX_TRY(cubix_mpi_engine_axis(pipe->basis, &pipe->par, &pipe->templates->tables, pipe->particles->survey));
 done:
   return status;
 }

@@ -3,7 +3,8 @@
  *
  * For every star the functional g of its spaxel's cotangents on the library's points
  * (physics/paint_vjp.h) is made anew: nothing is kept from the forward run.  Stars are independent
- * of each other, so that threads share them in any order.
+ * of each other, so that threads share them in any order.  Behind dust the cotangents are dimmed as
+ * the star is.
  *
  * The templates' cotangents are sums over all stars, row_bar[row] += weight g.  There the threads
  * share the wavelengths: a stretch of the library's points belongs to one thread, which goes
@@ -15,6 +16,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "direct/dim.h"
 #include "direct/paint_kernel_vjp.h"
 
 enum { BATCH = 32, STRETCH = 256 };   /* stars that a thread takes at a time; library points that it owns at a time */
@@ -54,10 +56,22 @@ static void functional(const struct cubix_tables *v, const cubix_real *r, double
 
 struct worker {                   /* a thread's scratch */
   double *g;                      /* [n_knot + 1][2] */
+  /* where there is dust: */
+  cubix_real *bar, *alone;        /* [n_lambda] cotangents of a star that is not dimmed; its spectrum */
 #ifndef CUBIX_DOUBLE
   struct cubix_fast_vjp fast;
 #endif
 };
+
+/* Cotangents of the star's spectrum before dust, in channels first .. last - 1. */
+static const cubix_real *undim(const struct cubix_tables *v, struct worker *w, const struct cubix_star *star,
+                               const cubix_real *r, int first, int last)
+{
+  if (!v->dust_k || star->screen == 0 || first >= last) return r;
+  cubix_dim(w->bar + first, v->dust_k + first, (double)star->screen, last - first);
+  for (int k = first; k < last; k++) w->bar[k] *= r[k];
+  return w->bar;
+}
 
 #ifdef CUBIX_DOUBLE
 static void spectrum_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
@@ -80,6 +94,22 @@ void cubix_paint_velocity_jvp(const struct cubix_tables *v, const struct cubix_b
 }
 #endif
 
+/* By the dust in front of it: -t sum over channels of k times flux times cotangent. */
+static double screen_vjp(const struct cubix_fast *fast, const struct cubix_blend *blend, double doppler,
+                         struct worker *w, const cubix_real *r)
+{
+  const struct cubix_tables *v = fast->tables;
+  double sum = 0;
+  memset(w->alone, 0, (size_t)v->n_lambda * sizeof *w->alone);
+#ifdef CUBIX_DOUBLE
+  for (int k = 0; k < v->n_lambda; k++) w->alone[k] = cubix_star_channel(v, blend, doppler, k);
+#else
+  cubix_fast_paint(fast, blend, doppler, &w->fast.edges, w->alone);
+#endif
+  for (int k = 0; k < v->n_lambda; k++) sum += v->dust_k[k] * (double)w->alone[k] * (double)r[k];
+  return -CUBIX_SCREEN_T * sum;
+}
+
 /* One star: all that it is painted from. */
 static void star_vjp(const struct cubix_fast *fast, const struct cubix_star *star, const cubix_real *flux_bar,
                      struct worker *w, struct cubix_star_bar *bar)
@@ -88,6 +118,8 @@ static void star_vjp(const struct cubix_fast *fast, const struct cubix_star *sta
   struct cubix_blend blend;
   double doppler = cubix_doppler(v->one_plus_z, star->velocity), weight_bar[CUBIX_MAX_CORNER] = { 0 }, velocity_bar = 0;
   cubix_blend_of(v, star, &blend);
+  flux_bar = undim(v, w, star, flux_bar, 0, v->n_lambda);
+  if (v->dust_k) bar->screen += screen_vjp(fast, &blend, doppler, w, flux_bar);
 #ifdef CUBIX_DOUBLE
   spectrum_vjp(fast, &blend, doppler, w, flux_bar, weight_bar, &velocity_bar);
 #else
@@ -111,8 +143,9 @@ static size_t spaxel_of(const struct cubix_placement *p, size_t j)
 
 /* What all stars give to knots first .. last - 1 of the rows. */
 static void rows_vjp(const struct cubix_tables *v, const struct cubix_placement *p, const cubix_real *flux_bar,
-                     int first, int last, double *g, double *row_bar)
+                     int first, int last, struct worker *w, double *row_bar)
 {
+  double *g = w->g;
   int a = first ? first - 1 : 0, b = last < v->n_knot ? last : v->n_knot - 1;
   for (size_t s = 0; s < p->n_spaxel; s++) {
     for (size_t j = p->start[s]; j < p->start[s + 1]; j++) {
@@ -122,7 +155,10 @@ static void rows_vjp(const struct cubix_tables *v, const struct cubix_placement 
       if (v->edge[v->n_lambda] / doppler <= v->knot[a] || v->edge[0] / doppler >= v->knot[b] || star->mass_formed == 0)
         continue;
       cubix_mix_of(v, star, &mix);
-      functional(v, flux_bar + s * (size_t)v->n_lambda, doppler, a, b, g);
+      const int e = edge_at(v, 1 / doppler, v->knot[a]), end = edge_at(v, 1 / doppler, v->knot[b]);
+      const cubix_real *r = undim(v, w, star, flux_bar + s * (size_t)v->n_lambda, e > 0 ? e - 1 : 0,
+                                  end < v->n_lambda ? end : v->n_lambda);
+      functional(v, r, doppler, a, b, g);
       for (int c = 0; c < mix.n; c++) {
         double weight = mix.weight[c] * star->mass_formed * v->star_scale,
                *row = row_bar + (size_t)mix.row[c] * (size_t)v->row_stride;
@@ -136,6 +172,10 @@ static int worker_init(struct worker *w, const struct cubix_tables *v)
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(w->g, v->row_stride);
+  if (v->dust_k) {
+    CUBIX_ALLOC(w->bar, v->n_lambda);
+    CUBIX_ALLOC(w->alone, v->n_lambda);
+  }
 #ifndef CUBIX_DOUBLE
   CUBIX_TRY(cubix_fast_vjp_init(&w->fast, v));
 #endif
@@ -146,6 +186,8 @@ done:
 static void worker_free(struct worker *w)
 {
   free(w->g);
+  free(w->bar);
+  free(w->alone);
 #ifndef CUBIX_DOUBLE
   cubix_fast_vjp_free(&w->fast);
 #endif
@@ -175,7 +217,7 @@ int cubix_paint_vjp(const struct cubix_fast *fast, const struct cubix_placement 
 #pragma omp for schedule(dynamic)
     for (int first = 0; first < v->n_knot; first += STRETCH)
       if (there && row_bar)
-        rows_vjp(v, p, flux_bar, first, first + STRETCH < v->n_knot ? first + STRETCH : v->n_knot, w.g, row_bar);
+        rows_vjp(v, p, flux_bar, first, first + STRETCH < v->n_knot ? first + STRETCH : v->n_knot, &w, row_bar);
     worker_free(&w);
   }
   CUBIX_CHECK(there, CUBIX_ENOMEM, "no memory for the %d library points and %d channels that each thread works on",

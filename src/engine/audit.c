@@ -9,7 +9,8 @@
  * that is drawn.
  *
  * Relative error of a voxel: |cube - exact| / max(|exact|, 1e-6 of the stars' mean over the
- * channels), as the certificate has it (section 12). Voxels so faint that float32 has no digits for
+ * channels), as the certificate has it (section 12).  Each star is dimmed by the exponential of the
+ * dust in front of it, the mean over the channels by as much.  Voxels so faint that float32 has no digits for
  * them, exact below 1e-30 units, are passed over.
  *
  * Voxels are drawn with Philox, key (Seed, "AUDI"), counter (number of the draw, 0, 0, 0): the
@@ -30,6 +31,7 @@
 #include "physics/doppler.h"
 #include "physics/pixel.h"
 #include "physics/random.h"
+#include "physics/screen.h"
 
 static const uint32_t word_of_its_own = 0x41554449;         /* AUDI */
 static const uint64_t most_stars = 1000000;
@@ -112,9 +114,10 @@ static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *v
     for (size_t i = placement->start[voxel->spaxel]; i < placement->start[voxel->spaxel + 1]; i++) {
       const struct cubix_star *star = &placement->star[i];
       struct cubix_mix mix;
+      const double through = v->dust_k ? cubix_screen_through((double)star->screen, v->dust_k[voxel->channel]) : 1;
       cubix_mix_of(v, star, &mix);
-      exact += star_channel(v, star, &mix, voxel->channel, w);
-      level += star->mass_formed * cubix_mix_light(v, &mix) * v->star_scale / v->n_lambda;
+      exact += through * star_channel(v, star, &mix, voxel->channel, w);
+      level += through * star->mass_formed * cubix_mix_light(v, &mix) * v->star_scale / v->n_lambda;
     }
   }
   evidence->exact += exact;

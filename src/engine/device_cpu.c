@@ -6,7 +6,7 @@
  * with a float64 spectrum each that are added in their order.  The sums therefore do not depend on
  * the number of threads.  The float64 twin uses the plain kernel throughout.  Tangents are painted
  * in the same way: the rows of a star with the rates at which their weights change, and the change
- * with its velocity. */
+ * with its velocity.  A star behind dust is painted alone first, then dimmed channel by channel. */
 #include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "direct/dim.h"
 #include "direct/paint_kernel_vjp.h"
 #include "direct/paint_vjp.h"
 #include "engine/device.h"
@@ -29,6 +30,9 @@ struct worker {                   /* one thread's scratch */
 #endif
   cubix_real *spectrum;           /* [n_lambda] sum of at most FLUSH stars */
   double *total;                  /* [n_lambda] */
+  /* where there is dust: */
+  cubix_real *alone, *through;    /* [n_lambda] a star, and what is left of it */
+  double *rate;                   /* [n_lambda] its change */
 };
 
 struct cpu {
@@ -70,6 +74,9 @@ static void unload(struct cpu *cpu)
 #endif
     free(cpu->worker[t].spectrum);
     free(cpu->worker[t].total);
+    free(cpu->worker[t].alone);
+    free(cpu->worker[t].through);
+    free(cpu->worker[t].rate);
   }
 #ifndef CUBIX_DOUBLE
   cubix_fast_free(&cpu->fast);
@@ -95,6 +102,11 @@ static int cpu_load(struct cubix_device *dev, const struct cubix_tables *tables)
   for (int t = 0; t < cpu->n_worker; t++) {
     CUBIX_ALLOC(cpu->worker[t].spectrum, tables->n_lambda);
     CUBIX_ALLOC(cpu->worker[t].total, tables->n_lambda);
+    if (tables->dust_k) {
+      CUBIX_ALLOC(cpu->worker[t].alone, tables->n_lambda);
+      CUBIX_ALLOC(cpu->worker[t].through, tables->n_lambda);
+      CUBIX_ALLOC(cpu->worker[t].rate, tables->n_lambda);
+    }
 #ifndef CUBIX_DOUBLE
     CUBIX_TRY(cubix_fast_vjp_init(&cpu->worker[t].fast, &cpu->tables));
 #else
@@ -123,25 +135,52 @@ static void flush(struct worker *w, int n_lambda)
   }
 }
 
-/* Add a spectrum to the worker's. */
-static void paint_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler)
+/* Add a spectrum. */
+static void paint_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler,
+                        cubix_real *spectrum)
 {
 #ifdef CUBIX_DOUBLE
-  for (int k = 0; k < cpu->tables.n_lambda; k++) w->spectrum[k] += cubix_star_channel(&cpu->tables, blend, doppler, k);
+  (void)w;
+  for (int k = 0; k < cpu->tables.n_lambda; k++) spectrum[k] += cubix_star_channel(&cpu->tables, blend, doppler, k);
 #else
-  cubix_fast_paint(&cpu->fast, blend, doppler, &w->fast.edges, w->spectrum);
+  cubix_fast_paint(&cpu->fast, blend, doppler, &w->fast.edges, spectrum);
 #endif
 }
 
-/* Add what a spectrum's velocity changes to the worker's total. */
+/* Add what a spectrum's velocity changes. */
 static void move_blend(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler,
-                       double velocity_dot)
+                       double velocity_dot, double *total)
 {
 #ifdef CUBIX_DOUBLE
-  cubix_paint_velocity_jvp(&cpu->tables, blend, doppler, velocity_dot, w->slope, w->total);
+  cubix_paint_velocity_jvp(&cpu->tables, blend, doppler, velocity_dot, w->slope, total);
 #else
-  cubix_fast_velocity_jvp(&cpu->fast, blend, doppler, &w->fast, velocity_dot, w->total);
+  cubix_fast_velocity_jvp(&cpu->fast, blend, doppler, &w->fast, velocity_dot, total);
 #endif
+}
+
+/* A star behind dust: it alone, and what is left of it in each channel. */
+static void paint_alone(const struct cpu *cpu, struct worker *w, const struct cubix_blend *blend, double doppler)
+{
+  memset(w->alone, 0, (size_t)cpu->tables.n_lambda * sizeof *w->alone);
+  paint_blend(cpu, w, blend, doppler, w->alone);
+}
+
+static void paint_dimmed(const struct cpu *cpu, struct worker *w, const struct cubix_star *star,
+                         const struct cubix_star_bar *dot, struct cubix_blend *blend, double doppler)
+{
+  const struct cubix_tables *v = &cpu->tables;
+  cubix_dim(w->through, v->dust_k, (double)star->screen, v->n_lambda);
+  if (dot) {
+    memset(w->rate, 0, (size_t)v->n_lambda * sizeof *w->rate);
+    if (dot->velocity != 0) move_blend(cpu, w, blend, doppler, dot->velocity, w->rate);
+    if (dot->screen != 0) paint_alone(cpu, w, blend, doppler);
+    for (int k = 0; k < v->n_lambda && dot->screen != 0; k++)
+      w->rate[k] -= CUBIX_SCREEN_T * dot->screen * v->dust_k[k] * (double)w->alone[k];
+    for (int k = 0; k < v->n_lambda; k++) w->total[k] += w->rate[k] * (double)w->through[k];
+    cubix_blend_of_jvp(v, star, dot, blend);
+  }
+  paint_alone(cpu, w, blend, doppler);
+  for (int k = 0; k < v->n_lambda; k++) w->spectrum[k] += w->alone[k] * w->through[k];
 }
 
 /* Add stars star[first .. last - 1], or with dot their tangents, to the worker's total. */
@@ -153,11 +192,15 @@ static void paint_stars(const struct cpu *cpu, struct worker *w, const struct cu
     struct cubix_blend blend;
     double doppler = cubix_doppler(v->one_plus_z, star[j].velocity);
     cubix_blend_of(v, &star[j], &blend);
-    if (dot) {
-      if (dot[j].velocity != 0) move_blend(cpu, w, &blend, doppler, dot[j].velocity);
-      cubix_blend_of_jvp(v, &star[j], &dot[j], &blend);
+    if (v->dust_k && (star[j].screen != 0 || (dot && dot[j].screen != 0)))
+      paint_dimmed(cpu, w, &star[j], dot ? &dot[j] : NULL, &blend, doppler);
+    else {
+      if (dot) {
+        if (dot[j].velocity != 0) move_blend(cpu, w, &blend, doppler, dot[j].velocity, w->total);
+        cubix_blend_of_jvp(v, &star[j], &dot[j], &blend);
+      }
+      paint_blend(cpu, w, &blend, doppler, w->spectrum);
     }
-    paint_blend(cpu, w, &blend, doppler);
     if ((j - first) % FLUSH == FLUSH - 1) flush(w, v->n_lambda);
   }
   flush(w, v->n_lambda);
@@ -296,6 +339,7 @@ static void cpu_close(struct cubix_device *dev)
 const struct cubix_device_ops cubix_device_cpu_ops = {
   .name = "cpu",
   .rates = { .direct = 4.5, .fill = 80, .multiply = 0.05, .per_core = 1 },
+  .dust = 1,
   .open = cpu_open,
   .load = cpu_load,
   .paint = cpu_paint,

@@ -31,6 +31,7 @@ struct cubix_engine {
   int64_t n_beyond;               /* stars beyond it, painted directly; all ranks */
   int n_row, n_used;
   unsigned char *used;            /* [n_row] library rows with weight in any rank's stars */
+  int dust;                       /* 1: there is dust in front of stars */
   /* who owns which channels of the summed cube: rank r lambda_first[r] .. lambda_first[r + 1] - 1 */
   int n_rank;
   int *lambda_first;              /* [n_rank + 1] */
@@ -46,6 +47,8 @@ struct cubix_workload {
   /* ranks; cores of all ranks: they prepare templates, blur and write whatever paints; nodes */
   int n_rank, n_core, n_node;
   int pchip;                      /* SspInterpolation pchip */
+  int dust;                       /* 1: there is dust in front of stars */
+  int endless;                    /* 1: so much, and so little of it in some channels, that no nodes in A(V) serve */
   int keeping, prepared;          /* 1: templates are kept in a cache; 1: they are in it already */
   struct cubix_rates rates;       /* of the slowest rank as a whole: ranks have equal shares, and wait for each other */
 };
@@ -56,6 +59,8 @@ struct cubix_rates cubix_rates_of_rank(const struct cubix_rates *rates, int n_co
 double cubix_engine_reach(int i);
 /** Estimate of the number of values that n stars of a spaxel leave in a histogram.  Local. */
 double cubix_engine_values(double n);
+/** Factor on that with dust in front of stars: four nodes in A(V) for each, and a few between.  Local. */
+double cubix_engine_growth(int dust);
 /** An engine for n_rank ranks that paints n_row library rows directly, until it is told otherwise.
  * Local.
  *  @param[out] engine owned by the caller */

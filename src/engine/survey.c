@@ -1,5 +1,5 @@
 /* survey.c -- stars and their heaviest per spaxel, library rows in use, stars beyond the reaches of
- * a velocity grid.
+ * a velocity grid, the dust in front of them.
  *
  * Sums of integers and maxima: the survey of a galaxy does not depend on how its stars were divided
  * among chunks, threads or ranks. */
@@ -17,6 +17,8 @@ int cubix_survey_init(struct cubix_survey **out, size_t n_spaxel, int n_row)
   CUBIX_ALLOC(s, 1);
   s->n_spaxel = n_spaxel;
   s->n_row = n_row;
+  s->clearest = HUGE_VAL;
+  s->dustiest = -HUGE_VAL;
   CUBIX_ALLOC(s->used, n_row);
   CUBIX_ALLOC(s->count, n_spaxel);
   CUBIX_ALLOC(s->heaviest, n_spaxel);
@@ -35,8 +37,12 @@ void cubix_survey_add(struct cubix_survey *survey, const struct cubix_tables *ta
   unsigned char *used = survey->used;
   int64_t *beyond = survey->beyond;
   int n_row = survey->n_row, all = survey->derivatives;
-#pragma omp parallel for schedule(static) reduction(| : used[:n_row]) reduction(+ : beyond[:CUBIX_N_REACH])
+  double clearest = survey->clearest, dustiest = survey->dustiest;
+#pragma omp parallel for schedule(static) reduction(| : used[:n_row]) reduction(+ : beyond[:CUBIX_N_REACH]) \
+    reduction(min : clearest) reduction(max : dustiest)
   for (size_t i = 0; i < n; i++) {
+    clearest = fmin(clearest, (double)p->star[i].screen);
+    dustiest = fmax(dustiest, (double)p->star[i].screen);
     struct cubix_mix mix;
     cubix_mix_of(tables, &p->star[i], &mix);
     for (int c = 0; c < mix.n; c++) used[mix.row[c]] |= all || mix.weight[c] != 0;
@@ -48,6 +54,8 @@ void cubix_survey_add(struct cubix_survey *survey, const struct cubix_tables *ta
     for (size_t i = p->start[s]; i < p->start[s + 1]; i++)
       survey->heaviest[s] = fmax(survey->heaviest[s], p->star[i].mass_formed);
   }
+  survey->clearest = clearest;
+  survey->dustiest = dustiest;
   survey->n_star += (int64_t)n;
 }
 

@@ -21,6 +21,7 @@ struct cubix_survey {
   unsigned char *used;            /* [n_row] library rows with weight in a star */
   uint64_t *count;                /* [n_spaxel] stars */
   double *heaviest;               /* [n_spaxel] largest mass formed of a star [Msun] */
+  double clearest, dustiest;      /* range of A(V) in front of stars [mag]; clearest > dustiest: no stars */
   double values, values_apart;    /* of the histogram: of all ranks' stars together; of the busiest rank's alone */
 };
 

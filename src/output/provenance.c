@@ -29,6 +29,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "histogram/axis.h"
 #include "observation/psf_sums.h"
 #include "physics/constants.h"
 #include "spectra/imf.h"
@@ -248,6 +249,11 @@ static void engine_facts(struct cubix_facts *facts, const struct cubix_result *r
     text(facts, "COMBINE", shared ? "histogram" : "cube", "what the ranks added up");
     real(facts, "TOLERANC", engine->tolerance, "", "largest relative error allowed");
     real(facts, "CERTIFED", r->basis->certified, "", "largest relative error of the velocity grid");
+    if (r->basis->nodes.axis.n) {
+      real(facts, "DUSTERR", cubix_axis_error(&r->basis->nodes.axis, r->basis->n_lambda), "",
+           "largest relative error of the nodes in A(V)");
+      integer(facts, "DUSTNODE", r->basis->nodes.axis.n, "", "nodes in A(V)");
+    }
     real(facts, "NODESTEP", r->basis->nodes.step, "km/s", "step of the velocity grid");
     real(facts, "NODEREAC", r->basis->nodes.reach, "km/s", "its reach, to both sides");
     integer(facts, "NTEMPLAT", r->basis->n_template, "", "templates on it");

@@ -10,6 +10,8 @@
 
 #include "base/error.h"
 #include "tests/check.h"
+#include "direct/dim.h"
+#include "direct/paint_screen.h"
 #include "engine/device.h"
 #include "physics/paint_vjp.h"
 #include "tests/paint_lab.h"
@@ -72,32 +74,43 @@ static double dot_bar(const struct cubix_star_bar *a, const struct cubix_star_ba
   double sum = 0;
   for (size_t j = 0; j < n; j++)
     sum += a[j].mass_formed * b[j].mass_formed + a[j].velocity * b[j].velocity + a[j].f_z * b[j].f_z +
-           a[j].f_age * b[j].f_age;
+           a[j].f_age * b[j].f_age + a[j].screen * b[j].screen;
   return sum;
 }
 
-/* A direction; `which` bits: mass, velocity, f_z, f_age. */
+/* What rounding is measured by. */
+static double size_bar(const struct cubix_star_bar *a, const struct cubix_star_bar *b, size_t n)
+{
+  double sum = 0;
+  for (size_t j = 0; j < n; j++)
+    sum += fabs(a[j].mass_formed * b[j].mass_formed) + fabs(a[j].velocity * b[j].velocity) +
+           fabs(a[j].f_z * b[j].f_z) + fabs(a[j].f_age * b[j].f_age) + fabs(a[j].screen * b[j].screen);
+  return sum;
+}
+
+/* A direction; `which` bits: mass, velocity, f_z, f_age, A(V). */
 static void random_dot(struct cubix_star_bar *dot, int which)
 {
   for (int j = 0; j < N_STAR; j++)
     dot[j] = (struct cubix_star_bar){ which & 1 ? uniform() - 0.3 : 0, which & 2 ? 40 * (uniform() - 0.3) : 0,
-                                      which & 4 ? uniform() - 0.3 : 0, which & 8 ? uniform() - 0.3 : 0, 0 };
+                                      which & 4 ? uniform() - 0.3 : 0, which & 8 ? uniform() - 0.3 : 0,
+                                      which & 16 && lab_dust ? uniform() - 0.3 : 0 };
 }
 
 /* All of them apart by at most tol of the largest of their kind; those of velocity, which are differences, by more. */
 static void check_same(const struct cubix_star_bar *a, const struct cubix_star_bar *b, double tol)
 {
-  double most[4] = { 0 }, worst[4] = { 0 };
+  double most[5] = { 0 }, worst[5] = { 0 };
   for (int j = 0; j < N_STAR; j++) {
-    double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age },
-           y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
-    for (int q = 0; q < 4; q++) {
+    double x[5] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age, a[j].screen },
+           y[5] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age, b[j].screen };
+    for (int q = 0; q < 5; q++) {
       CHECK(isfinite(x[q]));
       most[q] = check_worst(most[q], fabs(y[q]));
       worst[q] = check_worst(worst[q], fabs(x[q] - y[q]));
     }
   }
-  for (int q = 0; q < 4; q++) CHECK_CLOSE(worst[q] / most[q], 0, q == 1 ? 50 * tol : tol);
+  for (int q = 0; q < (lab_dust ? 5 : 4); q++) CHECK_CLOSE(worst[q] / most[q], 0, q == 1 ? 50 * tol : tol);
 }
 
 /* Reverse against the plain kernel and against forward; it adds; exactly 0 where that is the truth. */
@@ -124,12 +137,13 @@ static void test_reverse(const struct setting *s)
   memcpy(twice, bar, sizeof bar);
   CHECK_IS(cubix_device_paint_vjp(&b.dev, &b.tables, &b.place, &cube_bar, twice, NULL), ==, CUBIX_OK);
   for (int j = 0; j < N_STAR; j++) CHECK_CLOSE(twice[j].velocity, 2 * bar[j].velocity, 1e-14 * fabs(bar[j].velocity));
-  for (int which = 1; which < 16; which = which < 8 ? 2 * which : which + 7) {
-    random_dot(dot, which);
+  static const int directions[] = { 1, 2, 4, 8, 15, 16, 31 };
+  for (int q = 0; q < (lab_dust ? 7 : 5); q++) {
+    random_dot(dot, directions[q]);
     memset(flux_dot, 0, b.n_flux * sizeof *flux_dot);
     CHECK_IS(cubix_device_paint_jvp(&b.dev, &b.tables, &b.place, dot, &cube_dot), ==, CUBIX_OK);
     double ahead = dot_flux(flux_dot, flux_bar, b.n_flux), reverse = dot_bar(bar, dot, N_STAR);
-    CHECK_CLOSE(ahead / reverse, 1, is_double ? 1e-12 : 1e-5);
+    CHECK_CLOSE(ahead, reverse, is_double ? 1e-12 * size_bar(bar, dot, N_STAR) : 1e-5 * fabs(reverse));
   }
   free(flux_bar);
   free(flux_dot);
@@ -159,6 +173,7 @@ static void test_taylor(const struct setting *s, int which, double largest, doub
       star[j].velocity = at[j].velocity + h * dot[j].velocity;
       star[j].f_z = at[j].f_z + h * dot[j].f_z;
       star[j].f_age = at[j].f_age + h * dot[j].f_age;
+      star[j].screen = at[j].screen + (cubix_real)(h * dot[j].screen);
     }
     forward(&b, there);
     for (size_t i = 0; i < b.n_flux; i++) there[i] -= here[i] + h * slope[i];
@@ -236,6 +251,53 @@ static void test_shares(const struct setting *s)
   close_bench(&b);
 }
 
+/* exp(-t A k), to the last digits however little is left. */
+static void test_dim(void)
+{
+  cubix_real through[N_MOST];
+  double worst = 0;
+  for (int i = 0; i < N_MOST; i++) lab_k[i] = 6. * i / N_MOST;
+  for (double screen = 0; screen < 15; screen = screen * 1.7 + 0.001) {
+    cubix_dim(through, lab_k, screen, N_MOST - 3);
+    for (int i = 0; i < N_MOST - 3; i++)
+      worst = check_worst(worst, fabs((double)through[i] / exp(-0.4 * log(10.) * screen * lab_k[i]) - 1));
+    CHECK_IS(through[0], ==, 1);
+  }
+  CHECK_CLOSE(worst, 0, is_double ? 1e-13 : 3e-7);
+  cubix_dim(through, lab_k, 1e30, 2);                     /* nothing, and no fault */
+  CHECK_IS(through[1], <, 1e-30);
+}
+
+/* By A(lambda)/A(V): forward against reverse, threads, channels in two parts, and differences. */
+static void test_law(const struct setting *s)
+{
+  struct bench b;
+  open_bench(&b, s, 1);
+  const int n = s->n_lambda;
+  cubix_real *flux_bar = random_flux(b.n_flux, 0), *flux_dot = cubix_alloc(b.n_flux, sizeof *flux_dot),
+             *here = cubix_alloc(b.n_flux, sizeof *here), *there = cubix_alloc(b.n_flux, sizeof *there);
+  struct cubix_cube cube_bar = cube_of(&b.tables, flux_bar), cube_dot = cube_of(&b.tables, flux_dot);
+  double *k_dot = cubix_alloc((size_t)n, sizeof *k_dot), *k_bar = cubix_alloc((size_t)n, sizeof *k_bar),
+         *again = cubix_alloc((size_t)n, sizeof *again), reverse = 0, h = is_double ? 1e-5 : 1e-2;
+  for (int k = 0; k < n; k++) k_dot[k] = uniform() - 0.4;
+  CHECK_IS(cubix_paint_screen_jvp(&b.tables, &b.place, k_dot, &cube_dot), ==, CUBIX_OK);
+  CHECK_IS(cubix_paint_screen_vjp(&b.tables, &b.place, &cube_bar, k_bar), ==, CUBIX_OK);
+  for (int k = 0; k < n; k++) reverse += k_bar[k] * k_dot[k];
+  CHECK_CLOSE(dot_flux(flux_dot, flux_bar, b.n_flux) / reverse, 1, is_double ? 1e-12 : 1e-5);
+  omp_set_num_threads(2);
+  CHECK_IS(cubix_paint_screen_vjp(&b.tables, &b.place, &cube_bar, again), ==, CUBIX_OK);
+  CHECK(!memcmp(k_bar, again, (size_t)n * sizeof *k_bar));
+  for (int k = 0; k < n; k++) lab_k[k] += h * k_dot[k];
+  forward(&b, there);
+  for (int k = 0; k < n; k++) lab_k[k] -= 2 * h * k_dot[k];
+  forward(&b, here);
+  for (size_t i = 0; i < b.n_flux; i++) there[i] = (there[i] - here[i]) / (cubix_real)(2 * h) - flux_dot[i];
+  CHECK_CLOSE(sqrt(dot_flux(there, there, b.n_flux) / dot_flux(flux_dot, flux_dot, b.n_flux)), 0,
+              is_double ? 1e-8 : 1e-3);
+  free(flux_bar), free(flux_dot), free(here), free(there), free(k_dot), free(k_bar), free(again);
+  close_bench(&b);
+}
+
 /* Nobody, and no channel. */
 static void test_empty(void)
 {
@@ -259,26 +321,33 @@ static void test_empty(void)
   close_bench(&b);
 }
 
+static void test_setting(const struct setting *s)
+{
+  const char *behind = lab_dust ? ", behind dust" : "";
+  make_stars();
+  CASE_OF(test_reverse(s), "%s%s", s->name, behind);
+  CASE_OF(test_rows(s), "%s%s", s->name, behind);
+  CASE_OF(test_shares(s), "%s%s", s->name, behind);
+  if (lab_dust) CASE_OF(test_law(s), "%s", s->name);
+  if (!is_double || s->n_lambda == 1) return;
+  if (!s->has_end) star[6].velocity = 60;
+  CASE_OF(test_taylor(s, 1, 1, 1e-4, 1), "%s, masses%s", s->name, behind);
+  double steps = s->spacing > 5 ? 20 : 1;
+  /* where an edge crosses the library's end, there is a kink */
+  CASE_OF(test_taylor(s, 2, s->has_end ? 1e-2 : steps, 1e-4 * steps, 0), "%s, velocities%s", s->name, behind);
+  CASE_OF(test_taylor(s, 4, 0.1, 1e-5, 1), "%s, metallicities%s", s->name, behind);
+  CASE_OF(test_taylor(s, 8, s->pchip ? 1e-2 : 0.1, s->pchip ? 1e-6 : 1e-5, !s->pchip), "%s, ages%s", s->name, behind);
+  CASE_OF(test_taylor(s, 15, s->has_end ? 1e-2 : 0.03, 3e-6, 0), "%s, all%s", s->name, behind);
+  if (lab_dust) CASE_OF(test_taylor(s, 16, 0.03, 3e-6, 0), "%s, dust", s->name);
+}
+
 int main(int argc, char **argv)
 {
   check_init(argc, argv);
-  for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
-    const struct setting *s = &settings[i];
-    make_stars();
-    CASE_OF(test_reverse(s), "%s", s->name);
-    CASE_OF(test_rows(s), "%s", s->name);
-    CASE_OF(test_shares(s), "%s", s->name);
-    if (is_double && s->n_lambda > 1) {
-      if (!s->has_end) star[6].velocity = 60;
-      CASE_OF(test_taylor(s, 1, 1, 1e-4, 1), "%s, masses", s->name);
-      double steps = s->spacing > 5 ? 20 : 1;
-      /* where an edge crosses the library's end, there is a kink */
-      CASE_OF(test_taylor(s, 2, s->has_end ? 1e-2 : steps, 1e-4 * steps, 0), "%s, velocities", s->name);
-      CASE_OF(test_taylor(s, 4, 0.1, 1e-5, 1), "%s, metallicities", s->name);
-      CASE_OF(test_taylor(s, 8, s->pchip ? 1e-2 : 0.1, s->pchip ? 1e-6 : 1e-5, !s->pchip), "%s, ages", s->name);
-      CASE_OF(test_taylor(s, 15, s->has_end ? 1e-2 : 0.03, 3e-6, 0), "%s, all", s->name);
-    }
-  }
+  CASE(test_dim());
+  for (lab_dust = 0; lab_dust < 2; lab_dust++)
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) test_setting(&settings[i]);
+  lab_dust = 0;
   CASE(test_empty());
   return check_done();
 }
