@@ -36,7 +36,6 @@ struct cubix_tables {
   /* channels */
   int n_lambda;
   const double *edge;             /* [n_lambda + 1] vacuum observed AA */
-  const double *dust_k;           /* [n_lambda] A(lambda)/A(V) of the dust; NULL: none */
   double one_plus_z;
   const double *dust_k;           /* [n_lambda] A(lambda)/A(V) of the dust in every channel; NULL: no dust */
   double dust_screen;             /* A(V) [mag] of a screen in front of all; taken off the summed cube, by no engine */
