@@ -153,7 +153,8 @@ static inline struct cubix_star_bar *dots(size_t n, size_t still)
   for (size_t i = 0; i < n; i++)
     if (!still || i % still)
       d[i] =
-          (struct cubix_star_bar){ 1e3 * (uniform() - 0.5), 60 * (uniform() - 0.5), uniform() - 0.5, uniform() - 0.5, 0 };
+          (struct cubix_star_bar){ 1e3 * (uniform() - 0.5), 60 * (uniform() - 0.5), uniform() - 0.5, uniform() - 0.5,
+                                   0 };
   return d;
 }
 

@@ -123,7 +123,8 @@ static inline void plain_vjp(const struct cubix_tables *v, const size_t *from, c
       cubix_blend_of(v, &star[j], &blend);
       memset(g, 0, (size_t)v->row_stride * sizeof *g);
       for (int k = 0; k < v->n_lambda; k++) {
-        const double dimmed = (double)r[k] * (v->dust_k ? exp(-0.4 * log(10.) * (double)star[j].screen * v->dust_k[k]) : 1);
+        const double depth = v->dust_k ? 0.4 * log(10.) * (double)star[j].screen * v->dust_k[k] : 0;
+        const double dimmed = (double)r[k] * exp(-depth);
         cubix_pixel_add(v, v->edge[k] / doppler, v->edge[k + 1] / doppler, dimmed, 0, g);
         bar[j].velocity += dimmed * (cubix_edge_slope(v, &blend, v->edge[k + 1] / doppler) -
                                      cubix_edge_slope(v, &blend, v->edge[k] / doppler));

@@ -47,8 +47,8 @@ static int open_one(struct cubix_device *dev, const struct cubix_device_ops *ops
     *amiss = 1;
     CUBIX_CHECK(ordinal >= 0 && ordinal < sight->n, CUBIX_EDEVICE,
                 "%s %d is wanted, but this rank sees %d of them; use Backend cpu", ops->name, ordinal, sight->n);
-    CUBIX_CHECK(ops->dust || !dust, CUBIX_EDEVICE, "%s does not paint stars behind dust (Dust gas) yet; use Backend cpu",
-                ops->name);
+    CUBIX_CHECK(ops->dust || !dust, CUBIX_EDEVICE,
+                "%s does not paint stars behind dust (Dust gas) yet; use Backend cpu", ops->name);
   }
   dev->ops = ops;
   CUBIX_TRY(ops->open(dev, ordinal));

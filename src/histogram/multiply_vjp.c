@@ -360,7 +360,8 @@ int cubix_multiply_screen_vjp(const struct cubix_cube *cube_bar, const struct cu
     memset(b.slot_bar, 0, b.n_slot * CUBIX_TILE * sizeof *b.slot_bar);
     tile_vjp(&b, first / CUBIX_TILE);
     for (size_t t = 0; t < b.n_slot; t++)
-      for (int k = 0; k < CUBIX_TILE && first + k < last; k++) k_bar[first + k] += b.slot_bar[t * CUBIX_TILE + (size_t)k];
+      for (int k = 0; k < CUBIX_TILE && first + k < last; k++)
+        k_bar[first + k] += b.slot_bar[t * CUBIX_TILE + (size_t)k];
   }
 done:
   free(one);
