@@ -8,6 +8,7 @@
 
 #include "base/datafile.h"
 #include "base/error.h"
+#include "base/spelling.h"
 #include "instrument/instrument.h"
 #include "instrument/instrument_file.h"
 
@@ -141,4 +142,29 @@ done:
   free(entry);
   cubix_datafile_list_free(names, n);
   return status;
+}
+
+static int has_part(const char *name, const char *part)
+{
+  for (; *name; name++)
+    if (cubix_spelling_begins(name, part)) return 1;
+  return 0;
+}
+
+int cubix_instruments_name(FILE *out, const char *word)
+{
+  int n = 0, told = 0, column = 0;
+  char **names = NULL;
+  if (cubix_datafile_list(&names, &n, "instruments")) return 0;
+  for (int i = 0; i < n; i++) {
+    const int length = (int)strlen(names[i]);
+    if (word && !has_part(names[i], word)) continue;
+    if (!told++) fprintf(out, "\nInstruments (cubix --instruments tells more)");
+    const int begins = !column || column + 1 + length > 100;
+    fprintf(out, begins ? "\n  %s" : " %s", names[i]);
+    column = begins ? 2 + length : column + 1 + length;
+  }
+  if (told) fputs("\n", out);
+  cubix_datafile_list_free(names, n);
+  return told;
 }

@@ -8,5 +8,10 @@
  * doc/instruments.md).  Local.
  *  Errors: CUBIX_EUSAGE for another form; those of reading the files. */
 int cubix_instruments_write(FILE *out, const char *form);
+/** Write the names of all instruments, or of those of whose name `word` is a part, in lines of 100
+ * columns below a title.  Local; nothing is written where there are none.
+ *  @param word  NULL: all
+ *  @return how many */
+int cubix_instruments_name(FILE *out, const char *word);
 
 #endif

@@ -90,8 +90,9 @@ void cubix_params_warn_idle(const struct cubix_params *par);
 int cubix_params_write_used(const struct cubix_params *par, FILE *out);
 /** Write documentation from the table: form "template", "markdown" or "json".  Local. */
 int cubix_params_write_doc(FILE *out, const char *form);
-/** Write --help (name NULL) or --help Name.  Local.
- *  Errors: CUBIX_EUSAGE for an unknown name, with the nearest parameter. */
+/** Write --help (name NULL: all parameters) or --help Name: one of them, or those of whose name or help it is a part.
+ * Local.
+ *  Errors: CUBIX_EUSAGE where there is none, with the nearest parameter. */
 int cubix_params_write_help(FILE *out, const char *name);
 void cubix_params_free(struct cubix_params *par);
 

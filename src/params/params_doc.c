@@ -8,6 +8,7 @@
 #include "params/params_table.h"
 
 #include "base/error.h"
+#include "base/spelling.h"
 #include "base/units.h"
 
 #include <ctype.h>
@@ -46,17 +47,21 @@ static const char *unit_after(const struct cubix_param_row *row, const char *val
   return text;
 }
 
+/* How much of a text goes into a line of `room` columns: whole words, at least one. */
+static int wrapped(const char *text, int room)
+{
+  int n = (int)strlen(text);
+  if (n <= room) return n;
+  for (n = room; n > 0 && text[n] != ' '; n--) ;
+  return n ? n : (int)strcspn(text, " ");
+}
+
 /* A text in lines of at most WIDTH columns, each begun with `begin`. */
 static void wrap(FILE *out, const char *begin, const char *text)
 {
-  size_t room = WIDTH - strlen(begin);
   while (*text) {
-    size_t n = strlen(text);
-    if (n > room) {
-      for (n = room; n > 0 && text[n] != ' '; n--) ;
-      if (n == 0) n = strcspn(text, " ");
-    }
-    fprintf(out, "%s%.*s\n", begin, (int)n, text);
+    int n = wrapped(text, WIDTH - (int)strlen(begin));
+    fprintf(out, "%s%.*s\n", begin, n, text);
     text += n;
     while (*text == ' ') text++;
   }
@@ -233,20 +238,44 @@ done:
 
 /* ---- help ------------------------------------------------------------------------------------ */
 
-static void help_list(FILE *out)
+/* A line in the list: name, default, and the first sentence of the help, in lines of at most WIDTH columns. */
+static void help_line(FILE *out, const struct cubix_param_row *row)
 {
-  char value[80], unit[32];
-  FOR_ROWS(row) {
-    if (is_section(row)) {
-      fprintf(out, "\n%s\n", row->name);
-      continue;
-    }
-    const char *dflt = !row->dflt ? "(required)" : *row->dflt ? row->dflt : "(empty)", *end = strstr(row->help, ". ");
-    snprintf(value, sizeof value, "%s%s", dflt, unit_after(row, dflt, unit));
-    fprintf(out, "  %-17s %-11s %.*s\n", row->name, value, end ? (int)(end - row->help + 1) : (int)strlen(row->help),
-            row->help);
+  enum { INDENT = 33 };
+  char value[80], unit[32], left[120], text[1024];
+  const char *dflt = !row->dflt ? "(required)" : *row->dflt ? row->dflt : "(empty)", *end = strstr(row->help, ". ");
+  snprintf(value, sizeof value, "%s%s", dflt, unit_after(row, dflt, unit));
+  const int used = snprintf(left, sizeof left, "  %-18s %-11s ", row->name, value);
+  snprintf(text, sizeof text, "%.*s", end ? (int)(end - row->help + 1) : (int)strlen(row->help), row->help);
+  const char *s = text;
+  for (int first = 1; *s; first = 0) {
+    int begin = first ? used : INDENT, n = wrapped(s, WIDTH - begin);
+    fprintf(out, "%*s%.*s\n", begin, first ? left : "", n, s);
+    for (s += n; *s == ' '; ) s++;
   }
-  fprintf(out, "\nName, default and unit, meaning.  cubix --help Name tells more about one.\n");
+}
+
+static int has_word(const char *text, const char *word)
+{
+  for (; *text; text++)
+    if (cubix_spelling_begins(text, word)) return 1;
+  return 0;
+}
+
+/* The rows whose name or help has a word, or all.  @return how many */
+static int help_list(FILE *out, const char *word)
+{
+  const struct cubix_param_row *section = NULL;
+  int n = 0;
+  FOR_ROWS(row) {
+    if (is_section(row)) section = row;
+    if (is_section(row) || (word && !has_word(row->name, word) && !has_word(row->help, word))) continue;
+    if (section) fprintf(out, "\n%s\n", section->name);
+    section = NULL;
+    help_line(out, row);
+    n++;
+  }
+  return n;
 }
 
 static void help_one(FILE *out, const struct cubix_param_row *row)
@@ -268,17 +297,16 @@ static void help_one(FILE *out, const struct cubix_param_row *row)
 
 int cubix_params_write_help(FILE *out, const char *name)
 {
-  int status = CUBIX_OK, i = name ? cubix_param_find(name) : 0;
-  char wrong[256];
-
-  if (!name) {
-    help_list(out);
-  } else if (i >= 0) {
-    help_one(out, &cubix_param_table[i]);
-  } else {
+  int status = CUBIX_OK;
+  const struct cubix_param_row *known = NULL;
+  FOR_ROWS(row)
+    if (name && !is_section(row) && cubix_name_same(row->name, strlen(row->name), name, strlen(name))) known = row;
+  if (known) help_one(out, known);
+  else if (!help_list(out, name)) {
+    char wrong[256];
     cubix_param_unknown(name, wrong, sizeof wrong);
     CUBIX_CHECK(0, CUBIX_EUSAGE, "%s", wrong);
-  }
+  } else fprintf(out, "\nName, default and unit, meaning.  cubix --help Name tells more about one.\n");
   CUBIX_TRY(written(out));
 done:
   return status;

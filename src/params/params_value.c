@@ -179,7 +179,8 @@ static int given_cut(struct given *given, const struct cubix_param_row *row, int
     size_t piece = strcspn(s, " \t");
     char *next = s + piece + (s[piece] != '\0');
     if (piece && !commas_part(given, s, piece)) {
-      comma_blame(row, given, s, piece, wrong, size);
+      if (row->type == CUBIX_PARAM_CHOICE || row->type == CUBIX_PARAM_BOOL) given->token[given->n++] = s;
+      else comma_blame(row, given, s, piece, wrong, size);
       goto done;
     }
     s = next;
@@ -233,19 +234,29 @@ static int unit_judge(const struct cubix_param_row *row, const struct given *giv
   int bad = cubix_unit_convert(unit, row->unit, v->n, v->x);
   if (!bad) return 1;
   cubix_unit_list(row->unit, list, sizeof list);
-  blame(row, given, wrong, size, "must be in %s%s", list, bad == -1 ? "; the unit is unknown" : "");
+  const char *known = !strcmp(unit, "\u00c5") || !strcmp(unit, "\u212b") ? ": write AA" : "; the unit is unknown";
+  blame(row, given, wrong, size, "must be in %s%s", list, bad == -1 ? known : "");
   return 0;
 }
 
 /* Why a word that looks like a number is none, where the eye may miss it; "" otherwise. */
-static const char *number_hint(const struct given *given)
+static const char *number_hint(const struct cubix_param_row *row, const struct given *given, char hint[96])
 {
+  for (int k = 0; k < given->n; k++) {          /* 60arcsec */
+    char *unit;
+    double x = strtod(given->token[k], &unit);
+    if (unit == given->token[k] || !isalpha((unsigned char)*unit) || *unit == 'x' || *unit == 'X') continue;
+    if (!strcmp(row->unit, "-")) return "; it has no unit";
+    if (cubix_unit_convert(unit, row->unit, 1, &x)) return "; a blank must come before a unit";
+    const int n = (int)(unit - given->token[k]);
+    snprintf(hint, 96, "; a blank must come before the unit: %.*s %s", n < 40 ? n : 40, given->token[k], unit);
+    return hint;
+  }
+  if (strstr(given->text, "\u00c5") || strstr(given->text, "\u212b")) return "; write AA for Angstrom, after a blank";
   for (const char *c = given->text; *c; c++) {
     if ((unsigned char)*c >= 0x80)
       return "; a letter in it is not ASCII: a minus sign, blank or quote of a word processor?";
     if (*c == '%' || *c == '#') return "; a blank must come before a comment";
-    if (isdigit((unsigned char)c[0]) && isalpha((unsigned char)c[1]) && !strchr("eExX", c[1]))
-      return "; a blank must come before a unit";
   }
   return "";
 }
@@ -259,14 +270,14 @@ static void numbers_judge(const struct cubix_param_row *row, const struct given 
   const int n = given->n;
   char *const *token = given->token;
   int has_unit = n > 1 && (isalpha((unsigned char)token[n - 1][0]) || (unsigned char)token[n - 1][0] >= 0x80);
-  char bounds[256], number[3][32], in_unit[160] = "";
+  char bounds[256], number[3][32], in_unit[160] = "", hint[96];
 
   v->n = n - has_unit;
   int ok = v->n >= least && v->n <= most;
   for (int k = 0; ok && k < v->n; k++) ok = read(token[k], &v->x[k]);
   if (!ok) {
     cubix_param_bounds(row, 1, bounds, sizeof bounds);
-    blame(row, given, wrong, size, "must be %s%s", bounds, number_hint(given));
+    blame(row, given, wrong, size, "must be %s%s", bounds, number_hint(row, given, hint));
     return;
   }
   if (has_unit && !unit_judge(row, given, v, wrong, size)) return;

@@ -13,21 +13,27 @@
 static const char usage[] =
     "cubix " CUBIX_VERSION ": datacubes of integral-field spectrographs from particle simulations of galaxies\n"
     "\n"
-    "  cubix [-n|--dry-run] [-q|-v] PARAMFILE [Name=value ...]    alone or under mpirun; PARAMFILE may be - (standard "
-    "input)\n"
-    "  cubix --help [Name]                                        this page and all parameters, or one of them\n"
-    "  cubix --params=template|markdown|json                      a complete parameter file, or its documentation\n"
-    "  cubix --instruments[=list|markdown]                        all instruments\n"
+    "  cubix [-n|--dry-run] [-q|-v] PARAMFILE [Name=value ...]    alone or under mpirun; - is stdin\n"
+    "  cubix --help [WORD]                     this page, or a parameter, or all that has to do with WORD\n"
+    "  cubix --params=template|markdown|json   a complete parameter file, or its documentation\n"
+    "  cubix --instruments[=list|markdown]     all instruments\n"
     "  cubix --version\n"
     "\n"
     "  -n  read and check everything, say what memory it will take; paint and write nothing\n"
     "  -q  only warnings and errors     -v  details, and where an error came from\n"
-    "\n";
+    "\n"
+    "Example\n"
+    "  cubix --params=template > my.param             then set InputFile, SspFile and OutputFile in it\n"
+    "  cubix my.param Instrument=MUSE Redshift=0.05   one process, all cores\n"
+    "  mpirun -np 4 --bind-to none cubix my.param     four processes (ranks); OMP_NUM_THREADS is per rank\n";
 
-static int answer_help(const char *name)
+static int answer_help(const char *word)
 {
-  if (!name) fputs(usage, stdout);
-  return cubix_params_write_help(stdout, name);
+  if (!word) fputs(usage, stdout);
+  int status = cubix_params_write_help(stdout, word);
+  if (!cubix_instruments_name(stdout, word) || status != CUBIX_EUSAGE) return status;
+  cubix_error_clear();
+  return CUBIX_OK;
 }
 
 int cubix_options_read(struct cubix_options *o, int *answered, int argc, char **argv)

@@ -38,8 +38,9 @@ void cubix_by_type_read(double x[CUBIX_N_BY_TYPE], const char *text, double low,
       return;
     }
     if (type < 0 ? n > 0 : seen[type]++ > 0) {
+      const int comma = type < 0 && at > text && at[-1] == ',';
       snprintf(wrong, (size_t)size, "%g would replace what stands before it: a number for all types comes first, and a "
-               "type once", value);
+               "type once%s", value, comma ? "; the decimal separator is a point" : "");
       return;
     }
     n++;

@@ -30,6 +30,25 @@ CUBIX_DATA="$source_dir/parameterfiles" "$cubix" --instruments=markdown > "$scra
   bad=$((bad + 1))
 }
 
+# The template as it stands: its own values and empty lines are read, and nothing is said of them.
+checked=$((checked + 1))
+"$cubix" -n "$source_dir/parameterfiles/cubix.param" InputFile="$scratch/none" SspFile="$scratch/none" OutputFile="$scratch/c.fits" > "$scratch/said" 2>&1
+if grep -q 'cubix.param\|has no effect\|warning' "$scratch/said" || ! grep -q "$scratch/none" "$scratch/said"; then
+  cat "$scratch/said"
+  echo "cubix complains of the template's own lines"
+  bad=$((bad + 1))
+fi
+
+# The help: within 100 columns, with an example and the instruments; and a word is looked for in all of it.
+checked=$((checked + 1))
+"$cubix" --help > "$scratch/help"
+for word in '^Example' '^  mpirun ' '^Instruments' 'MaNGA-N127'; do
+  grep -q -- "$word" "$scratch/help" || { echo "cubix --help has no line '$word'"; bad=$((bad + 1)); }
+done
+awk 'length > 100 { print "cubix --help: more than 100 columns: " $0; bad = 1 } END { exit bad }' "$scratch/help" || bad=$((bad + 1))
+"$cubix" --help kcwi | grep -q 'KCWI-BL-M' || { echo "cubix --help kcwi finds no instrument"; bad=$((bad + 1)); }
+"$cubix" --help MOFFAT | grep -q '^  PsfBeta' || { echo "cubix --help MOFFAT finds no PsfBeta"; bad=$((bad + 1)); }
+
 # The names that a parameter file uses are all in the table (values are the reader's business, and tested with it).
 "$cubix" --params=json > "$scratch/json" || bad=$((bad + 1))
 for file in "$source_dir"/parameterfiles/*.param "$source_dir"/examples/*/*.param; do

@@ -47,10 +47,20 @@ static void test_refused(void)
     { "Centre 1, 2, 3,", "Centre = 1, 2, 3, must have something on both sides of a comma" },
     { "Centre \"\"", "Centre has no value" },
     { "Centre \"1 2 3\"kpc", "Centre: a blank must follow the closing quote (a quote within quotes is written \"\")" },
-    { "CentreRadius 5kpc", "CentreRadius = 5kpc must be a number, 1e-6..1e6 kpc; a blank must come before a unit" },
+    { "CentreRadius 5kpc",
+      "CentreRadius = 5kpc must be a number, 1e-6..1e6 kpc; a blank must come before the unit: "
+      "5 kpc" },
+    { "PixelScale 1arcmin 30arcsec", "PixelScale = 1arcmin 30arcsec must be one or two numbers, 0..1000 arcsec; a "
+                                     "blank must come before the unit: 1 arcmin" },
+    { "FieldOfView 60mm",
+      "FieldOfView = 60mm must be one or two numbers, 0..1e5 arcsec; a blank must come before a unit" },
+    { "Redshift 60arcsec", "Redshift = 60arcsec must be a number, -0.01..20; it has no unit" },
+    { "LambdaMin 4750\u00c5",
+      "LambdaMin = 4750\u00c5 must be a number, 0..1e8 AA; write AA for Angstrom, after a blank" },
+    { "Psf 0,65", "Psf = 0,65 must be instrument, none, gaussian, moffat or file" },
     { "PointingX \u22125", "PointingX = \u22125 must be a number, -1e5..1e5 arcsec; a letter in it is not ASCII: a "
                            "minus sign, blank or quote of a word processor?" },
-    { "LambdaMin 4750 \u00c5", "LambdaMin = 4750 \u00c5 must be in AA (or Angstrom, nm, um); the unit is unknown" },
+    { "LambdaMin 4750 \u00c5", "LambdaMin = 4750 \u00c5 must be in AA (or Angstrom, nm, um): write AA" },
     { "FieldOfView 12,5 arcmin", "FieldOfView = 12,5 arcmin: a decimal comma? write 12.5; two numbers? write 12 5" },
     { "FieldOfView \"12,5\"", "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
     { "Centre 0,5 1 2", "Centre = 0,5 1 2: a decimal comma? write 0.5; two numbers? write 0 5" },

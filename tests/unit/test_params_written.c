@@ -173,9 +173,21 @@ static void test_docs(void)
   CHECK_SAYS(help, "Unit      arcsec (or mas, arcmin, deg, rad)");
   CHECK_SAYS(help, "one or two numbers, 0..1000 arcsec");
   free(help);
-  free(help_of("pixelscale", &status));
+  help = help_of("pixel-scale", &status);
+  CHECK(!strncmp(help, "PixelScale   (", 14));
+  free(help);
+  free(help_of("PixlScale", &status));
   CHECK_IS(cubix_error_exit_status(status), ==, 2);
-  CHECK_TEXT(cubix_error_message(), "unknown parameter pixelscale; did you mean PixelScale?");
+  CHECK_TEXT(cubix_error_message(), "unknown parameter PixlScale; did you mean PixelScale?");
+  help = help_of("moffat", &status);                 /* a search: in names and help */
+  CHECK_IS(status, ==, CUBIX_OK);
+  CHECK_SAYS(help, "\n  PsfBeta ");
+  CHECK(!strstr(help, "\n  Redshift "));
+  free(help);
+  help = help_of(NULL, &status);
+  for (const char *begin = help; *begin; begin += strcspn(begin, "\n") + 1)
+    CHECK_IS((int)strcspn(begin, "\n"), <=, 100);
+  free(help);
   CHECK_IS(cubix_params_write_doc(stdout, "latex"), ==, CUBIX_EUSAGE);
   CHECK_SAYS(cubix_error_message(), "template, markdown or json");
   FILE *full = fopen("/dev/full", "w");
