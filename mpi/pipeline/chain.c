@@ -108,7 +108,8 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
   chain->mass_scale = 1;
   const struct cubix_pipeline_use use = {
     .keep_stars = 1, .active = chain->active, .dry_run = dry_run,
-    .keep_library = active[CUBIX_LEAF_Luminosity] || active[CUBIX_LEAF_LsfFwhm] || active[CUBIX_LEAF_Redshift],
+    .keep_library = active[CUBIX_LEAF_Luminosity] || active[CUBIX_LEAF_LsfFwhm] || active[CUBIX_LEAF_Redshift] ||
+                    active[CUBIX_LEAF_BirthCloudTau],
     .keep_painted = active[CUBIX_LEAF_PsfFwhm] || active[CUBIX_LEAF_PsfBeta]
   };
   CUBIX_TRY(cubix_mpi_agree(check_active(par, active, stars)));

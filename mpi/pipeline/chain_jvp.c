@@ -46,7 +46,8 @@ struct forth {
   struct cubix_cube strip;
   struct cubix_psf_bar psf;
   struct cubix_chain_rest rest;
-  double relative;                               /* d ln(all flux) */
+  double *rate;                                  /* [n_lambda] d ln of all flux, in every channel */
+  double *k_dot;                                 /* [n_lambda] of the dust's law; NULL: it stays */
 };
 
 static void forth_free(struct forth *f)
@@ -56,6 +57,8 @@ static void forth_free(struct forth *f)
   free(f->leftover);
   free(f->row);
   free(f->ending_row);
+  free(f->rate);
+  free(f->k_dot);
   free(f->painted_dot.flux);
   free(f->painted.flux);
   free(f->field.flux);
@@ -94,8 +97,10 @@ static void globals_forth(struct cubix_chain_sums *dots, struct forth *f, const 
   dots->receding = CUBIX_C_KMS * scene_dot.redshift / (1 + scene->redshift);
   dots->mass_scale = cubix_leaf_of(dot, CUBIX_LEAF_MassScale) / chain->mass_scale;
   dots->length = cubix_leaf_of(dot, CUBIX_LEAF_DepositLength);
-  f->relative =
+  const double relative =
       scene_dot.flux_scale / scene->flux_scale + cubix_leaf_of(dot, CUBIX_LEAF_FluxScale) / chain->pipe->flux_scale;
+  for (int k = 0; k < chain->pipe->ins->n_lambda; k++) f->rate[k] = relative;
+  cubix_chain_dust_jvp(f->rate, f->k_dot, chain, dot);
   f->psf.fwhm = cubix_leaf_of(dot, CUBIX_LEAF_PsfFwhm);
   f->psf.beta = cubix_leaf_of(dot, CUBIX_LEAF_PsfBeta);
 }
@@ -121,7 +126,7 @@ static int rows_forth(struct forth *f, const struct cubix_chain *chain, const st
   CUBIX_ALLOC(f->row, (size_t)v->n_row * stride);
   CUBIX_TRY(cubix_templates_jvp(chain->pipe->templates, chain->pipe->ins, dot->value[CUBIX_LEAF_Luminosity],
                                 cubix_leaf_of(dot, CUBIX_LEAF_LsfFwhm), cubix_leaf_of(dot, CUBIX_LEAF_Redshift),
-                                f->row));
+                                cubix_leaf_of(dot, CUBIX_LEAF_BirthCloudTau), f->row));
   if (!chain->pipe->basis) goto done;
   CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->templates, f->row));
   CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain, &f->records));
@@ -138,6 +143,8 @@ static int own_stars(struct forth *f, struct cubix_chain *chain, const struct cu
 {
   int status = CUBIX_OK;
   struct cubix_chain_sums dots;
+  CUBIX_ALLOC(f->rate, chain->pipe->ins->n_lambda);
+  if (cubix_chain_needs_law(chain, dot)) CUBIX_ALLOC(f->k_dot, chain->pipe->ins->n_lambda);
   globals_forth(&dots, f, chain, dot);
   CUBIX_ALLOC(f->star, n_record(chain->pipe->particles->placement));
   cubix_chain_stars_jvp(f->star, chain, dot, &dots);
@@ -231,23 +238,25 @@ done:
   return status;
 }
 
-/* The owner's: over the channels' widths, through the PSF, and what scales all flux. */
+/* The owner's: over the channels' widths, through a screen of dust, through the PSF, and what scales all flux. */
 static int blur(struct forth *f, struct cubix_chain *chain, const struct cubix_chain_piece *piece, int psf)
 {
   int status = CUBIX_OK;
   size_t n_lambda = (size_t)chain->pipe->cube->n_lambda, at = (size_t)(piece->first - chain->pipe->cube->lambda_first),
          n = (size_t)piece->n;
+  const double *rate = f->rate + piece->first;
   CUBIX_TRY(cubix_chain_hold(chain, &f->field, piece, 0));
   if (psf) {
     CUBIX_TRY(cubix_chain_hold(chain, &f->painted, piece, chain->pipe->ins->margin));
     cubix_chain_cut(&f->painted, chain->pipe->painted);
   }
   cubix_cube_rescale(&f->painted_dot, chain->pipe->ins);
+  cubix_cube_dim(&f->painted_dot, &chain->pipe->templates->tables);
   CUBIX_TRY(cubix_psf_apply_jvp(chain->pipe->ins, psf ? &f->painted : NULL, &f->painted_dot, psf ? &f->psf : NULL,
                                 &f->field));
   for (size_t s = 0; s < (size_t)f->field.n_x * (size_t)f->field.n_y; s++)
     for (size_t k = 0; k < n; k++)
-      f->field.flux[s * n + k] += (cubix_real)(f->relative * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
+      f->field.flux[s * n + k] += (cubix_real)(rate[k] * (double)chain->pipe->cube->flux[s * n_lambda + at + k]);
   cubix_chain_join(chain->cube_dot, &f->field);
 done:
   return status;
@@ -291,7 +300,7 @@ done:
 int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *dot, const struct cubix_cube **cube_dot)
 {
   int status = CUBIX_OK, psf = dot->value[CUBIX_LEAF_PsfFwhm] || dot->value[CUBIX_LEAF_PsfBeta];
-  struct forth f = { .relative = 0 };
+  struct forth f = { .star = NULL };
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, dot, NULL)));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot)));

@@ -52,6 +52,18 @@ struct cubix_chain_piece { int owner, first, n; };
 
 /** 1 if a derivative with respect to the templates' rows is wanted.  Local. */
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
+/** 1 if a derivative through the dust's law in every channel is wanted.  Local. */
+int cubix_chain_needs_law(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
+/** Take the cotangents of the cube through a screen of dust, and all that has come to the law, to DustScreen, DustRv,
+ * DustSlope and 1 + z, added.  Collective.
+ *  @param[in,out] k_bar  NULL where cubix_chain_needs_law is 0, or [n_lambda]: what this rank's stars give;
+ *    then the sum of all */
+void cubix_chain_dust_vjp(const struct cubix_chain *chain, const struct cubix_cube *cube_bar, double *k_bar,
+                          struct cubix_leaves *bar, double *one_plus_z_bar);
+/** Tangents of the law, and what they do to all light.  Local.
+ *  @param[in,out] rate  [n_lambda] d ln of the flux, added to
+ *  @param[out] k_dot  NULL, or [n_lambda] */
+void cubix_chain_dust_jvp(double *rate, double *k_dot, const struct cubix_chain *chain, const struct cubix_leaves *dot);
 /** Check what a derivative is given.  Local.
  *  @param cube or NULL
  *  Errors: CUBIX_EFAIL if values were put after the last forward run, or for a cube of another

@@ -49,6 +49,10 @@ static double *parameter(struct cubix_params *par, enum cubix_leaf leaf)
     case CUBIX_LEAF_PsfFwhm: return &par->PsfFwhm;
     case CUBIX_LEAF_PsfBeta: return &par->PsfBeta;
     case CUBIX_LEAF_LsfFwhm: return &par->LsfFwhm;
+    case CUBIX_LEAF_DustScreen: return &par->DustScreen;
+    case CUBIX_LEAF_DustRv: return &par->DustRv;
+    case CUBIX_LEAF_DustSlope: return &par->DustSlope;
+    case CUBIX_LEAF_BirthCloudTau: return &par->BirthCloudTau;
     default: return NULL;
   }
 }
@@ -225,7 +229,8 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
       bounded = row >= 0 && cubix_param_table[row].type == CUBIX_PARAM_DOUBLE;
   const char *unmet = cubix_leaf_unmet(&chain->pipe->par, leaf), *name = cubix_leaf_info(leaf)->name;
   int status = CUBIX_OK,
-      rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift;
+      rows = leaf == CUBIX_LEAF_Luminosity || leaf == CUBIX_LEAF_LsfFwhm || leaf == CUBIX_LEAF_Redshift ||
+             leaf == CUBIX_LEAF_BirthCloudTau;
   const enum cubix_field field = field_of(leaf);
   int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale,
       positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
@@ -257,20 +262,28 @@ static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
 {
   int status = CUBIX_OK;
   struct cubix_instrument *ins = chain->pipe->ins;
+  struct cubix_templates *templates = chain->pipe->templates;
   struct cubix_scene scene;
+  const double birth_tau = templates->birth.tau;
   CUBIX_TRY(cubix_scene_init(&scene, &chain->pipe->par, &chain->pipe->particles->slab->snapshot,
                              chain->pipe->ins->flux_unit));
   ins->pointing_x = chain->pipe->par.PointingX;
   ins->pointing_y = chain->pipe->par.PointingY;
   ins->roll = chain->pipe->par.Roll * CUBIX_PI / 180;
+  CUBIX_TRY(cubix_templates_dust(templates, &chain->pipe->par, ins, &scene));
+  if (rows) templates->birth.tau = chain->pipe->par.BirthCloudTau;
   int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] &&
-               !cubix_templates_reaches(chain->pipe->templates, ins, &scene, chain->pipe->templates->v_max);
-  if (!rows) cubix_templates_place(chain->pipe->templates, &chain->pipe->par, ins, &scene);
-  else if (!unread) CUBIX_TRY(cubix_templates_remake(chain->pipe->templates, ins, &scene, luminosity));
+               !cubix_templates_reaches(templates, ins, &scene, templates->v_max);
+  if (!rows) cubix_templates_place(templates, &chain->pipe->par, ins, &scene);
+  else if (!unread) CUBIX_TRY(cubix_templates_remake(templates, ins, &scene, luminosity));
   chain->pipe->scene = scene;
   chain->pipe->rows_changed |= rows;
   if (rows) chain->pipe->unread = unread;
 done:
+  if (status) {
+    templates->birth.tau = birth_tau;
+    (void)cubix_templates_dust(templates, &chain->pipe->par, ins, &chain->pipe->scene);
+  }
   return status;
 }
 
@@ -330,7 +343,10 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
       CUBIX_TRY(cubix_instrument_set_lsf(chain->pipe->ins, *value));
       CUBIX_TRY(remake(chain, NULL, 1));
       break;
-    case CUBIX_LEAF_Redshift: CUBIX_TRY(remake(chain, NULL, 1)); break;
+    case CUBIX_LEAF_Redshift: case CUBIX_LEAF_BirthCloudTau: CUBIX_TRY(remake(chain, NULL, 1)); break;
+    case CUBIX_LEAF_DustScreen: case CUBIX_LEAF_DustRv: case CUBIX_LEAF_DustSlope:
+      CUBIX_TRY(cubix_templates_dust(chain->pipe->templates, &chain->pipe->par, chain->pipe->ins, &chain->pipe->scene));
+      break;
     default: CUBIX_TRY(remake(chain, NULL, 0)); break;
   }
 done:

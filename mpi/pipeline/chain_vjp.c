@@ -51,6 +51,7 @@ struct back {
   double *value;                            /* [cover.n_value] */
   double *row, *row_rest;                   /* [n_row][n_knot + 1][2]; of leftover stars alone */
   float *tile;
+  double *k_bar;                            /* [n_lambda] of the dust's law in every channel, where it is wanted */
   struct cubix_histogram *histogram;        /* where rows are wanted */
   struct cubix_cube bar, painted_bar, painted;
   struct cubix_cube whole;                  /* painted_bar of all channels that this rank owns */
@@ -80,6 +81,7 @@ static void back_free(struct back *b)
   free(b->row);
   free(b->row_rest);
   free(b->tile);
+  free(b->k_bar);
   cubix_histogram_free(b->histogram);
   cubix_chain_rest_free(&b->rest);
   cubix_chain_records_free(&b->records);
@@ -94,7 +96,7 @@ static size_t n_row_bar(const struct cubix_chain *chain)
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves)
 {
   return leaves->value[CUBIX_LEAF_Luminosity] || leaves->value[CUBIX_LEAF_LsfFwhm] ||
-         (leaves->value[CUBIX_LEAF_Redshift] && !chain->pipe->ins->lsf_none);
+         leaves->value[CUBIX_LEAF_BirthCloudTau] || (leaves->value[CUBIX_LEAF_Redshift] && !chain->pipe->ins->lsf_none);
 }
 
 /* One after the last spaxel of a part that begins with `first`. */
@@ -115,6 +117,7 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
     last = part_end(p, first);
     most = p->start[last] - p->start[first] > most ? p->start[last] - p->start[first] : most;
   }
+  if (cubix_chain_needs_law(chain, bar)) CUBIX_ALLOC(b->k_bar, chain->pipe->ins->n_lambda);
   CUBIX_ALLOC(b->star, most);
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain, &b->records));
   CUBIX_ALLOC(b->outliers, n_record(b->rest.outliers));
@@ -132,12 +135,14 @@ done:
   return status;
 }
 
-/* Cotangents back through the PSF and the channels' widths.  @param painted NULL: the PSF itself is not asked for */
+/* Cotangents back through the PSF, a screen of dust and the channels' widths.
+ * @param painted NULL: the PSF itself is not asked for */
 static int reverse(struct back *b, const struct cubix_chain *chain, const struct cubix_cube *painted,
                    const struct cubix_cube *bar, struct cubix_cube *painted_bar)
 {
   int status = CUBIX_OK;
   CUBIX_TRY(cubix_psf_apply_vjp(chain->pipe->ins, painted, bar, painted_bar, painted ? &b->psf : NULL));
+  cubix_cube_dim(painted_bar, &chain->pipe->templates->tables);
   cubix_cube_rescale(painted_bar, chain->pipe->ins);
 done:
   return status;
@@ -336,7 +341,7 @@ static int rows_back(const struct back *b, const struct cubix_chain *chain, stru
   if (!b->row) return CUBIX_OK;
   cubix_mpi_collective.sum(b->row, n_row_bar(chain));
   return cubix_templates_vjp(chain->pipe->templates, chain->pipe->ins, b->row, bar->value[CUBIX_LEAF_Luminosity],
-                             bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar);
+                             bar->value[CUBIX_LEAF_LsfFwhm], one_plus_z_bar, bar->value[CUBIX_LEAF_BirthCloudTau]);
 }
 
 /* Sums over all ranks to the globals. */
@@ -426,6 +431,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   b.psf.fwhm = total[1];
   b.psf.beta = total[2];
   cubix_mpi_collective.sum((double *)&sums, sizeof sums / sizeof(double));
+  cubix_chain_dust_vjp(chain, cube_bar, b.k_bar, bar, &one_plus_z_bar);
   CUBIX_TRY(cubix_mpi_agree(rows_back(&b, chain, bar, &one_plus_z_bar)));
   globals_back(&b, chain, &sums, one_plus_z_bar, bar);
 done:

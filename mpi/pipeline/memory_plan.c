@@ -44,7 +44,8 @@ static int moves_psf(job *j) { return moves(j, CUBIX_LEAF_PsfFwhm) || moves(j, C
 
 static int moves_rows(job *j)
 {
-  return moves(j, CUBIX_LEAF_Luminosity) || moves(j, CUBIX_LEAF_LsfFwhm) || moves(j, CUBIX_LEAF_Redshift);
+  return moves(j, CUBIX_LEAF_Luminosity) || moves(j, CUBIX_LEAF_LsfFwhm) || moves(j, CUBIX_LEAF_Redshift) ||
+         moves(j, CUBIX_LEAF_BirthCloudTau);
 }
 
 /* In one phase alone. */

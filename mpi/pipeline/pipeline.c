@@ -266,14 +266,15 @@ done:
   return status;
 }
 
-/* Each channel over its own width, and through the PSF.  After the sum with Combine cube rank 0
- * works alone, and where nothing else follows it may have all cores. */
+/* Each channel over its own width, through a screen of dust, and through the PSF.  After the sum with
+ * Combine cube rank 0 works alone, and where nothing else follows it may have all cores. */
 static int convolve(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
   struct cubix_cube *cube = pipe->cube;
   if (pipe->engine->combine == CUBIX_COMBINE_CUBE && !pipe->use.keep_stars) cubix_mpi_take_cores();
   cubix_cube_rescale(cube, pipe->ins);
+  cubix_cube_dim(cube, &pipe->templates->tables);
   if (!pipe->use.keep_painted) return cubix_psf_apply(pipe->ins, cube);
   if (!pipe->painted) CUBIX_ALLOC(pipe->painted, 1);
   free(pipe->painted->flux);

@@ -6,8 +6,10 @@
 
 #include "base/collective.h"
 #include "base/error.h"
+#include "dust/law.h"
 #include "instrument/instrument.h"
 #include "params/params.h"
+#include "physics/tables.h"
 
 int cubix_cube_init(struct cubix_cube **out, const struct cubix_instrument *ins)
 {
@@ -88,6 +90,23 @@ void cubix_cube_rescale(struct cubix_cube *cube, const struct cubix_instrument *
       const double width = cubix_instrument_width(ins, cube->lambda_first + (int)k);
       cube->flux[s * n + k] = (cubix_real)((double)cube->flux[s * n + k] * (ins->lambda_step / width));
     }
+}
+
+void cubix_cube_dim(struct cubix_cube *cube, const struct cubix_tables *tables)
+{
+  enum { BLOCK = 64 };
+  const size_t n = (size_t)cube->n_lambda, n_spaxel = n ? (size_t)cube->n_x * (size_t)cube->n_y : 0;
+  if (!tables->dust_k || tables->dust_screen == 0) return;
+#pragma omp parallel for schedule(dynamic)
+  for (size_t first = 0; first < n; first += BLOCK) {
+    const size_t last = first + BLOCK < n ? first + BLOCK : n;
+    double left[BLOCK];
+    for (size_t k = first; k < last; k++)
+      left[k - first] = cubix_law_factor(tables->dust_k[(size_t)cube->lambda_first + k], tables->dust_screen);
+    for (size_t s = 0; s < n_spaxel; s++)
+      for (size_t k = first; k < last; k++)
+        cube->flux[s * n + k] = (cubix_real)((double)cube->flux[s * n + k] * left[k - first]);
+  }
 }
 
 int cubix_cube_check(const struct cubix_cube *cube, const struct cubix_params *par)

@@ -12,6 +12,7 @@
 struct cubix_instrument;
 struct cubix_collective;
 struct cubix_params;
+struct cubix_tables;
 
 /* Sums per spaxel; weights: M mass formed, L light in the band (doc/math.md section 8). */
 enum cubix_map {
@@ -94,6 +95,10 @@ int cubix_cube_hold(struct cubix_cube *cube, int first, int n);
 /** From light over the channels' mean width, as engines paint it, to light over each channel's own:
  * multiplies channel k by mean/width.  It is its own adjoint and tangent.  Local; all threads. */
 void cubix_cube_rescale(struct cubix_cube *cube, const struct cubix_instrument *ins);
+/** What a uniform screen of dust leaves of the light of the channels that the cube holds: channel k times
+ * exp(-0.4 ln 10 A k).  It is its own adjoint and tangent.  Local; all threads.
+ *  @param tables  of all channels */
+void cubix_cube_dim(struct cubix_cube *cube, const struct cubix_tables *tables);
 /** Check after the sum that some star sheds light into the field, directly or through the PSF.
  * Local.
  *  Errors: CUBIX_EUSAGE. */

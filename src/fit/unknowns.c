@@ -14,8 +14,9 @@
  *   either way, what is one for the whole
  *     angles                 b + 10 deg x      Centre    b + 1 kpc x
  *     SystemicVelocity       b + 100 km/s x    pointing  b + 1 arcsec x
+ *     DustScreen             b + 1 mag x       DustRv, DustSlope, BirthCloudTau     b + x
  *     Redshift               b + 0.001 x       Distance, PsfFwhm, PsfBeta, LsfFwhm, MassScale, FluxScale     b exp(x)
- *     within the bounds of the parameter of that name; scales within 1e-6 .. 1e6 of b, PsfFwhm, on
+ *     within the bounds of the parameter of that name (DustRv: of its law); scales within 1e-6 .. 1e6 of b, PsfFwhm, on
  *     which the painted field's size depends, within 1/5 .. 5
  *
  * A value that starts at 0 and follows from a factor cannot move: its unknown is frozen, and so is
@@ -29,6 +30,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "dust/extinction.h"
 #include "params/params_table.h"
 
 static const double hair = 1e-9;
@@ -59,6 +61,10 @@ static const struct rule { enum cubix_unknown_form form; double scale, range; in
   [CUBIX_LEAF_PsfFwhm] = { CUBIX_FORM_LN, 1, 5, 0 },
   [CUBIX_LEAF_PsfBeta] = { CUBIX_FORM_LN, 1, 1e6, 0 },
   [CUBIX_LEAF_LsfFwhm] = { CUBIX_FORM_LN, 1, 1e6, 0 },
+  [CUBIX_LEAF_DustScreen] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_DustRv] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_DustSlope] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_BirthCloudTau] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
   [CUBIX_LEAF_MassScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
   [CUBIX_LEAF_FluxScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
 };
@@ -179,6 +185,7 @@ static void limit(struct cubix_unknown_block *k, const struct cubix_params *par,
     k->low = cubix_param_table[row].min;
     k->high = cubix_param_table[row].max;
   }
+  if (k->leaf == CUBIX_LEAF_DustRv) cubix_extinction_shape(par->DustLaw, &k->low, &k->high);
   if (k->leaf == CUBIX_LEAF_Redshift && !(par->Distance > 0)) k->low = least_redshift;
   if (k->of != CUBIX_OF_EACH) return;
   const double *range = k->leaf == CUBIX_LEAF_Age           ? start->age

@@ -29,6 +29,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "dust/extinction.h"
 #include "histogram/axis.h"
 #include "observation/psf_sums.h"
 #include "physics/constants.h"
@@ -175,6 +176,24 @@ static void library_facts(struct cubix_facts *facts, const struct cubix_result *
   real(facts, "SSPLAM2", ssp->lambda_last, "Angstrom", "its last wavelength (rest, vacuum)");
   integer(facts, "NUNCOV", templates->n_uncovered, "", "channels it does not cover (DQ bit 2)");
   integer(facts, "NBROAD", templates->n_too_broad, "", "channels where it is broader than the LSF");
+}
+
+/* Nothing where there is none. */
+static void dust_facts(struct cubix_facts *facts, const struct cubix_params *par)
+{
+  double low, high;
+  const char *shape = cubix_extinction_shape(par->DustLaw, &low, &high);
+  if (par->BirthCloudTau > 0) {
+    real(facts, "BIRTHTAU", par->BirthCloudTau, "", "optical depth of birth clouds at 5500 AA");
+    real(facts, "BIRTHAGE", par->BirthCloudAge, "Myr", "age at which stars leave them");
+    real(facts, "BIRTHSLP", par->BirthCloudSlope, "", "they dim as (lambda/5500 AA)^-this");
+  }
+  if (par->Dust == CUBIX_Dust_none) return;
+  text(facts, "DUST", cubix_Dust_word[par->Dust], "screen, or gas and screen");
+  text(facts, "DUSTLAW", cubix_DustLaw_word[par->DustLaw], "extinction law A(lambda)/A(V)");
+  if (shape && !strcmp(shape, "DustRv")) real(facts, "DUSTRV", par->DustRv, "", "its A(V)/E(B-V)");
+  if (shape && !strcmp(shape, "DustSlope")) real(facts, "DUSTSLOP", par->DustSlope, "", "its slope");
+  real(facts, "DUSTSCRN", par->DustScreen, "mag", "A(V) of a screen in front of all");
 }
 
 static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *scene, const struct cubix_frame *frame)
@@ -335,6 +354,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   program_facts(facts, result);
   input_facts(facts, result);
   library_facts(facts, result);
+  dust_facts(facts, result->par);
   scene_facts(facts, result->scene, result->frame);
   instrument_facts(facts, result->ins);
   engine_facts(facts, result);

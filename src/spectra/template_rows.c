@@ -3,7 +3,11 @@
  * At a library point x the variance that the templates lack is (all of it per (1 + z)^2, in rest AA^2)
  *   s^2 = (sigma_inst(l)^2 - pixel^2)/(1 + z)^2 - sigma_template(x)^2,   l = (1 + z) x in the output's medium,
  * and where it is not positive the template stays as it is (doc/math.md section 6).  A sinc is applied
- * whole: s = sigma_inst(l)/(1 + z). */
+ * whole: s = sigma_inst(l)/(1 + z).
+ *
+ * Before that, the light of young populations passes through their birth clouds (struct cubix_birth_cloud):
+ * templates at the library's ages are dimmed, and a star between two of them has their mean, as of
+ * everything else. */
 #include "spectra/templates_parts.h"
 
 #include <math.h>
@@ -13,6 +17,8 @@
 #include "base/error.h"
 #include "math/pchip.h"
 #include "physics/spectrum.h"
+
+static const double unseen = 1e-22;         /* an optical depth at 5500 AA that changes no number */
 
 struct job {
   struct cubix_maker k;
@@ -31,6 +37,8 @@ int cubix_maker_init(struct cubix_maker *k, const struct cubix_templates *templa
   double *sigma = NULL, one_plus_z = templates->tables.one_plus_z;
   memset(k, 0, sizeof *k);
   k->templates = templates;
+  CUBIX_ALLOC(k->birth_k, ssp->n_lambda);
+  for (int i = 0; i < ssp->n_lambda; i++) k->birth_k[i] = pow(ssp->lambda[i] / 5500, -templates->birth.slope);
   CUBIX_ALLOC(sigma, ssp->n_lambda);
   for (int i = 0; i < ssp->n_lambda && !ins->lsf_none; i++) {
     double missing = cubix_templates_missing_variance(ins, one_plus_z * ssp->lambda[i], one_plus_z * ssp->lsf_fwhm[i]);
@@ -47,6 +55,13 @@ void cubix_maker_free(struct cubix_maker *k)
 {
   cubix_spline_free(&k->spline);
   cubix_lsf_free(&k->lsf);
+  free(k->birth_k);
+}
+
+double cubix_maker_birth(const struct cubix_maker *k, int t)
+{
+  const double age = k->templates->ssp->age[t % k->templates->tables.n_age];
+  return 1 / (1 + pow(age / k->templates->birth.age_gyr, 8));
 }
 
 void cubix_maker_curvature(const struct cubix_maker *k, const double (*f)[CUBIX_LANES], double (*m)[CUBIX_LANES])
@@ -62,6 +77,9 @@ void cubix_maker_load(const struct cubix_maker *k, const double *luminosity, int
   for (size_t l = 0; l < CUBIX_LANES; l++) {
     const double *mine = luminosity + ((size_t)first + (l < (size_t)n ? l : 0)) * n_knot;
     for (size_t i = 0; i < n_knot; i++) s->f[i][l] = mine[i] / CUBIX_TEMPLATE_UNIT;
+    const double behind = cubix_maker_birth(k, first + (l < (size_t)n ? (int)l : 0));
+    for (size_t i = 0; i < n_knot && behind * k->templates->birth.tau > unseen; i++)
+      s->f[i][l] *= cubix_maker_cloud(k, behind, i);
   }
   cubix_maker_curvature(k, (const double (*)[CUBIX_LANES])s->f, s->m);
 }

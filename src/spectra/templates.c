@@ -108,6 +108,11 @@ static void report(const struct cubix_templates *templates, const struct cubix_i
               "%s is no real library, but a closed-form demonstration or normalised spectra: fluxes are for show "
               "(cubix-ssp get bc03-miles gets a real one)",
               ssp->file);
+  if (templates->birth.tau > 0 && ssp->age[0] > templates->birth.age_gyr)
+    cubix_log(CUBIX_LOG_WARNING,
+              "BirthCloudTau = %g has next to no effect: %s begins at %g Myr, and stars leave their clouds at "
+              "BirthCloudAge = %g Myr; a library with younger stars has light to dim (cubix-ssp get bc03-miles)",
+              templates->birth.tau, ssp->name, 1e3 * ssp->age[0], 1e3 * templates->birth.age_gyr);
   if (templates->n_uncovered)
     cubix_log(CUBIX_LOG_WARNING,
               "%d of %d channels are not covered by %s (%.1f..%.1f AA rest): flux there is incomplete or zero, DQ 2",
@@ -218,6 +223,8 @@ static int build(struct cubix_templates **out, const struct cubix_params *par, c
   struct cubix_templates *templates = NULL;
   CUBIX_ALLOC(templates, 1);
   templates->v_max = v_max;
+  templates->birth =
+      (struct cubix_birth_cloud){ par->BirthCloudTau, par->BirthCloudAge / 1e3, par->BirthCloudSlope };
   templates->is_spline = par->TemplateSemantic == CUBIX_TemplateSemantic_spline;
   templates->tables.pchip = par->SspInterpolation == CUBIX_SspInterpolation_pchip;
   needed_range(ins, 1 + scene->redshift, v_read, &templates->read_first, &templates->read_last);

@@ -11,6 +11,10 @@
 #include "simulation/slab.h"
 #include "spectra/ssp.h"
 
+/* Clouds around young stars, as parameters BirthCloud...: a population of age t at wavelength l (rest, vacuum) keeps
+ * exp(-tau s (l/5500 AA)^-slope) of its light, s = 1/(1 + (t/age)^8). */
+struct cubix_birth_cloud { double tau, age_gyr, slope; };
+
 struct cubix_templates {
   /* what was read; its luminosities are released once they are in `row`, unless they are kept */
   struct cubix_ssp *ssp;
@@ -19,6 +23,7 @@ struct cubix_templates {
   int32_t *first;
   struct cubix_tables tables;         /* points into the above and into the instrument */
   double *kernel;                 /* of the deposit, or NULL */
+  struct cubix_birth_cloud birth; /* in the rows, and in `light` */
   struct cubix_law law;           /* of the dust in every channel; tables.dust_k points into it */
   /* per channel, for DQ and the LSF table */
   unsigned char *covered;         /* [n_lambda] 1: the library covers the channel at every |v| <= v_max */
@@ -48,8 +53,9 @@ int cubix_templates_build_kept(struct cubix_templates **templates, const struct 
 int cubix_templates_reaches(const struct cubix_templates *templates, const struct cubix_instrument *ins,
                             const struct cubix_scene *scene, double v_max);
 /** Make kept templates again, in place and without reading, for the present ins and scene and |v|
- * <= templates->v_max, which the caller may change before.  All sizes and pointers stay; copies of
- * templates->tables, bases, and what a device has loaded become out of date.  Local.
+ * <= templates->v_max, which the caller may change before, as it may templates->birth.tau; the dust's law is
+ * cubix_templates_dust's.  All sizes and pointers stay; copies of templates->tables, bases, and what a
+ * device has loaded become out of date.  Local.
  *  @param ins as many channels as before
  *  @param luminosity new ones [n_z][n_age][n_knot] erg/s/AA per Msun, or NULL: those in use
  *  Errors: CUBIX_EUSAGE if the channels leave the range that was read; the templates are unchanged
@@ -61,14 +67,17 @@ int cubix_templates_remake(struct cubix_templates *templates, const struct cubix
  *  @param luminosity_bar NULL, or [n_z][n_age][n_knot] per erg/s/AA per Msun
  *  @param lsf_fwhm_bar NULL, or of LsfFwhm with Lsf gaussian [per AA]
  *  @param one_plus_z_bar NULL, or of 1 + z through the widths
+ *  @param birth_tau_bar NULL, or of BirthCloudTau
  *  Errors: CUBIX_EUSAGE for lsf_fwhm_bar of an LSF that varies with wavelength. */
 int cubix_templates_vjp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
-                        const double *row_bar, double *luminosity_bar, double *lsf_fwhm_bar, double *one_plus_z_bar);
+                        const double *row_bar, double *luminosity_bar, double *lsf_fwhm_bar, double *one_plus_z_bar,
+                        double *birth_tau_bar);
 /** Forward derivative of the rows.  Local; all threads.
  *  @param luminosity_dot NULL: 0
  *  @param[out] row_dot [n_row][row_stride] */
 int cubix_templates_jvp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
-                        const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot, cubix_real *row_dot);
+                        const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot, double birth_tau_dot,
+                        cubix_real *row_dot);
 /** 1 if the library's own resolution, redshifted, is coarser than the instrument's, from
  * fwhm_template.  Local. */
 int cubix_templates_too_broad(const struct cubix_templates *templates, const struct cubix_instrument *ins, int k);

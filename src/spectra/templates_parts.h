@@ -3,6 +3,8 @@
 #ifndef CUBIX_TEMPLATES_PARTS_H
 #define CUBIX_TEMPLATES_PARTS_H
 
+#include <math.h>
+
 #include "math/spline.h"
 #include "spectra/lsf.h"
 #include "spectra/templates.h"
@@ -14,6 +16,7 @@ struct cubix_maker {
   const struct cubix_templates *templates;
   struct cubix_spline spline;
   struct cubix_lsf lsf;
+  double *birth_k;                /* [n_knot] (lambda/5500 AA)^-slope of the birth clouds */
 };
 
 /* One thread's scratch, [n_knot][CUBIX_LANES] each; the second three are there on request. */
@@ -29,8 +32,14 @@ int cubix_maker_init(struct cubix_maker *maker, const struct cubix_templates *te
 void cubix_maker_free(struct cubix_maker *maker);
 /** T''/6 of lanes of values, 0 for straight lines.  Local. */
 void cubix_maker_curvature(const struct cubix_maker *maker, const double (*f)[CUBIX_LANES], double (*m)[CUBIX_LANES]);
+/** s of the birth clouds' exp(-s tau k) for template t, and that factor at library point i.  Local. */
+double cubix_maker_birth(const struct cubix_maker *maker, int t);
+static inline double cubix_maker_cloud(const struct cubix_maker *maker, double s, size_t i)
+{
+  return maker->templates->birth.tau > 0 ? exp(-s * maker->templates->birth.tau * maker->birth_k[i]) : 1;
+}
 /** Templates first .. first + n - 1 of a library [n_z][n_age][n_knot], in lanes (the last ones
- * repeat the first): f, m, and broadened.  Local. */
+ * repeat the first): f, behind birth clouds, and m; broadened.  Local. */
 void cubix_maker_load(const struct cubix_maker *maker, const double *luminosity, int first, int n,
                       const struct cubix_lanes *s);
 void cubix_maker_broaden(const struct cubix_maker *maker, const struct cubix_lanes *s);

@@ -1,5 +1,5 @@
 /* templates_vjp.c -- derivatives of the template rows with the library's luminosities, the LSF's
- * width and 1 + z.
+ * width, 1 + z, and the optical depth of birth clouds.
  *
  * A template passes, along its wavelength points, through f (values) -> m = C f (curvatures) -> f'
  * = V f + W m (broadened: lsf.c) -> m' = C f'; its row holds f' and m'.  V and W depend on the
@@ -12,6 +12,8 @@
  *   row_bar -> f'_bar = row_bar_value + C^T row_bar_curvature;
  *   F_bar += sum over i of ds_i^2/dF sum over templates of f'_bar_i df'_i/ds_i^2;
  *   f_bar = V^T f'_bar + C^T W^T f'_bar.
+ * f itself is the library's light behind birth clouds, f = g exp(-s tau k): g_bar = exp(-s tau k) f_bar, and
+ *   tau_bar -= sum over templates and points of s k_i f_i f_bar_i.
  * With pchip, rows of the slopes d/dlog age follow; they depend on f' of two or three neighbouring
  * ages, not linearly (pchip.c), and their bars are carried back to f'_bar first.  The band's light
  * of a row (cubix_view.light) serves maps and has no derivative here.
@@ -34,13 +36,14 @@ struct job {
   /* reverse */
   const double *row_bar;
   double *luminosity_bar;
-  int wants_width;
-  double (*width_bar)[2];         /* [groups of CUBIX_LANES templates] */
+  int wants_width, wants_birth;
+  double (*shared_bar)[3];        /* [groups of CUBIX_LANES templates] of F, 1 + z and the clouds' tau */
   /* [n_template][n_knot] bars of the pchip slopes, and what they give to f'; pchip alone */
   double *slope_bar, *broad_bar;
   /* forward */
   const double *luminosity_dot;
   double dot[2];                  /* of F and 1 + z */
+  double birth_dot;
   cubix_real *row_dot;
   double *broad_dot;              /* [n_template][n_knot] pchip alone */
 };
@@ -53,7 +56,7 @@ static void job_free(struct job *job)
   free((void *)job->width[0]);
   free((void *)job->width[1]);
   free(job->broad);
-  free(job->width_bar);
+  free(job->shared_bar);
   free(job->slope_bar);
   free(job->broad_bar);
   free(job->broad_dot);
@@ -145,13 +148,24 @@ done:
 
 static void widths_reverse(const struct job *job, int first, int n, const struct cubix_lanes *s)
 {
-  double *bar = job->width_bar[first / CUBIX_LANES];
+  double *bar = job->shared_bar[first / CUBIX_LANES];
   cubix_maker_load(&job->k, job->templates->ssp->luminosity, first, n, s);
   cubix_lsf_apply_slope(&job->k.lsf, (lanes)s->f, (lanes)s->m, s->broad);
   for (int i = 0; i < job->templates->tables.n_knot; i++) {
     double sum = 0;
     for (int l = 0; l < n; l++) sum += s->broad_bar[i][l] * s->broad[i][l];
     for (int a = 0; a < 2; a++) bar[a] += job->width[a][i] * sum;
+  }
+}
+
+/* Templates behind clouds: to the clouds' tau. */
+static void clouds_reverse(const struct job *job, int first, int n, const struct cubix_lanes *s)
+{
+  cubix_maker_load(&job->k, job->templates->ssp->luminosity, first, n, s);
+  for (int l = 0; l < n; l++) {
+    double sum = 0;
+    for (int i = 0; i < job->templates->tables.n_knot; i++) sum += job->k.birth_k[i] * s->f[i][l] * s->f_bar[i][l];
+    job->shared_bar[first / CUBIX_LANES][2] -= cubix_maker_birth(&job->k, first + l) * sum;
   }
 }
 
@@ -163,30 +177,36 @@ static void templates_reverse(void *all, int first, int n, const struct cubix_la
   for (size_t l = 0; l < (size_t)n && job->broad_bar; l++)
     for (size_t i = 0; i < n_knot; i++) s->broad_bar[i][l] += job->broad_bar[((size_t)first + l) * n_knot + i];
   if (job->wants_width) widths_reverse(job, first, n, s);
-  if (!job->luminosity_bar) return;
+  if (!job->luminosity_bar && !job->wants_birth) return;
   memset(s->f_bar, 0, n_knot * sizeof *s->f_bar);
   memset(s->m_bar, 0, n_knot * sizeof *s->m_bar);
   cubix_lsf_apply_vjp(&job->k.lsf, (lanes)s->broad_bar, s->f_bar, s->m_bar);
   if (job->templates->is_spline) cubix_spline_curvature_vjp(&job->k.spline, s->m_bar, s->f_bar);
-  for (size_t l = 0; l < (size_t)n; l++)
+  if (job->wants_birth) clouds_reverse(job, first, n, s);
+  for (size_t l = 0; l < (size_t)n && job->luminosity_bar; l++) {
+    const double behind = cubix_maker_birth(&job->k, first + (int)l);
     for (size_t i = 0; i < n_knot; i++)
-      job->luminosity_bar[((size_t)first + l) * n_knot + i] += s->f_bar[i][l] / CUBIX_TEMPLATE_UNIT;
+      job->luminosity_bar[((size_t)first + l) * n_knot + i] +=
+          s->f_bar[i][l] * cubix_maker_cloud(&job->k, behind, i) / CUBIX_TEMPLATE_UNIT;
+  }
 }
 
 int cubix_templates_vjp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
-                        const double *row_bar, double *luminosity_bar, double *lsf_fwhm_bar, double *one_plus_z_bar)
+                        const double *row_bar, double *luminosity_bar, double *lsf_fwhm_bar, double *one_plus_z_bar,
+                        double *birth_tau_bar)
 {
   int status = CUBIX_OK, n_template = templates->tables.n_z * templates->tables.n_age,
       n_group = (n_template + CUBIX_LANES - 1) / CUBIX_LANES;
-  struct job job = { .row_bar = row_bar, .luminosity_bar = luminosity_bar };
+  struct job job = { .row_bar = row_bar, .luminosity_bar = luminosity_bar, .wants_birth = birth_tau_bar != NULL };
   CUBIX_TRY(job_init(&job, templates, ins, lsf_fwhm_bar || one_plus_z_bar, lsf_fwhm_bar != NULL));
-  CUBIX_ALLOC(job.width_bar, n_group);
+  CUBIX_ALLOC(job.shared_bar, n_group);
   if (templates->tables.pchip) CUBIX_TRY(ages_reverse(&job));
   CUBIX_TRY(cubix_maker_run(&job, templates->tables.n_knot, n_template, 1, templates_reverse));
   for (int g = 1; g < n_group; g++)
-    for (int a = 0; a < 2; a++) job.width_bar[0][a] += job.width_bar[g][a];
-  if (lsf_fwhm_bar) *lsf_fwhm_bar += job.width_bar[0][0];
-  if (one_plus_z_bar) *one_plus_z_bar += job.width_bar[0][1];
+    for (int a = 0; a < 3; a++) job.shared_bar[0][a] += job.shared_bar[g][a];
+  if (lsf_fwhm_bar) *lsf_fwhm_bar += job.shared_bar[0][0];
+  if (one_plus_z_bar) *one_plus_z_bar += job.shared_bar[0][1];
+  if (birth_tau_bar) *birth_tau_bar += job.shared_bar[0][2];
 done:
   job_free(&job);
   return status;
@@ -207,19 +227,30 @@ static void store_dots(const struct job *job, int first, int n, lanes f, double 
   }
 }
 
+/* Tangent of the templates behind clouds, from s->f: added. */
+static void clouds_forward(const struct job *job, int first, int n, const struct cubix_lanes *s,
+                           const struct cubix_lanes *dot)
+{
+  for (int l = 0; l < n; l++) {
+    const double by = -job->birth_dot * cubix_maker_birth(&job->k, first + l);
+    for (int i = 0; i < job->templates->tables.n_knot; i++) dot->f[i][l] += by * job->k.birth_k[i] * s->f[i][l];
+  }
+  cubix_maker_curvature(&job->k, (lanes)dot->f, dot->m);
+}
+
 static void templates_forward(void *all, int first, int n, const struct cubix_lanes *s)
 {
   struct job *job = all;
   size_t n_knot = (size_t)job->templates->tables.n_knot;
   struct cubix_lanes dot = { s->f_bar, s->m_bar, s->broad_bar, NULL, NULL, NULL };
-  if (job->luminosity_dot) {
-    cubix_maker_load(&job->k, job->luminosity_dot, first, n, &dot);
-    cubix_maker_broaden(&job->k, &dot);
-  } else {
-    memset(dot.broad, 0, n_knot * sizeof *dot.broad);
-  }
-  if (job->wants_width) {
+  if (job->luminosity_dot) cubix_maker_load(&job->k, job->luminosity_dot, first, n, &dot);
+  else memset(dot.f, 0, n_knot * sizeof *dot.f);
+  if (job->wants_width || job->birth_dot != 0)
     cubix_maker_load(&job->k, job->templates->ssp->luminosity, first, n, s);
+  if (job->birth_dot != 0) clouds_forward(job, first, n, s, &dot);
+  if (job->luminosity_dot || job->birth_dot != 0) cubix_maker_broaden(&job->k, &dot);
+  else memset(dot.broad, 0, n_knot * sizeof *dot.broad);
+  if (job->wants_width) {
     cubix_lsf_apply_slope(&job->k.lsf, (lanes)s->f, (lanes)s->m, s->broad);
     for (size_t i = 0; i < n_knot; i++) {
       double by = job->width[0][i] * job->dot[0] + job->width[1][i] * job->dot[1];
@@ -247,10 +278,14 @@ static void slopes_forward(void *all, int first, int n, const struct cubix_lanes
 }
 
 int cubix_templates_jvp(const struct cubix_templates *templates, const struct cubix_instrument *ins,
-                        const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot, cubix_real *row_dot)
+                        const double *luminosity_dot, double lsf_fwhm_dot, double one_plus_z_dot, double birth_tau_dot,
+                        cubix_real *row_dot)
 {
   int status = CUBIX_OK, n = templates->tables.n_knot, n_template = templates->tables.n_z * templates->tables.n_age;
-  struct job job = { .luminosity_dot = luminosity_dot, .dot = { lsf_fwhm_dot, one_plus_z_dot }, .row_dot = row_dot };
+  struct job job = { .luminosity_dot = luminosity_dot,
+                     .dot = { lsf_fwhm_dot, one_plus_z_dot },
+                     .birth_dot = birth_tau_dot,
+                     .row_dot = row_dot };
   CUBIX_TRY(job_init(&job, templates, ins, lsf_fwhm_dot != 0 || one_plus_z_dot != 0, lsf_fwhm_dot != 0));
   if (templates->tables.pchip) CUBIX_ALLOC(job.broad_dot, (size_t)n_template * (size_t)n);
   CUBIX_TRY(cubix_maker_run(&job, n, n_template, 1, templates_forward));

@@ -71,6 +71,14 @@ CASES = {
     "approaching": ("Mass,Redshift,Distance", dict(Deposit="tsc", Distance=230.0, Redshift=-0.004)),
     "psf": ("Mass,PsfFwhm,PsfBeta", dict(Deposit="tsc", **MOFFAT)),
     "elongated": ("Mass,PsfFwhm,PsfBeta", dict(Deposit="tsc", PsfAxisRatio=0.6, PsfPositionAngle=40.0, **MOFFAT)),
+    "screen": ("Mass,Redshift,PsfFwhm,DustScreen,DustRv",
+               dict(Deposit="tsc", Dust="screen", DustScreen=1.2, DustRv=3.4, **MOFFAT)),
+    "screen, power law": ("Velocity,Redshift,DustScreen,DustSlope",
+                          dict(Dust="screen", DustLaw="powerlaw", DustScreen=0.8, DustSlope=1.3, Distance=230.0)),
+    "clouds": ("Mass,Age,Luminosity,BirthCloudTau", dict(BirthCloudTau=0.8, BirthCloudAge=20.0)),
+    "clouds, pchip": ("Age,Redshift,BirthCloudTau",
+                      dict(BirthCloudTau=0.8, BirthCloudSlope=1.3, SspInterpolation="pchip", Lsf="gaussian",
+                           LsfFwhm=4.0)),
     "lsf": ("Mass,LsfFwhm,Luminosity", dict(Lsf="gaussian", LsfFwhm=4.0)),
 }
 
@@ -112,13 +120,35 @@ def test_channels_of_many_widths_on_ranks(bench, grid, ranks):
     check_products(told, 1e-5)
 
 
+@pytest.mark.parametrize("combine", ["histogram", "cube"])
+def test_dust_on_ranks(bench, combine):
+    """Whoever owns a channel has its part of the screen's derivatives."""
+    setup(bench)
+    dust = dict(Dust="screen", DustScreen=1.2, BirthCloudTau=0.5)
+    leaves = "DustScreen,DustRv,Redshift,BirthCloudTau"
+    one = sides(prove(bench, leaves, "prove_chain", Engine="histogram", **dust))
+    for ranks in (2, 3):
+        told = prove(bench, leaves, "prove_chain", ranks=ranks, Engine="histogram", Combine=combine, **dust)
+        check_products(told, 1e-5)
+        assert np.all(np.abs(sides(told) - one) <= 2e-6 * one[:, 1:]), ranks
+
+
+def test_no_tau_yet(bench):
+    """Where there are no clouds the derivative says what the first would do."""
+    setup(bench)
+    none = prove(bench, "BirthCloudTau")["bar"]["BirthCloudTau"][0][0]
+    few = prove(bench, "BirthCloudTau", BirthCloudTau=1e-6)["bar"]["BirthCloudTau"][0][0]
+    assert within(few / none, 1, 1e-5) and none != 0
+
+
 def test_cic_is_exact_between_its_kinks(bench):
     setup(bench)
     check_products(prove(bench, PLACE, Deposit="cic"), 1e-12)
 
 
 @pytest.mark.parametrize("engine", ["direct", "histogram"])
-@pytest.mark.parametrize("case", ["populations", "tsc", "wendland", "neighbours", "inclined", "redshift", "psf", "lsf"])
+@pytest.mark.parametrize("case", ["populations", "tsc", "wendland", "neighbours", "inclined", "redshift", "psf", "lsf",
+                                  "screen", "clouds"])
 def test_float32(bench, engine, case):
     leaves, parameters = CASES[case]
     setup(bench)

@@ -178,7 +178,8 @@ struct lab {
   size_t n, n_row;                /* numbers in the library, in the rows' bars */
 };
 
-static void lab_init(struct lab *lab, const char *lsf, const char *semantic, const char *interpolation, int kept)
+static void lab_init(struct lab *lab, const char *lsf, const char *semantic, const char *interpolation, int kept,
+                     const char *birth_tau)
 {
   const char *const value[][2] = { { "Instrument", "MUSE" },
                                    { "FieldOfView", "2" },
@@ -190,7 +191,8 @@ static void lab_init(struct lab *lab, const char *lsf, const char *semantic, con
                                    { "Lsf", lsf },
                                    { "LsfFwhm", strcmp(lsf, "gaussian") ? "0" : "2.6" },
                                    { "TemplateSemantic", semantic },
-                                   { "SspInterpolation", interpolation } };
+                                   { "SspInterpolation", interpolation },
+                                   { "BirthCloudTau", birth_tau } };
   struct cubix_params *par = NULL;
   *lab = (struct lab){ .scene = { .redshift = 0.02, .d_l_mpc = 88, .kpc_per_arcsec = 0.4, .flux_scale = 1e-32 } };
   CHECK_IS(cubix_params_init(&par), ==, CUBIX_OK);
@@ -238,44 +240,49 @@ static double *direction(const struct lab *lab)
 
 static void dot_product(const struct lab *lab, int gaussian)
 {
-  static const double scale[][3] = { { 1, 1, 1 }, { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 1 } };
+  static const double scale[][4] = { { 1, 1, 1, 1 }, { 1, 0, 0, 0 }, { 0, 1, 0, 0 }, { 0, 0, 1, 0 }, { 0, 0, 0, 1 } };
   double *w = random_array(lab->n_row, 1), *dot = direction(lab), *bar[2];
   cubix_real *row_dot = malloc(lab->n_row * sizeof *row_dot);
-  for (int s = 0; s < 4; s++) {
-    double fwhm_bar[2] = { 0, 7 }, z_bar[2] = { 0, 7 }, size, other = 0, fwhm_dot = gaussian ? 0.3 * scale[s][1] : 0,
-           z_dot = 0.02 * scale[s][2];
+  for (int s = 0; s < 5; s++) {
+    double fwhm_bar[2] = { 0, 7 }, z_bar[2] = { 0, 7 }, tau_bar[2] = { 0, 7 }, size, other = 0;
+    double fwhm_dot = gaussian ? 0.3 * scale[s][1] : 0, tau_dot = 0.4 * scale[s][3], z_dot = 0.02 * scale[s][2];
     for (int k = 0; k < 2; k++) {                 /* the second time added to what is there, by two threads */
       bar[k] = calloc(lab->n, sizeof *bar[k]);
       for (size_t i = 0; i < lab->n; i++) bar[k][i] = 1e-30 * k;
       omp_set_num_threads(1 + k);
-      CHECK_IS(cubix_templates_vjp(lab->templates, lab->ins, w, bar[k], gaussian ? &fwhm_bar[k] : NULL, &z_bar[k]), ==,
-               CUBIX_OK);
-      CHECK_IS(cubix_templates_jvp(lab->templates, lab->ins, scale[s][0] > 0 ? dot : NULL, fwhm_dot, z_dot, row_dot),
-               ==, CUBIX_OK);
+      CHECK_IS(cubix_templates_vjp(lab->templates, lab->ins, w, bar[k], gaussian ? &fwhm_bar[k] : NULL, &z_bar[k],
+                                   &tau_bar[k]), ==, CUBIX_OK);
+      CHECK_IS(cubix_templates_jvp(lab->templates, lab->ins, scale[s][0] > 0 ? dot : NULL, fwhm_dot, z_dot, tau_dot,
+                                   row_dot), ==, CUBIX_OK);
     }
     omp_set_num_threads(1);
     double one = product(row_dot, w, lab->n_row, &size);
     for (size_t i = 0; i < lab->n; i++) other += scale[s][0] * dot[i] * bar[0][i];
-    check_same(one, other + fwhm_dot * fwhm_bar[0] + z_dot * z_bar[0], size > 0 ? size : 1, 1e-14);
-    CHECK_IS(size > 0, ==, scale[s][0] > 0 || (!lab->ins->lsf_none && (fwhm_dot > 0 || z_dot > 0)));
+    other += fwhm_dot * fwhm_bar[0] + z_dot * z_bar[0] + tau_dot * tau_bar[0];
+    check_same(one, other, size > 0 ? size : 1, 1e-14);
+    CHECK_IS(size > 0, ==, scale[s][0] > 0 || tau_dot > 0 || (!lab->ins->lsf_none && (fwhm_dot > 0 || z_dot > 0)));
     CHECK_IS(z_bar[1], ==, 7 + z_bar[0]);
     CHECK_IS(fwhm_bar[1], ==, 7 + fwhm_bar[0]);
+    CHECK_IS(tau_bar[1], ==, 7 + tau_bar[0]);
     for (size_t i = 0; i < lab->n; i += 17) CHECK_IS(bar[1][i], ==, 1e-30 + bar[0][i]);
     free(bar[0]), free(bar[1]);
   }
   free(w), free(dot), free(row_dot);
 }
 
-/* The rows as the library, the LSF or 1 + z change by h. */
-enum leaf { LUMINOSITY, FWHM, REDSHIFT };
+/* The rows as the library, the LSF, 1 + z or the birth clouds change by h. */
+enum leaf { LUMINOSITY, FWHM, REDSHIFT, CLOUDS };
 static void move(struct lab *lab, enum leaf leaf, const double *dot, double h)
 {
   struct cubix_scene scene = lab->scene;
-  double *luminosity = malloc(lab->n * sizeof *luminosity), fwhm = lab->ins->lsf_fwhm.coef[0];
+  double *luminosity = malloc(lab->n * sizeof *luminosity), fwhm = lab->ins->lsf_fwhm.coef[0],
+         tau = lab->templates->birth.tau;
   for (size_t i = 0; i < lab->n; i++) luminosity[i] = lab->luminosity[i] + (leaf == LUMINOSITY ? h * dot[i] : 0);
   if (leaf == REDSHIFT) scene.redshift += h;
   if (leaf == FWHM) CHECK_IS(cubix_instrument_set_lsf(lab->ins, fwhm + h), ==, CUBIX_OK);
+  if (leaf == CLOUDS) lab->templates->birth.tau += h;
   CHECK_IS(cubix_templates_remake(lab->templates, lab->ins, &scene, luminosity), ==, CUBIX_OK);
+  lab->templates->birth.tau = tau;
   if (leaf == FWHM) CHECK_IS(cubix_instrument_set_lsf(lab->ins, fwhm), ==, CUBIX_OK);
   free(luminosity);
 }
@@ -287,7 +294,7 @@ static void taylor(struct lab *lab, enum leaf leaf, double h)
   cubix_real *before = malloc(lab->n_row * sizeof *before), *row_dot = malloc(lab->n_row * sizeof *row_dot);
   memcpy(before, lab->templates->row, lab->n_row * sizeof *before);
   CHECK_IS(cubix_templates_jvp(lab->templates, lab->ins, leaf == LUMINOSITY ? dot : NULL, leaf == FWHM,
-           leaf == REDSHIFT, row_dot), ==, CUBIX_OK);
+           leaf == REDSHIFT, leaf == CLOUDS, row_dot), ==, CUBIX_OK);
   for (int k = 0; k < 5; k++) {
     double step = h * pow(10, -k), remainder = 0;
     move(lab, leaf, dot, step);
@@ -307,7 +314,7 @@ static void linear(struct lab *lab)
   double *dot = direction(lab), most = 0;
   cubix_real *before = malloc(lab->n_row * sizeof *before), *row_dot = malloc(lab->n_row * sizeof *row_dot);
   memcpy(before, lab->templates->row, lab->n_row * sizeof *before);
-  CHECK_IS(cubix_templates_jvp(lab->templates, lab->ins, dot, 0, 0, row_dot), ==, CUBIX_OK);
+  CHECK_IS(cubix_templates_jvp(lab->templates, lab->ins, dot, 0, 0, 0, row_dot), ==, CUBIX_OK);
   move(lab, LUMINOSITY, dot, 1);
   for (size_t i = 0; i < lab->n_row; i++)
     most = check_worst(most, fabs((double)(lab->templates->row[i] - before[i] - row_dot[i])));
@@ -328,13 +335,14 @@ static void models(void)
       for (int b = 0; b < 2; b++)
         for (int c = 0; c < 2; c++) {
           struct lab lab;
-          lab_init(&lab, lsf[a], semantic[b], interpolation[c], 1);
+          lab_init(&lab, lsf[a], semantic[b], interpolation[c], 1, n_age == 5 ? "0.8" : "0");
           snprintf(which, sizeof which, "%d ages, lsf %s, %s, %s", n_age, lsf[a], semantic[b], interpolation[c]);
           CASE_OF(dot_product(&lab, a == 1), "%s", which);
           if (c == 0) CASE_OF(linear(&lab), "%s", which);
           if (n_age == 5 && c == 1) CASE_OF(taylor(&lab, LUMINOSITY, 0.3), "luminosity, %s", which);
           if (n_age == 5 && a == 1) CASE_OF(taylor(&lab, FWHM, 0.1), "fwhm, %s", which);
           if (n_age == 5 && a > 0) CASE_OF(taylor(&lab, REDSHIFT, 0.05), "redshift, %s", which);
+          if (n_age == 5 && a > 0) CASE_OF(taylor(&lab, CLOUDS, 0.2), "clouds, %s", which);
           lab_free(&lab);
         }
   }
@@ -346,8 +354,8 @@ static void again(void)
   struct lab kept, fresh;
   struct cubix_scene outliers;
   double bar = 0;
-  lab_init(&kept, "gaussian", "spline", "pchip", 1);
-  lab_init(&fresh, "gaussian", "spline", "pchip", 0);
+  lab_init(&kept, "gaussian", "spline", "pchip", 1, "0.3");
+  lab_init(&fresh, "gaussian", "spline", "pchip", 0, "0.3");
   CHECK_IS(kept.n_row, ==, fresh.n_row);
   CHECK(!memcmp(kept.templates->row, fresh.templates->row, kept.n_row * sizeof(cubix_real)));
   CHECK_IS(kept.templates->n_too_broad, >, 0);
@@ -372,7 +380,7 @@ static void again(void)
   outliers.redshift = kept.scene.redshift + 0.002;
   CHECK_IS(cubix_templates_remake(kept.templates, kept.ins, &outliers, NULL), ==, CUBIX_OK);
   CHECK_IS(cubix_templates_remake(fresh.templates, fresh.ins, &outliers, NULL), ==, CUBIX_EFAIL);
-  CHECK_IS(cubix_templates_vjp(fresh.templates, fresh.ins, &bar, NULL, NULL, &bar), ==, CUBIX_EFAIL);
+  CHECK_IS(cubix_templates_vjp(fresh.templates, fresh.ins, &bar, NULL, NULL, &bar, NULL), ==, CUBIX_EFAIL);
   kept.luminosity[5] = NAN;
   CHECK_IS(cubix_templates_remake(kept.templates, kept.ins, &outliers, kept.luminosity), ==, CUBIX_EINPUT);
   CHECK_IS(cubix_instrument_set_lsf(kept.ins, 0), ==, CUBIX_EUSAGE);
@@ -381,8 +389,8 @@ static void again(void)
   CHECK_IS(kept.ins->lsf_fwhm.coef[0], ==, 2.6);
   lab_free(&kept);
   lab_free(&fresh);
-  lab_init(&kept, "instrument", "spline", "linear", 1);
-  CHECK_IS(cubix_templates_vjp(kept.templates, kept.ins, &bar, NULL, &bar, NULL), ==, CUBIX_EUSAGE);
+  lab_init(&kept, "instrument", "spline", "linear", 1, "0");
+  CHECK_IS(cubix_templates_vjp(kept.templates, kept.ins, &bar, NULL, &bar, NULL, NULL), ==, CUBIX_EUSAGE);
   CHECK_IS(cubix_instrument_set_lsf(kept.ins, 2.6), ==, CUBIX_EUSAGE);
   lab_free(&kept);
 }

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 
-from . import cosmology, frame, maps, paint, psf
+from . import cosmology, dust, frame, maps, paint, psf
 from .constants import C
 from .ssp import Library
 
@@ -76,14 +76,17 @@ def quality(lib, inst, z, v_max, nstar=None, min_stars=0):
 
 def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpolation="linear", unit=1e-20, cosmo=None,
             distance=0.0, min_stars=0, deposit="nearest",
-            length=0.0, **geometry):
-    """Everything the program makes without noise."""
+            length=0.0, screen=None, birth=None, **geometry):
+    """Everything the program makes without noise.  screen: (law, A(V), R_V or slope); birth: (tau, age in Myr, slope)."""
     stars, head = read_particles(particle_file)
     lib = Library.read(ssp_file)
+    if birth:
+        lib.luminosity = lib.luminosity * dust.birth_cloud(lib.lam, lib.age, *birth)
     stars, fr = to_sky(stars, head, **geometry)
     om, ol, h = cosmo or (float(np.ravel(head[k])[0]) for k in ("OmegaMatter", "OmegaLambda", "HubbleParam"))
     d_l, scale = cosmology.scene(redshift, om, ol, h, distance)
-    painter = paint.Painter(lib, inst, redshift, d_l, semantic, interpolation, unit)
+    left = dust.screen(screen[0], inst.edges(), redshift, *screen[1:]) if screen else 1.0
+    painter = paint.Painter(lib, inst, redshift, d_l, semantic, interpolation, unit, left)
     painted, v_max = paint.paint(painter, stars, scale, psf.margin(inst), deposit, length)
     truth = maps.truth(painter, stars, scale, deposit, length)
     return SimpleNamespace(cube=psf.apply(inst, painted), painted=painted, maps=truth,

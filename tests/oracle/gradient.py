@@ -40,7 +40,7 @@ def _corners(lib, values, age, z):
 
 def spectrum_slopes(painter, age, z, v):
     """Of one solar mass: spectrum, and its derivatives with age [Gyr], Z and v [km/s], each [n_lambda]."""
-    lam, scale = painter.lib.lam, painter.scale / painter.inst.widths()
+    lam, scale = painter.lib.lam, painter.scale * painter.left / painter.inst.widths()
     x = painter.edge / ((1.0 + painter.z) * np.exp(v / C))
     between = [ssp.between(lam, y, painter.semantic) for y in _corners(painter.lib, painter.values, age, z)]
     out = [scale * ssp.integrate(f, lam, x) for f in between]

@@ -61,7 +61,9 @@ def parts(inst, stars, kpc_per_arcsec, margin, deposit="nearest", length=0.0, mo
 class Painter:
     """Spectra of stars seen by one instrument at one redshift."""
 
-    def __init__(self, lib, inst, z, d_l, semantic="spline", interpolation="linear", unit=1e-20):
+    def __init__(self, lib, inst, z, d_l, semantic="spline", interpolation="linear", unit=1e-20,
+                 left=1.0):
+        self.left = left           # of the light in every channel, by a screen of dust
         self.lib, self.inst, self.z, self.semantic, self.how = lib, inst, z, semantic, interpolation
         self.values = lsf.broaden(lib, z, inst, semantic)
         self.edge = inst.edges()
@@ -74,7 +76,7 @@ class Painter:
     def spectrum(self, mass, age, metallicity, v):
         """Flux density per channel."""
         d = (1.0 + self.z) * math.exp(v / C)
-        return mass * self.scale / self.inst.widths() * ssp.integrate(self.template(age, metallicity), self.lib.lam,
+        return mass * self.scale * self.left / self.inst.widths() * ssp.integrate(self.template(age, metallicity), self.lib.lam,
                                                                   self.edge / d)
 
     def light(self, mass, age, metallicity):

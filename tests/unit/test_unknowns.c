@@ -32,6 +32,7 @@ static struct cubix_unknowns_start start_of(size_t n)
                                    : leaf == CUBIX_LEAF_Metallicity ? (i % 11 == 3 ? 0 : 0.06 * r * r)
                                    : leaf == CUBIX_LEAF_Velocity    ? 300 * (r - 0.5)
                                    : leaf == CUBIX_LEAF_Position    ? 20 * pow(r - 0.5, 3)
+                                   : leaf == CUBIX_LEAF_DustRv      ? 3 + r
                                                                     : 1.5 + r;
     }
   }
@@ -407,7 +408,8 @@ int main(int argc, char **argv)
   CASE(test_derivatives("stars", "mass,age,metallicity,velocity,position,smoothinglength", N_STAR));
   test_derivatives("stars",
                    "age,centre,systemicvelocity,alpha,beta,gamma,inclination,positionangle,pointingx,pointingy,roll,"
-                   "redshift,distance,psffwhm,psfbeta,lsffwhm,massscale,fluxscale",
+                   "redshift,distance,psffwhm,psfbeta,lsffwhm,dustscreen,dustrv,dustslope,birthcloudtau,massscale,"
+                   "fluxscale",
                    20);
   CASE(test_derivatives("bins", "mass,metallicity,velocity", N_STAR));
   CASE(test_derivatives("bins", "mass,inclination,psffwhm,velocity", N_STAR));
