@@ -7,6 +7,8 @@
  * src/histogram/histogram.c operation for operation, and this file is compiled without fused
  * multiply-adds: the integers are the CPU's; those of tangents are to a rounding for each star.
  *
+ * Behind dust each of the four nodes in A(V) that a star touches has rows of its own.
+ *
  * A line (one row of the library in one spaxel) remembers which nodes were touched.  Afterwards
  * lines are trimmed, counted, numbered by a prefix sum, and their blocks and values written out
  * tight, in order of spaxel, row and node, window by window of whatever size the host's buffers
@@ -58,6 +60,23 @@ static __device__ void touch(const struct cubix_cuda_batch *batch, size_t line, 
   if (*(volatile int32_t *)&batch->hi[line] < last) atomicMax(&batch->hi[line], last);
 }
 
+/* Nodes in A(V) that a star touches: its first, with weights and slopes; without such nodes one of weight 1.
+ * @return how many, 0: it is beyond them */
+static __device__ int screens_of(const struct cubix_axis *axis, double screen, int *first, double w[CUBIX_N_SCREEN],
+                                 double d[CUBIX_N_SCREEN])
+{
+  double f;
+  *first = 0;
+  w[0] = 1;
+  d[0] = 0;
+  if (!axis->n) return 1;
+  *first = cubix_axis_of(axis, screen, &f);
+  if (*first < 0) return 0;
+  cubix_axis_weights(axis, f, w);
+  cubix_axis_slopes(axis, f, d);
+  return CUBIX_N_SCREEN;
+}
+
 static __global__ void __launch_bounds__(THREADS)
     cubix_add_stars(struct cubix_cuda_batch batch, struct cubix_tables tables, const struct cubix_star *star,
                     uint64_t first, int n)
@@ -71,18 +90,23 @@ static __global__ void __launch_bounds__(THREADS)
   if (j < 0) return;
   cubix_node_weights(f, phi);
   cubix_mix_of(&tables, &mine, &mix);
-  double mass = mine.mass_formed * batch.spaxel[s].scale;
-  for (int c = 0; c < 4; c++) {
-    double m = mass * mix.weight[c];
-    size_t line = (size_t)s * (size_t)batch.n_row + (size_t)mix.row[c];
-    if (!(m > 0)) continue;
-    touch(&batch, line, j, j + CUBIX_N_WEIGHT - 1);
-    for (int p = 0; p < CUBIX_N_WEIGHT; p++)
-      atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(m * phi[p]));
+  double screen[CUBIX_N_SCREEN], unused[CUBIX_N_SCREEN];
+  int node, n_node = screens_of(&batch.nodes.axis, (double)mine.screen, &node, screen, unused),
+            n_row = tables.n_z * tables.n_age;
+  for (int a = 0; a < n_node; a++) {
+    double mass = mine.mass_formed * batch.spaxel[s].scale * screen[a];
+    for (int c = 0; c < 4; c++) {
+      double m = mass * mix.weight[c];
+      size_t line = (size_t)s * (size_t)batch.n_row + (size_t)((node + a) * n_row + mix.row[c]);
+      if (!(m > 0)) continue;
+      touch(&batch, line, j, j + CUBIX_N_WEIGHT - 1);
+      for (int p = 0; p < CUBIX_N_WEIGHT; p++)
+        atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(m * phi[p]));
+    }
   }
 }
 
-/* The same for tangents, of either sign: (m' w + m w') phi + m w phi' v'/step. */
+/* The same for tangents, of either sign: [(m' w + m w') W + m w W' A'] phi + m w W phi' v'/step. */
 static __global__ void __launch_bounds__(THREADS)
     cubix_add_dots(struct cubix_cuda_batch batch, struct cubix_tables tables, const struct cubix_star *star,
                    const struct cubix_star_bar *dot, uint64_t first, int n)
@@ -98,16 +122,21 @@ static __global__ void __launch_bounds__(THREADS)
   cubix_node_slopes(f, slope);
   cubix_mix_of(&tables, &mine, &mix);
   cubix_mix_of_jvp(&tables, &mine, dot[i].f_z, dot[i].f_age, weight_dot);
-  double scale = batch.spaxel[s].scale, rate = mine.mass_formed * dot[i].velocity / batch.nodes.step;
-  for (int c = 0; c < 4; c++) {
-    double a = (dot[i].mass_formed * mix.weight[c] + mine.mass_formed * weight_dot[c]) * scale,
-           b = mix.weight[c] * rate * scale;
-    size_t line = (size_t)s * (size_t)batch.n_row + (size_t)mix.row[c];
-    if (a == 0 && b == 0) continue;
-    touch(&batch, line, j, j + CUBIX_N_WEIGHT - 1);
-    for (int p = 0; p < CUBIX_N_WEIGHT; p++)
-      atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(a * phi[p] + b * slope[p]));
-  }
+  double scale = batch.spaxel[s].scale, rate = mine.mass_formed * dot[i].velocity / batch.nodes.step,
+         dimming = mine.mass_formed * dot[i].screen, screen[CUBIX_N_SCREEN], by_screen[CUBIX_N_SCREEN];
+  int node, n_node = screens_of(&batch.nodes.axis, (double)mine.screen, &node, screen, by_screen),
+            n_row = tables.n_z * tables.n_age;
+  for (int n = 0; n < n_node; n++)
+    for (int c = 0; c < 4; c++) {
+      double value = dot[i].mass_formed * mix.weight[c] + mine.mass_formed * weight_dot[c],
+             a = (value * screen[n] + mix.weight[c] * dimming * by_screen[n]) * scale,
+             b = mix.weight[c] * rate * screen[n] * scale;
+      size_t line = (size_t)s * (size_t)batch.n_row + (size_t)((node + n) * n_row + mix.row[c]);
+      if (a == 0 && b == 0) continue;
+      touch(&batch, line, j, j + CUBIX_N_WEIGHT - 1);
+      for (int p = 0; p < CUBIX_N_WEIGHT; p++)
+        atomicAdd(&batch.sum[line * (size_t)batch.nodes.n + (size_t)(j + p)], nearest(a * phi[p] + b * slope[p]));
+    }
 }
 
 static __global__ void __launch_bounds__(THREADS)

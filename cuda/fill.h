@@ -21,9 +21,10 @@ struct cubix_cuda_spaxel {
 /* As histogram.h's cubix_block. */
 struct cubix_cuda_block { int32_t row; int16_t node, n; uint64_t at; };
 
-/* Everything of a batch; pointers to the GPU.  A line is a row of the library in a spaxel: n_line = n_spaxel*n_row. */
+/* Everything of a batch; pointers to the GPU.  A line is a row of the library, behind dust of one of the nodes in
+ * A(V), in a spaxel: n_line = n_spaxel*n_row. */
 struct cubix_cuda_batch {
-  int n_row, n_spaxel;
+  int n_row, n_spaxel;            /* rows as histogram.h's blocks have them */
   struct cubix_nodes nodes;
   const struct cubix_cuda_spaxel *spaxel;     /* [n_spaxel + 1] */
   unsigned long long *sum;                    /* [n_line][nodes.n] */

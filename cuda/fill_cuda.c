@@ -268,7 +268,8 @@ int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struc
                        .placement = placement,
                        .dot = dot,
                        .tables = *tables,
-                       .batch = { .n_row = tables->n_z * tables->n_age, .nodes = *nodes } };
+                       .batch = { .n_row = tables->n_z * tables->n_age * (nodes->axis.n ? nodes->axis.n : 1),
+                                  .nodes = *nodes } };
   size_t n_block = 0, n_value = 0;
   CUBIX_CHECK(!tables->pchip, CUBIX_EFAIL,
               "the histogram holds masses, which are never negative, so it cannot serve SspInterpolation pchip; "
@@ -276,6 +277,7 @@ int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struc
   d.tables.row = NULL;
   d.tables.light = d.tables.log_z = d.tables.log_age = d.tables.knot = d.tables.edge = NULL;
   d.tables.first = NULL;
+  d.tables.dust_k = d.batch.nodes.axis.k = NULL;
   CUBIX_TRY(cubix_histogram_init(&d.histogram, nodes, exponent, placement->n_spaxel, 0, 0));
   CUBIX_TRY(list_occupied(&d));
   if (d.n_occupied) {

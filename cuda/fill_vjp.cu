@@ -4,7 +4,7 @@
  * A thread has a star.  It finds the star's spaxel among those of the batch, and among the spaxel's
  * blocks, which rise in row, those of its four rows: a hundred or two, which neighbours look
  * through at the same time and the nearest cache holds.  A table [spaxel][row] would save the
- * search, and be larger than blocks and values together.  24 numbers are read and nothing is added
+ * search, and be larger than blocks and values together.  24 numbers are read, behind dust 96, and nothing is added
  * anywhere: no atomics, and the same bits in every run. The formulas are those of
  * src/histogram/histogram_vjp.c, in float64; the derivatives of the weights are the very code of
  * the CPU. */
@@ -59,20 +59,38 @@ static __global__ void __launch_bounds__(THREADS)
     cubix_node_weights(f, phi);
     cubix_node_slopes(f, slope);
     cubix_mix_of(&tables, &mine, &mix);
+    const struct cubix_axis *axis = &cover.nodes.axis;
+    double screen[CUBIX_N_SCREEN] = { 1 }, by_screen[CUBIX_N_SCREEN] = { 0 }, place;
+    int node = axis->n ? cubix_axis_of(axis, (double)mine.screen, &place) : 0,
+        n_node = node < 0 ? 0 : axis->n ? CUBIX_N_SCREEN : 1, n_row = tables.n_z * tables.n_age;
+    if (n_node > 1) {
+      cubix_axis_weights(axis, place, screen);
+      cubix_axis_slopes(axis, place, by_screen);
+    }
     for (int c = 0; c < 4; c++) {
-      const double *g = nodes_of(&cover, s, mix.row[c], j);
-      double value = 0, change = 0;
-      if (g)
-        for (int p = 0; p < CUBIX_N_WEIGHT; p++) {
-          value += g[p] * phi[p];
-          change += g[p] * slope[p];
+      double value = 0, change = 0, rate = 0;
+      for (int a = 0; a < n_node; a++) {
+        const double *g = nodes_of(&cover, s, (node + a) * n_row + mix.row[c], j);
+        if (!g) {
+          lacks = 1;
+          continue;
         }
-      else lacks = 1;
+        double values = 0, changes = 0;
+        for (int p = 0; p < CUBIX_N_WEIGHT; p++) {
+          values += g[p] * phi[p];
+          changes += g[p] * slope[p];
+        }
+        value += screen[a] * values;
+        change += screen[a] * changes;
+        rate += by_screen[a] * values;
+      }
       weight_bar[c] = mine.mass_formed * value;
       out.mass_formed += mix.weight[c] * value;
       out.velocity += mix.weight[c] * change;
+      out.screen += mix.weight[c] * rate;
     }
     out.velocity *= mine.mass_formed / cover.nodes.step;
+    out.screen *= mine.mass_formed;
     cubix_mix_of_vjp(&tables, &mine, weight_bar, &out.f_z, &out.f_age);
   }
   if (lacks) atomicMax(cover.lacking, cover.first + s);

@@ -28,6 +28,10 @@ struct cubix_cuda_kept {
  *  @param basis NULL: give up the one before */
 int cubix_cuda_keep(struct cubix_cuda_transfer *transfer, struct cubix_cuda_kept *kept,
                     const struct cubix_basis *basis);
+/** The channels' factors at the nodes in A(V) (histogram/axis.h), on the GPU.  Local.
+ *  @param[out] gpu_factor from the workspace, to which the caller gives it back; as it was without an axis */
+int cubix_cuda_factors(struct cubix_cuda_transfer *transfer, float **gpu_factor, const struct cubix_axis *axis,
+                       int n_lambda, int first_tile, int n_tile);
 /** cubix_multiply on the GPU.  Local.  @param gpu  its description, for messages */
 int cubix_cuda_multiply(struct cubix_cuda_transfer *transfer, const struct cubix_cuda_kept *kept, const char *gpu,
                         struct cubix_cube *cube, const struct cubix_histogram *histogram,

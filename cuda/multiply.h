@@ -27,7 +27,8 @@ struct cubix_cuda_piece {
 };
 
 struct cubix_cuda_step {
-  int32_t row, n;                 /* rows row .. row + n - 1 of the tile [n_template*n_node][CUBIX_TILE] */
+  int32_t row;                    /* rows row .. row + n - 1 of the tile [n_template*n_node][CUBIX_TILE] */
+  int16_t n, screen;              /* behind dust, of this node in A(V) */
   struct cubix_cuda_piece piece[CUBIX_CUDA_WARPS];
 };
 
@@ -41,9 +42,10 @@ static inline size_t cubix_cuda_weights_at(size_t n_step)
 }
 
 /** Multiply n_group groups by one tile: out [n_group*GROUP][CUBIX_TILE].  Local.  Returns as soon
- * as the work is queued.  All pointers are the GPU's. */
+ * as the work is queued.  All pointers are the GPU's.
+ *  @param factor NULL, or [nodes in A(V)][CUBIX_TILE] of the tile's channels (histogram/axis.h) */
 cudaError_t cubix_cuda_tile(const struct cubix_cuda_group *group, int n_group, const char *blob, const float *tile,
-                            float *out, cudaStream_t stream);
+                            const float *factor, float *out, cudaStream_t stream);
 
 /* The same by the plain kernel: a thread for every voxel, block after block as they stand in the histogram. */
 struct cubix_cuda_plain {
@@ -62,11 +64,13 @@ struct cubix_cuda_dots { uint64_t step, bar; int32_t n_step, unused; };
 /** Reverse of cubix_cuda_tile by the values: sums over a tile's channels, at the places of the
  * weights.  Local.  Returns as soon as the work is queued; the launches of all tiles must follow
  * one another.  All pointers are the GPU's.
+ *  @param factor as in cubix_cuda_tile
  *  @param channels [n_group*GROUP][CUBIX_TILE] cotangents
  *  @param[in,out] bar [nodes of all panels][PANEL]
  *  @param begin 1: bar holds nothing yet */
 cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group, const struct cubix_cuda_step *step,
-                                const float *tile, const float *channels, double *bar, int begin, cudaStream_t stream);
+                                const float *tile, const float *factor, const float *channels, double *bar, int begin,
+                                cudaStream_t stream);
 
 #ifdef __cplusplus
 }

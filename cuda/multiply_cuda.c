@@ -18,6 +18,7 @@
 #include "cuda/check.h"
 #include "cuda/histogram_cuda.h"
 #include "cuda/pack.h"
+#include "histogram/axis.h"
 #include "histogram/multiply.h"
 
 #ifndef CUBIX_CUDA_ROWS           /* the tests take few */
@@ -29,6 +30,8 @@ struct multiply {
   struct cubix_cube *cube;
   const struct cubix_basis *basis;
   const float *kept;              /* all tiles, on the GPU; NULL: not there */
+  float *gpu_factor;              /* behind dust: [tiles of the cube][n_screen][CUBIX_TILE] (histogram/axis.h) */
+  size_t n_screen;                /* nodes in A(V) */
   struct cubix_cuda_packers packers;
   struct cubix_cuda_group *group; /* [packers.n_group] at: from the first blob of its batch on */
   size_t room, blob_room;         /* groups and bytes of blobs at a time */
@@ -41,6 +44,7 @@ struct multiply {
 
 static void multiply_free(struct multiply *m)
 {
+  cubix_cuda_workspace_give(&m->transfer->workspace, m->gpu_factor);
   cubix_cuda_workspace_give(&m->transfer->workspace, m->gpu_group);
   cubix_cuda_workspace_give(&m->transfer->workspace, m->gpu_blob);
   for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) {
@@ -109,6 +113,23 @@ done:
   return status;
 }
 
+int cubix_cuda_factors(struct cubix_cuda_transfer *transfer, float **gpu_factor, const struct cubix_axis *axis,
+                       int n_lambda, int first_tile, int n_tile)
+{
+  int status = CUBIX_OK;
+  float *factor = NULL;
+  const size_t bytes = (size_t)n_tile * (size_t)axis->n * CUBIX_TILE * sizeof *factor;
+  CUBIX_TRY(cubix_axis_table(&factor, axis, n_lambda, first_tile, n_tile, NULL));
+  if (!factor) goto done;
+  CUBIX_TRY(cubix_cuda_transfer_ready(transfer, CUBIX_CUDA_CARGO));
+  CUBIX_TRY(cubix_cuda_workspace_take(&transfer->workspace, (void **)gpu_factor, bytes));
+  CUBIX_TRY(cubix_cuda_transfer_up(transfer, *gpu_factor, factor, bytes));
+  CUBIX_TRY(cubix_cuda_transfer_wait(transfer));
+done:
+  free(factor);
+  return status;
+}
+
 /* Groups a .. *b - 1 to the GPU, as many as there is room for; a cargo is as many of them as fill a staging buffer. */
 static int upload(struct multiply *m, size_t a, size_t *b)
 {
@@ -149,7 +170,10 @@ static int submit(struct multiply *m, int t, int i, size_t n_group)
     if (tile != staging->host) cubix_cuda_transfer_copy(staging->host, tile, m->tile_bytes);
     CUBIX_CUDA(cudaMemcpyAsync(m->gpu_tile[t], staging->host, m->tile_bytes, cudaMemcpyHostToDevice, staging->stream));
   }
-  CUBIX_CUDA(cubix_cuda_tile(m->gpu_group, (int)n_group, m->gpu_blob, gpu_tile, m->gpu_out[t], staging->stream));
+  const size_t of_cube = (size_t)(i - m->cube->lambda_first / CUBIX_TILE);
+  const float *factor = m->gpu_factor ? m->gpu_factor + of_cube * m->n_screen * CUBIX_TILE : NULL;
+  CUBIX_CUDA(
+      cubix_cuda_tile(m->gpu_group, (int)n_group, m->gpu_blob, gpu_tile, factor, m->gpu_out[t], staging->stream));
   CUBIX_CUDA(cudaMemcpyAsync(staging->host, m->gpu_out[t], n_group * CUBIX_CUDA_GROUP * CUBIX_TILE * sizeof(float),
                              cudaMemcpyDeviceToHost, staging->stream));
   m->under_way[t] = i;
@@ -192,7 +216,11 @@ int cubix_cuda_multiply(struct cubix_cuda_transfer *transfer, const struct cubix
   if (!n) goto done;
   CUBIX_TRY(cubix_multiply_check(cube, h, basis));
   CUBIX_TRY(plan(&m, h, scale));
-  if (m.packers.n_group) CUBIX_TRY(reserve(&m, gpu));
+  m.n_screen = (size_t)h->nodes.axis.n;
+  if (m.packers.n_group) {
+    CUBIX_TRY(cubix_cuda_factors(transfer, &m.gpu_factor, &h->nodes.axis, basis->n_lambda, first, n));
+    CUBIX_TRY(reserve(&m, gpu));
+  }
   for (size_t a = 0, b = 0; a < m.packers.n_group; a = b) {
     CUBIX_TRY(upload(&m, a, &b));
     for (int i = 0; i < n + CUBIX_CUDA_N_STAGING; i++) {

@@ -10,6 +10,9 @@
  * first of which also leaves each spaxel to half of the lanes.  Every four nodes each of the 32
  * lanes holds one of 32 sums, and adds it to what the tiles before have left in global memory.
  *
+ * Behind dust each step has a node in A(V), and what is read of the basis is multiplied by the factors of the
+ * lane's channels there.
+ *
  * Sums within a tile are float32, of 12 terms and then 8 sums; over tiles they are float64.  A sum
  * belongs to one lane of one block, and the streams let one tile be done before the next begins: no
  * atomics, and the same bits in every run. */
@@ -46,6 +49,11 @@ static __device__ struct ticket look_up(const struct cubix_cuda_step *step, int 
   return t;
 }
 
+static __device__ int screen_of(const struct cubix_cuda_step *step, int i, int n_step)
+{
+  return i < n_step ? step[i].screen : 0;
+}
+
 static __device__ struct cubix_cuda_piece piece_of(const struct cubix_cuda_step *step, int i, int n_step, int warp)
 {
   struct cubix_cuda_piece none = { 0, 0, 0 };
@@ -60,6 +68,12 @@ static __device__ void fetch(struct stage *stage, struct ticket t, const float4 
   __pipeline_commit();
 }
 
+static __device__ float4 times(float4 a, float4 b)
+{
+  float4 c = { a.x * b.x, a.y * b.y, a.z * b.z, a.w * b.w };
+  return c;
+}
+
 static __device__ float dot(float sum, float4 a, float4 b)
 {
   sum += a.x * b.x;
@@ -68,8 +82,9 @@ static __device__ float dot(float sum, float4 a, float4 b)
   return sum + a.w * b.w;
 }
 
-/* A panel's part of a step.  @param channel [2][EACH] of this lane's spaxels */
-static __device__ void take_piece(const struct stage *stage, struct cubix_cuda_piece piece,
+/* A panel's part of a step.  @param channel [2][EACH] of this lane's spaxels  @param left [QUADS] of the node in A(V) */
+template <int DUST>
+static __device__ void take_piece(const struct stage *stage, struct cubix_cuda_piece piece, const float4 *left,
                                   const float4 channel[2][EACH], int lane, double *bar, int begin)
 {
   int part = lane % SHARE, odd = part & 1;
@@ -82,7 +97,7 @@ static __device__ void take_piece(const struct stage *stage, struct cubix_cuda_p
     for (int e = 0; e < SPAN && first + e < piece.n; e++, basis += QUADS) {
       float a = 0, b = 0;
       for (int q = 0; q < EACH; q++) {
-        float4 d = basis[q * SHARE];
+        float4 d = DUST ? times(basis[q * SHARE], left[q * SHARE + part]) : basis[q * SHARE];
         a = dot(a, d, channel[0][q]);
         b = dot(b, d, channel[1][q]);
       }
@@ -95,11 +110,11 @@ static __device__ void take_piece(const struct stage *stage, struct cubix_cuda_p
   }
 }
 
-static __global__ void __launch_bounds__(THREADS, BLOCKS)
-    cubix_dot_groups(const struct cubix_cuda_dots *group, const struct cubix_cuda_step *all, const float *tile,
-                     const float *channels, double *bar, int begin)
+template <int DUST>
+static __device__ void dot_groups(struct stage *stage, const struct cubix_cuda_dots *group,
+                                  const struct cubix_cuda_step *all, const float *tile, const float *factor,
+                                  const float *channels, double *bar, int begin)
 {
-  __shared__ struct stage stage[STAGES];
   struct cubix_cuda_dots mine = group[blockIdx.x];
   int me = (int)threadIdx.x, warp = me / LANES, lane = me % LANES, n_step = mine.n_step;
   const struct cubix_cuda_step *step = all + mine.step;
@@ -112,23 +127,46 @@ static __global__ void __launch_bounds__(THREADS, BLOCKS)
     for (int q = 0; q < EACH; q++) channel[h][q] = from[h * (PANEL / 2) * QUADS + q * SHARE];
   struct ticket next = look_up(step, STAGES - 1, n_step);
   struct cubix_cuda_piece piece = piece_of(step, 0, n_step, warp);
+  int screen = DUST ? screen_of(step, 0, n_step) : 0;
   for (int i = 0; i < n_step; i++) {
     struct cubix_cuda_piece now = piece;
+    const float4 *left = (const float4 *)factor + (size_t)screen * QUADS;
     __pipeline_wait_prior(STAGES - 2);
     /* stage i is there for all, and all are done with stage i - 1, which is filled anew */
     __syncthreads();
     fetch(&stage[(i + STAGES - 1) % STAGES], next, (const float4 *)tile, me);
     next = look_up(step, i + STAGES, n_step);
     piece = piece_of(step, i + 1, n_step, warp);
-    take_piece(&stage[i % STAGES], now, channel, lane, bar + mine.bar * PANEL, begin);
+    if (DUST) screen = screen_of(step, i + 1, n_step);
+    take_piece<DUST>(&stage[i % STAGES], now, left, channel, lane, bar + mine.bar * PANEL, begin);
   }
 }
 
-extern "C" cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group,
-                                           const struct cubix_cuda_step *step, const float *tile, const float *channels,
-                                           double *bar, int begin, cudaStream_t stream)
+static __global__ void __launch_bounds__(THREADS, BLOCKS)
+    cubix_dot_groups(const struct cubix_cuda_dots *group, const struct cubix_cuda_step *all, const float *tile,
+                     const float *channels, double *bar, int begin)
 {
-  CUBIX_LAUNCH(cubix_dot_groups, dim3((unsigned)n_group), dim3(THREADS), stream, group, step, tile, channels, bar,
-               begin);
+  __shared__ struct stage stage[STAGES];
+  dot_groups<0>(stage, group, all, tile, NULL, channels, bar, begin);
+}
+
+static __global__ void __launch_bounds__(THREADS, BLOCKS)
+    cubix_dot_dusty_groups(const struct cubix_cuda_dots *group, const struct cubix_cuda_step *all, const float *tile,
+                           const float *factor, const float *channels, double *bar, int begin)
+{
+  __shared__ struct stage stage[STAGES];
+  dot_groups<1>(stage, group, all, tile, factor, channels, bar, begin);
+}
+
+extern "C" cudaError_t cubix_cuda_tile_vjp(const struct cubix_cuda_dots *group, int n_group,
+                                           const struct cubix_cuda_step *step, const float *tile, const float *factor,
+                                           const float *channels, double *bar, int begin, cudaStream_t stream)
+{
+  if (factor)
+    CUBIX_LAUNCH(cubix_dot_dusty_groups, dim3((unsigned)n_group), dim3(THREADS), stream, group, step, tile, factor,
+                 channels, bar, begin);
+  else
+    CUBIX_LAUNCH(cubix_dot_groups, dim3((unsigned)n_group), dim3(THREADS), stream, group, step, tile, channels, bar,
+                 begin);
   return cudaGetLastError();
 }

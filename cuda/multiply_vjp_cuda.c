@@ -17,6 +17,7 @@
 #include "cuda/check.h"
 #include "cuda/histogram_cuda.h"
 #include "cuda/pack.h"
+#include "histogram/axis.h"
 #include "histogram/multiply.h"
 
 #ifndef CUBIX_CUDA_ROWS           /* the tests take few */
@@ -28,6 +29,8 @@ struct reverse {
   const struct cubix_cube *cube_bar;
   const struct cubix_basis *basis;
   const float *kept;              /* all tiles, on the GPU; NULL: not there */
+  float *gpu_factor;              /* behind dust: [tiles of the cube][n_screen][CUBIX_TILE] (histogram/axis.h) */
+  size_t n_screen;                /* nodes in A(V) */
   unsigned char *wanted;          /* [spaxels] 1: a cotangent is not zero */
   struct cubix_cuda_packers packers;
   struct cubix_cuda_dots *group;  /* [packers.n_group] its places in its batch */
@@ -47,6 +50,7 @@ enum { CHANNELS = CUBIX_CUDA_GROUP * CUBIX_TILE * sizeof(float), NODE = CUBIX_CU
 
 static void reverse_free(struct reverse *x)
 {
+  cubix_cuda_workspace_give(&x->transfer->workspace, x->gpu_factor);
   cubix_cuda_workspace_give(&x->transfer->workspace, x->gpu_batch);
   for (int b = 0; b < CUBIX_CUDA_N_STAGING; b++) cubix_cuda_workspace_give(&x->transfer->workspace, x->gpu_tile[b]);
   cubix_cuda_packers_free(&x->packers);
@@ -188,7 +192,8 @@ static int submit(struct reverse *x, size_t a, size_t b, int first, int i)
   take_channels(x, a, b, first + i, (float *)host);
   CUBIX_CUDA(cudaMemcpyAsync(x->channels[t], host, (b - a) * CHANNELS, cudaMemcpyHostToDevice, staging->stream));
   if (i) CUBIX_CUDA(cudaStreamWaitEvent(staging->stream, x->transfer->staging[before].done, 0));
-  CUBIX_CUDA(cubix_cuda_tile_vjp(x->gpu_group, (int)(b - a), x->step, gpu_tile, x->channels[t], x->bar, i == 0,
+  const float *factor = x->gpu_factor ? x->gpu_factor + (size_t)i * x->n_screen * CUBIX_TILE : NULL;
+  CUBIX_CUDA(cubix_cuda_tile_vjp(x->gpu_group, (int)(b - a), x->step, gpu_tile, factor, x->channels[t], x->bar, i == 0,
                                  staging->stream));
   CUBIX_CUDA(cudaEventRecord(staging->done, staging->stream));
 done:
@@ -238,7 +243,11 @@ int cubix_cuda_multiply_vjp(struct cubix_cuda_transfer *transfer, const struct c
   if (!n || !cover->n_value) goto done;
   CUBIX_TRY(cubix_multiply_check(cube_bar, cover, basis));
   CUBIX_TRY(plan(&x, cover, scale));
-  if (x.packers.n_group) CUBIX_TRY(reserve(&x, gpu));
+  x.n_screen = (size_t)cover->nodes.axis.n;
+  if (x.packers.n_group) {
+    CUBIX_TRY(cubix_cuda_factors(transfer, &x.gpu_factor, &cover->nodes.axis, basis->n_lambda, first, n));
+    CUBIX_TRY(reserve(&x, gpu));
+  }
   for (size_t a = 0, b = 0; a < x.packers.n_group; a = b) {
     CUBIX_TRY(upload(&x, a, &b));
     for (int i = 0; i < n; i++) CUBIX_TRY(submit(&x, a, b, first, i));

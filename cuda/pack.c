@@ -25,14 +25,14 @@ static size_t members(const struct cubix_cuda_packer *p, size_t g)
 static void look(struct cubix_cuda_packer *p, size_t g)
 {
   const struct cubix_histogram *h = p->histogram;
-  for (size_t i = 0; i < (size_t)p->basis->n_row * WARPS; i++)
+  for (size_t i = 0; i < (size_t)p->n_screen * (size_t)p->basis->n_row * WARPS; i++)
     p->extent[i] = (struct cubix_cuda_extent){ INT16_MAX, 0, 0 };
   for (size_t m = 0; m < members(p, g); m++) {
     size_t s = p->spaxel[g * GROUP + m];
     for (size_t b = h->start[s]; b < h->start[s + 1]; b++) {
-      int row = h->block[b].row;
-      if (row >= p->basis->n_row || p->basis->slot[row] < 0) {
-        p->missing = row;
+      const int row = h->block[b].row, n_row = p->basis->n_row;
+      if (row >= p->n_screen * n_row || p->basis->slot[row % n_row] < 0) {
+        p->missing = row % n_row;
         continue;
       }
       struct cubix_cuda_extent *e = &p->extent[(size_t)row * WARPS + m / PANEL];
@@ -43,14 +43,16 @@ static void look(struct cubix_cuda_packer *p, size_t g)
   }
 }
 
-/* Row after row, step after step; with a step, written from there on.  @return how many steps;
- * *n_weight: nodes of all panels */
+/* Row after row, for each node in A(V) after node, step after step; with a step, written from there on.
+ * @return how many steps; *n_weight: nodes of all panels */
 static int walk(struct cubix_cuda_packer *p, struct cubix_cuda_step *step, size_t *n_weight)
 {
-  int n_step = 0, n_node = p->basis->nodes.n;
+  const int n_node = p->basis->nodes.n, n_row = p->basis->n_row;
+  int n_step = 0;
   uint32_t at = 0;
-  for (int row = 0; row < p->basis->n_row; row++) {
-    struct cubix_cuda_extent *e = &p->extent[(size_t)row * WARPS];
+  for (int i = 0; i < n_row * p->n_screen; i++) {
+    const int row = i / p->n_screen, screen = i % p->n_screen;
+    struct cubix_cuda_extent *e = &p->extent[(size_t)(screen * n_row + row) * WARPS];
     int lo = INT16_MAX, hi = 0;
     for (int w = 0; w < WARPS; w++) {
       if (e[w].lo >= e[w].hi) continue;
@@ -62,7 +64,9 @@ static int walk(struct cubix_cuda_packer *p, struct cubix_cuda_step *step, size_
     for (int first = lo; first < hi; first += WINDOW, n_step++) {
       int last = hi - first < WINDOW ? hi : first + WINDOW;
       if (!step) continue;
-      step[n_step] = (struct cubix_cuda_step){ .row = p->basis->slot[row] * n_node + first, .n = last - first };
+      step[n_step] = (struct cubix_cuda_step){ .row = p->basis->slot[row] * n_node + first,
+                                               .n = (int16_t)(last - first),
+                                               .screen = (int16_t)screen };
       for (int w = 0; w < WARPS; w++) {
         int a = e[w].lo > first ? e[w].lo : first, b = e[w].hi < last ? e[w].hi : last;
         if (a < b)
@@ -169,8 +173,9 @@ int cubix_cuda_packers_init(struct cubix_cuda_packers *packers, const struct cub
                                      .spaxel = packers->spaxel,
                                      .n_spaxel = packers->n_spaxel,
                                      .scale = scale,
-                                     .missing = -1 };
-    CUBIX_ALLOC(p->extent, (size_t)basis->n_row * WARPS);
+                                     .missing = -1,
+                                     .n_screen = h->nodes.axis.n ? h->nodes.axis.n : 1 };
+    CUBIX_ALLOC(p->extent, (size_t)p->n_screen * (size_t)basis->n_row * WARPS);
   }
 #pragma omp parallel for schedule(dynamic, 1) num_threads(packers->n)
   for (size_t g = 0; g < packers->n_group; g++)

@@ -15,7 +15,8 @@ struct cubix_cuda_packer {
   size_t n_spaxel;
   double scale;
   int missing;                    /* a library row that has stars but no place in the basis; -1: none was met */
-  /* [n_row][WARPS] nodes lo .. hi - 1; where its weights begin */
+  int n_screen;                   /* nodes in A(V), 1 without them */
+  /* [n_screen*n_row][WARPS] nodes lo .. hi - 1; where its weights begin */
   struct cubix_cuda_extent { int16_t lo, hi; uint32_t base; } *extent;
 };
 

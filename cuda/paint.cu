@@ -20,6 +20,7 @@
 #include "cuda/paint.h"
 
 #include "physics/paint.h"
+#include "physics/screen.h"
 
 #ifndef CUBIX_LAUNCH              /* the tests' runtime without a GPU brings its own */
 #define CUBIX_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
@@ -34,7 +35,7 @@ static __global__ void __launch_bounds__(THREADS)
                      cubix_real *row)
 {
   __shared__ struct cubix_blend blend[BATCH];
-  __shared__ double doppler[BATCH];
+  __shared__ double doppler[BATCH], screen[BATCH];
   __shared__ double part[THREADS];
   struct cubix_cuda_run mine = run[blockIdx.x];
   int me = (int)(threadIdx.y * blockDim.x + threadIdx.x), k = (int)(blockIdx.y * blockDim.x + threadIdx.x);
@@ -45,11 +46,15 @@ static __global__ void __launch_bounds__(THREADS)
     if (me < n) {
       cubix_blend_of(&tables, &star[first + me], &blend[me]);
       doppler[me] = cubix_doppler(tables.one_plus_z, star[first + me].velocity);
+      screen[me] = (double)star[first + me].screen;
     }
     __syncthreads();
     if (k < tables.n_lambda)
-      for (int j = (int)threadIdx.y; j < n; j += (int)blockDim.y)
-        sum += cubix_star_channel(&tables, &blend[j], doppler[j], k);
+      for (int j = (int)threadIdx.y; j < n; j += (int)blockDim.y) {
+        double light = cubix_star_channel(&tables, &blend[j], doppler[j], k);
+        if (tables.dust_k && screen[j] != 0) light *= cubix_screen_through(screen[j], tables.dust_k[k]);
+        sum += light;
+      }
   }
   part[me] = sum;
   __syncthreads();

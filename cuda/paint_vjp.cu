@@ -8,11 +8,14 @@
  * asked for, is added to them in global memory as it is found, by float64 atomics: their order, and
  * with it the last bits, differ from run to run.
  *
+ * Behind dust cotangents are dimmed as the star is; by A(V) a star changes -t k times its light.
+ *
  * Forward: as in paint.cu, with two blends for each star, its own and that of its tangents; blocks
  * of its DEEP shape, as these are few stars mostly. */
 #include "cuda/paint_vjp.h"
 
 #include "physics/paint_vjp.h"
+#include "physics/screen.h"
 
 #ifndef CUBIX_LAUNCH              /* the tests' runtime without a GPU brings its own */
 #define CUBIX_LAUNCH(kernel, grid, block, stream, ...) kernel<<<grid, block, 0, stream>>>(__VA_ARGS__)
@@ -68,6 +71,11 @@ static __device__ void take_channel(const struct cubix_tables *v, const struct s
   }
 }
 
+static __device__ double through(const struct cubix_tables *v, double screen, int k)
+{
+  return v->dust_k && screen != 0 ? cubix_screen_through(screen, v->dust_k[k]) : 1;
+}
+
 static __device__ double sum_of_warp(double x)
 {
   for (int bits = LANES / 2; bits > 0; bits >>= 1) x += __shfl_xor_sync(0xffffffffu, x, bits);
@@ -91,18 +99,21 @@ static __global__ void __launch_bounds__(THREADS)
   const struct sitter *mine = &sitter[warp];
   const cubix_real *flux_bar = row + (int64_t)run[run_of(run, n_run, j)].row * n;
   double doppler = cubix_doppler(tables.one_plus_z, star[j].velocity), mass = star[j].mass_formed * tables.star_scale,
-         weight_bar[CUBIX_MAX_CORNER] = { 0 }, speed_bar = 0;
+         screen = (double)star[j].screen, weight_bar[CUBIX_MAX_CORNER] = { 0 }, speed_bar = 0, screen_bar = 0;
   if (tables.edge[n] / doppler > tables.knot[0] && tables.edge[0] / doppler < tables.knot[tables.n_knot - 1])
     for (int k = lane; k <= n; k += LANES) {
-      double x = tables.edge[k] / doppler, red = k ? (double)flux_bar[k - 1] : 0,
-             blue = k < n ? (double)flux_bar[k] : 0;
+      double x = tables.edge[k] / doppler, red = k ? (double)flux_bar[k - 1] * through(&tables, screen, k - 1) : 0,
+             blue = k < n ? (double)flux_bar[k] * through(&tables, screen, k) : 0;
       if (red != blue) speed_bar += (red - blue) * cubix_edge_slope(&tables, &mine->blend, x);
       if (blue != 0) take_channel(&tables, mine, mass, x, tables.edge[k + 1] / doppler, blue, weight_bar, row_bar);
+      if (blue != 0 && tables.dust_k)
+        screen_bar -= CUBIX_SCREEN_T * tables.dust_k[k] * blue * cubix_star_channel(&tables, &mine->blend, doppler, k);
     }
   for (int c = 0; c < CUBIX_MAX_CORNER; c++) weight_bar[c] = sum_of_warp(weight_bar[c]);
   speed_bar = sum_of_warp(speed_bar);
+  screen_bar = sum_of_warp(screen_bar);
   if (lane) return;
-  struct cubix_star_bar out = { 0, speed_bar, 0, 0, 0 };
+  struct cubix_star_bar out = { 0, speed_bar, 0, 0, screen_bar };
   cubix_blend_of_vjp(&tables, &star[j], weight_bar, &out);
   bar[j] = out;
 }
@@ -112,7 +123,7 @@ static __global__ void __launch_bounds__(THREADS, 2)
                      const struct cubix_cuda_run *run, cubix_real *row)
 {
   __shared__ struct cubix_blend blend[BATCH], change[BATCH];
-  __shared__ double doppler[BATCH], speed[BATCH], part[THREADS];
+  __shared__ double doppler[BATCH], speed[BATCH], screen[BATCH], dimming[BATCH], part[THREADS];
   struct cubix_cuda_run mine = run[blockIdx.x];
   int me = (int)(threadIdx.y * blockDim.x + threadIdx.x), k = (int)(blockIdx.y * blockDim.x + threadIdx.x);
   double sum = 0;
@@ -124,14 +135,20 @@ static __global__ void __launch_bounds__(THREADS, 2)
       cubix_blend_of_jvp(&tables, &star[first + me], &dot[first + me], &change[me]);
       doppler[me] = cubix_doppler(tables.one_plus_z, star[first + me].velocity);
       speed[me] = dot[first + me].velocity;
+      screen[me] = (double)star[first + me].screen;
+      dimming[me] = dot[first + me].screen;
     }
     __syncthreads();
     if (k < tables.n_lambda)
       for (int j = (int)threadIdx.y; j < n; j += (int)blockDim.y) {
-        sum += cubix_star_channel(&tables, &change[j], doppler[j], k);
+        double light = cubix_star_channel(&tables, &change[j], doppler[j], k);
         if (speed[j] != 0)
-          sum += speed[j] * cubix_edge_slope(&tables, &blend[j], tables.edge[k + 1] / doppler[j]) -
-                 speed[j] * cubix_edge_slope(&tables, &blend[j], tables.edge[k] / doppler[j]);
+          light += speed[j] * cubix_edge_slope(&tables, &blend[j], tables.edge[k + 1] / doppler[j]) -
+                   speed[j] * cubix_edge_slope(&tables, &blend[j], tables.edge[k] / doppler[j]);
+        if (tables.dust_k && dimming[j] != 0)
+          light -= CUBIX_SCREEN_T * tables.dust_k[k] * dimming[j] *
+                   cubix_star_channel(&tables, &blend[j], doppler[j], k);
+        sum += light * through(&tables, screen[j], k);
       }
   }
   part[me] = sum;

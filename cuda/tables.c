@@ -2,8 +2,8 @@
  *
  * The templates are tens to hundreds of MiB, and are painted from again and again: in pieces of the
  * channels, in one galaxy after the other, in every step of a fit. The tables' edition
- * (physics/tables.h) tells whether they are those that lie here.  The channels' edges are few,
- * differ from piece to piece, and always go up. */
+ * (physics/tables.h) tells whether they are those that lie here.  The channels' edges, and A(lambda)/A(V)
+ * of their dust, are few, differ from piece to piece, and always go up. */
 #include "cuda/tables.h"
 
 #include <string.h>
@@ -13,7 +13,7 @@
 
 struct table { const void *host; size_t bytes; };
 
-enum { EDGE = CUBIX_CUDA_N_TABLE - 1 };
+enum { EDGE = CUBIX_CUDA_N_TABLE - 2, DUST };
 
 /* In the order in which use_tables takes them. */
 static size_t list_tables(const struct cubix_tables *v, struct table *table)
@@ -26,6 +26,7 @@ static size_t list_tables(const struct cubix_tables *v, struct table *table)
     { v->knot, sizeof *v->knot * (size_t)v->n_knot },
     { v->first, sizeof *v->first * (size_t)v->n_cell },
     { v->edge, sizeof *v->edge * ((size_t)v->n_lambda + 1) },
+    { v->dust_k, v->dust_k ? sizeof *v->dust_k * (size_t)v->n_lambda : 0 },
   };
   size_t total = 0;
   memcpy(table, list, sizeof list);
@@ -42,6 +43,7 @@ static void use_tables(struct cubix_tables *v, void *const *table)
   v->knot = table[4];
   v->first = table[5];
   v->edge = table[EDGE];
+  v->dust_k = table[DUST];
 }
 
 static void give(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, int first)
@@ -72,6 +74,7 @@ int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_tra
       gpu, (double)bytes / mib, (double)available / mib, (double)total / mib);
   CUBIX_TRY(cubix_cuda_transfer_ready(transfer, CUBIX_CUDA_CARGO));
   for (int t = first; t < CUBIX_CUDA_N_TABLE; t++) {
+    if (!table[t].bytes) continue;
     CUBIX_TRY(cubix_cuda_workspace_take(&transfer->workspace, &held->table[t], table[t].bytes));
     CUBIX_TRY(cubix_cuda_transfer_up(transfer, held->table[t], table[t].host, table[t].bytes));
   }

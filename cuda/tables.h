@@ -5,15 +5,15 @@
 #include "cuda/transfer.h"
 #include "physics/tables.h"
 
-enum { CUBIX_CUDA_N_TABLE = 7 };
+enum { CUBIX_CUDA_N_TABLE = 8 };
 
 struct cubix_cuda_tables {
   struct cubix_tables on_gpu;        /* its tables lie on the GPU; edition 0: nothing is there */
   void *table[CUBIX_CUDA_N_TABLE];
 };
 
-/** Put these tables on the GPU; if their edition is there already, only the channels' edges are
- * copied.  The tables must not be in use.  Local.
+/** Put these tables on the GPU; if their edition is there already, only what belongs to the channels
+ * is copied.  The tables must not be in use.  Local.
  *  @param gpu its description, for messages */
 int cubix_cuda_tables_load(struct cubix_cuda_tables *held, struct cubix_cuda_transfer *transfer, const char *gpu,
                            const struct cubix_tables *tables);

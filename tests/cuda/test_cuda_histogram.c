@@ -11,6 +11,7 @@
 #include "tests/histogram_lab.h"
 
 #include "cuda/multiply.h"
+#include "histogram/axis.h"
 #include "tests/cuda/gpu_lab.h"
 #include "engine/device.h"
 
@@ -21,7 +22,7 @@ static struct cubix_params *params;
 /* ---- a basis whose tiles are mapped, or read into the buffer, or missing --------------------- */
 
 static int32_t slot[N_ROW];
-static struct cubix_basis basis = { .nodes = { N_NODE, 200., 20. },
+static struct cubix_basis basis = { .nodes = { .n = N_NODE, .reach = 200., .step = 20. },
                                     .n_row = N_ROW,
                                     .slot = slot,
                                     .n_template = N_ROW - 2,
@@ -110,6 +111,41 @@ static void test_deposit(void)
     }
   cuda_on_cpu.lazy = 0;
   cubix_device_close(dev);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
+}
+
+/* Stars behind dust: the CPU's bits of the deposit, and its numbers of the product. */
+static void test_dust(void)
+{
+  struct cubix_nodes behind = nodes;
+  double k[N_LAMBDA];
+  for (int i = 0; i < N_LAMBDA; i++) k[i] = 1.5 - 0.9 * i / N_LAMBDA;
+  REQUIRE(cubix_axis_init(&behind.axis, k, N_LAMBDA, 1e-5, 0, 30));
+  for (int r = 0; r < 2; r++) {
+    struct cubix_placement *p = stars(r ? 3000 : 1, 3);
+    struct cubix_cube *cpu = full_cube(96, 154);
+    struct cubix_histogram *want = NULL, *got = NULL;
+    struct cubix_device *dev = open_gpu(params);
+    for (size_t i = 0; i < p->start[N_SPAXEL]; i++)
+      p->star[i].screen = i % 5 ? (cubix_real)(-1.2 * log(1 - uniform()) + (i % 401 == 1 ? 15 : 0)) : 0;
+    CHECK_IS(cubix_histogram_build(&want, &behind, exponent_of(p), p, &tables), ==, CUBIX_OK);
+    CHECK_IS(dev->ops->fill(dev, &got, &behind, exponent_of(p), p, &tables), ==, CUBIX_OK);
+    REQUIRE(got && want);
+    CHECK(same_histogram(got, want));
+    CHECK_IS(cubix_multiply(cpu, want, &basis, 1e-3), ==, CUBIX_OK);
+    for (int kept = 0; kept < 2; kept++) {
+      struct cubix_cube *once = full_cube(96, 154);
+      if (kept) CHECK_IS(dev->ops->keep(dev, &basis), ==, CUBIX_OK);
+      CHECK_IS(dev->ops->multiply(dev, once, want, &basis, 1e-3), ==, CUBIX_OK);
+      CHECK_CLOSE(apart(once, cpu), 0, 1e-6);
+      cubix_cube_free(once);
+    }
+    cubix_device_close(dev);
+    cubix_cube_free(cpu);
+    cubix_histogram_free(want);
+    cubix_histogram_free(got);
+    cubix_placement_free(p);
+  }
   CHECK_IS(cuda_on_cpu.n_live, ==, 0);
 }
 
@@ -404,6 +440,7 @@ int main(int argc, char **argv)
   for (int i = 0; cuda_on_cpu_pass(i); i++) {
     CASE_OF(test_deposit(), "seed %lu", cuda_on_cpu.seed);
     CASE_OF(test_deposit_memory(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_dust(), "seed %lu", cuda_on_cpu.seed);
     CASE_OF(test_multiply(), "seed %lu", cuda_on_cpu.seed);
     CASE_OF(test_keep(), "seed %lu", cuda_on_cpu.seed);
     CASE_OF(test_plain(), "seed %lu", cuda_on_cpu.seed);

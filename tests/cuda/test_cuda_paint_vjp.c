@@ -74,16 +74,16 @@ done:
 /* Largest difference of bars, in units of the largest of each kind. */
 static double bars_apart(const struct cubix_star_bar *a, const struct cubix_star_bar *b)
 {
-  double worst = 0, most[4] = { 0 }, off[4] = { 0 };
+  double worst = 0, most[5] = { 0 }, off[5] = { 0 };
   for (int j = 0; j < N_STAR; j++) {
-    const double x[4] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age },
-                 y[4] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age };
-    for (int c = 0; c < 4; c++) {
+    const double x[5] = { a[j].mass_formed, a[j].velocity, a[j].f_z, a[j].f_age, a[j].screen },
+                 y[5] = { b[j].mass_formed, b[j].velocity, b[j].f_z, b[j].f_age, b[j].screen };
+    for (int c = 0; c < 5; c++) {
       most[c] = check_worst(most[c], fabs(y[c]));
       off[c] = check_worst(off[c], fabs(x[c] - y[c]));
     }
   }
-  for (int c = 0; c < 4; c++) worst = check_worst(worst, off[c] / most[c]);
+  for (int c = 0; c < (lab_dust ? 5 : 4); c++) worst = check_worst(worst, off[c] / most[c]);
   return worst;
 }
 
@@ -111,7 +111,7 @@ static void random_dots(struct cubix_star_bar *dot)
 {
   for (int j = 0; j < N_STAR; j++)
     dot[j] = (struct cubix_star_bar){ uniform() - 0.4, j % 4 ? 40 * (uniform() - 0.5) : 0, uniform() - 0.5,
-                                      uniform() - 0.6, 0 };
+                                      uniform() - 0.6, lab_dust ? uniform() - 0.5 : 0 };
 }
 
 /* ---- the tests ------------------------------------------------------------------------------- */
@@ -182,7 +182,7 @@ static void test_adjoint(void)
     }
     for (int j = 0; j < N_STAR; j++)
       reverse += r.bar[j].mass_formed * dot[j].mass_formed + r.bar[j].velocity * dot[j].velocity +
-                 r.bar[j].f_z * dot[j].f_z + r.bar[j].f_age * dot[j].f_age;
+                 r.bar[j].f_z * dot[j].f_z + r.bar[j].f_age * dot[j].f_age + r.bar[j].screen * dot[j].screen;
     CHECK_IS(terms, >, 0);
     CHECK_CLOSE((forward - reverse) / terms, 0, 2e-6);
     result_free(&r);
@@ -273,11 +273,14 @@ int main(int argc, char **argv)
   for (int b = 0; b < N_BACKEND; b++)
     if (cubix_params_init(&params[b]) || cubix_params_set(params[b], "Backend", backend[b])) abort();
   omp_set_num_threads(1);
+  for (int i = 0; cuda_on_cpu_pass(i); i++)
+    for (lab_dust = 0; lab_dust < 2; lab_dust++) {
+      make_stars();
+      CASE_OF(test_parity(), "seed %lu%s", cuda_on_cpu.seed, lab_dust ? ", dust" : "");
+      CASE_OF(test_adjoint(), "seed %lu%s", cuda_on_cpu.seed, lab_dust ? ", dust" : "");
+    }
+  lab_dust = 0;
   make_stars();
-  for (int i = 0; cuda_on_cpu_pass(i); i++) {
-    CASE_OF(test_parity(), "seed %lu", cuda_on_cpu.seed);
-    CASE_OF(test_adjoint(), "seed %lu", cuda_on_cpu.seed);
-  }
   if (!cuda_on_cpu_brief()) {
     CASE(test_failures());
     CASE(test_memory());

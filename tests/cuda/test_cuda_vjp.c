@@ -8,6 +8,7 @@
 #define LAB_N_Y 21
 #include "tests/histogram_lab.h"
 
+#include "histogram/axis.h"
 #include "tests/cuda/gpu_lab.h"
 #include "engine/device.h"
 
@@ -166,6 +167,61 @@ static void test_deposit_jvp(void)
   cuda_on_cpu.lazy = 0;
   cuda_on_cpu.memory = memory;
   CHECK_IS(cuda_on_cpu.n_live, ==, 0);
+}
+
+/* Behind dust: bars and tangents of stars, and those of the values. */
+static void test_dust(void)
+{
+  enum { N_STAR = 4000 };
+  struct cubix_nodes behind = nodes;
+  struct cubix_basis basis = basis_of(slot, N_LAMBDA);
+  struct cubix_placement *p = galaxy(N_STAR);
+  struct cubix_star_bar *dot = dots(N_STAR, 6), *cpu = bars(N_STAR), *gpu = bars(N_STAR);
+  struct cubix_histogram *cover = NULL, *want = NULL, *got = NULL;
+  struct cubix_cube cube_bar = random_cube(0, N_LAMBDA, 0);
+  struct cubix_device *dev = open_gpu(params);
+  double k[N_LAMBDA], worst = 0, screens = 0, most = 0;
+  for (int i = 0; i < N_LAMBDA; i++) k[i] = 1.5 - 0.9 * i / N_LAMBDA;
+  REQUIRE(cubix_axis_init(&behind.axis, k, N_LAMBDA, 1e-5, 0, 30));
+  for (size_t i = 0; i < N_STAR; i++) {
+    p->star[i].screen = i % 5 ? (cubix_real)(-1.2 * log(1 - uniform()) + (i % 401 == 1 ? 15 : 0)) : 0;
+    dot[i].screen = uniform() - 0.5;
+  }
+  CHECK_IS(cubix_histogram_cover(&cover, &behind, p, &tables), ==, CUBIX_OK);
+  double *value_bar = numbers(cover->n_value), *sums = calloc(cover->n_value, sizeof *sums),
+         *again = calloc(cover->n_value, sizeof *again);
+  CHECK_IS(cubix_histogram_fill_vjp(cover, value_bar, p, &tables, cpu), ==, CUBIX_OK);
+  CHECK_IS(dev->ops->fill_vjp(dev, cover, value_bar, p, &tables, gpu), ==, CUBIX_OK);
+  CHECK_CLOSE(bars_apart(p, gpu, cpu), 0, 2e-13);
+  for (size_t i = 0; i < N_STAR; i++) {
+    screens = check_worst(screens, fabs(gpu[i].screen - cpu[i].screen) / (p->star[i].mass_formed + 1));
+    most = check_worst(most, fabs(cpu[i].screen - 7) / (p->star[i].mass_formed + 1));
+  }
+  CHECK_CLOSE(screens, 0, 1e-12);
+  CHECK_IS(most, >, 0.01);
+  CHECK_IS(cubix_histogram_fill_jvp(&want, &behind, p, dot, &tables), ==, CUBIX_OK);
+  CHECK_IS(dev->ops->fill_jvp(dev, &got, &behind, p, dot, &tables), ==, CUBIX_OK);
+  REQUIRE(want && got);
+  CHECK(!memcmp(got->exponent, want->exponent, N_SPAXEL * sizeof *got->exponent));
+  CHECK_IS(got->n_value, ==, want->n_value);
+  for (size_t i = 0; i < want->n_value && got->n_value == want->n_value; i++)
+    worst = check_worst(worst, fabs((double)(got->value[i] - want->value[i])));
+  CHECK_IS(worst, <=, 2. * N_STAR);
+  CHECK_IS(cubix_multiply_vjp(&cube_bar, cover, &basis, scale, sums), ==, CUBIX_OK);
+  CHECK_IS(dev->ops->multiply_vjp(dev, &cube_bar, cover, &basis, scale, again), ==, CUBIX_OK);
+  worst = most = 0;
+  for (size_t i = 0; i < cover->n_value; i++) {
+    worst = check_worst(worst, fabs(sums[i] - again[i]));
+    most = check_worst(most, fabs(sums[i]));
+  }
+  CHECK_CLOSE(worst / most, 0, 2e-6);
+  free(cube_bar.flux), free(value_bar), free(sums), free(again), free(dot), free(cpu), free(gpu);
+  cubix_histogram_free(cover);
+  cubix_histogram_free(want);
+  cubix_histogram_free(got);
+  cubix_device_close(dev);
+  CHECK_IS(cuda_on_cpu.n_live, ==, 0);
+  cubix_placement_free(p);
 }
 
 /* All channels and slabs of them; kept on the GPU or not; early and late; in one go and, with
@@ -404,6 +460,7 @@ int main(int argc, char **argv)
     CASE_OF(test_deposit_jvp(), "seed %lu", cuda_on_cpu.seed);
     omp_set_num_threads(2);
     CASE_OF(test_multiply_vjp(), "seed %lu", cuda_on_cpu.seed);
+    CASE_OF(test_dust(), "seed %lu", cuda_on_cpu.seed);
   }
   if (!cuda_on_cpu_brief()) {
     CASE(test_again());
