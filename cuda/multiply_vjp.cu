@@ -82,7 +82,8 @@ static __device__ float dot(float sum, float4 a, float4 b)
   return sum + a.w * b.w;
 }
 
-/* A panel's part of a step.  @param channel [2][EACH] of this lane's spaxels  @param left [QUADS] of the node in A(V) */
+/* A panel's part of a step.  @param left  [QUADS] factors of the node in A(V)  @param channel  [2][EACH] of this lane's
+ * spaxels */
 template <int DUST>
 static __device__ void take_piece(const struct stage *stage, struct cubix_cuda_piece piece, const float4 *left,
                                   const float4 channel[2][EACH], int lane, double *bar, int begin)
