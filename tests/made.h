@@ -35,8 +35,9 @@ static void made_maps(struct cubix_sums *sums)
   for (int j = 0; j < sums->n_y; j++) {
     for (int i = 0; i < sums->n_x; i++) {
       const size_t s = cubix_sums_at(sums, i, j);
-      double n = (i + j) % 3, mass = 1e6 * (1 + i) * n, light = 2. * mass, v = 10. * i - 7. * j, *value[CUBIX_N_MAP];
-      for (int m = 0; m < CUBIX_N_MAP; m++) value[m] = &sums->map[m][s];
+      double n = (i + j) % 3, mass = 1e6 * (1 + i) * n, light = 2. * mass, v = 10. * i - 7. * j;
+      double *value[CUBIX_N_MAP_CLEAR];
+      for (int m = 0; m < CUBIX_N_MAP_CLEAR; m++) value[m] = &sums->map[m][s];
       *value[CUBIX_MAP_NSTAR] = n;
       *value[CUBIX_MAP_MASS] = mass;
       *value[CUBIX_MAP_MASS_NOW] = 0.6 * mass;

@@ -46,6 +46,7 @@
 #include "mpi/particles/lengths.h"
 #include "mpi/particles/reader.h"
 #include "mpi/particles/sanity.h"
+#include "mpi/particles/screens.h"
 #include "mpi/particles/young.h"
 #include "params/params.h"
 #include "physics/constants.h"
@@ -72,7 +73,8 @@ static double chunk_bytes(const struct cubix_particles *particles, double rows)
 {
   int smooth = particles->n_record > 1;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION |
-                   (has_length(particles->par) ? CUBIX_SLAB_LENGTH : 0);
+                   (has_length(particles->par) ? CUBIX_SLAB_LENGTH : 0) |
+                   (particles->par->Dust == CUBIX_Dust_gas ? CUBIX_SLAB_SCREEN : 0);
   double sorting = cubix_placement_bytes(rows * particles->n_record, 0, 0) +
                    cubix_placement_work_bytes(rows, rows * particles->n_record, 0, smooth, 0);
   return cubix_slab_bytes(rows, parts) + fmax(sorting, cubix_mpi_reader_bytes(rows));
@@ -251,7 +253,8 @@ int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c)
   int status = CUBIX_OK;
   int64_t read = 0;
   if (particles->n_chunk == 1) goto done;
-  CUBIX_TRY(fetch(particles, c, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, &read));
+  CUBIX_TRY(fetch(particles, c,
+                  CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (particles->columns ? CUBIX_SLAB_SCREEN : 0), &read));
   CUBIX_TRY(drop_young(particles, c));
 done:
   return status;
@@ -391,6 +394,8 @@ static int place_chunk(struct cubix_particles *particles, size_t c, struct cubix
   particles->placement = NULL;
   CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
   if (particles->sanity) cubix_sanity_add(particles->sanity, particles->slab, NULL, CUBIX_SLAB_POPULATION);
+  if (particles->columns && particles->n_chunk > 1) CUBIX_TRY(cubix_mpi_screens_fill(particles));
+  if (particles->columns && cube) cubix_screens_count(particles);
   CUBIX_TRY(cubix_mpi_agree(
       cubix_placement_build(&particles->placement, cube, particles->tables, particles->slab, particles->keep)));
   if (c + 1 == particles->n_chunk && !particles->keep) cubix_slab_forget_stars(particles->slab);
@@ -414,6 +419,7 @@ int cubix_mpi_particles_place(struct cubix_particles *particles, struct cubix_cu
     cubix_survey_add(particles->survey, tables, particles->placement);
   }
   if (particles->sanity) CUBIX_TRY(judge_sanity(particles, 1));
+  if (particles->columns) cubix_mpi_screens_tell(particles);
   cubix_mpi_survey_sum(particles->survey);
 done:
   return status;

@@ -20,6 +20,7 @@
 extern "C" {
 #endif
 
+struct cubix_columns;
 struct cubix_reader;
 struct cubix_sanity;
 struct cubix_young;
@@ -46,6 +47,10 @@ struct cubix_particles {
   size_t n_star_chunk;            /* chunks of the file; what ResampleYoung makes comes behind them, */
   size_t n_young_rows;            /* in chunks of so many; 0: none, or all stars stay in memory */
   int told;                       /* 1: that its stars are fast */
+  struct cubix_columns *columns;  /* the dust in front of them (screens.h), borrowed; NULL: none */
+  size_t n_cell;                  /* cells of gas of this rank that may have dust */
+  int64_t n_behind, n_opaque;     /* stars placed so far that have some, and very much, in front */
+  int told_dust;                  /* 1: how many these are */
 };
 
 /** Examine the file(s), decide on chunks (SlabMemory), and read what is needed first.  Collective.

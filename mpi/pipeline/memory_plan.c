@@ -20,6 +20,7 @@
 #include "histogram/multiply.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
+#include "mpi/dust/columns.h"
 #include "mpi/engine/owners.h"
 #include "mpi/particles/reader.h"
 #include "mpi/pipeline/chain_parts.h"
@@ -76,6 +77,7 @@ static void plan_stars(plan *p, job *j)
   const enum cubix_phase placed = owns_spaxels(j) ? CUBIX_PHASE_SHARE : used_up;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
+  if (j->par->Dust == CUBIX_Dust_gas) parts |= CUBIX_SLAB_SCREEN;
   cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
   if (chunks)
     cubix_memory_add(p, "indices of the input", cubix_mpi_reader_kept_bytes(j->particles->reader), place, last);
@@ -85,6 +87,15 @@ static void plan_stars(plan *p, job *j)
                    cubix_placement_work_bytes(j->rows, j->records, j->painted, smooth, j->n_thread), place,
                    chunks ? used_up : place);
   cubix_memory_add(p, "counts of stars", cubix_survey_bytes(j->painted), place, last);
+}
+
+/* Cells of gas sorted into tiles, before stars are placed. */
+static void plan_columns(plan *p, job *j)
+{
+  double sorting;
+  const double bytes = cubix_mpi_columns_bytes((double)j->particles->n_cell, j->n_rank, &sorting);
+  cubix_memory_add(p, "columns of gas", bytes, CUBIX_PHASE_PLACE, j->active ? last : CUBIX_PHASE_PAINT);
+  add_in(p, CUBIX_PHASE_PLACE, "sorting of gas", sorting);
 }
 
 static void plan_templates(plan *p, job *j)
@@ -249,6 +260,7 @@ void cubix_mpi_memory_plan(plan *p, job *j)
   cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab, 0), first, last);
   if (!j->templates) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
   if (j->particles && j->templates) plan_stars(p, j);
+  if (j->particles && j->particles->n_cell) plan_columns(p, j);
   if (j->templates && is_histogram(j)) plan_histogram(p, j);
   if (j->templates) plan_processor(p, j);
   plan_cube(p, j);

@@ -27,6 +27,7 @@
 #include "mpi/comm/cores.h"
 #include "mpi/comm/group.h"
 #include "mpi/comm/stage.h"
+#include "mpi/dust/columns.h"
 #include "mpi/engine/audit.h"
 #include "mpi/engine/cube_paint.h"
 #include "mpi/engine/cube_reduce.h"
@@ -34,6 +35,7 @@
 #include "mpi/engine/engine.h"
 #include "mpi/particles/gas.h"
 #include "mpi/particles/particles.h"
+#include "mpi/particles/screens.h"
 #include "mpi/pipeline/memory_check.h"
 #include "observation/psf.h"
 #include "params/params.h"
@@ -121,6 +123,7 @@ static int take_gas(struct cubix_pipeline *pipe, const struct cubix_slab *stars,
               cubix_Lines_word[pipe->par.Lines]);
   if (gas) CUBIX_TRY(cubix_mpi_gas_hold(&pipe->gas, &pipe->par, gas, pipe->particles, &pipe->frame));
   else CUBIX_TRY(cubix_mpi_gas_open(&pipe->gas, &pipe->par, pipe->particles, &pipe->frame));
+  if (pipe->par.Dust == CUBIX_Dust_gas) pipe->particles->n_cell = pipe->gas->n;
   cubix_mpi_gas_report(pipe->gas, &pipe->par,
                        fmin(ins->n_x * ins->pixel_x, ins->n_y * ins->pixel_y) * pipe->scene.kpc_per_arcsec);
 done:
@@ -171,7 +174,30 @@ static int empty_sums(struct cubix_pipeline *pipe)
   struct cubix_sums *sums = &pipe->cube->sums;
   const double n_v = cubix_losvd_bins(&pipe->par);
   CUBIX_TRY(cubix_sums_init(sums, pipe->ins->n_x, pipe->ins->n_y, pipe->ins->margin));
+  if (pipe->par.Dust != CUBIX_Dust_none) CUBIX_TRY(cubix_sums_dust(sums));
   if (n_v > 0) CUBIX_TRY(cubix_sums_losvd(sums, (int)n_v, pipe->par.Losvd));
+done:
+  return status;
+}
+
+static void drop_columns(struct cubix_pipeline *pipe)
+{
+  if (pipe->particles) pipe->particles->columns = NULL;
+  cubix_mpi_columns_close(pipe->columns);
+  pipe->columns = NULL;
+}
+
+/* The dust in front of the stars, where they and the gas are now; and in front of the gas, where it shines. */
+static int find_columns(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *gas = pipe->gas;
+  drop_columns(pipe);
+  CUBIX_TRY(cubix_mpi_columns_open(&pipe->columns, gas->position, gas->smoothing_length, gas->dust, gas->n));
+  CUBIX_TRY(cubix_mpi_screens_begin(pipe->particles, pipe->columns));
+  if (pipe->par.Lines == CUBIX_Lines_none) goto done;
+  if (!gas->screen) CUBIX_MPI_ALLOC(gas->screen, gas->n);
+  CUBIX_TRY(cubix_mpi_columns_screen(pipe->columns, gas->position, gas->n, gas->screen));
 done:
   return status;
 }
@@ -297,6 +323,8 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   struct cubix_stages *stages = pipe->stages;
   cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "speeds",  follow_speed(pipe));
+  if (pipe->par.Dust == CUBIX_Dust_gas)
+    CUBIX_STAGE(stages, "columns", find_columns(pipe));
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
   CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
@@ -306,6 +334,7 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "paint",
               cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->templates,
                                    pipe->particles, pipe->dev));
+  if (check) drop_columns(pipe);
   CUBIX_STAGE(stages, "sum",     cubix_mpi_cube_sum(pipe->cube, pipe->engine));
   if (check)
     CUBIX_STAGE(stages, "audit",
@@ -341,6 +370,7 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   cubix_cube_free(pipe->cube);
   cubix_device_close(pipe->dev);
   cubix_templates_free(pipe->templates);
+  drop_columns(pipe);
   cubix_slab_free(pipe->gas);
   cubix_mpi_particles_close(pipe->particles);
   cubix_instrument_free(pipe->ins);

@@ -49,6 +49,7 @@ struct cubix_pipeline {
   struct cubix_instrument *ins;   /* spaxels, wavelengths, PSF, LSF, noise */
   struct cubix_particles *particles;      /* the stars, at once or chunk by chunk */
   struct cubix_slab *gas;         /* this rank's gas, on the sky (mpi/particles/gas.h); NULL: nothing needs it */
+  struct cubix_columns *columns;  /* through its dust; NULL: no Dust gas, or not yet */
   struct cubix_frame frame;       /* centre, systemic velocity, axes on the sky */
   struct cubix_scene scene;       /* redshift, distance, scales */
   struct cubix_templates *templates;        /* SSP templates and the cube's grid */

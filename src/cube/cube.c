@@ -30,13 +30,14 @@ done:
 int cubix_sums_init(struct cubix_sums *sums, int n_x, int n_y, int margin)
 {
   int status = CUBIX_OK;
-  if (!sums->n_v && sums->map[CUBIX_N_MAP - 1] && sums->n_x == n_x && sums->n_y == n_y && sums->margin == margin) {
-    for (int m = 0; m < CUBIX_N_MAP; m++) memset(sums->map[m], 0, cubix_sums_size(sums) * sizeof *sums->map[m]);
+  const int plain = !sums->n_v && !sums->map[CUBIX_MAP_M_AV] && sums->map[CUBIX_N_MAP_CLEAR - 1];
+  if (plain && sums->n_x == n_x && sums->n_y == n_y && sums->margin == margin) {
+    for (int m = 0; m < CUBIX_N_MAP_CLEAR; m++) memset(sums->map[m], 0, cubix_sums_size(sums) * sizeof *sums->map[m]);
     return CUBIX_OK;
   }
   cubix_sums_free(sums);
   *sums = (struct cubix_sums){ .n_x = n_x, .n_y = n_y, .margin = margin };
-  for (int m = 0; m < CUBIX_N_MAP; m++) CUBIX_ALLOC(sums->map[m], cubix_sums_size(sums));
+  for (int m = 0; m < CUBIX_N_MAP_CLEAR; m++) CUBIX_ALLOC(sums->map[m], cubix_sums_size(sums));
 done:
   return status;
 }
@@ -58,6 +59,14 @@ done:
   return status;
 }
 
+int cubix_sums_dust(struct cubix_sums *sums)
+{
+  int status = CUBIX_OK;
+  for (int m = CUBIX_N_MAP_CLEAR; m < CUBIX_N_MAP; m++) CUBIX_ALLOC(sums->map[m], cubix_sums_size(sums));
+done:
+  return status;
+}
+
 double cubix_losvd_bins(const struct cubix_params *par)
 {
   return par->TruthMaps && par->Losvd > 0 ? 2. * ceil(par->LosvdMax / par->Losvd) + 1. : 0.;
@@ -65,7 +74,8 @@ double cubix_losvd_bins(const struct cubix_params *par)
 
 double cubix_sums_bytes(const struct cubix_instrument *ins, const struct cubix_params *par, int margin)
 {
-  return (CUBIX_N_MAP + cubix_losvd_bins(par)) * sizeof(double) * (ins->n_x + 2. * margin) * (ins->n_y + 2. * margin);
+  const int maps = par->Dust == CUBIX_Dust_none ? CUBIX_N_MAP_CLEAR : CUBIX_N_MAP;
+  return (maps + cubix_losvd_bins(par)) * sizeof(double) * (ins->n_x + 2. * margin) * (ins->n_y + 2. * margin);
 }
 
 int cubix_cube_hold(struct cubix_cube *cube, int first, int n)

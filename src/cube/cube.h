@@ -19,8 +19,10 @@ enum cubix_map {
   CUBIX_MAP_NSTAR, CUBIX_MAP_MASS, CUBIX_MAP_MASS_NOW, CUBIX_MAP_LIGHT,
   CUBIX_MAP_M_AGE, CUBIX_MAP_L_AGE, CUBIX_MAP_M_Z, CUBIX_MAP_L_Z,
   CUBIX_MAP_M_V, CUBIX_MAP_L_V, CUBIX_MAP_M_V2, CUBIX_MAP_L_V2,
+  CUBIX_MAP_M_AV, CUBIX_MAP_L_AV,  /* where there is dust, else NULL */
   CUBIX_N_MAP
 };
+enum { CUBIX_N_MAP_CLEAR = CUBIX_MAP_M_AV };      /* those that there always are */
 /* Before the PSF they have the margin that the cube is painted with, so that what it scatters into
  * the field is known. */
 struct cubix_sums {
@@ -72,6 +74,8 @@ int cubix_sums_init(struct cubix_sums *sums, int n_x, int n_y, int margin);
 void cubix_sums_free(struct cubix_sums *sums);
 /** Add an empty histogram of velocities to empty sums.  Local. */
 int cubix_sums_losvd(struct cubix_sums *sums, int n_v, double v_step);
+/** Add empty sums of the dust in front of stars.  Local. */
+int cubix_sums_dust(struct cubix_sums *sums);
 /** Bins that the parameters ask for: of width Losvd, up to LosvdMax on both sides; 0: none.  Local. */
 double cubix_losvd_bins(const struct cubix_params *par);
 /** Spaxels of a map with its margin; the place of spaxel (i, j) of the field in it.  Local. */

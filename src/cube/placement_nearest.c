@@ -183,8 +183,8 @@ static void empty_buckets(struct sort *sort, struct cubix_placement *p, struct c
       size_t to = sort->next[r->spaxel]++;
       p->star[to] = r->star;
       if (p->source) p->source[to] = r->source;
-      cubix_placement_map(sort->sum[r->spaxel], 1, r->star.mass_formed, r->mass_now, r->light, r->star.velocity, r->age,
-                          r->metallicity);
+      cubix_placement_map(sort->sum[r->spaxel], 1, &r->star, r->mass_now, r->light, r->age, r->metallicity,
+                          sort->tables->dust_screen);
       if (sums && sums->n_v) cubix_losvd_add(sums, r->spaxel, r->star.velocity, r->light);
     }
 }

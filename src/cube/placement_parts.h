@@ -43,10 +43,12 @@ static inline double cubix_placement_take(struct cubix_star *star, struct cubix_
   return light;
 }
 
-/** Add a star, or a part of one, to the maps of a spaxel.  Local. */
-static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, double m, double mass_now, double light,
-                                       double vel, double age, double metallicity)
+/** Add a star, or a part of one, to the maps of a spaxel.  Local.
+ *  @param star with the mass formed of that part  @param screen A(V) of the screen in front of all */
+static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, const struct cubix_star *star,
+                                       double mass_now, double light, double age, double metallicity, double screen)
 {
+  const double m = star->mass_formed, vel = star->velocity, dust = star->screen + screen;
   sum[CUBIX_MAP_NSTAR] += number;
   sum[CUBIX_MAP_MASS] += m;
   sum[CUBIX_MAP_MASS_NOW] += mass_now;
@@ -59,14 +61,17 @@ static inline void cubix_placement_map(double sum[CUBIX_N_MAP], double number, d
   sum[CUBIX_MAP_L_V] += light * vel;
   sum[CUBIX_MAP_M_V2] += m * vel * vel;
   sum[CUBIX_MAP_L_V2] += light * vel * vel;
+  sum[CUBIX_MAP_M_AV] += m * dust;
+  sum[CUBIX_MAP_L_AV] += light * dust;
 }
 
 /** Add the sums to the cube.  Local.  @param sum [n_spaxel] field and margin */
 static inline void cubix_placement_tell(struct cubix_cube *cube, size_t n_spaxel, const double (*sum)[CUBIX_N_MAP],
                                         size_t n_share, const struct cubix_share_account *account)
 {
+  const int n_map = cube->sums.map[CUBIX_MAP_M_AV] ? CUBIX_N_MAP : CUBIX_N_MAP_CLEAR;
   for (size_t s = 0; s < n_spaxel; s++)
-    for (int k = 0; k < CUBIX_N_MAP; k++) cube->sums.map[k][s] += sum[s][k];
+    for (int k = 0; k < n_map; k++) cube->sums.map[k][s] += sum[s][k];
   for (size_t s = 0; s < n_share; s++) {
     const struct cubix_budget *b = account[s].budget;
     for (int a = 0; a < CUBIX_N_ACCOUNT; a++)

@@ -298,8 +298,8 @@ static void empty_buckets(struct spread *s, struct cubix_placement *p, struct cu
       p->star[to] = g->star;
       p->star[to].mass_formed = g->star.mass_formed * c->weight;
       if (p->source) p->source[to] = (uint32_t)g->source;
-      cubix_placement_map(s->sum[c->spaxel], c->spaxel == g->home, p->star[to].mass_formed, g->mass_now * c->weight,
-                          g->light * c->weight, g->star.velocity, g->age, g->metallicity);
+      cubix_placement_map(s->sum[c->spaxel], c->spaxel == g->home, &p->star[to], g->mass_now * c->weight,
+                          g->light * c->weight, g->age, g->metallicity, s->tables->dust_screen);
       if (sums && sums->n_v) cubix_losvd_add(sums, c->spaxel, g->star.velocity, g->light * c->weight);
     }
 }

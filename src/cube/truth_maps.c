@@ -40,6 +40,10 @@ static const struct {
     CUBIX_MAP_LIGHT },
   { "LIGHT", "", "light in the band, which weighs the maps _L", SUM, CUBIX_MAP_LIGHT, 0, 0 },
   { "NSTAR", "1", "number of star particles", SUM, CUBIX_MAP_NSTAR, 0, 0 },
+  { "AV_M", "mag", "A(V) of the dust in front of the stars, weighted with mass formed", MEAN, CUBIX_MAP_M_AV, 0,
+    CUBIX_MAP_MASS },
+  { "AV_L", "mag", "A(V) of the dust in front of the stars, weighted with light", MEAN, CUBIX_MAP_L_AV, 0,
+    CUBIX_MAP_LIGHT },
 };
 
 void cubix_truth_name(char name[16], enum cubix_truth truth, int seen)

@@ -9,9 +9,20 @@
 enum cubix_truth {
   CUBIX_TRUTH_MASS, CUBIX_TRUTH_MASS_NOW, CUBIX_TRUTH_AGE_M, CUBIX_TRUTH_AGE_L, CUBIX_TRUTH_Z_M, CUBIX_TRUTH_Z_L,
   CUBIX_TRUTH_VEL_M, CUBIX_TRUTH_VEL_L, CUBIX_TRUTH_SIG_M, CUBIX_TRUTH_SIG_L, CUBIX_TRUTH_LIGHT, CUBIX_TRUTH_NSTAR,
+  CUBIX_TRUTH_AV_M, CUBIX_TRUTH_AV_L,        /* with dust only */
   CUBIX_N_TRUTH
 };
-enum { CUBIX_N_SEEN = CUBIX_TRUTH_NSTAR };     /* all but the last, the number of stars */
+/** How many of them there are, with dust or without; of those seen through the PSF one less, the number of
+ * stars.  Local. */
+static inline int cubix_truth_count(int dust) { return dust ? CUBIX_N_TRUTH : CUBIX_TRUTH_AV_M; }
+/** One of both sorts together.  Local.
+ *  @param number 0 .. 2 cubix_truth_count(dust) - 2  @param[out] seen 1: it is of those seen through the PSF */
+static inline enum cubix_truth cubix_truth_at(int number, int dust, int *seen)
+{
+  const int k = number - cubix_truth_count(dust);
+  *seen = k >= 0;
+  return (enum cubix_truth)(k < 0 ? number : k < CUBIX_TRUTH_NSTAR ? k : k + 1);
+}
 
 /** Name in the files.  Local.  @param seen 1: of the map through the PSF @param[out] name [16] */
 void cubix_truth_name(char name[16], enum cubix_truth truth, int seen);

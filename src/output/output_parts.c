@@ -48,9 +48,14 @@ void cubix_lsf_values(const struct cubix_result *result, int column, double *val
   }
 }
 
+static int has_dust(const struct cubix_params *par) { return par->Dust != CUBIX_Dust_none; }
+
+/* Maps as they are, and as seen through the PSF. */
+static int n_truth(const struct cubix_params *par) { return 2 * cubix_truth_count(has_dust(par)) - 1; }
+
 int cubix_output_n_map(const struct cubix_params *par)
 {
-  return CUBIX_N_TRUTH + CUBIX_N_SEEN + (cubix_losvd_bins(par) > 0 ? 2 * CUBIX_N_FIT_MAP : 0);
+  return n_truth(par) + (cubix_losvd_bins(par) > 0 ? 2 * CUBIX_N_FIT_MAP : 0);
 }
 
 double cubix_output_maps_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
@@ -62,7 +67,7 @@ double cubix_output_maps_bytes(const struct cubix_params *par, const struct cubi
 void cubix_output_map(struct cubix_output_map *map, double *value, const struct cubix_result *result, int number)
 {
   const size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
-  const int fit = number - CUBIX_N_TRUTH - CUBIX_N_SEEN;
+  const int fit = number - n_truth(result->par);
   if (fit >= 0) {
     const enum cubix_fit_map which = (enum cubix_fit_map)(fit % CUBIX_N_FIT_MAP);
     map->of_light = 1;
@@ -72,9 +77,8 @@ void cubix_output_map(struct cubix_output_map *map, double *value, const struct 
     cubix_fit_description(map->description, which, map->seen);
     memcpy(value, result->losvd_fit + (size_t)fit * n, n * sizeof *value);
   } else {
-    const enum cubix_truth truth = (enum cubix_truth)(number % CUBIX_N_TRUTH);
+    const enum cubix_truth truth = cubix_truth_at(number, has_dust(result->par), &map->seen);
     map->of_light = cubix_truth_of_light(truth);
-    map->seen = number >= CUBIX_N_TRUTH;
     cubix_truth_name(map->name, truth, map->seen);
     cubix_truth_unit(map->unit, truth, result->ins->flux_unit);
     cubix_truth_description(map->description, truth, map->seen);
