@@ -45,13 +45,10 @@
     } \
   } while (0)
 
-/* The HDU that comes now holds this plane, of which the file in memory has one voxel. */
-struct plan {
-  const struct cubix_layout *layout;
-  int n;
-  int hdu[CUBIX_N_PLANE];
-  struct cubix_plane_place place[CUBIX_N_PLANE];
-};
+/* An HDU of which the file in memory has one voxel: a plane, or the light by velocity, as it is or as it is seen. */
+enum { LOSVD = CUBIX_N_PLANE, LOSVD_SEEN, N_HOLE };
+struct hole { int hdu, what, depth; size_t number; int64_t offset; };   /* bytes of a number */
+struct plan { const struct cubix_layout *layout; int n; struct hole hole[N_HOLE]; };
 
 static int fits_failed(const char *shown, int code, int system, const char *func, int line)
 {
@@ -118,9 +115,9 @@ done:
   return status;
 }
 
-/* A new image HDU with all that every image has. */
+/* A new image HDU with all that every image has.  @param bins of a third axis of velocities, or NULL */
 static int image_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, int bitpix, int n_axis,
-                       const char *name, const char *unit, const char *description)
+                       const struct cubix_sums *bins, const char *name, const char *unit, const char *description)
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = result->ins;
@@ -131,7 +128,7 @@ static int image_begin(fitsfile *fits, const char *shown, const struct cubix_res
   /* the first HDU has its name without a keyword */
   if (strcmp(name, "PRIMARY")) CUBIX_TRY(text_write(fits, shown, "EXTNAME", name, description));
   if (*unit && strcmp(unit, "1")) CUBIX_TRY(text_write(fits, shown, "BUNIT", unit, ""));
-  CUBIX_TRY(cubix_wcs_init(&wcs, ins, n_axis));
+  CUBIX_TRY(cubix_wcs_init(&wcs, ins, n_axis, bins));
   CUBIX_TRY(facts_write(fits, shown, wcs));
 done:
   cubix_facts_free(wcs);
@@ -174,6 +171,14 @@ done:
   return status;
 }
 
+/* The HDU that comes now will be filled in the file. */
+static void hole_add(struct plan *plan, fitsfile *fits, int what, int depth, size_t number)
+{
+  struct hole *hole = &plan->hole[plan->n++];
+  *hole = (struct hole){ 0, what, depth, number, 0 };
+  fits_get_hdu_num(fits, &hole->hdu);
+}
+
 static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result,
                        const struct cubix_part *part, struct plan *plan)
 {
@@ -183,7 +188,8 @@ static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_res
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
   char unit[80];
   cubix_layout_unit(unit, layout, plane, ins);
-  CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, part->name, unit, part->description));
+  CUBIX_TRY(image_begin(fits, shown, result, is_dq ? LONG_IMG : REAL_IMAGE, 3, NULL, part->name, unit,
+                        part->description));
   CUBIX_TRY(class_write(fits, shown, result, layout, plane));
   CUBIX_TRY(words_write(fits, shown, layout, 1));
   if (plane == CUBIX_PLANE_DATA) {          /* by which jdaviz knows the flux of a cube */
@@ -206,8 +212,7 @@ static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_res
   }
   for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
     CUBIX_TRY(text_write(fits, shown, layout->bit[i].name, layout->bit[i].meaning, ""));
-  plan->place[plan->n] = (struct cubix_plane_place){ plane, 0, is_little_endian() };
-  fits_get_hdu_num(fits, &plan->hdu[plan->n++]);
+  hole_add(plan, fits, plane, ins->n_lambda, is_dq ? sizeof(int32_t) : sizeof(cubix_real));
 done:
   return status;
 }
@@ -230,26 +235,45 @@ done:
   return status;
 }
 
-static int maps_write(fitsfile *fits, const char *shown, const struct cubix_result *result)
+struct map_place { fitsfile *fits; const char *shown; const struct cubix_result *result; };
+
+static int map_put(void *to, const struct cubix_output_map *map, const struct cubix_facts *facts, const double *value)
 {
   int status = CUBIX_OK;
-  size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
+  const struct map_place *p = to;
+  const char *shown = p->shown;
+  const LONGLONG n = (LONGLONG)p->result->ins->n_x * p->result->ins->n_y;
+  CUBIX_TRY(image_begin(p->fits, shown, p->result, DOUBLE_IMG, 2, NULL, map->name, map->unit, map->description));
+  CUBIX_TRY(facts_write(p->fits, shown, facts));
+  TRY_FITS(fits_write_img(p->fits, TDOUBLE, 1, n, (double *)(size_t)value, &fits_status));
+done:
+  return status;
+}
+
+static int losvd_begin(fitsfile *fits, const char *shown, const struct cubix_result *result, int seen,
+                       struct plan *plan)
+{
+  int status = CUBIX_OK;
+  struct cubix_output_map map;
   struct cubix_facts *facts = NULL;
-  double *value = NULL;
-  CUBIX_ALLOC(value, n);
-  for (int m = 0; m < cubix_output_n_map(result->par); m++) {
-    struct cubix_output_map map;
-    cubix_output_map(&map, value, result, m);
-    CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 2, map.name, map.unit, map.description));
-    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, map.of_light, map.seen));
-    CUBIX_TRY(facts_write(fits, shown, facts));
-    cubix_facts_free(facts);
-    facts = NULL;
-    TRY_FITS(fits_write_img(fits, TDOUBLE, 1, (LONGLONG)n, value, &fits_status));
-  }
+  cubix_output_losvd(&map, result, seen);
+  CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 3, result->seen, map.name, map.unit, map.description));
+  CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, map.of_light, map.seen));
+  CUBIX_TRY(facts_write(fits, shown, facts));
+  hole_add(plan, fits, seen ? LOSVD_SEEN : LOSVD, result->seen->n_v, sizeof(double));
 done:
   cubix_facts_free(facts);
-  free(value);
+  return status;
+}
+
+static int maps_write(fitsfile *fits, const char *shown, const struct cubix_result *result, struct plan *plan)
+{
+  int status = CUBIX_OK;
+  struct map_place place = { fits, shown, result };
+  CUBIX_TRY(cubix_output_maps(result, &place, map_put));
+  for (int seen = 0; seen < 2 && result->seen->n_v; seen++)
+    CUBIX_TRY(losvd_begin(fits, shown, result, seen, plan));
+done:
   return status;
 }
 
@@ -341,7 +365,7 @@ static int part_write(fitsfile *fits, const char *shown, const struct cubix_resu
   return part->kind == CUBIX_PART_PLANE    ? plane_begin(fits, shown, result, part, plan)
          : part->kind == CUBIX_PART_VECTOR ? vector_write(fits, shown, result, part)
          : part->kind == CUBIX_PART_LSF    ? lsf_write(fits, shown, result)
-                                           : maps_write(fits, shown, result);
+                                           : maps_write(fits, shown, result, plan);
 }
 
 /* The whole file in CFITSIO's memory, but for the planes' voxels. */
@@ -365,9 +389,9 @@ done:
 }
 
 /* Give the header of a cube its true sides. */
-static void header_resize(char *header, size_t size, const struct cubix_instrument *ins)
+static void header_resize(char *header, size_t size, const struct cubix_instrument *ins, int depth)
 {
-  const int side[3] = { ins->n_x, ins->n_y, ins->n_lambda };
+  const int side[3] = { ins->n_x, ins->n_y, depth };
   for (char *card = header; card < header + size; card += CARD) {
     char text[32];
     if (strncmp(card, "NAXIS", 5) || card[5] < '1' || card[5] > '3' || card[6] != ' ') continue;
@@ -376,27 +400,59 @@ static void header_resize(char *header, size_t size, const struct cubix_instrume
   }
 }
 
-/* Lay the HDUs one after another: headers and small data from memory, room for the planes.  @param
+/* Lay the HDUs one after another: headers and small data from memory, room for the cubes.  @param
  * head [n + 1] where the HDUs begin in memory @param data [n] where their data do  @param[out] end
  * of the file */
 static int hdus_write(const struct cubix_atomic_file *file, const struct cubix_result *result, struct plan *plan,
                       char *draft, int n, const LONGLONG *head, const LONGLONG *data, int64_t *end)
 {
   int status = CUBIX_OK;
-  const int64_t voxels = (int64_t)result->ins->n_x * result->ins->n_y * result->ins->n_lambda;
+  const int64_t image = (int64_t)result->ins->n_x * result->ins->n_y;
   *end = 0;
   for (int h = 0; h < n; h++) {
     int p = 0;
-    while (p < plan->n && plan->hdu[p] != h + 1) p++;
-    size_t size = (size_t)((p < plan->n ? data[h] : head[h + 1]) - head[h]);
-    if (p < plan->n) header_resize(draft + head[h], size, result->ins);
+    while (p < plan->n && plan->hole[p].hdu != h + 1) p++;
+    struct hole *hole = p < plan->n ? &plan->hole[p] : NULL;
+    size_t size = (size_t)((hole ? data[h] : head[h + 1]) - head[h]);
+    if (hole) header_resize(draft + head[h], size, result->ins, hole->depth);
     CUBIX_TRY(cubix_atomic_file_write(file, draft + head[h], size, *end));
     *end += (int64_t)size;
-    if (p == plan->n) continue;
-    plan->place[p].offset = *end;
-    *end += (voxels * (plan->place[p].plane == CUBIX_PLANE_DQ ? 4 : (int64_t)sizeof(cubix_real)) + FITS_BLOCK - 1) /
-            FITS_BLOCK * FITS_BLOCK;
+    if (!hole) continue;
+    hole->offset = *end;
+    *end += (image * hole->depth * (int64_t)hole->number + FITS_BLOCK - 1) / FITS_BLOCK * FITS_BLOCK;
   }
+done:
+  return status;
+}
+
+/* The bins of velocity, bin by bin. */
+static int losvd_fill(const struct cubix_atomic_file *file, const struct cubix_result *result, const struct hole *hole)
+{
+  int status = CUBIX_OK;
+  const size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
+  double *value = NULL;
+  CUBIX_ALLOC(value, n);
+  for (int k = 0; k < hole->depth; k++) {
+    cubix_output_losvd_bin(value, result, hole->what == LOSVD_SEEN, k, is_little_endian());
+    CUBIX_TRY(cubix_atomic_file_write(file, value, n * sizeof *value, hole->offset + (int64_t)(k * n * sizeof *value)));
+  }
+done:
+  free(value);
+  return status;
+}
+
+/* What the file in memory did not have. */
+static int holes_fill(const struct cubix_atomic_file *file, const struct cubix_result *result, const struct plan *plan,
+                      struct cubix_blocks *blocks)
+{
+  int status = CUBIX_OK, n = 0;
+  struct cubix_plane_place place[CUBIX_N_PLANE];
+  for (const struct hole *hole = plan->hole; hole < plan->hole + plan->n; hole++)
+    if (hole->what < CUBIX_N_PLANE)
+      place[n++] = (struct cubix_plane_place){ (enum cubix_plane)hole->what, hole->offset, is_little_endian() };
+    else
+      CUBIX_TRY(losvd_fill(file, result, hole));
+  CUBIX_TRY(cubix_planes_write(result, plan->layout, blocks, place, n, file));
 done:
   return status;
 }
@@ -428,7 +484,7 @@ int cubix_fits_write(const struct cubix_result *result, struct cubix_blocks *blo
   CUBIX_TRY(hdus_write(file, result, &plan, draft, n, head, data, &end));
   CUBIX_CHECK(!ftruncate(file->file, (off_t)end), CUBIX_EOUTPUT, "cannot write %s: %s; is there room on the disk?",
               shown, strerror(errno));
-  CUBIX_TRY(cubix_planes_write(result, plan.layout, blocks, plan.place, plan.n, file));
+  CUBIX_TRY(holes_fill(file, result, &plan, blocks));
 done:
   if (fits) {
     int fits_status = 0;

@@ -149,7 +149,7 @@ static int array_begin(hid_t *out, hid_t file, const char *shown, const struct c
   CUBIX_TRY(text_attribute(*out, shown, "description", array->description));
   CUBIX_TRY(text_attribute(*out, shown, "axes", axes[array->n_v > 0][n_axis - 1]));
   if (n_axis > 1) {
-    CUBIX_TRY(cubix_wcs_init(&wcs, ins, array->n_v ? 2 : n_axis));
+    CUBIX_TRY(cubix_wcs_init(&wcs, ins, array->n_v ? 2 : n_axis, NULL));
     CUBIX_TRY(fact_attributes(*out, shown, wcs));
   }
 done:
@@ -198,24 +198,25 @@ done:
   return status;
 }
 
-/* One bin of velocity after the other, without the margin, in light per km/s.  @param value room for a map */
-static int losvd_planes(hid_t file, const char *shown, const struct cubix_result *result, const struct cubix_sums *sums,
-                        const struct array *array, int seen, double *value)
+/* The light by velocity, one bin after the other.  @param value room for a map */
+static int losvd_planes(hid_t file, const char *shown, const struct cubix_result *result, int seen, double *value)
 {
   int status = CUBIX_OK;
+  const struct cubix_instrument *ins = result->ins;
+  const int n_v = result->seen->n_v;
   hid_t dataset = -1, space = -1, plane = -1;
   struct cubix_facts *facts = NULL;
-  hsize_t at[3] = { 0, 0, 0 }, side[3] = { 1, (hsize_t)sums->n_y, (hsize_t)sums->n_x };
-  CUBIX_TRY(array_begin(&dataset, file, shown, result, array));
-  CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, 1, seen));
+  struct cubix_output_map map;
+  hsize_t at[3] = { 0, 0, 0 }, side[3] = { 1, (hsize_t)ins->n_y, (hsize_t)ins->n_x };
+  cubix_output_losvd(&map, result, seen);
+  const struct array array = { H5T_NATIVE_DOUBLE, 3, n_v, map.name, map.unit, map.description };
+  CUBIX_TRY(array_begin(&dataset, file, shown, result, &array));
+  CUBIX_TRY(cubix_map_facts_init(&facts, ins, map.of_light, map.seen));
   CUBIX_TRY(fact_attributes(dataset, shown, facts));
   TRY_H5(space = H5Dget_space(dataset));
   TRY_H5(plane = H5Screate_simple(3, side, NULL));
-  for (int k = 0; k < sums->n_v; k++) {
-    const double *light = sums->losvd + (size_t)k * cubix_sums_size(sums);
-    for (int j = 0; j < sums->n_y; j++)
-      for (int i = 0; i < sums->n_x; i++)
-        value[(size_t)j * (size_t)sums->n_x + (size_t)i] = light[cubix_sums_at(sums, i, j)] / sums->v_step;
+  for (int k = 0; k < n_v; k++) {
+    cubix_output_losvd_bin(value, result, seen, k, 0);
     at[0] = (hsize_t)k;
     TRY_H5(H5Sselect_hyperslab(space, H5S_SELECT_SET, at, NULL, side, NULL));
     TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, plane, space, H5P_DEFAULT, value));
@@ -228,49 +229,40 @@ done:
   return status;
 }
 
-/* The light by velocity, as it is and as it is seen, and the velocities. */
-static int losvd_write(hid_t file, const char *shown, const struct cubix_result *result, double *value)
+/* As it is and as it is seen, and the velocities. */
+static int losvd_write(hid_t file, const char *shown, const struct cubix_result *result)
 {
-  int status = CUBIX_OK;
-  const struct cubix_sums *sums = &result->cube->sums;
-  char unit[80];
-  double *v = NULL;
-  const struct array raw = { H5T_NATIVE_DOUBLE, 3, sums->n_v, "LOSVD", unit, "light per velocity" },
-                     seen = { H5T_NATIVE_DOUBLE, 3, sums->n_v, "LOSVD_OBS", unit,
-                              "light per velocity; seen through the PSF" },
-                     axis = { H5T_NATIVE_DOUBLE, 1, sums->n_v, "LOSVD_VELOCITY", "km/s",
+  int status = CUBIX_OK, n_v = result->seen->n_v;
+  const struct array axis = { H5T_NATIVE_DOUBLE, 1, n_v, "LOSVD_VELOCITY", "km/s",
                               "middle of the bin, receding positive" };
-  snprintf(unit, sizeof unit, "10**(%d)*erg/s/cm**2/(km/s)", result->ins->flux_unit);
-  CUBIX_TRY(losvd_planes(file, shown, result, sums, &raw, 0, value));
-  CUBIX_TRY(losvd_planes(file, shown, result, result->seen, &seen, 1, value));
-  CUBIX_ALLOC(v, sums->n_v);
-  for (int k = 0; k < sums->n_v; k++) v[k] = (k - 0.5 * (sums->n_v - 1)) * sums->v_step;
+  double *value = NULL, *v = NULL;
+  CUBIX_ALLOC(value, (size_t)result->ins->n_x * (size_t)result->ins->n_y);
+  for (int seen = 0; seen < 2; seen++) CUBIX_TRY(losvd_planes(file, shown, result, seen, value));
+  CUBIX_ALLOC(v, n_v);
+  for (int k = 0; k < n_v; k++) v[k] = (k - 0.5 * (n_v - 1)) * result->seen->v_step;
   CUBIX_TRY(values_write(file, shown, result, &axis, v, NULL));
 done:
   free(v);
+  free(value);
   return status;
+}
+
+struct map_place { hid_t file; const char *shown; const struct cubix_result *result; };
+
+static int map_put(void *to, const struct cubix_output_map *map, const struct cubix_facts *facts, const double *value)
+{
+  const struct map_place *place = to;
+  const struct array array = { H5T_NATIVE_DOUBLE, 2, 0, map->name, map->unit, map->description };
+  return values_write(place->file, place->shown, place->result, &array, value, facts);
 }
 
 static int maps_write(hid_t file, const char *shown, const struct cubix_result *result)
 {
   int status = CUBIX_OK;
-  size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
-  struct cubix_facts *facts = NULL;
-  double *value = NULL;
-  CUBIX_ALLOC(value, n);
-  for (int m = 0; m < cubix_output_n_map(result->par); m++) {
-    struct cubix_output_map map;
-    cubix_output_map(&map, value, result, m);
-    const struct array array = { H5T_NATIVE_DOUBLE, 2, 0, map.name, map.unit, map.description };
-    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, map.of_light, map.seen));
-    CUBIX_TRY(values_write(file, shown, result, &array, value, facts));
-    cubix_facts_free(facts);
-    facts = NULL;
-  }
-  if (result->seen->n_v) CUBIX_TRY(losvd_write(file, shown, result, value));
+  struct map_place place = { file, shown, result };
+  CUBIX_TRY(cubix_output_maps(result, &place, map_put));
+  if (result->seen->n_v) CUBIX_TRY(losvd_write(file, shown, result));
 done:
-  cubix_facts_free(facts);
-  free(value);
   return status;
 }
 

@@ -3,8 +3,10 @@
 #include "output/output_parts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "cube/truth_maps.h"
 
 const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
@@ -64,7 +66,7 @@ double cubix_output_maps_bytes(const struct cubix_params *par, const struct cubi
   return (cubix_output_n_map(par) + 1 + fits) * ins->n_x * ins->n_y * sizeof(double);
 }
 
-void cubix_output_map(struct cubix_output_map *map, double *value, const struct cubix_result *result, int number)
+static void map_of(struct cubix_output_map *map, double *value, const struct cubix_result *result, int number)
 {
   const size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
   const int fit = number - n_truth(result->par);
@@ -84,6 +86,52 @@ void cubix_output_map(struct cubix_output_map *map, double *value, const struct 
     cubix_truth_description(map->description, truth, map->seen);
     cubix_truth_map(map->seen ? result->seen : &result->cube->sums, truth, value);
   }
+}
+
+int cubix_output_maps(const struct cubix_result *result, void *to,
+                      int put(void *to, const struct cubix_output_map *map, const struct cubix_facts *facts,
+                              const double *value))
+{
+  int status = CUBIX_OK;
+  struct cubix_facts *facts = NULL;
+  double *value = NULL;
+  CUBIX_ALLOC(value, (size_t)result->ins->n_x * (size_t)result->ins->n_y);
+  for (int m = 0; m < cubix_output_n_map(result->par); m++) {
+    struct cubix_output_map map;
+    map_of(&map, value, result, m);
+    CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, map.of_light, map.seen));
+    CUBIX_TRY(put(to, &map, facts, value));
+    cubix_facts_free(facts);
+    facts = NULL;
+  }
+done:
+  cubix_facts_free(facts);
+  free(value);
+  return status;
+}
+
+void cubix_output_losvd(struct cubix_output_map *map, const struct cubix_result *result, int seen)
+{
+  snprintf(map->name, sizeof map->name, "%s", seen ? "LOSVD_OBS" : "LOSVD");
+  snprintf(map->unit, sizeof map->unit, "10**(%d)*erg/s/cm**2/(km/s)", result->ins->flux_unit);
+  snprintf(map->description, sizeof map->description, "light per velocity%s", seen ? "; seen through the PSF" : "");
+  map->of_light = 1;
+  map->seen = seen;
+}
+
+void cubix_output_losvd_bin(double *value, const struct cubix_result *result, int seen, int k, int swapped)
+{
+  const struct cubix_sums *sums = seen ? result->seen : &result->cube->sums;
+  const double *light = sums->losvd + (size_t)k * cubix_sums_size(sums);
+  for (int j = 0; j < sums->n_y; j++)
+    for (int i = 0; i < sums->n_x; i++, value++) {
+      uint64_t bits;
+      *value = light[cubix_sums_at(sums, i, j)] / sums->v_step;
+      if (!swapped) continue;
+      memcpy(&bits, value, sizeof bits);
+      bits = __builtin_bswap64(bits);
+      memcpy(value, &bits, sizeof bits);
+    }
 }
 
 void cubix_vector_values(const struct cubix_result *result, enum cubix_channel_vector vector, double *value)

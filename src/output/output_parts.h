@@ -6,6 +6,7 @@
 #include "base/atomic_file.h"
 #include "output/layout.h"
 #include "output/output.h"
+#include "output/provenance.h"
 
 /* Columns of the table LSF, all in Angstrom. */
 struct cubix_lsf_column { const char *name, *description; };
@@ -34,8 +35,16 @@ struct cubix_output_map {
 };
 /** How many there are: truth maps, those that are seen, and with Losvd the fits of both.  Local. */
 int cubix_output_n_map(const struct cubix_params *par);
-/** One of them.  Local.  @param[out] value [n_y][n_x] */
-void cubix_output_map(struct cubix_output_map *map, double *value, const struct cubix_result *result, int number);
+/** Hand them to `put` one after the other, with what each says of itself.  Local.
+ *  @param put  value [n_y][n_x]; its status other than CUBIX_OK ends it */
+int cubix_output_maps(const struct cubix_result *result, void *to,
+                      int put(void *to, const struct cubix_output_map *map, const struct cubix_facts *facts,
+                              const double *value));
+/** What describes the light by velocity, as it is or as it is seen.  Local. */
+void cubix_output_losvd(struct cubix_output_map *map, const struct cubix_result *result, int seen);
+/** Bin k of it, without the margin, in light per km/s, with the bytes of its numbers swapped or not.  Local.
+ *  @param[out] value [n_y][n_x] */
+void cubix_output_losvd_bin(double *value, const struct cubix_result *result, int seen, int k, int swapped);
 /** The centres of the channels [AA], lambda over the FWHM of a narrow line in the cube, or 0.  Local.
  *  @param[out] value [n_lambda] */
 void cubix_vector_values(const struct cubix_result *result, enum cubix_channel_vector vector, double *value);

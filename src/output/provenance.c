@@ -394,7 +394,19 @@ static void spectral_axis(struct cubix_facts *facts, const struct cubix_instrume
   integer(facts, "PV3_3", 1, "", "axis of the table");
 }
 
-int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins, int n_axis)
+/* Middles of the bins of Losvd. */
+static void velocity_axis(struct cubix_facts *facts, const struct cubix_sums *bins)
+{
+  text(facts, "CTYPE3", "VELO", "along the line of sight, receding positive");
+  text(facts, "CUNIT3", "km/s", "");
+  real(facts, "CRVAL3", 0., "km/s", "systemic velocity");
+  real(facts, "CRPIX3", 0.5 * (bins->n_v + 1), "pixel", "");
+  real(facts, "CD3_3", bins->v_step, "km/s", "width of a bin");
+  real(facts, "CDELT3", bins->v_step, "km/s", "for readers without a CD matrix");
+}
+
+int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins, int n_axis,
+                   const struct cubix_sums *bins)
 {
   int status = CUBIX_OK;
   struct cubix_facts *facts = NULL;
@@ -420,12 +432,14 @@ int cubix_wcs_init(struct cubix_facts **out, const struct cubix_instrument *ins,
   real(facts, "CDELT1", -px, "deg", "for readers without a CD matrix");
   real(facts, "CDELT2", py, "deg", "for readers without a CD matrix");
   if (n_axis == 3) {
-    spectral_axis(facts, ins);
+    const char *unit = bins ? "km/s" : "Angstrom";
+    if (bins) velocity_axis(facts, bins);
+    else spectral_axis(facts, ins);
     real(facts, "CD1_3", 0., "deg", "");
     real(facts, "CD2_3", 0., "deg", "");
-    real(facts, "CD3_1", 0., "Angstrom", "");
-    real(facts, "CD3_2", 0., "Angstrom", "");
-    text(facts, "SPECSYS", "BARYCENT", "frame of the wavelengths");
+    real(facts, "CD3_1", 0., unit, "");
+    real(facts, "CD3_2", 0., unit, "");
+    if (!bins) text(facts, "SPECSYS", "BARYCENT", "frame of the wavelengths");
   }
   text(facts, "RADESYS", "ICRS", "");
   CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for %d lines of world coordinates", facts->n_lost);

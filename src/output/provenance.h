@@ -32,11 +32,13 @@ struct cubix_facts {
 /** Version, inputs, library, scene, frame, noise, counts, warnings.  Local.
  *  @param[out] facts owned by the caller */
 int cubix_provenance_init(struct cubix_facts **facts, const struct cubix_result *result);
-/** The world coordinates of an image: n_axis 2 (sky) or 3 (sky and wavelength).  Local.
+/** The world coordinates of an image: n_axis 2 (sky) or 3 (sky and wavelength, or, with `bins`, their velocities).
+ * Local.
  *  @param[out] facts owned by the caller
  *  Source: Greisen & Calabretta 2002, A&A 395, 1061; Calabretta & Greisen 2002, A&A 395, 1077;
  *    Greisen et al. 2006, A&A 446, 747. */
-int cubix_wcs_init(struct cubix_facts **facts, const struct cubix_instrument *ins, int n_axis);
+int cubix_wcs_init(struct cubix_facts **facts, const struct cubix_instrument *ins, int n_axis,
+                   const struct cubix_sums *bins);
 /** What a truth map is of: the band of the light, where it is of light, and the wavelength of the
  * PSF, where it is seen through one.  Local.
  *  @param[out] facts owned by the caller */

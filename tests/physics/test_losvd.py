@@ -1,7 +1,12 @@
 """The light by velocity, and h3 and h4 of the Gauss-Hermite series that fits it."""
+import warnings
+
+import astropy.units as u
 import h5py
 import numpy as np
 import pytest
+from astropy.io import fits
+from astropy.wcs import WCS
 from scipy.special import erfinv
 
 from harness import assert_close, galaxy, read_cube, run, stars
@@ -20,12 +25,14 @@ def setup(bench, s, n_x=4, n_y=3, pixel=0.8, **kw):
 
 
 def both(bench, **par):
-    """The FITS file, and of the HDF5 file what it alone has."""
+    """The FITS file, and of the HDF5 file the light by velocity, which is the same in both."""
     done = run("cubix", [bench.parameters(**{**par, "OutputFile": "wide.fits,wide.hdf5"})], cwd=bench.folder)
     assert done.status == 0, done.err
     got = read_cube(bench.path("wide.fits"))
     with h5py.File(bench.path("wide.hdf5")) as file:
         for name in ("LOSVD", "LOSVD_OBS", "LOSVD_VELOCITY"):
+            if name != "LOSVD_VELOCITY":
+                assert np.array_equal(file[name][:], got[name])
             got[name], got["header"][name] = file[name][:], dict(file[name].attrs)
         for name in FITS:
             assert np.array_equal(file[name][:], got[name], equal_nan=True)
@@ -76,6 +83,23 @@ def test_against_the_oracle(bench, psf):
     assert got["header"]["LOSVD"]["unit"] == "10**(-20)*erg/s/cm**2/(km/s)"
     assert got["header"]["LOSVD_OBS"]["axes"] == "velocity y x" and got["header"]["LOSVD_OBS"]["PSFLAM"] == 5049.5
     assert got["header"]["H3_L"]["BANDMIN"] == 4999.5
+
+
+def test_world_coordinates_of_the_fits_file(bench):
+    """Its third axis is the velocity, and the sky is that of the maps."""
+    setup(bench, galaxy(3000, seed=4, radius=2.5))
+    both(bench, LosvdMax=250, **PLAIN)
+    with fits.open(bench.path("wide.fits")) as hdus, h5py.File(bench.path("wide.hdf5")) as file:
+        hdus.verify("exception")
+        head = hdus["LOSVD_OBS"].header
+        assert head["BUNIT"] == "10**(-20)*erg/s/cm**2/(km/s)" and head["PSFLAM"] == 5049.5
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            axes, sky = WCS(head), WCS(hdus["LIGHT_OBS"].header)
+        v = axes.all_pix2world(np.zeros(27), np.zeros(27), np.arange(27), 0)[2]
+        v *= u.Unit(axes.wcs.cunit[2]).to(u.km / u.s)
+        assert_close(v, file["LOSVD_VELOCITY"][:], 0, 1e-9)
+        assert_close(np.array(axes.all_pix2world(2, 1, 3, 0)[:2]), np.array(sky.all_pix2world(2, 1, 0)), 1e-12)
 
 
 def test_light_of_all_bins_and_of_fast_stars(bench):

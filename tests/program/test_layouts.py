@@ -183,10 +183,11 @@ def test_one_plane_is_the_flux(ready, layout):
 
 # ---- other people's readers ----------------------------------------------------------------------
 
+@pytest.mark.parametrize("losvd", [0, 100])
 @pytest.mark.parametrize("layout", list(NAMES))
-def test_spectral_cube(ready, layout):
+def test_spectral_cube(ready, layout, losvd):
     spectral_cube = pytest.importorskip("spectral_cube")
-    make(ready, layout)
+    make(ready, layout, Losvd=losvd)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with fits.open(ready.path(f"{layout}.fits")) as hdus:
@@ -195,9 +196,10 @@ def test_spectral_cube(ready, layout):
         assert cube.unit.is_equivalent(u.MJy / u.sr if layout == "jwst" else FLUX / per_pixel(layout))
 
 
-def test_specutils_finds_a_manga_cube(ready):
+@pytest.mark.parametrize("losvd", [0, 100])
+def test_specutils_finds_a_manga_cube(ready, losvd):
     specutils = pytest.importorskip("specutils")
-    make(ready, "manga", Noise="exposure", ExposureTime=2000.0)
+    make(ready, "manga", Noise="exposure", ExposureTime=2000.0, Losvd=losvd)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         got = specutils.Spectrum.read(ready.path("manga.fits"))  # found out, not told
@@ -212,7 +214,7 @@ def test_mpdaf_without_noise(ready):
     """No variance at all, and no voxel masked but those outside the aperture: the library's own width does not mask."""
     obj = pytest.importorskip("mpdaf.obj")
     ready.ssp(fwhm=9.0)                                          # far broader than the instrument
-    make(ready, "muse", MinStars=0)
+    make(ready, "muse", MinStars=0, Losvd=100)
     cube = obj.Cube(str(ready.path("muse.fits")))
     assert cube.var is None
     with fits.open(ready.path("muse.fits")) as hdus:
