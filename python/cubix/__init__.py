@@ -14,13 +14,16 @@ can differentiate.  Under mpirun every Python process is a rank with its own sta
 must make the same calls in the same order.  The library's log goes to the logger "cubix" of
 `logging`.
 """
+from __future__ import annotations
+
 import ctypes
 import hashlib
 import os
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from . import _library
 from ._library import Error
@@ -52,14 +55,14 @@ _COLUMNS = (("position", 3), ("velocity", 3), ("mass", 1), ("mass_now", 1), ("ag
             ("smoothing_length", 1))
 _OPTIONAL = "mass_now", "smoothing_length"
 _SIMULATION = "Redshift", "OmegaMatter", "OmegaLambda", "HubbleParam", "BoxSize"
-_table = {}
+_table: dict[str, Leaf] = {}
 
 
-def _key(name):
+def _key(name: str) -> str:
     return name.replace("_", "").replace(" ", "").lower()
 
 
-def _leaf_table():
+def _leaf_table() -> dict[str, Leaf]:
     if not _table:
         library, text, number = _library.library(), (ctypes.c_char_p * 3)(), (ctypes.c_int * 2)()
         while not library.cubix_mpi_binding_leaf(len(_table), text, number):
@@ -68,14 +71,14 @@ def _leaf_table():
     return _table
 
 
-def _leaf(name):
+def _leaf(name: str) -> Leaf:
     try:
         return _leaf_table()[_key(name)]
     except KeyError:
         raise Error(f"nothing is called {name}; there are {', '.join(leaf.name for leaf in leaves())}") from None
 
 
-def leaves():
+def leaves() -> list[Leaf]:
     """All leaves, as a list of `Leaf`.
 
     Names may be written in any case, with or without underscores: PsfFwhm, psf_fwhm.
@@ -83,17 +86,17 @@ def leaves():
     return list(_leaf_table().values())
 
 
-def rank():
+def rank() -> int:
     """The rank of this process.  Collective if MPI has not been started yet: then it starts MPI."""
     return _library.library().cubix_mpi_rank()
 
 
-def size():
+def size() -> int:
     """The number of ranks.  Collective if MPI has not been started yet: then it starts MPI."""
     return _library.library().cubix_mpi_size()
 
 
-def _word(value):
+def _word(value: Any) -> str:
     """A value as a parameter file writes it."""
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else "no"
@@ -106,7 +109,7 @@ def _word(value):
     return " ".join(_word(v) for v in value)
 
 
-def _plain(what, value):
+def _plain(what: str, value: Any) -> Any:
     """value itself, if it holds plain real numbers.
 
     Raises Error for units, masks and complex numbers, which numpy would drop silently.
@@ -122,7 +125,7 @@ def _plain(what, value):
     return value
 
 
-def _doubles(what, value, shape):
+def _doubles(what: str, value: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """value as a contiguous float64 array of this shape; no copy if it is one already."""
     array = np.asarray(_plain(what, value), np.float64, order="C")
     if len(shape) <= 1 and array.size == np.prod(shape, dtype=int):
@@ -170,9 +173,11 @@ class Chain:
     active      the names given
     """
 
-    def __init__(self, parameters, stars=None, active=(), *, simulation=None, **overrides):
+    def __init__(self, parameters: Union[str, os.PathLike[str], Mapping[str, Any]],
+                 stars: Optional[Mapping[str, ArrayLike]] = None, active: Union[str, Iterable[str]] = (), *,
+                 simulation: Optional[Mapping[str, float]] = None, **overrides: Any) -> None:
         table = _leaf_table()
-        self._binding = None
+        self._binding: Any = None
         names = [n.strip() for n in active.split(",") if n.strip()] if isinstance(active, str) else list(active)
         self.active = tuple(names)
         self._leaf = {name: _leaf(name) for name in names}
@@ -196,11 +201,11 @@ class Chain:
         self._dtype = np.dtype(f"f{_library.library().cubix_mpi_binding_real()}")
         self._n_star = self._binding.size(table["mass"].index)
         # how often each leaf was put, so that a later derivative can tell whether it has changed
-        self._puts = {}
-        self._digest = {}              # hash of each leaf's last values
-        self._shape = None             # of the cube; None before the first forward run
+        self._puts: dict[int, int] = {}
+        self._digest: dict[int, bytes] = {}              # hash of each leaf's last values
+        self._shape: Any = None             # of the cube; None before the first forward run
         self._fresh = False            # True: the last forward run used the present values
-        self._channels = None
+        self._channels: Optional[slice] = None
         grid = (ctypes.c_int * 3)()
         self._binding.call("grid", grid, None)
         self.wavelength = np.empty(grid[2])
@@ -209,7 +214,7 @@ class Chain:
         self._field = tuple(grid)
 
     @staticmethod
-    def _columns(stars):
+    def _columns(stars: Optional[Mapping[str, ArrayLike]]) -> tuple[Any, int]:
         if stars is None:
             return None, 0
         known = {_key(name): (name, n_c) for name, n_c in _COLUMNS}
@@ -232,7 +237,7 @@ class Chain:
     # ---- sizes and values ------------------------------------------------------------------------
 
     @property
-    def shape(self):
+    def shape(self) -> Optional[tuple[int, int, int]]:
         """(n_y, n_x, n_lambda) of what `forward` returns; None before the first `forward`.
 
         With several ranks n_lambda counts the channels that this rank owns.
@@ -240,7 +245,7 @@ class Chain:
         return self._shape
 
     @property
-    def channels(self):
+    def channels(self) -> Optional[slice]:
         """Slice of the channels that this rank owns; None before the first `forward`.
 
         `chain.wavelength[chain.channels]` are the wavelengths of what `forward` returns.
@@ -248,17 +253,17 @@ class Chain:
         return self._channels
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype:
         """Type of the cube's values: float32."""
         return self._dtype
 
     @property
-    def field(self):
+    def field(self) -> tuple[int, int, int]:
         """(n_y, n_x, n_lambda) of the whole cube of all ranks."""
         return self._field
 
     @property
-    def templates(self):
+    def templates(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """(metallicity [n_z] mass fraction, age [n_age] Gyr, wavelength [n_lambda] rest AA in vacuum): the axes of the
         leaf luminosity, the part of the library that the band needs."""
         shape = (ctypes.c_int * 3)()
@@ -268,11 +273,11 @@ class Chain:
         return axes
 
     @property
-    def n_star(self):
+    def n_star(self) -> int:
         """Number of stars of this rank, in the order of the caller's arrays or of the file."""
         return self._n_star
 
-    def leaf_shape(self, name):
+    def leaf_shape(self, name: str) -> tuple[int, ...]:
         """Shape of a leaf's values.
 
         (n_star,) or (n_star, n) for a leaf of stars, () or (n,) for a global one, and one dimension
@@ -285,7 +290,7 @@ class Chain:
             return () if leaf.n == 1 else (leaf.n,)
         return (self._binding.size(leaf.index),)
 
-    def get(self, name):
+    def get(self, name: str) -> NDArray[np.float64]:
         """The value of a leaf in use, in its unit: a new array of `leaf_shape`.  Collective."""
         value = np.zeros(self.leaf_shape(name))
         with _library.lock:
@@ -293,7 +298,7 @@ class Chain:
             self._binding.call("get", _leaf(name).index, value.ctypes.data)
         return value
 
-    def put(self, **values):
+    def put(self, **values: ArrayLike) -> None:
         """Set new values of leaves for the next `forward`.  Collective.
 
         Each has the leaf's unit and `leaf_shape`; float64 arrays are read in place.  Global values
@@ -315,13 +320,13 @@ class Chain:
                 self._puts[leaf.index] = self._puts.get(leaf.index, 0) + 1
 
     @property
-    def values(self):
+    def values(self) -> dict[str, NDArray[np.float64]]:
         """Values in use of the active leaves: {name: new array}.  Collective."""
         return {name: self.get(name) for name in self.active}
 
     # ---- the cube and its derivatives ------------------------------------------------------------
 
-    def forward(self, *, copy=True, **values):
+    def forward(self, *, copy: bool = True, **values: ArrayLike) -> NDArray[np.floating]:
         """The noise-free cube after PSF and LSF.  Collective.
 
         values  leaves to change first, as in `put`: forward(age=t, psf_fwhm=0.8)
@@ -343,7 +348,7 @@ class Chain:
             self._fresh = True
             return self._view(pointer, copy)
 
-    def vjp(self, cube_bar):
+    def vjp(self, cube_bar: ArrayLike) -> dict[str, NDArray[np.float64]]:
         """Reverse derivative J^T cube_bar: the gradient of sum(cube_bar * cube).  Collective.
 
         cube_bar  [n_y][n_x][n_lambda] as `shape`, in 1/(unit of the cube); an array of `dtype` is
@@ -361,7 +366,7 @@ class Chain:
             self._binding.call("vjp", cube_bar.ctypes.data, pointers)
         return bars
 
-    def jvp(self, dots, *, copy=True):
+    def jvp(self, dots: Mapping[str, ArrayLike], *, copy: bool = True) -> NDArray[np.floating]:
         """Forward derivative J dot: the change of the cube along dots.  Collective.
 
         dots  {name of an active leaf: array of its `leaf_shape`}; absent leaves count as 0
@@ -377,7 +382,7 @@ class Chain:
             del held
             return self._view(pointer, copy)
 
-    def gnvp(self, weight, dots):
+    def gnvp(self, weight: ArrayLike, dots: Mapping[str, ArrayLike]) -> dict[str, NDArray[np.float64]]:
         """Gauss-Newton product J^T W J dot.  Collective.
 
         weight  [n_y][n_x][n_lambda] as `shape`: the diagonal of W
@@ -395,20 +400,20 @@ class Chain:
             del held
         return bars
 
-    def close(self):
+    def close(self) -> None:
         """Free the library's memory.  Views of it must not be used afterwards."""
         if self._binding:
             self._binding.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Chain:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     # ---- inside ----------------------------------------------------------------------------------
 
-    def _view(self, pointer, copy):
+    def _view(self, pointer: Any, copy: bool) -> NDArray[np.floating]:
         number = np.ctypeslib.as_ctypes_type(self._dtype)
         n = int(np.prod(self._shape))
         view = (number * n).from_address(pointer.value) if n else (number * 0)()
@@ -420,20 +425,20 @@ class Chain:
         cube.flags.writeable = False
         return cube
 
-    def _cube(self, what, cube):
+    def _cube(self, what: str, cube: ArrayLike) -> NDArray[np.floating]:
         self._need_forward()
         cube = np.asarray(_plain(what, cube), self._dtype, order="C")
         if cube.shape != self._shape:
             raise Error(f"{what} has shape {cube.shape}; it must be the cube's, {self._shape}")
         return cube
 
-    def _need_forward(self):
+    def _need_forward(self) -> None:
         if self._shape is None:
             raise Error("derivatives are taken where forward was: call it first")
         if not self._fresh:
             raise Error("values were put after the last forward: call it again, derivatives are taken where it was")
 
-    def _dots(self, dots):
+    def _dots(self, dots: Mapping[str, ArrayLike]) -> tuple[list[Any], Any]:
         self._need_forward()
         held, pointers = [], (ctypes.c_void_p * len(_leaf_table()))()
         for name, dot in dots.items():
@@ -444,7 +449,7 @@ class Chain:
             pointers[leaf.index] = held[-1].ctypes.data
         return held, pointers
 
-    def _bars(self):
+    def _bars(self) -> tuple[dict[str, NDArray[np.float64]], Any]:
         self._need_forward()
         bars, pointers = {}, (ctypes.c_void_p * len(_leaf_table()))()
         for name, leaf in self._leaf.items():
@@ -452,12 +457,12 @@ class Chain:
             pointers[leaf.index] = bars[name].ctypes.data
         return bars, pointers
 
-    def _stamp(self, without):
+    def _stamp(self, without: Iterable[str]) -> tuple[tuple[int, int], ...]:
         """How often each leaf not named here was put: equal stamps mean equal values."""
         skip = {_leaf(name).index for name in without}
         return tuple(sorted(item for item in self._puts.items() if item[0] not in skip))
 
-    def _at(self, values):
+    def _at(self, values: Mapping[str, ArrayLike]) -> None:
         """Return to these values: put those that differ, and run forward if necessary.
 
         The caller holds the library's lock until it has the derivative, since another thread may

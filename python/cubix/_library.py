@@ -59,7 +59,7 @@ class Error(Exception):
     meaning  what this status means, one line
     """
 
-    def __init__(self, message, code=0, meaning=""):
+    def __init__(self, message: str, code: int = 0, meaning: str = "") -> None:
         super().__init__(message)
         self.code, self.meaning = code, meaning
 
@@ -71,6 +71,8 @@ def _candidates():
     if os.environ.get("CUBIX_LIBRARY"):
         yield "CUBIX_LIBRARY", os.environ["CUBIX_LIBRARY"]
         return
+    own = Path(__file__).resolve().parent / "lib" / "libcubix.so"
+    yield "the package itself", str(own)
     try:
         told = subprocess.run(["pkg-config", "--variable=sharedlib", "cubix"], stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True).stdout.strip()
