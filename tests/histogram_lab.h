@@ -75,6 +75,7 @@ static inline struct cubix_placement *stars(size_t n, double decades)
     star->ia = (int16_t)(LAB_FIRST_AGE + uniform() * (N_AGE - 1 - LAB_FIRST_AGE));
     star->f_z = i % 7 ? uniform() : (double)(i % 2);
     star->f_age = i % 11 ? uniform() : (double)(i % 2);
+    star->screen = 0;
   }
   return p;
 }

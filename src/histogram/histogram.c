@@ -49,14 +49,15 @@ static void fill_stars(const struct cubix_filling *d, struct cubix_scratch *scra
 {
   double scale = ldexp(1., exponent);
   for (size_t i = 0; i < batch->n; i++) {
-    const struct cubix_star *star = &batch->star[cubix_batch_star(batch, i)];
+    const size_t number = cubix_batch_star(batch, i);
+    const struct cubix_star *star = &batch->star[number];
     struct cubix_mix mix;
     double f, phi[CUBIX_N_WEIGHT];
     int j = cubix_node_of(&d->histogram->nodes, star->velocity, &f);
     if (j < 0) continue;
     cubix_node_weights(f, phi);
     cubix_mix_of(d->tables, star, &mix);
-    double mass = star->mass_formed * scale * cubix_batch_weight(d, batch, star);
+    double mass = star->mass_formed * scale * cubix_batch_weight(batch, number);
     for (int c = 0; c < 4; c++) {
       double m = mass * mix.weight[c];
       int64_t *sum = scratch->sum + (size_t)mix.row[c] * (size_t)d->stride + j;
@@ -141,6 +142,7 @@ static void sort_stars(const struct cubix_filling *d, struct cubix_scratch *scra
     const int j = cubix_axis_of(axis, (double)d->placement->star[first + i].screen, &f);
     scratch->touched[i] = j;
     if (j < 0) continue;
+    cubix_axis_weights(axis, f, scratch->weight[i]);
     scratch->low = j < scratch->low ? j : scratch->low;
     scratch->high = j > scratch->high ? j : scratch->high;
   }
@@ -164,6 +166,8 @@ static struct cubix_batch batch_of(const struct cubix_filling *d, const struct c
   const int from = node - CUBIX_N_SCREEN + 1 > scratch->low ? node - CUBIX_N_SCREEN + 1 : scratch->low;
   const int to = node < scratch->high ? node : scratch->high;
   batch.node = node;
+  batch.touched = scratch->touched;
+  batch.weight = (const double (*)[CUBIX_N_SCREEN])scratch->weight;
   batch.n = from <= to ? scratch->begin[to + 1] - scratch->begin[from] : 0;
   batch.order = scratch->order + (batch.n ? scratch->begin[from] : 0);
   return batch;
@@ -273,6 +277,7 @@ static int scratch_init(struct cubix_scratch *scratch, const struct cubix_fillin
   if (d->histogram->nodes.axis.n) {
     CUBIX_ALLOC(scratch->order, d->most_stars);
     CUBIX_ALLOC(scratch->touched, d->most_stars);
+    CUBIX_ALLOC(scratch->weight, d->most_stars);
     CUBIX_ALLOC(scratch->begin, d->histogram->nodes.axis.n + 1);
   }
   for (int i = 0; i < d->n_row; i++) scratch->cell[i] = scratch->row[i] = nothing;
@@ -290,6 +295,7 @@ static void fill_free(struct cubix_filling *d)
     free(d->scratch[t].rows);
     free(d->scratch[t].order);
     free(d->scratch[t].touched);
+    free(d->scratch[t].weight);
     free(d->scratch[t].begin);
   }
   for (int p = 0; p < d->n_part; p++) {

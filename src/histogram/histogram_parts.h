@@ -22,6 +22,7 @@ struct cubix_scratch {            /* one thread's; all zero or empty between two
   /* with nodes in A(V) the stars of a spaxel are sorted by the first that they touch: */
   uint32_t *order;                /* [most stars] counted from the first of the spaxel, or of a thread's share */
   int32_t *touched;               /* [most stars] -1: none */
+  double (*weight)[CUBIX_N_SCREEN]; /* [most stars] in the four nodes from there on */
   size_t *begin;                  /* [nodes + 1] where those of a node begin */
   int low, high;                  /* first nodes that are touched; high < low: none */
 };
@@ -31,6 +32,8 @@ struct cubix_batch {
   const struct cubix_star *star;
   const struct cubix_star_bar *dot; /* tangents, if these are filled in */
   const uint32_t *order;          /* [n] which; NULL: the first n */
+  const int32_t *touched;         /* as in the scratch; NULL without nodes in A(V) */
+  const double (*weight)[CUBIX_N_SCREEN];
   size_t n;
   int node;                       /* in A(V) */
 };
@@ -73,16 +76,10 @@ static inline size_t cubix_batch_star(const struct cubix_batch *batch, size_t i)
   return batch->order ? batch->order[i] : i;
 }
 
-/** Weight of a star in the batch's node in A(V), which it touches; 1 without such nodes. */
-static inline double cubix_batch_weight(const struct cubix_filling *d, const struct cubix_batch *batch,
-                                        const struct cubix_star *star)
+/** Weight of star number `star` in the batch's node in A(V), which it touches; 1 without such nodes. */
+static inline double cubix_batch_weight(const struct cubix_batch *batch, size_t star)
 {
-  const struct cubix_axis *axis = &d->histogram->nodes.axis;
-  double f, w[CUBIX_N_SCREEN];
-  if (!axis->n) return 1;
-  const int first = cubix_axis_of(axis, (double)star->screen, &f);
-  cubix_axis_weights(axis, f, w);
-  return w[batch->node - first];
+  return batch->touched ? batch->weight[star][batch->node - batch->touched[star]] : 1;
 }
 
 static inline struct cubix_window cubix_windows(struct cubix_window a, struct cubix_window b)

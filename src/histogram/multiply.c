@@ -14,7 +14,8 @@
  * instruction set may.
  *
  * Behind dust a template's nodes are multiplied by what the channels have of a node in A(V) (axis.h)
- * before its blocks are: a scratch of the size of the template, in the first-level cache as well.
+ * before its blocks are: a scratch of the size of the template, in the first-level cache as well.  Where
+ * three functions of wavelength serve in place of the nodes (dusty.c), these are multiplied.
  *
  * Work is distributed by tiles, and at the end by panels, so that all threads finish together. */
 #include "histogram/multiply.h"
@@ -26,11 +27,17 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "histogram/axis.h"
+#include "histogram/dusty_parts.h"
 #include "histogram/multiply_parts.h"
 
 typedef void kernel(const struct cubix_item *restrict item, size_t n_item, const float *restrict value,
                     const float *restrict d, float *restrict sum, float *restrict total, const char *next,
                     size_t n_next);
+
+/* Part of Tolerance that is for the three functions in place of nodes; with fewer nodes to a middle one than
+ * these they pay no more. */
+static const double dusty_share = 0.05;
+enum { least_reach = 2 };
 
 struct product {
   struct cubix_cube *cube;
@@ -38,8 +45,12 @@ struct product {
   kernel *kernel;
   struct cubix_panels panels;
   int first_tile, n_tile;
+  enum cubix_cpu cpu;
   float *factor;                  /* cubix_axis_table */
+  struct cubix_dusty dusty;       /* reach > 0: in place of the panels */
 };
+
+static size_t n_panel_of(const struct product *x) { return x->dusty.reach ? x->dusty.n_panel : x->panels.n_panel; }
 
 /* What a thread works in. */
 struct workspace {
@@ -48,6 +59,7 @@ struct workspace {
   float *dimmed;                  /* [nodes][CUBIX_TILE] of a template behind a node in A(V) */
   const float *d;                 /* the tile at hand */
   int tile, failed;               /* its number, -1: none; one that could not be had, -1: none */
+  struct cubix_dusty_space dusty;
 };
 
 #ifdef CUBIX_CPU_X86
@@ -97,6 +109,7 @@ static int workspace_init(struct workspace *workspace, const struct product *x)
 {
   int status = CUBIX_OK;
   workspace->tile = workspace->failed = -1;
+  if (x->dusty.reach) CUBIX_TRY(cubix_dusty_space_init(&workspace->dusty, &x->dusty));
   CUBIX_ALLOC(workspace->sum, (size_t)CUBIX_PANEL * CUBIX_TILE);
   CUBIX_ALLOC(workspace->total, (size_t)CUBIX_PANEL * CUBIX_TILE);
   if (x->factor) CUBIX_ALLOC(workspace->dimmed, (size_t)x->basis->nodes.n * CUBIX_TILE);
@@ -129,17 +142,21 @@ static const float *template_of(const struct product *x, struct workspace *works
   return workspace->dimmed;
 }
 
-static void multiply_panel(const struct product *x, const struct cubix_panel *panel, struct workspace *workspace,
-                           int tile)
+static void multiply_panel(const struct product *x, size_t p, struct workspace *workspace, int tile)
 {
   struct cubix_cube *cube = x->cube;
-  size_t n = panel->n_spaxel * CUBIX_TILE, size = (size_t)x->basis->nodes.n * CUBIX_TILE;
   if (workspace->failed >= 0) return;
   if (workspace->tile != tile && cubix_basis_tile(x->basis, tile, workspace->buffer, &workspace->d)) {
     workspace->failed = tile;
     return;
   }
   workspace->tile = tile;
+  if (x->dusty.reach) {
+    cubix_dusty_multiply(cube, &x->dusty, p, tile, workspace->d, x->cpu, &workspace->dusty);
+    return;
+  }
+  const struct cubix_panel *panel = &x->panels.panel[p];
+  const size_t n = panel->n_spaxel * CUBIX_TILE, size = (size_t)x->basis->nodes.n * CUBIX_TILE;
   memset(workspace->sum, 0, n * sizeof *workspace->sum);
   memset(workspace->total, 0, n * sizeof *workspace->total);
   for (const struct cubix_run *r = panel->run, *end = r + panel->n_run; r < end; r++)
@@ -160,7 +177,7 @@ static void multiply_all(const struct product *x, struct workspace *workspace, i
 {
   int n_whole = x->n_tile - x->n_tile % n_thread - n_thread;   /* tiles that a thread takes as a whole */
   if (n_thread == 1 || n_whole < 0) n_whole = n_thread == 1 ? x->n_tile : 0;
-  int64_t n_panel = (int64_t)x->panels.n_panel, n_rest = (x->n_tile - n_whole) * n_panel;
+  int64_t n_panel = (int64_t)n_panel_of(x), n_rest = (x->n_tile - n_whole) * n_panel;
 #pragma omp parallel num_threads(n_thread)
   {
     struct workspace *mine = &workspace[omp_get_thread_num()];
@@ -168,7 +185,7 @@ static void multiply_all(const struct product *x, struct workspace *workspace, i
 #pragma omp for schedule(dynamic, 1) nowait
     for (int t = 0; t < n_whole; t++)
       for (int64_t p = 0; p < n_panel; p++) {
-        multiply_panel(x, &x->panels.panel[p], mine, x->first_tile + t);
+        multiply_panel(x, (size_t)p, mine, x->first_tile + t);
         if (omp_get_thread_num() == 0 && cubix_log_clock() - last > 0.2) {
           cubix_log_progress("paint", ((double)t + (double)p / (double)n_panel) / x->n_tile);
           last = cubix_log_clock();
@@ -176,7 +193,7 @@ static void multiply_all(const struct product *x, struct workspace *workspace, i
       }
 #pragma omp for schedule(dynamic, 1)
     for (int64_t i = 0; i < n_rest; i++)
-      multiply_panel(x, &x->panels.panel[i % n_panel], mine, x->first_tile + n_whole + (int)(i / n_panel));
+      multiply_panel(x, (size_t)(i % n_panel), mine, x->first_tile + n_whole + (int)(i / n_panel));
   }
 }
 
@@ -204,16 +221,22 @@ static int multiply(struct cubix_cube *cube, const struct cubix_histogram *h, co
   int status = CUBIX_OK, n_thread = omp_get_max_threads();
   struct product x = { .cube = cube, .basis = basis };
   struct workspace *workspace = NULL;
-  enum cubix_cpu cpu;
   double start = cubix_log_clock();
-  CUBIX_TRY(cubix_multiply_instructions(&cpu, instructions));
-  x.kernel = known[cpu].kernel;
+  int reach;
+  CUBIX_TRY(cubix_multiply_instructions(&x.cpu, instructions));
+  x.kernel = known[x.cpu].kernel;
   if (!cube->n_lambda || !h->n_value) goto done;
   CUBIX_TRY(cubix_multiply_check(cube, h, basis));
   x.first_tile = cube->lambda_first / CUBIX_TILE;
   x.n_tile = (cube->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
-  CUBIX_TRY(cubix_panels_init(&x.panels, h, basis, scale, NULL));
-  CUBIX_TRY(cubix_axis_table(&x.factor, &h->nodes.axis, basis->n_lambda, x.first_tile, x.n_tile, k_dot));
+  reach = h->nodes.axis.n && !k_dot
+              ? cubix_dusty_reach(&h->nodes.axis, basis->n_lambda, dusty_share * basis->tolerance) : 0;
+  if (reach >= least_reach)
+    CUBIX_TRY(cubix_dusty_init(&x.dusty, h, basis, scale, reach, x.first_tile, x.n_tile));
+  else {
+    CUBIX_TRY(cubix_panels_init(&x.panels, h, basis, scale, NULL));
+    CUBIX_TRY(cubix_axis_table(&x.factor, &h->nodes.axis, basis->n_lambda, x.first_tile, x.n_tile, k_dot));
+  }
 
   CUBIX_ALLOC(workspace, n_thread);
   for (int t = 0; t < n_thread; t++) CUBIX_TRY(workspace_init(&workspace[t], &x));
@@ -234,7 +257,9 @@ done:
     free(workspace[t].total);
     free(workspace[t].buffer);
     free(workspace[t].dimmed);
+    cubix_dusty_space_free(&workspace[t].dusty);
   }
+  cubix_dusty_free(&x.dusty);
   free(x.factor);
   cubix_panels_free(&x.panels);
   free(workspace);

@@ -50,11 +50,20 @@ CUBIX_HD double cubix_axis_widest(double kappa, double error)
   return 6.283185307179586477 / kappa / sqrt(sqrt(2 * 1.082323233711138192 / error) - 1);
 }
 
-/** exp(-y) of 0 <= y <= CUBIX_AXIS_STEEPEST, to a few units of the last bit. */
+/** exp(-y) of 0 <= y <= CUBIX_AXIS_STEEPEST, to a few units of the last digit. */
 CUBIX_HD double cubix_axis_decay(double y)
 {
-  double z = -0.125 * y, sum = 1;
-  for (int n = 12; n > 0; n--) sum = 1 + sum * z / n;
+  double z = -0.0625 * y, sum = 1 / 362880.;
+  sum = sum * z + 1 / 40320.;
+  sum = sum * z + 1 / 5040.;
+  sum = sum * z + 1 / 720.;
+  sum = sum * z + 1 / 120.;
+  sum = sum * z + 1 / 24.;
+  sum = sum * z + 1 / 6.;
+  sum = sum * z + 0.5;
+  sum = sum * z + 1;
+  sum = sum * z + 1;
+  sum *= sum;
   sum *= sum;
   sum *= sum;
   return sum * sum;

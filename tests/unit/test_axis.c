@@ -2,6 +2,7 @@
 #include "tests/check.h"
 
 #include "histogram/axis.h"
+#include "histogram/dusty_parts.h"
 #include "tests/histogram_lab.h"
 
 enum { N_STAR = 4000, N_LAMBDA = 2 * CUBIX_TILE + 17 };
@@ -51,7 +52,7 @@ static void test_bound(void)
 /* Weights are positive, small enough for the scale of the histogram, and have the slopes that they say. */
 static void test_weights(void)
 {
-  for (double y = 0; y <= CUBIX_AXIS_STEEPEST; y += 0.01) CHECK_CLOSE(cubix_axis_decay(y) / exp(-y), 1., 2e-15);
+  for (double y = 0; y <= CUBIX_AXIS_STEEPEST; y += 0.01) CHECK_CLOSE(cubix_axis_decay(y) / exp(-y), 1., 1e-14);
   for (int i = 0; i <= 1000; i++) {
     double f = i / 1000., w[4], d[4], up[4], down[4], h = 1e-5, sum = 0;
     cubix_axis_weights(&behind.axis, f, w);
@@ -313,6 +314,61 @@ static void test_flux(void)
   cubix_placement_free(p);
 }
 
+/* Three functions in place of the nodes, where k changes little over a tile: against the exponential, by
+ * each instruction set, threads and slabs. */
+static void test_functions(double change, int reach)
+{
+  static const char *const name[] = { "AVX-512", "AVX2", "NEON", "baseline" };
+  const struct cubix_nodes wide = behind;
+  double kept[N_LAMBDA], *should = calloc(N_SPAXEL * N_LAMBDA, sizeof *should), by_k;
+  struct cubix_placement *p = dusty(N_STAR, 3);
+  int32_t slot[N_ROW];
+  struct cubix_basis basis = basis_of(slot, N_LAMBDA);
+  memcpy(kept, k_of, sizeof kept);
+  for (int k = 0; k < N_LAMBDA; k++) k_of[k] = 1 + change * (0.5 - (double)k / N_LAMBDA + 0.02 * sin(k));
+  REQUIRE(cubix_axis_init(&behind.axis, k_of, N_LAMBDA, 1e-5, 0, 40));
+  basis.nodes = behind;
+  basis.tolerance = 1e-4;
+  CHECK_IS(cubix_dusty_reach(&behind.axis, N_LAMBDA, 5e-6), ==, reach);
+  const double error = cubix_axis_error(&behind.axis, N_LAMBDA) + 5e-6 + 1e-6;
+  struct cubix_histogram *h = build(p, 2);
+  for (size_t i = 0; i < N_SPAXEL * N_LAMBDA; i++)
+    should[i] = exact_flux(p, &basis, i / N_LAMBDA, (int)(i % N_LAMBDA), &by_k);
+  for (int i = 0; i < 4; i++) {
+    struct cubix_cube cube = cube_of(0, N_LAMBDA), again = cube_of(0, N_LAMBDA);
+    double worst = 0;
+    omp_set_num_threads(1);
+    const int status = cubix_multiply_by(&cube, h, &basis, scale, name[i]);
+    omp_set_num_threads(3);
+    for (size_t v = 0; v < N_SPAXEL * N_LAMBDA && !status; v++)
+      worst = check_worst(worst, fabs((double)cube.flux[v] - should[v]) / (should[v] > 0 ? should[v] : 1));
+    CHECK_CLOSE(worst, 0., error);
+    if (!status) {
+      CHECK_IS(cubix_multiply_by(&again, h, &basis, scale, name[i]), ==, 0);
+      CHECK(!memcmp(cube.flux, again.flux, N_SPAXEL * N_LAMBDA * sizeof *cube.flux));
+      struct cubix_cube slab = cube_of(CUBIX_TILE, CUBIX_TILE + 3);
+      size_t different = 0;
+      CHECK_IS(cubix_multiply_by(&slab, h, &basis, scale, name[i]), ==, 0);
+      for (size_t s = 0; s < N_SPAXEL; s++)
+        different += memcmp(slab.flux + s * (size_t)slab.n_lambda, cube.flux + s * N_LAMBDA + CUBIX_TILE,
+                            (size_t)slab.n_lambda * sizeof *slab.flux) != 0;
+      CHECK_IS(different, ==, 0);
+      free(slab.flux);
+    }
+    free(cube.flux), free(again.flux);
+  }
+  slot[h->block[0].row % N_ROW] = -1;
+  struct cubix_cube cube = cube_of(0, N_LAMBDA);
+  CHECK_IS(cubix_multiply(&cube, h, &basis, scale), ==, CUBIX_EFAIL);
+  CHECK_SAYS(cubix_error_message(), "library row");
+  cubix_error_clear();
+  free(cube.flux), free(should);
+  cubix_histogram_free(h);
+  cubix_placement_free(p);
+  behind = wide;
+  memcpy(k_of, kept, sizeof kept);
+}
+
 static struct cubix_star_bar *dots_of(size_t n)
 {
   struct cubix_star_bar *d = dots(n, 0);
@@ -453,6 +509,9 @@ int main(int argc, char **argv)
   CASE(test_same_bits());
   CASE(test_no_dust());
   CASE(test_flux());
+  CASE(test_functions(0.04, 2));
+  CASE(test_functions(0.02, 5));
+  CASE(test_functions(0.005, 20));
   CASE(test_deposit_vjp(N_STAR));
   CASE(test_deposit_vjp(60000));
   CASE(test_taylor());
