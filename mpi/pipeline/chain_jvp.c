@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "cube/cube.h"
+#include "direct/paint_screen.h"
 #include "engine/device.h"
 #include "engine/template_ends.h"
 #include "geometry/frame.h"
@@ -122,6 +123,8 @@ static int rows_forth(struct forth *f, const struct cubix_chain *chain, const st
   int status = CUBIX_OK;
   const struct cubix_tables *v = &chain->pipe->templates->tables;
   size_t stride = (size_t)v->row_stride;
+  if (f->k_dot && chain->pipe->basis && chain->pipe->basis->nodes.axis.n)
+    CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain, &f->records));
   if (!cubix_chain_needs_rows(chain, dot)) goto done;
   CUBIX_ALLOC(f->row, (size_t)v->n_row * stride);
   CUBIX_TRY(cubix_templates_jvp(chain->pipe->templates, chain->pipe->ins, dot->value[CUBIX_LEAF_Luminosity],
@@ -129,7 +132,7 @@ static int rows_forth(struct forth *f, const struct cubix_chain *chain, const st
                                 cubix_leaf_of(dot, CUBIX_LEAF_BirthCloudTau), f->row));
   if (!chain->pipe->basis) goto done;
   CUBIX_TRY(cubix_basis_jvp(&f->basis, chain->pipe->basis, chain->pipe->templates, f->row));
-  CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain, &f->records));
+  if (!f->histogram) CUBIX_TRY(cubix_chain_histogram(&f->histogram, chain, &f->records));
   if (!f->rest.leftover) goto done;
   CUBIX_ALLOC(f->ending_row, (size_t)v->n_row * stride);
   for (size_t r = 0; r < (size_t)v->n_row; r++)
@@ -180,13 +183,17 @@ done:
   return status;
 }
 
-/* Stars, and templates, that change: directly, into the channels that the cube holds. */
-static int paint(struct cubix_cube *cube_dot, const struct cubix_chain *chain, const struct cubix_placement *p,
-                 const struct cubix_star_bar *dot, const struct cubix_tables *tables, const cubix_real *row)
+/* Stars, templates, and the law of the dust in front of stars, that change: directly, into the channels that the
+ * cube holds. */
+static int paint(struct cubix_cube *cube_dot, const struct forth *f, const struct cubix_chain *chain,
+                 const struct cubix_placement *p, const struct cubix_star_bar *dot, const struct cubix_tables *tables,
+                 const cubix_real *row)
 {
   int status = CUBIX_OK;
   struct cubix_tables changed = cubix_tables_rows(tables, row, 0);
   CUBIX_TRY(cubix_device_paint_jvp(chain->pipe->dev, tables, p, dot, cube_dot));
+  if (f->k_dot && chain->pipe->particles->survey->dustiest > 0)
+    CUBIX_TRY(cubix_paint_screen_jvp(tables, p, f->k_dot, cube_dot));
   if (!row) goto done;
   CUBIX_TRY(cubix_device_paint(chain->pipe->dev, &changed, p, cube_dot));
 done:
@@ -201,7 +208,7 @@ static int paint_leftover(struct cubix_cube *cube_dot, const struct forth *f, co
   for (int k = cube_dot->lambda_first, n; (n = cubix_ends_run(chain->pipe->basis, &k, last)); k += n) {
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, cube_dot);
-    CUBIX_TRY(paint(&run, chain, stars, dot, &f->rest.ending, f->ending_row));
+    CUBIX_TRY(paint(&run, f, chain, stars, dot, &f->rest.ending, f->ending_row));
     cubix_chain_join(cube_dot, &run);
   }
 done:
@@ -217,18 +224,23 @@ static int stars_forth(struct cubix_cube *cube_dot, const struct forth *f, const
   const struct cubix_tables *tables = &chain->pipe->templates->tables;
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
-    CUBIX_TRY(paint(cube_dot, chain, f->records.placement, f->star, tables, f->row));
+    CUBIX_TRY(paint(cube_dot, f, chain, f->records.placement, f->star, tables, f->row));
     goto done;
   }
   const struct cubix_histogram dot = cubix_histogram_part(f->dot, first, last);
   CUBIX_TRY(dev->ops->multiply(dev, cube_dot, &dot, chain->pipe->basis, tables->star_scale));
+  if (f->k_dot && f->histogram) {
+    const struct cubix_histogram histogram = cubix_histogram_part(f->histogram, first, last);
+    CUBIX_TRY(
+        cubix_multiply_screen_jvp(cube_dot, &histogram, chain->pipe->basis, tables->star_scale, f->k_dot));
+  }
   if (f->basis) {
     const struct cubix_histogram histogram = cubix_histogram_part(f->histogram, first, last);
     CUBIX_TRY(cubix_multiply(cube_dot, &histogram, f->basis, tables->star_scale));
   }
   if (f->rest.outliers) {
     const struct cubix_placement stars = cubix_placement_part(f->rest.outliers, first, last, f->records.start);
-    CUBIX_TRY(paint(cube_dot, chain, &stars, f->outliers + f->rest.outliers->start[first], tables, f->row));
+    CUBIX_TRY(paint(cube_dot, f, chain, &stars, f->outliers + f->rest.outliers->start[first], tables, f->row));
   }
   if (f->rest.leftover) {
     const struct cubix_placement stars = cubix_placement_part(f->rest.leftover, first, last, f->records.start);

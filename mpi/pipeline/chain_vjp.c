@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "cube/cube.h"
+#include "direct/paint_screen.h"
 #include "engine/device.h"
 #include "engine/template_ends.h"
 #include "geometry/frame.h"
@@ -125,12 +126,14 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
   if (chain->pipe->basis && !chain->cover)
     CUBIX_TRY(cubix_histogram_cover(&chain->cover, &chain->pipe->basis->nodes, p, &chain->pipe->templates->tables));
   if (chain->pipe->basis) CUBIX_ALLOC(b->value, chain->cover->n_value);
+  if (b->k_bar && chain->pipe->basis && chain->pipe->basis->nodes.axis.n)
+    CUBIX_TRY(cubix_chain_histogram(&b->histogram, chain, &b->records));
   if (!cubix_chain_needs_rows(chain, bar)) goto done;
   CUBIX_ALLOC(b->row, n_row_bar(chain));
   if (b->rest.leftover) CUBIX_ALLOC(b->row_rest, n_row_bar(chain));
   if (!chain->pipe->basis) goto done;
   CUBIX_ALLOC(b->tile, cubix_basis_tile_size(chain->pipe->basis));
-  CUBIX_TRY(cubix_chain_histogram(&b->histogram, chain, &b->records));
+  if (!b->histogram) CUBIX_TRY(cubix_chain_histogram(&b->histogram, chain, &b->records));
 done:
   return status;
 }
@@ -177,6 +180,12 @@ done:
   return status;
 }
 
+/* Whether the law of the dust in front of stars is asked for. */
+static int behind_dust(const struct back *b, const struct cubix_chain *chain)
+{
+  return b->k_bar && chain->pipe->particles->survey->dustiest > 0;
+}
+
 /* Stars that the histogram leaves out in some channels: in these. */
 static int leftover_back(struct back *b, const struct cubix_chain *chain, const struct cubix_placement *stars,
                          struct cubix_star_bar *star_bar)
@@ -187,6 +196,7 @@ static int leftover_back(struct back *b, const struct cubix_chain *chain, const 
     CUBIX_TRY(cubix_cube_hold(&run, k, n));
     cubix_chain_cut(&run, &b->painted_bar);
     CUBIX_TRY(cubix_device_paint_vjp(chain->pipe->dev, &b->rest.ending, stars, &run, star_bar, b->row_rest));
+    if (behind_dust(b, chain)) CUBIX_TRY(cubix_paint_screen_vjp(&b->rest.ending, stars, &run, b->k_bar));
   }
 done:
   free(run.flux);
@@ -217,15 +227,22 @@ static int stars_back(struct back *b, const struct cubix_chain *chain, size_t fi
   struct cubix_device *dev = chain->pipe->dev;
   if (!chain->pipe->basis) {
     CUBIX_TRY(cubix_device_paint_vjp(dev, tables, b->records.placement, &b->painted_bar, b->star, b->row));
+    if (behind_dust(b, chain))
+      CUBIX_TRY(cubix_paint_screen_vjp(tables, b->records.placement, &b->painted_bar, b->k_bar));
     goto done;
   }
   const struct cubix_histogram cover = cubix_histogram_part(chain->cover, first, last);
   CUBIX_TRY(dev->ops->multiply_vjp(dev, &b->painted_bar, &cover, chain->pipe->basis, tables->star_scale, b->value));
   if (b->row) CUBIX_TRY(tiles_back(b, chain, first, last));
+  if (b->k_bar && b->histogram) {
+    const struct cubix_histogram histogram = cubix_histogram_part(b->histogram, first, last);
+    CUBIX_TRY(cubix_multiply_screen_vjp(&b->painted_bar, &histogram, chain->pipe->basis, tables->star_scale, b->k_bar));
+  }
   if (b->rest.outliers) {
     const struct cubix_placement stars = cubix_placement_part(b->rest.outliers, first, last, b->records.start);
     CUBIX_TRY(cubix_device_paint_vjp(dev, tables, &stars, &b->painted_bar, b->outliers + b->rest.outliers->start[first],
                                      b->row));
+    if (behind_dust(b, chain)) CUBIX_TRY(cubix_paint_screen_vjp(tables, &stars, &b->painted_bar, b->k_bar));
   }
   if (b->rest.leftover) {
     const struct cubix_placement stars = cubix_placement_part(b->rest.leftover, first, last, b->records.start);

@@ -84,7 +84,8 @@ static void coefficients(double c[CUBIX_DUSTY], const struct cubix_axis *axis, c
   const double rate = -CUBIX_SCREEN_T * axis->step * n;
   c[0] = c[1] = c[2] = 0;
   for (int p = 0; p < POINTS; p++) {
-    const double angle = 3.14159265358979323846 * (p + 0.5) / POINTS, f = exp(rate * (b->middle + b->half * cos(angle)));
+    const double angle = 3.14159265358979323846 * (p + 0.5) / POINTS,
+                 f = exp(rate * (b->middle + b->half * cos(angle)));
     for (int m = 0; m < CUBIX_DUSTY; m++) c[m] += (m ? 2. : 1.) / POINTS * f * cos(m * angle);
   }
 }

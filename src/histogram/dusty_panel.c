@@ -14,7 +14,7 @@
 
 enum { GROUP = 32 };
 
-struct found { int row; size_t line; int first, last, low, high; };   /* an item, before it is sorted; last: one behind */
+struct found { int row; size_t line; int first, last, low, high; };   /* an item before it is sorted; last: one after */
 
 static size_t length_of(int n)
 {
