@@ -90,11 +90,22 @@ static void close_stream(struct stream *s)
   cubix_slab_free(s->slab);
 }
 
+/* Room for a chunk.  Kernels that follow from volumes follow from them in the file, too, with any GasKernel. */
+static int reserve(struct stream *s, size_t n, unsigned parts)
+{
+  const int status = cubix_mpi_agree(cubix_slab_reserve(s->slab, n, parts));
+  if (s->reader->sim->population == CUBIX_GAS && !s->reader->sim->field[CUBIX_FIELD_LENGTH].name[0]) {
+    free(s->slab->smoothing_length);
+    s->slab->smoothing_length = NULL;
+  }
+  return status;
+}
+
 /* A chunk, without what lies beyond SelectRadius. */
 static int fetch(struct stream *s, const struct cubix_params *par, const double centre[3], size_t c, unsigned parts)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(s->slab, cubix_mpi_reader_rows(s->reader, c), parts)));
+  CUBIX_TRY(reserve(s, cubix_mpi_reader_rows(s->reader, c), parts));
   CUBIX_TRY(cubix_mpi_reader_read(s->reader, c));
   if (par->SelectRadius > 0) CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(centre, par->SelectRadius, s->slab)));
 done:
@@ -175,7 +186,7 @@ static int list_columns(struct stream *s)
 static int plan_columns(struct stream *s, struct cubix_star_file *file)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(s->slab, 0, s->parts)));
+  CUBIX_TRY(reserve(s, 0, s->parts));
   if (s->reader->sim->population == CUBIX_GAS) cubix_mpi_reader_drop_unknown(s->reader);
   file->n_column = list_columns(s);
   file->column = s->column;

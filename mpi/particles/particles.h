@@ -27,6 +27,7 @@ struct cubix_young;
 
 struct cubix_particles {
   struct cubix_slab *slab;        /* what the files state, and counts; its stars change from chunk to chunk */
+  const struct cubix_slab *gas;   /* that dims them, borrowed; NULL: none */
   struct cubix_survey *survey;    /* of all ranks' stars, once they have been placed */
   size_t n_chunk;                 /* 1: all stars stay in memory */
   /* 1: slab and placement (with source) stay until close, and may be placed and painted again */

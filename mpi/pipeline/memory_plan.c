@@ -256,8 +256,10 @@ void cubix_mpi_memory_plan(plan *p, job *j)
   const struct cubix_slab *stars = j->particles ? j->particles->slab : NULL;
   const unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   const double slab = stars && stars->position ? cubix_slab_bytes((double)stars->n, parts) : 0;
+  const double gas = j->particles && j->particles->gas ? cubix_slab_held_bytes(j->particles->gas) : 0;
   *p = (plan){ 0 };
-  cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab, 0), first, last);
+  cubix_memory_add(p, "program, library and tables", fmax(cubix_memory_used() - slab - gas, 0), first, last);
+  cubix_memory_add(p, "gas", gas, first, last);
   if (!j->templates) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
   if (j->particles && j->templates) plan_stars(p, j);
   if (j->particles && j->particles->n_cell) plan_columns(p, j);

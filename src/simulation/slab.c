@@ -87,6 +87,13 @@ double cubix_slab_bytes(double n, unsigned parts)
   return n * (double)n_c * (double)sizeof(double);
 }
 
+double cubix_slab_held_bytes(const struct cubix_slab *slab)
+{
+  size_t n_c = 0;
+  for (int c = 0; c < N_COLUMN; c++) n_c += *column_of(slab, c) ? columns[c].n_c : 0;
+  return (double)(n_c * slab->n) * sizeof(double);
+}
+
 int cubix_slab_init(struct cubix_slab **slab, size_t n)
 {
   int status = CUBIX_OK;

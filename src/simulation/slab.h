@@ -90,6 +90,8 @@ int cubix_slab_reserve(struct cubix_slab *slab, size_t n, unsigned parts);
 double *cubix_slab_column(const struct cubix_slab *slab, enum cubix_field field);
 /** Bytes that the columns of `parts` take for n stars.  Local. */
 double cubix_slab_bytes(double n, unsigned parts);
+/** Bytes that the columns take which it has.  Local. */
+double cubix_slab_held_bytes(const struct cubix_slab *slab);
 /** Copy a slab: its columns, and all about their origin except the list of files.  Local.
  *  @param[out] copy owned by the caller */
 int cubix_slab_copy(struct cubix_slab **copy, const struct cubix_slab *slab);

@@ -3,6 +3,8 @@ import re
 import subprocess
 import sys
 
+import h5py
+import numpy as np
 import pytest
 
 from harness import SOURCE, command, environment, galaxy, run
@@ -59,6 +61,30 @@ def test_young_stars_that_become_many(bench, slab):
     got = bench.cube(**par)
     assert got["header"]["PRIMARY"]["N_RESAMP"] > 200000
     assert abs(predicted - taken(got["run"])) < 0.1 * taken(got["run"]) + 8, f"{predicted}, taken {taken(got['run'])}"
+
+
+def add_gas(file, n):
+    """About the stars of a canonical file."""
+    rng = np.random.default_rng(3)
+    with h5py.File(file, "a") as f:
+        for name, x, unit in (("Position", rng.normal(0, 2, (n, 3)), "kpc"), ("Mass", np.full(n, 1e3), "Msun"),
+                              ("Velocity", np.zeros((n, 3)), "km/s"), ("Metallicity", np.full(n, 0.02), "1"),
+                              ("SmoothingLength", np.full(n, 0.1), "kpc"), ("Temperature", np.full(n, 1e3), "K"),
+                              ("DustMass", np.full(n, 6.0), "Msun")):
+            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = unit
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_gas(bench, ranks):
+    """700000 cells that stay: 50 MB, and what the columns in front of stars take."""
+    setup(bench)
+    add_gas(bench.file, 700000)
+    par = {**PAR, "Engine": "histogram", "Dust": "gas", "DustGas": "all", "SystemicVelocity": "none"}
+    done = run("cubix", ["-n", bench.parameters(**par)], ranks=ranks, cwd=bench.folder)
+    predicted = float(re.search(r"memory: a rank takes up to (\d+) MiB", done.out).group(1))
+    measured = taken(bench.cube(ranks=ranks, **par)["run"])
+    assert abs(predicted - measured) < 0.1 * measured + 8, f"predicted {predicted}, taken {measured}"
+    assert "gas 0.0" in done.out if ranks == 1 else done.status == 0, done.out
 
 
 def test_derivatives(bench):
