@@ -121,6 +121,7 @@ int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *o
   m->halo_mass = pow(m->speed, 3.) / (10. * MOCK_G * 0.1 * MOCK_HUBBLE);
   place_in_box(m);
   fill_tables(m);
+  CUBIX_TRY(cubix_mock_clouds_init(m));
   CUBIX_TRY(cubix_mock_gas_init(m));
   *mock = m;
   m = NULL;
@@ -239,4 +240,20 @@ void cubix_mock_star_at(const struct cubix_mock *mock, int64_t row, struct cubix
   else star_at(mock, row - winds, star);
 }
 
-void cubix_mock_free(struct cubix_mock *mock) { free(mock); }
+int cubix_mock_young_at(const struct cubix_mock *m, int64_t i, double age, struct cubix_mock_place *place)
+{
+  struct birth b;
+  double u[10];
+  cubix_mock_draw(m, CUBIX_MOCK_OF_STAR, i, 1, u);         /* kind and time of birth */
+  if (u[0] < m->o.bulge || birth_time(m, m->tau, u[1]) < m->t_now - age) return 0;
+  cubix_mock_draw(m, CUBIX_MOCK_OF_STAR, i, 5, u);
+  disc_star(m, u, &b);
+  *place = (struct cubix_mock_place){ b.radius, atan2(b.x[1], b.x[0]), b.z };
+  return 1;
+}
+
+void cubix_mock_free(struct cubix_mock *mock)
+{
+  if (mock) free(mock->cloud);
+  free(mock);
+}

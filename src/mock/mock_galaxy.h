@@ -33,6 +33,9 @@ enum cubix_mock_stream {
   CUBIX_MOCK_OF_WIND
 };
 
+/* A place in the disc. */
+struct cubix_mock_place { double radius, phi, z; };
+
 struct cubix_mock {
   struct cubix_mock_options o;        /* with thickness and speed filled in */
   double a, t_now, t_start;           /* of the snapshot: scale factor, age of the universe; first stars [Gyr] */
@@ -43,7 +46,11 @@ struct cubix_mock {
   /* Hernquist a [kpc]; share of the untruncated mass that is inside the truncation */
   double bulge_scale, bulge_inside;
   double arm_cot;                     /* cot(pitch) */
-  double gas_mass, gas_radius, gas_height;  /* Msun, kpc, kpc */
+  /* of the smooth disc of gas that stands in for all of it where densities are written: Msun, kpc, kpc */
+  double gas_mass, gas_radius, gas_height;
+  double total_mass;                  /* of gas [Msun] */
+  int64_t n_cloud;
+  struct cubix_mock_place *cloud;     /* [n_cloud] where young stars are; NULL: none */
   double sfr;                         /* of the stars at the snapshot [Msun/yr] */
   double z_centre;                    /* log10 Z of a newborn star at the centre */
   double halo_mass;                   /* Msun */
@@ -54,8 +61,17 @@ struct cubix_mock {
   double sigma[CUBIX_MOCK_N_RADIUS];  /* 1-D dispersion of the bulge [km/s] */
 };
 
-/* A place in the disc. */
-struct cubix_mock_place { double radius, phi, z; };
+/* What a cell of gas is part of. */
+enum cubix_mock_phase { CUBIX_MOCK_THIN, CUBIX_MOCK_CLOUD, CUBIX_MOCK_HOT };
+
+/* A cell: where it is, and what its density follows from. */
+struct cubix_mock_cell {
+  enum cubix_mock_phase phase;
+  struct cubix_mock_place place;      /* of a cloud's cell that of its middle */
+  double offset[3];                   /* of a cloud's cell from there, in sizes of the cloud */
+  double share;                       /* its cloud's part of the gas in clouds */
+  double shape;                       /* density of the smooth gas there, for 1 Msun of this phase [1/kpc3] */
+};
 
 /** n_pair pairs of uniforms of member i of a stream.  Local.  @param[out] u [2 n_pair] */
 void cubix_mock_draw(const struct cubix_mock *mock, enum cubix_mock_stream stream, int64_t i, int n_pair, double *u);
@@ -99,6 +115,19 @@ void cubix_mock_density(const struct cubix_mock *mock, double radius, double z, 
 /** Radius of the sphere of n particles of mass m [Msun] at a density [Msun/kpc3], in the file's
  * unit.  Local. */
 float cubix_mock_sphere(const struct cubix_mock *mock, double n, double m, double density);
+/** Whether star i is one of the disc's that formed in the last `age` Gyr, and where it is.  Local. */
+int cubix_mock_young_at(const struct cubix_mock *mock, int64_t i, double age, struct cubix_mock_place *place);
+/** Find where clouds are: at young stars.  Local. */
+int cubix_mock_clouds_init(struct cubix_mock *mock);
+/** Cell i of the gas.  Local. */
+void cubix_mock_cell_at(const struct cubix_mock *mock, int64_t i, struct cubix_mock_cell *cell);
+/** Its density, where all gas has this mass [Msun/kpc3].  Local. */
+double cubix_mock_cell_density(const struct cubix_mock_cell *cell, const struct cubix_mock *mock, double total);
+/** Size of its cloud [kpc]: the standard deviation along an axis.  Local. */
+double cubix_mock_cloud_size(const struct cubix_mock_cell *cell, const struct cubix_mock *mock, double total);
+/** A place in the smooth disc of gas, and its density for 1 Msun [1/kpc3].  u: 6 uniforms.  Local.
+ *  @param height z0 [kpc] */
+double cubix_mock_gas_place(const struct cubix_mock *mock, const double *u, double height, struct cubix_mock_place *p);
 /** Gas mass from the star formation rate; called once by cubix_mock_init.  Local. */
 int cubix_mock_gas_init(struct cubix_mock *mock);
 /** Wind cell number i.  Local. */

@@ -325,7 +325,15 @@ def test_gas(galaxy):
     metals = raw["PartType0/GFM_Metals"].astype(float)
     mu = 4 / (1 + 3 * metals[:, 0] + 4 * metals[:, 0] * raw["PartType0/ElectronAbundance"])
     temperature = raw["PartType0/InternalEnergy"] * 1e10 * (2 / 3) * mu * 1.67262192369e-24 / 1.380649e-16
-    assert 2e3 < temperature.min() and 9e3 < np.median(temperature) < 3e4
+    assert 500 < temperature.min() and 9e3 < np.median(temperature) < 3e4
+    # warm to cool where no stars form, and a tenth is hot
+    hot, diffuse = temperature > 1e5, (n_h < 0.13) & (temperature < 1e5)
+    assert hot.mean() == pytest.approx(0.1, abs=0.01) and (g.sfr[hot] == 0).all()
+    assert abs(np.log10(temperature[diffuse] * (1 + n_h[diffuse] / 0.03) / 1e4)).max() < 0.5
+    # thin, and a thick hot disc: sech^2(z/z0) has an rms of 0.907 z0
+    z = g.gas_x[:, 2]
+    assert np.std(z[hot]) == pytest.approx(0.907 * 1.5, rel=0.05)
+    assert np.std(z[~hot]) < 0.25
     spin = (g.gas_mass[:, None] * np.cross(g.gas_x, g.gas_v)).sum(axis=0)
     assert spin[2] / np.linalg.norm(spin) > 0.999
     # the arms of gas and young stars coincide: the same phase of exp(2i(phi - phi_arm))
@@ -335,6 +343,27 @@ def test_gas(galaxy):
         wave = np.exp(2j * (phi + np.log(radius / 3) / np.tan(np.radians(15))))[radius > 2]
         phase.append(wave.mean())
     assert all(abs(p) > 0.15 and abs(np.angle(p)) < 0.2 for p in phase)
+
+
+def test_clouds_are_at_young_stars(galaxy):
+    """Of the densest gas most lies within 200 pc of stars younger than 30 Myr; of other gas, little."""
+    g = galaxy
+    young = g.x[(g.age < 0.03) & (g.radius < 40)]
+    assert len(young) > 50
+    density = g.raw["PartType0/Density"]
+    order = np.argsort(-density)[:(g.sfr > 0).sum()]
+    near = np.array([np.linalg.norm(young - x, axis=1).min() < 0.2 for x in g.gas_x[order]])
+    tenth = len(order) // 10
+    assert near[:tenth].mean() > 0.9 and near[-5 * tenth:].mean() < 0.3
+
+
+def test_stars_do_not_know_the_gas(tmp_path):
+    """But for the density of all matter about them."""
+    mock(tmp_path / "a.hdf5", "--stars", 3000, "--gas", 500, "--winds", 10)
+    mock(tmp_path / "b.hdf5", "--stars", 3000, "--gas", 0, "--winds", 10)
+    a, b = read(tmp_path / "a.hdf5")[0], read(tmp_path / "b.hdf5")[0]
+    names = [k for k in b if k.startswith("PartType4") and not k.endswith("SubfindDensity")]
+    assert len(names) > 10 and all(np.array_equal(a[k], b[k]) for k in names)
 
 
 def test_wrapped_inclined_small(tmp_path):
