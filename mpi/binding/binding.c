@@ -40,7 +40,7 @@ struct cubix_binding {
 };
 
 static const struct { const char *name; enum cubix_field field; int optional;
-} column[CUBIX_N_BINDING_STAR] = { { "position", CUBIX_FIELD_POSITION, 0 },
+} of_star[CUBIX_N_BINDING_STAR] = { { "position", CUBIX_FIELD_POSITION, 0 },
                                    { "velocity", CUBIX_FIELD_VELOCITY, 0 },
                                    { "mass", CUBIX_FIELD_MASS_FORMED, 0 },
                                    { "mass_now", CUBIX_FIELD_MASS_NOW, 1 },
@@ -102,9 +102,9 @@ static int stars_check(const double *const star[CUBIX_N_BINDING_STAR], size_t n_
 {
   int status = CUBIX_OK;
   for (int c = 0; c < CUBIX_N_BINDING_STAR; c++) {
-    CUBIX_CHECK(star[c] || column[c].optional, CUBIX_EINPUT,
-                "stars have no %s; give position, velocity, mass, age and metallicity", column[c].name);
-    if (star[c]) CUBIX_TRY(cubix_star_check(column[c].name, column[c].field, star[c], n_star, CUBIX_EINPUT));
+    CUBIX_CHECK(star[c] || of_star[c].optional, CUBIX_EINPUT,
+                "stars have no %s; give position, velocity, mass, age and metallicity", of_star[c].name);
+    if (star[c]) CUBIX_TRY(cubix_star_check(of_star[c].name, of_star[c].field, star[c], n_star, CUBIX_EINPUT));
   }
 done:
   return status;
@@ -134,26 +134,41 @@ static struct cubix_slab slab_of(const double *const star[CUBIX_N_BINDING_STAR],
   return slab;
 }
 
+/* Likewise gas. */
+static struct cubix_slab gas_of(const double *const gas[CUBIX_N_BINDING_GAS], size_t n)
+{
+  struct cubix_slab slab = { .n = n };
+  double **const to[CUBIX_N_BINDING_GAS] = { &slab.position,    &slab.velocity,    &slab.mass_now,
+                                             &slab.density,     &slab.smoothing_length, &slab.metallicity,
+                                             &slab.temperature, &slab.sfr,         &slab.dust_mass };
+  for (int c = 0; c < CUBIX_N_BINDING_GAS; c++) memcpy(to[c], &gas[c], sizeof gas[c]);
+  return slab;
+}
+
 int cubix_mpi_binding_open(struct cubix_binding **out, const char *path, const char *text, int n_override,
-                           char *const *override, const char *active, size_t n_star,
-                           const double *const star[CUBIX_N_BINDING_STAR], const double snapshot[5])
+                           char *const *override, const char *active, const size_t n[2],
+                           const double *const column[CUBIX_N_BINDING_STAR + CUBIX_N_BINDING_GAS],
+                           const double snapshot[5])
 {
   int status = CUBIX_OK;
   unsigned char wanted[CUBIX_N_LEAF];
   struct cubix_binding *binding = NULL;
-  struct cubix_slab slab = { 0 };
+  struct cubix_slab slab = { 0 }, gas = { 0 };
+  const double *const *star = column, *const *cells = column ? column + CUBIX_N_BINDING_STAR : NULL;
   *out = NULL;
   CUBIX_MPI_ALLOC(binding, 1);
   CUBIX_TRY(cubix_mpi_agree(parameters_read(binding, path, text, n_override, override, star != NULL)));
   CUBIX_TRY(cubix_mpi_agree(cubix_leaves_parse(wanted, active, "active")));
   if (star) {
     CUBIX_TRY(cubix_mpi_agree(snapshot_check(snapshot)));
-    CUBIX_TRY(cubix_mpi_agree(stars_check(star, n_star)));
-    CUBIX_TRY(cubix_mpi_star_box_check(star[0], n_star, snapshot[4], CUBIX_EINPUT));
-    slab = slab_of(star, n_star, snapshot);
+    CUBIX_TRY(cubix_mpi_agree(stars_check(star, n[0])));
+    CUBIX_TRY(cubix_mpi_star_box_check(star[0], n[0], snapshot[4], CUBIX_EINPUT));
+    slab = slab_of(star, n[0], snapshot);
+    gas = gas_of(cells, n[1]);
     CUBIX_CHECK(slab.n_total > 0, CUBIX_EINPUT, "there are no stars: the arrays of all ranks are empty");
   }
-  CUBIX_TRY(cubix_mpi_chain_open(&binding->chain, binding->par, star ? &slab : NULL, NULL, wanted, 0));
+  CUBIX_TRY(cubix_mpi_chain_open(&binding->chain, binding->par, star ? &slab : NULL,
+                                 gas.position ? &gas : NULL, wanted, 0));
   *out = binding;
   binding = NULL;
 done:

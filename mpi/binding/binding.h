@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 struct cubix_binding;
-enum { CUBIX_N_BINDING_STAR = 7 };
+enum { CUBIX_N_BINDING_STAR = 7, CUBIX_N_BINDING_GAS = 9 };
 
 /** Bytes of a number of the cube: 4, or 8 in the float64 twin of the tests.  Local. */
 int cubix_mpi_binding_real(void);
@@ -31,17 +31,21 @@ int cubix_mpi_binding_leaf(int leaf, const char *text[3], int number[2]);
  *  @param override [n_override] "Name=value"; they override the file
  *  @param active  names of leaves, separated by commas, with respect to which derivatives will be
  *    asked for
- *  @param star  NULL: the stars of InputFile; else this rank's: position [n_star][3] kpc, velocity
- *    [n_star][3] km/s, mass formed, present mass (NULL: the mass formed) Msun, age Gyr,
- *    metallicity, smoothing length kpc (NULL: none), as in a particle file.  Read before this
- *    returns, not kept
- *  @param snapshot [5] with star: redshift, OmegaMatter, OmegaLambda, HubbleParam of the simulation
+ *  @param n  [2] stars and cells of gas of this rank
+ *  @param column  NULL: the stars and the gas of InputFile; else this rank's stars: position [n[0]][3] kpc,
+ *    velocity [n[0]][3] km/s, mass formed, present mass (NULL: the mass formed) Msun, age Gyr,
+ *    metallicity, smoothing length kpc (NULL: none), as in a particle file; and behind them its gas:
+ *    position [n[1]][3] kpc (NULL, on all ranks: there is none), velocity [n[1]][3] km/s, mass Msun, density
+ *    Msun/kpc^3, smoothing length (radius of the kernel) kpc, metallicity, temperature K, star formation rate
+ *    Msun/yr, mass of dust Msun, each of these six NULL where it is not known.  Read before this returns, not kept
+ *  @param snapshot [5] with column: redshift, OmegaMatter, OmegaLambda, HubbleParam of the simulation
  *    (0: not known), side of its periodic box [kpc] (0: none)
  *  Errors: those of cubix_mpi_chain_open; CUBIX_EINPUT for a star that is not possible (not finite,
  *    negative where that means nothing). */
 int cubix_mpi_binding_open(struct cubix_binding **binding, const char *path, const char *text, int n_override,
-                           char *const *override, const char *active, size_t n_star,
-                           const double *const star[CUBIX_N_BINDING_STAR], const double snapshot[5]);
+                           char *const *override, const char *active, const size_t n[2],
+                           const double *const column[CUBIX_N_BINDING_STAR + CUBIX_N_BINDING_GAS],
+                           const double snapshot[5]);
 /** The grid of the field.  Local.
  *  @param[out] shape [3] n_y, n_x, n_lambda of the whole cube
  *  @param[out] lambda [n_lambda] centres [AA, the instrument's medium], or NULL */

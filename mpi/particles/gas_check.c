@@ -40,12 +40,11 @@ static int n_demand_of(struct demand demand[6], const struct cubix_params *par)
   return n;
 }
 
-/* "A or B" of the datasets of which one would do, as the format names them; their general names if it has none. */
-static void names_of(char *text, size_t size, const struct cubix_species *gas, enum cubix_field field)
+/* A dataset as the format names it, the first of several; its general name if it has none. */
+static void name_of(char *text, size_t size, const struct cubix_species *gas, enum cubix_field field)
 {
   const struct cubix_names *names = gas ? &gas->field[field].dataset : NULL;
-  if (names && names->n) cubix_names_text(names, text, size);
-  else snprintf(text, size, "%s", cubix_field_table[field].name);
+  snprintf(text, size, "%s", names && names->n ? names->name[0] : cubix_field_table[field].name);
 }
 
 static int is_there(const struct cubix_simfile *sim, enum cubix_field field)
@@ -64,9 +63,9 @@ int cubix_gas_columns_check(const struct cubix_simfile *sim, const char *file, c
     char lack[3][256] = { "" };
     if (is_there(sim, d->field)) continue;
     if (is_there(sim, d->instead[0]) && (d->instead[1] == CUBIX_N_FIELD || is_there(sim, d->instead[1]))) continue;
-    names_of(lack[0], sizeof lack[0], gas, d->field);
+    name_of(lack[0], sizeof lack[0], gas, d->field);
     for (int k = 0; k < 2 && d->instead[k] < CUBIX_N_FIELD; k++)
-      names_of(lack[1 + k], sizeof lack[1 + k], gas, d->instead[k]);
+      name_of(lack[1 + k], sizeof lack[1 + k], gas, d->instead[k]);
     CUBIX_CHECK(0, CUBIX_EINPUT, "%s: the gas in /%s has no %s, %s: it needs %s%s%s%s%s there%s", file,
                 sim->group[0], d->what, d->why, lack[0], lack[1][0] ? ", or " : "", lack[1],
                 lack[2][0] ? " and " : "", lack[2], d->remedy);

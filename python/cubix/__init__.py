@@ -54,6 +54,9 @@ _OF = "star", "global", "library"
 _COLUMNS = (("position", 3), ("velocity", 3), ("mass", 1), ("mass_now", 1), ("age", 1), ("metallicity", 1),
             ("smoothing_length", 1))
 _OPTIONAL = "mass_now", "smoothing_length"
+_GAS = (("position", 3), ("velocity", 3), ("mass", 1), ("density", 1), ("smoothing_length", 1), ("metallicity", 1),
+        ("temperature", 1), ("sfr", 1), ("dust_mass", 1))
+_GAS_OPTIONAL = tuple(name for name, _ in _GAS[3:])
 _SIMULATION = "Redshift", "OmegaMatter", "OmegaLambda", "HubbleParam", "BoxSize"
 _table: dict[str, Leaf] = {}
 
@@ -154,6 +157,14 @@ class Chain:
                                            absent the mass formed
                   smoothing_length  (n,)   kpc, only with SmoothingLength file (Deposit gaussian, cubic or wendland)
                 They are copied: the arrays may be changed or freed afterwards.
+    gas         only with stars, for Dust gas and Lines sfr: a dict of arrays with the cells of this rank:
+                position, velocity, mass, metallicity as above (mass is the present one), and of these what
+                is needed:
+                  density           (n,)   Msun/kpc^3, or
+                  smoothing_length  (n,)   kpc, the radius of its kernel
+                  temperature       (n,)   K, for DustGas cool
+                  sfr               (n,)   Msun/yr, for DustGas starforming and Lines sfr
+                  dust_mass         (n,)   Msun, instead of DustToMetal
     active      the leaves with respect to which derivatives will be asked for: a list of names, or
                 one str with commas, "Mass,Age".  Spelt as here they are also the keys of what
                 `values`, `vjp` and `gnvp` return.  See `leaves()`.
@@ -175,7 +186,8 @@ class Chain:
 
     def __init__(self, parameters: Union[str, os.PathLike[str], Mapping[str, Any]],
                  stars: Optional[Mapping[str, ArrayLike]] = None, active: Union[str, Iterable[str]] = (), *,
-                 simulation: Optional[Mapping[str, float]] = None, **overrides: Any) -> None:
+                 gas: Optional[Mapping[str, ArrayLike]] = None, simulation: Optional[Mapping[str, float]] = None,
+                 **overrides: Any) -> None:
         table = _leaf_table()
         self._binding: Any = None
         names = [n.strip() for n in active.split(",") if n.strip()] if isinstance(active, str) else list(active)
@@ -192,12 +204,16 @@ class Chain:
         for text in [path or b"", *words]:
             if b"\0" in text:
                 raise Error(f"{text!r} has a zero byte, where the library would take it to end")
-        columns, n = self._columns(stars)
+        columns, n = self._columns("stars", stars, _COLUMNS, _OPTIONAL)
+        cells, n_gas = self._columns("gas", gas, _GAS, _GAS_OPTIONAL)
+        if gas is not None and stars is None:
+            raise Error("gas is given without stars: the stars of InputFile come with the gas of InputFile")
         if simulation and set(simulation) - set(_SIMULATION):
             raise Error(f"simulation has {', '.join(sorted(set(simulation) - set(_SIMULATION)))}; it may have "
                         f"{', '.join(_SIMULATION)}")
         snapshot = np.array([float((simulation or {}).get(name, 0)) for name in _SIMULATION])
-        self._binding = _library.Binding(path, b"", words, ",".join(names).encode(), n, columns, snapshot)
+        self._binding = _library.Binding(path, b"", words, ",".join(names).encode(), (n, n_gas),
+                                         columns and columns + (cells or [None] * len(_GAS)), snapshot)
         self._dtype = np.dtype(f"f{_library.library().cubix_mpi_binding_real()}")
         self._n_star = self._binding.size(table["mass"].index)
         # how often each leaf was put, so that a later derivative can tell whether it has changed
@@ -214,25 +230,27 @@ class Chain:
         self._field = tuple(grid)
 
     @staticmethod
-    def _columns(stars: Optional[Mapping[str, ArrayLike]]) -> tuple[Any, int]:
-        if stars is None:
+    def _columns(what: str, arrays: Optional[Mapping[str, ArrayLike]], table: tuple[tuple[str, int], ...],
+                 optional: tuple[str, ...]) -> tuple[Any, int]:
+        if arrays is None:
             return None, 0
-        known = {_key(name): (name, n_c) for name, n_c in _COLUMNS}
+        known, have = {_key(name): (name, n_c) for name, n_c in table}, "have" if what == "stars" else "has"
         given = {}
-        for name, value in stars.items():
+        for name, value in arrays.items():
             if _key(name) not in known:
-                raise Error(f"stars have {name}, which nothing looks at; they may have "
-                            f"{', '.join(name for name, _ in _COLUMNS)}")
+                raise Error(f"{what} {have} {name}, which nothing looks at; {'they' if what == 'stars' else 'it'} may "
+                            f"have {', '.join(name for name, _ in table)}")
             name = known[_key(name)][0]
             if name in given:
-                raise Error(f"stars have {name} twice")
+                raise Error(f"{what} {have} {name} twice")
             given[name] = value
-        missing = [name for name, _ in _COLUMNS if name not in given and name not in _OPTIONAL]
+        missing = [name for name, _ in table if name not in given and name not in optional]
         if missing:
-            raise Error(f"stars have no {', '.join(missing)}")
+            raise Error(f"{what} {have} no {', '.join(missing)}")
         n = int(np.shape(given["mass"])[0]) if np.ndim(given["mass"]) else 1
-        return [_doubles(f"stars' {name}", given[name], (n, n_c) if n_c > 1 else (n,)) if name in given else None
-                for name, n_c in _COLUMNS], n
+        whose = "stars'" if what == "stars" else "gas's"
+        return [_doubles(f"{whose} {name}", given[name], (n, n_c) if n_c > 1 else (n,)) if name in given else None
+                for name, n_c in table], n
 
     # ---- sizes and values ------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 _INT, _SIZE, _POINTER, _TEXT = ctypes.c_int, ctypes.c_size_t, ctypes.c_void_p, ctypes.c_char_p
 _TEXTS, _INTS, _POINTERS = ctypes.POINTER(_TEXT), ctypes.POINTER(_INT), ctypes.POINTER(_POINTER)
+_SIZES = ctypes.POINTER(_SIZE)
 _LOG = ctypes.CFUNCTYPE(None, _INT, _TEXT, _POINTER)
 # name: result, arguments, as in the headers binding.h and cubix-mpi.h (mpi/), error.h and log.h (src/base/)
 _FUNCTIONS = {
@@ -25,7 +26,7 @@ _FUNCTIONS = {
     "cubix_log_to": (None, _LOG, _POINTER),
     "cubix_mpi_binding_real": (_INT,),
     "cubix_mpi_binding_leaf": (_INT, _INT, _TEXTS, _INTS),
-    "cubix_mpi_binding_open": (_INT, _POINTERS, _TEXT, _TEXT, _INT, _TEXTS, _TEXT, _SIZE, _POINTERS, _POINTER),
+    "cubix_mpi_binding_open": (_INT, _POINTERS, _TEXT, _TEXT, _INT, _TEXTS, _TEXT, _SIZES, _POINTERS, _POINTER),
     "cubix_mpi_binding_grid": (_INT, _POINTER, _INTS, _POINTER),
     "cubix_mpi_binding_templates": (_INT, _POINTER, _INTS, _POINTER, _POINTER, _POINTER),
     "cubix_mpi_binding_size": (_SIZE, _POINTER, _INT),
@@ -249,15 +250,15 @@ class Binding:
     """A struct cubix_binding (mpi/binding/binding.h), closed when it is no longer referenced."""
     opened = 0       # by this process, and so by every rank
 
-    def __init__(self, path, text, overrides, active, n_star, star, snapshot):
+    def __init__(self, path, text, overrides, active, sizes, columns, snapshot):
         self.pointer = _POINTER()
-        column = None if star is None else (_POINTER * 7)(*(None if x is None else x.ctypes.data for x in star))
+        column = columns and (_POINTER * len(columns))(*(None if x is None else x.ctypes.data for x in columns))
         with lock:
             meet("open", Binding.opened)
             Binding.opened += 1
             self.number = Binding.opened
             call("cubix_mpi_binding_open", ctypes.byref(self.pointer), path, text, len(overrides),
-                 (_TEXT * len(overrides))(*overrides), active, n_star, column,
+                 (_TEXT * len(overrides))(*overrides), active, (_SIZE * 2)(*sizes), column,
                  snapshot.ctypes.data)
         bindings.add(self)
 

@@ -37,7 +37,7 @@ void cubix_dust_choose(double *dusty, enum cubix_DustGas gas, const struct cubix
 /** Mass of a cell's dust [Msun].  Local. */
 double cubix_dust_mass(const struct cubix_dust_cells *cells, size_t i, double to_metal);
 /** What the dust of each cell would make of A(V) if it were spread over a square kpc: a = opacity m_dust, with
- *  m_dust = to_metal Z m where there is no dust_mass.  Local.  Source: doc/math.md, dust.
+ *  m_dust = to_metal Z m where there is no dust_mass.  Local.  Source: doc/gas-and-dust.md.
  *  @param[out] weight [n] mag kpc^2 */
 void cubix_dust_weight(double *weight, const struct cubix_dust_cells *cells, double opacity, double to_metal);
 /** Its reverse derivative, with the same cells dusty; added.  Local. */

@@ -15,9 +15,9 @@
  *   3e5 K in the hot disc, with 0.1 dex of scatter.  Hydrogen is neutral as 1/(1 + (n_s/n_H)^1.5), n_s =
  *   0.006 cm^-3 (self-shielding, near the value of Rahmati et al. 2013, MNRAS 430, 2427), but nowhere in
  *   hot gas; each helium nucleus follows with one electron.  Energy per mass u = k T/((gamma - 1) mu
- *   m_p), mu = 4/(1 + 3 X + 4 X x_e), gamma = 5/3.  Turbulence of 8 km/s.  An azimuthal magnetic field of 6 uG (n/cm^-3)^0.5 of
- *   the smooth disc, which has no divergence. Net cooling, shocks and black-hole radiation are
- *   zero: the gas is in equilibrium.
+ *   m_p), mu = 4/(1 + 3 X + 4 X x_e), gamma = 5/3.  Turbulence of 8 km/s.  An azimuthal magnetic field of
+ *   6 uG (n/cm^-3)^0.5 of the smooth disc, which has no divergence.  Net cooling, shocks and black-hole
+ *   radiation are zero: the gas is in equilibrium.
  *
  * A wind cell stands where gas would, 1 to 10 kpc off the plane, flies outward at 350 km/s (the
  * least in TNG: Pillepich et al. 2018, MNRAS 473, 4077) and bears a negative formation time. */

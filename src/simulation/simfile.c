@@ -133,10 +133,11 @@ static int no_particles(const struct cubix_simfile *sim, const struct cubix_look
   for (int t = 0; t < sim->n_type; t++)
     snprintf(groups + strlen(groups), sizeof groups - strlen(groups), "%s/%s", t ? ", " : "", sim->group[t]);
   cubix_source_list(look->source, "/", types, sizeof types);
-  CUBIX_CHECK(0, CUBIX_EINPUT, "%s%s holds no %s: %s %s missing or empty%s%s%s", s->file[0],
-              s->n_file > 1 ? " and the other files of its snapshot" : "",
-              sim->population == CUBIX_STARS ? "stars" : "gas", groups, sim->n_type > 1 ? "are" : "is",
-              types[0] ? " (there are " : "", types, types[0] ? "); StarType says which types are stars" : "");
+  const int stars = sim->population == CUBIX_STARS;
+  CUBIX_CHECK(0, CUBIX_EINPUT, "%s%s holds no %s: %s %s missing or empty%s%s%s%s", s->file[0],
+              s->n_file > 1 ? " and the other files of its snapshot" : "", stars ? "stars" : "gas", groups,
+              sim->n_type > 1 ? "are" : "is", types[0] ? " (there are " : "", types, types[0] ? ")" : "",
+              types[0] && stars ? "; StarType says which types are stars" : "");
 done:
   return status;
 }

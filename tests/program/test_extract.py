@@ -158,6 +158,34 @@ def test_gas_of_the_file_is_that_of_the_snapshot(tmp_path, source, pars):
         assert np.array_equal(got[name], want[name]), name
 
 
+def test_gas_of_groups(tmp_path):
+    """Dust is that of the group's own gas; a group without gas has none, which is said."""
+    rng = np.random.default_rng(8)
+    s = raw_stars(40, family="eagle")
+    s["pos"] = rng.normal(0, 0.05, (40, 3)) + 15
+    s["GroupNumber"], s["SubGroupNumber"] = np.arange(40) % 2 + 1, np.zeros(40)
+
+    def gas(f):
+        g = f.create_group("PartType0")
+        for name, x, p, q, cgs in (("Coordinates", rng.normal(0, 0.05, (30, 3)) + 15, 1, -1, 3.085678e24),
+                                   ("Velocity", rng.normal(0, 50, (30, 3)), 0.5, 0, 1e5),
+                                   ("Mass", np.arange(1, 31) * 1e-4, 0, -1, 1.989e43),
+                                   ("SmoothingLength", np.full(30, 1e-3), 1, -1, 3.085678e24),
+                                   ("Temperature", np.full(30, 1e3), 0, 0, 1), ("Metallicity", np.full(30, .02), 0, 0, 1)):
+            g[name] = x
+            g[name].attrs.update({"aexp-scale-exponent": p, "h-scale-exponent": q, "CGSConversionFactor": cgs})
+        g["GroupNumber"], g["SubGroupNumber"] = np.where(np.arange(30) < 10, 1, 7).astype("i4"), np.zeros(30, "i4")
+
+    tags = {"GroupNumber": "i4", "SubGroupNumber": "i4"}
+    snap = write_raw(tmp_path / "snap.hdf5", s, "eagle", dtypes=tags, header={"BoxSize": 30.0}, edit=gas)
+    pars = dict(InputFile=snap, GroupCatalogue="particles", GroupType="group", Dust="gas", SanityCheck="warn")
+    for ranks in (1, 2):
+        got = read_gas(tmp_path, ranks, "--sky", GroupIndex=1, **pars)
+        assert within(got["mass_now"] * 0.6774 / 1e6, np.arange(1, 11), rtol=2e-3)
+        got = read_gas(tmp_path, ranks, "--sky", GroupIndex=2, **pars)
+        assert len(got["dust"]) == 0 and "none of 0 cells of gas has dust" in got["err"]
+
+
 def test_where_masses_come_from(tmp_path):
     """What the snapshot's masses at birth were is told by a cube of the extracted file as well."""
     folder = shared("data/simulations/gadget4_run")

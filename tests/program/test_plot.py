@@ -22,7 +22,8 @@ from harness import within  # noqa: E402
 TOOL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "scripts", "cubix-plot")
 TRUTH = {"MASS": "solMass", "MASS_NOW": "solMass", "AGE_M": "Gyr", "AGE_L": "Gyr", "Z_M": "", "Z_L": "",
          "VEL_M": "km/s", "VEL_L": "km/s",
-         "SIG_M": "km/s", "SIG_L": "km/s", "NSTAR": ""}
+         "SIG_M": "km/s", "SIG_L": "km/s", "NSTAR": "", "LINE_Ha": "10**(-20)*erg/s/cm**2", "AV_L": "mag",
+         "AV_M": "mag", "SFR": "solMass/yr"}
 
 
 def wcs(n_x, n_y, scale, wave, roll=0.0, medium="AWAV"):
@@ -174,6 +175,31 @@ def test_picture_shows_the_galaxy(tmp_path):
     right = rgb[150:800, 1100:2150]
     for colour in ((0xc8, 0x32, 0x1e), (0xd9, 0x8a, 0x00), (0x1c, 0x6f, 0xb5)):     # all three spectra are drawn
         assert (np.abs(right * 255 - colour).sum(axis=2) < 40).sum() > 500
+
+
+@pytest.mark.parametrize("names, panels", [(("LINE_Ha", "AV_L"), 3), (("AV_M",), 2), (("SFR", "AV_L", "AV_M"), 3)])
+def test_gas_is_drawn_below(tmp_path, names, panels):
+    """A colour image that is blue in the east and red in the west, with maps of the gas: bright and dark there."""
+    flux, variance, wave, maps = galaxy(size=1.2, noise=0.0)
+    east = np.arange(36) < 18
+    flux = flux.mean(axis=0) * np.where((wave < 6500)[:, None, None] == east, 1.5, 0.5)
+    for name in names:
+        maps[name] = np.where(east, 3.0, 0.01 if name.startswith("AV") else 0.0) * np.ones((30, 1))
+    for write, suffix in ((write_fits, "fits"), (write_hdf5, "hdf5")):
+        write(tmp_path / ("gas." + suffix), flux, variance, wave, maps)
+        code, text = run(tmp_path / ("gas." + suffix))
+        assert code == 0, text
+        rgb = picture(tmp_path / "gas.png")
+        assert rgb.shape[1] == 2200 and abs(rgb.shape[0] - 930 - 660) <= 1
+        row = rgb[-540:-140]
+        left = row[:, 145:620]                              # the colour image: red, green, blue
+        reds, blues = (left[..., 0] - left[..., 2] > 0.15), (left[..., 2] - left[..., 0] > 0.15)
+        x = np.arange(left.shape[1])
+        assert reds.sum() > 2000 and blues.sum() > 2000
+        assert (blues * x).sum() / blues.sum() + 50 < (reds * x).sum() / reds.sum()
+        starts = [int(2200 * (0.065 + i * 0.327)) + 60 for i in range(3)]
+        there = [row[:, x0:x0 + 300].std(axis=(0, 1)).max() > 0.05 for x0 in starts]
+        assert sum(there) == panels
 
 
 def test_east_is_left_and_north_is_up(tmp_path):

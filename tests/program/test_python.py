@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
@@ -109,6 +110,38 @@ with cubix.Chain({str(case.path('p1.param'))!r}) as c:
     for name in ("arrays", "file", "text"):
         assert_close(np.moveaxis(np.load(case.path(name + ".npy")), -1, 0), want["DATA"], 1e-6,
                      level=np.abs(want["DATA"]).max(), what=name)
+
+
+def test_gas_in_arrays(case):
+    """The same cube as from a file; what lacks is named."""
+    rng = np.random.default_rng(5)
+    gas = {"position": rng.normal(0, 2, (80, 3)), "velocity": rng.normal(0, 50, (80, 3)),
+           "mass": rng.uniform(1e6, 1e7, 80), "density": 10**rng.uniform(6, 8, 80), "metallicity": np.full(80, 0.02),
+           "temperature": np.where(np.arange(80) % 2, 1e5, 1e3), "sfr": np.zeros(80)}
+    np.savez(case.path("gas.npz"), **gas)
+    names = {"position": ("Position", "kpc"), "velocity": ("Velocity", "km/s"), "mass": ("Mass", "Msun"),
+             "density": ("Density", "Msun/kpc^3"), "metallicity": ("Metallicity", "1"),
+             "temperature": ("Temperature", "K"), "sfr": ("StarFormationRate", "Msun/yr")}
+    with h5py.File(case.file, "a") as f:
+        for key, (name, unit) in names.items():
+            f.create_dataset("Gas/" + name, data=gas[key]).attrs["unit"] = unit
+    want = case.cube(**case.fixed, Dust="gas")
+    python(case, """
+gas = {k: v for k, v in np.load("gas.npz").items()}
+def dusty(gas, **more):
+    return cubix.Chain({**case["parameters"], "Dust": "gas", **more}, stars, gas=gas, simulation=simulation)
+with dusty(gas) as c:
+    np.save("dusty.npy", c.forward())
+raises("gas has no mass", dusty, {k: v for k, v in gas.items() if k != "mass"})
+raises("gas has colour, which nothing looks at", dusty, {**gas, "colour": 1})
+raises("gas given as arrays has no temperatures", dusty, {k: v for k, v in gas.items() if k != "temperature"})
+raises("Density of cell 3 of the gas", dusty, {**gas, "density": np.where(np.arange(80) == 3, -1, gas["density"])})
+raises("gas's sfr has shape", dusty, {**gas, "sfr": np.zeros(79)})
+raises("stars were given as arrays without it", dusty, None)
+raises("given without stars", cubix.Chain, {**case["parameters"], "Dust": "gas"}, None, gas=gas)
+""")
+    assert_close(np.moveaxis(np.load(case.path("dusty.npy")), -1, 0), want["DATA"], 1e-6,
+                 level=np.abs(want["DATA"]).max(), what="dusty")
 
 
 def test_views_and_copies(case):
