@@ -23,6 +23,7 @@
 #include "physics/kernel.h"
 #include "simulation/simformat.h"
 
+static const double few_wide = 1e-3;    /* part of the dust in wide kernels that is nothing to warn of */
 enum { LEAST = 1 << 18, PIECES = 16 };  /* cells of a chunk at least; chunks of a share at most */
 
 int cubix_mpi_gas_read(struct cubix_slab **out, const struct cubix_params *par, const double *about)
@@ -261,7 +262,7 @@ static void tell_dust(const struct gas_sums *s, const struct cubix_slab *gas, co
               "none of %lld cells of gas has dust (DustGas %s, %s): nothing is dimmed by it",
               (long long)gas->n_file_total, cubix_DustGas_word[par->DustGas], cubix_params_origin(par, "DustGas"));
   if (s->n_wide > 0)
-    cubix_log(CUBIX_LOG_WARNING,
+    cubix_log(s->wide > few_wide * s->dust ? CUBIX_LOG_WARNING : CUBIX_LOG_INFO,
               "%.0f cells with %.3g Msun of dust, %.2g of all of it, have kernels of more than %.3g kpc, a quarter of "
               "the field: are smoothing lengths and densities in the right units?",
               s->n_wide, s->wide, s->wide / s->dust, 0.25 * field);

@@ -18,6 +18,8 @@
 #include "base/h5search.h"
 #include "simulation/source.h"
 
+enum { WHOLE = 64 };              /* numbers of a row that are read where only some are wanted */
+
 struct hdf5_source { struct cubix_source source; hid_t file; };
 struct hdf5_column {
   hid_t dataset;
@@ -26,6 +28,7 @@ struct hdf5_column {
   int file;
   off_t at;
   size_t row;
+  hsize_t whole;                  /* of rows of which some numbers are wanted: to be read whole, so many; 0: not */
 };
 
 static hid_t file_of(const struct cubix_source *source) { return ((const struct hdf5_source *)source)->file; }
@@ -212,6 +215,7 @@ static int column_open(struct cubix_column *column, int examine)
     CUBIX_CHECK(column->pick.last < is.n_c, CUBIX_EINPUT, "%s: /%s has %d columns; number %d (from 0) is wanted",
                 source->path, column->path, is.n_c, column->pick.last);
     n_row = (hsize_t)is.n_row;
+    own->whole = column->in_rows && is.n_c <= WHOLE ? (hsize_t)is.n_c : 0;
     column->single = 0;
     column->in_rows = 0;
   } else {
@@ -261,20 +265,24 @@ done:
   return status;
 }
 
-/* Of rows of several, the sum of those that are wanted. */
+/* Of rows of several, the sum of those that are wanted.  HDF5 would ask the system for nearly every one. */
 static int read_sums(const struct cubix_column *column, hsize_t from, hsize_t n, double *to)
 {
   enum { ROWS = 4096 };
   int status = CUBIX_OK;
-  const hsize_t first = (hsize_t)column->pick.first, n_c = (hsize_t)(column->pick.last - column->pick.first + 1);
+  const struct hdf5_column *own = column->own;
+  const hsize_t first = (hsize_t)column->pick.first, n_c = (hsize_t)(column->pick.last - column->pick.first + 1),
+                whole = own->packed ? 0 : own->whole, width = whole ? whole : n_c;
   double *block = NULL;
-  CUBIX_ALLOC(block, ROWS * n_c);
+  CUBIX_ALLOC(block, ROWS * width);
   for (hsize_t at = 0; at < n; at += ROWS) {
-    const hsize_t now = n - at < ROWS ? n - at : ROWS, start[2] = { from + at, first }, count[2] = { now, n_c };
+    const hsize_t now = n - at < ROWS ? n - at : ROWS, start[2] = { from + at, whole ? 0 : first },
+                  count[2] = { now, width };
+    const double *row = block + (whole ? first : 0);
     CUBIX_TRY(read_block(column, start, count, 2, block));
-    for (hsize_t i = 0; i < now; i++) {
+    for (hsize_t i = 0; i < now; i++, row += width) {
       to[at + i] = 0;
-      for (hsize_t c = 0; c < n_c; c++) to[at + i] += block[i * n_c + c];
+      for (hsize_t c = 0; c < n_c; c++) to[at + i] += row[c];
     }
   }
 done:
