@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import h5py
 import numpy as np
 
-from . import cosmology, dust, frame, maps, paint, psf
+from . import column, cosmology, dust, frame, gas as gas_dust, maps, paint, psf
 from .constants import C
 from .ssp import Library
 
@@ -76,8 +76,9 @@ def quality(lib, inst, z, v_max, nstar=None, min_stars=0):
 
 def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpolation="linear", unit=1e-20, cosmo=None,
             distance=0.0, min_stars=0, deposit="nearest",
-            length=0.0, screen=None, birth=None, **geometry):
-    """Everything the program makes without noise.  screen: (law, A(V), R_V or slope); birth: (tau, age in Myr, slope)."""
+            length=0.0, screen=None, birth=None, gas=None, law=("G23", 3.1), **geometry):
+    """Everything the program makes without noise.  screen: (law, A(V), R_V or slope); birth: (tau, age in Myr, slope);
+    gas: columns of the file's dusty gas, whose dust in front of each star follows `law`."""
     stars, head = read_particles(particle_file)
     lib = Library.read(ssp_file)
     if birth:
@@ -87,6 +88,11 @@ def observe(particle_file, ssp_file, inst, redshift, semantic="spline", interpol
     d_l, scale = cosmology.scene(redshift, om, ol, h, distance)
     left = dust.screen(screen[0], inst.edges(), redshift, *screen[1:]) if screen else 1.0
     painter = paint.Painter(lib, inst, redshift, d_l, semantic, interpolation, unit, left)
+    if gas:
+        weight = gas_dust.weight(0.3 * gas["Metallicity"] * gas["Mass"])
+        stars["screen"] = column.screen(stars["pos"], (gas["Position"] - fr.centre) @ fr.rotation.T,
+                                        gas["SmoothingLength"], weight)
+        painter.k = dust.of_channels(law[0], inst.edges(), redshift, *law[1:])
     painted, v_max = paint.paint(painter, stars, scale, psf.margin(inst), deposit, length)
     truth = maps.truth(painter, stars, scale, deposit, length)
     return SimpleNamespace(cube=psf.apply(inst, painted), painted=painted, maps=truth,

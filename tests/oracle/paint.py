@@ -93,6 +93,8 @@ def paint(painter, stars, kpc_per_arcsec, margin, deposit="nearest", length=0.0)
     on = np.array([w.size > 0 for _, _, w in share])
     for k in np.flatnonzero(on):
         rows, columns, w = share[k]
-        cube[:, rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1] += painter.spectrum(
-            stars["mass"][k], stars["age"][k], stars["z"][k], stars["vel"][k, 2])[:, None, None] * w
+        light = painter.spectrum(stars["mass"][k], stars["age"][k], stars["z"][k], stars["vel"][k, 2])
+        if "screen" in stars:                    # A(V) in front of each, and k of the channels
+            light = light * 10**(-0.4 * stars["screen"][k] * painter.k)
+        cube[:, rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1] += light[:, None, None] * w
     return cube, np.abs(stars["vel"][on, 2]).max() if on.any() else 0.0

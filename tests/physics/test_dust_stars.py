@@ -1,0 +1,108 @@
+"""Stars behind dust of their own, painted by either engine, against the exponential star by star."""
+import h5py
+import numpy as np
+import pytest
+
+from harness import assert_close, bits, galaxy, local_level
+from oracle import cube as oracle
+
+Z = 0.05
+PLAIN = {"Redshift": Z, "Centre": (0, 0, 0), "SystemicVelocity": "none", "DustGas": "starforming"}
+UNITS = {"Position": "kpc", "Velocity": "km/s", "Mass": "Msun", "SmoothingLength": "kpc", "Metallicity": "1",
+         "StarFormationRate": "Msun/yr"}
+
+
+def clouds(n=400, mass=3e6, depth=0.3, behind=0.0):
+    rng = np.random.default_rng(8)
+    return {"Position": rng.normal(0, 1, (n, 3)) * [1.5, 1.5, depth] + [0, 0, behind], "Velocity": np.zeros((n, 3)),
+            "Mass": mass * rng.uniform(0, 1, n)**2, "SmoothingLength": rng.uniform(0.05, 1, n),
+            "Metallicity": rng.uniform(0, 0.04, n), "StarFormationRate": np.full(n, 0.01)}
+
+
+def setup(bench, gas, n=400, lam=(5000.0, 5299.0, 1.0), fast=False, lsf=(4.0,), **library):
+    bench.instrument(12, 10, 0.5, lam=lam, lsf_curve=lsf)
+    bench.ssp("mixed", **{"fwhm": 1.5, **library})
+    s = galaxy(n, seed=17, radius=1.6)
+    if fast:
+        s["vel"][:3, 2] = 3000, -2500, 1900
+    bench.particles(s)
+    with h5py.File(bench.file, "a") as f:
+        for name, x in gas.items():
+            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = UNITS[name]
+
+
+def want_of(bench, gas, **more):
+    return oracle.observe(bench.file, bench.ssp_file, bench.inst, Z, centre=(0, 0, 0), velocity="none", gas=gas, **more)
+
+
+def test_directly(bench):
+    gas = clouds()
+    setup(bench, gas)
+    want = want_of(bench, gas)
+    assert np.median(want.stars["screen"]) > 0.3 and want.stars["screen"].max() > 3
+    for name, tolerance in (("cubix", 2e-6), ("cubix64", 1e-10)):
+        got = bench.cube(name, Dust="gas", Engine="direct", **PLAIN)
+        assert_close(got["DATA"], want.cube, tolerance, local_level(want.cube), name)
+        assert "DUSTERR" not in got["header"]["PRIMARY"]
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-4, 1e-5])
+@pytest.mark.parametrize("lam", [(5000.0, 5299.0, 1.0), (5000.0, 9000.0, 12.0)])
+def test_by_histogram(bench, lam, tolerance):
+    """A narrow band, where three functions serve in a tile, and a wide one, where the nodes do; some stars are fast."""
+    gas = clouds()
+    wide = lam[1] > 6000
+    setup(bench, gas, lam=lam, fast=True, n=600, lsf=(40.0,) if wide else (4.0,),
+          **({"lo": 4500.0, "hi": 9500.0, "step": 4.0, "fwhm": 6.0} if wide else {}))
+    want = want_of(bench, gas)
+    got = bench.cube(Dust="gas", Engine="histogram", Tolerance=tolerance, **PLAIN)
+    head = got["header"]["PRIMARY"]
+    assert head["ENGINE"] == "histogram" and head["NBEYOND"] > 0
+    assert 0 <= head["DUSTERR"] <= 0.1 * tolerance and head["DUSTNODE"] > 4
+    assert head["AUDIT"] <= tolerance and head["NAUDIT"] >= 3
+    good = (got["DQ"] & 3) == 0
+    assert good.any()
+    assert_close(got["DATA"][good], want.cube[good], tolerance)
+
+
+def test_where_templates_end(bench):
+    """A library that ends within the band is painted star by star there."""
+    gas = clouds()
+    setup(bench, gas, lam=(5000.0, 5699.0, 1.0), lo=4500.0, hi=5350.0)
+    want = want_of(bench, gas)
+    got = bench.cube(Dust="gas", Engine="histogram", **PLAIN)
+    assert got["header"]["PRIMARY"]["ENGINE"] == "histogram"
+    good = (got["DQ"] & 3) == 0
+    assert_close(got["DATA"][good], want.cube[good], 1e-4)
+    direct = bench.cube(Dust="gas", Engine="direct", **PLAIN)
+    assert_close(got["DATA"], direct["DATA"], 1e-4, local_level(np.abs(direct["DATA"])))
+
+
+def test_none_in_front(bench):
+    """No nodes, and the bits of a run without dust."""
+    gas = clouds(behind=50.0)
+    setup(bench, gas)
+    bench.cube(Dust="none", Engine="histogram", **PLAIN)
+    plain = bits(bench.out)
+    got = bench.cube(Dust="gas", Engine="histogram", **PLAIN)
+    assert bits(bench.out) == plain
+    assert "DUSTNODE" not in got["header"]["PRIMARY"]
+
+
+def test_so_much_that_no_light_is_left(bench):
+    """Behind thousands of magnitudes; the others keep theirs."""
+    gas = clouds(mass=3e10, depth=0.05)
+    setup(bench, gas)
+    want = want_of(bench, gas)
+    assert want.stars["screen"].max() > 1000 and (want.stars["screen"] < 1).any()
+    got = bench.cube(Dust="gas", Engine="histogram", **PLAIN)
+    assert got["header"]["PRIMARY"]["ENGINE"] == "histogram"
+    assert_close(got["DATA"], want.cube, 1e-4, np.maximum(want.cube, 1e-9 * want.cube.max()))
+
+
+def test_a_tolerance_beyond_float32(bench):
+    gas = clouds()
+    setup(bench, gas)
+    got = bench.cube(Dust="gas", Engine="histogram", Tolerance=4e-6, **PLAIN)
+    head = got["header"]["PRIMARY"]
+    assert head["ENGINE"] == "direct" and "5e-6" in head["ENGINWHY"]
