@@ -38,6 +38,7 @@ static int make_cube(const struct cubix_params *par, void *host)
   stages->n = 0;                           /* of the last cube, if this is not the first */
   if (par->Mode != CUBIX_Mode_cube) return cubix_mode_fit(par, dry_run, stages);
   CUBIX_STAGE(stages, "files", root ? cubix_output_check(par) : CUBIX_OK);
+  if (root) cubix_report_files(par);
   CUBIX_TRY(cubix_mpi_pipeline_open(&pipe, par, &(struct cubix_pipeline_use){ .dry_run = dry_run }, stages));
   CUBIX_STAGE(stages, "disk",  root ? cubix_output_room(par, pipe->ins, NULL, 0) : CUBIX_OK);
   CUBIX_TRY(cubix_mpi_pipeline_load(pipe, NULL, NULL));

@@ -4,7 +4,7 @@
  * replaces give nothing back in time: they stay until their successors are whole.  What only root
  * may use counts for root alone.  Quotas are not known; nor are file systems that tell of no blocks
  * at all. */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700           /* realpath */
 #include "base/disk.h"
 
 #include <stdint.h>
@@ -80,8 +80,10 @@ int cubix_disk_check(const struct cubix_disk_need *need, int n)
   for (int i = 0; i < n_place; i++) {
     const double room = room_of(place[i].folder);
     if (room < 0) continue;
-    cubix_log(CUBIX_LOG_INFO, "disk of %s: the outputs take %s, %s are free", place[i].folder,
+    char *full = realpath(place[i].folder, NULL);
+    cubix_log(CUBIX_LOG_INFO, "disk of %s: the outputs take %s, %s are free", full ? full : place[i].folder,
               size_text(needed, place[i].bytes), size_text(there, room));
+    free(full);
     CUBIX_CHECK(
         room >= place[i].bytes, CUBIX_EOUTPUT,
         "%s and what belongs to it need %s on the disk of %s, where %s are free; make room, choose another folder, or "

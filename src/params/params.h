@@ -88,7 +88,8 @@ const char *cubix_params_unmet(const struct cubix_params *par, const char *needs
 void cubix_params_warn_idle(const struct cubix_params *par);
 /** Write a complete parameter file with the values in use; it makes the same cube again.  Local. */
 int cubix_params_write_used(const struct cubix_params *par, FILE *out);
-/** Write documentation from the table: form "template", "markdown" or "json".  Local. */
+/** Write documentation from the table: form "template", "markdown", "json", or "man" (a section of a manual page).
+ * Local. */
 int cubix_params_write_doc(FILE *out, const char *form);
 /** Write --help (name NULL: all parameters) or --help Name: one of them, or those of whose name or help it is a part.
  * Local.

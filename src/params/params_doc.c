@@ -221,6 +221,38 @@ static void write_json(FILE *out)
   fprintf(out, "\n]\n");
 }
 
+/* A text for man: what would be commands and escapes is none. */
+static void man_text(FILE *out, const char *text)
+{
+  if (*text == '.' || *text == '\'') fputs("\\&", out);
+  for (; *text; text++) {
+    if (*text == '\\') fputs("\\e", out);
+    else fputc(*text, out);
+  }
+  fputc('\n', out);
+}
+
+static void write_man(FILE *out)
+{
+  char bounds[256], unit[160];
+  fprintf(out, ".SH PARAMETERS\n"
+               "A parameter file has lines of the form\n.B Name value [unit] %% comment\n"
+               "(# also starts a comment); on the command line it is\n.BR Name=value .\n");
+  FOR_ROWS(row) {
+    if (is_section(row)) {
+      fprintf(out, ".SS %s\n", row->name);
+      continue;
+    }
+    cubix_param_bounds(row, 1, bounds, sizeof bounds);
+    fprintf(out, ".TP\n.B %s\n", row->name);
+    man_text(out, row->help);
+    fprintf(out, ".br\n");
+    if (row->type != CUBIX_PARAM_STRING) man_text(out, bounds);
+    if (!row->dflt) fprintf(out, "(required)\n");
+    else fprintf(out, "[%s%s]\n", *row->dflt ? row->dflt : "empty", unit_after(row, row->dflt, unit));
+  }
+}
+
 int cubix_params_write_doc(FILE *out, const char *form)
 {
   char show[64];
@@ -228,8 +260,9 @@ int cubix_params_write_doc(FILE *out, const char *form)
   if (!strcmp(form, "template")) write_template(out);
   else if (!strcmp(form, "markdown")) write_markdown(out);
   else if (!strcmp(form, "json")) write_json(out);
+  else if (!strcmp(form, "man")) write_man(out);
   else
-    CUBIX_CHECK(0, CUBIX_EUSAGE, "--params=%s must be template, markdown or json",
+    CUBIX_CHECK(0, CUBIX_EUSAGE, "--params=%s must be template, markdown, json or man",
                 cubix_param_show(form, show, sizeof show));
   CUBIX_TRY(written(out));
 done:

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "histogram/basis.h"
 
@@ -27,9 +28,24 @@ static struct {
   void (*abandon)(void);
 } interrupted;
 
+/* Whether this warning was given already, as for the galaxy before.  The first few hundred are remembered. */
+static int was_said(const char *line)
+{
+  enum { MOST = 512 };
+  static uint64_t said[MOST];
+  static int n;
+  uint64_t hash[2];
+  cubix_hash(line, strlen(line), hash);
+  for (int i = 0; i < n; i++)
+    if (said[i] == hash[0]) return 1;
+  if (n < MOST) said[n++] = hash[0];
+  return 0;
+}
+
 static void tell(enum cubix_log_level level, const char *line, void *host)
 {
   (void)host;
+  if (level == CUBIX_LOG_WARNING && was_said(line) && console.quiet) return;
   if (!console.speaker || (level == CUBIX_LOG_DEBUG && !console.verbose)) return;
   if (level == CUBIX_LOG_PROGRESS && (!console.live || console.quiet)) return;
   if (level == CUBIX_LOG_PROGRESS) {

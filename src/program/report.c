@@ -1,14 +1,35 @@
 /* report.c -- the log's lines about the run.  Every number here is also in the provenance of the
  * output. */
+#define _XOPEN_SOURCE 700           /* getcwd */
 #include "program/report.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
 #include "output/output.h"
 #include "spectra/imf.h"
+
+/* A path from the root on, since a log is read elsewhere. */
+enum { WHOLE = 8200 };
+static const char *whole(char path[WHOLE], const char *given)
+{
+  char here[WHOLE / 2];
+  const int relative = given[0] != '/' && getcwd(here, sizeof here);
+  snprintf(path, WHOLE, "%s%s%.4000s", relative ? here : "", relative ? "/" : "", given);
+  return path;
+}
+
+void cubix_report_files(const struct cubix_params *par)
+{
+  char input[WHOLE], ssp[WHOLE], output[WHOLE], first[CUBIX_OUTPUT_PATH];
+  if (cubix_output_first(first, par)) return;
+  cubix_log(CUBIX_LOG_INFO, "from %s, with the library %s, to %s", whole(input, par->InputFile),
+            whole(ssp, par->SspFile), whole(output, first));
+}
 
 static void warn_of_imf(const char *library, const struct cubix_snapshot *snap)
 {

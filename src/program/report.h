@@ -5,6 +5,8 @@
 
 #include "output/output.h"
 
+/** Log which files are read and written, with their whole paths.  Local. */
+void cubix_report_files(const struct cubix_params *par);
 /** Log what is about to be observed.  Local. */
 void cubix_report_scene(const struct cubix_result *r);
 /** Log the flux budget: what went in, what fell outside, what the cube holds; and stars beyond the

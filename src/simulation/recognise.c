@@ -297,6 +297,14 @@ done:
   return status;
 }
 
+/* Groups and subhaloes instead of particles: Subfind's files, SOAP's, VELOCIraptor's. */
+static int is_catalogue(const struct cubix_source *source, const char *groups)
+{
+  return !strstr(groups, "PartType") && is_any_there(source, "Group/GroupLen|Group/GroupLenType|Subhalo/SubhaloLen|"
+                                                             "Subhalo/SubhaloLenType|FOF/GroupLength|InputHalos|"
+                                                             "hostHaloID");
+}
+
 int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, const char *name,
                             const struct cubix_source_options *options)
 {
@@ -312,10 +320,14 @@ int cubix_simfile_recognise(struct cubix_simformat *format, const char *path, co
   }
   CUBIX_TRY(read_known(&known, &n));
   CUBIX_TRY(cubix_source_open(&source, path, options));
+  cubix_source_list(source, "/", groups, sizeof groups);
+  CUBIX_CHECK(!is_catalogue(source, groups), CUBIX_EINPUT,
+              "%s is a catalogue of groups, and holds no particles: InputFile must be the snapshot, and this is its "
+              "GroupCatalogue (with GroupIndex, the number of the galaxy in it)",
+              path);
   CUBIX_TRY(match(&which, source, known, n));
   for (int i = 0; i < n; i++)
     if (!strcmp(known[i].recognise.file, source->ops->kind)) describe(text, sizeof text, source, &known[i]);
-  cubix_source_list(source, "/", groups, sizeof groups);
   own = which;
   if (which < 0 || !has_stars(source, &known[which].stars)) {
     which = -1;

@@ -327,6 +327,16 @@ def test_one_cube_each(tmp_path, ranks):
     assert done.status == 2 and "name a GroupCatalogue" in done.err
 
 
+def test_what_was_said_of_the_galaxy_before(tmp_path):
+    """Each galaxy's cube has its warnings; with -q the same one is given once."""
+    bench, s, common = galaxies(tmp_path)
+    par = bench.parameters(OutputFile=tmp_path / "g_%d.fits", GroupIndex="2, 0", **common)
+    with h5py.File(bench.ssp_file, "r+") as f:
+        f.attrs["Demo"] = 1
+    said = {option: run("cubix", [option, par], cwd=tmp_path).err.count("no real library") for option in ("-v", "-q")}
+    assert said == {"-v": 2, "-q": 1}
+
+
 def test_groups_in_a_list_that_make_no_cube(tmp_path):
     """One without stars does not stop the rest, a repeated one is made once, and a list that is wrong makes none."""
     bench, s, common = galaxies(tmp_path)

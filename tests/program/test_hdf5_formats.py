@@ -101,6 +101,15 @@ def test_1_0_no_format(tmp_path):
             InputFile=tmp_path / "g.hdf5")
 
 
+@pytest.mark.parametrize("column", ["Group/GroupLenType", "Subhalo/SubhaloLen", "InputHalos/HaloCatalogueIndex",
+                                    "hostHaloID"])
+def test_a_catalogue_of_groups_is_no_snapshot(tmp_path, column):
+    with h5py.File(tmp_path / "fof.hdf5", "w") as f:
+        f.create_group("Header").attrs["Redshift"] = 0.0
+        f[column] = np.zeros(3, int)
+    refused(tmp_path, "is a catalogue of groups, and holds no particles", "GroupCatalogue", InputFile=tmp_path / "fof.hdf5")
+
+
 @pytest.mark.parametrize("code", ["IllustrisTNG", "SWIFT-GEAR", "AREPO"])
 def test_1_0_a_member_without_stars_is_what_its_siblings_are(tmp_path, demo, code):
     """The header of a member with gas alone says less than another's stars."""

@@ -1,9 +1,11 @@
 """The same cube on any number of ranks and threads, from one file or several."""
 import os
+import subprocess
 
 import numpy as np
 import pytest
 
+import harness
 from harness import assert_close, galaxy, local_level, run, write_eagle, write_tng
 
 WAYS = [(2, 1), (3, 1), (4, 1), (1, 2), (2, 2)]                  # ranks, threads; compared with one of each
@@ -128,3 +130,28 @@ def test_threads_that_share_a_core_are_told(bench):
     assert "2 times as many threads" in done.err, done.err
     done = run("cubix", ["-n", bench.parameters()], threads=1)
     assert done.status == 0 and "--bind-to none" not in done.err, done.err
+
+
+def test_cores_that_mpirun_leaves_idle_are_told(bench):
+    """mpirun -np 1 binds its rank to one core, and without OMP_NUM_THREADS it has one thread: nothing seems amiss, but the
+    time it takes.  A stand-in for mpirun binds as it does."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        pytest.skip("one core only: none can be left idle")
+    bench.instrument(4, 4, 1.0, lam=(5000.0, 5049.0, 1.0))
+    bench.ssp()
+    bench.particles(galaxy(20))
+
+    def told(ranks, bound, threads=None):
+        world = harness.environment(extra={"OMPI_COMM_WORLD_LOCAL_SIZE": str(ranks)})
+        world.pop("OMP_NUM_THREADS")
+        if threads:
+            world["OMP_NUM_THREADS"] = str(threads)
+        done = subprocess.run([harness.BUILD / "cubix", "-q", "-n", bench.parameters()], env=world, text=True,
+                              capture_output=True, preexec_fn=lambda: os.sched_setaffinity(0, set(cores[:bound])))
+        assert done.returncode == 0, done.stderr
+        return done.stderr.count("mpirun has bound each rank")
+    assert told(1, 1) == 1
+    assert told(1, 1, threads=1) == 0                    # it was chosen
+    assert told(1, len(cores)) == 0                      # --bind-to none
+    assert told(len(cores), 1) == 0                      # all are in use

@@ -1,22 +1,65 @@
 #!/usr/bin/env bash
 # What `make install` puts down is complete: every header compiles alone, and a stranger's program builds with nothing but
-# pkg-config's flags, finds the installed parameter files, and runs.
+# pkg-config's flags, finds the installed parameter files, and runs; every program has its manual page and its completion; and
+# `make uninstall` takes all of it away.
 unset MAKEFLAGS MAKELEVEL MFLAGS
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 bad=0 checked=0
 check() { checked=$((checked + 1)); "$@" > "$scratch/log" 2>&1 || { bad=$((bad + 1)); echo "failed: $*"; head -20 "$scratch/log"; }; }
 
+configured() { sed -n "s/^$1 = //p" "$CUBIX_BUILD/Makefile"; }
 make -s -C "$CUBIX_BUILD" install DESTDIR="$scratch/root" > "$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
 include=$(dirname "$(find "$scratch/root" -name cubix-mpi.h)")
 prefix=${include%/include/cubix}
 export PKG_CONFIG_PATH=$(dirname "$(find "$scratch/root" -name cubix-mpi.pc)")
-configured() { sed -n "s/^$1 = //p" "$CUBIX_BUILD/Makefile"; }
 cc=$(configured CC) sanitizers=$(configured SAN_CFLAGS) pkg_config=$(configured PKG_CONFIG)
 
-for program in cubix cubix-mock cubix-ssp cubix-plot cubix-import; do
+for file in "$prefix"/bin/*; do
+  program=${file##*/}
+  check test -x "$file"
+  page=$prefix/share/man/man1/$program.1
+  check grep -q "^$program .* [a-zA-Z]" <(sed 's/\\//g' "$page")        # NAME \- what it is
+  check grep -q '^\.SH SYNOPSIS' "$page"
+  check test -e "$prefix/share/bash-completion/completions/$program"
+  if command -v groff > /dev/null; then
+    checked=$((checked + 1))
+    said=$(groff -man -Tutf8 -ww -z "$page" 2>&1)
+    [ -z "$said" ] || { bad=$((bad + 1)); echo "$page: $said"; }
+  fi
+done
+for program in cubix cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import; do
   check test -x "$prefix/bin/$program"
 done
+for word in Redshift PsfBeta 'STEM.*usedvalues' CUBIX_DATA; do check grep -q "$word" "$prefix/share/man/man1/cubix.1"; done
+
+# Completion: what TAB offers after a line.
+offers()
+{
+  PATH=$prefix/bin:$PATH bash -c '
+    . "$1/share/bash-completion/completions/cubix"
+    COMP_LINE=$2 COMP_POINT=${#2}
+    cd "$3" && { _cubix "${2%% *}"; printf "%s\n" "${COMPREPLY[@]}"; }' _ "$prefix" "$1" "$scratch" 2> "$scratch/complaints"
+}
+offered() { checked=$((checked + 1)); offers "$1" | grep -qxF -- "$2" || { bad=$((bad + 1)); echo "'$1' TAB does not offer $2"; offers "$1" | head -5; cat "$scratch/complaints"; }; }
+: > "$scratch/galaxy.param"
+export ASAN_OPTIONS=detect_leaks=0
+offered 'cubix --vers' --version
+offered 'cubix gal' galaxy.param
+offered 'cubix galaxy.param Reds' Redshift=
+offered 'cubix galaxy.param Psf=mof' moffat
+offered 'cubix galaxy.param Redshift=0.1 Instrument=MaNGA-N1' MaNGA-N127
+offered 'cubix galaxy.param SimulationFormat=Ill' IllustrisTNG
+offered 'cubix galaxy.param InputFile=gal' galaxy.param
+offered 'cubix --help Inclin' Inclination
+offered 'cubix-mock --inc' --inclination
+offered 'cubix-extract galaxy.param GroupTy' GroupType=
+if "$(configured PYTHON)" -c '' 2> /dev/null; then
+  sed -i "1s|.*|#!$(command -v "$(configured PYTHON)")|" "$prefix/bin/cubix-ssp" "$prefix/bin/cubix-import"
+  offered 'cubix-ssp conv' convert
+  offered 'cubix-ssp convert pp' ppxf
+  offered 'cubix-import --fam' --families
+fi
 for file in "$CUBIX_SOURCE"/parameterfiles/*/*.*; do
   check cmp "$file" "$prefix/share/cubix/${file#"$CUBIX_SOURCE"/parameterfiles/}"
 done
@@ -96,5 +139,10 @@ END
   check $cc $sanitizers "$scratch/loader.c" -ldl -o "$scratch/loader"
   ASAN_OPTIONS=detect_leaks=0 check env -u CUBIX_DATA "$scratch/loader" "$shared" "$prefix/share/cubix/instruments/MUSE.cfg"
 fi
+# and away again
+checked=$((checked + 1))
+make -s -C "$CUBIX_BUILD" uninstall DESTDIR="$scratch/root" > "$scratch/log" 2>&1
+left=$(find "$scratch/root" ! -type d)
+[ -z "$left" ] || { bad=$((bad + 1)); echo "make uninstall leaves:"; head -5 <<< "$left"; }
 echo "install.sh: $checked things looked at, $bad wrong"
 [ "$bad" = 0 ] && [ "$checked" -gt 30 ]

@@ -189,7 +189,7 @@ static void test_docs(void)
     CHECK_IS((int)strcspn(begin, "\n"), <=, 100);
   free(help);
   CHECK_IS(cubix_params_write_doc(stdout, "latex"), ==, CUBIX_EUSAGE);
-  CHECK_SAYS(cubix_error_message(), "template, markdown or json");
+  CHECK_SAYS(cubix_error_message(), "template, markdown, json or man");
   FILE *full = fopen("/dev/full", "w");
   if (full) {
     CHECK_IS(cubix_params_write_used(par, full), ==, CUBIX_EOUTPUT);
