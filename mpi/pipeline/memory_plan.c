@@ -49,6 +49,13 @@ static int moves_rows(job *j)
          moves(j, CUBIX_LEAF_BirthCloudTau);
 }
 
+/* The histogram itself is then wanted beside its derivatives. */
+static int moves_rows_or_law(job *j)
+{
+  const int law = moves(j, CUBIX_LEAF_DustRv) || moves(j, CUBIX_LEAF_DustSlope);
+  return moves_rows(j) || (j->par->Dust == CUBIX_Dust_gas && law);
+}
+
 /* In one phase alone. */
 static void add_in(plan *p, enum cubix_phase phase, const char *what, double bytes)
 {
@@ -224,7 +231,7 @@ static void plan_derivatives(plan *p, job *j)
   const double of_values = histogram_bytes(j) + cubix_multiply_bytes(values(j), 0, 0);
   add_in(p, reverse, "derivatives by the histogram", 1.2 * of_values);
   plan_arrived(p, j, reverse);
-  if (moves_rows(j)) add_in(p, reverse, "histogram", histogram_bytes(j));
+  if (moves_rows_or_law(j)) add_in(p, reverse, "histogram", histogram_bytes(j));
 }
 
 /* What Mode fit adds: the cube between two forward runs, vectors, weights of the curvature and tangents. */
@@ -245,8 +252,8 @@ static void plan_fit(plan *p, job *j)
     add_in(p, tangent, "tangents of templates", (double)tables->n_row * tables->row_stride * sizeof(cubix_real));
   if (!is_histogram(j)) return;
   add_in(p, tangent, "tangents of the histogram", histogram_bytes(j) + cubix_multiply_bytes(values(j), 0, j->n_thread));
+  if (moves_rows_or_law(j)) add_in(p, tangent, "histogram", histogram_bytes(j));
   if (!moves_rows(j)) return;
-  add_in(p, tangent, "histogram", histogram_bytes(j));
   const double tiles = tile_bytes(j) * ceil((double)j->ins->n_lambda / CUBIX_TILE);
   (cubix_mpi_local_rank() ? cubix_memory_see : cubix_memory_add)(p, "tangents of templates", tiles, tangent, tangent);
 }

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cube/cube.h"
+#include "dust/law.h"
 #include "engine/device.h"
 #include "engine/engine.h"
 #include "fit/leaves.h"
@@ -47,6 +48,16 @@ void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
   cubix_log_collect(&pipe->warnings);
 }
 
+/* The instrument, and whether the dust's law knows what it sees. */
+static int read_instrument(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_instrument_read(&pipe->ins, &pipe->par));
+  CUBIX_TRY(cubix_law_check(&pipe->par, pipe->ins->edge, pipe->ins->n_lambda, 1 + pipe->par.Redshift));
+done:
+  return status;
+}
+
 int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_params *par,
                             const struct cubix_pipeline_use *use, struct cubix_stages *stages)
 {
@@ -61,7 +72,7 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   pipe->stages = stages;
   pipe->flux_scale = 1;
   cubix_params_warn_idle(&pipe->par);
-  CUBIX_STAGE(stages, "instrument", cubix_instrument_read(&pipe->ins, &pipe->par));
+  CUBIX_STAGE(stages, "instrument", read_instrument(pipe));
   CUBIX_STAGE(stages, "size",       cubix_mpi_memory_check(&pipe->par, pipe->ins, NULL, NULL, NULL, NULL, NULL, 0));
   *out = pipe;
   pipe = NULL;

@@ -13,6 +13,8 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "dust/natural.h"
+
 /* A number that depends on x (or on lambda, where it says so), and its derivative. */
 struct jet { double at, slope; };
 
@@ -99,31 +101,13 @@ static struct jet fm90(const double c[4], double x0, double gamma, double x)
 }
 
 /* Points of a spline in x, and how they move with R_V. */
-enum { MOST = 12 };
-struct points { int n; double x[MOST], y[MOST], y_shape[MOST]; };
+struct points { int n; double x[CUBIX_NATURAL_MOST], y[CUBIX_NATURAL_MOST], y_shape[CUBIX_NATURAL_MOST]; };
 
 static void add_point(struct points *p, double lambda, double y, double y_shape)
 {
   p->x[p->n] = lambda > 0 ? 1e4 / lambda : 0;
   p->y[p->n] = y;
   p->y_shape[p->n++] = y_shape;
-}
-
-/* The natural cubic spline through n points. */
-static struct jet natural_spline(int n, const double *x, const double *y, double at)
-{
-  double m[MOST] = { 0 }, c[MOST] = { 0 };               /* second derivatives; of the elimination */
-  int i = 0;
-  for (int j = 1; j + 1 < n; j++) {
-    const double h0 = x[j] - x[j - 1], h1 = x[j + 1] - x[j], pivot = 2 * (h0 + h1) - h0 * c[j - 1];
-    c[j] = h1 / pivot;
-    m[j] = (6 * ((y[j + 1] - y[j]) / h1 - (y[j] - y[j - 1]) / h0) - h0 * m[j - 1]) / pivot;
-  }
-  for (int j = n - 2; j > 0; j--) m[j] -= c[j] * m[j + 1];
-  while (i < n - 2 && at > x[i + 1]) i++;
-  const double h = x[i + 1] - x[i], a = (x[i + 1] - at) / h, b = 1 - a;
-  return (struct jet){ a * y[i] + b * y[i + 1] + ((a * a * a - a) * m[i] + (b * b * b - b) * m[i + 1]) * h * h / 6,
-                       (y[i + 1] - y[i]) / h + ((1 - 3 * a * a) * m[i] + (3 * b * b - 1) * m[i + 1]) * h / 6 };
 }
 
 /* The curve of F99 and the SMC: fm90(x)/R_V + 1 in the ultraviolet, the spline elsewhere, to which two points of it at
@@ -139,8 +123,10 @@ static struct jet fitzpatrick(struct points *p, const double c[4], const double 
     if (i < 2) add_point(p, join[i], f.at / r + 1, shape);
     else if (x >= 1e4 / join[0]) return *by_shape = shape, (struct jet){ f.at / r + 1, f.slope / r };
   }
-  *by_shape = natural_spline(p->n, p->x, p->y_shape, x).at;
-  return natural_spline(p->n, p->x, p->y, x);
+  struct jet k;
+  *by_shape = cubix_natural(p->n, p->x, p->y_shape, x, &k.slope);
+  k.at = cubix_natural(p->n, p->x, p->y, x, &k.slope);
+  return k;
 }
 
 /* The sign of 1.208 is that of Fitzpatrick's table 3 and program; his table 4 has a misprint. */

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "dust/albedo.h"
+#include "dust/dust_weight.h"
 #include "dust/extinction.h"
 
 static const double wide = 0.01;                          /* of the wavelength */
@@ -13,14 +15,33 @@ static const double gauss[4][2] = { { 0.18343464249564980, 0.36268378337836198 }
                                     { 0.79666647741362674, 0.22238103445337447 },
                                     { 0.96028985649753623, 0.10122853629037626 } };
 
+static int scatters(const struct cubix_params *par)
+{
+  return par->Dust == CUBIX_Dust_gas && par->DustEffect != CUBIX_DustEffect_extinction;
+}
+
+/* The law at a wavelength; where scattered light is not all lost, by how much less than in V. */
+static struct cubix_extinction law_at(const struct cubix_params *par, double shape, double lambda)
+{
+  struct cubix_extinction e = cubix_extinction_at(par->DustLaw, shape, lambda);
+  const double h = 1e-6;
+  double slope;
+  if (!scatters(par)) return e;
+  const double albedo = cubix_albedo(lambda, &slope), of_v = cubix_dust_effect(par->DustEffect, CUBIX_DUST_ALBEDO_V),
+               part = cubix_dust_effect(par->DustEffect, albedo) / of_v,
+               by_albedo = (cubix_dust_effect(par->DustEffect, albedo + h) -
+                            cubix_dust_effect(par->DustEffect, albedo - h)) / (2 * h) / of_v;
+  return (struct cubix_extinction){ e.k * part, e.by_shape * part, e.by_lambda * part + e.k * by_albedo * slope };
+}
+
 static struct cubix_extinction mean(const struct cubix_params *par, double shape, double blue, double red)
 {
   struct cubix_extinction sum = { 0, 0, 0 };
   const double centre = (blue + red) / 2, half = (red - blue) / 2;
-  if (red - blue <= wide * centre) return cubix_extinction_at(par->DustLaw, shape, centre);
+  if (red - blue <= wide * centre) return law_at(par, shape, centre);
   for (int p = 0; p < 8; p++) {
     const double x = (p < 4 ? -1 : 1) * gauss[p % 4][0], w = gauss[p % 4][1] / 2;
-    const struct cubix_extinction at = cubix_extinction_at(par->DustLaw, shape, centre + x * half);
+    const struct cubix_extinction at = law_at(par, shape, centre + x * half);
     sum.k += w * at.k;
     sum.by_shape += w * at.by_shape;
     sum.by_lambda += w * at.by_lambda * (1 + x * half / centre);      /* per AA of the centre */
@@ -47,36 +68,53 @@ static int check(const struct cubix_params *par, double blue, double red, double
               "DustLaw %s (%s) was made for %g..%g AA, and at Redshift = %g the channels see %.1f..%.1f AA (vacuum, "
               "rest frame): choose another DustLaw (G23 goes from 912 AA to 32 um), LambdaMin, LambdaMax or Redshift",
               law, cubix_params_origin(par, "DustLaw"), low, high, one_plus_z - 1, blue, red);
+  CUBIX_CHECK(!scatters(par) || (blue >= CUBIX_ALBEDO_FIRST && red <= CUBIX_ALBEDO_LAST), CUBIX_EUSAGE,
+              "DustEffect %s (%s) needs to know how much dust scatters, which is known for %g..%g AA, and at Redshift "
+              "= %g the channels see %.1f..%.1f AA (vacuum, rest frame): take DustEffect extinction, or change "
+              "LambdaMin, LambdaMax or Redshift",
+              cubix_DustEffect_word[par->DustEffect], cubix_params_origin(par, "DustEffect"), CUBIX_ALBEDO_FIRST,
+              CUBIX_ALBEDO_LAST, one_plus_z - 1, blue, red);
 done:
   return status;
+}
+
+int cubix_law_check(const struct cubix_params *par, const double *edge, int n, double one_plus_z)
+{
+  double shape;
+  return par->Dust == CUBIX_Dust_none ? CUBIX_OK
+                                      : check(par, edge[0] / one_plus_z, edge[n] / one_plus_z, one_plus_z, &shape);
 }
 
 int cubix_law_init(struct cubix_law *law, const struct cubix_params *par, const double *edge, int n,
                    double one_plus_z)
 {
   int status = CUBIX_OK;
-  struct cubix_law made = { .n = n, .k_min = INFINITY };
+  struct cubix_law made = { .n = n };
   double shape = 0;
   if (par->Dust == CUBIX_Dust_none) {
     cubix_law_free(law);
     return CUBIX_OK;
   }
   CUBIX_TRY(check(par, edge[0] / one_plus_z, edge[n] / one_plus_z, one_plus_z, &shape));
-  CUBIX_ALLOC(made.k, n);
-  CUBIX_ALLOC(made.by_shape, n);
-  CUBIX_ALLOC(made.by_one_plus_z, n);
+  if (law->n != n) {
+    CUBIX_ALLOC(made.k, n);
+    CUBIX_ALLOC(made.by_shape, n);
+    CUBIX_ALLOC(made.by_one_plus_z, n);
+    cubix_law_free(law);
+    *law = made;
+    made = (struct cubix_law){ 0 };
+  }
+  law->k_min = INFINITY;
+  law->k_max = -INFINITY;
   for (int i = 0; i < n; i++) {
     const double blue = edge[i] / one_plus_z, red = edge[i + 1] / one_plus_z;
     const struct cubix_extinction at = mean(par, shape, blue, red);
-    made.k[i] = at.k;
-    made.by_shape[i] = at.by_shape;
-    made.by_one_plus_z[i] = -at.by_lambda * (blue + red) / 2 / one_plus_z;
-    made.k_min = fmin(made.k_min, at.k);
-    made.k_max = fmax(made.k_max, at.k);
+    law->k[i] = at.k;
+    law->by_shape[i] = at.by_shape;
+    law->by_one_plus_z[i] = -at.by_lambda * (blue + red) / 2 / one_plus_z;
+    law->k_min = fmin(law->k_min, at.k);
+    law->k_max = fmax(law->k_max, at.k);
   }
-  cubix_law_free(law);
-  *law = made;
-  made = (struct cubix_law){ 0 };
 done:
   cubix_law_free(&made);
   return status;

@@ -2,7 +2,10 @@
  *
  * The dust is at rest in the galaxy: k is the law at the observed wavelength over 1 + z.  Attenuation
  * acts on channels: A(V) magnitudes take the factor exp(-0.4 ln 10 A k) off a channel's light. In a
- * channel wider than 1 % of its wavelength k is the mean over the channel. */
+ * channel wider than 1 % of its wavelength k is the mean over the channel.
+ *
+ * Where light that gas scatters is not all lost (DustEffect absorption, mixed) k is multiplied by the part of the
+ * extinction that dims, over that part in V, as dust scatters more in one colour than in another. */
 #ifndef CUBIX_LAW_H
 #define CUBIX_LAW_H
 
@@ -20,11 +23,14 @@ struct cubix_law {
   double k_min, k_max;            /* of all channels */
 };
 
+/** Check that the law was made for these channels.  Local.
+ *  Errors: CUBIX_EUSAGE for channels or a DustRv beyond those that it was made for, and for Calzetti with Dust gas. */
+int cubix_law_check(const struct cubix_params *par, const double *edge, int n, double one_plus_z);
 /** The law for these channels; empty with Dust none.  Local.
- *  @param law what it held before is freed; cubix_law_free frees it
+ *  @param law {0}, or one of before: with as many channels its arrays stay where they are and hold the new
+ *    numbers; cubix_law_free frees it
  *  @param edge [n + 1] observed, vacuum AA
- *  Errors: CUBIX_EUSAGE for channels or a DustRv beyond those that the law was made for, and for Calzetti with Dust
- *    gas; the law is unchanged then. */
+ *  Errors: as cubix_law_check; the law is unchanged then. */
 int cubix_law_init(struct cubix_law *law, const struct cubix_params *par, const double *edge, int n,
                    double one_plus_z);
 /** What A(V) magnitudes leave of the light.  Local. */

@@ -1,5 +1,6 @@
 """The whole chain's derivatives: products with the Jacobian and its transpose against each other,
 against steps of the forward run, and on any number of ranks."""
+import h5py
 import numpy as np
 import pytest
 
@@ -131,6 +132,61 @@ def test_dust_on_ranks(bench, combine):
         told = prove(bench, leaves, "prove_chain", ranks=ranks, Engine="histogram", Combine=combine, **dust)
         check_products(told, 1e-5)
         assert np.all(np.abs(sides(told) - one) <= 2e-6 * one[:, 1:]), ranks
+
+
+GAS = dict(Dust="gas", DustGas="starforming", DustRv=3.4, DustScreen=0.3)
+
+
+def add_gas(bench, n=300):
+    """A clumpy slab in the middle of the galaxy, A(V) from 0 to 3."""
+    rng = np.random.default_rng(4)
+    gas = {"Position": (rng.normal(0, 1, (n, 3)) * [1.5, 1.5, 0.2] + [3, -2, 5], "kpc"),
+           "Velocity": (np.zeros((n, 3)), "km/s"), "Mass": (rng.uniform(1e5, 2e6, n), "Msun"),
+           "SmoothingLength": (rng.uniform(0.1, 1, n), "kpc"), "Metallicity": (rng.uniform(0, 0.04, n), "1"),
+           "StarFormationRate": (np.full(n, 0.01), "Msun/yr")}
+    with h5py.File(bench.file, "a") as f:
+        for name, (x, unit) in gas.items():
+            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = unit
+
+
+@pytest.mark.parametrize("law", [{}, dict(DustEffect="mixed"), dict(DustLaw="powerlaw", DustSlope=1.1)],
+                         ids=["G23", "mixed", "power law"])
+def test_the_law_behind_gas(bench, law):
+    """R_V, slope and redshift act through every star's own dust, and through the screen."""
+    setup(bench)
+    add_gas(bench)
+    leaves = "Mass,Redshift,DustScreen," + ("DustSlope" if "DustSlope" in law else "DustRv")
+    told = prove(bench, leaves, taylor=True, **{**GAS, **law})
+    check_products(told, 1e-12)
+    check_steps(told)
+
+
+@pytest.mark.parametrize("combine", ["histogram", "cube"])
+def test_the_law_behind_gas_on_ranks(bench, combine):
+    setup(bench, n=200)
+    add_gas(bench)
+    leaves = "Redshift,DustScreen,DustRv,BirthCloudTau"
+    want = sides(prove(bench, leaves, **GAS, BirthCloudTau=0.5))
+    for ranks in (1, 3):
+        told = prove(bench, leaves, "prove_chain", ranks=ranks, Engine="histogram", Combine=combine, **GAS,
+                     BirthCloudTau=0.5)
+        check_products(told, 1e-5)
+        assert np.all(np.abs(sides(told) - want) <= 2e-4 * want[:, 1:]), (ranks, sides(told), want)
+
+
+def test_the_law_of_fast_stars_behind_gas(bench):
+    """Those beyond the velocity grid, and, where templates end, those painted star by star there."""
+    bench.instrument(7, 6, 0.5, lam=(5000.0, 5191.0, 1.0))
+    bench.ssp("mixed", lo=4500.0, hi=4915.0, step=1.5, fwhm=1.5)
+    s = galaxy(300, seed=3, radius=1.2, centre=(3, -2, 5))
+    s["vel"][::100] += 2000.0
+    bench.particles(s)
+    add_gas(bench)
+    leaves = "Redshift,DustScreen,DustRv"
+    want = sides(prove(bench, leaves, "prove_chain", Engine="direct", **GAS))
+    told = prove(bench, leaves, "prove_chain", Engine="histogram", **GAS)
+    check_products(told, 1e-5)
+    assert np.all(np.abs(sides(told) - want) <= 5e-4 * want[:, 1:]), (sides(told), want)
 
 
 def test_no_tau_yet(bench):

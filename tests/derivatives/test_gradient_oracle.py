@@ -27,6 +27,8 @@ CASES = {"plain": ({}, {}), "tsc, psf, lsf": (dict(lsf_curve=(4.0,), roll=25.0, 
                                 psf_curve=(5.0, -8e-4)), {"Deposit": "tsc"}),
          "elongated": (dict(psf="gaussian", psf_curve=(1.1,), psf_axis_ratio=0.6, psf_angle=35.0), {}),
          "steps": (dict(lam=(5000.0, 5199.0, 0.0), grid="steps", listed=(-9.0, 2e-3), medium="air"), {}),
+         "screen, clouds": (dict(lsf_curve=(4.0,)), {"Deposit": "tsc", "Dust": "screen", "DustLaw": "CCM89",
+                                                     "DustScreen": 1.3, "BirthCloudTau": 0.8, "BirthCloudAge": 60.0}),
          "linear, cic": ({}, {"Deposit": "cic", "TemplateSemantic": "linear"})}
 
 
@@ -76,7 +78,10 @@ def setup(bench, n=90, **instrument):
 def expect(bench, path_data_weight, parameters):
     deposit = parameters.get("Deposit", "nearest")
     seen = oracle.observe(bench.file, bench.ssp_file, bench.inst, Z,
-                          semantic=parameters.get("TemplateSemantic", "spline"), deposit=deposit, **GEOMETRY)
+                          semantic=parameters.get("TemplateSemantic", "spline"), deposit=deposit,
+                          screen=(parameters["DustLaw"], parameters["DustScreen"]) if "Dust" in parameters else None,
+                          birth=[parameters[x] for x in ("BirthCloudTau", "BirthCloudAge") if x in parameters],
+                          **GEOMETRY)
     return gradient.chi2(seen, *path_data_weight, deposit=deposit)
 
 

@@ -26,9 +26,9 @@ def seen(bench):
 
 
 def derive(seen, *options, mode="gradient", ranks=1, status=0, interrupt_after=None, **parameters):
-    file = seen.parameters(**{**VIEW, "Mode": mode, "ObservedFile": seen.path("seen.fits"), "Parameters": VARIED,
-                              "Engine": "direct", "OutputFile": seen.path("out.fits"),
-                              **parameters})
+    wanted = {**VIEW, "Mode": mode, "ObservedFile": seen.path("seen.fits"), "Parameters": VARIED, "Engine": "direct",
+              "OutputFile": seen.path("out.fits"), **parameters}
+    file = seen.parameters(**{name: value for name, value in wanted.items() if value is not None})
     done = run("cubix", list(options) + [file], ranks, cwd=seen.folder, interrupt_after=interrupt_after)
     assert done.status == status, done.out[-2000:] + done.err[-3000:]
     assert not [name for name in os.listdir(seen.folder) if ".part" in name]
@@ -109,6 +109,29 @@ def test_fit_of_redshift_and_lsf_on_two_ranks(seen):
     for name, true in (("Redshift", 0.05), ("LsfFwhm", 3.0)):
         value, error = rows[name]
         assert 0 < error < (1e-4 if name == "Redshift" else 1) and abs(value - true) < 4 * error, rows
+
+
+def test_fit_of_dust_on_two_ranks(bench):
+    """A screen, its R_V and birth clouds, told by colour."""
+    true = dict(DustScreen=0.8, DustRv=3.1, BirthCloudTau=0.7)
+    view = dict(Redshift=0.05, Centre=(0, 0, 0), SystemicVelocity=(0, 0, 0), Dust="screen", BirthCloudAge=60.0)
+    bench.instrument(5, 4, 0.7, lam=(4800.0, 6300.0, 15.0), area=5e5, sky=(2e-17,), read_noise=3.0, exposure=900.0)
+    bench.ssp("mixed", lo=4400.0, step=5.0)
+    s = galaxy(12, seed=5, radius=1.2)
+    s["age"][::2] = 0.01
+    bench.particles(s)
+    bench.cube(**view, **true, OutputFile=bench.path("seen.fits"), Noise="snr", SignalToNoise=3.0)
+    for engine in ("direct", "histogram"):
+        derive(bench, mode="fit", ranks=2, MaxIterations=100, Parameters="DustScreen,DustRv,BirthCloudTau",
+               **{**{name: None for name in VIEW}, **view}, Engine=engine, DustScreen=0.3, DustRv=4.0, BirthCloudTau=0.0)
+        rows = {line.split()[0]: [float(word) for word in line.split()[1:3]]
+                for line in bench.path("out-fit.txt").read_text().splitlines() if not line.startswith("#")}
+        assert sorted(rows) == sorted(true)
+        for name, wanted in true.items():
+            value, error = rows[name]
+            assert 0 < error < 1 and abs(value - wanted) < 4 * error, rows
+    done = derive(bench, mode="fit", status=2, Parameters="DustSlope", **{**{name: None for name in VIEW}, **view})
+    assert "nothing changes with DustSlope: it belongs to Dust not none with DustLaw powerlaw" in done.err
 
 
 def test_the_verdict_is_told_everywhere(seen):

@@ -157,6 +157,51 @@ static void test_refused(void)
   cubix_params_free(par);
 }
 
+/* What gas scatters: k times the part of it that dims, by the albedo of the wavelength. */
+static void test_effects(void)
+{
+  static const double edge[] = { 4395, 4405, 5495, 5505, 7995, 8005 }, albedo[] = { 0.653, 0, 0.674, 0, 0.658 };
+  struct cubix_params *par = parameters("gas", "G23");
+  struct cubix_law all = { 0 }, law = { 0 }, more = { 0 }, less = { 0 };
+  const double t = 1e-5;
+  REQUIRE(!cubix_law_init(&all, par, edge, 5, 1));
+  for (int mixed = 0; mixed < 2; mixed++) {
+    CHECK(!cubix_params_set(par, "DustEffect", mixed ? "mixed" : "absorption"));
+    REQUIRE(!cubix_law_init(&law, par, edge, 5, 1));
+    for (int i = 0; i < 5; i += 2) {
+      const double a = 1 - albedo[i], part = mixed ? 0.7 * sqrt(a) + 0.3 * a : a;
+      CHECK_CLOSE(law.k[i], all.k[i] * part / (mixed ? 0.7 * sqrt(0.326) + 0.3 * 0.326 : 0.326), 1e-12);
+    }
+    REQUIRE(!cubix_law_init(&more, par, edge, 5, 1 + t) && !cubix_law_init(&less, par, edge, 5, 1 - t));
+    for (int i = 0; i < 5; i++) CHECK_CLOSE(law.by_one_plus_z[i], (more.k[i] - less.k[i]) / (2 * t), 1e-6);
+  }
+  CHECK_IS(cubix_law_init(&law, par, edge, 5, 3.1), ==, CUBIX_EUSAGE);
+  CHECK_SAYS(cubix_error_message(), "DustEffect mixed (set by the program) needs to know how much dust scatters");
+  CHECK(!cubix_params_set(par, "Dust", "screen"));
+  CHECK_IS(cubix_law_init(&law, par, edge, 5, 1), ==, CUBIX_OK);
+  for (int i = 0; i < 5; i++) CHECK_IS(law.k[i], ==, all.k[i]);
+  cubix_law_free(&all);
+  cubix_law_free(&law);
+  cubix_law_free(&more);
+  cubix_law_free(&less);
+  cubix_params_free(par);
+}
+
+/* With as many channels the arrays stay where they are: others point into them. */
+static void test_in_place(void)
+{
+  static const double edge[] = { 5000, 5010, 5020 };
+  struct cubix_params *par = parameters("screen", "CCM89");
+  struct cubix_law law = { 0 };
+  REQUIRE(!cubix_law_init(&law, par, edge, 2, 1));
+  const double *k = law.k, before = law.k[0];
+  CHECK(!cubix_params_set(par, "DustRv", "5"));
+  REQUIRE(!cubix_law_init(&law, par, edge, 2, 1));
+  CHECK(law.k == k && law.k[0] != before);
+  cubix_law_free(&law);
+  cubix_params_free(par);
+}
+
 int main(int argc, char **argv)
 {
   check_init(argc, argv);
@@ -168,5 +213,7 @@ int main(int argc, char **argv)
   CASE(test_joints());
   CASE(test_channels());
   CASE(test_refused());
+  CASE(test_effects());
+  CASE(test_in_place());
   return check_done();
 }
