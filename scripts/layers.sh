@@ -17,6 +17,7 @@ src/spectra
 src/cube
 src/direct
 src/histogram
+src/lines
 src/engine
 src/observation
 src/fit
@@ -26,6 +27,7 @@ mpi/comm
 mpi/dust
 mpi/particles
 mpi/extract
+mpi/lines
 mpi/engine
 mpi/pipeline
 mpi/fit

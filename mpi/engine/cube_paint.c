@@ -9,7 +9,9 @@
  *                      (owners.h).
  *   Combine cube       the rank that has read them, which multiplies them into a whole cube.
  * The stars that no histogram serves are noted on the way, and painted directly in the end. Before
- * they travel the stars tell the audit what they contribute to its voxels. */
+ * they travel the stars tell the audit what they contribute to its voxels.
+ *
+ * Sources of emission lines come last, all at once, at whoever paints their spaxels. */
 #include "mpi/engine/cube_paint.h"
 
 #include <stdlib.h>
@@ -20,11 +22,14 @@
 #include "engine/audit.h"
 #include "engine/device.h"
 #include "engine/engine.h"
+#include "engine/line_audit.h"
 #include "engine/outliers.h"
 #include "engine/survey.h"
 #include "engine/template_ends.h"
 #include "histogram/basis.h"
 #include "histogram/histogram.h"
+#include "lines/line_paint.h"
+#include "lines/lines.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/engine/owners.h"
@@ -39,6 +44,8 @@ struct painting {
   const struct cubix_basis *basis;
   const struct cubix_tables *tables;
   struct cubix_device *dev;
+  const struct cubix_line_light *light; /* NULL: no emission lines */
+  struct cubix_sums *maps;
   struct cubix_owners owners;     /* n_rank 0: this rank's stars stay here */
   int32_t *exponent;              /* [painted spaxels] scale of the histogram */
   struct cubix_histogram_stack stack;
@@ -46,7 +53,7 @@ struct painting {
   struct cubix_outliers outliers, leftover;
   /* of the spaxels that this rank paints */
   struct cubix_histogram *histogram;
-  struct cubix_placement *outlier_stars, *leftover_stars;
+  struct cubix_placement *outlier_stars, *leftover_stars, *sources;
   size_t *start;                  /* [their number + 1] scratch */
 };
 
@@ -61,6 +68,7 @@ static void painting_free(struct painting *p)
   cubix_histogram_free(p->histogram);
   cubix_placement_free(p->outlier_stars);
   cubix_placement_free(p->leftover_stars);
+  cubix_placement_free(p->sources);
 }
 
 /* The first painted spaxel of this rank. */
@@ -171,6 +179,12 @@ static int paint_part(struct cubix_cube *cube, const struct painting *p, size_t 
     const struct cubix_placement stars = cubix_placement_part(p->outlier_stars, first, last, p->start);
     CUBIX_TRY(cubix_device_paint(p->dev, p->tables, &stars, cube));
   }
+  if (p->light) {
+    const struct cubix_placement *all = p->sources ? p->sources : p->light->sources,
+                                 sources = cubix_placement_part(all, first, last, p->start);
+    CUBIX_TRY(
+        cubix_lines_paint(p->light->lines, &sources, cube, p->light->scale, p->maps, first_spaxel(p) + first));
+  }
 done:
   return status;
 }
@@ -202,6 +216,7 @@ static int paint_histogram(struct cubix_cube *cube, struct cubix_audit *audit, s
   CUBIX_TRY(count_all(p, audit, particles));
   if (p->basis->n_at_end) CUBIX_TRY(collect(&p->leftover_stars, p, &p->leftover, n_spaxel));
   if (p->engine->n_beyond) CUBIX_TRY(collect(&p->outlier_stars, p, &p->outliers, n_spaxel));
+  if (p->light && p->owners.n_rank) CUBIX_TRY(bring(&p->sources, p, p->light->sources));
   if (p->owners.n_rank) CUBIX_TRY(paint_strips(cube, p));
   else CUBIX_TRY(cubix_mpi_agree(paint_part(cube, p, 0, n_spaxel)));
 done:
@@ -227,16 +242,25 @@ done:
 
 int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine,
                          const struct cubix_basis *basis, const struct cubix_templates *templates,
-                         struct cubix_particles *particles, struct cubix_device *dev)
+                         struct cubix_particles *particles, const struct cubix_line_light *light,
+                         struct cubix_device *dev)
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
   const int *owned = engine->lambda_first + cubix_mpi_rank();
-  struct painting painting = { .engine = engine, .basis = basis, .tables = &templates->tables, .dev = dev };
+  struct painting painting = {
+    .engine = engine, .basis = basis, .tables = &templates->tables, .dev = dev, .light = light, .maps = &cube->sums
+  };
   CUBIX_TRY(cubix_mpi_agree(shared ? cubix_cube_hold(cube, owned[0], owned[1] - owned[0])
                                    : cubix_cube_hold(cube, 0, templates->tables.n_lambda)));
   if (engine->method == CUBIX_HISTOGRAM)
     CUBIX_TRY(paint_histogram(cube, audit, &painting, particles));
-  else CUBIX_TRY(paint_directly(cube, audit, &templates->tables, particles, dev));
+  else {
+    CUBIX_TRY(paint_directly(cube, audit, &templates->tables, particles, dev));
+    if (light)
+      CUBIX_TRY(cubix_mpi_agree(
+          cubix_lines_paint(light->lines, light->sources, cube, light->scale, &cube->sums, 0)));
+  }
+  if (light) CUBIX_TRY(cubix_mpi_agree(cubix_line_audit(audit, light->lines, light->sources, light->scale)));
 done:
   return status;
 }

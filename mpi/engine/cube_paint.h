@@ -14,14 +14,24 @@
 extern "C" {
 #endif
 
+struct cubix_lines;
+/* Sources of emission lines, painted with the stars. */
+struct cubix_line_light {
+  const struct cubix_lines *lines;
+  const struct cubix_placement *sources;  /* of this rank */
+  double scale;                   /* erg/s -> the cube's unit, in a channel of mean width */
+};
+
 /** Paint the placed stars into the channels that this rank is to hold: those that it owns, or with
  * Combine cube all.  Collective.
  *  @param[in,out] audit the evidence of this rank's stars is added
  *  @param basis NULL with the direct method
+ *  @param light NULL: no emission lines
  *  @param particles their stars are freed unless they are kept */
 int cubix_mpi_cube_paint(struct cubix_cube *cube, struct cubix_audit *audit, const struct cubix_engine *engine,
                          const struct cubix_basis *basis, const struct cubix_templates *templates,
-                         struct cubix_particles *particles, struct cubix_device *dev);
+                         struct cubix_particles *particles, const struct cubix_line_light *light,
+                         struct cubix_device *dev);
 
 #ifdef __cplusplus
 }

@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "cube/cube.h"
+#include "cube/placement.h"
 #include "dust/law.h"
 #include "engine/device.h"
 #include "engine/engine.h"
@@ -24,6 +25,8 @@
 #include "geometry/scene.h"
 #include "histogram/basis.h"
 #include "instrument/instrument.h"
+#include "lines/line_paint.h"
+#include "lines/lines.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/cores.h"
 #include "mpi/comm/group.h"
@@ -34,6 +37,7 @@
 #include "mpi/engine/cube_reduce.h"
 #include "mpi/engine/device_open.h"
 #include "mpi/engine/engine.h"
+#include "mpi/lines/sources.h"
 #include "mpi/particles/gas.h"
 #include "mpi/particles/particles.h"
 #include "mpi/particles/screens.h"
@@ -41,6 +45,8 @@
 #include "observation/psf.h"
 #include "params/params.h"
 #include "spectra/templates.h"
+
+static const double fastest_on_grid = 2000;  /* km/s: faster sources of lines are painted by themselves */
 
 void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 {
@@ -72,6 +78,9 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   pipe->stages = stages;
   pipe->flux_scale = 1;
   cubix_params_warn_idle(&pipe->par);
+  CUBIX_MPI_CHECK(pipe->par.Lines == CUBIX_Lines_none || !use->keep_stars, CUBIX_EUSAGE,
+                  "Lines = %s (%s): emission lines have no derivatives yet: set Lines none, or Mode cube",
+                  pipe->par.Lines == CUBIX_Lines_sfr ? "sfr" : "stars", cubix_params_origin(&pipe->par, "Lines"));
   CUBIX_STAGE(stages, "instrument", read_instrument(pipe));
   CUBIX_STAGE(stages, "size",       cubix_mpi_memory_check(&pipe->par, pipe->ins, NULL, NULL, NULL, NULL, NULL, 0));
   *out = pipe;
@@ -188,6 +197,7 @@ static int empty_sums(struct cubix_pipeline *pipe)
   CUBIX_TRY(cubix_sums_init(sums, pipe->ins->n_x, pipe->ins->n_y, pipe->ins->margin));
   if (pipe->par.Dust != CUBIX_Dust_none) CUBIX_TRY(cubix_sums_dust(sums));
   if (n_v > 0) CUBIX_TRY(cubix_sums_losvd(sums, (int)n_v, pipe->par.Losvd));
+  if (pipe->lines) CUBIX_TRY(cubix_sums_add_gas(sums, pipe->lines->n + CUBIX_N_GAS_MAP));
 done:
   return status;
 }
@@ -212,6 +222,33 @@ static int find_columns(struct cubix_pipeline *pipe)
   CUBIX_TRY(cubix_mpi_columns_screen(pipe->columns, gas->position, gas->n, gas->screen));
 done:
   return status;
+}
+
+/* The emission lines in the band, and their sources in the spaxels. */
+static int take_lines(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab *sources = NULL;
+  const struct cubix_tables *tables = &pipe->templates->tables;
+  if (pipe->par.Lines == CUBIX_Lines_none) goto done;
+  CUBIX_TRY(cubix_mpi_line_sources(&sources, &pipe->v_sources, &pipe->par, pipe->gas, pipe->particles));
+  CUBIX_TRY(cubix_mpi_agree(cubix_lines_open(&pipe->lines, &pipe->par, pipe->ins, &pipe->scene, pipe->v_sources)));
+  if (pipe->columns && !sources->screen) {
+    CUBIX_MPI_ALLOC(sources->screen, sources->n);
+    CUBIX_TRY(cubix_mpi_columns_screen(pipe->columns, sources->position, sources->n, sources->screen));
+  }
+  cubix_mpi_line_count(pipe->lines, sources, tables);
+  const struct cubix_tables places = cubix_lines_tables(pipe->lines, tables);
+  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&pipe->sources, NULL, &places, sources, 0)));
+done:
+  cubix_slab_free(sources);
+  return status;
+}
+
+static void drop_sources(struct cubix_pipeline *pipe)
+{
+  cubix_placement_free(pipe->sources);
+  pipe->sources = NULL;
 }
 
 /* An empty cube, and the stars in its spaxels. */
@@ -277,10 +314,13 @@ done:
   return status;
 }
 
-/* The templates that the engine needs, which one that serves has; and nodes for the dust in front of the stars. */
+/* The lines and the templates that the engine needs; one that serves has these.  And nodes for the dust before stars. */
 static int prepare_basis(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
+  if (pipe->lines && pipe->engine->method == CUBIX_HISTOGRAM)
+    CUBIX_TRY(cubix_mpi_agree(
+        cubix_lines_prepare(pipe->lines, fmin(pipe->v_sources, fastest_on_grid), pipe->par.Tolerance, 0)));
   if (!pipe->basis) {
     CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
     pipe->rows_changed = 0;
@@ -337,15 +377,20 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "speeds",  follow_speed(pipe));
   if (pipe->par.Dust == CUBIX_Dust_gas)
     CUBIX_STAGE(stages, "columns", find_columns(pipe));
+  if (pipe->par.Lines != CUBIX_Lines_none)
+    CUBIX_STAGE(stages, "lines", take_lines(pipe));
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
   CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
+  const struct cubix_line_light light = { pipe->lines, pipe->sources,
+                                          pipe->flux_scale * pipe->scene.flux_scale / pipe->ins->lambda_step };
   if (check)
     CUBIX_STAGE(stages, "draw",
                 cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->templates, pipe->particles->survey));
   CUBIX_STAGE(stages, "paint",
               cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->templates,
-                                   pipe->particles, pipe->dev));
+                                   pipe->particles, pipe->lines ? &light : NULL, pipe->dev));
+  drop_sources(pipe);
   if (check) drop_columns(pipe);
   CUBIX_STAGE(stages, "sum",     cubix_mpi_cube_sum(pipe->cube, pipe->engine));
   if (check)
@@ -368,6 +413,7 @@ void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_p
                                    .cube = pipe->cube,
                                    .engine = pipe->engine,
                                    .basis = pipe->basis,
+                                   .lines = pipe->lines,
                                    .audit = &pipe->audit,
                                    .device = pipe->dev->description,
                                    .n_rank = cubix_mpi_size() };
@@ -385,6 +431,8 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   drop_columns(pipe);
   cubix_slab_free(pipe->gas);
   cubix_mpi_particles_close(pipe->particles);
+  cubix_lines_free(pipe->lines);
+  drop_sources(pipe);
   cubix_instrument_free(pipe->ins);
   free(pipe);
 }

@@ -39,6 +39,8 @@ struct cubix_pipeline_use {
   int dry_run;                    /* 1: no forward run follows; what memory one would take is logged at INFO */
 };
 
+struct cubix_lines;
+struct cubix_placement;
 struct cubix_pipeline {
   const struct cubix_group *group; /* the ranks that it was opened for */
   struct cubix_warnings warnings; /* of this run */
@@ -59,6 +61,9 @@ struct cubix_pipeline {
   struct cubix_audit audit;       /* a few voxels recomputed, where stars are not kept */
   struct cubix_cube *cube;        /* the channels that this rank owns, and truth maps */
   struct cubix_cube *painted;     /* with keep_painted: the same before the PSF */
+  struct cubix_lines *lines;      /* emission lines; NULL: none */
+  struct cubix_placement *sources; /* of emission lines, in their spaxels, until they are painted */
+  double v_sources;               /* of the fastest of them [km/s] */
   double v_max;                   /* of the fastest star in the field [km/s] */
   int moved;                      /* 1: v_max belongs to earlier values */
   int rows_changed;               /* 1: the basis was made from other templates */

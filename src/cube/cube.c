@@ -30,7 +30,7 @@ done:
 int cubix_sums_init(struct cubix_sums *sums, int n_x, int n_y, int margin)
 {
   int status = CUBIX_OK;
-  const int plain = !sums->n_v && !sums->map[CUBIX_MAP_M_AV] && sums->map[CUBIX_N_MAP_CLEAR - 1];
+  const int plain = !sums->n_v && !sums->n_gas && !sums->map[CUBIX_MAP_M_AV] && sums->map[CUBIX_N_MAP_CLEAR - 1];
   if (plain && sums->n_x == n_x && sums->n_y == n_y && sums->margin == margin) {
     for (int m = 0; m < CUBIX_N_MAP_CLEAR; m++) memset(sums->map[m], 0, cubix_sums_size(sums) * sizeof *sums->map[m]);
     return CUBIX_OK;
@@ -46,6 +46,7 @@ void cubix_sums_free(struct cubix_sums *sums)
 {
   for (int m = 0; m < CUBIX_N_MAP; m++) free(sums->map[m]);
   free(sums->losvd);
+  free(sums->gas);
   *sums = (struct cubix_sums){ 0 };
 }
 
@@ -63,6 +64,15 @@ int cubix_sums_dust(struct cubix_sums *sums)
 {
   int status = CUBIX_OK;
   for (int m = CUBIX_N_MAP_CLEAR; m < CUBIX_N_MAP; m++) CUBIX_ALLOC(sums->map[m], cubix_sums_size(sums));
+done:
+  return status;
+}
+
+int cubix_sums_add_gas(struct cubix_sums *sums, int n_gas)
+{
+  int status = CUBIX_OK;
+  sums->n_gas = n_gas;
+  CUBIX_ALLOC(sums->gas, (size_t)n_gas * cubix_sums_size(sums));
 done:
   return status;
 }

@@ -33,6 +33,9 @@ struct cubix_sums {
   int n_v;
   double v_step;
   double *losvd;                  /* [n_v][n_y + 2 margin][n_x + 2 margin] */
+  /* of gas that shines in lines (n_gas > 0): lines/line_paint.h says which */
+  int n_gas;
+  double *gas;                    /* [n_gas][n_y + 2 margin][n_x + 2 margin] */
 };
 
 /* Where number, mass formed [Msun] and band light [10^FluxUnit erg/s/cm2] went: all sums over
@@ -76,6 +79,8 @@ void cubix_sums_free(struct cubix_sums *sums);
 int cubix_sums_losvd(struct cubix_sums *sums, int n_v, double v_step);
 /** Add empty sums of the dust in front of stars.  Local. */
 int cubix_sums_dust(struct cubix_sums *sums);
+/** Add maps of gas to empty sums, empty as well.  Local. */
+int cubix_sums_add_gas(struct cubix_sums *sums, int n_gas);
 /** Bins that the parameters ask for: of width Losvd, up to LosvdMax on both sides; 0: none.  Local. */
 double cubix_losvd_bins(const struct cubix_params *par);
 /** Spaxels of a map with its margin; the place of spaxel (i, j) of the field in it.  Local. */

@@ -10,7 +10,8 @@
  *
  * Relative error of a voxel: |cube - exact| / max(|exact|, 1e-6 of the stars' mean over the
  * channels), as the certificate has it (section 12).  Each star is dimmed by the exponential of the
- * dust in front of it, the mean over the channels by as much.  Voxels so faint that float32 has no digits for
+ * dust in front of it, the mean over the channels by as much.  Beside emission lines the exact value and
+ * their peaks count together (line_audit.h).  Voxels so faint that float32 has no digits for
  * them, exact below 1e-30 units, are passed over.
  *
  * Voxels are drawn with Philox, key (Seed, "AUDI"), counter (number of the draw, 0, 0, 0): the
@@ -159,7 +160,7 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
   audit->worst = 0;
   for (int i = 0; i < audit->n; i++) {
     const struct cubix_evidence *e = &evidence[i];
-    double scale = fmax(fabs(e->exact), faint_channel * e->level), off = fabs(e->held - e->exact) / scale;
+    double scale = fmax(fabs(e->exact), faint_channel * e->level) + e->peak, off = fabs(e->held - e->exact) / scale;
     CUBIX_CHECK(e->n_held == 1, CUBIX_EFAIL, "channel %d is held by %g ranks; one should hold it", voxel[i].channel,
                 e->n_held);
     if (scale < faintest) continue;

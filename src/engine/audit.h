@@ -21,6 +21,7 @@ struct cubix_voxel {
 struct cubix_evidence {
   double exact;                   /* [unit of the cube] float64 sum over the stars */
   double level;                   /* [unit of the cube] the same stars' mean over the channels */
+  double peak;                    /* [unit of the cube] of emission lines that reach it, in their peak channels */
   double held, n_held;            /* the cube's value, and the number of ranks that hold it (1) */
 };
 

@@ -69,6 +69,10 @@ int cubix_psf_sums(struct cubix_sums *seen, const struct cubix_sums *painted, co
   for (size_t k = 0; k < (size_t)painted->n_v; k++)
     cubix_psf_image(seen->losvd + k * cubix_sums_size(seen), painted->losvd + k * cubix_sums_size(painted), kernel,
                     painted->n_x, painted->n_y, painted->margin);
+  if (painted->n_gas) CUBIX_TRY(cubix_sums_add_gas(seen, painted->n_gas));
+  for (size_t k = 0; k < (size_t)painted->n_gas; k++)
+    cubix_psf_image(seen->gas + k * cubix_sums_size(seen), painted->gas + k * cubix_sums_size(painted), kernel,
+                    painted->n_x, painted->n_y, painted->margin);
 done:
   free(kernel);
   return status;

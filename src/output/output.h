@@ -19,6 +19,7 @@
 #include "simulation/slab.h"
 #include "spectra/templates.h"
 
+struct cubix_lines;
 /** Everything that goes into an output; all borrowed. */
 struct cubix_result {
   const struct cubix_params *par;
@@ -33,6 +34,7 @@ struct cubix_result {
   const double *losvd_fit;
   const struct cubix_engine *engine;
   const struct cubix_basis *basis;     /* NULL with the direct method */
+  const struct cubix_lines *lines;     /* NULL: none */
   const struct cubix_audit *audit;
   const struct cubix_noise *noise;
   const char *device;                  /* description of the processor */

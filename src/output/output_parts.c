@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "cube/truth_maps.h"
+#include "lines/gas_maps.h"
 
 const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
   { "WAVELENGTH",      "centre of the channel, in the medium of the cube" },
@@ -17,14 +18,25 @@ const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
   { "WIDTH",           "width of the channel" },
 };
 
+static int has_dust(const struct cubix_params *par) { return par->Dust != CUBIX_Dust_none; }
+
+/* Maps as they are, and as seen through the PSF. */
+static int n_truth(const struct cubix_params *par) { return 2 * cubix_truth_count(has_dust(par)) - 1; }
+
+/* All of the stars. */
+static int n_map(const struct cubix_params *par)
+{
+  return n_truth(par) + (cubix_losvd_bins(par) > 0 ? 2 * CUBIX_N_FIT_MAP : 0);
+}
+
 /* Bytes on disk. */
 static double bytes_of(const struct cubix_part *part, const struct cubix_params *par,
                        const struct cubix_instrument *ins)
 {
-  const double image = (double)ins->n_x * ins->n_y;
+  const double image = (double)ins->n_x * ins->n_y, n_gas = par->Lines ? 2. * CUBIX_GAS_MOST_MAPS : 0;
   if (part->kind == CUBIX_PART_LSF) return CUBIX_N_LSF_COLUMN * (double)ins->n_lambda * sizeof(double);
   if (part->kind == CUBIX_PART_MAPS)
-    return (cubix_output_n_map(par) + 2. * cubix_losvd_bins(par)) * image * sizeof(double);
+    return (n_map(par) + n_gas + 2. * cubix_losvd_bins(par)) * image * sizeof(double);
   if (part->kind == CUBIX_PART_VECTOR) return (double)ins->n_lambda * sizeof(double);
   return image * ins->n_lambda * (part->which == CUBIX_PLANE_DQ ? sizeof(int32_t) : sizeof(cubix_real));
 }
@@ -50,27 +62,28 @@ void cubix_lsf_values(const struct cubix_result *result, int column, double *val
   }
 }
 
-static int has_dust(const struct cubix_params *par) { return par->Dust != CUBIX_Dust_none; }
-
-/* Maps as they are, and as seen through the PSF. */
-static int n_truth(const struct cubix_params *par) { return 2 * cubix_truth_count(has_dust(par)) - 1; }
-
-int cubix_output_n_map(const struct cubix_params *par)
-{
-  return n_truth(par) + (cubix_losvd_bins(par) > 0 ? 2 * CUBIX_N_FIT_MAP : 0);
-}
-
 double cubix_output_maps_bytes(const struct cubix_params *par, const struct cubix_instrument *ins)
 {
   const double fits = cubix_losvd_bins(par) > 0 ? 2 * CUBIX_N_FIT_MAP : 0;
-  return (cubix_output_n_map(par) + 1 + fits) * ins->n_x * ins->n_y * sizeof(double);
+  return (n_map(par) + 1 + fits) * ins->n_x * ins->n_y * sizeof(double);
 }
 
 static void map_of(struct cubix_output_map *map, double *value, const struct cubix_result *result, int number)
 {
   const size_t n = (size_t)result->ins->n_x * (size_t)result->ins->n_y;
   const int fit = number - n_truth(result->par);
-  if (fit >= 0) {
+  const int gas = number - n_map(result->par);
+  if (gas >= 0) {
+    const int n_gas = cubix_gas_n_map(result->lines);
+    struct cubix_gas_title title;
+    map->of_light = 0;
+    map->seen = gas >= n_gas;
+    cubix_gas_map(&title, value, result->lines, map->seen ? result->seen : &result->cube->sums, gas % n_gas, map->seen,
+                  result->ins->flux_unit);
+    memcpy(map->name, title.name, sizeof map->name);
+    memcpy(map->unit, title.unit, sizeof map->unit);
+    memcpy(map->description, title.description, sizeof map->description);
+  } else if (fit >= 0) {
     const enum cubix_fit_map which = (enum cubix_fit_map)(fit % CUBIX_N_FIT_MAP);
     map->of_light = 1;
     map->seen = fit >= CUBIX_N_FIT_MAP;
@@ -96,7 +109,8 @@ int cubix_output_maps(const struct cubix_result *result, void *to,
   struct cubix_facts *facts = NULL;
   double *value = NULL;
   CUBIX_ALLOC(value, (size_t)result->ins->n_x * (size_t)result->ins->n_y);
-  for (int m = 0; m < cubix_output_n_map(result->par); m++) {
+  const int n_all = n_map(result->par) + 2 * cubix_gas_n_map(result->lines);
+  for (int m = 0; m < n_all; m++) {
     struct cubix_output_map map;
     map_of(&map, value, result, m);
     CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, map.of_light, map.seen));

@@ -30,12 +30,10 @@ int cubix_planes_write(const struct cubix_result *result, const struct cubix_lay
 
 /* A map as files describe it. */
 struct cubix_output_map {
-  char name[16], unit[80], description[120];
+  char name[32], unit[80], description[120];
   int of_light, seen;                       /* weighted with light; through the PSF */
 };
-/** How many there are: truth maps, those that are seen, and with Losvd the fits of both.  Local. */
-int cubix_output_n_map(const struct cubix_params *par);
-/** Hand them to `put` one after the other, with what each says of itself.  Local.
+/** Hand them all, truth maps, those that are seen, with Losvd the fits of both, with Lines those of gas, to `put` one after the other, with what each says of itself.  Local.
  *  @param put  value [n_y][n_x]; its status other than CUBIX_OK ends it */
 int cubix_output_maps(const struct cubix_result *result, void *to,
                       int put(void *to, const struct cubix_output_map *map, const struct cubix_facts *facts,

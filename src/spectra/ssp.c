@@ -249,28 +249,54 @@ done:
   return status;
 }
 
-int cubix_ssp_surviving_mass(const char *path, int *n_z, int *n_age, double **metallicity, double **age,
-                             double **surviving)
+/* The library's axes, and a table [n_z][n_age].  @param[out] there  0: it has none, and *values is NULL */
+static int table_read(const char *path, const char *name, const char *unit, int *there, int *n_z, int *n_age,
+                      double *column[3])
 {
-  int status = CUBIX_OK, there;
+  int status = CUBIX_OK;
   struct cubix_h5_quiet quiet;
   hid_t file = -1;
   cubix_h5_quiet_begin(&quiet);
-  *metallicity = *age = *surviving = NULL;
+  column[0] = column[1] = column[2] = NULL;
   CUBIX_TRY(library_open(&file, path));
-  CUBIX_TRY(axes_read(age, n_age, metallicity, n_z, file, path));
-  CUBIX_TRY(cubix_h5_look(&there, file, "SurvivingMass"));
+  CUBIX_TRY(axes_read(&column[1], n_age, &column[0], n_z, file, path));
+  CUBIX_TRY(cubix_h5_look(there, file, name + 1));
+  if (!*there) goto done;
+  CUBIX_ALLOC(column[2], (size_t)*n_z * (size_t)*n_age);
+  const struct range whole = { name, unit, 2, { (hsize_t)*n_z, (hsize_t)*n_age, 0 }, 0, *n_age };
+  CUBIX_TRY(range_read(column[2], file, path, &whole));
+done:
+  if (file >= 0) H5Fclose(file);
+  cubix_h5_quiet_end(&quiet);
+  return status;
+}
+
+int cubix_ssp_surviving_mass(const char *path, int *n_z, int *n_age, double **metallicity, double **age,
+                             double **surviving)
+{
+  int status = CUBIX_OK, there = 0;
+  double *column[3] = { NULL };
+  CUBIX_TRY(table_read(path, "/SurvivingMass", "1", &there, n_z, n_age, column));
   CUBIX_CHECK(there, CUBIX_EINPUT,
               "SspFile %s has no SurvivingMass, which the masses at birth are "
               "to follow from, as the simulation does not "
               "write them: use another library, or StarInitialMass current",
               path);
-  CUBIX_ALLOC(*surviving, (size_t)*n_z * (size_t)*n_age);
-  const struct range whole = { "/SurvivingMass", "1", 2, { (hsize_t)*n_z, (hsize_t)*n_age, 0 }, 0, *n_age };
-  CUBIX_TRY(range_read(*surviving, file, path, &whole));
 done:
-  if (file >= 0) H5Fclose(file);
-  cubix_h5_quiet_end(&quiet);
+  *metallicity = column[0];
+  *age = column[1];
+  *surviving = column[2];
+  return status;
+}
+
+int cubix_ssp_ionising(const char *path, int *there, int *n_z, int *n_age, double **metallicity, double **age,
+                       double **rate)
+{
+  double *column[3] = { NULL };
+  const int status = table_read(path, "/IonizingPhotons", "1/s/Msun", there, n_z, n_age, column);
+  *metallicity = column[0];
+  *age = column[1];
+  *rate = column[2];
   return status;
 }
 

@@ -28,4 +28,8 @@ void cubix_ssp_free(struct cubix_ssp *ssp);
 int cubix_ssp_surviving_mass(const char *file, int *n_z, int *n_age, double **metallicity, double **age,
                              double **surviving);
 
+/** The same of /IonizingPhotons [1/s per Msun formed].  Local.  @param[out] there  0: it has none */
+int cubix_ssp_ionising(const char *file, int *there, int *n_z, int *n_age, double **metallicity, double **age,
+                       double **rate);
+
 #endif

@@ -1,0 +1,34 @@
+/* line_profile.h -- an emission line in the channels, exactly, as the instrument shows it.
+ * Source: doc/math.md section 15.
+ *
+ * At velocity v a line of rest wavelength lambda_l lies at mu = lambda_l (1 + z) exp(v/c).  Its profile is a
+ * Gaussian in wavelength of variance sigma^2 = sigma_LSF(mu)^2 + (mu sigma_l/c)^2, with sigma_l the velocities in
+ * the gas; a channel holds its integral over the channel. */
+#ifndef CUBIX_LINE_PROFILE_H
+#define CUBIX_LINE_PROFILE_H
+
+#include "instrument/instrument.h"
+
+/* A line of a run. */
+struct cubix_line_shape {
+  const struct cubix_instrument *ins;
+  double lambda;                  /* vacuum AA: where it lies at v = 0, redshifted */
+  double sigma;                   /* velocities in the gas [km/s] */
+};
+
+/** Where the line lies at velocity v, and its standard deviation [vacuum AA].  Local. */
+void cubix_line_place(const struct cubix_line_shape *shape, double v, double *mu, double *sigma);
+/** Edge k of the channels, which go on beyond the first and the last with their widths [vacuum AA].  Local. */
+double cubix_line_edge(const struct cubix_instrument *ins, int k);
+/** First channel that the line reaches at velocity v, perhaps beyond the band, and how many: 8 sigma to both
+ * sides.  Local. */
+int cubix_line_window(const struct cubix_line_shape *shape, double v, int *n);
+/** What fraction of the line falls into channels first .. first + n - 1 at velocity v.  Local.
+ *  @param[out] part [n] */
+void cubix_line_parts(const struct cubix_line_shape *shape, double v, int first, int n, double *part);
+/** Its derivative with v [s/km].  Local.  @param[out] drift [n] */
+void cubix_line_drifts(const struct cubix_line_shape *shape, double v, int first, int n, double *drift);
+/** Its derivative with sigma_l [s/km].  Local.  @param[out] slope [n] */
+void cubix_line_slopes(const struct cubix_line_shape *shape, double v, int first, int n, double *slope);
+
+#endif
