@@ -314,7 +314,7 @@ done:
   return status;
 }
 
-/* The lines and the templates that the engine needs; one that serves has these.  And nodes for the dust before stars. */
+/* The lines and templates that the engine needs; one that serves has the latter.  And nodes for dust before stars. */
 static int prepare_basis(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
