@@ -33,7 +33,8 @@ struct cubix_output_map {
   char name[32], unit[80], description[120];
   int of_light, seen;                       /* weighted with light; through the PSF */
 };
-/** Hand them all, truth maps, those that are seen, with Losvd the fits of both, with Lines those of gas, to `put` one after the other, with what each says of itself.  Local.
+/** Hand them all (truth maps, those that are seen, with Losvd the fits of both, with Lines those of gas) to `put` one
+ * after the other, with what each says of itself.  Local.
  *  @param put  value [n_y][n_x]; its status other than CUBIX_OK ends it */
 int cubix_output_maps(const struct cubix_result *result, void *to,
                       int put(void *to, const struct cubix_output_map *map, const struct cubix_facts *facts,

@@ -31,83 +31,13 @@
 #include "base/log.h"
 #include "dust/extinction.h"
 #include "histogram/axis.h"
-#include "lines/lines.h"
 #include "observation/psf_sums.h"
+#include "output/provenance_parts.h"
 #include "physics/constants.h"
 #include "spectra/imf.h"
 #include "version.h"
 
 enum { MAX_LISTED = 9999 };       /* FILE9999: a keyword has eight characters */
-
-/* ---- the table ------------------------------------------------------------------------------- */
-static struct cubix_fact *fact_add(struct cubix_facts *facts, const char *name, const char *unit, const char *comment)
-{
-  struct cubix_fact *fact;
-  if (facts->n == facts->room) {
-    int room = facts->room ? 2 * facts->room : 128;
-    struct cubix_fact *more = realloc(facts->fact, (size_t)room * sizeof *more);
-    if (!more) {
-      facts->n_lost++;
-      return NULL;
-    }
-    facts->fact = more;
-    facts->room = room;
-  }
-  fact = &facts->fact[facts->n++];
-  memset(fact, 0, sizeof *fact);
-  snprintf(fact->name, sizeof fact->name, "%s", name);
-  fact->unit = unit;
-  fact->comment = comment;
-  return fact;
-}
-
-static void text(struct cubix_facts *facts, const char *name, const char *value, const char *comment)
-{
-  struct cubix_fact *fact = fact_add(facts, name, "", comment);
-  if (!fact) return;
-  fact->type = CUBIX_FACT_TEXT;
-  fact->text = malloc(strlen(value) + 1);
-  if (!fact->text) {
-    facts->n--;
-    facts->n_lost++;
-    return;
-  }
-  strcpy(fact->text, value);
-}
-
-static void logical(struct cubix_facts *facts, const char *name, int value, const char *comment)
-{
-  struct cubix_fact *fact = fact_add(facts, name, "", comment);
-  if (!fact) return;
-  fact->type = CUBIX_FACT_LOGICAL;
-  fact->integer = !!value;
-}
-
-static void integer(struct cubix_facts *facts, const char *name, int64_t value, const char *unit, const char *comment)
-{
-  struct cubix_fact *fact = fact_add(facts, name, unit, comment);
-  if (!fact) return;
-  fact->type = CUBIX_FACT_INTEGER;
-  fact->integer = value;
-}
-
-/* A number that is not finite says nothing, and a FITS header cannot hold it. */
-static void real(struct cubix_facts *facts, const char *name, double value, const char *unit, const char *comment)
-{
-  struct cubix_fact *fact = isfinite(value) ? fact_add(facts, name, unit, comment) : NULL;
-  if (!fact) return;
-  fact->type = CUBIX_FACT_REAL;
-  fact->real = value;
-}
-
-/* FILE1, FILE2 ... or, with more than one index, ROT11, ROT12 ... */
-static const char *numbered(char name[9], const char *stem, int i)
-{
-  char whole[32];
-  snprintf(whole, sizeof whole, "%s%d", stem, i);
-  snprintf(name, 9, "%.8s", whole);
-  return name;
-}
 
 /* ---- chapters of the provenance -------------------------------------------------------------- */
 static void program_facts(struct cubix_facts *facts, const struct cubix_result *result)
@@ -283,40 +213,6 @@ static void engine_facts(struct cubix_facts *facts, const struct cubix_result *r
   real(facts, "AUDIT", r->audit->worst, "", "largest relative difference among them");
 }
 
-static void line_facts(struct cubix_facts *facts, const struct cubix_result *r)
-{
-  static const char *const mode[] = { "none", "sfr", "stars" };
-  const struct cubix_lines *s = r->lines;
-  const int is_sfr = s && s->mode == CUBIX_Lines_sfr;
-  const char *unit = is_sfr ? "solMass/yr" : "solMass";
-  char name[9];
-  if (!s) return;
-  text(facts, "LINES", mode[s->mode], "where emission lines come from");
-  text(facts, "LINENAME", s->table->name, "table of emission lines");
-  text(facts, "LINEFILE", s->table->file, "its file");
-  text(facts, "LINEREF", s->table->reference, "its reference");
-  text(facts, "LINELIC", s->table->licence, "its licence");
-  logical(facts, "LINEDEMO", s->table->demo, "T: a closed form, no photoionisation model");
-  logical(facts, "LINEQSSP", s->ionising.n_z > 0, "T: ionising photons of the SSP library");
-  real(facts, "LINELOGU", r->par->LineLogU, "", "log10 of the ionisation parameter");
-  real(facts, "LINETURB", r->par->LineTurbulence, "km/s", "turbulent velocities");
-  real(facts, "LINEESC", r->par->LineEscape, "", "ionising photons that escape");
-  real(facts, "LINEDUST", r->par->LineDust, "", "ionising photons that dust takes");
-  if (s->basis) {
-    real(facts, "LINECERT", s->basis->certified, "", "largest error of a line, over its peak channel");
-    real(facts, "LINESTEP", s->basis->nodes.step, "km/s", "step of the lines' velocity grid");
-  }
-  integer(facts, "N_SOURCE", s->sources.n, "", is_sfr ? "cells that form stars" : "stars younger than 10 Myr");
-  real(facts, "S_ALL", s->sources.total, unit, is_sfr ? "their star formation rate" : "their mass");
-  real(facts, "S_FIELD", s->sources.in_field, unit, "of it, in the field");
-  real(facts, "S_CLAMPZ", s->sources.clamped, unit, "of all, beyond the metallicities of the table");
-  integer(facts, "NLINE", s->n, "", "lines in the band: LINEi, LAMi");
-  for (int l = 0; l < s->n; l++) {
-    text(facts, numbered(name, "LINE", l + 1), s->table->line[s->of[l]].name, "emission line");
-    real(facts, numbered(name, "LAM", l + 1), s->table->line[s->of[l]].lambda, "Angstrom", "at rest, in vacuum");
-  }
-}
-
 static void noise_facts(struct cubix_facts *facts, const struct cubix_noise *noise)
 {
   static const char *const kind[] = { "none", "snr", "exposure" };
@@ -393,7 +289,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   scene_facts(facts, result->scene, result->frame);
   instrument_facts(facts, result->ins);
   engine_facts(facts, result);
-  line_facts(facts, result);
+  cubix_line_facts(facts, result);
   noise_facts(facts, result->noise);
   integer(facts, "FLUXUNIT", result->ins->flux_unit, "", "light is in units of 10**FLUXUNIT erg/s/cm**2");
   account_facts(facts, result->slab, result->cube, "10**FLUXUNIT erg/s/cm**2");
