@@ -10,7 +10,8 @@
 #include "output/output.h"
 #include "output/provenance.h"
 
-static inline struct cubix_fact *fact_add(struct cubix_facts *facts, const char *name, const char *unit, const char *comment)
+static inline struct cubix_fact *fact_add(struct cubix_facts *facts, const char *name, const char *unit,
+                                          const char *comment)
 {
   struct cubix_fact *fact;
   if (facts->n == facts->room) {
@@ -53,7 +54,8 @@ static inline void logical(struct cubix_facts *facts, const char *name, int valu
   fact->integer = !!value;
 }
 
-static inline void integer(struct cubix_facts *facts, const char *name, int64_t value, const char *unit, const char *comment)
+static inline void integer(struct cubix_facts *facts, const char *name, int64_t value, const char *unit,
+                           const char *comment)
 {
   struct cubix_fact *fact = fact_add(facts, name, unit, comment);
   if (!fact) return;
@@ -62,7 +64,8 @@ static inline void integer(struct cubix_facts *facts, const char *name, int64_t 
 }
 
 /* A number that is not finite says nothing, and a FITS header cannot hold it. */
-static inline void real(struct cubix_facts *facts, const char *name, double value, const char *unit, const char *comment)
+static inline void real(struct cubix_facts *facts, const char *name, double value, const char *unit,
+                        const char *comment)
 {
   struct cubix_fact *fact = isfinite(value) ? fact_add(facts, name, unit, comment) : NULL;
   if (!fact) return;
