@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "cuda/check.h"
+#include "cuda/columns.h"
 #include "cuda/context.h"
 #include "cuda/histogram_cuda.h"
 #include "cuda/paint.h"
@@ -276,6 +277,19 @@ done:
   return status;
 }
 
+static int cuda_columns(struct cubix_device *dev, const struct cubix_column_tiles *tiles,
+                        const struct cubix_column_job *job)
+{
+  int status = CUBIX_OK, entered, there = 0;
+  struct cuda *cuda = dev->state;
+  CUBIX_TRY(entered = cubix_cuda_context_enter(&cuda->context));
+  CUBIX_TRY(cubix_cuda_screen(&cuda->transfer, tiles, job, &there));
+  if (!there) CUBIX_TRY(cubix_column_tiles_do(tiles, job));      /* the cores have more memory */
+done:
+  cubix_cuda_context_leave(&cuda->context, entered);
+  return status;
+}
+
 /* The staging buffers, each as large as the largest cargo; blobs of weights are smaller than the
  * results that they lead to. */
 static double cuda_locked_bytes(double n_spaxel, double n_lambda, double tile_bytes, int derivatives)
@@ -314,6 +328,7 @@ const struct cubix_device_ops cubix_device_cuda_ops = {
   .fill_vjp = cuda_fill_vjp,
   .fill_jvp = cuda_fill_jvp,
   .multiply_vjp = cuda_multiply_vjp,
+  .columns = cuda_columns,
   .locked_bytes = cuda_locked_bytes,
   .close = cuda_close,
 };

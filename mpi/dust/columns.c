@@ -62,6 +62,11 @@ done:
   return status;
 }
 
+void cubix_mpi_columns_use(struct cubix_columns *columns, struct cubix_device *dev)
+{
+  columns->dev = dev && dev->ops->columns ? dev : NULL;
+}
+
 void cubix_mpi_columns_close(struct cubix_columns *columns)
 {
   if (!columns) return;
@@ -137,48 +142,43 @@ done:
 
 /* What is to be done with places, whoever's they are: one of the three. */
 struct job {
-  const double *position;
-  size_t n;
-  double *screen;                               /* [n] zero at first */
-  const double *screen_bar;
-  int exponent;
-  double *position_bar;
-  struct cubix_column_sums *sums;
-  const struct cubix_column_dot *dot;           /* cells' tangents as they arrived */
+  struct cubix_column_job of;                   /* screen is zero at first */
+  const struct cubix_column_dot *dot;           /* cells' tangents as they arrived, for that of A(V) in of.screen */
 };
 
 static int job_do(const struct cubix_columns *columns, const struct job *job)
 {
   const struct cubix_column_tiles *tiles = columns->tiles;
-  if (job->screen_bar)
-    return cubix_column_tiles_vjp(tiles, job->position, job->n, job->screen_bar, job->exponent, job->position_bar,
-                                  job->sums);
-  if (job->dot) return cubix_column_tiles_jvp(tiles, job->position, job->n, job->dot, job->screen);
-  return cubix_column_tiles_screen(tiles, job->position, job->n, job->screen);
+  const struct cubix_column_job *of = &job->of;
+  if (job->dot) return cubix_column_tiles_jvp(tiles, of->position, of->n, job->dot, of->screen);
+  if (columns->dev && of->n) return columns->dev->ops->columns(columns->dev, tiles, of);
+  return cubix_column_tiles_do(tiles, of);
 }
 
 /* A batch of a job, where the places' part of the sky is. */
 static int batch_do(const struct cubix_columns *columns, const struct job *job, struct batch *b)
 {
   int status = CUBIX_OK;
-  struct job there = { .position = b->here, .n = b->n_here, .exponent = job->exponent, .sums = job->sums };
+  struct job there = {
+    .of = { .position = b->here, .n = b->n_here, .exponent = job->of.exponent, .sums = job->of.sums }
+  };
   struct cubix_column_dot dot = { NULL };
   double *screen = NULL, *bar = NULL, *position_bar = NULL, *position_dot = NULL;
-  if (job->screen) CUBIX_MPI_ALLOC(screen, b->n_here);
-  if (job->screen_bar) CUBIX_TRY(send(b, job->screen_bar, 1, &bar));
-  if (job->position_bar) CUBIX_MPI_ALLOC(position_bar, 3 * b->n_here);
+  if (job->of.screen) CUBIX_MPI_ALLOC(screen, b->n_here);
+  if (job->of.screen_bar) CUBIX_TRY(send(b, job->of.screen_bar, 1, &bar));
+  if (job->of.position_bar) CUBIX_MPI_ALLOC(position_bar, 3 * b->n_here);
   if (job->dot) {
     dot = *job->dot;
     if (dot.position) CUBIX_TRY(send(b, dot.position, 3, &position_dot));
     dot.position = position_dot;
     there.dot = &dot;
   }
-  there.screen = screen;
-  there.screen_bar = bar;
-  there.position_bar = position_bar;
+  there.of.screen = screen;
+  there.of.screen_bar = bar;
+  there.of.position_bar = position_bar;
   CUBIX_TRY(cubix_mpi_agree(job_do(columns, &there)));
-  if (job->screen) CUBIX_TRY(bring(b, screen, 1, job->screen));
-  if (job->position_bar) CUBIX_TRY(bring(b, position_bar, 3, job->position_bar));
+  if (job->of.screen) CUBIX_TRY(bring(b, screen, 1, job->of.screen));
+  if (job->of.position_bar) CUBIX_TRY(bring(b, position_bar, 3, job->of.position_bar));
 done:
   free(screen);
   free(bar);
@@ -193,10 +193,10 @@ static int job_run(const struct cubix_columns *columns, const struct job *job)
   const size_t n_rank = (size_t)cubix_mpi_size(), size = BATCH / n_rank > LEAST ? BATCH / n_rank : LEAST;
   struct batch b = { .n = 0 };
   if (n_rank == 1) return job_do(columns, job);
-  const double most = cubix_mpi_max((double)job->n);
+  const double most = cubix_mpi_max((double)job->of.n);
   for (size_t first = 0; (double)first < most; first += size) {
-    const size_t left = first < job->n ? job->n - first : 0;
-    CUBIX_TRY(batch_deal(&b, columns, job->position, left ? first : 0, left < size ? left : size));
+    const size_t left = first < job->of.n ? job->of.n - first : 0;
+    CUBIX_TRY(batch_deal(&b, columns, job->of.position, left ? first : 0, left < size ? left : size));
     CUBIX_TRY(batch_do(columns, job, &b));
     batch_free(&b);
   }
@@ -208,7 +208,7 @@ done:
 int cubix_mpi_columns_screen(struct cubix_columns *columns, const double *position, size_t n, double *screen)
 {
   int status = CUBIX_OK;
-  const struct job job = { .position = position, .n = n, .screen = screen };
+  const struct job job = { .of = { .position = position, .n = n, .screen = screen } };
   CUBIX_TRY(cubix_mpi_columns_settle(columns, position, n));
   if (n) memset(screen, 0, n * sizeof *screen);
   CUBIX_TRY(job_run(columns, &job));
@@ -247,17 +247,16 @@ int cubix_mpi_columns_vjp(struct cubix_columns *columns, const double *position,
   CUBIX_CHECK(isfinite(most), CUBIX_EFAIL, "the derivative with respect to some star's A(V) is not finite");
   if (most == 0) goto done;
   CUBIX_TRY(cubix_mpi_columns_settle(columns, position, n));
-  struct job job = { .position = position, .n = n, .screen_bar = screen_bar, .exponent = ilogb(most) + 1,
-                     .position_bar = position_bar };
   if (bar) CUBIX_MPI_ALLOC(sums, columns->tiles->n);
-  job.sums = sums;
+  const struct job job = { .of = { .position = position, .n = n, .screen_bar = screen_bar, .exponent = ilogb(most) + 1,
+                                   .position_bar = position_bar, .sums = sums } };
   CUBIX_TRY(job_run(columns, &job));
   if (!bar) goto done;
   if (cubix_mpi_size() > 1) CUBIX_TRY(bring_sums(columns, sums, &home));
   const struct cubix_column_sums *all = home ? home : sums;
 #pragma omp parallel for schedule(static)
   for (size_t i = 0; i < columns->n; i++)
-    cubix_column_sums_bar(&all[i], job.exponent, columns->radius[i], columns->weight[i],
+    cubix_column_sums_bar(&all[i], job.of.exponent, columns->radius[i], columns->weight[i],
                           bar->position ? bar->position + 3 * i : NULL, bar->radius ? bar->radius + i : NULL,
                           bar->weight ? bar->weight + i : NULL);
 done:
@@ -271,7 +270,7 @@ int cubix_mpi_columns_jvp(struct cubix_columns *columns, const double *position,
 {
   int status = CUBIX_OK;
   struct cubix_column_dot there = *dot;
-  const struct job job = { .position = position, .n = n, .screen = screen_dot, .dot = &there };
+  const struct job job = { .of = { .position = position, .n = n, .screen = screen_dot }, .dot = &there };
   double *x = NULL, *h = NULL, *a = NULL;
   CUBIX_TRY(cubix_mpi_columns_settle(columns, position, n));
   if (cubix_mpi_size() > 1) {

@@ -13,6 +13,7 @@ extern "C" {
 #endif
 
 struct cubix_columns;
+struct cubix_device;
 /* Cotangents of this rank's cells, added to; each NULL where it is not wanted. */
 struct cubix_columns_bar { double *position, *radius, *weight; };   /* [n][3], [n], [n] */
 
@@ -22,6 +23,9 @@ struct cubix_columns_bar { double *position, *radius, *weight; };   /* [n][3], [
  *  @param radius [n] of their kernels, > 0 [kpc]  @param weight [n] >= 0 [mag kpc^2] */
 int cubix_mpi_columns_open(struct cubix_columns **columns, const double *position, const double *radius,
                            const double *weight, size_t n);
+/** Let a processor do it, which has the cores' bits.  Local.
+ *  @param dev must outlive the columns; NULL: the cores */
+void cubix_mpi_columns_use(struct cubix_columns *columns, struct cubix_device *dev);
 /** A(V) of all gas in front of places of this rank [mag], 2048 at most.  Collective.
  *  @param position [n][3]  @param[out] screen [n] */
 int cubix_mpi_columns_screen(struct cubix_columns *columns, const double *position, size_t n, double *screen);

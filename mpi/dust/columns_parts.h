@@ -3,6 +3,7 @@
 #define CUBIX_MPI_COLUMNS_PARTS_H
 
 #include "dust/column_tiles.h"
+#include "engine/device.h"
 #include "mpi/comm/deal.h"
 #include "mpi/dust/columns.h"
 
@@ -13,6 +14,7 @@ struct cubix_columns {
   uint64_t *cut;                                /* [n_rank + 1] rank r has codes from cut[r] to below cut[r + 1] */
   struct cubix_deal deal;                       /* of cells, to all ranks that they reach */
   uint32_t *order;                              /* [deal.out[n_rank]] which cell each is that is sent */
+  struct cubix_device *dev;                     /* NULL: the cores */
   struct cubix_column_tiles *tiles;             /* of the cells that this rank's part of the sky sees; NULL: not yet */
 };
 

@@ -41,6 +41,10 @@ int cubix_mpi_gradient_room(const struct cubix_chain *chain, const struct cubix_
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     const enum cubix_leaf_of of = cubix_leaf_info((enum cubix_leaf)leaf)->of;
     const double n = (double)cubix_mpi_chain_size(chain, (enum cubix_leaf)leaf);
+    CUBIX_CHECK(!active[leaf] || of != CUBIX_OF_GAS, CUBIX_EUSAGE,
+                "Parameters = %s (%s): Mode gradient writes derivatives by stars, by the library and by what belongs "
+                "to the whole; those by cells of gas (%s) are for programs, as from Python",
+                par->Parameters, cubix_params_origin(par, "Parameters"), cubix_leaf_info((enum cubix_leaf)leaf)->name);
     if (active[leaf] && of != CUBIX_OF_GLOBAL)
       need.bytes += sizeof(double) * (of == CUBIX_OF_STAR ? (double)cubix_mpi_sum_int((int64_t)n) : n);
   }

@@ -18,12 +18,13 @@ int cubix_star_check(const char *name, enum cubix_field field, const double *x, 
   int status = CUBIX_OK;
   const struct cubix_field_info *info = &cubix_field_table[field];
   const size_t n_c = (size_t)info->n_c;
+  const char *thing = strncmp(name, "Gas", 3) ? "star" : "cell";
   const int pure = strcmp(info->unit, "1") == 0;
   double low, high;
   cubix_field_bounds(&low, &high, field);
   for (size_t i = 0; i < n_star * n_c; i++)
     CUBIX_CHECK(x[i] >= low && x[i] <= high, code,
-                "%s of star %zu (of 0 to %zu) is %g%s%s; it must be finite and in %g..%g", name, i / n_c, n_star - 1,
+                "%s of %s %zu (of 0 to %zu) is %g%s%s; it must be finite and in %g..%g", name, thing, i / n_c, n_star - 1,
                 x[i], pure ? "" : " ", pure ? "" : info->unit, info->low, info->high);
   for (size_t i = 0; field == CUBIX_FIELD_VELOCITY && i < n_star; i++)
     CUBIX_CHECK(

@@ -36,7 +36,8 @@
 /* Whether light does not change with a leaf because it stays in its spaxel. */
 static int stays(const struct cubix_params *par, enum cubix_leaf leaf)
 {
-  return par->Deposit == CUBIX_Deposit_nearest &&
+  const int behind = par->Dust == CUBIX_Dust_gas && leaf == CUBIX_LEAF_Position;      /* more dust or less */
+  return par->Deposit == CUBIX_Deposit_nearest && !behind &&
          (leaf == CUBIX_LEAF_Position || leaf == CUBIX_LEAF_Centre || leaf == CUBIX_LEAF_PointingX ||
           leaf == CUBIX_LEAF_PointingY || leaf == CUBIX_LEAF_Roll);
 }
@@ -44,14 +45,14 @@ static int stays(const struct cubix_params *par, enum cubix_leaf leaf)
 /* With Deposit nearest what turns or scales the sky has part of its derivative only. */
 static void warn_nearest(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF])
 {
-  static const enum cubix_leaf moves[] = { CUBIX_LEAF_Alpha,       CUBIX_LEAF_Beta,          CUBIX_LEAF_Gamma,
-                                           CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Redshift,
-                                           CUBIX_LEAF_Distance };
+  static const enum cubix_leaf moves[] = { CUBIX_LEAF_Position,    CUBIX_LEAF_Alpha,         CUBIX_LEAF_Beta,
+                                           CUBIX_LEAF_Gamma,       CUBIX_LEAF_Inclination,   CUBIX_LEAF_PositionAngle,
+                                           CUBIX_LEAF_Redshift,    CUBIX_LEAF_Distance };
   for (size_t i = 0; i < sizeof moves / sizeof moves[0] && par->Deposit == CUBIX_Deposit_nearest; i++)
     if (active[moves[i]])
       cubix_log(CUBIX_LOG_WARNING,
-                "with Deposit nearest the derivative with respect to %s takes account of velocities and fluxes, but "
-                "not of stars that move across the field: no fit will find it; choose Deposit tsc",
+                "with Deposit nearest the derivative with respect to %s takes account of velocities, dust and fluxes, "
+                "but not of stars that move across the field: no fit will find it; choose Deposit tsc",
                 cubix_leaf_info(moves[i])->name);
 }
 

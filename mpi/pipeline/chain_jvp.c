@@ -142,15 +142,15 @@ done:
 }
 
 /* Of this rank's stars. */
-static int own_stars(struct forth *f, struct cubix_chain *chain, const struct cubix_leaves *dot)
+static int own_stars(struct forth *f, struct cubix_chain_sums *dots, struct cubix_chain *chain,
+                     const struct cubix_leaves *dot)
 {
   int status = CUBIX_OK;
-  struct cubix_chain_sums dots;
   CUBIX_ALLOC(f->rate, chain->pipe->ins->n_lambda);
   if (cubix_chain_needs_law(chain, dot)) CUBIX_ALLOC(f->k_dot, chain->pipe->ins->n_lambda);
-  globals_forth(&dots, f, chain, dot);
+  globals_forth(dots, f, chain, dot);
   CUBIX_ALLOC(f->star, n_record(chain->pipe->particles->placement));
-  cubix_chain_stars_jvp(f->star, chain, dot, &dots);
+  cubix_chain_stars_jvp(f->star, chain, dot, dots);
 done:
   return status;
 }
@@ -174,7 +174,9 @@ done:
 static int forth_init(struct forth *f, struct cubix_chain *chain, const struct cubix_leaves *dot)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_mpi_agree(own_stars(f, chain, dot)));
+  struct cubix_chain_sums dots;
+  CUBIX_TRY(cubix_mpi_agree(own_stars(f, &dots, chain, dot)));
+  CUBIX_TRY(cubix_chain_columns_jvp(f->star, chain, dot, &dots));
   CUBIX_TRY(cubix_chain_records_init(&f->records, chain));
   if (f->records.owned) CUBIX_TRY(cubix_mpi_route_forth((void **)&f->star, sizeof *f->star, &f->records.route));
   CUBIX_TRY(cubix_mpi_agree(records_forth(f, chain, dot)));

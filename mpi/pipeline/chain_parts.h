@@ -42,6 +42,7 @@ struct cubix_chain_sums {
   double receding;                          /* of a velocity added to all stars along the line of sight [1/(km/s)] */
   double mass_scale;                        /* of the logarithm of all masses */
   double length;                            /* of the standard deviation of all stars' light */
+  double to_metal;                          /* of dust to metal in gas */
 };
 
 /* bytes of a piece of the cube; stars whose bars are found together */
@@ -54,6 +55,20 @@ struct cubix_chain_piece { int owner, first, n; };
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
 /** 1 if a derivative through the dust's law in every channel is wanted.  Local. */
 int cubix_chain_needs_law(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
+/** 1 if a derivative through the dust in front of stars is wanted.  Local. */
+int cubix_chain_needs_columns(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
+/** Take what A(V) in front of stars changes to places of stars and gas, and to the gas's dust.  Collective.
+ *  @param screen_bar [stars of this rank]  @param[in,out] bar, sums added to, of this rank */
+int cubix_chain_columns_vjp(const struct cubix_chain *chain, const double *screen_bar, struct cubix_leaves *bar,
+                            struct cubix_chain_sums *sums);
+/** Tangents of A(V) in front of the placed stars.  Collective.
+ *  @param[in,out] star_dot [records] screen is set where it changes */
+int cubix_chain_columns_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain,
+                            const struct cubix_leaves *dot, const struct cubix_chain_sums *dots);
+/** Tangent of x' = R (x - c) for x' of the file's x.  Local.
+ *  @param x_dot NULL: x stays */
+void cubix_chain_move(double to[3], const struct cubix_chain *chain, const double *x_dot, const double c_dot[3],
+                      const double r_dot[3][3], const double x[3]);
 /** Take the cotangents of the cube through a screen of dust, and all that has come to the law, to DustScreen, DustRv,
  * DustSlope and 1 + z, added.  Collective.
  *  @param[in,out] k_bar  NULL where cubix_chain_needs_law is 0, or [n_lambda]: what this rank's stars give;
@@ -129,12 +144,13 @@ struct cubix_chain_total {
  *  @param placement some or all spaxels of the chain's, from first_spaxel on
  *  @param star_bar [records in it]
  *  @param[in,out] total [stars of this rank] with a smooth deposit, NULL with nearest
+ *  @param[in,out] screen_bar [stars of this rank] NULL: not wanted
  *  @param[in,out] bar, sums added to */
 int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *placement, size_t first_spaxel,
-                          const struct cubix_star_bar *star_bar, struct cubix_chain_total *total,
+                          const struct cubix_star_bar *star_bar, struct cubix_chain_total *total, double *screen_bar,
                           struct cubix_leaves *bar, struct cubix_chain_sums *sums);
 /** Take complete totals to the leaves of stars and to the sums.  Local. */
-int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total,
+int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, double *screen_bar,
                            struct cubix_leaves *bar, struct cubix_chain_sums *sums);
 /** Tangents of the placed stars from those of the leaves.  Local.
  *  @param[out] star_dot [records]

@@ -103,12 +103,13 @@ static void place_back(const struct cubix_chain *chain, size_t i, const struct c
 
 /* A star with all its records, to its own leaves and the sums. */
 static void star_back(const struct cubix_chain *chain, size_t i, const struct cubix_star *place,
-                      const struct cubix_chain_total *t, int turning, struct cubix_leaves *bar,
+                      const struct cubix_chain_total *t, int turning, double *screen_bar, struct cubix_leaves *bar,
                       struct cubix_chain_sums *sums)
 {
   const struct cubix_tables *v = &chain->pipe->templates->tables;
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   double z_bar = 0, age_bar = 0, v_bar[3] = { 0, 0, t->bar.velocity }, file[3], from[3];
+  if (screen_bar) screen_bar[i] += t->bar.screen;
   add(bar, CUBIX_LEAF_Mass, i, t->bar.mass_formed * chain->mass_scale);
   if (bar->value[CUBIX_LEAF_MassScale]) sums->mass_scale += t->bar.mass_formed * slab->mass_formed[i];
   cubix_locate_vjp(v, slab->metallicity[i], slab->age[i], place, &t->bar, &z_bar, &age_bar);
@@ -143,6 +144,8 @@ static void record_back(const struct cubix_chain *chain, size_t i, size_t spaxel
   t->bar.f_z += b->f_z;
 #pragma omp atomic
   t->bar.f_age += b->f_age;
+#pragma omp atomic
+  t->bar.screen += b->screen;
 #pragma omp atomic
   t->slope.at[0] += k_bar * slope.at[0];
 #pragma omp atomic
@@ -180,7 +183,8 @@ static void add_shares(struct cubix_chain_sums *sums, const struct cubix_chain_s
 
 /* Records with one star each. */
 static int stars_back(const struct cubix_chain *chain, const struct cubix_placement *p,
-                      const struct cubix_star_bar *star_bar, struct cubix_leaves *bar, struct cubix_chain_sums *sums)
+                      const struct cubix_star_bar *star_bar, double *screen_bar, struct cubix_leaves *bar,
+                      struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK, turning = turns(bar);
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
@@ -191,8 +195,8 @@ static int stars_back(const struct cubix_chain *chain, const struct cubix_placem
   for (size_t h = 0; h < n_share; h++)
     for (size_t r = h * SHARE; r < n && r < (h + 1) * SHARE; r++) {
       if (r + AHEAD < n) fetch(&columns, p->source[r + AHEAD]);
-      star_back(chain, p->source[r], &p->star[r], &(struct cubix_chain_total){ .bar = star_bar[r] }, turning, bar,
-                &share[h]);
+      star_back(chain, p->source[r], &p->star[r], &(struct cubix_chain_total){ .bar = star_bar[r] }, turning,
+                screen_bar, bar, &share[h]);
     }
   add_shares(sums, share, n_share);
 done:
@@ -201,12 +205,12 @@ done:
 }
 
 int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *p, size_t first_spaxel,
-                          const struct cubix_star_bar *star_bar, struct cubix_chain_total *total,
+                          const struct cubix_star_bar *star_bar, struct cubix_chain_total *total, double *screen_bar,
                           struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   size_t n = p->start[p->n_spaxel], n_share = (n + SHARE - 1) / SHARE;
-  if (!total) return stars_back(chain, p, star_bar, bar, sums);
+  if (!total) return stars_back(chain, p, star_bar, screen_bar, bar, sums);
 #pragma omp parallel for schedule(dynamic, 4)
   for (size_t h = 0; h < n_share; h++) {
     size_t last = (h + 1) * SHARE < n ? (h + 1) * SHARE : n, s = spaxel_at(p, h * SHARE);
@@ -223,7 +227,7 @@ int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_pl
   return CUBIX_OK;
 }
 
-int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total,
+int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, double *screen_bar,
                            struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK, turning = turns(bar);
@@ -236,7 +240,7 @@ int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_c
     for (size_t i = h * SHARE; i < n && i < (h + 1) * SHARE; i++) {
       struct cubix_star place = { .iz = 0 };
       cubix_locate(&chain->pipe->templates->tables, slab->metallicity[i], slab->age[i], &place);
-      star_back(chain, i, &place, &total[i], turning, bar, &share[h]);
+      star_back(chain, i, &place, &total[i], turning, screen_bar, bar, &share[h]);
     }
   add_shares(sums, share, n_share);
 done:
@@ -245,8 +249,8 @@ done:
 }
 
 /* x_dot' = R (x_dot - c_dot) + R_dot (x - c), from x' = R (x - c). */
-static void move(double to[3], const struct cubix_chain *chain, const double *x_dot, const double c_dot[3],
-                 const double r_dot[3][3], const double x[3])
+void cubix_chain_move(double to[3], const struct cubix_chain *chain, const double *x_dot, const double c_dot[3],
+                      const double r_dot[3][3], const double x[3])
 {
   double from[3], moved[3];
   for (int c = 0; c < 3; c++) moved[c] = (x_dot ? x_dot[c] : 0) - c_dot[c];
@@ -275,14 +279,15 @@ static void give(struct cubix_star_bar *d, const struct cubix_chain *chain, size
   double mass_dot = number_of(dot, CUBIX_LEAF_Mass, i) * chain->mass_scale + mass * dots->mass_scale;
   cubix_locate_jvp(v, slab->metallicity[i], slab->age[i], &chain->pipe->particles->placement->star[r],
                    number_of(dot, CUBIX_LEAF_Metallicity, i), number_of(dot, CUBIX_LEAF_Age, i), d);
-  move(v_dot, chain, vector_of(dot, CUBIX_LEAF_Velocity, i), dots->velocity, dots->rotation, slab->velocity + 3 * i);
+  cubix_chain_move(v_dot, chain, vector_of(dot, CUBIX_LEAF_Velocity, i), dots->velocity, dots->rotation,
+                   slab->velocity + 3 * i);
   d->velocity = v_dot[2] + dots->receding;
   if (v->deposit != CUBIX_DEPOSIT_NEAREST) {
     struct cubix_foot foot;
     struct cubix_deposit_slope slope, rate = { { 0, 0 }, 0 };
     const double *x = slab->position + 3 * i;
     double length = cubix_deposit_length(v, slab->smoothing_length, (int64_t)i);
-    move(x_dot, chain, vector_of(dot, CUBIX_LEAF_Position, i), dots->centre, dots->rotation, x);
+    cubix_chain_move(x_dot, chain, vector_of(dot, CUBIX_LEAF_Position, i), dots->centre, dots->rotation, x);
     cubix_foot_of(v, x, length, &foot);
     k = weight_in(v, &foot, spaxel, &slope);
     cubix_deposit_jvp(v, x, length, x_dot, number_of(dot, CUBIX_LEAF_SmoothingLength, i) + dots->length, &dots->sky,

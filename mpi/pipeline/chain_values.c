@@ -18,6 +18,7 @@
 #include "instrument/psf_kernel.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
+#include "mpi/particles/gas.h"
 #include "mpi/particles/star_check.h"
 #include "mpi/pipeline/chain.h"
 #include "mpi/pipeline/chain_parts.h"
@@ -53,17 +54,30 @@ static double *parameter(struct cubix_params *par, enum cubix_leaf leaf)
     case CUBIX_LEAF_DustRv: return &par->DustRv;
     case CUBIX_LEAF_DustSlope: return &par->DustSlope;
     case CUBIX_LEAF_BirthCloudTau: return &par->BirthCloudTau;
+    case CUBIX_LEAF_DustToMetal: return &par->DustToMetal;
     default: return NULL;
   }
 }
 
-/* A column of the slab that holds a leaf as it is; NULL where it needs more than a copy. */
-static double *column(const struct cubix_slab *slab, enum cubix_leaf leaf)
+/* The stars or the cells that a leaf is of; NULL: neither, or there is no gas. */
+static struct cubix_slab *slab_of(const struct cubix_chain *chain, enum cubix_leaf leaf)
 {
-  return leaf == CUBIX_LEAF_Age               ? slab->age
-         : leaf == CUBIX_LEAF_Metallicity     ? slab->metallicity
-         : leaf == CUBIX_LEAF_SmoothingLength ? slab->smoothing_length
-                                              : NULL;
+  const enum cubix_leaf_of of = cubix_leaf_info(leaf)->of;
+  return of == CUBIX_OF_STAR ? chain->pipe->particles->slab : of == CUBIX_OF_GAS ? chain->pipe->gas : NULL;
+}
+
+/* A column that holds a leaf as it is; NULL where it needs more than a copy. */
+static double *column(const struct cubix_chain *chain, enum cubix_leaf leaf)
+{
+  const struct cubix_slab *slab = slab_of(chain, leaf);
+  switch (leaf) {
+    case CUBIX_LEAF_Age: return slab->age;
+    case CUBIX_LEAF_Metallicity: return slab->metallicity;
+    case CUBIX_LEAF_SmoothingLength: return slab->smoothing_length;
+    case CUBIX_LEAF_GasMass: return slab ? slab->mass_now : NULL;
+    case CUBIX_LEAF_GasMetallicity: return slab ? slab->metallicity : NULL;
+    default: return NULL;
+  }
 }
 
 static size_t n_library(const struct cubix_chain *chain)
@@ -75,9 +89,11 @@ static size_t n_library(const struct cubix_chain *chain)
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf)
 {
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
-  return info->of == CUBIX_OF_STAR     ? (size_t)info->n * chain->pipe->particles->slab->n
-         : info->of == CUBIX_OF_GLOBAL ? (size_t)info->n
-                                       : n_library(chain);
+  const struct cubix_slab *slab = slab_of(chain, leaf);
+  return info->of == CUBIX_OF_GLOBAL    ? (size_t)info->n
+         : info->of == CUBIX_OF_LIBRARY ? n_library(chain)
+         : slab                         ? (size_t)info->n * slab->n
+                                        : 0;
 }
 
 int cubix_mpi_chain_leaves_init(struct cubix_leaves *leaves, const struct cubix_chain *chain)
@@ -187,7 +203,8 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
 {
   const struct cubix_slab *slab = chain->pipe->particles->slab;
   struct cubix_params par = chain->pipe->par;
-  const double *here = parameter(&par, leaf) ? parameter(&par, leaf) : column(slab, leaf);
+  const struct cubix_slab *gas = chain->pipe->gas;
+  const double *here = parameter(&par, leaf) ? parameter(&par, leaf) : column(chain, leaf);
   int status = CUBIX_OK;
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_CHECK(leaf != CUBIX_LEAF_SmoothingLength || here, CUBIX_EUSAGE,
@@ -200,6 +217,8 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
     for (size_t i = 0; i < slab->n; i++) value[i] = slab->mass_formed[i] / chain->mass_scale;
   else if (leaf == CUBIX_LEAF_Position) from_sky(value, chain, slab->position, slab->n, chain->pipe->frame.centre);
   else if (leaf == CUBIX_LEAF_Velocity) from_sky(value, chain, slab->velocity, slab->n, chain->pipe->frame.velocity);
+  else if (leaf == CUBIX_LEAF_GasPosition && gas)
+    from_sky(value, chain, gas->position, gas->n, chain->pipe->frame.centre);
   else if (leaf == CUBIX_LEAF_Centre) memcpy(value, chain->pipe->frame.centre, 3 * sizeof *value);
   else if (leaf == CUBIX_LEAF_SystemicVelocity) memcpy(value, chain->pipe->frame.velocity, 3 * sizeof *value);
   else if (leaf == CUBIX_LEAF_MassScale) *value = chain->mass_scale;
@@ -208,7 +227,7 @@ done:
   return cubix_mpi_agree(status);
 }
 
-/* What a leaf of the stars is in a file; CUBIX_N_FIELD for others. */
+/* What a leaf of stars or gas is in a file; CUBIX_N_FIELD for others. */
 static enum cubix_field field_of(enum cubix_leaf leaf)
 {
   switch (leaf) {
@@ -218,6 +237,9 @@ static enum cubix_field field_of(enum cubix_leaf leaf)
     case CUBIX_LEAF_Velocity: return CUBIX_FIELD_VELOCITY;
     case CUBIX_LEAF_Position: return CUBIX_FIELD_POSITION;
     case CUBIX_LEAF_SmoothingLength: return CUBIX_FIELD_LENGTH;
+    case CUBIX_LEAF_GasMass: return CUBIX_FIELD_MASS_NOW;
+    case CUBIX_LEAF_GasMetallicity: return CUBIX_FIELD_METALLICITY;
+    case CUBIX_LEAF_GasPosition: return CUBIX_FIELD_POSITION;
     default: return CUBIX_N_FIELD;
   }
 }
@@ -239,7 +261,8 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
               "a new value of %s needs the library's templates, which were not kept: name it among the active leaves",
               name);
   if (field < CUBIX_N_FIELD) {
-    CUBIX_TRY(cubix_star_check(name, field, value, chain->pipe->particles->slab->n, CUBIX_EUSAGE));
+    const size_t n = cubix_mpi_chain_size(chain, leaf) / (size_t)cubix_leaf_info(leaf)->n;
+    CUBIX_TRY(cubix_star_check(name, field, value, n, CUBIX_EUSAGE));
     goto done;
   }
   for (size_t i = 0; i < cubix_mpi_chain_size(chain, leaf); i++) {
@@ -344,6 +367,7 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
       CUBIX_TRY(remake(chain, NULL, 1));
       break;
     case CUBIX_LEAF_Redshift: case CUBIX_LEAF_BirthCloudTau: CUBIX_TRY(remake(chain, NULL, 1)); break;
+    case CUBIX_LEAF_DustToMetal: cubix_gas_weigh(chain->pipe->gas, &chain->pipe->par); break;
     case CUBIX_LEAF_DustScreen: case CUBIX_LEAF_DustRv: case CUBIX_LEAF_DustSlope:
       CUBIX_TRY(cubix_templates_dust(chain->pipe->templates, &chain->pipe->par, chain->pipe->ins, &chain->pipe->scene));
       break;
@@ -361,7 +385,8 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
 {
   int status = CUBIX_OK;
   struct cubix_slab *slab = chain->pipe->particles->slab;
-  double *here = column(slab, leaf);
+  struct cubix_slab *gas = chain->pipe->gas;
+  double *here = column(chain, leaf);
   cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(check_values(chain, leaf, value)));
   if (leaf == CUBIX_LEAF_Position)
@@ -371,13 +396,17 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   if (cubix_leaf_info(leaf)->of == CUBIX_OF_GLOBAL) CUBIX_TRY(cubix_mpi_agree(put_global(chain, leaf, value)));
   else if (leaf == CUBIX_LEAF_Luminosity) CUBIX_TRY(cubix_mpi_agree(remake(chain, value, 1)));
   else if (here) {
-    memcpy(here, value, slab->n * sizeof *here);
-    cubix_field_settle(here, field_of(leaf), slab->n);
+    const size_t n = cubix_mpi_chain_size(chain, leaf);
+    memcpy(here, value, n * sizeof *here);
+    cubix_field_settle(here, field_of(leaf), n);
+    if (leaf == CUBIX_LEAF_GasMass || leaf == CUBIX_LEAF_GasMetallicity) cubix_gas_weigh(gas, &chain->pipe->par);
   } else if (leaf == CUBIX_LEAF_Mass)
     for (size_t i = 0; i < slab->n; i++) slab->mass_formed[i] = value[i] * chain->mass_scale;
   else if (leaf == CUBIX_LEAF_Position)
     to_sky(slab->position, chain, value, slab->n, chain->pipe->frame.centre, slab->snapshot.box);
   else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, slab->n, chain->pipe->frame.velocity, 0);
+  else if (leaf == CUBIX_LEAF_GasPosition && gas)
+    to_sky(gas->position, chain, value, gas->n, chain->pipe->frame.centre, slab->snapshot.box);
 done:
   return status;
 }

@@ -52,6 +52,7 @@ struct back {
   double *value;                            /* [cover.n_value] */
   double *row, *row_rest;                   /* [n_row][n_knot + 1][2]; of leftover stars alone */
   float *tile;
+  double *screen;                           /* [stars] of A(V) in front of them, where it is wanted */
   double *k_bar;                            /* [n_lambda] of the dust's law in every channel, where it is wanted */
   struct cubix_histogram *histogram;        /* where rows are wanted */
   struct cubix_cube bar, painted_bar, painted;
@@ -83,6 +84,7 @@ static void back_free(struct back *b)
   free(b->row_rest);
   free(b->tile);
   free(b->k_bar);
+  free(b->screen);
   cubix_histogram_free(b->histogram);
   cubix_chain_rest_free(&b->rest);
   cubix_chain_records_free(&b->records);
@@ -119,6 +121,7 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
     most = p->start[last] - p->start[first] > most ? p->start[last] - p->start[first] : most;
   }
   if (cubix_chain_needs_law(chain, bar)) CUBIX_ALLOC(b->k_bar, chain->pipe->ins->n_lambda);
+  if (cubix_chain_needs_columns(chain, bar)) CUBIX_ALLOC(b->screen, chain->pipe->particles->slab->n);
   CUBIX_ALLOC(b->star, most);
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain, &b->records));
   CUBIX_ALLOC(b->outliers, n_record(b->rest.outliers));
@@ -311,7 +314,7 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
     const struct cubix_placement part = cubix_placement_part(p, first, last, b->records.start);
     struct cubix_star_bar *star = b->records.owned ? b->star + p->start[first] : b->star;
     if (!b->records.owned) CUBIX_TRY(records_back(b, chain, first, last, &part, star, next));
-    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, star, b->total, bar, sums));
+    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, star, b->total, b->screen, bar, sums));
   }
 done:
   return status;
@@ -328,8 +331,10 @@ static int collect(struct back *b, const struct cubix_chain *chain, struct cubix
   if (chain->pipe->templates->tables.deposit != CUBIX_DEPOSIT_NEAREST)
     CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
   if (chain->pipe->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
-  else CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->particles->placement, 0, b->star, b->total, bar, sums));
-  if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, bar, sums));
+  else
+    CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->particles->placement, 0, b->star, b->total, b->screen, bar,
+                                    sums));
+  if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, b->screen, bar, sums));
 done:
   return status;
 }
@@ -388,6 +393,7 @@ static void globals_back(const struct back *b, const struct cubix_chain *chain, 
   add_global(bar, CUBIX_LEAF_PsfFwhm, b->psf.fwhm);
   add_global(bar, CUBIX_LEAF_PsfBeta, b->psf.beta);
   add_global(bar, CUBIX_LEAF_MassScale, sums->mass_scale / chain->mass_scale);
+  add_global(bar, CUBIX_LEAF_DustToMetal, sums->to_metal);
   add_global(bar, CUBIX_LEAF_FluxScale, b->flux / chain->pipe->flux_scale);
   for (int c = 0; c < 3; c++) {
     if (bar->value[CUBIX_LEAF_Centre]) bar->value[CUBIX_LEAF_Centre][c] += sums->centre[c];
@@ -441,6 +447,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   pieces_free(&b);
   if (b.records.owned) CUBIX_TRY(owned_back(&b, chain));
   CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
+  CUBIX_TRY(cubix_chain_columns_vjp(chain, b.screen, bar, &sums));
   b.flux = inner(chain->pipe->cube, cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
   cubix_mpi_collective.sum(total, sizeof total / sizeof *total);

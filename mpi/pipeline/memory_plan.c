@@ -225,6 +225,8 @@ static void plan_derivatives(plan *p, job *j)
   cubix_memory_add(p, "the observed cube", 2 * field + 3 * j->field * sizeof(double), from, until);
   plan_pieces(p, j, reverse);
   add_in(p, reverse, "derivatives by stars", j->rows * of_star + placed * sizeof(struct cubix_star_bar));
+  if (j->particles->n_cell)                  /* sums of cells, places and weights; of stars A(V) and places */
+    add_in(p, reverse, "derivatives by dust", 200. * (double)j->particles->n_cell + 32. * j->rows);
   if (moves_rows(j))
     add_in(p, reverse, "derivatives by templates", 2. * tables->n_row * (tables->n_knot + 1.) * sizeof(double));
   if (direct) return;

@@ -216,6 +216,7 @@ static int find_columns(struct cubix_pipeline *pipe)
   struct cubix_slab *gas = pipe->gas;
   drop_columns(pipe);
   CUBIX_TRY(cubix_mpi_columns_open(&pipe->columns, gas->position, gas->smoothing_length, gas->dust, gas->n));
+  cubix_mpi_columns_use(pipe->columns, pipe->dev);
   CUBIX_TRY(cubix_mpi_screens_begin(pipe->particles, pipe->columns));
   if (pipe->par.Lines == CUBIX_Lines_none) goto done;
   if (!gas->screen) CUBIX_MPI_ALLOC(gas->screen, gas->n);

@@ -49,6 +49,17 @@ struct cubix_column_dot {
 enum { CUBIX_COLUMN_BARS = 5 };   /* by weight, x, y, z, and the logarithm of the radius */
 struct cubix_column_sums { int64_t coarse[CUBIX_COLUMN_BARS], fine[CUBIX_COLUMN_BARS]; };
 
+/* What is asked about places: A(V) in front of them (screen), or its reverse (screen_bar and what follows). */
+struct cubix_column_job {
+  const double *position;         /* [n][3] */
+  size_t n;
+  double *screen;                 /* [n] */
+  const double *screen_bar;       /* [n] */
+  int exponent;                   /* 2^exponent is no smaller than any |screen_bar| of all ranks */
+  double *position_bar;           /* [n][3] added to; NULL: not wanted */
+  struct cubix_column_sums *sums; /* of cells, added to; NULL: not wanted */
+};
+
 /** The sky that holds cells between these, with all they reach.
  *  @param low, high [2] smallest x - h, y - h and largest x + h, y + h of all cells; low > high: none */
 struct cubix_column_sky cubix_column_sky_of(const double *low, const double *high);
@@ -97,6 +108,8 @@ int cubix_column_tiles_screen(const struct cubix_column_tiles *tiles, const doub
 int cubix_column_tiles_vjp(const struct cubix_column_tiles *tiles, const double *position, size_t n,
                            const double *screen_bar, int exponent, double *position_bar,
                            struct cubix_column_sums *sums);
+/** One or the other.  Local. */
+int cubix_column_tiles_do(const struct cubix_column_tiles *tiles, const struct cubix_column_job *job);
 /** What such sums, of all ranks, mean for a cell: cotangents, which are added to.  Local. */
 void cubix_column_sums_bar(const struct cubix_column_sums *sums, int exponent, double radius, double weight,
                            double *position_bar, double *radius_bar, double *weight_bar);

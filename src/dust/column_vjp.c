@@ -104,6 +104,13 @@ int cubix_column_tiles_vjp(const struct cubix_column_tiles *tiles, const double 
   return cubix_column_walk(&walk);
 }
 
+int cubix_column_tiles_do(const struct cubix_column_tiles *tiles, const struct cubix_column_job *job)
+{
+  if (job->screen) return cubix_column_tiles_screen(tiles, job->position, job->n, job->screen);
+  return cubix_column_tiles_vjp(tiles, job->position, job->n, job->screen_bar, job->exponent, job->position_bar,
+                                job->sums);
+}
+
 void cubix_column_sums_bar(const struct cubix_column_sums *sums, int exponent, double radius, double weight,
                            double *position_bar, double *radius_bar, double *weight_bar)
 {

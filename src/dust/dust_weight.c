@@ -60,3 +60,20 @@ void cubix_dust_weight_vjp(const struct cubix_dust_cells *cells, double opacity,
     bar->to_metal += dust_bar * cells->metallicity[i] * cells->mass[i];
   }
 }
+
+void cubix_dust_weight_jvp(double *weight_dot, const struct cubix_dust_cells *cells, double opacity, double to_metal,
+                           const struct cubix_dust_bar *dot)
+{
+#pragma omp parallel for schedule(static)
+  for (size_t i = 0; i < cells->n; i++) {
+    double dust = 0;
+    if (!(cells->dusty[i] > 0)) dust = 0;
+    else if (cells->dust_mass) dust = dot->dust_mass ? dot->dust_mass[i] : 0;
+    else {
+      const double m = cells->mass[i], z = cells->metallicity[i];
+      dust = dot->to_metal * z * m + to_metal * ((dot->mass ? dot->mass[i] * z : 0) +
+                                                 (dot->metallicity ? dot->metallicity[i] * m : 0));
+    }
+    weight_dot[i] = opacity * dust;
+  }
+}

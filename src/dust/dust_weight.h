@@ -17,7 +17,7 @@ struct cubix_dust_cells {
   const double *dusty;            /* [n] 1: it has dust, 0: none */
 };
 
-/* Derivatives by the cells and by dust to metal; arrays may be NULL. */
+/* Derivatives by the cells and by dust to metal, or tangents; arrays may be NULL. */
 struct cubix_dust_bar { double *mass, *metallicity, *dust_mass, to_metal; };
 
 /** Temperature below which gas that forms no stars has dust with DustGas cool [K]. */
@@ -43,5 +43,9 @@ void cubix_dust_weight(double *weight, const struct cubix_dust_cells *cells, dou
 /** Its reverse derivative, with the same cells dusty; added.  Local. */
 void cubix_dust_weight_vjp(const struct cubix_dust_cells *cells, double opacity, double to_metal,
                            const double *weight_bar, struct cubix_dust_bar *bar);
+/** Its tangent, with the same cells dusty.  Local.
+ *  @param dot  tangents; arrays may be NULL  @param[out] weight_dot [n] */
+void cubix_dust_weight_jvp(double *weight_dot, const struct cubix_dust_cells *cells, double opacity, double to_metal,
+                           const struct cubix_dust_bar *dot);
 
 #endif

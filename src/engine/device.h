@@ -12,6 +12,8 @@
 #include "params/params.h"
 
 struct cubix_device;
+struct cubix_column_tiles;
+struct cubix_column_job;
 
 enum { CUBIX_MAX_UNIT = 64 };
 /* The processors of its node that a rank sees, of a kind of which there are only a few, such as GPUs. */
@@ -65,6 +67,8 @@ struct cubix_device_ops {
                   const struct cubix_placement *, const struct cubix_star_bar *dot, const struct cubix_tables *);
   int (*multiply_vjp)(struct cubix_device *, const struct cubix_cube *cube_bar, const struct cubix_histogram *cover,
                       const struct cubix_basis *, double scale, double *value_bar); /* [cover->n_value] */
+  /* NULL, or: A(V) in front of places, or its reverse, with the bits of cubix_column_tiles_do */
+  int (*columns)(struct cubix_device *, const struct cubix_column_tiles *, const struct cubix_column_job *);
   /* NULL, or: bytes of page-locked host memory that its buffers take for cubes of so many spaxels
    * and channels.  tile_bytes: of a basis, 0 with the direct method */
   double (*locked_bytes)(double n_spaxel, double n_lambda, double tile_bytes, int derivatives);

@@ -16,18 +16,18 @@ enum cubix_leaf {
   CUBIX_N_LEAF
 };
 
-enum cubix_leaf_of { CUBIX_OF_STAR, CUBIX_OF_GLOBAL, CUBIX_OF_LIBRARY };
+enum cubix_leaf_of { CUBIX_OF_STAR, CUBIX_OF_GLOBAL, CUBIX_OF_LIBRARY, CUBIX_OF_GAS };
 
 struct cubix_leaf_info {
   enum cubix_leaf_of of;
   const char *name;               /* that of the parameter, if there is one of that meaning */
-  int n;                          /* how many numbers: for a star, in all, for a value of the library */
+  int n;                          /* how many numbers: for a star or cell, in all, for a value of the library */
   const char *unit, *needs, *help;   /* needs: cubix_leaf_unmet */
 };
 
 /* Numbers for the leaves whose sets are not NULL. */
 struct cubix_leaves {
-  double *value[CUBIX_N_LEAF];    /* STAR [stars of this rank][n], GLOBAL [n], LIBRARY [n_z][n_age][n_lambda] */
+  double *value[CUBIX_N_LEAF];    /* STAR, GAS [of this rank][n], GLOBAL [n], LIBRARY [n_z][n_age][n_lambda] */
 };
 
 /** A row of leaves.def.  Local, borrowed. */

@@ -281,7 +281,7 @@ static int block_add(struct cubix_unknowns *u, const struct cubix_params *par, e
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
   const struct rule *rule = rules[leaf].scale > 0 ? &rules[leaf] : &factor;
   const int shells = leaf == CUBIX_LEAF_Velocity;
-  CUBIX_CHECK(info->of != CUBIX_OF_LIBRARY, CUBIX_EUSAGE,
+  CUBIX_CHECK(info->of != CUBIX_OF_LIBRARY && info->of != CUBIX_OF_GAS, CUBIX_EUSAGE,
               "Parameters = %s (%s): a fit cannot vary %s; Mode gradient gives its gradient", par->Parameters,
               cubix_params_origin(par, "Parameters"), info->name);
   *k = (struct cubix_unknown_block){ leaf,

@@ -23,7 +23,7 @@
 #include "mpi/pipeline/chain.h"
 #include "physics/random.h"
 
-static size_t first_star;                        /* of this rank */
+static size_t first_star, first_cell;            /* of this rank */
 static int root;
 
 /* A number of its own for every index, -1 .. 1. */
@@ -37,13 +37,21 @@ static double number_of(uint64_t index, uint32_t what)
 static uint64_t index_of(enum cubix_leaf leaf, size_t i)
 {
   const struct cubix_leaf_info *info = cubix_leaf_info(leaf);
-  return info->of == CUBIX_OF_STAR ? first_star * (size_t)info->n + i : i;
+  const size_t first = info->of == CUBIX_OF_STAR ? first_star : info->of == CUBIX_OF_GAS ? first_cell : 0;
+  return first * (size_t)info->n + i;
+}
+
+/* Whether every rank has numbers of its own. */
+static int divided(enum cubix_leaf leaf)
+{
+  const enum cubix_leaf_of of = cubix_leaf_info(leaf)->of;
+  return of == CUBIX_OF_STAR || of == CUBIX_OF_GAS;
 }
 
 /* Sum over all ranks; of a global once. */
 static double total(enum cubix_leaf leaf, double x)
 {
-  double all = cubix_leaf_info(leaf)->of == CUBIX_OF_STAR || root ? x : 0;
+  double all = divided(leaf) || root ? x : 0;
   MPI_Allreduce(MPI_IN_PLACE, &all, 1, MPI_DOUBLE, MPI_SUM, MPI_COMM_WORLD);
   return all;
 }
@@ -54,6 +62,7 @@ static double scale_of(enum cubix_leaf leaf, double value)
   switch (leaf) {
     case CUBIX_LEAF_Velocity: case CUBIX_LEAF_SystemicVelocity: return 100;
     case CUBIX_LEAF_Position: case CUBIX_LEAF_Centre: return 1;
+    case CUBIX_LEAF_GasPosition: return 0.1;
     case CUBIX_LEAF_PointingX: case CUBIX_LEAF_PointingY: return 1;
     case CUBIX_LEAF_Alpha:
     case CUBIX_LEAF_Beta:
@@ -155,7 +164,7 @@ static int prove_steps(struct cubix_chain *chain, enum cubix_leaf leaf, const do
   for (size_t i = 0; i < n; i++)
     if (fabs(bar[i] * d[i]) > best) best = fabs(bar[i] * d[at = i]);
   largest = cubix_mpi_max(best);
-  int mine = best == largest && largest > 0, global = cubix_leaf_info(leaf)->of != CUBIX_OF_STAR;
+  int mine = best == largest && largest > 0, global = !divided(leaf);
   if (mine || global) one[at] = d[at];
   double want = total(leaf, mine ? bar[at] * d[at] : 0);
   CUBIX_TRY(step(&plus, chain, leaf, x, one, 1e-4, w));
@@ -234,9 +243,11 @@ int main(int argc, char **argv)
   CUBIX_TRY(cubix_mpi_params_read(&par, argv[1], argc - 3, argv + 3, NULL));
   CUBIX_TRY(cubix_leaves_parse(active, argv[2], "command line"));
   CUBIX_TRY(cubix_mpi_chain_open(&chain, par, NULL, NULL, active, 0));
-  unsigned long long mine = cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass), before = 0;
-  MPI_Exscan(&mine, &before, 1, MPI_UNSIGNED_LONG_LONG, MPI_SUM, MPI_COMM_WORLD);
-  first_star = cubix_mpi_rank() ? before : 0;
+  unsigned long long mine[2] = { cubix_mpi_chain_size(chain, CUBIX_LEAF_Mass),
+                                 cubix_mpi_chain_size(chain, CUBIX_LEAF_GasMass) }, before[2] = { 0, 0 };
+  MPI_Exscan(mine, before, 2, MPI_UNSIGNED_LONG_LONG, MPI_SUM, MPI_COMM_WORLD);
+  first_star = cubix_mpi_rank() ? before[0] : 0;
+  first_cell = cubix_mpi_rank() ? before[1] : 0;
   CUBIX_TRY(cubix_mpi_chain_forward(chain, &cube));
   w = weights(cube, 1, 0);
   weight = weights(cube, 2, 1);

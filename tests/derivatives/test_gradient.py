@@ -16,6 +16,18 @@ def setup(bench, n=60, **kw):
     bench.particles(galaxy(n, seed=17, radius=1.2, centre=(3, -2, 5), velocity=(120, -310, 55)))
 
 
+def add_gas(bench, n=80):
+    """Cells in front of some stars, behind others and around them; some without metals."""
+    rng = np.random.default_rng(6)
+    gas = {"Position": rng.normal(0, 0.8, (n, 3)) + [3, -2, 5], "Velocity": np.zeros((n, 3)),
+           "Mass": rng.uniform(1e6, 1e7, n), "SmoothingLength": rng.uniform(0.4, 1.5, n),
+           "Metallicity": rng.uniform(0, 0.04, n), "StarFormationRate": np.full(n, 0.01)}
+    units = ("kpc", "km/s", "Msun", "kpc", "1", "Msun/yr")
+    with h5py.File(bench.file, "a") as f:
+        for (name, x), unit in zip(gas.items(), units):
+            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = unit
+
+
 def prove(bench, leaves, program="prove_chain64", ranks=1, threads=1, taylor=False, **parameters):
     """{what: {leaf: numbers}} as prove_chain tells them."""
     file = bench.parameters(**{"Redshift": 0.05, "Centre": "median", "Engine": "direct", **parameters})
@@ -107,6 +119,54 @@ def test_on_logarithmic_channels(bench):
                  LsfFwhm=4.0, **MOFFAT)
     check_products(told, 1e-12)
     check_steps(told)
+
+
+GAS = dict(Dust="gas", DustGas="starforming")
+DUSTY = {
+    "places": ("Mass,Position,Centre,GasMass,GasMetallicity,GasPosition,DustToMetal", dict(Deposit="tsc")),
+    "nearest": ("Velocity,Position,GasPosition,DustToMetal", dict()),
+    "angles": ("Position,GasPosition,Alpha,Beta,Gamma",
+               dict(Deposit="tsc", Orientation="angles", Alpha=20.0, Beta=40.0, Gamma=-65.0)),
+    "inclined": ("Position,GasMass,Inclination,PositionAngle,DustScreen",
+                 dict(Deposit="cubic", SmoothingLength=0.8, Orientation="inclined", Inclination=50.0,
+                      PositionAngle=25.0, AlignWith="angularmomentum", DustScreen=0.4)),
+}
+
+
+@pytest.mark.parametrize("case", DUSTY)
+def test_through_gas(bench, case):
+    """Stars and cells that move are behind more dust or less."""
+    leaves, parameters = DUSTY[case]
+    setup(bench)
+    add_gas(bench)
+    told = prove(bench, leaves, taylor=case != "nearest", **GAS, **parameters)
+    check_products(told, 1e-12)
+    if case != "nearest":
+        check_steps(told)
+    if case == "places":                                     # all that moves together: nothing changes but where light falls
+        star, gas, centre = (np.array(told["sum"][leaf][0]) for leaf in ("Position", "GasPosition", "Centre"))
+        assert np.abs(star + gas + centre).max() <= 1e-10 * np.abs(star).max()
+        mass = told["bar"]["GasMass"][0]
+        assert mass[1] > 0
+
+
+@pytest.mark.parametrize("combine", ["histogram", "cube"])
+def test_through_gas_on_ranks(bench, combine):
+    """Stars and cells have their derivatives whoever has them, and whoever has the sky."""
+    setup(bench)
+    add_gas(bench)
+    leaves, parameters = "Position,GasMass,GasMetallicity,GasPosition,DustToMetal", dict(Engine="histogram", Deposit="tsc")
+    one = sides(prove(bench, leaves, "prove_chain", **GAS, **parameters))
+    for ranks in (2, 3):
+        told = prove(bench, leaves, "prove_chain", ranks=ranks, Combine=combine, **GAS, **parameters)
+        check_products(told, 1e-5)
+        assert np.all(np.abs(sides(told) - one) <= 3e-6 * one[:, 1:]), ranks
+
+
+def test_gas_that_is_not_there(bench):
+    setup(bench)
+    done = run("prove_chain", [bench.parameters(Redshift=0.05, Centre="median"), "GasMass"], cwd=bench.folder)
+    assert done.status != 0 and "nothing changes with GasMass: it belongs to Dust gas" in done.err
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
