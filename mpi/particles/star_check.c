@@ -24,8 +24,8 @@ int cubix_star_check(const char *name, enum cubix_field field, const double *x, 
   cubix_field_bounds(&low, &high, field);
   for (size_t i = 0; i < n_star * n_c; i++)
     CUBIX_CHECK(x[i] >= low && x[i] <= high, code,
-                "%s of %s %zu (of 0 to %zu) is %g%s%s; it must be finite and in %g..%g", name, thing, i / n_c, n_star - 1,
-                x[i], pure ? "" : " ", pure ? "" : info->unit, info->low, info->high);
+                "%s of %s %zu (of 0 to %zu) is %g%s%s; it must be finite and in %g..%g", name, thing, i / n_c,
+                n_star - 1, x[i], pure ? "" : " ", pure ? "" : info->unit, info->low, info->high);
   for (size_t i = 0; field == CUBIX_FIELD_VELOCITY && i < n_star; i++)
     CUBIX_CHECK(
         cubix_star_speed(x + 3 * i) < CUBIX_C_KMS, code,

@@ -50,7 +50,7 @@ class Leaf(NamedTuple):
     index: int
 
 
-_OF = "star", "global", "library"
+_OF = "star", "global", "library", "gas"
 _COLUMNS = (("position", 3), ("velocity", 3), ("mass", 1), ("mass_now", 1), ("age", 1), ("metallicity", 1),
             ("smoothing_length", 1))
 _OPTIONAL = "mass_now", "smoothing_length"
@@ -298,15 +298,19 @@ class Chain:
     def leaf_shape(self, name: str) -> tuple[int, ...]:
         """Shape of a leaf's values.
 
-        (n_star,) or (n_star, n) for a leaf of stars, () or (n,) for a global one, and one dimension
-        for the library: its [n_z][n_age][n_lambda] values, flattened (`templates` has the axes).
+        (n_star,) or (n_star, n) for a leaf of stars, likewise for one of cells of gas, () or (n,) for a
+        global one, and one dimension for the library: its [n_z][n_age][n_lambda] values, flattened
+        (`templates` has the axes).  Of a file's gas there are the cells that have dust or shine.
         """
         leaf = _leaf(name)
         if leaf.of == "star":
             return (self._n_star,) if leaf.n == 1 else (self._n_star, leaf.n)
         if leaf.of == "global":
             return () if leaf.n == 1 else (leaf.n,)
-        return (self._binding.size(leaf.index),)
+        size = self._binding.size(leaf.index)
+        if leaf.of == "gas" and leaf.n > 1:
+            return (size // leaf.n, leaf.n)
+        return (size,)
 
     def get(self, name: str) -> NDArray[np.float64]:
         """The value of a leaf in use, in its unit: a new array of `leaf_shape`.  Collective."""

@@ -132,6 +132,18 @@ def dusty(gas, **more):
     return cubix.Chain({**case["parameters"], "Dust": "gas", **more}, stars, gas=gas, simulation=simulation)
 with dusty(gas) as c:
     np.save("dusty.npy", c.forward())
+leaves = ["gas_mass", "gas_position", "dust_to_metal", "position"]
+with cubix.Chain({**case["parameters"], "Dust": "gas", "Deposit": "tsc"}, stars, gas=gas, simulation=simulation,
+                 active=leaves) as c:
+    assert c.leaf_shape("gas_mass") == (80,) and c.leaf_shape("gas_position") == (80, 3)
+    cube = c.forward()
+    bar = c.vjp(np.ones_like(cube))
+    assert (c.get("gas_mass") == gas["mass"]).all()
+    assert bar["gas_position"].shape == (80, 3) and (bar["gas_mass"] <= 0).all() and bar["gas_mass"].min() < 0
+    dimmed = (bar["gas_mass"] * gas["mass"]).sum()               # all dust is in proportion to mass
+    assert abs(dimmed / (bar["dust_to_metal"] * c.get("dust_to_metal")) - 1) < 1e-9
+    more = c.forward(gas_mass=1.001 * gas["mass"]).astype(float).sum() - cube.astype(float).sum()
+    assert abs(more / (1e-3 * dimmed) - 1) < 0.02
 raises("gas has no mass", dusty, {k: v for k, v in gas.items() if k != "mass"})
 raises("gas has colour, which nothing looks at", dusty, {**gas, "colour": 1})
 raises("gas given as arrays has no temperatures", dusty, {k: v for k, v in gas.items() if k != "temperature"})
