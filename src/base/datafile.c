@@ -121,6 +121,12 @@ static size_t stem_length(const char *name)
   return n > m && strcmp(name + n - m, SUFFIX) == 0 ? n - m : n;
 }
 
+void cubix_datafile_folder(char *path, size_t size, const char *folder)
+{
+  char base[ROOT_SIZE];
+  snprintf(path, size, "%s/%s", root(base), folder);
+}
+
 static int compare_names(const void *a, const void *b)
 {
   return strcmp(*(char *const *)a, *(char *const *)b);

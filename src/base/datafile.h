@@ -11,6 +11,8 @@
  *    difference
  *  Errors: CUBIX_EUSAGE with the list of what exists. */
 int cubix_datafile_find(char *path, size_t size, const char *folder, const char *name);
+/** The folder parameterfiles/FOLDER itself.  Local. */
+void cubix_datafile_folder(char *path, size_t size, const char *folder);
 /** Names, without .cfg and sorted, of the files in parameterfiles/FOLDER.  Local.
  *  @param[out] names [n] owned by the caller: cubix_datafile_list_free */
 int cubix_datafile_list(char ***names, int *n, const char *folder);

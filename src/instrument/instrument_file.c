@@ -375,7 +375,7 @@ static int find_alias(char *path, size_t size, const char *name)
   for (int i = 0; i < n && !path[0]; i++) {
     CUBIX_TRY(cubix_datafile_find(candidate, sizeof candidate, "instruments", names[i]));
     config_init(&config);
-    if (!cubix_configfile_read(&config, candidate, CUBIX_EINPUT)) {
+    if (!cubix_configfile_read(&config, candidate, "instruments", CUBIX_EINPUT)) {
       config_setting_t *aliases = config_lookup(&config, "instrument.aliases");
       for (int j = 0; aliases && j < config_setting_length(aliases); j++) {
         const char *alias = config_setting_get_string_elem(aliases, j);
@@ -412,7 +412,7 @@ int cubix_instrument_file_read(struct cubix_instrument_file *file, const char *n
   CUBIX_TRY(find_file(file->path, sizeof file->path, name));
   CUBIX_ALLOC(file->config, 1);
   config_init(file->config);
-  CUBIX_TRY(cubix_configfile_read(file->config, file->path, CUBIX_EINPUT));
+  CUBIX_TRY(cubix_configfile_read(file->config, file->path, "instruments", CUBIX_EINPUT));
   root = config_root_setting(file->config);
   for (int i = 0; i < config_setting_length(root); i++)
     CUBIX_TRY(read_section(file, &bad, config_setting_get_elem(root, (unsigned)i)));

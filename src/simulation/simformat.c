@@ -376,7 +376,7 @@ int cubix_simformat_read(struct cubix_simformat *format, const char *path)
   *format = (struct cubix_simformat){ 0 };
   strncat(format->path, path, sizeof format->path - 1);
   snprintf(format->name, sizeof format->name, "%.*s", (int)strcspn(base, "."), base);
-  CUBIX_TRY(cubix_configfile_read(&config, path, CUBIX_EUSAGE));
+  CUBIX_TRY(cubix_configfile_read(&config, path, "formats", CUBIX_EUSAGE));
   root.at = config_root_setting(&config);
   CUBIX_TRY(check_keys(root, key, 9));
   if (config_setting_get_member(root.at, "imf")) CUBIX_TRY(read_text(root, "imf", format->imf, sizeof format->imf));

@@ -225,6 +225,22 @@ def test_the_names_of_rubix(folder, name):
     ready(folder, mine, **more)
 
 
+@pytest.mark.parametrize("name", ["MUSE", "MaNGA-N127", "NIFS-K"])
+def test_a_copy_elsewhere(folder, name):
+    """A user's file may lie in any folder: what it includes, also from what it includes, is found with CUBIX."""
+    text = (SOURCE / f"parameterfiles/instruments/{name}.cfg").read_text()
+    assert "@include" in text
+    (folder / "mine.cfg").write_text(text)
+    ready(folder, "./mine.cfg", Noise="exposure")
+    (folder / "mine.cfg").write_text(text + "typo: { };\n")
+    write_parameters(folder / "t.param", InputFile="star.hdf5", SspFile="ssp.hdf5", OutputFile="r.fits", Instrument="mine.cfg")
+    done = run("cubix", ["-n", folder / "t.param"], cwd=folder)
+    assert done.status == 3 and f"mine.cfg:{len(text.splitlines()) + 1}: unknown section 'typo'" in done.err, done.err
+    (folder / "mine.cfg").write_text(text + '@include "nowhere.inc"\n')
+    done = run("cubix", ["-n", folder / "t.param"], cwd=folder)
+    assert done.status == 3 and "mine.cfg" in done.err and "./nowhere.inc" in done.err, done.err
+
+
 SIMSPIN = ["SAMI", "MaNGA_12", "MaNGA_17", "MaNGA_22", "MaNGA_27", "MaNGA_32", "MUSE", "MUSE-NFM", "CALIFA", "Hector",
            "IFU"]
 
