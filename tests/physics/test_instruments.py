@@ -252,6 +252,17 @@ def test_the_telescopes_of_simspin(folder, name):
     ready(folder, name)
 
 
+@pytest.mark.parametrize("grating, power", [("RL", 800), ("RM1", 1900), ("RM2", 1900), ("RH1", 4600), ("RH2", 4600),
+                                            ("RH3", 4600), ("RH4", 4600)])
+def test_the_gratings_of_kcrm(grating, power):
+    """Keck's pipeline (KCWI_DRP, kcwi_file_primitives.py, resolution): R with the large slicer, twice that with the
+    medium and four times with the small one, at the central wavelength."""
+    for slicer, times in (("L", 1), ("M", 2), ("S", 4)):
+        sections, curve = settings(f"KCRM-{grating}-{slicer}")
+        first, last = (float(re.search(rf"{key} = \( ([\d.]+)", sections["spectrum"])[1]) for key in ("first", "last"))
+        assert within((first + last) / 2 / curve("lsf", "fwhm")(0.0), power * times, rtol=1e-2)
+
+
 # ---- published sensitivities ---------------------------------------------------------------------
 
 def test_muse_finds_the_faintest_lines(folder):
