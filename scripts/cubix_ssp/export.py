@@ -24,17 +24,25 @@ from .fault import COMMAND, INPUT, OUTPUT, Fault, reading
 Z_SUN = 0.02
 REACH, STEP = 6.0, 0.25    # of the Gaussian, in sigmas
 LATEST = 99.9999           # Gyr: two digits before the point, four behind it
+LARGEST = 5e8              # values of an npz
 SAME = 0.05                # an age is left out if its name would be off by more
 
 
 def ppxf(library, out, asked, limits=None, step=None):
-    if step is not None and not _is_folder(out):
-        raise Fault(COMMAND, "--step is for a folder of templates, on a linear axis: end its name in /")
+    if step is not None and not step > 0:
+        raise Fault(COMMAND, "--step %g must be above 0" % step)
     wave, flux, fwhm = _broadened(library, asked, limits)
     wave, flux, fwhm = _in_medium(wave, flux, fwhm, asked.medium("vacuum"))
     metals = np.log10(np.maximum(library["Metallicity"], 1e-10) / asked.z_sun(Z_SUN, "the usual value"))
     if _is_folder(out):
         return _folder(library, out, asked, (wave, flux, fwhm), metals, step)
+    if step:
+        size = (wave[-1] - wave[0]) / step * flux[..., 0].size
+        if size > LARGEST:
+            raise Fault(COMMAND, "--step %g makes a file of %.3g MB: take a wider step, or a --range" % (step, 8e-6 * size))
+        axis = _axis(wave, step)
+        flux = _sample(wave, flux.reshape(-1, wave.size), axis).reshape(flux.shape[:2] + (axis.size,))
+        wave, fwhm = axis, np.interp(axis, wave, fwhm)
     mass = library["SurvivingMass"]
     if mass is None:
         asked.say("warning: the library has no surviving masses: masses are 1, those of the stars formed")
@@ -164,12 +172,14 @@ def _sample(wave, value, at):
             * ((v * v - 1.0) * v * curvature[k] + (u * u - 1.0) * u * curvature[k + 1])).T
 
 
+def _axis(wave, step):
+    return wave[0] + step * np.arange(int((wave[-1] - wave[0]) / step + 1e-9) + 1)
+
+
 def _folder(library, out, asked, spectra, metals, step):
     wave, flux, fwhm = spectra
     step = step or float(np.median(np.diff(wave)))
-    if not step > 0:
-        raise Fault(COMMAND, "--step %g must be above 0" % step)
-    axis = wave[0] + step * np.arange(int((wave[-1] - wave[0]) / step + 1e-9) + 1)
+    axis = _axis(wave, step)
     names = _names(library["Age"], metals, asked)
     try:
         os.makedirs(out, exist_ok=True)

@@ -105,6 +105,26 @@ def test_ppxf_itself_reads_it(library, tmp_path):
     assert within(mine[inner], want[inner], rtol=0.02)       # its pixels are 0.8 to 1 AA wide
 
 
+def test_a_finer_npz_keeps_lines_narrow(library, tmp_path):
+    """pPXF takes points for pixels: those of 1 AA broaden lines by their width, finer ones by next to nothing."""
+    sps_util = pytest.importorskip("ppxf.sps_util", reason="ppxf is not installed")
+    worst = {}
+    for step in (1.0, 0.1):
+        out = tmp_path / ("%g.npz" % step)
+        code, _, text = run("export", "ppxf", "--step", step, library, out)
+        assert code == 0, text
+        with np.load(str(out)) as f:
+            assert np.allclose(np.diff(f["lam"]), step) and f["fwhm"].shape == f["lam"].shape
+            assert f["lam"][-1] > WAVE[-1] - step
+        sps = sps_util.sps_lib(str(out), 50.0, age_range=[0.01, 20])
+        edge = np.exp(np.log(sps.lam_temp)[:, None] + 50.0 / 299792.458 * (np.arange(41) / 40 - 0.5))
+        want = spectrum(1, 2, edge, 2.5).mean(axis=1)                        # of a pixel
+        near = np.abs(sps.lam_temp - 5500.0) < 10
+        mine = sps.templates[:, 1, 1] / np.median(sps.templates[:, 1, 1]) * np.median(want)
+        worst[step] = np.abs(mine / want - 1)[near].max()
+    assert worst[0.1] < 2e-3 and worst[1.0] > 3 * worst[0.1], worst
+
+
 # ---- a folder for nGIST --------------------------------------------------------------------------
 def of_name(name):
     """Age and [M/H] as age_metal_alpha of nGIST's prepareTemplates/miles.py finds them."""
@@ -142,7 +162,8 @@ def test_lsf_of_a_library_and_refusals(library, tmp_path):
     assert run("export", "lsf", "--fwhm", "3", library, tmp_path / "lsf3.txt")[0] == 0
     assert np.all(np.genfromtxt(str(tmp_path / "lsf3.txt"))[:, 1] == 3.0)
     for words, status, say in ((("ppxf", "--range", "100", "200", library, tmp_path / "a.npz"), 3, "no points between"),
-                               (("ppxf", "--step", "1", library, tmp_path / "a.npz"), 2, "--step is for a folder"),
+                               (("ppxf", "--step", "0", library, tmp_path / "a.npz"), 2, "must be above 0"),
+                               (("ppxf", "--step", "1e-7", library, tmp_path / "a.npz"), 2, "take a wider step"),
                                (("ppxf", tmp_path / "no.hdf5", tmp_path / "a.npz"), 3, "no such file"),
                                (("ppxf", library, tmp_path / "no" / "a.npz"), 4, "cannot be written"),
                                (("lsf", tmp_path / "no.hdf5", tmp_path / "a.txt"), 3, "no such file")):
