@@ -14,6 +14,7 @@
 #include "instrument/sky.h"
 
 #include <fitsio.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,30 +144,40 @@ static void column_unit(char unit[FLEN_VALUE], fitsfile *f, int column)
   if (fits) unit[0] = '\0';
 }
 
+/* AA per unit that a text states by one of its words: in any case, and for a stem anything that holds it; a single
+ * letter is a unit only where it is the whole text.  @return 0: none */
+static double unit_word(const char *text)
+{
+  static const struct { const char *word; int stem; double factor; } known[] = {
+    { "nm", 0, 10. },   { "nanom", 1, 10. }, { "um", 0, 1e4 }, { "micro", 1, 1e4 },
+    { "ngstr", 1, 1. }, { "aa", 0, 1. },     { "a", 0, 1. },   { "m", 0, 1e10 },
+  };
+  char word[64];
+  for (const char *s = text; *s;) {
+    size_t n = 0;
+    for (; isalpha((unsigned char)s[n]) && n + 1 < sizeof word; n++) word[n] = (char)tolower((unsigned char)s[n]);
+    word[n] = '\0';
+    for (size_t i = 0; i < sizeof known / sizeof *known && (n > 1 || strlen(text) == 1); i++)
+      if (known[i].stem ? strstr(word, known[i].word) != NULL : !strcmp(word, known[i].word)) return known[i].factor;
+    s += n + (s[n] != '\0');
+  }
+  return 0.;
+}
+
 /* AA per unit of the column lam: as the column or the comments state; without a word nm, or um where
  * the numbers are small. */
 static int unit_of(double *factor, fitsfile *f, int column, const char *comments, double last, const char *path)
 {
-  static const struct { const char *word; double factor; } known[] = {
-    { "nm", 10. },       { "nanometer", 10. }, { "nanometre", 10. }, { "um", 1e4 },      { "micron", 1e4 },
-    { "micrometer", 1e4 }, { "micrometre", 1e4 }, { "Angstrom", 1. },  { "Angstroms", 1. }, { "AA", 1. },
-    { "A", 1. },         { "m", 1e10 }
-  };
   int status = CUBIX_OK;
   char unit[FLEN_VALUE], word[128];
   column_unit(unit, f, column);
-  *factor = 0.;
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (!strcasecmp(unit, known[i].word)) *factor = known[i].factor;
+  *factor = unit_word(unit);
   CUBIX_CHECK(!*unit || *factor > 0., CUBIX_EINPUT,
               "SkyFile %s: the unit of lam is '%s'; it must be nm, um, Angstrom or m", path, unit);
   if (*unit) goto done;
   about_lambda(word, comments);
-  *factor = strstr(word, "nm") || strstr(word, "nanom")     ? 10.
-            : strstr(word, "um") || strstr(word, "micro")   ? 1e4
-            : strstr(word, "ngstr") || strstr(word, "AA")   ? 1.
-            : last < 100.                                   ? 1e4
-                                                            : 10.;
+  *factor = unit_word(word);
+  if (!(*factor > 0.)) *factor = last < 100. ? 1e4 : 10.;
 done:
   return status;
 }

@@ -73,7 +73,7 @@ def per_photon(lam, brightness):
     return brightness / (HC / lam) * 1e8
 
 
-@pytest.mark.parametrize("says", ["nothing", "um", "column", "Angstroms", "metres", "air"])
+@pytest.mark.parametrize("says", ["nothing", "um", "column", "Angstroms", "metres", "angstrom", "air"])
 def test_a_table_of_skycalc(bench, says):
     """A sharp line and a continuum at R 1e5: what is seen is the line through the LSF."""
     inst = setup(bench)
@@ -84,6 +84,7 @@ def test_a_table_of_skycalc(bench, says):
     flux = per_photon(lam, continuum + np.where(lam == at, 4e-17 / width, 0.0))
     factor, comments, unit = {"nothing": (10.0, (), None), "um": (1e4, (), None), "column": (10.0, (), "nm"),
                               "Angstroms": (1.0, (), "ANGSTROM"), "metres": (1e10, (), "m"),
+                              "angstrom": (1.0, ("column lam:     vacuum wavelength in Angstrom",), None),
                               "air": (10.0, ("column lam:     Air wavelength in nm", '"vacair": "air",'), None)}[says]
     path = skycalc(bench.path("sky.fits"), lam / factor, flux, comments, unit)
     if says == "air":
