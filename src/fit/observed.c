@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "cube/cube.h"
+#include "cube/plane_names.h"
 #include "fit/objective.h"
 #include "fit/observed_parts.h"
 
@@ -35,10 +36,10 @@ static const double channel_tolerance = 0.05, pixel_tolerance = 0.02;
  * which power of the flux the second is. */
 struct names { const char *data, *stat, *dq; int power; };
 static const struct names styles[] = {
-  { "DATA", "STAT", "DQ",   2 },
-  { "FLUX", "IVAR", "MASK", -2 },
-  { "SCI",  "ERR",  "DQ",   1 },
-  { "PRIMARY", "VARIANCE", "DQ", 2 },
+  { CUBIX_PLAIN_DATA, CUBIX_PLAIN_STAT, CUBIX_PLAIN_DQ, 2 },
+  { CUBIX_MANGA_DATA, CUBIX_MANGA_IVAR, CUBIX_MANGA_DQ, -2 },
+  { CUBIX_JWST_DATA, CUBIX_JWST_ERR, CUBIX_JWST_DQ, 1 },
+  { CUBIX_SAMI_DATA, CUBIX_SAMI_STAT, CUBIX_SAMI_DQ, 2 },
 };
 enum { N_STYLE = sizeof styles / sizeof *styles };
 

@@ -21,14 +21,15 @@
 #include <string.h>
 
 #include "cube/cube.h"
+#include "cube/plane_names.h"
 
 #define PLANE(plane, name, description) { CUBIX_PART_PLANE, CUBIX_PLANE_##plane, name, description }
 #define TAIL \
   { CUBIX_PART_LSF, 0, "LSF", "" }, { CUBIX_PART_MAPS, 0, "", "" }, \
   PLANE(NOISEFREE, "NOISEFREE", "flux density before noise")
 #define OURS \
-  { PLANE(DATA, "DATA", "flux density"), PLANE(STAT, "STAT", "variance of DATA"), \
-    PLANE(DQ, "DQ", "data quality, a sum of bits; 0: good"), TAIL }
+  { PLANE(DATA, CUBIX_PLAIN_DATA, "flux density"), PLANE(STAT, CUBIX_PLAIN_STAT, "variance of DATA"), \
+    PLANE(DQ, CUBIX_PLAIN_DQ, "data quality, a sum of bits; 0: good"), TAIL }
 #define OUR_BITS \
   { { CUBIX_DQ_OUTSIDE,   CUBIX_DQ_OUTSIDE,   "DQBIT1",  "1: outside the aperture" }, \
     { CUBIX_DQ_UNCOVERED, CUBIX_DQ_UNCOVERED, "DQBIT2",  "2: library does not cover the channel" }, \
@@ -40,8 +41,9 @@ static const struct cubix_layout layouts[] = {
   { .name = "plain", .unit = "10**(%d)*erg/s/cm**2/Angstrom", .part = OURS, .bit = OUR_BITS },
   { .name = "muse", .unit = "10**(%d)*erg/s/cm**2/Angstrom", .blank = 1, .part = OURS, .bit = OUR_BITS },
   { .name = "manga", .unit = "10**(%d)*erg/s/cm**2/Angstrom/pixel", .always = 1,
-    .part = { PLANE(DATA, "FLUX", "flux density"), PLANE(IVAR, "IVAR", "inverse variance of FLUX"),
-              PLANE(DQ, "MASK", "bits of MANGA_DRP3PIXMASK; 0: good"),
+    .part = { PLANE(DATA, CUBIX_MANGA_DATA, "flux density"),
+              PLANE(IVAR, CUBIX_MANGA_IVAR, "inverse variance of FLUX"),
+              PLANE(DQ, CUBIX_MANGA_DQ, "bits of MANGA_DRP3PIXMASK; 0: good"),
               { CUBIX_PART_VECTOR, CUBIX_VECTOR_WAVE, "WAVE", "centres of the channels" },
               { CUBIX_PART_VECTOR, CUBIX_VECTOR_RESOLUTION, "SPECRES", "lambda over the FWHM of the cube" },
               { CUBIX_PART_VECTOR, CUBIX_VECTOR_SPREAD, "SPECRESD", "spread of SPECRES among fibres: none" }, TAIL },
@@ -57,12 +59,13 @@ static const struct cubix_layout layouts[] = {
               { 1, "SRVYMODE", "simulation", "of the layout" } },
     .ra = "OBJRA", .dec = "OBJDEC" },
   { .name = "sami", .unit = "10**(%d)*erg/s/cm**2/Angstrom/pixel", .in_primary = 1, .blank = 1,
-    .part = { PLANE(DATA, "PRIMARY", "flux density"), PLANE(STAT, "VARIANCE", "variance of the flux"),
-              PLANE(DQ, "DQ", "data quality, a sum of bits; 0: good"), TAIL },
+    .part = { PLANE(DATA, CUBIX_SAMI_DATA, "flux density"), PLANE(STAT, CUBIX_SAMI_STAT, "variance of the flux"),
+              PLANE(DQ, CUBIX_SAMI_DQ, "data quality, a sum of bits; 0: good"), TAIL },
     .bit = OUR_BITS },
   { .name = "jwst", .blank = 1, .always = 1,
-    .part = { PLANE(DATA, "SCI", "surface brightness"), PLANE(ERR, "ERR", "standard deviation of SCI"),
-              PLANE(DQ, "DQ", "bits of the JWST pipeline; 0: good"), TAIL },
+    .part = { PLANE(DATA, CUBIX_JWST_DATA, "surface brightness"),
+              PLANE(ERR, CUBIX_JWST_ERR, "standard deviation of SCI"),
+              PLANE(DQ, CUBIX_JWST_DQ, "bits of the JWST pipeline; 0: good"), TAIL },
     .bit = { { CUBIX_DQ_OUTSIDE,   513, "DQB1", "1 + 512: DO_NOT_USE, NON_SCIENCE, outside the aperture" },
              { CUBIX_DQ_UNCOVERED, 1,   "DQB2", "1: DO_NOT_USE, library does not cover the channel" },
              { CUBIX_DQ_FEW,       0,   "DQB3", "fewer than MinStars stars: no bit" },
@@ -106,11 +109,16 @@ int cubix_layout_parts(struct cubix_part part[CUBIX_MOST_PART], const struct cub
   return n;
 }
 
+int cubix_layout_power(enum cubix_plane plane)
+{
+  return plane == CUBIX_PLANE_STAT ? 2 : plane == CUBIX_PLANE_IVAR ? -2 : 1;
+}
+
 /* A unit to a power: 10**(-20)*erg/s becomes 10**(-40)*erg**2/s**2. */
 void cubix_layout_unit(char unit[80], const struct cubix_layout *layout, enum cubix_plane plane,
                        const struct cubix_instrument *ins)
 {
-  const int power = plane == CUBIX_PLANE_STAT ? 2 : plane == CUBIX_PLANE_IVAR ? -2 : 1;
+  const int power = cubix_layout_power(plane);
   const char *per_pixel = layout->unit && strstr(layout->unit, "/pixel") ? "/pixel" : "";
   unit[0] = '\0';
   if (plane == CUBIX_PLANE_DQ) return;

@@ -66,6 +66,8 @@ void cubix_layout_unit(char unit[80], const struct cubix_layout *layout, enum cu
 /** Factor from the cube's unit to that of DATA in channel k: 1, or for MJy/sr lambda^2/c over the
  * spaxel's solid angle.  Local. */
 double cubix_layout_factor(const struct cubix_layout *layout, const struct cubix_instrument *ins, int k);
+/** The power of the flux that a plane holds: 2 of a variance, -2 of its inverse, 1 of the others.  Local. */
+int cubix_layout_power(enum cubix_plane plane);
 /** Whether a plane holds NaN throughout, as there is no noise.  Local. */
 int cubix_layout_is_void(enum cubix_plane plane, const struct cubix_params *par);
 

@@ -79,18 +79,27 @@ static void strip_noise(const struct cubix_noise *noise, enum cubix_plane plane,
                                            : 0;
 }
 
+/* Channels of a plane from k0 on, as a layout has them. */
+struct block {
+  const struct cubix_result *result;
+  const struct cubix_layout *layout;
+  enum cubix_plane plane;
+  int swapped, k0;
+  double *factor;                           /* of each channel, from the cube's unit to the plane's */
+};
+
 /* Up to STRIP spaxels in up to TILE channels: read along the cube's rows, written along the
  * image's.  @return 0 where a value is not finite */
-static int strip_fill(const struct cubix_result *result, const struct cubix_layout *layout, enum cubix_plane plane,
-                      int swapped, int k0, int n_k, size_t s0, size_t n_s, cubix_real *out)
+static int strip_fill(const struct block *block, int k0, int n_k, size_t s0, size_t n_s, cubix_real *out)
 {
+  const struct cubix_result *result = block->result;
+  const enum cubix_plane plane = block->plane;
   const struct cubix_cube *cube = result->cube;
   const cubix_real largest = sizeof(cubix_real) == sizeof(double) ? (cubix_real)DBL_MAX : (cubix_real)FLT_MAX;
   const size_t n_lambda = (size_t)cube->n_lambda, n_xy = (size_t)cube->n_y * (size_t)cube->n_x;
   const int noisy = result->noise->kind != CUBIX_Noise_none && plane != CUBIX_PLANE_NOISEFREE,
-            power = plane == CUBIX_PLANE_STAT ? 2 : plane == CUBIX_PLANE_IVAR ? -2 : 1,
             empty = cubix_layout_is_void(plane, result->par);
-  const cubix_real blank = empty || (layout->blank && plane != CUBIX_PLANE_IVAR) ? (cubix_real)NAN : 0;
+  const cubix_real blank = empty || (block->layout->blank && plane != CUBIX_PLANE_IVAR) ? (cubix_real)NAN : 0;
   unsigned char inside[STRIP];
   int finite = 1;
   for (size_t s = 0; s < n_s; s++)
@@ -103,37 +112,43 @@ static int strip_fill(const struct cubix_result *result, const struct cubix_layo
     cubix_real *to = out + (size_t)k * n_xy + s0;
     double value[STRIP];
     const int dark = empty || cubix_instrument_gap(result->ins, k0 + k);
-    const double factor = pow(cubix_layout_factor(layout, result->ins, k0 + k), power);
+    const double factor = block->factor[k0 - block->k0 + k];
     for (size_t s = 0; s < n_s; s++) value[s] = dark || !inside[s] ? 0 : (double)flux[s * n_lambda];
     if (noisy && !dark) strip_noise(result->noise, plane, k0 + k, n_s, (uint64_t)(k0 + k) * n_xy + s0, value);
     for (size_t s = 0; s < n_s; s++) {
       value[s] *= factor;
       finite &= value[s] >= -(double)largest && value[s] <= (double)largest;
     }
-    for (size_t s = 0; s < n_s; s++) store(dark || !inside[s] ? blank : (cubix_real)value[s], swapped, to + s);
+    for (size_t s = 0; s < n_s; s++) store(dark || !inside[s] ? blank : (cubix_real)value[s], block->swapped, to + s);
   }
   return finite;
 }
 
-int cubix_output_block(const void *host, int what, int k0, int n_k, void *block, size_t n_byte)
+int cubix_output_block(const void *host, int what, int k0, int n_k, void *to, size_t n_byte)
 {
-  int status = CUBIX_OK, finite = 1, swapped = what & 1, n_tile = (n_k + TILE - 1) / TILE;
-  enum cubix_plane plane = (enum cubix_plane)((what >> 1) % CUBIX_N_PLANE);
-  const struct cubix_layout *layout = cubix_layout_number((what >> 1) / CUBIX_N_PLANE);
+  int status = CUBIX_OK, finite = 1, n_tile = (n_k + TILE - 1) / TILE;
   const struct cubix_result *result = host;
+  struct block block = { .result = result,
+                         .layout = cubix_layout_number((what >> 1) / CUBIX_N_PLANE),
+                         .plane = (enum cubix_plane)((what >> 1) % CUBIX_N_PLANE),
+                         .swapped = what & 1,
+                         .k0 = k0 };
+  const int power = cubix_layout_power(block.plane);
   const struct cubix_cube *cube = result->cube;
   const size_t n_xy = (size_t)cube->n_y * (size_t)cube->n_x, n_strip = (n_xy + STRIP - 1) / STRIP;
-  cubix_real *out = block;
+  cubix_real *out = to;
   CUBIX_CHECK(k0 >= cube->lambda_first && k0 + n_k <= cube->lambda_first + cube->n_lambda &&
                   n_byte == (size_t)n_k * n_xy * sizeof *out,
               CUBIX_EFAIL, "channels %d to %d were asked of a rank that holds %d to %d", k0, k0 + n_k - 1,
               cube->lambda_first, cube->lambda_first + cube->n_lambda - 1);
+  CUBIX_ALLOC(block.factor, n_k);
+  for (int k = 0; k < n_k; k++) block.factor[k] = pow(cubix_layout_factor(block.layout, result->ins, k0 + k), power);
 #pragma omp parallel for collapse(2) schedule(dynamic, 16) reduction(& : finite)
   for (size_t strip = 0; strip < n_strip; strip++) {
     for (int t = 0; t < n_tile; t++) {                       /* neighbouring cache lines, one after another */
       int n = n_k - t * TILE < TILE ? n_k - t * TILE : TILE;
       size_t s0 = strip * STRIP, n_s = n_xy - s0 < STRIP ? n_xy - s0 : STRIP;
-      finite &= strip_fill(result, layout, plane, swapped, k0 + t * TILE, n, s0, n_s, out + (size_t)(t * TILE) * n_xy);
+      finite &= strip_fill(&block, k0 + t * TILE, n, s0, n_s, out + (size_t)(t * TILE) * n_xy);
     }
   }
   CUBIX_CHECK(finite, CUBIX_EFAIL,
@@ -141,6 +156,7 @@ int cubix_output_block(const void *host, int what, int k0, int n_k, void *block,
               "FluxUnit = %d far from the galaxy's flux?",
               k0, k0 + n_k - 1, result->ins->flux_unit);
 done:
+  free(block.factor);
   return status;
 }
 
