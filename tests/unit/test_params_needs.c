@@ -63,6 +63,15 @@ static void test_idle(void)
   CHECK(cubix_params_unmet(par, "Deposit gaussian with SmoothingLength file"));
 }
 
+/* Something but the default: any text, or a word of the choice. */
+static int set_another(const char *name)
+{
+  static const char *const word[] = { "another", "screen", "sfr" };
+  for (size_t i = 0; i < sizeof word / sizeof *word; i++)
+    if (!cubix_params_set(par, name, word[i])) return 1;
+  return 0;
+}
+
 /* What a row of the table needs can be had: there are such parameters and such words. */
 static void test_needs(void)
 {
@@ -74,8 +83,13 @@ static void test_needs(void)
     for (char *name = strtok_r(needs, " ", &rest), *word; name; name = strtok_r(NULL, " ", &rest)) {
       while ((word = strtok_r(NULL, " ", &rest)) && strcmp(word, "with")) {
         word[strcspn(word, ",")] = '\0';
-        if (!strcmp(word, "not")) word = strtok_r(NULL, " ", &rest) ? "another" : "";
-        else if (!strcmp(word, ">")) word = strtok_r(NULL, " ", &rest) ? "100" : "";
+        if (!strcmp(word, "not")) {
+          CHECK(strtok_r(NULL, " ", &rest));
+          CHECK(set_another(name));
+          n++;
+          continue;
+        }
+        if (!strcmp(word, ">")) word = strtok_r(NULL, " ", &rest) ? "100" : "";
         if (strcmp(word, "or")) {
           CHECK(!cubix_params_set(par, name, word));
           n++;
