@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dumps import read_gas, refuse_gas
-from harness import galaxy, shared, within, write_particles, write_tng
+from harness import galaxy, refused, shared, within, write_particles, write_tng
 from oracle import frame, gas as dust
 
 UNITS = {"Position": "kpc", "Velocity": "km/s", "Mass": "Msun", "Density": "Msun/kpc^3", "SmoothingLength": "kpc",
@@ -238,3 +238,17 @@ def test_nothing_dims(tmp_path):
     err = read_gas(tmp_path, 2, "--sky", InputFile=file, **STILL)["err"]
     assert "none of 60 cells of gas has dust (DustGas cool" in err
     assert "no stars form in 60 cells" in read_gas(tmp_path, 2, "--sky", InputFile=file, Lines="sfr")["err"]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_the_program_says_what_lacks(bench, ranks):
+    """Before anything is painted, with the file, what was looked for, and status 3; no file is left."""
+    bench.instrument()
+    bench.ssp()
+    bench.particles(galaxy(60))
+    refused(bench, 3, "Dust = gas", "holds no gas: /Gas is missing or empty", ranks=ranks, Redshift=0.05, Dust="gas")
+    gas = {k: x for k, x in made_gas().items() if k != "Temperature"}
+    with h5py.File(bench.file, "a") as f:
+        for name, x in gas.items():
+            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = UNITS[name]
+    refused(bench, 3, "has no temperatures", "DustGas starforming or all", ranks=ranks, Redshift=0.05, Dust="gas")

@@ -56,7 +56,7 @@ static uint64_t hash_histogram(const struct cubix_histogram *h)
 
 static struct cubix_nodes grid(double step)
 {
-  return (struct cubix_nodes){ (int)ceil(2 * reach / step) + CUBIX_N_WEIGHT, reach, step };
+  return (struct cubix_nodes){ .n = (int)ceil(2 * reach / step) + CUBIX_N_WEIGHT, .reach = reach, .step = step };
 }
 
 static struct cubix_tables small_view(int n_z, int n_age)
