@@ -1,4 +1,4 @@
-/* reduce_exact.h -- inside mpi/: sums and order statistics that do not depend on the number of ranks or threads. */
+/* reduce_exact.h -- inside mpi/: sums that do not depend on the number of ranks or threads. */
 #ifndef CUBIX_MPI_REDUCE_EXACT_H
 #define CUBIX_MPI_REDUCE_EXACT_H
 
@@ -21,13 +21,20 @@ enum { CUBIX_MAX_TERM = 16, CUBIX_BLOCK = 256 };
  * term[c][k] is that of particle first + k. */
 typedef void cubix_terms(double term[][CUBIX_BLOCK], const void *host, size_t first, size_t n);
 
-/** Sums over the particles of all ranks, each rounded once: they depend neither on the order nor on
- * the number of ranks.  Collective.
- *  @param[out] sum [n_c], n_c <= CUBIX_MAX_TERM
- *  @param n particles of this rank
- *  @param bound [n_c] upper bound of |term|, the same on all ranks; NULL: found in a separate
- *    pass */
-void cubix_mpi_sum_exact(double *sum, int n_c, size_t n, cubix_terms *terms, const void *host, const double *bound);
+/* Sums over the particles of all ranks, each rounded once: they depend neither on the order nor on the number of
+ * ranks, nor on how many at a time are added. */
+struct cubix_exact {
+  int n_c;                        /* sums, at most CUBIX_MAX_TERM */
+  double scale[CUBIX_MAX_TERM];
+  int64_t q[2 * CUBIX_MAX_TERM];
+};
+
+/** Begin.  Local.  @param bound [n_c] upper bound of |term|, the same on all ranks */
+void cubix_exact_begin(struct cubix_exact *sums, int n_c, const double *bound);
+/** Add the terms of n particles.  Local. */
+void cubix_exact_more(struct cubix_exact *sums, size_t n, cubix_terms *terms, const void *host);
+/** The sums over all ranks.  Collective.  @param[out] sum [n_c] */
+void cubix_mpi_exact_end(double *sum, struct cubix_exact *sums);
 
 /** The factor that scales terms of at most `bound` to integers of 31 bits. */
 double cubix_exact_scale(double bound);
@@ -47,35 +54,5 @@ static inline void cubix_exact_add(int64_t q[2], double scaled)
   q[1] += bits[1] - bits[2];
 }
 double cubix_exact_value(const int64_t q[2], double scale);
-
-/* Columns of doubles whose order statistics are wanted. */
-struct cubix_columns {
-  size_t n;                       /* rows of this rank */
-  int n_c;                        /* columns, at most 3 */
-  const double *x;                /* [n][n_c] */
-  const unsigned char *use;       /* [n] 0: leave this row out; NULL: all count */
-  const double *weight;           /* [n] or NULL: a row counts as rint(weight * unit) rows, at most 2^31 */
-  double unit;
-};
-
-static inline int64_t cubix_columns_weight(const struct cubix_columns *columns, size_t i)
-{
-  int64_t q[2] = { 0, 0 };
-  if (!columns->weight) return 1;
-  cubix_exact_add(q, columns->weight[i] * columns->unit);
-  return q[0];
-}
-
-/** In each column the smallest value at which the rows of all smaller or equal ones add up to at
- * least target.  Collective.
- *  @param[out] value [n_c]
- *  @param[out] next [n_c] or NULL: the same for target + 1
- *  Errors: CUBIX_ENOMEM. */
-int cubix_mpi_select(double *value, double *next, const struct cubix_columns *columns, int64_t target);
-/** Component-wise median over all ranks (even n: mean of the middle two) of the particles with
- * use[i] != 0 (use NULL: all).  Collective.
- *  @param x [n][n_c]
- *  @param[out] median [n_c] */
-int cubix_mpi_median(double *median, const double *x, const unsigned char *use, size_t n, int n_c);
 
 #endif

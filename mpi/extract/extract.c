@@ -24,6 +24,7 @@
 #include "mpi/particles/reader.h"
 #include "mpi/particles/sanity.h"
 #include "mpi/particles/star_file.h"
+#include "mpi/particles/stream.h"
 #include "output/output.h"
 #include "simulation/simformat.h"
 #include "version.h"
@@ -138,8 +139,6 @@ static int find_centre(double centre[3], struct stream *stars, const struct cubi
   int status = CUBIX_OK;
   const struct cubix_snapshot *snapshot = &stars->slab->snapshot;
   struct cubix_reader *r = stars->reader;
-  const size_t rows = r->n_chunk_rows;
-  struct cubix_frame frame;
   memset(centre, 0, 3 * sizeof *centre);
   if (!(par->SelectRadius > 0)) goto done;
   if (!par->Centre.word) {
@@ -147,20 +146,9 @@ static int find_centre(double centre[3], struct stream *stars, const struct cubi
   } else if (!strcmp(par->Centre.word, "auto") && snapshot->has_centre) {
     memcpy(centre, snapshot->centre, 3 * sizeof *centre);
   } else {
-    const unsigned parts = CUBIX_SLAB_MOTION | (stars->parts & CUBIX_SLAB_POTENTIAL);
-    const double need = cubix_slab_bytes((double)r->n_largest, parts) * cubix_mpi_local_size();
-    CUBIX_MPI_CHECK(need <= cubix_memory_free(), CUBIX_EUSAGE,
-                    "the centre is found from all stars at once, which takes %.3g GB on a node of %d rank(s), where "
-                    "%.3g GB are free: give numbers for Centre, or a GroupCatalogue",
-                    1e-9 * need, cubix_mpi_local_size(), 1e-9 * cubix_memory_free());
-    r->n_chunk_rows = r->n_largest;
-    CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(
-        stars->slab, cubix_mpi_reader_rows(r, 0), parts)));
-    CUBIX_TRY(cubix_mpi_reader_read(r, 0));
-    stars->slab->n_total = cubix_mpi_sum_int((int64_t)stars->slab->n);
-    CUBIX_TRY(cubix_mpi_frame_find(&frame, par, stars->slab));
-    memcpy(centre, frame.centre, 3 * sizeof *centre);
-    r->n_chunk_rows = rows;
+    struct cubix_stream all = cubix_mpi_stream_read(r, stars->slab, cubix_mpi_slab_memory(par));
+    CUBIX_TRY(cubix_mpi_frame_centre(centre, par, &all));
+    cubix_mpi_stream_end(&all);
   }
 done:
   return status;

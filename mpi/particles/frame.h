@@ -4,16 +4,19 @@
 
 #include "geometry/frame.h"
 #include "params/params.h"
-#include "simulation/slab.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/** Find centre, systemic velocity and orientation, and apply SelectRadius.  Collective;
- * bit-identical on any number of ranks.
- *  @param slab all stars; without any column if nothing has to be found from them */
-int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_slab *slab);
+struct cubix_stream;
+
+/** Find centre, systemic velocity and orientation, and apply SelectRadius to stars that are in memory.  Collective;
+ * bit-identical on any number of ranks, and however many stars there are in memory.
+ *  @param stars all of them; none if nothing has to be found from them */
+int cubix_mpi_frame_find(struct cubix_frame *frame, const struct cubix_params *par, struct cubix_stream *stars);
+/** The centre alone.  Collective; likewise. */
+int cubix_mpi_frame_centre(double centre[3], const struct cubix_params *par, struct cubix_stream *stars);
 
 #ifdef __cplusplus
 }

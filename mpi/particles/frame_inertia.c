@@ -15,238 +15,27 @@
  * but for those so close to the ellipsoid's edge that they may change sides, which are set aside
  * and asked in each.  Each pass squares the distance to the end; three or four do.  Where the
  * sample has no shape, or the passes do not settle, all stars go through the rounds. */
-#include <float.h>
 #include <gsl/gsl_eigen.h>
 #include <gsl/gsl_matrix.h>
 #include <gsl/gsl_vector.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "mpi/comm/comm.h"
-#include "mpi/comm/reduce_exact.h"
+#include "mpi/particles/layer.h"
 #include "mpi/particles/frame_parts.h"
+#include "mpi/particles/stream.h"
 
-enum { N_ROUND = 500, FEW = 20, SAMPLE = 1 << 17, N_PASS = 12, N_FOURTH = 15, N_TENSOR = 7 };
+enum { N_ROUND = 500, FEW = 20, SAMPLE = 1 << 17, N_PASS = 12, N_TENSOR = 7 };
 static const double settled = 1e-10, settled_sample = 1e-4;
 
-struct stars {                    /* those whose sums are wanted: a slab's, or some of them set aside */
-  const struct cubix_slab *slab;
-  const double *centre;
-  size_t n, room;
-  double *column[4];              /* [n] x, y, z from the centre [kpc], present mass [Msun]; all NULL: the slab's */
-};
-
 struct body {                     /* what goes through the rounds */
-  struct stars all, some;
+  struct cubix_layer_stars some;       /* stars that a round asks */
   struct cubix_ellipsoid shape;
   unsigned halvings;              /* the sample is one of 2^halvings stars */
   double reach;                   /* how far out its stars were gathered, never below the radius [kpc] */
-  double heaviest;
 };
-
-struct sums { const struct stars *stars; const struct cubix_ellipsoid *shape; double from, to; };
-
-/* ---- stars ----------------------------------------------------------------------------------- */
-struct block { double own[3][CUBIX_BLOCK]; const double *x, *y, *z, *m; };
-
-CUBIX_VECTOR static void load(struct block *b, const struct stars *s, size_t first, size_t n)
-{
-  if (s->column[0]) {
-    b->x = s->column[0] + first;
-    b->y = s->column[1] + first;
-    b->z = s->column[2] + first;
-    b->m = s->column[3] + first;
-    return;
-  }
-  const double *restrict at = s->slab->position + 3 * first;
-  for (size_t k = 0; k < n; k++)
-    for (size_t c = 0; c < 3; c++) b->own[c][k] = at[3 * k + c] - s->centre[c];
-  b->x = b->own[0];
-  b->y = b->own[1];
-  b->z = b->own[2];
-  b->m = s->slab->mass_now + first;
-}
-
-/* r_e^2 in units of the longest axis: rows of the body's axes, each divided by its ratio. */
-static void scaled_axes(double a[3][3], const struct cubix_ellipsoid *s)
-{
-  for (int c = 0; c < 3; c++) {
-    a[0][c] = s->axis[0][c];
-    a[1][c] = s->axis[1][c] / s->p;
-    a[2][c] = s->axis[2][c] / s->q;
-  }
-}
-
-static inline double squared(double a[3][3], double x, double y, double z)
-{
-  const double e1 = a[0][0] * x + a[0][1] * y + a[0][2] * z, e2 = a[1][0] * x + a[1][1] * y + a[1][2] * z,
-               e3 = a[2][0] * x + a[2][1] * y + a[2][2] * z;
-  return e1 * e1 + e2 * e2 + e3 * e3;
-}
-
-/* One of 2^halvings stars, by the bits of its place: the same ones on any number of ranks. */
-static int is_sampled(const struct block *b, size_t k, unsigned halvings)
-{
-  const double x[3] = { b->x[k], b->y[k], b->z[k] };
-  uint64_t bits[3];
-  memcpy(bits, x, sizeof bits);
-  uint64_t mixed = bits[0] ^ (bits[1] << 21 | bits[1] >> 43) ^ (bits[2] << 42 | bits[2] >> 22);
-  mixed *= 0x9E3779B97F4A7C15u;
-  mixed = (mixed ^ mixed >> 29) * 0xBF58476D1CE4E5B9u;
-  return !halvings || !(mixed >> (64 - halvings));
-}
-
-static void let_go(struct stars *s)
-{
-  for (int c = 0; c < 4; c++) {
-    free(s->column[c]);
-    s->column[c] = NULL;
-  }
-  s->n = s->room = 0;
-}
-
-/* Which stars of a block have low < r_e^2 <= high, in units of the longest axis.  @return their number */
-CUBIX_VECTOR static size_t choose(unsigned short *restrict chosen, const struct block *b, size_t n, double a[3][3],
-                                  double low, double high)
-{
-  double r2[CUBIX_BLOCK];
-  size_t found = 0;
-  for (size_t k = 0; k < n; k++) r2[k] = squared(a, b->x[k], b->y[k], b->z[k]);
-  for (size_t k = 0; k < n; k++) {
-    chosen[found] = (unsigned short)k;
-    found += (size_t)((r2[k] > low) & (r2[k] <= high));
-  }
-  return found;
-}
-
-/* Room for some more; every sum is exact, so that the order in which threads bring them is of no account. */
-static int append(struct stars *s, const struct block *b, const unsigned short *chosen, size_t n)
-{
-  if (s->n + n > s->room) {
-    const size_t room = 2 * (s->n + n);
-    for (int c = 0; c < 4; c++) {
-      double *grown = realloc(s->column[c], room * sizeof *grown);
-      if (!grown) return 0;
-      s->column[c] = grown;
-    }
-    s->room = room;
-  }
-  for (size_t j = 0; j < n; j++, s->n++) {
-    s->column[0][s->n] = b->x[chosen[j]];
-    s->column[1][s->n] = b->y[chosen[j]];
-    s->column[2][s->n] = b->z[chosen[j]];
-    s->column[3][s->n] = b->m[chosen[j]];
-  }
-  return 1;
-}
-
-/* Set stars with `from` < r_e^2 <= `to`, in units of the ellipsoid's limit, aside. */
-static int gather(struct stars *out, const struct stars *all, const struct cubix_ellipsoid *shape, double from,
-                  double to, unsigned halvings)
-{
-  int status = CUBIX_OK, short_of_memory = 0;
-  double a[3][3];
-  const double limit = cubix_ellipsoid_limit(shape), low = from * limit, high = to * limit;
-  scaled_axes(a, shape);
-  let_go(out);
-#pragma omp parallel for schedule(static) if (all->n > SAMPLE)
-  for (size_t first = 0; first < all->n; first += CUBIX_BLOCK) {
-    struct block b;
-    unsigned short chosen[CUBIX_BLOCK];
-    size_t n = all->n - first < CUBIX_BLOCK ? all->n - first : CUBIX_BLOCK, found, kept = 0;
-    load(&b, all, first, n);
-    found = choose(chosen, &b, n, a, low, high);
-    for (size_t j = 0; j < found; j++) {
-      chosen[kept] = chosen[j];
-      kept += (size_t)is_sampled(&b, chosen[j], halvings);
-    }
-    if (!kept) continue;
-#pragma omp critical
-    short_of_memory |= !append(out, &b, chosen, kept);
-  }
-  CUBIX_MPI_CHECK(!short_of_memory, CUBIX_ENOMEM, "cannot allocate %zu bytes",
-                  8 * (out->n + CUBIX_BLOCK) * sizeof(double));
-done:
-  return status;
-}
-
-/* ---- sums ------------------------------------------------------------------------------------ */
-/* xx yy zz xy xz yz in the file's axes, and stars with mass */
-CUBIX_VECTOR static void tensor_terms(double (*restrict t)[CUBIX_BLOCK], const void *host, size_t first, size_t n)
-{
-  const struct sums *s = host;
-  struct block b;
-  double a[3][3];
-  const double limit = cubix_ellipsoid_limit(s->shape);
-  load(&b, s->stars, first, n);
-  scaled_axes(a, s->shape);
-  for (size_t k = 0; k < n; k++) {
-    const double x = b.x[k], y = b.y[k], z = b.z[k], r2 = squared(a, x, y, z);
-    const double inside = (r2 <= limit ? 1. : 0.) - (r2 <= 0 ? 1. : 0.),
-                 m = inside * b.m[k] / (r2 > DBL_MIN ? r2 : DBL_MIN);
-    t[0][k] = m * x * x;
-    t[1][k] = m * y * y;
-    t[2][k] = m * z * z;
-    t[3][k] = m * x * y;
-    t[4][k] = m * x * z;
-    t[5][k] = m * y * z;
-    t[6][k] = b.m[k] > 0 ? inside : 0.;
-  }
-}
-
-/* m x^a y^b z^c / r_e^4, a + b + c = 4, of the stars that are inside for certain, and their number */
-static const signed char fourth[N_FOURTH][3] = { { 4, 0, 0 }, { 3, 1, 0 }, { 3, 0, 1 }, { 2, 2, 0 }, { 2, 1, 1 },
-                                                 { 2, 0, 2 }, { 1, 3, 0 }, { 1, 2, 1 }, { 1, 1, 2 }, { 1, 0, 3 },
-                                                 { 0, 4, 0 }, { 0, 3, 1 }, { 0, 2, 2 }, { 0, 1, 3 }, { 0, 0, 4 } };
-
-CUBIX_VECTOR static void fourth_terms(double (*restrict t)[CUBIX_BLOCK], const void *host, size_t first, size_t n)
-{
-  const struct sums *s = host;
-  struct block b;
-  double a[3][3];
-  const double low = s->from * cubix_ellipsoid_limit(s->shape);
-  load(&b, s->stars, first, n);
-  scaled_axes(a, s->shape);
-  for (size_t k = 0; k < n; k++) {
-    const double x = b.x[k], y = b.y[k], z = b.z[k], r2 = squared(a, x, y, z);
-    const double inside = (r2 <= low ? 1. : 0.) - (r2 <= 0 ? 1. : 0.), i2 = inside / (r2 > DBL_MIN ? r2 : DBL_MIN),
-                 w = b.m[k] * i2;
-    const double xx = x * x * w, xy = x * y * w, yy = y * y * w, zz = z * z * w, u = x * x * i2, v = x * y * i2,
-                 o = x * z * i2, p = y * y * i2, q = y * z * i2, r = z * z * i2;
-    t[0][k] = xx * u;
-    t[1][k] = xx * v;
-    t[2][k] = xx * o;
-    t[3][k] = xx * p;
-    t[4][k] = xx * q;
-    t[5][k] = xx * r;
-    t[6][k] = xy * p;
-    t[7][k] = xy * q;
-    t[8][k] = xy * r;
-    t[9][k] = zz * o;
-    t[10][k] = yy * p;
-    t[11][k] = yy * q;
-    t[12][k] = yy * r;
-    t[13][k] = zz * q;
-    t[14][k] = zz * r;
-    t[15][k] = b.m[k] > 0 ? inside : 0.;
-  }
-}
-
-/* Each term is at most the star's mass, as p and q are at most 1. */
-static void sum_exact(double *t, int n, cubix_terms *terms, const struct sums *sums, double heaviest)
-{
-  double bound[CUBIX_MAX_TERM];
-  for (int c = 0; c < n; c++) bound[c] = c < n - 1 ? heaviest : 1;
-  cubix_mpi_sum_exact(t, n, sums->stars->n, terms, sums, bound);
-}
-
-void cubix_mpi_frame_tensor(double t[7], const struct cubix_slab *slab, const double centre[3],
-                            const struct cubix_ellipsoid *shape, double heaviest)
-{
-  const struct stars stars = { .slab = slab, .centre = centre, .n = slab->n };
-  sum_exact(t, N_TENSOR, tensor_terms, &(struct sums){ .stars = &stars, .shape = shape }, heaviest);
-}
 
 static int eigen(double axis[3][3], double value[3], const double t[6])
 {
@@ -344,10 +133,10 @@ static int one_round(struct body *b, double *n_star, int *lost)
   double t[N_TENSOR];
   if (cubix_ellipsoid_limit(&b->shape) > b->reach * b->reach * CUBIX_FRAME_EDGE) {
     b->reach = b->reach > 0 ? 1.25 * sqrt(cubix_ellipsoid_limit(&b->shape)) : b->shape.radius;
-    const struct cubix_ellipsoid sphere = cubix_ellipsoid_sphere(b->reach);
-    CUBIX_TRY(gather(&b->some, &b->all, &sphere, -1, 1, b->halvings));
+    const struct cubix_layer choice = { cubix_ellipsoid_sphere(b->reach), -1, 1, b->halvings };
+    CUBIX_TRY(cubix_mpi_layer_find(&b->some, &choice, NULL));
   }
-  sum_exact(t, N_TENSOR, tensor_terms, &(struct sums){ .stars = &b->some, .shape = &b->shape }, b->heaviest);
+  CUBIX_TRY(cubix_mpi_layer_tensor(t, &b->some, &b->shape));
   *n_star = t[6];
   CUBIX_TRY(take_tensor(&b->shape, t, lost));
 done:
@@ -356,7 +145,7 @@ done:
 
 static void begin(struct body *b, unsigned halvings)
 {
-  let_go(&b->some);
+  cubix_layer_free(&b->some);
   b->shape = cubix_ellipsoid_sphere(b->shape.radius);
   b->halvings = halvings;
   b->reach = 0;
@@ -379,9 +168,11 @@ done:
 
 /* The tensor of all stars for a shape near `base`, as a multiple of that in units of the longest
  * axis: by the moments about `base`, and the stars near the edge. */
-static void near_tensor(double t[N_TENSOR], const double moment[N_FOURTH + 1], const struct stars *edge,
-                        const struct cubix_ellipsoid *base, const struct cubix_ellipsoid *shape, double heaviest)
+static int near_tensor(double t[N_TENSOR], const double moment[CUBIX_N_FOURTH + 1], const struct body *b,
+                       const struct cubix_ellipsoid *base)
 {
+  int status = CUBIX_OK;
+  const struct cubix_ellipsoid *shape = &b->shape;
   static const int row[6] = { 0, 1, 2, 0, 0, 1 }, column[6] = { 0, 1, 2, 1, 2, 2 };
   const double own = volume_scale(shape), theirs = volume_scale(base) * volume_scale(base);
   double w[3][3], w0[3][3], inside[6] = { 0 };
@@ -396,31 +187,31 @@ static void near_tensor(double t[N_TENSOR], const double moment[N_FOURTH + 1], c
         power[k]++;
         power[l]++;
         int m = 0;
-        while (memcmp(fourth[m], power, sizeof power) != 0) m++;
+        while (memcmp(cubix_layer_fourth[m], power, sizeof power) != 0) m++;
         inside[i] += moment[m] / theirs * (2 * w0[k][l] - w[k][l]);
       }
-  sum_exact(t, N_TENSOR, tensor_terms, &(struct sums){ .stars = edge, .shape = shape }, heaviest);
+  CUBIX_TRY(cubix_mpi_layer_tensor(t, &b->some, shape));
   for (int i = 0; i < 6; i++) t[i] += own * inside[i];
-  t[6] += moment[N_FOURTH];
+  t[6] += moment[CUBIX_N_FOURTH];
+done:
+  return status;
 }
 
 /* Correct the shape of the sample by all stars.  *found: the rounds have settled. */
 static int correct(struct body *b, int *found)
 {
   int status = CUBIX_OK, lost = 0;
-  struct stars *edge = &b->some;
-  double moment[N_FOURTH + 1], t[N_TENSOR], width = 0.06, away = 1;
+  double moment[CUBIX_N_FOURTH + 1], t[N_TENSOR], width = 0.06, away = 1;
   *found = 0;
   for (int pass = 0; pass < N_PASS && away > settled; pass++) {
     const struct cubix_ellipsoid base = b->shape;
-    const struct sums sums = { .stars = &b->all, .shape = &base, .from = 1 - width };
+    const struct cubix_layer edge = { base, 1 - width, 1 + width, 0 };
     double moved = 1;
-    CUBIX_TRY(gather(edge, &b->all, &base, 1 - width, 1 + width, 0));
-    sum_exact(moment, N_FOURTH + 1, fourth_terms, &sums, b->heaviest);
+    CUBIX_TRY(cubix_mpi_layer_find(&b->some, &edge, moment));
     away = 0;
     for (int round = 0; round < N_ROUND && moved > settled && away < 0.5 * width; round++) {
       const struct cubix_ellipsoid before = b->shape;
-      near_tensor(t, moment, edge, &base, &b->shape, b->heaviest);
+      CUBIX_TRY(near_tensor(t, moment, b, &base));
       CUBIX_TRY(take_tensor(&b->shape, t, &lost));
       if (lost) goto done;
       moved = change(&b->shape, &before);
@@ -474,12 +265,12 @@ done:
   return status;
 }
 
-int cubix_mpi_frame_inertia(struct cubix_ellipsoid *shape, const struct cubix_slab *slab, const double centre[3],
+int cubix_mpi_frame_inertia(struct cubix_ellipsoid *shape, struct cubix_stream *stars, const double centre[3],
                             double heaviest, int64_t n_inside)
 {
   int status = CUBIX_OK, found = 0;
   unsigned halvings = 0;
-  struct body b = { .all = { .slab = slab, .centre = centre, .n = slab->n }, .shape = *shape, .heaviest = heaviest };
+  struct body b = { .some = { .all = stars, .centre = centre, .heaviest = heaviest }, .shape = *shape };
   while (n_inside >> halvings > 2 * SAMPLE) halvings++;
   if (halvings) {
     begin(&b, halvings);
@@ -489,6 +280,6 @@ int cubix_mpi_frame_inertia(struct cubix_ellipsoid *shape, const struct cubix_sl
   if (!found) CUBIX_TRY(iterate(&b));
   *shape = b.shape;
 done:
-  let_go(&b.some);
+  cubix_layer_free(&b.some);
   return status;
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "geometry/frame.h"
+#include "mpi/particles/stream.h"
 #include "params/params.h"
 #include "simulation/slab.h"
 
@@ -53,7 +54,7 @@ int cubix_mpi_frame_stated(double centre[3], const struct cubix_params *par, con
 int cubix_mpi_frame_count(struct cubix_slab *slab, const struct cubix_params *par, const double centre[3],
                           int64_t kept);
 /** The mean of the stars in an ever smaller sphere.  Collective.  Errors: CUBIX_EINPUT: no mass. */
-int cubix_mpi_frame_sphere(double centre[3], const struct cubix_slab *slab);
+int cubix_mpi_frame_sphere(double centre[3], struct cubix_stream *stars);
 /** Eigenvectors in rows, falling eigenvalues, of xx yy zz xy xz yz.  Collective, the same on all
  * ranks.  Errors: CUBIX_ENOMEM, CUBIX_EFAIL: none found. */
 int cubix_mpi_frame_eigen(double axis[3][3], double value[3], const double t[6]);
@@ -61,19 +62,19 @@ int cubix_mpi_frame_eigen(double axis[3][3], double value[3], const double t[6])
  * axis.  Collective.
  *  @param[out] t xx yy zz xy xz yz in the file's axes [Msun], and the number of stars with mass
  *  @param heaviest the largest mass of all ranks' stars [Msun] */
-void cubix_mpi_frame_tensor(double t[7], const struct cubix_slab *slab, const double centre[3],
-                            const struct cubix_ellipsoid *shape, double heaviest);
+int cubix_mpi_frame_tensor(double t[7], struct cubix_stream *stars, const double centre[3],
+                           const struct cubix_ellipsoid *shape, double heaviest);
 /** Iterate the shape of the stars within the ellipsoid; where they give none, keep that of the
  * first round and say so.  Collective.
  *  @param[in,out] shape its radius; the axes and ratios are found
  *  @param n_inside the number of all ranks' stars within the sphere
  *  Errors: CUBIX_EUSAGE: no star with mass; CUBIX_ENOMEM. */
-int cubix_mpi_frame_inertia(struct cubix_ellipsoid *shape, const struct cubix_slab *slab, const double centre[3],
+int cubix_mpi_frame_inertia(struct cubix_ellipsoid *shape, struct cubix_stream *stars, const double centre[3],
                             double heaviest, int64_t n_inside);
 /** Rows e1 (long), e2, e3 (spin side of the short axis): a proper rotation from the file's axes to
  * the body's; its radius and axis ratios go into the frame, whose centre and velocity are known.
  * Collective. */
 int cubix_mpi_frame_body(double axes[3][3], struct cubix_frame *frame, const struct cubix_params *par,
-                         const struct cubix_slab *slab);
+                         struct cubix_stream *stars);
 
 #endif

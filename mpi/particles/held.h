@@ -2,17 +2,13 @@
 #ifndef CUBIX_MPI_HELD_H
 #define CUBIX_MPI_HELD_H
 
-#include <stdint.h>
-
 #include "mpi/particles/particles.h"
 
 /** Read these columns, and those of potentials and lengths where there are any, of all stars at once; or, if stars
  * are read in chunks, of those within SelectRadius of a stated centre.  Collective.
+ *  @param must 0: only if they fit into SlabMemory; otherwise the slab stays without columns
  *  Errors: CUBIX_EUSAGE: they do not fit into memory; those of the reader. */
-int cubix_mpi_held_read(struct cubix_particles *particles, unsigned parts);
-/** After a pass over all chunks: how many stars there are.  Collective.  @param read by this rank
- *  Errors: CUBIX_ENONE: there are none. */
-int cubix_mpi_held_count(struct cubix_particles *particles, int64_t read);
+int cubix_mpi_held_read(struct cubix_particles *particles, unsigned parts, int must);
 /** The column of smoothing lengths, where they are read.  Local.  @return of enum cubix_slab_parts, or 0 */
 unsigned cubix_mpi_held_lengths(const struct cubix_particles *particles);
 

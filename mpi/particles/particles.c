@@ -2,8 +2,8 @@
  *
  * Where the stars of every rank fit into what SlabMemory allows, they are read once, and stay: as a
  * slab until they are placed, as a placement until they are painted.  Otherwise
- *   1. what the frame is found from is read, and held of all stars (held.c). Where centre, systemic
- *      velocity and axes are known without the stars, this goes chunk by chunk as well;
+ *   1. what the frame is found from is read, as often as it takes (stream.c), or held of all stars if that
+ *      fits (held.c);
  *   2. chunk by chunk all is read, brought to the sky and placed: maps, account, survey;
  *   3. once more, to be painted.
  * A chunk's rows are a contiguous part of the rank's share, so that a spaxel's stars come in the
@@ -47,6 +47,7 @@
 #include "mpi/particles/reader.h"
 #include "mpi/particles/sanity.h"
 #include "mpi/particles/screens.h"
+#include "mpi/particles/stream.h"
 #include "mpi/particles/young.h"
 #include "params/params.h"
 #include "physics/constants.h"
@@ -83,10 +84,8 @@ static double chunk_bytes(const struct cubix_particles *particles, double rows)
 /* Rows of a chunk of n at most, the same on all ranks. */
 static size_t rows_that_fit(const struct cubix_particles *particles, size_t n)
 {
-  double bytes = particles->par->SlabMemory > 0 ? 1e6 * particles->par->SlabMemory
-                                                : cubix_memory_free() / (2 * cubix_mpi_local_size());
+  const double bytes = cubix_mpi_slab_memory(particles->par) - cubix_young_bytes(particles->young);
   double rows = 0, most = (double)n + 1;
-  bytes -= cubix_young_bytes(particles->young);
   while (most - rows > 1) {                                 /* rows fit, most do not */
     double middle = floor((rows + most) / 2);
     if (chunk_bytes(particles, middle) <= bytes) rows = middle;
@@ -134,9 +133,10 @@ int cubix_mpi_particles_open(struct cubix_particles **out, const struct cubix_pa
   CUBIX_MPI_ALLOC(particles->sanity, 1);
   CUBIX_TRY(cubix_mpi_reader_open(&particles->reader, &particles->slab, par, CUBIX_STARS, 0));
   divide(particles);
-  if (particles->n_chunk == 1) CUBIX_TRY(cubix_mpi_held_read(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION));
+  if (particles->n_chunk == 1)
+    CUBIX_TRY(cubix_mpi_held_read(particles, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION, 1));
   else if (cubix_mpi_frame_needs_stars(par, &particles->slab->snapshot) || cubix_mpi_lengths_wanted(par))
-    CUBIX_TRY(cubix_mpi_held_read(particles, CUBIX_SLAB_MOTION));
+    CUBIX_TRY(cubix_mpi_held_read(particles, CUBIX_SLAB_MOTION, cubix_mpi_lengths_wanted(par)));
   *out = particles;
   particles = NULL;
 done:
@@ -206,8 +206,16 @@ done:
 int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_frame *frame)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_mpi_frame_find(frame, particles->par, particles->slab));
-  cubix_frame_apply(frame, particles->slab);
+  struct cubix_slab *slab = particles->slab;
+  struct cubix_stream stars = cubix_mpi_stream_held(slab);
+  if (!slab->position && cubix_mpi_frame_needs_stars(particles->par, &slab->snapshot))
+    stars = cubix_mpi_stream_read(particles->reader, slab, cubix_mpi_slab_memory(particles->par));
+  CUBIX_TRY(cubix_mpi_frame_find(frame, particles->par, &stars));
+  if (stars.n_pass)
+    cubix_log(CUBIX_LOG_INFO, "they were read %d times for the frame, in chunks of up to %zu on a rank", stars.n_pass,
+              stars.rows);
+  cubix_mpi_stream_end(&stars);
+  cubix_frame_apply(frame, slab);
   particles->frame = frame;
   if (particles->par->ResampleYoung > 0)
     CUBIX_TRY(cubix_mpi_young_open(&particles->young, particles->par, particles->reader, frame));
@@ -369,7 +377,7 @@ int cubix_mpi_particles_fastest(double *v_max, struct cubix_particles *particles
       CUBIX_TRY(drop_young(particles, c));
       cubix_occupancy_add(particles->occupancy, particles->par, ins, scene, slab);
     }
-    CUBIX_TRY(cubix_mpi_held_count(particles, read));
+    CUBIX_TRY(cubix_mpi_stream_count(slab, particles->reader, read));
     CUBIX_TRY(cubix_mpi_frame_count(slab, particles->par, particles->frame->centre, kept));
     if (particles->young) CUBIX_TRY(add_young(particles, ins, scene));
   }

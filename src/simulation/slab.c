@@ -16,7 +16,7 @@ static const struct { size_t at; size_t n_c; unsigned parts; } columns[] = {
 #define COLUMN(name, n_c, parts) { offsetof(struct cubix_slab, name), n_c, parts }
   COLUMN(position, 3, CUBIX_SLAB_MOTION | CUBIX_SLAB_PLACE),
   COLUMN(velocity, 3, CUBIX_SLAB_MOTION),
-  COLUMN(mass_now, 1, CUBIX_SLAB_MOTION),
+  COLUMN(mass_now, 1, CUBIX_SLAB_MOTION | CUBIX_SLAB_MASS),
   COLUMN(mass_formed, 1, CUBIX_SLAB_POPULATION),
   COLUMN(age, 1, CUBIX_SLAB_POPULATION),
   COLUMN(metallicity, 1, CUBIX_SLAB_POPULATION | CUBIX_SLAB_GAS | CUBIX_SLAB_FORMING),

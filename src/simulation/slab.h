@@ -37,6 +37,7 @@ enum {
   CUBIX_SLAB_LENGTH = 8,
   CUBIX_SLAB_PLACE = 32,          /* position alone */
   CUBIX_SLAB_ID = 64,
+  CUBIX_SLAB_MASS = 512,          /* present mass alone */
   CUBIX_SLAB_SCREEN = 256,        /* dust in front */
   CUBIX_SLAB_DUST = 512,          /* of gas: whether it has dust, and how much */
   CUBIX_SLAB_FORMING = 128,       /* of gas beside its motion: what stars that form there inherit */

@@ -165,8 +165,8 @@ static int dump(struct cubix_params *par, int with_frame, const char *out)
   CUBIX_TRY(cubix_mpi_particles_open(&particles, par));
   const struct cubix_slab *slab = particles->slab;
   seconds = cubix_mpi_max(cubix_log_clock() - seconds);
-  rss = cubix_mpi_max(cubix_memory_most() / 1048576);
   if (with_frame) CUBIX_TRY(cubix_mpi_particles_frame(particles, &frame));
+  rss = cubix_mpi_max(cubix_memory_most() / 1048576);
   n = cubix_alloc((size_t)n_rank, sizeof *n);
   if (!n) abort();
   mine = (int64_t)slab->n;

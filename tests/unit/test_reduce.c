@@ -1,14 +1,17 @@
 /* test_reduce.c -- order statistics and the shrinking sphere of mpi/ against the plain way:
- * sorting, and looking at every star every time. */
+ * sorting, and looking at every star every time; and that stars which come a few at a time, with little room for
+ * what is set aside, change no bit of them nor of the body's axes. */
 #include "tests/check.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "mpi/comm/reduce_exact.h"
+#include "geometry/frame.h"
+#include "mpi/comm/order.h"
 #include "mpi/cubix-mpi.h"
 #include "mpi/particles/frame_parts.h"
+#include "mpi/particles/stream.h"
 
 enum { N = 30011, MOST = 40000 };           /* enough for several threads, and for several blocks */
 
@@ -32,6 +35,34 @@ static double sample(int kind, int i)
   }
 }
 
+/* Rows in pieces of 1000. */
+static int pass_pieces(void *host, cubix_take *take, void *state)
+{
+  const struct cubix_columns *all = host;
+  for (size_t first = 0; first < all->n; first += 1000) {
+    struct cubix_columns some = *all;
+    some.n = all->n - first < 1000 ? all->n - first : 1000;
+    some.x += first * (size_t)all->n_c;
+    if (some.use) some.use += first;
+    if (some.weight) some.weight += first;
+    take(state, &some);
+  }
+  return CUBIX_OK;
+}
+
+/* The median, at once and in pieces with room for nothing or for a few. */
+static void median_of(double *median, struct cubix_columns *columns)
+{
+  double again[3];
+  struct cubix_rows rows = { .n_c = columns->n_c, .room = INFINITY, .pass = cubix_columns_pass, .host = columns };
+  CHECK_IS(cubix_mpi_median(median, &rows), ==, CUBIX_OK);
+  rows.pass = pass_pieces;
+  for (rows.room = 0; rows.room < 2000; rows.room += 1600) {
+    CHECK_IS(cubix_mpi_median(again, &rows), ==, CUBIX_OK);
+    CHECK_IS(memcmp(again, median, (size_t)columns->n_c * sizeof *again), ==, 0);
+  }
+}
+
 static void medians(void)
 {
   static double x[MOST], sorted[MOST];
@@ -46,7 +77,7 @@ static void medians(void)
         if (use[i]) sorted[m++] = x[i];
       }
       qsort(sorted, (size_t)m, sizeof *sorted, by_size);
-      CHECK_IS(cubix_mpi_median(median, x, use, (size_t)n, 1), ==, CUBIX_OK);
+      median_of(median, &(struct cubix_columns){ .n = (size_t)n, .n_c = 1, .x = x, .use = use });
       CHECK_CLOSE(median[0], 0.5 * (sorted[(m - 1) / 2] + sorted[m / 2]), 0.);
     }
 }
@@ -57,7 +88,7 @@ static void columns(void)
   static double x[3 * N], one[N], weight[N], r[N];
   double median[3], value, sum = 0, target;
   for (int i = 0; i < 3 * N; i++) x[i] = sample(i % 3, i);
-  CHECK_IS(cubix_mpi_median(median, x, NULL, N, 3), ==, CUBIX_OK);
+  median_of(median, &(struct cubix_columns){ .n = N, .n_c = 3, .x = x });
   for (int c = 0; c < 3; c++) {
     for (int i = 0; i < N; i++) one[i] = x[3 * i + c];
     qsort(one, N, sizeof *one, by_size);
@@ -68,8 +99,15 @@ static void columns(void)
     weight[i] = i % 9;
     sum += weight[i];
   }
-  const struct cubix_columns weighted = { .n = N, .n_c = 1, .x = r, .weight = weight, .unit = 1 };
-  CHECK_IS(cubix_mpi_select(&value, NULL, &weighted, (int64_t)(sum / 3)), ==, CUBIX_OK);
+  struct cubix_columns weighted = { .n = N, .n_c = 1, .x = r, .weight = weight, .unit = 1 };
+  struct cubix_rows rows = { .n_c = 1, .weighted = 1, .room = INFINITY, .pass = cubix_columns_pass, .host = &weighted };
+  CHECK_IS(cubix_mpi_select(&value, &rows, (int64_t)(sum / 3)), ==, CUBIX_OK);
+  rows.pass = pass_pieces;
+  for (rows.room = 0; rows.room < 200; rows.room += 100) {
+    double again;
+    CHECK_IS(cubix_mpi_select(&again, &rows, (int64_t)(sum / 3)), ==, CUBIX_OK);
+    CHECK_CLOSE(again, value, 0.);
+  }
   target = floor(sum / 3);
   for (int i = 0; i < N; i++) if (r[i] < value) target -= weight[i];
   CHECK_IS(target, >, 0);
@@ -102,6 +140,7 @@ static void plain_sphere(double centre[3], const struct cubix_slab *slab)
  * anew; and stars in one place. */
 static void spheres(void)
 {
+  static const double room[] = { 1e7, 3e5, 0 };      /* bytes: for all stars, some, as few as it gets */
   struct cubix_slab *slab = NULL;
   double got[3], want[3];
   for (int kind = 0; kind < 3; kind++) {
@@ -115,11 +154,62 @@ static void spheres(void)
             500. + (kind == 1 && companion ? 30. + 10. * (double)c : 0.) + size * (uniform() - 0.5);
       slab->mass_now[i] = 1e5 * (1 + uniform());
     }
-    CHECK_IS(cubix_mpi_frame_sphere(got, slab), ==, CUBIX_OK);
+    struct cubix_stream stars = cubix_mpi_stream_held(slab);
+    CHECK_IS(cubix_mpi_frame_sphere(got, &stars), ==, CUBIX_OK);
+    for (int r = 0; r < 3; r++) {
+      double again[3];
+      stars.rows = 3001;
+      stars.room = room[r];
+      CHECK_IS(cubix_mpi_frame_sphere(again, &stars), ==, CUBIX_OK);
+      CHECK_IS(memcmp(again, got, sizeof got), ==, 0);
+    }
     plain_sphere(want, slab);
     for (int c = 0; c < 3; c++) CHECK_CLOSE(got[c], want[c], 1e-10);
     cubix_slab_free(slab);
   }
+}
+
+/* A body with three axes that turns, so that all that is found has one value. */
+static void make_body(struct cubix_slab *slab, size_t n)
+{
+  static const double size[3] = { 6, 4, 2 };
+  for (size_t i = 0; i < n; i++) {
+    double *x = slab->position + 3 * i, *v = slab->velocity + 3 * i;
+    for (size_t c = 0; c < 3; c++) x[c] = size[c] * (uniform() + uniform() + uniform() - 1.5);
+    v[0] = -20 * x[1] + uniform();
+    v[1] = 20 * x[0] + uniform();
+    v[2] = uniform();
+    slab->mass_now[i] = 1e5 * (1 + uniform());
+  }
+}
+
+/* Twice so many stars that a sample of them is tried first. */
+static void bodies(void)
+{
+  enum { MANY = 1 << 19 };
+  static const double room[] = { 1e7, 1e5 };         /* bytes: for the sample, for nothing */
+  struct cubix_slab *slab = NULL;
+  struct cubix_params par = { .AlignRadius = 0 };
+  double axes[3][3], again[3][3];
+  CHECK_IS(cubix_slab_init(&slab, MANY), ==, CUBIX_OK);
+  make_body(slab, MANY);
+  for (int with = 0; with < 2; with++) {
+    struct cubix_frame frame = { .axis_p = 1 };
+    struct cubix_stream stars = cubix_mpi_stream_held(slab);
+    par.AlignRadius = with ? 5 : 0;
+    par.AlignWith = with ? CUBIX_AlignWith_inertia : CUBIX_AlignWith_angularmomentum;
+    CHECK_IS(cubix_mpi_frame_body(axes, &frame, &par, &stars), ==, CUBIX_OK);
+    for (int r = 0; r < 2; r++) {
+      struct cubix_frame other = { .axis_p = 1 };
+      stars.rows = 100003;
+      stars.room = room[r];
+      CHECK_IS(cubix_mpi_frame_body(again, &other, &par, &stars), ==, CUBIX_OK);
+      CHECK_IS(memcmp(again, axes, sizeof axes), ==, 0);
+      CHECK_IS(memcmp(&other, &frame, sizeof frame), ==, 0);
+    }
+    CHECK_CLOSE(fabs(axes[0][0]), 1., 1e-3);
+  }
+  cubix_slab_free(slab);
 }
 
 int main(int argc, char **argv)
@@ -129,6 +219,7 @@ int main(int argc, char **argv)
   CASE(medians());
   CASE(columns());
   CASE(spheres());
+  CASE(bodies());
   int failed = check_done();
   return cubix_mpi_finish(CUBIX_OK) ? 1 : failed;
 }
