@@ -39,7 +39,7 @@ def test_directly(bench):
     gas = clouds()
     setup(bench, gas)
     want = want_of(bench, gas)
-    assert np.median(want.stars["screen"]) > 0.3 and want.stars["screen"].max() > 3
+    assert np.median(want.stars["screen"]) > 0.1 and want.stars["screen"].max() > 1.5
     for name, tolerance in (("cubix", 2e-6), ("cubix64", 1e-10)):
         got = bench.cube(name, Dust="gas", Engine="direct", **PLAIN)
         assert_close(got["DATA"], want.cube, tolerance, local_level(want.cube), name)
