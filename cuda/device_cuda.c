@@ -314,7 +314,6 @@ static void cuda_close(struct cubix_device *dev)
 const struct cubix_device_ops cubix_device_cuda_ops = {
   .name = "cuda",
   .rates = { .direct = 5e-3, .fill = 1, .multiply = 1e-4 },
-  .dust = 1,
   .look = cuda_look,
   .open = cuda_open,
   .divide = cuda_divide,

@@ -32,9 +32,8 @@ void cubix_device_look(struct cubix_sight *sight, const struct cubix_params *par
     if (allowed(i, par) && processors[i].ops->look) processors[i].ops->look(sight);
 }
 
-/* A processor of one kind.  @param dust  1: stars will be behind dust  @param[out] amiss  1: there is one, but it
- * cannot be used */
-static int open_one(struct cubix_device *dev, const struct cubix_device_ops *ops, int dust, int ordinal, int *amiss)
+/* A processor of one kind.  @param[out] amiss  1: there is one, but it cannot be used */
+static int open_one(struct cubix_device *dev, const struct cubix_device_ops *ops, int ordinal, int *amiss)
 {
   int status = CUBIX_OK;
   struct cubix_sight *sight = NULL;
@@ -47,8 +46,6 @@ static int open_one(struct cubix_device *dev, const struct cubix_device_ops *ops
     *amiss = 1;
     CUBIX_CHECK(ordinal >= 0 && ordinal < sight->n, CUBIX_EDEVICE,
                 "%s %d is wanted, but this rank sees %d of them; use Backend cpu", ops->name, ordinal, sight->n);
-    CUBIX_CHECK(ops->dust || !dust, CUBIX_EDEVICE,
-                "%s does not paint stars behind dust (Dust gas) yet; use Backend cpu", ops->name);
   }
   dev->ops = ops;
   CUBIX_TRY(ops->open(dev, ordinal));
@@ -65,7 +62,7 @@ int cubix_device_open(struct cubix_device **out, const struct cubix_params *par,
   dev->n_share = n_share;
   for (int i = 0; i < N_PROCESSOR; i++) {
     if (!allowed(i, par)) continue;
-    status = open_one(dev, processors[i].ops, par->Dust == CUBIX_Dust_gas, ordinal, &amiss);
+    status = open_one(dev, processors[i].ops, ordinal, &amiss);
     if (status != CUBIX_EDEVICE || !automatic || i + 1 == N_PROCESSOR) break;
     snprintf(dev->passed_over, sizeof dev->passed_over, "%s", cubix_error_message());
     dev->amiss = amiss;

@@ -35,7 +35,6 @@ struct cubix_device_ops {
   const char *name;                                          /* the value of the parameter Backend */
   /* time for a unit of work, for the choice of the engine */
   struct cubix_rates rates;
-  int dust;                                                  /* 1: it can paint stars behind dust */
   /* find those that this rank sees; NULL: every rank has its own */
   void (*look)(struct cubix_sight *);
   /* open one of them; CUBIX_EDEVICE: it cannot be used after all */

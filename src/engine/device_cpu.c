@@ -339,7 +339,6 @@ static void cpu_close(struct cubix_device *dev)
 const struct cubix_device_ops cubix_device_cpu_ops = {
   .name = "cpu",
   .rates = { .direct = 4.5, .fill = 80, .multiply = 0.05, .per_core = 1 },
-  .dust = 1,
   .open = cpu_open,
   .load = cpu_load,
   .paint = cpu_paint,

@@ -73,10 +73,14 @@ CUBIX_HD double cubix_axis_decay(double y)
  * step.  @param axis  n > 0 */
 CUBIX_HD int cubix_axis_of(const struct cubix_axis *axis, double screen, double *f)
 {
-  double x = (screen < axis->most ? screen : axis->most) / axis->step, whole = floor(x);
-  double j = whole - 1 - axis->first;
+  double x = (screen < axis->most ? screen : axis->most) / axis->step;
+  *f = 0;
+  if (!(x >= axis->first)) return -1;
+  int whole = (int)x, j;
+  if (whole > x) whole--;
+  j = whole - 1 - axis->first;
   *f = x - whole;
-  return j >= 0 && j <= axis->n - CUBIX_N_SCREEN ? (int)j : -1;
+  return j >= 0 && j <= axis->n - CUBIX_N_SCREEN ? j : -1;
 }
 
 /** The four values W of A(V) in its place f. */
