@@ -142,7 +142,7 @@ static int find_centre(double centre[3], struct stream *stars, const struct cubi
   memset(centre, 0, 3 * sizeof *centre);
   if (!(par->SelectRadius > 0)) goto done;
   if (!par->Centre.word) {
-    memcpy(centre, par->Centre.x, 3 * sizeof *centre);
+    cubix_centre_given(centre, par, snapshot);
   } else if (!strcmp(par->Centre.word, "auto") && snapshot->has_centre) {
     memcpy(centre, snapshot->centre, 3 * sizeof *centre);
   } else {

@@ -95,7 +95,8 @@ int cubix_mpi_frame_stated(double centre[3], const struct cubix_params *par, con
 {
   const char *word = par->Centre.word;
   if (word && (strcmp(word, "auto") != 0 || !snapshot->has_centre)) return 0;
-  memcpy(centre, word ? snapshot->centre : par->Centre.x, 3 * sizeof *centre);
+  if (word) memcpy(centre, snapshot->centre, 3 * sizeof *centre);
+  else cubix_centre_given(centre, par, snapshot);
   return 1;
 }
 

@@ -95,6 +95,7 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
               "the stars have no potential, in which Centre potential (%s) looks for the centre: give Centre three "
               "numbers, or median or auto",
               cubix_params_origin(par, "Centre"));
+  if (stars) CUBIX_TRY(cubix_centre_check(par, &stars->snapshot));
 done:
   return status;
 }

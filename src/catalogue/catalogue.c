@@ -176,7 +176,10 @@ static int cut(struct cubix_choice *all, struct cubix_simfile *sim, const struct
     whole.n_total = 0;
     for (int i = 0; i < sim->n_all; i++) whole.n_total += sim->all[i].n;
   }
-  CUBIX_TRY(cubix_spatial_near(&near, &used, &whole, given ? par->Centre.x : halo->centre, par->SelectRadius));
+  double centre[3];
+  memcpy(centre, halo->centre, sizeof centre);
+  if (given) cubix_centre_given(centre, par, &sim->snapshot);
+  CUBIX_TRY(cubix_spatial_near(&near, &used, &whole, centre, par->SelectRadius));
   if (!used || !near.n) goto done;
   CUBIX_TRY(cubix_choice_common(&near, all));
   n = count_rows(all);                              /* each row once by now */

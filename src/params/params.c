@@ -98,6 +98,7 @@ void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param
   info->section = section;
   if (!par) return;
   cubix_param_text(par, row, info->value, sizeof info->value);
+  if (strstr(info->value, " ckpc/h") && !strcmp(info->unit, "kpc")) info->unit = "";         /* it is in the value */
   cubix_param_show(cubix_params_origin(par, info->name), info->origin, sizeof info->origin);
 }
 

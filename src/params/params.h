@@ -8,7 +8,8 @@
 #include <string.h>
 
 struct cubix_pair   { double x, y; };
-struct cubix_vector { const char *word; double x[3]; };   /* word: NULL when three numbers were given */
+struct cubix_vector { const char *word; double x[3]; int comoving; };
+/* word: NULL when three numbers were given; comoving: 1: Centre in ckpc/h, which the snapshot's a and h convert */
 struct cubix_number { const char *word; double x; };      /* word: NULL when a number was given; x is 0 otherwise */
 
 static inline int cubix_number_is(const struct cubix_number *number, const char *word)

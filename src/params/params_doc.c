@@ -43,7 +43,8 @@ static int is_number(const char *value)
 static const char *unit_after(const struct cubix_param_row *row, const char *value, char text[32])
 {
   text[0] = '\0';
-  if (has_unit(row) && is_number(value)) snprintf(text, 32, " %s", row->unit);
+  const char *last = value + strlen(value) - (*value != '\0');       /* a letter: of a unit that is there already */
+  if (has_unit(row) && is_number(value) && !isalpha((unsigned char)*last)) snprintf(text, 32, " %s", row->unit);
   return text;
 }
 

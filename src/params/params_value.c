@@ -27,6 +27,7 @@ struct value {
   const char *text;   /* word or text; NULL: numbers */
   double x[3];
   int n;              /* numbers given */
+  int comoving;       /* 1: x is in ckpc/h */
 };
 
 enum { N_TOKEN = 8 };   /* more than any value has, so that too many are seen and told */
@@ -231,7 +232,9 @@ static int unit_judge(const struct cubix_param_row *row, const struct given *giv
     blame(row, given, wrong, size, "must be a number without unit");
     return 0;
   }
-  int bad = cubix_unit_convert(unit, row->unit, v->n, v->x);
+  v->comoving = row->type == CUBIX_PARAM_VECTOR && !strcmp(row->unit, "kpc") &&
+                !cubix_unit_convert(unit, "ckpc/h", v->n, v->x);
+  int bad = v->comoving ? 0 : cubix_unit_convert(unit, row->unit, v->n, v->x);
   if (!bad) return 1;
   cubix_unit_list(row->unit, list, sizeof list);
   const char *known = !strcmp(unit, "\u00c5") || !strcmp(unit, "\u212b") ? ": write AA" : "; the unit is unknown";
@@ -344,7 +347,7 @@ static void store(struct cubix_params *par, const struct cubix_param_row *row, c
   case CUBIX_PARAM_DOUBLE: *(double *)member = v->x[0]; break;
   case CUBIX_PARAM_PAIR:   *(struct cubix_pair *)member = (struct cubix_pair){ v->x[0], v->x[v->n - 1] }; break;
   case CUBIX_PARAM_VECTOR:
-    *(struct cubix_vector *)member = (struct cubix_vector){ text, { v->x[0], v->x[1], v->x[2] } };
+    *(struct cubix_vector *)member = (struct cubix_vector){ text, { v->x[0], v->x[1], v->x[2] }, v->comoving };
     break;
   case CUBIX_PARAM_NUMBER: *(struct cubix_number *)member = (struct cubix_number){ text, v->x[0] }; break;
   }
@@ -473,6 +476,7 @@ size_t cubix_param_text(const struct cubix_params *par, int i, char *text, size_
   }
   if (word) return (size_t)snprintf(text, size, "%s", word);
   for (int k = 0; k < n; k++) cubix_param_number(x[k], number[k]);
-  return (size_t)snprintf(text, size, "%s%s%s%s%s", n > 0 ? number[0] : "", n > 1 ? " " : "", n > 1 ? number[1] : "",
-                          n > 2 ? " " : "", n > 2 ? number[2] : "");
+  const int comoving = row->type == CUBIX_PARAM_VECTOR && ((const struct cubix_vector *)member)->comoving;
+  return (size_t)snprintf(text, size, "%s%s%s%s%s%s", n > 0 ? number[0] : "", n > 1 ? " " : "", n > 1 ? number[1] : "",
+                          n > 2 ? " " : "", n > 2 ? number[2] : "", comoving ? " ckpc/h" : "");
 }

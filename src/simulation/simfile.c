@@ -195,7 +195,8 @@ static int look_at_members(struct cubix_simfile *sim, struct cubix_look *look)
   snprintf(s->simulation, sizeof s->simulation, "%s", first.label);
   if (s->has_centre) memcpy(sim->reference, s->centre, sizeof s->centre);
   else CUBIX_TRY(cubix_simfile_first_position(sim->reference, sim));
-  if (!look->par->Centre.word) memcpy(sim->reference, look->par->Centre.x, sizeof look->par->Centre.x);
+  CUBIX_TRY(cubix_centre_check(look->par, s));
+  if (!look->par->Centre.word) cubix_centre_given(sim->reference, look->par, s);
 done:
   cubix_source_close(source);
   return status;

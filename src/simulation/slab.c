@@ -231,3 +231,19 @@ void cubix_slab_free(struct cubix_slab *slab)
   cubix_slab_forget_stars(slab);
   free(slab);
 }
+
+void cubix_centre_given(double centre[3], const struct cubix_params *par, const struct cubix_snapshot *snapshot)
+{
+  const double unit = par->Centre.comoving ? (1 + snapshot->redshift) * snapshot->h : 1;
+  for (int c = 0; c < 3; c++) centre[c] = par->Centre.x[c] / unit;
+}
+
+int cubix_centre_check(const struct cubix_params *par, const struct cubix_snapshot *snapshot)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(!par->Centre.comoving || snapshot->h > 0, CUBIX_EUSAGE,
+              "Centre (%s) is in ckpc/h, but the particles come with no h (HubbleParam): give it in kpc",
+              cubix_params_origin(par, "Centre"));
+done:
+  return status;
+}

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "params/params.h"
 #include "simulation/field.h"
 
 struct cubix_snapshot {
@@ -28,6 +29,12 @@ struct cubix_snapshot {
   int64_t n_gas;                  /* gas particles or cells in the file(s), none of which stars ask for */
   char gas[256];                  /* what the file says of them, "Position, Velocity, Mass" */
 };
+
+/** Centre, where it is three numbers, in kpc: those in ckpc/h by the snapshot's redshift and h.  Local. */
+void cubix_centre_given(double centre[3], const struct cubix_params *par, const struct cubix_snapshot *snapshot);
+/** Check that they can be told.  Local.
+ *  Errors: CUBIX_EUSAGE where a snapshot with no h is given a centre in ckpc/h. */
+int cubix_centre_check(const struct cubix_params *par, const struct cubix_snapshot *snapshot);
 
 /* Groups of columns that are read together. */
 enum {

@@ -127,7 +127,9 @@ int cubix_spatial_choose(struct cubix_simfile *sim, const struct cubix_params *p
   struct cubix_choice near = { 0 };
   const int64_t before = sim->n_total;
   const int given = !par->Centre.word, stated = !given && !strcmp(par->Centre.word, "auto") && sim->snapshot.has_centre;
-  const double *centre = given ? par->Centre.x : sim->snapshot.centre;
+  double centre[3];
+  memcpy(centre, sim->snapshot.centre, sizeof centre);
+  if (given) cubix_centre_given(centre, par, &sim->snapshot);
   if (par->SelectRadius > 0 && (given || stated))
     CUBIX_TRY(cubix_spatial_near(&near, &used, sim, centre, par->SelectRadius));
   if (!used) goto done;

@@ -73,6 +73,7 @@ static void test_values(void)
   CHECK_IS(par->Centre.x[0], ==, 1.);
   CHECK_IS(par->Centre.x[1], ==, -2.);
   CHECK_IS(par->Centre.x[2], ==, 0.5);
+  CHECK_IS(par->Centre.comoving, ==, 0);
   CHECK_IS(par->Psf, ==, CUBIX_Psf_moffat);
   CHECK_IS(par->TruthMaps, ==, 0);
   CHECK_TEXT(par->PsfFile, "a%b#c.fits");
@@ -99,6 +100,20 @@ static void test_values(void)
     CHECK_IS(par->Overwrite, ==, 0);
   }
   CHECK(takes("Seed 2147483647\nFluxUnit -40\nInclination 180\nCentreRadius 1e-6"));   /* bounds belong to the range */
+}
+
+/* In ckpc/h a place is kept as it is written; only a snapshot knows how much that is. */
+static void test_comoving(void)
+{
+  char text[80];
+  CHECK(takes("Centre 1 -2 .5 cMpc/h"));
+  CHECK_IS(par->Centre.comoving, ==, 1);
+  CHECK_IS(par->Centre.x[1], ==, -2000.);
+  cubix_param_text(par, cubix_param_find("Centre"), text, sizeof text);
+  CHECK_TEXT(text, "1000 -2000 500 ckpc/h");
+  CHECK(takes("Centre 1 -2 .5 Mpc"));
+  CHECK_IS(par->Centre.comoving, ==, 0);
+  CHECK_IS(par->Centre.x[1], ==, -2000.);
 }
 
 static void test_text(void)
@@ -355,6 +370,7 @@ int main(int argc, char **argv)
   check_init(argc, argv);
   CASE(test_defaults());
   CASE(test_values());
+  CASE(test_comoving());
   CASE(test_text());
   CASE(test_lists());
   CASE(test_units());
