@@ -18,7 +18,7 @@
  * together (cubix_rates_of_rank); N stars and V values in the histogram.  A spaxel of n stars
  * leaves about 24 n/sqrt(1 + n/8) values (measured on disc galaxies with 6 x 221 templates and
  * steps of 20..30 km/s), 4.3 times as many with dust in front of stars (4.0 to 5, the most edge-on), and
- * takes three times as long to fill.  Directly a star behind dust takes half as long again.
+ * takes five times as long to fill.  Directly a star behind dust takes half as long again.
  *
  * Combination.  A single rank has nothing to add up: histogram.  Combine cube: every rank
  * multiplies its own histogram into a whole cube, and rank 0 adds the cubes, convolves and writes.
@@ -39,7 +39,7 @@
 #include "physics/node.h"
 
 static const double least_tolerance = 3e-6, least_with_dust = 5e-6;
-static const double dust_values = 4.3, dust_fill = 3, dust_direct = 1.5;
+static const double dust_values = 4.3, dust_fill = 5, dust_direct = 1.5;
 /* a number of the prepared templates: built and certified; read from the cache */
 static const double build_ns = 40, read_ns = 1;
 static const double node_step = 20;                       /* km/s: a usual step */

@@ -67,6 +67,25 @@ static void test_method(void)
   CHECK_IS(method(&many, "histogram", "1e-4", "9600 km/s"), ==, CUBIX_DIRECT);
 }
 
+/* Dust in front of stars: more of everything, less room for float32, and nodes in A(V) that are not endless. */
+static void test_dust(void)
+{
+  struct cubix_workload many = a_galaxy(6e6, 1e4, 1326, 1);
+  struct cubix_engine *clear = choose(&many, "histogram", "histogram", "1e-4"), *dusty;
+  CHECK_IS(cubix_engine_growth(0), ==, 1);
+  CHECK_IS(cubix_engine_growth(1), >, 4);
+  many.dust = 1;
+  dusty = choose(&many, "histogram", "histogram", "1e-4");
+  CHECK_IS(clear->dust, ==, 0);
+  CHECK_IS(dusty->dust, ==, 1);
+  CHECK_IS(method(&many, "histogram", "4.9e-6", "5e-6"), ==, CUBIX_DIRECT);
+  CHECK_IS(method(&many, "histogram", "5e-6", "asked"), ==, CUBIX_HISTOGRAM);
+  many.endless = 1;
+  CHECK_IS(method(&many, "histogram", "1e-4", "so much dust"), ==, CUBIX_DIRECT);
+  cubix_engine_free(clear);
+  cubix_engine_free(dusty);
+}
+
 /* One GPU is as fast beside one core as beside sixteen; cores add up.  The GPU's rates are those of
  * cuda/device_cuda.c. */
 static void test_processors(void)
@@ -166,6 +185,7 @@ int main(int argc, char **argv)
   check_init(argc, argv);
   CHECK_IS(cubix_params_init(&par), ==, CUBIX_OK);
   CASE(test_method());
+  CASE(test_dust());
   CASE(test_processors());
   CASE(test_reach());
   CASE(test_owners());
