@@ -96,6 +96,25 @@ static void plan_stars(plan *p, job *j)
   cubix_memory_add(p, "counts of stars", cubix_survey_bytes(j->painted), place, last);
 }
 
+/* Sources of emission lines, in their spaxels until they are painted, here or where they travel to; and maps. */
+static void plan_lines(plan *p, job *j)
+{
+  enum { MAPS = 40 };                        /* of the gas, about */
+  const int sfr = j->par->Lines == CUBIX_Lines_sfr, smooth = j->par->Deposit != CUBIX_Deposit_nearest;
+  const struct cubix_slab *gas = j->particles ? j->particles->gas : NULL;
+  double n = 0;
+  if (j->par->Lines == CUBIX_Lines_none) return;
+  for (size_t i = 0; sfr && gas && gas->sfr && i < gas->n; i++) n += gas->sfr[i] > 0;
+  const double each = j->rows > 0 ? fmax(j->records / j->rows, 1) : 1, records = n * each;
+  cubix_memory_add(p, "sources of lines", cubix_placement_bytes(records, j->painted, 0) * (owns_spaxels(j) ? 2 : 1),
+                   CUBIX_PHASE_PLACE, CUBIX_PHASE_PAINT);
+  add_in(p, CUBIX_PHASE_PLACE, "sorting of sources",
+         cubix_placement_work_bytes(n, records, j->painted, smooth, j->n_thread) +
+             cubix_slab_bytes(n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | CUBIX_SLAB_LENGTH));
+  if (!j->par->TruthMaps) return;
+  cubix_memory_add(p, "maps of gas", MAPS * sizeof(double) * j->painted, CUBIX_PHASE_PLACE, last);
+}
+
 /* Cells of gas sorted into tiles, before stars are placed. */
 static void plan_columns(plan *p, job *j)
 {
@@ -275,6 +294,7 @@ void cubix_mpi_memory_plan(plan *p, job *j)
   if (j->templates && is_histogram(j)) plan_histogram(p, j);
   if (j->templates) plan_processor(p, j);
   plan_cube(p, j);
+  if (j->templates) plan_lines(p, j);
   if (j->templates && j->active) plan_derivatives(p, j);
   if (j->templates && is_fit(j)) plan_fit(p, j);
 }

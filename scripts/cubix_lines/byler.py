@@ -33,7 +33,7 @@ def convert(inputs, say):
     order = np.argsort(vacuum)
     light = light[..., order] * LSUN
     names = [names[i] for i in order]
-    light = canonical.floor(light.transpose(0, 2, 1, 3), names.index("Hb"))
+    light = canonical.floor(light.transpose(0, 2, 1, 3), names)
     say("%d of %d lines have the wavelengths of atomic physics; the others the table's, less its mean offset of "
         "%.1f km/s" % (known.sum(), known.size, offset * 299792.458))
     if stars not in SUN:

@@ -63,8 +63,12 @@ def judge(table):
     return None
 
 
-def floor(light, beta):
+def floor(light, names):
     """At least 1e-8 of Hb: logarithms are interpolated, and a model may have nothing."""
+    if "Hb" not in names:
+        raise Fault(INPUT, "the table has no Hb at %g AA in vacuum (or air, for bagpipes), by which lines are measured"
+                    % 4862.683)
+    beta = names.index("Hb")
     return np.maximum(light, 1e-8 * light[..., beta:beta + 1])
 
 

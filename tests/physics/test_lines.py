@@ -214,6 +214,34 @@ def test_screens_and_escape(bench):
     assert within(clouds["LINE_Hb"][lit] / bare["LINE_Hb"][lit], math.exp(-0.7 * (4862.683 / 5500)**-0.9), rtol=1e-11)
 
 
+@pytest.mark.parametrize("mode", ["sfr", "stars"])
+def test_behind_dust(bench, mode):
+    """A source is behind the same dust as a star at its place, by the law at the line."""
+    s = stars((0.3, 0.1, 0, 0, 0, 30, 1e6, 0.002, 0.01))
+    g = {"pos": np.array([[0.3, 0.1, 0], [0.5, 0.1, -2], [0.2, 0, -3]]), "vel": np.full((3, 3), 30.0),
+         "amount": np.array([0.2, 0, 0]), "z": np.full(3, 0.01), "length": np.array([0.2, 1.5, 2.0])}
+    setup(bench, g, n_x=5, n_y=5, s=s, change={"Mass": (np.array([1e5, 1e9, 1e9]), "Msun"),
+                                                       "Temperature": (np.full(3, 1e3), "K")})
+    kw = {**PLAIN, "Lines": mode, "Engine": "direct"}
+    bare, got = bench.cube("cubix64", **kw), bench.cube("cubix64", Dust="gas", **kw)
+    at = np.unravel_index(bare["LINE_Ha"].argmax(), bare["LINE_Ha"].shape)
+    a_v = got["AV_M"][at]
+    assert 0.3 < a_v < 30
+    for name, lam in (("Ha", 6564.608), ("SII6733", 6732.674)):
+        ratio = got["LINE_" + name][at] / bare["LINE_" + name][at]
+        assert within(ratio, 10**(-0.4 * a_v * dust.k("G23", np.array([lam]), 3.1)[0]), rtol=1e-9)
+    both = bench.cube("cubix64", Dust="gas", DustScreen=0.5, **kw)
+    ratio = both["LINE_Ha"][at] / got["LINE_Ha"][at]
+    assert within(ratio, 10**(-0.4 * 0.5 * dust.k("G23", np.array([6564.608]), 3.1)[0]), rtol=1e-9)
+
+
+def test_modes_that_differentiate(bench):
+    setup(bench)
+    bench.cube(**{**PLAIN, "Lines": "none", "OutputFile": bench.path("observed.fits")})
+    refused(bench, 2, "Lines", "no derivatives", "Mode cube", Mode="gradient", Parameters="Mass",
+            ObservedFile=bench.path("observed.fits"), **PLAIN)
+
+
 # ---- tables --------------------------------------------------------------------------------------
 
 def write_table(path, t, **change):
