@@ -229,6 +229,29 @@ done:
   return status;
 }
 
+/* The errors.  Where there is no memory for them the fit goes without, and its values are written before the chain is
+ * led back to them. */
+static int finish(struct cubix_fit *fit)
+{
+  const struct cubix_cube *cube;
+  int status = cubix_fit_curve_at(fit, cubix_optimiser_x(fit->state));
+  if (!status) status = cubix_fit_errors(fit);
+  if (status != CUBIX_ENOMEM) {
+    CUBIX_TRY(status);
+    return cubix_fit_write(fit);
+  }
+  cubix_log(CUBIX_LOG_WARNING, "fit: no errors, since there is no memory for them: %s", cubix_error_message());
+  cubix_error_clear();
+  free(fit->error);
+  fit->error = NULL;
+  cubix_fit_curve_free(&fit->curve);
+  fit->curve = (struct cubix_fit_curve){ 0 };
+  CUBIX_TRY(cubix_fit_write(fit));
+  CUBIX_TRY(cubix_fit_forward(fit, cubix_optimiser_x(fit->state), &cube));
+done:
+  return status;
+}
+
 int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, const struct cubix_observed *obs,
                   const unsigned char varied[CUBIX_N_LEAF], const char **end)
 {
@@ -244,9 +267,7 @@ int cubix_mpi_fit(struct cubix_chain *chain, const struct cubix_params *par, con
   CUBIX_TRY(cubix_mpi_agree(cubix_fit_curve_init(&fit)));
   CUBIX_TRY(search(&fit));
   *end = cubix_optimiser_end_text((enum cubix_optimiser_end)fit.state->at[CUBIX_AT_END]);
-  CUBIX_TRY(cubix_fit_curve_at(&fit, cubix_optimiser_x(fit.state)));
-  CUBIX_TRY(cubix_fit_errors(&fit));
-  CUBIX_TRY(cubix_fit_write(&fit));
+  CUBIX_TRY(finish(&fit));
 done:
   cubix_fit_curve_free(&fit.curve);
   free(fit.error);

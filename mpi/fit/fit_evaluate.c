@@ -61,18 +61,30 @@ static void note_start(struct cubix_fit *fit, const double *x, double value, con
   fit->n_row = 1;
 }
 
-int cubix_fit_evaluate(void *host, const double *x, double *value, double *gradient)
+/* Forwards, and back.  *far: the values are refused, beyond the library, or too wide for the memory that there is. */
+static int run(struct cubix_fit *fit, const double *x, double *value, int *far)
 {
   int status = CUBIX_OK;
-  struct cubix_fit *fit = host;
   const struct cubix_cube *cube;
+  *far = 1;
+  CUBIX_TRY(cubix_fit_forward(fit, x, &cube));
+  CUBIX_TRY(cubix_mpi_agree(cubix_fit_hold(fit, cube)));
+  CUBIX_TRY(
+      cubix_mpi_agree(cubix_objective(value, fit->par, fit->obs, cube, &fit->cube_bar, &cubix_mpi_collective)));
+  cubix_fit_clear_bars(fit);
+  status = cubix_mpi_chain_vjp(fit->chain, &fit->cube_bar, &fit->bar);
+  *far = status == CUBIX_ENOMEM;
+done:
+  return status;
+}
+
+int cubix_fit_evaluate(void *host, const double *x, double *value, double *gradient)
+{
+  int status = CUBIX_OK, far;
+  struct cubix_fit *fit = host;
   memset(gradient, 0, fit->unknowns->n * sizeof *gradient);
-  status = cubix_fit_forward(fit, x, &cube);
-  if (!status) CUBIX_TRY(cubix_mpi_agree(cubix_fit_hold(fit, cube)));
-  if (!status)
-    status = cubix_mpi_agree(cubix_objective(value, fit->par, fit->obs, cube, &fit->cube_bar, &cubix_mpi_collective));
-  /* too far: not finite, refused, beyond the library, too wide */
-  if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE || status == CUBIX_EINPUT || status == CUBIX_ENOMEM) &&
+  status = run(fit, x, value, &far);
+  if ((status == CUBIX_EFAIL || status == CUBIX_EUSAGE || status == CUBIX_EINPUT || status == CUBIX_ENOMEM) && far &&
       fit->n_row > 0) {
     cubix_log(CUBIX_LOG_DEBUG, "fit: a shorter step, since %s", cubix_error_message());
     cubix_error_clear();
@@ -80,8 +92,6 @@ int cubix_fit_evaluate(void *host, const double *x, double *value, double *gradi
     return CUBIX_OK;
   }
   CUBIX_TRY(status);
-  cubix_fit_clear_bars(fit);
-  CUBIX_TRY(cubix_mpi_chain_vjp(fit->chain, &fit->cube_bar, &fit->bar));
   cubix_unknowns_apply_vjp(fit->unknowns, x, &fit->bar, gradient);
   if (fit->n_row == 0) note_start(fit, x, *value, gradient);
 done:

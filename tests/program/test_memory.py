@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from harness import SOURCE, command, environment, galaxy, run
+from harness import BUILD, SOURCE, command, environment, galaxy, run
 
 Z = 0.05
 
@@ -180,6 +180,31 @@ def test_a_fit_whose_psf_grows_too_large(bench):
     assert "the fit then takes shorter steps" in done.stderr, done.stderr
     fwhm = float(re.search(r"PsfFwhm\s+(\S+)", (bench.folder / (bench.out.stem + "-fit.txt")).read_text())[1])
     assert 0.6 < fwhm < 2
+
+
+def test_a_fit_whose_memory_fails(bench):
+    """Once, after its first run: a step becomes shorter, or the values are there without errors."""
+    injector = BUILD / "tests/faults/inject.so"
+    if not injector.exists():
+        pytest.skip(f"no {injector}: this build has no shared libraries")
+    setup(bench, n=2000, side=24, channels=60, **NOISE)
+    par = {**PAR, "Engine": "direct", "Psf": "gaussian"}
+    bench.cube(Noise="snr", SignalToNoise=30, PsfFwhm=1.5, **par)
+    bench.out.rename(bench.path("observed.fits"))
+    par.update(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.8, Parameters="psffwhm",
+               MaxIterations=4, Overwrite=True)
+    last = {}
+    for nth in (0, 30, 40, 46, 64, 70, 76):
+        log = bench.path(f"{nth}.txt")
+        env = {"LD_PRELOAD": str(injector), "CUBIX_FAULT": f"call=alloc nth={nth} least=100000",
+               "CUBIX_FAULT_LOG": str(log)}
+        done = run("cubix", [bench.parameters(**par)], cwd=bench.folder, env=env)
+        assert done.status == 0 and "fit: iteration 4" in done.out, (nth, done.err)
+        text = (bench.folder / (bench.out.stem + "-fit.txt")).read_text()
+        last[nth] = (float(re.search(r"PsfFwhm\s+(\S+)", text)[1]), "no memory for them" in done.err)
+        assert nth == 0 or "fails" in log.read_text()
+    assert all(abs(fwhm - last[0][0]) < 0.2 for fwhm, _ in last.values()), last
+    assert any(without for _, without in last.values()), last
 
 
 @pytest.mark.parametrize("optimiser", [{"Optimiser": "lbfgs", "GradientTolerance": 1}, {"Optimiser": "adam"}],
