@@ -81,7 +81,7 @@ def test_gas(bench):
     done = run("cubix", ["-n", bench.parameters(**PAR, Dust="gas", DustGas="all", SystemicVelocity="none")],
                cwd=bench.folder)
     assert done.status == 0, done.err
-    assert float(re.search(r" gas (\S+) GB", done.out).group(1)) == pytest.approx(300000 * 13 * 8e-9, rel=0.01)
+    assert float(re.search(r"[:,] gas (\S+) GB", done.out).group(1)) == pytest.approx(300000 * 13 * 8e-9, rel=0.01)
 
 
 def test_derivatives(bench):
