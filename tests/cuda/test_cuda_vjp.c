@@ -172,7 +172,7 @@ static void test_deposit_jvp(void)
 /* Behind dust: bars and tangents of stars, and those of the values. */
 static void test_dust(void)
 {
-  enum { N_STAR = 4000 };
+  enum { N_STAR = 500 };
   struct cubix_nodes behind = nodes;
   struct cubix_basis basis = basis_of(slot, N_LAMBDA);
   struct cubix_placement *p = galaxy(N_STAR);
