@@ -144,6 +144,11 @@ with cubix.Chain({**case["parameters"], "Dust": "gas", "Deposit": "tsc"}, stars,
     assert abs(dimmed / (bar["dust_to_metal"] * c.get("dust_to_metal")) - 1) < 1e-9
     more = c.forward(gas_mass=1.001 * gas["mass"]).astype(float).sum() - cube.astype(float).sum()
     assert abs(more / (1e-3 * dimmed) - 1) < 0.02
+orient = dict(Orientation="angles", Alpha=20.0, Beta=40.0, Gamma=10.0, Deposit="tsc")   # gas turns and shifts with stars
+with cubix.Chain({**case["parameters"], **orient, "Dust": "gas"}, stars, ["beta", "centre"], gas=gas,
+                 simulation=simulation) as c, dusty(gas, **{**orient, "Beta": 75.0, "Centre": [0.4, -0.3, 0.2]}) as d:
+    near(c.forward(beta=75.0, centre=[0.4, -0.3, 0.2]), d.forward(), 1e-5)
+    assert abs(c.forward() - c.forward(beta=40.0)).max() > 0
 raises("gas has no mass", dusty, {k: v for k, v in gas.items() if k != "mass"})
 raises("gas has colour, which nothing looks at", dusty, {**gas, "colour": 1})
 raises("gas given as arrays has no temperatures", dusty, {k: v for k, v in gas.items() if k != "temperature"})
