@@ -1,6 +1,7 @@
 /* cube.c -- the cube's memory. */
 #include "cube/cube.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,11 +160,15 @@ int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *p
 {
   int status = CUBIX_OK;
   const struct cubix_budget *b = &cube->budget[CUBIX_IN_FIELD];
+  char dust[200] = "";
+  if (par->Dust != CUBIX_Dust_none)
+    snprintf(dust, sizeof dust, ", and whether anything shines through Dust %s with DustScreen = %g mag (%s)",
+             cubix_Dust_word[par->Dust], par->DustScreen, cubix_params_origin(par, "DustScreen"));
   CUBIX_CHECK(collective->largest(has_light(cube)) > 0, CUBIX_EINPUT,
               "no light falls into the cube: the %.0f stars in the field formed with %g Msun and shine with %g; check "
               "InitialMass in %s, whether the stars lie outside the instrument's "
-              "aperture, and whether %s is dark in these channels",
-              b->number, b->mass, b->light, par->InputFile, par->SspFile);
+              "aperture, whether %s is dark in these channels%s",
+              b->number, b->mass, b->light, par->InputFile, par->SspFile, dust);
 done:
   return status;
 }

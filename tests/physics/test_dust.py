@@ -163,6 +163,8 @@ def test_bad_input(bench):
     refused(bench, 2, "DustScreen", "-1", "0..100", **{**par, "DustScreen": -1})
     refused(bench, 2, "DustLaw Calzetti", "1200..22000 AA", "1190.4..1238.0 AA", "choose another DustLaw",
             **{**par, "DustLaw": "Calzetti", "Redshift": 3.2})
+    refused(bench, 3, "no light falls into the cube", "shines through Dust screen with DustScreen = 100 mag",
+            **{**par, "DustScreen": 100.0, "DustLaw": "powerlaw", "DustSlope": 4.0})
     refused(bench, 2, "Calzetti", "Dust gas", ranks=2, **{**par, "DustLaw": "Calzetti", "Dust": "gas"})
 
 
