@@ -81,8 +81,8 @@ int cubix_disk_check(const struct cubix_disk_need *need, int n)
     const double room = room_of(place[i].folder);
     if (room < 0) continue;
     char *full = realpath(place[i].folder, NULL);
-    cubix_log(CUBIX_LOG_INFO, "disk of %s: the outputs take %s, %s are free", full ? full : place[i].folder,
-              size_text(needed, place[i].bytes), size_text(there, room));
+    cubix_log(CUBIX_LOG_INFO, "disk of %s%s: the outputs take %s, %s are free", full ? full : place[i].folder,
+              full && full[1] ? "/" : "", size_text(needed, place[i].bytes), size_text(there, room));
     free(full);
     CUBIX_CHECK(
         room >= place[i].bytes, CUBIX_EOUTPUT,

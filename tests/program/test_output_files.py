@@ -427,6 +427,19 @@ def disk(tmp_path):
         subprocess.run(["umount", str(folder)])
 
 
+def test_relative_paths_are_whole_in_the_log(bench):
+    """A log is read elsewhere than where the run was."""
+    bench.instrument(4, 4, 1.0, lam=(5000.0, 5049.0, 1.0))
+    bench.ssp()
+    bench.particles(galaxy(20))
+    par = bench.parameters(InputFile=bench.file.name, OutputFile="sub/o.fits")
+    bench.path("sub").mkdir()
+    done = run("cubix", ["-n", par], cwd=bench.folder)
+    assert done.status == 0, done.err
+    assert f"from {bench.folder}/{bench.file.name}, with the library {bench.ssp_file}, " in done.out
+    assert f", to {bench.folder}/sub/o.fits" in done.out and f"disk of {bench.folder}/sub/: " in done.out
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 def test_room_is_asked_for_before_the_work(ready, disk, ranks):
     folder = disk(300000)
