@@ -87,6 +87,22 @@ static void same_bits(double thick)
   cubix_column_tiles_free(tiles);
 }
 
+/* One cargo, and nothing done before the host waits for it: the cells are there all the same. */
+static void few_places(void)
+{
+  static struct said cores, gpu;
+  struct cubix_column_tiles *tiles = cloud(0.1);
+  struct cubix_device *dev = open_gpu(params);
+  REQUIRE(dev);
+  REQUIRE(ask(&cores, NULL, tiles, 3, 40) == CUBIX_OK);
+  cuda_on_cpu.lazy = 1;
+  CHECK_IS(ask(&gpu, dev, tiles, 3, 40), ==, CUBIX_OK);
+  cuda_on_cpu.lazy = 0;
+  CHECK(!memcmp(&cores, &gpu, sizeof gpu));
+  cubix_device_close(dev);
+  cubix_column_tiles_free(tiles);
+}
+
 /* Where the cells have no room on the GPU the cores do it. */
 static void no_room(void)
 {
@@ -142,6 +158,7 @@ int main(int argc, char **argv)
   for (int i = 0; cuda_on_cpu_pass(i); i++) {
     CASE_OF(same_bits(0.1), "seed %lu", cuda_on_cpu.seed);
     CASE_OF(same_bits(1e5), "seed %lu, very thick", cuda_on_cpu.seed);
+    CASE_OF(few_places(), "seed %lu", cuda_on_cpu.seed);
   }
   if (!cuda_on_cpu_brief()) {
     CASE(no_room());
