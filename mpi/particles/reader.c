@@ -35,6 +35,20 @@
  * potential or length. */
 double cubix_mpi_reader_bytes(double n_row) { return fmin(n_row, PIECE) * 11 * sizeof(double); }
 
+double cubix_mpi_reader_unpacked_bytes(const struct cubix_reader *r)
+{
+  static const enum cubix_field later[] = { CUBIX_FIELD_MASS_FORMED, CUBIX_FIELD_METALLICITY };
+  const double *seen = r->state->unpacked;
+  double bytes = 0, like = 0;
+  for (int f = 0; f < CUBIX_N_FIELD; f++) {
+    bytes += seen[f];
+    if (cubix_field_table[f].n_c == 1) like = fmax(like, seen[f]);
+  }
+  for (int i = 0; i < 2; i++)               /* not read yet: as another column of single numbers */
+    if (!seen[later[i]] && r->sim->field[later[i]].name[0]) bytes += like;
+  return bytes;
+}
+
 /* Does this rank read for others that have rows of the part? */
 static int serves(const struct cubix_reader *r)
 {

@@ -43,6 +43,8 @@ void cubix_mpi_reader_drop_unknown(struct cubix_reader *reader);
 double cubix_mpi_reader_bytes(double n_row);
 /** Bytes of the indices of members that stay open from chunk to chunk.  Local. */
 double cubix_mpi_reader_kept_bytes(const struct cubix_reader *reader);
+/** Bytes of columns of stars while they are unpacked, all that a cube needs, from those that were read.  Local. */
+double cubix_mpi_reader_unpacked_bytes(const struct cubix_reader *reader);
 /** Close them: nothing will be read for a while.  Local. */
 void cubix_mpi_reader_forget(struct cubix_reader *reader);
 void cubix_mpi_reader_close(struct cubix_reader *reader);

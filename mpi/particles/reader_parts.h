@@ -24,6 +24,7 @@ struct cubix_reader_state {
   size_t n_read;                          /* rows, since chunk 0 */
   int64_t wanted;                         /* bytes of those columns' rows that were read, since chunk 0 */
   void *piece[CUBIX_N_FIELD];             /* [PIECE][n_c] as in the file; NULL: not read */
+  double unpacked[CUBIX_N_FIELD];         /* bytes that it took at most to unpack a column's pieces */
   int single[CUBIX_N_FIELD];              /* 1: float, 0: double */
   /* who reads, and what of the open member */
   unsigned char *examined;                /* [parts] 1: data that lie in other files are there for this rank, too */

@@ -78,6 +78,7 @@ void cubix_mpi_reader_agree(struct cubix_reader *r)
 void cubix_mpi_reader_leave(struct cubix_reader *r)
 {
   for (int f = 0; f < CUBIX_N_FIELD; f++) {
+    r->state->unpacked[f] = fmax(r->state->unpacked[f], cubix_column_bytes(r->state->column[f]));
     cubix_column_close(r->state->column[f]);
     r->state->column[f] = NULL;
   }

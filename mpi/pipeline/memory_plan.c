@@ -87,6 +87,8 @@ static void plan_stars(plan *p, job *j)
   if (j->par->Dust == CUBIX_Dust_gas) parts |= CUBIX_SLAB_SCREEN;
   cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
   if (chunks)
+    cubix_memory_add(p, "unpacked columns", cubix_mpi_reader_unpacked_bytes(j->particles->reader), place, used_up);
+  if (chunks)
     cubix_memory_add(p, "indices of the input", cubix_mpi_reader_kept_bytes(j->particles->reader), place, last);
   cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), place,
                    keep ? last : placed);

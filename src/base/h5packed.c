@@ -181,6 +181,13 @@ void cubix_h5packed_close(struct cubix_h5packed *p)
   free(p);
 }
 
+double cubix_h5packed_bytes(const struct cubix_h5packed *p)
+{
+  const double rows = (double)p->n_band * (double)p->chunk[0] * (double)row_bytes(p);
+  if (!p->shop) return rows;
+  return rows + (double)p->shop->largest * (SPARES + 3. * p->shop->n_worker);
+}
+
 /* ---- a chunk ----------------------------------------------------------------------------------- */
 /* One that is to be unpacked. */
 struct job {

@@ -27,6 +27,8 @@ void cubix_h5packed_unpack(struct cubix_h5packed *const *packed, int n);
  *  @param[out] rows [to - from][n_c]
  *  Errors: CUBIX_EINPUT: a chunk that cannot be read or unpacked; CUBIX_ENOMEM. */
 int cubix_h5packed_read(struct cubix_h5packed *packed, hsize_t from, hsize_t to, enum cubix_h5as as, void *rows);
+/** Bytes that it holds at the most now: unpacked rows, and what unpacking them took.  Local. */
+double cubix_h5packed_bytes(const struct cubix_h5packed *packed);
 /** NULL is allowed.  Local. */
 void cubix_h5packed_close(struct cubix_h5packed *packed);
 

@@ -187,6 +187,11 @@ void cubix_column_soon(const struct cubix_column *column, int64_t from, int64_t 
   if (column->source->ops->column_soon) column->source->ops->column_soon(column, from, to);
 }
 
+double cubix_column_bytes(const struct cubix_column *column)
+{
+  return column && column->source->ops->column_bytes ? column->source->ops->column_bytes(column) : 0;
+}
+
 void cubix_column_close(struct cubix_column *column)
 {
   if (!column) return;

@@ -76,6 +76,7 @@ struct cubix_source_ops {
   void (*column_want)(const struct cubix_column *column, int64_t from, int64_t to);
   void (*columns_unpack)(struct cubix_column *const *column, int n);
   void (*column_soon)(const struct cubix_column *column, int64_t from, int64_t to); /* NULL: nothing can be done */
+  double (*column_bytes)(const struct cubix_column *column); /* NULL: none */
 };
 
 /** Open a file of any kind, by what it holds.  Local.  @param[out] source owned by the caller
@@ -131,6 +132,8 @@ void cubix_column_want(const struct cubix_column *column, int64_t from, int64_t 
 void cubix_columns_unpack(struct cubix_column *const *column, int n);
 /** Rows from .. to - 1 will be read soon: the disk may begin.  Local. */
 void cubix_column_soon(const struct cubix_column *column, int64_t from, int64_t to);
+/** Memory of what was unpacked of the column last.  Local.  @param column NULL: 0 */
+double cubix_column_bytes(const struct cubix_column *column);
 /** NULL is allowed.  Local. */
 void cubix_column_close(struct cubix_column *column);
 

@@ -311,6 +311,12 @@ static void column_soon(const struct cubix_column *column, int64_t from, int64_t
                 POSIX_FADV_WILLNEED);
 }
 
+static double column_bytes(const struct cubix_column *column)
+{
+  const struct hdf5_column *own = column->own;
+  return own->packed ? cubix_h5packed_bytes(own->packed) : 0;
+}
+
 static void columns_unpack(struct cubix_column *const *column, int n)
 {
   struct cubix_h5packed *packed[CUBIX_COLUMNS_MOST] = { NULL };
@@ -370,7 +376,7 @@ static int64_t bytes(const struct cubix_source *source)
 
 static const struct cubix_source_ops hdf5_ops = { "hdf5", has, numbers, text, labels, is_filled, list, shape,
                                                   column_open, column_read, column_integers, column_close, bytes,
-                                                  close_file, column_want, columns_unpack, column_soon };
+                                                  close_file, column_want, columns_unpack, column_soon, column_bytes };
 
 int cubix_source_hdf5_open(struct cubix_source **source, const char *path, const struct cubix_source_options *options)
 {

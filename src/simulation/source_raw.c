@@ -425,7 +425,7 @@ int cubix_raw_open(struct cubix_raw **raw, const char *kind, const char *path)
   CUBIX_ALLOC(r, 1);
   r->ops = (struct cubix_source_ops){ kind, has, numbers, text, labels, is_filled, list, shape,
                                       column_open, column_read, column_integers, column_close, bytes, close_file, NULL,
-                                      NULL, NULL };
+                                      NULL, NULL, NULL };
   r->source.ops = &r->ops;
   snprintf(r->source.path, sizeof r->source.path, "%s", path);
   r->stream = fopen(path, "rb");
