@@ -191,6 +191,7 @@ void decode_value(reader *r, instruction *i, const strings &word, const strings 
     { "add", ADD }, { "sub", SUB },  { "mul", MUL }, { "mad", MAD },   { "fma", FMA },  { "div", DIV },
     { "rem", REM }, { "neg", NEG },  { "abs", ABS }, { "min", MIN },   { "max", MAX },  { "and", AND },
     { "or", OR },   { "xor", XOR },  { "not", NOT }, { "shl", SHL },   { "shr", SHR },  { "selp", SELP },
+    { "sqrt", SQRT }, { "copysign", COPYSIGN },
     { "mov", MOV }, { "cvta", MOV }, { "cvt", CVT }, { "prmt", PRMT }, { "shfl", SHFL }
   };
   auto has = [&](const char *x) { return std::find(word.begin(), word.end(), x) != word.end(); };

@@ -216,6 +216,8 @@ template <class T> uint64_t of_reals(const struct launch *l, const instruction *
     case DIV: return put(a / b);
     case NEG: return put(-a);
     case ABS: return put(std::fabs(a));
+    case SQRT: return put(std::sqrt(a));
+    case COPYSIGN: return put(std::copysign(b, a));       /* the sign is that of the first */
     case MIN: return put(std::fmin(a, b));
     case MAX: return put(std::fmax(a, b));
     case SETP: return compared<T>(i, r);
