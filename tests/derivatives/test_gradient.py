@@ -16,16 +16,20 @@ def setup(bench, n=60, **kw):
     bench.particles(galaxy(n, seed=17, radius=1.2, centre=(3, -2, 5), velocity=(120, -310, 55)))
 
 
+def write_gas(bench, gas):
+    units = ("kpc", "km/s", "Msun", "kpc", "1", "Msun/yr")
+    with h5py.File(bench.file, "a") as f:
+        for (name, x), unit in zip(gas.items(), units):
+            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = unit
+
+
 def add_gas(bench, n=80):
     """Cells in front of some stars, behind others and around them; some without metals."""
     rng = np.random.default_rng(6)
     gas = {"Position": rng.normal(0, 0.8, (n, 3)) + [3, -2, 5], "Velocity": np.zeros((n, 3)),
            "Mass": rng.uniform(1e6, 1e7, n), "SmoothingLength": rng.uniform(0.4, 1.5, n),
            "Metallicity": rng.uniform(0, 0.04, n), "StarFormationRate": np.full(n, 0.01)}
-    units = ("kpc", "km/s", "Msun", "kpc", "1", "Msun/yr")
-    with h5py.File(bench.file, "a") as f:
-        for (name, x), unit in zip(gas.items(), units):
-            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = unit
+    write_gas(bench, gas)
 
 
 def prove(bench, leaves, program="prove_chain64", ranks=1, threads=1, taylor=False, **parameters):
@@ -194,19 +198,15 @@ def test_dust_on_ranks(bench, combine):
         assert np.all(np.abs(sides(told) - one) <= 2e-6 * one[:, 1:]), ranks
 
 
-GAS = dict(Dust="gas", DustGas="starforming", DustRv=3.4, DustScreen=0.3)
+SLAB = dict(GAS, DustRv=3.4, DustScreen=0.3)
 
 
-def add_gas(bench, n=300):
+def add_slab(bench, n=300):
     """A clumpy slab in the middle of the galaxy, A(V) from 0 to 3."""
     rng = np.random.default_rng(4)
-    gas = {"Position": (rng.normal(0, 1, (n, 3)) * [1.5, 1.5, 0.2] + [3, -2, 5], "kpc"),
-           "Velocity": (np.zeros((n, 3)), "km/s"), "Mass": (rng.uniform(1e5, 2e6, n), "Msun"),
-           "SmoothingLength": (rng.uniform(0.1, 1, n), "kpc"), "Metallicity": (rng.uniform(0, 0.04, n), "1"),
-           "StarFormationRate": (np.full(n, 0.01), "Msun/yr")}
-    with h5py.File(bench.file, "a") as f:
-        for name, (x, unit) in gas.items():
-            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = unit
+    write_gas(bench, {"Position": rng.normal(0, 1, (n, 3)) * [1.5, 1.5, 0.2] + [3, -2, 5], "Velocity": np.zeros((n, 3)),
+                      "Mass": rng.uniform(1e5, 2e6, n), "SmoothingLength": rng.uniform(0.1, 1, n),
+                      "Metallicity": rng.uniform(0, 0.04, n), "StarFormationRate": np.full(n, 0.01)})
 
 
 @pytest.mark.parametrize("law", [{}, dict(DustEffect="mixed"), dict(DustLaw="powerlaw", DustSlope=1.1)],
@@ -214,9 +214,9 @@ def add_gas(bench, n=300):
 def test_the_law_behind_gas(bench, law):
     """R_V, slope and redshift act through every star's own dust, and through the screen."""
     setup(bench)
-    add_gas(bench)
+    add_slab(bench)
     leaves = "Mass,Redshift,DustScreen," + ("DustSlope" if "DustSlope" in law else "DustRv")
-    told = prove(bench, leaves, taylor=True, **{**GAS, **law})
+    told = prove(bench, leaves, taylor=True, **{**SLAB, **law})
     check_products(told, 1e-12)
     check_steps(told)
 
@@ -224,11 +224,11 @@ def test_the_law_behind_gas(bench, law):
 @pytest.mark.parametrize("combine", ["histogram", "cube"])
 def test_the_law_behind_gas_on_ranks(bench, combine):
     setup(bench, n=200)
-    add_gas(bench)
+    add_slab(bench)
     leaves = "Redshift,DustScreen,DustRv,BirthCloudTau"
-    want = sides(prove(bench, leaves, **GAS, BirthCloudTau=0.5))
+    want = sides(prove(bench, leaves, **SLAB, BirthCloudTau=0.5))
     for ranks in (1, 3):
-        told = prove(bench, leaves, "prove_chain", ranks=ranks, Engine="histogram", Combine=combine, **GAS,
+        told = prove(bench, leaves, "prove_chain", ranks=ranks, Engine="histogram", Combine=combine, **SLAB,
                      BirthCloudTau=0.5)
         check_products(told, 1e-5)
         assert np.all(np.abs(sides(told) - want) <= 2e-4 * want[:, 1:]), (ranks, sides(told), want)
@@ -241,10 +241,10 @@ def test_the_law_of_fast_stars_behind_gas(bench):
     s = galaxy(300, seed=3, radius=1.2, centre=(3, -2, 5))
     s["vel"][::100] += 2000.0
     bench.particles(s)
-    add_gas(bench)
+    add_slab(bench)
     leaves = "Redshift,DustScreen,DustRv"
-    want = sides(prove(bench, leaves, "prove_chain", Engine="direct", **GAS))
-    told = prove(bench, leaves, "prove_chain", Engine="histogram", **GAS)
+    want = sides(prove(bench, leaves, "prove_chain", Engine="direct", **SLAB))
+    told = prove(bench, leaves, "prove_chain", Engine="histogram", **SLAB)
     check_products(told, 1e-5)
     assert np.all(np.abs(sides(told) - want) <= 5e-4 * want[:, 1:]), (sides(told), want)
 
