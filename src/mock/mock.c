@@ -23,7 +23,8 @@
  * Bulge.  Hernquist (1990, ApJ 356, 359) with a = R_d/5, cut at 20 a; isotropic Gaussian velocities
  * whose sigma(r) solves the Jeans
  *   equation in the potential above; born at rate exp(-(t - t_s)/1 Gyr); no rotation.
- * Metals, masses left, photometry: mock_population.c.  Gas and winds: mock_gas.c.
+ * Metals, masses left, photometry: mock_population.c.  Stars are born in mock_birth.c.  Gas and
+ * winds: mock_clouds.c, mock_gas.c.
  *
  * The galaxy's spin is +z (tilted about x by --inclination); its centre lies somewhere in the box
  * and it moves as a whole.  Cosmology: flat, Planck 2015, as IllustrisTNG.
@@ -37,13 +38,10 @@
 
 #include "base/error.h"
 #include "math/cosmology.h"
-#include "physics/random.h"
 
 #define PITCH_DEG    15.
 #define DISC_TAU     8.     /* Gyr */
-#define BULGE_TAU    1.     /* Gyr */
 #define BULGE_CUT    20.    /* in units of its scale */
-#define BIRTH_SIGMA  5.     /* km/s */
 #define ID_STAR      1000000000000u
 
 /* Potential and bulge dispersion: two integrals from outside in, by the trapezoidal rule in ln r. */
@@ -116,7 +114,7 @@ int cubix_mock_init(struct cubix_mock **mock, const struct cubix_mock_options *o
   m->bulge_scale = 0.2 * m->o.radius;
   m->bulge_inside = BULGE_CUT * BULGE_CUT / ((BULGE_CUT + 1.) * (BULGE_CUT + 1.));
   m->arm_cot = 1. / tan(PITCH_DEG * CUBIX_PI / 180.);
-  m->sfr = rate_now(m, (1. - m->o.bulge) * m->o.mass, DISC_TAU) + rate_now(m, m->o.bulge * m->o.mass, BULGE_TAU);
+  m->sfr = rate_now(m, (1. - m->o.bulge) * m->o.mass, DISC_TAU) + rate_now(m, m->o.bulge * m->o.mass, MOCK_BULGE_TAU);
   m->z_centre = log10(0.0127) + 0.3 + 0.25 * log10(m->o.mass / 6e10);
   m->halo_mass = pow(m->speed, 3.) / (10. * MOCK_G * 0.1 * MOCK_HUBBLE);
   place_in_box(m);
@@ -130,12 +128,6 @@ done:
   return status;
 }
 
-/* Cosmic time of birth where the rate goes as exp(-(t - t_s)/tau). */
-static double birth_time(const struct cubix_mock *m, double tau, double u)
-{
-  return m->t_start - tau * log1p(u * expm1(-(m->t_now - m->t_start) / tau));
-}
-
 /* Scale factor at cosmic time t, flat LCDM; as a float below the snapshot's, whatever the rounding. */
 static float birth_scale_factor(const struct cubix_mock *m, double t)
 {
@@ -144,71 +136,12 @@ static float birth_scale_factor(const struct cubix_mock *m, double t)
   return (double)a < m->a ? a : nextafterf((float)m->a, 0.f);
 }
 
-struct birth { double t, age, log_z, alpha, x[3], v[3], x_birth[3], v_birth[3], radius, z; };
-
-static void disc_star(const struct cubix_mock *m, const double *u, struct birth *b)
-{
-  double g[4], ratio2, rd = m->o.radius;
-  b->t = birth_time(m, m->tau, u[1]);
-  b->age = m->t_now - b->t;
-  double length = rd * (0.75 + 0.5 * (b->t - m->t_start) / (m->t_now - m->t_start)),
-         radius = -length * log(u[2] * u[3]);
-  double phi = cubix_mock_arm_phi(m, cubix_mock_arm_strength(m, b->age, radius), radius, u[4]);
-  double z0 = m->height * pow((b->age + 0.3) / 10.3, 0.7), v = cubix_mock_speed(m, radius, &ratio2);
-  double surface = m->disc_mass / (2. * CUBIX_PI * rd * rd) * exp(-radius / rd);
-  double sigma_z2 = CUBIX_PI * MOCK_G * surface * z0 + BIRTH_SIGMA * BIRTH_SIGMA, sigma_r2 = sigma_z2 / 0.36;
-  double turn2 = v * v - sigma_r2 * (ratio2 - 1. + 2. * radius / rd), back = MOCK_RAD_GYR * v / radius * b->age;
-  cubix_gauss_pair(g, u[6], u[7]);
-  cubix_gauss_pair(g + 2, u[8], u[9]);
-  double v_r = sqrt(sigma_r2) * g[0], v_phi = sqrt(fmax(0., turn2)) + sqrt(sigma_r2 * ratio2) * g[1], c = cos(phi),
-         s = sin(phi);
-  b->radius = radius;
-  b->z = 0.5 * z0 * log(u[5] / (1. - u[5]));
-  b->x[0] = radius * c;
-  b->x[1] = radius * s;
-  b->x[2] = b->z;
-  b->v[0] = v_r * c - v_phi * s;
-  b->v[1] = v_r * s + v_phi * c;
-  b->v[2] = sqrt(sigma_z2) * g[2];
-  /* Born in the midplane, on its circle, where the turning of the disc puts it back to. */
-  b->x_birth[0] = radius * cos(phi - back);
-  b->x_birth[1] = radius * sin(phi - back);
-  b->x_birth[2] = 0.;
-  b->v_birth[0] = -v * sin(phi - back);
-  b->v_birth[1] = v * cos(phi - back);
-  b->v_birth[2] = 0.;
-  b->log_z = cubix_mock_log_z(m, b->t, radius) + 0.1 * g[3];
-  b->alpha = cubix_mock_alpha(m, b->t, 0);
-}
-
-static void bulge_star(const struct cubix_mock *m, const double *u, struct birth *b)
-{
-  double g[4], s = sqrt(u[2] * m->bulge_inside), r = m->bulge_scale * s / (1. - s), cosine = 2. * u[3] - 1.,
-               sine = sqrt(1. - cosine * cosine);
-  double phi = 2. * CUBIX_PI * u[4], sigma = cubix_mock_at(m, m->sigma, r);
-  b->t = birth_time(m, BULGE_TAU, u[1]);
-  b->age = m->t_now - b->t;
-  cubix_gauss_pair(g, u[6], u[7]);
-  cubix_gauss_pair(g + 2, u[8], u[9]);
-  b->x[0] = r * sine * cos(phi);
-  b->x[1] = r * sine * sin(phi);
-  b->x[2] = r * cosine;
-  for (int k = 0; k < 3; k++) {
-    b->v[k] = b->v_birth[k] = sigma * g[k];
-    b->x_birth[k] = b->x[k];
-  }
-  b->radius = r * sine;
-  b->z = r * cosine;
-  b->log_z = m->z_centre - 0.15 - 0.2 * log10(r / m->bulge_scale) + 0.25 * g[3];
-  b->alpha = cubix_mock_alpha(m, b->t, 1);
-}
-
 static void star_at(const struct cubix_mock *m, int64_t i, struct cubix_mock_star *star)
 {
-  struct birth b;
+  struct cubix_mock_birth b;
   double u[10], position[3], star_density, gas_density, dark_density;
   cubix_mock_draw(m, CUBIX_MOCK_OF_STAR, i, 5, u);
-  if (u[0] < m->o.bulge) bulge_star(m, u, &b); else disc_star(m, u, &b);
+  cubix_mock_birth_of(m, u, &b);
   double n = (double)m->o.n_star,
          formed = m->o.mass / n * cubix_mock_mass_factor(m, CUBIX_MOCK_OF_STAR_PAIR, i, m->o.n_star);
   double metals = cubix_mock_metallicity(b.log_z), r = sqrt(b.radius * b.radius + b.z * b.z);
@@ -238,18 +171,6 @@ void cubix_mock_star_at(const struct cubix_mock *mock, int64_t row, struct cubix
   int64_t n_wind = mock->o.n_wind, n_row = mock->o.n_star + n_wind, winds = n_wind ? row * n_wind / n_row : 0;
   if (n_wind && (row + 1) * n_wind / n_row > winds) cubix_mock_wind_at(mock, winds, star);
   else star_at(mock, row - winds, star);
-}
-
-int cubix_mock_young_at(const struct cubix_mock *m, int64_t i, double age, struct cubix_mock_place *place)
-{
-  struct birth b;
-  double u[10];
-  cubix_mock_draw(m, CUBIX_MOCK_OF_STAR, i, 1, u);         /* kind and time of birth */
-  if (u[0] < m->o.bulge || birth_time(m, m->tau, u[1]) < m->t_now - age) return 0;
-  cubix_mock_draw(m, CUBIX_MOCK_OF_STAR, i, 5, u);
-  disc_star(m, u, &b);
-  *place = (struct cubix_mock_place){ b.radius, atan2(b.x[1], b.x[0]), b.z };
-  return 1;
 }
 
 void cubix_mock_free(struct cubix_mock *mock)

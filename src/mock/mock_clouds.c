@@ -7,7 +7,7 @@
  *        clouds do (Larson 1981, MNRAS 194, 809): a Gaussian ball of mass M and deviation s on each axis has M =
  *        2 pi s^2 Sigma with Sigma = 40 Msun/pc^2, so rho = Sigma^1.5 M^-0.5 exp(-r^2/(2 s^2)) on top of the disc;
  *   10 % are in the hot disc: z0 = R_d/2, otherwise as the thin one, and not dense enough to form stars;
- *   the rest is in the thin disc: the smooth disc of mock_gas.c with z0 = 0.07 R_d, its arms and its scatter.
+ *   the rest is in the thin disc: the smooth disc (cubix_mock_gas_place) with z0 = 0.07 R_d, its arms and its scatter.
  * Without young stars, as with a few hundred stars, clouds' cells are the thin disc's. */
 #include "mock/mock_galaxy.h"
 
@@ -35,6 +35,19 @@ int cubix_mock_clouds_init(struct cubix_mock *mock)
     mock->n_cloud += cubix_mock_young_at(mock, i, young, &mock->cloud[mock->n_cloud]);
 done:
   return status;
+}
+
+double cubix_mock_gas_place(const struct cubix_mock *m, const double *u, double height, struct cubix_mock_place *p)
+{
+  double g[2];
+  p->radius = -m->gas_radius * log(u[0] * u[1]);
+  double strength = cubix_mock_arm_strength(m, 0., p->radius);
+  p->phi = cubix_mock_arm_phi(m, strength, p->radius, u[2]);
+  p->z = 0.5 * height * log(u[3] / (1. - u[3]));
+  cubix_gauss_pair(g, u[4], u[5]);
+  double c = 1. / cosh(p->z / height), volume = 4. * CUBIX_PI * m->gas_radius * m->gas_radius * height;
+  return exp(-p->radius / m->gas_radius) * c * c / volume * cubix_mock_arm_density(m, strength, p) *
+         exp(0.3 * g[0] - 0.045);
 }
 
 /* Mass of a phase, of this mass of all gas. */

@@ -22,6 +22,7 @@
 
 #define MOCK_G 4.300917e-6 /* gravity [kpc (km/s)^2/Msun]: nominal GM_sun over CUBIX_KPC_CM */
 #define MOCK_RAD_GYR 1.0227121650537077 /* 1 km/s/kpc [rad/Gyr] = CUBIX_GYR_S * 1e5 / CUBIX_KPC_CM       */
+#define MOCK_BULGE_TAU 1.  /* of the rate at which the bulge's stars were born [Gyr] */
 #define MOCK_STELLAR_NOW 0.6 /* mean surviving fraction, where dynamics needs one number      */
 
 enum { CUBIX_MOCK_N_RADIUS = 1024 };  /* nodes of the radial tables */
@@ -60,6 +61,9 @@ struct cubix_mock {
   double phi[CUBIX_MOCK_N_RADIUS];    /* potential [(km/s)^2] */
   double sigma[CUBIX_MOCK_N_RADIUS];  /* 1-D dispersion of the bulge [km/s] */
 };
+
+/* A star's time [Gyr], age, log10 Z, [alpha/Fe], place and velocity now and at birth [kpc, km/s], and R and z now. */
+struct cubix_mock_birth { double t, age, log_z, alpha, x[3], v[3], x_birth[3], v_birth[3], radius, z; };
 
 /* What a cell of gas is part of. */
 enum cubix_mock_phase { CUBIX_MOCK_THIN, CUBIX_MOCK_CLOUD, CUBIX_MOCK_HOT };
@@ -115,6 +119,8 @@ void cubix_mock_density(const struct cubix_mock *mock, double radius, double z, 
 /** Radius of the sphere of n particles of mass m [Msun] at a density [Msun/kpc3], in the file's
  * unit.  Local. */
 float cubix_mock_sphere(const struct cubix_mock *mock, double n, double m, double density);
+/** The birth that 10 uniforms of a star give it.  Local. */
+void cubix_mock_birth_of(const struct cubix_mock *mock, const double *u, struct cubix_mock_birth *birth);
 /** Whether star i is one of the disc's that formed in the last `age` Gyr, and where it is.  Local. */
 int cubix_mock_young_at(const struct cubix_mock *mock, int64_t i, double age, struct cubix_mock_place *place);
 /** Find where clouds are: at young stars.  Local. */

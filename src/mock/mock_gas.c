@@ -51,19 +51,6 @@ static double hydrogen_number(double density, double fraction)
   return fraction * density * CUBIX_MSUN_G / (CUBIX_KPC_CM * CUBIX_KPC_CM * CUBIX_KPC_CM) / PROTON_G;
 }
 
-double cubix_mock_gas_place(const struct cubix_mock *m, const double *u, double height, struct cubix_mock_place *p)
-{
-  double g[2];
-  p->radius = -m->gas_radius * log(u[0] * u[1]);
-  double strength = cubix_mock_arm_strength(m, 0., p->radius);
-  p->phi = cubix_mock_arm_phi(m, strength, p->radius, u[2]);
-  p->z = 0.5 * height * log(u[3] / (1. - u[3]));
-  cubix_gauss_pair(g, u[4], u[5]);
-  double c = 1. / cosh(p->z / height), volume = 4. * CUBIX_PI * m->gas_radius * m->gas_radius * height;
-  return exp(-p->radius / m->gas_radius) * c * c / volume * cubix_mock_arm_density(m, strength, p) *
-         exp(0.3 * g[0] - 0.045);
-}
-
 /* Stars formed per gas mass [1/Gyr]. */
 static double formation_rate(double density)
 {

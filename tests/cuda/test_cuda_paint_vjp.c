@@ -71,8 +71,8 @@ done:
   return status;
 }
 
-/* Largest difference of bars, in units of the largest of each kind. */
-static double bars_apart(const struct cubix_star_bar *a, const struct cubix_star_bar *b)
+/* Largest difference of n kinds of bars from one on, in units of the largest of the kind. */
+static double kinds_apart(const struct cubix_star_bar *a, const struct cubix_star_bar *b, int first, int n)
 {
   double worst = 0, most[5] = { 0 }, off[5] = { 0 };
   for (int j = 0; j < N_STAR; j++) {
@@ -83,8 +83,13 @@ static double bars_apart(const struct cubix_star_bar *a, const struct cubix_star
       off[c] = check_worst(off[c], fabs(x[c] - y[c]));
     }
   }
-  for (int c = 0; c < (lab_dust ? 5 : 4); c++) worst = check_worst(worst, off[c] / most[c]);
+  for (int c = first; c < first + n; c++) worst = check_worst(worst, off[c] / most[c]);
   return worst;
+}
+
+static double bars_apart(const struct cubix_star_bar *a, const struct cubix_star_bar *b)
+{
+  return kinds_apart(a, b, 0, lab_dust ? 5 : 4);
 }
 
 static double rows_apart(const double *a, const double *b, size_t n)
@@ -144,7 +149,9 @@ static void test_parity(void)
         CHECK_IS(derive(CUDA, &v, row[r].start, flux_bar, dot, &gpu), ==, CUBIX_OK);
         CHECK_IS(cuda_on_cpu.n_launch > 0, ==, n_star > 0);
         CHECK_IS(cuda_on_cpu.n_launch > 8, ==, n_star > 1);
-        CHECK_CLOSE(bars_apart(gpu.bar, plain.bar), 0, 1e-12);
+        CHECK_CLOSE(kinds_apart(gpu.bar, plain.bar, 0, 4), 0, 1e-12);
+        /* a sum of channels as they are painted, in float32, where nvcc fuses what the host rounds twice */
+        if (lab_dust) CHECK_CLOSE(kinds_apart(gpu.bar, plain.bar, 4, 1), 0, 5e-7);
         CHECK_CLOSE(bars_apart(gpu.bar, cpu.bar), 0, 1e-6);
         CHECK_CLOSE(flux_apart(gpu.flux_dot, cpu.flux_dot, n_flux), 0, 1e-6);
         if (row[r].rows) CHECK_CLOSE(rows_apart(gpu.row_bar, cpu.row_bar, n_row), 0, 1e-6);
