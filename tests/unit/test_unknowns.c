@@ -33,6 +33,7 @@ static struct cubix_unknowns_start start_of(size_t n)
                                    : leaf == CUBIX_LEAF_Velocity    ? 300 * (r - 0.5)
                                    : leaf == CUBIX_LEAF_Position    ? 20 * pow(r - 0.5, 3)
                                    : leaf == CUBIX_LEAF_DustRv      ? 3 + r
+                                   : leaf == CUBIX_LEAF_DustToMetal ? 0.2 + 0.1 * r
                                                                     : 1.5 + r;
     }
   }
