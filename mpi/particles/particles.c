@@ -264,6 +264,7 @@ int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c)
   CUBIX_TRY(fetch(particles, c,
                   CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (particles->columns ? CUBIX_SLAB_SCREEN : 0), &read));
   CUBIX_TRY(drop_young(particles, c));
+  if (particles->columns) CUBIX_TRY(cubix_mpi_screens_fill(particles));
 done:
   return status;
 }
@@ -402,7 +403,6 @@ static int place_chunk(struct cubix_particles *particles, size_t c, struct cubix
   particles->placement = NULL;
   CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
   if (particles->sanity) cubix_sanity_add(particles->sanity, particles->slab, NULL, CUBIX_SLAB_POPULATION);
-  if (particles->columns && particles->n_chunk > 1) CUBIX_TRY(cubix_mpi_screens_fill(particles));
   if (particles->columns && cube) cubix_screens_count(particles);
   CUBIX_TRY(cubix_mpi_agree(
       cubix_placement_build(&particles->placement, cube, particles->tables, particles->slab, particles->keep)));

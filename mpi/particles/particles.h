@@ -86,8 +86,8 @@ static inline void cubix_mpi_particles_drop(struct cubix_particles *particles)
   cubix_placement_free(particles->placement);
   particles->placement = NULL;
 }
-/** Bring the stars of chunk c, with all columns, into the slab and into the sky frame; if all stars
- * stay in memory they are there already.  Collective. */
+/** Bring the stars of chunk c, with all columns, the dust in front of them among these, into the slab and into the
+ * sky frame; if all stars stay in memory they are there already.  Collective. */
 int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c);
 /** Number of rows of this rank that are in memory at a time, and of all its chunks.  Local. */
 size_t cubix_mpi_particles_rows(const struct cubix_particles *particles, size_t *all);

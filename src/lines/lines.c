@@ -3,8 +3,8 @@
  * The table is log-linear in every axis.  LogU is one number of the run, so that axis is gone once the lines are
  * open.  Lines sfr takes a constant star formation rate over 10 Myr, in steps of 10 kyr: at every metallicity of the
  * table the photons Q(t) of each step times the luminosity per photon at its age, added up.  So a source has two
- * nodes in metallicity, and Lines stars four in metallicity and age; between them everything, the number of photons
- * too, is log-linear.  Beyond the table its end counts. */
+ * nodes in metallicity, and Lines stars four in metallicity and age (of a table with one age in steps of 0.5 Myr);
+ * between them everything, the number of photons too, is log-linear.  Beyond the table its end counts. */
 #include "lines/lines.h"
 
 #include <math.h>
@@ -22,6 +22,7 @@ static const double temperature = 1e4;      /* K, of HII regions */
 static const double boltzmann = 8.31446261815324e-3; /* k/u [km2/s2/K], CODATA 2018 */
 static const double margin = 8;             /* sigmas beside the band where a line is still painted */
 static const double dark = 1e-8;            /* of the most photons: what stands for none, in logarithms */
+enum { OWN_AGES = 20 };                     /* of Lines stars, where the table has one age */
 
 /* ---- light of a source ----------------------------------------------------------------------- */
 
@@ -38,6 +39,12 @@ static double at_u(const struct cubix_lines *s, const struct cubix_params *par, 
   const double end[2] = { log(low[line]), log(low[line + (int)(t->n_u > 1 ? step : 0)]) };
   *slope = beyond || t->n_u < 2 ? 0 : (end[1] - end[0]) / (t->log_u[iu + 1] - t->log_u[iu]);
   return (1 - f) * end[0] + f * end[1];
+}
+
+/* Of node ia of the ages [Gyr].  A table with one age for all says nothing of the photons, which fade. */
+static double node_age(const struct cubix_lines *s, int ia)
+{
+  return s->table->n_age > 1 ? s->table->age[ia] : CUBIX_IONISING_AGE * (ia + 1) / OWN_AGES;
 }
 
 /* At an age [Gyr], on row [n_age] of logarithms. */
@@ -63,8 +70,9 @@ static void fill_line(struct cubix_lines *s, const struct cubix_params *par, int
   double *to = s->log_light + first, *by = s->by_log_u + first, sum = 0, sum_slope = 0;
   for (int ia = 0; ia < t->n_age; ia++) row[ia] = at_u(s, par, iz, ia, s->of[l], &slope[ia]);
   for (int ia = 0; ia < s->n_age && s->mode == CUBIX_Lines_stars; ia++) {
-    by[ia * s->n] = slope[ia];
-    to[ia * s->n] = row[ia] + log(fmax(cubix_ionising_rate(&s->ionising, z, t->age[ia]), dark * s->most));
+    const double age = node_age(s, ia);
+    by[ia * s->n] = at_age(t, slope, age);
+    to[ia * s->n] = at_age(t, row, age) + log(fmax(cubix_ionising_rate(&s->ionising, z, age), dark * s->most));
   }
   if (s->mode == CUBIX_Lines_stars) return;
   for (int i = 0; i < CUBIX_IONISING_STEPS; i++) {
@@ -114,15 +122,16 @@ static int axes(struct cubix_lines *s)
     for (s->n_age = 0; s->n_age < t->n_age && t->age[s->n_age] <= CUBIX_IONISING_AGE * (1 + 1e-9);) s->n_age++;
     CUBIX_CHECK(s->n_age > 0, CUBIX_EINPUT, "LineFile %s begins at %g Myr, when stars ionise no more", t->file,
                 1e3 * t->age[0]);
+    if (t->n_age == 1) s->n_age = OWN_AGES;
   }
   CUBIX_ALLOC(s->log_z, s->n_z);
   CUBIX_ALLOC(s->log_age, s->n_age);
   CUBIX_ALLOC(s->rate, s->n_z * s->n_age);
   for (int i = 0; i < s->n_z; i++) s->log_z[i] = log10(t->metallicity[i]);
-  for (int i = 0; i < s->n_age; i++) s->log_age[i] = log10(t->age[i]);
+  for (int i = 0; i < s->n_age; i++) s->log_age[i] = log10(node_age(s, i));
   for (int i = 0; i < s->n_z * s->n_age; i++) {
     const double z = t->metallicity[i / s->n_age];
-    if (s->mode == CUBIX_Lines_stars) s->rate[i] = cubix_ionising_rate(&s->ionising, z, t->age[i % s->n_age]);
+    if (s->mode == CUBIX_Lines_stars) s->rate[i] = cubix_ionising_rate(&s->ionising, z, node_age(s, i % s->n_age));
     else
       for (int k = 0; k < CUBIX_IONISING_STEPS; k++)
         s->rate[i] += 1e9 * CUBIX_IONISING_AGE / CUBIX_IONISING_STEPS *

@@ -79,12 +79,16 @@ def per_source(t, log_u, mode, library=None):
         nodes = np.array(nodes)
         return lambda z, age: np.exp([np.interp(math.log10(max(z, 1e-300)), np.log10(t.z), nodes[:, l])
                                       for l in range(len(t.lam))])
-    use = t.age <= YOUNG * (1 + 1e-9)
-    q = np.array([photons(library, z, t.age[use]) for z in t.z])
-    log = log[:, use] + np.log(np.maximum(q, 1e-8 * q.max()))[:, :, None]
+    ages = t.age[t.age <= YOUNG * (1 + 1e-9)]
+    log = log[:, :len(ages)]
+    if len(t.age) == 1:                 # the same light per photon at all ages
+        ages = np.arange(1, 21) * YOUNG / 20
+        log = np.repeat(log, 20, axis=1)
+    q = np.array([photons(library, z, ages) for z in t.z])
+    log = log + np.log(np.maximum(q, 1e-8 * q.max()))[:, :, None]
 
     def stars(z, age):
-        at_age = [[np.interp(math.log10(age), np.log10(t.age[use]), log[iz, :, l]) for iz in range(len(t.z))]
+        at_age = [[np.interp(math.log10(age), np.log10(ages), log[iz, :, l]) for iz in range(len(t.z))]
                   for l in range(len(t.lam))]
         return np.exp([np.interp(math.log10(max(z, 1e-300)), np.log10(t.z), row) for row in at_age])
     return stars

@@ -5,8 +5,9 @@ import h5py
 import numpy as np
 import pytest
 
-from harness import COSMO, assert_close, galaxy, refused, shared, stars, within
+from harness import COSMO, assert_close, chunks_said, galaxy, refused, shared, stars, within
 from oracle import cosmology, dust, lines, maps, psf
+from oracle import gas as dust_of_gas
 from oracle.constants import C, MPC_CM
 
 Z = 0.02
@@ -214,6 +215,26 @@ def test_screens_and_escape(bench):
     assert within(clouds["LINE_Hb"][lit] / bare["LINE_Hb"][lit], math.exp(-0.7 * (4862.683 / 5500)**-0.9), rtol=1e-11)
 
 
+@pytest.mark.parametrize("a_v", [30, 60])
+def test_behind_very_much_dust(bench, a_v):
+    """On the grid of velocities light is added up in integers, which are as fine as what dust leaves; the star formation
+    rate does not know of dust."""
+    h, weight = 2.0, dust_of_gas.weight(0.3 * 0.01)
+    g = {"pos": np.array([[0.3, 0.1, 0], [0.3, 0.1, -6]]), "vel": np.full((2, 3), 30.0), "amount": np.array([0.2, 0]),
+         "z": np.full(2, 0.01), "length": np.array([0.2, h])}
+    mass = np.array([0, a_v * h**2 / 1.7507043740108488 / weight])
+    setup(bench, g, n_x=5, n_y=5, change={"Mass": (mass, "Msun"), "Temperature": (np.full(2, 1e3), "K")})
+    kw = {**PLAIN, "Dust": "gas"}
+    exact, got = (bench.cube("cubix64", Engine=engine, **kw) for engine in ("direct", "histogram"))
+    lit = exact["SFR"] > 0
+    assert lit.sum() == 1 and within(got["SFR"], exact["SFR"], rtol=1e-12) and within(got["SFR"].sum(), 0.2, rtol=1e-12)
+    for name in ("LINE_Ha", "LINE_SII6733"):
+        assert within(got[name], exact[name], rtol=1e-9)
+    assert within(got["VEL_GAS"][lit], 30, rtol=1e-9)
+    dimmed = exact["LINE_Ha"].max() / bench.cube("cubix64", Engine="direct", **PLAIN)["LINE_Ha"].max()
+    assert within(-2.5 * math.log10(dimmed), a_v * dust.k("G23", np.array([6564.608]), 3.1)[0], rtol=1e-6)
+
+
 @pytest.mark.parametrize("mode", ["sfr", "stars"])
 def test_behind_dust(bench, mode):
     """A source is behind the same dust as a star at its place, by the law at the line."""
@@ -344,6 +365,31 @@ def test_young_stars(bench, chunks):
     assert within(got["SFR"].sum(), bench_sum(bench, g) / 1e7, rtol=1e-9)
     close_to_peak(got["DATA"], cube, 2e-4)
     assert got["header"]["PRIMARY"]["N_SOURCE"] == young.sum()
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_young_stars_behind_dust_in_chunks(bench, ranks):
+    """Sources of every chunk have the dust that is in front of them."""
+    s = galaxy(6000, seed=6, radius=1.0)
+    s["age"][::3] = np.random.default_rng(2).uniform(1e-4, 0.0095, 2000)
+    setup(bench, gas_of(60), s=s, change={"Mass": (np.full(60, 1e8), "Msun")})
+    kw = {**PLAIN, "Lines": "stars"}
+    bare, whole = bench.cube(**kw), bench.cube(Dust="gas", **kw)
+    got = bench.cube(Dust="gas", ranks=ranks, SlabMemory=0.2, **kw)
+    assert chunks_said(got["run"]) > 1
+    lit = bare["LINE_Ha"] > 0
+    assert (whole["LINE_Ha"][lit] < 0.7 * bare["LINE_Ha"][lit]).any()
+    assert within(got["LINE_Ha"], whole["LINE_Ha"], rtol=1e-12, atol=1e-14 * whole["LINE_Ha"].max())
+    assert_close(got["DATA"], whole["DATA"], 2e-4, whole["DATA"].max(axis=0))
+
+
+def test_photons_of_young_stars_fade(bench):
+    """Stars of all ages to 10 Myr shine in Ha as gas with their star formation rate, also by a table with one age."""
+    age = (np.arange(400) + 0.5) * 2.5e-5
+    setup(bench, n_x=3, n_y=3, s=stars(*[(0, 0, 0, 0, 0, 0, 1e5, t, 0.01) for t in age]))
+    got = bench.cube("cubix64", **{**PLAIN, "Lines": "stars"})
+    area = 4 * math.pi * (cosmology.scene(Z, *COSMO)[0] * MPC_CM)**2
+    assert within(got["LINE_Ha"].sum() * 1e-20 * area, 400e5 / 1e7 / 5.37e-42, rtol=6e-3)
 
 
 def bench_sum(bench, g):
