@@ -10,7 +10,8 @@
  *
  * Relative error of a voxel: |cube - exact| / max(|exact|, 1e-6 of the stars' mean over the
  * channels), as the certificate has it (section 12).  Each star is dimmed by the exponential of the
- * dust in front of it, the mean over the channels by as much.  Beside emission lines the exact value and
+ * dust in front of it, the mean over the channels by as much, but to 1e-15 at the most: in darker voxels the nodes in
+ * A(V) have nothing left (CUBIX_AXIS_DARK).  Beside emission lines the exact value and
  * their peaks count together (line_audit.h).  Voxels so faint that float32 has no digits for
  * them, exact below 1e-30 units, are passed over.
  *
@@ -37,7 +38,7 @@
 static const uint32_t word_of_its_own = 0x41554449;         /* AUDI */
 static const uint64_t most_stars = 1000000;
 static const double float32_at_worst = 1e-3;  /* of a voxel, beside the steepest lines, by the direct method */
-static const double faint_channel = 1e-6;
+static const double faint_channel = 1e-6, dimmest = 1e15 * CUBIX_AXIS_DARK;
 static const double faintest = sizeof(cubix_real) == sizeof(float) ? 1e-30 : 1e-290;
 
 /* Numbers i < n with count(i) != 0. */
@@ -118,7 +119,7 @@ static void examine(struct cubix_evidence *evidence, const struct cubix_voxel *v
       const double through = v->dust_k ? cubix_screen_through((double)star->screen, v->dust_k[voxel->channel]) : 1;
       cubix_mix_of(v, star, &mix);
       exact += through * star_channel(v, star, &mix, voxel->channel, w);
-      level += through * star->mass_formed * cubix_mix_light(v, &mix) * v->star_scale / v->n_lambda;
+      level += fmax(through, dimmest) * star->mass_formed * cubix_mix_light(v, &mix) * v->star_scale / v->n_lambda;
     }
   }
   evidence->exact += exact;

@@ -3,8 +3,9 @@ import h5py
 import numpy as np
 import pytest
 
-from harness import assert_close, bits, galaxy, local_level
+from harness import assert_close, bits, galaxy, local_level, stars
 from oracle import cube as oracle
+from oracle import gas as dust
 
 Z = 0.05
 PLAIN = {"Redshift": Z, "Centre": (0, 0, 0), "SystemicVelocity": "none", "DustGas": "starforming"}
@@ -98,6 +99,28 @@ def test_so_much_that_no_light_is_left(bench):
     got = bench.cube(Dust="gas", Engine="histogram", **PLAIN)
     assert got["header"]["PRIMARY"]["ENGINE"] == "histogram"
     assert_close(got["DATA"], want.cube, 1e-4, np.maximum(want.cube, 1e-9 * want.cube.max()))
+
+
+def test_a_spaxel_in_the_dark(bench):
+    """Whose only star is behind so much dust that nodes in A(V) have nothing left: the audit does not take that for a
+    fault, though float32 could hold what the exponential leaves."""
+    unit = {"FluxUnit": -30, "Engine": "histogram", **PLAIN}
+    nothing = {k: x[:0] for k, x in clouds().items()}
+    setup(bench, nothing)
+    bench.particles(stars((0, 0, 0, 0, 0, 0, 1e8, 4.0, 0.02), (2.6, 0, 0, 0, 0, 0, 1e8, 4.0, 0.02)))
+    bare = bench.cube(Dust="none", **unit)["DATA"]
+    dark = 2.5 * np.log10(bare.max() / 1e-25)
+    assert 80 < dark < 200 and np.count_nonzero(bare[0]) == 2
+    gas = {"Position": np.array([[0, 0, -5.0]]), "Velocity": np.zeros((1, 3)), "SmoothingLength": np.ones(1),
+           "Mass": np.array([dark / 1.7507043740108488 / dust.weight(0.3 * 0.02)]), "Metallicity": np.full(1, 0.02),
+           "StarFormationRate": np.full(1, 0.01)}
+    with h5py.File(bench.file, "a") as f:
+        for name, x in gas.items():
+            f.create_dataset("Gas/" + name, data=x).attrs["unit"] = UNITS[name]
+    got = bench.cube(Dust="gas", DustLaw="powerlaw", DustSlope=0, **unit)
+    assert abs(got["AV_M"][got["NSTAR"] > 0].max() - dark) < 1e-3 * dark
+    assert np.count_nonzero(got["DATA"][0]) == 1 and got["header"]["PRIMARY"]["ENGINE"] == "histogram"
+    assert got["header"]["PRIMARY"]["NAUDIT"] > 3 and got["header"]["PRIMARY"]["AUDIT"] < 1e-4
 
 
 def test_a_tolerance_beyond_float32(bench):
