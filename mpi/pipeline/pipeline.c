@@ -136,11 +136,11 @@ static int take_gas(struct cubix_pipeline *pipe, const struct cubix_slab *stars,
 {
   int status = CUBIX_OK;
   const struct cubix_instrument *ins = pipe->ins;
-  CUBIX_CHECK(!stars || gas || !cubix_mpi_gas_wanted(&pipe->par), CUBIX_EUSAGE,
-              "Dust = %s (%s) with Lines = %s needs gas, and stars were given as arrays without it: give gas, too, or "
-              "set Dust none or screen, and Lines none or stars",
-              cubix_Dust_word[pipe->par.Dust], cubix_params_origin(&pipe->par, "Dust"),
-              cubix_Lines_word[pipe->par.Lines]);
+  CUBIX_MPI_CHECK(!stars || gas, CUBIX_EUSAGE,
+                  "Dust = %s (%s) with Lines = %s needs gas, and stars were given as arrays without it: give gas, too, "
+                  "on every rank, or set Dust none or screen, and Lines none or stars",
+                  cubix_Dust_word[pipe->par.Dust], cubix_params_origin(&pipe->par, "Dust"),
+                  cubix_Lines_word[pipe->par.Lines]);
   if (gas) CUBIX_TRY(cubix_mpi_gas_hold(&pipe->gas, &pipe->par, gas, pipe->particles, &pipe->frame));
   else CUBIX_TRY(cubix_mpi_gas_open(&pipe->gas, &pipe->par, pipe->particles, &pipe->frame));
   if (pipe->par.Dust == CUBIX_Dust_gas) pipe->particles->n_cell = pipe->gas->n;
@@ -160,7 +160,7 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
   CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
   CUBIX_STAGE(stages, "scene",
               cubix_scene_init(&pipe->scene, &pipe->par, &pipe->particles->slab->snapshot, pipe->ins->flux_unit));
-  if (gas || cubix_mpi_gas_wanted(&pipe->par)) CUBIX_STAGE(stages, "gas", take_gas(pipe, stars, gas));
+  if (cubix_mpi_gas_wanted(&pipe->par)) CUBIX_STAGE(stages, "gas", take_gas(pipe, stars, gas));
   CUBIX_STAGE(stages, "speeds",    find_speed(pipe));
   CUBIX_STAGE(stages, "templates", make_templates(pipe));
   CUBIX_STAGE(stages, "device",    cubix_mpi_device_open(&pipe->dev, &pipe->par));

@@ -34,6 +34,19 @@ assert np.array_equal(a.forward(), cube)
 """, ranks=2)
 
 
+def test_gas_on_one_rank_alone(case):  # noqa: F811
+    """Whoever gives none is told, and nobody waits; where no gas is needed nothing happens."""
+    python(case, """
+gas = {"position": stars["position"], "velocity": stars["velocity"], "mass": stars["mass"],
+       "metallicity": stars["metallicity"], "smoothing_length": np.ones(60), "temperature": np.ones(60)}
+mine = gas if cubix.rank() == 0 else None
+raises("give gas, too, on every rank", cubix.Chain, {**case["parameters"], "Dust": "gas"}, stars, gas=mine,
+       simulation=simulation)
+with cubix.Chain(case["parameters"], stars, gas=mine, simulation=simulation) as c:
+    assert c.forward().shape == c.shape
+""", ranks=2, timeout=60)
+
+
 def test_one_may_catch_that_others_ended(case):  # noqa: F811
     """Whoever goes on alone is told at every call, and the job ends well."""
     python(case, """
