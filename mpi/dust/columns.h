@@ -20,7 +20,8 @@ struct cubix_columns_bar { double *position, *radius, *weight; };   /* [n][3], [
 /** Columns through cells of gas; of this rank, in rank order.  Collective.
  *  @param[out] columns owned by the caller; borrows the cells
  *  @param position [n][3] x, y on the sky and z away from the observer [kpc]
- *  @param radius [n] of their kernels, > 0 [kpc]  @param weight [n] >= 0 [mag kpc^2] */
+ *  @param radius [n] of their kernels [kpc]; 0: a cell without mass, which dims nothing
+ *  @param weight [n] >= 0 [mag kpc^2] */
 int cubix_mpi_columns_open(struct cubix_columns **columns, const double *position, const double *radius,
                            const double *weight, size_t n);
 /** Let a processor do it, which has the cores' bits.  Local.

@@ -40,7 +40,7 @@ uint64_t cubix_column_code(const struct cubix_column_sky *sky, double x, double 
 
 static int depth_of(const struct cubix_column_sky *sky, double radius)
 {
-  const int depth = ilogb(sky->side / radius) + 1;
+  const int depth = radius > 0 ? ilogb(sky->side / radius) + 1 : CUBIX_COLUMN_DEPTH;
   return depth < 0 ? 0 : depth > CUBIX_COLUMN_DEPTH ? CUBIX_COLUMN_DEPTH : depth;
 }
 

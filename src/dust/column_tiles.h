@@ -89,7 +89,8 @@ int cubix_column_reach(const struct cubix_column_sky *sky, const double *positio
  *  @param[out] tiles owned by the caller
  *  @param first, last only places with codes first .. last - 1 will be asked for
  *  @param position [n][3] x, y on the sky and z away from the observer [kpc]
- *  @param radius [n] of their kernels, > 0 [kpc]  @param weight [n] >= 0 [mag kpc^2]
+ *  @param radius [n] of their kernels [kpc]; 0: a cell without mass, which dims nothing
+ *  @param weight [n] >= 0 [mag kpc^2]
  *  Errors: CUBIX_ENOMEM. */
 int cubix_column_tiles_build(struct cubix_column_tiles **tiles, const struct cubix_column_sky *sky, uint64_t first,
                              uint64_t last, const double *position, const double *radius, const double *weight,

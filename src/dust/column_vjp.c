@@ -116,6 +116,7 @@ void cubix_column_sums_bar(const struct cubix_column_sums *sums, int exponent, d
 {
   const double per_h = 1 / radius, middle = CUBIX_COLUMN_MIDDLE * per_h * per_h;
   double bar[CUBIX_COLUMN_BARS];
+  if (!(radius > 0)) return;
   for (int b = 0; b < CUBIX_COLUMN_BARS; b++)
     bar[b] = ldexp((double)sums->coarse[b] / CUBIX_COLUMN_PER_COARSE + (double)sums->fine[b] / CUBIX_COLUMN_PER_FINE,
                    exponent);

@@ -233,6 +233,31 @@ static void nothing(void)
   gas_free(&g);
 }
 
+/* A cell without mass has no size: it dims nothing, and has no derivatives, whichever place lies in it. */
+static void no_size(void)
+{
+  struct gas g = gas_of(2);
+  double star[6] = { 0, 0, 1, 0.1, 0, 2 }, bar[2] = { 1, -0.5 }, screen[2], x[3] = { 0 }, h = 0, a = 0, bound;
+  struct cubix_column_sums sums[2] = { { { 0 }, { 0 } } };
+  memset(g.x, 0, 6 * sizeof *g.x);
+  g.h[0] = 0.5, g.a[0] = 0.2;
+  g.h[1] = g.a[1] = 0;
+  struct cubix_column_tiles *tiles = tiles_of(&g, 0, UINT64_MAX);
+  REQUIRE(cubix_column_tiles_screen(tiles, star, 2, screen) == CUBIX_OK);
+  REQUIRE(cubix_column_tiles_vjp(tiles, star, 2, bar, 1, NULL, sums) == CUBIX_OK);
+  g.n = 1;
+  for (size_t i = 0; i < 2; i++) {
+    const double wanted = plain(&g, star + 3 * i, &bound);
+    CHECK_CLOSE(screen[i], wanted, bound);
+  }
+  cubix_column_sums_bar(&sums[1], 1, 0, 0, x, &h, &a);
+  for (int c = 0; c < 3; c++) CHECK_IS(x[c], ==, 0);
+  CHECK_IS(h, ==, 0);
+  CHECK_IS(a, ==, 0);
+  cubix_column_tiles_free(tiles);
+  gas_free(&g);
+}
+
 /* Every derivative of one term against differences of the plain formula, which are good to h^4. */
 static void slopes(void)
 {
@@ -392,6 +417,7 @@ int main(int argc, char **argv)
   CASE(parts_and_threads());
   CASE(very_thick());
   CASE(nothing());
+  CASE(no_size());
   CASE(slopes());
   CASE(reverse_and_tangent(1));
   CASE(reverse_and_tangent(3e-40));
