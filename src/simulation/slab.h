@@ -46,7 +46,7 @@ enum {
   CUBIX_SLAB_ID = 64,
   CUBIX_SLAB_MASS = 512,          /* present mass alone */
   CUBIX_SLAB_SCREEN = 256,        /* dust in front */
-  CUBIX_SLAB_DUST = 512,          /* of gas: whether it has dust, and how much */
+  CUBIX_SLAB_DUST = 1024,         /* of gas: whether it has dust, and how much */
   CUBIX_SLAB_FORMING = 128,       /* of gas beside its motion: what stars that form there inherit */
   CUBIX_SLAB_GAS = 16             /* of gas beside its motion: metallicity, kernels, and what gas alone has */
 };

@@ -1,5 +1,5 @@
 /* test_memory.c -- what control groups and limits leave, read from made-up files; and sums of what
- * is in memory at the same time. */
+ * is in memory at the same time; parts of a slab. */
 #define _XOPEN_SOURCE 700
 #include "base/memory.h"
 
@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "simulation/slab.h"
 #include "tests/check.h"
 
 static char root[] = "test_memory_XXXXXX";
@@ -102,6 +103,21 @@ static void test_plan(void)
   for (int p = 0; p < CUBIX_N_PHASE; p++) CHECK(cubix_phase_name((enum cubix_phase)p) != NULL);
 }
 
+/* Every part of a slab has a bit of its own, so that nothing is allocated that nobody asked for. */
+static void test_slab(void)
+{
+  static const unsigned parts[] = { CUBIX_SLAB_MOTION, CUBIX_SLAB_POPULATION, CUBIX_SLAB_POTENTIAL, CUBIX_SLAB_LENGTH,
+                                    CUBIX_SLAB_GAS, CUBIX_SLAB_PLACE, CUBIX_SLAB_ID, CUBIX_SLAB_FORMING,
+                                    CUBIX_SLAB_SCREEN, CUBIX_SLAB_MASS, CUBIX_SLAB_DUST };
+  unsigned all = 0;
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    CHECK_IS(all & parts[i], ==, 0u);
+    all |= parts[i];
+  }
+  CHECK_CLOSE(cubix_slab_bytes(1, CUBIX_SLAB_MASS), 8, 0);
+  CHECK_CLOSE(cubix_slab_bytes(1, CUBIX_SLAB_PLACE | CUBIX_SLAB_MASS), 32, 0);
+}
+
 int main(int argc, char **argv)
 {
   check_init(argc, argv);
@@ -110,6 +126,7 @@ int main(int argc, char **argv)
   CASE(test_groups());
   CASE(test_limits());
   CASE(test_plan());
+  CASE(test_slab());
   snprintf(command, sizeof command, "rm -rf '%s'", root);
   CHECK_IS(system(command), ==, 0);
   return check_done();
