@@ -68,7 +68,7 @@ static int64_t bin_of(const struct search *s, double x)
 static int is_between(const struct search *s, uint64_t key) { return key >= s->lo && key <= s->hi; }
 
 /* Smallest and largest value of each column. */
-static void see_range(void *state, const struct cubix_columns *columns)
+static void see_range(void *state, const struct cubix_values *columns)
 {
   struct work *w = state;
   const int n_c = columns->n_c;
@@ -115,7 +115,7 @@ done:
 }
 
 /* Rows per bin of every column. */
-static void count_values(void *state, const struct cubix_columns *columns)
+static void count_values(void *state, const struct cubix_values *columns)
 {
   struct work *w = state;
   const struct search *s = w->s;
@@ -127,14 +127,14 @@ static void count_values(void *state, const struct cubix_columns *columns)
     for (int c = 0; c < columns->n_c; c++) {
       int64_t bin = c * N_BIN + bin_of(&s[c], columns->x[i * (size_t)columns->n_c + (size_t)c]);
       mine[bin]++;
-      if (columns->weight) all[bin] += cubix_columns_weight(columns, i);
+      if (columns->weight) all[bin] += cubix_values_weight(columns, i);
     }
   }
   if (!columns->weight) memcpy(all, mine, n_cell * sizeof *all);
 }
 
 /* Rows per part of what is left of every column's range. */
-static void count_parts(void *state, const struct cubix_columns *columns)
+static void count_parts(void *state, const struct cubix_values *columns)
 {
   struct work *w = state;
   const struct search *s = w->s;
@@ -148,7 +148,7 @@ static void count_parts(void *state, const struct cubix_columns *columns)
       if (!is_between(&s[c], key)) continue;
       const size_t bin = (size_t)c * N_BIN + ((key - s[c].lo) >> s[c].shift);
       mine[bin]++;
-      all[bin] += cubix_columns_weight(columns, i);
+      all[bin] += cubix_values_weight(columns, i);
     }
   }
 }
@@ -244,7 +244,7 @@ done:
 }
 
 /* Set the rows where the answers are aside. */
-static void set_aside(void *state, const struct cubix_columns *columns)
+static void set_aside(void *state, const struct cubix_values *columns)
 {
   struct work *w = state;
   struct search *s = w->s;
@@ -263,7 +263,7 @@ static void set_aside(void *state, const struct cubix_columns *columns)
       { at = s[c].n; s[c].n += found; }
       for (size_t q = 0; q < found; q++, at++) {
         s[c].key[at] = key_of(columns->x[row[q] * (size_t)n_c + (size_t)c]);
-        if (s[c].weight) s[c].weight[at] = cubix_columns_weight(columns, row[q]);
+        if (s[c].weight) s[c].weight[at] = cubix_values_weight(columns, row[q]);
       }
     }
 }
@@ -301,7 +301,7 @@ static double find_key(struct search *s, int64_t *all)
 }
 
 /* The least value above the answer, of rows that count. */
-static void see_next(void *state, const struct cubix_columns *columns)
+static void see_next(void *state, const struct cubix_values *columns)
 {
   struct work *w = state;
   for (int c = 0; c < columns->n_c; c++) {
@@ -309,7 +309,7 @@ static void see_next(void *state, const struct cubix_columns *columns)
 #pragma omp parallel for schedule(static) reduction(min : next) if (columns->n > FEW)
     for (size_t i = 0; i < columns->n; i++) {
       double x = columns->x[i * (size_t)columns->n_c + (size_t)c];
-      if ((!columns->use || columns->use[i]) && x > answer && x < next && cubix_columns_weight(columns, i)) next = x;
+      if ((!columns->use || columns->use[i]) && x > answer && x < next && cubix_values_weight(columns, i)) next = x;
     }
     w->s[c].next = next;
   }
@@ -386,7 +386,7 @@ done:
   return status;
 }
 
-int cubix_columns_pass(void *columns, cubix_take *take, void *state)
+int cubix_values_pass(void *columns, cubix_take *take, void *state)
 {
   take(state, columns);
   return CUBIX_OK;

@@ -8,7 +8,7 @@
 #include "mpi/comm/reduce_exact.h"
 
 /* Some rows of the columns of doubles whose order statistics are wanted. */
-struct cubix_columns {
+struct cubix_values {
   size_t n;                       /* rows of this rank */
   int n_c;                        /* columns, at most 3 */
   const double *x;                /* [n][n_c] */
@@ -17,7 +17,7 @@ struct cubix_columns {
   double unit;
 };
 
-static inline int64_t cubix_columns_weight(const struct cubix_columns *columns, size_t i)
+static inline int64_t cubix_values_weight(const struct cubix_values *columns, size_t i)
 {
   int64_t q[2] = { 0, 0 };
   if (!columns->weight) return 1;
@@ -25,7 +25,7 @@ static inline int64_t cubix_columns_weight(const struct cubix_columns *columns, 
   return q[0];
 }
 
-typedef void cubix_take(void *state, const struct cubix_columns *columns);
+typedef void cubix_take(void *state, const struct cubix_values *columns);
 
 /* All rows, which come as often as they are asked for. */
 struct cubix_rows {
@@ -35,8 +35,8 @@ struct cubix_rows {
   void *host;
 };
 
-/** A pass over rows that are all in memory; its host is a struct cubix_columns. */
-int cubix_columns_pass(void *columns, cubix_take *take, void *state);
+/** A pass over rows that are all in memory; its host is a struct cubix_values. */
+int cubix_values_pass(void *columns, cubix_take *take, void *state);
 
 /** In each column the smallest value at which the rows of all smaller or equal ones add up to at
  * least target.  Collective.

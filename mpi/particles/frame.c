@@ -74,7 +74,7 @@ static void hand_over(void *host, const struct cubix_slab *some)
     }
   }
   const double *x = h->of_velocity ? some->velocity : some->position;
-  h->take(h->state, &(struct cubix_columns){ .n = some->n, .n_c = 3, .x = x, .use = h->use });
+  h->take(h->state, &(struct cubix_values){ .n = some->n, .n_c = 3, .x = x, .use = h->use });
 }
 
 static int pass_column(void *host, cubix_take *take, void *state)

@@ -102,7 +102,7 @@ static void hand_over(void *host, const struct cubix_slab *some)
   double v[3];
 #pragma omp parallel for schedule(static) private(v)
   for (size_t i = 0; i < some->n; i++) h->r[i] = cubix_relative(v, some, h->centre, i);
-  const struct cubix_columns columns = { .n = some->n, .n_c = 1, .x = h->r, .weight = some->mass_now, .unit = h->unit };
+  const struct cubix_values columns = { .n = some->n, .n_c = 1, .x = h->r, .weight = some->mass_now, .unit = h->unit };
   h->take(h->state, &columns);
 }
 
@@ -117,10 +117,10 @@ static int pass_radii(void *host, cubix_take *take, void *state)
 static void see_total(void *host, const struct cubix_slab *some)
 {
   struct radii *h = host;
-  const struct cubix_columns columns = { .weight = some->mass_now, .unit = h->unit };
+  const struct cubix_values columns = { .weight = some->mass_now, .unit = h->unit };
   int64_t total = 0;
 #pragma omp parallel for schedule(static) reduction(+ : total)
-  for (size_t i = 0; i < some->n; i++) total += cubix_columns_weight(&columns, i);
+  for (size_t i = 0; i < some->n; i++) total += cubix_values_weight(&columns, i);
   h->total += total;
 }
 

@@ -38,9 +38,9 @@ static double sample(int kind, int i)
 /* Rows in pieces of 1000. */
 static int pass_pieces(void *host, cubix_take *take, void *state)
 {
-  const struct cubix_columns *all = host;
+  const struct cubix_values *all = host;
   for (size_t first = 0; first < all->n; first += 1000) {
-    struct cubix_columns some = *all;
+    struct cubix_values some = *all;
     some.n = all->n - first < 1000 ? all->n - first : 1000;
     some.x += first * (size_t)all->n_c;
     if (some.use) some.use += first;
@@ -51,10 +51,10 @@ static int pass_pieces(void *host, cubix_take *take, void *state)
 }
 
 /* The median, at once and in pieces with room for nothing or for a few. */
-static void median_of(double *median, struct cubix_columns *columns)
+static void median_of(double *median, struct cubix_values *columns)
 {
   double again[3];
-  struct cubix_rows rows = { .n_c = columns->n_c, .room = INFINITY, .pass = cubix_columns_pass, .host = columns };
+  struct cubix_rows rows = { .n_c = columns->n_c, .room = INFINITY, .pass = cubix_values_pass, .host = columns };
   CHECK_IS(cubix_mpi_median(median, &rows), ==, CUBIX_OK);
   rows.pass = pass_pieces;
   for (rows.room = 0; rows.room < 2000; rows.room += 1600) {
@@ -77,7 +77,7 @@ static void medians(void)
         if (use[i]) sorted[m++] = x[i];
       }
       qsort(sorted, (size_t)m, sizeof *sorted, by_size);
-      median_of(median, &(struct cubix_columns){ .n = (size_t)n, .n_c = 1, .x = x, .use = use });
+      median_of(median, &(struct cubix_values){ .n = (size_t)n, .n_c = 1, .x = x, .use = use });
       CHECK_CLOSE(median[0], 0.5 * (sorted[(m - 1) / 2] + sorted[m / 2]), 0.);
     }
 }
@@ -88,7 +88,7 @@ static void columns(void)
   static double x[3 * N], one[N], weight[N], r[N];
   double median[3], value, sum = 0, target;
   for (int i = 0; i < 3 * N; i++) x[i] = sample(i % 3, i);
-  median_of(median, &(struct cubix_columns){ .n = N, .n_c = 3, .x = x });
+  median_of(median, &(struct cubix_values){ .n = N, .n_c = 3, .x = x });
   for (int c = 0; c < 3; c++) {
     for (int i = 0; i < N; i++) one[i] = x[3 * i + c];
     qsort(one, N, sizeof *one, by_size);
@@ -99,8 +99,8 @@ static void columns(void)
     weight[i] = i % 9;
     sum += weight[i];
   }
-  struct cubix_columns weighted = { .n = N, .n_c = 1, .x = r, .weight = weight, .unit = 1 };
-  struct cubix_rows rows = { .n_c = 1, .weighted = 1, .room = INFINITY, .pass = cubix_columns_pass, .host = &weighted };
+  struct cubix_values weighted = { .n = N, .n_c = 1, .x = r, .weight = weight, .unit = 1 };
+  struct cubix_rows rows = { .n_c = 1, .weighted = 1, .room = INFINITY, .pass = cubix_values_pass, .host = &weighted };
   CHECK_IS(cubix_mpi_select(&value, &rows, (int64_t)(sum / 3)), ==, CUBIX_OK);
   rows.pass = pass_pieces;
   for (rows.room = 0; rows.room < 200; rows.room += 100) {
