@@ -108,18 +108,33 @@ static int has_effect(enum cubix_leaf leaf, const char *lines)
   return !cubix_leaf_unmet(par, leaf);
 }
 
+static int is_among(enum cubix_leaf leaf, const enum cubix_leaf *list, size_t n)
+{
+  int found = 0;
+  for (size_t i = 0; i < n; i++) found |= list[i] == leaf;
+  return found;
+}
+
 static void test_leaves(void)
 {
-  const char *most = "Orientation inclined\nDeposit gaussian\nDistance 5\nPsf moffat\nPsfFwhm 1\nLsf gaussian\n"
-                     "LsfFwhm 2\n";
+  static const char most[] = "Orientation inclined\nDeposit gaussian\nDistance 5\nPsf moffat\nPsfFwhm 1\n"
+                             "Lsf gaussian\nLsfFwhm 2\nDust gas\n";
+  static const enum cubix_leaf never[] = { CUBIX_LEAF_Alpha, CUBIX_LEAF_Beta, CUBIX_LEAF_Gamma,
+                                           CUBIX_LEAF_DepositLength, CUBIX_LEAF_DustSlope };
+  static const enum cubix_leaf bound[] = {
+    CUBIX_LEAF_Alpha, CUBIX_LEAF_Beta, CUBIX_LEAF_Gamma, CUBIX_LEAF_SmoothingLength, CUBIX_LEAF_DepositLength,
+    CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Distance, CUBIX_LEAF_PsfFwhm, CUBIX_LEAF_PsfBeta,
+    CUBIX_LEAF_LsfFwhm, CUBIX_LEAF_DustScreen, CUBIX_LEAF_DustRv, CUBIX_LEAF_DustSlope, CUBIX_LEAF_DustToMetal,
+    CUBIX_LEAF_GasMass, CUBIX_LEAF_GasMetallicity, CUBIX_LEAF_GasPosition
+  };
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
-    int angle = leaf == CUBIX_LEAF_Alpha || leaf == CUBIX_LEAF_Beta || leaf == CUBIX_LEAF_Gamma;
-    CHECK_IS(has_effect((enum cubix_leaf)leaf, most), ==, !(angle || leaf == CUBIX_LEAF_DepositLength));
-    int bound = angle || leaf == CUBIX_LEAF_SmoothingLength || leaf == CUBIX_LEAF_DepositLength ||
-                leaf == CUBIX_LEAF_Inclination || leaf == CUBIX_LEAF_PositionAngle || leaf == CUBIX_LEAF_Distance ||
-                leaf == CUBIX_LEAF_PsfFwhm || leaf == CUBIX_LEAF_PsfBeta || leaf == CUBIX_LEAF_LsfFwhm;
-    CHECK_IS(has_effect((enum cubix_leaf)leaf, ""), ==, !bound);
+    CHECK_IS(has_effect((enum cubix_leaf)leaf, most), ==,
+             !is_among((enum cubix_leaf)leaf, never, sizeof never / sizeof *never));
+    CHECK_IS(has_effect((enum cubix_leaf)leaf, ""), ==,
+             !is_among((enum cubix_leaf)leaf, bound, sizeof bound / sizeof *bound));
   }
+  CHECK(!has_effect(CUBIX_LEAF_GasPosition, "Dust screen\n"));
+  CHECK_TEXT(cubix_leaf_unmet(par, CUBIX_LEAF_GasPosition), "Dust gas");
   CHECK(has_effect(CUBIX_LEAF_Beta, "Orientation angles\n"));
   CHECK(has_effect(CUBIX_LEAF_PositionAngle, "Orientation faceon\n"));
   CHECK(!has_effect(CUBIX_LEAF_Inclination, "Orientation edgeon\n"));
