@@ -14,7 +14,6 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "dust/dust_weight.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/particles/gas_check.h"
@@ -49,7 +48,7 @@ static int dims(const struct cubix_params *par) { return par->Dust == CUBIX_Dust
 static int shines(const struct cubix_params *par) { return par->Lines == CUBIX_Lines_sfr; }
 int cubix_mpi_gas_wanted(const struct cubix_params *par) { return dims(par) || shines(par); }
 
-static struct cubix_dust_cells cells_of(const struct cubix_slab *gas)
+struct cubix_dust_cells cubix_gas_cells(const struct cubix_slab *gas)
 {
   return (struct cubix_dust_cells){ .n = gas->n, .mass = gas->mass_now, .metallicity = gas->metallicity,
                                     .dust_mass = gas->dust_mass, .temperature = gas->temperature, .sfr = gas->sfr,
@@ -58,7 +57,7 @@ static struct cubix_dust_cells cells_of(const struct cubix_slab *gas)
 
 void cubix_gas_weigh(struct cubix_slab *gas, const struct cubix_params *par)
 {
-  const struct cubix_dust_cells cells = cells_of(gas);
+  const struct cubix_dust_cells cells = cubix_gas_cells(gas);
   cubix_dust_weight(gas->dust, &cells, cubix_dust_opacity(par), par->DustToMetal);
 }
 
@@ -96,7 +95,7 @@ static int bring(struct cubix_slab *gas, const struct cubix_params *par, const s
   unsigned char *keep = NULL;
   CUBIX_TRY(add_columns(gas));
   if (!lengths) make_kernels(gas, par->GasKernel);
-  const struct cubix_dust_cells cells = cells_of(gas);
+  const struct cubix_dust_cells cells = cubix_gas_cells(gas);
   if (dims(par)) {
     cubix_dust_choose(gas->dusty, par->DustGas, &cells);
     cubix_gas_weigh(gas, par);
@@ -271,7 +270,7 @@ static void tell_dust(const struct gas_sums *s, const struct cubix_slab *gas, co
 void cubix_mpi_gas_report(const struct cubix_slab *gas, const struct cubix_params *par, double field)
 {
   struct gas_sums s = { 0 };
-  const struct cubix_dust_cells cells = gas ? cells_of(gas) : (struct cubix_dust_cells){ 0 };
+  const struct cubix_dust_cells cells = gas ? cubix_gas_cells(gas) : (struct cubix_dust_cells){ 0 };
   if (!gas) return;
   for (size_t i = 0; i < gas->n; i++) {
     const double dust = dims(par) ? cubix_dust_mass(&cells, i, par->DustToMetal) : 0;

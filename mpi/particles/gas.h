@@ -2,6 +2,7 @@
 #ifndef CUBIX_MPI_GAS_H
 #define CUBIX_MPI_GAS_H
 
+#include "dust/dust_weight.h"
 #include "geometry/frame.h"
 #include "params/params.h"
 #include "simulation/slab.h"
@@ -43,6 +44,8 @@ int cubix_mpi_gas_hold(struct cubix_slab **gas, const struct cubix_params *par, 
 /** Say what was found, and warn of what cannot be right.  Collective.
  *  @param gas NULL: nothing is said  @param field  smaller side of the field [kpc] */
 void cubix_mpi_gas_report(const struct cubix_slab *gas, const struct cubix_params *par, double field);
+/** The columns that dust follows from.  Local. */
+struct cubix_dust_cells cubix_gas_cells(const struct cubix_slab *gas);
 /** Dust of every cell from its mass and metallicity, once one of them, or DustToMetal, has changed.  Local. */
 void cubix_gas_weigh(struct cubix_slab *gas, const struct cubix_params *par);
 

@@ -15,6 +15,7 @@
 #include "fit/leaves.h"
 #include "mpi/comm/comm.h"
 #include "mpi/dust/columns.h"
+#include "mpi/particles/gas.h"
 #include "mpi/pipeline/chain_parts.h"
 
 static const enum cubix_leaf places[] = { CUBIX_LEAF_Position, CUBIX_LEAF_GasPosition, CUBIX_LEAF_Centre,
@@ -34,12 +35,6 @@ static int wants_weights(const struct cubix_leaves *x) { return wants(x, weights
 int cubix_chain_needs_columns(const struct cubix_chain *chain, const struct cubix_leaves *leaves)
 {
   return chain->pipe->columns && (wants_places(leaves) || wants_weights(leaves));
-}
-
-static struct cubix_dust_cells cells_of(const struct cubix_slab *gas)
-{
-  return (struct cubix_dust_cells){ .n = gas->n, .mass = gas->mass_now, .metallicity = gas->metallicity,
-                                    .dust_mass = gas->dust_mass, .dusty = gas->dusty };
 }
 
 /* Bars of places on the sky to the leaf, and to the sums. */
@@ -76,7 +71,7 @@ int cubix_chain_columns_vjp(const struct cubix_chain *chain, const double *scree
     places_back(chain, stars, star, bar->value[CUBIX_LEAF_Position], sums);
     places_back(chain, gas, cell, bar->value[CUBIX_LEAF_GasPosition], sums);
   }
-  const struct cubix_dust_cells cells = cells_of(gas);
+  const struct cubix_dust_cells cells = cubix_gas_cells(gas);
   struct cubix_dust_bar dust = { bar->value[CUBIX_LEAF_GasMass], bar->value[CUBIX_LEAF_GasMetallicity], NULL, 0 };
   cubix_dust_weight_vjp(&cells, cubix_dust_opacity(&chain->pipe->par), chain->pipe->par.DustToMetal, weight, &dust);
   sums->to_metal += dust.to_metal;
@@ -114,7 +109,7 @@ int cubix_chain_columns_jvp(struct cubix_star_bar *star_dot, const struct cubix_
     CUBIX_TRY(move_places(&cell, chain, gas, dot->value[CUBIX_LEAF_GasPosition], dots));
   }
   if (wants_weights(dot)) {
-    const struct cubix_dust_cells cells = cells_of(gas);
+    const struct cubix_dust_cells cells = cubix_gas_cells(gas);
     const struct cubix_dust_bar dust = { dot->value[CUBIX_LEAF_GasMass], dot->value[CUBIX_LEAF_GasMetallicity], NULL,
                                          cubix_leaf_of(dot, CUBIX_LEAF_DustToMetal) };
     CUBIX_MPI_ALLOC(weight, gas->n);

@@ -9,6 +9,7 @@
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/pipeline/chain_parts.h"
+#include "physics/screen.h"
 
 enum { BLOCK = 64 };
 
@@ -42,8 +43,8 @@ void cubix_chain_dust_vjp(const struct cubix_chain *chain, const struct cubix_cu
     block_sums(sum, cube, cube_bar, first);
     for (size_t k = first; k < first + BLOCK && k < (size_t)cube->n_lambda; k++) {
       const size_t channel = (size_t)cube->lambda_first + k;
-      screen_bar -= CUBIX_PER_MAG * law->k[channel] * sum[k - first];
-      if (k_bar) k_bar[channel] -= CUBIX_PER_MAG * screen * sum[k - first];
+      screen_bar -= CUBIX_SCREEN_T * law->k[channel] * sum[k - first];
+      if (k_bar) k_bar[channel] -= CUBIX_SCREEN_T * screen * sum[k - first];
     }
   }
   cubix_mpi_collective.sum(&screen_bar, 1);
@@ -65,6 +66,6 @@ void cubix_chain_dust_jvp(double *rate, double *k_dot, const struct cubix_chain 
   for (int k = 0; k < law->n; k++) {
     const double by_k = k_dot ? cubix_law_jvp(law, k, shape_dot, cubix_leaf_of(dot, CUBIX_LEAF_Redshift)) : 0;
     if (k_dot) k_dot[k] = by_k;
-    rate[k] -= CUBIX_PER_MAG * (law->k[k] * screen_dot + screen * by_k);
+    rate[k] -= CUBIX_SCREEN_T * (law->k[k] * screen_dot + screen * by_k);
   }
 }

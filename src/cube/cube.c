@@ -7,9 +7,9 @@
 
 #include "base/collective.h"
 #include "base/error.h"
-#include "dust/law.h"
 #include "instrument/instrument.h"
 #include "params/params.h"
+#include "physics/screen.h"
 #include "physics/tables.h"
 
 int cubix_cube_init(struct cubix_cube **out, const struct cubix_instrument *ins)
@@ -123,7 +123,7 @@ void cubix_cube_dim(struct cubix_cube *cube, const struct cubix_tables *tables)
     const size_t last = first + BLOCK < n ? first + BLOCK : n;
     double left[BLOCK];
     for (size_t k = first; k < last; k++)
-      left[k - first] = cubix_law_factor(tables->dust_k[(size_t)cube->lambda_first + k], tables->dust_screen);
+      left[k - first] = cubix_screen_through(tables->dust_screen, tables->dust_k[(size_t)cube->lambda_first + k]);
     for (size_t s = 0; s < n_spaxel; s++)
       for (size_t k = first; k < last; k++)
         cube->flux[s * n + k] = (cubix_real)((double)cube->flux[s * n + k] * left[k - first]);

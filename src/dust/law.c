@@ -1,5 +1,6 @@
 #include "dust/law.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -104,16 +105,12 @@ int cubix_law_init(struct cubix_law *law, const struct cubix_params *par, const 
     *law = made;
     made = (struct cubix_law){ 0 };
   }
-  law->k_min = INFINITY;
-  law->k_max = -INFINITY;
   for (int i = 0; i < n; i++) {
     const double blue = edge[i] / one_plus_z, red = edge[i + 1] / one_plus_z;
     const struct cubix_extinction at = mean(par, shape, blue, red);
     law->k[i] = at.k;
     law->by_shape[i] = at.by_shape;
     law->by_one_plus_z[i] = -at.by_lambda * (blue + red) / 2 / one_plus_z;
-    law->k_min = fmin(law->k_min, at.k);
-    law->k_max = fmax(law->k_max, at.k);
   }
 done:
   cubix_law_free(&made);

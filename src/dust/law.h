@@ -9,18 +9,13 @@
 #ifndef CUBIX_LAW_H
 #define CUBIX_LAW_H
 
-#include <math.h>
-
 #include "params/params.h"
-
-#define CUBIX_PER_MAG 0.92103403719761827361     /* 0.4 ln 10: the optical depth of a magnitude */
 
 struct cubix_law {
   int n;                          /* channels; 0: no dust, and the arrays are NULL */
   double *k;                      /* [n] A(lambda)/A(V) */
   double *by_shape;               /* [n] its derivative by DustRv or DustSlope; 0 where the law has neither */
   double *by_one_plus_z;          /* [n] by 1 + z */
-  double k_min, k_max;            /* of all channels */
 };
 
 /** Check that the law was made for these channels.  Local.
@@ -33,8 +28,6 @@ int cubix_law_check(const struct cubix_params *par, const double *edge, int n, d
  *  Errors: as cubix_law_check; the law is unchanged then. */
 int cubix_law_init(struct cubix_law *law, const struct cubix_params *par, const double *edge, int n,
                    double one_plus_z);
-/** What A(V) magnitudes leave of the light.  Local. */
-static inline double cubix_law_factor(double k, double magnitudes) { return exp(-CUBIX_PER_MAG * k * magnitudes); }
 /** From the bars of k to those of the law's shape and of 1 + z, added.  Local.  @param k_bar [n] */
 void cubix_law_vjp(const struct cubix_law *law, const double *k_bar, double *shape_bar, double *one_plus_z_bar);
 /** Tangent of k in channel i.  Local. */

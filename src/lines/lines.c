@@ -17,6 +17,7 @@
 #include "dust/law.h"
 #include "lines/line_demo.h"
 #include "physics/constants.h"
+#include "physics/screen.h"
 
 static const double temperature = 1e4;      /* K, of HII regions */
 static const double boltzmann = 8.31446261815324e-3; /* k/u [km2/s2/K], CODATA 2018 */
@@ -164,8 +165,8 @@ static int dim(double *per_magnitude, double *factor, double *behind, const stru
   if (par->BirthCloudTau > 0) *factor *= exp(-par->BirthCloudTau * pow(lambda / 5500, -par->BirthCloudSlope));
   CUBIX_TRY(cubix_law_init(&law, par, edge, 1, 1 + scene->redshift));
   if (!law.n) goto done;
-  *per_magnitude = CUBIX_PER_MAG * law.k[0];
-  *behind = cubix_law_factor(law.k[0], par->DustScreen);
+  *per_magnitude = CUBIX_SCREEN_T * law.k[0];
+  *behind = cubix_screen_through(par->DustScreen, law.k[0]);
 done:
   cubix_law_free(&law);
   return status;
