@@ -1,14 +1,12 @@
 """The table of emission lines that CUBIX reads (doc/formats.md): written in one way, and checked as the C reader
 checks it."""
-import os
-
 import h5py
 import numpy as np
 
 from cubix_ssp import hdf5
 from cubix_ssp.atomic_file import atomic_file
 from cubix_ssp.canonical import text_of
-from cubix_ssp.fault import INPUT, Fault, first_line, reading
+from cubix_ssp.fault import INPUT, Fault
 
 #    dataset         unit             least  most  rises
 AXES = (
@@ -73,28 +71,21 @@ def floor(light, names):
 
 
 def read(path):
-    if not os.path.isfile(path):
-        raise Fault(INPUT, "%s is not a file" % path if os.path.exists(path) else "%s: no such file" % path)
-    with reading(path, "cannot be read as a table of emission lines"):
-        try:
-            file = hdf5.open_file(path)
-        except OSError as error:
-            raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, first_line(error)))
-        with file:
-            kind = text_of(file.attrs.get("CubixFile", ""))
-            if kind != "lines":
-                raise Fault(INPUT, '%s: CubixFile = "%s", must be "lines"; `cubix-lines convert` makes one' % (path, kind))
-            lacking = [name for name in [row[0] for row in AXES] + ["Luminosity"] if name not in file]
-            if lacking:
-                raise Fault(INPUT, "%s: no dataset /%s" % (path, lacking[0]))
-            for name, unit in [row[:2] for row in AXES] + [("Luminosity", "erg")]:
-                have = text_of(file[name].attrs.get("unit", ""))
-                if have != unit:
-                    raise Fault(INPUT, '%s: /%s has unit "%s", must be "%s"' % (path, name, have, unit))
-            table = Table({name: np.asarray(file[name], float) for name in [row[0] for row in AXES] + ["Luminosity"]},
-                          text_of(file["Wavelength"].attrs.get("lines", "")).split(),
-                          {name: text_of(file.attrs.get(name, "")) for name, _ in TEXTS},
-                          float(file.attrs.get("SolarMetallicity", 0)), float(file.attrs.get("SolarOxygen", 0)))
+    with hdf5.input_file(path, "cannot be read as a table of emission lines") as file:
+        kind = text_of(file.attrs.get("CubixFile", ""))
+        if kind != "lines":
+            raise Fault(INPUT, '%s: CubixFile = "%s", must be "lines"; `cubix-lines convert` makes one' % (path, kind))
+        lacking = [name for name in [row[0] for row in AXES] + ["Luminosity"] if name not in file]
+        if lacking:
+            raise Fault(INPUT, "%s: no dataset /%s" % (path, lacking[0]))
+        for name, unit in [row[:2] for row in AXES] + [("Luminosity", "erg")]:
+            have = text_of(file[name].attrs.get("unit", ""))
+            if have != unit:
+                raise Fault(INPUT, '%s: /%s has unit "%s", must be "%s"' % (path, name, have, unit))
+        table = Table({name: np.asarray(file[name], float) for name in [row[0] for row in AXES] + ["Luminosity"]},
+                      text_of(file["Wavelength"].attrs.get("lines", "")).split(),
+                      {name: text_of(file.attrs.get(name, "")) for name, _ in TEXTS},
+                      float(file.attrs.get("SolarMetallicity", 0)), float(file.attrs.get("SolarOxygen", 0)))
     fault = judge(table)
     if fault:
         raise Fault(INPUT, "%s: %s" % (path, fault))

@@ -1,13 +1,11 @@
 """The canonical SSP file (doc/formats.md): written in one way, and checked as the C reader checks
 it, value by value."""
-import os
-
 import h5py
 import numpy as np
 
 from . import hdf5
 from .atomic_file import atomic_file
-from .fault import INPUT, Fault, first_line, reading
+from .fault import INPUT, Fault
 
 #        dataset            unit              dimensions       required  floor  description
 TABLES = (
@@ -89,15 +87,8 @@ def text_of(value):
 
 def read(path):
     """A canonical file, checked; every fault is an INPUT fault that says what, where and what it must be."""
-    if not os.path.isfile(path):
-        raise Fault(INPUT, "%s is not a file" % path if os.path.exists(path) else "%s: no such file" % path)
-    with reading(path, "cannot be read as a canonical SSP file"):
-        try:
-            file = hdf5.open_file(path)
-        except OSError as error:
-            raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, first_line(error)))
-        with file:
-            return _read_open(file, path)
+    with hdf5.input_file(path, "cannot be read as a canonical SSP file") as file:
+        return _read_open(file, path)
 
 
 def _read_open(file, path):

@@ -1,10 +1,11 @@
 """HDF5 files that are read: what they name in other files is looked at before HDF5 opens it, for it
 would wait for the writer of a FIFO."""
+import contextlib
 import os
 
 import h5py
 
-from .fault import INPUT, Fault
+from .fault import INPUT, Fault, first_line, reading
 
 
 def open_file(path):
@@ -16,6 +17,21 @@ def open_file(path):
         file.close()
         raise
     return file
+
+
+@contextlib.contextmanager
+def input_file(path, trouble):
+    """The file, open; what is no file or no HDF5, and whatever goes wrong in reading it ("cannot be read as ..."), is an
+    INPUT fault."""
+    if not os.path.isfile(path):
+        raise Fault(INPUT, "%s is not a file" % path if os.path.exists(path) else "%s: no such file" % path)
+    with reading(path, trouble):
+        try:
+            file = open_file(path)
+        except OSError as error:
+            raise Fault(INPUT, "%s is not a readable HDF5 file: %s" % (path, first_line(error)))
+        with file:
+            yield file
 
 
 def _look(file, path, seen):

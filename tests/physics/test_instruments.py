@@ -159,7 +159,8 @@ def check_point(sight, centre, width):
     n = 13 if max(sight.sharp) < 4 else 21
     field = [n * p for p in sight.pixel]
     got = sight.cube(offset=(2 * sight.pixel[0], -sight.pixel[1]), lines=[line], lo=0.9 * centre[k], hi=1.1 * centre[k],
-                     FieldOfView=field, PixelScale=sight.pixel, LambdaMin=float(centre[k] - 3 * width[k]), LambdaMax=float(centre[k] + 3 * width[k]))
+                     FieldOfView=field, PixelScale=sight.pixel, LambdaMin=float(centre[k] - 3 * width[k]),
+                     LambdaMax=float(centre[k] + 3 * width[k]))
     assert got["DATA"].shape[1:] == (n, n)
     image, (east, north) = got["DATA"].max(axis=0), places(sight.folder, 2)
     inside = got["DQ"][0] & 1 == 0

