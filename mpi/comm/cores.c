@@ -48,5 +48,6 @@ void cubix_mpi_cores_warn(void)
 
 void cubix_mpi_take_cores(void)
 {
-  if (!getenv("OMP_NUM_THREADS")) omp_set_num_threads(cubix_mpi_rank() == 0 ? omp_get_num_procs() : 1);
+  const long all = sysconf(_SC_NPROCESSORS_ONLN) * cubix_mpi_local_size();
+  cubix_mpi_use_cores(cubix_mpi_rank() == 0 ? all / cubix_mpi_node_size() : 1);
 }

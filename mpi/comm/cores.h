@@ -9,8 +9,8 @@ extern "C" {
 /** Warn, on rank 0, if ranks are bound to fewer cores than they have threads, or if half of a node's
  * cores or more stand idle because mpirun has bound its ranks and no OMP_NUM_THREADS was chosen.  Collective. */
 void cubix_mpi_cores_warn(void);
-/** Give rank 0, which is about to work alone, all cores of the node that it may run on; the others
- * take one each.  Local. */
+/** Give rank 0, which is about to work alone, the cores of its group on the node, as far as it may run
+ * on them; the others take one each.  Local. */
 void cubix_mpi_take_cores(void);
 
 #ifdef __cplusplus

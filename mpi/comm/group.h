@@ -17,10 +17,19 @@ struct cubix_group {
   int local_root;                 /* the first of this node */
 };
 
-/** Start MPI unless the host program has done so, and find out which rank this is.  Collective.
+/* The variable that keeps HDF5 from locking files. */
+#define CUBIX_LOCKING "HDF5_USE_FILE_LOCKING"
+
+/** Start MPI unless the host program has done so, find out which rank this is, and set for good what
+ * settings.h lists.  Collective over all ranks of the program.  Opening a pipeline or a chain does it,
+ * unless it is opened on a communicator.
  *  @param argc, argv may be NULL */
 int cubix_mpi_start(int *argc, char ***argv);
-/** End MPI if cubix_mpi_start started it.  Collective.
+/** The same where no group is in use yet.  Collective over all ranks of the program. */
+int cubix_mpi_ready(void);
+/** Start MPI unless the host program has done so, and nothing else: then no rank waits for another. */
+int cubix_mpi_begin(int *argc, char ***argv);
+/** End MPI if CUBIX started it.  Collective.
  *  @return the exit status that belongs to status */
 int cubix_mpi_finish(int status);
 /** A group of the ranks of a communicator, which is duplicated.  Collective over it.
@@ -40,6 +49,15 @@ int cubix_mpi_local_rank(void);
 int cubix_mpi_local_size(void);
 /** The first rank of this node.  Local after start. */
 int cubix_mpi_local_root(void);
+/** Warn, on rank 0, if the host started MPI for a single thread: then we have but one, too.  Local. */
+void cubix_mpi_thread_warn(void);
+/** How many ranks of the whole program there are on this node, as far as is known.  Local. */
+int cubix_mpi_node_size(void);
+/** Use so many threads, but no more than there are cores that this rank may run on, and as many as
+ * OMP_NUM_THREADS if that is set.  Local. */
+void cubix_mpi_use_cores(long cores);
+/** Share the node's cores among its ranks, of whatever group.  Local. */
+void cubix_mpi_share_cores(void);
 
 #ifdef __cplusplus
 }

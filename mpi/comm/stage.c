@@ -19,6 +19,7 @@ static double peak_mib(void) { return cubix_memory_most() / 1048576; }
 void cubix_mpi_stage_begin(struct cubix_stages *stages, const char *name)
 {
   if (!stages) return;
+  if (!stages->n) stages->sent_before = cubix_mpi_volume();
   if (stages->n < CUBIX_MAX_STAGE) stages->stage[stages->n].name = name;
   stages->started = cubix_log_clock();
 }
@@ -39,7 +40,7 @@ int cubix_mpi_stage_end(struct cubix_stages *stages, int status)
   stages->stage[i].slowest = slowest.seconds;
   stages->stage[i].slowest_rank = slowest.rank;
   stages->stage[i].peak_mib = cubix_mpi_max(peak_mib());
-  sum = cubix_mpi_volume() / 1048576.;
+  sum = (cubix_mpi_volume() - stages->sent_before) / 1048576.;
   stages->sent_largest = cubix_mpi_max(sum);
   MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   stages->sent_mean = sum / cubix_mpi_size();

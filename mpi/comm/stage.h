@@ -7,6 +7,10 @@
 
 #include "base/error.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { CUBIX_MAX_STAGE = 48 };
 
 /** Times of the stages of a run: start with { 0 }. */
@@ -14,7 +18,8 @@ struct cubix_stages {
   struct { const char *name; double mean, slowest; int slowest_rank; double peak_mib; } stage[CUBIX_MAX_STAGE];
   int n;
   double started;
-  double sent_largest, sent_mean;   /* MiB that a rank has sent up to the last stage */
+  double sent_before;               /* bytes that this rank had sent before the first stage */
+  double sent_largest, sent_mean;   /* MiB that a rank has sent from the first stage to the last */
 };
 
 /** Run a call as the stage `name` on all ranks, and agree on its status; if stages is not NULL, log
@@ -37,4 +42,7 @@ int cubix_mpi_stages_print(FILE *out, const void *host);
 /** Log one line with the total time and the peak memory per rank.  Collective. */
 void cubix_mpi_stages_summary(const struct cubix_stages *stages);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -20,6 +20,7 @@
 #include "histogram/histogram.h"
 #include "instrument/instrument.h"
 #include "mpi/comm/comm.h"
+#include "mpi/comm/settings.h"
 #include "mpi/engine/cube_paint.h"
 #include "mpi/engine/cube_reduce.h"
 #include "mpi/engine/device_open.h"
@@ -105,6 +106,7 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
 {
   int status = CUBIX_OK;
   struct cubix_chain *chain = NULL;
+  CUBIX_TRY(cubix_mpi_ready());
   CUBIX_MPI_ALLOC(chain, 1);
   memcpy(chain->active, active, CUBIX_N_LEAF);
   chain->mass_scale = 1;
@@ -121,6 +123,18 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
   chain = NULL;
 done:
   cubix_mpi_chain_close(chain);
+  return status;
+}
+
+int cubix_mpi_chain_open_on(struct cubix_chain **chain, MPI_Comm comm, const struct cubix_params *par,
+                            const struct cubix_slab *stars, const struct cubix_slab *gas,
+                            const unsigned char active[CUBIX_N_LEAF], int dry_run)
+{
+  struct cubix_opening opening;
+  int status = cubix_mpi_settings_open(&opening, comm);
+  if (status) return status;
+  status = cubix_mpi_chain_open(chain, par, stars, gas, active, dry_run);
+  cubix_mpi_settings_opened(&opening, status, status ? NULL : &(*chain)->pipe->own_group);
   return status;
 }
 

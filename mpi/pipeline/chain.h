@@ -8,6 +8,7 @@
 #ifndef CUBIX_MPI_CHAIN_H
 #define CUBIX_MPI_CHAIN_H
 
+#include <mpi.h>
 #include <stddef.h>
 
 #include "cube/cube.h"
@@ -35,6 +36,11 @@ struct cubix_chain;
  *    (Inclination without Orientation inclined, PsfFwhm without Psf gaussian or moffat, ...). */
 int cubix_mpi_chain_open(struct cubix_chain **chain, const struct cubix_params *par, const struct cubix_slab *stars,
                          const struct cubix_slab *gas, const unsigned char active[CUBIX_N_LEAF], int dry_run);
+/** The same for the ranks of a communicator of a host program (cubix_mpi_pipeline_open_on).  Collective
+ * over comm, as are then all calls with this chain. */
+int cubix_mpi_chain_open_on(struct cubix_chain **chain, MPI_Comm comm, const struct cubix_params *par,
+                            const struct cubix_slab *stars, const struct cubix_slab *gas,
+                            const unsigned char active[CUBIX_N_LEAF], int dry_run);
 /** How many numbers a leaf has on this rank.  Local. */
 size_t cubix_mpi_chain_size(const struct cubix_chain *chain, enum cubix_leaf leaf);
 /** Get the values in use; put new ones for the next forward run.  Collective.

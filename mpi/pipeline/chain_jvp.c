@@ -315,7 +315,7 @@ int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *do
 {
   int status = CUBIX_OK, psf = dot->value[CUBIX_LEAF_PsfFwhm] || dot->value[CUBIX_LEAF_PsfBeta];
   struct forth f = { .star = NULL };
-  cubix_mpi_pipeline_enter(chain->pipe);
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, dot, NULL)));
   CUBIX_TRY(cubix_mpi_agree(cubix_mpi_pipeline_hold(chain->pipe, &chain->cube_dot)));
   CUBIX_TRY(forth_init(&f, chain, dot));
@@ -323,6 +323,7 @@ int cubix_mpi_chain_jvp(struct cubix_chain *chain, const struct cubix_leaves *do
   *cube_dot = chain->cube_dot;
 done:
   forth_free(&f);
+  cubix_mpi_pipeline_leave(chain->pipe, &before);
   return status;
 }
 
@@ -331,7 +332,7 @@ int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *wei
 {
   int status = CUBIX_OK;
   const struct cubix_cube *cube_dot;
-  cubix_mpi_pipeline_enter(chain->pipe);
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, weight)));
   CUBIX_TRY(cubix_mpi_chain_jvp(chain, dot, &cube_dot));
   size_t n = (size_t)cube_dot->n_x * (size_t)cube_dot->n_y * (size_t)cube_dot->n_lambda;
@@ -339,5 +340,6 @@ int cubix_mpi_chain_gnvp(struct cubix_chain *chain, const struct cubix_cube *wei
   for (size_t i = 0; i < n; i++) chain->cube_dot->flux[i] *= weight->flux[i];
   CUBIX_TRY(cubix_mpi_chain_vjp(chain, cube_dot, bar));
 done:
+  cubix_mpi_pipeline_leave(chain->pipe, &before);
   return status;
 }

@@ -206,7 +206,7 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
   const struct cubix_slab *gas = chain->pipe->gas;
   const double *here = parameter(&par, leaf) ? parameter(&par, leaf) : column(chain, leaf);
   int status = CUBIX_OK;
-  cubix_mpi_pipeline_enter(chain->pipe);
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_CHECK(leaf != CUBIX_LEAF_SmoothingLength || here, CUBIX_EUSAGE,
               "the stars have no SmoothingLength: it belongs to %s", cubix_leaf_info(leaf)->needs);
   CUBIX_CHECK(leaf != CUBIX_LEAF_Luminosity || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE,
@@ -224,7 +224,9 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
   else if (leaf == CUBIX_LEAF_MassScale) *value = chain->mass_scale;
   else if (leaf == CUBIX_LEAF_FluxScale) *value = chain->pipe->flux_scale;
 done:
-  return cubix_mpi_agree(status);
+  status = cubix_mpi_agree(status);
+  cubix_mpi_pipeline_leave(chain->pipe, &before);
+  return status;
 }
 
 /* What a leaf of stars or gas is in a file; CUBIX_N_FIELD for others. */
@@ -387,7 +389,7 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   struct cubix_slab *slab = chain->pipe->particles->slab;
   struct cubix_slab *gas = chain->pipe->gas;
   double *here = column(chain, leaf);
-  cubix_mpi_pipeline_enter(chain->pipe);
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(chain->pipe);
   CUBIX_TRY(cubix_mpi_agree(check_values(chain, leaf, value)));
   if (leaf == CUBIX_LEAF_Position)
     CUBIX_TRY(cubix_mpi_star_box_check(value, slab->n, slab->snapshot.box, CUBIX_EUSAGE));
@@ -408,5 +410,6 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   else if (leaf == CUBIX_LEAF_GasPosition && gas)
     to_sky(gas->position, chain, value, gas->n, chain->pipe->frame.centre, slab->snapshot.box);
 done:
+  cubix_mpi_pipeline_leave(chain->pipe, &before);
   return status;
 }

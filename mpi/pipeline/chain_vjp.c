@@ -438,7 +438,7 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   int status = CUBIX_OK, psf = bar->value[CUBIX_LEAF_PsfFwhm] || bar->value[CUBIX_LEAF_PsfBeta];
   struct cubix_chain_sums sums = { .receding = 0 };
   struct back b = { 0 };
-  cubix_mpi_pipeline_enter(chain->pipe);
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(chain->pipe);
   double one_plus_z_bar = 0;
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, cube_bar)));
   CUBIX_TRY(cubix_chain_records_init(&b.records, chain));
@@ -460,5 +460,6 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   globals_back(&b, chain, &sums, one_plus_z_bar, bar);
 done:
   back_free(&b);
+  cubix_mpi_pipeline_leave(chain->pipe, &before);
   return status;
 }

@@ -48,10 +48,20 @@
 
 static const double fastest_on_grid = 2000;  /* km/s: faster sources of lines are painted by themselves */
 
-void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
+struct cubix_settings cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 {
-  cubix_mpi_group_use(pipe->group);
-  cubix_log_collect(&pipe->warnings);
+  struct cubix_settings before = { .group = NULL };
+  if (pipe->own_group) cubix_mpi_settings_enter(&before, pipe->group, &pipe->warnings);
+  else {
+    cubix_mpi_group_use(pipe->group);
+    cubix_log_collect(&pipe->warnings);
+  }
+  return before;
+}
+
+void cubix_mpi_pipeline_leave(const struct cubix_pipeline *pipe, const struct cubix_settings *before)
+{
+  if (pipe->own_group) cubix_mpi_settings_leave(before);
 }
 
 /* The instrument, and whether the dust's law knows what it sees. */
@@ -69,10 +79,11 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
 {
   int status = CUBIX_OK;
   struct cubix_pipeline *pipe = NULL;
+  CUBIX_TRY(cubix_mpi_ready());
   CUBIX_MPI_ALLOC(pipe, 1);
   pipe->group = cubix_mpi_group();
   pipe->warnings = *cubix_log_warnings();
-  cubix_mpi_pipeline_enter(pipe);
+  (void)cubix_mpi_pipeline_enter(pipe);
   pipe->par = *par;
   pipe->use = *use;
   pipe->stages = stages;
@@ -87,6 +98,17 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   pipe = NULL;
 done:
   cubix_mpi_pipeline_close(pipe);
+  return status;
+}
+
+int cubix_mpi_pipeline_open_on(struct cubix_pipeline **pipe, MPI_Comm comm, const struct cubix_params *par,
+                               const struct cubix_pipeline_use *use, struct cubix_stages *stages)
+{
+  struct cubix_opening opening;
+  int status = cubix_mpi_settings_open(&opening, comm);
+  if (status) return status;
+  status = cubix_mpi_pipeline_open(pipe, par, use, stages);
+  cubix_mpi_settings_opened(&opening, status, status ? NULL : &(*pipe)->own_group);
   return status;
 }
 
@@ -155,7 +177,7 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
 {
   int status = CUBIX_OK;
   struct cubix_stages *stages = pipe->stages;
-  cubix_mpi_pipeline_enter(pipe);
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "read",      take_stars(pipe, stars));
   CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
   CUBIX_STAGE(stages, "scene",
@@ -169,6 +191,7 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
                                      pipe->use.active, pipe->dev, pipe->use.dry_run));
   CUBIX_STAGE(stages, "maps",      cubix_cube_init(&pipe->cube, pipe->ins));
 done:
+  cubix_mpi_pipeline_leave(pipe, &before);
   return status;
 }
 
@@ -336,7 +359,7 @@ done:
 
 int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube)
 {
-  int status = CUBIX_OK, rank = cubix_mpi_rank();
+  int status = CUBIX_OK, rank = pipe->group->rank;
   const int *first = pipe->engine->lambda_first;
   if (!*cube) CUBIX_ALLOC(*cube, 1);
   (*cube)->margin = 0;
@@ -376,7 +399,7 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK, check = !pipe->use.keep_stars;   /* evidence is collected where stars pass once */
   struct cubix_stages *stages = pipe->stages;
-  cubix_mpi_pipeline_enter(pipe);
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "speeds",  follow_speed(pipe));
   if (pipe->par.Dust == CUBIX_Dust_gas)
     CUBIX_STAGE(stages, "columns", find_columns(pipe));
@@ -402,6 +425,7 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "check",   cubix_cube_check(pipe->cube, &pipe->par));
   CUBIX_STAGE(stages, "psf",     convolve(pipe));
 done:
+  cubix_mpi_pipeline_leave(pipe, &before);
   return status;
 }
 
@@ -419,7 +443,7 @@ void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_p
                                    .lines = pipe->lines,
                                    .audit = &pipe->audit,
                                    .device = pipe->dev->description,
-                                   .n_rank = cubix_mpi_size() };
+                                   .n_rank = pipe->group->size };
 }
 
 void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
@@ -437,5 +461,6 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   cubix_lines_free(pipe->lines);
   drop_sources(pipe);
   cubix_instrument_free(pipe->ins);
+  cubix_mpi_settings_close(pipe->own_group);
   free(pipe);
 }

@@ -18,6 +18,7 @@
 #include "histogram/basis.h"
 #include "instrument/instrument.h"
 #include "mpi/comm/group.h"
+#include "mpi/comm/settings.h"
 #include "mpi/comm/stage.h"
 #include "mpi/particles/particles.h"
 #include "output/output.h"
@@ -43,6 +44,7 @@ struct cubix_lines;
 struct cubix_placement;
 struct cubix_pipeline {
   const struct cubix_group *group; /* the ranks that it was opened for */
+  struct cubix_group *own_group;  /* made for it from a host's communicator; NULL: none */
   struct cubix_warnings warnings; /* of this run */
   struct cubix_params par;        /* the user's with the values in use; texts are borrowed */
   struct cubix_pipeline_use use;
@@ -70,7 +72,8 @@ struct cubix_pipeline {
   int unread;                     /* 1: the values in use need more of the library than is in memory */
 };
 
-/** Read the instrument, and check that its cube fits into memory.  Collective.
+/** Read the instrument, and check that its cube fits into memory.  Collective over the group in use,
+ * which is all ranks of the program unless somebody says otherwise.
  *  @param par borrowed, and must outlive the pipeline
  *  @param stages NULL, or borrowed
  *  @param[out] pipe owned by the caller */
@@ -86,15 +89,24 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
 /** Make the cube of the values in use, noise-free and after the PSF: pipe->cube.  Collective.  It
  * can be repeated only with keep_stars. */
 int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe);
-/** Make the pipeline's ranks those that work together, and collect warnings for it.  Every function
- * that is given a pipeline or a chain begins with it.  Local. */
-void cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe);
+/** The same for the ranks of a communicator of a host program, which is duplicated, and freed at the
+ * close.  Every later call with this pipeline is for these ranks, and gives back what it set in the
+ * process (mpi/comm/settings.h).  Pipelines on other communicators may work at the same time, of other
+ * ranks, or be called in between.  Collective over comm. */
+int cubix_mpi_pipeline_open_on(struct cubix_pipeline **pipe, MPI_Comm comm, const struct cubix_params *par,
+                               const struct cubix_pipeline_use *use, struct cubix_stages *stages);
+/** Make the pipeline's ranks those that work together, and collect warnings for it; every function
+ * that is given a pipeline or a chain begins with it.  And leave again: one that was opened on a
+ * communicator leaves the process as it was.  Local. */
+struct cubix_settings cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe);
+void cubix_mpi_pipeline_leave(const struct cubix_pipeline *pipe, const struct cubix_settings *before);
 /** A cube of the field for the channels that this rank owns, all zero.  Local.
  *  @param cube NULL the first time, then reused */
 int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube);
 /** Everything that an output states about the forward run except the noise; all borrowed.
  * Local. */
 void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_pipeline *pipe);
+/** Collective for one that was opened on a communicator. */
 void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe);
 
 #ifdef __cplusplus

@@ -42,5 +42,10 @@ double cubix_log_clock(void)
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void cubix_log_collect(struct cubix_warnings *collector) { warnings = collector ? collector : &all; }
+struct cubix_warnings *cubix_log_collect(struct cubix_warnings *collector)
+{
+  struct cubix_warnings *before = warnings;
+  warnings = collector ? collector : &all;
+  return before;
+}
 const struct cubix_warnings *cubix_log_warnings(void) { return warnings; }

@@ -29,8 +29,9 @@ void cubix_log_progress(const char *stage, double done);
 /** Seconds of a monotonic clock.  Local. */
 double cubix_log_clock(void);
 /** Collect warnings here from now on: those of a run, which begins with all earlier ones.  Local.
- *  @param warnings borrowed while it is in use; NULL: the program's */
-void cubix_log_collect(struct cubix_warnings *warnings);
+ *  @param warnings borrowed while it is in use; NULL: the program's
+ *  @return who has collected so far */
+struct cubix_warnings *cubix_log_collect(struct cubix_warnings *warnings);
 /** The warnings collected so far, one per line, for the provenance of outputs.  Local, borrowed. */
 const struct cubix_warnings *cubix_log_warnings(void);
 
