@@ -9,12 +9,17 @@
 
 static const double reach = 8;    /* sigmas: beyond them 1e-15 of the light */
 
+/* beyond the band nobody has said how wide the LSF is, and a polynomial may be anything */
+static double known(const struct cubix_instrument *ins, double mu)
+{
+  return fmin(fmax(mu, ins->edge[0]), ins->edge[ins->n_lambda]);
+}
+
 void cubix_line_place(const struct cubix_line_shape *shape, double v, double *mu, double *sigma)
 {
   *mu = cubix_doppler(shape->lambda, v);
-  /* beyond the band nobody has said how wide it is, and a polynomial may be anything */
-  const double known = fmin(fmax(*mu, shape->ins->edge[0]), shape->ins->edge[shape->ins->n_lambda]);
-  const double lsf = shape->ins->lsf_none ? 0 : cubix_templates_missing_variance(shape->ins, known, 0),
+  const struct cubix_instrument *ins = shape->ins;
+  const double lsf = ins->lsf_none ? 0 : cubix_templates_missing_variance(ins, known(ins, *mu), 0),
                own = *mu * shape->sigma / CUBIX_C_KMS;
   *sigma = sqrt(fmax(lsf, 0) + own * own);
 }
@@ -93,4 +98,14 @@ void cubix_line_slopes(const struct cubix_line_shape *shape, double v, int first
     slope[k] = per * (low - high);
     low = high;
   }
+}
+
+double cubix_line_lsf_slope(const struct cubix_line_shape *shape, double v)
+{
+  const struct cubix_instrument *ins = shape->ins;
+  const double mu = cubix_doppler(shape->lambda, v), unit = mu / CUBIX_C_KMS;
+  double by_fwhm;
+  if (ins->lsf_none || !(cubix_templates_missing_variance(ins, known(ins, mu), 0) > 0)) return 0;
+  by_fwhm = cubix_templates_fwhm_slope(ins, known(ins, mu));
+  return 0.5 * by_fwhm / (unit * unit * shape->sigma);      /* both are d sigma, over sigma */
 }

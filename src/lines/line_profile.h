@@ -30,5 +30,7 @@ void cubix_line_parts(const struct cubix_line_shape *shape, double v, int first,
 void cubix_line_drifts(const struct cubix_line_shape *shape, double v, int first, int n, double *drift);
 /** Its derivative with sigma_l [s/km].  Local.  @param[out] slope [n] */
 void cubix_line_slopes(const struct cubix_line_shape *shape, double v, int first, int n, double *slope);
+/** What an AA of LsfFwhm does to the line's width at velocity v, over what a km/s of sigma_l does [km/s/AA].  Local. */
+double cubix_line_lsf_slope(const struct cubix_line_shape *shape, double v);
 
 #endif

@@ -3,8 +3,8 @@
  * Line l of a source is m g_l(Z, age, U, screen) B_l(v): every derivative is one of
  *   m          g_l B_l
  *   v          m g_l dB_l/dv
- *   a place on the table's axes, the screen, LogU, escape:   m g_l B_l times d ln g_l
- *   turbulence m g_l dB_l/dsigma_l times turbulence/sigma_l.
+ *   a place on the table's axes, the screen, LogU, escape, dust's law, clouds:   m g_l B_l times d ln g_l
+ *   turbulence m g_l dB_l/dsigma_l times turbulence/sigma_l, and the LSF's width likewise.
  * B is what was painted: sum_i w_i D_(j+i) on the grid of velocities, whose derivative is that of the weights, or
  * the exact profile beyond it.
  *
@@ -164,8 +164,11 @@ static void source_back(struct room *r, const struct cubix_lines *s, const struc
     bar->screen -= flux * s->dim[l];
     shared->log_u += flux * by_log_u(s, source, l);
     shared->turbulence += source->mass_formed * light * product[2] * per_turbulence(s, l);
+    shared->lsf += source->mass_formed * light * product[2] * cubix_line_lsf_slope(&s->shape[l], source->velocity);
     shared->escape -= flux / fmax(1 - s->escape, tiny);
     shared->dust -= flux / fmax(1 - s->dust, tiny);
+    shared->shape -= flux * (double)source->screen * s->dim_by_shape[l];
+    shared->cloud -= flux * s->cloud[l];
   }
 }
 
@@ -191,12 +194,9 @@ int cubix_lines_paint_vjp(const struct cubix_lines *s, const struct cubix_placem
     for (size_t i = p->start[spaxel]; i < p->start[spaxel + 1]; i++)
       source_back(r, s, &p->star[i], scale, &bar[i], &each[spaxel]);
   }
-  for (size_t spaxel = 0; spaxel < p->n_spaxel; spaxel++) {
-    shared->log_u += each[spaxel].log_u;
-    shared->turbulence += each[spaxel].turbulence;
-    shared->escape += each[spaxel].escape;
-    shared->dust += each[spaxel].dust;
-  }
+  for (size_t spaxel = 0; spaxel < p->n_spaxel; spaxel++)
+    for (size_t i = 0; i < sizeof *shared / sizeof(double); i++)
+      ((double *)shared)[i] += ((const double *)&each[spaxel])[i];
 done:
   for (int t = 0; room && t < n_thread; t++) room_free(&room[t]);
   free(room);
@@ -217,9 +217,11 @@ static void source_forward(struct room *r, const struct cubix_lines *s, const st
     const double flux = source->mass_formed * r->light[l];
     const double log_dot = r->by_z[l] * dot->f_z + r->by_age[l] * dot->f_age - s->dim[l] * dot->screen +
                            by_log_u(s, source, l) * shared->log_u - shared->escape / fmax(1 - s->escape, tiny) -
-                           shared->dust / fmax(1 - s->dust, tiny);
-    const double change[3] = { dot->mass_formed * r->light[l] + flux * log_dot, flux * dot->velocity,
-                               flux * per_turbulence(s, l) * shared->turbulence };
+                           shared->dust / fmax(1 - s->dust, tiny) -
+                           (double)source->screen * s->dim_by_shape[l] * shared->shape - s->cloud[l] * shared->cloud;
+    const double wider = per_turbulence(s, l) * shared->turbulence +
+                         cubix_line_lsf_slope(&s->shape[l], source->velocity) * shared->lsf;
+    const double change[3] = { dot->mass_formed * r->light[l] + flux * log_dot, flux * dot->velocity, flux * wider };
     for (int i = 0; j >= 0 && i < CUBIX_N_WEIGHT; i++) {
       const size_t value = (size_t)(j + i) * (size_t)s->n + (size_t)l;
       r->g[value] += w[i] * change[0] + d[i] / s->basis->nodes.step * change[1];

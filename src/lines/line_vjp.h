@@ -6,8 +6,9 @@
 #include "cube/placement.h"
 #include "lines/lines.h"
 
-/* A cotangent or tangent of LineLogU, LineTurbulence [km/s], LineEscape and LineDust. */
-struct cubix_lines_bar { double log_u, turbulence, escape, dust; };
+/* A cotangent or tangent of LineLogU, LineTurbulence [km/s], LineEscape, LineDust, LsfFwhm [AA], the shape of the dust's
+ * law (DustRv or DustSlope) and BirthCloudTau. */
+struct cubix_lines_bar { double log_u, turbulence, escape, dust, lsf, shape, cloud; };
 
 /** Reverse derivative of cubix_lines_paint's cube.  Local; all threads.
  *  @param lines with slopes in its basis, if it has one (cubix_lines_prepare)

@@ -91,10 +91,6 @@ static int fill(struct cubix_lines *s, const struct cubix_params *par)
   int status = CUBIX_OK;
   const size_t n_node = (size_t)s->n_z * (size_t)s->n_age, n = (size_t)s->n;
   double *row = NULL;
-  CUBIX_ALLOC(s->log_light, n_node * n);
-  CUBIX_ALLOC(s->by_log_u, n_node * n);
-  CUBIX_ALLOC(s->peak, n);
-  CUBIX_ALLOC(s->none, n_node);
   CUBIX_ALLOC(row, 2 * s->table->n_age);
   for (int iz = 0; iz < s->n_z; iz++)
     for (int l = 0; l < s->n; l++) fill_line(s, par, iz, l, row);
@@ -152,23 +148,41 @@ static int is_in_band(const struct cubix_line_shape *shape, double reach)
          blue - margin * sigma[0] < shape->ins->edge[shape->ins->n_lambda];
 }
 
-/* What dust takes from a line at rest at lambda: of a magnitude, and for good. */
-static int dim(double *per_magnitude, double *factor, double *behind, const struct cubix_params *par, double lambda,
+/* What dust takes from line l, at rest at lambda: of a magnitude, and for good. */
+static int dim(struct cubix_lines *s, int l, const struct cubix_params *par, double lambda,
                const struct cubix_scene *scene)
 {
   int status = CUBIX_OK;
   const double at = lambda * (1 + scene->redshift), edge[2] = { at * (1 - 1e-9), at * (1 + 1e-9) };
   struct cubix_law law = { 0 };
-  *per_magnitude = 0;
-  *behind = 1;
-  *factor = (1 - par->LineEscape) * (1 - par->LineDust);
-  if (par->BirthCloudTau > 0) *factor *= exp(-par->BirthCloudTau * pow(lambda / 5500, -par->BirthCloudSlope));
+  s->dim[l] = s->dim_by_shape[l] = 0;
+  s->behind[l] = 1;
+  s->cloud[l] = pow(lambda / 5500, -par->BirthCloudSlope);
+  s->factor[l] = (1 - par->LineEscape) * (1 - par->LineDust);
+  if (par->BirthCloudTau > 0) s->factor[l] *= exp(-par->BirthCloudTau * s->cloud[l]);
   CUBIX_TRY(cubix_law_init(&law, par, edge, 1, 1 + scene->redshift));
   if (!law.n) goto done;
-  *per_magnitude = CUBIX_SCREEN_T * law.k[0];
-  *behind = cubix_screen_through(par->DustScreen, law.k[0]);
+  s->dim[l] = CUBIX_SCREEN_T * law.k[0];
+  s->dim_by_shape[l] = CUBIX_SCREEN_T * law.by_shape[0];
+  s->behind[l] = cubix_screen_through(par->DustScreen, law.k[0]);
 done:
   cubix_law_free(&law);
+  return status;
+}
+
+/* Room for all lines of the table. */
+static int room(struct cubix_lines *s)
+{
+  int status = CUBIX_OK;
+  const size_t n_line = (size_t)s->table->n_line, n_node = (size_t)s->n_z * (size_t)s->n_age;
+  double **const of_line[] = { &s->dim, &s->dim_by_shape, &s->cloud, &s->factor, &s->behind, &s->peak };
+  for (size_t i = 0; i < sizeof of_line / sizeof *of_line; i++) CUBIX_ALLOC(*of_line[i], n_line);
+  CUBIX_ALLOC(s->of, n_line);
+  CUBIX_ALLOC(s->shape, n_line);
+  CUBIX_ALLOC(s->log_light, n_node * n_line);
+  CUBIX_ALLOC(s->by_log_u, n_node * n_line);
+  CUBIX_ALLOC(s->none, n_node);
+done:
   return status;
 }
 
@@ -177,11 +191,7 @@ static int choose(struct cubix_lines *s, const struct cubix_params *par, const s
 {
   int status = CUBIX_OK;
   const struct cubix_line_table *t = s->table;
-  CUBIX_ALLOC(s->of, t->n_line);
-  CUBIX_ALLOC(s->shape, t->n_line);
-  CUBIX_ALLOC(s->dim, t->n_line);
-  CUBIX_ALLOC(s->factor, t->n_line);
-  CUBIX_ALLOC(s->behind, t->n_line);
+  s->n = 0;
   for (int l = 0; l < t->n_line; l++) {
     const struct cubix_line *line = &t->line[l];
     const double thermal = boltzmann * temperature / line->mass, turbulent = par->LineTurbulence;
@@ -190,7 +200,7 @@ static int choose(struct cubix_lines *s, const struct cubix_params *par, const s
     if (!is_in_band(&shape, reach)) continue;
     s->of[s->n] = l;
     s->shape[s->n] = shape;
-    CUBIX_TRY(dim(&s->dim[s->n], &s->factor[s->n], &s->behind[s->n], par, line->lambda, scene));
+    CUBIX_TRY(dim(s, s->n, par, line->lambda, scene));
     s->n++;
   }
   CUBIX_CHECK(s->n, CUBIX_EUSAGE,
@@ -214,6 +224,21 @@ static int reference(const struct cubix_lines *s)
   return best;
 }
 
+int cubix_lines_renew(struct cubix_lines *s, const struct cubix_params *par, const struct cubix_instrument *ins,
+                      const struct cubix_scene *scene, double reach)
+{
+  int status = CUBIX_OK;
+  s->turbulence = par->LineTurbulence;
+  s->escape = par->LineEscape;
+  s->dust = par->LineDust;
+  s->scale = scene->flux_scale;
+  CUBIX_TRY(choose(s, par, ins, scene, reach));
+  CUBIX_TRY(fill(s, par));
+  s->reference = reference(s);
+done:
+  return status;
+}
+
 int cubix_lines_open(struct cubix_lines **out, const struct cubix_params *par, const struct cubix_instrument *ins,
                      const struct cubix_scene *scene, double reach)
 {
@@ -225,17 +250,12 @@ int cubix_lines_open(struct cubix_lines **out, const struct cubix_params *par, c
               par->Lines == CUBIX_Lines_sfr ? "sfr" : "stars", cubix_params_origin(par, "Lines"), ins->name);
   CUBIX_ALLOC(s, 1);
   s->mode = par->Lines;
-  s->turbulence = par->LineTurbulence;
-  s->escape = par->LineEscape;
-  s->dust = par->LineDust;
-  s->scale = scene->flux_scale;
   CUBIX_TRY(strcmp(par->LineFile, "demo") ? cubix_line_table_read(&s->table, par->LineFile)
                                             : cubix_line_table_demo(&s->table));
   CUBIX_TRY(cubix_ionising_read(&s->ionising, par->SspFile));
   CUBIX_TRY(axes(s));
-  CUBIX_TRY(choose(s, par, ins, scene, reach));
-  CUBIX_TRY(fill(s, par));
-  s->reference = reference(s);
+  CUBIX_TRY(room(s));
+  CUBIX_TRY(cubix_lines_renew(s, par, ins, scene, reach));
   const struct cubix_line_table *t = s->table;
   if (par->LineLogU < t->log_u[0] || par->LineLogU > t->log_u[t->n_u - 1])
     cubix_log(CUBIX_LOG_WARNING, "LineLogU = %g lies outside LineFile %s, which goes from %g to %g: its end is taken",
@@ -300,11 +320,13 @@ void cubix_lines_slopes(const struct cubix_lines *s, const struct cubix_star *so
   }
 }
 
-void cubix_lines_report(const struct cubix_lines *s)
+void cubix_lines_report(struct cubix_lines *s)
 {
   const struct cubix_line_table *t = s->table;
   char names[400] = "";
   size_t used = 0;
+  if (s->told) return;
+  s->told = 1;
   for (int l = 0; l < s->n && used < sizeof names - 20; l++)
     used += (size_t)snprintf(names + used, sizeof names - used, " %s", t->line[s->of[l]].name);
   cubix_log(CUBIX_LOG_INFO, "emission lines: %d of %d in the band (%s%s), by %s", s->n, t->n_line, names + 1,
@@ -335,6 +357,8 @@ void cubix_lines_free(struct cubix_lines *s)
   free(s->of);
   free(s->shape);
   free(s->dim);
+  free(s->dim_by_shape);
+  free(s->cloud);
   free(s->factor);
   free(s->behind);
   free(s->log_light);

@@ -33,6 +33,8 @@ struct cubix_lines {
   int *of;                        /* [n] its number in the table */
   struct cubix_line_shape *shape; /* [n] */
   double *dim;                    /* [n] natural logarithms that a magnitude A(V) takes */
+  double *dim_by_shape;           /* [n] its derivative with DustRv or DustSlope */
+  double *cloud;                  /* [n] natural logarithms that a BirthCloudTau of 1 takes */
   double *factor;                 /* [n] what escape, dust in HII regions and birth clouds leave */
   double *behind;                 /* [n] what DustScreen leaves: of maps, since it dims the cube by channels */
   /* [n_z][n_age][n] ln of light_l/peak_l; LogU is in it already */
@@ -44,6 +46,7 @@ struct cubix_lines {
   int reference;                  /* the line whose velocities are mapped: Ha, or the brightest */
   double scale;                   /* erg/s -> flux of the cube [10^FluxUnit erg/s/cm2] */
   struct cubix_line_basis *basis; /* NULL: every source is painted by itself */
+  int told;                       /* 1: the log has what there is */
   struct cubix_line_sources {     /* of all ranks */
     int64_t n, n_clamped;         /* sources; those beyond the table's metallicities */
     double total, clamped, in_field; /* mass_formed: all, of those clamped, in the field */
@@ -55,6 +58,10 @@ struct cubix_lines {
  *  Errors: CUBIX_EUSAGE: no line in the band, an LSF that is no Gaussian; those of the files. */
 int cubix_lines_open(struct cubix_lines **lines, const struct cubix_params *par, const struct cubix_instrument *ins,
                      const struct cubix_scene *scene, double reach);
+/** The same lines for other values of parameters, instrument and scene; files are not read again.  Local.
+ *  Errors: CUBIX_EUSAGE: no line in the band. */
+int cubix_lines_renew(struct cubix_lines *lines, const struct cubix_params *par, const struct cubix_instrument *ins,
+                      const struct cubix_scene *scene, double reach);
 /** The line's profiles on a grid of velocities, for a histogram.  Local; all threads.
  *  @param slopes 1: with what derivatives need (line_vjp.h) */
 int cubix_lines_prepare(struct cubix_lines *lines, double reach, double tolerance, int slopes);
@@ -65,8 +72,8 @@ struct cubix_tables cubix_lines_tables(const struct cubix_lines *lines, const st
 void cubix_lines_light(const struct cubix_lines *lines, const struct cubix_star *source, double *light);
 /** Derivatives of the logarithms of these with f_z and f_age.  Local.  @param[out] by_z, by_age [n] */
 void cubix_lines_slopes(const struct cubix_lines *lines, const struct cubix_star *source, double *by_z, double *by_age);
-/** Say what there is, in the log.  Local. */
-void cubix_lines_report(const struct cubix_lines *lines);
+/** Say what there is, in the log, once.  Local. */
+void cubix_lines_report(struct cubix_lines *lines);
 void cubix_lines_free(struct cubix_lines *lines);
 
 #endif

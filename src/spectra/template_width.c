@@ -39,6 +39,11 @@ double cubix_templates_missing_variance(const struct cubix_instrument *ins, doub
   return inst * inst - pixel_variance(ins, at) - own * own;
 }
 
+double cubix_templates_fwhm_slope(const struct cubix_instrument *ins, double lambda_vac)
+{
+  return 2 * cubix_curve_at(&ins->lsf_fwhm, in_medium(ins, lambda_vac)) / (CUBIX_FWHM_SIGMA * CUBIX_FWHM_SIGMA);
+}
+
 void cubix_templates_width_slopes(const struct cubix_templates *templates, const struct cubix_instrument *ins, int i,
                                   double *lsf_fwhm, double *one_plus_z)
 {

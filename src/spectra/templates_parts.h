@@ -52,6 +52,8 @@ int cubix_maker_run(void *job, int n_knot, int n_template, int bars,
  * Local.
  *  @param fwhm_template  (1+z) times the library's */
 double cubix_templates_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template);
+/** Its derivative with a LsfFwhm that is the same at all wavelengths [AA].  Local. */
+double cubix_templates_fwhm_slope(const struct cubix_instrument *ins, double lambda_vac);
 /** Coverage and widths per channel, for DQ and the LSF table: templates->covered, fwhm_template,
  * fwhm_cube and their counts.  Local. */
 void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins);

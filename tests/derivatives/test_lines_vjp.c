@@ -95,6 +95,7 @@ static void lab_open(struct lab *lab, const char *lines, double reach)
   CHECK(!cubix_params_init(&lab->par));
   const char *const set[][2] = {
     { "SspFile", library },     { "Lines", lines },      { "Dust", "screen" },      { "Lsf", "gaussian" },
+    { "DustRv", "3.3" },        { "BirthCloudTau", "0.4" },
     { "LsfFwhm", "2.2" },       { "FluxUnit", "-20" },   { "LambdaMin", "6640" },   { "LambdaMax", "6760" },
     { "LineLogU", "-2.7" },     { "LineEscape", "0.2" }, { "LineDust", "0.1" },     { "LineTurbulence", "20" },
     { "Instrument", "MUSE-WFM" }
@@ -132,7 +133,7 @@ static void random_dot(struct cubix_star_bar *dot, struct cubix_lines_bar *share
     dot[i] = (struct cubix_star_bar){ lab->sources->star[i].mass_formed * (uniform() - 0.5), 5 * (uniform() - 0.5),
                                       0.1 * (uniform() - 0.5), lab->lines->n_age > 1 ? 0.1 * (uniform() - 0.5) : 0,
                                       0.1 * (uniform() - 0.5) };
-  *shared = (struct cubix_lines_bar){ 0.05, 1.5, 0.03, -0.02 };
+  *shared = (struct cubix_lines_bar){ 0.05, 1.5, 0.03, -0.02, 0.04, 0.1, 0.05 };
 }
 
 /* The lines a step along the tangents. */
@@ -150,7 +151,9 @@ static void step(struct lab *lab, const struct cubix_star_bar *dot, const struct
     s->screen = (cubix_real)((double)s->screen + h * dot[i].screen);
   }
   CHECK(!put(lab, "LineLogU", -2.7 + h * shared->log_u) && !put(lab, "LineTurbulence", 20 + h * shared->turbulence) &&
-        !put(lab, "LineEscape", 0.2 + h * shared->escape) && !put(lab, "LineDust", 0.1 + h * shared->dust));
+        !put(lab, "LineEscape", 0.2 + h * shared->escape) && !put(lab, "LineDust", 0.1 + h * shared->dust) &&
+        !put(lab, "DustRv", 3.3 + h * shared->shape) && !put(lab, "BirthCloudTau", 0.4 + h * shared->cloud) &&
+        !cubix_instrument_set_lsf(lab->ins, 2.2 + h * shared->lsf));
   CHECK(!open_lines(lab, reach));
   paint(lab, cube);
   memcpy(lab->sources->star, keep, sizeof keep);
@@ -196,7 +199,7 @@ static void test_adjoint(const char *lines, double reach)
   random_dot(dot, &shared, &lab);
   for (size_t i = 0; i < n_voxel(&lab); i++) lab.cube.flux[i] = (cubix_real)(uniform() - 0.5);
   CHECK(!cubix_lines_paint_vjp(lab.lines, lab.sources, &lab.cube, lab.scene.flux_scale, bar, &shared_bar));
-  for (int kind = 0; kind < 9; kind++) {
+  for (int kind = 0; kind < 12; kind++) {
     struct cubix_star_bar one[N_SOURCE];
     struct cubix_lines_bar some = { 0 };
     double forward = 0, back = 0, size = 0;
