@@ -41,7 +41,8 @@ done:
   return status;
 }
 
-static int take_cells(struct cubix_slab *to, const struct cubix_slab *gas, const struct cubix_params *par)
+/* @param[out] of NULL, or [to->n] */
+static int take_cells(struct cubix_slab *to, size_t **of, const struct cubix_slab *gas, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
   size_t n = 0, *row = NULL;
@@ -62,13 +63,16 @@ static int take_cells(struct cubix_slab *to, const struct cubix_slab *gas, const
     to->age[i] = CUBIX_IONISING_AGE;
     if (to->smoothing_length) to->smoothing_length[i] = fmax(to->smoothing_length[i] / kernel, least_length);
   }
+  if (!of) goto done;
+  *of = row;
+  row = NULL;
 done:
   free(row);
   return status;
 }
 
-/* The young stars of a chunk behind those that there are. */
-static int add_stars(struct cubix_slab *to, const struct cubix_slab *stars)
+/* The young stars of a chunk behind those that there are.  @param[out] of NULL, or those of this chunk */
+static int add_stars(struct cubix_slab *to, size_t **of, const struct cubix_slab *stars)
 {
   int status = CUBIX_OK;
   const size_t at = to->n;
@@ -83,31 +87,35 @@ static int add_stars(struct cubix_slab *to, const struct cubix_slab *stars)
                                             (stars->screen ? CUBIX_SLAB_SCREEN : 0)));
   cubix_slab_put(to, at, stars, row, n);
   to->n = at + n;
+  if (!of) goto done;
+  free(*of);
+  *of = row;
+  row = NULL;
 done:
   free(row);
   return status;
 }
 
-static int take_stars(struct cubix_slab *to, struct cubix_particles *particles)
+static int take_stars(struct cubix_slab *to, size_t **of, struct cubix_particles *particles)
 {
   int status = CUBIX_OK;
   for (size_t c = 0; c < particles->n_chunk; c++) {
     CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
-    CUBIX_TRY(cubix_mpi_agree(add_stars(to, particles->slab)));
+    CUBIX_TRY(cubix_mpi_agree(add_stars(to, of, particles->slab)));
   }
 done:
   return status;
 }
 
-int cubix_mpi_line_sources(struct cubix_slab **out, double *v_max, const struct cubix_params *par,
+int cubix_mpi_line_sources(struct cubix_slab **out, size_t **of, double *v_max, const struct cubix_params *par,
                            const struct cubix_slab *gas, struct cubix_particles *particles)
 {
   int status = CUBIX_OK;
   double fastest = 0;
   struct cubix_slab *s = NULL;
   CUBIX_MPI_ALLOC(s, 1);
-  if (par->Lines == CUBIX_Lines_sfr) CUBIX_TRY(cubix_mpi_agree(take_cells(s, gas, par)));
-  else CUBIX_TRY(take_stars(s, particles));
+  if (par->Lines == CUBIX_Lines_sfr) CUBIX_TRY(cubix_mpi_agree(take_cells(s, of, gas, par)));
+  else CUBIX_TRY(take_stars(s, of, particles));
   for (size_t i = 0; i < s->n; i++) fastest = fmax(fastest, fabs(s->velocity[3 * i + 2]));
   *v_max = cubix_mpi_max(fastest);
   *out = s;
@@ -117,13 +125,18 @@ done:
   return status;
 }
 
+int cubix_mpi_line_by_oxygen(const struct cubix_lines *lines, const struct cubix_slab *s, size_t i)
+{
+  const struct cubix_line_table *t = lines->table;
+  return s->oxygen && s->hydrogen && t->solar_z > 0 && t->solar_oh > 0 && s->hydrogen[i] > 0 && s->oxygen[i] >= 0;
+}
+
 /* By oxygen, where it is known. */
 static void by_oxygen(const struct cubix_lines *lines, struct cubix_slab *s)
 {
   const struct cubix_line_table *t = lines->table;
-  if (!s->oxygen || !s->hydrogen || !(t->solar_z > 0 && t->solar_oh > 0)) return;
   for (size_t i = 0; i < s->n; i++)
-    if (s->hydrogen[i] > 0 && s->oxygen[i] >= 0)
+    if (cubix_mpi_line_by_oxygen(lines, s, i))
       s->metallicity[i] = t->solar_z * (s->oxygen[i] / (16 * s->hydrogen[i])) / t->solar_oh;
 }
 
@@ -132,6 +145,7 @@ int cubix_mpi_line_count(struct cubix_lines *lines, struct cubix_slab *s, const 
   struct cubix_line_sources *c = &lines->sources;
   double sum[3] = { 0 };
   int64_t n_clamped = 0;
+  const int told = lines->told;
   by_oxygen(lines, s);
   for (size_t i = 0; i < s->n; i++) {
     const double log_z = s->metallicity[i] > 0 ? log10(s->metallicity[i]) : -1e3;
@@ -148,7 +162,7 @@ int cubix_mpi_line_count(struct cubix_lines *lines, struct cubix_slab *s, const 
   *c = (struct cubix_line_sources){ cubix_mpi_sum_int((int64_t)s->n), cubix_mpi_sum_int(n_clamped), sum[0], sum[1],
                                     sum[2] };
   cubix_lines_report(lines);
-  if (!c->n)
+  if (!c->n && !told)
     cubix_log(CUBIX_LOG_WARNING, "Lines = %s, but %s: the cube has no emission lines",
               lines->mode == CUBIX_Lines_sfr ? "sfr" : "stars",
               lines->mode == CUBIX_Lines_sfr ? "no gas forms stars" : "no star is younger than 10 Myr");

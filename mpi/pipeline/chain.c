@@ -37,9 +37,10 @@
 /* Whether light does not change with a leaf because it stays in its spaxel. */
 static int stays(const struct cubix_params *par, enum cubix_leaf leaf)
 {
-  const int behind = par->Dust == CUBIX_Dust_gas && leaf == CUBIX_LEAF_Position;      /* more dust or less */
+  /* more dust or less */
+  const int behind = par->Dust == CUBIX_Dust_gas && (leaf == CUBIX_LEAF_Position || leaf == CUBIX_LEAF_GasPosition);
   return par->Deposit == CUBIX_Deposit_nearest && !behind &&
-         (leaf == CUBIX_LEAF_Position || leaf == CUBIX_LEAF_Centre || leaf == CUBIX_LEAF_PointingX ||
+         (leaf == CUBIX_LEAF_Position || leaf == CUBIX_LEAF_GasPosition || leaf == CUBIX_LEAF_Centre || leaf == CUBIX_LEAF_PointingX ||
           leaf == CUBIX_LEAF_PointingY || leaf == CUBIX_LEAF_Roll);
 }
 

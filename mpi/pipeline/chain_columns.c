@@ -1,6 +1,6 @@
-/* chain_columns.c -- derivatives through the dust in front of stars.
+/* chain_columns.c -- derivatives through the dust in front of stars, and of gas that shines in lines.
  *
- * What A(V) in front of each star changes (the bar of struct cubix_star's screen, all records of a star added
+ * What A(V) in front of each star or cell changes (the bar of struct cubix_star's screen, all its records added
  * up) goes back through the columns (mpi/dust/columns.h) to the places of stars and of gas, and to the
  * weights of the gas. Places are those on the sky: x' = R (x - c) for both, so that
  *   x_bar = R^T x'_bar,   c_bar = -sum x_bar,   R_bar = sum x'_bar (x - c)^T,
@@ -53,11 +53,29 @@ static void places_back(const struct cubix_chain *chain, const struct cubix_slab
   }
 }
 
-int cubix_chain_columns_vjp(const struct cubix_chain *chain, const double *screen_bar, struct cubix_leaves *bar,
-                            struct cubix_chain_sums *sums)
+int cubix_chain_screens_init(struct cubix_chain_screens *screens, const struct cubix_chain *chain,
+                             const struct cubix_leaves *leaves)
+{
+  int status = CUBIX_OK;
+  if (!cubix_chain_needs_columns(chain, leaves)) goto done;
+  CUBIX_ALLOC(screens->star, chain->pipe->particles->slab->n + 1);
+  if (chain->pipe->par.Lines == CUBIX_Lines_sfr) CUBIX_ALLOC(screens->gas, chain->pipe->gas->n + 1);
+done:
+  return status;
+}
+
+void cubix_chain_screens_free(struct cubix_chain_screens *screens)
+{
+  free(screens->star);
+  free(screens->gas);
+}
+
+int cubix_chain_columns_vjp(const struct cubix_chain *chain, const struct cubix_chain_screens *screens,
+                            struct cubix_leaves *bar, struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
   const struct cubix_slab *stars = chain->pipe->particles->slab, *gas = chain->pipe->gas;
+  struct cubix_columns *columns = chain->pipe->columns;
   double *star = NULL, *weight = NULL, *cell = NULL;
   if (!cubix_chain_needs_columns(chain, bar)) goto done;
   if (wants_places(bar)) {
@@ -66,7 +84,9 @@ int cubix_chain_columns_vjp(const struct cubix_chain *chain, const double *scree
   }
   CUBIX_MPI_ALLOC(weight, gas->n);
   const struct cubix_columns_bar cells_bar = { cell, NULL, weight };
-  CUBIX_TRY(cubix_mpi_columns_vjp(chain->pipe->columns, stars->position, stars->n, screen_bar, star, &cells_bar));
+  CUBIX_TRY(cubix_mpi_columns_vjp(columns, stars->position, stars->n, screens->star, star, &cells_bar));
+  /* a cell that shines is a place as well */
+  if (screens->gas) CUBIX_TRY(cubix_mpi_columns_vjp(columns, gas->position, gas->n, screens->gas, cell, &cells_bar));
   if (star) {
     places_back(chain, stars, star, bar->value[CUBIX_LEAF_Position], sums);
     places_back(chain, gas, cell, bar->value[CUBIX_LEAF_GasPosition], sums);
@@ -96,13 +116,13 @@ done:
   return status;
 }
 
-int cubix_chain_columns_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain,
+int cubix_chain_columns_jvp(struct cubix_chain_screens *screens, const struct cubix_chain *chain,
                             const struct cubix_leaves *dot, const struct cubix_chain_sums *dots)
 {
   int status = CUBIX_OK;
   const struct cubix_slab *stars = chain->pipe->particles->slab, *gas = chain->pipe->gas;
-  const struct cubix_placement *p = chain->pipe->particles->placement;
-  double *star = NULL, *cell = NULL, *weight = NULL, *screen = NULL;
+  struct cubix_columns *columns = chain->pipe->columns;
+  double *star = NULL, *cell = NULL, *weight = NULL;
   if (!cubix_chain_needs_columns(chain, dot)) goto done;
   if (wants_places(dot)) {
     CUBIX_TRY(move_places(&star, chain, stars, dot->value[CUBIX_LEAF_Position], dots));
@@ -115,15 +135,12 @@ int cubix_chain_columns_jvp(struct cubix_star_bar *star_dot, const struct cubix_
     CUBIX_MPI_ALLOC(weight, gas->n);
     cubix_dust_weight_jvp(weight, &cells, cubix_dust_opacity(&chain->pipe->par), chain->pipe->par.DustToMetal, &dust);
   }
-  CUBIX_MPI_ALLOC(screen, stars->n);
-  const struct cubix_column_dot in = { star, cell, NULL, weight };
-  CUBIX_TRY(cubix_mpi_columns_jvp(chain->pipe->columns, stars->position, stars->n, &in, screen));
-#pragma omp parallel for schedule(static)
-  for (size_t r = 0; r < p->start[p->n_spaxel]; r++) star_dot[r].screen = screen[p->source[r]];
+  const struct cubix_column_dot of_stars = { star, cell, NULL, weight }, of_gas = { cell, cell, NULL, weight };
+  CUBIX_TRY(cubix_mpi_columns_jvp(columns, stars->position, stars->n, &of_stars, screens->star));
+  if (screens->gas) CUBIX_TRY(cubix_mpi_columns_jvp(columns, gas->position, gas->n, &of_gas, screens->gas));
 done:
   free(star);
   free(cell);
   free(weight);
-  free(screen);
   return status;
 }

@@ -47,6 +47,8 @@ struct forth {
   struct cubix_cube strip;
   struct cubix_psf_bar psf;
   struct cubix_chain_rest rest;
+  struct cubix_chain_screens screens;            /* of A(V), where it changes */
+  struct cubix_chain_lines lines;
   double *rate;                                  /* [n_lambda] d ln of all flux, in every channel */
   double *k_dot;                                 /* [n_lambda] of the dust's law; NULL: it stays */
 };
@@ -67,6 +69,8 @@ static void forth_free(struct forth *f)
   cubix_histogram_free(f->dot);
   cubix_histogram_free(f->histogram);
   cubix_basis_free(f->basis);
+  cubix_chain_screens_free(&f->screens);
+  cubix_chain_lines_free(&f->lines);
   cubix_chain_rest_free(&f->rest);
   cubix_chain_records_free(&f->records);
 }
@@ -141,16 +145,16 @@ done:
   return status;
 }
 
-/* Of this rank's stars. */
-static int own_stars(struct forth *f, struct cubix_chain_sums *dots, struct cubix_chain *chain,
-                     const struct cubix_leaves *dot)
+/* Of what all have in common. */
+static int shared_forth(struct forth *f, struct cubix_chain_sums *dots, struct cubix_chain *chain,
+                        const struct cubix_leaves *dot)
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(f->rate, chain->pipe->ins->n_lambda);
   if (cubix_chain_needs_law(chain, dot)) CUBIX_ALLOC(f->k_dot, chain->pipe->ins->n_lambda);
+  CUBIX_TRY(cubix_chain_screens_init(&f->screens, chain, dot));
   globals_forth(dots, f, chain, dot);
   CUBIX_ALLOC(f->star, n_record(chain->pipe->particles->placement));
-  cubix_chain_stars_jvp(f->star, chain, dot, dots);
 done:
   return status;
 }
@@ -174,10 +178,14 @@ done:
 static int forth_init(struct forth *f, struct cubix_chain *chain, const struct cubix_leaves *dot)
 {
   int status = CUBIX_OK;
+  const struct cubix_chain_who who = cubix_chain_stars(chain);
   struct cubix_chain_sums dots;
-  CUBIX_TRY(cubix_mpi_agree(own_stars(f, &dots, chain, dot)));
-  CUBIX_TRY(cubix_chain_columns_jvp(f->star, chain, dot, &dots));
+  CUBIX_TRY(cubix_mpi_agree(shared_forth(f, &dots, chain, dot)));
+  CUBIX_TRY(cubix_chain_columns_jvp(&f->screens, chain, dot, &dots));
+  cubix_chain_stars_jvp(f->star, &who, f->screens.star, dot, &dots);
   CUBIX_TRY(cubix_chain_records_init(&f->records, chain));
+  CUBIX_TRY(cubix_chain_lines_init(&f->lines, chain, &f->records));
+  CUBIX_TRY(cubix_chain_sources_jvp(&f->lines, chain, &f->screens, dot, &dots));
   if (f->records.owned) CUBIX_TRY(cubix_mpi_route_forth((void **)&f->star, sizeof *f->star, &f->records.route));
   CUBIX_TRY(cubix_mpi_agree(records_forth(f, chain, dot)));
   if (f->basis) CUBIX_TRY(cubix_mpi_basis_keep_jvp(f->basis, chain->pipe->basis));
@@ -225,6 +233,7 @@ static int stars_forth(struct cubix_cube *cube_dot, const struct forth *f, const
   int status = CUBIX_OK;
   const struct cubix_tables *tables = &chain->pipe->templates->tables;
   struct cubix_device *dev = chain->pipe->dev;
+  CUBIX_TRY(cubix_chain_lines_jvp(cube_dot, &f->lines, chain, first, last, f->records.start));
   if (!chain->pipe->basis) {
     CUBIX_TRY(paint(cube_dot, f, chain, f->records.placement, f->star, tables, f->row));
     goto done;

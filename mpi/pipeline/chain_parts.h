@@ -13,6 +13,7 @@
 #include "histogram/basis.h"
 #include "histogram/histogram.h"
 #include "instrument/instrument.h"
+#include "lines/line_vjp.h"
 #include "mpi/engine/owners.h"
 #include "mpi/engine/route.h"
 #include "mpi/particles/particles.h"
@@ -57,13 +58,18 @@ int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_l
 int cubix_chain_needs_law(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
 /** 1 if a derivative through the dust in front of stars is wanted.  Local. */
 int cubix_chain_needs_columns(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
-/** Take what A(V) in front of stars changes to places of stars and gas, and to the gas's dust.  Collective.
- *  @param screen_bar [stars of this rank]  @param[in,out] bar, sums added to, of this rank */
-int cubix_chain_columns_vjp(const struct cubix_chain *chain, const double *screen_bar, struct cubix_leaves *bar,
-                            struct cubix_chain_sums *sums);
-/** Tangents of A(V) in front of the placed stars.  Collective.
- *  @param[in,out] star_dot [records] screen is set where it changes */
-int cubix_chain_columns_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain,
+/* What A(V) in front of stars, and of gas that shines, changes; or how it changes.  NULL: not at all. */
+struct cubix_chain_screens { double *star, *gas; };    /* [stars], [cells] of this rank */
+/** Zeroed, where a derivative through the dust is wanted.  Local.  @param screens free it even if it fails */
+int cubix_chain_screens_init(struct cubix_chain_screens *screens, const struct cubix_chain *chain,
+                             const struct cubix_leaves *leaves);
+void cubix_chain_screens_free(struct cubix_chain_screens *screens);
+/** Take what A(V) changes to places of stars and gas, and to the gas's dust.  Collective.
+ *  @param[in,out] bar, sums added to, of this rank */
+int cubix_chain_columns_vjp(const struct cubix_chain *chain, const struct cubix_chain_screens *screens,
+                            struct cubix_leaves *bar, struct cubix_chain_sums *sums);
+/** Tangents of A(V).  Collective.  @param[out] screens */
+int cubix_chain_columns_jvp(struct cubix_chain_screens *screens, const struct cubix_chain *chain,
                             const struct cubix_leaves *dot, const struct cubix_chain_sums *dots);
 /** Tangent of x' = R (x - c) for x' of the file's x.  Local.
  *  @param x_dot NULL: x stays */
@@ -133,30 +139,76 @@ void cubix_chain_rest_free(struct cubix_chain_rest *rest);
 int cubix_chain_histogram(struct cubix_histogram **histogram, const struct cubix_chain *chain,
                           const struct cubix_chain_records *records);
 
+/* What is placed: all stars, or the sources of emission lines, each a star or a cell of gas. */
+struct cubix_chain_who {
+  const struct cubix_chain *chain;
+  const struct cubix_slab *slab;            /* on the sky */
+  const struct cubix_placement *placement;  /* of all of this rank */
+  struct cubix_tables tables;
+  const size_t *of;                         /* [slab->n] which star or cell each is; NULL: star i is star i */
+  const struct cubix_lines *lines;          /* NULL: stars */
+  enum cubix_leaf mass, age, metallicity, velocity, position, length;     /* CUBIX_N_LEAF: none */
+  int scaled;                               /* 1: masses are those of stars, times MassScale */
+};
+struct cubix_chain_who cubix_chain_stars(const struct cubix_chain *chain);
+struct cubix_chain_who cubix_chain_sources(const struct cubix_chain *chain);
+
 /* A star's records, where it has several, added up: their bars with the weights of the spaxels, and
  * the bar of its place. */
 struct cubix_chain_total {
   struct cubix_star_bar bar;
   struct cubix_deposit_slope slope;
 };
-/** Take the bars of placed stars to those of the leaves of stars, and add to the sums; if total is
+/** Take the bars of what is placed to those of its leaves, and add to the sums; if total is
  * given, add only to that.  Local.
  *  @param placement some or all spaxels of the chain's, from first_spaxel on
  *  @param star_bar [records in it]
- *  @param[in,out] total [stars of this rank] with a smooth deposit, NULL with nearest
- *  @param[in,out] screen_bar [stars of this rank] NULL: not wanted
+ *  @param[in,out] total [who->slab->n] with a smooth deposit, NULL with nearest
+ *  @param[in,out] screen_bar [stars or cells of this rank] NULL: not wanted
  *  @param[in,out] bar, sums added to */
-int cubix_chain_stars_vjp(const struct cubix_chain *chain, const struct cubix_placement *placement, size_t first_spaxel,
-                          const struct cubix_star_bar *star_bar, struct cubix_chain_total *total, double *screen_bar,
-                          struct cubix_leaves *bar, struct cubix_chain_sums *sums);
-/** Take complete totals to the leaves of stars and to the sums.  Local. */
-int cubix_chain_totals_vjp(const struct cubix_chain *chain, const struct cubix_chain_total *total, double *screen_bar,
-                           struct cubix_leaves *bar, struct cubix_chain_sums *sums);
-/** Tangents of the placed stars from those of the leaves.  Local.
+int cubix_chain_stars_vjp(const struct cubix_chain_who *who, const struct cubix_placement *placement,
+                          size_t first_spaxel, const struct cubix_star_bar *star_bar, struct cubix_chain_total *total,
+                          double *screen_bar, struct cubix_leaves *bar, struct cubix_chain_sums *sums);
+/** Take complete totals to the leaves and to the sums.  Local. */
+int cubix_chain_totals_vjp(const struct cubix_chain_who *who, const struct cubix_chain_total *total,
+                           double *screen_bar, struct cubix_leaves *bar, struct cubix_chain_sums *sums);
+/** Tangents of what is placed from those of the leaves.  Local.
  *  @param[out] star_dot [records]
+ *  @param screen_dot NULL, or [stars or cells of this rank]
  *  @param dots tangents of the globals */
-void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain *chain,
-                           const struct cubix_leaves *dot, const struct cubix_chain_sums *dots);
+void cubix_chain_stars_jvp(struct cubix_star_bar *star_dot, const struct cubix_chain_who *who,
+                           const double *screen_dot, const struct cubix_leaves *dot,
+                           const struct cubix_chain_sums *dots);
+
+/* Sources of emission lines that a rank paints (chain_lines.c). */
+struct cubix_chain_lines {
+  const struct cubix_placement *placement;  /* of its own, or as its records of stars are; NULL: there are no lines */
+  struct cubix_placement *arrived;
+  struct cubix_route route;
+  struct cubix_star_bar *star;              /* [records] bars, or tangents */
+  struct cubix_lines_bar shared;            /* likewise */
+};
+/** Bring them; their bars are zero.  Collective.
+ *  @param records of stars, which must outlive the lines
+ *  @param lines free them even if it fails */
+int cubix_chain_lines_init(struct cubix_chain_lines *lines, const struct cubix_chain *chain,
+                           const struct cubix_chain_records *records);
+void cubix_chain_lines_free(struct cubix_chain_lines *lines);
+/** Cotangents of spaxels first .. last - 1 of the records, in some channels or all, to the sources.  Local.
+ *  @param start [last - first + 1] room */
+int cubix_chain_lines_vjp(struct cubix_chain_lines *lines, const struct cubix_chain *chain,
+                          const struct cubix_cube *cube_bar, size_t first, size_t last, size_t *start);
+/** From the sources to the leaves and sums; those of the whole are complete then.  Collective. */
+int cubix_chain_sources_vjp(struct cubix_chain_lines *lines, const struct cubix_chain *chain,
+                            const struct cubix_chain_screens *screens, struct cubix_leaves *bar,
+                            struct cubix_chain_sums *sums);
+/** Tangents of the sources, at those who paint them.  Collective. */
+int cubix_chain_sources_jvp(struct cubix_chain_lines *lines, const struct cubix_chain *chain,
+                            const struct cubix_chain_screens *screens, const struct cubix_leaves *dot,
+                            const struct cubix_chain_sums *dots);
+/** Their light's, added to spaxels first .. last - 1 of the records.  Local. */
+int cubix_chain_lines_jvp(struct cubix_cube *cube_dot, const struct cubix_chain_lines *lines,
+                          const struct cubix_chain *chain, size_t first, size_t last, size_t *start);
 
 /** A number of a leaf; 0 if the set is absent.  Local. */
 static inline double cubix_leaf_of(const struct cubix_leaves *leaves, enum cubix_leaf leaf)

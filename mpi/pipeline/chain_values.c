@@ -55,6 +55,10 @@ static double *parameter(struct cubix_params *par, enum cubix_leaf leaf)
     case CUBIX_LEAF_DustSlope: return &par->DustSlope;
     case CUBIX_LEAF_BirthCloudTau: return &par->BirthCloudTau;
     case CUBIX_LEAF_DustToMetal: return &par->DustToMetal;
+    case CUBIX_LEAF_LineLogU: return &par->LineLogU;
+    case CUBIX_LEAF_LineTurbulence: return &par->LineTurbulence;
+    case CUBIX_LEAF_LineEscape: return &par->LineEscape;
+    case CUBIX_LEAF_LineDust: return &par->LineDust;
     default: return NULL;
   }
 }
@@ -76,6 +80,7 @@ static double *column(const struct cubix_chain *chain, enum cubix_leaf leaf)
     case CUBIX_LEAF_SmoothingLength: return slab->smoothing_length;
     case CUBIX_LEAF_GasMass: return slab ? slab->mass_now : NULL;
     case CUBIX_LEAF_GasMetallicity: return slab ? slab->metallicity : NULL;
+    case CUBIX_LEAF_GasSfr: return slab ? slab->sfr : NULL;
     default: return NULL;
   }
 }
@@ -219,6 +224,8 @@ int cubix_mpi_chain_get(const struct cubix_chain *chain, enum cubix_leaf leaf, d
   else if (leaf == CUBIX_LEAF_Velocity) from_sky(value, chain, slab->velocity, slab->n, chain->pipe->frame.velocity);
   else if (leaf == CUBIX_LEAF_GasPosition && gas)
     from_sky(value, chain, gas->position, gas->n, chain->pipe->frame.centre);
+  else if (leaf == CUBIX_LEAF_GasVelocity && gas)
+    from_sky(value, chain, gas->velocity, gas->n, chain->pipe->frame.velocity);
   else if (leaf == CUBIX_LEAF_Centre) memcpy(value, chain->pipe->frame.centre, 3 * sizeof *value);
   else if (leaf == CUBIX_LEAF_SystemicVelocity) memcpy(value, chain->pipe->frame.velocity, 3 * sizeof *value);
   else if (leaf == CUBIX_LEAF_MassScale) *value = chain->mass_scale;
@@ -242,6 +249,8 @@ static enum cubix_field field_of(enum cubix_leaf leaf)
     case CUBIX_LEAF_GasMass: return CUBIX_FIELD_MASS_NOW;
     case CUBIX_LEAF_GasMetallicity: return CUBIX_FIELD_METALLICITY;
     case CUBIX_LEAF_GasPosition: return CUBIX_FIELD_POSITION;
+    case CUBIX_LEAF_GasVelocity: return CUBIX_FIELD_VELOCITY;
+    case CUBIX_LEAF_GasSfr: return CUBIX_FIELD_SFR;
     default: return CUBIX_N_FIELD;
   }
 }
@@ -370,6 +379,8 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
       break;
     case CUBIX_LEAF_Redshift: case CUBIX_LEAF_BirthCloudTau: CUBIX_TRY(remake(chain, NULL, 1)); break;
     case CUBIX_LEAF_DustToMetal: cubix_gas_weigh(chain->pipe->gas, &chain->pipe->par); break;
+    /* the next forward run takes them */
+    case CUBIX_LEAF_LineLogU: case CUBIX_LEAF_LineTurbulence: case CUBIX_LEAF_LineEscape: case CUBIX_LEAF_LineDust: break;
     case CUBIX_LEAF_DustScreen: case CUBIX_LEAF_DustRv: case CUBIX_LEAF_DustSlope:
       CUBIX_TRY(cubix_templates_dust(chain->pipe->templates, &chain->pipe->par, chain->pipe->ins, &chain->pipe->scene));
       break;
@@ -409,6 +420,8 @@ int cubix_mpi_chain_put(struct cubix_chain *chain, enum cubix_leaf leaf, const d
   else if (leaf == CUBIX_LEAF_Velocity) to_sky(slab->velocity, chain, value, slab->n, chain->pipe->frame.velocity, 0);
   else if (leaf == CUBIX_LEAF_GasPosition && gas)
     to_sky(gas->position, chain, value, gas->n, chain->pipe->frame.centre, slab->snapshot.box);
+  else if (leaf == CUBIX_LEAF_GasVelocity && gas)
+    to_sky(gas->velocity, chain, value, gas->n, chain->pipe->frame.velocity, 0);
 done:
   cubix_mpi_pipeline_leave(chain->pipe, &before);
   return status;

@@ -52,7 +52,8 @@ struct back {
   double *value;                            /* [cover.n_value] */
   double *row, *row_rest;                   /* [n_row][n_knot + 1][2]; of leftover stars alone */
   float *tile;
-  double *screen;                           /* [stars] of A(V) in front of them, where it is wanted */
+  struct cubix_chain_screens screens;       /* where they are wanted */
+  struct cubix_chain_lines lines;
   double *k_bar;                            /* [n_lambda] of the dust's law in every channel, where it is wanted */
   struct cubix_histogram *histogram;        /* where rows are wanted */
   struct cubix_cube bar, painted_bar, painted;
@@ -84,7 +85,8 @@ static void back_free(struct back *b)
   free(b->row_rest);
   free(b->tile);
   free(b->k_bar);
-  free(b->screen);
+  cubix_chain_screens_free(&b->screens);
+  cubix_chain_lines_free(&b->lines);
   cubix_histogram_free(b->histogram);
   cubix_chain_rest_free(&b->rest);
   cubix_chain_records_free(&b->records);
@@ -121,7 +123,7 @@ static int back_init(struct back *b, struct cubix_chain *chain, const struct cub
     most = p->start[last] - p->start[first] > most ? p->start[last] - p->start[first] : most;
   }
   if (cubix_chain_needs_law(chain, bar)) CUBIX_ALLOC(b->k_bar, chain->pipe->ins->n_lambda);
-  if (cubix_chain_needs_columns(chain, bar)) CUBIX_ALLOC(b->screen, chain->pipe->particles->slab->n);
+  CUBIX_TRY(cubix_chain_screens_init(&b->screens, chain, bar));
   CUBIX_ALLOC(b->star, most);
   CUBIX_TRY(cubix_chain_rest_init(&b->rest, chain, &b->records));
   CUBIX_ALLOC(b->outliers, n_record(b->rest.outliers));
@@ -228,6 +230,7 @@ static int stars_back(struct back *b, const struct cubix_chain *chain, size_t fi
   int status = CUBIX_OK;
   const struct cubix_tables *tables = &chain->pipe->templates->tables;
   struct cubix_device *dev = chain->pipe->dev;
+  CUBIX_TRY(cubix_chain_lines_vjp(&b->lines, chain, &b->painted_bar, first, last, b->records.start));
   if (!chain->pipe->basis) {
     CUBIX_TRY(cubix_device_paint_vjp(dev, tables, b->records.placement, &b->painted_bar, b->star, b->row));
     if (behind_dust(b, chain))
@@ -308,13 +311,14 @@ static int deposits_back(struct back *b, const struct cubix_chain *chain, struct
 {
   int status = CUBIX_OK;
   const struct cubix_placement *p = chain->pipe->particles->placement;
+  const struct cubix_chain_who who = cubix_chain_stars(chain);
   size_t next[2] = { 0, 0 };
   for (size_t first = 0, last; first < p->n_spaxel; first = last) {
     last = part_end(p, first);
     const struct cubix_placement part = cubix_placement_part(p, first, last, b->records.start);
     struct cubix_star_bar *star = b->records.owned ? b->star + p->start[first] : b->star;
     if (!b->records.owned) CUBIX_TRY(records_back(b, chain, first, last, &part, star, next));
-    CUBIX_TRY(cubix_chain_stars_vjp(chain, &part, first, star, b->total, b->screen, bar, sums));
+    CUBIX_TRY(cubix_chain_stars_vjp(&who, &part, first, star, b->total, b->screens.star, bar, sums));
   }
 done:
   return status;
@@ -324,6 +328,7 @@ static int collect(struct back *b, const struct cubix_chain *chain, struct cubix
                    struct cubix_chain_sums *sums)
 {
   int status = CUBIX_OK;
+  const struct cubix_chain_who who = cubix_chain_stars(chain);
   size_t n_row = (size_t)chain->pipe->templates->tables.n_row, stride = n_row_bar(chain) / n_row;
   for (size_t r = 0; r < n_row && b->row_rest; r++)
     if (chain->pipe->basis->ending[r])
@@ -332,9 +337,8 @@ static int collect(struct back *b, const struct cubix_chain *chain, struct cubix
     CUBIX_ALLOC(b->total, chain->pipe->particles->slab->n);
   if (chain->pipe->basis) CUBIX_TRY(deposits_back(b, chain, bar, sums));
   else
-    CUBIX_TRY(cubix_chain_stars_vjp(chain, chain->pipe->particles->placement, 0, b->star, b->total, b->screen, bar,
-                                    sums));
-  if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(chain, b->total, b->screen, bar, sums));
+    CUBIX_TRY(cubix_chain_stars_vjp(&who, who.placement, 0, b->star, b->total, b->screens.star, bar, sums));
+  if (b->total) CUBIX_TRY(cubix_chain_totals_vjp(&who, b->total, b->screens.star, bar, sums));
 done:
   return status;
 }
@@ -442,12 +446,14 @@ int cubix_mpi_chain_vjp(struct cubix_chain *chain, const struct cubix_cube *cube
   double one_plus_z_bar = 0;
   CUBIX_TRY(cubix_mpi_agree(cubix_chain_check(chain, bar, cube_bar)));
   CUBIX_TRY(cubix_chain_records_init(&b.records, chain));
+  CUBIX_TRY(cubix_chain_lines_init(&b.lines, chain, &b.records));
   CUBIX_TRY(cubix_mpi_agree(back_init(&b, chain, bar)));
   CUBIX_TRY((b.records.owned ? strips_back : pieces_back)(&b, chain, cube_bar, psf));
   pieces_free(&b);
   if (b.records.owned) CUBIX_TRY(owned_back(&b, chain));
   CUBIX_TRY(cubix_mpi_agree(collect(&b, chain, bar, &sums)));
-  CUBIX_TRY(cubix_chain_columns_vjp(chain, b.screen, bar, &sums));
+  CUBIX_TRY(cubix_chain_sources_vjp(&b.lines, chain, &b.screens, bar, &sums));
+  CUBIX_TRY(cubix_chain_columns_vjp(chain, &b.screens, bar, &sums));
   b.flux = inner(chain->pipe->cube, cube_bar);
   double total[] = { b.flux, b.psf.fwhm, b.psf.beta };
   cubix_mpi_collective.sum(total, sizeof total / sizeof *total);

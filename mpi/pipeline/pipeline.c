@@ -89,9 +89,6 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   pipe->stages = stages;
   pipe->flux_scale = 1;
   cubix_params_warn_idle(&pipe->par);
-  CUBIX_MPI_CHECK(pipe->par.Lines == CUBIX_Lines_none || !use->keep_stars, CUBIX_EUSAGE,
-                  "Lines = %s (%s): emission lines have no derivatives yet: set Lines none, or Mode cube",
-                  pipe->par.Lines == CUBIX_Lines_sfr ? "sfr" : "stars", cubix_params_origin(&pipe->par, "Lines"));
   CUBIX_STAGE(stages, "instrument", read_instrument(pipe));
   CUBIX_STAGE(stages, "size",       cubix_mpi_memory_check(&pipe->par, pipe->ins, NULL, NULL, NULL, NULL, NULL, 0));
   *out = pipe;
@@ -248,33 +245,49 @@ done:
   return status;
 }
 
+static void drop_sources(struct cubix_pipeline *pipe)
+{
+  cubix_placement_free(pipe->sources);
+  cubix_slab_free(pipe->shining);
+  free(pipe->shining_of);
+  pipe->sources = NULL;
+  pipe->shining = NULL;
+  pipe->shining_of = NULL;
+}
+
+static int find_lines(struct cubix_pipeline *pipe)
+{
+  if (pipe->lines) return cubix_lines_renew(pipe->lines, &pipe->par, pipe->ins, &pipe->scene, pipe->v_sources);
+  if (pipe->dev->ops->locked_bytes)
+    cubix_log(CUBIX_LOG_INFO, "emission lines: painted by the host's cores, not by the GPU");
+  return cubix_lines_open(&pipe->lines, &pipe->par, pipe->ins, &pipe->scene, pipe->v_sources);
+}
+
 /* The emission lines in the band, and their sources in the spaxels. */
 static int take_lines(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
   struct cubix_slab *sources = NULL;
+  const int keep = pipe->use.keep_stars;
   const struct cubix_tables *tables = &pipe->templates->tables;
-  if (pipe->par.Lines == CUBIX_Lines_none) goto done;
-  CUBIX_TRY(cubix_mpi_line_sources(&sources, &pipe->v_sources, &pipe->par, pipe->gas, pipe->particles));
-  CUBIX_TRY(cubix_mpi_agree(cubix_lines_open(&pipe->lines, &pipe->par, pipe->ins, &pipe->scene, pipe->v_sources)));
-  if (pipe->dev->ops->locked_bytes)
-    cubix_log(CUBIX_LOG_INFO, "emission lines: painted by the host's cores, not by the GPU");
+  drop_sources(pipe);
+  CUBIX_TRY(cubix_mpi_line_sources(&sources, keep ? &pipe->shining_of : NULL, &pipe->v_sources, &pipe->par, pipe->gas,
+                                   pipe->particles));
+  CUBIX_TRY(cubix_mpi_agree(find_lines(pipe)));
   if (pipe->columns && !sources->screen) {
     CUBIX_MPI_ALLOC(sources->screen, sources->n);
     CUBIX_TRY(cubix_mpi_columns_screen(pipe->columns, sources->position, sources->n, sources->screen));
   }
   cubix_mpi_line_count(pipe->lines, sources, tables);
   const struct cubix_tables places = cubix_lines_tables(pipe->lines, tables);
-  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&pipe->sources, NULL, &places, sources, 0)));
+  CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&pipe->sources, NULL, &places, sources, keep)));
+  pipe->line_scale = pipe->flux_scale * pipe->scene.flux_scale / pipe->ins->lambda_step;
+  if (!keep) goto done;
+  pipe->shining = sources;
+  sources = NULL;
 done:
   cubix_slab_free(sources);
   return status;
-}
-
-static void drop_sources(struct cubix_pipeline *pipe)
-{
-  cubix_placement_free(pipe->sources);
-  pipe->sources = NULL;
 }
 
 /* An empty cube, and the stars in its spaxels. */
@@ -346,7 +359,8 @@ static int prepare_basis(struct cubix_pipeline *pipe)
   int status = CUBIX_OK;
   if (pipe->lines && pipe->engine->method == CUBIX_HISTOGRAM)
     CUBIX_TRY(cubix_mpi_agree(
-        cubix_lines_prepare(pipe->lines, fmin(pipe->v_sources, fastest_on_grid), pipe->par.Tolerance, 0)));
+        cubix_lines_prepare(pipe->lines, fmin(pipe->v_sources, fastest_on_grid), pipe->par.Tolerance,
+                            pipe->use.keep_stars)));
   if (!pipe->basis) {
     CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
     pipe->rows_changed = 0;
@@ -408,15 +422,14 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
   CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
-  const struct cubix_line_light light = { pipe->lines, pipe->sources,
-                                          pipe->flux_scale * pipe->scene.flux_scale / pipe->ins->lambda_step };
+  const struct cubix_line_light light = { pipe->lines, pipe->sources, pipe->line_scale };
   if (check)
     CUBIX_STAGE(stages, "draw",
                 cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->templates, pipe->particles->survey));
   CUBIX_STAGE(stages, "paint",
               cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->templates,
                                    pipe->particles, pipe->lines ? &light : NULL, pipe->dev));
-  drop_sources(pipe);
+  if (check) drop_sources(pipe);
   if (check) drop_columns(pipe);
   CUBIX_STAGE(stages, "sum",     cubix_mpi_cube_sum(pipe->cube, pipe->engine));
   if (check)

@@ -64,8 +64,12 @@ struct cubix_pipeline {
   struct cubix_cube *cube;        /* the channels that this rank owns, and truth maps */
   struct cubix_cube *painted;     /* with keep_painted: the same before the PSF */
   struct cubix_lines *lines;      /* emission lines; NULL: none */
-  struct cubix_placement *sources; /* of emission lines, in their spaxels, until they are painted */
+  /* sources of emission lines in their spaxels, until they are painted; with keep_stars they stay, and there are */
+  struct cubix_placement *sources;
+  struct cubix_slab *shining;     /* all of this rank */
+  size_t *shining_of;             /* [shining->n] which cell of gas or star each is */
   double v_sources;               /* of the fastest of them [km/s] */
+  double line_scale;              /* what an erg/s is in a channel of mean width */
   double v_max;                   /* of the fastest star in the field [km/s] */
   int moved;                      /* 1: v_max belongs to earlier values */
   int rows_changed;               /* 1: the basis was made from other templates */

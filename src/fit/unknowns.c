@@ -65,6 +65,10 @@ static const struct rule { enum cubix_unknown_form form; double scale, range; in
   [CUBIX_LEAF_DustRv] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
   [CUBIX_LEAF_DustSlope] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
   [CUBIX_LEAF_BirthCloudTau] = { CUBIX_FORM_LINEAR, 1, 0, 0 },
+  [CUBIX_LEAF_LineLogU] = { CUBIX_FORM_LINEAR, 0.3, 0, 0 },
+  [CUBIX_LEAF_LineTurbulence] = { CUBIX_FORM_LINEAR, 10, 0, 0 },
+  [CUBIX_LEAF_LineEscape] = { CUBIX_FORM_LINEAR, 0.1, 0, 0 },
+  [CUBIX_LEAF_LineDust] = { CUBIX_FORM_LINEAR, 0.1, 0, 0 },
   [CUBIX_LEAF_MassScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
   [CUBIX_LEAF_FluxScale] = { CUBIX_FORM_LN, 1, 1e6, 0 },
 };

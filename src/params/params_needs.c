@@ -4,7 +4,7 @@
  * snr", "Orientation faceon, edgeon or inclined", "Mode fit with FitModel bins", "Distance >
  * 0", "GroupCatalogue not none".  A condition is a parameter's name and the values that will do, as a
  * parameter file writes them, one that will not, or a bound; all conditions that are joined by
- * "with" must hold.  What follows a semicolon is for the reader alone. */
+ * "with" must hold, and of such as are joined by ", or" one.  What follows a semicolon is for the reader alone. */
 #include "params/params_table.h"
 
 #include <stdio.h>
@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "base/log.h"
+
+static const char or_else[] = ", or ";
 
 /* Whether *s begins with a word; it is passed over then. */
 static int skip(const char **s, const char *word)
@@ -49,18 +51,22 @@ static int holds(const char **s, const struct cubix_params *par)
   int any = 0;
   skip(s, " ");
   do any |= is_value(s, value);
-  while (skip(s, ", ") || skip(s, " or "));
+  while ((strncmp(*s, or_else, sizeof or_else - 1) && skip(s, ", ")) || skip(s, " or "));
   return any;
 }
 
 const char *cubix_params_unmet(const struct cubix_params *par, const char *needs)
 {
   const char *s = needs;
-  int all = 1;
+  int any = 0;
   if (!*needs) return NULL;
-  do all &= holds(&s, par);
-  while (skip(&s, " with "));
-  return all ? NULL : needs;
+  do {
+    int all = 1;
+    do all &= holds(&s, par);
+    while (skip(&s, " with "));
+    any |= all;
+  } while (skip(&s, or_else));
+  return any ? NULL : needs;
 }
 
 void cubix_params_warn_idle(const struct cubix_params *par)
