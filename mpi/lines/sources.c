@@ -131,13 +131,17 @@ int cubix_mpi_line_by_oxygen(const struct cubix_lines *lines, const struct cubix
   return s->oxygen && s->hydrogen && t->solar_z > 0 && t->solar_oh > 0 && s->hydrogen[i] > 0 && s->oxygen[i] >= 0;
 }
 
-/* By oxygen, where it is known. */
-static void by_oxygen(const struct cubix_lines *lines, struct cubix_slab *s)
+/* By oxygen, where it is known.  @return how many */
+static int64_t by_oxygen(const struct cubix_lines *lines, struct cubix_slab *s)
 {
   const struct cubix_line_table *t = lines->table;
-  for (size_t i = 0; i < s->n; i++)
-    if (cubix_mpi_line_by_oxygen(lines, s, i))
-      s->metallicity[i] = t->solar_z * (s->oxygen[i] / (16 * s->hydrogen[i])) / t->solar_oh;
+  int64_t n = 0;
+  for (size_t i = 0; i < s->n; i++) {
+    if (!cubix_mpi_line_by_oxygen(lines, s, i)) continue;
+    s->metallicity[i] = t->solar_z * (s->oxygen[i] / (16 * s->hydrogen[i])) / t->solar_oh;
+    n++;
+  }
+  return n;
 }
 
 int cubix_mpi_line_count(struct cubix_lines *lines, struct cubix_slab *s, const struct cubix_tables *tables)
@@ -146,7 +150,7 @@ int cubix_mpi_line_count(struct cubix_lines *lines, struct cubix_slab *s, const 
   double sum[3] = { 0 };
   int64_t n_clamped = 0;
   const int told = lines->told;
-  by_oxygen(lines, s);
+  const int64_t n_by_oxygen = by_oxygen(lines, s);
   for (size_t i = 0; i < s->n; i++) {
     const double log_z = s->metallicity[i] > 0 ? log10(s->metallicity[i]) : -1e3;
     const int64_t at = cubix_project(tables, s->position + 3 * i);
@@ -159,8 +163,8 @@ int cubix_mpi_line_count(struct cubix_lines *lines, struct cubix_slab *s, const 
     if (at >= 0 && cubix_in_field(tables, at, &field)) sum[2] += s->mass_formed[i];
   }
   cubix_mpi_collective.sum(sum, 3);
-  *c = (struct cubix_line_sources){ cubix_mpi_sum_int((int64_t)s->n), cubix_mpi_sum_int(n_clamped), sum[0], sum[1],
-                                    sum[2] };
+  *c = (struct cubix_line_sources){ cubix_mpi_sum_int((int64_t)s->n), cubix_mpi_sum_int(n_clamped),
+                                    cubix_mpi_sum_int(n_by_oxygen), sum[0], sum[1], sum[2] };
   cubix_lines_report(lines);
   if (!c->n && !told)
     cubix_log(CUBIX_LOG_WARNING, "Lines = %s, but %s: the cube has no emission lines",

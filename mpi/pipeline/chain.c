@@ -40,8 +40,8 @@ static int stays(const struct cubix_params *par, enum cubix_leaf leaf)
   /* more dust or less */
   const int behind = par->Dust == CUBIX_Dust_gas && (leaf == CUBIX_LEAF_Position || leaf == CUBIX_LEAF_GasPosition);
   return par->Deposit == CUBIX_Deposit_nearest && !behind &&
-         (leaf == CUBIX_LEAF_Position || leaf == CUBIX_LEAF_GasPosition || leaf == CUBIX_LEAF_Centre || leaf == CUBIX_LEAF_PointingX ||
-          leaf == CUBIX_LEAF_PointingY || leaf == CUBIX_LEAF_Roll);
+         (leaf == CUBIX_LEAF_Position || leaf == CUBIX_LEAF_GasPosition || leaf == CUBIX_LEAF_Centre ||
+          leaf == CUBIX_LEAF_PointingX || leaf == CUBIX_LEAF_PointingY || leaf == CUBIX_LEAF_Roll);
 }
 
 /* With Deposit nearest what turns or scales the sky has part of its derivative only. */
@@ -49,13 +49,15 @@ static void warn_nearest(const struct cubix_params *par, const unsigned char act
 {
   static const enum cubix_leaf moves[] = { CUBIX_LEAF_Position,    CUBIX_LEAF_Alpha,         CUBIX_LEAF_Beta,
                                            CUBIX_LEAF_Gamma,       CUBIX_LEAF_Inclination,   CUBIX_LEAF_PositionAngle,
-                                           CUBIX_LEAF_Redshift,    CUBIX_LEAF_Distance };
-  for (size_t i = 0; i < sizeof moves / sizeof moves[0] && par->Deposit == CUBIX_Deposit_nearest; i++)
-    if (active[moves[i]])
+                                           CUBIX_LEAF_Redshift,    CUBIX_LEAF_Distance,      CUBIX_LEAF_GasPosition };
+  for (size_t i = 0; i < sizeof moves / sizeof moves[0] && par->Deposit == CUBIX_Deposit_nearest; i++) {
+    const int gas = moves[i] == CUBIX_LEAF_GasPosition;
+    if (active[moves[i]] && (!gas || par->Lines == CUBIX_Lines_sfr))
       cubix_log(CUBIX_LOG_WARNING,
                 "with Deposit nearest the derivative with respect to %s takes account of velocities, dust and fluxes, "
-                "but not of stars that move across the field: no fit will find it; choose Deposit tsc",
-                cubix_leaf_info(moves[i])->name);
+                "but not of %s that move across the field: no fit will find it; choose Deposit tsc",
+                cubix_leaf_info(moves[i])->name, gas ? "lines" : "stars");
+  }
 }
 
 static int check_active(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF],

@@ -380,7 +380,8 @@ static int put_global(struct cubix_chain *chain, enum cubix_leaf leaf, const dou
     case CUBIX_LEAF_Redshift: case CUBIX_LEAF_BirthCloudTau: CUBIX_TRY(remake(chain, NULL, 1)); break;
     case CUBIX_LEAF_DustToMetal: cubix_gas_weigh(chain->pipe->gas, &chain->pipe->par); break;
     /* the next forward run takes them */
-    case CUBIX_LEAF_LineLogU: case CUBIX_LEAF_LineTurbulence: case CUBIX_LEAF_LineEscape: case CUBIX_LEAF_LineDust: break;
+    case CUBIX_LEAF_LineLogU: case CUBIX_LEAF_LineTurbulence:
+    case CUBIX_LEAF_LineEscape: case CUBIX_LEAF_LineDust: break;
     case CUBIX_LEAF_DustScreen: case CUBIX_LEAF_DustRv: case CUBIX_LEAF_DustSlope:
       CUBIX_TRY(cubix_templates_dust(chain->pipe->templates, &chain->pipe->par, chain->pipe->ins, &chain->pipe->scene));
       break;

@@ -18,6 +18,7 @@
 #include "histogram/basis_parts.h"
 #include "histogram/histogram.h"
 #include "histogram/multiply.h"
+#include "lines/ionising.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/dust/columns.h"
@@ -98,21 +99,35 @@ static void plan_stars(plan *p, job *j)
   cubix_memory_add(p, "counts of stars", cubix_survey_bytes(j->painted), place, last);
 }
 
-/* Sources of emission lines, in their spaxels until they are painted, here or where they travel to; and maps. */
+/* Sources of emission lines: cells that form stars; young stars where all are in memory. */
+static double sources(job *j)
+{
+  const struct cubix_slab *gas = j->particles ? j->particles->gas : NULL,
+                          *stars = j->particles && j->active ? j->particles->slab : NULL;
+  double n = 0;
+  if (j->par->Lines == CUBIX_Lines_sfr)
+    for (size_t i = 0; gas && gas->sfr && i < gas->n; i++) n += gas->sfr[i] > 0;
+  else if (j->par->Lines == CUBIX_Lines_stars)
+    for (size_t i = 0; stars && stars->age && i < stars->n; i++) n += stars->age[i] <= CUBIX_IONISING_AGE;
+  return n;
+}
+
+static double records_of(job *j, double n) { return n * (j->rows > 0 ? fmax(j->records / j->rows, 1) : 1); }
+
+/* In their spaxels until they are painted, here or where they travel to; and maps. */
 static void plan_lines(plan *p, job *j)
 {
   enum { MAPS = 40 };                        /* of the gas, about */
-  const int sfr = j->par->Lines == CUBIX_Lines_sfr, smooth = j->par->Deposit != CUBIX_Deposit_nearest;
-  const struct cubix_slab *gas = j->particles ? j->particles->gas : NULL;
-  double n = 0;
+  const int smooth = j->par->Deposit != CUBIX_Deposit_nearest, keep = j->active != NULL;
+  const double n = sources(j), records = records_of(j, n),
+               slab = cubix_slab_bytes(n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | CUBIX_SLAB_LENGTH);
   if (j->par->Lines == CUBIX_Lines_none) return;
-  for (size_t i = 0; sfr && gas && gas->sfr && i < gas->n; i++) n += gas->sfr[i] > 0;
-  const double each = j->rows > 0 ? fmax(j->records / j->rows, 1) : 1, records = n * each;
-  cubix_memory_add(p, "sources of lines", cubix_placement_bytes(records, j->painted, 0) * (owns_spaxels(j) ? 2 : 1),
-                   CUBIX_PHASE_PLACE, CUBIX_PHASE_PAINT);
+  cubix_memory_add(p, "sources of lines",
+                   cubix_placement_bytes(records, j->painted, keep) * (owns_spaxels(j) ? 2 : 1) +
+                       (keep ? slab + n * sizeof(size_t) : 0),
+                   CUBIX_PHASE_PLACE, keep ? last : CUBIX_PHASE_PAINT);
   add_in(p, CUBIX_PHASE_PLACE, "sorting of sources",
-         cubix_placement_work_bytes(n, records, j->painted, smooth, j->n_thread) +
-             cubix_slab_bytes(n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | CUBIX_SLAB_LENGTH));
+         cubix_placement_work_bytes(n, records, j->painted, smooth, j->n_thread) + (keep ? 0 : slab));
   if (!j->par->TruthMaps) return;
   cubix_memory_add(p, "maps of gas", MAPS * sizeof(double) * j->painted, CUBIX_PHASE_PLACE, last);
 }
@@ -231,6 +246,15 @@ static void plan_arrived(plan *p, job *j, enum cubix_phase phase)
   if (owns_spaxels(j)) add_in(p, phase, "stars of all ranks", cubix_placement_bytes(j->records_own, j->spaxels_own, 0));
 }
 
+/* Numbers of sources of emission lines, here and where they travel to, and of A(V) in front of them. */
+static double of_sources(job *j, int totals)
+{
+  const double n = sources(j), copies = owns_spaxels(j) ? 2 + 1. / j->n_rank : 1;
+  const double screens = j->par->Lines == CUBIX_Lines_sfr ? (double)j->particles->n_cell * sizeof(double) : 0;
+  return copies * records_of(j, n) * sizeof(struct cubix_star_bar) + screens +
+         (totals ? n * sizeof(struct cubix_chain_total) : 0);
+}
+
 /* Backwards, and what is compared with: mpi/pipeline/chain_vjp.c. */
 static void plan_derivatives(plan *p, job *j)
 {
@@ -248,6 +272,7 @@ static void plan_derivatives(plan *p, job *j)
   add_in(p, reverse, "derivatives by stars", j->rows * of_star + placed * sizeof(struct cubix_star_bar));
   if (j->particles->n_cell)                  /* sums of cells, places and weights; of stars A(V) and places */
     add_in(p, reverse, "derivatives by dust", 200. * (double)j->particles->n_cell + 32. * j->rows);
+  add_in(p, reverse, "derivatives by sources of lines", of_sources(j, smooth));
   if (moves_rows(j))
     add_in(p, reverse, "derivatives by templates", 2. * tables->n_row * (tables->n_knot + 1.) * sizeof(double));
   if (direct) return;
@@ -270,6 +295,7 @@ static void plan_fit(plan *p, job *j)
   plan_pieces(p, j, tangent);
   const double records = owns_spaxels(j) ? travelling(j) : j->records;
   add_in(p, tangent, "tangents of stars", records * sizeof(struct cubix_star_bar));
+  add_in(p, tangent, "tangents of sources of lines", of_sources(j, 0));
   plan_arrived(p, j, tangent);
   if (moves_rows(j))
     add_in(p, tangent, "tangents of templates", (double)tables->n_row * tables->row_stride * sizeof(cubix_real));

@@ -263,6 +263,21 @@ static int find_lines(struct cubix_pipeline *pipe)
   return cubix_lines_open(&pipe->lines, &pipe->par, pipe->ins, &pipe->scene, pipe->v_sources);
 }
 
+/* Whether lines change with the metals of the gas, where that is asked for and nothing else does. */
+static int check_metals(const struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK;
+  const struct cubix_line_sources *c = &pipe->lines->sources;
+  CUBIX_CHECK(!pipe->use.active || !pipe->use.active[CUBIX_LEAF_GasMetallicity] || pipe->par.Dust == CUBIX_Dust_gas ||
+                  !c->n || c->n_by_oxygen < c->n,
+              CUBIX_EUSAGE,
+              "nothing changes with GasMetallicity: lines follow the oxygen of the gas, which %s has, and LineFile %s "
+              "says what that is in the sun",
+              pipe->par.InputFile, pipe->par.LineFile);
+done:
+  return status;
+}
+
 /* The emission lines in the band, and their sources in the spaxels. */
 static int take_lines(struct cubix_pipeline *pipe)
 {
@@ -279,6 +294,7 @@ static int take_lines(struct cubix_pipeline *pipe)
     CUBIX_TRY(cubix_mpi_columns_screen(pipe->columns, sources->position, sources->n, sources->screen));
   }
   cubix_mpi_line_count(pipe->lines, sources, tables);
+  CUBIX_TRY(check_metals(pipe));
   const struct cubix_tables places = cubix_lines_tables(pipe->lines, tables);
   CUBIX_TRY(cubix_mpi_agree(cubix_placement_build(&pipe->sources, NULL, &places, sources, keep)));
   pipe->line_scale = pipe->flux_scale * pipe->scene.flux_scale / pipe->ins->lambda_step;

@@ -35,8 +35,8 @@ class Leaf(NamedTuple):
     """Something that a cube can be differentiated with respect to: a row of src/fit/leaves.def.
 
     name   as in the parameter file
-    of     "star": n numbers for every star; "global": n numbers in all; "library": one number for
-           every value of the templates
+    of     "star", "gas": n numbers for every star, for every cell of gas; "global": n numbers in all;
+           "library": one number for every value of the templates
     n      how many numbers
     unit   of the values; derivatives are per this unit
     help   what it is, in a few words

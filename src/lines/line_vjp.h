@@ -6,8 +6,8 @@
 #include "cube/placement.h"
 #include "lines/lines.h"
 
-/* A cotangent or tangent of LineLogU, LineTurbulence [km/s], LineEscape, LineDust, LsfFwhm [AA], the shape of the dust's
- * law (DustRv or DustSlope) and BirthCloudTau. */
+/* A cotangent or tangent of LineLogU, LineTurbulence [km/s], LineEscape, LineDust, LsfFwhm [AA], the shape of the
+ * dust's law (DustRv or DustSlope) and BirthCloudTau. */
 struct cubix_lines_bar { double log_u, turbulence, escape, dust, lsf, shape, cloud; };
 
 /** Reverse derivative of cubix_lines_paint's cube.  Local; all threads.

@@ -49,6 +49,7 @@ struct cubix_lines {
   int told;                       /* 1: the log has what there is */
   struct cubix_line_sources {     /* of all ranks */
     int64_t n, n_clamped;         /* sources; those beyond the table's metallicities */
+    int64_t n_by_oxygen;          /* whose metallicity is that of their oxygen */
     double total, clamped, in_field; /* mass_formed: all, of those clamped, in the field */
   } sources;
 };

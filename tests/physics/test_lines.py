@@ -256,13 +256,6 @@ def test_behind_dust(bench, mode):
     assert within(ratio, 10**(-0.4 * 0.5 * dust.k("G23", np.array([6564.608]), 3.1)[0]), rtol=1e-9)
 
 
-def test_modes_that_differentiate(bench):
-    setup(bench)
-    bench.cube(**{**PLAIN, "Lines": "none", "OutputFile": bench.path("observed.fits")})
-    refused(bench, 2, "Lines", "no derivatives", "Mode cube", Mode="gradient", Parameters="Mass",
-            ObservedFile=bench.path("observed.fits"), **PLAIN)
-
-
 # ---- tables --------------------------------------------------------------------------------------
 
 def write_table(path, t, **change):

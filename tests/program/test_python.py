@@ -161,6 +161,38 @@ raises("given without stars", cubix.Chain, {**case["parameters"], "Dust": "gas"}
                  level=np.abs(want["DATA"]).max(), what="dusty")
 
 
+def test_lines_in_arrays(case):
+    """Gas that shines has its derivatives: light is linear in star formation, and moves with the cells."""
+    case.instrument(n_x=6, n_y=5, pixel=1.0, lam=(5080.0, 5279.0, 2.0))
+    rng = np.random.default_rng(5)
+    np.savez(case.path("gas.npz"), position=rng.normal(0, 1, (30, 3)), velocity=rng.normal(0, 50, (30, 3)),
+             mass=rng.uniform(1e6, 1e7, 30), smoothing_length=rng.uniform(0.3, 1, 30), metallicity=np.full(30, 0.01),
+             sfr=np.where(np.arange(30) % 3, 0.1, 0))
+    python(case, """
+gas = {k: v for k, v in np.load("gas.npz").items()}
+shine = {**case["parameters"], "Lines": "sfr", "Deposit": "tsc"}
+leaves = ["gas_sfr", "gas_velocity", "gas_position", "gas_metallicity", "line_log_u", "systemic_velocity"]
+with cubix.Chain({**shine, "Lines": "none"}, stars, simulation=simulation) as c:
+    dark = c.forward().astype(float).sum()
+with cubix.Chain(shine, stars, leaves, gas=gas, simulation=simulation) as c:
+    assert c.leaf_shape("gas_sfr") == (30,) and c.leaf_shape("gas_velocity") == (30, 3)
+    near(c.get("gas_velocity"), gas["velocity"], 1e-12)
+    assert (c.get("gas_sfr") == gas["sfr"]).all()
+    cube = c.forward()
+    lines = cube.astype(float).sum() - dark
+    w = np.random.default_rng(2).normal(size=cube.shape).astype(np.float32)
+    bar, sum_bar = c.vjp(w), c.vjp(np.ones_like(cube))
+    assert abs((sum_bar["gas_sfr"] * gas["sfr"]).sum() / lines - 1) < 1e-4
+    assert (sum_bar["gas_sfr"][::3] == 0).all() and lines > 0.01 * dark
+    d = np.random.default_rng(3).normal(size=(30, 3))
+    near((c.jvp(gas_velocity=d).astype(float) * w).sum(), (bar["gas_velocity"] * d).sum(), 1e-4)
+    f = [(c.forward(gas_velocity=gas["velocity"] + e * d).astype(float) * w).sum() for e in (1, -1)]
+    near((f[0] - f[1]) / 2, (bar["gas_velocity"] * d).sum(), 0.02)
+raises("nothing changes with GasVelocity: it belongs to Lines sfr", cubix.Chain, {**shine, "Lines": "stars"}, stars,
+       ["gas_velocity"], gas=gas, simulation=simulation)
+""")
+
+
 def test_views_and_copies(case):
     python(case, """
 c = chain(active="Mass")

@@ -58,6 +58,9 @@ static void test_idle(void)
   CHECK(cubix_params_unmet(par, "Deposit gaussian with SmoothingLength > 0; a remark"));
   CHECK(cubix_params_unmet(par, "Deposit gauss"));
   CHECK(cubix_params_unmet(par, "Deposit cic, tsc or nearest"));
+  CHECK(!cubix_params_unmet(par, "Deposit cic, tsc or nearest, or SmoothingLength file"));
+  CHECK(!cubix_params_unmet(par, "Deposit gaussian with SmoothingLength file, or Lines sfr"));
+  CHECK(cubix_params_unmet(par, "Deposit cic, or Lines sfr"));
   CHECK(takes("Deposit gaussian\nSmoothingLength 0.1\n"));
   CHECK(!cubix_params_unmet(par, "Deposit gaussian with SmoothingLength > 0; a remark"));
   CHECK(cubix_params_unmet(par, "Deposit gaussian with SmoothingLength file"));
@@ -118,14 +121,15 @@ static int is_among(enum cubix_leaf leaf, const enum cubix_leaf *list, size_t n)
 static void test_leaves(void)
 {
   static const char most[] = "Orientation inclined\nDeposit gaussian\nDistance 5\nPsf moffat\nPsfFwhm 1\n"
-                             "Lsf gaussian\nLsfFwhm 2\nDust gas\n";
+                             "Lsf gaussian\nLsfFwhm 2\nDust gas\nLines sfr\n";
   static const enum cubix_leaf never[] = { CUBIX_LEAF_Alpha, CUBIX_LEAF_Beta, CUBIX_LEAF_Gamma,
                                            CUBIX_LEAF_DepositLength, CUBIX_LEAF_DustSlope };
   static const enum cubix_leaf bound[] = {
     CUBIX_LEAF_Alpha, CUBIX_LEAF_Beta, CUBIX_LEAF_Gamma, CUBIX_LEAF_SmoothingLength, CUBIX_LEAF_DepositLength,
     CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle, CUBIX_LEAF_Distance, CUBIX_LEAF_PsfFwhm, CUBIX_LEAF_PsfBeta,
     CUBIX_LEAF_LsfFwhm, CUBIX_LEAF_DustScreen, CUBIX_LEAF_DustRv, CUBIX_LEAF_DustSlope, CUBIX_LEAF_DustToMetal,
-    CUBIX_LEAF_GasMass, CUBIX_LEAF_GasMetallicity, CUBIX_LEAF_GasPosition
+    CUBIX_LEAF_LineLogU, CUBIX_LEAF_LineTurbulence, CUBIX_LEAF_LineEscape, CUBIX_LEAF_LineDust, CUBIX_LEAF_GasMass,
+    CUBIX_LEAF_GasMetallicity, CUBIX_LEAF_GasPosition, CUBIX_LEAF_GasVelocity, CUBIX_LEAF_GasSfr
   };
   for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) {
     CHECK_IS(has_effect((enum cubix_leaf)leaf, most), ==,
@@ -133,8 +137,10 @@ static void test_leaves(void)
     CHECK_IS(has_effect((enum cubix_leaf)leaf, ""), ==,
              !is_among((enum cubix_leaf)leaf, bound, sizeof bound / sizeof *bound));
   }
-  CHECK(!has_effect(CUBIX_LEAF_GasPosition, "Dust screen\n"));
-  CHECK_TEXT(cubix_leaf_unmet(par, CUBIX_LEAF_GasPosition), "Dust gas");
+  CHECK(has_effect(CUBIX_LEAF_GasPosition, "Dust gas\n") && has_effect(CUBIX_LEAF_GasPosition, "Lines sfr\n"));
+  CHECK(!has_effect(CUBIX_LEAF_GasPosition, "Dust screen\nLines stars\n"));
+  CHECK_TEXT(cubix_leaf_unmet(par, CUBIX_LEAF_GasPosition), "Dust gas, or Lines sfr");
+  CHECK(!has_effect(CUBIX_LEAF_GasVelocity, "Dust gas\n") && has_effect(CUBIX_LEAF_LineLogU, "Lines stars\n"));
   CHECK(has_effect(CUBIX_LEAF_Beta, "Orientation angles\n"));
   CHECK(has_effect(CUBIX_LEAF_PositionAngle, "Orientation faceon\n"));
   CHECK(!has_effect(CUBIX_LEAF_Inclination, "Orientation edgeon\n"));
