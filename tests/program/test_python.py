@@ -185,7 +185,7 @@ with cubix.Chain(shine, stars, leaves, gas=gas, simulation=simulation) as c:
     assert abs((sum_bar["gas_sfr"] * gas["sfr"]).sum() / lines - 1) < 1e-4
     assert (sum_bar["gas_sfr"][::3] == 0).all() and lines > 0.01 * dark
     d = np.random.default_rng(3).normal(size=(30, 3))
-    near((c.jvp(gas_velocity=d).astype(float) * w).sum(), (bar["gas_velocity"] * d).sum(), 1e-4)
+    near((c.jvp({"gas_velocity": d}).astype(float) * w).sum(), (bar["gas_velocity"] * d).sum(), 1e-4)
     f = [(c.forward(gas_velocity=gas["velocity"] + e * d).astype(float) * w).sum() for e in (1, -1)]
     near((f[0] - f[1]) / 2, (bar["gas_velocity"] * d).sum(), 0.02)
 raises("nothing changes with GasVelocity: it belongs to Lines sfr", cubix.Chain, {**shine, "Lines": "stars"}, stars,
