@@ -118,6 +118,23 @@ def test_derivatives(bench):
     assert abs(predicted - taken(done)) < 0.1 * taken(done) + 8, f"predicted {predicted}, taken {taken(done)}"
 
 
+def test_derivatives_of_lines(bench):
+    """Sources stay as stars do, with the number of the cell that each is."""
+    setup(bench, side=20, channels=400, **NOISE)
+    add_gas(bench.file, 300000)
+    with h5py.File(bench.file, "a") as f:
+        f.create_dataset("Gas/StarFormationRate", data=np.full(300000, 1e-5)).attrs["unit"] = "Msun/yr"
+    par = {**PAR, "Engine": "histogram", "Combine": "histogram", "Lines": "sfr", "SystemicVelocity": "none",
+           "Deposit": "tsc"}
+    bench.cube(Noise="snr", SignalToNoise=30, **par)
+    bench.out.rename(bench.path("observed.fits"))
+    par.update(Mode="gradient", ObservedFile=bench.path("observed.fits"), Parameters="linelogu,fluxscale")
+    predicted = said(bench, 1, par)
+    done = run("cubix", [bench.parameters(**par)], cwd=bench.folder)
+    assert done.status == 0, done.err
+    assert abs(predicted - taken(done)) < 0.1 * taken(done) + 8, f"predicted {predicted}, taken {taken(done)}"
+
+
 DEPOSITS = [{"Deposit": "nearest"}, {"Deposit": "cic"}, {"Deposit": "tsc"},
             {"Deposit": "gaussian", "SmoothingLength": 0.3}, {"Deposit": "cubic", "SmoothingLength": 0.9}]
 RUNS = [(1, {"Engine": "direct"}), (1, {"Engine": "histogram", "SlabMemory": 3}),
