@@ -34,6 +34,8 @@ static struct cubix_unknowns_start start_of(size_t n)
                                    : leaf == CUBIX_LEAF_Position    ? 20 * pow(r - 0.5, 3)
                                    : leaf == CUBIX_LEAF_DustRv      ? 3 + r
                                    : leaf == CUBIX_LEAF_DustToMetal ? 0.2 + 0.1 * r
+                                   : leaf == CUBIX_LEAF_LineLogU    ? -3 + r
+                                   : leaf == CUBIX_LEAF_LineEscape || leaf == CUBIX_LEAF_LineDust ? 0.2 + 0.3 * r
                                                                     : 1.5 + r;
     }
   }
