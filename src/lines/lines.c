@@ -269,10 +269,11 @@ done:
 
 int cubix_lines_prepare(struct cubix_lines *s, double reach, double tolerance, int slopes)
 {
+  const int before = s->basis ? s->basis->nodes.n : 0;
   cubix_line_basis_free(s->basis);
   s->basis = NULL;
   const int status = cubix_line_basis_make(&s->basis, s->shape, s->n, reach, 0.5 * tolerance, slopes);
-  if (!status)
+  if (!status && s->basis->nodes.n != before)
     cubix_log(CUBIX_LOG_INFO,
               "emission lines: %d at %d velocities of %.3g km/s to +-%.0f, certified to %.2e of the peak channel", s->n,
               s->basis->nodes.n, s->basis->nodes.step, s->basis->nodes.reach, s->basis->certified);
