@@ -18,7 +18,7 @@ started=$SECONDS
 
 stop() { echo "check.sh: $*" >&2; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 
-if [ "${1:-}" = --no-install ]; then shift; else (need_packages $build_packages git ca-certificates python3 python3-venv python3-dev) || stop "packages are missing"; fi
+if [ "${1:-}" = --no-install ]; then shift; else (need_packages $build_packages git ca-certificates python3 python3-venv python3-dev doxygen) || stop "packages are missing"; fi
 
 say "Python environment in $venv"
 if ! cat tests/requirements.txt tests/readers.txt | cmp -s - "$venv/requirements.txt"; then
