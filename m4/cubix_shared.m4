@@ -24,4 +24,7 @@ int cubix_here(void); int cubix_here(void) { int here = 0; return MPI_Initialize
   AC_SUBST([SHARED_LDFLAGS])
   SHARED_FILE=
   AS_IF([test "$have_shared" = yes], [SHARED_FILE='${libdir}/libcubix.so'])
-  AC_SUBST([SHARED_FILE])])
+  AC_SUBST([SHARED_FILE])
+  # the part of the version that a change of the interface changes: 0.1 of 0.1.0, 1 of 1.2.0
+  AS_CASE([$PACKAGE_VERSION], [0.*], [SHARED_ABI=${PACKAGE_VERSION%.*}], [SHARED_ABI=${PACKAGE_VERSION%%.*}])
+  AC_SUBST([SHARED_ABI])])

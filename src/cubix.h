@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/release.h"
 #include "params/params.h"
 #include "instrument/instrument.h"
 #include "simulation/slab.h"

@@ -1,13 +1,13 @@
 /* chi2.c -- CUBIX from C: how well a galaxy fits an observed cube, and how that changes with its
  * inclination and its stars' masses.
  *
- *   cc -std=c17 chi2.c $(pkg-config --cflags --libs cubix-mpi) -o chi2
+ *   mpicc -std=c17 chi2.c $(pkg-config --cflags --libs cubix) -o chi2
  *   mpirun -np 2 ./chi2 disc.param ObservedFile=observed.fits Inclination=40
  *
  * The chain is opened once; each turn of the loop puts an inclination, makes the cube, compares it,
  * and leads the cotangents back. */
-#include <cubix.h>
-#include <cubix-mpi.h>
+#include <cubix/cubix.h>
+#include <cubix/cubix-mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* For a function of long loops: it is compiled for wide vectors as well, and which version runs is
  * decided when the program starts.  Neither fuses multiply-adds, so all machines of a run have the
  * same bits. */
@@ -55,4 +59,7 @@ static inline void cubix_exact_add(int64_t q[2], double scaled)
 }
 double cubix_exact_value(const int64_t q[2], double scale);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

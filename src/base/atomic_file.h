@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A file that grows under a temporary name.  The struct must stay at its address until the file is
  * published, left or discarded, because a signal handler looks for it there.  {0}: none. */
 struct cubix_atomic_file {
@@ -70,4 +74,7 @@ void cubix_atomic_file_sweep(const char *folder, const char *base);
 /** Remove all unfinished files; async-signal-safe. */
 void cubix_atomic_file_abandon(void);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Sums and extremes over the ranks, with the result on every rank.  Collective if there are
  * several. */
 struct cubix_collective {
@@ -38,4 +42,7 @@ enum { CUBIX_MOST_BLOCKS = 16 };
 /** The work of the rank that writes, with these blocks. */
 typedef int cubix_block_work(const void *host, struct cubix_blocks *blocks);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

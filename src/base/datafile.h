@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Path of a file of parameterfiles/FOLDER.  Local.
  *  @param[out] path [size]
  *  @param folder  "instruments", "formats"
@@ -23,4 +27,7 @@ void cubix_datafile_list_free(char **names, int n);
  *  @param[out] text '\0'-terminated; owned by the caller: free */
 int cubix_datafile_text(char **text, const char *path, int code);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

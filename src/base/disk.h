@@ -2,6 +2,10 @@
 #ifndef CUBIX_DISK_H
 #define CUBIX_DISK_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { CUBIX_DISK_PATH = 1000 };
 
 /* A file, and the bytes that it will have. */
@@ -12,4 +16,7 @@ struct cubix_disk_need { char path[CUBIX_DISK_PATH]; double bytes; };
  *    its free space is no error. */
 int cubix_disk_check(const struct cubix_disk_need *need, int n);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

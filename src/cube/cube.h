@@ -9,6 +9,10 @@
 
 #include "physics/hd.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_instrument;
 struct cubix_collective;
 struct cubix_params;
@@ -121,4 +125,7 @@ int cubix_cube_shine(const struct cubix_cube *cube, const struct cubix_params *p
                      const struct cubix_collective *collective);
 void cubix_cube_free(struct cubix_cube *cube);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -14,6 +14,10 @@
 #include "physics/population.h"
 #include "simulation/slab.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_placement {
   size_t n_spaxel;                /* painted, margin included */
   /* [n_spaxel + 1]: the records of spaxel s are star[start[s]] .. star[start[s + 1] - 1] */
@@ -54,4 +58,7 @@ struct cubix_placement cubix_placement_part(const struct cubix_placement *placem
                                             size_t *start);
 void cubix_placement_free(struct cubix_placement *placement);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

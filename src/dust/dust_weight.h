@@ -6,6 +6,10 @@
 
 #include "params/params.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Cells of gas, as columns; of those that a function does not need NULL will do. */
 struct cubix_dust_cells {
   size_t n;
@@ -48,4 +52,7 @@ void cubix_dust_weight_vjp(const struct cubix_dust_cells *cells, double opacity,
 void cubix_dust_weight_jvp(double *weight_dot, const struct cubix_dust_cells *cells, double opacity, double to_metal,
                            const struct cubix_dust_bar *dot);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -11,6 +11,10 @@
 
 #include "params/params.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_law {
   int n;                          /* channels; 0: no dust, and the arrays are NULL */
   double *k;                      /* [n] A(lambda)/A(V) */
@@ -34,4 +38,7 @@ void cubix_law_vjp(const struct cubix_law *law, const double *k_bar, double *sha
 double cubix_law_jvp(const struct cubix_law *law, int i, double shape_dot, double one_plus_z_dot);
 void cubix_law_free(struct cubix_law *law);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

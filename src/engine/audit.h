@@ -9,6 +9,10 @@
 #include "cube/placement.h"
 #include "spectra/templates.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { CUBIX_AUDIT_LEAST = 3, CUBIX_AUDIT_MOST = 64 };
 
 struct cubix_voxel {
@@ -53,4 +57,7 @@ void cubix_audit_look(struct cubix_audit *audit, const struct cubix_cube *cube);
 int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *templates, double tolerance, int direct,
                       const char *cache);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

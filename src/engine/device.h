@@ -11,6 +11,10 @@
 #include "histogram/histogram.h"
 #include "params/params.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_device;
 struct cubix_column_tiles;
 struct cubix_column_job;
@@ -119,4 +123,7 @@ int cubix_device_paint_jvp(struct cubix_device *dev, const struct cubix_tables *
 double cubix_device_paint_bytes(double n_lambda, double n_knot, int n_thread);
 void cubix_device_close(struct cubix_device *dev);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -8,6 +8,10 @@
 
 #include "params/params.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum cubix_method  { CUBIX_DIRECT, CUBIX_HISTOGRAM };
 enum cubix_combine { CUBIX_COMBINE_CUBE, CUBIX_COMBINE_HISTOGRAM };
 enum { CUBIX_N_REACH = 6 };
@@ -76,4 +80,7 @@ void cubix_engine_choose(struct cubix_engine *engine, const struct cubix_params 
 void cubix_engine_go_direct(struct cubix_engine *engine, int n_lambda, const char *why, ...);
 void cubix_engine_free(struct cubix_engine *engine);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

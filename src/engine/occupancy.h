@@ -12,6 +12,10 @@
 #include "params/params.h"
 #include "simulation/slab.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_occupancy {
   int n_x, n_y;                   /* painted, margin included */
   size_t every;                   /* one star in so many is counted; 0: none is, and only the fastest is found */
@@ -38,4 +42,7 @@ void cubix_occupancy_add(struct cubix_occupancy *occupancy, const struct cubix_p
 void cubix_occupancy_counts(double *count, const struct cubix_occupancy *occupancy);
 void cubix_occupancy_free(struct cubix_occupancy *occupancy);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -6,6 +6,10 @@
 
 #include "cube/placement.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Stars that no histogram serves, to be painted one by one. */
 struct cubix_outliers {
   size_t n, room;
@@ -19,4 +23,7 @@ int cubix_outliers_add(struct cubix_outliers *outliers, const struct cubix_place
 int cubix_outliers_place(struct cubix_placement **placement, const struct cubix_outliers *outliers, size_t n_spaxel);
 void cubix_outliers_free(struct cubix_outliers *outliers);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -8,6 +8,10 @@
 #include "physics/tables.h"
 #include "simulation/slab.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_sounding {
   int n, n_row;                   /* spaxels; library rows */
   double reach;                   /* [km/s] of the velocity grid: faster stars are not in the histogram */
@@ -31,4 +35,7 @@ void cubix_sounding_add(struct cubix_sounding *sounding, const struct cubix_tabl
 double cubix_sounding_values(const struct cubix_sounding *sounding, const struct cubix_nodes *nodes);
 void cubix_sounding_free(struct cubix_sounding *sounding);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -10,6 +10,10 @@
 #include "engine/engine.h"
 #include "physics/tables.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Of one or more placements of this rank; of all ranks after cubix_mpi_survey_sum. */
 struct cubix_survey {
   size_t n_spaxel;                /* painted, margin included */
@@ -33,4 +37,7 @@ void cubix_survey_add(struct cubix_survey *survey, const struct cubix_tables *ta
 double cubix_survey_bytes(double n_spaxel);
 void cubix_survey_free(struct cubix_survey *survey);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -6,6 +6,10 @@
 #include "params/params.h"
 #include "simulation/slab.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_frame {
   double centre[3];               /* kpc, in the file's frame */
   double velocity[3];             /* km/s */
@@ -43,4 +47,7 @@ int cubix_frame_select(const double centre[3], double radius, struct cubix_slab 
 /** Transform positions and velocities of the slab to the sky frame, in place.  Local. */
 void cubix_frame_apply(const struct cubix_frame *frame, struct cubix_slab *slab);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

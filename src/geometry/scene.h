@@ -6,6 +6,10 @@
 #include "params/params.h"
 #include "simulation/slab.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_scene {
   double redshift;
   double omega_m, omega_l, h;     /* the observer's cosmology */
@@ -31,4 +35,7 @@ void cubix_scene_vjp(const struct cubix_scene *scene, const struct cubix_params 
 void cubix_scene_jvp(struct cubix_scene *scene_dot, const struct cubix_scene *scene, const struct cubix_params *par,
                      double redshift_dot, double distance_dot);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

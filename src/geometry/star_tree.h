@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { CUBIX_TREE_LEAF = 8 };     /* points that are not divided any more, or one more */
 
 struct cubix_box { double low[3], high[3]; };
@@ -34,4 +38,7 @@ void cubix_star_tree_nearest(const struct cubix_star_tree *tree, const double x[
 void cubix_nearest_put(double *nearest, int n_nearest, double square);
 void cubix_star_tree_free(struct cubix_star_tree *tree);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -5,6 +5,10 @@
 #include "physics/node.h"
 #include "physics/screen.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Choose nodes for stars behind `least` to `most` magnitudes.  Local: the same for the same numbers.
  *  @param k [n_lambda] A(lambda)/A(V), borrowed
  *  @param error largest relative error
@@ -21,4 +25,7 @@ int cubix_axis_table(float **factor, const struct cubix_axis *axis, int n_lambda
 /** Whether two are the same nodes.  Local. */
 int cubix_axis_same(const struct cubix_axis *a, const struct cubix_axis *b);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

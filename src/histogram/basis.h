@@ -13,6 +13,10 @@
 #include "physics/node.h"
 #include "spectra/templates.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_basis {
   struct cubix_nodes nodes;
   int n_row;                      /* rows of the library (cubix_tables.n_row) */
@@ -64,4 +68,7 @@ void cubix_basis_free(struct cubix_basis *basis);
  * it. */
 const char *cubix_basis_lost(const void *address);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -14,6 +14,10 @@
 #include "physics/node.h"
 #include "physics/tables.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_block {
   /* library row iz*n_age + ia; behind dust, plus the node in A(V) times the number of rows */
   int32_t row;
@@ -110,4 +114,7 @@ double cubix_histogram_bytes(double n_value, double n_spaxel);
 double cubix_histogram_work_bytes(double n_value, int n_row, int n_node, int n_thread);
 void cubix_histogram_free(struct cubix_histogram *histogram);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

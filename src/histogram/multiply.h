@@ -7,6 +7,10 @@
 #include "histogram/basis.h"
 #include "histogram/histogram.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Add the spectra of a histogram to the cube's channels (cube->lambda_first .. + n_lambda - 1, the
  * first a multiple of CUBIX_TILE).  A voxel is summed in the order of rows and nodes with any
  * number of threads or ranks: the same bits.  Local.
@@ -53,4 +57,7 @@ double cubix_multiply_bytes(double n_value, double tile_bytes, int n_thread);
 /** The instruction set in use: "AVX-512", "AVX2", "NEON" or "baseline".  Local. */
 const char *cubix_multiply_name(void);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -5,6 +5,10 @@
 
 #include "params/params.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum cubix_medium   { CUBIX_AIR, CUBIX_VACUUM };
 enum cubix_aperture { CUBIX_SQUARE, CUBIX_CIRCLE, CUBIX_HEXAGON };
 enum cubix_grid     { CUBIX_LINEAR, CUBIX_LOG, CUBIX_TABLE };
@@ -107,4 +111,7 @@ double cubix_vacuum_to_air(double lambda_vac);
 double cubix_vacuum_to_air_slope(double lambda_vac);
 void cubix_instrument_free(struct cubix_instrument *ins);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

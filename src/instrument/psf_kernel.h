@@ -4,6 +4,10 @@
 
 #include "instrument/instrument.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Derivatives with respect to the shape of a gaussian or moffat PSF, or a change of that shape. */
 struct cubix_psf_bar {
   /* per arcsec: of a number added to the FWHM of all channels; of PsfFwhm, where that is the FWHM */
@@ -34,4 +38,7 @@ int cubix_instrument_set_psf(struct cubix_instrument *ins, double fwhm, double b
  *  Errors: CUBIX_EINPUT unless it is 2-D with odd sides, finite and of positive sum. */
 int cubix_psf_kernel_read(double **kernel, int *n, const char *file);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

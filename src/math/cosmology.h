@@ -4,6 +4,10 @@
 
 #include <math.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define CUBIX_LARGEST_H 2.        /* of H0/(100 km/s/Mpc), as in params.def: a value of 70 would be km/s/Mpc */
 
 /** Age of the universe at scale factor a [Gyr].  Local.  0 for a <= 0. */
@@ -32,4 +36,7 @@ double cubix_cosmology_luminosity_distance(double omega_m, double omega_l, doubl
 /** Its derivative with respect to z [Mpc].  Local. */
 double cubix_cosmology_luminosity_distance_slope(double omega_m, double omega_l, double h, double z);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -12,6 +12,10 @@
 #include "instrument/instrument.h"
 #include "params/params.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_noise {
   enum cubix_Noise kind;
   double exposure_time;           /* s: given, or solved for */
@@ -45,4 +49,7 @@ void cubix_noise_draws(const struct cubix_noise *noise, int k, size_t n, const d
 double cubix_noise_draw(const struct cubix_noise *noise, int k, double flux, uint64_t voxel);
 void cubix_noise_free(struct cubix_noise *noise);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

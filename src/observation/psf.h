@@ -7,6 +7,10 @@
 #include "instrument/instrument.h"
 #include "instrument/psf_kernel.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** Convolve the channels that this rank holds (perhaps none) in place, crop to the field, and set
  * spaxels outside the aperture to zero; cube->margin is 0 afterwards.  The result for a channel
  * does not depend on which others are held.  Local. */
@@ -38,4 +42,7 @@ int cubix_psf_apply_jvp(const struct cubix_instrument *ins, const struct cubix_c
  * Local. */
 double cubix_psf_bytes(const struct cubix_instrument *ins, int n_lambda, int n_spectrum, int n_set, int n_thread);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

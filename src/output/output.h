@@ -19,6 +19,10 @@
 #include "simulation/slab.h"
 #include "spectra/templates.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_lines;
 /** Everything that goes into an output; all borrowed. */
 struct cubix_result {
@@ -99,4 +103,7 @@ double cubix_output_maps_bytes(const struct cubix_params *par, const struct cubi
  * Local. */
 double cubix_output_bytes(const struct cubix_instrument *ins, int n_thread, int n_rank, int rank);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

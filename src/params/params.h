@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_pair   { double x, y; };
 struct cubix_vector { const char *word; double x[3]; int comoving; };
 /* word: NULL when three numbers were given; comoving: 1: Centre in ckpc/h, which the snapshot's a and h convert */
@@ -98,4 +102,7 @@ int cubix_params_write_doc(FILE *out, const char *form);
 int cubix_params_write_help(FILE *out, const char *name);
 void cubix_params_free(struct cubix_params *par);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

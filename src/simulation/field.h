@@ -4,6 +4,10 @@
 
 #include <stddef.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum cubix_field {
   CUBIX_FIELD_POSITION,
   CUBIX_FIELD_VELOCITY,
@@ -56,4 +60,7 @@ void cubix_field_bounds(double *low, double *high, enum cubix_field field);
 /** Round-off below 0 counts as 0, in n numbers of a quantity.  Local. */
 void cubix_field_settle(double *x, enum cubix_field field, size_t n);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -9,6 +9,10 @@
 #include "params/params.h"
 #include "simulation/field.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_snapshot {
   char format[64];                /* name of the format file */
   char simulation[128];           /* name the file gives itself, or "" */
@@ -120,4 +124,7 @@ void cubix_slab_keep(struct cubix_slab *slab, const unsigned char *keep);
 void cubix_slab_forget_stars(struct cubix_slab *slab);
 void cubix_slab_free(struct cubix_slab *slab);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

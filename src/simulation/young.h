@@ -9,6 +9,10 @@
 #include "params/params.h"
 #include "simulation/slab.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #define CUBIX_YOUNG_GYR 0.1       /* stars younger than this are young [Gyr] */
 #define CUBIX_YOUNG_MOST 1e10     /* particles that may be made, on all ranks together */
 
@@ -42,4 +46,7 @@ void cubix_young_make(struct cubix_slab *slab, size_t at, const struct cubix_you
 double cubix_young_bytes(const struct cubix_young *young);
 void cubix_young_free(struct cubix_young *young);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

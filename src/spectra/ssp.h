@@ -2,6 +2,10 @@
 #ifndef CUBIX_SSP_H
 #define CUBIX_SSP_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 struct cubix_ssp {
   char file[1024], name[128], imf[64], reference[512], licence[256];
   int demo;                       /* 1: closed form, not a real library */
@@ -32,4 +36,7 @@ int cubix_ssp_surviving_mass(const char *file, int *n_z, int *n_age, double **me
 int cubix_ssp_ionising(const char *file, int *there, int *n_z, int *n_age, double **metallicity, double **age,
                        double **rate);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -11,6 +11,10 @@
 #include "simulation/slab.h"
 #include "spectra/ssp.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Clouds around young stars, as parameters BirthCloud...: a population of age t at wavelength l (rest, vacuum) keeps
  * exp(-tau s (l/5500 AA)^-slope) of its light, s = 1/(1 + (t/age)^8). */
 struct cubix_birth_cloud { double tau, age_gyr, slope; };
@@ -91,4 +95,7 @@ void cubix_templates_place(struct cubix_templates *templates, const struct cubix
                            const struct cubix_instrument *ins, const struct cubix_scene *scene);
 void cubix_templates_free(struct cubix_templates *templates);
 
+#ifdef __cplusplus
+}
+#endif
 #endif

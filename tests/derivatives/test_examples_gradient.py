@@ -45,9 +45,8 @@ def test_disc(tmp_path):
              for key in ("CC", "CUBIX_LIBS", "CUBIX_CFLAGS", "CUDA_LIBS", "OPENMP_CFLAGS", "SAN_CFLAGS")}
     built = subprocess.run(flags["CC"] + ["-std=c17", "-Wall", "-Wextra", "-pedantic", "-Werror"] + flags["SAN_CFLAGS"]
                            + flags["OPENMP_CFLAGS"] + flags["CUBIX_CFLAGS"] +
-                           ["-I%s" % (SOURCE / "src"), "-I%s" % SOURCE, "-I%s" % (SOURCE / "mpi"),
-                            str(SOURCE / "examples/gradient/chi2.c"), str(BUILD / "libcubix_mpi.a"),
-                            str(BUILD / "libcubix.a")] +
+                           ["-I%s" % (BUILD / "include"), str(SOURCE / "examples/gradient/chi2.c"),
+                            str(BUILD / "libcubix_mpi.a"), str(BUILD / "libcubix.a")] +
                            flags["CUBIX_LIBS"] + flags["CUDA_LIBS"] + ["-o", str(tmp_path / "chi2")], text=True,
                            capture_output=True)
     assert built.returncode == 0, built.stderr

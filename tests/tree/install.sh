@@ -13,7 +13,7 @@ make -s -C "$CUBIX_BUILD" install DESTDIR="$scratch/root" > "$scratch/log" 2>&1 
 include=$(dirname "$(find "$scratch/root" -name cubix-mpi.h)")
 prefix=${include%/include/cubix}
 export PKG_CONFIG_PATH=$(dirname "$(find "$scratch/root" -name cubix-mpi.pc)")
-cc=$(configured CC) sanitizers=$(configured SAN_CFLAGS) pkg_config=$(configured PKG_CONFIG)
+cc=$(configured CC) cxx=$(configured CXX) sanitizers=$(configured SAN_CFLAGS) pkg_config=$(configured PKG_CONFIG)
 
 for file in "$prefix"/bin/*; do
   program=${file##*/}
@@ -80,43 +80,76 @@ mkdir -p "$scratch/own/instruments"
 for program in "$CUBIX_BUILD/cubix" "$prefix/bin/cubix"; do
   check test "$(export CUBIX_DATA=$scratch/own; data_of "$program")" = "$scratch/own"
 done
+# Every header alone, in C and C++; none of ours stands in for one of the system's, such as <error.h>.
+cxx="$cxx -std=c++17 -Wall -Wextra -pedantic -Werror -DOMPI_SKIP_MPICXX -DMPICH_SKIP_MPICXX"
+has_cxx=$(grep -c '^HAVE_CXX_TRUE = *$' "$CUBIX_BUILD/Makefile")
 for header in $(find "$include" -name '*.h'); do
-  printf '#include "%s"\nint some_declaration;\n' "${header#"$include"/}" > "$scratch/alone.c"
-  check $cc -std=c17 -Wall -Wextra -pedantic -Werror -I"$include" -c "$scratch/alone.c" -o "$scratch/alone.o"
+  printf '#include <cubix/%s>\nint some_declaration;\n' "${header#"$include"/}" > "$scratch/alone.c"
+  cp "$scratch/alone.c" "$scratch/alone.cpp"
+  check $cc -std=c17 -Wall -Wextra -pedantic -Werror -I"$prefix/include" -c "$scratch/alone.c" -o "$scratch/alone.o"
+  [ "$has_cxx" = 0 ] || check $cxx -I"$prefix/include" -c "$scratch/alone.cpp" -o "$scratch/alone.o"
 done
+check test -z "$(grep -rhE '#[[:space:]]*include[[:space:]]*"' "$include")"
 
 cat > "$scratch/stranger.c" << 'END'
-#include <cubix-mpi.h>
-#include <cubix.h>
+#define _GNU_SOURCE
+#include <error.h>
+#include <cubix/cubix-mpi.h>
+#include <cubix/cubix.h>
+#include <string.h>
+#if CUBIX_VERSION_NUMBER < 100
+#error "an older version"
+#endif
 int main(int argc, char **argv)
 {
   struct cubix_params *par = NULL;
   struct cubix_instrument *ins = NULL;
+  char version[32];
   int status = cubix_mpi_start(&argc, &argv);
   if (!status) status = cubix_params_init(&par);
   if (!status) status = cubix_params_set(par, "Instrument", "MUSE");
   if (!status) status = cubix_params_set(par, "FieldOfView", "10 arcsec");
   if (!status) status = cubix_instrument_read(&ins, par);
-  if (status) puts(cubix_error_message());
+  if (status) error(0, 0, "%s", cubix_error_message());
   else printf("%d x %d spaxels\n", ins->n_x, ins->n_y);
   cubix_instrument_free(ins);
   cubix_params_free(par);
+  snprintf(version, sizeof version, "%d.%d.%d", CUBIX_VERSION_MAJOR, CUBIX_VERSION_MINOR, CUBIX_VERSION_PATCH);
+  if (strcmp(version, cubix_version())) puts("headers of another version");
   return cubix_mpi_finish(status);
 }
 END
+sed '/define _GNU_SOURCE/d' "$scratch/stranger.c" > "$scratch/stranger.cpp"
 if [ -n "$pkg_config" ]; then
-  flags() { "$pkg_config" --define-variable=prefix="$prefix" "$1" cubix-mpi; }
-  check $cc -std=c17 $sanitizers $(flags --cflags) "$scratch/stranger.c" $(flags --libs) -o "$scratch/stranger"
-  check $cc -std=c17 -Wall -Wextra -pedantic -Werror $sanitizers $(flags --cflags) "$CUBIX_SOURCE/examples/gradient/chi2.c" $(flags --libs) -o "$scratch/chi2"
-  checked=$((checked + 1))
-  said=$(ASAN_OPTIONS=detect_leaks=0 CUBIX_DATA=$prefix/share/cubix "$scratch/stranger" 2> "$scratch/complaints")     # MPI may grumble there about the machine
-  [ "$said" = "50 x 50 spaxels" ] || { bad=$((bad + 1)); echo "the stranger's program says: $said"; cat "$scratch/complaints"; }
+  flags() { "$pkg_config" --define-variable=prefix="$prefix" "$@"; }
+  says()        # a program says what the stranger's must
+  {
+    checked=$((checked + 1))
+    said=$(ASAN_OPTIONS=detect_leaks=0 LD_LIBRARY_PATH=$library CUBIX_DATA=$prefix/share/cubix "$1" 2> "$scratch/complaints")     # MPI may grumble there about the machine
+    [ "$said" = "50 x 50 spaxels" ] || { bad=$((bad + 1)); echo "$1 says: $said"; cat "$scratch/complaints"; }
+  }
+  library=$(dirname "$(find "$scratch/root" -name libcubix.a)")
+  check $cc -std=c17 $sanitizers $(flags --cflags cubix) "$scratch/stranger.c" $(flags --libs cubix) -o "$scratch/stranger"
+  says "$scratch/stranger"
+  # without the shared library, as --disable-shared installs: with what it stands on
+  mkdir "$scratch/archive" && ln -s "$library/libcubix.a" "$scratch/archive"
+  check $cc -std=c17 $sanitizers $(flags --cflags cubix) "$scratch/stranger.c" -L"$scratch/archive" $(flags --static --libs cubix) -o "$scratch/static"
+  says "$scratch/static"
+  if [ "$has_cxx" != 0 ]; then
+    check $cxx $sanitizers $(flags --cflags cubix) "$scratch/stranger.cpp" $(flags --libs cubix) -o "$scratch/strangerxx"
+    says "$scratch/strangerxx"
+  fi
+  check $cc -std=c17 -Wall -Wextra -pedantic -Werror $sanitizers $(flags --cflags cubix) "$CUBIX_SOURCE/examples/gradient/chi2.c" $(flags --libs cubix) -o "$scratch/chi2"
+  check test "$(flags --modversion cubix)" = "$(configured PACKAGE_VERSION)"
+  check test "$(flags --libs cubix-mpi)" = "$(flags --libs cubix)"
+  [ ! -e "$CUBIX_BUILD/libcubix.so" ] || check test "$(echo $(flags --libs cubix))" = "-L$library -lcubix"
 fi
 # the shared library, where configure could make one: its name, what it needs, and that a stranger finds it and calls both halves
 if [ -e "$CUBIX_BUILD/libcubix.so" ]; then
   version=$(configured PACKAGE_VERSION) shared=$(find "$scratch/root" -name libcubix.so)
   check test -n "$shared"
-  check test "$(readlink "$shared")" = "libcubix.so.$version"
+  check test "$(readlink "$shared")" = "libcubix.so.$(configured SHARED_ABI)"
+  check test "$(readlink -f "$shared")" = "$(dirname "$(readlink -f "$shared")")/libcubix.so.$version"
   [ -z "$pkg_config" ] || check test "$("$pkg_config" --define-variable=prefix="$prefix" --variable=sharedlib cubix)" = "$shared"
   cat > "$scratch/loader.c" << 'END'
 #include <dlfcn.h>
