@@ -110,6 +110,8 @@ int cubix_catalogue_find(struct cubix_groups *groups, const struct cubix_simfile
   seek.halo = groups->halo;
   if (!strcmp(par->GroupCatalogue, "particles")) {
     CUBIX_TRY(cubix_catalogue_particles(&seek));
+  } else if (cubix_catalogue_is_ahf(&seek)) {
+    CUBIX_TRY(cubix_catalogue_ahf(&seek));
   } else if (cubix_catalogue_is_tipsy(&seek)) {
     CUBIX_TRY(cubix_catalogue_tipsy(&seek));
   } else {

@@ -32,6 +32,10 @@ int cubix_catalogue_particles(struct cubix_seek *seek);
 int cubix_catalogue_tipsy(struct cubix_seek *seek);
 /** Whether it is that.  Local. */
 int cubix_catalogue_is_tipsy(const struct cubix_seek *seek);
+/** By AHF: GroupCatalogue is one of its files, STEM.AHF_halos ..., or STEM.  Local. */
+int cubix_catalogue_ahf(struct cubix_seek *seek);
+/** Whether it is that.  Local. */
+int cubix_catalogue_is_ahf(const struct cubix_seek *seek);
 
 /** The catalogue is of this redshift, and so must be the snapshot.  Local.  Errors: CUBIX_EINPUT. */
 int cubix_seek_check_epoch(const struct cubix_seek *seek, double redshift);
