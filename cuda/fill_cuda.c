@@ -277,6 +277,7 @@ int cubix_cuda_fill(struct cubix_cuda_transfer *transfer, const char *gpu, struc
   d.tables.row = NULL;
   d.tables.light = d.tables.log_z = d.tables.log_age = d.tables.knot = d.tables.edge = NULL;
   d.tables.first = NULL;
+  d.tables.age_first = NULL;
   d.tables.dust_k = d.batch.nodes.axis.k = NULL;
   CUBIX_TRY(cubix_histogram_init(&d.histogram, nodes, exponent, placement->n_spaxel, 0, 0));
   CUBIX_TRY(list_occupied(&d));

@@ -170,6 +170,7 @@ int cubix_cuda_fill_vjp(struct cubix_cuda_transfer *transfer, const char *gpu, c
   x.tables.row = NULL;
   x.tables.light = x.tables.log_z = x.tables.log_age = x.tables.knot = x.tables.edge = NULL;
   x.tables.first = NULL;
+  x.tables.age_first = NULL;
   x.tables.dust_k = x.cover.nodes.axis.k = NULL;
   CUBIX_ALLOC(x.origin, cover->n_spaxel + 1);
   for (size_t s = 0; s <= cover->n_spaxel; s++) x.origin[s] = (struct cubix_cuda_origin){ start[s], cover->start[s] };

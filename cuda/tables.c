@@ -42,6 +42,7 @@ static void use_tables(struct cubix_tables *v, void *const *table)
   v->log_age = table[3];
   v->knot = table[4];
   v->first = table[5];
+  v->age_first = NULL;
   v->edge = table[EDGE];
   v->dust_k = table[DUST];
 }

@@ -51,6 +51,41 @@ CUBIX_HD int cubix_bracket(const double *nodes, int n, double x, int *i, double 
   return 0;
 }
 
+/** Cell of a log age within the grid.  It never falls as log age rises, however it is rounded. */
+CUBIX_HD int cubix_age_cell(const struct cubix_tables *v, double log_age)
+{
+  return (int)((log_age - v->log_age[0]) * v->age_cell_per_dex);
+}
+
+/** Make the cells, from node to node of v->log_age.  @param[out] first [CUBIX_AGE_CELLS] borrowed by v */
+CUBIX_HD void cubix_index_ages(struct cubix_tables *v, int16_t *first)
+{
+  int cell, i = 0;
+  v->age_first = 0;
+  if (v->n_age < 2) return;
+  v->age_cell_per_dex = (CUBIX_AGE_CELLS - 1) / (v->log_age[v->n_age - 1] - v->log_age[0]);
+  for (cell = 0; cell < CUBIX_AGE_CELLS; cell++) {
+    while (i + 2 < v->n_age && cubix_age_cell(v, v->log_age[i + 1]) < cell) i++;
+    first[cell] = (int16_t)i;
+  }
+  v->age_first = first;
+}
+
+/** cubix_bracket in log age, with the same result: from the cell's first node it is a step or none. */
+CUBIX_HD int cubix_bracket_age(const struct cubix_tables *v, double log_age, int *i, double *f)
+{
+  const double *node = v->log_age;
+  int lo;
+  if (!v->age_first || !(log_age > node[0] && log_age < node[v->n_age - 1]))
+    return cubix_bracket(node, v->n_age, log_age, i, f);
+  lo = v->age_first[cubix_age_cell(v, log_age)];
+  lo += node[lo + 1] <= log_age;
+  while (node[lo + 1] <= log_age) lo++;
+  *i = lo;
+  *f = (log_age - node[lo]) / (node[lo + 1] - node[lo]);
+  return 0;
+}
+
 /** Where a star's metallicity and age [Gyr] lie on the library's grid.  @return CUBIX_CLAMP_Z |
  * CUBIX_CLAMP_AGE where the grid ended */
 CUBIX_HD int cubix_locate(const struct cubix_tables *v, double metallicity, double age, struct cubix_star *star)
@@ -59,7 +94,7 @@ CUBIX_HD int cubix_locate(const struct cubix_tables *v, double metallicity, doub
   double log_z = metallicity > 0 ? log10(metallicity) : -1e3, log_age = age > 0 ? log10(age) : -1e3;
   if (cubix_bracket(v->log_z, v->n_z, log_z, &iz, &star->f_z) && !(v->zero_z && log_z < v->log_z[0]))
     clamped |= CUBIX_CLAMP_Z;
-  if (cubix_bracket(v->log_age, v->n_age, log_age, &ia, &star->f_age) && !(v->zero_age && log_age < v->log_age[0]))
+  if (cubix_bracket_age(v, log_age, &ia, &star->f_age) && !(v->zero_age && log_age < v->log_age[0]))
     clamped |= CUBIX_CLAMP_AGE;
   star->iz = (int16_t)iz;
   star->ia = (int16_t)ia;

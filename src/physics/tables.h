@@ -8,7 +8,7 @@
 
 #include "physics/hd.h"
 
-enum { CUBIX_MAX_CORNER = 8 };
+enum { CUBIX_MAX_CORNER = 8, CUBIX_AGE_CELLS = 2048 };
 /* How a star's light is divided among spaxels: physics/deposit.h. */
 enum cubix_deposit_kind {
   CUBIX_DEPOSIT_NEAREST, CUBIX_DEPOSIT_CIC, CUBIX_DEPOSIT_TSC,
@@ -23,6 +23,9 @@ struct cubix_tables {
   int pchip;                      /* 0: bilinear, 1: monotone cubic in log age */
   const double *log_z;            /* [n_z] */
   const double *log_age;          /* [n_age] log10 Gyr */
+  /* on CPUs, from log age to its interval: of a cell the last node below all of it (cubix_index_ages).  NULL: none */
+  double age_cell_per_dex;
+  const int16_t *age_first;       /* [CUBIX_AGE_CELLS] */
   /* templates; row (iz, ia) = iz*n_age + ia; with pchip the derivatives d/dlog_age follow at n_z*n_age + row */
   int n_row, n_knot, row_stride;  /* row_stride [cubix_real] = 2*(n_knot + 1) */
   const cubix_real *row;          /* [n_row][n_knot + 1][2], 1e30 erg/s/AA per Msun and that /AA^2 */

@@ -171,6 +171,7 @@ static int lay_axes(struct cubix_templates *templates)
   v->zero_age = !(ssp->age[0] > 0);
   v->log_z = templates->log_z;
   v->log_age = templates->log_age;
+  cubix_index_ages(v, templates->age_first);
 done:
   return status;
 }

@@ -25,6 +25,7 @@ struct cubix_templates {
   cubix_real *row;                /* see physics/tables.h */
   double *light, *log_z, *log_age;
   int32_t *first;
+  int16_t age_first[CUBIX_AGE_CELLS];
   struct cubix_tables tables;         /* points into the above and into the instrument */
   double *kernel;                 /* of the deposit, or NULL */
   struct cubix_birth_cloud birth; /* in the rows, and in `light` */
