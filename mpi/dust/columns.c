@@ -38,11 +38,9 @@ static void batch_free(struct batch *b)
   *b = (struct batch){ .n = 0 };
 }
 
-int cubix_mpi_columns_open(struct cubix_columns **out, const double *position, const double *radius,
-                           const double *weight, size_t n)
+/* Of all ranks' cells. */
+static struct cubix_column_sky sky_of(const double *position, const double *radius, size_t n)
 {
-  int status = CUBIX_OK;
-  struct cubix_columns *columns = NULL;
   double extent[4] = { -HUGE_VAL, -HUGE_VAL, -HUGE_VAL, -HUGE_VAL };   /* -low, high */
   for (size_t i = 0; i < n; i++)
     for (size_t c = 0; c < 2; c++) {
@@ -51,12 +49,21 @@ int cubix_mpi_columns_open(struct cubix_columns **out, const double *position, c
     }
   cubix_mpi_max_all(extent, 4);
   const double low[2] = { -extent[0], -extent[1] };
+  return cubix_column_sky_of(low, extent + 2);
+}
+
+int cubix_mpi_columns_open(struct cubix_columns **out, const double *position, const double *radius,
+                           const double *weight, size_t n)
+{
+  int status = CUBIX_OK;
+  struct cubix_columns *columns = NULL;
+  const struct cubix_column_sky sky = sky_of(position, radius, n);
   CUBIX_MPI_ALLOC(columns, 1);
   columns->position = position;
   columns->radius = radius;
   columns->weight = weight;
   columns->n = n;
-  columns->sky = cubix_column_sky_of(low, extent + 2);
+  columns->sky = sky;
   *out = columns;
 done:
   return status;
@@ -290,11 +297,18 @@ done:
   return status;
 }
 
-double cubix_mpi_columns_bytes(double n_cell, int n_rank, double *sorting)
+double cubix_mpi_columns_bytes(const double *position, const double *radius, size_t n, double n_place, double *sorting)
 {
-  const double here = n_rank > 1 ? 1.5 * n_cell : n_cell;      /* and those at the seams */
-  double bytes = cubix_column_tiles_bytes(here, sorting);
-  if (n_rank == 1) return bytes;
-  *sorting += 10 * sizeof(double) * here;
-  return bytes + here * sizeof(uint32_t);
+  enum { CELL = 5 * sizeof(double), PLACE = 36 };     /* what travels; a place, its number and its A(V) */
+  const struct cubix_column_sky sky = sky_of(position, radius, n);
+  const double here = cubix_mpi_size() > 1 ? 1.5 : 1, most = fmax(BATCH / cubix_mpi_size(), LEAST);
+  double bytes = here * cubix_column_tiles_bytes(&sky, radius, n, sorting), places = cubix_column_walk_bytes(n_place);
+  *sorting *= here;                                   /* and cells at the seams */
+  if (here > 1) {
+    bytes += here * sizeof(uint32_t) * (double)n;
+    *sorting += here * CELL * (double)n;
+    places = fmin(n_place, most) * PLACE + cubix_column_walk_bytes(fmin(n_place, most));
+  }
+  *sorting = fmax(*sorting, places);
+  return bytes;
 }

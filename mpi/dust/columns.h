@@ -38,8 +38,10 @@ int cubix_mpi_columns_vjp(struct cubix_columns *columns, const double *position,
 /** Its tangent.  Collective.  All ranks have the same members of dot.  @param[out] screen_dot [n] */
 int cubix_mpi_columns_jvp(struct cubix_columns *columns, const double *position, size_t n,
                           const struct cubix_column_dot *dot, double *screen_dot);
-/** Bytes of this rank for n_cell cells, on n_rank ranks, and how much more while they are sorted.  Local. */
-double cubix_mpi_columns_bytes(double n_cell, int n_rank, double *sorting);
+/** Bytes of this rank for its cells, and how much more while they, or n_place places, are sorted.  Collective.
+ *  @param position [n][3]  @param radius [n] */
+double cubix_mpi_columns_bytes(const double *position, const double *radius, size_t n, double n_place,
+                               double *sorting);
 void cubix_mpi_columns_close(struct cubix_columns *columns);
 
 #ifdef __cplusplus

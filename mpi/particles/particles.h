@@ -49,7 +49,6 @@ struct cubix_particles {
   size_t n_young_rows;            /* in chunks of so many; 0: none, or all stars stay in memory */
   int told;                       /* 1: that its stars are fast */
   struct cubix_columns *columns;  /* the dust in front of them (screens.h), borrowed; NULL: none */
-  size_t n_cell;                  /* cells of gas of this rank that may have dust */
   int64_t n_behind, n_opaque;     /* stars placed so far that have some, and very much, in front */
   int told_dust;                  /* 1: how many these are */
 };

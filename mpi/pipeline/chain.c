@@ -104,6 +104,16 @@ done:
   return status;
 }
 
+/* What only the gas itself can tell. */
+static int check_gas(const struct cubix_chain *chain)
+{
+  int status = CUBIX_OK;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
+    if (chain->active[leaf]) CUBIX_TRY(cubix_chain_weight_check(chain, (enum cubix_leaf)leaf));
+done:
+  return status;
+}
+
 int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *par, const struct cubix_slab *stars,
                          const struct cubix_slab *gas, const unsigned char active[CUBIX_N_LEAF], int dry_run)
 {
@@ -122,6 +132,7 @@ int cubix_mpi_chain_open(struct cubix_chain **out, const struct cubix_params *pa
   CUBIX_TRY(cubix_mpi_agree(check_active(par, active, stars)));
   CUBIX_TRY(cubix_mpi_pipeline_open(&chain->pipe, par, &use, NULL));
   CUBIX_TRY(cubix_mpi_pipeline_load(chain->pipe, stars, gas));
+  CUBIX_TRY(cubix_mpi_agree(check_gas(chain)));
   *out = chain;
   chain = NULL;
 done:

@@ -37,6 +37,20 @@ int cubix_chain_needs_columns(const struct cubix_chain *chain, const struct cubi
   return chain->pipe->columns && (wants_places(leaves) || wants_weights(leaves));
 }
 
+int cubix_chain_weight_check(const struct cubix_chain *chain, enum cubix_leaf leaf)
+{
+  int status = CUBIX_OK, is_weight = 0;
+  const struct cubix_slab *gas = chain->pipe->gas;
+  for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) is_weight |= weights[i] == leaf;
+  const int shines = leaf == CUBIX_LEAF_GasMetallicity && chain->pipe->par.Lines == CUBIX_Lines_sfr;
+  CUBIX_CHECK(!is_weight || shines || !gas || !gas->dust_mass, CUBIX_EUSAGE,
+              "nothing changes with %s: the gas has dust masses of its own (DustMass), which do not follow from it; give "
+              "gas without them, or leave %s out",
+              cubix_leaf_info(leaf)->name, cubix_leaf_info(leaf)->name);
+done:
+  return status;
+}
+
 /* Bars of places on the sky to the leaf, and to the sums. */
 static void places_back(const struct cubix_chain *chain, const struct cubix_slab *slab, const double *x_bar,
                         double *leaf_bar, struct cubix_chain_sums *sums)

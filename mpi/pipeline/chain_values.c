@@ -268,6 +268,7 @@ static int check_values(const struct cubix_chain *chain, enum cubix_leaf leaf, c
   int scale = leaf == CUBIX_LEAF_MassScale || leaf == CUBIX_LEAF_FluxScale,
       positive = leaf == CUBIX_LEAF_Distance || leaf == CUBIX_LEAF_DepositLength;
   CUBIX_CHECK(!unmet, CUBIX_EUSAGE, "a new value of %s changes nothing: it belongs to %s", name, unmet);
+  CUBIX_TRY(cubix_chain_weight_check(chain, leaf));
   CUBIX_CHECK(!rows || chain->pipe->templates->ssp->luminosity, CUBIX_EUSAGE,
               "a new value of %s needs the library's templates, which were not kept: name it among the active leaves",
               name);

@@ -29,6 +29,7 @@
 #include "instrument/instrument.h"
 #include "instrument/instrument_file.h"
 #include "instrument/psf_kernel.h"
+#include "lines/ionising.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
 #include "mpi/engine/basis_build.h"
@@ -102,6 +103,13 @@ done:
   return status;
 }
 
+static double count_young(const struct cubix_slab *slab)
+{
+  double n = 0;
+  for (size_t i = 0; i < slab->n; i++) n += slab->age[i] <= CUBIX_IONISING_AGE;
+  return n;
+}
+
 static int begin_soundings(struct cubix_memory_job *j)
 {
   int status = CUBIX_OK;
@@ -138,9 +146,11 @@ static int look(struct cubix_memory_job *j)
   if (o) cubix_occupancy_add(o, j->par, j->ins, j->scene, particles->slab);
   CUBIX_TRY(occupancy(j, o ? o : particles->occupancy));
   CUBIX_TRY(cubix_mpi_agree(begin_soundings(j)));
+  j->young = 0;
   for (size_t c = 0; c < particles->n_chunk; c++) {
     CUBIX_TRY(cubix_mpi_particles_fetch(particles, c));
     rows_in_use(j);
+    j->young += count_young(particles->slab);
     cubix_sounding_add(j->mine, &j->templates->tables, particles->slab);
     if (j->chunk && c == particles->n_chunk / 2) cubix_sounding_add(j->chunk, &j->templates->tables, particles->slab);
   }
@@ -174,6 +184,9 @@ static void limit_values(struct cubix_memory_job *j)
   const struct cubix_nodes nodes = cubix_basis_nodes(j->engine->reach, j->step);
   const struct cubix_occupancy *o = j->particles->occupancy;
   const int seen = j->counted && o && o->every;
+  j->fullest = j->counted ? 0 : j->records / j->painted;
+  for (size_t s = 0; j->counted && s < (size_t)j->painted; s++)
+    j->fullest = fmax(j->fullest, j->count[s] / (double)j->particles->n_chunk);
   const double n_chunk = (double)j->particles->n_chunk, slowest = -cubix_mpi_max(seen ? -o->slowest_in : HUGE_VAL);
   const double most = j->templates->tables.n_row * nodes_of(j, slowest, cubix_mpi_max(seen ? o->fastest_in : HUGE_VAL));
   if (j->mine) {
@@ -201,6 +214,7 @@ static int own_spaxels(struct cubix_memory_job *j)
   size_t *first = NULL;
   double mine = 0, all = 0, records = 0;
   j->spaxels_own = j->painted / j->n_rank;
+  j->fullest_own = j->fullest;
   if (j->count_all) {
     CUBIX_ALLOC(first, j->n_rank + 1);
     cubix_mpi_owners_cut(first, j->engine, j->count_all, n);
@@ -210,6 +224,7 @@ static int own_spaxels(struct cubix_memory_job *j)
       all += values;
       mine += own * values;
       records += own * j->count_all[s];
+      if (own) j->fullest_own = fmax(j->fullest_own, j->count_all[s] / n_chunk);
     }
     j->spaxels_own = (double)(first[j->rank + 1] - first[j->rank]);
   } else {
@@ -385,7 +400,8 @@ int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_in
   const int whole = par->Combine == CUBIX_Combine_cube && j.n_rank > 1;
   j.channels = whole ? ins->n_lambda : ceil((double)ins->n_lambda / j.n_rank);
   if (particles) j.rows = (double)cubix_mpi_particles_rows(particles, &all);
-  j.all_rows = (double)all;
+  j.all_rows = j.young = (double)all;
+  if (particles && particles->n_chunk == 1) j.young = count_young(particles->slab);
   assume_everywhere(&j);
   if (particles && templates && say) CUBIX_TRY(look(&j));
   if (particles && templates && !j.counted && cubix_mpi_min(particles->occupancy && particles->occupancy->every) > 0)

@@ -81,16 +81,17 @@ static void plan_stars(plan *p, job *j)
 {
   const int smooth = j->par->Deposit != CUBIX_Deposit_nearest, keep = j->active != NULL,
             chunks = j->particles->n_chunk > 1;
-  const enum cubix_phase place = CUBIX_PHASE_PLACE, used_up = is_histogram(j) ? CUBIX_PHASE_FILL : CUBIX_PHASE_PAINT;
+  const enum cubix_phase place = CUBIX_PHASE_PLACE, begin = CUBIX_PHASE_COLUMNS,
+                         used_up = is_histogram(j) ? CUBIX_PHASE_FILL : CUBIX_PHASE_PAINT;
   const enum cubix_phase placed = owns_spaxels(j) ? CUBIX_PHASE_SHARE : used_up;
   unsigned parts = CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION;
   if (j->particles->slab->smoothing_length) parts |= CUBIX_SLAB_LENGTH;
   if (j->par->Dust == CUBIX_Dust_gas) parts |= CUBIX_SLAB_SCREEN;
-  cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), place, keep ? last : chunks ? used_up : place);
+  cubix_memory_add(p, "stars", cubix_slab_bytes(j->rows, parts), begin, keep ? last : chunks ? used_up : place);
   if (chunks)
-    cubix_memory_add(p, "unpacked columns", cubix_mpi_reader_unpacked_bytes(j->particles->reader), place, used_up);
+    cubix_memory_add(p, "unpacked columns", cubix_mpi_reader_unpacked_bytes(j->particles->reader), begin, used_up);
   if (chunks)
-    cubix_memory_add(p, "indices of the input", cubix_mpi_reader_kept_bytes(j->particles->reader), place, last);
+    cubix_memory_add(p, "indices of the input", cubix_mpi_reader_kept_bytes(j->particles->reader), begin, last);
   cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), place,
                    keep ? last : placed);
   cubix_memory_add(p, "sorting of stars",
@@ -99,16 +100,12 @@ static void plan_stars(plan *p, job *j)
   cubix_memory_add(p, "counts of stars", cubix_survey_bytes(j->painted), place, last);
 }
 
-/* Sources of emission lines: cells that form stars; young stars where all are in memory. */
+/* Sources of emission lines: cells that form stars, or young stars. */
 static double sources(job *j)
 {
-  const struct cubix_slab *gas = j->particles ? j->particles->gas : NULL,
-                          *stars = j->particles && j->active ? j->particles->slab : NULL;
-  double n = 0;
-  if (j->par->Lines == CUBIX_Lines_sfr)
-    for (size_t i = 0; gas && gas->sfr && i < gas->n; i++) n += gas->sfr[i] > 0;
-  else if (j->par->Lines == CUBIX_Lines_stars)
-    for (size_t i = 0; stars && stars->age && i < stars->n; i++) n += stars->age[i] <= CUBIX_IONISING_AGE;
+  const struct cubix_slab *gas = j->particles ? j->particles->gas : NULL;
+  double n = j->par->Lines == CUBIX_Lines_stars ? j->young : 0;
+  for (size_t i = 0; j->par->Lines == CUBIX_Lines_sfr && gas && gas->sfr && i < gas->n; i++) n += gas->sfr[i] > 0;
   return n;
 }
 
@@ -120,7 +117,8 @@ static void plan_lines(plan *p, job *j)
   enum { MAPS = 40 };                        /* of the gas, about */
   const int smooth = j->par->Deposit != CUBIX_Deposit_nearest, keep = j->active != NULL;
   const double n = sources(j), records = records_of(j, n),
-               slab = cubix_slab_bytes(n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | CUBIX_SLAB_LENGTH);
+               slab = cubix_slab_bytes(n, CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | CUBIX_SLAB_LENGTH |
+                                           CUBIX_SLAB_SCREEN);
   if (j->par->Lines == CUBIX_Lines_none) return;
   cubix_memory_add(p, "sources of lines",
                    cubix_placement_bytes(records, j->painted, keep) * (owns_spaxels(j) ? 2 : 1) +
@@ -136,9 +134,10 @@ static void plan_lines(plan *p, job *j)
 static void plan_columns(plan *p, job *j)
 {
   double sorting;
-  const double bytes = cubix_mpi_columns_bytes((double)j->particles->n_cell, j->n_rank, &sorting);
-  cubix_memory_add(p, "columns of gas", bytes, CUBIX_PHASE_PLACE, j->active ? last : CUBIX_PHASE_PAINT);
-  add_in(p, CUBIX_PHASE_PLACE, "sorting of gas", sorting);
+  const struct cubix_slab *gas = j->particles->gas;
+  const double bytes = cubix_mpi_columns_bytes(gas->position, gas->smoothing_length, gas->n, j->rows, &sorting);
+  cubix_memory_add(p, "columns of gas", bytes, CUBIX_PHASE_COLUMNS, j->active ? last : CUBIX_PHASE_PAINT);
+  add_in(p, CUBIX_PHASE_COLUMNS, "sorting of gas", sorting);
 }
 
 static void plan_templates(plan *p, job *j)
@@ -169,7 +168,9 @@ static void plan_histogram(plan *p, job *j)
   const int own = owns_spaxels(j);
   const double of_chunk = growth(j) * (own ? j->values_own_chunk : j->values_chunk), mine = histogram_bytes(j);
   const double chunk = cubix_histogram_bytes(of_chunk, spaxels(j));
-  const double work = cubix_histogram_work_bytes(of_chunk, j->templates->tables.n_row, n_node(j), j->n_thread);
+  const double sorted = j->engine->dust ? cubix_histogram_sort_bytes(own ? j->records_own : j->records,
+                                                                     own ? j->fullest_own : j->fullest, j->n_thread) : 0;
+  const double work = cubix_histogram_work_bytes(of_chunk, j->templates->tables.n_row, n_node(j), j->n_thread) + sorted;
   const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
   add_in(p, CUBIX_PHASE_FILL, "histogram", stack);
   add_in(p, CUBIX_PHASE_PAINT, "histogram", mine);
@@ -270,8 +271,8 @@ static void plan_derivatives(plan *p, job *j)
   cubix_memory_add(p, "the observed cube", 2 * field + 3 * j->field * sizeof(double), from, until);
   plan_pieces(p, j, reverse);
   add_in(p, reverse, "derivatives by stars", j->rows * of_star + placed * sizeof(struct cubix_star_bar));
-  if (j->particles->n_cell)                  /* sums of cells, places and weights; of stars A(V) and places */
-    add_in(p, reverse, "derivatives by dust", 200. * (double)j->particles->n_cell + 32. * j->rows);
+  if (j->par->Dust == CUBIX_Dust_gas)        /* sums of cells, places and weights; of stars A(V) and places */
+    add_in(p, reverse, "derivatives by dust", 200. * (double)j->particles->gas->n + 32. * j->rows);
   add_in(p, reverse, "derivatives by sources of lines", of_sources(j, smooth));
   if (moves_rows(j))
     add_in(p, reverse, "derivatives by templates", 2. * tables->n_row * (tables->n_knot + 1.) * sizeof(double));
@@ -318,7 +319,7 @@ void cubix_mpi_memory_plan(plan *p, job *j)
   cubix_memory_add(p, "gas", gas, first, last);
   if (!j->templates) cubix_memory_add(p, "tables of channels", 64. * j->ins->n_lambda, first, last);
   if (j->particles && j->templates) plan_stars(p, j);
-  if (j->particles && j->particles->n_cell) plan_columns(p, j);
+  if (j->particles && j->particles->gas && j->par->Dust == CUBIX_Dust_gas) plan_columns(p, j);
   if (j->templates && is_histogram(j)) plan_histogram(p, j);
   if (j->templates) plan_processor(p, j);
   plan_cube(p, j);

@@ -162,7 +162,6 @@ static int take_gas(struct cubix_pipeline *pipe, const struct cubix_slab *stars,
                   cubix_Lines_word[pipe->par.Lines]);
   if (gas) CUBIX_TRY(cubix_mpi_gas_hold(&pipe->gas, &pipe->par, gas, pipe->particles, &pipe->frame));
   else CUBIX_TRY(cubix_mpi_gas_open(&pipe->gas, &pipe->par, pipe->particles, &pipe->frame));
-  if (pipe->par.Dust == CUBIX_Dust_gas) pipe->particles->n_cell = pipe->gas->n;
   pipe->particles->gas = pipe->gas;
   cubix_mpi_gas_report(pipe->gas, &pipe->par,
                        fmin(ins->n_x * ins->pixel_x, ins->n_y * ins->pixel_y) * pipe->scene.kpc_per_arcsec);

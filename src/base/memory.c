@@ -212,6 +212,7 @@ void cubix_memory_describe(const struct cubix_memory_plan *plan, enum cubix_phas
 const char *cubix_phase_name(enum cubix_phase phase)
 {
   static const char *const name[CUBIX_N_PHASE] = {
+    [CUBIX_PHASE_COLUMNS] = "while the dust in front of stars is found",
     [CUBIX_PHASE_PLACE] = "while stars are placed",
     [CUBIX_PHASE_TEMPLATES] = "while templates are prepared",
     [CUBIX_PHASE_SHARE] = "while ranks exchange stars",

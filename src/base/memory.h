@@ -22,6 +22,7 @@ double cubix_memory_most(void);
 
 /* The stages of a run, by what is in memory at the same time. */
 enum cubix_phase {
+  CUBIX_PHASE_COLUMNS,            /* the dust in front of stars is found */
   CUBIX_PHASE_PLACE,              /* stars are sorted into spaxels */
   CUBIX_PHASE_TEMPLATES,          /* templates are prepared */
   CUBIX_PHASE_SHARE,              /* stars travel to the owners of their spaxels */

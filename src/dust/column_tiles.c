@@ -30,12 +30,20 @@ struct cubix_column_sky cubix_column_sky_of(const double *low, const double *hig
   return sky;
 }
 
-uint64_t cubix_column_code(const struct cubix_column_sky *sky, double x, double y)
+int cubix_column_finest(const struct cubix_column_sky *sky, double x, double y, uint32_t at[2])
 {
   const double tiles = (double)(1 << CUBIX_COLUMN_DEPTH);
   const double i = floor((x - sky->x) / sky->side * tiles), j = floor((y - sky->y) / sky->side * tiles);
-  if (!(i >= 0 && i < tiles && j >= 0 && j < tiles)) return UINT64_MAX;
-  return cubix_column_curve((uint32_t)i, (uint32_t)j);
+  if (!(i >= 0 && i < tiles && j >= 0 && j < tiles)) return 0;
+  at[0] = (uint32_t)i;
+  at[1] = (uint32_t)j;
+  return 1;
+}
+
+uint64_t cubix_column_code(const struct cubix_column_sky *sky, double x, double y)
+{
+  uint32_t at[2];
+  return cubix_column_finest(sky, x, y, at) ? cubix_column_curve(at[0], at[1]) : UINT64_MAX;
 }
 
 static int depth_of(const struct cubix_column_sky *sky, double radius)
@@ -225,11 +233,22 @@ done:
   return status;
 }
 
-double cubix_column_tiles_bytes(double n, double *sorting)
+/* A circle of r sides of a square reaches 1 + 4 r + pi r^2 squares, on average over where it lies: 8 to 22 here. */
+double cubix_column_tiles_bytes(const struct cubix_column_sky *sky, const double *radius, size_t n, double *sorting)
 {
-  const double entries = 13.5 * n;
-  *sorting = 2 * sizeof(struct cubix_coded) * fmax(n, 0.5 * entries);   /* a level seldom has more than half of all */
-  return n * sizeof(struct cubix_cell) + entries * sizeof(uint32_t);
+  const double each = sizeof(struct cubix_coded), cells = (double)n;
+  double pairs[CUBIX_COLUMN_DEPTH + 1] = { 0 }, entries = 0, most = 2 * each * cells;
+  for (size_t i = 0; i < n; i++) {
+    const int depth = depth_of(sky, radius[i]);
+    const double r = ldexp(radius[i] / sky->side, depth);
+    pairs[depth] += fmin(1 + r * (4 + 3.1416 * r), ldexp(1, 2 * depth));
+  }
+  for (int d = 0; d <= CUBIX_COLUMN_DEPTH; d++) {
+    entries += sizeof(uint32_t) * pairs[d];
+    most = fmax(most, entries + 2 * each * pairs[d]);
+  }
+  *sorting = sizeof(uint32_t) * cells + fmax(most - entries, 0);
+  return cells * sizeof(struct cubix_cell) + entries;
 }
 
 void cubix_column_tiles_free(struct cubix_column_tiles *tiles)

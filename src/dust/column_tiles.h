@@ -77,6 +77,8 @@ static inline uint64_t cubix_column_curve(uint32_t i, uint32_t j)
   }
   return code;
 }
+/** Column and row of a point among the finest tiles.  @return 0: it is outside of the sky */
+int cubix_column_finest(const struct cubix_column_sky *sky, double x, double y, uint32_t at[2]);
 /** Place of a point on Morton's curve; outside of the sky it is UINT64_MAX. */
 uint64_t cubix_column_code(const struct cubix_column_sky *sky, double x, double y);
 /** The tiles of its level that a cell reaches: codes of depth *depth.  Local.
@@ -117,8 +119,11 @@ void cubix_column_sums_bar(const struct cubix_column_sums *sums, int exponent, d
 /** Tangent of A(V).  Local.  @param[out] screen_dot [n] */
 int cubix_column_tiles_jvp(const struct cubix_column_tiles *tiles, const double *position, size_t n,
                            const struct cubix_column_dot *dot, double *screen_dot);
-/** Bytes that n cells take, about, and how much more while they are sorted.  Local. */
-double cubix_column_tiles_bytes(double n, double *sorting);
+/** Bytes that cells take, about, and how much more while they are sorted: most where all are of one size.  Local.
+ *  @param radius [n] */
+double cubix_column_tiles_bytes(const struct cubix_column_sky *sky, const double *radius, size_t n, double *sorting);
+/** Bytes while A(V) in front of n places is found.  Local. */
+double cubix_column_walk_bytes(double n);
 void cubix_column_tiles_free(struct cubix_column_tiles *tiles);
 
 #ifdef __cplusplus

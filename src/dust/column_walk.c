@@ -5,6 +5,7 @@
  * into the nearest cache once for them all, a piece at a time, as plain columns, and each of them goes through
  * as much of it as begins in front of it. */
 #include <math.h>
+#include <omp.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -118,15 +119,14 @@ static int walk_batch(const struct cubix_column_walk *walk, struct cubix_coded *
   for (size_t i = 0; i < n; i++)
     if (item[i].code != UINT64_MAX) item[inside++] = item[i];
   CUBIX_TRY(cubix_code_sort(item, scratch, inside, 2 * CUBIX_COLUMN_DEPTH));
-#pragma omp parallel reduction(max : status)
+  int lacking = 0;
+#pragma omp parallel reduction(+ : lacking)
   {
     struct cubix_column_piece *piece = cubix_alloc(1, sizeof *piece);
     struct cubix_column_group *g = cubix_alloc(1, sizeof *g);
     void *own = cubix_alloc(walk->scratch + 1, 1);
     const int there = piece && g && own;
-    if (!there)
-      status = cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "cannot allocate %zu bytes for columns",
-                               sizeof *piece + sizeof *g + walk->scratch);
+    lacking += !there;
 #pragma omp for schedule(dynamic, 1)
     for (size_t at = 0; at < inside; at += CUBIX_COLUMN_GROUP) {
       if (!there) continue;
@@ -138,9 +138,14 @@ static int walk_batch(const struct cubix_column_walk *walk, struct cubix_coded *
     free(g);
     free(own);
   }
+  CUBIX_CHECK(!lacking, CUBIX_ENOMEM, "cannot allocate %zu bytes for columns of dust, in %d of %d threads",
+              sizeof(struct cubix_column_piece) + sizeof(struct cubix_column_group) + walk->scratch, lacking,
+              omp_get_max_threads());
 done:
   return status;
 }
+
+double cubix_column_walk_bytes(double n) { return 2 * sizeof(struct cubix_coded) * fmin(n, BATCH); }
 
 int cubix_column_walk(const struct cubix_column_walk *walk)
 {

@@ -453,6 +453,13 @@ double cubix_histogram_work_bytes(double n_value, int n_row, int n_node, int n_t
          (double)n_thread * n_row * (n_node * (double)sizeof(int64_t) + 2 * sizeof(struct cubix_window));
 }
 
+double cubix_histogram_sort_bytes(double n_star, double fullest, int n_thread)
+{
+  const double enough = fmax(PART, n_star / (N_PART * n_thread)), most = n_thread > 1 ? 4 * enough : n_star;
+  const double each = sizeof(uint32_t) + sizeof(int32_t) + CUBIX_N_SCREEN * sizeof(double);
+  return n_thread * each * (fullest > most ? fmax(fullest / n_thread, most) : fullest);
+}
+
 size_t cubix_histogram_value_start(const struct cubix_histogram *h, size_t s)
 {
   return h->start[s] < h->start[h->n_spaxel] ? h->block[h->start[s]].at : h->n_value;

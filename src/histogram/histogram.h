@@ -112,6 +112,9 @@ size_t cubix_histogram_value_start(const struct cubix_histogram *histogram, size
 double cubix_histogram_bytes(double n_value, double n_spaxel);
 /** Bytes that filling takes beside the histogram.  Local. */
 double cubix_histogram_work_bytes(double n_value, int n_row, int n_node, int n_thread);
+/** Bytes that sorting stars by A(V) takes beside that, spaxel by spaxel.  Local.
+ *  @param fullest  stars of the spaxel with most */
+double cubix_histogram_sort_bytes(double n_star, double fullest, int n_thread);
 void cubix_histogram_free(struct cubix_histogram *histogram);
 
 #ifdef __cplusplus

@@ -167,6 +167,21 @@ def test_through_gas_on_ranks(bench, combine):
         assert np.all(np.abs(sides(told) - one) <= 3e-6 * one[:, 1:]), ranks
 
 
+@pytest.mark.parametrize("leaf", ["DustToMetal", "GasMass", "GasMetallicity"])
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_dust_masses_of_the_file(bench, leaf, ranks):
+    """A(V) does not follow from what they replace: no derivative of 0, but an error; where cells are still counts."""
+    setup(bench)
+    add_gas(bench)
+    with h5py.File(bench.file, "a") as f:
+        f.create_dataset("Gas/DustMass", data=0.3 * f["Gas/Mass"][()] * f["Gas/Metallicity"][()]).attrs["unit"] = "Msun"
+    par = dict(Redshift=0.05, Centre="median", Deposit="tsc", **GAS)
+    done = run("prove_chain", [bench.parameters(**par), leaf], ranks=ranks, cwd=bench.folder)
+    assert done.status != 0 and f"nothing changes with {leaf}: the gas has dust masses of its own" in done.err, done.err
+    assert done.err.count("nothing changes") == 1
+    check_products(prove(bench, "GasPosition", ranks=ranks, **GAS, Deposit="tsc"), 1e-5)
+
+
 def test_gas_that_is_not_there(bench):
     setup(bench)
     done = run("prove_chain", [bench.parameters(Redshift=0.05, Centre="median"), "GasMass"], cwd=bench.folder)

@@ -4,15 +4,17 @@
  * GAS holds rows of five doubles (place, radius, weight), STARS rows of four (place, cotangent); each rank takes
  * a part of both, the later ones more. Stars are asked for in so many CALLS. OUT.RANK is, of this rank's stars, A(V),
  * cotangents of places and the tangent of A(V); then, of its cells, cotangents of place, radius and weight.
- * Tangents are numbers of the star or the cell (tests/numbers.h). Rank 0 says how many seconds A(V) took. */
+ * Tangents are numbers of the star or the cell (tests/numbers.h). Rank 0 says how many seconds A(V) took, and how many
+ * times as many stars the part of the sky of some rank has as there are on average. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "mpi/comm/exchange.h"
 #include "mpi/cubix-mpi.h"
-#include "mpi/dust/columns.h"
+#include "mpi/dust/columns_parts.h"
 #include "tests/numbers.h"
 
 struct rows { size_t n, first; double *x, *a, *b; };      /* [n][3], [n], [n] */
@@ -65,6 +67,23 @@ done:
   return status;
 }
 
+/* Stars in the fullest part of the sky, over their mean number. */
+static double fullest(const struct cubix_columns *columns, const struct rows *stars)
+{
+  uint64_t count[64] = { 0 }, most = 0, all = 0;
+  const int n_rank = cubix_mpi_size();
+  for (size_t i = 0; i < stars->n && n_rank > 1; i++) {
+    const uint64_t code = cubix_column_code(&columns->sky, stars->x[3 * i], stars->x[3 * i + 1]);
+    if (code != UINT64_MAX) count[cubix_mpi_columns_rank(columns, code)]++;
+  }
+  cubix_mpi_sum_counts(count, 64);
+  for (int r = 0; r < n_rank; r++) {
+    most = count[r] > most ? count[r] : most;
+    all += count[r];
+  }
+  return all ? (double)most * n_rank / (double)all : 1;
+}
+
 static int dump(char **argv)
 {
   int status = CUBIX_OK;
@@ -92,7 +111,8 @@ static int dump(char **argv)
     const size_t a = stars.n * c / calls, b = stars.n * (c + 1) / calls;
     CUBIX_TRY(cubix_mpi_columns_screen(columns, stars.x + 3 * a, b - a, screen + a));
   }
-  if (cubix_mpi_rank() == 0) printf("%.3f s\n", cubix_log_clock() - seconds);
+  const double took = cubix_log_clock() - seconds, most = fullest(columns, &stars);
+  if (cubix_mpi_rank() == 0) printf("%.3f s\nfullest %.3f\n", took, most);
   const struct cubix_columns_bar bar = { bars.x, bars.a, bars.b };
   CUBIX_TRY(cubix_mpi_columns_vjp(columns, stars.x, stars.n, stars.b, star_bar, &bar));
   const struct cubix_column_dot in = { dot[0], dot[1], dot[2], dot[3] };

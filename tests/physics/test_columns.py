@@ -18,6 +18,7 @@ class Columns:
         done = run("dump_columns", ["gas", self.n_gas, "stars", self.n_star, calls, "out"], ranks, threads,
                    cwd=self.folder)
         assert done.status == 0, done.err
+        self.fullest = float(done.out.split()[-1])
         share = (np.arange(ranks + 1) / ranks)**2
         star, gas = (np.floor(n * share).astype(int) for n in (self.n_star, self.n_gas))
         parts = {}
@@ -53,6 +54,20 @@ def test_against_the_kernels_integral(tmp_path):
     want = column.screen(star, cell, radius, weight)
     assert want.max() > 1
     assert_close(got, want, 2e-11, 1)
+
+
+@pytest.mark.parametrize("gas_reaches, far", [(10, 0), (1000, 0), (1000, 10)])
+def test_ranks_share_the_stars_of_a_small_galaxy(tmp_path, gas_reaches, far):
+    """However far the gas reaches, and a few stars: one cell in front of every star, so that stars are the work."""
+    rng = np.random.default_rng(8)
+    star = rng.uniform(-5, 5, (4000, 3)) + [2, 1, 0]
+    star[:far] *= 150
+    cell = np.vstack([[2, 1, -20], np.column_stack([gas_reaches * rng.choice([-1, 1], (40, 2)), np.zeros(40)])])
+    radius = np.concatenate([[20], np.full(40, 0.1)])
+    columns = Columns(tmp_path, star, np.ones(4000), cell, radius, np.ones(41))
+    for ranks in (2, 3, 4):
+        columns(ranks)
+        assert columns.fullest < 1.1, (ranks, columns.fullest)
 
 
 def test_any_ranks_threads_and_calls(tmp_path):
