@@ -137,6 +137,18 @@ static int64_t number_of(const struct cubix_reader *r, size_t c)
   return number + (cubix_mpi_rank() ? before : 0);
 }
 
+/* What nothing here follows from is not read: oxygen and hydrogen tell the lines' metallicity, hydrogen temperatures
+ * as well, and these which gas has dust. */
+static void leave_out(struct cubix_slab *gas, const struct cubix_params *par)
+{
+  const int cool = dims(par) && par->DustGas == CUBIX_DustGas_cool;
+  forget(&gas->molecular);
+  if (!shines(par)) forget(&gas->oxygen);
+  if (!shines(par) && !cool) forget(&gas->hydrogen);
+  if (!shines(par) && !cool) forget(&gas->temperature);
+  if (!dims(par)) forget(&gas->dust_mass);
+}
+
 static int read_chunk(struct cubix_slab *piece, struct cubix_reader *r, size_t c, const struct cubix_params *par,
                       const struct cubix_frame *frame)
 {
@@ -150,6 +162,7 @@ static int read_chunk(struct cubix_slab *piece, struct cubix_reader *r, size_t c
                   "nodes, a lower SlabMemory for the stars, or a GroupCatalogue or a file of one galaxy",
                   rows, (long long)r->sim->n_total, 1e-9 * need, cubix_mpi_local_size(), 1e-9 * cubix_memory_free());
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(r->slab, rows, parts)));
+  leave_out(r->slab, par);
   CUBIX_TRY(cubix_mpi_reader_read(r, c));
   status = cubix_gas_check(r->slab, r->sim, number);
   if (!status) status = bring(r->slab, par, frame, 0);

@@ -23,27 +23,42 @@ static const enum cubix_leaf places[] = { CUBIX_LEAF_Position, CUBIX_LEAF_GasPos
                                           CUBIX_LEAF_Inclination, CUBIX_LEAF_PositionAngle };
 static const enum cubix_leaf weights[] = { CUBIX_LEAF_GasMass, CUBIX_LEAF_GasMetallicity, CUBIX_LEAF_DustToMetal };
 
-static int wants(const struct cubix_leaves *leaves, const enum cubix_leaf *list, size_t n)
+static int is_place(enum cubix_leaf leaf)
 {
   int any = 0;
-  for (size_t i = 0; i < n; i++) any |= leaves->value[list[i]] != NULL;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) any |= places[i] == leaf;
   return any;
 }
-static int wants_places(const struct cubix_leaves *x) { return wants(x, places, sizeof places / sizeof *places); }
-static int wants_weights(const struct cubix_leaves *x) { return wants(x, weights, sizeof weights / sizeof *weights); }
+
+static int is_weight(enum cubix_leaf leaf)
+{
+  int any = 0;
+  for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) any |= weights[i] == leaf;
+  return any;
+}
+
+int cubix_chain_acts_by_columns(enum cubix_leaf leaf) { return is_place(leaf) || is_weight(leaf); }
+
+static int wants(const struct cubix_leaves *leaves, int (*is)(enum cubix_leaf))
+{
+  int any = 0;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++) any |= leaves->value[leaf] && is((enum cubix_leaf)leaf);
+  return any;
+}
+static int wants_places(const struct cubix_leaves *leaves) { return wants(leaves, is_place); }
+static int wants_weights(const struct cubix_leaves *leaves) { return wants(leaves, is_weight); }
 
 int cubix_chain_needs_columns(const struct cubix_chain *chain, const struct cubix_leaves *leaves)
 {
-  return chain->pipe->columns && (wants_places(leaves) || wants_weights(leaves));
+  return chain->pipe->columns && wants(leaves, cubix_chain_acts_by_columns);
 }
 
 int cubix_chain_weight_check(const struct cubix_chain *chain, enum cubix_leaf leaf)
 {
-  int status = CUBIX_OK, is_weight = 0;
+  int status = CUBIX_OK;
   const struct cubix_slab *gas = chain->pipe->gas;
-  for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) is_weight |= weights[i] == leaf;
   const int shines = leaf == CUBIX_LEAF_GasMetallicity && chain->pipe->par.Lines == CUBIX_Lines_sfr;
-  CUBIX_CHECK(!is_weight || shines || !gas || !gas->dust_mass, CUBIX_EUSAGE,
+  CUBIX_CHECK(!is_weight(leaf) || shines || !gas || !gas->dust_mass, CUBIX_EUSAGE,
               "nothing changes with %s: the gas has dust masses of its own (DustMass), which do not follow from it; give "
               "gas without them, or leave %s out",
               cubix_leaf_info(leaf)->name, cubix_leaf_info(leaf)->name);

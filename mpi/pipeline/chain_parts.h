@@ -56,6 +56,8 @@ struct cubix_chain_piece { int owner, first, n; };
 int cubix_chain_needs_rows(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
 /** 1 if a derivative through the dust's law in every channel is wanted.  Local. */
 int cubix_chain_needs_law(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
+/** 1 if a leaf acts by the dust in front of stars as well.  Local. */
+int cubix_chain_acts_by_columns(enum cubix_leaf leaf);
 /** 1 if a derivative through the dust in front of stars is wanted.  Local. */
 int cubix_chain_needs_columns(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
 /** A dust mass that the gas has does not follow from its mass, metallicity and DustToMetal.  Local.

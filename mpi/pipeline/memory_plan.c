@@ -57,6 +57,14 @@ static int moves_rows_or_law(job *j)
   return moves_rows(j) || (j->par->Dust == CUBIX_Dust_gas && law);
 }
 
+static int moves_columns(job *j)
+{
+  int any = 0;
+  for (int leaf = 0; leaf < CUBIX_N_LEAF; leaf++)
+    any |= moves(j, (enum cubix_leaf)leaf) && cubix_chain_acts_by_columns((enum cubix_leaf)leaf);
+  return j->par->Dust == CUBIX_Dust_gas && any;
+}
+
 /* In one phase alone. */
 static void add_in(plan *p, enum cubix_phase phase, const char *what, double bytes)
 {
@@ -271,7 +279,7 @@ static void plan_derivatives(plan *p, job *j)
   cubix_memory_add(p, "the observed cube", 2 * field + 3 * j->field * sizeof(double), from, until);
   plan_pieces(p, j, reverse);
   add_in(p, reverse, "derivatives by stars", j->rows * of_star + placed * sizeof(struct cubix_star_bar));
-  if (j->par->Dust == CUBIX_Dust_gas)        /* sums of cells, places and weights; of stars A(V) and places */
+  if (moves_columns(j))                      /* sums of cells, places and weights; of stars A(V) and places */
     add_in(p, reverse, "derivatives by dust", 200. * (double)j->particles->gas->n + 32. * j->rows);
   add_in(p, reverse, "derivatives by sources of lines", of_sources(j, smooth));
   if (moves_rows(j))

@@ -8,7 +8,8 @@ from harness import galaxy, refused, shared, within, write_particles, write_tng
 from oracle import frame, gas as dust
 
 UNITS = {"Position": "kpc", "Velocity": "km/s", "Mass": "Msun", "Density": "Msun/kpc^3", "SmoothingLength": "kpc",
-         "Metallicity": "1", "StarFormationRate": "Msun/yr", "Temperature": "K", "DustMass": "Msun"}
+         "Metallicity": "1", "StarFormationRate": "Msun/yr", "Temperature": "K", "DustMass": "Msun",
+         "HydrogenFraction": "1", "OxygenFraction": "1", "MolecularFraction": "1"}
 
 
 def made_gas(n=60, seed=4):
@@ -216,6 +217,22 @@ def test_numbers_that_make_no_sense(tmp_path, name, value, words, ranks):
     gas[name][17] = value
     done = refuse_gas(tmp_path, ranks, "--sky", InputFile=write(tmp_path / "g.hdf5", gas), **STILL)
     assert done.err.count("error") == 1 and all(w in done.err for w in words), done.err
+
+
+@pytest.mark.parametrize("name, pars", [("OxygenFraction", {}), ("MolecularFraction", {"Lines": "sfr"}),
+                                        ("HydrogenFraction", {"DustGas": "all"}), ("Temperature", {"DustGas": "all"}),
+                                        ("DustMass", {"Dust": "none", "Lines": "sfr"})])
+def test_what_nothing_follows_from_is_not_read(tmp_path, name, pars):
+    """Whatever is in it; where it counts it is refused."""
+    gas = made_gas()
+    used = {"OxygenFraction": {"Lines": "sfr"}, "HydrogenFraction": {"Lines": "sfr"}, "Temperature": {}, "DustMass": {}}
+    want = read_gas(tmp_path, 1, "--sky", InputFile=write(tmp_path / "a.hdf5", gas), **{**STILL, **pars})
+    file = write(tmp_path / "g.hdf5", {**gas, name: np.full(60, np.nan)})
+    got = read_gas(tmp_path, 2, "--sky", InputFile=file, **{**STILL, **pars})
+    assert np.array_equal(got["dust"], want["dust"]) and len(want["dust"]) > 0
+    if name in used:
+        done = refuse_gas(tmp_path, 2, "--sky", InputFile=file, **{**STILL, **used[name]})
+        assert name in done.err and "nan" in done.err, done.err
 
 
 def test_a_cell_without_mass_needs_no_kernel(tmp_path):

@@ -106,6 +106,42 @@ def test_gas(bench):
     assert float(re.search(r"[:,] gas (\S+) GB", done.out).group(1)) == pytest.approx(300000 * 13 * 8e-9, rel=0.01)
 
 
+DUSTY = [(1, 300000, 0.1, 20000, {"Engine": "histogram"}), (1, 300000, 0.1, 20000, {"Engine": "direct"}),
+         (2, 300000, 0.1, 20000, {"Engine": "histogram"}), (1, 300000, (0.05, 0.8), 20000, {"Engine": "histogram"}),
+         (1, 300000, 0.1, 300000, {"Engine": "histogram", "Lines": "stars"}),
+         (1, 300000, 0.1, 300000, {"Engine": "histogram", "SlabMemory": 8}),
+         (1, 3000, 0.1, 1000000, {"Engine": "histogram", "FieldOfView": "4 arcsec", "PixelScale": 4.0})]
+
+
+@pytest.mark.parametrize("ranks, cells, kernels, stars, par", DUSTY)
+def test_dust_in_front_of_stars(bench, ranks, cells, kernels, stars, par):
+    """Cells of one size, of which all are sorted at once, or of many; stars that shine; in chunks; all in one spaxel."""
+    setup(bench, n=stars, side=20, channels=400)
+    add_gas(bench.file, cells)
+    if kernels != 0.1:
+        with h5py.File(bench.file, "a") as f:
+            f["Gas/SmoothingLength"][...] = 10**np.random.default_rng(4).uniform(*np.log10(kernels), cells)
+    par = {**PAR, "Dust": "gas", "DustGas": "all", "SystemicVelocity": "none", **par}
+    predicted = said(bench, ranks, par)
+    measured = taken(bench.cube(ranks=ranks, **par)["run"])
+    assert abs(predicted - measured) < 0.1 * measured + 8, f"predicted {predicted}, taken {measured}"
+
+
+@pytest.mark.parametrize("engine", ["histogram", "direct"])
+@pytest.mark.parametrize("leaves", ["DustRv", "DustScreen,mass", "DustRv,position"])
+def test_derivatives_by_dust(bench, engine, leaves):
+    setup(bench, n=100000, side=40, channels=300, **NOISE)
+    add_gas(bench.file, 100000)
+    par = {**PAR, "Engine": engine, "Dust": "gas", "DustGas": "all", "SystemicVelocity": "none", "Deposit": "cic"}
+    bench.cube(Noise="snr", SignalToNoise=30, **par)
+    bench.out.rename(bench.path("observed.fits"))
+    par.update(Mode="gradient", ObservedFile=bench.path("observed.fits"), Parameters=leaves)
+    predicted = said(bench, 1, par)
+    done = run("cubix", [bench.parameters(**par)], cwd=bench.folder)
+    assert done.status == 0, done.err
+    assert abs(predicted - taken(done)) < 0.1 * taken(done) + 8, f"predicted {predicted}, taken {taken(done)}"
+
+
 def test_derivatives(bench):
     setup(bench, **NOISE)
     par = {**PAR, "Engine": "histogram", "Combine": "histogram"}
