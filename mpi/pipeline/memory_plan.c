@@ -259,7 +259,8 @@ static void plan_arrived(plan *p, job *j, enum cubix_phase phase)
 static double of_sources(job *j, int totals)
 {
   const double n = sources(j), copies = owns_spaxels(j) ? 2 + 1. / j->n_rank : 1;
-  const double screens = j->par->Lines == CUBIX_Lines_sfr ? (double)j->particles->n_cell * sizeof(double) : 0;
+  const int behind = j->par->Lines == CUBIX_Lines_sfr && j->par->Dust == CUBIX_Dust_gas;
+  const double screens = behind ? (double)j->particles->gas->n * sizeof(double) : 0;
   return copies * records_of(j, n) * sizeof(struct cubix_star_bar) + screens +
          (totals ? n * sizeof(struct cubix_chain_total) : 0);
 }

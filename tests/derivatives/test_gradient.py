@@ -180,6 +180,8 @@ def test_dust_masses_of_the_file(bench, leaf, ranks):
     assert done.status != 0 and f"nothing changes with {leaf}: the gas has dust masses of its own" in done.err, done.err
     assert done.err.count("nothing changes") == 1
     check_products(prove(bench, "GasPosition", ranks=ranks, **GAS, Deposit="tsc"), 1e-5)
+    if leaf == "GasMetallicity":                              # of which lines still tell
+        check_products(prove(bench, leaf, ranks=ranks, **GAS, Deposit="tsc", Lines="sfr", Redshift=0.01), 1e-5)
 
 
 def test_gas_that_is_not_there(bench):
