@@ -59,8 +59,8 @@ int cubix_chain_weight_check(const struct cubix_chain *chain, enum cubix_leaf le
   const struct cubix_slab *gas = chain->pipe->gas;
   const int shines = leaf == CUBIX_LEAF_GasMetallicity && chain->pipe->par.Lines == CUBIX_Lines_sfr;
   CUBIX_CHECK(!is_weight(leaf) || shines || !gas || !gas->dust_mass, CUBIX_EUSAGE,
-              "nothing changes with %s: the gas has dust masses of its own (DustMass), which do not follow from it; give "
-              "gas without them, or leave %s out",
+              "nothing changes with %s: the gas has dust masses of its own (DustMass), which do not follow from it; "
+              "give gas without them, or leave %s out",
               cubix_leaf_info(leaf)->name, cubix_leaf_info(leaf)->name);
 done:
   return status;

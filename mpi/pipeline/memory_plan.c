@@ -176,9 +176,10 @@ static void plan_histogram(plan *p, job *j)
   const int own = owns_spaxels(j);
   const double of_chunk = growth(j) * (own ? j->values_own_chunk : j->values_chunk), mine = histogram_bytes(j);
   const double chunk = cubix_histogram_bytes(of_chunk, spaxels(j));
-  const double sorted = j->engine->dust ? cubix_histogram_sort_bytes(own ? j->records_own : j->records,
-                                                                     own ? j->fullest_own : j->fullest, j->n_thread) : 0;
-  const double work = cubix_histogram_work_bytes(of_chunk, j->templates->tables.n_row, n_node(j), j->n_thread) + sorted;
+  const double records = own ? j->records_own : j->records, fullest = own ? j->fullest_own : j->fullest;
+  const double sorting = j->engine->dust ? cubix_histogram_sort_bytes(records, fullest, j->n_thread) : 0;
+  const double work =
+      cubix_histogram_work_bytes(of_chunk, j->templates->tables.n_row, n_node(j), j->n_thread) + sorting;
   const double stack = cubix_histogram_stack_bytes(chunk, mine, j->particles->n_chunk, chunk + work);
   add_in(p, CUBIX_PHASE_FILL, "histogram", stack);
   add_in(p, CUBIX_PHASE_PAINT, "histogram", mine);
