@@ -105,6 +105,18 @@ done:
   return status;
 }
 
+static void free_room(struct cubix_fit_curve *curve)
+{
+  free(curve->weight.flux);
+  free(curve->x);
+  free(curve->unit);
+  free(curve->column);
+  cubix_leaves_free(&curve->dot);
+  curve->weight = (struct cubix_cube) { 0 };
+  curve->dot = (struct cubix_leaves) { { NULL } };
+  curve->x = curve->unit = curve->column = NULL;
+}
+
 int cubix_fit_curve_at(struct cubix_fit *fit, const double *x)
 {
   int status = CUBIX_OK;
@@ -118,7 +130,11 @@ int cubix_fit_curve_at(struct cubix_fit *fit, const double *x)
     cubix_fit_blocks_free(&curve->blocks);
   }
   CUBIX_TRY(cubix_fit_forward(fit, x, &cube));
-  if (!curve->x) CUBIX_TRY(cubix_mpi_agree(make_room(fit, cube)));
+  if (!curve->x) {
+    status = cubix_mpi_agree(make_room(fit, cube));
+    if (status) free_room(curve);                            /* on all ranks, which may ask again */
+    CUBIX_TRY(status);
+  }
   if (x != curve->x) memcpy(curve->x, x, n * sizeof *x);
   CUBIX_TRY(cubix_mpi_agree(cubix_fit_hold(fit, cube)));
   CUBIX_TRY(
@@ -190,11 +206,7 @@ done:
 
 void cubix_fit_curve_free(struct cubix_fit_curve *curve)
 {
-  free(curve->weight.flux);
-  free(curve->x);
-  free(curve->unit);
-  free(curve->column);
-  cubix_leaves_free(&curve->dot);
+  free_room(curve);
   cubix_fit_joint_free(&curve->joint);
   cubix_fit_blocks_free(&curve->blocks);
 }

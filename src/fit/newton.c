@@ -95,33 +95,46 @@ done:
   return status;
 }
 
-int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
-                      const struct cubix_optimiser_rule *rule,
-                      struct cubix_optimiser_work *work, enum cubix_optimiser_end *end)
+/* What the curvature says of the end, and a step by it. */
+static int advance(struct cubix_quadratic *m, struct cubix_optimiser *state, const struct cubix_optimiser_rule *rule,
+                   struct cubix_optimiser_work *work, enum cubix_optimiser_end *end)
 {
   int status = CUBIX_OK, found = 0;
-  struct cubix_quadratic m = { NULL };
+  const struct cubix_optimiser_problem *problem = m->problem;
   const double enough = fmax(problem->curve->gain, problem->curve->relative * fabs(state->at[CUBIX_AT_VALUE]));
-  status = cubix_quadratic_init(&m, problem);
-  if (problem->collective->largest(status) > 0 && !status)
-    status =
-        cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the curvature");
-  if (status) goto done;
-  CUBIX_TRY(cubix_quadratic_fill(&m, state));
-  CUBIX_TRY(promise(&m, enough, &state->at[CUBIX_AT_PROMISE]));
+  CUBIX_TRY(cubix_quadratic_fill(m, state));
+  CUBIX_TRY(promise(m, enough, &state->at[CUBIX_AT_PROMISE]));
   *end = state->at[CUBIX_AT_PROMISE] <= enough ? CUBIX_END_NEWTON :
          state->at[CUBIX_AT_SMALL] >= MOST_SMALL ? CUBIX_END_STALLED :
          state->at[CUBIX_AT_ITERATION] >= rule->max_iterations ? CUBIX_END_ITERATIONS : CUBIX_END_NONE;
   if (*end != CUBIX_END_NONE) goto done;
   const double damping = state->at[CUBIX_AT_DAMPING];
   for (int kink = 0; !found && kink <= MOST_KINKS; kink++) {
-    if (kink) leave_one(&m);
+    if (kink) leave_one(m);
     state->at[CUBIX_AT_DAMPING] = damping;
-    CUBIX_TRY(descend(&m, state, work, &found));
+    CUBIX_TRY(descend(m, state, work, &found));
   }
   if (!found) *end = CUBIX_END_STALLED;
   else state->at[CUBIX_AT_SMALL] = state->at[CUBIX_AT_DECREASE] <= enough ? state->at[CUBIX_AT_SMALL] + 1 : 0;
 done:
+  return status;
+}
+
+int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
+                      const struct cubix_optimiser_rule *rule,
+                      struct cubix_optimiser_work *work, enum cubix_optimiser_end *end)
+{
+  int status = CUBIX_OK;
+  struct cubix_quadratic m = { NULL };
+  status = cubix_quadratic_init(&m, problem);
+  if (problem->collective->largest(status) > 0 && !status)
+    status =
+        cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "another rank has no memory for the curvature");
+  if (!status) status = advance(&m, state, rule, work, end);
+  if (!cubix_optimiser_forgive(&status, "the search ends here, without the curvature")) {
+    *end = CUBIX_END_MEMORY;
+    state->at[CUBIX_AT_PROMISE] = -1;
+  }
   cubix_quadratic_free(&m);
   return status;
 }

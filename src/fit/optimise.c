@@ -24,6 +24,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/worst.h"
 #include "fit/quadratic.h"
 
@@ -92,17 +93,28 @@ static void finish(struct cubix_optimiser *state)
   state->at[CUBIX_AT_DAMPING] = first_damping;
 }
 
+int cubix_optimiser_forgive(int *status, const char *what)
+{
+  if (*status != CUBIX_ENOMEM) return 1;
+  cubix_log(CUBIX_LOG_WARNING, "fit: %s: %s", what, cubix_error_message());
+  cubix_error_clear();
+  *status = CUBIX_OK;
+  return 0;
+}
+
 /* Whether a search that has ended goes on from a lower place. */
 static int look_beyond(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
                        const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
                        enum cubix_optimiser_end *end, int *rounds)
 {
   int status = CUBIX_OK, lower;
-  if (*end == CUBIX_END_NONE || *end == CUBIX_END_ITERATIONS || !problem->scan || !problem->curve ||
-      !problem->curve->n || *rounds == MOST_SCANS)
+  if (*end == CUBIX_END_NONE || *end == CUBIX_END_ITERATIONS || *end == CUBIX_END_MEMORY || !problem->scan ||
+      !problem->curve || !problem->curve->n || *rounds == MOST_SCANS)
     goto done;
   ++*rounds;
-  CUBIX_TRY(cubix_optimiser_scan(state, problem, rule, work, &lower));
+  status = cubix_optimiser_scan(state, problem, rule, work, &lower);
+  if (!cubix_optimiser_forgive(&status, "other minima are not looked for")) goto done;
+  CUBIX_TRY(status);
   problem->scan->ended = !lower;
   if (lower) *end = CUBIX_END_NONE;
 done:
@@ -179,13 +191,15 @@ const char *cubix_optimiser_end_text(enum cubix_optimiser_end end)
                                       "converged to rounding: no step lowers the value any more",
                                       "not converged: stopped after MaxIterations",
                                       "converged: the curvature promises no gain that matters",
-                                      "not converged: no step finds the gain that gradient and curvature promise" };
+                                      "not converged: no step finds the gain that gradient and curvature promise",
+                                      "not converged: there is no memory for the curvature, by which the last steps go" };
   return text[end];
 }
 
 int cubix_optimiser_converged(enum cubix_optimiser_end end)
 {
-  return end != CUBIX_END_NONE && end != CUBIX_END_ITERATIONS && end != CUBIX_END_STALLED;
+  return end != CUBIX_END_NONE && end != CUBIX_END_ITERATIONS && end != CUBIX_END_STALLED &&
+         end != CUBIX_END_MEMORY;
 }
 
 void cubix_optimiser_free(struct cubix_optimiser *state)

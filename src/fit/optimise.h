@@ -22,7 +22,8 @@ enum cubix_optimiser_end {
   CUBIX_END_NOISE,                /* no step along the gradient lowers the value: what is left is rounding */
   CUBIX_END_ITERATIONS,           /* as many as were allowed */
   CUBIX_END_NEWTON,               /* the curvature promises no gain that matters */
-  CUBIX_END_STALLED               /* the curvature promises a gain, and no step finds it */
+  CUBIX_END_STALLED,              /* the curvature promises a gain, and no step finds it */
+  CUBIX_END_MEMORY                /* there was no memory for the curvature: nobody knows what may still be gained */
 };
 
 /* The numbers of the state: with the vectors, all that is needed to continue. */
@@ -108,7 +109,8 @@ int cubix_optimiser_init(struct cubix_optimiser **state, enum cubix_Optimiser me
 double cubix_optimiser_bytes(enum cubix_Optimiser method, double n, int memory, int n_matrix);
 /** Search from the state's position.  If the curvature is known, Gauss-Newton steps follow the
  * method's own end until H promises no more gain, and then other minima are looked for
- * (problem->scan).  Collective if the problem's collective is.
+ * (problem->scan).  Where there is no memory for the curvature the search ends where it is.  Collective if the
+ * problem's collective is.
  *  Errors: CUBIX_EFAIL if the value is not finite at the start, or at every step however small;
  *    those of the callbacks. */
 int cubix_optimise(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,

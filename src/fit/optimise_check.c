@@ -24,7 +24,7 @@ static int check_numbers(const struct cubix_optimiser *state, const char *what)
     [CUBIX_AT_STEP] = { "the last step", 0, large, 0 }, [CUBIX_AT_DECREASE] = { "the last decrease", -large, large, 0 },
     [CUBIX_AT_PAIRS] = { "the number of pairs", 0, memory, 1 },
     [CUBIX_AT_NEWEST] = { "the newest pair", 0, memory > 0 ? memory - 1 : 0, 1 },
-    [CUBIX_AT_END] = { "the end", CUBIX_END_NONE, CUBIX_END_STALLED, 1 },
+    [CUBIX_AT_END] = { "the end", CUBIX_END_NONE, CUBIX_END_MEMORY, 1 },
     [CUBIX_AT_SMALL] = { "the number of small gains", 0, CUBIX_OPTIMISER_MOST_ITERATIONS, 1 },
     [CUBIX_AT_NEWTON] = { "the phase", 0, 1, 1 }, [CUBIX_AT_DAMPING] = { "the damping", 0, 1e12, 0 },
     [CUBIX_AT_PROMISE] = { "the promised gain", -large, large, 0 },

@@ -34,6 +34,10 @@ int cubix_optimiser_evaluate(struct cubix_optimiser *state, const struct cubix_o
 void cubix_optimiser_accept(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
                             struct cubix_optimiser_work *work, double value);
 
+/** What found no memory is done without: say so, and take it for no error.
+ *  @param what  is not done  @return 0: that was so; the status is CUBIX_OK now */
+int cubix_optimiser_forgive(int *status, const char *what);
+
 /** Make one iteration.  @param[out] end set if the method itself ends */
 int cubix_lbfgs_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
                      const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
@@ -41,8 +45,8 @@ int cubix_lbfgs_step(struct cubix_optimiser *state, const struct cubix_optimiser
 int cubix_adam_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
                     const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
                     enum cubix_optimiser_end *end);
-/** Make a Gauss-Newton step with the problem's curve. *end is set if the curve promises no gain, or
- * if none is found.  Leaves `held` as cubix_optimiser_hold(0) does. */
+/** Make a Gauss-Newton step with the problem's curve. *end is set if the curve promises no gain, if
+ * none is found, or if there is no memory for the curve.  Leaves `held` as cubix_optimiser_hold(0) does. */
 int cubix_newton_step(struct cubix_optimiser *state, const struct cubix_optimiser_problem *problem,
                       const struct cubix_optimiser_rule *rule, struct cubix_optimiser_work *work,
                       enum cubix_optimiser_end *end);

@@ -283,6 +283,37 @@ def test_a_fit_whose_memory_fails(bench):
     assert any(without for _, without in last.values()), last
 
 
+def test_a_fit_without_memory_for_its_curvature(bench):
+    """The last steps of the search find none: it ends where it is, with its values and no verdict."""
+    injector = BUILD / "tests/faults/inject.so"
+    if not injector.exists():
+        pytest.skip(f"no {injector}: this build has no shared libraries")
+    setup(bench, n=2000, side=24, channels=60, **NOISE)
+    par = {**PAR, "Engine": "direct", "Psf": "gaussian"}
+    bench.cube(Noise="snr", SignalToNoise=30, PsfFwhm=1.5, **par)
+    bench.out.rename(bench.path("observed.fits"))
+    par.update(Mode="fit", ObservedFile=bench.path("observed.fits"), PsfFwhm=0.8, Parameters="psffwhm", Overwrite=True)
+    log = bench.path("calls.txt")
+
+    def starve(nth):
+        log.unlink(missing_ok=True)
+        env = {"LD_PRELOAD": str(injector), "CUBIX_FAULT": f"call=alloc nth={nth} least=100000",
+               "CUBIX_FAULT_LOG": str(log)}
+        done = run("cubix", [bench.parameters(**par)], cwd=bench.folder, env=env)
+        assert done.status == 0, (nth, done.err)
+        text = (bench.folder / (bench.out.stem + "-fit.txt")).read_text()
+        return float(re.search(r"PsfFwhm\s+(\S+)", text)[1]), text, done.err
+
+    best, text, _ = starve(0)
+    assert "# converged" in text
+    last = int(re.search(r"call (\d+) of alloc was the last", log.read_text())[1])
+    starved = [starve(last - 14 + k) for k in (0, 4, 8)]
+    starved = [s for s in starved if "no memory for the curvature" in s[1]]
+    assert starved
+    for fwhm, text, err in starved:
+        assert abs(fwhm - best) < 0.2 and "not converged" in text and "the search ends here" in err
+
+
 @pytest.mark.parametrize("optimiser", [{"Optimiser": "lbfgs", "GradientTolerance": 1}, {"Optimiser": "adam"}],
                          ids=lambda o: o["Optimiser"])
 def test_a_fit_of_stars(bench, optimiser):

@@ -17,6 +17,7 @@ struct host {
   int rosenbrock, calls, matrices, products;
   double lie;                     /* added to each gradient */
   double kink;                    /* times |x[0] - 0.3| */
+  int starved;                    /* which matrix, or product, finds no memory; 0: none */
   int wells;                      /* the rows see a zigzag of x[0], and one more row only draws it to 3.35 */
   double slope;                   /* of the zigzag */
 };
@@ -79,6 +80,12 @@ static int evaluate(void *host, const double *x, double *value, double *gradient
   return CUBIX_OK;
 }
 
+static int starve(struct host *h)
+{
+  if (h->matrices != h->starved) return CUBIX_OK;
+  return cubix_error_set(CUBIX_ENOMEM, __func__, __FILE__, __LINE__, "there is nothing left for %d", h->starved);
+}
+
 static int matrix(void *host, const double *x, const double **out)
 {
   struct host *h = host;
@@ -93,7 +100,7 @@ static int matrix(void *host, const double *x, const double **out)
   h->h[0] += 2 * h->wells * pull;
   *out = h->h;
   h->matrices++;
-  return CUBIX_OK;
+  return starve(h);
 }
 
 static int diagonal(void *host, const double *x, double *d)
@@ -101,7 +108,7 @@ static int diagonal(void *host, const double *x, double *d)
   struct host *h = host;
   const double *all;
   memcpy(h->x, x, h->n * sizeof *x);
-  (void)matrix(host, x, &all);
+  if (matrix(host, x, &all)) return CUBIX_ENOMEM;
   for (size_t i = 0; i < h->n; i++) d[i] = all[i * h->n + i];
   return CUBIX_OK;
 }
@@ -110,7 +117,7 @@ static int product(void *host, const double *p, double *hp)
 {
   struct host *h = host;
   const double *all;
-  (void)matrix(host, h->x, &all);
+  if (matrix(host, h->x, &all)) return CUBIX_ENOMEM;
   h->products++;
   for (size_t i = 0; i < h->n; i++) {
     hp[i] = 0;
@@ -295,6 +302,31 @@ static void test_verdict(int by_matrix)
   cubix_optimiser_free(s);
 }
 
+/* Without memory for the curvature the search ends where it has come to, without a verdict. */
+static void test_no_memory(int by_matrix)
+{
+  struct host h, plenty;
+  fill(&plenty, 6, 1);
+  struct cubix_optimiser *all = search(&plenty, by_matrix, NULL, NULL, &hasty, CUBIX_OK);
+  CHECK_IS(plenty.matrices, >, 1);
+  for (int at = 1; at <= plenty.matrices; at++) {
+    fill(&h, 6, 1);
+    h.starved = at;
+    struct cubix_optimiser *s = search(&h, by_matrix, NULL, NULL, &hasty, CUBIX_OK);
+    CHECK_IS(s->at[CUBIX_AT_END], ==, CUBIX_END_MEMORY);
+    CHECK(!cubix_optimiser_converged(CUBIX_END_MEMORY));
+    CHECK_IS(s->at[CUBIX_AT_PROMISE], ==, -1);
+    CHECK_IS(s->at[CUBIX_AT_VALUE], >=, all->at[CUBIX_AT_VALUE]);
+    if (at == 1) CHECK_IS(s->at[CUBIX_AT_VALUE], >, 1.1 * all->at[CUBIX_AT_VALUE]);
+    CHECK(!cubix_error_message()[0]);
+    double value, g[MOST];
+    (void)evaluate(&h, cubix_optimiser_x(s), &value, g);
+    CHECK_IS(s->at[CUBIX_AT_VALUE], ==, value);
+    cubix_optimiser_free(s);
+  }
+  cubix_optimiser_free(all);
+}
+
 /* A kink holds one unknown: it is no convergence that can be proved, but the others come to their minimum. */
 static void test_kink(int by_matrix)
 {
@@ -410,6 +442,7 @@ int main(int argc, char **argv)
     CASE_OF(test_rosenbrock(by_matrix), "%s", how);
     CASE_OF(test_verdict(by_matrix), "%s", how);
     CASE_OF(test_kink(by_matrix), "%s", how);
+    CASE_OF(test_no_memory(by_matrix), "%s", how);
   }
   CASE_OF(test_linear(1, 8, 30), "8 decades, by matrix");
   CASE(test_promise());
