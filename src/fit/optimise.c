@@ -192,7 +192,7 @@ const char *cubix_optimiser_end_text(enum cubix_optimiser_end end)
                                       "not converged: stopped after MaxIterations",
                                       "converged: the curvature promises no gain that matters",
                                       "not converged: no step finds the gain that gradient and curvature promise",
-                                      "not converged: there is no memory for the curvature, by which the last steps go" };
+                                      "not converged: there is no memory for the curvature of the last steps" };
   return text[end];
 }
 
