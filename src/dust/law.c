@@ -21,13 +21,13 @@ static int scatters(const struct cubix_params *par)
   return par->Dust == CUBIX_Dust_gas && par->DustEffect != CUBIX_DustEffect_extinction;
 }
 
-/* The law at a wavelength; where scattered light is not all lost, by how much less than in V. */
-static struct cubix_extinction law_at(const struct cubix_params *par, double shape, double lambda)
+/* The law at a wavelength; among stars, where scattered light is not all lost, by how much less than in V. */
+static struct cubix_extinction law_at(const struct cubix_params *par, int among_stars, double shape, double lambda)
 {
   struct cubix_extinction e = cubix_extinction_at(par->DustLaw, shape, lambda);
   const double h = 1e-6;
   double slope;
-  if (!scatters(par)) return e;
+  if (!among_stars || !scatters(par)) return e;
   const double albedo = cubix_albedo(lambda, &slope), of_v = cubix_dust_effect(par->DustEffect, CUBIX_DUST_ALBEDO_V),
                part = cubix_dust_effect(par->DustEffect, albedo) / of_v,
                by_albedo = (cubix_dust_effect(par->DustEffect, albedo + h) -
@@ -35,14 +35,15 @@ static struct cubix_extinction law_at(const struct cubix_params *par, double sha
   return (struct cubix_extinction){ e.k * part, e.by_shape * part, e.by_lambda * part + e.k * by_albedo * slope };
 }
 
-static struct cubix_extinction mean(const struct cubix_params *par, double shape, double blue, double red)
+static struct cubix_extinction mean(const struct cubix_params *par, int among_stars, double shape, double blue,
+                                    double red)
 {
   struct cubix_extinction sum = { 0, 0, 0 };
   const double centre = (blue + red) / 2, half = (red - blue) / 2;
-  if (red - blue <= wide * centre) return law_at(par, shape, centre);
+  if (red - blue <= wide * centre) return law_at(par, among_stars, shape, centre);
   for (int p = 0; p < 8; p++) {
     const double x = (p < 4 ? -1 : 1) * gauss[p % 4][0], w = gauss[p % 4][1] / 2;
-    const struct cubix_extinction at = law_at(par, shape, centre + x * half);
+    const struct cubix_extinction at = law_at(par, among_stars, shape, centre + x * half);
     sum.k += w * at.k;
     sum.by_shape += w * at.by_shape;
     sum.by_lambda += w * at.by_lambda * (1 + x * half / centre);      /* per AA of the centre */
@@ -101,16 +102,22 @@ int cubix_law_init(struct cubix_law *law, const struct cubix_params *par, const 
     CUBIX_ALLOC(made.k, n);
     CUBIX_ALLOC(made.by_shape, n);
     CUBIX_ALLOC(made.by_one_plus_z, n);
+    CUBIX_ALLOC(made.screen, n);
+    CUBIX_ALLOC(made.screen_by_shape, n);
+    CUBIX_ALLOC(made.screen_by_one_plus_z, n);
     cubix_law_free(law);
     *law = made;
     made = (struct cubix_law){ 0 };
   }
   for (int i = 0; i < n; i++) {
     const double blue = edge[i] / one_plus_z, red = edge[i + 1] / one_plus_z;
-    const struct cubix_extinction at = mean(par, shape, blue, red);
+    const struct cubix_extinction at = mean(par, 1, shape, blue, red), alone = mean(par, 0, shape, blue, red);
     law->k[i] = at.k;
     law->by_shape[i] = at.by_shape;
     law->by_one_plus_z[i] = -at.by_lambda * (blue + red) / 2 / one_plus_z;
+    law->screen[i] = alone.k;
+    law->screen_by_shape[i] = alone.by_shape;
+    law->screen_by_one_plus_z[i] = -alone.by_lambda * (blue + red) / 2 / one_plus_z;
   }
 done:
   cubix_law_free(&made);
@@ -130,10 +137,18 @@ double cubix_law_jvp(const struct cubix_law *law, int i, double shape_dot, doubl
   return law->by_shape[i] * shape_dot + law->by_one_plus_z[i] * one_plus_z_dot;
 }
 
+double cubix_law_screen_jvp(const struct cubix_law *law, int i, double shape_dot, double one_plus_z_dot)
+{
+  return law->screen_by_shape[i] * shape_dot + law->screen_by_one_plus_z[i] * one_plus_z_dot;
+}
+
 void cubix_law_free(struct cubix_law *law)
 {
   free(law->k);
   free(law->by_shape);
   free(law->by_one_plus_z);
+  free(law->screen);
+  free(law->screen_by_shape);
+  free(law->screen_by_one_plus_z);
   *law = (struct cubix_law){ 0 };
 }

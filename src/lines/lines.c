@@ -164,7 +164,7 @@ static int dim(struct cubix_lines *s, int l, const struct cubix_params *par, dou
   if (!law.n) goto done;
   s->dim[l] = CUBIX_SCREEN_T * law.k[0];
   s->dim_by_shape[l] = CUBIX_SCREEN_T * law.by_shape[0];
-  s->behind[l] = cubix_screen_through(par->DustScreen, law.k[0]);
+  s->behind[l] = cubix_screen_through(par->DustScreen, law.screen[0]);
 done:
   cubix_law_free(&law);
   return status;

@@ -41,6 +41,7 @@ struct cubix_tables {
   const double *edge;             /* [n_lambda + 1] vacuum observed AA */
   double one_plus_z;
   const double *dust_k;           /* [n_lambda] A(lambda)/A(V) of the dust in every channel; NULL: no dust */
+  const double *dust_screen_k;    /* [n_lambda] of a screen in front of all; NULL: no dust */
   double dust_screen;             /* A(V) [mag] of a screen in front of all; taken off the summed cube, by no engine */
   double oldest;                  /* age that no star can have at the redshift [Gyr] */
   double star_scale;              /* Msun -> weight: 1e30 erg/s -> 10^FluxUnit erg/s/cm2, over the channel's width */
@@ -61,6 +62,7 @@ CUBIX_HD struct cubix_tables cubix_tables_channels(const struct cubix_tables *v,
   struct cubix_tables part = *v;
   part.edge += first;
   if (part.dust_k) part.dust_k += first;
+  if (part.dust_screen_k) part.dust_screen_k += first;
   part.n_lambda = n;
   return part;
 }

@@ -127,6 +127,7 @@ int cubix_templates_dust(struct cubix_templates *templates, const struct cubix_p
   struct cubix_tables *v = &templates->tables;
   CUBIX_TRY(cubix_law_init(&templates->law, par, ins->edge, ins->n_lambda, 1 + scene->redshift));
   v->dust_k = templates->law.k;
+  v->dust_screen_k = templates->law.screen;
   v->dust_screen = templates->law.k ? par->DustScreen : 0;
 done:
   return status;

@@ -134,6 +134,7 @@ DUSTY = {
     "inclined": ("Position,GasMass,Inclination,PositionAngle,DustScreen",
                  dict(Deposit="cubic", SmoothingLength=0.8, Orientation="inclined", Inclination=50.0,
                       PositionAngle=25.0, AlignWith="angularmomentum", DustScreen=0.4)),
+    "scattered light": ("Mass,DustScreen,DustRv,Redshift", dict(Deposit="tsc", DustScreen=0.7, DustEffect="absorption")),
 }
 
 

@@ -3,8 +3,9 @@ import h5py
 import numpy as np
 import pytest
 
-from harness import assert_close, bits, galaxy, local_level, stars
+from harness import assert_close, bits, galaxy, local_level, stars, within
 from oracle import cube as oracle
+from oracle import dust as laws
 from oracle import gas as dust
 
 Z = 0.05
@@ -45,6 +46,17 @@ def test_directly(bench):
         got = bench.cube(name, Dust="gas", Engine="direct", **PLAIN)
         assert_close(got["DATA"], want.cube, tolerance, local_level(want.cube), name)
         assert "DUSTERR" not in got["header"]["PRIMARY"]
+
+
+@pytest.mark.parametrize("effect", ["extinction", "absorption", "mixed"])
+def test_a_screen_far_in_front(bench, effect):
+    """On top of the gas, whose scattered light counts as DustEffect says: a screen's is lost."""
+    setup(bench, clouds(), lam=(5000.0, 9000.0, 40.0), lo=4500.0, hi=9500.0, step=4.0, fwhm=6.0)
+    par = dict(Dust="gas", Engine="direct", DustEffect=effect, **PLAIN)
+    bare, dim = (bench.cube("cubix64", DustScreen=a, **par)["DATA"] for a in (0.0, 1.3))
+    left = laws.screen("G23", bench.inst.edges(), Z, 1.3, 3.1)
+    lit = bare[0] > 0
+    assert lit.any() and within(dim[:, lit], bare[:, lit] * left[:, None], rtol=1e-6)
 
 
 @pytest.mark.parametrize("tolerance", [1e-3, 1e-4, 1e-5])

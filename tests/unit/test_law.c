@@ -175,6 +175,11 @@ static void test_effects(void)
     }
     REQUIRE(!cubix_law_init(&more, par, edge, 5, 1 + t) && !cubix_law_init(&less, par, edge, 5, 1 - t));
     for (int i = 0; i < 5; i++) CHECK_CLOSE(law.by_one_plus_z[i], (more.k[i] - less.k[i]) / (2 * t), 1e-6);
+    for (int i = 0; i < 5; i++) {                       /* a screen is far in front */
+      CHECK_IS(law.screen[i], ==, all.k[i]);
+      CHECK_IS(law.screen_by_shape[i], ==, all.by_shape[i]);
+      CHECK_IS(law.screen_by_one_plus_z[i], ==, all.by_one_plus_z[i]);
+    }
   }
   CHECK_IS(cubix_law_init(&law, par, edge, 5, 3.1), ==, CUBIX_EUSAGE);
   CHECK_SAYS(cubix_error_message(), "DustEffect mixed (set by the program) needs to know how much dust scatters");
