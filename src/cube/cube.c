@@ -117,13 +117,14 @@ void cubix_cube_dim(struct cubix_cube *cube, const struct cubix_tables *tables)
 {
   enum { BLOCK = 64 };
   const size_t n = (size_t)cube->n_lambda, n_spaxel = n ? (size_t)cube->n_x * (size_t)cube->n_y : 0;
-  if (!tables->dust_screen_k || tables->dust_screen == 0) return;
+  const double *k_of = tables->dust_screen_k;
+  if (!k_of || tables->dust_screen == 0) return;
 #pragma omp parallel for schedule(dynamic)
   for (size_t first = 0; first < n; first += BLOCK) {
     const size_t last = first + BLOCK < n ? first + BLOCK : n;
     double left[BLOCK];
     for (size_t k = first; k < last; k++)
-      left[k - first] = cubix_screen_through(tables->dust_screen, tables->dust_screen_k[(size_t)cube->lambda_first + k]);
+      left[k - first] = cubix_screen_through(tables->dust_screen, k_of[(size_t)cube->lambda_first + k]);
     for (size_t s = 0; s < n_spaxel; s++)
       for (size_t k = first; k < last; k++)
         cube->flux[s * n + k] = (cubix_real)((double)cube->flux[s * n + k] * left[k - first]);

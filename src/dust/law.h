@@ -34,7 +34,8 @@ int cubix_law_check(const struct cubix_params *par, const double *edge, int n, d
  *  Errors: as cubix_law_check; the law is unchanged then. */
 int cubix_law_init(struct cubix_law *law, const struct cubix_params *par, const double *edge, int n,
                    double one_plus_z);
-/** From the bars of k, of dust around stars, to those of the law's shape and of 1 + z, added.  Local.  @param k_bar [n] */
+/** From the bars of k, of dust around stars, to those of the law's shape and of 1 + z, added.  Local.
+ *  @param k_bar [n] */
 void cubix_law_vjp(const struct cubix_law *law, const double *k_bar, double *shape_bar, double *one_plus_z_bar);
 /** Tangent of k in channel i; of that of a screen.  Local. */
 double cubix_law_jvp(const struct cubix_law *law, int i, double shape_dot, double one_plus_z_dot);
