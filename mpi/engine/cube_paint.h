@@ -20,6 +20,7 @@ struct cubix_line_light {
   const struct cubix_lines *lines;
   const struct cubix_placement *sources;  /* of this rank */
   double scale;                   /* erg/s -> the cube's unit, in a channel of mean width */
+  double v_most;                  /* of the sources of all ranks [km/s] */
 };
 
 /** Paint the placed stars into the channels that this rank is to hold: those that it owns, or with

@@ -437,10 +437,11 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
   CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
-  const struct cubix_line_light light = { pipe->lines, pipe->sources, pipe->line_scale };
+  const struct cubix_line_light light = { pipe->lines, pipe->sources, pipe->line_scale, pipe->v_sources };
   if (check)
     CUBIX_STAGE(stages, "draw",
-                cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->templates, pipe->particles->survey));
+                cubix_mpi_audit_draw(&pipe->audit, &pipe->par, pipe->basis, pipe->templates, pipe->particles->survey,
+                                     pipe->lines ? &light : NULL));
   CUBIX_STAGE(stages, "paint",
               cubix_mpi_cube_paint(pipe->cube, &pipe->audit, pipe->engine, pipe->basis, pipe->templates,
                                    pipe->particles, pipe->lines ? &light : NULL, pipe->dev));

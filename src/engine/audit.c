@@ -18,13 +18,15 @@
  * Voxels are drawn with Philox, key (Seed, "AUDI"), counter (number of the draw, 0, 0, 0): the
  * first two words choose among the occupied spaxels, the others among the channels that have a
  * bound (covered by the library, and by every row in use: basis.h).  A voxel drawn twice counts
- * once. The draws end at CUBIX_AUDIT_MOST, or when the stars of the voxels drawn are more than
+ * once. Where gas alone shines spaxels have no stars: of these some are drawn likewise, in channels that lines reach
+ * (mpi/engine/audit.c). The draws end at CUBIX_AUDIT_MOST, or when the stars of the voxels drawn are more than
  * 10^6, but not before CUBIX_AUDIT_LEAST.  The work is then a few tenths of a second, whatever the
  * size of the galaxy, unless three spaxels hold more. */
 #include "engine/audit.h"
 
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +157,8 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
 {
   int status = CUBIX_OK, worst = 0;
   uint64_t n_star = 0;
+  int n_gas = 0;
+  char of_gas[64] = "";
   const struct cubix_voxel *voxel = audit->voxel;
   const struct cubix_evidence *evidence = audit->evidence;
   audit->n_voxel = 0;
@@ -167,6 +171,7 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
     if (scale < faintest) continue;
     audit->n_voxel++;
     n_star += voxel[i].n_star;
+    n_gas += voxel[i].n_star == 0;
     if (off <= audit->worst) continue;
     audit->worst = off;                                     /* NaN as well */
     worst = i;
@@ -180,9 +185,10 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
   const struct cubix_voxel *v = &voxel[worst];
   int x = (int)(v->spaxel % (size_t)tables->n_x) - tables->margin,
       y = (int)(v->spaxel / (size_t)tables->n_x) - tables->margin;
+  if (n_gas) snprintf(of_gas, sizeof of_gas, "; %d of gas alone", n_gas);
   cubix_log(CUBIX_LOG_INFO,
-            "audit: %d voxels recomputed in float64 (%llu stars): largest relative difference %.2e, allowed %.2e",
-            audit->n_voxel, (unsigned long long)n_star, audit->worst, tolerance);
+            "audit: %d voxels recomputed in float64 (%llu stars%s): largest relative difference %.2e, allowed %.2e",
+            audit->n_voxel, (unsigned long long)n_star, of_gas, audit->worst, tolerance);
   if (direct && audit->worst > tolerance && audit->worst <= float32_at_worst) {  /* nothing could be more exact */
     cubix_log(CUBIX_LOG_WARNING,
               "audit: float32 is off by %.2e of a voxel beside a steep line or end of a template (channel %d, spaxel "
@@ -192,10 +198,10 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
   }
   CUBIX_CHECK(audit->worst <= tolerance, CUBIX_EFAIL,
               "audit: the cube holds %.9g in spaxel (%d, %d), channel %d (%.2f AA vacuum), where the float64 sum over "
-              "its %llu stars is %.9g: off by %.2e, "
+              "its %llu stars%s is %.9g: off by %.2e, "
               "Tolerance = %g; %s%s",
               evidence[worst].held, x, y, v->channel, 0.5 * (tables->edge[v->channel] + tables->edge[v->channel + 1]),
-              (unsigned long long)v->n_star, evidence[worst].exact, audit->worst, tolerance,
+              (unsigned long long)v->n_star, evidence[worst].peak > 0 ? " and its gas" : "", evidence[worst].exact, audit->worst, tolerance,
               cache && *cache ? cache : "",
               cache && *cache ? " may have been damaged: remove it and try again"
               : direct        ? "please report it: this should not happen"

@@ -13,7 +13,8 @@
 extern "C" {
 #endif
 
-enum { CUBIX_AUDIT_LEAST = 3, CUBIX_AUDIT_MOST = 64 };
+/* Voxels of spaxels with stars, at least and at most; of those with gas alone that shines. */
+enum { CUBIX_AUDIT_LEAST = 3, CUBIX_AUDIT_MOST = 64, CUBIX_AUDIT_GAS = 16 };
 
 struct cubix_voxel {
   size_t spaxel;                  /* painted */
@@ -31,8 +32,8 @@ struct cubix_evidence {
 
 struct cubix_audit {
   int n;                          /* voxels drawn */
-  struct cubix_voxel voxel[CUBIX_AUDIT_MOST];
-  struct cubix_evidence evidence[CUBIX_AUDIT_MOST];
+  struct cubix_voxel voxel[CUBIX_AUDIT_MOST + CUBIX_AUDIT_GAS];
+  struct cubix_evidence evidence[CUBIX_AUDIT_MOST + CUBIX_AUDIT_GAS];
   /* the result */
   int n_voxel;                    /* voxels compared; 0: there was nothing to compare */
   double worst;                   /* largest relative difference */

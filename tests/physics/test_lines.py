@@ -1,5 +1,6 @@
 """Emission lines: against the oracle, source by source; closed forms; any number of ranks; the tables."""
 import math
+import re
 
 import h5py
 import numpy as np
@@ -180,6 +181,18 @@ def test_lines_beside_stars(bench):
     close_to_peak(both["DATA"] - without["DATA"], cube, 1e-4)
     assert both["header"]["PRIMARY"]["AUDIT"] < 1e-4 and both["header"]["PRIMARY"]["NAUDIT"] > 10
     assert "LINES" not in without["header"]["PRIMARY"] and "LINE_Ha" not in without
+
+
+@pytest.mark.parametrize("engine", ["direct", "histogram"])
+def test_spaxels_of_gas_alone_are_audited(bench, engine):
+    """No star leads there: they are drawn by themselves, the same ones on any number of ranks."""
+    setup(bench, gas_of(60), s=galaxy(60, seed=2, radius=0.01), dark=False)
+    told = []
+    for ranks in (1, 3):
+        got = bench.cube(ranks=ranks, Engine=engine, Combine="cube", **PLAIN)
+        told.append(re.search(r"audit: (\d+) voxels .* stars; (\d+) of gas alone", got["run"].out).groups())
+        assert got["header"]["PRIMARY"]["AUDIT"] < 1e-4
+    assert told[0] == told[1] and 8 < int(told[0][1]) < int(told[0][0]), told
 
 
 def test_fast_cells(bench):

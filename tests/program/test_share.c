@@ -114,7 +114,8 @@ static int audit(struct cubix_audit *result, struct stage_set *set, const struct
   if (cubix_survey_init(&survey, N_SPAXEL, N_ROW)) abort();
   cubix_survey_add(survey, &set->templates.tables, mine);
   cubix_mpi_survey_sum(survey);
-  CUBIX_TRY(cubix_mpi_audit_draw(result, &par, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->templates, survey));
+  CUBIX_TRY(cubix_mpi_audit_draw(result, &par, method == CUBIX_HISTOGRAM ? &basis : NULL, &set->templates, survey,
+                                 NULL));
   for (size_t half = 0; half < 2; half++) {
     struct cubix_placement chunk = { .n_spaxel = N_SPAXEL,
                                      .start = start,
