@@ -3,7 +3,7 @@ import h5py
 import numpy as np
 import pytest
 
-from harness import assert_close, bits, galaxy, local_level, stars, within
+from harness import assert_close, bits, galaxy, local_level, run, stars, within
 from oracle import cube as oracle
 from oracle import dust as laws
 from oracle import gas as dust
@@ -76,6 +76,20 @@ def test_by_histogram(bench, lam, tolerance):
     good = (got["DQ"] & 3) == 0
     assert good.any()
     assert_close(got["DATA"][good], want.cube[good], tolerance)
+
+
+@pytest.mark.parametrize("lam", [(5000.0, 5299.0, 1.0), (5000.0, 9000.0, 12.0)])
+def test_a_wrong_coefficient_is_found(bench, lam):
+    """One of the nodes' is off by a hundredth, whether nodes or three functions are painted: no cube is written."""
+    gas, wide = clouds(), lam[1] > 6000
+    setup(bench, gas, lam=lam, lsf=(40.0,) if wide else (4.0,),
+          **({"lo": 4500.0, "hi": 9500.0, "step": 4.0, "fwhm": 6.0} if wide else {}))
+    par = bench.parameters(Dust="gas", Engine="histogram", Tolerance=1e-3, **PLAIN)
+    for ranks in (1, 2):
+        done = run("cubix_spoilt", [par], ranks, cwd=bench.folder)
+        assert done.status == 1 and "audit: the cube holds" in done.err and "off by" in done.err, done.err
+        assert not bench.out.exists()
+    assert run("cubix", [par], cwd=bench.folder).status == 0
 
 
 def test_where_templates_end(bench):
