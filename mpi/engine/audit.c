@@ -39,8 +39,8 @@ done:
 }
 
 /* Of these channels those that a line reaches at velocities up to v. */
-static int lit_channels(unsigned char **lit, const unsigned char *channel, int n_lambda, const struct cubix_lines *lines,
-                        double v)
+static int lit_channels(unsigned char **lit, const unsigned char *channel, int n_lambda,
+                        const struct cubix_lines *lines, double v)
 {
   int status = CUBIX_OK;
   CUBIX_ALLOC(*lit, n_lambda);

@@ -201,7 +201,8 @@ int cubix_audit_judge(struct cubix_audit *audit, const struct cubix_templates *t
               "its %llu stars%s is %.9g: off by %.2e, "
               "Tolerance = %g; %s%s",
               evidence[worst].held, x, y, v->channel, 0.5 * (tables->edge[v->channel] + tables->edge[v->channel + 1]),
-              (unsigned long long)v->n_star, evidence[worst].peak > 0 ? " and its gas" : "", evidence[worst].exact, audit->worst, tolerance,
+              (unsigned long long)v->n_star, evidence[worst].peak > 0 ? " and its gas" : "",
+              evidence[worst].exact, audit->worst, tolerance,
               cache && *cache ? cache : "",
               cache && *cache ? " may have been damaged: remove it and try again"
               : direct        ? "please report it: this should not happen"
