@@ -62,7 +62,7 @@ _cubix()
       ;;
   esac
   case ${program##*/} in
-    cubix | cubix-extract)
+    cubix | cubix-batch | cubix-extract)
       if [[ $before =~ --help[[:space:]]+$ ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$("$cubix" --params=json 2> /dev/null | sed -n 's/.*{"name": "\([^"]*\)".*/\1/p')" -- "$word")
       elif [[ $before =~ [[:space:]][^-[:space:]][^[:space:]]*[[:space:]]+$ ]]; then        # the parameter file stands there
@@ -84,4 +84,4 @@ _cubix()
     *) _cubix_files "$word" ;;
   esac
 }
-complete -F _cubix cubix cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import cubix-lines
+complete -F _cubix cubix cubix-batch cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import cubix-lines

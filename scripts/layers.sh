@@ -22,6 +22,7 @@ src/engine
 src/observation
 src/fit
 src/output
+src/batch
 src/mock
 mpi/comm
 mpi/dust
@@ -32,6 +33,7 @@ mpi/engine
 mpi/pipeline
 mpi/fit
 mpi/mock
+mpi/batch
 mpi/binding
 src/program
 "

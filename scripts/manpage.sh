@@ -84,13 +84,13 @@ threads of each rank
 the GPUs that may be used
 END
 fi
-if [ "$program" = cubix ] || [ "$program" = cubix-extract ] || [ "$program" = cubix-mock ]; then
+if [ "$program" = cubix ] || [ "$program" = cubix-batch ] || [ "$program" = cubix-extract ] || [ "$program" = cubix-mock ]; then
   cat << 'END'
 .SH EXIT STATUS
 0 done; 1 failure while computing; 2 the command line or a parameter; 3 an input file; 4 the output; 130 interrupted
 END
 fi
 printf '.SH SEE ALSO\n'
-for other in cubix cubix-extract cubix-import cubix-lines cubix-mock cubix-plot cubix-ssp; do
+for other in cubix cubix-batch cubix-extract cubix-import cubix-lines cubix-mock cubix-plot cubix-ssp; do
   [ "$other" = "$program" ] || printf '.BR %s (1),\n' "${other//-/\\-}"
 done | sed '$s/,$//'

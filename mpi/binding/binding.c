@@ -70,7 +70,7 @@ static int parameters_read(struct cubix_binding *binding, const char *path, cons
 {
   int status = CUBIX_OK;
   char *from_file = NULL;
-  if (path) CUBIX_TRY(cubix_mpi_text_read(&from_file, path));
+  if (path) CUBIX_TRY(cubix_mpi_text_read(&from_file, path, "the parameter file"));
   CUBIX_TRY(cubix_params_init(&binding->par));
   CUBIX_TRY(cubix_params_set(binding->par, "OutputFile", "none.fits"));
   if (stars) CUBIX_TRY(cubix_params_set(binding->par, "InputFile", "(arrays)"));

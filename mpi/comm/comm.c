@@ -81,3 +81,11 @@ int64_t cubix_mpi_sum_int(int64_t x)
   MPI_Allreduce(MPI_IN_PLACE, &x, 1, MPI_INT64_T, MPI_SUM, cubix_mpi_group()->comm);
   return x;
 }
+
+void cubix_mpi_or(uint64_t *word, size_t n)
+{
+  const size_t most = 1 << 20;
+  for (size_t at = 0; at < n; at += most)
+    MPI_Allreduce(MPI_IN_PLACE, word + at, (int)(n - at < most ? n - at : most), MPI_UINT64_T, MPI_BOR,
+                  cubix_mpi_group()->comm);
+}

@@ -2,6 +2,7 @@
 #ifndef CUBIX_MPI_COMM_COMM_H
 #define CUBIX_MPI_COMM_COMM_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/collective.h"
@@ -39,6 +40,8 @@ extern const struct cubix_collective cubix_mpi_collective;
 double cubix_mpi_max(double x);
 /** Smallest value of all ranks, likewise.  Collective. */
 double cubix_mpi_min(double x);
+/** Bits that any rank has set, on every rank.  Collective.  @param[in,out] word [n] */
+void cubix_mpi_or(uint64_t *word, size_t n);
 /** Sum over ranks, on every rank.  Collective. */
 int64_t cubix_mpi_sum_int(int64_t x);
 

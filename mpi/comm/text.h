@@ -1,4 +1,4 @@
-/* text.h -- text files that rank 0 reads for all ranks: parameters. */
+/* text.h -- text files that rank 0 reads for all ranks: parameters, tables. */
 #ifndef CUBIX_MPI_COMM_TEXT_H
 #define CUBIX_MPI_COMM_TEXT_H
 
@@ -9,8 +9,9 @@ extern "C" {
 #endif
 
 /** Read a text file on rank 0 ("-": standard input) and send it to all ranks.  Collective.
+ *  @param what  it is, for messages: "the parameter file"
  *  @param[out] text owned by the caller: free */
-int cubix_mpi_text_read(char **text, const char *path);
+int cubix_mpi_text_read(char **text, const char *path, const char *what);
 /** Read parameters on rank 0 from a file ("-": standard input) and the command line, and send them
  * to all ranks.  Collective.
  *  @param spared  a parameter that is required of others and may be missing here; NULL: none

@@ -49,7 +49,7 @@ static int find_axis(struct cubix_axis *axis, const struct cubix_params *par, co
 
 int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params *par,
                             const struct cubix_templates *templates, const struct cubix_survey *survey,
-                            const struct cubix_rates *rates)
+                            const struct cubix_rates *rates, int for_many)
 {
   int status = CUBIX_OK;
   const struct cubix_tables *tables = &templates->tables;
@@ -63,6 +63,7 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
                                  .n_star = survey->n_star,
                                  .values = survey->values,
                                  .values_apart = survey->values_apart };
+  work.prepared = work.keeping && for_many;
   struct cubix_axis axis;
   double step;
   work.endless = !find_axis(&axis, par, tables, survey);
@@ -74,7 +75,7 @@ int cubix_mpi_engine_choose(struct cubix_engine **out, const struct cubix_params
   work.n_used = engine->n_used;
   share_workload(&work, rates);
   cubix_engine_set_reach(engine, &work);
-  if (engine->reach > 0 && !tables->pchip)
+  if (engine->reach > 0 && !tables->pchip && !work.prepared)
     CUBIX_TRY(cubix_mpi_basis_probe(&work.prepared, &step, par, templates, engine));
   cubix_engine_choose(engine, par, &work);
   int refused = engine->method == CUBIX_DIRECT && par->Engine == CUBIX_Engine_histogram;

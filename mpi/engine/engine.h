@@ -16,10 +16,11 @@ extern "C" {
 /** Choose method, combination and owners of channels from all ranks' stars: the same on all ranks.
  * Collective.
  *  @param rates of this rank's processor
+ *  @param for_many  1: many cubes are made with these templates, so that those of a TemplateCache count as prepared
  *  @param[out] engine owned by the caller */
 int cubix_mpi_engine_choose(struct cubix_engine **engine, const struct cubix_params *par,
                             const struct cubix_templates *templates, const struct cubix_survey *survey,
-                            const struct cubix_rates *rates);
+                            const struct cubix_rates *rates, int for_many);
 /** Prepare the templates that the engine needs, and keep them on the processor if possible.  The
  * direct method needs none; the engine falls back to it if no velocity grid can be certified.
  * Collective.

@@ -302,9 +302,7 @@ static int remake(struct cubix_chain *chain, const double *luminosity, int rows)
   const double birth_tau = templates->birth.tau;
   CUBIX_TRY(cubix_scene_init(&scene, &chain->pipe->par, &chain->pipe->particles->slab->snapshot,
                              chain->pipe->ins->flux_unit));
-  ins->pointing_x = chain->pipe->par.PointingX;
-  ins->pointing_y = chain->pipe->par.PointingY;
-  ins->roll = chain->pipe->par.Roll * CUBIX_PI / 180;
+  cubix_instrument_point(ins, &chain->pipe->par);
   CUBIX_TRY(cubix_templates_dust(templates, &chain->pipe->par, ins, &scene));
   if (rows) templates->birth.tau = chain->pipe->par.BirthCloudTau;
   int unread = rows && !chain->active[CUBIX_LEAF_Luminosity] &&

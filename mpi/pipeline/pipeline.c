@@ -68,7 +68,10 @@ void cubix_mpi_pipeline_leave(const struct cubix_pipeline *pipe, const struct cu
 static int read_instrument(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK;
-  CUBIX_TRY(cubix_instrument_read(&pipe->ins, &pipe->par));
+  pipe->ins = pipe->spare.ins;
+  pipe->spare.ins = NULL;
+  if (pipe->ins) cubix_instrument_point(pipe->ins, &pipe->par);
+  else CUBIX_TRY(cubix_instrument_read(&pipe->ins, &pipe->par));
   CUBIX_TRY(cubix_law_check(&pipe->par, pipe->ins->edge, pipe->ins->n_lambda, 1 + pipe->par.Redshift));
 done:
   return status;
@@ -88,6 +91,7 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   pipe->use = *use;
   pipe->stages = stages;
   pipe->flux_scale = 1;
+  if (use->kept) CUBIX_TRY(cubix_mpi_agree(cubix_mpi_kept_take(&pipe->spare, use->kept, &pipe->par)));
   cubix_params_warn_idle(&pipe->par);
   CUBIX_STAGE(stages, "instrument", read_instrument(pipe));
   CUBIX_STAGE(stages, "size",       cubix_mpi_memory_check(&pipe->par, pipe->ins, NULL, NULL, NULL, NULL, NULL, 0));
@@ -135,9 +139,12 @@ static int find_speed(struct cubix_pipeline *pipe)
 /* From the library's file; where that fails the templates in use stay. */
 static int make_templates(struct cubix_pipeline *pipe)
 {
-  struct cubix_templates *templates = NULL;
-  int status = (pipe->use.keep_library ? cubix_templates_build_kept : cubix_templates_build)(
-      &templates, &pipe->par, pipe->ins, &pipe->scene, pipe->v_max);
+  struct cubix_templates *templates =
+      cubix_mpi_kept_templates(&pipe->spare, &pipe->par, pipe->ins, &pipe->scene, pipe->v_max);
+  int status = CUBIX_OK;
+  if (!templates)
+    status = (pipe->use.keep_library ? cubix_templates_build_kept : cubix_templates_build)(
+        &templates, &pipe->par, pipe->ins, &pipe->scene, pipe->v_max);
   status = cubix_mpi_agree(status);
   if (status) {
     cubix_templates_free(templates);
@@ -148,6 +155,13 @@ static int make_templates(struct cubix_pipeline *pipe)
   pipe->rows_changed = 1;
   pipe->unread = 0;
   return CUBIX_OK;
+}
+
+static int open_device(struct cubix_pipeline *pipe)
+{
+  pipe->dev = pipe->spare.dev;
+  pipe->spare.dev = NULL;
+  return pipe->dev ? CUBIX_OK : cubix_mpi_device_open(&pipe->dev, &pipe->par);
 }
 
 /* The gas that dims and shines, in the frame of the stars. */
@@ -181,7 +195,7 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
   if (cubix_mpi_gas_wanted(&pipe->par)) CUBIX_STAGE(stages, "gas", take_gas(pipe, stars, gas));
   CUBIX_STAGE(stages, "speeds",    find_speed(pipe));
   CUBIX_STAGE(stages, "templates", make_templates(pipe));
-  CUBIX_STAGE(stages, "device",    cubix_mpi_device_open(&pipe->dev, &pipe->par));
+  CUBIX_STAGE(stages, "device",    open_device(pipe));
   CUBIX_STAGE(stages, "memory",
               cubix_mpi_memory_check(&pipe->par, pipe->ins, &pipe->scene, pipe->templates, pipe->particles,
                                      pipe->use.active, pipe->dev, pipe->use.dry_run));
@@ -363,7 +377,8 @@ static int choose_engine(struct cubix_pipeline *pipe)
     par.Combine = pipe->engine->combine == CUBIX_COMBINE_CUBE ? CUBIX_Combine_cube : CUBIX_Combine_histogram;
   }
   drop_engine(pipe);
-  CUBIX_TRY(cubix_mpi_engine_choose(&pipe->engine, &par, pipe->templates, survey, &pipe->dev->rates));
+  CUBIX_TRY(cubix_mpi_engine_choose(&pipe->engine, &par, pipe->templates, survey, &pipe->dev->rates,
+                                    pipe->use.kept != NULL));
 done:
   return status;
 }
@@ -376,6 +391,7 @@ static int prepare_basis(struct cubix_pipeline *pipe)
     CUBIX_TRY(cubix_mpi_agree(
         cubix_lines_prepare(pipe->lines, fmin(pipe->v_sources, fastest_on_grid), pipe->par.Tolerance,
                             pipe->use.keep_stars)));
+  if (!pipe->basis) pipe->basis = cubix_mpi_kept_basis(&pipe->spare, pipe->engine);
   if (!pipe->basis) {
     CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
     pipe->rows_changed = 0;
@@ -475,10 +491,19 @@ void cubix_mpi_pipeline_result(struct cubix_result *result, const struct cubix_p
                                    .n_rank = pipe->group->size };
 }
 
+/* For the next pipeline: of the prepared templates those that hold all rows. */
+static void leave(struct cubix_pipeline *pipe)
+{
+  struct cubix_basis **basis = pipe->basis && *pipe->basis->cache ? &pipe->basis : NULL;
+  if (pipe->dev && pipe->dev->ops->keep) (void)pipe->dev->ops->keep(pipe->dev, NULL);
+  cubix_mpi_kept_put(pipe->use.kept, &pipe->spare, &pipe->ins, &pipe->templates, basis, &pipe->dev);
+}
+
 void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
 {
   if (!pipe) return;
   if (cubix_log_warnings() == &pipe->warnings) cubix_log_collect(NULL);
+  if (pipe->use.kept) leave(pipe);
   drop_engine(pipe);
   cubix_cube_free(pipe->painted);
   cubix_cube_free(pipe->cube);

@@ -21,6 +21,7 @@
 #include "mpi/comm/settings.h"
 #include "mpi/comm/stage.h"
 #include "mpi/particles/particles.h"
+#include "mpi/pipeline/kept.h"
 #include "output/output.h"
 #include "params/params.h"
 #include "simulation/slab.h"
@@ -37,6 +38,7 @@ struct cubix_pipeline_use {
   int keep_painted;               /* 1: so does the cube as it was before the PSF */
   /* NULL, or [CUBIX_N_LEAF] leaves whose derivatives will be asked for: memory is planned for them; borrowed */
   const unsigned char *active;
+  struct cubix_kept *kept;        /* NULL, or of earlier pipelines and for later ones, borrowed: one forward run each */
   int dry_run;                    /* 1: no forward run follows; what memory one would take is logged at INFO */
 };
 
@@ -49,6 +51,7 @@ struct cubix_pipeline {
   struct cubix_params par;        /* the user's with the values in use; texts are borrowed */
   struct cubix_pipeline_use use;
   struct cubix_stages *stages;    /* records the times; NULL: nobody does */
+  struct cubix_kept_set spare;    /* taken of use.kept, until it is needed */
   double flux_scale;              /* a factor on all flux */
   struct cubix_instrument *ins;   /* spaxels, wavelengths, PSF, LSF, noise */
   struct cubix_particles *particles;      /* the stars, at once or chunk by chunk */

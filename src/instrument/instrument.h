@@ -71,6 +71,8 @@ struct cubix_instrument {
  *  Errors: name file, key and remedy: CUBIX_EINPUT for what the file says, CUBIX_EUSAGE where a parameter has a
  *    part in it. */
 int cubix_instrument_read(struct cubix_instrument **ins, const struct cubix_params *par);
+/** Point it elsewhere: PointingX, PointingY, Roll, SkyRa and SkyDec.  Local. */
+void cubix_instrument_point(struct cubix_instrument *ins, const struct cubix_params *par);
 /** Value of a curve at lambda [AA, output medium].  Local. */
 double cubix_curve_at(const struct cubix_curve *curve, double lambda);
 /** Its derivative with respect to lambda; at a point of a table that of the interval to the red, 0

@@ -55,9 +55,6 @@ static int lay_field(struct cubix_instrument *ins, const struct cubix_instrument
   ins->n_y = (int)n[1];
   ins->pixel_x = scale[0];
   ins->pixel_y = scale[1];
-  ins->pointing_x = par->PointingX;
-  ins->pointing_y = par->PointingY;
-  ins->roll = par->Roll * CUBIX_PI / 180.;
   ins->aperture = (enum cubix_aperture)file->field_shape;
 done:
   return status;
@@ -249,6 +246,15 @@ done:
   return status;
 }
 
+void cubix_instrument_point(struct cubix_instrument *ins, const struct cubix_params *par)
+{
+  ins->pointing_x = par->PointingX;
+  ins->pointing_y = par->PointingY;
+  ins->roll = par->Roll * CUBIX_PI / 180.;
+  ins->sky_ra = par->SkyRa;
+  ins->sky_dec = par->SkyDec;
+}
+
 int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_params *par)
 {
   int status = CUBIX_OK;
@@ -268,8 +274,7 @@ int cubix_instrument_read(struct cubix_instrument **out, const struct cubix_para
   ins->noise = par->Noise;
   ins->layout = file.instrument_layout;
   lay_unit(ins, &file, par);
-  ins->sky_ra = par->SkyRa;
-  ins->sky_dec = par->SkyDec;
+  cubix_instrument_point(ins, par);
   CUBIX_TRY(lay_field(ins, &file, par));
   CUBIX_TRY(cubix_channels_lay(ins, &file, par));
   CUBIX_TRY(lay_psf(ins, &file, par));

@@ -14,6 +14,7 @@
 #include "params/params_table.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/spelling.h"
 
 #include <stdio.h>
@@ -43,6 +44,40 @@ done:
   return status;
 }
 
+/* The pointer to text in the member of a row; NULL: it has none. */
+static const char **text_of(struct cubix_params *par, int i)
+{
+  void *member = (char *)par + cubix_param_table[i].offset;
+  switch (cubix_param_table[i].type) {
+  case CUBIX_PARAM_STRING: return member;
+  case CUBIX_PARAM_VECTOR: return &((struct cubix_vector *)member)->word;
+  case CUBIX_PARAM_NUMBER: return &((struct cubix_number *)member)->word;
+  default: return NULL;
+  }
+}
+
+int cubix_params_copy(struct cubix_params **out, const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_params *copy = NULL;
+  CUBIX_ALLOC(copy, 1);
+  *copy = *par;
+  copy->origin = NULL;
+  CUBIX_ALLOC(copy->origin, cubix_param_n_row);
+  for (int i = 0; i < cubix_param_n_row; i++) {
+    const char **text = text_of(copy, i);
+    if (par->origin[i].place) CUBIX_TRY(cubix_param_copy(par->origin[i].place, &copy->origin[i].place));
+    if (!text || !*text) continue;
+    CUBIX_TRY(cubix_param_copy(*text, &copy->origin[i].text));
+    *text = copy->origin[i].text;
+  }
+  *out = copy;
+  copy = NULL;
+done:
+  cubix_params_free(copy);
+  return status;
+}
+
 void cubix_params_free(struct cubix_params *par)
 {
   if (!par) return;
@@ -56,6 +91,11 @@ void cubix_params_free(struct cubix_params *par)
 
 int cubix_params_set(struct cubix_params *par, const char *name, const char *value)
 {
+  return cubix_params_set_at(par, name, value, "set by the program");
+}
+
+int cubix_params_set_at(struct cubix_params *par, const char *name, const char *value, const char *place)
+{
   char wrong[1024];
   int status = CUBIX_OK, i = cubix_param_find(name);
 
@@ -63,7 +103,7 @@ int cubix_params_set(struct cubix_params *par, const char *name, const char *val
     cubix_param_unknown(name, wrong, sizeof wrong);
     CUBIX_CHECK(0, CUBIX_EUSAGE, "%s", wrong);
   }
-  CUBIX_TRY(cubix_param_put_text(par, i, value, "set by the program", wrong, sizeof wrong));
+  CUBIX_TRY(cubix_param_put_text(par, i, value, place, wrong, sizeof wrong));
   CUBIX_CHECK(!wrong[0], CUBIX_EUSAGE, "%s", wrong);
 done:
   return status;
@@ -100,6 +140,27 @@ void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param
   cubix_param_text(par, row, info->value, sizeof info->value);
   if (strstr(info->value, " ckpc/h") && !strcmp(info->unit, "kpc")) info->unit = "";         /* it is in the value */
   cubix_param_show(cubix_params_origin(par, info->name), info->origin, sizeof info->origin);
+}
+
+int cubix_params_hash(uint64_t hash[2], const struct cubix_params *par, int skip(const char *name))
+{
+  int status = CUBIX_OK;
+  uint64_t sum[2] = { 0, 0 };
+  char *text = NULL;
+  for (int i = 0; i < cubix_param_n_row; i++) {
+    const struct cubix_param_row *row = &cubix_param_table[i];
+    if (row->type == CUBIX_PARAM_SECTION || (skip && skip(row->name))) continue;
+    const size_t n = cubix_param_text(par, i, NULL, 0) + 1;
+    CUBIX_ALLOC(text, n + sizeof sum);
+    memcpy(text, sum, sizeof sum);
+    cubix_param_text(par, i, text + sizeof sum, n);
+    cubix_hash(text, n + sizeof sum, sum);
+    free(text);
+    text = NULL;
+  }
+  memcpy(hash, sum, sizeof sum);
+done:
+  return status;
 }
 
 const char *cubix_params_origin(const struct cubix_params *par, const char *name)

@@ -4,6 +4,7 @@
 #ifndef CUBIX_PARAMS_H
 #define CUBIX_PARAMS_H
 
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,9 +79,15 @@ int cubix_params_parse(struct cubix_params *par, const char *name, const char *t
                        char *const *overrides);
 /** Set one parameter by name, as a parameter file would.  Local. */
 int cubix_params_set(struct cubix_params *par, const char *name, const char *value);
+/** The same; messages and outputs say that it comes from `place`.  Local. */
+int cubix_params_set_at(struct cubix_params *par, const char *name, const char *value, const char *place);
+/** A copy with texts of its own.  Local.  @param[out] copy owned by the caller */
+int cubix_params_copy(struct cubix_params **copy, const struct cubix_params *par);
 /** Number of parameters, and one of them (par NULL: without value and origin).  Local. */
 int cubix_params_count(void);
 void cubix_params_info(const struct cubix_params *par, int i, struct cubix_param_info *info);
+/** A hash of all values, but for parameters of which `skip` returns 1 (NULL: none is skipped).  Local. */
+int cubix_params_hash(uint64_t hash[2], const struct cubix_params *par, int skip(const char *name));
 /** Where a value comes from, for messages: "muse.param:14", "command line", "set by the program" or
  * "default".  Local, borrowed. */
 const char *cubix_params_origin(const struct cubix_params *par, const char *name);

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "histogram/basis.h"
 
-static struct { const char *program; int speaker, quiet, verbose, live, pending; } console;
+static struct { const char *program; int speaker, quiet, verbose, live, pending, mute; } console;
 static const struct { int number; const char *name; } ends[] = {
   { SIGINT, "" },          { SIGTERM, " (SIGTERM)" }, { SIGHUP, " (SIGHUP)" },   { SIGQUIT, " (SIGQUIT)" },
   { SIGUSR1, " (SIGUSR1)" }, { SIGUSR2, " (SIGUSR2)" }, { SIGXCPU, " (SIGXCPU: the limit on processor time)" },
@@ -45,6 +45,7 @@ static int was_said(const char *line)
 static void tell(enum cubix_log_level level, const char *line, void *host)
 {
   (void)host;
+  if (console.mute) return;
   if (level == CUBIX_LOG_WARNING && was_said(line) && console.quiet) return;
   if (!console.speaker || (level == CUBIX_LOG_DEBUG && !console.verbose)) return;
   if (level == CUBIX_LOG_PROGRESS && (!console.live || console.quiet)) return;
@@ -83,6 +84,8 @@ void cubix_console_open(const char *program, int speaker, int quiet, int verbose
   console.live = is_watched();
   cubix_log_to(tell, NULL);
 }
+
+void cubix_console_mute(int mute) { console.mute = mute; }
 
 void cubix_console_error(const char *program, int verbose)
 {
@@ -157,3 +160,26 @@ void cubix_console_catch_signals(const char *program, int speaker, void (*abando
   sigaction(SIGBUS, &action, NULL);
   signal(SIGXFSZ, SIG_IGN);       /* a file size limit is an error of the write, with a message */
 }
+
+/* ---- signals that are noted ------------------------------------------------------------------ */
+
+static volatile sig_atomic_t noted;
+
+static void note_signal(int number)
+{
+  if (noted) on_signal(number);
+  noted = number;
+}
+
+void cubix_console_note_signals(void)
+{
+  static const int number[] = { SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU };
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = note_signal;
+  action.sa_flags = SA_RESTART;
+  sigfillset(&action.sa_mask);
+  for (size_t i = 0; i < sizeof number / sizeof *number; i++) sigaction(number[i], &action, NULL);
+}
+
+int cubix_console_noted(void) { return noted; }

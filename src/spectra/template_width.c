@@ -93,18 +93,30 @@ static double sinc_fwhm(double sinc, double sigma)
   return lo + hi;
 }
 
-void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins)
+int cubix_templates_cover(struct cubix_templates *templates, const struct cubix_instrument *ins)
 {
-  int n = ins->n_lambda;
-  double one_plus_z = templates->tables.one_plus_z, blue = cubix_doppler(one_plus_z, templates->v_max),
-         red = cubix_doppler(one_plus_z, -templates->v_max);
-  templates->n_uncovered = templates->n_too_broad = templates->n_pixel_broad = 0;
-  for (int k = 0; k < n; k++) {
-    double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), width = cubix_instrument_width(ins, k),
-           box = width * width / 12;
+  const double one_plus_z = templates->tables.one_plus_z, blue = cubix_doppler(one_plus_z, templates->v_max),
+               red = cubix_doppler(one_plus_z, -templates->v_max);
+  int changed = 0;
+  templates->n_uncovered = 0;
+  for (int k = 0; k < ins->n_lambda; k++) {
+    const unsigned char before = templates->covered[k];
     templates->covered[k] =
         ins->edge[k] / blue >= templates->ssp->lambda_first && ins->edge[k + 1] / red <= templates->ssp->lambda_last;
     templates->n_uncovered += !templates->covered[k];
+    changed |= before != templates->covered[k];
+  }
+  return changed;
+}
+
+void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins)
+{
+  const double one_plus_z = templates->tables.one_plus_z;
+  (void)cubix_templates_cover(templates, ins);
+  templates->n_too_broad = templates->n_pixel_broad = 0;
+  for (int k = 0; k < ins->n_lambda; k++) {
+    double centre = 0.5 * (ins->edge[k] + ins->edge[k + 1]), width = cubix_instrument_width(ins, k),
+           box = width * width / 12;
     templates->fwhm_template[k] = one_plus_z * library_fwhm(templates->ssp, centre / one_plus_z);
     double own = templates->fwhm_template[k] / CUBIX_FWHM_SIGMA,
            missing = ins->lsf_none ? 0 : cubix_templates_missing_variance(ins, centre, templates->fwhm_template[k]);

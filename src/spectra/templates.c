@@ -264,6 +264,25 @@ int cubix_templates_build_kept(struct cubix_templates **templates, const struct 
   return build(templates, par, ins, scene, v_max, velocity_class(v_max + SPARE), 1);
 }
 
+int cubix_templates_serve(const struct cubix_templates *templates, const struct cubix_instrument *ins,
+                          const struct cubix_scene *scene, double v_max)
+{
+  const double one_plus_z = 1 + scene->redshift, first = templates->read_first, last = templates->read_last;
+  double lo, hi;
+  needed_range(ins, one_plus_z, velocity_class(v_max), &lo, &hi);
+  return !memcmp(&one_plus_z, &templates->tables.one_plus_z, sizeof one_plus_z) && !memcmp(&lo, &first, sizeof lo) &&
+         !memcmp(&hi, &last, sizeof hi);
+}
+
+void cubix_templates_renew(struct cubix_templates *templates, int *covered, const struct cubix_params *par,
+                           const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max)
+{
+  cubix_templates_place(templates, par, ins, scene);
+  templates->v_max = v_max;
+  *covered = !cubix_templates_cover(templates, ins);
+  report(templates, ins);
+}
+
 int cubix_templates_reaches(const struct cubix_templates *templates, const struct cubix_instrument *ins,
                             const struct cubix_scene *scene, double v_max)
 {

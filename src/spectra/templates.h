@@ -53,6 +53,14 @@ int cubix_templates_build(struct cubix_templates **templates, const struct cubix
  * range that is read allows the redshift to change by at least 0.002 (1 + z).  Local. */
 int cubix_templates_build_kept(struct cubix_templates **templates, const struct cubix_params *par,
                                const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max);
+/** Whether the templates have the rows that cubix_templates_build would make for this scene and speed, everything else
+ * being the same.  Local. */
+int cubix_templates_serve(const struct cubix_templates *templates, const struct cubix_instrument *ins,
+                          const struct cubix_scene *scene, double v_max);
+/** Take templates that serve for another galaxy: places on the sky, coverage and what is said of them.  Local.
+ *  @param[out] covered  1: the same channels are covered as before */
+void cubix_templates_renew(struct cubix_templates *templates, int *covered, const struct cubix_params *par,
+                           const struct cubix_instrument *ins, const struct cubix_scene *scene, double v_max);
 /** 1 if the wavelengths of the library that were read suffice for these channels at |v| <= v_max.
  * Local. */
 int cubix_templates_reaches(const struct cubix_templates *templates, const struct cubix_instrument *ins,

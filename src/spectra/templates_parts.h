@@ -54,6 +54,8 @@ int cubix_maker_run(void *job, int n_knot, int n_template, int bars,
 double cubix_templates_missing_variance(const struct cubix_instrument *ins, double lambda_vac, double fwhm_template);
 /** Its derivative with a LsfFwhm that is the same at all wavelengths [AA].  Local. */
 double cubix_templates_fwhm_slope(const struct cubix_instrument *ins, double lambda_vac);
+/** Coverage per channel at |v| <= templates->v_max.  Local.  @return 1: it is another than before */
+int cubix_templates_cover(struct cubix_templates *templates, const struct cubix_instrument *ins);
 /** Coverage and widths per channel, for DQ and the LSF table: templates->covered, fwhm_template,
  * fwhm_cube and their counts.  Local. */
 void cubix_templates_channels(struct cubix_templates *templates, const struct cubix_instrument *ins);

@@ -28,7 +28,7 @@ for file in "$prefix"/bin/*; do
     [ -z "$said" ] || { bad=$((bad + 1)); echo "$page: $said"; }
   fi
 done
-for program in cubix cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import cubix-lines; do
+for program in cubix cubix-batch cubix-extract cubix-mock cubix-ssp cubix-plot cubix-import cubix-lines; do
   check test -x "$prefix/bin/$program"
 done
 for word in Redshift PsfBeta 'STEM.*usedvalues' CUBIX_DATA; do check grep -q "$word" "$prefix/share/man/man1/cubix.1"; done
@@ -54,6 +54,7 @@ offered 'cubix galaxy.param InputFile=gal' galaxy.param
 offered 'cubix --help Inclin' Inclination
 offered 'cubix-mock --inc' --inclination
 offered 'cubix-extract galaxy.param GroupTy' GroupType=
+offered 'cubix-batch rows.csv muse.param GroupTy' GroupType=
 if "$(configured PYTHON)" -c '' 2> /dev/null; then
   sed -i "1s|.*|#!$(command -v "$(configured PYTHON)")|" "$prefix/bin/cubix-ssp" "$prefix/bin/cubix-import"
   offered 'cubix-ssp conv' convert

@@ -24,7 +24,7 @@ static void test_choice(const struct lab *lab)
     survey->values = N_SPAXEL * cubix_engine_values(n / N_SPAXEL);
     survey->values_apart = N_SPAXEL * cubix_engine_values(n / N_SPAXEL / n_rank);
     memset(survey->used, 1, N_ROW);
-    CHECK_IS(cubix_mpi_engine_choose(&engine, par, &lab->templates, survey, rank % 2 ? &gpu : &cpu), ==, CUBIX_OK);
+    CHECK_IS(cubix_mpi_engine_choose(&engine, par, &lab->templates, survey, rank % 2 ? &gpu : &cpu, 0), ==, CUBIX_OK);
     CHECK(same_everywhere(engine->method));
     CHECK(same_everywhere(engine->combine));
     CHECK(same_everywhere(engine->reach));
