@@ -36,17 +36,16 @@
 #include "mpi/engine/cube_paint.h"
 #include "mpi/engine/cube_reduce.h"
 #include "mpi/engine/device_open.h"
-#include "mpi/engine/engine.h"
 #include "mpi/lines/sources.h"
 #include "mpi/particles/gas.h"
 #include "mpi/particles/particles.h"
 #include "mpi/particles/screens.h"
 #include "mpi/pipeline/memory_check.h"
+#include "mpi/pipeline/pipeline_parts.h"
 #include "observation/psf.h"
 #include "params/params.h"
 #include "spectra/templates.h"
 
-static const double fastest_on_grid = 2000;  /* km/s: faster sources of lines are painted by themselves */
 
 struct cubix_settings cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe)
 {
@@ -337,71 +336,6 @@ done:
   return status;
 }
 
-/* What the engine knows of the stars, where it was chosen before.  @return 0: it has to be made again */
-static int engine_serves(struct cubix_pipeline *pipe)
-{
-  struct cubix_engine *engine = pipe->engine;
-  const struct cubix_survey *survey = pipe->particles->survey;
-  int reach = 0;
-  if (!engine) return 0;
-  if (engine->method == CUBIX_DIRECT) return 1;
-  if (pipe->rows_changed) return 0;
-  for (int r = 0; r < engine->n_row; r++)
-    if (survey->used[r] && !engine->used[r]) return 0;
-  while (reach < CUBIX_N_REACH - 1 && cubix_engine_reach(reach) < engine->reach) reach++;
-  engine->n_beyond = survey->beyond[reach];
-  return engine->n_beyond <= 1000;
-}
-
-static void drop_engine(struct cubix_pipeline *pipe)
-{
-  if (pipe->dev && pipe->dev->ops->keep) (void)pipe->dev->ops->keep(pipe->dev, NULL);
-  cubix_basis_free(pipe->basis);
-  cubix_engine_free(pipe->engine);
-  pipe->basis = NULL;
-  pipe->engine = NULL;
-}
-
-/* The engine for the stars as they are.  One that was chosen before is kept to, and who owns which
- * channels with it: callers hold cubes of that shape. */
-static int choose_engine(struct cubix_pipeline *pipe)
-{
-  int status = CUBIX_OK;
-  struct cubix_params par = pipe->par;
-  struct cubix_survey *survey = pipe->particles->survey;
-  if (engine_serves(pipe)) return CUBIX_OK;
-  /* stars come back to where they were */
-  for (int r = 0; pipe->engine && r < pipe->engine->n_row; r++) survey->used[r] |= pipe->engine->used[r];
-  if (pipe->engine) {
-    par.Engine = CUBIX_Engine_histogram;
-    par.Combine = pipe->engine->combine == CUBIX_COMBINE_CUBE ? CUBIX_Combine_cube : CUBIX_Combine_histogram;
-  }
-  drop_engine(pipe);
-  CUBIX_TRY(cubix_mpi_engine_choose(&pipe->engine, &par, pipe->templates, survey, &pipe->dev->rates,
-                                    pipe->use.kept != NULL));
-done:
-  return status;
-}
-
-/* The lines and templates that the engine needs; one that serves has the latter.  And nodes for dust before stars. */
-static int prepare_basis(struct cubix_pipeline *pipe)
-{
-  int status = CUBIX_OK;
-  if (pipe->lines && pipe->engine->method == CUBIX_HISTOGRAM)
-    CUBIX_TRY(cubix_mpi_agree(
-        cubix_lines_prepare(pipe->lines, fmin(pipe->v_sources, fastest_on_grid), pipe->par.Tolerance,
-                            pipe->use.keep_stars)));
-  if (!pipe->basis) pipe->basis = cubix_mpi_kept_basis(&pipe->spare, pipe->engine);
-  if (!pipe->basis) {
-    CUBIX_TRY(cubix_mpi_engine_prepare(pipe->engine, &pipe->basis, pipe->dev, &pipe->par, pipe->templates));
-    pipe->rows_changed = 0;
-  }
-  if (pipe->basis)
-    CUBIX_TRY(cubix_mpi_engine_axis(pipe->basis, &pipe->par, &pipe->templates->tables, pipe->particles->survey));
-done:
-  return status;
-}
-
 int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube)
 {
   int status = CUBIX_OK, rank = pipe->group->rank;
@@ -451,8 +385,8 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
   if (pipe->par.Lines != CUBIX_Lines_none)
     CUBIX_STAGE(stages, "lines", take_lines(pipe));
   CUBIX_STAGE(stages, "place",   place(pipe));
-  CUBIX_STAGE(stages, "engine",  choose_engine(pipe));
-  CUBIX_STAGE(stages, "basis",   prepare_basis(pipe));
+  CUBIX_STAGE(stages, "engine",  cubix_pipeline_choose_engine(pipe));
+  CUBIX_STAGE(stages, "basis",   cubix_pipeline_prepare_basis(pipe));
   const struct cubix_line_light light = { pipe->lines, pipe->sources, pipe->line_scale, pipe->v_sources };
   if (check)
     CUBIX_STAGE(stages, "draw",
@@ -504,7 +438,7 @@ void cubix_mpi_pipeline_close(struct cubix_pipeline *pipe)
   if (!pipe) return;
   if (cubix_log_warnings() == &pipe->warnings) cubix_log_collect(NULL);
   if (pipe->use.kept) leave(pipe);
-  drop_engine(pipe);
+  cubix_pipeline_drop_engine(pipe);
   cubix_cube_free(pipe->painted);
   cubix_cube_free(pipe->cube);
   cubix_device_close(pipe->dev);
