@@ -53,6 +53,7 @@ static int make_cube(const struct cubix_params *par, void *host)
       stages, "noise",
       cubix_noise_init(&noise, par, pipe->ins, pipe->cube, pow(10, pipe->ins->flux_unit), &cubix_mpi_collective));
   result.noise = &noise;
+  cubix_report_noise(result.par, &noise);
   cubix_report_budget(&result, &cubix_mpi_collective);
   CUBIX_STAGE(stages, "write",
               cubix_mpi_blocks_share(pipe->cube, pipe->ins->n_lambda, cubix_output_write, cubix_output_block, &result));

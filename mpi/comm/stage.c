@@ -6,6 +6,7 @@
 #include "mpi/comm/stage.h"
 
 #include <mpi.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -13,6 +14,44 @@
 #include "mpi/comm/comm.h"
 #include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
+
+/* What the log calls a stage; STEM-timings.txt keeps the short names, for programs. */
+static const struct { const char *name, *words; } said[] = {
+  { "parameters", "reading parameters" },
+  { "files",      "checking the outputs' names" },
+  { "disk",       "room on the disk" },
+  { "read",       "reading particles" },
+  { "frame",      "finding centre and orientation" },
+  { "gas",        "reading gas" },
+  { "speeds",     "speeds of the stars" },
+  { "templates",  "broadening the library" },
+  { "memory",     "estimating memory" },
+  { "columns",    "dust in front of the stars" },
+  { "lines",      "emission lines" },
+  { "place",      "putting stars into spaxels" },
+  { "basis",      "templates at all velocities" },
+  { "paint",      "painting the spectra" },
+  { "sum",        "adding up the ranks" },
+  { "audit",      "recomputing some voxels" },
+  { "psf",        "convolving with the PSF" },
+  { "light",      "maps of light" },
+  { "write",      "writing" },
+};
+
+static const char *words_of(const char *name)
+{
+  for (size_t i = 0; i < sizeof said / sizeof said[0]; i++)
+    if (!strcmp(said[i].name, name)) return said[i].words;
+  return name;
+}
+
+/* Whether a stage took so long that everybody may want to know: a share of all so far, and not a blink. */
+static int is_long(const struct cubix_stages *stages, double seconds)
+{
+  double all = 0;
+  for (int i = 0; i < stages->n; i++) all += stages->stage[i].slowest;
+  return seconds > 0.05 && seconds > 0.01 * all;
+}
 
 static double peak_mib(void) { return cubix_memory_most() / 1048576; }
 
@@ -44,8 +83,9 @@ int cubix_mpi_stage_end(struct cubix_stages *stages, int status)
   stages->sent_largest = cubix_mpi_max(sum);
   MPI_Allreduce(MPI_IN_PLACE, &sum, 1, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
   stages->sent_mean = sum / cubix_mpi_size();
-  cubix_log(CUBIX_LOG_INFO, "%-12s %8.3f s  (rank %d; mean %.3f s; peak memory of a rank %.0f MiB)",
-            stages->stage[i].name, slowest.seconds, slowest.rank, stages->stage[i].mean, stages->stage[i].peak_mib);
+  cubix_log(is_long(stages, slowest.seconds) ? CUBIX_LOG_INFO : CUBIX_LOG_DEBUG,
+            "%-30s %8.3f s  (rank %d; mean %.3f s; peak memory of a rank %.0f MiB)", words_of(stages->stage[i].name),
+            slowest.seconds, slowest.rank, stages->stage[i].mean, stages->stage[i].peak_mib);
   return CUBIX_OK;
 }
 
@@ -67,5 +107,5 @@ void cubix_mpi_stages_summary(const struct cubix_stages *stages)
   double total = 0;
   for (int i = 0; i < stages->n; i++) total += stages->stage[i].slowest;
   double largest = cubix_mpi_max(peak_mib()), smallest = cubix_mpi_min(peak_mib());
-  cubix_log(CUBIX_LOG_INFO, "%-12s %8.3f s  (peak memory per rank %.0f..%.0f MiB)", "total", total, smallest, largest);
+  cubix_log(CUBIX_LOG_INFO, "%-30s %8.3f s  (peak memory per rank %.0f..%.0f MiB)", "total", total, smallest, largest);
 }

@@ -23,7 +23,7 @@ struct cubix_stages {
 };
 
 /** Run a call as the stage `name` on all ranks, and agree on its status; if stages is not NULL, log
- * the seconds of the slowest rank. */
+ * the seconds of the slowest rank: with -v, or where it is a hundredth of all so far. */
 #define CUBIX_STAGE(stages, name, call) \
   do { \
     cubix_mpi_stage_begin(stages, name); \

@@ -95,7 +95,7 @@ int cubix_frame_has_disc(const struct cubix_params *par)
   return !has_angles(par) && par->Orientation != CUBIX_Orientation_none;
 }
 
-static double inclination_of(const struct cubix_params *par)
+double cubix_frame_inclination(const struct cubix_params *par)
 {
   return par->Orientation == CUBIX_Orientation_faceon   ? 0
          : par->Orientation == CUBIX_Orientation_edgeon ? 90
@@ -105,7 +105,7 @@ static double inclination_of(const struct cubix_params *par)
 void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par)
 {
   if (cubix_frame_has_disc(par))
-    cubix_frame_inclined(frame->rotation, frame->body, inclination_of(par), par->PositionAngle);
+    cubix_frame_inclined(frame->rotation, frame->body, cubix_frame_inclination(par), par->PositionAngle);
   else if (has_angles(par)) cubix_frame_angles(frame->rotation, par->Alpha, par->Beta, par->Gamma);
   else cubix_frame_angles(frame->rotation, 0, 0, 0);
 }
@@ -125,7 +125,7 @@ static int turn_slopes(double slope[3][3][3], size_t which[3], const struct cubi
     }
   if (!cubix_frame_has_disc(par)) return n;
   for (int i = par->Orientation != CUBIX_Orientation_inclined; i < 2; i++, n++) {
-    inclined(slope[n], f.body, inclination_of(par), par->PositionAngle, i);
+    inclined(slope[n], f.body, cubix_frame_inclination(par), par->PositionAngle, i);
     which[n] = offsetof(struct cubix_turn_bar, inclination) / sizeof(double) + (size_t)i;
   }
   return n;

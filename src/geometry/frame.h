@@ -29,6 +29,8 @@ void cubix_frame_angles(double rotation[3][3], double alpha, double beta, double
 void cubix_frame_inclined(double rotation[3][3], double body[3][3], double inclination, double position_angle);
 /** Whether Orientation refers to a disc, which must be found.  Local. */
 int cubix_frame_has_disc(const struct cubix_params *par);
+/** Inclination of the disc [deg], where there is one.  Local. */
+double cubix_frame_inclination(const struct cubix_params *par);
 /** Set the rotation that the parameters ask for, from the body axes of the frame.  Local. */
 void cubix_frame_turn(struct cubix_frame *frame, const struct cubix_params *par);
 

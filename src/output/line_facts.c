@@ -28,7 +28,7 @@ void cubix_line_facts(struct cubix_facts *facts, const struct cubix_result *r)
   integer(facts, "N_SOURCE", s->sources.n, "", is_sfr ? "cells that form stars" : "stars younger than 10 Myr");
   real(facts, "S_ALL", s->sources.total, unit, is_sfr ? "their star formation rate" : "their mass");
   real(facts, "S_FIELD", s->sources.in_field, unit, "of it, in the field");
-  real(facts, "S_CLAMPZ", s->sources.clamped, unit, "of all, beyond the metallicities of the table");
+  real(facts, "S_CLAMPZ", s->sources.clamped, unit, "of all, beyond the table's metals");
   integer(facts, "NLINE", s->n, "", "lines in the band: LINEi, LAMi");
   for (int l = 0; l < s->n; l++) {
     text(facts, numbered(name, "LINE", l + 1), s->table->line[s->of[l]].name, "emission line");

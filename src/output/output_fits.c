@@ -13,8 +13,7 @@
  * Every image carries the whole WCS and its unit, since readers look at one HDU only.  GIST takes
  * CD2_2 for the size of a spaxel, which Roll makes smaller by its cosine.
  * The pixels are float32 (float64 in a build with 64-bit cubix_real) without BSCALE.  Sizes are
- * LONGLONG throughout: a MUSE cube has more bytes than 2^32.  Texts are reduced to the printable
- * ASCII that the standard allows; long ones go on in CONTINUE cards. */
+ * LONGLONG throughout: a MUSE cube has more bytes than 2^32.  Header cards: fits_cards.c. */
 #define _POSIX_C_SOURCE 200809L
 #include <errno.h>
 #include <fitsio.h>
@@ -27,37 +26,17 @@
 #include "base/error.h"
 #include "cube/cube.h"
 #include "cube/truth_maps.h"
+#include "output/fits_cards.h"
 #include "output/output_parts.h"
 #include "output/provenance.h"
 #include "physics/constants.h"
 
 #define REAL_IMAGE (sizeof(cubix_real) == 8 ? DOUBLE_IMG : FLOAT_IMG)
 
-/* One CFITSIO call; its reason and the system's go into the message. */
-#define TRY_FITS(call) \
-  do { \
-    int fits_status = 0; \
-    errno = 0; \
-    (call); \
-    if (fits_status) { \
-      status = fits_failed(shown, fits_status, errno, __func__, __LINE__); \
-      goto done; \
-    } \
-  } while (0)
-
 /* An HDU of which the file in memory has one voxel: a plane, or the light by velocity, as it is or as it is seen. */
 enum { LOSVD = CUBIX_N_PLANE, LOSVD_SEEN, N_HOLE };
 struct hole { int hdu, what, depth; size_t number; int64_t offset; };   /* bytes of a number */
 struct plan { const struct cubix_layout *layout; int n; struct hole hole[N_HOLE]; };
-
-static int fits_failed(const char *shown, int code, int system, const char *func, int line)
-{
-  char reason[FLEN_STATUS];
-  fits_get_errstatus(code, reason);
-  fits_clear_errmsg();
-  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s%s%s%s; is there room on the disk?",
-                         shown, reason, system ? " (" : "", system ? strerror(system) : "", system ? ")" : "");
-}
 
 /* FITS numbers begin with their most significant byte. */
 static int is_little_endian(void)
@@ -66,53 +45,6 @@ static int is_little_endian(void)
   unsigned char first;
   memcpy(&first, &one, 1);
   return first;
-}
-
-/* The standard allows printable ASCII only. */
-static void to_ascii(char *out, size_t size, const char *text)
-{
-  size_t n = 0;
-  for (const unsigned char *c = (const unsigned char *)text; *c && n + 1 < size; c++) {
-    if ((*c & 0xC0) == 0x80) continue;               /* the rest of a UTF-8 character */
-    out[n++] = *c >= 32 && *c < 127 ? (char)*c : '?';
-  }
-  out[n] = '\0';
-}
-
-static int text_write(fitsfile *fits, const char *shown, const char *name, const char *value, const char *comment)
-{
-  int status = CUBIX_OK;
-  char ascii[4096];
-  to_ascii(ascii, sizeof ascii, value);
-  TRY_FITS(fits_write_key_longstr(fits, name, ascii, comment, &fits_status));
-done:
-  return status;
-}
-
-static int facts_write(fitsfile *fits, const char *shown, const struct cubix_facts *facts)
-{
-  int status = CUBIX_OK;
-  for (int i = 0; i < facts->n; i++) {
-    const struct cubix_fact *fact = &facts->fact[i];
-    char comment[160];
-    int flag = (int)fact->integer;
-    LONGLONG integer = fact->integer;
-    double real = fact->real;
-    snprintf(comment, sizeof comment, "%s%s%s%s", *fact->unit ? "[" : "", fact->unit, *fact->unit ? "] " : "",
-             fact->comment);
-    switch (fact->type) {
-      case CUBIX_FACT_TEXT: CUBIX_TRY(text_write(fits, shown, fact->name, fact->text, comment)); break;
-      case CUBIX_FACT_LOGICAL:
-        TRY_FITS(fits_write_key(fits, TLOGICAL, fact->name, &flag, comment, &fits_status));
-        break;
-      case CUBIX_FACT_INTEGER:
-        TRY_FITS(fits_write_key(fits, TLONGLONG, fact->name, &integer, comment, &fits_status));
-        break;
-      case CUBIX_FACT_REAL: TRY_FITS(fits_write_key(fits, TDOUBLE, fact->name, &real, comment, &fits_status)); break;
-    }
-  }
-done:
-  return status;
 }
 
 /* A new image HDU with all that every image has.  @param bins of a third axis of velocities, or NULL */
@@ -126,10 +58,10 @@ static int image_begin(fitsfile *fits, const char *shown, const struct cubix_res
   struct cubix_facts *wcs = NULL;
   TRY_FITS(fits_create_imgll(fits, bitpix, n_axis, side, &fits_status));
   /* the first HDU has its name without a keyword */
-  if (strcmp(name, "PRIMARY")) CUBIX_TRY(text_write(fits, shown, "EXTNAME", name, description));
-  if (*unit && strcmp(unit, "1")) CUBIX_TRY(text_write(fits, shown, "BUNIT", unit, ""));
+  if (strcmp(name, "PRIMARY")) CUBIX_TRY(cubix_card_name(fits, shown, name, description));
+  if (*unit && strcmp(unit, "1")) CUBIX_TRY(cubix_card_text(fits, shown, "BUNIT", unit, ""));
   CUBIX_TRY(cubix_wcs_init(&wcs, ins, n_axis, bins));
-  CUBIX_TRY(facts_write(fits, shown, wcs));
+  CUBIX_TRY(cubix_card_facts(fits, shown, wcs));
 done:
   cubix_facts_free(wcs);
   return status;
@@ -148,14 +80,14 @@ static int class_write(fitsfile *fits, const char *shown, const struct cubix_res
   int status = CUBIX_OK;
   struct cubix_part part[CUBIX_MOST_PART];
   const int n = cubix_layout_parts(part, layout, result->par);
-  CUBIX_TRY(text_write(fits, shown, "HDUCLASS", "ESO", "class name (ESO format)"));
-  CUBIX_TRY(text_write(fits, shown, "HDUDOC", "DICD", "document with class description"));
-  CUBIX_TRY(text_write(fits, shown, "HDUCLAS1", "IMAGE", "image data format"));
-  CUBIX_TRY(text_write(fits, shown, "HDUCLAS2", content[plane], "what this extension contains"));
-  if (*detail[plane]) CUBIX_TRY(text_write(fits, shown, "HDUCLAS3", detail[plane], "and in which form"));
+  CUBIX_TRY(cubix_card_text(fits, shown, "HDUCLASS", "ESO", "class name (ESO format)"));
+  CUBIX_TRY(cubix_card_text(fits, shown, "HDUDOC", "DICD", "document with class description"));
+  CUBIX_TRY(cubix_card_text(fits, shown, "HDUCLAS1", "IMAGE", "image data format"));
+  CUBIX_TRY(cubix_card_text(fits, shown, "HDUCLAS2", content[plane], "what this extension contains"));
+  if (*detail[plane]) CUBIX_TRY(cubix_card_text(fits, shown, "HDUCLAS3", detail[plane], "and in which form"));
   for (int i = 0; i < n && plane != CUBIX_PLANE_NOISEFREE; i++) {
     if (part[i].kind == CUBIX_PART_PLANE && part[i].which != (int)plane && *relation[part[i].which])
-      CUBIX_TRY(text_write(fits, shown, relation[part[i].which], part[i].name, part[i].description));
+      CUBIX_TRY(cubix_card_text(fits, shown, relation[part[i].which], part[i].name, part[i].description));
   }
 done:
   return status;
@@ -166,7 +98,7 @@ static int words_write(fitsfile *fits, const char *shown, const struct cubix_lay
 {
   int status = CUBIX_OK;
   for (const struct cubix_layout_word *w = layout->word; w < layout->word + CUBIX_MOST_WORD && w->name; w++)
-    if (w->of_planes == of_planes) CUBIX_TRY(text_write(fits, shown, w->name, w->value, w->comment));
+    if (w->of_planes == of_planes) CUBIX_TRY(cubix_card_text(fits, shown, w->name, w->value, w->comment));
 done:
   return status;
 }
@@ -177,6 +109,22 @@ static void hole_add(struct plan *plan, fitsfile *fits, int what, int depth, siz
   struct hole *hole = &plan->hole[plan->n++];
   *hole = (struct hole){ 0, what, depth, number, 0 };
   fits_get_hdu_num(fits, &hole->hdu);
+}
+
+/* What readers want to know beside the flux; in the first HDU it is there already. */
+static int flux_write(fitsfile *fits, const char *shown, const struct cubix_result *result,
+                      const struct cubix_layout *layout)
+{
+  int status = CUBIX_OK, axis = 3;
+  struct cubix_facts *facts = NULL;
+  /* by which jdaviz knows the flux of a cube */
+  TRY_FITS(fits_write_key(fits, TINT, "DISPAXIS", &axis, "axis of the wavelength", &fits_status));
+  if (layout->in_primary) goto done;
+  CUBIX_TRY(cubix_data_facts_init(&facts, result));
+  CUBIX_TRY(cubix_card_facts(fits, shown, facts));
+done:
+  cubix_facts_free(facts);
+  return status;
 }
 
 static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_result *result,
@@ -192,10 +140,7 @@ static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_res
                         part->description));
   CUBIX_TRY(class_write(fits, shown, result, layout, plane));
   CUBIX_TRY(words_write(fits, shown, layout, 1));
-  if (plane == CUBIX_PLANE_DATA) {          /* by which jdaviz knows the flux of a cube */
-    int axis = 3;
-    TRY_FITS(fits_write_key(fits, TINT, "DISPAXIS", &axis, "axis of the wavelength", &fits_status));
-  }
+  if (plane == CUBIX_PLANE_DATA) CUBIX_TRY(flux_write(fits, shown, result, layout));
   if (layout->ra) {
     double ra = ins->sky_ra, dec = ins->sky_dec;
     TRY_FITS(fits_write_key(fits, TDOUBLE, layout->ra, &ra, "[deg] SkyRa", &fits_status));
@@ -211,7 +156,7 @@ static int plane_begin(fitsfile *fits, const char *shown, const struct cubix_res
     TRY_FITS(fits_write_key(fits, TDOUBLE, "PIXAR_A2", &area, "[arcsec2] the same", &fits_status));
   }
   for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
-    CUBIX_TRY(text_write(fits, shown, layout->bit[i].name, layout->bit[i].meaning, ""));
+    CUBIX_TRY(cubix_card_text(fits, shown, layout->bit[i].name, layout->bit[i].meaning, ""));
   hole_add(plan, fits, plane, ins->n_lambda, is_dq ? sizeof(int32_t) : sizeof(cubix_real));
 done:
   return status;
@@ -227,8 +172,8 @@ static int vector_write(fitsfile *fits, const char *shown, const struct cubix_re
   CUBIX_ALLOC(value, n);
   cubix_vector_values(result, (enum cubix_channel_vector)part->which, value);
   TRY_FITS(fits_create_imgll(fits, DOUBLE_IMG, 1, &n, &fits_status));
-  CUBIX_TRY(text_write(fits, shown, "EXTNAME", part->name, part->description));
-  if (part->which == CUBIX_VECTOR_WAVE) CUBIX_TRY(text_write(fits, shown, "BUNIT", "Angstrom", ""));
+  CUBIX_TRY(cubix_card_name(fits, shown, part->name, part->description));
+  if (part->which == CUBIX_VECTOR_WAVE) CUBIX_TRY(cubix_card_text(fits, shown, "BUNIT", "Angstrom", ""));
   TRY_FITS(fits_write_img(fits, TDOUBLE, 1, n, value, &fits_status));
 done:
   free(value);
@@ -244,7 +189,7 @@ static int map_put(void *to, const struct cubix_output_map *map, const struct cu
   const char *shown = p->shown;
   const LONGLONG n = (LONGLONG)p->result->ins->n_x * p->result->ins->n_y;
   CUBIX_TRY(image_begin(p->fits, shown, p->result, DOUBLE_IMG, 2, NULL, map->name, map->unit, map->description));
-  CUBIX_TRY(facts_write(p->fits, shown, facts));
+  CUBIX_TRY(cubix_card_facts(p->fits, shown, facts));
   TRY_FITS(fits_write_img(p->fits, TDOUBLE, 1, n, (double *)(size_t)value, &fits_status));
 done:
   return status;
@@ -259,7 +204,7 @@ static int losvd_begin(fitsfile *fits, const char *shown, const struct cubix_res
   cubix_output_losvd(&map, result, seen);
   CUBIX_TRY(image_begin(fits, shown, result, DOUBLE_IMG, 3, result->seen, map.name, map.unit, map.description));
   CUBIX_TRY(cubix_map_facts_init(&facts, result->ins, map.of_light, map.seen));
-  CUBIX_TRY(facts_write(fits, shown, facts));
+  CUBIX_TRY(cubix_card_facts(fits, shown, facts));
   hole_add(plan, fits, seen ? LOSVD_SEEN : LOSVD, result->seen->n_v, sizeof(double));
 done:
   cubix_facts_free(facts);
@@ -328,7 +273,7 @@ static int parameters_write(fitsfile *fits, const char *shown, const struct cubi
     cubix_params_info(par, i, &info);
     for (int c = 0; c < 4; c++) {
       char ascii[2048], *cell = ascii;
-      to_ascii(ascii, sizeof ascii, parameter_field(&info, c));
+      cubix_card_ascii(ascii, sizeof ascii, parameter_field(&info, c));
       TRY_FITS(fits_write_col(fits, TSTRING, c + 1, i + 1, 1, 1, &cell, &fits_status));
     }
   }
@@ -378,7 +323,7 @@ static int draft_write(fitsfile *fits, const char *shown, const struct cubix_res
   CUBIX_TRY(cubix_provenance_init(&facts, result));
   if (first) CUBIX_TRY(part_write(fits, shown, result, &part[0], plan));
   else TRY_FITS(fits_create_imgll(fits, BYTE_IMG, 0, NULL, &fits_status));
-  CUBIX_TRY(facts_write(fits, shown, facts));
+  CUBIX_TRY(cubix_card_facts(fits, shown, facts));
   CUBIX_TRY(words_write(fits, shown, plan->layout, 0));
   for (int i = first; i < n; i++) CUBIX_TRY(part_write(fits, shown, result, &part[i], plan));
   CUBIX_TRY(parameters_write(fits, shown, result->par));

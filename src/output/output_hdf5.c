@@ -166,6 +166,7 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
   const enum cubix_plane plane = (enum cubix_plane)part->which;
   const struct cubix_layout *layout = cubix_layout_plain();
   int status = CUBIX_OK, is_dq = plane == CUBIX_PLANE_DQ;
+  struct cubix_facts *facts = NULL;
   hid_t dataset = -1;
   haddr_t address;
   char unit[80];
@@ -173,6 +174,10 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
   const struct array array = { is_dq ? H5T_NATIVE_INT32 : REAL_TYPE, 3, 0, part->name, is_dq ? "1" : unit,
                                part->description };
   CUBIX_TRY(array_begin(&dataset, file, shown, result, &array));
+  if (plane == CUBIX_PLANE_DATA) {
+    CUBIX_TRY(cubix_data_facts_init(&facts, result));
+    CUBIX_TRY(fact_attributes(dataset, shown, facts));
+  }
   for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
     CUBIX_TRY(text_attribute(dataset, shown, layout->bit[i].name, layout->bit[i].meaning));
   address = H5Dget_offset(dataset);
@@ -180,6 +185,7 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
               part->name);
   plan->place[plan->n++] = (struct cubix_plane_place){ plane, (int64_t)address, 0 };
 done:
+  cubix_facts_free(facts);
   if (dataset >= 0) H5Dclose(dataset);
   return status;
 }

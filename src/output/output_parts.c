@@ -11,9 +11,9 @@
 #include "lines/gas_maps.h"
 
 const struct cubix_lsf_column cubix_lsf_columns[CUBIX_N_LSF_COLUMN] = {
-  { "WAVELENGTH",      "centre of the channel, in the medium of the cube" },
+  { "WAVELENGTH",      "centre of the channel, in the cube's medium" },
   { "FWHM_INSTRUMENT", "line spread function of the instrument" },
-  { "FWHM_TEMPLATE",   "line spread function of the library, observed frame" },
+  { "FWHM_TEMPLATE",   "that of the library, in the observed frame" },
   { "FWHM_CUBE",       "width of a narrow line in the cube" },
   { "WIDTH",           "width of the channel" },
 };

@@ -55,23 +55,29 @@ static void program_facts(struct cubix_facts *facts, const struct cubix_result *
   if (result->fit) text(facts, "FIT", result->fit, "how the fit ended that found the parameters");
 }
 
-static void input_facts(struct cubix_facts *facts, const struct cubix_result *result)
+static void object_fact(struct cubix_facts *facts, const struct cubix_result *result)
 {
   const struct cubix_snapshot *snap = &result->slab->snapshot;
   const char *path = snap->n_file ? snap->file[0] : result->par->InputFile, *base = strrchr(path, '/'), *dot;
-  char object[256], name[9];
-  int n_listed = snap->n_file < MAX_LISTED ? snap->n_file : MAX_LISTED;
-
+  char object[256];
   base = base ? base + 1 : path;
   dot = strrchr(base, '.');
   snprintf(object, sizeof object, "%.*s", dot && dot > base ? (int)(dot - base) : (int)strlen(base), base);
   text(facts, "OBJECT", result->par->Object[0] ? result->par->Object : object, "Object, or the simulation file's name");
+}
+
+static void input_facts(struct cubix_facts *facts, const struct cubix_result *result)
+{
+  const struct cubix_snapshot *snap = &result->slab->snapshot;
+  char name[9];
+  int n_listed = snap->n_file < MAX_LISTED ? snap->n_file : MAX_LISTED;
+  object_fact(facts, result);
   if (result->par->DateObs[0]) text(facts, "DATE-OBS", result->par->DateObs, "DateObs: as if observed then");
   text(facts, "SIMFMT", snap->format, "format of the simulation file");
   text(facts, "SIMNAME", snap->simulation, "name the simulation gives itself");
   text(facts, "SIMIMF", snap->imf, "initial mass function of its stars");
   if (snap->birth_mass[0])
-    text(facts, "SIMBIRTH", snap->birth_mass, "masses at birth: file, else library's or current");
+    text(facts, "SIMBIRTH", snap->birth_mass, "masses at birth: file's, library's or current");
   integer(facts, "NFILE", snap->n_file, "", "number of simulation files: FILEi, SIZEi");
   if (n_listed < snap->n_file)
     integer(facts, "NUNLIST", snap->n_file - n_listed, "", "of these, the last ones, not listed");
@@ -79,7 +85,7 @@ static void input_facts(struct cubix_facts *facts, const struct cubix_result *re
     text(facts, numbered(name, "FILE", i + 1), snap->file[i], "simulation file");
     integer(facts, numbered(name, "SIZE", i + 1), snap->file_size[i], "byte", "its size");
   }
-  real(facts, "SNAPZ", snap->redshift, "", "redshift of the snapshot: its ages are the stars'");
+  real(facts, "SNAPZ", snap->redshift, "", "redshift of the snapshot, and of the ages");
   logical(facts, "SNAPMOVE", cubix_scene_moved(result->scene, snap), "T: REDSHIFT, where it is seen, is another");
   real(facts, "BOXSIZE", snap->box, "kpc", "side of the periodic box; 0: none");
   real(facts, "SIMOMEGM", snap->omega_m, "", "the simulation's matter density");
@@ -127,7 +133,16 @@ static void dust_facts(struct cubix_facts *facts, const struct cubix_params *par
   real(facts, "DUSTSCRN", par->DustScreen, "mag", "A(V) of a screen in front of all");
 }
 
-static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *scene, const struct cubix_frame *frame)
+/* How the disc is seen; nothing where none was looked for. */
+static void angle_facts(struct cubix_facts *facts, const struct cubix_params *par)
+{
+  if (!cubix_frame_has_disc(par)) return;
+  real(facts, "INCLINAT", cubix_frame_inclination(par), "deg", "inclination of the disc; 0: face-on");
+  real(facts, "POSANG", par->PositionAngle, "deg", "receding half of the major axis, N to E");
+}
+
+static void scene_facts(struct cubix_facts *facts, const struct cubix_params *par, const struct cubix_scene *scene,
+                        const struct cubix_frame *frame)
 {
   char name[9];
   real(facts, "REDSHIFT", scene->redshift, "", "redshift of the observed galaxy");
@@ -146,6 +161,7 @@ static void scene_facts(struct cubix_facts *facts, const struct cubix_scene *sce
            "file's frame to sky (east, north, away)");
   }
   real(facts, "ALIGNRAD", frame->align_radius, "kpc", "radius that defined the disc; 0: none");
+  angle_facts(facts, par);
   if (!frame->has_shape) return;
   real(facts, "AXISP", frame->axis_p, "", "axis ratio b/a of the aligned body");
   real(facts, "AXISQ", frame->axis_q, "", "axis ratio c/a of the aligned body");
@@ -213,14 +229,20 @@ static void engine_facts(struct cubix_facts *facts, const struct cubix_result *r
   real(facts, "AUDIT", r->audit->worst, "", "largest relative difference among them");
 }
 
+static void exposure_facts(struct cubix_facts *facts, const struct cubix_noise *noise)
+{
+  if (noise->kind == CUBIX_Noise_none) return;
+  real(facts, "EXPTIME", noise->exposure_time, "s", "time on target, given or found");
+  integer(facts, "NEXP", noise->n_exposure, "", "number of exposures");
+}
+
 static void noise_facts(struct cubix_facts *facts, const struct cubix_noise *noise)
 {
   static const char *const kind[] = { "none", "snr", "exposure" };
   text(facts, "NOISE", kind[noise->kind], "none, snr (finds EXPTIME) or exposure");
   if (noise->kind == CUBIX_Noise_none) return;
-  real(facts, "EXPTIME", noise->exposure_time, "s", "time on target, given or found");
-  integer(facts, "NEXP", noise->n_exposure, "", "number of exposures");
-  real(facts, "SNR", noise->achieved_snr, "Angstrom**(-1/2)", "median S/N in aperture and band");
+  exposure_facts(facts, noise);
+  real(facts, "SNR", noise->achieved_snr, "Angstrom**(-1/2)", "median in aperture and band");
   integer(facts, "SEED", noise->seed, "", "of every random number");
 }
 
@@ -286,7 +308,7 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   input_facts(facts, result);
   library_facts(facts, result);
   dust_facts(facts, result->par);
-  scene_facts(facts, result->scene, result->frame);
+  scene_facts(facts, result->par, result->scene, result->frame);
   instrument_facts(facts, result->ins);
   engine_facts(facts, result);
   cubix_line_facts(facts, result);
@@ -295,6 +317,23 @@ int cubix_provenance_init(struct cubix_facts **out, const struct cubix_result *r
   account_facts(facts, result->slab, result->cube, "10**FLUXUNIT erg/s/cm**2");
   warning_facts(facts);
   CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for %d lines of provenance", facts->n_lost);
+  *out = facts;
+  facts = NULL;
+done:
+  cubix_facts_free(facts);
+  return status;
+}
+
+int cubix_data_facts_init(struct cubix_facts **out, const struct cubix_result *result)
+{
+  int status = CUBIX_OK;
+  struct cubix_facts *facts = NULL;
+  CUBIX_ALLOC(facts, 1);
+  object_fact(facts, result);
+  real(facts, "REDSHIFT", result->scene->redshift, "", "redshift of the observed galaxy");
+  angle_facts(facts, result->par);
+  exposure_facts(facts, result->noise);
+  CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for what the flux says of itself");
   *out = facts;
   facts = NULL;
 done:
@@ -388,10 +427,10 @@ int cubix_map_facts_init(struct cubix_facts **out, const struct cubix_instrument
   struct cubix_facts *facts = NULL;
   CUBIX_ALLOC(facts, 1);
   if (of_light) {
-    real(facts, "BANDMIN", cubix_instrument_border(ins, 0), "Angstrom", "light from here (observed, as the channels)");
-    real(facts, "BANDMAX", cubix_instrument_border(ins, ins->n_lambda), "Angstrom", "to here");
+    real(facts, "BANDMIN", cubix_instrument_border(ins, 0), "Angstrom", "band of the light, observed: from");
+    real(facts, "BANDMAX", cubix_instrument_border(ins, ins->n_lambda), "Angstrom", "to");
   }
-  if (seen) real(facts, "PSFLAM", cubix_psf_sums_lambda(ins), "Angstrom", "seen through the PSF at this wavelength");
+  if (seen) real(facts, "PSFLAM", cubix_psf_sums_lambda(ins), "Angstrom", "where the PSF is that of this map");
   CUBIX_CHECK(!facts->n_lost, CUBIX_ENOMEM, "no memory for what a map says of itself");
   *out = facts;
   facts = NULL;

@@ -32,6 +32,9 @@ struct cubix_facts {
 /** Version, inputs, library, scene, frame, noise, counts, warnings.  Local.
  *  @param[out] facts owned by the caller */
 int cubix_provenance_init(struct cubix_facts **facts, const struct cubix_result *result);
+/** Of them what the flux itself says, too, for readers of one HDU: object, redshift, angles, exposure.  Local.
+ *  @param[out] facts owned by the caller */
+int cubix_data_facts_init(struct cubix_facts **facts, const struct cubix_result *result);
 /** The world coordinates of an image: n_axis 2 (sky) or 3 (sky and wavelength, or, with `bins`, their velocities).
  * Local.
  *  @param[out] facts owned by the caller

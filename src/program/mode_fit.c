@@ -145,6 +145,7 @@ int cubix_mode_fit(const struct cubix_params *par, int dry_run, struct cubix_sta
               cubix_noise_init(&noise, result.par, result.ins, result.cube, pow(10, result.ins->flux_unit),
                                &cubix_mpi_collective));
   result.noise = &noise;
+  cubix_report_noise(result.par, &noise);
   cubix_report_budget(&result, &cubix_mpi_collective);
   CUBIX_STAGE(
       stages, "write",

@@ -83,6 +83,38 @@ void cubix_report_scene(const struct cubix_result *r)
   cubix_log(CUBIX_LOG_INFO, "every output file will have about %.3g GB", 1e-9 * cubix_output_file_bytes(r->par, ins));
 }
 
+/* Hours, minutes or seconds, as one would say it. */
+static const char *duration(char text[32], double seconds)
+{
+  const double unit = seconds >= 3600 ? 3600 : seconds >= 120 ? 60 : 1;
+  snprintf(text, 32, "%.3g %s", seconds / unit, unit > 60 ? "h" : unit > 1 ? "min" : "s");
+  return text;
+}
+
+static const double long_time = 100 * 3600.;  /* s: beyond it nobody is given telescope time */
+
+void cubix_report_noise(const struct cubix_params *par, const struct cubix_noise *noise)
+{
+  char time[32];
+  if (noise->kind == CUBIX_Noise_none) return;
+  duration(time, noise->exposure_time);
+  const double one = noise->exposure_time / noise->n_exposure;
+  if (noise->kind == CUBIX_Noise_snr)
+    cubix_log(CUBIX_LOG_INFO, "noise: S/N %g needs %s, %d x %.4g s (per sqrt(AA), median within %g arcsec)",
+              par->SignalToNoise, time, noise->n_exposure, one, par->SnrAperture);
+  else
+    cubix_log(CUBIX_LOG_INFO, "noise: %s, %d x %.4g s, give S/N %.3g (per sqrt(AA), median within %g arcsec)", time,
+              noise->n_exposure, one, noise->achieved_snr, par->SnrAperture);
+  if (noise->exposure_time > long_time)
+    cubix_log(CUBIX_LOG_WARNING,
+              noise->kind == CUBIX_Noise_snr
+                  ? "SignalToNoise = %g (%s) needs an exposure of %s, which no observation has: the galaxy is faint in "
+                    "each spaxel; ask for less, bring it nearer (Redshift), or make spaxels larger (PixelScale)"
+                  : "ExposureTime = %g s (%s) is %s, which no observation has",
+              noise->kind == CUBIX_Noise_snr ? par->SignalToNoise : par->ExposureTime,
+              cubix_params_origin(par, noise->kind == CUBIX_Noise_snr ? "SignalToNoise" : "ExposureTime"), time);
+}
+
 /* Of the channels held here. */
 static double cube_light(const struct cubix_cube *cube, const struct cubix_instrument *ins)
 {

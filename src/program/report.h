@@ -9,6 +9,8 @@
 void cubix_report_files(const struct cubix_params *par);
 /** Log what is about to be observed.  Local. */
 void cubix_report_scene(const struct cubix_result *r);
+/** Log the exposure that was found, or the S/N that it gives; warn of one that nobody has.  Local. */
+void cubix_report_noise(const struct cubix_params *par, const struct cubix_noise *noise);
 /** Log the flux budget: what went in, what fell outside, what the cube holds; and stars beyond the
  * library.  Called by all ranks, after the PSF. */
 void cubix_report_budget(const struct cubix_result *r, const struct cubix_collective *collective);
