@@ -40,6 +40,7 @@ int cubix_batch_row(const struct cubix_params *par, struct cubix_kept *kept, str
       NULL, "noise",
       cubix_noise_init(&noise, par, pipe->ins, pipe->cube, pow(10, pipe->ins->flux_unit), &cubix_mpi_collective));
   result.noise = &noise;
+  cubix_report_noise(result.par, &noise);
   cubix_report_budget(&result, &cubix_mpi_collective);
   CUBIX_STAGE(NULL, "write",
               cubix_mpi_blocks_share(pipe->cube, pipe->ins->n_lambda, cubix_output_write, cubix_output_block, &result));
