@@ -146,15 +146,18 @@ def _note_exception(kind, value, trace, was=sys.excepthook):
 
 
 def _finish():
+    global _process
     if os.getpid() != _process:
+        return
+    # A rank that an exception ends must not wait for ranks that wait for it, neither in MPI_Finalize nor where a chain
+    # gives its communicators back: mpirun ends them.
+    if _failed and _library.cubix_mpi_size() > 1:
+        _library.cubix_log_to(_LOG(), None)
+        _process = None
         return
     for binding in list(bindings):
         binding.close()
     _library.cubix_log_to(_LOG(), None)
-    # A rank that an exception ends must not wait in MPI_Finalize for ranks that wait for it: mpirun
-    # ends them.
-    if _failed and _library.cubix_mpi_size() > 1:
-        return
     with contextlib.suppress(Error):
         meet("end")
     _library.cubix_mpi_finish(0)
