@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "lines/line_profile.h"
 
-static const double far = 25;               /* sigmas: beyond them the fit has nothing (line_basis.c) */
+static const double far = 17;    /* sigmas beside the line: beyond them the fit has nothing (line_basis.c) */
 
 /* What a line of unit light has in channel k, and in its peak channel; 0 where not even the fit reaches k. */
 static void in_channel(const struct cubix_line_shape *shape, double v, int k, double *here, double *peak)
@@ -19,8 +19,9 @@ static void in_channel(const struct cubix_line_shape *shape, double v, int k, do
   int n, first = cubix_line_window(shape, v, &n), top = 0;
   *here = *peak = 0;
   cubix_line_place(shape, v, &mu, &sigma);
-  if (cubix_line_edge(shape->ins, k) > mu + far * sigma) return;
-  if (cubix_line_edge(shape->ins, k + 1) < mu - far * sigma) return;
+  const double limit = cubix_line_reach(shape, v) + far * sigma;
+  if (cubix_line_edge(shape->ins, k) > mu + limit) return;
+  if (cubix_line_edge(shape->ins, k + 1) < mu - limit) return;
   cubix_line_parts(shape, v, k, 1, here);
   while (top < n - 1 && cubix_line_edge(shape->ins, first + top + 1) <= mu) top++;
   cubix_line_parts(shape, v, first + top, 1, &part);

@@ -4,9 +4,9 @@
  * is a step that leaves 1e-4 of the peak, 0.45 one that leaves 1e-5.  Six velocities per step are fitted, in all
  * channels at once, on a grid that goes two steps beyond the reach.
  *
- * What is kept of a node are the channels with more than 1e-10 of the line's peak, none of them below 0; they are
- * scaled so that they add up to 1, channels beyond the band included: no light of a line is lost, and none is
- * negative, whatever the error of its profile.
+ * What is kept of a node are the channels with more than 1e-10 of the line's peak, none of them below 0 but for a
+ * sinc, which has such lobes.  They are scaled so that they add up to 1, channels beyond the band included: no light of
+ * a line is lost, and that of a Gaussian is nowhere negative, whatever the error of its profile.
  *
  * The certificate compares at eight other velocities per step and the two ends.  Errors are relative to the peak
  * channel: in a Gaussian's wings no relative error has a bound. */
@@ -151,9 +151,10 @@ static int pack(double **out, struct cubix_line_basis *basis, const struct fit *
       const int first = basis->first[l * n_node + j], at = first - fit[l].first;
       double *to = *out + ((size_t)l * (size_t)n_node + (size_t)j) * (size_t)width, sum = 0;
       const int n = at + width <= fit[l].n_channel ? width : fit[l].n_channel - at;
-      for (int k = 0; k < n; k++) sum += fmax(d[at + k], 0);
+      const double least = cubix_line_is_sinc(fit[l].shape) ? -INFINITY : 0;
+      for (int k = 0; k < n; k++) sum += fmax(d[at + k], least);
       for (int k = 0; k < n; k++)
-        if (first + k >= 0 && first + k < n_lambda) to[k] = total ? fmax(d[at + k], 0) / sum : d[at + k];
+        if (first + k >= 0 && first + k < n_lambda) to[k] = total ? fmax(d[at + k], least) / sum : d[at + k];
     }
 done:
   return status;

@@ -17,11 +17,11 @@
 #include "dust/law.h"
 #include "lines/line_demo.h"
 #include "physics/constants.h"
+#include "physics/doppler.h"
 #include "physics/screen.h"
 
 static const double temperature = 1e4;      /* K, of HII regions */
 static const double boltzmann = 8.31446261815324e-3; /* k/u [km2/s2/K], CODATA 2018 */
-static const double margin = 8;             /* sigmas beside the band where a line is still painted */
 static const double dark = 1e-8;            /* of the most photons: what stands for none, in logarithms */
 enum { OWN_AGES = 20 };                     /* of Lines stars, where the table has one age */
 
@@ -141,11 +141,9 @@ done:
 
 static int is_in_band(const struct cubix_line_shape *shape, double reach)
 {
-  double blue, red, sigma[2];
-  cubix_line_place(shape, -reach, &blue, &sigma[0]);
-  cubix_line_place(shape, reach, &red, &sigma[1]);
-  return red + margin * sigma[1] > shape->ins->edge[0] &&
-         blue - margin * sigma[0] < shape->ins->edge[shape->ins->n_lambda];
+  const double blue = cubix_doppler(shape->lambda, -reach), red = cubix_doppler(shape->lambda, reach);
+  return red + cubix_line_reach(shape, reach) > shape->ins->edge[0] &&
+         blue - cubix_line_reach(shape, -reach) < shape->ins->edge[shape->ins->n_lambda];
 }
 
 /* What dust takes from line l, at rest at lambda: of a magnitude, and for good. */
@@ -244,10 +242,6 @@ int cubix_lines_open(struct cubix_lines **out, const struct cubix_params *par, c
 {
   int status = CUBIX_OK;
   struct cubix_lines *s = NULL;
-  CUBIX_CHECK(ins->lsf_none || ins->lsf_shape == CUBIX_LSF_GAUSSIAN, CUBIX_EUSAGE,
-              "Lines = %s (%s): the line spread function of %s is a sinc, and emission lines are made with Gaussian "
-              "ones only: set Lsf gaussian with LsfFwhm, or Lines none",
-              par->Lines == CUBIX_Lines_sfr ? "sfr" : "stars", cubix_params_origin(par, "Lines"), ins->name);
   CUBIX_ALLOC(s, 1);
   s->mode = par->Lines;
   CUBIX_TRY(strcmp(par->LineFile, "demo") ? cubix_line_table_read(&s->table, par->LineFile)

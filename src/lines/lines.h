@@ -56,7 +56,7 @@ struct cubix_lines {
 
 /** Read table and photons and find the lines that fall into the band at |v| <= reach [km/s].  Local.
  *  @param ins must outlive the lines  @param[out] lines owned by the caller
- *  Errors: CUBIX_EUSAGE: no line in the band, an LSF that is no Gaussian; those of the files. */
+ *  Errors: CUBIX_EUSAGE: no line in the band; those of the files. */
 int cubix_lines_open(struct cubix_lines **lines, const struct cubix_params *par, const struct cubix_instrument *ins,
                      const struct cubix_scene *scene, double reach);
 /** The same lines for other values of parameters, instrument and scene; files are not read again.  Local.

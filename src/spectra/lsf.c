@@ -40,9 +40,8 @@
  * with sigma^2 where there is room for them. */
 struct weights { double *value, *curvature, *value_slope, *curvature_slope; };
 
-/* Of a sinc of FWHM 2 sqrt(2 ln 2): its first zero, as its FWHM is 1.2067 of that; and the zero at which it ends. */
-static const double sinc_zero = CUBIX_FWHM_SIGMA / 1.2067091288032284;
-enum { n_zero = 20 };
+/* Of a sinc of FWHM 2 sqrt(2 ln 2): its first zero, as its FWHM is 1.2067 of that. */
+static const double sinc_zero = CUBIX_FWHM_SIGMA / CUBIX_LSF_SINC_FWHM;
 
 /* The LSF at a knot, its limits inside the library, and the rule by which it is integrated. */
 struct kernel { enum cubix_lsf_shape shape; double centre, sigma, lo, hi; };
@@ -59,7 +58,10 @@ static double profile(enum cubix_lsf_shape shape, double t)
   return fabs(x) < 1e-8 ? 1 : sin(x) / x;
 }
 
-double cubix_lsf_reach(enum cubix_lsf_shape shape) { return shape == CUBIX_LSF_GAUSSIAN ? 6 : n_zero * sinc_zero; }
+double cubix_lsf_reach(enum cubix_lsf_shape shape)
+{
+  return shape == CUBIX_LSF_GAUSSIAN ? 6 : CUBIX_LSF_SINC_ZEROS * sinc_zero;
+}
 
 static void scale(double *x, int n, double by)
 {

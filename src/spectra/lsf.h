@@ -5,6 +5,9 @@
 #include "instrument/instrument.h"
 #include "math/spline.h"
 
+#define CUBIX_LSF_SINC_FWHM 1.2067091288032284  /* of a sinc whose first zero is at 1 */
+#define CUBIX_LSF_SINC_ZEROS 20                 /* the zero at which it ends */
+
 /** How far a line spread function counts, in sigmas (FWHM/2.3548).  Local. */
 double cubix_lsf_reach(enum cubix_lsf_shape shape);
 

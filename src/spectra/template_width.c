@@ -77,7 +77,7 @@ int cubix_templates_too_broad(const struct cubix_templates *templates, const str
 static double sinc_fwhm(double sinc, double sigma)
 {
   enum { N = 64 };
-  const double end = CUBIX_PI * 1.2067091288032284 / sinc;
+  const double end = CUBIX_PI * CUBIX_LSF_SINC_FWHM / sinc;
   double lo = 0, hi = 0.5 * (sinc + CUBIX_FWHM_SIGMA * sigma), weight[N], top = 0;
   for (int i = 0; i < N; i++) {                     /* by midpoints; half the FWHM is at most the halves' sum */
     const double k = end * (i + 0.5) / N;
