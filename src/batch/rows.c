@@ -155,7 +155,7 @@ done:
 }
 
 int cubix_rows_open(struct cubix_rows **out, const struct cubix_row_table *t, const char *file, const char *text,
-                    int n_override, char *const *overrides)
+                    const char *stack, int n_override, char *const *overrides)
 {
   int status = CUBIX_OK;
   static const char stand_in[] = "the table", *const required[] = { "InputFile", "SspFile", "OutputFile" };
@@ -168,6 +168,8 @@ int cubix_rows_open(struct cubix_rows **out, const struct cubix_row_table *t, co
   for (int i = 0; i < 3; i++)
     if (cubix_row_table_find(t, required[i]) >= 0)
       CUBIX_TRY(cubix_params_set_at(rows->base, required[i], "as the table says", stand_in));
+  if (stack && cubix_row_table_find(t, "OutputFile") < 0)
+    CUBIX_TRY(cubix_params_set_at(rows->base, "OutputFile", "cube.fits", "--stack"));
   CUBIX_TRY(cubix_params_parse(rows->base, file, text, n_override, overrides));
   for (size_t c = 0; c < t->n_column; c++) CUBIX_TRY(check_required(rows, c, stand_in));
   *out = rows;

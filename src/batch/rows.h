@@ -17,12 +17,13 @@ struct cubix_rows {
 
 /** Take parameter file and command line together with the table's columns.  Local.
  *  @param file, text  of the parameter file; "" without one
+ *  @param stack  NULL, or the file of all cubes, which no OutputFile is asked for then
  *  @param overrides [n_override] "Name=value"
  *  @param[out] rows owned by the caller; borrows the table
  *  Errors: CUBIX_EUSAGE: an unknown parameter, with place and nearest name; one that is a column and on the command
  *    line; what cubix_params_parse finds; a required one that neither has. */
 int cubix_rows_open(struct cubix_rows **rows, const struct cubix_row_table *table, const char *file, const char *text,
-                    int n_override, char *const *overrides);
+                    const char *stack, int n_override, char *const *overrides);
 /** Parameters of a row, counted from 0, with a file of its own to write: in OutputFile {Name} stands for a
  * parameter or a label and {row} for the row's number from 1 on; without any, and if it is no column, _{row} is put
  * before the suffix.  Local.

@@ -367,6 +367,21 @@ done:
 
 static int print_used(FILE *out, const void *host) { return cubix_params_write_used(host, out); }
 
+int cubix_output_maps_begin(struct cubix_result *result, struct cubix_sums *seen, double **fit)
+{
+  int status = CUBIX_OK;
+  CUBIX_TRY(cubix_psf_sums(seen, &result->cube->sums, result->ins));
+  result->seen = seen;
+  if (!seen->n_v) goto done;
+  const size_t n_fit = CUBIX_N_FIT_MAP * cubix_sums_size(seen);
+  CUBIX_ALLOC(*fit, 2 * n_fit);
+  cubix_fit_maps(&result->cube->sums, *fit);
+  cubix_fit_maps(seen, *fit + n_fit);
+  result->losvd_fit = *fit;
+done:
+  return status;
+}
+
 int cubix_output_write(const void *host, struct cubix_blocks *blocks)
 {
   int status = CUBIX_OK, n = 0;
@@ -376,15 +391,8 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
   struct target target[MAX_OUTPUT + N_TEXT] = { 0 };
   CUBIX_TRY(targets_init(target, &n, result->par));
   CUBIX_TRY(result_check(result, blocks));
-  if (result->par->TruthMaps) CUBIX_TRY(cubix_psf_sums(&seen, &result->cube->sums, result->ins));
+  if (result->par->TruthMaps) CUBIX_TRY(cubix_output_maps_begin(result, &seen, &fit));
   result->seen = &seen;
-  if (seen.n_v) {
-    const size_t n_fit = CUBIX_N_FIT_MAP * cubix_sums_size(&seen);
-    CUBIX_ALLOC(fit, 2 * n_fit);
-    cubix_fit_maps(&result->cube->sums, fit);
-    cubix_fit_maps(&seen, fit + n_fit);
-    result->losvd_fit = fit;
-  }
   for (int i = 0; i <= n + USED; i++) {
     struct target *t = &target[i];
     CUBIX_TRY(cubix_atomic_file_begin(&t->file, t->path));

@@ -21,90 +21,14 @@
 #include "base/error.h"
 #include "base/h5read.h"
 #include "cube/truth_maps.h"
+#include "output/hdf5_attributes.h"
 #include "output/hdf5_sink.h"
 #include "output/output_parts.h"
 #include "output/provenance.h"
 
 #define REAL_TYPE (sizeof(cubix_real) == 8 ? H5T_NATIVE_DOUBLE : H5T_NATIVE_FLOAT)
 
-/* One HDF5 call that must give a handle or a status >= 0. */
-#define TRY_H5(call) \
-  do { \
-    if ((call) < 0) { \
-      status = h5_failed(shown, __func__, __LINE__); \
-      goto done; \
-    } \
-  } while (0)
-
 struct plan { int n; struct cubix_plane_place place[CUBIX_N_PLANE]; };
-
-static int disk_failed(const char *shown, int system, const char *func, int line)
-{
-  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: %s", shown, strerror(system));
-}
-
-static int h5_failed(const char *shown, const char *func, int line)
-{
-  char reason[512];
-  return cubix_error_set(CUBIX_EOUTPUT, func, __FILE__, line, "cannot write %s: HDF5 says: %s", shown,
-                         cubix_h5_reason(reason, sizeof reason));
-}
-
-/* ---- attributes and scalars ------------------------------------------------------------------ */
-/* Type of a text (as a pointer to char in memory), and of a fact.  The caller closes it. */
-static hid_t text_type(void)
-{
-  hid_t type = H5Tcopy(H5T_C_S1);
-  H5Tset_size(type, H5T_VARIABLE);
-  H5Tset_cset(type, H5T_CSET_UTF8);
-  return type;
-}
-
-static int attribute_write(hid_t object, const char *shown, const char *name, hid_t type, const void *value)
-{
-  int status = CUBIX_OK;
-  hid_t space = H5Screate(H5S_SCALAR), attribute = -1;
-  TRY_H5(attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT));
-  TRY_H5(H5Awrite(attribute, type, value));
-done:
-  if (attribute >= 0) H5Aclose(attribute);
-  H5Sclose(space);
-  return status;
-}
-
-static int text_attribute(hid_t object, const char *shown, const char *name, const char *value)
-{
-  hid_t type = text_type();
-  int status = attribute_write(object, shown, name, type, &value);
-  H5Tclose(type);
-  return status;
-}
-
-static hid_t fact_type(const struct cubix_fact *fact)
-{
-  if (fact->type == CUBIX_FACT_TEXT) return text_type();
-  return H5Tcopy(fact->type == CUBIX_FACT_REAL ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64);
-}
-
-static const void *fact_value(const struct cubix_fact *fact)
-{
-  return fact->type == CUBIX_FACT_TEXT   ? (const void *)&fact->text
-         : fact->type == CUBIX_FACT_REAL ? (const void *)&fact->real
-                                         : &fact->integer;
-}
-
-static int fact_attributes(hid_t object, const char *shown, const struct cubix_facts *facts)
-{
-  int status = CUBIX_OK;
-  for (int i = 0; i < facts->n; i++) {
-    hid_t type = fact_type(&facts->fact[i]);
-    status = attribute_write(object, shown, facts->fact[i].name, type, fact_value(&facts->fact[i]));
-    H5Tclose(type);
-    CUBIX_TRY(status);
-  }
-done:
-  return status;
-}
 
 /* A scalar dataset with its two attributes; note is the name of the second ("description", "origin"). */
 static int scalar_write(hid_t group, const char *shown, const char *name, hid_t type, const void *value,
@@ -112,11 +36,11 @@ static int scalar_write(hid_t group, const char *shown, const char *name, hid_t 
 {
   int status = CUBIX_OK;
   hid_t space = H5Screate(H5S_SCALAR), creation = H5Pcreate(H5P_DATASET_CREATE), dataset = -1;
-  TRY_H5(H5Pset_obj_track_times(creation, 0));
-  TRY_H5(dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
-  TRY_H5(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
-  CUBIX_TRY(text_attribute(dataset, shown, "unit", unit));
-  CUBIX_TRY(text_attribute(dataset, shown, note, text));
+  CUBIX_TRY_H5(H5Pset_obj_track_times(creation, 0));
+  CUBIX_TRY_H5(dataset = H5Dcreate2(group, name, type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+  CUBIX_TRY_H5(H5Dwrite(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
+  CUBIX_TRY(cubix_hdf5_text_attribute(dataset, shown, "unit", unit));
+  CUBIX_TRY(cubix_hdf5_text_attribute(dataset, shown, note, text));
 done:
   if (dataset >= 0) H5Dclose(dataset);
   H5Pclose(creation);
@@ -140,17 +64,17 @@ static int array_begin(hid_t *out, hid_t file, const char *shown, const struct c
   hid_t space = n_axis == 1 ? H5Screate_simple(1, side, NULL) : H5Screate_simple(n_axis, side + 3 - n_axis, NULL);
   hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
   struct cubix_facts *wcs = NULL;
-  TRY_H5(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY));   /* it has a place in the file from now on */
-  TRY_H5(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER));
+  CUBIX_TRY_H5(H5Pset_alloc_time(creation, H5D_ALLOC_TIME_EARLY));   /* it has a place in the file from now on */
+  CUBIX_TRY_H5(H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER));
   /* DATE tells it once; the same run gives the same bytes */
-  TRY_H5(H5Pset_obj_track_times(creation, 0));
-  TRY_H5(*out = H5Dcreate2(file, array->name, array->type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
-  CUBIX_TRY(text_attribute(*out, shown, "unit", array->unit));
-  CUBIX_TRY(text_attribute(*out, shown, "description", array->description));
-  CUBIX_TRY(text_attribute(*out, shown, "axes", axes[array->n_v > 0][n_axis - 1]));
+  CUBIX_TRY_H5(H5Pset_obj_track_times(creation, 0));
+  CUBIX_TRY_H5(*out = H5Dcreate2(file, array->name, array->type, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+  CUBIX_TRY(cubix_hdf5_text_attribute(*out, shown, "unit", array->unit));
+  CUBIX_TRY(cubix_hdf5_text_attribute(*out, shown, "description", array->description));
+  CUBIX_TRY(cubix_hdf5_text_attribute(*out, shown, "axes", axes[array->n_v > 0][n_axis - 1]));
   if (n_axis > 1) {
     CUBIX_TRY(cubix_wcs_init(&wcs, ins, array->n_v ? 2 : n_axis, NULL));
-    CUBIX_TRY(fact_attributes(*out, shown, wcs));
+    CUBIX_TRY(cubix_hdf5_fact_attributes(*out, shown, wcs));
   }
 done:
   cubix_facts_free(wcs);
@@ -179,7 +103,7 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
     CUBIX_TRY(fact_attributes(dataset, shown, facts));
   }
   for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
-    CUBIX_TRY(text_attribute(dataset, shown, layout->bit[i].name, layout->bit[i].meaning));
+    CUBIX_TRY(cubix_hdf5_text_attribute(dataset, shown, layout->bit[i].name, layout->bit[i].meaning));
   address = H5Dget_offset(dataset);
   CUBIX_CHECK(address != HADDR_UNDEF, CUBIX_EOUTPUT, "cannot write %s: HDF5 does not say where %s lies", shown,
               part->name);
@@ -197,8 +121,8 @@ static int values_write(hid_t file, const char *shown, const struct cubix_result
   int status = CUBIX_OK;
   hid_t dataset = -1;
   CUBIX_TRY(array_begin(&dataset, file, shown, result, array));
-  if (facts) CUBIX_TRY(fact_attributes(dataset, shown, facts));
-  TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
+  if (facts) CUBIX_TRY(cubix_hdf5_fact_attributes(dataset, shown, facts));
+  CUBIX_TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, value));
 done:
   if (dataset >= 0) H5Dclose(dataset);
   return status;
@@ -218,14 +142,14 @@ static int losvd_planes(hid_t file, const char *shown, const struct cubix_result
   const struct array array = { H5T_NATIVE_DOUBLE, 3, n_v, map.name, map.unit, map.description };
   CUBIX_TRY(array_begin(&dataset, file, shown, result, &array));
   CUBIX_TRY(cubix_map_facts_init(&facts, ins, map.of_light, map.seen));
-  CUBIX_TRY(fact_attributes(dataset, shown, facts));
-  TRY_H5(space = H5Dget_space(dataset));
-  TRY_H5(plane = H5Screate_simple(3, side, NULL));
+  CUBIX_TRY(cubix_hdf5_fact_attributes(dataset, shown, facts));
+  CUBIX_TRY_H5(space = H5Dget_space(dataset));
+  CUBIX_TRY_H5(plane = H5Screate_simple(3, side, NULL));
   for (int k = 0; k < n_v; k++) {
     cubix_output_losvd_bin(value, result, seen, k, 0);
     at[0] = (hsize_t)k;
-    TRY_H5(H5Sselect_hyperslab(space, H5S_SELECT_SET, at, NULL, side, NULL));
-    TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, plane, space, H5P_DEFAULT, value));
+    CUBIX_TRY_H5(H5Sselect_hyperslab(space, H5S_SELECT_SET, at, NULL, side, NULL));
+    CUBIX_TRY_H5(H5Dwrite(dataset, H5T_NATIVE_DOUBLE, plane, space, H5P_DEFAULT, value));
   }
 done:
   cubix_facts_free(facts);
@@ -278,7 +202,7 @@ static int lsf_write(hid_t file, const char *shown, const struct cubix_result *r
   hid_t group = -1;
   double *value = NULL;
   CUBIX_ALLOC(value, result->ins->n_lambda);
-  TRY_H5(group = H5Gcreate2(file, "LSF", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  CUBIX_TRY_H5(group = H5Gcreate2(file, "LSF", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   for (int c = 0; c < CUBIX_N_LSF_COLUMN; c++) {
     const struct array array = { H5T_NATIVE_DOUBLE, 1, 0, cubix_lsf_columns[c].name, "Angstrom",
                                  cubix_lsf_columns[c].description };
@@ -301,7 +225,7 @@ static int grid_write(hid_t file, const char *shown, const struct cubix_result *
                                cubix_lsf_columns[0].description };
   CUBIX_ALLOC(value, result->ins->n_lambda);
   cubix_lsf_values(result, 0, value);
-  TRY_H5(group = H5Gcreate2(file, CUBIX_GRID_TABLE, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  CUBIX_TRY_H5(group = H5Gcreate2(file, CUBIX_GRID_TABLE, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   CUBIX_TRY(values_write(group, shown, result, &array, value, NULL));
 done:
   if (group >= 0) H5Gclose(group);
@@ -315,9 +239,9 @@ static int parameters_write(hid_t file, const char *shown, const struct cubix_pa
   int status = CUBIX_OK;
   struct cubix_param_info info;
   hid_t group = -1;
-  TRY_H5(group = H5Gcreate2(file, "Parameters", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  CUBIX_TRY_H5(group = H5Gcreate2(file, "Parameters", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   for (int i = 0; i < cubix_params_count(); i++) {
-    hid_t type = text_type();
+    hid_t type = cubix_hdf5_text_type();
     const char *value = info.value;
     cubix_params_info(par, i, &info);
     status = scalar_write(group, shown, info.name, type, &value, info.unit, "origin", info.origin);
@@ -335,11 +259,12 @@ static int provenance_write(hid_t file, const char *shown, const struct cubix_re
   struct cubix_facts *facts = NULL;
   hid_t group = -1;
   CUBIX_TRY(cubix_provenance_init(&facts, result));
-  TRY_H5(group = H5Gcreate2(file, "Provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
+  CUBIX_TRY_H5(group = H5Gcreate2(file, "Provenance", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
   for (int i = 0; i < facts->n; i++) {
     const struct cubix_fact *fact = &facts->fact[i];
-    hid_t type = fact_type(fact);
-    status = scalar_write(group, shown, fact->name, type, fact_value(fact), fact->unit, "description", fact->comment);
+    hid_t type = cubix_hdf5_fact_type(fact);
+    status = scalar_write(group, shown, fact->name, type, cubix_hdf5_fact_value(fact), fact->unit, "description",
+                          fact->comment);
     H5Tclose(type);
     CUBIX_TRY(status);
   }
@@ -368,16 +293,17 @@ static int draft_write(const struct cubix_result *result, const struct cubix_ato
   struct cubix_h5sink h5 = { 0 };
   hid_t file = -1;
   cubix_h5_quiet_begin(&quiet);
-  TRY_H5(cubix_h5sink_open(&h5, out->file));
-  TRY_H5(file = H5Fcreate(shown, H5F_ACC_TRUNC, H5P_DEFAULT, h5.access_list));
-  CUBIX_TRY(text_attribute(file, shown, "CubixFile", "cube"));
+  CUBIX_TRY_H5(cubix_h5sink_open(&h5, out->file));
+  CUBIX_TRY_H5(file = H5Fcreate(shown, H5F_ACC_TRUNC, H5P_DEFAULT, h5.access_list));
+  CUBIX_TRY(cubix_hdf5_text_attribute(file, shown, "CubixFile", "cube"));
   CUBIX_TRY(parameters_write(file, shown, result->par));
   CUBIX_TRY(provenance_write(file, shown, result));
   for (int i = 0; i < n; i++) CUBIX_TRY(part_write(file, shown, result, &part[i], plan));
   if (result->ins->grid == CUBIX_TABLE) CUBIX_TRY(grid_write(file, shown, result));
 done:
-  if (file >= 0 && H5Fclose(file) < 0 && !status) status = h5_failed(shown, __func__, __LINE__);
-  if (h5.error && (!status || status == CUBIX_EOUTPUT)) status = disk_failed(shown, h5.error, __func__, __LINE__);
+  if (file >= 0 && H5Fclose(file) < 0 && !status) status = cubix_hdf5_failed(shown, __func__, __LINE__);
+  if (h5.error && (!status || status == CUBIX_EOUTPUT))
+    status = cubix_hdf5_disk_failed(shown, h5.error, __func__, __LINE__);
   cubix_h5sink_close(&h5);
   cubix_h5_quiet_end(&quiet);
   return status;

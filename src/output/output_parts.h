@@ -33,6 +33,10 @@ struct cubix_output_map {
   char name[32], unit[80], description[120];
   int of_light, seen;                       /* weighted with light; through the PSF */
 };
+/** Make what the maps need: the sums through the PSF, with Losvd the fits.  Local (rank 0).
+ *  @param[in,out] result  its cube is there; borrows the others from then on
+ *  @param[out] seen, fit  owned by the caller: cubix_sums_free, free */
+int cubix_output_maps_begin(struct cubix_result *result, struct cubix_sums *seen, double **fit);
 /** Hand them all (truth maps, those that are seen, with Losvd the fits of both, with Lines those of gas) to `put` one
  * after the other, with what each says of itself.  Local.
  *  @param put  value [n_y][n_x]; its status other than CUBIX_OK ends it */

@@ -3,9 +3,9 @@
  * Rows that have instrument and templates in common come one after the other, so that a team makes these once
  * (mpi/pipeline/kept.h).  Each team takes the next row when it is free; none waits for another before all rows are
  * taken. */
+#define _POSIX_C_SOURCE 200809L
 #include "program/batch.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,9 @@
 #include "base/log.h"
 #include "batch/journal.h"
 #include "batch/rows.h"
+#include "batch/stack.h"
 #include "batch/table.h"
+#include "instrument/instrument.h"
 #include "mpi/batch/teams.h"
 #include "mpi/comm/comm.h"
 #include "mpi/comm/group.h"
@@ -26,8 +28,9 @@
 #include "program/batch_row.h"
 #include "program/console.h"
 
-/* Of a row: the hash of its parameters, of those that templates depend on, and of the name of its output. */
-struct known { uint64_t key[2], kind[2], output[2]; };
+/* Of a row: the hash of its parameters, of those that templates depend on, of the name of its output, and of what
+ * its arrays in a stack are like. */
+struct known { uint64_t key[2], kind[2], output[2], shape[2]; };
 
 struct batch {
   const struct cubix_batch_options *opt;
@@ -38,6 +41,9 @@ struct batch {
   struct known *known;            /* [n_row] */
   uint64_t *done;                 /* [n_row] 1: by an earlier run */
   size_t *order;                  /* [n_todo] rows that are left */
+  int32_t *group;                 /* [n_row] of a stack */
+  int n_group;
+  struct cubix_stack *stack;      /* NULL: rows have files of their own */
   struct cubix_journal_writer journal;
   struct cubix_teams teams;
   struct cubix_kept kept;
@@ -47,6 +53,27 @@ struct batch {
 };
 
 /* ---- which rows ------------------------------------------------------------------------------ */
+
+/* What makes cubes one array: instrument, channels, size, unit, and which arrays there are. */
+static int know_shape(uint64_t shape[2], const struct cubix_params *par)
+{
+  int status = CUBIX_OK;
+  struct cubix_instrument *ins = NULL;
+  struct { char name[64]; int n[3], unit, flag[6]; double losvd[2]; uint64_t edges[2]; } all;
+  memset(&all, 0, sizeof all);
+  CUBIX_TRY(cubix_instrument_read(&ins, par));
+  snprintf(all.name, sizeof all.name, "%s", ins->name);
+  memcpy(all.n, (int[3]){ ins->n_lambda, ins->n_y, ins->n_x }, sizeof all.n);
+  all.unit = ins->flux_unit;
+  memcpy(all.flag, (int[6]){ par->Noise != CUBIX_Noise_none, par->KeepNoiseFree, par->TruthMaps,
+                             par->Dust != CUBIX_Dust_none, (int)par->Lines, par->Losvd > 0 }, sizeof all.flag);
+  memcpy(all.losvd, (double[2]){ par->Losvd, par->LosvdMax }, sizeof all.losvd);
+  cubix_hash(ins->edge, ((size_t)ins->n_lambda + 1) * sizeof *ins->edge, all.edges);
+  cubix_hash(&all, sizeof all, shape);
+done:
+  cubix_instrument_free(ins);
+  return status;
+}
 
 static int know_row(struct batch *b, size_t row)
 {
@@ -59,6 +86,7 @@ static int know_row(struct batch *b, size_t row)
   CUBIX_TRY(cubix_params_hash(known->key, par, NULL));
   CUBIX_TRY(cubix_mpi_kept_key(known->kind, par));
   cubix_hash(output, strlen(output), known->output);
+  if (b->opt->stack) CUBIX_TRY(know_shape(known->shape, par));
 done:
   cubix_params_free(par);
   return status;
@@ -165,6 +193,102 @@ done:
   return status;
 }
 
+/* ---- the stack ------------------------------------------------------------------------------- */
+
+/* Groups are numbered as they come in the table. */
+static int group_rows(struct batch *b)
+{
+  int status = CUBIX_OK;
+  struct tag *tag = NULL;
+  CUBIX_ALLOC(tag, b->n_row);
+  CUBIX_ALLOC(b->group, b->n_row);
+  for (size_t i = 0; i < b->n_row; i++)
+    tag[i] = (struct tag){ { b->known[i].shape[0], b->known[i].shape[1] }, i };
+  qsort(tag, b->n_row, sizeof *tag, compare_tags);
+  for (size_t i = 0, first = 0; i < b->n_row; i++) {
+    if (memcmp(tag[i].word, tag[first].word, sizeof tag->word)) first = i;
+    b->group[tag[i].row] = (int32_t)tag[first].row;          /* the first row, for now */
+  }
+  for (size_t i = 0; i < b->n_row; i++)
+    b->group[i] = b->group[i] == (int32_t)i ? b->n_group++ : b->group[b->group[i]];
+done:
+  free(tag);
+  return status;
+}
+
+/* One cube of group g, of the first row that can be made, tells what the file must have room for. */
+static int draft_group(struct batch *b, struct cubix_stack_draft *draft, int g)
+{
+  int status = CUBIX_EFAIL;
+  struct cubix_warnings warnings;
+  for (size_t row = 0; row < b->n_row && status && status != CUBIX_EOUTPUT; row++) {
+    struct cubix_params *par = NULL;
+    if (b->group[row] != g) continue;
+    cubix_error_clear();
+    status = cubix_mpi_agree(cubix_rows_params(&par, b->rows, row));
+    cubix_console_mute(1);
+    if (!status)
+      status = cubix_batch_row(par, &b->kept, &(struct cubix_batch_sink){ CUBIX_TO_DRAFT, NULL, row, draft, g },
+                               &warnings);
+    cubix_console_mute(0);
+    cubix_params_free(par);
+  }
+  return status;
+}
+
+/* Text of the parameters that rows have in common. */
+static int print_base(char **text, const struct batch *b)
+{
+  int status = CUBIX_OK;
+  size_t n;
+  FILE *out = open_memstream(text, &n);
+  CUBIX_CHECK(out, CUBIX_ENOMEM, "no memory for the text of the parameters");
+  status = cubix_params_write_used(b->rows->base, out);
+  fclose(out);
+done:
+  return status;
+}
+
+static int draft_stack(struct batch *b)
+{
+  int status = CUBIX_OK;
+  const int root = cubix_mpi_rank() == 0;
+  struct cubix_stack_draft *draft = NULL;
+  char *text = NULL;
+  uint64_t *key = NULL;
+  CUBIX_MPI_ALLOC(key, 2 * b->n_row);
+  for (size_t i = 0; i < b->n_row; i++) memcpy(key + 2 * i, b->known[i].key, sizeof b->known[i].key);
+  if (root) status = print_base(&text, b);
+  if (root && !status) status = cubix_stack_begin(&draft, b->opt->stack, b->table, key, b->group, text);
+  CUBIX_TRY(cubix_mpi_agree(status));
+  for (int g = 0; g < b->n_group; g++) CUBIX_TRY(draft_group(b, draft, g));
+done:
+  if (draft) status = cubix_stack_end(draft, status);
+  free(text);
+  free(key);
+  return cubix_mpi_agree(status);
+}
+
+/* The file, made if it is not there, with these rows. */
+static int open_stack(struct batch *b)
+{
+  int status = CUBIX_OK;
+  uint64_t there = cubix_mpi_rank() == 0 && cubix_infile_is(b->opt->stack);
+  cubix_mpi_or(&there, 1);
+  CUBIX_TRY(cubix_mpi_agree(group_rows(b)));
+  if (!there) CUBIX_TRY(draft_stack(b));
+  CUBIX_TRY(cubix_mpi_agree(cubix_stack_open(&b->stack, b->opt->stack)));
+  for (size_t i = 0; i < b->n_row; i++)
+    CUBIX_MPI_CHECK(
+        b->stack->n_row == b->n_row && !memcmp(b->stack->key + 2 * i, b->known[i].key, 2 * sizeof(uint64_t)),
+        CUBIX_EUSAGE,
+        "%s holds cubes of other rows (row %zu is not the same): remove it, or name another file with --stack",
+        b->opt->stack, i + 1);
+  for (size_t i = 0; i < b->n_row; i++) b->done[i] = b->stack->done[i];
+done:
+  return status;
+}
+
 static int plan(struct batch *b, const char *folder)
 {
   int status = CUBIX_OK;
@@ -174,14 +298,19 @@ static int plan(struct batch *b, const char *folder)
   if (opt->base) CUBIX_TRY(cubix_mpi_text_read(&b->base_text, opt->base, "the parameter file"));
   CUBIX_TRY(cubix_mpi_agree(cubix_row_table_parse(&b->table, opt->table, b->table_text)));
   CUBIX_TRY(cubix_mpi_agree(cubix_rows_open(&b->rows, b->table, opt->base ? opt->base : opt->table,
-                                            b->base_text ? b->base_text : none, opt->n_override, opt->override)));
+                                            b->base_text ? b->base_text : none, opt->stack, opt->n_override,
+                                            opt->override)));
   b->n_row = b->table->n_row;
   CUBIX_MPI_ALLOC(b->known, b->n_row);
   CUBIX_MPI_ALLOC(b->done, b->n_row);
   CUBIX_TRY(know_rows(b));
-  CUBIX_TRY(cubix_mpi_agree(check_outputs(b)));
-  CUBIX_TRY(cubix_mpi_agree(find_done(b, folder)));
-  cubix_mpi_or(b->done, b->n_row);
+  if (opt->stack) {
+    CUBIX_TRY(open_stack(b));
+  } else {
+    CUBIX_TRY(cubix_mpi_agree(check_outputs(b)));
+    CUBIX_TRY(cubix_mpi_agree(find_done(b, folder)));
+    cubix_mpi_or(b->done, b->n_row);
+  }
   CUBIX_TRY(cubix_mpi_agree(order_rows(b)));
 done:
   return status;
@@ -223,7 +352,8 @@ static int note_row(struct batch *b, size_t row, int failed, double seconds, con
   snprintf(message, sizeof message, "%s", cubix_error_message());
   cubix_error_clear();
   CUBIX_TRY(note_warnings(b, &e, warnings));
-  if (!failed) CUBIX_TRY(cubix_output_first(output, par));
+  if (!failed && b->stack) snprintf(output, sizeof output, "%s", b->stack->path);
+  else if (!failed) CUBIX_TRY(cubix_output_first(output, par));
   e.event = failed ? CUBIX_EVENT_FAILED : CUBIX_EVENT_DONE;
   e.text = failed ? message : output;
   CUBIX_TRY(cubix_journal_add(&b->journal, &e));
@@ -238,9 +368,10 @@ static int run_row(struct batch *b, size_t row)
   const double begin = cubix_log_clock();
   struct cubix_params *par = NULL;
   struct cubix_warnings warnings;
+  const struct cubix_batch_sink sink = { b->stack ? CUBIX_TO_STACK : CUBIX_TO_FILES, b->stack, row, NULL, 0 };
   CUBIX_TRY(cubix_mpi_agree(cubix_rows_params(&par, b->rows, row)));
   cubix_console_mute(1);
-  failed = cubix_batch_row(par, &b->kept, &warnings);
+  failed = cubix_batch_row(par, &b->kept, &sink, &warnings);
   cubix_console_mute(0);
   if (cubix_mpi_rank() == 0) status = note_row(b, row, failed, cubix_log_clock() - begin, par, &warnings);
   CUBIX_TRY(cubix_mpi_agree(status));
@@ -319,6 +450,8 @@ done:
   cubix_mpi_kept_free(&b.kept);
   if (opened) cubix_mpi_teams_close(&b.teams);
   cubix_journal_close(&b.journal);
+  cubix_stack_close(b.stack);
+  free(b.group);
   cubix_rows_free(b.rows);
   cubix_row_table_free(b.table);
   free(b.table_text);

@@ -10,8 +10,9 @@ struct cubix_batch_options {
   char *const *override;          /* [n_override] "Name=value", borrowed */
   int n_override;
   const char *journal;            /* folder; NULL: beside the table */
+  const char *stack;              /* one file for all cubes; NULL: files of their own */
   int team;                       /* ranks of a team; 0: all in one */
-  int dry_run, quiet, verbose;
+  int quiet, verbose;
 };
 
 /* What became of the rows. */

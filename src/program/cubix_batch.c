@@ -32,6 +32,9 @@ static const char usage[] =
     "the program at once.\n"
     "\n"
     "  --ranks-per-row N  ranks that work together on a row, or all (default: 1)\n"
+    "  --stack FILE.hdf5  all cubes in one file, those of an instrument and size as one array (cubix.dataset in "
+    "Python\n"
+    "                     reads it); OutputFile is not needed then\n"
     "  --journal FOLDER   of the journal (default: TABLE without its suffix, with -journal)\n"
     "  --status           print what the journal says, and make nothing\n"
     "  -q                 only warnings and errors\n"
@@ -80,6 +83,7 @@ static int read_command(struct command *c, int argc, char **argv)
     else if (!strcmp(a, "-q")) o->quiet = 1;
     else if (!strcmp(a, "-v")) o->verbose = 1;
     else if ((value = value_of(&i, argc, argv, "--journal"))) o->journal = value;
+    else if ((value = value_of(&i, argc, argv, "--stack"))) o->stack = value;
     else if ((value = value_of(&i, argc, argv, "--ranks-per-row"))) CUBIX_TRY(read_team(&o->team, value));
     else CUBIX_CHECK(0, CUBIX_EUSAGE, "unknown option %s, or one without a value; cubix-batch --help lists all", a);
   }
