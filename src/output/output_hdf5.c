@@ -100,7 +100,7 @@ static int plane_begin(hid_t file, const char *shown, const struct cubix_result 
   CUBIX_TRY(array_begin(&dataset, file, shown, result, &array));
   if (plane == CUBIX_PLANE_DATA) {
     CUBIX_TRY(cubix_data_facts_init(&facts, result));
-    CUBIX_TRY(fact_attributes(dataset, shown, facts));
+    CUBIX_TRY(cubix_hdf5_fact_attributes(dataset, shown, facts));
   }
   for (int i = 0; is_dq && i < CUBIX_N_DQ_BIT; i++)
     CUBIX_TRY(cubix_hdf5_text_attribute(dataset, shown, layout->bit[i].name, layout->bit[i].meaning));
