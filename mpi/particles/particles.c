@@ -264,7 +264,7 @@ int cubix_mpi_particles_fetch(struct cubix_particles *particles, size_t c)
   CUBIX_TRY(fetch(particles, c,
                   CUBIX_SLAB_MOTION | CUBIX_SLAB_POPULATION | (particles->columns ? CUBIX_SLAB_SCREEN : 0), &read));
   CUBIX_TRY(drop_young(particles, c));
-  if (particles->columns) CUBIX_TRY(cubix_mpi_screens_fill(particles));
+  if (particles->columns) CUBIX_TRY(cubix_mpi_screens_chunk(particles, c));
 done:
   return status;
 }
@@ -439,6 +439,7 @@ int cubix_mpi_particles_next(const struct cubix_placement **placement, struct cu
   *placement = NULL;
   if (particles->next == particles->n_chunk) {
     particles->next = 0;
+    cubix_screens_forget(particles);
     cubix_mpi_particles_drop(particles);
     return CUBIX_OK;
   }
@@ -458,6 +459,7 @@ void cubix_mpi_particles_close(struct cubix_particles *particles)
   cubix_slab_free(particles->slab);
   forget_count(particles);
   free(particles->length);
+  cubix_screens_forget(particles);
   cubix_young_free(particles->young);
   free(particles->sanity);
   free(particles);

@@ -49,6 +49,10 @@ struct cubix_particles {
   size_t n_young_rows;            /* in chunks of so many; 0: none, or all stars stay in memory */
   int told;                       /* 1: that its stars are fast */
   struct cubix_columns *columns;  /* the dust in front of them (screens.h), borrowed; NULL: none */
+  int keep_screens;               /* 1: A(V) in front of the stars of all chunks has room: it is found once, */
+  double *screen;                 /* and kept here, chunk after chunk; NULL: not yet */
+  size_t screen_room, screen_at;  /* numbers that fit; of the chunks before this one */
+  int screen_whole;               /* 1: those of all chunks are there */
   int64_t n_behind, n_opaque;     /* stars placed so far that have some, and very much, in front */
   int told_dust;                  /* 1: how many these are */
 };

@@ -2,6 +2,7 @@
 #include "mpi/particles/screens.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
@@ -23,10 +24,48 @@ done:
   return status;
 }
 
+void cubix_screens_forget(struct cubix_particles *particles)
+{
+  free(particles->screen);
+  particles->screen = NULL;
+  particles->screen_whole = 0;
+}
+
+/* Room for all chunks; without it on some rank they are found in every pass. */
+static void make_room(struct cubix_particles *particles)
+{
+  (void)cubix_mpi_particles_rows(particles, &particles->screen_room);
+  particles->screen = cubix_reserve(particles->screen_room, sizeof *particles->screen);
+  if (cubix_mpi_min(particles->screen != NULL) > 0) return;
+  cubix_screens_forget(particles);
+  particles->keep_screens = 0;
+}
+
+int cubix_mpi_screens_chunk(struct cubix_particles *particles, size_t c)
+{
+  int status = CUBIX_OK;
+  const struct cubix_slab *slab = particles->slab;
+  if (c == 0) particles->screen_at = 0;
+  if (particles->keep_screens && c == 0 && !particles->screen) make_room(particles);
+  if (!particles->screen_whole) CUBIX_TRY(cubix_mpi_screens_fill(particles));
+  if (!particles->keep_screens) goto done;
+  CUBIX_MPI_CHECK(slab->n <= particles->screen_room - particles->screen_at, CUBIX_EFAIL,
+                  "%zu stars in chunks, where %zu were expected", particles->screen_at + slab->n,
+                  particles->screen_room);
+  double *kept = particles->screen + particles->screen_at;
+  if (slab->n && particles->screen_whole) memcpy(slab->screen, kept, slab->n * sizeof *kept);
+  else if (slab->n) memcpy(kept, slab->screen, slab->n * sizeof *kept);
+  particles->screen_at += slab->n;
+  particles->screen_whole |= c + 1 == particles->n_chunk;
+done:
+  return status;
+}
+
 int cubix_mpi_screens_begin(struct cubix_particles *particles, struct cubix_columns *columns)
 {
   int status = CUBIX_OK;
   particles->columns = columns;
+  cubix_screens_forget(particles);
   if (columns && particles->n_chunk == 1) CUBIX_TRY(cubix_mpi_screens_fill(particles));
 done:
   return status;

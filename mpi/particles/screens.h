@@ -11,6 +11,10 @@
 int cubix_mpi_screens_begin(struct cubix_particles *particles, struct cubix_columns *columns);
 /** A(V) in front of the stars in the slab.  Collective. */
 int cubix_mpi_screens_fill(struct cubix_particles *particles);
+/** The same for chunk c, which is in the slab; found once for all passes where keep_screens says so.  Collective. */
+int cubix_mpi_screens_chunk(struct cubix_particles *particles, size_t c);
+/** Forget what was kept.  Local. */
+void cubix_screens_forget(struct cubix_particles *particles);
 /** Count the stars of the slab that dust is in front of.  Local. */
 void cubix_screens_count(struct cubix_particles *particles);
 /** Say what was counted, and warn where nothing is in front of any star.  Collective. */

@@ -308,6 +308,18 @@ static int judge(struct verdict *v, const struct cubix_memory_plan *p, const str
   return fits;
 }
 
+/* With A(V) in front of all stars where they come in chunks, if that fits; else it is found whenever they come. */
+static int plan_and_judge(struct cubix_memory_plan *plan, struct verdict *v, struct cubix_memory_job *j)
+{
+  j->keep_screens = j->particles && j->particles->n_chunk > 1 && j->par->Dust == CUBIX_Dust_gas;
+  cubix_mpi_memory_plan(plan, j);
+  const int fits = judge(v, plan, j);
+  if (fits || !j->keep_screens) return fits;
+  j->keep_screens = 0;
+  cubix_mpi_memory_plan(plan, j);
+  return judge(v, plan, j);
+}
+
 /* The largest PSF that a fit may come to: an instrument with it.  @return 0: it stays */
 static int widen(struct cubix_instrument *wide, const struct cubix_memory_job *j)
 {
@@ -407,14 +419,13 @@ int cubix_mpi_memory_check(const struct cubix_params *par, const struct cubix_in
   if (particles && templates && !j.counted && cubix_mpi_min(particles->occupancy && particles->occupancy->every) > 0)
     CUBIX_TRY(occupancy(&j, particles->occupancy));
   if (templates) CUBIX_TRY(guess_engine(&j));
-  cubix_mpi_memory_plan(&plan, &j);
-  fits = judge(&v, &plan, &j);
+  fits = plan_and_judge(&plan, &v, &j);
   if (!fits && templates && particles && !j.mine) {      /* not so, perhaps, once the stars are known */
     CUBIX_TRY(look(&j));
     CUBIX_TRY(guess_engine(&j));
-    cubix_mpi_memory_plan(&plan, &j);
-    fits = judge(&v, &plan, &j);
+    fits = plan_and_judge(&plan, &v, &j);
   }
+  if (particles) particles->keep_screens = j.keep_screens;
   CUBIX_TRY(cubix_mpi_agree(tell(&v, &plan, &j, fits, say)));
   if (templates) tell_widest(&j, say);
 done:

@@ -23,6 +23,7 @@ struct cubix_memory_job {
   double *count, *count_all;                /* [painted] parts of this rank's stars, of all ranks'; NULL: unknown */
   double values, values_all, n_star;        /* of the histogram, this rank's and all ranks'; records of all ranks */
   double values_chunk;                      /* of a chunk of this rank */
+  int keep_screens;                         /* A(V) in front of the stars of all chunks is kept */
   double young;                             /* stars of this rank that may shine in lines, of all chunks */
   double fullest, fullest_own;              /* records in memory of the fullest spaxel, of this rank's stars or own */
   /* where ranks own spaxels: those of this rank, the stars in them that are in memory at a time; values

@@ -100,6 +100,8 @@ static void plan_stars(plan *p, job *j)
     cubix_memory_add(p, "unpacked columns", cubix_mpi_reader_unpacked_bytes(j->particles->reader), begin, used_up);
   if (chunks)
     cubix_memory_add(p, "indices of the input", cubix_mpi_reader_kept_bytes(j->particles->reader), begin, last);
+  if (j->keep_screens)
+    cubix_memory_add(p, "dust in front of stars", sizeof(double) * j->all_rows, place, used_up);
   cubix_memory_add(p, "placed stars", cubix_placement_bytes(j->records, j->painted, keep), place,
                    keep ? last : placed);
   cubix_memory_add(p, "sorting of stars",

@@ -124,3 +124,25 @@ def test_inclination(tmp_path):
     assert mean[0] < mean[1] < mean[2] and lane > 1.4, (mean, lane)
 
 
+
+
+def sent(bench):
+    """What the rank that sends most has sent [MiB]."""
+    text = (bench.folder / (bench.out.stem + "-timings.txt")).read_text()
+    return float(next(line.split()[1] for line in text.splitlines() if line.startswith("communication")))
+
+
+@pytest.mark.parametrize("lines", ["none", "stars"])
+def test_chunks_are_asked_for_once(bench, lines):
+    """What travels because of dust is no more where stars are read several times: 32 bytes for each that travels."""
+    setup(bench, disc(), n=60000, lam=(5240.0, 5289.0, 1.0))
+    more, cube = [], []
+    for slab in (0, 2):
+        par = dict(SlabMemory=slab, Engine="direct", Lines=lines, **PLAIN)
+        bench.cube(ranks=2, Dust="none", **par)
+        without = sent(bench)
+        cube.append(bench.cube(ranks=2, Dust="gas", **par))
+        more.append(sent(bench) - without)
+    assert chunks_said(cube[1]["run"]) > 3
+    assert 0.3 < more[0] and more[1] < 1.2 * more[0], more
+    assert_close(cube[1]["DATA"], cube[0]["DATA"], 1e-5, cube[0]["DATA"].max())
