@@ -15,6 +15,7 @@
 #include "mpi/engine/engine.h"
 #include "mpi/particles/frame.h"
 #include "mpi/pipeline/memory_check.h"
+#include "mpi/pipeline/observe.h"
 #include "mpi/pipeline/pipeline.h"
 #include "mpi/particles/gas.h"
 #include "mpi/particles/particles.h"

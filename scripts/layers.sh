@@ -33,6 +33,7 @@ mpi/engine
 mpi/pipeline
 mpi/fit
 mpi/mock
+mpi/insitu
 mpi/batch
 mpi/binding
 src/program

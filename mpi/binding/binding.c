@@ -82,22 +82,6 @@ done:
   return status;
 }
 
-/* What a file's header would say. */
-static int snapshot_check(const double snapshot[5])
-{
-  static const char *const name[5] = { "Redshift", "OmegaMatter", "OmegaLambda", "HubbleParam", "BoxSize" };
-  int status = CUBIX_OK;
-  for (int i = 0; i < 5; i++)
-    CUBIX_CHECK(isfinite(snapshot[i]) && (snapshot[i] >= 0 || (i == 0 && snapshot[i] > -1)), CUBIX_EINPUT,
-                "the simulation's %s is %g; it must be finite and %s", name[i], snapshot[i],
-                i == 0 ? "above -1" : "not negative");
-  CUBIX_CHECK(snapshot[3] <= CUBIX_LARGEST_H, CUBIX_EINPUT,
-              "the simulation's HubbleParam is %g; it is H0/(100 km/s/Mpc) and must be at most %g", snapshot[3],
-              CUBIX_LARGEST_H);
-done:
-  return status;
-}
-
 static int stars_check(const double *const star[CUBIX_N_BINDING_STAR], size_t n_star)
 {
   int status = CUBIX_OK;
@@ -160,7 +144,7 @@ int cubix_mpi_binding_open(struct cubix_binding **out, const char *path, const c
   CUBIX_TRY(cubix_mpi_agree(parameters_read(binding, path, text, n_override, override, star != NULL)));
   CUBIX_TRY(cubix_mpi_agree(cubix_leaves_parse(wanted, active, "active")));
   if (star) {
-    CUBIX_TRY(cubix_mpi_agree(snapshot_check(snapshot)));
+    CUBIX_TRY(cubix_mpi_agree(cubix_snapshot_given_check(snapshot)));
     CUBIX_TRY(cubix_mpi_agree(stars_check(star, n[0])));
     CUBIX_TRY(cubix_mpi_star_box_check(star[0], n[0], snapshot[4], CUBIX_EINPUT));
     slab = slab_of(star, n[0], snapshot);

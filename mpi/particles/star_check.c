@@ -5,13 +5,17 @@
  * BoxSize is in another unit, and nearest images would fold a galaxy. */
 #include "mpi/particles/star_check.h"
 
+#include <math.h>
 #include <mpi.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "mpi/comm/group.h"
 #include "physics/constants.h"
+#include "math/cosmology.h"
+#include "params/params.h"
 #include "simulation/simformat.h"
+#include "simulation/slab.h"
 
 int cubix_star_check(const char *name, enum cubix_field field, const double *x, size_t n_star, int code)
 {
@@ -65,4 +69,46 @@ int cubix_mpi_star_box_check(const double *position, size_t n_star, double box, 
     high[i % 3] = fmax(high[i % 3], position[i]);
   }
   return cubix_mpi_star_extent_check(low, high, box, code);
+}
+
+int cubix_snapshot_given_check(const double snapshot[5])
+{
+  static const char *const name[5] = { "Redshift", "OmegaMatter", "OmegaLambda", "HubbleParam", "BoxSize" };
+  int status = CUBIX_OK;
+  for (int i = 0; i < 5; i++)
+    CUBIX_CHECK(isfinite(snapshot[i]) && (snapshot[i] >= 0 || (i == 0 && snapshot[i] > -1)), CUBIX_EINPUT,
+                "the simulation's %s is %g; it must be finite and %s", name[i], snapshot[i],
+                i == 0 ? "above -1" : "not negative");
+  CUBIX_CHECK(snapshot[3] <= CUBIX_LARGEST_H, CUBIX_EINPUT,
+              "the simulation's HubbleParam is %g; it is H0/(100 km/s/Mpc) and must be at most %g", snapshot[3],
+              CUBIX_LARGEST_H);
+done:
+  return status;
+}
+
+int cubix_stars_given_check(const struct cubix_params *par, const struct cubix_slab *stars)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(!(par->ResampleYoung > 0), CUBIX_EUSAGE,
+              "ResampleYoung = %g Msun (%s) applies to files only: stars given as arrays are all used as they are; set "
+              "it to 0",
+              par->ResampleYoung, cubix_params_origin(par, "ResampleYoung"));
+  CUBIX_CHECK(!(par->SelectRadius > 0), CUBIX_EUSAGE,
+              "SelectRadius = %g (%s) applies to files only, and stars given as arrays are all used: give only those "
+              "wanted, and SelectRadius 0",
+              par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
+  CUBIX_CHECK(!stars->n || stars->smoothing_length ||
+                  cubix_params_unmet(par, CUBIX_NEEDS_LENGTH " with SmoothingLength file"),
+              CUBIX_EUSAGE,
+              "the stars have no smoothing lengths, which Deposit %s (%s) takes with SmoothingLength file: give them, "
+              "or a SmoothingLength in kpc, or another Deposit",
+              cubix_Deposit_word[par->Deposit], cubix_params_origin(par, "Deposit"));
+  CUBIX_CHECK(!stars->n || stars->potential || !par->Centre.word || strcmp(par->Centre.word, "potential"),
+              CUBIX_EUSAGE,
+              "the stars have no potential, in which Centre potential (%s) looks for the centre: give Centre three "
+              "numbers, or median or auto",
+              cubix_params_origin(par, "Centre"));
+  CUBIX_TRY(cubix_centre_check(par, &stars->snapshot));
+done:
+  return status;
 }

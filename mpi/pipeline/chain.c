@@ -26,6 +26,7 @@
 #include "mpi/engine/device_open.h"
 #include "mpi/engine/engine.h"
 #include "mpi/particles/particles.h"
+#include "mpi/particles/star_check.h"
 #include "mpi/pipeline/chain_parts.h"
 #include "mpi/pipeline/memory_check.h"
 #include "mpi/pipeline/pipeline.h"
@@ -79,27 +80,8 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
                 "young ones; set it to 0, or vary only what belongs to the whole galaxy",
                 name, par->ResampleYoung, cubix_params_origin(par, "ResampleYoung"));
   }
-  CUBIX_CHECK(!stars || !(par->ResampleYoung > 0), CUBIX_EUSAGE,
-              "ResampleYoung = %g Msun (%s) applies to files only: stars given as arrays are all used as they are; set "
-              "it to 0",
-              par->ResampleYoung, cubix_params_origin(par, "ResampleYoung"));
   warn_nearest(par, active);
-  CUBIX_CHECK(!stars || !(par->SelectRadius > 0), CUBIX_EUSAGE,
-              "SelectRadius = %g (%s) applies to files only, and stars given as arrays are all used: give only those "
-              "wanted, and SelectRadius 0",
-              par->SelectRadius, cubix_params_origin(par, "SelectRadius"));
-  CUBIX_CHECK(!stars || !stars->n || stars->smoothing_length ||
-                  cubix_params_unmet(par, CUBIX_NEEDS_LENGTH " with SmoothingLength file"),
-              CUBIX_EUSAGE,
-              "the stars have no smoothing lengths, which Deposit %s (%s) takes with SmoothingLength file: give them, "
-              "or a SmoothingLength in kpc, or another Deposit",
-              cubix_Deposit_word[par->Deposit], cubix_params_origin(par, "Deposit"));
-  CUBIX_CHECK(!stars || !stars->n || stars->potential || !par->Centre.word || strcmp(par->Centre.word, "potential"),
-              CUBIX_EUSAGE,
-              "the stars have no potential, in which Centre potential (%s) looks for the centre: give Centre three "
-              "numbers, or median or auto",
-              cubix_params_origin(par, "Centre"));
-  if (stars) CUBIX_TRY(cubix_centre_check(par, &stars->snapshot));
+  if (stars) CUBIX_TRY(cubix_stars_given_check(par, stars));
 done:
   return status;
 }

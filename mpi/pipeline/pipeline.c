@@ -63,6 +63,14 @@ void cubix_mpi_pipeline_leave(const struct cubix_pipeline *pipe, const struct cu
   if (pipe->own_group) cubix_mpi_settings_leave(before);
 }
 
+int cubix_mpi_pipeline_hook_check(int returned, const char *when)
+{
+  int status = CUBIX_OK;
+  CUBIX_CHECK(!returned, CUBIX_EFAIL, "the host's function for %s returned %d", when, returned);
+done:
+  return status;
+}
+
 /* The instrument, and whether the dust's law knows what it sees. */
 static int read_instrument(struct cubix_pipeline *pipe)
 {
@@ -186,12 +194,16 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
 {
   int status = CUBIX_OK;
   struct cubix_stages *stages = pipe->stages;
+  const struct cubix_hooks *hooks = &pipe->hooks;
   const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "read",      take_stars(pipe, stars));
   CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
   CUBIX_STAGE(stages, "scene",
               cubix_scene_init(&pipe->scene, &pipe->par, &pipe->particles->slab->snapshot, pipe->ins->flux_unit));
   if (cubix_mpi_gas_wanted(&pipe->par)) CUBIX_STAGE(stages, "gas", take_gas(pipe, stars, gas));
+  if (hooks->stars)
+    CUBIX_STAGE(stages, "host",
+                cubix_mpi_pipeline_hook_check(hooks->stars(hooks->host, pipe->particles->slab), "stars"));
   CUBIX_STAGE(stages, "speeds",    find_speed(pipe));
   CUBIX_STAGE(stages, "templates", make_templates(pipe));
   CUBIX_STAGE(stages, "device",    open_device(pipe));
@@ -378,7 +390,9 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
 {
   int status = CUBIX_OK, check = !pipe->use.keep_stars;   /* evidence is collected where stars pass once */
   struct cubix_stages *stages = pipe->stages;
+  const struct cubix_hooks *hooks = &pipe->hooks;
   const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
+  pipe->made = 0;
   CUBIX_STAGE(stages, "speeds",  follow_speed(pipe));
   if (pipe->par.Dust == CUBIX_Dust_gas)
     CUBIX_STAGE(stages, "columns", find_columns(pipe));
@@ -402,7 +416,14 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
     CUBIX_STAGE(stages, "audit",
                 cubix_mpi_audit_judge(&pipe->audit, pipe->engine, pipe->basis, pipe->templates, pipe->cube));
   CUBIX_STAGE(stages, "check",   cubix_cube_check(pipe->cube, &pipe->par));
+  if (hooks->painted)
+    CUBIX_STAGE(stages, "host",
+                cubix_mpi_pipeline_hook_check(hooks->painted(hooks->host, pipe->cube), "the painted cube"));
   CUBIX_STAGE(stages, "psf",     convolve(pipe));
+  if (hooks->observed)
+    CUBIX_STAGE(stages, "host",
+                cubix_mpi_pipeline_hook_check(hooks->observed(hooks->host, pipe->cube), "the observed cube"));
+  pipe->made = 1;
 done:
   cubix_mpi_pipeline_leave(pipe, &before);
   return status;

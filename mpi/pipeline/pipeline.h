@@ -42,12 +42,23 @@ struct cubix_pipeline_use {
   int dry_run;                    /* 1: no forward run follows; what memory one would take is logged at INFO */
 };
 
+/* Functions of a host that are called on every rank in the middle of a run; NULL: none.  What they return other than
+ * 0 ends it. */
+struct cubix_hooks {
+  void *host;
+  int (*stars)(void *host, struct cubix_slab *stars);      /* on the sky, before any light is painted */
+  int (*painted)(void *host, struct cubix_cube *cube);     /* with its margin, before the PSF */
+  int (*observed)(void *host, struct cubix_cube *cube);    /* after the PSF */
+  int (*writing)(void *host, struct cubix_cube *cube);     /* once, before it is written */
+};
+
 struct cubix_lines;
 struct cubix_placement;
 struct cubix_pipeline {
   const struct cubix_group *group; /* the ranks that it was opened for */
   struct cubix_group *own_group;  /* made for it from a host's communicator; NULL: none */
   struct cubix_warnings warnings; /* of this run */
+  struct cubix_hooks hooks;       /* may be set once it is open */
   struct cubix_params par;        /* the user's with the values in use; texts are borrowed */
   struct cubix_pipeline_use use;
   struct cubix_stages *stages;    /* records the times; NULL: nobody does */
@@ -74,6 +85,7 @@ struct cubix_pipeline {
   double v_sources;               /* of the fastest of them [km/s] */
   double line_scale;              /* what an erg/s is in a channel of mean width */
   double v_max;                   /* of the fastest star in the field [km/s] */
+  int made;                       /* 1: by forward; 2: and the host's function before writing was called */
   int moved;                      /* 1: v_max belongs to earlier values */
   int rows_changed;               /* 1: the basis was made from other templates */
   int unread;                     /* 1: the values in use need more of the library than is in memory */
@@ -107,6 +119,8 @@ int cubix_mpi_pipeline_open_on(struct cubix_pipeline **pipe, MPI_Comm comm, cons
  * communicator leaves the process as it was.  Local. */
 struct cubix_settings cubix_mpi_pipeline_enter(struct cubix_pipeline *pipe);
 void cubix_mpi_pipeline_leave(const struct cubix_pipeline *pipe, const struct cubix_settings *before);
+/** An error if a function of the host returned another status than 0.  Local.  @param when it was called */
+int cubix_mpi_pipeline_hook_check(int returned, const char *when);
 /** A cube of the field for the channels that this rank owns, all zero.  Local.
  *  @param cube NULL the first time, then reused */
 int cubix_mpi_pipeline_hold(const struct cubix_pipeline *pipe, struct cubix_cube **cube);

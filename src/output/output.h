@@ -60,6 +60,12 @@ int cubix_output_check_apart(const struct cubix_params *par);
  *  @param host the struct cubix_result
  *  @param blocks access to channels of other ranks; NULL: this rank holds all */
 int cubix_output_write(const void *host, struct cubix_blocks *blocks);
+/** Fill an array by the name that it has in a file: DATA, STAT or NOISEFREE [n_lambda][n_y][n_x], or a map
+ * [n_y][n_x].  Rank 0, while the others make the blocks that it requests.
+ *  @param blocks as for cubix_output_write
+ *  Errors: CUBIX_EUSAGE for another name or another n. */
+int cubix_output_array(const struct cubix_result *result, struct cubix_blocks *blocks, const char *name,
+                       cubix_real *value, size_t n);
 /** Make channels k0 .. k0 + n_k - 1 of a plane in the file's layout, from those held here.  Local;
  * runs in several threads.
  *  @param host the struct cubix_result

@@ -1,0 +1,26 @@
+/* observe.h -- what the instrument records of the cube that a pipeline has made: with its noise, as files
+ * or as arrays. */
+#ifndef CUBIX_MPI_PIPELINE_OBSERVE_H
+#define CUBIX_MPI_PIPELINE_OBSERVE_H
+
+#include "mpi/pipeline/pipeline.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** Write the cube of the last forward run, with all that `cubix` writes beside it but the times.  Collective.
+ *  @param files  as OutputFile
+ *  Errors: CUBIX_EFAIL before a forward run; CUBIX_EUSAGE and CUBIX_EOUTPUT as cubix_output_check. */
+int cubix_mpi_pipeline_write(struct cubix_pipeline *pipe, const char *files);
+/** Get an array by the name that it has in a file: DATA (with noise), STAT (its variance) or NOISEFREE,
+ * [n_lambda][n_y][n_x] in 10^FluxUnit erg/s/cm2/AA or its square, or a truth map, [n_y][n_x], also as seen through
+ * the PSF (MASS, VEL_L, VEL_L_OBS ...), with 0 outside the aperture (maps: NaN where there are no stars).  Collective.
+ *  @param[out] value  on rank 0, in other ranks NULL; n numbers
+ *  Errors: CUBIX_EFAIL before a forward run; CUBIX_EUSAGE for another name, or another n. */
+int cubix_mpi_pipeline_get(struct cubix_pipeline *pipe, const char *name, cubix_real *value, size_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
