@@ -210,6 +210,7 @@ int cubix_simfile_factor(double *factor, const struct cubix_look *look, const st
   const int integer = is_integer(sim, &map, field);
   map.misstated |= integer;
   CUBIX_TRY(cubix_simformat_factor(factor, look->format, &map, field, look->source, path, &look->scales));
+  CUBIX_TRY(cubix_simformat_warn(look->format, &map, look->source, path, &look->scales));
   if (integer) CUBIX_TRY(integer_unit(factor, look, path));
   if (field != CUBIX_FIELD_LENGTH) goto done;
   CUBIX_TRY(find_support(&support, look));

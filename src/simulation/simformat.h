@@ -155,11 +155,15 @@ int cubix_simformat_assumes(int *assumes, const struct cubix_simformat *format, 
 /** What turns a column's numbers into internal units; of a column that is a mass (map->of_mass), into
  * Msun.  Local.
  *  @param path  of the column; NULL: of numbers that stand elsewhere, in the units of the code
- *  Errors: CUBIX_EINPUT: a stated unit is not the nominal one; an attribute is of the wrong type; h is
- *  needed and unknown; nobody says what the unit is. */
+ *  Errors: CUBIX_EINPUT: a stated unit is not the nominal one, or holds powers of a or h that are stated once more;
+ *  an attribute is of the wrong type; h is needed and unknown; nobody says what the unit is. */
 int cubix_simformat_factor(double *factor, const struct cubix_simformat *format, const struct cubix_field_map *map,
                            enum cubix_field field, const struct cubix_source *source, const char *path,
                            const struct cubix_scales *scales);
+/** Warn where a column says that it holds another power of h than files of the format do.  Local.
+ *  @param map  of that column */
+int cubix_simformat_warn(const struct cubix_simformat *format, const struct cubix_field_map *map,
+                         const struct cubix_source *source, const char *path, const struct cubix_scales *scales);
 /** What turns lengths of the header into kpc.  Local.  They are in the units of Position; but in formats
  * whose datasets may be stored physical those of the header are in the units of the code, and hold the
  * format's power of a, whatever is said of Position.

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/units.h"
 #include "physics/constants.h"
 #include "simulation/simformat.h"
@@ -273,13 +274,60 @@ static int is_simple(const struct cubix_dimension *d)
   return d->length * d->length + d->mass * d->mass + d->velocity * d->velocity == 1;
 }
 
+/* A unit that codes use: the format's own, or of a simple quantity a power of ten. */
+static int is_usual(double unit, double nominal, const struct cubix_dimension *d)
+{
+  const double decade = log10(settle(unit));
+  return (nominal > 0 && fabs(unit / nominal - 1) <= 1e-3) ||
+         (is_simple(d) && fabs(decade - round(decade)) < 1e-12);
+}
+
+/* A unit that is a usual one only without the powers of a and h that are asked for besides has them twice: kpc/h in
+ * cgs, and h^-1.  @param nominal  of the format file, in internal units; 0: none */
+static int check_twice(const struct conversion *c, double nominal, const struct cubix_simformat *format,
+                       enum cubix_field field, const struct cubix_source *source, const char *what,
+                       const struct cubix_scales *scales, int by_header)
+{
+  int status = CUBIX_OK;
+  const struct cubix_dimension *d = &cubix_field_table[field].dimension;
+  const double unit = c->cgs / cubix_field_table[field].cgs, by_a = c->p != 0 ? pow(scales->a, c->p) : 1,
+               by_h = c->q != 0 ? pow(scales->h, c->q) : 1, scale[] = { by_h, by_a, by_a * by_h };
+  static const char *const name[] = { "h", "a", "a and h" };
+  if (!(unit > 0) || is_pure(field) || is_usual(unit, nominal, d)) goto done;
+  for (int i = 0; i < 3; i++)
+    CUBIX_CHECK(fabs(scale[i] - 1) <= 2e-3 || !is_usual(unit / scale[i], nominal, d), CUBIX_EINPUT,
+                "%s: the unit of /%s is stated as %.6g cgs, which is a usual unit with %s = %.6g in it already, and "
+                "a^%g h^%g besides: %s would count twice.  If the numbers hold it once copy %s, say `%s` %s there, and "
+                "name it with SimulationFormat",
+                source->path, what, c->cgs, name[i], i == 1 ? scales->a : scales->h, c->p, c->q, name[i], format->path,
+                by_header ? "hold_h = true" : "misstated = true", by_header ? "in `units`" : "of this quantity");
+done:
+  return status;
+}
+
+int cubix_simformat_warn(const struct cubix_simformat *format, const struct cubix_field_map *map,
+                         const struct cubix_source *source, const char *path, const struct cubix_scales *scales)
+{
+  int status = CUBIX_OK, found;
+  double q = map->h;
+  if (map->misstated || scales->isolated || scales->h == 1) goto done;
+  CUBIX_TRY(cubix_source_number(source, path, &format->h, &q, &found));
+  if (q != map->h)
+    cubix_log(CUBIX_LOG_WARNING,
+              "%s: /%s says that it holds h^%g, where files of the format %s hold h^%g: it is taken at its word",
+              source->path, path, q, format->name, map->h);
+done:
+  return status;
+}
+
 int cubix_simformat_factor(double *factor, const struct cubix_simformat *format, const struct cubix_field_map *map,
                            enum cubix_field of, const struct cubix_source *source, const char *path,
                            const struct cubix_scales *scales)
 {
   int status = CUBIX_OK;
   const enum cubix_field field = map->of_mass ? CUBIX_FIELD_MASS_NOW : of;
-  const double size = cubix_field_table[field].cgs, nominal = nominal_unit(map, field, scales->code);
+  const double size = cubix_field_table[field].cgs, nominal = nominal_unit(map, field, scales->code),
+               usual = nominal_unit(map, field, format->units.nominal);
   struct conversion c = { .cgs = nominal * size };
   const char *what = path ? path : cubix_field_table[of].name;
   double power;
@@ -302,6 +350,8 @@ int cubix_simformat_factor(double *factor, const struct cubix_simformat *format,
   CUBIX_CHECK(c.q == 0. || scales->h > 0., CUBIX_EINPUT,
               "%s: /%s is in units with h^%g, but the file states no h (looked for %s); give HubbleParam", source->path,
               what, c.q, cubix_header_names(format, CUBIX_HEADER_H, names, sizeof names));
+  if (!(c.whole > 0)) CUBIX_TRY(check_twice(&c, usual, format, field, source, what, scales,
+                                              fabs(c.cgs / (nominal * size) - 1) < 1e-12));
   power = (c.p == 0. ? 1. : pow(scales->a, c.p)) * (c.q == 0. ? 1. : pow(scales->h, c.q));
   if (c.whole > 0) c.cgs = c.whole / power;
   if (nominal > 0 && fabs(c.cgs / (nominal * size) - 1.) <= 1e-3) *factor = nominal * power;
