@@ -146,13 +146,9 @@ static int select_stars(int64_t *inside, const struct cubix_params *par, struct 
 {
   int status = CUBIX_OK;
   struct column h = { .stars = stars, .centre = centre, .radius = par->CentreRadius };
-  if (stars->reader) {
-    stars->centre = centre;
-    stars->radius = par->SelectRadius;
-  } else {
-    CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(centre, par->SelectRadius, stars->slab)));
-  }
-  CUBIX_TRY(cubix_mpi_stream_pass(stars, CUBIX_SLAB_PLACE, count_inside, &h));
+  const char *velocity = par->SystemicVelocity.word;
+  const int more = cubix_frame_has_disc(par) || (velocity && !strcmp(velocity, "auto"));
+  CUBIX_TRY(cubix_mpi_stream_select(stars, centre, par->SelectRadius, more, count_inside, &h));
   CUBIX_TRY(cubix_mpi_frame_count(stars->slab, par, centre, h.n_kept));
   *inside = cubix_mpi_sum_int(h.n_inside);
 done:

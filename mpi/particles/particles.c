@@ -212,8 +212,8 @@ int cubix_mpi_particles_frame(struct cubix_particles *particles, struct cubix_fr
     stars = cubix_mpi_stream_read(particles->reader, slab, cubix_mpi_slab_memory(particles->par));
   CUBIX_TRY(cubix_mpi_frame_find(frame, particles->par, &stars));
   if (stars.n_pass)
-    cubix_log(CUBIX_LOG_INFO, "they were read %d times for the frame, in chunks of up to %zu on a rank", stars.n_pass,
-              stars.rows);
+    cubix_log(CUBIX_LOG_INFO, "they were read %d times for the frame, in chunks of up to %zu on a rank%s", stars.n_pass,
+              stars.rows, stars.kept ? "; those within SelectRadius were kept for it" : "");
   cubix_mpi_stream_end(&stars);
   cubix_frame_apply(frame, slab);
   particles->frame = frame;

@@ -3,6 +3,7 @@
  * What is found from all stars (frame.c) asks for them a few dozen times, and needs little of them each time: a
  * column or two.  Where they do not fit into SlabMemory they are read again for every pass; the system mostly has
  * them still.  Who asks sets aside what it will need again as far as there is room; what it finds depends on neither.
+ * Once the centre is known those within SelectRadius are kept if they fit, and nothing is read any more.
  *
  * An AlignWith inertia goes through a sample of some 2e5 stars often: there is always room for it. */
 #include "mpi/particles/stream.h"
@@ -36,6 +37,7 @@ struct cubix_stream cubix_mpi_stream_read(struct cubix_reader *reader, struct cu
   const double some = CUBIX_READER_PIECE, piece = cubix_mpi_reader_bytes(some);
   const double rows = half > row * some + piece ? (half - piece) / row : half / (row + piece / some);
   struct cubix_stream stars = { .slab = slab, .reader = reader };
+  stars.bytes = bytes;
   stars.rows = (size_t)fmin(fmax(rows, LEAST), (double)reader->n_largest);
   stars.room = fmax(half, least_room / cubix_mpi_size());
   return stars;
@@ -70,6 +72,63 @@ int cubix_mpi_stream_count(struct cubix_slab *slab, const struct cubix_reader *r
               "%s holds no stars: all %lld star particles are wind cells (formation scale factor <= 0)",
               slab->snapshot.file[0], (long long)slab->n_file_total);
 done:
+  return status;
+}
+
+/* Bytes of stars that are kept, with a number that follows from each of them. */
+static double kept_bytes(double n) { return cubix_slab_bytes(n, CUBIX_SLAB_MOTION) + n * sizeof(double); }
+
+/* What is kept of the stars that are shown, on its way to who sees them. */
+struct keeping {
+  struct cubix_slab *near;
+  size_t most;                    /* stars */
+  int full;                       /* 1: there are more */
+  void (*see)(void *host, const struct cubix_slab *some);
+  void *host;
+};
+
+static void keep_some(void *host, const struct cubix_slab *some)
+{
+  struct keeping *k = host;
+  k->see(k->host, some);
+  k->full |= k->near->n + some->n > k->most;
+  if (k->full) return;
+  cubix_slab_insert(k->near, k->near->n, some);
+  k->near->n += some->n;
+}
+
+/* The stars of the slab are all that there are. */
+static void settle(struct cubix_stream *stars, struct cubix_slab *near)
+{
+  cubix_slab_take(stars->slab, near);
+  stars->reader = NULL;
+  stars->centre = NULL;
+  stars->kept = 1;
+  stars->room = cubix_mpi_min(fmax(stars->bytes - kept_bytes((double)stars->slab->n), least_room / cubix_mpi_size()));
+}
+
+int cubix_mpi_stream_select(struct cubix_stream *stars, const double centre[3], double radius, int keep,
+                            void (*see)(void *host, const struct cubix_slab *some), void *host)
+{
+  int status = CUBIX_OK;
+  struct cubix_slab near = { 0 };
+  struct keeping k = { .near = &near, .see = see, .host = host };
+  if (!stars->reader) {
+    CUBIX_TRY(cubix_mpi_agree(cubix_frame_select(centre, radius, stars->slab)));
+    return cubix_mpi_stream_pass(stars, CUBIX_SLAB_PLACE, see, host);
+  }
+  stars->centre = centre;
+  stars->radius = radius;
+  if (!keep || !(radius > 0)) return cubix_mpi_stream_pass(stars, CUBIX_SLAB_PLACE, see, host);
+  const double rows = (double)stars->rows;
+  const double left = stars->bytes - cubix_slab_bytes(rows, CUBIX_SLAB_MOTION) - cubix_mpi_reader_bytes(rows);
+  k.most = (size_t)fmin(fmax(left / kept_bytes(1), 0), (double)stars->reader->n_largest);
+  CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(&near, k.most, CUBIX_SLAB_MOTION)));
+  near.n = 0;
+  CUBIX_TRY(cubix_mpi_stream_pass(stars, CUBIX_SLAB_MOTION, keep_some, &k));
+  if (!cubix_mpi_sum_int(k.full)) settle(stars, &near);
+done:
+  cubix_slab_forget_stars(&near);
   return status;
 }
 
@@ -113,7 +172,7 @@ done:
 
 void cubix_mpi_stream_end(struct cubix_stream *stars)
 {
-  if (!stars->reader) return;
+  if (!stars->reader && !stars->kept) return;
   cubix_slab_forget_stars(stars->slab);
   stars->parts = 0;
 }

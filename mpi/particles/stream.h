@@ -13,6 +13,7 @@ struct cubix_stream {
   struct cubix_slab *slab;        /* counts; all stars, or those of a chunk */
   struct cubix_reader *reader;    /* reads into the slab; NULL: all stars are there */
   size_t rows;                    /* of a rank in a chunk, the same on all ranks */
+  double bytes;                   /* that all of it may take, the same on all ranks */
   double room;                    /* bytes that may be set aside of the stars, the same on all ranks */
   const double *centre;           /* of those that are read: images nearest to it; NULL: as they are, */
   double radius;                  /* and those within; 0: all [kpc] */
@@ -22,6 +23,7 @@ struct cubix_stream {
   int there;                      /* 1: all of them, from the last pass, */
   const double *there_about;      /* with this centre */
   int counted;                    /* 1: in the slab, by the first pass */
+  int kept;                       /* 1: the slab has all that are wanted, until the end */
 };
 
 /** Bytes that SlabMemory allows a rank for its stars.  Collective, the same on all ranks. */
@@ -42,6 +44,12 @@ size_t cubix_mpi_stream_rows(const struct cubix_stream *stars);
  *  Errors: those of reading, CUBIX_ENOMEM; CUBIX_ENONE: there are no stars. */
 int cubix_mpi_stream_pass(struct cubix_stream *stars, unsigned parts,
                           void (*see)(void *host, const struct cubix_slab *some), void *host);
+/** From now on only stars within a radius [kpc] of a centre, nearest images; 0: all.  Show them once; where their
+ * motions are kept and fit into memory they are not read again.  Collective.
+ *  @param centre borrowed  @param keep  1: more passes follow
+ *  Errors: as those of a pass. */
+int cubix_mpi_stream_select(struct cubix_stream *stars, const double centre[3], double radius, int keep,
+                            void (*see)(void *host, const struct cubix_slab *some), void *host);
 /** After a pass over all chunks: how many stars there are, into the slab.  Collective.  @param read by this rank
  *  Errors: CUBIX_ENONE: there are none. */
 int cubix_mpi_stream_count(struct cubix_slab *slab, const struct cubix_reader *reader, int64_t read);

@@ -234,3 +234,23 @@ def test_only_wind_cells_and_no_memory_asked_for(bench, snapshot):
     par.pop("Inclination")
     done = run("cubix", [bench.parameters(**par)], cwd=bench.folder)
     assert done.status == 3 and "all 6300 star particles are wind cells" in done.err
+
+
+def test_stars_within_select_radius_are_kept_for_the_frame(bench):
+    """Once the centre is known, if they fit: then the files are not read again.  The same frame, to the bit."""
+    n = setup(bench)
+    said = {}
+    for radius, chunks in ((0.4, 1), (0.4, 4), (1e6, 4)):
+        for ranks in (1, 2):
+            par = fast(SelectRadius=radius, AlignWith="inertia",
+                       **({"SlabMemory": chunks_of(n, ranks, chunks)} if chunks > 1 else {}))
+            cube = bench.cube(ranks=ranks, **par)
+            numbers, _ = account(cube)
+            out = cube["run"].out
+            frame = {k: v for k, v in numbers.items() if k.startswith(("CENTRE", "SYSVEL", "ROT"))}
+            readings = int(out.split("they were read ")[1].split()[0]) if chunks > 1 else 0
+            said[radius, chunks, ranks] = frame, "within SelectRadius were kept for it" in out, readings
+    for ranks in (1, 2):
+        assert said[0.4, 4, ranks][0] == said[0.4, 1, 1][0] and len(said[0.4, 1, 1][0]) > 6
+        assert said[0.4, 4, ranks][1] and not said[1e6, 4, ranks][1]
+        assert said[0.4, 4, ranks][2] < said[1e6, 4, ranks][2] - 3
