@@ -45,7 +45,12 @@ static int make_cube(const struct cubix_params *par, void *host)
   CUBIX_STAGE(stages, "apart", root ? cubix_output_check_apart(par) : CUBIX_OK);
   cubix_mpi_pipeline_result(&result, pipe);
   cubix_report_scene(&result);
-  if (dry_run) goto done;
+  if (dry_run) {
+    CUBIX_TRY(cubix_mpi_pipeline_survey(pipe));
+    cubix_mpi_pipeline_result(&result, pipe);
+    cubix_report_light(&result);
+    goto done;
+  }
   CUBIX_TRY(cubix_mpi_pipeline_forward(pipe));
   cubix_mpi_pipeline_result(&result, pipe);
   CUBIX_STAGE(stages, "light", cubix_cube_shine(pipe->cube, par, &cubix_mpi_collective));

@@ -10,6 +10,11 @@
 #include "mpi/comm/exchange.h"
 #include "mpi/comm/group.h"
 
+void cubix_mpi_budget_sum(struct cubix_cube *cube)
+{
+  MPI_Allreduce(MPI_IN_PLACE, cube->budget, 3 * CUBIX_N_ACCOUNT, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
+}
+
 int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engine)
 {
   int status = CUBIX_OK, shared = engine->combine == CUBIX_COMBINE_HISTOGRAM;
@@ -18,7 +23,7 @@ int cubix_mpi_cube_sum(struct cubix_cube *cube, const struct cubix_engine *engin
   for (int m = 0; m < CUBIX_N_MAP && cube->sums.map[m]; m++) cubix_mpi_sum_doubles_to(0, cube->sums.map[m], n_map);
   for (int k = 0; k < cube->sums.n_v; k++) cubix_mpi_sum_doubles_to(0, cube->sums.losvd + (size_t)k * n_map, n_map);
   for (int k = 0; k < cube->sums.n_gas; k++) cubix_mpi_sum_doubles_to(0, cube->sums.gas + (size_t)k * n_map, n_map);
-  MPI_Allreduce(MPI_IN_PLACE, cube->budget, 3 * CUBIX_N_ACCOUNT, MPI_DOUBLE, MPI_SUM, cubix_mpi_group()->comm);
+  cubix_mpi_budget_sum(cube);
   cube->v_max = cubix_mpi_max(cube->v_max);
   if (!shared && cubix_mpi_rank() != 0) CUBIX_TRY(cubix_cube_hold(cube, cube->n_lambda, 0));
 done:

@@ -79,7 +79,7 @@ static int read_instrument(struct cubix_pipeline *pipe)
   pipe->spare.ins = NULL;
   if (pipe->ins) cubix_instrument_point(pipe->ins, &pipe->par);
   else CUBIX_TRY(cubix_instrument_read(&pipe->ins, &pipe->par));
-  CUBIX_TRY(cubix_law_check(&pipe->par, pipe->ins->edge, pipe->ins->n_lambda, 1 + pipe->par.Redshift));
+  if (!pipe->at_snapshot) CUBIX_TRY(cubix_pipeline_check_law(pipe));
 done:
   return status;
 }
@@ -96,6 +96,7 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **out, const struct cubix_para
   (void)cubix_mpi_pipeline_enter(pipe);
   pipe->par = *par;
   pipe->use = *use;
+  pipe->at_snapshot = isnan(par->Redshift);
   pipe->stages = stages;
   pipe->flux_scale = 1;
   if (use->kept) CUBIX_TRY(cubix_mpi_agree(cubix_mpi_kept_take(&pipe->spare, use->kept, &pipe->par)));
@@ -198,8 +199,7 @@ int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab
   const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
   CUBIX_STAGE(stages, "read",      take_stars(pipe, stars));
   CUBIX_STAGE(stages, "frame",     cubix_mpi_particles_frame(pipe->particles, &pipe->frame));
-  CUBIX_STAGE(stages, "scene",
-              cubix_scene_init(&pipe->scene, &pipe->par, &pipe->particles->slab->snapshot, pipe->ins->flux_unit));
+  CUBIX_STAGE(stages, "scene",     cubix_pipeline_find_scene(pipe));
   if (cubix_mpi_gas_wanted(&pipe->par)) CUBIX_STAGE(stages, "gas", take_gas(pipe, stars, gas));
   if (hooks->stars)
     CUBIX_STAGE(stages, "host",
@@ -386,13 +386,11 @@ done:
   return status;
 }
 
-int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
+/* Where the stars are, and how to paint them. */
+static int survey(struct cubix_pipeline *pipe)
 {
-  int status = CUBIX_OK, check = !pipe->use.keep_stars;   /* evidence is collected where stars pass once */
+  int status = CUBIX_OK;
   struct cubix_stages *stages = pipe->stages;
-  const struct cubix_hooks *hooks = &pipe->hooks;
-  const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
-  pipe->made = 0;
   CUBIX_STAGE(stages, "speeds",  follow_speed(pipe));
   if (pipe->par.Dust == CUBIX_Dust_gas)
     CUBIX_STAGE(stages, "columns", find_columns(pipe));
@@ -400,6 +398,28 @@ int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
     CUBIX_STAGE(stages, "lines", take_lines(pipe));
   CUBIX_STAGE(stages, "place",   place(pipe));
   CUBIX_STAGE(stages, "engine",  cubix_pipeline_choose_engine(pipe));
+done:
+  return status;
+}
+
+int cubix_mpi_pipeline_survey(struct cubix_pipeline *pipe)
+{
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
+  int status = survey(pipe);
+  if (!status) cubix_mpi_budget_sum(pipe->cube);
+  if (!status) status = cubix_pipeline_tell_cache(pipe);
+  cubix_mpi_pipeline_leave(pipe, &before);
+  return status;
+}
+
+int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK, check = !pipe->use.keep_stars;   /* evidence is collected where stars pass once */
+  struct cubix_stages *stages = pipe->stages;
+  const struct cubix_hooks *hooks = &pipe->hooks;
+  const struct cubix_settings before = cubix_mpi_pipeline_enter(pipe);
+  pipe->made = 0;
+  CUBIX_TRY(survey(pipe));
   CUBIX_STAGE(stages, "basis",   cubix_pipeline_prepare_basis(pipe));
   const struct cubix_line_light light = { pipe->lines, pipe->sources, pipe->line_scale, pipe->v_sources };
   if (check)

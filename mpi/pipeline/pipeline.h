@@ -63,6 +63,7 @@ struct cubix_pipeline {
   struct cubix_pipeline_use use;
   struct cubix_stages *stages;    /* records the times; NULL: nobody does */
   struct cubix_kept_set spare;    /* taken of use.kept, until it is needed */
+  int at_snapshot;                /* 1: Redshift snapshot */
   double flux_scale;              /* a factor on all flux */
   struct cubix_instrument *ins;   /* spaxels, wavelengths, PSF, LSF, noise */
   struct cubix_particles *particles;      /* the stars, at once or chunk by chunk */
@@ -105,6 +106,9 @@ int cubix_mpi_pipeline_open(struct cubix_pipeline **pipe, const struct cubix_par
  *  @param gas NULL: the gas of InputFile, where Dust or Lines ask for it; otherwise that of this rank,
  *    which is copied (mpi/particles/gas.h) */
 int cubix_mpi_pipeline_load(struct cubix_pipeline *pipe, const struct cubix_slab *stars, const struct cubix_slab *gas);
+/** Find where the stars are and which engine is to paint them, and paint nothing; cubix_cube's budget is known then.
+ * Collective. */
+int cubix_mpi_pipeline_survey(struct cubix_pipeline *pipe);
 /** Make the cube of the values in use, noise-free and after the PSF: pipe->cube.  Collective.  It
  * can be repeated only with keep_stars. */
 int cubix_mpi_pipeline_forward(struct cubix_pipeline *pipe);

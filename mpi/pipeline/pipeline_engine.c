@@ -1,11 +1,14 @@
 /* pipeline_engine.c -- the engine of a pipeline and its templates on the velocity grid: chosen, kept to, made again. */
 #include <math.h>
+#include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "engine/engine.h"
-#include "histogram/basis.h"
+#include "histogram/basis_parts.h"
 #include "lines/lines.h"
 #include "mpi/comm/comm.h"
+#include "mpi/engine/basis_build.h"
 #include "mpi/engine/engine.h"
 #include "mpi/pipeline/kept.h"
 #include "mpi/pipeline/pipeline_parts.h"
@@ -70,6 +73,21 @@ int cubix_pipeline_prepare_basis(struct cubix_pipeline *pipe)
   }
   if (pipe->basis)
     CUBIX_TRY(cubix_mpi_engine_axis(pipe->basis, &pipe->par, &pipe->templates->tables, pipe->particles->survey));
+done:
+  return status;
+}
+
+int cubix_pipeline_tell_cache(struct cubix_pipeline *pipe)
+{
+  int status = CUBIX_OK, n_tile = (pipe->ins->n_lambda + CUBIX_TILE - 1) / CUBIX_TILE;
+  const struct cubix_engine *engine = pipe->engine;
+  double step;
+  if (!strcmp(pipe->par.TemplateCache, "none") || engine->method != CUBIX_HISTOGRAM) goto done;
+  CUBIX_TRY(cubix_mpi_basis_step(&step, pipe->templates, engine));
+  if (!(step > 0)) goto done;
+  const double bytes = (double)engine->n_row * cubix_basis_nodes(engine->reach, step).n * n_tile * CUBIX_TILE * 4.;
+  cubix_log(CUBIX_LOG_INFO, "TemplateCache = %s: prepared templates of this instrument, library and redshift take about "
+            "%.3g GB there, once", pipe->par.TemplateCache, 1e-9 * bytes);
 done:
   return status;
 }

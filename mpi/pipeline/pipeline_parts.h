@@ -1,9 +1,13 @@
-/* pipeline_parts.h -- inside the pipeline: its engine (pipeline_engine.c). */
+/* pipeline_parts.h -- inside the pipeline: its engine (pipeline_engine.c), its scene (pipeline_scene.c). */
 #ifndef CUBIX_MPI_PIPELINE_PARTS_H
 #define CUBIX_MPI_PIPELINE_PARTS_H
 
 #include "mpi/pipeline/pipeline.h"
 
+/** Whether the dust's law knows the wavelengths that the channels see at this redshift.  Local. */
+int cubix_pipeline_check_law(const struct cubix_pipeline *pipe);
+/** Redshift, distance and scales, once the snapshot has been read: with Redshift snapshot they are its.  Local. */
+int cubix_pipeline_find_scene(struct cubix_pipeline *pipe);
 /** Free the engine and the templates that were prepared for it.  Local. */
 void cubix_pipeline_drop_engine(struct cubix_pipeline *pipe);
 /** The engine for the stars as they are.  One that was chosen before is kept to, and who owns which channels with it:
@@ -12,5 +16,7 @@ int cubix_pipeline_choose_engine(struct cubix_pipeline *pipe);
 /** The lines and templates that the engine needs; one that serves has the latter.  And nodes for dust before stars.
  * Collective. */
 int cubix_pipeline_prepare_basis(struct cubix_pipeline *pipe);
+/** Log how large the prepared templates in TemplateCache will be, where there is one.  Collective. */
+int cubix_pipeline_tell_cache(struct cubix_pipeline *pipe);
 
 #endif

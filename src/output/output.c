@@ -27,6 +27,7 @@
 #include "cube/truth_maps.h"
 #include "observation/psf_sums.h"
 #include "output/output_parts.h"
+#include "output/used_values.h"
 
 enum { MAX_OUTPUT = 8 };
 enum { USED, TIMINGS, N_TEXT };                  /* texts beside the first output, in every Mode */
@@ -365,8 +366,6 @@ done:
   return status;
 }
 
-static int print_used(FILE *out, const void *host) { return cubix_params_write_used(host, out); }
-
 int cubix_output_maps_begin(struct cubix_result *result, struct cubix_sums *seen, double **fit)
 {
   int status = CUBIX_OK;
@@ -397,7 +396,7 @@ int cubix_output_write(const void *host, struct cubix_blocks *blocks)
     struct target *t = &target[i];
     CUBIX_TRY(cubix_atomic_file_begin(&t->file, t->path));
     if (t->kind) CUBIX_TRY(t->kind->write(result, blocks, &t->file));
-    else CUBIX_TRY(cubix_atomic_file_print(&t->file, print_used, result->par));
+    else CUBIX_TRY(cubix_atomic_file_print(&t->file, cubix_used_values_print, result));
     CUBIX_TRY(cubix_atomic_file_seal(&t->file));
   }
   for (int i = 0; i <= n + USED; i++) CUBIX_TRY(cubix_atomic_file_publish(&target[i].file));

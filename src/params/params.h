@@ -51,6 +51,7 @@ struct cubix_params {
 #define CUBIX_TYPE_BOOL   int
 #define CUBIX_TYPE_INT    int
 #define CUBIX_TYPE_DOUBLE double
+#define CUBIX_TYPE_WORDED double
 #define CUBIX_TYPE_PAIR   struct cubix_pair
 #define CUBIX_TYPE_VECTOR struct cubix_vector
 #define CUBIX_TYPE_NUMBER struct cubix_number
@@ -100,6 +101,10 @@ const char *cubix_params_unmet(const struct cubix_params *par, const char *needs
 void cubix_params_warn_idle(const struct cubix_params *par);
 /** Write a complete parameter file with the values in use; it makes the same cube again.  Local. */
 int cubix_params_write_used(const struct cubix_params *par, FILE *out);
+/* What a request came to, as "21183.9 29450.8 17050.5 kpc" of Centre auto. */
+struct cubix_param_found { const char *name; char text[128]; };
+/** The same, with what was found of some of them behind the place.  Local.  @param found [n] */
+int cubix_params_write_found(const struct cubix_params *par, FILE *out, int n, const struct cubix_param_found *found);
 /** Write documentation from the table: form "template", "markdown", "json", or "man" (a section of a manual page).
  * Local. */
 int cubix_params_write_doc(FILE *out, const char *form);

@@ -81,6 +81,11 @@ done:
 
 int cubix_params_write_used(const struct cubix_params *par, FILE *out)
 {
+  return cubix_params_write_found(par, out, 0, NULL);
+}
+
+int cubix_params_write_found(const struct cubix_params *par, FILE *out, int n, const struct cubix_param_found *found)
+{
   char *value = NULL, origin[4200], unit[32];
   int status = CUBIX_OK;
 
@@ -99,8 +104,11 @@ int cubix_params_write_used(const struct cubix_params *par, FILE *out)
     if (*value) fprintf(out, "%-18s %s%s", row->name, value, unit_after(row, value, unit));
     else fprintf(out, "%% %-16s (required, not given)", row->name);
     int used = (int)(strlen(value) + strlen(unit));
-    fprintf(out, "%*s  %% %s\n", used < 24 ? 24 - used : 0, "",
+    fprintf(out, "%*s  %% %s", used < 24 ? 24 - used : 0, "",
             cubix_param_show(cubix_params_origin(par, row->name), origin, sizeof origin));
+    for (int k = 0; k < n; k++)
+      if (!strcmp(found[k].name, row->name)) fprintf(out, ": %s", found[k].text);
+    fputc('\n', out);
   }
   CUBIX_TRY(written(out));
 done:

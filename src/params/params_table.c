@@ -14,6 +14,7 @@
 #define LIMITS_BOOL(min, max)   "yes|no", 0., 1., "yes|no"
 #define LIMITS_INT(min, max)    NULL, min, max, #min ".." #max
 #define LIMITS_DOUBLE(min, max) NULL, min, max, #min ".." #max
+#define LIMITS_WORDED(min, max) "snapshot", min, max, #min ".." #max
 #define LIMITS_PAIR(min, max)   NULL, min, max, #min ".." #max
 #define LIMITS_VECTOR(min, max) min, 0., 0., min
 #define LIMITS_NUMBER(min, max) min, 0., max, min

@@ -9,14 +9,14 @@
 
 enum cubix_param_type {
   CUBIX_PARAM_SECTION, CUBIX_PARAM_STRING, CUBIX_PARAM_CHOICE, CUBIX_PARAM_BOOL,
-  CUBIX_PARAM_INT, CUBIX_PARAM_DOUBLE, CUBIX_PARAM_PAIR, CUBIX_PARAM_VECTOR, CUBIX_PARAM_NUMBER
+  CUBIX_PARAM_INT, CUBIX_PARAM_DOUBLE, CUBIX_PARAM_WORDED, CUBIX_PARAM_PAIR, CUBIX_PARAM_VECTOR, CUBIX_PARAM_NUMBER
 };
 
 struct cubix_param_row {
   enum cubix_param_type type;
   const char *type_name, *name, *dflt;   /* dflt NULL: required; of a section, name is its title */
   const char *const *word;               /* of a CHOICE: cubix_Name_word, by the enumerators of enum cubix_Name */
-  /* "a|b|c" of CHOICE, BOOL, VECTOR and NUMBER; the example of a required STRING */
+  /* "a|b|c" of CHOICE, BOOL, VECTOR, WORDED and NUMBER; the example of a required STRING */
   const char *words;
   double min, max;
   const char *range;                     /* "0..1000" of numbers, the words of words, "" of a STRING and a section */

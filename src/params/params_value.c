@@ -74,6 +74,9 @@ void cubix_param_bounds(const struct cubix_param_row *row, int form, char *text,
              unit);
     words_say(row->words, numbers, text, size);
     return;
+  case CUBIX_PARAM_WORDED:
+    snprintf(text, size, "%s%s%s%s or %s", form ? "a number, " : "", row->range, blank, unit, row->words);
+    return;
   case CUBIX_PARAM_INT:    what = "a whole number, "; break;
   case CUBIX_PARAM_DOUBLE: what = "a number, "; break;
   case CUBIX_PARAM_PAIR:   what = "one or two numbers, "; break;
@@ -137,6 +140,11 @@ static int comma_loose(const char *text)
   return last == ',' && *text;
 }
 
+static int is_single(const struct cubix_param_row *row)
+{
+  return row->type == CUBIX_PARAM_DOUBLE || row->type == CUBIX_PARAM_WORDED;
+}
+
 static void comma_blame(const struct cubix_param_row *row, const struct given *given, const char *piece, size_t n,
                         char *wrong, size_t size)
 {
@@ -155,10 +163,10 @@ static void comma_blame(const struct cubix_param_row *row, const struct given *g
   memcpy(two, point, sizeof two);
   *strchr(point, ',') = '.';
   *strchr(two, ',') = ' ';
-  if (row->type == CUBIX_PARAM_DOUBLE && has_point)
+  if (is_single(row) && has_point)
     blame(row, given, wrong, size, ": write one number without a comma");
   else if (has_point) blame(row, given, wrong, size, ": two numbers? write %s", two);
-  else if (row->type == CUBIX_PARAM_DOUBLE) blame(row, given, wrong, size, ": a decimal comma? write %s", point);
+  else if (is_single(row)) blame(row, given, wrong, size, ": a decimal comma? write %s", point);
   else blame(row, given, wrong, size, ": a decimal comma? write %s; two numbers? write %s", point, two);
 }
 
@@ -344,6 +352,7 @@ static void store(struct cubix_params *par, const struct cubix_param_row *row, c
   case CUBIX_PARAM_CHOICE:
   case CUBIX_PARAM_BOOL:
   case CUBIX_PARAM_INT:    *(int *)member = (int)v->x[0]; break;
+  case CUBIX_PARAM_WORDED:
   case CUBIX_PARAM_DOUBLE: *(double *)member = v->x[0]; break;
   case CUBIX_PARAM_PAIR:   *(struct cubix_pair *)member = (struct cubix_pair){ v->x[0], v->x[v->n - 1] }; break;
   case CUBIX_PARAM_VECTOR:
@@ -371,6 +380,7 @@ int cubix_param_put(struct cubix_params *par, int i, int n, char *const *word, c
   else if (row->type == CUBIX_PARAM_CHOICE || row->type == CUBIX_PARAM_BOOL) words_judge(row, &given, &v, wrong, size);
   else if (row->type == CUBIX_PARAM_VECTOR && given.n == 1) words_judge(row, &given, &v, wrong, size);
   else if (row->type == CUBIX_PARAM_NUMBER && word_index(row->words, given.text, 0) >= 0) v.text = given.text;
+  else if (row->type == CUBIX_PARAM_WORDED && word_index(row->words, given.text, 0) >= 0) v.x[0] = NAN;
   else numbers_judge(row, &given, &v, wrong, size);
   if (wrong[0]) goto done;
 
@@ -456,6 +466,7 @@ size_t cubix_param_text(const struct cubix_params *par, int i, char *text, size_
   case CUBIX_PARAM_CHOICE: word = row->word[*(const int *)member]; break;
   case CUBIX_PARAM_BOOL:   word = *(const int *)member ? "yes" : "no"; break;
   case CUBIX_PARAM_INT:    return (size_t)snprintf(text, size, "%d", *(const int *)member);
+  case CUBIX_PARAM_WORDED: if (isnan(*(const double *)member)) word = row->words; /* fall through */
   case CUBIX_PARAM_DOUBLE: x[n++] = *(const double *)member; break;
   case CUBIX_PARAM_PAIR:
     x[n++] = ((const struct cubix_pair *)member)->x;

@@ -131,7 +131,8 @@ static double cube_light(const struct cubix_cube *cube, const struct cubix_instr
   return sum * ins->lambda_step;
 }
 
-static const double told = 0.01;  /* part of the light from which on it is worth a warning */
+static const double told = 0.01;       /* part of the light from which on it is worth a warning */
+static const double told_mass = 0.2;   /* and of the mass: a snapshot seen somewhat farther away is usual */
 
 /* Things that make a cube something else than was meant. */
 static void warn_of_loss(const struct cubix_result *r)
@@ -156,13 +157,21 @@ static void warn_of_loss(const struct cubix_result *r)
         CUBIX_LOG_WARNING,
         "%.3g %% of the light comes from %.0f stars beyond the library's ages (%g..%g Gyr), which count as its nearest",
         100 * b[CUBIX_CLAMPED_AGE].light / all, b[CUBIX_CLAMPED_AGE].number, ssp->age[0], ssp->age[ssp->n_age - 1]);
-  if (b[CUBIX_TOO_OLD].light > told * all)
+  const double old_mass = b[CUBIX_TOO_OLD].mass / b[CUBIX_ALL].mass;   /* in the far ultraviolet they have no light */
+  if (b[CUBIX_TOO_OLD].light > told * all || old_mass > told_mass)
     cubix_log(CUBIX_LOG_WARNING,
-              "%.3g %% of the light comes from %.0f stars older than the universe at Redshift = %g (%.4g Gyr): the "
-              "snapshot's redshift is %g, and "
-              "its ages are kept",
-              100 * b[CUBIX_TOO_OLD].light / all, b[CUBIX_TOO_OLD].number, r->scene->redshift, r->scene->age,
-              r->slab->snapshot.redshift);
+              "%.3g %% of the mass formed and %.3g %% of the light comes from %.0f stars older than the universe at "
+              "Redshift = %g (%.4g Gyr): the snapshot's redshift is %g, and its ages are kept",
+              100 * old_mass, 100 * b[CUBIX_TOO_OLD].light / all, b[CUBIX_TOO_OLD].number, r->scene->redshift,
+              r->scene->age, r->slab->snapshot.redshift);
+}
+
+void cubix_report_light(const struct cubix_result *r)
+{
+  const struct cubix_budget *all = &r->cube->budget[CUBIX_ALL], *in = &r->cube->budget[CUBIX_IN_FIELD];
+  cubix_log(CUBIX_LOG_INFO, "in the field will be %.0f of %.0f stars and %.3g %% of the light in the band", in->number,
+            all->number, all->light > 0 ? 100 * in->light / all->light : 0.);
+  warn_of_loss(r);
 }
 
 void cubix_report_budget(const struct cubix_result *r, const struct cubix_collective *collective)

@@ -210,14 +210,14 @@ static void test_refused(void)
     { "PixelScale 1 deg", "PixelScale = 1 deg must be 0..1000 arcsec and is 3600 arcsec" },
     { "FieldOfView 9 -1", "FieldOfView = 9 -1 must be 0..1e5 arcsec" },
     { "FieldOfView 1 2 3", "FieldOfView = 1 2 3 must be one or two numbers, 0..1e5 arcsec" },
-    { "Redshift 20.1", "Redshift = 20.1 must be -0.01..20" },
+    { "Redshift 20.1", "Redshift = 20.1 must be -0.01..20 or snapshot" },
     { "Redshift 0.1 kpc", "Redshift = 0.1 kpc must be a number without unit" },
-    { "Redshift nan", "Redshift = nan must be a number, -0.01..20" },
-    { "Redshift inf", "Redshift = inf must be a number, -0.01..20" },
-    { "Redshift 0x1", "Redshift = 0x1 must be a number, -0.01..20" },
-    { "Redshift 1e999", "Redshift = 1e999 must be a number, -0.01..20" },
-    { "Redshift 1.5.2", "Redshift = 1.5.2 must be a number, -0.01..20" },
-    { "Redshift 0.1%", "Redshift = 0.1% must be a number, -0.01..20; a blank must come before a comment" },
+    { "Redshift nan", "Redshift = nan must be a number, -0.01..20 or snapshot" },
+    { "Redshift inf", "Redshift = inf must be a number, -0.01..20 or snapshot" },
+    { "Redshift 0x1", "Redshift = 0x1 must be a number, -0.01..20 or snapshot" },
+    { "Redshift 1e999", "Redshift = 1e999 must be a number, -0.01..20 or snapshot" },
+    { "Redshift 1.5.2", "Redshift = 1.5.2 must be a number, -0.01..20 or snapshot" },
+    { "Redshift 0.1%", "Redshift = 0.1% must be a number, -0.01..20 or snapshot; a blank must come before a comment" },
     { "Redshift", "Redshift has no value" },
     { "Redshift % 0.1", "Redshift has no value" },
     { "Roll 1 2", "Roll = 1 2 must be a number, -360..360 deg" },
@@ -274,7 +274,7 @@ static void test_all_at_once(void)
 {
   CHECK(refuses("Seed 1\nSeed 2\nFoobar 1\nRedshift -1\n\nPsf x", "t.param:5: Seed is given twice, first in line 4\n"
     "t.param:6: unknown parameter Foobar; cubix --help lists all\n"
-    "t.param:7: Redshift = -1 must be -0.01..20\n"
+    "t.param:7: Redshift = -1 must be -0.01..20 or snapshot\n"
     "t.param:9: Psf = x must be instrument, none, gaussian, moffat or file"));
 
   char text[20000] = REQUIRED;   /* more than a message holds: what does not fit is counted */
@@ -310,7 +310,7 @@ static void test_overrides(void)
     "command line: Seed must be Name=value\n"
     "command line: =1 must be Name=value\n"
     "command line: unknown parameter seed; did you mean Seed?\n"
-    "command line: Redshift = 25 must be -0.01..20\n"
+    "command line: Redshift = 25 must be -0.01..20 or snapshot\n"
     "command line: Psf has no value\n"
     "command line: InputFile = \"\" must not be empty\n"
     "command line: parameter Omega0 is called OmegaMatter here"));

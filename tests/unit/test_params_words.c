@@ -54,7 +54,7 @@ static void test_refused(void)
                                      "blank must come before the unit: 1 arcmin" },
     { "FieldOfView 60mm",
       "FieldOfView = 60mm must be one or two numbers, 0..1e5 arcsec; a blank must come before a unit" },
-    { "Redshift 60arcsec", "Redshift = 60arcsec must be a number, -0.01..20; it has no unit" },
+    { "Redshift 60arcsec", "Redshift = 60arcsec must be a number, -0.01..20 or snapshot; it has no unit" },
     { "LambdaMin 4750\u00c5",
       "LambdaMin = 4750\u00c5 must be a number, 0..1e8 AA; write AA for Angstrom, after a blank" },
     { "Psf 0,65", "Psf = 0,65 must be instrument, none, gaussian, moffat or file" },
@@ -65,7 +65,7 @@ static void test_refused(void)
     { "FieldOfView \"12,5\"", "FieldOfView = 12,5: a decimal comma? write 12.5; two numbers? write 12 5" },
     { "Centre 0,5 1 2", "Centre = 0,5 1 2: a decimal comma? write 0.5; two numbers? write 0 5" },
     { "Centre 1,,2,3", "Centre = 1,,2,3 must have something on both sides of a comma" },
-    { "Redshift 1,234,567", "Redshift = 1,234,567 must be a number, -0.01..20" },
+    { "Redshift 1,234,567", "Redshift = 1,234,567 must be a number, -0.01..20 or snapshot" },
   };
   for (int i = 0; i < N_OF(table); i++) {
     char message[512];
