@@ -18,7 +18,6 @@
 #include "base/log.h"
 #include "cube/cube.h"
 #include "cube/placement.h"
-#include "dust/law.h"
 #include "engine/device.h"
 #include "engine/engine.h"
 #include "fit/leaves.h"

@@ -86,8 +86,10 @@ int cubix_pipeline_tell_cache(struct cubix_pipeline *pipe)
   CUBIX_TRY(cubix_mpi_basis_step(&step, pipe->templates, engine));
   if (!(step > 0)) goto done;
   const double bytes = (double)engine->n_row * cubix_basis_nodes(engine->reach, step).n * n_tile * CUBIX_TILE * 4.;
-  cubix_log(CUBIX_LOG_INFO, "TemplateCache = %s: prepared templates of this instrument, library and redshift take about "
-            "%.3g GB there, once", pipe->par.TemplateCache, 1e-9 * bytes);
+  cubix_log(CUBIX_LOG_INFO,
+            "TemplateCache = %s: prepared templates of this instrument, library and redshift take about %.3g GB there, "
+            "once",
+            pipe->par.TemplateCache, 1e-9 * bytes);
 done:
   return status;
 }
