@@ -11,8 +11,8 @@
  *
  * All ranks of the communicator make the same calls in the same order, each with its own particles, perhaps none.
  * Every call returns 0 on all of them, or on all of them the same error, whose message is cubix_error_message().
- * Nothing is printed, and MPI, OpenMP, GSL and the environment are after every call as they were before.
- * Between outputs the instrument, the library and what was made of them stay in memory. */
+ * Nothing is printed, and MPI, OpenMP, GSL and the environment are after every call as they were before
+ * (doc/insitu.md).  Between outputs the instrument, the library and what was made of them stay in memory. */
 #ifndef CUBIX_INSITU_H
 #define CUBIX_INSITU_H
 

@@ -83,12 +83,12 @@ for program in "$CUBIX_BUILD/cubix" "$prefix/bin/cubix"; do
 done
 # Every header alone, in C and C++; none of ours stands in for one of the system's, such as <error.h>.
 cxx="$cxx -std=c++17 -Wall -Wextra -pedantic -Werror -DOMPI_SKIP_MPICXX -DMPICH_SKIP_MPICXX"
-has_cxx=$(grep -c '^HAVE_CXX_TRUE = *$' "$CUBIX_BUILD/Makefile")
+has_cxx=$(configured have_cxx)
 for header in $(find "$include" -name '*.h'); do
   printf '#include <cubix/%s>\nint some_declaration;\n' "${header#"$include"/}" > "$scratch/alone.c"
   cp "$scratch/alone.c" "$scratch/alone.cpp"
   check $cc -std=c17 -Wall -Wextra -pedantic -Werror -I"$prefix/include" -c "$scratch/alone.c" -o "$scratch/alone.o"
-  [ "$has_cxx" = 0 ] || check $cxx -I"$prefix/include" -c "$scratch/alone.cpp" -o "$scratch/alone.o"
+  [ "$has_cxx" != yes ] || check $cxx -I"$prefix/include" -c "$scratch/alone.cpp" -o "$scratch/alone.o"
 done
 check test -z "$(grep -rhE '#[[:space:]]*include[[:space:]]*"' "$include")"
 
@@ -136,7 +136,7 @@ if [ -n "$pkg_config" ]; then
   mkdir "$scratch/archive" && ln -s "$library/libcubix.a" "$scratch/archive"
   check $cc -std=c17 $sanitizers $(flags --cflags cubix) "$scratch/stranger.c" -L"$scratch/archive" $(flags --static --libs cubix) -o "$scratch/static"
   says "$scratch/static"
-  if [ "$has_cxx" != 0 ]; then
+  if [ "$has_cxx" = yes ]; then
     check $cxx $sanitizers $(flags --cflags cubix) "$scratch/stranger.cpp" $(flags --libs cubix) -o "$scratch/strangerxx"
     says "$scratch/strangerxx"
   fi
