@@ -59,6 +59,17 @@ done:
   return status;
 }
 
+/* Every row will be written. */
+static void touch(const struct cubix_slab *slab, size_t n)
+{
+  const double *before = NULL;                     /* an age has several fields, one behind the other */
+  for (int f = 0; f < CUBIX_N_FIELD; f++) {
+    double *x = cubix_slab_column(slab, (enum cubix_field)f);
+    if (x != before) cubix_memory_touch(x, n * (size_t)cubix_field_table[f].n_c * sizeof *x);
+    before = x;
+  }
+}
+
 int cubix_mpi_held_read(struct cubix_particles *particles, unsigned parts, int must)
 {
   int status = CUBIX_OK, fits = 0;
@@ -86,6 +97,7 @@ int cubix_mpi_held_read(struct cubix_particles *particles, unsigned parts, int m
                         "within it are held",
                   1e-9 * need, cubix_mpi_local_size(), 1e-9 * there);
   CUBIX_TRY(cubix_mpi_agree(cubix_slab_reserve(particles->slab, cubix_mpi_reader_rows(reader, 0), parts)));
+  touch(particles->slab, cubix_mpi_reader_rows(reader, 0));
   CUBIX_TRY(cubix_mpi_reader_read(reader, 0));
   reader->n_chunk_rows = rows;
   if (particles->n_chunk == 1) cubix_mpi_reader_forget(reader);

@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static _Thread_local char message[4096];
 static _Thread_local char trace[4096];
 
@@ -80,6 +82,7 @@ void *cubix_alloc(unsigned long n, unsigned long size)
   char *p = cubix_reserve(n, size);
   size_t bytes = n * size, n_piece = bytes / piece;
   if (!p) return NULL;
+  if (n_piece >= 8) cubix_memory_touch(p, bytes);
 #pragma omp parallel for schedule(static) if (n_piece >= 8 && !omp_in_parallel())
   for (size_t i = 0; i < n_piece; i++) memset(p + i * piece, 0, piece);
   memset(p + n_piece * piece, 0, bytes - n_piece * piece);

@@ -13,8 +13,11 @@
 #include "base/memory.h"
 
 #include <math.h>
+#include <omp.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -144,6 +147,20 @@ double cubix_memory_own(void)
   if (!getrlimit(RLIMIT_DATA, &limit) && limit.rlim_cur != RLIM_INFINITY)
     least = fmin(least, (double)limit.rlim_cur - pages(5));
   return fmax(least, 0);
+}
+
+void cubix_memory_touch(void *p, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), piece = (uintptr_t)1 << 21;
+  const uintptr_t from = ((uintptr_t)p + page - 1) / page * page, to = ((uintptr_t)p + bytes) / page * page;
+  const int64_t n = p && to > from ? (int64_t)((to - from) / piece) : 0;
+#pragma omp parallel for schedule(static) if (n >= 8 && !omp_in_parallel())
+  for (int64_t i = 0; i < n; i++) (void)madvise((char *)from + (uintptr_t)i * piece, piece, MADV_POPULATE_WRITE);
+#else
+  (void)p;
+  (void)bytes;
+#endif
 }
 
 /* ---- what it will take ----------------------------------------------------------------------- */

@@ -18,7 +18,9 @@ double cubix_memory_own(void);
 /** Bytes of memory that this process has now, and the most that it has had.  Local. */
 double cubix_memory_used(void);
 double cubix_memory_most(void);
-
+/** Bring new memory in by all threads, which comes cheaper so than page by page as it is first written.  Where the
+ * system cannot be asked for that nothing is done.  Local.  @param p  of so many bytes; NULL is allowed */
+void cubix_memory_touch(void *p, size_t bytes);
 
 /* The stages of a run, by what is in memory at the same time. */
 enum cubix_phase {

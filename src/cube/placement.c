@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 
 int cubix_placement_init(struct cubix_placement **out, size_t n_spaxel, size_t n_star)
 {
@@ -18,6 +19,7 @@ int cubix_placement_init(struct cubix_placement **out, size_t n_spaxel, size_t n
   CUBIX_ALLOC(p->start, n_spaxel + 1);
   CUBIX_CHECK((p->star = cubix_reserve(n_star, sizeof *p->star)), CUBIX_ENOMEM,
               "cannot allocate %zu sorted stars of %zu bytes: use more ranks", n_star, sizeof *p->star);
+  cubix_memory_touch(p->star, n_star * sizeof *p->star);
   *out = p;
   p = NULL;
 done:
