@@ -407,6 +407,38 @@ static void remainders(void)
   gas_free(&moved);
 }
 
+/* Just within the edge of a cell, all around: its list is found in every tile that it reaches, if only with a corner. */
+static void at_the_edge(void)
+{
+  enum { N = 4000 };
+  double x[N][3], screen[N];
+  for (int turn = 0; turn < 20; turn++) {
+    struct gas g = gas_of(2);
+    const double cell[6] = { draw(-1, 1), draw(-1, 1), 0, -50, 30, 0 };
+    memcpy(g.x, cell, sizeof cell);
+    g.h[0] = g.h[1] = draw(1, 2);
+    g.a[0] = 1e3;
+    g.a[1] = 0;
+    struct cubix_column_tiles *tiles = tiles_of(&g, 0, UINT64_MAX);
+    for (int i = 0; i < N; i++) {
+      const double angle = 2 * pi * i / N, r = 0.998 * g.h[0];
+      x[i][0] = cell[0] + r * cos(angle);
+      x[i][1] = cell[1] + r * sin(angle);
+      x[i][2] = 10;
+    }
+    REQUIRE(cubix_column_tiles_screen(tiles, x[0], N, screen) == CUBIX_OK);
+    double least = HUGE_VAL, most = 0;
+    for (int i = 0; i < N; i++) {
+      least = screen[i] < least ? screen[i] : least;
+      most = check_worst(most, screen[i]);
+    }
+    CHECK_IS(least, >, 0);
+    CHECK_CLOSE(most / least, 1., 1e-2);
+    cubix_column_tiles_free(tiles);
+    gas_free(&g);
+  }
+}
+
 int main(int argc, char **argv)
 {
   check_init(argc, argv);
@@ -418,6 +450,7 @@ int main(int argc, char **argv)
   CASE(very_thick());
   CASE(nothing());
   CASE(no_size());
+  CASE(at_the_edge());
   CASE(slopes());
   CASE(reverse_and_tangent(1));
   CASE(reverse_and_tangent(3e-40));
