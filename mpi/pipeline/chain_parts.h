@@ -61,7 +61,8 @@ int cubix_chain_acts_by_columns(enum cubix_leaf leaf);
 /** 1 if a derivative through the dust in front of stars is wanted.  Local. */
 int cubix_chain_needs_columns(const struct cubix_chain *chain, const struct cubix_leaves *leaves);
 /** A dust mass that the gas has does not follow from its mass, metallicity and DustToMetal.  Local.
- *  Errors: CUBIX_EUSAGE: the leaf is one of them, and the gas has dust masses. */
+ *  Errors: CUBIX_EUSAGE: the leaf is one of them, and the gas has dust masses; but with Lines sfr metallicities still
+ *  tell of its lines. */
 int cubix_chain_weight_check(const struct cubix_chain *chain, enum cubix_leaf leaf);
 /* What A(V) in front of stars, and of gas that shines, changes; or how it changes.  NULL: not at all. */
 struct cubix_chain_screens { double *star, *gas; };    /* [stars], [cells] of this rank */

@@ -1,4 +1,4 @@
-/* spoilt_axis.c -- cubix with one coefficient of the nodes in A(V) that is wrong by a hundredth: cubix_spoilt, whose
+/* cubix_spoilt.c -- cubix with one coefficient of the nodes in A(V) that is wrong by a hundredth, whose
  * audit has to find it. */
 #include "histogram/axis.h"
 
