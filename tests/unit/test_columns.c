@@ -407,7 +407,7 @@ static void remainders(void)
   gas_free(&moved);
 }
 
-/* Just within the edge of a cell, all around: its list is found in every tile that it reaches, if only with a corner. */
+/* Just within the edge of a cell, all around: it is in the list of every tile that it reaches, if only a corner. */
 static void at_the_edge(void)
 {
   enum { N = 4000 };
