@@ -61,6 +61,16 @@ static void warn_nearest(const struct cubix_params *par, const unsigned char act
   }
 }
 
+/* Its square widens lines. */
+static void warn_still(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF])
+{
+  if (active[CUBIX_LEAF_LineTurbulence] && par->LineTurbulence == 0)
+    cubix_log(CUBIX_LOG_WARNING,
+              "LineTurbulence = 0 (%s): lines are widened by its square, so the derivative is 0 there, and no fit "
+              "leaves it: start above 0",
+              cubix_params_origin(par, "LineTurbulence"));
+}
+
 static int check_active(const struct cubix_params *par, const unsigned char active[CUBIX_N_LEAF],
                         const struct cubix_slab *stars)
 {
@@ -81,6 +91,7 @@ static int check_active(const struct cubix_params *par, const unsigned char acti
                 name, par->ResampleYoung, cubix_params_origin(par, "ResampleYoung"));
   }
   warn_nearest(par, active);
+  warn_still(par, active);
   if (stars) CUBIX_TRY(cubix_stars_given_check(par, stars));
 done:
   return status;

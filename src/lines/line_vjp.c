@@ -3,7 +3,8 @@
  * Line l of a source is m g_l(Z, age, U, screen) B_l(v): every derivative is one of
  *   m          g_l B_l
  *   v          m g_l dB_l/dv
- *   a place on the table's axes, the screen, LogU, escape, dust's law, clouds:   m g_l B_l times d ln g_l
+ *   a place on the table's axes, the screen, LogU, dust's law, clouds:   m g_l B_l times d ln g_l
+ *   escape, dust of the photons: -m g_l B_l without its factor 1 - escape, or 1 - dust, which may be 0
  *   turbulence m g_l dB_l/dsigma_l times turbulence/sigma_l, and the LSF's width likewise.
  * B is what was painted: sum_i w_i D_(j+i) on the grid of velocities, whose derivative is that of the weights, or
  * the exact profile beyond it.
@@ -21,20 +22,18 @@
 #include "base/error.h"
 #include "lines/line_profile.h"
 
-static const double tiny = 1e-300;        /* where all photons escape no light is left, and no derivative */
-
 /* One thread's room. */
 struct room {
   double *g, *s;                  /* [nodes][n] */
-  double *light, *by_z, *by_age;  /* [n] of a source, and the derivatives of its logarithm */
+  double *light, *bare, *by_z, *by_age; /* [n] of a source, without escape and dust, and derivatives of logarithms */
   double *flux;                   /* [n_lambda] cotangents or tangents of the spaxel */
   double *part;                   /* [n_lambda] */
 };
 
 static void room_free(struct room *r)
 {
-  double *const all[] = { r->g, r->s, r->light, r->by_z, r->by_age, r->flux, r->part };
-  for (int i = 0; i < 7; i++) free(all[i]);
+  double *const all[] = { r->g, r->s, r->light, r->bare, r->by_z, r->by_age, r->flux, r->part };
+  for (int i = 0; i < 8; i++) free(all[i]);
 }
 
 static int room_init(struct room *r, const struct cubix_lines *s)
@@ -45,6 +44,7 @@ static int room_init(struct room *r, const struct cubix_lines *s)
   CUBIX_ALLOC(r->g, n_node);
   CUBIX_ALLOC(r->s, n_node);
   CUBIX_ALLOC(r->light, n);
+  CUBIX_ALLOC(r->bare, n);
   CUBIX_ALLOC(r->by_z, n);
   CUBIX_ALLOC(r->by_age, n);
   CUBIX_ALLOC(r->flux, n_lambda);
@@ -58,7 +58,10 @@ static void light_of(struct room *r, const struct cubix_lines *s, const struct c
 {
   cubix_lines_light(s, source, r->light);
   cubix_lines_slopes(s, source, r->by_z, r->by_age);
-  for (int l = 0; l < s->n; l++) r->light[l] *= s->peak[l] * s->factor[l];
+  for (int l = 0; l < s->n; l++) {
+    r->bare[l] = r->light[l] * s->peak[l] * s->bare[l];
+    r->light[l] *= s->peak[l] * s->factor[l];
+  }
 }
 
 /* The nodes that a spaxel's sources touch: from .. *to - 1. */
@@ -165,8 +168,8 @@ static void source_back(struct room *r, const struct cubix_lines *s, const struc
     shared->log_u += flux * by_log_u(s, source, l);
     shared->turbulence += source->mass_formed * light * product[2] * per_turbulence(s, l);
     shared->lsf += source->mass_formed * light * product[2] * cubix_line_lsf_slope(&s->shape[l], source->velocity);
-    shared->escape -= flux / fmax(1 - s->escape, tiny);
-    shared->dust -= flux / fmax(1 - s->dust, tiny);
+    shared->escape -= source->mass_formed * scale * r->bare[l] * product[0] * (1 - s->dust);
+    shared->dust -= source->mass_formed * scale * r->bare[l] * product[0] * (1 - s->escape);
     shared->shape -= flux * (double)source->screen * s->dim_by_shape[l];
     shared->cloud -= flux * s->cloud[l];
   }
@@ -216,12 +219,14 @@ static void source_forward(struct room *r, const struct cubix_lines *s, const st
   for (int l = 0; l < s->n; l++) {
     const double flux = source->mass_formed * r->light[l];
     const double log_dot = r->by_z[l] * dot->f_z + r->by_age[l] * dot->f_age - s->dim[l] * dot->screen +
-                           by_log_u(s, source, l) * shared->log_u - shared->escape / fmax(1 - s->escape, tiny) -
-                           shared->dust / fmax(1 - s->dust, tiny) -
+                           by_log_u(s, source, l) * shared->log_u -
                            (double)source->screen * s->dim_by_shape[l] * shared->shape - s->cloud[l] * shared->cloud;
     const double wider = per_turbulence(s, l) * shared->turbulence +
                          cubix_line_lsf_slope(&s->shape[l], source->velocity) * shared->lsf;
-    const double change[3] = { dot->mass_formed * r->light[l] + flux * log_dot, flux * dot->velocity, flux * wider };
+    const double left = source->mass_formed * r->bare[l] *
+                        ((1 - s->dust) * shared->escape + (1 - s->escape) * shared->dust);
+    const double change[3] = { dot->mass_formed * r->light[l] + flux * log_dot - left, flux * dot->velocity,
+                               flux * wider };
     for (int i = 0; j >= 0 && i < CUBIX_N_WEIGHT; i++) {
       const size_t value = (size_t)(j + i) * (size_t)s->n + (size_t)l;
       r->g[value] += w[i] * change[0] + d[i] / s->basis->nodes.step * change[1];

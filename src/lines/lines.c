@@ -156,8 +156,8 @@ static int dim(struct cubix_lines *s, int l, const struct cubix_params *par, dou
   s->dim[l] = s->dim_by_shape[l] = 0;
   s->behind[l] = 1;
   s->cloud[l] = pow(lambda / 5500, -par->BirthCloudSlope);
-  s->factor[l] = (1 - par->LineEscape) * (1 - par->LineDust);
-  if (par->BirthCloudTau > 0) s->factor[l] *= exp(-par->BirthCloudTau * s->cloud[l]);
+  s->bare[l] = par->BirthCloudTau > 0 ? exp(-par->BirthCloudTau * s->cloud[l]) : 1;
+  s->factor[l] = (1 - par->LineEscape) * (1 - par->LineDust) * s->bare[l];
   CUBIX_TRY(cubix_law_init(&law, par, edge, 1, 1 + scene->redshift));
   if (!law.n) goto done;
   s->dim[l] = CUBIX_SCREEN_T * law.k[0];
@@ -173,7 +173,7 @@ static int room(struct cubix_lines *s)
 {
   int status = CUBIX_OK;
   const size_t n_line = (size_t)s->table->n_line, n_node = (size_t)s->n_z * (size_t)s->n_age;
-  double **const of_line[] = { &s->dim, &s->dim_by_shape, &s->cloud, &s->factor, &s->behind, &s->peak };
+  double **const of_line[] = { &s->dim, &s->dim_by_shape, &s->cloud, &s->bare, &s->factor, &s->behind, &s->peak };
   for (size_t i = 0; i < sizeof of_line / sizeof *of_line; i++) CUBIX_ALLOC(*of_line[i], n_line);
   CUBIX_ALLOC(s->of, n_line);
   CUBIX_ALLOC(s->shape, n_line);
@@ -354,6 +354,7 @@ void cubix_lines_free(struct cubix_lines *s)
   free(s->dim);
   free(s->dim_by_shape);
   free(s->cloud);
+  free(s->bare);
   free(s->factor);
   free(s->behind);
   free(s->log_light);

@@ -35,6 +35,7 @@ struct cubix_lines {
   double *dim;                    /* [n] natural logarithms that a magnitude A(V) takes */
   double *dim_by_shape;           /* [n] its derivative with DustRv or DustSlope */
   double *cloud;                  /* [n] natural logarithms that a BirthCloudTau of 1 takes */
+  double *bare;                   /* [n] what birth clouds leave */
   double *factor;                 /* [n] what escape, dust in HII regions and birth clouds leave */
   double *behind;                 /* [n] what DustScreen leaves: of maps, since it dims the cube by channels */
   /* [n_z][n_age][n] ln of light_l/peak_l; LogU is in it already */

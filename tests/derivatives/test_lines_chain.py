@@ -148,6 +148,17 @@ def test_what_changes_nothing(bench, what, leaves, status, words):
     assert done.status == status and words in done.err, done.err
 
 
+def test_no_turbulence(bench):
+    """Turbulence acts by its square: at 0 nothing changes with it, and a fit would stay there."""
+    setup(bench, 12, 8)
+    view = dict(Redshift=0.05, Centre=(3, -2, 5), SystemicVelocity="none", Lines="sfr", Engine="direct")
+    bench.cube(**view, OutputFile=bench.path("seen.fits"), Noise="snr", SignalToNoise=20.0)
+    for value, told in ((0.0, 1), (1.0, 0)):
+        done = run("cubix", [bench.parameters(**view, Mode="gradient", ObservedFile=bench.path("seen.fits"),
+                                              Parameters="LineTurbulence", LineTurbulence=value)], cwd=bench.folder)
+        assert done.status == 0 and (done.out + done.err).count("start above 0") == told, done.err
+
+
 def test_metals_beside_oxygen(bench):
     """The dust of a cell that shines by its oxygen goes by its metals."""
     setup(bench, HydrogenFraction=(np.full(40, 0.7), "1"), OxygenFraction=(np.full(40, 0.006), "1"))

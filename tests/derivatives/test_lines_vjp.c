@@ -224,6 +224,35 @@ static void test_adjoint(const char *lines, double reach)
   lab_close(&lab);
 }
 
+/* Where all photons escape, or dust takes them all, no line shines, and less of that makes it shine. */
+static void test_dark(const char *name, double reach)
+{
+  struct lab lab;
+  struct cubix_star_bar none[N_SOURCE] = { { 0 } }, bar[N_SOURCE] = { { 0 } };
+  struct cubix_lines_bar back = { 0 };
+  double brighter = 0, darker = 0;
+  const int escape = !strcmp(name, "LineEscape");
+  const struct cubix_lines_bar less = { .escape = escape ? -1 : 0, .dust = escape ? 0 : -1 };
+  lab_open(&lab, "sfr", reach);
+  CHECK(!put(&lab, name, 0) && !open_lines(&lab, reach));
+  paint(&lab, &lab.cube);
+  for (size_t i = 0; i < n_voxel(&lab); i++) brighter += (double)lab.cube.flux[i];
+  CHECK(!put(&lab, name, 1) && !open_lines(&lab, reach));
+  paint(&lab, &lab.cube);
+  for (size_t i = 0; i < n_voxel(&lab); i++) darker += (double)lab.cube.flux[i];
+  CHECK(brighter > 0 && darker == 0);
+  memset(lab.dot.flux, 0, n_voxel(&lab) * sizeof *lab.dot.flux);
+  CHECK(!cubix_lines_paint_jvp(lab.lines, lab.sources, none, &less, lab.scene.flux_scale, &lab.dot));
+  for (size_t i = 0; i < n_voxel(&lab); i++) {
+    darker += (double)lab.dot.flux[i];
+    lab.cube.flux[i] = 1;
+  }
+  CHECK_CLOSE(darker, brighter, 1e-6 * brighter);
+  CHECK(!cubix_lines_paint_vjp(lab.lines, lab.sources, &lab.cube, lab.scene.flux_scale, bar, &back));
+  CHECK_CLOSE(-(escape ? back.escape : back.dust), brighter, 1e-6 * brighter);
+  lab_close(&lab);
+}
+
 int main(int argc, char **argv)
 {
   check_init(argc, argv);
@@ -236,6 +265,8 @@ int main(int argc, char **argv)
   CASE(test_adjoint("stars", 0));
   CASE(test_adjoint("sfr", 300));
   CASE(test_adjoint("stars", 300));
+  CASE(test_dark("LineEscape", 0));
+  CASE(test_dark("LineDust", 300));
   remove(library);
   return check_done();
 }
