@@ -55,8 +55,8 @@ def passband(text, cube):
         seen = transmission > 0.01 * transmission.max()
         low, high = lam[seen][0], lam[seen][-1]
     if low < cube.lam[0] - cube.width[0] or high > cube.lam[-1] + cube.width[-1]:
-        raise SystemExit(f"{text}: the cube ends at {cube.lam[0]:.0f} and {cube.lam[-1]:.0f} AA, the passband at {low:.0f} "
-                         f"and {high:.0f}")
+        raise SystemExit(f"{text}: the cube ends at {cube.lam[0]:.0f} and {cube.lam[-1]:.0f} AA, the passband at "
+                         f"{low:.0f} and {high:.0f}")
     return through
 
 

@@ -71,11 +71,10 @@ class Cube:
             raise Fault(INPUT, "%s: the header of DATA lacks %s" % (self.path, ", ".join(lacking)))
         kind = str(head["CTYPE3"]).strip()[:4]
         tail = str(head["CTYPE3"]).strip()[4:]
-        if kind not in ("AWAV", "WAVE") or tail not in ("", "-LOG", "-TAB") or str(head.get("CUNIT3", "Angstrom")).strip() not in ("Angstrom", "angstrom",
-                                                                                               "AA"):
-            raise Fault(INPUT,
-                        "%s: CTYPE3 = %s, CUNIT3 = %s; must be AWAV or WAVE (linear, -LOG or -TAB) in Angstrom" % (self.path, head["CTYPE3"],
-                                                                                            head.get("CUNIT3")))
+        unit = str(head.get("CUNIT3", "Angstrom")).strip()
+        if kind not in ("AWAV", "WAVE") or tail not in ("", "-LOG", "-TAB") or unit.lower() not in ("angstrom", "aa"):
+            raise Fault(INPUT, "%s: CTYPE3 = %s, CUNIT3 = %s; must be AWAV or WAVE (linear, -LOG or -TAB) in Angstrom"
+                        % (self.path, head["CTYPE3"], head.get("CUNIT3")))
         self.medium = "air" if kind == "AWAV" else "vacuum"
         step = float(head.get("CD3_3", head.get("CDELT3", 0.0)))
         first, along = float(head["CRVAL3"]), (np.arange(self.n_lambda) + 1.0 - float(head.get("CRPIX3", 1.0))) * step
@@ -85,9 +84,10 @@ class Cube:
         power, rest = (int(match.group(1)), match.group(2)) if match else (0, str(head["BUNIT"]))
         rest = re.sub(r"/(pixel|spaxel)$", "", rest.strip())
         self.surface = rest == "MJy/sr"
-        if not self.surface and re.sub(r"[\s*^]", "", rest).replace("AA", "Angstrom") not in ("erg/s/cm2/Angstrom", "erg/(scm2Angstrom)"):
-            raise Fault(INPUT,
-                        "%s: BUNIT = %s, must be like 10**(-20)*erg/s/cm**2/Angstrom" % (self.path, head["BUNIT"]))
+        plain_rest = re.sub(r"[\s*^]", "", rest).replace("AA", "Angstrom")
+        if not self.surface and plain_rest not in ("erg/s/cm2/Angstrom", "erg/(scm2Angstrom)"):
+            raise Fault(INPUT, "%s: BUNIT = %s, must be like 10**(-20)*erg/s/cm**2/Angstrom"
+                        % (self.path, head["BUNIT"]))
         self.power = power
         cd = [[float(head.get("CD%d_%d" % (i, j), head.get("CDELT%d" % i, 0.0) if i == j else 0.0)) for j in (1, 2)]
               for i in (1, 2)]
@@ -118,7 +118,8 @@ class Cube:
         for name in ("DQ", "MASK"):
             if name in self.images:
                 channels = np.unique(np.linspace(0, self.n_lambda - 1, 16).astype(int))
-                inside = (np.bitwise_and.reduce([np.asarray(self.images[name][k]).astype(int) for k in channels]) & 1) == 0
+                bits = np.bitwise_and.reduce([np.asarray(self.images[name][k]).astype(int) for k in channels])
+                inside = (bits & 1) == 0
         return total / self.n_lambda, inside
 
     def bands(self):
@@ -178,7 +179,8 @@ class Cube:
             return np.full(flux.shape, np.nan)
         spread = np.maximum(np.asarray(of(self.images[self.spread]), float), 0.0)
         with np.errstate(divide="ignore"):
-            sigma = spread if self.spread == "ERR" else 1 / np.sqrt(spread) if self.spread == "IVAR" else np.sqrt(spread)
+            sigma = (spread if self.spread == "ERR" else 1 / np.sqrt(spread) if self.spread == "IVAR" else
+                     np.sqrt(spread))
         return np.where((sigma > 0) & np.isfinite(sigma), sigma, np.nan)
 
     def spectrum(self, x, y):

@@ -71,7 +71,8 @@ def draw_panels(page, cube, spaxels, axes, left, bottom, height):
     unit = cube.flux_unit(power)
     page.text(left - 3.6 * page.letter, bottom + 0.5 * height,
               "surface brightness [%s]" % unit if cube.surface else
-              ("flux density [%s]" if height > LONG * page.letter else "[%s]") % unit, rotation=90, ha="center", va="center")
+              ("flux density [%s]" if height > LONG * page.letter else "[%s]") % unit, rotation=90, ha="center",
+              va="center")
 
 
 def draw_look(cube, spaxels, extent=None, width=None, title=True):

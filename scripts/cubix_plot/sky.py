@@ -41,7 +41,8 @@ def box(cube, extent):
     if extent is not None:
         half = 0.5 * extent
         if half <= max(whole[0], -whole[1], whole[2], -whole[3]):
-            raise Fault(COMMAND, "--extent %g: the galaxy's centre lies outside the field, farther away than that" % extent)
+            raise Fault(COMMAND,
+                        "--extent %g: the galaxy's centre lies outside the field, farther away than that" % extent)
         return -half, half, -half, half
     light = cube.light()
     if not (light > 0).any():
@@ -143,7 +144,8 @@ def log_ticks(low, high):
 
 
 def colour_bar(page, place, drawn, stretch, unit, words=""):
-    """A bar right of an image at place = (x, y, width, height), which are inches; numbers plain, unit and stretch said."""
+    """A bar right of an image at place = (x, y, width, height), which are inches; numbers plain,
+    unit and stretch said."""
     x, y, width, height = place
     gap, thick = 0.5 * page.letter, 0.85 * page.letter
     low, high = drawn.norm.vmin, drawn.norm.vmax
@@ -172,7 +174,8 @@ def colour_bar(page, place, drawn, stretch, unit, words=""):
 
 
 def colour_image(bands, inside):
-    """Red, green and blue: the brightness by asinh, the colour kept (Lupton et al. 2004, PASP 116, 133), and stretched."""
+    """Red, green and blue: the brightness by asinh, the colour kept (Lupton et al. 2004, PASP 116,
+    133), and stretched."""
     mean = bands.mean(axis=2)
     vivid = np.maximum(mean[..., None] + 2.5 * (bands - mean[..., None]), 0.0)
     bright = np.ma.filled(norm("asinh", 0.0, brightest(mean, inside))(np.nan_to_num(mean)), 0.0)

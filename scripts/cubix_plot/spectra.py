@@ -61,7 +61,8 @@ def highest(flux):
 
 
 def draw_spectrum(panel, page, cube, flux, sigma, colour, factor):
-    """Flux above one zero line, and its standard deviation: a band, and a line of its own where the band is too narrow."""
+    """Flux above one zero line, and its standard deviation: a band, and a line of its own where the
+    band is too narrow."""
     flux = flux * factor
     top = highest(flux)
     if sigma is not None:

@@ -1,5 +1,5 @@
-"""Pictures of cubix-plot as figures of a paper: what they say of themselves, whom they can be read by, and what one star
-does to them."""
+"""Pictures of cubix-plot as figures of a paper: what they say of themselves, whom they can be read by, and what one
+star does to them."""
 import matplotlib
 import matplotlib.pyplot
 import numpy as np
@@ -29,7 +29,8 @@ def titles(drawn):
 
 
 def bars(drawn):
-    return [one.get_ylabel() for one in drawn.axes if one.get_ylabel().rpartition(", ")[2] in ("linear", "log", "asinh")]
+    stretches = "linear", "log", "asinh"
+    return [one.get_ylabel() for one in drawn.axes if one.get_ylabel().rpartition(", ")[2] in stretches]
 
 
 def images(drawn):
@@ -61,7 +62,8 @@ def test_is_legible_in_a_journal(tmp_path, words, width, inch):
     for one in texts(drawn):
         box = one.get_window_extent()
         assert one.get_fontsize() >= 6.0, one
-        number = one.get_text().replace("\u2212", "").replace(".", "").isdigit()     # of ticks beyond the panel: not drawn
+        # of ticks beyond the panel: not drawn
+        number = one.get_text().replace("\u2212", "").replace(".", "").isdigit()
         assert number or (box.x0 > -1 and box.x1 < size[0] + 1 and box.y0 > -1 and box.y1 < size[1] + 1), one
     heads = [one.get_window_extent() for one in drawn.texts if one.get_rotation() == 0]
     assert not any(a.overlaps(b) for i, a in enumerate(heads) for b in heads[:i])
@@ -129,7 +131,8 @@ def test_options_of_a_map(tmp_path):
     assert (shown.norm.vmin, shown.norm.vmax) == (-90, 120) and shown.cmap.name == "PuOr" and "MUSE" not in said(drawn)
     for stretch, half in (("linear", 0.5), ("sqrt", np.sqrt(0.5)), ("log", np.log(50) / np.log(100)),
                           ("asinh", np.arcsinh(49.49494949494949) / np.arcsinh(100))):
-        shown = images(figure(tmp_path / "a.fits", "--map", "MASS", "--range", "1e6,1e8", "--stretch", stretch))[0].images[0]
+        shown = images(figure(tmp_path / "a.fits", "--map", "MASS", "--range", "1e6,1e8", "--stretch",
+                              stretch))[0].images[0]
         at = 5e7 if stretch != "linear" and stretch != "sqrt" else 0.5 * (1e6 + 1e8)
         assert within(float(shown.norm(at)), half, rtol=1e-6), stretch
     assert run(tmp_path / "a.fits", "--map", "VEL_L", "--range", "-90,90")[0] == 0
@@ -144,9 +147,9 @@ def test_is_cropped_to_the_light(tmp_path):
     assert 6.0 < east - west < 20.0 and abs(0.5 * (east + west) - 6.0) < 1.0 and abs(0.5 * (south + north) - 2.0) < 1.0
     assert within(east - west, north - south, rtol=1e-6)
     axes = images(figure(tmp_path / "a.fits", "--extent", "all"))[0]
-    assert within(np.array(axes.get_xlim()), [20, -20], rtol=0, atol=1e-6) and within(np.array(axes.get_ylim()), [-16, 16], rtol=0, atol=1e-6)
+    assert within([*axes.get_xlim(), *axes.get_ylim()], [20, -20, -16, 16], rtol=0, atol=1e-6)
     axes = images(figure(tmp_path / "a.fits", "--extent", "14", "--maps"))[0]
-    assert within(np.array(axes.get_xlim()), [7, -7], rtol=0, atol=1e-6) and within(np.array(axes.get_ylim()), [-7, 7], rtol=0, atol=1e-6)
+    assert within([*axes.get_xlim(), *axes.get_ylim()], [7, -7, -7, 7], rtol=0, atol=1e-6)
 
 
 def test_spectra_stand_on_one_zero_line(tmp_path):
@@ -202,7 +205,8 @@ def lightness(rgb):
 
 
 def test_colours_are_told_apart_by_the_colour_blind():
-    """Spaxels differ in lightness, or in what is left of the hue; colour maps of magnitudes only get lighter (or darker)."""
+    """Spaxels differ in lightness, or in what is left of the hue; colour maps of magnitudes only
+    get lighter (or darker)."""
     from cubix_plot.maps import LOOK
     for red in (True, False):
         seen = [dichromat(colour, red) for colour in spectra.COLOURS]
@@ -211,6 +215,7 @@ def test_colours_are_told_apart_by_the_colour_blind():
                 blue = abs(np.cbrt(max(a[2], 0)) - np.cbrt(max(b[2], 0)))
                 assert abs(lightness(a) - lightness(b)) > 15.0 or blue > 0.25
         for name in {look[2] for look in LOOK.values() if look[1] != "zero"}:
-            shades = np.array([lightness(dichromat(shade[:3], red)) for shade in matplotlib.colormaps[name](np.linspace(0, 1, 33))])
+            shades = np.array([lightness(dichromat(shade[:3], red))
+                               for shade in matplotlib.colormaps[name](np.linspace(0, 1, 33))])
             step = np.diff(shades) * np.sign(shades[-1] - shades[0])
             assert abs(shades[-1] - shades[0]) > 50 and step.min() > -1.5, name

@@ -78,7 +78,8 @@ def test_a_dry_run_foresees_the_light_in_the_field(ready, ranks):
     more = dict(Redshift=0.1, FieldOfView=1)
     done = run("cubix", ["-n", ready.parameters(**more)], ranks, cwd=ready.folder)
     assert done.status == 0 and not ready.out.exists()
-    number, of, percent = re.search(r"in the field will be (\d+) of (\d+) stars and (\S+) % of the light", done.out).groups()
+    number, of, percent = re.search(r"in the field will be (\d+) of (\d+) stars and (\S+) % of the light",
+                                    done.out).groups()
     ready.cube(**more)
     head = header(ready)
     assert (int(number), int(of)) == (head["N_FIELD"], head["N_ALL"]) and 0 < int(number) < int(of)
