@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import _library
 from ._library import Error
 
-__all__ = ["Chain", "Error", "Leaf", "leaves", "rank", "size"]
+__all__ = ["Chain", "Error", "Leaf", "leaves", "rank", "simulate", "size"]
 
 
 class Leaf(NamedTuple):
@@ -493,3 +493,6 @@ class Chain:
         self.put(**values)
         if not self._fresh:
             self.forward(copy=False)
+
+
+from ._batch import simulate  # noqa: E402  (it needs what is above)

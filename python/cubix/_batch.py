@@ -6,8 +6,8 @@ batch one after the other, and puts values only where they change.
 """
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Optional
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import numpy as np
 
@@ -85,3 +85,42 @@ def jvp(chain: Chain, names: Sequence[str], arrays: Sequence[Any], dots: Sequenc
                 chain._at(values)
             cubes[place] = chain.jvp({name: _at(dot, place) for name, dot in given}, copy=False)
     return cubes
+
+
+def simulate(chain: Chain, thetas: Union[Mapping[str, Any], Any], names: Optional[Sequence[str]] = None,
+             summary: Optional[Callable[[np.ndarray], Any]] = None) -> np.ndarray:
+    """Cubes of many values of active leaves, one after the other, without files: what simulation-based inference asks.
+
+    thetas   {name: [n] + leaf_shape(name)}, or an array [n][d] of the values of `names` side by side, in their order,
+             as sbi draws them; torch tensors are as good
+    names    of the columns of an array; None: chain.active
+    summary  what to keep of each cube [n_y][n_x][n_lambda], which is only lent; None: all of it
+    Returns [n] + shape of a cube, or of its summary: the bits of chain.forward of one after the other.
+    Errors: cubix.Error: a leaf that is not active, columns that are not as many as the leaves' numbers.
+    """
+    if isinstance(thetas, Mapping):
+        values = {name: np.asarray(theta, float) for name, theta in thetas.items()}
+    else:
+        values = _columns(chain, np.asarray(thetas, float), chain.active if names is None else names)
+    check_names(chain, list(values))
+    lengths = {len(theta) for theta in values.values()}
+    if len(lengths) != 1:
+        raise Error(f"simulate needs as many values of each leaf, not {', '.join(map(str, sorted(lengths))) or 'none'}")
+    kept: list[Any] = []
+    with _library.lock:
+        for i in range(lengths.pop()):
+            cube = chain.forward(copy=False, **{name: theta[i] for name, theta in values.items()})
+            kept.append(np.array(cube if summary is None else summary(cube)))
+    return np.stack(kept) if kept else np.empty((0, *(chain.shape or ())), chain.dtype)
+
+
+def _columns(chain: Chain, thetas: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """An array [n][d] by leaves."""
+    check_names(chain, names)
+    sizes = [int(np.prod(chain.leaf_shape(name))) for name in names]
+    if thetas.ndim != 2 or thetas.shape[1] != sum(sizes):
+        told = ", ".join(f"{name} ({size})" for name, size in zip(names, sizes))
+        raise Error(f"thetas of shape {thetas.shape}: there must be [n][{sum(sizes)}], the numbers of {told}")
+    ends = np.cumsum(sizes)
+    return {name: thetas[:, end - size:end].reshape(len(thetas), *chain.leaf_shape(name))
+            for name, size, end in zip(names, sizes, ends)}

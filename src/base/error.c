@@ -4,6 +4,7 @@
  * Nothing here prints or exits: a library that kills its host is no library.  Messages are for the
  * user (value, bound, place, remedy); traces are for whoever debugs (function, file, line), and
  * shown with -v only. */
+#define _GNU_SOURCE              /* madvise */
 #include "base/error.h"
 
 #include <omp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/memory.h"
 
@@ -68,11 +70,20 @@ const char *cubix_error_meaning(int code)
   return code >= 0 && code < CUBIX_N_STATUS ? table[code].meaning : "unknown status";
 }
 
+/* A cube has every spaxel on pages of its own, and of small ones more than the processor keeps track of. */
+static const size_t LARGE = (size_t)1 << 23, HUGE_PAGE = (size_t)1 << 21;
+
 void *cubix_reserve(unsigned long n, unsigned long size)
 {
   if (size && n > (SIZE_MAX - 64) / size) return NULL;
   size_t bytes = (n * size + 63) / 64 * 64;
-  return aligned_alloc(64, bytes ? bytes : 64);
+  if (bytes < LARGE) return aligned_alloc(64, bytes ? bytes : 64);
+  void *p =
+      bytes > SIZE_MAX - HUGE_PAGE ? NULL : aligned_alloc(HUGE_PAGE, (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE);
+#ifdef MADV_HUGEPAGE
+  if (p) (void)madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+  return p;
 }
 
 /* What is large is zeroed, and so brought in, by all threads. */

@@ -316,6 +316,31 @@ done:
   return status;
 }
 
+/* ---- templates for all teams ----------------------------------------------------------------- */
+
+/* All ranks prepare the templates of kinds that many rows have, before teams would each do so: the first row of each
+ * is made for that, and thrown away.  What fails here fails again when its turn comes. */
+static void prepare_kinds(struct batch *b, int n_team)
+{
+  const size_t many = 4 * (size_t)n_team;
+  for (size_t i = 0, n; i < b->n_todo && n_team > 1; i += n) {
+    struct cubix_params *par = NULL;
+    struct cubix_warnings warnings;
+    const struct known *first = &b->known[b->order[i]];
+    for (n = 1; i + n < b->n_todo && !memcmp(first->kind, b->known[b->order[i + n]].kind, sizeof first->kind);) n++;
+    if (n < many) continue;
+    const int failed = cubix_mpi_agree(cubix_rows_params(&par, b->rows, b->order[i]));
+    cubix_console_mute(1);
+    if (!failed && strcmp(par->TemplateCache, "none"))
+      (void)cubix_batch_row(par, &b->kept, &(struct cubix_batch_sink){ CUBIX_TO_NOTHING, NULL, b->order[i], NULL, 0 },
+                            &warnings);
+    cubix_console_mute(0);
+    cubix_error_clear();
+    cubix_params_free(par);
+  }
+  cubix_mpi_kept_free(&b->kept);
+}
+
 /* ---- row after row --------------------------------------------------------------------------- */
 
 /* Each warning once for this rank. */
@@ -434,6 +459,7 @@ int cubix_batch(struct cubix_batch_end *end, const struct cubix_batch_options *o
   cubix_log(CUBIX_LOG_INFO, "%zu rows, %zu done before; %d team(s) of %d rank(s); journal in %s", b.n_row,
             b.n_row - b.n_todo, b.teams.n_team, b.teams.group.size, folder);
   cubix_console_note_signals();
+  prepare_kinds(&b, b.teams.n_team);
   b.began = b.said = cubix_log_clock();
   cubix_mpi_group_use(&b.teams.group);
   status = run_rows(&b, rank == 0);

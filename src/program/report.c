@@ -5,8 +5,10 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "geometry/scene.h"
 #include "instrument/instrument.h"
@@ -115,19 +117,22 @@ void cubix_report_noise(const struct cubix_params *par, const struct cubix_noise
               cubix_params_origin(par, noise->kind == CUBIX_Noise_snr ? "SignalToNoise" : "ExposureTime"), time);
 }
 
-/* Of the channels held here. */
+/* Of the channels held here; NaN without memory. */
 static double cube_light(const struct cubix_cube *cube, const struct cubix_instrument *ins)
 {
-  double sum = 0;
+  double sum = 0, *width = cubix_alloc((unsigned long)cube->n_lambda, sizeof *width);
   size_t n_spaxel = cube->n_lambda ? (size_t)cube->n_x * (size_t)cube->n_y : 0;
+  if (!width) return NAN;
+  for (int k = 0; k < cube->n_lambda; k++)
+    width[k] = cubix_instrument_width(ins, cube->lambda_first + k) / ins->lambda_step;
 #pragma omp parallel for schedule(static) reduction(+ : sum)
   for (size_t s = 0; s < n_spaxel; s++) {
+    const cubix_real *flux = cube->flux + s * (size_t)cube->n_lambda;
     double row = 0;
-    for (int k = 0; k < cube->n_lambda; k++)
-      row += cubix_instrument_width(ins, cube->lambda_first + k) / ins->lambda_step *
-             (double)cube->flux[s * (size_t)cube->n_lambda + (size_t)k];
+    for (int k = 0; k < cube->n_lambda; k++) row += width[k] * (double)flux[k];
     sum += row;
   }
+  free(width);
   return sum * ins->lambda_step;
 }
 
